@@ -1,0 +1,3 @@
+module github.com/sipscript/sipscript
+
+go 1.26
