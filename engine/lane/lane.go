@@ -1,0 +1,398 @@
+// Package lane is the share-nothing execution unit of the engine. All messages, timers and scripts of one call run on
+// one lane, one at a time and in order, so that nothing on a call's path takes a lock.
+//
+// A lane is a token, not a goroutine. Whoever brings work (a socket reader, the clock, a finished wait) and finds the
+// token free does the work there and then; if the token is taken, the work goes to the lane's queue, and the holder
+// drains the queue before it lets go. Work that must wait lends the token ([Lane.Park], [Lane.Await]): the duties of
+// its goroutine (draining the queue, reading a socket) go to a successor, the wait costs nobody else anything, and the
+// work goes on when it has the token back.
+//
+// Timers of a lane ([Lane.After]) live in a hierarchical wheel owned by the holder of the token. Time comes from a
+// [Clock], so that the same code runs on the wall clock and in a simulation.
+package lane
+
+import (
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Time is a moment on the engine's monotonic clock, in nanoseconds from an origin of the clock's choice.
+type Time int64
+
+// Add returns t moved by d.
+func (t Time) Add(d time.Duration) Time { return t + Time(d) }
+
+// Sub returns the time from u to t.
+func (t Time) Sub(u Time) time.Duration { return time.Duration(t - u) }
+
+// Clock tells the time. Now is monotonic; Wall is the time of day and may step.
+type Clock interface {
+	Now() Time
+	Wall() time.Time
+}
+
+// Work is something a lane does while its token is held. Do must not block; what waits calls Park or Await.
+type Work interface {
+	Do(l *Lane)
+}
+
+// Transient is work that refers to storage of whoever brings it (a reader's buffer). When it can't be done at once the
+// lane asks it for a copy that may be kept.
+type Transient interface {
+	Work
+	Keep() Work
+}
+
+// Func makes a function Work.
+type Func func(l *Lane)
+
+// Do calls f.
+func (f Func) Do(l *Lane) { f(l) }
+
+// Meter counts goroutines that have something to do. A simulation sets one to learn when nothing is left to do at the
+// present moment of virtual time; in production it is nil.
+type Meter interface {
+	Add(delta int)
+}
+
+// Options of a lane. Clock is required.
+type Options struct {
+	Clock Clock
+	Queue int // work items that may wait, default 65536; beyond it Run and Post refuse
+	Meter Meter
+	// Panicked is called with the token held when a piece of work panicked; the lane goes on with the next.
+	Panicked func(l *Lane, value any, stack []byte)
+}
+
+// Lane is one execution unit. Fields below "held" belong to whoever holds the token.
+type Lane struct {
+	id   int
+	opts Options
+
+	mu     sync.Mutex // guards held, queue, stopped; never held while work runs
+	held   bool
+	stop   bool
+	queue  ring
+	wake   chan struct{} // to the resident worker; capacity 1
+	dues   atomic.Int64  // when the wheel next wants to turn, 0: never; for the driver
+	driver atomic.Pointer[Driver]
+	stats  Stats
+
+	// Owned by the holder of the token.
+	now     Time
+	wheel   wheel
+	carrier *Carrier
+
+	// Local is what the layers above hang on their lane. It is set before the first work and never changed.
+	Local any
+}
+
+// maxInline bounds how much queued work a goroutine with another duty (a socket reader) drains before the lane's
+// own worker takes over, so that no socket starves behind another.
+const maxInline = 64
+
+// New makes a lane and starts its resident worker, which ends with Stop.
+func New(id int, opts Options) *Lane {
+	if opts.Queue <= 0 {
+		opts.Queue = 65536
+	}
+	l := &Lane{id: id, opts: opts, wake: make(chan struct{}, 1)}
+	l.now = opts.Clock.Now()
+	l.wheel.start(l.now)
+	go l.work(&Carrier{successor: l.work, resident: true})
+	return l
+}
+
+// ID is the lane's number, from 0.
+func (l *Lane) ID() int { return l.id }
+
+// Now is the time at which the present piece of work began (holder only): a moment is the same for all it does.
+func (l *Lane) Now() Time { return l.now }
+
+// Wall is the present time of day.
+func (l *Lane) Wall() time.Time { return l.opts.Clock.Wall() }
+
+// Stats are the lane's figures; they may be read at any time.
+func (l *Lane) Stats() *Stats { return &l.stats }
+
+// Stop ends the resident worker once the queue is drained. Work brought later is refused.
+func (l *Lane) Stop() {
+	l.mu.Lock()
+	l.stop = true
+	l.mu.Unlock()
+	l.poke()
+}
+
+// Run does w now, on this goroutine, when the token is free; else w is queued behind what waits already. c is the duty
+// of the calling goroutine, handed to a successor if w (or other work drained on the way) must wait: after Run returns
+// the caller must ask c.Lent() and, if so, end without another look at what the duty covers. Run reports false
+// when the queue is full or the lane stopped: the work is lost.
+func (l *Lane) Run(w Work, c *Carrier) bool {
+	l.mu.Lock()
+	if l.held || l.stop {
+		defer l.mu.Unlock()
+		if l.stop || l.queue.len() >= l.opts.Queue {
+			l.stats.Refused.Add(1)
+			return false
+		}
+		if t, ok := w.(Transient); ok {
+			w = t.Keep()
+		}
+		l.queue.push(item{work: w, at: l.opts.Clock.Now()})
+		return true
+	}
+	l.held = true
+	waiting := l.queue.len() > 0
+	l.mu.Unlock()
+	l.carrier = c
+	if waiting { // posted, and the worker has not come round yet: order first
+		if !l.drainSome(1 << 30) {
+			return l.Run(w, c)
+		}
+	}
+	l.do(w, 0)
+	l.letGo()
+	return true
+}
+
+// Post queues w; the lane's own worker does it unless somebody holds the token. It reports false when the queue is
+// full or the lane stopped.
+func (l *Lane) Post(w Work) bool {
+	l.mu.Lock()
+	if l.stop || l.queue.len() >= l.opts.Queue {
+		l.mu.Unlock()
+		l.stats.Refused.Add(1)
+		return false
+	}
+	l.queue.push(item{work: w, at: l.opts.Clock.Now()})
+	held := l.held
+	l.mu.Unlock()
+	if !held {
+		l.poke()
+	}
+	return true
+}
+
+// Depth is how many pieces of work wait in the queue.
+func (l *Lane) Depth() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.queue.len()
+}
+
+// poke wakes the resident worker.
+func (l *Lane) poke() {
+	select {
+	case l.wake <- struct{}{}:
+		l.busy(1)
+	default:
+	}
+}
+
+func (l *Lane) busy(delta int) {
+	if l.opts.Meter != nil {
+		l.opts.Meter.Add(delta)
+	}
+}
+
+// work is the resident worker: it drains the queue whenever it is woken. It ends after Stop, or when work that it
+// was doing lent the lane and a successor took its place.
+func (l *Lane) work(c *Carrier) {
+	for range l.wake {
+		l.mu.Lock()
+		if l.held {
+			l.mu.Unlock()
+			l.busy(-1)
+			continue
+		}
+		l.held = true
+		stop := l.stop
+		l.mu.Unlock()
+		l.carrier = c
+		l.letGo()
+		if c.Lent() {
+			// The successor has its own balance; ours ends here.
+			l.busy(-1)
+			return
+		}
+		l.busy(-1)
+		if stop && l.Depth() == 0 {
+			return
+		}
+	}
+}
+
+// do runs one piece of work with the token held.
+func (l *Lane) do(w Work, queuedAt Time) {
+	l.now = l.opts.Clock.Now()
+	l.stats.Works.Add(1)
+	if queuedAt != 0 {
+		l.stats.delay(l.now.Sub(queuedAt))
+	}
+	l.guarded(w)
+	if due := l.wheel.nextDue; due != 0 && l.now >= due {
+		l.turn()
+	}
+}
+
+func (l *Lane) guarded(w Work) {
+	defer func() {
+		if v := recover(); v != nil {
+			l.stats.Panics.Add(1)
+			if l.opts.Panicked != nil {
+				l.opts.Panicked(l, v, debug.Stack())
+			}
+		}
+	}()
+	w.Do(l)
+}
+
+// letGo drains the queue and releases the token, or passes both on.
+func (l *Lane) letGo() {
+	most := 1 << 30
+	if c := l.carrier; c != nil && !c.resident {
+		most = maxInline
+	}
+	if l.drainSome(most) {
+		l.release()
+	}
+}
+
+// drainSome does up to most pieces of queued work. It reports false when the token went to a goroutine that had
+// waited for it: then the caller has no token any more.
+func (l *Lane) drainSome(most int) bool {
+	for range most {
+		l.mu.Lock()
+		it, ok := l.queue.pop()
+		l.mu.Unlock()
+		if !ok {
+			return true
+		}
+		if it.resume != nil {
+			l.carrier = nil
+			l.busy(1)
+			it.resume <- struct{}{}
+			return false
+		}
+		l.do(it.work, it.at)
+	}
+	return true
+}
+
+// release gives the token back, unless work came meanwhile, which then wakes the worker.
+func (l *Lane) release() {
+	l.announce()
+	l.carrier = nil
+	l.mu.Lock()
+	l.held = false
+	more := l.queue.len() > 0 || l.stop
+	l.mu.Unlock()
+	if more {
+		l.poke()
+	}
+}
+
+// Carrier is the duty of a goroutine that brings work to lanes, so that a successor can take it over when the work
+// must wait. It belongs to that goroutine.
+type Carrier struct {
+	successor func(*Carrier)
+	resident  bool
+	lent      bool
+}
+
+// NewCarrier makes the carrier of a goroutine whose duty is the loop f. On a wait, f is started anew on a new goroutine
+// with a carrier of its own.
+func NewCarrier(f func(*Carrier)) *Carrier { return &Carrier{successor: f} }
+
+// Lent tells the goroutine that its duty has passed to a successor.
+func (c *Carrier) Lent() bool { return c.lent }
+
+// lend gives away the token and the duty of the calling goroutine, which holds the token.
+func (l *Lane) lend() {
+	c := l.carrier
+	l.carrier = nil
+	l.announce()
+	if c != nil && !c.lent {
+		c.lent = true
+		go c.successor(&Carrier{successor: c.successor, resident: c.resident})
+	}
+	l.mu.Lock()
+	l.held = false
+	more := l.queue.len() > 0
+	l.mu.Unlock()
+	if more {
+		l.poke()
+	}
+}
+
+// retake waits for the token.
+func (l *Lane) retake() {
+	l.mu.Lock()
+	if !l.held && l.queue.len() == 0 {
+		l.held = true
+		l.mu.Unlock()
+	} else {
+		back := make(chan struct{}, 1)
+		l.queue.push(item{resume: back, at: l.opts.Clock.Now()})
+		held := l.held
+		l.mu.Unlock()
+		if !held {
+			l.poke()
+		}
+		l.busy(-1)
+		<-back
+	}
+	l.now = l.opts.Clock.Now()
+}
+
+// Await lends the lane while f runs on the calling goroutine, which holds the token before and after. f may block; it
+// must not touch what the lane owns.
+func (l *Lane) Await(f func()) {
+	l.lend()
+	defer l.retake()
+	f()
+}
+
+// Waiter is one wait for something that happens on the lane. It is made by NewWaiter and used once.
+type Waiter struct {
+	back   chan struct{}
+	parked bool // holder only
+	woken  bool // holder only
+}
+
+// NewWaiter makes a waiter.
+func NewWaiter() *Waiter { return &Waiter{back: make(chan struct{}, 1)} }
+
+// Park lends the lane until Wake was called for w, and returns with the token. It returns at once when
+// w was woken before.
+func (l *Lane) Park(w *Waiter) {
+	if w.woken {
+		return
+	}
+	w.parked = true
+	l.lend()
+	l.busy(-1)
+	<-w.back
+	l.now = l.opts.Clock.Now()
+}
+
+// Wake ends the wait of w: its goroutine gets the token after the work queued so far. Holder only; a second call
+// does nothing.
+func (l *Lane) Wake(w *Waiter) {
+	if w.woken {
+		return
+	}
+	w.woken = true
+	if !w.parked {
+		return
+	}
+	l.mu.Lock()
+	l.queue.push(item{resume: w.back, at: l.opts.Clock.Now()})
+	l.mu.Unlock()
+}
+
+// String names the lane in logs.
+func (l *Lane) String() string { return fmt.Sprintf("lane %d", l.id) }
