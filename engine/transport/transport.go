@@ -1,0 +1,125 @@
+package transport
+
+import (
+	"net/netip"
+
+	"github.com/sipscript/sipscript/engine/lane"
+)
+
+// Kind is a transport protocol.
+type Kind uint8
+
+const (
+	UDP Kind = iota + 1
+	TCP
+	TLS
+	WS
+	WSS
+)
+
+var kindNames = [...]string{"", "udp", "tcp", "tls", "ws", "wss"}
+var viaNames = [...]string{"", "UDP", "TCP", "TLS", "WS", "WSS"}
+
+// String is the name in lower case, as in flags, URIs and scripts: "udp".
+func (k Kind) String() string { return kindNames[k] }
+
+// Via is the name as a Via header writes it: "UDP" (§20.42).
+func (k Kind) Via() string { return viaNames[k] }
+
+// Reliable tells whether the transport retransmits by itself (§17).
+func (k Kind) Reliable() bool { return k != UDP }
+
+// Secure tells whether the transport is over TLS.
+func (k Kind) Secure() bool { return k == TLS || k == WSS }
+
+// DefaultPort is the port meant when none is written (§19.1.2, RFC 7118 §4): 5060, 5061, 80, 443.
+func (k Kind) DefaultPort() uint16 {
+	return [...]uint16{0, 5060, 5060, 5061, 80, 443}[k]
+}
+
+// ParseKind reads a name in any case; ok is false for an unknown one.
+func ParseKind(name []byte) (k Kind, ok bool) {
+	for i := UDP; i <= WSS; i++ {
+		if len(name) == len(kindNames[i]) && equalFold(name, kindNames[i]) {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+func equalFold(a []byte, lower string) bool {
+	for i, c := range a {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// FlowID names one connection for as long as the process lives; ids are never used again. 0 is no connection.
+type FlowID uint64
+
+// Local is one listener as the layers above see it; it never changes once traffic flows.
+type Local struct {
+	Index int            // its place in the list of listeners
+	Kind  Kind           //
+	Name  string         // as configured: "udp:127.0.0.1:5060"
+	Addr  netip.AddrPort // what the socket is bound to, the port real even when 0 was asked for
+	// Host and Port are what peers are told in Via, Record-Route and Contact: the advertised ones, else Addr's. IPv6 without brackets.
+	Host string
+	Port uint16
+	// SentBy is Host and Port as a Via writes them, in brackets where IPv6: "192.0.2.1:5060". The port is always there.
+	SentBy string
+}
+
+// Peer is where a message goes.
+type Peer struct {
+	Kind  Kind
+	Addr  netip.AddrPort
+	Local *Local // the listener whose socket sends (UDP) or whose identity is used; nil: the first one fit for Kind and Addr's family
+	// Flow is the connection to use while it stands (§18.2.2, RFC 5626 §5.3). When it is gone, Addr is connected to, unless FlowOnly.
+	Flow       FlowID
+	FlowOnly   bool
+	ServerName string // whom a TLS peer must prove to be (RFC 5922)
+}
+
+// Inbound is one message that came in. It and Bytes belong to the transport and are valid until Receive returns.
+type Inbound struct {
+	Bytes   []byte // one whole message: a datagram, or a frame of a stream
+	Kind    Kind
+	Source  netip.AddrPort
+	Local   *Local
+	Flow    FlowID // the connection it came on; 0 on UDP
+	Carrier *lane.Carrier
+	More    bool // more messages wait behind this one in the same read
+}
+
+// Receiver gets what comes in. Receive is called from many goroutines, but for one connection in order. It must not
+// block other than by way of a lane.
+type Receiver interface {
+	Receive(in *Inbound)
+	// BadFrame is told of bytes that are no message: a datagram or a stream that can't be framed. A stream is closed after it.
+	BadFrame(in *Inbound, err error)
+	// FlowClosed is told once when a connection that received something is gone.
+	FlowClosed(id FlowID)
+}
+
+// Failed is told, on any goroutine, that a message accepted by Send could not be delivered to the transport: the
+// connection failed before all its bytes were written (§18.4).
+type Failed interface {
+	SendFailed(err error)
+}
+
+// Wire sends. It never blocks: a datagram goes to the socket at once, bytes for a connection that is being made or is
+// slow are copied and queued within bounds. An error returned at once means nothing was sent and f is not called; else f
+// (which may be nil) is called at most once, and only when the message could not be written.
+type Wire interface {
+	Send(to *Peer, message []byte, f Failed) error
+	// Choose is the listener that a message to the peer leaves from: to.Local if set, else the first fit for its
+	// kind and address family; nil when there is none.
+	Choose(to *Peer) *Local
+	Locals() []*Local
+}
