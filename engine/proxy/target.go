@@ -1,0 +1,66 @@
+package proxy
+
+import (
+	"time"
+
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// Target is one place a request may be sent (§16.5), with what to change on the way. Its zero value sends nowhere: at least one of URI,
+// NextHop, Path or Flow says where. A Target is only read; the same one may be used for many requests.
+type Target struct {
+	URI     string           // the new Request-URI; "" leaves it as it is
+	NextHop string           // a URI: where the request is sent, whatever Request-URI and Route say; "" follows them (§16.6 step 6)
+	Path    []string         // the Route set to write, each "<sip:…;lr>"; it replaces what the sender wrote
+	Flow    transport.FlowID // the connection to send on (RFC 5626); 0 for none
+	// Received is where a client behind NAT is reached: "udp:192.0.2.7:1024"; "" for none. It is used as NextHop is, without being resolved.
+	Received string
+
+	Q     float64       // preference among Targets, 0 to 1 (§20.10), used by order "q"
+	Delay time.Duration // in parallel order: wait before this branch starts
+
+	Headers     []HeaderEdit // made on this branch
+	Credentials *Credentials // for a challenge of this branch's server
+	FromSocket  string       // the listener to send from, as "udp:192.0.2.1:5060"; "" lets the engine choose
+
+	// Times until the branch is given up: to a final response, from its first 18x, to any response. 0 is the engine's default: none but Timer C and B.
+	Timeout, RingTimeout, ReplyTimeout time.Duration
+
+	// Value is the caller's own (a script's table, its vars); Response.Target brings it back.
+	Value any
+}
+
+// HeaderEdit sets a header to Values, or removes it where there are none.
+type HeaderEdit struct {
+	Name   string
+	Values []string
+}
+
+// Credentials answer a digest challenge.
+type Credentials struct{ User, Password string }
+
+// Order says how the targets of a fork are tried (§16.6).
+type Order uint8
+
+const (
+	Parallel Order = iota // all at once
+	Serial                // one after the other
+	ByQ                   // equal q in parallel, groups one after the other, the highest first
+)
+
+// Options of a fork. The zero value forks in parallel and passes everything on.
+type Options struct {
+	// Defaults holds what a Target leaves empty: headers, socket, credentials, times, path, next hop.
+	Defaults Target
+	Order    Order
+	// Failover decides (Serial, ByQ) whether the failure res tries the next target. nil: every failure but 6xx.
+	Failover func(res *Response) bool
+	// FollowRedirects adds the contacts of a 3xx as targets (§16.7 step 4).
+	FollowRedirects bool
+	// OnBranch edits what one branch sends, just before it is sent. It may wait.
+	OnBranch func(b *Branch) error
+	// OnResponse sees each response but 100, once, before it goes on. It may wait; the responses of a request come one after another.
+	OnResponse func(res *Response)
+	// OnFailure (Relay only) is called with the best response when all branches failed or the caller cancelled. It may reply, relay or fork again.
+	OnFailure func(res *Response)
+}
