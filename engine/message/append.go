@@ -1,0 +1,47 @@
+package message
+
+// This file writes a message out.
+
+// AppendTo appends the message with its edits to dst, in one pass, adjacent untouched fields as one copy.
+func (m *Message) AppendTo(dst []byte) []byte {
+	// buf[lo:hi] is a run of untouched pieces not yet copied.
+	var lo, hi uint32
+	if m.start.arena {
+		dst = append(dst, m.arena[m.start.lo:m.start.hi]...)
+	} else {
+		lo, hi = m.start.lo, m.start.hi
+	}
+	for i := range m.fields {
+		f := &m.fields[i]
+		if f.flags&fieldArena != 0 {
+			dst = append(dst, m.buf[lo:hi]...)
+			dst = append(dst, m.arena[f.lo:f.hi]...)
+			lo, hi = 0, 0
+			continue
+		}
+		if f.lo != hi {
+			dst = append(dst, m.buf[lo:hi]...)
+			lo = f.lo
+		}
+		hi = f.hi
+	}
+	if m.hasBlank && !m.bodyNew {
+		if m.headEnd == hi {
+			return append(dst, m.buf[lo:m.bodyEnd]...)
+		}
+		dst = append(dst, m.buf[lo:hi]...)
+		return append(dst, m.buf[m.headEnd:m.bodyEnd]...)
+	}
+	dst = append(dst, m.buf[lo:hi]...)
+	dst = append(dst, "\r\n"...)
+	return append(dst, m.Body()...)
+}
+
+// Size is what AppendTo would append, or a little more, in bytes.
+func (m *Message) Size() int {
+	n := int(m.start.hi-m.start.lo) + len("\r\n") + int(m.bodyEnd-m.bodyStart)
+	for i := range m.fields {
+		n += int(m.fields[i].hi - m.fields[i].lo)
+	}
+	return n
+}

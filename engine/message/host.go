@@ -1,0 +1,123 @@
+package message
+
+// This file reads hosts and ports (RFC 3261 §25.1 hostport, RFC 5118 §4 for IPv6).
+
+import "bytes"
+
+// hostport is a host with its port as they stand in a text.
+type hostport struct {
+	host     []byte // an IPv6 reference without its brackets
+	port     uint16 // 0: none
+	portText []byte
+	end      int // past it
+}
+
+// parseHostport reads host [":" port] at b[i]. With spaces, white space may stand around the colon (as in Via's
+// sent-by). flaw is "" when it could be read.
+func parseHostport(b []byte, i int, spaces bool) (h hostport, flaw string) {
+	if i < len(b) && b[i] == '[' {
+		end := bytes.IndexByte(b[i:], ']')
+		if end < 0 {
+			return h, "IPv6 reference not closed"
+		}
+		h.host = b[i+1 : i+end : i+end]
+		if !isIPv6(h.host) {
+			return h, "bad IPv6 reference"
+		}
+		i += end + 1
+	} else {
+		start := i
+		for i < len(b) && is(b[i], charHost) {
+			i++
+		}
+		if i == start {
+			return h, "empty host"
+		}
+		h.host = b[start:i:i]
+	}
+	h.end = i
+	if spaces {
+		i = skipSpace(b, i)
+	}
+	if i == len(b) || b[i] != ':' {
+		return h, ""
+	}
+	i++
+	if spaces {
+		i = skipSpace(b, i)
+	}
+	start := i
+	for i < len(b) && is(b[i], charDigit) {
+		i++
+	}
+	port, ok := decimal(b[start:i], 65535)
+	if !ok || port == 0 {
+		return h, "bad port"
+	}
+	h.port, h.portText, h.end = uint16(port), b[start:i:i], i
+	return h, ""
+}
+
+// isIPv6 tells whether b is an IPv6 address in text (RFC 3261 §25.1 IPv6address, RFC 4291 §2.2): eight groups, or fewer
+// and one "::"; the last two may be an IPv4 address.
+func isIPv6(b []byte) bool {
+	const longest = len("0000:0000:0000:0000:0000:ffff:255.255.255.255")
+	if len(b) < 2 || len(b) > longest {
+		return false
+	}
+	groups, gap := 0, false
+	i := 0
+	for i < len(b) {
+		if b[i] == ':' {
+			if i+1 < len(b) && b[i+1] == ':' && !gap {
+				gap = true
+				i += 2
+				continue
+			}
+			if i == 0 || b[i-1] == ':' || i+1 == len(b) {
+				return false
+			}
+			i++
+			continue
+		}
+		start := i
+		for i < len(b) && is(b[i], charHex) {
+			i++
+		}
+		if i < len(b) && b[i] == '.' {
+			groups += 2
+			return isIPv4(b[start:]) && (groups == 8 && !gap || groups < 8 && gap)
+		}
+		if i == start || i-start > 4 || i < len(b) && b[i] != ':' {
+			return false
+		}
+		groups++
+	}
+	return groups == 8 && !gap || groups < 8 && gap
+}
+
+// isIPv4 tells whether b is four decimal numbers below 256 with dots between.
+func isIPv4(b []byte) bool {
+	for n := 1; ; n++ {
+		dot := bytes.IndexByte(b, '.')
+		part := b
+		if dot >= 0 {
+			part = b[:dot]
+		}
+		if _, ok := decimal(part, 255); !ok || len(part) > 3 {
+			return false
+		}
+		if dot < 0 {
+			return n == 4
+		}
+		b = b[dot+1:]
+	}
+}
+
+// unbracket takes the brackets off an IPv6 reference; RFC 5118 §4.5 has received= both with and without them.
+func unbracket(b []byte) []byte {
+	if len(b) >= 2 && b[0] == '[' && b[len(b)-1] == ']' {
+		return b[1 : len(b)-1]
+	}
+	return b
+}

@@ -1,0 +1,113 @@
+package message
+
+// This file holds the Message itself: what it owns, and how it is reset, detached and copied.
+
+// Message is one SIP message: bytes, an index over them, and edits. See the package comment.
+//
+// It is a piece table. A piece (the start line, a header field, the body) lies in buf, the bytes received, or in arena,
+// the text of edits. Nothing in buf is ever written; arena only grows until the message is reset, so a view taken
+// before an edit stays readable.
+type Message struct {
+	buf    []byte  // what Parse was given; the caller's, or own after Detach
+	own    []byte  // storage of Detach, kept for the next use
+	arena  []byte  // text of edits
+	fields []field // in the order they stand
+	start  startLine
+	lim    Limits
+	err    *Error // what Parse found wrong, for Validate
+
+	method Method
+	status int // 0 for a request
+
+	headEnd   uint32 // in buf: where the empty line after the header fields begins
+	bodyStart uint32 // in buf or, with bodyNew, in arena
+	bodyEnd   uint32
+	bodyNew   bool
+	hasBlank  bool // buf has the empty line
+
+	views views
+}
+
+// field is one header field, its folded lines included: offsets into buf or arena.
+type field struct {
+	id      HeaderID
+	flags   uint8
+	lo      uint32 // where the name begins
+	nameEnd uint32 // past the name
+	val     uint32 // where the value begins, white space skipped
+	valEnd  uint32 // past the value, white space cut off
+	hi      uint32 // past the line end
+}
+
+const (
+	fieldArena  = 1 << iota // the text is in arena
+	fieldFlawed             // Parse found a fault in its bytes: they must not be copied to the wire as they are
+)
+
+// Reset makes m empty and keeps its storage. m refers to no bytes of a caller afterwards.
+func (m *Message) Reset() {
+	m.buf = nil
+	m.arena = m.arena[:0]
+	m.fields = m.fields[:0]
+	m.start = startLine{}
+	m.err = nil
+	m.method = MethodOther
+	m.status = 0
+	m.headEnd, m.bodyStart, m.bodyEnd = 0, 0, 0
+	m.bodyNew, m.hasBlank = false, false
+	m.views.have = 0
+}
+
+// Detach copies the bytes of m into a buffer of its own, so that the buffer it was parsed from may be used again.
+// Views taken before it still refer to the old buffer. The buffer is used again when m is parsed and detached again:
+// messages CopyTo made of a detached m must be done with by then.
+func (m *Message) Detach() {
+	if len(m.buf) == 0 {
+		return
+	}
+	if len(m.own) > 0 && &m.own[0] == &m.buf[0] {
+		return
+	}
+	m.own = append(m.own[:0], m.buf...)
+	m.buf = m.own
+	m.views.have = 0
+}
+
+// CopyTo makes dst the same message as m, with m's edits, sharing m's bytes but not its index or arena (a branch of a
+// fork). m's bytes must outlive dst's use of them.
+func (m *Message) CopyTo(dst *Message) {
+	if m == dst {
+		return
+	}
+	own, fields, arena, kept := dst.own, dst.fields, dst.arena, dst.views
+	*dst = *m
+	dst.own = own
+	dst.fields = append(fields[:0], m.fields...)
+	dst.arena = append(arena[:0], m.arena...)
+	if len(m.arena) > 0 {
+		// A view may lie in m's arena, which is m's to overwrite.
+		dst.views = kept
+		dst.views.have = 0
+	}
+}
+
+// source is the storage a field lies in.
+func (m *Message) source(f *field) []byte {
+	if f.flags&fieldArena != 0 {
+		return m.arena
+	}
+	return m.buf
+}
+
+// line is the whole field, line end included.
+func (m *Message) line(f *field) []byte { return m.source(f)[f.lo:f.hi] }
+
+func (m *Message) value(f *field) []byte { return m.source(f)[f.val:f.valEnd:f.valEnd] }
+
+// Body is the message's body, empty when it has none.
+func (m *Message) Body() []byte {
+	if m.bodyNew {
+		return m.arena[m.bodyStart:m.bodyEnd:m.bodyEnd]
+	}
+	return m.buf[m.bodyStart:m.bodyEnd:m.bodyEnd]
+}

@@ -1,0 +1,134 @@
+package message
+
+// This file reads parameters: the ";name=value" runs of header elements and URIs (RFC 3261 §25.1 generic-param,
+// §19.1.1 uri-parameters).
+
+// Params is a run of ";name=value" pairs as written. Names compare without case; values may be tokens, hosts or
+// quoted strings.
+type Params []byte
+
+// param is one parameter: offsets into its run.
+type param struct {
+	lo      int // its ';'
+	name    int
+	nameEnd int
+	val     int // its value without quotes; val == valEnd when it has none
+	valEnd  int
+	hi      int // past the value, or past the name
+	equals  bool
+}
+
+// next finds the parameter at or after p[i]. ok is false at the end and where p cannot be read any further; then bad
+// tells which. Empty parameters (";;") are passed over.
+func (p Params) next(i int) (q param, ok, broken bool) {
+	for {
+		i = skipSpace(p, i)
+		if i == len(p) {
+			return q, false, false
+		}
+		if p[i] != ';' {
+			return q, false, true
+		}
+		q.lo = i
+		i = skipSpace(p, i+1)
+		if i == len(p) {
+			return q, false, false
+		}
+		if p[i] != ';' {
+			break
+		}
+	}
+	q.name = i
+	for i < len(p) && p[i] != ';' && p[i] != '=' && !is(p[i], charSpace) {
+		i++
+	}
+	q.nameEnd, q.hi, q.val, q.valEnd = i, i, i, i
+	if q.nameEnd == q.name {
+		return q, false, true
+	}
+	i = skipSpace(p, i)
+	if i == len(p) || p[i] != '=' {
+		return q, true, false
+	}
+	q.equals = true
+	i = skipSpace(p, i+1)
+	if i < len(p) && p[i] == '"' {
+		end := skipQuoted(p, i)
+		if end < 0 {
+			return q, false, true
+		}
+		q.val, q.valEnd, q.hi = i+1, end-1, end
+		return q, true, false
+	}
+	q.val = i
+	for i < len(p) && p[i] != ';' && !is(p[i], charSpace) {
+		i++
+	}
+	q.valEnd, q.hi = i, i
+	return q, true, false
+}
+
+// Get is the value of the first parameter of that name: quotes kept off, escapes in it left; "" when it has no value.
+func (p Params) Get(name string) (value []byte, present bool) {
+	for i := 0; ; {
+		q, ok, _ := p.next(i)
+		if !ok {
+			return nil, false
+		}
+		if equalFold(p[q.name:q.nameEnd], name) {
+			return p[q.val:q.valEnd:q.valEnd], true
+		}
+		i = q.hi
+	}
+}
+
+// Has tells whether a parameter of that name is there.
+func (p Params) Has(name string) bool {
+	_, present := p.Get(name)
+	return present
+}
+
+// Each calls f for each parameter in order until it returns false. Values are as [Params.Get] gives them.
+func (p Params) Each(f func(name, value []byte) bool) {
+	for i := 0; ; {
+		q, ok, _ := p.next(i)
+		if !ok || !f(p[q.name:q.nameEnd:q.nameEnd], p[q.val:q.valEnd:q.valEnd]) {
+			return
+		}
+		i = q.hi
+	}
+}
+
+// check tells what keeps p from being read whole, "" for nothing. limit is how many parameters there may be.
+func (p Params) check(limit int) string {
+	for i, n := 0, 0; ; n++ {
+		q, ok, broken := p.next(i)
+		switch {
+		case broken:
+			return "bad parameter"
+		case !ok:
+			return ""
+		case n == limit:
+			return "too many parameters"
+		}
+		i = q.hi
+	}
+}
+
+// repeated tells whether the name stands more than once.
+func (p Params) repeated(name string) bool {
+	seen := false
+	for i := 0; ; {
+		q, ok, _ := p.next(i)
+		if !ok {
+			return false
+		}
+		if equalFold(p[q.name:q.nameEnd], name) {
+			if seen {
+				return true
+			}
+			seen = true
+		}
+		i = q.hi
+	}
+}

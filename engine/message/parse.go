@@ -1,0 +1,255 @@
+package message
+
+// This file makes the index over a received message: its lines, and where the body ends.
+
+import (
+	"bytes"
+	"math"
+)
+
+// maxParse is the longest message the index can describe.
+const maxParse = math.MaxInt32
+
+// Parse indexes the datagram b, which m refers to from now on: b must not change while m or a view of it is in use.
+// After an error m holds what could be read, so that Answerable can say whether a 400 can be built from it.
+// Content-Length shorter than the rest of a datagram cuts the body (§18.3); longer is an error (400).
+//
+// Lines end with CRLF. A lone LF or CR is an error (400): implementations differ on whether it ends a line, and one
+// that thinks otherwise than its neighbour can be made to read another message than its neighbour checked. Control
+// characters are errors too, but for HT and for what is escaped in a quoted string. CRLFs before the start line are
+// skipped (§7.5).
+func (m *Message) Parse(b []byte, lim *Limits) error {
+	m.Reset()
+	m.lim = lim.resolved()
+	if len(b) > m.lim.Message {
+		m.fail(&Error{513, "Message Too Large"})
+		if len(b) > maxParse {
+			return m.err
+		}
+	}
+	m.buf = b
+	i := SkipCRLF(b)
+	if i == len(b) {
+		m.fail(bad("Empty message"))
+		return m.err
+	}
+	i = m.parseStart(i)
+	end, length := m.parseFields(i)
+	m.parseBody(end, length)
+	if m.err != nil {
+		return m.err
+	}
+	return nil
+}
+
+// SkipCRLF tells how many bytes at the start of b are CRLFs, which may stand before a start line (§7.5).
+func SkipCRLF(b []byte) int {
+	i := 0
+	for i+1 < len(b) && b[i] == '\r' && b[i+1] == '\n' {
+		i += 2
+	}
+	return i
+}
+
+// fail keeps the first error.
+func (m *Message) fail(e *Error) {
+	if m.err == nil {
+		m.err = e
+	}
+}
+
+// contentLength is what the Content-Length fields seen so far say.
+type contentLength struct {
+	n    uint64
+	seen bool
+	bad  bool
+}
+
+const maxContentLength = math.MaxInt32
+
+// add takes in the value of one Content-Length field. Two that differ leave no way to tell where the body ends.
+func (c *contentLength) add(value []byte) {
+	n, ok := decimal(value, maxContentLength)
+	if !ok || c.seen && n != c.n {
+		c.bad = true
+	}
+	c.n, c.seen = n, true
+}
+
+// parseFields indexes the header fields from i on. It returns where the body begins.
+func (m *Message) parseFields(i int) (bodyStart int, length contentLength) {
+	b := m.buf
+	for {
+		if i >= len(b) {
+			m.headEnd = uint32(len(b))
+			m.fail(bad("Missing empty line after the header fields"))
+			return len(b), length
+		}
+		if n := blankLine(b, i); n > 0 {
+			m.headEnd, m.hasBlank = uint32(i), true
+			return i + n, length
+		}
+		if len(m.fields) == m.lim.Headers {
+			m.headEnd = uint32(i)
+			m.fail(&Error{513, "Too many header fields"})
+			return len(b), length
+		}
+		m.fields = append(m.fields, field{})
+		f := &m.fields[len(m.fields)-1]
+		i = m.parseField(f, i)
+		if f.id == HeaderContentLength {
+			length.add(b[f.val:f.valEnd])
+		}
+	}
+}
+
+// blankLine is the length of the line end at b[i], 0 when there is none. A lone LF counts here, so that a message made
+// of such lines can be answered; parseStart has refused it by now.
+func blankLine(b []byte, i int) int {
+	switch {
+	case b[i] == '\n':
+		return 1
+	case b[i] == '\r' && i+1 < len(b) && b[i+1] == '\n':
+		return 2
+	}
+	return 0
+}
+
+// parseField indexes the field at b[i] and returns where the next line begins.
+func (m *Message) parseField(f *field, i int) int {
+	next, flaw := f.index(m.buf, i)
+	if next-i > m.lim.HeaderLine {
+		m.fail(&Error{513, "Header field too long"})
+	}
+	if flaw != "" {
+		f.flags |= fieldFlawed
+		m.fail(bad(flaw))
+	}
+	return next
+}
+
+// index makes f the field at b[i] and returns where the next line begins.
+func (f *field) index(b []byte, i int) (next int, flaw string) {
+	end, next, flaw := scanField(b, i)
+	f.lo, f.hi = uint32(i), uint32(next)
+
+	// The name: token, then HCOLON = *( SP / HTAB ) ":" SWS.
+	j := i
+	for j < end && is(b[j], charToken) {
+		j++
+	}
+	nameEnd := j
+	for j < end && (b[j] == ' ' || b[j] == '\t') {
+		j++
+	}
+	if nameEnd == i || j == end || b[j] != ':' {
+		flaw = "Bad header field: no name"
+		nameEnd, j = i, i
+	} else {
+		f.id = LookupHeader(b[i:nameEnd])
+		j = skipSpace(b[:end], j+1)
+	}
+	f.nameEnd, f.val = uint32(nameEnd), uint32(j)
+	f.valEnd = uint32(trimEnd(b, j, end))
+	return next, flaw
+}
+
+// scanField finds where the header field at b[i] ends: its last byte, and the start of the next line that is not one of
+// its folded lines (§7.3.1). flaw says what is wrong with its bytes.
+func scanField(b []byte, i int) (end, next int, flaw string) {
+	for j := i; ; j++ {
+		j = nextControl(b, j)
+		if j == len(b) {
+			return j, j, "Header field cut off"
+		}
+		switch b[j] {
+		case '\t':
+			continue
+		case '\r':
+			if j+1 == len(b) || b[j+1] != '\n' {
+				flaw = "Bad header field: CR without LF"
+				continue
+			}
+			next = j + 2
+		case '\n':
+			flaw = "Bad header field: LF without CR"
+			next = j + 1
+		default:
+			if !quotedPair(b[i:j]) {
+				flaw = "Bad header field: control character"
+			}
+			continue
+		}
+		if next == len(b) || b[next] != ' ' && b[next] != '\t' {
+			return j, next, flaw
+		}
+		j = next
+	}
+}
+
+// quotedPair tells whether the byte after b is escaped by a backslash in a quoted string, where any character but CR and
+// LF may stand (§25.1, quoted-pair).
+func quotedPair(b []byte) bool {
+	if len(b) == 0 || b[len(b)-1] != '\\' {
+		return false
+	}
+	quoted, escape := false, false
+	for _, c := range b {
+		switch {
+		case escape:
+			escape = false
+		case c == '"':
+			quoted = !quoted
+		case c == '\\' && quoted:
+			escape = true
+		}
+	}
+	return escape
+}
+
+// parseBody finds the body's end.
+func (m *Message) parseBody(start int, length contentLength) {
+	end := len(m.buf)
+	switch {
+	case length.bad:
+		m.fail(bad("Bad Content-Length"))
+	case length.seen && length.n > uint64(end-start):
+		m.fail(bad("Bad Content-Length: larger than the body"))
+	case length.seen:
+		end = start + int(length.n)
+	}
+	if end-start > m.lim.Body {
+		m.fail(&Error{413, "Request Entity Too Large"})
+	}
+	m.bodyStart, m.bodyEnd = uint32(start), uint32(end)
+}
+
+// parseStart indexes the start line at b[i] and returns where the next line begins.
+func (m *Message) parseStart(i int) int {
+	b := m.buf
+	end, next := len(b), len(b)
+	if lf := bytes.IndexByte(b[i:], '\n'); lf >= 0 {
+		end, next = i+lf, i+lf+1
+	}
+	switch {
+	case next == end:
+		m.fail(bad("Start line cut off"))
+	case end == i || b[end-1] != '\r':
+		m.fail(bad("Bad start line: LF without CR"))
+	default:
+		end--
+	}
+	m.start.lo, m.start.hi = uint32(i), uint32(next)
+	if nextControl(b[:end], i) != end {
+		m.fail(bad("Bad start line: control character"))
+	}
+	if end-i > m.lim.HeaderLine {
+		m.fail(&Error{414, "Request-URI Too Long"})
+	}
+	if end-i >= 4 && equalFold(b[i:i+4], "SIP/") {
+		m.parseStatusLine(i, end)
+	} else {
+		m.parseRequestLine(i, end)
+	}
+	return next
+}

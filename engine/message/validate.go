@@ -1,0 +1,218 @@
+package message
+
+// This file checks what a proxy must know to be right before it acts on a message.
+
+// Validate checks what a proxy must know to be right before it acts (RFC 3261 §16.3 step 1, RFC 4475): the mandatory
+// headers stand once and parse, CSeq's method is the request's, the Request-URI parses, SIP version, Content-Length …
+// For a response: the same, without what only requests have. What Parse found wrong is wrong here too.
+//
+// The error is an [*Error]: 505 for a version that is not 2.0, 416 for a Request-URI that is none of sip, sips and tel,
+// 400 for the rest. Headers a proxy only hands on (Date, Contact of a response, all it does not know) are not looked
+// into.
+func (m *Message) Validate() error { return orNil(m.validate()) }
+
+func (m *Message) validate() *Error {
+	if m.err != nil {
+		return m.err
+	}
+	if !equalFold(m.Version(), version20) {
+		return &Error{505, "Version Not Supported"}
+	}
+	if m.IsRequest() {
+		if err := m.validateRequestURI(); err != nil {
+			return err
+		}
+	}
+	if err := m.validateFields(); err != nil {
+		return err
+	}
+	if err := m.validateParties(); err != nil {
+		return err
+	}
+	c, _ := m.CSeq()
+	if m.views.cseqErr != nil {
+		return m.views.cseqErr
+	}
+	if m.IsRequest() && string(c.Text) != string(m.MethodText()) {
+		return bad("Bad CSeq: not the request's method")
+	}
+	return nil
+}
+
+// validateRequestURI checks the Request-URI (§16.3 steps 1 and 2).
+func (m *Message) validateRequestURI() *Error {
+	var u URI
+	text := m.RequestURI()
+	if flaw := u.parse(text, m.lim.Params); flaw != "" {
+		return bad("Bad Request-URI: " + flaw)
+	}
+	if schemeOf(u.Scheme) == schemeOther {
+		return &Error{416, "Unsupported URI Scheme"}
+	}
+	return nil
+}
+
+// idSet is a set of HeaderIDs.
+type idSet [2]uint64
+
+func (s *idSet) add(id HeaderID) (had bool) {
+	word, bit := &s[id>>6], uint64(1)<<(id&63)
+	had = *word&bit != 0
+	*word |= bit
+	return had
+}
+
+func (s *idSet) has(id HeaderID) bool { return s[id>>6]&(uint64(1)<<(id&63)) != 0 }
+
+// validateFields looks at each field once: what stands twice, what is missing, what does not parse.
+func (m *Message) validateFields() *Error {
+	var seen idSet
+	for i := range m.fields {
+		id := m.fields[i].id
+		// Content-Length may be repeated when the values are the same, which Parse has seen to.
+		if seen.add(id) && id.Single() && id != HeaderContentLength {
+			return bad("Repeated " + id.String())
+		}
+		if err := m.validateField(id, &m.fields[i]); err != nil {
+			return err
+		}
+	}
+	for _, id := range [...]HeaderID{HeaderVia, HeaderFrom, HeaderTo, HeaderCallID, HeaderCSeq} {
+		if !seen.has(id) {
+			return bad("Missing " + id.String())
+		}
+	}
+	return nil
+}
+
+func (m *Message) validateField(id HeaderID, f *field) *Error {
+	v := m.value(f)
+	switch id {
+	case HeaderVia:
+		return m.validateVias(v)
+	case HeaderCallID:
+		return validateCallID(v)
+	case HeaderMaxForwards:
+		if _, ok := decimal(v, 255); !ok && m.IsRequest() {
+			return bad("Bad Max-Forwards")
+		}
+	case HeaderRoute, HeaderRecordRoute, HeaderPath:
+		if id != HeaderRoute || m.IsRequest() {
+			return m.validateAddresses(id, v)
+		}
+	case HeaderContact:
+		if m.IsRequest() {
+			return m.validateAddresses(id, v)
+		}
+	}
+	return nil
+}
+
+// validateVias checks every element of a Via field: responses are routed by them one after the other. Of a response
+// only the first matters to us, but a list that cannot be split safely matters to all.
+func (m *Message) validateVias(v []byte) *Error {
+	for n := 0; ; n++ {
+		if n == m.lim.Elements {
+			return bad("Too many elements in Via")
+		}
+		end := elementEnd(v, 0)
+		via, err := parseVia(trim(v[:end]), m.lim.Params)
+		if err != nil {
+			return err
+		}
+		if via.Params.repeated("branch") {
+			return bad("Bad Via: two branch parameters")
+		}
+		if end == len(v) {
+			return nil
+		}
+		v = v[end+1:]
+	}
+}
+
+// validateCallID checks for one word: white space in it would make two of it for somebody (§25.1 callid).
+func validateCallID(v []byte) *Error {
+	if len(v) == 0 {
+		return bad("Bad Call-ID: empty")
+	}
+	for _, c := range v {
+		if c <= ' ' || c == 0x7f {
+			return bad("Bad Call-ID: white space")
+		}
+	}
+	return nil
+}
+
+// validateAddresses checks a list of addresses. Empty elements are passed over but for Route, by which requests go.
+func (m *Message) validateAddresses(id HeaderID, v []byte) *Error {
+	for n := 0; ; n++ {
+		if n == m.lim.Elements {
+			return bad("Too many elements in " + id.String())
+		}
+		end := elementEnd(v, 0)
+		element := trim(v[:end])
+		if len(element) > 0 || id == HeaderRoute {
+			a, flaw := parseAddress(element, m.lim.Params)
+			if flaw == "" && id == HeaderRoute {
+				var u URI
+				flaw = u.parse(a.URI, m.lim.Params)
+			}
+			if flaw != "" {
+				return bad("Bad " + id.String() + ": " + flaw)
+			}
+		}
+		if end == len(v) {
+			return nil
+		}
+		v = v[end+1:]
+	}
+}
+
+// validateParties checks From and To.
+func (m *Message) validateParties() *Error {
+	from, _ := m.From()
+	if m.views.fromErr != nil {
+		return m.views.fromErr
+	}
+	if flaw := partyFlaw(&from, m.lim.Params); flaw != "" {
+		return bad("Bad From: " + flaw)
+	}
+	to, _ := m.To()
+	if m.views.toErr != nil {
+		return m.views.toErr
+	}
+	if flaw := partyFlaw(&to, m.lim.Params); flaw != "" {
+		return bad("Bad To: " + flaw)
+	}
+	return nil
+}
+
+// partyFlaw tells what is wrong with an address that names a dialog's party.
+func partyFlaw(a *Address, limit int) string {
+	var u URI
+	if flaw := u.parse(a.URI, limit); flaw != "" {
+		return flaw
+	}
+	if a.Params.repeated("tag") {
+		return "two tags"
+	}
+	return ""
+}
+
+// Answerable tells whether a response can be built from the request: Via, From, To, Call-ID and CSeq could be read. Only
+// the topmost Via has to parse, since the answer goes there; the others are copied, so it is enough that they stand.
+// It does not say that an answer is wanted: an ACK gets none.
+func (m *Message) Answerable() bool {
+	if !m.IsRequest() {
+		return false
+	}
+	if m.topVia(); m.views.viaErr != nil {
+		return false
+	}
+	for _, id := range [...]HeaderID{HeaderFrom, HeaderTo, HeaderCallID, HeaderCSeq} {
+		if len(m.Header(id)) == 0 {
+			return false
+		}
+	}
+	return true
+}
