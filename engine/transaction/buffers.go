@@ -1,0 +1,48 @@
+package transaction
+
+// This file keeps storage for sent messages that may have to be sent again: what one transaction lets go of the next
+// one takes.
+
+const (
+	bufferStep    = 256 // sizes are multiples of it, so a buffer wastes less than that
+	bufferClasses = 16  // up to 4 KiB; what is longer comes from the heap and goes back there
+	bufferSpare   = 64  // buffers waiting in each class: 2 MiB a lane at most
+)
+
+// buffers is the spare storage of one layer.
+type buffers struct {
+	free [bufferClasses][][]byte
+}
+
+// get is an empty buffer with room for n bytes.
+func (b *buffers) get(n int) []byte {
+	class := (n - 1) / bufferStep
+	if n <= 0 || class >= bufferClasses {
+		return make([]byte, 0, n)
+	}
+	if free := b.free[class]; len(free) > 0 {
+		buf := free[len(free)-1]
+		free[len(free)-1] = nil
+		b.free[class] = free[:len(free)-1]
+		return buf
+	}
+	return make([]byte, 0, (class+1)*bufferStep)
+}
+
+// put gives back a buffer that nobody refers to any more.
+func (b *buffers) put(buf []byte) {
+	class := cap(buf)/bufferStep - 1
+	if cap(buf) == 0 || cap(buf)%bufferStep != 0 || class >= bufferClasses || len(b.free[class]) >= bufferSpare {
+		return
+	}
+	b.free[class] = append(b.free[class], buf[:0])
+}
+
+// keep is a copy of text in a buffer, using old's storage where that is of the right size.
+func (b *buffers) keep(old, text []byte) []byte {
+	if spare := cap(old) - len(text); spare < 0 || spare >= bufferStep {
+		b.put(old)
+		old = b.get(len(text))
+	}
+	return append(old[:0], text...)
+}

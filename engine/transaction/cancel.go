@@ -1,0 +1,96 @@
+package transaction
+
+import (
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// This file is CANCEL (§9): the server side, where it is answered and told to the user, and the client side, where it
+// follows an INVITE of ours.
+
+// cancel is a CANCEL that came in (§9.2). It matches the INVITE's transaction by all but the method. It is a transaction
+// of its own, answered 200 here; the INVITE's answer is left to the user: a proxy passes the 487 of its branches, or the
+// 2xx that was faster (§16.10).
+func (l *Layer) cancel(a *Arrival) {
+	key, ok := l.serverKey(a.Msg, message.MethodCancel, a.Msg.ToTag())
+	if !ok {
+		l.count(EventUnreadable)
+		return
+	}
+	if s := l.servers[string(key)]; s != nil {
+		l.count(EventRetransmissionIn)
+		s.feed(evRequest, nil) //nolint:errcheck // counted in feed
+		return
+	}
+	own := string(key)
+	key, _ = l.serverKey(a.Msg, message.MethodInvite, a.Msg.ToTag())
+	invite := l.servers[string(key)]
+	if invite == nil {
+		l.count(EventUnmatchedCancel)
+		l.stateless(a)
+		return
+	}
+	a.Msg.SetReceived(a.Source)
+	l.answerCancel(a, own)
+	if invite.state == Proceeding {
+		l.user.Cancelled(invite, a.Msg)
+	}
+}
+
+// answerCancel answers 200, with the To tag the INVITE's responses made here bear (§9.2). The transaction keeps no copy of the request.
+func (l *Layer) answerCancel(a *Arrival, key string) {
+	s := &Server{From: *a, layer: l, timers: l.timers, method: message.MethodCancel, key: key, machine: &nonInviteServer}
+	s.From.Msg = nil
+	s.ReplyTo = replyTo(a)
+	s.state = Trying
+	l.servers[key] = s
+	var tag [16]byte
+	l.out = message.AppendResponse(l.out[:0], a.Msg, 200, "", string(l.appendTag(tag[:0], a.Msg)), l.lines(nil), nil)
+	s.feed(ev2xx, &outgoing{code: 200, bytes: l.out}) //nolint:errcheck // counted in feed
+}
+
+// Cancel cancels an INVITE (§9.1): the CANCEL waits for the first provisional, bears the INVITE's branch, Route and CSeq number, and runs as its
+// own transaction to the same peer. headers are whole lines (Reason: …). When no final response follows within 64*T1, the owner is told ErrTimeout.
+// On a transaction with a final response, or another method, it does nothing; nor a second time.
+func (c *Client) Cancel(headers []byte) {
+	if c.cancelled || c.method != message.MethodInvite || (c.state != Calling && c.state != Proceeding) {
+		return
+	}
+	c.cancelled = true
+	if c.state == Calling {
+		c.cancelHeaders = append([]byte(nil), headers...)
+	} else {
+		c.cancelHeaders = headers
+	}
+	c.feed(evCancel, nil)
+}
+
+// cancelStep does the part of a step that is about a CANCEL.
+func (c *Client) cancelStep(do action, e event) {
+	switch {
+	case do&doAwait1xx != 0:
+		c.waiting = true
+	case do&doSendCancel != 0:
+		c.sendCancel()
+		c.cancelHeaders = nil
+	case c.waiting && c.state == Proceeding && e == ev1xx:
+		c.waiting = false
+		c.feed(evCancel, nil)
+	}
+}
+
+// sendCancel starts the CANCEL's own client transaction. Nobody is told of its responses: what it achieves shows in the INVITE's.
+// When it can't be sent the INVITE's Timer B, started with it, bounds the wait all the same.
+func (c *Client) sendCancel() {
+	l := c.layer
+	if err := l.reparse.Parse(c.sent, &ownLimits); err != nil {
+		return
+	}
+	l.out = message.AppendCancel(l.out[:0], &l.reparse, c.cancelHeaders)
+	l.reparse.Reset()
+	x := &Client{
+		layer: l, machine: &nonInviteClient, timers: c.timers, method: message.MethodCancel,
+		branch: c.branch, key: c.key, to: c.to,
+	}
+	x.sent = l.stored.keep(nil, l.out)
+	l.begin(x, l.cancels) //nolint:errcheck // counted in begin
+}

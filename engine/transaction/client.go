@@ -1,0 +1,281 @@
+package transaction
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// This file runs client transactions: it feeds their machine and carries out what a step says.
+
+// Client is a client transaction.
+type Client struct {
+	layer   *Layer
+	machine *machine
+	owner   Owner // nil when abandoned, and for a CANCEL
+	timers  *Timers
+	clock   clock
+
+	branch     string
+	key        string // in the layer's table
+	methodText string // of an extension method
+	method     message.Method
+	state      State
+
+	waiting       bool // a CANCEL waits for the first provisional
+	cancelled     bool // a CANCEL was asked for
+	cancelHeaders []byte
+
+	to   transport.Peer
+	sent []byte // what doSendAgain sends: the request; then, after a non-2xx, its ACK. In a buffer of the layer.
+	err  error  // why the transport failed
+}
+
+// State is the state the transaction is in; Terminated when it is over.
+func (c *Client) State() State { return c.state }
+
+// Method is the request's.
+func (c *Client) Method() message.Method { return c.method }
+
+// Branch is the branch parameter of our Via, cookie and suffix included.
+func (c *Client) Branch() string { return c.branch }
+
+// To is where the request went. It must not be changed.
+func (c *Client) To() *transport.Peer { return &c.to }
+
+// Abandon forgets the owner: what still comes is handled by the machine (ACKs of non-2xx) and told to nobody. A 2xx becomes a Stray.
+func (c *Client) Abandon() { c.owner = nil }
+
+// Send starts a client transaction (§17.1): pushes our Via onto req, with a new branch "z9hG4bK" + random + suffix, and sends it.
+// req is written out at once and neither changed nor kept. A transport error found at once is returned, and owner is not called.
+// Other errors: ErrMethod, ErrNoListener, and ErrUnreadable for a response. suffix must be made of token characters.
+func (l *Layer) Send(req *message.Message, to *transport.Peer, suffix string, owner Owner) (*Client, error) {
+	method := req.Method()
+	switch {
+	case !req.IsRequest():
+		return nil, ErrUnreadable
+	case method == message.MethodAck || method == message.MethodCancel:
+		return nil, ErrMethod
+	}
+	local := l.wire.Choose(to)
+	if local == nil {
+		return nil, ErrNoListener
+	}
+	c := &Client{layer: l, owner: owner, timers: l.timers, method: method, to: *to, machine: &nonInviteClient}
+	// What Via says and the socket that sends must stay together, through retransmissions, ACK and CANCEL.
+	c.to.Local = local
+	if method == message.MethodInvite {
+		c.machine = &inviteClient
+	} else if method == message.MethodOther {
+		c.methodText = string(req.MethodText())
+	}
+	c.branch = l.newBranch(suffix)
+	c.key = strings.ToLower(c.branch[len(cookie):])
+	c.sent = l.writeRequest(req, local, to.Kind, c.branch)
+	if err := l.begin(c, l.clients); err != nil {
+		return nil, fmt.Errorf("transaction: send: %w", err)
+	}
+	return c, nil
+}
+
+// begin makes the first step of c, whose request is in c.sent.
+func (l *Layer) begin(c *Client, table map[string]*Client) error {
+	t := c.machine.step(start, evRequest)
+	c.state = t.next
+	if err := l.wire.Send(&c.to, c.sent, (*clientFailed)(c)); err != nil {
+		l.count(EventTransportError)
+		c.state = Terminated
+		c.drop()
+		return err
+	}
+	table[c.key] = c
+	c.startTimers(t)
+	return nil
+}
+
+// receive is a response that belongs to c.
+func (c *Client) receive(a *Arrival) {
+	e := ev3xx
+	switch code := a.Msg.Status(); {
+	case code < 200:
+		e = ev1xx
+	case code < 300:
+		e = ev2xx
+	}
+	c.feed(e, a)
+}
+
+// feed makes a step and carries it out. The user is told last, when all is in order: it may do anything.
+func (c *Client) feed(e event, a *Arrival) {
+	t := c.machine.step(c.state, e)
+	if t.next == start {
+		c.layer.count(EventIgnored)
+		return
+	}
+	again := t.next == c.state && a != nil && t.do&doPass == 0
+	c.state = t.next
+	if again {
+		c.layer.count(EventRetransmissionIn)
+	}
+	if t.do&doStop != 0 {
+		c.clock.stop()
+	}
+	var failed error
+	if t.do&doAck != 0 {
+		failed = c.sendAck(a.Msg)
+	}
+	if t.do&doSendAgain != 0 && len(c.sent) > 0 {
+		c.layer.count(EventRetransmissionOut)
+		failed = c.send()
+	}
+	if t.do&doDrop != 0 {
+		c.drop()
+	}
+	if t.do&doCount != 0 {
+		c.layer.count(EventTimeout)
+	}
+	c.cancelStep(t.do, e)
+	c.startTimers(t)
+	if failed != nil && c.state != Terminated {
+		c.fail(failed, a, t.do)
+		return
+	}
+	c.tell(t.do, a)
+}
+
+// fail is a transport error found in a step: the message of the step is passed before what follows from the error.
+func (c *Client) fail(err error, a *Arrival, do action) {
+	c.layer.count(EventTransportError)
+	c.err = fmt.Errorf("transaction: send: %w", err)
+	c.tell(do, a)
+	c.feed(evError, nil)
+}
+
+// tell tells the owner. A 2xx that nobody owns is a stray: it may still be forwarded (§16.7 step 5).
+func (c *Client) tell(do action, a *Arrival) {
+	owner := c.owner
+	switch {
+	case do&doPass != 0 && owner != nil:
+		owner.Response(c, a.Msg)
+	case do&doPass != 0 && c.method == message.MethodInvite && a.Msg.Status()/100 == 2:
+		c.layer.count(EventStray)
+		c.layer.user.Stray(a)
+	case do&doFail != 0 && owner != nil:
+		c.owner = nil
+		err := c.err
+		if err == nil {
+			err = ErrTimeout
+		}
+		owner.Failed(c, err)
+	}
+}
+
+// startTimers starts the timers of a transition. One of length zero runs out at once; Terminated ends the transaction.
+func (c *Client) startTimers(t transition) {
+	l := c.layer
+	now := l.lane.Now()
+	reliable := c.to.Kind.Reliable()
+	if t.again != none && !reliable { // A and E: never on a reliable transport (§17.1.1.2, §17.1.2.2)
+		c.clock.interval = c.timers.next(t.again, c.clock.interval, c.state)
+		c.clock.again, c.clock.againOf = now.Add(c.clock.interval), t.again
+	}
+	if t.end != none {
+		d := c.timers.end(t.end, c.method == message.MethodInvite, reliable)
+		if d == 0 {
+			c.state = c.machine.step(c.state, evTimer+event(t.end)).next
+			c.clock.stop()
+		} else {
+			c.clock.end, c.clock.endOf = now.Add(d), t.end
+		}
+	}
+	if c.state == Terminated {
+		c.leave()
+		return
+	}
+	c.clock.arm(l.lane, (*clientClock)(c))
+}
+
+// leave takes a terminated transaction out of the layer.
+func (c *Client) leave() {
+	l := c.layer
+	l.lane.StopTimer(&c.clock.entry)
+	c.drop()
+	table := l.clients
+	if c.method == message.MethodCancel {
+		table = l.cancels
+	}
+	if table[c.key] == c {
+		delete(table, c.key)
+	}
+}
+
+// send sends what is kept.
+func (c *Client) send() error { return c.layer.wire.Send(&c.to, c.sent, (*clientFailed)(c)) }
+
+// drop lets go of what was kept.
+func (c *Client) drop() {
+	c.layer.stored.put(c.sent)
+	c.sent = nil
+}
+
+// sendAck makes and sends the ACK of the non-2xx final res (§17.1.1.3). It takes the INVITE's place: nothing else can
+// have to be sent again. A retransmitted final is answered with the same bytes.
+func (c *Client) sendAck(res *message.Message) error {
+	l := c.layer
+	if err := l.reparse.Parse(c.sent, &ownLimits); err != nil {
+		return err
+	}
+	l.out = message.AppendAck(l.out[:0], &l.reparse, res)
+	l.reparse.Reset()
+	c.sent = l.stored.keep(c.sent, l.out)
+	return c.send()
+}
+
+// ownLimits let through whatever was let in, and what the proxy added to it.
+var ownLimits = message.Limits{Message: 1 << 24, Headers: 1 << 16, HeaderLine: 1 << 24, Body: 1 << 24, Params: 1 << 16, Elements: 1 << 16}
+
+// clientClock is the Client as its timer sees it.
+type clientClock Client
+
+// Expire makes the step of the timer that ran out.
+func (t *clientClock) Expire(*lane.Timer) {
+	c := (*Client)(t)
+	name := c.clock.due(c.layer.lane.Now())
+	if name == none {
+		c.clock.arm(c.layer.lane, t)
+		return
+	}
+	c.feed(evTimer+event(name), nil)
+	// A step that starts no timer leaves the other one to be waited for.
+	if c.state != Terminated {
+		c.clock.arm(c.layer.lane, t)
+	}
+}
+
+// clientFailed is the Client as the transport sees it.
+type clientFailed Client
+
+// SendFailed brings the error to the lane; it comes on any goroutine.
+func (f *clientFailed) SendFailed(err error) {
+	f.layer.lane.Post(&clientFailure{(*Client)(f), err})
+}
+
+// clientFailure is an error on its way to the lane.
+type clientFailure struct {
+	client *Client
+	err    error
+}
+
+// Do makes the step of a transport error; nothing if the transaction ended meanwhile (§17.1.4, §18.4).
+func (f *clientFailure) Do(*lane.Lane) {
+	c := f.client
+	if c.state == Terminated {
+		return
+	}
+	c.layer.count(EventTransportError)
+	c.err = fmt.Errorf("transaction: send: %w", f.err)
+	c.feed(evError, nil)
+}

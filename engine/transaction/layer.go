@@ -1,0 +1,169 @@
+package transaction
+
+import (
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// This file holds the Layer: its options, its tables, and what it does with a message that came in.
+
+// Options of a Layer.
+type Options struct {
+	Timers       Timers
+	Max          int              // transactions in the layer, default 200000; beyond it a new request is answered 503 statelessly
+	Random       func() uint64    // unpredictable numbers for branches and tags; required
+	ServerHeader string           // Server: of responses made here, "" for none
+	Counter      func(Event, int) // told what happened and how often, for metrics; may be nil
+}
+
+const (
+	defaultMax = 200000
+	retryAfter = "Retry-After: 5\r\n" // seconds; the time in which a tenth of a full table of ended calls empties
+)
+
+// Layer is the transaction layer of one lane. All of it belongs to the holder of the lane's token.
+type Layer struct {
+	lane    *lane.Lane
+	wire    transport.Wire
+	user    User
+	options Options
+	server  []byte  // the Server header line, whole
+	timers  *Timers // never written: a transaction keeps the pointer it began with
+
+	servers map[string]*Server // by serverKey
+	clients map[string]*Client // by clientKey
+	cancels map[string]*Client // CANCELs of ours, by the same key as their INVITE
+	tags    sipHash
+
+	// Scratch, in use only between two calls to the outside.
+	key     []byte
+	out     []byte
+	reparse message.Message
+	stored  buffers
+}
+
+// NewLayer makes the layer of l. w and u are called with the lane's token held.
+func NewLayer(l *lane.Lane, w transport.Wire, u User, o Options) *Layer {
+	if o.Max <= 0 {
+		o.Max = defaultMax
+	}
+	y := &Layer{
+		lane: l, wire: w, user: u, options: o,
+		timers:  o.Timers.resolved(),
+		servers: map[string]*Server{},
+		clients: map[string]*Client{},
+		cancels: map[string]*Client{},
+		tags:    sipHash{o.Random(), o.Random()},
+	}
+	if o.ServerHeader != "" {
+		y.server = []byte("Server: " + o.ServerHeader + "\r\n")
+	}
+	return y
+}
+
+// SetTimers changes the timers of transactions that begin from now on.
+func (l *Layer) SetTimers(t Timers) { l.timers = t.resolved() }
+
+// Counts are how many transactions of each kind stand.
+func (l *Layer) Counts() (servers, clients int) {
+	return len(l.servers), len(l.clients) + len(l.cancels)
+}
+
+func (l *Layer) count(e Event) {
+	if l.options.Counter != nil {
+		l.options.Counter(e, 1)
+	}
+}
+
+// Receive takes a message from the transport. a.Msg was parsed and validated (§16.3 step 1) by the caller. The layer
+// edits a request (received=, rport=) and keeps nothing of it after the call.
+func (l *Layer) Receive(a *Arrival) {
+	if !a.Msg.IsRequest() {
+		l.response(a)
+		return
+	}
+	switch a.Msg.Method() {
+	case message.MethodAck:
+		l.ack(a)
+	case message.MethodCancel:
+		l.cancel(a)
+	default:
+		l.request(a)
+	}
+}
+
+// request is a request other than ACK and CANCEL (§17.2.3).
+func (l *Layer) request(a *Arrival) {
+	key, ok := l.serverKey(a.Msg, a.Msg.Method(), a.Msg.ToTag())
+	if !ok {
+		l.count(EventUnreadable)
+		return
+	}
+	if s := l.servers[string(key)]; s != nil {
+		l.count(EventRetransmissionIn)
+		s.feed(evRequest, nil)
+		return
+	}
+	if len(l.servers)+len(l.clients) >= l.options.Max {
+		l.count(EventOverload)
+		l.Reply(a, 503, "", []byte(retryAfter)) //nolint:errcheck // counted where it is sent
+		return
+	}
+	a.Msg.SetReceived(a.Source)
+	s := l.newServer(a, string(key))
+	s.feed(evRequest, nil)
+}
+
+// ack is an ACK: of a non-2xx, which ends here, or of a 2xx, which is the user's (§17.2.3, RFC 6026 §7.1).
+func (l *Layer) ack(a *Arrival) {
+	s, ok := l.serverOfAck(a.Msg)
+	if !ok {
+		l.count(EventUnreadable)
+		return
+	}
+	if s == nil {
+		l.stateless(a)
+		return
+	}
+	if t := s.machine.step(s.state, evAck); t.do&doPass != 0 {
+		l.stateless(a)
+		return
+	}
+	if s.state != Completed {
+		l.count(EventIgnored)
+	}
+	s.feed(evAck, nil)
+}
+
+// stateless hands the user a request for which nothing is kept.
+func (l *Layer) stateless(a *Arrival) {
+	a.Msg.SetReceived(a.Source)
+	s := l.makeServer(a)
+	s.Stateless = true
+	l.user.Request(s)
+}
+
+// response is a response: of one of our client transactions (§17.1.3), or a stray.
+func (l *Layer) response(a *Arrival) {
+	via, err := a.Msg.TopVia()
+	if err != nil {
+		l.count(EventUnreadable)
+		return
+	}
+	cseq, err := a.Msg.CSeq()
+	if err != nil {
+		l.count(EventUnreadable)
+		return
+	}
+	if c := l.clientOf(&via, &cseq); c != nil {
+		c.receive(a)
+		return
+	}
+	if !l.ours(&via) { // §18.1.2: the sent-by of a response is the element's own, or it is discarded
+		l.count(EventForeign)
+		return
+	}
+	l.count(EventStray)
+	l.user.Stray(a)
+}

@@ -1,0 +1,224 @@
+package transaction
+
+import (
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// This file runs server transactions: it makes them, feeds their machine and carries out what a step says.
+
+// Server is a server transaction.
+type Server struct {
+	// Req is the request, with received= and rport= set. Its bytes are its own and nobody writes to them again: who holds
+	// the pointer may read it for as long as it likes. The transaction sets the field to nil when no response can follow
+	// that is made from it (a final one was sent), and at Release.
+	Req       *message.Message
+	From      Arrival        // Msg is nil
+	Stateless bool           // an ACK or an unmatched CANCEL: no machine, no table entry
+	User      any            // the user's own. A transaction stands for up to 32 s after its answer: what should not, is set to nil.
+	ReplyTo   transport.Peer // §18.2.2
+
+	layer   *Layer
+	machine *machine
+	timers  *Timers
+	clock   clock
+	key     string // in the layer's table
+	last    []byte // what doSendAgain sends, in a buffer of the layer
+	tag     string
+	// answerTag is the hash of the To tag of the final response, for the ACK of an RFC 2543 sender (§17.2.3).
+	answerTag uint64
+	answered  int
+	method    message.Method
+	state     State
+}
+
+// Layer is the layer the transaction belongs to.
+func (s *Server) Layer() *Layer { return s.layer }
+
+// State is the state the transaction is in; Terminated when it is over, and for a stateless one.
+func (s *Server) State() State {
+	if s.Stateless {
+		return Terminated
+	}
+	return s.state
+}
+
+// Method is the request's; it can be read after Req was let go.
+func (s *Server) Method() message.Method { return s.method }
+
+// Answered is the code of the final response sent, or 0.
+func (s *Server) Answered() int { return s.answered }
+
+// makeServer makes a Server of a request whose received= is set, without entering it anywhere. The request is copied: its
+// bytes once, into a buffer of their size.
+func (l *Layer) makeServer(a *Arrival) *Server {
+	s := &Server{From: *a, Req: new(message.Message), layer: l, timers: l.timers, method: a.Msg.Method()}
+	s.From.Msg = nil
+	s.ReplyTo = replyTo(a)
+	a.Msg.CopyTo(s.Req)
+	s.Req.Detach()
+	return s
+}
+
+// newServer makes the server transaction of a request and enters it.
+func (l *Layer) newServer(a *Arrival, key string) *Server {
+	s := l.makeServer(a)
+	s.key, s.machine = key, &nonInviteServer
+	if s.method == message.MethodInvite {
+		s.machine = &inviteServer
+	}
+	l.servers[key] = s
+	return s
+}
+
+// feed makes a step and carries it out. code and the response in l.out go with a response event. The user is told last,
+// when all is in order: it may do anything. It returns the transport's error where the step sent something.
+func (s *Server) feed(e event, res *outgoing) (err error) {
+	t := s.machine.step(s.state, e)
+	if t.next == start {
+		if res != nil {
+			return ErrState
+		}
+		s.layer.count(EventIgnored)
+		return nil
+	}
+	s.state = t.next
+	if t.do&doStop != 0 {
+		s.clock.stop()
+	}
+	if t.do&doDrop != 0 {
+		s.drop()
+	}
+	if t.do&doCount != 0 {
+		s.layer.count(EventTimeout)
+	}
+	if res != nil {
+		s.note(res)
+	}
+	err = s.emit(t.do, res)
+	s.startTimers(t)
+	if err != nil && s.state != Terminated {
+		s.layer.count(EventTransportError)
+		s.feed(evError, nil) //nolint:errcheck // sends nothing
+	}
+	if t.do&doPass != 0 {
+		s.layer.user.Request(s)
+	}
+	return err
+}
+
+// emit sends what a step says.
+func (s *Server) emit(do action, res *outgoing) error {
+	l := s.layer
+	switch {
+	case do&doSend != 0:
+		if do&doKeep != 0 {
+			s.last = l.stored.keep(s.last, res.bytes)
+		}
+		return s.send(res.bytes)
+	case do&doTrying != 0:
+		if s.Req != nil {
+			l.out = message.AppendResponse(l.out[:0], s.Req, 100, "", "", l.lines(nil), nil)
+			s.last = l.stored.keep(s.last, l.out)
+		}
+		return s.send(s.last)
+	case do&doSendAgain != 0 && len(s.last) > 0:
+		l.count(EventRetransmissionOut)
+		return s.send(s.last)
+	}
+	return nil
+}
+
+func (s *Server) send(b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	return s.layer.wire.Send(&s.ReplyTo, b, (*serverFailed)(s))
+}
+
+// startTimers starts the timers of a transition. One of length zero runs out at once; Terminated ends the transaction.
+func (s *Server) startTimers(t transition) {
+	l := s.layer
+	now := l.lane.Now()
+	reliable := s.From.Kind.Reliable()
+	if t.again != none && !reliable { // G: never on a reliable transport (§17.2.1)
+		s.clock.interval = s.timers.next(t.again, s.clock.interval, s.state)
+		s.clock.again, s.clock.againOf = now.Add(s.clock.interval), t.again
+	}
+	if t.end != none {
+		d := s.timers.end(t.end, s.method == message.MethodInvite, reliable)
+		if d == 0 {
+			s.state = s.machine.step(s.state, evTimer+event(t.end)).next
+			s.clock.stop()
+		} else {
+			s.clock.end, s.clock.endOf = now.Add(d), t.end
+		}
+	}
+	if s.state == Terminated {
+		s.leave()
+		return
+	}
+	s.clock.arm(l.lane, (*serverClock)(s))
+}
+
+// leave takes a terminated transaction out of the layer.
+func (s *Server) leave() {
+	l := s.layer
+	l.lane.StopTimer(&s.clock.entry)
+	s.drop()
+	if l.servers[s.key] == s {
+		delete(l.servers, s.key)
+	}
+}
+
+// drop lets go of the bytes kept for retransmission.
+func (s *Server) drop() {
+	s.layer.stored.put(s.last)
+	s.last = nil
+}
+
+// Forget ends the transaction at once and without an answer, as if the request had not been seen: what comes again is new.
+func (s *Server) Forget() {
+	s.Req = nil
+	if s.Stateless || s.state == Terminated {
+		return
+	}
+	s.state = Terminated
+	s.leave()
+}
+
+// serverClock is the Server as its timer sees it.
+type serverClock Server
+
+// Expire makes the step of the timer that ran out.
+func (t *serverClock) Expire(*lane.Timer) {
+	s := (*Server)(t)
+	name := s.clock.due(s.layer.lane.Now())
+	if name != none {
+		s.feed(evTimer+event(name), nil) //nolint:errcheck // counted in feed; the machine has made its step
+	}
+	if s.state != Terminated {
+		s.clock.arm(s.layer.lane, t)
+	}
+}
+
+// serverFailed is the Server as the transport sees it.
+type serverFailed Server
+
+// SendFailed brings the error to the lane; it comes on any goroutine.
+func (f *serverFailed) SendFailed(error) { f.layer.lane.Post((*serverFailure)(f)) }
+
+// serverFailure is an error on its way to the lane.
+type serverFailure Server
+
+// Do makes the step of a transport error (§17.2.4); nothing if the transaction ended meanwhile. Other servers of the
+// sent-by's name (RFC 3263 §5) are not tried.
+func (f *serverFailure) Do(*lane.Lane) {
+	s := (*Server)(f)
+	if s.state == Terminated {
+		return
+	}
+	s.layer.count(EventTransportError)
+	s.feed(evError, nil) //nolint:errcheck // sends nothing
+}

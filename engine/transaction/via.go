@@ -1,0 +1,49 @@
+package transaction
+
+import (
+	"bytes"
+
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// This file makes branches and pushes our Via onto what is sent (§16.6 step 8, §18.1.1, RFC 3581 §3).
+
+// newBranch is a branch nobody else makes: the cookie, 64 random bits and suffix.
+func (l *Layer) newBranch(suffix string) string {
+	b := append(l.key[:0], cookie...)
+	b = append(appendHex(b, l.options.Random()), suffix...)
+	l.key = b
+	return string(b)
+}
+
+// appendHex appends 16 digits.
+func appendHex(dst []byte, n uint64) []byte {
+	for shift := 60; shift >= 0; shift -= 4 {
+		dst = append(dst, "0123456789abcdef"[n>>shift&15])
+	}
+	return dst
+}
+
+// appendVia appends our Via line. rport asks a UDP peer to answer to where the datagram came from; on other transports
+// it is harmless.
+func appendVia(dst []byte, local *transport.Local, kind transport.Kind, branch string) []byte {
+	dst = append(dst, "Via: SIP/2.0/"...)
+	dst = append(dst, kind.Via()...)
+	dst = append(dst, ' ')
+	dst = append(dst, local.SentBy...)
+	dst = append(dst, ";branch="...)
+	dst = append(dst, branch...)
+	return append(dst, ";rport\r\n"...)
+}
+
+// writeRequest writes req with our Via on top of it into a buffer. req is left as it is, so that the user may send it on
+// other branches too.
+func (l *Layer) writeRequest(req *message.Message, local *transport.Local, kind transport.Kind, branch string) []byte {
+	l.out = req.AppendTo(l.out[:0])
+	line := bytes.IndexByte(l.out, '\n') + 1
+	room := len(l.out) + len("Via: SIP/2.0/UDP ;branch=;rport\r\n") + 1 + len(local.SentBy) + len(branch)
+	buf := append(l.stored.get(room), l.out[:line]...)
+	buf = appendVia(buf, local, kind, branch)
+	return append(buf, l.out[line:]...)
+}
