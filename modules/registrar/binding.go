@@ -1,0 +1,161 @@
+package registrar
+
+// This file is the binding: one contact of one address-of-record, packed small, never changed once made.
+
+import (
+	"strings"
+	"time"
+	"unsafe"
+
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/proxy"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// Record is a binding in plain fields, as a store writes it down and as NewBinding reads it.
+type Record struct {
+	Contact   string           // the contact's URI as registered
+	Params    string           // its header parameters (";q=0.7;+sip.instance=…"), without expires
+	Q         float64          // 0 to 1; 1 when the contact named none
+	CallID    string           // of the REGISTER that made or refreshed it
+	CSeq      uint32           // of that REGISTER
+	UserAgent string           // of that REGISTER, "" if it had none
+	Path      []string         // the Path it came by, topmost first (RFC 3327)
+	Received  string           // "udp:192.0.2.7:1024" where the client is behind a NAT, else ""
+	Socket    string           // the listener it came to, where only that one reaches the client, else ""
+	Flow      transport.FlowID // the connection it came on, or 0; means nothing to another process
+	Expires   time.Time
+	Updated   time.Time
+}
+
+// Binding is one contact of an address-of-record. It is immutable, so that lookups share it; a refresh makes a new one.
+type Binding struct {
+	target proxy.Target
+	// text is contact, params, call-id, user agent and received, one after the other; the fields below are where each ends.
+	text                                string
+	endContact, endParams, endID, endUA uint16
+	cseq                                uint32
+	expires, updated                    int64 // milliseconds since 1970
+}
+
+// NewBinding packs a record. Its texts must be within the bounds of a REGISTER that was accepted.
+func NewBinding(r *Record) *Binding {
+	n := len(r.Contact) + len(r.Params) + len(r.CallID) + len(r.UserAgent) + len(r.Received)
+	for _, p := range r.Path {
+		n += len(p)
+	}
+	var text strings.Builder
+	text.Grow(n)
+	put := func(s string) uint16 {
+		text.WriteString(s)
+		return uint16(text.Len())
+	}
+	b := &Binding{cseq: r.CSeq, expires: r.Expires.UnixMilli(), updated: r.Updated.UnixMilli()}
+	b.endContact, b.endParams, b.endID, b.endUA = put(r.Contact), put(r.Params), put(r.CallID), put(r.UserAgent)
+	endReceived := put(r.Received)
+	for _, p := range r.Path {
+		put(p)
+	}
+	all := text.String()
+	b.text = all[:endReceived]
+	b.target = proxy.Target{URI: b.Contact(), Received: b.Received(), FromSocket: r.Socket, Flow: r.Flow, Q: r.Q, Value: b}
+	if len(r.Path) > 0 {
+		b.target.Path = make([]string, len(r.Path))
+		at := int(endReceived)
+		for i, p := range r.Path {
+			b.target.Path[i] = all[at : at+len(p)]
+			at += len(p)
+		}
+	}
+	return b
+}
+
+// Record is the binding in plain fields.
+func (b *Binding) Record() Record {
+	return Record{Contact: b.Contact(), Params: b.text[b.endContact:b.endParams], Q: b.Q(), CallID: b.CallID(), CSeq: b.cseq,
+		UserAgent: b.UserAgent(), Path: b.Path(), Received: b.Received(), Socket: b.target.FromSocket, Flow: b.Flow(),
+		Expires: b.Expires(), Updated: b.Updated()}
+}
+
+// Target is the binding as a place to send requests to. It is made with the binding and shared: only to be read. Its Value
+// is the binding.
+func (b *Binding) Target() *proxy.Target { return &b.target }
+
+// Contact is the contact's URI as registered.
+func (b *Binding) Contact() string { return b.text[:b.endContact] }
+
+// Params are the header parameters the contact was registered with, without expires.
+func (b *Binding) Params() message.Params {
+	return message.Params(viewOf(b.text[b.endContact:b.endParams]))
+}
+
+// CallID and CSeq are those of the REGISTER that made or refreshed the binding.
+func (b *Binding) CallID() string { return b.text[b.endParams:b.endID] }
+func (b *Binding) CSeq() uint32   { return b.cseq }
+
+// UserAgent is that REGISTER's User-Agent, or "".
+func (b *Binding) UserAgent() string { return b.text[b.endID:b.endUA] }
+
+// Received is "udp:192.0.2.7:1024" for a client behind a NAT, else "".
+func (b *Binding) Received() string { return b.text[b.endUA:] }
+
+// Q is the contact's preference, 1 where it named none.
+func (b *Binding) Q() float64 { return b.target.Q }
+
+// Path is the Path it came by, topmost first (RFC 3327); nil for none. Only to be read.
+func (b *Binding) Path() []string { return b.target.Path }
+
+// Flow is the connection the client is reached on, or 0.
+func (b *Binding) Flow() transport.FlowID { return b.target.Flow }
+
+// Expires is when the binding ends, Updated when it was last registered.
+func (b *Binding) Expires() time.Time { return time.UnixMilli(b.expires) }
+func (b *Binding) Updated() time.Time { return time.UnixMilli(b.updated) }
+
+// Instance is the UA's instance id (RFC 5626 §4.1) without quotes and angle brackets, "urn:uuid:…", or "".
+func (b *Binding) Instance() string {
+	v, _ := b.Params().Get("+sip.instance")
+	return strings.TrimSuffix(strings.TrimPrefix(string(v), "<"), ">")
+}
+
+// RegID is the contact's reg-id (RFC 5626 §4.2), or 0.
+func (b *Binding) RegID() int {
+	v, _ := b.Params().Get("reg-id")
+	n, ok := parseSeconds(v)
+	if !ok || n > 1<<31-1 { // RFC 5626 §6: 1 to 2^31 - 1
+		return 0
+	}
+	return int(n)
+}
+
+// remaining is the whole seconds left at the time at, at least 1: a binding that is shown has not ended.
+func (b *Binding) remaining(at int64) int64 { return max(1, (b.expires-at+500)/1000) }
+
+// matches tells whether the binding's contact is the URI given, as text and parsed (§10.3 step 7: compared per §19.1.4).
+func (b *Binding) matches(text []byte, uri *message.URI) bool {
+	if string(text) == b.Contact() {
+		return true
+	}
+	own, err := message.ParseURI(viewOf(b.Contact()))
+	return err == nil && own.Equal(uri)
+}
+
+// before is the order of lookups: the highest q first, among equals the most recent first.
+func (b *Binding) before(c *Binding) bool {
+	if b.target.Q != c.target.Q {
+		return b.target.Q > c.target.Q
+	}
+	return b.updated > c.updated
+}
+
+// sortBindings sorts a short list, keeping the order of equals.
+func sortBindings(list []*Binding) {
+	for i := 1; i < len(list); i++ {
+		for j := i; j > 0 && list[j].before(list[j-1]); j-- {
+			list[j], list[j-1] = list[j-1], list[j]
+		}
+	}
+}
+
+// viewOf is s as bytes without a copy, for readers that never write.
+func viewOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

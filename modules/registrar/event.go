@@ -1,0 +1,163 @@
+package registrar
+
+// This file is what the registrar tells about changes: events, and those who wait for a binding to appear.
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Kind is what happened to a binding.
+type Kind uint8
+
+const (
+	Bound     Kind = iota + 1 // a new binding
+	Refreshed                 // registered again before it ended
+	Expired                   // ended, unless it was removed before
+	Removed                   // by its UA, or by Remove
+)
+
+// String is the event's name for scripts: "registrar.bound".
+func (k Kind) String() string {
+	return [...]string{"", "registrar.bound", "registrar.refreshed", "registrar.expired", "registrar.removed"}[k]
+}
+
+// Event is one change that was stored. Binding is the new one where there is one, else the one that is gone.
+type Event struct {
+	Kind    Kind
+	AOR     string
+	Binding *Binding
+}
+
+// changes are what an update does, told once it is stored.
+type changes struct {
+	list []change
+	room [4]change
+}
+
+type change struct {
+	kind Kind
+	b    *Binding
+	old  *Binding // refreshed: what it took the place of
+}
+
+func (c *changes) reset() { c.list = c.room[:0] }
+
+func (c *changes) add(k Kind, b *Binding) { c.list = append(c.list, change{kind: k, b: b}) }
+
+func (c *changes) find(b *Binding) int {
+	for i := range c.list {
+		if c.list[i].b == b {
+			return i
+		}
+	}
+	return -1
+}
+
+// has tells whether b was made by this very update.
+func (c *changes) has(b *Binding) bool { return c.find(b) >= 0 }
+
+// remove notes that b goes. Where the update itself had made it, only what stood there before is gone.
+func (c *changes) remove(b *Binding) {
+	i := c.find(b)
+	switch {
+	case i < 0:
+		c.add(Removed, b)
+	case c.list[i].kind == Refreshed:
+		c.list[i] = change{kind: Removed, b: c.list[i].old}
+	default:
+		c.list = append(c.list[:i], c.list[i+1:]...)
+	}
+}
+
+// refresh notes that now stands for b.
+func (c *changes) refresh(b, now *Binding) {
+	if i := c.find(b); i >= 0 {
+		c.list[i].b = now
+		return
+	}
+	c.list = append(c.list, change{kind: Refreshed, b: now, old: b})
+}
+
+func (c *changes) count(k Kind) int {
+	n := 0
+	for _, e := range c.list {
+		if e.kind == k {
+			n++
+		}
+	}
+	return n
+}
+
+// tell counts the changes of an update, passes them on, and wakes who waits for a binding of aor.
+func (s *service) tell(aor string, done *changes) {
+	appeared := false
+	for _, e := range done.list {
+		s.figures.change(e.kind)
+		appeared = appeared || e.kind == Bound || e.kind == Refreshed
+		s.emit(Event{Kind: e.kind, AOR: aor, Binding: e.b})
+	}
+	if appeared {
+		s.waiters.wake(aor)
+	}
+}
+
+func (s *service) emit(e Event) {
+	if s.event != nil {
+		s.event(e)
+	}
+}
+
+// waiters are those who want to know when a binding appears.
+type waiters struct {
+	any   atomic.Int64 // how many there are: registrations pay for the lock only when somebody waits
+	mu    sync.Mutex
+	byAOR map[string]map[*watch]struct{} // guarded by mu
+}
+
+type watch struct{ f func() }
+
+// Watch calls f, on whatever goroutine, each time a binding of the canonical address-of-record aor was made or refreshed
+// in this process, until stop is called. f must not block, and may still be called once while stop is.
+func (r *Registrar) Watch(aor string, f func()) (stop func()) {
+	s, w := &r.waiters, &watch{f}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byAOR == nil {
+		s.byAOR = make(map[string]map[*watch]struct{})
+	}
+	if s.byAOR[aor] == nil {
+		s.byAOR[aor] = make(map[*watch]struct{})
+	}
+	s.byAOR[aor][w] = struct{}{}
+	s.any.Add(1)
+	return func() { s.drop(aor, w) }
+}
+
+func (s *waiters) drop(aor string, w *watch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.byAOR[aor][w]; !ok {
+		return
+	}
+	s.any.Add(-1)
+	delete(s.byAOR[aor], w)
+	if len(s.byAOR[aor]) == 0 {
+		delete(s.byAOR, aor)
+	}
+}
+
+func (s *waiters) wake(aor string) {
+	if s.any.Load() == 0 {
+		return
+	}
+	s.mu.Lock()
+	list := make([]func(), 0, len(s.byAOR[aor]))
+	for w := range s.byAOR[aor] {
+		list = append(list, w.f)
+	}
+	s.mu.Unlock()
+	for _, f := range list {
+		f()
+	}
+}

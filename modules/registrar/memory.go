@@ -1,0 +1,228 @@
+package registrar
+
+// This file is the store in memory: sharded maps, each with the expirations of its records in buckets of time.
+
+import (
+	"context"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	shardBits   = 6
+	bucketWidth = 4000 // milliseconds
+)
+
+// Memory is a Store in this process's memory: it never waits, and ends with the process.
+type Memory struct {
+	seed   maphash.Seed
+	count  atomic.Int64
+	shards [1 << shardBits]shard
+}
+
+// shard is one part of the addresses-of-record.
+type shard struct {
+	mu      sync.RWMutex
+	records map[string]*record // guarded by mu
+	// buckets holds the records by the bucket in which the first of their bindings ends, or earlier: a refresh moves
+	// nothing, the sweep finds that the end has moved and files the record anew. Guarded by mu.
+	buckets map[int64]*record
+	swept   int64 // buckets before this one have been swept; guarded by mu
+
+	lookups, missed atomic.Uint64
+	_               [64]byte // keeps the counters of one shard off the lines of the next
+}
+
+// record is one address-of-record that has bindings. Guarded by its shard's mu; the slice itself is never changed.
+type record struct {
+	aor        string
+	bindings   []*Binding
+	prev, next *record // in its bucket
+	bucket     int64
+}
+
+// NewMemory makes an empty store.
+func NewMemory() *Memory {
+	m := &Memory{seed: maphash.MakeSeed()}
+	for i := range m.shards {
+		m.shards[i].records = make(map[string]*record)
+		m.shards[i].buckets = make(map[int64]*record)
+	}
+	return m
+}
+
+// Waits is false: nothing here blocks longer than the look at a map.
+func (m *Memory) Waits() bool { return false }
+
+// Close does nothing.
+func (m *Memory) Close() error { return nil }
+
+// Count is how many bindings are stored.
+func (m *Memory) Count(context.Context) (int, error) { return int(m.count.Load()), nil }
+
+// Lookup implements Store; it never fails.
+func (m *Memory) Lookup(_ context.Context, aor string, now time.Time) ([]*Binding, error) {
+	return m.lookup(viewOf(aor), now.UnixMilli()), nil
+}
+
+func (m *Memory) shard(aor []byte) *shard {
+	return &m.shards[maphash.Bytes(m.seed, aor)>>(64-shardBits)]
+}
+
+// lookup allocates only when some of the bindings have expired and are not swept yet.
+func (m *Memory) lookup(aor []byte, at int64) []*Binding {
+	s := m.shard(aor)
+	var found []*Binding
+	s.mu.RLock()
+	if r := s.records[string(aor)]; r != nil {
+		found = r.bindings
+	}
+	s.mu.RUnlock()
+	s.lookups.Add(1)
+	if n := countLive(found, at); n < len(found) {
+		live := make([]*Binding, 0, n)
+		for _, b := range found {
+			if b.expires > at {
+				live = append(live, b)
+			}
+		}
+		found = live
+	}
+	if len(found) == 0 {
+		s.missed.Add(1)
+		return nil
+	}
+	return found
+}
+
+// Update implements Store. change runs with a part of the store locked.
+func (m *Memory) Update(_ context.Context, aor string, change func(old []*Binding) ([]*Binding, error)) error {
+	s := m.shard(viewOf(aor))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.records[aor]
+	var old []*Binding
+	if r != nil {
+		old = r.bindings
+	}
+	now, err := change(old)
+	if err != nil {
+		return err
+	}
+	m.count.Add(int64(len(now) - len(old)))
+	if len(now) == 0 {
+		if r != nil {
+			s.unfile(r)
+			delete(s.records, r.aor)
+		}
+		return nil
+	}
+	due := firstEnd(now) / bucketWidth
+	if r == nil {
+		r = &record{aor: aor}
+		s.records[aor] = r
+		s.file(r, due)
+	} else if due < r.bucket {
+		s.unfile(r)
+		s.file(r, due)
+	}
+	r.bindings = now
+	return nil
+}
+
+// Sweep implements Store. It looks only at records filed in buckets that have passed.
+func (m *Memory) Sweep(_ context.Context, now time.Time, gone func(aor string, b *Binding)) error {
+	at := now.UnixMilli()
+	var ended []*record
+	for i := range m.shards {
+		ended = m.shards[i].sweep(at, ended[:0])
+		for _, r := range ended {
+			m.count.Add(-int64(len(r.bindings)))
+			for _, b := range r.bindings {
+				gone(r.aor, b)
+			}
+		}
+	}
+	return nil
+}
+
+// sweep appends to ended a record for each address with expired bindings, holding just those.
+func (s *shard) sweep(at int64, ended []*record) []*record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	present := at / bucketWidth
+	if present-s.swept > int64(len(s.buckets)) { // the first time, or after a long rest: rather than each bucket that might be
+		for bucket := range s.buckets {
+			if bucket < present {
+				ended = s.sweepBucket(bucket, at, ended)
+			}
+		}
+	} else {
+		for bucket := s.swept; bucket < present; bucket++ {
+			ended = s.sweepBucket(bucket, at, ended)
+		}
+	}
+	s.swept = max(s.swept, present)
+	return ended
+}
+
+func (s *shard) sweepBucket(bucket, at int64, ended []*record) []*record {
+	for r := s.buckets[bucket]; r != nil; r = s.buckets[bucket] {
+		s.unfile(r)
+		live := countLive(r.bindings, at)
+		if live < len(r.bindings) {
+			kept, gone := make([]*Binding, 0, live), make([]*Binding, 0, len(r.bindings)-live)
+			for _, b := range r.bindings {
+				if b.expires > at {
+					kept = append(kept, b)
+				} else {
+					gone = append(gone, b)
+				}
+			}
+			r.bindings = kept
+			ended = append(ended, &record{aor: r.aor, bindings: gone})
+		}
+		if live == 0 {
+			delete(s.records, r.aor)
+			continue
+		}
+		s.file(r, firstEnd(r.bindings)/bucketWidth)
+	}
+	return ended
+}
+
+// file puts r in a bucket. One that was swept already would never be looked at again: the next one takes its place.
+func (s *shard) file(r *record, bucket int64) {
+	bucket = max(bucket, s.swept)
+	head := s.buckets[bucket]
+	r.bucket, r.prev, r.next = bucket, nil, head
+	if head != nil {
+		head.prev = r
+	}
+	s.buckets[bucket] = r
+}
+
+func (s *shard) unfile(r *record) {
+	switch {
+	case r.prev != nil:
+		r.prev.next = r.next
+	case r.next != nil:
+		s.buckets[r.bucket] = r.next
+	default:
+		delete(s.buckets, r.bucket)
+	}
+	if r.next != nil {
+		r.next.prev = r.prev
+	}
+	r.prev, r.next = nil, nil
+}
+
+func firstEnd(bindings []*Binding) int64 {
+	first := bindings[0].expires
+	for _, b := range bindings[1:] {
+		first = min(first, b.expires)
+	}
+	return first
+}

@@ -1,0 +1,73 @@
+package registrar
+
+// This file counts what the registrar does.
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// figures are counted since the start.
+type figures struct {
+	accepted, refused, failed          atomic.Uint64
+	bound, refreshed, expired, removed atomic.Uint64
+	lookups                            atomic.Uint64 // of stores other than Memory, which counts its own
+}
+
+// Stats are figures since the start, but Bindings, which is the present number (-1: the store can't tell).
+type Stats struct {
+	Bindings                           int
+	Accepted                           uint64 // REGISTERs answered 200
+	Refused                            uint64 // and 4xx
+	Failed                             uint64 // and 5xx, with the lookups that failed
+	Bound, Refreshed, Expired, Removed uint64 // bindings
+	Lookups                            uint64
+	Missed                             uint64 // lookups that found none; counted by Memory only
+}
+
+func (f *figures) saved(no *refusal) {
+	switch {
+	case no == nil:
+		f.accepted.Add(1)
+	case no.code < 500:
+		f.refused.Add(1)
+	default:
+		f.failed.Add(1)
+	}
+}
+
+func (f *figures) change(k Kind) {
+	switch k {
+	case Bound:
+		f.bound.Add(1)
+	case Refreshed:
+		f.refreshed.Add(1)
+	case Expired:
+		f.expired.Add(1)
+	case Removed:
+		f.removed.Add(1)
+	}
+}
+
+// Stats reads the figures. They are read one after another: a sum over them may be off by what happens meanwhile.
+func (r *Registrar) Stats(ctx context.Context) Stats {
+	f := &r.figures
+	s := Stats{Accepted: f.accepted.Load(), Refused: f.refused.Load(), Failed: f.failed.Load(), Bound: f.bound.Load(),
+		Refreshed: f.refreshed.Load(), Expired: f.expired.Load(), Removed: f.removed.Load(), Lookups: f.lookups.Load()}
+	if r.memory != nil {
+		s.Lookups, s.Missed = r.memory.lookedUp()
+	}
+	var err error
+	if s.Bindings, err = r.store.Count(ctx); err != nil {
+		s.Bindings = -1
+	}
+	return s
+}
+
+func (m *Memory) lookedUp() (lookups, missed uint64) {
+	for i := range m.shards {
+		lookups += m.shards[i].lookups.Load()
+		missed += m.shards[i].missed.Load()
+	}
+	return lookups, missed
+}

@@ -1,0 +1,56 @@
+package registrar
+
+// This file is the registrar's policy: what may be chosen, its defaults and its bounds.
+
+import (
+	"errors"
+	"time"
+)
+
+// Bounds on what one binding may hold, so that a registration is never a way to fill the memory. They keep offsets into
+// a binding's packed text within 16 bits.
+const (
+	maxContact   = 1024 // bytes of a contact's URI with its parameters
+	maxCallID    = 256  // bytes
+	maxPath      = 2048 // bytes of all Path values together
+	maxUserAgent = 128  // bytes kept of a User-Agent; the rest is cut off
+)
+
+// An hour is both what malformed expirations stand for (§10.2.1.1) and the longest that may be too brief (§10.3 step 7).
+const hour = time.Hour
+
+// Policy is what a registrar grants. Zero values mean the defaults named; all of it may change at a reload.
+type Policy struct {
+	MaxContacts    int           // bindings an address-of-record may have, default 10; a REGISTER beyond it is answered 403
+	MinExpires     time.Duration // an expiration below it is answered 423, default 60 s; it has no say over one of an hour or more (§10.3)
+	MaxExpires     time.Duration // longer expirations are shortened to it, default 2 h
+	DefaultExpires time.Duration // for contacts that name none, default 1 h
+	NoPath         bool          // do not keep the Path of RFC 3327
+}
+
+// complete fills in the defaults and checks that the times agree with each other.
+func (p Policy) complete() (Policy, error) {
+	if p.MaxContacts < 0 || p.MinExpires < 0 || p.MaxExpires < 0 || p.DefaultExpires < 0 {
+		return p, errors.New("max_contacts and the expirations must not be negative")
+	}
+	p.MaxContacts = orElse(p.MaxContacts, 10)
+	p.MinExpires = orElse(p.MinExpires, min(60*time.Second, orElse(p.MaxExpires, hour)))
+	p.MaxExpires = orElse(p.MaxExpires, max(2*hour, p.MinExpires))
+	if p.MinExpires > p.MaxExpires {
+		return p, errors.New("min_expires is above max_expires")
+	}
+	if p.DefaultExpires == 0 {
+		p.DefaultExpires = min(max(hour, p.MinExpires), p.MaxExpires)
+	}
+	if p.DefaultExpires < p.MinExpires || p.DefaultExpires > p.MaxExpires {
+		return p, errors.New("default_expires is not between min_expires and max_expires")
+	}
+	return p, nil
+}
+
+func orElse[T int | time.Duration](v, other T) T {
+	if v == 0 {
+		return other
+	}
+	return v
+}

@@ -1,0 +1,178 @@
+// Package registrar is the location service of RFC 3261 §10: it processes REGISTER requests and knows where the users of
+// the local domains are to be reached.
+//
+// It is used from Go as it is, and from scripts as the module "registrar". A [Registrar] belongs to the program, not to a
+// script: what is registered survives a reload. Where bindings are kept is the business of a [Store]; the one in memory
+// ([NewMemory]) is the default.
+package registrar
+
+// This file is the registrar itself: its parts, and what reads and removes bindings.
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// Options of New. The zero value keeps bindings in memory, with the default policy.
+type Options struct {
+	Store  Store // nil: NewMemory()
+	Policy Policy
+	// Event, when not nil, is told of each change after it was stored, on the goroutine that made it. It must not block.
+	Event func(Event)
+}
+
+// Registrar processes REGISTER requests and answers lookups. It is safe for concurrent use.
+type Registrar struct {
+	*service
+	policy Policy
+}
+
+// service is what all Registrars made from one share: everything but the policy.
+type service struct {
+	store   Store
+	memory  *Memory // store, where it is the one in memory: spared the interface and its strings
+	event   func(Event)
+	waiters waiters
+	figures figures
+	sweeper atomic.Pointer[sweeper] // the one that runs
+}
+
+// New makes a registrar. It fails when the policy contradicts itself.
+func New(o Options) (*Registrar, error) {
+	p, err := o.Policy.complete()
+	if err != nil {
+		return nil, fmt.Errorf("registrar: %w", err)
+	}
+	s := &service{store: o.Store, event: o.Event}
+	if s.store == nil {
+		s.store = NewMemory()
+	}
+	s.memory, _ = s.store.(*Memory)
+	return &Registrar{service: s, policy: p}, nil
+}
+
+// With is a registrar of the same bindings under another policy (a script generation's own settings).
+func (r *Registrar) With(p Policy) (*Registrar, error) {
+	p, err := p.complete()
+	if err != nil {
+		return nil, fmt.Errorf("registrar: %w", err)
+	}
+	return &Registrar{service: r.service, policy: p}, nil
+}
+
+// Policy is the policy in force, defaults filled in.
+func (r *Registrar) Policy() Policy { return r.policy }
+
+// Waits tells whether the store may block: if so, callers on a lane lend it first (engine.Await).
+func (r *Registrar) Waits() bool { return r.store.Waits() }
+
+// Lookup finds the bindings of the address-of-record that uri stands for, as a proxy needs them: the highest q first,
+// among equals the most recent first, none expired at now. The slice is shared: it must not be changed.
+// Errors: the store is away.
+func (r *Registrar) Lookup(ctx context.Context, uri *message.URI, now time.Time) ([]*Binding, error) {
+	var room [128]byte
+	aor := uri.AppendAOR(room[:0])
+	if r.memory != nil {
+		return r.memory.lookup(aor, now.UnixMilli()), nil
+	}
+	bindings, err := r.store.Lookup(ctx, string(aor), now)
+	r.figures.lookups.Add(1)
+	if err != nil {
+		r.figures.failed.Add(1)
+		return nil, fmt.Errorf("registrar: lookup: %w", err)
+	}
+	return bindings, nil
+}
+
+// Remove removes the bindings of uri's address-of-record, or only those whose contact equals contact (§19.1.4) when that
+// is not nil. It returns how many went. Errors: the store is away.
+func (r *Registrar) Remove(ctx context.Context, uri, contact *message.URI, now time.Time) (int, error) {
+	var text []byte
+	if contact != nil {
+		text = contact.AppendTo(nil)
+	}
+	var done changes
+	err := r.update(ctx, string(uri.AppendAOR(nil)), now, &done, func(live []*Binding) ([]*Binding, error) {
+		kept := make([]*Binding, 0, len(live))
+		for _, b := range live {
+			if contact != nil && !b.matches(text, contact) {
+				kept = append(kept, b)
+				continue
+			}
+			done.add(Removed, b)
+		}
+		return kept, nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("registrar: remove: %w", err)
+	}
+	return done.count(Removed), nil
+}
+
+// update is the store's Update with what every change needs: what has expired is left out of live and noted, and once
+// the change is stored, listeners and waiters are told.
+func (r *Registrar) update(ctx context.Context, aor string, now time.Time, done *changes,
+	change func(live []*Binding) ([]*Binding, error)) error {
+	at := now.UnixMilli()
+	err := r.store.Update(ctx, aor, func(old []*Binding) ([]*Binding, error) {
+		done.reset()
+		live := old
+		if n := countLive(old, at); n < len(old) {
+			live = make([]*Binding, 0, n)
+			for _, b := range old {
+				if b.expires > at {
+					live = append(live, b)
+					continue
+				}
+				done.add(Expired, b)
+			}
+		}
+		return change(live)
+	})
+	if err != nil {
+		return err
+	}
+	r.tell(aor, done)
+	return nil
+}
+
+// Count is how many bindings there are; those that expired since the last sweep may still be counted.
+func (r *Registrar) Count(ctx context.Context) (int, error) {
+	n, err := r.store.Count(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("registrar: count: %w", err)
+	}
+	return n, nil
+}
+
+// Sweep removes what has expired and tells about it. Lookups never return an expired binding whether or not Sweep is
+// called: it frees memory and makes the events come in time. Attach calls it every second.
+func (r *Registrar) Sweep(ctx context.Context, now time.Time) error { return r.sweep(ctx, now) }
+
+func (s *service) sweep(ctx context.Context, now time.Time) error {
+	err := s.store.Sweep(ctx, now, func(aor string, b *Binding) {
+		s.figures.expired.Add(1)
+		s.emit(Event{Kind: Expired, AOR: aor, Binding: b})
+	})
+	if err != nil {
+		return fmt.Errorf("registrar: sweep: %w", err)
+	}
+	return nil
+}
+
+// Close closes the store.
+func (r *Registrar) Close() error { return r.store.Close() }
+
+func countLive(bindings []*Binding, at int64) int {
+	n := 0
+	for _, b := range bindings {
+		if b.expires > at {
+			n++
+		}
+	}
+	return n
+}

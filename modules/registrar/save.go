@@ -1,0 +1,261 @@
+package registrar
+
+// This file processes a REGISTER as RFC 3261 §10.3 has it, from a message to what is to be answered.
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/proxy"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// Domains says what this server is responsible for; an *engine.Engine does.
+type Domains interface {
+	// IsLocal tells whether host, at port (0: none written), is this server's.
+	IsLocal(host string, port uint16) bool
+}
+
+// Origin is where a REGISTER came from.
+type Origin struct {
+	Source    netip.AddrPort
+	Transport transport.Kind
+	Flow      transport.FlowID // the connection it came on, 0 for UDP
+	Socket    string           // the listener it came to, as configured
+}
+
+// Result is how a REGISTER is to be answered.
+type Result struct {
+	Code    int
+	Reason  string             // "" is the code's own phrase
+	Headers []proxy.HeaderEdit // Contact, Date, Path, Min-Expires, Unsupported
+	Err     error              // why, for the log, when the code is not 200
+}
+
+var (
+	errControl = errors.New("control character")
+	// ErrOutOfOrder is why a REGISTER fails that is no newer than what it would change (§10.3 step 7).
+	ErrOutOfOrder = errors.New("CSeq is not above that of the binding")
+)
+
+// Process does what the REGISTER m asks for and says how to answer it. now is the time of day. It blocks only if the
+// store waits. m is read, not kept.
+func (r *Registrar) Process(ctx context.Context, m *message.Message, from *Origin, d Domains, now time.Time) Result {
+	var done changes
+	bindings, no := r.process(ctx, m, from, d, now, &done)
+	r.figures.saved(no)
+	if no != nil {
+		return no.result(now)
+	}
+	return accepted(m, bindings, &r.policy, now)
+}
+
+// process returns the bindings there are afterwards.
+func (r *Registrar) process(ctx context.Context, m *message.Message, from *Origin, d Domains, now time.Time,
+	done *changes) ([]*Binding, *refusal) {
+	if no := r.checkRequire(m); no != nil {
+		return nil, no
+	}
+	aor, no := addressOfRecord(m, d)
+	if no != nil {
+		return nil, no
+	}
+	ask, no := readDemand(m, &r.policy)
+	if no != nil {
+		return nil, no
+	}
+	if !ask.all && len(ask.contacts) == 0 { // a query (§10.2.3)
+		bindings, err := r.store.Lookup(ctx, aor, now)
+		return bindings, failed(err)
+	}
+	reg := registration{demand: ask, policy: &r.policy, from: from, message: m, now: now, done: done}
+	if no := reg.read(); no != nil {
+		return nil, no
+	}
+	err := r.update(ctx, aor, now, done, reg.apply)
+	return reg.after, failed(err)
+}
+
+// checkRequire is §10.3 step 2, by way of §8.2.2.3: what the registrar does not understand it MUST refuse, naming it.
+func (r *Registrar) checkRequire(m *message.Message) *refusal {
+	var unknown []string
+	tags := m.Elements(message.HeaderRequire)
+	for tags.Next() {
+		if string(tags.Value) == "path" && !r.policy.NoPath {
+			continue
+		}
+		if tag, err := oneLine(tags.Value); err == nil && tag != "" {
+			unknown = append(unknown, tag)
+		}
+	}
+	if unknown == nil {
+		return nil
+	}
+	no := refuse(420, "")
+	no.unsupported = unknown
+	return no
+}
+
+// addressOfRecord is §10.3 steps 1 and 5: whose bindings the request is about.
+func addressOfRecord(m *message.Message, d Domains) (string, *refusal) {
+	ruri, err := message.ParseURI(m.RequestURI())
+	if err != nil {
+		return "", refuse(400, "Bad Request-URI")
+	}
+	if !ruri.IsSIP() || !d.IsLocal(string(ruri.Host), ruri.Port) {
+		return "", refuse(404, "")
+	}
+	to, err := m.To()
+	if err != nil {
+		return "", refuse(400, "Bad To")
+	}
+	uri, err := message.ParseURI(to.URI)
+	if err != nil {
+		return "", refuse(400, "Bad To")
+	}
+	// "If the address-of-record is not valid for the domain in the Request-URI, the registrar MUST send a 404."
+	if !uri.IsSIP() || !d.IsLocal(string(uri.Host), uri.Port) {
+		return "", refuse(404, "")
+	}
+	return string(uri.AppendAOR(nil)), nil
+}
+
+// registration is a REGISTER that changes bindings.
+type registration struct {
+	demand
+	policy  *Policy
+	from    *Origin
+	message *message.Message
+	now     time.Time
+	done    *changes
+
+	callID string
+	cseq   uint32
+	agent  string
+	path   []string
+	after  []*Binding // outcome: the bindings there are
+}
+
+// read takes from the message what its bindings have in common.
+func (g *registration) read() *refusal {
+	cseq, err := g.message.CSeq()
+	if err != nil {
+		return refuse(400, "Bad CSeq")
+	}
+	g.cseq = cseq.Number
+	id := g.message.CallID()
+	if len(id) == 0 || len(id) > maxCallID {
+		return refuse(400, "Bad Call-ID")
+	}
+	if g.callID, err = oneLine(id); err != nil {
+		return refuse(400, "Bad Call-ID")
+	}
+	agent := g.message.Header(message.HeaderUserAgent)
+	g.agent, _ = oneLine(agent[:min(len(agent), maxUserAgent)])
+	if !g.policy.NoPath {
+		if g.path, err = readPath(g.message); err != nil {
+			return refuse(400, "Bad Path")
+		}
+	}
+	return nil
+}
+
+// apply is §10.3 steps 6 and 7 on the bindings there are. It may be called again, when a store found a conflict.
+func (g *registration) apply(live []*Binding) ([]*Binding, error) {
+	g.after = nil
+	if g.all {
+		return nil, g.removeAll(live)
+	}
+	next := make([]*Binding, len(live), len(live)+len(g.contacts))
+	copy(next, live)
+	for i := range g.contacts {
+		var err error
+		if next, err = g.applyOne(next, &g.contacts[i]); err != nil {
+			return nil, err
+		}
+	}
+	// A UA that is over the limit may refresh and remove what it has, not add (the limit may have been lowered).
+	if len(next) > g.policy.MaxContacts && len(next) > len(live) {
+		return nil, refuse(403, "Too Many Contacts")
+	}
+	sortBindings(next)
+	g.after = next
+	return next, nil
+}
+
+func (g *registration) removeAll(live []*Binding) error {
+	for _, b := range live {
+		if g.outOfOrder(b) {
+			return ErrOutOfOrder
+		}
+		g.done.add(Removed, b)
+	}
+	return nil
+}
+
+// outOfOrder: the same Call-ID, and a CSeq that is not higher. Then the update MUST be aborted (§10.3 steps 6 and 7).
+func (g *registration) outOfOrder(b *Binding) bool {
+	return b.CallID() == g.callID && g.cseq <= b.cseq
+}
+
+// applyOne adds, refreshes or removes the binding of one contact in next, which it owns.
+func (g *registration) applyOne(next []*Binding, c *contact) ([]*Binding, error) {
+	for i, b := range next {
+		if !b.matches(c.text, &c.uri) {
+			continue
+		}
+		// A contact named twice in one request: its last word counts, its first is no earlier request.
+		own := g.done.has(b)
+		if !own && g.outOfOrder(b) {
+			return nil, ErrOutOfOrder
+		}
+		if c.expires == 0 {
+			g.done.remove(b)
+			return append(next[:i], next[i+1:]...), nil
+		}
+		next[i] = g.bind(c)
+		g.done.refresh(b, next[i])
+		return next, nil
+	}
+	if c.expires == 0 {
+		return next, nil
+	}
+	b := g.bind(c)
+	g.done.add(Bound, b)
+	return append(next, b), nil
+}
+
+func (g *registration) bind(c *contact) *Binding {
+	rec := Record{Contact: string(c.text), Params: c.params, Q: c.q, CallID: g.callID, CSeq: g.cseq, UserAgent: g.agent,
+		Path: g.path, Expires: g.now.Add(c.expires), Updated: g.now}
+	if g.path == nil {
+		reach(&rec, g.message, g.from, &c.uri)
+	}
+	return NewBinding(&rec)
+}
+
+// readPath reads the Path values (RFC 3327 §5.3), topmost first; nil when there is none.
+func readPath(m *message.Message) ([]string, error) {
+	var path []string
+	size := 0
+	elements := m.Elements(message.HeaderPath)
+	for elements.Next() {
+		a, err := message.ParseAddress(elements.Value)
+		if err != nil {
+			return nil, err
+		}
+		uri, err := message.ParseURI(a.URI)
+		if err != nil {
+			return nil, err
+		}
+		text, err := oneLine(elements.Value)
+		if size += len(text); err != nil || size > maxPath || !uri.IsSIP() || a.Star {
+			return nil, errors.New("bad Path")
+		}
+		path = append(path, text)
+	}
+	return path, nil
+}

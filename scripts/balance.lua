@@ -1,0 +1,33 @@
+-- balance.lua: spreads calls over a list of servers without keeping anything: no transaction, no timer, no memory of the
+-- call. All that belongs to one call bears one Call-ID, so a hash of it finds the same server each time.
+--
+--     sipscript run -l udp:192.0.2.1:5060 --set servers=sip:10.0.0.1:5060,sip:10.0.0.2:5060 balance.lua
+--
+-- Being stateless, it sees retransmissions, ACK and CANCEL too, and must choose alike for all of them: what decides may
+-- depend on the request alone. A server that is down is not noticed; take it off the list.
+
+local servers = {}
+for uri in (sip.args.servers or "sip:127.0.0.1:5070,sip:127.0.0.1:5080"):gmatch("[^,%s]+") do
+  local parsed, err = sip.uri(uri)
+  if not parsed then
+    error("servers: " .. uri .. ": " .. err)
+  end
+  servers[#servers + 1] = { next_hop = uri } -- only where it is sent: the Request-URI stays as it is
+end
+if #servers == 0 then
+  error("servers: the list is empty")
+end
+
+-- The first 7 hex digits of a hash make a number that is even over any Call-IDs, and the same after a restart.
+local function choose(call_id)
+  local n = tonumber(sip.hash.sha256(call_id):sub(1, 7), 16)
+  return servers[n % #servers + 1]
+end
+
+function route(req)
+  -- Our own health, asked by sip:<this server> without a user.
+  if req:is("OPTIONS") and not req.ruri.user and sip.is_local(req.ruri) then
+    return req:reply(200, { headers = { Allow = "OPTIONS" } })
+  end
+  req:forward(choose(req.call_id))
+end

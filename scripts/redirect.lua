@@ -1,0 +1,36 @@
+-- redirect.lua: a redirect server. It answers an INVITE with 302 and the contacts that its user registered; the caller
+-- then tries them itself, and the call never comes through here.
+--
+--     sipscript run -d example.com redirect.lua
+
+local registrar = require "registrar"
+
+function route(req)
+  if req.method == "REGISTER" then
+    return registrar.save(req)
+  end
+
+  -- A redirect server is in no dialog: there is nothing that it could pass on.
+  if req.in_dialog then
+    return req:reply(481)
+  end
+  if not sip.is_local(req.ruri) then
+    return req:reply(404)
+  end
+  if not req.ruri.user then
+    if req:is("OPTIONS") then
+      return req:reply(200, { headers = { Allow = "INVITE, ACK, OPTIONS, REGISTER, SUBSCRIBE, MESSAGE", Supported = "path" } })
+    end
+    return req:reply(404)
+  end
+
+  local bindings, err = registrar.lookup(req.ruri)
+  if not bindings then                  -- the store is away: not the same as "not registered"
+    sip.log.error("lookup: %s", err)
+    return req:reply(503)
+  end
+  if #bindings == 0 then
+    return req:reply(480)
+  end
+  req:redirect(bindings)                -- 302, a Contact for each, q and all
+end
