@@ -17,7 +17,7 @@ type Address struct {
 // see [ParseURI]. The error is an [*Error] of status 400.
 //
 // A display name need not be made of tokens, as the grammar has it: peers send any text there. But a comma outside
-// quotes, or a quote out of place, is an error (RFC 4475 §3.1.2.14), and so is an addr-spec with '?' or a comma in it,
+// quotes, or a quote out of place, is an error (RFC 4475 §3.1.2.15), and so is an addr-spec with '?' or a comma in it,
 // which must stand in <> (§20).
 func ParseAddress(element []byte) (Address, error) {
 	a, flaw := parseAddress(element, defaultParams)

@@ -4,7 +4,6 @@ package message
 
 import (
 	"bytes"
-	"net/netip"
 	"strconv"
 )
 
@@ -63,7 +62,7 @@ func appendHostCanonical(dst, host []byte) []byte {
 	if bytes.IndexByte(host, ':') < 0 {
 		return appendLower(dst, host)
 	}
-	addr, err := netip.ParseAddr(string(host))
+	addr, err := parseIPv6(host)
 	if err != nil {
 		dst = append(dst, '[')
 		dst = appendLower(dst, host)

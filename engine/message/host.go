@@ -2,7 +2,10 @@ package message
 
 // This file reads hosts and ports (RFC 3261 §25.1 hostport, RFC 5118 §4 for IPv6).
 
-import "bytes"
+import (
+	"bytes"
+	"net/netip"
+)
 
 // hostport is a host with its port as they stand in a text.
 type hostport struct {
@@ -59,7 +62,8 @@ func parseHostport(b []byte, i int, spaces bool) (h hostport, flaw string) {
 }
 
 // isIPv6 tells whether b is an IPv6 address in text (RFC 3261 §25.1 IPv6address, RFC 4291 §2.2): eight groups, or fewer
-// and one "::"; the last two may be an IPv4 address.
+// and one "::"; the last two may be an IPv4 address. Before that a third colon may stand, as RFC 3261's grammar has it
+// by mistake: both forms must be tolerated (RFC 5118 §4.10).
 func isIPv6(b []byte) bool {
 	const longest = len("0000:0000:0000:0000:0000:ffff:255.255.255.255")
 	if len(b) < 2 || len(b) > longest {
@@ -74,7 +78,8 @@ func isIPv6(b []byte) bool {
 				i += 2
 				continue
 			}
-			if i == 0 || b[i-1] == ':' || i+1 == len(b) {
+			third := i > 0 && b[i-1] == ':'
+			if i == 0 || i+1 == len(b) || third && !isIPv4(b[i+1:]) {
 				return false
 			}
 			i++
@@ -95,6 +100,16 @@ func isIPv6(b []byte) bool {
 	}
 	return groups == 8 && !gap || groups < 8 && gap
 }
+
+// parseIPv6 is the address isIPv6 accepts.
+func parseIPv6(b []byte) (netip.Addr, error) {
+	if i := bytes.Index(b, threeColons[:]); i >= 0 {
+		b = append(append([]byte(nil), b[:i]...), b[i+1:]...)
+	}
+	return netip.ParseAddr(string(b))
+}
+
+var threeColons = [3]byte{':', ':', ':'} // never written
 
 // isIPv4 tells whether b is four decimal numbers below 256 with dots between.
 func isIPv4(b []byte) bool {

@@ -2,10 +2,7 @@ package message
 
 // This file compares URIs (RFC 3261 §19.1.4, RFC 3966 §4).
 
-import (
-	"bytes"
-	"net/netip"
-)
+import "bytes"
 
 // Equal tells whether u and v are the same by §19.1.4 (tel: RFC 3966 §4). It is not transitive: a parameter that only one
 // of two URIs has is passed over, but for user, ttl, method, maddr and transport. URIs of other schemes are equal when
@@ -37,8 +34,8 @@ func equalHost(a, b []byte) bool {
 	if bytes.IndexByte(a, ':') < 0 || bytes.IndexByte(b, ':') < 0 {
 		return false
 	}
-	x, errX := netip.ParseAddr(string(a))
-	y, errY := netip.ParseAddr(string(b))
+	x, errX := parseIPv6(a)
+	y, errY := parseIPv6(b)
 	return errX == nil && errY == nil && x == y
 }
 
