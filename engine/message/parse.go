@@ -87,6 +87,9 @@ func (m *Message) parseFields(i int) (bodyStart int, length contentLength) {
 		}
 		if n := blankLine(b, i); n > 0 {
 			m.headEnd, m.hasBlank = uint32(i), true
+			if n == 1 {
+				m.fail(bad("Bad empty line: LF without CR"))
+			}
 			return i + n, length
 		}
 		if len(m.fields) == m.lim.Headers {
@@ -103,8 +106,8 @@ func (m *Message) parseFields(i int) (bodyStart int, length contentLength) {
 	}
 }
 
-// blankLine is the length of the line end at b[i], 0 when there is none. A lone LF counts here, so that a message made
-// of such lines can be answered; parseStart has refused it by now.
+// blankLine is the length of the line end at b[i], 0 when there is none. A lone LF counts, so that a message made of such
+// lines can be answered.
 func blankLine(b []byte, i int) int {
 	switch {
 	case b[i] == '\n':

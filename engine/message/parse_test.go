@@ -65,6 +65,7 @@ func TestParseErrors(t *testing.T) {
 		{"lone LFs", "INVITE sip:h SIP/2.0\nTo: x\n\n", 400},
 		{"one lone LF", "INVITE sip:h SIP/2.0\r\nTo: x\nFrom: y\r\n\r\n", 400},
 		{"lone LF, empty line", "INVITE sip:h SIP/2.0\r\nTo: x\n\r\n", 400},
+		{"lone LF for the empty line", "INVITE sip:h SIP/2.0\r\nTo: x\r\n\n", 400},
 		{"lone CR", "INVITE sip:h SIP/2.0\r\nTo: x\rFrom: y\r\n\r\n", 400},
 		{"NUL", "INVITE sip:h SIP/2.0\r\nTo: x\x00\r\n\r\n", 400},
 		{"DEL", "INVITE sip:h SIP/2.0\r\nTo: x\x7f\r\n\r\n", 400},
