@@ -1,0 +1,120 @@
+// Package deps checks that imports go one way:
+//
+//	cmd → modules → luabind → engine → {proxy → transaction, resolver} → {transport, lane} → message
+//
+// Its test checks the whole module. Imports of test files do not count: a test may look at its package from above.
+package deps
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Module is the path of this module; packages of it are named without it: "engine/lane".
+const Module = "github.com/sipscript/sipscript"
+
+// A rule says what one package, or one subtree of packages, may import. Paths of this module are relative to it; "std" is
+// the standard library, "external" any other module. An entry that ends in "/..." takes in what is below.
+type rule struct {
+	of     string   // whose imports
+	may    []string // the only ones allowed
+	reason string
+}
+
+// rules are looked through from the top; the first whose subject fits counts.
+func rules() []rule {
+	return []rule{
+		{"engine/message", []string{"std"}, "the message layer builds on nothing but the standard library"},
+		{"engine/lane", []string{"std", "engine/message"}, "lanes know no protocol above the message"},
+		{"engine/transport", []string{"std", "external", "engine/lane", "engine/message"}, "transports carry messages to lanes"},
+		{"engine/transaction", []string{"std", "engine/transport", "engine/lane", "engine/message"}, "transactions lie on transports"},
+		{"engine/resolver", []string{"std", "external", "engine/transport", "engine/lane", "engine/message"}, "the resolver names transports"},
+		{"engine/proxy", []string{"std", "engine/transaction", "engine/resolver", "engine/transport", "engine/lane", "engine/message"}, "the proxy lies on transactions and resolver"},
+		{"engine/sim/...", []string{"std", "external", "engine/..."}, "the simulator runs the engine"},
+		{"engine/...", []string{"std", "external", "engine/...", "internal/..."}, "the engine never imports what is built on it"},
+		{"luabind/...", []string{"std", "external", "luabind/...", "engine/...", "internal/..."}, "bindings know the engine, not the modules"},
+		{"modules/...", []string{"std", "external", "modules/...", "luabind/...", "engine/...", "internal/..."}, "modules know bindings and engine, not the command"},
+		{"scripts", []string{"std"}, "scripts are text"},
+		{"cmd/...", []string{"std", "external", "modules/...", "luabind/...", "engine/...", "scripts", "internal/...", "cmd/..."}, "the command wires all of it"},
+		{"examples/...", []string{"std", "external", "modules/...", "luabind/...", "engine/...", "examples/..."}, "an example uses what its reader may import"},
+		{"internal/...", []string{"std", "external", "modules/...", "luabind/...", "engine/...", "scripts", "internal/..."}, "helpers never import the command"},
+	}
+}
+
+// owners names packages that a single subtree may import.
+func owners() map[string]string {
+	return map[string]string{"github.com/yuin/gopher-lua": "luabind/..."}
+}
+
+// Graph is an import graph: package path → import paths.
+type Graph map[string][]string
+
+// Check returns one line for each import that goes the wrong way, in order.
+func Check(g Graph) []string {
+	var wrong []string
+	for pkg, imports := range g {
+		name, ours := inModule(pkg)
+		if !ours {
+			continue
+		}
+		for _, imp := range imports {
+			if line := check(name, imp); line != "" {
+				wrong = append(wrong, line)
+			}
+		}
+	}
+	slices.Sort(wrong)
+	return slices.Compact(wrong)
+}
+
+func check(name, imp string) string {
+	for owned, owner := range owners() {
+		if (imp == owned || strings.HasPrefix(imp, owned+"/")) && !fits(owner, name) {
+			return fmt.Sprintf("%s imports %s: only %s may", name, imp, owner)
+		}
+	}
+	for _, r := range rules() {
+		if !fits(r.of, name) {
+			continue
+		}
+		if slices.ContainsFunc(r.may, func(allowed string) bool { return allows(allowed, imp) }) {
+			return ""
+		}
+		return fmt.Sprintf("%s imports %s: %s", name, imp, r.reason)
+	}
+	return fmt.Sprintf("%s has no rule: add one that says what it may import", name)
+}
+
+// allows tells whether an entry of a rule takes in the import path.
+func allows(entry, imp string) bool {
+	name, ours := inModule(imp)
+	switch {
+	case entry == "std":
+		return !ours && isStandard(imp)
+	case entry == "external":
+		return !ours && !isStandard(imp)
+	}
+	return ours && fits(entry, name)
+}
+
+// fits tells whether a package is the one named, or below it with "/...".
+func fits(pattern, name string) bool {
+	if base, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return name == base || strings.HasPrefix(name, base+"/")
+	}
+	return name == pattern
+}
+
+func inModule(path string) (name string, ours bool) {
+	if path == Module {
+		return ".", true
+	}
+	return strings.CutPrefix(path, Module+"/")
+}
+
+// isStandard: paths of the standard library have no dot in their first element.
+func isStandard(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return !strings.Contains(first, ".")
+}
