@@ -1,0 +1,90 @@
+package admin
+
+// The client of the admin interface: what `sipscript reload` and `status` ask a running server.
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// maxAnswer bounds what a client reads, in bytes.
+const maxAnswer = 16 << 20
+
+// Refused is the error of a reload that the server refused; Text is the script's error.
+type Refused struct{ Text string }
+
+func (e *Refused) Error() string { return e.Text }
+
+// Client asks the server at Addr (host:port).
+type Client struct {
+	Addr    string
+	Timeout time.Duration // default 70 s, longer than a server takes to answer
+}
+
+// Reload orders a reload and returns the generation that serves now.
+func (c *Client) Reload(ctx context.Context) (generation int, err error) {
+	text, code, err := c.do(ctx, http.MethodPost, "/reload")
+	if err != nil {
+		return 0, err
+	}
+	var got struct {
+		Generation int    `json:"generation"`
+		Error      string `json:"error"`
+	}
+	if err := json.Unmarshal(text, &got); err != nil || code != http.StatusOK && got.Error == "" {
+		return 0, c.strange(code, text)
+	}
+	if code != http.StatusOK {
+		return 0, &Refused{got.Error}
+	}
+	return got.Generation, nil
+}
+
+// Status returns the server's status as the JSON text it sent.
+func (c *Client) Status(ctx context.Context) ([]byte, error) {
+	text, code, err := c.do(ctx, http.MethodGet, "/status")
+	if err != nil {
+		return nil, err
+	}
+	if code != http.StatusOK || !json.Valid(text) {
+		return nil, c.strange(code, text)
+	}
+	return text, nil
+}
+
+func (c *Client) do(ctx context.Context, method, path string) (body []byte, code int, err error) {
+	timeout := c.Timeout
+	if timeout == 0 {
+		timeout = 70 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+c.Addr+path, nil)
+	if err != nil {
+		return nil, 0, err
+	}
+	// The server is on this machine or near: never by way of a proxy of the environment.
+	transport := &http.Transport{Proxy: nil, DisableKeepAlives: true}
+	res, err := (&http.Client{Transport: transport}).Do(r)
+	if err != nil {
+		var inner interface{ Unwrap() error }
+		if errors.As(err, &inner) { // without the method and URL that net/http puts in front
+			err = inner.Unwrap()
+		}
+		return nil, 0, fmt.Errorf("no answer from a server at %s: %w", c.Addr, err)
+	}
+	defer res.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	return body, res.StatusCode, err
+}
+
+func (c *Client) strange(code int, text []byte) error {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	return fmt.Errorf("%s answered %d %.200q: is it the --admin address of a sipscript?", c.Addr, code, line)
+}

@@ -1,0 +1,207 @@
+// Package watch tells when one of a set of files changed. It watches their directories, since editors replace a file by
+// renaming another over it, and compares contents, so that what a mounted directory swaps through links is seen and a
+// mere touch is not.
+package watch
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+const (
+	// DefaultQuiet is how long the directories must be quiet before files are compared: an editor writes in several steps.
+	DefaultQuiet = 50 * time.Millisecond
+	// maxDelay bounds how long a busy directory can put off the comparison.
+	maxDelay = time.Second
+	// maxFile bounds what is read of one file for the comparison, in bytes.
+	maxFile = 16 << 20
+)
+
+// Options of a Watcher. Files and Changed are required.
+type Options struct {
+	// Files are the paths to watch; asked again after each change, since a new script may require other files.
+	Files func() []string
+	// Changed is called, on the goroutine of Run, when the contents of a file differ from those at the last call. After an
+	// error, a change of any file in the directories with the extension of a watched one counts too: the file that was
+	// missing may have come.
+	Changed func() error
+	// Failed is told when a directory can't be watched (any more). May be nil.
+	Failed func(error)
+	// Quiet replaces DefaultQuiet.
+	Quiet time.Duration
+}
+
+// Watcher watches from New on; events before Run are kept for it.
+type Watcher struct {
+	opts Options
+	fs   *fsnotify.Watcher
+
+	// Owned by Run's goroutine once it runs.
+	dirs   map[string]bool
+	seen   map[string][sha256.Size]byte // contents at the last call of Changed, by path
+	failed bool                         // the last call of Changed returned an error
+	any    bool                         // a file of a watched extension had an event since the last comparison
+}
+
+// New starts watching the files as they are now.
+func New(o Options) (*Watcher, error) {
+	if o.Quiet <= 0 {
+		o.Quiet = DefaultQuiet
+	}
+	fs, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, fmt.Errorf("watch: %w", err)
+	}
+	w := &Watcher{opts: o, fs: fs, dirs: map[string]bool{}}
+	files := o.Files()
+	if err := w.follow(files); err != nil {
+		fs.Close()
+		return nil, err
+	}
+	w.seen = contents(files, nil)
+	return w, nil
+}
+
+// Run watches until ctx ends.
+func (w *Watcher) Run(ctx context.Context) {
+	defer w.fs.Close()
+	quiet := time.NewTimer(time.Hour)
+	quiet.Stop()
+	defer quiet.Stop()
+	var first time.Time // of the events not looked at yet
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e, ok := <-w.fs.Events:
+			if !ok {
+				return
+			}
+			if e.Op == fsnotify.Chmod {
+				continue
+			}
+			w.any = w.any || w.kin(e.Name)
+			if first.IsZero() {
+				first = time.Now()
+			}
+			quiet.Reset(max(0, min(w.opts.Quiet, maxDelay-time.Since(first))))
+		case err, ok := <-w.fs.Errors:
+			if !ok {
+				return
+			}
+			// An overflow loses events: look at the files to be sure.
+			w.report(fmt.Errorf("watch: %w", err))
+			quiet.Reset(w.opts.Quiet)
+		case <-quiet.C:
+			first = time.Time{}
+			w.compare()
+		}
+	}
+}
+
+// compare calls Changed if the files are no longer what they were.
+func (w *Watcher) compare() {
+	files := w.opts.Files()
+	now := contents(files, w.seen)
+	related := w.any
+	w.any = false
+	if maps.Equal(now, w.seen) && !(w.failed && related) {
+		return
+	}
+	// What is read from here on is newer than now: a write that comes meanwhile brings an event and another round.
+	w.seen = now
+	w.failed = w.opts.Changed() != nil
+	files = w.opts.Files()
+	if err := w.follow(files); err != nil {
+		w.report(err)
+	}
+	w.seen = contents(files, w.seen)
+	for path, sum := range now { // as they were before the call: what changed during it is a change to come
+		if _, ok := w.seen[path]; ok {
+			w.seen[path] = sum
+		}
+	}
+}
+
+// kin tells whether the path looks like one of the files watched.
+func (w *Watcher) kin(path string) bool {
+	for p := range w.seen {
+		if filepath.Ext(p) == filepath.Ext(path) {
+			return true
+		}
+	}
+	return false
+}
+
+// follow watches the directories of the files, and of what the files are links to, and no others.
+func (w *Watcher) follow(files []string) error {
+	want := map[string]bool{}
+	for _, f := range files {
+		want[filepath.Dir(f)] = true
+		if real, err := filepath.EvalSymlinks(f); err == nil {
+			want[filepath.Dir(real)] = true
+		}
+	}
+	var errs []error
+	for _, dir := range slices.Sorted(maps.Keys(want)) {
+		if w.dirs[dir] {
+			continue
+		}
+		if err := w.fs.Add(dir); err != nil {
+			errs = append(errs, fmt.Errorf("watch: %s: %w", dir, err))
+			continue
+		}
+		w.dirs[dir] = true
+	}
+	for dir := range w.dirs {
+		if !want[dir] {
+			w.fs.Remove(dir) // an error means that it is gone, which is as good
+			delete(w.dirs, dir)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (w *Watcher) report(err error) {
+	if w.opts.Failed != nil {
+		w.opts.Failed(err)
+	}
+}
+
+// contents sums up the files. A file that can't be read now keeps its sum from before: an editor is in the middle of
+// replacing it, and another event will tell when it is done.
+func contents(files []string, before map[string][sha256.Size]byte) map[string][sha256.Size]byte {
+	sums := make(map[string][sha256.Size]byte, len(files))
+	for _, path := range files {
+		sum, err := content(path)
+		if err != nil {
+			sum = before[path]
+		}
+		sums[path] = sum
+	}
+	return sums
+}
+
+func content(path string) (sum [sha256.Size]byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return sum, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, io.LimitReader(f, maxFile)); err != nil {
+		return sum, err
+	}
+	h.Sum(sum[:0])
+	return sum, nil
+}

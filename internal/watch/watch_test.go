@@ -1,0 +1,152 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// watched runs a watcher over files in a directory of the test and counts the calls of Changed.
+type watched struct {
+	dir   string
+	files []string
+	calls chan int
+	err   atomic.Value
+}
+
+func start(t *testing.T, names ...string) *watched {
+	t.Helper()
+	s := &watched{dir: t.TempDir(), calls: make(chan int, 100)}
+	for _, n := range names {
+		s.files = append(s.files, filepath.Join(s.dir, n))
+		s.write(t, n, "one")
+	}
+	n := 0
+	w, err := New(Options{
+		Files: func() []string { return s.files },
+		Changed: func() error {
+			n++
+			s.calls <- n
+			err, _ := s.err.Load().(error)
+			return err
+		},
+		Failed: func(err error) { t.Errorf("failed: %v", err) },
+		Quiet:  5 * time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { w.Run(ctx); close(done) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return s
+}
+
+func (s *watched) write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *watched) expect(t *testing.T, want int) {
+	t.Helper()
+	select {
+	case got := <-s.calls:
+		if got != want {
+			t.Fatalf("call %d, want %d", got, want)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatalf("no call %d", want)
+	}
+}
+
+func TestWriteIsSeen(t *testing.T) {
+	s := start(t, "route.lua", "lib.lua")
+	s.write(t, "route.lua", "two")
+	s.expect(t, 1)
+	s.write(t, "lib.lua", "two")
+	s.expect(t, 2)
+}
+
+func TestRenameOverIsSeen(t *testing.T) {
+	s := start(t, "route.lua")
+	for i, text := range []string{"two", "three", "four"} { // again and again: the watch must survive the old file's end
+		s.write(t, "route.lua.tmp", text)
+		if err := os.Rename(filepath.Join(s.dir, "route.lua.tmp"), s.files[0]); err != nil {
+			t.Fatal(err)
+		}
+		s.expect(t, i+1)
+	}
+}
+
+func TestMoveAwayAndWriteAnewIsOneChange(t *testing.T) {
+	s := start(t, "route.lua")
+	if err := os.Rename(s.files[0], s.files[0]+"~"); err != nil {
+		t.Fatal(err)
+	}
+	s.write(t, "route.lua", "two")
+	s.expect(t, 1)
+}
+
+// What changes nothing calls nobody: the change after it is call number one.
+func TestSameContentsAreNoChange(t *testing.T) {
+	s := start(t, "route.lua")
+	s.write(t, "route.lua", "one")
+	s.write(t, "other.lua", "x")
+	s.write(t, "route.lua", "two")
+	s.expect(t, 1)
+	s.write(t, "route.lua", "three")
+	s.expect(t, 2)
+}
+
+func TestSwappedLinkIsSeen(t *testing.T) {
+	s := start(t, "unrelated.lua")
+	for _, v := range []string{"v1", "v2"} {
+		if err := os.MkdirAll(filepath.Join(s.dir, v), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		s.write(t, v+"/route.lua", v)
+	}
+	link := func(to, name string) {
+		t.Helper()
+		if err := os.Symlink(to, filepath.Join(s.dir, "tmp")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(s.dir, "tmp"), filepath.Join(s.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link("v1", "data")
+	link("data/route.lua", "route.lua")
+	calls := make(chan struct{}, 10)
+	w, err := New(Options{Files: func() []string { return []string{filepath.Join(s.dir, "route.lua")} }, Changed: func() error { calls <- struct{}{}; return nil }, Quiet: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { w.Run(ctx); close(done) }()
+	defer func() { cancel(); <-done }()
+	link("v2", "data")
+	select {
+	case <-calls:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the swap was not seen")
+	}
+}
+
+// A reload that failed for a missing file is tried again when a file of that kind comes.
+func TestAfterAFailureNewFilesCount(t *testing.T) {
+	s := start(t, "route.lua")
+	s.err.Store(errors.New("lib.lua is missing"))
+	s.write(t, "route.lua", "require lib")
+	s.expect(t, 1)
+	s.write(t, "lib.lua", "now it is there")
+	s.expect(t, 2)
+}
