@@ -1,0 +1,79 @@
+package peer
+
+// A call that comes in at a peer.
+
+import (
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// Incoming is an INVITE that came in.
+type Incoming struct {
+	p       *Peer
+	Request *sip.Request
+	tx      sip.ServerTransaction
+	tag     string
+	// Cancelled is closed when the caller cancelled (sipgo has answered 200 and 487 then).
+	Cancelled chan struct{}
+}
+
+// onInvite runs on a goroutine of sipgo's for each INVITE and keeps it until the transaction is over.
+func (p *Peer) onInvite(r *sip.Request, tx sip.ServerTransaction) {
+	in := &Incoming{p: p, Request: r, tx: tx, tag: sip.GenerateTagN(12), Cancelled: make(chan struct{})}
+	tx.OnCancel(func(*sip.Request) { close(in.Cancelled) })
+	p.Invites <- in
+	<-tx.Done()
+}
+
+// Incoming waits for a call.
+func (p *Peer) Incoming() *Incoming {
+	p.t.Helper()
+	return receive(p, p.Invites, "INVITE")
+}
+
+// Bye waits for a BYE.
+func (p *Peer) Bye() *sip.Request {
+	p.t.Helper()
+	return receive(p, p.Byes, "BYE")
+}
+
+// Ack waits for the ACK of a 2xx.
+func (p *Peer) Ack() *sip.Request {
+	p.t.Helper()
+	return receive(p, p.Acks, "ACK")
+}
+
+func receive[T any](p *Peer, from chan T, what string) (v T) {
+	p.t.Helper()
+	select {
+	case v = <-from:
+	case <-time.After(Patience):
+		p.t.Fatalf("%s: no %s came", p.User, what)
+	}
+	return v
+}
+
+// Reply answers the call with a code.
+func (in *Incoming) Reply(code int, reason string) {
+	in.p.t.Helper()
+	res := sip.NewResponseFromRequest(in.Request, code, reason, nil)
+	if to := res.To(); to != nil && code > 100 {
+		to.Params.Remove("tag")
+		to.Params.Add("tag", in.tag)
+	}
+	if code < 300 {
+		res.AppendHeader(&sip.ContactHeader{Address: in.p.Contact()})
+	}
+	in.p.must("reply", in.tx.Respond(res))
+}
+
+// AwaitCancel waits until the caller has cancelled.
+func (in *Incoming) AwaitCancel() {
+	in.p.t.Helper()
+	select {
+	case <-in.Cancelled:
+	case <-time.After(Patience):
+		in.p.t.Fatalf("%s: no CANCEL came", in.p.User)
+	}
+}
