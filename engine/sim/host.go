@@ -1,0 +1,80 @@
+package sim
+
+import (
+	"errors"
+	"net/netip"
+
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// Host is an endpoint of a test: bytes out, bytes in.
+type Host struct {
+	w    *World
+	addr netip.AddrPort
+	node *node
+}
+
+// Host puts an endpoint at an address, for UDP, TCP and the rest; f gets what arrives, as an event of its own.
+func (w *World) Host(addr string, f func(p Packet)) *Host {
+	h := &Host{w: w, addr: netip.MustParseAddrPort(addr)}
+	h.node = &node{receive: func(p Packet, _ *transport.Local) { f(p) }}
+	for k := transport.UDP; k <= transport.WSS; k++ {
+		l := &transport.Local{Kind: k, Name: k.String() + ":" + addr, Addr: h.addr, Host: h.addr.Addr().String(), Port: h.addr.Port(), SentBy: addr}
+		if err := w.bind(h.node, l); err != nil {
+			panic(err)
+		}
+	}
+	return h
+}
+
+// Addr is where the host is.
+func (h *Host) Addr() netip.AddrPort { return h.addr }
+
+// Remove takes the host off the network: what is sent to it is lost, and its streams break.
+func (h *Host) Remove() {
+	h.w.mu.Lock()
+	delete(h.w.nodes, h.addr)
+	var mine []transport.FlowID
+	for id, c := range h.w.conns {
+		if c.ends[0].node == h.node || c.ends[1].node == h.node {
+			mine = append(mine, transport.FlowID(id))
+		}
+	}
+	h.w.mu.Unlock()
+	for _, id := range mine {
+		h.w.Break(id)
+	}
+}
+
+// Send sends a datagram.
+func (h *Host) Send(to string, b []byte) { h.SendTo(netip.MustParseAddrPort(to), b) }
+
+// SendTo sends a datagram.
+func (h *Host) SendTo(to netip.AddrPort, b []byte) {
+	h.w.mu.Lock()
+	h.w.datagram(h.addr, to, b)
+	h.w.mu.Unlock()
+}
+
+// Stream sends on a stream to an address, opening it where there is none.
+func (h *Host) Stream(k transport.Kind, to string, b []byte) error {
+	h.w.mu.Lock()
+	defer h.w.mu.Unlock()
+	c, end := h.w.dial(h.node, h.node.kinds[k], k, netip.MustParseAddrPort(to))
+	if c == nil {
+		return errors.New("connection refused")
+	}
+	h.w.stream(c, end, b)
+	return nil
+}
+
+// Answer sends back the way p came: its stream, or a datagram to its source.
+func (h *Host) Answer(p Packet, b []byte) {
+	h.w.mu.Lock()
+	defer h.w.mu.Unlock()
+	if c, end := h.w.flow(p.Flow); c != nil {
+		h.w.stream(c, end, b)
+		return
+	}
+	h.w.datagram(h.addr, p.From, b)
+}
