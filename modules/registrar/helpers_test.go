@@ -83,13 +83,9 @@ type bench struct {
 func newBench(t testing.TB, p Policy) *bench {
 	t.Helper()
 	b := &bench{now: start}
-	var err error
-	b.Registrar, err = New(Options{Policy: p, Event: func(e Event) {
+	b.Registrar = New(Options{Policy: p, Event: func(e Event) {
 		b.events = append(b.events, strings.TrimPrefix(e.Kind.String(), "registrar.")+" "+e.Binding.Contact())
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
 	return b
 }
 

@@ -28,6 +28,12 @@ type Policy struct {
 	NoPath         bool          // do not keep the Path of RFC 3327
 }
 
+// Check tells whether the policy contradicts itself.
+func (p Policy) Check() error {
+	_, err := p.complete()
+	return err
+}
+
 // complete fills in the defaults and checks that the times agree with each other.
 func (p Policy) complete() (Policy, error) {
 	if p.MaxContacts < 0 || p.MinExpires < 0 || p.MaxExpires < 0 || p.DefaultExpires < 0 {

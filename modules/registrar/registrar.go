@@ -41,18 +41,18 @@ type service struct {
 	sweeper atomic.Pointer[sweeper] // the one that runs
 }
 
-// New makes a registrar. It fails when the policy contradicts itself.
-func New(o Options) (*Registrar, error) {
+// New makes a registrar. It panics when the policy contradicts itself, which Policy.Check tells before.
+func New(o Options) *Registrar {
 	p, err := o.Policy.complete()
 	if err != nil {
-		return nil, fmt.Errorf("registrar: %w", err)
+		panic("registrar: " + err.Error())
 	}
 	s := &service{store: o.Store, event: o.Event}
 	if s.store == nil {
 		s.store = NewMemory()
 	}
 	s.memory, _ = s.store.(*Memory)
-	return &Registrar{service: s, policy: p}, nil
+	return &Registrar{service: s, policy: p}
 }
 
 // With is a registrar of the same bindings under another policy (a script generation's own settings).
@@ -75,7 +75,10 @@ func (r *Registrar) Waits() bool { return r.store.Waits() }
 // Errors: the store is away.
 func (r *Registrar) Lookup(ctx context.Context, uri *message.URI, now time.Time) ([]*Binding, error) {
 	var room [128]byte
-	aor := uri.AppendAOR(room[:0])
+	return r.lookup(ctx, uri.AppendAOR(room[:0]), now)
+}
+
+func (r *Registrar) lookup(ctx context.Context, aor []byte, now time.Time) ([]*Binding, error) {
 	if r.memory != nil {
 		return r.memory.lookup(aor, now.UnixMilli()), nil
 	}

@@ -14,32 +14,63 @@ import (
 
 // Save processes the REGISTER req and answers it, with headers added to the answer whatever its code. It takes the
 // request's decision. ok tells whether it was accepted; err says why not: a refusal, the store's error, engine.ErrOver
-// when the request is over already, or an *engine.Misuse.
+// when the request is over already, or an *engine.Misuse. Where the store waits, the lane is lent meanwhile.
 func (r *Registrar) Save(req *engine.Request, headers []engine.HeaderEdit) (ok bool, err error) {
-	m := req.Message()
-	if m.Method() != message.MethodRegister {
-		return false, &engine.Misuse{Text: "the request is " + string(m.MethodText()) + ", not REGISTER"}
+	job, err := r.take(req)
+	if err != nil {
+		return false, err
 	}
-	if req.Decided() {
-		return false, &engine.Misuse{Text: "the request was decided already"}
-	}
-	if req.Over() {
-		return false, engine.ErrOver
-	}
-	e, source := req.Engine(), req.Source()
-	from := Origin{Source: source.Addr, Transport: source.Transport, Flow: req.Flow(), Socket: req.ReceivedOn().Name}
-	now := e.Clock().Wall()
 	var res Result
 	if r.Waits() {
-		res, err = engine.Await(req, func(ctx context.Context) (Result, error) {
-			return r.Process(ctx, m, &from, e, now), nil
-		})
+		job = job.detached()
+		res, err = engine.Await(req, func(ctx context.Context) (Result, error) { return job.run(ctx), nil })
 		if err != nil {
 			return false, err
 		}
 	} else {
-		res = r.Process(context.Background(), m, &from, e, now)
+		res = job.run(context.Background())
 	}
+	return answer(req, &res, headers)
+}
+
+// job is a REGISTER to be processed.
+type job struct {
+	registrar *Registrar
+	engine    *engine.Engine
+	message   *message.Message
+	from      Origin
+	now       time.Time
+}
+
+// take checks that req can be saved, and collects what that takes.
+func (r *Registrar) take(req *engine.Request) (j job, err error) {
+	m := req.Message()
+	switch {
+	case m.Method() != message.MethodRegister:
+		return j, &engine.Misuse{Text: "the request is " + string(m.MethodText()) + ", not REGISTER"}
+	case req.Over():
+		return j, engine.ErrOver
+	case req.Decided():
+		return j, &engine.Misuse{Text: "the request was decided already"}
+	}
+	e, source := req.Engine(), req.Source()
+	from := Origin{Source: source.Addr, Transport: source.Transport, Flow: req.Flow(), Socket: req.ReceivedOn().Name}
+	return job{registrar: r, engine: e, message: m, from: from, now: e.Clock().Wall()}, nil
+}
+
+// detached is the job with an index of the message of its own: others may read the request while its lane is lent.
+func (j job) detached() job {
+	own := new(message.Message)
+	j.message.CopyTo(own)
+	j.message = own
+	return j
+}
+
+func (j *job) run(ctx context.Context) Result {
+	return j.registrar.Process(ctx, j.message, &j.from, j.engine, j.now)
+}
+
+func answer(req *engine.Request, res *Result, headers []engine.HeaderEdit) (ok bool, err error) {
 	sent, err := req.Reply(res.Code, res.Reason, &engine.ReplyOptions{Headers: append(res.Headers, headers...)})
 	switch {
 	case err != nil:

@@ -245,17 +245,16 @@ func TestPolicies(t *testing.T) {
 		{MaxContacts: -1}, {MinExpires: -1}, {MinExpires: 2 * time.Minute, MaxExpires: time.Minute},
 		{DefaultExpires: 30 * time.Second}, {MaxExpires: time.Minute, DefaultExpires: time.Hour},
 	} {
-		if _, err := New(Options{Policy: p}); err == nil {
+		if p.Check() == nil {
 			t.Errorf("%+v was taken", p)
 		}
 	}
 	for _, p := range []Policy{{}, {MaxExpires: 30 * time.Second}, {MinExpires: 3 * time.Hour}, {DefaultExpires: time.Minute}} {
-		r, err := New(Options{Policy: p})
-		if err != nil {
+		if err := p.Check(); err != nil {
 			t.Errorf("%+v: %v", p, err)
 			continue
 		}
-		if q := r.Policy(); q.MinExpires > q.DefaultExpires || q.DefaultExpires > q.MaxExpires {
+		if q := New(Options{Policy: p}).Policy(); q.MinExpires > q.DefaultExpires || q.DefaultExpires > q.MaxExpires {
 			t.Errorf("%+v became %+v", p, q)
 		}
 	}
