@@ -6,6 +6,7 @@ require (
 	github.com/emiago/sipgo v1.7.1
 	github.com/fsnotify/fsnotify v1.10.1
 	github.com/prometheus/client_golang v1.25.0
+	pgregory.net/rapid v1.3.0
 )
 
 require (

@@ -33,6 +33,7 @@ func readDemand(m *message.Message, p *Policy) (d demand, no *refusal) {
 		header, given = m.Value(i), true
 		fallback = asked(header)
 	}
+	var brief *refusal // step 7's, and step 6 comes first
 	elements := m.Elements(message.HeaderContact)
 	for elements.Next() {
 		a, err := message.ParseAddress(elements.Value)
@@ -44,8 +45,11 @@ func readDemand(m *message.Message, p *Policy) (d demand, no *refusal) {
 			continue
 		}
 		c, no := readContact(&a, fallback, p)
-		if no != nil {
+		if no != nil && no.code != 423 {
 			return d, no
+		}
+		if no != nil {
+			brief = no
 		}
 		d.contacts = append(d.contacts, c)
 	}
@@ -55,7 +59,7 @@ func readDemand(m *message.Message, p *Policy) (d demand, no *refusal) {
 			return d, refuse(400, "Contact * Takes Expires 0 And No Other Contact")
 		}
 	}
-	return d, nil
+	return d, brief
 }
 
 func readContact(a *message.Address, fallback time.Duration, p *Policy) (c contact, no *refusal) {

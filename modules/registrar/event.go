@@ -29,6 +29,9 @@ type Event struct {
 	Binding *Binding
 }
 
+// listener hears of changes, as Options.Event does.
+type listener struct{ hear func(Event) }
+
 // changes are what an update does, told once it is stored.
 type changes struct {
 	list []change
@@ -103,6 +106,9 @@ func (s *service) tell(aor string, done *changes) {
 }
 
 func (s *service) emit(e Event) {
+	if l := s.script.Load(); l != nil {
+		l.hear(e)
+	}
 	if s.event != nil {
 		s.event(e)
 	}

@@ -96,10 +96,7 @@ func (b *bench) send(t testing.TB, g reg) Result {
 
 func (b *bench) lookup(t testing.TB, uri string) []*Binding {
 	t.Helper()
-	u, err := message.ParseURI([]byte(uri))
-	if err != nil {
-		t.Fatal(err)
-	}
+	u := mustURI(t, uri)
 	list, err := b.Lookup(context.Background(), &u, b.now)
 	if err != nil {
 		t.Fatal(err)
@@ -129,3 +126,12 @@ func (r Result) header(name string) []string {
 }
 
 func list(s ...string) []string { return s }
+
+func mustURI(t testing.TB, text string) message.URI {
+	t.Helper()
+	u, err := message.ParseURI([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}

@@ -28,7 +28,8 @@ type Options struct {
 // Registrar processes REGISTER requests and answers lookups. It is safe for concurrent use.
 type Registrar struct {
 	*service
-	policy Policy
+	given  Policy // as it was asked for
+	policy Policy // with its defaults
 }
 
 // service is what all Registrars made from one share: everything but the policy.
@@ -39,6 +40,8 @@ type service struct {
 	waiters waiters
 	figures figures
 	sweeper atomic.Pointer[sweeper] // the one that runs
+	// script is the script generation that hears of changes.
+	script atomic.Pointer[listener]
 }
 
 // New makes a registrar. It panics when the policy contradicts itself, which Policy.Check tells before.
@@ -52,16 +55,24 @@ func New(o Options) *Registrar {
 		s.store = NewMemory()
 	}
 	s.memory, _ = s.store.(*Memory)
-	return &Registrar{service: s, policy: p}
+	return &Registrar{service: s, given: o.Policy, policy: p}
 }
 
 // With is a registrar of the same bindings under another policy (a script generation's own settings).
 func (r *Registrar) With(p Policy) (*Registrar, error) {
-	p, err := p.complete()
+	q, err := r.with(p)
 	if err != nil {
 		return nil, fmt.Errorf("registrar: %w", err)
 	}
-	return &Registrar{service: r.service, policy: p}, nil
+	return q, nil
+}
+
+func (r *Registrar) with(p Policy) (*Registrar, error) {
+	full, err := p.complete()
+	if err != nil {
+		return nil, err
+	}
+	return &Registrar{service: r.service, given: p, policy: full}, nil
 }
 
 // Policy is the policy in force, defaults filled in.
@@ -94,15 +105,24 @@ func (r *Registrar) lookup(ctx context.Context, aor []byte, now time.Time) ([]*B
 // Remove removes the bindings of uri's address-of-record, or only those whose contact equals contact (§19.1.4) when that
 // is not nil. It returns how many went. Errors: the store is away.
 func (r *Registrar) Remove(ctx context.Context, uri, contact *message.URI, now time.Time) (int, error) {
-	var text []byte
+	text := ""
 	if contact != nil {
-		text = contact.AppendTo(nil)
+		text = string(contact.AppendTo(nil))
+	}
+	return r.removeText(ctx, string(uri.AppendAOR(nil)), text, now)
+}
+
+// removeText is Remove for a canonical address and a contact's text, "" for all.
+func (r *Registrar) removeText(ctx context.Context, aor, contact string, now time.Time) (int, error) {
+	match, err := message.ParseURI(viewOf(contact))
+	if err != nil && contact != "" {
+		return 0, fmt.Errorf("registrar: remove: contact: %w", err)
 	}
 	var done changes
-	err := r.update(ctx, string(uri.AppendAOR(nil)), now, &done, func(live []*Binding) ([]*Binding, error) {
+	err = r.update(ctx, aor, now, &done, func(live []*Binding) ([]*Binding, error) {
 		kept := make([]*Binding, 0, len(live))
 		for _, b := range live {
-			if contact != nil && !b.matches(text, contact) {
+			if contact != "" && !b.matches(viewOf(contact), &match) {
 				kept = append(kept, b)
 				continue
 			}
