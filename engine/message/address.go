@@ -11,6 +11,8 @@ type Address struct {
 	URI     []byte
 	Params  Params
 	Star    bool // Contact: *
+
+	twice bool // there are two tags
 }
 
 // ParseAddress reads one element of a header that holds addresses. The URI is not parsed further than to find its end;
@@ -80,7 +82,8 @@ func parseAddress(b []byte, limit int) (a Address, flaw string) {
 		return a, "bad text after the URI"
 	}
 	a.Params = Params(b[i:])
-	return a, a.Params.check(limit)
+	flaw, a.twice = a.Params.check(limit, "tag")
+	return a, flaw
 }
 
 // headerParamsBefore tells whether b, the text before a '<', is an addr-spec with parameters, one of which has the '<'

@@ -13,7 +13,8 @@ const (
 )
 
 // AppendAOR appends the canonical address-of-record (§10.3 step 5): scheme sip, user unescaped then canonically
-// escaped, host in lower case, no port when it is the scheme's default, no parameters, password or headers.
+// escaped, host in lower case, no port when it is the scheme's default, no parameters, password or headers. Since the
+// result's scheme is sip, 5060 is left out of a sips URI, too: an AOR's own AOR is itself.
 //
 // A tel URI becomes "tel:" and its number without visual separators, with a local number's phone-context, without which
 // it is nobody's (RFC 3966 §5.1.5). A URI of another scheme is appended as it is, the scheme in lower case.
@@ -33,7 +34,7 @@ func (u *URI) AppendAOR(dst []byte) []byte {
 		dst = append(dst, '@')
 	}
 	dst = appendHostCanonical(dst, u.Host)
-	if u.Port != 0 && !(s == schemeSIP && u.Port == portSIP) && !(s == schemeSIPS && u.Port == portSIPS) {
+	if u.Port != 0 && u.Port != portSIP && !(s == schemeSIPS && u.Port == portSIPS) {
 		dst = append(dst, ':')
 		dst = strconv.AppendUint(dst, uint64(u.Port), 10)
 	}

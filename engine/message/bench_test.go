@@ -3,6 +3,7 @@ package message
 // The forwarding path: its allocation ceiling, and timings.
 
 import (
+	"net/netip"
 	"strconv"
 	"testing"
 )
@@ -47,6 +48,8 @@ a=ptime:20
 
 var benchVia = []byte("SIP/2.0/UDP proxy.example.com:5060;branch=z9hG4bK7f3a9c0d1e2b4a5f")
 
+var benchSource = netip.MustParseAddrPort("203.0.113.77:51342")
+
 // forward does what forwarding a request does to its bytes.
 func forward(m *Message, in, out []byte) ([]byte, bool) {
 	if m.Parse(in, nil) != nil {
@@ -75,6 +78,17 @@ func TestForwardAllocatesNothing(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, func() { ok = m.Validate() == nil }); n != 0 || !ok {
 		t.Errorf("Validate: %v allocations", n)
+	}
+	n := testing.AllocsPerRun(100, func() {
+		ok = m.HeaderName("x-correlation-id") != nil && m.FindName("k", 0) > 0
+		for e := m.ElementsName("Allow"); e.Next(); {
+			ok = ok && len(e.Value) > 0
+		}
+		m.SetReceived(benchSource)
+		out = AppendResponse(out[:0], &m, 200, "", "tag", nil, nil)
+	})
+	if n != 0 || !ok {
+		t.Errorf("reading and answering: %v allocations", n)
 	}
 }
 

@@ -22,8 +22,12 @@ func AppendResponse(dst []byte, req *Message, code int, reason string, toTag str
 	dst = append(dst, ' ')
 	dst = appendClean(dst, reason)
 	dst = append(dst, "\r\n"...)
+	var seen idSet
 	for i := range req.fields {
 		f := &req.fields[i]
+		if seen.add(f.id) && f.id.Single() {
+			continue // a bad request may have two; its answer must not
+		}
 		switch f.id {
 		case HeaderVia, HeaderFrom, HeaderCallID, HeaderCSeq:
 		case HeaderTo:

@@ -27,6 +27,15 @@ func TestAppendResponse(t *testing.T) {
 	}
 }
 
+// A request refused for having a header twice is answered with the header once.
+func TestAppendResponseOnce(t *testing.T) {
+	m := parse(t, request("t: <sip:x>;tag=2\nf: <sip:y>\ni: other\nCSeq: 2 BYE\n"))
+	res := AppendResponse(nil, m, 400, "", "tag", nil, nil)
+	if got := verdict(t, new(Message), res); got != 0 {
+		t.Errorf("%d: %s", got, res)
+	}
+}
+
 func TestAppendAckAndCancel(t *testing.T) {
 	invite := parse(t, request("Route: <sip:p1;lr>\nRoute: \"x\" <sip:p2;lr>;y\nProxy-Authorization: Digest z\n"))
 	invite.InsertTop(HeaderVia, []byte("SIP/2.0/UDP me;branch=z9hG4bKnew, SIP/2.0/UDP other"))

@@ -17,16 +17,17 @@ const (
 	charHex                // 0-9 a-f A-F
 	charUserOK             // user characters the canonical form leaves unescaped (unreserved, user-unreserved)
 	charSpace              // SP HT CR LF: linear white space once a message's lines are known to be right
+	charParam              // neither ';' nor white space: goes on with a parameter's value, and, but for '=', with its name
 )
 
-// charTable and lowerTable are never written after they are made.
+// The tables are never written after they are made.
 var (
 	charTable  = makeCharTable()
 	lowerTable = makeLowerTable()
 )
 
-func makeCharTable() (t [256]uint8) {
-	set := func(chars string, class uint8) {
+func makeCharTable() (t [256]uint16) {
+	set := func(chars string, class uint16) {
 		for i := 0; i < len(chars); i++ {
 			t[chars[i]] |= class
 		}
@@ -41,6 +42,11 @@ func makeCharTable() (t [256]uint8) {
 	set("0123456789", charDigit|charHex)
 	set("abcdefABCDEF", charHex)
 	set(" \t\r\n", charSpace)
+	for c := range t {
+		if c != ';' && t[c]&charSpace == 0 {
+			t[c] |= charParam
+		}
+	}
 	return t
 }
 
@@ -54,10 +60,10 @@ func makeLowerTable() (t [256]byte) {
 	return t
 }
 
-func is(c byte, class uint8) bool { return charTable[c]&class != 0 }
+func is(c byte, class uint16) bool { return charTable[c]&class != 0 }
 
 // all tells whether every byte of b is of the class.
-func all(b []byte, class uint8) bool {
+func all(b []byte, class uint16) bool {
 	for _, c := range b {
 		if charTable[c]&class == 0 {
 			return false
@@ -67,18 +73,17 @@ func all(b []byte, class uint8) bool {
 }
 
 // nextControl is the index of the first control character (below SP, or DEL) in b at or after i, or len(b).
-// It looks at eight bytes at a time: every byte of a message's head goes through it once.
+// It looks at sixteen bytes at a time: every byte of a message's head goes through it once.
 func nextControl(b []byte, i int) int {
-	const (
-		ones  = 0x0101010101010101
-		highs = 0x8080808080808080
-	)
-	for ; i+8 <= len(b); i += 8 {
-		x := binary.LittleEndian.Uint64(b[i:])
-		del := x ^ 0x7f*ones
-		// A borrow can mark a byte wrongly only above a byte marked rightly, so the lowest mark is true.
-		if hit := ((x-' '*ones)&^x | (del-ones)&^del) & highs; hit != 0 {
-			return i + bits.TrailingZeros64(hit)>>3
+	for ; i+16 <= len(b); i += 16 {
+		p := b[i : i+16 : i+16]
+		x := controls(binary.LittleEndian.Uint64(p))
+		y := controls(binary.LittleEndian.Uint64(p[8:]))
+		if x|y != 0 {
+			if x != 0 {
+				return i + bits.TrailingZeros64(x)>>3
+			}
+			return i + 8 + bits.TrailingZeros64(y)>>3
 		}
 	}
 	for ; i < len(b); i++ {
@@ -87,6 +92,18 @@ func nextControl(b []byte, i int) int {
 		}
 	}
 	return len(b)
+}
+
+// controls has the high bit set of each byte of x that is a control character.
+func controls(x uint64) uint64 {
+	const (
+		ones  = 0x0101010101010101
+		highs = 0x8080808080808080
+	)
+	// Neither sum carries from one byte into the next: the first sets the high bit of all from SP on, the second of DEL
+	// alone. Bytes that have it already are no ASCII.
+	low := x & (0x7f * ones)
+	return (^(low + 0x60*ones) | (low + ones)) &^ x & highs
 }
 
 // skipSpace is the index of the first byte of b at or after i that is not white space.
@@ -166,7 +183,7 @@ func unhex(c byte) byte {
 }
 
 // escaped tells whether every '%' of b begins an escape, %HH (§25.1, escaped), and every other byte is of the class.
-func escaped(b []byte, class uint8) bool {
+func escaped(b []byte, class uint16) bool {
 	for i := 0; i < len(b); i++ {
 		if b[i] == '%' {
 			if i+2 >= len(b) || !is(b[i+1], charHex) || !is(b[i+2], charHex) {

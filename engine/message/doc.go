@@ -9,6 +9,11 @@
 // A Message is reused: Parse on a used Message keeps its index and arena storage, so that the path
 // parse → read → edit → append allocates nothing once warm. A Message and its views belong to one goroutine at a time.
 //
+// What is liberal and what is not: white space, folds, case, empty parameters and unknown anything are taken as they come
+// and left as they are. Refused is what two implementations could read in two ways: lone LF or CR, control characters,
+// two lengths, two of a header that may stand once. After an error the rest is still read, so that a bad request can be
+// answered and not met with silence; [Message.Validate] says with what.
+//
 // Every length that comes from the wire is held against [Limits] before anything is allocated for it.
 //
 // The package imports the standard library only.

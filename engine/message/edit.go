@@ -85,8 +85,12 @@ func (m *Message) Remove(name string) int {
 	return n
 }
 
-// InsertTop is AddFirst with bytes the engine made itself: they are not checked. id must not be HeaderOther.
+// InsertTop is AddFirst with bytes the engine made itself: they are not checked. HeaderOther, which has no name, is not
+// inserted.
 func (m *Message) InsertTop(id HeaderID, value []byte) {
+	if id == HeaderOther {
+		return
+	}
 	m.insert(max(m.Find(id, 0), 0), newField(m, id.String(), value))
 }
 

@@ -2,6 +2,8 @@ package message
 
 // This file walks the elements of comma lists (RFC 3261 §7.3.1).
 
+import "bytes"
+
 // Elements walks the elements of all fields with one id, splitting comma lists where the header is a list
 // (quoted strings and <…> protect commas). An edit of the message ends the walk's validity.
 type Elements struct {
@@ -71,6 +73,9 @@ func (e *Elements) Next() bool {
 // elementEnd is where the list element at v[i] ends: its comma, or the end of v. A quoted string that is not closed
 // takes the rest.
 func elementEnd(v []byte, i int) int {
+	if bytes.IndexByte(v[i:], ',') < 0 {
+		return len(v) // most fields have one element
+	}
 	for ; i < len(v); i++ {
 		switch v[i] {
 		case ',':

@@ -8,7 +8,7 @@ import (
 func TestLookupHeader(t *testing.T) {
 	for id := HeaderOther + 1; id < headerCount; id++ {
 		name := id.String()
-		if name == "" || len(name) > longestName {
+		if name == "" || len(name) > nameLimit {
 			t.Errorf("header %d: name %q", id, name)
 		}
 		for _, n := range []string{name, strings.ToLower(name), strings.ToUpper(name)} {
@@ -31,7 +31,7 @@ func TestLookupHeader(t *testing.T) {
 			t.Errorf("compact form %s is not %s", c, name)
 		}
 	}
-	for _, n := range []string{"", "q", "Vi", "Viaa", "X-Via", strings.Repeat("x", 300)} {
+	for _, n := range []string{"", "q", "Call\rID", "Call-I", "Vi", "Viaa", "X-Via", strings.Repeat("x", 300)} {
 		if LookupHeader([]byte(n)) != HeaderOther {
 			t.Errorf("%q is found", n)
 		}

@@ -23,16 +23,17 @@ func Frame(b []byte, lim *Limits, scanned *int) (n int, err error) {
 		*scanned = 0
 		return n, nil
 	}
-	from := min(*scanned, len(b))
-	blank := bytes.Index(b[from:], crlfcrlf[:])
-	if blank < 0 {
+	head, e := headEnd(b, min(*scanned, len(b)))
+	if e != nil {
+		return 0, e
+	}
+	if head == 0 {
 		if len(b) >= l.Message {
 			return 0, &Error{513, "Message Too Large"}
 		}
-		*scanned = max(len(b)-len(crlfcrlf)+1, 0)
+		*scanned = len(b)
 		return 0, nil
 	}
-	head := from + blank + len(crlfcrlf)
 	length, e := frameLength(b[:head-2])
 	if e != nil {
 		return 0, e
@@ -52,8 +53,23 @@ func Frame(b []byte, lim *Limits, scanned *int) (n int, err error) {
 	return n, nil
 }
 
-// crlfcrlf ends the header fields. It is never written.
-var crlfcrlf = [4]byte{'\r', '\n', '\r', '\n'}
+// headEnd is where the empty line at or after b[from:] ends, 0 while there is none. An LF without CR before that is an
+// error.
+func headEnd(b []byte, from int) (int, *Error) {
+	for i := from; ; {
+		j := bytes.IndexByte(b[i:], '\n')
+		if j < 0 {
+			return 0, nil
+		}
+		i += j + 1
+		if i < 2 || b[i-2] != '\r' {
+			return 0, bad("Bad message: LF without CR")
+		}
+		if i >= 4 && b[i-3] == '\n' {
+			return i, nil
+		}
+	}
+}
 
 // frameLength reads Content-Length from the lines of head, which ends with CRLF.
 func frameLength(head []byte) (uint64, *Error) {
@@ -71,9 +87,6 @@ func frameLength(head []byte) (uint64, *Error) {
 		}
 		i += bytes.IndexByte(head[i:], '\n') + 1
 	}
-	if bareLF(head) {
-		return 0, bad("Bad message: LF without CR")
-	}
 	switch {
 	case length.bad:
 		return 0, bad("Bad Content-Length")
@@ -81,18 +94,4 @@ func frameLength(head []byte) (uint64, *Error) {
 		return 0, bad("Missing Content-Length")
 	}
 	return length.n, nil
-}
-
-// bareLF tells whether an LF in b has no CR before it.
-func bareLF(b []byte) bool {
-	for i := 0; ; i++ {
-		j := bytes.IndexByte(b[i:], '\n')
-		if j < 0 {
-			return false
-		}
-		i += j
-		if i == 0 || b[i-1] != '\r' {
-			return true
-		}
-	}
 }

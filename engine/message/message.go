@@ -46,6 +46,12 @@ const (
 
 // Reset makes m empty and keeps its storage. m refers to no bytes of a caller afterwards.
 func (m *Message) Reset() {
+	m.clear()
+	m.views = views{}
+}
+
+// clear is Reset but for the views, which may still keep the old bytes from being collected.
+func (m *Message) clear() {
 	m.buf = nil
 	m.arena = m.arena[:0]
 	m.fields = m.fields[:0]

@@ -15,7 +15,6 @@ type param struct {
 	val     int // its value without quotes; val == valEnd when it has none
 	valEnd  int
 	hi      int // past the value, or past the name
-	equals  bool
 }
 
 // next finds the parameter at or after p[i]. ok is false at the end and where p cannot be read any further; then bad
@@ -39,18 +38,19 @@ func (p Params) next(i int) (q param, ok, broken bool) {
 		}
 	}
 	q.name = i
-	for i < len(p) && p[i] != ';' && p[i] != '=' && !is(p[i], charSpace) {
+	for i < len(p) && is(p[i], charParam) && p[i] != '=' {
 		i++
 	}
 	q.nameEnd, q.hi, q.val, q.valEnd = i, i, i, i
 	if q.nameEnd == q.name {
 		return q, false, true
 	}
-	i = skipSpace(p, i)
-	if i == len(p) || p[i] != '=' {
+	if i == len(p) || p[i] == ';' {
 		return q, true, false
 	}
-	q.equals = true
+	if i = skipSpace(p, i); i == len(p) || p[i] != '=' {
+		return q, true, false
+	}
 	i = skipSpace(p, i+1)
 	if i < len(p) && p[i] == '"' {
 		end := skipQuoted(p, i)
@@ -61,7 +61,7 @@ func (p Params) next(i int) (q param, ok, broken bool) {
 		return q, true, false
 	}
 	q.val = i
-	for i < len(p) && p[i] != ';' && !is(p[i], charSpace) {
+	for i < len(p) && is(p[i], charParam) {
 		i++
 	}
 	q.valEnd, q.hi = i, i
@@ -99,35 +99,23 @@ func (p Params) Each(f func(name, value []byte) bool) {
 	}
 }
 
-// check tells what keeps p from being read whole, "" for nothing. limit is how many parameters there may be.
-func (p Params) check(limit int) string {
+// check tells what keeps p from being read whole, "" for nothing, and whether the parameter name stands in it more than
+// once. limit is how many parameters there may be.
+func (p Params) check(limit int, name string) (flaw string, twice bool) {
+	once := false
 	for i, n := 0, 0; ; n++ {
 		q, ok, broken := p.next(i)
 		switch {
 		case broken:
-			return "bad parameter"
+			return "bad parameter", twice
 		case !ok:
-			return ""
+			return "", twice
 		case n == limit:
-			return "too many parameters"
+			return "too many parameters", twice
 		}
-		i = q.hi
-	}
-}
-
-// repeated tells whether the name stands more than once.
-func (p Params) repeated(name string) bool {
-	seen := false
-	for i := 0; ; {
-		q, ok, _ := p.next(i)
-		if !ok {
-			return false
-		}
-		if equalFold(p[q.name:q.nameEnd], name) {
-			if seen {
-				return true
-			}
-			seen = true
+		if q.nameEnd-q.name == len(name) && equalFold(p[q.name:q.nameEnd], name) {
+			twice = twice || once
+			once = true
 		}
 		i = q.hi
 	}

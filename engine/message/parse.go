@@ -19,7 +19,7 @@ const maxParse = math.MaxInt32
 // characters are errors too, but for HT and for what is escaped in a quoted string. CRLFs before the start line are
 // skipped (§7.5).
 func (m *Message) Parse(b []byte, lim *Limits) error {
-	m.Reset()
+	m.clear()
 	m.lim = lim.resolved()
 	if len(b) > m.lim.Message {
 		m.fail(&Error{513, "Message Too Large"})
@@ -137,19 +137,18 @@ func (f *field) index(b []byte, i int) (next int, flaw string) {
 	f.lo, f.hi = uint32(i), uint32(next)
 
 	// The name: token, then HCOLON = *( SP / HTAB ) ":" SWS.
-	j := i
-	for j < end && is(b[j], charToken) {
-		j++
+	j, nameEnd := i, i
+	if colon := bytes.IndexByte(b[i:end], ':'); colon > 0 {
+		j = i + colon
+		for nameEnd = j; nameEnd > i && (b[nameEnd-1] == ' ' || b[nameEnd-1] == '\t'); {
+			nameEnd--
+		}
+		f.id = lookupHeader(b, i, nameEnd-i)
 	}
-	nameEnd := j
-	for j < end && (b[j] == ' ' || b[j] == '\t') {
-		j++
-	}
-	if nameEnd == i || j == end || b[j] != ':' {
+	if f.id == HeaderOther && (nameEnd == i || !all(b[i:nameEnd], charToken)) || flaw != "" && !all(b[i:nameEnd], charToken) {
 		flaw = "Bad header field: no name"
-		nameEnd, j = i, i
+		f.id, nameEnd, j = HeaderOther, i, i
 	} else {
-		f.id = LookupHeader(b[i:nameEnd])
 		j = skipSpace(b[:end], j+1)
 	}
 	f.nameEnd, f.val = uint32(nameEnd), uint32(j)

@@ -151,7 +151,8 @@ func (u *URI) parseSIP(b []byte, limit int) (flaw string) {
 	if !escaped(rest, charURI) || bytes.IndexByte(rest, '@') >= 0 {
 		return "bad character in the parameters"
 	}
-	return u.Params.check(limit)
+	flaw, _ = u.Params.check(limit, "")
+	return flaw
 }
 
 // parseTel reads a telephone-subscriber (RFC 3966 §3). Of the number it asks only that it could be one: digits,
@@ -162,13 +163,17 @@ func (u *URI) parseTel(b []byte, limit int) (flaw string) {
 		end = len(b)
 	}
 	u.User = b[:end:end]
-	if end == 0 {
-		return "empty number"
-	}
+	digits := 0
 	for i, c := range u.User {
 		if !is(c, charHex) && !isSeparator(c) && c != '*' && c != '#' && (c != '+' || i > 0) {
 			return "bad character in the number"
 		}
+		if !isSeparator(c) && c != '+' {
+			digits++
+		}
+	}
+	if digits == 0 {
+		return "empty number"
 	}
 	if end == len(b) {
 		return ""
@@ -177,7 +182,8 @@ func (u *URI) parseTel(b []byte, limit int) (flaw string) {
 	if !escaped(b[end:], charURI) {
 		return "bad character in the parameters"
 	}
-	return u.Params.check(limit)
+	flaw, _ = u.Params.check(limit, "")
+	return flaw
 }
 
 // isSeparator tells whether c is a visual-separator of a telephone number (RFC 3966 §3).

@@ -78,7 +78,8 @@ func equalEscaped(a, b []byte, fold bool) bool {
 	return i == len(a) && j == len(b)
 }
 
-// equalParams tells whether each parameter of a has its like in b, or need not. Called both ways it is §19.1.4's rule.
+// equalParams tells whether each parameter of a has its like in b, or need not. Called both ways it is §19.1.4's rule. Of
+// a name that stands more than once, which it must not, any may be the like.
 func equalParams(a, b Params) bool {
 	for i := 0; ; {
 		q, ok, _ := a.next(i)
@@ -86,23 +87,28 @@ func equalParams(a, b Params) bool {
 			return true
 		}
 		name, value := a[q.name:q.nameEnd], a[q.val:q.valEnd]
-		other, present := getEscaped(b, name)
-		if present && !equalEscaped(value, other, true) || !present && mustMatch(name) {
+		present, equal := b.like(name, value, false)
+		if present && !equal || !present && mustMatch(name) {
 			return false
 		}
 		i = q.hi
 	}
 }
 
-// getEscaped is Params.Get for a name that may have escapes in it.
-func getEscaped(p Params, name []byte) (value []byte, present bool) {
+// like tells whether p has a parameter of that name, and whether one with that value; escapes are undone, and case is
+// nothing. With number set, values may be equal as telephone numbers, too.
+func (p Params) like(name, value []byte, number bool) (present, equal bool) {
 	for i := 0; ; {
 		q, ok, _ := p.next(i)
 		if !ok {
-			return nil, false
+			return present, false
 		}
 		if equalEscaped(p[q.name:q.nameEnd], name, true) {
-			return p[q.val:q.valEnd], true
+			present = true
+			other := p[q.val:q.valEnd]
+			if equalEscaped(value, other, true) || number && equalNumber(value, other) {
+				return true, true
+			}
 		}
 		i = q.hi
 	}
@@ -187,12 +193,8 @@ func telParamsIn(a, b Params) bool {
 			return true
 		}
 		name, value := a[q.name:q.nameEnd], a[q.val:q.valEnd]
-		other, present := getEscaped(b, name)
-		if !present {
-			return false
-		}
 		number := equalFold(name, "ext") || equalFold(name, "phone-context") && len(value) > 0 && value[0] == '+'
-		if !equalEscaped(value, other, true) && !(number && equalNumber(value, other)) {
+		if _, equal := b.like(name, value, number); !equal {
 			return false
 		}
 		i = q.hi

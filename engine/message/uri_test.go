@@ -42,7 +42,7 @@ func TestParseURI(t *testing.T) {
 	for _, text := range []string{
 		"", "sip", "sip:", ":h", "1sip:h", "sip:@h", "sip::p@h", "sip:a@", "sip:a@h:", "sip:a@h:0", "sip:a@h:65536", "sip:a@h:x",
 		"sip:a b@h", "sip:a@h b", "<sip:a@h>", "sip:a@h;x=<", "sip:a%4@h", "sip:a%zz@h", "sip:a@b@c", "sip:[::1", "sip:2001:db8::10",
-		"sip:[2001:db8::10:5070:]", "sip:a\"b@h", "sip:a@h\r\n", "sip:a@h;=x", "tel:", "tel:abz", "tel:1+2", "tel:1?x", "x:", "x:a b",
+		"sip:[2001:db8::10:5070:]", "sip:a\"b@h", "sip:a@h\r\n", "sip:a@h;=x", "tel:", "tel:+", "tel:(-)", "tel:abz", "tel:1+2", "tel:1?x", "x:", "x:a b",
 		"sip:[1:2:3:4:5:6:7:8:9]", "sip:[:::]", "sip:[1::2::3]", "sip:[12345::]", "sip:[::1.2.3]", "sip:[::1.2.3.256]",
 	} {
 		if u, err := ParseURI([]byte(text)); err == nil {
@@ -56,6 +56,7 @@ func TestAppendAOR(t *testing.T) {
 		"sip:alice@Example.COM":                  "sip:alice@example.com",
 		"SIP:%61lice:pw@example.com:5060;lr?x=y": "sip:alice@example.com",
 		"sips:alice@example.com:5061":            "sip:alice@example.com",
+		"sips:alice@example.com:5060":            "sip:alice@example.com",
 		"sip:alice@example.com:5061":             "sip:alice@example.com:5061",
 		"sip:a%40b%3bc%20@example.com":           "sip:a%40b;c%20@example.com",
 		"sip:Alice@h":                            "sip:Alice@h",

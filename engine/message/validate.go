@@ -73,7 +73,7 @@ func (m *Message) validateFields() *Error {
 		if seen.add(id) && id.Single() && id != HeaderContentLength {
 			return bad("Repeated " + id.String())
 		}
-		if err := m.validateField(id, &m.fields[i]); err != nil {
+		if err := m.validateField(id, i); err != nil {
 			return err
 		}
 	}
@@ -85,11 +85,11 @@ func (m *Message) validateFields() *Error {
 	return nil
 }
 
-func (m *Message) validateField(id HeaderID, f *field) *Error {
-	v := m.value(f)
+func (m *Message) validateField(id HeaderID, i int) *Error {
+	v := m.Value(i)
 	switch id {
 	case HeaderVia:
-		return m.validateVias(v)
+		return m.validateVias(v, i == m.Find(HeaderVia, 0))
 	case HeaderCallID:
 		return validateCallID(v)
 	case HeaderMaxForwards:
@@ -109,18 +109,27 @@ func (m *Message) validateField(id HeaderID, f *field) *Error {
 }
 
 // validateVias checks every element of a Via field: responses are routed by them one after the other. Of a response
-// only the first matters to us, but a list that cannot be split safely matters to all.
-func (m *Message) validateVias(v []byte) *Error {
+// only the first matters to us, but a list that cannot be split safely matters to all. top says that v begins with the
+// topmost Via, which is kept for TopVia.
+func (m *Message) validateVias(v []byte, top bool) *Error {
 	for n := 0; ; n++ {
 		if n == m.lim.Elements {
 			return bad("Too many elements in Via")
 		}
 		end := elementEnd(v, 0)
-		via, err := parseVia(trim(v[:end]), m.lim.Params)
+		var twice bool
+		var err *Error
+		if top && n == 0 {
+			twice, err = m.topVia().twice, m.views.viaErr
+		} else {
+			var via Via
+			via, err = parseVia(trim(v[:end]), m.lim.Params)
+			twice = via.twice
+		}
 		if err != nil {
 			return err
 		}
-		if via.Params.repeated("branch") {
+		if twice {
 			return bad("Bad Via: two branch parameters")
 		}
 		if end == len(v) {
@@ -193,7 +202,7 @@ func partyFlaw(a *Address, limit int) string {
 	if flaw := u.parse(a.URI, limit); flaw != "" {
 		return flaw
 	}
-	if a.Params.repeated("tag") {
+	if a.twice {
 		return "two tags"
 	}
 	return ""

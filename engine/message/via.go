@@ -9,6 +9,8 @@ type Via struct {
 	Host      []byte // IPv6 references without brackets
 	Port      uint16 // 0: none written
 	Params    Params
+
+	twice bool // there are two branch parameters
 }
 
 // ParseVia reads one element of a Via field:
@@ -39,7 +41,7 @@ func parseVia(b []byte, limit int) (v Via, err *Error) {
 		return v, bad("Bad Via: bad host or port")
 	}
 	v.Params = Params(b[i:])
-	if flaw := v.Params.check(limit); flaw != "" {
+	if flaw, v.twice = v.Params.check(limit, "branch"); flaw != "" {
 		return v, bad("Bad Via: " + flaw)
 	}
 	return v, nil
