@@ -121,6 +121,11 @@ func TestViewsFollowEdits(t *testing.T) {
 	if v, _ := m.TopVia(); string(v.Host) != "client.example.com" {
 		t.Error("Via", v)
 	}
+	m.InsertTop(HeaderVia, []byte("SIP/2.0/UDP new"))
+	if v, _ := m.TopVia(); string(v.Host) != "new" {
+		t.Error("Via", v)
+	}
+	m.RemoveElement(HeaderVia, 0)
 	m.RemoveElement(HeaderVia, 0)
 	if _, err := m.TopVia(); err == nil || !strings.Contains(err.Error(), "Via") {
 		t.Error("Via after its removal", err)

@@ -27,6 +27,16 @@ func TestDetachAndCopy(t *testing.T) {
 	branch.SetMaxForwards(1)
 	same(t, "the original after edits of the copy", m.AppendTo(nil), edited)
 	m.Set("Subject", "x")
+	_, _ = branch.TopVia()
+	m.CopyTo(&branch) // once more, over views of its own
+	m.SetRequestURI([]byte("sip:z@y"))
+	m.InsertTop(HeaderVia, []byte("SIP/2.0/UDP proxy;branch=2"))
+	m.CopyTo(&branch)
+	if v, _ := branch.TopVia(); string(v.Branch()) != "2" {
+		t.Error("the copy keeps the view of what it was before")
+	}
+	branch.RemoveElement(HeaderVia, 0)
+	branch.RemoveElement(HeaderRoute, 0)
 	m.Reset()
 	if v, _ := branch.TopVia(); string(v.Branch()) != "1" {
 		t.Error("the copy's view lies in the original's arena")
