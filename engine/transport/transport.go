@@ -1,3 +1,5 @@
+// The interface of the package: what layers above see of sockets, real or simulated.
+
 package transport
 
 import (
@@ -17,14 +19,39 @@ const (
 	WSS
 )
 
-var kindNames = [...]string{"", "udp", "tcp", "tls", "ws", "wss"}
-var viaNames = [...]string{"", "UDP", "TCP", "TLS", "WS", "WSS"}
-
 // String is the name in lower case, as in flags, URIs and scripts: "udp".
-func (k Kind) String() string { return kindNames[k] }
+func (k Kind) String() string {
+	switch k {
+	case UDP:
+		return "udp"
+	case TCP:
+		return "tcp"
+	case TLS:
+		return "tls"
+	case WS:
+		return "ws"
+	case WSS:
+		return "wss"
+	}
+	return ""
+}
 
 // Via is the name as a Via header writes it: "UDP" (§20.42).
-func (k Kind) Via() string { return viaNames[k] }
+func (k Kind) Via() string {
+	switch k {
+	case UDP:
+		return "UDP"
+	case TCP:
+		return "TCP"
+	case TLS:
+		return "TLS"
+	case WS:
+		return "WS"
+	case WSS:
+		return "WSS"
+	}
+	return ""
+}
 
 // Reliable tells whether the transport retransmits by itself (§17).
 func (k Kind) Reliable() bool { return k != UDP }
@@ -34,13 +61,23 @@ func (k Kind) Secure() bool { return k == TLS || k == WSS }
 
 // DefaultPort is the port meant when none is written (§19.1.2, RFC 7118 §4): 5060, 5061, 80, 443.
 func (k Kind) DefaultPort() uint16 {
-	return [...]uint16{0, 5060, 5060, 5061, 80, 443}[k]
+	switch k {
+	case UDP, TCP:
+		return 5060
+	case TLS:
+		return 5061
+	case WS:
+		return 80
+	case WSS:
+		return 443
+	}
+	return 0
 }
 
 // ParseKind reads a name in any case; ok is false for an unknown one.
 func ParseKind(name []byte) (k Kind, ok bool) {
 	for i := UDP; i <= WSS; i++ {
-		if len(name) == len(kindNames[i]) && equalFold(name, kindNames[i]) {
+		if text := i.String(); len(name) == len(text) && equalFold(name, text) {
 			return i, true
 		}
 	}
@@ -80,6 +117,9 @@ type Peer struct {
 	Kind  Kind
 	Addr  netip.AddrPort
 	Local *Local // the listener whose socket sends (UDP) or whose identity is used; nil: the first one fit for Kind and Addr's family
+	// LocalIP is the address of this machine to send from when Local is bound to a wildcard: [Inbound.LocalIP] of the
+	// request that is answered (§18.2.2, RFC 3581 §4). The zero value leaves the choice to the system.
+	LocalIP netip.Addr
 	// Flow is the connection to use while it stands (§18.2.2, RFC 5626 §5.3). When it is gone, Addr is connected to, unless FlowOnly.
 	Flow       FlowID
 	FlowOnly   bool
@@ -92,7 +132,8 @@ type Inbound struct {
 	Kind    Kind
 	Source  netip.AddrPort
 	Local   *Local
-	Flow    FlowID // the connection it came on; 0 on UDP
+	LocalIP netip.Addr // the address of this machine it was sent to, also when Local is bound to a wildcard
+	Flow    FlowID     // the connection it came on; 0 on UDP
 	Carrier *lane.Carrier
 	More    bool // more messages wait behind this one in the same read
 }

@@ -1,0 +1,135 @@
+// One connection of a stream transport: its life and its end.
+
+package transport
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/lane"
+)
+
+type connState uint8
+
+const (
+	connConnecting connState = iota
+	connOpen
+	connClosed
+)
+
+// Why a connection was closed by us.
+var (
+	errGone         = errors.New("transport: the connection was closed")
+	errIdle         = errors.New("transport: the connection was idle for too long")
+	errFrameTimeout = errors.New("transport: a message took too long to arrive")
+)
+
+// conn is a connection. It reads by one goroutine, whose duty passes to a successor when a lane waits, and writes by
+// whoever sends, or by a goroutine that lives as long as bytes wait.
+type conn struct {
+	stack   *Stack
+	key     connKey
+	id      FlowID
+	local   *Local
+	remote  netip.AddrPort
+	inbound bool // accepted, not opened by us
+
+	// Set by attach, before the state becomes connOpen; never changed then.
+	nc      net.Conn
+	raw     syscall.RawConn // nil: reading and writing go through nc
+	localIP netip.Addr
+
+	active atomic.Int64 // when there was traffic last, on the stack's clock
+
+	mu      sync.Mutex // guards the fields below; never held during a system call that may block
+	state   connState
+	writing bool      // a goroutine writes: nobody else does, what is sent meanwhile is queued
+	out     *outgoing // what waits to be written, nil: nothing
+	queued  int       // bytes in out, and those a writing goroutine has taken but not written
+	leaving bool      // to be closed when all is written
+
+	in reading // belongs to the goroutine with the duty of reading
+}
+
+func (s *Stack) newConn(key connKey, local *Local) *conn {
+	c := &conn{stack: s, key: key, id: s.flows.next(), local: local, remote: key.addr}
+	c.touch()
+	return c
+}
+
+// attach gives the connection its socket.
+func (c *conn) attach(nc net.Conn) {
+	c.nc = nc
+	c.localIP = addrPortOf(nc.LocalAddr()).Addr()
+	c.raw = rawConnOf(nc)
+}
+
+// touch notes that there is traffic.
+func (c *conn) touch() { c.active.Store(int64(c.stack.clock.now())) }
+
+// startReading starts the reading goroutine, already counted in stack.running. It ends when the connection is
+// closed by either side or times out.
+func (c *conn) startReading() {
+	if c.raw != nil {
+		c.in.ready = c.readReady
+	}
+	go c.read(lane.NewCarrier(c.read))
+}
+
+// shut closes the connection, once, and tells the messages that still wait to be written. The reading goroutine notices by
+// itself. What a writing goroutine has taken is that goroutine's to tell.
+func (c *conn) shut(why error) {
+	c.mu.Lock()
+	if c.state == connClosed {
+		c.mu.Unlock()
+		return
+	}
+	was := c.state
+	c.state = connClosed
+	out := c.out
+	c.out = nil
+	c.mu.Unlock()
+
+	s := c.stack
+	s.conns.remove(c)
+	if was == connOpen {
+		s.flows.remove(c)
+		count := s.count(c.key.kind)
+		count.closed.Add(1)
+		count.open.Add(-1)
+		c.nc.Close()
+	}
+	s.failed(c.key.kind, out, 0, why)
+}
+
+// closeWhenWritten closes the connection now, or when the bytes that wait are written.
+func (c *conn) closeWhenWritten() {
+	c.mu.Lock()
+	c.leaving = true
+	idle := c.state == connOpen && !c.writing
+	c.mu.Unlock()
+	if idle {
+		c.shut(ErrClosed)
+	}
+}
+
+// expired tells why the connection is to be closed now, or nil and when to look again.
+func (c *conn) expired() (why error, next time.Duration) {
+	now := c.stack.clock.now()
+	due := time.Duration(c.active.Load()) + c.stack.opts.IdleTimeout
+	why = errIdle
+	if c.in.partial {
+		if frame := c.in.began + c.stack.opts.FrameTimeout; frame < due {
+			due, why = frame, errFrameTimeout
+		}
+	}
+	if now >= due {
+		return why, 0
+	}
+	return nil, due
+}

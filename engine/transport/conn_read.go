@@ -1,0 +1,269 @@
+// Reading a connection: the duty of its reading goroutine.
+
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// reading is the state of a connection's input. It belongs to the goroutine that has the duty of reading.
+type reading struct {
+	buf      *buffer // nil: nothing half read
+	want     int     // the size of the next buffer
+	scanned  int     // message.Frame's cursor
+	newlines uint8   // how much of CRLFCRLF was seen between messages
+	partial  bool    // a message has begun and not ended
+	began    time.Duration
+	armed    time.Duration // the socket's read deadline on the stack's clock, 0: none
+	heard    bool          // something was handed to the receiver
+	broken   error         // why no further byte can be framed
+
+	ready func(fd uintptr) bool // readReady, bound once
+	n     int                   // what readReady read
+	err   error
+}
+
+// minRoom is the least that is read into; below that a buffer counts as full.
+const minRoom = 512
+
+// read is the duty of reading. A successor runs it anew when the work on a message waits: it goes on behind that message,
+// whose bytes stay where they are until the waiting goroutine is done with them.
+func (c *conn) read(k *lane.Carrier) {
+	in := &Inbound{Kind: c.key.kind, Source: c.remote, Local: c.local, LocalIP: c.localIP, Flow: c.id, Carrier: k}
+	for c.in.broken == nil {
+		for {
+			msg, err := c.nextMessage()
+			if err != nil {
+				c.in.broken = err
+				if c.reject(in, err); k.Lent() {
+					return
+				}
+				break
+			}
+			if msg == nil {
+				break
+			}
+			if c.hand(in, msg); k.Lent() {
+				return
+			}
+		}
+		if c.in.broken == nil {
+			c.in.broken = c.fill()
+		}
+	}
+	c.endReading()
+}
+
+// hand delivers one message, and lets go of the buffer it stands in when nobody needs it any more. After a lane was
+// lent, c.in is the successor's.
+func (c *conn) hand(in *Inbound, msg []byte) {
+	buf := c.in.buf
+	buf.refs.Add(1)
+	c.in.heard = true
+	in.Bytes, in.More = msg, buf.w-buf.r >= shortest
+	c.stack.count(c.key.kind).in(len(msg))
+	c.stack.receiver.Receive(in)
+	c.stack.buffers.release(buf)
+}
+
+// reject tells the receiver of bytes that are no message.
+func (c *conn) reject(in *Inbound, err error) {
+	buf := c.in.buf
+	buf.refs.Add(1)
+	c.in.heard = true
+	in.Bytes, in.More = buf.b[buf.r:buf.w:buf.w], false
+	c.stack.count(c.key.kind).badFrames.Add(1)
+	c.stack.receiver.BadFrame(in, err)
+	c.stack.buffers.release(buf)
+}
+
+// endReading closes the connection and tells the receiver.
+func (c *conn) endReading() {
+	s := c.stack
+	if why := c.in.broken; !errors.Is(why, io.EOF) {
+		s.opts.Log.Debug("transport: connection closed", "kind", c.key.kind, "peer", c.remote, "why", why)
+	}
+	c.shut(c.in.broken)
+	if c.in.buf != nil {
+		s.buffers.release(c.in.buf)
+		c.in.buf = nil
+	}
+	if c.in.heard {
+		s.receiver.FlowClosed(c.id)
+	}
+	s.running.Done()
+}
+
+// nextMessage is the next whole message in the buffer, nil when more bytes are needed.
+func (c *conn) nextMessage() ([]byte, error) {
+	in := &c.in
+	if in.buf == nil {
+		return nil, nil
+	}
+	if !in.partial {
+		c.skipNewlines()
+	}
+	buf := in.buf
+	if buf.r == buf.w {
+		return nil, nil
+	}
+	lim := &c.stack.opts.Limits
+	n, err := message.Frame(buf.b[buf.r:buf.w], lim, &in.scanned)
+	switch {
+	case err != nil:
+		return nil, err
+	case n > 0:
+		msg := buf.b[buf.r : buf.r+n : buf.r+n]
+		buf.r += n
+		in.scanned, in.newlines, in.partial = 0, 0, false
+		return msg, nil
+	case buf.w-buf.r > lim.Message:
+		return nil, fmt.Errorf("transport: a message is longer than %d bytes", lim.Message)
+	}
+	if !in.partial {
+		in.partial, in.began = true, c.stack.clock.now()
+	}
+	return nil, nil
+}
+
+// skipNewlines skips CRLFs between messages (RFC 3261 §7.5). CRLFCRLF there, even in two segments, is a keepalive, which is
+// answered with CRLF (RFC 5626 §3.5.1); several at once get one answer. The CRLFCRLF that ends a message is never
+// seen here, however it is cut into segments: it is part of a message that has begun.
+func (c *conn) skipNewlines() {
+	const ping = "\r\n\r\n"
+	in := &c.in
+	buf := in.buf
+	pings := 0
+	for ; buf.r < buf.w; buf.r++ {
+		b := buf.b[buf.r]
+		if b != '\r' && b != '\n' {
+			in.newlines = 0
+			break
+		}
+		if b != ping[in.newlines] {
+			in.newlines = 0
+			if b != ping[0] {
+				continue
+			}
+		}
+		if in.newlines++; int(in.newlines) == len(ping) {
+			in.newlines = 0
+			pings++
+		}
+	}
+	if pings > 0 {
+		c.stack.count(c.key.kind).keepalives.Add(uint64(pings))
+		_ = c.send([]byte("\r\n"), nil) // a peer that does not take it has worse troubles
+	}
+}
+
+// fill waits for bytes and reads them.
+func (c *conn) fill() error {
+	in := &c.in
+	in.makeRoom(&c.stack.buffers)
+	for {
+		if err := c.arm(); err != nil {
+			return err
+		}
+		n, err := c.readSome()
+		if n > 0 {
+			room := len(in.buf.room())
+			in.buf.w += n
+			in.learn(n, room)
+			c.touch()
+			return nil
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		in.armed = 0 // the deadline has passed; arm finds out whether anything is due, and sets the next
+	}
+}
+
+// arm sees to it that the read deadline is not later than what is due. A deadline that is earlier is left: when it
+// passes it is set anew, which is cheaper than setting it for each message.
+func (c *conn) arm() error {
+	why, due := c.expired()
+	if why != nil {
+		return why
+	}
+	if c.in.armed != 0 && c.in.armed <= due {
+		return nil
+	}
+	c.in.armed = due
+	return c.nc.SetReadDeadline(c.stack.clock.at(due))
+}
+
+// readSome reads once into the buffer's room.
+func (c *conn) readSome() (int, error) {
+	in := &c.in
+	if c.raw == nil {
+		in.need(&c.stack.buffers)
+		return c.nc.Read(in.buf.room())
+	}
+	in.n, in.err = 0, nil
+	if err := c.raw.Read(in.ready); err != nil {
+		return 0, err
+	}
+	return in.n, in.err
+}
+
+// need sees to it that there is a buffer.
+func (in *reading) need(p *bufferPool) {
+	if in.buf == nil {
+		in.buf = p.get(max(in.want, smallBuffer))
+	}
+}
+
+// spare gives back a buffer with nothing half read in it.
+func (in *reading) spare(p *bufferPool) {
+	if in.buf != nil && in.buf.r == in.buf.w {
+		p.release(in.buf)
+		in.buf = nil
+	}
+}
+
+// learn sizes the next buffer by what the last read found: a connection that fills its buffer gets larger ones.
+func (in *reading) learn(n, room int) {
+	if n == room {
+		in.want = min(max(in.want, smallBuffer)*growthFactor, smallBuffer*growthFactor*growthFactor)
+	} else if n < smallBuffer {
+		in.want = smallBuffer
+	}
+}
+
+// makeRoom sees to it that a buffer which is kept has room to read into. What a waiting message stands in is not moved.
+func (in *reading) makeRoom(p *bufferPool) {
+	buf := in.buf
+	if buf == nil {
+		return
+	}
+	held := buf.w - buf.r
+	alone := buf.refs.Load() == 1
+	if held == 0 && alone {
+		buf.r, buf.w = 0, 0
+		if len(buf.b) < in.want {
+			in.spare(p)
+		}
+		return
+	}
+	if len(buf.room()) >= minRoom {
+		return
+	}
+	if alone && held <= len(buf.b)/2 {
+		copy(buf.b, buf.b[buf.r:buf.w])
+		buf.r, buf.w = 0, held
+		return
+	}
+	next := p.get(max(in.want, min(growthFactor*held, p.most+minRoom), held+minRoom))
+	next.w = copy(next.b, buf.b[buf.r:buf.w])
+	p.release(buf)
+	in.buf = next
+}

@@ -1,0 +1,71 @@
+// Listeners as they are asked for, and the errors of opening them.
+
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"syscall"
+)
+
+// ListenSpec is one listener to open.
+type ListenSpec struct {
+	Kind Kind
+	Addr netip.AddrPort // port 0 picks a free one, told in Local.Addr
+	// AdvertisedHost and AdvertisedPort are told to peers instead of the bound address, where not empty and not 0.
+	AdvertisedHost string
+	AdvertisedPort uint16
+}
+
+// String is the form that ParseListen reads.
+func (l ListenSpec) String() string { return l.Kind.String() + ":" + l.Addr.String() }
+
+// ParseListen reads "udp:127.0.0.1:5060", "tcp:[::1]:0", and, without a port, "udp:127.0.0.1" for the kind's default
+// port. The errors say what to write.
+func ParseListen(text string) (ListenSpec, error) {
+	name, rest, found := strings.Cut(text, ":")
+	kind, known := ParseKind([]byte(name))
+	if !found || !known {
+		return ListenSpec{}, fmt.Errorf(
+			"bad listener %q: write PROTO:IP:PORT with udp, tcp, tls, ws or wss, as in udp:127.0.0.1:5060", text)
+	}
+	addr, err := netip.ParseAddrPort(rest)
+	if err != nil {
+		host, bare := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(rest, "["), "]"))
+		if bare != nil {
+			return ListenSpec{}, fmt.Errorf("bad listener %q: write an IP address and a port, as in %s:127.0.0.1:%d, %s:[::1]:%d or %s:0.0.0.0:%d for all interfaces",
+				text, kind, kind.DefaultPort(), kind, kind.DefaultPort(), kind, kind.DefaultPort())
+		}
+		addr = netip.AddrPortFrom(host, kind.DefaultPort())
+	}
+	return ListenSpec{Kind: kind, Addr: netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())}, nil
+}
+
+// listenError says which listener could not be opened and what to do about it.
+func listenError(spec ListenSpec, err error) error {
+	var cause syscall.Errno
+	hint := ""
+	if errors.As(err, &cause) {
+		err = cause
+		switch cause {
+		case syscall.EADDRINUSE:
+			hint = ": is another server running? choose another port with --listen"
+		case syscall.EACCES:
+			hint = ": ports below 1024 need privileges; choose another port with --listen"
+		case syscall.EADDRNOTAVAIL:
+			hint = ": no interface of this machine has the address; choose another with --listen"
+		}
+	}
+	return fmt.Errorf("listen %s %s: %w%s", spec.Kind, spec.Addr, err, hint)
+}
+
+// network is the name of the socket family to open. An IPv6 wildcard gets a socket of IPv6 alone, so that 0.0.0.0 and
+// [::] can be listened on side by side and no address ever shows in its v4-in-v6 form.
+func network(base string, addr netip.Addr) string {
+	if addr.Is4() {
+		return base + "4"
+	}
+	return base + "6"
+}

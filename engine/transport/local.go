@@ -1,0 +1,77 @@
+// What a listener tells peers of itself, and the choice of a listener for a peer.
+
+package transport
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// newLocal describes the listener bound to addr.
+func newLocal(index int, spec ListenSpec, addr netip.AddrPort) *Local {
+	l := &Local{Index: index, Kind: spec.Kind, Name: spec.String(), Addr: addr}
+	l.Host, l.Port = spec.AdvertisedHost, spec.AdvertisedPort
+	if l.Host == "" {
+		host := addr.Addr()
+		if host.IsUnspecified() {
+			host = ownAddress(host.Is4())
+		}
+		l.Host = host.WithZone("").String()
+	}
+	l.Host = strings.TrimSuffix(strings.TrimPrefix(l.Host, "["), "]")
+	if l.Port == 0 {
+		l.Port = addr.Port()
+	}
+	l.SentBy = net.JoinHostPort(l.Host, strconv.Itoa(int(l.Port)))
+	return l
+}
+
+// ownAddress is the address told to peers by a listener on a wildcard that has no advertised host: the first of the
+// machine that is neither loopback nor link-local, else loopback. With several interfaces this is a guess; whoever
+// needs another address listens on it, or advertises it.
+func ownAddress(v4 bool) netip.Addr {
+	addrs, _ := net.InterfaceAddrs() // an error leaves loopback
+	for _, a := range addrs {
+		n, ok := a.(*net.IPNet)
+		if !ok {
+			continue
+		}
+		ip, ok := netip.AddrFromSlice(n.IP)
+		if ip = ip.Unmap(); ok && ip.Is4() == v4 && ip.IsGlobalUnicast() {
+			return ip
+		}
+	}
+	if v4 {
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	return netip.IPv6Loopback()
+}
+
+// Choose is the listener a message to the peer leaves from: to.Local if set, else the first one of its kind and address
+// family. A listener on loopback reaches loopback only, so for other peers it is passed over as long as there is
+// another. It is nil when none is fit.
+func (s *Stack) Choose(to *Peer) *Local {
+	if to.Local != nil {
+		return to.Local
+	}
+	addr := to.Addr.Addr().Unmap()
+	var fallback *Local
+	for _, l := range s.locals {
+		own := l.Addr.Addr()
+		if l.Kind != to.Kind || addr.IsValid() && own.Is4() != addr.Is4() {
+			continue
+		}
+		if !own.IsLoopback() || !addr.IsValid() || addr.IsLoopback() {
+			return l
+		}
+		if fallback == nil {
+			fallback = l
+		}
+	}
+	return fallback
+}
+
+// Locals are the listeners, in the order they were asked for. The slice is not to be changed.
+func (s *Stack) Locals() []*Local { return s.locals }

@@ -1,0 +1,55 @@
+// What a stack can be told, and the defaults.
+
+package transport
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// Options of a Stack. Zero values mean the defaults named.
+type Options struct {
+	Limits             message.Limits
+	MaxConns           int           // connections in all, default 65536
+	MaxConnsPerAddress int           // connections accepted from one address, default 4096
+	MaxQueued          int           // bytes queued towards one connection, default 1 MiB
+	ConnectTimeout     time.Duration // default 5 s
+	IdleTimeout        time.Duration // a connection without traffic is closed, default 10 min
+	WriteTimeout       time.Duration // the time 64 KiB may take to be taken by a peer, default 10 s
+	FrameTimeout       time.Duration // from the first byte of a message on a stream to its last, default 30 s
+	Log                *slog.Logger  // default: nothing is logged
+}
+
+// maxDatagram is the most a UDP datagram or, by default, a message holds.
+const maxDatagram = 65535
+
+func (o Options) withDefaults() Options {
+	if o.Limits.Message <= 0 {
+		o.Limits.Message = maxDatagram
+	}
+	setInt(&o.MaxConns, 65536)
+	setInt(&o.MaxConnsPerAddress, 4096)
+	setInt(&o.MaxQueued, 1<<20)
+	setTime(&o.ConnectTimeout, 5*time.Second)
+	setTime(&o.IdleTimeout, 10*time.Minute)
+	setTime(&o.WriteTimeout, 10*time.Second)
+	setTime(&o.FrameTimeout, 30*time.Second)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+func setInt(v *int, standard int) {
+	if *v <= 0 {
+		*v = standard
+	}
+}
+
+func setTime(v *time.Duration, standard time.Duration) {
+	if *v <= 0 {
+		*v = standard
+	}
+}

@@ -1,0 +1,92 @@
+// Sending: which socket or connection a message leaves by.
+
+package transport
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What Send refuses a message for. Errors of the system come wrapped as they are.
+var (
+	// ErrFlowGone: the peer's connection is gone, and FlowOnly forbids another (RFC 5626 §5.3).
+	ErrFlowGone = errors.New("transport: the connection is gone")
+	// ErrNoListener: no listener is fit for the peer's kind and address family.
+	ErrNoListener = errors.New("transport: no listener fit for the peer")
+	// ErrQueueFull: the peer takes bytes too slowly, Options.MaxQueued of them wait.
+	ErrQueueFull = errors.New("transport: the queue towards the peer is full")
+	// ErrTooManyConns: Options.MaxConns connections are open.
+	ErrTooManyConns = errors.New("transport: too many connections")
+	// ErrBufferFull: the socket's buffer stayed full for longer than a lane may wait; the datagram was dropped.
+	ErrBufferFull = errors.New("transport: the socket's send buffer is full")
+	// ErrClosed: the stack is closed, or is being closed.
+	ErrClosed = errors.New("transport: closed")
+)
+
+// Send sends a message as [Wire] says. A datagram never leaves by a socket other than a listener's; it waits at most
+// 2 ms for a full socket buffer, then ErrBufferFull. A message on a stream goes by to.Flow while it stands, else by an open
+// connection to the same kind, address and server name, else by a new one.
+func (s *Stack) Send(to *Peer, message []byte, f Failed) error {
+	count := s.count(to.Kind)
+	var err error
+	switch to.Kind {
+	case UDP:
+		err = s.sendDatagram(to, message)
+	case TCP:
+		err = s.sendStream(to, message, f)
+	default:
+		err = fmt.Errorf("%w: no transport %q", ErrNoListener, to.Kind)
+	}
+	if err != nil {
+		count.sendErrors.Add(1)
+		return err
+	}
+	count.out(len(message))
+	return nil
+}
+
+func (s *Stack) sendDatagram(to *Peer, message []byte) error {
+	local := s.Choose(to)
+	if !s.owns(local, UDP) {
+		return ErrNoListener
+	}
+	if len(message) == 0 {
+		return nil
+	}
+	return s.listeners[local.Index].(*udpListener).send(to, message)
+}
+
+// owns tells whether local is a listener of the stack and of the kind.
+func (s *Stack) owns(local *Local, kind Kind) bool {
+	return local != nil && local.Kind == kind && local.Index < len(s.locals) && s.locals[local.Index] == local
+}
+
+func (s *Stack) sendStream(to *Peer, message []byte, f Failed) error {
+	if to.Flow != 0 {
+		if c := s.flows.get(to.Flow); c != nil {
+			if err := c.send(message, f); !errors.Is(err, errGone) {
+				return err
+			}
+		}
+	}
+	if to.FlowOnly {
+		return ErrFlowGone
+	}
+	key := keyOf(to)
+	for range 4 { // a connection may close between being found and being used; more than once is strange
+		c := s.conns.get(key)
+		if c == nil {
+			var err error
+			if c, err = s.connect(key, to); err != nil {
+				return err
+			}
+		}
+		if err := c.send(message, f); !errors.Is(err, errGone) {
+			return err
+		}
+	}
+	return errGone
+}
+
+// FlowStands tells whether the connection is open.
+func (s *Stack) FlowStands(id FlowID) bool { return s.flows.get(id) != nil }

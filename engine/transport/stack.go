@@ -1,0 +1,160 @@
+// The stack: its listeners, its start and its end.
+
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+)
+
+// Stack is the Wire of real sockets.
+//
+// Life: NewStack, Listen (once or more), Serve, Close. Send may be called from any goroutine between Serve and Close.
+type Stack struct {
+	receiver Receiver
+	opts     Options
+	clock    stopwatch
+	counts   [WSS + 1]counters
+
+	// Set by Listen, never changed once traffic flows.
+	locals    []*Local
+	listeners []listener // the one of locals[i] is listeners[i]
+
+	flows   flowTable
+	conns   connTable
+	buffers bufferPool
+	dgrams  datagramPool
+	queues  sync.Pool // of *outgoing
+	writes  sync.Pool // of *directWrite
+
+	// closing is closed when Close begins; dialling ends with stop, when Close can't wait longer.
+	closing  chan struct{}
+	dialling context.Context
+	stop     context.CancelFunc
+
+	// running counts the goroutines with a duty: accepting, reading, writing, connecting. A goroutine whose duty was
+	// taken over while a lane waits is the lane's, and not counted.
+	running sync.WaitGroup
+
+	mu      sync.Mutex // guards serving, closed
+	serving bool
+	closed  bool
+
+	// wrap lets a test stand between the stack and the sockets it accepts from.
+	wrap func(net.Listener) net.Listener
+}
+
+// listener is one open socket that takes traffic in.
+type listener interface {
+	// addr is what the socket is bound to.
+	addr() net.Addr
+	// serve starts the reading goroutines, which end after close. l describes the listener.
+	serve(l *Local)
+	close() error
+}
+
+// NewStack makes a stack that brings what it receives to r. Nothing is received before Serve.
+func NewStack(r Receiver, o Options) *Stack {
+	s := &Stack{receiver: r, opts: o.withDefaults(), clock: newStopwatch(), closing: make(chan struct{})}
+	s.dialling, s.stop = context.WithCancel(context.Background())
+	s.flows.start()
+	s.conns.start()
+	s.buffers.most = s.opts.Limits.Message
+	return s
+}
+
+// Listen opens the sockets; on an error those opened by the call are closed again. It is called before Serve.
+func (s *Stack) Listen(specs []ListenSpec) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.serving || s.closed {
+		return errors.New("transport: listen: the stack is serving already, or closed")
+	}
+	first := len(s.listeners)
+	for _, spec := range specs {
+		l, err := s.open(spec)
+		if err != nil {
+			for _, opened := range s.listeners[first:] {
+				opened.close()
+			}
+			s.listeners, s.locals = s.listeners[:first], s.locals[:first]
+			return listenError(spec, err)
+		}
+		addr := addrPortOf(l.addr())
+		s.listeners = append(s.listeners, l)
+		s.locals = append(s.locals, newLocal(len(s.locals), spec, addr))
+	}
+	return nil
+}
+
+// open opens one socket. A further kind of listener is a further case.
+func (s *Stack) open(spec ListenSpec) (listener, error) {
+	if !spec.Addr.IsValid() {
+		return nil, errors.New("no address given")
+	}
+	switch spec.Kind {
+	case UDP:
+		return s.listenUDP(spec)
+	case TCP:
+		return s.listenTCP(spec)
+	}
+	return nil, fmt.Errorf("transport %s is not built yet: use udp or tcp", spec.Kind)
+}
+
+// Serve starts the readers and returns. They end with Close.
+func (s *Stack) Serve() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.serving || s.closed {
+		return
+	}
+	s.serving = true
+	for i, l := range s.listeners {
+		l.serve(s.locals[i])
+	}
+}
+
+// Close closes listeners and connections: what was queued to be written gets until ctx ends. It returns when all
+// goroutines of the stack have ended; those that a lane lends are the lane's and are not waited for. The error is that
+// of ctx when bytes were left unwritten.
+func (s *Stack) Close(ctx context.Context) error {
+	s.mu.Lock()
+	first := !s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if first {
+		close(s.closing)
+		for _, l := range s.listeners {
+			l.close()
+		}
+		for _, c := range s.conns.refuse() {
+			c.closeWhenWritten()
+		}
+		for _, c := range s.flows.all() {
+			c.closeWhenWritten()
+		}
+	}
+	done := make(chan struct{})
+	go func() { // ends when the last duty ends: below, all connections are closed
+		s.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		s.stop()
+		return nil
+	case <-ctx.Done():
+	}
+	s.stop()
+	for _, c := range s.conns.all() {
+		c.shut(ErrClosed)
+	}
+	for _, c := range s.flows.all() {
+		c.shut(ErrClosed)
+	}
+	<-done
+	return ctx.Err()
+}

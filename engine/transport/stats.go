@@ -1,0 +1,64 @@
+// What the stack counts, per kind of transport.
+
+package transport
+
+import "sync/atomic"
+
+// Stats are the figures of one kind of transport since the start, and the connections open now.
+type Stats struct {
+	MessagesIn, BytesIn   uint64 // messages handed to the Receiver
+	MessagesOut, BytesOut uint64 // messages accepted by Send
+	BadFrames             uint64 // told to Receiver.BadFrame
+	Keepalives            uint64 // CRLF keepalives received, on streams answered (RFC 5626 §3.5.1)
+	Dropped               uint64 // datagrams that can't be SIP: STUN, or too short
+	Connected             uint64 // connections opened by the stack
+	Accepted              uint64 // connections accepted
+	Refused               uint64 // connections over a cap, closed at once
+	AcceptErrors          uint64 // errors of accepting, survived
+	Closed                uint64 // connections closed, for whatever reason
+	Open                  int64  // connections open now
+	SendErrors            uint64 // messages that Send refused or that failed later
+}
+
+// counters are Stats being counted. What readers write and what senders write are kept on different cache lines.
+type counters struct {
+	messagesIn, bytesIn, badFrames, keepalives, dropped atomic.Uint64
+	_                                                   [64]byte
+	messagesOut, bytesOut, sendErrors                   atomic.Uint64
+	_                                                   [64]byte
+	connected, accepted, refused, acceptErrors, closed  atomic.Uint64
+	open                                                atomic.Int64
+}
+
+// Stats are the figures of a kind; they may be read at any time.
+func (s *Stack) Stats(k Kind) Stats {
+	c := s.count(k)
+	return Stats{
+		MessagesIn: c.messagesIn.Load(), BytesIn: c.bytesIn.Load(),
+		MessagesOut: c.messagesOut.Load(), BytesOut: c.bytesOut.Load(),
+		BadFrames: c.badFrames.Load(), Keepalives: c.keepalives.Load(), Dropped: c.dropped.Load(),
+		Connected: c.connected.Load(), Accepted: c.accepted.Load(), Refused: c.refused.Load(),
+		AcceptErrors: c.acceptErrors.Load(), Closed: c.closed.Load(), Open: c.open.Load(),
+		SendErrors: c.sendErrors.Load(),
+	}
+}
+
+// count are the counters of a kind; an unknown kind has counters nobody asks for.
+func (s *Stack) count(k Kind) *counters {
+	if k > WSS {
+		k = 0
+	}
+	return &s.counts[k]
+}
+
+// in counts a message that goes to the Receiver.
+func (c *counters) in(n int) {
+	c.messagesIn.Add(1)
+	c.bytesIn.Add(uint64(n))
+}
+
+// out counts a message that Send accepted.
+func (c *counters) out(n int) {
+	c.messagesOut.Add(1)
+	c.bytesOut.Add(uint64(n))
+}

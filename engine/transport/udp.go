@@ -1,0 +1,159 @@
+// UDP listeners: one socket each, from which requests are received and everything towards peers is sent, so that an
+// answer leaves from where its request came to and requests never leave from a port nobody listens on (RFC 3581 §4).
+
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/sipscript/sipscript/engine/lane"
+)
+
+// socketBuffer is asked for in both directions; the system gives what it allows.
+const socketBuffer = 4 << 20
+
+// udpListener is one UDP socket. The fields below "duty" belong to the goroutine that has the duty of reading.
+type udpListener struct {
+	stack  *Stack
+	conn   *net.UDPConn
+	local  *Local // set by serve, before the reading starts
+	sender udpSender
+
+	// duty
+	batch *udpBatch
+	got   int // datagrams in the batch
+	next  int // the one to be delivered next
+	held  int // the one being delivered, or -1: its buffer stays with a goroutine that was lent
+}
+
+func (s *Stack) listenUDP(spec ListenSpec) (listener, error) {
+	lc := net.ListenConfig{}
+	pc, err := lc.ListenPacket(context.Background(), network("udp", spec.Addr.Addr()), spec.Addr.String())
+	if err != nil {
+		return nil, err
+	}
+	u := &udpListener{stack: s, conn: pc.(*net.UDPConn), held: -1}
+	// What the system does not allow is no reason not to serve.
+	_ = u.conn.SetReadBuffer(socketBuffer)
+	_ = u.conn.SetWriteBuffer(socketBuffer)
+	wildcard := spec.Addr.Addr().IsUnspecified()
+	if u.batch, err = newUDPBatch(u.conn, &s.dgrams, s.opts.Limits.Message, wildcard); err == nil {
+		err = u.sender.start(u.conn, spec.Addr.Addr())
+	}
+	if err != nil {
+		u.conn.Close()
+		return nil, err
+	}
+	return u, nil
+}
+
+func (u *udpListener) addr() net.Addr { return u.conn.LocalAddr() }
+func (u *udpListener) close() error   { return u.conn.Close() }
+
+// serve starts the reader, which ends when the socket is closed.
+func (u *udpListener) serve(l *Local) {
+	u.local = l
+	u.stack.running.Add(1)
+	go u.loop(lane.NewCarrier(u.loop))
+}
+
+// loop is the duty of reading. It is run anew by a successor when work on a datagram waits: the successor goes on with
+// the rest of the batch.
+func (u *udpListener) loop(k *lane.Carrier) {
+	if u.held >= 0 {
+		u.batch.renew(u.held)
+		u.held = -1
+	}
+	in := &Inbound{Kind: UDP, Local: u.local, LocalIP: u.local.Addr.Addr(), Carrier: k}
+	own := in.LocalIP
+	for {
+		for u.next < u.got {
+			d := u.batch.datagram(u.next)
+			u.held = d.slot
+			u.next++
+			if in.LocalIP = own; d.localIP.IsValid() {
+				in.LocalIP = d.localIP
+			}
+			u.deliver(in, &d)
+			if k.Lent() {
+				u.stack.dgrams.put(d.buf)
+				return
+			}
+			if u.held < 0 {
+				u.stack.dgrams.put(d.buf)
+			}
+			u.held = -1
+		}
+		n, err := u.batch.read()
+		u.got, u.next = n, 0
+		if err != nil && !u.survive(err) {
+			u.stack.running.Done()
+			return
+		}
+	}
+}
+
+// survive tells whether reading goes on after an error: always, unless the socket was closed.
+func (u *udpListener) survive(err error) bool {
+	if errors.Is(err, net.ErrClosed) {
+		return false
+	}
+	u.stack.opts.Log.Warn("transport: reading failed", "listener", u.local.Name, "error", err)
+	return u.stack.pause(firstPause)
+}
+
+// datagram is one datagram of a batch.
+type datagram struct {
+	bytes     []byte
+	source    netip.AddrPort
+	localIP   netip.Addr // where it was sent to, when the listener is bound to a wildcard
+	truncated bool
+	buf       *datagramBuffer // where bytes are
+	slot      int             // the place in the batch whose buffer it is, -1: buf is from the pool
+}
+
+var errTruncated = errors.New("transport: the datagram is longer than a message may be")
+
+func (u *udpListener) deliver(in *Inbound, d *datagram) {
+	count := u.stack.count(UDP)
+	in.Source, in.Bytes, in.More = d.source, d.bytes, u.next < u.got
+	if d.truncated {
+		count.badFrames.Add(1)
+		u.stack.receiver.BadFrame(in, fmt.Errorf("%w: over %d bytes", errTruncated, len(d.bytes)))
+		return
+	}
+	kind, skip := classify(d.bytes)
+	switch kind {
+	case datagramSIP:
+		in.Bytes = d.bytes[skip:]
+		count.in(len(in.Bytes))
+		u.stack.receiver.Receive(in)
+	case datagramKeepalive:
+		count.keepalives.Add(1)
+	default:
+		count.dropped.Add(1)
+	}
+}
+
+// send sends one datagram from the listener's socket.
+func (u *udpListener) send(to *Peer, b []byte) error {
+	addr := to.Addr
+	if addr.Addr().Is4In6() {
+		addr = unmapped(addr)
+	}
+	if !addr.IsValid() || addr.Addr().Is4() == u.sender.v6 {
+		return ErrNoListener
+	}
+	from := netip.Addr{}
+	if u.sender.wildcard {
+		from = to.LocalIP.Unmap()
+	}
+	if err := u.sender.send(addr, from, b); err != nil {
+		return fmt.Errorf("send udp %s: %w", addr, err)
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+//go:build !(linux && (amd64 || arm64 || riscv64 || loong64))
+
+// Reading datagrams one by one, where there is no recvmmsg. Where a datagram was sent to is not told here: a listener on
+// a wildcard answers from the address the system chooses.
+
+package transport
+
+import "net"
+
+// udpBatch holds one datagram at a time.
+type udpBatch struct {
+	conn  *net.UDPConn
+	pool  *datagramPool
+	most  int
+	whole []byte // one more than a message may have, so that a longer one shows
+	last  datagram
+}
+
+func newUDPBatch(conn *net.UDPConn, pool *datagramPool, most int, _ bool) (*udpBatch, error) {
+	most = min(most, maxDatagram)
+	return &udpBatch{conn: conn, pool: pool, most: most, whole: make([]byte, most+1)}, nil
+}
+
+// renew has nothing to do: each datagram is delivered in a buffer from the pool.
+func (b *udpBatch) renew(int) {}
+
+func (b *udpBatch) read() (int, error) {
+	n, source, err := b.conn.ReadFromUDPAddrPort(b.whole)
+	if err != nil {
+		return 0, err
+	}
+	d := datagram{source: unmapped(source), slot: -1, truncated: n > b.most}
+	n = min(n, b.most)
+	if d.buf = b.pool.head(); n > headSize {
+		b.pool.put(d.buf)
+		d.buf = b.pool.whole()
+	}
+	copy(d.buf.b, b.whole[:n])
+	d.bytes = d.buf.b[:n:n]
+	b.last = d
+	return 1, nil
+}
+
+func (b *udpBatch) datagram(int) datagram { return b.last }
