@@ -9,23 +9,30 @@ import (
 	"net/netip"
 )
 
-// connect finds the connection with the key, or begins to make one. Messages sent to it meanwhile wait in its queue.
-func (s *Stack) connect(key connKey, to *Peer) (*conn, error) {
+// connect begins to make a connection with the message as the first in its queue, and is nil; or it finds the one that
+// somebody else began meanwhile, which has not got the message. Messages sent to it while it is being made wait in
+// its queue.
+func (s *Stack) connect(key connKey, to *Peer, message []byte, f Failed) (*conn, error) {
 	local := s.Choose(to)
 	if !s.owns(local, to.Kind) || !key.addr.IsValid() {
 		return nil, ErrNoListener
 	}
 	c := s.newConn(key, local)
-	got, err := s.conns.reserve(c, s.opts.MaxConns, func() { s.running.Add(1) })
-	if err != nil || got != c {
-		return got, err
+	// Nobody else knows c yet. Queued later, the message could come after a connection that is refused at once.
+	if err := c.queueLocked(message, f); err != nil {
+		return nil, err
+	}
+	there, err := s.conns.reserve(c, s.opts.MaxConns, func() { s.running.Add(1) })
+	if err != nil || there != c {
+		s.recycle(c.out)
+		return there, err
 	}
 	from := local.Addr.Addr()
 	if from.IsUnspecified() {
 		from = to.LocalIP.Unmap()
 	}
 	go c.dial(from)
-	return c, nil
+	return nil, nil
 }
 
 // dial makes the connection, starts its reading, and writes what was queued meanwhile. It ends with the last of these, or

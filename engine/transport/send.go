@@ -77,7 +77,7 @@ func (s *Stack) sendStream(to *Peer, message []byte, f Failed) error {
 		c := s.conns.get(key)
 		if c == nil {
 			var err error
-			if c, err = s.connect(key, to); err != nil {
+			if c, err = s.connect(key, to, message, f); c == nil {
 				return err
 			}
 		}
