@@ -1,0 +1,179 @@
+package engine
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/proxy"
+	"github.com/sipscript/sipscript/engine/transaction"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// What a router works with, under the names it needs.
+type (
+	Target      = proxy.Target
+	Options     = proxy.Options
+	HeaderEdit  = proxy.HeaderEdit
+	Credentials = proxy.Credentials
+	Response    = proxy.Response
+	Branch      = proxy.Branch
+)
+
+// Orders in which the targets of a fork are tried.
+const (
+	Parallel = proxy.Parallel
+	Serial   = proxy.Serial
+	ByQ      = proxy.ByQ
+)
+
+// Router decides what happens to each new request.
+type Router interface {
+	// Route runs on the request's lane and must not block it: what waits goes through the request ([Request.Fork], [Await],
+	// [Request.Sleep]), which lends the lane to other calls meanwhile. It takes at most one decision (Reply, Redirect, Relay, Forward,
+	// Drop). When it returns without one: after a Fork the best response is sent; else, and on an error before a decision, the request is
+	// answered 500. req may be used until Route and the callbacks in its Options have returned.
+	Route(req *Request) error
+}
+
+// Starter is a Router that wants to know its engine before traffic flows. Its error ends New.
+type Starter interface {
+	Start(e *Engine) error
+}
+
+// Stopper is a Router with something to let go of after the drain.
+type Stopper interface {
+	Stop(ctx context.Context) error
+}
+
+// Misuse is an error of the caller's program: a second decision, a header the engine owns, a bad argument. Scripts raise it.
+type Misuse struct{ Text string }
+
+func (m *Misuse) Error() string { return m.Text }
+
+func misuse(format string, args ...any) error { return &Misuse{fmt.Sprintf(format, args...)} }
+
+func asMisuse(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Misuse{err.Error()}
+}
+
+// ErrOver is why a wait ended early: the caller cancelled, or the engine stops.
+var ErrOver = errors.New("the request is over")
+
+// Config of an engine. Router is required, and at least one Listen. Zero values mean the defaults named.
+type Config struct {
+	Listen    []string          // "udp:127.0.0.1:5060"; port 0 picks one
+	Advertise map[string]string // an entry of Listen → "host" or "host:port" that peers are told
+	Domains   []string          // local domains
+	Router    Router
+	Secret    []byte        // keys route signatures, nonces, tokens; made at random when empty
+	Lanes     int           // how many calls are worked on at once, default GOMAXPROCS
+	TimerC    time.Duration // §16.6 step 11, default 181 s
+	Drain     time.Duration // how long Run waits for requests in progress after its context ended, default 32 s
+	Timers    transaction.Timers
+	Limits    message.Limits
+	Transport transport.Options
+	Resolver  proxy.Resolver
+	Log       *slog.Logger
+	// Server is the Server header of responses made here, "" for none.
+	Server string
+
+	// Clock, Network, Meter and Seed replace the machine's in a simulation.
+	Clock   lane.Clock
+	Network func(r transport.Receiver) (transport.Wire, error)
+	Meter   lane.Meter
+	Seed    uint64
+}
+
+func (c *Config) complete() error {
+	if c.Router == nil {
+		return errors.New("engine: no Router in the Config")
+	}
+	if len(c.Listen) == 0 && c.Network == nil {
+		return errors.New("engine: nothing to listen on: give at least one Listen, such as udp:127.0.0.1:5060")
+	}
+	if c.Lanes <= 0 {
+		c.Lanes = runtime.GOMAXPROCS(0)
+	}
+	if c.TimerC <= 0 {
+		c.TimerC = 181 * time.Second
+	}
+	if c.Drain <= 0 {
+		c.Drain = 32 * time.Second
+	}
+	if c.Clock == nil {
+		c.Clock = lane.NewSystem()
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if len(c.Secret) == 0 {
+		c.Secret = make([]byte, 32)
+		rand.Read(c.Secret)
+	}
+	return nil
+}
+
+// Key derives a key for one purpose from the secret: "nonce", "flow". Different purposes give unrelated keys.
+func (e *Engine) Key(purpose string) (key [32]byte) {
+	mac := hmac.New(sha256.New, e.config.Secret)
+	mac.Write([]byte("sipscript " + purpose))
+	mac.Sum(key[:0])
+	return key
+}
+
+// listenSpecs reads Listen and Advertise.
+func (c *Config) listenSpecs() ([]transport.ListenSpec, error) {
+	specs := make([]transport.ListenSpec, 0, len(c.Listen))
+	for _, text := range c.Listen {
+		spec, err := transport.ParseListen(text)
+		if err != nil {
+			return nil, err
+		}
+		if public, ok := c.Advertise[text]; ok {
+			if spec.AdvertisedHost, spec.AdvertisedPort, err = splitAdvertised(public); err != nil {
+				return nil, fmt.Errorf("advertise %s=%s: %w", text, public, err)
+			}
+		}
+		specs = append(specs, spec)
+	}
+	for text := range c.Advertise {
+		if !contains(c.Listen, text) {
+			return nil, fmt.Errorf("advertise %s: there is no such listener; listening on %s", text, strings.Join(c.Listen, ", "))
+		}
+	}
+	return specs, nil
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+// splitAdvertised reads "host", "host:port", "[v6]:port" or a bare IPv6 address.
+func splitAdvertised(s string) (host string, port uint16, err error) {
+	u, err := message.ParseURI([]byte("sip:" + s))
+	if err != nil && strings.Count(s, ":") > 1 {
+		u, err = message.ParseURI([]byte("sip:[" + s + "]"))
+	}
+	if err != nil || len(u.Host) == 0 || len(u.User) > 0 || len(u.Params) > 0 {
+		return "", 0, errors.New("want HOST or HOST:PORT")
+	}
+	return string(u.Host), u.Port, nil
+}

@@ -1,0 +1,344 @@
+package engine
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/proxy"
+)
+
+// The decisions a router takes, and their rules: one decision a request; nothing is sent for a request that is over;
+// nothing goes anywhere this server doesn't vouch for.
+
+// ReplyOptions of Reply.
+type ReplyOptions struct {
+	Headers     []HeaderEdit
+	Body        []byte
+	ContentType string
+}
+
+// decide takes the one decision, or says why not: go is false when the request is over.
+func (r *Request) decide(what string) (ok bool, err error) {
+	if r.decided {
+		return false, misuse("%s: this request has been decided already; return after the first decision", what)
+	}
+	if r.ctx.IsOver() {
+		return false, nil
+	}
+	return true, nil
+}
+
+// Reply answers with a code from 100 to 699; a provisional one decides nothing. reason "" is the code's own phrase. It reports false when the
+// request is over, and for an ACK, to which nothing is ever answered.
+func (r *Request) Reply(code int, reason string, o *ReplyOptions) (bool, error) {
+	if code < 100 || code > 699 {
+		return false, misuse("reply: %d is no status code (100 to 699)", code)
+	}
+	headers, body, err := o.lines()
+	if err != nil {
+		return false, err
+	}
+	if err := proxy.CheckEdits([]HeaderEdit{{Name: "reason", Values: []string{reason}}}); err != nil {
+		return false, misuse("reply: the reason phrase has a line break in it")
+	}
+	if code < 200 {
+		return r.provisional(code, reason, headers, body)
+	}
+	if ok, err := r.decide("reply"); !ok {
+		return false, err
+	}
+	r.decided = true
+	if r.method == message.MethodAck {
+		return false, nil
+	}
+	return r.answer(code, reason, headers, body)
+}
+
+// lines are the options as header lines and body.
+func (o *ReplyOptions) lines() (headers, body []byte, err error) {
+	if o == nil {
+		return nil, nil, nil
+	}
+	edits := o.Headers
+	if len(o.Body) > 0 && o.ContentType != "" {
+		edits = append(edits[:len(edits):len(edits)], HeaderEdit{Name: "Content-Type", Values: []string{o.ContentType}})
+	}
+	if err := proxy.CheckEdits(edits); err != nil {
+		return nil, nil, asMisuse(err)
+	}
+	return proxy.AppendLines(nil, edits), o.Body, nil
+}
+
+func (r *Request) provisional(code int, reason string, headers, body []byte) (bool, error) {
+	if r.ctx.IsOver() || r.method == message.MethodAck || r.ctx.Server.Stateless {
+		return false, nil
+	}
+	if r.method != message.MethodInvite && code != 100 {
+		return false, misuse("reply: %d to %s: only an INVITE gets provisional responses (RFC 4320 §4.1)", code, r.methodText())
+	}
+	return r.ctx.Server.Reply(code, reason, headers, body) == nil, nil
+}
+
+// answer sends a final response made here.
+func (r *Request) answer(code int, reason string, headers, body []byte) (bool, error) {
+	err := r.ctx.Server.Reply(code, reason, headers, body)
+	r.unit.answered(r.method, code)
+	r.ctx.Finished(code)
+	return err == nil, nil
+}
+
+// ReplyWith sends on a response that a Fork returned, with further edits.
+func (r *Request) ReplyWith(res *Response, o *ReplyOptions) (bool, error) {
+	if res.Cause() != "" || res.Message().Len() == 0 {
+		return r.Reply(res.Code(), res.Reason(), o)
+	}
+	if o != nil {
+		for _, e := range o.Headers {
+			if err := res.SetHeader(e.Name, e.Values...); err != nil {
+				return false, asMisuse(err)
+			}
+		}
+		if o.Body != nil {
+			if err := res.SetBody(o.Body, o.ContentType); err != nil {
+				return false, asMisuse(err)
+			}
+		}
+	}
+	if !res.Final() {
+		if r.ctx.IsOver() {
+			return false, nil
+		}
+		return r.ctx.Respond(res) == nil, nil
+	}
+	if ok, err := r.decide("reply"); !ok {
+		return false, err
+	}
+	r.decided = true
+	err := r.ctx.Respond(res)
+	r.unit.answered(r.method, res.Code())
+	r.ctx.Finished(res.Code())
+	return err == nil, nil
+}
+
+// Redirect answers 3xx with the targets as contacts, with their q where it is not 0 and expires (seconds) where it is not 0. code 0 is 302; no
+// targets is 480.
+func (r *Request) Redirect(targets []*Target, code int, expires int) (bool, error) {
+	if code == 0 {
+		code = 302
+	}
+	if code < 300 || code > 399 {
+		return false, misuse("redirect: %d is no redirection (300 to 399)", code)
+	}
+	if len(targets) == 0 {
+		return r.Reply(480, "", nil)
+	}
+	var contacts []string
+	for _, t := range targets {
+		uri := t.URI
+		if uri == "" {
+			return false, misuse("redirect: a target without a uri")
+		}
+		if _, err := message.ParseURI([]byte(uri)); err != nil {
+			return false, misuse("redirect: bad uri %.80q: %v", uri, err)
+		}
+		c := "<" + uri + ">"
+		if t.Q > 0 && t.Q <= 1 {
+			c += ";q=" + strconv.FormatFloat(t.Q, 'f', -1, 64)
+		}
+		if expires > 0 {
+			c += ";expires=" + strconv.Itoa(expires)
+		}
+		contacts = append(contacts, c)
+	}
+	return r.Reply(code, "", &ReplyOptions{Headers: []HeaderEdit{{Name: "Contact", Values: contacts}}})
+}
+
+// Relay hands the request over and returns at once. targets nil: along our signed Record-Route, or to the Request-URI that was set; an
+// empty list that is not nil is answered 480. o may be nil.
+func (r *Request) Relay(targets []*Target, o *Options) (bool, error) {
+	if ok, err := r.decide("relay"); !ok {
+		return false, err
+	}
+	if err := checkTargets(targets, o); err != nil {
+		return false, err
+	}
+	r.decided = true
+	if r.ctx.Server.Stateless {
+		return r.passStateless(targets)
+	}
+	if code := r.unable(targets); code != 0 {
+		return r.answer(code, "", nil, nil)
+	}
+	o = r.withFailure(o)
+	if targets == nil {
+		r.ctx.Vouched(o, true)
+	} else {
+		r.ctx.Fork(targets, o, true)
+	}
+	return true, nil
+}
+
+// passStateless relays an ACK, or answers a CANCEL that matches nothing.
+func (r *Request) passStateless(targets []*Target) (bool, error) {
+	if r.method != message.MethodAck {
+		r.decided = false // 481 by Idle
+		return false, nil
+	}
+	if r.unable(targets) != 0 {
+		r.unit.e.log.Debug("ACK dropped: not along a route of ours", "call_id", string(r.callID()), "from", r.Source().Addr)
+		return false, nil
+	}
+	var t *Target
+	if len(targets) > 0 {
+		t = targets[0]
+	}
+	return r.sent(r.ctx.Forward(t))
+}
+
+func (r *Request) sent(err error) (bool, error) {
+	if err != nil {
+		r.unit.e.log.Info("not forwarded", "call_id", string(r.callID()), "err", err)
+		return false, nil
+	}
+	return true, nil
+}
+
+// unable is the code a request is answered with that can't be sent on: nowhere to go, or nowhere we vouch for.
+func (r *Request) unable(targets []*Target) int {
+	switch {
+	case targets != nil && len(targets) == 0:
+		return 480
+	case targets != nil || r.ctx.Signed:
+		return 0
+	case r.assigned:
+		r.ctx.Req.RemoveID(message.HeaderRoute) // the sender's Route would choose the next hop (trap 32)
+		return 0
+	case r.inDialog:
+		return 481
+	}
+	return 403
+}
+
+// withFailure makes OnFailure a handler that may decide anew.
+func (r *Request) withFailure(o *Options) *Options {
+	if o == nil || o.OnFailure == nil {
+		return o
+	}
+	own := *o
+	f := o.OnFailure
+	own.OnFailure = func(res *Response) {
+		r.decided = false
+		f(res)
+		r.decided = true
+	}
+	return &own
+}
+
+// Fork is Relay that waits for the outcome; it always returns a response when err is nil. For a request that is over it returns at
+// once the response that ended it.
+func (r *Request) Fork(targets []*Target, o *Options) (*Response, error) {
+	if r.decided {
+		return nil, misuse("fork: this request has been decided already; return after the first decision")
+	}
+	if r.ctx.Server.Stateless {
+		return nil, misuse("fork: %s has no transaction; relay or forward it", r.methodText())
+	}
+	if err := checkTargets(targets, o); err != nil {
+		return nil, err
+	}
+	if r.ctx.Cancelled() && r.ctx.Answered() == 0 {
+		return proxy.NewResponse(487, proxy.CauseCancelled, nil), nil
+	}
+	if code := r.ctx.Answered(); code != 0 {
+		return proxy.NewResponse(code, "", nil), nil
+	}
+	if r.unit.e.ctx.Err() != nil {
+		return proxy.NewResponse(503, proxy.CauseShutdown, nil), nil
+	}
+	switch code := r.unable(targets); code {
+	case 0:
+	case 480:
+		return proxy.NewResponse(480, proxy.CauseEmpty, nil), nil
+	default:
+		_, _ = r.answer(code, "", nil, nil)
+		return proxy.NewResponse(code, "", nil), nil
+	}
+	if targets == nil {
+		return r.ctx.Vouched(o, false).Wait(), nil
+	}
+	return r.ctx.Fork(targets, o, false).Wait(), nil
+}
+
+// checkTargets refuses targets that name no destination or carry what can't be sent.
+func checkTargets(targets []*Target, o *Options) error {
+	for i, t := range targets {
+		if t == nil || t.URI == "" && t.NextHop == "" && t.Flow == 0 && t.Received == "" && len(t.Path) == 0 {
+			return misuse("target %d names no destination: give it a uri, next_hop, path or flow", i+1)
+		}
+		if err := t.Check(); err != nil {
+			return asMisuse(fmt.Errorf("target %d: %w", i+1, err))
+		}
+	}
+	if o != nil {
+		if err := o.Defaults.Check(); err != nil {
+			return asMisuse(err)
+		}
+	}
+	return nil
+}
+
+// Forward sends the request on statelessly (§16.11). t nil goes where Relay(nil) would.
+func (r *Request) Forward(t *Target) (bool, error) {
+	if ok, err := r.decide("forward"); !ok {
+		return false, err
+	}
+	var targets []*Target
+	if t != nil {
+		targets = []*Target{t}
+	}
+	if err := checkTargets(targets, nil); err != nil {
+		return false, err
+	}
+	r.decided = true
+	if code := r.unable(targets); code != 0 {
+		if r.method == message.MethodAck {
+			return false, nil
+		}
+		return r.answer(code, "", nil, nil)
+	}
+	ok, err := r.sent(r.ctx.Forward(t))
+	if !r.ctx.Server.Stateless {
+		r.ctx.Server.Forget()
+	}
+	r.ctx.Forgotten()
+	return ok, err
+}
+
+// Drop answers nothing and keeps nothing.
+func (r *Request) Drop() (bool, error) {
+	if ok, err := r.decide("drop"); !ok {
+		return false, err
+	}
+	r.decided = true
+	if !r.ctx.Server.Stateless {
+		r.ctx.Server.Forget()
+	}
+	r.ctx.Forgotten()
+	return true, nil
+}
+
+// Cancel cancels all branches; reason is the value of a Reason header (RFC 3326), or "".
+func (r *Request) Cancel(reason string) error {
+	var lines []byte
+	if reason != "" {
+		edits := []HeaderEdit{{Name: "Reason", Values: []string{reason}}}
+		if err := proxy.CheckEdits(edits); err != nil {
+			return asMisuse(err)
+		}
+		lines = proxy.AppendLines(nil, edits)
+	}
+	r.ctx.Close()
+	r.ctx.CancelBranches(nil, lines)
+	return nil
+}

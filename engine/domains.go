@@ -1,0 +1,148 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// Domains is the set of local domains; safe for concurrent use.
+type Domains struct {
+	mu  sync.Mutex // for writers
+	set atomic.Pointer[map[string]struct{}]
+}
+
+func newDomains(names []string) (*Domains, error) {
+	d := &Domains{}
+	d.set.Store(&map[string]struct{}{})
+	for _, n := range names {
+		if err := d.Add(n); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// Add adds a domain name or address, in any case. The error says what is wrong with the name.
+func (d *Domains) Add(name string) error {
+	u, err := message.ParseURI([]byte("sip:" + name))
+	if err != nil || len(u.Host) != len(name) && !strings.HasPrefix(name, "[") {
+		return fmt.Errorf("%q is no domain name", name)
+	}
+	d.change(func(m map[string]struct{}) { m[strings.ToLower(string(u.Host))] = struct{}{} })
+	return nil
+}
+
+// Remove takes a domain out of the set.
+func (d *Domains) Remove(name string) {
+	d.change(func(m map[string]struct{}) { delete(m, strings.ToLower(name)) })
+}
+
+func (d *Domains) change(f func(map[string]struct{})) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m := map[string]struct{}{}
+	for k := range *d.set.Load() {
+		m[k] = struct{}{}
+	}
+	f(m)
+	d.set.Store(&m)
+}
+
+// List is the set in alphabetical order.
+func (d *Domains) List() []string {
+	var names []string
+	for k := range *d.set.Load() {
+		names = append(names, k)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Has tells whether host is in the set, in any case.
+func (d *Domains) Has(host string) bool { return d.has([]byte(host)) }
+
+func (d *Domains) has(host []byte) bool {
+	m := *d.set.Load()
+	if _, ok := m[string(host)]; ok {
+		return true
+	}
+	if len(m) == 0 || len(host) > 255 || !hasUpper(host) {
+		return false
+	}
+	_, ok := m[string(bytes.ToLower(host))]
+	return ok
+}
+
+func hasUpper(b []byte) bool {
+	for _, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			return true
+		}
+	}
+	return false
+}
+
+// localName is one host and port this server is reached at.
+type localName struct {
+	host string
+	port uint16
+}
+
+// localNames are the bound and the advertised addresses; for a wildcard, every address of the machine.
+func localNames(locals []*transport.Local) []localName {
+	var names []localName
+	add := func(host string, port uint16) {
+		if n := (localName{strings.ToLower(host), port}); !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	for _, l := range locals {
+		add(l.Host, l.Port)
+		if !l.Addr.Addr().IsUnspecified() {
+			add(l.Addr.Addr().String(), l.Addr.Port())
+			continue
+		}
+		addrs, err := net.InterfaceAddrs()
+		if err != nil {
+			continue
+		}
+		for _, a := range addrs {
+			if n, ok := a.(*net.IPNet); ok {
+				if ip, ok := netip.AddrFromSlice(n.IP); ok {
+					add(ip.Unmap().String(), l.Addr.Port())
+				}
+			}
+		}
+	}
+	return names
+}
+
+// IsLocal tells whether a host and port name this server: domains at any port, listen and advertised addresses at their port (0
+// means the default port).
+func (e *Engine) IsLocal(host string, port uint16) bool {
+	return e.isLocal([]byte(host), port, nil)
+}
+
+func (e *Engine) isLocal(host []byte, port uint16, scheme []byte) bool {
+	if port == 0 {
+		port = 5060
+		if len(scheme) == 4 { // sips
+			port = 5061
+		}
+	}
+	for i := range e.self {
+		if n := &e.self[i]; n.port == port && len(n.host) == len(host) && (n.host == string(host) || strings.EqualFold(n.host, string(host))) {
+			return true
+		}
+	}
+	return e.domains.has(host)
+}

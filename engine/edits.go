@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/proxy"
+)
+
+// Edits of a request; they go with everything that is sent from then on.
+
+// SetHeader replaces a header by values, one field each; none removes it. A *Misuse for CR, LF, NUL, or a header the engine owns.
+func (r *Request) SetHeader(name string, values ...string) error {
+	return asMisuse(proxy.SetHeader(r.ctx.Req, name, values...))
+}
+
+// AddHeader adds a field after the last, or before the first of its name.
+func (r *Request) AddHeader(name, value string, first bool) error {
+	return asMisuse(proxy.AddHeader(r.ctx.Req, name, value, first))
+}
+
+// RemoveHeader removes all fields of a name.
+func (r *Request) RemoveHeader(name string) error {
+	return asMisuse(proxy.RemoveHeader(r.ctx.Req, name))
+}
+
+// SetBody replaces the body and its type; an empty body removes both.
+func (r *Request) SetBody(body []byte, contentType string) error {
+	return asMisuse(r.ctx.Req.SetBody(body, contentType))
+}
+
+// SetRURI sets the Request-URI. From then on the router vouches for it: Relay and Fork without a target go there.
+func (r *Request) SetRURI(uri string) error {
+	if strings.ContainsAny(uri, " \t\r\n\x00<>\"") {
+		return misuse("bad uri %.80q: it has a space, quote, bracket or line break in it", uri)
+	}
+	if _, err := message.ParseURI([]byte(uri)); err != nil {
+		return misuse("bad uri %.80q: %v", uri, err)
+	}
+	r.ctx.Req.SetRequestURI([]byte(uri))
+	r.assigned = true
+	return nil
+}
+
+// longestRouteParams bounds what a script may carry in Record-Route: user agents echo it in every request of the dialog.
+const longestRouteParams = 256
+
+// RecordRoute adds our signed Record-Route to what is sent from now on, with params (";name=value" text, or ""), where a dialog can
+// start (§16.6 step 4). It is double where transport or interface changes (RFC 5658), which is seen when a branch is sent. A
+// second call replaces the params. In requests that can't start a dialog nothing is written.
+func (r *Request) RecordRoute(params string) error {
+	if err := checkRouteParams(params); err != nil {
+		return err
+	}
+	if proxy.StartsDialog(r.method) {
+		r.ctx.RecordRoute(params)
+	}
+	return nil
+}
+
+func checkRouteParams(params string) (err error) {
+	if params == "" {
+		return nil
+	}
+	if len(params) > longestRouteParams {
+		return misuse("record_route: the parameters have %d bytes; at most %d go round with every request", len(params), longestRouteParams)
+	}
+	if params[0] != ';' || strings.ContainsAny(params, " \t\r\n\x00<>\"?,") {
+		return misuse("record_route: parameters are written ;name=value, with no spaces, quotes or brackets: %.80q", params)
+	}
+	message.Params(params).Each(func(name, _ []byte) bool {
+		if len(bytes.TrimSpace(name)) == 0 || proxy.ReservedRouteParam(string(name)) {
+			err = misuse("record_route: the parameter name %q is taken or empty", name)
+		}
+		return err == nil
+	})
+	return err
+}

@@ -1,0 +1,276 @@
+package engine
+
+import (
+	"context"
+	cryptorand "crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"hash/maphash"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/proxy"
+	"github.com/sipscript/sipscript/engine/transaction"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// Engine is a running SIP server.
+type Engine struct {
+	config     Config
+	log        *slog.Logger
+	clock      lane.Clock
+	lanes      []*lane.Lane // those that carry calls
+	background *lane.Lane
+	units      []*unit // one a lane
+	driver     *lane.Driver
+	wire       transport.Wire
+	stack      *transport.Stack // nil in a simulation
+	domains    *Domains
+	self       []localName // what IsLocal knows besides the domains
+	seed       maphash.Seed
+	packets    sync.Pool
+
+	ctx      context.Context // ends at the very end of the drain
+	cancel   context.CancelFunc
+	draining atomic.Bool
+	stopped  atomic.Bool
+
+	badMessages atomic.Uint64
+	badFrames   atomic.Uint64
+	refused     atomic.Uint64
+}
+
+// unit is what the engine keeps for one lane. It belongs to the holder of the lane's token, but for counts.
+type unit struct {
+	e     *Engine
+	lane  *lane.Lane
+	layer *transaction.Layer
+	core  *proxy.Core
+	any   func() uint64 // random numbers for any goroutine
+	count counts
+}
+
+// New makes an engine: sockets are bound and the router is started, but nothing is received before Start.
+func New(c Config) (*Engine, error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	e := &Engine{config: c, log: c.Log, clock: c.Clock, seed: maphash.MakeSeed()}
+	e.packets.New = func() any { return &packet{} }
+	var err error
+	if e.domains, err = newDomains(c.Domains); err != nil {
+		return nil, err
+	}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	if err := e.open(); err != nil {
+		e.cancel()
+		return nil, err
+	}
+	e.self = localNames(e.wire.Locals())
+	e.makeLanes()
+	if s, ok := c.Router.(Starter); ok {
+		if err := s.Start(e); err != nil {
+			e.close(context.Background())
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+// open binds the sockets, or takes the network of a simulation.
+func (e *Engine) open() error {
+	c := &e.config
+	if c.Network != nil {
+		w, err := c.Network(e)
+		e.wire = w
+		return err
+	}
+	specs, err := c.listenSpecs()
+	if err != nil {
+		return err
+	}
+	o := c.Transport
+	o.Limits = c.Limits
+	if o.Log == nil {
+		o.Log = e.log
+	}
+	e.stack = transport.NewStack(e, o)
+	if err := e.stack.Listen(specs); err != nil {
+		return err
+	}
+	e.wire = e.stack
+	return nil
+}
+
+func (e *Engine) makeLanes() {
+	c := &e.config
+	env := &proxy.Env{
+		Wire: e.wire, Resolver: c.Resolver, Signer: proxy.NewSigner(e.Key("route"), e.Key("branch")),
+		IsLocal: e.isLocal, TimerC: c.TimerC, Limits: c.Limits, Log: e.log,
+	}
+	if env.Resolver == nil {
+		env.Resolver = noResolver{}
+	}
+	o := lane.Options{Clock: c.Clock, Meter: c.Meter, Panicked: func(l *lane.Lane, v any, stack []byte) {
+		e.log.Error("panic in the engine; the message was given up", "lane", l.ID(), "panic", fmt.Sprint(v), "stack", string(stack))
+	}}
+	for i := range c.Lanes {
+		u := &unit{e: e, lane: lane.New(i, o)}
+		u.core = &proxy.Core{Env: env, Lane: u.lane, Random: newRandom(c.Seed, uint64(i))}
+		u.layer = transaction.NewLayer(u.lane, e.wire, u, transaction.Options{Timers: c.Timers, Random: u.core.Random, ServerHeader: c.Server})
+		u.core.Layer = u.layer
+		u.any = locked(newRandom(c.Seed, uint64(i)+1<<32))
+		u.lane.Local = u
+		e.units = append(e.units, u)
+		e.lanes = append(e.lanes, u.lane)
+	}
+	e.background = lane.New(c.Lanes, o)
+}
+
+// newRandom is unpredictable, or repeatable where a simulation gives a seed.
+func newRandom(seed, stream uint64) func() uint64 {
+	var key [32]byte
+	if seed == 0 {
+		cryptorand.Read(key[:])
+	} else {
+		binary.LittleEndian.PutUint64(key[:], seed)
+		binary.LittleEndian.PutUint64(key[8:], stream)
+	}
+	return rand.NewChaCha8(key).Uint64
+}
+
+// locked makes a source safe for any goroutine.
+func locked(next func() uint64) func() uint64 {
+	var mu sync.Mutex
+	return func() uint64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return next()
+	}
+}
+
+// Start serves, and returns at once.
+func (e *Engine) Start() error {
+	if e.config.Meter == nil {
+		e.driver = lane.Drive(e.clock, append(e.lanes[:len(e.lanes):len(e.lanes)], e.background))
+	}
+	if e.stack != nil {
+		e.stack.Serve()
+	}
+	return nil
+}
+
+// Run serves until ctx ends, then drains: new dialogs are refused with 503, requests in progress finish within Config.Drain.
+func (e *Engine) Run(ctx context.Context) error {
+	if err := e.Start(); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	drain, cancel := context.WithTimeout(context.Background(), e.config.Drain)
+	defer cancel()
+	return e.Shutdown(drain)
+}
+
+// Shutdown refuses new dialogs (503, Retry-After), lets requests in progress finish until ctx ends, answers those that have not,
+// and stops. It may be called once.
+func (e *Engine) Shutdown(ctx context.Context) error {
+	if e.stopped.Swap(true) {
+		return nil
+	}
+	e.draining.Store(true)
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for e.InProgress() > 0 {
+		select {
+		case <-ctx.Done():
+			e.onLanes(func(u *unit) { u.core.Each((*proxy.Context).Shutdown) })
+			return e.close(ctx)
+		case <-look.C:
+		}
+	}
+	return e.close(ctx)
+}
+
+func (e *Engine) close(ctx context.Context) error {
+	e.cancel()
+	var err error
+	if s, ok := e.config.Router.(Stopper); ok {
+		err = s.Stop(ctx)
+	}
+	if e.stack != nil {
+		flush, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if cerr := e.stack.Close(flush); err == nil {
+			err = cerr
+		}
+	}
+	if e.driver != nil {
+		e.driver.Stop()
+	}
+	for _, l := range e.lanes {
+		l.Stop()
+	}
+	e.background.Stop()
+	return err
+}
+
+// InProgress is how many requests have no final answer yet, or a branch that has none.
+func (e *Engine) InProgress() int {
+	var n atomic.Int64
+	e.onLanes(func(u *unit) { n.Add(int64(u.core.Contexts())) })
+	return int(n.Load())
+}
+
+// onLanes calls f for each unit with its lane's token, and waits for all, a second at most.
+func (e *Engine) onLanes(f func(u *unit)) {
+	done := make(chan struct{}, len(e.units))
+	waiting := 0
+	for _, u := range e.units {
+		if u.lane.Post(lane.Func(func(*lane.Lane) { f(u); done <- struct{}{} })) {
+			waiting++
+		}
+	}
+	limit := time.NewTimer(time.Second)
+	defer limit.Stop()
+	for range waiting {
+		select {
+		case <-done:
+		case <-limit.C:
+			return
+		}
+	}
+}
+
+// Locals are the listeners.
+func (e *Engine) Locals() []*transport.Local { return e.wire.Locals() }
+
+// Lanes are those that carry calls.
+func (e *Engine) Lanes() []*lane.Lane { return e.lanes }
+
+// Background is one more lane, for what runs once in the process.
+func (e *Engine) Background() *lane.Lane { return e.background }
+
+// Domains are the local domains; they may be changed while traffic flows.
+func (e *Engine) Domains() *Domains { return e.domains }
+
+// Log is the engine's logger.
+func (e *Engine) Log() *slog.Logger { return e.log }
+
+// Clock is the engine's clock.
+func (e *Engine) Clock() lane.Clock { return e.clock }
+
+// Draining tells whether the engine refuses new dialogs because it is to stop.
+func (e *Engine) Draining() bool { return e.draining.Load() }
+
+type noResolver struct{}
+
+func (noResolver) Resolve(_ *lane.Lane, hop *proxy.NextHop, done func([]transport.Peer, error)) {
+	done(nil, fmt.Errorf("%s is a name, and there is no resolver", hop.Host))
+}
+
+// randomAny is a random number for any goroutine.
+func (u *unit) randomAny() uint64 { return u.any() }

@@ -1,0 +1,313 @@
+package proxy
+
+import (
+	"errors"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transaction"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// Branch is one target of a fork: the copy of the request that goes there, its client transaction, and the times until
+// it is given up.
+type Branch struct {
+	// Handle is the router's own.
+	Handle any
+
+	fork   *Fork
+	target *Target
+	msg    *message.Message // what is sent; kept while there is another address to try
+	client *transaction.Client
+	peers  []transport.Peer // still to be tried (RFC 3263 §4.3)
+
+	timer                                  lane.Timer
+	startAt, limitAt, replyAt, ringAt, cAt lane.Time // 0: not set
+
+	done      bool // its outcome is settled; a 2xx may still come
+	heard     bool // a provisional response came
+	ringing   bool
+	cancelled bool
+	passed    []*Response // 2xx and reliable provisionals as they went on, for their retransmissions
+}
+
+// Target is the target of the branch; nil when none was passed.
+func (b *Branch) Target() *Target { return b.target.shown() }
+
+// Message is what is about to be sent, to be read only.
+func (b *Branch) Message() *message.Message { return b.msg }
+
+var errSent = errors.New("this branch has been sent")
+
+// SetHeader replaces a header on this branch; as for a request.
+func (b *Branch) SetHeader(name string, values ...string) error {
+	if b.msg == nil {
+		return errSent
+	}
+	return SetHeader(b.msg, name, values...)
+}
+
+// AddHeader adds a field on this branch.
+func (b *Branch) AddHeader(name, value string, first bool) error {
+	if b.msg == nil {
+		return errSent
+	}
+	return AddHeader(b.msg, name, value, first)
+}
+
+// RemoveHeader removes a header on this branch.
+func (b *Branch) RemoveHeader(name string) error {
+	if b.msg == nil {
+		return errSent
+	}
+	return RemoveHeader(b.msg, name)
+}
+
+// SetBody replaces the body on this branch.
+func (b *Branch) SetBody(body []byte, contentType string) error {
+	if b.msg == nil {
+		return errSent
+	}
+	return b.msg.SetBody(body, contentType)
+}
+
+// SetRURI changes the Request-URI of this branch; where it is sent follows it unless the target says otherwise.
+func (b *Branch) SetRURI(uri string) error {
+	if b.msg == nil {
+		return errSent
+	}
+	if _, err := message.ParseURI(view(uri)); err != nil {
+		return err
+	}
+	b.msg.SetRequestURI([]byte(uri))
+	return nil
+}
+
+// begin starts the branch now, or after its delay.
+func (b *Branch) begin() {
+	if d := b.target.Delay; d > 0 && b.fork.opts.Order == Parallel {
+		b.startAt = b.fork.x.core.Lane.Now().Add(d)
+		b.arm()
+		return
+	}
+	b.prepare()
+}
+
+// prepare makes the branch's copy of the request (§16.6 steps 1 to 6) and finds where it goes.
+func (b *Branch) prepare() {
+	x := b.fork.x
+	b.msg = x.core.takeMessage()
+	if err := x.compose(b.msg, b.target, &b.fork.opts.Defaults); err != nil {
+		b.fail(err)
+		return
+	}
+	if f := b.fork.opts.OnBranch; f != nil {
+		var err error
+		x.running++
+		err = f(b)
+		x.running--
+		if err != nil {
+			b.fail(err)
+			return
+		}
+		if b.done || b.cancelled || x.over {
+			b.lost()
+			return
+		}
+	}
+	hop, peer, err := x.destination(b.msg, b.target, &b.fork.opts.Defaults)
+	switch {
+	case err != nil:
+		b.fail(err)
+	case hop == nil:
+		b.launch(peer)
+	default:
+		x.core.Resolver.Resolve(x.core.Lane, hop, b.resolved)
+	}
+}
+
+// resolved takes the addresses a resolver found, in the order to try them.
+func (b *Branch) resolved(peers []transport.Peer, err error) {
+	if b.done {
+		return
+	}
+	if b.cancelled || b.fork.x.over {
+		b.lost()
+		return
+	}
+	if err == nil && len(peers) == 0 {
+		err = errNoDestination
+	}
+	if err != nil {
+		b.fail(err)
+		return
+	}
+	b.peers = peers
+	b.next()
+}
+
+// next sends to the next address. There is one.
+func (b *Branch) next() {
+	p := b.peers[0]
+	b.peers = b.peers[1:]
+	b.launch(p)
+}
+
+// launch sends the branch to one address (§16.6 steps 4, 8 to 11).
+func (b *Branch) launch(p transport.Peer) {
+	x := b.fork.x
+	c := x.core
+	out, err := x.socket(&p, b.target, &b.fork.opts.Defaults)
+	if err != nil {
+		b.fail(err)
+		return
+	}
+	m := b.msg
+	if len(b.peers) > 0 {
+		m = c.takeMessage()
+		b.msg.CopyTo(m)
+	}
+	if x.recordRoute {
+		c.recordRoute(m, x.Server.From.Local, out, x.recordParams)
+	}
+	b.client, err = c.Layer.Send(m, &p, text(x.mark[:]), b)
+	c.giveMessage(m)
+	if m == b.msg {
+		b.msg = nil
+	}
+	if err != nil {
+		if len(b.peers) > 0 {
+			b.next()
+			return
+		}
+		b.fail(err)
+		return
+	}
+	now := c.Lane.Now()
+	d := &b.fork.opts.Defaults
+	b.limitAt = deadline(now, b.target.Timeout, d.Timeout)
+	b.replyAt = deadline(now, b.target.ReplyTimeout, d.ReplyTimeout)
+	if b.client.Method() == message.MethodInvite {
+		b.cAt = now.Add(c.TimerC)
+	}
+	b.arm()
+}
+
+func deadline(now lane.Time, d, otherwise time.Duration) lane.Time {
+	if d <= 0 {
+		d = otherwise
+	}
+	if d <= 0 {
+		return 0
+	}
+	return now.Add(d)
+}
+
+// arm sets the timer to the earliest of the branch's times.
+func (b *Branch) arm() {
+	l := b.fork.x.core.Lane
+	first := lane.Time(0)
+	for _, at := range [...]lane.Time{b.startAt, b.limitAt, b.replyAt, b.ringAt, b.cAt} {
+		if at != 0 && (first == 0 || at < first) {
+			first = at
+		}
+	}
+	switch {
+	case first == 0 || b.done:
+		l.StopTimer(&b.timer)
+	case !b.timer.Active() || b.timer.When() != first:
+		l.After(first.Sub(l.Now()), &b.timer, b)
+	}
+}
+
+// Expire is the branch's timer: its delay is over, or it is given up.
+func (b *Branch) Expire(*lane.Timer) {
+	if b.done {
+		return
+	}
+	now := b.fork.x.core.Lane.Now()
+	if b.startAt != 0 && b.startAt <= now {
+		b.startAt = 0
+		if b.cancelled || b.fork.closed || b.fork.x.over {
+			b.lost()
+			return
+		}
+		b.prepare()
+		return
+	}
+	for _, at := range [...]lane.Time{b.limitAt, b.replyAt, b.ringAt, b.cAt} {
+		if at != 0 && at <= now {
+			// §16.8, and trap 36: an expired branch counts as 408 at once, whether or not its device still answers the CANCEL. Its late
+			// 2xx still wins.
+			if b.client != nil {
+				b.client.Cancel(nil)
+			}
+			b.settle(NewResponse(408, CauseTimeout, b.target.shown()))
+			return
+		}
+	}
+	b.arm()
+}
+
+// cancel ends a branch that has no final response. One that was not sent yet is settled in its turn.
+func (b *Branch) cancel(headers []byte) {
+	if b.cancelled {
+		return
+	}
+	b.cancelled = true
+	if b.client != nil {
+		if b.client.Method() == message.MethodInvite {
+			b.client.Cancel(headers)
+		}
+		return
+	}
+	if b.startAt != 0 {
+		b.startAt = 0
+		b.arm()
+		b.lost()
+	}
+}
+
+// lost settles a branch that was ended before it was sent.
+func (b *Branch) lost() {
+	b.drop()
+	b.fork.x.later(event{b, NewResponse(487, CauseCancelled, b.target.shown()), true})
+}
+
+// fail settles a branch that could not be sent.
+func (b *Branch) fail(err error) {
+	b.drop()
+	x := b.fork.x
+	if x.core.Log != nil {
+		x.core.Log.Info("branch failed", "call_id", string(x.Req.CallID()), "target", b.target.String(), "err", err)
+	}
+	x.later(event{b, NewResponse(503, CauseUnreachable, b.target.shown()), true})
+}
+
+// drop lets go of the branch's message.
+func (b *Branch) drop() {
+	if b.msg != nil {
+		b.fork.x.core.giveMessage(b.msg)
+		b.msg = nil
+	}
+}
+
+// settle handles, in its turn, a final response that was made here.
+func (b *Branch) settle(r *Response) { b.fork.x.deliver(event{b, r, true}) }
+
+// Failed is the client transaction's end without a final response (§16.9): the next address, or the outcome.
+func (b *Branch) Failed(c *transaction.Client, err error) {
+	if c != b.client || b.done {
+		return
+	}
+	if len(b.peers) > 0 && !b.heard && !b.cancelled && !b.fork.x.over {
+		b.next()
+		return
+	}
+	if errors.Is(err, transaction.ErrTimeout) {
+		b.settle(NewResponse(408, CauseTimeout, b.target.shown()))
+		return
+	}
+	b.settle(NewResponse(503, CauseUnreachable, b.target.shown()))
+}

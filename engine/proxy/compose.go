@@ -1,0 +1,183 @@
+package proxy
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// Making the copy of a request that is sent (§16.6 steps 1 to 7).
+
+// String names the target in logs.
+func (t *Target) String() string {
+	switch {
+	case t == vouched:
+		return "the request's own route"
+	case t.NextHop != "":
+		return t.NextHop
+	case t.URI != "":
+		return t.URI
+	case t.Received != "":
+		return t.Received
+	case len(t.Path) > 0:
+		return t.Path[0]
+	}
+	return fmt.Sprintf("flow %d", t.Flow)
+}
+
+// compose makes m the request as it goes to t; d holds defaults.
+func (x *Context) compose(m *message.Message, t, d *Target) error {
+	x.Req.CopyTo(m)
+	if uri := or(t.URI, d.URI); uri != "" {
+		m.SetRequestURI(requestURI(uri))
+	}
+	path := t.Path
+	if path == nil {
+		path = d.Path
+	}
+	if t != vouched || path != nil {
+		// A target replaces the Route set the sender wrote (trap 32).
+		m.RemoveID(message.HeaderRoute)
+		for i := len(path) - 1; i >= 0; i-- {
+			if err := checkValue("path", path[i]); err != nil {
+				return err
+			}
+			m.InsertTop(message.HeaderRoute, view(path[i]))
+		}
+	}
+	n, ok, err := m.MaxForwards() // §16.6 step 3
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		m.SetMaxForwards(70)
+	case n > 0:
+		m.SetMaxForwards(n - 1)
+	}
+	if err := apply(m, d.Headers); err != nil {
+		return err
+	}
+	return apply(m, t.Headers)
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// requestURI is a contact or script URI without what may not stand in a Request-URI (§19.1.1): headers, and the method parameter.
+func requestURI(s string) []byte {
+	b := view(s)
+	if i := bytes.IndexByte(b, '?'); i >= 0 {
+		if u, err := message.ParseURI(b); err == nil && u.IsSIP() && len(u.Headers) > 0 {
+			b = b[:len(b)-len(u.Headers)-1]
+		}
+	}
+	return b
+}
+
+// destination finds where m goes (§16.6 steps 6 and 7): a peer, or a hop whose name must be resolved.
+func (x *Context) destination(m *message.Message, t, d *Target) (*NextHop, transport.Peer, error) {
+	var peer transport.Peer
+	if t.Flow != 0 || t.Received != "" {
+		if t.Received != "" {
+			p, err := parseReceived(t.Received)
+			if err != nil {
+				return nil, peer, err
+			}
+			peer = p
+		}
+		peer.Flow, peer.FlowOnly = t.Flow, t.Flow != 0
+		return nil, peer, nil
+	}
+	uri := m.RequestURI()
+	if to := or(t.NextHop, d.NextHop); to != "" {
+		uri = view(to)
+	} else if i := m.Find(message.HeaderRoute, 0); i >= 0 {
+		routes := m.Elements(message.HeaderRoute)
+		routes.Next()
+		a, err := message.ParseAddress(routes.Value)
+		if err != nil {
+			return nil, peer, err
+		}
+		uri = bytes.Clone(a.URI)
+		if !hasParam(uri, "lr") {
+			// §16.6 step 6: the next hop is a strict router, which wants itself in the Request-URI and the real one last.
+			last := fmt.Appendf(nil, "<%s>", m.RequestURI())
+			m.SetRequestURI(uri)
+			m.RemoveElement(message.HeaderRoute, 0)
+			appendRoute(m, last)
+		}
+	}
+	hop, err := nextHop(uri)
+	if err != nil {
+		return nil, peer, fmt.Errorf("next hop %.80q: %w", uri, err)
+	}
+	if p, ok := hop.Peer(); ok {
+		return nil, p, nil
+	}
+	hop.Host = string(view(hop.Host)) // it outlives the message's bytes
+	return &hop, peer, nil
+}
+
+// appendRoute adds an element after the last Route.
+func appendRoute(m *message.Message, value []byte) {
+	n, last := lastElement(m, message.HeaderRoute)
+	if n < 0 {
+		m.InsertTop(message.HeaderRoute, value)
+		return
+	}
+	m.ReplaceElement(message.HeaderRoute, n, append(append(bytes.Clone(last), ", "...), value...))
+}
+
+// socket chooses the listener a branch leaves from, and sets it on p: the one asked for, else the one the request came in on where it
+// fits, else the first that fits.
+func (x *Context) socket(p *transport.Peer, t, d *Target) (*transport.Local, error) {
+	c := x.core
+	if name := or(t.FromSocket, d.FromSocket); name != "" {
+		for _, l := range c.Wire.Locals() {
+			if l.Name == name {
+				p.Local = l
+				if p.Kind != l.Kind && p.Flow == 0 {
+					return nil, fmt.Errorf("from_socket %s can't send over %s", name, p.Kind)
+				}
+				return l, nil
+			}
+		}
+		return nil, fmt.Errorf("no listener is called %q", name)
+	}
+	if in := x.Server.From.Local; p.Local == nil && p.Flow == 0 && in != nil && in.Kind == p.Kind &&
+		in.Addr.Addr().Is4() == p.Addr.Addr().Is4() {
+		p.Local = in
+	}
+	out := c.Wire.Choose(p)
+	if out == nil {
+		return nil, fmt.Errorf("no listener can send over %s to %s: add one with --listen", p.Kind, p.Addr)
+	}
+	return out, nil
+}
+
+// Check refuses what can't be sent: URIs that don't parse, headers of the engine's own, line breaks.
+func (t *Target) Check() error {
+	for _, uri := range [...]string{t.URI, t.NextHop} {
+		if uri == "" {
+			continue
+		}
+		if _, err := message.ParseURI(view(uri)); err != nil {
+			return fmt.Errorf("bad uri %.80q: %w", uri, err)
+		}
+	}
+	for _, p := range t.Path {
+		if _, err := message.ParseAddress(view(p)); err != nil {
+			return fmt.Errorf("bad path entry %.80q: %w", p, err)
+		}
+	}
+	if len(t.Headers) == 0 {
+		return nil
+	}
+	return CheckEdits(t.Headers)
+}

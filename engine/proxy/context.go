@@ -1,0 +1,270 @@
+package proxy
+
+import (
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transaction"
+)
+
+// Handler is told by a context what it can't decide itself. Calls come with the lane's token.
+type Handler interface {
+	// Idle: nothing of the request runs or is in progress, and no final response went out.
+	Idle()
+	// Ended: a final response went out, the caller cancelled, or the engine stops. It is called once.
+	Ended()
+}
+
+// Context is the response context of one request (§16.7). It belongs to the holder of its lane's token.
+type Context struct {
+	core       *Core
+	next, prev *Context
+	handler    Handler
+
+	Server *transaction.Server
+	// Req is the request as it came in, less what §16.4 takes off, with the edits of the script.
+	Req *message.Message
+
+	mark   [17]byte       // of the request as it came in, for loop detection
+	Signed bool           // the topmost Route was ours and its signature held
+	Params message.Params // the script's parameters in it
+
+	recordRoute  bool
+	recordParams string
+
+	forks     []*Fork // in progress
+	started   bool    // there was a fork
+	best      *Response
+	challenge []*Response // other 401 and 407 responses, whose challenges go with the best (§16.7 step 7)
+
+	answered  int // the final code that went out
+	cancelled bool
+	over      bool
+	listed    bool
+
+	running  int     // route and callbacks that have not returned
+	handling int     // callbacks that order responses, running now
+	events   []event // what came meanwhile, in order of arrival
+	reason   []byte  // header lines for CANCELs the caller's CANCEL causes
+}
+
+// event is a final or provisional response to be handled in its turn.
+type event struct {
+	branch *Branch
+	res    *Response
+	forced bool // res was made here: the branch's client transaction has ended or is given up
+}
+
+// Start makes x the context of a new request and applies §16.4 to it.
+func (x *Context) Start(c *Core, s *transaction.Server, h Handler) {
+	x.core, x.Server, x.Req, x.handler = c, s, s.Req, h
+	x.mark = c.Signer.loopMark(s.Req)
+	x.Params, x.Signed = c.Preprocess(s.Req)
+	if s.Stateless {
+		return
+	}
+	x.listed = true
+	x.next = c.first
+	if c.first != nil {
+		c.first.prev = x
+	}
+	c.first = x
+	c.count++
+}
+
+// forget takes x off its core's list once nothing of it can happen any more.
+func (x *Context) forget() {
+	if !x.listed || x.running > 0 || len(x.forks) > 0 || !x.over && x.Server.State() != transaction.Terminated {
+		return
+	}
+	if x.cancelled && x.answered == 0 {
+		return
+	}
+	x.listed = false
+	if x.prev != nil {
+		x.prev.next = x.next
+	} else {
+		x.core.first = x.next
+	}
+	if x.next != nil {
+		x.next.prev = x.prev
+	}
+	x.next, x.prev = nil, nil
+	x.core.count--
+	x.best, x.challenge, x.events = nil, nil, nil
+	x.Req = nil
+	x.Server.Release()
+}
+
+// Answered is the final code that went out, or 0.
+func (x *Context) Answered() int { return x.answered }
+
+// Cancelled tells whether the caller cancelled.
+func (x *Context) Cancelled() bool { return x.cancelled }
+
+// IsOver tells whether nothing more may be sent for the request but what is under way.
+func (x *Context) IsOver() bool { return x.over }
+
+// Forked tells whether the request was sent anywhere.
+func (x *Context) Forked() bool { return x.started }
+
+// Core is the core of the context's lane.
+func (x *Context) Core() *Core { return x.core }
+
+// Enter and Leave stand around the router's own handler: while one runs the request is not idle.
+func (x *Context) Enter() { x.running++ }
+
+// Leave is the counterpart of Enter.
+func (x *Context) Leave() {
+	x.running--
+	x.check()
+}
+
+// check asks what is next when something has ended.
+func (x *Context) check() {
+	if x.answered == 0 && len(x.forks) == 0 && len(x.events) == 0 && (x.running == 0 || x.cancelled) &&
+		(x.Server.Stateless || x.Server.State() != transaction.Terminated) {
+		x.handler.Idle()
+	}
+	x.forget()
+}
+
+// RecordRoute asks for our Record-Route on what is sent from now on.
+func (x *Context) RecordRoute(params string) {
+	x.recordRoute, x.recordParams = true, params
+}
+
+// run calls a callback of the router's: responses of the request that come while it runs or waits are queued.
+func (x *Context) run(f func()) {
+	x.handling++
+	x.running++
+	defer func() {
+		x.running--
+		x.handling--
+	}()
+	f()
+}
+
+// deliver handles an event in its turn.
+func (x *Context) deliver(e event) {
+	if x.handling > 0 || len(x.events) > 0 {
+		x.events = append(x.events, e)
+		return
+	}
+	e.branch.handle(e)
+	x.drain()
+}
+
+// later queues an event to be handled when the lane comes to it: what fails at once must not call back into the
+// script that is just asking for it.
+func (x *Context) later(e event) {
+	x.events = append(x.events, e)
+	x.core.Lane.Post((*drainWork)(x))
+}
+
+func (x *Context) drain() {
+	for len(x.events) > 0 && x.handling == 0 {
+		e := x.events[0]
+		x.events[0] = event{}
+		x.events = x.events[1:]
+		e.branch.handle(e)
+	}
+	if x.handling == 0 {
+		x.check()
+	}
+}
+
+// end marks the request as over.
+func (x *Context) end() {
+	if !x.over {
+		x.over = true
+		x.handler.Ended()
+	}
+}
+
+// Finished records the final code that went out.
+func (x *Context) Finished(code int) {
+	if x.answered == 0 {
+		x.answered = code
+	}
+	x.end()
+	for _, f := range x.forks {
+		f.closed = true
+		if f.waiter != nil && !f.settled() {
+			f.wake(NewResponse(code, "", nil))
+		}
+	}
+	if code >= 300 { // a reply of the script's own while branches ring
+		x.CancelBranches(nil, nil)
+	}
+	x.check()
+}
+
+// Forgotten tells the context that its server transaction ended without a response.
+func (x *Context) Forgotten() {
+	x.end()
+	x.forget()
+}
+
+// CallerCancelled is §16.10: the caller's CANCEL, answered 200 already, ends all that is pending.
+func (x *Context) CallerCancelled(cancel *message.Message) {
+	if x.cancelled || x.answered != 0 {
+		return
+	}
+	x.cancelled = true
+	if r := cancel.Header(message.HeaderReason); r != nil { // RFC 3326 §2
+		x.reason = append(append(append(x.reason, "Reason: "...), r...), "\r\n"...)
+	}
+	x.end()
+	for _, f := range x.forks {
+		f.closed = true
+		if f.waiter != nil && !f.settled() {
+			f.wake(NewResponse(487, CauseCancelled, nil))
+		}
+	}
+	x.CancelBranches(nil, x.reason)
+	x.check()
+}
+
+// CancelBranches cancels every branch that has no final response, except one. headers are whole lines.
+func (x *Context) CancelBranches(but *Branch, headers []byte) {
+	for _, f := range x.forks {
+		for _, b := range f.branches {
+			if b != but && !b.done {
+				b.cancel(headers)
+			}
+		}
+	}
+}
+
+// Close stops the tries of every fork: no further target is tried.
+func (x *Context) Close() {
+	for _, f := range x.forks {
+		f.closed = true
+	}
+}
+
+// Shutdown ends the request when the engine stops before it was finished.
+func (x *Context) Shutdown() {
+	for _, f := range x.forks {
+		f.closed = true
+		if f.waiter != nil && !f.settled() {
+			f.wake(NewResponse(503, CauseShutdown, nil))
+		}
+	}
+	if x.answered == 0 && x.Server.State() != transaction.Terminated {
+		x.CancelBranches(nil, nil)
+		if x.Server.Reply(503, message.ReasonFor(503), []byte("Retry-After: 10\r\n"), nil) == nil {
+			x.answered = 503
+		}
+	}
+	x.end()
+}
+
+// Responded sends on a response of the script's choice or the best one; it is final.
+func (x *Context) Respond(r *Response) error {
+	if r.cause != "" || r.msg.Len() == 0 {
+		return x.Server.Reply(r.Code(), r.Reason(), nil, nil)
+	}
+	return x.Server.Respond(&r.msg)
+}
+
+type drainWork Context

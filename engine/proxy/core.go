@@ -1,0 +1,72 @@
+package proxy
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transaction"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// Resolver finds where a next hop is (RFC 3263). Only hosts that are no addresses come to it.
+type Resolver interface {
+	// Resolve calls done once, on the lane l, with the addresses to try in order, or an error. It doesn't block.
+	Resolve(l *lane.Lane, hop *NextHop, done func(peers []transport.Peer, err error))
+}
+
+// Env is what the cores of an engine share; it doesn't change while traffic flows.
+type Env struct {
+	Wire     transport.Wire
+	Resolver Resolver
+	Signer   *Signer
+	// IsLocal tells whether a host and port (0: none written) name this server.
+	IsLocal func(host []byte, port uint16, scheme []byte) bool
+	TimerC  time.Duration // §16.6 step 11, more than 3 min
+	Limits  message.Limits
+	Log     *slog.Logger
+}
+
+// Core is the proxy of one lane.
+type Core struct {
+	*Env
+	Lane   *lane.Lane
+	Layer  *transaction.Layer
+	Random func() uint64
+
+	scratch []*message.Message // messages being put together; a free list
+	first   *Context           // all contexts not yet forgotten, for the drain
+	count   int
+}
+
+// Contexts is how many requests are in progress.
+func (c *Core) Contexts() int { return c.count }
+
+// Each calls f for every request in progress; f may end it.
+func (c *Core) Each(f func(*Context)) {
+	for x := c.first; x != nil; {
+		next := x.next
+		f(x)
+		x = next
+	}
+}
+
+const maxScratch = 64
+
+func (c *Core) takeMessage() *message.Message {
+	if n := len(c.scratch); n > 0 {
+		m := c.scratch[n-1]
+		c.scratch = c.scratch[:n-1]
+		return m
+	}
+	return &message.Message{}
+}
+
+func (c *Core) giveMessage(m *message.Message) {
+	if m == nil || len(c.scratch) >= maxScratch {
+		return
+	}
+	m.Reset()
+	c.scratch = append(c.scratch, m)
+}

@@ -1,0 +1,225 @@
+package proxy
+
+import (
+	"slices"
+
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// Fork is one target set in progress (§16.5, §16.6).
+type Fork struct {
+	x        *Context
+	opts     *Options
+	queue    []*Target // not yet tried
+	branches []*Branch
+	active   int       // branches without a final response
+	best     *Response // of the fork's branches, for its outcome
+	group    *Response // the best of the present group, for failover
+	follow   []string  // redirect contacts tried already
+
+	relay  bool // nobody waits for it
+	closed bool // no further targets
+	ended  bool
+	won    bool      // a 2xx came
+	result *Response // the outcome, as far as somebody wants it
+	waiter *lane.Waiter
+	own    bool // the target is not the caller's: the way was vouched for
+}
+
+var noOptions Options
+
+// maxRedirects bounds how many contacts of 3xx responses one fork follows (§16.7 step 4 asks for no bound; loops do).
+const maxRedirects = 16
+
+// Fork starts on the targets. relay: hands over, and OnFailure is called when all failed.
+func (x *Context) Fork(targets []*Target, o *Options, relay bool) *Fork {
+	if o == nil {
+		o = &noOptions
+	}
+	f := &Fork{x: x, opts: o, relay: relay}
+	x.started = true
+	x.forks = append(x.forks, f)
+	f.queue = targets
+	if o.Order == ByQ {
+		f.queue = slices.Clone(targets)
+		slices.SortStableFunc(f.queue, func(a, b *Target) int {
+			switch {
+			case a.Q > b.Q:
+				return -1
+			case a.Q < b.Q:
+				return 1
+			}
+			return 0
+		})
+	}
+	f.advance()
+	return f
+}
+
+// Vouched forks to where the request itself goes: its Route, or its Request-URI.
+func (x *Context) Vouched(o *Options, relay bool) *Fork {
+	if o == nil {
+		o = &noOptions
+	}
+	f := &Fork{x: x, opts: o, relay: relay, own: true}
+	x.started = true
+	x.forks = append(x.forks, f)
+	f.queue = vouchedTargets
+	f.advance()
+	return f
+}
+
+// vouched stands for "no target": never shown, never changed.
+var (
+	vouched        = &Target{}
+	vouchedTargets = []*Target{vouched}
+)
+
+// shown is what the router is shown as a response's target.
+func (t *Target) shown() *Target {
+	if t == vouched {
+		return nil
+	}
+	return t
+}
+
+// advance starts the next group of targets; without one the fork ends.
+func (f *Fork) advance() {
+	if f.closed || f.x.over {
+		f.queue = nil
+	}
+	n := len(f.queue)
+	if n == 0 {
+		f.finish()
+		return
+	}
+	switch f.opts.Order {
+	case Serial:
+		n = 1
+	case ByQ:
+		for n = 1; n < len(f.queue) && f.queue[n].Q == f.queue[0].Q; n++ {
+		}
+	}
+	group := f.queue[:n]
+	f.queue = f.queue[n:]
+	f.group = nil
+	f.active += n
+	first := len(f.branches)
+	for _, t := range group {
+		f.branches = append(f.branches, &Branch{fork: f, target: t})
+	}
+	for _, b := range f.branches[first : first+n] {
+		b.begin()
+	}
+}
+
+// concluded takes the final non-2xx response of one of the fork's branches.
+func (f *Fork) concluded(r *Response) {
+	f.x.consider(r)
+	if f.best == nil || rank(r) < rank(f.best) {
+		f.best = r
+	}
+	if f.group == nil || rank(r) < rank(f.group) {
+		f.group = r
+	}
+	if code := r.Code(); code >= 600 {
+		// §16.7 step 5: nobody else is asked any more, and who is being asked is told so.
+		if f.opts.Failover == nil || f.opts.Order == Parallel {
+			f.closed = true
+		}
+		if f.x.Req.Method() == message.MethodInvite {
+			for _, b := range f.branches {
+				if !b.done {
+					b.cancel(nil)
+				}
+			}
+		}
+	}
+	if f.active > 0 || f.ended {
+		return
+	}
+	if len(f.queue) > 0 && !f.closed && !f.x.over && f.opts.Failover != nil {
+		next, r := false, f.group
+		f.x.run(func() { next = f.opts.Failover(r) })
+		if !next {
+			f.closed = true
+		}
+	}
+	f.advance()
+}
+
+// settled tells whether the outcome is known.
+func (f *Fork) settled() bool { return f.won || f.result != nil }
+
+// succeeded ends the fork with a 2xx; r is nil when nobody asked to see it.
+func (f *Fork) succeeded(r *Response) {
+	f.closed = true
+	if f.waiter != nil && !f.settled() {
+		f.wake(r)
+	}
+	f.won, f.result = true, r
+	if f.active == 0 {
+		f.finish()
+	}
+}
+
+// finish ends the fork: nothing of it is pending.
+func (f *Fork) finish() {
+	if f.ended {
+		return
+	}
+	f.ended = true
+	x := f.x
+	best := f.best
+	if best == nil && !f.settled() {
+		code, cause := 480, CauseEmpty
+		if x.cancelled {
+			code, cause = 487, CauseCancelled
+		}
+		best = NewResponse(code, cause, nil)
+		x.consider(best)
+	}
+	if f.relay && !f.settled() && f.opts.OnFailure != nil {
+		x.run(func() { f.opts.OnFailure(best) })
+	}
+	if i := slices.Index(x.forks, f); i >= 0 {
+		x.forks = slices.Delete(x.forks, i, i+1)
+	}
+	if !f.settled() {
+		f.result = best
+		if f.waiter != nil {
+			x.core.Lane.Wake(f.waiter)
+		}
+	}
+	if x.handling == 0 {
+		x.check()
+	}
+}
+
+// wake gives the waiting script its outcome before the fork itself has ended.
+func (f *Fork) wake(r *Response) {
+	f.result = r
+	f.x.core.Lane.Wake(f.waiter)
+}
+
+// Wait lends the lane until the fork has an outcome, and returns it.
+func (f *Fork) Wait() *Response {
+	x := f.x
+	if !f.settled() {
+		f.waiter = lane.NewWaiter()
+		inside := x.handling > 0
+		if inside { // a callback that waits for the outcome must let it come
+			x.handling--
+			x.drain()
+		}
+		x.core.Lane.Park(f.waiter)
+		if inside {
+			x.handling++
+		}
+	}
+	if f.result == nil {
+		f.result = NewResponse(x.answered, "", nil)
+	}
+	return f.result
+}

@@ -1,0 +1,102 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"unsafe"
+
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// NextHop is where a request is to go, read from a URI (§8.1.2, §16.6 steps 6 and 7, RFC 3263 §4).
+type NextHop struct {
+	Host   string         // a name or an address; maddr where the URI has one
+	Port   uint16         // 0: none written
+	Kind   transport.Kind // 0: none written, RFC 3263 §4.1 chooses
+	Secure bool           // sips: only TLS will do
+	Local  *transport.Local
+}
+
+var (
+	errNoDestination = errors.New("no destination")
+	errScheme        = errors.New("only sip and sips URIs can be sent to")
+)
+
+// view is the bytes of a string that nobody will write to.
+func view(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+// text is the string of bytes that will not change while it is used.
+func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// nextHop reads the URI of a next hop. hop.Host refers to uri.
+func nextHop(uri []byte) (hop NextHop, err error) {
+	u, err := message.ParseURI(uri)
+	if err != nil {
+		return hop, err
+	}
+	if !u.IsSIP() {
+		return hop, errScheme
+	}
+	hop.Secure = len(u.Scheme) == 4
+	host := u.Host
+	hop.Port = u.Port
+	if len(u.Params) > 0 {
+		if m, ok := u.Params.Get("maddr"); ok && len(m) > 0 {
+			host = m
+			if host[0] == '[' && host[len(host)-1] == ']' {
+				host = host[1 : len(host)-1]
+			}
+		}
+		if t, ok := u.Params.Get("transport"); ok {
+			if hop.Kind, ok = transport.ParseKind(t); !ok {
+				return hop, fmt.Errorf("unknown transport %q", t)
+			}
+		}
+	}
+	if hop.Secure {
+		switch hop.Kind {
+		case 0, transport.TCP:
+			hop.Kind = transport.TLS
+		case transport.WS:
+			hop.Kind = transport.WSS
+		}
+	}
+	hop.Host = text(host)
+	return hop, nil
+}
+
+// Peer is the peer when the host is an address; ok is false when it is a name, which a [Resolver] must look up.
+func (h *NextHop) Peer() (p transport.Peer, ok bool) {
+	addr, err := netip.ParseAddr(h.Host)
+	if err != nil {
+		return p, false
+	}
+	p.Kind = h.Kind
+	if p.Kind == 0 {
+		p.Kind = transport.UDP // RFC 3263 §4.1: a numeric host without a transport
+	}
+	port := h.Port
+	if port == 0 {
+		port = p.Kind.DefaultPort()
+	}
+	p.Addr = netip.AddrPortFrom(addr.Unmap(), port)
+	p.Local = h.Local
+	return p, true
+}
+
+// parseReceived reads "udp:192.0.2.7:1024", where a client was seen.
+func parseReceived(s string) (p transport.Peer, err error) {
+	kind, rest, ok := strings.Cut(s, ":")
+	if ok {
+		if p.Kind, ok = transport.ParseKind(view(kind)); ok {
+			p.Addr, err = netip.ParseAddrPort(rest)
+		}
+	}
+	if !ok || err != nil {
+		return p, fmt.Errorf("bad address %q: want transport:host:port", s)
+	}
+	return p, nil
+}

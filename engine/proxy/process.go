@@ -1,0 +1,194 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transaction"
+)
+
+// Response processing (§16.7).
+
+// Response takes what a branch's server answered. m is valid until the call returns, so it is kept when its turn is later.
+func (b *Branch) Response(c *transaction.Client, m *message.Message) {
+	if c != b.client {
+		return
+	}
+	x := b.fork.x
+	code := m.Status()
+	b.note(code)
+	if code == 100 { // §16.7 step 5: never forwarded
+		return
+	}
+	m.RemoveElement(message.HeaderVia, 0) // §16.7 step 3
+	if b.repeated(m) {
+		return
+	}
+	shown := b.fork.opts.OnResponse != nil && !b.done
+	if !shown && x.handling == 0 && len(x.events) == 0 && (code < 200 || code < 300 && b.fork.waiter == nil) {
+		b.pass(m) // nobody looks at it, and nothing of it is kept
+		x.drain()
+		return
+	}
+	x.deliver(event{branch: b, res: keepResponse(m, b)})
+}
+
+// note keeps the branch's times.
+func (b *Branch) note(code int) {
+	b.replyAt = 0
+	if code < 200 {
+		b.heard = true
+		if code > 100 && b.cAt != 0 { // §16.7 step 2
+			b.cAt = b.fork.x.core.Lane.Now().Add(b.fork.x.core.TimerC)
+		}
+		if code >= 180 && code < 190 && !b.ringing {
+			b.ringing = true
+			b.ringAt = deadline(b.fork.x.core.Lane.Now(), b.target.RingTimeout, b.fork.opts.Defaults.RingTimeout)
+		}
+	}
+	b.arm()
+}
+
+// handle is the turn of an event.
+func (b *Branch) handle(e event) {
+	r := e.res
+	if e.forced {
+		b.conclude(r)
+		return
+	}
+	if b.repeated(&r.msg) { // of one that a callback held up
+		return
+	}
+	if f := b.fork.opts.OnResponse; f != nil && !b.done {
+		r.provisional = !r.Final()
+		b.fork.x.run(func() { f(r) })
+		r.provisional = false
+		b.keep(r)
+	}
+	switch {
+	case r.dropped:
+	case r.Code() < 300:
+		b.passKept(r)
+	default:
+		b.conclude(r)
+	}
+}
+
+// pass sends a provisional or 2xx response on that nobody looked at.
+func (b *Branch) pass(m *message.Message) {
+	x := b.fork.x
+	code := m.Status()
+	if code < 200 {
+		if !x.over {
+			_ = x.Server.Respond(m)
+		}
+		return
+	}
+	x.sendSuccess(m)
+	b.won(nil, code)
+}
+
+// passKept is pass for a response that a callback saw or a script waits for.
+func (b *Branch) passKept(r *Response) {
+	x := b.fork.x
+	code := r.Code()
+	if code < 200 {
+		if !x.over {
+			_ = x.Server.Respond(&r.msg)
+		}
+		return
+	}
+	x.sendSuccess(&r.msg)
+	b.won(r, code)
+}
+
+// sendSuccess sends a 2xx: the first, another of the same fork, or one that comes after another final response (§16.7 step
+// 5: a 2xx to an INVITE is always forwarded).
+func (x *Context) sendSuccess(m *message.Message) {
+	err := x.Server.Respond(m)
+	if errors.Is(err, transaction.ErrState) && x.isInvite(m) {
+		_ = x.core.Wire.Send(&x.Server.ReplyTo, m.AppendTo(nil), nil)
+	}
+}
+
+func (x *Context) isInvite(res *message.Message) bool {
+	cs, err := res.CSeq()
+	return err == nil && cs.Method == message.MethodInvite
+}
+
+// won is what a 2xx changes: the request is over, and every other branch of an INVITE is cancelled (§16.7 step 10).
+func (b *Branch) won(r *Response, code int) {
+	x := b.fork.x
+	f := b.fork
+	first := !b.done
+	if first {
+		b.done = true
+		f.active--
+		b.arm()
+	}
+	if x.answered == 0 {
+		x.answered = code
+		if b.client.Method() == message.MethodInvite {
+			x.CancelBranches(b, elsewhere)
+		}
+		for _, o := range x.forks {
+			if o != f && o.waiter != nil && !o.settled() {
+				o.wake(NewResponse(code, "", nil))
+			}
+			o.closed = true
+		}
+	}
+	x.end()
+	if first || !f.ended {
+		f.succeeded(r)
+	}
+}
+
+// elsewhere tells losing branches why (RFC 3326 §3.1): their phones show no missed call.
+var elsewhere = []byte("Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n")
+
+// conclude settles the branch with a final response that is no 2xx.
+func (b *Branch) conclude(r *Response) {
+	if b.done {
+		return // it counted as expired before
+	}
+	b.done = true
+	b.drop()
+	b.arm()
+	f := b.fork
+	f.active--
+	if code := r.Code(); code >= 300 && code < 400 && f.opts.FollowRedirects && !f.closed && !f.x.over && f.redirected(r) {
+		f.started()
+		return
+	}
+	f.concluded(r)
+}
+
+// keep remembers a response that a callback may have edited, so that its retransmission leaves as it did (2xx and
+// reliable provisionals; what else repeats is absorbed by the transaction, or is news).
+func (b *Branch) keep(r *Response) {
+	if code := r.Code(); code >= 300 || code < 200 && r.msg.Header(message.HeaderRSeq) == nil {
+		return
+	}
+	const most = 16
+	if len(b.passed) < most {
+		b.passed = append(b.passed, r)
+	}
+}
+
+// repeated sends a retransmission of a response that a callback saw on as it went before.
+func (b *Branch) repeated(m *message.Message) bool {
+	for _, r := range b.passed {
+		if r.Code() == m.Status() && bytes.Equal(r.msg.ToTag(), m.ToTag()) &&
+			bytes.Equal(r.msg.Header(message.HeaderRSeq), m.Header(message.HeaderRSeq)) {
+			if r.Final() {
+				b.fork.x.sendSuccess(&r.msg)
+			} else if !b.fork.x.over {
+				_ = b.fork.x.Server.Respond(&r.msg)
+			}
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,112 @@
+package proxy
+
+import (
+	"errors"
+
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// Response is a response as a router sees it: one that came in on a branch, or one made here when a branch had none.
+type Response struct {
+	// Handle is the router's own.
+	Handle any
+
+	msg         message.Message
+	target      *Target
+	cause       string
+	fork        *Fork
+	dropped     bool
+	provisional bool // being shown to on_response
+}
+
+// Causes of a response that did not come off the wire.
+const (
+	CauseTimeout     = "timeout"
+	CauseUnreachable = "unreachable"
+	CauseCancelled   = "cancelled"
+	CauseEmpty       = "empty"
+	CauseShutdown    = "shutdown"
+)
+
+// NewResponse makes a response that came from no wire.
+func NewResponse(code int, cause string, target *Target) *Response {
+	r := &Response{cause: cause, target: target}
+	var line [128]byte
+	b := append(line[:0], "SIP/2.0 000 "...)
+	b[8], b[9], b[10] = '0'+byte(code/100), '0'+byte(code/10%10), '0'+byte(code%10)
+	b = append(append(b, message.ReasonFor(code)...), "\r\n\r\n"...)
+	var lim message.Limits
+	_ = r.msg.Parse(b, &lim) // a start line of our own making
+	r.msg.Detach()
+	return r
+}
+
+// keepResponse makes a Response of a message that is valid only now.
+func keepResponse(m *message.Message, b *Branch) *Response {
+	r := &Response{target: b.target.shown(), fork: b.fork}
+	m.CopyTo(&r.msg)
+	r.msg.Detach()
+	return r
+}
+
+// KeepResponse makes a Response of a message that is valid only now.
+func KeepResponse(m *message.Message, t *Target) *Response {
+	return keepResponse(m, &Branch{target: t, fork: nil})
+}
+
+// Code is the status code.
+func (r *Response) Code() int { return r.msg.Status() }
+
+// Reason is the reason phrase.
+func (r *Response) Reason() string { return string(r.msg.ReasonPhrase()) }
+
+// Final tells whether the code is 200 or above.
+func (r *Response) Final() bool { return r.msg.Status() >= 200 }
+
+// Message is the response with the edits made so far, to be read only. One made here has a start line and no more.
+func (r *Response) Message() *message.Message { return &r.msg }
+
+// Target is the target passed to Relay or Fork that the response is from; nil when none was.
+func (r *Response) Target() *Target { return r.target }
+
+// Cause is "" for a response off the wire, else one of the Cause constants.
+func (r *Response) Cause() string { return r.cause }
+
+// Dropped tells whether Drop was called.
+func (r *Response) Dropped() bool { return r.dropped }
+
+var (
+	errDropFinal    = errors.New("only a provisional response can be dropped, in on_response")
+	errDropReliable = errors.New("a reliable provisional response (RSeq, RFC 3262) can't be dropped: the callee waits for its PRACK")
+)
+
+// Drop keeps a provisional response from going on. It works in OnResponse only; a final response, or a reliable
+// provisional one (RFC 3262), can't be dropped.
+func (r *Response) Drop() error {
+	if r.Final() || !r.provisional {
+		return errDropFinal
+	}
+	if r.msg.Header(message.HeaderRSeq) != nil {
+		return errDropReliable
+	}
+	r.dropped = true
+	return nil
+}
+
+// SetHeader replaces the header by the values, one field each. Errors: CR, LF or NUL, a header the engine owns.
+func (r *Response) SetHeader(name string, values ...string) error {
+	return SetHeader(&r.msg, name, values...)
+}
+
+// AddHeader adds a field, before all of its name when first is set.
+func (r *Response) AddHeader(name, value string, first bool) error {
+	return AddHeader(&r.msg, name, value, first)
+}
+
+// RemoveHeader removes all fields of a name.
+func (r *Response) RemoveHeader(name string) error { return RemoveHeader(&r.msg, name) }
+
+// SetBody replaces the body and its type; an empty body removes both.
+func (r *Response) SetBody(body []byte, contentType string) error {
+	return r.msg.SetBody(body, contentType)
+}

@@ -1,0 +1,83 @@
+package proxy
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"hash/maphash"
+
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// Signer makes and checks the marks by which this server knows its own: the signature of its Record-Route entries and
+// the branch of requests it forwarded statelessly. Both are HMAC-SHA256 (RFC 2104) under keys derived from the secret.
+type Signer struct {
+	route  macKey
+	branch macKey
+	loop   maphash.Seed
+}
+
+// macKey is an HMAC key with its pads applied, so that a mark costs no allocation.
+type macKey struct{ inner, outer [64]byte }
+
+const signatureBytes = 12 // 96 bits
+
+// NewSigner makes a signer from two keys.
+func NewSigner(route, branch [32]byte) *Signer {
+	return &Signer{route: newMacKey(route), branch: newMacKey(branch), loop: maphash.MakeSeed()}
+}
+
+func newMacKey(key [32]byte) (k macKey) {
+	for i := range k.inner {
+		b := byte(0)
+		if i < len(key) {
+			b = key[i]
+		}
+		k.inner[i], k.outer[i] = b^0x36, b^0x5c
+	}
+	return k
+}
+
+// sum is the HMAC of the parts, each closed by a zero byte so that no two lists of parts read alike.
+func (k *macKey) sum(parts ...[]byte) [sha256.Size]byte {
+	var space [512]byte
+	buf := append(space[:0], k.inner[:]...)
+	for _, p := range parts {
+		buf = append(append(buf, p...), 0)
+	}
+	inner := sha256.Sum256(buf)
+	var second [64 + sha256.Size]byte
+	copy(second[:], k.outer[:])
+	copy(second[64:], inner[:])
+	return sha256.Sum256(second[:])
+}
+
+// appendRoute appends the signature of a Record-Route entry for a call, over the script's parameters.
+func (s *Signer) appendRoute(dst, callID, params []byte) []byte {
+	sum := s.route.sum(callID, params)
+	return base64.RawURLEncoding.AppendEncode(dst, sum[:signatureBytes])
+}
+
+// routeHolds checks such a signature, in constant time.
+func (s *Signer) routeHolds(signature, callID, params []byte) bool {
+	var space [32]byte
+	want := s.appendRoute(space[:0], callID, params)
+	return subtle.ConstantTimeCompare(signature, want) == 1
+}
+
+// appendStateless appends the branch of a request forwarded statelessly (§16.11): the same for its retransmissions,
+// its CANCEL and its ACK, and not to be made by anybody else. It depends on the Via below ours and the CSeq number.
+func (s *Signer) appendStateless(dst []byte, via *message.Via, callID []byte, cseq uint32) []byte {
+	n := [6]byte{byte(cseq >> 24), byte(cseq >> 16), byte(cseq >> 8), byte(cseq), byte(via.Port >> 8), byte(via.Port)}
+	sum := s.branch.sum(via.Branch(), via.Host, callID, n[:])
+	dst = append(dst, "z9hG4bK-"...)
+	return hex.AppendEncode(dst, sum[:signatureBytes])
+}
+
+// statelessHolds tells whether branch is the one appendStateless made for a request that had via on top.
+func (s *Signer) statelessHolds(branch []byte, via *message.Via, callID []byte, cseq uint32) bool {
+	var space [64]byte
+	want := s.appendStateless(space[:0], via, callID, cseq)
+	return subtle.ConstantTimeCompare(branch, want) == 1
+}

@@ -1,0 +1,127 @@
+package proxy
+
+import (
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transaction"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// Stateless forwarding (§16.11): of what the router forwards, and of the ACK of a 2xx, which has no transaction.
+
+// Forward sends the request on without a transaction. t nil follows the request's own Route or Request-URI.
+// The branch is the same for each retransmission, CANCEL and ACK of a request, and its responses come back by it alone.
+func (x *Context) Forward(t *Target) error {
+	if t == nil {
+		t = vouched
+	}
+	c := x.core
+	via, err := x.Req.TopVia()
+	if err != nil {
+		return err
+	}
+	cs, err := x.Req.CSeq()
+	if err != nil {
+		return err
+	}
+	branch := string(c.Signer.appendStateless(nil, &via, x.Req.CallID(), cs.Number))
+	m := c.takeMessage()
+	if err := x.compose(m, t, &noOptions.Defaults); err != nil {
+		c.giveMessage(m)
+		return err
+	}
+	hop, peer, err := x.destination(m, t, &noOptions.Defaults)
+	if err != nil {
+		c.giveMessage(m)
+		return err
+	}
+	send := func(p transport.Peer) error {
+		defer c.giveMessage(m)
+		out, err := x.socket(&p, t, &noOptions.Defaults)
+		if err != nil {
+			return err
+		}
+		if x.recordRoute {
+			c.recordRoute(m, x.Server.From.Local, out, x.recordParams)
+		}
+		return c.Layer.Forward(m, &p, branch)
+	}
+	if hop == nil {
+		return send(peer)
+	}
+	m.Detach()
+	c.Resolver.Resolve(c.Lane, hop, func(peers []transport.Peer, err error) {
+		if err == nil && len(peers) > 0 {
+			_ = send(peers[0])
+		}
+	})
+	return nil
+}
+
+// Stray sends on the response to a request that was forwarded statelessly; any other response that belongs to no transaction is dropped, and
+// false returned.
+func (c *Core) Stray(a *transaction.Arrival) bool {
+	m := a.Msg
+	vias := m.Elements(message.HeaderVia)
+	if !vias.Next() {
+		return false
+	}
+	own, err := message.ParseVia(vias.Value)
+	if err != nil || !c.ourSentBy(&own) || !vias.Next() {
+		return false
+	}
+	below, err := message.ParseVia(vias.Value)
+	if err != nil {
+		return false
+	}
+	cs, err := m.CSeq()
+	if err != nil || !c.Signer.statelessHolds(own.Branch(), &below, m.CallID(), cs.Number) {
+		return false
+	}
+	m.RemoveElement(message.HeaderVia, 0)
+	to, err := transaction.RouteResponse(m)
+	if err != nil {
+		return false
+	}
+	if to.Local == nil && to.Flow == 0 && a.Local != nil && a.Local.Kind == to.Kind {
+		to.Local = a.Local
+	}
+	return c.Wire.Send(&to, m.AppendTo(nil), nil) == nil
+}
+
+// Locate finds the addresses of a target, or of uri where the target names no other; done is called once, on the lane.
+func (c *Core) Locate(t *Target, uri string, done func([]transport.Peer, error)) {
+	var m message.Message
+	x := Context{core: c}
+	text := message.AppendRequest(nil, &message.RequestSpec{Method: "OPTIONS", URI: uri, Routes: t.Path, From: "<sip:a@b>", To: "<sip:a@b>", CallID: "x", CSeq: 1, MaxForwards: 70})
+	if err := m.Parse(text, &c.Limits); err != nil {
+		done(nil, err)
+		return
+	}
+	hop, peer, err := x.destination(&m, t, &noOptions.Defaults)
+	switch {
+	case err != nil:
+		done(nil, err)
+	case hop == nil:
+		done([]transport.Peer{peer}, nil)
+	default:
+		c.Resolver.Resolve(c.Lane, hop, done)
+	}
+}
+
+// SendOwn sends a request of this server's own in a transaction.
+func (c *Core) SendOwn(m *message.Message, p *transport.Peer, t *Target, owner transaction.Owner) (*transaction.Client, error) {
+	for i := len(t.Path) - 1; i >= 0; i-- {
+		m.InsertTop(message.HeaderRoute, view(t.Path[i]))
+	}
+	if t.URI != "" {
+		m.SetRequestURI(requestURI(t.URI))
+	}
+	if err := apply(m, t.Headers); err != nil {
+		return nil, err
+	}
+	x := Context{core: c, Server: &transaction.Server{}}
+	if _, err := x.socket(p, t, &noOptions.Defaults); err != nil {
+		return nil, err
+	}
+	return c.Layer.Send(m, p, "", owner)
+}

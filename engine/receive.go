@@ -1,0 +1,190 @@
+package engine
+
+import (
+	"bytes"
+	"hash/maphash"
+
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transaction"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// From the socket to the lane.
+
+// packet is a message on its way to its lane. Until it is kept it refers to the reader's buffer.
+type packet struct {
+	e    *Engine
+	msg  message.Message
+	from transaction.Arrival
+	bad  *message.Error // the request is to be answered with this
+}
+
+// Receive parses what came in and brings it to the lane of its Call-ID. It is the transport's to call.
+func (e *Engine) Receive(in *transport.Inbound) {
+	p := e.packets.Get().(*packet)
+	p.e = e
+	p.from = arrival(in)
+	p.from.Msg = &p.msg
+	p.bad = nil
+	err := p.msg.Parse(in.Bytes, &e.config.Limits)
+	if err == nil {
+		err = p.msg.Validate()
+	}
+	if err != nil && !p.refuse(err) {
+		e.badMessages.Add(1)
+		p.release()
+		return
+	}
+	l := e.laneOf(p.msg.CallID())
+	ok := true
+	if in.More && len(e.lanes) > 1 {
+		// One busy peer must not get one core: what waits behind this message is spread over the lanes' own goroutines.
+		ok = l.Post(p.Keep())
+	} else {
+		ok = l.Run(p, in.Carrier)
+	}
+	if !ok {
+		e.refused.Add(1)
+	}
+	p.release()
+}
+
+func arrival(in *transport.Inbound) transaction.Arrival {
+	return transaction.Arrival{Kind: in.Kind, Source: in.Source, Local: in.Local, Flow: in.Flow}
+}
+
+// refuse notes how a bad message is answered, and reports whether it can be: a request with what a response is made
+// from is, everything else is dropped and counted (§16.3, §8.2.7, trap 9).
+func (p *packet) refuse(err error) bool {
+	bad, ok := err.(*message.Error)
+	if !ok || !p.msg.IsRequest() || p.msg.Method() == message.MethodAck || !p.msg.Answerable() {
+		return false
+	}
+	p.bad = bad
+	return true
+}
+
+// BadFrame counts what could not be framed.
+func (e *Engine) BadFrame(in *transport.Inbound, err error) {
+	e.badFrames.Add(1)
+	e.log.Debug("no message", "from", in.Source, "transport", in.Kind.String(), "err", err)
+}
+
+// FlowClosed tells the router that a connection is gone, if it wants to know.
+func (e *Engine) FlowClosed(id transport.FlowID) {
+	if w, ok := e.config.Router.(FlowWatcher); ok {
+		w.FlowClosed(id)
+	}
+}
+
+// FlowWatcher is a Router that wants to know when connections are gone. It is told on any goroutine.
+type FlowWatcher interface {
+	FlowClosed(id transport.FlowID)
+}
+
+// laneOf is the lane of a Call-ID: a keyed hash, so that nobody can aim at one lane.
+func (e *Engine) laneOf(callID []byte) *lane.Lane { return e.lanes[e.laneIndex(callID)] }
+
+func (e *Engine) laneIndex(callID []byte) int {
+	if len(e.lanes) == 1 {
+		return 0
+	}
+	return int(maphash.Bytes(e.seed, callID) % uint64(len(e.lanes)))
+}
+
+// Do brings the message to the transaction layer.
+func (p *packet) Do(l *lane.Lane) {
+	u := l.Local.(*unit)
+	if p.bad != nil {
+		u.count.answer(p.bad.Status)
+		_ = u.layer.Reply(&p.from, p.bad.Status, p.bad.Reason, nil)
+		return
+	}
+	if !p.msg.IsRequest() {
+		u.count.responses[min(p.msg.Status()/100, 6)].Add(1)
+	}
+	u.layer.Receive(&p.from)
+}
+
+// Keep makes a packet that doesn't refer to the reader's buffer.
+func (p *packet) Keep() lane.Work {
+	q := &kept{packet{e: p.e, from: p.from, bad: p.bad}}
+	p.msg.CopyTo(&q.msg)
+	q.msg.Detach()
+	q.from.Msg = &q.msg
+	return q
+}
+
+// kept is a packet with bytes of its own.
+type kept struct{ packet }
+
+func (p *packet) release() {
+	p.msg.Reset()
+	p.from = transaction.Arrival{}
+	p.e.packets.Put(p)
+}
+
+// Request takes a new request from the transaction layer (§16.3 to §16.5).
+func (u *unit) Request(s *transaction.Server) {
+	m := s.Req
+	u.count.requests[m.Method()].Add(1)
+	r := &Request{unit: u, method: m.Method()}
+	r.inDialog = m.ToTag() != nil
+	if u.refuses(r, s) {
+		return
+	}
+	r.ctx.Start(u.core, s, (*watcher)(r))
+	s.User = r
+	r.route()
+}
+
+// refuses answers what the router need not see.
+func (u *unit) refuses(r *Request, s *transaction.Server) bool {
+	m := s.Req
+	code, reason, headers := 0, "", []byte(nil)
+	n, ok, _ := m.MaxForwards()
+	switch {
+	case ok && n == 0: // §16.3 step 3; for an OPTIONS it is how a path is traced (§11)
+		code = 483
+	case !s.Stateless && m.Find(message.HeaderProxyRequire, 0) >= 0:
+		code, headers = 420, unsupported(m) // §16.3 step 5: this proxy has no extensions a request could insist on
+	case u.core.Looped(m): // §16.3 step 4
+		code, reason = 482, "Loop Detected"
+	case u.e.draining.Load() && !r.inDialog && !s.Stateless:
+		code, headers = 503, []byte("Retry-After: 30\r\n")
+	default:
+		return false
+	}
+	if r.method != message.MethodAck {
+		u.answered(r.method, code)
+		_ = s.Reply(code, reason, headers, nil)
+	}
+	return true
+}
+
+func unsupported(m *message.Message) []byte {
+	h := []byte("Unsupported: ")
+	tags := m.Elements(message.HeaderProxyRequire)
+	for n := 0; tags.Next(); n++ {
+		if n > 0 {
+			h = append(h, ", "...)
+		}
+		h = append(h, bytes.TrimSpace(tags.Value)...)
+	}
+	return append(h, "\r\n"...)
+}
+
+// Cancelled takes the caller's CANCEL of an INVITE in progress (§16.10).
+func (u *unit) Cancelled(s *transaction.Server, cancel *message.Message) {
+	if r, ok := s.User.(*Request); ok {
+		r.ctx.CallerCancelled(cancel)
+	}
+}
+
+// Stray takes a response that belongs to no transaction.
+func (u *unit) Stray(a *transaction.Arrival) {
+	if !u.core.Stray(a) {
+		u.count.strays.Add(1)
+	}
+}

@@ -1,0 +1,235 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"runtime/debug"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/proxy"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// Request is a new request as its router sees it. It belongs to the holder of its lane's token.
+type Request struct {
+	// Vars is the router's own, kept with the transaction.
+	Vars any
+	// Handle is the router's own as well.
+	Handle any
+
+	unit     *unit
+	ctx      proxy.Context
+	method   message.Method
+	inDialog bool
+	assigned bool // the router set the Request-URI
+	decided  bool
+	failed   bool // the router ended with an error before a decision
+
+	wait   context.Context // ends on the caller's CANCEL; made when asked for
+	stop   context.CancelFunc
+	sleeps []*sleep
+}
+
+// Endpoint is an address a request came from or to.
+type Endpoint struct {
+	Addr      netip.AddrPort
+	Transport transport.Kind
+	Name      string // of ReceivedOn: the listener as configured
+}
+
+// Engine is the engine the request came in on.
+func (r *Request) Engine() *Engine { return r.unit.e }
+
+// Lane is the request's lane; the caller holds its token.
+func (r *Request) Lane() *lane.Lane { return r.unit.lane }
+
+// Message is the request with the edits made so far, to be read only. It is what came in, less our own Route entries
+// (§16.4), with received and rport in its topmost Via.
+func (r *Request) Message() *message.Message { return r.ctx.Req }
+
+// Method is the request's method.
+func (r *Request) Method() message.Method { return r.method }
+
+// Source is where the request came from.
+func (r *Request) Source() Endpoint {
+	f := &r.ctx.Server.From
+	return Endpoint{Addr: f.Source, Transport: f.Kind}
+}
+
+// ReceivedOn is the listener it came in on.
+func (r *Request) ReceivedOn() Endpoint {
+	l := r.ctx.Server.From.Local
+	return Endpoint{Addr: l.Addr, Transport: l.Kind, Name: l.Name}
+}
+
+// Flow is the connection it came on, 0 for UDP.
+func (r *Request) Flow() transport.FlowID { return r.ctx.Server.From.Flow }
+
+// InDialog tells whether it has a To tag.
+func (r *Request) InDialog() bool { return r.inDialog }
+
+// RouteParams are the parameters our own Record-Route carried; ours is false unless the topmost Route was ours and its
+// signature holds.
+func (r *Request) RouteParams() (p message.Params, ours bool) { return r.ctx.Params, r.ctx.Signed }
+
+// Answered is the final code that went out, or 0.
+func (r *Request) Answered() int { return r.ctx.Answered() }
+
+// Cancelled tells whether the caller cancelled.
+func (r *Request) Cancelled() bool { return r.ctx.Cancelled() }
+
+// Over tells whether a final response went out or the caller cancelled: nothing more will be sent.
+func (r *Request) Over() bool { return r.ctx.IsOver() }
+
+// Decided tells whether a decision was taken.
+func (r *Request) Decided() bool { return r.decided }
+
+// Context ends when the caller cancels, or the engine stops.
+func (r *Request) Context() context.Context {
+	if r.wait == nil {
+		r.wait, r.stop = context.WithCancel(r.unit.e.ctx)
+		if r.ctx.Cancelled() {
+			r.stop()
+		}
+	}
+	return r.wait
+}
+
+// route calls the router.
+func (r *Request) route() {
+	r.ctx.Enter()
+	started := r.unit.e.clock.Now()
+	err := r.guard(func() error { return r.unit.e.config.Router.Route(r) })
+	r.unit.count.routed(r.unit.e.clock.Now().Sub(started), err)
+	if err != nil {
+		r.failed = true
+		r.unit.e.log.Error("route failed", "call_id", string(r.callID()), "method", r.methodText(), "err", err)
+	}
+	r.ctx.Leave()
+	if r.stop != nil && r.ctx.IsOver() {
+		r.stop()
+	}
+}
+
+// guard turns a panic of the router into an error: the caller still gets an answer.
+func (r *Request) guard(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+func (r *Request) callID() []byte {
+	if r.ctx.Req == nil {
+		return nil
+	}
+	return r.ctx.Req.CallID()
+}
+
+func (r *Request) methodText() string {
+	if r.method != message.MethodOther {
+		return r.method.String()
+	}
+	if r.ctx.Req == nil {
+		return "?"
+	}
+	return string(r.ctx.Req.MethodText())
+}
+
+// watcher is the request as the proxy sees it.
+type watcher Request
+
+// Ended is told when nothing more will be sent.
+func (w *watcher) Ended() {
+	if r := (*Request)(w); r.ctx.Cancelled() || r.unit.e.ctx.Err() != nil {
+		r.end()
+	}
+}
+
+// Idle answers a request for which nothing runs and nothing is in progress.
+func (w *watcher) Idle() {
+	r := (*Request)(w)
+	switch {
+	case r.method == message.MethodAck:
+		return
+	case r.ctx.Server.Stateless: // a CANCEL of nothing we know (§9.2)
+		if !r.decided {
+			r.decided = true
+			r.unit.answered(r.method, 481)
+			_ = r.ctx.Server.Reply(481, "", nil, nil)
+			r.ctx.Finished(481)
+		}
+	case r.ctx.Cancelled() || r.ctx.Forked() && !r.failed || r.ctx.Forked() && r.decided:
+		r.ctx.SendBest()
+		r.unit.answered(r.method, r.ctx.Answered())
+	default:
+		if !r.failed {
+			r.unit.e.log.Error("route ended without a decision; answered 500", "call_id", string(r.callID()), "method", r.methodText())
+		}
+		_, _ = r.answer(500, "", nil, nil)
+	}
+}
+
+// end is what the caller's CANCEL, or the engine's stop, ends besides branches.
+func (r *Request) end() {
+	if r.stop != nil {
+		r.stop()
+	}
+	for _, s := range r.sleeps {
+		s.end()
+	}
+}
+
+// Sleep waits for d. It ends early, with ErrOver, when the caller cancels or the engine stops.
+func (r *Request) Sleep(d time.Duration) error {
+	if r.ctx.Cancelled() || r.unit.e.ctx.Err() != nil {
+		return ErrOver
+	}
+	s := &sleep{lane: r.unit.lane, waiter: lane.NewWaiter()}
+	r.sleeps = append(r.sleeps, s)
+	s.lane.After(d, &s.timer, s)
+	s.lane.Park(s.waiter)
+	for i, o := range r.sleeps {
+		if o == s {
+			r.sleeps = append(r.sleeps[:i], r.sleeps[i+1:]...)
+			break
+		}
+	}
+	if s.early {
+		return ErrOver
+	}
+	return nil
+}
+
+// sleep is one wait for time to pass.
+type sleep struct {
+	lane   *lane.Lane
+	timer  lane.Timer
+	waiter *lane.Waiter
+	early  bool
+}
+
+// Expire ends the sleep.
+func (s *sleep) Expire(*lane.Timer) { s.lane.Wake(s.waiter) }
+
+func (s *sleep) end() {
+	s.early = true
+	s.lane.StopTimer(&s.timer)
+	s.lane.Wake(s.waiter)
+}
+
+// Await lends the request's lane while f runs, and returns what f did. f's context ends when the caller cancels or the engine
+// stops; when it had ended before, f is not called and the error is ErrOver.
+func Await[T any](r *Request, f func(ctx context.Context) (T, error)) (v T, err error) {
+	ctx := r.Context()
+	if ctx.Err() != nil {
+		return v, ErrOver
+	}
+	r.unit.lane.Await(func() { v, err = f(ctx) })
+	return v, err
+}

@@ -1,0 +1,210 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/proxy"
+	"github.com/sipscript/sipscript/engine/transaction"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// Requests of our own (§8.1): OPTIONS, NOTIFY, MESSAGE … from a script.
+
+// SendSpec is a request to send.
+type SendSpec struct {
+	Method, URI string  // URI may be empty when Target has one
+	Target      *Target // where to, and with what; may be nil
+	From, To    string  // URIs or whole header values; default: From a local domain's "sip:", To the URI
+	Headers     []HeaderEdit
+	Body        []byte
+	ContentType string
+	Timeout     time.Duration // default 32 s
+}
+
+// Send sends a request of our own and waits for its final response; l is the lane whose token the caller holds (any lane of this engine,
+// Background included), which is lent meanwhile. INVITE, ACK and CANCEL are a *Misuse: they need a dialog of their own. An error means
+// nothing final came: no address, no answer in time.
+func (e *Engine) Send(l *lane.Lane, s *SendSpec) (*Response, error) {
+	text, to, err := e.compose(s)
+	if err != nil {
+		return nil, err
+	}
+	o := &outgoing{e: e, text: text, to: to, timeout: s.Timeout, target: s.Target}
+	if s.Target == nil {
+		o.target = &Target{URI: s.URI}
+	}
+	callID := fmt.Sprintf("%016x%016x", e.units[0].randomAny(), e.units[0].randomAny())
+	o.text = append([]byte(nil), strings.Replace(string(text), "Call-ID: ?", "Call-ID: "+callID, 1)...)
+	home := e.units[e.laneIndex([]byte(callID))]
+	if home.lane == l {
+		o.waiter = lane.NewWaiter()
+		o.start(home)
+		l.Park(o.waiter)
+		return o.res, o.err
+	}
+	done := make(chan struct{})
+	o.done = done
+	if !home.lane.Post(lane.Func(func(*lane.Lane) { o.start(home) })) {
+		return nil, errors.New("send: overloaded")
+	}
+	if m := e.config.Meter; m != nil {
+		l.Await(func() { m.Add(-1); <-done /* the sender added one */ })
+	} else {
+		l.Await(func() { <-done })
+	}
+	return o.res, o.err
+}
+
+// compose writes the request, its Call-ID left open.
+func (e *Engine) compose(s *SendSpec) (text []byte, to string, err error) {
+	method := message.ParseMethod([]byte(s.Method))
+	if method == message.MethodInvite || method == message.MethodAck || method == message.MethodCancel || s.Method == "" {
+		return nil, "", misuse("send: a method other than INVITE, ACK and CANCEL is wanted, not %q", s.Method)
+	}
+	uri := s.URI
+	if uri == "" && s.Target != nil {
+		uri = s.Target.URI
+	}
+	if _, err := message.ParseURI([]byte(uri)); err != nil {
+		return nil, "", misuse("send: bad uri %.80q: %v", uri, err)
+	}
+	if err := proxy.CheckEdits(s.Headers); err != nil {
+		return nil, "", asMisuse(err)
+	}
+	from, toValue := s.From, s.To
+	if from == "" {
+		host := "anonymous.invalid"
+		if d := e.domains.List(); len(d) > 0 {
+			host = d[0]
+		}
+		from = "sip:" + host
+	}
+	if toValue == "" {
+		toValue = uri
+	}
+	if from, err = nameAddr(from); err != nil {
+		return nil, "", err
+	}
+	if toValue, err = nameAddr(toValue); err != nil {
+		return nil, "", err
+	}
+	from += fmt.Sprintf(";tag=%016x", e.units[0].randomAny())
+	text = message.AppendRequest(nil, &message.RequestSpec{Method: s.Method, URI: uri, From: from, To: toValue, CallID: "?", CSeq: 1,
+		MaxForwards: 70, Headers: proxy.AppendLines(nil, s.Headers), ContentType: s.ContentType, Body: s.Body})
+	return text, uri, nil
+}
+
+// nameAddr makes a header value of a URI; what is one already stays.
+func nameAddr(s string) (string, error) {
+	if strings.ContainsAny(s, "\r\n\x00") {
+		return "", misuse("send: a line break in an address")
+	}
+	if !strings.ContainsRune(s, '<') {
+		s = "<" + s + ">"
+	}
+	if _, err := message.ParseAddress([]byte(s)); err != nil {
+		return "", misuse("send: bad address %.80q: %v", s, err)
+	}
+	return s, nil
+}
+
+// outgoing is one request of our own on its way. It belongs to the lane of its Call-ID.
+type outgoing struct {
+	e       *Engine
+	text    []byte
+	to      string
+	target  *Target
+	timeout time.Duration
+
+	unit   *unit
+	client *transaction.Client
+	timer  lane.Timer
+	peers  []transport.Peer
+	ended  bool
+
+	res    *Response
+	err    error
+	waiter *lane.Waiter  // who waits, on the same lane
+	done   chan struct{} // or on another
+}
+
+// start finds where the request goes.
+func (o *outgoing) start(u *unit) {
+	o.unit = u
+	d := o.timeout
+	if d <= 0 {
+		d = 32 * time.Second
+	}
+	u.lane.After(d, &o.timer, o)
+	u.core.Locate(o.target, o.to, func(peers []transport.Peer, err error) {
+		if err == nil && len(peers) == 0 {
+			err = errors.New("no address")
+		}
+		if err != nil {
+			o.end(nil, err)
+			return
+		}
+		o.peers = peers
+		o.next(nil)
+	})
+}
+
+// next sends to the next address.
+func (o *outgoing) next(err error) {
+	for len(o.peers) > 0 {
+		p := o.peers[0]
+		o.peers = o.peers[1:]
+		var m message.Message
+		if err = m.Parse(o.text, &o.e.config.Limits); err != nil {
+			break
+		}
+		if o.client, err = o.unit.core.SendOwn(&m, &p, o.target, o); err == nil {
+			return
+		}
+	}
+	o.end(nil, err)
+}
+
+// Response takes what came back.
+func (o *outgoing) Response(_ *transaction.Client, res *message.Message) {
+	if res.Status() >= 200 {
+		o.end(proxy.KeepResponse(res, o.target), nil)
+	}
+}
+
+// Failed tries the next address.
+func (o *outgoing) Failed(_ *transaction.Client, err error) {
+	if !o.ended {
+		o.next(err)
+	}
+}
+
+// Expire gives up.
+func (o *outgoing) Expire(*lane.Timer) {
+	if o.client != nil {
+		o.client.Abandon()
+	}
+	o.end(nil, errors.New("send: no final response in time"))
+}
+
+func (o *outgoing) end(res *Response, err error) {
+	if o.ended {
+		return
+	}
+	o.ended = true
+	o.unit.lane.StopTimer(&o.timer)
+	o.res, o.err = res, err
+	if o.waiter != nil {
+		o.unit.lane.Wake(o.waiter)
+		return
+	}
+	if m := o.e.config.Meter; m != nil {
+		m.Add(1)
+	}
+	close(o.done)
+}

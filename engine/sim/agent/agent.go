@@ -1,0 +1,184 @@
+// Package agent has user agents for a simulated world: UAC and UAS cores (RFC 3261 §8, §13, §15) on the engine's own
+// transaction layer, so that they retransmit, acknowledge and cancel as real ones do, whatever the links lose.
+package agent
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/sim"
+	"github.com/sipscript/sipscript/engine/transaction"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// Agent is one user agent. Its callbacks and methods run with its lane's token; start with Do.
+type Agent struct {
+	Addr string // host:port, also its Contact
+	Kind transport.Kind
+
+	// OnRequest gets every new request but ACK and CANCEL. nil answers 501.
+	OnRequest func(s *transaction.Server)
+	// OnCancel gets the CANCEL of an INVITE without a final response; the CANCEL was answered. nil answers the INVITE 487.
+	OnCancel func(s *transaction.Server)
+	// OnAck gets the ACK of a 2xx.
+	OnAck func(m *message.Message)
+
+	w     *sim.World
+	lane  *lane.Lane
+	layer *transaction.Layer
+	wire  transport.Wire
+	acked map[string]*answer // 2xx sent and not yet acknowledged, by Call-ID and tag
+	count int
+}
+
+// New puts an agent at host:port in a world; kind is what it sends over.
+func New(w *sim.World, kind transport.Kind, addr string) *Agent {
+	a := &Agent{Addr: addr, Kind: kind, w: w, acked: map[string]*answer{}}
+	a.lane = lane.New(0, lane.Options{Clock: w, Meter: w, Panicked: func(_ *lane.Lane, v any, stack []byte) {
+		panic(fmt.Sprintf("agent %s: %v\n%s", addr, v, stack))
+	}})
+	wire, err := w.Network("udp:"+addr, "tcp:"+addr)(a)
+	if err != nil {
+		panic(err)
+	}
+	a.wire = wire
+	a.layer = transaction.NewLayer(a.lane, wire, a, transaction.Options{Random: w.Random})
+	w.Drive(a.lane)
+	return a
+}
+
+// Close ends the agent's goroutine.
+func (a *Agent) Close() { a.lane.Stop() }
+
+// Do runs f on the agent's lane, as an event of the world.
+func (a *Agent) Do(f func()) {
+	a.w.Do(func() { a.lane.Run(lane.Func(func(*lane.Lane) { f() }), nil) })
+}
+
+// After runs f d from now. Call it with the lane's token.
+func (a *Agent) After(d time.Duration, f func()) {
+	a.lane.After(d, &lane.Timer{}, expirer(f))
+}
+
+type expirer func()
+
+func (f expirer) Expire(*lane.Timer) { f() }
+
+// Left is how many transactions and timers the agent has. Call it with the lane's token.
+func (a *Agent) Left() (transactions, timers int) {
+	s, c := a.layer.Counts()
+	return s + c, a.lane.Timers()
+}
+
+// Receive takes what the network brings.
+func (a *Agent) Receive(in *transport.Inbound) {
+	m := &message.Message{}
+	if err := m.Parse(append([]byte(nil), in.Bytes...), &message.Limits{}); err == nil {
+		err = m.Validate()
+		if err != nil {
+			panic(fmt.Sprintf("agent %s got an invalid message: %v\n%s", a.Addr, err, in.Bytes))
+		}
+	} else {
+		panic(fmt.Sprintf("agent %s got what can't be read: %v\n%s", a.Addr, err, in.Bytes))
+	}
+	from := transaction.Arrival{Msg: m, Kind: in.Kind, Source: in.Source, Local: in.Local, Flow: in.Flow}
+	a.lane.Run(lane.Func(func(*lane.Lane) { a.layer.Receive(&from) }), nil)
+}
+
+// BadFrame is part of transport.Receiver.
+func (a *Agent) BadFrame(_ *transport.Inbound, err error) { panic(err) }
+
+// FlowClosed is part of transport.Receiver.
+func (a *Agent) FlowClosed(transport.FlowID) {}
+
+// Request takes a new request from the transaction layer.
+func (a *Agent) Request(s *transaction.Server) {
+	switch {
+	case s.Req.Method() == message.MethodAck:
+		a.gotAck(s.Req)
+	case s.Req.Method() == message.MethodCancel:
+		_ = s.Reply(481, "", nil, nil)
+	case a.OnRequest != nil:
+		a.OnRequest(s)
+	default:
+		_ = s.Reply(501, "", nil, nil)
+	}
+}
+
+// Cancelled takes the CANCEL of an INVITE.
+func (a *Agent) Cancelled(s *transaction.Server, _ *message.Message) {
+	if a.OnCancel != nil {
+		a.OnCancel(s)
+		return
+	}
+	_ = s.Reply(487, "", nil, nil)
+}
+
+// Stray drops a response that belongs to nothing; a real UA ignores it too.
+func (a *Agent) Stray(*transaction.Arrival) {}
+
+// answer is a 2xx to an INVITE that is sent again until its ACK comes (§13.3.1.4).
+type answer struct {
+	a     *Agent
+	bytes []byte
+	to    transport.Peer
+	next  time.Duration
+	until lane.Time
+	timer lane.Timer
+	lost  func()
+}
+
+// Answer sends 200 to an INVITE with our contact, again and again until it is acknowledged. lost is called when no ACK came within
+// 64*T1; it may be nil.
+func (a *Agent) Answer(s *transaction.Server, lost func()) {
+	headers := []byte("Contact: <sip:" + a.Addr + transportParam(a.Kind) + ">\r\n")
+	res := message.AppendResponse(nil, s.Req, 200, "", s.ToTag(), headers, nil)
+	w := &answer{a: a, bytes: res, to: s.ReplyTo, next: 500 * time.Millisecond, until: a.lane.Now().Add(32 * time.Second), lost: lost}
+	a.acked[ackKey(s.Req, s.ToTag())] = w
+	var m message.Message
+	if err := m.Parse(res, &message.Limits{}); err != nil {
+		panic(err)
+	}
+	_ = s.Respond(&m)
+	a.lane.After(w.next, &w.timer, w)
+}
+
+// Expire sends the 2xx once more.
+func (w *answer) Expire(*lane.Timer) {
+	if w.a.lane.Now() >= w.until {
+		for k, o := range w.a.acked {
+			if o == w {
+				delete(w.a.acked, k)
+			}
+		}
+		if w.lost != nil {
+			w.lost()
+		}
+		return
+	}
+	_ = w.a.wire.Send(&w.to, w.bytes, nil)
+	w.next = min(2*w.next, 4*time.Second)
+	w.a.lane.After(w.next, &w.timer, w)
+}
+
+func ackKey(m *message.Message, tag string) string { return string(m.CallID()) + "\x00" + tag }
+
+func (a *Agent) gotAck(m *message.Message) {
+	key := ackKey(m, string(m.ToTag()))
+	if w := a.acked[key]; w != nil {
+		a.lane.StopTimer(&w.timer)
+		delete(a.acked, key)
+	}
+	if a.OnAck != nil {
+		a.OnAck(m)
+	}
+}
+
+func transportParam(k transport.Kind) string {
+	if k == transport.UDP {
+		return ""
+	}
+	return ";transport=" + k.String()
+}
