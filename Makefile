@@ -1,0 +1,47 @@
+# make test runs everything that must pass: vet, staticcheck, the tests with the race detector, fuzzing, and interop with
+# programs that are not ours. It needs Go; what else it needs (sipp) it installs where it may.
+
+GO          ?= go
+FUZZTIME    ?= 30s
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
+SHELL       := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+# Counts of tests are gathered here, so that the last line can sum them up.
+COUNTS := bin/counts
+TALLY  := $(GO) run ./internal/testcount -add $(COUNTS)
+
+.PHONY: test build vet lint race fuzz interop sipp counts clean
+
+test: clean vet lint race fuzz interop
+	@$(GO) run ./internal/testcount -sum $(COUNTS)
+
+build:
+	$(GO) build -trimpath -o bin/sipscript ./cmd/sipscript
+
+vet:
+	$(GO) vet ./...
+	@test -z "$$(gofmt -l $$(git ls-files '*.go' 2>/dev/null || find . -name '*.go'))" || { echo 'not formatted:'; gofmt -l .; exit 1; }
+
+lint:
+	$(GO) run $(STATICCHECK) ./...
+
+# The load tests of interop run without the race detector, by their own target.
+race: | bin
+	$(GO) test -race -shuffle=on -json $$($(GO) list ./... | grep -v /internal/interop) | $(TALLY)
+
+fuzz: | bin
+	COUNTS=$(COUNTS) FUZZTIME=$(FUZZTIME) GO=$(GO) ./.ci/fuzz
+
+interop: sipp | bin
+	SIPSCRIPT_INTEROP=required $(GO) test -count=1 -timeout 8m -json ./internal/interop | $(TALLY)
+
+# sipp comes from Debian's sip-tester, installed where it is missing and we may.
+sipp:
+	@command -v sipp >/dev/null || ./.ci/install sip-tester
+
+clean:
+	@rm -f $(COUNTS)
+
+bin:
+	@mkdir -p bin

@@ -1,0 +1,157 @@
+// Command testcount reads `go test -json` from standard input and prints what a person wants to know: the output of what
+// failed, each package's result, why tests were skipped, the seeds, and how many tests passed, failed and were skipped. It
+// exits 1 when anything failed. With -add FILE the counts are appended to a file; -sum FILE prints the sum of such a file.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+func main() {
+	add := flag.String("add", "", "append the counts to `FILE`")
+	sum := flag.String("sum", "", "print the sum of the counts in `FILE`, and do nothing else")
+	flag.Parse()
+	if *sum != "" {
+		os.Exit(printSum(*sum, os.Stdout))
+	}
+	c, err := read(os.Stdin, os.Stdout)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "testcount:", err)
+		os.Exit(1)
+	}
+	fmt.Println(c)
+	if *add != "" {
+		if err := appendCounts(*add, c); err != nil {
+			fmt.Fprintln(os.Stderr, "testcount:", err)
+			os.Exit(1)
+		}
+	}
+	if c.failed > 0 {
+		os.Exit(1)
+	}
+}
+
+// counts of tests; a package that doesn't build counts as one that failed.
+type counts struct{ passed, failed, skipped int }
+
+func (c counts) String() string {
+	return fmt.Sprintf("%d passed, %d failed, %d skipped", c.passed, c.failed, c.skipped)
+}
+
+// event is one line of `go test -json`.
+type event struct {
+	Action, Package, ImportPath, Test, Output string
+	Elapsed                                   float64
+}
+
+// report is what has been read so far.
+type report struct {
+	counts
+	out    io.Writer
+	held   map[string][]string // output of tests that run, by package and test
+	blamed map[string]bool     // packages with a test that failed
+}
+
+// read reads all events and prints on the way.
+func read(in io.Reader, out io.Writer) (counts, error) {
+	r := &report{out: out, held: map[string][]string{}, blamed: map[string]bool{}}
+	s := bufio.NewScanner(in)
+	s.Buffer(make([]byte, 64<<10), 16<<20)
+	for s.Scan() {
+		var e event
+		if err := json.Unmarshal(s.Bytes(), &e); err != nil { // a line of the toolchain, not of a test
+			fmt.Fprintln(out, s.Text())
+			continue
+		}
+		r.note(e)
+	}
+	return r.counts, s.Err()
+}
+
+func (r *report) note(e event) {
+	key := e.Package + " " + e.Test
+	switch e.Action {
+	case "output":
+		if strings.HasPrefix(e.Output, "-test.shuffle") {
+			fmt.Fprintf(r.out, "seed\t%s\t%s", e.Package, e.Output)
+		}
+		r.held[key] = append(r.held[key], e.Output)
+	case "build-output":
+		fmt.Fprint(r.out, e.Output)
+	case "pass":
+		r.done(e, "ok", &r.passed)
+	case "skip":
+		if e.Test != "" {
+			fmt.Fprintf(r.out, "skip\t%s\t%s\t%s\n", e.Package, e.Test, reason(r.held[key]))
+		}
+		r.done(e, "-", &r.skipped)
+	case "fail":
+		fmt.Fprint(r.out, strings.Join(r.held[key], ""))
+		if e.Test == "" && !r.blamed[e.Package] {
+			r.failed++ // it did not build, or ended before any test did
+		}
+		r.blamed[e.Package] = true
+		r.done(e, "FAIL", &r.failed)
+	}
+}
+
+// done counts a test, or prints the result of a package.
+func (r *report) done(e event, word string, n *int) {
+	delete(r.held, e.Package+" "+e.Test)
+	if e.Test != "" {
+		*n++
+		return
+	}
+	fmt.Fprintf(r.out, "%s\t%s\t%.1fs\n", word, e.Package, e.Elapsed)
+}
+
+// reason is why a test skipped: its last line of output that is not about running it.
+func reason(output []string) string {
+	for i := len(output) - 1; i >= 0; i-- {
+		line := strings.TrimSpace(output[i])
+		if line != "" && !strings.HasPrefix(line, "---") && !strings.HasPrefix(line, "===") {
+			return line
+		}
+	}
+	return "no reason given"
+}
+
+func appendCounts(path string, c counts) error {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(f, c); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
+}
+
+// printSum prints the sum of the lines that appendCounts wrote.
+func printSum(path string, out io.Writer) int {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "testcount:", err)
+		return 1
+	}
+	var all counts
+	for line := range strings.SplitSeq(strings.TrimSpace(string(text)), "\n") {
+		var c counts
+		if _, err := fmt.Sscanf(line, "%d passed, %d failed, %d skipped", &c.passed, &c.failed, &c.skipped); err != nil {
+			fmt.Fprintf(os.Stderr, "testcount: %s: %q: %v\n", path, line, err)
+			return 1
+		}
+		all.passed += c.passed
+		all.failed += c.failed
+		all.skipped += c.skipped
+	}
+	fmt.Fprintln(out, all)
+	return 0
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestRead(t *testing.T) {
+	in := strings.Join([]string{
+		`{"Action":"start","Package":"a"}`,
+		`{"Action":"output","Package":"a","Output":"-test.shuffle 42\n"}`,
+		`{"Action":"output","Package":"a","Test":"TestGood","Output":"noise of a test that passes\n"}`,
+		`{"Action":"pass","Package":"a","Test":"TestGood","Elapsed":0.1}`,
+		`{"Action":"output","Package":"a","Test":"TestBad","Output":"    a_test.go:3: wrong\n"}`,
+		`{"Action":"fail","Package":"a","Test":"TestBad","Elapsed":0.1}`,
+		`{"Action":"output","Package":"a","Test":"TestSkipped","Output":"    a_test.go:9: no sipp here\n"}`,
+		`{"Action":"output","Package":"a","Test":"TestSkipped","Output":"--- SKIP: TestSkipped (0.00s)\n"}`,
+		`{"Action":"skip","Package":"a","Test":"TestSkipped","Elapsed":0}`,
+		`{"Action":"output","Package":"a","Output":"FAIL\n"}`,
+		`{"Action":"fail","Package":"a","Elapsed":0.5}`,
+		`{"ImportPath":"b","Action":"build-output","Output":"b.go:1: does not compile\n"}`,
+		`{"ImportPath":"b","Action":"build-fail"}`,
+		`{"Action":"fail","Package":"b","Elapsed":0,"FailedBuild":"b"}`,
+		`{"Action":"skip","Package":"c","Elapsed":0}`,
+		`go: downloading something`,
+	}, "\n")
+	var out bytes.Buffer
+	c, err := read(strings.NewReader(in), &out)
+	if err != nil || c != (counts{1, 2, 1}) {
+		t.Errorf("%v %v", c, err)
+	}
+	for _, part := range []string{"seed\ta\t-test.shuffle 42", "a_test.go:3: wrong", "no sipp here", "does not compile", "FAIL\ta", "FAIL\tb", "go: downloading"} {
+		if !strings.Contains(out.String(), part) {
+			t.Errorf("no %q in:\n%s", part, out.String())
+		}
+	}
+	if strings.Contains(out.String(), "noise") {
+		t.Errorf("output of a test that passed:\n%s", out.String())
+	}
+}
+
+func TestSum(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "counts")
+	for _, c := range []counts{{1, 2, 3}, {10, 0, 0}} {
+		if err := appendCounts(path, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out bytes.Buffer
+	if code := printSum(path, &out); code != 0 || out.String() != "11 passed, 2 failed, 3 skipped\n" {
+		t.Errorf("%d %q", code, out.String())
+	}
+}
