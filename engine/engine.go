@@ -181,18 +181,26 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	if e.stopped.Swap(true) {
 		return nil
 	}
-	e.draining.Store(true)
+	e.Drain()
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
 	for e.InProgress() > 0 {
 		select {
 		case <-ctx.Done():
-			e.onLanes(func(u *unit) { u.core.Each((*proxy.Context).Shutdown) })
+			e.EndRequests()
 			return e.close(ctx)
 		case <-look.C:
 		}
 	}
 	return e.close(ctx)
+}
+
+// Drain has new dialogs refused from now on, as Shutdown does first.
+func (e *Engine) Drain() { e.draining.Store(true) }
+
+// EndRequests answers what is in progress 503 and cancels its branches, as Shutdown does at last.
+func (e *Engine) EndRequests() {
+	e.onLanes(func(u *unit) { u.core.Each((*proxy.Context).Shutdown) })
 }
 
 func (e *Engine) close(ctx context.Context) error {

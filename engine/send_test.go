@@ -1,0 +1,102 @@
+package engine_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// A request of our own, from a handler and from the background, waits for its answer while the lane works on.
+func TestSend(t *testing.T) {
+	var code int
+	var b *bench
+	b = newBench(t, 1, func(r *engine.Request) error {
+		res, err := r.Engine().Send(r.Lane(), &engine.SendSpec{Method: "OPTIONS", URI: "sip:ping@10.0.0.3:5060", Headers: []engine.HeaderEdit{{Name: "X-A", Values: []string{"1"}}}})
+		if err != nil {
+			t.Error(err)
+			return nil
+		}
+		_, err = r.Reply(res.Code()+1, "", nil)
+		return err
+	})
+	alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
+	c := alice.call("c1", "sip:bob@example.com")
+	c.send("INVITE")
+	o := bob.expect("OPTIONS sip:ping@10.0.0.3:5060")
+	if string(o.msg.HeaderName("X-A")) != "1" || o.msg.FromTag() == nil {
+		t.Errorf("sent\n%s", o.p.Bytes)
+	}
+	bob.reply(o, 485, "")
+	c.ack(alice.expect("486"))
+
+	b.w.Do(func() {
+		b.eng.Background().Run(lane.Func(func(l *lane.Lane) {
+			res, err := b.eng.Send(l, &engine.SendSpec{Method: "NOTIFY", URI: "sip:x@10.0.0.3:5060"})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			code = res.Code()
+		}), nil)
+	})
+	bob.reply(bob.expect("NOTIFY"), 202, "")
+	b.w.Run(time.Second)
+	if code != 202 {
+		t.Errorf("the background got %d", code)
+	}
+	b.quiet()
+}
+
+func TestSendFailsInTime(t *testing.T) {
+	var sendErr error
+	ended := time.Duration(0)
+	b := newBench(t, 1, nil)
+	b.w.Do(func() {
+		b.eng.Background().Run(lane.Func(func(l *lane.Lane) {
+			_, sendErr = b.eng.Send(l, &engine.SendSpec{Method: "OPTIONS", URI: "sip:x@10.0.0.99", Timeout: 3 * time.Second})
+			ended = b.w.Elapsed()
+		}), nil)
+	})
+	b.w.Run(10 * time.Second)
+	if sendErr == nil || ended < 3*time.Second || ended > 4*time.Second {
+		t.Errorf("%v after %v", sendErr, ended)
+	}
+	for _, s := range []*engine.SendSpec{{Method: "INVITE", URI: "sip:a@10.0.0.3"}, {Method: "OPTIONS", URI: "nonsense"},
+		{Method: "OPTIONS", URI: "sip:a@10.0.0.3", Headers: []engine.HeaderEdit{{Name: "X", Values: []string{"a\r\nb"}}}}, {Method: "OPTIONS", URI: "sip:a@b", From: "a\r\nb"}} {
+		if _, err := b.eng.Send(nil, s); err == nil {
+			t.Errorf("%+v was sent", s)
+		}
+	}
+	b.quiet()
+}
+
+// New dialogs are refused while the engine drains; what is in progress is finished or answered at its end.
+func TestDrain(t *testing.T) {
+	b := newBench(t, 1, func(r *engine.Request) error {
+		res, err := r.Fork(to("sip:b@10.0.0.3:5060"), nil)
+		if err == nil && res.Cause() != "shutdown" {
+			t.Errorf("the waiting fork got %d %q", res.Code(), res.Cause())
+		}
+		return err
+	})
+	alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
+	c := alice.call("c1", "sip:bob@example.com")
+	c.send("INVITE")
+	ib := bob.expect("INVITE")
+	bob.reply(ib, 180, "")
+	alice.expect("180")
+	b.eng.Drain()
+	d := alice.call("c2", "sip:bob@example.com")
+	d.send("INVITE")
+	r := alice.expect("503")
+	if r.msg.Header(message.HeaderRetryAfter) == nil {
+		t.Error("no Retry-After")
+	}
+	d.ack(r)
+	b.w.Do(func() { b.eng.EndRequests() })
+	alice.expect("503")
+	bob.expect("CANCEL")
+}
