@@ -176,6 +176,23 @@ func (l *Lane) Post(w Work) bool {
 	return true
 }
 
+// Return brings back what the lane itself gave out (the end of a lookup, a failed send): it is queued whatever the queue's bound, since
+// whoever waits for it was admitted before. It reports false only when the lane has stopped.
+func (l *Lane) Return(w Work) bool {
+	l.mu.Lock()
+	if l.stop {
+		l.mu.Unlock()
+		return false
+	}
+	l.queue.push(item{work: w, at: l.opts.Clock.Now()})
+	held := l.held
+	l.mu.Unlock()
+	if !held {
+		l.poke()
+	}
+	return true
+}
+
 // Depth is how many pieces of work wait in the queue.
 func (l *Lane) Depth() int {
 	l.mu.Lock()
