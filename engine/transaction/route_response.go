@@ -12,7 +12,7 @@ import (
 // replyTo is where the responses to the request a go: back on the connection it came on, or from the very listener a
 // datagram came to. a.Msg's topmost Via decides the address.
 func replyTo(a *Arrival) transport.Peer {
-	to := transport.Peer{Kind: a.Kind, Addr: a.Source, Local: a.Local, Flow: a.Flow}
+	to := transport.Peer{Kind: a.Kind, Addr: a.Source, Local: a.Local, LocalIP: a.LocalIP, Flow: a.Flow}
 	via, err := a.Msg.TopVia()
 	if err != nil {
 		return to
