@@ -1,0 +1,112 @@
+package luabind
+
+import (
+	"sync"
+	"time"
+)
+
+// The budget of scripts. A script that holds its lane too long between waits is stopped, pcall or not: its thread is its own context.Context, which
+// the interpreter asks before each instruction, and from the moment the watchdog trips it every instruction raises.
+
+// closedChannel is what a stopped thread's Done returns. It is made once and never changed.
+var closedChannel = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// Done is asked before each instruction. nil, which never is ready, is the cheapest answer there is.
+func (t *thread) Done() <-chan struct{} {
+	if t.vm.stop.Load() == t.turn {
+		return closedChannel
+	}
+	return nil
+}
+
+func (t *thread) stopped() bool { return t.vm.stop.Load() == t.turn }
+
+type stoppedError struct{}
+
+func (stoppedError) Error() string { return "the script held its lane for too long without waiting" }
+
+// Err is what the interpreter raises.
+func (t *thread) Err() error {
+	if t.stopped() {
+		return stoppedError{}
+	}
+	return nil
+}
+
+func (t *thread) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (t *thread) Value(any) any               { return nil }
+
+// watchdogTicks is how often the watchdog looks within one budget. A script is stopped when it was seen in the same turn that many times, so between
+// one budget and one budget and a tick after its turn began.
+const watchdogTicks = 5
+
+// watchdog stops scripts that overrun. It runs on the machine's clock, in simulations too: the budget is one of computing.
+type watchdog struct {
+	mu   sync.Mutex
+	vms  map[*vm]*watched // guarded by mu
+	done chan struct{}
+	once sync.Once
+}
+
+// watched is what the watchdog knows of one VM.
+type watched struct {
+	turn  uint64
+	times int
+	most  int // ticks that a turn may last
+}
+
+func newWatchdog(budget time.Duration) *watchdog {
+	w := &watchdog{vms: map[*vm]*watched{}, done: make(chan struct{})}
+	go w.run(max(budget/watchdogTicks, time.Millisecond))
+	return w
+}
+
+// add watches v, which gets so many budgets.
+func (w *watchdog) add(v *vm, budgets int) {
+	w.mu.Lock()
+	w.vms[v] = &watched{most: budgets * watchdogTicks}
+	w.mu.Unlock()
+}
+
+func (w *watchdog) remove(v *vm) {
+	w.mu.Lock()
+	delete(w.vms, v)
+	w.mu.Unlock()
+}
+
+func (w *watchdog) close() { w.once.Do(func() { close(w.done) }) }
+
+// run ends with close.
+func (w *watchdog) run(tick time.Duration) {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-w.done:
+			return
+		case <-ticker.C:
+		}
+		w.mu.Lock()
+		for v, seen := range w.vms {
+			w.look(v, seen)
+		}
+		w.mu.Unlock()
+	}
+}
+
+// look trips the turn of v that was running at each of the last ticks. A turn's number is never used again, so that a script that ends at this moment
+// can't have another stopped in its place.
+func (w *watchdog) look(v *vm, seen *watched) {
+	turn := v.watch.Load()
+	if turn == 0 || turn != seen.turn {
+		seen.turn, seen.times = turn, 1
+		return
+	}
+	if seen.times++; seen.times > seen.most {
+		v.stop.Store(turn)
+	}
+}

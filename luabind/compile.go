@@ -1,0 +1,136 @@
+package luabind
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/parse"
+)
+
+// program is the compiled source of one generation: the script and the Lua files it requires, each compiled once and shared by all VMs. While the
+// VMs are built it belongs to the building goroutine; afterwards it doesn't change.
+type program struct {
+	name  string // as errors call the script
+	dir   string // where the required files lie, "" where there are none
+	files fs.FS
+	main  *lua.FunctionProto
+	parts map[string]*part // by the name required
+	paths []string
+}
+
+// part is one required Lua file.
+type part struct {
+	name  string
+	proto *lua.FunctionProto
+}
+
+// open reads and compiles the script.
+func (o *Options) open() (*program, error) {
+	p := &program{name: o.Name, files: o.Files, parts: map[string]*part{}}
+	text := o.Source
+	if o.Script != "" {
+		b, err := os.ReadFile(o.Script)
+		if err != nil {
+			return nil, fmt.Errorf("can't read the script: %w", err)
+		}
+		text, p.name, p.dir = string(b), o.Script, filepath.Dir(o.Script)
+		if abs, err := filepath.Abs(o.Script); err == nil {
+			p.paths = append(p.paths, abs)
+		}
+		if p.files == nil {
+			root, err := os.OpenRoot(p.dir) // a required file can't lie outside of the script's directory
+			if err != nil {
+				return nil, err
+			}
+			p.files = root.FS()
+		}
+	}
+	if p.name == "" {
+		p.name = "script"
+	}
+	proto, err := compile(text, p.name)
+	p.main = proto
+	return p, err
+}
+
+// compile makes a prototype, which any number of VMs may share.
+func compile(text, name string) (proto *lua.FunctionProto, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			proto, err = nil, fmt.Errorf("%s: the compiler failed: %v", name, v)
+		}
+	}()
+	if strings.HasPrefix(text, "#") { // "#!/usr/bin/env sipscript"
+		text = "--" + text
+	}
+	chunk, err := parse.Parse(strings.NewReader(text), name)
+	if err == nil {
+		proto, err = lua.Compile(chunk, name)
+	}
+	if err != nil {
+		return nil, syntaxError(err, name)
+	}
+	return proto, nil
+}
+
+// syntaxError writes an error as "file:line: what".
+func syntaxError(err error, name string) error {
+	var p *parse.Error
+	if errors.As(err, &p) {
+		if p.Pos.Line == parse.EOF {
+			return fmt.Errorf("%s: %s at the end of the file: is an \"end\" missing?", name, p.Message)
+		}
+		return fmt.Errorf("%s:%d: %s near '%s'", name, p.Pos.Line, p.Message, p.Token)
+	}
+	var c *lua.CompileError
+	if errors.As(err, &c) {
+		return fmt.Errorf("%s:%d: %s", name, c.Line, c.Message)
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// errNoFile says that a required name is no file either.
+var errNoFile = errors.New("no such file")
+
+// require finds and compiles the Lua file of a name: "a.b" is a/b.lua or a/b/init.lua beside the script.
+func (p *program) require(name string) (*part, error) {
+	if f := p.parts[name]; f != nil {
+		return f, nil
+	}
+	if p.files == nil {
+		return nil, errNoFile
+	}
+	base := strings.ReplaceAll(name, ".", "/")
+	for _, file := range []string{base + ".lua", base + "/init.lua"} {
+		if !fs.ValidPath(file) || strings.Contains(file, "\\") {
+			return nil, fmt.Errorf("%q is not the name of a module: it is letters, digits, '_', '-' and dots between parts", name)
+		}
+		b, err := fs.ReadFile(p.files, file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		shown := path.Join(filepath.ToSlash(p.dir), file)
+		proto, err := compile(string(b), shown)
+		if err != nil {
+			return nil, err
+		}
+		f := &part{name: shown, proto: proto}
+		p.parts[name] = f
+		if p.dir != "" {
+			if abs, err := filepath.Abs(filepath.Join(p.dir, filepath.FromSlash(file))); err == nil {
+				p.paths = append(p.paths, abs)
+			}
+		}
+		return f, nil
+	}
+	return nil, errNoFile
+}

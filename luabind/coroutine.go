@@ -1,0 +1,106 @@
+package luabind
+
+import (
+	lua "github.com/yuin/gopher-lua"
+)
+
+// Coroutines. They are for scripts' own use; nothing in here yields to wait. The library's functions trust that one script runs at a time on a VM, while
+// here any number may be waiting: which coroutine a script is in, and which coroutines are in the middle of something, is kept by us.
+
+// openCoroutine makes the coroutine table around the library's create, resume and yield.
+func (v *vm) openCoroutine() {
+	l := v.main
+	l.Push(l.NewFunction(lua.OpenCoroutine))
+	l.Call(0, 1)
+	lib := l.Get(-1).(*lua.LTable)
+	l.Pop(1)
+	create := lib.RawGetString("create").(*lua.LFunction).GFunction
+	resume := lib.RawGetString("resume").(*lua.LFunction).GFunction
+	status := lib.RawGetString("status").(*lua.LFunction).GFunction
+	active := map[*lua.LState]bool{} // resumed, and neither ended nor yielded
+	guarded := func(l *lua.LState) int { return v.coResume(l, resume, active) }
+	lib.RawSetString("create", l.NewFunction(func(l *lua.LState) int {
+		coFunction(l)
+		n := create(l)
+		l.ToThread(-1).SetContext(v.current)
+		return n
+	}))
+	lib.RawSetString("resume", l.NewFunction(guarded))
+	lib.RawSetString("wrap", l.NewFunction(func(l *lua.LState) int {
+		coFunction(l)
+		create(l)
+		co := l.ToThread(-1)
+		l.Push(l.NewFunction(func(l *lua.LState) int { return wrapped(l, co, guarded) }))
+		return 1
+	}))
+	lib.RawSetString("running", l.NewFunction(func(l *lua.LState) int {
+		if v.co == nil {
+			l.Push(lua.LNil)
+		} else {
+			l.Push(v.co)
+		}
+		return 1
+	}))
+	lib.RawSetString("status", l.NewFunction(func(l *lua.LState) int {
+		switch co := l.CheckThread(1); {
+		case co == v.co:
+			l.Push(lua.LString("running"))
+		case active[co]:
+			l.Push(lua.LString("normal"))
+		default:
+			return status(l)
+		}
+		return 1
+	}))
+	lib.RawSetString("yield", l.NewFunction(func(l *lua.LState) int {
+		if v.co != l {
+			// Within pcall, a callback of sort or a handler: the interpreter would end the coroutine silently.
+			raise(l, "coroutine.yield is not possible here: outside of a coroutine, or within pcall")
+		}
+		return -1
+	}))
+}
+
+func coFunction(l *lua.LState) {
+	if _, ok := l.Get(1).(*lua.LFunction); !ok {
+		raise(l, "a coroutine is made of a function, not of %s", describe(l.Get(1)))
+	}
+}
+
+// coResume resumes the coroutine in argument 1.
+func (v *vm) coResume(l *lua.LState, resume lua.LGFunction, active map[*lua.LState]bool) int {
+	co := l.CheckThread(1)
+	if active[co] {
+		l.Push(lua.LFalse)
+		l.Push(lua.LString("cannot resume a coroutine that runs or waits"))
+		return 2
+	}
+	t := v.current
+	if t.depth >= maxNesting {
+		raise(l, "stack overflow (coroutines %d deep)", maxNesting)
+	}
+	outer := v.co
+	v.co, active[co] = co, true
+	co.SetContext(t)
+	t.depth++
+	defer func() {
+		t.depth--
+		delete(active, co)
+		v.co = outer
+	}()
+	n := resume(l)
+	if t.stopped() {
+		raise(l, "%s", stoppedError{}.Error())
+	}
+	return n
+}
+
+// wrapped calls a coroutine as a function: its errors are raised.
+func wrapped(l *lua.LState, co *lua.LState, resume lua.LGFunction) int {
+	l.Insert(co, 1)
+	n := resume(l)
+	if n > 0 && l.Get(-n) == lua.LFalse {
+		l.Error(l.Get(-1), 0)
+	}
+	return n - 1
+}

@@ -1,0 +1,340 @@
+package luabind
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	lua "github.com/yuin/gopher-lua"
+)
+
+// Options tables are decoded strictly. The struct's exported fields with a tag `lua:"name"` are the known keys, and what the struct holds before is
+// the default:
+//
+//	type options struct {
+//		MaxContacts int           `lua:"max_contacts" doc:"contacts one address may have" min:"1"`
+//		MinExpires  time.Duration `lua:"min_expires" doc:"seconds"`
+//		Durability  string        `lua:"durability" oneof:"commit relaxed"`
+//	}
+//
+// Field types: string, bool, integers, floats, time.Duration (a number of seconds), []string (a list or one string), map[string]string, any (a copy),
+// *Func (a function), []engine.HeaderEdit ({Name = text | list | false}), a struct (a table of options in turn), and pointers to these (nil: not
+// given). `lua:"name,required"` must be given; min and max bound numbers and durations (in seconds); a duration is never negative.
+
+// optionField is one key of an options struct.
+type optionField struct {
+	name     string
+	index    int
+	required bool
+	min, max string
+	oneof    []string
+	doc      string
+	kind     string
+}
+
+// optionFields reads the tags of a struct type.
+func optionFields(t reflect.Type) []optionField {
+	var list []optionField
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag, ok := f.Tag.Lookup("lua")
+		if !ok {
+			continue
+		}
+		name, flag, _ := strings.Cut(tag, ",")
+		o := optionField{name: name, index: i, required: flag == "required", doc: f.Tag.Get("doc"), kind: f.Type.String()}
+		o.min, o.max = f.Tag.Get("min"), f.Tag.Get("max")
+		if s := f.Tag.Get("oneof"); s != "" {
+			o.oneof = strings.Fields(s)
+		}
+		list = append(list, o)
+	}
+	return list
+}
+
+// Option is one key of an options struct, for documentation.
+type Option struct {
+	Name, Type, Doc string
+	Required        bool
+	OneOf           []string
+}
+
+// OptionsOf lists the keys of an options struct (a value of it or a pointer to one).
+func OptionsOf(opts any) []Option {
+	t := reflect.TypeOf(opts)
+	if t == nil {
+		return nil
+	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	var list []Option
+	for _, f := range optionFields(t) {
+		list = append(list, Option{Name: f.name, Type: f.kind, Doc: f.doc, Required: f.required, OneOf: f.oneof})
+	}
+	return list
+}
+
+// decodeTable fills the struct that into points to.
+func decodeTable(v *vm, t *lua.LTable, into any) error {
+	s := reflect.ValueOf(into).Elem()
+	return decodeStruct(v, t, s, "")
+}
+
+func decodeStruct(v *vm, t *lua.LTable, s reflect.Value, path string) error {
+	fields := optionFields(s.Type())
+	if err := knownKeys(t, fields, path); err != nil {
+		return err
+	}
+	for _, f := range fields {
+		value := t.RawGetString(f.name)
+		if value == lua.LNil {
+			if f.required {
+				return fmt.Errorf("option %s%s is required", path, f.name)
+			}
+			continue
+		}
+		if err := decodeField(v, value, s.Field(f.index), path+f.name); err != nil {
+			return err
+		}
+		if err := f.check(s.Field(f.index), path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func knownKeys(t *lua.LTable, fields []optionField, path string) error {
+	names := make([]string, 0, len(fields))
+	for _, f := range fields {
+		names = append(names, f.name)
+	}
+	return unknownKey(t, names, path)
+}
+
+// unknownKey is an error for the first key of t that is not among known.
+func unknownKey(t *lua.LTable, known []string, path string) error {
+	var bad []string
+	t.ForEach(func(k, _ lua.LValue) {
+		s, ok := k.(lua.LString)
+		if ok {
+			for _, name := range known {
+				if name == string(s) {
+					return
+				}
+			}
+		}
+		bad = append(bad, k.String())
+	})
+	if bad == nil {
+		return nil
+	}
+	sort.Strings(bad)
+	known = append([]string(nil), known...)
+	sort.Strings(known)
+	return fmt.Errorf("unknown option %q%s; known are: %s", path+bad[0], suggest(bad[0], known), strings.Join(known, ", "))
+}
+
+func (f *optionField) check(v reflect.Value, path string) error {
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if f.oneof != nil && v.Kind() == reflect.String {
+		for _, s := range f.oneof {
+			if v.String() == s {
+				return nil
+			}
+		}
+		return fmt.Errorf("option %s%s must be one of %s, not %q", path, f.name, strings.Join(f.oneof, ", "), v.String())
+	}
+	x, ok := numeric(v)
+	if !ok {
+		return nil
+	}
+	if lo, given := bound(f.min); given && x < lo {
+		return fmt.Errorf("option %s%s must be at least %s", path, f.name, f.min)
+	}
+	if hi, given := bound(f.max); given && x > hi {
+		return fmt.Errorf("option %s%s must be at most %s", path, f.name, f.max)
+	}
+	return nil
+}
+
+func bound(text string) (x float64, given bool) {
+	if text == "" {
+		return 0, false
+	}
+	_, err := fmt.Sscan(text, &x)
+	return x, err == nil
+}
+
+func numeric(v reflect.Value) (float64, bool) {
+	switch {
+	case v.Type() == reflect.TypeFor[time.Duration]():
+		return time.Duration(v.Int()).Seconds(), true
+	case v.CanInt():
+		return float64(v.Int()), true
+	case v.CanUint():
+		return float64(v.Uint()), true
+	case v.CanFloat():
+		return v.Float(), true
+	}
+	return 0, false
+}
+
+func decodeField(v *vm, value lua.LValue, field reflect.Value, name string) error {
+	wrong := func(what string) error {
+		return fmt.Errorf("option %s must be %s, not %s", name, what, describe(value))
+	}
+	switch into := field.Addr().Interface().(type) {
+	case *time.Duration:
+		d, ok := seconds(value)
+		if !ok {
+			return wrong("a number of seconds, not negative")
+		}
+		*into = d
+		return nil
+	case *[]string:
+		list, err := stringList(value)
+		if err != nil {
+			return wrong("a list of strings")
+		}
+		*into = list
+		return nil
+	case **Func:
+		f, ok := value.(*lua.LFunction)
+		if !ok {
+			return wrong("a function")
+		}
+		*into = &Func{vm: v, f: f}
+		return nil
+	case *[]engine.HeaderEdit:
+		edits, err := headerEdits(value)
+		if err != nil {
+			return fmt.Errorf("option %s: %w", name, err)
+		}
+		*into = edits
+		return nil
+	case *any:
+		x, err := toGo(value)
+		if err != nil {
+			return fmt.Errorf("option %s: %w", name, err)
+		}
+		*into = x
+		return nil
+	case *map[string]string:
+		return decodeMap(value, into, wrong)
+	}
+	return decodeKind(v, value, field, name, wrong)
+}
+
+func decodeMap(value lua.LValue, into *map[string]string, wrong func(string) error) error {
+	t, ok := value.(*lua.LTable)
+	m := map[string]string{}
+	if ok {
+		t.ForEach(func(k, x lua.LValue) {
+			key, isText := k.(lua.LString)
+			text, good := textOf(x)
+			ok = ok && isText && good
+			m[string(key)] = text
+		})
+	}
+	if !ok {
+		return wrong("a table of strings")
+	}
+	*into = m
+	return nil
+}
+
+// decodeKind decodes what is told apart by its kind.
+func decodeKind(v *vm, value lua.LValue, field reflect.Value, name string, wrong func(string) error) error {
+	switch kind := field.Kind(); {
+	case kind == reflect.Pointer:
+		p := reflect.New(field.Type().Elem())
+		if err := decodeField(v, value, p.Elem(), name); err != nil {
+			return err
+		}
+		field.Set(p)
+	case kind == reflect.String:
+		s, ok := textOf(value)
+		if !ok {
+			return wrong("a string")
+		}
+		field.SetString(s)
+	case kind == reflect.Bool:
+		b, ok := value.(lua.LBool)
+		if !ok {
+			return wrong("true or false")
+		}
+		field.SetBool(bool(b))
+	case field.CanInt() || field.CanUint():
+		f, ok := value.(lua.LNumber)
+		if !ok || float64(f) != math.Trunc(float64(f)) || math.Abs(float64(f)) > 1<<53 || field.CanUint() && f < 0 {
+			return wrong("a whole number")
+		}
+		if field.CanInt() && field.OverflowInt(int64(f)) || field.CanUint() && field.OverflowUint(uint64(f)) {
+			return wrong("a smaller number")
+		}
+		if field.CanInt() {
+			field.SetInt(int64(f))
+		} else {
+			field.SetUint(uint64(f))
+		}
+	case field.CanFloat():
+		f, ok := value.(lua.LNumber)
+		if !ok {
+			return wrong("a number")
+		}
+		field.SetFloat(float64(f))
+	case kind == reflect.Struct:
+		t, ok := value.(*lua.LTable)
+		if !ok {
+			return wrong("a table")
+		}
+		return decodeStruct(v, t, field, name+".")
+	default:
+		panic(fmt.Sprintf("option %s: a field of type %s can't be decoded", name, field.Type()))
+	}
+	return nil
+}
+
+// suggest is "; did you mean 'x'?" where a known name is close to what was written.
+func suggest(name string, known []string) string {
+	best, least := "", 3
+	for _, k := range known {
+		if d := distance(name, k); d < least && d < len(k) {
+			best, least = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean '%s'?", best)
+}
+
+// distance is the Levenshtein distance of two short names.
+func distance(a, b string) int {
+	if len(a) > 64 || len(b) > 64 {
+		return 64
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			diagonal, row[j] = row[j], min(row[j]+1, row[j-1]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}

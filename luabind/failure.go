@@ -1,0 +1,90 @@
+package luabind
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sipscript/sipscript/engine"
+	lua "github.com/yuin/gopher-lua"
+)
+
+// ScriptError is an error of a script: its text, which begins with file and line, and where it came from.
+type ScriptError struct {
+	Text      string
+	Traceback string
+	Stopped   bool // it overran its budget
+	Panic     bool // a bug of a binding, not of the script
+}
+
+func (e *ScriptError) Error() string {
+	if e.Traceback == "" {
+		return e.Text
+	}
+	return e.Text + "\n" + e.Traceback
+}
+
+// failed makes the error of a failed call. The text is copied: the error value may hold the whole VM.
+func (v *vm) failed(err error, stopped bool) *ScriptError {
+	e := scriptError(err)
+	stats := &v.gen.router.stats
+	switch {
+	case stopped:
+		e.Stopped = true
+		stats.stopped.Add(1)
+		if e.Text == "" || !strings.Contains(e.Text, stoppedError{}.Error()) {
+			e.Text = strings.TrimSpace(stoppedError{}.Error() + " " + e.Text)
+		}
+		e.Text += fmt.Sprintf(" (budget %v)", v.gen.router.opts.Budget)
+	case e.Panic:
+		stats.panics.Add(1)
+	}
+	return e
+}
+
+func scriptError(err error) *ScriptError {
+	if err == nil {
+		return &ScriptError{}
+	}
+	var api *lua.ApiError
+	if !errors.As(err, &api) {
+		return &ScriptError{Text: err.Error()}
+	}
+	e := &ScriptError{Traceback: tidyTraceback(api.StackTrace)}
+	switch {
+	case api.Object == nil || api.Object == lua.LNil:
+		e.Text = api.Error()
+	case api.Object.Type() == lua.LTTable:
+		e.Text = "an error value that is a table"
+		if s, ok := api.Object.(*lua.LTable).RawGetString("message").(lua.LString); ok {
+			e.Text = string(s)
+		}
+	default:
+		e.Text = strings.Clone(api.Object.String())
+	}
+	if api.Type == lua.ApiErrorPanic && !strings.Contains(e.Text, "callstack overflow") {
+		e.Panic = true
+	}
+	return e
+}
+
+// tidyTraceback leaves out what no script author wrote.
+func tidyTraceback(s string) string {
+	lines := strings.Split(s, "\n")
+	kept := lines[:0]
+	for _, line := range lines {
+		if !strings.HasSuffix(line, "[G]: ?") {
+			kept = append(kept, line)
+		}
+	}
+	if len(kept) == 1 {
+		return ""
+	}
+	return strings.Join(kept, "\n")
+}
+
+func asMisuse(err error) (*engine.Misuse, bool) {
+	var m *engine.Misuse
+	ok := errors.As(err, &m)
+	return m, ok
+}

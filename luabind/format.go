@@ -1,0 +1,142 @@
+package luabind
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// string.format, strict: a missing argument raises, %s applies tostring.
+
+// strFormat is string.format(format, ...).
+func (v *vm) strFormat(l *lua.LState) int {
+	if _, ok := l.Get(1).(lua.LString); !ok {
+		raise(l, "format: the format must be a string, not %s", describe(l.Get(1)))
+	}
+	l.Push(lua.LString(formatted(l, 1)))
+	return 1
+}
+
+// formatted formats the arguments of l after the format, which is argument n.
+func formatted(l *lua.LState, n int) string {
+	f := string(l.Get(n).(lua.LString))
+	if !strings.Contains(f, "%") {
+		return f
+	}
+	var out strings.Builder
+	for i := 0; i < len(f); i++ {
+		if f[i] != '%' {
+			out.WriteByte(f[i])
+			continue
+		}
+		if i++; i < len(f) && f[i] == '%' {
+			out.WriteByte('%')
+			continue
+		}
+		from := i
+		for i < len(f) && strings.IndexByte("-+ #0123456789.", f[i]) >= 0 {
+			i++
+		}
+		if i >= len(f) {
+			raise(l, "format: the format %q ends within a '%%'", f)
+		}
+		spec, verb := f[from:i], f[i]
+		if !goodSpec(spec) {
+			raise(l, "format: '%%%s%c' has too long a width or precision", spec, verb)
+		}
+		n++
+		if n > l.GetTop() {
+			raise(l, "format: there is no argument for '%%%s%c' in %q", spec, verb, f)
+		}
+		writeVerb(l, &out, spec, verb, n)
+		tooLong(l, "format", out.Len())
+	}
+	return out.String()
+}
+
+// goodSpec allows flags, a width and a precision of at most two digits each.
+func goodSpec(spec string) bool {
+	spec = strings.TrimLeft(spec, "-+ #0")
+	width, precision, _ := strings.Cut(spec, ".")
+	return len(width) <= 2 && len(precision) <= 2 && !strings.ContainsAny(width+precision, "-+ #.")
+}
+
+func writeVerb(l *lua.LState, out *strings.Builder, spec string, verb byte, n int) {
+	value := l.Get(n)
+	switch verb {
+	case 's':
+		fmt.Fprintf(out, "%"+spec+"s", l.ToStringMeta(value).String())
+	case 'q':
+		out.WriteString(quoted(l.ToStringMeta(value).String()))
+	case 'd', 'i':
+		x := formatNumber(l, value, verb)
+		if x != math.Trunc(x) || math.Abs(x) > 1<<63 {
+			raise(l, "format: '%%%s%c' needs a whole number, not %v", spec, verb, x)
+		}
+		fmt.Fprintf(out, "%"+spec+"d", int64(x))
+	case 'u', 'o', 'x', 'X', 'c':
+		x := formatNumber(l, value, verb)
+		if x != math.Trunc(x) || math.Abs(x) > 1<<63 {
+			raise(l, "format: '%%%s%c' needs a whole number, not %v", spec, verb, x)
+		}
+		switch {
+		case verb == 'c':
+			out.WriteByte(byte(int64(x)))
+		case verb == 'u':
+			fmt.Fprintf(out, "%"+spec+"d", uint64(int64(x)))
+		default:
+			fmt.Fprintf(out, "%"+spec+string(verb), uint64(int64(x)))
+		}
+	case 'e', 'E', 'f', 'g', 'G':
+		x := formatNumber(l, value, verb)
+		switch {
+		case math.IsInf(x, 0), math.IsNaN(x):
+			out.WriteString(strings.ToLower(strconv.FormatFloat(x, 'g', -1, 64)))
+		case (verb == 'g' || verb == 'G') && !strings.Contains(spec, "."):
+			fmt.Fprintf(out, "%"+spec+".6"+string(verb), x)
+		default:
+			fmt.Fprintf(out, "%"+spec+string(verb), x)
+		}
+	default:
+		raise(l, "format: '%%%s%c' is not a conversion; there are d i u c x X o e E f g G q s", spec, verb)
+	}
+}
+
+func formatNumber(l *lua.LState, v lua.LValue, verb byte) float64 {
+	switch x := v.(type) {
+	case lua.LNumber:
+		return float64(x)
+	case lua.LString:
+		if f, err := strconv.ParseFloat(strings.TrimSpace(string(x)), 64); err == nil {
+			return f
+		}
+	}
+	raise(l, "format: '%%%c' needs a number, not %s", verb, describe(v))
+	return 0
+}
+
+// quoted is text as a Lua string.
+func quoted(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; c {
+		case '"', '\\':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case '\n':
+			b.WriteString("\\n")
+		case '\r':
+			b.WriteString("\\r")
+		case 0:
+			b.WriteString("\\000")
+		default:
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}

@@ -1,0 +1,60 @@
+package luabind
+
+import (
+	"fmt"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// Func is a function of a script that a module was given. It lives as long as its VM and may only be called with the token of that VM's lane held:
+// from a [Call] of the same VM, or from work posted to its lane.
+type Func struct {
+	vm *vm
+	f  *lua.LFunction
+}
+
+// VM is the VM it belongs to, as [Call.VM].
+func (f *Func) VM() any { return f.vm }
+
+// Call calls the function with args (see [Call.Push]) and returns its results copied into Go; a result that is an [Object] comes as that. The function
+// may wait where its caller may. An error of the function is a *ScriptError.
+func (f *Func) Call(args ...any) ([]any, error) {
+	v := f.vm
+	in := make([]lua.LValue, len(args))
+	for i, a := range args {
+		lv, err := toLua(v, a)
+		if err != nil {
+			return nil, err
+		}
+		in[i] = lv
+	}
+	var out []lua.LValue
+	var o *reqObj
+	if v.current != nil {
+		o = v.current.req
+	}
+	if err := v.invoke(o, f.f, &out, in...); err != nil {
+		return nil, err
+	}
+	results := make([]any, len(out))
+	for i, lv := range out {
+		x, err := resultToGo(lv)
+		if err != nil {
+			return nil, fmt.Errorf("result %d: %w", i+1, err)
+		}
+		results[i] = x
+	}
+	return results, nil
+}
+
+func resultToGo(lv lua.LValue) (any, error) {
+	if ud, ok := lv.(*lua.LUserData); ok {
+		switch o := ud.Value.(type) {
+		case Object:
+			return o, nil
+		case *uriObj:
+			return string(o.bytesOrNil()), nil
+		}
+	}
+	return toGo(lv)
+}

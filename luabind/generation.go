@@ -1,0 +1,242 @@
+package luabind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sipscript/sipscript/engine/lane"
+	lua "github.com/yuin/gopher-lua"
+)
+
+// generation is one compiled script with its modules and its VMs. It is built on one goroutine beside the generation that serves, then swapped in. It
+// is closed when it has been replaced and no transaction that began with it is left.
+type generation struct {
+	router  *Router
+	number  uint64
+	program *program
+	modules []*openModule
+	byName  map[string]*openModule
+	vms     []*vm // by lane
+	back    *vm   // the background VM
+	ctx     context.Context
+	cancel  context.CancelFunc
+
+	events    map[string]bool // declared
+	listening map[string]bool // with handlers; set when the VMs have been built
+
+	retired atomic.Bool
+	once    sync.Once
+}
+
+// openModule is one module of a generation.
+type openModule struct {
+	name      string
+	module    Module
+	functions []Function
+}
+
+// build makes a new generation up to the point where it could serve. On an error all that was opened is closed again.
+func (r *Router) build(number uint64) (*generation, error) {
+	p, err := r.opts.open()
+	if err != nil {
+		return nil, err
+	}
+	g := &generation{router: r, number: number, program: p, byName: map[string]*openModule{}}
+	g.events = map[string]bool{"start": true, "stop": true}
+	g.ctx, g.cancel = context.WithCancel(r.ctx)
+	if err := g.open(); err != nil {
+		g.close()
+		return nil, err
+	}
+	g.listening = map[string]bool{}
+	for name := range g.back.events {
+		g.listening[name] = true
+	}
+	return g, nil
+}
+
+func (g *generation) open() error {
+	for _, o := range g.router.opts.Modules {
+		if err := g.openModule(o); err != nil {
+			return fmt.Errorf("module %s: %w", o.Name(), err)
+		}
+	}
+	var err error
+	for _, l := range g.router.lanes {
+		v := newVM(g, l, false)
+		g.vms = append(g.vms, v)
+		v.figures = g.router.figures[len(g.vms)-1]
+		if err = v.load(); err != nil {
+			return err
+		}
+	}
+	g.back = newVM(g, g.router.background, true)
+	g.back.figures = g.router.figures[len(g.vms)]
+	return g.back.load()
+}
+
+func (g *generation) openModule(o Opener) error {
+	name := o.Name()
+	if g.byName[name] != nil {
+		return errors.New("is there twice")
+	}
+	log := g.router.opts.Log.With("module", name)
+	m, err := o.Open(&Host{router: g.router, gen: g, module: name, log: log, ctx: g.ctx})
+	if m != nil {
+		om := &openModule{name: name, module: m}
+		g.modules = append(g.modules, om)
+		g.byName[name] = om
+	}
+	if err != nil {
+		return err
+	}
+	if m == nil {
+		return errors.New("Open returned no module and no error")
+	}
+	g.byName[name].functions = m.Functions()
+	if s, ok := m.(EventSource); ok {
+		for _, e := range s.Events() {
+			g.events[e.Name] = true
+		}
+	}
+	return nil
+}
+
+// activate tells the modules that the generation begins to serve.
+func (g *generation) activate() error {
+	for _, m := range g.modules {
+		if a, ok := m.module.(Activator); ok {
+			if err := a.Activate(); err != nil {
+				return fmt.Errorf("module %s: %w", m.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// retire is called when another generation serves.
+func (g *generation) retire() {
+	g.retired.Store(true)
+	g.closeIfIdle()
+}
+
+// closeIfIdle closes a retired generation when nothing of it runs and nothing can call it any more.
+func (g *generation) closeIfIdle() {
+	if !g.retired.Load() {
+		return
+	}
+	for _, v := range g.all() {
+		if v.refs.Load() != 0 {
+			return
+		}
+	}
+	g.close()
+}
+
+func (g *generation) all() []*vm {
+	if g.back == nil {
+		return g.vms
+	}
+	return append(g.vms[:len(g.vms):len(g.vms)], g.back)
+}
+
+// close closes the modules, the last opened first.
+func (g *generation) close() {
+	g.once.Do(func() {
+		g.cancel()
+		for _, v := range g.all() {
+			g.router.dog.remove(v)
+		}
+		for i := len(g.modules) - 1; i >= 0; i-- {
+			m := g.modules[i]
+			if err := m.module.Close(); err != nil {
+				g.router.opts.Log.Error("closing a module failed", "module", m.name, "err", err)
+			}
+		}
+	})
+}
+
+// begin and end bracket what keeps the VM's generation open: a handler that runs, a timer or a task that will, a transaction with callbacks.
+func (v *vm) begin() { v.refs.Add(1) }
+
+func (v *vm) end() {
+	if v.refs.Add(-1) == 0 && v.gen.retired.Load() {
+		v.gen.closeIfIdle()
+	}
+}
+
+// pin keeps a generation open for a transaction with callbacks. The engine lets go of the callbacks with the transaction; the collector tells us.
+type pin struct{ _ *vm }
+
+// pinned notes that the engine holds callbacks of o.
+func (o *reqObj) pinned() {
+	if o.pin != nil {
+		return
+	}
+	o.pin = &pin{}
+	o.vm.begin()
+	runtime.AddCleanup(o.pin, func(v *vm) { v.end() }, o.vm)
+}
+
+// emit calls the handlers of an event, each as a piece of work of the background lane.
+func (g *generation) emit(name string, args []any) bool {
+	if !g.events[name] {
+		panic(fmt.Sprintf("luabind: event %q was not declared", name))
+	}
+	if !g.listening[name] || g.retired.Load() {
+		return true
+	}
+	return g.back.lane.Post(lane.Func(func(*lane.Lane) { g.back.fire(name, args) }))
+}
+
+// fire runs on the background lane.
+func (v *vm) fire(name string, args []any) {
+	in := make([]lua.LValue, len(args))
+	for i, a := range args {
+		lv, err := toLua(v, a)
+		if err != nil {
+			v.log(nil).Error("an event's argument can't be given to a script", "event", name, "err", err)
+			return
+		}
+		in[i] = lv
+	}
+	for _, f := range v.events[name] {
+		v.task("on "+name, f, in...)
+	}
+}
+
+// task posts a call of f that belongs to no request.
+func (v *vm) task(what string, f *lua.LFunction, args ...lua.LValue) {
+	v.begin()
+	posted := v.lane.Post(lane.Func(func(*lane.Lane) {
+		defer v.end()
+		v.runTask(what, f, nil, args...)
+	}))
+	if !posted {
+		v.end()
+		v.log(nil).Error("the lane is overloaded: a script's function was not called", "function", what)
+	}
+}
+
+func (v *vm) runTask(what string, f *lua.LFunction, out *[]lua.LValue, args ...lua.LValue) *ScriptError {
+	v.handlers.Add(1)
+	err := v.invoke(nil, f, out, args...)
+	if err != nil {
+		v.report(nil, what, err)
+	}
+	return err
+}
+
+// log is the logger of what the VM does, with the request's identity inside of handlers.
+func (v *vm) log(req requestLog) *slog.Logger {
+	if isNilRequest(req) {
+		return v.gen.router.opts.Log
+	}
+	m := req.Message()
+	return v.gen.router.opts.Log.With("call_id", string(m.CallID()), "method", string(m.MethodText()))
+}

@@ -1,0 +1,222 @@
+package luabind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sipscript/sipscript/engine/lane"
+	lua "github.com/yuin/gopher-lua"
+)
+
+// Building a VM and running the file in it.
+
+// newVM makes a VM with its libraries; nothing of the script has run yet.
+func newVM(g *generation, l *lane.Lane, background bool) *vm {
+	v := &vm{gen: g, lane: l, background: background, loading: true, clock: g.router.clock}
+	v.main = lua.NewState(stateOptions())
+	v.types = map[*ObjectType]*lua.LTable{}
+	v.modules = map[string]lua.LValue{}
+	v.events = map[string][]*lua.LFunction{}
+	v.globals = map[string]bool{}
+	v.random = newRandom(g.router.opts.Seed, l)
+	v.openKinds()
+	v.openLibraries()
+	v.openSIP()
+	v.strictGlobals()
+	return v
+}
+
+// loadBudgets is how many script budgets the file may take to run.
+const loadBudgets = 10
+
+// load runs the file. Errors are *ScriptErrors.
+func (v *vm) load() error {
+	v.gen.router.dog.add(v, loadBudgets)
+	defer v.gen.router.dog.remove(v)
+	v.main.G.MainThread = v.main
+	if err := v.invoke(nil, v.main.NewFunctionFromProto(v.gen.program.main), nil); err != nil {
+		return err
+	}
+	switch f := v.main.GetGlobal("route").(type) {
+	case *lua.LFunction:
+		v.route = f
+	case *lua.LNilType:
+		if !v.gen.router.opts.Library {
+			return fmt.Errorf("%s: the script defines no function route(req); it must be a global function, not a local one", v.gen.program.name)
+		}
+	default:
+		return fmt.Errorf("%s: route must be a function, not %s", v.gen.program.name, describe(f))
+	}
+	v.loading = false
+	return nil
+}
+
+// require is the script's require: "sip", a module, or a Lua file beside the script.
+func (v *vm) require(l *lua.LState) int {
+	name, ok := l.Get(1).(lua.LString)
+	if !ok {
+		raise(l, "require: the name must be a string, not %s", describe(l.Get(1)))
+	}
+	if m, ok := v.modules[string(name)]; ok {
+		if m == nil {
+			raise(l, "require: %q requires itself, directly or through others", string(name))
+		}
+		l.Push(m)
+		return 1
+	}
+	if m := v.gen.byName[string(name)]; m != nil {
+		t := v.bindModule(m)
+		v.modules[string(name)] = t
+		l.Push(t)
+		return 1
+	}
+	if !v.loading {
+		raise(l, "require: %q was not required while the file ran: move the require to the top of the file", string(name))
+	}
+	l.Push(v.requireFile(l, string(name)))
+	return 1
+}
+
+// requireFile runs a Lua file once in this VM.
+func (v *vm) requireFile(l *lua.LState, name string) lua.LValue {
+	f, err := v.gen.program.require(name)
+	if errors.Is(err, errNoFile) {
+		raise(l, "require: there is no module %q and no file %s.lua beside the script%s; modules are: %s", name,
+			strings.ReplaceAll(name, ".", "/"), suggest(name, v.gen.moduleNames()), strings.Join(v.gen.moduleNames(), ", "))
+	}
+	if err != nil {
+		raise(l, "require: %v", err)
+	}
+	v.modules[name] = nil // being loaded
+	l.Push(l.NewFunctionFromProto(f.proto))
+	l.Push(lua.LString(name))
+	defer func() {
+		if v.modules[name] == nil {
+			delete(v.modules, name)
+		}
+	}()
+	l.Call(1, 1)
+	value := l.Get(-1)
+	l.Pop(1)
+	if value == lua.LNil {
+		value = lua.LTrue
+	}
+	v.modules[name] = value
+	return value
+}
+
+func (g *generation) moduleNames() []string {
+	m := map[string]bool{"sip": true}
+	for name := range g.byName {
+		m[name] = true
+	}
+	return sortedKeys(m)
+}
+
+// bindModule makes a module's table. Its functions are fixed, and a name it hasn't raises.
+func (v *vm) bindModule(m *openModule) *lua.LTable {
+	fs := map[string]lua.LValue{}
+	for _, f := range m.functions {
+		fs[f.Name] = v.bind(f, m.name+"."+f.Name, false)
+	}
+	return v.namespace(m.name, fs)
+}
+
+// namespace makes a table of functions that scripts can't change. A dot in a name makes a table within.
+func (v *vm) namespace(name string, members map[string]lua.LValue) *lua.LTable {
+	inner := map[string]map[string]lua.LValue{}
+	t := v.main.NewTable()
+	for k, m := range members {
+		if first, rest, nested := strings.Cut(k, "."); nested {
+			if inner[first] == nil {
+				inner[first] = map[string]lua.LValue{}
+			}
+			inner[first][rest] = m
+			continue
+		}
+		t.RawSetString(k, m)
+	}
+	for k, ms := range inner {
+		t.RawSetString(k, v.namespace(name+"."+k, ms))
+	}
+	known := sortedKeys(members)
+	t.Metatable = v.metatable(func(l *lua.LState) int {
+		raise(l, "%s has no function '%s'%s", name, l.Get(2).String(), suggest(l.Get(2).String(), known))
+		return 0
+	}, func(l *lua.LState) int {
+		raise(l, "%s can't be changed", name)
+		return 0
+	})
+	return t
+}
+
+// strictGlobals makes a handler's assignment to a global that the file didn't declare an error, which names file and line.
+func (v *vm) strictGlobals() {
+	mt := v.main.NewTable()
+	mt.RawSetString("__newindex", v.main.NewFunction(func(l *lua.LState) int {
+		t, name := l.CheckTable(1), l.Get(2)
+		if v.loading {
+			v.globals[name.String()] = true
+		} else if !v.globals[name.String()] {
+			raise(l, "the global '%s' is not declared: write \"local %s = ...\", or keep it in req.vars or sip.shared", name.String(), name.String())
+		}
+		t.RawSet(name, l.Get(3))
+		return 0
+	}))
+	mt.RawSetString("__metatable", lua.LFalse)
+	v.main.G.Global.Metatable = mt
+}
+
+// serve is called when the generation begins to serve: what the file began starts, and the handlers of "start" are called.
+func (v *vm) serve(why string) {
+	starts := v.starts
+	v.starts = nil
+	if len(starts) == 0 && len(v.events["start"]) == 0 {
+		return
+	}
+	v.begin()
+	ok := v.lane.Post(lane.Func(func(*lane.Lane) {
+		defer v.end()
+		for _, f := range v.events["start"] {
+			v.task("on start", f, lua.LString(why))
+		}
+		for _, f := range starts {
+			f()
+		}
+	}))
+	if !ok {
+		v.end()
+		v.log(nil).Error("the lane is overloaded: what the script starts was not started")
+	}
+}
+
+// leave is called when another generation serves.
+func (g *generation) leave(why string) {
+	if len(g.back.events["stop"]) > 0 {
+		g.back.fire("stop", []any{why})
+	}
+}
+
+func (v *vm) stopHandlers() bool { return len(v.events["stop"]) > 0 }
+
+// runStop calls the handlers of "stop" and waits for them until ctx ends.
+func (v *vm) runStop(ctx context.Context) error {
+	done := make(chan struct{})
+	posted := v.lane.Post(lane.Func(func(*lane.Lane) {
+		defer close(done)
+		for _, f := range v.events["stop"] {
+			v.runTask("on stop", f, nil, lua.LString("shutdown"))
+		}
+	}))
+	if !posted {
+		return nil
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("luabind: the handlers of \"stop\" did not end: %w", ctx.Err())
+	}
+}

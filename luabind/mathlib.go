@@ -1,0 +1,111 @@
+package luabind
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	mathrand "math/rand/v2"
+
+	"github.com/sipscript/sipscript/engine/lane"
+	lua "github.com/yuin/gopher-lua"
+)
+
+// math and table, and the random numbers of a VM.
+
+// randomSource is the VM's own; it belongs to the lane.
+type randomSource struct {
+	r      *mathrand.Rand
+	seeded bool // by Options.Seed: everything random is the same in each run
+}
+
+func newRandom(seed uint64, l *lane.Lane) *randomSource {
+	var key [32]byte
+	if seed == 0 {
+		rand.Read(key[:])
+	} else {
+		binary.LittleEndian.PutUint64(key[:], seed)
+		if l != nil {
+			binary.LittleEndian.PutUint64(key[8:], uint64(l.ID())+1)
+		}
+	}
+	return &randomSource{r: mathrand.New(mathrand.NewChaCha8(key)), seeded: seed != 0}
+}
+
+// read fills b with bytes nobody can guess, or, in a simulation, with the same ones each time.
+func (s *randomSource) read(b []byte) {
+	if !s.seeded {
+		rand.Read(b)
+		return
+	}
+	for i := range b {
+		b[i] = byte(s.r.Uint32())
+	}
+}
+
+func (v *vm) openMath() {
+	l := v.main
+	l.Push(l.NewFunction(lua.OpenMath))
+	l.Call(0, 1)
+	lib := l.Get(-1).(*lua.LTable)
+	l.Pop(1)
+	lib.RawSetString("randomseed", l.NewFunction(func(l *lua.LState) int {
+		var key [32]byte
+		binary.LittleEndian.PutUint64(key[:], uint64(l.CheckInt64(1)))
+		v.random.r = mathrand.New(mathrand.NewChaCha8(key))
+		return 0
+	}))
+	lib.RawSetString("random", l.NewFunction(func(l *lua.LState) int {
+		if l.GetTop() == 0 {
+			l.Push(lua.LNumber(v.random.r.Float64()))
+			return 1
+		}
+		lo, hi := int64(1), l.CheckInt64(1)
+		if l.GetTop() > 1 {
+			lo, hi = hi, l.CheckInt64(2)
+		}
+		if lo > hi || hi-lo < 0 {
+			raise(l, "math.random: the interval from %d to %d is empty", lo, hi)
+		}
+		l.Push(lua.LNumber(lo + v.random.r.Int64N(hi-lo+1)))
+		return 1
+	}))
+}
+
+func (v *vm) openTable() {
+	l := v.main
+	l.Push(l.NewFunction(lua.OpenTable))
+	l.Call(0, 1)
+	lib := l.Get(-1).(*lua.LTable)
+	l.Pop(1)
+	lib.RawSetString("concat", l.NewFunction(tableConcat))
+	lib.RawSetString("unpack", l.NewFunction(baseUnpack))
+}
+
+// tableConcat is table.concat, its result bounded.
+func tableConcat(l *lua.LState) int {
+	t := l.CheckTable(1)
+	sep := l.OptString(2, "")
+	from, to := l.OptInt(3, 1), l.OptInt(4, t.Len())
+	var b []byte
+	for i := from; i <= to; i++ {
+		s, ok := textOf(t.RawGetInt(i))
+		if !ok {
+			raise(l, "table.concat: item %d is %s, not text", i, describe(t.RawGetInt(i)))
+		}
+		b = append(b, s...)
+		if i != to {
+			b = append(b, sep...)
+		}
+		tooLong(l, "table.concat", len(b))
+	}
+	l.Push(lua.LString(b))
+	return 1
+}
+
+// maxText bounds the text that one library call makes. Joining with ".." is bounded by the budget.
+const maxText = 16 << 20
+
+func tooLong(l *lua.LState, function string, n int) {
+	if n > maxText || n < 0 {
+		raise(l, "%s: the result would be longer than %d MB", function, maxText>>20)
+	}
+}

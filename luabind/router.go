@@ -1,0 +1,253 @@
+package luabind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// Options of a router. Script or Source is required.
+type Options struct {
+	Script string // the path of the script, or
+	Source string // its text, with
+	Name   string // what errors call it
+	// Files holds the Lua files that can be required; with Script it is the script's directory by default.
+	Files   fs.FS
+	Modules []Opener
+	Args    map[string]string // sip.args
+	// Budget is how long a handler may hold its lane between waits, default 200 ms.
+	Budget time.Duration
+	Log    *slog.Logger             // default slog.Default()
+	Env    func(name string) string // sip.env, default os.Getenv
+	Seed   uint64                   // of math.random and sip.random in a simulation; 0 seeds at random
+	// Library allows a script without a route function: a spec, or a test of a module.
+	Library bool
+}
+
+// Router is an engine.Router whose decisions a script takes. Its methods may be called from any goroutine, unless they say otherwise.
+type Router struct {
+	opts       Options
+	ctx        context.Context
+	cancel     context.CancelFunc
+	dog        *watchdog
+	shared     *shared
+	stats      stats
+	figures    []*figures   // by lane, the background lane's last; made by start
+	lanes      []*lane.Lane // set by start
+	background *lane.Lane
+	clock      lane.Clock
+	eng        atomic.Pointer[engine.Engine]
+
+	// slots hold the VM that serves on each lane; a request's handler keeps the one it began with.
+	slots []atomic.Pointer[vm]
+
+	mu      sync.Mutex // guards what follows; held while a generation is built
+	current *generation
+	last    uint64 // the number of the last generation that was built or tried
+	stopped bool
+}
+
+var (
+	_ engine.Router  = (*Router)(nil)
+	_ engine.Starter = (*Router)(nil)
+	_ engine.Stopper = (*Router)(nil)
+)
+
+// NewRouter compiles the script. It runs when the engine starts: once on each lane, and once in the background VM.
+func NewRouter(o Options) (*Router, error) {
+	if (o.Script == "") == (o.Source == "") && o.Name == "" {
+		return nil, errors.New("luabind: Options need either a Script or a Source")
+	}
+	if o.Budget <= 0 {
+		o.Budget = 200 * time.Millisecond
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Env == nil {
+		o.Env = os.Getenv
+	}
+	if _, err := o.open(); err != nil {
+		return nil, err
+	}
+	r := &Router{opts: o, dog: newWatchdog(o.Budget)}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.shared = newShared()
+	return r, nil
+}
+
+func (r *Router) engine() *engine.Engine { return r.eng.Load() }
+
+// Start builds the first generation. The engine calls it.
+func (r *Router) Start(e *engine.Engine) error {
+	r.eng.Store(e)
+	return r.StartLanes(e.Lanes(), e.Background(), e.Clock())
+}
+
+// StartLanes is Start without an engine, for tests of modules: scripts run, but nothing that needs an engine works.
+func (r *Router) StartLanes(lanes []*lane.Lane, background *lane.Lane, clock lane.Clock) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.current != nil || r.stopped {
+		return errors.New("luabind: the router was started already")
+	}
+	r.lanes, r.background, r.clock = lanes, background, clock
+	last := background.ID()
+	for _, l := range lanes {
+		last = max(last, l.ID())
+	}
+	r.slots = make([]atomic.Pointer[vm], last+1)
+	for range len(lanes) + 1 {
+		r.figures = append(r.figures, &figures{})
+	}
+	return r.replace(context.Background(), "start")
+}
+
+// Reload compiles the script anew, builds its VMs beside those that serve, and swaps when all of it worked; else what serves goes on and the error
+// says why, with file, line and traceback. Transactions finish on the generation they began with.
+func (r *Router) Reload(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.current == nil || r.stopped {
+		return errors.New("luabind: the router is not running")
+	}
+	err := r.replace(ctx, "reload")
+	if err != nil {
+		r.stats.reloadErrors.Add(1)
+	} else {
+		r.stats.reloads.Add(1)
+	}
+	return err
+}
+
+// replace builds the next generation and swaps it in. r.mu is held.
+func (r *Router) replace(ctx context.Context, why string) error {
+	r.last++
+	next, err := r.build(r.last)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		err = next.activate()
+	}
+	if err != nil {
+		if next != nil {
+			next.close()
+		}
+		return err
+	}
+	old := r.current
+	r.current = next
+	for i, l := range r.lanes {
+		r.slots[l.ID()].Store(next.vms[i])
+	}
+	for _, v := range next.all() {
+		r.dog.add(v, 1)
+		v.serve(why)
+	}
+	if old != nil {
+		old.leave(why)
+		old.retire()
+	}
+	return nil
+}
+
+// Stop calls the handlers of "stop", closes the modules and ends the router's goroutines. The engine calls it after the drain.
+func (r *Router) Stop(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return nil
+	}
+	r.stopped = true
+	var err error
+	if g := r.current; g != nil {
+		if g.back.stopHandlers() {
+			err = g.back.runStop(ctx)
+		}
+		g.retired.Store(true)
+		g.close()
+	}
+	r.cancel()
+	r.dog.close()
+	return err
+}
+
+// Files are the paths of the script and the Lua files it requires, for whoever watches them.
+func (r *Router) Files() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.current != nil {
+		return append([]string(nil), r.current.program.paths...)
+	}
+	if p, err := r.opts.open(); err == nil {
+		return p.paths
+	}
+	return nil
+}
+
+// Route calls the script's route function. It runs on the request's lane, with its token.
+func (r *Router) Route(req *engine.Request) error {
+	v := r.enter(req.Lane())
+	defer v.end()
+	o := v.newRequest(req)
+	req.Handle = o
+	v.sampled = v.figures.calls.Add(1)%sampleEvery == 0
+	err := v.invoke(o, v.route, nil, &o.ud)
+	if err != nil {
+		v.report(req, "route", err)
+		return err
+	}
+	return nil
+}
+
+// enter is the VM that serves on l, kept from being closed until its end is called.
+func (r *Router) enter(l *lane.Lane) *vm {
+	slot := &r.slots[l.ID()]
+	for {
+		v := slot.Load()
+		v.begin()
+		if slot.Load() == v { // else it was replaced before begin, and may have been closed
+			return v
+		}
+		v.end()
+	}
+}
+
+// report logs and counts an error of a handler.
+func (v *vm) report(req *engine.Request, what string, err *ScriptError) {
+	v.errors.Add(1)
+	log := v.gen.router.opts.Log
+	if req != nil {
+		log = v.log(req)
+	}
+	kind := "script error"
+	switch {
+	case err.Stopped:
+		kind = "script stopped"
+	case err.Panic:
+		kind = "bug in a binding"
+	}
+	log.Error(kind, "in", what, "err", err.Text, "traceback", err.Traceback)
+}
+
+// requestLog is what logging needs of a request.
+type requestLog interface{ Message() *message.Message }
+
+func isNilRequest(r requestLog) bool {
+	req, ok := r.(*engine.Request)
+	return r == nil || ok && req == nil
+}
+
+// String names the router in logs.
+func (r *Router) String() string { return fmt.Sprintf("script %s%s", r.opts.Script, r.opts.Name) }

@@ -1,0 +1,206 @@
+package luabind
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// sip.json. A table with the keys 1 to n is a list, any other an object; an empty table is {}, sip.json.empty_list is []. null is sip.json.null, in
+// both directions. What can't be encoded is a misuse and raises; text that is not JSON gives nil, err.
+
+type jsonNull struct{}
+type jsonEmptyList struct{}
+
+func (v *vm) null() lua.LValue      { return v.constant(jsonNull{}, "null") }
+func (v *vm) emptyList() lua.LValue { return v.constant(jsonEmptyList{}, "[]") }
+
+// constant is an object that is only itself.
+func (v *vm) constant(value any, text string) lua.LValue {
+	mt := v.metatable(func(l *lua.LState) int {
+		raise(l, "sip.json.%s has no fields", map[string]string{"null": "null", "[]": "empty_list"}[text])
+		return 0
+	}, nil)
+	mt.RawSetString("__tostring", v.main.NewFunction(func(l *lua.LState) int { l.Push(lua.LString(text)); return 1 }))
+	ud := &lua.LUserData{Value: value, Metatable: mt}
+	if _, ok := value.(jsonNull); ok {
+		v.kinds.null = ud
+	}
+	return ud
+}
+
+func (v *vm) jsonEncode(l *lua.LState) int {
+	if l.GetTop() == 0 {
+		raise(l, "sip.json.encode needs a value")
+	}
+	b, err := appendJSON(nil, l.Get(1), 0)
+	if err != nil {
+		raise(l, "sip.json.encode: %v", err)
+	}
+	l.Push(lua.LString(b))
+	return 1
+}
+
+func appendJSON(dst []byte, v lua.LValue, depth int) ([]byte, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("the table is nested more than %d deep, or contains itself", maxDepth)
+	}
+	if len(dst) > maxText {
+		return nil, fmt.Errorf("the text would be longer than %d MB", maxText>>20)
+	}
+	switch v := v.(type) {
+	case *lua.LNilType:
+		return append(dst, "null"...), nil
+	case lua.LBool:
+		return strconv.AppendBool(dst, bool(v)), nil
+	case lua.LString:
+		return appendJSONString(dst, string(v)), nil
+	case lua.LNumber:
+		f := float64(v)
+		switch {
+		case math.IsNaN(f) || math.IsInf(f, 0):
+			return nil, fmt.Errorf("%v has no form in JSON", f)
+		case f == math.Trunc(f) && math.Abs(f) < 1<<53:
+			return strconv.AppendInt(dst, int64(f), 10), nil
+		}
+		return strconv.AppendFloat(dst, f, 'g', -1, 64), nil
+	case *lua.LTable:
+		return appendJSONTable(dst, v, depth)
+	case *lua.LUserData:
+		switch v.Value.(type) {
+		case jsonNull:
+			return append(dst, "null"...), nil
+		case jsonEmptyList:
+			return append(dst, "[]"...), nil
+		}
+		if text, ok := textOf(v); ok {
+			return appendJSONString(dst, text), nil
+		}
+	}
+	return nil, fmt.Errorf("%s has no form in JSON", describe(v))
+}
+
+func appendJSONString(dst []byte, s string) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.Encode(s)
+	return append(dst, bytes.TrimSuffix(b.Bytes(), []byte("\n"))...)
+}
+
+func appendJSONTable(dst []byte, t *lua.LTable, depth int) ([]byte, error) {
+	var err error
+	if n := t.Len(); n > 0 {
+		if k, stray := strayKey(t, n); stray {
+			return nil, fmt.Errorf("a table is either a list or an object: this one has 1 to %d and %q", n, k)
+		}
+		dst = append(dst, '[')
+		for i := 1; i <= n; i++ {
+			if i > 1 {
+				dst = append(dst, ',')
+			}
+			if dst, err = appendJSON(dst, t.RawGetInt(i), depth+1); err != nil {
+				return nil, err
+			}
+		}
+		return append(dst, ']'), nil
+	}
+	members := map[string]lua.LValue{}
+	t.ForEach(func(k, v lua.LValue) {
+		name, ok := k.(lua.LString)
+		if !ok {
+			err = fmt.Errorf("a key of an object must be a string, not %s", describe(k))
+			return
+		}
+		members[string(name)] = v
+	})
+	if err != nil {
+		return nil, err
+	}
+	dst = append(dst, '{')
+	for i, name := range sortedKeys(members) {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(appendJSONString(dst, name), ':')
+		if dst, err = appendJSON(dst, members[name], depth+1); err != nil {
+			return nil, err
+		}
+	}
+	return append(dst, '}'), nil
+}
+
+func (v *vm) jsonDecode(l *lua.LState) int {
+	text, ok := l.Get(1).(lua.LString)
+	if !ok {
+		raise(l, "sip.json.decode: argument 1 must be a string, not %s", describe(l.Get(1)))
+	}
+	d := json.NewDecoder(bytes.NewReader([]byte(text)))
+	value, err := v.decodeJSON(d, 0)
+	if err == nil {
+		if _, more := d.Token(); more != io.EOF {
+			err = fmt.Errorf("more text after the value, at byte %d", d.InputOffset())
+		}
+	}
+	if err != nil {
+		return failText(l, "not JSON: "+err.Error())
+	}
+	l.Push(value)
+	return 1
+}
+
+// decodeJSON reads one value.
+func (v *vm) decodeJSON(d *json.Decoder, depth int) (lua.LValue, error) {
+	token, err := d.Token()
+	if err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	return v.decodeToken(d, token, depth)
+}
+
+func (v *vm) decodeToken(d *json.Decoder, token json.Token, depth int) (lua.LValue, error) {
+	switch x := token.(type) {
+	case nil:
+		return v.kinds.null, nil
+	case bool:
+		return lua.LBool(x), nil
+	case float64:
+		return lua.LNumber(x), nil
+	case string:
+		return lua.LString(x), nil
+	}
+	if depth >= maxDepth {
+		return nil, fmt.Errorf("nested more than %d deep", maxDepth)
+	}
+	t := v.main.NewTable()
+	list := token == json.Delim('[')
+	for d.More() {
+		if list {
+			x, err := v.decodeJSON(d, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			t.Append(x)
+			continue
+		}
+		name, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		x, err := v.decodeJSON(d, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		t.RawSetString(name.(string), x)
+	}
+	_, err := d.Token()
+	return t, err
+}

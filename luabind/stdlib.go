@@ -1,0 +1,187 @@
+package luabind
+
+import (
+	lua "github.com/yuin/gopher-lua"
+)
+
+// The standard library of scripts: a whitelist. What reads files, runs programs, loads code or looks into the interpreter is not there.
+
+// openLibraries makes the base functions and the tables string, table, math, os and coroutine.
+func (v *vm) openLibraries() {
+	l := v.main
+	l.Push(l.NewFunction(lua.OpenBase))
+	l.Call(0, 0)
+	l.G.MainThread, l.G.CurrentThread = l, l
+	g := l.G.Global
+	for _, name := range []string{"collectgarbage", "dofile", "getfenv", "load", "loadfile", "loadstring", "_printregs", "setfenv", "module", "newproxy"} {
+		g.RawSetString(name, lua.LNil)
+	}
+	for name, f := range map[string]lua.LGFunction{
+		"print": v.basePrint, "pcall": v.basePCall, "xpcall": v.baseXPCall, "require": v.require, "setmetatable": baseSetMetatable,
+		"pairs": nil, "unpack": baseUnpack,
+	} {
+		if f != nil {
+			g.RawSetString(name, l.NewFunction(f))
+		}
+	}
+	v.kinds.next = g.RawGetString("next").(*lua.LFunction)
+	g.RawSetString("pairs", l.NewFunction(v.basePairs))
+	v.openTable()
+	v.openMath()
+	v.openString()
+	v.openOS()
+	v.openCoroutine()
+}
+
+// basePairs is pairs, which goes over parameters too (__pairs).
+func (v *vm) basePairs(l *lua.LState) int {
+	switch x := l.Get(1).(type) {
+	case *lua.LTable:
+		l.Push(v.kinds.next)
+		l.Push(x)
+		l.Push(lua.LNil)
+		return 3
+	case *lua.LUserData:
+		if f, ok := l.GetMetaField(x, "__pairs").(*lua.LFunction); ok {
+			return f.GFunction(l)
+		}
+	}
+	raise(l, "pairs goes over a table, not over %s", describe(l.Get(1)))
+	return 0
+}
+
+// basePrint writes to the log.
+func (v *vm) basePrint(l *lua.LState) int {
+	text := ""
+	for i := 1; i <= l.GetTop(); i++ {
+		if i > 1 {
+			text += "\t"
+		}
+		text += l.ToStringMeta(l.Get(i)).String()
+	}
+	v.logger(l).Info(text)
+	return 0
+}
+
+// basePCall is pcall. The function runs on a Lua state of its own: the interpreter closes all upvalues of the state an error is raised in, those of the
+// functions outside of the pcall too, whose locals would then no longer be those their closures see. A script that was stopped isn't caught.
+func (v *vm) basePCall(l *lua.LState) int {
+	n := l.GetTop()
+	if n == 0 {
+		raise(l, "pcall needs a function")
+	}
+	return v.protect(l, n-1)
+}
+
+// protect calls the function below nargs arguments at the bottom of l's frame, and leaves true and its results or false and the error.
+func (v *vm) protect(l *lua.LState, nargs int) int {
+	t := v.current
+	if t.depth >= maxNesting {
+		raise(l, "stack overflow (pcall within pcall %d deep)", maxNesting)
+	}
+	s := v.spareState()
+	s.SetContext(t)
+	for i := 1; i <= nargs+1; i++ {
+		s.Push(l.Get(i))
+	}
+	t.depth++
+	err := s.PCall(nargs, lua.MultRet, nil)
+	t.depth--
+	if t.stopped() {
+		raise(l, "%s", stoppedError{}.Error())
+	}
+	if err != nil {
+		e := err.(*lua.ApiError)
+		if x := scriptError(e); x.Panic {
+			v.gen.router.stats.panics.Add(1)
+			v.logger(l).Error("bug in a binding, caught by pcall", "err", x.Text, "traceback", x.Traceback)
+		}
+		l.Push(lua.LFalse)
+		if e.Object == nil {
+			l.Push(lua.LString(e.Error()))
+		} else {
+			l.Push(e.Object)
+		}
+		return 2
+	}
+	top := s.GetTop()
+	l.Push(lua.LTrue)
+	for i := 1; i <= top; i++ {
+		l.Push(s.Get(i))
+	}
+	s.SetTop(0)
+	if len(v.spare) < maxIdleThreads {
+		v.spare = append(v.spare, s)
+	}
+	return top + 1
+}
+
+func (v *vm) spareState() *lua.LState {
+	if n := len(v.spare); n > 0 {
+		s := v.spare[n-1]
+		v.spare = v.spare[:n-1]
+		return s
+	}
+	s, _ := v.main.NewThread()
+	return s
+}
+
+// baseXPCall is xpcall(f, handler, ...). The handler is called when the stack has been unwound.
+func (v *vm) baseXPCall(l *lua.LState) int {
+	handler, ok := l.Get(2).(*lua.LFunction)
+	if !ok {
+		raise(l, "xpcall: argument 2 must be a function, not %s", describe(l.Get(2)))
+	}
+	l.Remove(2)
+	n := v.protect(l, l.GetTop()-1)
+	if l.Get(-n) == lua.LTrue {
+		return n
+	}
+	failure := l.Get(-1)
+	l.SetTop(0)
+	l.Push(handler)
+	l.Push(failure)
+	if v.protect(l, 1); l.Get(3) == lua.LFalse { // the handler failed: its error is the result
+		return 2
+	}
+	top := l.GetTop()
+	l.Replace(3, lua.LFalse)
+	return top - 2
+}
+
+// baseSetMetatable is setmetatable, for tables only: what strings and objects do is the same for all.
+func baseSetMetatable(l *lua.LState) int {
+	t, ok := l.Get(1).(*lua.LTable)
+	if !ok {
+		raise(l, "setmetatable: argument 1 must be a table, not %s", describe(l.Get(1)))
+	}
+	if l.GetTop() < 2 {
+		raise(l, "setmetatable: argument 2 must be a table or nil")
+	}
+	if old, ok := t.Metatable.(*lua.LTable); ok && old.RawGetString("__metatable") != lua.LNil {
+		raise(l, "setmetatable: the metatable of this table can't be changed")
+	}
+	switch mt := l.Get(2).(type) {
+	case *lua.LTable, *lua.LNilType:
+		t.Metatable = mt
+	default:
+		raise(l, "setmetatable: argument 2 must be a table or nil, not %s", describe(mt))
+	}
+	l.SetTop(1)
+	return 1
+}
+
+// maxUnpack bounds how many values unpack makes.
+const maxUnpack = 8000
+
+func baseUnpack(l *lua.LState) int {
+	t := l.CheckTable(1)
+	from, to := l.OptInt(2, 1), l.OptInt(3, t.Len())
+	if to-from >= maxUnpack {
+		raise(l, "unpack: more than %d values", maxUnpack)
+	}
+	for i := from; i <= to; i++ {
+		l.Push(t.RawGetInt(i))
+	}
+	return max(to-from+1, 0)
+}

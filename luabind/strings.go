@@ -1,0 +1,284 @@
+package luabind
+
+import (
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// The string library: the interpreter's own, but for what matches patterns, formats or repeats, which is bounded and strict here.
+
+func (v *vm) openString() {
+	l := v.main
+	l.Push(l.NewFunction(lua.OpenString))
+	l.Call(0, 1)
+	lib := l.Get(-1).(*lua.LTable)
+	l.Pop(1)
+	for _, name := range []string{"__index", "gfind", "dump"} {
+		lib.RawSetString(name, lua.LNil)
+	}
+	for name, f := range map[string]lua.LGFunction{
+		"find": v.strFind, "match": v.strMatch, "gmatch": v.strGmatch, "gsub": v.strGsub, "format": v.strFormat, "rep": strRep,
+		"lower": strLower, "upper": strUpper,
+	} {
+		lib.RawSetString(name, l.NewFunction(f))
+	}
+	mt := l.NewTable()
+	mt.RawSetString("__index", lib)
+	mt.RawSetString("__metatable", lua.LFalse)
+	l.SetMetatable(lua.LString(""), mt)
+}
+
+// strRep is string.rep(s, n).
+func strRep(l *lua.LState) int {
+	s, n := l.CheckString(1), l.CheckInt(2)
+	if n <= 0 || s == "" {
+		l.Push(lua.LString(""))
+		return 1
+	}
+	if n > maxText {
+		n = maxText + 1
+	}
+	tooLong(l, "string.rep", len(s)*n)
+	l.Push(lua.LString(strings.Repeat(s, n)))
+	return 1
+}
+
+// strLower and strUpper change ASCII letters only: names in SIP are compared so, and bytes that are no text stay as they are.
+func strLower(l *lua.LState) int {
+	l.Push(lua.LString(mapASCII(l.CheckString(1), 'A', 'Z')))
+	return 1
+}
+
+func strUpper(l *lua.LState) int {
+	l.Push(lua.LString(mapASCII(l.CheckString(1), 'a', 'z')))
+	return 1
+}
+
+func mapASCII(s string, from, to byte) string {
+	for i := 0; i < len(s); i++ {
+		if from <= s[i] && s[i] <= to {
+			b := []byte(s)
+			for ; i < len(b); i++ {
+				if from <= b[i] && b[i] <= to {
+					b[i] ^= 0x20
+				}
+			}
+			return string(b)
+		}
+	}
+	return s
+}
+
+// start is the 0-based place where a search begins.
+func start(s string, init int) int {
+	if init < 0 {
+		init = max(len(s)+init+1, 1)
+	}
+	return max(init, 1) - 1
+}
+
+// matched runs one search, counting from no steps.
+func (v *vm) matched(l *lua.LState, s, pat string, init int) (from, to int) {
+	from, to, err := v.matcher.find(s, pat, init)
+	if err != nil {
+		raise(l, "%v", err)
+	}
+	return from, to
+}
+
+// pushCaptures pushes the captures of the last match, or, without any, the whole of it where whole is set.
+func (m *matcher) pushCaptures(l *lua.LState, from, to int, whole bool) int {
+	if m.level == 0 && whole {
+		l.Push(lua.LString(m.src[from:to]))
+		return 1
+	}
+	for i := range m.level {
+		l.Push(m.captured(l, i))
+	}
+	return m.level
+}
+
+func (m *matcher) captured(l *lua.LState, i int) lua.LValue {
+	switch c := m.capture[i]; c.len {
+	case capPosition:
+		return lua.LNumber(c.start + 1)
+	case capOpen:
+		raise(l, "the pattern has a '(' without a ')'")
+		return lua.LNil
+	default:
+		return lua.LString(m.src[c.start : c.start+c.len])
+	}
+}
+
+// strFind is string.find(s, pattern [, init [, plain]]).
+func (v *vm) strFind(l *lua.LState) int {
+	s, pat := l.CheckString(1), l.CheckString(2)
+	init := start(s, l.OptInt(3, 1))
+	if init > len(s) {
+		l.Push(lua.LNil)
+		return 1
+	}
+	if lua.LVAsBool(l.Get(4)) || !strings.ContainsAny(pat, "^$*+?.([%-") {
+		i := strings.Index(s[init:], pat)
+		if i < 0 {
+			l.Push(lua.LNil)
+			return 1
+		}
+		l.Push(lua.LNumber(init + i + 1))
+		l.Push(lua.LNumber(init + i + len(pat)))
+		return 2
+	}
+	v.matcher.steps = 0
+	from, to := v.matched(l, s, pat, init)
+	if from == noMatch {
+		l.Push(lua.LNil)
+		return 1
+	}
+	l.Push(lua.LNumber(from + 1))
+	l.Push(lua.LNumber(to))
+	return 2 + v.matcher.pushCaptures(l, from, to, false)
+}
+
+// strMatch is string.match(s, pattern [, init]).
+func (v *vm) strMatch(l *lua.LState) int {
+	s, pat := l.CheckString(1), l.CheckString(2)
+	init := start(s, l.OptInt(3, 1))
+	if init > len(s) {
+		l.Push(lua.LNil)
+		return 1
+	}
+	v.matcher.steps = 0
+	from, to := v.matched(l, s, pat, init)
+	if from == noMatch {
+		l.Push(lua.LNil)
+		return 1
+	}
+	return v.matcher.pushCaptures(l, from, to, true)
+}
+
+// strGmatch is string.gmatch(s, pattern): an iterator. As in Lua 5.1, '^' has no special meaning in it.
+func (v *vm) strGmatch(l *lua.LState) int {
+	s, pat := l.CheckString(1), l.CheckString(2)
+	if strings.HasPrefix(pat, "^") {
+		pat = "%" + pat
+	}
+	at, steps := 0, 0
+	l.Push(l.NewFunction(func(l *lua.LState) int {
+		if at > len(s) {
+			return 0
+		}
+		v.matcher.steps = steps
+		from, to := v.matched(l, s, pat, at)
+		steps = v.matcher.steps
+		if from == noMatch {
+			at = len(s) + 1
+			return 0
+		}
+		if at = to; to == from {
+			at++
+		}
+		return v.matcher.pushCaptures(l, from, to, true)
+	}))
+	return 1
+}
+
+// strGsub is string.gsub(s, pattern, replacement [, n]).
+func (v *vm) strGsub(l *lua.LState) int {
+	s, pat, repl := l.CheckString(1), l.CheckString(2), l.Get(3)
+	switch repl.(type) {
+	case lua.LString, lua.LNumber, *lua.LTable, *lua.LFunction:
+	default:
+		raise(l, "gsub: the replacement must be a string, a table or a function, not %s", describe(repl))
+	}
+	most := len(s) + 1
+	if l.Get(4) != lua.LNil {
+		most = l.CheckInt(4)
+	}
+	anchored := strings.HasPrefix(pat, "^")
+	var out []byte
+	at, count, steps := 0, 0, 0
+	for count < most {
+		v.matcher.steps = steps
+		from, to := v.matched(l, s, pat, at)
+		steps = v.matcher.steps
+		if from == noMatch {
+			break
+		}
+		count++
+		out = append(out, s[at:from]...)
+		out = v.appendReplaced(l, out, repl, s, from, to)
+		tooLong(l, "gsub", len(out))
+		if at = to; to == from {
+			if at < len(s) {
+				out = append(out, s[at])
+			}
+			at++
+		}
+		if at > len(s) || anchored {
+			break
+		}
+	}
+	if at < len(s) {
+		out = append(out, s[at:]...)
+	}
+	l.Push(lua.LString(out))
+	l.Push(lua.LNumber(count))
+	return 2
+}
+
+// appendReplaced appends what takes the place of one match. A function may wait, and other scripts match meanwhile: nothing of the matcher is used
+// after the call.
+func (v *vm) appendReplaced(l *lua.LState, out []byte, repl lua.LValue, s string, from, to int) []byte {
+	var value lua.LValue
+	switch r := repl.(type) {
+	case *lua.LFunction:
+		l.Push(r)
+		n := v.matcher.pushCaptures(l, from, to, true)
+		l.Call(n, 1)
+		value = l.Get(-1)
+		l.Pop(1)
+	case *lua.LTable:
+		var key lua.LValue = lua.LString(s[from:to])
+		if v.matcher.level > 0 {
+			key = v.matcher.captured(l, 0)
+		}
+		value = l.GetTable(r, key)
+	default:
+		return v.appendTemplate(l, out, repl.String(), s, from, to)
+	}
+	if lua.LVIsFalse(value) {
+		return append(out, s[from:to]...)
+	}
+	text, ok := textOf(value)
+	if !ok {
+		raise(l, "gsub: the replacement is %s, not text", describe(value))
+	}
+	return append(out, text...)
+}
+
+// appendTemplate appends a replacement text with its %0 … %9.
+func (v *vm) appendTemplate(l *lua.LState, out []byte, t, s string, from, to int) []byte {
+	for i := 0; i < len(t); i++ {
+		c := t[i]
+		if c != '%' {
+			out = append(out, c)
+			continue
+		}
+		if i++; i == len(t) {
+			raise(l, "gsub: the replacement ends with '%%'; write %%%% for one")
+		}
+		switch c = t[i]; {
+		case c == '0' || c == '1' && v.matcher.level == 0:
+			out = append(out, s[from:to]...)
+		case '1' <= c && c <= '9':
+			if int(c-'1') >= v.matcher.level {
+				raise(l, "gsub: the replacement refers to capture %%%c, which the pattern hasn't", c)
+			}
+			out = append(out, v.matcher.captured(l, int(c-'1')).String()...)
+		default:
+			out = append(out, c)
+		}
+	}
+	return out
+}

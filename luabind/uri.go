@@ -1,0 +1,312 @@
+package luabind
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unsafe"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/message"
+	lua "github.com/yuin/gopher-lua"
+)
+
+// uri objects: views of a message's Request-URI, read-only ones of other headers, and copies of a script's own.
+
+type uriKind uint8
+
+const (
+	uriCopy    uriKind = iota // the script's own: may be changed
+	uriRequest                // the Request-URI of a request: a change edits the message
+	uriBranch                 // that of a branch
+	uriFixed                  // of a header: read-only
+)
+
+// uriObj is the Go side of a uri.
+type uriObj struct {
+	ud    lua.LUserData
+	vm    *vm
+	kind  uriKind
+	life  *reqObj    // whose handlers it lives with; nil for ever
+	br    *branchObj // of uriBranch
+	text  []byte     // of uriCopy and uriFixed
+	field string     // of uriFixed: "req.from", for error messages
+
+	seen []byte // the text that u was parsed from
+	u    message.URI
+}
+
+func (v *vm) wrapURI(o *uriObj) *uriObj {
+	o.vm = v
+	o.ud = lua.LUserData{Value: o, Metatable: v.kinds.uri}
+	return o
+}
+
+// newURI makes a uri of the script's own.
+func (v *vm) newURI(text string) (*lua.LUserData, error) {
+	o := v.wrapURI(&uriObj{text: []byte(text)})
+	u, err := message.ParseURI(o.text)
+	if err != nil {
+		return nil, err
+	}
+	o.u, o.seen = u, o.text
+	return &o.ud, nil
+}
+
+// name is how error messages call it.
+func (o *uriObj) name() string {
+	switch o.kind {
+	case uriRequest:
+		return "req.ruri"
+	case uriBranch:
+		return "branch.ruri"
+	case uriFixed:
+		return o.field
+	}
+	return "the uri"
+}
+
+// bytes is the present text. It raises when the uri's request is over.
+func (o *uriObj) bytes(l *lua.LState) []byte {
+	if o.life != nil {
+		o.life.check(l)
+	}
+	switch o.kind {
+	case uriRequest:
+		return o.life.req.Message().RequestURI()
+	case uriBranch:
+		o.br.check(l)
+		return o.br.b.Message().RequestURI()
+	}
+	return o.text
+}
+
+// bytesOrNil is bytes where nothing can be raised.
+func (o *uriObj) bytesOrNil() []byte {
+	switch {
+	case o.life != nil && o.life.active == 0:
+		return nil
+	case o.kind == uriRequest:
+		return o.life.req.Message().RequestURI()
+	case o.kind == uriBranch:
+		return o.br.b.Message().RequestURI()
+	}
+	return o.text
+}
+
+// parsed is the uri's parts, read once for each text.
+func (o *uriObj) parsed(l *lua.LState) *message.URI {
+	b := o.bytes(l)
+	if len(b) == len(o.seen) && len(b) > 0 && unsafe.SliceData(b) == unsafe.SliceData(o.seen) {
+		return &o.u
+	}
+	u, err := message.ParseURI(b)
+	if err != nil {
+		raise(l, "%s can't be read: %v", o.name(), err)
+	}
+	o.u, o.seen = u, b
+	return &o.u
+}
+
+// replace writes a new text. It raises for one that is no uri, and where the uri is read-only.
+func (o *uriObj) replace(l *lua.LState, text string) {
+	if _, err := message.ParseURI([]byte(text)); err != nil {
+		raise(l, "%q is not a uri: %v", text, err)
+	}
+	var err error
+	switch o.kind {
+	case uriRequest:
+		o.life.check(l)
+		err = o.life.req.SetRURI(text)
+	case uriBranch:
+		o.br.check(l)
+		err = o.br.b.SetRURI(text)
+	case uriFixed:
+		o.readOnly(l)
+	default:
+		o.text = []byte(text)
+	}
+	o.seen = nil
+	if err != nil {
+		raise(l, "%v", err)
+	}
+}
+
+func (o *uriObj) readOnly(l *lua.LState) {
+	if o.field == "req.from.uri" || o.field == "req.to.uri" {
+		raise(l, "%s is read-only, since From and To belong to the dialog: uac.mask changes and restores them, sip.uri(%s) makes a copy to work with",
+			o.field, o.field)
+	}
+	raise(l, "%s is read-only: sip.uri(...) makes a copy to work with", o.name())
+}
+
+var uriFieldNames = []string{"scheme", "user", "host", "port", "params", "headers", "aor", "equals"}
+
+func uriArg(l *lua.LState, n int) *uriObj {
+	if ud, ok := l.Get(n).(*lua.LUserData); ok {
+		if o, ok := ud.Value.(*uriObj); ok {
+			return o
+		}
+	}
+	raise(l, "a uri is expected here, not %s", describe(l.Get(n)))
+	return nil
+}
+
+// uriIndex reads a field.
+func (v *vm) uriIndex(l *lua.LState) int {
+	o := uriArg(l, 1)
+	name, _ := l.Get(2).(lua.LString)
+	u := o.parsed(l)
+	switch name {
+	case "user":
+		if u.User == nil {
+			l.Push(lua.LNil)
+		} else {
+			l.Push(lua.LString(unescape(u.User)))
+		}
+	case "host":
+		pushText(l, u.Host)
+	case "scheme":
+		l.Push(v.scheme(u.Scheme))
+	case "port":
+		if u.Port == 0 {
+			l.Push(lua.LNil)
+		} else {
+			l.Push(lua.LNumber(u.Port))
+		}
+	case "params", "headers":
+		l.Push(v.newParams(&paramsObj{uri: o, headers: name == "headers"}))
+	case "aor":
+		l.Push(lua.LString(u.AppendAOR(nil)))
+	case "equals":
+		l.Push(v.kinds.uriEquals)
+	default:
+		raise(l, "a uri has no field '%s'%s", l.Get(2).String(), suggest(string(name), uriFieldNames))
+	}
+	return 1
+}
+
+// scheme is the scheme in lower case; the usual ones cost no allocation.
+func (v *vm) scheme(b []byte) lua.LValue {
+	switch string(b) {
+	case "sip":
+		return v.kinds.sip
+	case "sips":
+		return v.kinds.sips
+	case "tel":
+		return v.kinds.tel
+	}
+	return lua.LString(strings.ToLower(string(b)))
+}
+
+func pushText(l *lua.LState, b []byte) {
+	if b == nil {
+		l.Push(lua.LNil)
+	} else {
+		l.Push(lua.LString(b))
+	}
+}
+
+// uriEqual compares two uris (§19.1.4), for == .
+func uriEqual(l *lua.LState) int {
+	a, b := uriArg(l, 1), uriArg(l, 2)
+	l.Push(lua.LBool(a.parsed(l).Equal(b.parsed(l))))
+	return 1
+}
+
+// uriEquals is u:equals(x), where x may be text. Text that is no uri equals none.
+func uriEquals(l *lua.LState) int {
+	a := uriArg(l, 1).parsed(l)
+	text, ok := l.Get(2).(lua.LString)
+	if !ok {
+		l.Push(lua.LBool(a.Equal(uriArg(l, 2).parsed(l))))
+		return 1
+	}
+	b, err := message.ParseURI([]byte(text))
+	l.Push(lua.LBool(err == nil && a.Equal(&b)))
+	return 1
+}
+
+func uriString(l *lua.LState) int {
+	l.Push(lua.LString(uriArg(l, 1).bytes(l)))
+	return 1
+}
+
+// concat joins what scripts join with "..": text, numbers, uris and addresses.
+func concat(l *lua.LState) int {
+	var parts [2]string
+	for i := range parts {
+		v := l.Get(i + 1)
+		if o, ok := v.(*lua.LUserData); ok {
+			if u, ok := o.Value.(*uriObj); ok {
+				parts[i] = string(u.bytes(l))
+				continue
+			}
+		}
+		s, ok := textOf(v)
+		if !ok {
+			raise(l, "%s can't be joined to text", describe(v))
+		}
+		parts[i] = s
+	}
+	l.Push(lua.LString(parts[0] + parts[1]))
+	return 1
+}
+
+// unescape undoes %-escapes (§19.1.2); a broken one stays as it is.
+func unescape(b []byte) string {
+	if bytes.IndexByte(b, '%') < 0 {
+		return string(b)
+	}
+	out := make([]byte, 0, len(b))
+	for i := 0; i < len(b); i++ {
+		if b[i] == '%' && i+2 < len(b) {
+			if hi, lo := unhex(b[i+1]), unhex(b[i+2]); hi >= 0 && lo >= 0 {
+				out = append(out, byte(hi<<4|lo))
+				i += 2
+				continue
+			}
+		}
+		out = append(out, b[i])
+	}
+	return string(out)
+}
+
+func unhex(c byte) int {
+	switch {
+	case '0' <= c && c <= '9':
+		return int(c - '0')
+	case 'a' <= c && c <= 'f':
+		return int(c-'a') + 10
+	case 'A' <= c && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}
+
+// escape escapes all but letters, digits, and the characters of extra (§25.1).
+func escape(s, extra string) string {
+	var out strings.Builder
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(extra, c) >= 0 {
+			out.WriteByte(c)
+		} else {
+			fmt.Fprintf(&out, "%%%02X", c)
+		}
+	}
+	return out.String()
+}
+
+// The characters that need no escape (§25.1): mark and user-unreserved; mark and param-unreserved; mark and hnv-unreserved.
+const (
+	markChars   = "-_.!~*'()"
+	userChars   = markChars + "&=+$,;?/"
+	paramChars  = markChars + "[]/:&+$"
+	headerChars = markChars + "[]/?:+$"
+)
+
+// targetOf is the target that a uri names.
+func (o *uriObj) target(l *lua.LState) *engine.Target {
+	return &engine.Target{URI: string(o.bytes(l)), Value: lua.LValue(&o.ud)}
+}

@@ -1,0 +1,252 @@
+package luabind
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/lane"
+	lua "github.com/yuin/gopher-lua"
+)
+
+// vm is one Lua VM of a script generation: that of a lane, or the background one. While it is built it belongs to the building goroutine; from the
+// moment it serves, to the holder of its lane's token. Fields without a note follow that rule.
+type vm struct {
+	gen        *generation
+	lane       *lane.Lane // nil while the file runs without an engine
+	main       *lua.LState
+	background bool
+	loading    bool // the file runs: nothing may wait, globals may be declared
+
+	current *thread     // the script that runs now
+	co      *lua.LState // the coroutine it is in, or nil
+	free    []*thread
+	spare   []*lua.LState // for pcall
+	calls   []*Call
+
+	types   map[*ObjectType]*lua.LTable
+	kinds   objectKinds
+	modules map[string]lua.LValue // what require returned
+	route   *lua.LFunction
+	events  map[string][]*lua.LFunction // background VM: the handlers of sip.on
+	starts  []func()                    // what the file began (sip.every, sip.after, sip.spawn), for when the VM serves
+	globals map[string]bool             // declared with the value nil
+	random  *randomSource
+	matcher matcher
+
+	serial  uint64
+	sampled bool // the next call is measured
+	// watch is the serial of the turn that runs now, 0 between scripts; stop is the serial of the turn to stop. The watchdog reads one, writes the other.
+	watch atomic.Uint64
+	stop  atomic.Uint64
+	// refs count what keeps the generation open; see begin.
+	refs atomic.Int64
+
+	*figures
+	clock lane.Clock
+}
+
+// stateOptions are those of all Lua states. A RegistrySize below 128 falls back to the library's default, which costs 100 kB for each thread.
+func stateOptions() lua.Options {
+	return lua.Options{RegistrySize: 128, RegistryMaxSize: 65536, CallStackSize: 200, MinimizeStackMemory: true, SkipOpenLibs: true}
+}
+
+// thread is what one script call runs on: a Lua thread and its place in the VM. It is its own context.Context: the interpreter asks Done before each
+// instruction.
+type thread struct {
+	vm    *vm
+	l     *lua.LState
+	turn  uint64 // the serial of its present or last turn
+	req   *reqObj
+	depth int // nested pcalls and coroutines
+	uses  int
+	watch stopwatch
+}
+
+const (
+	maxIdleThreads = 64   // kept for each VM
+	maxThreadUses  = 4096 // then a thread is dropped, and with it a stack that some deep call made large
+	maxNesting     = 100  // nested pcalls and coroutines of one script
+)
+
+func (v *vm) thread() *thread {
+	if n := len(v.free); n > 0 {
+		t := v.free[n-1]
+		v.free = v.free[:n-1]
+		return t
+	}
+	l, _ := v.main.NewThread()
+	t := &thread{vm: v, l: l}
+	l.SetContext(t)
+	return t
+}
+
+// saved is what a script must find again after others ran on its VM.
+type saved struct {
+	current *thread
+	co      *lua.LState
+}
+
+// enter makes t the running script.
+func (v *vm) enter(t *thread) saved {
+	s := saved{v.current, v.co}
+	v.current, v.co = t, nil
+	v.main.G.CurrentThread = t.l
+	v.turn(t)
+	return s
+}
+
+// suspend is called before the token is lent; resume, with what it returned, when it is back.
+func (v *vm) suspend() saved {
+	s := saved{v.current, v.co}
+	if s.current != nil && s.current.watch.on {
+		s.current.watch.pause(v.clock)
+	}
+	v.current, v.co = nil, nil
+	v.watch.Store(0)
+	v.gen.router.stats.suspended.Add(1)
+	return s
+}
+
+func (v *vm) resume(s saved) {
+	v.gen.router.stats.suspended.Add(-1)
+	v.restore(s)
+	if s.current != nil && s.current.watch.on {
+		s.current.watch.start(v.clock)
+	}
+}
+
+func (v *vm) restore(s saved) {
+	v.current, v.co = s.current, s.co
+	if s.current == nil {
+		v.watch.Store(0)
+		return
+	}
+	v.main.G.CurrentThread = s.current.l
+	if s.co != nil {
+		v.main.G.CurrentThread = s.co
+	}
+	v.turn(s.current)
+}
+
+// turn begins a new turn of t: the budget counts from here.
+func (v *vm) turn(t *thread) {
+	v.serial++
+	t.turn = v.serial
+	v.watch.Store(v.serial)
+}
+
+// invoke calls fn with args on a thread of its own, as a handler of the request o (nil outside of requests). What fn returns is appended to out, unless
+// that is nil.
+func (v *vm) invoke(o *reqObj, fn *lua.LFunction, out *[]lua.LValue, args ...lua.LValue) *ScriptError {
+	t := v.thread()
+	t.req, t.depth = o, 0
+	if o != nil {
+		o.active++
+	}
+	if v.sampled {
+		v.sampled = false
+		t.watch = stopwatch{on: true}
+		t.watch.start(v.clock)
+	}
+	s := v.enter(t)
+	l := t.l
+	l.Push(fn)
+	for _, a := range args {
+		l.Push(a)
+	}
+	nret := 0
+	if out != nil {
+		nret = lua.MultRet
+	}
+	err := l.PCall(len(args), nret, nil)
+	stopped := t.stopped()
+	v.restore(s)
+	t.req = nil
+	if t.watch.on {
+		t.watch.on = false
+		t.watch.pause(v.clock)
+		v.note(t.watch.spent)
+	}
+	if o != nil {
+		o.active--
+	}
+	if err != nil || stopped {
+		return v.failed(err, stopped)
+	}
+	if out != nil {
+		for i := 1; i <= l.GetTop(); i++ {
+			*out = append(*out, l.Get(i))
+		}
+	}
+	l.SetTop(0)
+	if t.uses++; t.uses < maxThreadUses && len(v.free) < maxIdleThreads {
+		v.free = append(v.free, t)
+	}
+	return nil
+}
+
+// context is that of the running script's waits.
+func (v *vm) context() context.Context {
+	if t := v.current; t != nil && t.req != nil {
+		return t.req.req.Context()
+	}
+	return v.gen.ctx
+}
+
+// mustWait raises where nothing may wait.
+func (v *vm) mustWait(l *lua.LState, what string) {
+	if v.loading {
+		raise(l, "%s waits, which is not possible while the file runs: call it in a handler", what)
+	}
+	if v.lane == nil {
+		raise(l, "%s waits, which is not possible without an engine", what)
+	}
+}
+
+// request is the request whose handler runs, or nil.
+func (v *vm) request() *engine.Request {
+	if t := v.current; t != nil && t.req != nil {
+		return t.req.req
+	}
+	return nil
+}
+
+// bind makes the Lua function of a declared one.
+func (v *vm) bind(f Function, full string, method bool) *lua.LFunction {
+	b := &boundFunction{Function: f, full: full, method: method}
+	return v.main.NewFunction(func(l *lua.LState) int {
+		switch {
+		case b.Where == AtLoad && !v.loading:
+			raise(l, "%s can only be called while the file runs, not in a handler", b.full)
+		case b.Where == InHandler && v.loading:
+			raise(l, "%s can only be called in a handler, not while the file runs", b.full)
+		case b.Waits:
+			v.mustWait(l, b.full)
+		}
+		c := v.call(l, b)
+		n := b.Call(c)
+		v.calls = append(v.calls, c)
+		return n
+	})
+}
+
+// call takes a Call from the free list; one that raises is lost to it, which is as well.
+func (v *vm) call(l *lua.LState, b *boundFunction) *Call {
+	if n := len(v.calls); n > 0 {
+		c := v.calls[n-1]
+		v.calls = v.calls[:n-1]
+		c.l, c.fn = l, b
+		return c
+	}
+	return &Call{l: l, vm: v, fn: b}
+}
+
+// raise raises an error in the script, the position in the file before it.
+func raise(l *lua.LState, format string, args ...any) {
+	if len(args) > 0 {
+		format = fmt.Sprintf(format, args...)
+	}
+	l.Error(lua.LString(format), 1)
+}
