@@ -192,6 +192,8 @@ func (r *rig) receive(text string, from ...any) {
 			}
 		case netip.AddrPort:
 			a.Source = f
+		case netip.Addr:
+			a.LocalIP = f
 		}
 	}
 	a.Local = r.wire.locals[slices.IndexFunc(r.wire.locals, func(l *transport.Local) bool { return l.Kind == a.Kind })]

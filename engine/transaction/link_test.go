@@ -291,7 +291,7 @@ func (w *world) begin(i int) {
 }
 
 func TestLossyLink(t *testing.T) {
-	seeds := uint64(150)
+	seeds := uint64(60)
 	if testing.Short() {
 		seeds = 20
 	}

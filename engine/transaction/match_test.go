@@ -1,6 +1,7 @@
 package transaction
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -137,8 +138,12 @@ func TestReplyTo(t *testing.T) {
 		{"SIP/2.0/WS x.invalid;branch=z9hG4bK1", transport.WS, "198.51.100.7:80"},
 	} {
 		r := newRig(t, Options{})
-		s := r.arrive(req{via: c.via}, c.kind, mustAddr("198.51.100.7:34567"))
+		here := netip.MustParseAddr("192.0.2.77") // of a listener bound to a wildcard
+		s := r.arrive(req{via: c.via}, c.kind, mustAddr("198.51.100.7:34567"), here)
 		to := s.ReplyTo
+		if to.LocalIP != here || s.From.LocalIP != here {
+			t.Error(c.via, to.LocalIP)
+		}
 		if to.Addr != mustAddr(c.want) || to.Kind != c.kind || to.Local != s.From.Local || to.Local.Kind != c.kind {
 			t.Errorf("%s: %v", c.via, to)
 		}

@@ -12,7 +12,7 @@ import (
 // outgoing is a response the user wants sent.
 type outgoing struct {
 	code  int
-	tag   []byte // To tag
+	tag   []byte // To tag, where the ACK is matched by it
 	bytes []byte // in the layer's scratch
 }
 
@@ -29,7 +29,11 @@ func (s *Server) Respond(res *message.Message) error {
 	}
 	l := s.layer
 	l.out = res.AppendTo(l.out[:0])
-	return s.answer(&outgoing{code: res.Status(), tag: res.ToTag(), bytes: l.out})
+	var tag []byte
+	if s.old() {
+		tag = res.ToTag()
+	}
+	return s.answer(&outgoing{code: res.Status(), tag: tag, bytes: l.out})
 }
 
 // Reply makes a response from the request (message.AppendResponse, our To tag) and sends it as Respond does. headers are whole lines.
@@ -42,9 +46,11 @@ func (s *Server) Reply(code int, reason string, headers []byte, body []byte) err
 		return ErrReleased
 	}
 	l := s.layer
-	tag := s.Req.ToTag()
-	if tag == nil {
-		tag = []byte(s.ToTag())
+	var tag []byte
+	if s.old() {
+		if tag = s.Req.ToTag(); tag == nil {
+			tag = []byte(s.ToTag())
+		}
 	}
 	l.out = message.AppendResponse(l.out[:0], s.Req, code, reason, s.ToTag(), l.lines(headers), body)
 	return s.answer(&outgoing{code: code, tag: tag, bytes: l.out})
@@ -101,6 +107,11 @@ func (s *Server) answerStateless(res *outgoing) error {
 	return nil
 }
 
+// old tells whether the ACK of a final response will be matched as RFC 2543 has it.
+func (s *Server) old() bool {
+	return s.method == message.MethodInvite && !s.Stateless && s.key[0] == keyOld
+}
+
 // note remembers a final response and lets go of what no response is made from any more.
 func (s *Server) note(res *outgoing) {
 	if res.code < 200 {
@@ -109,7 +120,7 @@ func (s *Server) note(res *outgoing) {
 	if s.answered == 0 {
 		s.answered = res.code
 	}
-	if s.method == message.MethodInvite && s.key[0] == keyOld {
+	if s.old() {
 		s.answerTag = s.layer.tags.sum(res.tag)
 	}
 	s.Req = nil
