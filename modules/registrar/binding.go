@@ -21,7 +21,7 @@ type Record struct {
 	CSeq      uint32           // of that REGISTER
 	UserAgent string           // of that REGISTER, "" if it had none
 	Path      []string         // the Path it came by, topmost first (RFC 3327)
-	Received  string           // "udp:192.0.2.7:1024" where the client is behind a NAT, else ""
+	Received  string           // "udp:192.0.2.7:1024" where the client is behind a NAT or on a connection, else ""
 	Socket    string           // the listener it came to, where only that one reaches the client, else ""
 	Flow      transport.FlowID // the connection it came on, or 0; means nothing to another process
 	Expires   time.Time
@@ -96,7 +96,7 @@ func (b *Binding) CSeq() uint32   { return b.cseq }
 // UserAgent is that REGISTER's User-Agent, or "".
 func (b *Binding) UserAgent() string { return b.text[b.endID:b.endUA] }
 
-// Received is "udp:192.0.2.7:1024" for a client behind a NAT, else "".
+// Received is "udp:192.0.2.7:1024" for a client behind a NAT, "tcp:192.0.2.7:49152" for one on a connection (see Flow), else "".
 func (b *Binding) Received() string { return b.text[b.endUA:] }
 
 // Q is the contact's preference, 1 where it named none.

@@ -22,18 +22,18 @@ func reach(rec *Record, m *message.Message, from *Origin, contact *message.URI) 
 	}
 	source := from.Source.Addr().Unmap().WithZone("")
 	same, hidden := compare(m, source, contact)
+	address := from.Transport.String() + ":" + netip.AddrPortFrom(source, from.Source.Port()).String()
 	if from.Transport.Reliable() {
-		// The client's end of a connection listens to nobody: the connection is the way, and the contact only
-		// the second choice once it is gone (§18.2.2, RFC 5626 §5.3 in spirit).
+		// Nobody listens at the client's end of a connection: the connection is the way (RFC 5626 §5.3 in spirit). The address
+		// goes with it to say over what it runs.
 		if (same || hidden) && !asksForUDP(contact) {
-			rec.Flow = from.Flow
+			rec.Flow, rec.Received = from.Flow, address
 		}
 		return
 	}
 	if hidden {
 		// The NAT lets in only what comes from where the client sent to.
-		rec.Received = from.Transport.String() + ":" + netip.AddrPortFrom(source, from.Source.Port()).String()
-		rec.Socket = from.Socket
+		rec.Received, rec.Socket = address, from.Socket
 	}
 }
 

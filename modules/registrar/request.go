@@ -48,10 +48,10 @@ func (r *Registrar) take(req *engine.Request) (j job, err error) {
 	switch {
 	case m.Method() != message.MethodRegister:
 		return j, &engine.Misuse{Text: "the request is " + string(m.MethodText()) + ", not REGISTER"}
+	case req.Decided():
+		return j, &engine.Misuse{Text: "this request has been decided already; return after the first decision"}
 	case req.Over():
 		return j, engine.ErrOver
-	case req.Decided():
-		return j, &engine.Misuse{Text: "the request was decided already"}
 	}
 	e, source := req.Engine(), req.Source()
 	from := Origin{Source: source.Addr, Transport: source.Transport, Flow: req.Flow(), Socket: req.ReceivedOn().Name}
