@@ -38,12 +38,7 @@ type world struct {
 // newWorld starts an engine that registers, and relays to what is registered; before sees each request first.
 func newWorld(t *testing.T, store Store, before func(*engine.Request) error) *world {
 	t.Helper()
-	w := &world{World: sim.New(1), t: t}
-	w.reg = New(Options{Store: store, Event: func(e Event) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.events = append(w.events, fmt.Sprintf("%s %.0f", e.Kind, w.Elapsed().Seconds()))
-	}})
+	w := emptyWorld(t, store)
 	route := func(req *engine.Request) error {
 		if before != nil {
 			if err := before(req); err != nil {
@@ -73,22 +68,39 @@ func newWorld(t *testing.T, store Store, before func(*engine.Request) error) *wo
 		_, err = req.Relay(targets, nil)
 		return err
 	}
-	var err error
-	w.eng, err = engine.New(engine.Config{
-		Clock: w, Meter: w, Network: w.Network("udp:"+serverAddr, "tcp:"+serverAddr), Seed: 2, Lanes: 1,
-		Domains: list("example.com"), Router: routerFunc(route), Log: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
+	if err := w.start(routerFunc(route)); err != nil {
 		t.Fatal(err)
 	}
-	if err = w.eng.Start(); err != nil {
-		t.Fatal(err)
-	}
-	w.Drive(w.eng.Lanes()...)
-	w.Drive(w.eng.Background())
 	w.reg.Attach(w.eng)
 	w.reg.Attach(w.eng)
 	return w
+}
+
+// emptyWorld has a registrar and no engine yet.
+func emptyWorld(t *testing.T, store Store) *world {
+	w := &world{World: sim.New(1), t: t}
+	w.reg = New(Options{Store: store, Event: func(e Event) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.events = append(w.events, fmt.Sprintf("%s %.0f", e.Kind, w.Elapsed().Seconds()))
+	}})
+	return w
+}
+
+func (w *world) start(router engine.Router) (err error) {
+	w.eng, err = engine.New(engine.Config{
+		Clock: w, Meter: w, Network: w.Network("udp:"+serverAddr, "tcp:"+serverAddr), Seed: 2, Lanes: 2,
+		Domains: list("example.com"), Router: router, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return err
+	}
+	if err = w.eng.Start(); err != nil {
+		return err
+	}
+	w.Drive(w.eng.Lanes()...)
+	w.Drive(w.eng.Background())
+	return nil
 }
 
 // phone is a host that keeps the first lines of what it gets, and the messages.

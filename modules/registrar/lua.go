@@ -1,0 +1,268 @@
+package registrar
+
+// This file is the module "registrar" of scripts. It only translates; README.md describes what scripts see.
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/luabind"
+)
+
+// Name is "registrar".
+func (r *Registrar) Name() string { return "registrar" }
+
+// Open makes the module of one script generation: the bindings are the registrar's, the policy its own.
+func (r *Registrar) Open(h *luabind.Host) (luabind.Module, error) {
+	m := &module{registrar: r, host: h}
+	m.hears.hear = func(e Event) { h.Emit(e.Kind.String(), e.AOR, e.Binding) }
+	return m, nil
+}
+
+// module is the registrar within one script generation. registrar is replaced by configure, before any call is served.
+type module struct {
+	registrar *Registrar
+	host      *luabind.Host
+	hears     listener
+}
+
+// Activate makes this generation's handlers hear of changes.
+func (m *module) Activate() error {
+	m.registrar.script.Store(&m.hears)
+	if e := m.host.Engine(); e != nil {
+		m.registrar.Attach(e)
+	}
+	return nil
+}
+
+func (m *module) Close() error {
+	m.registrar.script.CompareAndSwap(&m.hears, nil)
+	return nil
+}
+
+// settings are the options of configure. The defaults are the policy's.
+type settings struct {
+	MaxContacts    int           `lua:"max_contacts" min:"1" max:"1000" doc:"bindings of one address, default 10; a REGISTER beyond it is answered 403. Reloadable"`
+	MinExpires     time.Duration `lua:"min_expires" min:"1" max:"31536000" doc:"seconds, default 60; a shorter expiration is answered 423, but never one of an hour or more. Reloadable"`
+	MaxExpires     time.Duration `lua:"max_expires" min:"1" max:"31536000" doc:"seconds, default 7200; a longer expiration is shortened. Reloadable"`
+	DefaultExpires time.Duration `lua:"default_expires" min:"1" max:"31536000" doc:"seconds, default 3600, for contacts that name none. Reloadable"`
+	UsePath        bool          `lua:"use_path" doc:"keep the Path of RFC 3327, default true. Reloadable"`
+	GRUU           bool          `lua:"gruu" doc:"not available in this version: true is refused"`
+	Outbound       bool          `lua:"outbound" doc:"not available in this version: true is refused"`
+	Durability     string        `lua:"durability" oneof:"commit relaxed" doc:"commit: a 200 survives a crash; relaxed: written soon after. Without effect on bindings in memory. Reloadable"`
+}
+
+// defaults leaves the times 0 where the script says nothing: what they are depends on the others.
+func (m *module) defaults() settings {
+	p := m.registrar.given
+	return settings{MaxContacts: p.MaxContacts, MinExpires: p.MinExpires, MaxExpires: p.MaxExpires,
+		DefaultExpires: p.DefaultExpires, UsePath: !p.NoPath, Durability: "commit"}
+}
+
+func (m *module) configure(s settings) error {
+	switch {
+	case s.GRUU:
+		return errors.New("gruu is not available in this version")
+	case s.Outbound:
+		return errors.New("outbound is not available in this version")
+	}
+	r, err := m.registrar.with(Policy{MaxContacts: s.MaxContacts, MinExpires: s.MinExpires, MaxExpires: s.MaxExpires,
+		DefaultExpires: s.DefaultExpires, NoPath: !s.UsePath})
+	if err != nil {
+		return err
+	}
+	m.registrar = r
+	return nil
+}
+
+func (m *module) Functions() []luabind.Function {
+	waits := m.registrar.Waits()
+	uri := luabind.Param{Name: "uri", Type: luabind.URIType, Doc: "any spelling of the address-of-record"}
+	aor := uri
+	aor.Name = "aor"
+	found := []luabind.Result{{Type: luabind.List, Object: bindingType, OrNil: true, Doc: "bindings, the highest q first"}}
+	number := []luabind.Result{{Type: luabind.Integer, OrNil: true}}
+	return []luabind.Function{
+		luabind.Configure("Sets options, once, while the file loads. Raises when they contradict each other.", m.defaults(), m.configure),
+		{
+			Name: "save", Waits: waits, Where: luabind.InHandler, Call: m.save,
+			Doc: "Processes a REGISTER and answers it: 200, 400, 403, 404, 420, 423, 500 or 503. It is the request's decision.",
+			Params: []luabind.Param{{Name: "req", Type: luabind.RequestType},
+				{Name: "options", Type: luabind.Table, Optional: true, Options: saveOptions{}}},
+			Results: []luabind.Result{{Type: luabind.Boolean, Doc: "whether it was accepted; if not, the second result says why"}},
+		},
+		{
+			Name: "lookup", Waits: waits, Where: luabind.InHandler, Call: m.lookup, Params: []luabind.Param{uri}, Results: found,
+			Doc: "Lists where a user is registered. nil and an error when the store is away.",
+		},
+		{
+			Name: "bindings", Waits: waits, Where: luabind.InHandler, Call: m.lookup, Params: []luabind.Param{aor}, Results: found,
+			Doc: "The same as lookup, for administration.",
+		},
+		{
+			Name: "wait", Waits: true, Where: luabind.InHandler, Call: m.wait, Results: found,
+			Doc:    "Waits until a user is registered, s seconds have passed, or the request is over, and lists the bindings.",
+			Params: []luabind.Param{uri, {Name: "s", Type: luabind.Seconds}},
+		},
+		{
+			Name: "remove", Waits: waits, Where: luabind.InHandler, Call: m.remove, Results: number,
+			Doc:    "Removes the bindings of an address, or those that equal contact, and returns how many.",
+			Params: []luabind.Param{aor, {Name: "contact", Type: luabind.URIType, Optional: true}},
+		},
+		{
+			Name: "count", Waits: waits, Where: luabind.InHandler, Call: m.count, Results: number,
+			Doc: "How many bindings there are.",
+		},
+	}
+}
+
+// saveOptions are the options of save.
+type saveOptions struct {
+	Headers []engine.HeaderEdit `lua:"headers" doc:"{Name = text | list}, added to the answer"`
+}
+
+func (m *module) save(c *luabind.Call) int {
+	req := c.Request(1)
+	var o saveOptions
+	c.Decode(2, &o)
+	job, err := m.registrar.take(req)
+	var ok bool
+	if err == nil {
+		var res Result
+		if m.registrar.Waits() {
+			job = job.detached()
+			c.Await(func(ctx context.Context) { res = job.run(ctx) })
+		} else {
+			res = job.run(context.Background())
+		}
+		ok, err = answer(req, &res, o.Headers)
+	}
+	if err == nil {
+		return c.PushBool(ok)
+	}
+	c.Misuse(err)
+	c.PushBool(ok)
+	return 1 + c.PushString(err.Error())
+}
+
+// run calls f: at once where the store doesn't wait, else with the lane lent.
+func (m *module) run(c *luabind.Call, f func(ctx context.Context)) {
+	if m.registrar.Waits() {
+		c.Await(f)
+		return
+	}
+	f(context.Background())
+}
+
+func (m *module) lookup(c *luabind.Call) int {
+	var room [128]byte
+	aor := c.URI(1).AppendAOR(room[:0])
+	if memory := m.registrar.memory; memory != nil { // the hot path: nothing escapes
+		return luabind.PushList(c, memory.lookup(aor, c.Lane().Wall().UnixMilli()))
+	}
+	found, err := m.find(c, string(aor))
+	if err != nil {
+		return c.Fail(err)
+	}
+	return luabind.PushList(c, found)
+}
+
+func (m *module) find(c *luabind.Call, aor string) (found []*Binding, err error) {
+	now := c.Lane().Wall()
+	m.run(c, func(ctx context.Context) { found, err = m.registrar.lookup(ctx, []byte(aor), now) })
+	return found, err
+}
+
+func (m *module) remove(c *luabind.Call) int {
+	uri := *c.URI(1)
+	aor := string(uri.AppendAOR(nil))
+	contact, now := "", c.Lane().Wall()
+	if !c.IsNil(2) {
+		c.URI(2)
+		contact = c.URIText(2)
+	}
+	var n int
+	var err error
+	m.run(c, func(ctx context.Context) { n, err = m.registrar.removeText(ctx, aor, contact, now) })
+	if err != nil {
+		return c.Fail(err)
+	}
+	return c.PushNumber(float64(n))
+}
+
+func (m *module) count(c *luabind.Call) int {
+	var n int
+	var err error
+	m.run(c, func(ctx context.Context) { n, err = m.registrar.Count(ctx) })
+	if err != nil {
+		return c.Fail(err)
+	}
+	return c.PushNumber(float64(n))
+}
+
+func (m *module) wait(c *luabind.Call) int {
+	aor := string(c.URI(1).AppendAOR(nil))
+	w := &waiting{lane: c.Lane(), ctx: c.Context()}
+	w.end = w.lane.Now().Add(c.Seconds(2))
+	// It listens before it looks: what is bound from here on wakes it.
+	defer m.registrar.Watch(aor, func() { w.lane.Post(w) })()
+	for {
+		w.rung = false
+		found, err := m.find(c, aor)
+		if err != nil {
+			return c.Fail(err)
+		}
+		if len(found) > 0 || w.over() {
+			return luabind.PushList(c, found)
+		}
+		w.park(c)
+	}
+}
+
+// waiting is one wait for a binding. It belongs to its lane.
+type waiting struct {
+	lane   *lane.Lane
+	ctx    context.Context // of the request
+	end    lane.Time
+	waiter *lane.Waiter
+	timer  lane.Timer
+	rung   bool // something was bound since the last look
+}
+
+// glance is how often a wait looks whether its request is over. To be told would take a goroutine of its own, of which the
+// lane's clock knows nothing.
+const glance = 200 * time.Millisecond
+
+func (w *waiting) over() bool { return w.ctx.Err() != nil || w.lane.Now() >= w.end }
+
+// park returns when something was bound, or the wait is over.
+func (w *waiting) park(c *luabind.Call) {
+	if w.rung {
+		return
+	}
+	w.waiter = lane.NewWaiter()
+	w.Expire(&w.timer)
+	c.Park(w.waiter)
+	w.waiter = nil
+	w.lane.StopTimer(&w.timer)
+}
+
+// Do wakes the script: something was bound.
+func (w *waiting) Do(l *lane.Lane) {
+	w.rung = true
+	if w.waiter != nil {
+		l.Wake(w.waiter)
+	}
+}
+
+// Expire wakes the script when the wait is over.
+func (w *waiting) Expire(*lane.Timer) {
+	if w.over() {
+		w.lane.Wake(w.waiter)
+		return
+	}
+	w.lane.After(min(glance, w.end.Sub(w.lane.Now())), &w.timer, w)
+}
