@@ -121,7 +121,7 @@ func (e *Engine) makeLanes() {
 	for i := range c.Lanes {
 		u := &unit{e: e, lane: lane.New(i, o)}
 		u.core = &proxy.Core{Env: env, Lane: u.lane, Random: newRandom(c.Seed, uint64(i))}
-		u.layer = transaction.NewLayer(u.lane, e.wire, u, transaction.Options{Timers: c.Timers, Random: u.core.Random, ServerHeader: c.Server})
+		u.layer = transaction.NewLayer(u.lane, e.wire, u, transaction.Options{Timers: c.Timers, Random: u.core.Random, ServerHeader: c.Server, Counter: u.count.event})
 		u.core.Layer = u.layer
 		u.any = locked(newRandom(c.Seed, uint64(i)+1<<32))
 		u.lane.Local = u

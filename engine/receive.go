@@ -51,7 +51,7 @@ func (e *Engine) Receive(in *transport.Inbound) {
 }
 
 func arrival(in *transport.Inbound) transaction.Arrival {
-	return transaction.Arrival{Kind: in.Kind, Source: in.Source, Local: in.Local, Flow: in.Flow}
+	return transaction.Arrival{Kind: in.Kind, Source: in.Source, Local: in.Local, LocalIP: in.LocalIP, Flow: in.Flow}
 }
 
 // refuse notes how a bad message is answered, and reports whether it can be: a request with what a response is made

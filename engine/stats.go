@@ -6,6 +6,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transaction"
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
@@ -14,6 +15,7 @@ type counts struct {
 	requests  [message.MethodUpdate + 1]atomic.Uint64 // new requests, by method
 	responses [7]atomic.Uint64                        // responses received, by class
 	answers   [700]atomic.Uint32                      // final answers to requests, by code
+	events    [32]atomic.Uint64                       // of the transaction layer, by transaction.Event
 	strays    atomic.Uint64                           // responses that belonged to nothing
 	routes    atomic.Uint64                           // calls of the router
 	failures  atomic.Uint64                           // those that ended with an error
@@ -23,6 +25,12 @@ type counts struct {
 func (c *counts) answer(code int) {
 	if code >= 0 && code < len(c.answers) {
 		c.answers[code].Add(1)
+	}
+}
+
+func (c *counts) event(ev transaction.Event, n int) {
+	if int(ev) < len(c.events) {
+		c.events[ev].Add(uint64(n))
 	}
 }
 
@@ -46,6 +54,7 @@ type Stats struct {
 	Responses   [7]uint64         // responses received by class: [2] is 2xx
 	Answers     map[int]uint64    // final answers to requests by code
 	Strays      uint64            // responses that belonged to no transaction
+	Events      map[string]uint64 // what happened in transactions, by transaction.Event's name
 	BadMessages uint64            // messages dropped because they could not be read
 	BadFrames   uint64            // datagrams and streams that held no message
 	Refused     uint64            // messages refused because a lane's queue was full
@@ -76,7 +85,7 @@ type LaneStats struct {
 
 // Stats gathers the figures.
 func (e *Engine) Stats() Stats {
-	s := Stats{Requests: map[string]uint64{}, Answers: map[int]uint64{}, BadMessages: e.badMessages.Load(), BadFrames: e.badFrames.Load(), Refused: e.refused.Load()}
+	s := Stats{Requests: map[string]uint64{}, Answers: map[int]uint64{}, Events: map[string]uint64{}, BadMessages: e.badMessages.Load(), BadFrames: e.badFrames.Load(), Refused: e.refused.Load()}
 	for _, u := range e.units {
 		c := &u.count
 		for m := range c.requests {
@@ -94,6 +103,11 @@ func (e *Engine) Stats() Stats {
 		for code := range c.answers {
 			if n := c.answers[code].Load(); n > 0 {
 				s.Answers[code] += uint64(n)
+			}
+		}
+		for i := range c.events {
+			if n := c.events[i].Load(); n > 0 {
+				s.Events[transaction.Event(i).String()] += n
 			}
 		}
 		s.Strays += c.strays.Load()

@@ -241,6 +241,50 @@ func TestWheelAgainstManyTimers(t *testing.T) {
 	}
 }
 
+// An owner that lends the lane while it is told holds up no other timer, and none fires early when it goes on.
+func TestTimersGoOnWhileAnOwnerWaits(t *testing.T) {
+	clock := &manual{}
+	clock.now.Store(int64(time.Hour))
+	l := newLane(t, clock)
+	w := NewWaiter()
+	parked := make(chan struct{})
+	back := make(chan struct{})
+	f := &fired{l, map[*Timer]Time{}}
+	var first, second, later, rotated Timer
+	l.Run(Func(func(l *Lane) {
+		l.After(100*time.Millisecond, &second, f)
+		l.After(100*time.Millisecond, &first, expireFunc(func(*Timer) { close(parked); l.Park(w); close(back) }))
+		l.After(200*time.Millisecond, &later, f)
+	}), nil)
+	clock.now.Add(int64(150 * time.Millisecond))
+	go l.Turn(NewCarrier(func(*Carrier) {}))
+	<-parked
+	l.Run(Func(func(l *Lane) {
+		if f.at[&second] == 0 {
+			l.turn()
+		}
+		if f.at[&second] == 0 {
+			t.Error("a timer of the same moment waits for another's owner")
+		}
+		// One that lands in the same slot, a rotation later.
+		l.After(1100*time.Millisecond-50*time.Millisecond+24*time.Millisecond, &rotated, f)
+	}), nil)
+	clock.now.Add(int64(100 * time.Millisecond))
+	l.Run(Func(func(l *Lane) {
+		l.turn()
+		if f.at[&later] == 0 {
+			t.Error("a later timer did not fire in time")
+		}
+		l.Wake(w)
+	}), nil)
+	<-back
+	l.Run(Func(func(*Lane) {
+		if f.at[&rotated] != 0 {
+			t.Error("fired a rotation early")
+		}
+	}), nil)
+}
+
 func TestDriverFiresOnTheSystemClock(t *testing.T) {
 	clock := NewSystem()
 	l := newLane(t, clock)

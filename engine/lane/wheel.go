@@ -44,9 +44,13 @@ type wheel struct {
 	at      int64 // tick up to which all has fired
 	lists   [levels][slots]*Timer
 	used    [levels][bitsWords]uint64
+	due     *Timer // taken out of their slot and about to fire; whoever turns the wheel next goes on with them
 	count   int
 	nextDue Time // the earliest moment at which turn has something to do, 0: never
 }
+
+// levelDue is the level of timers in the due list.
+const levelDue = levels + 1
 
 func (w *wheel) start(now Time) { w.at = int64(now / tick) }
 
@@ -115,9 +119,12 @@ func (w *wheel) remove(t *Timer) {
 	if t.next != nil {
 		t.next.prev = t.prev
 	}
-	if t.prev != nil {
+	switch {
+	case t.prev != nil:
 		t.prev.next = t.next
-	} else {
+	case t.level == levelDue:
+		w.due = t.next
+	default:
 		w.lists[level][slot] = t.next
 		if t.next == nil {
 			w.used[level][slot>>6] &^= 1 << (slot & 63)
@@ -127,10 +134,12 @@ func (w *wheel) remove(t *Timer) {
 	w.count--
 }
 
-// turn fires what is due at l.now.
+// turn fires what is due at l.now. An owner may lend the lane while it is told: then another goroutine turns the wheel on, and this one finds
+// it further than it was.
 func (l *Lane) turn() {
 	w := &l.wheel
 	end := int64(l.now / tick)
+	l.fire()
 	for w.at < end {
 		next, ok := w.nextTick()
 		if !ok || next > end {
@@ -139,7 +148,8 @@ func (l *Lane) turn() {
 		}
 		w.at = next
 		w.cascade(1)
-		l.fire(uint8(w.at & slotMask))
+		w.take(uint8(w.at & slotMask))
+		l.fire()
 	}
 	w.nextDue = 0
 	if next, ok := w.nextTick(); ok {
@@ -147,11 +157,19 @@ func (l *Lane) turn() {
 	}
 }
 
-// fire tells the owners of all timers in a slot of level 0. A timer started by an owner goes to a later tick.
-func (l *Lane) fire(slot uint8) {
-	w := &l.wheel
-	for t := w.lists[0][slot]; t != nil; t = w.lists[0][slot] {
-		w.remove(t)
+// take moves the timers of a slot of level 0 to the due list, which is empty.
+func (w *wheel) take(slot uint8) {
+	w.due, w.lists[0][slot] = w.lists[0][slot], nil
+	w.used[0][slot>>6] &^= 1 << (slot & 63)
+	for t := w.due; t != nil; t = t.next {
+		t.level = levelDue
+	}
+}
+
+// fire tells the owners of all due timers. A timer started by an owner goes to a later tick.
+func (l *Lane) fire() {
+	for t := l.wheel.due; t != nil; t = l.wheel.due {
+		l.wheel.remove(t)
 		owner := t.owner
 		t.owner = nil
 		l.guarded(expiry{t, owner})

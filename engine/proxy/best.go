@@ -53,7 +53,8 @@ func (x *Context) SendBest() {
 	code := r.Code()
 	if code == 408 && x.Req.Method() != message.MethodInvite {
 		// RFC 4320 §4.2: a 408 to a non-INVITE would come too late by its nature; the caller's own timer tells it.
-		x.Server.Forget()
+		// The transaction stays, silent, and absorbs what the caller still retransmits.
+		_ = x.Server.Reply(408, message.ReasonFor(408), nil, nil)
 		x.Forgotten()
 		return
 	}

@@ -38,6 +38,7 @@ type Context struct {
 	answered  int // the final code that went out
 	cancelled bool
 	over      bool
+	silent    bool // nothing will be answered
 	listed    bool
 
 	running  int     // route and callbacks that have not returned
@@ -75,7 +76,7 @@ func (x *Context) forget() {
 	if !x.listed || x.running > 0 || len(x.forks) > 0 || !x.over && x.Server.State() != transaction.Terminated {
 		return
 	}
-	if x.cancelled && x.answered == 0 {
+	if x.cancelled && x.answered == 0 && !x.silent {
 		return
 	}
 	x.listed = false
@@ -120,7 +121,7 @@ func (x *Context) Leave() {
 
 // check asks what is next when something has ended.
 func (x *Context) check() {
-	if x.answered == 0 && len(x.forks) == 0 && len(x.events) == 0 && (x.running == 0 || x.cancelled) &&
+	if x.answered == 0 && !x.silent && len(x.forks) == 0 && len(x.events) == 0 && (x.running == 0 || x.cancelled) &&
 		(x.Server.Stateless || x.Server.State() != transaction.Terminated) {
 		x.handler.Idle()
 	}
@@ -200,6 +201,7 @@ func (x *Context) Finished(code int) {
 
 // Forgotten tells the context that its server transaction ended without a response.
 func (x *Context) Forgotten() {
+	x.silent = true
 	x.end()
 	x.forget()
 }
