@@ -613,3 +613,39 @@ func TestReplyTimeoutEndsWithTheFirstResponse(t *testing.T) {
 	c.ph.expect("200")
 	b.quiet()
 }
+
+// A target's connection is used while it stands, from whatever address; when it is gone the Request-URI's address is tried.
+func TestFlowAndWhatFollowsIt(t *testing.T) {
+	var flow transport.FlowID
+	b := newBench(t, 1, func(r *engine.Request) error {
+		if r.Method() == message.MethodRegister {
+			flow = r.Flow()
+			_, err := r.Reply(200, "", nil)
+			return err
+		}
+		_, err := r.Relay([]*engine.Target{{URI: "sip:b@10.0.0.3:5060;transport=tcp", Flow: flow, Received: "tcp:10.0.0.3:9"}}, nil)
+		return err
+	})
+	alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
+	reg := strings.Replace(bob.call("r", "sip:example.com").request("REGISTER"), "SIP/2.0/UDP", "SIP/2.0/TCP", 1)
+	b.w.Do(func() { _ = bob.Stream(transport.TCP, proxyAddr, []byte(reg)) })
+	onFlow := bob.expect("200").p.Flow
+	c := alice.call("c1", "sip:bob@example.com")
+	c.send("INVITE")
+	ib := bob.expect("INVITE")
+	if ib.p.Flow != onFlow {
+		t.Errorf("came on flow %d, registered on %d", ib.p.Flow, onFlow)
+	}
+	bob.reply(ib, 486, "")
+	c.ack(alice.expect("486"))
+	b.w.Break(onFlow)
+	d := alice.call("c2", "sip:bob@example.com")
+	d.send("INVITE")
+	ib = bob.expect("INVITE")
+	if ib.p.Flow == onFlow || ib.p.Kind != transport.TCP {
+		t.Errorf("came on flow %d by %s", ib.p.Flow, ib.p.Kind)
+	}
+	bob.reply(ib, 486, "")
+	d.ack(alice.expect("486"))
+	b.quiet()
+}

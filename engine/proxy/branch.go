@@ -121,6 +121,9 @@ func (b *Branch) prepare() {
 	case err != nil:
 		b.fail(err)
 	case hop == nil:
+		if peer.Flow != 0 {
+			b.peers = x.withoutFlow(b.msg)
+		}
 		b.launch(peer)
 	default:
 		x.core.Resolver.Resolve(x.core.Lane, hop, b.resolved)

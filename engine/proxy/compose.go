@@ -124,6 +124,22 @@ func (x *Context) destination(m *message.Message, t, d *Target) (*NextHop, trans
 	return &hop, peer, nil
 }
 
+// withoutFlow is where m goes when the connection of its target is gone: to the address in its Route or Request-URI, where it has one
+// (§18.2.2 in the other direction). A client behind NAT can't be reached that way; the attempt fails like any other.
+func (x *Context) withoutFlow(m *message.Message) []transport.Peer {
+	if m.Find(message.HeaderRoute, 0) >= 0 {
+		return nil
+	}
+	hop, err := nextHop(m.RequestURI())
+	if err != nil {
+		return nil
+	}
+	if p, ok := hop.Peer(); ok {
+		return []transport.Peer{p}
+	}
+	return nil
+}
+
 // appendRoute adds an element after the last Route.
 func appendRoute(m *message.Message, value []byte) {
 	n, last := lastElement(m, message.HeaderRoute)
