@@ -90,15 +90,20 @@ func serve(t testing.TB, r Receiver, o Options, listeners ...string) *Stack {
 	open(t, s, listeners...)
 	s.Serve()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		s.Close(ctx)
+		closeNow(s)
 		if t.Failed() {
 			return
 		}
 		until(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before })
 	})
 	return s
+}
+
+// closeNow closes without waiting for what is queued.
+func closeNow(s *Stack) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	s.Close(ctx)
 }
 
 func open(t testing.TB, s *Stack, listeners ...string) {

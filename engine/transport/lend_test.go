@@ -13,6 +13,7 @@ type bringing struct {
 	*recorder
 	lanes chan *lane.Lane
 	work  func(l *lane.Lane, in *Inbound)
+	onBad func(l *lane.Lane) // nil: bad frames are recorded
 }
 
 func newBringing(t *testing.T, n int) *bringing {
@@ -35,6 +36,10 @@ func (b *bringing) Receive(in *Inbound) {
 func waits(t *testing.T, n int, size func(i int) int, kind string, send func(s *Stack, text string)) {
 	seq := newSequence(n)
 	gate := make(chan struct{})
+	arrived := make([]chan struct{}, n)
+	for i := range arrived {
+		arrived[i] = make(chan struct{})
+	}
 	after := make(chan string, n)
 	r := newBringing(t, n)
 	r.work = func(l *lane.Lane, in *Inbound) {
@@ -44,8 +49,14 @@ func waits(t *testing.T, n int, size func(i int) int, kind string, send func(s *
 			t.Errorf("message %d is altered: %.60q", i, text)
 		}
 		seq.add(i)
+		close(arrived[i])
 		if i%3 == 0 {
-			l.Await(func() { <-gate })
+			// Half of them are done soon, while others still wait in the same buffer.
+			until := gate
+			if i%2 == 0 && i+10 < n {
+				until = arrived[i+10]
+			}
+			l.Await(func() { <-until })
 			if string(in.Bytes) != text {
 				after <- "the bytes of a message changed while its lane waited"
 				return
@@ -143,5 +154,59 @@ func TestConnectionClosedWhileLent(t *testing.T) {
 	await(t, done)
 	if len(r.closed) != 0 {
 		t.Error("told twice")
+	}
+}
+
+func (b *bringing) BadFrame(in *Inbound, err error) {
+	b.recorder.BadFrame(in, err)
+	if b.onBad != nil {
+		(<-b.lanes).Run(lane.Func(b.onBad), in.Carrier)
+	}
+}
+
+// The work on a bad frame may wait as well; the connection is closed meanwhile.
+func TestBadFrameMayWait(t *testing.T) {
+	gate, done := make(chan struct{}), make(chan struct{})
+	r := newBringing(t, 1)
+	r.onBad = func(l *lane.Lane) {
+		l.Await(func() { <-gate })
+		close(done)
+	}
+	s := serve(t, r, Options{}, "tcp:127.0.0.1:0")
+	c := dial(t, s.Locals()[0].Addr)
+	write(t, c, "OPTIONS sip:a SIP/2.0\r\nContent-Length: x\r\n\r\n")
+	closedByPeer(t, c)
+	await(t, r.closed)
+	close(gate)
+	await(t, done)
+	if len(r.closed) != 0 || len(r.bad) != 1 {
+		t.Errorf("told %d times more, %d bad frames", len(r.closed), len(r.bad))
+	}
+}
+
+// Close waits for nobody's script: the goroutines that lanes hold are the lanes'.
+func TestCloseWhileLent(t *testing.T) {
+	gate, in, done := make(chan struct{}), make(chan struct{}, 2), make(chan string, 2)
+	r := newBringing(t, 2)
+	r.work = func(l *lane.Lane, i *Inbound) {
+		in <- struct{}{}
+		l.Await(func() { <-gate })
+		done <- string(i.Bytes)
+	}
+	s := NewStack(r, Options{})
+	open(t, s, "tcp:127.0.0.1:0", "udp:127.0.0.1:0")
+	s.Serve()
+	write(t, dial(t, s.Locals()[0].Addr), request(1, 0))
+	sendTo(t, udpClient(t, "127.0.0.1:0"), s.Locals()[1].Addr, request(1, 0))
+	await(t, in)
+	await(t, in)
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	close(gate)
+	for range 2 {
+		if text := await(t, done); text != request(1, 0) {
+			t.Errorf("%q", text)
+		}
 	}
 }

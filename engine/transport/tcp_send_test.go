@@ -1,3 +1,5 @@
+//go:build unix
+
 package transport
 
 import (
@@ -12,12 +14,6 @@ import (
 	"testing"
 	"time"
 )
-
-func closeNow(s *Stack) {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	s.Close(ctx)
-}
 
 // peer is a listening TCP peer that hands over what it accepts.
 func peer(t testing.TB) (netip.AddrPort, <-chan *net.TCPConn) {
@@ -385,3 +381,21 @@ func TestCloseGivesUpWithItsContext(t *testing.T) {
 	}
 	closedByPeer(t, idle)
 }
+
+// Of a batch that was written in part, only what was not written whole is told.
+func TestFailedTellsFromTheFirstUnwrittenByte(t *testing.T) {
+	s := NewStack(newRecorder(nil), Options{})
+	for written, want := range map[int]string{0: "abc", 9: "abc", 10: "bc", 25: "c", 30: ""} {
+		o, told := s.newOutgoing(), ""
+		for _, name := range []string{"a", "b", "c"} {
+			o.add(make([]byte, 10), failedFunc(func(error) { told += name }))
+		}
+		if s.failed(TCP, o, written, errGone); told != want {
+			t.Errorf("%d of 30 bytes written: told %q", written, told)
+		}
+	}
+}
+
+type failedFunc func(error)
+
+func (f failedFunc) SendFailed(err error) { f(err) }
