@@ -145,14 +145,18 @@ func (l *Lane) Run(w Work, c *Carrier) bool {
 		return true
 	}
 	l.held = true
-	waiting := l.queue.len() > 0
+	if l.queue.len() > 0 { // posted, and the worker has not come round yet: order first
+		if t, ok := w.(Transient); ok {
+			w = t.Keep()
+		}
+		l.queue.push(item{work: w, at: l.opts.Clock.Now()})
+		l.mu.Unlock()
+		l.carrier = c
+		l.letGo()
+		return true
+	}
 	l.mu.Unlock()
 	l.carrier = c
-	if waiting { // posted, and the worker has not come round yet: order first
-		if !l.drainSome(1 << 30) {
-			return l.Run(w, c)
-		}
-	}
 	l.do(w, 0)
 	l.letGo()
 	return true

@@ -338,3 +338,23 @@ func BenchmarkTimerStartStop(b *testing.B) {
 		}
 	}), nil)
 }
+
+// Work brought to a free lane whose queue holds work that waits is not held up by that wait.
+func TestRunBehindQueuedWorkThatWaits(t *testing.T) {
+	for range 200 {
+		l := newLane(t, NewSystem())
+		gate, ran, brought := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		go func() {
+			l.Post(Func(func(l *Lane) { l.Await(func() { <-gate }) }))
+			l.Run(Func(func(*Lane) { close(ran) }), NewCarrier(func(*Carrier) {}))
+			close(brought)
+		}()
+		select {
+		case <-ran:
+		case <-time.After(2 * time.Second):
+			t.Fatal("the work waits for a wait that is not its own")
+		}
+		close(gate)
+		<-brought
+	}
+}
