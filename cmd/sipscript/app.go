@@ -1,0 +1,63 @@
+package main
+
+// The commands and how a command line finds its way to one.
+
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+)
+
+// execute runs one command line and returns the exit code.
+func execute(args []string, env environment) int {
+	err := newApp(env).Run(args)
+	if err != nil {
+		fmt.Fprintf(env.stderr, "sipscript: %v\n", err)
+	}
+	return exitCode(err)
+}
+
+func newApp(env environment) *cli.App {
+	return &cli.App{
+		Name:      "sipscript",
+		Usage:     "a SIP proxy engine that a Lua script directs",
+		Writer:    env.stdout,
+		ErrWriter: env.stderr,
+		Commands: []*cli.Command{
+			runCommand(env),
+			reloadCommand(env),
+			statusCommand(env),
+			versionCommand(),
+			laterCommand("check", "look for mistakes in scripts"),
+			laterCommand("test", "run *_spec.lua in the simulator"),
+			laterCommand("stubs", "write the LuaLS definition files"),
+		},
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usagef("unknown command %q; `sipscript help` lists the commands", c.Args().First())
+			}
+			return cli.ShowAppHelp(c)
+		},
+		// Values such as KEY=a,b are one value: a flag that takes several is repeated.
+		DisableSliceFlagSeparator: true,
+		HideVersion:               true,
+		OnUsageError:              onUsageError,
+		ExitErrHandler:            func(*cli.Context, error) {}, // execute prints the error and chooses the code
+	}
+}
+
+// onUsageError keeps cli from printing the whole help above the one line that says what is wrong.
+func onUsageError(c *cli.Context, err error, _ bool) error {
+	if c.Command != nil && c.Command.Name != "" && c.Command.Name != "sipscript" {
+		return usagef("%s: %v; see `sipscript %s --help`", c.Command.Name, err, c.Command.Name)
+	}
+	return usagef("%v; see `sipscript --help`", err)
+}
+
+// laterCommand is a command whose name is settled and whose work is still to come.
+func laterCommand(name, usage string) *cli.Command {
+	return &cli.Command{
+		Name: name, Usage: usage + " (not available in this version)", Hidden: true, SkipFlagParsing: true,
+		Action: func(*cli.Context) error { return usagef("%s is not available in this version", name) },
+	}
+}

@@ -1,0 +1,59 @@
+package main
+
+// The flags of `sipscript run`: names, defaults and help. What they mean together is in settings.go.
+
+import (
+	"time"
+
+	"github.com/urfave/cli/v2"
+)
+
+const (
+	defaultBudget = 200 * time.Millisecond
+	defaultDrain  = 32 * time.Second
+)
+
+// defaultListen is where a server listens that was not told: on loopback only, so that nothing is open by accident.
+func defaultListen() []string { return []string{"udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"} }
+
+// laterFlags are flags whose names are settled and whose work is still to come: given, they are refused with a line
+// that says so, rather than taken for a typing mistake.
+func laterFlags() []string {
+	return []string{"data", "tls-cert", "tls-key", "tls-client-ca", "redis", "db"}
+}
+
+func runFlags() []cli.Flag {
+	flags := []cli.Flag{
+		&cli.StringSliceFlag{Name: "listen", Aliases: []string{"l"}, Usage: "listen at `PROTO:HOST:PORT`; repeatable; PROTO udp or tcp; port 0 picks one and prints it",
+			DefaultText: "udp:127.0.0.1:5060 and tcp:127.0.0.1:5060"},
+		&cli.StringSliceFlag{Name: "advertise", Usage: "tell peers another address for a listener: `PROTO:HOST:PORT=PUBLIC_HOST[:PORT]`; repeatable"},
+		&cli.StringSliceFlag{Name: "domain", Aliases: []string{"d"}, Usage: "a local domain `NAME` (sip.is_local); repeatable; the listen addresses are local by themselves"},
+		&cli.StringFlag{Name: "secret", Usage: "read the key for route signatures, nonces and flow tokens from `FILE`; shared by the nodes of a cluster"},
+		&cli.StringFlag{Name: "admin", Usage: "serve HTTP at `HOST:PORT`: /metrics /healthz /readyz /reload /status (off unless given)"},
+		&cli.BoolFlag{Name: "watch", Usage: "reload when the script or a file it requires changes", DefaultText: "on"},
+		&cli.BoolFlag{Name: "no-watch", Usage: "reload only when told to (SIGHUP, sipscript reload)"},
+		&cli.StringSliceFlag{Name: "set", Usage: "set sip.args.KEY: `KEY=VALUE`; repeatable"},
+		&cli.IntFlag{Name: "lanes", Usage: "spread the calls over `N` lanes", DefaultText: "one for each CPU"},
+		&cli.StringFlag{Name: "log-level", Usage: "`LEVEL`: debug, info, warn or error", Value: "info"},
+		&cli.StringFlag{Name: "log-format", Usage: "`FORMAT`: text or json", Value: "text"},
+		&cli.DurationFlag{Name: "script-budget", Usage: "stop a script that holds its lane for `TIME` between two waits", Value: defaultBudget},
+		&cli.DurationFlag{Name: "drain", Usage: "let transactions finish for at most `TIME` after SIGINT or SIGTERM", Value: defaultDrain},
+		&cli.StringFlag{Name: "config", Usage: "read the same keys from `FILE` (YAML); flags win over SIPSCRIPT_* variables, these over the file"},
+	}
+	for _, name := range laterFlags() {
+		flags = append(flags, &cli.StringFlag{Name: name, Hidden: true})
+	}
+	return flags
+}
+
+// keys are the flags that a SIPSCRIPT_* variable and a key of the configuration file stand for as well, and "script",
+// which on the command line is the argument.
+func keys() []string {
+	all := []string{"script", "listen", "advertise", "domain", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "drain"}
+	return append(all, laterFlags()...)
+}
+
+// manyValued are the keys that may have more than one value.
+func manyValued(key string) bool {
+	return key == "listen" || key == "advertise" || key == "domain" || key == "set"
+}

@@ -1,0 +1,17 @@
+// Command sipscript is a SIP proxy, registrar or redirect server, by the choice of a Lua script.
+package main
+
+import (
+	"io"
+	"os"
+)
+
+func main() {
+	os.Exit(execute(os.Args, environment{lookup: os.LookupEnv, stdout: os.Stdout, stderr: os.Stderr}))
+}
+
+// environment is what a command takes from the process it runs in, so that tests can give it another.
+type environment struct {
+	lookup         func(name string) (value string, ok bool)
+	stdout, stderr io.Writer
+}

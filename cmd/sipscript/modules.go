@@ -1,0 +1,16 @@
+package main
+
+// What scripts can require.
+
+import (
+	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/registrar"
+)
+
+// builtins are the modules of this binary: the one list there is. They live as long as the process, whatever happens to
+// scripts.
+func builtins() []luabind.Opener {
+	return []luabind.Opener{
+		registrar.New(registrar.Options{}),
+	}
+}

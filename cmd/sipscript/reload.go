@@ -1,0 +1,72 @@
+package main
+
+// Loading the script, at the start and anew.
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sipscript/sipscript/internal/admin"
+	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/scripts"
+)
+
+// reloads remembers how the script was loaded last.
+type reloads struct {
+	one sync.Mutex // held during a reload: one at a time
+
+	mu     sync.Mutex
+	loaded time.Time // guarded by mu: when the generation that serves was loaded
+	failed string    // guarded by mu: why the last attempt was refused, "" when it was not
+}
+
+func (r *reloads) note(at time.Time, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failed = ""; err != nil {
+		r.failed = err.Error()
+		return
+	}
+	r.loaded = at
+}
+
+func (r *reloads) last() (loaded time.Time, failed string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.loaded, r.failed
+}
+
+// loadScript makes the router. Errors name the script's file and line.
+func (s *server) loadScript() (err error) {
+	options := luabind.Options{Script: s.set.script, Modules: builtins(), Args: s.set.args, Budget: s.set.budget, Log: s.log}
+	if s.set.script == "" {
+		text, err := scripts.Get("default")
+		if err != nil {
+			return err
+		}
+		options.Source, options.Name = string(text), "default.lua"
+	}
+	s.router, err = luabind.NewRouter(options)
+	s.reloads.note(time.Now(), err)
+	return err
+}
+
+// reload loads the script anew; on an error the old one serves on. It returns the generation that serves.
+func (s *server) reload(ctx context.Context) (generation int, err error) {
+	s.reloads.one.Lock()
+	defer s.reloads.one.Unlock()
+	if err := s.ready(); err != nil {
+		return 0, fmt.Errorf("%w: %w", err, admin.ErrNotServing)
+	}
+	err = s.router.Reload(ctx)
+	s.reloads.note(time.Now(), err)
+	if err != nil {
+		s.log.Error("the script was refused; the previous one serves on", "error", err)
+		return 0, err
+	}
+	generation = int(s.router.Stats().Generation)
+	s.log.Info("the script was reloaded", "generation", generation)
+	return generation, nil
+}

@@ -1,0 +1,41 @@
+package main
+
+// sipscript run: a server from its start to its end.
+
+import (
+	"os"
+
+	"github.com/urfave/cli/v2"
+)
+
+func runCommand(env environment) *cli.Command {
+	return &cli.Command{
+		Name: "run", Usage: "serve, as SCRIPT directs (without one: registrar and proxy for the local domains)", ArgsUsage: "[SCRIPT]",
+		Flags: runFlags(), OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			set, err := readSettings(c, env.lookup)
+			if err != nil {
+				return err
+			}
+			sig := watchSignals(env.stderr, os.Exit)
+			defer sig.close()
+			return run(set, env, sig)
+		},
+	}
+}
+
+// run serves until a signal says stop.
+func run(set *settings, env environment, sig *signals) error {
+	tuneMemory(env.lookup)
+	s := newServer(set, env.stderr)
+	defer s.close()
+	if err := s.start(sig.stop); err != nil {
+		return explain(err)
+	}
+	if sig.stop.Err() == nil {
+		s.announce()
+		s.serve(sig)
+	}
+	s.drain()
+	return nil
+}

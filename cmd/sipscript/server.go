@@ -1,0 +1,198 @@
+package main
+
+// A server: its parts, in the order they start and stop.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/internal/admin"
+	"github.com/sipscript/sipscript/internal/watch"
+	"github.com/sipscript/sipscript/luabind"
+)
+
+// The states of a server.
+const (
+	starting int32 = iota
+	serving
+	draining
+)
+
+type server struct {
+	set     *settings
+	stderr  io.Writer
+	log     *slog.Logger
+	begun   time.Time
+	figures *prometheus.Registry
+	state   atomic.Int32
+
+	// Set by start, before serving; the admin interface looks at them only while serving.
+	router *luabind.Router
+	engine *engine.Engine
+	admin  *admin.Server // nil without --admin
+
+	watching sync.WaitGroup // the watcher's goroutine
+	reloads  reloads
+}
+
+func newServer(set *settings, stderr io.Writer) *server {
+	return &server{set: set, stderr: stderr, log: newLog(stderr, set.logLevel, set.logJSON), begun: time.Now(), figures: prometheus.NewRegistry()}
+}
+
+// start brings everything up, or returns why not. The end of stop ends it early, without an error.
+func (s *server) start(stop context.Context) error {
+	secret, err := s.readKey()
+	if err != nil {
+		return err
+	}
+	steps := []func() error{
+		s.openAdmin,
+		s.loadScript,
+		func() error { return s.makeEngine(secret) },
+		func() error { return s.engine.Start() },
+	}
+	for _, step := range steps {
+		if stop.Err() != nil {
+			return nil
+		}
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return s.measure()
+}
+
+func (s *server) readKey() ([]byte, error) {
+	if s.set.secret == "" {
+		fmt.Fprintln(s.stderr, "no --secret: the key is made anew at each start; requests within older calls will be refused")
+		return nil, nil
+	}
+	key, warning, err := readSecret(s.set.secret)
+	if warning != "" {
+		s.log.Warn(warning)
+	}
+	return key, err
+}
+
+func (s *server) openAdmin() (err error) {
+	if s.set.admin == "" {
+		return nil
+	}
+	s.admin, err = admin.New(admin.Options{Addr: s.set.admin, Figures: s.figures, Ready: s.ready, Reload: s.reload, Status: s.status, Log: s.log})
+	if err != nil {
+		return err
+	}
+	s.admin.Serve()
+	return nil
+}
+
+func (s *server) makeEngine(secret []byte) (err error) {
+	drain := s.set.drain
+	if drain == 0 {
+		drain = time.Nanosecond // 0 would be the default
+	}
+	s.engine, err = engine.New(engine.Config{Listen: s.set.listen, Advertise: s.set.advertise, Domains: s.set.domains, Router: s.router,
+		Secret: secret, Lanes: s.set.lanes, Log: s.log, Drain: drain})
+	return err
+}
+
+// announce says where the server listens, and that it serves.
+func (s *server) announce() {
+	fmt.Fprintln(s.stderr, "state is kept in memory: a restart forgets what registered")
+	for _, l := range s.engine.Locals() {
+		fmt.Fprintf(s.stderr, "listening %s %s\n", l.Kind, l.Addr)
+	}
+	if s.admin != nil {
+		fmt.Fprintf(s.stderr, "admin http://%s\n", s.admin.Addr())
+	}
+	s.state.Store(serving)
+	fmt.Fprintln(s.stderr, "ready")
+}
+
+// serve follows signals and changes of the script until it is told to stop.
+func (s *server) serve(sig *signals) {
+	if s.set.watch {
+		s.watch(sig.stop)
+	}
+	for {
+		select {
+		case <-sig.hup:
+			_, _ = s.reload(sig.stop) // it has logged the error
+		case <-sig.stop.Done():
+			return
+		}
+	}
+}
+
+func (s *server) watch(stop context.Context) {
+	w, err := watch.New(watch.Options{
+		Files:   s.router.Files,
+		Changed: func() error { _, err := s.reload(stop); return err },
+		Failed:  func(err error) { s.log.Warn("the script's files are not watched as they should be", "error", err) },
+	})
+	if err != nil {
+		s.log.Warn("changes of the script are not seen; reload by SIGHUP", "error", err)
+		return
+	}
+	s.watching.Go(func() { w.Run(stop) })
+}
+
+// drain refuses new calls, lets those under way finish for a while, and stops the engine.
+func (s *server) drain() {
+	s.state.Store(draining)
+	s.watching.Wait()
+	if s.engine == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), s.set.drain)
+	defer cancel()
+	if err := s.engine.Shutdown(ctx); err != nil {
+		s.log.Warn("not all transactions finished in time", "error", err)
+	}
+}
+
+// close ends the admin interface, last of all, so that a drain can be watched.
+func (s *server) close() {
+	if s.admin == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := s.admin.Close(ctx); err != nil {
+		s.log.Debug("admin interface", "error", err)
+	}
+}
+
+// ready is nil while traffic is served.
+func (s *server) ready() error {
+	switch s.state.Load() {
+	case serving:
+		return nil
+	case draining:
+		return errors.New("draining")
+	}
+	return errors.New("starting")
+}
+
+// explain adds what to do to errors whose text leaves that open.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%w; stop the program that has it, or choose another with --listen or --admin (port 0 picks one)", err)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%w; ports below 1024 need a privilege: choose a higher one with --listen", err)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("%w; this machine has no such address: listen on one it has, and see --advertise", err)
+	}
+	return err
+}

@@ -1,0 +1,208 @@
+package main
+
+// What a server is told: the values of the flags, checked.
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// maxLanes bounds --lanes: more than that is a typing mistake on any machine.
+const maxLanes = 1024
+
+type settings struct {
+	script    string // "" is the embedded default
+	listen    []string
+	advertise map[string]string // listen spec → public host[:port]
+	domains   []string
+	secret    string // a file, "" for a key made anew
+	admin     string // host:port, "" for none
+	watch     bool
+	args      map[string]string
+	lanes     int
+	logLevel  slog.Level
+	logJSON   bool
+	budget    time.Duration
+	drain     time.Duration
+}
+
+// readSettings reads and checks the whole of a `sipscript run` command line.
+func readSettings(c *cli.Context, lookup func(string) (string, bool)) (*settings, error) {
+	script, err := layer(c, lookup)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range laterFlags() {
+		if c.IsSet(name) {
+			return nil, usagef("--%s is not available in this version", name)
+		}
+	}
+	s := &settings{script: script, secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain")}
+	steps := []func(*cli.Context) error{s.readScript, s.readListen, s.readAdvertise, s.readDomains, s.readArgs, s.readWatch, s.readLimits, s.readLog}
+	for _, step := range steps {
+		if err := step(c); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *settings) readScript(c *cli.Context) error {
+	switch args := c.Args(); {
+	case args.Len() > 1 && strings.HasPrefix(args.Get(1), "-"):
+		return usagef("flags go before the script: found %q after %q", args.Get(1), args.First())
+	case args.Len() > 1:
+		return usagef("one script at a time: found %q after %q", args.Get(1), args.First())
+	case args.Len() == 1:
+		if s.script = args.First(); s.script == "" {
+			return usagef("the script's name is empty; leave it out to run the embedded default")
+		}
+	}
+	return nil
+}
+
+func (s *settings) readListen(c *cli.Context) error {
+	s.listen = c.StringSlice("listen")
+	if len(s.listen) == 0 {
+		s.listen = defaultListen()
+	}
+	seen := map[string]bool{}
+	for _, text := range s.listen {
+		spec, err := transport.ParseListen(text)
+		if err != nil {
+			return usagef("--listen %s: %v", text, err)
+		}
+		if spec.Kind != transport.UDP && spec.Kind != transport.TCP {
+			return usagef("--listen %s: %s is not available in this version; use udp or tcp", text, spec.Kind)
+		}
+		if seen[text] && spec.Addr.Port() != 0 {
+			return usagef("--listen %s is given twice", text)
+		}
+		seen[text] = true
+	}
+	return nil
+}
+
+func (s *settings) readAdvertise(c *cli.Context) error {
+	s.advertise = map[string]string{}
+	for _, text := range c.StringSlice("advertise") {
+		listener, public, ok := strings.Cut(text, "=")
+		switch {
+		case !ok || public == "":
+			return usagef("--advertise %s: expected PROTO:HOST:PORT=PUBLIC_HOST[:PORT]", text)
+		case !slices.Contains(s.listen, listener):
+			return usagef("--advertise %s: no --listen %s; the listeners are %s", text, listener, strings.Join(s.listen, ", "))
+		case s.advertise[listener] != "":
+			return usagef("--advertise %s: %s is advertised twice", text, listener)
+		}
+		s.advertise[listener] = public
+	}
+	return nil
+}
+
+func (s *settings) readDomains(c *cli.Context) error {
+	s.domains = c.StringSlice("domain")
+	for _, name := range s.domains {
+		if name == "" || strings.ContainsAny(name, " \t\r\n/@<>\";,") {
+			return usagef("--domain %q: expected a domain name such as example.com", name)
+		}
+	}
+	return nil
+}
+
+func (s *settings) readArgs(c *cli.Context) error {
+	s.args = map[string]string{}
+	for _, text := range c.StringSlice("set") {
+		key, value, ok := strings.Cut(text, "=")
+		if !ok || !isIdentifier(key) {
+			return usagef("--set %s: expected KEY=VALUE, KEY a name of letters, digits and _", text)
+		}
+		s.args[key] = value
+	}
+	return nil
+}
+
+func (s *settings) readWatch(c *cli.Context) error {
+	on, off := c.IsSet("watch"), c.IsSet("no-watch")
+	switch {
+	case on && off && c.Bool("watch") == c.Bool("no-watch"):
+		return usagef("--watch and --no-watch exclude each other")
+	case off:
+		s.watch = !c.Bool("no-watch")
+	case on:
+		s.watch = c.Bool("watch")
+	default:
+		s.watch = true
+	}
+	if s.script == "" { // the embedded script has no file to watch
+		s.watch = false
+	}
+	return nil
+}
+
+func (s *settings) readLimits(c *cli.Context) error {
+	if s.lanes = c.Int("lanes"); s.lanes == 0 {
+		if c.IsSet("lanes") {
+			return usagef("--lanes 0: expected 1 or more")
+		}
+		s.lanes = runtime.GOMAXPROCS(0)
+	}
+	switch {
+	case s.lanes < 0 || s.lanes > maxLanes:
+		return usagef("--lanes %d: expected 1 to %d", s.lanes, maxLanes)
+	case s.budget <= 0:
+		return usagef("--script-budget %s: expected a time above 0, such as 200ms", s.budget)
+	case s.drain < 0:
+		return usagef("--drain %s: expected 0 or more, such as 32s", s.drain)
+	}
+	if s.admin != "" {
+		if err := checkHostPort(s.admin); err != nil {
+			return usagef("--admin %s: %v", s.admin, err)
+		}
+	}
+	return nil
+}
+
+func (s *settings) readLog(c *cli.Context) error {
+	if err := s.logLevel.UnmarshalText([]byte(c.String("log-level"))); err != nil {
+		return usagef("--log-level %s: expected debug, info, warn or error", c.String("log-level"))
+	}
+	switch c.String("log-format") {
+	case "text":
+	case "json":
+		s.logJSON = true
+	default:
+		return usagef("--log-format %s: expected text or json", c.String("log-format"))
+	}
+	return nil
+}
+
+func checkHostPort(text string) error {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil || host == "" {
+		return fmt.Errorf("expected HOST:PORT, such as 127.0.0.1:8060")
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return fmt.Errorf("expected a port from 0 to 65535, found %q", port)
+	}
+	return nil
+}
+
+func isIdentifier(s string) bool {
+	for i, r := range s {
+		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		if !letter && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,53 @@
+package metrics
+
+// What scripts and modules count, in their own words (luabind.Metric).
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sipscript/sipscript/luabind"
+)
+
+// Metered exports the figures that read lists. The list may change with a reload.
+func Metered(read func() []luabind.Metric) prometheus.Collector {
+	return collect(func(emit func(prometheus.Metric)) {
+		for _, m := range read() {
+			emit(figure(m))
+		}
+	})
+}
+
+func figure(m luabind.Metric) prometheus.Metric {
+	names := slices.Sorted(maps.Keys(m.Labels))
+	values := make([]string, len(names))
+	for i, n := range names {
+		values[i] = m.Labels[n]
+	}
+	desc := prometheus.NewDesc(prefix+m.Name, m.Help, names, nil)
+	if m.Kind == luabind.Histogram {
+		bounds, counts, count, sum := m.Buckets()
+		buckets := make(map[float64]uint64, len(bounds))
+		for i := range min(len(bounds), len(counts)) {
+			buckets[bounds[i]] = counts[i]
+		}
+		return orInvalid(prometheus.NewConstHistogram(desc, count, sum, buckets, values...))(desc)
+	}
+	kind := prometheus.CounterValue
+	if m.Kind == luabind.Gauge {
+		kind = prometheus.GaugeValue
+	}
+	return orInvalid(prometheus.NewConstMetric(desc, kind, m.Value(), values...))(desc)
+}
+
+// orInvalid turns a figure that a module described badly into one that the scrape reports as an error, by name.
+func orInvalid(m prometheus.Metric, err error) func(*prometheus.Desc) prometheus.Metric {
+	return func(d *prometheus.Desc) prometheus.Metric {
+		if err != nil {
+			return prometheus.NewInvalidMetric(d, err)
+		}
+		return m
+	}
+}
