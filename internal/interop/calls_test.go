@@ -1,0 +1,49 @@
+package interop
+
+// Load by sipp through scripts/proxy.lua: registrations and whole calls, over UDP, over TCP, and from one to the other.
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// pauseInCalls is how long the caller talks before it hangs up.
+const pauseInCalls = 100 * time.Millisecond
+
+// load is one run: users register, then calls are made to them.
+type load struct {
+	caller, callee string // transports
+	users, calls   int
+	rate           int // calls a second
+}
+
+func TestThousandUsersCallOverUDP(t *testing.T) {
+	runLoad(t, load{caller: "udp", callee: "udp", users: 1000, calls: 2000, rate: 400})
+}
+
+func TestCallsOverTCP(t *testing.T) {
+	runLoad(t, load{caller: "tcp", callee: "tcp", users: 500, calls: 500, rate: 200})
+}
+
+func TestCallsFromUDPToTCP(t *testing.T) {
+	runLoad(t, load{caller: "udp", callee: "tcp", users: 200, calls: 500, rate: 200})
+}
+
+func runLoad(t *testing.T, l load) {
+	needSipp(t)
+	s := start(t, "--no-watch", shipped("proxy.lua"))
+	callee := startSipp(t, sippOptions{scenario: "callee", transport: l.callee, calls: l.calls})
+	all := users(l.users, callee.addr(), l.callee)
+
+	register := startSipp(t, sippOptions{scenario: "register", transport: l.caller, server: s.addrs[l.caller], calls: l.users, rate: l.rate, fields: all})
+	register.wait()
+	caller := startSipp(t, sippOptions{scenario: "caller", transport: l.caller, server: s.addrs[l.caller], calls: l.calls, rate: l.rate, fields: all, pause: pauseInCalls})
+	caller.wait()
+	callee.wait()
+
+	text := s.log.text()
+	if strings.Contains(text, "level=ERROR") || strings.Contains(text, "level=WARN") {
+		t.Errorf("the server complains:\n%s", tail(text, 30))
+	}
+}

@@ -1,0 +1,49 @@
+package interop
+
+// The binary under test, built once.
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// binary is the path of the binary under test; written by TestMain before any test runs, and never again.
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "sipscript-interop")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "sipscript")
+	build := exec.Command("go", "build", "-o", binary, "github.com/sipscript/sipscript/cmd/sipscript")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// needSipp skips the test where sipp is missing, and fails it where that is no excuse.
+func needSipp(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("sipp")
+	switch {
+	case err == nil:
+	case os.Getenv("SIPSCRIPT_INTEROP") == "required":
+		t.Fatal("sipp is required (SIPSCRIPT_INTEROP=required) and missing: install sip-tester")
+	default:
+		t.Skip("sipp is missing: install sip-tester (Debian) to run this test")
+	}
+	if testing.Short() {
+		t.Skip("load by sipp is left out with -short")
+	}
+	return path
+}

@@ -1,0 +1,186 @@
+package interop
+
+// Running sipp and reading what it counted.
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// sippOptions is one sipp process.
+type sippOptions struct {
+	scenario  string // of testdata, without .xml
+	transport string // "udp" or "tcp"
+	server    string // host:port; "" for a callee
+	port      int    // where it listens; 0 picks one
+	calls     int
+	rate      int      // calls a second, for a caller
+	fields    []string // lines of the injection file, used in turn
+	pause     time.Duration
+}
+
+type sipp struct {
+	t     *testing.T
+	o     sippOptions
+	cmd   *exec.Cmd
+	dir   string
+	ended chan struct{}
+	err   error // of the process; valid once ended is closed
+}
+
+// startSipp runs sipp; it ends by itself after its calls.
+func startSipp(t *testing.T, o sippOptions) *sipp {
+	t.Helper()
+	s := &sipp{t: t, o: o, dir: t.TempDir(), ended: make(chan struct{})}
+	if s.o.port == 0 {
+		s.o.port = freePort(t)
+	}
+	scenario, err := filepath.Abs(filepath.Join("testdata", o.scenario+".xml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mode := map[string]string{"udp": "u1", "tcp": "t1"}[o.transport]
+	args := []string{"-sf", scenario, "-i", "127.0.0.1", "-bind_local", "-p", strconv.Itoa(s.o.port), "-cp", strconv.Itoa(freePort(t)), "-mp", strconv.Itoa(freePort(t)),
+		"-t", mode, "-m", strconv.Itoa(o.calls), "-l", "100000", "-d", strconv.FormatInt(o.pause.Milliseconds(), 10), "-nostdin", "-buff_size", "4194304",
+		"-timeout", "90s", "-timeout_error", "-trace_stat", "-stf", filepath.Join(s.dir, "stat.csv"), "-fd", "1", "-trace_err", "-error_file", filepath.Join(s.dir, "errors.log")}
+	if os.Getenv("SIPSCRIPT_SIPP_TRACE") != "" {
+		args = append(args, "-trace_msg", "-message_file", filepath.Join(os.TempDir(), fmt.Sprintf("sipp-%s-%d.log", o.scenario, s.o.port)))
+	}
+	if o.server != "" {
+		args = append(args, "-r", strconv.Itoa(o.rate), o.server)
+	}
+	if o.fields != nil {
+		path := filepath.Join(s.dir, "fields.csv")
+		if err := os.WriteFile(path, []byte("SEQUENTIAL\n"+strings.Join(o.fields, "\n")+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, "-inf", path)
+	}
+	s.cmd = exec.Command(needSipp(t), args...)
+	s.cmd.Dir = s.dir
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { s.err = s.cmd.Wait(); close(s.ended) }() // ends with the process
+	t.Cleanup(func() {
+		select {
+		case <-s.ended:
+		default:
+			_ = s.cmd.Process.Kill()
+			<-s.ended
+		}
+	})
+	if o.server == "" {
+		s.listening()
+	}
+	return s
+}
+
+// listening waits until a callee's socket is open.
+func (s *sipp) listening() {
+	s.t.Helper()
+	want := fmt.Sprintf(":%04X ", s.o.port)
+	eventually(s.t, "sipp listens", func() bool {
+		select {
+		case <-s.ended:
+			s.t.Fatalf("%s ended: %v\n%s", s.o.scenario, s.err, s.errors())
+		default:
+		}
+		table, err := os.ReadFile("/proc/net/" + s.o.transport)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for line := range strings.SplitSeq(string(table), "\n") {
+			f := strings.Fields(line)
+			if len(f) > 3 && strings.HasSuffix(f[1]+" ", want) && (s.o.transport == "udp" || f[3] == "0A") {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// addr is where the process listens.
+func (s *sipp) addr() string { return fmt.Sprintf("127.0.0.1:%d", s.o.port) }
+
+// wait waits for the end and requires all calls to have succeeded, without a retransmission.
+func (s *sipp) wait() {
+	s.t.Helper()
+	select {
+	case <-s.ended:
+	case <-time.After(100 * time.Second):
+		s.t.Fatalf("sipp %s does not end\n%s", s.o.scenario, s.errors())
+	}
+	figures := s.figures()
+	done, failed, again := figures["SuccessfulCall(C)"], figures["FailedCall(C)"], figures["Retransmissions(C)"]
+	s.t.Logf("sipp %s over %s: %s calls succeeded, %s failed, %s retransmissions", s.o.scenario, s.o.transport, done, failed, again)
+	if s.err != nil || done != strconv.Itoa(s.o.calls) || failed != "0" {
+		s.t.Errorf("sipp %s: %v: %s of %d calls succeeded, %s failed\n%s", s.o.scenario, s.err, done, s.o.calls, failed, s.errors())
+	}
+	if again != "0" {
+		s.t.Errorf("sipp %s retransmitted %s times", s.o.scenario, again)
+	}
+	if s.t.Failed() {
+		s.t.FailNow() // whoever waits for the calls that failed would wait in vain
+	}
+}
+
+// figures are the last line of the statistics by the names of the first.
+func (s *sipp) figures() map[string]string {
+	s.t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.dir, "stat.csv"))
+	if err != nil {
+		s.t.Fatalf("sipp %s: %v\n%s", s.o.scenario, err, s.errors())
+	}
+	rows := strings.Split(strings.TrimSpace(string(text)), "\n")
+	names, values := strings.Split(rows[0], ";"), strings.Split(rows[len(rows)-1], ";")
+	figures := map[string]string{}
+	for i := range min(len(names), len(values)) {
+		figures[names[i]] = values[i]
+	}
+	return figures
+}
+
+func (s *sipp) errors() string {
+	text, err := os.ReadFile(filepath.Join(s.dir, "errors.log"))
+	if err != nil {
+		return "(sipp wrote no errors)"
+	}
+	return tail(string(text), 40)
+}
+
+// freePort finds a port that nobody uses for UDP or TCP on loopback at the moment.
+func freePort(t *testing.T) int {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		c, err := net.ListenPacket("udp", l.Addr().String())
+		l.Close()
+		if err != nil {
+			continue
+		}
+		c.Close()
+		return port
+	}
+	t.Fatal("no free port")
+	return 0
+}
+
+// users are lines for register.xml and caller.xml: n users with one contact each.
+func users(n int, contact, transport string) (fields []string) {
+	for i := range n {
+		fields = append(fields, fmt.Sprintf("user%05d;%s;%s", i, contact, transport))
+	}
+	return fields
+}
