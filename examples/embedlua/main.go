@@ -1,0 +1,60 @@
+// Command embedlua is a Go program that embeds the engine with a Lua script, and gives the script a module of its own:
+// "spam", which says how likely a caller is a nuisance.
+//
+//	go run ./examples/embedlua -listen udp:127.0.0.1:5060 -domain example.com
+package main
+
+import (
+	"context"
+	_ "embed"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/registrar"
+)
+
+// The script may as well be a file: luabind.Options{Script: "route.lua"}, which can be edited and reloaded.
+//
+//go:embed route.lua
+var route string
+
+func main() {
+	listen := flag.String("listen", "udp:127.0.0.1:5060", "PROTO:HOST:PORT")
+	domain := flag.String("domain", "example.com", "the domain served")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := serve(ctx, os.Stdout, *listen, *domain); err != nil {
+		fmt.Fprintln(os.Stderr, "embedlua:", err)
+		os.Exit(1)
+	}
+}
+
+// serve runs the engine until ctx ends and the calls under way have finished.
+func serve(ctx context.Context, out io.Writer, listen, domain string) error {
+	router, err := luabind.NewRouter(luabind.Options{
+		Source: route, Name: "route.lua",
+		Modules: []luabind.Opener{registrar.New(registrar.Options{}), newSpam()}, // what the script can require beyond "sip"
+	})
+	if err != nil {
+		return err // a mistake in the script, with file and line
+	}
+	eng, err := engine.New(engine.Config{Listen: []string{listen}, Domains: []string{domain}, Router: router})
+	if err != nil {
+		return err
+	}
+	if err := eng.Start(); err != nil {
+		return err
+	}
+	for _, l := range eng.Locals() {
+		fmt.Fprintln(out, "listening", l.Kind, l.Addr)
+	}
+	<-ctx.Done()
+	return eng.Shutdown(context.Background())
+}
