@@ -26,15 +26,17 @@ vet:
 lint:
 	$(GO) run $(STATICCHECK) ./...
 
-# The load tests of interop run without the race detector, by their own target.
+# Interop has its own target, since it tests a binary.
 race: | bin
 	$(GO) test -race -shuffle=on -json $$($(GO) list ./... | grep -v /internal/interop) | $(TALLY)
 
 fuzz: | bin
 	COUNTS=$(COUNTS) FUZZTIME=$(FUZZTIME) GO=$(GO) ./.ci/fuzz
 
+# Twice: the binary as it is shipped, and one with the race detector.
 interop: sipp | bin
 	SIPSCRIPT_INTEROP=required $(GO) test -count=1 -timeout 8m -json ./internal/interop | $(TALLY)
+	SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(GO) test -count=1 -timeout 8m -json ./internal/interop | $(TALLY)
 
 # sipp comes from Debian's sip-tester, installed where it is missing and we may.
 sipp:

@@ -159,6 +159,7 @@ func (s *server) drain() {
 	if err := s.engine.Shutdown(ctx); err != nil {
 		s.log.Warn("not all transactions finished in time", "error", err)
 	}
+	fmt.Fprintln(s.stderr, "stopped")
 }
 
 // close ends the admin interface, last of all, so that a drain can be watched.

@@ -39,7 +39,7 @@ func watchSignals(stderr io.Writer, exit func(code int)) *signals {
 				fmt.Fprintf(stderr, "stopping: transactions finish; signal once more to stop at once\n")
 				s.cancel()
 			default:
-				fmt.Fprintf(stderr, "stopped at once\n")
+				fmt.Fprintf(stderr, "ended at once\n")
 				exit(exitFailed)
 			}
 		}

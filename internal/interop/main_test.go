@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -23,7 +25,8 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "sipscript")
-	build := exec.Command("go", "build", "-o", binary, "github.com/sipscript/sipscript/cmd/sipscript")
+	flags := strings.Fields(os.Getenv("SIPSCRIPT_INTEROP_BUILD")) // "-race", to look for races under load
+	build := exec.Command("go", slices.Concat([]string{"build", "-o", binary}, flags, []string{"github.com/sipscript/sipscript/cmd/sipscript"})...)
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
 		return 1

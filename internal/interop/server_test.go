@@ -41,9 +41,17 @@ func start(t *testing.T, args ...string) *server {
 // spawn runs the binary with exactly these arguments.
 func spawn(t *testing.T, args ...string) *server {
 	t.Helper()
-	s := &server{t: t, cmd: exec.Command(binary, args...), log: newLines(), ended: make(chan struct{}), addrs: map[string]string{}}
+	cmd := exec.Command(binary, args...)
+	cmd.Env = append(withoutOurs(os.Environ()), "SIPSCRIPT_DRAIN=5s")
+	return launch(t, cmd)
+}
+
+// launch runs a command that is a server.
+func launch(t *testing.T, cmd *exec.Cmd) *server {
+	t.Helper()
+	s := &server{t: t, cmd: cmd, log: newLines(), ended: make(chan struct{}), addrs: map[string]string{}}
 	s.cmd.Stderr, s.cmd.Stdout = s.log, s.log
-	s.cmd.Env = append(withoutOurs(os.Environ()), "SIPSCRIPT_DRAIN=5s")
+	s.cmd.WaitDelay = time.Second // a grandchild that outlives the command must not hold up the test
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
