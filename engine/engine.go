@@ -34,7 +34,7 @@ type Engine struct {
 	seed       maphash.Seed
 	packets    sync.Pool
 
-	ctx      context.Context // ends at the very end of the drain
+	ctx      context.Context // ends when requests in progress are given up, at the end of the drain
 	cancel   context.CancelFunc
 	draining atomic.Bool
 	stopped  atomic.Bool
@@ -198,8 +198,9 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 // Drain has new dialogs refused from now on, as Shutdown does first.
 func (e *Engine) Drain() { e.draining.Store(true) }
 
-// EndRequests answers what is in progress 503 and cancels its branches, as Shutdown does at last.
+// EndRequests answers what is in progress 503, cancels its branches, and ends what scripts wait for, as Shutdown does at last.
 func (e *Engine) EndRequests() {
+	e.cancel()
 	e.onLanes(func(u *unit) { u.core.Each((*proxy.Context).Shutdown) })
 }
 

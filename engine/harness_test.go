@@ -30,16 +30,26 @@ type bench struct {
 
 func newBench(t *testing.T, seed uint64, route routerFunc) *bench {
 	t.Helper()
+	return newBenchWith(t, seed, route, nil)
+}
+
+// newBenchWith lets a test change the Config before the engine is made.
+func newBenchWith(t *testing.T, seed uint64, route routerFunc, change func(*engine.Config, *sim.World)) *bench {
+	t.Helper()
 	w := sim.New(seed)
 	level := slog.LevelError
 	if testing.Verbose() {
 		level = slog.LevelDebug
 	}
-	eng, err := engine.New(engine.Config{
+	c := engine.Config{
 		Clock: w, Meter: w, Network: w.Network("udp:"+proxyAddr, "tcp:"+proxyAddr), Seed: seed + 1, Lanes: 1,
 		Domains: []string{"example.com"}, Router: route,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
-	})
+	}
+	if change != nil {
+		change(&c, w)
+	}
+	eng, err := engine.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,8 +125,8 @@ func Test503IsNotPassedOn(t *testing.T) {
 func TestRedirectIsFollowedWhenAsked(t *testing.T) {
 	b, c, bob, carol := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), &engine.Options{FollowRedirects: true}))
 	c.send("INVITE")
-	bob.reply(bob.expect("INVITE"), 302, "Contact: <sip:c@10.0.0.4:5060>;q=0.5, <mailto:x@y>, <sip:b@10.0.0.3:5060;x>\r\n")
-	ib := bob.expect("INVITE sip:b@10.0.0.3:5060;x")
+	bob.reply(bob.expect("INVITE"), 302, "Contact: <sip:c@10.0.0.4:5060>;q=0.5, <mailto:x@y>, <sip:b2@10.0.0.3:5060>\r\n")
+	ib := bob.expect("INVITE sip:b2@10.0.0.3:5060")
 	bob.reply(ib, 486, "")
 	carol.reply(carol.expect("INVITE"), 200, "Contact: <sip:c@10.0.0.4>\r\n")
 	c.ph.expect("200")

@@ -109,9 +109,6 @@ func (r *Request) route() {
 		r.unit.e.log.Error("route failed", "call_id", string(r.callID()), "method", r.methodText(), "err", err)
 	}
 	r.ctx.Leave()
-	if r.stop != nil && r.ctx.IsOver() {
-		r.stop()
-	}
 }
 
 // guard turns a panic of the router into an error: the caller still gets an answer.
@@ -148,6 +145,14 @@ type watcher Request
 func (w *watcher) Ended() {
 	if r := (*Request)(w); r.ctx.Cancelled() || r.unit.e.ctx.Err() != nil {
 		r.end()
+	}
+}
+
+// Gone ends the context of a request that is over, or the engine's would keep it for ever.
+func (w *watcher) Gone() {
+	if r := (*Request)(w); r.stop != nil {
+		r.stop()
+		r.wait, r.stop = nil, nil
 	}
 }
 

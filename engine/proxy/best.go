@@ -51,14 +51,7 @@ func (x *Context) SendBest() {
 		r = NewResponse(480, CauseEmpty, nil)
 	}
 	code := r.Code()
-	if code == 408 && x.Req.Method() != message.MethodInvite {
-		// RFC 4320 §4.2: a 408 to a non-INVITE would come too late by its nature; the caller's own timer tells it.
-		// The transaction stays, silent, and absorbs what the caller still retransmits.
-		_ = x.Server.Reply(408, message.ReasonFor(408), nil, nil)
-		x.Forgotten()
-		return
-	}
-	switch {
+	switch { // a 408 to a request other than INVITE is never sent; the transaction sees to it (RFC 4320 §4.2)
 	case code == 503:
 		// §16.7 step 6: a 503 would take this proxy, and not the server behind it, out of service.
 		code = 500

@@ -25,7 +25,9 @@ type Branch struct {
 	timer                                  lane.Timer
 	startAt, limitAt, replyAt, ringAt, cAt lane.Time // 0: not set
 
+	breadth   int  // its share of Max-Breadth
 	done      bool // its outcome is settled; a 2xx may still come
+	resolving bool // its next hop is being looked up
 	heard     bool // a provisional response came
 	ringing   bool
 	cancelled bool
@@ -86,6 +88,10 @@ func (b *Branch) SetRURI(uri string) error {
 
 // begin starts the branch now, or after its delay.
 func (b *Branch) begin() {
+	if b.breadth == 0 {
+		b.fork.x.later(event{b, NewResponse(440, CauseUnreachable, b.target.shown()), true})
+		return
+	}
 	if d := b.target.Delay; d > 0 && b.fork.opts.Order == Parallel {
 		b.startAt = b.fork.x.core.Lane.Now().Add(d)
 		b.arm()
@@ -102,6 +108,7 @@ func (b *Branch) prepare() {
 		b.fail(err)
 		return
 	}
+	setBreadth(b.msg, b.breadth)
 	if f := b.fork.opts.OnBranch; f != nil {
 		var err error
 		x.running++
@@ -126,12 +133,19 @@ func (b *Branch) prepare() {
 		}
 		b.launch(peer)
 	default:
+		b.limit()
+		b.arm()
+		b.resolving = true
 		x.core.Resolver.Resolve(x.core.Lane, hop, b.resolved)
 	}
 }
 
 // resolved takes the addresses a resolver found, in the order to try them.
 func (b *Branch) resolved(peers []transport.Peer, err error) {
+	if !b.resolving {
+		return // it was ended meanwhile
+	}
+	b.resolving = false
 	if b.done {
 		return
 	}
@@ -174,6 +188,9 @@ func (b *Branch) launch(p transport.Peer) {
 	if x.recordRoute {
 		c.recordRoute(m, x.Server.From.Local, out, x.recordParams)
 	}
+	if p.Kind.Reliable() {
+		m.EnsureContentLength() // §16.6 step 9
+	}
 	b.client, err = c.Layer.Send(m, &p, text(x.mark[:]), b)
 	c.giveMessage(m)
 	if m == b.msg {
@@ -187,14 +204,23 @@ func (b *Branch) launch(p transport.Peer) {
 		b.fail(err)
 		return
 	}
-	now := c.Lane.Now()
-	d := &b.fork.opts.Defaults
-	b.limitAt = deadline(now, b.target.Timeout, d.Timeout)
-	b.replyAt = deadline(now, b.target.ReplyTimeout, d.ReplyTimeout)
+	b.limit()
 	if b.client.Method() == message.MethodInvite {
-		b.cAt = now.Add(c.TimerC)
+		b.cAt = c.Lane.Now().Add(c.TimerC)
 	}
 	b.arm()
+}
+
+// limit starts the target's times, which hold for all of its addresses together.
+func (b *Branch) limit() {
+	now := b.fork.x.core.Lane.Now()
+	d := &b.fork.opts.Defaults
+	if b.limitAt == 0 {
+		b.limitAt = deadline(now, b.target.Timeout, d.Timeout)
+	}
+	if b.replyAt == 0 {
+		b.replyAt = deadline(now, b.target.ReplyTimeout, d.ReplyTimeout)
+	}
 }
 
 func deadline(now lane.Time, d, otherwise time.Duration) lane.Time {
@@ -243,6 +269,7 @@ func (b *Branch) Expire(*lane.Timer) {
 		if at != 0 && at <= now {
 			// §16.8, and trap 36: an expired branch counts as 408 at once, whether or not its device still answers the CANCEL. Its late
 			// 2xx still wins.
+			b.cancelled, b.resolving = true, false
 			if b.client != nil {
 				b.client.Cancel(nil)
 			}
@@ -265,8 +292,8 @@ func (b *Branch) cancel(headers []byte) {
 		}
 		return
 	}
-	if b.startAt != 0 {
-		b.startAt = 0
+	if b.startAt != 0 || b.resolving {
+		b.startAt, b.resolving = 0, false
 		b.arm()
 		b.lost()
 	}

@@ -69,17 +69,6 @@ func or(a, b string) string {
 	return b
 }
 
-// requestURI is a contact or script URI without what may not stand in a Request-URI (§19.1.1): headers, and the method parameter.
-func requestURI(s string) []byte {
-	b := view(s)
-	if i := bytes.IndexByte(b, '?'); i >= 0 {
-		if u, err := message.ParseURI(b); err == nil && u.IsSIP() && len(u.Headers) > 0 {
-			b = b[:len(b)-len(u.Headers)-1]
-		}
-	}
-	return b
-}
-
 // destination finds where m goes (§16.6 steps 6 and 7): a peer, or a hop whose name must be resolved.
 func (x *Context) destination(m *message.Message, t, d *Target) (*NextHop, transport.Peer, error) {
 	var peer transport.Peer

@@ -9,8 +9,12 @@ import (
 type Handler interface {
 	// Idle: nothing of the request runs or is in progress, and no final response went out.
 	Idle()
-	// Ended: a final response went out, the caller cancelled, or the engine stops. It is called once.
+	// Ended: a final response went out, the caller cancelled, or the engine stops. It is called once for the first two, and once for the
+	// last.
 	Ended()
+	// Gone: nothing of the request runs or is in progress, and it is over. A 2xx that comes later may call back once more, and Gone
+	// is called again.
+	Gone()
 }
 
 // Context is the response context of one request (§16.7). It belongs to the holder of its lane's token.
@@ -32,6 +36,7 @@ type Context struct {
 
 	forks     []*Fork // in progress
 	started   bool    // there was a fork
+	shown     bool    // a callback may be shown a late 2xx, and the request with it
 	best      *Response
 	challenge []*Response // other 401 and 407 responses, whose challenges go with the best (§16.7 step 7)
 
@@ -59,6 +64,7 @@ func (x *Context) Start(c *Core, s *transaction.Server, h Handler) {
 	x.core, x.Server, x.Req, x.handler = c, s, s.Req, h
 	x.mark = c.Signer.loopMark(s.Req)
 	x.Params, x.Signed = c.Preprocess(s.Req)
+	c.stripMaddr(s.Req, &s.From)
 	if s.Stateless {
 		return
 	}
@@ -73,10 +79,14 @@ func (x *Context) Start(c *Core, s *transaction.Server, h Handler) {
 
 // forget takes x off its core's list once nothing of it can happen any more.
 func (x *Context) forget() {
-	if !x.listed || x.running > 0 || len(x.forks) > 0 || !x.over && x.Server.State() != transaction.Terminated {
+	if x.running > 0 || len(x.forks) > 0 || !x.over && x.Server.State() != transaction.Terminated {
 		return
 	}
 	if x.cancelled && x.answered == 0 && !x.silent {
+		return
+	}
+	x.handler.Gone()
+	if !x.listed {
 		return
 	}
 	x.listed = false
@@ -91,7 +101,9 @@ func (x *Context) forget() {
 	x.next, x.prev = nil, nil
 	x.core.count--
 	x.best, x.challenge, x.events = nil, nil, nil
-	x.Req = nil
+	if !x.shown {
+		x.Req = nil
+	}
 	x.Server.Release()
 }
 
@@ -193,9 +205,7 @@ func (x *Context) Finished(code int) {
 			f.wake(NewResponse(code, "", nil))
 		}
 	}
-	if code >= 300 { // a reply of the script's own while branches ring
-		x.CancelBranches(nil, nil)
-	}
+	x.CancelBranches(nil, nil) // a reply of the script's own while branches ring (§16.7 step 10)
 	x.check()
 }
 
@@ -258,7 +268,8 @@ func (x *Context) Shutdown() {
 			x.answered = 503
 		}
 	}
-	x.end()
+	x.over = true
+	x.handler.Ended()
 }
 
 // Responded sends on a response of the script's choice or the best one; it is final.

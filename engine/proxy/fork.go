@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/sipscript/sipscript/engine/lane"
-	"github.com/sipscript/sipscript/engine/message"
 )
 
 // Fork is one target set in progress (§16.5, §16.6).
@@ -16,7 +15,7 @@ type Fork struct {
 	active   int       // branches without a final response
 	best     *Response // of the fork's branches, for its outcome
 	group    *Response // the best of the present group, for failover
-	follow   []string  // redirect contacts tried already
+	followed int       // redirect contacts that became targets
 
 	relay  bool // nobody waits for it
 	closed bool // no further targets
@@ -38,11 +37,10 @@ func (x *Context) Fork(targets []*Target, o *Options, relay bool) *Fork {
 		o = &noOptions
 	}
 	f := &Fork{x: x, opts: o, relay: relay}
-	x.started = true
-	x.forks = append(x.forks, f)
-	f.queue = targets
+	x.begin(f)
+	f.queue = distinct(targets)
 	if o.Order == ByQ {
-		f.queue = slices.Clone(targets)
+		f.queue = slices.Clone(f.queue)
 		slices.SortStableFunc(f.queue, func(a, b *Target) int {
 			switch {
 			case a.Q > b.Q:
@@ -63,11 +61,19 @@ func (x *Context) Vouched(o *Options, relay bool) *Fork {
 		o = &noOptions
 	}
 	f := &Fork{x: x, opts: o, relay: relay, own: true}
-	x.started = true
-	x.forks = append(x.forks, f)
+	x.begin(f)
 	f.queue = vouchedTargets
 	f.advance()
 	return f
+}
+
+// begin enters a fork.
+func (x *Context) begin(f *Fork) {
+	x.started = true
+	x.forks = append(x.forks, f)
+	if f.opts.OnResponse != nil {
+		x.shown = true
+	}
 }
 
 // vouched stands for "no target": never shown, never changed.
@@ -109,6 +115,7 @@ func (f *Fork) advance() {
 	for _, t := range group {
 		f.branches = append(f.branches, &Branch{fork: f, target: t})
 	}
+	f.share(f.branches[first : first+n])
 	for _, b := range f.branches[first : first+n] {
 		b.begin()
 	}
@@ -116,23 +123,15 @@ func (f *Fork) advance() {
 
 // concluded takes the final non-2xx response of one of the fork's branches.
 func (f *Fork) concluded(r *Response) {
-	f.x.consider(r)
-	if f.best == nil || rank(r) < rank(f.best) {
-		f.best = r
-	}
-	if f.group == nil || rank(r) < rank(f.group) {
-		f.group = r
-	}
+	f.consider(r)
 	if code := r.Code(); code >= 600 {
 		// §16.7 step 5: nobody else is asked any more, and who is being asked is told so.
 		if f.opts.Failover == nil || f.opts.Order == Parallel {
 			f.closed = true
 		}
-		if f.x.Req.Method() == message.MethodInvite {
-			for _, b := range f.branches {
-				if !b.done {
-					b.cancel(nil)
-				}
+		for _, b := range f.branches {
+			if !b.done {
+				b.cancel(nil)
 			}
 		}
 	}
@@ -149,16 +148,30 @@ func (f *Fork) concluded(r *Response) {
 	f.advance()
 }
 
+// consider keeps r where it is the best so far.
+func (f *Fork) consider(r *Response) {
+	f.x.consider(r)
+	if f.best == nil || rank(r) < rank(f.best) {
+		f.best = r
+	}
+	if f.group == nil || rank(r) < rank(f.group) {
+		f.group = r
+	}
+}
+
 // settled tells whether the outcome is known.
 func (f *Fork) settled() bool { return f.won || f.result != nil }
 
 // succeeded ends the fork with a 2xx; r is nil when nobody asked to see it.
 func (f *Fork) succeeded(r *Response) {
 	f.closed = true
-	if f.waiter != nil && !f.settled() {
-		f.wake(r)
+	if !f.settled() { // another 2xx doesn't change the outcome
+		f.result = r
+		if f.waiter != nil {
+			f.x.core.Lane.Wake(f.waiter)
+		}
 	}
-	f.won, f.result = true, r
+	f.won = true
 	if f.active == 0 {
 		f.finish()
 	}

@@ -22,16 +22,27 @@ func (b *Branch) Response(c *transaction.Client, m *message.Message) {
 		return
 	}
 	m.RemoveElement(message.HeaderVia, 0) // §16.7 step 3
-	if b.repeated(m) {
+	if m.Find(message.HeaderVia, 0) < 0 { // it was meant for us, and can't be sent on
+		if code >= 200 {
+			b.settle(NewResponse(503, CauseUnreachable, b.target.shown()))
+		}
 		return
 	}
-	shown := b.fork.opts.OnResponse != nil && !b.done
+	if code < 200 && x.answered != 0 || b.repeated(m) {
+		return
+	}
+	shown := b.shows(code)
 	if !shown && x.handling == 0 && len(x.events) == 0 && (code < 200 || code < 300 && b.fork.waiter == nil) {
 		b.pass(m) // nobody looks at it, and nothing of it is kept
 		x.drain()
 		return
 	}
 	x.deliver(event{branch: b, res: keepResponse(m, b)})
+}
+
+// shows tells whether a callback sees a response with this code: all that go on, from a branch that was given up too.
+func (b *Branch) shows(code int) bool {
+	return b.fork.opts.OnResponse != nil && (!b.done || code < 300)
 }
 
 // note keeps the branch's times.
@@ -60,9 +71,9 @@ func (b *Branch) handle(e event) {
 	if b.repeated(&r.msg) { // of one that a callback held up
 		return
 	}
-	if f := b.fork.opts.OnResponse; f != nil && !b.done {
+	if b.shows(r.Code()) {
 		r.provisional = !r.Final()
-		b.fork.x.run(func() { f(r) })
+		b.fork.x.run(func() { b.fork.opts.OnResponse(r) })
 		r.provisional = false
 		b.keep(r)
 	}
@@ -80,7 +91,7 @@ func (b *Branch) pass(m *message.Message) {
 	x := b.fork.x
 	code := m.Status()
 	if code < 200 {
-		if !x.over {
+		if x.answered == 0 { // also after the caller's CANCEL (§16.7 step 5)
 			_ = x.Server.Respond(m)
 		}
 		return
@@ -94,7 +105,7 @@ func (b *Branch) passKept(r *Response) {
 	x := b.fork.x
 	code := r.Code()
 	if code < 200 {
-		if !x.over {
+		if x.answered == 0 {
 			_ = x.Server.Respond(&r.msg)
 		}
 		return
@@ -129,9 +140,7 @@ func (b *Branch) won(r *Response, code int) {
 	}
 	if x.answered == 0 {
 		x.answered = code
-		if b.client.Method() == message.MethodInvite {
-			x.CancelBranches(b, elsewhere)
-		}
+		x.CancelBranches(b, elsewhere)
 		for _, o := range x.forks {
 			if o != f && o.waiter != nil && !o.settled() {
 				o.wake(NewResponse(code, "", nil))
@@ -159,7 +168,7 @@ func (b *Branch) conclude(r *Response) {
 	f := b.fork
 	f.active--
 	if code := r.Code(); code >= 300 && code < 400 && f.opts.FollowRedirects && !f.closed && !f.x.over && f.redirected(r) {
-		f.started()
+		f.started(r)
 		return
 	}
 	f.concluded(r)
@@ -184,7 +193,7 @@ func (b *Branch) repeated(m *message.Message) bool {
 			bytes.Equal(r.msg.Header(message.HeaderRSeq), m.Header(message.HeaderRSeq)) {
 			if r.Final() {
 				b.fork.x.sendSuccess(&r.msg)
-			} else if !b.fork.x.over {
+			} else {
 				_ = b.fork.x.Server.Respond(&r.msg)
 			}
 			return true

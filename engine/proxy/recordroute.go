@@ -108,7 +108,7 @@ func (c *Core) ours(text, callID []byte) (own ownRoute, ok bool) {
 // the parameters our entry carried; signed is false unless it was ours and its signature holds.
 func (c *Core) Preprocess(req *message.Message) (params message.Params, signed bool) {
 	callID := req.CallID()
-	found := false
+	found, most := false, 2
 	var own ownRoute
 	if req.Find(message.HeaderRoute, 0) >= 0 && hasParam(req.RequestURI(), "lr") {
 		// A strict router put our entry into the Request-URI and the real one at the end of Route.
@@ -117,12 +117,12 @@ func (c *Core) Preprocess(req *message.Message) (params message.Params, signed b
 				if a, err := message.ParseAddress(last); err == nil {
 					req.SetRequestURI(bytes.Clone(a.URI))
 					req.RemoveElement(message.HeaderRoute, n)
-					own, found = o, true
+					own, found, most = o, true, 1
 				}
 			}
 		}
 	}
-	for range 2 {
+	for range most {
 		routes := req.Elements(message.HeaderRoute)
 		if !routes.Next() {
 			break

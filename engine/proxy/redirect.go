@@ -7,30 +7,34 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// redirected adds the contacts of a 3xx to the fork's targets (§16.7 step 4, §8.1.3.4); false when there was nothing new in it.
+// redirected adds the contacts of a 3xx to the fork's targets (§16.7 step 4, §8.1.3.4), and takes them, and those that
+// were tried before, out of the 3xx. It reports false, and leaves r alone, when there was nothing new in it.
 func (f *Fork) redirected(r *Response) bool {
 	var found []*Target
+	var tried []int // the contacts that leave the 3xx
+	secure := hasScheme(f.x.Req.RequestURI(), "sips")
 	contacts := r.msg.Elements(message.HeaderContact)
-	for contacts.Next() {
+	for n := 0; contacts.Next(); n++ {
 		a, err := message.ParseAddress(contacts.Value)
 		if err != nil || a.Star {
 			continue
 		}
 		u, err := message.ParseURI(a.URI)
-		if err != nil || !u.IsSIP() || len(f.follow) >= maxRedirects || slices.Contains(f.follow, text(a.URI)) {
-			continue
+		switch {
+		case err != nil || !u.IsSIP() || secure && !hasScheme(a.URI, "sips"):
+		case f.tried(a.URI) || slices.ContainsFunc(found, func(t *Target) bool { return sameURI(view(t.URI), a.URI) }):
+			tried = append(tried, n)
+		case f.followed < maxRedirects:
+			f.followed++
+			tried = append(tried, n)
+			found = append(found, redirectTarget(&a))
 		}
-		t := &Target{URI: string(a.URI), Q: 1}
-		if q, ok := a.Params.Get("q"); ok {
-			if v, err := strconv.ParseFloat(string(q), 64); err == nil && v >= 0 && v <= 1 {
-				t.Q = v
-			}
-		}
-		f.follow = append(f.follow, t.URI)
-		found = append(found, t)
 	}
 	if len(found) == 0 {
 		return false
+	}
+	for _, n := range slices.Backward(tried) {
+		r.msg.RemoveElement(message.HeaderContact, n)
 	}
 	f.queue = append(found, f.queue...)
 	if f.opts.Order == ByQ {
@@ -48,8 +52,42 @@ func (f *Fork) redirected(r *Response) bool {
 	return true
 }
 
-// started goes on with what a redirect brought: at once in parallel, else when the present group has ended.
-func (f *Fork) started() {
+// redirectTarget is a contact as a target.
+func redirectTarget(a *message.Address) *Target {
+	t := &Target{URI: string(a.URI), Q: 1}
+	if q, ok := a.Params.Get("q"); ok {
+		if v, err := strconv.ParseFloat(string(q), 64); err == nil && v >= 0 && v <= 1 {
+			t.Q = v
+		}
+	}
+	return t
+}
+
+func hasScheme(uri []byte, scheme string) bool {
+	u, err := message.ParseURI(uri)
+	return err == nil && len(u.Scheme) == len(scheme)
+}
+
+// tried tells whether a URI is among the fork's targets: no URI comes into the set twice (§16.5), so that redirects end.
+func (f *Fork) tried(uri []byte) bool {
+	for _, b := range f.branches {
+		known := view(b.target.URI)
+		if len(known) == 0 {
+			known = f.x.Req.RequestURI()
+		}
+		if sameURI(known, uri) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(f.queue, func(t *Target) bool { return sameURI(view(t.URI), uri) })
+}
+
+// started goes on with what a redirect brought: at once in parallel, else when the present group has ended. What was not followed
+// of r is a response like any other.
+func (f *Fork) started(r *Response) {
+	if r.msg.Header(message.HeaderContact) != nil {
+		f.consider(r)
+	}
 	if f.active == 0 || f.opts.Order == Parallel {
 		f.advance()
 	}

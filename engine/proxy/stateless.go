@@ -43,6 +43,9 @@ func (x *Context) Forward(t *Target) error {
 		if x.recordRoute {
 			c.recordRoute(m, x.Server.From.Local, out, x.recordParams)
 		}
+		if p.Kind.Reliable() {
+			m.EnsureContentLength()
+		}
 		return c.Layer.Forward(m, &p, branch)
 	}
 	if hop == nil {

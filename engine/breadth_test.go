@@ -1,0 +1,110 @@
+package engine_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// Max-Breadth (RFC 5393 §5): what may be pending at once for one request, over the whole tree of its forks.
+
+func breadthOf(r *received) string { return string(r.msg.Header(message.HeaderMaxBreadth)) }
+
+func TestMaxBreadthIsSplitAmongParallelBranches(t *testing.T) {
+	for in, want := range map[string][2]string{"": {"30", "30"}, "Max-Breadth: 7\r\n": {"4", "3"}, "max-breadth: 2\r\n": {"1", "1"}} {
+		b, c, bob, carol := trio(t, relayTo(bobAndCarol, nil))
+		c.extra = in
+		c.send("INVITE")
+		ib, ic := bob.expect("INVITE"), carol.expect("INVITE")
+		if got := [2]string{breadthOf(ib), breadthOf(ic)}; got != want || len(elements(ib.msg, message.HeaderMaxBreadth)) != 1 {
+			t.Errorf("%q: branches got %q, want %q", in, got, want)
+		}
+		bob.reply(ib, 486, "")
+		carol.reply(ic, 486, "")
+		c.ack(c.ph.expect("486"))
+		b.quiet()
+	}
+}
+
+// A branch that has its final response gives its share back.
+func TestMaxBreadthIsWholeForEachSerialBranch(t *testing.T) {
+	b, c, bob, carol := trio(t, relayTo(bobAndCarol, &engine.Options{Order: engine.Serial}))
+	c.extra = "Max-Breadth: 1\r\n"
+	c.send("INVITE")
+	ib := bob.expect("INVITE")
+	bob.reply(ib, 486, "")
+	ic := carol.expect("INVITE")
+	if breadthOf(ib) != "1" || breadthOf(ic) != "1" {
+		t.Errorf("branches got %s, %s", breadthOf(ib), breadthOf(ic))
+	}
+	carol.reply(ic, 486, "")
+	c.ack(c.ph.expect("486"))
+	b.quiet()
+}
+
+// What the breadth doesn't reach is not tried, and is 440 when nothing else came of the request.
+func TestMaxBreadthExceeded(t *testing.T) {
+	b, c, bob, carol := trio(t, relayTo(bobAndCarol, nil))
+	c.extra = "Max-Breadth: 1\r\n"
+	c.send("INVITE")
+	ib := bob.expect("INVITE")
+	b.w.Run(time.Second)
+	bob.reply(ib, 200, "Contact: <sip:b@10.0.0.3>\r\n")
+	c.ph.expect("200")
+	b.quiet()
+	if len(carol.got) != 0 {
+		t.Errorf("carol got %v", carol.lines())
+	}
+
+	b, c, bob, carol = trio(t, relayTo(bobAndCarol, nil))
+	c.extra = "Max-Breadth: 0\r\n"
+	for i, method := range []string{"INVITE", "MESSAGE"} {
+		c.branch = i
+		c.send(method)
+		r := c.ph.expect("440")
+		if method == "INVITE" {
+			c.ack(r)
+		}
+	}
+	b.quiet()
+	if len(bob.got)+len(carol.got) != 0 {
+		t.Error("something was sent")
+	}
+}
+
+// ACK and CANCEL are outside of it.
+func TestMaxBreadthOfAckIsLeftAlone(t *testing.T) {
+	b, c, bob, _ := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), nil))
+	c.toTag = "x"
+	c.send("ACK")
+	if got := bob.expect("ACK"); breadthOf(got) != "" {
+		t.Errorf("an ACK with Max-Breadth %s", breadthOf(got))
+	}
+	c.extra, c.branch = "Max-Breadth: 0\r\n", 1
+	c.send("ACK")
+	if got := bob.expect("ACK"); breadthOf(got) != "0" {
+		t.Errorf("an ACK with Max-Breadth %s", breadthOf(got))
+	}
+	b.quiet()
+}
+
+// Of a fork that follows redirects, and of a fork beside another one.
+func TestMaxBreadthCountsWhatIsPending(t *testing.T) {
+	b, c, bob, carol := trio(t, relayTo(bobAndCarol, &engine.Options{FollowRedirects: true}))
+	dave := b.phone("10.0.0.5:5060")
+	c.extra = "Max-Breadth: 5\r\n"
+	c.send("INVITE")
+	ib, ic := bob.expect("INVITE"), carol.expect("INVITE")
+	bob.reply(ib, 302, "Contact: <sip:d@10.0.0.5:5060>\r\n")
+	id := dave.expect("INVITE")
+	if got := []string{breadthOf(ib), breadthOf(ic), breadthOf(id)}; !slices.Equal(got, []string{"3", "2", "3"}) {
+		t.Errorf("branches got %q", got)
+	}
+	dave.reply(id, 486, "")
+	carol.reply(ic, 486, "")
+	c.ack(c.ph.expect("486"))
+	b.quiet()
+}
