@@ -38,6 +38,7 @@ func rules() []rule {
 		{"scripts", []string{"std"}, "scripts are text"},
 		{"cmd/...", []string{"std", "external", "modules/...", "luabind/...", "engine/...", "scripts", "internal/...", "cmd/..."}, "the command wires all of it"},
 		{"examples/...", []string{"std", "external", "modules/...", "luabind/...", "engine/...", "examples/..."}, "an example uses what its reader may import"},
+		{"bench/...", []string{"std", "external", "engine/..."}, "what is measured against stands beside the engine"},
 		{"internal/...", []string{"std", "external", "modules/...", "luabind/...", "engine/...", "scripts", "internal/..."}, "helpers never import the command"},
 	}
 }
