@@ -156,8 +156,12 @@ func (s *server) drain() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.set.drain)
 	defer cancel()
-	if err := s.engine.Shutdown(ctx); err != nil {
-		s.log.Warn("not all transactions finished in time", "error", err)
+	err := s.engine.Shutdown(ctx)
+	if ctx.Err() != nil {
+		s.log.Warn("not all requests finished within --drain; those left were ended", "drain", s.set.drain)
+	}
+	if err != nil {
+		s.log.Warn("the shutdown was not clean", "error", err)
 	}
 	fmt.Fprintln(s.stderr, "stopped")
 }

@@ -42,6 +42,13 @@ func runLoad(t *testing.T, l load) {
 	caller.wait()
 	callee.wait()
 
+	// Nothing is left behind, nothing was refused, nothing panicked.
+	eventually(t, "no request in progress", func() bool { return s.metric("sipscript_requests_in_progress") == 0 })
+	for _, name := range []string{"sipscript_lane_panics_total", "sipscript_lane_refused_total", "sipscript_messages_refused_total", "sipscript_bad_messages_total", "sipscript_script_errors_total"} {
+		if n := s.metric(name); n != 0 {
+			t.Errorf("%s is %g", name, n)
+		}
+	}
 	text := s.log.text()
 	if strings.Contains(text, "level=ERROR") || strings.Contains(text, "level=WARN") {
 		t.Errorf("the server complains:\n%s", tail(text, 30))

@@ -126,6 +126,12 @@ func TestDrain(t *testing.T) {
 	if code, body := s.http("POST", "/reload"); code != 409 {
 		t.Errorf("a reload during the drain: %d %s", code, body)
 	}
+	if _, body := s.http("GET", "/metrics"); !strings.Contains(body, "sipscript_requests_in_progress 1") {
+		t.Errorf("the call that holds up the drain is not shown:\n%s", body)
+	}
+	if state := s.status()["state"]; state != "draining" {
+		t.Errorf("state %v during the drain", state)
+	}
 	in.Reply(200, "OK")
 	if code := call.Final().StatusCode; code != 200 {
 		t.Errorf("the call under way ended with %d", code)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -170,6 +171,26 @@ func (s *server) status() map[string]any {
 		s.t.Fatalf("/status: %v in %q", err, body)
 	}
 	return v
+}
+
+// metric is the sum of a figure of /metrics over its labels; it must be there.
+func (s *server) metric(name string) (sum float64) {
+	s.t.Helper()
+	_, body := s.http("GET", "/metrics")
+	found := false
+	for line := range strings.SplitSeq(body, "\n") {
+		if rest, ok := strings.CutPrefix(line, name); ok && (rest[0] == ' ' || rest[0] == '{') {
+			n, err := strconv.ParseFloat(rest[strings.LastIndexByte(rest, ' ')+1:], 64)
+			if err != nil {
+				s.t.Fatalf("%s: %v", line, err)
+			}
+			found, sum = true, sum+n
+		}
+	}
+	if !found {
+		s.t.Fatalf("/metrics has no %s", name)
+	}
+	return sum
 }
 
 // command runs another command of the binary and returns what it wrote and its exit code.

@@ -108,6 +108,9 @@ func (r *report) done(e event, word string, n *int) {
 		*n++
 		return
 	}
+	if word == "-" { // no test files
+		return
+	}
 	fmt.Fprintf(r.out, "%s\t%s\t%.1fs\n", word, e.Package, e.Elapsed)
 }
 
