@@ -53,12 +53,27 @@ func (v *vm) openCoroutine() {
 		return 1
 	}))
 	lib.RawSetString("yield", l.NewFunction(func(l *lua.LState) int {
-		if v.co != l {
-			// Within pcall, a callback of sort or a handler: the interpreter would end the coroutine silently.
-			raise(l, "coroutine.yield is not possible here: outside of a coroutine, or within pcall")
+		if v.co != l || throughGo(l) { // the interpreter would end the coroutine silently, or panic
+			raise(l, "coroutine.yield is not possible here: outside of a coroutine, within pcall, or in a callback of sort or gsub")
 		}
 		return -1
 	}))
+}
+
+// throughGo tells whether a function of Go lies between yield and the coroutine's own function.
+func throughGo(l *lua.LState) bool {
+	for level := 1; ; level++ {
+		d, ok := l.GetStack(level)
+		if !ok {
+			return false
+		}
+		if _, err := l.GetInfo("S", d, lua.LNil); err != nil || d.What == "G" {
+			return true
+		}
+		if level > 1 && d.What == "main" {
+			return false
+		}
+	}
 }
 
 func coFunction(l *lua.LState) {

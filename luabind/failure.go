@@ -27,6 +27,9 @@ func (e *ScriptError) Error() string {
 // failed makes the error of a failed call. The text is copied: the error value may hold the whole VM.
 func (v *vm) failed(err error, stopped bool) *ScriptError {
 	e := scriptError(err)
+	if !v.loading { // what the interpreter calls so is the function that was called
+		e.Traceback = strings.ReplaceAll(e.Traceback, "in main chunk", "in the handler")
+	}
 	stats := &v.gen.router.stats
 	switch {
 	case stopped:

@@ -124,7 +124,7 @@ func (v *vm) bindModule(m *openModule) *lua.LTable {
 	return v.namespace(m.name, fs)
 }
 
-// namespace makes a table of functions that scripts can't change. A dot in a name makes a table within.
+// namespace makes a table of functions that a script can't add to, and that knows its names. A dot in a name makes a table within.
 func (v *vm) namespace(name string, members map[string]lua.LValue) *lua.LTable {
 	inner := map[string]map[string]lua.LValue{}
 	t := v.main.NewTable()
@@ -146,7 +146,7 @@ func (v *vm) namespace(name string, members map[string]lua.LValue) *lua.LTable {
 		raise(l, "%s has no function '%s'%s", name, l.Get(2).String(), suggest(l.Get(2).String(), known))
 		return 0
 	}, func(l *lua.LState) int {
-		raise(l, "%s can't be changed", name)
+		raise(l, "%s can't get new names; keep what is yours in a local", name)
 		return 0
 	})
 	return t

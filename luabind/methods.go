@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/proxy"
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -223,12 +224,11 @@ func (v *vm) reqRelay(l *lua.LState) int {
 func (v *vm) reqFork(l *lua.LState) int {
 	o := reqArg(l)
 	v.mustWait(l, "req:fork")
-	targets, opts := []*engine.Target{}, (*engine.Options)(nil)
-	if n, done := v.lookupFailed(l, o, "fork"); done {
-		l.Pop(n) // the 503 is what ended the request: fork returns it below
-	} else {
-		targets, opts = v.relayArgs(l, o, "fork")
+	if _, done := v.lookupFailed(l, o, "fork"); done { // the 503 is what ended the request
+		l.Push(&v.response(proxy.NewResponse(503, "", nil), o).ud)
+		return 1
 	}
+	targets, opts := v.relayArgs(l, o, "fork")
 	s := v.suspend()
 	res, err := v.forked(s, func() (*engine.Response, error) { return o.req.Fork(targets, opts) })
 	if err != nil || res == nil {

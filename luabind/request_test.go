@@ -34,22 +34,22 @@ func TestRequestFields(t *testing.T) {
 
 func TestRequestEdits(t *testing.T) {
 	check(t, map[string]string{
-		`req:set_header("X-A", "new") return req:header("X-A"), #req:headers("X-A")`:               "new 1",
-		`req:set_header("X-A", {"p", "q", 3}) return table.concat(req:headers("X-A"), "|")`:        "p|q|3",
-		`req:add_header("X-A", "last") return req:headers("X-A")[3]`:                               "last",
-		`req:add_header("X-A", "first", "first") return req:headers("X-A")[1]`:                     "first",
-		`req:remove_header("X-A") return req:header("X-A")`:                                        "nil",
-		`req:set_header("X-U", req.ruri) return req:header("X-U"):match("^sip:bob")`:               "sip:bob",
-		`req:set_body("x", "text/html") return req.body, req.content_type`:                         "x text/html",
-		`req:set_body(nil) return req.body, req.content_type`:                                      "nil",
-		`req.ruri = "sip:other@b.example" return req.ruri.host, req.ruri.port, req.ruri`:           "b.example nil sip:other@b.example",
-		`req.ruri = sip.uri("sips:z@h") return req.ruri.scheme`:                                    "sips",
-		`req.ruri.user = "a/b c@d" return req.ruri.user, req.ruri`:                                 "a/b c@d sip:a/b%20c%40d@example.com:5070;transport=udp;Flag?subject=hi",
-		`local u = req.ruri u.port = nil u.headers = nil u.params = {a = "1", b = true} return u`:  "sip:bob%40x@example.com;a=1;b",
-		`req.ruri.user = nil return req.ruri.user, req.ruri.host`:                                  "nil example.com",
-		`req.ruri.host = "::1" return req.ruri.host, tostring(req.ruri):match("%[::1%]")`:          "::1 [::1]",
+		`req:set_header("X-A", "new") return req:header("X-A"), #req:headers("X-A")`:                "new 1",
+		`req:set_header("X-A", {"p", "q", 3}) return table.concat(req:headers("X-A"), "|")`:         "p|q|3",
+		`req:add_header("X-A", "last") return req:headers("X-A")[3]`:                                "last",
+		`req:add_header("X-A", "first", "first") return req:headers("X-A")[1]`:                      "first",
+		`req:remove_header("X-A") return req:header("X-A")`:                                         "nil",
+		`req:set_header("X-U", req.ruri) return req:header("X-U"):match("^sip:bob")`:                "sip:bob",
+		`req:set_body("x", "text/html") return req.body, req.content_type`:                          "x text/html",
+		`req:set_body(nil) return req.body, req.content_type`:                                       "nil",
+		`req.ruri = "sip:other@b.example" return req.ruri.host, req.ruri.port, req.ruri`:            "b.example nil sip:other@b.example",
+		`req.ruri = sip.uri("sips:z@h") return req.ruri.scheme`:                                     "sips",
+		`req.ruri.user = "a/b c@d" return req.ruri.user, req.ruri`:                                  "a/b c@d sip:a/b%20c%40d@example.com:5070;transport=udp;Flag?subject=hi",
+		`local u = req.ruri u.port = nil u.headers = nil u.params = {a = "1", b = true} return u`:   "sip:bob%40x@example.com;a=1;b",
+		`req.ruri.user = nil return req.ruri.user, req.ruri.host`:                                   "nil example.com",
+		`req.ruri.host = "::1" return req.ruri.host, tostring(req.ruri):match("%[::1%]")`:           "::1 [::1]",
 		`req.ruri.params.transport = "tcp" return req.ruri.params.TRANSPORT, #req.ruri.params.flag`: "tcp 0",
-		`req.ruri.params.flag = nil req.ruri.params.new = true return req.ruri.params`:             ";transport=udp;new",
+		`req.ruri.params.flag = nil req.ruri.params.new = true return req.ruri.params`:              ";transport=udp;new",
 	})
 }
 

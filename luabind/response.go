@@ -1,8 +1,11 @@
 package luabind
 
 import (
+	"net/netip"
+
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -83,15 +86,17 @@ func (v *vm) responseIndex(l *lua.LState) int {
 
 // responseSource is {ip, port, transport} of where the response came from, nil for one made here.
 func responseSource(l *lua.LState, res *engine.Response) lua.LValue {
-	s, ok := any(res).(interface{ Source() engine.Endpoint })
+	s, ok := any(res).(interface {
+		Source() (netip.AddrPort, transport.Kind)
+	})
 	if !ok || res.Cause() != "" {
 		return lua.LNil
 	}
-	e := s.Source()
-	if !e.Addr.IsValid() {
+	addr, kind := s.Source()
+	if !addr.IsValid() {
 		return lua.LNil
 	}
-	return endpointTable(l, e, false)
+	return endpointTable(l, engine.Endpoint{Addr: addr, Transport: kind}, false)
 }
 
 func responseNewIndex(l *lua.LState) int {

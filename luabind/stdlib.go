@@ -1,6 +1,8 @@
 package luabind
 
 import (
+	"strings"
+
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -18,11 +20,9 @@ func (v *vm) openLibraries() {
 	}
 	for name, f := range map[string]lua.LGFunction{
 		"print": v.basePrint, "pcall": v.basePCall, "xpcall": v.baseXPCall, "require": v.require, "setmetatable": baseSetMetatable,
-		"pairs": nil, "unpack": baseUnpack,
+		"unpack": baseUnpack, "error": baseError, "assert": baseAssert,
 	} {
-		if f != nil {
-			g.RawSetString(name, l.NewFunction(f))
-		}
+		g.RawSetString(name, l.NewFunction(f))
 	}
 	v.kinds.next = g.RawGetString("next").(*lua.LFunction)
 	g.RawSetString("pairs", l.NewFunction(v.basePairs))
@@ -60,6 +60,39 @@ func (v *vm) basePrint(l *lua.LState) int {
 		text += l.ToStringMeta(l.Get(i)).String()
 	}
 	v.logger(l).Info(text)
+	return 0
+}
+
+// baseError is error(value [, level]). The interpreter's own takes level 2 for 1, and writes a space where there is no position.
+func baseError(l *lua.LState) int {
+	value := l.Get(1)
+	if text, ok := value.(lua.LString); ok {
+		if level := l.OptInt(2, 1); level > 0 {
+			if at := strings.TrimSuffix(l.Where(level), ":"); at != "" && !strings.HasPrefix(at, "[G]") {
+				value = lua.LString(at + ": " + string(text))
+			}
+		}
+	}
+	l.Error(value, 0)
+	return 0
+}
+
+// baseAssert is assert(value [, message]). The message may be any value.
+func baseAssert(l *lua.LState) int {
+	if l.GetTop() == 0 {
+		raise(l, "assert needs a value")
+	}
+	if l.ToBool(1) {
+		return l.GetTop()
+	}
+	switch m := l.Get(2).(type) {
+	case *lua.LNilType:
+		raise(l, "assertion failed!")
+	case lua.LString:
+		raise(l, "%s", string(m))
+	default:
+		l.Error(m, 0)
+	}
 	return 0
 }
 

@@ -248,5 +248,8 @@ func raise(l *lua.LState, format string, args ...any) {
 	if len(args) > 0 {
 		format = fmt.Sprintf(format, args...)
 	}
-	l.Error(lua.LString(format), 1)
+	if at := position(l); at != "" {
+		format = at + ": " + format
+	}
+	l.Error(lua.LString(format), 0)
 }
