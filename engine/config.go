@@ -82,6 +82,9 @@ type Config struct {
 	Lanes     int           // how many calls are worked on at once, default GOMAXPROCS
 	TimerC    time.Duration // §16.6 step 11, default 181 s
 	Drain     time.Duration // how long Run waits for requests in progress after its context ended, default 32 s
+	// MaxDelay is how long messages may wait before they are worked on: from half of it on, the more of the new dialogs are refused (503, Retry-After)
+	// the longer the wait, and all beyond it, so that calls in progress go on. Default 100 ms; negative: never.
+	MaxDelay  time.Duration
 	Timers    transaction.Timers
 	Limits    message.Limits
 	Transport transport.Options
@@ -112,6 +115,9 @@ func (c *Config) complete() error {
 	}
 	if c.Drain <= 0 {
 		c.Drain = 32 * time.Second
+	}
+	if c.MaxDelay == 0 {
+		c.MaxDelay = 100 * time.Millisecond
 	}
 	if c.Clock == nil {
 		c.Clock = lane.NewSystem()

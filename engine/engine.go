@@ -51,7 +51,9 @@ type unit struct {
 	layer *transaction.Layer
 	core  *proxy.Core
 	any   func() uint64 // random numbers for any goroutine
-	count counts
+	// waited is how long the present message waited, before it was read and in the lane's queue.
+	waited time.Duration
+	count  counts
 }
 
 // New makes an engine: sockets are bound and the router is started, but nothing is received before Start.
@@ -121,7 +123,7 @@ func (e *Engine) makeLanes() {
 	for i := range c.Lanes {
 		u := &unit{e: e, lane: lane.New(i, o)}
 		u.core = &proxy.Core{Env: env, Lane: u.lane, Random: newRandom(c.Seed, uint64(i))}
-		u.layer = transaction.NewLayer(u.lane, e.wire, u, transaction.Options{Timers: c.Timers, Random: u.core.Random, ServerHeader: c.Server, Counter: u.count.event})
+		u.layer = transaction.NewLayer(u.lane, e.wire, u, transaction.Options{Timers: c.Timers, Random: u.core.Random, ServerHeader: c.Server, Counter: u.count.event, Refuse: u.overloaded})
 		u.core.Layer = u.layer
 		u.any = locked(newRandom(c.Seed, uint64(i)+1<<32))
 		u.lane.Local = u

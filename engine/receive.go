@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"hash/maphash"
+	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
@@ -18,6 +19,7 @@ type packet struct {
 	msg  message.Message
 	from transaction.Arrival
 	bad  *message.Error // the request is to be answered with this
+	age  time.Duration  // how long it waited before it was read
 }
 
 // Receive parses what came in and brings it to the lane of its Call-ID. It is the transport's to call.
@@ -26,7 +28,7 @@ func (e *Engine) Receive(in *transport.Inbound) {
 	p.e = e
 	p.from = arrival(in)
 	p.from.Msg = &p.msg
-	p.bad = nil
+	p.bad, p.age = nil, in.Age
 	err := p.msg.Parse(in.Bytes, &e.config.Limits)
 	if err == nil {
 		err = p.msg.Validate()
@@ -96,6 +98,7 @@ func (e *Engine) laneIndex(callID []byte) int {
 // Do brings the message to the transaction layer.
 func (p *packet) Do(l *lane.Lane) {
 	u := l.Local.(*unit)
+	u.waited = p.age + l.Waited()
 	if p.bad != nil {
 		u.count.answer(p.bad.Status)
 		_ = u.layer.Reply(&p.from, p.bad.Status, p.bad.Reason, nil)
@@ -109,7 +112,7 @@ func (p *packet) Do(l *lane.Lane) {
 
 // Keep makes a packet that doesn't refer to the reader's buffer.
 func (p *packet) Keep() lane.Work {
-	q := &kept{packet{e: p.e, from: p.from, bad: p.bad}}
+	q := &kept{packet{e: p.e, from: p.from, bad: p.bad, age: p.age}}
 	p.msg.CopyTo(&q.msg)
 	q.msg.Detach()
 	q.from.Msg = &q.msg
@@ -151,8 +154,6 @@ func (u *unit) refuses(r *Request, s *transaction.Server) bool {
 		code, headers = 420, unsupported(m) // §16.3 step 5: this proxy has no extensions a request could insist on
 	case u.core.Looped(m): // §16.3 step 4
 		code, reason = 482, "Loop Detected"
-	case u.e.draining.Load() && !r.inDialog && !s.Stateless:
-		code, headers = 503, []byte("Retry-After: 30\r\n")
 	default:
 		return false
 	}

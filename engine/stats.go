@@ -18,6 +18,7 @@ type counts struct {
 	events    [32]atomic.Uint64                       // of the transaction layer, by transaction.Event
 	strays    atomic.Uint64                           // responses that belonged to nothing
 	routes    atomic.Uint64                           // calls of the router
+	overload  atomic.Uint64                           // new dialogs refused because messages waited too long
 	failures  atomic.Uint64                           // those that ended with an error
 	routeTime atomic.Int64                            // nanoseconds from the call of the router to its return, waits included
 }
@@ -57,6 +58,7 @@ type Stats struct {
 	Events      map[string]uint64 // what happened in transactions, by transaction.Event's name
 	BadMessages uint64            // messages dropped because they could not be read
 	BadFrames   uint64            // datagrams and streams that held no message
+	Overload    uint64            // new dialogs refused because messages waited too long
 	Refused     uint64            // messages refused because a lane's queue was full
 
 	Routes        uint64        // calls of the router
@@ -111,6 +113,7 @@ func (e *Engine) Stats() Stats {
 			}
 		}
 		s.Strays += c.strays.Load()
+		s.Overload += c.overload.Load()
 		s.Routes += c.routes.Load()
 		s.RouteFailures += c.failures.Load()
 		s.RouteTime += time.Duration(c.routeTime.Load())

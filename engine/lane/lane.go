@@ -83,6 +83,7 @@ type Lane struct {
 
 	// Owned by the holder of the token.
 	now     Time
+	waited  time.Duration // of the present piece of work in the queue
 	wheel   wheel
 	carrier *Carrier
 
@@ -111,6 +112,9 @@ func (l *Lane) ID() int { return l.id }
 
 // Now is the time at which the present piece of work began (holder only): a moment is the same for all it does.
 func (l *Lane) Now() Time { return l.now }
+
+// Waited is how long the present piece of work was in the lane's queue (holder only).
+func (l *Lane) Waited() time.Duration { return l.waited }
 
 // Wall is the present time of day.
 func (l *Lane) Wall() time.Time { return l.opts.Clock.Wall() }
@@ -250,8 +254,10 @@ func (l *Lane) work(c *Carrier) {
 func (l *Lane) do(w Work, queuedAt Time) {
 	l.now = l.opts.Clock.Now()
 	l.stats.Works.Add(1)
+	l.waited = 0
 	if queuedAt != 0 {
-		l.stats.delay(l.now.Sub(queuedAt))
+		l.waited = l.now.Sub(queuedAt)
+		l.stats.delay(l.waited)
 	}
 	l.guarded(w)
 	if due := l.wheel.nextDue; due != 0 && l.now >= due {

@@ -1,6 +1,8 @@
 package transaction
 
 import (
+	"fmt"
+
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transport"
@@ -11,10 +13,13 @@ import (
 // Options of a Layer.
 type Options struct {
 	Timers       Timers
-	Max          int              // transactions in the layer, default 200000; beyond it a new request is answered 503 statelessly
-	Random       func() uint64    // unpredictable numbers for branches and tags; required
-	ServerHeader string           // Server: of responses made here, "" for none
-	Counter      func(Event, int) // told what happened and how often, for metrics; may be nil
+	Max          int           // transactions in the layer, default 200000; beyond it a new request is answered 503 statelessly
+	Random       func() uint64 // unpredictable numbers for branches and tags; required
+	ServerHeader string        // Server: of responses made here, "" for none
+	// Refuse is asked before a transaction is made for a new request; a Retry-After in seconds above 0 has it answered 503 statelessly, so that what
+	// is refused costs next to nothing. It may be nil.
+	Refuse  func(a *Arrival) (retryAfter int)
+	Counter func(Event, int) // told what happened and how often, for metrics; may be nil
 }
 
 const (
@@ -110,6 +115,13 @@ func (l *Layer) request(a *Arrival) {
 		l.Reply(a, 503, "", []byte(retryAfter)) //nolint:errcheck // counted where it is sent
 		return
 	}
+	if l.options.Refuse != nil {
+		if after := l.options.Refuse(a); after > 0 {
+			l.count(EventOverload)
+			l.Reply(a, 503, "", fmt.Appendf(nil, "Retry-After: %d\r\n", after)) //nolint:errcheck // counted where it is sent
+			return
+		}
+	}
 	a.Msg.SetReceived(a.Source)
 	s := l.newServer(a, string(key))
 	s.feed(evRequest, nil)
@@ -123,6 +135,10 @@ func (l *Layer) ack(a *Arrival) {
 		return
 	}
 	if s == nil {
+		if l.ownTag(a.Msg) { // of an answer sent without a transaction, or by one that has ended
+			l.count(EventRetransmissionIn)
+			return
+		}
 		l.stateless(a)
 		return
 	}

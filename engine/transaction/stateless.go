@@ -79,3 +79,10 @@ func (l *Layer) appendTag(dst []byte, m *message.Message) []byte {
 	}
 	return appendHex(dst, l.tags.sum(m.CallID(), number[:], m.FromTag(), branch))
 }
+
+// ownTag tells whether the To tag of an ACK is the one of answers made here to the INVITE it belongs to (§8.2.7, §17.1.1.3: the
+// ACK of a non-2xx has the INVITE's topmost Via).
+func (l *Layer) ownTag(ack *message.Message) bool {
+	var tag [16]byte
+	return string(l.appendTag(tag[:0], ack)) == string(ack.ToTag())
+}

@@ -4,6 +4,7 @@ package transport
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
 )
@@ -135,7 +136,8 @@ type Inbound struct {
 	LocalIP netip.Addr // the address of this machine it was sent to, also when Local is bound to a wildcard
 	Flow    FlowID     // the connection it came on; 0 on UDP
 	Carrier *lane.Carrier
-	More    bool // more messages wait behind this one in the same read
+	Age     time.Duration // how long it has waited in the system, where that is known and matters: the reader is behind
+	More    bool          // more messages wait behind this one in the same read
 }
 
 // Receiver gets what comes in. Receive is called from many goroutines, but for one connection in order. It must not

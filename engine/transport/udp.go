@@ -90,6 +90,7 @@ func (u *udpListener) loop(k *lane.Carrier) {
 		}
 		n, err := u.batch.read()
 		u.got, u.next = n, 0
+		in.Age = u.batch.age()
 		if err != nil && !u.survive(err) {
 			u.stack.running.Done()
 			return

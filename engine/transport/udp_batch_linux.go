@@ -10,12 +10,13 @@ import (
 	"net/netip"
 	"strconv"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
 const (
 	batchSize    = 16
-	controlSpace = 48 // a cmsghdr with an in6_pktinfo is 40
+	controlSpace = 96 // a cmsghdr with an in6_pktinfo is 40, one with a timespec 32
 )
 
 // mmsghdr is the kernel's struct mmsghdr on 64 bits.
@@ -66,14 +67,29 @@ func newUDPBatch(conn *net.UDPConn, pool *datagramPool, most int, wildcard bool)
 			b.iovs[i][1] = syscall.Iovec{Base: &b.overflow[i*b.spill], Len: uint64(b.spill)}
 			h.Iovlen = 2
 		}
-		if wildcard {
+		if wildcard || i == 0 {
 			h.Control = &b.controls[i][0]
 		}
 	}
 	if wildcard {
 		err = askLocalIP(raw, addrPortOf(conn.LocalAddr()).Addr().Is4())
 	}
+	if err == nil {
+		err = askTime(raw)
+	}
 	return b, err
+}
+
+// askTime makes the system tell when each datagram came (socket(7), SO_TIMESTAMPNS).
+func askTime(raw syscall.RawConn) error {
+	var failed error
+	err := raw.Control(func(fd uintptr) {
+		failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_TIMESTAMPNS, 1)
+	})
+	if err != nil {
+		return err
+	}
+	return failed
 }
 
 // askLocalIP makes the system tell where each datagram was sent to (ip(7), RFC 3542 §6.1).
@@ -103,7 +119,7 @@ func (b *udpBatch) read() (int, error) {
 	for i := range b.used {
 		h := &b.hdrs[i].hdr
 		h.Namelen = syscall.SizeofSockaddrInet6
-		if h.Flags = 0; b.wildcard {
+		if h.Flags = 0; h.Control != nil {
 			h.Controllen = controlSpace
 		}
 	}
@@ -179,20 +195,43 @@ func (b *udpBatch) source(i int) netip.AddrPort {
 	return netip.AddrPortFrom(ip, port)
 }
 
-// localIP reads the control message: in_pktinfo's ipi_spec_dst (the address of this machine, also for a broadcast) or
-// in6_pktinfo's ipi6_addr.
-func (b *udpBatch) localIP(i int) netip.Addr {
-	c := b.controls[i][:b.hdrs[i].hdr.Controllen]
-	if len(c) < syscall.SizeofCmsghdr {
-		return netip.Addr{}
+// age is how long the first datagram of the batch has waited in the system, as far as it matters: a batch that is not full emptied
+// the socket, so nothing waits long.
+func (b *udpBatch) age() time.Duration {
+	if b.used < batchSize {
+		return 0
 	}
-	h := (*syscall.Cmsghdr)(unsafe.Pointer(&c[0]))
-	data := c[syscall.SizeofCmsghdr:]
-	switch {
-	case h.Level == syscall.IPPROTO_IP && h.Type == syscall.IP_PKTINFO && len(data) >= 12:
+	data := b.control(0, syscall.SOL_SOCKET, syscall.SCM_TIMESTAMPNS)
+	if len(data) < 16 {
+		return 0
+	}
+	came := time.Unix(int64(binary.NativeEndian.Uint64(data)), int64(binary.NativeEndian.Uint64(data[8:])))
+	return max(time.Since(came), 0)
+}
+
+// localIP is in_pktinfo's ipi_spec_dst (the address of this machine, also for a broadcast) or in6_pktinfo's ipi6_addr.
+func (b *udpBatch) localIP(i int) netip.Addr {
+	if data := b.control(i, syscall.IPPROTO_IP, syscall.IP_PKTINFO); len(data) >= 12 {
 		return netip.AddrFrom4([4]byte(data[4:8]))
-	case h.Level == syscall.IPPROTO_IPV6 && h.Type == syscall.IPV6_PKTINFO && len(data) >= 20:
+	}
+	if data := b.control(i, syscall.IPPROTO_IPV6, syscall.IPV6_PKTINFO); len(data) >= 20 {
 		return netip.AddrFrom16([16]byte(data[:16])).Unmap()
 	}
 	return netip.Addr{}
+}
+
+// control is the data of a control message of slot i, nil when there is none (cmsg(3)).
+func (b *udpBatch) control(i int, level, kind int32) []byte {
+	c := b.controls[i][:min(b.hdrs[i].hdr.Controllen, controlSpace)]
+	for len(c) >= syscall.SizeofCmsghdr {
+		h := (*syscall.Cmsghdr)(unsafe.Pointer(&c[0]))
+		if h.Len < syscall.SizeofCmsghdr || h.Len > uint64(len(c)) {
+			return nil
+		}
+		if h.Level == level && h.Type == kind {
+			return c[syscall.SizeofCmsghdr:h.Len]
+		}
+		c = c[min((h.Len+7)&^7, uint64(len(c))):]
+	}
+	return nil
 }

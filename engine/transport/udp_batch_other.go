@@ -41,4 +41,7 @@ func (b *udpBatch) read() (int, error) {
 	return 1, nil
 }
 
+// age is not known here.
+func (b *udpBatch) age() time.Duration { return 0 }
+
 func (b *udpBatch) datagram(int) datagram { return b.last }

@@ -1,0 +1,60 @@
+package engine_test
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// When messages have waited too long new dialogs get 503 with Retry-After, without a transaction; what belongs to calls goes on.
+func TestOverloadRefusesNewDialogsOnly(t *testing.T) {
+	routed := 0
+	b := newBench(t, 1, func(r *engine.Request) error {
+		routed++
+		_, err := r.Reply(404, "", nil)
+		return err
+	})
+	alice := b.phone("10.0.0.2:5060")
+	late := func(text string, age time.Duration) {
+		b.w.Do(func() {
+			b.eng.Receive(&transport.Inbound{Bytes: []byte(text), Kind: transport.UDP, Source: netip.MustParseAddrPort("10.0.0.2:5060"), Local: b.eng.Locals()[0], Age: age})
+		})
+	}
+	c := alice.call("c1", "sip:bob@example.com")
+	late(c.request("INVITE"), time.Second)
+	r := alice.expect("503")
+	if r.msg.Header(message.HeaderRetryAfter) == nil {
+		t.Error("no Retry-After")
+	}
+	if s := b.eng.Stats(); s.ServerTransactions != 0 || s.Overload != 1 {
+		t.Errorf("%d transactions for what was refused, %d counted", s.ServerTransactions, s.Overload)
+	}
+	c.ack(r)
+	b.w.Run(time.Second)
+	if routed != 0 {
+		t.Error("the ACK of the refusal was routed")
+	}
+	c.toTag = "x" // of a dialog
+	late(c.request("BYE"), time.Second)
+	alice.expect("404")
+	c.toTag = ""
+	d := alice.call("c2", "sip:bob@example.com")
+	late(d.request("INVITE"), 40*time.Millisecond)
+	d.ack(alice.expect("404"))
+	refused := 0
+	for i := range 200 { // in proportion between half the bound and all of it
+		e := alice.call("p"+string(rune('a'+i%26))+string(rune('a'+i/26)), "sip:bob@example.com")
+		late(e.request("OPTIONS"), 75*time.Millisecond)
+		if startLine(alice.expect("").msg) == "503" {
+			refused++
+		}
+	}
+	if refused < 60 || refused > 140 {
+		t.Errorf("%d of 200 refused at three quarters of the bound", refused)
+	}
+	b.quiet()
+}
