@@ -39,7 +39,6 @@ func rules() []rule {
 		{"cmd/...", []string{"std", "external", "modules/...", "luabind/...", "engine/...", "scripts", "internal/...", "cmd/..."}, "the command wires all of it"},
 		{"bench/...", []string{"std", "external", "modules/...", "luabind/...", "engine/...", "scripts", "internal/...", "bench/..."}, "measurements may look at anything but the command"},
 		{"examples/...", []string{"std", "external", "modules/...", "luabind/...", "engine/...", "examples/..."}, "an example uses what its reader may import"},
-		{"bench/...", []string{"std", "external", "engine/..."}, "what is measured against stands beside the engine"},
 		{"internal/...", []string{"std", "external", "modules/...", "luabind/...", "engine/...", "scripts", "internal/..."}, "helpers never import the command"},
 	}
 }
