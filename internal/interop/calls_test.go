@@ -16,6 +16,7 @@ type load struct {
 	caller, callee string // transports
 	users, calls   int
 	rate           int // calls a second
+	reloads        int // ordered one after the other while the calls are made
 }
 
 func TestThousandUsersCallOverUDP(t *testing.T) {
@@ -30,6 +31,11 @@ func TestCallsFromUDPToTCP(t *testing.T) {
 	runLoad(t, load{caller: "udp", callee: "tcp", users: 200, calls: 500, rate: 200})
 }
 
+// Reload upon reload while calls are made: none fails, and nothing is sent again.
+func TestReloadsUnderLoad(t *testing.T) {
+	runLoad(t, load{caller: "udp", callee: "udp", users: 200, calls: 1000, rate: 250, reloads: 40})
+}
+
 func runLoad(t *testing.T, l load) {
 	needSipp(t)
 	s := start(t, "--no-watch", shipped("proxy.lua"))
@@ -39,6 +45,11 @@ func runLoad(t *testing.T, l load) {
 	register := startSipp(t, sippOptions{scenario: "register", transport: l.caller, server: s.addrs[l.caller], calls: l.users, rate: l.rate, fields: all})
 	register.wait()
 	caller := startSipp(t, sippOptions{scenario: "caller", transport: l.caller, server: s.addrs[l.caller], calls: l.calls, rate: l.rate, fields: all, pause: pauseInCalls})
+	for range l.reloads {
+		if code, body := s.http("POST", "/reload"); code != 200 {
+			t.Fatalf("reload: %d %s", code, body)
+		}
+	}
 	caller.wait()
 	callee.wait()
 
