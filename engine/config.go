@@ -15,6 +15,7 @@ import (
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/proxy"
+	"github.com/sipscript/sipscript/engine/resolver"
 	"github.com/sipscript/sipscript/engine/transaction"
 	"github.com/sipscript/sipscript/engine/transport"
 )
@@ -88,7 +89,8 @@ type Config struct {
 	Timers    transaction.Timers
 	Limits    message.Limits
 	Transport transport.Options
-	Resolver  proxy.Resolver
+	DNS       resolver.Options // what names are looked up with (RFC 3263)
+	Resolver  proxy.Resolver   // used instead of DNS, when set
 	Log       *slog.Logger
 	// Server is the Server header of responses made here, "" for none.
 	Server string

@@ -29,6 +29,7 @@ type Engine struct {
 	driver     *lane.Driver
 	wire       transport.Wire
 	stack      *transport.Stack // nil in a simulation
+	lookups    *lookups         // nil when the Config brought a resolver
 	domains    *Domains
 	self       []localName // what IsLocal knows besides the domains
 	seed       maphash.Seed
@@ -73,7 +74,10 @@ func New(c Config) (*Engine, error) {
 		return nil, err
 	}
 	e.self = localNames(e.wire.Locals())
-	e.makeLanes()
+	if err := e.makeLanes(); err != nil {
+		e.close(context.Background())
+		return nil, err
+	}
 	if s, ok := c.Router.(Starter); ok {
 		if err := s.Start(e); err != nil {
 			e.close(context.Background())
@@ -108,14 +112,18 @@ func (e *Engine) open() error {
 	return nil
 }
 
-func (e *Engine) makeLanes() {
+func (e *Engine) makeLanes() error {
 	c := &e.config
 	env := &proxy.Env{
 		Wire: e.wire, Resolver: c.Resolver, Signer: proxy.NewSigner(e.Key("route"), e.Key("branch")),
 		IsLocal: e.isLocal, TimerC: c.TimerC, Limits: c.Limits, Log: e.log,
 	}
 	if env.Resolver == nil {
-		env.Resolver = noResolver{}
+		r, err := newLookups(e.wire.Locals(), c.DNS)
+		if err != nil {
+			return err
+		}
+		e.lookups, env.Resolver = r, r
 	}
 	o := lane.Options{Clock: c.Clock, Meter: c.Meter, Panicked: func(l *lane.Lane, v any, stack []byte) {
 		e.log.Error("panic in the engine; the message was given up", "lane", l.ID(), "panic", fmt.Sprint(v), "stack", string(stack))
@@ -131,6 +139,7 @@ func (e *Engine) makeLanes() {
 		e.lanes = append(e.lanes, u.lane)
 	}
 	e.background = lane.New(c.Lanes, o)
+	return nil
 }
 
 // newRandom is unpredictable, or repeatable where a simulation gives a seed.
@@ -219,13 +228,18 @@ func (e *Engine) close(ctx context.Context) error {
 			err = cerr
 		}
 	}
+	if e.lookups != nil {
+		e.lookups.close()
+	}
 	if e.driver != nil {
 		e.driver.Stop()
 	}
 	for _, l := range e.lanes {
 		l.Stop()
 	}
-	e.background.Stop()
+	if e.background != nil {
+		e.background.Stop()
+	}
 	return err
 }
 
@@ -276,12 +290,6 @@ func (e *Engine) Clock() lane.Clock { return e.clock }
 
 // Draining tells whether the engine refuses new dialogs because it is to stop.
 func (e *Engine) Draining() bool { return e.draining.Load() }
-
-type noResolver struct{}
-
-func (noResolver) Resolve(_ *lane.Lane, hop *proxy.NextHop, done func([]transport.Peer, error)) {
-	done(nil, fmt.Errorf("%s is a name, and there is no resolver", hop.Host))
-}
 
 // randomAny is a random number for any goroutine.
 func (u *unit) randomAny() uint64 { return u.any() }

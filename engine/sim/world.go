@@ -161,13 +161,16 @@ func (w *World) Run(d time.Duration) {
 // RunUntil moves the world on until cond holds, by d at most, and tells whether it does.
 func (w *World) RunUntil(d time.Duration, cond func() bool) bool {
 	end := w.Now().Add(d)
-	for !cond() {
+	for {
+		w.settle() // what was brought from outside is done before anybody looks
+		if cond() {
+			return true
+		}
 		if !w.step(end) {
 			w.now.Store(int64(end))
 			return cond()
 		}
 	}
-	return true
 }
 
 // step does the next event not after end; false when there is none.

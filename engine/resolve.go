@@ -1,0 +1,55 @@
+package engine
+
+import (
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/proxy"
+	"github.com/sipscript/sipscript/engine/resolver"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// lookups makes the proxy's Resolver of the engine's resolver: what is known is used at once, on the lane; what must be asked
+// for comes back to the lane.
+type lookups struct{ r *resolver.Resolver }
+
+// newLookups makes a resolver for what the engine can send over.
+func newLookups(locals []*transport.Local, o resolver.Options) (*lookups, error) {
+	if len(o.Kinds) == 0 {
+		var has [transport.WSS + 1]bool
+		for _, l := range locals {
+			has[l.Kind] = true
+		}
+		// RFC 3263 §4.1 leaves the choice to the client where the server has no preference: UDP first, as everybody does.
+		for _, k := range []transport.Kind{transport.UDP, transport.TCP, transport.TLS} {
+			if has[k] {
+				o.Kinds = append(o.Kinds, k)
+			}
+		}
+	}
+	r, err := resolver.New(o)
+	if err != nil {
+		return nil, err
+	}
+	return &lookups{r}, nil
+}
+
+// Resolve finds the addresses of a name.
+func (x *lookups) Resolve(l *lane.Lane, hop *proxy.NextHop, done func([]transport.Peer, error)) {
+	q := &resolver.Query{Host: hop.Host, Port: hop.Port, Kind: hop.Kind, Secure: hop.Secure}
+	from := hop.Local
+	give := func(peers []transport.Peer, err error) {
+		for i := range peers {
+			peers[i].Local = from
+		}
+		done(peers, err)
+	}
+	if peers, ok, err := x.r.Cached(q); ok {
+		give(peers, err)
+		return
+	}
+	x.r.Resolve(q, func(peers []transport.Peer, err error) {
+		// Whoever waits was admitted before; when the lane has stopped nobody waits any more.
+		l.Return(lane.Func(func(*lane.Lane) { give(peers, err) }))
+	})
+}
+
+func (x *lookups) close() { x.r.Close() }
