@@ -143,6 +143,25 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// When the time is over, callers are told and callees don't ring on.
+func TestDrainEndsWhatIsLeft(t *testing.T) {
+	s := start(t, "--drain", "200ms")
+	alice, bob := peer.New(t, "alice", "example.com", s.via("udp")), peer.New(t, "bob", "example.com", s.via("udp"))
+	bob.Register()
+	call := alice.Invite("sip:bob@example.com", nil)
+	in := bob.Incoming()
+	in.Reply(180, "Ringing")
+	call.Provisional(180)
+	s.signal(syscall.SIGTERM)
+	if code := call.Final().StatusCode; code != 503 {
+		t.Errorf("the caller was answered %d", code)
+	}
+	in.AwaitCancel()
+	if code := s.exit(); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+}
+
 func TestSecondSignalExitsAtOnce(t *testing.T) {
 	s := start(t, "--drain", "1h")
 	alice, bob := peer.New(t, "alice", "example.com", s.via("udp")), peer.New(t, "bob", "example.com", s.via("udp"))

@@ -3,6 +3,7 @@ package interop
 // What the shipped scripts do besides calling: redirection, and forking to several callees.
 
 import (
+	"strconv"
 	"testing"
 	"time"
 )
@@ -28,4 +29,25 @@ func TestForkedCallIsCancelledAtTheLoser(t *testing.T) {
 	startSipp(t, sippOptions{scenario: "forked", transport: "udp", server: s.addrs["udp"], calls: calls, rate: 50, fields: all[:calls], pause: pauseInCalls}).wait()
 	winner.wait()
 	loser.wait()
+}
+
+// Stateless: each call goes through one of two servers, chosen by its Call-ID, and both get some.
+func TestCallsAreBalanced(t *testing.T) {
+	needSipp(t)
+	const calls = 400
+	a := startSipp(t, sippOptions{scenario: "uas", builtin: true, transport: "udp"})
+	b := startSipp(t, sippOptions{scenario: "uas", builtin: true, transport: "udp"})
+	s := start(t, "--no-watch", "--set", "servers=sip:"+a.addr()+",sip:"+b.addr(), shipped("balance.lua"))
+	startSipp(t, sippOptions{scenario: "uac", builtin: true, transport: "udp", server: s.addrs["udp"], calls: calls, rate: 200}).wait()
+	done := func(p *sipp) int {
+		n, _ := strconv.Atoi(p.figures()["SuccessfulCall(C)"])
+		return n
+	}
+	eventually(t, "all calls done at the servers", func() bool { return done(a)+done(b) == calls })
+	if done(a) == 0 || done(b) == 0 {
+		t.Errorf("one got all: %d and %d", done(a), done(b))
+	}
+	if n := s.metric("sipscript_transactions"); n != 0 {
+		t.Errorf("a stateless proxy keeps %g transactions", n)
+	}
 }

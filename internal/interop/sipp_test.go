@@ -16,11 +16,12 @@ import (
 
 // sippOptions is one sipp process.
 type sippOptions struct {
-	scenario  string // of testdata, without .xml
-	transport string // "udp" or "tcp"
-	server    string // host:port; "" for a callee
-	port      int    // where it listens; 0 picks one
-	calls     int
+	scenario  string // of testdata, without .xml; with builtin, one that sipp brings along
+	builtin   bool
+	transport string   // "udp" or "tcp"
+	server    string   // host:port; "" for a callee
+	port      int      // where it listens; 0 picks one
+	calls     int      // 0: until the test ends
 	rate      int      // calls a second, for a caller
 	fields    []string // lines of the injection file, used in turn
 	pause     time.Duration
@@ -42,14 +43,13 @@ func startSipp(t *testing.T, o sippOptions) *sipp {
 	if s.o.port == 0 {
 		s.o.port = freePort(t)
 	}
-	scenario, err := filepath.Abs(filepath.Join("testdata", o.scenario+".xml"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	mode := map[string]string{"udp": "u1", "tcp": "t1"}[o.transport]
-	args := []string{"-sf", scenario, "-i", "127.0.0.1", "-bind_local", "-p", strconv.Itoa(s.o.port), "-cp", strconv.Itoa(freePort(t)), "-mp", strconv.Itoa(freePort(t)),
-		"-t", mode, "-m", strconv.Itoa(o.calls), "-l", "100000", "-d", strconv.FormatInt(o.pause.Milliseconds(), 10), "-nostdin", "-buff_size", "4194304",
-		"-timeout", "90s", "-timeout_error", "-trace_stat", "-stf", filepath.Join(s.dir, "stat.csv"), "-fd", "1", "-trace_err", "-error_file", filepath.Join(s.dir, "errors.log")}
+	args := append(s.scenario(), "-i", "127.0.0.1", "-bind_local", "-p", strconv.Itoa(s.o.port), "-cp", strconv.Itoa(freePort(t)), "-mp", strconv.Itoa(freePort(t)),
+		"-t", mode, "-l", "100000", "-d", strconv.FormatInt(o.pause.Milliseconds(), 10), "-nostdin", "-buff_size", "4194304",
+		"-timeout", "90s", "-timeout_error", "-trace_stat", "-stf", filepath.Join(s.dir, "stat.csv"), "-fd", "1", "-trace_err", "-error_file", filepath.Join(s.dir, "errors.log"))
+	if o.calls > 0 {
+		args = append(args, "-m", strconv.Itoa(o.calls))
+	}
 	if os.Getenv("SIPSCRIPT_SIPP_TRACE") != "" {
 		args = append(args, "-trace_msg", "-message_file", filepath.Join(os.TempDir(), fmt.Sprintf("sipp-%s-%d.log", o.scenario, s.o.port)))
 	}
@@ -81,6 +81,17 @@ func startSipp(t *testing.T, o sippOptions) *sipp {
 		s.listening()
 	}
 	return s
+}
+
+func (s *sipp) scenario() []string {
+	if s.o.builtin {
+		return []string{"-sn", s.o.scenario}
+	}
+	path, err := filepath.Abs(filepath.Join("testdata", s.o.scenario+".xml"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return []string{"-sf", path}
 }
 
 // listening waits until a callee's socket is open.
