@@ -152,12 +152,20 @@ func (l *Layer) ack(a *Arrival) {
 	s.feed(evAck, nil)
 }
 
-// stateless hands the user a request for which nothing is kept.
+// stateless hands the user a request for which nothing is kept. An ACK is never answered, so it is not even copied: the user must be done
+// with it, or have copied it, when the call returns.
 func (l *Layer) stateless(a *Arrival) {
 	a.Msg.SetReceived(a.Source)
-	s := l.makeServer(a)
-	s.Stateless = true
+	if a.Msg.Method() != message.MethodAck {
+		s := l.makeServer(a)
+		s.Stateless = true
+		l.user.Request(s)
+		return
+	}
+	s := l.blankServer(a)
+	s.Req, s.Stateless = a.Msg, true
 	l.user.Request(s)
+	s.Req = nil
 }
 
 // response is a response: of one of our client transactions (§17.1.3), or a stray.

@@ -42,6 +42,9 @@ func (s *Server) Reply(code int, reason string, headers []byte, body []byte) err
 	if err := s.allowed(code); err != nil {
 		return err
 	}
+	if s.method == message.MethodAck { // never answered
+		return nil
+	}
 	if s.Req == nil {
 		return ErrReleased
 	}

@@ -12,7 +12,8 @@ import (
 type Server struct {
 	// Req is the request, with received= and rport= set. Its bytes are its own and nobody writes to them again: who holds
 	// the pointer may read it for as long as it likes. The transaction sets the field to nil when no response can follow
-	// that is made from it (a final one was sent), and at Release.
+	// that is made from it (a final one was sent), and at Release. The Req of an ACK is the Arrival's message, valid until
+	// User.Request returns.
 	Req       *message.Message
 	From      Arrival        // Msg is nil
 	Stateless bool           // an ACK or an unmatched CANCEL: no machine, no table entry
@@ -53,11 +54,18 @@ func (s *Server) Answered() int { return s.answered }
 // makeServer makes a Server of a request whose received= is set, without entering it anywhere. The request is copied: its
 // bytes once, into a buffer of their size.
 func (l *Layer) makeServer(a *Arrival) *Server {
-	s := &Server{From: *a, Req: new(message.Message), layer: l, timers: l.timers, method: a.Msg.Method()}
-	s.From.Msg = nil
-	s.ReplyTo = replyTo(a)
+	s := l.blankServer(a)
+	s.Req = new(message.Message)
 	a.Msg.CopyTo(s.Req)
 	s.Req.Detach()
+	return s
+}
+
+// blankServer is a Server without its request.
+func (l *Layer) blankServer(a *Arrival) *Server {
+	s := &Server{From: *a, layer: l, timers: l.timers, method: a.Msg.Method()}
+	s.From.Msg = nil
+	s.ReplyTo = replyTo(a)
 	return s
 }
 
