@@ -11,9 +11,9 @@ SHELL       := bash
 COUNTS := bin/counts
 TALLY  := $(GO) run ./internal/testcount -add $(COUNTS)
 
-.PHONY: test build vet lint plain race fuzz interop sipp counts clean
+.PHONY: test build vet lint cross plain race fuzz interop sipp counts clean
 
-test: clean vet lint plain race fuzz interop
+test: clean vet lint cross plain race fuzz interop
 	@$(GO) run ./internal/testcount -sum $(COUNTS)
 
 build:
@@ -25,6 +25,11 @@ vet:
 
 lint:
 	$(GO) run $(STATICCHECK) ./...
+
+# The engine embeds in programs for other systems, where parts of it are others.
+cross:
+	GOOS=darwin $(GO) build ./...
+	GOOS=windows $(GO) build ./...
 
 # The ceilings on allocations hold without the race detector only, so both ways. Interop has its own target: it tests a binary.
 plain race: | bin
