@@ -270,6 +270,14 @@ func (e *Engine) onLanes(f func(u *unit)) {
 	}
 }
 
+// ReloadCertificates loads certificates and authorities anew ([transport.TLSOptions]); connections go on. On an error nothing changes.
+func (e *Engine) ReloadCertificates() error {
+	if e.stack == nil {
+		return nil
+	}
+	return e.stack.ReloadCertificates()
+}
+
 // Locals are the listeners.
 func (e *Engine) Locals() []*transport.Local { return e.wire.Locals() }
 

@@ -3,6 +3,7 @@
 package transport
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
@@ -40,9 +41,13 @@ type conn struct {
 	inbound bool // accepted, not opened by us
 
 	// Set by attach, before the state becomes connOpen; never changed then.
-	nc      net.Conn
-	raw     syscall.RawConn // nil: reading and writing go through nc
-	localIP netip.Addr
+	nc       net.Conn
+	raw      syscall.RawConn // nil: reading and writing go through nc
+	localIP  netip.Addr
+	tls      *tls.Conn  // nil: not over TLS
+	sealed   *tlsSocket // under tls, nil: tls blocks, as nc does
+	identity []string   // what the TLS peer has proven to be
+	ws       bool       // messages are in WebSocket frames
 
 	active atomic.Int64 // when there was traffic last, on the stack's clock
 
@@ -66,6 +71,10 @@ func (s *Stack) newConn(key connKey, local *Local) *conn {
 func (c *conn) attach(nc net.Conn) {
 	c.nc = nc
 	c.localIP = addrPortOf(nc.LocalAddr()).Addr()
+	if t, ok := nc.(*tls.Conn); ok {
+		c.seal(t)
+		return
+	}
 	c.raw = rawConnOf(nc)
 }
 
@@ -90,6 +99,7 @@ func (c *conn) shut(why error) {
 		return
 	}
 	was := c.state
+	alone := was == connOpen && !c.writing // nobody writes, and from now on nobody will
 	c.state = connClosed
 	out := c.out
 	c.out = nil
@@ -102,6 +112,9 @@ func (c *conn) shut(why error) {
 		count := s.count(c.key.kind)
 		count.closed.Add(1)
 		count.open.Add(-1)
+		if alone && c.ws {
+			c.sayGoodbye(why)
+		}
 		c.nc.Close()
 	}
 	s.failed(c.key.kind, out, 0, why)

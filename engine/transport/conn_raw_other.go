@@ -6,6 +6,7 @@ package transport
 
 import (
 	"net"
+	"sync"
 	"syscall"
 )
 
@@ -13,5 +14,7 @@ func rawConnOf(net.Conn) syscall.RawConn { return nil }
 
 func (c *conn) readReady(uintptr) bool { return true }
 
-// writeDirect takes nothing: the message is left to the writing goroutine.
-func (c *conn) writeDirect([]byte) (int, error) { return 0, nil }
+// tryRead and tryWrite are never called, for want of a raw connection.
+func tryRead(uintptr, []byte) (int, bool, error) { return 0, true, nil }
+
+func tryWrite(*sync.Pool, syscall.RawConn, []byte) (int, error) { return 0, nil }

@@ -30,22 +30,30 @@ func rawConnOf(nc net.Conn) syscall.RawConn {
 func (c *conn) readReady(fd uintptr) bool {
 	in := &c.in
 	in.need(&c.stack.buffers)
+	n, ready, err := tryRead(fd, in.buf.room())
+	if !ready {
+		in.spare(&c.stack.buffers)
+		return false
+	}
+	if in.n, in.err = n, err; n == 0 && err == nil {
+		in.err = io.EOF
+	}
+	return true
+}
+
+// tryRead reads what there is at once; ready is false when there is nothing.
+func tryRead(fd uintptr, b []byte) (n int, ready bool, err error) {
 	for {
-		n, err := syscall.Read(int(fd), in.buf.room())
+		n, err := syscall.Read(int(fd), b)
 		switch {
 		case err == syscall.EINTR:
 			continue
 		case err == syscall.EAGAIN:
-			in.spare(&c.stack.buffers)
-			return false
+			return 0, false, nil
 		case err != nil:
-			in.n, in.err = 0, err
-		case n == 0:
-			in.n, in.err = 0, io.EOF
-		default:
-			in.n, in.err = n, nil
+			return 0, true, err
 		}
-		return true
+		return n, true, nil
 	}
 }
 
@@ -70,22 +78,19 @@ func (w *directWrite) try(fd uintptr) {
 	}
 }
 
-// writeDirect writes what the socket takes at once of b, which may be nothing. After an error nothing was written. It goes
+// tryWrite writes what the socket takes at once of b, which may be nothing. After an error nothing was written. It goes
 // by RawConn.Control, which knows no deadline and waits for nobody; that one goroutine writes at a time is seen to by
 // conn.writing.
-func (c *conn) writeDirect(b []byte) (int, error) {
-	if c.raw == nil {
-		return 0, nil
-	}
-	w := getDirectWrite(&c.stack.writes)
+func tryWrite(pool *sync.Pool, raw syscall.RawConn, b []byte) (int, error) {
+	w := getDirectWrite(pool)
 	w.b = b
-	err := c.raw.Control(w.do)
+	err := raw.Control(w.do)
 	n := w.n
 	if err == nil {
 		err = w.err
 	}
 	w.b, w.err, w.n = nil, nil, 0
-	c.stack.writes.Put(w)
+	pool.Put(w)
 	return n, err
 }
 

@@ -23,6 +23,7 @@ type reading struct {
 	began    time.Duration
 	armed    time.Duration // the socket's read deadline on the stack's clock, 0: none
 	heard    bool          // something was handed to the receiver
+	ws       *wsReading    // nil: not a WebSocket
 	broken   error         // why no further byte can be framed
 
 	ready func(fd uintptr) bool // readReady, bound once
@@ -36,7 +37,8 @@ const minRoom = 512
 // read is the duty of reading. A successor runs it anew when the work on a message waits: it goes on behind that message,
 // whose bytes stay where they are until the waiting goroutine is done with them.
 func (c *conn) read(k *lane.Carrier) {
-	in := &Inbound{Kind: c.key.kind, Source: c.remote, Local: c.local, LocalIP: c.localIP, Flow: c.id, Carrier: k}
+	in := &Inbound{Kind: c.key.kind, Source: c.remote, Local: c.local, LocalIP: c.localIP, Flow: c.id,
+		Identity: c.identity, Carrier: k}
 	for c.in.broken == nil {
 		for {
 			msg, err := c.nextMessage()
@@ -91,18 +93,29 @@ func (c *conn) endReading() {
 		s.opts.Log.Debug("transport: connection closed", "kind", c.key.kind, "peer", c.remote, "why", why)
 	}
 	c.shut(c.in.broken)
-	if c.in.buf != nil {
-		s.buffers.release(c.in.buf)
-		c.in.buf = nil
-	}
+	c.dropInput()
 	if c.in.heard {
 		s.receiver.FlowClosed(c.id)
 	}
 	s.running.Done()
 }
 
+// dropInput gives back the buffers of a connection that will not read again.
+func (c *conn) dropInput() {
+	if c.in.buf != nil {
+		c.stack.buffers.release(c.in.buf)
+		c.in.buf = nil
+	}
+	if c.sealed != nil {
+		c.sealed.drop()
+	}
+}
+
 // nextMessage is the next whole message in the buffer, nil when more bytes are needed.
 func (c *conn) nextMessage() ([]byte, error) {
+	if c.ws {
+		return c.nextFrame()
+	}
 	in := &c.in
 	if in.buf == nil {
 		return nil, nil
@@ -204,6 +217,9 @@ func (c *conn) arm() error {
 // readSome reads once into the buffer's room.
 func (c *conn) readSome() (int, error) {
 	in := &c.in
+	if c.sealed != nil {
+		return c.readSealed()
+	}
 	if c.raw == nil {
 		in.need(&c.stack.buffers)
 		return c.nc.Read(in.buf.room())

@@ -58,8 +58,16 @@ func (s *Stack) failed(k Kind, o *outgoing, written int, why error) {
 	}
 }
 
-// send writes or queues a message. errGone means that the connection is closed and the message was not taken.
+// send writes or queues a message, framed as the transport asks. errGone means that the connection is closed and the message was not taken.
 func (c *conn) send(b []byte, f Failed) error {
+	if c.ws {
+		return c.sendFrame(opcodeFor(b), b, f)
+	}
+	return c.sendBytes(b, f)
+}
+
+// sendBytes writes or queues bytes that belong together.
+func (c *conn) sendBytes(b []byte, f Failed) error {
 	c.mu.Lock()
 	if c.state == connClosed {
 		c.mu.Unlock()
@@ -74,13 +82,25 @@ func (c *conn) send(b []byte, f Failed) error {
 	c.mu.Unlock()
 	c.touch()
 
-	n, err := c.writeDirect(b)
+	n, err := c.writeNow(b)
 	if err != nil { // nothing of b was written
 		c.shut(err)
 		return fmt.Errorf("%w: %w", errGone, err)
 	}
 	c.wrote(b[n:], f)
 	return nil
+}
+
+// writeNow writes what the socket takes at once of b, which may be nothing; it never waits. What TLS has taken counts as
+// written here; [conn.wrote] sees to the rest of it.
+func (c *conn) writeNow(b []byte) (int, error) {
+	switch {
+	case c.sealed != nil:
+		return c.tls.Write(b)
+	case c.raw != nil:
+		return tryWrite(&c.stack.writes, c.raw, b)
+	}
+	return 0, nil
 }
 
 // queueLocked takes a copy of the message into the queue. mu is held.
@@ -99,7 +119,7 @@ func (c *conn) queueLocked(b []byte, f Failed) error {
 // wrote ends a direct write: the rest of the message, and what was queued meanwhile, are left to a writing goroutine.
 func (c *conn) wrote(rest []byte, f Failed) {
 	var first *outgoing
-	if len(rest) > 0 {
+	if len(rest) > 0 || c.sealed != nil && c.sealed.holds() {
 		first = c.stack.newOutgoing()
 		first.add(rest, f)
 	}
@@ -122,7 +142,7 @@ func (c *conn) wrote(rest []byte, f Failed) {
 	}
 	c.mu.Unlock()
 	if gone {
-		c.stack.failed(c.key.kind, first, 0, errGone)
+		c.stack.failed(c.key.kind, first, -1, errGone)
 		return
 	}
 	go func() { // ends when all is written, or the connection failed
@@ -158,8 +178,12 @@ func (c *conn) write(batch *outgoing) {
 	}
 }
 
-// writeAll writes b, waiting for the peer for as long as it takes something now and then.
+// writeAll writes b, waiting for the peer for as long as it takes something now and then. Over TLS what was taken before b
+// goes first; -1 means that not even this was written.
 func (c *conn) writeAll(b []byte) (written int, err error) {
+	if err := c.flush(); err != nil {
+		return -1, err
+	}
 	for written < len(b) {
 		piece := b[written:]
 		if len(piece) > writePiece {
@@ -169,14 +193,30 @@ func (c *conn) writeAll(b []byte) (written int, err error) {
 			return written, err
 		}
 		n, err := c.nc.Write(piece)
-		written += n
 		c.mu.Lock()
 		c.queued -= n
 		c.mu.Unlock()
+		if err == nil {
+			err = c.flush()
+		} else if c.tls == nil {
+			written += n
+		}
 		if err != nil {
 			return written, err
 		}
+		written += n
 		c.touch()
 	}
 	return written, nil
+}
+
+// flush waits until the socket has taken what TLS has.
+func (c *conn) flush() error {
+	if c.sealed == nil || !c.sealed.holds() {
+		return nil
+	}
+	if err := c.nc.SetWriteDeadline(c.stack.clock.in(c.stack.opts.WriteTimeout)); err != nil {
+		return err
+	}
+	return c.sealed.flush()
 }

@@ -4,6 +4,7 @@ package transport
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
@@ -48,30 +49,24 @@ func (c *conn) dial(from netip.Addr) {
 		c.shut(fmt.Errorf("connect %s %s: %w", c.key.kind, c.key.addr, err))
 		return
 	}
-	c.attach(nc)
-	c.touch()
-	c.mu.Lock()
-	if c.state == connClosed { // the stack was closed meanwhile
-		c.mu.Unlock()
-		nc.Close()
-		return
-	}
-	count := s.count(c.key.kind)
-	count.connected.Add(1)
-	count.open.Add(1)
-	s.flows.put(c)
-	s.running.Add(1)
-	c.state, c.writing = connOpen, true
-	c.mu.Unlock()
-	c.startReading()
-	c.write(nil)
+	s.count(c.key.kind).connected.Add(1)
+	c.open(nc)
 }
 
-// dialStream connects to the address of the key. A further kind wraps the socket here.
+// dialStream connects to the address of the key, and makes the handshake of TLS.
 func (s *Stack) dialStream(ctx context.Context, key connKey, from netip.Addr) (net.Conn, error) {
 	d := net.Dialer{}
 	if from.IsValid() && from.Is4() == key.addr.Addr().Is4() {
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))
 	}
-	return d.DialContext(ctx, network("tcp", key.addr.Addr()), key.addr.String())
+	nc, err := d.DialContext(ctx, network("tcp", key.addr.Addr()), key.addr.String())
+	if err != nil || key.kind != TLS {
+		return nc, err
+	}
+	c := tls.Client(s.newTLSSocket(nc), s.tls.Load().clientConfig(key.serverName, key.addr.Addr()))
+	if err := c.HandshakeContext(ctx); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return c, nil
 }

@@ -34,6 +34,10 @@ func (b *bringing) Receive(in *Inbound) {
 // waits receives messages, of which the work on every third waits, and checks that all come, in order, unaltered, also the
 // bytes of those that waited once they are done waiting.
 func waits(t *testing.T, n int, size func(i int) int, kind string, send func(s *Stack, text string)) {
+	waitsWith(t, n, size, kind, Options{}, send)
+}
+
+func waitsWith(t *testing.T, n int, size func(i int) int, kind string, o Options, send func(s *Stack, text string)) {
 	seq := newSequence(n)
 	gate := make(chan struct{})
 	arrived := make([]chan struct{}, n)
@@ -64,7 +68,7 @@ func waits(t *testing.T, n int, size func(i int) int, kind string, send func(s *
 			after <- ""
 		}
 	}
-	s := serve(t, r, Options{}, kind+":127.0.0.1:0")
+	s := serve(t, r, o, kind+":127.0.0.1:0")
 	var all strings.Builder
 	for i := range n {
 		if kind == "udp" {
@@ -76,7 +80,7 @@ func waits(t *testing.T, n int, size func(i int) int, kind string, send func(s *
 			all.WriteString("\r\n")
 		}
 	}
-	if kind == "tcp" {
+	if kind != "udp" {
 		send(s, all.String())
 	}
 	seq.check(t)

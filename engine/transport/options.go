@@ -19,6 +19,10 @@ type Options struct {
 	IdleTimeout        time.Duration // a connection without traffic is closed, default 10 min
 	WriteTimeout       time.Duration // the time 64 KiB may take to be taken by a peer, default 10 s
 	FrameTimeout       time.Duration // from the first byte of a message on a stream to its last, default 30 s
+	HandshakeTimeout   time.Duration // for the TLS handshake and the WebSocket upgrade of a client, default 10 s
+	MaxHandshakes      int           // of these in progress at a time, default 1024
+	TLS                TLSOptions    // read at Listen, when a listener is over TLS
+	WS                 WSOptions     //
 	Log                *slog.Logger  // default: nothing is logged
 }
 
@@ -36,6 +40,8 @@ func (o Options) withDefaults() Options {
 	setTime(&o.IdleTimeout, 10*time.Minute)
 	setTime(&o.WriteTimeout, 10*time.Second)
 	setTime(&o.FrameTimeout, 30*time.Second)
+	setTime(&o.HandshakeTimeout, 10*time.Second)
+	setInt(&o.MaxHandshakes, 1024)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

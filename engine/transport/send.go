@@ -11,6 +11,8 @@ import (
 var (
 	// ErrFlowGone: the peer's connection is gone, and FlowOnly forbids another (RFC 5626 §5.3).
 	ErrFlowGone = errors.New("transport: the connection is gone")
+	// errWSGone is ErrFlowGone of a peer that can't be connected to.
+	errWSGone = fmt.Errorf("%w: a WebSocket client is reached on the connection it opened, or not at all (RFC 7118 §5)", ErrFlowGone)
 	// ErrNoListener: no listener is fit for the peer's kind and address family.
 	ErrNoListener = errors.New("transport: no listener fit for the peer")
 	// ErrQueueFull: the peer takes bytes too slowly, Options.MaxQueued of them wait.
@@ -32,7 +34,7 @@ func (s *Stack) Send(to *Peer, message []byte, f Failed) error {
 	switch to.Kind {
 	case UDP:
 		err = s.sendDatagram(to, message)
-	case TCP:
+	case TCP, TLS, WS, WSS:
 		err = s.sendStream(to, message, f)
 	default:
 		err = fmt.Errorf("%w: no transport %q", ErrNoListener, to.Kind)
@@ -76,6 +78,9 @@ func (s *Stack) sendStream(to *Peer, message []byte, f Failed) error {
 	for range 4 { // a connection may close between being found and being used; more than once is strange
 		c := s.conns.get(key)
 		if c == nil {
+			if to.Kind == WS || to.Kind == WSS {
+				return errWSGone
+			}
 			var err error
 			if c, err = s.connect(key, to, message, f); c == nil {
 				return err

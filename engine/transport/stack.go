@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 )
 
 // Stack is the Wire of real sockets.
@@ -23,12 +24,14 @@ type Stack struct {
 	locals    []*Local
 	listeners []listener // the one of locals[i] is listeners[i]
 
-	flows   flowTable
-	conns   connTable
-	buffers bufferPool
-	dgrams  datagramPool
-	queues  sync.Pool // of *outgoing
-	writes  sync.Pool // of *directWrite
+	flows    flowTable
+	conns    connTable
+	halfOpen halfOpen
+	tls      atomic.Pointer[tlsState] // nil: no listener is over TLS
+	buffers  bufferPool
+	dgrams   datagramPool
+	queues   sync.Pool // of *outgoing
+	writes   sync.Pool // of *directWrite
 
 	// closing is closed when Close begins; dialling ends with stop, when Close can't wait longer.
 	closing  chan struct{}
@@ -63,6 +66,7 @@ func NewStack(r Receiver, o Options) *Stack {
 	s.flows.start()
 	s.conns.start()
 	s.buffers.most = s.opts.Limits.Message
+	s.halfOpen.start(s.opts.MaxHandshakes, s.opts.HandshakeTimeout)
 	return s
 }
 
@@ -98,10 +102,17 @@ func (s *Stack) open(spec ListenSpec) (listener, error) {
 	switch spec.Kind {
 	case UDP:
 		return s.listenUDP(spec)
-	case TCP:
+	case TLS, WSS:
+		if s.tls.Load() == nil {
+			if err := s.loadCertificates(); err != nil {
+				return nil, err
+			}
+		}
+		return s.listenTCP(spec)
+	case TCP, WS:
 		return s.listenTCP(spec)
 	}
-	return nil, fmt.Errorf("transport %s is not built yet: use udp or tcp", spec.Kind)
+	return nil, fmt.Errorf("no transport %q", spec.Kind)
 }
 
 // Serve starts the readers and returns. They end with Close.
@@ -130,7 +141,9 @@ func (s *Stack) Close(ctx context.Context) error {
 		for _, l := range s.listeners {
 			l.close()
 		}
-		for _, c := range s.conns.refuse() {
+		refused := s.conns.refuse()
+		s.halfOpen.close()
+		for _, c := range refused {
 			c.closeWhenWritten()
 		}
 		for _, c := range s.flows.all() {

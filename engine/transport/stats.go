@@ -15,6 +15,7 @@ type Stats struct {
 	Accepted              uint64 // connections accepted
 	Refused               uint64 // connections over a cap, closed at once
 	AcceptErrors          uint64 // errors of accepting, survived
+	HandshakeErrors       uint64 // accepted connections whose TLS handshake or WebSocket upgrade failed or took too long
 	Closed                uint64 // connections closed, for whatever reason
 	Open                  int64  // connections open now
 	SendErrors            uint64 // messages that Send refused or that failed later
@@ -27,6 +28,7 @@ type counters struct {
 	messagesOut, bytesOut, sendErrors                   atomic.Uint64
 	_                                                   [64]byte
 	connected, accepted, refused, acceptErrors, closed  atomic.Uint64
+	handshakeErrors                                     atomic.Uint64
 	open                                                atomic.Int64
 }
 
@@ -38,7 +40,7 @@ func (s *Stack) Stats(k Kind) Stats {
 		MessagesOut: c.messagesOut.Load(), BytesOut: c.bytesOut.Load(),
 		BadFrames: c.badFrames.Load(), Keepalives: c.keepalives.Load(), Dropped: c.dropped.Load(),
 		Connected: c.connected.Load(), Accepted: c.accepted.Load(), Refused: c.refused.Load(),
-		AcceptErrors: c.acceptErrors.Load(), Closed: c.closed.Load(), Open: c.open.Load(),
+		AcceptErrors: c.acceptErrors.Load(), HandshakeErrors: c.handshakeErrors.Load(), Closed: c.closed.Load(), Open: c.open.Load(),
 		SendErrors: c.sendErrors.Load(),
 	}
 }

@@ -77,8 +77,8 @@ type connKey struct {
 
 func keyOf(to *Peer) connKey {
 	key := connKey{kind: to.Kind, addr: unmapped(to.Addr)}
-	if to.Kind.Secure() {
-		key.serverName = to.ServerName
+	if to.Kind == TLS {
+		key.serverName = canonicalName(to.ServerName)
 	}
 	return key
 }

@@ -1,4 +1,4 @@
-// TCP listeners: accepting connections, whatever goes wrong.
+// Listeners of streams: accepting connections, whatever goes wrong.
 
 package transport
 
@@ -55,7 +55,11 @@ func (t *tcpListener) accept() {
 		nc, err := t.ln.Accept()
 		if err == nil {
 			pause = firstPause
-			t.stack.adopt(nc, t.local)
+			if t.local.Kind == TCP {
+				t.stack.adopt(nc, t.local)
+			} else {
+				t.stack.welcome(nc, t.local)
+			}
 			continue
 		}
 		if t.closed.Load() || errors.Is(err, net.ErrClosed) {

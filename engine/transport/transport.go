@@ -124,7 +124,7 @@ type Peer struct {
 	// Flow is the connection to use while it stands (§18.2.2, RFC 5626 §5.3). When it is gone, Addr is connected to, unless FlowOnly.
 	Flow       FlowID
 	FlowOnly   bool
-	ServerName string // whom a TLS peer must prove to be (RFC 5922)
+	ServerName string // whom a TLS peer must prove to be (RFC 5922), exactly; "": Addr's address
 }
 
 // Inbound is one message that came in. It and Bytes belong to the transport and are valid until Receive returns.
@@ -135,9 +135,12 @@ type Inbound struct {
 	Local   *Local
 	LocalIP netip.Addr // the address of this machine it was sent to, also when Local is bound to a wildcard
 	Flow    FlowID     // the connection it came on; 0 on UDP
-	Carrier *lane.Carrier
-	Age     time.Duration // how long it has waited in the system, where that is known and matters: the reader is behind
-	More    bool          // more messages wait behind this one in the same read
+	// Identity are the SIP domains the peer has proven to be (RFC 5922 §7.1), in lower case: by its certificate, over TLS where clients
+	// are asked for one. It is never changed and may be kept.
+	Identity []string
+	Carrier  *lane.Carrier
+	Age      time.Duration // how long it has waited in the system, where that is known and matters: the reader is behind
+	More     bool          // more messages wait behind this one in the same read
 }
 
 // Receiver gets what comes in. Receive is called from many goroutines, but for one connection in order. It must not

@@ -1,0 +1,220 @@
+// The socket under crypto/tls: once the handshake is done it never blocks, so that a lane can encrypt and send by itself, and
+// a connection that waits for bytes holds no buffer.
+
+package transport
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"syscall"
+)
+
+// tlsSocket is the net.Conn that a tls.Conn works on. During the handshake it is its TCP connection. Afterwards, when it is
+// live, its Read gives what fetch has read and then errDry, and what the socket does not take of a Write is kept for flush.
+type tlsSocket struct {
+	net.Conn
+	raw   syscall.RawConn // nil: it never becomes live, reading and writing block
+	stack *Stack
+	live  bool // set before the connection is shared
+
+	// These belong to the goroutine with the duty of reading.
+	in    *buffer // encrypted bytes not yet decrypted, nil: none
+	want  int     // the size of the next buffer
+	err   error   // how the stream ended
+	ready func(fd uintptr) bool
+
+	mu       sync.Mutex // guards the fields below; never held during a system call that may block
+	out      []byte     // encrypted bytes the socket has not taken yet
+	flushing bool       // a goroutine writes what was before out
+}
+
+// maxSealed bounds what crypto/tls may write while the socket takes nothing: a piece of a queue, and its own answers to what
+// the peer asks of the protocol.
+const maxSealed = 4 * writePiece
+
+var errFlooded = errors.New("transport: the peer makes TLS talk and does not listen")
+
+// dry is the error of a Read with nothing to read. crypto/tls takes a temporary error for one after which it may go on.
+type dry struct{}
+
+func (dry) Error() string   { return "transport: no bytes yet" }
+func (dry) Timeout() bool   { return true }
+func (dry) Temporary() bool { return true }
+
+var errDry net.Error = dry{}
+
+func (s *Stack) newTLSSocket(nc net.Conn) *tlsSocket {
+	return &tlsSocket{Conn: nc, raw: rawConnOf(nc), stack: s}
+}
+
+// goLive ends the time of blocking. It is called between the handshake and the first reading.
+func (t *tlsSocket) goLive() bool {
+	if t.raw == nil {
+		return false
+	}
+	t.live, t.ready = true, t.readReady
+	return true
+}
+
+// Read is for crypto/tls.
+func (t *tlsSocket) Read(b []byte) (int, error) {
+	if !t.live {
+		return t.Conn.Read(b)
+	}
+	if t.in == nil {
+		if t.err != nil {
+			return 0, t.err
+		}
+		return 0, errDry
+	}
+	n := copy(b, t.in.b[t.in.r:t.in.w])
+	if t.in.r += n; t.in.r == t.in.w {
+		t.drop()
+	}
+	return n, nil
+}
+
+func (t *tlsSocket) drop() {
+	if t.in != nil {
+		t.stack.buffers.release(t.in)
+		t.in = nil
+	}
+}
+
+// fetch waits for encrypted bytes and reads them. It is called when Read is dry.
+func (t *tlsSocket) fetch() error {
+	if t.err != nil {
+		return t.err
+	}
+	return t.raw.Read(t.ready)
+}
+
+// readReady tries once to read; false makes RawConn.Read wait until there is something.
+func (t *tlsSocket) readReady(fd uintptr) bool {
+	t.in = t.stack.buffers.get(max(t.want, smallBuffer))
+	n, ready, err := tryRead(fd, t.in.b)
+	if n == 0 {
+		t.drop()
+		if ready && err == nil {
+			err = io.EOF // crypto/tls knows whether it may be (RFC 8446 §6.1)
+		}
+		t.err = err
+		return ready
+	}
+	t.want = smallBuffer
+	if n == len(t.in.b) {
+		t.want = growthFactor * smallBuffer
+	}
+	t.in.w = n
+	return true
+}
+
+// Write is for crypto/tls, which calls it for one record after another. When live it takes everything, within maxSealed.
+func (t *tlsSocket) Write(b []byte) (int, error) {
+	if !t.live {
+		return t.Conn.Write(b)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := 0
+	if len(t.out) == 0 && !t.flushing {
+		var err error
+		if n, err = tryWrite(&t.stack.writes, t.raw, b); err != nil || n == len(b) {
+			return n, err
+		}
+	}
+	if len(t.out)+len(b)-n > maxSealed {
+		return n, errFlooded
+	}
+	t.out = append(t.out, b[n:]...)
+	return len(b), nil
+}
+
+// holds tells whether flush has something to do.
+func (t *tlsSocket) holds() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.out) > 0
+}
+
+// flush waits until the socket has taken all, or the deadline for writing passes. One goroutine at a time may call it.
+func (t *tlsSocket) flush() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for len(t.out) > 0 {
+		b := t.out
+		t.out, t.flushing = nil, true
+		t.mu.Unlock()
+		_, err := t.Conn.Write(b)
+		t.mu.Lock()
+		t.flushing = false
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serveTLS is the server's side of a handshake, which ends at the connection's deadline.
+func (s *Stack) serveTLS(nc net.Conn, k Kind) (net.Conn, error) {
+	c := tls.Server(s.newTLSSocket(nc), s.tls.Load().server[k])
+	return c, c.Handshake()
+}
+
+// seal makes crypto/tls the layer that the connection reads and writes by.
+func (c *conn) seal(t *tls.Conn) {
+	c.tls = t
+	if socket := t.NetConn().(*tlsSocket); socket.goLive() {
+		c.sealed = socket
+	}
+	state := t.ConnectionState()
+	if len(state.PeerCertificates) > 0 {
+		c.identity = identities(state.PeerCertificates[0])
+	}
+}
+
+// readSealed reads and decrypts once into the buffer's room, waiting for bytes as long as it takes.
+func (c *conn) readSealed() (int, error) {
+	in := &c.in
+	for {
+		in.need(&c.stack.buffers)
+		n, err := c.tls.Read(in.buf.room())
+		if c.sealed.holds() {
+			c.flushSoon()
+		}
+		if n > 0 {
+			return n, nil
+		}
+		if !errors.Is(err, errDry) {
+			return 0, err
+		}
+		in.spare(&c.stack.buffers)
+		if err := c.sealed.fetch(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// flushSoon has a goroutine write what crypto/tls said by itself (a key update's answer) to a socket that is full. Whoever
+// is writing already does so.
+func (c *conn) flushSoon() {
+	c.mu.Lock()
+	idle := c.state == connOpen && !c.writing
+	c.writing = c.writing || idle
+	c.mu.Unlock()
+	if idle {
+		c.wrote(nil, nil)
+	}
+}
+
+// FlowIdentity are the SIP domains that the peer of a TLS connection has proven to be, in lower case (RFC 5922 §7.1): those
+// of a client's certificate in mutual TLS, or of a server's we connected to. It is nil when the connection is gone.
+func (s *Stack) FlowIdentity(id FlowID) []string {
+	if c := s.flows.get(id); c != nil {
+		return c.identity
+	}
+	return nil
+}
