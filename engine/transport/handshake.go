@@ -201,9 +201,12 @@ func (c *conn) open(nc net.Conn) bool {
 	default:
 	}
 	s.running.Add(1)
-	c.state, c.writing = connOpen, true
+	writes := c.out != nil || c.leaving
+	c.state, c.writing = connOpen, writes
 	c.mu.Unlock()
 	c.startReading()
-	c.write(nil)
+	if writes {
+		c.write(nil)
+	}
 	return true
 }
