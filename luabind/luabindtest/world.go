@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -131,9 +132,12 @@ func (w *World) Eval(source string) ([]any, error) {
 	w.T.Helper()
 	var results []any
 	var failure error
-	done := false
-	w.Router.Eval(w.Engine.Lanes()[0], source, func(r []any, err error) { results, failure, done = r, err, true })
-	if !w.Sim.RunUntil(Patience, func() bool { return done }) && !done {
+	var done atomic.Bool
+	w.Router.Eval(w.Engine.Lanes()[0], source, func(r []any, err error) {
+		results, failure = r, err
+		done.Store(true)
+	})
+	if !w.Sim.RunUntil(Patience, done.Load) {
 		w.T.Fatalf("the script did not end within %v:\n%s", Patience, source)
 	}
 	return results, failure
