@@ -7,6 +7,9 @@ import (
 
 // The budget of scripts. A script that holds its lane too long between waits is stopped, pcall or not: its thread is its own context.Context, which
 // the interpreter asks before each instruction, and from the moment the watchdog trips it every instruction raises.
+//
+// What asking costs (BenchmarkContext, one shared core): 14 ns on a call of 75 ns, 2 to 3 ns for each instruction of a tight loop. A route of a few
+// dozen instructions pays about 0.1 µs of the tens of µs that its request costs, so that there is no second way for scripts without loops.
 
 // closedChannel is what a stopped thread's Done returns. It is made once and never changed.
 var closedChannel = func() chan struct{} {

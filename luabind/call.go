@@ -226,6 +226,15 @@ func (c *Call) Object(n int, t *ObjectType) Object {
 	return nil
 }
 
+// Self is the object that a method was called on.
+func (c *Call) Self() Object {
+	o, ok := c.anyObject(1)
+	if !ok {
+		c.Raise("is a method: write object:%s(...)", c.fn.Name)
+	}
+	return o
+}
+
 // Func is argument n, a function of the script. It may be called while the VM it came from lives, with that VM's lane held.
 func (c *Call) Func(n int) *Func {
 	f, ok := c.l.Get(n).(*lua.LFunction)

@@ -16,7 +16,7 @@ type ObjectType struct {
 	Name    string // as documentation calls it: "binding"
 	Doc     string
 	Fields  []Field
-	Methods []Function // called as object:name(...): c.Object(1) is the object
+	Methods []Function // called as object:name(...): [Call.Self] is the object, arguments count from 2
 }
 
 // Field describes a field of an object.

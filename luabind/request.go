@@ -8,7 +8,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// reqObj is the Go side of req. One is made for each request; it and what it embeds are one allocation. It lives in the VM whose route saw the request,
+// reqObj is the Go side of req. One is made for each request. It lives in the VM whose route saw the request,
 // where the request's callbacks run too.
 type reqObj struct {
 	ud     lua.LUserData
@@ -16,7 +16,7 @@ type reqObj struct {
 	req    *engine.Request
 	active int // handlers of the request that have begun and not ended; at 0 its objects may not be used
 
-	ruri       uriObj
+	ruri       *uriObj
 	from, to   *addrObj
 	source     *lua.LTable
 	receivedOn *lua.LTable
@@ -104,11 +104,10 @@ func (v *vm) requestNewIndex(l *lua.LState) int {
 }
 
 func (o *reqObj) ruriObj() *uriObj {
-	if o.ruri.vm == nil {
-		o.ruri.kind, o.ruri.life = uriRequest, o
-		o.vm.wrapURI(&o.ruri)
+	if o.ruri == nil {
+		o.ruri = o.vm.wrapURI(&uriObj{kind: uriRequest, life: o})
 	}
-	return &o.ruri
+	return o.ruri
 }
 
 // requestGetters are the fields that are read from the request each time, or once.

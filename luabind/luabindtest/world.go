@@ -50,6 +50,7 @@ type World struct {
 type config struct {
 	script luabind.Options
 	engine engine.Config
+	wrap   func(*luabind.Router) engine.Router
 }
 
 // Option changes how a World is made.
@@ -65,6 +66,9 @@ func Script(f func(*luabind.Options)) Option { return func(c *config) { f(&c.scr
 
 // Engine changes the engine's configuration.
 func Engine(f func(*engine.Config)) Option { return func(c *config) { f(&c.engine) } }
+
+// Wrap puts another router around the script's. It must hand on Start and Stop.
+func Wrap(f func(*luabind.Router) engine.Router) Option { return func(c *config) { c.wrap = f } }
 
 // Lanes is how many lanes carry calls, 1 by default. With more than one a run is not repeated exactly by its seed.
 func Lanes(n int) Option { return func(c *config) { c.engine.Lanes = n } }
@@ -100,6 +104,9 @@ func Try(t testing.TB, script string, options ...Option) (*World, error) {
 		return nil, err
 	}
 	c.engine.Router = w.Router
+	if c.wrap != nil {
+		c.engine.Router = c.wrap(w.Router)
+	}
 	if w.Engine, err = engine.New(c.engine); err != nil {
 		return nil, err
 	}

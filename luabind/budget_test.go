@@ -1,0 +1,114 @@
+package luabind_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
+)
+
+func shortBudget(o *luabind.Options) { o.Budget = 20 * time.Millisecond }
+
+// A run-away script is stopped, pcall or not, and the lane goes on.
+func TestRunawayScriptIsStopped(t *testing.T) {
+	w := luabindtest.New(t, idle, luabindtest.Script(shortBudget))
+	for _, source := range []string{
+		`while true do end`,
+		`repeat until pcall(function() while true do end end) and false`,
+		`while true do pcall(function() while true do end end) end`,
+		`while true do xpcall(function() while true do end end, function() while true do end end) end`,
+		`return pcall(pcall, pcall, function() while true do end end)`,
+		`coroutine.wrap(function() while true do coroutine.wrap(function() while true do end end)() end end)()`,
+		`local co = coroutine.create(function() while true do end end) while true do coroutine.resume(co) end`,
+		`local t = setmetatable({}, {__index = function() while true do end end}) return t.x`,
+		`table.sort({3, 2, 1}, function() while true do end end)`,
+		`while true do ("x"):gsub("x", function() while true do end end) end`,
+		`local function f() return f() end f()`,
+		`local s = "x" while true do s = s .. "y" if #s > 1000 then s = "" end end`,
+		`sip.sleep(0.001) while true do end`,
+		`pcall(sip.sleep, 0.001) pcall(function() sip.sleep(0.001) while true do end end) while true do end`,
+	} {
+		_, err := w.Eval(source)
+		e, ok := err.(*luabind.ScriptError)
+		if !ok || !e.Stopped || !strings.Contains(e.Text, "held its lane for too long") {
+			t.Errorf("%s\nended with %v", source, err)
+		}
+	}
+	evals(t, w, map[string][]any{`return 1 + 1`: {2.0}})
+	if s := w.Router.Stats(); s.Stopped != 14 {
+		t.Errorf("%d scripts counted as stopped", s.Stopped)
+	}
+}
+
+func TestRunawayRouteIsAnswered500(t *testing.T) {
+	w := luabindtest.New(t, "function route(req)\n  while true do end\nend", luabindtest.Script(shortBudget))
+	if c := w.Code("MESSAGE", "sip:b@example.com"); c != 500 {
+		t.Errorf("got %d", c)
+	}
+	if log := w.Log(); !strings.Contains(log, "script stopped") || !strings.Contains(log, "route.lua:2") {
+		t.Error(log)
+	}
+}
+
+// Waits don't count: the budget is what a script holds its lane for in one go.
+func TestWaitsDontCount(t *testing.T) {
+	w := luabindtest.New(t, idle, luabindtest.Script(shortBudget))
+	m := `local n = 0 for i = 1, 50 do sip.sleep(1) for j = 1, 10000 do n = n + 1 end end return n`
+	evals(t, w, map[string][]any{m: {500000.0}})
+}
+
+func TestRunawayFileIsRefused(t *testing.T) {
+	if _, err := luabindtest.Try(t, "while true do end", luabindtest.Script(shortBudget)); err == nil || !strings.Contains(err.Error(), "too long") {
+		t.Error(err)
+	}
+}
+
+// Library functions that run in Go, where the interpreter can't stop them, end by themselves.
+func TestLibraryCallsAreBounded(t *testing.T) {
+	w := luabindtest.New(t, idle)
+	began := time.Now()
+	for _, source := range []string{
+		`return ("a"):rep(1e6):rep(1e6)`,
+		`return ("a"):rep(100000):find(("a*"):rep(20) .. "b")`,
+		`return ("a"):rep(1e6):gsub("a", ("b"):rep(1e6))`,
+		`return string.format(("%99d"):rep(1e6), unpack({}, 1, 8000))`,
+		`local t = {} for i = 1, 20000 do t[i] = ("x"):rep(1000) end return table.concat(t)`,
+		`return ("a"):rep(1e5):match(".-b")`,
+		`for x in ("a"):rep(1e5):gmatch(".-b") do end error("ended")`,
+		`return ("("):rep(1e6):find("%b()")`,
+		`local t = {} t[1] = t return sip.json.encode(t)`,
+	} {
+		if _, err := w.Eval(source); err == nil {
+			t.Errorf("%.60s: no error", source)
+		}
+	}
+	if d := time.Since(began); d > 30*time.Second {
+		t.Errorf("took %v", d)
+	}
+}
+
+// A bug of a binding is an error of the script, not of the process.
+func TestPanicInABinding(t *testing.T) {
+	m := &module{name: "m", functions: []luabind.Function{
+		luabind.Pure("crash", "", func(s string) string { var p *luabind.Options; return p.Name + s }),
+		luabind.Waiting("later", "", func(ctx context.Context) error { panic("later") }),
+	}}
+	w := luabindtest.New(t, `m = require "m" function route(req) m.crash("x") end`, luabindtest.Modules(m))
+	if c := w.Code("MESSAGE", "sip:b@example.com"); c != 500 {
+		t.Errorf("got %d", c)
+	}
+	if log := w.Log(); !strings.Contains(log, "bug in a binding") || !strings.Contains(log, "nil pointer") || !strings.Contains(log, "route.lua:1") {
+		t.Error(log)
+	}
+	evals(t, w, map[string][]any{
+		`local ok, err = pcall(m.crash, "x") return ok, err:find("nil pointer") ~= nil`: {false, true},
+		`local ok, err = pcall(m.later) return ok, err:find("later") ~= nil`:            {false, true},
+		`sip.sleep(0.1) return coroutine.running()`:                                     {nil},
+	})
+	if s := w.Router.Stats(); s.Panics != 3 || s.Suspended != 0 {
+		t.Errorf("stats %+v", s)
+	}
+}
