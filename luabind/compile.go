@@ -22,6 +22,14 @@ type program struct {
 	main  *lua.FunctionProto
 	parts map[string]*part // by the name required
 	paths []string
+	root  *os.Root // behind files, nil where the files are the embedder's
+}
+
+// close lets go of the directory: nothing is required once the VMs have been built.
+func (p *program) close() {
+	if p.root != nil {
+		p.root.Close()
+	}
 }
 
 // part is one required Lua file.
@@ -48,15 +56,19 @@ func (o *Options) open() (*program, error) {
 			if err != nil {
 				return nil, err
 			}
-			p.files = root.FS()
+			p.root, p.files = root, root.FS()
 		}
 	}
 	if p.name == "" {
 		p.name = "script"
 	}
 	proto, err := compile(text, p.name)
+	if err != nil {
+		p.close()
+		return nil, err
+	}
 	p.main = proto
-	return p, err
+	return p, nil
 }
 
 // compile makes a prototype, which any number of VMs may share.

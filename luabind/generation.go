@@ -46,6 +46,7 @@ func (r *Router) build(number uint64) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer p.close()
 	g := &generation{router: r, number: number, program: p, byName: map[string]*openModule{}}
 	g.events = map[string]bool{"start": true, "stop": true}
 	g.ctx, g.cancel = context.WithCancel(r.ctx)

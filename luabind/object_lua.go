@@ -2,6 +2,7 @@ package luabind
 
 import (
 	"fmt"
+	"reflect"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -49,6 +50,13 @@ func (v *vm) typeOf(t *ObjectType) *lua.LTable {
 		} else {
 			l.Push(lua.LString(t.Name))
 		}
+		return 1
+	}))
+	// An object that comes back (res.target) is a userdata of its own: what is compared is the Go value.
+	mt.RawSetString("__eq", v.main.NewFunction(func(l *lua.LState) int {
+		a, b := objectArg(l, t), l.Get(2)
+		ud, ok := b.(*lua.LUserData)
+		l.Push(lua.LBool(ok && reflect.TypeOf(a).Comparable() && ud.Value == any(a)))
 		return 1
 	}))
 	v.types[t] = mt

@@ -65,7 +65,7 @@ var (
 
 // NewRouter compiles the script. It runs when the engine starts: once on each lane, and once in the background VM.
 func NewRouter(o Options) (*Router, error) {
-	if (o.Script == "") == (o.Source == "") && o.Name == "" {
+	if o.Script == "" && o.Source == "" && o.Name == "" || o.Script != "" && o.Source != "" {
 		return nil, errors.New("luabind: Options need either a Script or a Source")
 	}
 	if o.Budget <= 0 {
@@ -77,9 +77,11 @@ func NewRouter(o Options) (*Router, error) {
 	if o.Env == nil {
 		o.Env = os.Getenv
 	}
-	if _, err := o.open(); err != nil {
+	p, err := o.open()
+	if err != nil {
 		return nil, err
 	}
+	p.close()
 	r := &Router{opts: o, dog: newWatchdog(o.Budget)}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.shared = newShared()
@@ -191,6 +193,7 @@ func (r *Router) Files() []string {
 		return append([]string(nil), r.current.program.paths...)
 	}
 	if p, err := r.opts.open(); err == nil {
+		p.close()
 		return p.paths
 	}
 	return nil
