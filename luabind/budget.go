@@ -62,10 +62,13 @@ type watched struct {
 	most  int // ticks that a turn may last
 }
 
-func newWatchdog(budget time.Duration) *watchdog {
-	w := &watchdog{vms: map[*vm]*watched{}, done: make(chan struct{})}
+func newWatchdog() *watchdog {
+	return &watchdog{vms: map[*vm]*watched{}, done: make(chan struct{})}
+}
+
+// start begins to look; the goroutine ends with close.
+func (w *watchdog) start(budget time.Duration) {
 	go w.run(max(budget/watchdogTicks, time.Millisecond))
-	return w
 }
 
 // add watches v, which gets so many budgets.

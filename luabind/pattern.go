@@ -101,27 +101,12 @@ func (m *matcher) match(s, p int) int {
 				return noMatch
 			}
 		case '%':
-			if p+1 < len(m.pat) {
-				switch c := m.pat[p+1]; {
-				case c == 'b':
-					if s = m.balance(s, p+2); s == noMatch {
-						return noMatch
-					}
-					p += 4
-					continue
-				case c == 'f':
-					var ok bool
-					if p, ok = m.frontier(s, p+2); !ok {
-						return noMatch
-					}
-					continue
-				case '0' <= c && c <= '9':
-					if s = m.back(s, c); s == noMatch {
-						return noMatch
-					}
-					p += 2
-					continue
+			if s2, p2, special := m.special(s, p); special {
+				if s2 == noMatch {
+					return noMatch
 				}
+				s, p = s2, p2
+				continue
 			}
 		}
 		ep := m.classEnd(p)
@@ -153,6 +138,26 @@ func (m *matcher) match(s, p int) int {
 			s, p = s+1, ep
 		}
 	}
+}
+
+// special matches %b, %f and %1 … %9, and tells where text and pattern go on.
+func (m *matcher) special(s, p int) (s2, p2 int, special bool) {
+	if p+1 == len(m.pat) {
+		return 0, 0, false
+	}
+	switch c := m.pat[p+1]; {
+	case c == 'b':
+		return m.balance(s, p+2), p + 4, true
+	case c == 'f':
+		next, ok := m.frontier(s, p+2)
+		if !ok {
+			s = noMatch
+		}
+		return s, next, true
+	case '0' <= c && c <= '9':
+		return m.back(s, c), p + 2, true
+	}
+	return 0, 0, false
 }
 
 func (m *matcher) greedy(s, p, ep int) int {

@@ -42,7 +42,6 @@ type Router struct {
 	dog        *watchdog
 	shared     *shared
 	stats      stats
-	figures    []*figures   // by lane, the background lane's last; made by start
 	lanes      []*lane.Lane // set by start
 	background *lane.Lane
 	clock      lane.Clock
@@ -51,10 +50,14 @@ type Router struct {
 	// slots hold the VM that serves on each lane; a request's handler keeps the one it began with.
 	slots []atomic.Pointer[vm]
 
-	mu      sync.Mutex // guards what follows; held while a generation is built
-	current *generation
-	last    uint64 // the number of the last generation that was built or tried
-	stopped bool
+	// building is held while a generation is built and swapped in. It guards last and stopped, and is taken before mu.
+	building sync.Mutex
+	last     uint64 // the number of the last generation that was built or tried
+	stopped  bool
+
+	mu      sync.Mutex  // held for moments only; guards what follows
+	current *generation // written with building held
+	figures []*figures  // by lane, the background lane's last
 }
 
 var (
@@ -82,7 +85,7 @@ func NewRouter(o Options) (*Router, error) {
 		return nil, err
 	}
 	p.close()
-	r := &Router{opts: o, dog: newWatchdog(o.Budget)}
+	r := &Router{opts: o, dog: newWatchdog()}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.shared = newShared()
 	return r, nil
@@ -98,9 +101,9 @@ func (r *Router) Start(e *engine.Engine) error {
 
 // StartLanes is Start without an engine, for tests of modules: scripts run, but nothing that needs an engine works.
 func (r *Router) StartLanes(lanes []*lane.Lane, background *lane.Lane, clock lane.Clock) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.current != nil || r.stopped {
+	r.building.Lock()
+	defer r.building.Unlock()
+	if r.background != nil || r.stopped {
 		return errors.New("luabind: the router was started already")
 	}
 	r.lanes, r.background, r.clock = lanes, background, clock
@@ -109,17 +112,22 @@ func (r *Router) StartLanes(lanes []*lane.Lane, background *lane.Lane, clock lan
 		last = max(last, l.ID())
 	}
 	r.slots = make([]atomic.Pointer[vm], last+1)
-	for range len(lanes) + 1 {
-		r.figures = append(r.figures, &figures{})
+	all := make([]*figures, len(lanes)+1)
+	for i := range all {
+		all[i] = &figures{}
 	}
+	r.mu.Lock()
+	r.figures = all
+	r.mu.Unlock()
+	r.dog.start(r.opts.Budget)
 	return r.replace(context.Background(), "start")
 }
 
 // Reload compiles the script anew, builds its VMs beside those that serve, and swaps when all of it worked; else what serves goes on and the error
 // says why, with file, line and traceback. Transactions finish on the generation they began with.
 func (r *Router) Reload(ctx context.Context) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.building.Lock()
+	defer r.building.Unlock()
 	if r.current == nil || r.stopped {
 		return errors.New("luabind: the router is not running")
 	}
@@ -132,7 +140,7 @@ func (r *Router) Reload(ctx context.Context) error {
 	return err
 }
 
-// replace builds the next generation and swaps it in. r.mu is held.
+// replace builds the next generation and swaps it in. r.building is held.
 func (r *Router) replace(ctx context.Context, why string) error {
 	r.last++
 	next, err := r.build(r.last)
@@ -149,7 +157,9 @@ func (r *Router) replace(ctx context.Context, why string) error {
 		return err
 	}
 	old := r.current
+	r.mu.Lock()
 	r.current = next
+	r.mu.Unlock()
 	for i, l := range r.lanes {
 		r.slots[l.ID()].Store(next.vms[i])
 	}
@@ -166,8 +176,8 @@ func (r *Router) replace(ctx context.Context, why string) error {
 
 // Stop calls the handlers of "stop", closes the modules and ends the router's goroutines. The engine calls it after the drain.
 func (r *Router) Stop(ctx context.Context) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.building.Lock()
+	defer r.building.Unlock()
 	if r.stopped {
 		return nil
 	}
@@ -188,9 +198,10 @@ func (r *Router) Stop(ctx context.Context) error {
 // Files are the paths of the script and the Lua files it requires, for whoever watches them.
 func (r *Router) Files() []string {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.current != nil {
-		return append([]string(nil), r.current.program.paths...)
+	g := r.current
+	r.mu.Unlock()
+	if g != nil {
+		return append([]string(nil), g.program.paths...)
 	}
 	if p, err := r.opts.open(); err == nil {
 		p.close()
@@ -225,6 +236,32 @@ func (r *Router) enter(l *lane.Lane) *vm {
 		}
 		v.end()
 	}
+}
+
+// ModuleInfo is what a module declared, for stubs, checks and the reference.
+type ModuleInfo struct {
+	Name      string
+	Functions []Function
+	Events    []Event
+}
+
+// Modules are the declarations of the modules of the generation that serves; none before Start.
+func (r *Router) Modules() []ModuleInfo {
+	r.mu.Lock()
+	g := r.current
+	r.mu.Unlock()
+	if g == nil {
+		return nil
+	}
+	var list []ModuleInfo
+	for _, m := range g.modules {
+		info := ModuleInfo{Name: m.name, Functions: m.functions}
+		if s, ok := m.module.(EventSource); ok {
+			info.Events = s.Events()
+		}
+		list = append(list, info)
+	}
+	return list
 }
 
 // report logs and counts an error of a handler.
