@@ -130,14 +130,6 @@ func TestTrap11IdleConnectionsAreCheap(t *testing.T) {
 	const n = 400
 	var got atomic.Int64
 	s := serve(t, newRecorder(func(*Stack, *Inbound) { got.Add(1) }), Options{}, "tcp:127.0.0.1:0")
-	memory := func() int64 {
-		var m runtime.MemStats
-		for range 3 {
-			runtime.GC()
-		}
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc + m.StackInuse)
-	}
 	before := memory()
 	// Plain sockets, so that the client's side costs this process nothing but the kernel's part.
 	for i := range n {

@@ -159,3 +159,13 @@ func held(s *Stack) int {
 	defer s.conns.mu.RUnlock()
 	return s.conns.total
 }
+
+// tlsOver makes a TLS client of a connection.
+func tlsOver(t testing.TB, raw net.Conn, a *authority) *tls.Conn {
+	t.Helper()
+	c := tls.Client(raw, a.client("b.example"))
+	if err := c.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}

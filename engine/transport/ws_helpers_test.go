@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -119,3 +121,37 @@ func wsEchoes(t testing.TB, w *wsClient, n, body int) {
 
 func newReader(b []byte) *bufio.Reader      { return bufio.NewReader(bytes.NewReader(b)) }
 func newReaderOf(w *wsClient) *bufio.Reader { return bufio.NewReader(w.Conn) }
+
+// message reads the next message, passing over pongs; a close frame is the end.
+func (w *wsClient) message() (string, error) {
+	for {
+		var head [2]byte
+		if _, err := io.ReadFull(w.in, head[:]); err != nil {
+			return "", err
+		}
+		n := uint64(head[1])
+		switch n {
+		case 126:
+			var b [2]byte
+			if _, err := io.ReadFull(w.in, b[:]); err != nil {
+				return "", err
+			}
+			n = uint64(binary.BigEndian.Uint16(b[:]))
+		case 127:
+			return "", errors.New("a long frame")
+		}
+		b := make([]byte, n)
+		if _, err := io.ReadFull(w.in, b); err != nil {
+			return "", err
+		}
+		switch head[0] {
+		case 0x81, 0x82:
+			return string(b), nil
+		case 0x88:
+			return "", io.EOF
+		case 0x8a:
+		default:
+			return "", fmt.Errorf("frame %#x", head[0])
+		}
+	}
+}
