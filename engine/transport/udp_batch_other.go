@@ -5,7 +5,10 @@
 
 package transport
 
-import "net"
+import (
+	"net"
+	"time"
+)
 
 // udpBatch holds one datagram at a time.
 type udpBatch struct {
