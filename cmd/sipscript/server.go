@@ -102,7 +102,7 @@ func (s *server) makeEngine(secret []byte) (err error) {
 		drain = time.Nanosecond // 0 would be the default
 	}
 	s.engine, err = engine.New(engine.Config{Listen: s.set.listen, Advertise: s.set.advertise, Domains: s.set.domains, Router: s.router,
-		Secret: secret, Lanes: s.set.lanes, Log: s.log, Drain: drain})
+		Secret: secret, Lanes: s.set.lanes, Log: s.log, Drain: drain, MaxDelay: s.set.maxDelay})
 	return err
 }
 

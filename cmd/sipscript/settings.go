@@ -33,6 +33,7 @@ type settings struct {
 	logJSON   bool
 	budget    time.Duration
 	drain     time.Duration
+	maxDelay  time.Duration // as engine.Config has it: 0 for its default, negative for never
 }
 
 // readSettings reads and checks the whole of a `sipscript run` command line.
@@ -163,6 +164,14 @@ func (s *settings) readLimits(c *cli.Context) error {
 		return usagef("--script-budget %s: expected a time above 0, such as 200ms", s.budget)
 	case s.drain < 0:
 		return usagef("--drain %s: expected 0 or more, such as 32s", s.drain)
+	}
+	if c.IsSet("max-delay") {
+		switch s.maxDelay = c.Duration("max-delay"); {
+		case s.maxDelay < 0:
+			return usagef("--max-delay %s: expected 0 or more, such as 100ms", s.maxDelay)
+		case s.maxDelay == 0:
+			s.maxDelay = -1
+		}
 	}
 	if s.admin != "" {
 		if err := checkHostPort(s.admin); err != nil {

@@ -43,20 +43,20 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(s.listen, defaultListen()) || s.watch || s.lanes < 1 || s.budget != 200*time.Millisecond || s.drain != 32*time.Second || s.logJSON {
+	if !reflect.DeepEqual(s.listen, defaultListen()) || s.watch || s.lanes < 1 || s.budget != 200*time.Millisecond || s.drain != 32*time.Second || s.maxDelay != 0 || s.logJSON {
 		t.Errorf("%+v", s)
 	}
 }
 
 func TestFlags(t *testing.T) {
 	s, err := parse(t, []string{"-l", "udp:127.0.0.1:0", "-l", "tcp:[::1]:5070", "--advertise", "tcp:[::1]:5070=sip.example.com:5060", "-d", "example.com", "-d", "example.net",
-		"--set", "A=1,2=3", "--set", "B=", "--lanes", "3", "--log-level", "debug", "--log-format", "json", "--script-budget", "50ms", "--drain", "0s", "--admin", "127.0.0.1:0", "route.lua"}, nil, "")
+		"--set", "A=1,2=3", "--set", "B=", "--lanes", "3", "--log-level", "debug", "--log-format", "json", "--script-budget", "50ms", "--drain", "0s", "--max-delay", "0s", "--admin", "127.0.0.1:0", "route.lua"}, nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]string{"A": "1,2=3", "B": ""}
 	if s.script != "route.lua" || len(s.listen) != 2 || s.advertise["tcp:[::1]:5070"] != "sip.example.com:5060" || len(s.domains) != 2 || !reflect.DeepEqual(s.args, want) ||
-		s.lanes != 3 || s.logLevel.String() != "DEBUG" || !s.logJSON || s.budget != 50*time.Millisecond || s.drain != 0 || s.admin != "127.0.0.1:0" || !s.watch {
+		s.lanes != 3 || s.logLevel.String() != "DEBUG" || !s.logJSON || s.budget != 50*time.Millisecond || s.drain != 0 || s.maxDelay >= 0 || s.admin != "127.0.0.1:0" || !s.watch {
 		t.Errorf("%+v", s)
 	}
 }
@@ -121,6 +121,7 @@ func TestMistakes(t *testing.T) {
 		{args: one("--script-budget", "0s"), contains: "--script-budget"},
 		{args: one("--script-budget", "fast"), contains: "script-budget"},
 		{args: one("--drain", "-1s"), contains: "--drain"},
+		{args: one("--max-delay", "-1s"), contains: "--max-delay"},
 		{args: one("--log-level", "loud"), contains: "debug, info, warn or error"},
 		{args: one("--log-format", "xml"), contains: "text or json"},
 		{args: one("--watch", "--no-watch"), contains: "exclude each other"},
