@@ -18,15 +18,24 @@ var closedChannel = func() chan struct{} {
 	return c
 }()
 
+// graceInstructions a script may still run when its time is over. A script that runs away is through them in a few milliseconds; one that held its
+// lane only because the machine was busy with something else comes to its end.
+const graceInstructions = 100_000
+
 // Done is asked before each instruction. nil, which never is ready, is the cheapest answer there is.
 func (t *thread) Done() <-chan struct{} {
-	if t.vm.stop.Load() == t.turn {
+	if t.vm.stop.Load() != t.turn {
+		return nil
+	}
+	if t.grace++; t.grace > graceInstructions || t.vm.kill.Load() == t.turn {
+		t.halted = true
 		return closedChannel
 	}
 	return nil
 }
 
-func (t *thread) stopped() bool { return t.vm.stop.Load() == t.turn }
+// stopped tells whether the interpreter was told to stop in this turn.
+func (t *thread) stopped() bool { return t.halted }
 
 type stoppedError struct{}
 
@@ -46,6 +55,9 @@ func (t *thread) Value(any) any               { return nil }
 // watchdogTicks is how often the watchdog looks within one budget. A script is stopped when it was seen in the same turn that many times, so between
 // one budget and one budget and a tick after its turn began.
 const watchdogTicks = 5
+
+// lastCall is after how many budgets no grace is given.
+const lastCall = 5
 
 // watchdog stops scripts that overrun. It runs on the machine's clock, in simulations too: the budget is one of computing.
 type watchdog struct {
@@ -112,7 +124,11 @@ func (w *watchdog) look(v *vm, seen *watched) {
 		seen.turn, seen.times = turn, 1
 		return
 	}
-	if seen.times++; seen.times > seen.most {
+	seen.times++
+	if seen.times > seen.most {
 		v.stop.Store(turn)
+	}
+	if seen.times > lastCall*seen.most { // its instructions are few, and each takes long
+		v.kill.Store(turn)
 	}
 }

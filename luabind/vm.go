@@ -40,6 +40,7 @@ type vm struct {
 	// watch is the serial of the turn that runs now, 0 between scripts; stop is the serial of the turn to stop. The watchdog reads one, writes the other.
 	watch atomic.Uint64
 	stop  atomic.Uint64
+	kill  atomic.Uint64 // the serial of the turn to stop without grace
 	// refs count what keeps the generation open; see begin.
 	refs atomic.Int64
 
@@ -61,7 +62,10 @@ type thread struct {
 	req   *reqObj
 	depth int // nested pcalls and coroutines
 	uses  int
-	watch stopwatch
+	// Of the present turn: instructions since its time was over, and whether it was stopped.
+	grace  int
+	halted bool
+	watch  stopwatch
 }
 
 const (
@@ -134,6 +138,7 @@ func (v *vm) restore(s saved) {
 func (v *vm) turn(t *thread) {
 	v.serial++
 	t.turn = v.serial
+	t.grace, t.halted = 0, false
 	v.watch.Store(v.serial)
 }
 
