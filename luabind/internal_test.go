@@ -137,9 +137,9 @@ function wide() return pcall(deep, 150) end`)
 			}
 		}
 	}
-	round(1000)
+	round(500)
 	before := heap()
-	round(20_000)
+	round(4_000)
 	if after := heap(); after > before+512<<10 {
 		t.Errorf("the heap grew from %d to %d kB", before>>10, after>>10)
 	}
