@@ -28,6 +28,7 @@ type (
 	Credentials = proxy.Credentials
 	Response    = proxy.Response
 	Branch      = proxy.Branch
+	Order       = proxy.Order
 )
 
 // Orders in which the targets of a fork are tried.

@@ -63,7 +63,7 @@ func TestCancelBeforeAnythingCameBack(t *testing.T) {
 	}
 }
 
-// The callee is gone for good: the caller that cancelled has its 487 when the INVITE's client transaction gives up.
+// The callee is gone for good: the caller that cancelled has its 487 before its own patience (64*T1 after its CANCEL, §9.1) is over.
 func TestCancelOfASilentBranch(t *testing.T) {
 	for _, rings := range []bool{false, true} {
 		b, c, bob, _ := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), nil))
@@ -73,10 +73,12 @@ func TestCancelOfASilentBranch(t *testing.T) {
 			bob.reply(ib, 180, "")
 			c.ph.expect("180")
 		}
+		b.w.Run(5 * time.Second)
 		c.send("CANCEL")
+		cancelled := b.w.Elapsed()
 		r := c.ph.expect("487")
-		if r.at > 33*time.Second {
-			t.Errorf("487 after %v", r.at)
+		if d := r.at - cancelled; d >= 32*time.Second {
+			t.Errorf("487 after %v", d)
 		}
 		c.ack(r)
 		b.quiet()
@@ -279,4 +281,36 @@ func TestContextOfARequestEnds(t *testing.T) {
 			t.Errorf("%d: it never ended", code)
 		}
 	}
+}
+
+// A fork whose on_branch still waits when the first answer is held up by on_response: the script's wait for the outcome, which
+// is no part of that callback, must not upset the order of responses, or later ones are never handled.
+func TestForkWaitsBesideACallback(t *testing.T) {
+	b := newBench(t, 1, func(r *engine.Request) error {
+		first := true
+		late := &engine.Target{URI: "sip:d@10.0.0.5:5060", Delay: time.Minute}
+		_, err := r.Fork([]*engine.Target{bobAndCarol[0], bobAndCarol[1], late}, &engine.Options{
+			OnBranch: func(*engine.Branch) error {
+				if !first {
+					_ = r.Sleep(time.Second)
+				}
+				first = false
+				return nil
+			},
+			OnResponse: func(*engine.Response) { _ = r.Sleep(2 * time.Second) },
+		})
+		return err
+	})
+	bob := b.phone("10.0.0.3:5060")
+	b.phone("10.0.0.4:5060")
+	c := b.phone("10.0.0.2:5060").call("c1", "sip:bob@example.com")
+	c.send("INVITE")
+	ib := bob.expect("INVITE")
+	bob.reply(ib, 183, "")
+	b.w.Run(1500 * time.Millisecond)
+	bob.reply(ib, 200, bobsContact)
+	c.ph.expect("200")
+	bob.reply(ib, 200, bobsContact)
+	c.ph.expect("200")
+	b.quiet()
 }

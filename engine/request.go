@@ -198,7 +198,7 @@ func (r *Request) Sleep(d time.Duration) error {
 	s := &sleep{lane: r.unit.lane, waiter: lane.NewWaiter()}
 	r.sleeps = append(r.sleeps, s)
 	s.lane.After(d, &s.timer, s)
-	s.lane.Park(s.waiter)
+	r.Waiting(func() { s.lane.Park(s.waiter) })
 	for i, o := range r.sleeps {
 		if o == s {
 			r.sleeps = append(r.sleeps[:i], r.sleeps[i+1:]...)
@@ -209,6 +209,14 @@ func (r *Request) Sleep(d time.Duration) error {
 		return ErrOver
 	}
 	return nil
+}
+
+// Waiting stands around a wait of the router's for this request that is none of Sleep, [Await] and Fork: one on the lane itself
+// ([lane.Lane.Park], [lane.Lane.Await]).
+func (r *Request) Waiting(wait func()) {
+	own := r.ctx.Suspend()
+	defer func() { r.ctx.Resume(own) }()
+	wait()
 }
 
 // sleep is one wait for time to pass.
@@ -235,6 +243,6 @@ func Await[T any](r *Request, f func(ctx context.Context) (T, error)) (v T, err 
 	if ctx.Err() != nil {
 		return v, ErrOver
 	}
-	r.unit.lane.Await(func() { v, err = f(ctx) })
+	r.Waiting(func() { r.unit.lane.Await(func() { v, err = f(ctx) }) })
 	return v, err
 }

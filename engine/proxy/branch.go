@@ -280,6 +280,10 @@ func (b *Branch) Expire(*lane.Timer) {
 	b.arm()
 }
 
+// cancelPatience is how long a cancelled branch is waited for. The client before us waits 64*T1, 32 s, from its own CANCEL (§9.1), and
+// should have our answer before that is over.
+const cancelPatience = 30 * time.Second
+
 // cancel ends a branch that has no final response. One that was not sent yet is settled in its turn.
 func (b *Branch) cancel(headers []byte) {
 	if b.cancelled {
@@ -289,6 +293,10 @@ func (b *Branch) cancel(headers []byte) {
 	if b.client != nil {
 		if b.client.Method() == message.MethodInvite {
 			b.client.Cancel(headers)
+			if at := b.fork.x.core.Lane.Now().Add(cancelPatience); b.limitAt == 0 || at < b.limitAt {
+				b.limitAt = at
+				b.arm()
+			}
 		}
 		return
 	}

@@ -48,6 +48,7 @@ type Context struct {
 
 	running  int     // route and callbacks that have not returned
 	handling int     // callbacks that order responses, running now
+	frame    *frame  // the one of them that is running on this goroutine; nil outside of one
 	events   []event // what came meanwhile, in order of arrival
 	reason   []byte  // header lines for CANCELs the caller's CANCEL causes
 }
@@ -145,15 +146,52 @@ func (x *Context) RecordRoute(params string) {
 	x.recordRoute, x.recordParams = true, params
 }
 
+// frame is one call of a callback that responses wait for.
+type frame struct {
+	yielded bool // it waits for a fork, whose responses must come: it holds up nothing meanwhile
+	over    bool
+}
+
 // run calls a callback of the router's: responses of the request that come while it runs or waits are queued.
 func (x *Context) run(f func()) {
+	outer, own := x.frame, &frame{}
+	x.frame = own
 	x.handling++
 	x.running++
 	defer func() {
+		x.frame, own.over = outer, true
 		x.running--
-		x.handling--
+		if !own.yielded {
+			x.handling--
+		}
 	}()
 	f()
+}
+
+// Suspend and Resume stand around every wait of the router's for this request: others run meanwhile, who are in no callback, or in
+// one of their own.
+func (x *Context) Suspend() *frame {
+	own := x.frame
+	x.frame = nil
+	return own
+}
+
+// Resume is the counterpart of Suspend and takes what it returned.
+func (x *Context) Resume(own *frame) { x.frame = own }
+
+// yield lets responses be handled while the callback own waits for the outcome of a fork.
+func (x *Context) yield(own *frame) {
+	own.yielded = true
+	x.handling--
+	x.drain()
+}
+
+// unyield is the counterpart of yield.
+func (x *Context) unyield(own *frame) {
+	if !own.over {
+		own.yielded = false
+		x.handling++
+	}
 }
 
 // deliver handles an event in its turn.

@@ -221,15 +221,16 @@ func (f *Fork) Wait() *Response {
 	x := f.x
 	if !f.settled() {
 		f.waiter = lane.NewWaiter()
-		inside := x.handling > 0
+		own := x.Suspend()
+		inside := own != nil && !own.yielded
 		if inside { // a callback that waits for the outcome must let it come
-			x.handling--
-			x.drain()
+			x.yield(own)
 		}
 		x.core.Lane.Park(f.waiter)
 		if inside {
-			x.handling++
+			x.unyield(own)
 		}
+		x.Resume(own)
 	}
 	if f.result == nil {
 		f.result = NewResponse(x.answered, "", nil)

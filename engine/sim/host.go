@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"net/netip"
+	"slices"
 
 	"github.com/sipscript/sipscript/engine/transport"
 )
@@ -31,19 +32,41 @@ func (w *World) Host(addr string, f func(p Packet)) *Host {
 func (h *Host) Addr() netip.AddrPort { return h.addr }
 
 // Remove takes the host off the network: what is sent to it is lost, and its streams break.
-func (h *Host) Remove() {
-	h.w.mu.Lock()
-	delete(h.w.nodes, h.addr)
-	var mine []transport.FlowID
-	for id, c := range h.w.conns {
-		if c.ends[0].node == h.node || c.ends[1].node == h.node {
-			mine = append(mine, transport.FlowID(id))
+func (h *Host) Remove() { h.w.remove(h.node) }
+
+// Remove takes an engine off the network, as Host.Remove does; what it still sends is lost.
+func (x *Wire) Remove() { x.w.remove(x.node) }
+
+func (w *World) remove(n *node) {
+	w.mu.Lock()
+	n.removed = true
+	for addr, o := range w.nodes {
+		if o == n {
+			delete(w.nodes, addr)
 		}
 	}
-	h.w.mu.Unlock()
-	for _, id := range mine {
-		h.w.Break(id)
+	w.mu.Unlock()
+	w.breakStreams(n)
+}
+
+// BreakStreams breaks all streams there are and returns how many they were.
+func (w *World) BreakStreams() int { return w.breakStreams(nil) }
+
+// breakStreams breaks the streams of one node, or of all.
+func (w *World) breakStreams(of *node) int {
+	w.mu.Lock()
+	var ids []transport.FlowID
+	for id, c := range w.conns {
+		if uint64(c.ends[0].id) == id && (of == nil || c.ends[0].node == of || c.ends[1].node == of) {
+			ids = append(ids, c.ends[0].id)
+		}
 	}
+	w.mu.Unlock()
+	slices.Sort(ids) // a map has no order, a world has
+	for _, id := range ids {
+		w.Break(id)
+	}
+	return len(ids)
 }
 
 // Send sends a datagram.

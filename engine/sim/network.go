@@ -24,6 +24,7 @@ type node struct {
 	kinds   [transport.WSS + 1]*transport.Local
 	receive func(p Packet, l *transport.Local)
 	closed  func(transport.FlowID)
+	removed bool
 }
 
 // conn is a stream between two nodes.
@@ -112,6 +113,9 @@ func (x *Wire) Send(to *transport.Peer, b []byte, f transport.Failed) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	l := x.Choose(to)
+	if x.node.removed {
+		return nil // it says so to nobody
+	}
 	if to.Kind == transport.UDP {
 		if l == nil {
 			return errNoListener

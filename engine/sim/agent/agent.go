@@ -25,11 +25,17 @@ type Agent struct {
 	// OnAck gets the ACK of a 2xx.
 	OnAck func(m *message.Message)
 
+	// OnDialog gets the dialog of an INVITE answered here, when its ACK came. It may be nil.
+	OnDialog func(d *Dialog)
+	// Strays counts final responses to INVITEs that belonged to nothing, Unknown the CANCELs. (Another request's may come when the
+	// request has timed out, RFC 4320.)
+	Strays, Unknown int
+
 	w     *sim.World
 	lane  *lane.Lane
 	layer *transaction.Layer
 	wire  transport.Wire
-	acked map[string]*answer // 2xx sent and not yet acknowledged, by Call-ID and tag
+	acked map[string]*answer // 2xx sent and not yet acknowledged, by Call-ID, CSeq number and tag
 	count int
 }
 
@@ -99,6 +105,7 @@ func (a *Agent) Request(s *transaction.Server) {
 	case s.Req.Method() == message.MethodAck:
 		a.gotAck(s.Req)
 	case s.Req.Method() == message.MethodCancel:
+		a.Unknown++
 		_ = s.Reply(481, "", nil, nil)
 	case a.OnRequest != nil:
 		a.OnRequest(s)
@@ -117,64 +124,14 @@ func (a *Agent) Cancelled(s *transaction.Server, _ *message.Message) {
 }
 
 // Stray drops a response that belongs to nothing; a real UA ignores it too.
-func (a *Agent) Stray(*transaction.Arrival) {}
-
-// answer is a 2xx to an INVITE that is sent again until its ACK comes (§13.3.1.4).
-type answer struct {
-	a     *Agent
-	bytes []byte
-	to    transport.Peer
-	next  time.Duration
-	until lane.Time
-	timer lane.Timer
-	lost  func()
-}
-
-// Answer sends 200 to an INVITE with our contact, again and again until it is acknowledged. lost is called when no ACK came within
-// 64*T1; it may be nil.
-func (a *Agent) Answer(s *transaction.Server, lost func()) {
-	headers := []byte("Contact: <sip:" + a.Addr + transportParam(a.Kind) + ">\r\n")
-	res := message.AppendResponse(nil, s.Req, 200, "", s.ToTag(), headers, nil)
-	w := &answer{a: a, bytes: res, to: s.ReplyTo, next: 500 * time.Millisecond, until: a.lane.Now().Add(32 * time.Second), lost: lost}
-	a.acked[ackKey(s.Req, s.ToTag())] = w
-	var m message.Message
-	if err := m.Parse(res, &message.Limits{}); err != nil {
-		panic(err)
-	}
-	_ = s.Respond(&m)
-	a.lane.After(w.next, &w.timer, w)
-}
-
-// Expire sends the 2xx once more.
-func (w *answer) Expire(*lane.Timer) {
-	if w.a.lane.Now() >= w.until {
-		for k, o := range w.a.acked {
-			if o == w {
-				delete(w.a.acked, k)
-			}
-		}
-		if w.lost != nil {
-			w.lost()
-		}
-		return
-	}
-	_ = w.a.wire.Send(&w.to, w.bytes, nil)
-	w.next = min(2*w.next, 4*time.Second)
-	w.a.lane.After(w.next, &w.timer, w)
-}
-
-func ackKey(m *message.Message, tag string) string { return string(m.CallID()) + "\x00" + tag }
-
-func (a *Agent) gotAck(m *message.Message) {
-	key := ackKey(m, string(m.ToTag()))
-	if w := a.acked[key]; w != nil {
-		a.lane.StopTimer(&w.timer)
-		delete(a.acked, key)
-	}
-	if a.OnAck != nil {
-		a.OnAck(m)
+func (a *Agent) Stray(m *transaction.Arrival) {
+	if cs, err := m.Msg.CSeq(); err == nil && cs.Method == message.MethodInvite && m.Msg.Status() >= 200 {
+		a.Strays++
 	}
 }
+
+// Leave takes the agent off the network: what it sends and what is sent to it is lost, its streams break.
+func (a *Agent) Leave() { a.wire.(*sim.Wire).Remove() }
 
 func transportParam(k transport.Kind) string {
 	if k == transport.UDP {
