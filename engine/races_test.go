@@ -29,6 +29,31 @@ func TestLateSuccessAfterTheFailureWentOut(t *testing.T) {
 	b.quiet()
 }
 
+// The 200 crosses the CANCEL of a branch that was given up: nothing else was to be tried, and the caller gets the 200 and no failure
+// before it (§16.7 step 5: one or the other). A phone that is there and says 487 costs no time.
+func TestSuccessCrossesTheEndOfTheLastBranch(t *testing.T) {
+	for _, code := range []int{200, 487} {
+		b, c, bob, _ := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), &engine.Options{Defaults: engine.Target{RingTimeout: 5 * time.Second}}))
+		c.send("INVITE")
+		ib := bob.expect("INVITE")
+		bob.reply(ib, 180, "")
+		cancel := bob.expect("CANCEL")
+		bob.reply(cancel, 200, "")
+		bob.reply(ib, code, bobsContact)
+		r := c.ph.expect(map[int]string{200: "200", 487: "408"}[code])
+		if r.at > cancel.at+100*time.Millisecond {
+			t.Errorf("%d after %v", r.msg.Status(), r.at-cancel.at)
+		}
+		if code != 200 {
+			c.ack(r)
+		}
+		b.quiet()
+		if code == 200 && slices.Contains(c.ph.lines(), "408") {
+			t.Errorf("the caller got %v", c.ph.lines())
+		}
+	}
+}
+
 // §9.1: no CANCEL before a provisional; and when the first thing that comes is the answer, none at all.
 func TestCancelBeforeAnythingCameBack(t *testing.T) {
 	for _, code := range []int{180, 200, 486} {

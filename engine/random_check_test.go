@@ -60,7 +60,7 @@ func (s *scenario) checkCall(c *agent.Call, calm bool) {
 
 // checkExchange sees that a request got one final response, or timed out where it may.
 func (s *scenario) checkExchange(x *agent.Exchange, calm bool) {
-	gone := s.broken || s.link.Loss > 0 && len(s.left) > 0 // as in checkCall
+	gone := s.broken || s.left[x.Agent] || s.link.Loss > 0 && len(s.left) > 0 // as in checkCall
 	if len(x.Finals) > 1 || len(x.Finals) == 1 && x.Failure != nil || len(x.Finals) == 0 && (calm || x.Failure == nil && !gone) {
 		s.t.Errorf("seed %d: %s %s %d got finals %v, failed with %v", s.seed, x.ID, x.Method, x.CSeq, x.Finals, x.Failure)
 	}

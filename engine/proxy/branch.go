@@ -24,6 +24,7 @@ type Branch struct {
 
 	timer                                  lane.Timer
 	startAt, limitAt, replyAt, ringAt, cAt lane.Time // 0: not set
+	heldUntil                              lane.Time // see hold
 
 	breadth   int  // its share of Max-Breadth
 	done      bool // its outcome is settled; a 2xx may still come
@@ -31,6 +32,7 @@ type Branch struct {
 	heard     bool // a provisional response came
 	ringing   bool
 	cancelled bool
+	held      bool        // given up, and waited for all the same; see hold
 	passed    []*Response // 2xx and reliable provisionals as they went on, for their retransmissions
 }
 
@@ -242,75 +244,15 @@ func (b *Branch) arm() {
 			first = at
 		}
 	}
+	if b.done {
+		first = b.heldUntil
+	}
 	switch {
-	case first == 0 || b.done:
+	case first == 0:
 		l.StopTimer(&b.timer)
 	case !b.timer.Active() || b.timer.When() != first:
 		l.After(first.Sub(l.Now()), &b.timer, b)
 	}
-}
-
-// Expire is the branch's timer: its delay is over, or it is given up.
-func (b *Branch) Expire(*lane.Timer) {
-	if b.done {
-		return
-	}
-	now := b.fork.x.core.Lane.Now()
-	if b.startAt != 0 && b.startAt <= now {
-		b.startAt = 0
-		if b.cancelled || b.fork.closed || b.fork.x.over {
-			b.lost()
-			return
-		}
-		b.prepare()
-		return
-	}
-	for _, at := range [...]lane.Time{b.limitAt, b.replyAt, b.ringAt, b.cAt} {
-		if at != 0 && at <= now {
-			// §16.8, and trap 36: an expired branch counts as 408 at once, whether or not its device still answers the CANCEL. Its late
-			// 2xx still wins.
-			b.cancelled, b.resolving = true, false
-			if b.client != nil {
-				b.client.Cancel(nil)
-			}
-			b.settle(NewResponse(408, CauseTimeout, b.target.shown()))
-			return
-		}
-	}
-	b.arm()
-}
-
-// cancelPatience is how long a cancelled branch is waited for. The client before us waits 64*T1, 32 s, from its own CANCEL (§9.1), and
-// should have our answer before that is over.
-const cancelPatience = 30 * time.Second
-
-// cancel ends a branch that has no final response. One that was not sent yet is settled in its turn.
-func (b *Branch) cancel(headers []byte) {
-	if b.cancelled {
-		return
-	}
-	b.cancelled = true
-	if b.client != nil {
-		if b.client.Method() == message.MethodInvite {
-			b.client.Cancel(headers)
-			if at := b.fork.x.core.Lane.Now().Add(cancelPatience); b.limitAt == 0 || at < b.limitAt {
-				b.limitAt = at
-				b.arm()
-			}
-		}
-		return
-	}
-	if b.startAt != 0 || b.resolving {
-		b.startAt, b.resolving = 0, false
-		b.arm()
-		b.lost()
-	}
-}
-
-// lost settles a branch that was ended before it was sent.
-func (b *Branch) lost() {
-	b.drop()
-	b.fork.x.later(event{b, NewResponse(487, CauseCancelled, b.target.shown()), true})
 }
 
 // fail settles a branch that could not be sent.
@@ -336,7 +278,11 @@ func (b *Branch) settle(r *Response) { b.fork.x.deliver(event{b, r, true}) }
 
 // Failed is the client transaction's end without a final response (§16.9): the next address, or the outcome.
 func (b *Branch) Failed(c *transaction.Client, err error) {
-	if c != b.client || b.done {
+	if c != b.client {
+		return
+	}
+	if b.done {
+		b.release()
 		return
 	}
 	if len(b.peers) > 0 && !b.heard && !b.cancelled && !b.fork.x.over {

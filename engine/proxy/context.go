@@ -46,6 +46,7 @@ type Context struct {
 	silent    bool // nothing will be answered
 	listed    bool
 
+	held     int     // branches that were given up, and for whose end the final response waits
 	running  int     // route and callbacks that have not returned
 	handling int     // callbacks that order responses, running now
 	frame    *frame  // the one of them that is running on this goroutine; nil outside of one
@@ -134,7 +135,7 @@ func (x *Context) Leave() {
 
 // check asks what is next when something has ended.
 func (x *Context) check() {
-	if x.answered == 0 && !x.silent && len(x.forks) == 0 && len(x.events) == 0 && (x.running == 0 || x.cancelled) &&
+	if x.answered == 0 && !x.silent && x.held == 0 && len(x.forks) == 0 && len(x.events) == 0 && (x.running == 0 || x.cancelled) &&
 		(x.Server.Stateless || x.Server.State() != transaction.Terminated) {
 		x.handler.Idle()
 	}

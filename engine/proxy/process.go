@@ -152,6 +152,7 @@ func (b *Branch) won(r *Response, code int) {
 	if first || !f.ended {
 		f.succeeded(r)
 	}
+	b.release()
 }
 
 // elsewhere tells losing branches why (RFC 3326 §3.1): their phones show no missed call.
@@ -159,8 +160,9 @@ var elsewhere = []byte("Reason: SIP;cause=200;text=\"Call completed elsewhere\"\
 
 // conclude settles the branch with a final response that is no 2xx.
 func (b *Branch) conclude(r *Response) {
-	if b.done {
-		return // it counted as expired before
+	if b.done { // it counted as expired before
+		b.release()
+		return
 	}
 	b.done = true
 	b.drop()

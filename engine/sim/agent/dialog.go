@@ -27,7 +27,7 @@ type Dialog struct {
 
 // Exchange is one request that is no initial INVITE, and what came back.
 type Exchange struct {
-	a         *Agent
+	Agent     *Agent // who asked
 	dialog    *Dialog
 	Method    string
 	ID        string // Call-ID
@@ -126,7 +126,7 @@ func (a *Agent) make(spec *message.RequestSpec) *message.Message {
 // lane's token.
 func (d *Dialog) Send(method string, done func(code int)) {
 	d.cseq++
-	x := &Exchange{a: d.a, dialog: d, Method: method, ID: d.ID, CSeq: d.cseq, done: done}
+	x := &Exchange{Agent: d.a, dialog: d, Method: method, ID: d.ID, CSeq: d.cseq, done: done}
 	d.Exchanges = append(d.Exchanges, x)
 	p := d.hop()
 	x.start(d.request(method, d.cseq), &p)
@@ -142,14 +142,14 @@ func (d *Dialog) Hangup() {
 // Ask sends a request outside of a dialog, other than INVITE, by way of a proxy. Call it with the lane's token.
 func (a *Agent) Ask(method, uri, proxy string) *Exchange {
 	a.count++
-	x := &Exchange{a: a, Method: method, ID: fmt.Sprintf("%s-%d", a.Addr, a.count), CSeq: 1}
+	x := &Exchange{Agent: a, Method: method, ID: fmt.Sprintf("%s-%d", a.Addr, a.count), CSeq: 1}
 	m := a.make(&message.RequestSpec{Method: method, URI: uri, From: "<sip:alice@" + a.Addr + ">;tag=from", To: "<" + uri + ">", CallID: x.ID, CSeq: 1, MaxForwards: 70})
 	x.start(m, &transport.Peer{Kind: a.Kind, Addr: netip.MustParseAddrPort(proxy)})
 	return x
 }
 
 func (x *Exchange) start(m *message.Message, p *transport.Peer) {
-	if _, err := x.a.layer.Send(m, p, "", x); err != nil {
+	if _, err := x.Agent.layer.Send(m, p, "", x); err != nil {
 		x.Failed(nil, err)
 	}
 }

@@ -1,0 +1,102 @@
+package proxy
+
+import (
+	"time"
+
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transaction"
+)
+
+// How a branch is ended before its server did: its time is over (§16.8), or it is cancelled (§16.7 step 10, §16.10).
+
+// Expire is the branch's timer: its delay is over, or it is given up.
+func (b *Branch) Expire(*lane.Timer) {
+	if b.done {
+		b.release()
+		return
+	}
+	now := b.fork.x.core.Lane.Now()
+	if b.startAt != 0 && b.startAt <= now {
+		b.startAt = 0
+		if b.cancelled || b.fork.closed || b.fork.x.over {
+			b.lost()
+			return
+		}
+		b.prepare()
+		return
+	}
+	for _, at := range [...]lane.Time{b.limitAt, b.replyAt, b.ringAt, b.cAt} {
+		if at != 0 && at <= now {
+			// §16.8, and trap 36: an expired branch counts as 408 at once, whether or not its device still answers the CANCEL. Its late
+			// 2xx still wins.
+			if b.client != nil {
+				b.client.Cancel(nil)
+				b.hold()
+			}
+			b.cancelled, b.resolving = true, false
+			b.settle(NewResponse(408, CauseTimeout, b.target.shown()))
+			return
+		}
+	}
+	b.arm()
+}
+
+// expiredPatience is how long hold waits: a CANCEL and its first three retransmissions.
+const expiredPatience = 4 * time.Second
+
+// hold keeps the final response back while an answer to the CANCEL of an expired branch can be expected: a 2xx that crosses
+// the CANCEL must not come after a failure (§16.7 step 5). It holds up nothing else, and nobody who was never heard.
+func (b *Branch) hold() {
+	if !b.heard || b.cancelled || b.held || b.client.Method() != message.MethodInvite {
+		return
+	}
+	b.held = true
+	b.heldUntil = b.fork.x.core.Lane.Now().Add(expiredPatience)
+	b.fork.x.held++
+}
+
+// release is the end of hold. A 2xx that a callback holds up at this moment is on its way and ends it later.
+func (b *Branch) release() {
+	b.heldUntil = 0
+	b.arm()
+	if !b.held || b.client.State() == transaction.Accepted && b.fork.x.answered == 0 {
+		return
+	}
+	b.held = false
+	b.fork.x.held--
+	b.fork.x.check()
+}
+
+// cancelPatience is how long a cancelled branch is waited for. The client before us waits 64*T1, 32 s, from its own CANCEL (§9.1), and
+// should have our answer before that is over.
+const cancelPatience = 30 * time.Second
+
+// cancel ends a branch that has no final response. One that was not sent yet is settled in its turn.
+func (b *Branch) cancel(headers []byte) {
+	if b.cancelled {
+		return
+	}
+	b.cancelled = true
+	if b.client != nil {
+		if b.client.Method() == message.MethodInvite {
+			b.client.Cancel(headers)
+			if at := b.fork.x.core.Lane.Now().Add(cancelPatience); b.limitAt == 0 || at < b.limitAt {
+				b.limitAt = at
+				b.arm()
+			}
+		}
+		return
+	}
+	if b.startAt != 0 || b.resolving {
+		b.startAt, b.resolving = 0, false
+		b.arm()
+		b.lost()
+	}
+}
+
+// lost settles a branch that was ended before it was sent.
+func (b *Branch) lost() {
+	b.drop()
+	b.fork.x.later(event{b, NewResponse(487, CauseCancelled, b.target.shown()), true})
+}
