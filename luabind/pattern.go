@@ -17,7 +17,7 @@ type capture struct{ start, len int }
 const (
 	maxCaptures  = 32
 	maxMatchSide = 200      // recursion of the matcher
-	maxSteps     = 20 << 20 // some 100 ms
+	maxSteps     = 10 << 20 // some 50 ms
 	capOpen      = -1
 	capPosition  = -2
 	noMatch      = -1
