@@ -39,6 +39,7 @@ type conn struct {
 	local   *Local
 	remote  netip.AddrPort
 	inbound bool // accepted, not opened by us
+	ws      bool // messages are in WebSocket frames
 
 	// Set by attach, before the state becomes connOpen; never changed then.
 	nc       net.Conn
@@ -47,7 +48,6 @@ type conn struct {
 	tls      *tls.Conn  // nil: not over TLS
 	sealed   *tlsSocket // under tls, nil: tls blocks, as nc does
 	identity []string   // what the TLS peer has proven to be
-	ws       bool       // messages are in WebSocket frames
 
 	active atomic.Int64 // when there was traffic last, on the stack's clock
 
@@ -63,6 +63,7 @@ type conn struct {
 
 func (s *Stack) newConn(key connKey, local *Local) *conn {
 	c := &conn{stack: s, key: key, id: s.flows.next(), local: local, remote: key.addr}
+	c.ws = key.kind == WS || key.kind == WSS
 	c.touch()
 	return c
 }

@@ -49,7 +49,6 @@ func (c *conn) dial(from netip.Addr) {
 		c.shut(fmt.Errorf("connect %s %s: %w", c.key.kind, c.key.addr, err))
 		return
 	}
-	s.count(c.key.kind).connected.Add(1)
 	c.open(nc)
 }
 

@@ -160,9 +160,7 @@ func (c *conn) greet(h *handshake) {
 		c.dropInput()
 		return
 	}
-	if c.open(nc) {
-		count.accepted.Add(1)
-	}
+	c.open(nc)
 }
 
 // shakeHands does what the kind asks for, and gives the connection to read messages from.
@@ -180,9 +178,8 @@ func (c *conn) shakeHands(nc net.Conn) (net.Conn, error) {
 	return nc, nil
 }
 
-// open puts the connection into use: its reading begins, and what was queued meanwhile is written, on this goroutine. It tells
-// whether the stack still wants it.
-func (c *conn) open(nc net.Conn) bool {
+// open puts the connection into use: its reading begins, and what was queued meanwhile is written, on this goroutine.
+func (c *conn) open(nc net.Conn) {
 	s := c.stack
 	c.attach(nc)
 	c.touch()
@@ -191,9 +188,15 @@ func (c *conn) open(nc net.Conn) bool {
 		c.mu.Unlock()
 		nc.Close()
 		c.dropInput()
-		return false
+		return
 	}
-	s.count(c.key.kind).open.Add(1)
+	count := s.count(c.key.kind)
+	count.open.Add(1)
+	if c.inbound {
+		count.accepted.Add(1)
+	} else {
+		count.connected.Add(1)
+	}
 	s.flows.put(c)
 	select {
 	case <-s.closing: // Close may have looked for connections before this one was there
@@ -208,5 +211,4 @@ func (c *conn) open(nc net.Conn) bool {
 	if writes {
 		c.write(nil)
 	}
-	return true
 }

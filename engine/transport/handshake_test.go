@@ -166,3 +166,14 @@ func TestCloseDuringHandshakes(t *testing.T) {
 		})
 	}
 }
+
+// What is sent to a client whose upgrade is not done yet follows the upgrade, in a frame.
+func TestSendDuringUpgrade(t *testing.T) {
+	s := serve(t, newRecorder(nil), Options{}, "ws:127.0.0.1:0")
+	c := dial(t, s.Locals()[0].Addr)
+	until(t, "accepted", func() bool { return held(s) == 1 })
+	if err := s.Send(&Peer{Kind: WS, Addr: addrPortOf(c.LocalAddr())}, []byte(request(1, 0)), nil); err != nil {
+		t.Fatal(err)
+	}
+	wsUpgrade(t, c).expect(0x81, request(1, 0))
+}

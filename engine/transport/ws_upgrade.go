@@ -46,7 +46,7 @@ func (c *conn) upgrade(nc net.Conn) error {
 		return errors.Join(err, refuse(nc, err))
 	}
 	buf.r = len(head)
-	c.in.buf, c.in.ws, c.ws = buf, &wsReading{}, true
+	c.in.buf, c.in.ws = buf, &wsReading{}
 	_, err = nc.Write(fmt.Appendf(nil, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: sip\r\n\r\n", acceptKey(key)))
 	return err
