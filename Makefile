@@ -3,6 +3,7 @@
 
 GO          ?= go
 FUZZTIME    ?= 30s
+HOSTILE     ?= 50000
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SHELL       := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -11,9 +12,9 @@ SHELL       := bash
 COUNTS := bin/counts
 TALLY  := $(GO) run ./internal/testcount -add $(COUNTS)
 
-.PHONY: test build vet lint cross plain race fuzz interop sipp counts clean
+.PHONY: test build vet lint cross plain race fuzz hostile interop sipp counts clean
 
-test: clean vet lint cross plain race fuzz interop
+test: clean vet lint cross plain race fuzz hostile interop
 	@$(GO) run ./internal/testcount -sum $(COUNTS)
 
 build:
@@ -37,6 +38,10 @@ plain race: | bin
 
 fuzz: | bin
 	COUNTS=$(COUNTS) FUZZTIME=$(FUZZTIME) GO=$(GO) ./.ci/fuzz
+
+# Messages made to hurt, so many over UDP and as many over TCP; SIPSCRIPT_SEED chooses other ones.
+hostile: | bin
+	$(GO) test -count=1 -json -run Hostile ./engine -args -hostile $(HOSTILE) | $(TALLY)
 
 # Twice: the binary as it is shipped, and one with the race detector.
 interop: sipp | bin

@@ -52,9 +52,8 @@ type unit struct {
 	layer *transaction.Layer
 	core  *proxy.Core
 	any   func() uint64 // random numbers for any goroutine
-	// waited is how long the present message waited, before it was read and in the lane's queue.
-	waited time.Duration
-	count  counts
+	load  standing
+	count counts
 }
 
 // New makes an engine: sockets are bound and the router is started, but nothing is received before Start.

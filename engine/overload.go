@@ -3,6 +3,7 @@ package engine
 import (
 	"time"
 
+	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transaction"
 )
@@ -11,11 +12,42 @@ import (
 // in the socket's buffer, which the system's time stamps tell, and in the lane's queue. A caller retransmits after T1 = 500 ms, so
 // work that waits longer is done twice; well before that, what is new is refused, at a fraction of the cost of a call.
 
+// standing is the wait that stands: the least of an interval. A script that holds its lane for a while, or a machine that is busy for a
+// moment, makes messages wait, but the queue empties again; only when not one message of an interval came through quickly is there more work than
+// can be done (the insight of CoDel, RFC 8289 §3.1).
+type standing struct {
+	since lane.Time     // when the present interval began
+	least time.Duration // of the present interval
+	last  time.Duration // of the one before
+	now   time.Duration // of the present message
+}
+
+// standingInterval is how long no message may have come through quickly before new dialogs are refused.
+const standingInterval = 100 * time.Millisecond
+
+// note takes the wait of a message.
+func (s *standing) note(now lane.Time, wait time.Duration) {
+	s.now = wait
+	past := now.Sub(s.since)
+	switch {
+	case past >= 2*standingInterval: // nothing came for a whole interval
+		s.last, s.least, s.since = 0, wait, now
+	case past >= standingInterval:
+		s.last, s.least, s.since = s.least, wait, now
+	default:
+		s.least = min(s.least, wait)
+	}
+}
+
+// wait is what the present message and all of the last interval waited at least.
+func (s *standing) wait() time.Duration { return min(s.now, s.last) }
+
 // overloaded says after how many seconds a request should come again, 0 when it is to be taken. It is asked for new requests only:
 // neither retransmissions nor ACK and CANCEL.
 func (u *unit) overloaded(a *transaction.Arrival) (retryAfter int) {
 	draining := u.e.draining.Load()
-	if !draining && u.waited < u.e.config.MaxDelay/2 {
+	wait := u.load.wait()
+	if !draining && wait < u.e.config.MaxDelay/2 {
 		return 0
 	}
 	if a.Msg.ToTag() != nil || a.Msg.Method() == message.MethodBye {
@@ -25,7 +57,7 @@ func (u *unit) overloaded(a *transaction.Arrival) (retryAfter int) {
 		u.answered(a.Msg.Method(), 503)
 		return 30
 	}
-	if !refuseAt(u.waited, u.e.config.MaxDelay, u.core.Random()) {
+	if !refuseAt(wait, u.e.config.MaxDelay, u.core.Random()) {
 		return 0
 	}
 	u.count.overload.Add(1)

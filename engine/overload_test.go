@@ -24,28 +24,44 @@ func TestOverloadRefusesNewDialogsOnly(t *testing.T) {
 			b.eng.Receive(&transport.Inbound{Bytes: []byte(text), Kind: transport.UDP, Source: netip.MustParseAddrPort("10.0.0.2:5060"), Local: b.eng.Locals()[0], Age: age})
 		})
 	}
+	// Waits that pass, as when a script held the lane, refuse nobody.
+	for i, age := range []time.Duration{0, time.Second, 900 * time.Millisecond, 0} {
+		p := alice.call("pass"+string(rune('a'+i)), "sip:bob@example.com")
+		late(p.request("OPTIONS"), age)
+		alice.expect("404")
+		b.w.Run(30 * time.Millisecond)
+	}
+	stand := func(age time.Duration) { // for two intervals
+		for i := range 6 {
+			late(alice.call("stand"+string(rune('a'+i))+age.String(), "sip:bob@example.com").request("ACK"), age)
+			b.w.Run(40 * time.Millisecond)
+		}
+		routed = 0
+	}
+	stand(time.Second)
 	c := alice.call("c1", "sip:bob@example.com")
 	late(c.request("INVITE"), time.Second)
 	r := alice.expect("503")
 	if r.msg.Header(message.HeaderRetryAfter) == nil {
 		t.Error("no Retry-After")
 	}
-	if s := b.eng.Stats(); s.ServerTransactions != 0 || s.Overload != 1 {
-		t.Errorf("%d transactions for what was refused, %d counted", s.ServerTransactions, s.Overload)
+	if s := b.eng.Stats(); s.InProgress != 0 || s.Overload != 1 {
+		t.Errorf("%d in progress of what was refused, %d counted", s.InProgress, s.Overload)
 	}
 	c.ack(r)
 	b.w.Run(time.Second)
 	if routed != 0 {
 		t.Error("the ACK of the refusal was routed")
 	}
-	c.toTag = "x" // of a dialog
-	late(c.request("BYE"), time.Second)
+	c.toTag = "x"                       // of a dialog
+	late(c.request("BYE"), time.Second) // still as late
 	alice.expect("404")
 	c.toTag = ""
 	d := alice.call("c2", "sip:bob@example.com")
 	late(d.request("INVITE"), 40*time.Millisecond)
 	d.ack(alice.expect("404"))
 	refused := 0
+	stand(75 * time.Millisecond)
 	for i := range 200 { // in proportion between half the bound and all of it
 		e := alice.call("p"+string(rune('a'+i%26))+string(rune('a'+i/26)), "sip:bob@example.com")
 		late(e.request("OPTIONS"), 75*time.Millisecond)

@@ -312,7 +312,7 @@ func TestTrap32TargetReplacesPreloadedRoute(t *testing.T) {
 
 func TestPathAndNextHop(t *testing.T) {
 	ts := []*engine.Target{{URI: "sip:b@10.9.9.9:5060", Path: []string{"<sip:10.0.0.3:5060;lr>", "<sip:edge@10.9.9.8;lr>"}}}
-	b, c, bob, carol := trio(t, relayTo(ts, nil))
+	b, c, bob, _ := trio(t, relayTo(ts, nil))
 	c.send("INVITE")
 	ib := bob.expect("INVITE sip:b@10.9.9.9:5060")
 	if got := ib.msg.Elements(message.HeaderRoute); !got.Next() || string(got.Value) != "<sip:10.0.0.3:5060;lr>" || !got.Next() || string(got.Value) != "<sip:edge@10.9.9.8;lr>" {
@@ -322,13 +322,12 @@ func TestPathAndNextHop(t *testing.T) {
 	c.ack(c.ph.expect("486"))
 	b.quiet()
 
-	b, c, bob, carol = trio(t, relayTo([]*engine.Target{{URI: "sip:b@elsewhere.invalid", NextHop: "sip:10.0.0.4:5060"}}, nil))
+	b, c, _, carol := trio(t, relayTo([]*engine.Target{{URI: "sip:b@elsewhere.invalid", NextHop: "sip:10.0.0.4:5060"}}, nil))
 	c.send("INVITE")
 	ic := carol.expect("INVITE sip:b@elsewhere.invalid")
 	carol.reply(ic, 486, "")
 	c.ack(c.ph.expect("486"))
 	b.quiet()
-	_ = bob
 }
 
 // §16.6 step 6: a next hop without lr is a strict router.

@@ -98,7 +98,7 @@ func (e *Engine) laneIndex(callID []byte) int {
 // Do brings the message to the transaction layer.
 func (p *packet) Do(l *lane.Lane) {
 	u := l.Local.(*unit)
-	u.waited = p.age + l.Waited()
+	u.load.note(l.Now(), p.age+l.Waited())
 	if p.bad != nil {
 		u.count.answer(p.bad.Status)
 		_ = u.layer.Reply(&p.from, p.bad.Status, p.bad.Reason, nil)
@@ -164,16 +164,33 @@ func (u *unit) refuses(r *Request, s *transaction.Server) bool {
 	return true
 }
 
+// mostUnsupported bounds how many option tags a 420 names.
+const mostUnsupported = 16
+
+// unsupported is the Unsupported header of a 420 (§8.2.2.3): the tags that were asked for, as far as they are tokens.
 func unsupported(m *message.Message) []byte {
 	h := []byte("Unsupported: ")
 	tags := m.Elements(message.HeaderProxyRequire)
-	for n := 0; tags.Next(); n++ {
-		if n > 0 {
+	for n := 0; n < mostUnsupported && tags.Next(); {
+		if !isToken(tags.Value) {
+			continue
+		}
+		if n++; n > 1 {
 			h = append(h, ", "...)
 		}
-		h = append(h, bytes.TrimSpace(tags.Value)...)
+		h = append(h, tags.Value...)
 	}
 	return append(h, "\r\n"...)
+}
+
+// isToken tells whether b is a token of a length an option tag may have (§25.1).
+func isToken(b []byte) bool {
+	for _, c := range b {
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || bytes.IndexByte([]byte("-.!%*_+`'~"), c) >= 0) {
+			return false
+		}
+	}
+	return len(b) > 0 && len(b) <= 64
 }
 
 // Cancelled takes the caller's CANCEL of an INVITE in progress (§16.10).

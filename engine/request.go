@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"runtime/debug"
 	"time"
@@ -106,7 +108,11 @@ func (r *Request) route() {
 	r.unit.count.routed(r.unit.e.clock.Now().Sub(started), err)
 	if err != nil {
 		r.failed = true
-		r.unit.e.log.Error("route failed", "call_id", string(r.callID()), "method", r.methodText(), "err", err)
+		level := slog.LevelError
+		if e := (interface{ Logged() bool })(nil); errors.As(err, &e) && e.Logged() {
+			level = slog.LevelDebug // the router said so, and where
+		}
+		r.unit.e.log.Log(context.Background(), level, "route failed", "call_id", string(r.callID()), "method", r.methodText(), "err", err)
 	}
 	r.ctx.Leave()
 }

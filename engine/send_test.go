@@ -12,8 +12,7 @@ import (
 // A request of our own, from a handler and from the background, waits for its answer while the lane works on.
 func TestSend(t *testing.T) {
 	var code int
-	var b *bench
-	b = newBench(t, 1, func(r *engine.Request) error {
+	b := newBench(t, 1, func(r *engine.Request) error {
 		res, err := r.Engine().Send(r.Lane(), &engine.SendSpec{Method: "OPTIONS", URI: "sip:ping@10.0.0.3:5060", Headers: []engine.HeaderEdit{{Name: "X-A", Values: []string{"1"}}}})
 		if err != nil {
 			t.Error(err)

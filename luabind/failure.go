@@ -24,6 +24,9 @@ func (e *ScriptError) Error() string {
 	return e.Text + "\n" + e.Traceback
 }
 
+// Logged tells the engine that the error was logged, with its traceback, where it happened.
+func (e *ScriptError) Logged() bool { return true }
+
 // failed makes the error of a failed call. The text is copied: the error value may hold the whole VM.
 func (v *vm) failed(err error, stopped bool) *ScriptError {
 	e := scriptError(err)

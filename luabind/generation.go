@@ -97,7 +97,7 @@ func (g *generation) openModule(o Opener) error {
 		return err
 	}
 	if m == nil {
-		return errors.New("Open returned no module and no error")
+		return errors.New("its Open returned neither a module nor an error")
 	}
 	g.byName[name].functions = m.Functions()
 	if s, ok := m.(EventSource); ok {

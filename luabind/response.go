@@ -1,11 +1,8 @@
 package luabind
 
 import (
-	"net/netip"
-
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
-	"github.com/sipscript/sipscript/engine/transport"
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -86,13 +83,7 @@ func (v *vm) responseIndex(l *lua.LState) int {
 
 // responseSource is {ip, port, transport} of where the response came from, nil for one made here.
 func responseSource(l *lua.LState, res *engine.Response) lua.LValue {
-	s, ok := any(res).(interface {
-		Source() (netip.AddrPort, transport.Kind)
-	})
-	if !ok || res.Cause() != "" {
-		return lua.LNil
-	}
-	addr, kind := s.Source()
+	addr, kind := res.Source()
 	if !addr.IsValid() {
 		return lua.LNil
 	}

@@ -132,7 +132,6 @@ type someOptions struct {
 	Inner    struct {
 		Name string `lua:"name,required"`
 	} `lua:"inner"`
-	unexported int
 }
 
 func TestConfigure(t *testing.T) {

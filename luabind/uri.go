@@ -6,7 +6,6 @@ import (
 	"strings"
 	"unsafe"
 
-	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
 	lua "github.com/yuin/gopher-lua"
 )
@@ -305,8 +304,3 @@ const (
 	paramChars  = markChars + "[]/:&+$"
 	headerChars = markChars + "[]/?:+$"
 )
-
-// targetOf is the target that a uri names.
-func (o *uriObj) target(l *lua.LState) *engine.Target {
-	return &engine.Target{URI: string(o.bytes(l)), Value: lua.LValue(&o.ud)}
-}

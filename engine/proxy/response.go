@@ -2,8 +2,10 @@ package proxy
 
 import (
 	"errors"
+	"net/netip"
 
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
 )
 
 // Response is a response as a router sees it: one that came in on a branch, or one made here when a branch had none.
@@ -12,6 +14,7 @@ type Response struct {
 	Handle any
 
 	msg         message.Message
+	from        transport.Peer // where it came from, off the wire
 	target      *Target
 	cause       string
 	fork        *Fork
@@ -44,6 +47,9 @@ func NewResponse(code int, cause string, target *Target) *Response {
 // keepResponse makes a Response of a message that is valid only now.
 func keepResponse(m *message.Message, b *Branch) *Response {
 	r := &Response{target: b.target.shown(), fork: b.fork}
+	if b.client != nil {
+		r.from = *b.client.To()
+	}
 	m.CopyTo(&r.msg)
 	r.msg.Detach()
 	return r
@@ -68,6 +74,9 @@ func (r *Response) Message() *message.Message { return &r.msg }
 
 // Target is the target passed to Relay or Fork that the response is from; nil when none was.
 func (r *Response) Target() *Target { return r.target }
+
+// Source is where the response came from: the address its request was sent to. It is not valid for one made here.
+func (r *Response) Source() (netip.AddrPort, transport.Kind) { return r.from.Addr, r.from.Kind }
 
 // Cause is "" for a response off the wire, else one of the Cause constants.
 func (r *Response) Cause() string { return r.cause }

@@ -40,7 +40,6 @@ type round struct {
 	text   []byte
 	branch int // where in text the digits of the branch are
 	resBuf []byte
-	res    message.Message
 	toPeer message.Message
 	n      int
 	work   func(*lane.Lane)

@@ -14,7 +14,7 @@ type Timers struct {
 	T1     time.Duration // RTT estimate, default 500 ms
 	T2     time.Duration // longest retransmission interval, default 4 s
 	T4     time.Duration // how long a message stays in the network, default 5 s
-	D      time.Duration // wait for retransmitted non-2xx finals over UDP, default 32 s, at least that
+	D      time.Duration // wait for retransmitted non-2xx finals over UDP, default 32 s, at least that, or 64*T1 where T1 is shorter than its default
 	Trying time.Duration // an INVITE unanswered for this long is answered 100, default 200 ms (§17.2.1)
 }
 
@@ -28,7 +28,7 @@ func (t Timers) resolved() *Timers {
 	def(&t.T1, 500*time.Millisecond)
 	def(&t.T2, 4*time.Second)
 	def(&t.T4, 5*time.Second)
-	t.D = max(t.D, 32*time.Second) // §17.1.1.2: at least 32 s
+	t.D = max(t.D, min(64*t.T1, 32*time.Second)) // §17.1.1.2: at least 32 s, which is Timer H of the other side; shorter only where T1 is
 	def(&t.Trying, 200*time.Millisecond)
 	t.T2 = max(t.T2, t.T1)
 	return &t

@@ -133,7 +133,7 @@ func (c *conn) closeWhenWritten() {
 }
 
 // expired tells why the connection is to be closed now, or nil and when to look again.
-func (c *conn) expired() (why error, next time.Duration) {
+func (c *conn) expired() (next time.Duration, why error) {
 	now := c.stack.clock.now()
 	due := time.Duration(c.active.Load()) + c.stack.opts.IdleTimeout
 	why = errIdle
@@ -143,7 +143,7 @@ func (c *conn) expired() (why error, next time.Duration) {
 		}
 	}
 	if now >= due {
-		return why, 0
+		return 0, why
 	}
-	return nil, due
+	return due, nil
 }

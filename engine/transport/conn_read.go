@@ -203,7 +203,7 @@ func (c *conn) fill() error {
 // arm sees to it that the read deadline is not later than what is due. A deadline that is earlier is left: when it
 // passes it is set anew, which is cheaper than setting it for each message.
 func (c *conn) arm() error {
-	why, due := c.expired()
+	due, why := c.expired()
 	if why != nil {
 		return why
 	}
