@@ -80,6 +80,25 @@ func (s *scenario) checkRings() {
 	}
 }
 
+// checkTimers sees that no timer runs for what is over: when no request is in progress, each belongs to a transaction, but for
+// the few seconds for which a branch that was given up is waited for. It is called every 10 s.
+func (s *scenario) checkTimers(eng *engine.Engine) {
+	st := eng.Stats()
+	if st.InProgress > 0 {
+		s.surplus = 0
+		return
+	}
+	timers := 0
+	s.w.Do(func() { timers = eng.Lanes()[0].Timers() })
+	if timers <= st.ServerTransactions+st.ClientTransactions {
+		s.surplus = 0
+		return
+	}
+	if s.surplus++; s.surplus > 1 {
+		s.t.Errorf("seed %d: %d timers for %d server and %d client transactions, and nothing in progress", s.seed, timers, st.ServerTransactions, st.ClientTransactions)
+	}
+}
+
 // checkLeft sees that nothing is left, in the engine and at the phones.
 func (s *scenario) checkLeft(eng *engine.Engine, calm bool) {
 	st := eng.Stats()

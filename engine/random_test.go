@@ -86,6 +86,7 @@ type scenario struct {
 	dialogs []*agent.Dialog // of callees
 	rings   []*ring
 	lost    int // 2xx whose ACK never came
+	surplus int // how often in a row there were more timers than transactions
 
 	sent     map[string]bool          // requests phones sent, by asker, Call-ID, CSeq number and method
 	answered map[string]time.Duration // when the engine sent the first final to an INVITE, by Call-ID
@@ -131,6 +132,10 @@ func (s *scenario) run() {
 			s.disaster()
 		}
 		s.w.Run(time.Duration(s.rnd.IntN(2000)) * time.Millisecond)
+	}
+	for range 40 {
+		s.w.Run(10 * time.Second)
+		s.checkTimers(eng)
 	}
 	s.w.Run(time.Hour) // many times timer C
 	s.check(eng)
