@@ -333,3 +333,17 @@ func TestTryingOfOurOwn(t *testing.T) {
 	c.ack(c.ph.expect("486"))
 	b.quiet()
 }
+
+// §16.6 step 7: a sips Request-URI goes over TLS, whatever Route or next hop says; where that can't be had it goes nowhere.
+func TestSipsGoesOverTLSOnly(t *testing.T) {
+	for _, target := range []*engine.Target{{NextHop: "sip:10.0.0.3:5060"}, {Path: []string{"<sip:10.0.0.3:5060;lr>"}}, {NextHop: "sip:10.0.0.3:5060;transport=tcp"}} {
+		b, c, bob, _ := trio(t, relayTo([]*engine.Target{target}, nil))
+		c.uri = "sips:bob@example.com"
+		c.send("INVITE")
+		c.ack(c.ph.expect("500"))
+		b.quiet()
+		if len(bob.got) != 0 {
+			t.Errorf("%+v: bob got %v over %s", target, bob.lines(), bob.got[0].p.Kind)
+		}
+	}
+}

@@ -106,6 +106,9 @@ func (x *Context) destination(m *message.Message, t, d *Target) (*NextHop, trans
 	if err != nil {
 		return nil, peer, fmt.Errorf("next hop %.80q: %w", uri, err)
 	}
+	if isSIPS(m.RequestURI()) {
+		hop.secure() // §16.6 step 7: whichever URI says where
+	}
 	if p, ok := hop.Peer(); ok {
 		return nil, p, nil
 	}

@@ -57,16 +57,25 @@ func nextHop(uri []byte) (hop NextHop, err error) {
 		}
 	}
 	if hop.Secure {
-		switch hop.Kind {
-		case 0, transport.TCP:
-			hop.Kind = transport.TLS
-		case transport.WS:
-			hop.Kind = transport.WSS
-		}
+		hop.secure()
 	}
 	hop.Host = text(host)
 	return hop, nil
 }
+
+// secure makes the hop one over TLS.
+func (h *NextHop) secure() {
+	h.Secure = true
+	switch h.Kind {
+	case 0, transport.UDP, transport.TCP:
+		h.Kind = transport.TLS
+	case transport.WS:
+		h.Kind = transport.WSS
+	}
+}
+
+// isSIPS tells whether a URI has the scheme sips.
+func isSIPS(uri []byte) bool { return len(uri) > 4 && uri[4] == ':' && uri[3]|0x20 == 's' }
 
 // Peer is the peer when the host is an address; ok is false when it is a name, which a [Resolver] must look up.
 func (h *NextHop) Peer() (p transport.Peer, ok bool) {

@@ -12,7 +12,7 @@ import (
 func (f *Fork) redirected(r *Response) bool {
 	var found []*Target
 	var tried []int // the contacts that leave the 3xx
-	secure := hasScheme(f.x.Req.RequestURI(), "sips")
+	secure := isSIPS(f.x.Req.RequestURI())
 	contacts := r.msg.Elements(message.HeaderContact)
 	for n := 0; contacts.Next(); n++ {
 		a, err := message.ParseAddress(contacts.Value)
@@ -21,7 +21,7 @@ func (f *Fork) redirected(r *Response) bool {
 		}
 		u, err := message.ParseURI(a.URI)
 		switch {
-		case err != nil || !u.IsSIP() || secure && !hasScheme(a.URI, "sips"):
+		case err != nil || !u.IsSIP() || secure && !isSIPS(a.URI):
 		case f.tried(a.URI) || slices.ContainsFunc(found, func(t *Target) bool { return sameURI(view(t.URI), a.URI) }):
 			tried = append(tried, n)
 		case f.followed < maxRedirects:
@@ -61,11 +61,6 @@ func redirectTarget(a *message.Address) *Target {
 		}
 	}
 	return t
-}
-
-func hasScheme(uri []byte, scheme string) bool {
-	u, err := message.ParseURI(uri)
-	return err == nil && len(u.Scheme) == len(scheme)
 }
 
 // tried tells whether a URI is among the fork's targets: no URI comes into the set twice (§16.5), so that redirects end.
