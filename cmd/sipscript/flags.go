@@ -19,15 +19,18 @@ func defaultListen() []string { return []string{"udp:127.0.0.1:5060", "tcp:127.0
 // laterFlags are flags whose names are settled and whose work is still to come: given, they are refused with a line
 // that says so, rather than taken for a typing mistake.
 func laterFlags() []string {
-	return []string{"data", "tls-cert", "tls-key", "tls-client-ca", "redis", "db"}
+	return []string{"data", "redis", "db"}
 }
 
 func runFlags() []cli.Flag {
 	flags := []cli.Flag{
-		&cli.StringSliceFlag{Name: "listen", Aliases: []string{"l"}, Usage: "listen at `PROTO:HOST:PORT`; repeatable; PROTO udp or tcp; port 0 picks one and prints it",
+		&cli.StringSliceFlag{Name: "listen", Aliases: []string{"l"}, Usage: "listen at `PROTO:HOST:PORT`; repeatable; PROTO udp, tcp, tls, ws or wss; port 0 picks one and prints it",
 			DefaultText: "udp:127.0.0.1:5060 and tcp:127.0.0.1:5060"},
 		&cli.StringSliceFlag{Name: "advertise", Usage: "tell peers another address for a listener: `PROTO:HOST:PORT=PUBLIC_HOST[:PORT]`; repeatable"},
 		&cli.StringSliceFlag{Name: "domain", Aliases: []string{"d"}, Usage: "a local domain `NAME` (sip.is_local); repeatable; the listen addresses are local by themselves"},
+		&cli.StringSliceFlag{Name: "tls-cert", Usage: "prove who we are with the PEM certificate `FILE` (its chain too); repeatable, one --tls-key each: the name a client asks for chooses"},
+		&cli.StringSliceFlag{Name: "tls-key", Usage: "the PEM key `FILE` of a --tls-cert, in the same order"},
+		&cli.StringFlag{Name: "tls-client-ca", Usage: "let only clients in whose certificate an authority in the PEM `FILE` vouches for (mutual TLS)"},
 		&cli.StringFlag{Name: "secret", Usage: "read the key for route signatures, nonces and flow tokens from `FILE`; shared by the nodes of a cluster"},
 		&cli.StringFlag{Name: "admin", Usage: "serve HTTP at `HOST:PORT`: /metrics /healthz /readyz /reload /status (off unless given)"},
 		&cli.BoolFlag{Name: "watch", Usage: "reload when the script or a file it requires changes", DefaultText: "on"},
@@ -50,11 +53,11 @@ func runFlags() []cli.Flag {
 // keys are the flags that a SIPSCRIPT_* variable and a key of the configuration file stand for as well, and "script",
 // which on the command line is the argument.
 func keys() []string {
-	all := []string{"script", "listen", "advertise", "domain", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "drain", "max-delay"}
+	all := []string{"script", "listen", "advertise", "domain", "tls-cert", "tls-key", "tls-client-ca", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "drain", "max-delay"}
 	return append(all, laterFlags()...)
 }
 
 // manyValued are the keys that may have more than one value.
 func manyValued(key string) bool {
-	return key == "listen" || key == "advertise" || key == "domain" || key == "set"
+	return key == "listen" || key == "advertise" || key == "domain" || key == "set" || key == "tls-cert" || key == "tls-key"
 }

@@ -66,6 +66,10 @@ func (s *server) reload(ctx context.Context) (generation int, err error) {
 		s.log.Error("the script was refused; the previous one serves on", "error", err)
 		return 0, err
 	}
+	if err := s.engine.ReloadCertificates(); err != nil {
+		s.log.Error("the certificates were refused; the previous ones serve on", "error", err)
+		return 0, err
+	}
 	generation = int(s.router.Stats().Generation)
 	s.log.Info("the script was reloaded", "generation", generation)
 	return generation, nil

@@ -24,8 +24,10 @@ type settings struct {
 	listen    []string
 	advertise map[string]string // listen spec → public host[:port]
 	domains   []string
-	secret    string // a file, "" for a key made anew
-	admin     string // host:port, "" for none
+	secure    string               // a listener over TLS, "" for none
+	tls       []transport.TLSFiles // certificates
+	secret    string               // a file, "" for a key made anew
+	admin     string               // host:port, "" for none
 	watch     bool
 	args      map[string]string
 	lanes     int
@@ -48,7 +50,7 @@ func readSettings(c *cli.Context, lookup func(string) (string, bool)) (*settings
 		}
 	}
 	s := &settings{script: script, secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain")}
-	steps := []func(*cli.Context) error{s.readScript, s.readListen, s.readAdvertise, s.readDomains, s.readArgs, s.readWatch, s.readLimits, s.readLog}
+	steps := []func(*cli.Context) error{s.readScript, s.readListen, s.readTLS, s.readAdvertise, s.readDomains, s.readArgs, s.readWatch, s.readLimits, s.readLog}
 	for _, step := range steps {
 		if err := step(c); err != nil {
 			return nil, err
@@ -82,8 +84,8 @@ func (s *settings) readListen(c *cli.Context) error {
 		if err != nil {
 			return usagef("--listen %s: %v", text, err)
 		}
-		if spec.Kind != transport.UDP && spec.Kind != transport.TCP {
-			return usagef("--listen %s: %s is not available in this version; use udp or tcp", text, spec.Kind)
+		if spec.Kind.Secure() {
+			s.secure = text
 		}
 		if seen[text] && spec.Addr.Port() != 0 {
 			return usagef("--listen %s is given twice", text)

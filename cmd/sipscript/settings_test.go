@@ -107,7 +107,7 @@ func TestMistakes(t *testing.T) {
 	}{
 		{args: one("--nonsense"), contains: "nonsense"},
 		{args: one("-l", "5060"), contains: "--listen 5060"},
-		{args: one("-l", "tls:127.0.0.1:5061"), contains: "not available in this version"},
+		{args: one("-l", "tls:127.0.0.1:5061"), contains: "--tls-cert FILE"},
 		{args: one("-l", "udp:127.0.0.1:5060", "-l", "udp:127.0.0.1:5060"), contains: "twice"},
 		{args: one("--advertise", "udp:127.0.0.1:9=x"), contains: "no --listen udp:127.0.0.1:9"},
 		{args: one("--advertise", "udp:127.0.0.1:5060"), contains: "PUBLIC_HOST"},
@@ -130,7 +130,8 @@ func TestMistakes(t *testing.T) {
 		{args: one("a.lua", "b.lua"), contains: "one script"},
 		{args: one("a.lua", "--no-watch"), contains: "flags go before the script"},
 		{args: one("--data", "/tmp"), contains: "--data is not available in this version"},
-		{args: one("--tls-cert", "x"), contains: "--tls-cert is not available in this version"},
+		{args: one("--tls-cert", "x"), contains: "each certificate needs its key"},
+		{args: one("--tls-client-ca", "x"), contains: "no --tls-cert"},
 		{vars: map[string]string{"SIPSCRIPT_REDIS": "redis://x"}, contains: "--redis is not available in this version"},
 		{vars: map[string]string{"SIPSCRIPT_LANES": "many"}, contains: `SIPSCRIPT_LANES: "many"`},
 		{config: "lisen: x\n", contains: ":1: unknown key \"lisen\""},

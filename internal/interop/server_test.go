@@ -43,7 +43,6 @@ func start(t *testing.T, args ...string) *server {
 func spawn(t *testing.T, args ...string) *server {
 	t.Helper()
 	cmd := exec.Command(binary, args...)
-	// No refusals for a machine that is busy with other things: the scheduler keeps a process waiting longer than the default allows.
 	cmd.Env = append(withoutOurs(os.Environ()), "SIPSCRIPT_DRAIN=5s")
 	return launch(t, cmd)
 }
