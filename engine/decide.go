@@ -52,6 +52,9 @@ func (r *Request) Reply(code int, reason string, o *ReplyOptions) (bool, error) 
 	if r.method == message.MethodAck {
 		return false, nil
 	}
+	if code < 300 {
+		headers = append(headers, r.accept...)
+	}
 	return r.answer(code, reason, headers, body)
 }
 

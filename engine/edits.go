@@ -77,3 +77,26 @@ func checkRouteParams(params string) (err error) {
 	})
 	return err
 }
+
+// RemoveField takes out the n-th header field of that name (0 is topmost) and reports whether there was one. The others keep their bytes, which
+// setting them anew would not: credentials for somebody else must pass untouched (RFC 3261 §22.3). A *Misuse for a header the engine owns.
+func (r *Request) RemoveField(name string, n int) (bool, error) {
+	id := message.LookupHeader([]byte(name))
+	if proxy.OwnedHeader(id) || id == message.HeaderOther || id.IsList() {
+		return false, misuse("remove a field: %.60q is the engine's own, unknown, or a list", name)
+	}
+	return r.ctx.Req.RemoveElement(id, n), nil
+}
+
+// AcceptWith adds headers to the 2xx this server may answer the request with, whoever makes it: what one part of a program knows about the
+// sender (Authentication-Info) another part's answer has to say. Other answers don't have them. A *Misuse as for SetHeader.
+func (r *Request) AcceptWith(headers ...HeaderEdit) error {
+	if err := proxy.CheckEdits(headers); err != nil {
+		return asMisuse(err)
+	}
+	r.accept = proxy.AppendLines(r.accept, headers)
+	return nil
+}
+
+// Assigned tells whether the router set the Request-URI.
+func (r *Request) Assigned() bool { return r.assigned }

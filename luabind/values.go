@@ -148,6 +148,11 @@ func toLua(v *vm, x any) (lua.LValue, error) {
 		return lua.LString(x.Error()), nil
 	case Object:
 		return v.object(x), nil
+	case URIText:
+		if u, err := v.newURI(string(x)); err == nil {
+			return u, nil
+		}
+		return lua.LString(x), nil
 	case []string:
 		t := v.main.CreateTable(len(x), 0)
 		for _, s := range x {

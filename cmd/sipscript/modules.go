@@ -4,6 +4,7 @@ package main
 
 import (
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/auth"
 	"github.com/sipscript/sipscript/modules/registrar"
 )
 
@@ -11,6 +12,7 @@ import (
 // scripts.
 func builtins() []luabind.Opener {
 	return []luabind.Opener{
+		auth.New(auth.Options{}),
 		registrar.New(registrar.Options{}),
 	}
 }

@@ -1,0 +1,51 @@
+package auth
+
+// This file measures a check, and holds it to its allocations.
+
+import (
+	"context"
+	"testing"
+)
+
+func benchCheck(b *testing.B, algorithm string) {
+	d := newDesk(b, Policy{})
+	c := d.challenge(client{algorithm: algorithm}).filled()
+	m := parsed(b, c.text("Authorization: "+c.credentials()))
+	q := Question{Message: m, Source: home, Realm: "example.com", Now: d.now}
+	d.Verify(context.Background(), q)
+	key, _, _ := d.live.Load().nonces.read([]byte(c.nonce), "example.com", home)
+	b.ReportAllocs()
+	for b.Loop() {
+		s := d.live.Load().replays.table.lock(key)
+		s.entries.Remove(key)
+		s.Unlock()
+		s.evicted = 0
+		if v := d.Verify(context.Background(), q); v.Reason != "" {
+			b.Fatal(v)
+		}
+	}
+}
+
+func BenchmarkCheckMD5(b *testing.B)    { benchCheck(b, "MD5") }
+func BenchmarkCheckSHA256(b *testing.B) { benchCheck(b, "SHA-256") }
+
+func BenchmarkChallenge(b *testing.B) {
+	d := newDesk(b, Policy{})
+	b.ReportAllocs()
+	for b.Loop() {
+		d.Challenges(Challenge{Realm: "example.com", Source: home, Now: d.now})
+	}
+}
+
+// A check allocates the user's name, and what remembers the nonce.
+func TestAllocations(t *testing.T) {
+	for _, algorithm := range []string{"MD5", "SHA-256", "SHA-512-256"} {
+		d := newDesk(t, Policy{Algorithms: []Algorithm{MD5, SHA256, SHA512256}})
+		c := d.challenge(client{algorithm: algorithm}).filled()
+		m := parsed(t, c.text("Authorization: "+c.credentials()))
+		q := Question{Message: m, Source: home, Realm: "example.com", Now: d.now}
+		if n := testing.AllocsPerRun(100, func() { d.Verify(context.Background(), q) }); n > 4 {
+			t.Errorf("%s: %v allocations", algorithm, n)
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package auth
+
+// This file holds users to the identities that are theirs: alice's password is no licence to register bob's phone.
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// Locals tells which hosts are ours; *engine.Engine does.
+type Locals interface {
+	IsLocal(host string, port uint16) bool
+}
+
+// MayClaim tells whether a user may use an address as his own: a user without an @ any sip address with that user part at a local
+// domain, a user with one only that address.
+func MayClaim(user string, uri *message.URI, locals Locals) bool {
+	if len(uri.Host) == 0 || uri.User == nil {
+		return false // also of tel and other schemes: those are nobody's without a rule of the script's
+	}
+	name, host, bound := user, "", false
+	if at := strings.LastIndexByte(user, '@'); at >= 0 {
+		name, host, bound = user[:at], user[at+1:], true
+	}
+	if !sameUser(uri.User, name) || name == "" {
+		return false
+	}
+	if bound {
+		secure := len(uri.Scheme) == 4 // sips
+		return equalFold(uri.Host, strings.Trim(host, "[]")) && (uri.Port == 0 || uri.Port == 5060 && !secure || uri.Port == 5061 && secure)
+	}
+	port := uri.Port
+	if port == 0 && len(uri.Scheme) == 4 {
+		port = 5061
+	}
+	return locals.IsLocal(string(uri.Host), port)
+}
+
+// sameUser compares the user part of a URI, whose escapes count as what they stand for (RFC 3261 §19.1.4), with a name.
+func sameUser(escaped []byte, name string) bool {
+	if bytes.IndexByte(escaped, '%') < 0 {
+		return string(escaped) == name
+	}
+	plain, ok := unpercent(escaped)
+	return ok && string(plain) == name
+}
+
+// claimed is the identity a request claims: the To of a REGISTER, which is what is registered, the From of others.
+func claimed(m *message.Message) (message.URI, bool) {
+	var a message.Address
+	var err error
+	if m.Method() == message.MethodRegister {
+		a, err = m.To()
+	} else {
+		a, err = m.From()
+	}
+	if err != nil {
+		return message.URI{}, false
+	}
+	u, err := message.ParseURI(a.URI)
+	return u, err == nil
+}

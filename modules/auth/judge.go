@@ -1,0 +1,123 @@
+package auth
+
+// This file decides on credentials once the user's secret is known.
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// decide finds the secret, compares, and sees to the nonce.
+func (t *attempt) decide(fetch fetcher, fetchAll bool) Verdict {
+	query := Query{User: string(t.creds.user), Realm: t.q.Realm, Now: t.q.Now, TTL: t.auth.policy.Cache}
+	if s := t.proof.algorithm; s.Session() && t.ours {
+		if first := t.live.replays.session(t.nonce); first != "" {
+			t.proof.session = []byte(first)
+		}
+	}
+	var secret *Secret
+	certainty := Unknown
+	if !fetchAll {
+		secret, certainty = t.auth.policy.Users.Find(query)
+	}
+	// A user there isn't costs what a wrong password costs: a comparison with what memory has, or would have; then, where
+	// memory may be out of date, the store, and another one. So time doesn't tell them apart, and a changed password counts at once.
+	right := t.proof.matches(secret)
+	t.auth.figures.found(certainty, right)
+	if !right && certainty != Certain {
+		slow := *t // what waits leaves the stack
+		slow.detach()
+		return slow.fetch(query, fetch)
+	}
+	return t.conclude(query.User, secret, right)
+}
+
+// detach makes the attempt independent of the message, which may be gone when the wait is over.
+func (t *attempt) detach() {
+	t.creds.clone()
+	t.q.Message = nil
+	c, p := &t.creds, &t.proof
+	p.realm, p.nonce, p.cnonce, p.nc, p.qop = c.realm, c.nonce, c.cnonce, c.nc, c.qop
+	p.names[0] = c.user
+	if p.names[1] != nil {
+		p.names[1] = c.rawUser
+	}
+	p.session = bytes.Clone(p.session)
+}
+
+func (t *attempt) fetch(query Query, fetch fetcher) Verdict {
+	secret, err := fetch(query)
+	if err != nil {
+		return Verdict{Reason: Unavailable, User: query.User, Err: err}
+	}
+	return t.conclude(query.User, secret, t.proof.matches(secret))
+}
+
+func (t *attempt) conclude(user string, secret *Secret, right bool) Verdict {
+	a := t.auth
+	if !right {
+		t.failed(user)
+		return Verdict{Reason: Failed, User: user}
+	}
+	if !t.fresh || !t.live.replays.knows(t.nonce) {
+		return Verdict{Reason: Stale, User: user, Stale: true} // RFC 7616 §3.3: only where the digest is right
+	}
+	var cnonce []byte
+	if t.proof.algorithm.Session() {
+		cnonce = t.creds.cnonce
+	}
+	if !t.live.replays.use(t.nonce, t.nc, cnonce) {
+		return Verdict{Reason: Replay, User: user, Stale: true}
+	}
+	a.guesses.succeeded(t.whom)
+	return Verdict{User: user, Info: t.info(secret)}
+}
+
+// failed counts a wrong password.
+func (t *attempt) failed(user string) {
+	a := t.auth
+	bannedUser, bannedSource := a.guesses.failed(t.whom, &a.policy.Limits, t.q.Now)
+	source := t.q.Source.Unmap().String()
+	a.emit(Event{Kind: EventFailed, User: user, Source: source, Reason: Failed})
+	if !t.proven {
+		return
+	}
+	if bannedUser {
+		a.figures.bans.Add(1)
+		a.emit(Event{Kind: EventBanned, User: user, Source: source, Left: a.policy.Limits.Ban})
+	}
+	if bannedSource {
+		a.figures.bans.Add(1)
+		a.emit(Event{Kind: EventBanned, Source: source, Left: a.policy.Limits.Ban})
+	}
+}
+
+// info is the Authentication-Info (RFC 7616 §3.5): the next nonce, when half of this one's life is over, and our own proof.
+func (t *attempt) info(secret *Secret) string {
+	p := &t.auth.policy
+	half := t.q.Now.UnixMilli()-t.nonce.issued() > p.NonceLifetime.Milliseconds()/2
+	if p.Info == "never" || p.Info == "auto" && !half {
+		return ""
+	}
+	var b []byte
+	if half {
+		b = append(b, `nextnonce="`...)
+		b = append(b, t.live.nonces.issue(t.q.Now, t.q.Realm, t.q.Source)...)
+		b = append(b, '"')
+	}
+	if !equalFold(t.creds.qop, "auth") { // with auth-int our proof would be over the answer's body, which is not made yet
+		return string(b)
+	}
+	if b != nil {
+		b = append(b, ", "...)
+	}
+	var h hexHash
+	t.proof.answer(&h, secret, t.creds.uri)
+	b = append(b, "qop=auth, rspauth=\""...)
+	b = append(b, h.bytes()...)
+	b = append(b, "\", cnonce="...)
+	b = strconv.AppendQuote(b, string(t.creds.cnonce))
+	b = append(b, ", nc="...)
+	b = append(b, t.creds.nc...)
+	return string(b)
+}

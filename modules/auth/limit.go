@@ -1,0 +1,116 @@
+package auth
+
+// This file limits guessing: it counts failures, and bans.
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"time"
+)
+
+// maxCounted bounds how many sources, and users at sources, are counted.
+const maxCounted = 1 << 16
+
+// Limits of guessing. A source is an IP address, of IPv6 its /64 network. Zero values mean the defaults named; negative: no limit.
+type Limits struct {
+	PerUser   int           // failures of one user name from one source, default 10
+	PerSource int           // failures of one source, default 100
+	Window    time.Duration // in which they count, default 5 min
+	Ban       time.Duration // how long one who reached a limit is refused, default 5 min
+}
+
+func (l Limits) complete() Limits {
+	l.PerUser = orElse(l.PerUser, 10)
+	l.PerSource = orElse(l.PerSource, 100)
+	l.Window = orElse(l.Window, 5*time.Minute)
+	l.Ban = orElse(l.Ban, 5*time.Minute)
+	return l
+}
+
+// guesses counts failures. What falls out of the table begins anew.
+type guesses struct {
+	table *sharded[suspect, *count]
+	seed  maphash.Seed
+}
+
+// suspect is who is counted: a source, or a user name at a source. Names are hashed: they may be long, and anything.
+type suspect struct {
+	source netip.Addr
+	user   uint64 // 0 for the source as a whole
+	// unproven: the sender has not shown that it sees what we send to the source. Somebody else may be forging the source's
+	// address, so this must not ban who really is there.
+	unproven bool
+}
+
+type count struct {
+	failures int
+	since    time.Time // of the first one
+	until    time.Time // banned
+}
+
+func newGuesses() *guesses {
+	return &guesses{table: newSharded[suspect, *count](maxCounted, nil), seed: maphash.MakeSeed()}
+}
+
+// whom are the two suspects of an attempt: the user at the source, and the source.
+func (g *guesses) whom(source netip.Addr, user []byte, proven bool) (list [2]suspect) {
+	source = source.Unmap().WithZone("")
+	if source.Is6() {
+		if p, err := source.Prefix(64); err == nil { // a host has a whole /64 to choose addresses from
+			source = p.Addr()
+		}
+	}
+	list[0] = suspect{source: source, user: maphash.Bytes(g.seed, user) | 1, unproven: !proven}
+	list[1] = suspect{source: source, unproven: !proven}
+	return list
+}
+
+// banned is how long an attempt is still refused, 0 when it is not.
+func (g *guesses) banned(list [2]suspect, now time.Time) time.Duration {
+	for _, who := range list {
+		s := g.table.lock(who)
+		c, ok := s.entries.Get(who)
+		var left time.Duration
+		if ok {
+			left = c.until.Sub(now)
+		}
+		s.Unlock()
+		if left > 0 {
+			return left
+		}
+	}
+	return 0
+}
+
+// failed counts a failure. It reports which bans it began: of the user at the source, and of the source.
+func (g *guesses) failed(list [2]suspect, l *Limits, now time.Time) (user, source bool) {
+	return g.count(list[0], l.PerUser, l, now), g.count(list[1], l.PerSource, l, now)
+}
+
+func (g *guesses) count(who suspect, limit int, l *Limits, now time.Time) (banned bool) {
+	if limit < 0 {
+		return false
+	}
+	s := g.table.lock(who)
+	defer s.Unlock()
+	c, ok := s.entries.Get(who)
+	if !ok {
+		c = &count{since: now}
+		s.entries.Add(who, c)
+	}
+	if now.Sub(c.since) >= l.Window || c.since.After(now) {
+		c.failures, c.since = 0, now
+	}
+	if c.failures++; c.failures < limit {
+		return false
+	}
+	c.failures, c.since, c.until = 0, now, now.Add(l.Ban)
+	return true
+}
+
+// succeeded forgets the failures of the user at the source; not those of the source, which may be guessing at others.
+func (g *guesses) succeeded(list [2]suspect) {
+	s := g.table.lock(list[0])
+	defer s.Unlock()
+	s.entries.Remove(list[0])
+}

@@ -1,0 +1,59 @@
+package auth
+
+// This file is what scripts and operators see beside functions: events and metrics.
+
+import "github.com/sipscript/sipscript/luabind"
+
+// Events of the module.
+func (m *module) Events() []luabind.Event {
+	user := luabind.Param{Name: "user", Type: luabind.String}
+	source := luabind.Param{Name: "source", Type: luabind.String, Doc: "address"}
+	return []luabind.Event{
+		{Name: EventFailed, Params: []luabind.Param{user, source, {Name: "reason", Type: luabind.String, Doc: "failed or identity"}},
+			Doc: "Wrong credentials, or an identity that is not the user's."},
+		{Name: EventBanned, Params: []luabind.Param{source, {Name: "user", Type: luabind.String, Optional: true, Doc: "nil: the source as a whole"},
+			{Name: "seconds", Type: luabind.Seconds}}, Doc: "Too many wrong passwords: a ban began."},
+	}
+}
+
+func (m *module) tell(e Event) {
+	if e.Kind == EventFailed {
+		m.host.Emit(e.Kind, e.User, e.Source, string(e.Reason))
+		return
+	}
+	var user any
+	if e.User != "" {
+		user = e.User
+	}
+	m.host.Emit(e.Kind, e.Source, user, e.Left)
+}
+
+// Metrics of authentication.
+func (a *Auth) Metrics() []luabind.Metric {
+	f := &a.figures
+	counter := func(name, help string, labels map[string]string, get func() uint64) luabind.Metric {
+		return luabind.Metric{Name: name, Help: help, Kind: luabind.Counter, Labels: labels, Value: func() float64 { return float64(get()) }}
+	}
+	const checks, helpChecks = "auth_checks_total", "Checks of credentials, by outcome."
+	list := []luabind.Metric{
+		counter("auth_challenges_total", "Challenges sent (401, 407).", nil, f.challenges.Load),
+		counter("auth_bans_total", "Bans for too many wrong passwords.", nil, f.bans.Load),
+		counter(checks, helpChecks, map[string]string{"outcome": "ok"}, f.accepted.Load),
+		counter(checks, helpChecks, map[string]string{"outcome": string(Identity)}, f.identity.Load),
+	}
+	for i, r := range countedReasons {
+		list = append(list, counter(checks, helpChecks, map[string]string{"outcome": string(r)}, f.reasons[i].Load))
+	}
+	const cache, helpCache = "auth_cache_total", "Look-ups of users that are cached, by result."
+	return append(list,
+		counter(cache, helpCache, map[string]string{"result": "hit"}, f.hits.Load),
+		counter(cache, helpCache, map[string]string{"result": "miss"}, f.misses.Load),
+		counter(cache, helpCache, map[string]string{"result": "outdated"}, f.outdated.Load),
+		luabind.Metric{Name: "auth_nonces", Help: "Nonces in use that are remembered.", Kind: luabind.Gauge, Value: func() float64 {
+			if l := a.live.Load(); l != nil {
+				return float64(l.replays.table.len())
+			}
+			return 0
+		}},
+	)
+}

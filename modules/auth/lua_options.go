@@ -1,0 +1,229 @@
+package auth
+
+// This file reads what scripts say while they load: configure and users.
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/sipscript/sipscript/luabind"
+)
+
+// settings are the options of configure. Where nothing is said the policy's defaults count.
+type settings struct {
+	Realm         string         `lua:"realm" doc:"default: the domain claimed, if it is local, else the first local domain. Reloadable"`
+	Algorithms    []string       `lua:"algorithms" doc:"one challenge each, in the order of preference; default {\"SHA-256\", \"MD5\"}. Reloadable"`
+	QOP           []string       `lua:"qop" doc:"of auth, auth-int, none; default {\"auth\"}. Reloadable"`
+	NonceLifetime time.Duration  `lua:"nonce_lifetime" min:"10" max:"86400" doc:"seconds, default 300. Reloadable"`
+	Users         luabind.FuncOr `lua:"users" doc:"as for auth.users. Reloadable"`
+	URI           string         `lua:"uri" oneof:"direct always never" doc:"when the URI signed must be the Request-URI; default direct: where no proxy was in between. Reloadable"`
+	Info          string         `lua:"info" oneof:"auto always never" doc:"Authentication-Info in a 2xx; default auto: to give the next nonce. Reloadable"`
+	MaxFailures   *int           `lua:"max_failures" min:"0" doc:"wrong passwords of one user from one source, default 10; 0: no limit. Reloadable"`
+	MaxSource     *int           `lua:"max_source_failures" min:"0" doc:"wrong passwords from one source, default 100; 0: no limit. Reloadable"`
+	Window        time.Duration  `lua:"window" min:"1" max:"86400" doc:"seconds in which they count, default 300. Reloadable"`
+	Ban           time.Duration  `lua:"ban" min:"1" max:"86400" doc:"seconds, default 300. Reloadable"`
+	Cache         *time.Duration `lua:"cache" max:"86400" doc:"seconds a user from a database is believed, default 60. Reloadable"`
+}
+
+func (m *module) configure(c *luabind.Call) int {
+	if c.Kind(1) != luabind.Table {
+		c.Raise("argument 1 must be a table of options")
+	}
+	var s settings
+	c.Decode(1, &s)
+	if m.configured[c.VM()] {
+		c.Raise("was called already")
+	}
+	users := s.Users
+	s.Users = luabind.FuncOr{}
+	if len(m.configured) == 0 {
+		if err := m.apply(&s); err != nil {
+			c.Raise("%v", err)
+		}
+		m.first = s
+	} else if !reflect.DeepEqual(m.first, s) {
+		c.Raise("the options differ from lane to lane; make them the same each time the file runs")
+	}
+	m.configured[c.VM()] = true
+	if users.Given() {
+		m.setUsers(c, &users)
+	}
+	return 0
+}
+
+// apply puts the options into force, for the first VM whose file gives them.
+func (m *module) apply(s *settings) error {
+	p := m.auth.given
+	p.Realm = orElse(s.Realm, p.Realm)
+	p.NonceLifetime = orElse(s.NonceLifetime, p.NonceLifetime)
+	p.CheckURI = orElse(s.URI, p.CheckURI)
+	p.Info = orElse(s.Info, p.Info)
+	p.Limits.Window = orElse(s.Window, p.Limits.Window)
+	p.Limits.Ban = orElse(s.Ban, p.Limits.Ban)
+	p.Limits.PerUser = limit(s.MaxFailures, p.Limits.PerUser)
+	p.Limits.PerSource = limit(s.MaxSource, p.Limits.PerSource)
+	if s.Cache != nil {
+		if p.Cache = *s.Cache; p.Cache == 0 {
+			p.Cache = -1
+		}
+	}
+	if s.QOP != nil {
+		p.QOP = s.QOP
+	}
+	if s.Algorithms != nil {
+		p.Algorithms = []Algorithm{}
+		for _, name := range s.Algorithms {
+			a, err := ParseAlgorithm(name)
+			if err != nil {
+				return err
+			}
+			p.Algorithms = append(p.Algorithms, a)
+		}
+	}
+	return m.use(p)
+}
+
+func (m *module) use(p Policy) error {
+	a, err := m.auth.With(p)
+	if err == nil {
+		m.auth = a
+	}
+	return err
+}
+
+// limit is a number of failures as Limits has it: 0 there is the default.
+func limit(said *int, other int) int {
+	if said == nil {
+		return other
+	}
+	if *said == 0 {
+		return -1
+	}
+	return *said
+}
+
+// Where users are, beside stores.
+const (
+	fromTable    = "a table"
+	fromFunction = "a function"
+)
+
+func (m *module) users(c *luabind.Call) int {
+	var u luabind.FuncOr
+	if c.Kind(1) == luabind.FunctionType {
+		u.Func = c.Func(1)
+	} else {
+		u.Value = c.Value(1)
+	}
+	m.setUsers(c, &u)
+	return 0
+}
+
+// setUsers notes where one VM's file says users are. All must say the same; what they say is opened for the first.
+func (m *module) setUsers(c *luabind.Call, u *luabind.FuncOr) {
+	if m.withUsers[c.VM()] {
+		c.Raise("users are given already")
+	}
+	where := fromTable
+	switch text, isText := u.Value.(string); {
+	case u.Func != nil:
+		where = fromFunction
+		m.functions[c.VM()] = u.Func
+	case isText:
+		where = text
+	}
+	if len(m.withUsers) == 0 {
+		if err := m.open(where, u.Value); err != nil {
+			c.Raise("users: %v", err)
+		}
+		m.where = where
+	} else if where != m.where {
+		c.Raise("users differ from lane to lane; make them the same each time the file runs")
+	}
+	m.withUsers[c.VM()] = true
+}
+
+func (m *module) open(where string, value any) error {
+	p := m.auth.given
+	switch where {
+	case fromFunction:
+		p.Users = nil
+	case fromTable:
+		t, err := tableOf(value)
+		if err != nil {
+			return err
+		}
+		p.Users = t
+	default:
+		users, release, err := m.auth.sources.acquire(where)
+		if err != nil {
+			return err
+		}
+		p.Users, m.release = users, release
+	}
+	return m.use(p)
+}
+
+// tableOf reads a table of users.
+func tableOf(value any) (Table, error) {
+	named, ok := value.(map[string]any)
+	if !ok {
+		return nil, errSource
+	}
+	t := make(Table, len(named))
+	for name, v := range named {
+		s, err := secretOf(v)
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", name, err)
+		}
+		t[name] = s
+	}
+	return t, nil
+}
+
+var errSecret = errors.New("a user is a password (a string), {ha1=, algorithm=}, or a list of such")
+
+// secretOf reads what a script says of one user: text, or tables with hashes. Errors never show it.
+func secretOf(value any) (*Secret, error) {
+	s := &Secret{}
+	switch v := value.(type) {
+	case string:
+		return NewPassword(v), nil
+	case map[string]any:
+		return s, addHash(s, v)
+	case []any:
+		for _, item := range v {
+			h, ok := item.(map[string]any)
+			if !ok {
+				return nil, errSecret
+			}
+			if err := addHash(s, h); err != nil {
+				return nil, err
+			}
+		}
+		return s, nil
+	}
+	return nil, errSecret
+}
+
+func addHash(s *Secret, v map[string]any) error {
+	ha1, ok := v["ha1"].(string)
+	if !ok {
+		return errSecret
+	}
+	algorithm := ""
+	for key, x := range v {
+		switch key {
+		case "ha1":
+		case "algorithm":
+			if algorithm, ok = x.(string); !ok {
+				return errSecret
+			}
+		default:
+			return fmt.Errorf("unknown key %q; known are ha1 and algorithm", key)
+		}
+	}
+	return s.SetHash(algorithm, ha1)
+}

@@ -1,0 +1,106 @@
+package auth
+
+// This file is what may be chosen: its defaults and bounds.
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Policy is how users are asked. Zero values mean the defaults named; all of it may change at a reload.
+type Policy struct {
+	Realm         string        // default: the domain that the request claims, if it is local, else the first local domain
+	Algorithms    []Algorithm   // one challenge each, in the order of preference; default SHA-256, MD5
+	QOP           []string      // of "auth", "auth-int", "none"; default "auth"
+	NonceLifetime time.Duration // default 5 min
+	Users         Users         // default: nobody
+	CheckURI      string        // "direct" (default), "always", "never"
+	Info          string        // "auto" (default), "always", "never"
+	Limits        Limits
+	Cache         time.Duration // how long a user from a database is believed, default 1 min; negative: not at all
+
+	offered string // of QOP: what challenges say
+	bare    bool   // of QOP: credentials without qop are accepted
+}
+
+const (
+	minLifetime = 10 * time.Second
+	maxLifetime = 24 * time.Hour
+)
+
+// Check tells what is wrong with the policy.
+func (p Policy) Check() error {
+	_, err := p.complete()
+	return err
+}
+
+// complete fills in the defaults.
+func (p Policy) complete() (Policy, error) {
+	p.NonceLifetime = orElse(p.NonceLifetime, 5*time.Minute)
+	if p.NonceLifetime < minLifetime || p.NonceLifetime > maxLifetime {
+		return p, fmt.Errorf("nonce_lifetime must be from %v to %v", minLifetime, maxLifetime)
+	}
+	if p.Algorithms == nil {
+		p.Algorithms = []Algorithm{SHA256, MD5}
+	}
+	if len(p.Algorithms) == 0 || slices.Contains(p.Algorithms, 0) {
+		return p, errors.New("algorithms needs at least one")
+	}
+	if p.Users == nil {
+		p.Users = Table{}
+	}
+	p.Cache = orElse(p.Cache, time.Minute)
+	p.CheckURI = orElse(p.CheckURI, "direct")
+	p.Info = orElse(p.Info, "auto")
+	p.Limits = p.Limits.complete()
+	if err := checkRealm(p.Realm); err != nil {
+		return p, err
+	}
+	return p, p.setQOP()
+}
+
+func (p *Policy) setQOP() error {
+	if p.QOP == nil {
+		p.QOP = []string{"auth"}
+	}
+	var offered []string
+	for _, q := range p.QOP {
+		switch q {
+		case "auth", "auth-int":
+			offered = append(offered, q)
+		case "none":
+			p.bare = true
+		default:
+			return fmt.Errorf("qop is of \"auth\", \"auth-int\" and \"none\", not %.40q", q)
+		}
+	}
+	if len(p.QOP) == 0 {
+		return errors.New("qop needs at least one")
+	}
+	p.offered = strings.Join(offered, ",")
+	return nil
+}
+
+// checkRealm refuses what would need escapes: implementations differ on whether those are hashed.
+func checkRealm(realm string) error {
+	for i := range len(realm) {
+		if c := realm[i]; c < ' ' || c == 0x7f || c == '"' || c == '\\' {
+			return fmt.Errorf("a realm has no quotes, backslashes or line breaks: %.60q", realm)
+		}
+	}
+	if len(realm) > 255 {
+		return errors.New("a realm has at most 255 bytes")
+	}
+	return nil
+}
+
+func orElse[T comparable](v, other T) T {
+	var zero T
+	if v == zero {
+		return other
+	}
+	return v
+}

@@ -1,0 +1,76 @@
+package auth
+
+// This file remembers which counts of which nonces have been used (RFC 7616 §3.4, nc).
+
+import "time"
+
+// maxNonces bounds how many nonces in use are remembered. When it is not enough, those that fall out are not forgotten but refused.
+const maxNonces = 1 << 17
+
+// windowSize is how far behind the highest count another one may come: parallel requests over UDP overtake each other.
+const windowSize = 64
+
+// replays is the memory of nonces that were used with the right password.
+type replays struct {
+	table *sharded[nonceKey, *uses]
+	// born is when this memory began, in milliseconds: what was used before is not known.
+	born int64
+}
+
+// uses are the counts of one nonce that have been used.
+type uses struct {
+	highest uint32
+	seen    uint64 // bit i: highest-i was used
+	cnonce  string // -sess: the first one
+}
+
+// newReplays begins a memory. capacity 0 is maxNonces.
+func newReplays(now time.Time, capacity int) *replays {
+	if capacity == 0 {
+		capacity = maxNonces
+	}
+	return &replays{born: now.UnixMilli(), table: newSharded(capacity, func(s *shard[nonceKey, *uses], key nonceKey, _ *uses) {
+		s.evicted = max(s.evicted, key.issued()) // no nonce as old as one that fell out is accepted unless it is remembered
+	})}
+}
+
+// knows tells whether uses of the nonce would have been noticed.
+func (r *replays) knows(key nonceKey) bool {
+	s := r.table.lock(key)
+	defer s.Unlock()
+	return s.entries.Contains(key) || key.issued() >= r.born && key.issued() > s.evicted
+}
+
+// use notes the use of a count, and reports false when it had been used before or that can't be told any more.
+func (r *replays) use(key nonceKey, nc uint32, cnonce []byte) bool {
+	s := r.table.lock(key)
+	defer s.Unlock()
+	u, ok := s.entries.Get(key)
+	if !ok {
+		if key.issued() < r.born || key.issued() <= s.evicted {
+			return false
+		}
+		s.entries.Add(key, &uses{highest: nc, seen: 1, cnonce: string(cnonce)})
+		return true
+	}
+	switch behind := u.highest - nc; {
+	case nc > u.highest:
+		u.seen = u.seen<<(nc-u.highest) | 1 // a shift of 64 or more leaves 0
+		u.highest = nc
+	case behind >= windowSize || u.seen&(1<<behind) != 0:
+		return false
+	default:
+		u.seen |= 1 << behind
+	}
+	return true
+}
+
+// session is the first cnonce that was used with a nonce of a -sess variant, "" where there was none.
+func (r *replays) session(key nonceKey) string {
+	s := r.table.lock(key)
+	defer s.Unlock()
+	if u, ok := s.entries.Peek(key); ok {
+		return u.cnonce
+	}
+	return ""
+}

@@ -1,0 +1,228 @@
+package auth
+
+// This file ties authentication to the engine: requests as a router has them.
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// Want is what may differ from the policy for one request. The zero value is the policy.
+type Want struct {
+	Realm string
+	// Code is 401 or 407; 0 is 401 for a REGISTER, else 407 (RFC 3261 §22.2, §22.3).
+	Code int
+	// AnyIdentity: do not compare user and identity.
+	AnyIdentity bool
+	// Identity, when not nil, tells whether user may claim uri, instead of MayClaim. Its error is returned as it is.
+	Identity func(user string, uri *message.URI) (bool, error)
+}
+
+// Require returns the user who sent req. ok is false when the request has been answered: that was its decision; or when it is
+// over, or can't be challenged (ACK, CANCEL). Where users must be fetched, the lane is lent. err is an *engine.Misuse, or
+// an error of w.Identity.
+func (a *Auth) Require(req *engine.Request, w Want) (user string, ok bool, err error) {
+	return a.require(req, &w, a.fetcher(req), false)
+}
+
+// Check is Require that answers nothing: it returns the verdict.
+func (a *Auth) Check(req *engine.Request, w Want) (Verdict, error) {
+	return a.check(req, &w, a.fetcher(req), false)
+}
+
+// Challenge answers req 401 or 407. It reports false when the request is over or can't be challenged.
+func (a *Auth) Challenge(req *engine.Request, w Want, stale bool) (bool, error) {
+	if err := w.check(); err != nil {
+		return false, err
+	}
+	if !challengeable(req) {
+		return false, nil
+	}
+	return a.challenge(req, a.realm(req, &w), proxied(req, &w), stale)
+}
+
+// fetcher fetches with the lane lent.
+func (a *Auth) fetcher(req *engine.Request) fetcher {
+	return func(q Query) (*Secret, error) {
+		return engine.Await(req, func(ctx context.Context) (*Secret, error) { return a.policy.Users.Fetch(ctx, q) })
+	}
+}
+
+func (w *Want) check() error {
+	if w.Code != 0 && w.Code != 401 && w.Code != 407 {
+		return &engine.Misuse{Text: "code is 401 or 407, not " + strconv.Itoa(w.Code)}
+	}
+	if err := checkRealm(w.Realm); err != nil {
+		return &engine.Misuse{Text: err.Error()}
+	}
+	return nil
+}
+
+// challengeable: to an ACK there is no answer, and a CANCEL must be answered as it comes (RFC 3261 §22.1).
+func challengeable(req *engine.Request) bool {
+	return req.Method() != message.MethodAck && req.Method() != message.MethodCancel
+}
+
+func proxied(req *engine.Request, w *Want) bool {
+	return w.Code == 407 || w.Code == 0 && req.Method() != message.MethodRegister
+}
+
+func (a *Auth) require(req *engine.Request, w *Want, fetch fetcher, fetchAll bool) (user string, ok bool, err error) {
+	if req.Decided() {
+		return "", false, &engine.Misuse{Text: "this request has been decided already; return after the first decision"}
+	}
+	v, err := a.check(req, w, fetch, fetchAll)
+	if err != nil || !challengeable(req) || req.Over() {
+		return "", false, err
+	}
+	if v.Reason == "" {
+		return v.User, true, nil
+	}
+	return "", false, a.refuse(req, w, &v)
+}
+
+// refuse answers for a verdict.
+func (a *Auth) refuse(req *engine.Request, w *Want, v *Verdict) (err error) {
+	retry := func(d time.Duration) *engine.ReplyOptions {
+		seconds := strconv.Itoa(int((d + time.Second - 1) / time.Second))
+		return &engine.ReplyOptions{Headers: []engine.HeaderEdit{{Name: "Retry-After", Values: []string{seconds}}}}
+	}
+	switch v.Reason {
+	case Malformed:
+		_, err = req.Reply(400, "Bad Credentials", nil)
+	case Identity:
+		_, err = req.Reply(403, "", nil)
+	case Banned:
+		_, err = req.Reply(403, "", retry(v.Left))
+	case Unavailable:
+		req.Engine().Log().Error("users can't be looked up", "error", v.Err)
+		_, err = req.Reply(503, "", retry(10*time.Second))
+	default:
+		_, err = a.challenge(req, a.realm(req, w), proxied(req, w), v.Stale)
+	}
+	return err
+}
+
+func (a *Auth) challenge(req *engine.Request, realm string, proxy, stale bool) (bool, error) {
+	code, name := 401, "WWW-Authenticate"
+	if proxy {
+		code, name = 407, "Proxy-Authenticate"
+	}
+	e := req.Engine()
+	values := a.Challenges(Challenge{Realm: realm, Source: req.Source().Addr.Addr(), Stale: stale, Now: e.Clock().Wall(), engine: e})
+	return req.Reply(code, "", &engine.ReplyOptions{Headers: []engine.HeaderEdit{{Name: name, Values: values}}})
+}
+
+// check verifies, then looks at the identity, and takes our credentials out of what goes on.
+func (a *Auth) check(req *engine.Request, w *Want, fetch fetcher, fetchAll bool) (v Verdict, err error) {
+	if err := w.check(); err != nil {
+		return v, err
+	}
+	if !challengeable(req) || req.Over() {
+		return Verdict{Reason: Missing}, nil
+	}
+	e, source := req.Engine(), req.Source()
+	q := Question{Message: req.Message(), Source: source.Addr.Addr(), Connected: source.Transport.Reliable(), Proxy: proxied(req, w),
+		Realm: a.realm(req, w), AnyURI: req.Assigned(), Now: e.Clock().Wall(), engine: e}
+	v = a.verify(q, fetch, fetchAll)
+	if v.Reason != "" || req.Over() {
+		return v, nil
+	}
+	may, err := a.may(req, w, v.User)
+	if err != nil || req.Over() {
+		return Verdict{Reason: Missing}, err
+	}
+	if !may {
+		a.figures.identity.Add(1)
+		a.emit(Event{Kind: EventFailed, User: v.User, Source: q.Source.Unmap().String(), Reason: Identity})
+		return Verdict{Reason: Identity, User: v.User}, nil
+	}
+	a.figures.accepted.Add(1)
+	if v.Info != "" {
+		name := "Authentication-Info"
+		if q.Proxy {
+			name = "Proxy-Authentication-Info"
+		}
+		if err := req.AcceptWith(engine.HeaderEdit{Name: name, Values: []string{v.Info}}); err != nil {
+			return v, err
+		}
+	}
+	return v, strip(req, &q)
+}
+
+func (a *Auth) may(req *engine.Request, w *Want, user string) (bool, error) {
+	if w.AnyIdentity {
+		return true, nil
+	}
+	uri, ok := claimed(req.Message())
+	if !ok {
+		return false, nil
+	}
+	if w.Identity != nil {
+		return w.Identity(user, &uri)
+	}
+	return MayClaim(user, &uri, req.Engine()), nil
+}
+
+// strip takes the credentials for our realm out of the request; others pass untouched (RFC 3261 §22.3).
+func strip(req *engine.Request, q *Question) error {
+	all := req.Message().Elements(q.header())
+	var room [maxCredentials]int
+	ours := room[:0]
+	for n := 0; all.Next(); n++ {
+		var c credentials
+		if digest, flaw := c.parse(all.Value); digest && flaw == "" && string(c.realm) == q.Realm {
+			ours = append(ours, n)
+		}
+	}
+	for i := len(ours) - 1; i >= 0; i-- {
+		if _, err := req.RemoveField(q.header().String(), ours[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// firstDomain is the realm of requests that claim no domain of ours.
+type firstDomain struct {
+	engine *engine.Engine
+	at     time.Time
+	name   string
+}
+
+// realm is the realm for a request: as wanted, as configured, or the domain it claims, so that a server of several domains asks
+// for the right password.
+func (a *Auth) realm(req *engine.Request, w *Want) string {
+	if w.Realm != "" {
+		return w.Realm
+	}
+	if a.policy.Realm != "" {
+		return a.policy.Realm
+	}
+	e := req.Engine()
+	if uri, ok := claimed(req.Message()); ok && len(uri.Host) > 0 {
+		if host := strings.ToLower(string(uri.Host)); e.Domains().Has(host) {
+			return host
+		}
+	}
+	return a.firstRealm(e, e.Clock().Wall())
+}
+
+// firstRealm is the first local domain. Sorting them all is too much for each request of a scanner: it is done once a second.
+func (s *service) firstRealm(e *engine.Engine, now time.Time) string {
+	old := s.first.Load()
+	if old != nil && old.engine == e && now.Sub(old.at) < time.Second && !now.Before(old.at) {
+		return old.name
+	}
+	f := &firstDomain{engine: e, at: now, name: "sip"}
+	if list := e.Domains().List(); len(list) > 0 {
+		f.name = list[0]
+	}
+	s.first.Store(f)
+	return f.name
+}

@@ -1,0 +1,47 @@
+package auth
+
+// This file is where users come from: the interface, and the table.
+
+import (
+	"context"
+	"time"
+)
+
+// Query asks for the secret of a user.
+type Query struct {
+	User, Realm string
+	Now         time.Time
+	TTL         time.Duration // how old an answer from memory may be
+}
+
+// Certainty is how much an answer of Find is worth.
+type Certainty uint8
+
+const (
+	Unknown Certainty = iota // it takes a Fetch to tell
+	Cached                   // it was so a while ago: enough to let somebody in, not to turn somebody away
+	Certain
+)
+
+// Users finds the secrets of users.
+type Users interface {
+	// Find answers from memory. It is called on a lane and must not block. A nil secret: there is no such user.
+	Find(q Query) (*Secret, Certainty)
+	// Fetch answers in any case, and may block until ctx ends. It is called off the lane. A nil secret: there is no such user. An error:
+	// that can't be told now.
+	Fetch(ctx context.Context, q Query) (*Secret, error)
+}
+
+// Forgetter is a Users with a memory that can be told to forget.
+type Forgetter interface {
+	Forget(user string)
+}
+
+// Table is users by name, the same in all realms. It is not changed once it is in use.
+type Table map[string]*Secret
+
+// Find looks the user up.
+func (t Table) Find(q Query) (*Secret, Certainty) { return t[q.User], Certain }
+
+// Fetch looks the user up.
+func (t Table) Fetch(_ context.Context, q Query) (*Secret, error) { return t[q.User], nil }

@@ -1,0 +1,274 @@
+package auth
+
+// This file checks the credentials of a request, step by step.
+
+import (
+	"bytes"
+	"context"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// Reason is why credentials were not enough; "" when they were.
+type Reason string
+
+const (
+	Missing     Reason = "missing"     // none for the realm
+	Malformed   Reason = "malformed"   // they can't be read, or are for another URI
+	Unsupported Reason = "unsupported" // an algorithm or qop that was not asked for
+	Stale       Reason = "stale"       // right, but the nonce is too old or not ours
+	Replay      Reason = "replay"      // right, but used before
+	Failed      Reason = "failed"      // no such user, or the wrong password: not told apart
+	Banned      Reason = "banned"      // too many failures
+	Identity    Reason = "identity"    // right, but the identity claimed is not the user's
+	Unavailable Reason = "unavailable" // users can't be looked up now
+)
+
+// Question is a request to be checked.
+type Question struct {
+	Message *message.Message
+	Source  netip.Addr
+	// Connected: the transport has shown that the sender receives at Source, as TCP does.
+	Connected bool
+	Proxy     bool   // Proxy-Authorization counts (407), else Authorization (401)
+	Realm     string // ours
+	AnyURI    bool   // do not compare the URI signed with the Request-URI
+	Now       time.Time
+
+	engine *engine.Engine // whose key counts
+}
+
+// header is where the credentials stand.
+func (q *Question) header() message.HeaderID {
+	if q.Proxy {
+		return message.HeaderProxyAuthorization
+	}
+	return message.HeaderAuthorization
+}
+
+// Verdict is what came of a check.
+type Verdict struct {
+	User   string // who it is; for Failed and Banned: who was claimed
+	Reason Reason // "": it is him
+	// Stale: a new nonce is all it takes; a challenge says so, and the client need not ask its user.
+	Stale  bool
+	Detail string        // Malformed: what is wrong
+	Left   time.Duration // Banned: for how long
+	Err    error         // Unavailable: why
+	Info   string        // the value of Authentication-Info for a 2xx, "" for none
+}
+
+// attempt is one check under way.
+type attempt struct {
+	auth   *Auth
+	live   *live
+	q      Question
+	creds  credentials
+	proof  proof
+	nonce  nonceKey
+	ours   bool // the nonce is
+	fresh  bool // ours and not too old
+	proven bool // the sender receives at its source
+	nc     uint32
+	whom   [2]suspect
+}
+
+// Verify checks the credentials of a message. It may block where the policy's Users do, until ctx ends; it is not for lanes: see [Auth.Check].
+func (a *Auth) Verify(ctx context.Context, q Question) Verdict {
+	return a.verify(q, func(q Query) (*Secret, error) { return a.policy.Users.Fetch(ctx, q) }, false)
+}
+
+// fetcher looks a user up where memory is not enough. When it returns, the message may be gone.
+type fetcher func(q Query) (*Secret, error)
+
+// verify checks; fetchAll: memory is not asked first.
+func (a *Auth) verify(q Question, fetch fetcher, fetchAll bool) Verdict {
+	t := attempt{auth: a, q: q, live: a.begun(q.engine, q.Now)}
+	v := t.begin()
+	if v.Reason == "" {
+		v = t.decide(fetch, fetchAll)
+	}
+	a.figures.verdict(v.Reason)
+	return v
+}
+
+// begin does all that needs the message. A Reason in the verdict ends the check.
+func (t *attempt) begin() Verdict {
+	if v := t.find(); v.Reason != "" {
+		return v
+	}
+	if v := t.readParams(); v.Reason != "" {
+		return v
+	}
+	if !t.rightURI() {
+		return malformed("the uri signed is not the Request-URI")
+	}
+	c, m := &t.creds, t.q.Message
+	t.proof.realm, t.proof.nonce, t.proof.cnonce, t.proof.nc, t.proof.qop = c.realm, c.nonce, c.cnonce, c.nc, c.qop
+	t.proof.names[0] = c.user
+	if !bytes.Equal(c.user, c.rawUser) {
+		t.proof.names[1] = c.rawUser
+	}
+	for i, b := range c.response {
+		t.proof.response.text[i] = lower(b)
+	}
+	t.proof.response.n = len(c.response)
+	integrity := equalFold(c.qop, "auth-int")
+	var body []byte
+	if integrity {
+		body = m.Body()
+	}
+	t.proof.setHA2(m.MethodText(), c.uri, body, integrity)
+	return t.refused()
+}
+
+func malformed(detail string) Verdict { return Verdict{Reason: Malformed, Detail: detail} }
+
+// maxCredentials is how many fields of a request are looked at.
+const maxCredentials = 8
+
+// find looks for credentials in our realm: the first whose nonce is ours, else the first.
+func (t *attempt) find() Verdict {
+	flaw, found := "", false
+	all := t.q.Message.Elements(t.q.header())
+	for n := 0; n < maxCredentials && all.Next(); n++ {
+		var c credentials
+		digest, bad := c.parse(all.Value)
+		if !digest {
+			continue
+		}
+		if bad != "" {
+			flaw = bad
+			continue
+		}
+		if string(c.realm) != t.q.Realm {
+			continue
+		}
+		key, ours, proven := t.live.nonces.read(c.nonce, t.q.Realm, t.q.Source)
+		ours = ours && (len(c.opaque) == 0 || string(c.opaque) == t.live.nonces.opaque)
+		if found && !ours {
+			continue
+		}
+		t.creds, t.nonce, t.ours, found = c, key, ours, true
+		age := t.q.Now.UnixMilli() - key.issued()
+		life := t.auth.policy.NonceLifetime.Milliseconds()
+		t.fresh = ours && age < life && age > -life // the clocks of a cluster's nodes differ
+		t.proven = t.q.Connected || t.fresh && proven
+		if ours {
+			break
+		}
+	}
+	switch {
+	case found:
+		return Verdict{}
+	case flaw != "":
+		return malformed(flaw)
+	}
+	return Verdict{Reason: Missing}
+}
+
+// readParams checks the parameters (RFC 7616 §3.4).
+func (t *attempt) readParams() Verdict {
+	c := &t.creds
+	if len(c.user) == 0 || len(c.nonce) == 0 || len(c.uri) == 0 || len(c.response) == 0 {
+		return malformed("username, nonce, uri or response is missing")
+	}
+	t.proof.algorithm = MD5 // where it is left out (RFC 7616 §3.3)
+	if c.seen&fieldAlgorithm != 0 {
+		t.proof.algorithm = lookupAlgorithm(c.algorithm)
+	}
+	if c.userhash || !t.offered() {
+		return Verdict{Reason: Unsupported}
+	}
+	if len(c.response) != t.proof.algorithm.size() || !isHex(c.response) {
+		return malformed("response is no hash")
+	}
+	if c.seen&fieldQOP == 0 {
+		t.nc = 1 // such a nonce is good for one request
+		if !t.auth.policy.bare {
+			return Verdict{Reason: Unsupported}
+		}
+		if t.proof.algorithm.Session() && len(c.cnonce) == 0 {
+			return malformed("cnonce is missing")
+		}
+		return Verdict{}
+	}
+	n, err := strconv.ParseUint(string(c.nc), 16, 32)
+	switch {
+	case !t.offeredQOP():
+		return Verdict{Reason: Unsupported}
+	case err != nil || n == 0 || len(c.nc) > 8 || !isHex(c.nc):
+		return malformed("nc is no count")
+	case len(c.cnonce) == 0:
+		return malformed("cnonce is missing")
+	}
+	t.nc = uint32(n)
+	return Verdict{}
+}
+
+func (t *attempt) offered() bool {
+	for _, a := range t.auth.policy.Algorithms {
+		if a == t.proof.algorithm {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *attempt) offeredQOP() bool {
+	for _, q := range t.auth.policy.QOP {
+		if q != "none" && equalFold(t.creds.qop, q) {
+			return true
+		}
+	}
+	return false
+}
+
+// rightURI tells whether what was signed is what is asked for (RFC 7616 §3.4.6). Only user and host are compared: clients leave out or add ports
+// and parameters; and, unless the policy says otherwise, only where no proxy was in between, which may have put another
+// Request-URI in place.
+func (t *attempt) rightURI() bool {
+	signed, asked := t.creds.uri, t.q.Message.RequestURI()
+	if t.q.AnyURI || t.auth.policy.CheckURI == "never" || bytes.Equal(signed, asked) {
+		return true
+	}
+	if t.auth.policy.CheckURI == "direct" {
+		vias := t.q.Message.Elements(message.HeaderVia)
+		vias.Next()
+		if vias.Next() {
+			return true
+		}
+	}
+	a, err := message.ParseURI(signed)
+	if err != nil {
+		return false
+	}
+	b, err := message.ParseURI(asked)
+	if err != nil {
+		return false
+	}
+	a.Port, b.Port = 0, 0
+	var roomA, roomB [128]byte
+	return bytes.Equal(a.AppendAOR(roomA[:0]), b.AppendAOR(roomB[:0]))
+}
+
+// refused ends the check for those who failed too often.
+func (t *attempt) refused() Verdict {
+	g := t.auth.guesses
+	t.whom = g.whom(t.q.Source, t.creds.user, t.proven)
+	left := g.banned(t.whom, t.q.Now)
+	if !t.proven {
+		if left > 0 { // whoever sees our challenge gets a nonce that proves it, and goes on
+			return Verdict{Reason: Stale, Stale: true}
+		}
+		left = g.banned(g.whom(t.q.Source, t.creds.user, true), t.q.Now)
+	}
+	if left > 0 {
+		return Verdict{Reason: Banned, User: string(t.creds.user), Left: left}
+	}
+	return Verdict{}
+}
