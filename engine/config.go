@@ -84,6 +84,9 @@ type Config struct {
 	Lanes     int           // how many calls are worked on at once, default GOMAXPROCS
 	TimerC    time.Duration // §16.6 step 11, default 181 s
 	Drain     time.Duration // how long Run waits for requests in progress after its context ended, default 32 s
+	// UDPLimit is the size in bytes above which a request to a UDP address goes by TCP, and by UDP when that is refused (§18.1.1). Default 1300;
+	// negative: never.
+	UDPLimit int
 	// MaxDelay is how long messages may wait before they are worked on: from half of it on, the more of the new dialogs are refused (503, Retry-After)
 	// the longer the wait, and all beyond it, so that calls in progress go on. Default 100 ms; negative: never.
 	MaxDelay  time.Duration
@@ -118,6 +121,9 @@ func (c *Config) complete() error {
 	}
 	if c.Drain <= 0 {
 		c.Drain = 32 * time.Second
+	}
+	if c.UDPLimit == 0 {
+		c.UDPLimit = 1300
 	}
 	if c.MaxDelay == 0 {
 		c.MaxDelay = 100 * time.Millisecond

@@ -115,7 +115,7 @@ func (e *Engine) makeLanes() error {
 	c := &e.config
 	env := &proxy.Env{
 		Wire: e.wire, Resolver: c.Resolver, Signer: proxy.NewSigner(e.Key("route"), e.Key("branch")),
-		IsLocal: e.isLocal, TimerC: c.TimerC, Limits: c.Limits, Log: e.log,
+		IsLocal: e.isLocal, TimerC: c.TimerC, UDPLimit: max(c.UDPLimit, 0), Limits: c.Limits, Log: e.log,
 	}
 	if env.Resolver == nil {
 		r, err := newLookups(e.wire.Locals(), c.DNS)

@@ -52,4 +52,10 @@ func (x *lookups) Resolve(l *lane.Lane, hop *proxy.NextHop, done func([]transpor
 	})
 }
 
+// Failed has an address tried last for a while.
+func (x *lookups) Failed(p *transport.Peer) { x.r.Failed(p) }
+
+// Succeeded ends that.
+func (x *lookups) Succeeded(p *transport.Peer) { x.r.Succeeded(p) }
+
 func (x *lookups) close() { x.r.Close() }

@@ -29,6 +29,8 @@ type Branch struct {
 	breadth   int  // its share of Max-Breadth
 	done      bool // its outcome is settled; a 2xx may still come
 	resolving bool // its next hop is being looked up
+	named     bool // its addresses are those of a name: how they fare is told to the resolver
+	large     bool // it was too large for UDP and went by TCP first (§18.1.1)
 	heard     bool // a provisional response came
 	ringing   bool
 	cancelled bool
@@ -162,7 +164,7 @@ func (b *Branch) resolved(peers []transport.Peer, err error) {
 		b.fail(err)
 		return
 	}
-	b.peers = peers
+	b.peers, b.named = peers, true
 	b.next()
 }
 
@@ -177,6 +179,11 @@ func (b *Branch) next() {
 func (b *Branch) launch(p transport.Peer) {
 	x := b.fork.x
 	c := x.core
+	if p.Kind == transport.UDP && b.tooLarge(&p) {
+		b.large = true
+		b.peers = append([]transport.Peer{p}, b.peers...) // where it goes when TCP is refused
+		p.Kind, p.Local = transport.TCP, nil
+	}
 	out, err := x.socket(&p, b.target, &b.fork.opts.Defaults)
 	if err != nil {
 		b.fail(err)
@@ -199,6 +206,7 @@ func (b *Branch) launch(p transport.Peer) {
 		b.msg = nil
 	}
 	if err != nil {
+		b.failedAt(&p)
 		if len(b.peers) > 0 {
 			b.next()
 			return
@@ -285,7 +293,8 @@ func (b *Branch) Failed(c *transaction.Client, err error) {
 		b.release()
 		return
 	}
-	if len(b.peers) > 0 && !b.heard && !b.cancelled && !b.fork.x.over {
+	b.failedAt(c.To())
+	if b.another() {
 		b.next()
 		return
 	}

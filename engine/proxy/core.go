@@ -24,8 +24,10 @@ type Env struct {
 	// IsLocal tells whether a host and port (0: none written) name this server.
 	IsLocal func(host []byte, port uint16, scheme []byte) bool
 	TimerC  time.Duration // §16.6 step 11, more than 3 min
-	Limits  message.Limits
-	Log     *slog.Logger
+	// UDPLimit is the size in bytes above which a request goes to a UDP address by TCP first (§18.1.1); 0: never.
+	UDPLimit int
+	Limits   message.Limits
+	Log      *slog.Logger
 }
 
 // Core is the proxy of one lane.
@@ -38,6 +40,7 @@ type Core struct {
 	scratch []*message.Message // messages being put together; a free list
 	first   *Context           // all contexts not yet forgotten, for the drain
 	count   int
+	noTCP   refusals
 }
 
 // Contexts is how many requests are in progress.

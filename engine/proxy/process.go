@@ -18,6 +18,13 @@ func (b *Branch) Response(c *transaction.Client, m *message.Message) {
 	x := b.fork.x
 	code := m.Status()
 	b.note(code)
+	if b.named {
+		b.answeredAt(c.To())
+	}
+	if code == 503 && b.another() { // RFC 3263 §4.3: a 503 is a failure of that server
+		b.next()
+		return
+	}
 	if code == 100 { // §16.7 step 5: never forwarded
 		return
 	}

@@ -37,10 +37,18 @@ func ReservedRouteParam(name string) bool {
 }
 
 // appendRecordRoute appends one entry.
-func (c *Core) appendRecordRoute(dst []byte, l *transport.Local, double bool, callID []byte, params string) []byte {
-	dst = append(dst, "<sip:"...)
+func (c *Core) appendRecordRoute(dst []byte, l *transport.Local, double, secure bool, callID []byte, params string) []byte {
+	if secure = secure && l.Kind.Secure(); secure {
+		dst = append(dst, "<sips:"...)
+	} else {
+		dst = append(dst, "<sip:"...)
+	}
 	dst = append(dst, l.SentBy...)
-	if l.Kind != transport.UDP {
+	switch {
+	case l.Kind == transport.UDP || secure && l.Kind == transport.TLS:
+	case secure: // sips says TLS; what runs over it is still to be said (RFC 7118 §5)
+		dst = append(dst, ";transport=ws"...)
+	default:
 		dst = append(dst, ";transport="...)
 		dst = append(dst, l.Kind.String()...)
 	}
@@ -59,13 +67,29 @@ func (c *Core) recordRoute(m *message.Message, in, out *transport.Local, params 
 	var space [320]byte
 	callID := m.CallID()
 	double := in != nil && out != nil && in.Index != out.Index
+	secure := sips(m)
 	if in != nil {
-		m.InsertTop(message.HeaderRecordRoute, c.appendRecordRoute(space[:0], in, double, callID, params))
+		m.InsertTop(message.HeaderRecordRoute, c.appendRecordRoute(space[:0], in, double, secure, callID, params))
 	}
 	if double {
-		m.InsertTop(message.HeaderRecordRoute, c.appendRecordRoute(space[:0], out, true, callID, params))
+		m.InsertTop(message.HeaderRecordRoute, c.appendRecordRoute(space[:0], out, true, secure, callID, params))
 	}
 }
+
+// sips tells whether a request must stay on TLS: its Request-URI or topmost Route is a sips URI (§16.6 step 4).
+func sips(m *message.Message) bool {
+	if isSips(m.RequestURI()) {
+		return true
+	}
+	routes := m.Elements(message.HeaderRoute)
+	if !routes.Next() {
+		return false
+	}
+	a, err := message.ParseAddress(routes.Value)
+	return err == nil && isSips(a.URI)
+}
+
+func isSips(uri []byte) bool { return len(uri) > 5 && bytes.EqualFold(uri[:5], []byte("sips:")) }
 
 // ownRoute is what a Route entry or Request-URI of ours carried.
 type ownRoute struct {

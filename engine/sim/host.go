@@ -17,9 +17,14 @@ type Host struct {
 
 // Host puts an endpoint at an address, for UDP, TCP and the rest; f gets what arrives, as an event of its own.
 func (w *World) Host(addr string, f func(p Packet)) *Host {
+	return w.HostOf(addr, f, transport.UDP, transport.TCP, transport.TLS, transport.WS, transport.WSS)
+}
+
+// HostOf is Host for some transports only; others are refused.
+func (w *World) HostOf(addr string, f func(p Packet), kinds ...transport.Kind) *Host {
 	h := &Host{w: w, addr: netip.MustParseAddrPort(addr)}
 	h.node = &node{receive: func(p Packet, _ *transport.Local) { f(p) }}
-	for k := transport.UDP; k <= transport.WSS; k++ {
+	for _, k := range kinds {
 		l := &transport.Local{Kind: k, Name: k.String() + ":" + addr, Addr: h.addr, Host: h.addr.Addr().String(), Port: h.addr.Port(), SentBy: addr}
 		if err := w.bind(h.node, l); err != nil {
 			panic(err)
