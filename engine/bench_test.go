@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transport"
 )
@@ -35,6 +36,16 @@ func (w *quietWire) Send(_ *transport.Peer, b []byte, _ transport.Failed) error 
 	return nil
 }
 
+// frozen is a clock that stands: no timer fires, however slow the machine is.
+type frozen struct{}
+
+func (frozen) Now() lane.Time  { return lane.Time(time.Hour) }
+func (frozen) Wall() time.Time { return time.Unix(0, 0) }
+
+type idle struct{}
+
+func (*idle) Add(int) {}
+
 const benchSDP = "v=0\r\no=user1 53655765 2353687637 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n"
 
 // BenchmarkCall is INVITE 180 200 ACK BYE 200 with Record-Route through the engine, without sockets and script.
@@ -42,7 +53,7 @@ func BenchmarkCall(b *testing.B) {
 	local := &transport.Local{Kind: transport.UDP, Name: "udp:10.0.0.1:5060", Addr: netip.MustParseAddrPort("10.0.0.1:5060"), Host: "10.0.0.1", Port: 5060, SentBy: "10.0.0.1:5060"}
 	wire := &quietWire{loopWire{local: local}}
 	targets := to("sip:bob@10.0.0.3:5060")
-	eng, err := engine.New(engine.Config{Lanes: 1, Network: func(transport.Receiver) (transport.Wire, error) { return wire, nil },
+	eng, err := engine.New(engine.Config{Lanes: 1, Clock: frozen{}, Meter: &idle{}, Network: func(transport.Receiver) (transport.Wire, error) { return wire, nil },
 		Router: routerFunc(func(r *engine.Request) error {
 			if r.InDialog() {
 				_, err := r.Relay(nil, nil)

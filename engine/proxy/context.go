@@ -35,6 +35,7 @@ type Context struct {
 	recordParams string
 
 	forks     []*Fork // in progress
+	ended     *Fork   // the last that ended, and by its prior field those before it
 	started   bool    // there was a fork
 	shown     bool    // a callback may be shown a late 2xx, and the request with it
 	best      *Response
@@ -105,6 +106,7 @@ func (x *Context) forget() {
 	x.best, x.challenge, x.events = nil, nil, nil
 	if !x.shown {
 		x.Req = nil
+		x.handOver()
 	}
 	x.Server.Release()
 }

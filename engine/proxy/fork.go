@@ -17,8 +17,9 @@ type Fork struct {
 	group    *Response // the best of the present group, for failover
 	followed int       // redirect contacts that became targets
 
-	relay  bool // nobody waits for it
-	closed bool // no further targets
+	prior  *Fork // of the same request, ended before it
+	relay  bool  // nobody waits for it
+	closed bool  // no further targets
 	ended  bool
 	won    bool      // a 2xx came
 	result *Response // the outcome, as far as somebody wants it
@@ -184,6 +185,7 @@ func (f *Fork) finish() {
 	}
 	f.ended = true
 	x := f.x
+	f.prior, x.ended = x.ended, f
 	best := f.best
 	if best == nil && !f.settled() {
 		code, cause := 480, CauseEmpty

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"errors"
 
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transaction"
@@ -103,7 +102,7 @@ func (b *Branch) pass(m *message.Message) {
 		}
 		return
 	}
-	x.sendSuccess(m)
+	x.core.sendSuccess(x.Server, m)
 	b.won(nil, code)
 }
 
@@ -117,22 +116,8 @@ func (b *Branch) passKept(r *Response) {
 		}
 		return
 	}
-	x.sendSuccess(&r.msg)
+	x.core.sendSuccess(x.Server, &r.msg)
 	b.won(r, code)
-}
-
-// sendSuccess sends a 2xx: the first, another of the same fork, or one that comes after another final response (§16.7 step
-// 5: a 2xx to an INVITE is always forwarded).
-func (x *Context) sendSuccess(m *message.Message) {
-	err := x.Server.Respond(m)
-	if errors.Is(err, transaction.ErrState) && x.isInvite(m) {
-		_ = x.core.Wire.Send(&x.Server.ReplyTo, m.AppendTo(nil), nil)
-	}
-}
-
-func (x *Context) isInvite(res *message.Message) bool {
-	cs, err := res.CSeq()
-	return err == nil && cs.Method == message.MethodInvite
 }
 
 // won is what a 2xx changes: the request is over, and every other branch of an INVITE is cancelled (§16.7 step 10).
@@ -201,7 +186,7 @@ func (b *Branch) repeated(m *message.Message) bool {
 		if r.Code() == m.Status() && bytes.Equal(r.msg.ToTag(), m.ToTag()) &&
 			bytes.Equal(r.msg.Header(message.HeaderRSeq), m.Header(message.HeaderRSeq)) {
 			if r.Final() {
-				b.fork.x.sendSuccess(&r.msg)
+				b.fork.x.core.sendSuccess(b.fork.x.Server, &r.msg)
 			} else {
 				_ = b.fork.x.Server.Respond(&r.msg)
 			}

@@ -46,6 +46,9 @@ func (c *Client) Branch() string { return c.branch }
 // To is where the request went. It must not be changed.
 func (c *Client) To() *transport.Peer { return &c.to }
 
+// SetOwner has somebody else told from now on.
+func (c *Client) SetOwner(o Owner) { c.owner = o }
+
 // Abandon forgets the owner: what still comes is handled by the machine (ACKs of non-2xx) and told to nobody. A 2xx becomes a Stray.
 func (c *Client) Abandon() { c.owner = nil }
 

@@ -13,7 +13,7 @@ import (
 // Options of a Layer.
 type Options struct {
 	Timers       Timers
-	Max          int           // transactions in the layer, default 200000; beyond it a new request is answered 503 statelessly
+	Max          int           // transactions in the layer, default 1000000; beyond it a new request is answered 503 statelessly
 	Random       func() uint64 // unpredictable numbers for branches and tags; required
 	ServerHeader string        // Server: of responses made here, "" for none
 	// Refuse is asked before a transaction is made for a new request; a Retry-After in seconds above 0 has it answered 503 statelessly, so that what
@@ -23,7 +23,7 @@ type Options struct {
 }
 
 const (
-	defaultMax = 200000
+	defaultMax = 1000000              // a call leaves four, three of them for 32 s: 10,000 calls a second on one lane, in about half a gigabyte
 	retryAfter = "Retry-After: 5\r\n" // seconds; the time in which a tenth of a full table of ended calls empties
 )
 

@@ -1,0 +1,66 @@
+package proxy
+
+import (
+	"errors"
+
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transaction"
+)
+
+// late is what is kept of a request that is over: for 64*T1 after a 2xx its retransmissions, and a 2xx of a phone that was cancelled too late, must
+// still find their way to the caller (§16.7 step 5, RFC 6026 §7.2), and nothing else is needed for that.
+type late struct {
+	core   *Core
+	server *transaction.Server
+}
+
+// handOver gives the client transactions of a request that is over to a late, so that its branches, forks and context can go.
+func (x *Context) handOver() {
+	var l *late
+	for f := x.ended; f != nil; f = f.prior {
+		for _, b := range f.branches {
+			if b.client == nil || b.client.State() == transaction.Terminated || b.timer.Active() {
+				continue
+			}
+			if b.client.Method() != message.MethodInvite {
+				b.client.Abandon()
+				continue
+			}
+			if l == nil {
+				l = &late{x.core, x.Server}
+			}
+			b.client.SetOwner(l)
+		}
+	}
+	x.ended = nil
+	x.Server.User = nil
+}
+
+// Response sends a 2xx on; whatever else comes so late is nobody's.
+func (l *late) Response(_ *transaction.Client, m *message.Message) {
+	if code := m.Status(); code < 200 || code >= 300 {
+		return
+	}
+	m.RemoveElement(message.HeaderVia, 0) // §16.7 step 3
+	if m.Find(message.HeaderVia, 0) < 0 {
+		return
+	}
+	l.core.sendSuccess(l.server, m)
+}
+
+// Failed has nobody to tell.
+func (l *late) Failed(*transaction.Client, error) {}
+
+// sendSuccess sends a 2xx: the first, another of the same fork, or one that comes after another final response (§16.7 step
+// 5: a 2xx to an INVITE is always forwarded).
+func (c *Core) sendSuccess(s *transaction.Server, m *message.Message) {
+	err := s.Respond(m)
+	if errors.Is(err, transaction.ErrState) && isInvite(m) {
+		_ = c.Wire.Send(&s.ReplyTo, m.AppendTo(nil), nil)
+	}
+}
+
+func isInvite(res *message.Message) bool {
+	cs, err := res.CSeq()
+	return err == nil && cs.Method == message.MethodInvite
+}
