@@ -146,6 +146,9 @@ func TestIdentitiesOfOddURIs(t *testing.T) {
 			t.Errorf("%q: %q", opaque, got)
 		}
 	}
+	if got := identities(&x509.Certificate{DNSNames: []string{"*.example.com", "A.example.com"}}); !slices.Equal(got, []string{"a.example.com"}) {
+		t.Errorf("%q", got)
+	}
 }
 
 func TestCertificateBySNI(t *testing.T) {
