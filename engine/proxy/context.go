@@ -104,11 +104,13 @@ func (x *Context) forget() {
 	x.next, x.prev = nil, nil
 	x.core.count--
 	x.best, x.challenge, x.events = nil, nil, nil
-	if !x.shown {
-		x.Req = nil
-		x.handOver()
-	}
 	x.Server.Release()
+	if x.shown {
+		return
+	}
+	x.handOver()
+	x.core.Layer.Reuse(x.Req)
+	x.Req = nil
 }
 
 // Answered is the final code that went out, or 0.

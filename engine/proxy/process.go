@@ -127,6 +127,7 @@ func (b *Branch) won(r *Response, code int) {
 	first := !b.done
 	if first {
 		b.done = true
+		b.drop()
 		f.active--
 		b.arm()
 	}

@@ -1,5 +1,7 @@
 package transaction
 
+import "github.com/sipscript/sipscript/engine/message"
+
 // This file keeps storage for sent messages that may have to be sent again: what one transaction lets go of the next
 // one takes.
 
@@ -45,4 +47,31 @@ func (b *buffers) keep(old, text []byte) []byte {
 		old = b.get(len(text))
 	}
 	return append(old[:0], text...)
+}
+
+// spareRequests bounds how many requests wait to be used again, and spareRequestBytes how much storage one may have: about 1 MiB a lane.
+const (
+	spareRequests     = 256
+	spareRequestBytes = 4096
+)
+
+// takeMessage is a message for the request of a new server transaction.
+func (l *Layer) takeMessage() *message.Message {
+	if n := len(l.requests); n > 0 {
+		m := l.requests[n-1]
+		l.requests[n-1] = nil
+		l.requests = l.requests[:n-1]
+		return m
+	}
+	return new(message.Message)
+}
+
+// Reuse gives back the Req of a server transaction that was released: nobody may read it, or a view of it, from now on. It is for users who know
+// that; a request that is not given back goes the way of all garbage.
+func (l *Layer) Reuse(m *message.Message) {
+	if len(l.requests) >= spareRequests || m.Size() > spareRequestBytes {
+		return
+	}
+	m.Reset()
+	l.requests = append(l.requests, m)
 }

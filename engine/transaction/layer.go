@@ -46,6 +46,8 @@ type Layer struct {
 	out     []byte
 	reparse message.Message
 	stored  buffers
+
+	requests []*message.Message // given back by Reuse
 }
 
 // NewLayer makes the layer of l. w and u are called with the lane's token held.

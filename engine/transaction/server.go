@@ -10,8 +10,8 @@ import (
 
 // Server is a server transaction.
 type Server struct {
-	// Req is the request, with received= and rport= set. Its bytes are its own and nobody writes to them again: who holds
-	// the pointer may read it for as long as it likes. The transaction sets the field to nil when no response can follow
+	// Req is the request, with received= and rport= set. Its bytes are its own and nobody writes to them again, unless the user gives it back by
+	// Layer.Reuse: who holds the pointer may read it for as long as it likes. The transaction sets the field to nil when no response can follow
 	// that is made from it (a final one was sent), and at Release. The Req of an ACK is the Arrival's message, valid until
 	// User.Request returns.
 	Req       *message.Message
@@ -55,7 +55,7 @@ func (s *Server) Answered() int { return s.answered }
 // bytes once, into a buffer of their size.
 func (l *Layer) makeServer(a *Arrival) *Server {
 	s := l.blankServer(a)
-	s.Req = new(message.Message)
+	s.Req = l.takeMessage()
 	a.Msg.CopyTo(s.Req)
 	s.Req.Detach()
 	return s
