@@ -53,6 +53,7 @@ type unit struct {
 	core  *proxy.Core
 	any   func() uint64 // random numbers for any goroutine
 	load  standing
+	spare *Request // of the last ACK
 	count counts
 }
 

@@ -132,7 +132,7 @@ func (p *packet) release() {
 func (u *unit) Request(s *transaction.Server) {
 	m := s.Req
 	u.count.requests[m.Method()].Add(1)
-	r := &Request{unit: u, method: m.Method()}
+	r := u.newRequest(m.Method())
 	r.inDialog = m.ToTag() != nil
 	if u.refuses(r, s) {
 		return
@@ -140,6 +140,22 @@ func (u *unit) Request(s *transaction.Server) {
 	r.ctx.Start(u.core, s, (*watcher)(r))
 	s.User = r
 	r.route()
+	if r.method == message.MethodAck {
+		*r = Request{}
+		u.spare = r
+	}
+}
+
+// newRequest makes a Request. That of an ACK ends with the call that brought it, so its storage serves the next one.
+func (u *unit) newRequest(method message.Method) *Request {
+	r := u.spare
+	if method != message.MethodAck || r == nil {
+		r = new(Request)
+	} else {
+		u.spare = nil
+	}
+	r.unit, r.method = u, method
+	return r
 }
 
 // refuses answers what the router need not see.
