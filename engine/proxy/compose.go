@@ -166,6 +166,9 @@ func (x *Context) socket(p *transport.Peer, t, d *Target) (*transport.Local, err
 	if out == nil {
 		return nil, fmt.Errorf("no listener can send over %s to %s: add one with --listen", p.Kind, p.Addr)
 	}
+	if p.Kind == 0 {
+		p.Kind = out.Kind // a target of which only the connection is known
+	}
 	return out, nil
 }
 

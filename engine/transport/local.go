@@ -49,12 +49,17 @@ func ownAddress(v4 bool) netip.Addr {
 	return netip.IPv6Loopback()
 }
 
-// Choose is the listener a message to the peer leaves from: to.Local if set, else the first one of its kind and address
-// family. A listener on loopback reaches loopback only, so for other peers it is passed over as long as there is
+// Choose is the listener a message to the peer leaves from: to.Local if set, else that of the connection to.Flow while it
+// stands, else the first one of its kind and address family. A listener on loopback reaches loopback only, so for other peers it is passed over as long as there is
 // another. It is nil when none is fit.
 func (s *Stack) Choose(to *Peer) *Local {
 	if to.Local != nil {
 		return to.Local
+	}
+	if to.Flow != 0 {
+		if c := s.flows.get(to.Flow); c != nil {
+			return c.local
+		}
 	}
 	addr := to.Addr.Addr().Unmap()
 	var fallback *Local

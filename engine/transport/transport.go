@@ -164,8 +164,8 @@ type Failed interface {
 // (which may be nil) is called at most once, and only when the message could not be written.
 type Wire interface {
 	Send(to *Peer, message []byte, f Failed) error
-	// Choose is the listener that a message to the peer leaves from: to.Local if set, else the first fit for its
-	// kind and address family; nil when there is none.
+	// Choose is the listener that a message to the peer leaves from: to.Local if set, else that of to.Flow while it stands, else the
+	// first fit for its kind and address family; nil when there is none.
 	Choose(to *Peer) *Local
 	Locals() []*Local
 }

@@ -277,3 +277,20 @@ func TestWSLentReaderGoesOn(t *testing.T) {
 		})
 	}
 }
+
+// What goes by a flow leaves from its listener, and says so in Via, though another one is fit as well.
+func TestChooseTheListenerOfTheFlow(t *testing.T) {
+	r := newRecorder(nil)
+	s := serve(t, r, Options{}, "ws:127.0.0.1:0", "ws:127.0.0.1:0")
+	w := wsUpgrade(t, dial(t, s.Locals()[1].Addr))
+	write(t, w, clientFrame(0x81, request(1, 0)))
+	flow := await(t, r.msgs).Flow
+	for _, to := range []Peer{{Kind: WS, Flow: flow, Addr: addrPortOf(w.LocalAddr())}, {Flow: flow}} {
+		if l := s.Choose(&to); l != s.Locals()[1] {
+			t.Errorf("%+v", l)
+		}
+	}
+	if l := s.Choose(&Peer{Kind: WS, Flow: flow + 1, Addr: addrPortOf(w.LocalAddr())}); l != s.Locals()[0] {
+		t.Errorf("of a flow that is gone: %+v", l)
+	}
+}
