@@ -4,6 +4,7 @@
 GO          ?= go
 FUZZTIME    ?= 30s
 HOSTILE     ?= 50000
+SEEDS       ?= 1000
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SHELL       := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -12,9 +13,9 @@ SHELL       := bash
 COUNTS := bin/counts
 TALLY  := $(GO) run ./internal/testcount -add $(COUNTS)
 
-.PHONY: test build vet lint cross plain race fuzz hostile interop sipp counts clean
+.PHONY: test build vet lint cross plain race simulate fuzz hostile interop sipp counts clean
 
-test: clean vet lint cross plain race fuzz hostile interop
+test: clean vet lint cross plain race simulate fuzz hostile interop
 	@$(GO) run ./internal/testcount -sum $(COUNTS)
 
 build:
@@ -38,6 +39,10 @@ plain race: | bin
 
 fuzz: | bin
 	COUNTS=$(COUNTS) FUZZTIME=$(FUZZTIME) GO=$(GO) ./.ci/fuzz
+
+# Random calls on links that lose, double and reorder; SIPSCRIPT_SEED is the first of the seeds.
+simulate: | bin
+	$(GO) test -count=1 -json -run Random ./engine -args -seeds $(SEEDS) | $(TALLY)
 
 # Messages made to hurt, so many over UDP and as many over TCP; SIPSCRIPT_SEED chooses other ones.
 hostile: | bin

@@ -142,7 +142,7 @@ func TestTrap01SuccessRacesCancel(t *testing.T) {
 }
 
 // The script waits in fork, goes on after the outcome, and tries the next: straight-line failover.
-func TestForkWaitsAndGoesOn(t *testing.T) {
+func TestTrap36ForkGoesOnPastAGoneDevice(t *testing.T) {
 	var codes []int
 	b := newBench(t, 1, func(r *engine.Request) error {
 		for _, u := range []string{"sip:b@10.0.0.3:5060", "sip:c@10.0.0.4:5060"} {
@@ -262,4 +262,65 @@ func TestLoop(t *testing.T) {
 	c.send("INVITE")
 	c.ack(alice.expect("482"))
 	b.quiet()
+}
+
+// A stranger adds a To tag, and a Route of his own or one that looks like ours: nothing is relayed for him (trap 28).
+func TestTrap28NoRelayByToTag(t *testing.T) {
+	b := newBench(t, 1, func(r *engine.Request) error {
+		if _, ours := r.RouteParams(); ours {
+			t.Error("a route of a stranger's counts as ours")
+		}
+		_, err := r.Relay(nil, nil)
+		return err
+	})
+	mallory, victim := b.phone("10.0.0.66:5060"), b.phone("10.0.0.9:5060")
+	for i, route := range []string{"", "<sip:10.0.0.9;lr>", "<sip:10.0.0.1:5060;lr>, <sip:10.0.0.9;lr>", "<sip:10.0.0.1:5060;lr;s=AAAAAAAAAAAAAAAA>, <sip:10.0.0.9;lr>",
+		"<sip:example.com;lr>, <sip:10.0.0.9;lr>", "<sip:10.0.0.1:5060;lr;s=>, <sip:10.0.0.9;lr>"} {
+		for _, method := range []string{"BYE", "INVITE", "ACK"} {
+			c := mallory.call("m"+string(rune('a'+i))+method, "sip:victim@10.0.0.9:5060")
+			c.toTag = "x"
+			if route != "" {
+				c.extra = "Route: " + route + "\r\n"
+			}
+			c.send(method)
+			if method != "ACK" {
+				r := mallory.expect("481")
+				if method == "INVITE" {
+					c.ack(r)
+				}
+			}
+		}
+	}
+	b.quiet()
+	if len(victim.got) != 0 {
+		t.Errorf("the victim got %v", victim.lines())
+	}
+}
+
+// A signature holds for its own call only.
+func TestTrap28SignatureBelongsToTheCall(t *testing.T) {
+	b := newBench(t, 1, func(r *engine.Request) error {
+		if r.InDialog() {
+			_, err := r.Relay(nil, nil)
+			return err
+		}
+		_ = r.RecordRoute("")
+		_, err := r.Relay(to("sip:b@10.0.0.3:5060"), nil)
+		return err
+	})
+	alice, bob, victim := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060"), b.phone("10.0.0.9:5060")
+	c := alice.call("mine", "sip:bob@example.com")
+	c.send("INVITE")
+	inv := bob.expect("INVITE")
+	rr := string(inv.msg.Header(message.HeaderRecordRoute))
+	bob.reply(inv, 486, "")
+	c.ack(alice.expect("486"))
+	d := alice.call("another", "sip:victim@10.0.0.9:5060")
+	d.toTag, d.extra = "x", "Route: "+rr+"\r\n"
+	d.send("BYE")
+	alice.expect("481")
+	b.quiet()
+	if len(victim.got) != 0 {
+		t.Errorf("the victim got %v", victim.lines())
+	}
 }

@@ -51,7 +51,8 @@ ws.example.com.         600 IN A 192.0.2.12
 _sips._wss.wss.example.com. 600 IN SRV 0 0 8443 s2.example.com.
 `
 
-func TestLocate(t *testing.T) {
+// Trap 14: A before SRV, _sip._tls for _sips._tcp, no NAPTR.
+func TestTrap14Locate(t *testing.T) {
 	const (
 		udp = 1 << transport.UDP
 		tcp = 1 << transport.TCP
