@@ -21,11 +21,13 @@ func (b *Branch) another() bool {
 	return len(b.peers) > 0 && !b.heard && !b.cancelled && !b.done && !b.fork.x.over
 }
 
-// failedAt notes that an address did not answer.
-func (b *Branch) failedAt(p *transport.Peer) {
+// failedAt notes that an address did not answer, or could not be reached.
+func (b *Branch) failedAt(p *transport.Peer, timeout bool) {
 	c := b.fork.x.core
 	if b.large && p.Kind == transport.TCP {
-		c.noTCP.add(p.Addr, c.Lane.Now())
+		if !timeout {
+			c.noTCP.add(p.Addr, c.Lane.Now())
+		}
 		return
 	}
 	if q, ok := c.Resolver.(Quarantine); ok && b.named {
@@ -41,14 +43,21 @@ func (b *Branch) answeredAt(p *transport.Peer) {
 	}
 }
 
-// viaRoom is what our Via and Record-Route add to a request, about.
-const viaRoom = 300
+// viaRoom and routeRoom are what our Via and a Record-Route of ours add to a request, about.
+const (
+	viaRoom   = 110
+	routeRoom = 70
+)
 
 // tooLarge tells whether the branch's request should go to a UDP address by TCP: it is larger than UDP should carry (§18.1.1: 1300 bytes where the
 // path's MTU is not known), nobody said which socket to use, the address is not a NAT's, and it has not refused TCP lately.
 func (b *Branch) tooLarge(p *transport.Peer) bool {
-	c := b.fork.x.core
-	if c.UDPLimit <= 0 || b.large || b.msg.Size()+viaRoom <= c.UDPLimit || p.Flow != 0 || b.target.Received != "" ||
+	c, x := b.fork.x.core, b.fork.x
+	size := b.msg.Size() + viaRoom
+	if x.recordRoute {
+		size += routeRoom + len(x.recordParams)
+	}
+	if c.UDPLimit <= 0 || b.large || size <= c.UDPLimit || p.Flow != 0 || b.target.Received != "" ||
 		or(b.target.FromSocket, b.fork.opts.Defaults.FromSocket) != "" {
 		return false
 	}

@@ -206,7 +206,7 @@ func (b *Branch) launch(p transport.Peer) {
 		b.msg = nil
 	}
 	if err != nil {
-		b.failedAt(&p)
+		b.failedAt(&p, false)
 		if len(b.peers) > 0 {
 			b.next()
 			return
@@ -293,12 +293,16 @@ func (b *Branch) Failed(c *transaction.Client, err error) {
 		b.release()
 		return
 	}
-	b.failedAt(c.To())
+	timeout := errors.Is(err, transaction.ErrTimeout)
+	b.failedAt(c.To(), timeout)
+	if timeout && b.large && c.To().Kind == transport.TCP && len(b.peers) > 0 {
+		b.peers = b.peers[1:] // it took the request by TCP and was silent: the same over UDP would only double the wait
+	}
 	if b.another() {
 		b.next()
 		return
 	}
-	if errors.Is(err, transaction.ErrTimeout) {
+	if timeout {
 		b.settle(NewResponse(408, CauseTimeout, b.target.shown()))
 		return
 	}
