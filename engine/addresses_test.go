@@ -111,13 +111,14 @@ func TestSipsRecordRoute(t *testing.T) {
 	}
 	secure(c.request("INVITE"))
 	inv := bob.expect("INVITE")
-	rr := string(inv.msg.Header(message.HeaderRecordRoute))
-	if inv.p.Kind != transport.TLS || !strings.HasPrefix(rr, "<sips:10.0.0.1:5061;lr;s=") {
-		t.Errorf("over %s, Record-Route %s", inv.p.Kind, rr)
+	rr := elements(inv.msg, message.HeaderRecordRoute)
+	if inv.p.Kind != transport.TLS || len(rr) != 2 || !strings.HasPrefix(rr[0], "<sips:10.0.0.1:5061;lr;r2=on;s=") ||
+		!strings.HasPrefix(rr[1], "<sips:") || !strings.Contains(rr[1], "@10.0.0.1:5061;lr;r2=on;s=") {
+		t.Fatalf("over %s, Record-Route %q", inv.p.Kind, rr)
 	}
 	bob.reply(inv, 200, "Contact: <sips:bob@10.0.0.3:5061>\r\n")
 	ok := alice.expect("200")
-	c.uri, c.toTag, c.branch, c.cseq, c.extra = "sips:bob@10.0.0.3:5061", string(ok.msg.ToTag()), 1, 1, "Route: "+rr+"\r\n"
+	c.uri, c.toTag, c.branch, c.cseq, c.extra = "sips:bob@10.0.0.3:5061", string(ok.msg.ToTag()), 1, 1, "Route: "+rr[1]+", "+rr[0]+"\r\n"
 	secure(c.request("BYE"))
 	bye := bob.expect("BYE")
 	if bye.p.Kind != transport.TLS {

@@ -116,7 +116,7 @@ func (e *Engine) makeLanes() error {
 	c := &e.config
 	env := &proxy.Env{
 		Wire: e.wire, Resolver: c.Resolver, Signer: proxy.NewSigner(e.Key("route"), e.Key("branch")),
-		IsLocal: e.isLocal, TimerC: c.TimerC, UDPLimit: max(c.UDPLimit, 0), Limits: c.Limits, Log: e.log,
+		Process: uint32(newRandom(c.Seed, 1<<33)()), IsLocal: e.isLocal, TimerC: c.TimerC, UDPLimit: max(c.UDPLimit, 0), Limits: c.Limits, Log: e.log,
 	}
 	if env.Resolver == nil {
 		r, err := newLookups(e.wire.Locals(), c.DNS)

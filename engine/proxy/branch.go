@@ -195,7 +195,7 @@ func (b *Branch) launch(p transport.Peer) {
 		b.msg.CopyTo(m)
 	}
 	if x.recordRoute {
-		c.recordRoute(m, x.Server.From.Local, out, x.recordParams)
+		c.recordRoute(m, x.caller, side{out, p.Flow}, x.recordParams)
 	}
 	if p.Kind.Reliable() {
 		m.EnsureContentLength() // §16.6 step 9
@@ -270,7 +270,19 @@ func (b *Branch) fail(err error) {
 	if x.core.Log != nil {
 		x.core.Log.Info("branch failed", "call_id", string(x.Req.CallID()), "target", b.target.String(), "err", err)
 	}
-	x.later(event{b, NewResponse(503, CauseUnreachable, b.target.shown()), true})
+	x.later(event{b, NewResponse(b.codeOf(err), CauseUnreachable, b.target.shown()), true})
+}
+
+// codeOf is what an attempt counts as that could not be sent: 503 (§16.9); but where the connection of a client is gone, that client is not
+// there for the moment, and the server of a dialog is told that its way has ended (RFC 5626 §5.3.1).
+func (b *Branch) codeOf(err error) int {
+	switch {
+	case !errors.Is(err, transport.ErrFlowGone):
+		return 503
+	case b.target == vouched:
+		return 430
+	}
+	return 480
 }
 
 // drop lets go of the branch's message.

@@ -83,6 +83,9 @@ func (x *Context) destination(m *message.Message, t, d *Target) (*NextHop, trans
 		peer.Flow, peer.FlowOnly = t.Flow, t.Flow != 0
 		return nil, peer, nil
 	}
+	if t == vouched && x.flow.Flow != 0 && d.NextHop == "" {
+		return nil, x.flow, nil
+	}
 	uri := m.RequestURI()
 	if to := or(t.NextHop, d.NextHop); to != "" {
 		uri = view(to)

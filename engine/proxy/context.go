@@ -3,6 +3,7 @@ package proxy
 import (
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transaction"
+	"github.com/sipscript/sipscript/engine/transport"
 )
 
 // Handler is told by a context what it can't decide itself. Calls come with the lane's token.
@@ -30,9 +31,11 @@ type Context struct {
 	mark   [17]byte       // of the request as it came in, for loop detection
 	Signed bool           // the topmost Route was ours and its signature held
 	Params message.Params // the script's parameters in it
+	flow   transport.Peer // the connection it names; Flow is 0 where it names none
 
 	recordRoute  bool
 	recordParams string
+	caller       side // for Record-Route
 
 	forks     []*Fork // in progress
 	ended     *Fork   // the last that ended, and by its prior field those before it
@@ -66,7 +69,9 @@ type event struct {
 func (x *Context) Start(c *Core, s *transaction.Server, h Handler) {
 	x.core, x.Server, x.Req, x.handler = c, s, s.Req, h
 	x.mark = c.Signer.loopMark(s.Req)
-	x.Params, x.Signed = c.Preprocess(s.Req)
+	params, signed, token, back := c.Preprocess(s.Req)
+	x.Params, x.Signed = params, signed
+	x.backOn(token, back)
 	c.stripMaddr(s.Req, &s.From)
 	if s.Stateless {
 		return
@@ -148,7 +153,7 @@ func (x *Context) check() {
 
 // RecordRoute asks for our Record-Route on what is sent from now on.
 func (x *Context) RecordRoute(params string) {
-	x.recordRoute, x.recordParams = true, params
+	x.recordRoute, x.recordParams, x.caller = true, params, x.callerSide()
 }
 
 // frame is one call of a callback that responses wait for.

@@ -23,6 +23,7 @@ type Env struct {
 	Signer   *Signer
 	// IsLocal tells whether a host and port (0: none written) name this server.
 	IsLocal func(host []byte, port uint16, scheme []byte) bool
+	Process uint32        // tells flow tokens of ours from those of another process with the same secret
 	TimerC  time.Duration // §16.6 step 11, more than 3 min
 	// UDPLimit is the size in bytes above which a request goes to a UDP address by TCP first (§18.1.1); 0: never.
 	UDPLimit int

@@ -12,7 +12,8 @@ import (
 //
 // Our entry reads <sip:HOST:PORT;transport=…;lr;s=SIGNATURE;PARAMS>: the signature is over the Call-ID and the script's
 // parameters, which follow it. Where a request leaves by another transport or interface than it came in on, there are two entries
-// (RFC 5658 §6), both with r2=on, so that each side sees the one it can reach.
+// (RFC 5658 §6), both with r2=on, so that each side sees the one it can reach. So there are where one side is behind a connection: the
+// entry of its side names it, in the user part (flow.go).
 
 // StartsDialog tells whether a request of this method can start a dialog (RFC 3261 §12, RFC 6665, RFC 3515).
 func StartsDialog(m message.Method) bool {
@@ -37,11 +38,19 @@ func ReservedRouteParam(name string) bool {
 }
 
 // appendRecordRoute appends one entry.
-func (c *Core) appendRecordRoute(dst []byte, l *transport.Local, double, secure bool, callID []byte, params string) []byte {
+func (c *Core) appendRecordRoute(dst []byte, s side, double, secure bool, callID []byte, params string) []byte {
+	l := s.local
 	if secure = secure && l.Kind.Secure(); secure {
 		dst = append(dst, "<sips:"...)
 	} else {
 		dst = append(dst, "<sip:"...)
+	}
+	var token []byte
+	if s.flow != 0 {
+		at := len(dst)
+		dst = c.appendFlow(dst, s)
+		token = dst[at:]
+		dst = append(dst, '@')
 	}
 	dst = append(dst, l.SentBy...)
 	switch {
@@ -57,18 +66,18 @@ func (c *Core) appendRecordRoute(dst []byte, l *transport.Local, double, secure 
 		dst = append(dst, ";r2=on"...)
 	}
 	dst = append(dst, ";s="...)
-	dst = c.Signer.appendRoute(dst, callID, []byte(params))
+	dst = c.Signer.appendRoute(dst, callID, view(params), token)
 	dst = append(dst, params...)
 	return append(dst, '>')
 }
 
-// recordRoute writes our entries onto a branch that leaves from out.
-func (c *Core) recordRoute(m *message.Message, in, out *transport.Local, params string) {
+// recordRoute writes our entries onto what goes from one side to the other.
+func (c *Core) recordRoute(m *message.Message, in, out side, params string) {
 	var space [320]byte
 	callID := m.CallID()
-	double := in != nil && out != nil && in.Index != out.Index
+	double := in.local != nil && out.local != nil && (in.local.Index != out.local.Index || in.flow != 0 || out.flow != 0)
 	secure := sips(m)
-	if in != nil {
+	if in.local != nil {
 		m.InsertTop(message.HeaderRecordRoute, c.appendRecordRoute(space[:0], in, double, secure, callID, params))
 	}
 	if double {
@@ -96,6 +105,7 @@ type ownRoute struct {
 	signed bool
 	double bool
 	params message.Params // the script's
+	flow   []byte         // the token, "" for none
 }
 
 // ours reads a URI as an entry of ours.
@@ -122,15 +132,16 @@ func (c *Core) ours(text, callID []byte) (own ownRoute, ok bool) {
 	if end := bytes.IndexByte(sig, ';'); end >= 0 {
 		sig, rest = sig[:end], message.Params(sig[end:])
 	}
-	if c.Signer.routeHolds(sig, callID, rest) {
-		own.signed, own.params = true, rest
+	if c.Signer.routeHolds(sig, callID, rest, u.User) {
+		own.signed, own.params, own.flow = true, rest, u.User
 	}
 	return own, true
 }
 
 // Preprocess is §16.4: undoes what a strict router did to the Request-URI, and removes our own topmost Route entries. It reports
-// the parameters our entry carried; signed is false unless it was ours and its signature holds.
-func (c *Core) Preprocess(req *message.Message) (params message.Params, signed bool) {
+// the parameters our entry carried; signed is false unless it was ours and its signature holds. flow is the token of the last entry that
+// was removed, and back that another one stood before it.
+func (c *Core) Preprocess(req *message.Message) (params message.Params, signed bool, flow []byte, back bool) {
 	callID := req.CallID()
 	found, most := false, 2
 	var own ownRoute
@@ -159,20 +170,20 @@ func (c *Core) Preprocess(req *message.Message) (params message.Params, signed b
 		if !ok || found && !(own.double && o.double) {
 			break
 		}
-		o.params = bytes.Clone(o.params)
-		if !found {
+		o.params, o.flow = bytes.Clone(o.params), bytes.Clone(o.flow)
+		if back = found; !found {
 			own, found = o, true
 		}
-		own.signed = own.signed && o.signed
+		own.signed, own.flow = own.signed && o.signed, o.flow
 		req.RemoveElement(message.HeaderRoute, 0)
 		if !o.double {
 			break
 		}
 	}
 	if !found || !own.signed {
-		return nil, false
+		return nil, false, nil, false
 	}
-	return own.params, true
+	return own.params, true, own.flow, back
 }
 
 func hasParam(uri []byte, name string) bool {

@@ -53,16 +53,21 @@ func (k *macKey) sum(parts ...[]byte) [sha256.Size]byte {
 	return sha256.Sum256(second[:])
 }
 
-// appendRoute appends the signature of a Record-Route entry for a call, over the script's parameters.
-func (s *Signer) appendRoute(dst, callID, params []byte) []byte {
-	sum := s.route.sum(callID, params)
+// appendRoute appends the signature of a Record-Route entry for a call, over the script's parameters and the flow token, if there is one.
+func (s *Signer) appendRoute(dst, callID, params, token []byte) []byte {
+	var sum [sha256.Size]byte
+	if len(token) == 0 {
+		sum = s.route.sum(callID, params)
+	} else {
+		sum = s.route.sum(callID, params, token)
+	}
 	return base64.RawURLEncoding.AppendEncode(dst, sum[:signatureBytes])
 }
 
 // routeHolds checks such a signature, in constant time.
-func (s *Signer) routeHolds(signature, callID, params []byte) bool {
+func (s *Signer) routeHolds(signature, callID, params, token []byte) bool {
 	var space [32]byte
-	want := s.appendRoute(space[:0], callID, params)
+	want := s.appendRoute(space[:0], callID, params, token)
 	return subtle.ConstantTimeCompare(signature, want) == 1
 }
 

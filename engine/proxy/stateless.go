@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"errors"
+
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transaction"
 	"github.com/sipscript/sipscript/engine/transport"
@@ -34,30 +36,38 @@ func (x *Context) Forward(t *Target) error {
 		c.giveMessage(m)
 		return err
 	}
-	send := func(p transport.Peer) error {
-		defer c.giveMessage(m)
-		out, err := x.socket(&p, t, &noOptions.Defaults)
-		if err != nil {
-			return err
-		}
-		if x.recordRoute {
-			c.recordRoute(m, x.Server.From.Local, out, x.recordParams)
-		}
-		if p.Kind.Reliable() {
-			m.EnsureContentLength()
-		}
-		return c.Layer.Forward(m, &p, branch)
-	}
 	if hop == nil {
-		return send(peer)
+		defer c.giveMessage(m)
+		err := x.sendStateless(m, peer, t, branch)
+		if errors.Is(err, transport.ErrFlowGone) && !x.recordRoute {
+			for _, p := range x.withoutFlow(m) {
+				err = x.sendStateless(m, p, t, branch)
+			}
+		}
+		return err
 	}
 	m.Detach()
 	c.Resolver.Resolve(c.Lane, hop, func(peers []transport.Peer, err error) {
 		if err == nil && len(peers) > 0 {
-			_ = send(peers[0])
+			_ = x.sendStateless(m, peers[0], t, branch)
 		}
+		c.giveMessage(m)
 	})
 	return nil
+}
+
+func (x *Context) sendStateless(m *message.Message, p transport.Peer, t *Target, branch string) error {
+	out, err := x.socket(&p, t, &noOptions.Defaults)
+	if err != nil {
+		return err
+	}
+	if x.recordRoute {
+		x.core.recordRoute(m, x.caller, side{out, p.Flow}, x.recordParams)
+	}
+	if p.Kind.Reliable() {
+		m.EnsureContentLength()
+	}
+	return x.core.Layer.Forward(m, &p, branch)
 }
 
 // Stray sends on the response to a request that was forwarded statelessly; any other response that belongs to no transaction is dropped, and

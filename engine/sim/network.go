@@ -126,7 +126,7 @@ func (x *Wire) Send(to *transport.Peer, b []byte, f transport.Failed) error {
 	c, end := w.flow(to.Flow)
 	if c == nil {
 		if to.FlowOnly {
-			return errors.New("the connection is gone")
+			return transport.ErrFlowGone
 		}
 		if l == nil {
 			return errNoListener
