@@ -27,6 +27,7 @@ func newApp(env environment) *cli.App {
 			runCommand(env),
 			reloadCommand(env),
 			statusCommand(env),
+			userCommand(env),
 			versionCommand(),
 			laterCommand("check", "look for mistakes in scripts"),
 			laterCommand("test", "run *_spec.lua in the simulator"),

@@ -157,7 +157,7 @@ func (m *module) open(where string, value any) error {
 		}
 		p.Users = t
 	default:
-		users, release, err := m.auth.sources.acquire(where)
+		users, release, err := m.auth.sources.acquire(where, m.host.Log())
 		if err != nil {
 			return err
 		}

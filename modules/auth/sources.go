@@ -3,7 +3,9 @@ package auth
 // This file opens stores of users by their names, once for all script generations that use them.
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync"
 )
@@ -21,12 +23,12 @@ type source struct {
 }
 
 // acquire opens "file:…", "sqlite:…" or "postgres:…", or shares what is open. release gives it back; the last one closes it.
-func (s *sources) acquire(spec string) (users Users, release func() error, err error) {
+func (s *sources) acquire(spec string, log *slog.Logger) (users Users, release func() error, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := s.open[spec]
 	if o == nil {
-		if o, err = openSource(spec); err != nil {
+		if o, err = openSource(spec, log); err != nil {
 			return nil, nil, err
 		}
 		if s.open == nil {
@@ -50,14 +52,36 @@ func (s *sources) release(name string, o *source) error {
 
 var errSource = errors.New(`users are a table, a function, "file:PATH", "sqlite:PATH" or "postgres:URL"`)
 
-func openSource(spec string) (*source, error) {
+func openSource(spec string, log *slog.Logger) (*source, error) {
 	kind, rest, ok := strings.Cut(spec, ":")
 	if !ok || rest == "" {
 		return nil, errSource
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+	defer cancel()
 	switch kind {
 	case "file":
-		return nil, errors.New("file: is not available yet")
+		f, err := OpenFile(rest, log)
+		return &source{users: f, close: func() error { return nil }}, err
+	case "sqlite":
+		s, err := OpenSQLite(ctx, rest)
+		if err != nil {
+			return nil, err
+		}
+		return &source{users: NewCache(s), close: s.Close}, nil
+	case "postgres", "postgresql":
+		s, err := OpenPostgres(spec)
+		if err != nil {
+			return nil, err
+		}
+		switch err := s.CheckSchema(ctx); {
+		case errors.Is(err, ErrSchema):
+			return nil, errors.Join(err, s.Close())
+		case err != nil:
+			// A start must not depend on which of two machines is up first: requests are answered 503 until it is there.
+			log.Warn("the database of users can't be reached now", "error", err)
+		}
+		return &source{users: NewCache(s), close: s.Close}, nil
 	}
 	return nil, errSource
 }

@@ -1,0 +1,56 @@
+package main
+
+// Passwords: typed unseen, or read from standard input.
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// maxPassword bounds what is read, in bytes.
+const maxPassword = 1024
+
+// readPassword reads a password: a line of standard input, or what is typed twice at the terminal.
+func readPassword(env environment, fromStdin bool) (string, error) {
+	if fromStdin {
+		line, err := bufio.NewReader(io.LimitReader(env.stdin, maxPassword+2)).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", fmt.Errorf("standard input: %w", err)
+		}
+		return checkPassword(strings.TrimRight(line, "\r\n"))
+	}
+	f, ok := env.stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return "", usagef("there is no terminal to ask for the password at: give it on standard input with --password-stdin")
+	}
+	var typed [2]string
+	for i, prompt := range []string{"Password: ", "Once more: "} {
+		fmt.Fprint(env.stderr, prompt)
+		text, err := term.ReadPassword(int(f.Fd()))
+		fmt.Fprintln(env.stderr)
+		if err != nil {
+			return "", fmt.Errorf("reading the password: %w", err)
+		}
+		typed[i] = string(text)
+	}
+	if typed[0] != typed[1] {
+		return "", errors.New("the two are not the same; nothing was changed")
+	}
+	return checkPassword(typed[0])
+}
+
+func checkPassword(s string) (string, error) {
+	switch {
+	case s == "":
+		return "", errors.New("the password is empty; nothing was changed")
+	case len(s) > maxPassword:
+		return "", fmt.Errorf("the password has more than %d bytes; nothing was changed", maxPassword)
+	}
+	return s, nil
+}

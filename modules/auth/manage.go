@@ -1,0 +1,98 @@
+package auth
+
+// This file is what changes users: the interface of stores, and how they are opened for that.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Account is a user of a store.
+type Account struct {
+	User, Realm string
+	Algorithms  []Algorithm // of which it has hashes
+}
+
+// Manager changes the users of a store.
+type Manager interface {
+	// Set gives a user hashes, in place of all there were in that realm. ErrExists and ErrNoUser: see Change.
+	Set(ctx context.Context, c Change) error
+	// Remove removes a user from a realm, or from all of them for "". ErrNoUser where there was none.
+	Remove(ctx context.Context, user, realm string) error
+	// Accounts lists users by name and realm.
+	Accounts(ctx context.Context) ([]Account, error)
+}
+
+// Change is a user's new hashes, from Hashes.
+type Change struct {
+	User, Realm string
+	Hashes      map[Algorithm]string
+	Fresh       bool // the user must not be there yet; otherwise he must be
+	At          time.Time
+}
+
+var (
+	ErrExists = errors.New("this user is there already")
+	ErrNoUser = errors.New("there is no such user")
+)
+
+// OpenManager opens "file:PATH", which may be a file that is not there yet, "sqlite:PATH" or "postgres:URL".
+func OpenManager(ctx context.Context, spec string) (Manager, func() error, error) {
+	kind, rest, _ := strings.Cut(spec, ":")
+	if rest == "" {
+		return nil, nil, errStore
+	}
+	switch kind {
+	case "file":
+		return fileManager{rest}, func() error { return nil }, nil
+	case "sqlite":
+		s, err := OpenSQLite(ctx, rest)
+		if err != nil {
+			return nil, nil, err
+		}
+		return s, s.Close, nil
+	case "postgres", "postgresql":
+		s, err := OpenPostgres(spec)
+		if err != nil {
+			return nil, nil, err
+		}
+		return s, s.Close, nil
+	}
+	return nil, nil, errStore
+}
+
+var errStore = errors.New("a store is file:PATH, sqlite:PATH or postgres://USER@HOST/DATABASE")
+
+// Hashes are what a store keeps of a password.
+func Hashes(algorithms []Algorithm, user, realm, password string) (map[Algorithm]string, error) {
+	if err := checkName(user); err != nil {
+		return nil, err
+	}
+	if err := checkRealm(realm); err != nil {
+		return nil, err
+	}
+	if realm == "" || len(algorithms) == 0 {
+		return nil, errors.New("a hash needs a realm and an algorithm")
+	}
+	hashes := map[Algorithm]string{}
+	for _, a := range algorithms {
+		hashes[a.Base()] = HashPassword(a, user, realm, password)
+	}
+	return hashes, nil
+}
+
+// checkName refuses names that can't be stored everywhere, or can't come in credentials.
+func checkName(user string) error {
+	var c credentials
+	c.user = []byte(user)
+	if flaw := c.finish(); flaw != "" || user == "" {
+		return fmt.Errorf("%.60q is no user name: %s", user, orElse(flaw, "it is empty"))
+	}
+	if strings.ContainsAny(user, ":") || user[0] == '#' {
+		return fmt.Errorf("%.60q is no user name: colons separate it from the realm in what is hashed", user)
+	}
+	return nil
+}
