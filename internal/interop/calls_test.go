@@ -3,6 +3,7 @@ package interop
 // Load by sipp through scripts/proxy.lua: registrations and whole calls, over UDP, over TCP, and from one to the other.
 
 import (
+	"crypto/tls"
 	"strings"
 	"testing"
 	"time"
@@ -36,15 +37,22 @@ func TestReloadsUnderLoad(t *testing.T) {
 	runLoad(t, load{caller: "udp", callee: "udp", users: 200, calls: 1000, rate: 250, reloads: 40})
 }
 
+func TestCallsFromTLSToUDP(t *testing.T) {
+	runLoad(t, load{caller: "tls", callee: "udp", users: 100, calls: 400, rate: 200})
+}
+
+func TestCallsOverTLS(t *testing.T) {
+	runLoad(t, load{caller: "tls", callee: "tls", users: 100, calls: 400, rate: 200})
+}
+
 func runLoad(t *testing.T, l load) {
 	needSipp(t)
-	s := start(t, "--no-watch", shipped("proxy.lua"))
-	callee := startSipp(t, sippOptions{scenario: "callee", transport: l.callee, calls: l.calls})
+	s, callee, conf := startForLoad(t, l)
 	all := users(l.users, callee.addr(), l.callee)
 
-	register := startSipp(t, sippOptions{scenario: "register", transport: l.caller, server: s.addrs[l.caller], calls: l.users, rate: l.rate, fields: all})
+	register := startSipp(t, sippOptions{scenario: "register", transport: l.caller, tls: conf, server: s.addrs[l.caller], calls: l.users, rate: l.rate, fields: all})
 	register.wait()
-	caller := startSipp(t, sippOptions{scenario: "caller", transport: l.caller, server: s.addrs[l.caller], calls: l.calls, rate: l.rate, fields: all, pause: pauseInCalls})
+	caller := startSipp(t, sippOptions{scenario: "caller", transport: l.caller, tls: conf, server: s.addrs[l.caller], calls: l.calls, rate: l.rate, fields: all, pause: pauseInCalls})
 	for range l.reloads {
 		if code, body := s.http("POST", "/reload"); code != 200 {
 			t.Fatalf("reload: %d %s", code, body)
@@ -53,7 +61,25 @@ func runLoad(t *testing.T, l load) {
 	caller.wait()
 	callee.wait()
 
-	// Nothing is left behind, nothing was refused, nothing panicked.
+	leftNothing(t, s)
+}
+
+// startForLoad starts the server and who is called, over TLS too where the load asks for it.
+func startForLoad(t *testing.T, l load) (s *server, callee *sipp, conf *tls.Config) {
+	t.Helper()
+	if l.caller != "tls" && l.callee != "tls" {
+		s = start(t, "--no-watch", shipped("proxy.lua"))
+	} else {
+		a := newAuthority(t)
+		conf = a.config("sipp")
+		s = startSecure(t, a, "--no-watch", shipped("proxy.lua"))
+	}
+	return s, startSipp(t, sippOptions{scenario: "callee", transport: l.callee, tls: conf, calls: l.calls}), conf
+}
+
+// leftNothing waits for the end of all requests, and requires that nothing was refused and nothing panicked.
+func leftNothing(t *testing.T, s *server) {
+	t.Helper()
 	eventually(t, "no request in progress", func() bool { return s.metric("sipscript_requests_in_progress") == 0 })
 	for _, name := range []string{"sipscript_lane_panics_total", "sipscript_lane_refused_total", "sipscript_messages_refused_total", "sipscript_bad_messages_total", "sipscript_script_errors_total"} {
 		if n := s.metric(name); n != 0 {

@@ -23,6 +23,7 @@ func TestPeersCallThroughTheDefaultScript(t *testing.T) {
 			t.Run("answered", func(t *testing.T) { answered(t, alice, bob, to.String()) })
 			t.Run("cancelled", func(t *testing.T) { cancelled(t, alice, bob, to.String()) })
 			t.Run("refused", func(t *testing.T) { refused(t, alice, bob, to.String()) })
+			t.Run("hung up by the callee", func(t *testing.T) { hungUpByCallee(t, alice, bob, to.String()) })
 		})
 	}
 }
@@ -45,6 +46,19 @@ func answered(t *testing.T, alice, bob *peer.Peer, to string) {
 	if bye := bob.Bye(); bye.GetHeader("Route") != nil {
 		t.Errorf("our own Route reached the callee: %s", bye.GetHeader("Route"))
 	}
+}
+
+func hungUpByCallee(t *testing.T, alice, bob *peer.Peer, to string) {
+	call := alice.Invite(to, nil)
+	in := bob.Incoming()
+	in.Reply(200, "OK")
+	if code := call.Final().StatusCode; code != 200 {
+		t.Fatalf("answered %d", code)
+	}
+	call.Ack()
+	bob.Ack()
+	in.HangUp()
+	alice.Bye()
 }
 
 func cancelled(t *testing.T, alice, bob *peer.Peer, to string) {

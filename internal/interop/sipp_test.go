@@ -3,6 +3,7 @@ package interop
 // Running sipp and reading what it counted.
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"os"
@@ -18,7 +19,8 @@ import (
 type sippOptions struct {
 	scenario  string // of testdata, without .xml; with builtin, one that sipp brings along
 	builtin   bool
-	transport string   // "udp" or "tcp"
+	transport string // "udp", "tcp", or "tls" through a pipe
+	tls       *tls.Config
 	server    string   // host:port; "" for a callee
 	port      int      // where it listens; 0 picks one
 	calls     int      // 0: until the test ends
@@ -32,6 +34,7 @@ type sipp struct {
 	o     sippOptions
 	cmd   *exec.Cmd
 	dir   string
+	pipe  string // a callee's address over TLS
 	ended chan struct{}
 	err   error // of the process; valid once ended is closed
 }
@@ -43,9 +46,18 @@ func startSipp(t *testing.T, o sippOptions) *sipp {
 	if s.o.port == 0 {
 		s.o.port = freePort(t)
 	}
-	mode := map[string]string{"udp": "u1", "tcp": "t1"}[o.transport]
+	mode := map[string]string{"udp": "u1", "tcp": "t1", "tls": "t1"}[o.transport]
+	contact, server := s.addr(), o.server
+	switch {
+	case o.transport != "tls":
+	case server == "":
+		s.pipe = serverPipe(t, o.tls, contact)
+		contact = s.pipe
+	default:
+		server = clientPipe(t, o.tls, server)
+	}
 	args := append(s.scenario(), "-i", "127.0.0.1", "-bind_local", "-p", strconv.Itoa(s.o.port), "-cp", strconv.Itoa(freePort(t)), "-mp", strconv.Itoa(freePort(t)),
-		"-t", mode, "-l", "100000", "-d", strconv.FormatInt(o.pause.Milliseconds(), 10), "-nostdin", "-buff_size", "4194304",
+		"-key", "proto", strings.ToUpper(o.transport), "-key", "contact", contact, "-t", mode, "-l", "100000", "-d", strconv.FormatInt(o.pause.Milliseconds(), 10), "-nostdin", "-buff_size", "4194304",
 		"-timeout", "90s", "-timeout_error", "-trace_stat", "-stf", filepath.Join(s.dir, "stat.csv"), "-fd", "1", "-trace_err", "-error_file", filepath.Join(s.dir, "errors.log"))
 	if o.calls > 0 {
 		args = append(args, "-m", strconv.Itoa(o.calls))
@@ -53,8 +65,8 @@ func startSipp(t *testing.T, o sippOptions) *sipp {
 	if os.Getenv("SIPSCRIPT_SIPP_TRACE") != "" {
 		args = append(args, "-trace_msg", "-message_file", filepath.Join(os.TempDir(), fmt.Sprintf("sipp-%s-%d.log", o.scenario, s.o.port)))
 	}
-	if o.server != "" {
-		args = append(args, "-r", strconv.Itoa(o.rate), o.server)
+	if server != "" {
+		args = append(args, "-r", strconv.Itoa(o.rate), server)
 	}
 	if o.fields != nil {
 		path := filepath.Join(s.dir, "fields.csv")
@@ -104,7 +116,7 @@ func (s *sipp) listening() {
 			s.t.Fatalf("%s ended: %v\n%s", s.o.scenario, s.err, s.errors())
 		default:
 		}
-		table, err := os.ReadFile("/proc/net/" + s.o.transport)
+		table, err := os.ReadFile("/proc/net/" + strings.Replace(s.o.transport, "tls", "tcp", 1))
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -119,7 +131,12 @@ func (s *sipp) listening() {
 }
 
 // addr is where the process listens.
-func (s *sipp) addr() string { return fmt.Sprintf("127.0.0.1:%d", s.o.port) }
+func (s *sipp) addr() string {
+	if s.pipe != "" {
+		return s.pipe
+	}
+	return fmt.Sprintf("127.0.0.1:%d", s.o.port)
+}
 
 // wait waits for the end and requires all calls to have succeeded, without a retransmission.
 func (s *sipp) wait() {

@@ -14,6 +14,8 @@ type Incoming struct {
 	Request *sip.Request
 	tx      sip.ServerTransaction
 	tag     string
+
+	sequence uint32 // CSeq of the dialog's last request from here
 	// Cancelled is closed when the caller cancelled (sipgo has answered 200 and 487 then).
 	Cancelled chan struct{}
 }
@@ -76,4 +78,36 @@ func (in *Incoming) AwaitCancel() {
 	case <-time.After(Patience):
 		in.p.t.Fatalf("%s: no CANCEL came", in.p.User)
 	}
+}
+
+// HangUp ends the answered call and requires a 200.
+func (in *Incoming) HangUp() {
+	in.p.t.Helper()
+	if res := in.p.Send(in.InDialog(sip.BYE)); res.StatusCode != 200 {
+		in.p.t.Errorf("%s: BYE was answered %d %s", in.p.User, res.StatusCode, res.Reason)
+	}
+}
+
+// InDialog builds a request of the dialog from the callee's side: to the caller's Contact, along the route set (§12.1.1, §12.2.1.1).
+func (in *Incoming) InDialog(method sip.RequestMethod) *sip.Request {
+	in.p.t.Helper()
+	contact := in.Request.Contact()
+	if contact == nil {
+		in.p.t.Fatalf("%s: the INVITE has no Contact", in.p.User)
+	}
+	r := sip.NewRequest(method, *contact.Address.Clone())
+	r.SetTransport(sip.NetworkToUpper(in.p.server.Transport))
+	r.SetDestination(in.p.server.Addr)
+	for _, rr := range in.Request.GetHeaders("Record-Route") {
+		r.AppendHeader(sip.NewHeader("Route", rr.Value()))
+	}
+	own, theirs := in.Request.To(), in.Request.From()
+	from := &sip.FromHeader{Address: own.Address, Params: sip.NewParams()}
+	from.Params.Add("tag", in.tag)
+	r.AppendHeader(from)
+	r.AppendHeader(&sip.ToHeader{Address: theirs.Address, Params: theirs.Params.Clone()})
+	r.AppendHeader(sip.HeaderClone(in.Request.CallID()))
+	in.sequence++
+	r.AppendHeader(&sip.CSeqHeader{SeqNo: in.sequence, MethodName: method})
+	return r
 }

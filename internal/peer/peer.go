@@ -6,6 +6,7 @@ package peer
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,8 +21,11 @@ import (
 // Patience is how long a peer waits for what must come. It is no delay: what comes is taken at once.
 const Patience = 20 * time.Second
 
-// Server is where a peer sends its requests: "udp" or "tcp", and host:port.
-type Server struct{ Transport, Addr string }
+// Server is where a peer sends its requests: "udp", "tcp" or "tls", and host:port.
+type Server struct {
+	Transport, Addr string
+	TLS             *tls.Config // for "tls": whom the peer trusts, and its own certificate, which it shows as a server
+}
 
 // Peer is one phone. Its methods fail the test when something goes wrong.
 type Peer struct {
@@ -47,7 +51,7 @@ func New(t testing.TB, user, domain string, server Server) *Peer {
 	p := &Peer{t: t, User: user, Domain: domain, server: server,
 		Invites: make(chan *Incoming, 1000), Acks: make(chan *sip.Request, 1000), Byes: make(chan *sip.Request, 1000)}
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	ua, err := sipgo.NewUA(sipgo.WithUserAgent(user), sipgo.WithUserAgentHostname(domain),
+	ua, err := sipgo.NewUA(sipgo.WithUserAgent(user), sipgo.WithUserAgentHostname(domain), sipgo.WithUserAgenTLSConfig(server.TLS),
 		sipgo.WithUserAgentTransportLayerOptions(sip.WithTransportLayerLogger(quiet)),
 		sipgo.WithUserAgentTransactionLayerOptions(sip.WithTransactionLayerLogger(quiet)))
 	p.must("ua", err)
@@ -74,11 +78,15 @@ func New(t testing.TB, user, domain string, server Server) *Peer {
 // listen opens the phone's socket and serves it until the test ends.
 func (p *Peer) listen(in *sipgo.Server, ua *sipgo.UserAgent) (addr string) {
 	done := make(chan struct{})
-	if p.server.Transport == "tcp" {
+	if p.server.Transport != "udp" {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		p.must("listen", err)
 		p.host, p.port = "127.0.0.1", l.Addr().(*net.TCPAddr).Port
-		go func() { defer close(done); _ = in.ServeTCP(l) }()
+		serve := in.ServeTCP
+		if p.server.Transport == "tls" {
+			l, serve = tls.NewListener(l, p.server.TLS), in.ServeTLS
+		}
+		go func() { defer close(done); _ = serve(l) }()
 		p.t.Cleanup(func() { _ = l.Close(); _ = ua.Close(); <-done })
 		return l.Addr().String()
 	}
@@ -103,8 +111,8 @@ func (p *Peer) listen(in *sipgo.Server, ua *sipgo.UserAgent) (addr string) {
 // Contact is the URI the phone is reached at.
 func (p *Peer) Contact() sip.Uri {
 	u := sip.Uri{Scheme: "sip", User: p.User, Host: p.host, Port: p.port, UriParams: sip.NewParams()}
-	if p.server.Transport == "tcp" {
-		u.UriParams.Add("transport", "tcp")
+	if p.server.Transport != "udp" {
+		u.UriParams.Add("transport", p.server.Transport)
 	}
 	return u
 }

@@ -9,8 +9,8 @@ import (
 func TestPeersCallEachOther(t *testing.T) {
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
-			bob := New(t, "bob", "example.com", Server{transport, ""})
-			alice := New(t, "alice", "example.com", Server{transport, fmt.Sprintf("127.0.0.1:%d", bob.port)})
+			bob := New(t, "bob", "example.com", Server{Transport: transport})
+			alice := New(t, "alice", "example.com", Server{Transport: transport, Addr: fmt.Sprintf("127.0.0.1:%d", bob.port)})
 
 			call := alice.Invite("sip:bob@example.com", nil)
 			in := bob.Incoming()
