@@ -80,6 +80,14 @@ func (e *Engine) FlowClosed(id transport.FlowID) {
 	}
 }
 
+// FlowStands tells whether a connection is still open.
+func (e *Engine) FlowStands(id transport.FlowID) bool {
+	w, ok := e.wire.(interface {
+		FlowStands(id transport.FlowID) bool
+	})
+	return !ok || w.FlowStands(id)
+}
+
 // FlowWatcher is a Router that wants to know when connections are gone. It is told on any goroutine.
 type FlowWatcher interface {
 	FlowClosed(id transport.FlowID)

@@ -145,6 +145,14 @@ func (x *Wire) Send(to *transport.Peer, b []byte, f transport.Failed) error {
 	return nil
 }
 
+// FlowStands tells whether a stream is open.
+func (x *Wire) FlowStands(id transport.FlowID) bool {
+	x.w.mu.Lock()
+	defer x.w.mu.Unlock()
+	c, _ := x.w.flow(id)
+	return c != nil
+}
+
 // datagram needs w.mu.
 func (w *World) datagram(from, to netip.AddrPort, b []byte) {
 	p := Packet{Kind: transport.UDP, From: from, To: to, Bytes: append([]byte(nil), b...), At: w.Now()}

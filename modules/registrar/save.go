@@ -25,6 +25,8 @@ type Origin struct {
 	Transport transport.Kind
 	Flow      transport.FlowID // the connection it came on, 0 for UDP
 	Socket    string           // the listener it came to, as configured
+	// Stands tells whether a connection of this process is still open; nil: all are.
+	Stands func(transport.FlowID) bool
 }
 
 // Result is how a REGISTER is to be answered.
@@ -169,8 +171,7 @@ func (g *registration) apply(live []*Binding) ([]*Binding, error) {
 	if g.all {
 		return nil, g.removeAll(live)
 	}
-	next := make([]*Binding, len(live), len(live)+len(g.contacts))
-	copy(next, live)
+	next := g.present(live)
 	for i := range g.contacts {
 		var err error
 		if next, err = g.applyOne(next, &g.contacts[i]); err != nil {
