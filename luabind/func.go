@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"errors"
 	"fmt"
 
 	lua "github.com/yuin/gopher-lua"
@@ -57,4 +58,14 @@ func resultToGo(lv lua.LValue) (any, error) {
 		}
 	}
 	return toGo(lv)
+}
+
+// Rethrow raises an error of [Func.Call] in the script that called c's function, as it is: with the place where it began.
+func (c *Call) Rethrow(err error) {
+	text := err.Error()
+	var e *ScriptError
+	if errors.As(err, &e) {
+		text = e.Text
+	}
+	c.l.Error(lua.LString(text), 0)
 }

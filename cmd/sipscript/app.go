@@ -3,6 +3,7 @@ package main
 // The commands and how a command line finds its way to one.
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
@@ -11,7 +12,7 @@ import (
 // execute runs one command line and returns the exit code.
 func execute(args []string, env environment) int {
 	err := newApp(env).Run(args)
-	if err != nil {
+	if err != nil && !errors.Is(err, errSilent) {
 		fmt.Fprintf(env.stderr, "sipscript: %v\n", err)
 	}
 	return exitCode(err)
@@ -27,10 +28,10 @@ func newApp(env environment) *cli.App {
 			runCommand(env),
 			reloadCommand(env),
 			statusCommand(env),
+			testCommand(env),
 			userCommand(env),
 			versionCommand(),
 			laterCommand("check", "look for mistakes in scripts"),
-			laterCommand("test", "run *_spec.lua in the simulator"),
 			laterCommand("stubs", "write the LuaLS definition files"),
 		},
 		Action: func(c *cli.Context) error {

@@ -12,6 +12,9 @@ const (
 	exitUsage  = 2 // flags, variables or configuration that make no sense
 )
 
+// errSilent ends the process with exitFailed; what there is to say was printed.
+var errSilent = errors.New("failed")
+
 // usageError is a mistake on the command line, in a SIPSCRIPT_* variable or in the file of --config.
 type usageError struct{ text string }
 

@@ -17,6 +17,7 @@ type Packet struct {
 	Bytes    []byte
 	At       lane.Time
 	Flow     transport.FlowID // at the receiving end of a stream
+	Lost     bool             // of a traced one: the link loses it
 }
 
 // node is what listens at an address.
@@ -157,14 +158,17 @@ func (x *Wire) FlowStands(id transport.FlowID) bool {
 func (w *World) datagram(from, to netip.AddrPort, b []byte) {
 	p := Packet{Kind: transport.UDP, From: from, To: to, Bytes: append([]byte(nil), b...), At: w.Now()}
 	w.stats.Sent++
-	if w.trace != nil {
-		w.trace(p)
-	}
 	link, ok := w.links[[2]netip.Addr{from.Addr(), to.Addr()}]
 	if !ok {
 		link = w.link
 	}
-	if w.rnd.Float64() < link.Loss {
+	lost := w.rnd.Float64() < link.Loss
+	if w.trace != nil {
+		seen := p
+		seen.Lost = lost
+		w.trace(seen)
+	}
+	if lost {
 		w.stats.Lost++
 		return
 	}

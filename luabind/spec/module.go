@@ -1,0 +1,186 @@
+package spec
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/sim"
+	"github.com/sipscript/sipscript/engine/sim/phone"
+	"github.com/sipscript/sipscript/engine/transport"
+	"github.com/sipscript/sipscript/luabind"
+)
+
+// This file declares the module sip.test.
+
+// opener makes the module in the VM of one test.
+type opener struct{ w *world }
+
+// Name is what specs require.
+func (opener) Name() string { return "sip.test" }
+
+// Open makes the module.
+func (o opener) Open(*luabind.Host) (luabind.Module, error) { return module(o), nil }
+
+type module struct{ w *world }
+
+// Close has nothing to do: the world is closed by whoever made it.
+func (module) Close() error { return nil }
+
+// Functions are those of sip.test.
+func (m module) Functions() []luabind.Function {
+	w := m.w
+	name := luabind.Param{Name: "name", Type: luabind.String}
+	fn := luabind.Param{Name: "fn", Type: luabind.FunctionType}
+	return append([]luabind.Function{
+		{Name: "it", Doc: "A test: fn runs in a world of its own.", Where: luabind.AtLoad, Params: []luabind.Param{name, fn}, Call: w.it},
+		{Name: "describe", Doc: "Groups tests: their names begin with its name.", Where: luabind.AtLoad, Params: []luabind.Param{name, fn}, Call: w.describe},
+		{Name: "before", Doc: "fn runs before each test that follows in the file or the group.", Where: luabind.AtLoad, Params: []luabind.Param{fn}, Call: w.beforeEach},
+		{Name: "server", Doc: "Starts the test's server with other options than the default ones; outside of tests, for all tests that follow in the file or the group.",
+			Params: []luabind.Param{{Name: "options", Type: luabind.Table, Optional: true, Options: serverOptions{}}}, Call: w.newServer},
+		{Name: "ua", Doc: "A phone, or any other user agent, with an address of record, or with an address alone (\"sip:vm@10.0.0.9\"), where it then is.",
+			Waits: true, Params: []luabind.Param{{Name: "uri", Type: luabind.URIType}, {Name: "options", Type: luabind.Table, Optional: true, Options: uaOptions{}}},
+			Results: []luabind.Result{{Type: luabind.ObjectOf, Object: uaType}}, Call: w.newUA},
+		{Name: "advance", Doc: "Lets seconds of virtual time pass.", Where: luabind.InHandler, Waits: true,
+			Params: []luabind.Param{{Name: "seconds", Type: luabind.Seconds}}, Call: w.advance},
+		{Name: "link", Doc: "Says how the links are from now on. Only datagrams get lost, are duplicated or overtake each other.", Where: luabind.InHandler,
+			Params: []luabind.Param{{Name: "options", Type: luabind.Table, Options: linkOptions{}}}, Call: w.setLink},
+	}, assertions()...)
+}
+
+// newServer is t.server{…}.
+func (w *world) newServer(c *luabind.Call) int {
+	o := w.plan.defaults
+	c.Decode(1, &o)
+	if c.AtLoad() {
+		w.plan.defaults = o
+		return 0
+	}
+	s, err := w.start(o)
+	if err != nil {
+		c.Raise("%v", err)
+	}
+	w.pass(c, 0) // what the script starts is done before the spec goes on
+	return c.PushObject(s)
+}
+
+// uaOptions are those of t.ua.
+type uaOptions struct {
+	Password  string `lua:"password" doc:"answers digest challenges"`
+	User      string `lua:"user" doc:"the user name to answer them with; default: that of the URI"`
+	Transport string `lua:"transport" oneof:"udp tcp" doc:"default udp"`
+	Addr      string `lua:"addr" doc:"where it is, \"10.0.0.9\" or with a port; default: one of its own"`
+	Proxy     string `lua:"proxy" doc:"where it sends what has no Route; default: the test's first server"`
+	Name      string `lua:"name" doc:"what the ladder calls it; default: the user of the URI"`
+	Auto      *bool  `lua:"auto" doc:"false: it answers no CANCEL and no BYE by itself"`
+}
+
+// newUA is t.ua(uri, {…}).
+func (w *world) newUA(c *luabind.Call) int {
+	u := c.URI(1)
+	host, user := string(u.Host), string(u.User)
+	po := phone.Options{URI: c.URIText(1), Kind: transport.UDP, Changed: w.changed, Trouble: w.trouble}
+	port := u.Port
+	var o uaOptions
+	c.Decode(2, &o)
+	if len(w.servers) == 0 {
+		if _, err := w.start(w.plan.defaults); err != nil {
+			c.Raise("the server does not start: %v", err)
+		}
+		w.pass(c, 0)
+	}
+	if o.Transport == "tcp" {
+		po.Kind = transport.TCP
+	}
+	po.User, po.Password, po.Manual = o.User, o.Password, o.Auto != nil && !*o.Auto
+	po.Addr, po.Proxy = w.place(c, o.Addr, host, port), w.servers[0].addr
+	if o.Proxy != "" {
+		po.Proxy = addressArg(c, o.Proxy)
+	}
+	po.Name = w.uniqueName(o.Name, user, host)
+	p, err := phone.New(w.sim, po)
+	if err != nil {
+		c.Raise("%v", err)
+	}
+	w.phones = append(w.phones, p)
+	w.ladder.phones = append(w.ladder.phones, party{po.Name, po.Addr.Addr(), po.Addr.Port()})
+	return c.PushObject(&ua{w: w, p: p})
+}
+
+func addressArg(c *luabind.Call, text string) netip.AddrPort {
+	a, err := address(text)
+	if err != nil {
+		c.Raise("%v", err)
+	}
+	return a
+}
+
+// place is where a phone is: the addr given, else the URI's host where that is an address, else the next free one.
+func (w *world) place(c *luabind.Call, addr, host string, port uint16) netip.AddrPort {
+	if addr != "" {
+		return addressArg(c, addr)
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		if port == 0 {
+			port = 5060
+		}
+		return netip.AddrPortFrom(ip, port)
+	}
+	ip := w.nextIP
+	w.nextIP = ip.Next()
+	return netip.AddrPortFrom(ip, 5060)
+}
+
+// uniqueName is what the ladder calls a phone: "bob", and "bob 2" for his second one.
+func (w *world) uniqueName(given, user, host string) string {
+	name := given
+	if name == "" {
+		name = user
+	}
+	if name == "" {
+		name = host
+	}
+	n := 0
+	for _, p := range w.ladder.phones {
+		if p.name == name || strings.HasPrefix(p.name, name+" ") {
+			n++
+		}
+	}
+	if n > 0 {
+		name = fmt.Sprintf("%s %d", name, n+1)
+	}
+	return name
+}
+
+// advance is t.advance(seconds).
+func (w *world) advance(c *luabind.Call) int {
+	w.pass(c, c.Seconds(1))
+	return 0
+}
+
+// linkOptions are those of t.link. What is not given is as it was at first: a delay of 1 ms and nothing else.
+type linkOptions struct {
+	Loss      float64       `lua:"loss" min:"0" max:"1" doc:"how many of the datagrams get lost, 0 to 1"`
+	Duplicate float64       `lua:"duplicate" min:"0" max:"1" doc:"how many arrive twice, 0 to 1"`
+	Delay     time.Duration `lua:"delay" doc:"seconds, one way"`
+	Jitter    time.Duration `lua:"jitter" doc:"seconds: each datagram takes up to that much longer"`
+	From      string        `lua:"from" doc:"only for datagrams from this address (needs to)"`
+	To        string        `lua:"to" doc:"only for datagrams to this address (needs from)"`
+}
+
+// setLink is t.link{…}.
+func (w *world) setLink(c *luabind.Call) int {
+	o := linkOptions{Delay: time.Millisecond}
+	c.Decode(1, &o)
+	l := sim.Link{Delay: o.Delay, Jitter: o.Jitter, Loss: o.Loss, Duplicate: o.Duplicate}
+	switch {
+	case (o.From == "") != (o.To == ""):
+		c.Raise("give from and to, or neither")
+	case o.From != "":
+		w.sim.SetLinkBetween(addressArg(c, o.From).Addr().String(), addressArg(c, o.To).Addr().String(), l)
+	default:
+		w.sim.SetLink(l)
+	}
+	return 0
+}

@@ -1,0 +1,144 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/proxy"
+	"github.com/sipscript/sipscript/engine/transport"
+	"github.com/sipscript/sipscript/luabind"
+)
+
+// This file starts the servers of a test.
+
+// serverOptions are those of t.server.
+type serverOptions struct {
+	Script  string            `lua:"script" doc:"the script's file, from the spec's directory; default: x.lua beside x_spec.lua"`
+	Source  string            `lua:"source" doc:"the script's text, in place of a file"`
+	Domains []string          `lua:"domains" doc:"local domains; default example.com"`
+	Args    map[string]string `lua:"args" doc:"sip.args"`
+	Env     map[string]string `lua:"env" doc:"what sip.env knows"`
+	Hosts   map[string]string `lua:"hosts" doc:"names and their addresses: there is no DNS"`
+	Lanes   int               `lua:"lanes" min:"1" max:"16" doc:"default 1; with more, a run is not repeated exactly by its seed"`
+	Addr    string            `lua:"addr" doc:"where it listens, UDP and TCP; default 10.0.0.1"`
+	Budget  time.Duration     `lua:"budget" doc:"how many seconds of computing a handler may take; default 5"`
+}
+
+const (
+	serverAddr = "10.0.0.1"
+	// Budgets are on the machine's clock, and a machine that runs tests is busy.
+	serverBudget = 5 * time.Second
+	specBudget   = 10 * time.Second
+)
+
+func defaultServer(file string) serverOptions {
+	return serverOptions{Domains: []string{"example.com"}, Lanes: 1, Addr: serverAddr, Budget: serverBudget}
+}
+
+// server is one running server.
+type server struct {
+	w      *world
+	addr   netip.AddrPort
+	engine *engine.Engine
+}
+
+// script tells what a server runs.
+func (w *world) script(o *serverOptions) (s luabind.Options, err error) {
+	dir := filepath.Dir(w.file)
+	if o.Script != "" && o.Source != "" {
+		return s, errors.New("give either script or source")
+	}
+	if o.Source != "" {
+		s.Source, s.Name, s.Files = o.Source, "source", os.DirFS(dir)
+		return s, nil
+	}
+	s.Script = o.Script
+	if s.Script == "" {
+		s.Script = strings.TrimSuffix(filepath.Base(w.file), "_spec.lua") + ".lua"
+	}
+	if !filepath.IsAbs(s.Script) {
+		s.Script = filepath.Join(dir, s.Script)
+	}
+	if _, err := os.Stat(s.Script); errors.Is(err, fs.ErrNotExist) && o.Script == "" {
+		return s, fmt.Errorf("there is no %s beside the spec: put it there, or say t.server{script = …}", filepath.Base(s.Script))
+	}
+	return s, nil
+}
+
+// start starts a server; the error is for the spec's author.
+func (w *world) start(o serverOptions) (*server, error) {
+	addr, err := address(o.Addr)
+	if err != nil {
+		return nil, err
+	}
+	script, err := w.script(&o)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range w.servers {
+		if s.addr == addr {
+			return nil, fmt.Errorf("there is a server at %s already: t.server comes before the first t.ua; a second server needs another addr", addr)
+		}
+	}
+	s := &server{w: w, addr: addr}
+	name := "server"
+	if n := len(w.servers); n > 0 {
+		name = fmt.Sprintf("server %d", n+1)
+	}
+	logger := w.log.logger(name)
+	script.Args, script.Budget, script.Log, script.Seed = o.Args, o.Budget, logger, 1
+	script.Env = func(name string) string { return o.Env[name] }
+	if w.opts.Modules != nil {
+		script.Modules = w.opts.Modules()
+	}
+	router, err := luabind.NewRouter(script)
+	if err != nil {
+		return nil, err
+	}
+	s.engine, err = engine.New(engine.Config{Clock: w.sim, Meter: w.sim, Network: w.sim.Network("udp:"+addr.String(), "tcp:"+addr.String()), Seed: 2,
+		Lanes: o.Lanes, Domains: o.Domains, Router: router, Log: logger, Resolver: hosts(o.Hosts), Secret: []byte("a secret that is known, for tests: " + addr.String())})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.engine.Start(); err != nil {
+		return nil, err
+	}
+	w.sim.Drive(s.engine.Lanes()...)
+	w.sim.Drive(s.engine.Background())
+	w.servers = append(w.servers, s)
+	w.ladder.servers = append(w.ladder.servers, party{name, addr.Addr(), addr.Port()})
+	return s, nil
+}
+
+// hosts are the names a server can look up.
+type hosts map[string]string
+
+// Resolve finds a name at once.
+func (h hosts) Resolve(_ *lane.Lane, hop *proxy.NextHop, done func([]transport.Peer, error)) {
+	text, ok := h[hop.Host]
+	if !ok {
+		done(nil, fmt.Errorf("%s is unknown here: give it an address by t.server{hosts = {[%q] = \"10.0.0.9\"}}", hop.Host, hop.Host))
+		return
+	}
+	addr, err := address(text)
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	p := transport.Peer{Kind: hop.Kind, Local: hop.Local, Addr: addr}
+	if p.Kind == 0 {
+		p.Kind = transport.UDP
+	}
+	if hop.Port != 0 {
+		p.Addr = netip.AddrPortFrom(addr.Addr(), hop.Port)
+	}
+	done([]transport.Peer{p}, nil)
+}

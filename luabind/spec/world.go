@@ -1,0 +1,143 @@
+package spec
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/sim"
+	"github.com/sipscript/sipscript/engine/sim/phone"
+	"github.com/sipscript/sipscript/luabind"
+)
+
+// This file is the world of one test, and how its spec waits for what happens there.
+
+// world is what one test runs in. The spec's handlers run in it one at a time, and nothing else while one does.
+type world struct {
+	opts     *Options
+	file     string // the spec's path
+	sim      *sim.World
+	lane     *lane.Lane // the spec's
+	router   *luabind.Router
+	log      log
+	ladder   ladder
+	plan     plan
+	servers  []*server
+	phones   []*phone.Phone
+	troubles []string // what fails the test whatever its function says
+
+	waits   []*wait
+	looking bool              // somebody will look after the waits
+	byes    []*phone.Outgoing // those of the spec
+	nextIP  netip.Addr        // of the next phone without an address
+}
+
+// phoneNet is where phones without an address of their own get theirs.
+const phoneNet = "10.0.1.1"
+
+// newWorld makes a world and runs the spec's file in it: then its plan is known. The caller closes it, whatever the error.
+func newWorld(file string, seed uint64, opts *Options) (*world, error) {
+	w := &world{opts: opts, file: file, sim: sim.New(seed), nextIP: netip.MustParseAddr(phoneNet)}
+	w.log.elapsed = w.sim.Elapsed
+	w.sim.Trace(func(p sim.Packet) { w.ladder.record(w.sim.Elapsed(), p) })
+	w.plan.defaults = defaultServer(file)
+	w.lane = lane.New(0, lane.Options{Clock: w.sim, Meter: w.sim, Panicked: func(_ *lane.Lane, v any, stack []byte) {
+		w.trouble(fmt.Errorf("panic: %v\n%s", v, stack))
+	}})
+	w.sim.Drive(w.lane)
+	var err error
+	w.router, err = luabind.NewRouter(luabind.Options{Script: file, Modules: []luabind.Opener{opener{w}}, Budget: specBudget, Log: w.log.logger("spec"),
+		Seed: seed, Library: true})
+	if err != nil {
+		return w, err
+	}
+	return w, w.router.StartLanes(nil, w.lane, w.sim)
+}
+
+// close ends everything that runs in the world.
+func (w *world) close() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, s := range w.servers {
+		_ = s.engine.Shutdown(ctx)
+	}
+	if w.router != nil {
+		_ = w.router.Stop(ctx)
+	}
+	for _, p := range w.phones {
+		p.Close()
+	}
+	w.lane.Stop()
+}
+
+// trouble notes what fails the test.
+func (w *world) trouble(err error) {
+	if text := err.Error(); !slices.Contains(w.troubles, text) {
+		w.troubles = append(w.troubles, text)
+	}
+}
+
+// wait is one wait of the spec.
+type wait struct {
+	ready func() bool
+	over  bool // its time is over
+	w     *lane.Waiter
+}
+
+// wait lets time pass until ready holds, d at most, and tells whether it does.
+func (w *world) wait(c *luabind.Call, d time.Duration, ready func() bool) bool {
+	if ready() {
+		return true
+	}
+	x := &wait{ready: ready, w: lane.NewWaiter()}
+	w.waits = append(w.waits, x)
+	w.sim.After(d, func() {
+		x.over = true
+		w.look()
+	})
+	c.Park(x.w)
+	return ready()
+}
+
+// pass lets d pass.
+func (w *world) pass(c *luabind.Call, d time.Duration) {
+	w.wait(c, d, func() bool { return false })
+}
+
+// changed is called after whatever the spec may wait for. Who waits goes on in an event of its own, when all else that happens at this
+// moment is done.
+func (w *world) changed() {
+	if len(w.waits) > 0 && !w.looking {
+		w.looking = true
+		w.sim.After(0, w.look)
+	}
+}
+
+// look wakes who has waited long enough. It is an event of the world.
+func (w *world) look() {
+	w.lane.Run(lane.Func(func(l *lane.Lane) {
+		w.looking = false
+		w.waits = slices.DeleteFunc(w.waits, func(x *wait) bool {
+			if !x.over && !x.ready() {
+				return false
+			}
+			l.Wake(x.w)
+			return true
+		})
+	}), nil)
+}
+
+// address reads "10.0.0.9" or "10.0.0.9:5080".
+func address(text string) (netip.AddrPort, error) {
+	if ip, err := netip.ParseAddr(text); err == nil {
+		return netip.AddrPortFrom(ip, 5060), nil
+	}
+	a, err := netip.ParseAddrPort(text)
+	if err != nil {
+		return a, fmt.Errorf("%q is no address: write 10.0.0.9 or 10.0.0.9:5060", text)
+	}
+	return a, nil
+}
