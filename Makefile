@@ -13,7 +13,7 @@ SHELL       := bash
 COUNTS := bin/counts
 TALLY  := $(GO) run ./internal/testcount -add $(COUNTS)
 
-.PHONY: test build vet lint cross plain race simulate fuzz hostile interop sipp counts clean
+.PHONY: test build vet lint cross plain race simulate fuzz hostile interop bench sipp counts clean
 
 test: clean vet lint cross plain race simulate fuzz hostile interop
 	@$(GO) run ./internal/testcount -sum $(COUNTS)
@@ -52,6 +52,11 @@ hostile: | bin
 interop: sipp | bin
 	SIPSCRIPT_INTEROP=required $(GO) test -count=1 -timeout 8m -json ./internal/interop | $(TALLY)
 	SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(GO) test -count=1 -timeout 8m -json ./internal/interop | $(TALLY)
+
+# What a call costs: small benchmarks, fit for benchstat, in bin/bench.txt, and whole servers side by side.
+bench: | bin
+	$(GO) test -run '^$$' -bench . -benchmem -count 6 ./engine/... ./luabind ./modules/... | tee bin/bench.txt
+	$(GO) run ./bench/macro
 
 # sipp comes from Debian's sip-tester, installed where it is missing and we may.
 sipp:

@@ -1,9 +1,10 @@
-// Floor is what the kernel alone costs a SIP proxy: it moves the datagrams of a call between two fixed ports and looks at nothing,
+// Floor is what the kernel alone costs a SIP proxy: it moves the datagrams of a call between caller and callee and looks at nothing,
 // six in and seven out, with one goroutine that reads and sends. What a proxy costs above this is its own.
 //
-//	go run ./bench/floor -listen 127.0.0.1:5060 -caller 127.0.0.1:5070 -callee 127.0.0.1:5080
+//	go run ./bench/floor -listen 127.0.0.1:5060
 //
-// REGISTER is answered 200, so that the load's preparation runs; the seventh datagram stands for the 100 Trying.
+// REGISTER is answered 200, so that the load's preparation runs, and tells who is who: it comes from the caller, and its Contact is the callee. The
+// seventh datagram stands for the 100 Trying.
 package main
 
 import (
@@ -19,25 +20,15 @@ import (
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:5060", "where to listen")
-	caller := flag.String("caller", "127.0.0.1:5070", "where calls come from")
-	callee := flag.String("callee", "127.0.0.1:5080", "where they go")
 	flag.Parse()
-	if err := run(*listen, *caller, *callee); err != nil {
+	if err := run(*listen); err != nil {
 		fmt.Fprintln(os.Stderr, "floor:", err)
 		os.Exit(1)
 	}
 }
 
-func run(listen, caller, callee string) error {
+func run(listen string) error {
 	at, err := netip.ParseAddrPort(listen)
-	if err != nil {
-		return err
-	}
-	from, err := netip.ParseAddrPort(caller)
-	if err != nil {
-		return err
-	}
-	to, err := netip.ParseAddrPort(callee)
 	if err != nil {
 		return err
 	}
@@ -48,6 +39,7 @@ func run(listen, caller, callee string) error {
 	_ = c.SetReadBuffer(4 << 20)
 	trying := bytes.Repeat([]byte("\r\n"), 150)
 	buf := make([]byte, 65536)
+	var from, to netip.AddrPort
 	for {
 		n, src, err := c.ReadFromUDPAddrPort(buf)
 		if err != nil {
@@ -56,7 +48,7 @@ func run(listen, caller, callee string) error {
 		b := buf[:n]
 		switch {
 		case bytes.HasPrefix(b, []byte("REGISTER")):
-			register(c, src, b)
+			from, to = src, register(c, src, b)
 		case src.Port() == from.Port():
 			if bytes.HasPrefix(b, []byte("INVITE")) {
 				_, _ = c.WriteToUDPAddrPort(trying, from)
@@ -68,9 +60,19 @@ func run(listen, caller, callee string) error {
 	}
 }
 
-func register(c *net.UDPConn, src netip.AddrPort, b []byte) {
+// register answers a REGISTER and returns the address in its Contact.
+func register(c *net.UDPConn, src netip.AddrPort, b []byte) (contact netip.AddrPort) {
 	var m message.Message
-	if m.Parse(b, &message.Limits{}) == nil {
-		_, _ = c.WriteToUDPAddrPort(message.AppendResponse(nil, &m, 200, "", "floor", nil, nil), src)
+	if m.Parse(b, &message.Limits{}) != nil {
+		return contact
 	}
+	_, _ = c.WriteToUDPAddrPort(message.AppendResponse(nil, &m, 200, "", "floor", nil, nil), src)
+	if a, err := message.ParseAddress(m.Header(message.HeaderContact)); err == nil {
+		if u, err := message.ParseURI(a.URI); err == nil {
+			if ip, err := netip.ParseAddr(string(u.Host)); err == nil {
+				contact = netip.AddrPortFrom(ip, u.Port)
+			}
+		}
+	}
+	return contact
 }

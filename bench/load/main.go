@@ -1,0 +1,63 @@
+// Load makes calls through a SIP server over UDP on loopback and measures them: INVITE, 180, 200, ACK, a pause, BYE, 200, with Record-Route. Caller and
+// callees are in this one process. It prints one line of JSON.
+//
+//	go run ./bench/load -server 127.0.0.1:5060 -rate 2000 -seconds 5
+//
+// Calls begin at their rate whether or not those before them have ended (an open loop), so that a server which falls behind is seen to.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+)
+
+type options struct {
+	server  string
+	rate    int
+	seconds int
+	users   int
+	pause   time.Duration
+	patient time.Duration
+	only    bool
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.server, "server", "127.0.0.1:5060", "the server, host:port")
+	flag.IntVar(&o.rate, "rate", 1000, "calls begun in a second")
+	flag.IntVar(&o.seconds, "seconds", 5, "for how long")
+	flag.IntVar(&o.users, "users", 1000, "users who are registered first and called in turn")
+	flag.DurationVar(&o.pause, "pause", 100*time.Millisecond, "between ACK and BYE")
+	flag.DurationVar(&o.patient, "patient", 10*time.Second, "a call not answered by then has failed")
+	flag.BoolVar(&o.only, "register-only", false, "register the users and end")
+	flag.Parse()
+	r, err := run(o)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(1)
+	}
+	_ = json.NewEncoder(os.Stdout).Encode(r)
+}
+
+func run(o options) (*result, error) {
+	callee, err := newCallee()
+	if err != nil {
+		return nil, err
+	}
+	defer callee.close()
+	c, err := newCaller(o)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	if err := c.register(callee.addr()); err != nil {
+		return nil, err
+	}
+	if o.only {
+		return &result{}, nil
+	}
+	return c.calls(), nil
+}

@@ -1,0 +1,48 @@
+package main
+
+import "bytes"
+
+// What little of SIP the load needs: lines by name, as they are written.
+
+// lines calls f with each header line of a message, its end included, until f returns false.
+func lines(b []byte, f func(line []byte) bool) {
+	for {
+		i := bytes.Index(b, []byte("\r\n"))
+		if i <= 0 || !f(b[:i+2]) {
+			return
+		}
+		b = b[i+2:]
+	}
+}
+
+// value is the first header with a name ("Call-ID: "), nil when there is none.
+func value(b []byte, name string) (v []byte) {
+	lines(b, func(line []byte) bool {
+		if bytes.HasPrefix(line, []byte(name)) {
+			v = line[len(name) : len(line)-2]
+			return false
+		}
+		return true
+	})
+	return v
+}
+
+// answer appends a response to a request: its Via, Record-Route, From, To (with a tag), Call-ID and CSeq lines, and more.
+func answer(dst, req []byte, status string, more string) []byte {
+	dst = append(append(append(dst, "SIP/2.0 "...), status...), "\r\n"...)
+	lines(req, func(line []byte) bool {
+		switch {
+		case bytes.HasPrefix(line, []byte("To: ")):
+			dst = append(dst, line[:len(line)-2]...)
+			if !bytes.Contains(line, []byte(";tag=")) {
+				dst = append(dst, ";tag=callee"...)
+			}
+			dst = append(dst, "\r\n"...)
+		case bytes.HasPrefix(line, []byte("Via: ")), bytes.HasPrefix(line, []byte("Record-Route: ")), bytes.HasPrefix(line, []byte("From: ")),
+			bytes.HasPrefix(line, []byte("Call-ID: ")), bytes.HasPrefix(line, []byte("CSeq: ")):
+			dst = append(dst, line...)
+		}
+		return true
+	})
+	return append(append(dst, more...), "\r\n"...)
+}

@@ -1,0 +1,134 @@
+// Macro compares what a call costs: the kernel's floor, Kamailio with its own script and with Lua (where it is installed), and ours, in turn, in one
+// run. Each server is pinned to one core, the load to another.
+//
+//	go run ./bench/macro -rate 2000 -seconds 5 -rounds 3
+//
+// Figures are of the server's process tree: user and system CPU for each completed call, memory kept for each call, and the latency of the 200 to
+// the INVITE. It needs Linux, taskset, and two cores.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+func main() {
+	var b bench
+	only := flag.String("only", "", "servers to measure, separated by commas; all that are there without it")
+	flag.IntVar(&b.rate, "rate", 2000, "calls a second")
+	flag.IntVar(&b.seconds, "seconds", 5, "length of one load")
+	flag.IntVar(&b.rounds, "rounds", 3, "loads of each server; the median counts")
+	flag.DurationVar(&b.rest, "rest", 0, "memory is measured this long after the load")
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "sipbench")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		b.dir = dir
+		err = b.run(*only)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "macro:", err)
+		os.Exit(1)
+	}
+}
+
+// contender is one server: its command line, without the address.
+type contender struct {
+	name string
+	args func(addr string) ([]string, error)
+}
+
+func (b *bench) contenders() (list []contender, err error) {
+	for _, pkg := range []string{"bench/floor", "bench/load", "cmd/sipscript"} {
+		if out, err := exec.Command("go", "build", "-o", filepath.Join(b.dir, filepath.Base(pkg)), "./"+pkg).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("build %s: %w\n%s", pkg, err, out)
+		}
+	}
+	list = append(list, contender{"floor", func(addr string) ([]string, error) {
+		return []string{filepath.Join(b.dir, "floor"), "-listen", addr}, nil
+	}})
+	if _, err := exec.LookPath("kamailio"); err == nil {
+		list = append(list, contender{"kamailio-native", b.kamailio("native")}, contender{"kamailio-lua", b.kamailio("lua")})
+	} else {
+		fmt.Println("kamailio is not installed (Debian: kamailio kamailio-lua-modules): compared without it")
+	}
+	return append(list, contender{"ours", func(addr string) ([]string, error) {
+		return []string{filepath.Join(b.dir, "sipscript"), "run", "--no-watch", "-d", "example.com", "-l", "udp:" + addr, "bench/route.lua"}, nil
+	}}), nil
+}
+
+// kamailio writes the configuration for an address.
+func (b *bench) kamailio(kind string) func(string) ([]string, error) {
+	return func(addr string) ([]string, error) {
+		text, err := os.ReadFile("bench/kamailio/" + kind + ".cfg")
+		if err != nil {
+			return nil, err
+		}
+		script, err := filepath.Abs("bench/kamailio/kamailio.lua")
+		if err != nil {
+			return nil, err
+		}
+		cfg := strings.ReplaceAll(strings.ReplaceAll(string(text), "LISTEN", addr), "SCRIPT", script)
+		file := filepath.Join(b.dir, kind+".cfg")
+		return []string{"kamailio", "-DD", "-E", "-m", "1024", "-M", "16", "-w", b.dir, "-f", file}, os.WriteFile(file, []byte(cfg), 0o644)
+	}
+}
+
+func (b *bench) run(only string) error {
+	list, err := b.contenders()
+	if err != nil {
+		return err
+	}
+	rows := map[string][]row{}
+	for range b.rounds {
+		for _, c := range list {
+			if only != "" && !slices.Contains(strings.Split(only, ","), c.name) {
+				continue
+			}
+			r, err := b.measure(c)
+			if err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+			fmt.Printf("%-16s %7.1f µs/call  ok %d refused %d failed %d resent %d  %5.1f kB/call  p50 %.2f p99 %.2f p99.9 %.2f ms\n",
+				c.name, r.cpu, r.Completed, r.Refused, r.Failed, r.Resent, r.kept, r.P50, r.P99, r.P999)
+			rows[c.name] = append(rows[c.name], r)
+		}
+	}
+	b.table(list, rows)
+	return nil
+}
+
+// table prints medians, and ratios to the floor and to Kamailio with Lua.
+func (b *bench) table(list []contender, rows map[string][]row) {
+	med := func(name string, f func(row) float64) float64 {
+		var v []float64
+		for _, r := range rows[name] {
+			v = append(v, f(r))
+		}
+		if len(v) == 0 {
+			return 0
+		}
+		slices.Sort(v)
+		return v[len(v)/2]
+	}
+	cpu := func(r row) float64 { return r.cpu }
+	ratio := func(name, to string) string {
+		if d := med(to, cpu); d > 0 {
+			return fmt.Sprintf("%.2f", med(name, cpu)/d)
+		}
+		return "–"
+	}
+	fmt.Printf("\n%d calls/s for %d s, %d rounds, medians\n\n| server | µs CPU/call | × floor | × Kamailio Lua | kB/call | p50 ms | p99 ms | p99.9 ms |\n|---|---|---|---|---|---|---|---|\n", b.rate, b.seconds, b.rounds)
+	for _, c := range list {
+		if len(rows[c.name]) == 0 {
+			continue
+		}
+		fmt.Printf("| %s | %.1f | %s | %s | %.1f | %.2f | %.2f | %.2f |\n", c.name, med(c.name, cpu), ratio(c.name, "floor"), ratio(c.name, "kamailio-lua"),
+			med(c.name, func(r row) float64 { return r.kept }), med(c.name, func(r row) float64 { return r.P50 }), med(c.name, func(r row) float64 { return r.P99 }), med(c.name, func(r row) float64 { return r.P999 }))
+	}
+}
