@@ -648,3 +648,29 @@ func TestFlowAndWhatFollowsIt(t *testing.T) {
 	d.ack(alice.expect("486"))
 	b.quiet()
 }
+
+// The response to a request that came on a connection and was forwarded statelessly goes back on that connection.
+func TestStatelessForwardRemembersTheConnection(t *testing.T) {
+	b := newBench(t, 1, func(r *engine.Request) error {
+		_, err := r.Forward(&engine.Target{NextHop: "sip:10.0.0.3:5060"})
+		return err
+	})
+	alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
+	text := strings.NewReplacer("SIP/2.0/UDP 10.0.0.2:5060;rport", "SIP/2.0/TCP 192.168.0.9:7777").Replace(alice.call("c1", "sip:bob@example.com").request("OPTIONS"))
+	b.w.Do(func() { _ = alice.Stream(transport.TCP, proxyAddr, []byte(text)) })
+	o := bob.expect("OPTIONS")
+	bob.reply(o, 200, "")
+	if r := alice.expect("200"); r.p.Kind != transport.TCP {
+		t.Errorf("came over %s", r.p.Kind)
+	}
+	via, err := o.msg.TopVia()
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := strings.Replace(string(message.AppendResponse(nil, o.msg, 200, "", "x", nil, nil)), string(via.Branch()), string(via.Branch())+"0", 1)
+	bob.Send(proxyAddr, []byte(forged))
+	b.quiet()
+	if len(alice.got) != 0 {
+		t.Errorf("a response with another connection in its branch came through: %v", alice.lines())
+	}
+}

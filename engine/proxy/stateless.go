@@ -25,7 +25,7 @@ func (x *Context) Forward(t *Target) error {
 	if err != nil {
 		return err
 	}
-	branch := string(c.Signer.appendStateless(nil, &via, x.Req.CallID(), cs.Number))
+	branch := string(c.Signer.appendStateless(nil, &via, x.Req.CallID(), cs.Number, x.Server.From.Flow))
 	m := c.takeMessage()
 	if err := x.compose(m, t, &noOptions.Defaults); err != nil {
 		c.giveMessage(m)
@@ -87,7 +87,11 @@ func (c *Core) Stray(a *transaction.Arrival) bool {
 		return false
 	}
 	cs, err := m.CSeq()
-	if err != nil || !c.Signer.statelessHolds(own.Branch(), &below, m.CallID(), cs.Number) {
+	if err != nil {
+		return false
+	}
+	flow, ok := c.Signer.statelessHolds(own.Branch(), &below, m.CallID(), cs.Number)
+	if !ok {
 		return false
 	}
 	m.RemoveElement(message.HeaderVia, 0)
@@ -95,6 +99,7 @@ func (c *Core) Stray(a *transaction.Arrival) bool {
 	if err != nil {
 		return false
 	}
+	to.Flow = flow
 	if to.Local == nil && to.Flow == 0 && a.Local != nil && a.Local.Kind == to.Kind {
 		to.Local = a.Local
 	}
