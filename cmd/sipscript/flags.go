@@ -19,7 +19,7 @@ func defaultListen() []string { return []string{"udp:127.0.0.1:5060", "tcp:127.0
 // laterFlags are flags whose names are settled and whose work is still to come: given, they are refused with a line
 // that says so, rather than taken for a typing mistake.
 func laterFlags() []string {
-	return []string{"data", "redis", "db"}
+	return []string{"redis", "db"}
 }
 
 func runFlags() []cli.Flag {
@@ -31,7 +31,8 @@ func runFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "tls-cert", Usage: "prove who we are with the PEM certificate `FILE` (its chain too); repeatable, one --tls-key each: the name a client asks for chooses"},
 		&cli.StringSliceFlag{Name: "tls-key", Usage: "the PEM key `FILE` of a --tls-cert, in the same order"},
 		&cli.StringFlag{Name: "tls-client-ca", Usage: "let only clients in whose certificate an authority in the PEM `FILE` vouches for (mutual TLS)"},
-		&cli.StringFlag{Name: "secret", Usage: "read the key for route signatures, nonces and flow tokens from `FILE`; shared by the nodes of a cluster"},
+		&cli.StringFlag{Name: "data", Usage: "keep what registered in `DIR` (SQLite), so that it survives a restart; without it, it is kept in memory"},
+		&cli.StringFlag{Name: "secret", Usage: "read the key for route signatures, nonces and flow tokens from `FILE`; shared by the nodes of a cluster", DefaultText: "DIR/secret of --data, made at the first start"},
 		&cli.StringFlag{Name: "admin", Usage: "serve HTTP at `HOST:PORT`: /metrics /healthz /readyz /reload /status (off unless given)"},
 		&cli.BoolFlag{Name: "watch", Usage: "reload when the script or a file it requires changes", DefaultText: "on"},
 		&cli.BoolFlag{Name: "no-watch", Usage: "reload only when told to (SIGHUP, sipscript reload)"},
@@ -53,7 +54,7 @@ func runFlags() []cli.Flag {
 // keys are the flags that a SIPSCRIPT_* variable and a key of the configuration file stand for as well, and "script",
 // which on the command line is the argument.
 func keys() []string {
-	all := []string{"script", "listen", "advertise", "domain", "tls-cert", "tls-key", "tls-client-ca", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "drain", "max-delay"}
+	all := []string{"script", "listen", "advertise", "domain", "data", "tls-cert", "tls-key", "tls-client-ca", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "drain", "max-delay"}
 	return append(all, laterFlags()...)
 }
 

@@ -60,7 +60,7 @@ type statusScript struct {
 // status answers /status. What start sets is looked at only once it serves.
 func (s *server) status() any {
 	now := time.Now()
-	a := statusAnswer{Version: version(), State: "starting", Started: s.begun, Uptime: now.Sub(s.begun).Seconds(), Storage: "memory", Lanes: s.set.lanes,
+	a := statusAnswer{Version: version(), State: "starting", Started: s.begun, Uptime: now.Sub(s.begun).Seconds(), Storage: s.set.storageName(), Lanes: s.set.lanes,
 		Domains: []string{}, Listeners: []statusListener{}}
 	switch s.state.Load() {
 	case starting:

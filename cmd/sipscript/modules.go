@@ -10,9 +10,9 @@ import (
 
 // builtins are the modules of this binary: the one list there is. They live as long as the process, whatever happens to
 // scripts.
-func builtins() []luabind.Opener {
+func builtins(r *registrar.Registrar) []luabind.Opener {
 	return []luabind.Opener{
 		auth.New(auth.Options{}),
-		registrar.New(registrar.Options{}),
+		r,
 	}
 }

@@ -4,8 +4,12 @@ package main
 
 import (
 	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 )
 
@@ -37,4 +41,29 @@ func readSecret(path string) (key []byte, warning string, err error) {
 		warning = fmt.Sprintf("the key in %s can be read by others; chmod 600 %s", path, path)
 	}
 	return key, warning, nil
+}
+
+// makeSecret writes a new key to path, unless there is one. It appears whole or not at all, and is on the disk when this
+// returns: a key that a crash took back would make calls of before the crash unknown.
+func makeSecret(path string) (err error) {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil // readSecret says what is wrong with it
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("the key of --data: %w", err)
+		}
+	}()
+	key := make([]byte, 32)
+	rand.Read(key)
+	fresh := path + ".new"
+	f, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(f, base64.StdEncoding.EncodeToString(key))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(fresh, path)
 }

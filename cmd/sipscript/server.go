@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -38,9 +39,10 @@ type server struct {
 	state   atomic.Int32
 
 	// Set by start, before serving; the admin interface looks at them only while serving.
-	router *luabind.Router
-	engine *engine.Engine
-	admin  *admin.Server // nil without --admin
+	storage *storage
+	router  *luabind.Router
+	engine  *engine.Engine
+	admin   *admin.Server // nil without --admin
 
 	watching sync.WaitGroup // the watcher's goroutine
 	reloads  reloads
@@ -52,11 +54,15 @@ func newServer(set *settings, stderr io.Writer) *server {
 
 // start brings everything up, or returns why not. The end of stop ends it early, without an error.
 func (s *server) start(stop context.Context) error {
+	if err := s.makeData(); err != nil {
+		return err
+	}
 	secret, err := s.readKey()
 	if err != nil {
 		return err
 	}
 	steps := []func() error{
+		s.openStorage,
 		s.openAdmin,
 		s.loadScript,
 		func() error { return s.makeEngine(secret) },
@@ -74,11 +80,18 @@ func (s *server) start(stop context.Context) error {
 }
 
 func (s *server) readKey() ([]byte, error) {
-	if s.set.secret == "" {
-		fmt.Fprintln(s.stderr, "no --secret: the key is made anew at each start; requests within older calls will be refused")
-		return nil, nil
+	path := s.set.secret
+	if path == "" {
+		if s.set.data == "" {
+			fmt.Fprintln(s.stderr, "no --secret: the key is made anew at each start; requests within older calls will be refused")
+			return nil, nil
+		}
+		path = filepath.Join(s.set.data, "secret")
+		if err := makeSecret(path); err != nil {
+			return nil, err
+		}
 	}
-	key, warning, err := readSecret(s.set.secret)
+	key, warning, err := readSecret(path)
 	if warning != "" {
 		s.log.Warn(warning)
 	}
@@ -110,7 +123,7 @@ func (s *server) makeEngine(secret []byte) (err error) {
 
 // announce says where the server listens, and that it serves.
 func (s *server) announce() {
-	fmt.Fprintln(s.stderr, "state is kept in memory: a restart forgets what registered")
+	fmt.Fprintln(s.stderr, s.storage.line)
 	for _, l := range s.engine.Locals() {
 		fmt.Fprintf(s.stderr, "listening %s %s\n", l.Kind, l.Addr)
 	}
@@ -168,8 +181,13 @@ func (s *server) drain() {
 	fmt.Fprintln(s.stderr, "stopped")
 }
 
-// close ends the admin interface, last of all, so that a drain can be watched.
+// close writes what is left to the stores, and ends the admin interface, last of all, so that a drain can be watched.
 func (s *server) close() {
+	if s.storage != nil {
+		if err := s.storage.registrar.Close(); err != nil {
+			s.log.Error("not all of what registered could be written", "error", err)
+		}
+	}
 	if s.admin == nil {
 		return
 	}

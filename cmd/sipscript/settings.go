@@ -26,7 +26,8 @@ type settings struct {
 	domains   []string
 	secure    string               // a listener over TLS, "" for none
 	tls       []transport.TLSFiles // certificates
-	secret    string               // a file, "" for a key made anew
+	data      string               // a directory, "" for state in memory
+	secret    string               // a file, "" for the one in data, or a key made anew
 	admin     string               // host:port, "" for none
 	watch     bool
 	args      map[string]string
@@ -49,8 +50,8 @@ func readSettings(c *cli.Context, lookup func(string) (string, bool)) (*settings
 			return nil, usagef("--%s is not available in this version", name)
 		}
 	}
-	s := &settings{script: script, secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain")}
-	steps := []func(*cli.Context) error{s.readScript, s.readListen, s.readTLS, s.readAdvertise, s.readDomains, s.readArgs, s.readWatch, s.readLimits, s.readLog}
+	s := &settings{script: script, data: c.String("data"), secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain")}
+	steps := []func(*cli.Context) error{s.readScript, s.readListen, s.readTLS, s.readAdvertise, s.readDomains, s.readArgs, s.readStorage, s.readWatch, s.readLimits, s.readLog}
 	for _, step := range steps {
 		if err := step(c); err != nil {
 			return nil, err
@@ -130,6 +131,13 @@ func (s *settings) readArgs(c *cli.Context) error {
 			return usagef("--set %s: expected KEY=VALUE, KEY a name of letters, digits and _", text)
 		}
 		s.args[key] = value
+	}
+	return nil
+}
+
+func (s *settings) readStorage(c *cli.Context) error {
+	if c.IsSet("data") && s.data == "" {
+		return usagef("--data is empty; leave it out to keep state in memory")
 	}
 	return nil
 }

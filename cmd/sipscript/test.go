@@ -8,7 +8,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/luabind/spec"
+	"github.com/sipscript/sipscript/modules/registrar"
 )
 
 func testCommand(env environment) *cli.Command {
@@ -22,7 +24,7 @@ func testCommand(env environment) *cli.Command {
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			o := spec.Options{Modules: builtins, Seed: c.Uint64("seed")}
+			o := spec.Options{Modules: inMemory, Seed: c.Uint64("seed")}
 			if pattern := c.String("run"); pattern != "" {
 				var err error
 				if o.Run, err = regexp.Compile(pattern); err != nil {
@@ -44,3 +46,6 @@ func testCommand(env environment) *cli.Command {
 		},
 	}
 }
+
+// inMemory are the modules of a server under test.
+func inMemory() []luabind.Opener { return builtins(registrar.New(registrar.Options{})) }

@@ -54,12 +54,18 @@ func failed(err error) *refusal {
 	return &refusal{code: 503, cause: err}
 }
 
+// retryAfter is when a client should try again whose registration could not be stored, in seconds.
+const retryAfter = "10"
+
 func (n *refusal) result(now time.Time) Result {
 	res := Result{Code: n.code, Reason: n.reason, Err: fmt.Errorf("registrar: save: %w", n), Headers: []proxy.HeaderEdit{date(now)}}
 	if n.minExpires > 0 {
 		// §20.23; rounded up, so that what is asked for next is granted.
 		s := strconv.FormatInt(int64((n.minExpires+time.Second-1)/time.Second), 10)
 		res.Headers = append(res.Headers, proxy.HeaderEdit{Name: "Min-Expires", Values: []string{s}})
+	}
+	if n.code == 503 { // §21.5.4: the client should try another server meanwhile
+		res.Headers = append(res.Headers, proxy.HeaderEdit{Name: "Retry-After", Values: []string{retryAfter}})
 	}
 	if n.unsupported != nil {
 		res.Headers = append(res.Headers, proxy.HeaderEdit{Name: "Unsupported", Values: n.unsupported})

@@ -45,21 +45,30 @@ func (m *module) Close() error {
 
 // settings are the options of configure. The defaults are the policy's.
 type settings struct {
-	MaxContacts    int           `lua:"max_contacts" min:"1" max:"1000" doc:"bindings of one address, default 10; a REGISTER beyond it is answered 403. Reloadable"`
+	MaxContacts    int           `lua:"max_contacts" min:"1" max:"1000" doc:"bindings of one address, default 10; at_limit says what a REGISTER beyond it does. Reloadable"`
+	AtLimit        string        `lua:"at_limit" oneof:"reject replace" doc:"beyond max_contacts: reject (403, the default), or replace the binding that was registered least recently. Reloadable"`
+	MaxBindings    int           `lua:"max_bindings" min:"1" max:"1000000000" doc:"bindings of all addresses together, default 2000000; a REGISTER that adds beyond it is answered 503. Reloadable"`
 	MinExpires     time.Duration `lua:"min_expires" min:"1" max:"31536000" doc:"seconds, default 60; a shorter expiration is answered 423, but never one of an hour or more. Reloadable"`
 	MaxExpires     time.Duration `lua:"max_expires" min:"1" max:"31536000" doc:"seconds, default 7200; a longer expiration is shortened. Reloadable"`
 	DefaultExpires time.Duration `lua:"default_expires" min:"1" max:"31536000" doc:"seconds, default 3600, for contacts that name none. Reloadable"`
 	UsePath        bool          `lua:"use_path" doc:"keep the Path of RFC 3327, default true. Reloadable"`
 	GRUU           bool          `lua:"gruu" doc:"not available in this version: true is refused"`
 	Outbound       bool          `lua:"outbound" doc:"not available in this version: true is refused"`
-	Durability     string        `lua:"durability" oneof:"commit relaxed" doc:"commit: a 200 survives a crash; relaxed: written soon after. Without effect on bindings in memory. Reloadable"`
+	Durability     string        `lua:"durability" oneof:"commit relaxed" doc:"commit: a 200 survives a crash; relaxed: written soon after. Without effect on bindings kept in memory alone. Reloadable"`
 }
 
 // defaults leaves the times 0 where the script says nothing: what they are depends on the others.
 func (m *module) defaults() settings {
 	p := m.registrar.given
-	return settings{MaxContacts: p.MaxContacts, MinExpires: p.MinExpires, MaxExpires: p.MaxExpires,
-		DefaultExpires: p.DefaultExpires, UsePath: !p.NoPath, Durability: "commit"}
+	s := settings{MaxContacts: p.MaxContacts, MinExpires: p.MinExpires, MaxExpires: p.MaxExpires,
+		DefaultExpires: p.DefaultExpires, UsePath: !p.NoPath, Durability: "commit", AtLimit: "reject", MaxBindings: p.MaxBindings}
+	if p.Durability == Relaxed {
+		s.Durability = "relaxed"
+	}
+	if p.ReplaceOldest {
+		s.AtLimit = "replace"
+	}
+	return s
 }
 
 func (m *module) configure(s settings) error {
@@ -69,8 +78,13 @@ func (m *module) configure(s settings) error {
 	case s.Outbound:
 		return errors.New("outbound is not available in this version")
 	}
+	durability := Commit
+	if s.Durability == "relaxed" {
+		durability = Relaxed
+	}
 	r, err := m.registrar.with(Policy{MaxContacts: s.MaxContacts, MinExpires: s.MinExpires, MaxExpires: s.MaxExpires,
-		DefaultExpires: s.DefaultExpires, NoPath: !s.UsePath})
+		DefaultExpires: s.DefaultExpires, NoPath: !s.UsePath, Durability: durability, ReplaceOldest: s.AtLimit == "replace",
+		MaxBindings: s.MaxBindings})
 	if err != nil {
 		return err
 	}
@@ -79,7 +93,7 @@ func (m *module) configure(s settings) error {
 }
 
 func (m *module) Functions() []luabind.Function {
-	waits := m.registrar.Waits()
+	finding, changing := m.registrar.Waits()
 	uri := luabind.Param{Name: "uri", Type: luabind.URIType, Doc: "any spelling of the address-of-record"}
 	aor := uri
 	aor.Name = "aor"
@@ -88,18 +102,18 @@ func (m *module) Functions() []luabind.Function {
 	return []luabind.Function{
 		luabind.Configure("Sets options, once, while the file loads. Raises when they contradict each other.", m.defaults(), m.configure),
 		{
-			Name: "save", Waits: waits, Where: luabind.InHandler, Call: m.save,
+			Name: "save", Waits: changing, Where: luabind.InHandler, Call: m.save,
 			Doc: "Processes a REGISTER and answers it: 200, 400, 403, 404, 420, 423, 500 or 503. It is the request's decision.",
 			Params: []luabind.Param{{Name: "req", Type: luabind.RequestType},
 				{Name: "options", Type: luabind.Table, Optional: true, Options: saveOptions{}}},
 			Results: []luabind.Result{{Type: luabind.Boolean, Doc: "whether it was accepted; if not, the second result says why"}},
 		},
 		{
-			Name: "lookup", Waits: waits, Where: luabind.InHandler, Call: m.lookup, Params: []luabind.Param{uri}, Results: found,
+			Name: "lookup", Waits: finding, Where: luabind.InHandler, Call: m.lookup, Params: []luabind.Param{uri}, Results: found,
 			Doc: "Lists where a user is registered. nil and an error when the store is away.",
 		},
 		{
-			Name: "bindings", Waits: waits, Where: luabind.InHandler, Call: m.lookup, Params: []luabind.Param{aor}, Results: found,
+			Name: "bindings", Waits: finding, Where: luabind.InHandler, Call: m.lookup, Params: []luabind.Param{aor}, Results: found,
 			Doc: "The same as lookup, for administration.",
 		},
 		{
@@ -108,12 +122,12 @@ func (m *module) Functions() []luabind.Function {
 			Params: []luabind.Param{uri, {Name: "s", Type: luabind.Seconds}},
 		},
 		{
-			Name: "remove", Waits: waits, Where: luabind.InHandler, Call: m.remove, Results: number,
+			Name: "remove", Waits: changing, Where: luabind.InHandler, Call: m.remove, Results: number,
 			Doc:    "Removes the bindings of an address, or those that equal contact, and returns how many.",
 			Params: []luabind.Param{aor, {Name: "contact", Type: luabind.URIType, Optional: true}},
 		},
 		{
-			Name: "count", Waits: waits, Where: luabind.InHandler, Call: m.count, Results: number,
+			Name: "count", Waits: finding, Where: luabind.InHandler, Call: m.count, Results: number,
 			Doc: "How many bindings there are.",
 		},
 	}
@@ -132,7 +146,7 @@ func (m *module) save(c *luabind.Call) int {
 	var ok bool
 	if err == nil {
 		var res Result
-		if m.registrar.Waits() {
+		if _, waits := m.registrar.Waits(); waits {
 			job = job.detached()
 			c.Await(func(ctx context.Context) { res = job.run(ctx) })
 		} else {
@@ -148,9 +162,9 @@ func (m *module) save(c *luabind.Call) int {
 	return 1 + c.PushString(err.Error())
 }
 
-// run calls f: at once where the store doesn't wait, else with the lane lent.
-func (m *module) run(c *luabind.Call, f func(ctx context.Context)) {
-	if m.registrar.Waits() {
+// run calls f: with the lane lent where that may block, else at once.
+func (m *module) run(c *luabind.Call, waits bool, f func(ctx context.Context)) {
+	if waits {
 		c.Await(f)
 		return
 	}
@@ -172,7 +186,8 @@ func (m *module) lookup(c *luabind.Call) int {
 
 func (m *module) find(c *luabind.Call, aor string) (found []*Binding, err error) {
 	now := c.Lane().Wall()
-	m.run(c, func(ctx context.Context) { found, err = m.registrar.lookup(ctx, []byte(aor), now) })
+	waits, _ := m.registrar.Waits()
+	m.run(c, waits, func(ctx context.Context) { found, err = m.registrar.lookup(ctx, []byte(aor), now) })
 	return found, err
 }
 
@@ -186,7 +201,8 @@ func (m *module) remove(c *luabind.Call) int {
 	}
 	var n int
 	var err error
-	m.run(c, func(ctx context.Context) { n, err = m.registrar.removeText(ctx, aor, contact, now) })
+	_, waits := m.registrar.Waits()
+	m.run(c, waits, func(ctx context.Context) { n, err = m.registrar.removeText(ctx, aor, contact, now) })
 	if err != nil {
 		return c.Fail(err)
 	}
@@ -196,7 +212,8 @@ func (m *module) remove(c *luabind.Call) int {
 func (m *module) count(c *luabind.Call) int {
 	var n int
 	var err error
-	m.run(c, func(ctx context.Context) { n, err = m.registrar.Count(ctx) })
+	waits, _ := m.registrar.Waits()
+	m.run(c, waits, func(ctx context.Context) { n, err = m.registrar.Count(ctx) })
 	if err != nil {
 		return c.Fail(err)
 	}

@@ -53,8 +53,24 @@ func NewMemory() *Memory {
 	return m
 }
 
-// Waits is false: nothing here blocks longer than the look at a map.
-func (m *Memory) Waits() bool { return false }
+// Waits is false for both: nothing here blocks longer than the look at a map.
+func (m *Memory) Waits() (lookup, update bool) { return false, false }
+
+// Stored is what is stored for aor, whether expired or not. The slice is never changed.
+func (m *Memory) Stored(aor string) []*Binding {
+	s := m.shard(viewOf(aor))
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if r := s.records[aor]; r != nil {
+		return r.bindings
+	}
+	return nil
+}
+
+// Put stores bindings for aor in the place of what is stored; none removes it.
+func (m *Memory) Put(aor string, bindings []*Binding) {
+	_ = m.Update(context.Background(), aor, Relaxed, func([]*Binding) ([]*Binding, error) { return bindings, nil })
+}
 
 // Close does nothing.
 func (m *Memory) Close() error { return nil }
@@ -98,7 +114,7 @@ func (m *Memory) lookup(aor []byte, at int64) []*Binding {
 }
 
 // Update implements Store. change runs with a part of the store locked.
-func (m *Memory) Update(_ context.Context, aor string, change func(old []*Binding) ([]*Binding, error)) error {
+func (m *Memory) Update(_ context.Context, aor string, _ Durability, change func(old []*Binding) ([]*Binding, error)) error {
 	s := m.shard(viewOf(aor))
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,6 +169,10 @@ func (s *shard) sweep(at int64, ended []*record) []*record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	present := at / bucketWidth
+	if present < s.swept { // the clock was set back: what is filed from now on is swept when its time comes
+		s.swept = present
+		return ended
+	}
 	if present-s.swept > int64(len(s.buckets)) { // the first time, or after a long rest: rather than each bucket that might be
 		for bucket := range s.buckets {
 			if bucket < present {
@@ -164,7 +184,7 @@ func (s *shard) sweep(at int64, ended []*record) []*record {
 			ended = s.sweepBucket(bucket, at, ended)
 		}
 	}
-	s.swept = max(s.swept, present)
+	s.swept = present
 	return ended
 }
 

@@ -27,7 +27,7 @@ func (m *Memory) filed() (records, filed int) {
 
 func (m *Memory) put(t testing.TB, aor string, ends ...time.Duration) {
 	t.Helper()
-	err := m.Update(context.Background(), aor, func([]*Binding) ([]*Binding, error) {
+	err := m.Update(context.Background(), aor, Commit, func([]*Binding) ([]*Binding, error) {
 		var list []*Binding
 		for i, d := range ends {
 			list = append(list, NewBinding(&Record{Contact: fmt.Sprint("sip:", i), Expires: start.Add(d)}))

@@ -21,11 +21,14 @@ const hour = time.Hour
 
 // Policy is what a registrar grants. Zero values mean the defaults named; all of it may change at a reload.
 type Policy struct {
-	MaxContacts    int           // bindings an address-of-record may have, default 10; a REGISTER beyond it is answered 403
+	MaxContacts    int           // bindings an address-of-record may have, default 10; a REGISTER beyond it is answered 403, or
+	ReplaceOldest  bool          // puts its contacts in the place of those registered least recently
+	MaxBindings    int           // bindings of all addresses together, default 2,000,000; a REGISTER that adds beyond it is answered 503
 	MinExpires     time.Duration // an expiration below it is answered 423, default 60 s; it has no say over one of an hour or more (§10.3)
 	MaxExpires     time.Duration // longer expirations are shortened to it, default 2 h
 	DefaultExpires time.Duration // for contacts that name none, default 1 h
 	NoPath         bool          // do not keep the Path of RFC 3327
+	Durability     Durability    // Commit by default
 }
 
 // Check tells whether the policy contradicts itself.
@@ -36,10 +39,11 @@ func (p Policy) Check() error {
 
 // complete fills in the defaults and checks that the times agree with each other.
 func (p Policy) complete() (Policy, error) {
-	if p.MaxContacts < 0 || p.MinExpires < 0 || p.MaxExpires < 0 || p.DefaultExpires < 0 {
-		return p, errors.New("max_contacts and the expirations must not be negative")
+	if p.MaxContacts < 0 || p.MaxBindings < 0 || p.MinExpires < 0 || p.MaxExpires < 0 || p.DefaultExpires < 0 {
+		return p, errors.New("max_contacts, max_bindings and the expirations must not be negative")
 	}
 	p.MaxContacts = orElse(p.MaxContacts, 10)
+	p.MaxBindings = orElse(p.MaxBindings, 2_000_000)
 	p.MinExpires = orElse(p.MinExpires, min(60*time.Second, orElse(p.MaxExpires, hour)))
 	p.MaxExpires = orElse(p.MaxExpires, max(2*hour, p.MinExpires))
 	if p.MinExpires > p.MaxExpires {

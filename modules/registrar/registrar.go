@@ -35,11 +35,12 @@ type Registrar struct {
 // service is what all Registrars made from one share: everything but the policy.
 type service struct {
 	store   Store
-	memory  *Memory // store, where it is the one in memory: spared the interface and its strings
+	memory  *Memory // what answers lookups, where that is a Memory: spared the interface and its strings
 	event   func(Event)
 	waiters waiters
 	figures figures
 	sweeper atomic.Pointer[sweeper] // the one that runs
+	counted atomic.Int64            // bindings at the last sweep, where no Memory can be asked
 	// script is the script generation that hears of changes.
 	script atomic.Pointer[listener]
 }
@@ -54,7 +55,12 @@ func New(o Options) *Registrar {
 	if s.store == nil {
 		s.store = NewMemory()
 	}
-	s.memory, _ = s.store.(*Memory)
+	switch store := s.store.(type) {
+	case *Memory:
+		s.memory = store
+	case Served:
+		s.memory = store.Serving()
+	}
 	return &Registrar{service: s, given: o.Policy, policy: p}
 }
 
@@ -78,8 +84,8 @@ func (r *Registrar) with(p Policy) (*Registrar, error) {
 // Policy is the policy in force, defaults filled in.
 func (r *Registrar) Policy() Policy { return r.policy }
 
-// Waits tells whether the store may block: if so, callers on a lane lend it first (engine.Await).
-func (r *Registrar) Waits() bool { return r.store.Waits() }
+// Waits tells whether lookups, and whether updates may block: if so, callers on a lane lend it first (engine.Await).
+func (r *Registrar) Waits() (lookup, update bool) { return r.store.Waits() }
 
 // Lookup finds the bindings of the address-of-record that uri stands for, as a proxy needs them: the highest q first,
 // among equals the most recent first, none expired at now. The slice is shared: it must not be changed.
@@ -141,7 +147,7 @@ func (r *Registrar) removeText(ctx context.Context, aor, contact string, now tim
 func (r *Registrar) update(ctx context.Context, aor string, now time.Time, done *changes,
 	change func(live []*Binding) ([]*Binding, error)) error {
 	at := now.UnixMilli()
-	err := r.store.Update(ctx, aor, func(old []*Binding) ([]*Binding, error) {
+	err := r.store.Update(ctx, aor, r.policy.Durability, func(old []*Binding) ([]*Binding, error) {
 		done.reset()
 		live := old
 		if n := countLive(old, at); n < len(old) {
@@ -183,6 +189,13 @@ func (s *service) sweep(ctx context.Context, now time.Time) error {
 	})
 	if err != nil {
 		return fmt.Errorf("registrar: sweep: %w", err)
+	}
+	if s.memory == nil {
+		n, err := s.store.Count(ctx)
+		if err != nil {
+			return fmt.Errorf("registrar: sweep: %w", err)
+		}
+		s.counted.Store(int64(n))
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ func (r *Registrar) Save(req *engine.Request, headers []engine.HeaderEdit) (ok b
 		return false, err
 	}
 	var res Result
-	if r.Waits() {
+	if _, waits := r.Waits(); waits {
 		job = job.detached()
 		res, err = engine.Await(req, func(ctx context.Context) (Result, error) { return job.run(ctx), nil })
 		if err != nil {
@@ -118,7 +118,7 @@ func (s *sweeper) Expire(*lane.Timer) {
 		return
 	}
 	now := s.engine.Clock().Wall()
-	if s.service.store.Waits() {
+	if _, waits := s.service.store.Waits(); waits {
 		s.lane.Await(func() { s.sweep(now) })
 	} else {
 		s.sweep(now)

@@ -196,9 +196,9 @@ type slow struct {
 	err error
 }
 
-func (s *slow) Waits() bool { return true }
+func (s *slow) Waits() (lookup, update bool) { return true, true }
 
-func (s *slow) Update(ctx context.Context, aor string, change func([]*Binding) ([]*Binding, error)) error {
+func (s *slow) Update(ctx context.Context, aor string, d Durability, change func([]*Binding) ([]*Binding, error)) error {
 	if s.err != nil {
 		return s.err
 	}
@@ -206,7 +206,7 @@ func (s *slow) Update(ctx context.Context, aor string, change func([]*Binding) (
 	go func() {
 		// As after a conflict with another node: the first outcome does not count.
 		_, _ = change([]*Binding{NewBinding(&Record{Contact: "sip:old@h", Expires: start})})
-		done <- s.Memory.Update(ctx, aor, change)
+		done <- s.Memory.Update(ctx, aor, d, change)
 	}()
 	return <-done
 }

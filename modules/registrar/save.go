@@ -73,7 +73,7 @@ func (r *Registrar) process(ctx context.Context, m *message.Message, from *Origi
 		bindings, err := r.store.Lookup(ctx, aor, now)
 		return bindings, failed(err)
 	}
-	reg := registration{demand: ask, policy: &r.policy, from: from, message: m, now: now, done: done}
+	reg := registration{demand: ask, policy: &r.policy, from: from, message: m, now: now, done: done, full: r.full(&r.policy)}
 	if no := reg.read(); no != nil {
 		return nil, no
 	}
@@ -133,6 +133,7 @@ type registration struct {
 	message *message.Message
 	now     time.Time
 	done    *changes
+	full    bool // no room for more bindings than there are
 
 	callID string
 	cseq   uint32
@@ -178,9 +179,9 @@ func (g *registration) apply(live []*Binding) ([]*Binding, error) {
 			return nil, err
 		}
 	}
-	// A UA that is over the limit may refresh and remove what it has, not add (the limit may have been lowered).
-	if len(next) > g.policy.MaxContacts && len(next) > len(live) {
-		return nil, refuse(403, "Too Many Contacts")
+	next, err := g.limit(next, len(live))
+	if err != nil {
+		return nil, err
 	}
 	sortBindings(next)
 	g.after = next

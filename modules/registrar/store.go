@@ -23,12 +23,26 @@ type Bindings interface {
 	// Update replaces what is stored for aor by what change makes of it, atomically: no other Update of aor, on any node,
 	// comes in between. old holds expired bindings as well, if they are still stored. An error of change is returned as it
 	// is, and then nothing is changed; so it is when storing fails. change must not block, and may be called again after
-	// a conflict with another node: only its last call counts.
-	Update(ctx context.Context, aor string, change func(old []*Binding) ([]*Binding, error)) error
+	// a conflict with another node: only its last call counts. When Update returns nil the change is as safe as d asks.
+	// change may run on another goroutine, never after Update has returned.
+	Update(ctx context.Context, aor string, d Durability, change func(old []*Binding) ([]*Binding, error)) error
 
-	// Waits tells whether Lookup and Update may block (disk, network). Those of a store that does not wait are called on
-	// a lane as they are; for one that does, the lane is lent meanwhile. The answer never changes.
-	Waits() bool
+	// Waits tells whether Lookup and Update may block (disk, network). One that does not is called on a lane as it is; for
+	// one that does, the lane is lent meanwhile. The answers never change.
+	Waits() (lookup, update bool)
+}
+
+// Durability is how safe a change is when it is answered.
+type Durability uint8
+
+const (
+	Commit  Durability = iota // it survives the process, killed at once
+	Relaxed                   // it may be lost with the process: it is written soon after
+)
+
+// Served is a Store whose lookups are answered by a copy in memory; the registrar asks that directly.
+type Served interface {
+	Serving() *Memory
 }
 
 // Upkeep is what a store needs beside.
@@ -36,8 +50,8 @@ type Upkeep interface {
 	// Count is how many bindings are stored.
 	Count(ctx context.Context) (int, error)
 
-	// Sweep removes what has expired at now and tells gone about each, without a lock held. Where many nodes share one
-	// store, one of them is told.
+	// Sweep removes what has expired at now and tells gone about each, on the caller's goroutine and without a lock held.
+	// Where many nodes share one store, one of them is told.
 	Sweep(ctx context.Context, now time.Time, gone func(aor string, b *Binding)) error
 
 	// Close flushes and lets go. Nothing is called after it.
