@@ -1,0 +1,102 @@
+package lane
+
+// Waiting: the token and the duty of a goroutine are lent while its work waits.
+
+// Carrier is the duty of a goroutine that brings work to lanes, so that a successor can take it over when the work
+// must wait. It belongs to that goroutine.
+type Carrier struct {
+	successor func(*Carrier)
+	resident  bool
+	lent      bool
+}
+
+// NewCarrier makes the carrier of a goroutine whose duty is the loop f. On a wait, f is started anew on a new goroutine
+// with a carrier of its own.
+func NewCarrier(f func(*Carrier)) *Carrier { return &Carrier{successor: f} }
+
+// Lent tells the goroutine that its duty has passed to a successor.
+func (c *Carrier) Lent() bool { return c.lent }
+
+// lend gives away the token and the duty of the calling goroutine, which holds the token.
+func (l *Lane) lend() {
+	c := l.carrier
+	l.carrier = nil
+	l.announce()
+	if c != nil && !c.lent {
+		c.lent = true
+		go c.successor(&Carrier{successor: c.successor, resident: c.resident})
+	}
+	l.mu.Lock()
+	l.held = false
+	more := l.queue.len() > 0
+	l.mu.Unlock()
+	if more {
+		l.poke()
+	}
+}
+
+// retake waits for the token.
+func (l *Lane) retake() {
+	l.mu.Lock()
+	if !l.held && l.queue.len() == 0 {
+		l.held = true
+		l.mu.Unlock()
+	} else {
+		back := make(chan struct{}, 1)
+		l.queue.push(item{resume: back, at: l.opts.Clock.Now()})
+		held := l.held
+		l.mu.Unlock()
+		if !held {
+			l.poke()
+		}
+		l.busy(-1)
+		<-back
+	}
+	l.now = l.opts.Clock.Now()
+}
+
+// Await lends the lane while f runs on the calling goroutine, which holds the token before and after. f may block; it
+// must not touch what the lane owns.
+func (l *Lane) Await(f func()) {
+	l.lend()
+	defer l.retake()
+	f()
+}
+
+// Waiter is one wait for something that happens on the lane. It is made by NewWaiter and used once.
+type Waiter struct {
+	back   chan struct{}
+	parked bool // holder only
+	woken  bool // holder only
+}
+
+// NewWaiter makes a waiter.
+func NewWaiter() *Waiter { return &Waiter{back: make(chan struct{}, 1)} }
+
+// Park lends the lane until Wake was called for w, and returns with the token. It returns at once when
+// w was woken before.
+func (l *Lane) Park(w *Waiter) {
+	if w.woken {
+		return
+	}
+	w.parked = true
+	l.lend()
+	l.busy(-1)
+	<-w.back
+	l.now = l.opts.Clock.Now()
+}
+
+// Wake ends the wait of w: its goroutine gets the token after the work queued so far. Holder only; a second call
+// does nothing.
+func (l *Lane) Wake(w *Waiter) {
+	if w.woken {
+		return
+	}
+	w.woken = true
+	if !w.parked {
+		return
+	}
+	l.mu.Lock()
+	l.queue.push(item{resume: w.back, at: l.opts.Clock.Now()})
+	l.mu.Unlock()
+}
