@@ -83,8 +83,17 @@ func (r *Request) provisional(code int, reason string, headers, body []byte) (bo
 	return r.ctx.Server.Reply(code, reason, headers, body) == nil, nil
 }
 
+// strayCancel tells whether the request is a CANCEL of nothing we know. If it isn't forwarded it is answered 481, whatever the router says (§9.2): a
+// script that treats all methods alike must not tell a caller that his CANCEL worked, or was redirected.
+func (r *Request) strayCancel() bool {
+	return r.ctx.Server.Stateless && r.method == message.MethodCancel
+}
+
 // answer sends a final response made here.
 func (r *Request) answer(code int, reason string, headers, body []byte) (bool, error) {
+	if r.strayCancel() {
+		code, reason, headers, body = 481, "", nil, nil
+	}
 	err := r.ctx.Server.Reply(code, reason, headers, body)
 	r.unit.answered(r.method, code)
 	r.ctx.Finished(code)
@@ -93,7 +102,7 @@ func (r *Request) answer(code int, reason string, headers, body []byte) (bool, e
 
 // ReplyWith sends on a response that a Fork returned, with further edits.
 func (r *Request) ReplyWith(res *Response, o *ReplyOptions) (bool, error) {
-	if res.Cause() != "" || res.Message().Len() == 0 {
+	if res.Cause() != "" || res.Message().Len() == 0 || r.strayCancel() {
 		return r.Reply(res.Code(), res.Reason(), o)
 	}
 	if o != nil {
@@ -239,16 +248,17 @@ func (r *Request) withFailure(o *Options) *Options {
 }
 
 // Fork is Relay that waits for the outcome; it always returns a response when err is nil. For a request that is over it returns at
-// once the response that ended it.
+// once the response that ended it. ACK, and a CANCEL of nothing we know, have no outcome to wait for: they go nowhere, and the response is a 481.
 func (r *Request) Fork(targets []*Target, o *Options) (*Response, error) {
 	if r.decided {
 		return nil, misuse("fork: this request has been decided already; return after the first decision")
 	}
-	if r.ctx.Server.Stateless {
-		return nil, misuse("fork: %s has no transaction; relay or forward it", r.methodText())
-	}
 	if err := checkTargets(targets, o); err != nil {
 		return nil, err
+	}
+	if r.ctx.Server.Stateless {
+		r.unit.e.log.Debug("not forked: it has no transaction", "call_id", string(r.callID()), "method", r.methodText())
+		return proxy.NewResponse(481, "", nil), nil
 	}
 	if r.ctx.Cancelled() && r.ctx.Answered() == 0 {
 		return proxy.NewResponse(487, proxy.CauseCancelled, nil), nil
@@ -262,7 +272,7 @@ func (r *Request) Fork(targets []*Target, o *Options) (*Response, error) {
 	switch code := r.unable(targets); code {
 	case 0:
 	case 480:
-		return proxy.NewResponse(480, proxy.CauseEmpty, nil), nil
+		return r.ctx.Empty(), nil
 	default:
 		_, _ = r.answer(code, "", nil, nil)
 		return proxy.NewResponse(code, "", nil), nil

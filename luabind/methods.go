@@ -224,8 +224,15 @@ func (v *vm) reqRelay(l *lua.LState) int {
 func (v *vm) reqFork(l *lua.LState) int {
 	o := reqArg(l)
 	v.mustWait(l, "req:fork")
-	if _, done := v.lookupFailed(l, o, "fork"); done { // the 503 is what ended the request
-		l.Push(&v.response(proxy.NewResponse(503, "", nil), o).ud)
+	if _, done := v.lookupFailed(l, o, "fork"); done {
+		code, cause := o.req.Answered(), "" // what ended the request: the 503 just now, or what came before
+		switch {
+		case code == 0 && o.req.Cancelled():
+			code, cause = 487, proxy.CauseCancelled
+		case code == 0: // an ACK
+			code = 503
+		}
+		l.Push(&v.response(proxy.NewResponse(code, cause, nil), o).ud)
 		return 1
 	}
 	targets, opts := v.relayArgs(l, o, "fork")
@@ -281,8 +288,17 @@ func (v *vm) reqCancel(l *lua.LState) int {
 			raise(l, "req:cancel: %v", err)
 		}
 	}
-	if err := v.cancel(o, reason); err != nil {
+	if err := v.cancel(o, reasonValue(reason)); err != nil {
 		raise(l, "%v", err)
 	}
 	return 0
+}
+
+// reasonValue is what a Reason header may say (RFC 3326 §2): "SIP;cause=480" stays, and words become its text.
+func reasonValue(reason string) string {
+	protocol, _, params := strings.Cut(reason, ";")
+	if reason == "" || params && protocol != "" && !strings.ContainsAny(protocol, " \t\"=,<>()") {
+		return reason
+	}
+	return `SIP;text="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(reason) + `"`
 }

@@ -23,6 +23,11 @@ func (v *vm) relayArgs(l *lua.LState, o *reqObj, name string) ([]*engine.Target,
 	first, second := l.Get(2), l.Get(3)
 	var targets []*engine.Target
 	t, isTable := first.(*lua.LTable)
+	if isTable {
+		if err := hole(t); err != nil {
+			raise(l, "req:%s: %v", name, err)
+		}
+	}
 	if isTable && !namesDestination(t) && !isEmpty(t) {
 		if second != lua.LNil {
 			raise(l, "req:%s: the first table names no destination: give uri, next_hop or flow, or a list of targets", name)

@@ -19,6 +19,22 @@ var targetKeys = []string{"uri", "next_hop", "path", "flow", "q", "delay", "head
 // destinationKeys are those that say where a request goes: a table with none of them is no target.
 var destinationKeys = [...]string{"uri", "next_hop", "flow", "received"}
 
+// hole finds the first entry of a list that is nil, though others follow: what a lookup for one entry returned.
+func hole(t *lua.LTable) error {
+	last, count := 0, 0
+	t.ForEach(func(k, _ lua.LValue) {
+		if n, ok := k.(lua.LNumber); ok && n >= 1 && n == lua.LNumber(int(n)) {
+			last, count = max(last, int(n)), count+1
+		}
+	})
+	for i := 1; last > count && i <= last; i++ {
+		if t.RawGetInt(i) == lua.LNil {
+			return fmt.Errorf("entry %d of the list is nil: check what it was made of", i)
+		}
+	}
+	return nil
+}
+
 // namesDestination tells whether t is a target or a list, not options.
 func namesDestination(t *lua.LTable) bool {
 	if t.RawGetInt(1) != lua.LNil {
@@ -40,6 +56,11 @@ func isEmpty(t *lua.LTable) bool {
 // targets reads a target or a list of them. The result is never nil without an error.
 func (v *vm) targets(lv lua.LValue) ([]*engine.Target, error) {
 	t, ok := lv.(*lua.LTable)
+	if ok {
+		if err := hole(t); err != nil {
+			return nil, err
+		}
+	}
 	if !ok || t.RawGetInt(1) == lua.LNil && !isEmpty(t) {
 		one, err := v.target(lv)
 		if err != nil {

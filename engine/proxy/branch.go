@@ -96,7 +96,11 @@ func (b *Branch) begin() {
 		b.fork.x.later(event{b, NewResponse(440, CauseUnreachable, b.target.shown()), true})
 		return
 	}
-	if d := b.target.Delay; d > 0 && b.fork.opts.Order == Parallel {
+	d := b.target.Delay
+	if d == 0 {
+		d = b.fork.opts.Defaults.Delay
+	}
+	if d > 0 && b.fork.opts.Order == Parallel {
 		b.startAt = b.fork.x.core.Lane.Now().Add(d)
 		b.arm()
 		return

@@ -72,6 +72,9 @@ func or(a, b string) string {
 // destination finds where m goes (§16.6 steps 6 and 7): a peer, or a hop whose name must be resolved.
 func (x *Context) destination(m *message.Message, t, d *Target) (*NextHop, transport.Peer, error) {
 	var peer transport.Peer
+	if t.Flow == 0 && t.Received == "" && t.NextHop == "" && (d.Flow != 0 || d.Received != "") {
+		t = d
+	}
 	if t.Flow != 0 || t.Received != "" {
 		if t.Received != "" {
 			p, err := parseReceived(t.Received)
@@ -186,7 +189,11 @@ func (t *Target) Check() error {
 		}
 	}
 	for _, p := range t.Path {
-		if _, err := message.ParseAddress(view(p)); err != nil {
+		a, err := message.ParseAddress(view(p))
+		if err == nil {
+			_, err = message.ParseURI(a.URI)
+		}
+		if err != nil {
 			return fmt.Errorf("bad path entry %.80q: %w", p, err)
 		}
 	}

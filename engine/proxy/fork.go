@@ -44,9 +44,9 @@ func (x *Context) Fork(targets []*Target, o *Options, relay bool) *Fork {
 		f.queue = slices.Clone(f.queue)
 		slices.SortStableFunc(f.queue, func(a, b *Target) int {
 			switch {
-			case a.Q > b.Q:
+			case f.q(a) > f.q(b):
 				return -1
-			case a.Q < b.Q:
+			case f.q(a) < f.q(b):
 				return 1
 			}
 			return 0
@@ -68,6 +68,14 @@ func (x *Context) Vouched(o *Options, relay bool) *Fork {
 	return f
 }
 
+// Empty is the outcome of a fork to no target at all.
+func (x *Context) Empty() *Response {
+	x.started = true
+	r := NewResponse(480, CauseEmpty, nil)
+	x.consider(r)
+	return r
+}
+
 // begin enters a fork.
 func (x *Context) begin(f *Fork) {
 	x.started = true
@@ -75,6 +83,14 @@ func (x *Context) begin(f *Fork) {
 	if f.opts.OnResponse != nil {
 		x.shown = true
 	}
+}
+
+// q is a target's preference, or the default where it has none.
+func (f *Fork) q(t *Target) float64 {
+	if t.Q != 0 {
+		return t.Q
+	}
+	return f.opts.Defaults.Q
 }
 
 // vouched stands for "no target": never shown, never changed.
@@ -105,7 +121,7 @@ func (f *Fork) advance() {
 	case Serial:
 		n = 1
 	case ByQ:
-		for n = 1; n < len(f.queue) && f.queue[n].Q == f.queue[0].Q; n++ {
+		for n = 1; n < len(f.queue) && f.q(f.queue[n]) == f.q(f.queue[0]); n++ {
 		}
 	}
 	group := f.queue[:n]

@@ -50,7 +50,7 @@ const (
 
 // Options of a fork. The zero value forks in parallel and passes everything on.
 type Options struct {
-	// Defaults holds what a Target leaves empty: headers, socket, credentials, times, path, next hop.
+	// Defaults holds what a Target leaves empty. Its headers are set before the Target's own.
 	Defaults Target
 	Order    Order
 	// Failover decides (Serial, ByQ) whether the failure res tries the next target. nil: every failure but 6xx.
