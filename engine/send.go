@@ -171,9 +171,9 @@ func (o *outgoing) next(err error) {
 }
 
 // Response takes what came back.
-func (o *outgoing) Response(_ *transaction.Client, res *message.Message) {
+func (o *outgoing) Response(c *transaction.Client, res *message.Message) {
 	if res.Status() >= 200 {
-		o.end(proxy.KeepResponse(res, o.target), nil)
+		o.end(proxy.KeepResponse(res, o.target, c), nil)
 	}
 }
 

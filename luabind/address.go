@@ -29,6 +29,9 @@ func (v *vm) newAddress(element []byte, life *reqObj, field string) (*addrObj, e
 
 func (o *addrObj) text() string { return string(o.raw) }
 
+// dead tells whether the handlers of the address's request have ended.
+func (o *addrObj) dead() bool { return o.life != nil && o.life.active == 0 }
+
 func (o *addrObj) parsed(l *lua.LState) *message.Address {
 	if o.life != nil {
 		o.life.check(l)
@@ -70,7 +73,7 @@ func (v *vm) addrIndex(l *lua.LState) int {
 	case "params":
 		l.Push(v.newParams(&paramsObj{addr: o}))
 	default:
-		raise(l, "%s has no field '%s'%s", o.name(), l.Get(2).String(), suggest(string(name), addrFieldNames))
+		raise(l, "%s has no field '%s'%s", o.name(), l.Get(2).String(), suggestOrList(string(name), addrFieldNames))
 	}
 	return 1
 }

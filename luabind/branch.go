@@ -63,7 +63,7 @@ func (v *vm) branchIndex(l *lua.LState) int {
 	case "content_type":
 		l.Push(textValue(o.b.Message().Header(message.HeaderContentType)))
 	default:
-		raise(l, "branch has no field '%s'%s", l.Get(2).String(), suggest(string(name), branchFieldNames))
+		raise(l, "branch has no field '%s'%s", l.Get(2).String(), suggestOrList(string(name), branchFieldNames))
 	}
 	return 1
 }
@@ -73,7 +73,7 @@ func (v *vm) branchNewIndex(l *lua.LState) int {
 	if l.Get(2) != lua.LString("ruri") {
 		raise(l, "of a branch only ruri can be assigned, not '%s': branch:set_header(name, value) edits it", l.Get(2).String())
 	}
-	text, ok := textOf(l.Get(3))
+	text, ok := uriTextOf(l.Get(3))
 	if !ok {
 		raise(l, "branch.ruri must be a uri or text, not %s", describe(l.Get(3)))
 	}

@@ -306,16 +306,28 @@ func decodeKind(v *vm, value lua.LValue, field reflect.Value, name string, wrong
 
 // suggest is "; did you mean 'x'?" where a known name is close to what was written.
 func suggest(name string, known []string) string {
+	if best := closest(name, known); best != "" {
+		return fmt.Sprintf("; did you mean '%s'?", best)
+	}
+	return ""
+}
+
+// suggestOrList is suggest, or says what there is.
+func suggestOrList(name string, known []string) string {
+	if s := suggest(name, known); s != "" {
+		return s
+	}
+	return "; it has " + strings.Join(known, ", ")
+}
+
+func closest(name string, known []string) string {
 	best, least := "", 3
 	for _, k := range known {
 		if d := distance(name, k); d < least && d < len(k) {
 			best, least = k, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean '%s'?", best)
+	return best
 }
 
 // distance is the Levenshtein distance of two short names.

@@ -67,7 +67,7 @@ func (v *vm) requestIndex(l *lua.LState) int {
 	name, _ := l.Get(2).(lua.LString)
 	f, ok := v.kinds.requestFields[string(name)]
 	if !ok {
-		raise(l, "request has no field '%s'%s", l.Get(2).String(), suggest(string(name), sortedKeys(v.kinds.requestFields)))
+		raise(l, "request has no field '%s'%s", l.Get(2).String(), suggestOrList(string(name), sortedKeys(v.kinds.requestFields)))
 	}
 	if f.method != nil {
 		l.Push(f.method)
@@ -84,7 +84,7 @@ func (v *vm) requestNewIndex(l *lua.LState) int {
 	name, _ := l.Get(2).(lua.LString)
 	switch name {
 	case "ruri":
-		text, ok := textOf(l.Get(3))
+		text, ok := uriTextOf(l.Get(3))
 		if !ok {
 			raise(l, "req.ruri must be a uri or text, not %s", describe(l.Get(3)))
 		}

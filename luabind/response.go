@@ -76,7 +76,7 @@ func (v *vm) responseIndex(l *lua.LState) int {
 			l.Push(lua.LNil)
 		}
 	default:
-		raise(l, "response has no field '%s'%s", l.Get(2).String(), suggest(string(name), responseFieldNames))
+		raise(l, "response has no field '%s'%s", l.Get(2).String(), suggestOrList(string(name), responseFieldNames))
 	}
 	return 1
 }

@@ -124,7 +124,7 @@ func (v *vm) sipIsLocal(l *lua.LState) int {
 	var port uint16
 	switch x := l.Get(1).(type) {
 	case lua.LString:
-		host, port = hostPort(l, string(x))
+		host, port = hostPort(string(x))
 	case *lua.LUserData:
 		var u *message.URI
 		switch o := x.Value.(type) {
@@ -132,14 +132,15 @@ func (v *vm) sipIsLocal(l *lua.LState) int {
 			u = o.parsed(l)
 		case *addrObj:
 			parsed, err := message.ParseURI(o.parsed(l).URI)
-			if err != nil {
-				raise(l, "sip.is_local: %v", err)
+			if err != nil { // "Contact: *"
+				l.Push(lua.LFalse)
+				return 1
 			}
 			u = &parsed
 		default:
 			raise(l, "sip.is_local: argument 1 must be a host or a uri, not %s", describe(x))
 		}
-		host, port = string(u.Host), u.Port
+		host, port = hostAndPort(u)
 	default:
 		raise(l, "sip.is_local: argument 1 must be a host or a uri, not %s", describe(x))
 	}
@@ -147,14 +148,22 @@ func (v *vm) sipIsLocal(l *lua.LState) int {
 	return 1
 }
 
-// hostPort reads "host", "host:port", "[v6]:port" or the text of a uri.
-func hostPort(l *lua.LState, text string) (string, uint16) {
-	if strings.HasPrefix(text, "sip:") || strings.HasPrefix(text, "sips:") || strings.HasPrefix(text, "tel:") {
+// hostAndPort are those of a uri. A sips uri without a port means 5061 (§19.1.2).
+func hostAndPort(u *message.URI) (string, uint16) {
+	if u.Port == 0 && len(u.Scheme) == len("sips") {
+		return string(u.Host), 5061
+	}
+	return string(u.Host), u.Port
+}
+
+// hostPort reads "host", "host:port", "[v6]:port" or the text of a uri. What can't be read gives no host: the text may have come off the wire.
+func hostPort(text string) (string, uint16) {
+	if scheme, _, ok := strings.Cut(text, ":"); ok && (strings.EqualFold(scheme, "sip") || strings.EqualFold(scheme, "sips") || strings.EqualFold(scheme, "tel")) {
 		u, err := message.ParseURI([]byte(text))
 		if err != nil {
-			raise(l, "sip.is_local: %q is not a uri: %v", text, err)
+			return "", 0
 		}
-		return string(u.Host), u.Port
+		return hostAndPort(&u)
 	}
 	if host, port, err := net.SplitHostPort(text); err == nil {
 		if n, err := strconv.ParseUint(port, 10, 16); err == nil {

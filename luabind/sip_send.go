@@ -63,10 +63,13 @@ func (v *vm) sendSpec(t *lua.LTable) (*engine.SendSpec, error) {
 	}
 	spec := &engine.SendSpec{Method: o.Method, From: o.From, To: o.To, Headers: o.Headers, ContentType: o.ContentType, Timeout: o.Timeout}
 	if o.Body != "" {
+		if o.ContentType == "" {
+			return nil, fmt.Errorf("a body needs a content_type")
+		}
 		spec.Body = []byte(o.Body)
 	}
 	if uri != lua.LNil {
-		text, ok := textOf(uri)
+		text, ok := uriTextOf(uri)
 		if !ok {
 			return nil, fmt.Errorf("uri must be a uri or text, not %s", describe(uri))
 		}

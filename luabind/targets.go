@@ -85,6 +85,9 @@ func (v *vm) targets(lv lua.LValue) ([]*engine.Target, error) {
 
 // target reads one target.
 func (v *vm) target(lv lua.LValue) (*engine.Target, error) {
+	if isDead(lv) {
+		return nil, fmt.Errorf("a target can't be %s", describe(lv))
+	}
 	switch x := lv.(type) {
 	case lua.LString:
 		if x == "" {
@@ -137,14 +140,9 @@ func (v *vm) fillTarget(t *engine.Target, x *lua.LTable) error {
 				lv = lua.LString(base.URI)
 			}
 		}
-		text, ok := textOf(lv)
+		text, ok := uriTextOf(lv)
 		if !ok || text == "" {
 			return fmt.Errorf("uri must be a uri or a binding, not %s", describe(lv))
-		}
-		if ud, ok := lv.(*lua.LUserData); ok {
-			if a, ok := ud.Value.(*addrObj); ok {
-				text = string(a.a.URI)
-			}
 		}
 		t.URI = text
 	}
@@ -166,7 +164,7 @@ func fillPlace(t *engine.Target, x *lua.LTable) error {
 		if lv == lua.LNil {
 			continue
 		}
-		text, ok := textOf(lv)
+		text, ok := uriTextOf(lv)
 		if !ok || text == "" {
 			return fmt.Errorf("%s must be text, not %s", f.key, describe(lv))
 		}

@@ -80,10 +80,13 @@ func (o *uriObj) bytes(l *lua.LState) []byte {
 	return o.text
 }
 
+// dead tells whether the handlers of the uri's request have ended, or its branch was sent.
+func (o *uriObj) dead() bool { return o.life != nil && o.life.active == 0 || o.br != nil && o.br.over }
+
 // bytesOrNil is bytes where nothing can be raised.
 func (o *uriObj) bytesOrNil() []byte {
 	switch {
-	case o.life != nil && o.life.active == 0:
+	case o.dead():
 		return nil
 	case o.kind == uriRequest:
 		return o.life.req.Message().RequestURI()
@@ -180,7 +183,7 @@ func (v *vm) uriIndex(l *lua.LState) int {
 	case "equals":
 		l.Push(v.kinds.uriEquals)
 	default:
-		raise(l, "a uri has no field '%s'%s", l.Get(2).String(), suggest(string(name), uriFieldNames))
+		raise(l, "a uri has no field '%s'%s", l.Get(2).String(), suggestOrList(string(name), uriFieldNames))
 	}
 	return 1
 }

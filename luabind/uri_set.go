@@ -37,7 +37,7 @@ func (v *vm) uriNewIndex(l *lua.LState) int {
 	case "aor":
 		raise(l, "aor is computed: assign user and host")
 	default:
-		raise(l, "a uri has no field '%s'%s", l.Get(2).String(), suggest(string(name), uriFieldNames))
+		raise(l, "a uri has no field '%s'%s", l.Get(2).String(), suggestOrList(string(name), uriFieldNames))
 	}
 	o.replace(l, string(u.AppendTo(nil)))
 	return 0

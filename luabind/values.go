@@ -49,7 +49,7 @@ func (c *copier) value(v lua.LValue, depth int) (any, error) {
 	case *lua.LTable:
 		return c.table(v, depth)
 	case *lua.LUserData:
-		if u, ok := v.Value.(*uriObj); ok {
+		if u, ok := v.Value.(*uriObj); ok && !u.dead() {
 			return nil, fmt.Errorf("a uri can't be stored: use tostring(%s)", u.name())
 		}
 	}
@@ -253,12 +253,35 @@ func textOf(v lua.LValue) (string, bool) {
 	case *lua.LUserData:
 		switch o := v.Value.(type) {
 		case *uriObj:
-			return string(o.bytesOrNil()), true
+			return string(o.bytesOrNil()), !o.dead()
 		case *addrObj:
-			return o.text(), true
+			return o.text(), !o.dead()
 		}
 	}
 	return "", false
+}
+
+// uriTextOf is textOf where a uri is wanted: of an address it is the uri alone.
+func uriTextOf(v lua.LValue) (string, bool) {
+	if ud, ok := v.(*lua.LUserData); ok {
+		if o, ok := ud.Value.(*addrObj); ok {
+			return string(o.a.URI), !o.dead()
+		}
+	}
+	return textOf(v)
+}
+
+// isDead tells whether v is a uri or an address of a request whose handlers have ended.
+func isDead(v lua.LValue) bool {
+	if ud, ok := v.(*lua.LUserData); ok {
+		switch o := ud.Value.(type) {
+		case *uriObj:
+			return o.dead()
+		case *addrObj:
+			return o.dead()
+		}
+	}
+	return false
 }
 
 // describe says what a value is, for error messages.
@@ -280,6 +303,9 @@ func describe(v lua.LValue) string {
 	case *lua.LFunction:
 		return "a function"
 	case *lua.LUserData:
+		if isDead(v) {
+			return "an object of a request that is over: keep tostring(x) of what is needed later"
+		}
 		switch o := v.Value.(type) {
 		case *reqObj:
 			return "the request"

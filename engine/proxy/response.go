@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transaction"
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
@@ -55,9 +56,9 @@ func keepResponse(m *message.Message, b *Branch) *Response {
 	return r
 }
 
-// KeepResponse makes a Response of a message that is valid only now.
-func KeepResponse(m *message.Message, t *Target) *Response {
-	return keepResponse(m, &Branch{target: t, fork: nil})
+// KeepResponse makes a Response of a message that is valid only now, to a request of our own.
+func KeepResponse(m *message.Message, t *Target, c *transaction.Client) *Response {
+	return keepResponse(m, &Branch{target: t, client: c})
 }
 
 // Code is the status code.
