@@ -89,10 +89,10 @@ end
 return work(id)
 `
 
-// Trap 23 and DESIGN D4: 2000 scripts waiting inside pcall, sort, gsub and __index at once, none wrong.
 // longBudget is for tests that are about something else, on machines that are busy with something else.
 func longBudget(o *luabind.Options) { o.Budget = time.Minute }
 
+// Trap 23: 2000 scripts waiting inside pcall, sort, gsub and __index at once, none wrong.
 func TestTrap23ManyScriptsWaitAnywhere(t *testing.T) {
 	count := 2000
 	if testing.Short() {
