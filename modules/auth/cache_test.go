@@ -36,6 +36,12 @@ func TestCache(t *testing.T) {
 			t.Errorf("the store was asked %d times, want %d", s.asked, asked)
 		}
 	}
+	for range 3 { // names there aren't must not push out those there are
+		step(client{user: "nobody"}, Failed, 1)
+	}
+	if n := d.policy.Users.(*Cache).table.len(); n != 0 {
+		t.Errorf("%d users are remembered that there are not", n)
+	}
 	step(client{}, "", 1)
 	step(client{}, "", 0)
 	d.now = d.now.Add(time.Minute - 1)

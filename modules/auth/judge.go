@@ -59,15 +59,16 @@ func (t *attempt) conclude(user string, secret *Secret, right bool) Verdict {
 		t.failed(user)
 		return Verdict{Reason: Failed, User: user}
 	}
-	if !t.fresh || !t.live.replays.knows(t.nonce) {
-		return Verdict{Reason: Stale, User: user, Stale: true} // RFC 7616 §3.3: only where the digest is right
-	}
 	var cnonce []byte
 	if t.proof.algorithm.Session() {
 		cnonce = t.creds.cnonce
 	}
-	if !t.live.replays.use(t.nonce, t.nc, cnonce) {
-		return Verdict{Reason: Replay, User: user, Stale: true}
+	reason := Stale // RFC 7616 §3.3: said only where the digest is right
+	if t.fresh {
+		reason = t.live.replays.use(t.nonce, t.nc, cnonce)
+	}
+	if reason != "" {
+		return Verdict{Reason: reason, User: user, Stale: true}
 	}
 	a.guesses.succeeded(t.whom)
 	return Verdict{User: user, Info: t.info(secret)}

@@ -34,35 +34,28 @@ func newReplays(now time.Time, capacity int) *replays {
 	})}
 }
 
-// knows tells whether uses of the nonce would have been noticed.
-func (r *replays) knows(key nonceKey) bool {
-	s := r.table.lock(key)
-	defer s.Unlock()
-	return s.entries.Contains(key) || key.issued() >= r.born && key.issued() > s.evicted
-}
-
-// use notes the use of a count, and reports false when it had been used before or that can't be told any more.
-func (r *replays) use(key nonceKey, nc uint32, cnonce []byte) bool {
+// use notes the use of a count: "", Replay when it was used before, Stale when that can't be told any more.
+func (r *replays) use(key nonceKey, nc uint32, cnonce []byte) Reason {
 	s := r.table.lock(key)
 	defer s.Unlock()
 	u, ok := s.entries.Get(key)
 	if !ok {
 		if key.issued() < r.born || key.issued() <= s.evicted {
-			return false
+			return Stale
 		}
 		s.entries.Add(key, &uses{highest: nc, seen: 1, cnonce: string(cnonce)})
-		return true
+		return ""
 	}
 	switch behind := u.highest - nc; {
 	case nc > u.highest:
 		u.seen = u.seen<<(nc-u.highest) | 1 // a shift of 64 or more leaves 0
 		u.highest = nc
 	case behind >= windowSize || u.seen&(1<<behind) != 0:
-		return false
+		return Replay
 	default:
 		u.seen |= 1 << behind
 	}
-	return true
+	return ""
 }
 
 // session is the first cnonce that was used with a nonce of a -sess variant, "" where there was none.

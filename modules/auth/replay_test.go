@@ -46,7 +46,7 @@ func TestWindow(t *testing.T) {
 		for range 200 {
 			nc := rapid.Uint32Range(1, 300).Draw(t, "nc")
 			want := !used[nc] && (nc > highest || highest-nc < windowSize)
-			if got := r.use(key, nc, nil); got != want {
+			if got := r.use(key, nc, nil) == ""; got != want {
 				t.Fatalf("nc %d, highest %d: %v, want %v", nc, highest, got, want)
 			}
 			if want {
@@ -85,7 +85,7 @@ func TestReplayRace(t *testing.T) {
 	for range 8 {
 		group.Go(func() {
 			for nc := uint32(1); nc <= 50; nc++ {
-				if r.use(key, nc, nil) {
+				if r.use(key, nc, nil) == "" {
 					won.Add(1)
 				}
 			}

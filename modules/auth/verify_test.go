@@ -251,17 +251,20 @@ func TestNonces(t *testing.T) {
 	if v := d.try(c); v.Reason != Failed || v.Stale {
 		t.Errorf("a wrong password with an old nonce: %+v", v)
 	}
-	// Made by another key, for another realm, or before this memory began.
+	// Made by another key, or for another realm, or by a clock far ahead.
 	for name, nonce := range map[string]string{
 		"key":    newNonces([32]byte{2}).issue(d.now, "example.com", home),
 		"realm":  d.live.Load().nonces.issue(d.now, "example.org", home),
-		"before": d.live.Load().nonces.issue(start.Add(-time.Second), "example.com", home),
 		"future": d.live.Load().nonces.issue(d.now.Add(time.Hour), "example.com", home),
 	} {
 		if v := d.try(client{nonce: nonce}); v.Reason != Stale {
 			t.Errorf("%s: %q", name, v.Reason)
 		}
 	}
+	young := newDesk(t, Policy{})
+	young.challenge(client{})
+	before := young.live.Load().nonces.issue(start.Add(-time.Second), "example.com", home)
+	young.expect(young.try(client{nonce: before}), Stale) // whether it was used is not known
 	if v := d.try(client{nonce: d.live.Load().nonces.issue(d.now.Add(time.Second), "example.com", home)}); v.Reason != "" {
 		t.Errorf("a node whose clock is ahead by a second: %q", v.Reason)
 	}
