@@ -18,7 +18,7 @@ type settings struct {
 	QOP           []string       `lua:"qop" doc:"of auth, auth-int, none; default {\"auth\"}. Reloadable"`
 	NonceLifetime time.Duration  `lua:"nonce_lifetime" min:"10" max:"86400" doc:"seconds, default 300. Reloadable"`
 	Users         luabind.FuncOr `lua:"users" doc:"as for auth.users. Reloadable"`
-	URI           string         `lua:"uri" oneof:"direct always never" doc:"when the URI signed must be the Request-URI; default direct: where no proxy was in between. Reloadable"`
+	URI           string         `lua:"uri" oneof:"direct always never" doc:"whether the URI signed must be the Request-URI; default direct: where no proxy was in between, and it may name this server instead. Reloadable"`
 	Info          string         `lua:"info" oneof:"auto always never" doc:"Authentication-Info in a 2xx; default auto: to give the next nonce. Reloadable"`
 	MaxFailures   *int           `lua:"max_failures" min:"0" doc:"wrong passwords of one user from one source, default 10; 0: no limit. Reloadable"`
 	MaxSource     *int           `lua:"max_source_failures" min:"0" doc:"wrong passwords from one source, default 100; 0: no limit. Reloadable"`

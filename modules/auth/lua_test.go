@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
@@ -283,34 +282,6 @@ func TestLuaStrip(t *testing.T) {
 	if !strings.Contains(text, other+"\r\n") || !strings.Contains(text, own+"\r\n") || !strings.Contains(text, "Bearer x") ||
 		strings.Count(text, "roxy-Authorization") != 2 || strings.Contains(text, p.nonce) || strings.Contains(text, "old") {
 		t.Errorf("bob got\n%s", text)
-	}
-}
-
-// The realm is the domain claimed where it is ours.
-func TestLuaRealm(t *testing.T) {
-	w := world(t, `auth.users {}`+reply, luabindtest.Engine(func(c *engine.Config) { c.Domains = []string{"example.com", "example.net"} }))
-	for to, realm := range map[string]string{"sip:a@example.com": "example.com", "sip:a@EXAMPLE.NET": "example.net", "sip:a@elsewhere.org": "example.com"} {
-		p := newPhone(w, client{})
-		p.to = to
-		if got := param(string(p.send().Header(message.HeaderWWWAuthenticate)), "realm"); got != realm {
-			t.Errorf("%s: realm %q, want %q", to, got, realm)
-		}
-	}
-	w = world(t, `auth.configure { realm = "Our Realm", users = { alice = "open sesame" } }
-	function route(req)
-		if auth.require(req, { realm = req:is("REGISTER") and "other" or nil, code = req:is("PUBLISH") and 401 or nil }) then req:reply(200) end
-	end`)
-	for method, want := range map[string]string{"REGISTER": "401 other", "MESSAGE": "407 Our Realm", "PUBLISH": "401 Our Realm"} {
-		p := newPhone(w, client{method: method})
-		m := p.send()
-		v := m.Header(message.HeaderWWWAuthenticate)
-		if m.Status() == 407 {
-			v = m.Header(message.HeaderProxyAuthenticate)
-		}
-		if got := fmt.Sprint(m.Status(), " ", param(string(v), "realm")); got != want {
-			t.Errorf("%s: %s, want %s", method, got, want)
-		}
-		p.expect(p.ask(), 200)
 	}
 }
 

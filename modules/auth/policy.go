@@ -17,7 +17,7 @@ type Policy struct {
 	QOP           []string      // of "auth", "auth-int", "none"; default "auth"
 	NonceLifetime time.Duration // default 5 min
 	Users         Users         // default: nobody
-	CheckURI      string        // "direct" (default), "always", "never"
+	CheckURI      string        // whether the URI signed must be the Request-URI: "direct" (default; see README.md), "always", "never"
 	Info          string        // "auto" (default), "always", "never"
 	Limits        Limits
 	Cache         time.Duration // how long a user from a database is believed, default 1 min; negative: not at all

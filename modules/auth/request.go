@@ -128,7 +128,7 @@ func (a *Auth) check(req *engine.Request, w *Want, fetch fetcher, fetchAll bool)
 	}
 	e, source := req.Engine(), req.Source()
 	q := Question{Message: req.Message(), Source: source.Addr.Addr(), Connected: source.Transport.Reliable(), Proxy: proxied(req, w),
-		Realm: a.realm(req, w), AnyURI: req.Assigned(), Now: e.Clock().Wall(), engine: e}
+		Realm: a.realm(req, w), AnyURI: req.Assigned(), Locals: e, Now: e.Clock().Wall(), engine: e}
 	v = a.verify(q, fetch, fetchAll)
 	if v.Reason != "" || req.Over() {
 		return v, nil

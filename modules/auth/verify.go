@@ -37,6 +37,7 @@ type Question struct {
 	Proxy     bool   // Proxy-Authorization counts (407), else Authorization (401)
 	Realm     string // ours
 	AnyURI    bool   // do not compare the URI signed with the Request-URI
+	Locals    Locals // our names, nil for none: see Policy.CheckURI
 	Now       time.Time
 
 	engine *engine.Engine // whose key counts
@@ -228,20 +229,19 @@ func (t *attempt) offeredQOP() bool {
 	return false
 }
 
-// rightURI tells whether what was signed is what is asked for (RFC 7616 §3.4.6). Only user and host are compared: clients leave out or add ports
-// and parameters; and, unless the policy says otherwise, only where no proxy was in between, which may have put another
-// Request-URI in place.
+// rightURI tells whether what was signed is what is asked for (RFC 7616 §3.4.6). Only user and host are compared: clients leave
+// out or add ports and parameters.
+//
+// Policy.CheckURI "direct" takes less: any of our names for another; this server itself, which is what clients sign that think of
+// the server as the resource; and anything where a proxy was in between, which may have put another Request-URI in place.
 func (t *attempt) rightURI() bool {
 	signed, asked := t.creds.uri, t.q.Message.RequestURI()
-	if t.q.AnyURI || t.auth.policy.CheckURI == "never" || bytes.Equal(signed, asked) {
+	check := t.auth.policy.CheckURI
+	if t.q.AnyURI || check == "never" || bytes.Equal(signed, asked) {
 		return true
 	}
-	if t.auth.policy.CheckURI == "direct" {
-		vias := t.q.Message.Elements(message.HeaderVia)
-		vias.Next()
-		if vias.Next() {
-			return true
-		}
+	if check == "direct" && t.proxied() {
+		return true
 	}
 	a, err := message.ParseURI(signed)
 	if err != nil {
@@ -251,9 +251,28 @@ func (t *attempt) rightURI() bool {
 	if err != nil {
 		return false
 	}
+	if check == "direct" && t.local(&a) {
+		if a.User == nil {
+			return true
+		}
+		if t.local(&b) {
+			a.Host = b.Host
+		}
+	}
 	a.Port, b.Port = 0, 0
 	var roomA, roomB [128]byte
 	return bytes.Equal(a.AppendAOR(roomA[:0]), b.AppendAOR(roomB[:0]))
+}
+
+// proxied tells whether the request came by another proxy: it has more than one Via.
+func (t *attempt) proxied() bool {
+	vias := t.q.Message.Elements(message.HeaderVia)
+	vias.Next()
+	return vias.Next()
+}
+
+func (t *attempt) local(u *message.URI) bool {
+	return len(u.Host) > 0 && t.q.Locals != nil && t.q.Locals.IsLocal(string(u.Host), u.Port)
 }
 
 // refused ends the check for those who failed too often.
