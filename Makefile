@@ -1,5 +1,5 @@
 # make test runs everything that must pass: vet, staticcheck, the tests with the race detector, fuzzing, and interop with
-# programs that are not ours. It needs Go; what else it needs (sipp) it installs where it may.
+# programs that are not ours. It needs Go; what else it needs (sipp, baresip) it installs where it may.
 
 GO          ?= go
 FUZZTIME    ?= 30s
@@ -13,7 +13,7 @@ SHELL       := bash
 COUNTS := bin/counts
 TALLY  := $(GO) run ./internal/testcount -add $(COUNTS)
 
-.PHONY: test build vet lint cross plain race simulate fuzz hostile interop bench sipp counts clean
+.PHONY: test build vet lint cross plain race simulate fuzz hostile interop bench phones counts clean
 
 test: clean vet lint cross plain race simulate fuzz hostile interop
 	@$(GO) run ./internal/testcount -sum $(COUNTS)
@@ -49,7 +49,7 @@ hostile: | bin
 	$(GO) test -count=1 -json -run Hostile ./engine -args -hostile $(HOSTILE) | $(TALLY)
 
 # Twice: the binary as it is shipped, and one with the race detector.
-interop: sipp | bin
+interop: phones | bin
 	SIPSCRIPT_INTEROP=required $(GO) test -count=1 -timeout 8m -json ./internal/interop | $(TALLY)
 	SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(GO) test -count=1 -timeout 8m -json ./internal/interop | $(TALLY)
 
@@ -58,9 +58,10 @@ bench: | bin
 	$(GO) test -run '^$$' -bench . -benchmem -count 6 ./engine/... ./luabind ./modules/... | tee bin/bench.txt
 	$(GO) run ./bench/macro
 
-# sipp comes from Debian's sip-tester, installed where it is missing and we may.
-sipp:
+# sipp comes from Debian's sip-tester, baresip from baresip-core; installed where they are missing and we may.
+phones:
 	@command -v sipp >/dev/null || ./.ci/install sip-tester
+	@command -v baresip >/dev/null || ./.ci/install baresip-core
 
 clean:
 	@rm -f $(COUNTS)

@@ -57,9 +57,17 @@ func receive[T any](p *Peer, from chan T, what string) (v T) {
 }
 
 // Reply answers the call with a code.
-func (in *Incoming) Reply(code int, reason string) {
+func (in *Incoming) Reply(code int, reason string) { in.p.t.Helper(); in.reply(code, reason, nil) }
+
+// Answer answers the call 200 with a session description.
+func (in *Incoming) Answer(sdp []byte) { in.p.t.Helper(); in.reply(200, "OK", sdp) }
+
+func (in *Incoming) reply(code int, reason string, sdp []byte) {
 	in.p.t.Helper()
-	res := sip.NewResponseFromRequest(in.Request, code, reason, nil)
+	res := sip.NewResponseFromRequest(in.Request, code, reason, sdp)
+	if sdp != nil {
+		res.AppendHeader(sip.NewHeader("Content-Type", "application/sdp"))
+	}
 	if to := res.To(); to != nil && code > 100 {
 		to.Params.Remove("tag")
 		to.Params.Add("tag", in.tag)
