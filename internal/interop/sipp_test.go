@@ -3,6 +3,7 @@ package interop
 // Running sipp and reading what it counted.
 
 import (
+	"bytes"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -46,18 +47,17 @@ func startSipp(t *testing.T, o sippOptions) *sipp {
 	if s.o.port == 0 {
 		s.o.port = freePort(t)
 	}
-	mode := map[string]string{"udp": "u1", "tcp": "t1", "tls": "t1"}[o.transport]
-	contact, server := s.addr(), o.server
+	server := o.server
 	switch {
 	case o.transport != "tls":
 	case server == "":
-		s.pipe = serverPipe(t, o.tls, contact)
-		contact = s.pipe
+		s.pipe = serverPipe(t, o.tls, s.addr())
 	default:
 		server = clientPipe(t, o.tls, server)
 	}
+	mode := map[string]string{"udp": "u1", "tcp": "t1", "tls": "t1"}[o.transport]
 	args := append(s.scenario(), "-i", "127.0.0.1", "-bind_local", "-p", strconv.Itoa(s.o.port), "-cp", strconv.Itoa(freePort(t)), "-mp", strconv.Itoa(freePort(t)),
-		"-key", "proto", strings.ToUpper(o.transport), "-key", "contact", contact, "-t", mode, "-l", "100000", "-d", strconv.FormatInt(o.pause.Milliseconds(), 10), "-nostdin", "-buff_size", "4194304",
+		"-t", mode, "-l", "100000", "-d", strconv.FormatInt(o.pause.Milliseconds(), 10), "-nostdin", "-buff_size", "4194304",
 		"-timeout", "90s", "-timeout_error", "-trace_stat", "-stf", filepath.Join(s.dir, "stat.csv"), "-fd", "1", "-trace_err", "-error_file", filepath.Join(s.dir, "errors.log"))
 	if o.calls > 0 {
 		args = append(args, "-m", strconv.Itoa(o.calls))
@@ -95,12 +95,25 @@ func startSipp(t *testing.T, o sippOptions) *sipp {
 	return s
 }
 
+// scenario names the file; over TLS it is a copy that says so (tlspipe_test.go).
 func (s *sipp) scenario() []string {
 	if s.o.builtin {
 		return []string{"-sn", s.o.scenario}
 	}
 	path, err := filepath.Abs(filepath.Join("testdata", s.o.scenario+".xml"))
 	if err != nil {
+		s.t.Fatal(err)
+	}
+	if s.o.transport != "tls" {
+		return []string{"-sf", path}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	text = bytes.ReplaceAll(text, []byte("[local_ip]:[local_port];transport=[transport]"), []byte(s.addr()+";transport=tls"))
+	path = filepath.Join(s.dir, s.o.scenario+".xml")
+	if err := os.WriteFile(path, bytes.ReplaceAll(text, []byte("SIP/2.0/[transport]"), []byte("SIP/2.0/TLS")), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
 	return []string{"-sf", path}
