@@ -16,7 +16,7 @@ type Options struct {
 	MaxConnsPerAddress int           // connections accepted from one address, default 4096
 	MaxQueued          int           // bytes queued towards one connection, default 1 MiB
 	ConnectTimeout     time.Duration // default 5 s
-	IdleTimeout        time.Duration // a connection without traffic is closed, default 10 min
+	IdleTimeout        time.Duration // a connection without traffic is closed; default 65 min, so that a client that registers for an hour, and sends nothing else, keeps the one it is called by (peers that vanish are found by TCP keepalive)
 	WriteTimeout       time.Duration // the time 64 KiB may take to be taken by a peer, default 10 s
 	FrameTimeout       time.Duration // from the first byte of a message on a stream to its last, default 30 s
 	HandshakeTimeout   time.Duration // for the TLS handshake and the WebSocket upgrade of a client, default 10 s
@@ -37,7 +37,7 @@ func (o Options) withDefaults() Options {
 	setInt(&o.MaxConnsPerAddress, 4096)
 	setInt(&o.MaxQueued, 1<<20)
 	setTime(&o.ConnectTimeout, 5*time.Second)
-	setTime(&o.IdleTimeout, 10*time.Minute)
+	setTime(&o.IdleTimeout, 65*time.Minute)
 	setTime(&o.WriteTimeout, 10*time.Second)
 	setTime(&o.FrameTimeout, 30*time.Second)
 	setTime(&o.HandshakeTimeout, 10*time.Second)
