@@ -1,0 +1,102 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// line is a UDP socket of a test.
+type line struct {
+	t *testing.T
+	*net.UDPConn
+}
+
+func newLine(t *testing.T, host string) *line {
+	t.Helper()
+	c, err := net.ListenPacket("udp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		t.Skipf("no socket on %s: %v", host, err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return &line{t, c.(*net.UDPConn)}
+}
+
+// read is the next message that begins with first.
+func (l *line) read(first string) *message.Message {
+	l.t.Helper()
+	_ = l.SetReadDeadline(time.Now().Add(10 * time.Second))
+	for {
+		buf := make([]byte, 65536)
+		n, _, err := l.ReadFromUDPAddrPort(buf)
+		if err != nil {
+			l.t.Fatalf("waiting for %s: %v", first, err)
+		}
+		if m := parse(l.t, string(buf[:n])); strings.HasPrefix(startLine(m), first) {
+			return m
+		}
+	}
+}
+
+// From IPv4, where another address is advertised, to IPv6: what peers are told is what they can reach, and what comes back by it is known as ours.
+func TestAdvertisedAddressAndIPv6(t *testing.T) {
+	caller, callee := newLine(t, "127.0.0.1"), newLine(t, "::1")
+	target := &engine.Target{URI: "sip:b@" + callee.LocalAddr().String()}
+	eng, err := engine.New(engine.Config{Listen: []string{"udp:127.0.0.1:0", "udp:[::1]:0"}, Advertise: map[string]string{"udp:127.0.0.1:0": "sip.example.net:6060"}, Lanes: 2,
+		Router: routerFunc(func(r *engine.Request) error {
+			if r.InDialog() {
+				_, err := r.Relay(nil, nil)
+				return err
+			}
+			_ = r.RecordRoute("")
+			_, err := r.Relay([]*engine.Target{target}, nil)
+			return err
+		})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := eng.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = eng.Shutdown(ctx)
+	}()
+	server, six := eng.Locals()[0].Addr, eng.Locals()[1]
+	send := func(method, uri, to, more string) {
+		text := fmt.Sprintf("%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=z9hG4bK%s\r\nMax-Forwards: 70\r\nFrom: <sip:a@example.com>;tag=1\r\nTo: %s\r\nCall-ID: six\r\nCSeq: 1 %s\r\n%sContent-Length: 0\r\n\r\n",
+			method, uri, caller.LocalAddr(), method, to, method, more)
+		if _, err := caller.WriteToUDPAddrPort([]byte(text), server); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send("INVITE", "sip:b@example.com", "<sip:b@example.com>", "Contact: <sip:a@"+caller.LocalAddr().String()+">\r\n")
+	inv := callee.read("INVITE")
+	via, err := inv.TopVia()
+	if err != nil || string(via.Host) != "::1" || via.Port != six.Port {
+		t.Errorf("Via %s:%d %v", via.Host, via.Port, err)
+	}
+	var routes []string
+	for e := inv.Elements(message.HeaderRecordRoute); e.Next(); {
+		routes = append(routes, string(e.Value))
+	}
+	if len(routes) != 2 || !strings.HasPrefix(routes[0], fmt.Sprintf("<sip:[::1]:%d;lr;r2=on;s=", six.Port)) || !strings.HasPrefix(routes[1], "<sip:sip.example.net:6060;lr;r2=on;s=") {
+		t.Fatalf("Record-Route %q", routes)
+	}
+	res := message.AppendResponse(nil, inv, 200, "", "t", []byte("Contact: <sip:b@"+callee.LocalAddr().String()+">\r\n"), nil)
+	if _, err := callee.WriteToUDPAddrPort(res, six.Addr); err != nil {
+		t.Fatal(err)
+	}
+	caller.read("200")
+	send("ACK", target.URI, "<sip:b@example.com>;tag=t", "Route: "+routes[1]+", "+routes[0]+"\r\n")
+	if ack := callee.read("ACK"); ack.Find(message.HeaderRoute, 0) >= 0 {
+		t.Error("our Route went on")
+	}
+}
