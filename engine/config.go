@@ -26,6 +26,7 @@ type (
 	Options     = proxy.Options
 	HeaderEdit  = proxy.HeaderEdit
 	Credentials = proxy.Credentials
+	Mask        = proxy.Mask
 	Response    = proxy.Response
 	Branch      = proxy.Branch
 	Order       = proxy.Order

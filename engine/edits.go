@@ -98,5 +98,15 @@ func (r *Request) AcceptWith(headers ...HeaderEdit) error {
 	return nil
 }
 
+// Mask shows the far side another From, or To, from now on, and to the end of the dialog: answers and later requests are changed back and
+// forth. The tags stay. It needs RecordRoute before it where a dialog can start; the dialog's later requests are masked by themselves. A *Misuse
+// where there is nothing to mask any more, or for a text that is no address.
+func (r *Request) Mask(k Mask) error {
+	if err := k.Check(); err != nil {
+		return asMisuse(err)
+	}
+	return asMisuse(r.ctx.SetMask(k))
+}
+
 // Assigned tells whether the router set the Request-URI.
 func (r *Request) Assigned() bool { return r.assigned }

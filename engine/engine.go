@@ -115,7 +115,7 @@ func (e *Engine) open() error {
 func (e *Engine) makeLanes() error {
 	c := &e.config
 	env := &proxy.Env{
-		Wire: e.wire, Resolver: c.Resolver, Signer: proxy.NewSigner(e.Key("route"), e.Key("branch")),
+		Wire: e.wire, Resolver: c.Resolver, Signer: proxy.NewSigner(e.Key("route"), e.Key("branch"), e.Key("dialog")),
 		Process: uint32(newRandom(c.Seed, 1<<33)()), IsLocal: e.isLocal, TimerC: c.TimerC, UDPLimit: max(c.UDPLimit, 0), Limits: c.Limits, Log: e.log,
 	}
 	if env.Resolver == nil {

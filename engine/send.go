@@ -73,6 +73,11 @@ func (e *Engine) compose(s *SendSpec) (text []byte, to string, err error) {
 	if _, err := message.ParseURI([]byte(uri)); err != nil {
 		return nil, "", misuse("send: bad uri %.80q: %v", uri, err)
 	}
+	if s.Target != nil {
+		if err := s.Target.Check(); err != nil {
+			return nil, "", asMisuse(err)
+		}
+	}
 	if err := proxy.CheckEdits(s.Headers); err != nil {
 		return nil, "", asMisuse(err)
 	}
@@ -121,11 +126,13 @@ type outgoing struct {
 	target  *Target
 	timeout time.Duration
 
-	unit   *unit
-	client *transaction.Client
-	timer  lane.Timer
-	peers  []transport.Peer
-	ended  bool
+	unit    *unit
+	msg     message.Message // what is sent
+	answers proxy.Answers   // to challenges
+	client  *transaction.Client
+	timer   lane.Timer
+	peers   []transport.Peer
+	ended   bool
 
 	res    *Response
 	err    error
@@ -141,6 +148,14 @@ func (o *outgoing) start(u *unit) {
 		d = 32 * time.Second
 	}
 	u.lane.After(d, &o.timer, o)
+	err := o.msg.Parse(o.text, &o.e.config.Limits)
+	if err == nil {
+		err = u.core.ComposeOwn(&o.msg, o.target)
+	}
+	if err != nil {
+		o.end(nil, err)
+		return
+	}
 	u.core.Locate(o.target, o.to, func(peers []transport.Peer, err error) {
 		if err == nil && len(peers) == 0 {
 			err = errors.New("no address")
@@ -159,27 +174,29 @@ func (o *outgoing) next(err error) {
 	for len(o.peers) > 0 {
 		p := o.peers[0]
 		o.peers = o.peers[1:]
-		var m message.Message
-		if err = m.Parse(o.text, &o.e.config.Limits); err != nil {
-			break
-		}
-		if o.client, err = o.unit.core.SendOwn(&m, &p, o.target, o); err == nil {
+		if o.client, err = o.unit.core.SendOwn(&o.msg, &p, o.target, o); err == nil {
 			return
 		}
 	}
 	o.end(nil, err)
 }
 
-// Response takes what came back.
+// Response takes what came back. A challenge is answered where it came from, when the target has credentials.
 func (o *outgoing) Response(c *transaction.Client, res *message.Message) {
-	if res.Status() >= 200 {
-		o.end(proxy.KeepResponse(res, o.target, c), nil)
+	if o.ended || c != o.client || res.Status() < 200 {
+		return
 	}
+	if cr := o.target.Credentials; cr != nil && o.answers.Answer(&o.msg, res, cr, o.unit.core.Random) {
+		o.peers = append([]transport.Peer{*c.To()}, o.peers...)
+		o.next(nil)
+		return
+	}
+	o.end(proxy.KeepResponse(res, o.target, c), nil)
 }
 
 // Failed tries the next address.
-func (o *outgoing) Failed(_ *transaction.Client, err error) {
-	if !o.ended {
+func (o *outgoing) Failed(c *transaction.Client, err error) {
+	if !o.ended && c == o.client {
 		o.next(err)
 	}
 }

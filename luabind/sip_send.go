@@ -18,6 +18,13 @@ type sendOptions struct {
 	Timeout     time.Duration       `lua:"timeout"`
 	From        string              `lua:"from"`
 	To          string              `lua:"to"`
+	Credentials *sendCredentials    `lua:"credentials"`
+}
+
+// sendCredentials answer a challenge of the server the request is for.
+type sendCredentials struct {
+	User     string `lua:"user,required"`
+	Password string `lua:"password,required"`
 }
 
 // sipSend is sip.send{method=, uri= | target=, ...} -> response | nil, err.
@@ -84,6 +91,14 @@ func (v *vm) sendSpec(t *lua.LTable) (*engine.SendSpec, error) {
 	}
 	if uri == lua.LNil && target == lua.LNil {
 		return nil, fmt.Errorf("uri or target must be given")
+	}
+	if c := o.Credentials; c != nil {
+		own := engine.Target{URI: spec.URI}
+		if spec.Target != nil {
+			own = *spec.Target
+		}
+		own.Credentials = &engine.Credentials{User: c.User, Password: c.Password}
+		spec.Target = &own
 	}
 	return spec, nil
 }

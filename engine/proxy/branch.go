@@ -22,6 +22,8 @@ type Branch struct {
 	client *transaction.Client
 	peers  []transport.Peer // still to be tried (RFC 3263 §4.3)
 
+	altered *alteration // nil while nothing is changed that answers must agree with
+
 	timer                                  lane.Timer
 	startAt, limitAt, replyAt, ringAt, cAt lane.Time // 0: not set
 	heldUntil                              lane.Time // see hold
@@ -194,13 +196,11 @@ func (b *Branch) launch(p transport.Peer) {
 		return
 	}
 	m := b.msg
-	if len(b.peers) > 0 {
+	if len(b.peers) > 0 || b.credentials() != nil {
 		m = c.takeMessage()
 		b.msg.CopyTo(m)
 	}
-	if x.recordRoute {
-		c.recordRoute(m, x.caller, side{out, p.Flow}, x.recordParams)
-	}
+	b.recordRoute(m, side{out, p.Flow})
 	if p.Kind.Reliable() {
 		m.EnsureContentLength() // §16.6 step 9
 	}

@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transport"
@@ -56,6 +58,7 @@ func (x *Context) compose(m *message.Message, t, d *Target) error {
 	case n > 0:
 		m.SetMaxForwards(n - 1)
 	}
+	x.translate(m)
 	if err := apply(m, d.Headers); err != nil {
 		return err
 	}
@@ -196,6 +199,9 @@ func (t *Target) Check() error {
 		if err != nil {
 			return fmt.Errorf("bad path entry %.80q: %w", p, err)
 		}
+	}
+	if c := t.Credentials; c != nil && (c.User == "" || strings.ContainsAny(c.User, "\r\n\x00")) {
+		return errors.New("credentials without a user, or with a line break in it")
 	}
 	if len(t.Headers) == 0 {
 		return nil

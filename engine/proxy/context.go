@@ -32,6 +32,8 @@ type Context struct {
 	Signed bool           // the topmost Route was ours and its signature held
 	Params message.Params // the script's parameters in it
 	flow   transport.Peer // the connection it names; Flow is 0 where it names none
+	dialog *dialog        // what was changed in the dialog; nil for nothing
+	mask   *Mask          // nil for none
 
 	recordRoute  bool
 	recordParams string
@@ -70,7 +72,8 @@ func (x *Context) Start(c *Core, s *transaction.Server, h Handler) {
 	x.core, x.Server, x.Req, x.handler = c, s, s.Req, h
 	x.mark = c.Signer.loopMark(s.Req)
 	params, signed, token, back := c.Preprocess(s.Req)
-	x.Params, x.Signed = params, signed
+	x.Signed = signed
+	x.dialog, x.Params = c.takeState(params, s.Req.CallID())
 	x.backOn(token, back)
 	c.stripMaddr(s.Req, &s.From)
 	if s.Stateless {

@@ -42,6 +42,7 @@ type Core struct {
 	first   *Context           // all contexts not yet forgotten, for the drain
 	count   int
 	noTCP   refusals
+	steps   steps
 }
 
 // Contexts is how many requests are in progress.

@@ -10,8 +10,9 @@ import (
 // late is what is kept of a request that is over: for 64*T1 after a 2xx its retransmissions, and a 2xx of a phone that was cancelled too late, must
 // still find their way to the caller (§16.7 step 5, RFC 6026 §7.2), and nothing else is needed for that.
 type late struct {
-	core   *Core
-	server *transaction.Server
+	core    *Core
+	server  *transaction.Server
+	altered *alteration // of a branch that is
 }
 
 // handOver gives the client transactions of a request that is over to a late, so that its branches, forks and context can go.
@@ -26,8 +27,12 @@ func (x *Context) handOver() {
 				b.client.Abandon()
 				continue
 			}
+			if b.altered != nil {
+				b.client.SetOwner(&late{x.core, x.Server, b.altered})
+				continue
+			}
 			if l == nil {
-				l = &late{x.core, x.Server}
+				l = &late{x.core, x.Server, nil}
 			}
 			b.client.SetOwner(l)
 		}
@@ -45,6 +50,7 @@ func (l *late) Response(_ *transaction.Client, m *message.Message) {
 	if m.Find(message.HeaderVia, 0) < 0 {
 		return
 	}
+	l.altered.restore(m)
 	l.core.sendSuccess(l.server, m)
 }
 

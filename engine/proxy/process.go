@@ -27,6 +27,9 @@ func (b *Branch) Response(c *transaction.Client, m *message.Message) {
 	if code == 100 { // §16.7 step 5: never forwarded
 		return
 	}
+	if (code == 401 || code == 407) && b.challenged(c, m) {
+		return
+	}
 	m.RemoveElement(message.HeaderVia, 0) // §16.7 step 3
 	if m.Find(message.HeaderVia, 0) < 0 { // it was meant for us, and can't be sent on
 		if code >= 200 {
@@ -37,6 +40,7 @@ func (b *Branch) Response(c *transaction.Client, m *message.Message) {
 	if code < 200 && x.answered != 0 || b.repeated(m) {
 		return
 	}
+	b.altered.restore(m)
 	shown := b.shows(code)
 	if !shown && x.handling == 0 && len(x.events) == 0 && (code < 200 || code < 300 && b.fork.waiter == nil) {
 		b.pass(m) // nobody looks at it, and nothing of it is kept

@@ -13,7 +13,8 @@ import (
 // Our entry reads <sip:HOST:PORT;transport=…;lr;s=SIGNATURE;PARAMS>: the signature is over the Call-ID and the script's
 // parameters, which follow it. Where a request leaves by another transport or interface than it came in on, there are two entries
 // (RFC 5658 §6), both with r2=on, so that each side sees the one it can reach. So there are where one side is behind a connection: the
-// entry of its side names it, in the user part (flow.go).
+// entry of its side names it, in the user part (flow.go). Where From, To or CSeq of the dialog were changed, ds=… says how, before the script's
+// parameters (dialog.go).
 
 // StartsDialog tells whether a request of this method can start a dialog (RFC 3261 §12, RFC 6665, RFC 3515).
 func StartsDialog(m message.Method) bool {
@@ -25,7 +26,7 @@ func StartsDialog(m message.Method) bool {
 }
 
 // reserved are the parameters of our entries that a script may not set.
-var reserved = [...]string{"lr", "s", "r2", "transport", "maddr", "ttl", "user", "method"}
+var reserved = [...]string{"lr", "s", "ds", "r2", "transport", "maddr", "ttl", "user", "method"}
 
 // ReservedRouteParam tells whether name can't be a parameter of the script's in Record-Route.
 func ReservedRouteParam(name string) bool {

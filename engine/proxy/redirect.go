@@ -54,7 +54,7 @@ func (f *Fork) redirected(r *Response) bool {
 
 // redirectTarget is a contact as a target.
 func redirectTarget(a *message.Address) *Target {
-	t := &Target{URI: string(a.URI), Q: 1}
+	t := &Target{URI: string(a.URI), Q: 1, found: true}
 	if q, ok := a.Params.Get("q"); ok {
 		if v, err := strconv.ParseFloat(string(q), 64); err == nil && v >= 0 && v <= 1 {
 			t.Q = v

@@ -19,6 +19,7 @@ import (
 type Signer struct {
 	route  macKey
 	branch macKey
+	state  stateKeys
 	loop   maphash.Seed
 }
 
@@ -27,9 +28,9 @@ type macKey struct{ inner, outer [64]byte }
 
 const signatureBytes = 12 // 96 bits
 
-// NewSigner makes a signer from two keys.
-func NewSigner(route, branch [32]byte) *Signer {
-	return &Signer{route: newMacKey(route), branch: newMacKey(branch), loop: maphash.MakeSeed()}
+// NewSigner makes a signer from three keys.
+func NewSigner(route, branch, state [32]byte) *Signer {
+	return &Signer{route: newMacKey(route), branch: newMacKey(branch), state: newStateKeys(state), loop: maphash.MakeSeed()}
 }
 
 func newMacKey(key [32]byte) (k macKey) {

@@ -31,6 +31,10 @@ func (x *Context) Forward(t *Target) error {
 		c.giveMessage(m)
 		return err
 	}
+	if x.Req.Method() != message.MethodAck && x.changes(m) {
+		c.giveMessage(m)
+		return errStateful
+	}
 	hop, peer, err := x.destination(m, t, &noOptions.Defaults)
 	if err != nil {
 		c.giveMessage(m)
@@ -126,17 +130,19 @@ func (c *Core) Locate(t *Target, uri string, done func([]transport.Peer, error))
 	}
 }
 
-// SendOwn sends a request of this server's own in a transaction.
-func (c *Core) SendOwn(m *message.Message, p *transport.Peer, t *Target, owner transaction.Owner) (*transaction.Client, error) {
+// ComposeOwn makes the edits of a target on a request of this server's own.
+func (c *Core) ComposeOwn(m *message.Message, t *Target) error {
 	for i := len(t.Path) - 1; i >= 0; i-- {
 		m.InsertTop(message.HeaderRoute, view(t.Path[i]))
 	}
 	if t.URI != "" {
 		m.SetRequestURI(requestURI(t.URI))
 	}
-	if err := apply(m, t.Headers); err != nil {
-		return nil, err
-	}
+	return apply(m, t.Headers)
+}
+
+// SendOwn sends a request of this server's own, composed for t, in a transaction. m is not kept.
+func (c *Core) SendOwn(m *message.Message, p *transport.Peer, t *Target, owner transaction.Owner) (*transaction.Client, error) {
 	x := Context{core: c, Server: &transaction.Server{}}
 	if _, err := x.socket(p, t, &noOptions.Defaults); err != nil {
 		return nil, err

@@ -28,6 +28,8 @@ type Target struct {
 
 	// Value is the caller's own (a script's table, its vars); Response.Target brings it back.
 	Value any
+
+	found bool // by a redirect: nobody we know, who gets no credentials
 }
 
 // HeaderEdit sets a header to Values, or removes it where there are none.
@@ -36,8 +38,14 @@ type HeaderEdit struct {
 	Values []string
 }
 
-// Credentials answer a digest challenge.
+// Credentials answer a digest challenge. They are printed without the password.
 type Credentials struct{ User, Password string }
+
+// String keeps passwords out of logs.
+func (c Credentials) String() string { return c.User + ":…" }
+
+// GoString keeps passwords out of logs.
+func (c Credentials) GoString() string { return c.String() }
 
 // Order says how the targets of a fork are tried (§16.6).
 type Order uint8

@@ -1,0 +1,91 @@
+package proxy
+
+import (
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// A branch whose request differs from the caller's in From, To or CSeq: the answers are changed back, and the rest of the dialog, if one begins, has
+// to come by here.
+
+// alteration is what a branch knows of that.
+type alteration struct {
+	answers Answers // to challenges
+
+	// As they came in from the caller; "" until something was sent that differs.
+	cseq, from, to string
+	tagged         bool // to has a tag
+}
+
+func (b *Branch) alter() *alteration {
+	if b.altered == nil {
+		b.altered = &alteration{}
+	}
+	return b.altered
+}
+
+// differs tells whether m, about to be sent, differs from the request in what its answers must agree with, and notes it if so.
+func (b *Branch) differs(m *message.Message) bool {
+	x := b.fork.x
+	if x.dialog == nil && x.mask == nil && b.altered == nil && len(x.core.steps.known) == 0 || !x.changes(m) {
+		return false
+	}
+	r := x.Req
+	a := b.alter()
+	a.cseq, a.from, a.to = string(r.Header(message.HeaderCSeq)), string(r.Header(message.HeaderFrom)), string(r.Header(message.HeaderTo))
+	a.tagged = r.ToTag() != nil
+	return true
+}
+
+// restore makes an answer one to the request as it came in.
+func (a *alteration) restore(m *message.Message) {
+	if a == nil || a.cseq == "" {
+		return
+	}
+	to := a.to
+	if tag := m.ToTag(); !a.tagged && tag != nil {
+		to += ";tag=" + string(tag)
+	}
+	_ = m.Set("CSeq", a.cseq)
+	_ = m.Set("From", a.from)
+	_ = m.Set("To", to)
+}
+
+// recordRoute writes our Record-Route where the script asked for it; and where it did not but must stay on the way of a dialog whose CSeq numbers
+// were changed.
+func (b *Branch) recordRoute(m *message.Message, out side) {
+	x := b.fork.x
+	begins := b.differs(m) && x.Req.ToTag() == nil && StartsDialog(x.Req.Method())
+	if !x.recordRoute && !begins {
+		return
+	}
+	in, params := x.caller, x.recordParams
+	if in.local == nil {
+		in = x.callerSide()
+	}
+	switch {
+	case x.dialog != nil: // the entry of a re-INVITE says what that of the INVITE said
+		params = x.core.Signer.state.seal(x.dialog, x.Req.CallID()) + params
+	case begins:
+		params = x.core.Signer.state.seal(x.begun(m), x.Req.CallID()) + params
+	}
+	x.core.recordRoute(m, in, out, params)
+}
+
+// begun is the dialog that m begins.
+func (x *Context) begun(m *message.Message) *dialog {
+	d := &dialog{caller: callerMark(x.Req.FromTag())}
+	was, err := x.Req.CSeq()
+	is, err2 := m.CSeq()
+	if err == nil && err2 == nil {
+		d.shift = is.Number - was.Number
+	}
+	for _, p := range [...]struct {
+		id   message.HeaderID
+		into *party
+	}{{message.HeaderFrom, &d.from}, {message.HeaderTo, &d.to}} {
+		if was, is := partyText(x.Req, p.id), partyText(m, p.id); was != is {
+			*p.into = party{was, is}
+		}
+	}
+	return d
+}

@@ -1,0 +1,42 @@
+package proxy
+
+import (
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transaction"
+)
+
+// A branch that answers the challenge of its target's server by itself, and what that changes: the request is sent again with another CSeq
+// number, so that this server stays between the two sides of the dialog for good.
+
+// credentials are those that may go to the branch's target: its own, else the fork's. A contact that a redirect brought is nobody we know. On
+// the way of a dialog they are for the side whose challenge was answered when it began, and for no other.
+func (b *Branch) credentials() *Credentials {
+	t, x := b.target, b.fork.x
+	switch {
+	case t.Credentials != nil:
+		return t.Credentials
+	case t.found:
+		return nil
+	case t == vouched && (x.dialog == nil || x.dialog.shift == 0 || !x.byCaller()):
+		return nil
+	}
+	return b.fork.opts.Defaults.Credentials
+}
+
+// challenged sends the branch again to where the challenge res came from, with credentials and in a new transaction. It reports false when the
+// challenge is an answer like any other.
+func (b *Branch) challenged(c *transaction.Client, res *message.Message) bool {
+	x := b.fork.x
+	cr := b.credentials()
+	if cr == nil || b.msg == nil || b.done || b.cancelled || b.fork.closed || x.over ||
+		!b.alter().answers.Answer(b.msg, res, cr, x.core.Random) {
+		return false
+	}
+	if cs, err := x.Req.CSeq(); err == nil && x.Req.ToTag() != nil && cs.Method != message.MethodBye {
+		x.core.steps.add(x.Req.CallID(), x.Req.FromTag(), cs.Number)
+	}
+	b.heard, b.ringing, b.ringAt = false, false, 0
+	to := *c.To()
+	b.launch(to)
+	return true
+}

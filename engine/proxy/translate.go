@@ -1,0 +1,217 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// Changing the messages of a dialog as its first request was changed, and changing the answers back.
+
+// Mask is another From, or To, for the far side: a display name and URI as they stand in the header, without parameters; "" leaves it.
+type Mask struct{ From, To string }
+
+var (
+	errMaskRoute  = errors.New("mask: call record_route first: without it the rest of the dialog would not pass here, and From would change in the middle of it")
+	errMaskDialog = errors.New("mask: From and To of a dialog are settled by its first request; what was masked there stays masked by itself")
+	errMaskLate   = errors.New("mask: an ACK or CANCEL has the From of its INVITE")
+	errStateful   = errors.New("this request can't be forwarded statelessly: From, To or CSeq are changed, and the answer must be changed back; relay it")
+)
+
+// MayMask tells whether the request can be masked, by an error that says why not.
+func (x *Context) MayMask() error {
+	switch method := x.Req.Method(); {
+	case method == message.MethodAck || method == message.MethodCancel:
+		return errMaskLate
+	case x.Req.ToTag() != nil:
+		return errMaskDialog
+	case StartsDialog(method) && !x.recordRoute:
+		return errMaskRoute
+	}
+	return nil
+}
+
+// Check refuses what is no address, or too long to go round with each request.
+func (k *Mask) Check() error {
+	for _, s := range [...]string{k.From, k.To} {
+		if s == "" {
+			continue
+		}
+		if err := checkValue("a mask", s); err != nil {
+			return err
+		}
+		a, err := message.ParseAddress(view(s))
+		if err == nil {
+			_, err = message.ParseURI(a.URI)
+		}
+		if err != nil || len(a.Params) > 0 || a.Star || s[len(s)-1] != '>' {
+			return fmt.Errorf("mask: %.80q is no address of the form \"name\" <uri>", s)
+		}
+	}
+	return nil
+}
+
+// SetMask masks what is sent from now on. The mask was checked.
+func (x *Context) SetMask(k Mask) error {
+	if err := x.MayMask(); err != nil {
+		return err
+	}
+	if err := x.maskFits(&k); err != nil {
+		return err
+	}
+	x.mask = &k
+	return nil
+}
+
+// Mask masks this branch, in place of what the request's mask says.
+func (b *Branch) Mask(k Mask) error {
+	if err := k.Check(); err != nil {
+		return err
+	}
+	x := b.fork.x
+	if b.msg == nil {
+		return errSent
+	}
+	if err := x.MayMask(); err != nil {
+		return err
+	}
+	if err := x.maskFits(&k); err != nil {
+		return err
+	}
+	b.alter()
+	for _, p := range x.partiesOf(&k) {
+		setParty(b.msg, p.id, p.callee)
+	}
+	return nil
+}
+
+// maskFits refuses a mask with which our Record-Route entry would be too long.
+func (x *Context) maskFits(k *Mask) error {
+	n := 0
+	for _, p := range x.partiesOf(k) {
+		n += len(p.caller) + len(p.callee)
+	}
+	if n > longestState/2 {
+		return fmt.Errorf("mask: the names have %d bytes; at most %d go round with every request", n, longestState/2)
+	}
+	return nil
+}
+
+// masked is one party that a mask changes.
+type maskedParty struct {
+	id message.HeaderID
+	party
+}
+
+// partiesOf is what a mask changes in the request.
+func (x *Context) partiesOf(k *Mask) (list []maskedParty) {
+	if k.From != "" {
+		list = append(list, maskedParty{message.HeaderFrom, party{partyText(x.Req, message.HeaderFrom), k.From}})
+	}
+	if k.To != "" {
+		list = append(list, maskedParty{message.HeaderTo, party{partyText(x.Req, message.HeaderTo), k.To}})
+	}
+	return list
+}
+
+// partyText is the display name and URI of From or To.
+func partyText(m *message.Message, id message.HeaderID) string {
+	a := address(m, id)
+	if len(a.Display) == 0 {
+		return "<" + string(a.URI) + ">"
+	}
+	return string(bytes.ReplaceAll(a.Display, []byte("\r\n"), nil)) + " <" + string(a.URI) + ">"
+}
+
+func address(m *message.Message, id message.HeaderID) (a message.Address) {
+	if id == message.HeaderFrom {
+		a, _ = m.From()
+	} else {
+		a, _ = m.To()
+	}
+	return a
+}
+
+// setParty writes From or To with other text before its parameters.
+func setParty(m *message.Message, id message.HeaderID, text string) {
+	if text == "" {
+		return
+	}
+	a := address(m, id)
+	_ = m.Set(id.String(), text+string(a.Params))
+}
+
+// translate makes m, a copy of the request, what the side it goes to knows of the dialog.
+func (x *Context) translate(m *message.Message) {
+	if x.mask != nil {
+		for _, p := range x.partiesOf(x.mask) {
+			setParty(m, p.id, p.callee)
+		}
+	}
+	x.shiftNumbers(m)
+	d := x.dialog
+	if d == nil {
+		return
+	}
+	if x.byCaller() {
+		setParty(m, message.HeaderFrom, d.from.callee)
+		setParty(m, message.HeaderTo, d.to.callee)
+		return
+	}
+	setParty(m, message.HeaderTo, d.from.caller)
+	setParty(m, message.HeaderFrom, d.to.caller)
+}
+
+// byCaller tells whether the request, of a dialog that was changed, is of the one who began it.
+func (x *Context) byCaller() bool { return x.dialog.caller == callerMark(x.Req.FromTag()) }
+
+// shift is what is added to a CSeq number of the request's sender.
+func (x *Context) shift(number uint32) (n uint32) {
+	if x.dialog != nil && x.byCaller() {
+		n = x.dialog.shift
+	}
+	return n + x.core.steps.extra(x.Req.CallID(), x.Req.FromTag(), number)
+}
+
+// shiftNumbers raises the number of CSeq, and that of the INVITE which a PRACK names (RFC 3262 §7.2).
+func (x *Context) shiftNumbers(m *message.Message) {
+	if x.dialog == nil && len(x.core.steps.known) == 0 {
+		return
+	}
+	cs, err := m.CSeq()
+	if err != nil {
+		return
+	}
+	if n := x.shift(cs.Number); n > 0 && cs.Number <= math.MaxInt32-n {
+		setCSeq(m, cs.Number+n)
+	}
+	if cs.Method == message.MethodBye {
+		x.core.steps.forget(x.Req.CallID(), x.Req.FromTag())
+		x.core.steps.forget(x.Req.CallID(), x.Req.ToTag())
+	}
+	rack := bytes.Fields(m.Header(message.HeaderRAck))
+	if len(rack) != 3 {
+		return
+	}
+	of, err := strconv.ParseUint(string(rack[1]), 10, 31)
+	if err != nil {
+		return
+	}
+	if n := x.shift(uint32(of)); n > 0 && of <= math.MaxInt32-uint64(n) {
+		_ = m.Set("RAck", fmt.Sprintf("%s %d %s", rack[0], of+uint64(n), rack[2]))
+	}
+}
+
+// changes tells whether m, about to be sent, differs from the request in what its answers must agree with.
+func (x *Context) changes(m *message.Message) bool {
+	for _, id := range [...]message.HeaderID{message.HeaderFrom, message.HeaderTo, message.HeaderCSeq} {
+		if !bytes.Equal(m.Header(id), x.Req.Header(id)) {
+			return true
+		}
+	}
+	return false
+}
