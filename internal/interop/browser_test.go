@@ -23,7 +23,6 @@ type browser struct {
 	user   string
 	host   string // "….invalid"
 	conn   *websocket.Conn
-	count  int
 
 	requests  chan *sip.Request
 	responses chan *sip.Response
@@ -81,12 +80,11 @@ func (b *browser) write(text string) {
 	}
 }
 
-// leave closes the connection as a page that is closed does, and waits until the server has closed it too.
-func (b *browser) leave() {
+// leave closes the connection as a page that is closed does, and waits until the server, which has no other one, knows.
+func (b *browser) leave(s *server) {
 	b.t.Helper()
-	if err := b.conn.Close(websocket.StatusGoingAway, ""); err != nil {
-		b.t.Errorf("%s: close: %v", b.user, err)
-	}
+	_ = b.conn.Close(websocket.StatusGoingAway, "") // whether it or read gets the server's close frame is chance
+	eventually(b.t, "the connection is gone", func() bool { return s.metric("sipscript_transport_connections") == 0 })
 }
 
 func (b *browser) contact() string {
