@@ -210,10 +210,11 @@ func (l *Lane) Depth() int {
 
 // poke wakes the resident worker.
 func (l *Lane) poke() {
+	l.busy(1) // before the worker can be done: else a simulation would see nobody busy while the caller still is
 	select {
 	case l.wake <- struct{}{}:
-		l.busy(1)
 	default:
+		l.busy(-1)
 	}
 }
 
@@ -245,6 +246,11 @@ func (l *Lane) work(c *Carrier) {
 		}
 		l.busy(-1)
 		if stop && l.Depth() == 0 {
+			select {
+			case <-l.wake: // letting go has called for a worker once more: there is none now, and nobody may wait for it
+				l.busy(-1)
+			default:
+			}
 			return
 		}
 	}

@@ -84,12 +84,13 @@ func raises(c *luabind.Call) int {
 	if err == nil {
 		c.Raise("the function raised nothing")
 	}
-	matches, perr := luabind.Match(err.Error(), pattern)
+	text := textOf(err)
+	matches, perr := luabind.Match(text, pattern)
 	if perr != nil {
 		c.Raise("the pattern %q: %v", pattern, perr)
 	}
 	if !matches {
-		c.Raise("the function raised %q, which does not match %q", err.Error(), pattern)
+		c.Raise("the function raised %q, which does not match %q", text, pattern)
 	}
 	return 0
 }

@@ -105,6 +105,7 @@ func came(p *phone.Phone, callID string) string {
 
 // summary says what came, and what of it was expected.
 func summary(fresh, seen []string) string {
+	fresh, seen = counted(fresh), counted(seen)
 	text := "nothing came"
 	if len(fresh) > 0 {
 		text = "there came " + strings.Join(fresh, ", ")
@@ -115,6 +116,23 @@ func summary(fresh, seen []string) string {
 		text += " (expected before: " + strings.Join(seen, ", ") + ")"
 	}
 	return text
+}
+
+// counted writes what is there several times in a row once, with its number.
+func counted(list []string) (short []string) {
+	for i := 0; i < len(list); {
+		n := 1
+		for i+n < len(list) && list[i+n] == list[i] {
+			n++
+		}
+		if n == 1 {
+			short = append(short, list[i])
+		} else {
+			short = append(short, fmt.Sprintf("%d × %s", n, list[i]))
+		}
+		i += n
+	}
+	return short
 }
 
 // response waits for a response to o. Provisional ones that come before it are passed over; another final one fails at once.

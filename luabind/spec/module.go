@@ -59,7 +59,7 @@ func (w *world) newServer(c *luabind.Call) int {
 	}
 	s, err := w.start(o)
 	if err != nil {
-		c.Raise("%v", err)
+		c.Raise("%s", textOf(err))
 	}
 	w.pass(c, 0) // what the script starts is done before the spec goes on
 	return c.PushObject(s)
@@ -86,7 +86,7 @@ func (w *world) newUA(c *luabind.Call) int {
 	c.Decode(2, &o)
 	if len(w.servers) == 0 {
 		if _, err := w.start(w.plan.defaults); err != nil {
-			c.Raise("the server does not start: %v", err)
+			c.Raise("the server does not start: %s", textOf(err))
 		}
 		w.pass(c, 0)
 	}

@@ -135,6 +135,15 @@ func (w *world) settle() error {
 	return nil
 }
 
+// textOf is an error without the way it came.
+func textOf(err error) string {
+	var e *luabind.ScriptError
+	if errors.As(err, &e) {
+		return e.Text
+	}
+	return err.Error()
+}
+
 // failure is the text of an error; where functions of the spec called each other, with the way it came.
 func failure(err error) string {
 	var e *luabind.ScriptError

@@ -13,6 +13,7 @@ import (
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/proxy"
+	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/engine/transport"
 	"github.com/sipscript/sipscript/luabind"
 )
@@ -103,12 +104,21 @@ func (w *world) start(o serverOptions) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.engine, err = engine.New(engine.Config{Clock: w.sim, Meter: w.sim, Network: w.sim.Network("udp:"+addr.String(), "tcp:"+addr.String()), Seed: 2,
-		Lanes: o.Lanes, Domains: o.Domains, Router: router, Log: logger, Resolver: hosts(o.Hosts), Secret: []byte("a secret that is known, for tests: " + addr.String())})
-	if err != nil {
-		return nil, err
+	var wire transport.Wire
+	network := func(r transport.Receiver) (transport.Wire, error) {
+		var err error
+		wire, err = w.sim.Network("udp:"+addr.String(), "tcp:"+addr.String())(r)
+		return wire, err
 	}
-	if err := s.engine.Start(); err != nil {
+	s.engine, err = engine.New(engine.Config{Clock: w.sim, Meter: w.sim, Network: network, Seed: 2,
+		Lanes: o.Lanes, Domains: o.Domains, Router: router, Log: logger, Resolver: hosts(o.Hosts), Secret: []byte("a secret that is known, for tests: " + addr.String())})
+	if err == nil {
+		err = s.engine.Start()
+	}
+	if err != nil {
+		if wire, ok := wire.(*sim.Wire); ok {
+			wire.Remove() // the address is free for another try
+		}
 		return nil, err
 	}
 	w.sim.Drive(s.engine.Lanes()...)

@@ -1,0 +1,174 @@
+-- What pbx.lua promises. Run it with `sipscript test pbx_spec.lua`.
+
+local t = require "sip.test"
+
+t.server {
+  env = { PBX_USERS = "alice:wonderland bob:builder carol:carpet" },
+  args = { voicemail = "sip:voicemail@10.0.0.9", forward = "bob=carol,carol=bob" },
+}
+
+local passwords = { alice = "wonderland", bob = "builder", carol = "carpet" }
+
+local function phone(user, options)
+  options = options or {}
+  options.password = options.password or passwords[user]
+  return t.ua("sip:" .. user .. "@example.com", options)
+end
+
+local function voicemail()
+  return t.ua("sip:voicemail@10.0.0.9")
+end
+
+t.describe("registration", function()
+  t.it("takes the right password", function()
+    phone("alice"):register()
+    phone("bob", { transport = "tcp" }):register()
+  end)
+
+  t.it("refuses a wrong one", function()
+    local alice = phone("alice", { password = "guess" })
+    t.match(alice:register({ expect = 401 }):header("WWW-Authenticate"), "^Digest ")
+  end)
+
+  t.it("refuses the right one for somebody else's phone", function()
+    phone("bob", { user = "alice", password = passwords.alice }):register { expect = 403 }
+  end)
+end)
+
+t.describe("a call", function()
+  t.it("rings all phones of a user", function()
+    local alice, desk, cell = phone("alice"), phone("bob", { name = "desk" }), phone("bob", { name = "cell" })
+    desk:register()
+    cell:register()
+    local call = alice:invite("sip:bob@example.com")
+    local at_desk, at_cell = desk:expect("INVITE"), cell:expect("INVITE")
+    t.equal(at_desk:header("Proxy-Authorization"), nil, "alice's credentials")
+    at_desk:reply(180)
+    at_cell:reply(180)
+    call:expect(180)
+    at_cell:reply(200)
+    call:expect(200)
+    at_desk:expect("CANCEL")
+    call:bye()
+    at_cell:expect("BYE")
+  end)
+
+  t.it("needs a password of who claims to be one of us", function()
+    local bob = phone("bob")
+    bob:register()
+    t.ua("sip:alice@example.com"):invite("sip:bob@example.com"):expect(407)
+    phone("alice", { user = "carol", password = passwords.carol }):invite("sip:bob@example.com"):expect(403)
+    bob:expect_nothing()
+  end)
+
+  t.it("may come from anywhere, but goes to our users only", function()
+    local stranger, bob = t.ua("sip:stranger@example.org"), phone("bob")
+    bob:register()
+    stranger:invite("sip:bob@example.com")
+    bob:expect("INVITE"):reply(200)
+    stranger:invite("sip:somebody@example.net"):expect(404)
+    phone("alice"):invite("sip:somebody@example.net"):expect(404)
+  end)
+end)
+
+t.describe("when nobody answers", function()
+  t.it("the voicemail takes the call after 20 seconds", function()
+    local alice, bob, vm = phone("alice"), phone("bob"), voicemail()
+    bob:register()
+    local call = alice:invite("sip:bob@example.com")
+    bob:expect("INVITE"):reply(180)
+    t.advance(19)
+    vm:expect_nothing(0)
+    bob:expect("CANCEL")
+    local leg = vm:expect("INVITE")
+    t.equal(leg:header("Diversion"), "<sip:bob@example.com>;reason=no-answer")
+    leg:reply(200)
+    call:expect(200)
+    call:bye()
+    leg:expect("BYE")
+  end)
+
+  t.it("nor has a phone, the voicemail takes it at once", function()
+    local alice, vm = phone("alice"), voicemail()
+    local call = alice:invite("sip:bob@example.com")
+    local leg = vm:expect("INVITE", { within = 1 })
+    t.equal(leg:header("Diversion"), "<sip:bob@example.com>;reason=unavailable")
+    leg:reply(200)
+    call:expect(200)
+  end)
+
+  t.it("and the caller hangs up, the voicemail stays out of it", function()
+    local alice, bob, vm = phone("alice"), phone("bob"), voicemail()
+    bob:register()
+    local call = alice:invite("sip:bob@example.com")
+    bob:expect("INVITE"):reply(180)
+    call:expect(180)
+    call:cancel()
+    bob:expect("CANCEL")
+    call:expect(487)
+    t.advance(60)
+    vm:expect_nothing()
+  end)
+
+  t.it("as the phone has gone away, the voicemail takes it all the same", function()
+    local alice, bob, vm = phone("alice"), phone("bob"), voicemail()
+    bob:register()
+    bob:leave()
+    local call = alice:invite("sip:bob@example.com")
+    vm:expect("INVITE", { within = 21 }):reply(200)
+    call:expect(200)
+  end)
+
+  t.it("and there is no voicemail, the caller is told", function()
+    t.server { args = { ring = "5" } }
+    local alice, bob = phone("alice"), phone("bob")
+    bob:register()
+    local call = alice:invite("sip:bob@example.com")
+    bob:expect("INVITE"):reply(180)
+    call:expect(408)
+  end)
+end)
+
+t.describe("a busy user", function()
+  t.it("has his calls forwarded", function()
+    local alice, bob, carol = phone("alice"), phone("bob"), phone("carol")
+    bob:register()
+    carol:register()
+    local call = alice:invite("sip:bob@example.com")
+    bob:expect("INVITE"):reply(486)
+    local leg = carol:expect("INVITE")
+    leg:reply(200)
+    call:expect(200)
+    leg:bye():expect(200)
+    call:expect("BYE")
+  end)
+
+  t.it("to another one who is busy, is busy", function()
+    local alice, bob, carol, vm = phone("alice"), phone("bob"), phone("carol"), voicemail()
+    bob:register()
+    carol:register()
+    local call = alice:invite("sip:bob@example.com")
+    bob:expect("INVITE"):reply(486)
+    carol:expect("INVITE"):reply(486) -- her calls go to bob, who was asked
+    call:expect(486)
+    bob:expect_nothing()
+    vm:expect_nothing()
+  end)
+
+  t.it("without a forwarding is busy", function()
+    local alice, bob = phone("alice"), phone("bob")
+    alice:register()
+    local call = bob:invite("sip:alice@example.com")
+    alice:expect("INVITE"):reply(486)
+    call:expect(486)
+  end)
+end)
+
+t.it("leaves a refusal as it is", function()
+  local alice, bob, vm = phone("alice"), phone("bob"), voicemail()
+  bob:register()
+  local call = alice:invite("sip:bob@example.com")
+  bob:expect("INVITE"):reply(603)
+  call:expect(603)
+  vm:expect_nothing()
+end)
