@@ -26,6 +26,7 @@ type settings struct {
 	domains   []string
 	secure    string               // a listener over TLS, "" for none
 	tls       []transport.TLSFiles // certificates
+	rootCA    string               // authorities that vouch for servers, "" for the system's
 	data      string               // a directory, "" for state in memory
 	secret    string               // a file, "" for the one in data, or a key made anew
 	admin     string               // host:port, "" for none

@@ -10,6 +10,7 @@ import (
 
 // readTLS pairs certificates with keys. The files themselves are read at the start.
 func (s *settings) readTLS(c *cli.Context) error {
+	s.rootCA = c.String("tls-ca")
 	certs, keys, ca := c.StringSlice("tls-cert"), c.StringSlice("tls-key"), c.String("tls-client-ca")
 	switch {
 	case len(certs) != len(keys):
