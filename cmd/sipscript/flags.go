@@ -32,6 +32,7 @@ func runFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "tls-key", Usage: "the PEM key `FILE` of a --tls-cert, in the same order"},
 		&cli.StringFlag{Name: "tls-client-ca", Usage: "let only clients in whose certificate an authority in the PEM `FILE` vouches for (mutual TLS)"},
 		&cli.StringFlag{Name: "data", Usage: "keep what registered in `DIR` (SQLite), so that it survives a restart; without it, it is kept in memory"},
+		&cli.StringSliceFlag{Name: "dns", Usage: "look names up at the DNS server `HOST[:PORT]`; repeatable", DefaultText: "those of /etc/resolv.conf"},
 		&cli.StringFlag{Name: "tls-ca", Usage: "believe servers we connect to over TLS whose certificate an authority in the PEM `FILE` vouches for", DefaultText: "those of the system"},
 		&cli.StringFlag{Name: "secret", Usage: "read the key for route signatures, nonces and flow tokens from `FILE`; shared by the nodes of a cluster", DefaultText: "DIR/secret of --data, made at the first start"},
 		&cli.StringFlag{Name: "admin", Usage: "serve HTTP at `HOST:PORT`: /metrics /healthz /readyz /reload /status (off unless given)"},
@@ -55,11 +56,11 @@ func runFlags() []cli.Flag {
 // keys are the flags that a SIPSCRIPT_* variable and a key of the configuration file stand for as well, and "script",
 // which on the command line is the argument.
 func keys() []string {
-	all := []string{"script", "listen", "advertise", "domain", "data", "tls-cert", "tls-key", "tls-client-ca", "tls-ca", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "drain", "max-delay"}
+	all := []string{"script", "listen", "advertise", "domain", "data", "tls-cert", "tls-key", "tls-client-ca", "tls-ca", "dns", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "drain", "max-delay"}
 	return append(all, laterFlags()...)
 }
 
 // manyValued are the keys that may have more than one value.
 func manyValued(key string) bool {
-	return key == "listen" || key == "advertise" || key == "domain" || key == "set" || key == "tls-cert" || key == "tls-key"
+	return key == "listen" || key == "advertise" || key == "domain" || key == "set" || key == "dns" || key == "tls-cert" || key == "tls-key"
 }

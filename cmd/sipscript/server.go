@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/resolver"
 	"github.com/sipscript/sipscript/engine/transport"
 	"github.com/sipscript/sipscript/internal/admin"
 	"github.com/sipscript/sipscript/internal/watch"
@@ -116,7 +117,7 @@ func (s *server) makeEngine(secret []byte) (err error) {
 		drain = time.Nanosecond // 0 would be the default
 	}
 	s.engine, err = engine.New(engine.Config{Listen: s.set.listen, Advertise: s.set.advertise, Domains: s.set.domains, Router: s.router,
-		Secret: secret, Lanes: s.set.lanes, Log: s.log, Drain: drain, MaxDelay: s.set.maxDelay,
+		Secret: secret, Lanes: s.set.lanes, Log: s.log, Drain: drain, MaxDelay: s.set.maxDelay, DNS: resolver.Options{Servers: s.set.dns},
 		Transport: transport.Options{TLS: transport.TLSOptions{Files: s.set.tls, RootCA: s.set.rootCA}}})
 	return err
 }

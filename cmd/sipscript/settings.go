@@ -24,6 +24,7 @@ type settings struct {
 	listen    []string
 	advertise map[string]string // listen spec → public host[:port]
 	domains   []string
+	dns       []string             // servers, none for those of the system
 	secure    string               // a listener over TLS, "" for none
 	tls       []transport.TLSFiles // certificates
 	rootCA    string               // authorities that vouch for servers, "" for the system's
@@ -51,7 +52,7 @@ func readSettings(c *cli.Context, lookup func(string) (string, bool)) (*settings
 			return nil, usagef("--%s is not available in this version", name)
 		}
 	}
-	s := &settings{script: script, data: c.String("data"), secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain")}
+	s := &settings{script: script, data: c.String("data"), dns: c.StringSlice("dns"), secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain")}
 	steps := []func(*cli.Context) error{s.readScript, s.readListen, s.readTLS, s.readAdvertise, s.readDomains, s.readArgs, s.readStorage, s.readWatch, s.readLimits, s.readLog}
 	for _, step := range steps {
 		if err := step(c); err != nil {
