@@ -24,6 +24,8 @@ type SendSpec struct {
 	Body        []byte
 	ContentType string
 	Timeout     time.Duration // default 32 s
+	CallID      string        // "": a new one. REGISTERs for one address share one (§10.2.4)
+	CSeq        uint32        // 0: 1. A challenge that is answered raises it; the response tells
 }
 
 // Send sends a request of our own and waits for its final response; l is the lane whose token the caller holds (any lane of this engine,
@@ -38,7 +40,10 @@ func (e *Engine) Send(l *lane.Lane, s *SendSpec) (*Response, error) {
 	if s.Target == nil {
 		o.target = &Target{URI: s.URI}
 	}
-	callID := fmt.Sprintf("%016x%016x", e.units[0].randomAny(), e.units[0].randomAny())
+	callID := s.CallID
+	if callID == "" {
+		callID = fmt.Sprintf("%016x%016x", e.units[0].randomAny(), e.units[0].randomAny())
+	}
 	o.text = append([]byte(nil), strings.Replace(string(text), "Call-ID: ?", "Call-ID: "+callID, 1)...)
 	home := e.units[e.laneIndex([]byte(callID))]
 	if home.lane == l {
@@ -73,6 +78,9 @@ func (e *Engine) compose(s *SendSpec) (text []byte, to string, err error) {
 	if _, err := message.ParseURI([]byte(uri)); err != nil {
 		return nil, "", misuse("send: bad uri %.80q: %v", uri, err)
 	}
+	if strings.ContainsAny(s.CallID, " \t\r\n\x00") {
+		return nil, "", misuse("send: bad Call-ID %.80q", s.CallID)
+	}
 	if s.Target != nil {
 		if err := s.Target.Check(); err != nil {
 			return nil, "", asMisuse(err)
@@ -99,7 +107,7 @@ func (e *Engine) compose(s *SendSpec) (text []byte, to string, err error) {
 		return nil, "", err
 	}
 	from += fmt.Sprintf(";tag=%016x", e.units[0].randomAny())
-	text = message.AppendRequest(nil, &message.RequestSpec{Method: s.Method, URI: uri, From: from, To: toValue, CallID: "?", CSeq: 1,
+	text = message.AppendRequest(nil, &message.RequestSpec{Method: s.Method, URI: uri, From: from, To: toValue, CallID: "?", CSeq: max(s.CSeq, 1),
 		MaxForwards: 70, Headers: proxy.AppendLines(nil, s.Headers), ContentType: s.ContentType, Body: s.Body})
 	return text, uri, nil
 }

@@ -36,7 +36,7 @@ func (c *Call) Len() int { return c.l.GetTop() }
 // IsNil tells whether argument n is nil or missing.
 func (c *Call) IsNil(n int) bool { return c.l.Get(n) == lua.LNil }
 
-// Kind is the type of argument n: String, Number, Boolean, Table, FunctionType, RequestType, ResponseType, URIType (a uri object), ObjectOf; Any for
+// Kind is the type of argument n: String, Number, Boolean, Table, FunctionType, RequestType, ResponseType, URIType (a uri object), BranchType, ObjectOf; Any for
 // nil and the rest.
 func (c *Call) Kind(n int) Type { return kindOf(c.l.Get(n)) }
 
@@ -60,6 +60,8 @@ func kindOf(v lua.LValue) Type {
 			return ResponseType
 		case *uriObj:
 			return URIType
+		case *branchObj:
+			return BranchType
 		case Object:
 			return ObjectOf
 		}
@@ -76,6 +78,18 @@ func (c *Call) Request(n int) *engine.Request {
 		}
 	}
 	c.want(n, "the request")
+	return nil
+}
+
+// Branch is argument n, the branch of an on_branch that still runs.
+func (c *Call) Branch(n int) *engine.Branch {
+	if ud, ok := c.l.Get(n).(*lua.LUserData); ok {
+		if o, ok := ud.Value.(*branchObj); ok {
+			o.check(c.l)
+			return o.b
+		}
+	}
+	c.want(n, "a branch")
 	return nil
 }
 

@@ -40,11 +40,12 @@ const (
 	URIType      // a uri, or text that is one
 	TargetType   // whatever relay takes
 	ObjectOf     // an object of a module; Param.Object names its type
+	BranchType   // the branch of on_branch
 )
 
 // String is the type as documentation writes it.
 func (t Type) String() string {
-	return [...]string{"any", "string", "number", "integer", "boolean", "number", "table", "list", "function", "req", "response", "uri", "target", "object"}[t]
+	return [...]string{"any", "string", "number", "integer", "boolean", "number", "table", "list", "function", "req", "response", "uri", "target", "object", "branch"}[t]
 }
 
 // Param describes one parameter.

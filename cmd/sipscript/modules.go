@@ -6,6 +6,7 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/auth"
 	"github.com/sipscript/sipscript/modules/registrar"
+	"github.com/sipscript/sipscript/modules/uac"
 )
 
 // builtins are the modules of this binary: the one list there is. They live as long as the process, whatever happens to
@@ -14,5 +15,6 @@ func builtins(r *registrar.Registrar) []luabind.Opener {
 	return []luabind.Opener{
 		auth.New(auth.Options{}),
 		r,
+		uac.New(uac.Options{}),
 	}
 }

@@ -1,0 +1,112 @@
+package uac
+
+// This file is what a registration is made from.
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/proxy"
+)
+
+// Account is one address kept registered elsewhere.
+type Account struct {
+	Name      string        // tells accounts apart; default: the AOR
+	Registrar string        // a uri: where REGISTER is sent, and its Request-URI: "sip:trunk.example"
+	AOR       string        // a uri: what is registered; default: User at the registrar's host
+	User      string        // of the credentials
+	Password  string        //
+	Contact   string        // a uri: where calls are to come; default: the AOR's user at the listener that sends
+	Proxy     string        // a uri: where to send instead of the Registrar
+	Socket    string        // the listener to send from, as "udp:192.0.2.1:5060"; default: the first that fits
+	Expires   time.Duration // to ask for; default: one hour
+}
+
+// String leaves the password out.
+func (a Account) String() string { return a.Name + " (" + a.AOR + " at " + a.Registrar + ")" }
+
+// GoString leaves the password out.
+func (a Account) GoString() string { return a.String() }
+
+const (
+	defaultExpires = time.Hour
+	// longestExpires is what a 423 can raise an expiration to: beyond a week it is no registration but a mistake.
+	longestExpires = 7 * 24 * time.Hour
+)
+
+// complete checks an account and fills in what has a default.
+func (a Account) complete() (Account, error) {
+	host, err := hostOf(a.Registrar)
+	if err != nil {
+		return a, fmt.Errorf("registrar: %w", err)
+	}
+	if a.User == "" {
+		return a, errors.New("user is missing")
+	}
+	if a.AOR == "" {
+		a.AOR = "sip:" + escapeUser(a.User) + "@" + host
+		if strings.HasPrefix(strings.ToLower(a.Registrar), "sips:") {
+			a.AOR = "sips" + a.AOR[3:]
+		}
+	}
+	for name, uri := range map[string]string{"aor": a.AOR, "contact": a.Contact, "proxy": a.Proxy} {
+		if uri == "" {
+			continue
+		}
+		if _, err := hostOf(uri); err != nil {
+			return a, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if a.Name == "" {
+		a.Name = a.AOR
+	}
+	if a.Expires == 0 {
+		a.Expires = defaultExpires
+	}
+	if a.Expires < time.Second || a.Expires > longestExpires {
+		return a, fmt.Errorf("expires: 1 to %d seconds, not %v", int(longestExpires.Seconds()), a.Expires)
+	}
+	t := proxy.Target{URI: a.Registrar, Credentials: &proxy.Credentials{User: a.User, Password: a.Password}}
+	return a, t.Check()
+}
+
+// hostOf is the host of a sip uri as it is written in one.
+func hostOf(uri string) (string, error) {
+	if strings.ContainsAny(uri, " \t\r\n\x00<>\"") {
+		return "", fmt.Errorf("bad uri %.80q", uri)
+	}
+	u, err := message.ParseURI([]byte(uri))
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("bad uri %.80q: %w", uri, err)
+	case !u.IsSIP():
+		return "", fmt.Errorf("%.80q is no sip uri", uri)
+	}
+	host := string(u.Host)
+	if strings.Contains(host, ":") && !strings.HasPrefix(host, "[") {
+		host = "[" + host + "]"
+	}
+	return host, nil
+}
+
+// escapeUser writes a user name as the user part of a uri (§25.1).
+func escapeUser(s string) string {
+	const plain = "-_.!~*'()&=+$,;?/"
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(plain, c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+// moved tells whether another account is registered elsewhere, or as somebody else: its binding is not that of a.
+func (a *Account) moved(b *Account) bool {
+	return a.Registrar != b.Registrar || a.AOR != b.AOR || a.Contact != b.Contact || a.Proxy != b.Proxy || a.Socket != b.Socket
+}

@@ -1,0 +1,164 @@
+package uac
+
+// This file is the module "uac" of scripts. It only translates; README.md describes what scripts see.
+
+import (
+	"errors"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/luabind"
+)
+
+// Name is "uac".
+func (u *UAC) Name() string { return "uac" }
+
+// Open makes the module of one script generation: it gathers the accounts that the file names.
+func (u *UAC) Open(h *luabind.Host) (luabind.Module, error) {
+	m := &module{uac: u, host: h, accounts: map[string]Account{}, seen: map[seen]bool{}}
+	m.hears.hear = m.tell
+	return m, nil
+}
+
+// module is the UAC within one script generation. accounts and retry are written before any call is served.
+type module struct {
+	uac      *UAC
+	host     *luabind.Host
+	hears    listener
+	accounts map[string]Account
+	seen     map[seen]bool
+	retry    Retry
+}
+
+// seen is an account that the file named in one VM.
+type seen struct {
+	vm   any
+	name string
+}
+
+// Activate puts the file's accounts into force.
+func (m *module) Activate() error {
+	m.uac.script.Store(&m.hears)
+	e := m.host.Engine()
+	if e == nil {
+		return nil
+	}
+	list := make([]Account, 0, len(m.accounts))
+	for _, a := range m.accounts {
+		list = append(list, a)
+	}
+	return m.uac.Keep(e, list, m.retry)
+}
+
+// Close leaves the registrations alone: they are the next generation's, and when the process stops they expire.
+func (m *module) Close() error {
+	m.uac.script.CompareAndSwap(&m.hears, nil)
+	return nil
+}
+
+// settings are the options of configure.
+type settings struct {
+	Retry    time.Duration `lua:"retry" min:"1" max:"86400" doc:"seconds after a first failure, default 30; doubled with each further one. Reloadable"`
+	MaxRetry time.Duration `lua:"max_retry" min:"1" max:"86400" doc:"seconds at most between tries, default 1800. Reloadable"`
+}
+
+func (m *module) configure(s settings) error {
+	r, err := Retry{First: s.Retry, Most: s.MaxRetry}.complete()
+	m.retry = r
+	return err
+}
+
+// account are the options of register.
+type account struct {
+	Name      string        `lua:"name" doc:"what events and registrations() call it, default the aor"`
+	Registrar string        `lua:"registrar,required" doc:"the uri that REGISTER is sent to"`
+	User      string        `lua:"user,required" doc:"of the credentials"`
+	Password  string        `lua:"password,required" doc:"of the credentials"`
+	AOR       string        `lua:"aor" doc:"what is registered, default the user at the registrar's host"`
+	Contact   string        `lua:"contact" doc:"where calls are to come, default the aor's user at the listener that sends"`
+	Proxy     string        `lua:"proxy" doc:"a uri to send to instead of the registrar"`
+	Socket    string        `lua:"socket" doc:"the listener to send from"`
+	Expires   time.Duration `lua:"expires" min:"1" max:"604800" doc:"seconds to ask for, default 3600"`
+}
+
+// maskOptions are the options of mask.
+type maskOptions struct {
+	From      *string `lua:"from" doc:"the uri in From"`
+	Display   *string `lua:"display" doc:"the name in From; \"\" for none"`
+	To        *string `lua:"to" doc:"the uri in To"`
+	ToDisplay *string `lua:"to_display" doc:"the name in To; \"\" for none"`
+}
+
+// Functions of the module.
+func (m *module) Functions() []luabind.Function {
+	return []luabind.Function{
+		luabind.Configure("Sets options, once, while the file loads.", settings{}, m.configure),
+		{
+			Name: "register", Where: luabind.AtLoad, Call: m.register,
+			Doc:    "Keeps an address registered elsewhere, as long as the script says so. Reloads don't disturb what did not change.",
+			Params: []luabind.Param{{Name: "account", Type: luabind.Table, Options: account{}}},
+		},
+		{
+			Name: "registrations", Where: luabind.InHandler, Call: m.registrations,
+			Doc:     "How the registrations stand, by name.",
+			Results: []luabind.Result{{Type: luabind.List, Object: statusType}},
+		},
+		{
+			Name: "mask", Where: luabind.InHandler, Call: m.mask,
+			Doc: "Shows the far side another From, or To, to the end of the dialog. Needs record_route before it where a dialog can start.",
+			Params: []luabind.Param{{Name: "req", Type: luabind.Any, Doc: "the request, or the branch of an on_branch"},
+				{Name: "options", Type: luabind.Table, Options: maskOptions{}}},
+		},
+	}
+}
+
+func (m *module) register(c *luabind.Call) int {
+	if c.IsNil(1) {
+		c.Raise("takes a table {registrar = ..., user = ..., password = ...}")
+	}
+	var o account
+	c.Decode(1, &o)
+	a, err := Account{Name: o.Name, Registrar: o.Registrar, AOR: o.AOR, User: o.User, Password: o.Password, Contact: o.Contact, Proxy: o.Proxy,
+		Socket: o.Socket, Expires: o.Expires}.complete()
+	if err != nil {
+		c.Raise("%v", err)
+	}
+	key := seen{c.VM(), a.Name}
+	if m.seen[key] {
+		c.Raise("there is an account %q already; give one of them another name", a.Name)
+	}
+	m.seen[key] = true
+	if known, ok := m.accounts[a.Name]; ok && known != a {
+		c.Raise("the account %q differs from lane to lane; make it the same each time the file runs", a.Name)
+	}
+	m.accounts[a.Name] = a
+	return 0
+}
+
+func (m *module) registrations(c *luabind.Call) int { return luabind.PushList(c, m.uac.List()) }
+
+func (m *module) mask(c *luabind.Call) int {
+	var o maskOptions
+	c.Decode(2, &o)
+	if o == (maskOptions{}) {
+		c.Raise("takes what to show: {from = ..., display = ...}, {to = ..., to_display = ...}")
+	}
+	mask := func(msg *message.Message, set func(engine.Mask) error) {
+		if err := set(MaskOf(msg, Party{o.From, o.Display}, Party{o.To, o.ToDisplay})); err != nil {
+			var misuse *engine.Misuse
+			if errors.As(err, &misuse) {
+				c.Misuse(err)
+			}
+			c.Raise("%v", err)
+		}
+	}
+	if c.Kind(1) == luabind.BranchType {
+		b := c.Branch(1)
+		mask(b.Message(), b.Mask)
+	} else {
+		r := c.Request(1)
+		mask(r.Message(), r.Mask)
+	}
+	return 0
+}

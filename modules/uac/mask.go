@@ -1,0 +1,44 @@
+package uac
+
+// This file makes masks.
+
+import (
+	"strings"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// Party is another From or To: what is nil stays as it is, but a new URI comes without the old name.
+type Party struct{ URI, Display *string }
+
+// MaskOf is the mask that shows from and to in place of what m has.
+func MaskOf(m *message.Message, from, to Party) (k engine.Mask) {
+	if a, err := m.From(); err == nil {
+		k.From = from.over(&a)
+	}
+	if a, err := m.To(); err == nil {
+		k.To = to.over(&a)
+	}
+	return k
+}
+
+// over is the header's text for p in place of a; "" where p changes nothing.
+func (p *Party) over(a *message.Address) string {
+	if p.URI == nil && p.Display == nil {
+		return ""
+	}
+	uri := string(a.URI)
+	if p.URI != nil {
+		uri = *p.URI
+	}
+	if p.Display == nil || *p.Display == "" {
+		return "<" + uri + ">"
+	}
+	return quote(*p.Display) + " <" + uri + ">"
+}
+
+// quote writes a display name as a quoted string (§25.1).
+func quote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}

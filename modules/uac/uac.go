@@ -1,0 +1,132 @@
+// Package uac is the user agent's side of this server towards others: it keeps addresses registered with trunks, and shows them other names in From
+// and To.
+//
+// It is used from Go as it is, and from scripts as the module "uac". A [UAC] belongs to the program, not to a script: registrations go on through a
+// reload. Challenges of a relayed request are answered by the engine itself, for targets with credentials.
+package uac
+
+// This file is the set of registrations.
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/lane"
+)
+
+// Options of New. The zero value is good.
+type Options struct {
+	// Event, when not nil, is told what happens to registrations, on the goroutine that found out. It must not block.
+	Event func(Event)
+}
+
+// UAC keeps registrations. It is safe for concurrent use.
+type UAC struct {
+	event   func(Event)
+	script  atomic.Pointer[listener] // the script generation that hears of events
+	figures figures
+
+	mu    sync.Mutex
+	eng   *engine.Engine           // guarded by mu
+	known map[string]*registration // by name; guarded by mu
+}
+
+// New makes a UAC that keeps nothing yet.
+func New(o Options) *UAC { return &UAC{event: o.Event, known: map[string]*registration{}} }
+
+// Retry says how long to wait after failures. 0 means the default.
+type Retry struct {
+	First time.Duration // after the first failure; doubled with each further one; default 30 s
+	Most  time.Duration // at most, and after a refusal that will not change by itself (403, a wrong password); default 30 min
+}
+
+func (r Retry) complete() (Retry, error) {
+	if r.First == 0 {
+		r.First = 30 * time.Second
+	}
+	if r.Most == 0 {
+		r.Most = max(30*time.Minute, r.First)
+	}
+	if r.First < time.Second || r.Most < r.First {
+		return r, fmt.Errorf("retry must be a second at least, and max_retry not less than retry (%v, %v)", r.First, r.Most)
+	}
+	return r, nil
+}
+
+// Keep makes accounts the ones that are kept registered by e: those that were and are not changed go on undisturbed, changed ones are registered
+// anew, those that are gone are unregistered. Errors: an account that can't be, or two of one name; then nothing changes.
+func (u *UAC) Keep(e *engine.Engine, accounts []Account, retry Retry) error {
+	wanted := map[string]Account{}
+	for _, a := range accounts {
+		full, err := a.complete()
+		if err != nil {
+			return fmt.Errorf("uac: account %q: %w", a.Name, err)
+		}
+		if _, twice := wanted[full.Name]; twice {
+			return fmt.Errorf("uac: there are two accounts %q", full.Name)
+		}
+		wanted[full.Name] = full
+	}
+	retry, err := retry.complete()
+	if err != nil {
+		return fmt.Errorf("uac: %w", err)
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.eng != e {
+		u.eng = e
+		clear(u.known) // of an engine that has stopped
+	}
+	for name, r := range u.known {
+		if _, stays := wanted[name]; !stays {
+			delete(u.known, name)
+			r.post((*registration).remove)
+		}
+	}
+	for name, a := range wanted {
+		u.keepLocked(name, a, retry)
+	}
+	return nil
+}
+
+// keepLocked starts or changes one; u.mu is held.
+func (u *UAC) keepLocked(name string, a Account, retry Retry) {
+	old := u.known[name]
+	if old != nil && !old.given.moved(&a) {
+		changed := old.given != a
+		old.given = a
+		old.post(func(r *registration) { r.change(a, retry, changed) })
+		return
+	}
+	if old != nil {
+		old.post((*registration).remove)
+	}
+	r := newRegistration(u, u.eng, a, retry)
+	u.known[name] = r
+	r.post((*registration).begin)
+}
+
+// List is how the registrations stand, by name.
+func (u *UAC) List() []*Status {
+	u.mu.Lock()
+	list := make([]*Status, 0, len(u.known))
+	for _, r := range u.known {
+		list = append(list, r.status.Load())
+	}
+	u.mu.Unlock()
+	slices.SortFunc(list, func(a, b *Status) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// post has f called with r on the lane that registrations belong to.
+func (r *registration) post(f func(*registration)) {
+	r.engine.Background().Post(lane.Func(func(l *lane.Lane) {
+		r.lane = l
+		f(r)
+	}))
+}
