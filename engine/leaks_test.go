@@ -75,7 +75,7 @@ func TestNothingIsLeftOfCalls(t *testing.T) {
 	}
 	udp, tcp := startLeakCallee(t)
 	eng, err := engine.New(engine.Config{Listen: []string{"udp:127.0.0.1:0", "tcp:127.0.0.1:0"}, Domains: []string{"example.com"}, MaxDelay: -1,
-		Timers: transaction.Timers{T1: 5 * time.Millisecond, T2: 20 * time.Millisecond, T4: 20 * time.Millisecond}, Router: leakRouter(udp, tcp)})
+		Timers: transaction.Timers{T1: 10 * time.Millisecond, T2: 40 * time.Millisecond, T4: 40 * time.Millisecond}, Router: leakRouter(udp, tcp)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,3 +1,5 @@
+//go:build unix
+
 // Macro compares what a call costs: the kernel's floor, Kamailio with its own script and with Lua (where it is installed), and ours, in turn, in one
 // run. Each server is pinned to one core, the load to another.
 //
