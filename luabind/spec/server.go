@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -37,7 +38,7 @@ const (
 	serverAddr = "10.0.0.1"
 	// Budgets are on the machine's clock, and a machine that runs tests is busy.
 	serverBudget = 5 * time.Second
-	specBudget   = 10 * time.Second
+	specBudget   = 5 * time.Second
 )
 
 func defaultServer(file string) serverOptions {
@@ -111,7 +112,7 @@ func (w *world) start(o serverOptions) (*server, error) {
 		return wire, err
 	}
 	s.engine, err = engine.New(engine.Config{Clock: w.sim, Meter: w.sim, Network: network, Seed: 2,
-		Lanes: o.Lanes, Domains: o.Domains, Router: router, Log: logger, Resolver: hosts(o.Hosts), Secret: []byte("a secret that is known, for tests: " + addr.String())})
+		Lanes: o.Lanes, Domains: o.Domains, Router: router, Log: logger, Resolver: &hosts{o.Hosts, logger}, Secret: []byte("a secret that is known, for tests: " + addr.String())})
 	if err == nil {
 		err = s.engine.Start()
 	}
@@ -129,17 +130,23 @@ func (w *world) start(o serverOptions) (*server, error) {
 }
 
 // hosts are the names a server can look up.
-type hosts map[string]string
+type hosts struct {
+	names map[string]string
+	log   *slog.Logger
+}
 
 // Resolve finds a name at once.
-func (h hosts) Resolve(_ *lane.Lane, hop *proxy.NextHop, done func([]transport.Peer, error)) {
-	text, ok := h[hop.Host]
+func (h *hosts) Resolve(_ *lane.Lane, hop *proxy.NextHop, done func([]transport.Peer, error)) {
+	text, ok := h.names[hop.Host]
 	if !ok {
-		done(nil, fmt.Errorf("%s is unknown here: give it an address by t.server{hosts = {[%q] = \"10.0.0.9\"}}", hop.Host, hop.Host))
+		err := fmt.Errorf("there is no DNS here: say t.server{hosts = {[%q] = \"10.0.0.9\"}}", hop.Host)
+		h.log.Warn("unknown host", "host", hop.Host, "err", err)
+		done(nil, err)
 		return
 	}
 	addr, err := address(text)
 	if err != nil {
+		h.log.Warn("t.server{hosts}", "err", err)
 		done(nil, err)
 		return
 	}

@@ -51,7 +51,7 @@ func (w *accepted) Expire(*lane.Timer) {
 	}
 	_ = w.p.wire.Send(&w.to, w.bytes, nil) // a connection that broke takes the call with it
 	w.next = min(2*w.next, t2)
-	w.p.lane.After(w.next, &w.timer, w)
+	w.p.lane.After(min(w.next, w.until.Sub(w.p.lane.Now())), &w.timer, w)
 }
 
 // ackKey is what an ACK has in common with the INVITE and the tag of its answer.

@@ -180,15 +180,15 @@ func (r *Incoming) Ignore() (err error) {
 			return
 		}
 		r.ignored = true
-		r.p.ignored[ignoreKey(r.Msg)] = true
+		r.p.ignored[branchKey(r.Msg)] = true
 		delete(r.p.invites, r.server)
 		r.server.Forget()
 	})
 	return err
 }
 
-// ignoreKey is what a request has in common with its retransmissions and its CANCEL.
-func ignoreKey(m *message.Message) string {
+// branchKey is what a request has in common with its retransmissions and its CANCEL.
+func branchKey(m *message.Message) string {
 	via, err := m.TopVia()
 	if err != nil {
 		return ""
@@ -196,14 +196,18 @@ func ignoreKey(m *message.Message) string {
 	return string(m.CallID()) + "\x00" + string(via.Branch())
 }
 
-// deafTo notes what comes to an ignored request, once.
-func (p *Phone) deafTo(m *message.Message) {
-	if m.Method() != message.MethodCancel {
+// noteCancel keeps a CANCEL, once. It is answered by the transaction layer, also when its INVITE was answered before.
+func (p *Phone) noteCancel(m *message.Message) {
+	key := branchKey(m)
+	if p.cancels[key] {
 		return
 	}
-	key := "CANCEL " + ignoreKey(m)
-	if !p.ignored[key] {
-		p.ignored[key] = true
-		p.add(&Incoming{p: p, Msg: keep(m), ignored: true})
+	p.cancels[key] = true
+	r := &Incoming{p: p, Msg: keep(m), answered: 481, byItself: true, ignored: p.ignored[key]}
+	for _, invite := range p.inbox {
+		if invite.Msg.Method() == message.MethodInvite && branchKey(invite.Msg) == key {
+			r.answered = 200
+		}
 	}
+	p.add(r)
 }

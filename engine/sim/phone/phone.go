@@ -43,7 +43,8 @@ type Phone struct {
 	dialogs map[dialogKey]*Dialog
 	invites map[*transaction.Server]*Incoming // INVITEs without a final answer
 	waiting map[string]*accepted              // 2xx without their ACK
-	ignored map[string]bool                   // requests it is dead for, by ignoreKey
+	ignored map[string]bool                   // requests it is dead for, by branchKey
+	cancels map[string]bool                   // CANCELs that came, by branchKey
 	calls   int
 
 	registerID  string
@@ -52,7 +53,7 @@ type Phone struct {
 
 // New puts a phone into a world.
 func New(w *sim.World, o Options) (*Phone, error) {
-	p := &Phone{o: o, w: w, dialogs: map[dialogKey]*Dialog{}, invites: map[*transaction.Server]*Incoming{}, waiting: map[string]*accepted{}, ignored: map[string]bool{}}
+	p := &Phone{o: o, w: w, dialogs: map[dialogKey]*Dialog{}, invites: map[*transaction.Server]*Incoming{}, waiting: map[string]*accepted{}, ignored: map[string]bool{}, cancels: map[string]bool{}}
 	u, err := message.ParseURI([]byte(o.URI))
 	if err != nil {
 		return nil, fmt.Errorf("%q is no URI: %w", o.URI, err)
@@ -140,11 +141,12 @@ func (p *Phone) Receive(in *transport.Inbound) {
 	}
 	from := transaction.Arrival{Msg: m, Kind: in.Kind, Source: in.Source, Local: in.Local, Flow: in.Flow}
 	p.do(func() {
-		if m.IsRequest() && len(p.ignored) > 0 && p.ignored[ignoreKey(m)] {
-			p.deafTo(m)
-			return
+		if m.IsRequest() && m.Method() == message.MethodCancel {
+			p.noteCancel(m)
 		}
-		p.layer.Receive(&from)
+		if !m.IsRequest() || !p.ignored[branchKey(m)] {
+			p.layer.Receive(&from)
+		}
 	})
 }
 
@@ -166,7 +168,6 @@ func (u *user) Request(s *transaction.Server) {
 	case s.Req.Method() == message.MethodAck:
 		p.gotAck(s.Req)
 	case s.Req.Method() == message.MethodCancel: // of nothing we know
-		p.add(&Incoming{p: p, Msg: keep(s.Req), answered: 481})
 		p.check(s.Reply(481, "", nil, nil))
 	default:
 		p.newRequest(s)
@@ -174,9 +175,8 @@ func (u *user) Request(s *transaction.Server) {
 }
 
 // Cancelled takes the CANCEL of an INVITE that has no final answer.
-func (u *user) Cancelled(s *transaction.Server, cancel *message.Message) {
+func (u *user) Cancelled(s *transaction.Server, _ *message.Message) {
 	p := (*Phone)(u)
-	p.add(&Incoming{p: p, Msg: keep(cancel), answered: 200, byItself: true})
 	if r := p.invites[s]; r != nil && !p.o.Manual {
 		r.byItself = true
 		p.check(r.reply(487, Reply{}))
