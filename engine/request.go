@@ -78,6 +78,10 @@ func (r *Request) InDialog() bool { return r.inDialog }
 // signature holds.
 func (r *Request) RouteParams() (p message.Params, ours bool) { return r.ctx.Params, r.ctx.Signed }
 
+// RouteUser is the user part of the topmost Route, where that was this server's own and its signature does not hold, else nil. Anybody
+// may have written it: what it says must prove itself, as flow tokens do (RFC 5626 §5.2).
+func (r *Request) RouteUser() []byte { return r.ctx.RouteUser }
+
 // Answered is the final code that went out, or 0.
 func (r *Request) Answered() int { return r.ctx.Answered() }
 

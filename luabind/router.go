@@ -47,6 +47,8 @@ type Router struct {
 	clock      lane.Clock
 	eng        atomic.Pointer[engine.Engine]
 
+	interceptors []Interceptor // never changed
+
 	// slots hold the VM that serves on each lane; a request's handler keeps the one it began with.
 	slots []atomic.Pointer[vm]
 
@@ -86,6 +88,11 @@ func NewRouter(o Options) (*Router, error) {
 	}
 	p.close()
 	r := &Router{opts: o, dog: newWatchdog()}
+	for _, m := range o.Modules {
+		if i, ok := m.(Interceptor); ok {
+			r.interceptors = append(r.interceptors, i)
+		}
+	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.shared = newShared()
 	return r, nil
@@ -212,6 +219,11 @@ func (r *Router) Files() []string {
 
 // Route calls the script's route function. It runs on the request's lane, with its token.
 func (r *Router) Route(req *engine.Request) error {
+	for _, i := range r.interceptors {
+		if taken, err := i.Intercept(req); taken {
+			return err
+		}
+	}
 	v := r.enter(req.Lane())
 	defer v.end()
 	o := v.newRequest(req)

@@ -19,7 +19,7 @@ func defaultListen() []string { return []string{"udp:127.0.0.1:5060", "tcp:127.0
 // laterFlags are flags whose names are settled and whose work is still to come: given, they are refused with a line
 // that says so, rather than taken for a typing mistake.
 func laterFlags() []string {
-	return []string{"redis", "db"}
+	return []string{"db"}
 }
 
 func runFlags() []cli.Flag {
@@ -34,6 +34,7 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "data", Usage: "keep what registered in `DIR` (SQLite), so that it survives a restart; without it, it is kept in memory"},
 		&cli.StringSliceFlag{Name: "dns", Usage: "look names up at the DNS server `HOST[:PORT]`; repeatable", DefaultText: "those of /etc/resolv.conf"},
 		&cli.StringFlag{Name: "tls-ca", Usage: "believe servers we connect to over TLS whose certificate an authority in the PEM `FILE` vouches for", DefaultText: "those of the system"},
+		&cli.StringFlag{Name: "redis", Usage: "share what registered with other servers through the Redis server at `URL` (redis://host:6379/0); they share --secret, too"},
 		&cli.StringFlag{Name: "secret", Usage: "read the key for route signatures, nonces and flow tokens from `FILE`; shared by the nodes of a cluster", DefaultText: "DIR/secret of --data, made at the first start"},
 		&cli.StringFlag{Name: "admin", Usage: "serve HTTP at `HOST:PORT`: /metrics /healthz /readyz /reload /status (off unless given)"},
 		&cli.BoolFlag{Name: "watch", Usage: "reload when the script or a file it requires changes", DefaultText: "on"},
@@ -56,7 +57,7 @@ func runFlags() []cli.Flag {
 // keys are the flags that a SIPSCRIPT_* variable and a key of the configuration file stand for as well, and "script",
 // which on the command line is the argument.
 func keys() []string {
-	all := []string{"script", "listen", "advertise", "domain", "data", "tls-cert", "tls-key", "tls-client-ca", "tls-ca", "dns", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "drain", "max-delay"}
+	all := []string{"script", "listen", "advertise", "domain", "data", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-ca", "dns", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "drain", "max-delay"}
 	return append(all, laterFlags()...)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"runtime"
 	"slices"
 	"strings"
@@ -29,6 +30,8 @@ type settings struct {
 	tls       []transport.TLSFiles // certificates
 	rootCA    string               // authorities that vouch for servers, "" for the system's
 	data      string               // a directory, "" for state in memory
+	redis     string               // a URL, "" for none
+	redisName string               // the same without a password
 	secret    string               // a file, "" for the one in data, or a key made anew
 	admin     string               // host:port, "" for none
 	watch     bool
@@ -52,7 +55,7 @@ func readSettings(c *cli.Context, lookup func(string) (string, bool)) (*settings
 			return nil, usagef("--%s is not available in this version", name)
 		}
 	}
-	s := &settings{script: script, data: c.String("data"), dns: c.StringSlice("dns"), secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain")}
+	s := &settings{script: script, data: c.String("data"), redis: c.String("redis"), dns: c.StringSlice("dns"), secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain")}
 	steps := []func(*cli.Context) error{s.readScript, s.readListen, s.readTLS, s.readAdvertise, s.readDomains, s.readArgs, s.readStorage, s.readWatch, s.readLimits, s.readLog}
 	for _, step := range steps {
 		if err := step(c); err != nil {
@@ -141,6 +144,18 @@ func (s *settings) readStorage(c *cli.Context) error {
 	if c.IsSet("data") && s.data == "" {
 		return usagef("--data is empty; leave it out to keep state in memory")
 	}
+	if !c.IsSet("redis") {
+		return nil
+	}
+	// Errors of URLs quote them, with the password.
+	u, err := url.Parse(s.redis)
+	if err != nil || !slices.Contains([]string{"redis", "rediss", "unix"}, u.Scheme) {
+		return usagef("--redis: expected redis://HOST:PORT/DB, rediss://… for TLS, or unix:///PATH")
+	}
+	if s.secret == "" {
+		return usagef("--redis needs --secret FILE, the same on all servers that share it; make one with: head -c 32 /dev/urandom | base64 > FILE")
+	}
+	s.redisName = u.Redacted()
 	return nil
 }
 

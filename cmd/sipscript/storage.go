@@ -1,6 +1,6 @@
 package main
 
-// Where state lives: in memory, or in the directory of --data.
+// Where state lives: in memory, in the directory of --data, or in the Redis server of --redis.
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/sipscript/sipscript/modules/registrar"
+	"github.com/sipscript/sipscript/modules/registrar/redisstore"
 	"github.com/sipscript/sipscript/modules/registrar/sqlitestore"
 )
 
@@ -39,29 +40,59 @@ func (s *server) makeData() error {
 
 // openStorage opens the stores.
 func (s *server) openStorage() error {
-	if s.set.data == "" {
-		s.storage = &storage{registrar.New(registrar.Options{}), "state is kept in memory: a restart forgets what registered"}
-		return nil
+	open := s.openMemory
+	switch {
+	case s.set.redis != "":
+		open = s.openRedis
+	case s.set.data != "":
+		open = s.openFile
 	}
+	store, line, err := open()
+	if err != nil {
+		return err
+	}
+	s.storage = &storage{registrar.New(registrar.Options{Store: store}), line}
+	return nil
+}
+
+func (s *server) openMemory() (registrar.Store, string, error) {
+	return registrar.NewMemory(), "state is kept in memory: a restart forgets what registered", nil
+}
+
+func (s *server) openFile() (registrar.Store, string, error) {
 	path := s.set.locationFile()
 	store, err := sqlitestore.Open(path, sqlitestore.Options{Log: s.log})
 	if errors.Is(err, sqlitestore.ErrInUse) {
-		return fmt.Errorf("--data: %w: each sipscript needs a directory of its own", err)
+		return nil, "", fmt.Errorf("--data: %w: each sipscript needs a directory of its own", err)
 	}
 	if err != nil {
-		return fmt.Errorf("--data: %w", err)
+		return nil, "", fmt.Errorf("--data: %w", err)
 	}
 	n, _ := store.Count(context.Background())
-	s.storage = &storage{registrar.New(registrar.Options{Store: store}), fmt.Sprintf("state is kept in %s: %d bindings", path, n)}
-	return nil
+	return store, fmt.Sprintf("state is kept in %s: %d bindings", path, n), nil
+}
+
+func (s *server) openRedis() (registrar.Store, string, error) {
+	store, err := redisstore.Open(s.set.redis, redisstore.Options{Log: s.log})
+	if err != nil {
+		return nil, "", fmt.Errorf("--redis %s: %w", s.set.redisName, err)
+	}
+	n, err := store.Count(context.Background())
+	if err != nil {
+		return nil, "", errors.Join(fmt.Errorf("--redis %s: %w", s.set.redisName, err), store.Close())
+	}
+	return store, fmt.Sprintf("state is kept in redis at %s: %d bindings", s.set.redisName, n), nil
 }
 
 func (s *settings) locationFile() string { return filepath.Join(s.data, "location.db") }
 
 // storageName is where state is kept, for /status.
 func (s *settings) storageName() string {
-	if s.data == "" {
-		return "memory"
+	switch {
+	case s.redis != "":
+		return s.redisName
+	case s.data != "":
+		return "sqlite:" + s.locationFile()
 	}
-	return "sqlite:" + s.locationFile()
+	return "memory"
 }

@@ -31,9 +31,11 @@ type Context struct {
 	mark   [17]byte       // of the request as it came in, for loop detection
 	Signed bool           // the topmost Route was ours and its signature held
 	Params message.Params // the script's parameters in it
-	flow   transport.Peer // the connection it names; Flow is 0 where it names none
-	dialog *dialog        // what was changed in the dialog; nil for nothing
-	mask   *Mask          // nil for none
+	// RouteUser is the user part of the topmost Route, where that was ours and not signed: nobody has vouched for it.
+	RouteUser []byte
+	flow      transport.Peer // the connection it names; Flow is 0 where it names none
+	dialog    *dialog        // what was changed in the dialog; nil for nothing
+	mask      *Mask          // nil for none
 
 	recordRoute  bool
 	recordParams string
@@ -74,7 +76,11 @@ func (x *Context) Start(c *Core, s *transaction.Server, h Handler) {
 	params, signed, token, back := c.Preprocess(s.Req)
 	x.Signed = signed
 	x.dialog, x.Params = c.takeState(params, s.Req.CallID())
-	x.backOn(token, back)
+	if signed {
+		x.backOn(token, back)
+	} else {
+		x.RouteUser = token
+	}
 	c.stripMaddr(s.Req, &s.From)
 	if s.Stateless {
 		return

@@ -107,6 +107,7 @@ type ownRoute struct {
 	double bool
 	params message.Params // the script's
 	flow   []byte         // the token, "" for none
+	user   []byte         // the user part, whether signed or not
 }
 
 // ours reads a URI as an entry of ours.
@@ -124,6 +125,7 @@ func (c *Core) ours(text, callID []byte) (own ownRoute, ok bool) {
 			return own, false
 		}
 	}
+	own.user = u.User
 	_, own.double = u.Params.Get("r2")
 	at := bytes.Index(u.Params, []byte(";s="))
 	if at < 0 {
@@ -141,7 +143,7 @@ func (c *Core) ours(text, callID []byte) (own ownRoute, ok bool) {
 
 // Preprocess is §16.4: undoes what a strict router did to the Request-URI, and removes our own topmost Route entries. It reports
 // the parameters our entry carried; signed is false unless it was ours and its signature holds. flow is the token of the last entry that
-// was removed, and back that another one stood before it.
+// was removed, and back that another one stood before it. When signed is false, flow is the user part of the entry, by whoever put it there.
 func (c *Core) Preprocess(req *message.Message) (params message.Params, signed bool, flow []byte, back bool) {
 	callID := req.CallID()
 	found, most := false, 2
@@ -154,6 +156,7 @@ func (c *Core) Preprocess(req *message.Message) (params message.Params, signed b
 					req.SetRequestURI(bytes.Clone(a.URI))
 					req.RemoveElement(message.HeaderRoute, n)
 					own, found, most = o, true, 1
+					own.user = nil // such a hop is written with lr
 				}
 			}
 		}
@@ -171,7 +174,7 @@ func (c *Core) Preprocess(req *message.Message) (params message.Params, signed b
 		if !ok || found && !(own.double && o.double) {
 			break
 		}
-		o.params, o.flow = bytes.Clone(o.params), bytes.Clone(o.flow)
+		o.params, o.flow, o.user = bytes.Clone(o.params), bytes.Clone(o.flow), bytes.Clone(o.user)
 		if back = found; !found {
 			own, found = o, true
 		}
@@ -182,7 +185,7 @@ func (c *Core) Preprocess(req *message.Message) (params message.Params, signed b
 		}
 	}
 	if !found || !own.signed {
-		return nil, false, nil, false
+		return nil, false, own.user, false
 	}
 	return own.params, true, own.flow, back
 }

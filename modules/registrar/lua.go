@@ -177,6 +177,9 @@ func (m *module) lookup(c *luabind.Call) int {
 	if memory := m.registrar.memory; memory != nil { // the hot path: nothing escapes
 		return luabind.PushList(c, memory.lookup(aor, c.Lane().Wall().UnixMilli()))
 	}
+	if found, ok := m.registrar.peek(aor, c.Lane().Wall()); ok { // the lane need not be lent
+		return luabind.PushList(c, found)
+	}
 	found, err := m.find(c, string(aor))
 	if err != nil {
 		return c.Fail(err)

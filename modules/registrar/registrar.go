@@ -35,12 +35,14 @@ type Registrar struct {
 // service is what all Registrars made from one share: everything but the policy.
 type service struct {
 	store   Store
+	peeker  Peeker  // store, where it is one
 	memory  *Memory // what answers lookups, where that is a Memory: spared the interface and its strings
 	event   func(Event)
 	waiters waiters
 	figures figures
 	sweeper atomic.Pointer[sweeper] // the one that runs
 	counted atomic.Int64            // bindings at the last sweep, where no Memory can be asked
+	node    atomic.Pointer[Node]    // this process, where the store is shared
 	// script is the script generation that hears of changes.
 	script atomic.Pointer[listener]
 }
@@ -55,6 +57,7 @@ func New(o Options) *Registrar {
 	if s.store == nil {
 		s.store = NewMemory()
 	}
+	s.peeker, _ = s.store.(Peeker)
 	switch store := s.store.(type) {
 	case *Memory:
 		s.memory = store
@@ -106,6 +109,18 @@ func (r *Registrar) lookup(ctx context.Context, aor []byte, now time.Time) ([]*B
 		return nil, fmt.Errorf("registrar: lookup: %w", err)
 	}
 	return bindings, nil
+}
+
+// peek is lookup where that does not wait.
+func (r *Registrar) peek(aor []byte, now time.Time) ([]*Binding, bool) {
+	if r.peeker == nil {
+		return nil, false
+	}
+	found, ok := r.peeker.Peek(string(aor), now)
+	if ok {
+		r.figures.lookups.Add(1)
+	}
+	return found, ok
 }
 
 // Remove removes the bindings of uri's address-of-record, or only those whose contact equals contact (§19.1.4) when that

@@ -84,8 +84,8 @@ func answer(req *engine.Request, res *Result, headers []engine.HeaderEdit) (ok b
 // sweepEvery is how often an engine's background lane sweeps the store.
 const sweepEvery = time.Second
 
-// Attach sweeps the store every second on the background lane of e, until the engine stops or another one is attached.
-// Attaching the same engine again does nothing.
+// Attach sweeps the store every second on the background lane of e, until the engine stops or another one is attached. A
+// store that is shared learns which node e is. Attaching the same engine again does nothing.
 func (r *Registrar) Attach(e *engine.Engine) {
 	old := r.sweeper.Load()
 	if old != nil && old.engine == e {
@@ -93,6 +93,12 @@ func (r *Registrar) Attach(e *engine.Engine) {
 	}
 	s := &sweeper{engine: e, service: r.service}
 	if r.sweeper.CompareAndSwap(old, s) {
+		if shared, ok := r.store.(Shared); ok {
+			if n := newNode(e); n != nil {
+				r.node.Store(n)
+				shared.Join(n, r.waiters.wake)
+			}
+		}
 		e.Background().Post(s)
 	}
 }

@@ -40,6 +40,12 @@ const (
 	Relaxed                   // it may be lost with the process: it is written soon after
 )
 
+// Peeker is a Store whose lookups may wait, but not always.
+type Peeker interface {
+	// Peek is Lookup where the answer is at hand; ok is false where it is not.
+	Peek(aor string, now time.Time) (found []*Binding, ok bool)
+}
+
 // Served is a Store whose lookups are answered by a copy in memory; the registrar asks that directly.
 type Served interface {
 	Serving() *Memory

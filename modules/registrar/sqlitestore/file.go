@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"modernc.org/sqlite" // the driver "sqlite"
@@ -53,7 +54,11 @@ func openFile(path string) (*file, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path}).String())
+	name := filepath.ToSlash(path)
+	if !strings.HasPrefix(name, "/") { // C:/…
+		name = "/" + name
+	}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: name}).String())
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,157 @@
+package registrar
+
+// This file makes clients that only one process can reach (over the connection they opened, through their NAT) reachable
+// for the other processes that share its store: a binding of such a client is stored with a Route entry that leads to that
+// process, and holds a token by which it finds the client (RFC 5626 §5.2).
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// Shared is a Store that other processes use as well.
+type Shared interface {
+	// Join tells the store, before traffic flows, which node this process is: it calls Publish on what it writes and Adopt
+	// on what it reads. It calls changed when another process has changed the bindings of an address; changed does not block.
+	Join(n *Node, changed func(aor string))
+}
+
+// Node is this process among those that share a store. They must share the engine's secret too.
+type Node struct {
+	host string // what Route entries that lead here end with, from the '@' on: "192.0.2.1:5060;lr"
+	key  [32]byte
+	boot uint64 // of this process: connections don't outlive it
+}
+
+// newNode makes the node that others reach at the first UDP listener of e, else at its first TCP listener, else the first.
+func newNode(e *engine.Engine) *Node {
+	var l *transport.Local
+	for _, kind := range [...]transport.Kind{transport.UDP, transport.TCP} {
+		for _, local := range e.Locals() {
+			if l == nil && local.Kind == kind {
+				l = local
+			}
+		}
+	}
+	if l == nil && len(e.Locals()) > 0 {
+		l = e.Locals()[0]
+	}
+	if l == nil {
+		return nil
+	}
+	n := &Node{host: l.SentBy, key: e.Key("flow")}
+	if l.Kind != transport.UDP {
+		n.host += ";transport=" + l.Kind.String()
+	}
+	n.host += ";lr"
+	var boot [8]byte
+	rand.Read(boot[:])
+	n.boot = binary.BigEndian.Uint64(boot[:])
+	return n
+}
+
+// Publish makes r a record that means the same to all processes.
+func (n *Node) Publish(r *Record) {
+	if r.Path != nil || r.Flow == 0 && r.Socket == "" {
+		return // its Path or its contact is the way, from everywhere
+	}
+	r.Path = []string{"<sip:" + n.token(r) + "@" + n.host + ">"}
+	r.Flow, r.Received, r.Socket = 0, "", ""
+}
+
+// Adopt makes of a record that this process had published what it was, but for connections of before its last start: of those the
+// contact is left.
+func (n *Node) Adopt(r *Record) {
+	if len(r.Path) != 1 {
+		return
+	}
+	entry, ours := strings.CutPrefix(r.Path[0], "<sip:")
+	token, host, ok := strings.Cut(entry, "@")
+	if !ours || !ok || strings.TrimSuffix(host, ">") != n.host {
+		return
+	}
+	w, ok := n.read(token)
+	if !ok {
+		return
+	}
+	r.Path = nil
+	if w.flow == 0 || w.boot == n.boot {
+		r.Flow, r.Received, r.Socket = w.flow, w.received, w.socket
+	}
+}
+
+// way is what a token holds: how its maker reaches the client.
+type way struct {
+	boot             uint64
+	flow             transport.FlowID
+	received, socket string
+}
+
+const macBytes = 12 // 96 bits, as the engine's own signatures
+
+// token holds the way of r, signed so that nobody else can make one.
+func (n *Node) token(r *Record) string {
+	var b [256]byte
+	text := binary.BigEndian.AppendUint64(b[:0], n.boot)
+	text = binary.AppendUvarint(text, uint64(r.Flow))
+	text = appendText(appendText(text, r.Received), r.Socket)
+	return base64.RawURLEncoding.EncodeToString(append(text, n.mac(text)...))
+}
+
+// read is the way of a token that leads here; ok is false for anything else.
+func (n *Node) read(token string) (w way, ok bool) {
+	text, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(text) < 8+macBytes {
+		return w, false
+	}
+	text, mac := text[:len(text)-macBytes], text[len(text)-macBytes:]
+	if !hmac.Equal(mac, n.mac(text)) {
+		return w, false
+	}
+	w.boot = binary.BigEndian.Uint64(text)
+	d := decoder{rest: text[8:]}
+	w.flow = transport.FlowID(d.number())
+	w.received, w.socket = strings.Clone(d.text()), strings.Clone(d.text())
+	return w, !d.failed
+}
+
+// mac is over the address as well: the nodes of a cluster have the same key, and a token is for one of them.
+func (n *Node) mac(text []byte) []byte {
+	m := hmac.New(sha256.New, n.key[:])
+	m.Write([]byte(n.host))
+	m.Write([]byte{0})
+	m.Write(text)
+	return m.Sum(nil)[:macBytes]
+}
+
+// Intercept relays a request that another process sent here for a client that only this one reaches, and reports whether
+// it was such a request: that process has decided on it, and nobody else could have made the token it bears. Go programs
+// call it first in Route, where the store is shared; scripts don't see the request.
+func (r *Registrar) Intercept(req *engine.Request) (taken bool, err error) {
+	n := r.node.Load()
+	if n == nil || len(req.RouteUser()) == 0 {
+		return false, nil
+	}
+	w, ok := n.read(string(req.RouteUser()))
+	if !ok {
+		return false, nil
+	}
+	if w.flow != 0 && (w.boot != n.boot || !req.Engine().FlowStands(w.flow)) {
+		_, err = req.Reply(430, "Flow Failed", nil) // RFC 5626 §5.3.1
+		return true, err
+	}
+	// Later requests of the dialog come this way as well.
+	if err := req.RecordRoute(""); err != nil {
+		return true, fmt.Errorf("registrar: %w", err)
+	}
+	_, err = req.Relay([]*engine.Target{{Flow: w.flow, Received: w.received, FromSocket: w.socket}}, nil)
+	return true, err
+}

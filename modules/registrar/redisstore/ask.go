@@ -1,0 +1,161 @@
+package redisstore
+
+// This file asks Redis: within bounds of time, and not at all while it is known to be away.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+const (
+	// knockEvery is how often it is tried whether Redis is back.
+	knockEvery = 500 * time.Millisecond
+	// tries is how often a question is put whose connection broke; all questions may be repeated.
+	tries = 2
+)
+
+// ask puts a question whose answer is a text, "" for none.
+func (s *Store) ask(ctx context.Context, do func(ctx context.Context) rueidis.RedisResult) (text string, err error) {
+	err = s.try(ctx, do, func(res rueidis.RedisResult) error {
+		m, err := res.ToMessage()
+		switch {
+		case rueidis.IsRedisNil(err):
+			text, err = "", nil
+		case err != nil:
+			return err
+		case m.IsInt64():
+			text = "1"
+		default:
+			text, err = m.ToString()
+		}
+		return err
+	})
+	return text, err
+}
+
+// askNumber puts a question whose answer is a number.
+func (s *Store) askNumber(ctx context.Context, do func(ctx context.Context) rueidis.RedisResult) (n int64, err error) {
+	err = s.try(ctx, do, func(res rueidis.RedisResult) (err error) {
+		n, err = res.AsInt64()
+		return err
+	})
+	return n, err
+}
+
+func (s *Store) try(ctx context.Context, do func(ctx context.Context) rueidis.RedisResult, read func(rueidis.RedisResult) error) (err error) {
+	if s.away.Load() {
+		return ErrAway
+	}
+	bounded, cancel := context.WithTimeout(ctx, s.opts.Patience)
+	defer cancel()
+	for range tries {
+		if err = read(do(bounded)); err == nil {
+			return nil
+		}
+		var refused *rueidis.RedisError
+		if errors.As(err, &refused) && !down(refused) {
+			return fmt.Errorf("redis: %w", err) // it is there, and says no
+		}
+		if bounded.Err() != nil {
+			break
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err() // the caller's end says nothing about Redis
+	}
+	s.gone(err)
+	return fmt.Errorf("%w: %w", ErrAway, err)
+}
+
+// down tells whether an error of Redis means that it can't serve now: it loads its file, or is no master, or can't write.
+func down(e *rueidis.RedisError) bool {
+	for _, p := range [...]string{"LOADING", "READONLY", "MASTERDOWN", "MISCONF", "OOM", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "BUSY"} {
+		if strings.HasPrefix(e.Error(), p) {
+			return true
+		}
+	}
+	return false
+}
+
+// gone notes that Redis is away, and calls the keeper.
+func (s *Store) gone(err error) {
+	if s.away.Swap(true) {
+		return
+	}
+	s.opts.Log.Error("redis is away: registrations are answered 503, lookups from the cache", "error", err)
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// keep tries, while Redis is away, whether it is back.
+func (s *Store) keep() {
+	defer close(s.ended)
+	knock := time.NewTicker(knockEvery)
+	defer knock.Stop()
+	for {
+		select {
+		case <-s.wake:
+		case <-s.stop:
+			return
+		}
+		for s.away.Load() {
+			select {
+			case <-knock.C:
+			case <-s.stop:
+				return
+			}
+			if s.back() {
+				s.away.Store(false)
+				s.opts.Log.Info("redis is back")
+			}
+		}
+	}
+}
+
+// back tells whether Redis can be written to again.
+func (s *Store) back() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), s.opts.Patience)
+	defer cancel()
+	// It removes nothing, but is refused by a server that takes no writes.
+	return s.client.Do(ctx, s.client.B().Zrem().Key(endsKey).Member("").Build()).Error() == nil
+}
+
+// invalidated is called by the client when other connections have changed keys, with nil when it can't know: the connection was lost. It
+// is called where answers are read, and blocks nothing.
+func (s *Store) invalidated(keys []rueidis.RedisMessage) {
+	if keys == nil {
+		s.cache.lost()
+		return
+	}
+	for i := range keys {
+		key, err := keys[i].ToString()
+		if err != nil {
+			continue
+		}
+		aor, ok := strings.CutPrefix(key, prefix)
+		if !ok {
+			continue
+		}
+		s.cache.changed(aor)
+		if f := s.changed.Load(); f != nil {
+			(*f)(aor)
+		}
+	}
+}
+
+// withoutURL keeps a password in a URL out of errors.
+func withoutURL(err error) error {
+	var e *url.Error
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}

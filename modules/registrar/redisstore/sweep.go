@@ -1,0 +1,112 @@
+package redisstore
+
+// This file removes what has expired. Redis forgets whole addresses by itself; the sweep is there for the events, for
+// addresses of which something lives, and for the count.
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/sipscript/sipscript/modules/registrar"
+)
+
+// sweepBatch is how many bindings are looked at together, sweepRounds how many batches in one sweep.
+const (
+	sweepBatch  = 200
+	sweepRounds = 50
+)
+
+var errNothing = errors.New("nothing has expired")
+
+// Sweep implements registrar.Store. Of several processes that sweep, the one whose change is taken tells.
+func (s *Store) Sweep(ctx context.Context, now time.Time, gone func(aor string, b *registrar.Binding)) error {
+	for range sweepRounds {
+		due, err := s.due(ctx, now)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		addresses := map[string][]string{}
+		for _, m := range due {
+			aor := m[:max(0, len(m)-memberHash)]
+			addresses[aor] = append(addresses[aor], m)
+		}
+		for aor, members := range addresses {
+			if err := s.sweepOne(ctx, aor, members, now, gone); err != nil {
+				return err
+			}
+		}
+		if len(due) < sweepBatch {
+			break
+		}
+	}
+	return nil
+}
+
+// due lists bindings that have expired.
+func (s *Store) due(ctx context.Context, now time.Time) (members []string, err error) {
+	err = s.try(ctx, func(ctx context.Context) rueidis.RedisResult {
+		return s.client.Do(ctx, s.client.B().Zrangebyscore().Key(endsKey).Min("-inf").Max(strconv.FormatInt(now.UnixMilli(), 10)).Limit(0, sweepBatch).Build())
+	}, func(res rueidis.RedisResult) (err error) {
+		members, err = res.AsStrSlice()
+		return err
+	})
+	return members, err
+}
+
+// sweepOne removes what has expired of one address. What members name and the address no more has (Redis has forgotten it
+// first) is taken off the list.
+func (s *Store) sweepOne(ctx context.Context, aor string, members []string, now time.Time, gone func(aor string, b *registrar.Binding)) error {
+	var ended []*registrar.Binding
+	err := s.Update(ctx, aor, registrar.Relaxed, func(old []*registrar.Binding) ([]*registrar.Binding, error) {
+		ended = nil
+		kept := live(old, now)
+		if len(kept) == len(old) {
+			return nil, errNothing
+		}
+		for _, b := range old {
+			if b.Expires().UnixMilli() <= now.UnixMilli() {
+				ended = append(ended, b)
+			}
+		}
+		return kept, nil
+	})
+	switch {
+	case errors.Is(err, errNothing):
+		list, err := s.read(ctx, aor)
+		if err != nil {
+			return err
+		}
+		return s.unlist(ctx, aor, members, list)
+	case err != nil:
+		return err
+	}
+	for _, b := range ended {
+		gone(aor, b)
+	}
+	return nil
+}
+
+// unlist removes members that stand for none of the bindings there are.
+func (s *Store) unlist(ctx context.Context, aor string, members []string, there []*registrar.Binding) error {
+	real := map[string]bool{}
+	for _, b := range there {
+		real[member(aor, b)] = true
+	}
+	var wrong []string
+	for _, m := range members {
+		if !real[m] {
+			wrong = append(wrong, m)
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	_, err := s.askNumber(ctx, func(ctx context.Context) rueidis.RedisResult {
+		return s.client.Do(ctx, s.client.B().Zrem().Key(endsKey).Member(wrong...).Build())
+	})
+	return err
+}
