@@ -179,7 +179,11 @@ func (r *Request) Relay(targets []*Target, o *Options) (bool, error) {
 	if r.ctx.Server.Stateless {
 		return r.passStateless(targets)
 	}
-	if code := r.unable(targets); code != 0 {
+	code := r.unable(targets)
+	if code == 480 && o != nil && o.OnFailure != nil {
+		code = 0 // nobody to ask is a failure like another: 480, with the cause "empty"
+	}
+	if code != 0 {
 		return r.answer(code, "", nil, nil)
 	}
 	o = r.withFailure(o)

@@ -92,6 +92,30 @@ func TestContractOnFailure(t *testing.T) {
 	}
 }
 
+// An empty list is a failure like another for on_failure: the voicemail of a user who is not registered. It runs when relay has returned.
+func TestContractOnFailureOfAnEmptyList(t *testing.T) {
+	for body, want := range map[string]string{
+		`sip.sleep(1) r:relay("sip:vm@10.0.0.8")`: "180 200",
+		`r:reply(404)`: "404",
+		``:             "480",
+		`error("x")`:   "480",
+	} {
+		w := scene(t, `
+req:relay({}, {on_failure = function(res, r)
+  sip.log.info("failed %d %s after %s", res.code, tostring(res.cause), tostring(r.vars.after))
+  `+body+`
+end})
+req.vars.after = "relay"`)
+		newPhone(w, "10.0.0.8:5060", "", 180, 200)
+		c := call(w)
+		w.Run(5 * second)
+		if c.codes() != want {
+			t.Errorf("%s: the caller got %s, want %s", body, c.codes(), want)
+		}
+		logs(t, w, "failed 480 empty after relay")
+	}
+}
+
 // "on_response sees each response but 100, once …; a retransmission leaves with the same edits."
 func TestContractOnResponseSeesEachOnce(t *testing.T) {
 	w := scene(t, `

@@ -52,6 +52,9 @@ func (x *Context) Fork(targets []*Target, o *Options, relay bool) *Fork {
 			return 0
 		})
 	}
+	if len(targets) == 0 && relay && x.core.Lane.Post(lane.Func(func(*lane.Lane) { f.advance() })) {
+		return f // OnFailure must not be called by who is just asking
+	}
 	f.advance()
 	return f
 }
