@@ -116,7 +116,7 @@ func (c *Call) URI(n int) *message.URI {
 		c.text = append(c.text[:0], v...)
 		u, err := message.ParseURI(c.text)
 		if err != nil {
-			c.Raise("argument %d is not a uri: %v", c.position(n), err)
+			c.Raise("argument %d, %.80q, is not a uri: %v", c.position(n), string(v), err)
 		}
 		c.uri = u
 		return &c.uri

@@ -98,13 +98,28 @@ func syntaxError(err error, name string) error {
 		if p.Pos.Line == parse.EOF {
 			return fmt.Errorf("%s: %s at the end of the file: is an \"end\" missing?", name, p.Message)
 		}
-		return fmt.Errorf("%s:%d: %s near '%s'", name, p.Pos.Line, p.Message, p.Token)
+		return fmt.Errorf("%s:%d: %s near '%s'%s", name, p.Pos.Line, p.Message, p.Token, foreign(p.Token))
 	}
 	var c *lua.CompileError
 	if errors.As(err, &c) {
 		return fmt.Errorf("%s:%d: %s", name, c.Line, c.Message)
 	}
 	return fmt.Errorf("%s: %w", name, err)
+}
+
+// foreign is a hint for those who write another language in Lua.
+func foreign(token string) string {
+	switch token {
+	case "!":
+		return ": not equal is ~=, and not is \"not\""
+	case "&":
+		return ": it is \"and\""
+	case "|":
+		return ": it is \"or\""
+	case "/", "//":
+		return ": a comment begins with --"
+	}
+	return ""
 }
 
 // errNoFile says that a required name is no file either.

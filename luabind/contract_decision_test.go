@@ -249,12 +249,25 @@ func TestContractRoutesLeftAfterOurs(t *testing.T) {
 	}
 }
 
-// "Max-Forwards", "a handler may hold its lane": errors name file, line and traceback; that is TestTrap16ScriptErrorIs500WithTraceback. Here: an
-// error in a file that was required names that file.
-func TestContractErrorsNameTheFile(t *testing.T) {
-	w := scene(t, `local x = req:header("X-None") return x:lower()`)
-	if got := w.Code("MESSAGE", "sip:bob@example.com"); got != 500 {
-		t.Errorf("answered %d", got)
-	}
-	logs(t, w, "route.lua:2:", "traceback", "call_id=call-1")
+// Errors name file and line, and what the interpreter leaves out: which global isn't there, and what the message means.
+func TestContractErrorsTellWhatToDo(t *testing.T) {
+	refuse(t, map[string]string{
+		`return regsitrar.lookup(req.ruri)`: "attempt to index nil: what stands before '.lookup' is nil; there is no global 'regsitrar'",
+		`return spi.now()`:                  "there is no global 'spi'; did you mean 'sip'?",
+		`send_reply(200)`:                   "attempt to call what is no function; there is no global 'send_reply'",
+		`tostrin(5)`:                        "did you mean 'tostring'?",
+		`exit()`:                            "there is no exit: return ends a handler",
+		`local h = req:header("X-None") return h:lower()`: "attempt to index nil: what stands before '.lower' is nil",
+		`return req.headers.To`:                           "what stands before '.To' is a function",
+		`return #req:header("X-None")`:                    "attempt to take the length (#)",
+		`return req.expires_in`:                           "request has no field 'expires_in'; it has",
+		`return unset + 1`:                                "attempt to add nil and number; there is no global 'unset'",
+		`req:relay("10.0.0.9:5060")`:                      `write "sip:10.0.0.9:5060"`,
+		`req:relay{next_hop = "10.0.0.9"}`:                `write "sip:10.0.0.9"`,
+		`return sip.nosuch`:                               "sip has no function 'nosuch'",
+	})
+	evals(t, luabindtest.New(t, idle), map[string][]any{ // what a script catches is what the interpreter said
+		`local ok, err = pcall(function() return nosuch.x end) return err`: {"eval:1: attempt to index a non-table object(nil) with key 'x'"},
+		`return nosuch == nil, rawget(_G, "nosuch")`:                       {true, nil},
+	})
 }

@@ -52,6 +52,18 @@ func TestContractURIViews(t *testing.T) {
 	})
 }
 
+// sip.address writes what it reads: quotes, brackets and escapes are its business.
+func TestContractAddressIsWritten(t *testing.T) {
+	w := luabindtest.New(t, idle)
+	evals(t, w, map[string][]any{
+		`return tostring(sip.address{uri = "sip:a@b"})`: {"<sip:a@b>"},
+		`return tostring(sip.address{display = 'Al "Ace" \\ A.', uri = sip.uri("sip:a@b;x=1"), params = {reason = "user-busy", flag = true}})`: {`"Al \"Ace\" \\ A." <sip:a@b;x=1>;flag;reason=user-busy`},
+		`local a = sip.address{display = 'Al "Ace"', uri = "sip:a@b"} return a.display, a.uri.user, sip.address(tostring(a)).display`:          {`Al "Ace"`, "a", `Al "Ace"`},
+		`return tostring(sip.address{display = "x\r\nVia: y", uri = "sip:a@b"})`:                                                               {`"x  Via: y" <sip:a@b>`},
+		`return sip.address{uri = "no uri>"} == nil, tostring(sip.address{uri = sip.address("\"x\" <sip:c@d>;y")})`:                            {true, "<sip:c@d>"},
+	})
+}
+
 // "incr(key, by, init, ttl)": a counter of a window: init and ttl count when it begins, and only then.
 func TestContractIncrCountsAWindow(t *testing.T) {
 	w := luabindtest.New(t, idle)

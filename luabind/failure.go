@@ -30,6 +30,7 @@ func (e *ScriptError) Logged() bool { return true }
 // failed makes the error of a failed call. The text is copied: the error value may hold the whole VM.
 func (v *vm) failed(err error, stopped bool) *ScriptError {
 	e := scriptError(err)
+	e.Text = v.explained(e.Text)
 	if !v.loading { // what the interpreter calls so is the function that was called
 		e.Traceback = strings.ReplaceAll(e.Traceback, "in main chunk", "in the handler")
 	}

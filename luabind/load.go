@@ -165,6 +165,7 @@ func (v *vm) strictGlobals() {
 		t.RawSet(name, l.Get(3))
 		return 0
 	}))
+	mt.RawSetString("__index", v.main.NewFunction(v.globalIndex))
 	mt.RawSetString("__metatable", lua.LFalse)
 	v.main.G.Global.Metatable = mt
 }

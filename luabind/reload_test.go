@@ -63,6 +63,9 @@ func TestReload(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"function route(req)\n  x = = 1\nend":                    "route.lua:2: syntax error near '='",
+		"function route(req)\n  if x != 1 then end\nend":         "near '!': not equal is ~=",
+		"function route(req)\n  if x && y then end\nend":         "near '&': it is \"and\"",
+		"// a script\nfunction route(req) end":                   "a comment begins with --",
 		"local x = nil\nlocal function f()\n  x.y = 1\nend\nf()": "route.lua:3:",
 		"route = 5":                  "route must be a function, not the number 5",
 		"local function route() end": "the script defines no function route(req)",
@@ -91,7 +94,7 @@ func TestReload(t *testing.T) {
 	if err := w.Router.Reload(context.Background()); !errors.As(err, &e) || !strings.Contains(e.Traceback, "route.lua:5") {
 		t.Errorf("no traceback: %v", err)
 	}
-	if s := w.Router.Stats(); s.Reloads != 1 || s.ReloadErrors != 12 {
+	if s := w.Router.Stats(); s.Reloads != 1 || s.ReloadErrors != 15 {
 		t.Errorf("stats %+v", s)
 	}
 }

@@ -78,11 +78,31 @@ func (v *vm) sipURI(l *lua.LState) int {
 	return 1
 }
 
-// sipAddress is sip.address(text) -> {display, uri, params} | nil, err.
+// addressText writes {display=, uri=, params=} as a header has it, quoted where it must be.
+func (v *vm) addressText(l *lua.LState, t *lua.LTable) string {
+	if err := unknownKey(t, []string{"display", "uri", "params"}, ""); err != nil {
+		raise(l, "sip.address: %v", err)
+	}
+	uri, ok := uriTextOf(t.RawGetString("uri"))
+	if !ok {
+		raise(l, "sip.address: uri must be text or a uri, not %s", describe(t.RawGetString("uri")))
+	}
+	text := "<" + uri + ">" + string(paramsText(l, t.RawGetString("params")))
+	if lv := t.RawGetString("display"); lv != lua.LNil {
+		display := plainText(l, "sip.address: display", lv)
+		text = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\r", " ", "\n", " ", "\x00", " ").Replace(display) + `" ` + text
+	}
+	return text
+}
+
+// sipAddress is sip.address(text | {display=, uri=, params=}) -> {display, uri, params} | nil, err.
 func (v *vm) sipAddress(l *lua.LState) int {
+	if t, ok := l.Get(1).(*lua.LTable); ok {
+		l.Replace(1, lua.LString(v.addressText(l, t)))
+	}
 	text, ok := textOf(l.Get(1))
 	if !ok {
-		raise(l, "sip.address: argument 1 must be text, not %s", describe(l.Get(1)))
+		raise(l, "sip.address: argument 1 must be text or a table {display=, uri=, params=}, not %s", describe(l.Get(1)))
 	}
 	a, err := v.newAddress([]byte(text), nil, "")
 	if err != nil {

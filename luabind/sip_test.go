@@ -30,9 +30,10 @@ func TestURI(t *testing.T) {
 		`return tostring(sip.uri(sip.address("<sip:a@b>"))), sip.address("*").uri`: {"sip:a@b", nil},
 	})
 	evalFails(t, w, map[string]string{
-		`sip.uri(5)`:                                     "sip.uri: argument 1 must be text or a uri, not the number 5",
-		`sip.uri(nil)`:                                   "not nil",
-		`sip.address({})`:                                "sip.address: argument 1 must be text",
+		`sip.uri(5)`:      "sip.uri: argument 1 must be text or a uri, not the number 5",
+		`sip.uri(nil)`:    "not nil",
+		`sip.address({})`: "sip.address: uri must be text or a uri, not nil",
+		`sip.address{uri = "sip:a@b", dsplay = "x"}`:     "did you mean 'display'?",
 		`sip.address("sip:a@b").uri.user = "x"`:          "read-only: sip.uri(...) makes a copy",
 		`sip.address("sip:a@b").display = "x"`:           "read-only",
 		`return sip.address("sip:a@b").name`:             "an address has no field 'name'",

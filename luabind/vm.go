@@ -32,6 +32,7 @@ type vm struct {
 	events  map[string][]*lua.LFunction // background VM: the handlers of sip.on
 	starts  []func()                    // what the file began (sip.every, sip.after, sip.spawn), for when the VM serves
 	globals map[string]bool             // declared with the value nil
+	missing missing                     // for error messages
 	random  *randomSource
 	matcher matcher
 

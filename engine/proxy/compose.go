@@ -181,6 +181,14 @@ func (x *Context) socket(p *transport.Peer, t, d *Target) (*transport.Local, err
 	return out, nil
 }
 
+// schemeHint is for who wrote a host where a URI is wanted.
+func schemeHint(uri string) string {
+	if _, err := message.ParseURI(view("sip:" + uri)); err != nil {
+		return ""
+	}
+	return fmt.Sprintf("; write %.80q", "sip:"+uri)
+}
+
 // Check refuses what can't be sent: URIs that don't parse, headers of the engine's own, line breaks.
 func (t *Target) Check() error {
 	for _, uri := range [...]string{t.URI, t.NextHop} {
@@ -188,7 +196,7 @@ func (t *Target) Check() error {
 			continue
 		}
 		if _, err := message.ParseURI(view(uri)); err != nil {
-			return fmt.Errorf("bad uri %.80q: %w", uri, err)
+			return fmt.Errorf("bad uri %.80q: %w%s", uri, err, schemeHint(uri))
 		}
 	}
 	for _, p := range t.Path {
