@@ -1,0 +1,55 @@
+-- Calls to the script of "Trunks" in docs/scripting.md.
+local t = require "sip.test"
+
+local function world()
+  t.server { args = { pbx = "10.0.0.2" } }
+  return t.ua("sip:pbx@10.0.0.2"), t.ua("sip:north@10.0.3.1"), t.ua("sip:south@10.0.3.2")
+end
+
+t.it("takes the second trunk when the first gives no answer", function()
+  local pbx, north, south = world()
+  local call = pbx:invite("sip:+4912@example.com")
+  north:expect("INVITE"):ignore()
+  local invite = south:expect("INVITE")
+  t.equal(tostring(invite.ruri), "sip:+4912@10.0.3.2")
+  invite:reply(200)
+  call:expect(200)
+  call:bye()
+end)
+
+t.it("leaves a trunk out that does not answer OPTIONS, until it does", function()
+  local pbx, north, south = world()
+  t.advance(20)
+  north:expect("OPTIONS"):ignore()
+  south:expect("OPTIONS"):reply(200)
+  local call = pbx:invite("sip:+4912@example.com")
+  south:expect("INVITE"):reply(486)
+  call:expect(486)
+  t.advance(15)
+  north:expect("OPTIONS", { within = 20 }):reply(200)
+  local again = pbx:invite("sip:+4912@example.com")
+  north:expect("INVITE"):reply(486)
+  again:expect(486)
+end)
+
+t.it("does not ask the second trunk about a busy callee", function()
+  local pbx, north, south = world()
+  local call = pbx:invite("sip:+4912@example.com")
+  north:expect("INVITE"):reply(486)
+  call:expect(486)
+  south:expect_nothing()
+end)
+
+t.it("answers 503 when both failed", function()
+  local pbx, north, south = world()
+  local call = pbx:invite("sip:+4912@example.com")
+  north:expect("INVITE"):reply(503)
+  south:expect("INVITE"):reply(500)
+  call:expect(503)
+end)
+
+t.it("refuses strangers, and what is no number", function()
+  local pbx = world()
+  t.ua("sip:x@10.0.0.3"):invite("sip:+4912@example.com"):expect(403)
+  pbx:invite("sip:bob@example.com"):expect(404)
+end)
