@@ -75,7 +75,7 @@ func TestNothingIsLeftOfCalls(t *testing.T) {
 	}
 	udp, tcp := startLeakCallee(t)
 	eng, err := engine.New(engine.Config{Listen: []string{"udp:127.0.0.1:0", "tcp:127.0.0.1:0"}, Domains: []string{"example.com"}, MaxDelay: -1,
-		Timers: transaction.Timers{T1: 10 * time.Millisecond, T2: 40 * time.Millisecond, T4: 40 * time.Millisecond}, Router: leakRouter(udp, tcp)})
+		Timers: transaction.Timers{T1: 20 * time.Millisecond, T2: 80 * time.Millisecond, T4: 80 * time.Millisecond}, Router: leakRouter(udp, tcp)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,11 +102,12 @@ func TestNothingIsLeftOfCalls(t *testing.T) {
 			began := time.Now()
 			leakCalls(callers, n, kind.user, kind.want)
 			took := time.Since(began)
-			after, back := settled(t, eng), false
-			for limit := time.Now().Add(5 * time.Second); !back && time.Now().Before(limit); after = settled(t, eng) {
-				back = after.goroutines <= base.goroutines && after.heap <= base.heap+leakHeap // a goroutine may be about to end
+			after := settled(t, eng)
+			back := func() bool { return after.goroutines <= base.goroutines && after.heap <= base.heap+leakHeap }
+			for limit := time.Now().Add(5 * time.Second); !back() && time.Now().Before(limit); { // a goroutine may be about to end
+				after = settled(t, eng)
 			}
-			if !back {
+			if !back() {
 				t.Errorf("after %d calls: %+v, before: %+v", n, after, base)
 			}
 			t.Logf("%d calls in %s: %+v → %+v", n, took.Round(time.Millisecond), base, after)
