@@ -190,8 +190,7 @@ func (x *Context) shiftNumbers(m *message.Message) {
 		setCSeq(m, cs.Number+n)
 	}
 	if cs.Method == message.MethodBye {
-		x.core.steps.forget(x.Req.CallID(), x.Req.FromTag())
-		x.core.steps.forget(x.Req.CallID(), x.Req.ToTag())
+		x.core.steps.forget(x.Req.CallID(), x.Req.FromTag()) // not for the other side's: it may cross one of ours
 	}
 	rack := bytes.Fields(m.Header(message.HeaderRAck))
 	if len(rack) != 3 {

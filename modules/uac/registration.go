@@ -149,7 +149,7 @@ func (r *registration) register(expires time.Duration) (granted time.Duration, n
 	r.busy = false
 	if err != nil {
 		r.cseq += mostSent
-		return 0, &refusal{text: strings.TrimPrefix(err.Error(), "send: ")}
+		return 0, &refusal{text: strings.TrimPrefix(strings.TrimPrefix(err.Error(), "send: "), "transaction: ")}
 	}
 	if cs, err := res.Message().CSeq(); err == nil {
 		r.cseq = max(r.cseq, cs.Number) // challenges that were answered raised it
