@@ -42,7 +42,7 @@ func findIn(path string) (files []string, err error) {
 		return nil, err
 	}
 	if !info.IsDir() {
-		if !strings.HasSuffix(path, ".lua") {
+		if !strings.HasSuffix(path, suffix) {
 			return nil, fmt.Errorf("%s is no spec: their names end in %s", path, suffix)
 		}
 		return []string{filepath.Clean(path)}, nil

@@ -322,7 +322,7 @@ func TestFind(t *testing.T) {
 	if want := []string{filepath.Join(dir, "a_spec.lua"), filepath.Join(dir, "sub/b_spec.lua")}; err != nil || !slices.Equal(files, want) {
 		t.Errorf("%q, %v", files, err)
 	}
-	for _, path := range []string{filepath.Join(dir, "nowhere"), filepath.Join(dir, "nowhere.lua"), t.TempDir()} {
+	for _, path := range []string{filepath.Join(dir, "nowhere"), filepath.Join(dir, "nowhere_spec.lua"), filepath.Join(dir, "a.lua"), t.TempDir()} {
 		if files, err := spec.Find([]string{path}); err == nil {
 			t.Errorf("%s: %q", path, files)
 		}

@@ -112,7 +112,7 @@ func TestLuaRequire(t *testing.T) {
 	p.expect(c.ask(), 200)
 }
 
-func TestLuaIdentity(t *testing.T) {
+func TestTrap30Identity(t *testing.T) {
 	for _, c := range []struct {
 		options    string
 		method     string
