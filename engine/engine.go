@@ -34,6 +34,7 @@ type Engine struct {
 	self       []localName // what IsLocal knows besides the domains
 	seed       maphash.Seed
 	packets    sync.Pool
+	watchers   watchers
 
 	ctx      context.Context // ends when requests in progress are given up, at the end of the drain
 	cancel   context.CancelFunc

@@ -73,26 +73,6 @@ func (e *Engine) BadFrame(in *transport.Inbound, err error) {
 	e.log.Debug("no message", "from", in.Source, "transport", in.Kind.String(), "err", err)
 }
 
-// FlowClosed tells the router that a connection is gone, if it wants to know.
-func (e *Engine) FlowClosed(id transport.FlowID) {
-	if w, ok := e.config.Router.(FlowWatcher); ok {
-		w.FlowClosed(id)
-	}
-}
-
-// FlowStands tells whether a connection is still open.
-func (e *Engine) FlowStands(id transport.FlowID) bool {
-	w, ok := e.wire.(interface {
-		FlowStands(id transport.FlowID) bool
-	})
-	return !ok || w.FlowStands(id)
-}
-
-// FlowWatcher is a Router that wants to know when connections are gone. It is told on any goroutine.
-type FlowWatcher interface {
-	FlowClosed(id transport.FlowID)
-}
-
 // laneOf is the lane of a Call-ID: a keyed hash, so that nobody can aim at one lane.
 func (e *Engine) laneOf(callID []byte) *lane.Lane { return e.lanes[e.laneIndex(callID)] }
 

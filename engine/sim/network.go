@@ -39,7 +39,9 @@ type connEnd struct {
 	id   transport.FlowID
 	addr netip.AddrPort
 	node *node
-	last lane.Time // when the last message towards this end arrives
+	last lane.Time     // when the last message towards this end arrives
+	came lane.Time     // when the last one arrived, 0: none has
+	kept time.Duration // KeepFlow's, 0: none
 }
 
 // Wire is the network as one engine has it.
@@ -55,6 +57,9 @@ func (w *World) Network(listen ...string) func(transport.Receiver) (transport.Wi
 		wire := &Wire{w: w}
 		wire.node = &node{closed: r.FlowClosed}
 		wire.node.receive = func(p Packet, l *transport.Local) {
+			if wire.keepAlive(r, p, l) {
+				return
+			}
 			r.Receive(&transport.Inbound{Bytes: p.Bytes, Kind: p.Kind, Source: p.From, Local: l, Flow: p.Flow})
 		}
 		for i, text := range listen {
@@ -257,6 +262,9 @@ func (w *World) stream(c *conn, end int, b []byte) {
 	}
 	to.last = max(to.last, w.Now().Add(w.link.Delay+w.jitter(w.link)))
 	w.schedule(to.last, func() {
+		w.mu.Lock()
+		to.came = w.Now()
+		w.mu.Unlock()
 		if !c.gone {
 			to.node.receive(p, to.node.kinds[c.kind])
 		}

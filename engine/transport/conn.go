@@ -8,9 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
 )
@@ -49,7 +47,7 @@ type conn struct {
 	sealed   *tlsSocket // under tls, nil: tls blocks, as nc does
 	identity []string   // what the TLS peer has proven to be
 
-	active atomic.Int64 // when there was traffic last, on the stack's clock
+	life lifetime // see conn_idle.go
 
 	mu      sync.Mutex // guards the fields below; never held during a system call that may block
 	state   connState
@@ -64,6 +62,7 @@ type conn struct {
 func (s *Stack) newConn(key connKey, local *Local) *conn {
 	c := &conn{stack: s, key: key, id: s.flows.next(), local: local, remote: key.addr}
 	c.ws = key.kind == WS || key.kind == WSS
+	c.life.opened = s.clock.now()
 	c.touch()
 	return c
 }
@@ -78,9 +77,6 @@ func (c *conn) attach(nc net.Conn) {
 	}
 	c.raw = rawConnOf(nc)
 }
-
-// touch notes that there is traffic.
-func (c *conn) touch() { c.active.Store(int64(c.stack.clock.now())) }
 
 // startReading starts the reading goroutine, already counted in stack.running. It ends when the connection is
 // closed by either side or times out.
@@ -130,20 +126,4 @@ func (c *conn) closeWhenWritten() {
 	if idle {
 		c.shut(ErrClosed)
 	}
-}
-
-// expired tells why the connection is to be closed now, or nil and when to look again.
-func (c *conn) expired() (next time.Duration, why error) {
-	now := c.stack.clock.now()
-	due := time.Duration(c.active.Load()) + c.stack.opts.IdleTimeout
-	why = errIdle
-	if c.in.partial {
-		if frame := c.in.began + c.stack.opts.FrameTimeout; frame < due {
-			due, why = frame, errFrameTimeout
-		}
-	}
-	if now >= due {
-		return 0, why
-	}
-	return due, nil
 }

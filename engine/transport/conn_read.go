@@ -190,7 +190,7 @@ func (c *conn) fill() error {
 			room := len(in.buf.room())
 			in.buf.w += n
 			in.learn(n, room)
-			c.touch()
+			c.touchedByPeer()
 			return nil
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -203,15 +203,23 @@ func (c *conn) fill() error {
 // arm sees to it that the read deadline is not later than what is due. A deadline that is earlier is left: when it
 // passes it is set anew, which is cheaper than setting it for each message.
 func (c *conn) arm() error {
-	due, why := c.expired()
-	if why != nil {
-		return why
+	for {
+		kept := c.life.kept.Load()
+		due, why := c.expired()
+		if why != nil {
+			return why
+		}
+		if c.in.armed != 0 && c.in.armed <= due {
+			return nil
+		}
+		c.in.armed = due
+		if err := c.nc.SetReadDeadline(c.stack.clock.at(due)); err != nil {
+			return err
+		}
+		if c.life.kept.Load() == kept { // else KeepFlow woke nobody
+			return nil
+		}
 	}
-	if c.in.armed != 0 && c.in.armed <= due {
-		return nil
-	}
-	c.in.armed = due
-	return c.nc.SetReadDeadline(c.stack.clock.at(due))
 }
 
 // readSome reads once into the buffer's room.

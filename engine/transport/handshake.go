@@ -182,6 +182,7 @@ func (c *conn) shakeHands(nc net.Conn) (net.Conn, error) {
 func (c *conn) open(nc net.Conn) {
 	s := c.stack
 	c.attach(nc)
+	c.life.opened = s.clock.now()
 	c.touch()
 	c.mu.Lock()
 	if c.state == connClosed { // the stack was closed meanwhile

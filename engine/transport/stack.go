@@ -15,10 +15,11 @@ import (
 //
 // Life: NewStack, Listen (once or more), Serve, Close. Send may be called from any goroutine between Serve and Close.
 type Stack struct {
-	receiver Receiver
-	opts     Options
-	clock    stopwatch
-	counts   [WSS + 1]counters
+	receiver   Receiver
+	keepAlives KeepAliveReceiver // nil: nobody wants to know
+	opts       Options
+	clock      stopwatch
+	counts     [WSS + 1]counters
 
 	// Set by Listen, never changed once traffic flows.
 	locals    []*Local
@@ -62,6 +63,7 @@ type listener interface {
 // NewStack makes a stack that brings what it receives to r. Nothing is received before Serve.
 func NewStack(r Receiver, o Options) *Stack {
 	s := &Stack{receiver: r, opts: o.withDefaults(), clock: newStopwatch(), closing: make(chan struct{})}
+	s.keepAlives, _ = r.(KeepAliveReceiver)
 	s.dialling, s.stop = context.WithCancel(context.Background())
 	s.flows.start()
 	s.conns.start()

@@ -9,8 +9,8 @@ type Stats struct {
 	MessagesIn, BytesIn   uint64 // messages handed to the Receiver
 	MessagesOut, BytesOut uint64 // messages accepted by Send
 	BadFrames             uint64 // told to Receiver.BadFrame
-	Keepalives            uint64 // CRLF keepalives received, on streams answered (RFC 5626 §3.5.1)
-	Dropped               uint64 // datagrams that can't be SIP: STUN, or too short
+	Keepalives            uint64 // keepalives received: CRLFs, on streams answered (RFC 5626 §3.5.1), STUN binding requests, WebSocket pings
+	Dropped               uint64 // datagrams that can't be SIP: too short, or STUN that is no binding request we serve
 	Connected             uint64 // connections opened by the stack
 	Accepted              uint64 // connections accepted
 	Refused               uint64 // connections over a cap, closed at once

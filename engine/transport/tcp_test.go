@@ -91,7 +91,7 @@ func TestTrap11ClosingCRLFCRLFIsNoKeepalive(t *testing.T) {
 // reading goroutine, but the traffic stamp moves with each read.
 func pending(s *Stack) bool {
 	for _, c := range s.flows.all() {
-		if c.active.Swap(0) != 0 {
+		if c.life.active.Swap(0) != 0 {
 			return true
 		}
 	}

@@ -139,6 +139,7 @@ type Inbound struct {
 	// are asked for one. It is never changed and may be kept.
 	Identity []string
 	Carrier  *lane.Carrier
+	conn     *conn         // nil: a datagram
 	Age      time.Duration // how long it has waited in the system, where that is known and matters: the reader is behind
 	More     bool          // more messages wait behind this one in the same read
 }
@@ -151,6 +152,13 @@ type Receiver interface {
 	BadFrame(in *Inbound, err error)
 	// FlowClosed is told once when a connection that received something is gone.
 	FlowClosed(id FlowID)
+}
+
+// KeepAliveReceiver is a [Receiver] that wants to know of the keep-alives of UDP clients (RFC 5626 §3.5.2). It is told by readers, and must not
+// block.
+type KeepAliveReceiver interface {
+	// KeptAlive: a STUN binding request, or CRLFs, came from the address; what is to be answered was.
+	KeptAlive(from netip.AddrPort, on *Local)
 }
 
 // Failed is told, on any goroutine, that a message accepted by Send could not be delivered to the transport: the

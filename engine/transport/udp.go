@@ -28,6 +28,8 @@ type udpListener struct {
 	got   int // datagrams in the batch
 	next  int // the one to be delivered next
 	held  int // the one being delivered, or -1: its buffer stays with a goroutine that was lent
+
+	answer []byte // to the last keep-alive
 }
 
 func (s *Stack) listenUDP(spec ListenSpec) (listener, error) {
@@ -133,10 +135,25 @@ func (u *udpListener) deliver(in *Inbound, d *datagram) {
 		in.Bytes = d.bytes[skip:]
 		count.in(len(in.Bytes))
 		u.stack.receiver.Receive(in)
-	case datagramKeepalive:
-		count.keepalives.Add(1)
 	default:
-		count.dropped.Add(1)
+		u.keepAlive(in)
+	}
+}
+
+// keepAlive takes a datagram that is no message: it is told, and answered where it is to be, or dropped.
+func (u *udpListener) keepAlive(in *Inbound) {
+	s := u.stack
+	answer, kept := KeepAlive(u.answer[:0], in.Bytes, in.Source)
+	if u.answer = answer; len(answer) > 0 {
+		_ = u.send(&Peer{Kind: UDP, Addr: in.Source, LocalIP: in.LocalIP}, answer) // a client that gets none asks again
+	}
+	if !kept {
+		s.count(UDP).dropped.Add(1)
+		return
+	}
+	s.count(UDP).keepalives.Add(1)
+	if s.keepAlives != nil {
+		s.keepAlives.KeptAlive(in.Source, u.local)
 	}
 }
 

@@ -2,21 +2,19 @@
 
 package transport
 
-import "encoding/binary"
+import "net/netip"
 
 type datagramKind uint8
 
 const (
 	datagramSIP       datagramKind = iota
 	datagramKeepalive              // CRLFs or NULs only: they keep a NAT binding open
-	datagramOther                  // STUN, or too short for a SIP message
+	datagramSTUN                   // perhaps to be answered
+	datagramOther                  // too short for a SIP message
 )
 
-const (
-	shortest   = 16         // no SIP message is shorter: "A b:c SIP/2.0" and an empty line
-	stunHeader = 20         // RFC 8489 §5
-	stunCookie = 0x2112A442 // RFC 8489 §5
-)
+// shortest: no SIP message is shorter: "A b:c SIP/2.0" and an empty line.
+const shortest = 16
 
 // classify looks at the first bytes. skip is how many CRs and LFs stand before the start line; they are ignored (RFC
 // 3261 §7.5).
@@ -26,7 +24,7 @@ func classify(b []byte) (kind datagramKind, skip int) {
 	}
 	rest := b[skip:]
 	if isSTUN(b) {
-		return datagramOther, 0
+		return datagramSTUN, 0
 	}
 	if len(rest) >= shortest && rest[0] != 0 {
 		return datagramSIP, skip
@@ -39,12 +37,14 @@ func classify(b []byte) (kind datagramKind, skip int) {
 	return datagramKeepalive, 0
 }
 
-// isSTUN recognises STUN (RFC 8489 §5), and the older one without a cookie (RFC 3489 §11.1). The two zero bits that
-// STUN begins with do not decide alone: a SIP method may begin with '!' or a digit (RFC 4475 §3.1.1.2).
-func isSTUN(b []byte) bool {
-	if len(b) < stunHeader || b[0]&0xC0 != 0 {
-		return false
+// KeepAlive tells whether a datagram that came from source is a keep-alive of a client (RFC 5626 §3.5): a STUN binding request, or
+// nothing but CRLFs or NULs. What it is answered with, if anything, is appended to dst; another STUN message may be answered, too.
+func KeepAlive(dst, datagram []byte, source netip.AddrPort) (answer []byte, kept bool) {
+	switch kind, _ := classify(datagram); kind {
+	case datagramSTUN:
+		return answerSTUN(dst, datagram, source)
+	case datagramKeepalive:
+		return dst, true
 	}
-	return binary.BigEndian.Uint32(b[4:]) == stunCookie ||
-		b[0] <= 1 && int(binary.BigEndian.Uint16(b[2:])) == len(b)-stunHeader
+	return dst, false
 }

@@ -209,7 +209,7 @@ func TestDatagramsThatAreNoMessages(t *testing.T) {
 		t.Errorf("got %q", got.text)
 	}
 	st := s.Stats(UDP)
-	if st.Keepalives != 5 || st.Dropped != 3 || st.MessagesIn != 1 {
+	if st.Keepalives != 6 || st.Dropped != 2 || st.MessagesIn != 1 {
 		t.Errorf("%+v", st)
 	}
 }
@@ -219,7 +219,7 @@ func TestClassify(t *testing.T) {
 		"!interesting-Method0123456789_*+`.%indeed'~ sip:a SIP/2.0\r\n\r\n": datagramSIP, // RFC 4475 §3.1.1.2
 		"1234 sip:a@b SIP/2.0\r\n\r\n":                                      datagramSIP,
 		"\r\nOPTIONS sip:a SIP/2.0\r\n\r\n":                                 datagramSIP,
-		"\x01\x01\x00\x04abcdefghijklmnop1234":                              datagramOther, // RFC 3489
+		"\x01\x01\x00\x04abcdefghijklmnop1234":                              datagramSTUN, // RFC 3489
 		"\r\n\x00":                                                          datagramKeepalive,
 		"\x00 0123456789012345":                                             datagramOther,
 	} {

@@ -1,0 +1,81 @@
+package engine
+
+import (
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// What becomes of the ways to clients that can't be connected to (RFC 5626).
+
+// FlowWatcher wants to know what becomes of flows (RFC 5626). It is told on any goroutine and must not block.
+type FlowWatcher interface {
+	FlowClosed(id transport.FlowID)                     // a connection is gone
+	KeptAlive(from netip.AddrPort, on *transport.Local) // a UDP client sent a keep-alive (a STUN binding request, or CRLFs)
+}
+
+// watching is one call of WatchFlows.
+type watching struct{ FlowWatcher }
+
+// watchers are those who watch flows.
+type watchers struct {
+	mu  sync.RWMutex // guards all; the list itself is never changed, but replaced
+	all []*watching
+}
+
+func (w *watchers) list() []*watching {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return w.all
+}
+
+// WatchFlows has w told from now on; several may watch. After stop w is told no more, but for what is being told at that moment.
+func (e *Engine) WatchFlows(w FlowWatcher) (stop func()) {
+	own := &watching{w}
+	l := &e.watchers
+	l.mu.Lock()
+	l.all = append(slices.Clone(l.all), own)
+	l.mu.Unlock()
+	return func() {
+		l.mu.Lock()
+		l.all = slices.DeleteFunc(slices.Clone(l.all), func(o *watching) bool { return o == own })
+		l.mu.Unlock()
+	}
+}
+
+// KeepFlow has the connection closed when nothing came on it for idle, neither a message nor a keep-alive, so that a flow whose client is
+// to keep it alive is known to have failed when it does not (RFC 5626 §4.4.1). 0: back to the transport's own limit. A connection that is gone
+// is no error.
+func (e *Engine) KeepFlow(id transport.FlowID, idle time.Duration) {
+	w, ok := e.wire.(interface {
+		KeepFlow(id transport.FlowID, idle time.Duration)
+	})
+	if ok {
+		w.KeepFlow(id, idle)
+	}
+}
+
+// FlowStands tells whether a connection is still open.
+func (e *Engine) FlowStands(id transport.FlowID) bool {
+	w, ok := e.wire.(interface {
+		FlowStands(id transport.FlowID) bool
+	})
+	return !ok || w.FlowStands(id)
+}
+
+// FlowClosed tells those who watch that a connection is gone. It is the transport's to call.
+func (e *Engine) FlowClosed(id transport.FlowID) {
+	for _, w := range e.watchers.list() {
+		w.FlowClosed(id)
+	}
+}
+
+// KeptAlive tells those who watch of a keep-alive over UDP. It is the transport's to call.
+func (e *Engine) KeptAlive(from netip.AddrPort, on *transport.Local) {
+	for _, w := range e.watchers.list() {
+		w.KeptAlive(from, on)
+	}
+}

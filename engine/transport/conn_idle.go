@@ -1,0 +1,64 @@
+// How long a connection may be idle.
+
+package transport
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// lifetime is what is known of a connection's traffic. Times are on the stack's clock.
+type lifetime struct {
+	opened time.Duration // never changed once the connection is open
+
+	active atomic.Int64 // when there was traffic last, either way
+	came   atomic.Int64 // when something came last
+	kept   atomic.Int64 // KeepFlow's limit for came, 0: none
+}
+
+// touch notes that there is traffic.
+func (c *conn) touch() { c.life.active.Store(int64(c.stack.clock.now())) }
+
+// touchedByPeer notes that something came.
+func (c *conn) touchedByPeer() {
+	now := int64(c.stack.clock.now())
+	c.life.active.Store(now)
+	c.life.came.Store(now)
+}
+
+// KeepFlow has a connection closed when nothing came on it for idle, be it a message or a keep-alive, whatever was sent meanwhile: so is a flow
+// that is kept alive by its client (RFC 5626 §4.4.1) known to have failed. 0 leaves it to Options.IdleTimeout again. It may be called from
+// any goroutine; of a connection that is gone nothing is kept.
+func (s *Stack) KeepFlow(id FlowID, idle time.Duration) {
+	c := s.flows.get(id)
+	if c == nil {
+		return
+	}
+	idle = max(idle, 0)
+	if before := c.life.kept.Swap(int64(idle)); idle > 0 && before != int64(idle) {
+		_ = c.nc.SetReadDeadline(s.clock.at(0)) // the reader is woken, and finds out by itself what is due
+	}
+}
+
+// idleSince is when something came last, or the connection was opened.
+func (c *conn) idleSince() time.Duration {
+	return max(time.Duration(c.life.came.Load()), c.life.opened)
+}
+
+// expired tells why the connection is to be closed now, or nil and when to look again.
+func (c *conn) expired() (next time.Duration, why error) {
+	due := time.Duration(c.life.active.Load()) + c.stack.opts.IdleTimeout
+	if kept := time.Duration(c.life.kept.Load()); kept > 0 {
+		due = c.idleSince() + kept
+	}
+	why = errIdle
+	if c.in.partial {
+		if frame := c.in.began + c.stack.opts.FrameTimeout; frame < due {
+			due, why = frame, errFrameTimeout
+		}
+	}
+	if c.stack.clock.now() >= due {
+		return 0, why
+	}
+	return due, nil
+}
