@@ -468,6 +468,27 @@ func TestUnmatchedCancel(t *testing.T) {
 	b.quiet()
 }
 
+// §9.2: the CANCEL of a request other than INVITE has no effect, and is answered 200: it has found its request.
+func TestCancelOfOtherRequests(t *testing.T) {
+	for _, method := range []string{"MESSAGE", "REGISTER", "UPDATE"} {
+		b, c, bob, _ := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), nil))
+		c.send(method)
+		req := bob.expect(method)
+		c.send("CANCEL")
+		if ok := c.ph.expect("2"); string(ok.msg.Header(message.HeaderCSeq)) != "1 CANCEL" {
+			t.Errorf("%s: CSeq %s", method, ok.msg.Header(message.HeaderCSeq))
+		}
+		bob.reply(req, 202, "")
+		if ok := c.ph.expect("2"); ok.msg.Status() != 202 {
+			t.Errorf("%s: %d", method, ok.msg.Status())
+		}
+		b.quiet()
+		if len(c.ph.got) > 0 || len(bob.got) > 0 {
+			t.Errorf("%s: caller %v, callee %v", method, c.ph.lines(), bob.lines())
+		}
+	}
+}
+
 // RFC 4320: no 408 to a non-INVITE; the caller's own timer tells it.
 func TestNonInviteGetsNo408(t *testing.T) {
 	b := newBench(t, 1, relayTo(to("sip:gone@10.0.0.99:5060"), nil))

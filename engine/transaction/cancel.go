@@ -7,8 +7,8 @@ import (
 // This file is CANCEL (§9): the server side, where it is answered and told to the user, and the client side, where it
 // follows an INVITE of ours.
 
-// cancel is a CANCEL that came in (§9.2). It matches the INVITE's transaction by all but the method. It is a transaction
-// of its own, answered 200 here; the INVITE's answer is left to the user: a proxy passes the 487 of its branches, or the
+// cancel is a CANCEL that came in (§9.2). It matches the transaction it is for by all but the method. It is a transaction
+// of its own, answered 200 here; an INVITE's answer is left to the user: a proxy passes the 487 of its branches, or the
 // 2xx that was faster (§16.10).
 func (l *Layer) cancel(a *Arrival) {
 	key, ok := l.serverKey(a.Msg, message.MethodCancel, a.Msg.ToTag())
@@ -22,18 +22,37 @@ func (l *Layer) cancel(a *Arrival) {
 		return
 	}
 	own := string(key)
-	key, _ = l.serverKey(a.Msg, message.MethodInvite, a.Msg.ToTag())
-	invite := l.servers[string(key)]
-	if invite == nil {
+	of := l.cancelled(a.Msg)
+	if of == nil {
 		l.count(EventUnmatchedCancel)
 		l.stateless(a)
 		return
 	}
 	a.Msg.SetReceived(a.Source)
 	l.answerCancel(a, own)
-	if invite.state == Proceeding {
-		l.user.Cancelled(invite, a.Msg)
+	if of.method == message.MethodInvite && of.state == Proceeding {
+		l.user.Cancelled(of, a.Msg)
 	}
+}
+
+// cancelled is the transaction that a CANCEL is for, nil when there is none. Only an INVITE is ended by one; of any other request it
+// has no effect, and is answered 200 all the same (§9.2). Requests with an extension method are not looked for: their keys hold
+// its name, which a CANCEL doesn't tell.
+func (l *Layer) cancelled(m *message.Message) *Server {
+	key, _ := l.serverKey(m, message.MethodInvite, m.ToTag())
+	if s := l.servers[string(key)]; s != nil {
+		return s
+	}
+	for method := message.MethodInvite; method <= message.MethodUpdate; method++ {
+		if method == message.MethodCancel {
+			continue
+		}
+		key[len(key)-1] = byte(method)
+		if s := l.servers[string(key)]; s != nil {
+			return s
+		}
+	}
+	return nil
 }
 
 // answerCancel answers 200, with the To tag the INVITE's responses made here bear (§9.2). The transaction keeps no copy of the request.
