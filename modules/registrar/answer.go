@@ -74,24 +74,33 @@ func (n *refusal) result(now time.Time) Result {
 }
 
 // accepted is the 200 of §10.3 step 8: it MUST list all bindings, each with an expires parameter, and SHOULD have a Date.
-func accepted(m *message.Message, bindings []*Binding, p *Policy, now time.Time) Result {
-	headers := make([]proxy.HeaderEdit, 0, 3)
-	if len(bindings) > 0 {
-		at := now.UnixMilli()
-		values := make([]string, len(bindings))
+func (r *Registrar) accepted(g *registration) Result {
+	m, p := g.message, g.policy
+	headers := make([]proxy.HeaderEdit, 0, 6)
+	if len(g.after) > 0 {
+		at := g.now.UnixMilli()
+		gruu := !p.NoGRUU && supports(m, "gruu")
+		values := make([]string, len(g.after))
 		var room [512]byte
-		for i, b := range bindings {
-			values[i] = string(b.appendContact(room[:0], at))
+		for i, b := range g.after {
+			value := b.appendContact(room[:0], at)
+			if gruu {
+				value = r.appendGRUUs(value, g.aor, b)
+			}
+			values[i] = string(value)
 		}
 		headers = append(headers, proxy.HeaderEdit{Name: "Contact", Values: values})
 	}
-	headers = append(headers, date(now))
+	headers = append(headers, date(g.now))
 	if !p.NoPath && supports(m, "path") { // RFC 3327 §5.3: the Path is returned to the UA
 		if path, err := readPath(m); err == nil && len(path) > 0 {
 			headers = append(headers, proxy.HeaderEdit{Name: "Path", Values: path})
 		}
 	}
-	return Result{Code: 200, Headers: headers}
+	if len(p.ServiceRoute) > 0 {
+		headers = append(headers, proxy.HeaderEdit{Name: "Service-Route", Values: p.ServiceRoute})
+	}
+	return Result{Code: 200, Headers: g.flowHeaders(headers)}
 }
 
 // appendContact appends the binding as a Contact value with the seconds it has left.

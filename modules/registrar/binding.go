@@ -35,6 +35,7 @@ type Binding struct {
 	text                                string
 	endContact, endParams, endID, endUA uint16
 	cseq                                uint32
+	named                               bool  // it has an instance id
 	expires, updated                    int64 // milliseconds since 1970
 }
 
@@ -58,6 +59,7 @@ func NewBinding(r *Record) *Binding {
 	}
 	all := text.String()
 	b.text = all[:endReceived]
+	b.named = named(r.Params)
 	b.target = proxy.Target{URI: b.Contact(), Received: b.Received(), FromSocket: r.Socket, Flow: r.Flow, Q: r.Q, Value: b}
 	if len(r.Path) > 0 {
 		b.target.Path = make([]string, len(r.Path))
@@ -112,20 +114,25 @@ func (b *Binding) Flow() transport.FlowID { return b.target.Flow }
 func (b *Binding) Expires() time.Time { return time.UnixMilli(b.expires) }
 func (b *Binding) Updated() time.Time { return time.UnixMilli(b.updated) }
 
-// Instance is the UA's instance id (RFC 5626 §4.1) without quotes and angle brackets, "urn:uuid:…", or "".
-func (b *Binding) Instance() string {
-	v, _ := b.Params().Get("+sip.instance")
-	return strings.TrimSuffix(strings.TrimPrefix(string(v), "<"), ">")
+// named tells whether contact parameters have an instance id. A million are asked after a restart, so it looks for the '+' first.
+func named(params string) bool {
+	if strings.IndexByte(params, '+') < 0 {
+		return false
+	}
+	instance, _ := instanceOf(message.Params(viewOf(params)))
+	return len(instance) > 0
 }
 
-// RegID is the contact's reg-id (RFC 5626 §4.2), or 0.
+// Instance is the UA's instance id (RFC 5626 §4.1) without quotes and angle brackets, "urn:uuid:…", or "".
+func (b *Binding) Instance() string {
+	instance, _ := instanceOf(b.Params())
+	return string(instance)
+}
+
+// RegID is which of its instance's flows the binding is (RFC 5626 §4.2), or 0 where it names none.
 func (b *Binding) RegID() int {
-	v, _ := b.Params().Get("reg-id")
-	n, ok := parseSeconds(v)
-	if !ok || n > 1<<31-1 { // RFC 5626 §6: 1 to 2^31 - 1
-		return 0
-	}
-	return int(n)
+	_, id := instanceOf(b.Params())
+	return id
 }
 
 // remaining is the whole seconds left at the time at, at least 1: a binding that is shown has not ended.

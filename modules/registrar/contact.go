@@ -14,9 +14,12 @@ import (
 type contact struct {
 	text    []byte // the URI
 	uri     message.URI
-	params  string        // its header parameters but expires, fit for one line
+	params  string        // its header parameters but the registrar's own, fit for one line
 	q       float64       // 1 when it names none
 	expires time.Duration // what is granted, 0: the binding is to be removed
+
+	instance []byte // RFC 5626 §4.1; nil for none
+	regID    int    // RFC 5626 §4.2; 0 for none
 }
 
 // demand is what a REGISTER asks for.
@@ -82,6 +85,7 @@ func readContact(a *message.Address, fallback time.Duration, p *Policy) (c conta
 			return c, refuse(400, "Bad Contact: q is not 0 to 1")
 		}
 	}
+	c.instance, c.regID = instanceOf(a.Params)
 	// §10.3 step 7: 423 if and only if the interval is above zero, below an hour and below the minimum.
 	if c.expires > 0 && c.expires < hour && c.expires < p.MinExpires {
 		no = refuse(423, "")
@@ -133,7 +137,7 @@ func parseQ(text []byte) (q float64, ok bool) {
 	return float64(thousandths) / 1000, thousandths <= 1000
 }
 
-// storedParams is the header parameters without expires, as one line: white space outside of quotes goes, a fold inside
+// storedParams is the header parameters but the registrar's own, as one line: white space outside of quotes goes, a fold inside
 // becomes a space (§7.3.1). What is left is as the UA wrote it.
 func storedParams(p message.Params) (string, error) {
 	out := make([]byte, 0, len(p))
@@ -146,11 +150,21 @@ func storedParams(p message.Params) (string, error) {
 			return "", err
 		}
 		name, _, _ := bytes.Cut(out[from:], []byte("="))
-		if len(name) <= 1 || bytes.EqualFold(name, []byte(";expires")) {
+		if len(name) <= 1 || ours(name[1:]) {
 			out = out[:from]
 		}
 	}
 	return string(out), nil
+}
+
+// ours tells whether it is the registrar that says what a contact parameter is: the UA's own is not kept (for GRUUs: RFC 5627 §5.1).
+func ours(name []byte) bool {
+	for _, s := range [...]string{"expires", "pub-gruu", "temp-gruu"} {
+		if bytes.EqualFold(name, []byte(s)) {
+			return true
+		}
+	}
+	return false
 }
 
 // cutParam cuts the first ";name=value" off: up to the next ';' outside of quotes.

@@ -4,7 +4,6 @@ package registrar
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
@@ -52,8 +51,10 @@ type settings struct {
 	MaxExpires     time.Duration `lua:"max_expires" min:"1" max:"31536000" doc:"seconds, default 7200; a longer expiration is shortened. Reloadable"`
 	DefaultExpires time.Duration `lua:"default_expires" min:"1" max:"31536000" doc:"seconds, default 3600, for contacts that name none. Reloadable"`
 	UsePath        bool          `lua:"use_path" doc:"keep the Path of RFC 3327, default true. Reloadable"`
-	GRUU           bool          `lua:"gruu" doc:"not available in this version: true is refused"`
-	Outbound       bool          `lua:"outbound" doc:"not available in this version: true is refused"`
+	GRUU           bool          `lua:"gruu" doc:"give GRUUs to clients that support them (RFC 5627), default true. Reloadable"`
+	Outbound       *bool         `lua:"outbound" doc:"tell the flows of one client apart (RFC 5626). Not given: where the client and its first hop support it; true: and 439 where the first hop does not; false: never. Reloadable"`
+	FlowTimer      time.Duration `lua:"flow_timer" min:"1" max:"86400" doc:"seconds within which outbound clients are to send keep-alives, default 120; 25 at most is asked of UDP clients. Reloadable"`
+	ServiceRoute   []string      `lua:"service_route" doc:"Route entries that clients are to use for their requests (RFC 3608), as \"<sip:proxy.example.com;lr>\". Reloadable"`
 	Durability     string        `lua:"durability" oneof:"commit relaxed" doc:"commit: a 200 survives a crash; relaxed: written soon after. Without effect on bindings kept in memory alone. Reloadable"`
 }
 
@@ -61,7 +62,11 @@ type settings struct {
 func (m *module) defaults() settings {
 	p := m.registrar.given
 	s := settings{MaxContacts: p.MaxContacts, MinExpires: p.MinExpires, MaxExpires: p.MaxExpires,
-		DefaultExpires: p.DefaultExpires, UsePath: !p.NoPath, Durability: "commit", AtLimit: "reject", MaxBindings: p.MaxBindings}
+		DefaultExpires: p.DefaultExpires, UsePath: !p.NoPath, Durability: "commit", AtLimit: "reject", MaxBindings: p.MaxBindings,
+		GRUU: !p.NoGRUU, FlowTimer: p.FlowTimer, ServiceRoute: p.ServiceRoute}
+	if p.NoOutbound || p.StrictOutbound {
+		s.Outbound = &p.StrictOutbound
+	}
 	if p.Durability == Relaxed {
 		s.Durability = "relaxed"
 	}
@@ -72,19 +77,14 @@ func (m *module) defaults() settings {
 }
 
 func (m *module) configure(s settings) error {
-	switch {
-	case s.GRUU:
-		return errors.New("gruu is not available in this version")
-	case s.Outbound:
-		return errors.New("outbound is not available in this version")
-	}
 	durability := Commit
 	if s.Durability == "relaxed" {
 		durability = Relaxed
 	}
 	r, err := m.registrar.with(Policy{MaxContacts: s.MaxContacts, MinExpires: s.MinExpires, MaxExpires: s.MaxExpires,
 		DefaultExpires: s.DefaultExpires, NoPath: !s.UsePath, Durability: durability, ReplaceOldest: s.AtLimit == "replace",
-		MaxBindings: s.MaxBindings})
+		MaxBindings: s.MaxBindings, NoGRUU: !s.GRUU, NoOutbound: s.Outbound != nil && !*s.Outbound,
+		StrictOutbound: s.Outbound != nil && *s.Outbound, FlowTimer: s.FlowTimer, ServiceRoute: s.ServiceRoute})
 	if err != nil {
 		return err
 	}
@@ -113,8 +113,8 @@ func (m *module) Functions() []luabind.Function {
 			Doc: "Lists where a user is registered. nil and an error when the store is away.",
 		},
 		{
-			Name: "bindings", Waits: finding, Where: luabind.InHandler, Call: m.lookup, Params: []luabind.Param{aor}, Results: found,
-			Doc: "The same as lookup, for administration.",
+			Name: "bindings", Waits: finding, Where: luabind.InHandler, Call: m.bindings, Params: []luabind.Param{aor}, Results: found,
+			Doc: "Lists all bindings of an address, where lookup has one for each client: for administration.",
 		},
 		{
 			Name: "wait", Waits: true, Where: luabind.InHandler, Call: m.wait, Results: found,
@@ -173,18 +173,29 @@ func (m *module) run(c *luabind.Call, waits bool, f func(ctx context.Context)) {
 
 func (m *module) lookup(c *luabind.Call) int {
 	var room [128]byte
-	aor := c.URI(1).AppendAOR(room[:0])
+	q := m.registrar.query(c.URI(1), room[:0])
+	return m.list(c, &q)
+}
+
+// bindings is lookup without any choice.
+func (m *module) bindings(c *luabind.Call) int {
+	var q query
+	q.aor = c.URI(1).AppendAOR(nil)
+	return m.list(c, &q)
+}
+
+func (m *module) list(c *luabind.Call, q *query) int {
 	if memory := m.registrar.memory; memory != nil { // the hot path: nothing escapes
-		return luabind.PushList(c, memory.lookup(aor, c.Lane().Wall().UnixMilli()))
+		return luabind.PushList(c, q.choose(memory.lookup(q.aor, c.Lane().Wall().UnixMilli())))
 	}
-	if found, ok := m.registrar.peek(aor, c.Lane().Wall()); ok { // the lane need not be lent
-		return luabind.PushList(c, found)
+	if found, ok := m.registrar.peek(q.aor, c.Lane().Wall()); ok { // the lane need not be lent
+		return luabind.PushList(c, q.choose(found))
 	}
-	found, err := m.find(c, string(aor))
+	found, err := m.find(c, string(q.aor))
 	if err != nil {
 		return c.Fail(err)
 	}
-	return luabind.PushList(c, found)
+	return luabind.PushList(c, q.choose(found))
 }
 
 func (m *module) find(c *luabind.Call, aor string) (found []*Binding, err error) {
@@ -224,7 +235,8 @@ func (m *module) count(c *luabind.Call) int {
 }
 
 func (m *module) wait(c *luabind.Call) int {
-	aor := string(c.URI(1).AppendAOR(nil))
+	q := m.registrar.query(c.URI(1), nil)
+	aor := string(q.aor)
 	w := &waiting{lane: c.Lane(), ctx: c.Context()}
 	w.end = w.lane.Now().Add(c.Seconds(2))
 	// It listens before it looks: what is bound from here on wakes it.
@@ -235,7 +247,7 @@ func (m *module) wait(c *luabind.Call) int {
 		if err != nil {
 			return c.Fail(err)
 		}
-		if len(found) > 0 || w.over() {
+		if found = q.choose(found); len(found) > 0 || w.over() {
 			return luabind.PushList(c, found)
 		}
 		w.park(c)

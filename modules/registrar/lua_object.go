@@ -4,6 +4,7 @@ package registrar
 
 import (
 	"context"
+	"strings"
 
 	"github.com/sipscript/sipscript/luabind"
 )
@@ -21,6 +22,7 @@ var bindingType = &luabind.ObjectType{
 		{Name: "user_agent", Type: luabind.String, Doc: "of the last REGISTER; nil without"},
 		{Name: "instance", Type: luabind.String, Doc: `"urn:uuid:…" (RFC 5626 §4.1); nil without`},
 		{Name: "reg_id", Type: luabind.Integer, Doc: "RFC 5626 §4.2; nil without"},
+		{Name: "params", Type: luabind.Table, Doc: "the contact's header parameters, by name in lower case; true for those without a value. Capabilities are among them (RFC 3840)"},
 		{Name: "expires", Type: luabind.Seconds, Doc: "seconds left"},
 	},
 }
@@ -51,6 +53,8 @@ func (b *Binding) Field(c *luabind.Call, name string) bool {
 		c.PushText(b.Instance())
 	case "reg_id":
 		pushNonZero(c, float64(b.RegID()))
+	case "params":
+		c.Push(b.params())
 	case "expires":
 		left := int64(0)
 		if l := c.Lane(); l != nil {
@@ -61,6 +65,20 @@ func (b *Binding) Field(c *luabind.Call, name string) bool {
 		return false
 	}
 	return true
+}
+
+// params are the contact's header parameters by name, in lower case.
+func (b *Binding) params() map[string]any {
+	all := make(map[string]any)
+	b.Params().Each(func(name, value []byte) bool {
+		if key := strings.ToLower(string(name)); len(value) > 0 {
+			all[key] = string(value)
+		} else {
+			all[key] = true
+		}
+		return true
+	})
+	return all
 }
 
 func pushNonZero(c *luabind.Call, n float64) {

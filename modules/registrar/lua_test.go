@@ -291,8 +291,8 @@ func TestLuaReload(t *testing.T) {
 
 func TestLuaMistakes(t *testing.T) {
 	for source, want := range map[string]string{
-		`registrar.configure { gruu = true }`:                         "registrar.configure: gruu is not available in this version",
-		`registrar.configure { outbound = true }`:                     "registrar.configure: outbound is not available in this version",
+		`registrar.configure { flow_timer = 0 }`:                      "flow_timer",
+		`registrar.configure { service_route = "sip:p.example.com" }`: "service_route",
 		`registrar.configure { max_contact = 3 }`:                     "max_contact",
 		`registrar.configure { max_contacts = "3" }`:                  "max_contacts",
 		`registrar.configure { min_expires = 100, max_expires = 50 }`: "min_expires is above max_expires",

@@ -4,7 +4,11 @@ package registrar
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"time"
+
+	"github.com/sipscript/sipscript/engine/message"
 )
 
 // Bounds on what one binding may hold, so that a registration is never a way to fill the memory. They keep offsets into
@@ -29,6 +33,12 @@ type Policy struct {
 	DefaultExpires time.Duration // for contacts that name none, default 1 h
 	NoPath         bool          // do not keep the Path of RFC 3327
 	Durability     Durability    // Commit by default
+
+	NoOutbound     bool          // do not tell the flows of an instance apart, and do not say that they are (RFC 5626)
+	StrictOutbound bool          // answer 439 where a UA asks for outbound over a first hop that does not support it, as RFC 5626 §6 has it; else it is registered without
+	FlowTimer      time.Duration // within which outbound clients are to send keep-alives, default 120 s; 25 s at most is asked of UDP clients
+	NoGRUU         bool          // give out no GRUUs (RFC 5627)
+	ServiceRoute   []string      // Route entries that clients are to use for their requests, topmost first (RFC 3608); none by default
 }
 
 // Check tells whether the policy contradicts itself.
@@ -39,8 +49,14 @@ func (p Policy) Check() error {
 
 // complete fills in the defaults and checks that the times agree with each other.
 func (p Policy) complete() (Policy, error) {
-	if p.MaxContacts < 0 || p.MaxBindings < 0 || p.MinExpires < 0 || p.MaxExpires < 0 || p.DefaultExpires < 0 {
+	if p.MaxContacts < 0 || p.MaxBindings < 0 || p.MinExpires < 0 || p.MaxExpires < 0 || p.DefaultExpires < 0 || p.FlowTimer < 0 {
 		return p, errors.New("max_contacts, max_bindings and the expirations must not be negative")
+	}
+	if p.FlowTimer = orElse(p.FlowTimer, 120*time.Second); p.FlowTimer < time.Second {
+		return p, errors.New("flow_timer is below a second")
+	}
+	if err := checkRoutes(p.ServiceRoute); err != nil {
+		return p, err
 	}
 	p.MaxContacts = orElse(p.MaxContacts, 10)
 	p.MaxBindings = orElse(p.MaxBindings, 2_000_000)
@@ -56,6 +72,21 @@ func (p Policy) complete() (Policy, error) {
 		return p, errors.New("default_expires is not between min_expires and max_expires")
 	}
 	return p, nil
+}
+
+// checkRoutes checks that each entry can stand in a Route: "<sip:…;lr>".
+func checkRoutes(list []string) error {
+	for _, text := range list {
+		a, err := message.ParseAddress([]byte(text))
+		if err != nil {
+			return fmt.Errorf("service_route: %.80q: %w", text, err)
+		}
+		uri, err := message.ParseURI(a.URI)
+		if err != nil || !uri.IsSIP() || !uri.Params.Has("lr") || text[0] != '<' || strings.ContainsAny(text, "\r\n\x00") {
+			return fmt.Errorf("service_route: %.80q is not like \"<sip:proxy.example.com;lr>\"", text)
+		}
+	}
+	return nil
 }
 
 func orElse[T int | time.Duration](v, other T) T {

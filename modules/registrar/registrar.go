@@ -43,6 +43,8 @@ type service struct {
 	sweeper atomic.Pointer[sweeper] // the one that runs
 	counted atomic.Int64            // bindings at the last sweep, where no Memory can be asked
 	node    atomic.Pointer[Node]    // this process, where the store is shared
+	gruus   atomic.Pointer[gruus]   // once it is attached to an engine, which has the key
+	flows   flows
 	// script is the script generation that hears of changes.
 	script atomic.Pointer[listener]
 }
@@ -91,11 +93,48 @@ func (r *Registrar) Policy() Policy { return r.policy }
 func (r *Registrar) Waits() (lookup, update bool) { return r.store.Waits() }
 
 // Lookup finds the bindings of the address-of-record that uri stands for, as a proxy needs them: the highest q first,
-// among equals the most recent first, none expired at now. The slice is shared: it must not be changed.
+// among equals the most recent first, none expired at now. Of an instance with several flows it is one, whose Target has the others
+// (RFC 5626 §7). A GRUU stands for its instance alone (RFC 5627 §6.1). The slice is shared: it must not be changed.
 // Errors: the store is away.
 func (r *Registrar) Lookup(ctx context.Context, uri *message.URI, now time.Time) ([]*Binding, error) {
 	var room [128]byte
-	return r.lookup(ctx, uri.AppendAOR(room[:0]), now)
+	q := r.query(uri, room[:0])
+	found, err := r.lookup(ctx, q.aor, now)
+	return q.choose(found), err
+}
+
+// query is a lookup for a proxy: whose bindings, and which of them.
+type query struct {
+	wanted
+	gruu, flows bool
+}
+
+// query reads uri; room is for the address.
+func (r *Registrar) query(uri *message.URI, room []byte) (q query) {
+	if q.gruu = !r.policy.NoGRUU && isGRUU(uri); q.gruu {
+		q.wanted = r.readGRUU(uri)
+	}
+	if q.flows = !r.policy.NoOutbound; q.aor == nil {
+		q.aor = uri.AppendAOR(room)
+	}
+	return q
+}
+
+// choose is those of the bindings of q.aor that are to be reached.
+func (q *query) choose(found []*Binding) []*Binding {
+	if q.gruu {
+		found = q.of(found)
+	}
+	if q.flows || q.gruu {
+		found = oncePerInstance(found)
+	}
+	return found
+}
+
+// Bindings lists all bindings of uri's address-of-record, each flow for itself, in the order of Lookup. The slice is shared.
+// Errors: the store is away.
+func (r *Registrar) Bindings(ctx context.Context, uri *message.URI, now time.Time) ([]*Binding, error) {
+	return r.lookup(ctx, uri.AppendAOR(nil), now)
 }
 
 func (r *Registrar) lookup(ctx context.Context, aor []byte, now time.Time) ([]*Binding, error) {

@@ -93,6 +93,8 @@ func (r *Registrar) Attach(e *engine.Engine) {
 	}
 	s := &sweeper{engine: e, service: r.service}
 	if r.sweeper.CompareAndSwap(old, s) {
+		r.gruus.Store(newGRUUs(e.Key("gruu")))
+		r.flows.attach(e, r)
 		if shared, ok := r.store.(Shared); ok {
 			if n := newNode(e); n != nil {
 				r.node.Store(n)
@@ -123,6 +125,7 @@ func (s *sweeper) Expire(*lane.Timer) {
 	if s.service.sweeper.Load() != s {
 		return
 	}
+	s.service.flows.sweep(s.lane.Now())
 	now := s.engine.Clock().Wall()
 	if _, waits := s.service.store.Waits(); waits {
 		s.lane.Await(func() { s.sweep(now) })

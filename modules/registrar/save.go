@@ -47,38 +47,56 @@ var (
 // store waits. m is read, not kept.
 func (r *Registrar) Process(ctx context.Context, m *message.Message, from *Origin, d Domains, now time.Time) Result {
 	var done changes
-	bindings, no := r.process(ctx, m, from, d, now, &done)
+	g := registration{policy: &r.policy, from: from, message: m, now: now, done: &done}
+	no := r.process(ctx, &g, d)
 	r.figures.saved(no)
 	if no != nil {
 		return no.result(now)
 	}
-	return accepted(m, bindings, &r.policy, now)
+	r.watchFlow(&g)
+	return r.accepted(&g)
 }
 
-// process returns the bindings there are afterwards.
-func (r *Registrar) process(ctx context.Context, m *message.Message, from *Origin, d Domains, now time.Time,
-	done *changes) ([]*Binding, *refusal) {
+// process does what g asks for; g knows the outcome then.
+func (r *Registrar) process(ctx context.Context, g *registration, d Domains) (no *refusal) {
+	m := g.message
 	if no := r.checkRequire(m); no != nil {
-		return nil, no
+		return no
 	}
-	aor, no := addressOfRecord(m, d)
-	if no != nil {
-		return nil, no
+	if g.aor, no = addressOfRecord(m, d); no != nil {
+		return no
 	}
-	ask, no := readDemand(m, &r.policy)
-	if no != nil {
-		return nil, no
+	if g.demand, no = readDemand(m, &r.policy); no != nil {
+		return no
 	}
-	if !ask.all && len(ask.contacts) == 0 { // a query (§10.2.3)
-		bindings, err := r.store.Lookup(ctx, aor, now)
-		return bindings, failed(err)
+	if !g.all && len(g.contacts) == 0 { // a query (§10.2.3)
+		var err error
+		g.after, err = r.store.Lookup(ctx, g.aor, g.now)
+		return failed(err)
 	}
-	reg := registration{demand: ask, policy: &r.policy, from: from, message: m, now: now, done: done, full: r.full(&r.policy)}
-	if no := reg.read(); no != nil {
-		return nil, no
+	if no := r.checkContacts(g, d); no != nil {
+		return no
 	}
-	err := r.update(ctx, aor, now, done, reg.apply)
-	return reg.after, failed(err)
+	g.full = r.full(&r.policy)
+	if no := g.read(); no != nil {
+		return no
+	}
+	return failed(r.update(ctx, g.aor, g.now, g.done, g.apply))
+}
+
+// checkContacts refuses a GRUU of the address as its contact: that would lead back here (RFC 5627 §5.1).
+func (r *Registrar) checkContacts(g *registration, d Domains) *refusal {
+	for i := range g.contacts {
+		u := &g.contacts[i].uri
+		if !isGRUU(u) || !u.IsSIP() || !d.IsLocal(string(u.Host), u.Port) {
+			continue
+		}
+		w := r.readGRUU(u)
+		if own := string(u.AppendAOR(nil)); own == g.aor || string(w.aor) == g.aor {
+			return refuse(403, "Contact Is A GRUU Of The Address")
+		}
+	}
+	return nil
 }
 
 // checkRequire is §10.3 step 2, by way of §8.2.2.3: what the registrar does not understand it MUST refuse, naming it.
@@ -86,7 +104,7 @@ func (r *Registrar) checkRequire(m *message.Message) *refusal {
 	var unknown []string
 	tags := m.Elements(message.HeaderRequire)
 	for tags.Next() {
-		if string(tags.Value) == "path" && !r.policy.NoPath {
+		if r.policy.understands(tags.Value) {
 			continue
 		}
 		if tag, err := oneLine(tags.Value); err == nil && tag != "" {
@@ -99,6 +117,19 @@ func (r *Registrar) checkRequire(m *message.Message) *refusal {
 	no := refuse(420, "")
 	no.unsupported = unknown
 	return no
+}
+
+// understands tells whether a UA may require the extension.
+func (p *Policy) understands(tag []byte) bool {
+	switch string(tag) {
+	case "path":
+		return !p.NoPath
+	case "outbound":
+		return !p.NoOutbound
+	case "gruu":
+		return !p.NoGRUU
+	}
+	return false
 }
 
 // addressOfRecord is §10.3 steps 1 and 5: whose bindings the request is about.
@@ -128,6 +159,7 @@ func addressOfRecord(m *message.Message, d Domains) (string, *refusal) {
 // registration is a REGISTER that changes bindings.
 type registration struct {
 	demand
+	aor     string
 	policy  *Policy
 	from    *Origin
 	message *message.Message
@@ -139,7 +171,9 @@ type registration struct {
 	cseq   uint32
 	agent  string
 	path   []string
-	after  []*Binding // outcome: the bindings there are
+
+	outbound bool       // it is about a flow, and everybody on the way knows (RFC 5626)
+	after    []*Binding // outcome: the bindings there are
 }
 
 // read takes from the message what its bindings have in common.
@@ -163,7 +197,7 @@ func (g *registration) read() *refusal {
 			return refuse(400, "Bad Path")
 		}
 	}
-	return nil
+	return g.checkFlows()
 }
 
 // apply is §10.3 steps 6 and 7 on the bindings there are. It may be called again, when a store found a conflict.
@@ -206,7 +240,7 @@ func (g *registration) outOfOrder(b *Binding) bool {
 // applyOne adds, refreshes or removes the binding of one contact in next, which it owns.
 func (g *registration) applyOne(next []*Binding, c *contact) ([]*Binding, error) {
 	for i, b := range next {
-		if !b.matches(c.text, &c.uri) {
+		if !g.isAbout(c, b) {
 			continue
 		}
 		// A contact named twice in one request: its last word counts, its first is no earlier request.
@@ -234,7 +268,7 @@ func (g *registration) bind(c *contact) *Binding {
 	rec := Record{Contact: string(c.text), Params: c.params, Q: c.q, CallID: g.callID, CSeq: g.cseq, UserAgent: g.agent,
 		Path: g.path, Expires: g.now.Add(c.expires), Updated: g.now}
 	if g.path == nil {
-		reach(&rec, g.message, g.from, &c.uri)
+		reach(&rec, g.message, g.from, &c.uri, g.outbound)
 	}
 	return NewBinding(&rec)
 }

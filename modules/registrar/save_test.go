@@ -139,7 +139,7 @@ func TestRules(t *testing.T) {
 			{send: reg{to: "<tel:+15551234>", contacts: list("<" + pc + ">")}, code: 404},
 		},
 		"an unknown extension that is required is 420": {
-			{send: reg{contacts: list("<" + pc + ">"), headers: list("Require: path, gruu")}, code: 420},
+			{send: reg{contacts: list("<" + pc + ">"), headers: list("Require: path, 100rel, gruu, outbound")}, code: 420},
 			{send: reg{contacts: list("<" + pc + ">"), headers: list("Require: path")}, code: 200, contacts: list("<" + pc + ">;expires=3600"), bound: list(pc)},
 		},
 		"one more than max_contacts is 403, refreshing and removing go on": {

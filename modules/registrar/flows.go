@@ -1,0 +1,254 @@
+package registrar
+
+// This file takes bindings away whose flow is gone (RFC 5626 §6): the connection closed, or a UDP client's keep-alives stopped coming. Only
+// bindings count that are nothing without their flow: those of outbound clients, and of WebSocket clients, who come back under another name.
+//
+// A client is judged by its keep-alives only once it has sent one: there are those that never do, whatever they were asked.
+
+import (
+	linked "container/list"
+	"context"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// flowKey is a flow: a connection, or a UDP client's address and the listener that hears it.
+type flowKey struct {
+	id     transport.FlowID
+	client netip.AddrPort
+	socket string
+}
+
+// flow is what is known of one.
+type flow struct {
+	key  flowKey
+	aors map[string]struct{} // who registered on it
+
+	// of UDP clients
+	limit time.Duration   // how long it may be silent, once it sends keep-alives
+	heard lane.Time       // when it was heard of last
+	pings bool            // a keep-alive came
+	place *linked.Element // in pinging or quiet
+}
+
+// mostOnFlow bounds the addresses remembered for one flow; a trunk may register many. The bindings of others end with their time.
+const mostOnFlow = 10_000
+
+// flows are those that bindings end with.
+type flows struct {
+	mu        sync.Mutex
+	registrar *Registrar     // attached; nil before. All guarded by mu
+	engine    *engine.Engine // it is attached to
+	stop      func()
+	byKey     map[flowKey]*flow
+	// UDP clients, *flow, those first that were not heard of for the longest time: who sends keep-alives, and who does not (yet).
+	pinging, quiet linked.List
+}
+
+// forgotten is how long a UDP client is remembered that only registers: longer than it takes to register again.
+const forgotten = 24 * time.Hour
+
+// attach makes f hear of e's flows.
+func (f *flows) attach(e *engine.Engine, r *Registrar) {
+	f.mu.Lock()
+	old := f.stop
+	f.registrar, f.engine, f.byKey, f.stop = r, e, make(map[flowKey]*flow), nil
+	f.pinging.Init()
+	f.quiet.Init()
+	f.mu.Unlock()
+	if old != nil {
+		old()
+	}
+	stop := e.WatchFlows(f)
+	f.mu.Lock()
+	f.stop = stop
+	f.mu.Unlock()
+}
+
+// watchFlow remembers the flow of what the REGISTER has bound.
+func (r *Registrar) watchFlow(g *registration) {
+	from := g.from
+	if len(g.contacts) == 0 || !from.Source.IsValid() {
+		return
+	}
+	web := from.Transport == transport.WS || from.Transport == transport.WSS
+	if !web && !g.outbound {
+		return
+	}
+	bound := false
+	for i := range g.done.list {
+		if e := &g.done.list[i]; e.kind == Bound || e.kind == Refreshed {
+			bound = bound || e.b.Flow() != 0 || e.b.target.FromSocket != ""
+		}
+	}
+	if !bound {
+		return
+	}
+	key := flowKey{id: from.Flow}
+	if !from.Transport.Reliable() {
+		key = flowKey{client: from.Source, socket: from.Socket}
+	}
+	timer := g.flowTimer()
+	r.flows.watch(key, g.aor, timer)
+	if e := r.flows.attached(); e != nil && timer > 0 && from.Flow != 0 {
+		e.KeepFlow(from.Flow, silence(timer))
+	}
+	if from.Flow != 0 && from.Stands != nil && !from.Stands(from.Flow) {
+		r.flows.FlowClosed(from.Flow) // before it was watched
+	}
+}
+
+// silence is how long a flow may be silent whose client is to send keep-alives every timer: one may be lost, and come late.
+func silence(timer time.Duration) time.Duration { return 2*timer + 10*time.Second }
+
+func (f *flows) attached() *engine.Engine {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.engine
+}
+
+func (f *flows) watch(key flowKey, aor string, timer time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.byKey == nil {
+		return
+	}
+	w := f.byKey[key]
+	if w == nil {
+		w = &flow{key: key, aors: make(map[string]struct{}, 1)}
+		f.byKey[key] = w
+	}
+	w.limit = silence(timer)
+	if len(w.aors) < mostOnFlow {
+		w.aors[aor] = struct{}{}
+	}
+	f.hear(w)
+}
+
+// hear notes a sign of life.
+func (f *flows) hear(w *flow) {
+	w.heard = f.engine.Background().Now()
+	if w.key.id == 0 {
+		f.leave(w)
+		w.place = f.among(w).PushBack(w)
+	}
+}
+
+// among is the list w belongs to.
+func (f *flows) among(w *flow) *linked.List {
+	if w.pings {
+		return &f.pinging
+	}
+	return &f.quiet
+}
+
+func (f *flows) leave(w *flow) {
+	if w.place != nil {
+		f.among(w).Remove(w.place)
+		w.place = nil
+	}
+}
+
+// KeptAlive implements engine.FlowWatcher.
+func (f *flows) KeptAlive(from netip.AddrPort, on *transport.Local) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w := f.byKey[flowKey{client: from, socket: on.Name}]
+	if w == nil {
+		return
+	}
+	f.leave(w)
+	w.pings = true
+	f.hear(w)
+}
+
+// FlowClosed implements engine.FlowWatcher.
+func (f *flows) FlowClosed(id transport.FlowID) {
+	f.mu.Lock()
+	w := f.byKey[flowKey{id: id}]
+	if w != nil {
+		f.forget(w)
+	}
+	r, e := f.registrar, f.engine
+	f.mu.Unlock()
+	if w != nil {
+		e.Background().Post(&loss{r, e, w})
+	}
+}
+
+// forget drops a flow.
+func (f *flows) forget(w *flow) {
+	delete(f.byKey, w.key)
+	f.leave(w)
+}
+
+// sweep finds those that are silent for too long. It looks at no others.
+func (f *flows) sweep(now lane.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for e := f.pinging.Front(); e != nil; e = f.pinging.Front() {
+		w := e.Value.(*flow)
+		if now < w.heard.Add(w.limit) {
+			break
+		}
+		f.forget(w)
+		f.engine.Background().Post(&loss{f.registrar, f.engine, w})
+	}
+	for e := f.quiet.Front(); e != nil && now >= e.Value.(*flow).heard.Add(forgotten); e = f.quiet.Front() {
+		f.forget(e.Value.(*flow))
+	}
+}
+
+// loss is a flow that is gone, whose bindings are to go.
+type loss struct {
+	registrar *Registrar
+	engine    *engine.Engine
+	flow      *flow
+}
+
+// Do removes them, on the background lane.
+func (o *loss) Do(l *lane.Lane) {
+	now := o.engine.Clock().Wall()
+	if _, waits := o.registrar.store.Waits(); waits {
+		l.Await(func() { o.unbind(now) })
+		return
+	}
+	o.unbind(now)
+}
+
+func (o *loss) unbind(now time.Time) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for aor := range o.flow.aors {
+		var done changes
+		err := o.registrar.update(ctx, aor, now, &done, func(live []*Binding) ([]*Binding, error) {
+			kept := make([]*Binding, 0, len(live))
+			for _, b := range live {
+				if o.flow.key.carries(b) {
+					done.add(Expired, b)
+					continue
+				}
+				kept = append(kept, b)
+			}
+			return kept, nil
+		})
+		if err != nil {
+			o.engine.Log().Warn("bindings of a lost flow stay until they expire", "aor", aor, "error", err)
+			return
+		}
+	}
+}
+
+// carries tells whether the binding is reached on the flow.
+func (k *flowKey) carries(b *Binding) bool {
+	if k.id != 0 {
+		return b.Flow() == k.id
+	}
+	return b.target.FromSocket == k.socket && strings.HasSuffix(b.Received(), ":"+k.client.String())
+}

@@ -1,0 +1,192 @@
+package registrar
+
+// This file makes and reads GRUUs: URIs that lead to one instance of a user agent from anywhere (RFC 5627).
+//
+// A public one is the address-of-record with the instance: sip:bob@example.com;gr=urn:uuid:…
+// A temporary one hides who it is: sip:tgruu.TOKEN@example.com;gr, where the token is the address and a mark of the instance's registration,
+// encrypted. No table is kept: it holds as long as the instance is registered with the Call-ID it had when the GRUU was given out (§3.2), here
+// and in every process with the same secret.
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"hash/fnv"
+	"net/url"
+	"slices"
+
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+const (
+	tempUser = "tgruu."
+	markSize = 8 // bytes
+)
+
+// gruus makes and reads temporary GRUUs.
+type gruus struct{ seal cipher.AEAD }
+
+func newGRUUs(key [32]byte) *gruus {
+	block, err := aes.NewCipher(key[:])
+	if err != nil {
+		panic("registrar: " + err.Error()) // the key has a length that AES knows
+	}
+	seal, err := cipher.NewGCM(block)
+	if err != nil {
+		panic("registrar: " + err.Error())
+	}
+	return &gruus{seal}
+}
+
+// appendPublic appends the public GRUU of an instance of aor (§3.1.1).
+func appendPublic(dst []byte, aor string, instance []byte) []byte {
+	dst = append(append(dst, aor...), ";gr="...)
+	return appendEscaped(dst, instance)
+}
+
+// appendTemporary appends a new temporary GRUU of an instance of aor that is registered with that Call-ID (§3.1.2).
+func (g *gruus) appendTemporary(dst []byte, aor string, instance []byte, callID string) []byte {
+	scheme, host, ok := cutAOR(aor)
+	if !ok {
+		return dst
+	}
+	var room [12 + markSize + 256]byte
+	nonce := room[:g.seal.NonceSize()]
+	rand.Read(nonce)
+	mark := registrationMark(instance, callID)
+	plain := append(append(make([]byte, 0, markSize+len(aor)), mark[:]...), aor...)
+	token := g.seal.Seal(nonce, nonce, plain, nil)
+	dst = append(append(dst, scheme...), tempUser...)
+	dst = base64.RawURLEncoding.AppendEncode(dst, token)
+	dst = append(append(dst, '@'), host...)
+	return append(dst, ";gr"...)
+}
+
+// cutAOR cuts "sip:" and what follows the user out of a canonical address.
+func cutAOR(aor string) (scheme, host string, ok bool) {
+	colon, at := bytes.IndexByte(viewOf(aor), ':'), bytes.LastIndexByte(viewOf(aor), '@')
+	if colon < 0 || at < colon {
+		return "", "", false
+	}
+	return aor[:colon+1], aor[at+1:], true
+}
+
+// registrationMark tells one registration of an instance from those with other Call-IDs.
+func registrationMark(instance []byte, callID string) (mark [markSize]byte) {
+	h := fnv.New64a()
+	h.Write(bytes.ToLower(instance))
+	h.Write([]byte{0})
+	h.Write(viewOf(callID))
+	h.Sum(mark[:0])
+	return mark
+}
+
+// wanted is what a URI asks for beside an address-of-record.
+type wanted struct {
+	aor       []byte // of a temporary GRUU; nil: the URI's own
+	instance  []byte // of a public GRUU
+	mark      [markSize]byte
+	temporary bool
+}
+
+// isGRUU tells whether u is a GRUU, of whomever.
+func isGRUU(u *message.URI) bool { return len(u.Params) > 0 && u.Params.Has("gr") }
+
+// readGRUU reads a GRUU. A temporary one that is not ours is for nobody.
+func (s *service) readGRUU(u *message.URI) (w wanted) {
+	value, _ := u.Params.Get("gr")
+	if len(value) > 0 {
+		w.instance = unescape(value)
+		return w
+	}
+	w.temporary, w.aor = true, []byte{}
+	token, ok := bytes.CutPrefix(u.User, []byte(tempUser))
+	g := s.gruus.Load()
+	if !ok || g == nil || len(token) > 1024 {
+		return w
+	}
+	sealed, err := base64.RawURLEncoding.Strict().AppendDecode(nil, token)
+	n := g.seal.NonceSize()
+	if err != nil || len(sealed) < n {
+		return w
+	}
+	plain, err := g.seal.Open(nil, sealed[:n], sealed[n:], nil)
+	if err != nil || len(plain) < markSize {
+		return w
+	}
+	copy(w.mark[:], plain)
+	w.aor = plain[markSize:]
+	return w
+}
+
+// of is those bindings that the GRUU leads to: the most recent of its instance first (RFC 5627 §6.1).
+func (w *wanted) of(found []*Binding) []*Binding {
+	instance := w.instance
+	if w.temporary {
+		for _, b := range found {
+			if own, _ := instanceOf(b.Params()); len(own) > 0 && registrationMark(own, b.CallID()) == w.mark {
+				instance = own
+				break
+			}
+		}
+	}
+	var list []*Binding
+	for _, b := range found {
+		if own, _ := instanceOf(b.Params()); sameInstance(instance, own) {
+			list = append(list, b)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *Binding) int { return int(b.updated - a.updated) })
+	return list
+}
+
+// appendEscaped appends text as the value of a URI parameter (§25.1: paramchar).
+func appendEscaped(dst, text []byte) []byte {
+	const hex = "0123456789ABCDEF"
+	for _, c := range text {
+		switch {
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', bytes.IndexByte([]byte("-_.!~*'()[]/:&+$"), c) >= 0:
+			dst = append(dst, c)
+		default:
+			dst = append(dst, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	return dst
+}
+
+// unescape undoes appendEscaped. What is not escaped right stays as it is.
+func unescape(text []byte) []byte {
+	if plain, err := url.PathUnescape(string(text)); err == nil {
+		return []byte(plain)
+	}
+	return text
+}
+
+// appendGRUUs appends the contact parameters that give b its GRUUs (RFC 5627 §5.3): nothing for a UA without an instance id.
+func (s *service) appendGRUUs(dst []byte, aor string, b *Binding) []byte {
+	if !b.named {
+		return dst
+	}
+	instance, _ := instanceOf(b.Params())
+	dst = append(dst, `;pub-gruu="`...)
+	dst = append(appendPublic(dst, aor, instance), '"')
+	if g := s.gruus.Load(); g != nil {
+		dst = append(dst, `;temp-gruu="`...)
+		dst = append(g.appendTemporary(dst, aor, instance, b.CallID()), '"')
+	}
+	return dst
+}
+
+// GRUUs are the public GRUU and a new temporary one of a binding of aor, "" where it has none: its UA names no instance.
+func (r *Registrar) GRUUs(aor string, b *Binding) (public, temporary string) {
+	if !b.named || r.policy.NoGRUU {
+		return "", ""
+	}
+	instance, _ := instanceOf(b.Params())
+	if g := r.gruus.Load(); g != nil {
+		temporary = string(g.appendTemporary(nil, aor, instance, b.CallID()))
+	}
+	return string(appendPublic(nil, aor, instance)), temporary
+}
