@@ -1,0 +1,170 @@
+package registrar
+
+// This file tests that bindings end with their flow, in an engine on virtual time.
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/sim"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// stunRequest is a STUN binding request (RFC 8489 §5), as UDP clients keep their flows alive with.
+const stunRequest = "\x00\x01\x00\x00\x21\x12\xa4\x42abcdefghijkl"
+
+// flowClient is a client that registers on a flow.
+type flowClient struct {
+	*phone
+	kind transport.Kind
+	n    int
+}
+
+func (c *flowClient) send(text string) {
+	c.w.Do(func() {
+		if c.kind == transport.UDP {
+			c.Send(serverAddr, []byte(text))
+			return
+		}
+		_ = c.Stream(c.kind, serverAddr, []byte(text))
+	})
+}
+
+// register registers flow id of user and returns the code.
+func (c *flowClient) register(user string, id int, supported string) int {
+	c.n++
+	host := c.Addr().String()
+	c.send(reg{to: "<sip:" + user + "@example.com>", callID: user + host, cseq: c.n, via: via(strings.ToUpper(c.kind.String()), host, c.n), headers: list("Supported: " + supported),
+		contacts: list(fmt.Sprintf("<sip:%s@%s;transport=%s>;reg-id=%d;%s", user, host, c.kind, id, phoneID))}.text())
+	m, _ := c.next()
+	return m.Status()
+}
+
+func (w *world) flowClient(addr string, kind transport.Kind) *flowClient {
+	c := &flowClient{phone: &phone{w: w}, kind: kind}
+	c.Host = w.Host(addr, func(packet sim.Packet) {
+		if strings.HasPrefix(string(packet.Bytes), "SIP/2.0") {
+			m := new(message.Message)
+			if err := m.Parse(packet.Bytes, &message.Limits{}); err != nil {
+				w.t.Error(err)
+			}
+			c.got, c.via = append(c.got, m), append(c.via, packet)
+		}
+	})
+	return c
+}
+
+func (w *world) count() int {
+	n, err := w.reg.Count(w.t.Context())
+	if err != nil {
+		w.t.Error(err)
+	}
+	return n
+}
+
+func (w *world) heard(event string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, e := range w.events {
+		if strings.HasPrefix(e, event) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestBindingsEndWithTheirConnection(t *testing.T) {
+	for _, store := range []struct {
+		name string
+		make func() Store
+	}{{"memory", func() Store { return NewMemory() }}, {"a store that waits", func() Store { return &slow{Memory: NewMemory()} }}} {
+		t.Run(store.name, func(t *testing.T) {
+			w := newWorld(t, store.make(), nil)
+			c, plain := w.flowClient("192.0.2.1:5060", transport.TCP), w.flowClient("192.0.2.2:5060", transport.TCP)
+			for _, user := range list("bob", "alice", "bob") {
+				if code := c.register(user, 1, "outbound"); code != 200 {
+					t.Fatal(code)
+				}
+			}
+			if code := plain.register("bob", 2, "path"); code != 200 {
+				t.Fatal(code)
+			}
+			if w.count() != 3 {
+				t.Fatalf("%d bindings", w.count())
+			}
+			w.BreakStreams()
+			w.Run(time.Second)
+			// The client without outbound may be connected to, or comes back: its binding stays.
+			if w.count() != 1 || w.heard("registrar.expired") != 2 {
+				t.Errorf("%d bindings; %q", w.count(), w.events)
+			}
+			if n := len(w.reg.flows.byKey); n != 0 {
+				t.Errorf("%d flows are remembered", n)
+			}
+		})
+	}
+}
+
+// TestSilentFlowsAreUnbound: who sent keep-alives and does so no more is gone; who never did is not judged by them.
+func TestSilentFlowsAreUnbound(t *testing.T) {
+	w := newWorld(t, nil, nil)
+	silent, lively, never := w.flowClient("192.0.2.1:5060", transport.UDP), w.flowClient("192.0.2.2:5060", transport.UDP), w.flowClient("192.0.2.3:5060", transport.UDP)
+	for i, c := range []*flowClient{silent, lively, never} {
+		if code := c.register("bob", i+1, "outbound"); code != 200 {
+			t.Fatal(code)
+		}
+	}
+	for range 10 {
+		silent.send(stunRequest)
+		lively.send(stunRequest)
+		w.Run(20 * time.Second)
+	}
+	if w.count() != 3 {
+		t.Fatalf("%d bindings while keep-alives come", w.count())
+	}
+	for range 10 {
+		lively.send("\r\n\r\n")
+		w.Run(20 * time.Second)
+	}
+	if w.count() != 2 || w.heard("registrar.expired") != 1 {
+		t.Errorf("%d bindings; %q", w.count(), w.events)
+	}
+	// It registers again, and is judged anew.
+	if code := silent.register("bob", 1, "outbound"); code != 200 || w.count() != 3 {
+		t.Errorf("%d, %d bindings", code, w.count())
+	}
+	w.Run(40 * time.Minute)
+	if w.count() != 2 { // lively has stopped
+		t.Errorf("%d bindings", w.count())
+	}
+	w.Run(25 * time.Hour)
+	if n := len(w.reg.flows.byKey); n != 0 || w.count() != 0 {
+		t.Errorf("%d flows are remembered, %d bindings", n, w.count())
+	}
+}
+
+func TestFlowCarries(t *testing.T) {
+	b := NewBinding(&Record{Contact: "sip:x", Received: "udp:192.0.2.1:5060", Socket: "s"})
+	for _, c := range []struct {
+		key  flowKey
+		want bool
+	}{
+		{flowKey{client: netip.MustParseAddrPort("192.0.2.1:5060"), socket: "s"}, true},
+		{flowKey{client: netip.MustParseAddrPort("192.0.2.1:5060"), socket: "t"}, false},
+		{flowKey{client: netip.MustParseAddrPort("2.1.1.1:5060"), socket: "s"}, false},
+		{flowKey{id: 1}, false},
+	} {
+		if c.key.carries(b) != c.want {
+			t.Errorf("%+v", c.key)
+		}
+	}
+	if !slices.ContainsFunc([]*Binding{NewBinding(&Record{Contact: "sip:x", Flow: 1})}, (&flowKey{id: 1}).carries) {
+		t.Error("a connection does not carry its binding")
+	}
+}
