@@ -172,6 +172,7 @@ func (r *Request) Relay(targets []*Target, o *Options) (bool, error) {
 	if ok, err := r.decide("relay"); !ok {
 		return false, err
 	}
+	targets = r.orHome(targets)
 	if err := checkTargets(targets, o); err != nil {
 		return false, err
 	}
@@ -257,6 +258,7 @@ func (r *Request) Fork(targets []*Target, o *Options) (*Response, error) {
 	if r.decided {
 		return nil, misuse("fork: this request has been decided already; return after the first decision")
 	}
+	targets = r.orHome(targets)
 	if err := checkTargets(targets, o); err != nil {
 		return nil, err
 	}
@@ -313,6 +315,9 @@ func (r *Request) Forward(t *Target) (bool, error) {
 	var targets []*Target
 	if t != nil {
 		targets = []*Target{t}
+	}
+	if targets = r.orHome(targets); t == nil && len(targets) > 0 {
+		t = targets[0]
 	}
 	if err := checkTargets(targets, nil); err != nil {
 		return false, err

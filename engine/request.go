@@ -28,8 +28,9 @@ type Request struct {
 	inDialog bool
 	assigned bool // the router set the Request-URI
 	decided  bool
-	failed   bool   // the router ended with an error before a decision
-	accept   []byte // header lines that a 2xx made here carries
+	home     []*Target // what its HomeURI stands for; nil: nobody said
+	failed   bool      // the router ended with an error before a decision
+	accept   []byte    // header lines that a 2xx made here carries
 
 	wait   context.Context // ends on the caller's CANCEL; made when asked for
 	stop   context.CancelFunc

@@ -127,6 +127,9 @@ func (x *Context) forget() {
 	x.Req = nil
 }
 
+// OnFlow tells whether the request goes back on a flow that the Record-Route names.
+func (x *Context) OnFlow() bool { return x.flow.Flow != 0 || x.flow.Addr.IsValid() }
+
 // Answered is the final code that went out, or 0.
 func (x *Context) Answered() int { return x.answered }
 

@@ -9,6 +9,7 @@ package registrar
 
 import (
 	"bytes"
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
@@ -17,6 +18,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
 )
 
@@ -177,6 +179,32 @@ func (s *service) appendGRUUs(dst []byte, aor string, b *Binding) []byte {
 		dst = append(g.appendTemporary(dst, aor, instance, b.CallID()), '"')
 	}
 	return dst
+}
+
+// vouch says what the Request-URI of a request in a dialog stands for, where that is a GRUU of ours: else it would come back here (RFC 5627
+// §6.1). Who may send it on is the router's to decide.
+func (r *Registrar) vouch(req *engine.Request) {
+	uri, ok := req.HomeURI()
+	if !ok || !isGRUU(&uri) || r.policy.NoGRUU {
+		return
+	}
+	q, now := r.query(&uri, nil), req.Engine().Clock().Wall()
+	found, ok := r.peek(q.aor, now)
+	var err error
+	if waits, _ := r.Waits(); waits && !ok {
+		found, err = engine.Await(req, func(ctx context.Context) ([]*Binding, error) { return r.lookup(ctx, q.aor, now) })
+	} else if !ok {
+		found, err = r.lookup(req.Context(), q.aor, now)
+	}
+	if err != nil {
+		req.Engine().Log().Warn("a GRUU in a dialog leads nowhere", "uri", string(req.Message().RequestURI()), "error", err)
+	}
+	found = q.choose(found)
+	targets := make([]*engine.Target, len(found))
+	for i, b := range found {
+		targets[i] = b.Target()
+	}
+	req.Vouch(targets)
 }
 
 // GRUUs are the public GRUU and a new temporary one of a binding of aor, "" where it has none: its UA names no instance.

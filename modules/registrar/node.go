@@ -134,14 +134,18 @@ func (n *Node) mac(text []byte) []byte {
 
 // Intercept relays a request that another process sent here for a client that only this one reaches, and reports whether
 // it was such a request: that process has decided on it, and nobody else could have made the token it bears. Go programs
-// call it first in Route, where the store is shared; scripts don't see the request.
+// call it first in Route; scripts don't see the request.
+//
+// It also says what a GRUU stands for that is the remote target of a dialog (engine.Request.Vouch), for requests that are not taken.
 func (r *Registrar) Intercept(req *engine.Request) (taken bool, err error) {
 	n := r.node.Load()
 	if n == nil || len(req.RouteUser()) == 0 {
+		r.vouch(req)
 		return false, nil
 	}
 	w, ok := n.read(string(req.RouteUser()))
 	if !ok {
+		r.vouch(req)
 		return false, nil
 	}
 	if w.flow != 0 && (w.boot != n.boot || !req.Engine().FlowStands(w.flow)) {

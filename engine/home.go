@@ -1,0 +1,29 @@
+package engine
+
+import "github.com/sipscript/sipscript/engine/message"
+
+// Later requests of a dialog whose remote target is a URI of this server's own: a GRUU (RFC 5627 §6). Along the Record-Route they would come
+// back here; somebody has to say what the URI stands for.
+
+// HomeURI is the Request-URI of a request that came along our signed Record-Route, has no further Route, and would come back here: its host is
+// local. ok is false for all others.
+func (r *Request) HomeURI() (uri message.URI, ok bool) {
+	if !r.inDialog || !r.ctx.Signed || r.ctx.OnFlow() || r.ctx.Req.Find(message.HeaderRoute, 0) >= 0 {
+		return uri, false
+	}
+	uri, err := message.ParseURI(r.ctx.Req.RequestURI())
+	return uri, err == nil && uri.IsSIP() && r.unit.e.IsLocal(string(uri.Host), uri.Port)
+}
+
+// Vouch says what the HomeURI of the request stands for: it goes there where its decision names no target. None is answered 480.
+func (r *Request) Vouch(targets []*Target) {
+	r.home = append(make([]*Target, 0, len(targets)), targets...)
+}
+
+// orHome is targets, or what was vouched for in their place.
+func (r *Request) orHome(targets []*Target) []*Target {
+	if targets == nil && !r.assigned {
+		return r.home
+	}
+	return targets
+}
