@@ -109,6 +109,13 @@ func (m *module) Functions() []luabind.Function {
 			Results: []luabind.Result{{Type: luabind.Boolean, Doc: "whether it was accepted; if not, the second result says why"}},
 		},
 		{
+			Name: "add_path", Where: luabind.InHandler, Call: m.addPath,
+			Doc: "Writes this server into the Path of a REGISTER that goes on to another registrar, so that the client's requests come back here and reach it on its flow.",
+			Params: []luabind.Param{{Name: "req", Type: luabind.RequestType},
+				{Name: "options", Type: luabind.Table, Optional: true, Options: pathOptions{}}},
+			Results: []luabind.Result{{Type: luabind.Boolean, Doc: "false, with the reason as the second result, where the client does not support Path"}},
+		},
+		{
 			Name: "lookup", Waits: finding, Where: luabind.InHandler, Call: m.lookup, Params: []luabind.Param{uri}, Results: found,
 			Doc: "Lists where a user is registered. nil and an error when the store is away.",
 		},
@@ -136,6 +143,23 @@ func (m *module) Functions() []luabind.Function {
 // saveOptions are the options of save.
 type saveOptions struct {
 	Headers []engine.HeaderEdit `lua:"headers" doc:"{Name = text | list}, added to the answer"`
+}
+
+// pathOptions are the options of add_path.
+type pathOptions struct {
+	Force bool `lua:"force" doc:"also where the client does not list path in Supported"`
+}
+
+func (m *module) addPath(c *luabind.Call) int {
+	var o pathOptions
+	c.Decode(2, &o)
+	err := m.registrar.AddPath(c.Request(1), o.Force)
+	if err == nil {
+		return c.PushBool(true)
+	}
+	c.Misuse(err)
+	c.PushBool(false)
+	return 1 + c.PushString(err.Error())
 }
 
 func (m *module) save(c *luabind.Call) int {

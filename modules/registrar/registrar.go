@@ -42,7 +42,7 @@ type service struct {
 	figures figures
 	sweeper atomic.Pointer[sweeper] // the one that runs
 	counted atomic.Int64            // bindings at the last sweep, where no Memory can be asked
-	node    atomic.Pointer[Node]    // this process, where the store is shared
+	node    atomic.Pointer[Node]    // this process, once it is attached to an engine
 	gruus   atomic.Pointer[gruus]   // once it is attached to an engine, which has the key
 	flows   flows
 	// script is the script generation that hears of changes.

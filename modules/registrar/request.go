@@ -95,9 +95,9 @@ func (r *Registrar) Attach(e *engine.Engine) {
 	if r.sweeper.CompareAndSwap(old, s) {
 		r.gruus.Store(newGRUUs(e.Key("gruu")))
 		r.flows.attach(e, r)
-		if shared, ok := r.store.(Shared); ok {
-			if n := newNode(e); n != nil {
-				r.node.Store(n)
+		if n := newNode(e); n != nil {
+			r.node.Store(n)
+			if shared, ok := r.store.(Shared); ok {
 				shared.Join(n, r.waiters.wake)
 			}
 		}
