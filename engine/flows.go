@@ -14,7 +14,7 @@ import (
 // FlowWatcher wants to know what becomes of flows (RFC 5626). It is told on any goroutine and must not block.
 type FlowWatcher interface {
 	FlowClosed(id transport.FlowID)                     // a connection is gone
-	KeptAlive(from netip.AddrPort, on *transport.Local) // a UDP client sent a keep-alive (a STUN binding request, or CRLFs)
+	KeptAlive(from netip.AddrPort, on *transport.Local) // a client sent a keep-alive (STUN, CRLFs, a ping of WebSocket)
 }
 
 // watching is one call of WatchFlows.
@@ -73,7 +73,7 @@ func (e *Engine) FlowClosed(id transport.FlowID) {
 	}
 }
 
-// KeptAlive tells those who watch of a keep-alive over UDP. It is the transport's to call.
+// KeptAlive tells those who watch of a keep-alive. It is the transport's to call.
 func (e *Engine) KeptAlive(from netip.AddrPort, on *transport.Local) {
 	for _, w := range e.watchers.list() {
 		w.KeptAlive(from, on)

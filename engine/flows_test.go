@@ -141,7 +141,7 @@ func TestFlowsAreWatchedInTheSimulator(t *testing.T) {
 		t.Errorf("%d answers; stands: %v", pongs, b.eng.FlowStands(id))
 	}
 	b.w.Run(6 * time.Second)
-	if got := second.take(); got != fmt.Sprintf("closed %d", id) || b.eng.FlowStands(id) {
+	if got := second.take(); strings.Count(got, " on 10.0.0.1:5060, ") != 3 || !strings.HasSuffix(got, fmt.Sprintf(", closed %d", id)) || b.eng.FlowStands(id) {
 		t.Errorf("told %q", got)
 	}
 	b.quiet()

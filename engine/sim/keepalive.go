@@ -20,6 +20,9 @@ func (x *Wire) keepAlive(r transport.Receiver, p Packet, l *transport.Local) boo
 			w.stream(c, end, p.Bytes[:2])
 		}
 		w.mu.Unlock()
+		if k, ok := r.(transport.KeepAliveReceiver); ok {
+			k.KeptAlive(p.From, l)
+		}
 		return true
 	}
 	answer, kept := transport.KeepAlive(nil, p.Bytes, p.From)

@@ -62,3 +62,11 @@ func (c *conn) expired() (next time.Duration, why error) {
 	}
 	return due, nil
 }
+
+// pinged counts keep-alives that came, and tells who wants to know.
+func (c *conn) pinged(n int) {
+	c.stack.count(c.key.kind).keepalives.Add(uint64(n))
+	if k := c.stack.keepAlives; k != nil && c.inbound {
+		k.KeptAlive(c.remote, c.local)
+	}
+}

@@ -172,7 +172,7 @@ func (c *conn) skipNewlines() {
 		}
 	}
 	if pings > 0 {
-		c.stack.count(c.key.kind).keepalives.Add(uint64(pings))
+		c.pinged(pings)
 		_ = c.send([]byte("\r\n"), nil) // a peer that does not take it has worse troubles
 	}
 }

@@ -154,10 +154,10 @@ type Receiver interface {
 	FlowClosed(id FlowID)
 }
 
-// KeepAliveReceiver is a [Receiver] that wants to know of the keep-alives of UDP clients (RFC 5626 §3.5.2). It is told by readers, and must not
+// KeepAliveReceiver is a [Receiver] that wants to know of the keep-alives of clients (RFC 5626 §3.5). It is told by readers, and must not
 // block.
 type KeepAliveReceiver interface {
-	// KeptAlive: a STUN binding request, or CRLFs, came from the address; what is to be answered was.
+	// KeptAlive: a STUN binding request, CRLFs, or a ping of WebSocket came from the address; what is to be answered was, or will be.
 	KeptAlive(from netip.AddrPort, on *Local)
 }
 

@@ -125,7 +125,7 @@ func (c *conn) awaitFrame() {
 func (c *conn) control(op opcode, payload []byte) error {
 	switch op {
 	case opPing:
-		c.stack.count(c.key.kind).keepalives.Add(1)
+		c.pinged(1)
 		c.answer(opPong, payload)
 	case opClose:
 		status, err := closeStatus(payload)
@@ -155,7 +155,7 @@ func (c *conn) stripNewlines(msg []byte) []byte {
 		i++
 	}
 	if i == len(msg) && i >= len("\r\n\r\n") {
-		c.stack.count(c.key.kind).keepalives.Add(1)
+		c.pinged(1)
 		c.answer(opText, []byte("\r\n"))
 	}
 	return msg[i:]

@@ -18,9 +18,15 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// flowKey is a flow: a connection, or a UDP client's address and the listener that hears it.
+// flowKey is a flow: a client's address, the listener that hears it, and the connection, 0 for UDP.
 type flowKey struct {
 	id     transport.FlowID
+	client netip.AddrPort
+	socket string
+}
+
+// place is where keep-alives come from: all that is known of them.
+type place struct {
 	client netip.AddrPort
 	socket string
 }
@@ -30,11 +36,12 @@ type flow struct {
 	key  flowKey
 	aors map[string]struct{} // who registered on it
 
+	limit time.Duration // how long it may be silent, once it sends keep-alives; 0: as long as it likes
+	pings bool          // a keep-alive came
+
 	// of UDP clients
-	limit time.Duration   // how long it may be silent, once it sends keep-alives
 	heard lane.Time       // when it was heard of last
-	pings bool            // a keep-alive came
-	place *linked.Element // in pinging or quiet
+	entry *linked.Element // in pinging or quiet
 }
 
 // mostOnFlow bounds the addresses remembered for one flow; a trunk may register many. The bindings of others end with their time.
@@ -46,7 +53,8 @@ type flows struct {
 	registrar *Registrar     // attached; nil before. All guarded by mu
 	engine    *engine.Engine // it is attached to
 	stop      func()
-	byKey     map[flowKey]*flow
+	byPlace   map[place]*flow
+	byID      map[transport.FlowID]*flow
 	// UDP clients, *flow, those first that were not heard of for the longest time: who sends keep-alives, and who does not (yet).
 	pinging, quiet linked.List
 }
@@ -58,7 +66,8 @@ const forgotten = 24 * time.Hour
 func (f *flows) attach(e *engine.Engine, r *Registrar) {
 	f.mu.Lock()
 	old := f.stop
-	f.registrar, f.engine, f.byKey, f.stop = r, e, make(map[flowKey]*flow), nil
+	f.registrar, f.engine, f.stop = r, e, nil
+	f.byPlace, f.byID = make(map[place]*flow), make(map[transport.FlowID]*flow)
 	f.pinging.Init()
 	f.quiet.Init()
 	f.mu.Unlock()
@@ -90,15 +99,7 @@ func (r *Registrar) watchFlow(g *registration) {
 	if !bound {
 		return
 	}
-	key := flowKey{id: from.Flow}
-	if !from.Transport.Reliable() {
-		key = flowKey{client: from.Source, socket: from.Socket}
-	}
-	timer := g.flowTimer()
-	r.flows.watch(key, g.aor, timer)
-	if e := r.flows.attached(); e != nil && timer > 0 && from.Flow != 0 {
-		e.KeepFlow(from.Flow, silence(timer))
-	}
+	r.flows.watch(flowKey{from.Flow, from.Source, from.Socket}, g.aor, g.flowTimer())
 	if from.Flow != 0 && from.Stands != nil && !from.Stands(from.Flow) {
 		r.flows.FlowClosed(from.Flow) // before it was watched
 	}
@@ -107,24 +108,24 @@ func (r *Registrar) watchFlow(g *registration) {
 // silence is how long a flow may be silent whose client is to send keep-alives every timer: one may be lost, and come late.
 func silence(timer time.Duration) time.Duration { return 2*timer + 10*time.Second }
 
-func (f *flows) attached() *engine.Engine {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.engine
-}
-
 func (f *flows) watch(key flowKey, aor string, timer time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.byKey == nil {
+	if f.byPlace == nil {
 		return
 	}
-	w := f.byKey[key]
-	if w == nil {
+	at := place{key.client, key.socket}
+	w := f.byPlace[at]
+	if w == nil || w.key != key {
 		w = &flow{key: key, aors: make(map[string]struct{}, 1)}
-		f.byKey[key] = w
+		f.byPlace[at] = w
+		if key.id != 0 {
+			f.byID[key.id] = w
+		}
 	}
-	w.limit = silence(timer)
+	if w.limit = 0; timer > 0 {
+		w.limit = silence(timer)
+	}
 	if len(w.aors) < mostOnFlow {
 		w.aors[aor] = struct{}{}
 	}
@@ -133,11 +134,12 @@ func (f *flows) watch(key flowKey, aor string, timer time.Duration) {
 
 // hear notes a sign of life.
 func (f *flows) hear(w *flow) {
-	w.heard = f.engine.Background().Now()
-	if w.key.id == 0 {
-		f.leave(w)
-		w.place = f.among(w).PushBack(w)
+	if w.key.id != 0 {
+		return
 	}
+	w.heard = f.engine.Background().Now()
+	f.leave(w)
+	w.entry = f.among(w).PushBack(w)
 }
 
 // among is the list w belongs to.
@@ -149,9 +151,9 @@ func (f *flows) among(w *flow) *linked.List {
 }
 
 func (f *flows) leave(w *flow) {
-	if w.place != nil {
-		f.among(w).Remove(w.place)
-		w.place = nil
+	if w.entry != nil {
+		f.among(w).Remove(w.entry)
+		w.entry = nil
 	}
 }
 
@@ -159,8 +161,15 @@ func (f *flows) leave(w *flow) {
 func (f *flows) KeptAlive(from netip.AddrPort, on *transport.Local) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	w := f.byKey[flowKey{client: from, socket: on.Name}]
+	w := f.byPlace[place{from, on.Name}]
 	if w == nil {
+		return
+	}
+	if w.key.id != 0 {
+		if !w.pings && w.limit > 0 {
+			w.pings = true
+			f.engine.KeepFlow(w.key.id, w.limit) // the transport looks after it
+		}
 		return
 	}
 	f.leave(w)
@@ -171,7 +180,7 @@ func (f *flows) KeptAlive(from netip.AddrPort, on *transport.Local) {
 // FlowClosed implements engine.FlowWatcher.
 func (f *flows) FlowClosed(id transport.FlowID) {
 	f.mu.Lock()
-	w := f.byKey[flowKey{id: id}]
+	w := f.byID[id]
 	if w != nil {
 		f.forget(w)
 	}
@@ -184,7 +193,11 @@ func (f *flows) FlowClosed(id transport.FlowID) {
 
 // forget drops a flow.
 func (f *flows) forget(w *flow) {
-	delete(f.byKey, w.key)
+	at := place{w.key.client, w.key.socket}
+	if f.byPlace[at] == w { // else another connection from there has taken its place
+		delete(f.byPlace, at)
+	}
+	delete(f.byID, w.key.id)
 	f.leave(w)
 }
 

@@ -104,7 +104,7 @@ func TestBindingsEndWithTheirConnection(t *testing.T) {
 			if w.count() != 1 || w.heard("registrar.expired") != 2 {
 				t.Errorf("%d bindings; %q", w.count(), w.events)
 			}
-			if n := len(w.reg.flows.byKey); n != 0 {
+			if n := len(w.reg.flows.byPlace) + len(w.reg.flows.byID); n != 0 {
 				t.Errorf("%d flows are remembered", n)
 			}
 		})
@@ -144,8 +144,30 @@ func TestSilentFlowsAreUnbound(t *testing.T) {
 		t.Errorf("%d bindings", w.count())
 	}
 	w.Run(25 * time.Hour)
-	if n := len(w.reg.flows.byKey); n != 0 || w.count() != 0 {
+	if n := len(w.reg.flows.byPlace) + len(w.reg.flows.byID); n != 0 || w.count() != 0 {
 		t.Errorf("%d flows are remembered, %d bindings", n, w.count())
+	}
+}
+
+// TestSilentConnectionsAreClosed: a connection whose client has sent keep-alives and stops is closed; one that never had any is left alone.
+func TestSilentConnectionsAreClosed(t *testing.T) {
+	w := newWorld(t, nil, nil)
+	pings, never := w.flowClient("192.0.2.1:5060", transport.TCP), w.flowClient("192.0.2.2:5060", transport.TCP)
+	for i, c := range []*flowClient{pings, never} {
+		if code := c.register("bob", i+1, "outbound"); code != 200 {
+			t.Fatal(code)
+		}
+	}
+	for range 5 {
+		pings.send("\r\n\r\n")
+		w.Run(100 * time.Second)
+	}
+	if w.count() != 2 {
+		t.Fatalf("%d bindings while keep-alives come", w.count())
+	}
+	w.Run(300 * time.Second)
+	if w.count() != 1 || w.heard("registrar.expired") != 1 {
+		t.Errorf("%d bindings; %q", w.count(), w.events)
 	}
 }
 
@@ -158,7 +180,7 @@ func TestFlowCarries(t *testing.T) {
 		{flowKey{client: netip.MustParseAddrPort("192.0.2.1:5060"), socket: "s"}, true},
 		{flowKey{client: netip.MustParseAddrPort("192.0.2.1:5060"), socket: "t"}, false},
 		{flowKey{client: netip.MustParseAddrPort("2.1.1.1:5060"), socket: "s"}, false},
-		{flowKey{id: 1}, false},
+		{flowKey{id: 1, client: netip.MustParseAddrPort("192.0.2.1:5060"), socket: "s"}, false},
 	} {
 		if c.key.carries(b) != c.want {
 			t.Errorf("%+v", c.key)
