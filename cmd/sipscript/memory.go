@@ -3,6 +3,7 @@ package main
 // The garbage collector's settings, from the machine.
 
 import (
+	"math"
 	"os"
 	"runtime/debug"
 	"strconv"
@@ -27,6 +28,15 @@ func tuneMemory(lookup func(string) (string, bool)) {
 			debug.SetMemoryLimit(int64(float64(n) * memoryShare))
 		}
 	}
+}
+
+// undisturbed runs f without collections, but for those that the memory limit asks for; where there is no limit it just runs f. It is for
+// f that makes much which stays and little that doesn't: the same heap need not be marked each time it has grown by gcPercent.
+func undisturbed(f func()) {
+	if debug.SetMemoryLimit(-1) < math.MaxInt64 { // -1 only asks
+		defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	}
+	f()
 }
 
 // machineMemory is what the process may use, in bytes: the control group's limit or the machine's memory, whichever is less; 0 where neither

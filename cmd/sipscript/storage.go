@@ -59,9 +59,10 @@ func (s *server) openMemory() (registrar.Store, string, error) {
 	return registrar.NewMemory(), "state is kept in memory: a restart forgets what registered", nil
 }
 
-func (s *server) openFile() (registrar.Store, string, error) {
+func (s *server) openFile() (_ registrar.Store, _ string, err error) {
 	path := s.set.locationFile()
-	store, err := sqlitestore.Open(path, sqlitestore.Options{Log: s.log})
+	var store *sqlitestore.Store
+	undisturbed(func() { store, err = sqlitestore.Open(path, sqlitestore.Options{Log: s.log}) })
 	if errors.Is(err, sqlitestore.ErrInUse) {
 		return nil, "", fmt.Errorf("--data: %w: each sipscript needs a directory of its own", err)
 	}
