@@ -108,8 +108,9 @@ func (n *Node) token(r *Record) string {
 
 // read is the way of a token that leads here; ok is false for anything else.
 func (n *Node) read(token string) (w way, ok bool) {
-	text, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil || len(text) < 8+macBytes {
+	encoding := base64.RawURLEncoding.Strict()
+	text, err := encoding.DecodeString(token)
+	if err != nil || len(text) < 8+macBytes || len(token) != encoding.EncodedLen(len(text)) { // line ends are skipped, strict or not
 		return w, false
 	}
 	text, mac := text[:len(text)-macBytes], text[len(text)-macBytes:]
