@@ -170,7 +170,14 @@ func (s *shard) sweep(at int64, ended []*record) []*record {
 	defer s.mu.Unlock()
 	present := at / bucketWidth
 	if present < s.swept { // the clock was set back: what is filed from now on is swept when its time comes
+		early := s.buckets[s.swept] // what was filed since then is here, and would be swept when the clock is here again
 		s.swept = present
+		for r := early; r != nil; {
+			next := r.next
+			s.unfile(r)
+			s.file(r, firstEnd(r.bindings)/bucketWidth)
+			r = next
+		}
 		return ended
 	}
 	if present-s.swept > int64(len(s.buckets)) { // the first time, or after a long rest: rather than each bucket that might be

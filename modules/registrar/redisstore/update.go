@@ -5,6 +5,7 @@ package redisstore
 import (
 	"context"
 	"crypto/sha256"
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -96,13 +97,13 @@ func (s *Store) swap(ctx context.Context, aor string, old, now []*registrar.Bind
 const argRepeats = 3
 
 func (s *Store) swapArgs(aor string, old, now []*registrar.Binding) []string {
-	var longest time.Time
+	// A time to live rather than a time of day, and what was granted rather than what is left of it: the clock of Redis may
+	// be another, and the one here may have been set since.
+	var lasts time.Duration
 	ends := map[string]int64{}
 	for _, b := range now {
 		ends[member(aor, b)] = b.Expires().UnixMilli()
-		if b.Expires().After(longest) {
-			longest = b.Expires()
-		}
+		lasts = max(lasts, min(b.Expires().Sub(b.Updated()), math.MaxInt64-grace))
 	}
 	var gone []string
 	for _, b := range old {
@@ -110,9 +111,7 @@ func (s *Store) swapArgs(aor string, old, now []*registrar.Binding) []string {
 			gone = append(gone, m)
 		}
 	}
-	// A time to live rather than a time of day: the clock of Redis may be another.
-	lasts := max(time.Until(longest), 0) + grace
-	args := append([]string{s.encode(old), s.encode(now), strconv.FormatInt(lasts.Milliseconds(), 10), "0", strconv.Itoa(len(gone))}, gone...)
+	args := append([]string{s.encode(old), s.encode(now), strconv.FormatInt((lasts + grace).Milliseconds(), 10), "0", strconv.Itoa(len(gone))}, gone...)
 	for m, end := range ends {
 		args = append(args, strconv.FormatInt(end, 10), m)
 	}
