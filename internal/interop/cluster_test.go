@@ -10,7 +10,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -25,12 +24,8 @@ import (
 // cluster starts two servers that share a Redis and a secret.
 func cluster(t *testing.T) (redis *redistest.Server, a, b *server) {
 	t.Helper()
-	redis = redistest.Start(t)
-	secret := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(secret, []byte("0123456789abcdef0123456789abcdef\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return redis, start(t, "--redis", redis.URL, "--secret", secret), start(t, "--redis", redis.URL, "--secret", secret)
+	redis, a, args := onRedis(t)
+	return redis, a, start(t, args...)
 }
 
 // client is a phone that has no address: it is reached on the connection, or at the port, that it sends from.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/internal/peer"
+	"github.com/sipscript/sipscript/internal/redistest"
 )
 
 // registrant sends REGISTER requests over UDP and knows which were answered 200. It does not retransmit.
@@ -66,17 +67,12 @@ func (r *registrant) register(user string, n int) (code int) {
 	return code
 }
 
-// TestKilledInMidLoad: no binding that was acknowledged is lost when the process is killed with SIGKILL.
-func TestKilledInMidLoad(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data")
-	s := start(t, "--data", dir)
-	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("the directory: %v, %v", info, err)
-	}
-	const clients, before = 32, 1500
+// loaded has clients register until so many were accepted, and ends them in mid-load, by kill.
+func loaded(t *testing.T, s *server, accepted int64, kill func()) (all []*registrant) {
+	t.Helper()
+	const clients = 32
 	var acked atomic.Int64
 	killed := make(chan struct{})
-	var all []*registrant
 	var done sync.WaitGroup
 	for id := range clients {
 		r := newRegistrant(t, id, s.addrs["udp"])
@@ -89,8 +85,8 @@ func TestKilledInMidLoad(t *testing.T) {
 				default:
 				}
 				user := fmt.Sprintf("user%d-%d", id, i%20) // each registers anew now and then
-				if r.register(user, i) == 200 && acked.Add(1) == before {
-					_ = s.cmd.Process.Kill()
+				if r.register(user, i) == 200 && acked.Add(1) == accepted {
+					kill()
 					close(killed)
 				}
 			}
@@ -106,15 +102,16 @@ func TestKilledInMidLoad(t *testing.T) {
 		_ = r.conn.Close()
 	}
 	done.Wait()
-	<-s.ended
+	return all
+}
 
-	again := start(t, "--data", dir)
-	if text := again.log.text(); !strings.Contains(text, "location.db: ") || strings.Contains(text, "made anew") {
-		t.Errorf("the start lines:\n%s", text)
-	}
-	check := newRegistrant(t, 1000, again.addrs["udp"])
-	seen := map[string]bool{}
+// noneLost asks a server for all that was acknowledged.
+func noneLost(t *testing.T, all []*registrant, s *server) {
+	t.Helper()
+	check := newRegistrant(t, 1000, s.addrs["udp"])
+	seen, acked := map[string]bool{}, 0
 	for _, r := range all {
+		acked += len(r.acked)
 		for _, user := range r.acked {
 			if seen[user] {
 				continue
@@ -125,7 +122,58 @@ func TestKilledInMidLoad(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d acknowledged registrations of %d users, none lost", acked.Load(), len(seen))
+	t.Logf("%d acknowledged registrations of %d users, none lost", acked, len(seen))
+}
+
+// TestKilledInMidLoad: no binding that was acknowledged is lost when the process is killed with SIGKILL.
+func TestKilledInMidLoad(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	s := start(t, "--data", dir)
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the directory: %v, %v", info, err)
+	}
+	all := loaded(t, s, 1500, func() { _ = s.cmd.Process.Kill() })
+	<-s.ended
+	again := start(t, "--data", dir)
+	if text := again.log.text(); !strings.Contains(text, "location.db: ") || strings.Contains(text, "made anew") {
+		t.Errorf("the start lines:\n%s", text)
+	}
+	noneLost(t, all, again)
+}
+
+// TestKilledInMidLoadOnRedis: the same, with Redis as the store.
+func TestKilledInMidLoadOnRedis(t *testing.T) {
+	_, s, args := onRedis(t)
+	all := loaded(t, s, 1500, func() { _ = s.cmd.Process.Kill() })
+	<-s.ended
+	noneLost(t, all, start(t, args...))
+}
+
+// TestRedisKilledInMidLoad: Redis itself is killed. With a log of what it has done (appendonly), which it writes before it answers,
+// nothing acknowledged is lost; the server finds it again by itself.
+func TestRedisKilledInMidLoad(t *testing.T) {
+	redis, s, args := onRedis(t)
+	all := loaded(t, s, 1500, redis.Kill)
+	check := newRegistrant(t, 1001, s.addrs["udp"])
+	if answer := check.ask("newcomer", 1, patience, "Contact: <sip:x@192.0.2.1>\r\n"); !strings.HasPrefix(answer, "SIP/2.0 503 ") || !strings.Contains(answer, "Retry-After: ") {
+		t.Errorf("a registration without redis:\n%s", answer)
+	}
+	redis.Start()
+	n := 1
+	eventually(t, "a registration is accepted", func() bool { n++; return check.register("newcomer", n) == 200 })
+	noneLost(t, append(all, check), start(t, args...)) // which has no cache yet
+}
+
+// onRedis starts a server on a Redis of its own. A server that is to take its place has the same args.
+func onRedis(t *testing.T) (redis *redistest.Server, s *server, args []string) {
+	t.Helper()
+	redis = redistest.Start(t)
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("0123456789abcdef0123456789abcdef\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args = []string{"--redis", redis.URL, "--secret", secret}
+	return redis, start(t, args...), args
 }
 
 // TestRestartKeepsCalls: the key in --data lets requests within calls from before the restart pass, and who registered is called.

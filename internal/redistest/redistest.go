@@ -99,6 +99,18 @@ func (s *Server) Stop() {
 		<-s.ended
 		s.t.Error("redis-server had to be killed")
 	}
+	s.left()
+}
+
+// Kill ends the server at once, by SIGKILL.
+func (s *Server) Kill() {
+	s.t.Helper()
+	s.signal(syscall.SIGKILL)
+	<-s.ended
+	s.left()
+}
+
+func (s *Server) left() {
 	s.cmd = nil
 	_ = os.Remove(filepath.Join(s.dir, "s"))
 }
