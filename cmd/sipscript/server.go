@@ -182,20 +182,20 @@ func (s *server) drain() {
 	fmt.Fprintln(s.stderr, "stopped")
 }
 
-// close writes what is left to the stores, and ends the admin interface, last of all, so that a drain can be watched.
+// close ends what is left once the engine has drained: the admin interface, which the drain could be watched by and which asks the
+// stores, and then the stores, which write what they have not written yet.
 func (s *server) close() {
+	if s.admin != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := s.admin.Close(ctx); err != nil {
+			s.log.Debug("admin interface", "error", err)
+		}
+	}
 	if s.storage != nil {
 		if err := s.storage.registrar.Close(); err != nil {
 			s.log.Error("not all of what registered could be written", "error", err)
 		}
-	}
-	if s.admin == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	if err := s.admin.Close(ctx); err != nil {
-		s.log.Debug("admin interface", "error", err)
 	}
 }
 

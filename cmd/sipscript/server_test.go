@@ -1,0 +1,53 @@
+package main
+
+// In which order a server ends.
+
+import (
+	"context"
+	"net"
+	"testing"
+
+	"github.com/sipscript/sipscript/modules/registrar"
+)
+
+// lastStore is a store that looks around when it is closed.
+type lastStore struct {
+	*registrar.Memory
+	closed func()
+}
+
+func (l *lastStore) Close() error {
+	l.closed()
+	return nil
+}
+
+// TestStoresAreClosedLast: when the stores are closed nobody can ask for what they have: the engine has drained, and the admin
+// port is closed.
+func TestStoresAreClosedLast(t *testing.T) {
+	set, err := parse(t, []string{"-l", "udp:127.0.0.1:0", "--admin", "127.0.0.1:0", "--drain", "10s", "-d", "example.com"}, nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, closed := newServer(set, t.Output()), 0
+	if err := s.start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	addr, admin := s.engine.Locals()[0].Addr.String(), s.admin.Addr().String()
+	s.storage.registrar = registrar.New(registrar.Options{Store: &lastStore{registrar.NewMemory(), func() {
+		closed++
+		if c, err := net.ListenPacket("udp", addr); err != nil {
+			t.Errorf("the engine still has its port: %v", err)
+		} else {
+			_ = c.Close()
+		}
+		if c, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", admin); err == nil {
+			t.Error("the admin port still answers")
+			_ = c.Close()
+		}
+	}}})
+	s.drain()
+	s.close()
+	if closed != 1 {
+		t.Errorf("the store was closed %d times", closed)
+	}
+}
