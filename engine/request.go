@@ -75,6 +75,10 @@ func (r *Request) Flow() transport.FlowID { return r.ctx.Server.From.Flow }
 // InDialog tells whether it has a To tag.
 func (r *Request) InDialog() bool { return r.inDialog }
 
+// ToTag is the tag of the responses made here to a request without one: of the dialog that a 2xx begins (§12.1.1). "" once it was answered,
+// unless it was asked for before.
+func (r *Request) ToTag() string { return r.ctx.Server.ToTag() }
+
 // RouteParams are the parameters our own Record-Route carried; ours is false unless the topmost Route was ours and its
 // signature holds.
 func (r *Request) RouteParams() (p message.Params, ours bool) { return r.ctx.Params, r.ctx.Signed }

@@ -19,7 +19,7 @@ import (
 type SendSpec struct {
 	Method, URI string  // URI may be empty when Target has one
 	Target      *Target // where to, and with what; may be nil
-	From, To    string  // URIs or whole header values; default: From a local domain's "sip:", To the URI
+	From, To    string  // URIs or whole header values; default: From a local domain's "sip:", To the URI. A From with a tag, of a dialog, keeps it
 	Headers     []HeaderEdit
 	Body        []byte
 	ContentType string
@@ -32,20 +32,10 @@ type SendSpec struct {
 // Background included), which is lent meanwhile. INVITE, ACK and CANCEL are a *Misuse: they need a dialog of their own. An error means
 // nothing final came: no address, no answer in time.
 func (e *Engine) Send(l *lane.Lane, s *SendSpec) (*Response, error) {
-	text, to, err := e.compose(s)
+	o, home, err := e.outgoing(s)
 	if err != nil {
 		return nil, err
 	}
-	o := &outgoing{e: e, text: text, to: to, timeout: s.Timeout, target: s.Target}
-	if s.Target == nil {
-		o.target = &Target{URI: s.URI}
-	}
-	callID := s.CallID
-	if callID == "" {
-		callID = fmt.Sprintf("%016x%016x", e.units[0].randomAny(), e.units[0].randomAny())
-	}
-	o.text = append([]byte(nil), strings.Replace(string(text), "Call-ID: ?", "Call-ID: "+callID, 1)...)
-	home := e.units[e.laneIndex([]byte(callID))]
 	if home.lane == l {
 		o.waiter = lane.NewWaiter()
 		o.start(home)
@@ -63,6 +53,38 @@ func (e *Engine) Send(l *lane.Lane, s *SendSpec) (*Response, error) {
 		l.Await(func() { <-done })
 	}
 	return o.res, o.err
+}
+
+// SendThen is Send without the wait: then is called once, with what Send would return, on the lane of the Call-ID. When the error is not nil
+// nothing was sent, and then is not called.
+func (e *Engine) SendThen(s *SendSpec, then func(*Response, error)) error {
+	o, home, err := e.outgoing(s)
+	if err != nil {
+		return err
+	}
+	o.then = then
+	if !home.lane.Post(lane.Func(func(*lane.Lane) { o.start(home) })) {
+		return errors.New("send: overloaded")
+	}
+	return nil
+}
+
+// outgoing makes the request of s, and finds the lane it belongs to.
+func (e *Engine) outgoing(s *SendSpec) (*outgoing, *unit, error) {
+	text, to, err := e.compose(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	o := &outgoing{e: e, to: to, timeout: s.Timeout, target: s.Target}
+	if s.Target == nil {
+		o.target = &Target{URI: s.URI}
+	}
+	callID := s.CallID
+	if callID == "" {
+		callID = fmt.Sprintf("%016x%016x", e.units[0].randomAny(), e.units[0].randomAny())
+	}
+	o.text = append([]byte(nil), strings.Replace(string(text), "Call-ID: ?", "Call-ID: "+callID, 1)...)
+	return o, e.units[e.laneIndex([]byte(callID))], nil
 }
 
 // compose writes the request, its Call-ID left open.
@@ -106,7 +128,9 @@ func (e *Engine) compose(s *SendSpec) (text []byte, to string, err error) {
 	if toValue, err = nameAddr(toValue); err != nil {
 		return nil, "", err
 	}
-	from += fmt.Sprintf(";tag=%016x", e.units[0].randomAny())
+	if a, err := message.ParseAddress([]byte(from)); err == nil && a.Tag() == nil {
+		from += fmt.Sprintf(";tag=%016x", e.units[0].randomAny())
+	}
 	text = message.AppendRequest(nil, &message.RequestSpec{Method: s.Method, URI: uri, From: from, To: toValue, CallID: "?", CSeq: max(s.CSeq, 1),
 		MaxForwards: 70, Headers: proxy.AppendLines(nil, s.Headers), ContentType: s.ContentType, Body: s.Body})
 	return text, uri, nil
@@ -146,6 +170,7 @@ type outgoing struct {
 	err    error
 	waiter *lane.Waiter  // who waits, on the same lane
 	done   chan struct{} // or on another
+	then   func(*Response, error)
 }
 
 // start finds where the request goes.
@@ -172,9 +197,29 @@ func (o *outgoing) start(u *unit) {
 			o.end(nil, err)
 			return
 		}
-		o.peers = peers
+		o.peers = o.streamsFirst(peers)
 		o.next(nil)
 	})
+}
+
+// ownVia is about what our Via adds to a request.
+const ownVia = 110
+
+// streamsFirst puts TCP before each UDP address where the request is larger than a datagram should be (§18.1.1), and nothing says how its
+// receiver is reached.
+func (o *outgoing) streamsFirst(peers []transport.Peer) []transport.Peer {
+	limit := o.e.config.UDPLimit
+	if t := o.target; limit <= 0 || o.msg.Size()+ownVia <= limit || t.Flow != 0 || t.Received != "" || t.FromSocket != "" {
+		return peers
+	}
+	var list []transport.Peer
+	for _, p := range peers {
+		if tcp := (transport.Peer{Kind: transport.TCP, Addr: p.Addr}); p.Kind == transport.UDP && o.unit.core.Wire.Choose(&tcp) != nil {
+			list = append(list, tcp)
+		}
+		list = append(list, p)
+	}
+	return list
 }
 
 // next sends to the next address.
@@ -224,7 +269,11 @@ func (o *outgoing) end(res *Response, err error) {
 	o.ended = true
 	o.unit.lane.StopTimer(&o.timer)
 	o.res, o.err = res, err
-	if o.waiter != nil {
+	switch {
+	case o.then != nil:
+		o.then(res, err)
+		return
+	case o.waiter != nil:
 		o.unit.lane.Wake(o.waiter)
 		return
 	}

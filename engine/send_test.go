@@ -1,12 +1,15 @@
 package engine_test
 
 import (
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
 )
 
 // A request of our own, from a handler and from the background, waits for its answer while the lane works on.
@@ -98,4 +101,49 @@ func TestDrain(t *testing.T) {
 	b.w.Do(func() { b.eng.EndRequests() })
 	alice.expect("503")
 	bob.expect("CANCEL")
+}
+
+// A request of a dialog of our own: SendThen returns at once and tells the outcome on the lane of the Call-ID; the tag in From stays; what is
+// too large for a datagram goes by TCP (§18.1.1).
+func TestSendThen(t *testing.T) {
+	b := newBench(t, 2, nil)
+	bob := b.phone("10.0.0.3:5060")
+	var codes []string
+	send := func(spec *engine.SendSpec) {
+		b.w.Do(func() {
+			err := b.eng.SendThen(spec, func(res *engine.Response, err error) {
+				if err != nil {
+					codes = append(codes, err.Error())
+					return
+				}
+				codes = append(codes, strconv.Itoa(res.Code()))
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	spec := engine.SendSpec{Method: "NOTIFY", URI: "sip:bob@10.0.0.3:5060", From: "<sip:us@example.com>;tag=ours", To: "<sip:bob@10.0.0.3>;tag=his", CallID: "d1", CSeq: 7}
+	send(&spec)
+	n := bob.expect("NOTIFY")
+	if string(n.msg.FromTag()) != "ours" || string(n.msg.ToTag()) != "his" || string(n.msg.CallID()) != "d1" || n.p.Kind != transport.UDP {
+		t.Errorf("over %s came\n%s", n.p.Kind, n.p.Bytes)
+	}
+	bob.reply(n, 481, "")
+	spec.CSeq, spec.ContentType, spec.Body = 8, "text/plain", make([]byte, 1300)
+	send(&spec)
+	n = bob.expect("NOTIFY")
+	if n.p.Kind != transport.TCP {
+		t.Errorf("1300 bytes and more came over %s", n.p.Kind)
+	}
+	bob.reply(n, 200, "")
+	send(&engine.SendSpec{Method: "NOTIFY", URI: "sip:x@10.0.0.99", Timeout: time.Second})
+	b.w.Run(2 * time.Second)
+	if got := strings.Join(codes, ", "); got != "481, 200, send: no final response in time" {
+		t.Errorf("told %s", got)
+	}
+	if err := b.eng.SendThen(&engine.SendSpec{Method: "INVITE", URI: "sip:x@10.0.0.99"}, nil); err == nil {
+		t.Error("an INVITE was sent")
+	}
+	b.quiet()
 }
