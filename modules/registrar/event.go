@@ -27,6 +27,7 @@ type Event struct {
 	Kind    Kind
 	AOR     string
 	Binding *Binding
+	Forced  bool // Removed by Remove, not by the UA
 }
 
 // listener hears of changes, as Options.Event does.
@@ -34,8 +35,9 @@ type listener struct{ hear func(Event) }
 
 // changes are what an update does, told once it is stored.
 type changes struct {
-	list []change
-	room [4]change
+	list   []change
+	room   [4]change
+	forced bool // Remove's
 }
 
 type change struct {
@@ -98,7 +100,7 @@ func (s *service) tell(aor string, done *changes) {
 	for _, e := range done.list {
 		s.figures.change(e.kind)
 		appeared = appeared || e.kind == Bound || e.kind == Refreshed
-		s.emit(Event{Kind: e.kind, AOR: aor, Binding: e.b})
+		s.emit(Event{Kind: e.kind, AOR: aor, Binding: e.b, Forced: done.forced && e.kind == Removed})
 	}
 	if appeared {
 		s.waiters.wake(aor)
@@ -106,6 +108,7 @@ func (s *service) tell(aor string, done *changes) {
 }
 
 func (s *service) emit(e Event) {
+	s.notify(&e)
 	if l := s.script.Load(); l != nil {
 		l.hear(e)
 	}

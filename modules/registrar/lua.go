@@ -9,6 +9,7 @@ import (
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/registrar/regevent"
 )
 
 // Name is "registrar".
@@ -16,7 +17,7 @@ func (r *Registrar) Name() string { return "registrar" }
 
 // Open makes the module of one script generation: the bindings are the registrar's, the policy its own.
 func (r *Registrar) Open(h *luabind.Host) (luabind.Module, error) {
-	m := &module{registrar: r, host: h}
+	m := &module{registrar: r, host: h, subscriptions: r.subscriptions}
 	m.hears.hear = func(e Event) { h.Emit(e.Kind.String(), e.AOR, e.Binding) }
 	return m, nil
 }
@@ -26,11 +27,17 @@ type module struct {
 	registrar *Registrar
 	host      *luabind.Host
 	hears     listener
+
+	subscriptions regevent.Policy
 }
 
 // Activate makes this generation's handlers hear of changes.
 func (m *module) Activate() error {
 	m.registrar.script.Store(&m.hears)
+	m.registrar.serving.Store(m.registrar)
+	if err := m.registrar.notifier.SetPolicy(m.subscriptions); err != nil {
+		return err
+	}
 	if e := m.host.Engine(); e != nil {
 		m.registrar.Attach(e)
 	}
@@ -39,6 +46,7 @@ func (m *module) Activate() error {
 
 func (m *module) Close() error {
 	m.registrar.script.CompareAndSwap(&m.hears, nil)
+	m.registrar.stopped(m.host.Engine())
 	return nil
 }
 
@@ -56,6 +64,8 @@ type settings struct {
 	FlowTimer      time.Duration `lua:"flow_timer" min:"1" max:"86400" doc:"seconds within which outbound clients are to send keep-alives, default 120; 25 at most is asked of UDP clients. Reloadable"`
 	ServiceRoute   []string      `lua:"service_route" doc:"Route entries that clients are to use for their requests (RFC 3608), as \"<sip:proxy.example.com;lr>\". Reloadable"`
 	Durability     string        `lua:"durability" oneof:"commit relaxed" doc:"commit: a 200 survives a crash; relaxed: written soon after. Without effect on bindings kept in memory alone. Reloadable"`
+
+	Subscriptions subscriptionSettings `lua:"subscriptions" doc:"of registrar.subscribe"`
 }
 
 // defaults leaves the times 0 where the script says nothing: what they are depends on the others.
@@ -63,7 +73,8 @@ func (m *module) defaults() settings {
 	p := m.registrar.given
 	s := settings{MaxContacts: p.MaxContacts, MinExpires: p.MinExpires, MaxExpires: p.MaxExpires,
 		DefaultExpires: p.DefaultExpires, UsePath: !p.NoPath, Durability: "commit", AtLimit: "reject", MaxBindings: p.MaxBindings,
-		GRUU: !p.NoGRUU, FlowTimer: p.FlowTimer, ServiceRoute: p.ServiceRoute}
+		GRUU: !p.NoGRUU, FlowTimer: p.FlowTimer, ServiceRoute: p.ServiceRoute,
+		Subscriptions: subscriptionDefaults(m.registrar.subscriptions)}
 	if p.NoOutbound || p.StrictOutbound {
 		s.Outbound = &p.StrictOutbound
 	}
@@ -88,8 +99,8 @@ func (m *module) configure(s settings) error {
 	if err != nil {
 		return err
 	}
-	m.registrar = r
-	return nil
+	m.registrar, m.subscriptions = r, s.Subscriptions.policy()
+	return m.subscriptions.Check()
 }
 
 func (m *module) Functions() []luabind.Function {
@@ -108,6 +119,7 @@ func (m *module) Functions() []luabind.Function {
 				{Name: "options", Type: luabind.Table, Optional: true, Options: saveOptions{}}},
 			Results: []luabind.Result{{Type: luabind.Boolean, Doc: "whether it was accepted; if not, the second result says why"}},
 		},
+		m.subscribeFunction(finding),
 		{
 			Name: "add_path", Where: luabind.InHandler, Call: m.addPath,
 			Doc: "Writes this server into the Path of a REGISTER that goes on to another registrar, so that the client's requests come back here and reach it on its flow.",

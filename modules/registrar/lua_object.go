@@ -102,6 +102,10 @@ func (m *module) Events() []luabind.Event {
 
 // Metrics of the registrar.
 func (r *Registrar) Metrics() []luabind.Metric {
+	return append(r.bindingMetrics(), r.subscriptionMetrics()...)
+}
+
+func (r *Registrar) bindingMetrics() []luabind.Metric {
 	f := &r.figures
 	counter := func(name, help, label, value string, get func() uint64) luabind.Metric {
 		m := luabind.Metric{Name: name, Help: help, Kind: luabind.Counter, Value: func() float64 { return float64(get()) }}

@@ -133,12 +133,15 @@ func (n *Node) mac(text []byte) []byte {
 	return m.Sum(nil)[:macBytes]
 }
 
-// Intercept relays a request that another process sent here for a client that only this one reaches, and reports whether
-// it was such a request: that process has decided on it, and nobody else could have made the token it bears. Go programs
-// call it first in Route; scripts don't see the request.
+// Intercept serves what is none of the router's business, and reports whether req was such a request: the later SUBSCRIBEs of the notifier's
+// dialogs, and a request that another process sent here for a client that only this one reaches, which is relayed: that process has decided on it,
+// and nobody else could have made the token it bears. Go programs call it first in Route; scripts don't see the request.
 //
 // It also says what a GRUU stands for that is the remote target of a dialog (engine.Request.Vouch), for requests that are not taken.
 func (r *Registrar) Intercept(req *engine.Request) (taken bool, err error) {
+	if taken, err = r.notifier.Intercept(req); taken {
+		return true, err
+	}
 	n := r.node.Load()
 	if n == nil || len(req.RouteUser()) == 0 {
 		r.vouch(req)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/modules/registrar/regevent"
 )
 
 // Options of New. The zero value keeps bindings in memory, with the default policy.
@@ -23,6 +24,8 @@ type Options struct {
 	Policy Policy
 	// Event, when not nil, is told of each change after it was stored, on the goroutine that made it. It must not block.
 	Event func(Event)
+	// Subscriptions is the policy of subscriptions to registrations (RFC 3680).
+	Subscriptions regevent.Policy
 }
 
 // Registrar processes REGISTER requests and answers lookups. It is safe for concurrent use.
@@ -47,6 +50,10 @@ type service struct {
 	flows   flows
 	// script is the script generation that hears of changes.
 	script atomic.Pointer[listener]
+	// notifier tells subscribers (RFC 3680), by the policy of the registrar that serves; nil: the first.
+	notifier      *regevent.Notifier
+	subscriptions regevent.Policy // as it was asked for
+	serving       atomic.Pointer[Registrar]
 }
 
 // New makes a registrar. It panics when the policy contradicts itself, which Policy.Check tells before.
@@ -55,7 +62,7 @@ func New(o Options) *Registrar {
 	if err != nil {
 		panic("registrar: " + err.Error())
 	}
-	s := &service{store: o.Store, event: o.Event}
+	s := &service{store: o.Store, event: o.Event, subscriptions: o.Subscriptions}
 	if s.store == nil {
 		s.store = NewMemory()
 	}
@@ -66,7 +73,9 @@ func New(o Options) *Registrar {
 	case Served:
 		s.memory = store.Serving()
 	}
-	return &Registrar{service: s, given: o.Policy, policy: p}
+	r := &Registrar{service: s, given: o.Policy, policy: p}
+	s.notifier = regevent.New(watched{r}, o.Subscriptions)
+	return r
 }
 
 // With is a registrar of the same bindings under another policy (a script generation's own settings).
@@ -178,7 +187,7 @@ func (r *Registrar) removeText(ctx context.Context, aor, contact string, now tim
 	if err != nil && contact != "" {
 		return 0, fmt.Errorf("registrar: remove: contact: %w", err)
 	}
-	var done changes
+	done := changes{forced: true}
 	err = r.update(ctx, aor, now, &done, func(live []*Binding) ([]*Binding, error) {
 		kept := make([]*Binding, 0, len(live))
 		for _, b := range live {

@@ -98,7 +98,7 @@ func (r *Registrar) Attach(e *engine.Engine) {
 		if n := newNode(e); n != nil {
 			r.node.Store(n)
 			if shared, ok := r.store.(Shared); ok {
-				shared.Join(n, r.waiters.wake)
+				shared.Join(n, r.changedElsewhere)
 			}
 		}
 		e.Background().Post(s)

@@ -1,0 +1,89 @@
+package registrar
+
+// This file is registrar.subscribe, and its options, for scripts. It only translates; README.md describes what scripts see.
+
+import (
+	"context"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/registrar/regevent"
+)
+
+// subscriptionSettings are the options of configure's subscriptions.
+type subscriptionSettings struct {
+	MaxExpires time.Duration `lua:"max_expires" min:"1" max:"31536000" doc:"seconds, default 3761: longer subscriptions are shortened, and those that name no time last as long. Reloadable"`
+	MinExpires time.Duration `lua:"min_expires" min:"1" max:"31536000" doc:"seconds, default 60; a shorter subscription is answered 423, but never one of an hour or more. Reloadable"`
+	Interval   time.Duration `lua:"interval" max:"3600" doc:"seconds, default 5: the least between NOTIFYs of changes to one subscriber; 0 for none. Reloadable"`
+	Max        int           `lua:"max" min:"1" max:"10000000" doc:"subscriptions of all, default 100000; a SUBSCRIBE beyond it is answered 503. Reloadable"`
+	MaxPerUser int           `lua:"max_per_user" min:"1" max:"1000000" doc:"subscriptions to one user's registrations, default 100; a SUBSCRIBE beyond it is answered 403. Reloadable"`
+}
+
+// subscriptionDefaults leaves the expirations 0 where nothing is said: what they are depends on each other.
+func subscriptionDefaults(p regevent.Policy) subscriptionSettings {
+	s := subscriptionSettings{MaxExpires: p.MaxExpires, MinExpires: p.MinExpires, Interval: p.Interval, Max: p.MaxSubscriptions, MaxPerUser: p.MaxPerUser}
+	switch {
+	case s.Interval == 0:
+		s.Interval = regevent.DefaultInterval
+	case s.Interval < 0:
+		s.Interval = 0
+	}
+	return s
+}
+
+func (s *subscriptionSettings) policy() regevent.Policy {
+	p := regevent.Policy{MaxExpires: s.MaxExpires, MinExpires: s.MinExpires, Interval: s.Interval, MaxSubscriptions: s.Max, MaxPerUser: s.MaxPerUser}
+	if p.Interval == 0 {
+		p.Interval = -1 // the zero value is the default
+	}
+	return p
+}
+
+// subscribeFunction declares registrar.subscribe.
+func (m *module) subscribeFunction(waits bool) luabind.Function {
+	return luabind.Function{
+		Name: "subscribe", Waits: waits, Where: luabind.InHandler, Call: m.subscribe,
+		Doc: "Answers a SUBSCRIBE to the event package reg of a local user (RFC 3680): 200, 400, 403, 404, 406, 420, 423, 481, 489, 500 or 503, and sends the NOTIFYs. " +
+			"It is the request's decision.",
+		Params: []luabind.Param{{Name: "req", Type: luabind.RequestType},
+			{Name: "options", Type: luabind.Table, Optional: true, Options: subscribeOptions{}}},
+		Results: []luabind.Result{{Type: luabind.Boolean, Doc: "whether it was accepted; if not, the second result says why"}},
+	}
+}
+
+// subscribeOptions are the options of subscribe.
+type subscribeOptions struct {
+	Headers []engine.HeaderEdit `lua:"headers" doc:"{Name = text | list}, added to the answer"`
+}
+
+func (m *module) subscribe(c *luabind.Call) int {
+	req := c.Request(1)
+	var o subscribeOptions
+	c.Decode(2, &o)
+	ask, err := m.registrar.notifier.Take(req)
+	var ok bool
+	if err == nil {
+		waits, _ := m.registrar.Waits()
+		m.run(c, waits, func(ctx context.Context) { ask.Look(ctx) })
+		ok, err = ask.Answer(o.Headers)
+	}
+	if err == nil {
+		return c.PushBool(ok)
+	}
+	c.Misuse(err)
+	c.PushBool(ok)
+	return 1 + c.PushString(err.Error())
+}
+
+// subscriptionMetrics are the notifier's.
+func (r *Registrar) subscriptionMetrics() []luabind.Metric {
+	figure := func(name, help string, kind luabind.MetricKind, get func(regevent.Stats) float64) luabind.Metric {
+		return luabind.Metric{Name: name, Help: help, Kind: kind, Value: func() float64 { return get(r.notifier.Stats()) }}
+	}
+	return []luabind.Metric{
+		figure("registrar_subscriptions", "subscriptions to registrations now", luabind.Gauge, func(s regevent.Stats) float64 { return float64(s.Subscriptions) }),
+		figure("registrar_notifies_total", "NOTIFY requests sent to subscribers", luabind.Counter, func(s regevent.Stats) float64 { return float64(s.Notified) }),
+		figure("registrar_notifies_failed_total", "NOTIFY requests that were not answered 2xx", luabind.Counter, func(s regevent.Stats) float64 { return float64(s.Failed) }),
+	}
+}

@@ -1,0 +1,80 @@
+package regevent
+
+// This file is what a subscriber has been told: the next document is the difference to it.
+
+import "time"
+
+// view is a subscriber's picture of one registration.
+type view struct {
+	aor     string
+	told    bool    // of anything
+	entries []entry // the contacts that were active
+	version uint32  // of the next document
+}
+
+// next makes the view one of contacts, and returns what is to be told of that; full is all, or else what was changed. why has what happened to
+// contacts that ended, by URI, as far as it is known. tell is false when nothing was changed.
+func (v *view) next(contacts []Contact, why map[string]Event, full bool, now time.Time) (d *document, tell bool) {
+	old := make(map[string]*entry, len(v.entries))
+	for i := range v.entries {
+		old[v.entries[i].key()] = &v.entries[i]
+	}
+	d = &document{full: full, aor: v.aor, state: stateInit}
+	entries := make([]entry, 0, len(contacts))
+	for i := range contacts {
+		c := &contacts[i]
+		e := entry{Contact: *c, state: stateActive, event: Registered}
+		before := old[c.key()]
+		switch {
+		case before == nil:
+			e.id = identify(v.aor, c.key())
+			if v.told {
+				e.since = c.Updated
+			}
+		case before.same(c):
+			e = *before
+		default:
+			e.id, e.since, e.event = before.id, before.since, Refreshed
+			if why[c.URI] != "" { // it ended, and was registered anew
+				e.since, e.event = c.Updated, Registered
+			}
+		}
+		delete(old, c.key())
+		entries = append(entries, e)
+		if full || before == nil || !before.same(c) {
+			d.contacts = append(d.contacts, e)
+		}
+	}
+	d.contacts = append(d.contacts, v.ended(old, why, now)...)
+	switch {
+	case len(entries) > 0:
+		d.state = stateActive
+	case len(d.contacts) > 0:
+		d.state = stateTerminated
+	}
+	v.entries, v.told = entries, true
+	return d, full || len(d.contacts) > 0
+}
+
+// ended are the contacts that are gone, in the order they were told of.
+func (v *view) ended(old map[string]*entry, why map[string]Event, now time.Time) []entry {
+	if len(old) == 0 {
+		return nil
+	}
+	var list []entry
+	for i := range v.entries {
+		e := v.entries[i]
+		if old[e.key()] == nil {
+			continue
+		}
+		e.state, e.event = stateTerminated, why[e.URI]
+		if e.event == "" { // another process ended it, which does not say why
+			e.event = Unregistered
+			if !e.Expires.After(now) {
+				e.event = Expired
+			}
+		}
+		list = append(list, e)
+	}
+	return list
+}

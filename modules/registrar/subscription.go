@@ -1,0 +1,84 @@
+package registrar
+
+// This file ties the registrar to its notifier (package regevent): subscriptions to what is registered for a user (RFC 3680).
+
+import (
+	"context"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/modules/registrar/regevent"
+)
+
+// Subscribe answers the SUBSCRIBE req to the event package "reg" of a local user, with headers added to the answer, and takes the request's
+// decision; NOTIFYs follow. What it returns is said at [regevent.Notifier.Subscribe]. Whether the sender may know where the user is, is for the
+// caller to say. [Registrar.Intercept] serves the rest of the dialog.
+func (r *Registrar) Subscribe(req *engine.Request, headers []engine.HeaderEdit) (ok bool, err error) {
+	return r.notifier.Subscribe(req, headers)
+}
+
+// Notifier is the notifier of the package "reg", which all registrars of the same bindings share.
+func (r *Registrar) Notifier() *regevent.Notifier { return r.notifier }
+
+// watched is the registrar as its notifier sees it.
+type watched struct{ *Registrar }
+
+// Waits tells whether Contacts may block.
+func (w watched) Waits() bool {
+	lookup, _ := w.store.Waits()
+	return lookup
+}
+
+// Contacts are the bindings of aor.
+func (w watched) Contacts(ctx context.Context, aor string, now time.Time) ([]regevent.Contact, error) {
+	bindings, err := w.lookup(ctx, []byte(aor), now)
+	if err != nil {
+		return nil, err
+	}
+	serving := w.serving.Load()
+	if serving == nil {
+		serving = w.Registrar
+	}
+	list := make([]regevent.Contact, len(bindings))
+	for i, b := range bindings {
+		list[i] = regevent.Contact{URI: b.Contact(), Params: b.Params(), CallID: b.CallID(), CSeq: b.CSeq(), Expires: b.Expires(), Updated: b.Updated()}
+		list[i].PubGRUU, list[i].TempGRUU = serving.GRUUs(aor, b)
+	}
+	return list, nil
+}
+
+// notify tells the subscribers of a change.
+func (s *service) notify(e *Event) {
+	if s.notifier.Idle() {
+		return
+	}
+	var why regevent.Event
+	switch {
+	case e.Kind == Expired:
+		why = regevent.Expired
+	case e.Kind == Removed && e.Forced:
+		why = regevent.Deactivated
+	case e.Kind == Removed:
+		why = regevent.Unregistered
+	}
+	s.notifier.Changed(e.AOR, e.Binding.Contact(), why)
+}
+
+// changedElsewhere is told of changes by other processes that share the store.
+func (s *service) changedElsewhere(aor string) {
+	s.waiters.wake(aor)
+	s.notifier.Changed(aor, "", "")
+}
+
+// stopTime is how long subscribers are told that the server stops.
+const stopTime = time.Second
+
+// stopped ends the subscriptions when e is about to stop: their subscribers need not find out by themselves.
+func (r *Registrar) stopped(e *engine.Engine) {
+	if e == nil || !e.Draining() || r.notifier.Idle() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+	defer cancel()
+	r.notifier.Stop(ctx)
+}
