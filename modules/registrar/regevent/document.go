@@ -136,8 +136,22 @@ func (w writer) unknown(name, value []byte) bool {
 		w.raw("      <unknown-param")
 		w.attribute("name", string(name))
 		w.raw(">")
-		w.text(string(value))
+		if isUnquoted(value) {
+			w.text(string(value))
+		} else {
+			w.text(`"` + string(value) + `"`)
+		}
 		w.raw("</unknown-param>\n")
+	}
+	return true
+}
+
+// isUnquoted tells whether a value can stand without quotes (RFC 3261 §25.1: a token or a host), as RFC 5628 §5.3 shows that one which can't keeps them.
+func isUnquoted(value []byte) bool {
+	for _, c := range value {
+		if c <= ' ' || c >= 0x7f || bytes.IndexByte([]byte("<>\"@,;=?{}\\"), c) >= 0 {
+			return false
+		}
 	}
 	return true
 }
