@@ -37,6 +37,26 @@ t.it("is refused with times that contradict each other", function()
   t.raises(function() t.server { args = { max_expires = 600 } } end, "default_expires")
 end)
 
+t.it("tells who subscribes what is registered", function()
+  local app, bob = t.ua("sip:app@example.com"), t.ua("sip:bob@example.com")
+  local watch = app:send { method = "SUBSCRIBE", uri = "sip:bob@example.com", headers = { Event = "reg", Expires = 600 } }
+  watch:expect(200)
+  local function told(state, pattern)
+    local notify = watch:expect("NOTIFY")
+    notify:reply(200)
+    t.match(notify:header("Subscription-State"), state)
+    t.match(notify.body, pattern)
+  end
+  told("^active;expires=600$", 'version="0" state="full"')
+  bob:register()
+  told("^active", 'event="registered"')
+  bob:unregister()
+  told("^active", 'event="unregistered"')
+  watch:send { method = "SUBSCRIBE", headers = { Event = "reg", Expires = 0 } }
+  told("^terminated", 'version="3" state="full"')
+  app:send { method = "SUBSCRIBE", uri = "sip:bob@example.com", headers = { Event = "presence" } }:expect(489)
+end)
+
 t.it("does nothing else", function()
   local alice = t.ua("sip:alice@example.com")
   alice:send { method = "OPTIONS" }:expect(200)

@@ -5,6 +5,7 @@ package regevent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
@@ -90,7 +91,7 @@ func (a *Ask) Answer(headers []engine.HeaderEdit) (ok bool, err error) {
 		if err := send(a.req, a.no.code, a.no.reason, a.no.headers, headers); err != nil {
 			return false, err
 		}
-		return false, a.no
+		return false, fmt.Errorf("registrar: subscribe: %w", a.no)
 	}
 	s := a.s
 	if err := send(a.req, 200, "", s.accepted(), headers); err != nil {
