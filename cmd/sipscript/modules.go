@@ -11,9 +11,9 @@ import (
 
 // builtins are the modules of this binary: the one list there is. They live as long as the process, whatever happens to
 // scripts.
-func builtins(r *registrar.Registrar) []luabind.Opener {
+func builtins(r *registrar.Registrar, a *auth.Auth) []luabind.Opener {
 	return []luabind.Opener{
-		auth.New(auth.Options{}),
+		a,
 		r,
 		uac.New(uac.Options{}),
 	}

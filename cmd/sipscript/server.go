@@ -40,10 +40,11 @@ type server struct {
 	state   atomic.Int32
 
 	// Set by start, before serving; the admin interface looks at them only while serving.
-	storage *storage
-	router  *luabind.Router
-	engine  *engine.Engine
-	admin   *admin.Server // nil without --admin
+	storage   *storage
+	passwords passwords
+	router    *luabind.Router
+	engine    *engine.Engine
+	admin     *admin.Server // nil without --admin
 
 	watching sync.WaitGroup // the watcher's goroutine
 	reloads  reloads
@@ -64,6 +65,7 @@ func (s *server) start(stop context.Context) error {
 	}
 	steps := []func() error{
 		s.openStorage,
+		s.openAuth,
 		s.openAdmin,
 		s.loadScript,
 		func() error { return s.makeEngine(secret) },
@@ -192,6 +194,7 @@ func (s *server) close() {
 			s.log.Debug("admin interface", "error", err)
 		}
 	}
+	s.passwords.close()
 	if s.storage != nil {
 		if err := s.storage.registrar.Close(); err != nil {
 			s.log.Error("not all of what registered could be written", "error", err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/luabind/spec"
+	"github.com/sipscript/sipscript/modules/auth"
 	"github.com/sipscript/sipscript/modules/registrar"
 )
 
@@ -48,4 +49,4 @@ func testCommand(env environment) *cli.Command {
 }
 
 // inMemory are the modules of a server under test.
-func inMemory() []luabind.Opener { return builtins(registrar.New(registrar.Options{})) }
+func inMemory() []luabind.Opener { return builtins(registrar.New(registrar.Options{}), auth.New(auth.Options{})) }

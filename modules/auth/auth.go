@@ -9,7 +9,6 @@ package auth
 
 import (
 	"sync/atomic"
-	"time"
 
 	"github.com/sipscript/sipscript/engine"
 )
@@ -21,6 +20,8 @@ type Options struct {
 	Event func(Event)
 	// Key makes nonces. Where it is left out, the first engine served gives it (engine.Key); [Auth.Verify] without an engine needs it.
 	Key [32]byte
+	// Cluster, when not nil, is what makes several processes accept each other's challenges. They need the same Key.
+	Cluster Cluster
 }
 
 // Auth asks for credentials and checks them. It is safe for concurrent use.
@@ -33,6 +34,7 @@ type Auth struct {
 // service is what all Auths made from one share: everything but the policy.
 type service struct {
 	key     [32]byte
+	cluster Cluster
 	live    atomic.Pointer[live]
 	guesses *guesses
 	event   func(Event)
@@ -42,7 +44,7 @@ type service struct {
 	script  atomic.Pointer[listener] // the script generation that hears of events
 }
 
-// live is what begins with the first request: it needs a key, and the time.
+// live is what begins with the first request: it needs a key.
 type live struct {
 	engine  *engine.Engine // whose key it is, nil for that of the Options
 	nonces  *nonces
@@ -55,7 +57,7 @@ func New(o Options) *Auth {
 	if err != nil {
 		panic("auth: " + err.Error())
 	}
-	return &Auth{service: &service{key: o.Key, event: o.Event, guesses: newGuesses()}, given: o.Policy, policy: p}
+	return &Auth{service: &service{key: o.Key, cluster: o.Cluster, event: o.Event, guesses: newGuesses()}, given: o.Policy, policy: p}
 }
 
 // With is an Auth with the same memory under another policy (a script generation's own settings).
@@ -78,16 +80,16 @@ func (a *Auth) Forget(user string) {
 }
 
 // begun is what is live for an engine, nil for none.
-func (s *service) begun(e *engine.Engine, now time.Time) *live {
+func (s *service) begun(e *engine.Engine) *live {
 	old := s.live.Load()
 	if old != nil && (old.engine == e || old.engine == nil) {
 		return old
 	}
-	l := &live{engine: e, replays: newReplays(now, 0)}
+	l := &live{engine: e, replays: newReplays(0)}
 	if key := s.key; key != [32]byte{} || e == nil {
-		l.engine, l.nonces = nil, newNonces(key)
+		l.engine, l.nonces = nil, newNonces(key, s.cluster)
 	} else {
-		l.nonces = newNonces(e.Key("nonce"))
+		l.nonces = newNonces(e.Key("nonce"), s.cluster)
 	}
 	if s.live.CompareAndSwap(old, l) {
 		return l

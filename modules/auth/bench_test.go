@@ -5,6 +5,7 @@ package auth
 import (
 	"context"
 	"testing"
+	"time"
 )
 
 func benchCheck(b *testing.B, algorithm string) {
@@ -13,7 +14,7 @@ func benchCheck(b *testing.B, algorithm string) {
 	m := parsed(b, c.text("Authorization: "+c.credentials()))
 	q := Question{Message: m, Source: home, Realm: "example.com", Now: d.now}
 	d.Verify(context.Background(), q)
-	key, _, _ := d.live.Load().nonces.read([]byte(c.nonce), "example.com", home)
+	key := d.live.Load().nonces.read([]byte(c.nonce), d.now, time.Minute, "example.com", home).key
 	b.ReportAllocs()
 	for b.Loop() {
 		s := d.live.Load().replays.table.lock(key)

@@ -23,8 +23,8 @@ type Challenge struct {
 // first. They share a nonce: a client answers one of them.
 func (a *Auth) Challenges(c Challenge) []string {
 	a.figures.challenges.Add(1)
-	live := a.begun(c.engine, c.Now)
-	nonce := live.nonces.issue(c.Now, c.Realm, c.Source)
+	live := a.begun(c.engine)
+	nonce := live.nonces.issue(c.Now, a.policy.NonceLifetime, c.Realm, c.Source)
 	list := make([]string, 0, len(a.policy.Algorithms))
 	for _, algorithm := range a.policy.Algorithms {
 		// In the order of RFC 8760's examples, with quotes as RFC 7616 §3.3 wants them.

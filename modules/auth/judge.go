@@ -4,20 +4,22 @@ package auth
 
 import (
 	"bytes"
+	"context"
 	"strconv"
+	"time"
 )
 
 // decide finds the secret, compares, and sees to the nonce.
-func (t *attempt) decide(fetch fetcher, fetchAll bool) Verdict {
+func (t *attempt) decide(w waits) Verdict {
 	query := Query{User: string(t.creds.user), Realm: t.q.Realm, Now: t.q.Now, TTL: t.auth.policy.Cache}
-	if s := t.proof.algorithm; s.Session() && t.ours {
-		if first := t.live.replays.session(t.nonce); first != "" {
+	if s := t.proof.algorithm; s.Session() && t.nonce.ours {
+		if first := t.live.replays.session(t.nonce.key); first != "" {
 			t.proof.session = []byte(first)
 		}
 	}
 	var secret *Secret
 	certainty := Unknown
-	if !fetchAll {
+	if w.ask == nil {
 		secret, certainty = t.auth.policy.Users.Find(query)
 	}
 	// A user there isn't costs what a wrong password costs: a comparison with what memory has, or would have; then, where
@@ -27,9 +29,9 @@ func (t *attempt) decide(fetch fetcher, fetchAll bool) Verdict {
 	if !right && certainty != Certain {
 		slow := *t // what waits leaves the stack
 		slow.detach()
-		return slow.fetch(query, fetch)
+		return slow.fetch(query, w)
 	}
-	return t.conclude(query.User, secret, right)
+	return t.conclude(query.User, secret, right, w)
 }
 
 // detach makes the attempt independent of the message, which may be gone when the wait is over.
@@ -45,32 +47,62 @@ func (t *attempt) detach() {
 	p.session = bytes.Clone(p.session)
 }
 
-func (t *attempt) fetch(query Query, fetch fetcher) Verdict {
-	secret, err := fetch(query)
+func (t *attempt) fetch(query Query, w waits) Verdict {
+	secret, err := w.fetch(t.auth.policy.Users, query)
 	if err != nil {
 		return Verdict{Reason: Unavailable, User: query.User, Err: err}
 	}
-	return t.conclude(query.User, secret, t.proof.matches(secret))
+	return t.conclude(query.User, secret, t.proof.matches(secret), w)
 }
 
-func (t *attempt) conclude(user string, secret *Secret, right bool) Verdict {
-	a := t.auth
+func (t *attempt) conclude(user string, secret *Secret, right bool, w waits) Verdict {
 	if !right {
 		t.failed(user)
 		return Verdict{Reason: Failed, User: user}
 	}
+	if !t.nonce.ours {
+		return Verdict{Reason: Stale, User: user, Stale: true} // RFC 7616 §3.3: said only where the digest is right
+	}
+	reason := t.use(!t.nonce.shared())
+	if reason == unclaimed {
+		slow := *t // what waits leaves the stack
+		slow.detach()
+		return slow.claim(user, secret, w)
+	}
+	return t.settle(user, secret, reason)
+}
+
+// use notes the use of the count; claimed: if it is the nonce's first one, the nonce is this process's own.
+func (t *attempt) use(claimed bool) Reason {
 	var cnonce []byte
 	if t.proof.algorithm.Session() {
 		cnonce = t.creds.cnonce
 	}
-	reason := Stale // RFC 7616 §3.3: said only where the digest is right
-	if t.fresh {
-		reason = t.live.replays.use(t.nonce, t.nc, cnonce)
+	return t.live.replays.use(t.nonce.key, t.nc, cnonce, claimed)
+}
+
+// claim makes a nonce that any process of the cluster may have used this process's own. Where that can't be told it is refused, and the challenge
+// that follows is made for this process alone: one more round trip.
+func (t *attempt) claim(user string, secret *Secret, w waits) Verdict {
+	reason := Stale
+	w.lend(func(ctx context.Context) {
+		left := t.auth.policy.NonceLifetime - time.Duration(t.q.Now.UnixMilli()-t.nonce.key.issued())*time.Millisecond
+		if mine, err := t.live.nonces.shared.cluster.Claim(ctx, t.nonce.secret, t.nonce.key, left+clockSkew); err == nil && mine {
+			reason = ""
+		}
+	})
+	if reason == "" {
+		reason = t.use(true)
 	}
+	return t.settle(user, secret, reason)
+}
+
+// settle ends the check of a password that was right.
+func (t *attempt) settle(user string, secret *Secret, reason Reason) Verdict {
 	if reason != "" {
 		return Verdict{Reason: reason, User: user, Stale: true}
 	}
-	a.guesses.succeeded(t.whom)
+	t.auth.guesses.succeeded(t.whom)
 	return Verdict{User: user, Info: t.info(secret)}
 }
 
@@ -96,14 +128,14 @@ func (t *attempt) failed(user string) {
 // info is the Authentication-Info (RFC 7616 §3.5): the next nonce, when half of this one's life is over, and our own proof.
 func (t *attempt) info(secret *Secret) string {
 	p := &t.auth.policy
-	half := t.q.Now.UnixMilli()-t.nonce.issued() > p.NonceLifetime.Milliseconds()/2
+	half := t.q.Now.UnixMilli()-t.nonce.key.issued() > p.NonceLifetime.Milliseconds()/2
 	if p.Info == "never" || p.Info == "auto" && !half {
 		return ""
 	}
 	var b []byte
 	if half {
 		b = append(b, `nextnonce="`...)
-		b = append(b, t.live.nonces.issue(t.q.Now, t.q.Realm, t.q.Source)...)
+		b = append(b, t.live.nonces.issue(t.q.Now, p.NonceLifetime, t.q.Realm, t.q.Source)...)
 		b = append(b, '"')
 	}
 	if !equalFold(t.creds.qop, "auth") { // with auth-int our proof would be over the answer's body, which is not made yet

@@ -110,8 +110,7 @@ func (m *module) Functions() []luabind.Function {
 func (m *module) require(c *luabind.Call) int {
 	req := c.Request(1)
 	w := m.want(c)
-	fetch, all := m.fetcher(c)
-	user, ok, err := m.auth.require(req, &w, fetch, all)
+	user, ok, err := m.auth.require(req, &w, m.waits(c))
 	raise(c, err)
 	if !ok {
 		return c.PushBool(false)
@@ -122,8 +121,7 @@ func (m *module) require(c *luabind.Call) int {
 func (m *module) check(c *luabind.Call) int {
 	req := c.Request(1)
 	w := m.want(c)
-	fetch, all := m.fetcher(c)
-	v, err := m.auth.check(req, &w, fetch, all)
+	v, err := m.auth.check(req, &w, m.waits(c))
 	raise(c, err)
 	if v.Reason != "" {
 		c.PushNil()
@@ -181,16 +179,14 @@ func (m *module) want(c *luabind.Call) Want {
 	return w
 }
 
-// fetcher looks users up: by the script's function, or in the store with the lane lent.
-func (m *module) fetcher(c *luabind.Call) (fetch fetcher, all bool) {
+// waits waits with the lane lent, and looks users up by the script's function where there is one.
+func (m *module) waits(c *luabind.Call) waits {
+	w := waits{lend: func(f func(context.Context)) { c.Await(f) }}
 	if m.where == fromFunction {
 		f := m.functions[c.VM()]
-		return func(q Query) (*Secret, error) { return ask(c, f, q) }, true
+		w.ask = func(q Query) (*Secret, error) { return ask(c, f, q) }
 	}
-	return func(q Query) (secret *Secret, err error) {
-		c.Await(func(ctx context.Context) { secret, err = m.auth.policy.Users.Fetch(ctx, q) })
-		return secret, err
-	}, false
+	return w
 }
 
 // ask calls the script's function.

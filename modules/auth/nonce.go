@@ -6,7 +6,8 @@ package auth
 //
 //	6 bytes  milliseconds since 1970
 //	6 bytes  at random, so that no two are equal
-//	14 bytes keyed hash over the above and the realm: it is ours
+//	4 bytes  number of the secret it was made with
+//	13 bytes keyed hash over the above and the realm: it is ours
 //	4 bytes  keyed hash over the above and the source it was given to: it proves that the source sees our answers
 
 import (
@@ -24,9 +25,10 @@ import (
 
 const (
 	nonceID     = 12
-	nonceMAC    = 14
+	nonceHead   = nonceID + 4
+	nonceMAC    = 13
 	nonceSource = 4
-	nonceBytes  = nonceID + nonceMAC + nonceSource
+	nonceBytes  = nonceHead + nonceMAC + nonceSource
 	nonceText   = nonceBytes / 3 * 4
 )
 
@@ -39,8 +41,21 @@ func (k *nonceKey) issued() int64 { return int64(binary.BigEndian.Uint64(k[:8]) 
 // nonces makes nonces and tells its own. It is safe for concurrent use.
 type nonces struct {
 	opaque string // what challenges carry: the same for all, unknown to others
-	pool   sync.Pool
+	own    ownRing
+	shared sharedRing
 }
+
+// newNonces makes nonces with secrets of this process, and where there is a cluster with its secrets, mixed with key.
+func newNonces(key [32]byte, c Cluster) *nonces {
+	n := &nonces{shared: sharedRing{root: key, cluster: c}}
+	h := newKeyed(key).get()
+	h.in = append(h.in, "opaque"...)
+	n.opaque = base64.RawURLEncoding.EncodeToString(h.sum()[:6])
+	return n
+}
+
+// keyed hashes with one key.
+type keyed struct{ pool sync.Pool }
 
 // hasher is a keyed hash with room for what it reads and writes.
 type hasher struct {
@@ -49,21 +64,19 @@ type hasher struct {
 	out [sha256.Size]byte
 }
 
-func newNonces(key [32]byte) *nonces {
-	n := &nonces{}
-	n.pool.New = func() any { return &hasher{mac: hmac.New(sha256.New, key[:])} }
-	h := n.get()
-	h.in = append(h.in, "opaque"...)
-	n.opaque = base64.RawURLEncoding.EncodeToString(h.sum()[:6])
-	n.pool.Put(h)
-	return n
+func newKeyed(key [32]byte) *keyed {
+	k := &keyed{}
+	k.pool.New = func() any { return &hasher{mac: hmac.New(sha256.New, key[:])} }
+	return k
 }
 
-func (n *nonces) get() *hasher {
-	h := n.pool.Get().(*hasher)
+func (k *keyed) get() *hasher {
+	h := k.pool.Get().(*hasher)
 	h.in = h.in[:0]
 	return h
 }
+
+func (k *keyed) put(h *hasher) { k.pool.Put(h) }
 
 // sum is the keyed hash of h.in; valid until the next.
 func (h *hasher) sum() []byte {
@@ -73,45 +86,77 @@ func (h *hasher) sum() []byte {
 }
 
 // own is the hash that makes a nonce ours, source the one that ties it to an address.
-func (h *hasher) own(id []byte, realm string) []byte {
-	h.in = append(append(append(h.in[:0], 'n'), id...), realm...)
+func (h *hasher) own(head []byte, realm string) []byte {
+	h.in = append(append(append(h.in[:0], 'n'), head...), realm...)
 	return h.sum()[:nonceMAC]
 }
 
-func (h *hasher) source(id []byte, addr netip.Addr) []byte {
+func (h *hasher) source(head []byte, addr netip.Addr) []byte {
 	a := addr.As16()
-	h.in = append(append(append(h.in[:0], 's'), id...), a[:]...)
+	h.in = append(append(append(h.in[:0], 's'), head...), a[:]...)
 	return h.sum()[:nonceSource]
 }
 
 // issue makes a nonce for a challenge in realm that goes to source.
-func (n *nonces) issue(now time.Time, realm string, source netip.Addr) string {
+func (n *nonces) issue(now time.Time, life time.Duration, realm string, source netip.Addr) string {
+	at := now.UnixMilli()
+	s := n.shared.current(at)
+	if s == nil {
+		s = n.own.current(at, life)
+	}
 	var raw [nonceBytes]byte
-	binary.BigEndian.PutUint64(raw[:8], uint64(now.UnixMilli())<<16)
+	binary.BigEndian.PutUint64(raw[:8], uint64(at)<<16)
 	rand.Read(raw[6:nonceID])
-	h := n.get()
-	copy(raw[nonceID:], h.own(raw[:nonceID], realm))
-	copy(raw[nonceID+nonceMAC:], h.source(raw[:nonceID], source))
-	n.pool.Put(h)
+	binary.BigEndian.PutUint32(raw[nonceID:], s.number)
+	h := s.keyed.get()
+	copy(raw[nonceHead:], h.own(raw[:nonceHead], realm))
+	copy(raw[nonceHead+nonceMAC:], h.source(raw[:nonceHead], source))
+	s.keyed.put(h)
 	var text [nonceText]byte
 	base64.RawURLEncoding.Encode(text[:], raw[:])
 	return string(text[:])
 }
 
-// read tells whether a nonce is ours, for realm; and whether it was given to source.
-func (n *nonces) read(text []byte, realm string, source netip.Addr) (key nonceKey, ours, proven bool) {
+// origin is what is known of a nonce that was read.
+type origin struct {
+	key    nonceKey
+	secret uint32 // its number
+	ours   bool   // made by us, or by another process of the cluster, for the realm, and not too old
+	proven bool   // given to the source
+}
+
+// shared tells whether other processes may take the nonce for their own, too.
+func (o *origin) shared() bool { return o.secret&ownSecret == 0 }
+
+// read tells what a nonce is worth at now, when nonces live so long.
+func (n *nonces) read(text []byte, now time.Time, life time.Duration, realm string, source netip.Addr) (o origin) {
 	var raw [nonceBytes]byte
 	if len(text) != nonceText {
-		return key, false, false
+		return o
 	}
 	if _, err := base64.RawURLEncoding.Strict().Decode(raw[:], text); err != nil {
-		return key, false, false
+		return o
 	}
-	h := n.get()
-	defer n.pool.Put(h)
-	if subtle.ConstantTimeCompare(raw[nonceID:nonceID+nonceMAC], h.own(raw[:nonceID], realm)) == 0 {
-		return key, false, false
+	copy(o.key[:], raw[:nonceID])
+	o.secret = binary.BigEndian.Uint32(raw[nonceID:])
+	if age := now.UnixMilli() - o.key.issued(); age >= life.Milliseconds() || age <= -life.Milliseconds() { // the clocks of a cluster's nodes differ
+		return o
 	}
-	copy(key[:], raw[:nonceID])
-	return key, true, subtle.ConstantTimeCompare(raw[nonceID+nonceMAC:], h.source(raw[:nonceID], source)) == 1
+	var s *secret
+	if o.shared() {
+		s = n.shared.find(o.secret)
+	} else {
+		s = n.own.find(o.secret)
+	}
+	if s == nil || !s.wasCurrent(o.key.issued()) {
+		return o
+	}
+	h := s.keyed.get()
+	defer s.keyed.put(h)
+	head := raw[:nonceHead]
+	if subtle.ConstantTimeCompare(raw[nonceHead:nonceHead+nonceMAC], h.own(head, realm)) == 1 {
+		o.ours = true
+		o.proven = subtle.ConstantTimeCompare(raw[nonceHead+nonceMAC:], h.source(head, source)) == 1
+	}
+	return o
 }

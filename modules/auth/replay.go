@@ -2,8 +2,6 @@ package auth
 
 // This file remembers which counts of which nonces have been used (RFC 7616 §3.4, nc).
 
-import "time"
-
 // maxNonces bounds how many nonces in use are remembered. When it is not enough, those that fall out are not forgotten but refused.
 const maxNonces = 1 << 17
 
@@ -13,8 +11,6 @@ const windowSize = 64
 // replays is the memory of nonces that were used with the right password.
 type replays struct {
 	table *sharded[nonceKey, *uses]
-	// born is when this memory began, in milliseconds: what was used before is not known.
-	born int64
 }
 
 // uses are the counts of one nonce that have been used.
@@ -25,23 +21,30 @@ type uses struct {
 }
 
 // newReplays begins a memory. capacity 0 is maxNonces.
-func newReplays(now time.Time, capacity int) *replays {
+func newReplays(capacity int) *replays {
 	if capacity == 0 {
 		capacity = maxNonces
 	}
-	return &replays{born: now.UnixMilli(), table: newSharded(capacity, func(s *shard[nonceKey, *uses], key nonceKey, _ *uses) {
+	return &replays{table: newSharded(capacity, func(s *shard[nonceKey, *uses], key nonceKey, _ *uses) {
 		s.evicted = max(s.evicted, key.issued()) // no nonce as old as one that fell out is accepted unless it is remembered
 	})}
 }
 
-// use notes the use of a count: "", Replay when it was used before, Stale when that can't be told any more.
-func (r *replays) use(key nonceKey, nc uint32, cnonce []byte) Reason {
+// unclaimed is the answer for a nonce that is not known here, and may be known to another process.
+const unclaimed Reason = "unclaimed"
+
+// use notes the use of a count: "", Replay when it was used before, Stale when that can't be told any more. A nonce that is used for the first time must
+// be claimed: no other process takes it.
+func (r *replays) use(key nonceKey, nc uint32, cnonce []byte, claimed bool) Reason {
 	s := r.table.lock(key)
 	defer s.Unlock()
 	u, ok := s.entries.Get(key)
 	if !ok {
-		if key.issued() < r.born || key.issued() <= s.evicted {
+		if key.issued() <= s.evicted {
 			return Stale
+		}
+		if !claimed {
+			return unclaimed
 		}
 		s.entries.Add(key, &uses{highest: nc, seen: 1, cnonce: string(cnonce)})
 		return ""

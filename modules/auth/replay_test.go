@@ -41,12 +41,12 @@ func TestReplay(t *testing.T) {
 // The window against a set that forgets nothing.
 func TestWindow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		r := newReplays(start, 0)
+		r := newReplays(0)
 		key, used, highest := nonceKey{0xff}, map[uint32]bool{}, uint32(0)
 		for range 200 {
 			nc := rapid.Uint32Range(1, 300).Draw(t, "nc")
 			want := !used[nc] && (nc > highest || highest-nc < windowSize)
-			if got := r.use(key, nc, nil) == ""; got != want {
+			if got := r.use(key, nc, nil, true) == ""; got != want {
 				t.Fatalf("nc %d, highest %d: %v, want %v", nc, highest, got, want)
 			}
 			if want {
@@ -60,7 +60,7 @@ func TestWindow(t *testing.T) {
 func TestReplayMemory(t *testing.T) {
 	d := newDesk(t, Policy{})
 	first := d.challenge(client{})
-	d.live.Load().replays = newReplays(d.now, 16*4)
+	d.live.Load().replays = newReplays(16 * 4)
 	d.expect(d.try(first), "")
 	for range 1000 {
 		d.now = d.now.Add(time.Millisecond)
@@ -78,14 +78,14 @@ func TestReplayMemory(t *testing.T) {
 
 // Of many that use the same credentials at once, one gets through.
 func TestReplayRace(t *testing.T) {
-	r := newReplays(start, 0)
+	r := newReplays(0)
 	key := nonceKey{0xff}
 	var won atomic.Int64
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
 			for nc := uint32(1); nc <= 50; nc++ {
-				if r.use(key, nc, nil) == "" {
+				if r.use(key, nc, nil, true) == "" {
 					won.Add(1)
 				}
 			}

@@ -27,12 +27,12 @@ type Want struct {
 // over, or can't be challenged (ACK, CANCEL). Where users must be fetched, the lane is lent. err is an *engine.Misuse, or
 // an error of w.Identity.
 func (a *Auth) Require(req *engine.Request, w Want) (user string, ok bool, err error) {
-	return a.require(req, &w, a.fetcher(req), false)
+	return a.require(req, &w, lender(req))
 }
 
 // Check is Require that answers nothing: it returns the verdict.
 func (a *Auth) Check(req *engine.Request, w Want) (Verdict, error) {
-	return a.check(req, &w, a.fetcher(req), false)
+	return a.check(req, &w, lender(req))
 }
 
 // Challenge answers req 401 or 407. It reports false when the request is over or can't be challenged.
@@ -46,11 +46,11 @@ func (a *Auth) Challenge(req *engine.Request, w Want, stale bool) (bool, error) 
 	return a.challenge(req, a.realm(req, &w), proxied(req, &w), stale)
 }
 
-// fetcher fetches with the lane lent.
-func (a *Auth) fetcher(req *engine.Request) fetcher {
-	return func(q Query) (*Secret, error) {
-		return engine.Await(req, func(ctx context.Context) (*Secret, error) { return a.policy.Users.Fetch(ctx, q) })
-	}
+// lender waits with the lane lent.
+func lender(req *engine.Request) waits {
+	return waits{lend: func(f func(context.Context)) {
+		_, _ = engine.Await(req, func(ctx context.Context) (struct{}, error) { f(ctx); return struct{}{}, nil })
+	}}
 }
 
 func (w *Want) check() error {
@@ -72,11 +72,11 @@ func proxied(req *engine.Request, w *Want) bool {
 	return w.Code == 407 || w.Code == 0 && req.Method() != message.MethodRegister
 }
 
-func (a *Auth) require(req *engine.Request, w *Want, fetch fetcher, fetchAll bool) (user string, ok bool, err error) {
+func (a *Auth) require(req *engine.Request, w *Want, by waits) (user string, ok bool, err error) {
 	if req.Decided() {
 		return "", false, &engine.Misuse{Text: "this request has been decided already; return after the first decision"}
 	}
-	v, err := a.check(req, w, fetch, fetchAll)
+	v, err := a.check(req, w, by)
 	if err != nil || !challengeable(req) || req.Over() {
 		return "", false, err
 	}
@@ -119,7 +119,7 @@ func (a *Auth) challenge(req *engine.Request, realm string, proxy, stale bool) (
 }
 
 // check verifies, then looks at the identity, and takes our credentials out of what goes on.
-func (a *Auth) check(req *engine.Request, w *Want, fetch fetcher, fetchAll bool) (v Verdict, err error) {
+func (a *Auth) check(req *engine.Request, w *Want, by waits) (v Verdict, err error) {
 	if err := w.check(); err != nil {
 		return v, err
 	}
@@ -129,7 +129,7 @@ func (a *Auth) check(req *engine.Request, w *Want, fetch fetcher, fetchAll bool)
 	e, source := req.Engine(), req.Source()
 	q := Question{Message: req.Message(), Source: source.Addr.Addr(), Connected: source.Transport.Reliable(), Proxy: proxied(req, w),
 		Realm: a.realm(req, w), AnyURI: req.Assigned(), Locals: e, Now: e.Clock().Wall(), engine: e}
-	v = a.verify(q, fetch, fetchAll)
+	v = a.verify(q, by)
 	if v.Reason != "" || req.Over() {
 		return v, nil
 	}

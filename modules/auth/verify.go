@@ -70,9 +70,7 @@ type attempt struct {
 	q      Question
 	creds  credentials
 	proof  proof
-	nonce  nonceKey
-	ours   bool // the nonce is
-	fresh  bool // ours and not too old
+	nonce  origin
 	proven bool // the sender receives at its source
 	nc     uint32
 	whom   [2]suspect
@@ -80,18 +78,33 @@ type attempt struct {
 
 // Verify checks the credentials of a message. It may block where the policy's Users do, until ctx ends; it is not for lanes: see [Auth.Check].
 func (a *Auth) Verify(ctx context.Context, q Question) Verdict {
-	return a.verify(q, func(q Query) (*Secret, error) { return a.policy.Users.Fetch(ctx, q) }, false)
+	return a.verify(q, waits{lend: func(f func(context.Context)) { f(ctx) }})
 }
 
-// fetcher looks a user up where memory is not enough. When it returns, the message may be gone.
+// waits are the ways to wait. When they return, the message may be gone.
+type waits struct {
+	lend func(f func(ctx context.Context)) // calls f, with the lane lent to others
+	ask  fetcher                           // looks users up instead of the policy's; nil for none
+}
+
+// fetcher looks a user up.
 type fetcher func(q Query) (*Secret, error)
 
-// verify checks; fetchAll: memory is not asked first.
-func (a *Auth) verify(q Question, fetch fetcher, fetchAll bool) Verdict {
-	t := attempt{auth: a, q: q, live: a.begun(q.engine, q.Now)}
+// fetch looks a user up where memory is not enough.
+func (w *waits) fetch(users Users, q Query) (secret *Secret, err error) {
+	if w.ask != nil {
+		return w.ask(q)
+	}
+	err = context.Canceled // where the request is over before it began
+	w.lend(func(ctx context.Context) { secret, err = users.Fetch(ctx, q) })
+	return secret, err
+}
+
+func (a *Auth) verify(q Question, w waits) Verdict {
+	t := attempt{auth: a, q: q, live: a.begun(q.engine)}
 	v := t.begin()
 	if v.Reason == "" {
-		v = t.decide(fetch, fetchAll)
+		v = t.decide(w)
 	}
 	a.figures.verdict(v.Reason)
 	return v
@@ -149,17 +162,14 @@ func (t *attempt) find() Verdict {
 		if string(c.realm) != t.q.Realm {
 			continue
 		}
-		key, ours, proven := t.live.nonces.read(c.nonce, t.q.Realm, t.q.Source)
-		ours = ours && (len(c.opaque) == 0 || string(c.opaque) == t.live.nonces.opaque)
-		if found && !ours {
+		nonce := t.live.nonces.read(c.nonce, t.q.Now, t.auth.policy.NonceLifetime, t.q.Realm, t.q.Source)
+		nonce.ours = nonce.ours && (len(c.opaque) == 0 || string(c.opaque) == t.live.nonces.opaque)
+		if found && !nonce.ours {
 			continue
 		}
-		t.creds, t.nonce, t.ours, found = c, key, ours, true
-		age := t.q.Now.UnixMilli() - key.issued()
-		life := t.auth.policy.NonceLifetime.Milliseconds()
-		t.fresh = ours && age < life && age > -life // the clocks of a cluster's nodes differ
-		t.proven = t.q.Connected || t.fresh && proven
-		if ours {
+		t.creds, t.nonce, found = c, nonce, true
+		t.proven = t.q.Connected || nonce.ours && nonce.proven
+		if nonce.ours {
 			break
 		}
 	}

@@ -253,25 +253,24 @@ func TestNonces(t *testing.T) {
 	}
 	// Made by another key, or for another realm, or by a clock far ahead.
 	for name, nonce := range map[string]string{
-		"key":    newNonces([32]byte{2}).issue(d.now, "example.com", home),
-		"realm":  d.live.Load().nonces.issue(d.now, "example.org", home),
-		"future": d.live.Load().nonces.issue(d.now.Add(time.Hour), "example.com", home),
+		"key":    newNonces([32]byte{2}, nil).issue(d.now, time.Minute, "example.com", home),
+		"realm":  d.live.Load().nonces.issue(d.now, time.Minute, "example.org", home),
+		"future": d.live.Load().nonces.issue(d.now.Add(time.Hour), time.Minute, "example.com", home),
 	} {
 		if v := d.try(client{nonce: nonce}); v.Reason != Stale {
 			t.Errorf("%s: %q", name, v.Reason)
 		}
 	}
-	young := newDesk(t, Policy{})
-	young.challenge(client{})
-	before := young.live.Load().nonces.issue(start.Add(-time.Second), "example.com", home)
-	young.expect(young.try(client{nonce: before}), Stale) // whether it was used is not known
-	if v := d.try(client{nonce: d.live.Load().nonces.issue(d.now.Add(time.Second), "example.com", home)}); v.Reason != "" {
+	again := newDesk(t, Policy{NonceLifetime: time.Minute}) // with the same key, as after a restart: whether it was used is not known
+	again.now = d.now
+	again.expect(again.try(d.challenge(client{})), Stale)
+	if v := d.try(client{nonce: d.live.Load().nonces.issue(d.now.Add(time.Second), time.Minute, "example.com", home)}); v.Reason != "" {
 		t.Errorf("a node whose clock is ahead by a second: %q", v.Reason)
 	}
 	seen := map[string]bool{}
 	for range 1000 {
 		n := d.challenge(client{}).nonce
-		if seen[n] || len(n) != 40 {
+		if seen[n] || len(n) != 44 {
 			t.Fatalf("nonce %q", n)
 		}
 		seen[n] = true
