@@ -63,6 +63,15 @@ func (r *Request) Source() Endpoint {
 	return Endpoint{Addr: f.Source, Transport: f.Kind}
 }
 
+// Identity are the SIP domains that the certificate of whoever sent it speaks for (RFC 5922 §7.1), in lower case: over TLS, where the certificate
+// was verified. Nil for none, and when the connection is gone. It must not be changed.
+func (r *Request) Identity() []string {
+	if s, flow := r.unit.e.stack, r.Flow(); s != nil && flow != 0 {
+		return s.FlowIdentity(flow)
+	}
+	return nil
+}
+
 // ReceivedOn is the listener it came in on.
 func (r *Request) ReceivedOn() Endpoint {
 	l := r.ctx.Server.From.Local

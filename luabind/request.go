@@ -144,7 +144,7 @@ func (v *vm) requestGetters() map[string]func(o *reqObj, l *lua.LState) lua.LVal
 			return lua.LNil
 		},
 		"cancelled": func(o *reqObj, _ *lua.LState) lua.LValue { return lua.LBool(o.req.Cancelled()) },
-		"source":    func(o *reqObj, l *lua.LState) lua.LValue { return o.endpoint(l, &o.source, o.req.Source(), false) },
+		"source":    func(o *reqObj, l *lua.LState) lua.LValue { return o.sourceTable(l) },
 		"received_on": func(o *reqObj, l *lua.LState) lua.LValue {
 			return o.endpoint(l, &o.receivedOn, o.req.ReceivedOn(), true)
 		},
@@ -197,6 +197,19 @@ func (o *reqObj) endpoint(l *lua.LState, slot **lua.LTable, e engine.Endpoint, n
 		*slot = endpointTable(l, e, name)
 	}
 	return *slot
+}
+
+// sourceTable is req.source: where it came from, and whom the sender's certificate speaks for.
+func (o *reqObj) sourceTable(l *lua.LState) lua.LValue {
+	if o.source == nil {
+		o.source = endpointTable(l, o.req.Source(), false)
+		names := l.NewTable()
+		for _, name := range o.req.Identity() {
+			names.Append(lua.LString(name))
+		}
+		o.source.RawSetString("identity", names)
+	}
+	return o.source
 }
 
 func endpointTable(l *lua.LState, e engine.Endpoint, name bool) *lua.LTable {

@@ -31,6 +31,7 @@ func runFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "tls-cert", Usage: "prove who we are with the PEM certificate `FILE` (its chain too); repeatable, one --tls-key each: the name a client asks for chooses"},
 		&cli.StringSliceFlag{Name: "tls-key", Usage: "the PEM key `FILE` of a --tls-cert, in the same order"},
 		&cli.StringFlag{Name: "tls-client-ca", Usage: "let only clients in whose certificate an authority in the PEM `FILE` vouches for (mutual TLS)"},
+		&cli.StringFlag{Name: "tls-client-auth", Usage: "with --tls-client-ca: `required`, or optional: clients without a certificate are let in, those with a bad one are not", DefaultText: "required"},
 		&cli.StringFlag{Name: "data", Usage: "keep what registered in `DIR` (SQLite), so that it survives a restart; without it, it is kept in memory"},
 		&cli.StringSliceFlag{Name: "dns", Usage: "look names up at the DNS server `HOST[:PORT]`; repeatable", DefaultText: "those of /etc/resolv.conf"},
 		&cli.StringFlag{Name: "tls-ca", Usage: "believe servers we connect to over TLS whose certificate an authority in the PEM `FILE` vouches for", DefaultText: "those of the system"},
@@ -57,7 +58,7 @@ func runFlags() []cli.Flag {
 // keys are the flags that a SIPSCRIPT_* variable and a key of the configuration file stand for as well, and "script",
 // which on the command line is the argument.
 func keys() []string {
-	all := []string{"script", "listen", "advertise", "domain", "data", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-ca", "dns", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "drain", "max-delay"}
+	all := []string{"script", "listen", "advertise", "domain", "data", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "drain", "max-delay"}
 	return append(all, laterFlags()...)
 }
 

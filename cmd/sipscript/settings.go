@@ -21,27 +21,28 @@ import (
 const maxLanes = 1024
 
 type settings struct {
-	script    string // "" is the embedded default
-	listen    []string
-	advertise map[string]string // listen spec → public host[:port]
-	domains   []string
-	dns       []string             // servers, none for those of the system
-	secure    string               // a listener over TLS, "" for none
-	tls       []transport.TLSFiles // certificates
-	rootCA    string               // authorities that vouch for servers, "" for the system's
-	data      string               // a directory, "" for state in memory
-	redis     string               // a URL, "" for none
-	redisName string               // the same without a password
-	secret    string               // a file, "" for the one in data, or a key made anew
-	admin     string               // host:port, "" for none
-	watch     bool
-	args      map[string]string
-	lanes     int
-	logLevel  slog.Level
-	logJSON   bool
-	budget    time.Duration
-	drain     time.Duration
-	maxDelay  time.Duration // as engine.Config has it: 0 for its default, negative for never
+	script     string // "" is the embedded default
+	listen     []string
+	advertise  map[string]string // listen spec → public host[:port]
+	domains    []string
+	dns        []string             // servers, none for those of the system
+	secure     string               // a listener over TLS, "" for none
+	tls        []transport.TLSFiles // certificates
+	clientAuth transport.ClientAuth // what is asked of clients over TLS
+	rootCA     string               // authorities that vouch for servers, "" for the system's
+	data       string               // a directory, "" for state in memory
+	redis      string               // a URL, "" for none
+	redisName  string               // the same without a password
+	secret     string               // a file, "" for the one in data, or a key made anew
+	admin      string               // host:port, "" for none
+	watch      bool
+	args       map[string]string
+	lanes      int
+	logLevel   slog.Level
+	logJSON    bool
+	budget     time.Duration
+	drain      time.Duration
+	maxDelay   time.Duration // as engine.Config has it: 0 for its default, negative for never
 }
 
 // readSettings reads and checks the whole of a `sipscript run` command line.

@@ -132,6 +132,8 @@ func TestMistakes(t *testing.T) {
 		{args: one("--db", "x"), contains: "--db is not available in this version"},
 		{args: one("--tls-cert", "x"), contains: "each certificate needs its key"},
 		{args: one("--tls-client-ca", "x"), contains: "no --tls-cert"},
+		{args: one("--tls-client-auth", "optional"), contains: "no --tls-client-ca"},
+		{args: one("--tls-cert", "x", "--tls-key", "x", "--tls-client-ca", "x", "--tls-client-auth", "x"), contains: "required or optional"},
 		{vars: map[string]string{"SIPSCRIPT_REDIS": "redis://x"}, contains: "--redis needs --secret"},
 		{args: one("--redis", "127.0.0.1:6379"), contains: "expected redis://HOST"},
 		{args: one("--redis", "redis://:hidden@h:x"), contains: "expected redis://HOST"},

@@ -49,4 +49,6 @@ func testCommand(env environment) *cli.Command {
 }
 
 // inMemory are the modules of a server under test.
-func inMemory() []luabind.Opener { return builtins(registrar.New(registrar.Options{}), auth.New(auth.Options{})) }
+func inMemory() []luabind.Opener {
+	return builtins(registrar.New(registrar.Options{}), auth.New(auth.Options{}))
+}

@@ -20,6 +20,17 @@ func (s *settings) readTLS(c *cli.Context) error {
 	case ca != "" && len(certs) == 0:
 		return usagef("--tls-client-ca %s: there is no --tls-cert it could go with", ca)
 	}
+	switch auth := c.String("tls-client-auth"); {
+	case auth == "":
+	case ca == "":
+		return usagef("--tls-client-auth %s: there is no --tls-client-ca to check certificates with", auth)
+	case auth == "required":
+		s.clientAuth = transport.ClientAuthRequired
+	case auth == "optional":
+		s.clientAuth = transport.ClientAuthOptional
+	default:
+		return usagef("--tls-client-auth is required or optional, not %q", auth)
+	}
 	for i := range certs {
 		f := transport.TLSFiles{Cert: certs[i], Key: keys[i]}
 		if i == 0 {

@@ -94,6 +94,12 @@ func (m *module) Functions() []luabind.Function {
 			Results: []luabind.Result{{Type: luabind.String, OrNil: true}},
 		},
 		{
+			Name: "trusted", Where: luabind.InHandler, Call: m.trusted,
+			Doc:     "The entry of option trusted that covers who sent the request, by address or by client certificate; else false.",
+			Params:  []luabind.Param{req},
+			Results: []luabind.Result{{Type: luabind.String, Doc: "the entry as it was written; false otherwise"}},
+		},
+		{
 			Name: "challenge", Where: luabind.InHandler, Call: m.challenge,
 			Doc:     "Answers 401 or 407. False when the request is over, or an ACK or CANCEL.",
 			Params:  []luabind.Param{req, {Name: "options", Type: luabind.Table, Optional: true, Options: asked{}}},
@@ -137,6 +143,13 @@ func (m *module) challenge(c *luabind.Call) int {
 	sent, err := m.auth.Challenge(req, Want{Realm: o.Realm, Code: o.Code}, o.Stale)
 	raise(c, err)
 	return c.PushBool(sent)
+}
+
+func (m *module) trusted(c *luabind.Call) int {
+	if entry := m.auth.Trusted(c.Request(1)); entry != "" {
+		return c.PushString(entry)
+	}
+	return c.PushBool(false)
 }
 
 func (m *module) forget(c *luabind.Call) int {

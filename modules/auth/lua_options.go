@@ -24,6 +24,7 @@ type settings struct {
 	MaxSource     *int           `lua:"max_source_failures" min:"0" doc:"wrong passwords from one source, default 100; 0: no limit. Reloadable"`
 	Window        time.Duration  `lua:"window" min:"1" max:"86400" doc:"seconds in which they count, default 300. Reloadable"`
 	Ban           time.Duration  `lua:"ban" min:"1" max:"86400" doc:"seconds, default 300. Reloadable"`
+	Trusted       []string       `lua:"trusted" doc:"addresses, networks and cert:DOMAIN of peers without a password, for auth.trusted; default none. Reloadable"`
 	Cache         *time.Duration `lua:"cache" max:"86400" doc:"seconds a user from a database is believed, default 60. Reloadable"`
 }
 
@@ -68,6 +69,9 @@ func (m *module) apply(s *settings) error {
 		if p.Cache = *s.Cache; p.Cache == 0 {
 			p.Cache = -1
 		}
+	}
+	if s.Trusted != nil {
+		p.Trusted = s.Trusted
 	}
 	if s.QOP != nil {
 		p.QOP = s.QOP

@@ -21,9 +21,11 @@ type Policy struct {
 	Info          string        // "auto" (default), "always", "never"
 	Limits        Limits
 	Cache         time.Duration // how long a user from a database is believed, default 1 min; negative: not at all
+	Trusted       []string      // addresses, networks, and "cert:" with a SIP domain: who needs no password; default: nobody
 
 	offered string // of QOP: what challenges say
 	bare    bool   // of QOP: credentials without qop are accepted
+	trusted []trust
 }
 
 const (
@@ -58,6 +60,14 @@ func (p Policy) complete() (Policy, error) {
 	p.Limits = p.Limits.complete()
 	if err := checkRealm(p.Realm); err != nil {
 		return p, err
+	}
+	p.trusted = nil
+	for _, text := range p.Trusted {
+		t, err := parseTrust(text)
+		if err != nil {
+			return p, err
+		}
+		p.trusted = append(p.trusted, t)
 	}
 	return p, p.setQOP()
 }

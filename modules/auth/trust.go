@@ -1,0 +1,61 @@
+package auth
+
+// This file tells peers that need no password: by their address, or by what their certificate proves.
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/sipscript/sipscript/engine"
+)
+
+// trust is one entry of Policy.Trusted.
+type trust struct {
+	text    string       // as it was written
+	network netip.Prefix // invalid: domain counts
+	domain  string       // in lower case
+}
+
+// parseTrust reads "192.0.2.4", "192.0.2.0/24" or "cert:trunk.example.net".
+func parseTrust(text string) (t trust, err error) {
+	t.text = text
+	if domain, ok := strings.CutPrefix(text, "cert:"); ok {
+		t.domain = strings.TrimSuffix(strings.ToLower(domain), ".")
+		if t.domain == "" || strings.ContainsAny(t.domain, "*@/: \t") {
+			return t, fmt.Errorf("trusted: %q names no SIP domain; a wildcard is none (RFC 5922 §7.2)", text)
+		}
+		return t, nil
+	}
+	if addr, err := netip.ParseAddr(text); err == nil {
+		t.network = netip.PrefixFrom(addr.Unmap().WithZone(""), addr.Unmap().BitLen())
+		return t, nil
+	}
+	if t.network, err = netip.ParsePrefix(text); err != nil || t.network.Addr().Is4In6() {
+		return t, fmt.Errorf("trusted: %q is neither an address, nor a network such as 192.0.2.0/24, nor cert:DOMAIN", text)
+	}
+	if t.network != t.network.Masked() {
+		return t, fmt.Errorf("trusted: %q has bits outside its network; did you mean %s?", text, t.network.Masked())
+	}
+	return t, nil
+}
+
+// Trusts returns the entry of Policy.Trusted that covers a peer at addr whose certificate has proven that it speaks for identity; "" for none.
+func (p *Policy) Trusts(addr netip.Addr, identity []string) string {
+	addr = addr.Unmap().WithZone("")
+	for _, t := range p.trusted {
+		if t.network.IsValid() && t.network.Contains(addr) || t.domain != "" && slices.Contains(identity, t.domain) {
+			return t.text
+		}
+	}
+	return ""
+}
+
+// Trusted returns the entry of Policy.Trusted that covers who sent req, "" for none.
+func (a *Auth) Trusted(req *engine.Request) string {
+	if len(a.policy.trusted) == 0 {
+		return ""
+	}
+	return a.policy.Trusts(req.Source().Addr.Addr(), req.Identity())
+}
