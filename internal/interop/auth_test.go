@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sipscript/sipscript/internal/pgtest"
 )
 
 // addUser runs `sipscript user add`.
@@ -24,9 +26,15 @@ func addUser(t *testing.T, store, user, password string) {
 
 // Users that the command put in a file or a database register by sipp, whose digest client is its own.
 func TestPasswords(t *testing.T) {
-	for _, kind := range []string{"file", "sqlite"} {
+	for _, kind := range []string{"file", "sqlite", "postgres"} {
 		t.Run(kind, func(t *testing.T) {
 			store := kind + ":" + filepath.Join(t.TempDir(), "users")
+			if kind == "postgres" {
+				store = pgtest.Start(t).URL
+				if out, code := command(t, "user", "migrate", "--store", store); code != 0 || !strings.Contains(out, "up to date") {
+					t.Fatalf("user migrate: %d\n%s", code, out)
+				}
+			}
 			var fields []string
 			for i, line := range users(10, "127.0.0.1:9", "udp") {
 				user, _, _ := strings.Cut(line, ";")
