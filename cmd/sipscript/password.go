@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"golang.org/x/term"
 )
@@ -32,17 +34,45 @@ func readPassword(env environment, fromStdin bool) (string, error) {
 	var typed [2]string
 	for i, prompt := range []string{"Password: ", "Once more: "} {
 		fmt.Fprint(env.stderr, prompt)
-		text, err := term.ReadPassword(int(f.Fd()))
+		text, err := readUnseen(int(f.Fd()))
 		fmt.Fprintln(env.stderr)
 		if err != nil {
-			return "", fmt.Errorf("reading the password: %w", err)
+			return "", err
 		}
-		typed[i] = string(text)
+		typed[i] = text
 	}
 	if typed[0] != typed[1] {
 		return "", errors.New("the two are not the same; nothing was changed")
 	}
 	return checkPassword(typed[0])
+}
+
+// readUnseen reads a line without echo. Who interrupts it gets the echo back.
+func readUnseen(fd int) (string, error) {
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", fmt.Errorf("reading the password: %w", err)
+	}
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(interrupted)
+	var text []byte
+	read := make(chan error, 1)
+	go func() { // ends with the line; after an interrupt with the process
+		line, err := term.ReadPassword(fd)
+		text = line
+		read <- err
+	}()
+	select {
+	case err := <-read:
+		if err != nil {
+			return "", fmt.Errorf("reading the password: %w", err)
+		}
+		return string(text), nil
+	case <-interrupted:
+		_ = term.Restore(fd, before)
+		return "", errors.New("interrupted; nothing was changed")
+	}
 }
 
 func checkPassword(s string) (string, error) {
