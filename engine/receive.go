@@ -33,6 +33,9 @@ func (e *Engine) Receive(in *transport.Inbound) {
 	if err == nil {
 		err = p.msg.Validate()
 	}
+	if err == nil {
+		in.Accept()
+	}
 	if err != nil && !p.refuse(err) {
 		e.badMessages.Add(1)
 		p.release()

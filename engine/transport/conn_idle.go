@@ -14,6 +14,17 @@ type lifetime struct {
 	active atomic.Int64 // when there was traffic last, either way
 	came   atomic.Int64 // when something came last
 	kept   atomic.Int64 // KeepFlow's limit for came, 0: none
+
+	spoke  atomic.Bool // a valid message came
+	pinged atomic.Bool // a keep-alive came
+}
+
+// Accept tells the transport that the message is valid SIP, so that its connection may live as long as that of a client that registers. The
+// Receiver calls it before it does anything that waits.
+func (in *Inbound) Accept() {
+	if c := in.conn; c != nil && !c.life.spoke.Load() {
+		c.life.spoke.Store(true)
+	}
 }
 
 // touch notes that there is traffic.
@@ -45,13 +56,29 @@ func (c *conn) idleSince() time.Duration {
 	return max(time.Duration(c.life.came.Load()), c.life.opened)
 }
 
-// expired tells why the connection is to be closed now, or nil and when to look again.
-func (c *conn) expired() (next time.Duration, why error) {
-	due := time.Duration(c.life.active.Load()) + c.stack.opts.IdleTimeout
-	if kept := time.Duration(c.life.kept.Load()); kept > 0 {
+// idleDue is when a connection without a message half read is closed, and why.
+func (c *conn) idleDue() (due time.Duration, why error) {
+	o, l := &c.stack.opts, &c.life
+	due = time.Duration(l.active.Load()) + o.IdleTimeout
+	if kept := time.Duration(l.kept.Load()); kept > 0 {
 		due = c.idleSince() + kept
 	}
-	why = errIdle
+	if !c.inbound || l.spoke.Load() {
+		return due, errIdle
+	}
+	first := l.opened + o.FirstMessageTimeout
+	if l.pinged.Load() {
+		first = l.opened + o.KeepAliveTimeout
+	}
+	if first < due {
+		return first, errNoMessage
+	}
+	return due, errIdle
+}
+
+// expired tells why the connection is to be closed now, or nil and when to look again.
+func (c *conn) expired() (next time.Duration, why error) {
+	due, why := c.idleDue()
 	if c.in.partial {
 		if frame := c.in.began + c.stack.opts.FrameTimeout; frame < due {
 			due, why = frame, errFrameTimeout
@@ -65,6 +92,7 @@ func (c *conn) expired() (next time.Duration, why error) {
 
 // pinged counts keep-alives that came, and tells who wants to know.
 func (c *conn) pinged(n int) {
+	c.life.pinged.Store(true)
 	c.stack.count(c.key.kind).keepalives.Add(uint64(n))
 	if k := c.stack.keepAlives; k != nil && c.inbound {
 		k.KeptAlive(c.remote, c.local)

@@ -62,19 +62,13 @@ func TestKeepFlow(t *testing.T) {
 
 // Messages, CRLFs, answered with CRLF where there are two, and pings of WebSocket are signs of life; what we send is none.
 func TestWhatKeepsAFlow(t *testing.T) {
-	r := newRecorder(nil)
+	r := acceptor()
 	s, c, say := streamClient(t, r, Options{}, "tcp")
 	say(request(1, 0))
 	id := await(t, r.msgs).Flow
 	of := s.flows.get(id)
 	s.KeepFlow(id, time.Hour)
-	due := func() time.Duration {
-		next, why := of.expired()
-		if why != nil {
-			t.Fatal(why)
-		}
-		return next
-	}
+	due := func() time.Duration { at, _ := of.idleDue(); return at }
 	before := due()
 	say("\r\n\r\n")
 	if b := make([]byte, 2); mustRead(t, c, b) != "\r\n" {
@@ -117,4 +111,49 @@ func mustRead(t *testing.T, c net.Conn, b []byte) string {
 		t.Fatal(err)
 	}
 	return string(b[:n])
+}
+
+// acceptor is a recorder to whom every message is valid.
+func acceptor() *recorder {
+	r := newRecorder(nil)
+	r.handle = func(_ *Stack, in *Inbound) { in.Accept(); r.msgs <- keep(in, nil) }
+	return r
+}
+
+// Who connects and says nothing makes room soon, who only keeps alive later; who has something to say may stay.
+func TestConnectionsWithoutAMessage(t *testing.T) {
+	soon, long := 40*time.Millisecond, time.Hour
+	for name, tt := range map[string]struct {
+		o    Options
+		kind string
+		say  string
+	}{
+		"silent":                {Options{FirstMessageTimeout: soon, KeepAliveTimeout: long}, "tcp", ""},
+		"silent over TLS":       {Options{FirstMessageTimeout: soon, KeepAliveTimeout: long}, "tls", ""},
+		"silent WebSocket":      {Options{FirstMessageTimeout: soon, KeepAliveTimeout: long}, "ws", ""},
+		"line ends":             {Options{FirstMessageTimeout: soon, KeepAliveTimeout: long}, "tcp", "\r\n"},
+		"no message SIP allows": {Options{FirstMessageTimeout: soon, KeepAliveTimeout: long}, "tcp", request(2, 0)},
+		"keep-alives":           {Options{FirstMessageTimeout: long, KeepAliveTimeout: soon}, "tcp", "\r\n\r\n"},
+		"keep-alives over WS":   {Options{FirstMessageTimeout: long, KeepAliveTimeout: soon}, "ws", "\r\n\r\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, c, say := streamClient(t, newRecorder(nil), tt.o, tt.kind)
+			if tt.say != "" {
+				say(tt.say)
+			}
+			closedByPeer(t, c)
+		})
+	}
+	r := acceptor()
+	s, _, say := streamClient(t, r, Options{FirstMessageTimeout: time.Minute}, "tcp")
+	of := func() time.Duration { at, _ := s.flows.all()[0].idleDue(); return at }
+	until(t, "accepted", func() bool { return len(s.flows.all()) == 1 })
+	if of() > 2*time.Minute {
+		t.Errorf("a connection that said nothing may stay for %v", of())
+	}
+	say(request(1, 0))
+	await(t, r.msgs)
+	if of() < 64*time.Minute {
+		t.Errorf("a client may stay for %v", of())
+	}
 }

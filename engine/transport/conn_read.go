@@ -37,7 +37,7 @@ const minRoom = 512
 // read is the duty of reading. A successor runs it anew when the work on a message waits: it goes on behind that message,
 // whose bytes stay where they are until the waiting goroutine is done with them.
 func (c *conn) read(k *lane.Carrier) {
-	in := &Inbound{Kind: c.key.kind, Source: c.remote, Local: c.local, LocalIP: c.localIP, Flow: c.id,
+	in := &Inbound{Kind: c.key.kind, Source: c.remote, Local: c.local, LocalIP: c.localIP, Flow: c.id, conn: c,
 		Identity: c.identity, Carrier: k}
 	for c.in.broken == nil {
 		for {

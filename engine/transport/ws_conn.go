@@ -176,7 +176,7 @@ func (c *conn) sayGoodbye(why error) {
 	switch {
 	case errors.As(why, &closed):
 		status = closed.status
-	case !errors.Is(why, ErrClosed) && !errors.Is(why, errIdle) && !errors.Is(why, errFrameTimeout):
+	case !errors.Is(why, ErrClosed) && !errors.Is(why, errIdle) && !errors.Is(why, errNoMessage) && !errors.Is(why, errFrameTimeout):
 		return // the connection has failed
 	}
 	var b [4]byte
