@@ -200,7 +200,7 @@ func (b *Branch) launch(p transport.Peer) {
 		m = c.takeMessage()
 		b.msg.CopyTo(m)
 	}
-	b.recordRoute(m, side{out, p.Flow})
+	b.recordRoute(m, x.calleeSide(&p, out, b.target, &b.fork.opts.Defaults))
 	if p.Kind.Reliable() {
 		m.EnsureContentLength() // §16.6 step 9
 	}

@@ -89,7 +89,7 @@ func (x *Context) destination(m *message.Message, t, d *Target) (*NextHop, trans
 		peer.Flow, peer.FlowOnly = t.Flow, t.Flow != 0
 		return nil, peer, nil
 	}
-	if t == vouched && x.flow.Flow != 0 && d.NextHop == "" {
+	if t == vouched && x.flow.Kind != 0 && d.NextHop == "" {
 		return nil, x.flow, nil
 	}
 	uri := m.RequestURI()

@@ -33,7 +33,7 @@ type Context struct {
 	Params message.Params // the script's parameters in it
 	// RouteUser is the user part of the topmost Route, where that was ours and not signed: nobody has vouched for it.
 	RouteUser []byte
-	flow      transport.Peer // the connection it names; Flow is 0 where it names none
+	flow      transport.Peer // where its flow token leads; Kind is 0 where it has none
 	dialog    *dialog        // what was changed in the dialog; nil for nothing
 	mask      *Mask          // nil for none
 

@@ -1,52 +1,100 @@
 package proxy
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
+	"net/netip"
 
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Flow tokens in Record-Route (RFC 5626 §5.3): a client that opened its connection to us is reached on it or not at all, so that
-// the later requests of its dialogs must go back the same way. The token is the user part of our entry for its side:
-// <sip:TOKEN@HOST:PORT;transport=ws;lr;r2=on;s=SIGNATURE>, and the signature is over it too.
+// Flow tokens in Record-Route (RFC 5626 §5.3): a client that opened its connection to us is reached on it or not at all, and one behind a NAT, over
+// UDP, at the address that the NAT gave it, from the socket that it sent to; the later requests of their dialogs must go back the
+// same way. The token is the user part of our entry for that side: <sip:TOKEN@HOST:PORT;transport=ws;lr;r2=on;s=SIGNATURE>, and the
+// signature is over it too.
 
-// side is one of the two that a request joins: the listener, and the connection, 0 where the URI in the Contact is way enough.
+// side is one of the two that a request joins: the listener, and the way back where the URI in the Contact is none.
 type side struct {
 	local *transport.Local
-	flow  transport.FlowID
+	flow  transport.FlowID // the connection, 0 for none
+	nat   *transport.Peer  // over UDP: the address that a NAT gave the client, and, where local is bound to a wildcard, which of ours it sent to; nil for none
 }
 
-// A token is the process, the listener, and the connection: ids are not used twice in one process, but they are in the next.
+// named tells whether the side's entry bears a token.
+func (s *side) named() bool { return s.flow != 0 || s.nat != nil }
+
+// A token begins with the index of the listener. One of a connection goes on with the process, for ids are not used twice in one
+// process but they are in the next, and the connection; one of an address with its port and bytes, and those of our own where it matters. They are told
+// apart by their length: 14, or 8, 12, 20, 36.
 const (
-	tokenBytes = 4 + 2 + 8
-	tokenText  = (tokenBytes*8 + 5) / 6
+	connToken    = 2 + 4 + 8
+	addrToken    = 2 + 2
+	longestToken = addrToken + 2*16
 )
 
-func (c *Core) appendFlow(dst []byte, s side) []byte {
-	var b [tokenBytes]byte
-	binary.BigEndian.PutUint32(b[:], c.Process)
-	binary.BigEndian.PutUint16(b[4:], uint16(s.local.Index))
-	binary.BigEndian.PutUint64(b[6:], uint64(s.flow))
-	return base64.RawURLEncoding.AppendEncode(dst, b[:])
+func (c *Core) appendFlow(dst []byte, s *side) []byte {
+	var space [longestToken]byte
+	b := binary.BigEndian.AppendUint16(space[:0], uint16(s.local.Index))
+	if s.flow != 0 {
+		b = binary.BigEndian.AppendUint32(b, c.Process)
+		b = binary.BigEndian.AppendUint64(b, uint64(s.flow))
+		return base64.RawURLEncoding.AppendEncode(dst, b)
+	}
+	b = binary.BigEndian.AppendUint16(b, s.nat.Addr.Port())
+	b = appendIP(b, s.nat.Addr.Addr())
+	if s.nat.LocalIP.IsValid() && s.local.Addr.Addr().IsUnspecified() {
+		b = appendIP(b, s.nat.LocalIP)
+	}
+	return base64.RawURLEncoding.AppendEncode(dst, b)
 }
 
-// readFlow is the connection of a token; ok is false when it is none, or of another process: then it is gone.
+func appendIP(b []byte, a netip.Addr) []byte {
+	if a = a.Unmap(); a.Is4() {
+		v4 := a.As4()
+		return append(b, v4[:]...)
+	}
+	v6 := a.As16()
+	return append(b, v6[:]...)
+}
+
+// readFlow is where a token leads; ok is false when it is none, or of a connection of another process: then that is gone. The token
+// was vouched for by the signature.
 func (c *Core) readFlow(token []byte) (p transport.Peer, ok bool) {
-	var b [tokenBytes]byte
-	if len(token) != tokenText {
+	var space [longestToken]byte
+	if len(token) > base64.RawURLEncoding.EncodedLen(longestToken) {
 		return p, false
 	}
-	if n, err := base64.RawURLEncoding.Decode(b[:], token); err != nil || n != tokenBytes {
+	n, err := base64.RawURLEncoding.Decode(space[:], token)
+	b := space[:n]
+	if locals := c.Wire.Locals(); err == nil && n >= addrToken {
+		if index := int(binary.BigEndian.Uint16(b)); index < len(locals) {
+			p.Local = locals[index]
+		}
+	}
+	if p.Local == nil {
 		return p, false
 	}
-	index := int(binary.BigEndian.Uint16(b[4:]))
-	if locals := c.Wire.Locals(); binary.BigEndian.Uint32(b[:]) == c.Process && index < len(locals) {
-		p.Kind, p.Local = locals[index].Kind, locals[index]
-		p.Flow, p.FlowOnly = transport.FlowID(binary.BigEndian.Uint64(b[6:])), true
+	p.Kind = p.Local.Kind
+	if n == connToken {
+		if binary.BigEndian.Uint32(b[2:]) == c.Process {
+			p.Flow, p.FlowOnly = transport.FlowID(binary.BigEndian.Uint64(b[6:])), true
+		}
+		return p, p.Flow != 0 && p.Kind != transport.UDP
 	}
-	return p, p.Flow != 0
+	size := 4
+	if p.Local.Addr.Addr().Is6() {
+		size = 16
+	}
+	port, rest := binary.BigEndian.Uint16(b[2:]), b[addrToken:]
+	if p.Kind != transport.UDP || len(rest) != size && len(rest) != 2*size {
+		return p, false
+	}
+	ip, _ := netip.AddrFromSlice(rest[:size])
+	p.LocalIP, _ = netip.AddrFromSlice(rest[size:]) // not valid where there is none
+	p.Addr = netip.AddrPortFrom(ip, port)
+	return p, port != 0
 }
 
 // callerSide is the side a request came from. A WebSocket client is behind its connection always (RFC 7118 §5), any other one when its
@@ -58,29 +106,72 @@ func (x *Context) callerSide() side {
 	case transport.WS, transport.WSS:
 		s.flow = from.Flow
 	case transport.TCP, transport.TLS:
-		if !x.Req.Direct() {
-			break // its sender has an address of its own in the Route set, or the client behind it in its Contact
-		}
-		contacts := x.Req.Elements(message.HeaderContact)
-		if !contacts.Next() {
-			break
-		}
-		contact, err := message.ParseAddress(contacts.Value)
-		if err != nil {
-			break
-		}
-		uri, err := message.ParseURI(contact.URI)
-		if err == nil && uri.IsSIP() && x.Req.BehindStream(from.Source.Addr(), &uri) {
+		if uri, ok := x.contact(); ok && x.Req.BehindStream(from.Source.Addr(), &uri) {
 			s.flow = from.Flow
+		}
+	case transport.UDP:
+		if uri, ok := x.contact(); ok && x.behindNAT(&uri) {
+			s.nat = &transport.Peer{Addr: from.Source, LocalIP: from.LocalIP}
 		}
 	}
 	return s
 }
 
-// backOn notes the connection that a Route entry of ours names, for a request with that entry as the last of ours. back: it came from the
-// other side, which is certain where there are two entries; a single one also stands in what comes from that connection.
+// contact is the address that the sender of the request gives for the rest of the dialog. ok is false where that says nothing: its sender has an
+// address of its own in the Route set, or the client behind it in its Contact.
+func (x *Context) contact() (uri message.URI, ok bool) {
+	if !x.Req.Direct() {
+		return uri, false
+	}
+	contacts := x.Req.Elements(message.HeaderContact)
+	if !contacts.Next() {
+		return uri, false
+	}
+	contact, err := message.ParseAddress(contacts.Value)
+	if err != nil {
+		return uri, false
+	}
+	uri, err = message.ParseURI(contact.URI)
+	return uri, err == nil && uri.IsSIP()
+}
+
+// behindNAT tells whether the sender of a request that came over UDP is to be reached where that came from: it asks for it (RFC 5626 §4.3: ob), or
+// its Contact is an address that can't be reached from here.
+func (x *Context) behindNAT(contact *message.URI) bool {
+	source := x.Server.From.Source.Addr()
+	if source.Zone() != "" {
+		return false // a neighbour, and a token has no room for zones
+	}
+	if contact.Params.Has("ob") {
+		return true
+	}
+	var space [64]byte
+	if bytes.Equal(contact.Host, source.AppendTo(space[:0])) {
+		return false // as nearly always: not worth a closer look
+	}
+	_, hidden := x.Req.ContactAt(source, contact)
+	return hidden
+}
+
+// calleeSide is the side a branch goes to, by p. Where the target was behind a NAT when it registered, or a token says that it is, its
+// Contact will not do.
+func (x *Context) calleeSide(p *transport.Peer, out *transport.Local, t, d *Target) side {
+	s := side{local: out, flow: p.Flow}
+	if p.Kind != transport.UDP || p.Flow != 0 {
+		return s
+	}
+	back := x.flow.Kind == transport.UDP && x.flow.Addr == p.Addr
+	if back || or(t.Received, d.Received) != "" && len(t.Path) == 0 && len(d.Path) == 0 {
+		s.nat = &transport.Peer{Addr: p.Addr, LocalIP: p.LocalIP}
+	}
+	return s
+}
+
+// backOn notes where a Route entry of ours leads, for a request with that entry as the last of ours. back: it came from the
+// other side, which is certain where there are two entries; a single one also stands in what comes from there.
 func (x *Context) backOn(token []byte, back bool) {
-	if p, ok := x.core.readFlow(token); ok && (back || p.Flow != x.Server.From.Flow) {
+	from := &x.Server.From
+	if p, ok := x.core.readFlow(token); ok && (back || p.Flow != from.Flow || p.Flow == 0 && p.Addr != from.Source) {
 		x.flow = p
 	}
 }

@@ -12,8 +12,8 @@ import (
 //
 // Our entry reads <sip:HOST:PORT;transport=…;lr;s=SIGNATURE;PARAMS>: the signature is over the Call-ID and the script's
 // parameters, which follow it. Where a request leaves by another transport or interface than it came in on, there are two entries
-// (RFC 5658 §6), both with r2=on, so that each side sees the one it can reach. So there are where one side is behind a connection: the
-// entry of its side names it, in the user part (flow.go). Where From, To or CSeq of the dialog were changed, ds=… says how, before the script's
+// (RFC 5658 §6), both with r2=on, so that each side sees the one it can reach. So there are where one side is behind a connection or a NAT: the
+// entry of its side names that, in the user part (flow.go). Where From, To or CSeq of the dialog were changed, ds=… says how, before the script's
 // parameters (dialog.go).
 
 // StartsDialog tells whether a request of this method can start a dialog (RFC 3261 §12, RFC 6665, RFC 3515).
@@ -39,7 +39,7 @@ func ReservedRouteParam(name string) bool {
 }
 
 // appendRecordRoute appends one entry.
-func (c *Core) appendRecordRoute(dst []byte, s side, double, secure bool, callID []byte, params string) []byte {
+func (c *Core) appendRecordRoute(dst []byte, s *side, double, secure bool, callID []byte, params string) []byte {
 	l := s.local
 	if secure = secure && l.Kind.Secure(); secure {
 		dst = append(dst, "<sips:"...)
@@ -47,7 +47,7 @@ func (c *Core) appendRecordRoute(dst []byte, s side, double, secure bool, callID
 		dst = append(dst, "<sip:"...)
 	}
 	var token []byte
-	if s.flow != 0 {
+	if s.named() {
 		at := len(dst)
 		dst = c.appendFlow(dst, s)
 		token = dst[at:]
@@ -73,10 +73,10 @@ func (c *Core) appendRecordRoute(dst []byte, s side, double, secure bool, callID
 }
 
 // recordRoute writes our entries onto what goes from one side to the other.
-func (c *Core) recordRoute(m *message.Message, in, out side, params string) {
+func (c *Core) recordRoute(m *message.Message, in, out *side, params string) {
 	var space [320]byte
 	callID := m.CallID()
-	double := in.local != nil && out.local != nil && (in.local.Index != out.local.Index || in.flow != 0 || out.flow != 0)
+	double := in.local != nil && out.local != nil && (in.local.Index != out.local.Index || in.named() || out.named())
 	secure := sips(m)
 	if in.local != nil {
 		m.InsertTop(message.HeaderRecordRoute, c.appendRecordRoute(space[:0], in, double, secure, callID, params))

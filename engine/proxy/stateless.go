@@ -66,7 +66,8 @@ func (x *Context) sendStateless(m *message.Message, p transport.Peer, t *Target,
 		return err
 	}
 	if x.recordRoute {
-		x.core.recordRoute(m, x.caller, side{out, p.Flow}, x.recordParams)
+		to := x.calleeSide(&p, out, t, &noOptions.Defaults)
+		x.core.recordRoute(m, &x.caller, &to, x.recordParams)
 	}
 	if p.Kind.Reliable() {
 		m.EnsureContentLength()

@@ -161,6 +161,7 @@ func (x *Wire) FlowStands(id transport.FlowID) bool {
 
 // datagram needs w.mu.
 func (w *World) datagram(from, to netip.AddrPort, b []byte) {
+	from = w.leave(from, to)
 	p := Packet{Kind: transport.UDP, From: from, To: to, Bytes: append([]byte(nil), b...), At: w.Now()}
 	w.stats.Sent++
 	link, ok := w.links[[2]netip.Addr{from.Addr(), to.Addr()}]
@@ -190,8 +191,12 @@ func (w *World) datagram(from, to netip.AddrPort, b []byte) {
 // deliver runs without w.mu.
 func (w *World) deliver(p Packet) {
 	w.mu.Lock()
-	n := w.nodes[p.To]
 	var l *transport.Local
+	var n *node
+	to, ok := w.enter(p.From, p.To)
+	if p.To = to; ok {
+		n = w.nodes[to]
+	}
 	if n != nil {
 		l = n.kinds[p.Kind]
 	}
@@ -234,13 +239,19 @@ func (w *World) dial(n *node, l *transport.Local, k transport.Kind, to netip.Add
 			}
 		}
 	}
+	from := l.Addr.Addr()
 	peer := w.nodes[to]
+	if nat := w.hidden[from]; nat != nil && w.hidden[to.Addr()] != nat {
+		from = nat.public
+	} else if w.hidden[to.Addr()] != nat {
+		peer = nil // nobody connects to the inside
+	}
 	if peer == nil || peer.kinds[k] == nil {
 		return nil, 0
 	}
 	w.port++
 	c := &conn{kind: k}
-	c.ends[0] = connEnd{id: w.flowID(), addr: netip.AddrPortFrom(l.Addr.Addr(), w.port), node: n}
+	c.ends[0] = connEnd{id: w.flowID(), addr: netip.AddrPortFrom(from, w.port), node: n}
 	c.ends[1] = connEnd{id: w.flowID(), addr: to, node: peer}
 	w.conns[uint64(c.ends[0].id)] = c
 	w.conns[uint64(c.ends[1].id)] = c

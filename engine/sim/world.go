@@ -17,7 +17,7 @@ type World struct {
 	now  atomic.Int64
 	wall time.Time // the time of day at the origin
 
-	mu     sync.Mutex // guards busy, events, seq, rnd, nodes, conns: workers of lanes send while the loop waits
+	mu     sync.Mutex // guards busy, events, seq, rnd, nodes, conns, NATs: workers of lanes send while the loop waits
 	idle   *sync.Cond
 	busy   int
 	events eventHeap
@@ -27,6 +27,8 @@ type World struct {
 	links  map[[2]netip.Addr]Link
 	nodes  map[netip.AddrPort]*node // by kind in node
 	conns  map[uint64]*conn
+	public map[netip.Addr]*NAT // by the address outside
+	hidden map[netip.Addr]*NAT // by the addresses inside
 	nextID uint64
 	port   uint16
 
@@ -52,13 +54,15 @@ const origin = lane.Time(time.Hour)
 // New makes a world; the same seed makes the same world.
 func New(seed uint64) *World {
 	w := &World{
-		wall:  time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
-		rnd:   rand.New(rand.NewPCG(seed, 0x5349505343524950)),
-		link:  Link{Delay: time.Millisecond},
-		links: map[[2]netip.Addr]Link{},
-		nodes: map[netip.AddrPort]*node{},
-		conns: map[uint64]*conn{},
-		port:  40000,
+		wall:   time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+		rnd:    rand.New(rand.NewPCG(seed, 0x5349505343524950)),
+		link:   Link{Delay: time.Millisecond},
+		links:  map[[2]netip.Addr]Link{},
+		nodes:  map[netip.AddrPort]*node{},
+		conns:  map[uint64]*conn{},
+		public: map[netip.Addr]*NAT{},
+		hidden: map[netip.Addr]*NAT{},
+		port:   40000,
 	}
 	w.idle = sync.NewCond(&w.mu)
 	w.now.Store(int64(origin))
