@@ -292,6 +292,11 @@ func (r *Request) Fork(targets []*Target, o *Options) (*Response, error) {
 // checkTargets refuses targets that name no destination or carry what can't be sent.
 func checkTargets(targets []*Target, o *Options) error {
 	for i, t := range targets {
+		if t != nil && t.Others != nil {
+			if err := checkTargets(t.Others, nil); err != nil {
+				return asMisuse(fmt.Errorf("others of target %d: %w", i+1, err))
+			}
+		}
 		if t == nil || t.URI == "" && t.NextHop == "" && t.Flow == 0 && t.Received == "" && len(t.Path) == 0 {
 			return misuse("target %d names no destination: give it a uri, next_hop, path or flow", i+1)
 		}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
@@ -66,10 +67,15 @@ func (e *Engine) FlowStands(id transport.FlowID) bool {
 	return !ok || w.FlowStands(id)
 }
 
-// FlowClosed tells those who watch that a connection is gone. It is the transport's to call.
+// FlowClosed tells those who watch that a connection is gone, and the branches that wait for an answer on it. It is the transport's to call.
 func (e *Engine) FlowClosed(id transport.FlowID) {
 	for _, w := range e.watchers.list() {
 		w.FlowClosed(id)
+	}
+	for _, u := range e.units {
+		if u.core.WaitsOnFlows() {
+			u.lane.Post(lane.Func(func(*lane.Lane) { u.core.FlowClosed(id) }))
+		}
 	}
 }
 

@@ -18,6 +18,8 @@ func rank(r *Response) int {
 		n += 1
 	case 415, 420, 484:
 		n += 2
+	case 430:
+		n += 90 // it says of one way to a phone what was to be known on this side of it (RFC 5626 §7)
 	case 408, 480, 503:
 		n += 60
 	case 487:
@@ -56,6 +58,11 @@ func (x *Context) SendBest() {
 		// §16.7 step 6: a 503 would take this proxy, and not the server behind it, out of service.
 		code = 500
 		_ = x.Server.Reply(500, message.ReasonFor(500), nil, nil)
+	case code == 430 && r.target != nil:
+		// All ways to the phones of a target set have failed, and 430 is no answer for a caller (RFC 5626 §11.5): nobody is there (§16.5). A proxy
+		// that only passes a request on to where its Route says passes a 430 back: it is for the one who wrote the Route.
+		code = 480
+		_ = x.Server.Reply(480, message.ReasonFor(480), nil, nil)
 	case code == 401 || code == 407:
 		x.aggregate(r)
 		_ = x.Respond(r)

@@ -18,6 +18,8 @@ type Branch struct {
 
 	fork   *Fork
 	target *Target
+	others []*Target        // further ways to the same instance
+	failed *Response        // the best of the ways that failed before
 	msg    *message.Message // what is sent; kept while there is another address to try
 	client *transaction.Client
 	peers  []transport.Peer // still to be tried (RFC 3263 §4.3)
@@ -36,7 +38,11 @@ type Branch struct {
 	heard     bool // a provisional response came
 	ringing   bool
 	cancelled bool
-	held      bool        // given up, and waited for all the same; see hold
+	expired   bool             // it was given up, and not cancelled
+	held      bool             // given up, and waited for all the same; see hold
+	onFlow    transport.FlowID // where it waits for an answer, 0: nowhere to be watched; see lost.go
+	nextOn    *Branch          // in the list of that
+	prevOn    *Branch
 	passed    []*Response // 2xx and reliable provisionals as they went on, for their retransmissions
 }
 
@@ -138,7 +144,7 @@ func (b *Branch) prepare() {
 	case err != nil:
 		b.fail(err)
 	case hop == nil:
-		if peer.Flow != 0 {
+		if peer.Flow != 0 && b.failed == nil && len(b.target.Others) == 0 {
 			b.peers = x.withoutFlow(b.msg)
 		}
 		b.launch(peer)
@@ -204,12 +210,16 @@ func (b *Branch) launch(p transport.Peer) {
 	if p.Kind.Reliable() {
 		m.EnsureContentLength() // §16.6 step 9
 	}
+	if b.unwatch(); p.FlowOnly {
+		b.watch(p.Flow)
+	}
 	b.client, err = c.Layer.Send(m, &p, text(x.mark[:]), b)
 	c.giveMessage(m)
 	if m == b.msg {
 		b.msg = nil
 	}
 	if err != nil {
+		b.unwatch()
 		b.failedAt(&p, false)
 		if len(b.peers) > 0 {
 			b.next()
@@ -309,6 +319,7 @@ func (b *Branch) Failed(c *transaction.Client, err error) {
 		b.release()
 		return
 	}
+	b.unwatch()
 	timeout := errors.Is(err, transaction.ErrTimeout)
 	b.failedAt(c.To(), timeout)
 	if timeout && b.large && c.To().Kind == transport.TCP && len(b.peers) > 0 {
@@ -322,5 +333,8 @@ func (b *Branch) Failed(c *transaction.Client, err error) {
 		b.settle(NewResponse(408, CauseTimeout, b.target.shown()))
 		return
 	}
-	b.settle(NewResponse(503, CauseUnreachable, b.target.shown()))
+	if c.To().FlowOnly {
+		err = transport.ErrFlowGone // it broke while the request was being written
+	}
+	b.settle(NewResponse(b.codeOf(err), CauseUnreachable, b.target.shown()))
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
@@ -43,6 +44,9 @@ type Core struct {
 	count   int
 	noTCP   refusals
 	steps   steps
+
+	watched  watched      // see lost.go
+	watching atomic.Int64 // how many are in it; read by anybody
 }
 
 // Contexts is how many requests are in progress.

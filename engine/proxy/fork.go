@@ -133,7 +133,7 @@ func (f *Fork) advance() {
 	f.active += n
 	first := len(f.branches)
 	for _, t := range group {
-		f.branches = append(f.branches, &Branch{fork: f, target: t})
+		f.branches = append(f.branches, &Branch{fork: f, target: t, others: t.Others})
 	}
 	f.share(f.branches[first : first+n])
 	for _, b := range f.branches[first : first+n] {

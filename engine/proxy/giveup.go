@@ -34,6 +34,7 @@ func (b *Branch) Expire(*lane.Timer) {
 				b.client.Cancel(nil)
 				b.hold()
 			}
+			b.expired = !b.cancelled
 			b.cancelled, b.resolving = true, false
 			b.settle(NewResponse(408, CauseTimeout, b.target.shown()))
 			return

@@ -130,10 +130,8 @@ func (b *Branch) won(r *Response, code int) {
 	f := b.fork
 	first := !b.done
 	if first {
-		b.done = true
-		b.drop()
+		b.settled()
 		f.active--
-		b.arm()
 	}
 	if x.answered == 0 {
 		x.answered = code
@@ -155,15 +153,26 @@ func (b *Branch) won(r *Response, code int) {
 // elsewhere tells losing branches why (RFC 3326 §3.1): their phones show no missed call.
 var elsewhere = []byte("Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n")
 
+// settled notes that the outcome of the branch is known.
+func (b *Branch) settled() {
+	b.done = true
+	b.unwatch()
+	b.drop()
+	b.arm()
+}
+
 // conclude settles the branch with a final response that is no 2xx.
 func (b *Branch) conclude(r *Response) {
 	if b.done { // it counted as expired before
 		b.release()
 		return
 	}
-	b.done = true
-	b.drop()
-	b.arm()
+	b.settled()
+	if b.flowFailed(r) {
+		if r = better(b.failed, r); b.failover(r) {
+			return
+		}
+	}
 	f := b.fork
 	f.active--
 	if code := r.Code(); code >= 300 && code < 400 && f.opts.FollowRedirects && !f.closed && !f.x.over && f.redirected(r) {

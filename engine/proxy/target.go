@@ -29,6 +29,11 @@ type Target struct {
 	// Times until the branch is given up: to a final response, from its first 18x, to any response. 0 is the engine's default: none but Timer C and B.
 	Timeout, RingTimeout, ReplyTimeout time.Duration
 
+	// Others are further ways to the same user agent instance (RFC 5626 §7), tried one after the other in place of this one when it fails as a way: 430,
+	// 408, no connection or address that takes the request, or silence. Anything else is the instance's answer and ends it. They come before the next target of
+	// a serial order; each has times of its own, and no Delay. Their own Others count for nothing; nor do those of a request that is not forked.
+	Others []*Target
+
 	// Value is the caller's own (a script's table, its vars); Response.Target brings it back.
 	Value any
 

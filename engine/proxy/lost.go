@@ -1,0 +1,70 @@
+package proxy
+
+import (
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// Connections that are lost while a request waits for its answer on them. The client at the other end of a flow sends it there and nowhere else
+// (RFC 5626 §4.2), so that waiting for it is in vain.
+
+// watched are the branches that wait for an answer on a flow, by flow; each list is linked through the branches.
+type watched map[transport.FlowID]*Branch
+
+// watch enters b among those that wait on a flow. It is called before the request is sent: what happens to the flow afterwards is
+// told.
+func (b *Branch) watch(id transport.FlowID) {
+	c := b.fork.x.core
+	if c.watched == nil {
+		c.watched = watched{}
+	}
+	b.onFlow, b.nextOn = id, c.watched[id]
+	if b.nextOn != nil {
+		b.nextOn.prevOn = b
+	}
+	c.watched[id] = b
+	c.watching.Add(1)
+}
+
+// unwatch is the end of watch.
+func (b *Branch) unwatch() {
+	if b.onFlow == 0 {
+		return
+	}
+	c := b.fork.x.core
+	if b.nextOn != nil {
+		b.nextOn.prevOn = b.prevOn
+	}
+	switch {
+	case b.prevOn != nil:
+		b.prevOn.nextOn = b.nextOn
+	case b.nextOn != nil:
+		c.watched[b.onFlow] = b.nextOn
+	default:
+		delete(c.watched, b.onFlow)
+	}
+	b.onFlow, b.nextOn, b.prevOn = 0, nil, nil
+	c.watching.Add(-1)
+}
+
+// WaitsOnFlows tells, on any goroutine, whether any branch waits for an answer on a flow.
+func (c *Core) WaitsOnFlows() bool { return c.watching.Load() > 0 }
+
+// FlowClosed ends the waits on a connection that is gone. Call it with the lane's token.
+func (c *Core) FlowClosed(id transport.FlowID) {
+	for b := c.watched[id]; b != nil; b = c.watched[id] {
+		b.unwatch()
+		b.lose()
+	}
+}
+
+// lose settles a branch whose connection is gone. Its transaction stays until it has timed out: a 2xx that comes all the same, by a new
+// connection, still wins.
+func (b *Branch) lose() {
+	if b.done || b.client == nil {
+		return
+	}
+	b.client.Cancel(nil)
+	b.expired = !b.cancelled
+	b.cancelled = true
+	b.settle(NewResponse(b.codeOf(transport.ErrFlowGone), CauseUnreachable, b.target.shown()))
+}
