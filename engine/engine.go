@@ -33,7 +33,8 @@ type Engine struct {
 	domains    *Domains
 	self       []localName // what IsLocal knows besides the domains
 	seed       maphash.Seed
-	packets    sync.Pool
+	packets    sync.Pool // *packet
+	messages   sync.Pool // of the transaction layers
 	watchers   watchers
 
 	ctx      context.Context // ends when requests in progress are given up, at the end of the drain
@@ -132,7 +133,7 @@ func (e *Engine) makeLanes() error {
 	for i := range c.Lanes {
 		u := &unit{e: e, lane: lane.New(i, o)}
 		u.core = &proxy.Core{Env: env, Lane: u.lane, Random: newRandom(c.Seed, uint64(i))}
-		u.layer = transaction.NewLayer(u.lane, e.wire, u, transaction.Options{Timers: c.Timers, Random: u.core.Random, ServerHeader: c.Server, Counter: u.count.event, Refuse: u.overloaded})
+		u.layer = transaction.NewLayer(u.lane, e.wire, u, transaction.Options{Timers: c.Timers, Random: u.core.Random, ServerHeader: c.Server, Counter: u.count.event, Refuse: u.overloaded, Messages: &e.messages})
 		u.core.Layer = u.layer
 		u.any = locked(newRandom(c.Seed, uint64(i)+1<<32))
 		u.lane.Local = u

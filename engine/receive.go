@@ -20,6 +20,7 @@ type packet struct {
 	from transaction.Arrival
 	bad  *message.Error // the request is to be answered with this
 	age  time.Duration  // how long it waited before it was read
+	kept bool           // it refers to bytes of its own, and ends with its work
 }
 
 // Receive parses what came in and brings it to the lane of its Call-ID. It is the transport's to call.
@@ -88,6 +89,13 @@ func (e *Engine) laneIndex(callID []byte) int {
 
 // Do brings the message to the transaction layer.
 func (p *packet) Do(l *lane.Lane) {
+	p.work(l)
+	if p.kept {
+		p.release()
+	}
+}
+
+func (p *packet) work(l *lane.Lane) {
 	u := l.Local.(*unit)
 	u.load.note(l.Now(), p.age+l.Waited())
 	if p.bad != nil {
@@ -101,21 +109,27 @@ func (p *packet) Do(l *lane.Lane) {
 	u.layer.Receive(&p.from)
 }
 
-// Keep makes a packet that doesn't refer to the reader's buffer.
+// Keep makes a packet that doesn't refer to the reader's buffer. Under load every second message is handed over like this, so the copies' storage
+// is used again.
 func (p *packet) Keep() lane.Work {
-	q := &kept{packet{e: p.e, from: p.from, bad: p.bad, age: p.age}}
+	q := p.e.packets.Get().(*packet)
+	q.e, q.from, q.bad, q.age, q.kept = p.e, p.from, p.bad, p.age, true
 	p.msg.CopyTo(&q.msg)
 	q.msg.Detach()
 	q.from.Msg = &q.msg
 	return q
 }
 
-// kept is a packet with bytes of its own.
-type kept struct{ packet }
+// spareBytes is how large a message may be whose storage waits for the next one.
+const spareBytes = 4096
 
+// release gives a packet back when its work is done: nobody refers to the message any more.
 func (p *packet) release() {
+	if p.kept && p.msg.Size() > spareBytes {
+		return
+	}
 	p.msg.Reset()
-	p.from = transaction.Arrival{}
+	p.from, p.kept = transaction.Arrival{}, false
 	p.e.packets.Put(p)
 }
 

@@ -46,7 +46,7 @@ type contender struct {
 }
 
 func (b *bench) contenders() (list []contender, err error) {
-	for _, pkg := range []string{"bench/floor", "bench/load", "cmd/sipscript"} {
+	for _, pkg := range []string{"bench/floor", "bench/load", "bench/relay", "cmd/sipscript"} {
 		if out, err := exec.Command("go", "build", "-o", filepath.Join(b.dir, filepath.Base(pkg)), "./"+pkg).CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("build %s: %w\n%s", pkg, err, out)
 		}
@@ -59,6 +59,9 @@ func (b *bench) contenders() (list []contender, err error) {
 	} else {
 		fmt.Println("kamailio is not installed (Debian: kamailio kamailio-lua-modules): compared without it")
 	}
+	list = append(list, contender{"sipgo", func(addr string) ([]string, error) {
+		return []string{filepath.Join(b.dir, "relay"), "-listen", addr}, nil
+	}})
 	return append(list, contender{"ours", func(addr string) ([]string, error) {
 		return []string{filepath.Join(b.dir, "sipscript"), "run", "--no-watch", "-d", "example.com", "-l", "udp:" + addr, "bench/route.lua"}, nil
 	}}), nil

@@ -77,6 +77,7 @@ type Lane struct {
 	stop   bool
 	queue  ring
 	wake   chan struct{} // to the resident worker; capacity 1
+	_      [64]byte      // who finds the token taken writes to what is above, while the holder works with what is below
 	dues   atomic.Int64  // when the wheel next wants to turn, 0: never; for the driver
 	driver atomic.Pointer[Driver]
 	stats  Stats

@@ -19,9 +19,6 @@ type Target struct {
 	Q     float64       // preference among Targets, 0 to 1 (§20.10), used by order "q"
 	Delay time.Duration // in parallel order: wait before this branch starts
 
-	// Others are further ways to the same user agent instance, tried one after the other when this one's flow fails (RFC 5626 §7).
-	Others []*Target
-
 	Headers     []HeaderEdit // made on this branch
 	Credentials *Credentials // for a challenge of this branch's server
 	FromSocket  string       // the listener to send from, as "udp:192.0.2.1:5060"; "" lets the engine choose

@@ -49,18 +49,13 @@ func (b *buffers) keep(old, text []byte) []byte {
 	return append(old[:0], text...)
 }
 
-// spareRequests bounds how many requests wait to be used again, and spareRequestBytes how much storage one may have: about 1 MiB a lane.
-const (
-	spareRequests     = 256
-	spareRequestBytes = 4096
-)
+// spareRequestBytes is how much storage a request may have that waits to be used again.
+const spareRequestBytes = 4096
 
-// takeMessage is a message for the request of a new server transaction.
+// takeMessage is a message for the request of a new server transaction. The pool is not the lane's, since a lane is worked on by whoever comes: what a
+// processor used last lies in its cache, and what the lane used last in another's.
 func (l *Layer) takeMessage() *message.Message {
-	if n := len(l.requests); n > 0 {
-		m := l.requests[n-1]
-		l.requests[n-1] = nil
-		l.requests = l.requests[:n-1]
+	if m, ok := l.options.Messages.Get().(*message.Message); ok {
 		return m
 	}
 	return new(message.Message)
@@ -69,9 +64,9 @@ func (l *Layer) takeMessage() *message.Message {
 // Reuse gives back the Req of a server transaction that was released: nobody may read it, or a view of it, from now on. It is for users who know
 // that; a request that is not given back goes the way of all garbage.
 func (l *Layer) Reuse(m *message.Message) {
-	if len(l.requests) >= spareRequests || m.Size() > spareRequestBytes {
+	if m.Size() > spareRequestBytes {
 		return
 	}
 	m.Reset()
-	l.requests = append(l.requests, m)
+	l.options.Messages.Put(m)
 }

@@ -2,6 +2,7 @@ package transaction
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
@@ -20,6 +21,9 @@ type Options struct {
 	// is refused costs next to nothing. It may be nil.
 	Refuse  func(a *Arrival) (retryAfter int)
 	Counter func(Event, int) // told what happened and how often, for metrics; may be nil
+	// Messages is where requests wait that were given back ([Layer.Reuse]): *message.Message, shared by all layers of an engine. Default: a pool of
+	// the layer's own.
+	Messages *sync.Pool
 }
 
 const (
@@ -46,14 +50,15 @@ type Layer struct {
 	out     []byte
 	reparse message.Message
 	stored  buffers
-
-	requests []*message.Message // given back by Reuse
 }
 
 // NewLayer makes the layer of l. w and u are called with the lane's token held.
 func NewLayer(l *lane.Lane, w transport.Wire, u User, o Options) *Layer {
 	if o.Max <= 0 {
 		o.Max = defaultMax
+	}
+	if o.Messages == nil {
+		o.Messages = &sync.Pool{}
 	}
 	y := &Layer{
 		lane: l, wire: w, user: u, options: o,
