@@ -190,7 +190,6 @@ func (c *clustered) Join(_ *Node, changed func(aor string)) { c.changed = change
 func TestSubscribersHearOfOtherProcesses(t *testing.T) {
 	store := &clustered{Memory: NewMemory()}
 	w := emptyWorld(t, store)
-	w.reg.gruus = func(aor string, b *Binding) (pub, temp string) { return aor + ";gr=" + b.CallID(), "" }
 	route := func(req *engine.Request) error {
 		if taken, err := w.reg.Intercept(req); taken {
 			return err
@@ -211,12 +210,15 @@ func TestSubscribersHearOfOtherProcesses(t *testing.T) {
 		store.Put("sip:bob@example.com", list)
 		w.Do(func() { store.changed("sip:bob@example.com") })
 	}
-	put(NewBinding(&Record{Contact: "sip:bob@h", CallID: "x", Expires: w.Wall().Add(time.Minute)}))
+	put(NewBinding(&Record{Contact: "sip:bob@h", CallID: "x", CSeq: 7, Params: `;+sip.instance="<urn:uuid:1>"`, Expires: w.Wall().Add(time.Minute)}))
 	m, _ := app.next()
-	if !strings.Contains(string(m.Body()), `<gr:pub-gruu uri="sip:bob@example.com;gr=x"/>`) {
-		t.Errorf("without the GRUU:\n%s", m.Body())
+	if body := string(m.Body()); !strings.Contains(body, `<gr:pub-gruu uri="sip:bob@example.com;gr=urn:uuid:1"/>`) || !strings.Contains(body, `<gr:temp-gruu uri="sip:tgruu.`) ||
+		!strings.Contains(body, ` first-cseq="7"/>`) {
+		t.Errorf("without the GRUUs:\n%s", body)
 	}
 	app.Send(serverAddr, message.AppendResponse(nil, m, 200, "", "app", nil, nil))
+	w.Run(10 * time.Second)
+	w.Do(func() { store.changed("sip:bob@example.com") }) // another temporary GRUU is no change
 	w.Run(10 * time.Second)
 	put()
 	app.isTold("active partial sip:bob@h terminated unregistered")
