@@ -8,6 +8,7 @@ import (
 
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/luabind/spec"
+	"github.com/sipscript/sipscript/modules/auth"
 	"github.com/sipscript/sipscript/modules/registrar"
 )
 
@@ -33,7 +34,7 @@ func TestGuideScripts(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		options := spec.Options{Seed: 1, Modules: func() []luabind.Opener { return []luabind.Opener{registrar.New(registrar.Options{})} }}
+		options := spec.Options{Seed: 1, Modules: func() []luabind.Opener { return []luabind.Opener{auth.New(auth.Options{}), registrar.New(registrar.Options{})} }}
 		tests, err := spec.File(filepath.Join(dir, name+"_spec.lua"), options, func(r spec.Result) {
 			if !r.Passed {
 				t.Errorf("%s: %s\n%s\n%s", r.Name, r.Failure, r.Ladder, r.Log)
@@ -43,7 +44,7 @@ func TestGuideScripts(t *testing.T) {
 			t.Errorf("%s: %d tests: %v", name, tests, err)
 		}
 	}
-	if found != 4 {
+	if found != 5 {
 		t.Errorf("%d scripts found in the guide", found)
 	}
 }
