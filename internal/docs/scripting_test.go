@@ -34,7 +34,9 @@ func TestGuideScripts(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		options := spec.Options{Seed: 1, Modules: func() []luabind.Opener { return []luabind.Opener{auth.New(auth.Options{}), registrar.New(registrar.Options{})} }}
+		options := spec.Options{Seed: 1, Modules: func() []luabind.Opener {
+			return []luabind.Opener{auth.New(auth.Options{}), registrar.New(registrar.Options{})}
+		}}
 		tests, err := spec.File(filepath.Join(dir, name+"_spec.lua"), options, func(r spec.Result) {
 			if !r.Passed {
 				t.Errorf("%s: %s\n%s\n%s", r.Name, r.Failure, r.Ladder, r.Log)
