@@ -1,18 +1,27 @@
 package main
 
-// The authenticator: it outlives scripts, and shares its challenges with other servers where --redis names what they share.
+// Who proves himself to us, and to whom we do: the authenticator, which shares its challenges with other servers where --redis names what they share, and
+// the registrations with trunks. Both outlive scripts.
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
+	"time"
 
 	"github.com/sipscript/sipscript/modules/auth"
 	"github.com/sipscript/sipscript/modules/auth/rediscluster"
+	"github.com/sipscript/sipscript/modules/uac"
 )
 
-// passwords are the authenticator and what it shares.
+// leaveTime is how long registrars have to take our registrations back.
+const leaveTime = 2 * time.Second
+
+// passwords are the authenticator, what it shares, and the registrations.
 type passwords struct {
 	auth    *auth.Auth
 	cluster *rediscluster.Cluster // nil without --redis
+	uac     *uac.UAC
 }
 
 // openAuth makes the authenticator.
@@ -24,8 +33,17 @@ func (s *server) openAuth() (err error) {
 		}
 		o.Cluster = s.passwords.cluster
 	}
-	s.passwords.auth = auth.New(o)
+	s.passwords.auth, s.passwords.uac = auth.New(o), uac.New(uac.Options{})
 	return nil
+}
+
+// leave takes our registrations back: calls are to go elsewhere while those under way finish.
+func (p *passwords) leave(log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTime)
+	defer cancel()
+	if err := p.uac.Stop(ctx); err != nil {
+		log.Warn("not all registrars have answered; what is registered there expires", "error", err)
+	}
 }
 
 func (p *passwords) close() {

@@ -11,10 +11,10 @@ import (
 
 // builtins are the modules of this binary: the one list there is. They live as long as the process, whatever happens to
 // scripts.
-func builtins(r *registrar.Registrar, a *auth.Auth) []luabind.Opener {
+func builtins(r *registrar.Registrar, a *auth.Auth, u *uac.UAC) []luabind.Opener {
 	return []luabind.Opener{
 		a,
 		r,
-		uac.New(uac.Options{}),
+		u,
 	}
 }

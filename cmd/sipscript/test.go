@@ -12,6 +12,7 @@ import (
 	"github.com/sipscript/sipscript/luabind/spec"
 	"github.com/sipscript/sipscript/modules/auth"
 	"github.com/sipscript/sipscript/modules/registrar"
+	"github.com/sipscript/sipscript/modules/uac"
 )
 
 func testCommand(env environment) *cli.Command {
@@ -50,5 +51,5 @@ func testCommand(env environment) *cli.Command {
 
 // inMemory are the modules of a server under test.
 func inMemory() []luabind.Opener {
-	return builtins(registrar.New(registrar.Options{}), auth.New(auth.Options{}))
+	return builtins(registrar.New(registrar.Options{}), auth.New(auth.Options{}), uac.New(uac.Options{}))
 }

@@ -51,7 +51,7 @@ func (m *module) Activate() error {
 	return m.uac.Keep(e, list, m.retry)
 }
 
-// Close leaves the registrations alone: they are the next generation's, and when the process stops they expire.
+// Close leaves the registrations alone: they are the next generation's, and when the process stops UAC.Stop takes them back.
 func (m *module) Close() error {
 	m.uac.script.CompareAndSwap(&m.hears, nil)
 	return nil

@@ -33,6 +33,7 @@ type registration struct {
 	busy    bool // a REGISTER is on its way
 	again   bool // another one is wanted after it
 	removed bool
+	gone    func() // called when it has been unregistered; nil for nobody
 }
 
 func newRegistration(u *UAC, e *engine.Engine, a Account, retry Retry) *registration {
@@ -132,6 +133,9 @@ func (r *registration) unregister() {
 		_, _ = r.register(0)
 	}
 	r.uac.emit(Event{Kind: EventUnregistered, Name: r.account.Name})
+	if r.gone != nil {
+		r.gone()
+	}
 }
 
 // register sends a REGISTER and waits for its answer: what it grants, or why not.

@@ -161,3 +161,53 @@ func wantEvent(t *testing.T, told chan uac.Event, kind string) {
 		t.Fatalf("no %s", kind)
 	}
 }
+
+// A process that stops unregisters, and waits for the answer; but not for one that doesn't come.
+func TestStop(t *testing.T) {
+	tr := newSipgoTrunk(t)
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	e, err := engine.New(engine.Config{Listen: []string{"udp:127.0.0.1:0"}, Router: idle{}, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Shutdown(context.Background()) })
+	told := make(chan uac.Event, 100)
+	u := uac.New(uac.Options{Event: func(ev uac.Event) { told <- ev }})
+	account := uac.Account{Registrar: "sip:" + tr.addr, User: "4930", Password: "s3cret"}
+	if err := u.Keep(e, []uac.Account{account}, uac.Retry{}); err != nil {
+		t.Fatal(err)
+	}
+	wantEvent(t, told, uac.EventRegistered)
+	tr.next(t)
+	if err := u.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	wantEvent(t, told, uac.EventUnregistered)
+	if r := tr.next(t); r.GetHeader("Expires").Value() != "0" {
+		t.Errorf("Expires: %s", r.GetHeader("Expires").Value())
+	}
+	if err := u.Keep(e, []uac.Account{account}, uac.Retry{}); err != nil || len(u.List()) != 0 {
+		t.Errorf("%v, kept after the end: %v", err, u.List())
+	}
+
+	u = uac.New(uac.Options{})
+	account.Registrar = "sip:" + silent.LocalAddr().String()
+	if err := u.Keep(e, []uac.Account{account}, uac.Retry{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := silent.ReadFrom(make([]byte, 65536)); err != nil { // the REGISTER is under way
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := u.Stop(ctx); err == nil {
+		t.Error("there was no answer, and no error")
+	}
+}

@@ -8,6 +8,7 @@ package uac
 // This file is the set of registrations.
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,6 +35,7 @@ type UAC struct {
 	mu    sync.Mutex
 	eng   *engine.Engine           // guarded by mu
 	known map[string]*registration // by name; guarded by mu
+	ended bool                     // Stop was called; guarded by mu
 }
 
 // New makes a UAC that keeps nothing yet.
@@ -78,6 +80,9 @@ func (u *UAC) Keep(e *engine.Engine, accounts []Account, retry Retry) error {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.ended {
+		return nil
+	}
 	if u.eng != e {
 		u.eng = e
 		clear(u.known) // of an engine that has stopped
@@ -109,6 +114,31 @@ func (u *UAC) keepLocked(name string, a Account, retry Retry) {
 	r := newRegistration(u, u.eng, a, retry)
 	u.known[name] = r
 	r.post((*registration).begin)
+}
+
+// Stop takes all registrations back, for a process that ends: calls go elsewhere at once. It returns when each registrar has answered, or ctx
+// ends; the bindings that are left expire. Nothing is kept registered after it.
+func (u *UAC) Stop(ctx context.Context) error {
+	u.mu.Lock()
+	u.ended = true
+	all := len(u.known)
+	gone := make(chan struct{}, all)
+	for _, r := range u.known {
+		r.post(func(r *registration) {
+			r.gone = func() { gone <- struct{}{} }
+			r.remove()
+		})
+	}
+	clear(u.known)
+	u.mu.Unlock()
+	for n := range all {
+		select {
+		case <-gone:
+		case <-ctx.Done():
+			return fmt.Errorf("uac: %d of %d registrations were not taken back: %w", all-n, all, ctx.Err())
+		}
+	}
+	return nil
 }
 
 // List is how the registrations stand, by name.
