@@ -27,6 +27,7 @@ type trunk struct {
 	nonce   int
 	deny    func(m *message.Message) (code int, headers string) // what it answers with the right password; 0: 200
 	silent  bool
+	also    string                   // further lines of its 200
 	bound   map[string]time.Duration // contacts, and when they end, by the world's time
 	times   []time.Duration          // of REGISTERs that were accepted
 	callIDs map[string]uint32        // the highest CSeq of each
@@ -74,7 +75,7 @@ func (tr *trunk) serve(p *luabindtest.Peer, m *message.Message, in sim.Packet) {
 		tr.bound[string(a.URI)] = tr.w.Sim.Elapsed() + time.Duration(seconds)*time.Second
 		tr.times = append(tr.times, tr.w.Sim.Elapsed())
 	}
-	p.Reply(m, in, 200, "Contact: "+string(c.Value)+"\r\n")
+	p.Reply(m, in, 200, "Contact: "+string(c.Value)+"\r\n"+tr.also)
 }
 
 // proven tells whether the credentials are right and for one of our nonces.

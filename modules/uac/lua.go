@@ -105,6 +105,13 @@ func (m *module) Functions() []luabind.Function {
 			Results: []luabind.Result{{Type: luabind.List, Object: statusType}},
 		},
 		{
+			Name: "target", Where: luabind.InHandler, Call: m.target,
+			Doc: "A target by way of an account: along the Service-Route that its registrar gave (RFC 3608), by its proxy and from its socket, with its credentials. " +
+				"nil and why, where it is not registered.",
+			Params:  []luabind.Param{{Name: "name", Type: luabind.String, Doc: "of the account"}, {Name: "uri", Type: luabind.Any, Optional: true, Doc: "default: the Request-URI as it is"}},
+			Results: []luabind.Result{{Type: luabind.Table, OrNil: true}},
+		},
+		{
 			Name: "mask", Where: luabind.InHandler, Call: m.mask,
 			Doc: "Shows the far side another From, or To, to the end of the dialog. Needs record_route before it where a dialog can start.",
 			Params: []luabind.Param{{Name: "req", Type: luabind.Any, Doc: "the request, or the branch of an on_branch"},
@@ -137,6 +144,28 @@ func (m *module) register(c *luabind.Call) int {
 }
 
 func (m *module) registrations(c *luabind.Call) int { return luabind.PushList(c, m.uac.List()) }
+
+func (m *module) target(c *luabind.Call) int {
+	uri := ""
+	if !c.IsNil(2) {
+		uri = c.URIText(2)
+	}
+	t, err := m.uac.Target(c.String(1), uri, c.Lane().Wall())
+	if err != nil {
+		c.PushNil()
+		return 1 + c.PushString(err.Error())
+	}
+	out := map[string]any{"credentials": map[string]any{"user": t.Credentials.User, "password": t.Credentials.Password}}
+	for key, text := range map[string]string{"uri": t.URI, "next_hop": t.NextHop, "from_socket": t.FromSocket} {
+		if text != "" {
+			out[key] = text
+		}
+	}
+	if len(t.Path) > 0 {
+		out["path"] = t.Path
+	}
+	return c.Push(out)
+}
 
 func (m *module) mask(c *luabind.Call) int {
 	var o maskOptions

@@ -29,9 +29,10 @@ type registration struct {
 	cseq    uint32 // of the last
 	ask     time.Duration
 	until   time.Time
-	tries   int  // failures in a row
-	busy    bool // a REGISTER is on its way
-	again   bool // another one is wanted after it
+	routes  []string // Service-Route of the last acceptance
+	tries   int      // failures in a row
+	busy    bool     // a REGISTER is on its way
+	again   bool     // another one is wanted after it
 	removed bool
 	gone    func() // called when it has been unregistered; nil for nobody
 }
@@ -109,7 +110,7 @@ func (r *registration) settle(granted time.Duration, no *refusal) {
 		wait = r.retry.after(r.tries, no)
 		r.tries++
 	}
-	s := &Status{Name: r.account.Name, AOR: r.account.AOR, Contact: r.contact(), until: r.until}
+	s := &Status{Name: r.account.Name, AOR: r.account.AOR, Contact: r.contact(), until: r.until, routes: r.routes}
 	if no != nil {
 		s.Code, s.Error = no.code, no.text
 	} else {
@@ -158,7 +159,11 @@ func (r *registration) register(expires time.Duration) (granted time.Duration, n
 	if cs, err := res.Message().CSeq(); err == nil {
 		r.cseq = max(r.cseq, cs.Number) // challenges that were answered raised it
 	}
-	return readAnswer(res.Message(), contact, expires)
+	granted, no = readAnswer(res.Message(), contact, expires)
+	if no == nil {
+		r.routes = serviceRoute(res.Message())
+	}
+	return granted, no
 }
 
 // mostSent is by how much the CSeq of a REGISTER without an answer may have risen meanwhile.

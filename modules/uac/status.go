@@ -20,6 +20,7 @@ type Status struct {
 	Code               int    // of the last answer; 0 for none
 	Error              string // of the last attempt, "" where it was accepted
 	until              time.Time
+	routes             []string // the Service-Route of the last acceptance
 	pending            bool
 }
 
