@@ -38,8 +38,8 @@ func (s *server) openAuth() (err error) {
 }
 
 // leave takes our registrations back: calls are to go elsewhere while those under way finish.
-func (p *passwords) leave(log *slog.Logger) {
-	ctx, cancel := context.WithTimeout(context.Background(), leaveTime)
+func (p *passwords) leave(drain time.Duration, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), min(leaveTime, drain))
 	defer cancel()
 	if err := p.uac.Stop(ctx); err != nil {
 		log.Warn("not all registrars have answered; what is registered there expires", "error", err)

@@ -172,7 +172,7 @@ func (s *server) drain() {
 	if s.engine == nil {
 		return
 	}
-	s.passwords.leave(s.log)
+	s.passwords.leave(s.set.drain, s.log)
 	ctx, cancel := context.WithTimeout(context.Background(), s.set.drain)
 	defer cancel()
 	err := s.engine.Shutdown(ctx)
