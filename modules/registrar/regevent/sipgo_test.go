@@ -4,6 +4,7 @@ package regevent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -74,10 +75,8 @@ func TestSipgoSubscriber(t *testing.T) {
 	send := func(cseq uint32, uri, toTag, expires string) *sip.Response {
 		t.Helper()
 		var ruri, to sip.Uri
-		for text, into := range map[string]*sip.Uri{uri: &ruri, joe: &to} {
-			if err := sip.ParseUri(text, into); err != nil {
-				t.Fatal(err)
-			}
+		if err := errors.Join(sip.ParseUri(uri, &ruri), sip.ParseUri(joe, &to)); err != nil {
+			t.Fatal(err)
 		}
 		req := sip.NewRequest(sip.SUBSCRIBE, ruri)
 		req.SetDestination(server)
