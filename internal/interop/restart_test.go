@@ -55,7 +55,7 @@ func TestRestartWithManyRows(t *testing.T) {
 	}
 	relayed := time.Since(began)
 	t.Logf("%d rows: ready after %.2f s, an INVITE relayed after %.2f s; at most %d MB", rows, ready.Seconds(), relayed.Seconds(), peakMemory(s.cmd.Process.Pid))
-	if relayed > restartWithin {
+	if relayed > restartWithin && !strings.Contains(os.Getenv("SIPSCRIPT_INTEROP_BUILD"), "-race") { // its timing says nothing
 		t.Errorf("it took %v, want at most %v", relayed, restartWithin)
 	}
 	if n := s.metric("sipscript_registrar_bindings"); int(n) != rows {
