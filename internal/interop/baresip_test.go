@@ -43,6 +43,12 @@ type baresip struct {
 // with the test.
 func startBaresip(t *testing.T, s *server, transport, user, ca string) *baresip {
 	t.Helper()
+	return startBaresipWith(t, s, transport, user, ca, "")
+}
+
+// startBaresipWith adds parameters to its account: ";auth_pass=…".
+func startBaresipWith(t *testing.T, s *server, transport, user, ca, params string) *baresip {
+	t.Helper()
 	path, modules := needBaresip(t)
 	dir := t.TempDir()
 	config := fmt.Sprintf(`sip_listen 127.0.0.1:0
@@ -60,7 +66,7 @@ module_tmp uuid.so
 module_tmp account.so
 module_app menu.so
 `, ca, dir, modules)
-	account := fmt.Sprintf("<sip:%s@example.com;transport=%s>;outbound=\"sip:%s;transport=%s\";regint=600;answermode=manual\n", user, transport, s.addrs[transport], transport)
+	account := fmt.Sprintf("<sip:%s@example.com;transport=%s>;outbound=\"sip:%s;transport=%s\";regint=600;answermode=manual%s\n", user, transport, s.addrs[transport], transport, params)
 	for name, text := range map[string]string{"config": config, "accounts": account, "contacts": ""} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
