@@ -45,7 +45,7 @@ func TestAllocations(t *testing.T) {
 		c := d.challenge(client{algorithm: algorithm}).filled()
 		m := parsed(t, c.text("Authorization: "+c.credentials()))
 		q := Question{Message: m, Source: home, Realm: "example.com", Now: d.now}
-		if n := testing.AllocsPerRun(100, func() { d.Verify(context.Background(), q) }); n > 4 {
+		if n := testing.AllocsPerRun(100, func() { d.Verify(context.Background(), q) }); n > 4 && !raceEnabled { // the race detector empties pools at random
 			t.Errorf("%s: %v allocations", algorithm, n)
 		}
 	}

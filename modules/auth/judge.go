@@ -85,7 +85,7 @@ func (t *attempt) use(claimed bool) Reason {
 // that follows is made for this process alone: one more round trip.
 func (t *attempt) claim(user string, secret *Secret, w waits) Verdict {
 	reason := Stale
-	w.lend(func(ctx context.Context) {
+	w.wait(func(ctx context.Context) {
 		left := t.auth.policy.NonceLifetime - time.Duration(t.q.Now.UnixMilli()-t.nonce.key.issued())*time.Millisecond
 		if mine, err := t.live.nonces.shared.cluster.Claim(ctx, t.nonce.secret, t.nonce.key, left+clockSkew); err == nil && mine {
 			reason = ""

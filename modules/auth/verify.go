@@ -78,13 +78,23 @@ type attempt struct {
 
 // Verify checks the credentials of a message. It may block where the policy's Users do, until ctx ends; it is not for lanes: see [Auth.Check].
 func (a *Auth) Verify(ctx context.Context, q Question) Verdict {
-	return a.verify(q, waits{lend: func(f func(context.Context)) { f(ctx) }})
+	return a.verify(q, waits{ctx: ctx})
 }
 
 // waits are the ways to wait. When they return, the message may be gone.
 type waits struct {
+	ctx  context.Context                   // where lend is nil
 	lend func(f func(ctx context.Context)) // calls f, with the lane lent to others
 	ask  fetcher                           // looks users up instead of the policy's; nil for none
+}
+
+// wait calls f, which may block.
+func (w *waits) wait(f func(ctx context.Context)) {
+	if w.lend == nil {
+		f(w.ctx)
+		return
+	}
+	w.lend(f)
 }
 
 // fetcher looks a user up.
@@ -96,7 +106,7 @@ func (w *waits) fetch(users Users, q Query) (secret *Secret, err error) {
 		return w.ask(q)
 	}
 	err = context.Canceled // where the request is over before it began
-	w.lend(func(ctx context.Context) { secret, err = users.Fetch(ctx, q) })
+	w.wait(func(ctx context.Context) { secret, err = users.Fetch(ctx, q) })
 	return secret, err
 }
 
