@@ -5,6 +5,9 @@ import (
 	"net"
 )
 
+// silentUser begins the user part of contacts that ring and do not answer, until they are cancelled.
+const silentUser = "silent"
+
 // callee rings and answers every INVITE at once, and every BYE.
 type callee struct {
 	conn *net.UDPConn
@@ -47,6 +50,12 @@ func (c *callee) serve() {
 			_, _ = c.conn.WriteToUDPAddrPort(out, from)
 		}
 		switch {
+		case bytes.HasPrefix(req, []byte("INVITE sip:"+silentUser)):
+			send("180 Ringing", contact+"Content-Length: 0\r\n")
+		case bytes.HasPrefix(req, []byte("CANCEL")):
+			send("200 OK", "Content-Length: 0\r\n")
+			req = bytes.Replace(req, []byte(" CANCEL\r\n"), []byte(" INVITE\r\n"), 1) // both have one Via, ours to answer to
+			send("487 Request Terminated", "Content-Length: 0\r\n")
 		case bytes.HasPrefix(req, []byte("INVITE")):
 			send("180 Ringing", contact+"Content-Length: 0\r\n")
 			send("200 OK", contact+"Content-Length: 0\r\n")

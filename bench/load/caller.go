@@ -69,7 +69,7 @@ func (c *caller) register(contact string) error {
 		for range min(50, c.o.users-i) {
 			aor := fmt.Sprintf("<sip:user%05d@example.com>", i)
 			text := c.request("REGISTER", "sip:example.com", -1-i, 1, aor, "Expires: 3600\r\n", "")
-			text = bytes.Replace(text, []byte("Contact: <sip:alice@"+c.self+">"), []byte(fmt.Sprintf("Contact: <sip:user%05d@%s>", i, contact)), 1)
+			text = bytes.Replace(text, []byte("Contact: <sip:alice@"+c.self+">"), []byte(c.contacts(i, contact)), 1)
 			text = bytes.Replace(text, []byte("From: \"Alice\" <sip:alice@example.com>"), []byte("From: "+aor), 1)
 			c.send(text)
 			i++
@@ -90,6 +90,15 @@ func (c *caller) register(contact string) error {
 	return nil
 }
 
+// contacts is the Contact header of a user: the one that answers, and the silent ones.
+func (c *caller) contacts(user int, at string) string {
+	h := fmt.Sprintf("Contact: <sip:user%05d@%s>", user, at)
+	for i := range c.o.silent {
+		h += fmt.Sprintf(", <sip:%s%d-user%05d@%s>", silentUser, i, user, at)
+	}
+	return h
+}
+
 // calls begins calls at the rate and returns when all have ended.
 func (c *caller) calls() *result {
 	total := c.o.rate * c.o.seconds
@@ -103,7 +112,7 @@ func (c *caller) calls() *result {
 			id++
 		}
 		if !now.Before(nextLook) {
-			nextLook = now.Add(5 * time.Millisecond)
+			nextLook = now.Add(c.lookEvery())
 			if c.look(now) == 0 && id == total {
 				break
 			}
@@ -116,6 +125,14 @@ func (c *caller) calls() *result {
 	c.res.Seconds = c.last.Sub(began).Seconds()
 	c.res.latencies(c.times)
 	return &c.res
+}
+
+// lookEvery is the time between two looks at all calls, of which there are many when a server is overloaded.
+func (c *caller) lookEvery() time.Duration {
+	if c.o.once {
+		return 50 * time.Millisecond
+	}
+	return 5 * time.Millisecond
 }
 
 func (c *caller) begin(id int, now time.Time) {
@@ -141,6 +158,9 @@ func (c *caller) look(now time.Time) int {
 			if now.Sub(x.begun) > c.o.patient {
 				c.end(id, now)
 				c.res.Failed++
+				continue
+			}
+			if c.o.once {
 				continue
 			}
 			x.sent, x.wait = now, 2*x.wait
@@ -194,9 +214,13 @@ func (c *caller) response(b []byte) {
 		c.answered(id, x, b, now)
 	case bytes.HasSuffix(method, []byte("INVITE")):
 		c.send(c.request("ACK", fmt.Sprintf("sip:user%05d@example.com", id%c.o.users), id, 1, string(value(b, "To: ")), "", ""))
-		if c.end(id, now); code == 503 {
+		switch c.end(id, now); code {
+		case c.o.expect:
+			c.times = append(c.times, now.Sub(x.begun))
+			c.res.Completed++
+		case 503:
 			c.res.Refused++
-		} else {
+		default:
 			c.res.Failed++
 		}
 	case x.byeMsg != nil && code == 200:

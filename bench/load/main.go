@@ -22,6 +22,9 @@ type options struct {
 	pause   time.Duration
 	patient time.Duration
 	only    bool
+	once    bool // nothing is sent again
+	expect  int
+	silent  int
 }
 
 func main() {
@@ -33,6 +36,9 @@ func main() {
 	flag.DurationVar(&o.pause, "pause", 100*time.Millisecond, "between ACK and BYE")
 	flag.DurationVar(&o.patient, "patient", 10*time.Second, "a call not answered by then has failed")
 	flag.BoolVar(&o.only, "register-only", false, "register the users and end")
+	flag.BoolVar(&o.once, "once", false, "send nothing again: what was lost or refused stays so, and the load is what was asked for")
+	flag.IntVar(&o.expect, "expect", 200, "the answer that completes a call; without one of 200 a call ends with it")
+	flag.IntVar(&o.silent, "silent", 0, "so many more contacts of each user, which ring and never answer")
 	flag.Parse()
 	r, err := run(o)
 	if err != nil {

@@ -1,7 +1,7 @@
 //go:build unix
 
-// Macro compares what a call costs: the kernel's floor, Kamailio with its own script and with Lua (where it is installed), and ours, in turn, in one
-// run. Each server is pinned to one core, the load to another.
+// Macro compares what a call costs: the kernel's floor, Kamailio with its own script and with Lua (where it is installed), a proxy written on sipgo, and
+// ours, in turn, in one run; ours also when it forwards without a transaction, redirects, and rings ten contacts of which one answers. Each server is pinned to one core, the load to another.
 //
 //	go run ./bench/macro -rate 2000 -seconds 5 -rounds 3
 //
@@ -43,6 +43,7 @@ func main() {
 type contender struct {
 	name string
 	args func(addr string) ([]string, error)
+	load []string // more arguments of the load
 }
 
 func (b *bench) contenders() (list []contender, err error) {
@@ -51,20 +52,29 @@ func (b *bench) contenders() (list []contender, err error) {
 			return nil, fmt.Errorf("build %s: %w\n%s", pkg, err, out)
 		}
 	}
-	list = append(list, contender{"floor", func(addr string) ([]string, error) {
+	list = append(list, contender{name: "floor", args: func(addr string) ([]string, error) {
 		return []string{filepath.Join(b.dir, "floor"), "-listen", addr}, nil
 	}})
 	if _, err := exec.LookPath("kamailio"); err == nil {
-		list = append(list, contender{"kamailio-native", b.kamailio("native")}, contender{"kamailio-lua", b.kamailio("lua")})
+		list = append(list, contender{name: "kamailio-native", args: b.kamailio("native")}, contender{name: "kamailio-lua", args: b.kamailio("lua")})
 	} else {
 		fmt.Println("kamailio is not installed (Debian: kamailio kamailio-lua-modules): compared without it")
 	}
-	list = append(list, contender{"sipgo", func(addr string) ([]string, error) {
+	list = append(list, contender{name: "sipgo", args: func(addr string) ([]string, error) {
 		return []string{filepath.Join(b.dir, "relay"), "-listen", addr}, nil
 	}})
-	return append(list, contender{"ours", func(addr string) ([]string, error) {
-		return []string{filepath.Join(b.dir, "sipscript"), "run", "--no-watch", "-d", "example.com", "-l", "udp:" + addr, "bench/route.lua"}, nil
-	}}), nil
+	return append(list,
+		contender{name: "ours", args: b.ours("bench/route.lua")},
+		contender{name: "ours-forward", args: b.ours("bench/forward.lua")},
+		contender{name: "ours-redirect", args: b.ours("bench/redirect.lua"), load: []string{"-expect", "302"}},
+		contender{name: "ours-fork10", args: b.ours("bench/fork.lua"), load: []string{"-silent", "9"}}), nil
+}
+
+// ours is this project's server with a script.
+func (b *bench) ours(script string) func(string) ([]string, error) {
+	return func(addr string) ([]string, error) {
+		return []string{filepath.Join(b.dir, "sipscript"), "run", "--no-watch", "-d", "example.com", "-l", "udp:" + addr, script}, nil
+	}
 }
 
 // kamailio writes the configuration for an address.

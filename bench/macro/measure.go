@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -60,7 +61,7 @@ func (b *bench) measure(c contender) (r row, err error) {
 		_ = srv.Wait()
 	}()
 	load := func(more ...string) ([]byte, error) {
-		cmd := exec.Command("taskset", append([]string{"-c", "1", filepath.Join(b.dir, "load"), "-server", addr, "-rate", strconv.Itoa(b.rate), "-seconds", strconv.Itoa(b.seconds)}, more...)...)
+		cmd := exec.Command("taskset", append([]string{"-c", "1", filepath.Join(b.dir, "load"), "-server", addr, "-rate", strconv.Itoa(b.rate), "-seconds", strconv.Itoa(b.seconds)}, slices.Concat(c.load, more)...)...)
 		cmd.Stderr = logFile
 		return cmd.Output()
 	}

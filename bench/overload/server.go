@@ -1,0 +1,87 @@
+//go:build unix
+
+package main
+
+// The server under test, and the loads.
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// server is our server, pinned to one core.
+type server struct {
+	addr string
+	cmd  *exec.Cmd
+}
+
+func start(dir, script string) (*server, error) {
+	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return nil, err
+	}
+	s := &server{addr: c.LocalAddr().String()}
+	c.Close()
+	s.cmd = exec.Command("taskset", "-c", "0", filepath.Join(dir, "sipscript"), "run", "--no-watch", "-d", "example.com", "-l", "udp:"+s.addr, script)
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return s, s.cmd.Start()
+}
+
+func (s *server) stop() {
+	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
+	_ = s.cmd.Wait()
+}
+
+// rss is the server's memory in MB; taskset became the server, so it has the same number.
+func (s *server) rss() float64 {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "VmRSS:" {
+			kb, _ := strconv.ParseFloat(f[1], 64)
+			return kb / 1024
+		}
+	}
+	return 0
+}
+
+// result is what bench/load prints.
+type result struct {
+	Completed, Refused, Failed int
+	P50                        float64 `json:"p50_ms"`
+	P99                        float64 `json:"p99_ms"`
+}
+
+// offer loads the server and returns, with what the load saw, the server's highest memory.
+func (t *test) offer(rate, seconds int) (r result, rss float64, err error) {
+	cmd := exec.Command("taskset", "-c", "1", filepath.Join(t.dir, "load"), "-server", t.server.addr, "-rate", strconv.Itoa(rate), "-seconds", strconv.Itoa(seconds),
+		"-once", "-patient", "2s")
+	cmd.Stderr = os.Stderr
+	done := make(chan error, 1)
+	var out []byte
+	go func() { // ends with the load
+		var err error
+		out, err = cmd.Output()
+		done <- err
+	}()
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for {
+		select {
+		case <-look.C:
+			rss = max(rss, t.server.rss())
+		case err := <-done:
+			if err != nil {
+				return r, rss, err
+			}
+			return r, rss, json.Unmarshal(out, &r)
+		}
+	}
+}
