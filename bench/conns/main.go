@@ -1,0 +1,99 @@
+//go:build linux
+
+// Conns measures connections: what an idle one takes of the server's memory over TCP, TLS, WebSocket and secure WebSocket, and how many messages a second go
+// over a single one and over many.
+//
+//	go run ./bench/conns -idle 20000 -busy 10000
+//
+// The server is pinned to one core, the clients to another. Clients connect from many addresses of 127.0.0.0/8, since a server takes only so many
+// connections from each. It needs as many file descriptors as connections, and raises its limit where it may.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+func main() {
+	var t test
+	flag.IntVar(&t.idle, "idle", 20000, "idle connections")
+	flag.IntVar(&t.busy, "busy", 10000, "connections that messages go over")
+	flag.IntVar(&t.seconds, "seconds", 3, "length of each load")
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "sipconns")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		t.dir = dir
+		err = t.run()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "conns:", err)
+		os.Exit(1)
+	}
+}
+
+type test struct {
+	dir                 string
+	idle, busy, seconds int
+}
+
+func (t *test) run() error {
+	need := uint64(max(t.idle, t.busy) + 1000)
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: need, Max: need}); err != nil {
+		return fmt.Errorf("%d file descriptors: %w; take fewer connections", need, err)
+	}
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(t.dir, "sipscript"), "./cmd/sipscript").CombinedOutput(); err != nil {
+		return fmt.Errorf("build: %w\n%s", err, out)
+	}
+	if err := writeCertificate(t.dir); err != nil {
+		return err
+	}
+	if out, err := exec.Command("taskset", "-acp", "1", strconv.Itoa(os.Getpid())).CombinedOutput(); err != nil {
+		return fmt.Errorf("taskset: %w: %s", err, out)
+	}
+	fmt.Printf("| transport | idle connections | RSS kB each | heap and stacks kB each | messages/s, one connection | µs CPU each | messages/s, %d connections | µs CPU each |\n|---|---|---|---|---|---|---|---|\n", t.busy)
+	for _, kind := range []string{"tcp", "tls", "ws", "wss"} {
+		if err := t.transport(kind); err != nil {
+			return fmt.Errorf("%s: %w", kind, err)
+		}
+	}
+	return nil
+}
+
+// transport is one line of the table.
+func (t *test) transport(kind string) error {
+	s, err := start(t.dir, kind)
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	warm, err := connect(s, kind, 0, 100)
+	if err != nil {
+		return err
+	}
+	defer closeAll(warm)
+	rss, live := s.memory()
+	conns, err := connect(s, kind, 100, t.idle)
+	if err != nil {
+		return err
+	}
+	defer closeAll(conns)
+	rssAfter, liveAfter := s.memory()
+	one, oneCPU, err := exchange(s, conns[len(conns)-1:], time.Duration(t.seconds)*time.Second)
+	if err != nil {
+		return err
+	}
+	many, manyCPU, err := exchange(s, conns[:min(t.busy, len(conns)-1)], time.Duration(t.seconds)*time.Second)
+	if err != nil {
+		return err
+	}
+	n := float64(len(conns))
+	fmt.Printf("| %s | %d | %.1f | %.1f | %.0f | %.1f | %.0f | %.1f |\n", kind, len(conns), (rssAfter-rss)/n, (liveAfter-live)/n, one, oneCPU, many, manyCPU)
+	return nil
+}
