@@ -57,6 +57,9 @@ interop: phones redis postgres | bin
 bench: | bin
 	$(GO) test -run '^$$' -bench . -benchmem -count 6 ./engine/... ./luabind ./modules/... | tee bin/bench.txt
 	$(GO) run ./bench/macro
+	$(GO) run ./bench/scale
+	$(GO) run ./bench/conns
+	$(GO) run ./bench/overload
 
 # sipp comes from Debian's sip-tester, baresip from baresip-core; installed where they are missing and we may.
 phones:
