@@ -32,7 +32,33 @@ func start(dir, script string) (*server, error) {
 	c.Close()
 	s.cmd = exec.Command("taskset", "-c", "0", filepath.Join(dir, "sipscript"), "run", "--no-watch", "-d", "example.com", "-l", "udp:"+s.addr, script)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	return s, s.cmd.Start()
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	if err := s.ready(); err != nil {
+		s.stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// ready asks until the server answers anything.
+func (s *server) ready() error {
+	c, err := net.Dial("udp4", s.addr)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	buf := make([]byte, 2048)
+	for i := range 100 {
+		fmt.Fprintf(c, "OPTIONS sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKready%d\r\nMax-Forwards: 70\r\nFrom: <sip:ready@example.com>;tag=r\r\nTo: <sip:example.com>\r\nCall-ID: ready%[2]d\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", c.LocalAddr(), i)
+		_ = c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+		if _, err := c.Read(buf); err == nil {
+			return nil
+		}
+		time.Sleep(20 * time.Millisecond) // a port that is not open yet refuses at once
+	}
+	return fmt.Errorf("the server does not answer at %s", s.addr)
 }
 
 func (s *server) stop() {
