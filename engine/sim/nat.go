@@ -1,8 +1,6 @@
 package sim
 
-import (
-	"net/netip"
-)
+import "net/netip"
 
 // NAT hides addresses of a world behind a public one, as the router of a home does: what leaves them has the public address and a port that the
 // same inner address keeps, and what comes to that port is let in only from an address and port that was sent to (RFC 4787: endpoint-independent
@@ -30,15 +28,6 @@ func (w *World) NAT(public string, inside ...string) *NAT {
 		w.hidden[netip.MustParseAddr(a)] = n
 	}
 	return n
-}
-
-// Forget has the NAT forget all it has translated, as after a reboot or a long silence. The ports that it gives out later are others.
-func (w *World) Forget(n *NAT) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	clear(n.ports)
-	clear(n.inner)
-	clear(n.sentTo)
 }
 
 // leave is the source that a datagram has outside. It needs w.mu.
