@@ -57,12 +57,16 @@ func (c *leakCaller) request(method, uri, branch string, cseq int, to, headers s
 
 // await reads until a response with the CSeq comes that found accepts, and sends the request again while none does.
 func (c *leakCaller) await(request, cseq string, found func(code int) bool) (*message.Message, error) {
+	patience := 300 * time.Millisecond
+	if c.in != nil { // nothing is lost, and nothing sent again: all it takes is time
+		patience = 20 * time.Second
+	}
 	for range 100 {
 		if _, err := io.WriteString(c.conn, request); err != nil {
 			return nil, err
 		}
 		for {
-			_ = c.conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+			_ = c.conn.SetReadDeadline(time.Now().Add(patience))
 			b, err := readMessage(c.conn, c.in, c.buf)
 			if e, ok := err.(net.Error); ok && e.Timeout() && c.in == nil {
 				break
