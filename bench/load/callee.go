@@ -15,8 +15,8 @@ type callee struct {
 
 const sdp = "v=0\r\no=user1 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n"
 
-func newCallee() (*callee, error) {
-	conn, err := listen()
+func newCallee(addr string) (*callee, error) {
+	conn, err := listen(addr)
 	if err != nil {
 		return nil, err
 	}
@@ -25,8 +25,12 @@ func newCallee() (*callee, error) {
 	return c, nil
 }
 
-func listen() (*net.UDPConn, error) {
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+func listen(addr string) (*net.UDPConn, error) {
+	at, err := net.ResolveUDPAddr("udp4", addr)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := net.ListenUDP("udp4", at)
 	if err == nil {
 		_ = conn.SetReadBuffer(8 << 20)
 	}

@@ -22,7 +22,8 @@ type caller struct {
 	times     []time.Duration
 	res       result
 	last      time.Time
-	confirmed int // REGISTERs answered 200
+	confirmed []bool // users whose REGISTER was answered 200
+	missing   int    // users without
 }
 
 // call is one call in progress.
@@ -43,7 +44,7 @@ func newCaller(o options) (*caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := listen()
+	conn, err := listen("127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
@@ -62,32 +63,43 @@ func (c *caller) request(method, uri string, id int, seq int, to, more, body str
 		method, uri, c.self, c.run, id, method, more, id, to, id, c.run, seq, method, c.self, len(body), body)
 }
 
-// register registers the users at the callee's address, again and again until each was answered 200.
+// register registers the users at the callee's address, again and again until each was answered 200: a server that was just overloaded may refuse.
 func (c *caller) register(contact string) error {
+	c.mu.Lock()
+	c.confirmed, c.missing = make([]bool, c.o.users), c.o.users
+	c.mu.Unlock()
 	limit := time.Now().Add(20 * time.Second)
-	for i := 0; i < c.o.users; {
-		for range min(50, c.o.users-i) {
+	for round := 0; ; round++ {
+		for i := 0; i < c.o.users; i++ {
+			c.mu.Lock()
+			done, missing := c.confirmed[i], c.missing
+			c.mu.Unlock()
+			if missing == 0 {
+				return nil
+			}
+			if done {
+				continue
+			}
 			aor := fmt.Sprintf("<sip:user%05d@example.com>", i)
-			text := c.request("REGISTER", "sip:example.com", -1-i, 1, aor, "Expires: 3600\r\n", "")
+			text := c.request("REGISTER", "sip:example.com", -1-i-round*c.o.users, 1, aor, "Expires: 3600\r\n", "")
 			text = bytes.Replace(text, []byte("Contact: <sip:alice@"+c.self+">"), []byte(c.contacts(i, contact)), 1)
 			text = bytes.Replace(text, []byte("From: \"Alice\" <sip:alice@example.com>"), []byte("From: "+aor), 1)
-			c.send(text)
-			i++
+			if c.send(text); i%50 == 49 {
+				time.Sleep(5 * time.Millisecond)
+			}
 		}
-		for {
+		for pause := time.Now().Add(500 * time.Millisecond); time.Now().Before(pause); time.Sleep(time.Millisecond) {
 			c.mu.Lock()
-			done := c.confirmed >= i
+			missing := c.missing
 			c.mu.Unlock()
-			if done {
-				break
+			if missing == 0 {
+				return nil
 			}
 			if time.Now().After(limit) {
-				return fmt.Errorf("%d of %d users registered", c.confirmed, c.o.users)
+				return fmt.Errorf("%d of %d users not registered", missing, c.o.users)
 			}
-			time.Sleep(time.Millisecond)
 		}
 	}
-	return nil
 }
 
 // contacts is the Contact header of a user: the one that answers, and the silent ones.
@@ -202,8 +214,9 @@ func (c *caller) response(b []byte) {
 	defer c.mu.Unlock()
 	method := value(b, "CSeq: ")
 	if bytes.HasSuffix(method, []byte("REGISTER")) {
-		if code == 200 {
-			c.confirmed++
+		if user := (-1 - id) % c.o.users; code == 200 && id < 0 && !c.confirmed[user] {
+			c.confirmed[user] = true
+			c.missing--
 		}
 		return
 	}

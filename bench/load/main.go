@@ -25,6 +25,7 @@ type options struct {
 	once    bool // nothing is sent again
 	expect  int
 	silent  int
+	callee  string
 }
 
 func main() {
@@ -39,6 +40,7 @@ func main() {
 	flag.BoolVar(&o.once, "once", false, "send nothing again: what was lost or refused stays so, and the load is what was asked for")
 	flag.IntVar(&o.expect, "expect", 200, "the answer that completes a call; without one of 200 a call ends with it")
 	flag.IntVar(&o.silent, "silent", 0, "so many more contacts of each user, which ring and never answer")
+	flag.StringVar(&o.callee, "callee", "127.0.0.1:0", "where the users answer; loads one after the other on one server give the same, else calls fork to all of them")
 	flag.Parse()
 	r, err := run(o)
 	if err != nil {
@@ -49,7 +51,7 @@ func main() {
 }
 
 func run(o options) (*result, error) {
-	callee, err := newCallee()
+	callee, err := newCallee(o.callee)
 	if err != nil {
 		return nil, err
 	}

@@ -19,17 +19,30 @@ import (
 
 // server is our server, pinned to one core.
 type server struct {
-	addr string
-	cmd  *exec.Cmd
+	addr   string
+	callee string // where the loads' users answer
+	cmd    *exec.Cmd
+}
+
+// freeAddr is an address nobody listens on now.
+func freeAddr() (string, error) {
+	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	return c.LocalAddr().String(), nil
 }
 
 func start(dir, script string) (*server, error) {
-	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
+	var s server
+	var err error
+	if s.addr, err = freeAddr(); err != nil {
 		return nil, err
 	}
-	s := &server{addr: c.LocalAddr().String()}
-	c.Close()
+	if s.callee, err = freeAddr(); err != nil {
+		return nil, err
+	}
 	s.cmd = exec.Command("taskset", "-c", "0", filepath.Join(dir, "sipscript"), "run", "--no-watch", "-d", "example.com", "-l", "udp:"+s.addr, script)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := s.cmd.Start(); err != nil {
@@ -39,7 +52,7 @@ func start(dir, script string) (*server, error) {
 		s.stop()
 		return nil, err
 	}
-	return s, nil
+	return &s, nil
 }
 
 // ready asks until the server answers anything.
@@ -88,7 +101,7 @@ type result struct {
 // offer loads the server and returns, with what the load saw, the server's highest memory.
 func (t *test) offer(rate, seconds int) (r result, rss float64, err error) {
 	cmd := exec.Command("taskset", "-c", "1", filepath.Join(t.dir, "load"), "-server", t.server.addr, "-rate", strconv.Itoa(rate), "-seconds", strconv.Itoa(seconds),
-		"-once", "-patient", "2s")
+		"-once", "-patient", "2s", "-callee", t.server.callee)
 	cmd.Stderr = os.Stderr
 	done := make(chan error, 1)
 	var out []byte
