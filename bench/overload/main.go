@@ -6,7 +6,7 @@
 //
 //	go run ./bench/overload
 //
-// The load has the other core. Where it is exhausted first, -work has the route compute for a while, so that a lower rate saturates the server.
+// The load has the other core. The route of each call computes for a while (-work), so that the server is exhausted long before the load is.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -22,8 +23,9 @@ import (
 func main() {
 	var t test
 	flag.IntVar(&t.seconds, "seconds", 4, "length of each load")
-	flag.IntVar(&t.work, "work", 0, "rounds of a loop in the route of each call")
-	flag.IntVar(&t.step, "step", 1000, "calls a second between the rates that are tried")
+	flag.IntVar(&t.work, "work", 20000, "rounds of a loop in the route of each call; with 0 the load's core is exhausted before the server's")
+	flag.IntVar(&t.step, "step", 50, "calls a second between the rates that are tried")
+	flag.IntVar(&t.rounds, "rounds", 3, "loads at each rate; the median counts, for p99 the worst")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "sipoverload")
 	if err == nil {
@@ -41,6 +43,7 @@ func main() {
 type test struct {
 	dir                 string
 	seconds, work, step int
+	rounds              int
 	server              *server
 }
 
@@ -69,25 +72,61 @@ func (t *test) run() error {
 		return err
 	}
 	defer t.server.stop()
-	most, err := t.saturate()
+	most, err := t.saturate() // of short loads: what completes after them counts, so it is a bit high
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\nsaturation: %.0f calls/s\n\n| offered | calls/s completed | of the maximum | refused/s | failed/s | p50 ms | p99 ms | RSS MB, highest | normal again after s |\n|---|---|---|---|---|---|---|---|---|\n", most)
-	for _, times := range []int{1, 2, 4} {
-		r, rss, err := t.offer(int(most)*times, t.seconds)
-		if err != nil {
-			return err
-		}
-		healed, err := t.recover(int(most) / 2)
-		if err != nil {
-			return err
-		}
-		s := float64(t.seconds)
-		fmt.Printf("| %d × (%d/s) | %.0f | %.0f %% | %.0f | %.0f | %.1f | %.1f | %.0f | %s |\n", times, int(most)*times, float64(r.Completed)/s, 100*float64(r.Completed)/s/most,
-			float64(r.Refused)/s, float64(r.Failed)/s, r.P50, r.P99, rss, healed)
+	rows, err := t.rows(int(most))
+	if err != nil {
+		return err
+	}
+	most = 0
+	for _, r := range rows {
+		most = max(most, r.good)
+	}
+	fmt.Printf("\nmost: %.0f calls/s\n\n| offered | calls/s completed | of the most | refused/s | failed/s | p50 ms | p99 ms | RSS MB, highest | normal again after s |\n|---|---|---|---|---|---|---|---|---|\n", most)
+	for _, r := range rows {
+		fmt.Printf("| %d/s | %.0f | %.0f %% | %.0f | %.0f | %.1f | %.1f | %.0f | %s |\n", r.rate, r.good, 100*r.good/most, r.refused, r.failed, r.p50, r.p99, r.rss, r.healed)
 	}
 	return nil
+}
+
+// row is what was seen at one rate: medians of the rounds, and the highest of what is to be bounded.
+type row struct {
+	rate                      int
+	good, refused, failed     float64
+	p50, p99, rss             float64
+	healed                    string
+	goods, refusals, failures []float64
+	p50s, p99s                []float64
+}
+
+// rows offers three quarters of rate, once, twice and four times, in turn, round after round: the machine's speed changes meanwhile.
+func (t *test) rows(rate int) ([]*row, error) {
+	rows := []*row{{rate: rate * 3 / 4}, {rate: rate}, {rate: 2 * rate}, {rate: 4 * rate}}
+	for range t.rounds {
+		for _, w := range rows {
+			r, rss, err := t.offer(w.rate, t.seconds)
+			if err != nil {
+				return nil, err
+			}
+			if w.healed, err = t.recover(rate / 2); err != nil {
+				return nil, err
+			}
+			s := float64(t.seconds)
+			w.goods, w.refusals, w.failures = append(w.goods, float64(r.Completed)/s), append(w.refusals, float64(r.Refused)/s), append(w.failures, float64(r.Failed)/s)
+			w.p50s, w.p99s, w.rss = append(w.p50s, r.P50), append(w.p99s, r.P99), max(w.rss, rss)
+		}
+	}
+	for _, w := range rows {
+		w.good, w.refused, w.failed, w.p50, w.p99 = median(w.goods), median(w.refusals), median(w.failures), median(w.p50s), slices.Max(w.p99s)
+	}
+	return rows, nil
+}
+
+func median(list []float64) float64 {
+	slices.Sort(list)
+	return list[len(list)/2]
 }
 
 // saturate raises the rate until a step brings no more calls, and returns the most that were completed in a second.
