@@ -41,6 +41,12 @@ func (b *bench) measure(c contender) (r row, err error) {
 	if err != nil {
 		return r, err
 	}
+	callee := addr
+	for callee == addr { // all loads of one server have their users there, or calls would fork
+		if callee, err = freeAddr(); err != nil {
+			return r, err
+		}
+	}
 	args, err := c.args(addr)
 	if err != nil {
 		return r, err
@@ -61,7 +67,7 @@ func (b *bench) measure(c contender) (r row, err error) {
 		_ = srv.Wait()
 	}()
 	load := func(more ...string) ([]byte, error) {
-		cmd := exec.Command("taskset", append([]string{"-c", "1", filepath.Join(b.dir, "load"), "-server", addr, "-rate", strconv.Itoa(b.rate), "-seconds", strconv.Itoa(b.seconds)}, slices.Concat(c.load, more)...)...)
+		cmd := exec.Command("taskset", append([]string{"-c", "1", filepath.Join(b.dir, "load"), "-server", addr, "-callee", callee, "-rate", strconv.Itoa(b.rate), "-seconds", strconv.Itoa(b.seconds)}, slices.Concat(c.load, more)...)...)
 		cmd.Stderr = logFile
 		return cmd.Output()
 	}
@@ -72,7 +78,8 @@ func (b *bench) measure(c contender) (r row, err error) {
 	used, kept := cpuOf(srv.Process.Pid), memoryOf(srv.Process.Pid)
 	out, err := load()
 	if err != nil {
-		return r, err
+		text, _ := os.ReadFile(logFile.Name())
+		return r, fmt.Errorf("load: %w\n%s", err, text)
 	}
 	if err := json.Unmarshal(out, &r); err != nil {
 		return r, err
