@@ -1,12 +1,14 @@
 -- registrar.lua: a registrar and nothing else. It keeps where the users of the local domains are; another proxy, sharing
--- its store, does the calls. Who subscribes to a user's registrations (Event: reg, RFC 3680) is told of their changes:
--- in front of it, say who may (auth.require).
+-- its store, does the calls. With subscriptions=open, whoever subscribes to a user's registrations (Event: reg, RFC 3680)
+-- is told of them and of their changes. Nobody is asked who he is: that is for networks where all may know; else put
+-- auth.require in front of it.
 --
 --     sipscript run -d example.com registrar.lua
---     sipscript run -d example.com --set min_expires=300 registrar.lua
+--     sipscript run -d example.com --set min_expires=300 --set subscriptions=open registrar.lua
 
 local registrar = require "registrar"
-local ALLOW = "REGISTER, SUBSCRIBE, OPTIONS"
+local open = sip.args.subscriptions == "open"
+local ALLOW = open and "REGISTER, SUBSCRIBE, OPTIONS" or "REGISTER, OPTIONS"
 
 -- Settings are made while the file loads. Times are seconds. Options given by --set are strings, or nil.
 registrar.configure {
@@ -20,11 +22,11 @@ function route(req)
   if req.method == "REGISTER" then
     return registrar.save(req)
   end
-  if req.method == "SUBSCRIBE" and not req.in_dialog then   -- the later ones of a subscription never come here
+  if open and req.method == "SUBSCRIBE" and not req.in_dialog then   -- the later ones of a subscription never come here
     return registrar.subscribe(req)
   end
   if req:is("OPTIONS") and sip.is_local(req.ruri) and not req.ruri.user then
-    return req:reply(200, { headers = { Allow = ALLOW, ["Allow-Events"] = "reg", Supported = "path" } })
+    return req:reply(200, { headers = { Allow = ALLOW, ["Allow-Events"] = open and "reg" or {}, Supported = "path, outbound, gruu" } })
   end
   -- §21.4.6: a 405 says what would have been allowed. (To an ACK nothing is ever answered.)
   req:reply(405, { headers = { Allow = ALLOW } })

@@ -37,7 +37,12 @@ t.it("is refused with times that contradict each other", function()
   t.raises(function() t.server { args = { max_expires = 600 } } end, "default_expires")
 end)
 
-t.it("tells who subscribes what is registered", function()
+t.it("tells nobody else", function()
+  t.ua("sip:app@example.com"):send { method = "SUBSCRIBE", uri = "sip:bob@example.com", headers = { Event = "reg" } }:expect(405)
+end)
+
+t.it("tells who subscribes what is registered, where that is open", function()
+  t.server { args = { subscriptions = "open" } }
   local app, bob = t.ua("sip:app@example.com"), t.ua("sip:bob@example.com")
   local watch = app:send { method = "SUBSCRIBE", uri = "sip:bob@example.com", headers = { Event = "reg", Expires = 600 } }
   watch:expect(200)

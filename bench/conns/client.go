@@ -40,8 +40,24 @@ func connect(s *server, kind string, from, n int) (list []*client, err error) {
 			return nil, fmt.Errorf("connection %d: %w", i, err)
 		}
 		list = append(list, c)
+		if err := c.greet(i); err != nil {
+			closeAll(list)
+			return nil, fmt.Errorf("connection %d: %w", i, err)
+		}
 	}
 	return list, nil
+}
+
+// greet has a first request answered: a server need not keep connections on which nothing comes.
+func (c *client) greet(n int) error {
+	if err := c.ask(n); err != nil {
+		return err
+	}
+	for buf := make([]byte, 4096); ; {
+		if ended, err := c.answers(buf); ended > 0 || err != nil {
+			return err
+		}
+	}
 }
 
 func closeAll(list []*client) {

@@ -31,7 +31,7 @@ type server struct {
 	cmd         *exec.Cmd
 }
 
-func start(dir, kind string) (*server, error) {
+func start(dir, kind, env string) (*server, error) {
 	s := &server{}
 	for _, a := range []*string{&s.addr, &s.admin} {
 		l, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -48,6 +48,9 @@ func start(dir, kind string) (*server, error) {
 	s.cmd = exec.Command("taskset", append(args, "bench/reply.lua")...)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	s.cmd.Stderr = io.Discard
+	if env != "" {
+		s.cmd.Env = append(os.Environ(), env)
+	}
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
