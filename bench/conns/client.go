@@ -50,9 +50,11 @@ func connect(s *server, kind string, from, n int) (list []*client, err error) {
 
 // greet has a first request answered: a server need not keep connections on which nothing comes.
 func (c *client) greet(n int) error {
+	c.write(n)
 	if err := c.ask(n); err != nil {
 		return err
 	}
+	c.text = nil // what is idle shall hold little
 	for buf := make([]byte, 4096); ; {
 		if ended, err := c.answers(buf); ended > 0 || err != nil {
 			return err
@@ -106,6 +108,13 @@ func (c *client) upgrade() error {
 	return nil
 }
 
+// write makes the request of connection i.
+func (c *client) write(i int) {
+	c.text = loop.NewText(strings.ReplaceAll(fmt.Sprintf("MESSAGE sip:user@example.com SIP/2.0\r\nVia: SIP/2.0/KIND %s;branch=z9hG4bK%d-"+loop.Number+"\r\nMax-Forwards: 70\r\n"+
+		"From: <sip:a@example.com>;tag="+loop.Number+"\r\nTo: <sip:user@example.com>\r\nCall-ID: "+loop.Number+"-%[2]d\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n", c.LocalAddr(), i),
+		"KIND", kindOf(c)))
+}
+
 // ask sends the request with a number.
 func (c *client) ask(n int) error {
 	c.text.Set(n)
@@ -138,8 +147,7 @@ func exchange(s *server, conns []*client, length time.Duration) (rate, cpu float
 	room := make(chan struct{}, window)
 	failed := make(chan error, len(conns))
 	for i, c := range conns {
-		c.text = loop.NewText(strings.ReplaceAll(fmt.Sprintf("MESSAGE sip:user@example.com SIP/2.0\r\nVia: SIP/2.0/KIND %s;branch=z9hG4bK%d-"+loop.Number+"\r\nMax-Forwards: 70\r\nFrom: <sip:a@example.com>;tag="+loop.Number+"\r\nTo: <sip:user@example.com>\r\nCall-ID: "+loop.Number+"-%[2]d\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n", c.LocalAddr(), i),
-			"KIND", kindOf(c)))
+		c.write(i)
 		_ = c.SetReadDeadline(time.Time{})
 		go func() { // ends with the deadline below, or the connection
 			buf := make([]byte, 16384)
