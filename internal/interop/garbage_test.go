@@ -79,7 +79,11 @@ func TestGarbageOnTheWire(t *testing.T) {
 	}
 	for _, transport := range []string{"udp", "tcp"} {
 		alice := peer.New(t, "alice", "example.com", s.via(transport))
-		if code := alice.Send(alice.Request("OPTIONS", "sip:example.com")).StatusCode; code != 200 {
+		code := 503 // as long as a slow machine has garbage left to read it is overloaded
+		for end := time.Now().Add(patience); code == 503 && time.Now().Before(end); {
+			code = alice.Send(alice.Request("OPTIONS", "sip:example.com")).StatusCode
+		}
+		if code != 200 {
 			t.Errorf("after garbage (seed %d) over %s: %d", seedOfGarbage, transport, code)
 		}
 	}
