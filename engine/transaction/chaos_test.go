@@ -160,6 +160,7 @@ func TestChaos(t *testing.T) {
 	for seed := range seeds {
 		c := &chaos{rig: newRig(t, Options{Max: 30}), rng: rand.New(rand.NewPCG(seed, 2))}
 		c.layer.user = c
+		c.posting = seed%4 == 0
 		for range 400 {
 			c.step()
 		}

@@ -145,11 +145,18 @@ func newRig(t testing.TB, o Options) *rig {
 	return r
 }
 
-// do runs f with the lane's token and returns when it is done.
+// do runs f with the lane's token and returns when it is done, and what was due after it.
 func (r *rig) do(f func()) {
+	r.bring(f, r.posting)
+	r.bring(func() {}, r.posting)
+}
+
+// bring brings f to the lane and waits for it. Where the lane's own goroutine does it, the wheel may turn after that;
+// it has turned when the next piece of work is done.
+func (r *rig) bring(f func(), post bool) {
 	done := make(chan struct{})
 	w := lane.Func(func(*lane.Lane) { defer close(done); f() })
-	if r.posting {
+	if post {
 		r.lane.Post(w)
 	} else {
 		r.lane.Run(w, nil)
@@ -174,9 +181,8 @@ func (r *rig) advance(d time.Duration) {
 
 // settle waits until what was posted to the lane is done.
 func (r *rig) settle() {
-	done := make(chan struct{})
-	r.lane.Post(lane.Func(func(*lane.Lane) { close(done) }))
-	<-done
+	r.bring(func() {}, true)
+	r.bring(func() {}, true)
 }
 
 // receive brings a message in from a peer; kind UDP unless told otherwise.
