@@ -131,9 +131,17 @@ func (e *Engine) makeLanes() error {
 		e.log.Error("panic in the engine; the message was given up", "lane", l.ID(), "panic", fmt.Sprint(v), "stack", string(stack))
 	}}
 	for i := range c.Lanes {
-		u := &unit{e: e, lane: lane.New(i, o)}
+		u, wire := &unit{e: e}, e.wire
+		if e.stack == nil {
+			u.lane = lane.New(i, o)
+		} else {
+			o := o
+			o.Round = e.stack.NewOutbox()
+			u.lane = lane.New(i, o)
+			wire = e.stack.OnLane(u.lane)
+		}
 		u.core = &proxy.Core{Env: env, Lane: u.lane, Random: newRandom(c.Seed, uint64(i))}
-		u.layer = transaction.NewLayer(u.lane, e.wire, u, transaction.Options{Timers: c.Timers, Random: u.core.Random, ServerHeader: c.Server, Counter: u.count.event, Refuse: u.overloaded, Messages: &e.messages})
+		u.layer = transaction.NewLayer(u.lane, wire, u, transaction.Options{Timers: c.Timers, Random: u.core.Random, ServerHeader: c.Server, Counter: u.count.event, Refuse: u.overloaded, Messages: &e.messages})
 		u.core.Layer = u.layer
 		u.any = locked(newRandom(c.Seed, uint64(i)+1<<32))
 		u.lane.Local = u

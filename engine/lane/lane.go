@@ -63,6 +63,7 @@ type Options struct {
 	Clock Clock
 	Queue int // work items that may wait, default 65536; beyond it Run and Post refuse
 	Meter Meter
+	Round Round // of the lane's own worker, nil: none
 	// Panicked is called with the token held when a piece of work panicked; the lane goes on with the next.
 	Panicked func(l *Lane, value any, stack []byte)
 }
@@ -104,7 +105,7 @@ func New(id int, opts Options) *Lane {
 	l := &Lane{id: id, opts: opts, wake: make(chan struct{}, 1)}
 	l.now = opts.Clock.Now()
 	l.wheel.start(l.now)
-	go l.work(&Carrier{successor: l.work, resident: true})
+	go l.work(&Carrier{Round: opts.Round, successor: l.work, resident: true})
 	return l
 }
 
@@ -266,6 +267,9 @@ func (l *Lane) do(w Work, queuedAt Time) {
 		l.waited = l.now.Sub(queuedAt)
 		l.stats.delay(l.waited)
 	}
+	if c := l.carrier; c != nil && c.Round != nil {
+		c.Round.Next(l.now)
+	}
 	l.guarded(w)
 	if due := l.wheel.nextDue; due != 0 && l.now >= due {
 		l.turn()
@@ -291,6 +295,9 @@ func (l *Lane) letGo() {
 		most = maxInline
 	}
 	if l.drainSome(most) {
+		if most > maxInline { // the worker's round ends with the queue; a reader's when it has brought all it has read
+			l.endRound()
+		}
 		l.release()
 	}
 }
@@ -306,6 +313,7 @@ func (l *Lane) drainSome(most int) bool {
 			return true
 		}
 		if it.resume != nil {
+			l.endRound()
 			l.carrier = nil
 			l.busy(1)
 			it.resume <- struct{}{}

@@ -5,6 +5,7 @@ package lane
 // Carrier is the duty of a goroutine that brings work to lanes, so that a successor can take it over when the work
 // must wait. It belongs to that goroutine.
 type Carrier struct {
+	Round     Round // nil: nothing is left for later; a successor goes on with it
 	successor func(*Carrier)
 	resident  bool
 	lent      bool
@@ -17,14 +18,38 @@ func NewCarrier(f func(*Carrier)) *Carrier { return &Carrier{successor: f} }
 // Lent tells the goroutine that its duty has passed to a successor.
 func (c *Carrier) Lent() bool { return c.lent }
 
+// Round gathers what the pieces of work that one goroutine brings in one go would rather have done once, at the end:
+// system calls above all. Work finds it by [Lane.Round]. Its owner calls End when it has brought all it has (a reader,
+// before it reads again), the lane when the goroutine parts with its duty before that, or its worker has drained the queue.
+type Round interface {
+	// Next is called before each piece of work: what was left by those before it may have waited long enough.
+	Next(now Time)
+	End()
+}
+
+// Round is the present one, nil when work is brought by somebody who has none: then nothing may be left for later. Holder only.
+func (l *Lane) Round() Round {
+	if l.carrier == nil {
+		return nil
+	}
+	return l.carrier.Round
+}
+
+func (l *Lane) endRound() {
+	if c := l.carrier; c != nil && c.Round != nil {
+		c.Round.End()
+	}
+}
+
 // lend gives away the token and the duty of the calling goroutine, which holds the token.
 func (l *Lane) lend() {
+	l.endRound()
 	c := l.carrier
 	l.carrier = nil
 	l.announce()
 	if c != nil && !c.lent {
 		c.lent = true
-		go c.successor(&Carrier{successor: c.successor, resident: c.resident})
+		go c.successor(&Carrier{Round: c.Round, successor: c.successor, resident: c.resident})
 	}
 	l.mu.Lock()
 	l.held = false

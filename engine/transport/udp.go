@@ -24,6 +24,7 @@ type udpListener struct {
 	sender udpSender
 
 	// duty
+	out   *Outbox
 	batch *udpBatch
 	got   int // datagrams in the batch
 	next  int // the one to be delivered next
@@ -59,6 +60,7 @@ func (u *udpListener) close() error   { return u.conn.Close() }
 // serve starts the reader, which ends when the socket is closed.
 func (u *udpListener) serve(l *Local) {
 	u.local = l
+	u.out = u.stack.NewOutbox()
 	u.stack.running.Add(1)
 	go u.loop(lane.NewCarrier(u.loop))
 }
@@ -72,6 +74,7 @@ func (u *udpListener) loop(k *lane.Carrier) {
 	}
 	in := &Inbound{Kind: UDP, Local: u.local, LocalIP: u.local.Addr.Addr(), Carrier: k}
 	own := in.LocalIP
+	k.Round = u.out
 	for {
 		for u.next < u.got {
 			d := u.batch.datagram(u.next)
@@ -90,6 +93,7 @@ func (u *udpListener) loop(k *lane.Carrier) {
 			}
 			u.held = -1
 		}
+		u.out.End()
 		n, err := u.batch.read()
 		u.got, u.next = n, 0
 		in.Age = u.batch.age()
@@ -159,19 +163,28 @@ func (u *udpListener) keepAlive(in *Inbound) {
 
 // send sends one datagram from the listener's socket.
 func (u *udpListener) send(to *Peer, b []byte) error {
-	addr := to.Addr
-	if addr.Addr().Is4In6() {
-		addr = unmapped(addr)
-	}
-	if !addr.IsValid() || addr.Addr().Is4() == u.sender.v6 {
-		return ErrNoListener
-	}
-	from := netip.Addr{}
-	if u.sender.wildcard {
-		from = to.LocalIP.Unmap()
+	addr, from, err := u.way(to)
+	if err != nil {
+		return err
 	}
 	if err := u.sender.send(addr, from, b); err != nil {
-		return fmt.Errorf("send udp %s: %w", addr, err)
+		return sendError(addr, err)
 	}
 	return nil
 }
+
+// way is where a datagram goes, and the address of this machine it leaves from, which is not valid where the system chooses.
+func (u *udpListener) way(to *Peer) (addr netip.AddrPort, from netip.Addr, err error) {
+	if addr = to.Addr; addr.Addr().Is4In6() {
+		addr = unmapped(addr)
+	}
+	if !addr.IsValid() || addr.Addr().Is4() == u.sender.v6 {
+		return addr, from, ErrNoListener
+	}
+	if u.sender.wildcard {
+		from = to.LocalIP.Unmap()
+	}
+	return addr, from, nil
+}
+
+func sendError(to netip.AddrPort, err error) error { return fmt.Errorf("send udp %s: %w", to, err) }

@@ -46,8 +46,7 @@ type udpSend struct {
 
 	hdr     syscall.Msghdr
 	iov     syscall.Iovec
-	name4   syscall.RawSockaddrInet4
-	name6   syscall.RawSockaddrInet6
+	name    syscall.RawSockaddrInet6 // or a RawSockaddrInet4, which is shorter
 	control [controlSpace]byte
 }
 
@@ -68,12 +67,12 @@ func (s *udpSender) send(addr netip.AddrPort, from netip.Addr, b []byte) error {
 	if !ok {
 		o = newUDPSend()
 	}
-	o.address(addr)
-	o.from(from, s.v6)
+	putAddress(&o.hdr, &o.name, addr)
+	putSource(&o.hdr, &o.control, from, s.v6)
 	o.iov.Base, o.iov.Len = &b[0], uint64(len(b))
 	err := s.raw.Control(o.do)
 	if err == nil && o.err == syscall.EAGAIN {
-		err = s.wait(o)
+		err = s.wait(o.retry)
 	}
 	if err == nil && o.err != 0 {
 		err = o.err
@@ -87,13 +86,13 @@ func (s *udpSender) send(addr netip.AddrPort, from netip.Addr, b []byte) error {
 }
 
 // wait tries again for as long as a lane can wait.
-func (s *udpSender) wait(o *udpSend) error {
+func (s *udpSender) wait(retry func(fd uintptr) bool) error {
 	s.slow.Lock()
 	defer s.slow.Unlock()
 	if err := s.conn.SetWriteDeadline(stopwatch{}.in(patience)); err != nil {
 		return err
 	}
-	err := s.raw.Write(o.retry)
+	err := s.raw.Write(retry)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return ErrBufferFull
 	}
@@ -111,40 +110,43 @@ func (o *udpSend) call(fd uintptr) {
 	}
 }
 
-func (o *udpSend) address(addr netip.AddrPort) {
+// putAddress writes where a datagram goes.
+func putAddress(h *syscall.Msghdr, name *syscall.RawSockaddrInet6, addr netip.AddrPort) {
+	h.Name = (*byte)(unsafe.Pointer(name))
 	if ip := addr.Addr(); ip.Is4() {
-		o.name4.Family, o.name4.Addr = syscall.AF_INET, ip.As4()
-		binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&o.name4.Port))[:], addr.Port())
-		o.hdr.Name, o.hdr.Namelen = (*byte)(unsafe.Pointer(&o.name4)), syscall.SizeofSockaddrInet4
+		name4 := (*syscall.RawSockaddrInet4)(unsafe.Pointer(name))
+		name4.Family, name4.Addr = syscall.AF_INET, ip.As4()
+		binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&name4.Port))[:], addr.Port())
+		h.Namelen = syscall.SizeofSockaddrInet4
 	} else {
-		o.name6.Family, o.name6.Addr, o.name6.Scope_id = syscall.AF_INET6, ip.As16(), scope(ip.Zone())
-		binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&o.name6.Port))[:], addr.Port())
-		o.hdr.Name, o.hdr.Namelen = (*byte)(unsafe.Pointer(&o.name6)), syscall.SizeofSockaddrInet6
+		name.Family, name.Addr, name.Scope_id, name.Flowinfo = syscall.AF_INET6, ip.As16(), scope(ip.Zone()), 0
+		binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&name.Port))[:], addr.Port())
+		h.Namelen = syscall.SizeofSockaddrInet6
 	}
 }
 
-// from sets the source address by a control message (ip(7), RFC 3542 §6.2).
-func (o *udpSend) from(ip netip.Addr, v6 bool) {
-	o.hdr.Control, o.hdr.Controllen = nil, 0
+// putSource sets the source address by a control message (ip(7), RFC 3542 §6.2), where there is one to be set.
+func putSource(h *syscall.Msghdr, control *[controlSpace]byte, ip netip.Addr, v6 bool) {
+	h.Control, h.Controllen = nil, 0
 	if !ip.IsValid() || ip.Is6() != v6 {
 		return
 	}
-	h := (*syscall.Cmsghdr)(unsafe.Pointer(&o.control[0]))
-	data := o.control[syscall.SizeofCmsghdr:]
+	c := (*syscall.Cmsghdr)(unsafe.Pointer(&control[0]))
+	data := control[syscall.SizeofCmsghdr:]
 	clear(data)
 	size := 0
 	if v6 {
-		h.Level, h.Type, size = syscall.IPPROTO_IPV6, syscall.IPV6_PKTINFO, 20
+		c.Level, c.Type, size = syscall.IPPROTO_IPV6, syscall.IPV6_PKTINFO, 20
 		addr := ip.As16()
 		copy(data, addr[:])
 		binary.NativeEndian.PutUint32(data[16:], scope(ip.Zone()))
 	} else {
-		h.Level, h.Type, size = syscall.IPPROTO_IP, syscall.IP_PKTINFO, 12
+		c.Level, c.Type, size = syscall.IPPROTO_IP, syscall.IP_PKTINFO, 12
 		addr := ip.As4()
 		copy(data[4:], addr[:])
 	}
-	h.SetLen(syscall.CmsgLen(size))
-	o.hdr.Control, o.hdr.Controllen = &o.control[0], uint64(syscall.CmsgSpace(size))
+	c.SetLen(syscall.CmsgLen(size))
+	h.Control, h.Controllen = &control[0], uint64(syscall.CmsgSpace(size))
 }
 
 // scope is the number of an IPv6 zone, 0 when there is none.

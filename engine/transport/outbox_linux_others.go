@@ -1,0 +1,7 @@
+//go:build linux && (arm64 || riscv64 || loong64)
+
+package transport
+
+import "syscall"
+
+const sysSendmmsg = syscall.SYS_SENDMMSG
