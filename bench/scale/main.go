@@ -17,14 +17,14 @@ import (
 )
 
 func main() {
-	sections := flag.String("sections", "lanes,bindings,transactions", "what to measure")
+	sections := flag.String("sections", "lanes,bindings,transactions,stateless", "what to measure")
 	rounds := flag.Int("rounds", 9, "rounds; the median counts")
 	flag.Parse()
 	debug.SetGCPercent(200) // the command's
 	for _, s := range []struct {
 		name string
 		run  func(rounds int) error
-	}{{"lanes", lanes}, {"bindings", bindings}, {"transactions", transactions}} {
+	}{{"lanes", lanes}, {"bindings", bindings}, {"transactions", transactions}, {"stateless", stateless}} {
 		if !slices.Contains(strings.Split(*sections, ","), s.name) {
 			continue
 		}
