@@ -24,7 +24,6 @@ type Fork struct {
 	won    bool      // a 2xx came
 	result *Response // the outcome, as far as somebody wants it
 	waiter *lane.Waiter
-	own    bool // the target is not the caller's: the way was vouched for
 }
 
 var noOptions Options
@@ -64,7 +63,7 @@ func (x *Context) Vouched(o *Options, relay bool) *Fork {
 	if o == nil {
 		o = &noOptions
 	}
-	f := &Fork{x: x, opts: o, relay: relay, own: true}
+	f := &Fork{x: x, opts: o, relay: relay}
 	x.begin(f)
 	f.queue = vouchedTargets
 	f.advance()
