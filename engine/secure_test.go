@@ -151,7 +151,7 @@ func TestCallFromTLSToBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	aliceSays("MESSAGE", 3, "")
-	aliceHears("5") // 503 becomes 500 upstream (§16.7 step 6)
+	aliceHears("480")
 	if s := eng.Stats().Transport; s["tls"].MessagesIn != 4 || s["wss"].MessagesIn != 4 || s["wss"].BadFrames != 0 {
 		t.Errorf("%+v", s)
 	}

@@ -36,6 +36,7 @@ type Branch struct {
 	named     bool // its addresses are those of a name: how they fare is told to the resolver
 	large     bool // it was too large for UDP and went by TCP first (§18.1.1)
 	heard     bool // a provisional response came
+	flowGone  bool // the connection it was to be sent on is gone
 	ringing   bool
 	cancelled bool
 	expired   bool             // it was given up, and not cancelled
@@ -145,7 +146,7 @@ func (b *Branch) prepare() {
 		b.fail(err)
 	case hop == nil:
 		if peer.Flow != 0 && b.failed == nil && len(b.target.Others) == 0 {
-			b.peers = x.withoutFlow(b.msg)
+			b.peers = x.withoutFlow(b.msg, &peer, b.target, &b.fork.opts.Defaults)
 		}
 		b.launch(peer)
 	default:
@@ -198,6 +199,10 @@ func (b *Branch) launch(p transport.Peer) {
 	}
 	out, err := x.socket(&p, b.target, &b.fork.opts.Defaults)
 	if err != nil {
+		if b.flowGone = b.flowGone || errors.Is(err, transport.ErrFlowGone); b.flowGone && len(b.peers) > 0 {
+			b.next()
+			return
+		}
 		b.fail(err)
 		return
 	}
@@ -206,7 +211,7 @@ func (b *Branch) launch(p transport.Peer) {
 		m = c.takeMessage()
 		b.msg.CopyTo(m)
 	}
-	b.recordRoute(m, x.calleeSide(&p, out, b.target, &b.fork.opts.Defaults))
+	b.recordRoute(m, x.calleeSide(m, &p, out, b.target, &b.fork.opts.Defaults))
 	if p.Kind.Reliable() {
 		m.EnsureContentLength() // §16.6 step 9
 	}
@@ -221,6 +226,7 @@ func (b *Branch) launch(p transport.Peer) {
 	if err != nil {
 		b.unwatch()
 		b.failedAt(&p, false)
+		b.flowGone = b.flowGone || errors.Is(err, transport.ErrFlowGone)
 		if len(b.peers) > 0 {
 			b.next()
 			return
@@ -288,10 +294,10 @@ func (b *Branch) fail(err error) {
 }
 
 // codeOf is what an attempt counts as that could not be sent: 503 (§16.9); but where the connection of a client is gone, that client is not
-// there for the moment, and the server of a dialog is told that its way has ended (RFC 5626 §5.3.1).
+// there for the moment, whatever became of the attempt to connect to it, and the server of a dialog is told that its way has ended (RFC 5626 §5.3.1).
 func (b *Branch) codeOf(err error) int {
 	switch {
-	case !errors.Is(err, transport.ErrFlowGone):
+	case !b.flowGone && !errors.Is(err, transport.ErrFlowGone):
 		return 503
 	case b.target == vouched:
 		return 430
@@ -325,6 +331,7 @@ func (b *Branch) Failed(c *transaction.Client, err error) {
 	if timeout && b.large && c.To().Kind == transport.TCP && len(b.peers) > 0 {
 		b.peers = b.peers[1:] // it took the request by TCP and was silent: the same over UDP would only double the wait
 	}
+	b.flowGone = b.flowGone || c.To().FlowOnly && !timeout // it broke while the request was being written
 	if b.another() {
 		b.next()
 		return
@@ -332,9 +339,6 @@ func (b *Branch) Failed(c *transaction.Client, err error) {
 	if timeout {
 		b.settle(NewResponse(408, CauseTimeout, b.target.shown()))
 		return
-	}
-	if c.To().FlowOnly {
-		err = transport.ErrFlowGone // it broke while the request was being written
 	}
 	b.settle(NewResponse(b.codeOf(err), CauseUnreachable, b.target.shown()))
 }

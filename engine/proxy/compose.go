@@ -125,20 +125,37 @@ func (x *Context) destination(m *message.Message, t, d *Target) (*NextHop, trans
 	return &hop, peer, nil
 }
 
-// withoutFlow is where m goes when the connection of its target is gone: to the address in its Route or Request-URI, where it has one
-// (§18.2.2 in the other direction). A client behind NAT can't be reached that way; the attempt fails like any other.
-func (x *Context) withoutFlow(m *message.Message) []transport.Peer {
-	if m.Find(message.HeaderRoute, 0) >= 0 {
+// withoutFlow is where m goes when its target's connection, by which gone leads, is gone: to the address in its Request-URI, if that is the client's
+// and can be connected to (§18).
+func (x *Context) withoutFlow(m *message.Message, gone *transport.Peer, t, d *Target) []transport.Peer {
+	if x.onlyOn(m, gone, t, d) || m.Find(message.HeaderRoute, 0) >= 0 {
 		return nil
 	}
 	hop, err := nextHop(m.RequestURI())
 	if err != nil {
 		return nil
 	}
-	if p, ok := hop.Peer(); ok {
+	if p, ok := hop.Peer(); ok && p.Kind != transport.WS && p.Kind != transport.WSS {
 		return []transport.Peer{p}
 	}
 	return nil
+}
+
+// onlyOn tells whether the client at the other end of p's connection is reached on that or not at all: it asked for it (RFC 5626 §7), it is a
+// browser, or the address in the Request-URI is not the one that it was seen at. That one is of an inner network, where it may be somebody else's.
+func (x *Context) onlyOn(m *message.Message, p *transport.Peer, t, d *Target) bool {
+	switch {
+	case t == vouched && x.flowOnly, t.FlowOnly, t.Flow == 0 && d.FlowOnly, p.Kind == transport.WS, p.Kind == transport.WSS:
+		return true
+	case !p.Addr.IsValid():
+		return false // nobody said where it was seen
+	}
+	hop, err := nextHop(m.RequestURI())
+	if err != nil {
+		return false
+	}
+	to, ok := hop.Peer()
+	return ok && to.Addr.Addr() != p.Addr.Addr().Unmap().WithZone("")
 }
 
 // appendRoute adds an element after the last Route.
@@ -172,6 +189,9 @@ func (x *Context) socket(p *transport.Peer, t, d *Target) (*transport.Local, err
 		p.Local = in
 	}
 	out := c.Wire.Choose(p)
+	if out == nil && p.FlowOnly {
+		return nil, transport.ErrFlowGone // nothing is known of it any more, not even over what it ran
+	}
 	if out == nil {
 		return nil, fmt.Errorf("no listener can send over %s to %s: add one with --listen", p.Kind, p.Addr)
 	}

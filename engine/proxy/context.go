@@ -34,6 +34,7 @@ type Context struct {
 	// RouteUser is the user part of the topmost Route, where that was ours and not signed: nobody has vouched for it.
 	RouteUser []byte
 	flow      transport.Peer // where its flow token leads; Kind is 0 where it has none
+	flowOnly  bool           // and that when it is gone nothing else does
 	dialog    *dialog        // what was changed in the dialog; nil for nothing
 	mask      *Mask          // nil for none
 

@@ -19,6 +19,7 @@ import (
 type side struct {
 	local *transport.Local
 	flow  transport.FlowID // the connection, 0 for none
+	only  bool             // it is the only way: when it is gone the Contact is not one
 	nat   *transport.Peer  // over UDP: the address that a NAT gave the client, and, where local is bound to a wildcard, which of ours it sent to; nil for none
 }
 
@@ -27,8 +28,9 @@ func (s *side) named() bool { return s.flow != 0 || s.nat != nil }
 
 // A token begins with the index of the listener. One of a connection goes on with the process, for ids are not used twice in one
 // process but they are in the next, and the connection; one of an address with its port and bytes, and those of our own where it matters. They are told
-// apart by their length: 14, or 8, 12, 20, 36.
+// apart by their length: 14, or 8, 12, 20, 36. The highest bit of the index says that the connection is the only way.
 const (
+	onlyWay      = 1 << 15
 	connToken    = 2 + 4 + 8
 	addrToken    = 2 + 2
 	longestToken = addrToken + 2*16
@@ -36,7 +38,11 @@ const (
 
 func (c *Core) appendFlow(dst []byte, s *side) []byte {
 	var space [longestToken]byte
-	b := binary.BigEndian.AppendUint16(space[:0], uint16(s.local.Index))
+	index := uint16(s.local.Index)
+	if s.flow != 0 && s.only {
+		index |= onlyWay
+	}
+	b := binary.BigEndian.AppendUint16(space[:0], index)
 	if s.flow != 0 {
 		b = binary.BigEndian.AppendUint32(b, c.Process)
 		b = binary.BigEndian.AppendUint64(b, uint64(s.flow))
@@ -59,29 +65,35 @@ func appendIP(b []byte, a netip.Addr) []byte {
 	return append(b, v6[:]...)
 }
 
-// readFlow is where a token leads; ok is false when it is none, or of a connection of another process: then that is gone. The token
-// was vouched for by the signature.
-func (c *Core) readFlow(token []byte) (p transport.Peer, ok bool) {
+// readFlow is where a token leads, and whether that is the only way. ok is false when it is none, or of a connection of another process that
+// is not the only way: that is gone. The token was vouched for by the signature.
+func (c *Core) readFlow(token []byte) (p transport.Peer, only, ok bool) {
 	var space [longestToken]byte
 	if len(token) > base64.RawURLEncoding.EncodedLen(longestToken) {
-		return p, false
+		return p, false, false
 	}
 	n, err := base64.RawURLEncoding.Decode(space[:], token)
 	b := space[:n]
 	if locals := c.Wire.Locals(); err == nil && n >= addrToken {
-		if index := int(binary.BigEndian.Uint16(b)); index < len(locals) {
+		index := int(binary.BigEndian.Uint16(b))
+		if only = n == connToken && index&onlyWay != 0; only {
+			index &^= onlyWay
+		}
+		if index < len(locals) {
 			p.Local = locals[index]
 		}
 	}
 	if p.Local == nil {
-		return p, false
+		return p, false, false
 	}
 	p.Kind = p.Local.Kind
 	if n == connToken {
 		if binary.BigEndian.Uint32(b[2:]) == c.Process {
 			p.Flow, p.FlowOnly = transport.FlowID(binary.BigEndian.Uint64(b[6:])), true
+		} else if only {
+			p.Flow, p.FlowOnly = transport.FlowGone, true
 		}
-		return p, p.Flow != 0 && p.Kind != transport.UDP
+		return p, only, p.Flow != 0 && p.Kind != transport.UDP
 	}
 	size := 4
 	if p.Local.Addr.Addr().Is6() {
@@ -89,25 +101,27 @@ func (c *Core) readFlow(token []byte) (p transport.Peer, ok bool) {
 	}
 	port, rest := binary.BigEndian.Uint16(b[2:]), b[addrToken:]
 	if p.Kind != transport.UDP || len(rest) != size && len(rest) != 2*size {
-		return p, false
+		return p, false, false
 	}
 	ip, _ := netip.AddrFromSlice(rest[:size])
 	p.LocalIP, _ = netip.AddrFromSlice(rest[size:]) // not valid where there is none
 	p.Addr = netip.AddrPortFrom(ip, port)
-	return p, port != 0
+	return p, false, port != 0
 }
 
 // callerSide is the side a request came from. A WebSocket client is behind its connection always (RFC 7118 §5), any other one when its
-// Contact leads there, or nowhere.
+// Contact leads there, or nowhere, or it asks for it (RFC 5626 §4.3: ob).
 func (x *Context) callerSide() side {
 	from := &x.Server.From
 	s := side{local: from.Local}
 	switch from.Kind {
 	case transport.WS, transport.WSS:
-		s.flow = from.Flow
+		s.flow, s.only = from.Flow, true
 	case transport.TCP, transport.TLS:
-		if uri, ok := x.contact(); ok && x.Req.BehindStream(from.Source.Addr(), &uri) {
-			s.flow = from.Flow
+		uri, ok := x.contact()
+		if ob := ok && uri.Params.Has("ob"); ob || ok && x.Req.BehindStream(from.Source.Addr(), &uri) {
+			_, hidden := x.Req.ContactAt(from.Source.Addr(), &uri)
+			s.flow, s.only = from.Flow, ob || hidden
 		}
 	case transport.UDP:
 		if uri, ok := x.contact(); ok && x.behindNAT(&uri) {
@@ -155,8 +169,11 @@ func (x *Context) behindNAT(contact *message.URI) bool {
 
 // calleeSide is the side a branch goes to, by p. Where the target was behind a NAT when it registered, or a token says that it is, its
 // Contact will not do.
-func (x *Context) calleeSide(p *transport.Peer, out *transport.Local, t, d *Target) side {
+func (x *Context) calleeSide(m *message.Message, p *transport.Peer, out *transport.Local, t, d *Target) side {
 	s := side{local: out, flow: p.Flow}
+	if p.Flow != 0 {
+		s.only = x.onlyOn(m, p, t, d)
+	}
 	if p.Kind != transport.UDP || p.Flow != 0 {
 		return s
 	}
@@ -171,7 +188,7 @@ func (x *Context) calleeSide(p *transport.Peer, out *transport.Local, t, d *Targ
 // other side, which is certain where there are two entries; a single one also stands in what comes from there.
 func (x *Context) backOn(token []byte, back bool) {
 	from := &x.Server.From
-	if p, ok := x.core.readFlow(token); ok && (back || p.Flow != from.Flow || p.Flow == 0 && p.Addr != from.Source) {
-		x.flow = p
+	if p, only, ok := x.core.readFlow(token); ok && (back || p.Flow != from.Flow || p.Flow == 0 && p.Addr != from.Source) {
+		x.flow, x.flowOnly = p, only
 	}
 }

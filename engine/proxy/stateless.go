@@ -44,7 +44,7 @@ func (x *Context) Forward(t *Target) error {
 		defer c.giveMessage(m)
 		err := x.sendStateless(m, peer, t, branch)
 		if errors.Is(err, transport.ErrFlowGone) && !x.recordRoute {
-			for _, p := range x.withoutFlow(m) {
+			for _, p := range x.withoutFlow(m, &peer, t, &noOptions.Defaults) {
 				err = x.sendStateless(m, p, t, branch)
 			}
 		}
@@ -66,7 +66,7 @@ func (x *Context) sendStateless(m *message.Message, p transport.Peer, t *Target,
 		return err
 	}
 	if x.recordRoute {
-		to := x.calleeSide(&p, out, t, &noOptions.Defaults)
+		to := x.calleeSide(m, &p, out, t, &noOptions.Defaults)
 		x.core.recordRoute(m, &x.caller, &to, x.recordParams)
 	}
 	if p.Kind.Reliable() {

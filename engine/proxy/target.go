@@ -13,6 +13,9 @@ type Target struct {
 	NextHop string           // a URI: where the request is sent, whatever Request-URI and Route say; "" follows them (§16.6 step 6)
 	Path    []string         // the Route set to write, each "<sip:…;lr>"; it replaces what the sender wrote
 	Flow    transport.FlowID // the connection to send on (RFC 5626); 0 for none
+	// FlowOnly: the client asked to be reached on Flow and nowhere else (RFC 5626 §7). Without it, when the connection is gone, the address in URI is
+	// tried where it can be the client's: no Received names another one.
+	FlowOnly bool
 	// Received is where a client behind NAT is reached: "udp:192.0.2.7:1024"; "" for none. It is used as NextHop is, without being resolved.
 	Received string
 

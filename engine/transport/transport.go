@@ -100,6 +100,9 @@ func equalFold(a []byte, lower string) bool {
 // FlowID names one connection for as long as the process lives; ids are never used again. 0 is no connection.
 type FlowID uint64
 
+// FlowGone stands for a connection of an earlier process: it names none.
+const FlowGone FlowID = 1<<64 - 1
+
 // Local is one listener as the layers above see it; it never changes once traffic flows.
 type Local struct {
 	Index int            // its place in the list of listeners

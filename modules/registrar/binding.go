@@ -60,7 +60,7 @@ func NewBinding(r *Record) *Binding {
 	all := text.String()
 	b.text = all[:endReceived]
 	b.named = named(r.Params)
-	b.target = proxy.Target{URI: b.Contact(), Received: b.Received(), FromSocket: r.Socket, Flow: r.Flow, Q: r.Q, Value: b}
+	b.target = proxy.Target{URI: b.Contact(), Received: b.Received(), FromSocket: r.Socket, Flow: r.Flow, FlowOnly: r.outbound(), Q: r.Q, Value: b}
 	if len(r.Path) > 0 {
 		b.target.Path = make([]string, len(r.Path))
 		at := int(endReceived)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/sipscript/sipscript/engine/transport"
 	"github.com/sipscript/sipscript/luabind"
 )
 
@@ -44,6 +45,10 @@ func (b *Binding) Field(c *luabind.Call, name string) bool {
 		}
 		c.PushStrings(b.Path())
 	case "flow":
+		if b.Flow() == transport.FlowGone {
+			c.PushNil()
+			break
+		}
 		pushNonZero(c, float64(b.Flow()))
 	case "received":
 		c.PushText(b.Received())

@@ -67,8 +67,7 @@ func (n *Node) Publish(r *Record) {
 	r.Flow, r.Received, r.Socket = 0, "", ""
 }
 
-// Adopt makes of a record that this process had published what it was, but for connections of before its last start: of those the
-// contact is left.
+// Adopt makes of a record that this process had published what it was, but for connections of before its last start: see [Record.LoseFlow].
 func (n *Node) Adopt(r *Record) {
 	if len(r.Path) != 1 {
 		return
@@ -83,8 +82,9 @@ func (n *Node) Adopt(r *Record) {
 		return
 	}
 	r.Path = nil
-	if w.flow == 0 || w.boot == n.boot {
-		r.Flow, r.Received, r.Socket = w.flow, w.received, w.socket
+	r.Flow, r.Received, r.Socket = w.flow, w.received, w.socket
+	if w.flow != 0 && w.boot != n.boot {
+		r.LoseFlow()
 	}
 }
 

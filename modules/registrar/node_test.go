@@ -4,6 +4,7 @@ package registrar
 
 import (
 	"encoding/base64"
+	"github.com/sipscript/sipscript/engine/transport"
 	"strings"
 	"testing"
 )
@@ -88,13 +89,31 @@ func TestTokensOfOthers(t *testing.T) {
 	refused("of another key", other)
 }
 
-// TestTokensOfAnEarlierBoot: of a connection before the last start nothing is left but the contact; what came from a NAT stays.
+// TestTokensOfAnEarlierBoot: of a connection before the last start the contact is left, where that is an address to connect to; what came from
+// a NAT stays.
 func TestTokensOfAnEarlierBoot(t *testing.T) {
 	before, now := newTestNode("192.0.2.1:5060", 1), newTestNode("192.0.2.1:5060", 2)
 	r, _ := published(t, before)
 	now.Adopt(&r)
-	if r.Flow != 0 || r.Received != "" || r.Socket != "" || r.Path != nil {
+	if r.Flow != transport.FlowGone || r.Path != nil {
 		t.Errorf("a connection of before: %+v", r)
+	}
+	for contact, left := range map[string]bool{"sip:bob@192.0.2.7:5060;transport=tcp": true, "sip:bob@phone.example.com": true,
+		"sip:bob@10.0.0.1": false, "sip:bob@x.INVALID": false, "sip:bob@192.0.2.7 reg-id": false, "sip:bob@192.0.2.7 ws": false} {
+		r := Record{Received: "tcp:192.0.2.7:1024", Flow: 7}
+		var more string
+		r.Contact, more, _ = strings.Cut(contact, " ")
+		switch more {
+		case "reg-id":
+			r.Params = ";reg-id=1;" + phoneID
+		case "ws":
+			r.Received = "wss:192.0.2.7:1024"
+		}
+		before.Publish(&r)
+		now.Adopt(&r)
+		if got := r.Flow == 0 && r.Received == ""; got != left || !left && r.Flow != transport.FlowGone {
+			t.Errorf("%s: %+v", contact, r)
+		}
 	}
 	natted := Record{Contact: "sip:bob@10.0.0.1", Received: "udp:192.0.2.7:1024", Socket: "udp:198.51.100.1:5060"}
 	r = natted

@@ -4,9 +4,12 @@ package registrar
 // address a NAT has given it.
 
 import (
+	"bytes"
 	"net/netip"
+	"strings"
 
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
 )
 
 // reach notes in rec how to reach the client whose REGISTER m came from there. It is asked only where there is no Path,
@@ -33,4 +36,44 @@ func reach(rec *Record, m *message.Message, from *Origin, contact *message.URI, 
 		// The NAT lets in only what comes from where the client sent to.
 		rec.Received, rec.Socket = address, from.Socket
 	}
+}
+
+// outbound tells whether the client asked to be reached on its connection and nowhere else (RFC 5626 §7).
+func (r *Record) outbound() bool {
+	if r.Flow == 0 || !strings.Contains(r.Params, "reg-id") {
+		return false
+	}
+	_, id := instanceOf(message.Params(viewOf(r.Params)))
+	return id != 0
+}
+
+// LoseFlow makes r the record of a client whose connection ended with an earlier process. Where its contact may be an address to connect to (RFC
+// 3261 §18), that is left; else nothing can reach it until it registers again, and least of all its contact, which is somebody else's here.
+func (r *Record) LoseFlow() {
+	if r.Flow != 0 && r.flowOnly() {
+		r.Flow = transport.FlowGone
+		return
+	}
+	r.Flow, r.Received, r.Socket = 0, "", ""
+}
+
+// flowOnly tells whether the client is reached on its connection or not at all.
+func (r *Record) flowOnly() bool {
+	kind, source, _ := strings.Cut(r.Received, ":")
+	if kind == "ws" || kind == "wss" || r.outbound() {
+		return true
+	}
+	contact, err := message.ParseURI(viewOf(r.Contact))
+	if err != nil {
+		return true
+	}
+	seen, err := netip.ParseAddrPort(source)
+	if err != nil {
+		return false
+	}
+	addr, err := netip.ParseAddr(string(contact.Host))
+	if err != nil {
+		return bytes.HasSuffix(bytes.ToLower(contact.Host), []byte(".invalid"))
+	}
+	return addr.Unmap() != seen.Addr().Unmap()
 }

@@ -97,7 +97,7 @@ func (s *Store) unpack(rows []row, now time.Time) {
 // restore changes what did not survive the process that wrote the record.
 func restore(r *registrar.Record, now time.Time) {
 	if r.Flow != 0 || r.Received != "" && !strings.HasPrefix(r.Received, "udp:") {
-		r.Flow, r.Received = 0, "" // its connection is closed: the contact is all there is
+		r.LoseFlow()
 	}
 	if r.Updated.After(now) { // the clock was set back meanwhile: no binding lives longer than it was granted
 		r.Expires = now.Add(r.Expires.Sub(r.Updated))

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sipscript/sipscript/engine/transport"
 	"github.com/sipscript/sipscript/modules/registrar"
 	"github.com/sipscript/sipscript/modules/registrar/storetest"
 )
@@ -81,9 +82,11 @@ func TestReopen(t *testing.T) {
 	natted.Received, natted.Socket = "udp:192.0.2.1:1024", "udp:198.51.100.1:5060"
 	connected := storetest.Record("sip:connected@x.invalid", now, time.Hour)
 	connected.Received, connected.Flow = "tcp:192.0.2.1:1025", 17
+	listening := storetest.Record("sip:listening@192.0.2.1;transport=tcp", now, time.Hour)
+	listening.Received, listening.Flow = "tcp:192.0.2.1:1026", 18
 	short := storetest.Record("sip:short@h", now, time.Minute)
 	for _, err := range []error{
-		put(t, s, "a", registrar.Commit, kept, short), put(t, s, "b", registrar.Relaxed, natted), put(t, s, "c", registrar.Commit, connected),
+		put(t, s, "a", registrar.Commit, kept, short), put(t, s, "b", registrar.Relaxed, natted), put(t, s, "c", registrar.Commit, connected), put(t, s, "g", registrar.Commit, listening),
 		put(t, s, "d", registrar.Commit, short), put(t, s, "e", registrar.Commit, kept), put(t, s, "e", registrar.Relaxed), put(t, s, "f", registrar.Commit, short),
 		s.Sweep(t.Context(), now.Add(50*time.Second), func(string, *registrar.Binding) { t.Error("swept too early") }),
 	} {
@@ -98,17 +101,18 @@ func TestReopen(t *testing.T) {
 
 	later := now.Add(2 * time.Minute)
 	s = open(t, path, Options{Now: func() time.Time { return later }})
-	connected.Received, connected.Flow = "", 0
-	for aor, want := range map[string][]registrar.Record{"a": {kept}, "b": {natted}, "c": {connected}, "d": nil, "e": nil, "f": nil} {
+	connected.Flow = transport.FlowGone // nowhere else to be reached
+	listening.Received, listening.Flow = "", 0
+	for aor, want := range map[string][]registrar.Record{"a": {kept}, "b": {natted}, "c": {connected}, "g": {listening}, "d": nil, "e": nil, "f": nil} {
 		if got := lookup(t, s, aor, later); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%s: %v, want %v", aor, got, want)
 		}
 	}
-	if n, _ := s.Count(t.Context()); n != 3 {
+	if n, _ := s.Count(t.Context()); n != 4 {
 		t.Errorf("%d bindings", n)
 	}
 	closeStore(t, s)
-	if rows := rowsOf(t, path); strings.Join(rows, " ") != "a b c" {
+	if rows := rowsOf(t, path); strings.Join(rows, " ") != "a b c g" {
 		t.Errorf("rows left: %q", rows)
 	}
 }
