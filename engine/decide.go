@@ -167,7 +167,7 @@ func (r *Request) Redirect(targets []*Target, code int, expires int) (bool, erro
 }
 
 // Relay hands the request over and returns at once. targets nil: along our signed Record-Route, or to the Request-URI that was set; an
-// empty list that is not nil is answered 480. o may be nil.
+// empty list that is not nil is answered 480, or o.Nobody. o may be nil.
 func (r *Request) Relay(targets []*Target, o *Options) (bool, error) {
 	if ok, err := r.decide("relay"); !ok {
 		return false, err
@@ -181,8 +181,13 @@ func (r *Request) Relay(targets []*Target, o *Options) (bool, error) {
 		return r.passStateless(targets)
 	}
 	code := r.unable(targets)
-	if code == 480 && o != nil && o.OnFailure != nil {
-		code = 0 // nobody to ask is a failure like another: 480, with the cause "empty"
+	if code == 480 && o != nil {
+		switch {
+		case o.OnFailure != nil:
+			code = 0 // nobody to ask is a failure like another: 480, with the cause "empty"
+		case o.Nobody != 0:
+			code = o.Nobody
+		}
 	}
 	if code != 0 {
 		return r.answer(code, "", nil, nil)
@@ -278,7 +283,7 @@ func (r *Request) Fork(targets []*Target, o *Options) (*Response, error) {
 	switch code := r.unable(targets); code {
 	case 0:
 	case 480:
-		return r.ctx.Empty(), nil
+		return r.ctx.Empty(o), nil
 	default:
 		_, _ = r.answer(code, "", nil, nil)
 		return proxy.NewResponse(code, "", nil), nil

@@ -128,21 +128,25 @@ func TestContractTargetMistakes(t *testing.T) {
 }
 
 // "nil, err in the place of targets (a lookup that failed) answers 503 and logs err; {} is an empty list: 480; a non-empty table that names no
-// destination is opts, also as the only argument."
+// destination is opts, also as the only argument." An empty list with a reason is of somebody who never was: 404.
 func TestContractNilErrEmptyAndOpts(t *testing.T) {
-	const lookup = "local function lookup(how) if how == 'away' then return nil, 'store away' end return {} end\n"
+	const lookup = "local function lookup(how) if how == 'away' then return nil, 'store away' end return {}, how and 'not found' end\n"
 	for body, want := range map[string]int{
-		`req:relay(lookup("away"))`:                         503,
-		`req:redirect(lookup("away"))`:                      503,
-		`req:forward(lookup("away"))`:                       503,
-		`req:fork(lookup("away"))`:                          503,
-		`req:relay(lookup())`:                               480,
-		`req:relay(lookup(), {timeout = 5})`:                480,
-		`req:redirect(lookup())`:                            480,
-		`req:fork(lookup())`:                                480,
-		`req:relay{timeout = 5}`:                            403,
-		`req:relay{order = "serial", vars = {a = 1}}`:       403,
-		`req.ruri.host = "10.0.0.9" req:relay{timeout = 5}`: 486,
+		`req:relay(lookup("away"))`:          503,
+		`req:redirect(lookup("away"))`:       503,
+		`req:forward(lookup("away"))`:        503,
+		`req:fork(lookup("away"))`:           503,
+		`req:relay(lookup())`:                480,
+		`req:relay(lookup(), {timeout = 5})`: 480,
+		`req:redirect(lookup())`:             480,
+		`req:fork(lookup())`:                 480,
+		`req:relay(lookup("never"))`:         404,
+		`req:redirect(lookup("never"))`:      404,
+		`req:fork(lookup("never"))`:          404,
+		`local r = req:fork(lookup("never")) req:reply(r.code == 404 and r.cause == "empty" and 486 or 500)`: 486,
+		`req:relay{timeout = 5}`:                                                                        403,
+		`req:relay{order = "serial", vars = {a = 1}}`:                                                   403,
+		`req.ruri.host = "10.0.0.9" req:relay{timeout = 5}`:                                             486,
 		`req.ruri.host = "10.0.0.9" req:fork{on_response = function(res) res:set_header("X", "y") end}`: 486,
 	} {
 		w, _, _ := routed(t, lookup+body)

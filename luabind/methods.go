@@ -158,6 +158,10 @@ func (v *vm) reqRedirect(l *lua.LState) int {
 	if n, done := v.lookupFailed(l, o, "redirect"); done {
 		return n
 	}
+	if neverThere(l.Get(2), l.Get(3)) {
+		ok, err := o.req.Reply(404, "", nil)
+		return decided(l, "redirect", ok, err)
+	}
 	opts := redirectOptions{Code: 302}
 	switch t := l.Get(3).(type) {
 	case *lua.LNilType:

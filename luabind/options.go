@@ -43,6 +43,9 @@ func (v *vm) relayArgs(l *lua.LState, o *reqObj, name string) ([]*engine.Target,
 		return targets, nil
 	}
 	x, ok := second.(*lua.LTable)
+	if neverThere(first, second) {
+		return targets, notFound
+	}
 	if !ok {
 		raise(l, "req:%s: options must be a table, not %s", name, describe(second))
 	}
@@ -51,6 +54,17 @@ func (v *vm) relayArgs(l *lua.LState, o *reqObj, name string) ([]*engine.Target,
 		raise(l, "req:%s: %v", name, err)
 	}
 	return targets, opts
+}
+
+// notFound are the options for an empty list of targets with a reason.
+var notFound = &engine.Options{Nobody: 404}
+
+// neverThere tells whether the arguments are what a lookup returns that found no such user, where others find nobody at home: an empty list, and the
+// reason as text.
+func neverThere(targets, why lua.LValue) bool {
+	t, ok := targets.(*lua.LTable)
+	_, text := why.(lua.LString)
+	return ok && text && isEmpty(t)
 }
 
 func (v *vm) relayOptions(l *lua.LState, o *reqObj, x *lua.LTable, name string) (*engine.Options, error) {

@@ -24,13 +24,13 @@ function route(req)
     return req:reply(404)
   end
 
-  local bindings, err = registrar.lookup(req.ruri)
+  local bindings, why = registrar.lookup(req.ruri)
   if not bindings then                  -- the store is away: not the same as "not registered"
-    sip.log.error("lookup: %s", err)
+    sip.log.error("lookup: %s", why)
     return req:reply(503)
   end
   if #bindings == 0 then
-    return req:reply(480)
+    return req:reply(why and 404 or 480)  -- 404: a GRUU that was never given out
   end
   req:redirect(bindings)                -- 302, a Contact for each, q and all
 end

@@ -71,11 +71,19 @@ func (x *Context) Vouched(o *Options, relay bool) *Fork {
 }
 
 // Empty is the outcome of a fork to no target at all.
-func (x *Context) Empty() *Response {
+func (x *Context) Empty(o *Options) *Response {
 	x.started = true
-	r := NewResponse(480, CauseEmpty, nil)
+	r := NewResponse(o.nobody(), CauseEmpty, nil)
 	x.consider(r)
 	return r
+}
+
+// nobody is the code of a fork to no target; o may be nil.
+func (o *Options) nobody() int {
+	if o == nil || o.Nobody == 0 {
+		return 480
+	}
+	return o.Nobody
 }
 
 // begin enters a fork.
@@ -206,7 +214,7 @@ func (f *Fork) finish() {
 	f.prior, x.ended = x.ended, f
 	best := f.best
 	if best == nil && !f.settled() {
-		code, cause := 480, CauseEmpty
+		code, cause := f.opts.nobody(), CauseEmpty
 		if x.cancelled {
 			code, cause = 487, CauseCancelled
 		}

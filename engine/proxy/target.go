@@ -71,6 +71,8 @@ type Options struct {
 	Order    Order
 	// Failover decides (Serial, ByQ) whether the failure res tries the next target. nil: every failure but 6xx.
 	Failover func(res *Response) bool
+	// Nobody is what counts as the outcome where there are no targets at all: 0 is 480, nobody is there for the moment; 404, nobody ever is.
+	Nobody int
 	// FollowRedirects adds the contacts of a 3xx as targets (§16.7 step 4).
 	FollowRedirects bool
 	// OnBranch edits what one branch sends, just before it is sent. It may wait.

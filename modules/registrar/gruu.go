@@ -91,12 +91,14 @@ type wanted struct {
 	instance  []byte // of a public GRUU
 	mark      [markSize]byte
 	temporary bool
+	never     bool // it has the form of a GRUU, and none of that form was given out here
 }
 
 // isGRUU tells whether u is a GRUU, of whomever.
 func isGRUU(u *message.URI) bool { return len(u.Params) > 0 && u.Params.Has("gr") }
 
-// readGRUU reads a GRUU. A temporary one that is not ours is for nobody.
+// readGRUU reads a GRUU. A temporary one that is not ours is for nobody, ever (RFC 5627 §6.1). Of a public one there is no telling whether it was
+// given out: who is a user is not known here, and which instances he had is known as long as they are registered.
 func (s *service) readGRUU(u *message.URI) (w wanted) {
 	value, _ := u.Params.Get("gr")
 	if len(value) > 0 {
@@ -106,6 +108,7 @@ func (s *service) readGRUU(u *message.URI) (w wanted) {
 	w.temporary, w.aor = true, []byte{}
 	token, ok := bytes.CutPrefix(u.User, []byte(tempUser))
 	g := s.gruus.Load()
+	w.never = g != nil // until it has been read
 	if !ok || g == nil || len(token) > 1024 {
 		return w
 	}
@@ -118,6 +121,7 @@ func (s *service) readGRUU(u *message.URI) (w wanted) {
 	if err != nil || len(plain) < markSize {
 		return w
 	}
+	w.never = false
 	copy(w.mark[:], plain)
 	w.aor = plain[markSize:]
 	return w
@@ -179,6 +183,13 @@ func (s *service) appendGRUUs(dst []byte, aor string, b *Binding) []byte {
 		dst = append(g.appendTemporary(dst, aor, instance, b.CallID()), '"')
 	}
 	return dst
+}
+
+// NeverGiven tells whether uri, of a local domain, has the form of a GRUU and is none of those given out here. Lookup finds nobody then, as for a user who
+// is not registered; but a request is to be answered 404, and not 480 (RFC 5627 §6.1).
+func (r *Registrar) NeverGiven(uri *message.URI) bool {
+	q := r.query(uri, nil)
+	return q.never
 }
 
 // vouch says what the Request-URI of a request in a dialog stands for, where that is a GRUU of ours: else it would come back here (RFC 5627

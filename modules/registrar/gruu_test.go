@@ -90,6 +90,39 @@ func TestGRUU(t *testing.T) {
 	b.has(t, public)
 }
 
+// TestGRUUThatNeverWas: what has the form of a GRUU and was never given out is told from one whose client is not there (RFC 5627 §6.1: 404 and 480).
+func TestGRUUThatNeverWas(t *testing.T) {
+	b := newBench(t, Policy{})
+	parsed := func(text string) *message.URI {
+		u, err := message.ParseURI([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &u
+	}
+	if b.NeverGiven(parsed("sip:tgruu.AAAA@example.com;gr")) {
+		t.Error("without a key nothing can be said")
+	}
+	b.withKey(1)
+	public, temporary := b.registerGRUU(t, "x", 1, "<sip:bob@192.0.2.4>;"+phoneID)
+	other := newBench(t, Policy{})
+	other.withKey(2)
+	_, others := other.registerGRUU(t, "x", 1, "<sip:bob@192.0.2.4>;"+phoneID)
+	b.send(t, reg{callID: "x", cseq: 2, contacts: list("*"), headers: list("Expires: 0")})
+	for uri, want := range map[string]bool{
+		public: false, temporary: false, bob: false, "sip:nobody@example.com": false, "sip:tgruu.AAAA@example.com": false,
+		"sip:bob@example.com;gr=urn:uuid:1":   false, // there is no telling
+		others:                                true,
+		temporary[:20] + "!" + temporary[20:]: true,
+		"sip:bob@example.com;gr":              true, "sip:tgruu.@example.com;gr": true, "sip:tgruu.AAAA@example.com;gr": true, "sip:tgruu." + strings.Repeat("A", 2000) + "@example.com;gr": true,
+	} {
+		if got := b.NeverGiven(parsed(uri)); got != want {
+			t.Errorf("%s: %v", uri, got)
+		}
+		b.has(t, uri)
+	}
+}
+
 func TestGRUUWithFlows(t *testing.T) {
 	b := newBench(t, Policy{})
 	b.withKey(1)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/registrar/regevent"
 )
@@ -129,7 +130,7 @@ func (m *module) Functions() []luabind.Function {
 		},
 		{
 			Name: "lookup", Waits: finding, Where: luabind.InHandler, Call: m.lookup, Params: []luabind.Param{uri}, Results: found,
-			Doc: "Lists where a user is registered. nil and an error when the store is away.",
+			Doc: "Lists where a user is registered. nil and an error when the store is away; an empty list and a reason for a GRUU that was never given out.",
 		},
 		{
 			Name: "bindings", Waits: finding, Where: luabind.InHandler, Call: m.bindings, Params: []luabind.Param{aor}, Results: found,
@@ -210,7 +211,21 @@ func (m *module) run(c *luabind.Call, waits bool, f func(ctx context.Context)) {
 func (m *module) lookup(c *luabind.Call) int {
 	var room [128]byte
 	q := m.registrar.query(c.URI(1), room[:0])
+	if q.never && m.local(c.URI(1)) {
+		return m.notFound(c)
+	}
 	return m.list(c, &q)
+}
+
+// notFound is the answer where nobody is there, and nobody ever was: an empty list and the reason, which relay, fork and redirect answer 404.
+func (m *module) notFound(c *luabind.Call) int {
+	return luabind.PushList[*Binding](c, nil) + c.PushString("not found")
+}
+
+// local tells whether a URI is of a local domain.
+func (m *module) local(u *message.URI) bool {
+	e := m.host.Engine()
+	return e != nil && u.IsSIP() && e.IsLocal(string(u.Host), u.Port)
 }
 
 // bindings is lookup without any choice.
@@ -272,6 +287,9 @@ func (m *module) count(c *luabind.Call) int {
 
 func (m *module) wait(c *luabind.Call) int {
 	q := m.registrar.query(c.URI(1), nil)
+	if q.never && m.local(c.URI(1)) {
+		return m.notFound(c)
+	}
 	aor := string(q.aor)
 	w := &waiting{lane: c.Lane(), ctx: c.Context()}
 	w.end = w.lane.Now().Add(c.Seconds(2))

@@ -162,6 +162,38 @@ func TestLuaLookup(t *testing.T) {
 	}
 }
 
+// TestLuaUnknownGRUU: relay, fork and redirect answer 404 for a GRUU that was never given out, and 480 where nobody is registered.
+func TestLuaUnknownGRUU(t *testing.T) {
+	for _, store := range []Store{nil, &slow{Memory: NewMemory()}} {
+		s := script(t, store, head+`
+		function route(req)
+			local way = req:header("X-Way")
+			if way == "wait" then
+				local list, why = registrar.wait(req.ruri, 5)
+				return req:reply(#list == 0 and why == "not found" and 404 or 480)
+			end
+			if way == "fork" then req:fork(registrar.lookup(req.ruri)) return end
+			req[way](req, registrar.lookup(req.ruri))
+		end`)
+		for _, way := range list("relay", "fork", "redirect", "wait") {
+			for uri, want := range map[string]int{bob: 480, "sip:bob@example.com;gr=urn:x": 480, "sip:bob@example.com;gr": 404,
+				"sip:tgruu.AAAA@EXAMPLE.com;gr": 404, "sip:tgruu.AAAA@elsewhere.example;gr": 480} {
+				s.serial++
+				asker := s.phone(fmt.Sprintf("203.0.113.9:%d", 10000+s.serial))
+				asker.Send(serverAddr, fmt.Appendf(nil, "MESSAGE %s SIP/2.0\r\nVia: %s\r\nMax-Forwards: 70\r\nFrom: <sip:a@example.com>;tag=1\r\nTo: <%s>\r\nX-Way: %s\r\nCall-ID: ask%d\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n",
+					uri, via("UDP", asker.Addr().String(), s.serial), uri, way, s.serial))
+				m, _ := asker.next()
+				for m.Status() < 200 {
+					m, _ = asker.next()
+				}
+				if m.Status() != want {
+					t.Errorf("%s, %s: %d, want %d", way, uri, m.Status(), want)
+				}
+			}
+		}
+	}
+}
+
 // sameButSeconds compares texts word by word, numbers from 580 to 590 as equal: time passes for messages under way.
 func sameButSeconds(got, want string) bool {
 	g, w := strings.Fields(got), strings.Fields(want)
