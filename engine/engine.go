@@ -103,6 +103,9 @@ func (e *Engine) open() error {
 	}
 	o := c.Transport
 	o.Limits = c.Limits
+	if o.VisitorTimeout <= 0 && c.TimerC > 3*time.Minute { // an INVITE may be pending for as long, with nothing said (RFC 3261 §18)
+		o.VisitorTimeout = max(6*time.Minute, c.TimerC+time.Minute)
+	}
 	if o.Log == nil {
 		o.Log = e.log
 	}
@@ -119,6 +122,9 @@ func (e *Engine) makeLanes() error {
 	env := &proxy.Env{
 		Wire: e.wire, Resolver: c.Resolver, Signer: proxy.NewSigner(e.Key("route"), e.Key("branch"), e.Key("dialog")),
 		Process: uint32(newRandom(c.Seed, 1<<33)()), IsLocal: e.isLocal, TimerC: c.TimerC, UDPLimit: max(c.UDPLimit, 0), Limits: c.Limits, Log: e.log,
+	}
+	if w, ok := e.wire.(interface{ Need(transport.FlowID) }); ok {
+		env.Need = w.Need
 	}
 	if env.Resolver == nil {
 		r, err := newLookups(e.wire.Locals(), c.DNS)

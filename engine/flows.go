@@ -48,8 +48,9 @@ func (e *Engine) WatchFlows(w FlowWatcher) (stop func()) {
 }
 
 // KeepFlow has the connection closed when nothing came on it for idle, neither a message nor a keep-alive, so that a flow whose client is
-// to keep it alive is known to have failed when it does not (RFC 5626 §4.4.1). 0: back to the transport's own limit. A connection that is gone
-// is no error.
+// to keep it alive is known to have failed when it does not (RFC 5626 §4.4.1). 0: back to the transport's own limit, which is long where a REGISTER, or
+// a request that begins a dialog, was answered 2xx on the connection, and some minutes elsewhere: a program that keeps a Request.Flow for another
+// reason says here for how long. A connection that is gone is no error.
 func (e *Engine) KeepFlow(id transport.FlowID, idle time.Duration) {
 	w, ok := e.wire.(interface {
 		KeepFlow(id transport.FlowID, idle time.Duration)

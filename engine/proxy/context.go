@@ -259,6 +259,9 @@ func (x *Context) Finished(code int) {
 	if x.answered == 0 {
 		x.answered = code
 	}
+	if code >= 200 && code < 300 {
+		x.core.need(x.Server.From.Flow, x.Req.Method())
+	}
 	x.end()
 	for _, f := range x.forks {
 		f.closed = true

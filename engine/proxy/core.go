@@ -30,6 +30,8 @@ type Env struct {
 	UDPLimit int
 	Limits   message.Limits
 	Log      *slog.Logger
+	// Need tells the transport that a connection has a use that may be silent for long; nil: it doesn't want to know.
+	Need func(transport.FlowID)
 }
 
 // Core is the proxy of one lane.

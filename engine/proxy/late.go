@@ -60,6 +60,11 @@ func (l *late) Failed(*transaction.Client, error) {}
 // sendSuccess sends a 2xx: the first, another of the same fork, or one that comes after another final response (§16.7 step
 // 5: a 2xx to an INVITE is always forwarded).
 func (c *Core) sendSuccess(s *transaction.Server, m *message.Message) {
+	if s.From.Flow != 0 {
+		if cs, err := m.CSeq(); err == nil {
+			c.need(s.From.Flow, cs.Method)
+		}
+	}
 	err := s.Respond(m)
 	if errors.Is(err, transaction.ErrState) && isInvite(m) {
 		_ = c.Wire.Send(&s.ReplyTo, m.AppendTo(nil), nil)

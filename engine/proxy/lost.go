@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
@@ -67,4 +68,13 @@ func (b *Branch) lose() {
 	b.expired = !b.cancelled
 	b.cancelled = true
 	b.settle(NewResponse(b.codeOf(transport.ErrFlowGone), CauseUnreachable, b.target.shown()))
+}
+
+// need tells the transport of a connection on which a request with this method was answered 2xx, where that lasts: a client that registered, here or
+// through us, is called on it, and the requests of a dialog may come after hours of silence. Nothing is told when that ends: the connection
+// goes when it has been idle for long.
+func (c *Core) need(id transport.FlowID, m message.Method) {
+	if id != 0 && c.Need != nil && (m == message.MethodRegister || StartsDialog(m)) {
+		c.Need(id)
+	}
 }

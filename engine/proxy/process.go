@@ -129,6 +129,9 @@ func (b *Branch) won(r *Response, code int) {
 	x := b.fork.x
 	f := b.fork
 	first := !b.done
+	if b.client != nil {
+		x.core.need(b.client.To().Flow, b.client.Method())
+	}
 	if first {
 		b.settled()
 		f.active--

@@ -105,6 +105,9 @@ func (c *Core) Stray(a *transaction.Arrival) bool {
 		return false
 	}
 	to.Flow = flow
+	if code := m.Status(); code >= 200 && code < 300 {
+		c.need(to.Flow, cs.Method)
+	}
 	if to.Local == nil && to.Flow == 0 && a.Local != nil && a.Local.Kind == to.Kind {
 		to.Local = a.Local
 	}

@@ -16,10 +16,11 @@ type lifetime struct {
 	kept   atomic.Int64 // KeepFlow's limit for came, 0: none
 
 	spoke  atomic.Bool // a valid message came
+	needed atomic.Bool // see Need
 	pinged atomic.Bool // a keep-alive came
 }
 
-// Accept tells the transport that the message is valid SIP, so that its connection may live as long as that of a client that registers. The
+// Accept tells the transport that the message is valid SIP, so that its connection may be idle as long as that of a visitor. The
 // Receiver calls it before it does anything that waits.
 func (in *Inbound) Accept() {
 	if c := in.conn; c != nil && !c.life.spoke.Load() {
@@ -51,6 +52,14 @@ func (s *Stack) KeepFlow(id FlowID, idle time.Duration) {
 	}
 }
 
+// Need tells that an accepted connection has a use that may be silent for long, such as a registration or a dialog: from now on it may be idle for
+// Options.IdleTimeout. It may be called from any goroutine, for a connection that is gone too.
+func (s *Stack) Need(id FlowID) {
+	if c := s.flows.get(id); c != nil && !c.life.needed.Load() {
+		c.life.needed.Store(true)
+	}
+}
+
 // idleSince is when something came last, or the connection was opened.
 func (c *conn) idleSince() time.Duration {
 	return max(time.Duration(c.life.came.Load()), c.life.opened)
@@ -59,7 +68,11 @@ func (c *conn) idleSince() time.Duration {
 // idleDue is when a connection without a message half read is closed, and why.
 func (c *conn) idleDue() (due time.Duration, why error) {
 	o, l := &c.stack.opts, &c.life
-	due = time.Duration(l.active.Load()) + o.IdleTimeout
+	idle := o.IdleTimeout
+	if c.inbound && !l.needed.Load() {
+		idle = min(idle, o.VisitorTimeout)
+	}
+	due = time.Duration(l.active.Load()) + idle
 	if kept := time.Duration(l.kept.Load()); kept > 0 {
 		due = c.idleSince() + kept
 	}

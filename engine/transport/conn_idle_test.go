@@ -85,9 +85,14 @@ func TestWhatKeepsAFlow(t *testing.T) {
 		t.Error("what was sent was a sign of life")
 	}
 	s.KeepFlow(id, 0)
-	if due() < 64*time.Minute {
+	if due() > 7*time.Minute {
 		t.Errorf("without a limit of its own: %v", due())
 	}
+	s.Need(id)
+	if due() < 64*time.Minute {
+		t.Errorf("needed: %v", due())
+	}
+	s.Need(id + 1)                // nobody's
 	s.KeepFlow(id+1, time.Second) // nobody's
 
 	s, c, say = streamClient(t, r, Options{}, "ws")
@@ -135,9 +140,15 @@ func TestConnectionsWithoutAMessage(t *testing.T) {
 		"no message SIP allows": {Options{FirstMessageTimeout: soon, KeepAliveTimeout: long}, "tcp", request(2, 0)},
 		"keep-alives":           {Options{FirstMessageTimeout: long, KeepAliveTimeout: soon}, "tcp", "\r\n\r\n"},
 		"keep-alives over WS":   {Options{FirstMessageTimeout: long, KeepAliveTimeout: soon}, "ws", "\r\n\r\n"},
+		"a visitor":             {Options{VisitorTimeout: soon}, "tcp", request(1, 0)},
+		"a visitor over WS":     {Options{VisitorTimeout: soon}, "ws", request(1, 0)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, c, say := streamClient(t, newRecorder(nil), tt.o, tt.kind)
+			r := newRecorder(nil)
+			if tt.o.VisitorTimeout > 0 {
+				r = acceptor()
+			}
+			_, c, say := streamClient(t, r, tt.o, tt.kind)
 			if tt.say != "" {
 				say(tt.say)
 			}
@@ -153,7 +164,7 @@ func TestConnectionsWithoutAMessage(t *testing.T) {
 	}
 	say(request(1, 0))
 	await(t, r.msgs)
-	if of() < 64*time.Minute {
-		t.Errorf("a client may stay for %v", of())
+	if of() < 5*time.Minute || of() > 7*time.Minute {
+		t.Errorf("a visitor may stay for %v", of())
 	}
 }

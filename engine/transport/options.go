@@ -20,13 +20,16 @@ type Options struct {
 	// An accepted connection is closed when no valid message came on it within FirstMessageTimeout, default 32 s, or, where its client sends
 	// keep-alives (RFC 5626 §3.5.1), within KeepAliveTimeout, default 10 min: MaxConns is not to be filled by those who say nothing.
 	FirstMessageTimeout, KeepAliveTimeout time.Duration
-	WriteTimeout                          time.Duration // the time 64 KiB may take to be taken by a peer, default 10 s
-	FrameTimeout                          time.Duration // from the first byte of a message on a stream to its last, default 30 s
-	HandshakeTimeout                      time.Duration // for the TLS handshake and the WebSocket upgrade of a client, default 10 s
-	MaxHandshakes                         int           // of these in progress at a time, default 1024
-	TLS                                   TLSOptions    // read at Listen, when a listener is over TLS
-	WS                                    WSOptions     //
-	Log                                   *slog.Logger  // default: nothing is logged
+	// VisitorTimeout takes the place of IdleTimeout for an accepted connection on which nothing was agreed that outlasts a transaction (Need): one
+	// OPTIONS is not to buy an hour. Default 6 min: longer than any transaction (§18), and longer than the usual time between keep-alives.
+	VisitorTimeout   time.Duration
+	WriteTimeout     time.Duration // the time 64 KiB may take to be taken by a peer, default 10 s
+	FrameTimeout     time.Duration // from the first byte of a message on a stream to its last, default 30 s
+	HandshakeTimeout time.Duration // for the TLS handshake and the WebSocket upgrade of a client, default 10 s
+	MaxHandshakes    int           // of these in progress at a time, default 1024
+	TLS              TLSOptions    // read at Listen, when a listener is over TLS
+	WS               WSOptions     //
+	Log              *slog.Logger  // default: nothing is logged
 }
 
 // maxDatagram is the most a UDP datagram or, by default, a message holds.
@@ -43,6 +46,7 @@ func (o Options) withDefaults() Options {
 	setTime(&o.IdleTimeout, 65*time.Minute)
 	setTime(&o.FirstMessageTimeout, 32*time.Second)
 	setTime(&o.KeepAliveTimeout, 10*time.Minute)
+	setTime(&o.VisitorTimeout, 6*time.Minute)
 	setTime(&o.WriteTimeout, 10*time.Second)
 	setTime(&o.FrameTimeout, 30*time.Second)
 	setTime(&o.HandshakeTimeout, 10*time.Second)
