@@ -170,7 +170,7 @@ func unescape(text []byte) []byte {
 	return text
 }
 
-// appendGRUUs appends the contact parameters that give b its GRUUs (RFC 5627 §5.3): nothing for a UA without an instance id.
+// appendGRUUs appends the contact parameters that give b its GRUUs (RFC 5627 §5.2): nothing for a UA without an instance id.
 func (s *service) appendGRUUs(dst []byte, aor string, b *Binding) []byte {
 	if !b.named {
 		return dst

@@ -137,13 +137,18 @@ func testFields(b *bench) {
 		Received: "udp:[2001:db8::1]:1024", Socket: "udp:198.51.100.1:5060", Expires: b.now.Add(time.Hour), Updated: b.now}
 	bare := Record("sip:x@h", b.now, time.Minute)
 	bare.Q = 0
-	b.set("sip:bob@h", registrar.NewBinding(&full), registrar.NewBinding(&bare))
+	flow := Record("sip:y@h", b.now, time.Minute)
+	flow.Params, flow.Received, flow.Flow = `;reg-id=1;+sip.instance="<urn:uuid:0>"`, "tcp:192.0.2.7:1024", 1<<40
+	b.set("sip:bob@h", registrar.NewBinding(&full), registrar.NewBinding(&bare), registrar.NewBinding(&flow))
 	list, err := b.store.Lookup(b.Context(), "sip:bob@h", b.now)
-	if err != nil || len(list) != 2 {
+	if err != nil || len(list) != 3 {
 		b.Fatal(list, err)
 	}
 	for _, got := range [][]*registrar.Binding{list, b.old("sip:bob@h")} {
-		for i, want := range []registrar.Record{full, bare} {
+		if !got[2].Target().FlowOnly {
+			b.Error("a flow has become a connection like others")
+		}
+		for i, want := range []registrar.Record{full, bare, flow} {
 			if r := got[i].Record(); fmt.Sprintf("%+v", shown(r)) != fmt.Sprintf("%+v", shown(want)) {
 				b.Errorf("stored as\n%+v, want\n%+v", shown(r), shown(want))
 			}
