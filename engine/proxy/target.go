@@ -13,9 +13,6 @@ type Target struct {
 	NextHop string           // a URI: where the request is sent, whatever Request-URI and Route say; "" follows them (§16.6 step 6)
 	Path    []string         // the Route set to write, each "<sip:…;lr>"; it replaces what the sender wrote
 	Flow    transport.FlowID // the connection to send on (RFC 5626); 0 for none
-	// FlowOnly: the client asked to be reached on Flow and nowhere else (RFC 5626 §7). Without it, when the connection is gone, the address in URI is
-	// tried where it can be the client's: no Received names another one.
-	FlowOnly bool
 	// Received is where a client behind NAT is reached: "udp:192.0.2.7:1024"; "" for none. It is used as NextHop is, without being resolved.
 	Received string
 
@@ -36,6 +33,10 @@ type Target struct {
 
 	// Value is the caller's own (a script's table, its vars); Response.Target brings it back.
 	Value any
+
+	// FlowOnly: the client asked to be reached on Flow and nowhere else (RFC 5626 §7). Without it, when the connection is gone, the address in URI is
+	// tried where it can be the client's: no Received names another one.
+	FlowOnly bool
 
 	found bool // by a redirect: nobody we know, who gets no credentials
 }

@@ -108,7 +108,7 @@ func (b *Binding) appendContact(dst []byte, at int64) []byte {
 	dst = append(dst, '<')
 	dst = append(dst, b.Contact()...)
 	dst = append(dst, '>')
-	dst = append(dst, b.text[b.endContact:b.endParams]...)
+	dst = append(dst, b.part(b.endContact, b.endParams)...)
 	dst = append(dst, ";expires="...)
 	return strconv.AppendInt(dst, b.remaining(at), 10)
 }

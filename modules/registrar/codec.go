@@ -84,7 +84,7 @@ func (r *Record) fits() bool {
 	for _, p := range r.Path {
 		path += len(p)
 	}
-	return len(r.Contact)+len(r.Params) <= maxContact && len(r.CallID) <= maxCallID && len(r.UserAgent) <= maxUserAgent &&
+	return r.Contact != "" && len(r.Contact)+len(r.Params) <= maxContact && len(r.CallID) <= maxCallID && len(r.UserAgent) <= maxUserAgent &&
 		len(r.Received) <= maxReceived && path <= maxPath && r.Q >= 0 && r.Q <= 1
 }
 

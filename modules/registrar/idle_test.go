@@ -10,9 +10,8 @@ import (
 	"time"
 )
 
-// maxHeap is the bound on the heap of a typical binding in bytes, its address and all indexes included; 20 more than is promised for a million
-// leave room for maps that have just grown.
-const maxHeap = 620
+// maxHeap is the bound on the heap of a typical binding in bytes, its address and all indexes included, as it is promised for a million.
+const maxHeap = 600
 
 func TestHeapOfABinding(t *testing.T) {
 	const n = 100_000
