@@ -134,6 +134,11 @@ func TestUnknownUser(t *testing.T) {
 	if !reflect.DeepEqual(known, unknown) {
 		t.Errorf("%+v and %+v", known, unknown)
 	}
+	for _, user := range []string{"alice", "nobody"} { // nor does being banned tell them apart
+		d := newDesk(t, Policy{Limits: Limits{PerUser: 3, PerSource: 100, Window: time.Minute, Ban: time.Minute}})
+		d.wrong(user, 3, Failed)
+		d.wrong(user, 1, Banned)
+	}
 	cost := func(user string) float64 {
 		c := d.challenge(client{user: user, password: "wrong"}).filled()
 		d.Auth.policy.Limits.PerUser, d.Auth.policy.Limits.PerSource = -1, -1

@@ -73,6 +73,18 @@ func lookup(t testing.TB, s *Store, aor string, now time.Time) []registrar.Recor
 	return out
 }
 
+// TestCommitsReachTheDisk: a commit is on the disk before it is answered, which a process that is killed can't show: the system would still write
+// what it was given.
+func TestCommitsReachTheDisk(t *testing.T) {
+	s := open(t, newPath(t), Options{})
+	for pragma, want := range map[string]string{"synchronous": "2", "journal_mode": "wal"} {
+		var got string
+		if err := s.file.conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
+			t.Errorf("%s is %q, %v; want %q", pragma, got, err, want)
+		}
+	}
+}
+
 // TestReopen: what was committed, relaxed and expired is in the file as it should be; connections are not.
 func TestReopen(t *testing.T) {
 	path, now := newPath(t), time.Now().Truncate(time.Millisecond)
