@@ -58,7 +58,7 @@ func (x *Context) SendBest() {
 		// §16.7 step 6: a 503 would take this proxy, and not the server behind it, out of service.
 		code = 500
 		_ = x.Server.Reply(500, message.ReasonFor(500), nil, nil)
-	case code == 430 && r.target != nil:
+	case code == 430 && r.target != nil && !x.edge:
 		// All ways to the phones of a target set have failed, and 430 is no answer for a caller (RFC 5626 §11.5): nobody is there (§16.5). A proxy
 		// that only passes a request on to where its Route says passes a 430 back: it is for the one who wrote the Route.
 		code = 480

@@ -299,7 +299,7 @@ func (b *Branch) codeOf(err error) int {
 	switch {
 	case !b.flowGone && !errors.Is(err, transport.ErrFlowGone):
 		return 503
-	case b.target == vouched:
+	case b.target == vouched, b.fork.opts.Edge:
 		return 430
 	}
 	return 480

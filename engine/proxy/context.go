@@ -35,6 +35,7 @@ type Context struct {
 	RouteUser []byte
 	flow      transport.Peer // where its flow token leads; Kind is 0 where it has none
 	flowOnly  bool           // and that when it is gone nothing else does
+	edge      bool           // see Options.Edge
 	dialog    *dialog        // what was changed in the dialog; nil for nothing
 	mask      *Mask          // nil for none
 

@@ -74,6 +74,9 @@ type Options struct {
 	Failover func(res *Response) bool
 	// Nobody is what counts as the outcome where there are no targets at all: 0 is 480, nobody is there for the moment; 404, nobody ever is.
 	Nobody int
+	// Edge: the target is a flow that who sent the request has named (RFC 5626 §5.3.1): he is told when it fails (430), to try another one. A caller
+	// is never told.
+	Edge bool
 	// FollowRedirects adds the contacts of a 3xx as targets (§16.7 step 4).
 	FollowRedirects bool
 	// OnBranch edits what one branch sends, just before it is sent. It may wait.

@@ -24,6 +24,7 @@ type Record struct {
 	Received  string           // "udp:192.0.2.7:1024" where the client is behind a NAT or on a connection, else ""
 	Socket    string           // the listener it came to, where only that one reaches the client, else ""
 	Flow      transport.FlowID // the connection it came on, or 0; means nothing to another process
+	FlowOnly  bool             // the client asked to be reached on Flow and nowhere else (RFC 5626)
 	Expires   time.Time
 	Updated   time.Time
 }
@@ -59,7 +60,7 @@ func NewBinding(r *Record) *Binding {
 	}
 	all := text.String()
 	b.named = named(r.Params)
-	b.target = proxy.Target{URI: all[:b.endContact], Received: all[b.endUA:b.ends], FromSocket: r.Socket, Flow: r.Flow, FlowOnly: r.outbound(), Q: r.Q, Value: b}
+	b.target = proxy.Target{URI: all[:b.endContact], Received: all[b.endUA:b.ends], FromSocket: r.Socket, Flow: r.Flow, FlowOnly: r.FlowOnly, Q: r.Q, Value: b}
 	if len(r.Path) > 0 {
 		b.target.Path = make([]string, len(r.Path))
 		at := int(b.ends)
@@ -74,7 +75,7 @@ func NewBinding(r *Record) *Binding {
 // Record is the binding in plain fields.
 func (b *Binding) Record() Record {
 	return Record{Contact: b.Contact(), Params: b.part(b.endContact, b.endParams), Q: b.Q(), CallID: b.CallID(), CSeq: b.cseq,
-		UserAgent: b.UserAgent(), Path: b.Path(), Received: b.Received(), Socket: b.target.FromSocket, Flow: b.Flow(),
+		UserAgent: b.UserAgent(), Path: b.Path(), Received: b.Received(), Socket: b.target.FromSocket, Flow: b.Flow(), FlowOnly: b.target.FlowOnly,
 		Expires: b.Expires(), Updated: b.Updated()}
 }
 

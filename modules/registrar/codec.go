@@ -3,7 +3,7 @@ package registrar
 // This file writes bindings down for stores, and reads them back: one address's bindings as a few hundred bytes.
 //
 // Format 1: the byte 1, then for each binding: contact, params, Call-ID, User-Agent, received and socket (each its length
-// as a varint, then its bytes), the number of Path values and each like that, then as varints q in thousandths, CSeq,
+// as a varint, then its bytes), the number of Path values and each like that, then as varints q in thousandths (with flowOnly), CSeq,
 // flow, and the times of expiry and update in milliseconds since 1970.
 
 import (
@@ -18,6 +18,9 @@ import (
 )
 
 const codecVersion = 1
+
+// flowOnly in q is Record.FlowOnly: q is 1000 at most.
+const flowOnly = 1 << 10
 
 var (
 	errFormat  = errors.New("registrar: bindings in a format this version does not know")
@@ -43,7 +46,11 @@ func AppendRecord(dst []byte, r *Record) []byte {
 	for _, p := range r.Path {
 		dst = appendText(dst, p)
 	}
-	dst = binary.AppendUvarint(dst, uint64(math.Round(r.Q*1000)))
+	q := uint64(math.Round(r.Q * 1000))
+	if r.FlowOnly {
+		q |= flowOnly
+	}
+	dst = binary.AppendUvarint(dst, q)
 	dst = binary.AppendUvarint(dst, uint64(r.CSeq))
 	dst = binary.AppendUvarint(dst, uint64(r.Flow))
 	dst = binary.AppendVarint(dst, r.Expires.UnixMilli())
@@ -112,7 +119,8 @@ func (d *decoder) record() (r Record) {
 			r.Path[i] = d.text()
 		}
 	}
-	r.Q = float64(d.number()) / 1000
+	q := d.number()
+	r.Q, r.FlowOnly = float64(q&^flowOnly)/1000, q&flowOnly != 0
 	cseq := d.number()
 	d.failed = d.failed || cseq > math.MaxUint32
 	r.CSeq, r.Flow = uint32(cseq), transport.FlowID(d.number())

@@ -55,6 +55,7 @@ func TestEdge(t *testing.T) {
 			core := s.phone("192.0.2.50:5060")
 			c := s.flowClient("203.0.113.77:31024", kind)
 			var got []string
+			mute := false
 			c.Host.Remove()
 			c.Host = s.Host("203.0.113.77:31024", func(p sim.Packet) {
 				m := new(message.Message)
@@ -67,6 +68,9 @@ func TestEdge(t *testing.T) {
 					return
 				}
 				got = append(got, fmt.Sprintf("%s %s", m.MethodText(), m.RequestURI()))
+				if mute {
+					return
+				}
 				answer := answerTo(m, 200)
 				if kind == transport.UDP {
 					c.Send(serverAddr, answer)
@@ -106,8 +110,11 @@ func TestEdge(t *testing.T) {
 				t.Errorf("forged: %d; the client got %q", code, got)
 			}
 			if kind == transport.TCP {
-				s.BreakStreams()
-				s.Run(time.Second)
+				mute = true
+				s.After(time.Second, func() { s.BreakStreams() })
+				if code := ask(path); code != 430 || len(got) != 2 {
+					t.Errorf("the flow is gone while an answer is due: %d; the client got %q", code, got)
+				}
 				if code := ask(path); code != 430 {
 					t.Errorf("the flow is gone: %d", code)
 				}

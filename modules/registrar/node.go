@@ -88,6 +88,9 @@ func (n *Node) Adopt(r *Record) {
 	}
 }
 
+// edge are the options of a request that somebody sent to a flow: he knows of others (RFC 5626 §5.3.1).
+var edge = &engine.Options{Edge: true}
+
 // way is what a token holds: how its maker reaches the client.
 type way struct {
 	boot             uint64
@@ -160,6 +163,6 @@ func (r *Registrar) Intercept(req *engine.Request) (taken bool, err error) {
 	if err := req.RecordRoute(""); err != nil {
 		return true, fmt.Errorf("registrar: %w", err)
 	}
-	_, err = req.Relay([]*engine.Target{{Flow: w.flow, Received: w.received, FromSocket: w.socket}}, nil)
+	_, err = req.Relay([]*engine.Target{{Flow: w.flow, FlowOnly: w.flow != 0, Received: w.received, FromSocket: w.socket}}, edge)
 	return true, err
 }

@@ -99,13 +99,13 @@ func TestTokensOfAnEarlierBoot(t *testing.T) {
 		t.Errorf("a connection of before: %+v", r)
 	}
 	for contact, left := range map[string]bool{"sip:bob@192.0.2.7:5060;transport=tcp": true, "sip:bob@phone.example.com": true,
-		"sip:bob@10.0.0.1": false, "sip:bob@x.INVALID": false, "sip:bob@192.0.2.7 reg-id": false, "sip:bob@192.0.2.7 ws": false} {
+		"sip:bob@10.0.0.1": false, "sip:bob@x.INVALID": false, "sip:bob@192.0.2.7 flow": false, "sip:bob@192.0.2.7 ws": false} {
 		r := Record{Received: "tcp:192.0.2.7:1024", Flow: 7}
 		var more string
 		r.Contact, more, _ = strings.Cut(contact, " ")
 		switch more {
-		case "reg-id":
-			r.Params = ";reg-id=1;" + phoneID
+		case "flow":
+			r.FlowOnly = true
 		case "ws":
 			r.Received = "wss:192.0.2.7:1024"
 		}

@@ -28,7 +28,7 @@ func reach(rec *Record, m *message.Message, from *Origin, contact *message.URI, 
 	if from.Transport.Reliable() {
 		// The connection is the way (RFC 5626 §5.3 in spirit). The address goes with it to say over what it runs.
 		if flow || m.BehindStream(source, contact) {
-			rec.Flow, rec.Received = from.Flow, address
+			rec.Flow, rec.Received, rec.FlowOnly = from.Flow, address, flow
 		}
 		return
 	}
@@ -36,15 +36,6 @@ func reach(rec *Record, m *message.Message, from *Origin, contact *message.URI, 
 		// The NAT lets in only what comes from where the client sent to.
 		rec.Received, rec.Socket = address, from.Socket
 	}
-}
-
-// outbound tells whether the client asked to be reached on its connection and nowhere else (RFC 5626 §7).
-func (r *Record) outbound() bool {
-	if r.Flow == 0 || !strings.Contains(r.Params, "reg-id") {
-		return false
-	}
-	_, id := instanceOf(message.Params(viewOf(r.Params)))
-	return id != 0
 }
 
 // LoseFlow makes r the record of a client whose connection ended with an earlier process. Where its contact may be an address to connect to (RFC
@@ -60,7 +51,7 @@ func (r *Record) LoseFlow() {
 // flowOnly tells whether the client is reached on its connection or not at all.
 func (r *Record) flowOnly() bool {
 	kind, source, _ := strings.Cut(r.Received, ":")
-	if kind == "ws" || kind == "wss" || r.outbound() {
+	if r.FlowOnly || kind == "ws" || kind == "wss" {
 		return true
 	}
 	contact, err := message.ParseURI(viewOf(r.Contact))

@@ -139,6 +139,7 @@ func testFields(b *bench) {
 	bare.Q = 0
 	flow := Record("sip:y@h", b.now, time.Minute)
 	flow.Params, flow.Received, flow.Flow = `;reg-id=1;+sip.instance="<urn:uuid:0>"`, "tcp:192.0.2.7:1024", 1<<40
+	flow.FlowOnly = true
 	b.set("sip:bob@h", registrar.NewBinding(&full), registrar.NewBinding(&bare), registrar.NewBinding(&flow))
 	list, err := b.store.Lookup(b.Context(), "sip:bob@h", b.now)
 	if err != nil || len(list) != 3 {
