@@ -47,6 +47,9 @@ func readDemand(m *message.Message, p *Policy) (d demand, no *refusal) {
 			d.all = true
 			continue
 		}
+		if len(d.contacts) >= p.mostAtOnce() {
+			return d, refuse(403, "Too Many Contacts")
+		}
 		c, no := readContact(&a, fallback, p)
 		if no != nil && no.code != 423 {
 			return d, no
@@ -64,6 +67,10 @@ func readDemand(m *message.Message, p *Policy) (d demand, no *refusal) {
 	}
 	return d, brief
 }
+
+// mostAtOnce bounds the contacts of one REGISTER: each is compared with all others, and a message has room for thousands. It leaves room for who removes all
+// there may be and adds as many, also when the limit was lowered meanwhile.
+func (p *Policy) mostAtOnce() int { return max(2*p.MaxContacts, 100) }
 
 func readContact(a *message.Address, fallback time.Duration, p *Policy) (c contact, no *refusal) {
 	uri, err := message.ParseURI(a.URI)

@@ -3,6 +3,7 @@ package registrar
 // This file tests the limits: what is refused, what is replaced, and that nobody is kept from refreshing and removing.
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,35 @@ func TestReplaceOldest(t *testing.T) {
 		t.Errorf("%+v", res)
 	}
 	b.has(t, bob, "sip:5@h", "sip:6@h", "sip:7@h")
+}
+
+// A REGISTER with thousands of contacts is refused before they are compared, which would take seconds.
+func TestContactsAtOnce(t *testing.T) {
+	for n, want := range map[int]int{100: 200, 101: 403, 2500: 403} {
+		b := newBench(t, Policy{})
+		var fields []string
+		for i := range n { // removing what is not there is no error
+			if c := fmt.Sprintf("<sip:%d@h>;expires=0", i); i%300 == 0 {
+				fields = append(fields, c)
+			} else {
+				fields[len(fields)-1] += "," + c
+			}
+		}
+		if res := b.send(t, reg{contacts: fields}); res.Code != want {
+			t.Errorf("%d contacts: %d", n, res.Code)
+		}
+	}
+	b := newBench(t, Policy{MaxContacts: 60})
+	var all, fresh []string
+	for i := range 60 {
+		all, fresh = append(all, fmt.Sprintf("<sip:%d@h>", i)), append(fresh, fmt.Sprintf("<sip:%d@h>;expires=0", i), fmt.Sprintf("<sip:%d@g>", i))
+	}
+	if res := b.send(t, reg{contacts: all}); res.Code != 200 {
+		t.Errorf("as many as may be: %d", res.Code)
+	}
+	if res := b.send(t, reg{cseq: 2, contacts: fresh}); res.Code != 200 || len(res.header("Contact")) != 60 {
+		t.Errorf("others in their place: %d, %d contacts", res.Code, len(res.header("Contact")))
+	}
 }
 
 func TestMaxBindings(t *testing.T) {
