@@ -4,6 +4,7 @@ package registrar
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -140,6 +141,28 @@ func TestLuaSave(t *testing.T) {
 		}
 		if v := string(m.Header(message.HeaderContact)); c.code == 200 && v != "<sip:bob@203.0.113.5>;expires=150" {
 			t.Errorf("Contact %q", v)
+		}
+	}
+}
+
+// minded is a store that remembers how durable a change was to be.
+type minded struct {
+	*Memory
+	last Durability
+}
+
+func (a *minded) Update(ctx context.Context, aor string, d Durability, change func([]*Binding) ([]*Binding, error)) error {
+	a.last = d
+	return a.Memory.Update(ctx, aor, d, change)
+}
+
+// TestLuaDurability: what the script chose is what the store is asked for.
+func TestLuaDurability(t *testing.T) {
+	for options, want := range map[string]Durability{``: Commit, `durability = "commit"`: Commit, `durability = "relaxed"`: Relaxed} {
+		store := &minded{Memory: NewMemory(), last: 99}
+		s := script(t, store, head+`registrar.configure { `+options+` } function route(req) save(req) end`)
+		if m := s.register("<sip:bob@203.0.113.5>"); m.Status() != 200 || store.last != want {
+			t.Errorf("%q: %d, durability %v", options, m.Status(), store.last)
 		}
 	}
 }
