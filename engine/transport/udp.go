@@ -25,6 +25,7 @@ type udpListener struct {
 
 	// duty
 	out   *Outbox
+	reads int // in this round
 	batch *udpBatch
 	got   int // datagrams in the batch
 	next  int // the one to be delivered next
@@ -61,6 +62,7 @@ func (u *udpListener) close() error   { return u.conn.Close() }
 func (u *udpListener) serve(l *Local) {
 	u.local = l
 	u.out = u.stack.NewOutbox()
+	u.batch.idle = u.endRound
 	u.stack.running.Add(1)
 	go u.loop(lane.NewCarrier(u.loop))
 }
@@ -93,7 +95,9 @@ func (u *udpListener) loop(k *lane.Carrier) {
 			}
 			u.held = -1
 		}
-		u.out.End()
+		if u.reads++; u.reads == readsARound {
+			u.endRound()
+		}
 		n, err := u.batch.read()
 		u.got, u.next = n, 0
 		in.Age = u.batch.age()
@@ -102,6 +106,15 @@ func (u *udpListener) loop(k *lane.Carrier) {
 			return
 		}
 	}
+}
+
+// readsARound bounds how much is read before what it had sent leaves, when there is always more to read.
+const readsARound = 4
+
+// endRound is called when there is nothing more to read for now.
+func (u *udpListener) endRound() {
+	u.reads = 0
+	u.out.End()
 }
 
 // survive tells whether reading goes on after an error: always, unless the socket was closed.

@@ -17,6 +17,7 @@ type udpBatch struct {
 	most  int
 	whole []byte // one more than a message may have, so that a longer one shows
 	last  datagram
+	idle  func() // called before a wait
 }
 
 func newUDPBatch(conn *net.UDPConn, pool *datagramPool, most int, _ bool) (*udpBatch, error) {
@@ -28,6 +29,7 @@ func newUDPBatch(conn *net.UDPConn, pool *datagramPool, most int, _ bool) (*udpB
 func (b *udpBatch) renew(int) {}
 
 func (b *udpBatch) read() (int, error) {
+	b.idle()
 	n, source, err := b.conn.ReadFromUDPAddrPort(b.whole)
 	if err != nil {
 		return 0, err
