@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -114,6 +115,7 @@ type rig struct {
 	t      testing.TB
 	clock  *manual
 	lane   *lane.Lane
+	worker worker
 	wire   *fakeWire
 	user   *recorder
 	layer  *Layer
@@ -126,7 +128,8 @@ type rig struct {
 func newRig(t testing.TB, o Options) *rig {
 	r := &rig{t: t, clock: &manual{}, user: &recorder{}, random: 1}
 	r.clock.now.Store(int64(epoch))
-	r.lane = lane.New(0, lane.Options{Clock: r.clock, Panicked: func(_ *lane.Lane, v any, stack []byte) {
+	r.worker.idle = sync.NewCond(&r.worker.mu)
+	r.lane = lane.New(0, lane.Options{Clock: r.clock, Meter: &r.worker, Panicked: func(_ *lane.Lane, v any, stack []byte) {
 		t.Errorf("panic: %v\n%s", v, stack)
 	}})
 	t.Cleanup(r.lane.Stop)
@@ -145,14 +148,35 @@ func newRig(t testing.TB, o Options) *rig {
 	return r
 }
 
-// do runs f with the lane's token and returns when it is done, and what was due after it.
-func (r *rig) do(f func()) {
-	r.bring(f, r.posting)
-	r.bring(func() {}, r.posting)
+// worker is a lane.Meter: it counts what the lane's own goroutines have to do.
+type worker struct {
+	mu   sync.Mutex // guards busy
+	idle *sync.Cond
+	busy int
 }
 
-// bring brings f to the lane and waits for it. Where the lane's own goroutine does it, the wheel may turn after that;
-// it has turned when the next piece of work is done.
+func (w *worker) Add(delta int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.busy += delta; w.busy == 0 {
+		w.idle.Broadcast()
+	}
+}
+
+// rest waits until none of them has anything left to do, and the lane has been let go of.
+func (w *worker) rest() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.busy > 0 {
+		w.idle.Wait()
+	}
+}
+
+// do runs f with the lane's token and returns when it is done, and what was due after it.
+func (r *rig) do(f func()) { r.bring(f, r.posting) }
+
+// bring brings f to the lane and waits for it. Where the lane's own goroutine does it, the wheel turns after that, and only then is it known when
+// it next wants to turn.
 func (r *rig) bring(f func(), post bool) {
 	done := make(chan struct{})
 	w := lane.Func(func(*lane.Lane) { defer close(done); f() })
@@ -162,6 +186,7 @@ func (r *rig) bring(f func(), post bool) {
 		r.lane.Run(w, nil)
 	}
 	<-done
+	r.worker.rest()
 }
 
 // advance moves the clock, stopping wherever a timer is due.
@@ -180,10 +205,7 @@ func (r *rig) advance(d time.Duration) {
 }
 
 // settle waits until what was posted to the lane is done.
-func (r *rig) settle() {
-	r.bring(func() {}, true)
-	r.bring(func() {}, true)
-}
+func (r *rig) settle() { r.bring(func() {}, true) }
 
 // receive brings a message in from a peer; kind UDP unless told otherwise.
 func (r *rig) receive(text string, from ...any) {

@@ -35,7 +35,7 @@ func TestKeepFlow(t *testing.T) {
 			say(request(1, 0))
 			id := await(t, r.msgs).Flow
 			s.KeepFlow(id, time.Hour)
-			s.KeepFlow(id, 30*time.Millisecond) // the reader waits already, for longer
+			s.KeepFlow(id, 200*time.Millisecond) // the reader waits already, for longer
 			stop, stopped := make(chan struct{}), make(chan int)
 			go func() {
 				for n := 0; ; n++ {

@@ -52,7 +52,7 @@ func TestTrap13SilentHandshakesBlockNobody(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := newAuthority(t)
 			o := g.options(a)
-			o.HandshakeTimeout = 700 * time.Millisecond
+			o.HandshakeTimeout = 2 * time.Second // an honest one must be done by then, on a busy machine too
 			s := serve(t, newRecorder(answer), o, g.listen)
 			to := s.Locals()[0].Addr
 			var silent []net.Conn
@@ -66,10 +66,9 @@ func TestTrap13SilentHandshakesBlockNobody(t *testing.T) {
 				}
 				silent = append(silent, c)
 			}
-			start := time.Now()
 			g.works(t, a, to)
-			if d := time.Since(start); d > o.HandshakeTimeout/2 && !raceEnabled {
-				t.Errorf("it took %v", d)
+			if n := s.Stats(s.Locals()[0].Kind).HandshakeErrors; n != 0 {
+				t.Errorf("it waited until %d of the silent ones were thrown out", n)
 			}
 			for _, c := range silent {
 				closedByPeer(t, c)
@@ -120,7 +119,7 @@ func TestHalfOpenHandshakesAreBounded(t *testing.T) {
 func TestHonestCrowdIsServed(t *testing.T) {
 	a := newAuthority(t)
 	o := a.options(a.issue("b.example"))
-	o.MaxHandshakes = 2
+	o.MaxHandshakes, o.HandshakeTimeout = 2, 10*patient // a fifth of that is the grace of each
 	s := serve(t, newRecorder(answer), o, "tls:127.0.0.1:0", "tls:127.0.0.1:0")
 	var wg sync.WaitGroup
 	for i := range 60 {

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -99,13 +100,27 @@ func TestAcceptedConnectionIsReused(t *testing.T) {
 	}
 }
 
-func TestConnectFailureTellsEveryMessage(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+// refusing is an address that refuses connections until the test ends: it is taken, and nobody listens.
+func refusing(t *testing.T) netip.AddrPort {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := addrPortOf(ln.Addr())
-	ln.Close()
+	t.Cleanup(func() { syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	sa, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := sa.(*syscall.SockaddrInet4)
+	return netip.AddrPortFrom(netip.AddrFrom4(in.Addr), uint16(in.Port))
+}
+
+func TestConnectFailureTellsEveryMessage(t *testing.T) {
+	addr := refusing(t)
 	s := serve(t, newRecorder(nil), Options{}, "tcp:127.0.0.1:0")
 	f := make(failures, 10)
 	for range 5 {
@@ -128,7 +143,7 @@ func TestConnectFailureTellsEveryMessage(t *testing.T) {
 
 func TestConnectTimeout(t *testing.T) {
 	full := fullListener(t)
-	s := serve(t, newRecorder(nil), Options{ConnectTimeout: 50 * time.Millisecond, MaxQueued: 1000}, "tcp:127.0.0.1:0")
+	s := serve(t, newRecorder(nil), Options{ConnectTimeout: 500 * time.Millisecond, MaxQueued: 1000}, "tcp:127.0.0.1:0")
 	f := make(failures, 10)
 	to := &Peer{Kind: TCP, Addr: full}
 	if err := s.Send(to, make([]byte, 600), f); err != nil {
@@ -152,7 +167,7 @@ func fullListener(t *testing.T) netip.AddrPort {
 	t.Cleanup(func() { ln.Close() })
 	shrinkBacklog(t, ln.(*net.TCPListener))
 	for range 8 {
-		d := net.Dialer{Timeout: 100 * time.Millisecond}
+		d := net.Dialer{Timeout: time.Second}
 		c, err := d.Dial("tcp", ln.Addr().String())
 		if err != nil {
 			return addrPortOf(ln.Addr())

@@ -184,7 +184,7 @@ func TestTrap11ConnectionCaps(t *testing.T) {
 
 func TestTrap11IdleConnectionIsClosed(t *testing.T) {
 	r := newRecorder(nil)
-	s := serve(t, r, Options{IdleTimeout: 50 * time.Millisecond}, "tcp:127.0.0.1:0")
+	s := serve(t, r, Options{IdleTimeout: time.Second}, "tcp:127.0.0.1:0") // within which a message must come
 	silent, used := dial(t, s.Locals()[0].Addr), dial(t, s.Locals()[0].Addr)
 	write(t, used, request(1, 0))
 	id := await(t, r.msgs).Flow
@@ -201,7 +201,7 @@ func TestTrap11IdleConnectionIsClosed(t *testing.T) {
 // A peer that sends a message byte by byte for ever is not idle, and still closed; one that is merely slow is heard.
 func TestTrap11DribblingPeerIsClosed(t *testing.T) {
 	r := newRecorder(nil)
-	s := serve(t, r, Options{FrameTimeout: 100 * time.Millisecond}, "tcp:127.0.0.1:0")
+	s := serve(t, r, Options{FrameTimeout: time.Second}, "tcp:127.0.0.1:0")
 	c := dial(t, s.Locals()[0].Addr)
 	done := make(chan struct{})
 	go func() { // ends when the connection is closed

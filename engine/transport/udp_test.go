@@ -151,9 +151,7 @@ func TestTrap10SpoofedSourcesLeaveNoState(t *testing.T) {
 	round(200)
 	before := heap()
 	round(3000)
-	if after := heap(); after > before+64<<10 {
-		t.Errorf("3000 sources left %d bytes", after-before)
-	}
+	until(t, "the heap is what it was", func() bool { return heap() <= before+64<<10 }) // a goroutine of an earlier test may be about to end
 	if s.flows.all() != nil || len(s.conns.all()) != 0 {
 		t.Error("datagrams made connections")
 	}

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sipscript/sipscript/internal/child"
 )
 
 // needBaresip skips the test where baresip is missing, and fails it where that is no excuse.
@@ -79,10 +81,11 @@ module_app menu.so
 	if b.in, err = b.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.cmd.Start(); err != nil {
+	wait, err := child.Start(b.cmd)
+	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { _ = b.cmd.Wait(); close(b.ended) }() // ends with the process
+	go func() { <-wait; close(b.ended) }() // ends with the process
 	t.Cleanup(b.stop)
 	return b
 }

@@ -94,11 +94,21 @@ func (c *client) register(user string) *message.Message {
 	c.send(fmt.Appendf(nil, "REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/%s 10.1.2.3:5060;rport;branch=z9hG4bK%s%d\r\nMax-Forwards: 70\r\nFrom: <sip:%s@example.com>;tag=1\r\nTo: <sip:%s@example.com>\r\n"+
 		"Call-ID: reg-%s\r\nCSeq: %d REGISTER\r\nContact: <sip:%s@10.1.2.3:5060;transport=%s>\r\nExpires: 600\r\nContent-Length: 0\r\n\r\n",
 		strings.ToUpper(c.kind), user, c.cseq, user, user, user, c.cseq, user, c.kind))
-	m, err := c.next(patience)
-	if err != nil {
-		c.t.Fatal(err)
+	return c.final()
+}
+
+// final is the next response that is no 100, which comes before an answer that takes seconds.
+func (c *client) final() *message.Message {
+	c.t.Helper()
+	for {
+		m, err := c.next(patience)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if m.Status() != 100 {
+			return m
+		}
 	}
-	return m
 }
 
 // reply answers a request, with a contact that leads nowhere.

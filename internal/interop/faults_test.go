@@ -61,7 +61,7 @@ func TestErrorAnswers500(t *testing.T) {
 }
 
 func TestEndlessLoopIsStopped(t *testing.T) {
-	s := start(t, "--no-watch", "--script-budget", "100ms", script(t, faulty))
+	s := start(t, "--no-watch", "--script-budget", "500ms", script(t, faulty))
 	alice, bob := peer.New(t, "alice", "example.com", s.via("udp")), peer.New(t, "bob", "example.com", s.via("udp"))
 	for _, user := range []string{"loop", "stubborn"} {
 		looping := make(chan int)

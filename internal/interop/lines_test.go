@@ -12,7 +12,7 @@ import (
 )
 
 // patience is how long a test waits for what must come. It is no delay: what comes is taken at once.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // lines collects the lines written to it.
 type lines struct {

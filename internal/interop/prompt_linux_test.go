@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sipscript/sipscript/internal/child"
 )
 
 // terminal is a pseudo terminal with a command at it.
@@ -21,7 +23,7 @@ type terminal struct {
 	pty  *os.File // the side of who types and reads
 	out  *lines
 	cmd  *exec.Cmd
-	done chan error // the command's end
+	done <-chan error // the command's end
 }
 
 func atTerminal(t *testing.T, args ...string) *terminal {
@@ -43,16 +45,15 @@ func atTerminal(t *testing.T, args ...string) *terminal {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = side.Close() }) // kept open: what the terminal is set to outlives the command
-	x := &terminal{t: t, pty: pty, out: newLines(), done: make(chan error, 1)}
+	x := &terminal{t: t, pty: pty, out: newLines()}
 	x.cmd = exec.Command(binary, args...)
 	x.cmd.Env = withoutOurs(os.Environ())
 	x.cmd.Stdin, x.cmd.Stdout, x.cmd.Stderr = side, side, side
 	x.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := x.cmd.Start(); err != nil {
+	if x.done, err = child.Start(x.cmd); err != nil {
 		t.Fatal(err)
 	}
-	go func() { x.done <- x.cmd.Wait() }() // ends with the command
-	go func() {                            // ends with the terminal
+	go func() { // ends with the terminal
 		buf := make([]byte, 1024)
 		for {
 			n, err := pty.Read(buf)

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -14,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sipscript/sipscript/internal/child"
 )
 
 // sippOptions is one sipp process.
@@ -58,7 +61,7 @@ func startSipp(t *testing.T, o sippOptions) *sipp {
 	mode := map[string]string{"udp": "u1", "tcp": "t1", "tls": "t1"}[o.transport]
 	args := append(s.scenario(), "-i", "127.0.0.1", "-bind_local", "-p", strconv.Itoa(s.o.port), "-cp", strconv.Itoa(freePort(t)), "-mp", strconv.Itoa(freePort(t)),
 		"-t", mode, "-l", "100000", "-d", strconv.FormatInt(o.pause.Milliseconds(), 10), "-nostdin", "-buff_size", "4194304",
-		"-timeout", "90s", "-timeout_error", "-trace_stat", "-stf", filepath.Join(s.dir, "stat.csv"), "-fd", "1", "-trace_err", "-error_file", filepath.Join(s.dir, "errors.log"))
+		"-timeout", "180s", "-timeout_error", "-trace_stat", "-stf", filepath.Join(s.dir, "stat.csv"), "-fd", "1", "-trace_err", "-error_file", filepath.Join(s.dir, "errors.log"))
 	if o.calls > 0 {
 		args = append(args, "-m", strconv.Itoa(o.calls))
 	}
@@ -77,10 +80,11 @@ func startSipp(t *testing.T, o sippOptions) *sipp {
 	}
 	s.cmd = exec.Command(needSipp(t), args...)
 	s.cmd.Dir = s.dir
-	if err := s.cmd.Start(); err != nil {
+	wait, err := child.Start(s.cmd)
+	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { s.err = s.cmd.Wait(); close(s.ended) }() // ends with the process
+	go func() { s.err = <-wait; close(s.ended) }() // ends with the process
 	t.Cleanup(func() {
 		select {
 		case <-s.ended:
@@ -151,12 +155,13 @@ func (s *sipp) addr() string {
 	return fmt.Sprintf("127.0.0.1:%d", s.o.port)
 }
 
-// wait waits for the end and requires all calls to have succeeded, without a retransmission.
+// wait waits for the end and requires all calls to have succeeded, with hardly a retransmission: on a machine that is busy with something else an
+// answer may take the half second after which there is one.
 func (s *sipp) wait() {
 	s.t.Helper()
 	select {
 	case <-s.ended:
-	case <-time.After(100 * time.Second):
+	case <-time.After(200 * time.Second):
 		s.t.Fatalf("sipp %s does not end\n%s", s.o.scenario, s.errors())
 	}
 	figures := s.figures()
@@ -165,7 +170,7 @@ func (s *sipp) wait() {
 	if s.err != nil || done != strconv.Itoa(s.o.calls) || failed != "0" {
 		s.t.Errorf("sipp %s: %v: %s of %d calls succeeded, %s failed\n%s", s.o.scenario, s.err, done, s.o.calls, failed, s.errors())
 	}
-	if again != "0" {
+	if n, err := strconv.Atoi(again); err != nil || n > s.o.calls/5 {
 		s.t.Errorf("sipp %s retransmitted %s times", s.o.scenario, again)
 	}
 	if s.t.Failed() {
@@ -197,22 +202,23 @@ func (s *sipp) errors() string {
 	return tail(string(text), 40)
 }
 
-// freePort finds a port that nobody uses for UDP or TCP on loopback at the moment.
+// freePort finds a port that nobody uses for UDP or TCP on loopback. It is none of those that systems give to who asks for port 0, or connects: one of
+// these could be gone before it is used. Another run beside this one looks elsewhere, most likely.
 func freePort(t *testing.T) int {
 	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 1000 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(22000))
+		l, err := net.Listen("tcp", addr)
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
-		port := l.Addr().(*net.TCPAddr).Port
-		c, err := net.ListenPacket("udp", l.Addr().String())
+		c, err := net.ListenPacket("udp", addr)
 		l.Close()
 		if err != nil {
 			continue
 		}
 		c.Close()
-		return port
+		return l.Addr().(*net.TCPAddr).Port
 	}
 	t.Fatal("no free port")
 	return 0

@@ -179,8 +179,7 @@ func onRedis(t *testing.T) (redis *redistest.Server, s *server, args []string) {
 // TestRestartKeepsCalls: the key in --data lets requests within calls from before the restart pass, and who registered is called.
 func TestRestartKeepsCalls(t *testing.T) {
 	dir := t.TempDir()
-	listen := []string{"-l", "udp:127.0.0.1:0"}
-	s := spawn(t, append([]string{"run", "-d", "example.com", "--data", dir}, listen...)...)
+	s := spawn(t, "run", "-d", "example.com", "--data", dir, "-l", fmt.Sprintf("udp:127.0.0.1:%d", freePort(t))) // one that is there to be had again
 	s.ready()
 	alice, bob := peer.New(t, "alice", "example.com", s.via("udp")), peer.New(t, "bob", "example.com", s.via("udp"))
 	bob.Register()

@@ -21,18 +21,25 @@ func TestStopUnregisters(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer registrar.Close()
-	// next answers one REGISTER and returns its Expires.
+	// next answers one REGISTER and returns its Expires. What is sent again, because the answer was slow, is passed over.
+	seen := map[string]bool{}
 	next := func() string {
 		t.Helper()
 		buf := make([]byte, 65536)
 		_ = registrar.SetReadDeadline(time.Now().Add(patience))
+		m := new(message.Message)
 		n, from, err := registrar.ReadFrom(buf)
+		for ; err == nil; n, from, err = registrar.ReadFrom(buf) {
+			if err := m.Parse(buf[:n], &message.Limits{}); err != nil || string(m.MethodText()) != "REGISTER" {
+				t.Fatalf("%v\n%s", err, buf[:n])
+			}
+			if number := string(m.Header(message.HeaderCSeq)); !seen[number] {
+				seen[number] = true
+				break
+			}
+		}
 		if err != nil {
 			t.Fatal(err)
-		}
-		m := new(message.Message)
-		if err := m.Parse(buf[:n], &message.Limits{}); err != nil || string(m.MethodText()) != "REGISTER" {
-			t.Fatalf("%v\n%s", err, buf[:n])
 		}
 		contact := fmt.Appendf(nil, "Contact: %s\r\n", m.Header(message.HeaderContact))
 		if _, err := registrar.WriteTo(message.AppendResponse(nil, m, 200, "", "trunk", contact, nil), from); err != nil {

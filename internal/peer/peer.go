@@ -19,7 +19,7 @@ import (
 )
 
 // Patience is how long a peer waits for what must come. It is no delay: what comes is taken at once.
-const Patience = 20 * time.Second
+const Patience = time.Minute
 
 // Server is where a peer sends its requests: "udp", "tcp" or "tls", and host:port.
 type Server struct {

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sipscript/sipscript/internal/child"
 )
 
 // Server is a Redis server. It keeps what it has over Stop and Start.
@@ -63,15 +65,16 @@ func (s *Server) Start() {
 	s.output.Reset()
 	s.cmd = exec.Command(s.path, "--port", "0", "--unixsocket", filepath.Join(s.dir, "s"), "--dir", s.dir, "--appendonly", "yes", "--save", "")
 	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
-	if err := s.cmd.Start(); err != nil {
+	wait, err := child.Start(s.cmd)
+	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.ended = make(chan struct{})
-	go func(cmd *exec.Cmd, ended chan struct{}) { // ends with the process
-		_ = cmd.Wait()
+	go func(ended chan struct{}) { // ends with the process
+		<-wait
 		close(ended)
-	}(s.cmd, s.ended)
-	deadline := time.After(30 * time.Second)
+	}(s.ended)
+	deadline := time.After(time.Minute)
 	for tick := time.NewTicker(5 * time.Millisecond); ; {
 		if c, err := net.Dial("unix", filepath.Join(s.dir, "s")); err == nil {
 			_ = c.Close()
@@ -94,7 +97,7 @@ func (s *Server) Stop() {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-s.ended:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		_ = s.cmd.Process.Kill()
 		<-s.ended
 		s.t.Error("redis-server had to be killed")
