@@ -52,7 +52,7 @@ func TestNameWithADeadServer(t *testing.T) {
 		fmt.Sprintf("_sip._udp.pbx.test. 60 IN SRV 2 0 %d a.pbx.test.", port(alive)),
 		"a.pbx.test. 60 IN A 127.0.0.1")
 	eng, err := engine.New(engine.Config{Listen: []string{"udp:127.0.0.1:0"}, Lanes: 1, DNS: engineresolver.Options{Servers: []string{server}},
-		Timers: transaction.Timers{T1: 5 * time.Millisecond}, Router: relayTo(to("sip:bob@pbx.test"), nil)})
+		Timers: transaction.Timers{T1: 40 * time.Millisecond}, MaxDelay: -1, Router: relayTo(to("sip:bob@pbx.test"), nil)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,16 +57,16 @@ func (c *leakCaller) request(method, uri, branch string, cseq int, to, headers s
 
 // await reads until a response with the CSeq comes that found accepts, and sends the request again while none does.
 func (c *leakCaller) await(request, cseq string, found func(code int) bool) (*message.Message, error) {
-	patience := 300 * time.Millisecond
+	wait := 300 * time.Millisecond
 	if c.in != nil { // nothing is lost, and nothing sent again: all it takes is time
-		patience = 20 * time.Second
+		wait = patience
 	}
 	for range 100 {
 		if _, err := io.WriteString(c.conn, request); err != nil {
 			return nil, err
 		}
 		for {
-			_ = c.conn.SetReadDeadline(time.Now().Add(patience))
+			_ = c.conn.SetReadDeadline(time.Now().Add(wait))
 			b, err := readMessage(c.conn, c.in, c.buf)
 			if e, ok := err.(net.Error); ok && e.Timeout() && c.in == nil {
 				break
@@ -106,15 +106,11 @@ func (c *leakCaller) call(user string, want int) error {
 	if err != nil {
 		return err
 	}
-	if code := res.Status(); code != want {
-		// On a machine that is busy with other things the short timers run out now and then; that leaves nothing behind either.
-		if c.slow++; code != 408 || c.slow > 20 {
-			return fmt.Errorf("answered %d", code)
-		}
-		want = code
+	if err := c.hasCode(res, want); err != nil {
+		return err
 	}
 	to := string(res.Header(message.HeaderTo))
-	if want != 200 {
+	if res.Status() != 200 {
 		_, err := io.WriteString(c.conn, c.request("ACK", uri, "i", 1, to, ""))
 		return err
 	}
@@ -131,10 +127,23 @@ func (c *leakCaller) call(user string, want int) error {
 	if _, err := io.WriteString(c.conn, c.request("ACK", uri, "a", 1, to, headers)); err != nil {
 		return err
 	}
-	if res, err = c.await(c.request("BYE", uri, "b", 2, to, headers), "2 BYE", final); err == nil && res.Status() != 200 {
-		err = fmt.Errorf("BYE: %d", res.Status())
+	if res, err = c.await(c.request("BYE", uri, "b", 2, to, headers), "2 BYE", final); err != nil {
+		return err
 	}
-	return err
+	return c.hasCode(res, 200)
+}
+
+// hasCode checks the code of a final response.
+func (c *leakCaller) hasCode(res *message.Message, want int) error {
+	code := res.Status()
+	if code == want {
+		return nil
+	}
+	// On a machine that is busy with other things the short timers run out now and then; that leaves nothing behind either.
+	if c.slow++; code != 408 || c.slow > 20 {
+		return fmt.Errorf("%s was answered %d, not %d", res.Header(message.HeaderCSeq), code, want)
+	}
+	return nil
 }
 
 // readMessage reads a datagram, or a message without a body off a stream.

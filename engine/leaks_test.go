@@ -104,7 +104,7 @@ func TestNothingIsLeftOfCalls(t *testing.T) {
 			took := time.Since(began)
 			after := settled(t, eng)
 			back := func() bool { return after.goroutines <= base.goroutines && after.heap <= base.heap+leakHeap }
-			for limit := time.Now().Add(5 * time.Second); !back() && time.Now().Before(limit); { // a goroutine may be about to end
+			for limit := time.Now().Add(20 * time.Second); !back() && time.Now().Before(limit); { // a goroutine may be about to end
 				after = settled(t, eng)
 			}
 			if !back() {

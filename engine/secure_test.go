@@ -30,7 +30,7 @@ func TestCallFromTLSToBrowser(t *testing.T) {
 	var browser transport.FlowID // the engine has one lane, which is its owner
 	cert := selfSigned(t)
 	eng, err := engine.New(engine.Config{
-		Listen: []string{"tls:127.0.0.1:0", "wss:127.0.0.1:0"}, Lanes: 1, Domains: []string{"example.com"},
+		Listen: []string{"tls:127.0.0.1:0", "wss:127.0.0.1:0"}, Lanes: 1, Domains: []string{"example.com"}, MaxDelay: -1,
 		Transport: transport.Options{TLS: transport.TLSOptions{Load: func() (*transport.TLSMaterial, error) {
 			return &transport.TLSMaterial{Certificates: []tls.Certificate{cert}}, nil
 		}}},
@@ -53,7 +53,7 @@ func TestCallFromTLSToBrowser(t *testing.T) {
 	if err := eng.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	defer eng.Shutdown(ctx)
 
@@ -72,7 +72,7 @@ func TestCallFromTLSToBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer alice.Close()
-	alice.SetDeadline(time.Now().Add(20 * time.Second))
+	alice.SetDeadline(time.Now().Add(patience))
 	lines := bufio.NewReader(alice)
 
 	bobSays := func(text []byte) {

@@ -12,6 +12,9 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
+// patience is how long a test waits for what must come. It is no delay: what comes is taken at once.
+const patience = time.Minute
+
 // line is a UDP socket of a test.
 type line struct {
 	t *testing.T
@@ -31,7 +34,7 @@ func newLine(t *testing.T, host string) *line {
 // read is the next message that begins with first.
 func (l *line) read(first string) *message.Message {
 	l.t.Helper()
-	_ = l.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = l.SetReadDeadline(time.Now().Add(patience))
 	for {
 		buf := make([]byte, 65536)
 		n, _, err := l.ReadFromUDPAddrPort(buf)
@@ -49,7 +52,7 @@ func TestAdvertisedAddressAndIPv6(t *testing.T) {
 	caller, callee := newLine(t, "127.0.0.1"), newLine(t, "::1")
 	target := &engine.Target{URI: "sip:b@" + callee.LocalAddr().String()}
 	eng, err := engine.New(engine.Config{Listen: []string{"udp:127.0.0.1:0", "udp:[::1]:0"}, Advertise: map[string]string{"udp:127.0.0.1:0": "sip.example.net:6060"}, Lanes: 2,
-		Router: routerFunc(func(r *engine.Request) error {
+		MaxDelay: -1, Router: routerFunc(func(r *engine.Request) error {
 			if r.InDialog() {
 				_, err := r.Relay(nil, nil)
 				return err
