@@ -191,7 +191,7 @@ end`, luabindtest.Modules(m))
 		if !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the function was not told")
 	}
 	w.Sim.Do(func() {})

@@ -44,7 +44,7 @@ func tryStart(t *testing.T, name string, args map[string]string) (*world, error)
 	w := &world{World: sim.New(1), t: t}
 	var log strings.Builder
 	logger := slog.New(slog.NewTextHandler(&log, nil))
-	router, err := luabind.NewRouter(luabind.Options{Source: string(source), Name: name + ".lua", Args: args, Seed: 1, Log: logger,
+	router, err := luabind.NewRouter(luabind.Options{Source: string(source), Name: name + ".lua", Args: args, Seed: 1, Log: logger, Budget: 10 * time.Second,
 		Modules: []luabind.Opener{registrar.New(registrar.Options{})}})
 	if err != nil {
 		return nil, err

@@ -88,7 +88,8 @@ func Try(t testing.TB, script string, options ...Option) (*World, error) {
 	t.Helper()
 	w := &World{T: t, Sim: sim.New(1)}
 	c := config{
-		script: luabind.Options{Source: script, Name: "route.lua", Seed: 1,
+		// The budget is one of the machine's time, in virtual time too: on a machine that is busy with other things a handler takes long.
+		script: luabind.Options{Source: script, Name: "route.lua", Seed: 1, Budget: 10 * time.Second,
 			Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))},
 		engine: engine.Config{Clock: w.Sim, Meter: w.Sim, Network: w.Sim.Network("udp:"+Addr, "tcp:"+Addr), Seed: 2, Lanes: 1,
 			Domains: []string{"example.com"}, Log: slog.New(slog.DiscardHandler)},
