@@ -171,7 +171,7 @@ func (c *clock) pass(d time.Duration) {
 // options are those of most tests: nothing of the machine, and waits so long that only an error waits them out.
 func options(c *clock, servers ...string) Options {
 	return Options{
-		Servers: servers, HostsFile: "-", Now: c.Now, ResolutionDelay: 10 * time.Second, Timeout: 10 * time.Second, Budget: 30 * time.Second,
+		Servers: servers, HostsFile: "-", Now: c.Now, ResolutionDelay: time.Minute, Timeout: time.Minute, Budget: 3 * time.Minute,
 		Kinds: []transport.Kind{transport.UDP, transport.TCP, transport.TLS},
 	}
 }

@@ -17,13 +17,13 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// deadServer is an address at which nobody listens.
+// deadServer is an address at which nobody listens until the test ends: whose socket is connected hears nobody else, who is told that.
 func deadServer(t *testing.T) string {
-	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	c, err := net.Dial("udp", "127.0.0.1:9")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	t.Cleanup(func() { c.Close() })
 	return c.LocalAddr().String()
 }
 
