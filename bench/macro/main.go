@@ -6,7 +6,7 @@
 //	go run ./bench/macro -rate 2000 -seconds 5 -rounds 3
 //
 // Figures are of the server's process tree: user and system CPU for each completed call, memory kept for each call, and the latency of the 200 to
-// the INVITE. It needs Linux, taskset, and two cores.
+// the INVITE; of ours also how often Go's collector ran during the load, and for how long it stopped everything. It needs Linux, taskset, and two cores.
 package main
 
 import (
@@ -44,6 +44,7 @@ type contender struct {
 	name string
 	args func(addr string) ([]string, error)
 	load []string // more arguments of the load
+	ours bool     // it has an admin port
 }
 
 func (b *bench) contenders() (list []contender, err error) {
@@ -64,10 +65,10 @@ func (b *bench) contenders() (list []contender, err error) {
 		return []string{filepath.Join(b.dir, "relay"), "-listen", addr}, nil
 	}})
 	return append(list,
-		contender{name: "ours", args: b.ours("bench/route.lua")},
-		contender{name: "ours-forward", args: b.ours("bench/forward.lua")},
-		contender{name: "ours-redirect", args: b.ours("bench/redirect.lua"), load: []string{"-expect", "302"}},
-		contender{name: "ours-fork10", args: b.ours("bench/fork.lua"), load: []string{"-silent", "9"}}), nil
+		contender{name: "ours", args: b.ours("bench/route.lua"), ours: true},
+		contender{name: "ours-forward", args: b.ours("bench/forward.lua"), ours: true},
+		contender{name: "ours-redirect", args: b.ours("bench/redirect.lua"), load: []string{"-expect", "302"}, ours: true},
+		contender{name: "ours-fork10", args: b.ours("bench/fork.lua"), load: []string{"-silent", "9"}, ours: true}), nil
 }
 
 // ours is this project's server with a script.
@@ -111,6 +112,9 @@ func (b *bench) run(only string) error {
 			}
 			fmt.Printf("%-16s %7.1f µs/call  ok %d refused %d failed %d resent %d  %5.1f kB/call  p50 %.2f p99 %.2f p99.9 %.2f ms\n",
 				c.name, r.cpu, r.Completed, r.Refused, r.Failed, r.Resent, r.kept, r.P50, r.P99, r.P999)
+			if c.ours {
+				fmt.Printf("%-16s %7.0f cycles of the collector, pauses p99 %.0f at most %.0f µs\n", "", r.cycles, r.pauseP99, r.pauseMost)
+			}
 			rows[c.name] = append(rows[c.name], r)
 		}
 	}
@@ -118,7 +122,7 @@ func (b *bench) run(only string) error {
 	return nil
 }
 
-// table prints medians, and ratios to the floor and to Kamailio with Lua.
+// table prints medians, of the longest pause the longest, and ratios to the floor and to Kamailio with Lua.
 func (b *bench) table(list []contender, rows map[string][]row) {
 	med := func(name string, f func(row) float64) float64 {
 		var v []float64
@@ -138,12 +142,20 @@ func (b *bench) table(list []contender, rows map[string][]row) {
 		}
 		return "–"
 	}
-	fmt.Printf("\n%d calls/s for %d s, %d rounds, medians\n\n| server | µs CPU/call | × floor | × Kamailio Lua | kB/call | p50 ms | p99 ms | p99.9 ms |\n|---|---|---|---|---|---|---|---|\n", b.rate, b.seconds, b.rounds)
+	fmt.Printf("\n%d calls/s for %d s, %d rounds, medians\n\n| server | µs CPU/call | × floor | × Kamailio Lua | kB/call | p50 ms | p99 ms | p99.9 ms | GC pause p99 µs | max µs | GC cycles |\n|---|---|---|---|---|---|---|---|---|---|---|\n", b.rate, b.seconds, b.rounds)
 	for _, c := range list {
 		if len(rows[c.name]) == 0 {
 			continue
 		}
-		fmt.Printf("| %s | %.1f | %s | %s | %.1f | %.2f | %.2f | %.2f |\n", c.name, med(c.name, cpu), ratio(c.name, "floor"), ratio(c.name, "kamailio-lua"),
-			med(c.name, func(r row) float64 { return r.kept }), med(c.name, func(r row) float64 { return r.P50 }), med(c.name, func(r row) float64 { return r.P99 }), med(c.name, func(r row) float64 { return r.P999 }))
+		collector := "– | – | –"
+		if c.ours {
+			longest := 0.0
+			for _, r := range rows[c.name] {
+				longest = max(longest, r.pauseMost)
+			}
+			collector = fmt.Sprintf("%.0f | %.0f | %.0f", med(c.name, func(r row) float64 { return r.pauseP99 }), longest, med(c.name, func(r row) float64 { return r.cycles }))
+		}
+		fmt.Printf("| %s | %.1f | %s | %s | %.1f | %.2f | %.2f | %.2f | %s |\n", c.name, med(c.name, cpu), ratio(c.name, "floor"), ratio(c.name, "kamailio-lua"),
+			med(c.name, func(r row) float64 { return r.kept }), med(c.name, func(r row) float64 { return r.P50 }), med(c.name, func(r row) float64 { return r.P99 }), med(c.name, func(r row) float64 { return r.P999 }), collector)
 	}
 }

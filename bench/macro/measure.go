@@ -33,6 +33,9 @@ type row struct {
 
 	cpu  float64 // µs a completed call
 	kept float64 // kB a completed call
+
+	// Of ours: how often the collector ran, and the µs it stopped everything for.
+	cycles, pauseP99, pauseMost float64
 }
 
 // measure starts a server, loads it and ends it.
@@ -51,6 +54,12 @@ func (b *bench) measure(c contender) (r row, err error) {
 	if err != nil {
 		return r, err
 	}
+	admin := ""
+	if c.ours {
+		if admin, err = freeAddr(); err != nil {
+			return r, err
+		}
+	}
 	logFile, err := os.Create(filepath.Join(b.dir, "server.log"))
 	if err != nil {
 		return r, err
@@ -58,6 +67,7 @@ func (b *bench) measure(c contender) (r row, err error) {
 	defer logFile.Close()
 	srv := exec.Command("taskset", append([]string{"-c", "0"}, args...)...)
 	srv.Stdout, srv.Stderr = logFile, logFile
+	srv.Env = append(os.Environ(), "SIPSCRIPT_ADMIN="+admin)
 	srv.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := srv.Start(); err != nil {
 		return r, err
@@ -75,6 +85,12 @@ func (b *bench) measure(c contender) (r row, err error) {
 		text, _ := os.ReadFile(logFile.Name())
 		return r, fmt.Errorf("it does not answer: %w\n%s", err, text)
 	}
+	var before, after pauses
+	if c.ours {
+		if before, err = pausesOf(admin); err != nil {
+			return r, err
+		}
+	}
 	used, kept := cpuOf(srv.Process.Pid), memoryOf(srv.Process.Pid)
 	out, err := load()
 	if err != nil {
@@ -88,6 +104,13 @@ func (b *bench) measure(c contender) (r row, err error) {
 		return r, errors.New("no call was completed")
 	}
 	r.cpu = (cpuOf(srv.Process.Pid) - used) * 1e6 / float64(r.Completed)
+	if c.ours {
+		if after, err = pausesOf(admin); err != nil {
+			return r, err
+		}
+		after = after.since(before)
+		r.cycles, r.pauseP99, r.pauseMost = after.cycles, after.at(.99), after.at(1)
+	}
 	time.Sleep(b.rest)
 	r.kept = max(memoryOf(srv.Process.Pid)-kept, 0) / float64(r.Completed)
 	return r, nil

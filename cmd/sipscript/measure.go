@@ -25,6 +25,7 @@ func (s *server) measure() error {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		metrics.Engine(s.engine.Stats),
 		metrics.Lanes(s.engine.Lanes(), s.engine.Background()),
+		metrics.Pauses(),
 		metrics.Metered(s.router.Metrics),
 	} {
 		errs = append(errs, s.figures.Register(c))

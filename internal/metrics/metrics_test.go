@@ -1,6 +1,10 @@
 package metrics
 
 import (
+	"maps"
+	"math"
+	"runtime"
+	"runtime/metrics"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +65,18 @@ func TestLaneDelays(t *testing.T) {
 	s.Waited.Store(int64(2 * time.Second))
 	count, sum, buckets := delays(&s)
 	if count != 10 || sum != 2 || buckets[1e-6] != 5 || buckets[2e-6] != 7 || buckets[float64(1<<(lane.DelayBuckets-2))/1e6] != 7 || len(buckets) != lane.DelayBuckets-1 {
+		t.Errorf("count %d sum %g buckets %v", count, sum, buckets)
+	}
+}
+
+func TestGCPauses(t *testing.T) {
+	runtime.GC()
+	got := text(t, Pauses())
+	contains(t, got, `"sipscript_gc_pause_seconds"`, "type:HISTOGRAM", "cumulative_count:")
+	inf := math.Inf(1)
+	count, sum, buckets := cumulative(&metrics.Float64Histogram{Counts: []uint64{1, 2, 3, 4, 5, 6}, Buckets: []float64{math.Inf(-1), 0, 1e-6, 1.25e-6, 2e-6, 2, inf}})
+	want := map[float64]uint64{1e-6: 3, 2e-6: 10} // 1.25e-6 is too close to the one before, 2 too long for a bound
+	if count != 21 || !maps.Equal(buckets, want) || math.Abs(sum-17) > 0.1 {
 		t.Errorf("count %d sum %g buckets %v", count, sum, buckets)
 	}
 }
