@@ -40,7 +40,7 @@ cross:
 
 # The ceilings on allocations hold without the race detector only, so both ways. Interop has its own target: it tests a binary.
 plain race: redis postgres | bin
-	$(GO) test $(if $(filter race,$@),-race) -shuffle=on -json $$($(GO) list ./... | grep -v /internal/interop) | $(TALLY)
+	$(GO) test $(if $(filter race,$@),-race) -timeout 14m -shuffle=on -json $$($(GO) list ./... | grep -v /internal/interop) | $(TALLY)
 
 fuzz: | bin
 	COUNTS=$(COUNTS) FUZZTIME=$(FUZZTIME) GO=$(GO) ./.ci/fuzz
@@ -55,8 +55,8 @@ hostile: | bin
 
 # Twice: the binary as it is shipped, and one with the race detector.
 interop: phones redis postgres | bin
-	SIPSCRIPT_INTEROP=required $(GO) test -count=1 -timeout 8m -json ./internal/interop | $(TALLY)
-	SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(GO) test -count=1 -timeout 8m -json ./internal/interop | $(TALLY)
+	SIPSCRIPT_INTEROP=required $(GO) test -count=1 -timeout 14m -json ./internal/interop | $(TALLY)
+	SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(GO) test -count=1 -timeout 14m -json ./internal/interop | $(TALLY)
 
 # What a call costs: small benchmarks, fit for benchstat, in bin/bench.txt, and whole servers side by side.
 bench: | bin

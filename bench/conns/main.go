@@ -3,10 +3,12 @@
 // Conns measures connections: what an idle one takes of the server's memory over TCP, TLS, WebSocket and secure WebSocket, and how many messages a second go
 // over a single one and over many.
 //
-//	go run ./bench/conns -idle 20000 -busy 10000
+//	go run ./bench/conns
+//	go run ./bench/conns -idle 5000 -busy 1000 -only tcp,wss
 //
 // The server is pinned to one core, the clients to another. Clients connect from many addresses of 127.0.0.0/8, since a server takes only so many
-// connections from each. It needs as many file descriptors as connections, and raises its limit where it may.
+// connections from each. Both need as many file descriptors as there are connections: the limit is raised where that may be, and where it may not it
+// says how many connections it makes instead.
 package main
 
 import (
@@ -16,16 +18,18 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"syscall"
+	"strings"
 	"time"
 )
 
 func main() {
 	var t test
-	flag.IntVar(&t.idle, "idle", 20000, "idle connections")
+	flag.IntVar(&t.idle, "idle", 0, "idle connections; 0: 20000, or as many as there may be")
 	flag.IntVar(&t.busy, "busy", 10000, "connections that messages go over")
 	flag.IntVar(&t.seconds, "seconds", 3, "length of each load")
+	only := flag.String("only", "tcp,tls,ws,wss", "transports, separated by commas")
 	flag.Parse()
+	t.kinds = strings.Split(*only, ",")
 	dir, err := os.MkdirTemp("", "sipconns")
 	if err == nil {
 		defer os.RemoveAll(dir)
@@ -40,13 +44,28 @@ func main() {
 
 type test struct {
 	dir                 string
+	kinds               []string
 	idle, busy, seconds int
 }
 
+// mostIdle is how many idle connections are hoped for.
+const mostIdle = 20000
+
 func (t *test) run() error {
-	need := uint64(max(t.idle, t.busy) + 1000)
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: need, Max: need}); err != nil {
-		return fmt.Errorf("%d file descriptors: %w; take fewer connections", need, err)
+	if t.idle == 0 {
+		t.idle = mostIdle
+	}
+	limit, err := raiseLimit(max(t.idle, t.busy))
+	if err != nil {
+		return err
+	}
+	for _, n := range []*int{&t.idle, &t.busy} {
+		wanted := *n
+		if *n = affordable(wanted, limit); *n == 0 {
+			return fmt.Errorf("%d file descriptors are too few for any connection", limit)
+		} else if *n < wanted {
+			fmt.Printf("no more than %d file descriptors are to be had: %d connections, not %d\n\n", limit, *n, wanted)
+		}
 	}
 	if out, err := exec.Command("go", "build", "-o", filepath.Join(t.dir, "sipscript"), "./cmd/sipscript").CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)
@@ -58,7 +77,7 @@ func (t *test) run() error {
 		return fmt.Errorf("taskset: %w: %s", err, out)
 	}
 	fmt.Printf("| transport | idle connections | RSS kB each | heap and stacks kB each | messages/s, one connection | µs CPU each | messages/s, %d connections | µs CPU each |\n|---|---|---|---|---|---|---|---|\n", t.busy)
-	for _, kind := range []string{"tcp", "tls", "ws", "wss"} {
+	for _, kind := range t.kinds {
 		if err := t.transport(kind); err != nil {
 			return fmt.Errorf("%s: %w", kind, err)
 		}
@@ -101,13 +120,13 @@ func (t *test) idleCost(kind string) (rss, live float64, err error) {
 		return 0, 0, err
 	}
 	defer s.stop()
-	warm, err := connect(s, kind, 0, 100)
+	warm, err := connect(s, kind, 0, warmUp)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer closeAll(warm)
 	rss, live = s.memory()
-	conns, err := connect(s, kind, 100, t.idle)
+	conns, err := connect(s, kind, warmUp, t.idle)
 	if err != nil {
 		return 0, 0, err
 	}

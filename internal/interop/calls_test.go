@@ -47,6 +47,9 @@ func TestCallsOverTLS(t *testing.T) {
 
 func runLoad(t *testing.T, l load) {
 	needSipp(t)
+	if raceBuild() { // which takes several times as long for each call
+		l.users, l.calls, l.rate, l.reloads = l.users/3, l.calls/3, l.rate/3, l.reloads/3
+	}
 	s, callee, conf := startForLoad(t, l)
 	all := users(l.users, callee.addr(), l.callee)
 

@@ -34,6 +34,9 @@ func buildAndRun(m *testing.M) int {
 	return m.Run()
 }
 
+// raceBuild tells whether the binary under test has the race detector: then the time it takes says nothing.
+func raceBuild() bool { return strings.Contains(os.Getenv("SIPSCRIPT_INTEROP_BUILD"), "-race") }
+
 // needSipp skips the test where sipp is missing, and fails it where that is no excuse.
 func needSipp(t *testing.T) string {
 	t.Helper()

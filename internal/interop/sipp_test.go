@@ -170,7 +170,7 @@ func (s *sipp) wait() {
 	if s.err != nil || done != strconv.Itoa(s.o.calls) || failed != "0" {
 		s.t.Errorf("sipp %s: %v: %s of %d calls succeeded, %s failed\n%s", s.o.scenario, s.err, done, s.o.calls, failed, s.errors())
 	}
-	if n, err := strconv.Atoi(again); err != nil || n > s.o.calls/5 {
+	if n, err := strconv.Atoi(again); err != nil || n > s.o.calls/5 && !raceBuild() {
 		s.t.Errorf("sipp %s retransmitted %s times", s.o.scenario, again)
 	}
 	if s.t.Failed() {

@@ -13,6 +13,9 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/sipscript/sipscript/internal/child"
 )
 
 // Server is a PostgreSQL server with an empty database.
@@ -23,7 +26,7 @@ type Server struct {
 	bin     string // where its programs are
 	dir     string
 	account *syscall.Credential // whom it runs as
-	running bool
+	ended   <-chan error        // brings the server's end; nil where it does not run
 }
 
 // Start makes and starts a server, which ends with the test. Where PostgreSQL is missing, or there is nobody to run it as, the test is skipped, or
@@ -48,31 +51,63 @@ func Start(t testing.TB) *Server {
 	}
 	s.URL = "postgres://sip@/postgres?host=" + s.dir
 	s.run("initdb", "-D", filepath.Join(s.dir, "data"), "-U", "sip", "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
-	s.run("pg_ctl", "-w", "-D", filepath.Join(s.dir, "data"), "-l", filepath.Join(s.dir, "log"), "-o", "-k "+s.dir+" -c listen_addresses='' -c fsync=off", "start")
-	s.running = true
-	t.Cleanup(s.Stop)
+	s.serve()
 	return s
+}
+
+// serve starts the server itself, not by pg_ctl, which would leave it behind when the test is killed, and waits until it can be asked.
+func (s *Server) serve() {
+	s.t.Helper()
+	log, err := os.Create(filepath.Join(s.dir, "log"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer log.Close()
+	cmd := s.command("postgres", "-D", filepath.Join(s.dir, "data"), "-k", s.dir, "-c", "listen_addresses=", "-c", "fsync=off")
+	cmd.Stdout, cmd.Stderr = log, log
+	if s.ended, err = child.Start(cmd); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(s.Stop)
+	deadline := time.After(time.Minute)
+	for tick := time.NewTicker(20 * time.Millisecond); s.command("pg_isready", "-q", "-h", s.dir).Run() != nil; {
+		select {
+		case <-tick.C:
+			continue
+		case err = <-s.ended:
+			s.ended = nil
+		case <-deadline:
+		}
+		text, _ := os.ReadFile(log.Name())
+		s.t.Fatalf("postgres does not serve: %v\n%s", err, text)
+	}
 }
 
 // Stop ends the server, where it runs, and waits for its end.
 func (s *Server) Stop() {
 	s.t.Helper()
-	if s.running {
-		s.running = false
+	if s.ended != nil {
 		s.run("pg_ctl", "-w", "-D", filepath.Join(s.dir, "data"), "-m", "immediate", "stop")
+		<-s.ended
+		s.ended = nil
 	}
 }
 
 func (s *Server) run(args ...string) {
 	s.t.Helper()
+	if out, err := s.command(args...).CombinedOutput(); err != nil {
+		s.t.Fatalf("%q: %v\n%s", args, err, out)
+	}
+}
+
+// command is one of PostgreSQL's programs, as the user it runs as.
+func (s *Server) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(s.bin, args[0]), args[1:]...)
 	cmd.Dir = s.dir
 	if os.Getuid() == 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.account}
 	}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		s.t.Fatalf("%q: %v\n%s", args, err, out)
-	}
+	return cmd
 }
 
 // programs is where PostgreSQL's programs are: Debian leaves them out of PATH.
