@@ -98,7 +98,7 @@ func TestLibraryCallsAreBounded(t *testing.T) {
 			t.Errorf("%.60s: no error", source)
 		}
 	}
-	if d := time.Since(began); d > 2*time.Minute {
+	if d := time.Since(began); d > 5*time.Minute {
 		t.Errorf("took %v", d)
 	}
 }
