@@ -117,8 +117,10 @@ func (h *hostile) message() (text []byte, callID string, due bool) {
 		length = fmt.Sprint(len(body))
 	}
 	headers = append(headers, "Content-Length: "+length)
-	for name, value := range essential {
-		headers = append(headers, name+": "+value)
+	for _, name := range []string{"Via", "From", "To", "Call-ID", "CSeq"} { // the same messages with the same seed
+		if value, ok := essential[name]; ok {
+			headers = append(headers, name+": "+value)
+		}
 	}
 	h.rnd.Shuffle(len(headers), func(i, j int) { headers[i], headers[j] = headers[j], headers[i] })
 	return []byte(method + " " + uri + " " + version + "\r\n" + strings.Join(headers, "\r\n") + "\r\n\r\n" + body), callID, due
