@@ -111,7 +111,7 @@ func (c *Core) Stray(a *transaction.Arrival) bool {
 	if to.Local == nil && to.Flow == 0 && a.Local != nil && a.Local.Kind == to.Kind {
 		to.Local = a.Local
 	}
-	return c.Wire.Send(&to, m.AppendTo(nil), nil) == nil
+	return c.Layer.ForwardResponse(m, &to) == nil
 }
 
 // Locate finds the addresses of a target, or of uri where the target names no other; done is called once, on the lane.

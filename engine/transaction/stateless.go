@@ -32,6 +32,16 @@ func (l *Layer) Forward(req *message.Message, to *transport.Peer, branch string)
 	return nil
 }
 
+// ForwardResponse sends res on without a transaction (§16.11). Errors are the transport's.
+func (l *Layer) ForwardResponse(res *message.Message, to *transport.Peer) error {
+	l.out = res.AppendTo(l.out[:0])
+	if err := l.wire.Send(to, l.out, nil); err != nil {
+		l.count(EventTransportError)
+		return fmt.Errorf("transaction: forward: %w", err)
+	}
+	return nil
+}
+
 // Reply answers a request without a transaction (400 to a malformed one, §8.2.7): the To tag is a keyed hash, the same for each retransmission.
 // headers are whole lines; "" means the code's default reason. An ACK is never answered. Errors: ErrUnreadable when
 // a response can't be made from the request, or the transport's.

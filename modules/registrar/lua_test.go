@@ -47,7 +47,7 @@ func tryScript(t *testing.T, store Store, source string) (*scripted, error) {
 	t.Helper()
 	s := &scripted{world: emptyWorld(t, store)}
 	var err error
-	s.router, err = luabind.NewRouter(luabind.Options{Source: source, Name: "route.lua", Modules: []luabind.Opener{s.reg}, Seed: 1,
+	s.router, err = luabind.NewRouter(luabind.Options{Source: source, Name: "route.lua", Modules: []luabind.Opener{s.reg}, Seed: 1, Budget: 10 * time.Second,
 		Log: slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		return nil, err
@@ -315,7 +315,7 @@ func TestLuaReload(t *testing.T) {
 	write(head + rest)
 	s := &scripted{world: emptyWorld(t, nil)}
 	var err error
-	if s.router, err = luabind.NewRouter(luabind.Options{Script: path, Modules: []luabind.Opener{s.reg}, Log: slog.New(slog.DiscardHandler)}); err != nil {
+	if s.router, err = luabind.NewRouter(luabind.Options{Script: path, Budget: 10 * time.Second, Modules: []luabind.Opener{s.reg}, Log: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Fatal(err)
 	}
 	if err = s.start(s.router); err != nil {

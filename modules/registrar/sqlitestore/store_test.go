@@ -315,7 +315,7 @@ func TestGroupCommit(t *testing.T) {
 
 // TestPatience: a disk that hangs fails changes in time, whether they were begun or not; lookups go on.
 func TestPatience(t *testing.T) {
-	s := open(t, newPath(t), Options{Patience: 50 * time.Millisecond})
+	s := open(t, newPath(t), Options{Patience: time.Second})
 	record := storetest.Record("sip:a@h", time.Now(), time.Hour)
 	s.file.mu.Lock() // the disk hangs
 	began := s.await(t, "0", record)
