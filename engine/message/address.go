@@ -22,44 +22,47 @@ type Address struct {
 // quotes, or a quote out of place, is an error (RFC 4475 §3.1.2.15), and so is an addr-spec with '?' or a comma in it,
 // which must stand in <> (§20).
 func ParseAddress(element []byte) (Address, error) {
-	a, flaw := parseAddress(element, defaultParams)
-	if flaw != "" {
+	var a Address
+	if flaw := a.parse(element, defaultParams); flaw != "" {
 		return a, bad("Bad address: " + flaw)
 	}
 	return a, nil
 }
 
-func parseAddress(b []byte, limit int) (a Address, flaw string) {
+// parse makes a, which is empty, the address of b.
+func (a *Address) parse(b []byte, limit int) (flaw string) {
 	i := skipSpace(b, 0)
 	b = b[:trimEnd(b, i, len(b))]
 	if i == len(b) {
-		return a, "empty"
+		return "empty"
 	}
 	if len(b)-i == 1 && b[i] == '*' {
 		a.Star = true
-		return a, ""
+		return ""
 	}
 	end := -1
 	if b[i] == '"' {
 		quoted := skipQuoted(b, i)
 		if quoted < 0 {
-			return a, "quoted string not closed"
+			return "quoted string not closed"
 		}
 		a.Display = b[i:quoted:quoted]
 		if i = skipSpace(b, quoted); i == len(b) || b[i] != '<' {
-			return a, "no URI after the display name"
+			return "no URI after the display name"
 		}
+	} else if b[i] == '<' {
+		// no display name
 	} else if open := bytes.IndexByte(b[i:], '<'); open >= 0 && !headerParamsBefore(b[i:i+open]) {
 		display := i + open
 		a.Display = b[i:trimEnd(b, i, display):display]
 		if bytes.IndexByte(a.Display, ',') >= 0 || bytes.IndexByte(a.Display, '"') >= 0 {
-			return a, "display name needs quotes"
+			return "display name needs quotes"
 		}
 		i = display
 	}
 	if b[i] == '<' {
 		if end = bytes.IndexByte(b[i:], '>'); end < 0 {
-			return a, "'<' not closed"
+			return "'<' not closed"
 		}
 		end += i
 		a.URI = b[i+1 : end : end]
@@ -68,7 +71,7 @@ func parseAddress(b []byte, limit int) (a Address, flaw string) {
 		end = i
 		for end < len(b) && b[end] != ';' && !is(b[end], charSpace) {
 			if c := b[end]; c == '?' || c == ',' || c == '>' || c == '"' {
-				return a, "URI needs '<' and '>'"
+				return "URI needs '<' and '>'"
 			}
 			end++
 		}
@@ -76,14 +79,14 @@ func parseAddress(b []byte, limit int) (a Address, flaw string) {
 		i = skipSpace(b, end)
 	}
 	if len(a.URI) == 0 {
-		return a, "empty URI"
+		return "empty URI"
 	}
 	if i < len(b) && b[i] != ';' {
-		return a, "bad text after the URI"
+		return "bad text after the URI"
 	}
 	a.Params = Params(b[i:])
 	flaw, a.twice = a.Params.check(limit, "tag")
-	return a, flaw
+	return flaw
 }
 
 // headerParamsBefore tells whether b, the text before a '<', is an addr-spec with parameters, one of which has the '<'

@@ -9,15 +9,17 @@ import (
 
 // Character classes, bits of charTable.
 const (
-	charToken  = 1 << iota // token: alphanum and -.!%*_+`'~
-	charUser               // user and password without escapes: unreserved, user-unreserved, and '#', which dial strings carry
-	charHost               // a host name or IPv4 address; '_' is in no grammar but in many names
-	charURI                // what may stand in URI parameters and headers: visible ASCII but "<>\^`{|}
-	charDigit              // 0-9
-	charHex                // 0-9 a-f A-F
-	charUserOK             // user characters the canonical form leaves unescaped (unreserved, user-unreserved)
-	charSpace              // SP HT CR LF: linear white space once a message's lines are known to be right
-	charParam              // neither ';' nor white space: goes on with a parameter's value, and, but for '=', with its name
+	charToken     = 1 << iota // token: alphanum and -.!%*_+`'~
+	charUser                  // user and password without escapes: unreserved, user-unreserved, and '#', which dial strings carry
+	charHost                  // a host name or IPv4 address; '_' is in no grammar but in many names
+	charURI                   // what may stand in URI parameters and headers: visible ASCII but "<>\^`{|}
+	charDigit                 // 0-9
+	charHex                   // 0-9 a-f A-F
+	charUserOK                // user characters the canonical form leaves unescaped (unreserved, user-unreserved)
+	charSpace                 // SP HT CR LF: linear white space once a message's lines are known to be right
+	charParam                 // neither ';' nor white space: goes on with a parameter's value
+	charParamName             // charParam but for '='
+	charURIName               // charURI but for ';', '=', '?', '@' and '%': needs no second look in a URI parameter
 )
 
 // The tables are never written after they are made.
@@ -39,12 +41,16 @@ func makeCharTable() (t [256]uint16) {
 	set("#", charUser)
 	set("-._", charHost)
 	set("!#$%&'()*+,-./:;=?@[]_~", charURI)
+	set(alphanum+"!#$&'()*+,-./:[]_~", charURIName)
 	set("0123456789", charDigit|charHex)
 	set("abcdefABCDEF", charHex)
 	set(" \t\r\n", charSpace)
 	for c := range t {
 		if c != ';' && t[c]&charSpace == 0 {
 			t[c] |= charParam
+			if c != '=' {
+				t[c] |= charParamName
+			}
 		}
 	}
 	return t

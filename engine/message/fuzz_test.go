@@ -154,6 +154,34 @@ func FuzzURI(f *testing.F) {
 	})
 }
 
+// FuzzParams compares the short ways through the parameters with the whole one.
+func FuzzParams(f *testing.F) {
+	for _, s := range []string{";a=b;c", ";;a = \"x;y\";b=", ";a=;=", "; a", ";x=a=b;y;", ";x=%41@?", ";a\"=b;a=\"b"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p := Params(b)
+		for i := 0; i < len(p); {
+			q, ok, _ := p.next(i)
+			if nameEnd, end := p.plain(i); end >= 0 {
+				if !ok || q.name != i+1 || q.nameEnd != nameEnd || q.hi != end || !bytes.Equal(p[q.val:q.valEnd], p[min(nameEnd+1, end):end]) {
+					t.Fatalf("%q at %d: %+v %v, plain %d %d", b, i, q, ok, nameEnd, end)
+				}
+			}
+			if !ok {
+				break
+			}
+			i = q.hi
+		}
+		for limit := range 4 {
+			flaw, _ := p.check(limit, "")
+			if plainURIParams(b, limit) && (flaw != "" || !escaped(b, charURI) || bytes.ContainsAny(b, "?@%")) {
+				t.Fatalf("%q, at most %d, taken for plain: %s", b, limit, flaw)
+			}
+		}
+	})
+}
+
 func FuzzAddress(f *testing.F) {
 	for _, s := range []string{`"A, \"B\"" <sip:a@h;x?y>;tag=1`, "sip:a@h;tag = 1", "*", "A B<sip:h>", "<sip:h>;x=\"<;>\""} {
 		f.Add([]byte(s))

@@ -15,17 +15,17 @@ type hostport struct {
 	end      int // past it
 }
 
-// parseHostport reads host [":" port] at b[i]. With spaces, white space may stand around the colon (as in Via's
-// sent-by). flaw is "" when it could be read.
-func parseHostport(b []byte, i int, spaces bool) (h hostport, flaw string) {
+// parse makes h, which is empty, the host [":" port] at b[i]. With spaces, white space may stand around the colon (as in
+// Via's sent-by). flaw is "" when it could be read.
+func (h *hostport) parse(b []byte, i int, spaces bool) (flaw string) {
 	if i < len(b) && b[i] == '[' {
 		end := bytes.IndexByte(b[i:], ']')
 		if end < 0 {
-			return h, "IPv6 reference not closed"
+			return "IPv6 reference not closed"
 		}
 		h.host = b[i+1 : i+end : i+end]
 		if !isIPv6(h.host) {
-			return h, "bad IPv6 reference"
+			return "bad IPv6 reference"
 		}
 		i += end + 1
 	} else {
@@ -34,7 +34,7 @@ func parseHostport(b []byte, i int, spaces bool) (h hostport, flaw string) {
 			i++
 		}
 		if i == start {
-			return h, "empty host"
+			return "empty host"
 		}
 		h.host = b[start:i:i]
 	}
@@ -43,7 +43,7 @@ func parseHostport(b []byte, i int, spaces bool) (h hostport, flaw string) {
 		i = skipSpace(b, i)
 	}
 	if i == len(b) || b[i] != ':' {
-		return h, ""
+		return ""
 	}
 	i++
 	if spaces {
@@ -55,10 +55,10 @@ func parseHostport(b []byte, i int, spaces bool) (h hostport, flaw string) {
 	}
 	port, ok := decimal(b[start:i], 65535)
 	if !ok || port == 0 {
-		return h, "bad port"
+		return "bad port"
 	}
 	h.port, h.portText, h.end = uint16(port), b[start:i:i], i
-	return h, ""
+	return ""
 }
 
 // isIPv6 tells whether b is an IPv6 address in text (RFC 3261 §25.1 IPv6address, RFC 4291 §2.2): eight groups, or fewer

@@ -38,7 +38,7 @@ func (p Params) next(i int) (q param, ok, broken bool) {
 		}
 	}
 	q.name = i
-	for i < len(p) && is(p[i], charParam) && p[i] != '=' {
+	for i < len(p) && is(p[i], charParamName) {
 		i++
 	}
 	q.nameEnd, q.hi, q.val, q.valEnd = i, i, i, i
@@ -68,9 +68,40 @@ func (p Params) next(i int) (q param, ok, broken bool) {
 	return q, true, false
 }
 
+// plain reads the parameter at p[i] as next does where it has the shape that nearly all have: ";name" or ";name=value"
+// without white space or quotes. Its value, which may be empty, is p[min(nameEnd+1, end):end]. For any other shape end
+// is negative, and next has to say what it is.
+func (p Params) plain(i int) (nameEnd, end int) {
+	if p[i] != ';' {
+		return 0, -1
+	}
+	name := i + 1
+	for i = name; i < len(p) && is(p[i], charParamName); i++ {
+	}
+	nameEnd = i
+	switch {
+	case i == name:
+		return 0, -1
+	case i == len(p) || p[i] == ';':
+		return i, i
+	case p[i] != '=' || i+1 < len(p) && (p[i+1] == '"' || is(p[i+1], charSpace)):
+		return 0, -1
+	}
+	for i++; i < len(p) && is(p[i], charParam); i++ {
+	}
+	return nameEnd, i
+}
+
 // Get is the value of the first parameter of that name: quotes kept off, escapes in it left; "" when it has no value.
 func (p Params) Get(name string) (value []byte, present bool) {
-	for i := 0; ; {
+	for i := 0; i < len(p); {
+		if nameEnd, end := p.plain(i); end >= 0 {
+			if equalFold(p[i+1:nameEnd], name) {
+				return p[min(nameEnd+1, end):end:end], true
+			}
+			i = end
+			continue
+		}
 		q, ok, _ := p.next(i)
 		if !ok {
 			return nil, false
@@ -80,6 +111,7 @@ func (p Params) Get(name string) (value []byte, present bool) {
 		}
 		i = q.hi
 	}
+	return nil, false
 }
 
 // Has tells whether a parameter of that name is there.
@@ -103,7 +135,15 @@ func (p Params) Each(f func(name, value []byte) bool) {
 // once. limit is how many parameters there may be.
 func (p Params) check(limit int, name string) (flaw string, twice bool) {
 	once := false
-	for i, n := 0, 0; ; n++ {
+	for i, n := 0, 0; i < len(p); n++ {
+		if nameEnd, end := p.plain(i); end >= 0 && n < limit {
+			if nameEnd-i-1 == len(name) && equalFold(p[i+1:nameEnd], name) {
+				twice = twice || once
+				once = true
+			}
+			i = end
+			continue
+		}
 		q, ok, broken := p.next(i)
 		switch {
 		case broken:
@@ -119,4 +159,5 @@ func (p Params) check(limit int, name string) (flaw string, twice bool) {
 		}
 		i = q.hi
 	}
+	return "", twice
 }

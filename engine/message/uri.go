@@ -64,6 +64,10 @@ func ParseURI(text []byte) (URI, error) {
 
 // parse makes u the URI of text. It returns what is wrong with it, "" for nothing.
 func (u *URI) parse(text []byte, limit int) (flaw string) {
+	if len(text) > 3 && text[3] == ':' && equalFold(text[:3], "sip") { // nearly all
+		u.Scheme = text[:3:3]
+		return u.parseSIP(text[4:], limit)
+	}
 	colon := bytes.IndexByte(text, ':')
 	if colon < 0 || !isScheme(text[:colon]) {
 		return "no scheme"
@@ -112,7 +116,22 @@ func visible(b []byte) bool {
 // The user may hold ';' '?' and '/', so the first '@' ends it whatever stands before.
 func (u *URI) parseSIP(b []byte, limit int) (flaw string) {
 	i := 0
-	if at := bytes.IndexByte(b, '@'); at >= 0 {
+	for i < len(b) && is(b[i], charUser) {
+		i++
+	}
+	at := -1
+	if i < len(b) {
+		if at = bytes.IndexByte(b[i:], '@'); at >= 0 {
+			at += i
+		}
+	}
+	switch {
+	case at < 0:
+		i = 0
+	case at == i && i > 0:
+		u.User = b[:at:at]
+		i++
+	default:
 		user := b[:at:at]
 		if colon := bytes.IndexByte(user, ':'); colon >= 0 {
 			u.HasPassword = true
@@ -128,12 +147,19 @@ func (u *URI) parseSIP(b []byte, limit int) (flaw string) {
 		u.User = user
 		i = at + 1
 	}
-	h, flaw := parseHostport(b, i, false)
-	if flaw != "" {
+	var h hostport
+	if flaw = h.parse(b, i, false); flaw != "" {
 		return flaw
 	}
 	u.Host, u.Port, u.portText = h.host, h.port, h.portText
 	rest := b[h.end:]
+	if len(rest) == 0 {
+		return ""
+	}
+	if plainURIParams(rest, limit) {
+		u.Params = Params(rest)
+		return ""
+	}
 	if question := bytes.IndexByte(rest, '?'); question >= 0 {
 		u.Headers = rest[question+1:]
 		rest = rest[:question:question]
@@ -153,6 +179,31 @@ func (u *URI) parseSIP(b []byte, limit int) (flaw string) {
 	}
 	flaw, _ = u.Params.check(limit, "")
 	return flaw
+}
+
+// plainURIParams tells in one pass whether b is nothing but parameters, not more than limit, without escapes and such
+// rare characters as '=' in a value. That it is not says nothing against b.
+func plainURIParams(b []byte, limit int) bool {
+	n := 0
+	for i := 0; i < len(b); n++ {
+		if b[i] != ';' {
+			return false
+		}
+		i++
+		name := i
+		for i < len(b) && is(b[i], charURIName) {
+			i++
+		}
+		if i == name {
+			return false
+		}
+		if i < len(b) && b[i] == '=' {
+			for i++; i < len(b) && is(b[i], charURIName); {
+				i++
+			}
+		}
+	}
+	return n <= limit
 }
 
 // parseTel reads a telephone-subscriber (RFC 3966 §3). Of the number it asks only that it could be one: digits,

@@ -70,10 +70,14 @@ func (m *Message) validateFields() *Error {
 	for i := range m.fields {
 		id := m.fields[i].id
 		// Content-Length may be repeated when the values are the same, which Parse has seen to.
-		if seen.add(id) && id.Single() && id != HeaderContentLength {
+		again := seen.add(id)
+		if again && id.Single() && id != HeaderContentLength {
 			return bad("Repeated " + id.String())
 		}
-		if err := m.validateField(id, i); err != nil {
+		if uint64(lookedInto)>>id&1 == 0 {
+			continue
+		}
+		if err := m.validateField(id, m.Value(i), !again); err != nil {
 			return err
 		}
 	}
@@ -85,11 +89,15 @@ func (m *Message) validateFields() *Error {
 	return nil
 }
 
-func (m *Message) validateField(id HeaderID, i int) *Error {
-	v := m.Value(i)
+// lookedInto has a bit for each header whose value validateField looks at.
+const lookedInto = 1<<HeaderVia | 1<<HeaderCallID | 1<<HeaderMaxForwards | 1<<HeaderRoute | 1<<HeaderRecordRoute |
+	1<<HeaderPath | 1<<HeaderContact
+
+// validateField looks at the value of a field. first says that none with the id stands before it.
+func (m *Message) validateField(id HeaderID, v []byte, first bool) *Error {
 	switch id {
 	case HeaderVia:
-		return m.validateVias(v, i == m.Find(HeaderVia, 0))
+		return m.validateVias(v, first)
 	case HeaderCallID:
 		return validateCallID(v)
 	case HeaderMaxForwards:
@@ -123,7 +131,7 @@ func (m *Message) validateVias(v []byte, top bool) *Error {
 			twice, err = m.topVia().twice, m.views.viaErr
 		} else {
 			var via Via
-			via, err = parseVia(trim(v[:end]), m.lim.Params)
+			err = via.parse(trim(v[:end]), m.lim.Params)
 			twice = via.twice
 		}
 		if err != nil {
@@ -161,7 +169,8 @@ func (m *Message) validateAddresses(id HeaderID, v []byte) *Error {
 		end := elementEnd(v, 0)
 		element := trim(v[:end])
 		if len(element) > 0 || id == HeaderRoute {
-			a, flaw := parseAddress(element, m.lim.Params)
+			var a Address
+			flaw := a.parse(element, m.lim.Params)
 			if flaw == "" && id == HeaderRoute {
 				var u URI
 				flaw = u.parse(a.URI, m.lim.Params)
@@ -179,18 +188,18 @@ func (m *Message) validateAddresses(id HeaderID, v []byte) *Error {
 
 // validateParties checks From and To.
 func (m *Message) validateParties() *Error {
-	from, _ := m.From()
+	from := m.fromView()
 	if m.views.fromErr != nil {
 		return m.views.fromErr
 	}
-	if flaw := partyFlaw(&from, m.lim.Params); flaw != "" {
+	if flaw := partyFlaw(from, m.lim.Params); flaw != "" {
 		return bad("Bad From: " + flaw)
 	}
-	to, _ := m.To()
+	to := m.toView()
 	if m.views.toErr != nil {
 		return m.views.toErr
 	}
-	if flaw := partyFlaw(&to, m.lim.Params); flaw != "" {
+	if flaw := partyFlaw(to, m.lim.Params); flaw != "" {
 		return bad("Bad To: " + flaw)
 	}
 	return nil

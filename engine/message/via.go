@@ -19,32 +19,31 @@ type Via struct {
 //
 // The error is an [*Error] of status 400.
 func ParseVia(element []byte) (Via, error) {
-	v, err := parseVia(element, defaultParams)
-	if err != nil {
-		return v, err
-	}
-	return v, nil
+	var v Via
+	err := v.parse(element, defaultParams)
+	return v, orNil(err)
 }
 
-func parseVia(b []byte, limit int) (v Via, err *Error) {
+// parse makes v, which is empty, the Via of b.
+func (v *Via) parse(b []byte, limit int) *Error {
 	i, flaw := v.parseProtocol(b)
 	if flaw != "" {
-		return v, bad("Bad Via: " + flaw)
+		return bad("Bad Via: " + flaw)
 	}
-	h, flaw := parseHostport(b, i, true)
-	if flaw != "" {
-		return v, bad("Bad Via: " + flaw)
+	var h hostport
+	if flaw = h.parse(b, i, true); flaw != "" {
+		return bad("Bad Via: " + flaw)
 	}
 	v.Host, v.Port = h.host, h.port
 	i = skipSpace(b, h.end)
 	if i < len(b) && b[i] != ';' {
-		return v, bad("Bad Via: bad host or port")
+		return bad("Bad Via: bad host or port")
 	}
 	v.Params = Params(b[i:])
 	if flaw, v.twice = v.Params.check(limit, "branch"); flaw != "" {
-		return v, bad("Bad Via: " + flaw)
+		return bad("Bad Via: " + flaw)
 	}
-	return v, nil
+	return nil
 }
 
 // parseProtocol reads protocol-name SLASH protocol-version SLASH transport LWS and returns where sent-by begins.

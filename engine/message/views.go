@@ -65,7 +65,7 @@ func (m *Message) topVia() *Via {
 			m.views.viaErr = bad("Missing Via")
 		} else {
 			v := m.Value(i)
-			m.views.via, m.views.viaErr = parseVia(trim(v[:elementEnd(v, 0)]), m.lim.Params)
+			m.views.viaErr = m.views.via.parse(trim(v[:elementEnd(v, 0)]), m.lim.Params)
 		}
 	}
 	return &m.views.via
@@ -107,47 +107,50 @@ func (m *Message) CallID() []byte { return m.Header(HeaderCallID) }
 
 // From is the From header. The error is an [*Error].
 func (m *Message) From() (Address, error) {
+	a := m.fromView()
+	return *a, orNil(m.views.fromErr)
+}
+
+func (m *Message) fromView() *Address {
 	if m.views.have&haveFrom == 0 {
 		m.views.have |= haveFrom
-		m.views.from, m.views.fromErr = m.parseParty(HeaderFrom, "Missing From", "Bad From: ")
+		m.views.fromErr = m.parseParty(&m.views.from, HeaderFrom, "Missing From", "Bad From: ")
 	}
-	return m.views.from, orNil(m.views.fromErr)
+	return &m.views.from
 }
 
 // To is the To header. The error is an [*Error].
 func (m *Message) To() (Address, error) {
-	m.toView()
-	return m.views.to, orNil(m.views.toErr)
+	a := m.toView()
+	return *a, orNil(m.views.toErr)
 }
 
 func (m *Message) toView() *Address {
 	if m.views.have&haveTo == 0 {
 		m.views.have |= haveTo
-		m.views.to, m.views.toErr = m.parseParty(HeaderTo, "Missing To", "Bad To: ")
+		m.views.toErr = m.parseParty(&m.views.to, HeaderTo, "Missing To", "Bad To: ")
 	}
 	return &m.views.to
 }
 
-func (m *Message) parseParty(id HeaderID, missing, prefix string) (Address, *Error) {
+func (m *Message) parseParty(a *Address, id HeaderID, missing, prefix string) *Error {
+	*a = Address{}
 	v := m.Header(id)
 	if v == nil {
-		return Address{}, bad(missing)
+		return bad(missing)
 	}
-	a, flaw := parseAddress(v, m.lim.Params)
+	flaw := a.parse(v, m.lim.Params)
 	if flaw == "" && a.Star {
 		flaw = "'*' is no address"
 	}
 	if flaw != "" {
-		return a, bad(prefix + flaw)
+		return bad(prefix + flaw)
 	}
-	return a, nil
+	return nil
 }
 
 // FromTag is From's tag, nil when there is none.
-func (m *Message) FromTag() []byte {
-	_, _ = m.From()
-	return m.views.from.Tag()
-}
+func (m *Message) FromTag() []byte { return m.fromView().Tag() }
 
 // ToTag is To's tag, nil when there is none.
 func (m *Message) ToTag() []byte { return m.toView().Tag() }
