@@ -5,14 +5,15 @@ package message
 import "bytes"
 
 // Address is a name-addr or addr-spec with header parameters (§20.10): From, To, Contact, Route, Record-Route, Path,
-// Refer-To, P-Asserted-Identity … In the addr-spec form what follows ';' belongs to the header (§20).
+// Refer-To, P-Asserted-Identity … In the addr-spec form what follows ';' belongs to the header (§20). The
+// Params of one that was parsed are not to be replaced.
 type Address struct {
 	Display []byte // as written, quotes included
 	URI     []byte
 	Params  Params
 	Star    bool // Contact: *
 
-	twice bool // there are two tags
+	tag found // the tag parameter
 }
 
 // ParseAddress reads one element of a header that holds addresses. The URI is not parsed further than to find its end;
@@ -85,8 +86,7 @@ func (a *Address) parse(b []byte, limit int) (flaw string) {
 		return "bad text after the URI"
 	}
 	a.Params = Params(b[i:])
-	flaw, a.twice = a.Params.check(limit, "tag")
-	return flaw
+	return a.Params.check(limit, "tag", &a.tag)
 }
 
 // headerParamsBefore tells whether b, the text before a '<', is an addr-spec with parameters, one of which has the '<'
@@ -120,7 +120,4 @@ func (a *Address) DisplayName() string {
 }
 
 // Tag is the tag parameter, nil when there is none.
-func (a *Address) Tag() []byte {
-	b, _ := a.Params.Get("tag")
-	return b
-}
+func (a *Address) Tag() []byte { return a.tag.value(a.Params, "tag") }

@@ -143,6 +143,16 @@ func BenchmarkParseURI(b *testing.B) {
 	}
 }
 
+func BenchmarkParseVia(b *testing.B) {
+	text := []byte("SIP/2.0/UDP 10.0.0.2:5060;branch=z9hG4bK-524287-1---b1c9d7c2f0a94d5e;rport")
+	b.ReportAllocs()
+	for b.Loop() {
+		if v, err := ParseVia(text); err != nil || v.Branch() == nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkURIEqual(b *testing.B) {
 	u, _ := ParseURI([]byte("sip:%61lice@atlanta.com;transport=TCP;lr"))
 	v, _ := ParseURI([]byte("sip:alice@AtLanTa.CoM;lr;Transport=tcp"))

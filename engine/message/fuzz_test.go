@@ -36,7 +36,7 @@ func viewsText(m *Message) string {
 	to, errTo := m.To()
 	var b strings.Builder
 	for _, p := range [][]byte{via.Version, via.Transport, via.Host, via.Params, seq.Text, from.Display, from.URI, from.Params,
-		to.Display, to.URI, to.Params, m.CallID(), m.FromTag(), m.ToTag(), m.RequestURI(), m.MethodText(), m.ReasonPhrase(), m.Body()} {
+		to.Display, to.URI, to.Params, m.CallID(), m.FromTag(), m.ToTag(), via.Branch(), m.RequestURI(), m.MethodText(), m.ReasonPhrase(), m.Body()} {
 		b.Write(p)
 		b.WriteByte('|')
 	}
@@ -47,6 +47,23 @@ func viewsText(m *Message) string {
 		b.WriteByte('|')
 	}
 	return b.String()
+}
+
+// keptAsItStands compares what m keeps of its branch and tags with what stands in it.
+func keptAsItStands(t *testing.T, m *Message) {
+	t.Helper()
+	via, _ := m.TopVia()
+	from, _ := m.From()
+	to, _ := m.To()
+	for _, part := range []struct {
+		params Params
+		name   string
+		kept   []byte
+	}{{via.Params, "branch", via.Branch()}, {from.Params, "tag", m.FromTag()}, {to.Params, "tag", m.ToTag()}} {
+		if fresh, present := part.params.Get(part.name); !bytes.Equal(fresh, part.kept) || present != (part.kept != nil) {
+			t.Fatalf("%q: %s kept as %q", part.params, part.name, part.kept)
+		}
+	}
 }
 
 func FuzzParse(f *testing.F) {
@@ -74,6 +91,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("Validate finds nothing where Parse did")
 		}
 		viewsText(&m)
+		keptAsItStands(t, &m)
 		if m.Answerable() {
 			res := AppendResponse(nil, &m, 400, "", "tag", nil, nil)
 			if err := again.Parse(res, nil); err != nil {
@@ -174,7 +192,12 @@ func FuzzParams(f *testing.F) {
 			i = q.hi
 		}
 		for limit := range 4 {
-			flaw, _ := p.check(limit, "")
+			var a found
+			flaw := p.check(limit, "a", &a)
+			value, present := p.Get("a")
+			if got := a.value(p, "a"); !bytes.Equal(got, value) || (got != nil) != present || flaw == "" && a.present != present {
+				t.Fatalf("%q: a is %q %v, found %q %+v", b, value, present, got, a)
+			}
 			if plainURIParams(b, limit) && (flaw != "" || !escaped(b, charURI) || bytes.ContainsAny(b, "?@%")) {
 				t.Fatalf("%q, at most %d, taken for plain: %s", b, limit, flaw)
 			}
@@ -246,7 +269,7 @@ func FuzzVia(f *testing.F) {
 // FuzzEdits plays a program of edits on a message: what is not edited keeps its bytes, and what was written reads back.
 func FuzzEdits(f *testing.F) {
 	for _, c := range tortureCases() {
-		f.Add(c.wire(), []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
+		f.Add(c.wire(), []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
 	}
 	f.Add([]byte(invite17), []byte{9, 3, 3, 3, 4, 2, 10, 8, 1, 6})
 	f.Fuzz(func(t *testing.T, b, program []byte) {
@@ -258,6 +281,7 @@ func FuzzEdits(f *testing.F) {
 		for i, op := range program {
 			edit(&m, op, i)
 			inside(t, &m)
+			keptAsItStands(t, &m)
 		}
 		if got := keepLines(&m); got != untouched {
 			t.Fatalf("%v\nbefore:\n%q\nafter:\n%q", program, untouched, got)
@@ -285,7 +309,7 @@ func keepLines(m *Message) string {
 	var kept strings.Builder
 	for i := range m.fields {
 		switch f := &m.fields[i]; f.id {
-		case HeaderVia, HeaderRoute, HeaderMaxForwards, HeaderContentLength, HeaderContentType, HeaderContentEncoding, HeaderSubject, HeaderContact:
+		case HeaderVia, HeaderFrom, HeaderTo, HeaderRoute, HeaderMaxForwards, HeaderContentLength, HeaderContentType, HeaderContentEncoding, HeaderSubject, HeaderContact:
 		default:
 			kept.Write(m.line(f))
 		}
@@ -294,7 +318,7 @@ func keepLines(m *Message) string {
 }
 
 func edit(m *Message, op byte, i int) {
-	switch op % 11 {
+	switch op % 13 {
 	case 0:
 		m.InsertTop(HeaderVia, benchVia)
 	case 1:
@@ -317,5 +341,9 @@ func edit(m *Message, op byte, i int) {
 		m.SetRequestURI([]byte("sip:new@h"))
 	case 10:
 		m.SetBody(bytes.Repeat([]byte("x"), i), "text/plain")
+	case 11:
+		m.Set("t", "<sip:b@h>;x;tag="+strings.Repeat("b", i%3))
+	case 12:
+		m.Set("From", "\"A\" <sip:a@h> ;tag = a;tag=b")
 	}
 }

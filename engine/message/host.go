@@ -7,38 +7,37 @@ import (
 	"net/netip"
 )
 
-// hostport is a host with its port as they stand in a text.
+// hostport is a host with its port as they stand in a text: offsets into it.
 type hostport struct {
-	host     []byte // an IPv6 reference without its brackets
-	port     uint16 // 0: none
-	portText []byte
-	end      int // past it
+	lo, hi int    // the host, an IPv6 reference without its brackets
+	port   uint16 // 0: none
+	portLo int
+	end    int // past it
 }
 
 // parse makes h, which is empty, the host [":" port] at b[i]. With spaces, white space may stand around the colon (as in
 // Via's sent-by). flaw is "" when it could be read.
 func (h *hostport) parse(b []byte, i int, spaces bool) (flaw string) {
-	if i < len(b) && b[i] == '[' {
+	h.lo = i
+	for i < len(b) && is(b[i], charHost) {
+		i++
+	}
+	h.hi = i
+	if i == h.lo {
+		if i == len(b) || b[i] != '[' {
+			return "empty host"
+		}
 		end := bytes.IndexByte(b[i:], ']')
 		if end < 0 {
 			return "IPv6 reference not closed"
 		}
-		h.host = b[i+1 : i+end : i+end]
-		if !isIPv6(h.host) {
+		h.lo, h.hi = i+1, i+end
+		if !isIPv6(b[h.lo:h.hi]) {
 			return "bad IPv6 reference"
 		}
 		i += end + 1
-	} else {
-		start := i
-		for i < len(b) && is(b[i], charHost) {
-			i++
-		}
-		if i == start {
-			return "empty host"
-		}
-		h.host = b[start:i:i]
 	}
-	h.end = i
+	h.end, h.portLo = i, i
 	if spaces {
 		i = skipSpace(b, i)
 	}
@@ -49,15 +48,18 @@ func (h *hostport) parse(b []byte, i int, spaces bool) (flaw string) {
 	if spaces {
 		i = skipSpace(b, i)
 	}
-	start := i
+	h.portLo = i
+	port := 0
 	for i < len(b) && is(b[i], charDigit) {
+		if port = port*10 + int(b[i]-'0'); port > 65535 {
+			return "bad port"
+		}
 		i++
 	}
-	port, ok := decimal(b[start:i], 65535)
-	if !ok || port == 0 {
+	if port == 0 {
 		return "bad port"
 	}
-	h.port, h.portText, h.end = uint16(port), b[start:i:i], i
+	h.port, h.end = uint16(port), i
 	return ""
 }
 

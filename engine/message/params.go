@@ -131,15 +131,41 @@ func (p Params) Each(f func(name, value []byte) bool) {
 	}
 }
 
-// check tells what keeps p from being read whole, "" for nothing, and whether the parameter name stands in it more than
-// once. limit is how many parameters there may be.
-func (p Params) check(limit int, name string) (flaw string, twice bool) {
-	once := false
+// found is what check found of one parameter, so that it need not be looked for again.
+type found struct {
+	lo, hi  uint32 // the value of the first of that name
+	length  uint32 // of the Params it was looked for in; 0: not looked for, or not to the end
+	present bool
+	twice   bool // there is another one
+}
+
+// value is what Get finds in p by the name that f was looked for by.
+func (f *found) value(p Params, name string) []byte {
+	if int(f.length) != len(p) || f.length == 0 {
+		b, _ := p.Get(name)
+		return b
+	}
+	if !f.present {
+		return nil
+	}
+	return p[f.lo:f.hi:f.hi]
+}
+
+func (f *found) add(lo, hi int) {
+	if f.present {
+		f.twice = true
+		return
+	}
+	f.lo, f.hi, f.present = uint32(lo), uint32(hi), true
+}
+
+// check tells what keeps p from being read whole, "" for nothing, and takes down in f what it finds of the parameter
+// name. limit is how many parameters there may be.
+func (p Params) check(limit int, name string, f *found) (flaw string) {
 	for i, n := 0, 0; i < len(p); n++ {
 		if nameEnd, end := p.plain(i); end >= 0 && n < limit {
 			if nameEnd-i-1 == len(name) && equalFold(p[i+1:nameEnd], name) {
-				twice = twice || once
-				once = true
+				f.add(min(nameEnd+1, end), end)
 			}
 			i = end
 			continue
@@ -147,17 +173,18 @@ func (p Params) check(limit int, name string) (flaw string, twice bool) {
 		q, ok, broken := p.next(i)
 		switch {
 		case broken:
-			return "bad parameter", twice
+			return "bad parameter"
 		case !ok:
-			return "", twice
+			f.length = uint32(len(p))
+			return ""
 		case n == limit:
-			return "too many parameters", twice
+			return "too many parameters"
 		}
 		if q.nameEnd-q.name == len(name) && equalFold(p[q.name:q.nameEnd], name) {
-			twice = twice || once
-			once = true
+			f.add(q.val, q.valEnd)
 		}
 		i = q.hi
 	}
-	return "", twice
+	f.length = uint32(len(p))
+	return ""
 }

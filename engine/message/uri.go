@@ -151,7 +151,10 @@ func (u *URI) parseSIP(b []byte, limit int) (flaw string) {
 	if flaw = h.parse(b, i, false); flaw != "" {
 		return flaw
 	}
-	u.Host, u.Port, u.portText = h.host, h.port, h.portText
+	u.Host, u.Port = b[h.lo:h.hi:h.hi], h.port
+	if h.port != 0 {
+		u.portText = b[h.portLo:h.end:h.end]
+	}
 	rest := b[h.end:]
 	if len(rest) == 0 {
 		return ""
@@ -177,8 +180,7 @@ func (u *URI) parseSIP(b []byte, limit int) (flaw string) {
 	if !escaped(rest, charURI) || bytes.IndexByte(rest, '@') >= 0 {
 		return "bad character in the parameters"
 	}
-	flaw, _ = u.Params.check(limit, "")
-	return flaw
+	return u.Params.check(limit, "", new(found))
 }
 
 // plainURIParams tells in one pass whether b is nothing but parameters, not more than limit, without escapes and such
@@ -233,8 +235,7 @@ func (u *URI) parseTel(b []byte, limit int) (flaw string) {
 	if !escaped(b[end:], charURI) {
 		return "bad character in the parameters"
 	}
-	flaw, _ = u.Params.check(limit, "")
-	return flaw
+	return u.Params.check(limit, "", new(found))
 }
 
 // isSeparator tells whether c is a visual-separator of a telephone number (RFC 3966 §3).

@@ -128,11 +128,11 @@ func (m *Message) validateVias(v []byte, top bool) *Error {
 		var twice bool
 		var err *Error
 		if top && n == 0 {
-			twice, err = m.topVia().twice, m.views.viaErr
+			twice, err = m.topVia().branch.twice, m.views.viaErr
 		} else {
 			var via Via
 			err = via.parse(trim(v[:end]), m.lim.Params)
-			twice = via.twice
+			twice = via.branch.twice
 		}
 		if err != nil {
 			return err
@@ -211,7 +211,7 @@ func partyFlaw(a *Address, limit int) string {
 	if flaw := u.parse(a.URI, limit); flaw != "" {
 		return flaw
 	}
-	if a.twice {
+	if a.tag.twice {
 		return "two tags"
 	}
 	return ""

@@ -2,7 +2,8 @@ package message
 
 // This file reads Via elements.
 
-// Via is one Via element (§20.42, RFC 3581). Whitespace around '/' , ':' and ';' is allowed on input.
+// Via is one Via element (§20.42, RFC 3581). Whitespace around '/' , ':' and ';' is allowed on input. The Params of one
+// that was parsed are not to be replaced.
 type Via struct {
 	Version   []byte // "SIP/2.0"
 	Transport []byte // as written: "UDP"
@@ -10,7 +11,7 @@ type Via struct {
 	Port      uint16 // 0: none written
 	Params    Params
 
-	twice bool // there are two branch parameters
+	branch found // the branch parameter
 }
 
 // ParseVia reads one element of a Via field:
@@ -34,13 +35,13 @@ func (v *Via) parse(b []byte, limit int) *Error {
 	if flaw = h.parse(b, i, true); flaw != "" {
 		return bad("Bad Via: " + flaw)
 	}
-	v.Host, v.Port = h.host, h.port
+	v.Host, v.Port = b[h.lo:h.hi:h.hi], h.port
 	i = skipSpace(b, h.end)
 	if i < len(b) && b[i] != ';' {
 		return bad("Bad Via: bad host or port")
 	}
 	v.Params = Params(b[i:])
-	if flaw, v.twice = v.Params.check(limit, "branch"); flaw != "" {
+	if flaw = v.Params.check(limit, "branch", &v.branch); flaw != "" {
 		return bad("Bad Via: " + flaw)
 	}
 	return nil
@@ -106,10 +107,7 @@ func slash(b []byte, i int) int {
 }
 
 // Branch is the branch parameter, nil when there is none.
-func (v *Via) Branch() []byte {
-	b, _ := v.Params.Get("branch")
-	return b
-}
+func (v *Via) Branch() []byte { return v.branch.value(v.Params, "branch") }
 
 // Received is the received parameter, an IP address without brackets, nil when there is none.
 func (v *Via) Received() []byte {
