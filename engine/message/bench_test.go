@@ -135,6 +135,32 @@ func BenchmarkFrame(b *testing.B) {
 	}
 }
 
+// BenchmarkEdit is what becomes of a request that was parsed and checked on its way out.
+func BenchmarkEdit(b *testing.B) {
+	var m, sent Message
+	var out []byte
+	source := netip.MustParseAddrPort("198.51.100.23:5060")
+	uri, route := []byte("sip:bob@198.51.100.99:5060;transport=udp"), []byte("<sip:proxy.example.com;lr;did=5e7f1a>")
+	for _, text := range []string{invite17, request("Via: SIP/2.0/UDP 198.51.100.23:5060;branch=z9hG4bK1\n")} {
+		m.Parse([]byte(text), nil)
+		if err := m.Validate(); err != nil {
+			b.Fatal(err)
+		}
+		b.Run(strconv.Itoa(m.Len()), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				m.CopyTo(&sent)
+				sent.SetReceived(source)
+				sent.SetRequestURI(uri)
+				sent.SetMaxForwards(67)
+				sent.InsertTop(HeaderRecordRoute, route)
+				sent.InsertTop(HeaderVia, benchVia)
+				out = sent.AppendTo(out[:0])
+			}
+		})
+	}
+}
+
 func BenchmarkParseURI(b *testing.B) {
 	text := []byte("sip:alice@203.0.113.77:51342;transport=tls;ob")
 	b.ReportAllocs()

@@ -8,13 +8,19 @@ package message
 // the text of edits. Nothing in buf is ever written; arena only grows until the message is reset, so a view taken
 // before an edit stays readable.
 type Message struct {
-	buf    []byte  // what Parse was given; the caller's, or own after Detach
+	pieces
 	own    []byte  // storage of Detach, kept for the next use
 	arena  []byte  // text of edits
 	fields []field // in the order they stand
-	start  startLine
-	lim    Limits
-	err    *Error // what Parse found wrong, for Validate
+	views  views
+}
+
+// pieces is what a copy of a Message takes as it is.
+type pieces struct {
+	buf   []byte // what Parse was given; the caller's, or own after Detach
+	start startLine
+	lim   Limits
+	err   *Error // what Parse found wrong, for Validate
 
 	method Method
 	status int // 0 for a request
@@ -24,8 +30,6 @@ type Message struct {
 	bodyEnd   uint32
 	bodyNew   bool
 	hasBlank  bool // buf has the empty line
-
-	views views
 }
 
 // field is one header field, its folded lines included: offsets into buf or arena.
@@ -85,15 +89,13 @@ func (m *Message) CopyTo(dst *Message) {
 	if m == dst {
 		return
 	}
-	own, fields, arena, kept := dst.own, dst.fields, dst.arena, dst.views
-	*dst = *m
-	dst.own = own
-	dst.fields = append(fields[:0], m.fields...)
-	dst.arena = append(arena[:0], m.arena...)
+	dst.pieces = m.pieces
+	dst.fields = append(dst.fields[:0], m.fields...)
+	dst.arena = append(dst.arena[:0], m.arena...)
 	if len(m.arena) > 0 {
-		// A view may lie in m's arena, which is m's to overwrite.
-		dst.views = kept
-		dst.views.have = 0
+		dst.views.have = 0 // a view may lie in m's arena, which is m's to overwrite
+	} else {
+		dst.views = m.views
 	}
 }
 

@@ -22,7 +22,7 @@ func (m *Message) SetReceived(src netip.AddrPort) {
 	var addrText [64]byte
 	addr := src.Addr().Unmap().WithZone("").AppendTo(addrText[:0])
 	p := via.Params
-	if !p.Has("rport") && !p.Has("received") && equalFold(via.Host, addr) {
+	if equalFold(via.Host, addr) && !p.Has("rport") && !p.Has("received") {
 		return
 	}
 	v := m.Value(i)

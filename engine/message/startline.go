@@ -150,12 +150,10 @@ func (m *Message) SetRequestURI(u []byte) {
 	s.aHi = uint32(len(m.arena))
 	m.arena = append(m.arena, ' ')
 	s.b = uint32(len(m.arena))
-	for _, c := range u {
-		if c <= ' ' || c == '<' || c == '>' || c == '"' || c == 0x7f {
-			m.arena = append(m.arena, '%', upperHex[c>>4], upperHex[c&15])
-		} else {
-			m.arena = append(m.arena, c)
-		}
+	if visible(u) {
+		m.arena = append(m.arena, u...)
+	} else {
+		m.arena = appendVisible(m.arena, u)
 	}
 	s.bHi = uint32(len(m.arena))
 	m.arena = append(m.arena, ' ')
@@ -165,6 +163,18 @@ func (m *Message) SetRequestURI(u []byte) {
 	m.arena = append(m.arena, "\r\n"...)
 	s.hi = uint32(len(m.arena))
 	m.start = s
+}
+
+// appendVisible appends u, escaped what is not visible.
+func appendVisible(dst, u []byte) []byte {
+	for i := range u {
+		if c := u[i]; visible(u[i : i+1]) {
+			dst = append(dst, c)
+		} else {
+			dst = append(dst, '%', upperHex[c>>4], upperHex[c&15])
+		}
+	}
+	return dst
 }
 
 // SetStatus replaces a response's status line: code is put between 100 and 699, and an empty reason means
