@@ -48,7 +48,7 @@ func (m *Message) setContentLength() {
 	text := strconv.AppendInt(digits[:0], int64(m.bodyEnd-m.bodyStart), 10)
 	i := m.Find(HeaderContentLength, 0)
 	if i < 0 {
-		m.insert(len(m.fields), newField(m, "Content-Length", text))
+		m.insert(len(m.fields), newField(m, HeaderContentLength, "Content-Length", text))
 		return
 	}
 	m.splice(i, 0, len(m.Value(i)), text)

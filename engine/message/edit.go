@@ -46,10 +46,10 @@ func (m *Message) Set(name, value string) error {
 	}
 	i := m.FindName(name, 0)
 	if i < 0 {
-		m.insert(len(m.fields), newField(m, name, value))
+		m.insert(len(m.fields), newField(m, LookupHeader([]byte(name)), name, value))
 		return nil
 	}
-	m.fields[i] = newField(m, name, value)
+	m.fields[i] = newField(m, LookupHeader([]byte(name)), name, value)
 	m.views.forget(m.fields[i].id)
 	for j := m.FindName(name, i+1); j >= 0; j = m.FindName(name, j) {
 		m.remove(j)
@@ -62,7 +62,7 @@ func (m *Message) Add(name, value string) error {
 	if err := checkField(name, value); err != nil {
 		return err
 	}
-	m.insert(len(m.fields), newField(m, name, value))
+	m.insert(len(m.fields), newField(m, LookupHeader([]byte(name)), name, value))
 	return nil
 }
 
@@ -71,7 +71,7 @@ func (m *Message) AddFirst(name, value string) error {
 	if err := checkField(name, value); err != nil {
 		return err
 	}
-	m.insert(max(m.FindName(name, 0), 0), newField(m, name, value))
+	m.insert(max(m.FindName(name, 0), 0), newField(m, LookupHeader([]byte(name)), name, value))
 	return nil
 }
 
@@ -91,7 +91,7 @@ func (m *Message) InsertTop(id HeaderID, value []byte) {
 	if id == HeaderOther {
 		return
 	}
-	m.insert(max(m.Find(id, 0), 0), newField(m, id.String(), value))
+	m.insert(max(m.Find(id, 0), 0), newField(m, id, id.String(), value))
 }
 
 // RemoveID is Remove by id.
@@ -112,12 +112,12 @@ func (m *Message) SetMaxForwards(n int) {
 		m.splice(i, 0, len(m.Value(i)), text)
 		return
 	}
-	m.insert(len(m.fields), newField(m, "Max-Forwards", text))
+	m.insert(len(m.fields), newField(m, HeaderMaxForwards, "Max-Forwards", text))
 }
 
-// newField writes a field to the arena.
-func newField[T ~[]byte | ~string](m *Message, name string, value T) field {
-	f := field{flags: fieldArena, lo: uint32(len(m.arena))}
+// newField writes a field to the arena. id is what name names.
+func newField[T ~[]byte | ~string](m *Message, id HeaderID, name string, value T) field {
+	f := field{id: id, flags: fieldArena, lo: uint32(len(m.arena))}
 	m.arena = append(m.arena, name...)
 	f.nameEnd = uint32(len(m.arena))
 	m.arena = append(m.arena, ": "...)
@@ -126,7 +126,6 @@ func newField[T ~[]byte | ~string](m *Message, name string, value T) field {
 	f.valEnd = uint32(len(m.arena))
 	m.arena = append(m.arena, "\r\n"...)
 	f.hi = uint32(len(m.arena))
-	f.id = LookupHeader(m.arena[f.lo:f.nameEnd])
 	lo := skipSpace(m.arena[:f.valEnd], int(f.val))
 	f.val, f.valEnd = uint32(lo), uint32(trimEnd(m.arena, lo, int(f.valEnd)))
 	return f
