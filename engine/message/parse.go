@@ -78,28 +78,32 @@ func (c *contentLength) add(value []byte) {
 
 // parseFields indexes the header fields from i on. It returns where the body begins.
 func (m *Message) parseFields(i int) (bodyStart int, length contentLength) {
-	b := m.buf
+	b, fields, most, longest := m.buf, m.fields, m.lim.Headers, m.lim.HeaderLine
 	for {
 		if i >= len(b) {
-			m.headEnd = uint32(len(b))
+			m.fields, m.headEnd = fields, uint32(len(b))
 			m.fail(bad("Missing empty line after the header fields"))
 			return len(b), length
 		}
 		if n := blankLine(b, i); n > 0 {
-			m.headEnd, m.hasBlank = uint32(i), true
+			m.fields, m.headEnd, m.hasBlank = fields, uint32(i), true
 			if n == 1 {
 				m.fail(bad("Bad empty line: LF without CR"))
 			}
 			return i + n, length
 		}
-		if len(m.fields) == m.lim.Headers {
-			m.headEnd = uint32(i)
+		if len(fields) == most {
+			m.fields, m.headEnd = fields, uint32(i)
 			m.fail(&Error{513, "Too many header fields"})
 			return len(b), length
 		}
-		m.fields = append(m.fields, field{})
-		f := &m.fields[len(m.fields)-1]
-		i = m.parseField(f, i)
+		fields = append(fields, field{})
+		f := &fields[len(fields)-1]
+		next, flaw := f.index(b, i)
+		if next-i > longest || flaw != "" {
+			m.failField(f, next-i, flaw)
+		}
+		i = next
 		if f.id == HeaderContentLength {
 			length.add(b[f.val:f.valEnd])
 		}
@@ -118,22 +122,25 @@ func blankLine(b []byte, i int) int {
 	return 0
 }
 
-// parseField indexes the field at b[i] and returns where the next line begins.
-func (m *Message) parseField(f *field, i int) int {
-	next, flaw := f.index(m.buf, i)
-	if next-i > m.lim.HeaderLine {
+// failField takes down what is wrong with f, which is n bytes long.
+func (m *Message) failField(f *field, n int, flaw string) {
+	if n > m.lim.HeaderLine {
 		m.fail(&Error{513, "Header field too long"})
 	}
 	if flaw != "" {
 		f.flags |= fieldFlawed
 		m.fail(bad(flaw))
 	}
-	return next
 }
 
 // index makes f the field at b[i] and returns where the next line begins.
 func (f *field) index(b []byte, i int) (next int, flaw string) {
-	end, next, flaw := scanField(b, i)
+	end := nextControl(b, i)
+	if end+2 < len(b) && b[end] == '\r' && b[end+1] == '\n' && b[end+2] != ' ' && b[end+2] != '\t' {
+		next = end + 2 // nearly all
+	} else {
+		end, next, flaw = scanField(b, i)
+	}
 	f.lo, f.hi = uint32(i), uint32(next)
 
 	// The name: token, then HCOLON = *( SP / HTAB ) ":" SWS.
