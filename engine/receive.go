@@ -46,6 +46,7 @@ func (e *Engine) Receive(in *transport.Inbound) {
 	ok := true
 	if in.More && len(e.lanes) > 1 {
 		// One busy peer must not get one core: what waits behind this message is spread over the lanes' own goroutines.
+		in.Carrier.EndRound() // so that what messages before this one had sent is not overtaken
 		ok = l.Post(p.Keep())
 	} else {
 		ok = l.Run(p, in.Carrier)

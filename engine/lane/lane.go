@@ -138,6 +138,11 @@ func (l *Lane) Stop() {
 // when the queue is full or the lane stopped: the work is lost.
 func (l *Lane) Run(w Work, c *Carrier) bool {
 	l.mu.Lock()
+	if l.held { // somebody else will do w, perhaps at once: what the works before it have left must not come after it
+		l.mu.Unlock()
+		c.EndRound()
+		l.mu.Lock()
+	}
 	if l.held || l.stop {
 		defer l.mu.Unlock()
 		if l.stop || l.queue.len() >= l.opts.Queue {
@@ -327,8 +332,13 @@ func (l *Lane) drainSome(most int) bool {
 // release gives the token back, unless work came meanwhile, which then wakes the worker.
 func (l *Lane) release() {
 	l.announce()
-	l.carrier = nil
 	l.mu.Lock()
+	if l.queue.len() > 0 { // somebody else goes on with it
+		l.mu.Unlock()
+		l.endRound()
+		l.mu.Lock()
+	}
+	l.carrier = nil
 	l.held = false
 	more := l.queue.len() > 0 || l.stop
 	l.mu.Unlock()

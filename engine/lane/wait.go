@@ -15,12 +15,20 @@ type Carrier struct {
 // with a carrier of its own.
 func NewCarrier(f func(*Carrier)) *Carrier { return &Carrier{successor: f} }
 
+// EndRound ends the round, where there is one.
+func (c *Carrier) EndRound() {
+	if c != nil && c.Round != nil {
+		c.Round.End()
+	}
+}
+
 // Lent tells the goroutine that its duty has passed to a successor.
 func (c *Carrier) Lent() bool { return c.lent }
 
 // Round gathers what the pieces of work that one goroutine brings in one go would rather have done once, at the end:
-// system calls above all. Work finds it by [Lane.Round]. Its owner calls End when it has brought all it has (a reader,
-// before it reads again), the lane when the goroutine parts with its duty before that, or its worker has drained the queue.
+// system calls above all. Work finds it by [Lane.Round]. Its owner calls End when it has brought all it has (a reader, when there is nothing left to
+// read), and before it leaves work to somebody else, by Post; the lane calls it where Run does that, when the goroutine parts with its duty or with a
+// queue that is not empty, and when its own worker has drained the queue. So what one goroutine brings takes effect in order, whoever does it.
 type Round interface {
 	// Next is called before each piece of work: what was left by those before it may have waited long enough.
 	Next(now Time)
@@ -35,11 +43,7 @@ func (l *Lane) Round() Round {
 	return l.carrier.Round
 }
 
-func (l *Lane) endRound() {
-	if c := l.carrier; c != nil && c.Round != nil {
-		c.Round.End()
-	}
-}
+func (l *Lane) endRound() { l.carrier.EndRound() }
 
 // lend gives away the token and the duty of the calling goroutine, which holds the token.
 func (l *Lane) lend() {

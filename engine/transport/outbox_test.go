@@ -4,6 +4,7 @@ package transport
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -229,6 +230,47 @@ func TestOutboxWaitsForNobody(t *testing.T) {
 	}))
 	await(t, done)
 	b.has(c, "e")
+}
+
+// What one goroutine brings is sent in order, also where another one does a part of it.
+func TestOutboxKeepsTheOrder(t *testing.T) {
+	b := newBoxing(t, "udp:127.0.0.1:0")
+	c := udpClient(t, "127.0.0.1:0")
+	say := func(text string) lane.Work {
+		return lane.Func(func(*lane.Lane) {
+			if err := b.wire.Send(&Peer{Kind: UDP, Addr: addrPortOf(c.LocalAddr())}, []byte(text), nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+
+	// The lane is somebody else's when the second comes.
+	b.lane.Run(say("a"), b.carrier)
+	b.has(c)
+	held, gate, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		b.lane.Run(lane.Func(func(*lane.Lane) { close(held); <-gate }), nil)
+	}()
+	await(t, held)
+	b.lane.Run(say("b"), b.carrier)
+	b.has(c, "a")
+	close(gate)
+	await(t, done)
+	b.has(c, "b")
+
+	// The goroutine gives a long queue up to the lane's own.
+	var want []string
+	end := make(chan struct{})
+	b.lane.Run(lane.Func(func(l *lane.Lane) {
+		for i := range 200 {
+			want = append(want, fmt.Sprint(i))
+			l.Post(say(want[i]))
+		}
+		l.Post(lane.Func(func(*lane.Lane) { close(end) }))
+	}), b.carrier)
+	await(t, end)
+	b.has(c, want...)
 }
 
 // A round of 8 answers, in one system call and in eight.
