@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"testing"
@@ -51,19 +50,8 @@ func TestNameWithADeadServer(t *testing.T) {
 		fmt.Sprintf("_sip._udp.pbx.test. 60 IN SRV 1 0 %d a.pbx.test.", port(dead)),
 		fmt.Sprintf("_sip._udp.pbx.test. 60 IN SRV 2 0 %d a.pbx.test.", port(alive)),
 		"a.pbx.test. 60 IN A 127.0.0.1")
-	eng, err := engine.New(engine.Config{Listen: []string{"udp:127.0.0.1:0"}, Lanes: 1, DNS: engineresolver.Options{Servers: []string{server}},
+	eng := onSockets(t, 5*time.Second, engine.Config{Listen: []string{"udp:127.0.0.1:0"}, Lanes: 1, DNS: engineresolver.Options{Servers: []string{server}},
 		Timers: transaction.Timers{T1: 40 * time.Millisecond}, MaxDelay: -1, Router: relayTo(to("sip:bob@pbx.test"), nil)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := eng.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		_ = eng.Shutdown(ctx)
-	}()
 	for i := range 2 {
 		text := fmt.Sprintf("INVITE sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=z9hG4bKdns%d\r\nMax-Forwards: 70\r\nFrom: <sip:a@example.com>;tag=1\r\nTo: <sip:bob@example.com>\r\nCall-ID: dns%d\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n", caller.LocalAddr(), i, i)
 		if _, err := caller.WriteToUDPAddrPort([]byte(text), eng.Locals()[0].Addr); err != nil {

@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"bytes"
-	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -166,20 +165,9 @@ func TestHostileMessages(t *testing.T) {
 	t.Logf("seed %d, %d messages a transport", seed, n)
 	sink := startSink(t)
 	rnd := rand.New(rand.NewPCG(seed, 1))
-	eng, err := engine.New(engine.Config{Listen: []string{"udp:127.0.0.1:0", "tcp:127.0.0.1:0"}, Lanes: 1, Domains: []string{"example.com"}, Secret: []byte("x"), MaxDelay: -1,
+	eng := onSockets(t, 5*time.Second, engine.Config{Listen: []string{"udp:127.0.0.1:0", "tcp:127.0.0.1:0"}, Lanes: 1, Domains: []string{"example.com"}, Secret: []byte("x"), MaxDelay: -1,
 		Timers: transaction.Timers{T1: 30 * time.Millisecond, T2: 120 * time.Millisecond, T4: 120 * time.Millisecond}, TimerC: time.Second,
 		Router: nosy(rnd, "sip:sink@"+sink)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := eng.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		_ = eng.Shutdown(ctx)
-	}()
 	udp := &udpLine{t: t, to: eng.Locals()[0].Addr}
 	tcp := &tcpLine{t: t, to: eng.Locals()[1].Addr}
 	udp.assault(&hostile{rnd: rand.New(rand.NewPCG(seed, 2)), via: "UDP"}, n/10)

@@ -47,11 +47,29 @@ func (l *line) read(first string) *message.Message {
 	}
 }
 
+// onSockets starts an engine that ends with the test; what is under way then gets so long.
+func onSockets(t *testing.T, grace time.Duration, c engine.Config) *engine.Engine {
+	t.Helper()
+	eng, err := engine.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), grace)
+		defer cancel()
+		_ = eng.Shutdown(ctx)
+	})
+	if err := eng.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return eng
+}
+
 // From IPv4, where another address is advertised, to IPv6: what peers are told is what they can reach, and what comes back by it is known as ours.
 func TestAdvertisedAddressAndIPv6(t *testing.T) {
 	caller, callee := newLine(t, "127.0.0.1"), newLine(t, "::1")
 	target := &engine.Target{URI: "sip:b@" + callee.LocalAddr().String()}
-	eng, err := engine.New(engine.Config{Listen: []string{"udp:127.0.0.1:0", "udp:[::1]:0"}, Advertise: map[string]string{"udp:127.0.0.1:0": "sip.example.net:6060"}, Lanes: 2,
+	eng := onSockets(t, 5*time.Second, engine.Config{Listen: []string{"udp:127.0.0.1:0", "udp:[::1]:0"}, Advertise: map[string]string{"udp:127.0.0.1:0": "sip.example.net:6060"}, Lanes: 2,
 		MaxDelay: -1, Router: routerFunc(func(r *engine.Request) error {
 			if r.InDialog() {
 				_, err := r.Relay(nil, nil)
@@ -61,17 +79,6 @@ func TestAdvertisedAddressAndIPv6(t *testing.T) {
 			_, err := r.Relay([]*engine.Target{target}, nil)
 			return err
 		})})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := eng.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		_ = eng.Shutdown(ctx)
-	}()
 	server, six := eng.Locals()[0].Addr, eng.Locals()[1]
 	send := func(method, uri, to, more string) {
 		text := fmt.Sprintf("%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=z9hG4bK%s\r\nMax-Forwards: 70\r\nFrom: <sip:a@example.com>;tag=1\r\nTo: %s\r\nCall-ID: six\r\nCSeq: 1 %s\r\n%sContent-Length: 0\r\n\r\n",

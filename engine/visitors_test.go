@@ -4,7 +4,6 @@ package engine_test
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -59,7 +58,7 @@ func (v *visitor) hear() *message.Message {
 // One OPTIONS buys a connection some minutes of silence, not an hour: that is for who registered, here or through us, or is in a dialog, on either
 // side of it, whether or not we keep state of it.
 func TestVisitorsLeaveSoon(t *testing.T) {
-	const soon = time.Second
+	const soon = 3 * time.Second
 	type call struct {
 		name, method string
 		code         int    // what is answered
@@ -85,7 +84,7 @@ func TestVisitorsLeaveSoon(t *testing.T) {
 			t.Parallel()
 			flows := make(chan transport.FlowID, 10)
 			var callee transport.FlowID
-			eng, err := engine.New(engine.Config{Listen: []string{"udp:127.0.0.1:0", "tcp:127.0.0.1:0"}, Lanes: 1, Transport: transport.Options{VisitorTimeout: soon},
+			eng := onSockets(t, 100*time.Millisecond, engine.Config{Listen: []string{"udp:127.0.0.1:0", "tcp:127.0.0.1:0"}, Lanes: 1, MaxDelay: -1, Transport: transport.Options{VisitorTimeout: soon},
 				Router: routerFunc(func(r *engine.Request) (err error) {
 					flows <- r.Flow()
 					to := &engine.Target{URI: "sip:b@y.invalid", Flow: callee}
@@ -104,17 +103,6 @@ func TestVisitorsLeaveSoon(t *testing.T) {
 					}
 					return err
 				})})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := eng.Start(); err != nil {
-				t.Fatal(err)
-			}
-			defer func() {
-				ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-				defer cancel()
-				_ = eng.Shutdown(ctx)
-			}()
 			alice, bob := visit(t, eng), visit(t, eng)
 			if tt.how != "" {
 				bob.say("PUBLISH") // a visit like any other

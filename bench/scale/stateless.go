@@ -10,14 +10,10 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 )
 
-type routed func(*engine.Request) error
-
-func (f routed) Route(r *engine.Request) error { return f(r) }
-
 // passing sends calls to the callee of the loop: those within a dialog where their Route says, like a load balancer.
 func passing(decide func(*engine.Request, *engine.Target) error) (engine.Router, error) {
 	target := &engine.Target{URI: "sip:bob@" + loop.Contact}
-	return routed(func(r *engine.Request) error {
+	return routerFunc(func(r *engine.Request) error {
 		if r.InDialog() {
 			return decide(r, nil)
 		}

@@ -138,9 +138,9 @@ func (l *Lane) Stop() {
 // when the queue is full or the lane stopped: the work is lost.
 func (l *Lane) Run(w Work, c *Carrier) bool {
 	l.mu.Lock()
-	if l.held { // somebody else will do w, perhaps at once: what the works before it have left must not come after it
+	if l.held && c != nil && c.Round != nil { // somebody else will do w, perhaps at once: what the works before it have left must not come after it
 		l.mu.Unlock()
-		c.EndRound()
+		c.Round.End()
 		l.mu.Lock()
 	}
 	if l.held || l.stop {

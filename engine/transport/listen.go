@@ -51,7 +51,7 @@ func listenError(spec ListenSpec, err error) error {
 		err = cause
 		switch cause {
 		case syscall.EADDRINUSE:
-			hint = ": is another server running? choose another port with --listen"
+			hint = ": is another server running?"
 		case syscall.EACCES:
 			hint = ": ports below 1024 need privileges; choose another port with --listen"
 		case syscall.EADDRNOTAVAIL:

@@ -57,21 +57,20 @@ func (w *laneWire) Send(to *Peer, message []byte, f Failed) error {
 func (o *Outbox) send(to *Peer, message []byte, f Failed, now lane.Time) error {
 	s := o.stack
 	count := s.count(UDP)
-	local := s.Choose(to)
-	if !s.owns(local, UDP) {
-		count.sendErrors.Add(1)
-		return ErrNoListener
+	u, index, err := s.udpFor(to)
+	var addr netip.AddrPort
+	var from netip.Addr
+	if err == nil {
+		addr, from, err = u.way(to)
 	}
-	u := s.listeners[local.Index].(*udpListener)
-	addr, from, err := u.way(to)
 	if err != nil {
 		count.sendErrors.Add(1)
 		return err
 	}
-	box := o.boxes[local.Index]
+	box := o.boxes[index]
 	if box == nil {
 		box = newUDPBox(&u.sender)
-		o.boxes[local.Index] = box
+		o.boxes[index] = box
 	}
 	if box.n == boxDatagrams || len(box.bytes)+len(message) > boxBytes {
 		box.flush(s)
@@ -153,13 +152,7 @@ func (b *udpBox) flush(s *Stack) {
 			waited = true
 			err = b.sender.wait(b.retry)
 		}
-		if err == nil && b.err != 0 {
-			err = b.err
-			if b.err == syscall.EAGAIN || b.err == syscall.ENOBUFS {
-				err = ErrBufferFull
-			}
-		}
-		if err == nil {
+		if err = outcome(err, b.err); err == nil {
 			continue
 		}
 		s.count(UDP).sendErrors.Add(1)

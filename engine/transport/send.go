@@ -48,14 +48,20 @@ func (s *Stack) Send(to *Peer, message []byte, f Failed) error {
 }
 
 func (s *Stack) sendDatagram(to *Peer, message []byte) error {
+	u, _, err := s.udpFor(to)
+	if err != nil || len(message) == 0 {
+		return err
+	}
+	return u.send(to, message)
+}
+
+// udpFor is the listener whose socket sends a datagram to the peer, and its index: u.local is its reader's, which may not have begun.
+func (s *Stack) udpFor(to *Peer) (u *udpListener, index int, err error) {
 	local := s.Choose(to)
 	if !s.owns(local, UDP) {
-		return ErrNoListener
+		return nil, 0, ErrNoListener
 	}
-	if len(message) == 0 {
-		return nil
-	}
-	return s.listeners[local.Index].(*udpListener).send(to, message)
+	return s.listeners[local.Index].(*udpListener), local.Index, nil
 }
 
 // owns tells whether local is a listener of the stack and of the kind.

@@ -74,15 +74,21 @@ func (s *udpSender) send(addr netip.AddrPort, from netip.Addr, b []byte) error {
 	if err == nil && o.err == syscall.EAGAIN {
 		err = s.wait(o.retry)
 	}
-	if err == nil && o.err != 0 {
-		err = o.err
-		if o.err == syscall.EAGAIN || o.err == syscall.ENOBUFS {
-			err = ErrBufferFull
-		}
-	}
+	err = outcome(err, o.err)
 	o.iov.Base = nil
 	s.ops.Put(o)
 	return err
+}
+
+// outcome is what became of a call: err where it was not made, else what the system said.
+func outcome(err error, said syscall.Errno) error {
+	switch {
+	case err != nil || said == 0:
+		return err
+	case said == syscall.EAGAIN || said == syscall.ENOBUFS:
+		return ErrBufferFull
+	}
+	return said
 }
 
 // wait tries again for as long as a lane can wait.

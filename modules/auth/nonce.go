@@ -18,6 +18,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"hash"
+	"math"
 	"net/netip"
 	"sync"
 	"time"
@@ -127,6 +128,11 @@ type origin struct {
 
 // shared tells whether other processes may take the nonce for their own, too.
 func (o *origin) shared() bool { return o.secret&ownSecret == 0 }
+
+// made tells whether a nonce was made by us, or by another process of the cluster, for the realm, as long as its secret is known.
+func (n *nonces) made(text []byte, now time.Time, realm string) bool {
+	return n.read(text, now, math.MaxInt64, realm, netip.Addr{}).ours
+}
 
 // read tells what a nonce is worth at now, when nonces live so long.
 func (n *nonces) read(text []byte, now time.Time, life time.Duration, realm string, source netip.Addr) (o origin) {

@@ -152,7 +152,7 @@ func (a *Auth) check(req *engine.Request, w *Want, by waits) (v Verdict, err err
 			return v, err
 		}
 	}
-	return v, strip(req, &q)
+	return v, a.strip(req, &q)
 }
 
 func (a *Auth) may(req *engine.Request, w *Want, user string) (bool, error) {
@@ -169,19 +169,32 @@ func (a *Auth) may(req *engine.Request, w *Want, user string) (bool, error) {
 	return MayClaim(user, &uri, req.Engine()), nil
 }
 
-// strip takes the credentials for our realm out of the request; others pass untouched (RFC 3261 §22.3).
-func strip(req *engine.Request, q *Question) error {
-	all := req.Message().Elements(q.header())
+// strip takes the credentials for our realm out of the request; others pass untouched (RFC 3261 §22.3). In the header that was not asked for they are
+// ours when the nonce is: phones send what they registered with along with a call, but a server behind this one may use the same realm.
+func (a *Auth) strip(req *engine.Request, q *Question) error {
+	asked, other := q.header(), message.HeaderAuthorization
+	if asked == other {
+		other = message.HeaderProxyAuthorization
+	}
+	if err := stripHeader(req, asked, q.Realm, func(*credentials) bool { return true }); err != nil {
+		return err
+	}
+	nonces := a.begun(q.engine).nonces
+	return stripHeader(req, other, q.Realm, func(c *credentials) bool { return nonces.made(c.nonce, q.Now, q.Realm) })
+}
+
+func stripHeader(req *engine.Request, id message.HeaderID, realm string, ours func(*credentials) bool) error {
+	all := req.Message().Elements(id)
 	var room [maxCredentials]int
-	ours := room[:0]
+	found := room[:0]
 	for n := 0; all.Next(); n++ {
 		var c credentials
-		if digest, flaw := c.parse(all.Value); digest && flaw == "" && string(c.realm) == q.Realm {
-			ours = append(ours, n)
+		if digest, flaw := c.parse(all.Value); digest && flaw == "" && string(c.realm) == realm && ours(&c) {
+			found = append(found, n)
 		}
 	}
-	for i := len(ours) - 1; i >= 0; i-- {
-		if _, err := req.RemoveField(q.header().String(), ours[i]); err != nil {
+	for i := len(found) - 1; i >= 0; i-- {
+		if _, err := req.RemoveField(id.String(), found[i]); err != nil {
 			return err
 		}
 	}

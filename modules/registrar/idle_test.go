@@ -14,7 +14,7 @@ import (
 const maxHeap = 600
 
 func TestHeapOfABinding(t *testing.T) {
-	const n = 100_000
+	const n = 1_000_000
 	before := heap()
 	m := NewMemory()
 	fillIdle(m, n, start)
