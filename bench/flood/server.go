@@ -91,7 +91,12 @@ func (b *bench) measure(c contender) (r row, err error) {
 		return r, fmt.Errorf("of the first registrations %d failed: %v; its log begins:\n%.2000s", warm.Failed, err, text)
 	}
 	used := cpuOf(srv.Process.Pid)
-	if r.result, err = b.flood(addr); err != nil {
+	if b.bySipp {
+		r.result, err = b.sipp(addr)
+	} else {
+		r.result, err = b.flood(addr)
+	}
+	if err != nil {
 		return r, err
 	}
 	used = cpuOf(srv.Process.Pid) - used
