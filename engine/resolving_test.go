@@ -9,6 +9,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/engine/transport"
@@ -112,5 +113,39 @@ func TestNameThatDoesNotResolve(t *testing.T) {
 	c := b.phone("10.0.0.2:5060").call("c1", "sip:bob@example.com")
 	c.send("INVITE")
 	c.ack(c.ph.expect("500"))
+	b.quiet()
+}
+
+// An ACK has no transaction, and goes on all the same when its next hop is a name that must be looked up first; more ACKs come meanwhile.
+func TestAckWhileResolving(t *testing.T) {
+	b := newBenchWith(t, 1, func(r *engine.Request) error {
+		_ = r.RecordRoute("")
+		var targets []*engine.Target
+		if !r.InDialog() {
+			targets = to("sip:bob@10.0.0.3:5060")
+		}
+		_, err := r.Relay(targets, nil)
+		return err
+	}, slowNames(time.Second))
+	alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
+	var calls []*call
+	for _, id := range []string{"c1", "c2"} {
+		c := alice.call(id, "sip:bob@example.com")
+		c.send("INVITE")
+		inv := bob.expect("INVITE")
+		bob.reply(inv, 200, "Contact: <sip:bob@bob.example>\r\n")
+		ok := alice.expect("200")
+		c.extra = "Route: " + string(inv.msg.Header(message.HeaderRecordRoute)) + "\r\n"
+		c.toTag, c.branch, c.uri = string(ok.msg.ToTag()), 1, "sip:bob@bob.example"
+		calls = append(calls, c)
+	}
+	for _, c := range calls {
+		c.send("ACK")
+	}
+	for _, c := range calls {
+		if got := string(bob.expect("ACK").msg.CallID()); !strings.HasPrefix(got, c.id) {
+			t.Errorf("the ACK of %s came where that of %s was due", got, c.id)
+		}
+	}
 	b.quiet()
 }

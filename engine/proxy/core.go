@@ -42,6 +42,7 @@ type Core struct {
 	Random func() uint64
 
 	scratch []*message.Message // messages being put together; a free list
+	peer    transport.Peer     // where the one goes that is being sent: in use only until that call returns
 	first   *Context           // all contexts not yet forgotten, for the drain
 	count   int
 	noTCP   refusals

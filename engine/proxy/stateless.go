@@ -51,9 +51,17 @@ func (x *Context) Forward(t *Target) error {
 		return err
 	}
 	m.Detach()
+	later, server := *x, *x.Server // x and its Server serve another request by then
+	later.Req, later.Server = nil, &server
 	c.Resolver.Resolve(c.Lane, hop, func(peers []transport.Peer, err error) {
-		if err == nil && len(peers) > 0 {
-			_ = x.sendStateless(m, peers[0], t, branch)
+		if err == nil && len(peers) == 0 {
+			err = errNoDestination
+		}
+		if err == nil {
+			err = later.sendStateless(m, peers[0], t, branch)
+		}
+		if err != nil && c.Log != nil {
+			c.Log.Info("not forwarded", "call_id", string(m.CallID()), "target", t.String(), "err", err)
 		}
 		c.giveMessage(m)
 	})
@@ -61,18 +69,20 @@ func (x *Context) Forward(t *Target) error {
 }
 
 func (x *Context) sendStateless(m *message.Message, p transport.Peer, t *Target, branch string) error {
-	out, err := x.socket(&p, t, &noOptions.Defaults)
+	to := &x.core.peer
+	*to = p
+	out, err := x.socket(to, t, &noOptions.Defaults)
 	if err != nil {
 		return err
 	}
 	if x.recordRoute {
-		to := x.calleeSide(m, &p, out, t, &noOptions.Defaults)
-		x.core.recordRoute(m, &x.caller, &to, x.recordParams)
+		callee := x.calleeSide(m, to, out, t, &noOptions.Defaults)
+		x.core.recordRoute(m, &x.caller, &callee, x.recordParams)
 	}
-	if p.Kind.Reliable() {
+	if to.Kind.Reliable() {
 		m.EnsureContentLength()
 	}
-	return x.core.Layer.Forward(m, &p, branch)
+	return x.core.Layer.Forward(m, to, branch)
 }
 
 // Stray sends on the response to a request that was forwarded statelessly; any other response that belongs to no transaction is dropped, and

@@ -11,7 +11,7 @@ import (
 // both kinds of answers bear.
 
 // Forward sends req without a transaction (§16.11; ACK of a 2xx), pushing our Via with the branch given.
-// req is not changed. Errors: ErrNoListener, ErrUnreadable for a response, or the transport's.
+// req is not changed; to.Local is the listener that sent, afterwards. Errors: ErrNoListener, ErrUnreadable for a response, or the transport's.
 func (l *Layer) Forward(req *message.Message, to *transport.Peer, branch string) error {
 	if !req.IsRequest() {
 		return ErrUnreadable
@@ -20,10 +20,9 @@ func (l *Layer) Forward(req *message.Message, to *transport.Peer, branch string)
 	if local == nil {
 		return ErrNoListener
 	}
-	peer := *to
-	peer.Local = local
+	to.Local = local
 	buf := l.writeRequest(req, local, to.Kind, branch)
-	err := l.wire.Send(&peer, buf, nil)
+	err := l.wire.Send(to, buf, nil)
 	l.stored.put(buf)
 	if err != nil {
 		l.count(EventTransportError)
