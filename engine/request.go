@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
@@ -32,7 +33,12 @@ type Request struct {
 	failed   bool      // the router ended with an error before a decision
 	accept   []byte    // header lines that a 2xx made here carries
 
-	wait   context.Context // ends on the caller's CANCEL; made when asked for
+	waits *waits // nil until the router waits
+}
+
+// waits is what the caller's CANCEL ends besides branches.
+type waits struct {
+	ctx    context.Context // nil until it is asked for
 	stop   context.CancelFunc
 	sleeps []*sleep
 }
@@ -110,13 +116,21 @@ func (r *Request) Decided() bool { return r.decided }
 
 // Context ends when the caller cancels, or the engine stops.
 func (r *Request) Context() context.Context {
-	if r.wait == nil {
-		r.wait, r.stop = context.WithCancel(r.unit.e.ctx)
+	w := r.waiting()
+	if w.ctx == nil {
+		w.ctx, w.stop = context.WithCancel(r.unit.e.ctx)
 		if r.ctx.Cancelled() {
-			r.stop()
+			w.stop()
 		}
 	}
-	return r.wait
+	return w.ctx
+}
+
+func (r *Request) waiting() *waits {
+	if r.waits == nil {
+		r.waits = new(waits)
+	}
+	return r.waits
 }
 
 // route calls the router.
@@ -175,9 +189,9 @@ func (w *watcher) Ended() {
 
 // Gone ends the context of a request that is over, or the engine's would keep it for ever.
 func (w *watcher) Gone() {
-	if r := (*Request)(w); r.stop != nil {
-		r.stop()
-		r.wait, r.stop = nil, nil
+	if r := (*Request)(w); r.waits != nil && r.waits.stop != nil {
+		r.waits.stop()
+		r.waits.ctx, r.waits.stop = nil, nil
 	}
 }
 
@@ -207,10 +221,14 @@ func (w *watcher) Idle() {
 
 // end is what the caller's CANCEL, or the engine's stop, ends besides branches.
 func (r *Request) end() {
-	if r.stop != nil {
-		r.stop()
+	w := r.waits
+	if w == nil {
+		return
 	}
-	for _, s := range r.sleeps {
+	if w.stop != nil {
+		w.stop()
+	}
+	for _, s := range w.sleeps {
 		s.end()
 	}
 }
@@ -221,14 +239,12 @@ func (r *Request) Sleep(d time.Duration) error {
 		return ErrOver
 	}
 	s := &sleep{lane: r.unit.lane, waiter: lane.NewWaiter()}
-	r.sleeps = append(r.sleeps, s)
+	w := r.waiting()
+	w.sleeps = append(w.sleeps, s)
 	s.lane.After(d, &s.timer, s)
 	r.Waiting(func() { s.lane.Park(s.waiter) })
-	for i, o := range r.sleeps {
-		if o == s {
-			r.sleeps = append(r.sleeps[:i], r.sleeps[i+1:]...)
-			break
-		}
+	if i := slices.Index(w.sleeps, s); i >= 0 {
+		w.sleeps = slices.Delete(w.sleeps, i, i+1)
 	}
 	if s.early {
 		return ErrOver

@@ -87,6 +87,7 @@ type Lane struct {
 	now     Time
 	waited  time.Duration // of the present piece of work in the queue
 	wheel   wheel
+	expiry  expiry // of the timer that runs out
 	carrier *Carrier
 
 	// Local is what the layers above hang on their lane. It is set before the first work and never changed.

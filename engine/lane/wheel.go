@@ -172,7 +172,8 @@ func (l *Lane) fire() {
 		l.wheel.remove(t)
 		owner := t.owner
 		t.owner = nil
-		l.guarded(expiry{t, owner})
+		l.expiry = expiry{t, owner}
+		l.guarded(&l.expiry)
 	}
 }
 
@@ -182,7 +183,12 @@ type expiry struct {
 	owner Expirer
 }
 
-func (e expiry) Do(*Lane) { e.owner.Expire(e.t) }
+// Do empties e first: the lane may be lent meanwhile, and its next timer run out.
+func (e *expiry) Do(*Lane) {
+	t, owner := e.t, e.owner
+	*e = expiry{}
+	owner.Expire(t)
+}
 
 // cascade moves the timers of a higher level's slot that begins at this tick down to finer slots.
 func (w *wheel) cascade(level int) {

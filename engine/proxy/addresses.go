@@ -57,7 +57,7 @@ func (b *Branch) tooLarge(p *transport.Peer) bool {
 	if x.recordRoute {
 		size += routeRoom + len(x.recordParams)
 	}
-	if c.UDPLimit <= 0 || b.large || size <= c.UDPLimit || p.Flow != 0 || b.target.Received != "" || p.Addr == x.flow.Addr ||
+	if c.UDPLimit <= 0 || b.large || size <= c.UDPLimit || p.Flow != 0 || b.target.Received != "" || x.flow != nil && p.Addr == x.flow.Addr ||
 		or(b.target.FromSocket, b.fork.opts.Defaults.FromSocket) != "" {
 		return false
 	}

@@ -189,15 +189,16 @@ func (b *Branch) next() {
 }
 
 // launch sends the branch to one address (§16.6 steps 4, 8 to 11).
-func (b *Branch) launch(p transport.Peer) {
+func (b *Branch) launch(to transport.Peer) {
 	x := b.fork.x
 	c := x.core
-	if p.Kind == transport.UDP && b.tooLarge(&p) {
+	p := &c.peer
+	if *p = to; p.Kind == transport.UDP && b.tooLarge(p) {
 		b.large = true
-		b.peers = append([]transport.Peer{p}, b.peers...) // where it goes when TCP is refused
+		b.peers = append([]transport.Peer{to}, b.peers...) // where it goes when TCP is refused
 		p.Kind, p.Local = transport.TCP, nil
 	}
-	out, err := x.socket(&p, b.target, &b.fork.opts.Defaults)
+	out, err := x.socket(p, b.target, &b.fork.opts.Defaults)
 	if err != nil {
 		if b.flowGone = b.flowGone || errors.Is(err, transport.ErrFlowGone); b.flowGone && len(b.peers) > 0 {
 			b.next()
@@ -211,21 +212,22 @@ func (b *Branch) launch(p transport.Peer) {
 		m = c.takeMessage()
 		b.msg.CopyTo(m)
 	}
-	b.recordRoute(m, x.calleeSide(m, &p, out, b.target, &b.fork.opts.Defaults))
+	b.recordRoute(m, x.calleeSide(m, p, out, b.target, &b.fork.opts.Defaults))
 	if p.Kind.Reliable() {
 		m.EnsureContentLength() // §16.6 step 9
 	}
 	if b.unwatch(); p.FlowOnly {
 		b.watch(p.Flow)
 	}
-	b.client, err = c.Layer.Send(m, &p, text(x.mark[:]), b)
+	mark := x.mark.suffix()
+	b.client, err = c.Layer.Send(m, p, text(mark[:]), b)
 	c.giveMessage(m)
 	if m == b.msg {
 		b.msg = nil
 	}
 	if err != nil {
 		b.unwatch()
-		b.failedAt(&p, false)
+		b.failedAt(p, false)
 		b.flowGone = b.flowGone || errors.Is(err, transport.ErrFlowGone)
 		if len(b.peers) > 0 {
 			b.next()

@@ -89,8 +89,8 @@ func (x *Context) destination(m *message.Message, t, d *Target) (*NextHop, trans
 		peer.Flow, peer.FlowOnly = t.Flow, t.Flow != 0
 		return nil, peer, nil
 	}
-	if t == vouched && x.flow.Kind != 0 && d.NextHop == "" {
-		return nil, x.flow, nil
+	if t == vouched && x.flow != nil && d.NextHop == "" {
+		return nil, *x.flow, nil
 	}
 	uri := m.RequestURI()
 	if to := or(t.NextHop, d.NextHop); to != "" {
@@ -102,7 +102,7 @@ func (x *Context) destination(m *message.Message, t, d *Target) (*NextHop, trans
 		if err != nil {
 			return nil, peer, err
 		}
-		uri = bytes.Clone(a.URI)
+		uri = a.URI
 		if !hasParam(uri, "lr") {
 			// §16.6 step 6: the next hop is a strict router, which wants itself in the Request-URI and the real one last.
 			last := fmt.Appendf(nil, "<%s>", m.RequestURI())

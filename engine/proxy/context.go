@@ -28,40 +28,39 @@ type Context struct {
 	// Req is the request as it came in, less what §16.4 takes off, with the edits of the script.
 	Req *message.Message
 
-	mark   [17]byte       // of the request as it came in, for loop detection
-	Signed bool           // the topmost Route was ours and its signature held
-	Params message.Params // the script's parameters in it
+	mark   loopMark       // of the request as it came in; 0 for an ACK, which is not checked
+	Params message.Params // the script's parameters in the topmost Route, where that was signed
 	// RouteUser is the user part of the topmost Route, where that was ours and not signed: nobody has vouched for it.
 	RouteUser []byte
-	flow      transport.Peer // where its flow token leads; Kind is 0 where it has none
-	flowOnly  bool           // and that when it is gone nothing else does
-	edge      bool           // see Options.Edge
-	dialog    *dialog        // what was changed in the dialog; nil for nothing
-	mask      *Mask          // nil for none
+	flow      *transport.Peer // where its flow token leads; nil where it has none
+	dialog    *dialog         // what was changed in the dialog; nil for nothing
+	mask      *Mask           // nil for none
 
-	recordRoute  bool
 	recordParams string
 	caller       side // for Record-Route
 
 	forks     []*Fork // in progress
 	ended     *Fork   // the last that ended, and by its prior field those before it
-	started   bool    // there was a fork
-	shown     bool    // a callback may be shown a late 2xx, and the request with it
 	best      *Response
 	challenge []*Response // other 401 and 407 responses, whose challenges go with the best (§16.7 step 7)
+	frame     *frame      // the callback that orders responses and is running on this goroutine; nil outside of one
+	events    []event     // what came meanwhile, in order of arrival
 
-	answered  int // the final code that went out
-	cancelled bool
-	over      bool
-	silent    bool // nothing will be answered
-	listed    bool
+	held     int32 // branches that were given up, and for whose end the final response waits
+	running  int32 // route and callbacks that have not returned
+	handling int32 // callbacks that order responses, running now
+	answered int16 // the final code that went out
 
-	held     int     // branches that were given up, and for whose end the final response waits
-	running  int     // route and callbacks that have not returned
-	handling int     // callbacks that order responses, running now
-	frame    *frame  // the one of them that is running on this goroutine; nil outside of one
-	events   []event // what came meanwhile, in order of arrival
-	reason   []byte  // header lines for CANCELs the caller's CANCEL causes
+	Signed      bool // the topmost Route was ours and its signature held
+	flowOnly    bool // when the flow is gone nothing else leads there
+	edge        bool // see Options.Edge
+	recordRoute bool
+	started     bool // there was a fork
+	shown       bool // a callback may be shown a late 2xx, and the request with it
+	cancelled   bool
+	over        bool
+	silent      bool // nothing will be answered
+	listed      bool
 }
 
 // event is a final or provisional response to be handled in its turn.
@@ -74,7 +73,9 @@ type event struct {
 // Start makes x the context of a new request and applies §16.4 to it.
 func (x *Context) Start(c *Core, s *transaction.Server, h Handler) {
 	x.core, x.Server, x.Req, x.handler = c, s, s.Req, h
-	x.mark = c.Signer.loopMark(s.Req)
+	if !s.Stateless {
+		x.mark = c.Signer.loopMark(s.Req)
+	}
 	params, signed, token, back := c.Preprocess(s.Req)
 	x.Signed = signed
 	x.dialog, x.Params = c.takeState(params, s.Req.CallID())
@@ -130,10 +131,10 @@ func (x *Context) forget() {
 }
 
 // OnFlow tells whether the request goes back on a flow that the Record-Route names.
-func (x *Context) OnFlow() bool { return x.flow.Flow != 0 || x.flow.Addr.IsValid() }
+func (x *Context) OnFlow() bool { return x.flow != nil }
 
 // Answered is the final code that went out, or 0.
-func (x *Context) Answered() int { return x.answered }
+func (x *Context) Answered() int { return int(x.answered) }
 
 // Cancelled tells whether the caller cancelled.
 func (x *Context) Cancelled() bool { return x.cancelled }
@@ -258,7 +259,7 @@ func (x *Context) end() {
 // Finished records the final code that went out.
 func (x *Context) Finished(code int) {
 	if x.answered == 0 {
-		x.answered = code
+		x.answered = int16(code)
 	}
 	if code >= 200 && code < 300 {
 		x.core.need(x.Server.From.Flow, x.Req.Method())
@@ -287,8 +288,9 @@ func (x *Context) CallerCancelled(cancel *message.Message) {
 		return
 	}
 	x.cancelled = true
+	var reason []byte
 	if r := cancel.Header(message.HeaderReason); r != nil { // RFC 3326 §2
-		x.reason = append(append(append(x.reason, "Reason: "...), r...), "\r\n"...)
+		reason = append(append(append(reason, "Reason: "...), r...), "\r\n"...)
 	}
 	x.end()
 	for _, f := range x.forks {
@@ -297,7 +299,7 @@ func (x *Context) CallerCancelled(cancel *message.Message) {
 			f.wake(NewResponse(487, CauseCancelled, nil))
 		}
 	}
-	x.CancelBranches(nil, x.reason)
+	x.CancelBranches(nil, reason)
 	x.check()
 }
 

@@ -177,7 +177,7 @@ func (x *Context) calleeSide(m *message.Message, p *transport.Peer, out *transpo
 	if p.Kind != transport.UDP || p.Flow != 0 {
 		return s
 	}
-	back := x.flow.Kind == transport.UDP && x.flow.Addr == p.Addr
+	back := x.flow != nil && x.flow.Kind == transport.UDP && x.flow.Addr == p.Addr
 	if back || or(t.Received, d.Received) != "" && len(t.Path) == 0 && len(d.Path) == 0 {
 		s.nat = &transport.Peer{Addr: p.Addr, LocalIP: p.LocalIP}
 	}
@@ -189,6 +189,7 @@ func (x *Context) calleeSide(m *message.Message, p *transport.Peer, out *transpo
 func (x *Context) backOn(token []byte, back bool) {
 	from := &x.Server.From
 	if p, only, ok := x.core.readFlow(token); ok && (back || p.Flow != from.Flow || p.Flow == 0 && p.Addr != from.Source) {
-		x.flow, x.flowOnly = p, only
+		at := p
+		x.flow, x.flowOnly = &at, only
 	}
 }

@@ -262,7 +262,7 @@ func (f *Fork) Wait() *Response {
 		x.Resume(own)
 	}
 	if f.result == nil {
-		f.result = NewResponse(x.answered, "", nil)
+		f.result = NewResponse(x.Answered(), "", nil)
 	}
 	return f.result
 }

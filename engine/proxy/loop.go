@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"hash/maphash"
 
@@ -12,32 +13,33 @@ import (
 // where a request goes. A request that comes back with the same hash would go the same way again; one that was
 // changed in between is a spiral and welcome. Via is no part of the hash, since it grows with each round.
 
-// loopMark is ".%016x" over the request as it came in.
-func (s *Signer) loopMark(req *message.Message) [17]byte {
-	var h maphash.Hash
-	h.SetSeed(s.loop)
-	part := func(b []byte) { h.Write(b); h.WriteByte(0) }
-	part(req.RequestURI())
-	part(req.ToTag())
-	part(req.FromTag())
-	part(req.CallID())
+// loopMark is the hash of a request as it came in.
+type loopMark uint64
+
+// suffix is how the mark ends a branch.
+func (k loopMark) suffix() (s [17]byte) {
+	var raw [8]byte
+	binary.BigEndian.PutUint64(raw[:], uint64(k))
+	s[0] = '.'
+	hex.Encode(s[1:], raw[:])
+	return s
+}
+
+func (s *Signer) loopMark(req *message.Message) loopMark {
+	var space [512]byte
+	b := append(append(space[:0], req.RequestURI()...), 0)
+	b = append(append(b, req.ToTag()...), 0)
+	b = append(append(b, req.FromTag()...), 0)
+	b = append(append(b, req.CallID()...), 0)
 	if cs, err := req.CSeq(); err == nil {
-		part([]byte{byte(cs.Number >> 24), byte(cs.Number >> 16), byte(cs.Number >> 8), byte(cs.Number)})
+		b = binary.BigEndian.AppendUint32(b, cs.Number)
 	}
 	for _, id := range [...]message.HeaderID{message.HeaderRoute, message.HeaderProxyRequire, message.HeaderProxyAuthorization} {
 		for i := req.Find(id, 0); i >= 0; i = req.Find(id, i+1) {
-			part(req.Value(i))
+			b = append(append(b, req.Value(i)...), 0)
 		}
 	}
-	var mark [17]byte
-	sum := h.Sum64()
-	var raw [8]byte
-	for i := range raw {
-		raw[i] = byte(sum >> (8 * i))
-	}
-	mark[0] = '.'
-	hex.Encode(mark[1:], raw[:])
-	return mark
+	return loopMark(maphash.Bytes(s.loop, b))
 }
 
 // Looped tells whether the request went through here before and nothing that decides its way has changed since.
@@ -51,7 +53,7 @@ func (c *Core) Looped(req *message.Message) bool {
 			continue
 		}
 		if !made {
-			mark, made = c.Signer.loopMark(req), true
+			mark, made = c.Signer.loopMark(req).suffix(), true
 		}
 		if bytes.HasSuffix(via.Branch(), mark[:]) {
 			return true

@@ -137,7 +137,7 @@ func (b *Branch) won(r *Response, code int) {
 		f.active--
 	}
 	if x.answered == 0 {
-		x.answered = code
+		x.answered = int16(code)
 		x.CancelBranches(b, elsewhere)
 		for _, o := range x.forks {
 			if o != f && o.waiter != nil && !o.settled() {

@@ -57,7 +57,7 @@ func (l *Layer) cancelled(m *message.Message) *Server {
 
 // answerCancel answers 200, with the To tag the INVITE's responses made here bear (§9.2). The transaction keeps no copy of the request.
 func (l *Layer) answerCancel(a *Arrival, key string) {
-	s := &Server{From: *a, layer: l, timers: l.timers, method: message.MethodCancel, key: key, machine: &nonInviteServer}
+	s := &Server{From: *a, layer: l, timers: l.timers, method: message.MethodCancel, key: key}
 	s.From.Msg = nil
 	s.ReplyTo = replyTo(a)
 	s.state = Trying
@@ -107,8 +107,8 @@ func (c *Client) sendCancel() {
 	l.out = message.AppendCancel(l.out[:0], &l.reparse, c.cancelHeaders)
 	l.reparse.Reset()
 	x := &Client{
-		layer: l, machine: &nonInviteClient, timers: c.timers, method: message.MethodCancel,
-		branch: c.branch, key: c.key, to: c.to,
+		layer: l, timers: c.timers, method: message.MethodCancel,
+		branch: c.branch, to: c.to,
 	}
 	x.sent = l.stored.keep(nil, l.out)
 	l.begin(x, l.cancels) //nolint:errcheck // counted in begin

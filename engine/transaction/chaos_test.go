@@ -22,7 +22,12 @@ type chaos struct {
 	out     []sent
 }
 
-func (c *chaos) Request(s *Server)                       { c.servers = append(c.servers, s); c.poke(s) }
+func (c *chaos) Request(s *Server) {
+	if s.Method() != message.MethodAck { // whose Server is the layer's again when this returns
+		c.servers = append(c.servers, s)
+	}
+	c.poke(s)
+}
 func (c *chaos) Cancelled(s *Server, _ *message.Message) { c.poke(s) }
 func (c *chaos) Stray(*Arrival)                          {}
 func (c *chaos) Response(x *Client, res *message.Message) {

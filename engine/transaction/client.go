@@ -13,14 +13,12 @@ import (
 
 // Client is a client transaction.
 type Client struct {
-	layer   *Layer
-	machine *machine
-	owner   Owner // nil when abandoned, and for a CANCEL
-	timers  *Timers
-	clock   clock
+	layer  *Layer
+	owner  Owner // nil when abandoned, and for a CANCEL
+	timers *Timers
+	clock  clock
 
 	branch     string
-	key        string // in the layer's table
 	methodText string // of an extension method
 	method     message.Method
 	state      State
@@ -33,6 +31,17 @@ type Client struct {
 	sent []byte // what doSendAgain sends: the request; then, after a non-2xx, its ACK. In a buffer of the layer.
 	err  error  // why the transport failed
 }
+
+// machine is the table of its states.
+func (c *Client) machine() *machine {
+	if c.method == message.MethodInvite {
+		return &inviteClient
+	}
+	return &nonInviteClient
+}
+
+// key is its place in the layer's table. Branches of ours have no capitals, unless a suffix does.
+func (c *Client) key() string { return strings.ToLower(c.branch[len(cookie):]) }
 
 // State is the state the transaction is in; Terminated when it is over.
 func (c *Client) State() State { return c.state }
@@ -67,16 +76,13 @@ func (l *Layer) Send(req *message.Message, to *transport.Peer, suffix string, ow
 	if local == nil {
 		return nil, ErrNoListener
 	}
-	c := &Client{layer: l, owner: owner, timers: l.timers, method: method, to: *to, machine: &nonInviteClient}
+	c := &Client{layer: l, owner: owner, timers: l.timers, method: method, to: *to}
 	// What Via says and the socket that sends must stay together, through retransmissions, ACK and CANCEL.
 	c.to.Local = local
-	if method == message.MethodInvite {
-		c.machine = &inviteClient
-	} else if method == message.MethodOther {
+	if method == message.MethodOther {
 		c.methodText = string(req.MethodText())
 	}
 	c.branch = l.newBranch(suffix)
-	c.key = strings.ToLower(c.branch[len(cookie):])
 	c.sent = l.writeRequest(req, local, to.Kind, c.branch)
 	if err := l.begin(c, l.clients); err != nil {
 		return nil, fmt.Errorf("transaction: send: %w", err)
@@ -86,7 +92,7 @@ func (l *Layer) Send(req *message.Message, to *transport.Peer, suffix string, ow
 
 // begin makes the first step of c, whose request is in c.sent.
 func (l *Layer) begin(c *Client, table map[string]*Client) error {
-	t := c.machine.step(start, evRequest)
+	t := c.machine().step(start, evRequest)
 	c.state = t.next
 	if err := l.wire.Send(&c.to, c.sent, (*clientFailed)(c)); err != nil {
 		l.count(EventTransportError)
@@ -94,7 +100,7 @@ func (l *Layer) begin(c *Client, table map[string]*Client) error {
 		c.drop()
 		return err
 	}
-	table[c.key] = c
+	table[c.key()] = c
 	c.startTimers(t)
 	return nil
 }
@@ -113,7 +119,7 @@ func (c *Client) receive(a *Arrival) {
 
 // feed makes a step and carries it out. The user is told last, when all is in order: it may do anything.
 func (c *Client) feed(e event, a *Arrival) {
-	t := c.machine.step(c.state, e)
+	t := c.machine().step(c.state, e)
 	if t.next == start {
 		c.layer.count(EventIgnored)
 		return
@@ -188,7 +194,7 @@ func (c *Client) startTimers(t transition) {
 	if t.end != none {
 		d := c.timers.end(t.end, c.method == message.MethodInvite, reliable)
 		if d == 0 {
-			c.state = c.machine.step(c.state, evTimer+event(t.end)).next
+			c.state = c.machine().step(c.state, evTimer+event(t.end)).next
 			c.clock.stop()
 		} else {
 			c.clock.end, c.clock.endOf = now.Add(d), t.end
@@ -210,8 +216,8 @@ func (c *Client) leave() {
 	if c.method == message.MethodCancel {
 		table = l.cancels
 	}
-	if table[c.key] == c {
-		delete(table, c.key)
+	if table[c.key()] == c {
+		delete(table, c.key())
 	}
 }
 

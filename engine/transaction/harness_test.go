@@ -81,6 +81,11 @@ type recorder struct {
 }
 
 func (u *recorder) Request(s *Server) {
+	if s.Method() == message.MethodAck { // the layer's again when this returns
+		kept := *s
+		kept.Req = nil
+		s = &kept
+	}
 	u.requests = append(u.requests, s)
 	if u.onRequest != nil {
 		u.onRequest(s)

@@ -50,6 +50,7 @@ type Layer struct {
 	out     []byte
 	reparse message.Message
 	stored  buffers
+	spare   *Server // of an ACK
 }
 
 // NewLayer makes the layer of l. w and u are called with the lane's token held.
@@ -149,7 +150,7 @@ func (l *Layer) ack(a *Arrival) {
 		l.stateless(a)
 		return
 	}
-	if t := s.machine.step(s.state, evAck); t.do&doPass != 0 {
+	if t := s.machine().step(s.state, evAck); t.do&doPass != 0 {
 		l.stateless(a)
 		return
 	}
@@ -169,10 +170,15 @@ func (l *Layer) stateless(a *Arrival) {
 		l.user.Request(s)
 		return
 	}
-	s := l.blankServer(a)
+	s := l.spare
+	if l.spare = nil; s == nil { // the first, or one came while the user of another lent the lane
+		s = new(Server)
+	}
+	l.fill(s, a)
 	s.Req, s.Stateless = a.Msg, true
 	l.user.Request(s)
-	s.Req = nil
+	*s = Server{}
+	l.spare = s
 }
 
 // response is a response: of one of our client transactions (§17.1.3), or a stray.

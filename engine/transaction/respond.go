@@ -64,7 +64,7 @@ func (s *Server) allowed(code int) error {
 	switch {
 	case s.Stateless:
 		return nil
-	case s.machine.step(s.state, eventOf(code)).next == start:
+	case s.machine().step(s.state, eventOf(code)).next == start:
 		return ErrState
 	case s.method != message.MethodInvite && 100 < code && code < 200:
 		return ErrProvisional // RFC 4320 §4.1
@@ -101,7 +101,7 @@ func (s *Server) answerStateless(res *outgoing) error {
 		return ErrState
 	}
 	if res.code >= 200 {
-		s.answered = res.code
+		s.answered = int16(res.code)
 	}
 	if err := s.layer.wire.Send(&s.ReplyTo, res.bytes, nil); err != nil {
 		s.layer.count(EventTransportError)
@@ -121,7 +121,7 @@ func (s *Server) note(res *outgoing) {
 		return
 	}
 	if s.answered == 0 {
-		s.answered = res.code
+		s.answered = int16(res.code)
 	}
 	if s.old() {
 		s.answerTag = s.layer.tags.sum(res.tag)

@@ -12,26 +12,33 @@ import (
 type Server struct {
 	// Req is the request, with received= and rport= set. Its bytes are its own and nobody writes to them again, unless the user gives it back by
 	// Layer.Reuse: who holds the pointer may read it for as long as it likes. The transaction sets the field to nil when no response can follow
-	// that is made from it (a final one was sent), and at Release. The Req of an ACK is the Arrival's message, valid until
-	// User.Request returns.
-	Req       *message.Message
-	From      Arrival        // Msg is nil
-	Stateless bool           // an ACK or an unmatched CANCEL: no machine, no table entry
-	User      any            // the user's own. A transaction stands for up to 32 s after its answer: what should not, is set to nil.
-	ReplyTo   transport.Peer // §18.2.2
+	// that is made from it (a final one was sent), and at Release. The Req of an ACK is the Arrival's message: that and
+	// the Server are valid until User.Request returns.
+	Req     *message.Message
+	From    Arrival        // Msg is nil
+	User    any            // the user's own. A transaction stands for up to 32 s after its answer: what should not, is set to nil.
+	ReplyTo transport.Peer // §18.2.2
 
-	layer   *Layer
-	machine *machine
-	timers  *Timers
-	clock   clock
-	key     string // in the layer's table
-	last    []byte // what doSendAgain sends, in a buffer of the layer
-	tag     string
+	layer  *Layer
+	timers *Timers
+	clock  clock
+	key    string // in the layer's table
+	last   []byte // what doSendAgain sends, in a buffer of the layer
+	tag    string
 	// answerTag is the hash of the To tag of the final response, for the ACK of an RFC 2543 sender (§17.2.3).
 	answerTag uint64
-	answered  int
+	answered  int16
 	method    message.Method
 	state     State
+	Stateless bool // an ACK or an unmatched CANCEL: no states, no table entry
+}
+
+// machine is the table of its states.
+func (s *Server) machine() *machine {
+	if s.method == message.MethodInvite {
+		return &inviteServer
+	}
+	return &nonInviteServer
 }
 
 // Layer is the layer the transaction belongs to.
@@ -49,33 +56,30 @@ func (s *Server) State() State {
 func (s *Server) Method() message.Method { return s.method }
 
 // Answered is the code of the final response sent, or 0.
-func (s *Server) Answered() int { return s.answered }
+func (s *Server) Answered() int { return int(s.answered) }
 
 // makeServer makes a Server of a request whose received= is set, without entering it anywhere. The request is copied: its
 // bytes once, into a buffer of their size.
 func (l *Layer) makeServer(a *Arrival) *Server {
-	s := l.blankServer(a)
+	s := new(Server)
+	l.fill(s, a)
+	s.ReplyTo = replyTo(a)
 	s.Req = l.takeMessage()
 	a.Msg.CopyTo(s.Req)
 	s.Req.Detach()
 	return s
 }
 
-// blankServer is a Server without its request.
-func (l *Layer) blankServer(a *Arrival) *Server {
-	s := &Server{From: *a, layer: l, timers: l.timers, method: a.Msg.Method()}
+// fill makes s, which is empty, a Server that has no request yet and can't answer.
+func (l *Layer) fill(s *Server, a *Arrival) {
+	s.From, s.layer, s.timers, s.method = *a, l, l.timers, a.Msg.Method()
 	s.From.Msg = nil
-	s.ReplyTo = replyTo(a)
-	return s
 }
 
 // newServer makes the server transaction of a request and enters it.
 func (l *Layer) newServer(a *Arrival, key string) *Server {
 	s := l.makeServer(a)
-	s.key, s.machine = key, &nonInviteServer
-	if s.method == message.MethodInvite {
-		s.machine = &inviteServer
-	}
+	s.key = key
 	l.servers[key] = s
 	return s
 }
@@ -83,7 +87,7 @@ func (l *Layer) newServer(a *Arrival, key string) *Server {
 // feed makes a step and carries it out. code and the response in l.out go with a response event. The user is told last,
 // when all is in order: it may do anything. It returns the transport's error where the step sent something.
 func (s *Server) feed(e event, res *outgoing) (err error) {
-	t := s.machine.step(s.state, e)
+	t := s.machine().step(s.state, e)
 	if t.next == start {
 		if res != nil {
 			return ErrState
@@ -157,7 +161,7 @@ func (s *Server) startTimers(t transition) {
 	if t.end != none {
 		d := s.timers.end(t.end, s.method == message.MethodInvite, reliable)
 		if d == 0 {
-			s.state = s.machine.step(s.state, evTimer+event(t.end)).next
+			s.state = s.machine().step(s.state, evTimer+event(t.end)).next
 			s.clock.stop()
 		} else {
 			s.clock.end, s.clock.endOf = now.Add(d), t.end
