@@ -121,8 +121,9 @@ func (x *Context) destination(m *message.Message, t, d *Target) (*NextHop, trans
 	if p, ok := hop.Peer(); ok {
 		return nil, p, nil
 	}
-	hop.Host = string(view(hop.Host)) // it outlives the message's bytes
-	return &hop, peer, nil
+	named := hop
+	named.Host = strings.Clone(hop.Host) // it outlives the message's bytes
+	return &named, peer, nil
 }
 
 // withoutFlow is where m goes when its target's connection, by which gone leads, is gone: to the address in its Request-URI, if that is the client's

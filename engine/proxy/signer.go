@@ -11,14 +11,16 @@ import (
 	"strconv"
 
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/siphash"
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Signer makes and checks the marks by which this server knows its own: the signature of its Record-Route entries and
-// the branch of requests it forwarded statelessly. Both are HMAC-SHA256 (RFC 2104) under keys derived from the secret.
+// Signer makes and checks the marks by which this server knows its own, under keys derived from the secret: the signature of its Record-Route
+// entries, HMAC-SHA256 (RFC 2104), which says for the length of a dialog that who bears it may pass, and the branch of requests it forwarded
+// statelessly, SipHash, by which a response finds its way back within seconds.
 type Signer struct {
 	route  macKey
-	branch macKey
+	branch siphash.Key
 	state  stateKeys
 	loop   maphash.Seed
 }
@@ -26,11 +28,15 @@ type Signer struct {
 // macKey is an HMAC key with its pads applied, so that a mark costs no allocation.
 type macKey struct{ inner, outer [64]byte }
 
-const signatureBytes = 12 // 96 bits
+const signatureBytes = 12 // 96 bits of a route
 
 // NewSigner makes a signer from three keys.
 func NewSigner(route, branch, state [32]byte) *Signer {
-	return &Signer{route: newMacKey(route), branch: newMacKey(branch), state: newStateKeys(state), loop: maphash.MakeSeed()}
+	return &Signer{route: newMacKey(route), branch: siphashKey(branch), state: newStateKeys(state), loop: maphash.MakeSeed()}
+}
+
+func siphashKey(key [32]byte) siphash.Key {
+	return siphash.Key{binary.LittleEndian.Uint64(key[:]), binary.LittleEndian.Uint64(key[8:])}
 }
 
 func newMacKey(key [32]byte) (k macKey) {
@@ -82,16 +88,20 @@ func (s *Signer) routeHolds(signature, callID, params, token []byte) bool {
 func (s *Signer) appendStateless(dst []byte, via *message.Via, callID []byte, cseq uint32, flow transport.FlowID) []byte {
 	n := [14]byte{byte(cseq >> 24), byte(cseq >> 16), byte(cseq >> 8), byte(cseq), byte(via.Port >> 8), byte(via.Port)}
 	binary.BigEndian.PutUint64(n[6:], uint64(flow))
-	sum := s.branch.sum(via.Branch(), via.Host, callID, n[:])
+	var sum [8]byte
+	binary.BigEndian.PutUint64(sum[:], s.branch.Sum(via.Branch(), via.Host, callID, n[:]))
 	dst = append(dst, statelessCookie...)
-	dst = hex.AppendEncode(dst, sum[:signatureBytes])
+	dst = hex.AppendEncode(dst, sum[:])
 	if flow != 0 {
 		dst = strconv.AppendUint(append(dst, '-'), uint64(flow), 16)
 	}
 	return dst
 }
 
-const statelessCookie = "z9hG4bK-"
+const (
+	statelessCookie  = "z9hG4bK-"
+	longestStateless = len(statelessCookie) + 16 + 1 + 16
+)
 
 // statelessHolds tells whether branch is the one appendStateless made for a request that had via on top, and the connection it
 // came on.
@@ -103,7 +113,7 @@ func (s *Signer) statelessHolds(branch []byte, via *message.Via, callID []byte, 
 		}
 		flow = transport.FlowID(n)
 	}
-	var space [80]byte
+	var space [longestStateless]byte
 	want := s.appendStateless(space[:0], via, callID, cseq, flow)
 	return flow, subtle.ConstantTimeCompare(branch, want) == 1
 }

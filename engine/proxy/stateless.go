@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transaction"
@@ -25,7 +26,8 @@ func (x *Context) Forward(t *Target) error {
 	if err != nil {
 		return err
 	}
-	branch := string(c.Signer.appendStateless(nil, &via, x.Req.CallID(), cs.Number, x.Server.From.Flow))
+	var space [longestStateless]byte
+	branch := text(c.Signer.appendStateless(space[:0], &via, x.Req.CallID(), cs.Number, x.Server.From.Flow))
 	m := c.takeMessage()
 	if err := x.compose(m, t, &noOptions.Defaults); err != nil {
 		c.giveMessage(m)
@@ -52,13 +54,14 @@ func (x *Context) Forward(t *Target) error {
 	}
 	m.Detach()
 	later, server := *x, *x.Server // x and its Server serve another request by then
+	kept := strings.Clone(branch)
 	later.Req, later.Server = nil, &server
 	c.Resolver.Resolve(c.Lane, hop, func(peers []transport.Peer, err error) {
 		if err == nil && len(peers) == 0 {
 			err = errNoDestination
 		}
 		if err == nil {
-			err = later.sendStateless(m, peers[0], t, branch)
+			err = later.sendStateless(m, peers[0], t, kept)
 		}
 		if err != nil && c.Log != nil {
 			c.Log.Info("not forwarded", "call_id", string(m.CallID()), "target", t.String(), "err", err)
@@ -86,19 +89,16 @@ func (x *Context) sendStateless(m *message.Message, p transport.Peer, t *Target,
 }
 
 // Stray sends on the response to a request that was forwarded statelessly; any other response that belongs to no transaction is dropped, and
-// false returned.
+// false returned. Our Via is taken off in any case.
 func (c *Core) Stray(a *transaction.Arrival) bool {
 	m := a.Msg
-	vias := m.Elements(message.HeaderVia)
-	if !vias.Next() {
+	own, err := m.TopVia()
+	if err != nil || !c.ourSentBy(&own) {
 		return false
 	}
-	own, err := message.ParseVia(vias.Value)
-	if err != nil || !c.ourSentBy(&own) || !vias.Next() {
-		return false
-	}
-	below, err := message.ParseVia(vias.Value)
-	if err != nil {
+	m.RemoveElement(message.HeaderVia, 0)
+	below, err := m.TopVia()
+	if err != nil { // or there is none
 		return false
 	}
 	cs, err := m.CSeq()
@@ -109,9 +109,8 @@ func (c *Core) Stray(a *transaction.Arrival) bool {
 	if !ok {
 		return false
 	}
-	m.RemoveElement(message.HeaderVia, 0)
-	to, err := transaction.RouteResponse(m)
-	if err != nil {
+	to := &c.peer
+	if *to, err = transaction.RouteResponse(m); err != nil {
 		return false
 	}
 	to.Flow = flow
@@ -121,7 +120,7 @@ func (c *Core) Stray(a *transaction.Arrival) bool {
 	if to.Local == nil && to.Flow == 0 && a.Local != nil && a.Local.Kind == to.Kind {
 		to.Local = a.Local
 	}
-	return c.Layer.ForwardResponse(m, &to) == nil
+	return c.Layer.ForwardResponse(m, to) == nil
 }
 
 // Locate finds the addresses of a target, or of uri where the target names no other; done is called once, on the lane.

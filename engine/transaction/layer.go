@@ -6,6 +6,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/siphash"
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
@@ -43,7 +44,7 @@ type Layer struct {
 	servers map[string]*Server // by serverKey
 	clients map[string]*Client // by clientKey
 	cancels map[string]*Client // CANCELs of ours, by the same key as their INVITE
-	tags    sipHash
+	tags    siphash.Key
 
 	// Scratch, in use only between two calls to the outside.
 	key     []byte
@@ -67,7 +68,7 @@ func NewLayer(l *lane.Lane, w transport.Wire, u User, o Options) *Layer {
 		servers: map[string]*Server{},
 		clients: map[string]*Client{},
 		cancels: map[string]*Client{},
-		tags:    sipHash{o.Random(), o.Random()},
+		tags:    siphash.Key{o.Random(), o.Random()},
 	}
 	if o.ServerHeader != "" {
 		y.server = []byte("Server: " + o.ServerHeader + "\r\n")

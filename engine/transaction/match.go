@@ -90,7 +90,7 @@ func (l *Layer) serverOfAck(m *message.Message) (s *Server, ok bool) {
 		key, _ = l.serverKey(m, message.MethodInvite, nil)
 		s = l.servers[string(key)]
 	}
-	if s != nil && s.answerTag != l.tags.sum(tag) {
+	if s != nil && s.answerTag != l.tags.Sum(tag) {
 		s = nil
 	}
 	return s, true

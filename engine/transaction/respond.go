@@ -124,7 +124,7 @@ func (s *Server) note(res *outgoing) {
 		s.answered = int16(res.code)
 	}
 	if s.old() {
-		s.answerTag = s.layer.tags.sum(res.tag)
+		s.answerTag = s.layer.tags.Sum(res.tag)
 	}
 	s.Req = nil
 }

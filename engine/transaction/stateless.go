@@ -86,7 +86,7 @@ func (l *Layer) appendTag(dst []byte, m *message.Message) []byte {
 	if via, err := m.TopVia(); err == nil {
 		branch = via.Branch()
 	}
-	return appendHex(dst, l.tags.sum(m.CallID(), number[:], m.FromTag(), branch))
+	return appendHex(dst, l.tags.Sum(m.CallID(), number[:], m.FromTag(), branch))
 }
 
 // ownTag tells whether the To tag of an ACK is the one of answers made here to the INVITE it belongs to (§8.2.7, §17.1.1.3: the
