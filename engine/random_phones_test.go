@@ -108,7 +108,11 @@ func (s *scenario) onFailure(r *engine.Request) func(*engine.Response) {
 
 func (s *scenario) targets() (ts []*engine.Target) {
 	for _, i := range s.rnd.Perm(callees)[:1+s.rnd.IntN(3)] {
-		t := &engine.Target{URI: fmt.Sprintf("sip:u@10.0.2.%d:5060", i+1), Q: float64(s.rnd.IntN(3)) / 2}
+		host := fmt.Sprintf("10.0.2.%d", i+1)
+		if s.chance(5) {
+			host = agent.NameOf(host)
+		}
+		t := &engine.Target{URI: "sip:u@" + host + ":5060", Q: float64(s.rnd.IntN(3)) / 2}
 		if s.chance(4) {
 			t.URI += ";transport=tcp"
 		}
@@ -126,6 +130,7 @@ const silence = 10 * time.Minute
 // callee is a phone that rings, answers once or twice, refuses, redirects, or says nothing.
 func (s *scenario) callee(i int) *agent.Agent {
 	a := agent.New(s.w, transport.UDP, fmt.Sprintf("10.0.2.%d:5060", i+1))
+	a.Named = s.chance(3)
 	inside := s.inDialog(a)
 	a.OnRequest = func(q *transaction.Server) {
 		switch {

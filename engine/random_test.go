@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -11,7 +12,9 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/engine/sim/agent"
 	"github.com/sipscript/sipscript/engine/transport"
@@ -109,7 +112,7 @@ func (s *scenario) run() {
 	s.left, s.sent, s.answered = map[*agent.Agent]bool{}, map[string]bool{}, map[string]time.Duration{}
 	s.w.Trace(s.watch)
 	eng, err := engine.New(engine.Config{Clock: s.w, Meter: s.w, Network: s.w.Network("udp:10.0.0.1:5060", "tcp:10.0.0.1:5060"), Seed: s.seed, Lanes: 1,
-		Domains: []string{"example.com"}, Router: routerFunc(s.route)})
+		Domains: []string{"example.com"}, Router: routerFunc(s.route), Resolver: s})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -123,6 +126,7 @@ func (s *scenario) run() {
 		kind = transport.TCP
 	}
 	s.caller = agent.New(s.w, kind, "10.0.1.1:5060")
+	s.caller.Named = s.chance(3)
 	s.caller.OnRequest = s.inDialog(s.caller)
 	for range 3 {
 		s.caller.Do(s.call)
@@ -145,6 +149,16 @@ func (s *scenario) run() {
 	for _, l := range append(eng.Lanes(), eng.Background()) {
 		l.Stop()
 	}
+}
+
+// Resolve finds the addresses of agents by their names, at once or after a while.
+func (s *scenario) Resolve(l *lane.Lane, hop *proxy.NextHop, done func([]transport.Peer, error)) {
+	p := transport.Peer{Kind: max(hop.Kind, transport.UDP), Addr: netip.AddrPortFrom(agent.AddrOf(hop.Host), max(hop.Port, 5060))}
+	if s.chance(2) {
+		done([]transport.Peer{p}, nil)
+		return
+	}
+	s.w.After(s.upTo(800), func() { l.Run(lane.Func(func(*lane.Lane) { done([]transport.Peer{p}, nil) }), nil) })
 }
 
 // disaster breaks streams, or takes a phone away, some time later.

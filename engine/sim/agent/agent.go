@@ -4,6 +4,8 @@ package agent
 
 import (
 	"fmt"
+	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
@@ -15,8 +17,9 @@ import (
 
 // Agent is one user agent. Its callbacks and methods run with its lane's token; start with Do.
 type Agent struct {
-	Addr string // host:port, also its Contact
-	Kind transport.Kind
+	Addr  string // host:port, also its Contact
+	Kind  transport.Kind
+	Named bool // its Contact has a name in the host's place, [NameOf], which others must look up
 
 	// OnRequest gets every new request but ACK and CANCEL. nil answers 501.
 	OnRequest func(s *transaction.Server)
@@ -53,6 +56,26 @@ func New(w *sim.World, kind transport.Kind, addr string) *Agent {
 	a.layer = transaction.NewLayer(a.lane, wire, a, transaction.Options{Random: w.Random})
 	w.Drive(a.lane)
 	return a
+}
+
+// contact is the line by which others know where requests of a dialog go.
+func (a *Agent) contact() string {
+	at := a.Addr
+	if host, port, ok := strings.Cut(a.Addr, ":"); ok && a.Named {
+		at = NameOf(host) + ":" + port
+	}
+	return "Contact: <sip:" + at + transportParam(a.Kind) + ">\r\n"
+}
+
+// NameOf is a name of an IPv4 address, which every agent can resolve.
+func NameOf(host string) string { return strings.ReplaceAll(host, ".", "-") + ".example" }
+
+// AddrOf is what a name resolves to, or the address itself. It panics for others.
+func AddrOf(host string) netip.Addr {
+	if name, ok := strings.CutSuffix(host, ".example"); ok {
+		host = strings.ReplaceAll(name, "-", ".")
+	}
+	return netip.MustParseAddr(host)
 }
 
 // Close ends the agent's goroutine.

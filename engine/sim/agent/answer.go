@@ -35,8 +35,7 @@ func (a *Agent) AnswerTwice(s *transaction.Server, d time.Duration, lost func())
 }
 
 func (a *Agent) answer(s *transaction.Server, req *message.Message, tag string, lost func()) {
-	headers := []byte("Contact: <sip:" + a.Addr + transportParam(a.Kind) + ">\r\n")
-	res := message.AppendResponse(nil, req, 200, "", tag, headers, nil)
+	res := message.AppendResponse(nil, req, 200, "", tag, []byte(a.contact()), nil)
 	if t := req.ToTag(); t != nil {
 		tag = string(t)
 	}

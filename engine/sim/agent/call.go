@@ -30,7 +30,7 @@ func (a *Agent) Invite(uri string, proxy string, headers string) *Call {
 	a.count++
 	c := &Call{a: a, ID: fmt.Sprintf("%s-%d", a.Addr, a.count), URI: uri, cseq: 1, Dialogs: map[string]*Dialog{}}
 	m := a.make(&message.RequestSpec{Method: "INVITE", URI: uri, From: c.from(), To: "<" + uri + ">", CallID: c.ID, CSeq: c.cseq, MaxForwards: 70,
-		Headers: []byte(headers + "Contact: <sip:" + a.Addr + transportParam(a.Kind) + ">\r\n")})
+		Headers: []byte(headers + a.contact())})
 	var err error
 	c.client, err = a.layer.Send(m, &transport.Peer{Kind: a.Kind, Addr: netip.MustParseAddrPort(proxy)}, "", c)
 	if err != nil {

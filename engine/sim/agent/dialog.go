@@ -93,7 +93,7 @@ func peerOf(uri []byte) transport.Peer {
 	if port == 0 {
 		port = 5060
 	}
-	p.Addr = netip.AddrPortFrom(netip.MustParseAddr(string(u.Host)), port)
+	p.Addr = netip.AddrPortFrom(AddrOf(string(u.Host)), port)
 	return p
 }
 
@@ -107,7 +107,7 @@ func (d *Dialog) sendAck(cseq uint32) {
 func (d *Dialog) request(method string, cseq uint32) *message.Message {
 	headers := ""
 	if method == "INVITE" || method == "UPDATE" {
-		headers = "Contact: <sip:" + d.a.Addr + transportParam(d.a.Kind) + ">\r\n"
+		headers = d.a.contact()
 	}
 	return d.a.make(&message.RequestSpec{Method: method, URI: d.target, From: d.from, To: d.to, CallID: d.ID, CSeq: cseq, MaxForwards: 70,
 		Routes: d.routes, Headers: []byte(headers)})
