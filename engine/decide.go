@@ -317,7 +317,8 @@ func checkTargets(targets []*Target, o *Options) error {
 	return nil
 }
 
-// Forward sends the request on statelessly (§16.11). t nil goes where Relay(nil) would.
+// Forward sends the request on statelessly (§16.11). t nil goes where Relay(nil) would. A request that the router waited for, or answered provisionally, is
+// relayed: its client may send nothing again, and somebody must see it through.
 func (r *Request) Forward(t *Target) (bool, error) {
 	if ok, err := r.decide("forward"); !ok {
 		return false, err
@@ -338,6 +339,10 @@ func (r *Request) Forward(t *Target) (bool, error) {
 			return false, nil
 		}
 		return r.answer(code, "", nil, nil)
+	}
+	if !r.ctx.MayForward() {
+		r.ctx.Sustain(t)
+		return true, nil
 	}
 	ok, err := r.sent(r.ctx.Forward(t))
 	if !r.ctx.Server.Stateless {

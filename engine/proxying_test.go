@@ -450,7 +450,7 @@ func TestStatelessForward(t *testing.T) {
 	r := alice.expect("487")
 	c.ack(r)
 	bob.expect("ACK")
-	forged := strings.Replace(string(message.AppendResponse(nil, one.msg, 200, "", "x", nil, nil)), string(v1.Branch()), "z9hG4bK-000000000000000000000000", 1)
+	forged := strings.Replace(string(message.AppendResponse(nil, one.msg, 200, "", "x", nil, nil)), string(v1.Branch()), "z9hG4bK-0000000000000000", 1)
 	mallory.Send(proxyAddr, []byte(forged))
 	b.quiet()
 	if len(alice.got) != 0 {

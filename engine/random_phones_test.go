@@ -21,6 +21,9 @@ func (s *scenario) upTo(ms int) time.Duration {
 
 // route forks at random: parallel, serial, waiting or not, with timeouts, with callbacks that wait.
 func (s *scenario) route(r *engine.Request) error {
+	if s.stateless {
+		return s.forward(r)
+	}
 	if s.chance(5) {
 		_ = r.Sleep(s.upTo(500))
 	}
@@ -52,6 +55,38 @@ func (s *scenario) route(r *engine.Request) error {
 		}
 	}
 	return nil
+}
+
+// forward sends all that belongs together to the same phone, by its Call-ID.
+func (s *scenario) forward(r *engine.Request) error {
+	id := string(r.Message().CallID())
+	if s.id(id)%7 == 0 {
+		_ = r.Sleep(s.upTo(500))
+	}
+	if _, ours := r.RouteParams(); ours {
+		_, err := r.Forward(nil)
+		return err
+	}
+	if s.id(id)%3 > 0 { // with or without, but the same for a retransmission
+		if err := r.RecordRoute(""); err != nil {
+			return err
+		}
+	}
+	host := fmt.Sprintf("10.0.2.%d", 1+s.id(id)%callees)
+	if s.id(id)%5 == 0 {
+		host = agent.NameOf(host)
+	}
+	_, err := r.Forward(&engine.Target{URI: "sip:u@" + host + ":5060"})
+	return err
+}
+
+// id is a number made of a Call-ID.
+func (s *scenario) id(callID string) int {
+	n := int(s.seed)
+	for _, c := range callID {
+		n = n*31 + int(c)
+	}
+	return n & 0xffff
 }
 
 func (s *scenario) options(r *engine.Request) *engine.Options {
@@ -154,6 +189,9 @@ func (s *scenario) callee(i int) *agent.Agent {
 
 func (s *scenario) invited(a *agent.Agent, q *transaction.Server) {
 	mood := s.rnd.IntN(12)
+	if mood < 2 && s.stateless {
+		mood = 2 // no timer C would end it
+	}
 	if mood == 0 {
 		a.After(silence, q.Forget) // dead
 		return

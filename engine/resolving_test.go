@@ -149,3 +149,71 @@ func TestAckWhileResolving(t *testing.T) {
 	}
 	b.quiet()
 }
+
+// sooner answers each question earlier than the one before it.
+type sooner struct {
+	*resolver
+	asked time.Duration
+}
+
+func (r *sooner) Resolve(l *lane.Lane, hop *proxy.NextHop, done func([]transport.Peer, error)) {
+	next := *r.resolver
+	next.delay = max(0, 300*time.Millisecond-r.asked)
+	r.asked += 150 * time.Millisecond
+	next.Resolve(l, hop, done)
+}
+
+// A CANCEL that is forwarded does not overtake its INVITE, whose next hop is still being looked up: its callee would answer 481, and ring on.
+func TestForwardedCancelWaitsForItsInvite(t *testing.T) {
+	b := newBenchWith(t, 1, func(r *engine.Request) error {
+		_, err := r.Forward(&engine.Target{URI: "sip:bob@bob.example"})
+		return err
+	}, func(c *engine.Config, w *sim.World) {
+		c.Resolver = &sooner{resolver: names(w, 0, map[string]string{"bob.example": "udp:10.0.0.3:5060"})}
+	})
+	alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
+	c := alice.call("c1", "sip:bob@example.com")
+	for _, method := range []string{"INVITE", "INVITE", "CANCEL"} {
+		c.send(method)
+	}
+	for _, method := range []string{"INVITE", "INVITE", "CANCEL"} {
+		if r := bob.expect(""); r.msg.Method().String() != method {
+			t.Errorf("%s came where %s was due", r.msg.Method(), method)
+		}
+	}
+	b.quiet()
+}
+
+// A request whose router waited is relayed where it would have been forwarded: its client may have been told to wait and sends nothing again, so we do.
+// Copies have the branch that a forwarded one has.
+func TestForwardAfterAWait(t *testing.T) {
+	wait := 300 * time.Millisecond
+	b := newBench(t, 1, func(r *engine.Request) error {
+		if err := r.Sleep(wait); err != nil {
+			return nil
+		}
+		_, err := r.Forward(&engine.Target{URI: "sip:bob@10.0.0.3:5060"})
+		return err
+	})
+	alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
+	c := alice.call("c1", "sip:bob@example.com")
+	c.send("INVITE")
+	alice.expect("100")
+	first := bob.expect("INVITE")
+	again := bob.expect("INVITE") // which nobody else would send
+	one, _ := first.msg.TopVia()
+	two, _ := again.msg.TopVia()
+	if string(one.Branch()) != string(two.Branch()) || !strings.HasPrefix(string(one.Branch()), "z9hG4bK-") {
+		t.Errorf("branches %s and %s", one.Branch(), two.Branch())
+	}
+	bob.reply(again, 180, "")
+	alice.expect("180")
+	c.send("CANCEL")
+	alice.expect("200")
+	cancel := bob.expect("CANCEL")
+	bob.reply(cancel, 200, "")
+	bob.reply(first, 487, "")
+	bob.expect("ACK")
+	c.ack(alice.expect("487"))
+	b.quiet()
+}

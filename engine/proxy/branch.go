@@ -219,8 +219,13 @@ func (b *Branch) launch(to transport.Peer) {
 	if b.unwatch(); p.FlowOnly {
 		b.watch(p.Flow)
 	}
-	mark := x.mark.suffix()
-	b.client, err = c.Layer.Send(m, p, text(mark[:]), b)
+	if x.branch != "" {
+		b.client, err = c.Layer.SendAs(m, p, x.branch, b)
+		x.branch = ""
+	} else {
+		mark := x.mark.suffix()
+		b.client, err = c.Layer.Send(m, p, text(mark[:]), b)
+	}
 	c.giveMessage(m)
 	if m == b.msg {
 		b.msg = nil

@@ -36,6 +36,7 @@ type Context struct {
 	dialog    *dialog         // what was changed in the dialog; nil for nothing
 	mask      *Mask           // nil for none
 
+	branch       string // of the first that is sent, "" for any
 	recordParams string
 	caller       side // for Record-Route
 
@@ -61,6 +62,7 @@ type Context struct {
 	over        bool
 	silent      bool // nothing will be answered
 	listed      bool
+	waited      bool // the router did, for this request
 }
 
 // event is a final or provisional response to be handled in its turn.
@@ -197,7 +199,7 @@ func (x *Context) run(f func()) {
 // one of their own.
 func (x *Context) Suspend() *frame {
 	own := x.frame
-	x.frame = nil
+	x.frame, x.waited = nil, true
 	return own
 }
 

@@ -47,6 +47,7 @@ type Core struct {
 	count   int
 	noTCP   refusals
 	steps   steps
+	parked  map[string][]*parked // by branch: what waits behind one that waits for an address
 
 	watched  watched      // see lost.go
 	watching atomic.Int64 // how many are in it; read by anybody

@@ -18,16 +18,12 @@ func (x *Context) Forward(t *Target) error {
 		t = vouched
 	}
 	c := x.core
-	via, err := x.Req.TopVia()
-	if err != nil {
-		return err
-	}
-	cs, err := x.Req.CSeq()
-	if err != nil {
-		return err
-	}
 	var space [longestStateless]byte
-	branch := text(c.Signer.appendStateless(space[:0], &via, x.Req.CallID(), cs.Number, x.Server.From.Flow))
+	name, err := x.appendStateless(space[:0])
+	if err != nil {
+		return err
+	}
+	branch := text(name)
 	m := c.takeMessage()
 	if err := x.compose(m, t, &noOptions.Defaults); err != nil {
 		c.giveMessage(m)
@@ -42,7 +38,7 @@ func (x *Context) Forward(t *Target) error {
 		c.giveMessage(m)
 		return err
 	}
-	if hop == nil {
+	if _, before := c.parked[branch]; hop == nil && !before {
 		defer c.giveMessage(m)
 		err := x.sendStateless(m, peer, t, branch)
 		if errors.Is(err, transport.ErrFlowGone) && !x.recordRoute {
@@ -52,23 +48,110 @@ func (x *Context) Forward(t *Target) error {
 		}
 		return err
 	}
-	m.Detach()
-	later, server := *x, *x.Server // x and its Server serve another request by then
-	kept := strings.Clone(branch)
-	later.Req, later.Server = nil, &server
-	c.Resolver.Resolve(c.Lane, hop, func(peers []transport.Peer, err error) {
-		if err == nil && len(peers) == 0 {
-			err = errNoDestination
-		}
-		if err == nil {
-			err = later.sendStateless(m, peers[0], t, kept)
-		}
-		if err != nil && c.Log != nil {
-			c.Log.Info("not forwarded", "call_id", string(m.CallID()), "target", t.String(), "err", err)
-		}
+	return x.park(m, t, hop, peer, branch)
+}
+
+// appendStateless appends the branch that the request is forwarded with.
+func (x *Context) appendStateless(dst []byte) ([]byte, error) {
+	via, err := x.Req.TopVia()
+	if err != nil {
+		return nil, err
+	}
+	cs, err := x.Req.CSeq()
+	if err != nil {
+		return nil, err
+	}
+	return x.core.Signer.appendStateless(dst, &via, x.Req.CallID(), cs.Number, x.Server.From.Flow), nil
+}
+
+// MayForward tells whether the request can be forwarded without a transaction still. One whose router waited has had one meanwhile: it may have been
+// answered 100, so that its client sends nothing again, and its retransmissions were absorbed; and it would take the CANCEL of a copy that was
+// forwarded.
+func (x *Context) MayForward() bool {
+	return x.Server.Stateless || !x.waited && !x.Server.Provisional()
+}
+
+// Sustain forks to one target, nil along the request's own route, with the branch that Forward would use: copies that were forwarded earlier are
+// the same request to whom they came to, and their answers and CANCELs belong to this transaction. It is for requests that can't be forwarded.
+func (x *Context) Sustain(t *Target) {
+	if branch, err := x.appendStateless(nil); err == nil {
+		x.branch = string(branch)
+	}
+	if t == nil {
+		x.Vouched(nil, true)
+	} else {
+		x.Fork([]*Target{t}, nil, true)
+	}
+}
+
+// parked is a message that waits for the addresses of its next hop, or for one before it with the same branch: a CANCEL must not overtake its INVITE, or
+// the phone would ring on.
+type parked struct {
+	x      Context // copies: the request's own are used again meanwhile
+	server transaction.Server
+	m      *message.Message
+	t      *Target
+	hop    *NextHop // nil: peer is known
+	peer   transport.Peer
+	branch string
+}
+
+// mostParked bounds how many wait behind the first with the same branch: an INVITE that is sent seven times, its CANCEL, and what is not to be
+// expected.
+const mostParked = 16
+
+var errParked = errors.New("too many retransmissions wait for the address of the next hop")
+
+func (x *Context) park(m *message.Message, t *Target, hop *NextHop, peer transport.Peer, branch string) error {
+	c := x.core
+	queue, before := c.parked[branch]
+	if len(queue) >= mostParked {
 		c.giveMessage(m)
-	})
+		return errParked
+	}
+	m.Detach()
+	p := &parked{x: *x, server: *x.Server, m: m, t: t, hop: hop, peer: peer, branch: strings.Clone(branch)}
+	p.x.Req, p.x.Server = nil, &p.server
+	if before {
+		c.parked[p.branch] = append(queue, p)
+		return nil
+	}
+	if c.parked == nil {
+		c.parked = map[string][]*parked{}
+	}
+	c.parked[p.branch] = nil
+	p.find()
 	return nil
+}
+
+// find has the address looked up, sends, and goes on with what waits behind.
+func (p *parked) find() {
+	if p.hop == nil {
+		p.send([]transport.Peer{p.peer}, nil)
+		return
+	}
+	p.x.core.Resolver.Resolve(p.x.core.Lane, p.hop, p.send)
+}
+
+func (p *parked) send(peers []transport.Peer, err error) {
+	c := p.x.core
+	if err == nil && len(peers) == 0 {
+		err = errNoDestination
+	}
+	if err == nil {
+		err = p.x.sendStateless(p.m, peers[0], p.t, p.branch)
+	}
+	if err != nil && c.Log != nil {
+		c.Log.Info("not forwarded", "call_id", string(p.m.CallID()), "target", p.t.String(), "err", err)
+	}
+	c.giveMessage(p.m)
+	queue := c.parked[p.branch]
+	if len(queue) == 0 {
+		delete(c.parked, p.branch)
+		return
+	}
+	c.parked[p.branch] = queue[1:]
+	queue[0].find()
 }
 
 func (x *Context) sendStateless(m *message.Message, p transport.Peer, t *Target, branch string) error {

@@ -65,6 +65,12 @@ func (c *Client) Abandon() { c.owner = nil }
 // req is written out at once and neither changed nor kept. A transport error found at once is returned, and owner is not called.
 // Other errors: ErrMethod, ErrNoListener, and ErrUnreadable for a response. suffix must be made of token characters.
 func (l *Layer) Send(req *message.Message, to *transport.Peer, suffix string, owner Owner) (*Client, error) {
+	return l.SendAs(req, to, l.newBranch(suffix), owner)
+}
+
+// SendAs is Send with a branch that the user made, which begins with the cookie and is nobody else's. One that a transaction of the layer bears already is
+// not used: a new one is.
+func (l *Layer) SendAs(req *message.Message, to *transport.Peer, branch string, owner Owner) (*Client, error) {
 	method := req.Method()
 	switch {
 	case !req.IsRequest():
@@ -82,7 +88,10 @@ func (l *Layer) Send(req *message.Message, to *transport.Peer, suffix string, ow
 	if method == message.MethodOther {
 		c.methodText = string(req.MethodText())
 	}
-	c.branch = l.newBranch(suffix)
+	c.branch = branch
+	if l.clients[c.key()] != nil {
+		c.branch = l.newBranch("")
+	}
 	c.sent = l.writeRequest(req, local, to.Kind, c.branch)
 	if err := l.begin(c, l.clients); err != nil {
 		return nil, fmt.Errorf("transaction: send: %w", err)

@@ -55,6 +55,9 @@ func (s *Server) State() State {
 // Method is the request's; it can be read after Req was let go.
 func (s *Server) Method() message.Method { return s.method }
 
+// Provisional tells whether a provisional response went out and no final one: over UDP the client sends an INVITE no more, and waits.
+func (s *Server) Provisional() bool { return !s.Stateless && s.answered == 0 && len(s.last) > 0 }
+
 // Answered is the code of the final response sent, or 0.
 func (s *Server) Answered() int { return int(s.answered) }
 
