@@ -249,13 +249,17 @@ func (m *Message) parseStart(i int) int {
 		end--
 	}
 	m.start.lo, m.start.hi = uint32(i), uint32(next)
-	if nextControl(b[:end], i) != end {
-		m.fail(bad("Bad start line: control character"))
+	status := end-i >= 4 && equalFold(b[i:i+4], "SIP/")
+	for j := nextControl(b[:end], i); j != end; j = nextControl(b[:end], j+1) {
+		if b[j] != '\t' || !status { // a reason phrase may have HT in it (§25.1); nothing else of a status line gets past its parsing with one
+			m.fail(bad("Bad start line: control character"))
+			break
+		}
 	}
 	if end-i > m.lim.HeaderLine {
 		m.fail(&Error{414, "Request-URI Too Long"})
 	}
-	if end-i >= 4 && equalFold(b[i:i+4], "SIP/") {
+	if status {
 		m.parseStatusLine(i, end)
 	} else {
 		m.parseRequestLine(i, end)

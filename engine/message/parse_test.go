@@ -48,6 +48,13 @@ func TestParseStartLine(t *testing.T) {
 	same(t, "edited", m.AppendTo(nil), "SIP/2.0 487 Request Terminated\r\n\r\n")
 	m.SetStatus(500, "a\r\nb")
 	same(t, "injection", m.AppendTo(nil), "SIP/2.0 500 a  b\r\n\r\n")
+	m.SetStatus(500, "a\tb")
+	same(t, "Reason-Phrase may hold HTAB (§25.1)", parse(t, string(m.AppendTo(nil))).ReasonPhrase(), "a\tb")
+	for _, text := range []string{"SIP/2.0\t200 OK\r\n\r\n", "SIP/2.0 \t200 OK\r\n\r\n", "SIP/2.0 200\tOK\r\n\r\n", "OPTIONS sip:h\tSIP/2.0\r\n\r\n"} {
+		if m.Parse([]byte(text), nil) == nil {
+			t.Errorf("%q is accepted", text)
+		}
+	}
 }
 
 func TestParseErrors(t *testing.T) {
