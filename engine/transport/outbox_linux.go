@@ -47,8 +47,11 @@ type laneWire struct {
 // Send is [Stack.Send].
 func (w *laneWire) Send(to *Peer, message []byte, f Failed) error {
 	if to.Kind == UDP {
-		if o, ok := w.lane.Round().(*Outbox); ok && o.stack == w.Stack && len(message) > 0 && len(message) <= boxBytes {
-			return o.send(to, message, f, w.lane.Now())
+		if o, ok := w.lane.Round().(*Outbox); ok && o.stack == w.Stack && len(message) > 0 {
+			if len(message) <= boxBytes {
+				return o.send(to, message, f, w.lane.Now())
+			}
+			o.End() // what has no room in a box must not overtake what lies there
 		}
 	}
 	return w.Stack.Send(to, message, f)

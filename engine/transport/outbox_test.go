@@ -130,6 +130,16 @@ func TestOutboxIsBounded(t *testing.T) {
 	}
 }
 
+// A message that is too long for a box stays behind those that wait in one.
+func TestOutboxIsNotOvertaken(t *testing.T) {
+	b := newBoxing(t, "udp:127.0.0.1:0")
+	c := udpClient(t, "127.0.0.1:0")
+	long := strings.Repeat("x", boxBytes+1)
+	b.send(c, "a", nil)
+	b.send(c, long, nil)
+	b.has(c, "a", long)
+}
+
 // Each listener sends its own, and a wildcard one from the address that is asked for.
 func TestOutboxLeavesByTheRightSocket(t *testing.T) {
 	b := newBoxing(t, "udp:127.0.0.1:0", "udp:127.0.0.2:0", "udp:0.0.0.0:0")
