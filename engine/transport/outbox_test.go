@@ -347,3 +347,29 @@ func TestBusyReaderSends(t *testing.T) {
 	s.Serve()
 	await(t, done)
 }
+
+// A stack that is closed sends what a reader has left to the end of its round.
+func TestCloseSendsWhatIsLeft(t *testing.T) {
+	c := udpClient(t, "127.0.0.1:0")
+	l := oneLane(t)
+	closed := make(chan struct{})
+	r := newRecorder(func(s *Stack, in *Inbound) {
+		l.Run(lane.Func(func(*lane.Lane) {
+			if err := s.OnLane(l).Send(&Peer{Kind: UDP, Addr: in.Source, Local: in.Local}, []byte("answer"), nil); err != nil {
+				t.Error(err)
+			}
+		}), in.Carrier)
+		go func() {
+			closeNow(s)
+			close(closed)
+		}()
+		<-s.closing
+	})
+	s := NewStack(r, Options{})
+	r.stack = s
+	open(t, s, "udp:127.0.0.1:0")
+	s.Serve()
+	sendTo(t, c, s.Locals()[0].Addr, request(0, 0))
+	await(t, closed)
+	(&boxing{T: t}).has(c, "answer")
+}

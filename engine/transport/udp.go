@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
 )
@@ -56,9 +58,16 @@ func (s *Stack) listenUDP(spec ListenSpec) (listener, error) {
 }
 
 func (u *udpListener) addr() net.Addr { return u.conn.LocalAddr() }
-func (u *udpListener) close() error   { return u.conn.Close() }
 
-// serve starts the reader, which ends when the socket is closed.
+// close ends the reading. The reader closes the socket, by which it may have to send what is left of its round.
+func (u *udpListener) close() error {
+	if u.local == nil { // it never began
+		return u.conn.Close()
+	}
+	return u.conn.SetReadDeadline(time.Unix(1, 0))
+}
+
+// serve starts the reader, which ends with close.
 func (u *udpListener) serve(l *Local) {
 	u.local = l
 	u.out = u.stack.NewOutbox()
@@ -101,7 +110,12 @@ func (u *udpListener) loop(k *lane.Carrier) {
 		n, err := u.batch.read()
 		u.got, u.next = n, 0
 		in.Age = u.batch.age()
-		if err != nil && !u.survive(err) {
+		if err == nil {
+			continue
+		}
+		u.endRound()
+		if !u.survive(err) {
+			u.conn.Close()
 			u.stack.running.Done()
 			return
 		}
@@ -117,9 +131,9 @@ func (u *udpListener) endRound() {
 	u.out.End()
 }
 
-// survive tells whether reading goes on after an error: always, unless the socket was closed.
+// survive tells whether reading goes on after an error: always, unless it was ended.
 func (u *udpListener) survive(err error) bool {
-	if errors.Is(err, net.ErrClosed) {
+	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
 		return false
 	}
 	u.stack.opts.Log.Warn("transport: reading failed", "listener", u.local.Name, "error", err)
