@@ -266,12 +266,18 @@ func (e *Engine) InProgress() int {
 	return int(n.Load())
 }
 
-// onLanes calls f for each unit with its lane's token, and waits for all, a second at most.
+// onLanes calls f for each unit with its lane's token, and waits for all, and for what they send to have left, a second at most.
 func (e *Engine) onLanes(f func(u *unit)) {
 	done := make(chan struct{}, len(e.units))
 	waiting := 0
 	for _, u := range e.units {
-		if u.lane.Post(lane.Func(func(*lane.Lane) { f(u); done <- struct{}{} })) {
+		if u.lane.Post(lane.Func(func(l *lane.Lane) {
+			f(u)
+			if r := l.Round(); r != nil {
+				r.End()
+			}
+			done <- struct{}{}
+		})) {
 			waiting++
 		}
 	}
