@@ -271,7 +271,7 @@ func (e *Engine) onLanes(f func(u *unit)) {
 	done := make(chan struct{}, len(e.units))
 	waiting := 0
 	for _, u := range e.units {
-		if u.lane.Post(lane.Func(func(l *lane.Lane) {
+		if u.lane.Return(lane.Func(func(l *lane.Lane) {
 			f(u)
 			if r := l.Round(); r != nil {
 				r.End()

@@ -75,7 +75,7 @@ func (e *Engine) FlowClosed(id transport.FlowID) {
 	}
 	for _, u := range e.units {
 		if u.core.WaitsOnFlows() {
-			u.lane.Post(lane.Func(func(*lane.Lane) { u.core.FlowClosed(id) }))
+			u.lane.Return(lane.Func(func(*lane.Lane) { u.core.FlowClosed(id) }))
 		}
 	}
 }

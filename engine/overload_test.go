@@ -2,10 +2,12 @@ package engine_test
 
 import (
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transport"
 )
@@ -73,4 +75,45 @@ func TestOverloadRefusesNewDialogsOnly(t *testing.T) {
 		t.Errorf("%d of 200 refused at three quarters of the bound", refused)
 	}
 	b.quiet()
+}
+
+// fill leaves a lane as much work as it takes; the caller holds its token.
+func fill(l *lane.Lane) {
+	for l.Post(lane.Func(func(*lane.Lane) {})) {
+	}
+}
+
+// A lane that takes no more work still goes on with what it has: a branch that can't be sent ends, and requests in progress are counted and ended.
+func TestFullLaneEndsWhatItHas(t *testing.T) {
+	b := newBench(t, 1, func(r *engine.Request) error {
+		fill(r.Lane())
+		_, err := r.Relay(to("sip:b@10.0.0.3:5061;transport=tls"), nil) // there is no such listener
+		return err
+	})
+	c := b.phone("10.0.0.2:5060").call("c1", "sip:bob@example.com")
+	c.send("INVITE")
+	c.ack(c.ph.expect("500"))
+	b.quiet()
+
+	l := b.eng.Lanes()[0]
+	counted := make(chan int)
+	full, end := make(chan struct{}), make(chan struct{})
+	go l.Run(lane.Func(func(*lane.Lane) {
+		fill(l)
+		close(full)
+		<-end
+	}), nil)
+	<-full
+	depth := l.Depth()
+	go func() { counted <- b.eng.InProgress() }()
+	for l.Depth() == depth {
+		select {
+		case <-counted:
+			t.Fatal("a full lane was not asked")
+		default:
+			runtime.Gosched()
+		}
+	}
+	close(end)
+	<-counted
 }

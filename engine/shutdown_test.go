@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
-	"time"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
@@ -13,7 +12,7 @@ import (
 // What requests in progress are answered at the end is sent when EndRequests returns, though the lane has more to do: the sockets are closed next.
 func TestEndRequestsSendsItsAnswers(t *testing.T) {
 	caller, callee := newLine(t, "127.0.0.1"), newLine(t, "127.0.0.1")
-	eng := onSockets(t, time.Second, engine.Config{Listen: []string{"udp:127.0.0.1:0"}, Domains: []string{"example.com"}, Lanes: 1, MaxDelay: -1,
+	eng := onSockets(t, 0, engine.Config{Listen: []string{"udp:127.0.0.1:0"}, Domains: []string{"example.com"}, Lanes: 1, MaxDelay: -1,
 		Router: relayTo(to("sip:b@"+callee.LocalAddr().String()), nil)})
 	if _, err := caller.WriteToUDPAddrPort(fmt.Appendf(nil, "INVITE sip:b@example.com SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n"+
 		"From: <sip:a@example.com>;tag=1\r\nTo: <sip:b@example.com>\r\nCall-ID: end\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n", caller.LocalAddr()), eng.Locals()[0].Addr); err != nil {

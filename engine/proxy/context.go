@@ -235,7 +235,7 @@ func (x *Context) deliver(e event) {
 // script that is just asking for it.
 func (x *Context) later(e event) {
 	x.events = append(x.events, e)
-	x.core.Lane.Post((*drainWork)(x))
+	x.core.Lane.Return((*drainWork)(x))
 }
 
 func (x *Context) drain() {

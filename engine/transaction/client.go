@@ -278,7 +278,7 @@ type clientFailed Client
 
 // SendFailed brings the error to the lane; it comes on any goroutine.
 func (f *clientFailed) SendFailed(err error) {
-	f.layer.lane.Post(&clientFailure{(*Client)(f), err})
+	f.layer.lane.Return(&clientFailure{(*Client)(f), err})
 }
 
 // clientFailure is an error on its way to the lane.

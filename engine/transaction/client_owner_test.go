@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
@@ -65,6 +66,28 @@ func TestTransportErrorLater(t *testing.T) {
 	r.settle()
 	if len(p.errs) != 1 || r.events[EventTransportError] != 2 {
 		t.Error(p.errs, r.events)
+	}
+	r.empty()
+}
+
+// An error that comes later is told though the lane is full.
+func TestTransportErrorOnFullLane(t *testing.T) {
+	r := newRig(t, Options{})
+	var o ownerLog
+	r.send(req{method: "OPTIONS"}, transport.TCP, &o)
+	f := r.take()[0].f
+	s := r.arrive(req{method: "OPTIONS"})
+	r.reply(s, 200)
+	g := r.take()[0].f
+	r.do(func() {
+		for r.lane.Post(lane.Func(func(*lane.Lane) {})) {
+		}
+		f.SendFailed(errWire)
+		g.SendFailed(errWire)
+	})
+	r.settle()
+	if len(o.errs) != 1 || !errors.Is(o.errs[0], errWire) || s.State() != Terminated {
+		t.Error(o.errs, s.State())
 	}
 	r.empty()
 }

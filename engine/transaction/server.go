@@ -222,7 +222,7 @@ func (t *serverClock) Expire(*lane.Timer) {
 type serverFailed Server
 
 // SendFailed brings the error to the lane; it comes on any goroutine.
-func (f *serverFailed) SendFailed(error) { f.layer.lane.Post((*serverFailure)(f)) }
+func (f *serverFailed) SendFailed(error) { f.layer.lane.Return((*serverFailure)(f)) }
 
 // serverFailure is an error on its way to the lane.
 type serverFailure Server
