@@ -50,7 +50,10 @@ func viewsText(m *Message) string {
 }
 
 // keptAsItStands compares what m keeps of its branch and tags with what stands in it.
-func keptAsItStands(t *testing.T, m *Message) {
+func keptAsItStands(t interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}, m *Message) {
 	t.Helper()
 	via, _ := m.TopVia()
 	from, _ := m.From()
