@@ -157,6 +157,35 @@ func TestChallengedAgainInDialog(t *testing.T) {
 	b.quiet()
 }
 
+// A challenge that comes when the branch was given up, and the request is over, is nobody's.
+func TestChallengeWhenAllIsOver(t *testing.T) {
+	b := newBench(t, 1, func(r *engine.Request) error {
+		if !r.InDialog() || r.Method() != message.MethodInvite {
+			return toTrunk(r)
+		}
+		o := &engine.Options{Defaults: engine.Target{Credentials: trunkCredentials, Timeout: time.Second}}
+		if _, err := r.Fork(nil, o); err != nil {
+			return err
+		}
+		_, err := r.Reply(504, "", nil)
+		return err
+	})
+	alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
+	c, _ := b.established(alice, bob)
+	c.branch, c.cseq = 2, 1
+	c.send("INVITE")
+	again := bob.expect("INVITE")
+	bob.reply(again, 180, "")
+	c.ack(alice.expect("504"))
+	bob.reply(bob.expect("CANCEL"), 200, "")
+	bob.reply(again, 401, fmt.Sprintf(challengeMD5, "n2"))
+	bob.expect("ACK")
+	b.quiet()
+	if n := b.eng.Lanes()[0].Stats().Panics.Load(); n != 0 {
+		t.Errorf("%d panics", n)
+	}
+}
+
 // Credentials of the trunk don't answer what the caller's phone asks of a request from the trunk, and go along with no request.
 func TestCredentialsAreForOneSide(t *testing.T) {
 	b := newBench(t, 1, toTrunk)

@@ -27,9 +27,11 @@ func (b *Branch) credentials() *Credentials {
 // challenge is an answer like any other.
 func (b *Branch) challenged(c *transaction.Client, res *message.Message) bool {
 	x := b.fork.x
+	if b.msg == nil || b.done || b.cancelled || b.fork.closed || x.over { // the request may have been given back
+		return false
+	}
 	cr := b.credentials()
-	if cr == nil || b.msg == nil || b.done || b.cancelled || b.fork.closed || x.over ||
-		!b.alter().answers.Answer(b.msg, res, cr, x.core.Random) {
+	if cr == nil || !b.alter().answers.Answer(b.msg, res, cr, x.core.Random) {
 		return false
 	}
 	if cs, err := x.Req.CSeq(); err == nil && x.Req.ToTag() != nil && cs.Method != message.MethodBye {
