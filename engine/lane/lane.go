@@ -300,34 +300,38 @@ func (l *Lane) letGo() {
 	if c := l.carrier; c != nil && !c.resident {
 		most = maxInline
 	}
-	if l.drainSome(most) {
-		if most > maxInline { // the worker's round ends with the queue; a reader's when it has brought all it has read
-			l.endRound()
-		}
-		l.release()
+	did, kept := l.drainSome(most)
+	if !kept {
+		return
 	}
+	if did > 0 {
+		// Whoever brought it may do what he brings next himself, which must not overtake it. The round of a reader that did nobody's work but
+		// its own goes on until all it has read is brought.
+		l.endRound()
+	}
+	l.release()
 }
 
-// drainSome does up to most pieces of queued work. It reports false when the token went to a goroutine that had
+// drainSome does up to most pieces of queued work, and tells how many it did. kept is false when the token went to a goroutine that had
 // waited for it: then the caller has no token any more.
-func (l *Lane) drainSome(most int) bool {
-	for range most {
+func (l *Lane) drainSome(most int) (did int, kept bool) {
+	for did = range most {
 		l.mu.Lock()
 		it, ok := l.queue.pop()
 		l.mu.Unlock()
 		if !ok {
-			return true
+			return did, true
 		}
 		if it.resume != nil {
 			l.endRound()
 			l.carrier = nil
 			l.busy(1)
 			it.resume <- struct{}{}
-			return false
+			return did, false
 		}
 		l.do(it.work, it.at)
 	}
-	return true
+	return most, true
 }
 
 // release gives the token back, unless work came meanwhile, which then wakes the worker.

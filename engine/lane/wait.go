@@ -28,7 +28,7 @@ func (c *Carrier) Lent() bool { return c.lent }
 // Round gathers what the pieces of work that one goroutine brings in one go would rather have done once, at the end:
 // system calls above all. Work finds it by [Lane.Round]. Its owner calls End when it has brought all it has (a reader, when there is nothing left to
 // read), and before it leaves work to somebody else, by Post; the lane calls it where Run does that, when the goroutine parts with its duty or with a
-// queue that is not empty, and when its own worker has drained the queue. So what one goroutine brings takes effect in order, whoever does it.
+// queue that is not empty, and when it has done work out of the queue. So what one goroutine brings takes effect in order, whoever does it.
 type Round interface {
 	// Next is called before each piece of work: what was left by those before it may have waited long enough.
 	Next(now Time)

@@ -269,6 +269,20 @@ func TestOutboxKeepsTheOrder(t *testing.T) {
 	await(t, done)
 	b.has(c, "b")
 
+	// Another reader does it, whose own round goes on.
+	other := lane.NewCarrier(func(*lane.Carrier) {})
+	other.Round = b.stack.NewOutbox()
+	held, gate, done = make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		b.lane.Run(lane.Func(func(*lane.Lane) { close(held); <-gate }), other)
+	}()
+	await(t, held)
+	b.lane.Run(say("c"), b.carrier)
+	close(gate)
+	await(t, done)
+	b.has(c, "c")
+
 	// The goroutine gives a long queue up to the lane's own.
 	var want []string
 	end := make(chan struct{})
