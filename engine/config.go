@@ -159,7 +159,7 @@ func (c *Config) listenSpecs() ([]transport.ListenSpec, error) {
 			return nil, err
 		}
 		if public, ok := c.Advertise[text]; ok {
-			if spec.AdvertisedHost, spec.AdvertisedPort, err = splitAdvertised(public); err != nil {
+			if spec.AdvertisedHost, spec.AdvertisedPort, err = ParseAdvertised(public); err != nil {
 				return nil, fmt.Errorf("advertise %s=%s: %w", text, public, err)
 			}
 		}
@@ -182,14 +182,15 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-// splitAdvertised reads "host", "host:port", "[v6]:port" or a bare IPv6 address.
-func splitAdvertised(s string) (host string, port uint16, err error) {
+// ParseAdvertised reads a value of Config.Advertise: "host", "host:port", "[v6]:port" or a bare IPv6 address. The port is 0 where
+// none is named. The error says what to write.
+func ParseAdvertised(s string) (host string, port uint16, err error) {
 	u, err := message.ParseURI([]byte("sip:" + s))
 	if err != nil && strings.Count(s, ":") > 1 {
 		u, err = message.ParseURI([]byte("sip:[" + s + "]"))
 	}
 	if err != nil || len(u.Host) == 0 || len(u.User) > 0 || len(u.Params) > 0 {
-		return "", 0, errors.New("want HOST or HOST:PORT")
+		return "", 0, errors.New("expected HOST or HOST:PORT for peers, such as sip.example.com or 192.0.2.1:5060")
 	}
 	return string(u.Host), u.Port, nil
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 )
@@ -51,9 +52,10 @@ func newApp(env environment) *cli.App {
 // onUsageError keeps cli from printing the whole help above the one line that says what is wrong.
 func onUsageError(c *cli.Context, err error, _ bool) error {
 	if c.Command != nil && c.Command.Name != "" && c.Command.Name != "sipscript" {
-		return usagef("%s: %v; see `sipscript %s --help`", c.Command.Name, err, c.Command.Name)
+		name := c.Command.HelpName // "sipscript user add"
+		return usagef("%s: %s; see `%s --help`", strings.TrimPrefix(name, "sipscript "), flagMistake(c.Command.Flags, err), name)
 	}
-	return usagef("%v; see `sipscript --help`", err)
+	return usagef("%s; see `sipscript --help`", flagMistake(nil, err))
 }
 
 // laterCommand is a command whose name is settled and whose work is still to come.

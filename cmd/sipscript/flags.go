@@ -33,7 +33,7 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "tls-client-ca", Usage: "let only clients in whose certificate an authority in the PEM `FILE` vouches for (mutual TLS)"},
 		&cli.StringFlag{Name: "tls-client-auth", Usage: "with --tls-client-ca: `required`, or optional: clients without a certificate are let in, those with a bad one are not", DefaultText: "required"},
 		&cli.StringFlag{Name: "data", Usage: "keep what registered in `DIR` (SQLite), so that it survives a restart; without it, it is kept in memory"},
-		&cli.StringSliceFlag{Name: "dns", Usage: "look names up at the DNS server `HOST[:PORT]`; repeatable", DefaultText: "those of /etc/resolv.conf"},
+		&cli.StringSliceFlag{Name: "dns", Usage: "look names up at the DNS server `IP[:PORT]`; repeatable", DefaultText: "those of /etc/resolv.conf"},
 		&cli.StringFlag{Name: "tls-ca", Usage: "believe servers we connect to over TLS whose certificate an authority in the PEM `FILE` vouches for", DefaultText: "those of the system"},
 		&cli.StringFlag{Name: "redis", Usage: "share what registered with other servers through the Redis server at `URL` (redis://host:6379/0); they share --secret, too"},
 		&cli.StringFlag{Name: "secret", Usage: "read the key for route signatures, nonces and flow tokens from `FILE`; shared by the nodes of a cluster", DefaultText: "DIR/secret of --data, made at the first start"},

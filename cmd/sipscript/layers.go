@@ -37,7 +37,11 @@ func layer(c *cli.Context, lookup func(string) (string, bool)) (script string, e
 			}
 			for _, v := range values {
 				if err := c.Set(key, v); err != nil {
-					return "", usagef("%s: %q is no value for it: %v", from.name(path, key), v, err)
+					want := expected(c.Command.Flags, key)
+					if want == "" {
+						want = err.Error()
+					}
+					return "", usagef("%s: %q is no value for it: %s", from.name(path, key), v, want)
 				}
 			}
 		}

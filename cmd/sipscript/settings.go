@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"runtime"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
@@ -56,8 +58,8 @@ func readSettings(c *cli.Context, lookup func(string) (string, bool)) (*settings
 			return nil, usagef("--%s is not available in this version", name)
 		}
 	}
-	s := &settings{script: script, data: c.String("data"), redis: c.String("redis"), dns: c.StringSlice("dns"), secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain")}
-	steps := []func(*cli.Context) error{s.readScript, s.readListen, s.readTLS, s.readAdvertise, s.readDomains, s.readArgs, s.readStorage, s.readWatch, s.readLimits, s.readLog}
+	s := &settings{script: script, data: c.String("data"), redis: c.String("redis"), secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain")}
+	steps := []func(*cli.Context) error{s.readScript, s.readListen, s.readTLS, s.readAdvertise, s.readDNS, s.readDomains, s.readArgs, s.readStorage, s.readWatch, s.readLimits, s.readLog}
 	for _, step := range steps {
 		if err := step(c); err != nil {
 			return nil, err
@@ -114,7 +116,21 @@ func (s *settings) readAdvertise(c *cli.Context) error {
 		case s.advertise[listener] != "":
 			return usagef("--advertise %s: %s is advertised twice", text, listener)
 		}
+		if _, _, err := engine.ParseAdvertised(public); err != nil {
+			return usagef("--advertise %s: %v", text, err)
+		}
 		s.advertise[listener] = public
+	}
+	return nil
+}
+
+func (s *settings) readDNS(c *cli.Context) error {
+	s.dns = c.StringSlice("dns")
+	for _, text := range s.dns {
+		_, err := netip.ParseAddrPort(text)
+		if _, bare := netip.ParseAddr(text); err != nil && bare != nil {
+			return usagef("--dns %s: expected the server's IP address, with or without a port, such as 192.0.2.53 or 192.0.2.53:53", text)
+		}
 	}
 	return nil
 }

@@ -1,0 +1,61 @@
+package main
+
+// What is said about a value that its flag can't take. The packages below say "parse error"; here it is said what is expected.
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/urfave/cli/v2"
+)
+
+var (
+	unknownFlag = regexp.MustCompile(`^flag provided but not defined: -+(.*)$`)
+	badValue    = regexp.MustCompile(`^invalid (?:boolean )?value "((?s).*)" for (?:flag )?-+([\w-]+): `)
+	noValue     = regexp.MustCompile(`^flag needs an argument: -+(.*)$`)
+)
+
+// flagMistake tells in our words what the flag package says in its own.
+func flagMistake(flags []cli.Flag, err error) string {
+	text := err.Error()
+	if m := badValue.FindStringSubmatch(text); m != nil {
+		if want := expected(flags, m[2]); want != "" {
+			return fmt.Sprintf("--%s %s: %s", m[2], m[1], want)
+		}
+	}
+	if m := unknownFlag.FindStringSubmatch(text); m != nil {
+		return "there is no flag " + dashed(m[1])
+	}
+	if m := noValue.FindStringSubmatch(text); m != nil {
+		return dashed(m[1]) + " needs a value"
+	}
+	return text
+}
+
+// expected says what a flag takes, "" for one that takes any text.
+func expected(flags []cli.Flag, name string) string {
+	for _, f := range flags {
+		for _, n := range f.Names() {
+			if n != name {
+				continue
+			}
+			switch f.(type) {
+			case *cli.IntFlag, *cli.Uint64Flag:
+				return "expected a whole number"
+			case *cli.DurationFlag:
+				return "expected a time with its unit, such as 200ms, 32s or 5m"
+			case *cli.BoolFlag:
+				return "expected true or false"
+			}
+		}
+	}
+	return ""
+}
+
+// dashed is a flag's name as it is written.
+func dashed(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
+}
