@@ -23,7 +23,7 @@ func reloadCommand(env environment) *cli.Command {
 			generation, err := client.Reload(c.Context)
 			var refused *admin.Refused
 			if errors.As(err, &refused) {
-				return fmt.Errorf("the script was refused, the previous one serves on:\n%s", refused.Text)
+				return fmt.Errorf("the reload was refused, all serves on as before:\n%s", refused.Text)
 			}
 			if err != nil {
 				return err

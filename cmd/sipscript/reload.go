@@ -60,6 +60,12 @@ func (s *server) reload(ctx context.Context) (generation int, err error) {
 	if err := s.ready(); err != nil {
 		return 0, fmt.Errorf("%w: %w", err, admin.ErrNotServing)
 	}
+	// The certificates are read twice, first to see: a reload that is refused has changed nothing.
+	if err := s.checkTLS(); err != nil {
+		s.reloads.note(time.Now(), err)
+		s.log.Error("the certificates were refused; these and the script serve on as before", "error", err)
+		return 0, err
+	}
 	err = s.router.Reload(ctx)
 	s.reloads.note(time.Now(), err)
 	if err != nil {
@@ -67,7 +73,8 @@ func (s *server) reload(ctx context.Context) (generation int, err error) {
 		return 0, err
 	}
 	if err := s.engine.ReloadCertificates(); err != nil {
-		s.log.Error("the certificates were refused; the previous ones serve on", "error", err)
+		s.reloads.note(time.Now(), err)
+		s.log.Error("the script was reloaded, but the certificates were refused; the previous ones serve on", "error", err)
 		return 0, err
 	}
 	generation = int(s.router.Stats().Generation)

@@ -30,7 +30,7 @@ func run(set *settings, env environment, sig *signals) error {
 	s := newServer(set, env.stderr)
 	defer s.close()
 	if err := s.start(sig.stop); err != nil {
-		return explain(err)
+		return err
 	}
 	if sig.stop.Err() == nil {
 		s.announce()

@@ -64,6 +64,7 @@ func (s *server) start(stop context.Context) error {
 		return err
 	}
 	steps := []func() error{
+		s.checkTLS,
 		s.openStorage,
 		s.openAuth,
 		s.openAdmin,
@@ -107,7 +108,7 @@ func (s *server) openAdmin() (err error) {
 	}
 	s.admin, err = admin.New(admin.Options{Addr: s.set.admin, Figures: s.figures, Ready: s.ready, Reload: s.reload, Status: s.status, Log: s.log})
 	if err != nil {
-		return err
+		return explainAdmin(err)
 	}
 	s.admin.Serve()
 	return nil
@@ -121,7 +122,7 @@ func (s *server) makeEngine(secret []byte) (err error) {
 	s.engine, err = engine.New(engine.Config{Listen: s.set.listen, Advertise: s.set.advertise, Domains: s.set.domains, Router: s.router,
 		Secret: secret, Lanes: s.set.lanes, Log: s.log, Drain: drain, MaxDelay: s.set.maxDelay, DNS: resolver.Options{Servers: s.set.dns},
 		Transport: transport.Options{TLS: transport.TLSOptions{Files: s.set.tls, RootCA: s.set.rootCA, ClientAuth: s.set.clientAuth}}})
-	return err
+	return explainListen(err)
 }
 
 // announce says where the server listens, and that it serves.
@@ -214,15 +215,23 @@ func (s *server) ready() error {
 	return errors.New("starting")
 }
 
-// explain adds what to do to errors whose text leaves that open.
-func explain(err error) error {
+// explainAdmin adds what to do to an error of the admin port.
+func explainAdmin(err error) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("%w; stop the program that has it, or choose another with --listen or --admin (port 0 picks one)", err)
+		return fmt.Errorf("%w; stop the program that has it, or choose another port with --admin (0 picks one)", err)
 	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("%w; ports below 1024 need a privilege: choose a higher one with --listen", err)
+		return fmt.Errorf("%w; ports below 1024 need a privilege: choose a higher one with --admin", err)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("%w; this machine has no such address: listen on one it has, and see --advertise", err)
+		return fmt.Errorf("%w; no interface of this machine has the address: choose another with --admin", err)
+	}
+	return err
+}
+
+// explainListen adds what to do to an error of a listener, where its text leaves that open.
+func explainListen(err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w Stop the program that has it, or choose another port with --listen (0 picks one)", err)
 	}
 	return err
 }

@@ -3,6 +3,9 @@ package main
 // The TLS flags.
 
 import (
+	"fmt"
+	"time"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/sipscript/sipscript/engine/transport"
@@ -37,6 +40,24 @@ func (s *settings) readTLS(c *cli.Context) error {
 			f.ClientCA = ca
 		}
 		s.tls = append(s.tls, f)
+	}
+	return nil
+}
+
+// checkTLS reads all files of the TLS flags, also those that no listener needs, before anything is opened. The listeners read them
+// again. It warns of certificates that nobody will believe.
+func (s *server) checkTLS() error {
+	if len(s.set.tls) == 0 && s.set.rootCA == "" {
+		return nil
+	}
+	m, err := transport.LoadTLS(s.set.tls, s.set.rootCA)
+	if err != nil {
+		return fmt.Errorf("%w; --tls-cert, --tls-key, --tls-client-ca and --tls-ca want PEM files that this process may read, the key that of the certificate", err)
+	}
+	for i, c := range m.Certificates {
+		if now := time.Now(); c.Leaf != nil && (now.After(c.Leaf.NotAfter) || now.Before(c.Leaf.NotBefore)) {
+			s.log.Warn("a certificate is out of date: clients will refuse it; renew it, then reload", "file", s.set.tls[i].Cert, "from", c.Leaf.NotBefore, "until", c.Leaf.NotAfter)
+		}
 	}
 	return nil
 }
