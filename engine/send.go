@@ -93,6 +93,9 @@ func (e *Engine) compose(s *SendSpec) (text []byte, to string, err error) {
 	if method == message.MethodInvite || method == message.MethodAck || method == message.MethodCancel || s.Method == "" {
 		return nil, "", misuse("send: a method other than INVITE, ACK and CANCEL is wanted, not %q", s.Method)
 	}
+	if !isToken([]byte(s.Method)) {
+		return nil, "", misuse("send: %.80q is no method: one is a token, such as OPTIONS", s.Method)
+	}
 	uri := s.URI
 	if uri == "" && s.Target != nil {
 		uri = s.Target.URI
@@ -108,7 +111,11 @@ func (e *Engine) compose(s *SendSpec) (text []byte, to string, err error) {
 			return nil, "", asMisuse(err)
 		}
 	}
-	if err := proxy.CheckEdits(s.Headers); err != nil {
+	edits := s.Headers
+	if s.ContentType != "" {
+		edits = append(edits[:len(edits):len(edits)], HeaderEdit{Name: "Content-Type", Values: []string{s.ContentType}})
+	}
+	if err := proxy.CheckEdits(edits); err != nil {
 		return nil, "", asMisuse(err)
 	}
 	from, toValue := s.From, s.To

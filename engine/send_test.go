@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"testing"
@@ -67,9 +68,12 @@ func TestSendFailsInTime(t *testing.T) {
 		t.Errorf("%v after %v", sendErr, ended)
 	}
 	for _, s := range []*engine.SendSpec{{Method: "INVITE", URI: "sip:a@10.0.0.3"}, {Method: "OPTIONS", URI: "nonsense"},
-		{Method: "OPTIONS", URI: "sip:a@10.0.0.3", Headers: []engine.HeaderEdit{{Name: "X", Values: []string{"a\r\nb"}}}}, {Method: "OPTIONS", URI: "sip:a@b", From: "a\r\nb"}} {
-		if _, err := b.eng.Send(nil, s); err == nil {
-			t.Errorf("%+v was sent", s)
+		{Method: "OPTIONS", URI: "sip:a@10.0.0.3", Headers: []engine.HeaderEdit{{Name: "X", Values: []string{"a\r\nb"}}}}, {Method: "OPTIONS", URI: "sip:a@b", From: "a\r\nb"},
+		{Method: "MESSAGE", URI: "sip:a@10.0.0.3", Body: []byte("x"), ContentType: "text/plain\r\nX-Evil: 1"}, // trap 33
+		{Method: "OPTIONS sip:a@10.0.0.3 SIP/2.0\r\nX-Evil: 1\r\nX-Rest:", URI: "sip:a@10.0.0.3"}, {Method: "TWO WORDS", URI: "sip:a@10.0.0.3"}} {
+		var misuse *engine.Misuse
+		if _, err := b.eng.Send(nil, s); !errors.As(err, &misuse) {
+			t.Errorf("%+v: %v, want a misuse", s, err)
 		}
 	}
 	b.quiet()

@@ -136,9 +136,11 @@ func TestContractSend(t *testing.T) {
 		}
 	}
 	evalFails(t, w, map[string]string{
-		`sip.send{method = "INVITE", uri = "sip:b@10.0.0.9"}`:                        "INVITE",
-		`sip.send{method = "MESSAGE", uri = "sip:b@10.0.0.9", body = "x"}`:           "content_type",
-		`sip.send{method = "MESSAGE", uri = "sip:b@10.0.0.9", headers = {To = "x"}}`: "engine's own",
-		`sip.send{method = "OPTIONS", uri = "sip:b@10.0.0.9", timeout = "5"}`:        "timeout must be a number of seconds",
+		`sip.send{method = "INVITE", uri = "sip:b@10.0.0.9"}`:                                                        "INVITE",
+		`sip.send{method = "MESSAGE", uri = "sip:b@10.0.0.9", body = "x"}`:                                           "content_type",
+		`sip.send{method = "MESSAGE", uri = "sip:b@10.0.0.9", headers = {To = "x"}}`:                                 "engine's own",
+		`sip.send{method = "OPTIONS", uri = "sip:b@10.0.0.9", timeout = "5"}`:                                        "timeout must be a number of seconds",
+		`sip.send{method = "MESSAGE", uri = "sip:b@10.0.0.9", body = "x", content_type = "text/plain\r\nX-Evil: 1"}`: "Content-Type",
+		`sip.send{method = "TWO WORDS", uri = "sip:b@10.0.0.9"}`:                                                     `"TWO WORDS" is no method`,
 	})
 }
