@@ -10,7 +10,10 @@ import (
 
 // The options of relay and fork.
 
-var optionKeys = append([]string{"order", "failover", "follow_redirects", "on_branch", "on_response", "on_failure"}, targetKeys...)
+var optionKeys = append(optionsOnly[:len(optionsOnly):len(optionsOnly)], targetKeys...)
+
+// optionsOnly are the keys of options that a target doesn't have.
+var optionsOnly = []string{"order", "failover", "follow_redirects", "on_branch", "on_response", "on_failure"}
 
 func setFlow(t *engine.Target, id uint64) { t.Flow = transport.FlowID(id) }
 

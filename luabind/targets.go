@@ -113,6 +113,11 @@ func (v *vm) target(lv lua.LValue) (*engine.Target, error) {
 }
 
 func (v *vm) targetTable(x *lua.LTable) (*engine.Target, error) {
+	for _, k := range optionsOnly {
+		if x.RawGetString(k) != lua.LNil {
+			return nil, fmt.Errorf("%q is no key of a target: options are the next argument, as in req:relay({uri = ...}, {%s = ...})", k, k)
+		}
+	}
 	if err := unknownKey(x, targetKeys, ""); err != nil {
 		return nil, err
 	}
