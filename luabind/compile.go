@@ -78,7 +78,8 @@ func compile(text, name string) (proto *lua.FunctionProto, err error) {
 			proto, err = nil, fmt.Errorf("%s: the compiler failed: %v", name, v)
 		}
 	}()
-	if strings.HasPrefix(text, "#") { // "#!/usr/bin/env sipscript"
+	text = strings.TrimPrefix(text, "\ufeff") // what some editors begin a file with, as Lua has it since 5.2
+	if strings.HasPrefix(text, "#") {         // "#!/usr/bin/env sipscript"
 		text = "--" + text
 	}
 	chunk, err := parse.Parse(strings.NewReader(text), name)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sipscript/sipscript/engine/lane"
@@ -143,7 +144,11 @@ func (v *vm) namespace(name string, members map[string]lua.LValue) *lua.LTable {
 	}
 	known := sortedKeys(members)
 	t.Metatable = v.metatable(func(l *lua.LState) int {
-		raise(l, "%s has no function '%s'%s", name, l.Get(2).String(), suggest(l.Get(2).String(), known))
+		key := l.Get(2).String()
+		if slices.Contains(known, key) {
+			raise(l, "%s.%s is gone: the script has set it to nil", name, key)
+		}
+		raise(l, "%s has no function '%s'%s", name, key, suggest(key, known))
 		return 0
 	}, func(l *lua.LState) int {
 		raise(l, "%s can't get new names; keep what is yours in a local", name)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
@@ -112,6 +113,22 @@ func TestTypedFunctions(t *testing.T) {
 	}
 	check(t, map[string]string{`return require("m").method(req), require("m").kinds(req)`: "MESSAGE req"}, luabindtest.Modules(typedModule()),
 		luabindtest.Script(func(o *luabind.Options) { o.Source = `require "m" ` + o.Source }))
+}
+
+// A function that the script itself has taken away is not suggested in its own place.
+func TestFunctionSetToNil(t *testing.T) {
+	evalFails(t, luabindtest.New(t, `m = require("m") `+idle, luabindtest.Modules(typedModule())), map[string]string{
+		`m.upper = nil return m.upper("x")`: "m.upper is gone: the script has set it to nil",
+	})
+}
+
+// Some editors begin a file with a byte order mark.
+func TestByteOrderMark(t *testing.T) {
+	mark := "\ufeff"
+	w := luabindtest.New(t, mark+`part = require "part" `+idle, luabindtest.Script(func(o *luabind.Options) {
+		o.Files = fstest.MapFS{"part.lua": {Data: []byte(mark + "#!/usr/bin/env lua\nreturn 5")}}
+	}))
+	evals(t, w, map[string][]any{`return part`: {5.0}})
 }
 
 func TestDeclarations(t *testing.T) {
