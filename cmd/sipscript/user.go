@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -63,7 +64,15 @@ func withStore(c *cli.Context, env environment, args string, run func(*cli.Conte
 	}
 	ctx, cancel := context.WithTimeout(c.Context, userTimeout)
 	defer cancel()
+	if path, ok := strings.CutPrefix(spec, "sqlite:"); ok && c.Command.Name != "add" && c.Command.Name != "migrate" {
+		if _, err := os.Stat(path); err != nil { // opening it would make one
+			return fmt.Errorf("%w; `sipscript user add` and `user migrate` make a database", err)
+		}
+	}
 	m, release, err := auth.OpenManager(ctx, spec)
+	if errors.Is(err, auth.ErrStore) {
+		return usagef("%s: --store %s: %v", name, spec, err)
+	}
 	if err != nil {
 		return err
 	}

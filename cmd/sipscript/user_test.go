@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,8 +28,9 @@ func TestUser(t *testing.T) {
 			code  int
 			out   string
 		}{
-			{"secret\n", "passwd STORE --realm example.com --password-stdin alice", 1, "there is no alice in realm example.com; `sipscript user add` adds one"},
+			{"secret\n", "passwd STORE --realm example.com --password-stdin alice", 1, "`sipscript user add`"},
 			{"secret\n", "add STORE --realm example.com --password-stdin alice", 0, ""},
+			{"secret\n", "passwd STORE --realm example.com --password-stdin carol", 1, "there is no carol in realm example.com; `sipscript user add` adds one"},
 			{"secret\n", "add STORE --realm example.com --password-stdin alice", 1, "alice is there already"},
 			{"secret", "add STORE --realm example.com --algorithm sha-256 --algorithm MD5 --password-stdin bob", 0, ""},
 			{"", "list STORE", 0, "alice\texample.com\tMD5,SHA-256,SHA-512-256\nbob\texample.com\tMD5,SHA-256\n"},
@@ -50,15 +52,19 @@ func TestUser(t *testing.T) {
 }
 
 func TestUserMistakes(t *testing.T) {
-	file := "file:" + filepath.Join(t.TempDir(), "users")
+	file, fresh := "file:"+filepath.Join(t.TempDir(), "users"), filepath.Join(t.TempDir(), "fresh.db")
 	for _, c := range []struct {
 		args string
 		code int
 		out  string
 	}{
 		{"add --realm x alice", 2, "--store"},
-		{"add --store nonsense --realm x alice", 1, "a store is"},
-		{"add --store mysql:x --realm x alice", 1, "a store is"},
+		{"add --store nonsense --realm x alice", 2, "--store nonsense: a store is"},
+		{"add --store mysql:x --realm x alice", 2, "a store is"},
+		{"list --store NEW", 1, "no such file or directory; `sipscript user add` and `user migrate` make a database"},
+		{"rm --store NEW alice", 1, "no such file"},
+		{"passwd --store NEW --realm x --password-stdin alice", 1, "no such file"},
+		{"migrate --store NEW/x", 1, "no such file or directory"},
 		{"add --store FILE alice", 2, "--realm"},
 		{"add --store FILE --realm x", 2, "one user's name"},
 		{"add --store FILE --realm x alice bob", 2, "one user's name"},
@@ -73,7 +79,10 @@ func TestUserMistakes(t *testing.T) {
 		{"nonsense", 2, "there are add, passwd, rm, list and migrate"},
 		{"add --nonsense", 2, "nonsense"},
 	} {
-		out, code := users(t, "", strings.Fields(strings.ReplaceAll(c.args, "FILE", file))...)
+		out, code := users(t, "", strings.Fields(strings.NewReplacer("FILE", file, "NEW", "sqlite:"+fresh).Replace(c.args))...)
+		if _, err := os.Stat(fresh); err == nil {
+			t.Fatalf("%s made a database", c.args)
+		}
 		if code != c.code || !strings.Contains(out, c.out) {
 			t.Errorf("%s: exit %d, %q; want %d, %q", c.args, code, out, c.code, c.out)
 		}

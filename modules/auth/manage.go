@@ -43,7 +43,7 @@ var (
 func OpenManager(ctx context.Context, spec string) (Manager, func() error, error) {
 	kind, rest, _ := strings.Cut(spec, ":")
 	if rest == "" {
-		return nil, nil, errStore
+		return nil, nil, ErrStore
 	}
 	switch kind {
 	case "file":
@@ -61,10 +61,11 @@ func OpenManager(ctx context.Context, spec string) (Manager, func() error, error
 		}
 		return s, s.Close, nil
 	}
-	return nil, nil, errStore
+	return nil, nil, ErrStore
 }
 
-var errStore = errors.New("a store is file:PATH, sqlite:PATH or postgres://USER@HOST/DATABASE")
+// ErrStore says that what should name a store names none.
+var ErrStore = errors.New("a store is file:PATH, sqlite:PATH or postgres://USER@HOST/DATABASE")
 
 // Hashes are what a store keeps of a password.
 func Hashes(algorithms []Algorithm, user, realm, password string) (map[Algorithm]string, error) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 )
@@ -64,9 +65,13 @@ func openSource(spec string, log *slog.Logger) (*source, error) {
 		f, err := OpenFile(rest, log)
 		return &source{users: f, close: func() error { return nil }}, err
 	case "sqlite":
+		_, missing := os.Stat(rest)
 		s, err := OpenSQLite(ctx, rest)
 		if err != nil {
 			return nil, err
+		}
+		if missing != nil {
+			log.Warn("there was no database of users: an empty one has been made, and nobody can log in; add users with `sipscript user add`", "store", spec)
 		}
 		return &source{users: NewCache(s), close: s.Close}, nil
 	case "postgres", "postgresql":

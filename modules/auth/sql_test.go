@@ -3,11 +3,14 @@ package auth
 // This file tests users in SQLite, and what all databases have in common.
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -20,6 +23,24 @@ func fetched(t *testing.T, s *SQL) func(user, realm string) *Secret {
 			t.Fatal(err)
 		}
 		return secret
+	}
+}
+
+// A path that was mistyped makes a database without users: that is said, once.
+func TestSQLiteThatWasNotThere(t *testing.T) {
+	spec := "sqlite:" + filepath.Join(t.TempDir(), "mistyped.db")
+	for _, warned := range []bool{true, false} {
+		var log bytes.Buffer
+		s, err := openSource(spec, slog.New(slog.NewTextHandler(&log, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.close(); err != nil {
+			t.Error(err)
+		}
+		if got := strings.Contains(log.String(), "nobody can log in") && strings.Contains(log.String(), spec); got != warned {
+			t.Errorf("warned %v, want %v:\n%s", got, warned, &log)
+		}
 	}
 }
 
@@ -45,8 +66,8 @@ func TestSQLite(t *testing.T) {
 	if err := errors.Join(other.Close(), release()); err != nil {
 		t.Error(err)
 	}
-	if _, err := os.Stat(path); err != nil {
-		t.Error(err)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v: hashes are for the owner's eyes: %v", err, info.Mode())
 	}
 	if _, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "no", "such", "directory")); err == nil {
 		t.Error("opened a database that can't be")
