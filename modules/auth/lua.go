@@ -5,6 +5,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/luabind"
@@ -36,9 +37,16 @@ type module struct {
 	release   func() error          // of the store
 }
 
-// Activate makes this generation's handlers hear of events.
+// Activate makes this generation's handlers hear of events, and warns of users whose phones will be refused.
 func (m *module) Activate() error {
 	m.auth.script.Store(&m.hears)
+	t, _ := m.auth.policy.Users.(Table)
+	for _, a := range m.auth.policy.Algorithms {
+		if users := t.without(a); users != nil {
+			m.host.Log().Warn("auth: users have no hash for an algorithm that is offered, and are refused where their phone chooses it: add one, or offer only what all have (algorithms)",
+				"algorithm", a, "users", strings.Join(users[:min(len(users), 10)], ", "), "count", len(users))
+		}
+	}
 	return nil
 }
 

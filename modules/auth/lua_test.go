@@ -73,6 +73,21 @@ func (p *phone) expect(m *message.Message, code int) {
 	}
 }
 
+// A phone answers the challenge it likes best, before anybody knows whose it is: a user with a hash for the other one only is refused.
+func TestLuaWarnsOfMissingHashes(t *testing.T) {
+	hash := HashPassword(MD5, "bob", "example.com", "x")
+	for options, want := range map[string]string{
+		``:                             "algorithm=SHA-256 users=bob count=1",
+		`algorithms = {"MD5"}`:         "",
+		`algorithms = {"SHA-512-256"}`: "algorithm=SHA-512-256 users=bob count=1",
+	} {
+		w := world(t, `auth.configure{realm = "example.com", users = {alice = "x", bob = {ha1 = "`+hash+`", algorithm = "MD5"}}, `+options+`} `+reply)
+		if log := w.Log(); !strings.Contains(log, want) || strings.Contains(log, "have no hash") != (want != "") {
+			t.Errorf("%s: want %q in the log:\n%s", options, want, log)
+		}
+	}
+}
+
 func world(t *testing.T, script string, options ...luabindtest.Option) *luabindtest.World {
 	t.Helper()
 	return luabindtest.New(t, head+script, append(options, luabindtest.Modules(New(Options{})))...)

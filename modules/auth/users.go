@@ -4,6 +4,7 @@ package auth
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -42,6 +43,17 @@ type Table map[string]*Secret
 
 // Find looks the user up.
 func (t Table) Find(q Query) (*Secret, Certainty) { return t[q.User], Certain }
+
+// without lists the users who can't answer a challenge for the algorithm, in order.
+func (t Table) without(a Algorithm) (users []string) {
+	for name, s := range t {
+		if !s.known && s.ha1[a.kind()] == "" {
+			users = append(users, name)
+		}
+	}
+	slices.Sort(users)
+	return users
+}
 
 // Fetch looks the user up.
 func (t Table) Fetch(_ context.Context, q Query) (*Secret, error) { return t[q.User], nil }
