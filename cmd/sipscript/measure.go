@@ -74,7 +74,7 @@ func (s *server) status() any {
 	if s.engine == nil || s.router == nil { // told to stop during the start
 		return a
 	}
-	a.Domains = s.engine.Domains().List()
+	a.Domains = append(a.Domains, s.engine.Domains().List()...)
 	for _, l := range s.engine.Locals() {
 		a.Listeners = append(a.Listeners, statusListener{l.Kind.String(), l.Addr.String()})
 	}

@@ -1,10 +1,12 @@
 package main
 
-// In which order a server ends.
+// What a server says of itself, and in which order it ends.
 
 import (
 	"context"
+	"encoding/json"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/sipscript/sipscript/modules/registrar"
@@ -19,6 +21,24 @@ type lastStore struct {
 func (l *lastStore) Close() error {
 	l.closed()
 	return nil
+}
+
+// Lists of the status are lists, also those with nothing in them.
+func TestStatusWithoutDomains(t *testing.T) {
+	set, err := parse(t, []string{"-l", "udp:127.0.0.1:0", "--drain", "0s"}, nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newServer(set, t.Output())
+	if err := s.start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	s.state.Store(serving)
+	defer s.drain()
+	if text, err := json.Marshal(s.status()); err != nil || !strings.Contains(string(text), `"domains":[]`) {
+		t.Errorf("%s %v", text, err)
+	}
 }
 
 // TestStoresAreClosedLast: when the stores are closed nobody can ask for what they have: the engine has drained, and the admin
