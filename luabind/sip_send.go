@@ -21,6 +21,9 @@ type sendOptions struct {
 	Credentials *sendCredentials    `lua:"credentials"`
 }
 
+// sendKeys are all keys sip.send knows.
+var sendKeys = []string{"method", "uri", "target", "from", "to", "headers", "body", "content_type", "timeout", "credentials"}
+
 // sendCredentials answer a challenge of the server the request is for.
 type sendCredentials struct {
 	User     string `lua:"user,required"`
@@ -52,6 +55,9 @@ func (v *vm) sipSend(l *lua.LState) int {
 }
 
 func (v *vm) sendSpec(t *lua.LTable) (*engine.SendSpec, error) {
+	if err := unknownKey(t, sendKeys, ""); err != nil {
+		return nil, err
+	}
 	opts := v.main.NewTable()
 	var uri, target lua.LValue = lua.LNil, lua.LNil
 	t.ForEach(func(k, x lua.LValue) {
