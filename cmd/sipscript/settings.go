@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -168,6 +169,11 @@ func (s *settings) readStorage(c *cli.Context) error {
 	u, err := url.Parse(s.redis)
 	if err != nil || !slices.Contains([]string{"redis", "rediss", "unix"}, u.Scheme) {
 		return usagef("--redis: expected redis://HOST:PORT/DB, rediss://… for TLS, or unix:///PATH")
+	}
+	if db := strings.Trim(u.Path, "/"); u.Scheme != "unix" && db != "" {
+		if _, err := strconv.ParseUint(db, 10, 16); err != nil {
+			return usagef("--redis: %q at the end of the URL is no number of a database, as in redis://HOST:PORT/0", db)
+		}
 	}
 	if s.secret == "" {
 		return usagef("--redis needs --secret FILE, the same on all servers that share it; make one with: head -c 32 /dev/urandom | base64 > FILE")

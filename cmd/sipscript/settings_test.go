@@ -143,6 +143,7 @@ func TestMistakes(t *testing.T) {
 		{vars: map[string]string{"SIPSCRIPT_REDIS": "redis://x"}, contains: "--redis needs --secret"},
 		{args: one("--redis", "127.0.0.1:6379"), contains: "expected redis://HOST"},
 		{args: one("--redis", "redis://:hidden@h:x"), contains: "expected redis://HOST"},
+		{args: one("--redis", "redis://h:1/zero", "--secret", "x"), contains: `"zero" at the end of the URL is no number`},
 		{args: one("--data", ""), contains: "--data is empty"},
 		{vars: map[string]string{"SIPSCRIPT_LANES": "many"}, contains: `SIPSCRIPT_LANES: "many" is no value for it: expected a whole number`},
 		{config: "lisen: x\n", contains: ":1: unknown key \"lisen\""},

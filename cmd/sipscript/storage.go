@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/sipscript/sipscript/modules/registrar"
 	"github.com/sipscript/sipscript/modules/registrar/redisstore"
@@ -76,13 +77,27 @@ func (s *server) openFile() (_ registrar.Store, _ string, err error) {
 func (s *server) openRedis() (registrar.Store, string, error) {
 	store, err := redisstore.Open(s.set.redis, redisstore.Options{Log: s.log})
 	if err != nil {
-		return nil, "", fmt.Errorf("--redis %s: %w", s.set.redisName, err)
+		return nil, "", s.explainRedis(err)
 	}
 	n, err := store.Count(context.Background())
 	if err != nil {
-		return nil, "", errors.Join(fmt.Errorf("--redis %s: %w", s.set.redisName, err), store.Close())
+		return nil, "", errors.Join(s.explainRedis(err), store.Close())
 	}
 	return store, fmt.Sprintf("state is kept in redis at %s: %d bindings", s.set.redisName, n), nil
+}
+
+// explainRedis adds what to do to an error of Redis at the start.
+func (s *server) explainRedis(err error) error {
+	todo := "start Redis there, or correct the URL"
+	switch text := err.Error(); {
+	case strings.Contains(text, "NOAUTH"), strings.Contains(text, "WRONGPASS"):
+		todo = "the URL has the password: redis://:PASSWORD@HOST:PORT/0, or redis://USER:PASSWORD@…"
+	case strings.Contains(text, "DB index"):
+		todo = "the number at the end of the URL is the database's; Redis has 0 to 15 unless configured otherwise"
+	case strings.HasPrefix(s.set.redis, "rediss:"):
+		todo = "rediss:// is Redis over TLS; without TLS it is redis://"
+	}
+	return fmt.Errorf("--redis %s: %w; %s", s.set.redisName, err, todo)
 }
 
 func (s *settings) locationFile() string { return filepath.Join(s.data, "location.db") }
