@@ -91,6 +91,9 @@ func configValues(key string, n *yaml.Node) ([]string, error) {
 	case n.Kind == yaml.MappingNode && (key == "set" || key == "advertise"):
 		var out []string
 		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i+1].Tag == "!!null" { // said nothing, as at the top
+				continue
+			}
 			if n.Content[i+1].Kind != yaml.ScalarNode {
 				return nil, fmt.Errorf("line %d: expected a text", n.Content[i+1].Line)
 			}

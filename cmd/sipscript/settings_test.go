@@ -82,6 +82,10 @@ set: {A: file, B: 2}
 		s.lanes != 2 || s.drain != 3*time.Second || !s.logJSON || s.script != "file.lua" || s.watch || s.args["A"] != "file" || s.args["B"] != "2" {
 		t.Errorf("%+v", s)
 	}
+	s, err = parse(t, nil, nil, "set: {A: ~, B: null, C: 0, D:}\nlanes: ~\n")
+	if err != nil || !reflect.DeepEqual(s.args, map[string]string{"C": "0"}) {
+		t.Errorf("values that are null: %v %v", s, err)
+	}
 	s, err = parse(t, []string{"--watch", "flag.lua"}, vars, config)
 	if err != nil || !s.watch || s.script != "flag.lua" {
 		t.Errorf("%+v %v", s, err)
