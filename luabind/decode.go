@@ -327,7 +327,15 @@ func closest(name string, known []string) string {
 			best, least = k, d
 		}
 	}
-	return best
+	if best != "" || len(name) < 3 {
+		return best
+	}
+	for _, k := range known { // "warning" for "warn", "cred" for "credentials"
+		if len(k) >= 3 && (strings.HasPrefix(name, k) || strings.HasPrefix(k, name)) {
+			return k
+		}
+	}
+	return ""
 }
 
 // distance is the Levenshtein distance of two short names.

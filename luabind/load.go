@@ -142,7 +142,9 @@ func (v *vm) namespace(name string, members map[string]lua.LValue) *lua.LTable {
 	for k, ms := range inner {
 		t.RawSetString(k, v.namespace(name+"."+k, ms))
 	}
-	known := sortedKeys(members)
+	var known []string
+	t.ForEach(func(k, _ lua.LValue) { known = append(known, k.String()) })
+	slices.Sort(known)
 	t.Metatable = v.metatable(func(l *lua.LState) int {
 		key := l.Get(2).String()
 		if slices.Contains(known, key) {

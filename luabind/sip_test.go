@@ -87,6 +87,9 @@ func TestCodecs(t *testing.T) {
 		`sip.log.info({}, 1)`:                         "the format must be a string",
 		`sip.log.info("%d")  sip.log.info("%d", "x")`: "needs a number",
 		`sip.log.inf("x")`:                            "did you mean 'info'?",
+		`sip.log.warning("x")`:                        "sip.log has no function 'warning'; did you mean 'warn'?",
+		`sip.lgo.info("x")`:                           "sip has no function 'lgo'; did you mean 'log'?",
+		`sip.domain.add("x")`:                         "sip has no function 'domain'; did you mean 'domains'?",
 	})
 }
 
