@@ -293,11 +293,16 @@ func (b *Branch) arm() {
 // fail settles a branch that could not be sent.
 func (b *Branch) fail(err error) {
 	b.drop()
+	b.tell(err)
 	x := b.fork.x
-	if x.core.Log != nil {
+	x.later(event{b, NewResponse(b.codeOf(err), CauseUnreachable, b.target.shown()), true})
+}
+
+// tell logs why a target was not reached.
+func (b *Branch) tell(err error) {
+	if x := b.fork.x; x.core.Log != nil && x.Req != nil {
 		x.core.Log.Info("branch failed", "call_id", string(x.Req.CallID()), "target", b.target.String(), "err", err)
 	}
-	x.later(event{b, NewResponse(b.codeOf(err), CauseUnreachable, b.target.shown()), true})
 }
 
 // codeOf is what an attempt counts as that could not be sent: 503 (§16.9); but where the connection of a client is gone, that client is not
@@ -334,6 +339,9 @@ func (b *Branch) Failed(c *transaction.Client, err error) {
 	}
 	b.unwatch()
 	timeout := errors.Is(err, transaction.ErrTimeout)
+	if !timeout { // silence is told by the response code
+		b.tell(err)
+	}
 	b.failedAt(c.To(), timeout)
 	if timeout && b.large && c.To().Kind == transport.TCP && len(b.peers) > 0 {
 		b.peers = b.peers[1:] // it took the request by TCP and was silent: the same over UDP would only double the wait

@@ -183,7 +183,11 @@ func (x *Context) socket(p *transport.Peer, t, d *Target) (*transport.Local, err
 				return l, nil
 			}
 		}
-		return nil, fmt.Errorf("no listener is called %q", name)
+		var names []string
+		for _, l := range c.Wire.Locals() {
+			names = append(names, l.Name)
+		}
+		return nil, fmt.Errorf("from_socket: no listener is called %q; there are %s", name, strings.Join(names, ", "))
 	}
 	if in := x.Server.From.Local; p.Local == nil && p.Flow == 0 && in != nil && in.Kind == p.Kind &&
 		in.Addr.Addr().Is4() == p.Addr.Addr().Is4() {

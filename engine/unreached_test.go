@@ -1,0 +1,35 @@
+package engine_test
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/sim"
+)
+
+// The log names a target that was not reached, and why: a trunk that refuses connections, a listener that is not there.
+func TestUnreachedTargetsAreLogged(t *testing.T) {
+	for _, c := range []struct {
+		target engine.Target
+		want   []string
+	}{
+		{engine.Target{URI: "sip:svc@10.0.0.9:5060;transport=tcp"}, []string{"branch failed", "sip:svc@10.0.0.9:5060"}},
+		{engine.Target{URI: "sip:svc@10.0.0.3:5060", FromSocket: "udp:9.9.9.9:5060"}, []string{"branch failed", "9.9.9.9", "udp:10.0.0.1:5060, tcp:10.0.0.1:5060"}},
+	} {
+		var log strings.Builder
+		b := newBenchWith(t, 1, func(r *engine.Request) error {
+			_, err := r.Relay([]*engine.Target{&c.target}, nil)
+			return err
+		}, func(e *engine.Config, _ *sim.World) { e.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+		alice := b.phone("10.0.0.2:5060")
+		alice.call("c1", "sip:bob@example.com").send("OPTIONS")
+		alice.expect("500")
+		for _, want := range c.want {
+			if !strings.Contains(log.String(), want) {
+				t.Errorf("%s: no %q in\n%s", c.target.URI, want, log.String())
+			}
+		}
+	}
+}
