@@ -121,12 +121,12 @@ func (p *packet) Keep() lane.Work {
 	return q
 }
 
-// spareBytes is how large a message may be whose storage waits for the next one.
-const spareBytes = 4096
+// spareBytes is how much storage a message may have that waits for the next one.
+const spareBytes = 16 << 10
 
 // release gives a packet back when its work is done: nobody refers to the message any more.
 func (p *packet) release() {
-	if p.kept && p.msg.Size() > spareBytes {
+	if p.msg.Held() > spareBytes {
 		return
 	}
 	p.msg.Reset()

@@ -1,6 +1,8 @@
 package message
 
-// This file writes a message out.
+// This file writes a message out, and tells how large it is.
+
+import "unsafe"
 
 // AppendTo appends the message with its edits to dst, in one pass, adjacent untouched fields as one copy.
 func (m *Message) AppendTo(dst []byte) []byte {
@@ -36,6 +38,9 @@ func (m *Message) AppendTo(dst []byte) []byte {
 	dst = append(dst, "\r\n"...)
 	return append(dst, m.Body()...)
 }
+
+// Held is how many bytes of storage the message has for itself, to be used again after [Message.Reset]: what it was once large for stays.
+func (m *Message) Held() int { return cap(m.own) + cap(m.arena) + cap(m.fields)*int(unsafe.Sizeof(field{})) }
 
 // Size is what AppendTo would append, or a little more, in bytes.
 func (m *Message) Size() int {

@@ -66,3 +66,22 @@ func TestParseAgain(t *testing.T) {
 		t.Error("errors are kept between messages")
 	}
 }
+
+// What an edit made large is told by Held also when the message is small again, or has been reset.
+func TestHeld(t *testing.T) {
+	var m Message
+	if err := m.Parse([]byte("OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP c\r\n\r\n"), &Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	small := m.Held()
+	if err := m.SetBody(make([]byte, 100_000), "text/plain"); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.SetBody(nil, ""); err != nil {
+		t.Fatal(err)
+	}
+	m.Reset()
+	if small > 2000 || m.Held() < 100_000 {
+		t.Errorf("%d, then %d", small, m.Held())
+	}
+}

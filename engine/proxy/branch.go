@@ -219,9 +219,9 @@ func (b *Branch) launch(to transport.Peer) {
 	if b.unwatch(); p.FlowOnly {
 		b.watch(p.Flow)
 	}
-	if x.branch != "" {
-		b.client, err = c.Layer.SendAs(m, p, x.branch, b)
-		x.branch = ""
+	if o := b.fork.opts; o.branch != "" {
+		b.client, err = c.Layer.SendAs(m, p, o.branch, b)
+		o.branch = ""
 	} else {
 		mark := x.mark.suffix()
 		b.client, err = c.Layer.Send(m, p, text(mark[:]), b)

@@ -36,7 +36,6 @@ type Context struct {
 	dialog    *dialog         // what was changed in the dialog; nil for nothing
 	mask      *Mask           // nil for none
 
-	branch       string // of the first that is sent, "" for any
 	recordParams string
 	caller       side // for Record-Route
 

@@ -65,7 +65,10 @@ func (c *Core) Each(f func(*Context)) {
 	}
 }
 
-const maxScratch = 64
+const (
+	maxScratch = 64
+	mostHeld   = 64 << 10 // bytes of one; what a script made larger goes back to the heap
+)
 
 func (c *Core) takeMessage() *message.Message {
 	if n := len(c.scratch); n > 0 {
@@ -77,7 +80,7 @@ func (c *Core) takeMessage() *message.Message {
 }
 
 func (c *Core) giveMessage(m *message.Message) {
-	if m == nil || len(c.scratch) >= maxScratch {
+	if m == nil || len(c.scratch) >= maxScratch || m.Held() > mostHeld {
 		return
 	}
 	m.Reset()

@@ -67,7 +67,7 @@ func (c *Core) sendSuccess(s *transaction.Server, m *message.Message) {
 	}
 	err := s.Respond(m)
 	if errors.Is(err, transaction.ErrState) && isInvite(m) {
-		_ = c.Wire.Send(&s.ReplyTo, m.AppendTo(nil), nil)
+		_ = c.Layer.ForwardResponse(m, &s.ReplyTo)
 	}
 }
 

@@ -85,4 +85,6 @@ type Options struct {
 	OnResponse func(res *Response)
 	// OnFailure (Relay only) is called with the best response when all branches failed or the caller cancelled. It may reply, relay or fork again.
 	OnFailure func(res *Response)
+
+	branch string // of the first that is sent, "" for a new one
 }

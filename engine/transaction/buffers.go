@@ -50,7 +50,7 @@ func (b *buffers) keep(old, text []byte) []byte {
 }
 
 // spareRequestBytes is how much storage a request may have that waits to be used again.
-const spareRequestBytes = 4096
+const spareRequestBytes = 16 << 10
 
 // takeMessage is a message for the request of a new server transaction. The pool is not the lane's, since a lane is worked on by whoever comes: what a
 // processor used last lies in its cache, and what the lane used last in another's.
@@ -64,7 +64,7 @@ func (l *Layer) takeMessage() *message.Message {
 // Reuse gives back the Req of a server transaction that was released: nobody may read it, or a view of it, from now on. It is for users who know
 // that; a request that is not given back goes the way of all garbage.
 func (l *Layer) Reuse(m *message.Message) {
-	if m.Size() > spareRequestBytes {
+	if m.Held() > spareRequestBytes {
 		return
 	}
 	m.Reset()
