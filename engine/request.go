@@ -29,8 +29,8 @@ type Request struct {
 	inDialog bool
 	assigned bool // the router set the Request-URI
 	decided  bool
-	home     []*Target // what its HomeURI stands for; nil: nobody said
 	failed   bool      // the router ended with an error before a decision
+	home     []*Target // what its HomeURI stands for; nil: nobody said
 	accept   []byte    // header lines that a 2xx made here carries
 
 	waits *waits // nil until the router waits

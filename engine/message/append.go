@@ -40,7 +40,9 @@ func (m *Message) AppendTo(dst []byte) []byte {
 }
 
 // Held is how many bytes of storage the message has for itself, to be used again after [Message.Reset]: what it was once large for stays.
-func (m *Message) Held() int { return cap(m.own) + cap(m.arena) + cap(m.fields)*int(unsafe.Sizeof(field{})) }
+func (m *Message) Held() int {
+	return cap(m.own) + cap(m.arena) + cap(m.fields)*int(unsafe.Sizeof(field{}))
+}
 
 // Size is what AppendTo would append, or a little more, in bytes.
 func (m *Message) Size() int {
