@@ -75,6 +75,44 @@ func TestMaxBreadthExceeded(t *testing.T) {
 	}
 }
 
+// Two forks at a time share what a request brings; where it brings no bound each has the default.
+func TestMaxBreadthOfTwoForks(t *testing.T) {
+	for in, want := range map[string]string{"": "60", "Max-Breadth: 7\r\n": ""} {
+		var r *engine.Request
+		o := &engine.Options{OnResponse: func(res *engine.Response) {
+			if res.Code() == 180 {
+				if _, err := r.Fork(to("sip:c@10.0.0.4:5060"), nil); err != nil {
+					t.Error(err)
+				}
+			}
+		}}
+		b, c, bob, carol := trio(t, func(req *engine.Request) error {
+			r = req
+			_, err := r.Fork(to("sip:b@10.0.0.3:5060"), o)
+			return err
+		})
+		c.extra = in
+		c.send("INVITE")
+		ib := bob.expect("INVITE")
+		bob.reply(ib, 180, "")
+		if want == "" {
+			b.w.Run(time.Second)
+			if len(carol.got) != 0 {
+				t.Errorf("carol got %v", carol.lines())
+			}
+		} else {
+			ic := carol.expect("INVITE")
+			if got := breadthOf(ic); got != want {
+				t.Errorf("the second fork got %q, want %q", got, want)
+			}
+			carol.reply(ic, 486, "")
+		}
+		bob.reply(ib, 486, "")
+		c.ack(c.ph.expect("4"))
+		b.quiet()
+	}
+}
+
 // ACK and CANCEL are outside of it.
 func TestMaxBreadthOfAckIsLeftAlone(t *testing.T) {
 	b, c, bob, _ := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), nil))

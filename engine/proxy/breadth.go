@@ -27,10 +27,15 @@ func breadthOf(req *message.Message) int {
 }
 
 // share splits what is left of the request's breadth among the branches of a new group, the first of which get what
-// doesn't divide. One that is left with nothing may not be sent.
+// doesn't divide. One that is left with nothing may not be sent. Where nobody has set a bound each fork has the default for itself: a script that
+// forks twice at a time knows what it does.
 func (f *Fork) share(group []*Branch) {
 	left := breadthOf(f.x.Req)
+	bounded := f.x.Req.Find(message.HeaderMaxBreadth, 0) >= 0
 	for _, o := range f.x.forks {
+		if o != f && !bounded {
+			continue
+		}
 		for _, b := range o.branches {
 			if !b.done {
 				left -= b.breadth
