@@ -121,27 +121,27 @@ func (s *Store) Lookup(ctx context.Context, aor string, now time.Time) ([]*regis
 	if list, ok := s.Peek(aor, now); ok {
 		return list, nil
 	}
-	list, err := s.read(ctx, aor)
+	there, err := s.read(ctx, aor)
 	if err != nil {
 		if list, ok := s.Peek(aor, now); ok { // it is away since
 			return list, nil
 		}
 		return nil, err
 	}
-	return live(list, now), nil
+	return live(there.list, now), nil
 }
 
 // read asks Redis for the bindings of aor, and remembers them.
-func (s *Store) read(ctx context.Context, aor string) (list []*registrar.Binding, err error) {
+func (s *Store) read(ctx context.Context, aor string) (there stored, err error) {
 	look := s.cache.begin(aor)
-	defer func() { s.cache.end(look, list, err == nil, false) }()
-	value, err := s.ask(ctx, func(ctx context.Context) rueidis.RedisResult {
+	defer func() { s.cache.end(look, there.list, err == nil, false) }()
+	there.text, err = s.ask(ctx, func(ctx context.Context) rueidis.RedisResult {
 		return s.client.Do(ctx, s.client.B().Get().Key(prefix+aor).Build())
 	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		there.list, err = s.parse(there.text)
 	}
-	return s.parse(value)
+	return there, err
 }
 
 // Count implements registrar.Store.

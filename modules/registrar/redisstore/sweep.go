@@ -76,11 +76,11 @@ func (s *Store) sweepOne(ctx context.Context, aor string, members []string, now 
 	})
 	switch {
 	case errors.Is(err, errNothing):
-		list, err := s.read(ctx, aor)
+		there, err := s.read(ctx, aor)
 		if err != nil {
 			return err
 		}
-		return s.unlist(ctx, aor, members, list)
+		return s.unlist(ctx, aor, members, there.list)
 	case err != nil:
 		return err
 	}

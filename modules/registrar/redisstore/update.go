@@ -38,9 +38,10 @@ func (s *Store) Update(ctx context.Context, aor string, _ registrar.Durability,
 		return err
 	}
 	defer s.turns.give(aor)
-	old, _, certain := s.cache.get(aor)
+	list, _, certain := s.cache.get(aor)
+	old := stored{list, s.encode(list)}
 	for range attempts {
-		now, err := change(old)
+		now, err := change(old.list)
 		if err != nil && certain {
 			return err
 		}
@@ -51,7 +52,7 @@ func (s *Store) Update(ctx context.Context, aor string, _ registrar.Durability,
 			certain = true
 			continue
 		}
-		done, there, err := s.swap(ctx, aor, old, now)
+		done, there, err := s.swap(ctx, aor, &old, now)
 		if done || err != nil {
 			return err
 		}
@@ -71,8 +72,15 @@ func pause(ctx context.Context) {
 	}
 }
 
+// stored are bindings, and how Redis has them. That is not always what encode makes of the list: what this process had written before its
+// last start was not adopted as it was.
+type stored struct {
+	list []*registrar.Binding
+	text string
+}
+
 // swap writes now where old is; where it is not, it returns what is there.
-func (s *Store) swap(ctx context.Context, aor string, old, now []*registrar.Binding) (done bool, there []*registrar.Binding, err error) {
+func (s *Store) swap(ctx context.Context, aor string, old *stored, now []*registrar.Binding) (done bool, there stored, err error) {
 	args := s.swapArgs(aor, old, now)
 	look, repeats := s.cache.begin(aor), 0
 	value, err := s.ask(ctx, func(ctx context.Context) rueidis.RedisResult {
@@ -82,21 +90,22 @@ func (s *Store) swap(ctx context.Context, aor string, old, now []*registrar.Bind
 	})
 	if err == nil && value == "1" {
 		s.cache.end(look, now, true, true)
-		return true, nil, nil
+		return true, there, nil
 	}
 	if err == nil {
-		there, err = s.parse(value)
-		s.cache.end(look, there, err == nil, false)
+		there.text = value
+		there.list, err = s.parse(value)
+		s.cache.end(look, there.list, err == nil, false)
 		return false, there, err
 	}
 	s.cache.end(look, nil, false, true) // it may have been written
-	return false, nil, err
+	return false, there, err
 }
 
 // argRepeats is where ARGV[4] stands.
 const argRepeats = 3
 
-func (s *Store) swapArgs(aor string, old, now []*registrar.Binding) []string {
+func (s *Store) swapArgs(aor string, old *stored, now []*registrar.Binding) []string {
 	// A time to live rather than a time of day, and what was granted rather than what is left of it: the clock of Redis may
 	// be another, and the one here may have been set since.
 	var lasts time.Duration
@@ -106,12 +115,12 @@ func (s *Store) swapArgs(aor string, old, now []*registrar.Binding) []string {
 		lasts = max(lasts, min(b.Expires().Sub(b.Updated()), math.MaxInt64-grace))
 	}
 	var gone []string
-	for _, b := range old {
+	for _, b := range old.list {
 		if m := member(aor, b); !has(ends, m) {
 			gone = append(gone, m)
 		}
 	}
-	args := append([]string{s.encode(old), s.encode(now), strconv.FormatInt((lasts + grace).Milliseconds(), 10), "0", strconv.Itoa(len(gone))}, gone...)
+	args := append([]string{old.text, s.encode(now), strconv.FormatInt((lasts + grace).Milliseconds(), 10), "0", strconv.Itoa(len(gone))}, gone...)
 	for m, end := range ends {
 		args = append(args, strconv.FormatInt(end, 10), m)
 	}
