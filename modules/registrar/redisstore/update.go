@@ -132,12 +132,16 @@ func has(ends map[string]int64, m string) bool {
 	return ok
 }
 
-// memberHash is the length of what follows the address in a member: enough that the contacts of one address differ in it.
+// memberHash is the length of what follows the address in a member: enough that the bindings of one address differ in it.
 const memberHash = 12
 
-// member names a binding in the sorted set.
+// member names a binding in the sorted set. One contact may be registered over several flows (RFC 5626 §4.2).
 func member(aor string, b *registrar.Binding) string {
-	sum := sha256.Sum256([]byte(b.Contact()))
+	text := b.Contact()
+	if id := b.RegID(); id != 0 {
+		text += "\x00" + b.Instance() + "\x00" + strconv.Itoa(id)
+	}
+	sum := sha256.Sum256([]byte(text))
 	return aor + string(sum[:memberHash])
 }
 

@@ -21,7 +21,7 @@ type Opener func(t *testing.T) registrar.Store
 func Run(t *testing.T, open Opener) {
 	for name, f := range map[string]func(*bench){
 		"update and lookup": testUpdate, "errors change nothing": testErrors, "fields": testFields, "expired": testExpired,
-		"sweep": testSweep, "atomic": testAtomic, "addresses": testAddresses, "context": testContext, "relaxed": testRelaxed,
+		"sweep": testSweep, "flows": testFlows, "atomic": testAtomic, "addresses": testAddresses, "context": testContext, "relaxed": testRelaxed,
 		"clock set back": testClockBack, "clock set forward": testClockForward, "clock set forth and back": testClockThereAndBack,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -203,6 +203,24 @@ func testSweep(b *bench) {
 	b.counts(2)
 	b.has("sip:bob@h", "sip:2@h")
 	b.has("sip:carol@h", "sip:4@h")
+}
+
+// testFlows: an instance registers one contact over several flows, each a binding with a time of its own.
+func testFlows(b *bench) {
+	flow := func(id int, lasts time.Duration) *registrar.Binding {
+		r := Record("sip:bob@192.0.2.4", b.now, lasts)
+		r.Params = fmt.Sprintf(`;+sip.instance="<urn:uuid:0>";reg-id=%d`, id)
+		return registrar.NewBinding(&r)
+	}
+	one, two, three := flow(1, 10*time.Second), flow(2, time.Hour), flow(3, time.Hour)
+	b.set("sip:bob@h", one, two, three)
+	b.counts(3)
+	b.set("sip:bob@h", one, two)
+	b.counts(2)
+	if gone := b.sweep(20 * time.Second); fmt.Sprint(gone) != "map[sip:bob@h sip:bob@192.0.2.4:1]" {
+		b.Errorf("swept %v", gone)
+	}
+	b.counts(1)
 }
 
 // testAtomic: updates of one address exclude each other, and each sees what those before it made.
