@@ -250,15 +250,16 @@ func (s *service) sweep(ctx context.Context, now time.Time) error {
 		s.figures.expired.Add(1)
 		s.emit(Event{Kind: Expired, AOR: aor, Binding: b})
 	})
+	if s.memory == nil { // also where the sweep has failed: that may be about a few
+		n, uncounted := s.store.Count(ctx)
+		if uncounted == nil {
+			s.counted.Store(int64(n))
+		} else if err == nil {
+			err = uncounted
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("registrar: sweep: %w", err)
-	}
-	if s.memory == nil {
-		n, err := s.store.Count(ctx)
-		if err != nil {
-			return fmt.Errorf("registrar: sweep: %w", err)
-		}
-		s.counted.Store(int64(n))
 	}
 	return nil
 }

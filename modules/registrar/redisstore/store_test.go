@@ -245,6 +245,28 @@ func TestRedisForgets(t *testing.T) {
 	}
 }
 
+// TestSweepPassesOver: what can't be read keeps nobody else's bindings, nor the count.
+func TestSweepPassesOver(t *testing.T) {
+	s := open(t, redistest.Start(t).URL, Options{})
+	for i := range 20 {
+		if err := put(t, s, fmt.Sprint("user", i), "sip:1@h"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range [][]string{{"SET", prefix + "user3", "\x02of another version"}, {"DEL", prefix + "user7"}, {"LPUSH", prefix + "user7", "of another type"}} {
+		if err := s.client.Do(t.Context(), s.client.B().Arbitrary(c...).Build()).Error(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := 0
+	if err := s.Sweep(t.Context(), time.Now().Add(2*time.Hour), func(string, *registrar.Binding) { told++ }); err == nil {
+		t.Error("that some can't be read is not said")
+	}
+	if n, err := s.Count(t.Context()); told != 18 || n != 2 || err != nil {
+		t.Errorf("told of %d, %d left (%v)", told, n, err)
+	}
+}
+
 // TestKeptAsLongAsGranted: Redis keeps what is registered by a clock that is behind, or ahead, for the time that was granted.
 func TestKeptAsLongAsGranted(t *testing.T) {
 	s := open(t, redistest.Start(t).URL, Options{})

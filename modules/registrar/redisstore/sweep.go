@@ -6,6 +6,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -22,12 +23,14 @@ const (
 
 var errNothing = errors.New("nothing has expired")
 
-// Sweep implements registrar.Store. Of several processes that sweep, the one whose change is taken tells.
-func (s *Store) Sweep(ctx context.Context, now time.Time, gone func(aor string, b *registrar.Binding)) error {
+// Sweep implements registrar.Store. Of several processes that sweep, the one whose change is taken tells. An address that can't be read (another
+// version wrote it) is passed over, and the error says so at the end.
+func (s *Store) Sweep(ctx context.Context, now time.Time, gone func(aor string, b *registrar.Binding)) (failed error) {
+	passed := 0 // members that stay on the list, before all others
 	for range sweepRounds {
-		due, err := s.due(ctx, now)
+		due, err := s.due(ctx, now, passed)
 		if err != nil || len(due) == 0 {
-			return err
+			return errors.Join(failed, err)
 		}
 		addresses := map[string][]string{}
 		for _, m := range due {
@@ -35,21 +38,26 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, gone func(aor string, 
 			addresses[aor] = append(addresses[aor], m)
 		}
 		for aor, members := range addresses {
-			if err := s.sweepOne(ctx, aor, members, now, gone); err != nil {
+			err := s.sweepOne(ctx, aor, members, now, gone)
+			if errors.Is(err, ErrAway) || ctx.Err() != nil {
 				return err
+			}
+			if err != nil {
+				passed += len(members)
+				failed = fmt.Errorf("%.200q: %w", aor, err)
 			}
 		}
 		if len(due) < sweepBatch {
 			break
 		}
 	}
-	return nil
+	return failed
 }
 
-// due lists bindings that have expired.
-func (s *Store) due(ctx context.Context, now time.Time) (members []string, err error) {
+// due lists bindings that have expired, but the first ones.
+func (s *Store) due(ctx context.Context, now time.Time, first int) (members []string, err error) {
 	err = s.try(ctx, func(ctx context.Context) rueidis.RedisResult {
-		return s.client.Do(ctx, s.client.B().Zrangebyscore().Key(endsKey).Min("-inf").Max(strconv.FormatInt(now.UnixMilli(), 10)).Limit(0, sweepBatch).Build())
+		return s.client.Do(ctx, s.client.B().Zrangebyscore().Key(endsKey).Min("-inf").Max(strconv.FormatInt(now.UnixMilli(), 10)).Limit(int64(first), sweepBatch).Build())
 	}, func(res rueidis.RedisResult) (err error) {
 		members, err = res.AsStrSlice()
 		return err
