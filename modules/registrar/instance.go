@@ -34,19 +34,23 @@ func instanceOf(p message.Params) (instance []byte, regID int) {
 func sameInstance(a, b []byte) bool { return len(a) > 0 && bytes.EqualFold(a, b) }
 
 // isAbout tells whether the contact c is about the binding b. Flows are compared by instance and reg-id, and then their URIs don't matter
-// (RFC 5626 §6); so are UAs that name their instance alone, and have moved to another address. Everything else is compared per §19.1.4.
+// (RFC 5626 §6). Everything else is compared per §19.1.4.
 func (g *registration) isAbout(c *contact, b *Binding) bool {
+	if !g.policy.NoOutbound && c.regID != 0 && b.named {
+		if instance, regID := instanceOf(b.Params()); regID != 0 {
+			return c.regID == regID && sameInstance(c.instance, instance)
+		}
+	}
+	return b.matches(c.text, &c.uri)
+}
+
+// moved tells whether b is the former address of the UA that has registered c, where that is about no binding: it names its instance alone. An instance
+// may register several contacts in one request: these are not each other's former address.
+func (g *registration) moved(c *contact, b *Binding) bool {
 	if g.policy.NoOutbound || len(c.instance) == 0 || !b.named {
-		return b.matches(c.text, &c.uri)
+		return false
 	}
 	instance, regID := instanceOf(b.Params())
-	if c.regID != 0 && regID != 0 {
-		return c.regID == regID && sameInstance(c.instance, instance)
-	}
-	if b.matches(c.text, &c.uri) {
-		return true
-	}
-	// An instance may register several contacts in one request: these are not each other's former address.
 	return c.regID == 0 && regID == 0 && sameInstance(c.instance, instance) && !g.done.has(b) && !g.mentions(b)
 }
 

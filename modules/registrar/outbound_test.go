@@ -67,6 +67,17 @@ func TestFlows(t *testing.T) {
 		"an instance with two contacts in one request": {
 			{send: reg{contacts: list("<"+a+">;"+phoneID, "<"+b+">;"+phoneID)}, code: 200, contacts: list("<"+a+">;"+phoneID+";expires=3600", "<"+b+">;"+phoneID+";expires=3600"), bound: list(a)},
 		},
+		"an instance moves to an address that is bound": {
+			{send: reg{callID: "x", contacts: list("<" + b + ">")}, code: 200, codeOnly: true},
+			{after: 1e9, send: reg{callID: "y", contacts: list("<" + a + ">;" + phoneID)}, code: 200, codeOnly: true},
+			{after: 1e9, send: reg{callID: "y", cseq: 2, contacts: list("<" + b + ">;" + phoneID)}, code: 200,
+				contacts: list("<"+b+">;"+phoneID+";expires=3600", "<"+a+">;"+phoneID+";expires=3599"), bound: list(b)},
+		},
+		"an instance refreshes one of two contacts": {
+			{send: reg{callID: "x", contacts: list("<"+a+">;"+phoneID, "<"+b+">;q=0.5;"+phoneID)}, code: 200, codeOnly: true},
+			{send: reg{callID: "x", cseq: 2, contacts: list("<" + b + ">;q=0.5;" + phoneID)}, code: 200,
+				contacts: list("<"+a+">;"+phoneID+";expires=3600", "<"+b+">;q=0.5;"+phoneID+";expires=3600")},
+		},
 		"with and without flows beside each other": {
 			{send: flowReg("x", 1, flow(a, phoneID, 1, "")), code: 200, codeOnly: true},
 			{send: reg{callID: "y", contacts: list("<" + b + ">")}, code: 200, codeOnly: true, bound: list(a, b)},

@@ -24,5 +24,5 @@ func (g *registration) present(live []*Binding) []*Binding {
 // gone tells whether b can't be reached any more: on its connection or not at all.
 func (g *registration) gone(b *Binding) bool {
 	return b.Flow() != 0 && strings.HasPrefix(b.Received(), "ws") && g.from.Stands != nil && !g.from.Stands(b.Flow()) &&
-		!slices.ContainsFunc(g.contacts, func(c contact) bool { return g.isAbout(&c, b) })
+		!slices.ContainsFunc(g.contacts, func(c contact) bool { return g.isAbout(&c, b) || g.moved(&c, b) })
 }

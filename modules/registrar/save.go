@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/message"
@@ -239,29 +240,45 @@ func (g *registration) outOfOrder(b *Binding) bool {
 
 // applyOne adds, refreshes or removes the binding of one contact in next, which it owns.
 func (g *registration) applyOne(next []*Binding, c *contact) ([]*Binding, error) {
-	for i, b := range next {
-		if !g.isAbout(c, b) {
-			continue
+	next, found, err := g.replace(next, c, func(b *Binding) bool { return g.isAbout(c, b) })
+	if !found && err == nil {
+		if i := slices.IndexFunc(next, func(b *Binding) bool { return g.moved(c, b) }); i >= 0 {
+			former := next[i]
+			next, found, err = g.replace(next, c, func(b *Binding) bool { return b == former })
 		}
-		// A contact named twice in one request: its last word counts, its first is no earlier request.
-		own := g.done.has(b)
-		if !own && g.outOfOrder(b) {
-			return nil, ErrOutOfOrder
-		}
-		if c.expires == 0 {
-			g.done.remove(b)
-			return append(next[:i], next[i+1:]...), nil
-		}
-		next[i] = g.bind(c)
-		g.done.refresh(b, next[i])
-		return next, nil
 	}
-	if c.expires == 0 {
-		return next, nil
+	if found || err != nil || c.expires == 0 {
+		return next, err
 	}
 	b := g.bind(c)
 	g.done.add(Bound, b)
 	return append(next, b), nil
+}
+
+// replace has the contact take the place of the first binding that is its own, or removes it. There may be several, and the others go: two URIs that
+// equal a third one need not equal each other (§19.1.4).
+func (g *registration) replace(next []*Binding, c *contact, own func(*Binding) bool) (left []*Binding, found bool, err error) {
+	for i := 0; i < len(next); i++ {
+		b := next[i]
+		// A contact named twice in one request: its last word counts, its first is no earlier request.
+		made := g.done.has(b)
+		if made && found || !own(b) {
+			continue
+		}
+		if !made && g.outOfOrder(b) {
+			return nil, false, ErrOutOfOrder
+		}
+		if found || c.expires == 0 {
+			g.done.remove(b)
+			next = slices.Delete(next, i, i+1)
+			i--
+		} else {
+			next[i] = g.bind(c)
+			g.done.refresh(b, next[i])
+		}
+		found = true
+	}
+	return next, found, nil
 }
 
 func (g *registration) bind(c *contact) *Binding {

@@ -55,6 +55,12 @@ func TestRules(t *testing.T) {
 			{after: 599 * time.Second, send: reg{cseq: 2, contacts: list("<" + pc + ">;expires=900")}, code: 200,
 				contacts: list("<" + pc + ">;expires=900"), bound: list(pc)},
 		},
+		"two URIs equal a third one and not each other: it is registered once, and removed": {
+			{send: reg{callID: "x", contacts: list("<"+pc+">", "<"+pc+";line=1>")}, code: 200, contacts: list("<" + pc + ";line=1>;expires=3600"), bound: list(pc + ";line=1")},
+			{send: reg{callID: "y", contacts: list("<" + pc + ";line=2>")}, code: 200, codeOnly: true, bound: list(pc+";line=1", pc+";line=2")},
+			{send: reg{callID: "z", contacts: list("<" + pc + ">")}, code: 200, contacts: list("<" + pc + ">;expires=3600"), bound: list(pc)},
+			{send: reg{callID: "z", cseq: 2, contacts: list("<" + pc + ">;expires=0")}, code: 200},
+		},
 		"the same Call-ID needs a higher CSeq: the whole request fails": {
 			{send: reg{cseq: 7, contacts: list("<" + pc + ">")}, code: 200, contacts: list("<" + pc + ">;expires=3600"), bound: list(pc)},
 			{send: reg{cseq: 7, contacts: list("<"+phone+">", "<"+pc+">")}, code: 500, bound: list(pc)},
