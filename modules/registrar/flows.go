@@ -187,7 +187,7 @@ func (f *flows) FlowClosed(id transport.FlowID) {
 	r, e := f.registrar, f.engine
 	f.mu.Unlock()
 	if w != nil {
-		e.Background().Post(&loss{r, e, w})
+		e.Background().Post(newLoss(r, e, w))
 	}
 }
 
@@ -211,7 +211,7 @@ func (f *flows) sweep(now lane.Time) {
 			break
 		}
 		f.forget(w)
-		f.engine.Background().Post(&loss{f.registrar, f.engine, w})
+		f.engine.Background().Post(newLoss(f.registrar, f.engine, w))
 	}
 	for e := f.quiet.Front(); e != nil && now >= e.Value.(*flow).heard.Add(forgotten); e = f.quiet.Front() {
 		f.forget(e.Value.(*flow))
@@ -223,6 +223,16 @@ type loss struct {
 	registrar *Registrar
 	engine    *engine.Engine
 	flow      *flow
+	at        int64 // when that was found out: milliseconds since 1970
+}
+
+func newLoss(r *Registrar, e *engine.Engine, w *flow) *loss {
+	return &loss{r, e, w, e.Clock().Wall().UnixMilli()}
+}
+
+// ends tells whether the binding ends with the flow. The store may be slow: a UDP client that has registered meanwhile from where it was is there again.
+func (o *loss) ends(b *Binding) bool {
+	return o.flow.key.carries(b) && (o.flow.key.id != 0 || b.updated < o.at)
 }
 
 // Do removes them, on the background lane.
@@ -243,7 +253,7 @@ func (o *loss) unbind(now time.Time) {
 		err := o.registrar.update(ctx, aor, now, &done, func(live []*Binding) ([]*Binding, error) {
 			kept := make([]*Binding, 0, len(live))
 			for _, b := range live {
-				if o.flow.key.carries(b) {
+				if o.ends(b) {
 					done.add(Expired, b)
 					continue
 				}

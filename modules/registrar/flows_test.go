@@ -149,6 +149,33 @@ func TestSilentFlowsAreUnbound(t *testing.T) {
 	}
 }
 
+// TestBackBeforeUnbound: the store takes its time, and a client that was silent registers again from where it was before its binding is removed.
+func TestBackBeforeUnbound(t *testing.T) {
+	w := newWorld(t, nil, nil)
+	c := w.flowClient("192.0.2.1:5060", transport.UDP)
+	if code := c.register("bob", 1, "outbound"); code != 200 {
+		t.Fatal(code)
+	}
+	w.Run(time.Minute)
+	f := &w.reg.flows
+	late := newLoss(w.reg, w.eng, f.byPlace[place{netip.MustParseAddrPort("192.0.2.1:5060"), "udp:" + serverAddr}])
+	f.mu.Lock()
+	f.forget(late.flow)
+	f.mu.Unlock()
+	if code := c.register("bob", 1, "outbound"); code != 200 {
+		t.Fatal(code)
+	}
+	late.unbind(w.eng.Clock().Wall())
+	if w.count() != 1 || w.heard("registrar.expired") != 0 {
+		t.Errorf("%d bindings; %q", w.count(), w.events)
+	}
+	w.Run(time.Second)
+	newLoss(w.reg, w.eng, late.flow).unbind(w.eng.Clock().Wall())
+	if w.count() != 0 {
+		t.Error("a client that is silent stays")
+	}
+}
+
 // TestSilentConnectionsAreClosed: a connection whose client has sent keep-alives and stops is closed; one that never had any is left alone.
 func TestSilentConnectionsAreClosed(t *testing.T) {
 	w := newWorld(t, nil, nil)
