@@ -10,6 +10,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/proxy"
+	"github.com/sipscript/sipscript/engine/transport"
 )
 
 // Account is one address kept registered elsewhere.
@@ -109,4 +110,11 @@ func escapeUser(s string) string {
 // moved tells whether another account is registered elsewhere, or as somebody else: its binding is not that of a.
 func (a *Account) moved(b *Account) bool {
 	return a.Registrar != b.Registrar || a.AOR != b.AOR || a.Contact != b.Contact || a.Proxy != b.Proxy || a.Socket != b.Socket
+}
+
+// rebinds tells whether the binding of another account is that of a all the same: the same contact of the same address, by another way.
+func (a *Account) rebinds(b *Account, locals []*transport.Local) bool {
+	one, _ := hostOf(a.Registrar)
+	other, _ := hostOf(b.Registrar)
+	return strings.EqualFold(one, other) && a.AOR == b.AOR && a.contact(locals) == b.contact(locals)
 }

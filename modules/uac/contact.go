@@ -12,12 +12,13 @@ import (
 )
 
 // contact is the uri that is registered.
-func (r *registration) contact() string {
-	a := &r.account
+func (r *registration) contact() string { return r.account.contact(r.engine.Locals()) }
+
+func (a *Account) contact(locals []*transport.Local) string {
 	if a.Contact != "" {
 		return a.Contact
 	}
-	l := leavesFrom(r.engine.Locals(), a)
+	l := leavesFrom(locals, a)
 	if l == nil {
 		return a.AOR // REGISTER will fail, and say that no listener fits
 	}

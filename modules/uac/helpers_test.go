@@ -27,10 +27,11 @@ type trunk struct {
 	nonce   int
 	deny    func(m *message.Message) (code int, headers string) // what it answers with the right password; 0: 200
 	silent  bool
-	also    string                   // further lines of its 200
-	bound   map[string]time.Duration // contacts, and when they end, by the world's time
-	times   []time.Duration          // of REGISTERs that were accepted
-	callIDs map[string]uint32        // the highest CSeq of each
+	lose    func(m *message.Message) bool // what never came here
+	also    string                        // further lines of its 200
+	bound   map[string]time.Duration      // contacts, and when they end, by the world's time
+	times   []time.Duration               // of REGISTERs that were accepted
+	callIDs map[string]uint32             // the highest CSeq of each
 }
 
 func newTrunk(t *testing.T, w *luabindtest.World) *trunk {
@@ -40,7 +41,7 @@ func newTrunk(t *testing.T, w *luabindtest.World) *trunk {
 }
 
 func (tr *trunk) serve(p *luabindtest.Peer, m *message.Message, in sim.Packet) {
-	if tr.silent || !m.IsRequest() || m.Method() != message.MethodRegister {
+	if tr.silent || !m.IsRequest() || m.Method() != message.MethodRegister || tr.lose != nil && tr.lose(m) {
 		return
 	}
 	cs, _ := m.CSeq()

@@ -197,6 +197,26 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// An account is led another way to the same registrar, and the REGISTERs of before are late: they don't take away what is bound anew.
+func TestReloadToAnotherWay(t *testing.T) {
+	f := newFile(t, line)
+	w := f.w
+	tr := newTrunk(t, w)
+	w.Run(5 * time.Second)
+	if err := f.reload(strings.Replace(line, "}", `, proxy = "sip:10.0.0.9:5060;lr" }`, 1)); err != nil {
+		t.Fatal(err)
+	}
+	late := w.Sim.Elapsed() + 2*time.Second
+	tr.lose = func(m *message.Message) bool {
+		s, _ := m.Expires()
+		return s == 0 && w.Sim.Elapsed() < late
+	}
+	w.Run(10 * time.Second)
+	if got := state(t, w); got != "trunk registered left nil 200" || !tr.holds(ourContact) || len(tr.times) != 2 {
+		t.Errorf("%s; bound %v, registered %d times", got, tr.bound, len(tr.times))
+	}
+}
+
 // Mistakes are told when the file loads.
 func TestMistakes(t *testing.T) {
 	for script, want := range map[string]string{

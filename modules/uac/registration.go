@@ -34,6 +34,7 @@ type registration struct {
 	busy    bool     // a REGISTER is on its way
 	again   bool     // another one is wanted after it
 	removed bool
+	left    bool   // another registration has the binding from now on
 	gone    func() // called when it has been unregistered; nil for nobody
 }
 
@@ -64,6 +65,12 @@ func (r *registration) change(a Account, retry Retry, changed bool) {
 func (r *registration) remove() {
 	r.removed = true
 	r.soon()
+}
+
+// leave ends the registration and leaves its binding to the one that takes its place: a REGISTER that took it back might come after the other's.
+func (r *registration) leave() {
+	r.left = true
+	r.remove()
 }
 
 // soon sends a REGISTER, after the one that is on its way.
@@ -130,7 +137,7 @@ func (r *registration) settle(granted time.Duration, no *refusal) {
 
 // unregister removes the binding, where there is one, and is the last thing a registration does. It is not tried twice: the binding expires.
 func (r *registration) unregister() {
-	if r.lane.Wall().Before(r.until) {
+	if !r.left && r.lane.Wall().Before(r.until) {
 		_, _ = r.register(0)
 	}
 	r.uac.emit(Event{Kind: EventUnregistered, Name: r.account.Name})

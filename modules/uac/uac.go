@@ -108,7 +108,11 @@ func (u *UAC) keepLocked(name string, a Account, retry Retry) {
 		old.post(func(r *registration) { r.change(a, retry, changed) })
 		return
 	}
-	if old != nil {
+	switch {
+	case old == nil:
+	case a.rebinds(&old.given, u.eng.Locals()):
+		old.post((*registration).leave)
+	default:
 		old.post((*registration).remove)
 	}
 	r := newRegistration(u, u.eng, a, retry)
