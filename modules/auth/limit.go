@@ -72,6 +72,9 @@ func (g *guesses) banned(list [2]suspect, now time.Time) time.Duration {
 		c, ok := s.entries.Get(who)
 		var left time.Duration
 		if ok {
+			if c.since.After(now) { // the clock was set back: nobody is banned for longer than that takes
+				c.since, c.until = now, now.Add(c.until.Sub(c.since))
+			}
 			left = c.until.Sub(now)
 		}
 		s.Unlock()

@@ -48,6 +48,20 @@ func TestBanOfUser(t *testing.T) {
 	}
 }
 
+// TestBanAndClock: a ban lasts no longer than it is to, also where the clock is set back.
+func TestBanAndClock(t *testing.T) {
+	d := newDesk(t, Policy{Limits: Limits{PerUser: 3, PerSource: 100, Window: time.Minute, Ban: 2 * time.Minute}})
+	d.wrong("alice", 3, Failed)
+	d.now = d.now.Add(-24 * time.Hour)
+	v := d.try(d.challenge(client{}))
+	d.expect(v, Banned)
+	if v.Left != 2*time.Minute {
+		t.Errorf("banned for %v", v.Left)
+	}
+	d.now = d.now.Add(2 * time.Minute)
+	d.expect(d.try(d.challenge(client{})), "")
+}
+
 func TestBanOfSource(t *testing.T) {
 	d := newDesk(t, Policy{Limits: Limits{PerUser: 3, PerSource: 5, Window: time.Minute, Ban: time.Minute}})
 	for i := range 5 {
