@@ -170,3 +170,16 @@ func (s *waiters) wake(aor string) {
 		f()
 	}
 }
+
+// wakeAll wakes everybody: what they wait for may have come.
+func (s *waiters) wakeAll() {
+	s.mu.Lock()
+	all := make([]string, 0, len(s.byAOR))
+	for aor := range s.byAOR {
+		all = append(all, aor)
+	}
+	s.mu.Unlock()
+	for _, aor := range all {
+		s.wake(aor)
+	}
+}

@@ -20,7 +20,8 @@ import (
 // Shared is a Store that other processes use as well.
 type Shared interface {
 	// Join tells the store, before traffic flows, which node this process is: it calls Publish on what it writes and Adopt
-	// on what it reads. It calls changed when another process has changed the bindings of an address; changed does not block.
+	// on what it reads. It calls changed when another process has changed the bindings of an address, with "" when that may be so of any: it could
+	// not be heard of for a while. changed does not block.
 	Join(n *Node, changed func(aor string))
 }
 

@@ -64,8 +64,13 @@ func (s *service) notify(e *Event) {
 	s.notifier.Changed(e.AOR, e.Binding.Contact(), why)
 }
 
-// changedElsewhere is told of changes by other processes that share the store.
+// changedElsewhere is told of changes by other processes that share the store, "" for whatever they may have changed.
 func (s *service) changedElsewhere(aor string) {
+	if aor == "" {
+		s.waiters.wakeAll()
+		s.notifier.AllChanged()
+		return
+	}
 	s.waiters.wake(aor)
 	s.notifier.Changed(aor, "", "")
 }

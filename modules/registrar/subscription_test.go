@@ -222,6 +222,14 @@ func TestSubscribersHearOfOtherProcesses(t *testing.T) {
 	w.Run(10 * time.Second)
 	put()
 	app.isTold("active partial sip:bob@h terminated unregistered")
+	// What was changed could not be heard of.
+	woken := make(chan struct{}, 1)
+	defer w.reg.Watch("sip:bob@example.com", func() { woken <- struct{}{} })()
+	w.Run(10 * time.Second)
+	store.Put("sip:bob@example.com", []*Binding{NewBinding(&Record{Contact: "sip:bob@g", CallID: "y", CSeq: 1, Expires: w.Wall().Add(time.Minute)})})
+	w.Do(func() { store.changed("") })
+	app.isTold("active partial sip:bob@g active registered")
+	<-woken
 }
 
 // Without subscriptions a change costs the registrar nothing more than before.

@@ -95,7 +95,7 @@ func (s *Store) gone(err error) {
 	}
 }
 
-// keep tries, while Redis is away, whether it is back.
+// keep tries, while Redis is away, whether it is back. It passes on that changes by others may have been missed.
 func (s *Store) keep() {
 	defer close(s.ended)
 	knock := time.NewTicker(knockEvery)
@@ -103,6 +103,8 @@ func (s *Store) keep() {
 	for {
 		select {
 		case <-s.wake:
+		case <-s.lost:
+			s.tell("")
 		case <-s.stop:
 			return
 		}
@@ -115,6 +117,7 @@ func (s *Store) keep() {
 			if s.back() {
 				s.away.Store(false)
 				s.opts.Log.Info("redis is back")
+				s.tell("") // who looked meanwhile saw what is remembered
 			}
 		}
 	}
@@ -133,6 +136,10 @@ func (s *Store) back() bool {
 func (s *Store) invalidated(keys []rueidis.RedisMessage) {
 	if keys == nil {
 		s.cache.lost()
+		select {
+		case s.lost <- struct{}{}:
+		default:
+		}
 		return
 	}
 	for i := range keys {
@@ -145,9 +152,14 @@ func (s *Store) invalidated(keys []rueidis.RedisMessage) {
 			continue
 		}
 		s.cache.changed(aor)
-		if f := s.changed.Load(); f != nil {
-			(*f)(aor)
-		}
+		s.tell(aor)
+	}
+}
+
+// tell passes on that aor was changed by another process, "" for any.
+func (s *Store) tell(aor string) {
+	if f := s.changed.Load(); f != nil {
+		(*f)(aor)
 	}
 }
 

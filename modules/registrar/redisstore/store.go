@@ -42,6 +42,7 @@ type Store struct {
 	changed atomic.Pointer[func(aor string)]
 	away    atomic.Bool   // the last attempt failed; then only the keeper asks
 	wake    chan struct{} // capacity 1: tells the keeper that Redis is away
+	lost    chan struct{} // capacity 1: tells the keeper that the connection was lost
 	stop    chan struct{} // closed by Close
 	ended   chan struct{} // closed when the keeper has ended
 }
@@ -83,7 +84,7 @@ func Open(url string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("redis: %w", withoutURL(err))
 	}
-	s := &Store{opts: o, script: swapScript(), cache: newCache(o.Cache), turns: newTurns(), wake: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
+	s := &Store{opts: o, script: swapScript(), cache: newCache(o.Cache), turns: newTurns(), wake: make(chan struct{}, 1), lost: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
 	c.ForceSingleClient = c.Sentinel.MasterSet == ""
 	c.PipelineMultiplex = -1 // one connection: what it says of changes and what it answers come in their order
 	c.DisableRetry = true    // attempts are counted and bounded here

@@ -223,6 +223,45 @@ func TestChangesDuringAnAbsence(t *testing.T) {
 	eventually(t, "the change is seen", func() bool { return contacts(t, b, "bob") == "sip:2@h " })
 }
 
+// TestAbsencesAreTold: who wants to hear of changes hears that there may have been some, when the connection was lost and when Redis is back.
+func TestAbsencesAreTold(t *testing.T) {
+	server := redistest.Start(t)
+	a, b := open(t, server.URL, Options{}), open(t, server.URL, Options{Patience: time.Second})
+	if err := put(t, a, "bob", "sip:1@h"); err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan string, 1000)
+	b.Join(nil, func(aor string) { told <- aor })
+	sees := func(want string) { // by one who looks when he is told to
+		t.Helper()
+		for end := time.After(20 * time.Second); ; {
+			select {
+			case <-told:
+				if contacts(t, b, "bob") == want {
+					return
+				}
+			case <-end:
+				t.Fatalf("%q is never seen", want)
+			}
+		}
+	}
+	if got := contacts(t, b, "bob"); got != "sip:1@h " {
+		t.Fatal(got)
+	}
+	if err := a.client.Do(t.Context(), a.client.B().ClientKill().TypeNormal().SkipmeYes().Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(t, a, "bob", "sip:2@h"); err != nil {
+		t.Fatal(err)
+	}
+	sees("sip:2@h ")
+	server.Stop()
+	_ = put(t, b, "bob", "sip:never@h")
+	server.Start()
+	eventually(t, "redis is back", func() bool { return put(t, a, "bob", "sip:3@h") == nil })
+	sees("sip:3@h ")
+}
+
 // TestRedisForgets: an address that nobody sweeps ends by itself.
 func TestRedisForgets(t *testing.T) {
 	s := open(t, redistest.Start(t).URL, Options{})

@@ -82,6 +82,24 @@ func (n *Notifier) Changed(aor, uri string, why Event) {
 	}
 }
 
+// AllChanged has all subscriptions look whether contacts have changed, when that could not be heard of for a while. It is called from any
+// goroutine, and does not block.
+func (n *Notifier) AllChanged() {
+	if n.Idle() {
+		return
+	}
+	n.mu.Lock()
+	list := make([]*subscription, 0, len(n.dialogs))
+	for _, s := range n.dialogs {
+		s.hear("", "")
+		list = append(list, s)
+	}
+	n.mu.Unlock()
+	for _, s := range list {
+		s.kick()
+	}
+}
+
 // add enters s, or says why not.
 func (n *Notifier) add(s *subscription) *refusal {
 	p := n.policy.Load()
