@@ -130,6 +130,10 @@ func (f *flows) watch(key flowKey, aor string, timer time.Duration) {
 		w.aors[aor] = struct{}{}
 	}
 	f.hear(w)
+	// One client may come from another port each time. Those there are no bindings for, whatever they are, are the ones heard of longest ago.
+	for f.quiet.Len() > f.registrar.policy.MaxBindings {
+		f.forget(f.quiet.Front().Value.(*flow))
+	}
 }
 
 // hear notes a sign of life.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/engine/transport"
@@ -146,6 +147,28 @@ func TestSilentFlowsAreUnbound(t *testing.T) {
 	w.Run(25 * time.Hour)
 	if n := len(w.reg.flows.byPlace) + len(w.reg.flows.byID); n != 0 || w.count() != 0 {
 		t.Errorf("%d flows are remembered, %d bindings", n, w.count())
+	}
+}
+
+// TestFlowsAreBounded: a client that comes from another port each time has one binding, and is no reason to remember flows without end.
+func TestFlowsAreBounded(t *testing.T) {
+	w := emptyWorld(t, nil)
+	w.reg = New(Options{Policy: Policy{MaxBindings: 3}})
+	if err := w.start(routerFunc(func(req *engine.Request) error { _, err := w.reg.Save(req, nil); return err })); err != nil {
+		t.Fatal(err)
+	}
+	w.reg.Attach(w.eng)
+	for port := range 20 {
+		c := w.flowClient(fmt.Sprintf("192.0.2.1:%d", 1024+port), transport.UDP)
+		if code := c.register("bob", 1, "outbound"); code != 200 || w.count() != 1 {
+			t.Fatal(code, w.count())
+		}
+	}
+	if n := len(w.reg.flows.byPlace); n != 3 || w.reg.flows.quiet.Len() != 3 {
+		t.Errorf("%d flows are remembered", n)
+	}
+	if w.reg.flows.byPlace[place{netip.MustParseAddrPort("192.0.2.1:1043"), "udp:" + serverAddr}] == nil {
+		t.Error("the last one is not")
 	}
 }
 
