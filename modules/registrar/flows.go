@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
@@ -239,37 +240,62 @@ func (o *loss) ends(b *Binding) bool {
 	return o.flow.key.carries(b) && (o.flow.key.id != 0 || b.updated < o.at)
 }
 
+// unboundAtOnce is how many addresses are changed at a time where the store waits: a trunk's connection may carry thousands, and changes that wait
+// together cost a store little more than one.
+const unboundAtOnce = 64
+
 // Do removes them, on the background lane.
 func (o *loss) Do(l *lane.Lane) {
 	now := o.engine.Clock().Wall()
 	if _, waits := o.registrar.store.Waits(); waits {
-		l.Await(func() { o.unbind(now) })
+		l.Await(func() { o.unbind(now, unboundAtOnce) })
 		return
 	}
-	o.unbind(now)
+	o.unbind(now, 1)
 }
 
-func (o *loss) unbind(now time.Time) {
+// unbind removes the bindings, of so many addresses at a time.
+func (o *loss) unbind(now time.Time, atOnce int) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	for aor := range o.flow.aors {
-		var done changes
-		err := o.registrar.update(ctx, aor, now, &done, func(live []*Binding) ([]*Binding, error) {
-			kept := make([]*Binding, 0, len(live))
-			for _, b := range live {
-				if o.ends(b) {
-					done.add(Expired, b)
-					continue
-				}
-				kept = append(kept, b)
-			}
-			return kept, nil
-		})
-		if err != nil {
+	var failed atomic.Bool
+	one := func(aor string) {
+		if err := o.unbindOne(ctx, aor, now); err != nil && !failed.Swap(true) {
 			o.engine.Log().Warn("bindings of a lost flow stay until they expire", "aor", aor, "error", err)
-			return
 		}
 	}
+	var all sync.WaitGroup
+	room := make(chan struct{}, atOnce)
+	for aor := range o.flow.aors {
+		if failed.Load() {
+			break
+		}
+		if atOnce == 1 {
+			one(aor)
+			continue
+		}
+		room <- struct{}{}
+		all.Go(func() {
+			one(aor)
+			<-room
+		})
+	}
+	all.Wait()
+}
+
+func (o *loss) unbindOne(ctx context.Context, aor string, now time.Time) error {
+	var done changes
+	return o.registrar.update(ctx, aor, now, &done, func(live []*Binding) ([]*Binding, error) {
+		kept := make([]*Binding, 0, len(live))
+		for _, b := range live {
+			if o.ends(b) {
+				done.add(Expired, b)
+				continue
+			}
+			kept = append(kept, b)
+		}
+		return kept, nil
+	})
 }
 
 // carries tells whether the binding is reached on the flow.

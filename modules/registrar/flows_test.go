@@ -3,6 +3,7 @@ package registrar
 // This file tests that bindings end with their flow, in an engine on virtual time.
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -172,6 +173,46 @@ func TestFlowsAreBounded(t *testing.T) {
 	}
 }
 
+// crowd is a store that makes changes, once it is full, so many at a time: as one that commits them together.
+type crowd struct {
+	*Memory
+	full bool
+	in   chan struct{}
+}
+
+func (c *crowd) Waits() (lookup, update bool) { return true, true }
+
+func (c *crowd) Update(ctx context.Context, aor string, d Durability, change func([]*Binding) ([]*Binding, error)) error {
+	if c.full {
+		select { // two meet, or nobody comes
+		case c.in <- struct{}{}:
+		case <-c.in:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return c.Memory.Update(ctx, aor, d, change)
+}
+
+// TestTrunksAreUnboundTogether: the bindings of a connection with many users don't wait for each other.
+func TestTrunksAreUnboundTogether(t *testing.T) {
+	const users = 4 * unboundAtOnce
+	store := &crowd{Memory: NewMemory(), in: make(chan struct{})}
+	w := newWorld(t, store, nil)
+	c := w.flowClient("192.0.2.1:5060", transport.TCP)
+	for i := range users {
+		if code := c.register(fmt.Sprint("user", i), 1, "outbound"); code != 200 {
+			t.Fatal(code)
+		}
+	}
+	store.full = true
+	w.BreakStreams()
+	w.Run(time.Second)
+	if n := w.heard("registrar.expired"); w.count() != 0 || n != users {
+		t.Errorf("%d bindings, %d events", w.count(), n)
+	}
+}
+
 // TestBackBeforeUnbound: the store takes its time, and a client that was silent registers again from where it was before its binding is removed.
 func TestBackBeforeUnbound(t *testing.T) {
 	w := newWorld(t, nil, nil)
@@ -188,12 +229,12 @@ func TestBackBeforeUnbound(t *testing.T) {
 	if code := c.register("bob", 1, "outbound"); code != 200 {
 		t.Fatal(code)
 	}
-	late.unbind(w.eng.Clock().Wall())
+	late.unbind(w.eng.Clock().Wall(), 1)
 	if w.count() != 1 || w.heard("registrar.expired") != 0 {
 		t.Errorf("%d bindings; %q", w.count(), w.events)
 	}
 	w.Run(time.Second)
-	newLoss(w.reg, w.eng, late.flow).unbind(w.eng.Clock().Wall())
+	newLoss(w.reg, w.eng, late.flow).unbind(w.eng.Clock().Wall(), 1)
 	if w.count() != 0 {
 		t.Error("a client that is silent stays")
 	}
