@@ -24,7 +24,8 @@ import (
 
 const (
 	tempUser = "tgruu."
-	markSize = 8 // bytes
+	markSize = 8    // bytes
+	maxToken = 1024 // characters: longer ones are not looked at, and not given out
 )
 
 // gruus makes and reads temporary GRUUs.
@@ -48,10 +49,11 @@ func appendPublic(dst []byte, aor string, instance []byte) []byte {
 	return appendEscaped(dst, instance)
 }
 
-// appendTemporary appends a new temporary GRUU of an instance of aor that is registered with that Call-ID (§3.1.2).
+// appendTemporary appends a new temporary GRUU of an instance of aor that is registered with that Call-ID (§3.1.2): nothing where the address has no user
+// that could be hidden, or is too long.
 func (g *gruus) appendTemporary(dst []byte, aor string, instance []byte, callID string) []byte {
 	scheme, host, ok := cutAOR(aor)
-	if !ok {
+	if !ok || base64.RawURLEncoding.EncodedLen(g.seal.NonceSize()+markSize+len(aor)+g.seal.Overhead()) > maxToken {
 		return dst
 	}
 	var room [12 + markSize + 256]byte
@@ -109,7 +111,7 @@ func (s *service) readGRUU(u *message.URI) (w wanted) {
 	token, ok := bytes.CutPrefix(u.User, []byte(tempUser))
 	g := s.gruus.Load()
 	w.never = g != nil // until it has been read
-	if !ok || g == nil || len(token) > 1024 {
+	if !ok || g == nil || len(token) > maxToken {
 		return w
 	}
 	sealed, err := base64.RawURLEncoding.Strict().AppendDecode(nil, token)
@@ -179,8 +181,13 @@ func (s *service) appendGRUUs(dst []byte, aor string, b *Binding) []byte {
 	dst = append(dst, `;pub-gruu="`...)
 	dst = append(appendPublic(dst, aor, instance), '"')
 	if g := s.gruus.Load(); g != nil {
-		dst = append(dst, `;temp-gruu="`...)
-		dst = append(g.appendTemporary(dst, aor, instance, b.CallID()), '"')
+		const name = `;temp-gruu="`
+		without := len(dst)
+		dst = g.appendTemporary(append(dst, name...), aor, instance, b.CallID())
+		if len(dst) == without+len(name) {
+			return dst[:without]
+		}
+		dst = append(dst, '"')
 	}
 	return dst
 }

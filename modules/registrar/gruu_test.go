@@ -161,6 +161,23 @@ func TestGRUUIsGivenWhereItIsUnderstood(t *testing.T) {
 	}
 }
 
+// TestAddressesOfAnyLength: a temporary GRUU that is given out leads to its instance; where there can be none, none is.
+func TestAddressesOfAnyLength(t *testing.T) {
+	for _, aor := range []string{"sip:example.com", "sip:b@example.com", "sip:" + strings.Repeat("b", 500) + "@example.com", "sip:" + strings.Repeat("b", 2000) + "@example.com"} {
+		b := newBench(t, Policy{})
+		b.withKey(1)
+		res := b.send(t, reg{to: "<" + aor + ">", contacts: list("<sip:b@h>;" + phoneID), headers: list("Supported: gruu")})
+		public, temporary := gruusOf(t, res.header("Contact")[0])
+		b.has(t, public, "sip:b@h")
+		if given := strings.Contains(res.header("Contact")[0], "temp-gruu"); given != (temporary != "") {
+			t.Errorf("%.40s: %.200s", aor, res.header("Contact"))
+		}
+		if temporary != "" {
+			b.has(t, temporary, "sip:b@h")
+		}
+	}
+}
+
 // TestContactIsNoGRUU: a GRUU of the address as its own contact would lead in circles (RFC 5627 §5.1).
 func TestContactIsNoGRUU(t *testing.T) {
 	b := newBench(t, Policy{})
