@@ -61,7 +61,8 @@ func (s *service) notify(e *Event) {
 	case e.Kind == Removed:
 		why = regevent.Unregistered
 	}
-	s.notifier.Changed(e.AOR, e.Binding.Contact(), why)
+	c := regevent.Contact{URI: e.Binding.Contact(), Params: e.Binding.Params()}
+	s.notifier.Changed(e.AOR, c.Key(), why)
 }
 
 // changedElsewhere is told of changes by other processes that share the store, "" for whatever they may have changed.

@@ -48,10 +48,14 @@ const (
 	Rejected     Event = "rejected"     // by an administrator: the UA should not register again
 )
 
-// key is what makes a contact the same one from one look to the next: a UA may register one URI over several flows (RFC 5626 §4.2).
-func (c *Contact) key() string {
+// Key is what makes a contact the same one from one look to the next: a UA may register one URI over several flows (RFC 5626 §4.2). Of a contact
+// that names no instance it is the URI.
+func (c *Contact) Key() string {
 	instance, _ := c.Params.Get("+sip.instance")
 	flow, _ := c.Params.Get("reg-id")
+	if len(instance) == 0 && len(flow) == 0 {
+		return c.URI
+	}
 	return c.URI + "\x00" + string(instance) + "\x00" + string(flow)
 }
 

@@ -65,16 +65,16 @@ func (n *Notifier) Stats() Stats {
 // Idle tells whether there are no subscriptions: then Changed has nothing to do. It costs one atomic load.
 func (n *Notifier) Idle() bool { return n.count.Load() == 0 }
 
-// Changed tells the subscribers of the canonical address-of-record aor that its contacts have changed; uri and why are a contact that ended and
+// Changed tells the subscribers of the canonical address-of-record aor that its contacts have changed; key and why are a contact that ended and
 // the reason, "" for another change. It is called after the change was stored, from any goroutine, and does not block.
-func (n *Notifier) Changed(aor, uri string, why Event) {
+func (n *Notifier) Changed(aor, key string, why Event) {
 	if n.Idle() {
 		return
 	}
 	n.mu.Lock()
 	list := slices.Clone(n.byAOR[aor])
 	for _, s := range list {
-		s.hear(uri, why)
+		s.hear(key, why)
 	}
 	n.mu.Unlock()
 	for _, s := range list {

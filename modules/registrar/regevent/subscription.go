@@ -43,7 +43,7 @@ type subscription struct {
 	posted  atomic.Bool      // it waits in its lane's queue
 	dirty   atomic.Bool      // something has changed since the last look
 	closing atomic.Bool      // the notifier stops
-	reasons map[string]Event // why contacts ended, by URI; guarded by the notifier's mu
+	reasons map[string]Event // why contacts ended, by key; guarded by the notifier's mu
 }
 
 // newSubscription makes the subscription that the SUBSCRIBE of req asks for. It is not entered yet.
@@ -88,7 +88,7 @@ func (s *subscription) accepted() []engine.HeaderEdit {
 }
 
 // hear notes a change. The notifier's mu is held.
-func (s *subscription) hear(uri string, why Event) {
+func (s *subscription) hear(key string, why Event) {
 	s.dirty.Store(true)
 	if why == "" || len(s.reasons) >= maxReasons {
 		return
@@ -96,7 +96,7 @@ func (s *subscription) hear(uri string, why Event) {
 	if s.reasons == nil {
 		s.reasons = map[string]Event{}
 	}
-	s.reasons[uri] = why
+	s.reasons[key] = why
 }
 
 // heard takes what was noted.

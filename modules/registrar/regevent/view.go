@@ -13,21 +13,21 @@ type view struct {
 }
 
 // next makes the view one of contacts, and returns what is to be told of that; full is all, or else what was changed. why has what happened to
-// contacts that ended, by URI, as far as it is known. tell is false when nothing was changed.
+// contacts that ended, by key, as far as it is known. tell is false when nothing was changed.
 func (v *view) next(contacts []Contact, why map[string]Event, full bool, now time.Time) (d *document, tell bool) {
 	old := make(map[string]*entry, len(v.entries))
 	for i := range v.entries {
-		old[v.entries[i].key()] = &v.entries[i]
+		old[v.entries[i].Key()] = &v.entries[i]
 	}
 	d = &document{full: full, aor: v.aor, state: stateInit}
 	entries := make([]entry, 0, len(contacts))
 	for i := range contacts {
 		c := &contacts[i]
 		e := entry{Contact: *c, state: stateActive, event: Registered}
-		before := old[c.key()]
+		before := old[c.Key()]
 		switch {
 		case before == nil:
-			e.id = identify(v.aor, c.key())
+			e.id = identify(v.aor, c.Key())
 			if v.told {
 				e.since = c.Updated
 			}
@@ -35,11 +35,11 @@ func (v *view) next(contacts []Contact, why map[string]Event, full bool, now tim
 			e = *before
 		default:
 			e.id, e.since, e.event = before.id, before.since, Refreshed
-			if why[c.URI] != "" { // it ended, and was registered anew
+			if why[c.Key()] != "" { // it ended, and was registered anew
 				e.since, e.event = c.Updated, Registered
 			}
 		}
-		delete(old, c.key())
+		delete(old, c.Key())
 		entries = append(entries, e)
 		if full || before == nil || !before.same(c) {
 			d.contacts = append(d.contacts, e)
@@ -64,10 +64,10 @@ func (v *view) ended(old map[string]*entry, why map[string]Event, now time.Time)
 	var list []entry
 	for i := range v.entries {
 		e := v.entries[i]
-		if old[e.key()] == nil {
+		if old[e.Key()] == nil {
 			continue
 		}
-		e.state, e.event = stateTerminated, why[e.URI]
+		e.state, e.event = stateTerminated, why[e.Key()]
 		if e.event == "" { // another process ended it, which does not say why
 			e.event = Unregistered
 			if !e.Expires.After(now) {

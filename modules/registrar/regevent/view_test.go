@@ -43,6 +43,8 @@ func TestView(t *testing.T) {
 		{name: "all, with one that ended", was: []Contact{a, b}, is: []Contact{c}, full: true, why: map[string]Event{"sip:a": Unregistered, "sip:b": Unregistered},
 			tells: "full active [sip:c active registered, sip:a terminated unregistered, sip:b terminated unregistered]"},
 		{name: "one URI over two flows", was: []Contact{a}, is: []Contact{a, otherFlow}, tells: "partial active [sip:a active registered]"},
+		{name: "one flow ended, another was refreshed", was: []Contact{a, otherFlow}, is: []Contact{renewed}, why: map[string]Event{otherFlow.Key(): Expired},
+			tells: "partial active [sip:a active refreshed, sip:a terminated expired]"},
 		{name: "came and went unseen", was: []Contact{a}, is: []Contact{a}, why: map[string]Event{"sip:z": Expired}},
 	} {
 		v := view{aor: "sip:joe@example.com"}
