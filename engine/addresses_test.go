@@ -89,6 +89,50 @@ func TestLargeRequestsFallBackToUDP(t *testing.T) {
 	b.quiet()
 }
 
+// A server that refuses a large request by TCP is not asked the same by UDP.
+func TestLargeRequestRefusedByTCP(t *testing.T) {
+	for _, code := range []int{503, 0} {
+		b := newBenchWith(t, 1, relayTo(to("sip:b@pbx.example"), nil), twoServers)
+		one, two := b.phone("10.0.0.3:5060"), b.phone("10.0.0.4:5060")
+		c := b.phone("10.0.0.2:5060").call("c1", "sip:bob@example.com")
+		c.extra = "Subject: " + strings.Repeat("x", 1500) + "\r\n"
+		c.send("INVITE")
+		if inv := one.expect("INVITE"); code != 0 {
+			one.reply(inv, code, "")
+			one.expect("ACK")
+		}
+		inv := two.expect("INVITE")
+		two.reply(inv, 486, "")
+		c.ack(c.ph.expect("486"))
+		b.quiet()
+		if inv.p.Kind != transport.TCP || len(one.got) != 0 {
+			t.Errorf("%d: the second server got it by %s, the first one then got %v", code, inv.p.Kind, one.lines())
+		}
+	}
+}
+
+// Each address of a name is tried by TCP first, though that of one before it was refused.
+func TestLargeRequestToTheNextAddress(t *testing.T) {
+	b := newBenchWith(t, 1, relayTo(to("sip:b@pbx.example"), nil), twoServers)
+	var one *sim.Host
+	one = b.w.HostOf("10.0.0.3:5060", func(p sim.Packet) {
+		if m := parse(t, string(p.Bytes)); m.Method() == message.MethodInvite {
+			one.Answer(p, message.AppendResponse(nil, m, 503, "", "x", nil, nil))
+		}
+	}, transport.UDP)
+	two := b.phone("10.0.0.4:5060")
+	c := b.phone("10.0.0.2:5060").call("c1", "sip:bob@example.com")
+	c.extra = "Subject: " + strings.Repeat("x", 1500) + "\r\n"
+	c.send("INVITE")
+	inv := two.expect("INVITE")
+	if inv.p.Kind != transport.TCP {
+		t.Errorf("came over %s", inv.p.Kind)
+	}
+	two.reply(inv, 486, "")
+	c.ack(c.ph.expect("486"))
+	b.quiet()
+}
+
 // §16.6 step 4: the Record-Route of a sips request is a sips URI, and requests of the dialog follow it.
 func TestSipsRecordRoute(t *testing.T) {
 	b := newBenchWith(t, 1, func(r *engine.Request) error {

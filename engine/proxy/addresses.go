@@ -24,7 +24,7 @@ func (b *Branch) another() bool {
 // failedAt notes that an address did not answer, or could not be reached.
 func (b *Branch) failedAt(p *transport.Peer, timeout bool) {
 	c := b.fork.x.core
-	if b.large && p.Kind == transport.TCP {
+	if b.spare {
 		if !timeout {
 			c.noTCP.add(p.Addr, c.Lane.Now())
 		}
@@ -43,6 +43,13 @@ func (b *Branch) answeredAt(p *transport.Peer) {
 	}
 }
 
+// unspare gives up trying the present address over UDP: it took the request by TCP.
+func (b *Branch) unspare() {
+	if b.spare {
+		b.peers, b.spare = b.peers[1:], false
+	}
+}
+
 // viaRoom and routeRoom are what our Via and a Record-Route of ours add to a request, about.
 const (
 	viaRoom   = 110
@@ -57,7 +64,7 @@ func (b *Branch) tooLarge(p *transport.Peer) bool {
 	if x.recordRoute {
 		size += routeRoom + len(x.recordParams)
 	}
-	if c.UDPLimit <= 0 || b.large || size <= c.UDPLimit || p.Flow != 0 || b.target.Received != "" || x.flow != nil && p.Addr == x.flow.Addr ||
+	if c.UDPLimit <= 0 || size <= c.UDPLimit || p.Flow != 0 || b.target.Received != "" || x.flow != nil && p.Addr == x.flow.Addr ||
 		or(b.target.FromSocket, b.fork.opts.Defaults.FromSocket) != "" {
 		return false
 	}

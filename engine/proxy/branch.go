@@ -34,7 +34,7 @@ type Branch struct {
 	done      bool // its outcome is settled; a 2xx may still come
 	resolving bool // its next hop is being looked up
 	named     bool // its addresses are those of a name: how they fare is told to the resolver
-	large     bool // it was too large for UDP and went by TCP first (§18.1.1)
+	spare     bool // the first of peers is the present address over UDP, for when it refuses TCP (§18.1.1)
 	heard     bool // a provisional response came
 	flowGone  bool // the connection it was to be sent on is gone
 	ringing   bool
@@ -184,7 +184,7 @@ func (b *Branch) resolved(peers []transport.Peer, err error) {
 // next sends to the next address. There is one.
 func (b *Branch) next() {
 	p := b.peers[0]
-	b.peers = b.peers[1:]
+	b.peers, b.spare = b.peers[1:], false
 	b.launch(p)
 }
 
@@ -194,8 +194,7 @@ func (b *Branch) launch(to transport.Peer) {
 	c := x.core
 	p := &c.peer
 	if *p = to; p.Kind == transport.UDP && b.tooLarge(p) {
-		b.large = true
-		b.peers = append([]transport.Peer{to}, b.peers...) // where it goes when TCP is refused
+		b.peers, b.spare = append([]transport.Peer{to}, b.peers...), true
 		p.Kind, p.Local = transport.TCP, nil
 	}
 	out, err := x.socket(p, b.target, &b.fork.opts.Defaults)
@@ -343,8 +342,8 @@ func (b *Branch) Failed(c *transaction.Client, err error) {
 		b.tell(err)
 	}
 	b.failedAt(c.To(), timeout)
-	if timeout && b.large && c.To().Kind == transport.TCP && len(b.peers) > 0 {
-		b.peers = b.peers[1:] // it took the request by TCP and was silent: the same over UDP would only double the wait
+	if timeout { // it took the request by TCP and was silent: the same over UDP would only double the wait
+		b.unspare()
 	}
 	b.flowGone = b.flowGone || c.To().FlowOnly && !timeout // it broke while the request was being written
 	if b.another() {

@@ -17,6 +17,7 @@ func (b *Branch) Response(c *transaction.Client, m *message.Message) {
 	x := b.fork.x
 	code := m.Status()
 	b.note(code)
+	b.unspare()
 	if b.named {
 		b.answeredAt(c.To())
 	}
