@@ -38,6 +38,60 @@ func Test503TriesTheNextAddress(t *testing.T) {
 	}
 }
 
+// A proxy that said 100 before its 503 has failed like another; a phone that rang was asked.
+func Test503AfterAProvisional(t *testing.T) {
+	for _, first := range []int{100, 183} {
+		b := newBenchWith(t, 1, relayTo(to("sip:b@pbx.example"), nil), twoServers)
+		one, two := b.phone("10.0.0.3:5060"), b.phone("10.0.0.4:5060")
+		c := b.phone("10.0.0.2:5060").call("c1", "sip:bob@example.com")
+		c.send("INVITE")
+		inv := one.expect("INVITE")
+		one.reply(inv, first, "")
+		one.reply(inv, 503, "")
+		if first == 100 {
+			two.reply(two.expect("INVITE"), 486, "")
+			two.expect("ACK")
+			c.ack(c.ph.expect("486"))
+		} else {
+			c.ack(c.ph.expect("500"))
+		}
+		b.quiet()
+		if len(two.got) > 0 {
+			t.Errorf("after %d and 503: %v", first, two.lines())
+		}
+	}
+}
+
+// fates is a resolver that is told how addresses fare.
+type fates struct {
+	*resolver
+	told []string
+}
+
+func (f *fates) Failed(p *transport.Peer)    { f.told = append(f.told, "-"+p.Addr.String()) }
+func (f *fates) Succeeded(p *transport.Peer) { f.told = append(f.told, "+"+p.Addr.String()) }
+
+// The resolver is told of each address that was tried: that one answered 503 is no success, and the next one that is silent has failed.
+func TestResolverIsToldOfEachAddress(t *testing.T) {
+	f := &fates{}
+	b := newBenchWith(t, 1, relayTo(to("sip:b@pbx.example"), nil), func(c *engine.Config, w *sim.World) {
+		f.resolver = names(w, 0, map[string]string{"pbx.example": "udp:10.0.0.3:5060 udp:10.0.0.4:5060 udp:10.0.0.5:5060"})
+		c.Resolver = f
+	})
+	one, three := b.phone("10.0.0.3:5060"), b.phone("10.0.0.5:5060")
+	c := b.phone("10.0.0.2:5060").call("c1", "sip:bob@example.com")
+	c.send("INVITE")
+	inv := one.expect("INVITE")
+	one.reply(inv, 100, "")
+	one.reply(inv, 503, "")
+	three.reply(three.expect("INVITE"), 486, "")
+	c.ack(c.ph.expect("486"))
+	b.quiet()
+	if want := []string{"+10.0.0.3:5060", "-10.0.0.4:5060", "+10.0.0.5:5060"}; !slices.Equal(f.told, want) {
+		t.Errorf("told %v, want %v", f.told, want)
+	}
+}
+
 // §18.1.1: what is too large for UDP goes by TCP, and by UDP where TCP is refused, which is remembered.
 func TestLargeRequestsGoByTCP(t *testing.T) {
 	b := newBench(t, 1, relayTo(to("sip:b@10.0.0.3:5060"), nil))

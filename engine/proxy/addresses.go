@@ -16,9 +16,9 @@ type Quarantine interface {
 	Succeeded(p *transport.Peer)
 }
 
-// another tells whether the next address is to be tried: nothing but a refusal came from the present one.
+// another tells whether there is a next address to be tried, and still time for it.
 func (b *Branch) another() bool {
-	return len(b.peers) > 0 && !b.heard && !b.cancelled && !b.done && !b.fork.x.over
+	return len(b.peers) > 0 && !b.cancelled && !b.done && !b.fork.x.over
 }
 
 // failedAt notes that an address did not answer, or could not be reached.
@@ -39,7 +39,6 @@ func (b *Branch) failedAt(p *transport.Peer, timeout bool) {
 func (b *Branch) answeredAt(p *transport.Peer) {
 	if q, ok := b.fork.x.core.Resolver.(Quarantine); ok && b.named {
 		q.Succeeded(p)
-		b.named = false // once is enough
 	}
 }
 

@@ -36,6 +36,7 @@ type Branch struct {
 	named     bool // its addresses are those of a name: how they fare is told to the resolver
 	spare     bool // the first of peers is the present address over UDP, for when it refuses TCP (§18.1.1)
 	heard     bool // a provisional response came
+	early     bool // and one other than 100
 	flowGone  bool // the connection it was to be sent on is gone
 	ringing   bool
 	cancelled bool
@@ -184,7 +185,7 @@ func (b *Branch) resolved(peers []transport.Peer, err error) {
 // next sends to the next address. There is one.
 func (b *Branch) next() {
 	p := b.peers[0]
-	b.peers, b.spare = b.peers[1:], false
+	b.peers, b.spare, b.heard = b.peers[1:], false, false
 	b.launch(p)
 }
 
@@ -346,7 +347,7 @@ func (b *Branch) Failed(c *transaction.Client, err error) {
 		b.unspare()
 	}
 	b.flowGone = b.flowGone || c.To().FlowOnly && !timeout // it broke while the request was being written
-	if b.another() {
+	if !b.heard && b.another() {
 		b.next()
 		return
 	}

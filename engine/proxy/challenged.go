@@ -37,7 +37,7 @@ func (b *Branch) challenged(c *transaction.Client, res *message.Message) bool {
 	if cs, err := x.Req.CSeq(); err == nil && x.Req.ToTag() != nil && cs.Method != message.MethodBye {
 		x.core.steps.add(x.Req.CallID(), x.Req.FromTag(), cs.Number)
 	}
-	b.heard, b.ringing, b.ringAt = false, false, 0
+	b.heard, b.early, b.ringing, b.ringAt = false, false, false, 0
 	to := *c.To()
 	b.launch(to)
 	return true

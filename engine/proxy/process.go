@@ -18,10 +18,9 @@ func (b *Branch) Response(c *transaction.Client, m *message.Message) {
 	code := m.Status()
 	b.note(code)
 	b.unspare()
-	if b.named {
+	if code != 503 {
 		b.answeredAt(c.To())
-	}
-	if code == 503 && b.another() { // RFC 3263 §4.3: a 503 is a failure of that server
+	} else if !b.early && b.another() { // RFC 3263 §4.3: a 503 is a failure of that server, which may have said 100 before
 		b.next()
 		return
 	}
@@ -60,7 +59,7 @@ func (b *Branch) shows(code int) bool {
 func (b *Branch) note(code int) {
 	b.replyAt = 0
 	if code < 200 {
-		b.heard = true
+		b.heard, b.early = true, b.early || code > 100
 		if code > 100 && b.cAt != 0 { // §16.7 step 2
 			b.cAt = b.fork.x.core.Lane.Now().Add(b.fork.x.core.TimerC)
 		}
