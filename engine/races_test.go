@@ -339,3 +339,45 @@ func TestForkWaitsBesideACallback(t *testing.T) {
 	c.ph.expect("200")
 	b.quiet()
 }
+
+// A target whose turn to start comes when the request has ended, for on_branch held up the one before it, is not waited for.
+func TestEndBeforeABranchBegins(t *testing.T) {
+	for _, code := range []int{487, 603, 200} {
+		begun := 0
+		b := newBench(t, 1, func(r *engine.Request) error {
+			targets := to("sip:b@10.0.0.3:5060", "sip:c@10.0.0.4:5060", "sip:d@10.0.0.5:5060", "sip:e@10.0.0.6:5060")
+			targets[2].Delay = 20 * time.Second
+			_, err := r.Relay(targets, &engine.Options{OnBranch: func(*engine.Branch) error {
+				if begun++; begun == 2 {
+					_ = r.Sleep(2 * time.Second)
+				}
+				return nil
+			}})
+			return err
+		})
+		bob := b.phone("10.0.0.3:5060")
+		c := b.phone("10.0.0.2:5060").call("c1", "sip:bob@example.com")
+		c.send("INVITE")
+		ib := bob.expect("INVITE")
+		if code == 487 {
+			bob.reply(ib, 180, "")
+			c.ph.expect("180")
+			c.send("CANCEL")
+			bob.reply(bob.expect("CANCEL"), 200, "")
+			c.ph.expect("200")
+		}
+		bob.reply(ib, code, bobsContact)
+		r := c.ph.expect(fmt.Sprint(code))
+		if r.at > 3*time.Second {
+			t.Errorf("%d after %v", code, r.at)
+		}
+		if code != 200 {
+			c.ack(r)
+		}
+		b.w.Run(3*time.Second - b.w.Elapsed())
+		if n := b.eng.Stats().InProgress; n != 0 || begun != 2 {
+			t.Errorf("%d: %d in progress, %d branches begun", code, n, begun)
+		}
+		b.quiet()
+	}
+}

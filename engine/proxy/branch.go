@@ -102,6 +102,10 @@ func (b *Branch) SetRURI(uri string) error {
 
 // begin starts the branch now, or after its delay.
 func (b *Branch) begin() {
+	if b.cancelled || b.fork.x.over { // while OnBranch waited for one before it
+		b.lost()
+		return
+	}
 	if b.breadth == 0 {
 		b.fork.x.later(event{b, NewResponse(440, CauseUnreachable, b.target.shown()), true})
 		return
