@@ -381,3 +381,26 @@ func TestEndBeforeABranchBegins(t *testing.T) {
 		b.quiet()
 	}
 }
+
+// A 200 that crossed the CANCEL of an expired branch comes while on_failure waits that was called for having nobody to ask: it goes on after that.
+func TestSuccessWhileOnFailureOfNobodyWaits(t *testing.T) {
+	b := newBench(t, 1, func(r *engine.Request) error {
+		if _, err := r.Fork(to("sip:b@10.0.0.3:5060"), &engine.Options{Defaults: engine.Target{RingTimeout: 5 * time.Second}}); err != nil {
+			return err
+		}
+		_, err := r.Relay([]*engine.Target{}, &engine.Options{OnFailure: func(*engine.Response) { _ = r.Sleep(2 * time.Second) }})
+		return err
+	})
+	bob := b.phone("10.0.0.3:5060")
+	c := b.phone("10.0.0.2:5060").call("c1", "sip:bob@example.com")
+	c.send("INVITE")
+	ib := bob.expect("INVITE")
+	bob.reply(ib, 180, "")
+	bob.reply(bob.expect("CANCEL"), 200, "")
+	bob.reply(ib, 200, bobsContact)
+	c.ph.expect("200")
+	b.quiet()
+	if slices.Contains(c.ph.lines(), "408") {
+		t.Errorf("the caller got %v", c.ph.lines())
+	}
+}

@@ -51,7 +51,7 @@ func (x *Context) Fork(targets []*Target, o *Options, relay bool) *Fork {
 			return 0
 		})
 	}
-	if len(targets) == 0 && relay && x.core.Lane.Post(lane.Func(func(*lane.Lane) { f.advance() })) {
+	if len(targets) == 0 && relay && x.core.Lane.Post(lane.Func(func(*lane.Lane) { f.advance(); x.drain() })) {
 		return f // OnFailure must not be called by who is just asking
 	}
 	f.advance()
