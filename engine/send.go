@@ -197,6 +197,9 @@ func (o *outgoing) start(u *unit) {
 		return
 	}
 	u.core.Locate(o.target, o.to, func(peers []transport.Peer, err error) {
+		if o.ended { // nothing is sent of which was told that it failed
+			return
+		}
 		if err == nil && len(peers) == 0 {
 			err = errors.New("no address")
 		}

@@ -151,3 +151,20 @@ func TestSendThen(t *testing.T) {
 	}
 	b.quiet()
 }
+
+// A name that resolves after the time is over: what was said to have failed is not sent.
+func TestSendToANameThatResolvesTooLate(t *testing.T) {
+	b := newBenchWith(t, 1, nil, slowNames(5*time.Second))
+	bob := b.phone("10.0.0.3:5060")
+	var failures []error
+	b.w.Do(func() {
+		spec := &engine.SendSpec{Method: "MESSAGE", URI: "sip:bob@bob.example", Timeout: time.Second}
+		if err := b.eng.SendThen(spec, func(_ *engine.Response, err error) { failures = append(failures, err) }); err != nil {
+			t.Error(err)
+		}
+	})
+	b.quiet()
+	if len(failures) != 1 || failures[0] == nil || len(bob.got) > 0 {
+		t.Errorf("told %v; bob got %v", failures, bob.lines())
+	}
+}
