@@ -1,12 +1,15 @@
 package engine_test
 
 import (
+	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/sim"
 )
 
 // A whole call: INVITE 180 200 ACK BYE 200 along our Record-Route.
@@ -322,5 +325,48 @@ func TestTrap28SignatureBelongsToTheCall(t *testing.T) {
 	b.quiet()
 	if len(victim.got) != 0 {
 		t.Errorf("the victim got %v", victim.lines())
+	}
+}
+
+// A callback that panics has changed nothing, a branch whose on_branch did is not sent; the caller has his answer, and nothing is left.
+func TestPanicsInCallbacks(t *testing.T) {
+	for _, method := range []string{"INVITE", "MESSAGE"} {
+		for name, o := range map[string]*engine.Options{
+			"on_branch":   {OnBranch: func(*engine.Branch) error { panic("x") }},
+			"on_response": {OnResponse: func(*engine.Response) { panic("x") }},
+			"on_failure":  {OnFailure: func(*engine.Response) { panic("x") }},
+			"failover":    {Order: engine.Serial, Failover: func(*engine.Response) bool { panic("x") }},
+		} {
+			for _, waits := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s, %s, waits %v", method, name, waits), func(t *testing.T) {
+					b := newBenchWith(t, 1, func(r *engine.Request) (err error) {
+						if waits {
+							_, err = r.Fork(bobAndCarol, o)
+						} else {
+							_, err = r.Relay(bobAndCarol, o)
+						}
+						return err
+					}, func(c *engine.Config, _ *sim.World) { c.Log = slog.New(slog.DiscardHandler) })
+					for _, addr := range []string{"10.0.0.3:5060", "10.0.0.4:5060"} {
+						ph := b.phone(addr)
+						ph.on = func(m *message.Message, p sim.Packet) {
+							if m.Method() != message.MethodAck {
+								ph.reply(&received{m, p, 0}, 486, "")
+							}
+						}
+					}
+					c := b.phone("10.0.0.2:5060").call("c1", "sip:bob@example.com")
+					c.send(method)
+					want := "486"
+					if name == "on_branch" {
+						want = "500"
+					}
+					if r := c.ph.expect(want); method == "INVITE" {
+						c.ack(r)
+					}
+					b.quiet()
+				})
+			}
+		}
 	}
 }

@@ -251,8 +251,8 @@ func (r *Request) withFailure(o *Options) *Options {
 	f := o.OnFailure
 	own.OnFailure = func(res *Response) {
 		r.decided = false
+		defer func() { r.decided = true }()
 		f(res)
-		r.decided = true
 	}
 	return &own
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -134,9 +135,9 @@ func (b *Branch) prepare() {
 	if f := b.fork.opts.OnBranch; f != nil {
 		var err error
 		x.running++
-		err = f(b)
+		panicked := x.guard(func() { err = f(b) })
 		x.running--
-		if err != nil {
+		if err = cmp.Or(err, panicked); err != nil {
 			b.fail(err)
 			return
 		}

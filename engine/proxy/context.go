@@ -1,6 +1,9 @@
 package proxy
 
 import (
+	"fmt"
+	"runtime/debug"
+
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transaction"
 	"github.com/sipscript/sipscript/engine/transport"
@@ -178,7 +181,7 @@ type frame struct {
 	over    bool
 }
 
-// run calls a callback of the router's: responses of the request that come while it runs or waits are queued.
+// run calls a callback of the router's: responses of the request that come while it runs or waits are queued. One that panics has changed nothing.
 func (x *Context) run(f func()) {
 	outer, own := x.frame, &frame{}
 	x.frame = own
@@ -191,7 +194,24 @@ func (x *Context) run(f func()) {
 			x.handling--
 		}
 	}()
+	_ = x.guard(f)
+}
+
+// guard calls what the router brought. What is to happen after it happens though it panics, or the request would never end.
+func (x *Context) guard(f func()) (err error) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		err = fmt.Errorf("panic: %v", v)
+		x.core.Lane.Stats().Panics.Add(1)
+		if x.core.Log != nil {
+			x.core.Log.Error("panic in a callback of the router", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		}
+	}()
 	f()
+	return nil
 }
 
 // Suspend and Resume stand around every wait of the router's for this request: others run meanwhile, who are in no callback, or in
