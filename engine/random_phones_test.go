@@ -2,6 +2,8 @@ package engine_test
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
@@ -23,6 +25,9 @@ func (s *scenario) upTo(ms int) time.Duration {
 func (s *scenario) route(r *engine.Request) error {
 	if s.stateless {
 		return s.forward(r)
+	}
+	if r.Method() == message.MethodRegister {
+		return s.registered(r)
 	}
 	if s.chance(5) {
 		_ = r.Sleep(s.upTo(500))
@@ -49,7 +54,7 @@ func (s *scenario) route(r *engine.Request) error {
 		if err != nil || res.Code() < 300 {
 			return err
 		}
-		if s.chance(6) {
+		if s.refuses() && s.chance(6) {
 			_, err := r.ReplyWith(res, nil)
 			return err
 		}
@@ -130,33 +135,88 @@ func (s *scenario) onFailure(r *engine.Request) func(*engine.Response) {
 		if s.chance(2) {
 			_ = r.Sleep(s.upTo(1000))
 		}
-		switch s.rnd.IntN(3) {
+		switch s.rnd.IntN(4) {
 		case 0:
 			_, _ = r.Relay(s.targets(), s.options(r))
 		case 1:
+			_, _ = r.Relay([]*engine.Target{}, s.options(r))
+		case 2:
 			_, _ = r.Fork(s.targets(), s.options(r))
 		default:
-			_, _ = r.Reply(480, "", nil)
+			if s.refuses() {
+				_, _ = r.Reply(480, "", nil)
+			}
 		}
 	}
 }
 
+// refuses tells whether the script may answer with a failure itself. The 2xx that crosses the CANCEL of an expired branch comes after it then, when the
+// transaction of a caller on a stream has ended.
+func (s *scenario) refuses() bool { return s.caller.Kind == transport.UDP }
+
 func (s *scenario) targets() (ts []*engine.Target) {
 	for _, i := range s.rnd.Perm(callees)[:1+s.rnd.IntN(3)] {
-		host := fmt.Sprintf("10.0.2.%d", i+1)
-		if s.chance(5) {
-			host = agent.NameOf(host)
-		}
-		t := &engine.Target{URI: "sip:u@" + host + ":5060", Q: float64(s.rnd.IntN(3)) / 2}
-		if s.chance(4) {
-			t.URI += ";transport=tcp"
-		}
+		t := s.target(i)
 		if s.chance(5) {
 			t.Delay = s.upTo(3000)
+		}
+		for s.chance(6) {
+			t.Others = append(t.Others, s.target(s.rnd.IntN(callees)))
 		}
 		ts = append(ts, t)
 	}
 	return ts
+}
+
+// target is one way to a callee.
+func (s *scenario) target(i int) *engine.Target {
+	host := calleeHost(i)
+	switch s.rnd.IntN(12) {
+	case 0, 1:
+		host = agent.NameOf(host)
+	case 2:
+		host = calleeHost(s.rnd.IntN(callees)) + "_" + host + severalSuffix
+	case 3:
+		host = "10.0.2.99_" + host + severalSuffix // the first is nobody's
+	case 4:
+		host = nobody
+	}
+	t := &engine.Target{URI: "sip:u@" + host + ":5060", Q: float64(s.rnd.IntN(3)) / 2}
+	if s.chance(4) {
+		t.URI += ";transport=tcp"
+	}
+	if id := s.flows[i]; id != 0 && s.chance(3) {
+		t.Flow, t.FlowOnly = id, s.chance(2)
+	}
+	return t
+}
+
+func calleeHost(i int) string { return fmt.Sprintf("10.0.2.%d", i+1) }
+
+// register has some callees open a connection by which they are to be called.
+func (s *scenario) register() {
+	for i, a := range s.callees {
+		if s.stateless || !s.chance(4) {
+			continue
+		}
+		a.Do(func() {
+			a.Kind = transport.TCP
+			a.Ask("REGISTER", fmt.Sprintf("sip:%d@example.com", i), "10.0.0.1:5060")
+		})
+	}
+	s.w.Run(2 * time.Second)
+}
+
+// registered keeps the connection of a callee.
+func (s *scenario) registered(r *engine.Request) error {
+	i, _, _ := strings.Cut(strings.TrimPrefix(string(r.Message().RequestURI()), "sip:"), "@")
+	n, err := strconv.Atoi(i)
+	if err != nil {
+		return err
+	}
+	s.flows[n] = r.Flow()
+	_, err = r.Reply(200, "", nil)
+	return err
 }
 
 // silence is longer than anybody waits.
@@ -264,7 +324,11 @@ func (s *scenario) chat(a *agent.Agent, d *agent.Dialog) {
 }
 
 func (s *scenario) call() {
-	c := s.caller.Invite("sip:bob@example.com", "10.0.0.1:5060", "")
+	headers := ""
+	if s.chance(4) && !s.stateless { // too large for UDP
+		headers = "Subject: " + strings.Repeat("x", 1300) + "\r\n"
+	}
+	c := s.caller.Invite("sip:bob@example.com", "10.0.0.1:5060", headers)
 	s.calls = append(s.calls, c)
 	c.OnResponse = func(code int, m *message.Message) {
 		if code/100 == 2 {

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -98,8 +99,9 @@ type scenario struct {
 	asked   []*agent.Exchange
 	dialogs []*agent.Dialog // of callees
 	rings   []*ring
-	lost    int // 2xx whose ACK never came
-	surplus int // how often in a row there were more timers than transactions
+	flows   map[int]transport.FlowID // by which callees registered
+	lost    int                      // 2xx whose ACK never came
+	surplus int                      // how often in a row there were more timers than transactions
 
 	sent     map[string]bool          // requests phones sent, by asker, Call-ID, CSeq number and method
 	answered map[string]time.Duration // when the engine sent the first final to an INVITE, by Call-ID
@@ -119,6 +121,7 @@ func (s *scenario) run() {
 	s.rnd = rand.New(rand.NewPCG(s.seed, 99))
 	s.w = sim.New(s.seed)
 	s.w.SetLink(s.link)
+	s.flows = map[int]transport.FlowID{}
 	s.left, s.sent, s.answered = map[*agent.Agent]bool{}, map[string]bool{}, map[string]time.Duration{}
 	s.w.Trace(s.watch)
 	eng, err := engine.New(engine.Config{Clock: s.w, Meter: s.w, Network: s.w.Network("udp:10.0.0.1:5060", "tcp:10.0.0.1:5060"), Seed: s.seed, Lanes: 1,
@@ -138,6 +141,7 @@ func (s *scenario) run() {
 	s.caller = agent.New(s.w, kind, "10.0.1.1:5060")
 	s.caller.Named = s.chance(3)
 	s.caller.OnRequest = s.inDialog(s.caller)
+	s.register()
 	for range 3 {
 		s.caller.Do(s.call)
 		s.w.Run(time.Duration(s.rnd.IntN(2000)) * time.Millisecond)
@@ -161,15 +165,31 @@ func (s *scenario) run() {
 	}
 }
 
-// Resolve finds the addresses of agents by their names, at once or after a while.
+// Resolve finds the addresses of names, at once or after a while: the one of an agent, several of several agents, of which the first one may be nobody's, or none.
 func (s *scenario) Resolve(l *lane.Lane, hop *proxy.NextHop, done func([]transport.Peer, error)) {
-	p := transport.Peer{Kind: max(hop.Kind, transport.UDP), Addr: netip.AddrPortFrom(agent.AddrOf(hop.Host), max(hop.Port, 5060))}
+	var peers []transport.Peer
+	hosts := []string{hop.Host}
+	if list, ok := strings.CutSuffix(hop.Host, severalSuffix); ok {
+		hosts = strings.Split(list, "_")
+	}
+	err := errors.New("no such name")
+	if hop.Host != nobody {
+		for _, host := range hosts {
+			peers = append(peers, transport.Peer{Kind: max(hop.Kind, transport.UDP), Addr: netip.AddrPortFrom(agent.AddrOf(host), max(hop.Port, 5060))})
+		}
+		err = nil
+	}
 	if s.chance(2) {
-		done([]transport.Peer{p}, nil)
+		done(peers, err)
 		return
 	}
-	s.w.After(s.upTo(800), func() { l.Run(lane.Func(func(*lane.Lane) { done([]transport.Peer{p}, nil) }), nil) })
+	s.w.After(s.upTo(800), func() { l.Run(lane.Func(func(*lane.Lane) { done(peers, err) }), nil) })
 }
+
+const (
+	nobody        = "nobody.example"
+	severalSuffix = ".several.example" // of 10.0.2.1_10.0.2.2.several.example
+)
 
 // disaster breaks streams, or takes a phone away, some time later.
 func (s *scenario) disaster() {
