@@ -312,17 +312,13 @@ func (c *Call) Context() context.Context { return c.vm.context() }
 func (c *Call) Await(f func(ctx context.Context)) {
 	c.mustWait()
 	ctx := c.Context()
-	s := c.vm.suspend()
-	defer c.vm.resume(s)
-	c.vm.lane.Await(func() { f(ctx) })
+	c.vm.lent(func() { c.vm.lane.Await(func() { f(ctx) }) })
 }
 
 // Park lends the lane until w is woken (see [lane.Lane.Park]). It raises at file level.
 func (c *Call) Park(w *lane.Waiter) {
 	c.mustWait()
-	s := c.vm.suspend()
-	defer c.vm.resume(s)
-	c.vm.lane.Park(w)
+	c.vm.park(w)
 }
 
 func (c *Call) mustWait() { c.vm.mustWait(c.l, c.fn.full) }

@@ -3,6 +3,11 @@ package luabind_test
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/sim"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
 // on_branch, on_response, on_failure: what they get, in which order they run, and that responses wait for them.
@@ -263,5 +268,53 @@ func TestContractReplyWithAResponse(t *testing.T) {
 		if strings.Contains(body, "body =") && (string(m.Body()) != "b" || string(m.HeaderName("Content-Type")) != "text/plain") {
 			t.Errorf("%s: body %q", body, m.Body())
 		}
+	}
+}
+
+// "the responses of a request come one after another": also when on_response waits for something other than time, and the fork begins to wait for its outcome
+// meanwhile, which was held up by on_branch.
+func TestResponsesWaitForEveryKindOfWait(t *testing.T) {
+	for name, wait := range map[string]string{
+		"sleep": `sip.sleep(2)`,
+		"send":  `sip.send{method = "OPTIONS", uri = "sip:x@10.0.0.7:5060"}`,
+		"task":  `sip.spawn(function() sip.sleep(2) end):wait()`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := luabindtest.New(t, `
+function route(req)
+  local first = true
+  req:fork({"sip:b@10.0.0.9", "sip:c@10.0.0.8"}, {
+    on_branch = function()
+      if not first then sip.spawn(function() sip.sleep(1) end):wait() end
+      first = false
+    end,
+    on_response = function(res)
+      sip.log.info("begin %d", res.code)
+      `+wait+`
+      sip.log.info("end %d", res.code)
+    end})
+end`)
+			w.Peer("10.0.0.8:5060", nil)
+			w.Peer("10.0.0.9:5060", func(p *luabindtest.Peer, m *message.Message, in sim.Packet) {
+				if m.Method() == message.MethodInvite {
+					p.Reply(m, in, 183, "")
+					w.Sim.After(1500*time.Millisecond, func() { p.Reply(m, in, 200, "Contact: <sip:b@10.0.0.9>\r\n") })
+				}
+			})
+			w.Peer("10.0.0.7:5060", func(p *luabindtest.Peer, m *message.Message, in sim.Packet) {
+				w.Sim.After(2*time.Second, func() { p.Reply(m, in, 200, "") })
+			})
+			caller := w.Peer(luabindtest.Caller, nil)
+			caller.Send(luabindtest.Addr, w.Request("INVITE", "sip:bob@example.com", "", ""))
+			w.Run(10 * time.Second)
+			at := -1
+			for _, want := range []string{"begin 183", "end 183", "begin 200", "end 200"} {
+				next := strings.Index(w.Log(), want)
+				if next <= at {
+					t.Fatalf("%q is not where it belongs in\n%s", want, w.Log())
+				}
+				at = next
+			}
+		})
 	}
 }

@@ -42,8 +42,8 @@ func (v *vm) sipSend(l *lua.LState) int {
 	if err != nil {
 		raise(l, "sip.send: %v", err)
 	}
-	s := v.suspend()
-	res, err := v.forked(s, func() (*engine.Response, error) { return e.Send(v.lane, spec) })
+	var res *engine.Response
+	v.lent(func() { res, err = e.Send(v.lane, spec) })
 	if err != nil {
 		if m, bad := asMisuse(err); bad {
 			raise(l, "%s", m.Text)

@@ -244,9 +244,7 @@ func (v *vm) taskWait(l *lua.LState) int {
 }
 
 func (v *vm) park(w *lane.Waiter) {
-	s := v.suspend()
-	defer v.resume(s)
-	v.lane.Park(w)
+	v.lent(func() { v.lane.Park(w) })
 }
 
 // sipOn is sip.on(event, fn).

@@ -122,6 +122,19 @@ func (v *vm) resume(s saved) {
 	}
 }
 
+// lent runs a wait that lends the lane as one of the request the script handles, if it handles one: what else comes for that meanwhile is no part of
+// the callback that waits.
+func (v *vm) lent(wait func()) {
+	req := v.request()
+	s := v.suspend()
+	defer v.resume(s)
+	if req == nil {
+		wait()
+		return
+	}
+	req.Waiting(wait)
+}
+
 func (v *vm) restore(s saved) {
 	v.current, v.co = s.current, s.co
 	if s.current == nil {
