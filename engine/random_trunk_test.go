@@ -15,7 +15,7 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Calls to a trunk that challenges everything, with From masked, over links that lose, duplicate and reorder. Whatever happens, the trunk sees one
+// Calls to a trunk that challenges everything, with From masked, some of them cancelled, over links that lose, duplicate and reorder. Whatever happens, the trunk sees one
 // consistent dialog (the masked From, rising numbers, an ACK with the number of its INVITE) and so does the caller (his own From and numbers).
 
 func TestTrunkCallsWithLoss(t *testing.T) {
@@ -102,6 +102,13 @@ func (s *trunkScenario) run() {
 
 func (s *trunkScenario) call(a *agent.Agent) {
 	c := a.Invite("sip:bob@example.com", "10.0.0.1:5060", "")
+	if s.rnd.IntN(4) == 0 {
+		a.After(time.Duration(s.rnd.IntN(1000))*time.Millisecond, func() {
+			if len(c.Finals) == 0 {
+				c.Cancel()
+			}
+		})
+	}
 	c.OnResponse = func(code int, m *message.Message) {
 		s.wantParty("an answer", m, message.HeaderFrom, "<sip:alice@10.0.0.2:5060>")
 		if code/100 != 2 {
@@ -163,7 +170,11 @@ func (s *trunkScenario) asked(q *transaction.Server) {
 		return
 	}
 	_ = q.Reply(180, "", nil, nil)
-	s.agent.After(500*time.Millisecond, func() { s.agent.Answer(q, func() { s.lost++ }) })
+	s.agent.After(500*time.Millisecond, func() {
+		if q.Answered() == 0 { // not cancelled
+			s.agent.Answer(q, func() { s.lost++ })
+		}
+	})
 }
 
 func (s *trunkScenario) wantParty(where string, m *message.Message, id message.HeaderID, want string) {
