@@ -122,6 +122,16 @@ func (s *scenario) options(r *engine.Request) *engine.Options {
 				_ = res.Drop()
 			}
 			_ = res.SetHeader("X-Seen", "yes")
+			switch s.rnd.IntN(30) {
+			case 0:
+				_ = r.Cancel("SIP;cause=487")
+			case 1, 2:
+				_, _ = r.Reply(183, "", nil)
+			case 3:
+				if !r.Decided() {
+					_, _ = r.Fork(s.targets(), &engine.Options{Defaults: engine.Target{Timeout: s.upTo(4000)}})
+				}
+			}
 		}
 	}
 	if s.chance(4) {
