@@ -318,3 +318,16 @@ end`)
 		})
 	}
 }
+
+// What is forwarded after a wait, of whatever kind, is seen through: its client may send it no more.
+func TestForwardAfterEveryKindOfWait(t *testing.T) {
+	for _, wait := range []string{`sip.sleep(2)`, `sip.spawn(function() sip.sleep(2) end):wait()`} {
+		w := luabindtest.New(t, `function route(req) `+wait+` req:forward("sip:b@10.0.0.9") end`)
+		bob := w.Peer("10.0.0.9:5060", nil)
+		w.Peer(luabindtest.Caller, nil).Send(luabindtest.Addr, w.Request("MESSAGE", "sip:bob@example.com", "", ""))
+		w.Run(10 * time.Second)
+		if n := len(bob.Requests("MESSAGE")); n < 2 {
+			t.Errorf("%s: sent %d times", wait, n)
+		}
+	}
+}
