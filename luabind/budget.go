@@ -116,8 +116,8 @@ func (w *watchdog) run(tick time.Duration) {
 	}
 }
 
-// look trips the turn of v that was running at each of the last ticks. A turn's number is never used again, so that a script that ends at this moment
-// can't have another stopped in its place.
+// look trips the turn of v that was running at each of the last ticks. A turn's number is never used again but by what its script calls, so that a
+// script that ends at this moment can't have another stopped in its place.
 func (w *watchdog) look(v *vm, seen *watched) {
 	turn := v.watch.Load()
 	if turn == 0 || turn != seen.turn {

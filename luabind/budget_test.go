@@ -57,6 +57,36 @@ func TestRunawayRouteIsAnswered500(t *testing.T) {
 	}
 }
 
+// What calls into the engine, or is called back, without a wait goes on with the turn: a loop of such calls is stopped like any other.
+func TestCallsThatDontWaitAreNoNewTurn(t *testing.T) {
+	m := &module{name: "m", functions: []luabind.Function{{Name: "twice", Call: func(c *luabind.Call) int {
+		f := c.Func(1)
+		for range 2 {
+			if _, err := f.Call(); err != nil {
+				c.Rethrow(err)
+			}
+		}
+		return 0
+	}}}}
+	for _, body := range []string{
+		`req:reply(486) for i = 1, 1e6 do req:reply(180) end`,
+		`req:reply(486) for i = 1, 1e6 do req:cancel() end`,
+		`req:reply(486) for i = 1, 1e6 do m.twice(function() return i end) end`,
+	} {
+		w := luabindtest.New(t, `local m = require "m"
+function route(req)
+  `+body+`
+end`, luabindtest.Modules(m), luabindtest.Script(shortBudget))
+		if c := w.Code("MESSAGE", "sip:b@example.com"); c != 486 {
+			t.Errorf("%s\nwas answered %d", body, c)
+		}
+		w.Run(time.Second)
+		if s := w.Router.Stats(); s.Stopped == 0 {
+			t.Errorf("%s\nwas not stopped: %s", body, w.Log())
+		}
+	}
+}
+
 // Waits don't count, nor does what was before one: the budget is what a script holds its lane for in one go.
 func TestWaitsDontCount(t *testing.T) {
 	const budget = 200 * time.Millisecond // one go takes a millisecond, and on a machine that is busy with other things some more

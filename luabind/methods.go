@@ -122,7 +122,7 @@ func (v *vm) replyOptionsArg(l *lua.LState, at int) *engine.ReplyOptions {
 
 // suspendQuiet is suspend for a call into the engine that seldom waits: callbacks may run within it, but no suspended script is counted.
 func (v *vm) suspendQuiet() saved {
-	s := saved{v.current, v.co}
+	s := v.state()
 	v.watch.Store(0)
 	return s
 }

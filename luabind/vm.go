@@ -37,7 +37,8 @@ type vm struct {
 	matcher matcher
 
 	serial  uint64
-	sampled bool // the next call is measured
+	waits   uint64 // that ended: where the number is the same as before, the lane was not lent
+	sampled bool   // the next call is measured
 	// watch is the serial of the turn that runs now, 0 between scripts; stop is the serial of the turn to stop. The watchdog reads one, writes the other.
 	watch atomic.Uint64
 	stop  atomic.Uint64
@@ -91,20 +92,29 @@ func (v *vm) thread() *thread {
 type saved struct {
 	current *thread
 	co      *lua.LState
+	waits   uint64
 }
 
-// enter makes t the running script.
+func (v *vm) state() saved { return saved{v.current, v.co, v.waits} }
+
+// enter makes t the running script. One that another called, as a callback of what it did, runs on that one's budget: else a script that calls in a
+// loop what calls back would begin a turn each time and never be stopped.
 func (v *vm) enter(t *thread) saved {
-	s := saved{v.current, v.co}
+	s := v.state()
 	v.current, v.co = t, nil
 	v.main.G.CurrentThread = t.l
-	v.turn(t)
+	if s.current == nil {
+		v.turn(t)
+		return s
+	}
+	t.turn, t.grace, t.halted = s.current.turn, 0, false
+	v.watch.Store(t.turn)
 	return s
 }
 
 // suspend is called before the token is lent; resume, with what it returned, when it is back.
 func (v *vm) suspend() saved {
-	s := saved{v.current, v.co}
+	s := v.state()
 	if s.current != nil && s.current.watch.on {
 		s.current.watch.pause(v.clock)
 	}
@@ -116,6 +126,7 @@ func (v *vm) suspend() saved {
 
 func (v *vm) resume(s saved) {
 	v.gen.router.stats.suspended.Add(-1)
+	v.waits++
 	v.restore(s)
 	if s.current != nil && s.current.watch.on {
 		s.current.watch.start(v.clock)
@@ -135,6 +146,7 @@ func (v *vm) lent(wait func()) {
 	req.Waiting(wait)
 }
 
+// restore goes on with the turn that was, unless the lane has been lent meanwhile.
 func (v *vm) restore(s saved) {
 	v.current, v.co = s.current, s.co
 	if s.current == nil {
@@ -145,7 +157,11 @@ func (v *vm) restore(s saved) {
 	if s.co != nil {
 		v.main.G.CurrentThread = s.co
 	}
-	v.turn(s.current)
+	if v.waits != s.waits {
+		v.turn(s.current)
+		return
+	}
+	v.watch.Store(s.current.turn)
 }
 
 // turn begins a new turn of t: the budget counts from here.
