@@ -87,6 +87,24 @@ end`, luabindtest.Modules(m), luabindtest.Script(shortBudget))
 	}
 }
 
+// A callback that calls what calls it ends, as any other recursion without an end does: with an error of the script, not with the process.
+func TestEndlessCallbacks(t *testing.T) {
+	m := &module{name: "m", functions: []luabind.Function{{Name: "call", Call: func(c *luabind.Call) int {
+		if _, err := c.Func(1).Call(); err != nil {
+			c.Rethrow(err)
+		}
+		return 0
+	}}}}
+	w := luabindtest.New(t, "local m = require \"m\"\nfunction route(req)\n  local function f() m.call(f) end\n  f()\nend", luabindtest.Modules(m))
+	if c := w.Code("MESSAGE", "sip:b@example.com"); c != 500 {
+		t.Errorf("answered %d", c)
+	}
+	if log := w.Log(); !strings.Contains(log, "route.lua:3: stack overflow (callbacks 100 deep)") {
+		t.Error(log)
+	}
+	evals(t, w, map[string][]any{`local m = require "m" local n = 0 m.call(function() m.call(function() n = n + 1 end) end) return n`: {1.0}})
+}
+
 // Waits don't count, nor does what was before one: the budget is what a script holds its lane for in one go.
 func TestWaitsDontCount(t *testing.T) {
 	const budget = 200 * time.Millisecond // one go takes a millisecond, and on a machine that is busy with other things some more

@@ -62,7 +62,7 @@ type thread struct {
 	l     *lua.LState
 	turn  uint64 // the serial of its present or last turn
 	req   *reqObj
-	depth int // nested pcalls and coroutines
+	depth int // nested pcalls, coroutines and callbacks
 	uses  int
 	// Of the present turn: instructions since its time was over, and whether it was stopped.
 	grace  int
@@ -73,7 +73,7 @@ type thread struct {
 const (
 	maxIdleThreads = 64   // kept for each VM
 	maxThreadUses  = 4096 // then a thread is dropped, and with it a stack that some deep call made large
-	maxNesting     = 100  // nested pcalls and coroutines of one script
+	maxNesting     = 100  // nested pcalls, coroutines and callbacks of one script
 )
 
 func (v *vm) thread() *thread {
@@ -175,8 +175,14 @@ func (v *vm) turn(t *thread) {
 // invoke calls fn with args on a thread of its own, as a handler of the request o (nil outside of requests). What fn returns is appended to out, unless
 // that is nil.
 func (v *vm) invoke(o *reqObj, fn *lua.LFunction, out *[]lua.LValue, args ...lua.LValue) *ScriptError {
+	depth := 0
+	if outer := v.current; outer != nil { // which did what calls back, and did not wait
+		if depth = outer.depth + 1; depth > maxNesting {
+			return &ScriptError{Text: fmt.Sprintf("%s: stack overflow (callbacks %d deep)", position(outer.l), maxNesting)}
+		}
+	}
 	t := v.thread()
-	t.req, t.depth = o, 0
+	t.req, t.depth = o, depth
 	if o != nil {
 		o.active++
 	}
