@@ -62,7 +62,7 @@ func (v *vm) openMath() {
 		if l.GetTop() > 1 {
 			lo, hi = hi, l.CheckInt64(2)
 		}
-		if lo > hi || hi-lo < 0 {
+		if lo > hi || hi-lo+1 <= 0 { // more whole numbers than there are
 			raise(l, "math.random: the interval from %d to %d is empty", lo, hi)
 		}
 		l.Push(lua.LNumber(lo + v.random.r.Int64N(hi-lo+1)))

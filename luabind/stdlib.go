@@ -204,13 +204,13 @@ func baseSetMetatable(l *lua.LState) int {
 	return 1
 }
 
-// maxUnpack bounds how many values unpack makes.
+// maxUnpack bounds how many values unpack and string.byte make: the stack they are put on grows slowly, where the budget can't stop it.
 const maxUnpack = 8000
 
 func baseUnpack(l *lua.LState) int {
 	t := l.CheckTable(1)
 	from, to := l.OptInt(2, 1), l.OptInt(3, t.Len())
-	if to-from >= maxUnpack {
+	if to >= from && uint64(to-from) >= maxUnpack {
 		raise(l, "unpack: more than %d values", maxUnpack)
 	}
 	for i := from; i <= to; i++ {

@@ -20,15 +20,18 @@ func TestStandardLibraryIsAWhitelist(t *testing.T) {
 		`return os.date("!%Y-%m-%d %H:%M:%S", 0), os.date("!*t", 86400).day`:                                          {"1970-01-01 00:00:00", 2.0},
 	})
 	evalFails(t, w, map[string]string{
-		`setmetatable("", {})`:          "must be a table",
-		`setmetatable(sip, {})`:         "can't be changed",
-		`sip.mine = 5`:                  "sip can't get new names",
-		`rawset(sip.uri("sip:a@b"), 1)`: "table expected",
-		`return sip.urii("x")`:          "did you mean 'uri'?",
-		`return pairs(5)`:               "pairs goes over a table",
-		`return unpack({}, 1, 1e7)`:     "more than 8000 values",
-		`return math.random(5, 1)`:      "empty",
-		`return os.time{year = 2020}`:   "the field 'month' must be a number",
+		`setmetatable("", {})`:                           "must be a table",
+		`setmetatable(sip, {})`:                          "can't be changed",
+		`sip.mine = 5`:                                   "sip can't get new names",
+		`rawset(sip.uri("sip:a@b"), 1)`:                  "table expected",
+		`return sip.urii("x")`:                           "did you mean 'uri'?",
+		`return pairs(5)`:                                "pairs goes over a table",
+		`return unpack({}, 1, 1e7)`:                      "more than 8000 values",
+		`return unpack({}, -2^62, 2^62)`:                 "more than 8000 values",
+		`return ("x"):rep(1e6):byte(1, -1)`:              "more than 8000 values",
+		`return math.random(-1023, 9223372036854774784)`: "empty",
+		`return math.random(5, 1)`:                       "empty",
+		`return os.time{year = 2020}`:                    "the field 'month' must be a number",
 	})
 }
 
@@ -137,6 +140,24 @@ func TestStrings(t *testing.T) {
 		`return table.concat({{}})`:                           "item 1 is a table",
 		`return ("a"):rep(5000):find(("a?"):rep(250) .. "b")`: "pattern",
 		`return ("a"):rep(100000):find(".-.-.-.-b")`:          "takes too long",
+	})
+}
+
+func TestStringByte(t *testing.T) {
+	w := luabindtest.New(t, idle)
+	evals(t, w, map[string][]any{
+		`return ("abc"):byte()`:                      {97.0},
+		`return ("abc"):byte(2)`:                     {98.0},
+		`return ("abc"):byte(-1)`:                    {99.0},
+		`return ("abc"):byte(1, -1)`:                 {97.0, 98.0, 99.0},
+		`return ("abc"):byte(-9, 2)`:                 {97.0, 98.0},
+		`return ("abc"):byte(2, 99)`:                 {98.0, 99.0},
+		`return select("#", ("abc"):byte(0))`:        {0.0},
+		`return select("#", ("abc"):byte(-9))`:       {0.0},
+		`return select("#", ("abc"):byte(4, 9))`:     {0.0},
+		`return select("#", ("abc"):byte(3, 2))`:     {0.0},
+		`return select("#", (""):byte(1, -1))`:       {0.0},
+		`return #{("x"):rep(9000):byte(1001, 9000)}`: {8000.0},
 	})
 }
 

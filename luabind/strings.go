@@ -19,7 +19,7 @@ func (v *vm) openString() {
 	}
 	for name, f := range map[string]lua.LGFunction{
 		"find": v.strFind, "match": v.strMatch, "gmatch": v.strGmatch, "gsub": v.strGsub, "format": v.strFormat, "rep": strRep,
-		"lower": strLower, "upper": strUpper,
+		"lower": strLower, "upper": strUpper, "byte": strByte,
 	} {
 		lib.RawSetString(name, l.NewFunction(f))
 	}
@@ -42,6 +42,26 @@ func strRep(l *lua.LState) int {
 	tooLong(l, "string.rep", len(s)*n)
 	l.Push(lua.LString(strings.Repeat(s, n)))
 	return 1
+}
+
+// strByte is string.byte(s [, from [, to]]).
+func strByte(l *lua.LState) int {
+	s, from := l.CheckString(1), l.OptInt(2, 1)
+	to := l.OptInt(3, from)
+	if from < 0 {
+		from = max(len(s)+from+1, 1)
+	}
+	if to < 0 {
+		to = len(s) + to + 1
+	}
+	from, to = max(from, 1), min(to, len(s))
+	if to-from >= maxUnpack {
+		raise(l, "byte: more than %d values", maxUnpack)
+	}
+	for i := from; i <= to; i++ {
+		l.Push(lua.LNumber(s[i-1]))
+	}
+	return max(to-from+1, 0)
 }
 
 // strLower and strUpper change ASCII letters only: names in SIP are compared so, and bytes that are no text stay as they are.
