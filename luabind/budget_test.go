@@ -140,6 +140,8 @@ func TestLibraryCallsAreBounded(t *testing.T) {
 		`return ("a"):rep(1e5):match(".-b")`,
 		`for x in ("a"):rep(1e5):gmatch(".-b") do end error("ended")`,
 		`return ("("):rep(1e6):find("%b()")`,
+		`return ("a"):rep(1e5):find("(.+)%1b")`,
+		`return ("a"):rep(1e5):find("[" .. ("a"):rep(1e5) .. "]b")`,
 		`local t = {} t[1] = t return sip.json.encode(t)`,
 	} {
 		if _, err := w.Eval(source); err == nil {

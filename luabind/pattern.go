@@ -221,10 +221,14 @@ func (m *matcher) back(s int, c byte) int {
 		bad("the pattern refers to a capture that isn't there")
 	}
 	text := m.src[m.capture[i].start : m.capture[i].start+m.capture[i].len]
-	if len(m.src)-s >= len(text) && m.src[s:s+len(text)] == text {
-		return s + len(text)
+	if len(m.src)-s < len(text) {
+		return noMatch
 	}
-	return noMatch
+	m.steps += len(text) / 64 // compared in one go, but not for nothing
+	if m.src[s:s+len(text)] != text {
+		return noMatch
+	}
+	return s + len(text)
 }
 
 func (m *matcher) balance(s, p int) int {
@@ -283,6 +287,7 @@ func (m *matcher) classEnd(p int) int {
 			if p >= len(m.pat) {
 				bad("the pattern lacks a ']'")
 			}
+			m.step()
 			c := m.pat[p]
 			p++
 			if c == '%' {
