@@ -253,14 +253,19 @@ func (d *dict) want(key string, now lane.Time, owner any, wake func()) (value an
 	return nil, l, true
 }
 
-// finish stores what a load brought, unless that is nil, and wakes those who wait.
+// finish stores what a load brought, unless that is nil, and wakes those who wait. A value that was set meanwhile is newer than what was loaded and
+// stays; it is the outcome of the load then.
 func (d *dict) finish(key string, l *load, value any, err string, now lane.Time, ttl time.Duration) {
 	expires := d.expiry(now, ttl)
 	s := d.shard(key)
 	s.mu.Lock()
 	l.value, l.err = value, err
 	if value != nil {
-		s.entries.Add(key, &entry{value, expires})
+		if e := s.live(key, now); e != nil {
+			l.value = e.value
+		} else {
+			s.entries.Add(key, &entry{value, expires})
+		}
 	}
 	delete(s.loads, key)
 	waiters := l.waiters

@@ -86,6 +86,19 @@ end)`, func(r []any, err error) {
 		 local ok, err = pcall(function() return d:get("k", load) end)
 		 local r, err2 = t:wait()
 		 return ok, r, err2, n`: {false, nil, "the load failed", 1.0},
+		// What was set while the load ran is newer than what it brings.
+		`local d = sip.shared("h")
+		 local t = sip.spawn(function() return d:get("k", function() sip.sleep(1) return "old" end) end)
+		 sip.sleep(0.5)
+		 local waits = sip.spawn(function() return d:get("k", function() end) end)
+		 d:set("k", "new")
+		 return t:wait(), waits:wait(), d:get("k")`: {"new", "new", "new"},
+		`local d = sip.shared("i")
+		 local t = sip.spawn(function() return d:get("k", function() sip.sleep(1) return 5 end) end)
+		 sip.sleep(0.5)
+		 d:incr("k", 1, 5)
+		 t:wait()
+		 return d:incr("k")`: {7.0},
 	})
 }
 

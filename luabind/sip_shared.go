@@ -212,10 +212,7 @@ func (v *vm) dictLoad(l *lua.LState, d *dict, key string, f *lua.LFunction) int 
 		raise(l, "dict:get: the load of %q asks for that key itself", key)
 	}
 	v.park(w)
-	if load.value == nil {
-		return failText(l, load.err)
-	}
-	return v.pushValue(l, load.value)
+	return v.pushLoaded(l, load)
 }
 
 // wake wakes a waiter of this VM's lane from any goroutine.
@@ -231,8 +228,22 @@ func (v *vm) wake(w *lane.Waiter) {
 	}()
 }
 
-// fill calls load(key) -> value [, ttl] | nil, err. However that ends, those who wait learn of it.
+// fill has the load filled and pushes its outcome.
 func (v *vm) fill(l *lua.LState, d *dict, key string, ld *load, f *lua.LFunction) int {
+	v.runLoad(l, d, key, ld, f)
+	return v.pushLoaded(l, ld)
+}
+
+// pushLoaded pushes what a finished load brought.
+func (v *vm) pushLoaded(l *lua.LState, ld *load) int {
+	if ld.value == nil {
+		return failText(l, ld.err)
+	}
+	return v.pushValue(l, ld.value)
+}
+
+// runLoad calls load(key) -> value [, ttl] | nil, err. However that ends, those who wait learn of it.
+func (v *vm) runLoad(l *lua.LState, d *dict, key string, ld *load, f *lua.LFunction) {
 	var value any
 	failure, ttl := "the load failed", time.Duration(-1)
 	defer func() { d.finish(key, ld, value, failure, v.clock.Now(), ttl) }()
@@ -241,12 +252,13 @@ func (v *vm) fill(l *lua.LState, d *dict, key string, ld *load, f *lua.LFunction
 	l.Push(lua.LString(key))
 	l.Call(1, 2)
 	result, extra := l.Get(top+1), l.Get(top+2)
+	l.SetTop(top)
 	if result == lua.LNil {
 		failure = "nothing was loaded"
 		if s, ok := extra.(lua.LString); ok {
 			failure = string(s)
 		}
-		return failText(l, failure)
+		return
 	}
 	if extra != lua.LNil {
 		x, ok := seconds(extra)
@@ -261,5 +273,4 @@ func (v *vm) fill(l *lua.LState, d *dict, key string, ld *load, f *lua.LFunction
 		raise(l, "dict:get: the result of load: %v", err)
 	}
 	value = stored
-	return v.pushValue(l, value)
 }
