@@ -288,7 +288,7 @@ func decodeKind(v *vm, value lua.LValue, field reflect.Value, name string, wrong
 		}
 	case field.CanFloat():
 		f, ok := value.(lua.LNumber)
-		if !ok {
+		if !ok || math.IsNaN(float64(f)) { // which no min or max would refuse
 			return wrong("a number")
 		}
 		field.SetFloat(float64(f))

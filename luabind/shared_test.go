@@ -181,6 +181,7 @@ func TestConfigure(t *testing.T) {
 		`m.configure{max = 11}`:          "option max must be at most 10",
 		`m.configure{max = 1.5}`:         "option max must be a whole number",
 		`m.configure{max = "1"}`:         "option max must be a whole number, not the string",
+		`m.configure{ratio = 0/0}`:       "option ratio must be a number",
 		`m.configure{wait = -1}`:         "option wait must be a number of seconds, not negative",
 		`m.configure{mode = "quick"}`:    `option mode must be one of fast, slow, not "quick"`,
 		`m.configure{on = 1}`:            "option on must be true or false",
