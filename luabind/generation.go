@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
 	lua "github.com/yuin/gopher-lua"
 )
@@ -172,16 +173,19 @@ func (v *vm) end() {
 }
 
 // pin keeps a generation open for a transaction with callbacks. The engine lets go of the callbacks with the transaction; the collector tells us.
-type pin struct{ _ *vm }
+// Therefore only the callbacks may refer to it, and nothing that a script can keep may refer to them.
+type pin struct {
+	vm  *vm
+	o   *reqObj
+	req *engine.Request // of o, which has it only while a handler runs
+}
 
-// pinned notes that the engine holds callbacks of o.
-func (o *reqObj) pinned() {
-	if o.pin != nil {
-		return
-	}
-	o.pin = &pin{}
+// pinned is what the callbacks of o hold on to.
+func (o *reqObj) pinned() *pin {
+	p := &pin{vm: o.vm, o: o, req: o.req}
 	o.vm.begin()
-	runtime.AddCleanup(o.pin, func(v *vm) { v.end() }, o.vm)
+	runtime.AddCleanup(p, func(v *vm) { v.end() }, o.vm)
+	return p
 }
 
 // emit calls the handlers of an event, each as a piece of work of the background lane.

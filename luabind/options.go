@@ -107,10 +107,10 @@ func (v *vm) failover(l *lua.LState, o *reqObj, x *lua.LTable, opts *engine.Opti
 	case *lua.LNilType:
 		return nil
 	case *lua.LFunction:
-		o.pinned()
+		p := o.pinned()
 		opts.Failover = func(res *engine.Response) bool {
 			var out []lua.LValue
-			if err := v.callback(o, "failover", f, &out, &v.response(res, o).ud); err != nil {
+			if err := p.call("failover", f, &out, &v.response(res, o).ud); err != nil {
 				return false
 			}
 			return len(out) > 0 && lua.LVAsBool(out[0])
@@ -167,12 +167,14 @@ func (s *codeSet) add(v lua.LValue) error {
 // callbacks reads on_branch, on_response and on_failure.
 func (v *vm) callbacks(o *reqObj, x *lua.LTable, opts *engine.Options, name string) error {
 	var fs [3]*lua.LFunction
+	var p *pin
 	for i, key := range [...]string{"on_branch", "on_response", "on_failure"} {
 		switch f := x.RawGetString(key).(type) {
 		case *lua.LNilType:
 		case *lua.LFunction:
-			fs[i] = f
-			o.pinned()
+			if fs[i] = f; p == nil {
+				p = o.pinned()
+			}
 		default:
 			return fmt.Errorf("%s must be a function, not %s", key, describe(f))
 		}
@@ -180,33 +182,35 @@ func (v *vm) callbacks(o *reqObj, x *lua.LTable, opts *engine.Options, name stri
 	if f := fs[0]; f != nil {
 		opts.OnBranch = func(b *engine.Branch) error {
 			br := v.newBranch(b, o)
-			defer func() { br.over = true }()
-			if err := v.callback(o, "on_branch", f, nil, &br.ud, &o.ud); err != nil {
+			defer func() { br.over, br.b = true, nil }()
+			if err := p.call("on_branch", f, nil, &br.ud, &o.ud); err != nil {
 				return err
 			}
 			return nil
 		}
 	}
 	if f := fs[1]; f != nil {
-		opts.OnResponse = func(res *engine.Response) { v.callback(o, "on_response", f, nil, &v.response(res, o).ud, &o.ud) }
+		opts.OnResponse = func(res *engine.Response) { p.call("on_response", f, nil, &v.response(res, o).ud, &o.ud) }
 	}
 	if f := fs[2]; f != nil {
 		if name == "fork" {
 			return fmt.Errorf("on_failure belongs to relay: fork returns the response, look at its code")
 		}
-		opts.OnFailure = func(res *engine.Response) { v.callback(o, "on_failure", f, nil, &v.response(res, o).ud, &o.ud) }
+		opts.OnFailure = func(res *engine.Response) { p.call("on_failure", f, nil, &v.response(res, o).ud, &o.ud) }
 	}
 	return nil
 }
 
-// callback calls a script's function as a handler of o; its error is logged and counted.
-func (v *vm) callback(o *reqObj, what string, f *lua.LFunction, out *[]lua.LValue, args ...lua.LValue) *ScriptError {
+// call calls a script's function as a handler of its request; its error is logged and counted.
+func (p *pin) call(what string, f *lua.LFunction, out *[]lua.LValue, args ...lua.LValue) *ScriptError {
+	v := p.vm
 	v.begin()
 	defer v.end()
 	v.handlers.Add(1)
-	err := v.invoke(o, f, out, args...)
+	p.o.req = p.req
+	err := v.invoke(p.o, f, out, args...)
 	if err != nil {
-		v.report(o.req, what, err)
+		v.report(p.req, what, err)
 	}
 	return err
 }

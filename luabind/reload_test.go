@@ -275,3 +275,32 @@ func TestReloadUnderLoad(t *testing.T) {
 		t.Errorf("%d of %d were answered 200", len(got), n)
 	}
 }
+
+// What a script keeps of a request, and what the interpreter's stacks still hold of it, keeps no generation open.
+func TestKeptObjectsDontKeepTheGeneration(t *testing.T) {
+	for _, body := range []string{
+		`pcall(function() req:relay("sip:b@10.0.0.9", {on_failure = function(res, r) r:reply(404) end}) end)`,
+		`KEPT = req req:relay("sip:b@10.0.0.9", {on_branch = function(b) KEPT2 = b end, on_failure = function(res, r) r:reply(404) end})`,
+	} {
+		dir := t.TempDir()
+		path := write(t, dir, "route.lua", "local m = require \"m\"\nKEPT, KEPT2 = nil, nil\nfunction route(req) "+body+" end")
+		var open, closed, active atomic.Int64
+		var fail atomic.Bool
+		w := luabindtest.New(t, "", fromFile(path), luabindtest.Modules(counted(&open, &closed, &active, &fail)))
+		w.Peer("10.0.0.9:5060", luabindtest.Answering(486))
+		if c := w.Code("MESSAGE", "sip:b@example.com"); c != 404 {
+			t.Errorf("%s\nwas answered %d: %s", body, c, w.Log())
+		}
+		if err := w.Router.Reload(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		w.Run(60 * time.Second)
+		for limit := time.Now().Add(10 * time.Second); closed.Load() == 0 && time.Now().Before(limit); {
+			runtime.GC()
+			runtime.Gosched()
+		}
+		if closed.Load() != 1 {
+			t.Errorf("%s\nkept the generation: closed %d", body, closed.Load())
+		}
+	}
+}

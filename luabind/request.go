@@ -13,15 +13,14 @@ import (
 type reqObj struct {
 	ud     lua.LUserData
 	vm     *vm
-	req    *engine.Request
-	active int // handlers of the request that have begun and not ended; at 0 its objects may not be used
+	req    *engine.Request // nil while active is 0: what a script keeps of a request must not keep its transaction
+	active int             // handlers of the request that have begun and not ended; at 0 its objects may not be used
 
 	ruri       *uriObj
 	from, to   *addrObj
 	source     *lua.LTable
 	receivedOn *lua.LTable
 	id         lua.LValue
-	pin        *pin
 }
 
 func (v *vm) newRequest(req *engine.Request) *reqObj {

@@ -211,7 +211,9 @@ func (v *vm) invoke(o *reqObj, fn *lua.LFunction, out *[]lua.LValue, args ...lua
 		v.note(t.watch.spent)
 	}
 	if o != nil {
-		o.active--
+		if o.active--; o.active == 0 {
+			o.req = nil
+		}
 	}
 	if err != nil || stopped {
 		return v.failed(err, stopped)
