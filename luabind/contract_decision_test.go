@@ -3,6 +3,7 @@ package luabind_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
@@ -271,4 +272,35 @@ func TestContractErrorsTellWhatToDo(t *testing.T) {
 		`local ok, err = pcall(function() return nosuch.x end) return err`: {"eval:1: attempt to index a non-table object(nil) with key 'x'"},
 		`return nosuch == nil, rawget(_G, "nosuch")`:                       {true, nil},
 	})
+}
+
+// A response belongs to the request it answers: sent on for another it would show one caller what is another's, and answer neither.
+func TestReplyTakesNoResponseOfAnotherRequest(t *testing.T) {
+	w := luabindtest.New(t, `
+local kept
+function route(req)
+  if req.method == "OPTIONS" then return req:reply((sip.send{method = "INFO", uri = "sip:b@10.0.0.9"})) end
+  if req.method == "INFO" then sip.sleep(1) return req:reply(kept) end
+  kept = req:fork("sip:b@10.0.0.9")
+  sip.sleep(2)
+  req:reply(kept)
+end`)
+	w.Peer("10.0.0.9:5060", luabindtest.Answering(200))
+	if c := w.Code("OPTIONS", "sip:example.com"); c != 500 {
+		t.Errorf("the response of sip.send was sent on: %d", c)
+	}
+	c := w.Peer(luabindtest.Caller, nil)
+	c.Send(luabindtest.Addr, w.Request("MESSAGE", "sip:bob@example.com", "", ""))
+	c.Send(luabindtest.Addr, w.Request("INFO", "sip:bob@example.com", "", ""))
+	w.Run(5 * time.Second)
+	codes := map[string]int{}
+	for _, m := range c.Got {
+		codes[string(m.HeaderName("CSeq"))] = m.Status()
+	}
+	if codes["7 MESSAGE"] != 200 || codes["7 INFO"] != 500 {
+		t.Errorf("got %v", codes)
+	}
+	if log := w.Log(); strings.Count(log, "only a response to this request") != 2 {
+		t.Error(log)
+	}
 }

@@ -91,6 +91,9 @@ func (v *vm) reqReply(l *lua.LState) int {
 			raise(l, "req:reply: a response is sent on with its own reason")
 		}
 		res.check(l)
+		if res.life != o { // its Via, tags and CSeq are those of another transaction
+			raise(l, "req:reply: only a response to this request can be sent on as it is; reply(res.code, res.reason) answers with the code of another")
+		}
 		ok, err = v.replyWith(o, res, opts)
 	default:
 		raise(l, "req:reply: argument 1 must be a code or a response, not %s", describe(first))
