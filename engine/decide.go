@@ -18,6 +18,17 @@ type ReplyOptions struct {
 	ContentType string
 }
 
+// mostForks bounds how often one request is sent on: a handler of failures that relays again to what fails at once would do so for ever.
+const mostForks = 1000
+
+// mayFork refuses to send on what was sent on too often.
+func (r *Request) mayFork(what string) error {
+	if r.ctx.Forks() >= mostForks {
+		return misuse("%s: this request was sent on %d times already; does on_failure relay to what fails at once?", what, mostForks)
+	}
+	return nil
+}
+
 // decide takes the one decision, or says why not: go is false when the request is over.
 func (r *Request) decide(what string) (ok bool, err error) {
 	if r.decided {
@@ -176,6 +187,9 @@ func (r *Request) Relay(targets []*Target, o *Options) (bool, error) {
 	if err := checkTargets(targets, o); err != nil {
 		return false, err
 	}
+	if err := r.mayFork("relay"); err != nil {
+		return false, err
+	}
 	r.decided = true
 	if r.ctx.Server.Stateless {
 		return r.passStateless(targets)
@@ -279,6 +293,9 @@ func (r *Request) Fork(targets []*Target, o *Options) (*Response, error) {
 	}
 	if r.unit.e.ctx.Err() != nil {
 		return proxy.NewResponse(503, proxy.CauseShutdown, nil), nil
+	}
+	if err := r.mayFork("fork"); err != nil {
+		return nil, err
 	}
 	switch code := r.unable(targets); code {
 	case 0:

@@ -254,6 +254,15 @@ func (o *outgoing) Response(c *transaction.Client, res *message.Message) {
 		o.next(nil)
 		return
 	}
+	if res.Status() == 503 { // RFC 3263 §4.3: a failure of that server, by whatever transport
+		for len(o.peers) > 0 && o.peers[0].Addr == c.To().Addr {
+			o.peers = o.peers[1:]
+		}
+		if len(o.peers) > 0 {
+			o.next(nil)
+			return
+		}
+	}
 	o.end(proxy.KeepResponse(res, o.target, c), nil)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
@@ -166,5 +167,33 @@ func TestSendToANameThatResolvesTooLate(t *testing.T) {
 	b.quiet()
 	if len(failures) != 1 || failures[0] == nil || len(bob.got) > 0 {
 		t.Errorf("told %v; bob got %v", failures, bob.lines())
+	}
+}
+
+// A 503 is a failure of the server that sent it, and the next address of the name is asked (RFC 3263 §4.3); the last one's is the answer.
+func TestSendGoesOnAfter503(t *testing.T) {
+	for _, last := range []int{200, 503} {
+		code := 0
+		b := newBenchWith(t, 1, nil, func(c *engine.Config, w *sim.World) {
+			c.Resolver = names(w, 0, map[string]string{"ping.example": "udp:10.0.0.3:5060 udp:10.0.0.4:5060"})
+		})
+		bob, carol := b.phone("10.0.0.3:5060"), b.phone("10.0.0.4:5060")
+		b.w.Do(func() {
+			if err := b.eng.SendThen(&engine.SendSpec{Method: "OPTIONS", URI: "sip:ping.example"}, func(res *engine.Response, err error) {
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				code = res.Code()
+			}); err != nil {
+				t.Error(err)
+			}
+		})
+		bob.reply(bob.expect("OPTIONS"), 503, "")
+		carol.reply(carol.expect("OPTIONS"), last, "")
+		b.quiet()
+		if code != last {
+			t.Errorf("%d came of it, want %d", code, last)
+		}
 	}
 }

@@ -33,3 +33,26 @@ func TestUnreachedTargetsAreLogged(t *testing.T) {
 		}
 	}
 }
+
+// A handler of failures that relays again to what fails at once is stopped, and the caller answered.
+func TestRelayingForEverIsStopped(t *testing.T) {
+	times := 0
+	var again func(r *engine.Request) error
+	again = func(r *engine.Request) error {
+		times++
+		_, err := r.Relay(to("sip:b@10.0.0.3:5061;transport=tls"), &engine.Options{OnFailure: func(*engine.Response) { // there is no such listener
+			if err := again(r); err != nil && !strings.Contains(err.Error(), "on_failure") {
+				t.Error(err)
+			}
+		}})
+		return err
+	}
+	b := newBench(t, 1, again)
+	c := b.phone("10.0.0.2:5060").call("c1", "sip:bob@example.com")
+	c.send("INVITE")
+	c.ack(c.ph.expect("500"))
+	b.quiet()
+	if times < 100 || times > 2000 {
+		t.Errorf("relayed %d times", times)
+	}
+}

@@ -53,6 +53,7 @@ type Context struct {
 	running  int32 // route and callbacks that have not returned
 	handling int32 // callbacks that order responses, running now
 	answered int16 // the final code that went out
+	tries    int16 // forks, ended ones included
 
 	Signed      bool // the topmost Route was ours and its signature held
 	flowOnly    bool // when the flow is gone nothing else leads there
@@ -148,6 +149,9 @@ func (x *Context) IsOver() bool { return x.over }
 
 // Forked tells whether the request was sent anywhere.
 func (x *Context) Forked() bool { return x.started }
+
+// Forks is how many forks there were.
+func (x *Context) Forks() int { return int(x.tries) }
 
 // Core is the core of the context's lane.
 func (x *Context) Core() *Core { return x.core }

@@ -89,6 +89,7 @@ func (o *Options) nobody() int {
 // begin enters a fork.
 func (x *Context) begin(f *Fork) {
 	x.started = true
+	x.tries++
 	x.edge = f.opts.Edge
 	x.forks = append(x.forks, f)
 	if f.opts.OnResponse != nil {
