@@ -2,7 +2,7 @@
 # programs that are not ours. It needs Go; what else it needs (sipp, baresip, redis-server, postgresql) it installs where it may.
 
 GO          ?= go
-FUZZTIME    ?= 30s
+FUZZTIME    ?= 20s
 HOSTILE     ?= 50000
 SEEDS       ?= 1000
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
