@@ -35,9 +35,13 @@ func (b *Branch) failedAt(p *transport.Peer, timeout bool) {
 	}
 }
 
-// answeredAt notes that an address answered.
+// answeredAt notes that an address answered: once, since the resolver is shared by all lanes.
 func (b *Branch) answeredAt(p *transport.Peer) {
-	if q, ok := b.fork.x.core.Resolver.(Quarantine); ok && b.named {
+	if !b.named || b.praised {
+		return
+	}
+	b.praised = true
+	if q, ok := b.fork.x.core.Resolver.(Quarantine); ok {
 		q.Succeeded(p)
 	}
 }

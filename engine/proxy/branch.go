@@ -35,6 +35,7 @@ type Branch struct {
 	done      bool // its outcome is settled; a 2xx may still come
 	resolving bool // its next hop is being looked up
 	named     bool // its addresses are those of a name: how they fare is told to the resolver
+	praised   bool // it was told that the present address answers
 	spare     bool // the first of peers is the present address over UDP, for when it refuses TCP (§18.1.1)
 	heard     bool // a provisional response came
 	early     bool // and one other than 100
@@ -190,7 +191,7 @@ func (b *Branch) resolved(peers []transport.Peer, err error) {
 // next sends to the next address. There is one.
 func (b *Branch) next() {
 	p := b.peers[0]
-	b.peers, b.spare, b.heard = b.peers[1:], false, false
+	b.peers, b.spare, b.heard, b.praised = b.peers[1:], false, false, false
 	b.launch(p)
 }
 

@@ -41,7 +41,9 @@ func (c *Client) machine() *machine {
 }
 
 // key is its place in the layer's table. Branches of ours have no capitals, unless a suffix does.
-func (c *Client) key() string { return strings.ToLower(c.branch[len(cookie):]) }
+func (c *Client) key() string { return keyOf(c.branch) }
+
+func keyOf(branch string) string { return strings.ToLower(branch[len(cookie):]) }
 
 // State is the state the transaction is in; Terminated when it is over.
 func (c *Client) State() State { return c.state }
@@ -65,12 +67,19 @@ func (c *Client) Abandon() { c.owner = nil }
 // req is written out at once and neither changed nor kept. A transport error found at once is returned, and owner is not called.
 // Other errors: ErrMethod, ErrNoListener, and ErrUnreadable for a response. suffix must be made of token characters.
 func (l *Layer) Send(req *message.Message, to *transport.Peer, suffix string, owner Owner) (*Client, error) {
-	return l.SendAs(req, to, l.newBranch(suffix), owner)
+	return l.send(req, to, l.newBranch(suffix), owner)
 }
 
 // SendAs is Send with a branch that the user made, which begins with the cookie and is nobody else's. One that a transaction of the layer bears already is
 // not used: a new one is.
 func (l *Layer) SendAs(req *message.Message, to *transport.Peer, branch string, owner Owner) (*Client, error) {
+	if l.clients[keyOf(branch)] != nil {
+		branch = l.newBranch("")
+	}
+	return l.send(req, to, branch, owner)
+}
+
+func (l *Layer) send(req *message.Message, to *transport.Peer, branch string, owner Owner) (*Client, error) {
 	method := req.Method()
 	switch {
 	case !req.IsRequest():
@@ -89,9 +98,6 @@ func (l *Layer) SendAs(req *message.Message, to *transport.Peer, branch string, 
 		c.methodText = string(req.MethodText())
 	}
 	c.branch = branch
-	if l.clients[c.key()] != nil {
-		c.branch = l.newBranch("")
-	}
 	c.sent = l.writeRequest(req, local, to.Kind, c.branch)
 	if err := l.begin(c, l.clients); err != nil {
 		return nil, fmt.Errorf("transaction: send: %w", err)
