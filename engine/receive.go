@@ -18,7 +18,7 @@ type packet struct {
 	e    *Engine
 	msg  message.Message
 	from transaction.Arrival
-	bad  *message.Error // the request is to be answered with this
+	bad  *message.Error // a request is to be answered with this, a response to be replaced
 	age  time.Duration  // how long it waited before it was read
 	kept bool           // it refers to bytes of its own, and ends with its work
 }
@@ -61,11 +61,16 @@ func arrival(in *transport.Inbound) transaction.Arrival {
 	return transaction.Arrival{Kind: in.Kind, Source: in.Source, Local: in.Local, LocalIP: in.LocalIP, Flow: in.Flow}
 }
 
-// refuse notes how a bad message is answered, and reports whether it can be: a request with what a response is made
-// from is, everything else is dropped and counted (§16.3, §8.2.7, trap 9).
+// refuse notes what is wrong with a message, and reports whether anything comes of it: a request with what a response is
+// made from is answered, a final response ends its transaction; all else is dropped (§16.3, §8.2.7, trap 9).
 func (p *packet) refuse(err error) bool {
 	bad, ok := err.(*message.Error)
-	if !ok || !p.msg.IsRequest() || p.msg.Method() == message.MethodAck || !p.msg.Answerable() {
+	switch {
+	case !ok:
+		return false
+	case p.msg.IsRequest() && (p.msg.Method() == message.MethodAck || !p.msg.Answerable()):
+		return false
+	case p.msg.Status() > 0 && p.msg.Status() < 200:
 		return false
 	}
 	p.bad = bad
@@ -99,7 +104,13 @@ func (p *packet) Do(l *lane.Lane) {
 func (p *packet) work(l *lane.Lane) {
 	u := l.Local.(*unit)
 	u.load.note(l.Now(), p.age+l.Waited())
-	if p.bad != nil {
+	switch {
+	case p.bad != nil && !p.msg.IsRequest():
+		if !u.layer.Spoiled(&p.from) {
+			p.e.badMessages.Add(1)
+		}
+		return
+	case p.bad != nil:
 		u.count.answer(p.bad.Status)
 		_ = u.layer.Reply(&p.from, p.bad.Status, p.bad.Reason, nil)
 		return

@@ -30,6 +30,7 @@ type pieces struct {
 	bodyEnd   uint32
 	bodyNew   bool
 	hasBlank  bool // buf has the empty line
+	cutOff    bool // the body ends before its Content-Length does
 }
 
 // field is one header field, its folded lines included: offsets into buf or arena.
@@ -64,7 +65,7 @@ func (m *Message) clear() {
 	m.method = MethodOther
 	m.status = 0
 	m.headEnd, m.bodyStart, m.bodyEnd = 0, 0, 0
-	m.bodyNew, m.hasBlank = false, false
+	m.bodyNew, m.hasBlank, m.cutOff = false, false, false
 	m.views.have = 0
 }
 
@@ -111,6 +112,9 @@ func (m *Message) source(f *field) []byte {
 func (m *Message) line(f *field) []byte { return m.source(f)[f.lo:f.hi] }
 
 func (m *Message) value(f *field) []byte { return m.source(f)[f.val:f.valEnd:f.valEnd] }
+
+// CutOff tells whether the body ends before its Content-Length does: a response like that MUST be dropped (§18.3).
+func (m *Message) CutOff() bool { return m.cutOff }
 
 // Body is the message's body, empty when it has none.
 func (m *Message) Body() []byte {

@@ -3,6 +3,8 @@ package message
 // This file reads parameters: the ";name=value" runs of header elements and URIs (RFC 3261 §25.1 generic-param,
 // §19.1.1 uri-parameters).
 
+import "bytes"
+
 // Params is a run of ";name=value" pairs as written. Names compare without case; values may be tokens, hosts or
 // quoted strings.
 type Params []byte
@@ -136,7 +138,7 @@ type found struct {
 	lo, hi  uint32 // the value of the first of that name
 	length  uint32 // of the Params it was looked for in; 0: not looked for, or not to the end
 	present bool
-	twice   bool // there is another one
+	twice   bool // there is another one, with another value
 }
 
 // value is what Get finds in p by the name that f was looked for by.
@@ -151,9 +153,10 @@ func (f *found) value(p Params, name string) []byte {
 	return p[f.lo:f.hi:f.hi]
 }
 
-func (f *found) add(lo, hi int) {
+// add takes down the value p[lo:hi]. The same value again says nothing new: some phones write their tag twice.
+func (f *found) add(p Params, lo, hi int) {
 	if f.present {
-		f.twice = true
+		f.twice = f.twice || !bytes.Equal(p[f.lo:f.hi], p[lo:hi])
 		return
 	}
 	f.lo, f.hi, f.present = uint32(lo), uint32(hi), true
@@ -165,7 +168,7 @@ func (p Params) check(limit int, name string, f *found) (flaw string) {
 	for i, n := 0, 0; i < len(p); n++ {
 		if nameEnd, end := p.plain(i); end >= 0 && n < limit {
 			if nameEnd-i-1 == len(name) && equalFold(p[i+1:nameEnd], name) {
-				f.add(min(nameEnd+1, end), end)
+				f.add(p, min(nameEnd+1, end), end)
 			}
 			i = end
 			continue
@@ -181,7 +184,7 @@ func (p Params) check(limit int, name string, f *found) (flaw string) {
 			return "too many parameters"
 		}
 		if q.nameEnd-q.name == len(name) && equalFold(p[q.name:q.nameEnd], name) {
-			f.add(q.val, q.valEnd)
+			f.add(p, q.val, q.valEnd)
 		}
 		i = q.hi
 	}

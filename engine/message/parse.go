@@ -124,7 +124,7 @@ func blankLine(b []byte, i int) int {
 
 // failField takes down what is wrong with f, which is n bytes long.
 func (m *Message) failField(f *field, n int, flaw string) {
-	if n > m.lim.HeaderLine {
+	if n > m.lim.HeaderLine && m.IsRequest() { // nobody can be told that a response is too large: it goes on
 		m.fail(&Error{513, "Header field too long"})
 	}
 	if flaw != "" {
@@ -223,6 +223,7 @@ func (m *Message) parseBody(start int, length contentLength) {
 	case length.bad:
 		m.fail(bad("Bad Content-Length"))
 	case length.seen && length.n > uint64(end-start):
+		m.cutOff = true
 		m.fail(bad("Bad Content-Length: larger than the body"))
 	case length.seen:
 		end = start + int(length.n)
@@ -256,7 +257,7 @@ func (m *Message) parseStart(i int) int {
 			break
 		}
 	}
-	if end-i > m.lim.HeaderLine {
+	if end-i > m.lim.HeaderLine && !status {
 		m.fail(&Error{414, "Request-URI Too Long"})
 	}
 	if status {

@@ -148,7 +148,7 @@ Content-Type: application/sdp
 Content-Length: 150
 
 ` + tortureSDP("192.0.2.5", "192.0.2.5")},
-		{"regbadct", "3.1.2.13", 400, "a URI with ? must stand in <>", `REGISTER sip:example.com SIP/2.0
+		{"regbadct", "3.1.2.13", 0, "a URI with ? must stand in <>: a registrar says 400, a proxy hands it on", `REGISTER sip:example.com SIP/2.0
 To: sip:user@example.com
 From: sip:user@example.com;tag=998332
 Max-Forwards: 70

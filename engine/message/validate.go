@@ -7,8 +7,9 @@ package message
 // For a response: the same, without what only requests have. What Parse found wrong is wrong here too.
 //
 // The error is an [*Error]: 505 for a version that is not 2.0, 416 for a Request-URI that is none of sip, sips and tel,
-// 400 for the rest. Headers a proxy only hands on (Date, Contact of a response, all it does not know) are not looked
-// into.
+// 400 for the rest. A header that a proxy only hands on is not looked into, however malformed, and may stand as often as
+// it likes: it "SHOULD be ignored and remain unchanged" (§16.3 step 1). This goes for Date, Server and Session-Expires,
+// and for Contact, Record-Route and Path too. Who uses one (a registrar its Contacts) checks it then.
 func (m *Message) Validate() error { return orNil(m.validate()) }
 
 func (m *Message) validate() *Error {
@@ -69,13 +70,12 @@ func (m *Message) validateFields() *Error {
 	var seen idSet
 	for i := range m.fields {
 		id := m.fields[i].id
-		// Content-Length may be repeated when the values are the same, which Parse has seen to.
 		again := seen.add(id)
-		if again && id.Single() && id != HeaderContentLength {
-			return bad("Repeated " + id.String())
-		}
-		if uint64(lookedInto)>>id&1 == 0 {
+		if uint64(needed)>>id&1 == 0 {
 			continue
+		}
+		if again && (uint64(neededOnce)>>id&1 != 0 || id == HeaderMaxForwards && m.IsRequest()) {
+			return bad("Repeated " + id.String())
 		}
 		if err := m.validateField(id, m.Value(i), !again); err != nil {
 			return err
@@ -89,9 +89,13 @@ func (m *Message) validateFields() *Error {
 	return nil
 }
 
-// lookedInto has a bit for each header whose value validateField looks at.
-const lookedInto = 1<<HeaderVia | 1<<HeaderCallID | 1<<HeaderMaxForwards | 1<<HeaderRoute | 1<<HeaderRecordRoute |
-	1<<HeaderPath | 1<<HeaderContact
+const (
+	// neededOnce has a bit for each header that a proxy goes by, and that would mean two things if it stood twice.
+	// Content-Length may be repeated when the values are the same, which Parse has seen to.
+	neededOnce = 1<<HeaderFrom | 1<<HeaderTo | 1<<HeaderCallID | 1<<HeaderCSeq
+	// needed has a bit for each header that is looked at here.
+	needed = neededOnce | 1<<HeaderVia | 1<<HeaderMaxForwards | 1<<HeaderRoute
+)
 
 // validateField looks at the value of a field. first says that none with the id stands before it.
 func (m *Message) validateField(id HeaderID, v []byte, first bool) *Error {
@@ -104,13 +108,9 @@ func (m *Message) validateField(id HeaderID, v []byte, first bool) *Error {
 		if _, ok := decimal(v, 255); !ok && m.IsRequest() {
 			return bad("Bad Max-Forwards")
 		}
-	case HeaderRoute, HeaderRecordRoute, HeaderPath:
-		if id != HeaderRoute || m.IsRequest() {
-			return m.validateAddresses(id, v)
-		}
-	case HeaderContact:
+	case HeaderRoute:
 		if m.IsRequest() {
-			return m.validateAddresses(id, v)
+			return m.validateRoutes(v)
 		}
 	}
 	return nil
@@ -160,24 +160,21 @@ func validateCallID(v []byte) *Error {
 	return nil
 }
 
-// validateAddresses checks a list of addresses. Empty elements are passed over but for Route, by which requests go.
-func (m *Message) validateAddresses(id HeaderID, v []byte) *Error {
+// validateRoutes checks a list of Route values, by which requests go.
+func (m *Message) validateRoutes(v []byte) *Error {
 	for n := 0; ; n++ {
 		if n == m.lim.Elements {
-			return bad("Too many elements in " + id.String())
+			return bad("Too many elements in Route")
 		}
 		end := elementEnd(v, 0)
-		element := trim(v[:end])
-		if len(element) > 0 || id == HeaderRoute {
-			var a Address
-			flaw := a.parse(element, m.lim.Params)
-			if flaw == "" && id == HeaderRoute {
-				var u URI
-				flaw = u.parse(a.URI, m.lim.Params)
-			}
-			if flaw != "" {
-				return bad("Bad " + id.String() + ": " + flaw)
-			}
+		var a Address
+		flaw := a.parse(trim(v[:end]), m.lim.Params)
+		if flaw == "" {
+			var u URI
+			flaw = u.parse(a.URI, m.lim.Params)
+		}
+		if flaw != "" {
+			return bad("Bad Route: " + flaw)
 		}
 		if end == len(v) {
 			return nil

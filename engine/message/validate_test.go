@@ -32,7 +32,10 @@ func TestValidate(t *testing.T) {
 		{"To empty", "To: Bob <sip:bob@example.com>", "To:", 400},
 		{"To *", "To: Bob <sip:bob@example.com>", "To: *", 400},
 		{"To without a scheme", "To: Bob <sip:bob@example.com>", "To: bob@example.com", 400},
-		{"two tags", ";tag=9fxced76sl", ";tag=1;TAG=1", 400},
+		{"two tags", ";tag=9fxced76sl", ";tag=1;TAG=2", 400},
+		{"the same tag twice", ";tag=9fxced76sl", ";tag=1;x;TAG = 1", 0},
+		{"the same tag twice and another", ";tag=9fxced76sl", ";tag=1;tag=1;tag=2", 400},
+		{"a tag and none", ";tag=9fxced76sl", ";tag=1;tag", 400},
 		{"two lr", "INVITE sip:bob@example.com", "INVITE sip:bob@example.com;lr;lr", 0},
 		{"two branches", ";branch=z9hG4bK74bf9", ";branch=1;branch=2", 400},
 		{"no branch", ";branch=z9hG4bK74bf9", "", 0},
@@ -60,9 +63,12 @@ func TestValidate(t *testing.T) {
 		{"bad Route", "To: ", "Route: <sip:p1;lr>, \"x\r\nTo: ", 400},
 		{"bad Route URI", "To: ", "Route: <sip:>\r\nTo: ", 400},
 		{"empty Route", "To: ", "Route: <sip:p1;lr>,\r\nTo: ", 400},
-		{"bad Record-Route", "To: ", "Record-Route: <sip:p1\r\nTo: ", 400},
+		{"bad Record-Route", "To: ", "Record-Route: <sip:p1\r\nTo: ", 0}, // none of a proxy's business
 		{"Contacts", "To: ", "Contact: sip:a@b, sip:c@d\r\nm: *\r\nTo: ", 0},
-		{"bad Contact", "To: ", "Contact: \"a\r\nTo: ", 400},
+		{"bad Contact", "To: ", "Contact: \"a\r\nTo: ", 0},
+		{"bad Path", "To: ", "Path: <\r\nTo: ", 0},
+		{"two Server", "To: ", "Server: a\r\nServer: b\r\nTo: ", 0},
+		{"two Date", "To: ", "Date: a\r\nDate: b\r\nTo: ", 0},
 		{"too many Vias", "To: ", "Via: SIP/2.0/UDP h" + strings.Repeat(", SIP/2.0/UDP h", 128) + "\r\nTo: ", 400},
 		{"too many parameters", ";tag=9fxced76sl", strings.Repeat(";x", 65), 400},
 	} {
@@ -80,12 +86,18 @@ func TestValidate(t *testing.T) {
 func TestValidateResponse(t *testing.T) {
 	res := crlf("SIP/2.0 200 OK\nVia: SIP/2.0/UDP h\nFrom: <sip:a@h>\nTo: <sip:b@h>;tag=1\nCall-ID: x\nCSeq: 1 INVITE\n")
 	for headers, want := range map[string]int{
-		"":                           0,
-		"Contact: \"broken\r\n":      0, // not ours to judge: dropping the response would end the call
-		"Max-Forwards: -1\r\n":       0,
-		"CSeq: 1 INVITE\r\n":         400,
-		"Via: broken\r\n":            400,
-		"Record-Route: \"broken\r\n": 400,
+		"":                                         0,
+		"Contact: \"broken\r\n":                    0, // not ours to judge: dropping the response would end the call
+		"Max-Forwards: -1\r\n":                     0,
+		"CSeq: 1 INVITE\r\n":                       400,
+		"Via: broken\r\n":                          400,
+		"Record-Route: \"broken\r\n":               0,
+		"Path: <\r\n":                              0,
+		"Route: <\r\n":                             0,
+		"Max-Forwards: 1\r\nMax-Forwards: 2\r\n":   0,
+		"Server: a\r\nServer: b\r\n":               0,
+		"X: " + strings.Repeat("x", 9000) + "\r\n": 0,
+		strings.Repeat("X: x\r\n", 257):            513,
 	} {
 		if got := verdict(t, new(Message), []byte(res+headers+"\r\n")); got != want {
 			t.Errorf("%q: %d, want %d", headers, got, want)

@@ -131,6 +131,9 @@ func TestLuaSave(t *testing.T) {
 		{list("<sip:bob@203.0.113.5>;expires=99"), 423, "false registrar: save: 423 Interval Too Brief"},
 		{list("<sip:bob@203.0.113.6>"), 403, "false registrar: save: 403 Too Many Contacts"},
 		{list("<sip:bob@h>;q=9"), 400, "false registrar: save: 400 Bad Contact: q is not 0 to 1"},
+		{list("sip:bob@h?Route=%3Csip:h%3E"), 400, "false registrar: save: 400 Bad Contact"}, // RFC 4475 §3.1.2.13
+		{list("\"bob <sip:bob@h>"), 400, "false registrar: save: 400 Bad Contact"},
+		{list("<sip:bob@203.0.113.5>,"), 400, "false registrar: save: 400 Bad Contact"},
 	} {
 		m := s.register(c.contacts...)
 		if m.Status() != c.code || string(m.HeaderName("X-Node")) != "one" {
