@@ -229,7 +229,7 @@ func (r *Request) passStateless(targets []*Target) (bool, error) {
 	if len(targets) > 0 {
 		t = targets[0]
 	}
-	return r.sent(r.ctx.Forward(t))
+	return r.sent(r.ctx.PassAck(t))
 }
 
 func (r *Request) sent(err error) (bool, error) {

@@ -1,17 +1,13 @@
 package proxy
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
 	"encoding/hex"
 	"hash/maphash"
-	"strconv"
 
-	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/siphash"
-	"github.com/sipscript/sipscript/engine/transport"
 )
 
 // Signer makes and checks the marks by which this server knows its own, under keys derived from the secret: the signature of its Record-Route
@@ -87,40 +83,4 @@ func (s *Signer) routeHolds(signature, callID, params, token []byte) bool {
 	}
 	want := s.appendRoute(space[:0], callID, params, token)
 	return subtle.ConstantTimeCompare(lower[:], want) == 1
-}
-
-// appendStateless appends the branch of a request forwarded statelessly (§16.11): the same for its retransmissions,
-// its CANCEL and its ACK, and not to be made by anybody else. It depends on the Via below ours and the CSeq number, and names the
-// connection the request came on, so that its responses go back there.
-func (s *Signer) appendStateless(dst []byte, via *message.Via, callID []byte, cseq uint32, flow transport.FlowID) []byte {
-	n := [14]byte{byte(cseq >> 24), byte(cseq >> 16), byte(cseq >> 8), byte(cseq), byte(via.Port >> 8), byte(via.Port)}
-	binary.BigEndian.PutUint64(n[6:], uint64(flow))
-	var sum [8]byte
-	binary.BigEndian.PutUint64(sum[:], s.branch.Sum(via.Branch(), via.Host, callID, n[:]))
-	dst = append(dst, statelessCookie...)
-	dst = hex.AppendEncode(dst, sum[:])
-	if flow != 0 {
-		dst = strconv.AppendUint(append(dst, '-'), uint64(flow), 16)
-	}
-	return dst
-}
-
-const (
-	statelessCookie  = "z9hG4bK-"
-	longestStateless = len(statelessCookie) + 16 + 1 + 16
-)
-
-// statelessHolds tells whether branch is the one appendStateless made for a request that had via on top, and the connection it
-// came on.
-func (s *Signer) statelessHolds(branch []byte, via *message.Via, callID []byte, cseq uint32) (flow transport.FlowID, ok bool) {
-	if _, name, found := bytes.Cut(bytes.TrimPrefix(branch, []byte(statelessCookie)), []byte("-")); found {
-		n, err := strconv.ParseUint(string(name), 16, 64)
-		if err != nil {
-			return 0, false
-		}
-		flow = transport.FlowID(n)
-	}
-	var space [longestStateless]byte
-	want := s.appendStateless(space[:0], via, callID, cseq, flow)
-	return flow, subtle.ConstantTimeCompare(branch, want) == 1
 }

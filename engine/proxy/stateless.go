@@ -11,19 +11,30 @@ import (
 
 // Stateless forwarding (§16.11): of what the router forwards, and of the ACK of a 2xx, which has no transaction.
 
-// Forward sends the request on without a transaction. t nil follows the request's own Route or Request-URI.
-// The branch is the same for each retransmission, CANCEL and ACK of a request, and its responses come back by it alone.
+// Forward sends the request on without a transaction. t nil follows the request's own Route or
+// Request-URI. The branch is the same for each retransmission, CANCEL and ACK of a request, and its
+// responses come back by it alone.
 func (x *Context) Forward(t *Target) error {
-	if t == nil {
-		t = vouched
-	}
-	c := x.core
 	var space [longestStateless]byte
 	name, err := x.appendStateless(space[:0])
 	if err != nil {
 		return err
 	}
-	branch := text(name)
+	return x.forwardAs(t, text(name))
+}
+
+// PassAck forwards the ACK of a 2xx to an INVITE that this server saw through. Its branch is like
+// any other's: nobody answers an ACK, so no way back goes with it.
+func (x *Context) PassAck(t *Target) error {
+	var space [2 * longestStateless]byte
+	return x.forwardAs(t, text(x.core.Layer.AppendBranch(space[:0])))
+}
+
+func (x *Context) forwardAs(t *Target, branch string) error {
+	if t == nil {
+		t = vouched
+	}
+	c := x.core
 	m := c.takeMessage()
 	if err := x.compose(m, t, &noOptions.Defaults); err != nil {
 		c.giveMessage(m)
@@ -61,7 +72,8 @@ func (x *Context) appendStateless(dst []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return x.core.Signer.appendStateless(dst, &via, x.Req.CallID(), cs.Number, x.Server.From.Flow), nil
+	var way [longestWay]byte
+	return x.core.appendWithWay(dst, &via, x.Req.CallID(), cs.Number, appendWay(way[:0], &x.Server.ReplyTo)), nil
 }
 
 // MayForward tells whether the request can be forwarded without a transaction still. One whose router waited has had one meanwhile: it may have been
@@ -170,41 +182,6 @@ func (x *Context) sendStateless(m *message.Message, p transport.Peer, t *Target,
 		m.EnsureContentLength()
 	}
 	return x.core.Layer.Forward(m, to, branch)
-}
-
-// Stray sends on the response to a request that was forwarded statelessly; any other response that belongs to no transaction is dropped, and
-// false returned. Our Via is taken off in any case.
-func (c *Core) Stray(a *transaction.Arrival) bool {
-	m := a.Msg
-	own, err := m.TopVia()
-	if err != nil || !c.ourSentBy(&own) {
-		return false
-	}
-	m.RemoveElement(message.HeaderVia, 0)
-	below, err := m.TopVia()
-	if err != nil { // or there is none
-		return false
-	}
-	cs, err := m.CSeq()
-	if err != nil {
-		return false
-	}
-	flow, ok := c.Signer.statelessHolds(own.Branch(), &below, m.CallID(), cs.Number)
-	if !ok {
-		return false
-	}
-	to := &c.peer
-	if *to, err = transaction.RouteResponse(m); err != nil {
-		return false
-	}
-	to.Flow = flow
-	if code := m.Status(); code >= 200 && code < 300 {
-		c.need(to.Flow, cs.Method)
-	}
-	if to.Local == nil && to.Flow == 0 && a.Local != nil && a.Local.Kind == to.Kind {
-		to.Local = a.Local
-	}
-	return c.Layer.ForwardResponse(m, to) == nil
 }
 
 // Locate finds the addresses of a target, or of uri where the target names no other; done is called once, on the lane.

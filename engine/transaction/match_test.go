@@ -163,31 +163,6 @@ func TestReplyTo(t *testing.T) {
 	}
 }
 
-func TestRouteResponse(t *testing.T) {
-	for via, want := range map[string]string{
-		"SIP/2.0/UDP 198.51.100.7:5062;branch=z9hG4bK1":                        "udp 198.51.100.7:5062",
-		"SIP/2.0/UDP host:5062;branch=z9hG4bK1;received=198.51.100.8":          "udp 198.51.100.8:5062",
-		"SIP/2.0/UDP host:5062;branch=z9;received=198.51.100.8;rport=777":      "udp 198.51.100.8:777",
-		"SIP/2.0/UDP host:5062;maddr=203.0.113.1;received=1.2.3.4;rport=777":   "udp 203.0.113.1:5062",
-		"SIP/2.0/TCP host;branch=z9hG4bK1;received=198.51.100.8;rport=777":     "tcp 198.51.100.8:5060",
-		"SIP/2.0/UDP [2001:db8::1]:5062;branch=z9hG4bK1":                       "udp [2001:db8::1]:5062",
-		"SIP/2.0/UDP [2001:db8::1]:5062;branch=z9hG4bK1;received=2001:db8::2":  "udp [2001:db8::2]:5062",
-		"SIP/2.0/UDP host.example.com;branch=z9hG4bK1":                         "",
-		"SIP/2.0/SCTP 198.51.100.7;branch=z9hG4bK1":                            "",
-		"SIP/2.0/UDP host.example.com;branch=z9hG4bK1;maddr=multi.example.com": "",
-	} {
-		res := respond(req{via: via}.String(), 200, "b")
-		peer, err := RouteResponse(parse(t, res))
-		got := ""
-		if err == nil {
-			got = peer.Kind.String() + " " + peer.Addr.String()
-		}
-		if got != want {
-			t.Errorf("%s: %q %v, want %q", via, got, err, want)
-		}
-	}
-}
-
 // ACKs of 2xx are forwarded with a Via and no transaction (§16.11).
 func TestForward(t *testing.T) {
 	r := newRig(t, Options{})

@@ -40,36 +40,6 @@ func replyTo(a *Arrival) transport.Peer {
 	return to
 }
 
-// RouteResponse is where a response with its topmost Via removed goes: by the Via that is now on top (§18.2.2 without the arrival of its request; stateless forwarding).
-// It returns ErrUnreadable when that Via names no IP address: a name is not resolved here.
-func RouteResponse(res *message.Message) (transport.Peer, error) {
-	via, err := res.TopVia()
-	if err != nil {
-		return transport.Peer{}, ErrUnreadable
-	}
-	kind, ok := transport.ParseKind(via.Transport)
-	if !ok {
-		return transport.Peer{}, ErrUnreadable
-	}
-	host, port := via.Host, portOf(&via, kind)
-	maddr, hasMaddr := via.Params.Get("maddr")
-	received := via.Received()
-	switch {
-	case hasMaddr && !kind.Reliable():
-		host = maddr
-	case len(received) > 0:
-		host = received
-		if rport, _ := via.RPort(); rport != 0 && !kind.Reliable() {
-			port = rport
-		}
-	}
-	addr, err := parseHost(host)
-	if err != nil {
-		return transport.Peer{}, ErrUnreadable
-	}
-	return transport.Peer{Kind: kind, Addr: netip.AddrPortFrom(addr, port)}, nil
-}
-
 // portOf is the port of sent-by, or the default of the transport (§18.2.2).
 func portOf(via *message.Via, kind transport.Kind) uint16 {
 	if via.Port != 0 {

@@ -11,10 +11,14 @@ import (
 
 // newBranch is a branch nobody else makes: the cookie, 64 random bits and suffix.
 func (l *Layer) newBranch(suffix string) string {
-	b := append(l.key[:0], cookie...)
-	b = append(appendHex(b, l.options.Random()), suffix...)
+	b := append(l.AppendBranch(l.key[:0]), suffix...)
 	l.key = b
 	return string(b)
+}
+
+// AppendBranch appends a branch nobody else makes: the cookie and 64 random bits.
+func (l *Layer) AppendBranch(dst []byte) []byte {
+	return appendHex(append(dst, cookie...), l.options.Random())
 }
 
 // appendHex appends 16 digits.
