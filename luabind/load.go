@@ -21,6 +21,7 @@ func newVM(g *generation, l *lane.Lane, background bool) *vm {
 	v.modules = map[string]lua.LValue{}
 	v.events = map[string][]*lua.LFunction{}
 	v.globals = map[string]bool{}
+	v.matcher.breathe = v.matching
 	v.random = newRandom(g.router.opts.Seed, l)
 	v.openKinds()
 	v.openLibraries()

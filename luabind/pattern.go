@@ -9,6 +9,7 @@ type matcher struct {
 	level    int
 	steps    int
 	depth    int
+	breathe  func() // asked each so many steps; nil: nobody waits for the match
 	capture  [maxCaptures]capture
 }
 
@@ -18,6 +19,7 @@ const (
 	maxCaptures  = 32
 	maxMatchSide = 200      // recursion of the matcher
 	maxSteps     = 10 << 20 // some 50 ms
+	matchBreath  = 1 << 17  // steps, some 0.6 ms
 	capOpen      = -1
 	capPosition  = -2
 	noMatch      = -1
@@ -69,7 +71,10 @@ func (m *matcher) caught(err *error) {
 }
 
 func (m *matcher) step() {
-	if m.steps++; m.steps > maxSteps {
+	if m.steps++; m.steps&(matchBreath-1) == 0 && m.breathe != nil {
+		m.breathe()
+	}
+	if m.steps > maxSteps {
 		panic(errSteps)
 	}
 }

@@ -41,6 +41,7 @@ type vm struct {
 	sampled bool   // the next call is measured
 	// watch is the serial of the turn that runs now, 0 between scripts; stop is the serial of the turn to stop. The watchdog reads one, writes the other.
 	watch atomic.Uint64
+	late  atomic.Uint64 // the serial of the turn that lasts longer than most
 	stop  atomic.Uint64
 	kill  atomic.Uint64 // the serial of the turn to stop without grace
 	// refs count what keeps the generation open; see begin.
@@ -64,7 +65,8 @@ type thread struct {
 	req   *reqObj
 	depth int // nested pcalls, coroutines and callbacks
 	uses  int
-	// Of the present turn: instructions since its time was over, and whether it was stopped.
+	// Of the present turn: instructions since it was late, and since its time was over, and whether it was stopped.
+	steps  int
 	grace  int
 	halted bool
 	watch  stopwatch
@@ -107,7 +109,7 @@ func (v *vm) enter(t *thread) saved {
 		v.turn(t)
 		return s
 	}
-	t.turn, t.grace, t.halted = s.current.turn, 0, false
+	t.turn, t.steps, t.grace, t.halted = s.current.turn, s.current.steps, 0, false
 	v.watch.Store(t.turn)
 	return s
 }
@@ -168,8 +170,9 @@ func (v *vm) restore(s saved) {
 func (v *vm) turn(t *thread) {
 	v.serial++
 	t.turn = v.serial
-	t.grace, t.halted = 0, false
+	t.steps, t.grace, t.halted = 0, 0, false
 	v.watch.Store(v.serial)
+	v.gen.router.dog.began()
 }
 
 // invoke calls fn with args on a thread of its own, as a handler of the request o (nil outside of requests). What fn returns is appended to out, unless

@@ -45,16 +45,32 @@ func (l *Lane) Round() Round {
 
 func (l *Lane) endRound() { l.carrier.EndRound() }
 
-// lend gives away the token and the duty of the calling goroutine, which holds the token.
-func (l *Lane) lend() {
+// pass gives the duty of the calling goroutine to a successor.
+func (l *Lane) pass() {
 	l.endRound()
 	c := l.carrier
 	l.carrier = nil
-	l.announce()
 	if c != nil && !c.lent {
 		c.lent = true
 		go c.successor(&Carrier{Round: c.Round, successor: c.successor, resident: c.resident})
 	}
+}
+
+// HandOver gives away the duty of the calling goroutine, which keeps the token: work that takes long without a wait holds up its own lane, but neither
+// the socket it was read from nor, where the lane's timers are turned by others, those. What work has sent so far leaves. Holder only; a second call
+// does nothing.
+func (l *Lane) HandOver() {
+	if c := l.carrier; c != nil && c.resident { // whose one duty is this lane's queue
+		l.endRound()
+		return
+	}
+	l.pass()
+}
+
+// lend gives away the token and the duty of the calling goroutine, which holds the token.
+func (l *Lane) lend() {
+	l.pass()
+	l.announce()
 	l.mu.Lock()
 	l.held = false
 	more := l.queue.len() > 0
