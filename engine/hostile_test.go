@@ -89,10 +89,11 @@ func (h *hostile) message() (text []byte, callID string, due bool) {
 		case 2:
 			name := h.pick([]string{"Via", "From", "To", "Call-ID", "CSeq"})
 			essential[name] = h.value()
-			due = false
+			due = due && name != "Via" && name != "Call-ID"
 		case 3:
-			delete(essential, h.pick([]string{"Via", "From", "To", "Call-ID", "CSeq"}))
-			due = false
+			name := h.pick([]string{"Via", "From", "To", "Call-ID", "CSeq"})
+			delete(essential, name)
+			due = due && name != "Via" && name != "Call-ID" // the answer is known by its Call-ID here
 		case 4:
 			body = strings.Repeat(h.pick(hostileValues), h.rnd.IntN(50))
 		case 5:

@@ -35,10 +35,12 @@ func (e *Engine) Receive(in *transport.Inbound) {
 		err = p.msg.Validate()
 	}
 	if err == nil {
+		p.msg.SpellVersion()
 		in.Accept()
 	}
 	if err != nil && !p.refuse(err) {
 		e.badMessages.Add(1)
+		e.dropped(reasonOf(err), in.Kind, in.Source, err)
 		p.release()
 		return
 	}
@@ -53,6 +55,7 @@ func (e *Engine) Receive(in *transport.Inbound) {
 	}
 	if !ok {
 		e.refused.Add(1)
+		e.dropped("overload", in.Kind, in.Source, nil)
 	}
 	p.release()
 }
@@ -68,19 +71,13 @@ func (p *packet) refuse(err error) bool {
 	switch {
 	case !ok:
 		return false
-	case p.msg.IsRequest() && (p.msg.Method() == message.MethodAck || !p.msg.Answerable()):
+	case p.msg.IsRequest() && (p.msg.AnyAck() || !p.msg.Answerable()):
 		return false
 	case p.msg.Status() > 0 && p.msg.Status() < 200:
 		return false
 	}
 	p.bad = bad
 	return true
-}
-
-// BadFrame counts what could not be framed.
-func (e *Engine) BadFrame(in *transport.Inbound, err error) {
-	e.badFrames.Add(1)
-	e.log.Debug("no message", "from", in.Source, "transport", in.Kind.String(), "err", err)
 }
 
 // laneOf is the lane of a Call-ID: a keyed hash, so that nobody can aim at one lane.
@@ -108,6 +105,7 @@ func (p *packet) work(l *lane.Lane) {
 	case p.bad != nil && !p.msg.IsRequest():
 		if !u.layer.Spoiled(&p.from) {
 			p.e.badMessages.Add(1)
+			p.e.dropped(reasonOf(p.bad), p.from.Kind, p.from.Source, p.bad)
 		}
 		return
 	case p.bad != nil:
@@ -237,5 +235,6 @@ func (u *unit) Cancelled(s *transaction.Server, cancel *message.Message) {
 func (u *unit) Stray(a *transaction.Arrival) {
 	if !u.core.Stray(a) {
 		u.count.strays.Add(1)
+		u.lost(a, transaction.EventStray)
 	}
 }

@@ -57,6 +57,7 @@ type Stats struct {
 	Strays      uint64            // responses that belonged to no transaction
 	Events      map[string]uint64 // what happened in transactions, by transaction.Event's name
 	BadMessages uint64            // messages dropped because they could not be read
+	Dropped     map[string]uint64 // messages that were neither passed nor answered, by reason: "bad_via", "stray"
 	BadFrames   uint64            // datagrams and streams that held no message
 	Overload    uint64            // new dialogs refused because messages waited too long
 	Refused     uint64            // messages refused because a lane's queue was full
@@ -87,7 +88,7 @@ type LaneStats struct {
 
 // Stats gathers the figures.
 func (e *Engine) Stats() Stats {
-	s := Stats{Requests: map[string]uint64{}, Answers: map[int]uint64{}, Events: map[string]uint64{}, BadMessages: e.badMessages.Load(), BadFrames: e.badFrames.Load(), Refused: e.refused.Load()}
+	s := Stats{Requests: map[string]uint64{}, Answers: map[int]uint64{}, Events: map[string]uint64{}, Dropped: e.drops.snapshot(), BadMessages: e.badMessages.Load(), BadFrames: e.badFrames.Load(), Refused: e.refused.Load()}
 	for _, u := range e.units {
 		c := &u.count
 		for m := range c.requests {

@@ -12,7 +12,8 @@ import "bytes"
 // values are Frame's own.
 //
 // A line that ends with a lone LF is an error here as it is in Parse: a header field that only one side sees would move
-// the message's end. The error's Status is the answer the request would have got.
+// the message's end. The error's Status is the answer the request gets, so where the head is short it is waited for: the
+// Via that says where the answer goes may stand in the next segment.
 func Frame(b []byte, lim *Limits, scanned *int) (n int, err error) {
 	l := lim.resolved()
 	if *scanned < 0 {
@@ -23,9 +24,13 @@ func Frame(b []byte, lim *Limits, scanned *int) (n int, err error) {
 		*scanned = 0
 		return n, nil
 	}
-	head, e := headEnd(b, min(*scanned, len(b)))
-	if e != nil {
-		return 0, e
+	head, loose := headEnd(b, min(*scanned, len(b)))
+	if loose >= 0 {
+		if len(b) < shortHead && !looseEnd(b[max(loose-1, 0):]) {
+			*scanned = loose
+			return 0, nil
+		}
+		return 0, bad("Bad message: LF without CR")
 	}
 	if head == 0 {
 		if len(b) >= l.Message {
@@ -53,20 +58,37 @@ func Frame(b []byte, lim *Limits, scanned *int) (n int, err error) {
 	return n, nil
 }
 
-// headEnd is where the empty line at or after b[from:] ends, 0 while there is none. An LF without CR before that is an
-// error.
-func headEnd(b []byte, from int) (int, *Error) {
+// shortHead is how long a head may be that is waited for though a fault was seen in it.
+const shortHead = 4096
+
+// headEnd is where the empty line at or after b[from:] ends, 0 while there is none. loose is where an LF without CR stands
+// before that, -1: nowhere.
+func headEnd(b []byte, from int) (end, loose int) {
 	for i := from; ; {
 		j := bytes.IndexByte(b[i:], '\n')
 		if j < 0 {
-			return 0, nil
+			return 0, -1
 		}
 		i += j + 1
 		if i < 2 || b[i-2] != '\r' {
-			return 0, bad("Bad message: LF without CR")
+			return 0, i - 1
 		}
 		if i >= 4 && b[i-3] == '\n' {
-			return i, nil
+			return i, -1
+		}
+	}
+}
+
+// looseEnd tells whether b has an empty line in it, however its lines end.
+func looseEnd(b []byte) bool {
+	for i := 0; ; {
+		j := bytes.IndexByte(b[i:], '\n')
+		if j < 0 {
+			return false
+		}
+		i += j + 1
+		if i < len(b) && b[i] == '\n' || i+1 < len(b) && b[i] == '\r' && b[i+1] == '\n' {
+			return true
 		}
 	}
 }

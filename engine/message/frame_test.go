@@ -61,6 +61,29 @@ func TestFrameErrors(t *testing.T) {
 	}
 }
 
+// What is wrong with a short head is said when the whole of it is there, so that the answer finds its way.
+func TestFrameWaitsForAShortHead(t *testing.T) {
+	for name, text := range map[string]string{
+		"one lone LF":   strings.Replace(request("l: 0\n"), "SIP/2.0\r\n", "SIP/2.0\n", 1),
+		"LFs alone":     strings.ReplaceAll(request("l: 0\n"), "\r\n", "\n"),
+		"LF at its end": strings.TrimSuffix(request("l: 0\n"), "\r\n") + "\n",
+	} {
+		scanned := 0
+		for i := range len(text) {
+			if n, err := Frame([]byte(text[:i]), nil, &scanned); n != 0 || err != nil {
+				t.Fatalf("%s: at %d of %d: %d %v", name, i, len(text), n, err)
+			}
+		}
+		if n, err := Frame([]byte(text), nil, &scanned); n != 0 || err == nil || err.(*Error).Status != 400 {
+			t.Errorf("%s: %d %v", name, n, err)
+		}
+	}
+	scanned := 0
+	if _, err := Frame([]byte("OPTIONS sip:h SIP/2.0\nX: "+strings.Repeat("x", 5000)), nil, &scanned); err == nil {
+		t.Error("a long head is waited for")
+	}
+}
+
 // Frame and Parse agree on where a message ends.
 func TestFrameAgreesWithParse(t *testing.T) {
 	for _, c := range tortureCases() {

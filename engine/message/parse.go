@@ -92,10 +92,8 @@ func (m *Message) parseFields(i int) (bodyStart int, length contentLength) {
 			}
 			return i + n, length
 		}
-		if len(fields) == most {
-			m.fields, m.headEnd = fields, uint32(i)
+		if len(fields) >= most {
 			m.fail(&Error{513, "Too many header fields"})
-			return len(b), length
 		}
 		fields = append(fields, field{})
 		f := &fields[len(fields)-1]
@@ -107,8 +105,17 @@ func (m *Message) parseFields(i int) (bodyStart int, length contentLength) {
 		if f.id == HeaderContentLength {
 			length.add(b[f.val:f.valEnd])
 		}
+		if len(fields) > most && (len(fields) > most+answerFields || uint64(forAnswer)>>f.id&1 == 0) {
+			fields = fields[:len(fields)-1]
+		}
 	}
 }
+
+// What an answer is made from is looked for beyond the limit too, so many of it at most.
+const (
+	forAnswer    = 1<<HeaderVia | 1<<HeaderFrom | 1<<HeaderTo | 1<<HeaderCallID | 1<<HeaderCSeq
+	answerFields = 16
+)
 
 // blankLine is the length of the line end at b[i], 0 when there is none. A lone LF counts, so that a message made of such
 // lines can be answered.

@@ -138,11 +138,35 @@ func TestParseGoesOn(t *testing.T) {
 			t.Errorf("the answer is not valid:\n%q", res)
 		}
 	}
-	for _, h := range []string{"Via", "To", "From", "Call-ID", "CSeq"} {
+	for _, h := range []string{"To", "From", "Call-ID", "CSeq"} {
 		m := parse(t, request(""))
 		m.Remove(h)
-		if m.Answerable() {
-			t.Error("answerable without", h)
+		if !m.Answerable() {
+			t.Error("not answerable without", h)
+			continue
+		}
+		res := parse(t, string(AppendResponse(nil, m, 400, "", "t", nil, nil)))
+		if res.Find(LookupHeader([]byte(h)), 0) >= 0 || res.Find(HeaderVia, 0) < 0 {
+			t.Errorf("the answer without %s: %s", h, res.AppendTo(nil))
+		}
+	}
+	m := parse(t, request(""))
+	if m.Remove("Via"); m.Answerable() {
+		t.Error("answerable without Via")
+	}
+	for via, want := range map[string]bool{
+		"SIP/2.0/UDP h;branch=\"x":      true, // its sent-by could be read
+		"SIP/2.0/UDP 192.0.2.1:5060;=;": true,
+		"SIP/2.0/UDP [::1]:5060 junk":   true,
+		"SIP/2.0/UDP":                   false,
+		"SIP/2.0/UDP ;branch=x":         false,
+		"SIP/2.0/UDP h:99999":           false,
+		"junk":                          false,
+		"":                              false,
+	} {
+		var m Message
+		if m.Parse([]byte("OPTIONS sip:h SIP/2.0\r\nVia: "+via+"\r\n\r\n"), nil); m.Answerable() != want {
+			t.Errorf("Via: %s: answerable %v", via, !want)
 		}
 	}
 	if parse(t, "SIP/2.0 200 OK\r\n\r\n").Answerable() {
@@ -153,4 +177,32 @@ func TestParseGoesOn(t *testing.T) {
 func TestControlInQuotedPair(t *testing.T) {
 	text := "OPTIONS sip:h SIP/2.0\r\nTo: \"BEL:\\\x07 NUL:\\\x00 DEL:\\\x7f \\\"\" <sip:h>\r\n\r\n"
 	same(t, "kept", parse(t, text).AppendTo(nil), text)
+}
+
+// "sip/2.0" is read, and not sent (§7.1).
+func TestSpellVersion(t *testing.T) {
+	for in, want := range map[string]string{
+		"OPTIONS sip:h sip/2.0":         "OPTIONS sip:h SIP/2.0",
+		"OPTIONS sip:h Sip/2.0":         "OPTIONS sip:h SIP/2.0",
+		"OPTIONS sip:h SIP/2.0":         "OPTIONS sip:h SIP/2.0",
+		"sip/2.0 200 sip/2.0":           "SIP/2.0 200 sip/2.0",
+		"siP/2.0 183":                   "SIP/2.0 183",
+		"OPTIONS sip:sip/2.0@h Sip/2.0": "OPTIONS sip:sip/2.0@h SIP/2.0",
+	} {
+		for _, edited := range []bool{false, true} {
+			rest := "\r\nVia: SIP/2.0/UDP h\r\nX: y\r\n\r\nbody"
+			m := parse(t, in+rest)
+			if edited {
+				m.InsertTop(HeaderVia, []byte("SIP/2.0/TCP p"))
+				rest = "\r\nVia: SIP/2.0/TCP p" + rest
+			}
+			m.SpellVersion()
+			same(t, in, m.AppendTo(nil), want+rest)
+			same(t, in, m.Version(), "SIP/2.0")
+			uri := string(m.RequestURI())
+			if m.SetRequestURI([]byte("sip:other")); m.IsRequest() {
+				same(t, in, m.AppendTo(nil), strings.Replace(want, uri, "sip:other", 1)+rest)
+			}
+		}
+	}
 }

@@ -89,6 +89,27 @@ func isVersion(b []byte) bool {
 	return dot > 4 && dot < len(b)-1 && all(b[4:dot], charDigit) && all(b[dot+1:], charDigit)
 }
 
+// SpellVersion writes "SIP/2.0" as §7.1 has it where the start line, which Validate found right, has it in other letters:
+// what reads them without case, "implementations MUST send upper-case".
+func (m *Message) SpellVersion() {
+	if string(m.Version()) == version20 {
+		return
+	}
+	s := m.start
+	shift := uint32(len(m.arena)) - s.lo
+	line := m.part(s.lo, s.hi)
+	m.arena = append(m.arena, line...)
+	s.lo, s.hi = s.lo+shift, s.hi+shift
+	s.a, s.aHi, s.b, s.bHi, s.c, s.cHi = s.a+shift, s.aHi+shift, s.b+shift, s.bHi+shift, s.c+shift, s.cHi+shift
+	s.arena = true
+	m.start = s
+	at := s.a
+	if m.IsRequest() {
+		at = s.c
+	}
+	copy(m.arena[at:], version20)
+}
+
 func (m *Message) part(lo, hi uint32) []byte {
 	if m.start.arena {
 		return m.arena[lo:hi:hi]

@@ -15,7 +15,7 @@ CSeq: 8 OPTIONS
 l: 0
 
 `},
-		{"insuf", "3.3.1", 400, "no Call-ID, From, To: nothing to answer with either", `INVITE sip:user@example.com SIP/2.0
+		{"insuf", "3.3.1", 400, "no Call-ID, From, To: the answer has none either", `INVITE sip:user@example.com SIP/2.0
 CSeq: 193942 INVITE
 Via: SIP/2.0/UDP 192.0.2.95;branch=z9hG4bKkdj.insuf
 Content-Type: application/sdp

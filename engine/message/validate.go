@@ -214,20 +214,17 @@ func partyFlaw(a *Address, limit int) string {
 	return ""
 }
 
-// Answerable tells whether a response can be built from the request: Via, From, To, Call-ID and CSeq could be read. Only
-// the topmost Via has to parse, since the answer goes there; the others are copied, so it is enough that they stand.
+// Answerable tells whether a request can be answered: its topmost Via says, as far as it could be read, where the answer
+// goes and which transaction it is for. Whatever else is missing or malformed, the answer bears what there is of Via,
+// From, To, Call-ID and CSeq, by which its sender may find out what it did wrong.
 // It does not say that an answer is wanted: an ACK gets none.
-func (m *Message) Answerable() bool {
-	if !m.IsRequest() {
-		return false
+func (m *Message) Answerable() bool { return m.IsRequest() && len(m.topVia().Host) > 0 }
+
+// AnyAck tells whether the request is an ACK, or a malformed one that may have been meant as such: it is never answered.
+func (m *Message) AnyAck() bool {
+	if m.Method() == MethodAck {
+		return true
 	}
-	if m.topVia(); m.views.viaErr != nil {
-		return false
-	}
-	for _, id := range [...]HeaderID{HeaderFrom, HeaderTo, HeaderCallID, HeaderCSeq} {
-		if len(m.Header(id)) == 0 {
-			return false
-		}
-	}
-	return true
+	c, err := m.CSeq()
+	return err == nil && c.Method == MethodAck
 }

@@ -25,7 +25,7 @@ func ParseVia(element []byte) (Via, error) {
 	return v, orNil(err)
 }
 
-// parse makes v, which is empty, the Via of b.
+// parse makes v, which is empty, the Via of b. After an error in what stands behind sent-by, v holds what could be read.
 func (v *Via) parse(b []byte, limit int) *Error {
 	i, flaw := v.parseProtocol(b)
 	if flaw != "" {

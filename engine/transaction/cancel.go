@@ -13,7 +13,7 @@ import (
 func (l *Layer) cancel(a *Arrival) {
 	key, ok := l.serverKey(a.Msg, message.MethodCancel, a.Msg.ToTag())
 	if !ok {
-		l.count(EventUnreadable)
+		l.lose(a, EventUnreadable)
 		return
 	}
 	if s := l.servers[string(key)]; s != nil {

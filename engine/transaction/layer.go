@@ -22,6 +22,8 @@ type Options struct {
 	// is refused costs next to nothing. It may be nil.
 	Refuse  func(a *Arrival) (retryAfter int)
 	Counter func(Event, int) // told what happened and how often, for metrics; may be nil
+	// Lost is told of each message that is dropped before it belongs to a transaction, and why; it may be nil.
+	Lost func(a *Arrival, why Event)
 	// Messages is where requests wait that were given back ([Layer.Reuse]): *message.Message, shared by all layers of an engine. Default: a pool of
 	// the layer's own.
 	Messages *sync.Pool
@@ -90,6 +92,14 @@ func (l *Layer) count(e Event) {
 	}
 }
 
+// lose counts a message that is dropped.
+func (l *Layer) lose(a *Arrival, why Event) {
+	l.count(why)
+	if l.options.Lost != nil {
+		l.options.Lost(a, why)
+	}
+}
+
 // Receive takes a message from the transport. a.Msg was parsed and validated (§16.3 step 1) by the caller. The layer
 // edits a request (received=, rport=) and keeps nothing of it after the call.
 func (l *Layer) Receive(a *Arrival) {
@@ -111,7 +121,7 @@ func (l *Layer) Receive(a *Arrival) {
 func (l *Layer) request(a *Arrival) {
 	key, ok := l.serverKey(a.Msg, a.Msg.Method(), a.Msg.ToTag())
 	if !ok {
-		l.count(EventUnreadable)
+		l.lose(a, EventUnreadable)
 		return
 	}
 	if s := l.servers[string(key)]; s != nil {
@@ -140,7 +150,7 @@ func (l *Layer) request(a *Arrival) {
 func (l *Layer) ack(a *Arrival) {
 	s, ok := l.serverOfAck(a.Msg)
 	if !ok {
-		l.count(EventUnreadable)
+		l.lose(a, EventUnreadable)
 		return
 	}
 	if s == nil {
@@ -186,12 +196,12 @@ func (l *Layer) stateless(a *Arrival) {
 func (l *Layer) response(a *Arrival) {
 	via, err := a.Msg.TopVia()
 	if err != nil {
-		l.count(EventUnreadable)
+		l.lose(a, EventUnreadable)
 		return
 	}
 	cseq, err := a.Msg.CSeq()
 	if err != nil {
-		l.count(EventUnreadable)
+		l.lose(a, EventUnreadable)
 		return
 	}
 	if c := l.clientOf(&via, &cseq); c != nil {
@@ -199,7 +209,7 @@ func (l *Layer) response(a *Arrival) {
 		return
 	}
 	if !l.ours(&via) { // §18.1.2: the sent-by of a response is the element's own, or it is discarded
-		l.count(EventForeign)
+		l.lose(a, EventForeign)
 		return
 	}
 	l.count(EventStray)

@@ -46,7 +46,7 @@ func (l *Layer) ForwardResponse(res *message.Message, to *transport.Peer) error 
 // a response can't be made from the request, or the transport's.
 func (l *Layer) Reply(a *Arrival, code int, reason string, headers []byte) error {
 	m := a.Msg
-	if m.Method() == message.MethodAck || !m.IsRequest() {
+	if !m.IsRequest() || m.AnyAck() {
 		return nil
 	}
 	if !m.Answerable() {

@@ -47,6 +47,7 @@ func (c *conn) read(k *lane.Carrier) {
 				if c.reject(in, err); k.Lent() {
 					return
 				}
+				c.linger()
 				break
 			}
 			if msg == nil {
@@ -84,6 +85,41 @@ func (c *conn) reject(in *Inbound, err error) {
 	c.stack.count(c.key.kind).badFrames.Add(1)
 	c.stack.receiver.BadFrame(in, err)
 	c.stack.buffers.release(buf)
+}
+
+// How long, and for how much that comes after what can't be framed, a connection is kept: a socket that is closed while
+// something stands unread in it is reset, and the reset overtakes the answer that says what was wrong.
+const (
+	lingerTime  = time.Second
+	lingerBytes = 1 << 20
+)
+
+// linger says that nothing more will be sent, and reads without looking until the peer closes too. A WebSocket has a frame
+// for that (RFC 6455 §7.1.1).
+func (c *conn) linger() {
+	c.mu.Lock()
+	quiet := c.state == connOpen && !c.writing
+	c.mu.Unlock()
+	if c.ws {
+		return
+	}
+	if half, ok := c.nc.(interface{ CloseWrite() error }); ok && quiet {
+		_ = half.CloseWrite()
+	}
+	if c.in.buf != nil {
+		c.stack.buffers.release(c.in.buf)
+		c.in.buf = nil
+	}
+	if c.nc.SetReadDeadline(c.stack.clock.in(lingerTime)) != nil {
+		return
+	}
+	for left := lingerBytes; left > 0; {
+		n, err := c.readSome()
+		if err != nil {
+			return
+		}
+		left -= max(n, 1)
+	}
 }
 
 // endReading closes the connection and tells the receiver.

@@ -18,6 +18,7 @@ func Engine(read func() engine.Stats) prometheus.Collector {
 	requests := counter("requests_total", "New requests received, by method.", "method")
 	responses := counter("responses_total", "Final responses that answered requests, by code.", "code")
 	received := counter("responses_received_total", "Responses received, by class.", "class")
+	dropped := counter("messages_dropped_total", "Messages neither passed nor answered, by reason.", "reason")
 	standing := gauge("transactions", "Transactions standing.", "side")
 	plain := []struct {
 		family
@@ -42,6 +43,9 @@ func Engine(read func() engine.Stats) prometheus.Collector {
 		}
 		for class := 1; class < len(s.Responses); class++ {
 			emit(received.of(float64(s.Responses[class]), strconv.Itoa(class)+"xx"))
+		}
+		for _, reason := range slices.Sorted(maps.Keys(s.Dropped)) {
+			emit(dropped.of(float64(s.Dropped[reason]), reason))
 		}
 		emit(standing.of(float64(s.ServerTransactions), "server"))
 		emit(standing.of(float64(s.ClientTransactions), "client"))
