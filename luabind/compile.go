@@ -71,6 +71,9 @@ func (o *Options) open() (*program, error) {
 	return p, nil
 }
 
+// maxSource is how long a script, or a file it requires, may be.
+const maxSource = 64 << 20
+
 // compile makes a prototype, which any number of VMs may share.
 func compile(text, name string) (proto *lua.FunctionProto, err error) {
 	defer func() {
@@ -82,9 +85,18 @@ func compile(text, name string) (proto *lua.FunctionProto, err error) {
 	if strings.HasPrefix(text, "#") {         // "#!/usr/bin/env sipscript"
 		text = "--" + text
 	}
+	if len(text) > maxSource {
+		return nil, fmt.Errorf("%s: the file is longer than %d MiB", name, maxSource>>20)
+	}
+	if err := checkTokens(text, name); err != nil {
+		return nil, err
+	}
 	chunk, err := parse.Parse(strings.NewReader(text), name)
 	if err == nil {
-		proto, err = lua.Compile(chunk, name)
+		if err := checkTree(chunk, name); err != nil {
+			return nil, err
+		}
+		proto, err = lua.Compile(split(chunk), name)
 	}
 	if err != nil {
 		return nil, syntaxError(err, name)
