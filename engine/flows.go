@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"bytes"
 	"net/netip"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/transaction"
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
@@ -74,9 +76,29 @@ func (e *Engine) FlowClosed(id transport.FlowID) {
 		w.FlowClosed(id)
 	}
 	for _, u := range e.units {
-		if u.core.WaitsOnFlows() {
-			u.lane.Return(lane.Func(func(*lane.Lane) { u.core.FlowClosed(id) }))
+		if u.core.WaitsOnFlows() || u.layer.WaitsOnStreams() {
+			u.lane.Return(lane.Func(func(*lane.Lane) {
+				u.core.FlowClosed(id)
+				u.layer.FlowClosed(id)
+			}))
 		}
+	}
+}
+
+// Unreachable has the requests fail that can't be delivered (RFC 3261 §18.4). It is the transport's to call.
+func (e *Engine) Unreachable(to netip.AddrPort, _ *transport.Local, quoted []byte, err error) {
+	q, ok := transaction.ParseQuoted(quoted)
+	if !ok {
+		return
+	}
+	q.Branch, q.CallID = bytes.Clone(q.Branch), bytes.Clone(q.CallID)
+	work := lane.Func(func(l *lane.Lane) { l.Local.(*unit).layer.Unreachable(to, &q, err) })
+	if q.CallID != nil {
+		e.laneOf(q.CallID).Post(work)
+		return
+	}
+	for _, l := range e.lanes {
+		l.Post(work)
 	}
 }
 

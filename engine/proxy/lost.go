@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transaction"
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
@@ -54,20 +55,28 @@ func (c *Core) WaitsOnFlows() bool { return c.watching.Load() > 0 }
 func (c *Core) FlowClosed(id transport.FlowID) {
 	for b := c.watched[id]; b != nil; b = c.watched[id] {
 		b.unwatch()
-		b.lose()
+		b.lose(b.codeOf(transport.ErrFlowGone))
+	}
+}
+
+// Lost takes the end of a connection, other than a client's flow, on which the branch was answered provisionally.
+func (b *Branch) Lost(c *transaction.Client, err error) {
+	if c == b.client && !b.done {
+		b.tell(err)
+		b.lose(503)
 	}
 }
 
 // lose settles a branch whose connection is gone. Its transaction stays until it has timed out: a 2xx that comes all the same, by a new
 // connection, still wins.
-func (b *Branch) lose() {
+func (b *Branch) lose(code int) {
 	if b.done || b.client == nil {
 		return
 	}
 	b.client.Cancel(nil)
 	b.expired = !b.cancelled
 	b.cancelled = true
-	b.settle(NewResponse(b.codeOf(transport.ErrFlowGone), CauseUnreachable, b.target.shown()))
+	b.settle(NewResponse(code, CauseUnreachable, b.target.shown()))
 }
 
 // need tells the transport of a connection on which a request with this method was answered 2xx, where that lasts: a client that registered, here or

@@ -142,11 +142,12 @@ func (x *Wire) Send(to *transport.Peer, b []byte, f transport.Failed) error {
 	if c == nil {
 		w.stats.Unreachable++
 		if f != nil {
-			w.schedule(w.Now().Add(w.link.Delay), func() { f.SendFailed(errors.New("connection refused")) })
+			w.schedule(w.Now().Add(w.link.Delay), func() { f.SendFailed(fmt.Errorf("%w: connection refused", transport.ErrNotConnected)) })
 			return nil
 		}
 		return errors.New("connection refused")
 	}
+	to.Flow = c.ends[1-end].id
 	w.stream(c, end, b)
 	return nil
 }

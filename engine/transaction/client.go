@@ -23,6 +23,7 @@ type Client struct {
 	method     message.Method
 	state      State
 
+	resent        bool // by another connection; see reconnect
 	waiting       bool // a CANCEL waits for the first provisional
 	cancelled     bool // a CANCEL was asked for
 	cancelHeaders []byte
@@ -30,6 +31,9 @@ type Client struct {
 	to   transport.Peer
 	sent []byte // what doSendAgain sends: the request; then, after a non-2xx, its ACK. In a buffer of the layer.
 	err  error  // why the transport failed
+
+	onFlow         transport.FlowID // in the layer's streams, 0: it is not
+	nextOn, prevOn *Client          // in the list of that
 }
 
 // machine is the table of its states.
@@ -109,7 +113,8 @@ func (l *Layer) send(req *message.Message, to *transport.Peer, branch string, ow
 func (l *Layer) begin(c *Client, table map[string]*Client) error {
 	t := c.machine().step(start, evRequest)
 	c.state = t.next
-	if err := l.wire.Send(&c.to, c.sent, (*clientFailed)(c)); err != nil {
+	err := c.first()
+	if err != nil {
 		l.count(EventTransportError)
 		c.state = Terminated
 		c.drop()
@@ -118,6 +123,14 @@ func (l *Layer) begin(c *Client, table map[string]*Client) error {
 	table[c.key()] = c
 	c.startTimers(t)
 	return nil
+}
+
+// first sends the request for the first time.
+func (c *Client) first() error {
+	if c.to.Kind.Reliable() {
+		return c.sendOnStream((*clientFailed)(c))
+	}
+	return c.send()
 }
 
 // receive is a response that belongs to c.
@@ -153,6 +166,9 @@ func (c *Client) feed(e event, a *Arrival) {
 	}
 	if t.do&doSendAgain != 0 && len(c.sent) > 0 {
 		c.layer.count(EventRetransmissionOut)
+		if c.layer.doubt != nil && (c.state == Calling || c.state == Trying) {
+			c.layer.doubt.Doubt(&c.to)
+		}
 		failed = c.send()
 	}
 	if t.do&doDrop != 0 {
@@ -226,6 +242,7 @@ func (c *Client) startTimers(t transition) {
 func (c *Client) leave() {
 	l := c.layer
 	l.lane.StopTimer(&c.clock.entry)
+	c.offStream()
 	c.drop()
 	table := l.clients
 	if c.method == message.MethodCancel {
@@ -277,29 +294,4 @@ func (t *clientClock) Expire(*lane.Timer) {
 	if c.state != Terminated {
 		c.clock.arm(c.layer.lane, t)
 	}
-}
-
-// clientFailed is the Client as the transport sees it.
-type clientFailed Client
-
-// SendFailed brings the error to the lane; it comes on any goroutine.
-func (f *clientFailed) SendFailed(err error) {
-	f.layer.lane.Return(&clientFailure{(*Client)(f), err})
-}
-
-// clientFailure is an error on its way to the lane.
-type clientFailure struct {
-	client *Client
-	err    error
-}
-
-// Do makes the step of a transport error; nothing if the transaction ended meanwhile (§17.1.4, §18.4).
-func (f *clientFailure) Do(*lane.Lane) {
-	c := f.client
-	if c.state == Terminated {
-		return
-	}
-	c.layer.count(EventTransportError)
-	c.err = fmt.Errorf("transaction: send: %w", f.err)
-	c.feed(evError, nil)
 }

@@ -2,6 +2,7 @@ package transaction
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -42,6 +43,9 @@ func TestSendFailsAtOnce(t *testing.T) {
 	r.empty()
 }
 
+// errRefused is what comes later when a connection can't be made.
+var errRefused = fmt.Errorf("%w: %w", transport.ErrNotConnected, errWire)
+
 // An error on retransmission, or one that comes later and from elsewhere, ends the transaction (§17.1.4).
 func TestTransportErrorLater(t *testing.T) {
 	r := newRig(t, Options{})
@@ -57,12 +61,12 @@ func TestTransportErrorLater(t *testing.T) {
 	r.take()
 	r.send(req{method: "OPTIONS"}, transport.TCP, &p)
 	f := r.take()[0].f
-	f.SendFailed(errWire)
+	f.SendFailed(errRefused)
 	r.settle()
 	if len(p.errs) != 1 || !errors.Is(p.errs[0], errWire) {
 		t.Error(p.errs)
 	}
-	f.SendFailed(errWire) // too late to matter
+	f.SendFailed(errRefused) // too late to matter
 	r.settle()
 	if len(p.errs) != 1 || r.events[EventTransportError] != 2 {
 		t.Error(p.errs, r.events)
@@ -82,7 +86,7 @@ func TestTransportErrorOnFullLane(t *testing.T) {
 	r.do(func() {
 		for r.lane.Post(lane.Func(func(*lane.Lane) {})) {
 		}
-		f.SendFailed(errWire)
+		f.SendFailed(errRefused)
 		g.SendFailed(errWire)
 	})
 	r.settle()

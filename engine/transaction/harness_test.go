@@ -44,6 +44,7 @@ type fakeWire struct {
 	// quiet keeps nothing, for benchmarks.
 	quiet bool
 	last  []byte
+	flow  transport.FlowID // by which streams leave, 0: none is told
 }
 
 func (w *fakeWire) Send(to *transport.Peer, b []byte, f transport.Failed) error {
@@ -53,6 +54,9 @@ func (w *fakeWire) Send(to *transport.Peer, b []byte, f transport.Failed) error 
 	if w.quiet {
 		w.last = append(w.last[:0], b...)
 		return nil
+	}
+	if to.Kind.Reliable() && w.flow != 0 {
+		to.Flow = w.flow
 	}
 	w.sent = append(w.sent, sent{time.Duration(w.rig.clock.Now()) - epoch, *to, string(b), f})
 	return nil

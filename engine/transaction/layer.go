@@ -46,7 +46,11 @@ type Layer struct {
 	servers map[string]*Server // by serverKey
 	clients map[string]*Client // by clientKey
 	cancels map[string]*Client // CANCELs of ours, by the same key as their INVITE
-	tags    siphash.Key
+	streams onStreams
+	doubt   interface{ Doubt(to *transport.Peer) } // nil: the transport hears of ICMP errors without being asked
+
+	searched lane.Time // see Unreachable
+	tags     siphash.Key
 
 	// Scratch, in use only between two calls to the outside.
 	key     []byte
@@ -72,6 +76,7 @@ func NewLayer(l *lane.Lane, w transport.Wire, u User, o Options) *Layer {
 		cancels: map[string]*Client{},
 		tags:    siphash.Key{o.Random(), o.Random()},
 	}
+	y.doubt, _ = w.(interface{ Doubt(to *transport.Peer) })
 	if o.ServerHeader != "" {
 		y.server = []byte("Server: " + o.ServerHeader + "\r\n")
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/sipscript/sipscript/engine/lane"
@@ -48,7 +49,8 @@ type conn struct {
 	sealed   *tlsSocket // under tls, nil: tls blocks, as nc does
 	identity []string   // what the TLS peer has proven to be
 
-	life lifetime // see conn_idle.go
+	life lifetime    // see conn_idle.go
+	used atomic.Bool // a message was sent on it, or is to be
 
 	mu      sync.Mutex // guards the fields below; never held during a system call that may block
 	state   connState
@@ -66,6 +68,13 @@ func (s *Stack) newConn(key connKey, local *Local) *conn {
 	c.life.opened = s.clock.now()
 	c.touch()
 	return c
+}
+
+// use notes that somebody wants to know when the connection ends.
+func (c *conn) use() {
+	if !c.used.Load() {
+		c.used.Store(true)
+	}
 }
 
 // attach gives the connection its socket.

@@ -130,7 +130,7 @@ func (c *conn) endReading() {
 	}
 	c.shut(c.in.broken)
 	c.dropInput()
-	if c.in.heard {
+	if c.in.heard || c.used.Load() {
 		s.receiver.FlowClosed(c.id)
 	}
 	s.running.Done()

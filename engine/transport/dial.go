@@ -19,6 +19,7 @@ func (s *Stack) connect(key connKey, to *Peer, message []byte, f Failed) (*conn,
 		return nil, ErrNoListener
 	}
 	c := s.newConn(key, local)
+	c.used.Store(true)
 	// Nobody else knows c yet. Queued later, the message could come after a connection that is refused at once.
 	if err := c.queueLocked(message, f); err != nil {
 		return nil, err
@@ -32,6 +33,7 @@ func (s *Stack) connect(key connKey, to *Peer, message []byte, f Failed) (*conn,
 	if from.IsUnspecified() {
 		from = to.LocalIP.Unmap()
 	}
+	to.Flow = c.id
 	go c.dial(from)
 	return nil, nil
 }
@@ -46,7 +48,7 @@ func (c *conn) dial(from netip.Addr) {
 	cancel()
 	if err != nil {
 		s.opts.Log.Debug("transport: connecting failed", "kind", c.key.kind, "peer", c.key.addr, "error", err)
-		c.shut(fmt.Errorf("connect %s %s: %w", c.key.kind, c.key.addr, err))
+		c.shut(fmt.Errorf("%w %s %s: %w", ErrNotConnected, c.key.kind, c.key.addr, err))
 		return
 	}
 	c.open(nc)

@@ -148,7 +148,7 @@ func (b *udpBox) add(to netip.AddrPort, from netip.Addr, message []byte, f Faile
 
 // flush sends all, and tells of each that can't be sent. A full socket buffer is waited for once (see patience).
 func (b *udpBox) flush(s *Stack) {
-	waited := false
+	waited, tries := false, 0
 	for b.sent = 0; b.sent < b.n; {
 		err := b.sender.raw.Control(b.call)
 		if err == nil && b.err == syscall.EAGAIN && !waited {
@@ -156,8 +156,16 @@ func (b *udpBox) flush(s *Stack) {
 			err = b.sender.wait(b.retry)
 		}
 		if err = outcome(err, b.err); err == nil {
+			if tries = 0; b.sent < b.n && b.sender.drain != nil {
+				b.sender.drain() // what stopped the call is not told, and will not be again (sendmmsg(2), BUGS)
+			}
 			continue
 		}
+		if b.sender.again(err, tries) {
+			tries++
+			continue
+		}
+		tries = 0
 		s.count(UDP).sendErrors.Add(1)
 		if f := b.failed[b.sent]; f != nil {
 			f.SendFailed(sendError(b.to[b.sent], err))

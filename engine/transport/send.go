@@ -5,6 +5,7 @@ package transport
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 )
 
 // What Send refuses a message for. Errors of the system come wrapped as they are.
@@ -72,6 +73,7 @@ func (s *Stack) owns(local *Local, kind Kind) bool {
 func (s *Stack) sendStream(to *Peer, message []byte, f Failed) error {
 	if to.Flow != 0 {
 		if c := s.flows.get(to.Flow); c != nil {
+			c.use()
 			if err := c.send(message, f); !errors.Is(err, errGone) {
 				return err
 			}
@@ -92,11 +94,24 @@ func (s *Stack) sendStream(to *Peer, message []byte, f Failed) error {
 				return err
 			}
 		}
+		c.use()
 		if err := c.send(message, f); !errors.Is(err, errGone) {
+			if err == nil {
+				to.Flow = c.id
+			}
 			return err
 		}
 	}
 	return errGone
+}
+
+// unreachable tells of a datagram that could not be delivered.
+func (s *Stack) unreachable(from *Local, to netip.AddrPort, quoted []byte, why error) {
+	s.count(UDP).unreachable.Add(1)
+	s.opts.Log.Debug("transport: unreachable", "peer", to.String(), "why", why)
+	if s.errors != nil {
+		s.errors.Unreachable(to, from, quoted, sendError(to, why))
+	}
 }
 
 // FlowStands tells whether the connection is open.

@@ -16,7 +16,8 @@ import (
 // Life: NewStack, Listen (once or more), Serve, Close. Send may be called from any goroutine between Serve and Close.
 type Stack struct {
 	receiver   Receiver
-	keepAlives KeepAliveReceiver // nil: nobody wants to know
+	keepAlives KeepAliveReceiver   // nil: nobody wants to know
+	errors     UnreachableReceiver // nil: nobody wants to know
 	opts       Options
 	clock      stopwatch
 	counts     [WSS + 1]counters
@@ -33,6 +34,7 @@ type Stack struct {
 	dgrams   datagramPool
 	queues   sync.Pool // of *outgoing
 	writes   sync.Pool // of *directWrite
+	probes   probes
 
 	// closing is closed when Close begins; dialling ends with stop, when Close can't wait longer.
 	closing  chan struct{}
@@ -64,6 +66,7 @@ type listener interface {
 func NewStack(r Receiver, o Options) *Stack {
 	s := &Stack{receiver: r, opts: o.withDefaults(), clock: newStopwatch(), closing: make(chan struct{})}
 	s.keepAlives, _ = r.(KeepAliveReceiver)
+	s.errors, _ = r.(UnreachableReceiver)
 	s.dialling, s.stop = context.WithCancel(context.Background())
 	s.flows.start()
 	s.conns.start()

@@ -19,13 +19,14 @@ type Stats struct {
 	Closed                uint64 // connections closed, for whatever reason
 	Open                  int64  // connections open now
 	SendErrors            uint64 // messages that Send refused or that failed later
+	Unreachable           uint64 // ICMP errors that say that a datagram could not be delivered
 }
 
 // counters are Stats being counted. What readers write and what senders write are kept on different cache lines.
 type counters struct {
 	messagesIn, bytesIn, badFrames, keepalives, dropped atomic.Uint64
 	_                                                   [64]byte
-	messagesOut, bytesOut, sendErrors                   atomic.Uint64
+	messagesOut, bytesOut, sendErrors, unreachable      atomic.Uint64
 	_                                                   [64]byte
 	connected, accepted, refused, acceptErrors, closed  atomic.Uint64
 	handshakeErrors                                     atomic.Uint64
@@ -41,7 +42,7 @@ func (s *Stack) Stats(k Kind) Stats {
 		BadFrames: c.badFrames.Load(), Keepalives: c.keepalives.Load(), Dropped: c.dropped.Load(),
 		Connected: c.connected.Load(), Accepted: c.accepted.Load(), Refused: c.refused.Load(),
 		AcceptErrors: c.acceptErrors.Load(), HandshakeErrors: c.handshakeErrors.Load(), Closed: c.closed.Load(), Open: c.open.Load(),
-		SendErrors: c.sendErrors.Load(),
+		SendErrors: c.sendErrors.Load(), Unreachable: c.unreachable.Load(),
 	}
 }
 

@@ -3,6 +3,7 @@
 package transport
 
 import (
+	"errors"
 	"net/netip"
 	"time"
 
@@ -153,7 +154,7 @@ type Receiver interface {
 	Receive(in *Inbound)
 	// BadFrame is told of bytes that are no message: a datagram or a stream that can't be framed. A stream is closed after it.
 	BadFrame(in *Inbound, err error)
-	// FlowClosed is told once when a connection that received something is gone.
+	// FlowClosed is told once when a connection is gone that received something, or that a message was sent on.
 	FlowClosed(id FlowID)
 }
 
@@ -164,6 +165,18 @@ type KeepAliveReceiver interface {
 	KeptAlive(from netip.AddrPort, on *Local)
 }
 
+// UnreachableReceiver is a [Receiver] that wants to know of ICMP errors (§18.4). It is told by readers and senders, and must
+// not block.
+type UnreachableReceiver interface {
+	// Unreachable: a datagram that was sent to the address from the listener could not be delivered. quoted is what the
+	// error has of it, from its first byte; it may be cut anywhere, or nothing, and is valid until the call returns. Such
+	// errors can be forged: what quoted says should be checked.
+	Unreachable(to netip.AddrPort, from *Local, quoted []byte, err error)
+}
+
+// ErrNotConnected: a connection could not be made, so that nothing was sent.
+var ErrNotConnected = errors.New("connect")
+
 // Failed is told, on any goroutine, that a message accepted by Send could not be delivered to the transport: the
 // connection failed before all its bytes were written (§18.4).
 type Failed interface {
@@ -173,6 +186,8 @@ type Failed interface {
 // Wire sends. It never blocks: a datagram goes to the socket at once, bytes for a connection that is being made or is
 // slow are copied and queued within bounds. An error returned at once means nothing was sent and f is not called; else f
 // (which may be nil) is called at most once, and only when the message could not be written.
+//
+// For a message on a stream, to.Flow is the connection it leaves by, afterwards.
 type Wire interface {
 	Send(to *Peer, message []byte, f Failed) error
 	// Choose is the listener that a message to the peer leaves from: to.Local if set, else that of to.Flow while it stands, else the

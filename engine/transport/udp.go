@@ -50,6 +50,9 @@ func (s *Stack) listenUDP(spec ListenSpec) (listener, error) {
 	if u.batch, err = newUDPBatch(u.conn, &s.dgrams, s.opts.Limits.Message, wildcard); err == nil {
 		err = u.sender.start(u.conn, spec.Addr.Addr())
 	}
+	if err == nil {
+		u.watchErrors()
+	}
 	if err != nil {
 		u.conn.Close()
 		return nil, err
@@ -135,6 +138,9 @@ func (u *udpListener) endRound() {
 func (u *udpListener) survive(err error) bool {
 	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
 		return false
+	}
+	if u.drainErrors() > 0 || wasUnreachable(err) { // nothing is wrong with the socket
+		return true
 	}
 	u.stack.opts.Log.Warn("transport: reading failed", "listener", u.local.Name, "error", err)
 	return u.stack.pause(firstPause)

@@ -30,6 +30,7 @@ type udpSender struct {
 	wildcard bool
 	ops      sync.Pool  // of *udpSend
 	slow     sync.Mutex // held while waiting for a full buffer: the write deadline is the socket's
+	drain    func() int // drainErrors of the listener
 }
 
 func (s *udpSender) start(conn *net.UDPConn, bound netip.Addr) (err error) {
@@ -70,14 +71,35 @@ func (s *udpSender) send(addr netip.AddrPort, from netip.Addr, b []byte) error {
 	putAddress(&o.hdr, &o.name, addr)
 	putSource(&o.hdr, &o.control, from, s.v6)
 	o.iov.Base, o.iov.Len = &b[0], uint64(len(b))
+	err := s.attempt(o)
+	for tries := 0; err != nil && s.again(err, tries); tries++ {
+		err = s.attempt(o)
+	}
+	o.iov.Base = nil
+	s.ops.Put(o)
+	return err
+}
+
+// attempt makes the call once.
+func (s *udpSender) attempt(o *udpSend) error {
 	err := s.raw.Control(o.do)
 	if err == nil && o.err == syscall.EAGAIN {
 		err = s.wait(o.retry)
 	}
-	err = outcome(err, o.err)
-	o.iov.Base = nil
-	s.ops.Put(o)
-	return err
+	return outcome(err, o.err)
+}
+
+// mostAgain bounds how often a datagram is tried again that was refused for the errors of others.
+const mostAgain = 4
+
+// again tells, after an error, whether to try again: the error may be that of a datagram sent before, perhaps to somebody
+// else, of which an ICMP message came (ip(7), IP_RECVERR). Such an error is reported once, so that one which stays is this
+// datagram's own.
+func (s *udpSender) again(err error, tries int) bool {
+	if _, ok := err.(syscall.Errno); !ok || s.drain == nil {
+		return false
+	}
+	return s.drain() > 0 && tries < mostAgain || tries == 0
 }
 
 // outcome is what became of a call: err where it was not made, else what the system said.

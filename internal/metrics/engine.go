@@ -76,6 +76,7 @@ func emitTransport(emit func(prometheus.Metric), kind string, s transport.Stats)
 		{"transport_accept_errors_total", "Errors of accepting a connection.", s.AcceptErrors},
 		{"transport_closed_total", "Connections closed.", s.Closed},
 		{"transport_send_errors_total", "Messages that could not be sent.", s.SendErrors},
+		{"transport_unreachable_total", "ICMP errors that say that a datagram was not delivered.", s.Unreachable},
 	} {
 		emit(counter(c.name, c.help, "transport").of(float64(c.value), kind))
 	}

@@ -1,0 +1,88 @@
+// Asking whether anybody is there, where the system does not tell of ICMP errors: a socket that is connected is told.
+
+package transport
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	mostProbes = 64                     // at a time
+	probeTime  = 500 * time.Millisecond // an ICMP error comes as soon as an answer would
+)
+
+// probes are the addresses being asked.
+type probes struct {
+	mu sync.Mutex // guards at
+	at map[netip.AddrPort]bool
+}
+
+// begin reports whether the address is to be asked: not when it is, and not when many are.
+func (p *probes) begin(addr netip.AddrPort) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.at[addr] || len(p.at) >= mostProbes {
+		return false
+	}
+	if p.at == nil {
+		p.at = map[netip.AddrPort]bool{}
+	}
+	p.at[addr] = true
+	return true
+}
+
+func (p *probes) end(addr netip.AddrPort) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.at, addr)
+}
+
+// Doubt tells that a datagram to the peer was not answered in the time it should have been. Where the system tells of ICMP
+// errors by itself nothing is done.
+func (s *Stack) Doubt(to *Peer) {
+	if to.Kind == UDP && !errorsTold {
+		s.probe(to)
+	}
+}
+
+// probe sends a keep-alive (RFC 5626 §3.5.1), which is nothing to whoever gets it, to a UDP address, and tells the receiver
+// when it comes back as undeliverable.
+func (s *Stack) probe(to *Peer) {
+	u, index, err := s.udpFor(to)
+	if err != nil || !s.probes.begin(to.Addr) {
+		return
+	}
+	local, from := s.locals[index], u.addr().(*net.UDPAddr)
+	addr := to.Addr
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		s.probes.end(addr)
+		return
+	}
+	s.running.Add(1)
+	s.mu.Unlock()
+	go func() { // ends within probeTime
+		defer s.running.Done()
+		defer s.probes.end(addr)
+		conn, err := net.DialUDP("udp", &net.UDPAddr{IP: from.IP, Zone: from.Zone}, net.UDPAddrFromAddrPort(unmapped(addr)))
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		if conn.SetDeadline(s.clock.in(probeTime)) != nil {
+			return
+		}
+		if _, err = conn.Write([]byte("\r\n\r\n")); err == nil {
+			_, err = conn.Read(make([]byte, 1))
+		}
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			s.unreachable(local, addr, nil, err)
+		}
+	}()
+}
