@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -45,7 +46,77 @@ func TestMaxBreadthIsWholeForEachSerialBranch(t *testing.T) {
 	b.quiet()
 }
 
-// What the breadth doesn't reach is not tried, and is 440 when nothing else came of the request.
+// What the breadth doesn't reach waits until a branch gives its share back (RFC 5393 §5.3.3).
+func TestMaxBreadthQueues(t *testing.T) {
+	three := to("sip:b@10.0.0.3:5060", "sip:c@10.0.0.4:5060", "sip:d@10.0.0.5:5060")
+	for breadth := 1; breadth <= 3; breadth++ {
+		for _, method := range []string{"INVITE", "MESSAGE"} {
+			b, c, bob, carol := trio(t, relayTo(three, nil))
+			dave := b.phone("10.0.0.5:5060")
+			c.extra = fmt.Sprintf("Max-Breadth: %d\r\n", breadth)
+			c.send(method)
+			phones := []*phone{bob, carol, dave}
+			for i, ph := range phones {
+				r := ph.expect(method)
+				b.w.Run(100 * time.Millisecond)
+				if later := i + breadth; later < len(phones) && len(phones[later].got) > 0 {
+					t.Errorf("%d: %d at once", breadth, breadth+1)
+				}
+				if got := breadthOf(r); got != "1" {
+					t.Errorf("%d: branch %d got %q", breadth, i, got)
+				}
+				ph.reply(r, 486, "")
+			}
+			if r := c.ph.expect("486"); method == "INVITE" {
+				c.ack(r)
+			}
+			b.quiet()
+		}
+	}
+}
+
+// Who waits for a share ends with the request, and when a branch is silent he has his turn after it.
+func TestMaxBreadthQueueEnds(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		end   func(c *call, bob *phone, ib *received)
+		carol bool
+	}{
+		{"600", func(c *call, bob *phone, ib *received) { bob.reply(ib, 600, ""); c.ack(c.ph.expect("600")) }, false},
+		{"200", func(c *call, bob *phone, ib *received) { bob.reply(ib, 200, ""); c.ph.expect("200") }, false},
+		{"the caller's CANCEL", func(c *call, bob *phone, ib *received) {
+			bob.reply(ib, 180, "")
+			c.ph.expect("180")
+			c.send("CANCEL")
+			bob.reply(bob.expect("CANCEL"), 200, "")
+			bob.reply(ib, 487, "")
+			c.ack(c.ph.expect("487"))
+		}, false},
+		{"silence", func(*call, *phone, *received) {}, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			b, c, bob, carol := trio(t, relayTo(bobAndCarol, nil))
+			c.extra = "Max-Breadth: 1\r\n"
+			c.send("INVITE")
+			ib := bob.expect("INVITE")
+			b.w.Run(100 * time.Millisecond)
+			if len(carol.got) != 0 {
+				t.Error("both at once")
+			}
+			row.end(c, bob, ib)
+			if row.carol {
+				carol.reply(carol.expect("INVITE"), 404, "")
+				c.ack(c.ph.expect("404"))
+				carol.expect("ACK")
+			}
+			if b.quiet(); len(carol.got) != 0 {
+				t.Errorf("carol got %v", carol.lines())
+			}
+		})
+	}
+}
+
+// With a breadth of 0, and where a 2xx came first, what the breadth doesn't reach is not tried.
 func TestMaxBreadthExceeded(t *testing.T) {
 	b, c, bob, carol := trio(t, relayTo(bobAndCarol, nil))
 	c.extra = "Max-Breadth: 1\r\n"
@@ -108,6 +179,13 @@ func TestMaxBreadthOfTwoForks(t *testing.T) {
 			carol.reply(ic, 486, "")
 		}
 		bob.reply(ib, 486, "")
+		if want == "" { // the second fork's turn, now that the share came back
+			ic := carol.expect("INVITE")
+			if got := breadthOf(ic); got != "7" {
+				t.Errorf("the second fork got %q", got)
+			}
+			carol.reply(ic, 486, "")
+		}
 		c.ack(c.ph.expect("4"))
 		b.quiet()
 	}

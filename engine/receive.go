@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"hash/maphash"
 	"time"
 
@@ -179,13 +178,16 @@ func (u *unit) refuses(r *Request, s *transaction.Server) bool {
 	code, reason, headers := 0, "", []byte(nil)
 	n, ok, _ := m.MaxForwards()
 	switch {
-	case ok && n == 0: // §16.3 step 3; for an OPTIONS it is how a path is traced (§11)
+	case ok && n == 0 && r.method == message.MethodOptions: // §11: whoever traces a path wants to know who is here
+		code, headers = 200, u.abilities()
+	case ok && n == 0: // §16.3 step 3
 		code = 483
-	case !s.Stateless && m.Find(message.HeaderProxyRequire, 0) >= 0:
-		code, headers = 420, unsupported(m) // §16.3 step 5: this proxy has no extensions a request could insist on
 	case u.core.Looped(m): // §16.3 step 4
 		code, reason = 482, "Loop Detected"
-	default:
+	case !s.Stateless && m.Find(message.HeaderProxyRequire, 0) >= 0: // §16.3 step 5
+		code, reason, headers = u.required(m)
+	}
+	if code == 0 {
 		return false
 	}
 	if r.method != message.MethodAck {
@@ -193,35 +195,6 @@ func (u *unit) refuses(r *Request, s *transaction.Server) bool {
 		_ = s.Reply(code, reason, headers, nil)
 	}
 	return true
-}
-
-// mostUnsupported bounds how many option tags a 420 names.
-const mostUnsupported = 16
-
-// unsupported is the Unsupported header of a 420 (§8.2.2.3): the tags that were asked for, as far as they are tokens.
-func unsupported(m *message.Message) []byte {
-	h := []byte("Unsupported: ")
-	tags := m.Elements(message.HeaderProxyRequire)
-	for n := 0; n < mostUnsupported && tags.Next(); {
-		if !isToken(tags.Value) {
-			continue
-		}
-		if n++; n > 1 {
-			h = append(h, ", "...)
-		}
-		h = append(h, tags.Value...)
-	}
-	return append(h, "\r\n"...)
-}
-
-// isToken tells whether b is a token of a length an option tag may have (§25.1).
-func isToken(b []byte) bool {
-	for _, c := range b {
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || bytes.IndexByte([]byte("-.!%*_+`'~"), c) >= 0) {
-			return false
-		}
-	}
-	return len(b) > 0 && len(b) <= 64
 }
 
 // Cancelled takes the caller's CANCEL of an INVITE in progress (§16.10).

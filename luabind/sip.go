@@ -125,7 +125,7 @@ func (v *vm) sipEnv(l *lua.LState) int {
 
 func (v *vm) sipEngine() map[string]lua.LGFunction {
 	return map[string]lua.LGFunction{"is_local": v.sipIsLocal, "domains.add": v.domainsAdd, "domains.remove": v.domainsRemove,
-		"domains.list": v.domainsList, "send": v.sipSend}
+		"domains.list": v.domainsList, "send": v.sipSend, "supported": v.sipSupported}
 }
 
 // engineOf is the engine, which a test of a module may lack.

@@ -25,16 +25,17 @@ type vm struct {
 	spare   []*lua.LState // for pcall
 	calls   []*Call
 
-	types   map[*ObjectType]*lua.LTable
-	kinds   objectKinds
-	modules map[string]lua.LValue // what require returned
-	route   *lua.LFunction
-	events  map[string][]*lua.LFunction // background VM: the handlers of sip.on
-	starts  []func()                    // what the file began (sip.every, sip.after, sip.spawn), for when the VM serves
-	globals map[string]bool             // declared with the value nil
-	missing missing                     // for error messages
-	random  *randomSource
-	matcher matcher
+	types     map[*ObjectType]*lua.LTable
+	kinds     objectKinds
+	modules   map[string]lua.LValue // what require returned
+	route     *lua.LFunction
+	events    map[string][]*lua.LFunction // background VM: the handlers of sip.on
+	starts    []func()                    // what the file began (sip.every, sip.after, sip.spawn), for when the VM serves
+	globals   map[string]bool             // declared with the value nil
+	supported []string                    // option tags, in lower case; never changed once the file has run
+	missing   missing                     // for error messages
+	random    *randomSource
+	matcher   matcher
 
 	serial  uint64
 	waits   uint64 // that ended: where the number is the same as before, the lane was not lent

@@ -32,6 +32,7 @@ type Branch struct {
 	heldUntil                              lane.Time // see hold
 
 	breadth   int  // its share of Max-Breadth
+	starving  bool // it waits for one; see starve
 	done      bool // its outcome is settled; a 2xx may still come
 	resolving bool // its next hop is being looked up
 	named     bool // its addresses are those of a name: how they fare is told to the resolver
@@ -109,7 +110,7 @@ func (b *Branch) begin() {
 		return
 	}
 	if b.breadth == 0 {
-		b.fork.x.later(event{b, NewResponse(440, CauseUnreachable, b.target.shown()), true})
+		b.starve()
 		return
 	}
 	d := b.target.Delay

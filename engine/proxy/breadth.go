@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/sipscript/sipscript/engine/message"
@@ -26,28 +27,80 @@ func breadthOf(req *message.Message) int {
 	return int(n)
 }
 
-// share splits what is left of the request's breadth among the branches of a new group, the first of which get what
-// doesn't divide. One that is left with nothing may not be sent. Where nobody has set a bound each fork has the default for itself: a script that
-// forks twice at a time knows what it does.
-func (f *Fork) share(group []*Branch) {
-	left := breadthOf(f.x.Req)
+// left is what is left of the request's breadth for a further branch of the fork, and returns tells whether more will be,
+// when a branch that is pending gives its share back. Where nobody has set a bound each fork has the default for itself: a
+// script that forks twice at a time knows what it does.
+func (f *Fork) left() (left int, returns bool) {
+	left = breadthOf(f.x.Req)
 	bounded := f.x.Req.Find(message.HeaderMaxBreadth, 0) >= 0
 	for _, o := range f.x.forks {
 		if o != f && !bounded {
 			continue
 		}
 		for _, b := range o.branches {
-			if !b.done {
+			if !b.done && b.breadth > 0 {
 				left -= b.breadth
+				returns = true
 			}
 		}
 	}
-	left = max(left, 0)
+	return max(left, 0), returns
+}
+
+// share splits what is left of the request's breadth among the branches of a new group, the first of which get what
+// doesn't divide.
+func (f *Fork) share(group []*Branch) {
+	left, _ := f.left()
 	each, more := left/len(group), left%len(group)
 	for i, b := range group {
 		b.breadth = each
 		if i < more {
 			b.breadth++
+		}
+	}
+}
+
+// starve is for a branch that there is no breadth for: it waits until another gives its share back, so that targets are
+// tried one after the other where they can't be at once (RFC 5393 §5.3.3). Only where none will, it is 440.
+func (b *Branch) starve() {
+	if _, returns := b.fork.left(); returns {
+		b.starving = true
+		b.fork.x.starving++
+		return
+	}
+	b.fork.x.later(event{b, NewResponse(440, CauseUnreachable, b.target.shown()), true})
+}
+
+// fed ends starve.
+func (b *Branch) fed() {
+	b.starving = false
+	b.fork.x.starving--
+}
+
+// feed begins branches that starve, as far as there is breadth for them again. It is called when a branch has given its
+// share back.
+func (x *Context) feed() {
+	if x.starving == 0 {
+		return
+	}
+	for _, f := range slices.Clone(x.forks) {
+		hungry := slices.DeleteFunc(slices.Clone(f.branches), func(b *Branch) bool { return !b.starving })
+		if len(hungry) == 0 {
+			continue
+		}
+		left, returns := f.left()
+		if left == 0 && returns {
+			continue
+		}
+		if left > 0 { // else nobody will give anything back: all begin, and starve to the end
+			hungry = hungry[:min(left, len(hungry))]
+		}
+		for _, b := range hungry {
+			b.fed()
+		}
+		f.share(hungry)
+		for _, b := range hungry {
+			b.begin()
 		}
 	}
 }

@@ -52,6 +52,7 @@ type Context struct {
 	held     int32 // branches that were given up, and for whose end the final response waits
 	running  int32 // route and callbacks that have not returned
 	handling int32 // callbacks that order responses, running now
+	starving int32 // branches that wait for a share of Max-Breadth
 	answered int16 // the final code that went out
 	tries    int16 // forks, ended ones included
 

@@ -89,7 +89,10 @@ func (b *Branch) cancel(headers []byte) {
 		}
 		return
 	}
-	if b.startAt != 0 || b.resolving {
+	if b.startAt != 0 || b.resolving || b.starving {
+		if b.starving {
+			b.fed()
+		}
 		b.startAt, b.resolving = 0, false
 		b.arm()
 		b.lost()

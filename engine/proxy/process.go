@@ -180,9 +180,10 @@ func (b *Branch) conclude(r *Response) {
 	f.active--
 	if code := r.Code(); code >= 300 && code < 400 && f.opts.FollowRedirects && !f.closed && !f.x.over && f.redirected(r) {
 		f.started(r)
-		return
+	} else {
+		f.concluded(r)
 	}
-	f.concluded(r)
+	f.x.feed()
 }
 
 // keep remembers a response that a callback may have edited, so that its retransmission leaves as it did (2xx and

@@ -54,7 +54,7 @@ func (r *Registrar) take(req *engine.Request) (j job, err error) {
 		return j, engine.ErrOver
 	}
 	e, source := req.Engine(), req.Source()
-	from := Origin{Source: source.Addr, Transport: source.Transport, Flow: req.Flow(), Socket: req.ReceivedOn().Name, Stands: req.Engine().FlowStands}
+	from := Origin{Source: source.Addr, Transport: source.Transport, Flow: req.Flow(), Socket: req.ReceivedOn().Name, Stands: req.Engine().FlowStands, Supports: req.Supports}
 	return job{registrar: r, engine: e, message: m, from: from, now: e.Clock().Wall()}, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/message"
@@ -28,6 +29,8 @@ type Origin struct {
 	Socket    string           // the listener it came to, as configured
 	// Stands tells whether a connection of this process is still open; nil: all are.
 	Stands func(transport.FlowID) bool
+	// Supports tells of further option tags that may be required, since the script serves them; nil: there are none.
+	Supports func(tag []byte) bool
 }
 
 // Result is how a REGISTER is to be answered.
@@ -61,7 +64,7 @@ func (r *Registrar) Process(ctx context.Context, m *message.Message, from *Origi
 // process does what g asks for; g knows the outcome then.
 func (r *Registrar) process(ctx context.Context, g *registration, d Domains) (no *refusal) {
 	m := g.message
-	if no := r.checkRequire(m); no != nil {
+	if no := r.checkRequire(m, g.from); no != nil {
 		return no
 	}
 	if g.aor, no = addressOfRecord(m, d); no != nil {
@@ -101,11 +104,11 @@ func (r *Registrar) checkContacts(g *registration, d Domains) *refusal {
 }
 
 // checkRequire is §10.3 step 2, by way of §8.2.2.3: what the registrar does not understand it MUST refuse, naming it.
-func (r *Registrar) checkRequire(m *message.Message) *refusal {
+func (r *Registrar) checkRequire(m *message.Message, from *Origin) *refusal {
 	var unknown []string
 	tags := m.Elements(message.HeaderRequire)
 	for tags.Next() {
-		if r.policy.understands(tags.Value) {
+		if r.policy.understands(tags.Value) || from.Supports != nil && from.Supports(tags.Value) {
 			continue
 		}
 		if tag, err := oneLine(tags.Value); err == nil && tag != "" {
@@ -120,9 +123,9 @@ func (r *Registrar) checkRequire(m *message.Message) *refusal {
 	return no
 }
 
-// understands tells whether a UA may require the extension.
+// understands tells whether a UA may require the extension. Option tags compare without case (§7.3.1).
 func (p *Policy) understands(tag []byte) bool {
-	switch string(tag) {
+	switch strings.ToLower(string(tag)) {
 	case "path":
 		return !p.NoPath
 	case "outbound":
@@ -150,8 +153,11 @@ func addressOfRecord(m *message.Message, d Domains) (string, *refusal) {
 	if err != nil {
 		return "", refuse(400, "Bad To")
 	}
+	if !uri.IsSIP() { // "This address-of-record MUST be a SIP URI or SIPS URI." (§10.2)
+		return "", refuse(400, "Bad To: A Registration Is For A SIP URI")
+	}
 	// "If the address-of-record is not valid for the domain in the Request-URI, the registrar MUST send a 404."
-	if !uri.IsSIP() || !d.IsLocal(string(uri.Host), uri.Port) {
+	if !d.IsLocal(string(uri.Host), uri.Port) {
 		return "", refuse(404, "")
 	}
 	return string(uri.AppendAOR(nil)), nil

@@ -142,11 +142,16 @@ func TestRules(t *testing.T) {
 		"foreign domains are 404": {
 			{send: reg{ruri: "sip:elsewhere.net", contacts: list("<" + pc + ">")}, code: 404},
 			{send: reg{to: "<sip:bob@elsewhere.net>", contacts: list("<" + pc + ">")}, code: 404},
-			{send: reg{to: "<tel:+15551234>", contacts: list("<" + pc + ">")}, code: 404},
+		},
+		"who is no SIP URI can't be registered": {
+			{send: reg{to: "<tel:+15551234>", contacts: list("<" + pc + ">")}, code: 400},
+			{send: reg{to: "isbn:2983792873", contacts: list("<" + pc + ">")}, code: 400},
+			{send: reg{to: "<mailto:bob@example.com>"}, code: 400},
 		},
 		"an unknown extension that is required is 420": {
 			{send: reg{contacts: list("<" + pc + ">"), headers: list("Require: path, 100rel, gruu, outbound")}, code: 420},
 			{send: reg{contacts: list("<" + pc + ">"), headers: list("Require: path")}, code: 200, contacts: list("<" + pc + ">;expires=3600"), bound: list(pc)},
+			{send: reg{cseq: 2, contacts: list("<" + pc + ">"), headers: list("Require: PATH, Outbound,", "Require:")}, code: 200, contacts: list("<" + pc + ">;expires=3600"), bound: list(pc)},
 		},
 		"one more than max_contacts is 403, refreshing and removing go on": {
 			{send: reg{contacts: list("<sip:1@h>, <sip:2@h>, <sip:3@h>, <sip:4@h>, <sip:5@h>, <sip:6@h>, <sip:7@h>, <sip:8@h>, <sip:9@h>, <sip:10@h>, <sip:11@h>")}, code: 403, codeOnly: true},

@@ -24,7 +24,7 @@ func readDemand(req *engine.Request, old *engine.Target, p *Policy) (d demand, n
 	if d.eventID, no = readEvent(m); no != nil {
 		return d, no
 	}
-	if no = checkExtensions(m); no != nil {
+	if no = checkExtensions(req); no != nil {
 		return d, no
 	}
 	if d.expires, no = grant(m, p); no != nil {
@@ -50,12 +50,14 @@ func readEvent(m *message.Message) (id string, no *refusal) {
 	return id, nil
 }
 
-// checkExtensions is §8.2.2.3 and §8.2.3 of RFC 3261: no extension is known that a subscriber could insist on, and the documents come as they are.
-func checkExtensions(m *message.Message) *refusal {
+// checkExtensions is §8.2.2.3 and §8.2.3 of RFC 3261: a subscriber can insist on no extension but those that the script
+// serves, and the documents come as they are.
+func checkExtensions(req *engine.Request) *refusal {
+	m := req.Message()
 	var unknown []string
 	tags := m.Elements(message.HeaderRequire)
 	for tags.Next() && len(unknown) < 16 {
-		if tag := string(tags.Value); tag != "" && !strings.ContainsFunc(tag, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		if tag := string(tags.Value); tag != "" && !req.Supports(tags.Value) && !strings.ContainsFunc(tag, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 			unknown = append(unknown, tag)
 		}
 	}
