@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"runtime"
 	"strings"
 	"time"
@@ -90,7 +91,10 @@ type Config struct {
 	UDPLimit int
 	// MaxDelay is how long messages may wait before they are worked on: from half of it on, the more of the new dialogs are refused (503, Retry-After)
 	// the longer the wait, and all beyond it, so that calls in progress go on. Default 100 ms; negative: never.
-	MaxDelay  time.Duration
+	MaxDelay time.Duration
+	// TrustVia are the sources whose Via is believed where it sends responses to another address than its sender's
+	// (maddr, §18.2.2). Everybody's is where it names a multicast group or the sender's own address.
+	TrustVia  []netip.Prefix
 	Timers    transaction.Timers
 	Limits    message.Limits
 	Transport transport.Options
@@ -140,6 +144,16 @@ func (c *Config) complete() error {
 		rand.Read(c.Secret)
 	}
 	return nil
+}
+
+// trustsVia tells whether a source is among Config.TrustVia.
+func (e *Engine) trustsVia(source netip.Addr) bool {
+	for _, p := range e.config.TrustVia {
+		if p.Contains(source) {
+			return true
+		}
+	}
+	return false
 }
 
 // Key derives a key for one purpose from the secret: "nonce", "flow". Different purposes give unrelated keys.

@@ -148,7 +148,7 @@ func (e *Engine) makeLanes() error {
 			wire = e.stack.OnLane(u.lane)
 		}
 		u.core = &proxy.Core{Env: env, Lane: u.lane, Random: newRandom(c.Seed, uint64(i))}
-		u.layer = transaction.NewLayer(u.lane, wire, u, transaction.Options{Timers: c.Timers, Random: u.core.Random, ServerHeader: c.Server, Counter: u.count.event, Lost: u.lost, Refuse: u.overloaded, Messages: &e.messages})
+		u.layer = transaction.NewLayer(u.lane, wire, u, transaction.Options{Timers: c.Timers, Random: u.core.Random, ServerHeader: c.Server, Counter: u.count.event, Lost: u.lost, TrustVia: e.trustsVia, Refuse: u.overloaded, Messages: &e.messages})
 		u.core.Layer = u.layer
 		u.any = locked(newRandom(c.Seed, uint64(i)+1<<32))
 		u.lane.Local = u

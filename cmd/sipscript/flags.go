@@ -27,6 +27,7 @@ func runFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "listen", Aliases: []string{"l"}, Usage: "listen at `PROTO:HOST:PORT`; repeatable; PROTO udp, tcp, tls, ws or wss; port 0 picks one and prints it",
 			DefaultText: "udp:127.0.0.1:5060 and tcp:127.0.0.1:5060"},
 		&cli.StringSliceFlag{Name: "advertise", Usage: "tell peers another address for a listener: `PROTO:HOST:PORT=PUBLIC_HOST[:PORT]`; repeatable"},
+		&cli.StringSliceFlag{Name: "trust-via", Usage: "let requests from the addresses of `CIDR` have their responses sent to the maddr of their Via; repeatable; from others only to a multicast group or the sender's own address"},
 		&cli.StringSliceFlag{Name: "domain", Aliases: []string{"d"}, Usage: "a local domain `NAME` (sip.is_local); repeatable; the listen addresses are local by themselves"},
 		&cli.StringSliceFlag{Name: "tls-cert", Usage: "prove who we are with the PEM certificate `FILE` (its chain too); repeatable, one --tls-key each: the name a client asks for chooses"},
 		&cli.StringSliceFlag{Name: "tls-key", Usage: "the PEM key `FILE` of a --tls-cert, in the same order"},
@@ -58,11 +59,11 @@ func runFlags() []cli.Flag {
 // keys are the flags that a SIPSCRIPT_* variable and a key of the configuration file stand for as well, and "script",
 // which on the command line is the argument.
 func keys() []string {
-	all := []string{"script", "listen", "advertise", "domain", "data", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "drain", "max-delay"}
+	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "drain", "max-delay"}
 	return append(all, laterFlags()...)
 }
 
 // manyValued are the keys that may have more than one value.
 func manyValued(key string) bool {
-	return key == "listen" || key == "advertise" || key == "domain" || key == "set" || key == "dns" || key == "tls-cert" || key == "tls-key"
+	return key == "listen" || key == "advertise" || key == "trust-via" || key == "domain" || key == "set" || key == "dns" || key == "tls-cert" || key == "tls-key"
 }

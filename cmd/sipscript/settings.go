@@ -28,6 +28,7 @@ type settings struct {
 	listen     []string
 	advertise  map[string]string // listen spec → public host[:port]
 	domains    []string
+	trustVia   []netip.Prefix
 	dns        []string             // servers, none for those of the system
 	secure     string               // a listener over TLS, "" for none
 	tls        []transport.TLSFiles // certificates
@@ -60,7 +61,7 @@ func readSettings(c *cli.Context, lookup func(string) (string, bool)) (*settings
 		}
 	}
 	s := &settings{script: script, data: c.String("data"), redis: c.String("redis"), secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain")}
-	steps := []func(*cli.Context) error{s.readScript, s.readListen, s.readTLS, s.readAdvertise, s.readDNS, s.readDomains, s.readArgs, s.readStorage, s.readWatch, s.readLimits, s.readLog}
+	steps := []func(*cli.Context) error{s.readScript, s.readListen, s.readTLS, s.readAdvertise, s.readTrustVia, s.readDNS, s.readDomains, s.readArgs, s.readStorage, s.readWatch, s.readLimits, s.readLog}
 	for _, step := range steps {
 		if err := step(c); err != nil {
 			return nil, err
@@ -121,6 +122,20 @@ func (s *settings) readAdvertise(c *cli.Context) error {
 			return usagef("--advertise %s: %v", text, err)
 		}
 		s.advertise[listener] = public
+	}
+	return nil
+}
+
+func (s *settings) readTrustVia(c *cli.Context) error {
+	for _, text := range c.StringSlice("trust-via") {
+		p, err := netip.ParsePrefix(text)
+		if addr, bare := netip.ParseAddr(text); bare == nil && addr.Zone() == "" {
+			p, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil {
+			return usagef("--trust-via %s: expected a network or an IP address, such as 192.0.2.0/24 or 192.0.2.1", text)
+		}
+		s.trustVia = append(s.trustVia, p)
 	}
 	return nil
 }

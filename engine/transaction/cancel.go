@@ -59,7 +59,7 @@ func (l *Layer) cancelled(m *message.Message) *Server {
 func (l *Layer) answerCancel(a *Arrival, key string) {
 	s := &Server{From: *a, layer: l, timers: l.timers, method: message.MethodCancel, key: key}
 	s.From.Msg = nil
-	s.ReplyTo = replyTo(a)
+	s.ReplyTo = l.replyTo(a)
 	s.state = Trying
 	l.servers[key] = s
 	var tag [16]byte

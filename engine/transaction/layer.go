@@ -2,6 +2,7 @@ package transaction
 
 import (
 	"fmt"
+	"net/netip"
 	"sync"
 
 	"github.com/sipscript/sipscript/engine/lane"
@@ -24,6 +25,8 @@ type Options struct {
 	Counter func(Event, int) // told what happened and how often, for metrics; may be nil
 	// Lost is told of each message that is dropped before it belongs to a transaction, and why; it may be nil.
 	Lost func(a *Arrival, why Event)
+	// TrustVia tells from which sources a Via may send responses elsewhere (maddr); nil: from none.
+	TrustVia func(source netip.Addr) bool
 	// Messages is where requests wait that were given back ([Layer.Reuse]): *message.Message, shared by all layers of an engine. Default: a pool of
 	// the layer's own.
 	Messages *sync.Pool

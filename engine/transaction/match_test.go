@@ -128,8 +128,13 @@ func TestReplyTo(t *testing.T) {
 		{"SIP/2.0/UDP 198.51.100.7;branch=z9hG4bK1", transport.UDP, "198.51.100.7:5060"},
 		{"SIP/2.0/UDP host.example.com:5080;branch=z9hG4bK1", transport.UDP, "198.51.100.7:5080"},
 		{"SIP/2.0/UDP host.example.com:5080;branch=z9hG4bK1;rport", transport.UDP, "198.51.100.7:34567"},
-		{"SIP/2.0/UDP host:5080;branch=z9hG4bK1;rport;maddr=203.0.113.80", transport.UDP, "203.0.113.80:5080"},
-		{"SIP/2.0/UDP host;branch=z9hG4bK1;maddr=203.0.113.80", transport.UDP, "203.0.113.80:5060"},
+		{"SIP/2.0/UDP host:5080;branch=z9hG4bK1;rport;maddr=203.0.113.80", transport.UDP, "198.51.100.7:34567"}, // somebody else's
+		{"SIP/2.0/UDP host;branch=z9hG4bK1;maddr=203.0.113.80", transport.UDP, "198.51.100.7:5060"},
+		{"SIP/2.0/UDP 203.0.113.80:5080;branch=z9hG4bK1", transport.UDP, "198.51.100.7:5080"},
+		{"SIP/2.0/UDP host:5080;branch=z9hG4bK1;rport;maddr=198.51.100.7", transport.UDP, "198.51.100.7:5080"}, // its own
+		{"SIP/2.0/UDP host;branch=z9hG4bK1;maddr=[::ffff:198.51.100.7]", transport.UDP, "198.51.100.7:5060"},
+		{"SIP/2.0/UDP host:5080;branch=z9hG4bK1;maddr=224.0.1.75", transport.UDP, "224.0.1.75:5080"},
+		{"SIP/2.0/UDP host:5080;branch=z9hG4bK1;maddr=255.255.255.255", transport.UDP, "198.51.100.7:5080"},
 		{"SIP/2.0/UDP host:5080;branch=z9hG4bK1;maddr=name.example.com", transport.UDP, "198.51.100.7:5080"},
 		{"SIP/2.0/UDP host:5080;branch=z9hG4bK1;received=203.0.113.99", transport.UDP, "198.51.100.7:5080"}, // a lie
 		{"SIP/2.0/TCP host;branch=z9hG4bK1;maddr=203.0.113.80", transport.TCP, "198.51.100.7:5060"},
@@ -159,6 +164,30 @@ func TestReplyTo(t *testing.T) {
 		r.reply(s, 404)
 		if got := r.take()[0].to; got != to {
 			t.Error(got)
+		}
+	}
+}
+
+// The Via of a trusted source is believed, in answers with and without a transaction.
+func TestTrustVia(t *testing.T) {
+	const via = "SIP/2.0/UDP host:5080;branch=z9hG4bK1;rport;maddr=203.0.113.80"
+	for source, want := range map[string]string{
+		"198.51.100.7:34567": "203.0.113.80:5080", "[::ffff:198.51.100.8]:5060": "203.0.113.80:5080", "192.0.2.200:34567": "192.0.2.200:34567",
+	} {
+		r := newRig(t, Options{TrustVia: netip.MustParsePrefix("198.51.100.0/24").Contains})
+		s := r.arrive(req{via: via}, transport.UDP, mustAddr(source))
+		if s.ReplyTo.Addr.String() != want {
+			t.Errorf("%s: %v", source, s.ReplyTo.Addr)
+		}
+		a := Arrival{Msg: mustParse(req{via: via, callID: "other"}.String()), Kind: transport.UDP, Source: mustAddr(source), Local: s.From.Local}
+		r.take()
+		r.do(func() {
+			if err := r.layer.Reply(&a, 400, "", nil); err != nil {
+				t.Error(err)
+			}
+		})
+		if got := r.take(); len(got) != 1 || got[0].to.Addr.String() != want {
+			t.Errorf("%s: %v", source, got)
 		}
 	}
 }

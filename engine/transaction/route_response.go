@@ -10,8 +10,8 @@ import (
 // This file says where responses go (§18.2.2, RFC 3581 §4).
 
 // replyTo is where the responses to the request a go: back on the connection it came on, or from the very listener a
-// datagram came to. a.Msg's topmost Via decides the address.
-func replyTo(a *Arrival) transport.Peer {
+// datagram came to. a.Msg's topmost Via decides the port, and within limits the address: see believes.
+func (l *Layer) replyTo(a *Arrival) transport.Peer {
 	to := transport.Peer{Kind: a.Kind, Addr: a.Source, Local: a.Local, LocalIP: a.LocalIP, Flow: a.Flow}
 	via, err := a.Msg.TopVia()
 	if err != nil {
@@ -28,8 +28,8 @@ func replyTo(a *Arrival) transport.Peer {
 		return to
 	}
 	if maddr, ok := via.Params.Get("maddr"); ok {
-		if addr, err := parseHost(maddr); err == nil {
-			to.Addr = netip.AddrPortFrom(addr, portOf(&via, a.Kind))
+		if addr, err := parseHost(maddr); err == nil && l.believes(addr, a.Source.Addr()) {
+			to.Addr = netip.AddrPortFrom(addr.Unmap(), portOf(&via, a.Kind))
 			return to
 		}
 	}
@@ -38,6 +38,14 @@ func replyTo(a *Arrival) transport.Peer {
 	}
 	to.Addr = netip.AddrPortFrom(a.Source.Addr(), portOf(&via, a.Kind))
 	return to
+}
+
+// believes tells whether responses go to the maddr of a request from the source. Whoever is asked nothing could have a
+// stranger answered by us otherwise, with an INVITE eleven times (§17.2.1). maddr was made for multicast (§18.1.1); that, and
+// the sender's own address, are always good. Of others it takes one who is trusted.
+func (l *Layer) believes(maddr, source netip.Addr) bool {
+	maddr, source = maddr.Unmap(), source.Unmap().WithZone("")
+	return maddr == source || maddr.IsMulticast() || l.options.TrustVia != nil && l.options.TrustVia(source)
 }
 
 // portOf is the port of sent-by, or the default of the transport (§18.2.2).

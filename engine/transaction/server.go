@@ -66,7 +66,7 @@ func (s *Server) Answered() int { return int(s.answered) }
 func (l *Layer) makeServer(a *Arrival) *Server {
 	s := new(Server)
 	l.fill(s, a)
-	s.ReplyTo = replyTo(a)
+	s.ReplyTo = l.replyTo(a)
 	s.Req = l.takeMessage()
 	a.Msg.CopyTo(s.Req)
 	s.Req.Detach()
