@@ -85,6 +85,17 @@ function route(req)
   local a, b, c, d, e = req.method, req.in_dialog, req.ruri.user, req.ruri.host, req.from.uri
   local f, g, h, i, j = req:is("INVITE"), req:header("User-Agent"), req.call_id, req.cancelled, req.answered
 end`,
+	"strings": `
+function route(req)
+  local user, host = req.ruri.user, req.ruri.host
+  local key = "u:" .. user .. "@" .. host
+  local aor = ("sip:%s@%s"):format(user, host)
+  local number = user:gsub("^00", "+") .. ";phone-context=" .. host
+  local parts = {}
+  for i = 1, 8 do parts[#parts + 1] = i .. "=" .. key end
+  local line = table.concat(parts, ";") .. "|" .. aor .. "|" .. number:upper():sub(2, 20)
+  return line == key
+end`,
 	"loop": `function route(req) local n = 0 for i = 1, 1000 do n = n + i % 7 end end`,
 }
 
@@ -99,7 +110,7 @@ func onRequest(t testing.TB, script string, f func(req *engine.Request, r *luabi
 }
 
 func BenchmarkRoute(b *testing.B) {
-	for _, name := range []string{"empty", "method", "is", "ruri", "header", "location", "ten bindings", "loop"} {
+	for _, name := range []string{"empty", "method", "is", "ruri", "header", "location", "ten bindings", "strings", "loop"} {
 		b.Run(name, func(b *testing.B) {
 			onRequest(b, benchScripts[name], func(req *engine.Request, r *luabind.Router) {
 				b.ReportAllocs()

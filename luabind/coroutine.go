@@ -21,6 +21,7 @@ func (v *vm) openCoroutine() {
 	guarded := func(l *lua.LState) int { return v.coResume(l, resume, active) }
 	lib.RawSetString("create", l.NewFunction(func(l *lua.LState) int {
 		coFunction(l)
+		v.spend(l, threadSize)
 		n := create(l)
 		l.ToThread(-1).SetContext(v.current)
 		return n
@@ -28,9 +29,10 @@ func (v *vm) openCoroutine() {
 	lib.RawSetString("resume", l.NewFunction(guarded))
 	lib.RawSetString("wrap", l.NewFunction(func(l *lua.LState) int {
 		coFunction(l)
+		v.spend(l, threadSize)
 		create(l)
 		co := l.ToThread(-1)
-		l.Push(l.NewFunction(func(l *lua.LState) int { return wrapped(l, co, guarded) }))
+		l.Push(l.NewClosure(func(l *lua.LState) int { return wrapped(l, co, guarded) }, co)) // so that it is weighed
 		return 1
 	}))
 	lib.RawSetString("running", l.NewFunction(func(l *lua.LState) int {

@@ -16,7 +16,9 @@ func (v *vm) strFormat(l *lua.LState) int {
 	if _, ok := l.Get(1).(lua.LString); !ok {
 		raise(l, "format: the format must be a string, not %s", describe(l.Get(1)))
 	}
-	l.Push(lua.LString(formatted(l, 1)))
+	text := formatted(l, 1)
+	spends(l, valueSize+len(text))
+	l.Push(lua.LString(text))
 	return 1
 }
 

@@ -38,6 +38,8 @@ func (v *vm) load() error {
 	v.gen.router.dog.add(v, loadBudgets)
 	defer v.gen.router.dog.remove(v)
 	v.main.G.MainThread = v.main
+	v.mem.limit = loadMemory * v.gen.router.opts.Memory
+	v.mem.room = v.mem.limit
 	if err := v.invoke(nil, v.main.NewFunctionFromProto(v.gen.program.main), nil); err != nil {
 		return err
 	}
@@ -52,6 +54,7 @@ func (v *vm) load() error {
 		return fmt.Errorf("%s: route must be a function, not %s", v.gen.program.name, describe(f))
 	}
 	v.loading = false
+	v.loaded()
 	return nil
 }
 

@@ -78,6 +78,7 @@ func (v *vm) openTable() {
 	l.Pop(1)
 	lib.RawSetString("concat", l.NewFunction(tableConcat))
 	lib.RawSetString("unpack", l.NewFunction(baseUnpack))
+	lib.RawSetString("insert", l.NewFunction(v.tableInsert(lib.RawGetString("insert").(*lua.LFunction).GFunction)))
 }
 
 // tableConcat is table.concat, its result bounded.
@@ -97,8 +98,35 @@ func tableConcat(l *lua.LState) int {
 		}
 		tooLong(l, "table.concat", len(b))
 	}
+	spends(l, len(b))
 	l.Push(lua.LString(b))
 	return 1
+}
+
+// tableInsert is table.insert(t, [place,] value).
+func (v *vm) tableInsert(insert lua.LGFunction) lua.LGFunction {
+	return func(l *lua.LState) int {
+		if t, ok := l.Get(1).(*lua.LTable); ok {
+			v.mayAssign(l, t, lua.LString("insert"))
+			place := lua.LValue(lua.LNumber(len(insideOf(t).array) + 1))
+			if l.GetTop() > 2 {
+				place = l.Get(2)
+			}
+			v.grows(l, t, place)
+		}
+		return insert(l)
+	}
+}
+
+// rawSet is rawset(t, key, value).
+func (v *vm) rawSet(set lua.LGFunction) lua.LGFunction {
+	return func(l *lua.LState) int {
+		if t, ok := l.Get(1).(*lua.LTable); ok {
+			v.mayAssign(l, t, l.Get(2))
+			v.grows(l, t, l.Get(2))
+		}
+		return set(l)
+	}
 }
 
 // maxText bounds the text that one library call makes. Joining with ".." is bounded by the budget.

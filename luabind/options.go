@@ -108,6 +108,7 @@ func (v *vm) failover(l *lua.LState, o *reqObj, x *lua.LTable, opts *engine.Opti
 		return nil
 	case *lua.LFunction:
 		p := o.pinned()
+		v.callback(f)
 		opts.Failover = func(res *engine.Response) bool {
 			var out []lua.LValue
 			if err := p.call("failover", f, &out, &v.response(res, o).ud); err != nil {
@@ -172,6 +173,7 @@ func (v *vm) callbacks(o *reqObj, x *lua.LTable, opts *engine.Options, name stri
 		switch f := x.RawGetString(key).(type) {
 		case *lua.LNilType:
 		case *lua.LFunction:
+			v.callback(f)
 			if fs[i] = f; p == nil {
 				p = o.pinned()
 			}

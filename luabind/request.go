@@ -187,6 +187,7 @@ func (o *reqObj) vars(l *lua.LState) lua.LValue {
 	if !ok {
 		t = l.NewTable()
 		o.req.Vars = t
+		o.vm.keep(t)
 	}
 	return t
 }

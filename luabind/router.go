@@ -27,6 +27,9 @@ type Options struct {
 	Args    map[string]string // sip.args
 	// Budget is how long a handler may hold its lane between waits, default 200 ms.
 	Budget time.Duration
+	// Memory is how many bytes a VM may hold beyond what the file holds when it has run, default 64 MiB: its globals, and what its handlers
+	// that run or wait hold together.
+	Memory int
 	Log    *slog.Logger             // default slog.Default()
 	Env    func(name string) string // sip.env, default os.Getenv
 	Seed   uint64                   // of math.random and sip.random in a simulation; 0 seeds at random
@@ -76,11 +79,17 @@ func NewRouter(o Options) (*Router, error) {
 	if o.Budget <= 0 {
 		o.Budget = 200 * time.Millisecond
 	}
+	if o.Memory <= 0 {
+		o.Memory = defaultMemory
+	}
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
 	if o.Env == nil {
 		o.Env = os.Getenv
+	}
+	if errInterpreter != nil {
+		return nil, errInterpreter
 	}
 	p, err := o.open()
 	if err != nil {

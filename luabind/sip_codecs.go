@@ -28,11 +28,15 @@ func (v *vm) sipCodecs() map[string]lua.LGFunction {
 			return pushHex(l, h.Sum(nil))
 		},
 		"base64.encode": func(l *lua.LState) int {
-			l.Push(lua.LString(base64.StdEncoding.EncodeToString([]byte(plainText(l, "sip.base64.encode: argument 1", l.Get(1))))))
+			text := plainText(l, "sip.base64.encode: argument 1", l.Get(1))
+			spends(l, 4*len(text)) // with the copies on the way
+			l.Push(lua.LString(base64.StdEncoding.EncodeToString([]byte(text))))
 			return 1
 		},
 		"base64.decode": func(l *lua.LState) int {
-			b, err := base64.StdEncoding.DecodeString(plainText(l, "sip.base64.decode: argument 1", l.Get(1)))
+			text := plainText(l, "sip.base64.decode: argument 1", l.Get(1))
+			spends(l, 2*len(text))
+			b, err := base64.StdEncoding.DecodeString(text)
 			if err != nil {
 				return failText(l, err.Error())
 			}

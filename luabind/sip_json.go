@@ -42,6 +42,7 @@ func (v *vm) jsonEncode(l *lua.LState) int {
 	if err != nil {
 		raise(l, "sip.json.encode: %v", err)
 	}
+	spends(l, len(b))
 	l.Push(lua.LString(b))
 	return 1
 }
@@ -141,7 +142,7 @@ func (v *vm) jsonDecode(l *lua.LState) int {
 		raise(l, "sip.json.decode: argument 1 must be a string, not %s", describe(l.Get(1)))
 	}
 	d := json.NewDecoder(bytes.NewReader([]byte(text)))
-	value, err := v.decodeJSON(d, 0)
+	value, err := v.decodeJSON(l, d, 0)
 	if err == nil {
 		if _, more := d.Token(); more != io.EOF {
 			err = fmt.Errorf("more text after the value, at byte %d", d.InputOffset())
@@ -155,7 +156,7 @@ func (v *vm) jsonDecode(l *lua.LState) int {
 }
 
 // decodeJSON reads one value.
-func (v *vm) decodeJSON(d *json.Decoder, depth int) (lua.LValue, error) {
+func (v *vm) decodeJSON(l *lua.LState, d *json.Decoder, depth int) (lua.LValue, error) {
 	token, err := d.Token()
 	if err != nil {
 		if err == io.EOF {
@@ -163,10 +164,10 @@ func (v *vm) decodeJSON(d *json.Decoder, depth int) (lua.LValue, error) {
 		}
 		return nil, err
 	}
-	return v.decodeToken(d, token, depth)
+	return v.decodeToken(l, d, token, depth)
 }
 
-func (v *vm) decodeToken(d *json.Decoder, token json.Token, depth int) (lua.LValue, error) {
+func (v *vm) decodeToken(l *lua.LState, d *json.Decoder, token json.Token, depth int) (lua.LValue, error) {
 	switch x := token.(type) {
 	case nil:
 		return v.kinds.null, nil
@@ -180,11 +181,15 @@ func (v *vm) decodeToken(d *json.Decoder, token json.Token, depth int) (lua.LVal
 	if depth >= maxDepth {
 		return nil, fmt.Errorf("nested more than %d deep", maxDepth)
 	}
-	t := v.main.NewTable()
+	v.spend(l, tableSize)
+	t := l.CreateTable(0, 0)
+	l.Push(t) // so that it is weighed
+	defer l.Pop(1)
 	list := token == json.Delim('[')
 	for d.More() {
+		v.spend(l, entrySize)
 		if list {
-			x, err := v.decodeJSON(d, depth+1)
+			x, err := v.decodeJSON(l, d, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -195,7 +200,7 @@ func (v *vm) decodeToken(d *json.Decoder, token json.Token, depth int) (lua.LVal
 		if err != nil {
 			return nil, err
 		}
-		x, err := v.decodeJSON(d, depth+1)
+		x, err := v.decodeJSON(l, d, depth+1)
 		if err != nil {
 			return nil, err
 		}

@@ -158,6 +158,7 @@ func (d *delayed) Expire(*lane.Timer) {
 func (v *vm) sipAfter(l *lua.LState) int {
 	wait := secondsArg(l, 1, "sip.after")
 	d := &delayed{v: v, f: functionArg(l, 2, "sip.after")}
+	v.callback(d.f)
 	v.startHere(l, "sip.after", func() {
 		v.begin()
 		v.lane.After(wait, &d.timer, d)
@@ -190,6 +191,7 @@ type task struct {
 func (v *vm) sipSpawn(l *lua.LState) int {
 	f := functionArg(l, 1, "sip.spawn")
 	t := &task{v: v}
+	v.callback(f)
 	v.startHere(l, "sip.spawn", func() { t.start(f) })
 	l.Push(&lua.LUserData{Value: t, Metatable: v.kinds.task})
 	return 1

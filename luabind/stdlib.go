@@ -24,6 +24,7 @@ func (v *vm) openLibraries() {
 	} {
 		g.RawSetString(name, l.NewFunction(f))
 	}
+	g.RawSetString("rawset", l.NewFunction(v.rawSet(g.RawGetString("rawset").(*lua.LFunction).GFunction)))
 	v.kinds.next = g.RawGetString("next").(*lua.LFunction)
 	g.RawSetString("pairs", l.NewFunction(v.basePairs))
 	v.openTable()
@@ -118,7 +119,9 @@ func (v *vm) protect(l *lua.LState, nargs int) int {
 		s.Push(l.Get(i))
 	}
 	t.depth++
+	t.states = append(t.states, s)
 	err := s.PCall(nargs, lua.MultRet, nil)
+	t.states = t.states[:len(t.states)-1]
 	t.depth--
 	if t.stopped() {
 		raise(l, "%s", stoppedError{}.Error())

@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -19,7 +20,7 @@ func (v *vm) openString() {
 	}
 	for name, f := range map[string]lua.LGFunction{
 		"find": v.strFind, "match": v.strMatch, "gmatch": v.strGmatch, "gsub": v.strGsub, "format": v.strFormat, "rep": strRep,
-		"lower": strLower, "upper": strUpper, "byte": strByte,
+		"lower": strLower, "upper": strUpper, "byte": strByte, "sub": strSub, "reverse": strReverse,
 	} {
 		lib.RawSetString(name, l.NewFunction(f))
 	}
@@ -40,6 +41,7 @@ func strRep(l *lua.LState) int {
 		n = maxText + 1
 	}
 	tooLong(l, "string.rep", len(s)*n)
+	spends(l, len(s)*n)
 	l.Push(lua.LString(strings.Repeat(s, n)))
 	return 1
 }
@@ -66,18 +68,21 @@ func strByte(l *lua.LState) int {
 
 // strLower and strUpper change ASCII letters only: names in SIP are compared so, and bytes that are no text stay as they are.
 func strLower(l *lua.LState) int {
-	l.Push(lua.LString(mapASCII(l.CheckString(1), 'A', 'Z')))
+	l.Push(lua.LString(mapASCII(l, 'A', 'Z')))
 	return 1
 }
 
 func strUpper(l *lua.LState) int {
-	l.Push(lua.LString(mapASCII(l.CheckString(1), 'a', 'z')))
+	l.Push(lua.LString(mapASCII(l, 'a', 'z')))
 	return 1
 }
 
-func mapASCII(s string, from, to byte) string {
+// mapASCII is argument 1 with the case of its letters from from to to changed.
+func mapASCII(l *lua.LState, from, to byte) string {
+	s := l.CheckString(1)
 	for i := 0; i < len(s); i++ {
 		if from <= s[i] && s[i] <= to {
+			spends(l, 2*len(s))
 			b := []byte(s)
 			for ; i < len(b); i++ {
 				if from <= b[i] && b[i] <= to {
@@ -88,6 +93,43 @@ func mapASCII(s string, from, to byte) string {
 		}
 	}
 	return s
+}
+
+// cutFrom is from what length on a piece of a string doesn't keep the whole in memory.
+const cutFrom = 4096
+
+// cut is s[from:to].
+func cut(s string, from, to int) string {
+	piece := s[from:to]
+	if len(s) >= cutFrom && len(piece) < len(s)/2 {
+		return strings.Clone(piece)
+	}
+	return piece
+}
+
+// strSub is string.sub(s, from [, to]).
+func strSub(l *lua.LState) int {
+	s := l.CheckString(1)
+	from, to := start(s, l.CheckInt(2)), l.OptInt(3, -1)
+	if to < 0 {
+		to = len(s) + to + 1
+	}
+	if to = min(to, len(s)); from >= to {
+		l.Push(lua.LString(""))
+		return 1
+	}
+	spends(l, valueSize)
+	l.Push(lua.LString(cut(s, from, to)))
+	return 1
+}
+
+// strReverse is string.reverse(s).
+func strReverse(l *lua.LState) int {
+	b := []byte(l.CheckString(1))
+	spends(l, len(b))
+	slices.Reverse(b)
+	l.Push(lua.LString(b))
+	return 1
 }
 
 // start is the 0-based place where a search begins.
@@ -110,7 +152,7 @@ func (v *vm) matched(l *lua.LState, s, pat string, init int) (from, to int) {
 // pushCaptures pushes the captures of the last match, or, without any, the whole of it where whole is set.
 func (m *matcher) pushCaptures(l *lua.LState, from, to int, whole bool) int {
 	if m.level == 0 && whole {
-		l.Push(lua.LString(m.src[from:to]))
+		l.Push(lua.LString(cut(m.src, from, to)))
 		return 1
 	}
 	for i := range m.level {
@@ -127,7 +169,7 @@ func (m *matcher) captured(l *lua.LState, i int) lua.LValue {
 		raise(l, "the pattern has a '(' without a ')'")
 		return lua.LNil
 	default:
-		return lua.LString(m.src[c.start : c.start+c.len])
+		return lua.LString(cut(m.src, c.start, c.start+c.len))
 	}
 }
 
@@ -184,7 +226,7 @@ func (v *vm) strGmatch(l *lua.LState) int {
 		pat = "%" + pat
 	}
 	at, steps := 0, 0
-	l.Push(l.NewFunction(func(l *lua.LState) int {
+	l.Push(l.NewClosure(func(l *lua.LState) int {
 		if at > len(s) {
 			return 0
 		}
@@ -199,7 +241,7 @@ func (v *vm) strGmatch(l *lua.LState) int {
 			at++
 		}
 		return v.matcher.pushCaptures(l, from, to, true)
-	}))
+	}, lua.LString(s))) // so that it is weighed
 	return 1
 }
 
@@ -242,6 +284,7 @@ func (v *vm) strGsub(l *lua.LState) int {
 	if at < len(s) {
 		out = append(out, s[at:]...)
 	}
+	spends(l, len(out))
 	l.Push(lua.LString(out))
 	l.Push(lua.LNumber(count))
 	return 2
@@ -259,7 +302,7 @@ func (v *vm) appendReplaced(l *lua.LState, out []byte, repl lua.LValue, s string
 		value = l.Get(-1)
 		l.Pop(1)
 	case *lua.LTable:
-		var key lua.LValue = lua.LString(s[from:to])
+		var key lua.LValue = lua.LString(cut(s, from, to))
 		if v.matcher.level > 0 {
 			key = v.matcher.captured(l, 0)
 		}

@@ -174,6 +174,7 @@ func toLua(v *vm, x any) (lua.LValue, error) {
 }
 
 func listToLua(v *vm, list []any) (lua.LValue, error) {
+	v.spendHere(tableSize + 2*valueSize*len(list))
 	t := v.main.CreateTable(len(list), 0)
 	for i, e := range list {
 		lv, err := toLua(v, e)
@@ -186,6 +187,7 @@ func listToLua(v *vm, list []any) (lua.LValue, error) {
 }
 
 func mapToLua(v *vm, m map[string]any) (lua.LValue, error) {
+	v.spendHere(tableSize + entrySize*len(m))
 	t := v.main.CreateTable(0, len(m))
 	for _, k := range sortedKeys(m) {
 		lv, err := toLua(v, m[k])

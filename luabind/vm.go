@@ -48,6 +48,8 @@ type vm struct {
 	// refs count what keeps the generation open; see begin.
 	refs atomic.Int64
 
+	mem    ledger
+	frozen map[*lua.LTable]string // tables of libraries, by which a handler can't change them
 	*figures
 	clock lane.Clock
 }
@@ -71,6 +73,9 @@ type thread struct {
 	grace  int
 	halted bool
 	watch  stopwatch
+	// The list of running calls, and the states that pcall has functions run on.
+	next, prev *thread
+	states     []*lua.LState
 }
 
 const (
@@ -196,6 +201,7 @@ func (v *vm) invoke(o *reqObj, fn *lua.LFunction, out *[]lua.LValue, args ...lua
 		t.watch.start(v.clock)
 	}
 	s := v.enter(t)
+	v.enroll(t)
 	l := t.l
 	l.Push(fn)
 	for _, a := range args {
@@ -207,6 +213,7 @@ func (v *vm) invoke(o *reqObj, fn *lua.LFunction, out *[]lua.LValue, args ...lua
 	}
 	err := l.PCall(len(args), nret, nil)
 	stopped := t.stopped()
+	v.leave(t)
 	v.restore(s)
 	t.req = nil
 	if t.watch.on {

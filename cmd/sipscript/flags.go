@@ -10,6 +10,7 @@ import (
 
 const (
 	defaultBudget = 200 * time.Millisecond
+	defaultMemory = "64MiB"
 	defaultDrain  = 32 * time.Second
 )
 
@@ -46,6 +47,8 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "log-level", Usage: "`LEVEL`: debug, info, warn or error", Value: "info"},
 		&cli.StringFlag{Name: "log-format", Usage: "`FORMAT`: text or json", Value: "text"},
 		&cli.DurationFlag{Name: "script-budget", Usage: "stop a script that holds its lane for `TIME` between two waits", Value: defaultBudget},
+		&cli.StringFlag{Name: "script-memory", Value: defaultMemory,
+			Usage: "let a script hold `SIZE` on each lane, beyond what its file loads; a handler that takes more gets an error"},
 		&cli.DurationFlag{Name: "drain", Usage: "let transactions finish for at most `TIME` after SIGINT or SIGTERM", Value: defaultDrain},
 		&cli.DurationFlag{Name: "max-delay", Usage: "refuse new calls (503) as messages come to wait for `TIME`, so that calls in progress go on; 0: never", DefaultText: "100ms"},
 		&cli.StringFlag{Name: "config", Usage: "read the same keys from `FILE` (YAML); flags win over SIPSCRIPT_* variables, these over the file"},
@@ -59,7 +62,7 @@ func runFlags() []cli.Flag {
 // keys are the flags that a SIPSCRIPT_* variable and a key of the configuration file stand for as well, and "script",
 // which on the command line is the argument.
 func keys() []string {
-	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "drain", "max-delay"}
+	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "script-memory", "drain", "max-delay"}
 	return append(all, laterFlags()...)
 }
 

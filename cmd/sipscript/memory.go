@@ -3,9 +3,12 @@ package main
 // The garbage collector's settings, from the machine.
 
 import (
+	"io/fs"
 	"math"
 	"os"
+	"path"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -39,22 +42,63 @@ func undisturbed(f func()) {
 	f()
 }
 
-// machineMemory is what the process may use, in bytes: the control group's limit or the machine's memory, whichever is less; 0 where neither
-// is known.
-func machineMemory() (least int64) {
-	consider := func(n int64) {
-		if n > 0 && (least == 0 || n < least) {
+// machineMemory is what the process may use, in bytes: the least of its control groups' limits and the machine's memory; 0 where none is known.
+func machineMemory() int64 { return leastMemory(os.DirFS("/")) }
+
+// leastMemory is machineMemory on a file system.
+func leastMemory(root fs.FS) (least int64) {
+	consider := func(name string, read func(text string) int64) {
+		b, err := fs.ReadFile(root, name)
+		if err != nil {
+			return
+		}
+		if n := read(string(b)); n > 0 && (least == 0 || n < least) {
 			least = n
 		}
 	}
-	if b, err := os.ReadFile("/sys/fs/cgroup/memory.max"); err == nil {
-		n, _ := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64) // "max" is 0: no limit
-		consider(n)
+	limit := func(text string) int64 {
+		n, _ := strconv.ParseInt(strings.TrimSpace(text), 10, 64) // "max" is 0: no limit
+		return n
 	}
-	if b, err := os.ReadFile("/proc/meminfo"); err == nil {
-		consider(memTotal(string(b)))
+	groups, _ := fs.ReadFile(root, "proc/self/cgroup")
+	for _, group := range controlGroups(string(groups)) {
+		// Each group is bounded by those above it. A container sees its own group as the root.
+		for ; ; group.path = path.Dir(group.path) {
+			dir := path.Join("sys/fs/cgroup", group.controller, group.path)
+			for _, name := range group.files {
+				consider(path.Join(dir, name), limit)
+			}
+			if group.path == "/" {
+				break
+			}
+		}
 	}
+	consider("proc/meminfo", memTotal)
 	return least
+}
+
+// controlGroup is one the process is in, by its path.
+type controlGroup struct {
+	controller, path string
+	files            []string
+}
+
+// controlGroups reads /proc/self/cgroup (cgroups(7)): lines of number:controllers:path. Version 2 has one with the number 0 and no controllers; there
+// MemoryMax= of a unit of systemd is memory.max, and MemoryHigh= memory.high.
+func controlGroups(text string) []controlGroup {
+	v1, v2 := []string{"memory.limit_in_bytes"}, []string{"memory.max", "memory.high"}
+	groups := []controlGroup{{"", "/", v2}, {"memory", "/", v1}}
+	for line := range strings.Lines(text) {
+		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		switch {
+		case len(f) < 3 || !path.IsAbs(f[2]):
+		case f[1] == "":
+			groups = append(groups, controlGroup{"", path.Clean(f[2]), v2}, controlGroup{"unified", path.Clean(f[2]), v2})
+		case slices.Contains(strings.Split(f[1], ","), "memory"):
+			groups = append(groups, controlGroup{"memory", path.Clean(f[2]), v1})
+		}
+	}
+	return groups
 }
 
 // memTotal reads the MemTotal line of /proc/meminfo, which is in kB.

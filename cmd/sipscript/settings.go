@@ -45,8 +45,26 @@ type settings struct {
 	logLevel   slog.Level
 	logJSON    bool
 	budget     time.Duration
+	memory     int // bytes
 	drain      time.Duration
 	maxDelay   time.Duration // as engine.Config has it: 0 for its default, negative for never
+}
+
+// maxMemory bounds what one lane's script may be allowed to hold.
+const maxMemory = 1 << 40
+
+// readSize reads a size such as 64MiB.
+func readSize(text string) (int, bool) {
+	for _, unit := range []struct {
+		name string
+		size int
+	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}} {
+		if digits, ok := strings.CutSuffix(text, unit.name); ok {
+			n, err := strconv.Atoi(digits)
+			return n * unit.size, err == nil && n > 0 && n <= maxMemory/unit.size
+		}
+	}
+	return 0, false
 }
 
 // readSettings reads and checks the whole of a `sipscript run` command line.
@@ -229,6 +247,11 @@ func (s *settings) readLimits(c *cli.Context) error {
 		return usagef("--script-budget %s: expected a time above 0, such as 200ms", s.budget)
 	case s.drain < 0:
 		return usagef("--drain %s: expected 0 or more, such as 32s", s.drain)
+	}
+	size := c.String("script-memory")
+	var ok bool
+	if s.memory, ok = readSize(size); !ok || s.memory < 1<<20 {
+		return usagef("--script-memory %s: expected a size with its unit and of 1MiB at least, such as 64MiB", size)
 	}
 	if c.IsSet("max-delay") {
 		switch s.maxDelay = c.Duration("max-delay"); {
