@@ -102,10 +102,13 @@ func (p *packet) work(l *lane.Lane) {
 	u.load.note(l.Now(), p.age+l.Waited())
 	switch {
 	case p.bad != nil && !p.msg.IsRequest():
-		if !u.layer.Spoiled(&p.from) {
-			p.e.badMessages.Add(1)
-			p.e.dropped(reasonOf(p.bad), p.from.Kind, p.from.Source, p.bad)
+		if u.layer.Spoiled(&p.from) {
+			p.e.log.Info("a final response can't be read; it counts as 502", "call_id", string(p.msg.CallID()),
+				"from", p.from.Source.String(), "status", p.msg.Status(), "err", p.bad)
+			return
 		}
+		p.e.badMessages.Add(1)
+		p.e.dropped(reasonOf(p.bad), p.from.Kind, p.from.Source, p.bad)
 		return
 	case p.bad != nil:
 		u.count.answer(p.bad.Status)
