@@ -30,10 +30,8 @@ type Client struct {
 
 	to   transport.Peer
 	sent []byte // what doSendAgain sends: the request; then, after a non-2xx, its ACK. In a buffer of the layer.
-	err  error  // why the transport failed
 
-	onFlow         transport.FlowID // in the layer's streams, 0: it is not
-	nextOn, prevOn *Client          // in the list of that
+	stream *streamWait // in the layer's streams, nil: it is not
 }
 
 // machine is the table of its states.
@@ -188,10 +186,8 @@ func (c *Client) feed(e event, a *Arrival) {
 
 // fail is a transport error found in a step: the message of the step is passed before what follows from the error.
 func (c *Client) fail(err error, a *Arrival, do action) {
-	c.layer.count(EventTransportError)
-	c.err = fmt.Errorf("transaction: send: %w", err)
 	c.tell(do, a)
-	c.feed(evError, nil)
+	c.broke(err)
 }
 
 // tell tells the owner. A 2xx that nobody owns is a stray: it may still be forwarded (§16.7 step 5).
@@ -205,10 +201,11 @@ func (c *Client) tell(do action, a *Arrival) {
 		c.layer.user.Stray(a)
 	case do&doFail != 0 && owner != nil:
 		c.owner = nil
-		err := c.err
+		err := c.layer.failing
 		if err == nil {
 			err = ErrTimeout
 		}
+		c.layer.failing = nil
 		owner.Failed(c, err)
 	}
 }

@@ -119,9 +119,11 @@ func (c *Client) waitsAt(to netip.AddrPort) bool {
 
 // broke makes the step of a transport error (§17.1.4).
 func (c *Client) broke(err error) {
-	c.layer.count(EventTransportError)
-	c.err = fmt.Errorf("transaction: send: %w", err)
+	l := c.layer
+	l.count(EventTransportError)
+	l.failing = fmt.Errorf("transaction: send: %w", err)
 	c.feed(evError, nil)
+	l.failing = nil
 }
 
 // onStreams are the client transactions that wait for answers on connections, by connection; each list is linked through
@@ -129,6 +131,12 @@ func (c *Client) broke(err error) {
 type onStreams struct {
 	byFlow  map[transport.FlowID]*Client
 	waiting atomic.Int64
+}
+
+// streamWait is the place of a client transaction in the list of its connection.
+type streamWait struct {
+	flow       transport.FlowID
+	next, prev *Client
 }
 
 // WaitsOnStreams tells, on any goroutine, whether FlowClosed has anything to do.
@@ -147,32 +155,34 @@ func (c *Client) sendOnStream(f transport.Failed) error {
 	if l.streams.byFlow == nil {
 		l.streams.byFlow = map[transport.FlowID]*Client{}
 	}
-	c.onFlow, c.nextOn = c.to.Flow, l.streams.byFlow[c.to.Flow]
-	if c.nextOn != nil {
-		c.nextOn.prevOn = c
+	w := &streamWait{flow: c.to.Flow, next: l.streams.byFlow[c.to.Flow]}
+	if w.next != nil {
+		w.next.stream.prev = c
 	}
-	l.streams.byFlow[c.onFlow] = c
+	c.stream = w
+	l.streams.byFlow[w.flow] = c
 	return nil
 }
 
 // offStream ends the watch of sendOnStream.
 func (c *Client) offStream() {
-	if c.onFlow == 0 {
+	w := c.stream
+	if w == nil {
 		return
 	}
 	s := &c.layer.streams
-	if c.nextOn != nil {
-		c.nextOn.prevOn = c.prevOn
+	if w.next != nil {
+		w.next.stream.prev = w.prev
 	}
 	switch {
-	case c.prevOn != nil:
-		c.prevOn.nextOn = c.nextOn
-	case c.nextOn != nil:
-		s.byFlow[c.onFlow] = c.nextOn
+	case w.prev != nil:
+		w.prev.stream.next = w.next
+	case w.next != nil:
+		s.byFlow[w.flow] = w.next
 	default:
-		delete(s.byFlow, c.onFlow)
+		delete(s.byFlow, w.flow)
 	}
-	c.onFlow, c.nextOn, c.prevOn = 0, nil, nil
+	c.stream = nil
 	s.waiting.Add(-1)
 }
 

@@ -60,6 +60,7 @@ type Layer struct {
 	out     []byte
 	reparse message.Message
 	stored  buffers
+	failing error   // why the transport failed, for the step of a client transaction that is made
 	spare   *Server // of an ACK
 }
 
