@@ -15,6 +15,7 @@ type ScriptError struct {
 	Traceback string
 	Stopped   bool // it overran its budget
 	Panic     bool // a bug of a binding, not of the script
+	replaced  bool // it was ended with its generation
 }
 
 func (e *ScriptError) Error() string {

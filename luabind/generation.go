@@ -30,7 +30,9 @@ type generation struct {
 	events    map[string]bool // declared
 	listening map[string]bool // with handlers; set when the VMs have been built
 
+	started atomic.Int64 // timers and tasks of all VMs
 	retired atomic.Bool
+	winding sync.Once
 	once    sync.Once
 }
 
@@ -127,7 +129,7 @@ func (g *generation) retire() {
 	g.closeIfIdle()
 }
 
-// closeIfIdle closes a retired generation when nothing of it runs and nothing can call it any more.
+// closeIfIdle ends what a retired generation began for itself when no request and no transaction of it is left, and closes it when that has ended.
 func (g *generation) closeIfIdle() {
 	if !g.retired.Load() {
 		return
@@ -137,7 +139,32 @@ func (g *generation) closeIfIdle() {
 			return
 		}
 	}
+	g.wind()
+	for _, v := range g.all() {
+		if v.tasks.Load() != 0 {
+			return
+		}
+	}
 	g.close()
+}
+
+// wind ends the timers and tasks of all VMs.
+func (g *generation) wind() {
+	g.winding.Do(func() {
+		g.cancel()
+		for _, v := range g.all() {
+			if v.lane != nil && v.tasks.Load() != 0 {
+				v.lane.Return(lane.Func(func(*lane.Lane) { v.endTasks() }))
+			}
+		}
+	})
+}
+
+// endTask is called when a timer or a task is over.
+func (v *vm) endTask() {
+	if v.tasks.Add(-1) == 0 && v.gen.retired.Load() {
+		v.gen.closeIfIdle()
+	}
 }
 
 func (g *generation) all() []*vm {

@@ -48,7 +48,7 @@ type (
 // Set by lookInside and never changed: where an LState has its registry and its present frame, and the interpreter's own instructions.
 var (
 	inside struct{ registry, frame uintptr }
-	plain  struct{ concat, setTable, setTableKS, newTable, setList, closure instruction }
+	plain  struct{ setGlobal, concat, setTable, setTableKS, newTable, setList, closure instruction }
 )
 
 // errInterpreter is nil where the interpreter is as expected.
@@ -66,6 +66,7 @@ func lookInside() error {
 	}
 	inside.registry, inside.frame = r.Offset, f.Offset
 	plain.concat, plain.setTable, plain.setTableKS = jumpTable[lua.OP_CONCAT], jumpTable[lua.OP_SETTABLE], jumpTable[lua.OP_SETTABLEKS]
+	plain.setGlobal, jumpTable[lua.OP_SETGLOBAL] = jumpTable[lua.OP_SETGLOBAL], opSetGlobal
 	plain.newTable, plain.setList, plain.closure = jumpTable[lua.OP_NEWTABLE], jumpTable[lua.OP_SETLIST], jumpTable[lua.OP_CLOSURE]
 	jumpTable[lua.OP_CONCAT], jumpTable[lua.OP_SETTABLE], jumpTable[lua.OP_SETTABLEKS] = opConcat, opSetTable, opSetTableKS
 	jumpTable[lua.OP_NEWTABLE], jumpTable[lua.OP_SETLIST], jumpTable[lua.OP_CLOSURE] = opNewTable, opSetList, opClosure
@@ -127,10 +128,17 @@ func opConcat(l *lua.LState, inst uint32, base unsafe.Pointer) int {
 	return plain.concat(l, inst, base)
 }
 
+func opSetGlobal(l *lua.LState, inst uint32, base unsafe.Pointer) int {
+	if t, ok := l.Context().(*thread); ok && !t.vm.loading {
+		t.vm.mayAssignGlobal(l, frameOf(l).fn.Proto.Constants[inst&0x3ffff].String())
+	}
+	return plain.setGlobal(l, inst, base)
+}
+
 func opSetTable(l *lua.LState, inst uint32, base unsafe.Pointer) int {
 	if t, ok := l.Context().(*thread); ok {
 		f, r := frameOf(l), registryOf(l)
-		t.vm.assigns(l, r.array[f.localBase+operandA(inst)], operand(f, r, operandB(inst)), operand(f, r, operandC(inst)))
+		t.vm.assigns(l, r.array[f.localBase+operandA(inst)], operand(f, r, operandB(inst)))
 	}
 	return plain.setTable(l, inst, base)
 }
@@ -139,9 +147,10 @@ func opSetTableKS(l *lua.LState, inst uint32, base unsafe.Pointer) int {
 	if t, ok := l.Context().(*thread); ok {
 		f, r := frameOf(l), registryOf(l)
 		if x, ok := r.array[f.localBase+operandA(inst)].(*lua.LTable); ok && x.Metatable != lua.LNil {
-			t.vm.mayAssign(l, x, operand(f, r, operandB(inst)))
+			t.vm.assigns(l, x, operand(f, r, operandB(inst)))
+		} else {
+			t.vm.spend(l, entrySize)
 		}
-		t.vm.spend(l, entrySize)
 	}
 	return plain.setTableKS(l, inst, base)
 }

@@ -7,7 +7,7 @@ import (
 
 // objectKinds are the metatables and the constant values of a VM's objects: made once, so that no access makes a closure or a string.
 type objectKinds struct {
-	request, response, branch, uri, address, params, task, dict *lua.LTable
+	request, response, branch, uri, address, params, task, timer, dict *lua.LTable
 
 	requestFields   map[string]reqField
 	responseMethods map[string]*lua.LFunction
@@ -50,7 +50,8 @@ func (v *vm) openKinds() {
 	k.uri.RawSetString("__eq", v.main.NewFunction(uriEqual))
 	k.address = v.metatable(v.addrIndex, addrNewIndex)
 	v.textual(k.address, addrString)
-	k.task, k.dict = v.taskMetatable(), v.dictMetatable()
+	k.task, k.dict = v.oneMethod("task", "wait", v.taskWait), v.dictMetatable()
+	k.timer = v.oneMethod("timer", "cancel", v.timerCancel)
 	k.params = v.metatable(paramsIndex, paramsNewIndex)
 	k.params.RawSetString("__tostring", v.main.NewFunction(paramsString))
 	k.params.RawSetString("__pairs", v.main.NewFunction(v.paramsPairs))

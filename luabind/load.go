@@ -21,11 +21,14 @@ func newVM(g *generation, l *lane.Lane, background bool) *vm {
 	v.modules = map[string]lua.LValue{}
 	v.events = map[string][]*lua.LFunction{}
 	v.globals = map[string]bool{}
+	v.frozen = map[*lua.LTable]string{}
+	v.timers, v.sleepers = map[*delayed]struct{}{}, map[*sleeper]struct{}{}
 	v.matcher.breathe = v.matching
 	v.random = newRandom(g.router.opts.Seed, l)
 	v.openKinds()
 	v.openLibraries()
 	v.openSIP()
+	v.freeze()
 	v.strictGlobals()
 	return v
 }
@@ -129,10 +132,13 @@ func (v *vm) bindModule(m *openModule) *lua.LTable {
 	return v.namespace(m.name, fs)
 }
 
+const noNewNames = "%s can't get new names; keep what is yours in a local"
+
 // namespace makes a table of functions that a script can't add to, and that knows its names. A dot in a name makes a table within.
 func (v *vm) namespace(name string, members map[string]lua.LValue) *lua.LTable {
 	inner := map[string]map[string]lua.LValue{}
 	t := v.main.NewTable()
+	v.frozen[t] = name
 	for k, m := range members {
 		if first, rest, nested := strings.Cut(k, "."); nested {
 			if inner[first] == nil {
@@ -157,7 +163,7 @@ func (v *vm) namespace(name string, members map[string]lua.LValue) *lua.LTable {
 		raise(l, "%s has no function '%s'%s", name, key, suggest(key, known))
 		return 0
 	}, func(l *lua.LState) int {
-		raise(l, "%s can't get new names; keep what is yours in a local", name)
+		raise(l, noNewNames, name)
 		return 0
 	})
 	return t
@@ -195,7 +201,9 @@ func (v *vm) serve(why string) {
 			v.task("on start", f, lua.LString(why))
 		}
 		for _, f := range starts {
-			f()
+			if !v.over {
+				f()
+			}
 		}
 	}))
 	if !ok {

@@ -151,8 +151,8 @@ func (v *vm) leave(t *thread) {
 	t.next, t.prev = nil, nil
 }
 
-// assigns is asked before obj[key] = value.
-func (v *vm) assigns(l *lua.LState, obj, key, value lua.LValue) {
+// assigns is asked before obj[key] is set.
+func (v *vm) assigns(l *lua.LState, obj, key lua.LValue) {
 	t, ok := obj.(*lua.LTable)
 	if !ok {
 		return
@@ -191,7 +191,43 @@ func (v *vm) grows(l *lua.LState, t *lua.LTable, key lua.LValue) {
 
 // mayAssign raises where a handler may not change a table.
 func (v *vm) mayAssign(l *lua.LState, t *lua.LTable, key lua.LValue) {
-	if name, ok := v.frozen[t]; ok && !v.loading {
-		raise(l, "%s is read-only in handlers: %s.%s can be set while the file runs", name, name, key.String())
+	if v.loading {
+		return
 	}
+	if t == v.main.G.Global {
+		v.mayAssignGlobal(l, key.String())
+	} else if name, ok := v.frozen[t]; ok {
+		if mt := t.Metatable.(*lua.LTable); mt.RawGetString("__newindex") != lua.LNil && t.RawGet(key) == lua.LNil {
+			raise(l, noNewNames, name) // nor may the file
+		}
+		raise(l, "%s is read-only in handlers: only the file, while it runs, may set %s.%s", name, name, key.String())
+	}
+}
+
+// mayAssignGlobal raises where a handler may not change a global.
+func (v *vm) mayAssignGlobal(l *lua.LState, name string) {
+	if !v.loading && v.library[name] {
+		raise(l, "%s is read-only in handlers: only the file, while it runs, may set it", name)
+	}
+}
+
+// freeze makes the globals that are there, and the tables of libraries among them, read-only in handlers.
+func (v *vm) freeze() {
+	v.library = map[string]bool{}
+	v.main.G.Global.ForEach(func(k, value lua.LValue) {
+		name := k.String()
+		v.library[name] = true
+		t, ok := value.(*lua.LTable)
+		if !ok || t == v.main.G.Global {
+			return
+		}
+		if t.Metatable == lua.LNil { // by which an assignment is looked at
+			mt := v.main.NewTable()
+			mt.RawSetString("__metatable", lua.LFalse)
+			t.Metatable = mt
+		}
+		if v.frozen[t] == "" {
+			v.frozen[t] = name
+		}
+	})
 }

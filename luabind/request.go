@@ -21,6 +21,7 @@ type reqObj struct {
 	source     *lua.LTable
 	receivedOn *lua.LTable
 	id         lua.LValue
+	quota      *quota // nil until it starts a timer or a task
 }
 
 func (v *vm) newRequest(req *engine.Request) *reqObj {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,6 +46,7 @@ type Router struct {
 	dog        *watchdog
 	shared     *shared
 	stats      stats
+	told       told
 	lanes      []*lane.Lane // set by start
 	background *lane.Lane
 	clock      lane.Clock
@@ -204,6 +206,7 @@ func (r *Router) Stop(ctx context.Context) error {
 			err = g.back.runStop(ctx)
 		}
 		g.retired.Store(true)
+		g.wind()
 		g.close()
 	}
 	r.cancel()
@@ -287,6 +290,9 @@ func (r *Router) Modules() []ModuleInfo {
 
 // report logs and counts an error of a handler.
 func (v *vm) report(req *engine.Request, what string, err *ScriptError) {
+	if err.replaced {
+		return
+	}
 	v.errors.Add(1)
 	log := v.gen.router.opts.Log
 	if req != nil {
@@ -299,7 +305,67 @@ func (v *vm) report(req *engine.Request, what string, err *ScriptError) {
 	case err.Panic:
 		kind = "bug in a binding"
 	}
-	log.Error(kind, "in", what, "err", err.Text, "traceback", err.Traceback)
+	more, tell := v.gen.router.told.tell(what, err.Text, v.clock.Now())
+	if !tell {
+		return
+	}
+	text, traceback := clip(err.Text), err.Traceback
+	if most := max(maxLine-len(text), 500); len(traceback) > most {
+		traceback = strings.ToValidUTF8(traceback[:most], "") + "…"
+	}
+	if more > 0 {
+		log = log.With("since_then", more)
+	}
+	log.Error(kind, "in", what, "err", text, "traceback", traceback)
+}
+
+// told remembers where errors came from, so that a timer or a caller can't fill the log.
+type told struct {
+	mu    sync.Mutex
+	sites map[string]*site // by what failed and the file and line; guarded by mu
+}
+
+// site is one place.
+type site struct {
+	since lane.Time
+	lines int // logged since then
+	more  int // not logged
+}
+
+const (
+	tellEvery = lane.Time(10 * time.Second)
+	tellLines = 5 // of one site in that time
+	maxSites  = 1000
+)
+
+// tell tells whether an error is logged, and how many of its site were not since the last.
+func (t *told) tell(what, text string, now lane.Time) (more int, tell bool) {
+	at := text
+	if i := strings.IndexByte(text, ':'); i >= 0 {
+		if j := strings.IndexByte(text[i+1:], ':'); j >= 0 {
+			at = text[:i+1+j]
+		}
+	}
+	key := what + " " + at[:min(len(at), 200)]
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.sites[key]
+	if s == nil {
+		if len(t.sites) >= maxSites || t.sites == nil {
+			t.sites = map[string]*site{}
+		}
+		s = &site{since: now}
+		t.sites[strings.Clone(key)] = s
+	}
+	if now-s.since >= tellEvery {
+		s.since, s.lines = now, 0
+	}
+	if s.lines++; s.lines > tellLines {
+		s.more++
+		return 0, false
+	}
+	more, s.more = s.more, 0
+	return more, true
 }
 
 // requestLog is what logging needs of a request.

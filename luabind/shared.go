@@ -3,6 +3,7 @@ package luabind
 import (
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -15,21 +16,31 @@ import (
 type shared struct {
 	mu    sync.Mutex
 	dicts map[string]*dict // guarded by mu
+	bytes atomic.Int64     // of all dictionaries
+	most  int64
 }
 
-func newShared() *shared { return &shared{dicts: map[string]*dict{}} }
+func newShared() *shared { return &shared{dicts: map[string]*dict{}, most: sharedBytes} }
 
 const (
 	defaultCapacity = 100_000
 	dictShards      = 16
 	smallDict       = 1024 // below this capacity a dictionary has one shard, so that its bound is exact
+
+	sharedBytes  = 256 << 20 // of all dictionaries together
+	defaultBytes = 64 << 20  // of one
+	maxValue     = 1 << 20   // bytes of one value
+	maxDicts     = 1000
+	entryBytes   = 200 // what an entry takes beside its key and value
 )
 
 // dict is one dictionary. Each shard throws out what was used least recently when it is full.
 type dict struct {
 	name   string
+	all    *shared
 	seed   maphash.Seed
 	shards []*dictShard
+	bytes  atomic.Int64 // how many its entries may have together
 
 	mu       sync.Mutex
 	capacity int           // guarded by mu
@@ -38,6 +49,7 @@ type dict struct {
 
 type dictShard struct {
 	mu      sync.Mutex
+	bytes   int64                          // of the entries; guarded by mu
 	entries *simplelru.LRU[string, *entry] // guarded by mu
 	loads   map[string]*load               // guarded by mu
 }
@@ -46,6 +58,28 @@ type dictShard struct {
 type entry struct {
 	value   any
 	expires lane.Time // 0: never
+	bytes   int64
+}
+
+// sizeOf is about how many bytes a value takes.
+func sizeOf(value any) int64 {
+	switch x := value.(type) {
+	case string:
+		return int64(len(x))
+	case []any:
+		n := int64(24)
+		for _, e := range x {
+			n += 16 + sizeOf(e)
+		}
+		return n
+	case map[string]any:
+		n := int64(48)
+		for k, e := range x {
+			n += 48 + int64(len(k)) + sizeOf(e)
+		}
+		return n
+	}
+	return 8
 }
 
 // load is a key being filled. Those who want it meanwhile wait.
@@ -57,7 +91,8 @@ type load struct {
 }
 
 // open returns the dictionary of that name, made when it is first asked for. capacity and ttl of 0 leave what is.
-func (s *shared) open(name string, capacity int, ttl time.Duration, haveTTL bool) *dict {
+// bytes of 0 as well. nil says that there are too many.
+func (s *shared) open(name string, capacity, bytes int, ttl time.Duration, haveTTL bool) *dict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.dicts[name]
@@ -65,10 +100,16 @@ func (s *shared) open(name string, capacity int, ttl time.Duration, haveTTL bool
 		if capacity == 0 {
 			capacity = defaultCapacity
 		}
-		d = newDict(name, capacity)
+		if len(s.dicts) >= maxDicts {
+			return nil
+		}
+		d = newDict(name, capacity, s)
 		s.dicts[name] = d
 	} else if capacity != 0 {
 		d.resize(capacity)
+	}
+	if bytes != 0 {
+		d.bytes.Store(int64(bytes))
 	}
 	if haveTTL {
 		d.mu.Lock()
@@ -78,15 +119,20 @@ func (s *shared) open(name string, capacity int, ttl time.Duration, haveTTL bool
 	return d
 }
 
-func newDict(name string, capacity int) *dict {
-	d := &dict{name: name, seed: maphash.MakeSeed(), capacity: capacity}
+func newDict(name string, capacity int, all *shared) *dict {
+	d := &dict{name: name, all: all, seed: maphash.MakeSeed(), capacity: capacity}
+	d.bytes.Store(defaultBytes)
 	n := dictShards
 	if capacity < smallDict {
 		n = 1
 	}
 	for range n {
-		lru, _ := simplelru.NewLRU[string, *entry]((capacity+n-1)/n, nil)
-		d.shards = append(d.shards, &dictShard{entries: lru, loads: map[string]*load{}})
+		s := &dictShard{loads: map[string]*load{}}
+		s.entries, _ = simplelru.NewLRU((capacity+n-1)/n, func(_ string, e *entry) {
+			s.bytes -= e.bytes
+			all.bytes.Add(-e.bytes)
+		})
+		d.shards = append(d.shards, s)
 	}
 	return d
 }
@@ -111,6 +157,22 @@ func (d *dict) shard(key string) *dictShard {
 		return d.shards[0]
 	}
 	return d.shards[maphash.String(d.seed, key)%uint64(len(d.shards))]
+}
+
+// add stores a value in its shard, and throws out what was used least recently while there is too much. s.mu is held.
+func (d *dict) add(s *dictShard, key string, value any, expires lane.Time) {
+	e := &entry{value, expires, entryBytes + int64(len(key)) + sizeOf(value)}
+	if old, ok := s.entries.Peek(key); ok { // which is replaced without a call
+		s.bytes -= old.bytes
+		d.all.bytes.Add(-old.bytes)
+	}
+	s.bytes += e.bytes
+	d.all.bytes.Add(e.bytes)
+	s.entries.Add(key, e)
+	most := d.bytes.Load() / int64(len(d.shards))
+	for s.entries.Len() > 1 && (s.bytes > most || d.all.bytes.Load() > d.all.most) {
+		s.entries.RemoveOldest()
+	}
 }
 
 // expiry is when a value set now with that time to live runs out; ttl below 0 means the dictionary's default.
@@ -167,7 +229,7 @@ func (d *dict) put(key string, value any, now lane.Time, ttl time.Duration, w wh
 	if w != always && (s.live(key, now) != nil) != (w == ifPresent) {
 		return false
 	}
-	s.entries.Add(key, &entry{value, expires})
+	d.add(s, key, value, expires)
 	return true
 }
 
@@ -188,14 +250,14 @@ func (d *dict) incr(key string, by, init float64, now lane.Time, ttl time.Durati
 	defer s.mu.Unlock()
 	e := s.live(key, now)
 	if e == nil {
-		s.entries.Add(key, &entry{init + by, expires})
+		d.add(s, key, init+by, expires)
 		return init + by, true
 	}
 	n, ok = e.value.(float64)
 	if !ok {
 		return 0, false
 	}
-	s.entries.Add(key, &entry{n + by, e.expires})
+	d.add(s, key, n+by, e.expires)
 	return n + by, true
 }
 
@@ -264,7 +326,7 @@ func (d *dict) finish(key string, l *load, value any, err string, now lane.Time,
 		if e := s.live(key, now); e != nil {
 			l.value = e.value
 		} else {
-			s.entries.Add(key, &entry{value, expires})
+			d.add(s, key, value, expires)
 		}
 	}
 	delete(s.loads, key)

@@ -2,6 +2,7 @@ package luabind
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 
@@ -35,7 +36,18 @@ func (v *vm) sipLogAt(l *lua.LState, level slog.Level) {
 	} else {
 		text = l.ToStringMeta(l.Get(1)).String()
 	}
-	v.logger(l).Log(context.Background(), level, text)
+	v.logger(l).Log(context.Background(), level, clip(text))
+}
+
+// maxLine bounds what one line of the log has of a script.
+const maxLine = 3500
+
+// clip shortens a text that is too long for the log.
+func clip(text string) string {
+	if len(text) <= maxLine {
+		return text
+	}
+	return fmt.Sprintf("%s… (%d bytes)", strings.ToValidUTF8(text[:maxLine], ""), len(text))
 }
 
 // logger logs with the place in the script and the request whose handler runs.

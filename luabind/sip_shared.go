@@ -13,6 +13,7 @@ import (
 
 type sharedOptions struct {
 	Capacity int            `lua:"capacity" min:"1" max:"100000000" doc:"values kept; the least recently used goes first"`
+	Bytes    int            `lua:"bytes" min:"1024" max:"268435456" doc:"about how many bytes the values and keys may have together"`
 	TTL      *time.Duration `lua:"ttl" doc:"seconds a value lives, unless said otherwise; 0 for ever"`
 }
 
@@ -36,7 +37,10 @@ func (v *vm) sipShared(l *lua.LState) int {
 	if opts.TTL != nil {
 		ttl = *opts.TTL
 	}
-	d := v.gen.router.shared.open(string(name), opts.Capacity, ttl, opts.TTL != nil)
+	d := v.gen.router.shared.open(string(name), opts.Capacity, opts.Bytes, ttl, opts.TTL != nil)
+	if d == nil {
+		raise(l, "sip.shared: more than %d dictionaries; give values keys, not dictionaries", maxDicts)
+	}
 	l.Push(&lua.LUserData{Value: d, Metatable: v.kinds.dict})
 	return 1
 }
@@ -118,6 +122,7 @@ func (v *vm) dictSet(w when, method string) lua.LGFunction {
 		if value == nil {
 			raise(l, "dict:%s: the value is nil; dict:delete(key) removes one", method)
 		}
+		tooLarge(l, "dict:"+method, key, value)
 		l.Push(lua.LBool(d.put(key, value, v.clock.Now(), ttlArg(l, 4, method), w)))
 		return 1
 	}
@@ -272,5 +277,13 @@ func (v *vm) runLoad(l *lua.LState, d *dict, key string, ld *load, f *lua.LFunct
 		failure = err.Error()
 		raise(l, "dict:get: the result of load: %v", err)
 	}
+	tooLarge(l, "dict:get", key, stored)
 	value = stored
+}
+
+// tooLarge raises where a value is.
+func tooLarge(l *lua.LState, method, key string, value any) {
+	if sizeOf(value)+int64(len(key)) > maxValue {
+		raise(l, "%s: the value is larger than %d MiB", method, maxValue>>20)
+	}
 }

@@ -58,9 +58,11 @@ func (v *vm) basePrint(l *lua.LState) int {
 		if i > 1 {
 			text += "\t"
 		}
-		text += l.ToStringMeta(l.Get(i)).String()
+		if text += l.ToStringMeta(l.Get(i)).String(); len(text) > maxLine {
+			break
+		}
 	}
-	v.logger(l).Info(text)
+	v.logger(l).Info(clip(text))
 	return 0
 }
 

@@ -48,8 +48,20 @@ type vm struct {
 	// refs count what keeps the generation open; see begin.
 	refs atomic.Int64
 
-	mem    ledger
-	frozen map[*lua.LTable]string // tables of libraries, by which a handler can't change them
+	// What sip.after and sip.spawn began here and has not ended, and the sleepers that belong to no request.
+	started    int
+	timers     map[*delayed]struct{}
+	sleepers   map[*sleeper]struct{}
+	fileTimers []stopper // of the background VM, in the order of the file
+	filePlaces int       // how many timers the file has begun, in each VM
+	heir       *quota    // of the task that is about to run
+	over       bool      // the generation is: nothing is begun any more
+	tasks      atomic.Int64
+
+	mem ledger
+	// What a handler can't change: the tables of libraries and modules, with their names, and the names of the globals that are there.
+	frozen  map[*lua.LTable]string
+	library map[string]bool
 	*figures
 	clock lane.Clock
 }
@@ -72,7 +84,10 @@ type thread struct {
 	steps  int
 	grace  int
 	halted bool
-	watch  stopwatch
+	// quota is that of the request which started the task that runs; replaced says that it was ended with its generation.
+	quota    *quota
+	replaced bool
+	watch    stopwatch
 	// The list of running calls, and the states that pcall has functions run on.
 	next, prev *thread
 	states     []*lua.LState
@@ -192,6 +207,7 @@ func (v *vm) invoke(o *reqObj, fn *lua.LFunction, out *[]lua.LValue, args ...lua
 	}
 	t := v.thread()
 	t.req, t.depth = o, depth
+	t.quota, t.replaced, v.heir = v.heir, false, nil
 	if o != nil {
 		o.active++
 	}
@@ -225,6 +241,9 @@ func (v *vm) invoke(o *reqObj, fn *lua.LFunction, out *[]lua.LValue, args ...lua
 		if o.active--; o.active == 0 {
 			o.req = nil
 		}
+	}
+	if t.replaced {
+		return &ScriptError{Text: errReplaced.Error(), replaced: true}
 	}
 	if err != nil || stopped {
 		return v.failed(err, stopped)
