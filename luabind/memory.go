@@ -20,7 +20,8 @@ const (
 	valueSize    = 16  // a value in an array, or a string's head
 	entrySize    = 100 // of a table's hash
 	tableSize    = 150
-	functionSize = 100
+	functionSize = 120
+	upvalueSize  = 64
 	threadSize   = 9 << 10
 )
 

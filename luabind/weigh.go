@@ -117,6 +117,7 @@ func (s *scale) open(x lua.LValue) {
 		s.total += functionSize + valueSize*len(x.Upvalues)
 		for _, u := range x.Upvalues {
 			if u != nil && s.first(unsafe.Pointer(u)) {
+				s.total += upvalueSize
 				s.add(u.Value())
 			}
 		}
