@@ -85,7 +85,11 @@ func (v *vm) weigh(l *lua.LState, n int) {
 	}
 	if m.debt > m.room {
 		m.debt = 0
-		raise(l, "not enough memory: the script would hold more than %d MiB", v.gen.router.opts.Memory>>20)
+		most := v.gen.router.opts.Memory
+		if v.loading {
+			most = m.limit
+		}
+		raise(l, "not enough memory: the script would hold more than %d MiB", most>>20)
 	}
 }
 

@@ -1,6 +1,7 @@
 package luabind_test
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -140,6 +141,30 @@ func TestMemoryOfAVM(t *testing.T) {
 			}
 			if log := w.Log(); !strings.Contains(log, "route.lua:3: not enough memory: the script would hold more than 16 MiB") {
 				t.Errorf("the log says %s", log)
+			}
+		})
+	}
+}
+
+// A file that takes too much while it runs is refused, at a reload too, and what serves goes on.
+func TestMemoryOfTheFile(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(100))
+	for name, body := range map[string]string{
+		"a string": `local s = "x" while true do s = s .. s end`,
+		"a table":  `rows = {} for i = 1, 2^24 do rows[i] = {i} end`,
+		"an index": `rows = {} rows[60000000] = 1`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := write(t, dir, "route.lua", `function route(req) req:reply(299) end`)
+			w := luabindtest.New(t, "", fromFile(path), luabindtest.Script(func(o *luabind.Options) { o.Memory = 16 << 20 }))
+			write(t, dir, "route.lua", body+" "+idle)
+			err := w.Router.Reload(context.Background())
+			if err == nil || !strings.Contains(err.Error(), "route.lua:1: not enough memory: the script would hold more than 32 MiB") {
+				t.Errorf("the error is %v", err)
+			}
+			if c := w.Code("MESSAGE", "sip:b@example.com"); c != 299 {
+				t.Errorf("then answered %d", c)
 			}
 		})
 	}
