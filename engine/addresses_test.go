@@ -216,7 +216,7 @@ func TestSipsRecordRoute(t *testing.T) {
 	}
 	bob.reply(inv, 200, "Contact: <sips:bob@10.0.0.3:5061>\r\n")
 	ok := alice.expect("200")
-	c.uri, c.toTag, c.branch, c.cseq, c.extra = "sips:bob@10.0.0.3:5061", string(ok.msg.ToTag()), 1, 1, "Route: "+rr[1]+", "+rr[0]+"\r\n"
+	c.uri, c.toTag, c.branch, c.cseq, c.extra = "sips:bob@10.0.0.3:5061", string(ok.msg.ToTag()), 1, 1, callersRoutes(ok.msg)
 	secure(c.request("BYE"))
 	bye := bob.expect("BYE")
 	if bye.p.Kind != transport.TLS {

@@ -88,7 +88,7 @@ func (b *bench) established(alice, bob *phone) (c *call, fromBob string) {
 	bob.reply(second, 200, "Contact: <sip:bob@10.0.0.3:5060>\r\n")
 	ok := alice.expect("200")
 	wantNumber(b.t, "200", ok.msg, 1)
-	c.extra = "Route: " + rr + "\r\n"
+	c.extra = callersRoutes(ok.msg)
 	c.toTag = string(ok.msg.ToTag())
 	c.branch, c.uri = 1, "sip:bob@10.0.0.3:5060"
 	c.send("ACK")

@@ -86,6 +86,9 @@ type Config struct {
 	Lanes     int           // how many calls are worked on at once, default GOMAXPROCS
 	TimerC    time.Duration // §16.6 step 11, default 181 s
 	Drain     time.Duration // how long Run waits for requests in progress after its context ended, default 32 s
+	// RouteLifetime is how long after its first request a dialog passes along our Record-Route: default
+	// 24 h, at least a minute. Later requests within it are refused as those of strangers are.
+	RouteLifetime time.Duration
 	// UDPLimit is the size in bytes above which a request to a UDP address goes by TCP, and by UDP when that is refused (§18.1.1). Default 1300;
 	// negative: never.
 	UDPLimit int
@@ -126,6 +129,12 @@ func (c *Config) complete() error {
 	}
 	if c.Drain <= 0 {
 		c.Drain = 32 * time.Second
+	}
+	if c.RouteLifetime <= 0 {
+		c.RouteLifetime = 24 * time.Hour
+	}
+	if c.RouteLifetime < time.Minute {
+		return fmt.Errorf("engine: RouteLifetime is %v; a call lasts a minute at least", c.RouteLifetime)
 	}
 	if c.UDPLimit == 0 {
 		c.UDPLimit = 1300

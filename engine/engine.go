@@ -16,6 +16,7 @@ import (
 	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/engine/transaction"
 	"github.com/sipscript/sipscript/engine/transport"
+	"github.com/sipscript/sipscript/internal/sparing"
 )
 
 // Engine is a running SIP server.
@@ -42,6 +43,7 @@ type Engine struct {
 	draining atomic.Bool
 	stopped  atomic.Bool
 
+	refusals    sparing.Teller // what was told of requests that our Record-Route did not let pass
 	badMessages atomic.Uint64
 	badFrames   atomic.Uint64
 	drops       drops
@@ -121,7 +123,8 @@ func (e *Engine) open() error {
 func (e *Engine) makeLanes() error {
 	c := &e.config
 	env := &proxy.Env{
-		Wire: e.wire, Resolver: c.Resolver, Signer: proxy.NewSigner(e.Key("route"), e.Key("branch"), e.Key("dialog")),
+		Wire: e.wire, Resolver: c.Resolver, Signer: proxy.NewSigner(e.Key("route"), e.Key("branch"), e.Key("dialog"), e.Key("marks")),
+		Wall: e.clock.Wall, RouteLifetime: c.RouteLifetime,
 		Process: uint32(newRandom(c.Seed, 1<<33)()), IsLocal: e.isLocal, TimerC: c.TimerC, UDPLimit: max(c.UDPLimit, 0), Limits: c.Limits, Log: e.log,
 	}
 	if w, ok := e.wire.(interface{ Need(transport.FlowID) }); ok {

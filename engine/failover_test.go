@@ -164,8 +164,8 @@ func TestNoCallerGets430(t *testing.T) {
 	c.send("INVITE")
 	inv := bob.expect("INVITE")
 	bob.reply(inv, 200, "Contact: <sip:b@10.0.0.3:5060>\r\n")
-	c.toTag, c.uri = string(c.ph.expect("200").msg.ToTag()), "sip:b@10.0.0.3:5060"
-	c.extra = "Route: " + elements(inv.msg, message.HeaderRecordRoute)[0] + "\r\n"
+	ok := c.ph.expect("200")
+	c.toTag, c.uri, c.extra = string(ok.msg.ToTag()), "sip:b@10.0.0.3:5060", callersRoutes(ok.msg)
 	c.branch, c.cseq = 1, 1
 	c.send("INFO")
 	bob.reply(bob.expect("INFO"), 430, "")

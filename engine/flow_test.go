@@ -48,15 +48,12 @@ func overWS(ph *phone, text string) {
 	})
 }
 
-// reversed is the route set of the caller.
-func reversed(rr []string) string { return "Route: " + rr[1] + ", " + rr[0] + "\r\n" }
-
 // within makes c a request of the dialog, from the callee where back.
 func (c *call) within(ok, inv *received, uri string, back bool) {
-	rr := elements(inv.msg, message.HeaderRecordRoute)
-	c.uri, c.toTag, c.extra = uri, string(ok.msg.ToTag()), reversed(rr)
+	c.uri, c.toTag, c.extra = uri, string(ok.msg.ToTag()), callersRoutes(ok.msg)
 	if back {
-		c.extra = "Route: " + rr[0] + ", " + rr[1] + "\r\n"
+		c.from, c.toTag = "<sip:bob@example.com>;tag="+c.toTag, string(inv.msg.FromTag())
+		c.extra = "Route: " + strings.Join(elements(inv.msg, message.HeaderRecordRoute), ", ") + "\r\n"
 	}
 	c.branch++
 	c.cseq++

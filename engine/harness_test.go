@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +156,7 @@ type call struct {
 	id, uri    string
 	branch     int
 	extra      string
+	from       string // "": alice, with tag a1
 	toTag      string
 	cseq       int
 	maxForward string
@@ -168,8 +170,19 @@ func (c *call) request(method string) string {
 	if c.toTag != "" {
 		to += ";tag=" + c.toTag
 	}
-	return fmt.Sprintf("%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=z9hG4bK-%s-%d\r\nMax-Forwards: %s\r\nFrom: <sip:alice@example.com>;tag=a1\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\nContact: <sip:alice@%s>\r\n%sContent-Length: 0\r\n\r\n",
-		method, c.uri, c.ph.Addr(), c.id, c.branch, c.maxForward, to, c.id, c.cseq+1, method, c.ph.Addr(), c.extra)
+	from := c.from
+	if from == "" {
+		from = "<sip:alice@example.com>;tag=a1"
+	}
+	return fmt.Sprintf("%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=z9hG4bK-%s-%d\r\nMax-Forwards: %s\r\nFrom: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\nContact: <sip:alice@%s>\r\n%sContent-Length: 0\r\n\r\n",
+		method, c.uri, c.ph.Addr(), c.id, c.branch, c.maxForward, from, to, c.id, c.cseq+1, method, c.ph.Addr(), c.extra)
+}
+
+// callersRoutes is the route set of the caller by a response (§12.1.2).
+func callersRoutes(m *message.Message) string {
+	rr := elements(m, message.HeaderRecordRoute)
+	slices.Reverse(rr)
+	return "Route: " + strings.Join(rr, ", ") + "\r\n"
 }
 
 func (c *call) send(method string) { c.ph.Send(proxyAddr, []byte(c.request(method))) }

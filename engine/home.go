@@ -27,3 +27,26 @@ func (r *Request) orHome(targets []*Target) []*Target {
 	}
 	return targets
 }
+
+// Strayed is the Request-URI of a request within a dialog that would pass along our Record-Route, but
+// that this URI is none that the other party's Contact named, as far as this process knows: it forgets
+// changes of Contact when it restarts. party is the other party's identity. ok is false for all others.
+// Without VouchForTarget such a request is refused.
+func (r *Request) Strayed() (uri, party message.URI, ok bool) {
+	known, ok := r.ctx.Strayed()
+	if !ok || !known {
+		return uri, party, false
+	}
+	to, err := r.ctx.Req.To()
+	if err == nil {
+		party, err = message.ParseURI(to.URI)
+	}
+	if err == nil {
+		uri, err = message.ParseURI(r.ctx.Req.RequestURI())
+	}
+	return uri, party, err == nil
+}
+
+// VouchForTarget says that the other party of the dialog is at the Request-URI of a request that
+// Strayed named.
+func (r *Request) VouchForTarget() { r.ctx.VouchForTarget() }

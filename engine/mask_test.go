@@ -81,9 +81,10 @@ func TestMaskedCall(t *testing.T) {
 			b.w.Run(time.Second)
 			bob.reply(inv, 200, "Contact: <sip:bob@10.0.0.3:5060>\r\n") // again: the ACK is late
 			wantParties(t, "200 again", alice.expect("200").msg, aliceFrom, "a1", aliceTo, bt)
+			callers := callersRoutes(ok.msg)
 			in := func(branch int, cseq int, method string) *received {
-				text := fmt.Sprintf("%s sip:bob@10.0.0.3:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.2:5060;branch=z9hG4bK-m-%d\r\nMax-Forwards: 70\r\nRoute: %s\r\nFrom: %s;tag=a1\r\nTo: %s;tag=%s\r\nCall-ID: c1\r\nCSeq: %d %s\r\nContact: <sip:alice@10.0.0.2:5060>\r\nContent-Length: 0\r\n\r\n",
-					method, branch, rr, aliceFrom, aliceTo, bt, cseq, method)
+				text := fmt.Sprintf("%s sip:bob@10.0.0.3:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.2:5060;branch=z9hG4bK-m-%d\r\nMax-Forwards: 70\r\n%sFrom: %s;tag=a1\r\nTo: %s;tag=%s\r\nCall-ID: c1\r\nCSeq: %d %s\r\nContact: <sip:alice@10.0.0.2:5060>\r\nContent-Length: 0\r\n\r\n",
+					method, branch, callers, aliceFrom, aliceTo, bt, cseq, method)
 				alice.Send(proxyAddr, []byte(text))
 				got := bob.expect(method)
 				wantParties(t, method, got.msg, maskedFrom, "a1", maskedTo, bt)

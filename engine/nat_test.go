@@ -243,18 +243,18 @@ func TestContactAsksForOutbound(t *testing.T) {
 	back.within(ok, inv, "sip:alice@10.0.0.2:9;ob", true)
 	good := back.extra
 	token, _, _ := strings.Cut(good[strings.LastIndex(good, "<sip:")+5:], "@")
-	if len(token) != 11 {
+	if len(token) != 13 {
 		t.Fatalf("token %q in %s", token, good)
 	}
-	other := "B" + token[1:]
-	if token[0] == 'B' {
-		other = "C" + token[1:]
+	other := "b" + token[1:]
+	if token[0] == 'b' {
+		other = "c" + token[1:]
 	}
 	for name, extra := range map[string]string{
 		"changed":           strings.Replace(good, token, other, 1),
-		"cut":               strings.Replace(good, token, token[:10], 1),
+		"cut":               strings.Replace(good, token, token[:12], 1),
 		"cut off":           strings.Replace(good, token+"@", "", 1),
-		"longer":            strings.Replace(good, token, token+"AAAA", 1),
+		"longer":            strings.Replace(good, token, token+"0000", 1),
 		"without signature": good[:strings.LastIndex(good, ";s=")] + ">\r\n",
 		"swapped":           strings.Replace(strings.Replace(good, token+"@", "", 1), "<sip:", "<sip:"+token+"@", 1),
 	} {

@@ -377,14 +377,15 @@ func TestDoubleRecordRoute(t *testing.T) {
 	}
 	bob.reply(ib, 200, "Contact: <sip:b@10.0.0.3:5060;transport=tcp>\r\n")
 	ok := alice.expect("200")
-	c.extra, c.toTag, c.uri, c.branch = "Route: "+rr[1]+", "+rr[0]+"\r\n", string(ok.msg.ToTag()), "sip:b@10.0.0.3:5060;transport=tcp", 1
+	c.extra, c.toTag, c.uri, c.branch = callersRoutes(ok.msg), string(ok.msg.ToTag()), "sip:b@10.0.0.3:5060;transport=tcp", 1
 	c.send("ACK")
 	if ack := bob.expect("ACK"); ack.p.Kind != transport.TCP || ack.msg.Find(message.HeaderRoute, 0) >= 0 {
 		t.Error("the ACK lost its way")
 	}
 	// And a BYE from the callee, over TCP.
 	bye := strings.NewReplacer("INVITE", "BYE").Replace(c.request("INVITE"))
-	bye = strings.Replace(bye, "Route: "+rr[1]+", "+rr[0], "Route: "+rr[0]+", "+rr[1], 1)
+	bye = strings.Replace(bye, callersRoutes(ok.msg), "Route: "+rr[0]+", "+rr[1]+"\r\n", 1)
+	bye = strings.Replace(bye, "tag="+c.toTag, "tag=a1", 1)
 	bye = strings.Replace(bye, "SIP/2.0/UDP 10.0.0.2", "SIP/2.0/TCP 10.0.0.3", 1)
 	bye = strings.Replace(bye, c.uri, "sip:alice@10.0.0.2:5060", 1)
 	b.w.Do(func() {
@@ -412,9 +413,9 @@ func TestStrictRouterBehind(t *testing.T) {
 	c := alice.call("c1", "sip:bob@example.com")
 	c.send("INVITE")
 	ib := bob.expect("INVITE")
-	rr := string(ib.msg.Header(message.HeaderRecordRoute))
 	bob.reply(ib, 200, "Contact: <sip:b@10.0.0.3:5060>\r\n")
 	ok := alice.expect("200")
+	rr := string(ok.msg.Header(message.HeaderRecordRoute))
 	c.toTag, c.branch, c.cseq = string(ok.msg.ToTag()), 1, 1
 	c.extra = "Route: <sip:b@10.0.0.3:5060>\r\n"
 	c.uri = strings.Trim(rr, "<>")

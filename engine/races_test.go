@@ -231,9 +231,11 @@ func TestDialogRequestsCross(t *testing.T) {
 	ib := bob.expect("INVITE")
 	rr := string(ib.msg.Header(message.HeaderRecordRoute))
 	bob.reply(ib, 183, "RSeq: 1\r\nRequire: 100rel\r\n"+bobsContact)
-	c.toTag = string(alice.expect("183").msg.ToTag())
-	c.extra, c.uri = "Route: "+rr+"\r\n", "sip:b@10.0.0.3:5060"
-	d := &call{ph: bob, id: "c1", uri: "sip:alice@10.0.0.2:5060", toTag: "a1", maxForward: "70", extra: c.extra, cseq: 100, branch: 50}
+	ringing := alice.expect("183").msg
+	c.toTag = string(ringing.ToTag())
+	c.extra, c.uri = callersRoutes(ringing), "sip:b@10.0.0.3:5060"
+	d := &call{ph: bob, id: "c1", uri: "sip:alice@10.0.0.2:5060", from: "<sip:bob@example.com>;tag=" + c.toTag, toTag: "a1", maxForward: "70",
+		extra: "Route: " + rr + "\r\n", cseq: 100, branch: 50}
 	for i, pair := range [][2]string{{"PRACK", "UPDATE"}, {"UPDATE", "UPDATE"}, {"INFO", "INFO"}, {"INVITE", "INVITE"}, {"BYE", "BYE"}} {
 		if i == 3 {
 			bob.reply(ib, 200, bobsContact)

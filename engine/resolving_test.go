@@ -9,7 +9,6 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
-	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/engine/transport"
@@ -135,7 +134,7 @@ func TestAckWhileResolving(t *testing.T) {
 		inv := bob.expect("INVITE")
 		bob.reply(inv, 200, "Contact: <sip:bob@bob.example>\r\n")
 		ok := alice.expect("200")
-		c.extra = "Route: " + string(inv.msg.Header(message.HeaderRecordRoute)) + "\r\n"
+		c.extra = callersRoutes(ok.msg)
 		c.toTag, c.branch, c.uri = string(ok.msg.ToTag()), 1, "sip:bob@bob.example"
 		calls = append(calls, c)
 	}

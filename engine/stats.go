@@ -17,6 +17,7 @@ type counts struct {
 	answers   [700]atomic.Uint32                      // final answers to requests, by code
 	events    [32]atomic.Uint64                       // of the transaction layer, by transaction.Event
 	strays    atomic.Uint64                           // responses that belonged to nothing
+	tickets   atomic.Uint64                           // requests refused along our Record-Route
 	routes    atomic.Uint64                           // calls of the router
 	overload  atomic.Uint64                           // new dialogs refused because messages waited too long
 	failures  atomic.Uint64                           // those that ended with an error
@@ -55,6 +56,7 @@ type Stats struct {
 	Responses   [7]uint64         // responses received by class: [2] is 2xx
 	Answers     map[int]uint64    // final answers to requests by code
 	Strays      uint64            // responses that belonged to no transaction
+	Tickets     uint64            // requests that our Record-Route did not let pass
 	Events      map[string]uint64 // what happened in transactions, by transaction.Event's name
 	BadMessages uint64            // messages dropped because they could not be read
 	Dropped     map[string]uint64 // messages that were neither passed nor answered, by reason: "bad_via", "stray"
@@ -114,6 +116,7 @@ func (e *Engine) Stats() Stats {
 			}
 		}
 		s.Strays += c.strays.Load()
+		s.Tickets += c.tickets.Load()
 		s.Overload += c.overload.Load()
 		s.Routes += c.routes.Load()
 		s.RouteFailures += c.failures.Load()

@@ -85,8 +85,8 @@ end
 		w.Ask("INVITE", "sip:bob@example.com", "Contact: <sip:a@10.0.0.2>\r\n")
 		rr := string(busy.Requests("INVITE")[0].HeaderName("Record-Route"))
 		bye := func(route, callID string) string {
-			text := string(w.Request("BYE", "sip:b@10.0.0.9", "Route: "+route+"\r\n", ""))
-			text = strings.Replace(text, "To: <sip:b@10.0.0.9>", "To: <sip:bob@example.com>;tag=x", 1)
+			text := string(w.Request("BYE", "sip:a@10.0.0.2", "Route: "+route+"\r\n", ""))
+			text = strings.Replace(text, "To: <sip:a@10.0.0.2>", "To: <sip:alice@example.com>;tag=from1", 1)
 			at := strings.Index(text, "Call-ID: ")
 			end := at + strings.Index(text[at:], "\r\n")
 			return string(w.Send([]byte(text[:at] + "Call-ID: " + callID + text[end:])).ReasonPhrase())

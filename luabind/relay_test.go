@@ -219,8 +219,8 @@ req:relay("sip:b@10.0.0.9")`)
 	if !strings.Contains(rr, "side=a") || !strings.Contains(rr, ";flag") {
 		t.Fatalf("Record-Route %q", rr)
 	}
-	text := string(w.Request("BYE", "sip:b@10.0.0.9", "Route: "+rr+"\r\n", ""))
-	text = strings.Replace(text, "To: <sip:b@10.0.0.9>", "To: <sip:bob@example.com>;tag=x", 1)
+	text := string(w.Request("BYE", "sip:a@10.0.0.2", "Route: "+rr+"\r\n", ""))
+	text = strings.Replace(text, "To: <sip:a@10.0.0.2>", "To: <sip:alice@example.com>;tag=from1", 1)
 	text = strings.Replace(text, "Call-ID: call-2", "Call-ID: call-1", 1)
 	if m := w.Send([]byte(text)); status(m) != 299 || string(m.HeaderName("X")) != "a" {
 		t.Errorf("got %d %q for %s", status(m), m.HeaderName("X"), text)

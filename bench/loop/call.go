@@ -122,10 +122,11 @@ func (c *Calls) Call(user string) error {
 	if err != nil {
 		return err
 	}
-	if _, err = c.receive(callee, ok, "SIP/2.0 200"); err != nil {
+	won, err := c.receive(callee, ok, "SIP/2.0 200")
+	if err != nil {
 		return err
 	}
-	_, after, _ := bytes.Cut(invite, []byte("Record-Route: "))
+	_, after, _ := bytes.Cut(won, []byte("Record-Route: "))
 	route, _, _ := bytes.Cut(after, []byte("\r\n"))
 	routes := "Route: " + string(route) + "\r\n"
 	if _, err = c.receive(caller, c.request("ACK", "sip:bob@"+Contact, routes, ""), "ACK"); err != nil {

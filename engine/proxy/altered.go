@@ -68,7 +68,7 @@ func (b *Branch) recordRoute(m *message.Message, out side) {
 	case begins:
 		params = x.core.Signer.state.seal(x.begun(m), x.Req.CallID()) + params
 	}
-	x.core.recordRoute(m, &in, &out, params)
+	x.writeRecordRoute(m, &in, &out, params)
 }
 
 // begun is the dialog that m begins.

@@ -38,6 +38,7 @@ type Context struct {
 	flow      *transport.Peer // where its flow token leads; nil where it has none
 	dialog    *dialog         // what was changed in the dialog; nil for nothing
 	mask      *Mask           // nil for none
+	strayed   *ticket         // of our Route entry, where all that is wrong is the Request-URI; else nil
 
 	recordParams string
 	caller       side // for Record-Route
@@ -56,9 +57,10 @@ type Context struct {
 	answered int16 // the final code that went out
 	tries    int16 // forks, ended ones included
 
-	Signed      bool // the topmost Route was ours and its signature held
-	flowOnly    bool // when the flow is gone nothing else leads there
-	edge        bool // see Options.Edge
+	Signed      bool    // the topmost Route was ours, and its ticket lets this request pass
+	Refusal     Refusal // why the ticket of our Route entry does not let it pass
+	flowOnly    bool    // when the flow is gone nothing else leads there
+	edge        bool    // see Options.Edge
 	recordRoute bool
 	started     bool // there was a fork
 	shown       bool // a callback may be shown a late 2xx, and the request with it
@@ -82,14 +84,7 @@ func (x *Context) Start(c *Core, s *transaction.Server, h Handler) {
 	if !s.Stateless {
 		x.mark = c.Signer.loopMark(s.Req)
 	}
-	params, signed, token, back := c.Preprocess(s.Req)
-	x.Signed = signed
-	x.dialog, x.Params = c.takeState(params, s.Req.CallID())
-	if signed {
-		x.backOn(token, back)
-	} else {
-		x.RouteUser = token
-	}
+	x.follow()
 	c.stripMaddr(s.Req, &s.From)
 	if s.Stateless {
 		return
@@ -177,7 +172,7 @@ func (x *Context) check() {
 
 // RecordRoute asks for our Record-Route on what is sent from now on.
 func (x *Context) RecordRoute(params string) {
-	x.recordRoute, x.recordParams, x.caller = true, params, x.callerSide()
+	x.recordRoute, x.recordParams, x.caller = true, sealParams(params), x.callerSide()
 }
 
 // frame is one call of a callback that responses wait for.

@@ -30,6 +30,9 @@ type Env struct {
 	UDPLimit int
 	Limits   message.Limits
 	Log      *slog.Logger
+	Wall     func() time.Time
+	// RouteLifetime is how long after its first request a dialog passes along our Record-Route.
+	RouteLifetime time.Duration
 	// Need tells the transport that a connection has a use that may be silent for long; nil: it doesn't want to know.
 	Need func(transport.FlowID)
 }
@@ -47,6 +50,7 @@ type Core struct {
 	count   int
 	noTCP   refusals
 	steps   steps
+	moved   refreshes
 	parked  map[string][]*parked // by branch: what waits behind one that waits for an address
 
 	watched  watched      // see lost.go

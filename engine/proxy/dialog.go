@@ -4,10 +4,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
-
-	"github.com/sipscript/sipscript/engine/message"
 )
 
 // What this server changed in a dialog for good: the CSeq numbers of its caller, when it answered a challenge in his name (§22.2 wants a higher
@@ -31,8 +28,8 @@ type party struct {
 	callee string // as the callee was shown it
 }
 
-// stateName begins the parameter of our Record-Route entries that holds a dialog.
-const stateName = ";ds="
+// stateName is the parameter of our Record-Route entries that holds a dialog.
+const stateName = "ds"
 
 // longestState bounds the parameter: user agents bring it back in every request, and the entry may be there twice.
 const longestState = 1024
@@ -110,15 +107,17 @@ func (k *stateKeys) seal(d *dialog, callID []byte) string {
 	sum := k.iv.sum([]byte("vector"), callID, text[vectorBytes:])
 	copy(text, sum[:vectorBytes])
 	k.crypt(text, text[vectorBytes:])
-	return stateName + base64.RawURLEncoding.EncodeToString(text)
+	return string(AppendToken([]byte(";"+stateName+"="), text))
 }
 
 // open reads the value of the parameter; nil when it is none of ours.
 func (k *stateKeys) open(value, callID []byte) *dialog {
-	text, err := base64.RawURLEncoding.AppendDecode(nil, value)
-	if err != nil || len(text) < vectorBytes {
+	var space [longestState]byte
+	n, ok := ReadToken(space[:], value)
+	if !ok || n < vectorBytes {
 		return nil
 	}
+	text := space[:n]
 	k.crypt(text, text[vectorBytes:])
 	sum := k.iv.sum([]byte("vector"), callID, text[vectorBytes:])
 	if string(sum[:vectorBytes]) != string(text[:vectorBytes]) {
@@ -132,19 +131,4 @@ func callerMark(tag []byte) (mark [callerBytes]byte) {
 	sum := sha256.Sum256(tag)
 	copy(mark[:], sum[:])
 	return mark
-}
-
-// takeState splits the parameters of our Route entry into what is ours and what is the script's.
-func (c *Core) takeState(params message.Params, callID []byte) (*dialog, message.Params) {
-	if len(params) < len(stateName) || string(params[:len(stateName)]) != stateName {
-		return nil, params
-	}
-	value, rest := params[len(stateName):], message.Params(nil)
-	for i, b := range value {
-		if b == ';' {
-			value, rest = value[:i], value[i:]
-			break
-		}
-	}
-	return c.Signer.state.open(value, callID), rest
 }

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/binary"
 	"net/netip"
 
@@ -46,14 +45,14 @@ func (c *Core) appendFlow(dst []byte, s *side) []byte {
 	if s.flow != 0 {
 		b = binary.BigEndian.AppendUint32(b, c.Process)
 		b = binary.BigEndian.AppendUint64(b, uint64(s.flow))
-		return base64.RawURLEncoding.AppendEncode(dst, b)
+		return AppendToken(dst, b)
 	}
 	b = binary.BigEndian.AppendUint16(b, s.nat.Addr.Port())
 	b = appendIP(b, s.nat.Addr.Addr())
 	if s.nat.LocalIP.IsValid() && s.local.Addr.Addr().IsUnspecified() {
 		b = appendIP(b, s.nat.LocalIP)
 	}
-	return base64.RawURLEncoding.AppendEncode(dst, b)
+	return AppendToken(dst, b)
 }
 
 func appendIP(b []byte, a netip.Addr) []byte {
@@ -69,12 +68,9 @@ func appendIP(b []byte, a netip.Addr) []byte {
 // is not the only way: that is gone. The token was vouched for by the signature.
 func (c *Core) readFlow(token []byte) (p transport.Peer, only, ok bool) {
 	var space [longestToken]byte
-	if len(token) > base64.RawURLEncoding.EncodedLen(longestToken) {
-		return p, false, false
-	}
-	n, err := base64.RawURLEncoding.Decode(space[:], token)
+	n, read := ReadToken(space[:], token)
 	b := space[:n]
-	if locals := c.Wire.Locals(); err == nil && n >= addrToken {
+	if locals := c.Wire.Locals(); read && n >= addrToken {
 		index := int(binary.BigEndian.Uint16(b))
 		if only = n == connToken && index&onlyWay != 0; only {
 			index &^= onlyWay

@@ -42,7 +42,7 @@ func (x *Context) handOver() {
 }
 
 // Response sends a 2xx on; whatever else comes so late is nobody's.
-func (l *late) Response(_ *transaction.Client, m *message.Message) {
+func (l *late) Response(c *transaction.Client, m *message.Message) {
 	if code := m.Status(); code < 200 || code >= 300 {
 		return
 	}
@@ -51,6 +51,7 @@ func (l *late) Response(_ *transaction.Client, m *message.Message) {
 		return
 	}
 	l.altered.restore(m)
+	l.core.sealAnswer(m, c.To().Addr.Addr())
 	l.core.sendSuccess(l.server, m)
 }
 

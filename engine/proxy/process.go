@@ -41,6 +41,10 @@ func (b *Branch) Response(c *transaction.Client, m *message.Message) {
 		return
 	}
 	b.altered.restore(m)
+	x.core.sealAnswer(m, c.To().Addr.Addr())
+	if x.Signed && code >= 200 && code < 300 && refreshesTarget(c.Method()) {
+		x.core.refreshedByAnswer(m, x.Req.RequestURI())
+	}
 	shown := b.shows(code)
 	if !shown && x.handling == 0 && len(x.events) == 0 && (code < 200 || code < 300 && b.fork.waiter == nil) {
 		b.pass(m) // nobody looks at it, and nothing of it is kept

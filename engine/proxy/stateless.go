@@ -176,7 +176,7 @@ func (x *Context) sendStateless(m *message.Message, p transport.Peer, t *Target,
 	}
 	if x.recordRoute {
 		callee := x.calleeSide(m, to, out, t, &noOptions.Defaults)
-		x.core.recordRoute(m, &x.caller, &callee, x.recordParams)
+		x.writeRecordRoute(m, &x.caller, &callee, x.recordParams)
 	}
 	if to.Kind.Reliable() {
 		m.EnsureContentLength()

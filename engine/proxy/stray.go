@@ -184,5 +184,6 @@ func (c *Core) Stray(a *transaction.Arrival) bool {
 	if code := m.Status(); code >= 200 && code < 300 {
 		c.need(to.Flow, cs.Method)
 	}
+	c.sealAnswer(m, a.Source.Addr())
 	return c.Layer.ForwardResponse(m, to) == nil
 }

@@ -25,6 +25,7 @@ func Engine(read func() engine.Stats) prometheus.Collector {
 		of func(*engine.Stats) float64
 	}{
 		{counter("responses_stray_total", "Responses received that belonged to no transaction."), func(s *engine.Stats) float64 { return float64(s.Strays) }},
+		{counter("dialog_requests_refused_total", "Requests that our Record-Route did not let pass."), func(s *engine.Stats) float64 { return float64(s.Tickets) }},
 		{counter("bad_messages_total", "Messages dropped because they could not be read."), func(s *engine.Stats) float64 { return float64(s.BadMessages) }},
 		{counter("bad_frames_total", "Datagrams and streams that held no message."), func(s *engine.Stats) float64 { return float64(s.BadFrames) }},
 		{counter("messages_refused_total", "Messages refused because a lane's queue was full."), func(s *engine.Stats) float64 { return float64(s.Refused) }},

@@ -45,8 +45,10 @@ func TestGRUUIsARemoteTarget(t *testing.T) {
 			}
 			s.bob.Send(serverAddr, fmt.Appendf(nil, "SIP/2.0 200 OK\r\n%sRecord-Route: %s\r\nFrom: <sip:alice@example.com>;tag=1\r\nTo: <sip:bob@example.com>;tag=2\r\nCall-ID: c\r\nCSeq: %d INVITE\r\nContact: <%s>\r\nContent-Length: 0\r\n\r\n",
 				vias.String(), route, s.serial, public))
-			for m, _ := alice.next(); m.Status() != 200; m, _ = alice.next() {
+			m, _ := alice.next()
+			for ; m.Status() != 200; m, _ = alice.next() {
 			}
+			route = string(m.Header(message.HeaderRecordRoute))
 			later := "To: <sip:bob@example.com>;tag=2\r\nRoute: " + route + "\r\n"
 			for _, method := range list("ACK", "INFO") {
 				request(method, public, later)

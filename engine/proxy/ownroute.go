@@ -1,0 +1,269 @@
+package proxy
+
+import (
+	"bytes"
+
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// Our own entries when they come back: in the Route of a request (§16.4), and in the Record-Route of
+// a response, where they are signed again.
+
+// entry is an element of Route or Record-Route that names this server.
+type entry struct {
+	params message.Params // all of them
+	ticket []byte         // nil for none
+	user   []byte         // the flow token where the ticket holds, or what somebody wrote
+	double bool
+}
+
+// ours reads a URI as an entry of ours. Nothing of it has been proven.
+func (c *Core) ours(text []byte) (e entry, ok bool) {
+	u, err := message.ParseURI(text)
+	if err != nil || !u.IsSIP() || !c.IsLocal(u.Host, u.Port, u.Scheme) {
+		return e, false
+	}
+	if maddr, there := u.Params.Get("maddr"); there && !c.IsLocal(maddr, u.Port, u.Scheme) {
+		return e, false
+	}
+	e = entry{params: u.Params, user: u.User, double: u.Params.Has("r2")}
+	e.ticket, _ = u.Params.Get("s")
+	return e, true
+}
+
+// scripts are the parameters of an entry that are the script's, as they came.
+func (e *entry) scripts() message.Params {
+	var dst []byte
+	e.params.Each(func(name, value []byte) bool {
+		if !isReserved(name) {
+			dst = append(append(dst, ';'), name...)
+			if len(value) > 0 {
+				dst = append(append(dst, '='), value...)
+			}
+		}
+		return true
+	})
+	return unsealParams(dst)
+}
+
+func (e *entry) clone() {
+	e.params, e.user = bytes.Clone(e.params), bytes.Clone(e.user)
+	e.ticket, _ = e.params.Get("s")
+}
+
+// route is what the topmost Route entries of a request, which were ours, say about it.
+type route struct {
+	entries [2]entry // two with r2
+	n       int
+}
+
+// Refusal says why a request may not go on along our Record-Route.
+type Refusal uint8
+
+const (
+	NotRefused Refusal = iota
+	RefusedMethod
+	RefusedTicket
+	RefusedExpired
+	RefusedIdentity
+	RefusedTarget
+)
+
+// String says it to the operator.
+func (r Refusal) String() string {
+	return [...]string{
+		"", "no dialog has this method", "its Record-Route was not signed for it", "its Record-Route has expired",
+		"From is not who this party of the dialog was", "the other party of the dialog was never at the Request-URI",
+	}[r]
+}
+
+// takeRoute is §16.4: undoes what a strict router did to the Request-URI, and removes our own topmost
+// Route entries. r.n is 0 where there was none.
+func (c *Core) takeRoute(req *message.Message, r *route) {
+	most := len(r.entries)
+	if req.Find(message.HeaderRoute, 0) >= 0 && hasParam(req.RequestURI(), "lr") {
+		// A strict router put our entry into the Request-URI and the real one at the end of Route.
+		if e, ok := c.ours(req.RequestURI()); ok {
+			if n, last := lastElement(req, message.HeaderRoute); n >= 0 {
+				if a, err := message.ParseAddress(last); err == nil {
+					e.clone()
+					e.user = nil // such a hop is written with lr
+					req.SetRequestURI(bytes.Clone(a.URI))
+					req.RemoveElement(message.HeaderRoute, n)
+					r.entries[0], r.n, most = e, 1, 1
+				}
+			}
+		}
+	}
+	for range most {
+		routes := req.Elements(message.HeaderRoute)
+		if !routes.Next() {
+			break
+		}
+		a, err := message.ParseAddress(routes.Value)
+		if err != nil {
+			break
+		}
+		e, ok := c.ours(a.URI)
+		if !ok || r.n > 0 && !(r.entries[r.n-1].double && e.double) {
+			break
+		}
+		e.clone()
+		r.entries[r.n] = e
+		r.n++
+		req.RemoveElement(message.HeaderRoute, 0)
+		if !e.double {
+			break
+		}
+	}
+}
+
+// follow checks the entries that were ours and takes from them what they carry.
+func (x *Context) follow() {
+	c, req := x.core, x.Req
+	var r route
+	c.takeRoute(req, &r)
+	if r.n == 0 {
+		return
+	}
+	last := &r.entries[r.n-1]
+	t, refusal := x.judge(&r)
+	if refusal != NotRefused && refusal != RefusedTarget {
+		x.Refusal, x.RouteUser = refusal, r.entries[0].user
+		return
+	}
+	x.Params = last.scripts()
+	if state, there := last.params.Get(stateName); there {
+		x.dialog = c.Signer.state.open(state, req.CallID())
+	}
+	x.backOn(last.user, r.n > 1)
+	if refusal == RefusedTarget && !x.onItsWay() {
+		was := t // leaves the stack for those alone
+		x.strayed, x.Refusal = &was, refusal
+		return
+	}
+	x.Signed = true
+	x.refreshedBySender()
+}
+
+// onItsWay tells whether the request goes to where the other party was seen, whatever its
+// Request-URI says.
+func (x *Context) onItsWay() bool {
+	return x.flow != nil && (x.flow.Flow == 0 || x.flowOnly)
+}
+
+// judge tells whether the holder of the entries may send this request to where it is for.
+func (x *Context) judge(r *route) (t ticket, refusal Refusal) {
+	c, req := x.core, x.Req
+	switch req.Method() {
+	case message.MethodRegister, message.MethodPublish:
+		return t, RefusedMethod
+	}
+	b := bond{callID: req.CallID(), hop: firstURI(req, message.HeaderRoute)}
+	for i := range r.entries[:r.n] {
+		e := &r.entries[i]
+		if e.ticket == nil {
+			return t, RefusedTicket
+		}
+		own, ok := c.readTicketOf(req, e, &b)
+		if !ok || i > 0 && own != t {
+			return t, RefusedTicket
+		}
+		t = own
+	}
+	if t.expired(c.Wall(), c.RouteLifetime) {
+		return t, RefusedExpired
+	}
+	if !x.identityHolds(&t) {
+		return t, RefusedIdentity
+	}
+	return t, x.targetHolds(&t)
+}
+
+// readTicketOf checks the ticket of an entry against the tags of a request within the dialog.
+func (c *Core) readTicketOf(req *message.Message, e *entry, b *bond) (ticket, bool) {
+	// The caller's ticket names both tags, the callee's the caller's alone, which it has in To.
+	b.callerTag, b.calleeTag = req.FromTag(), req.ToTag()
+	if t, ok := c.Signer.read(e.ticket, b, e.params, e.user); ok && t.answer {
+		return t, true
+	}
+	b.callerTag = req.ToTag()
+	t, ok := c.Signer.read(e.ticket, b, e.params, e.user)
+	return t, ok && !t.answer
+}
+
+// identityHolds tells whether From is who the party was in the dialog. What ends a dialog, or is
+// never answered, shows nobody. RFC 4916 lets From change within a dialog: to an identity of another
+// domain, for which this server can't speak.
+func (x *Context) identityHolds(t *ticket) bool {
+	was := t.callee
+	if t.answer {
+		was = t.caller
+	}
+	switch x.Req.Method() {
+	case message.MethodAck, message.MethodBye:
+		return true
+	}
+	from := address(x.Req, message.HeaderFrom).URI
+	if x.core.Signer.identityMark(from) == was {
+		return true
+	}
+	u, err := message.ParseURI(from)
+	return err == nil && u.IsSIP() && !x.core.IsLocal(u.Host, u.Port, u.Scheme)
+}
+
+// targetHolds tells whether the Request-URI is where the other party's Contact led, or leads since.
+func (x *Context) targetHolds(t *ticket) Refusal {
+	s, req := x.core.Signer, x.Req
+	target := s.targetMark(req.RequestURI())
+	if target == t.target && target != 0 {
+		return NotRefused
+	}
+	if target != 0 && x.core.moved.known[s.partyKey(req.CallID(), req.ToTag())] == target {
+		return NotRefused
+	}
+	if mark, ok := s.seenHost(req.RequestURI()); ok && mark == t.seen {
+		return NotRefused
+	}
+	return RefusedTarget
+}
+
+// Strayed tells whether all that is wrong with a request within a dialog is that its Request-URI is
+// none that the other party's Contact named, as far as is known. The other party is the URI in To,
+// if party is true.
+func (x *Context) Strayed() (party, ok bool) {
+	if x.strayed == nil {
+		return false, false
+	}
+	was := x.strayed.caller
+	if x.strayed.answer {
+		was = x.strayed.callee
+	}
+	return x.core.Signer.identityMark(address(x.Req, message.HeaderTo).URI) == was, true
+}
+
+// VouchForTarget lets such a request pass.
+func (x *Context) VouchForTarget() {
+	if x.strayed != nil {
+		x.Signed, x.Refusal, x.strayed = true, NotRefused, nil
+		x.core.moved.add(x.core.Signer.partyKey(x.Req.CallID(), x.Req.ToTag()), x.core.Signer.targetMark(x.Req.RequestURI()))
+		x.refreshedBySender()
+	}
+}
+
+func hasParam(uri []byte, name string) bool {
+	u, err := message.ParseURI(uri)
+	return err == nil && u.Params.Has(name)
+}
+
+// lastElement is the last element of a header over all its fields, and its number, -1 when there is
+// none.
+func lastElement(m *message.Message, id message.HeaderID) (n int, value []byte) {
+	n = -1
+	e := m.Elements(id)
+	for e.Next() {
+		n++
+		value = e.Value
+	}
+	return n, value
+}

@@ -1,0 +1,92 @@
+package proxy
+
+import (
+	"bytes"
+	"net/netip"
+
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// sealed entries of one response, in the order of Record-Route.
+type answerEntries struct {
+	at [2]struct {
+		entry
+		n     int // its place among the elements
+		value []byte
+	}
+	count int
+	above []byte // the URI of the element before them, which is the caller's next hop after us
+	below []byte // and after them, the callee's
+}
+
+// sealAnswer signs our entries in a response that may begin a dialog, for the caller (§16.7 step 8).
+// seen is where the response came from. An entry that does not hold is left alone: nobody passes by
+// it.
+func (c *Core) sealAnswer(m *message.Message, seen netip.Addr) {
+	code := m.Status()
+	if code <= 100 || code >= 300 || m.Find(message.HeaderRecordRoute, 0) < 0 {
+		return
+	}
+	if cs, err := m.CSeq(); err != nil || !StartsDialog(cs.Method) {
+		return
+	}
+	var r answerEntries
+	c.findEntries(m, &r)
+	if r.count == 0 {
+		return
+	}
+	s := c.Signer
+	was := bond{callID: m.CallID(), callerTag: m.FromTag(), hop: r.below}
+	var t ticket
+	for i := range r.at[:r.count] {
+		e := &r.at[i]
+		own, ok := s.read(e.ticket, &was, e.params, e.user)
+		if !ok || own.answer || i > 0 && own != t {
+			return
+		}
+		t = own
+	}
+	t.answer, t.seen, t.target = true, s.seenMark(seen), s.targetMark(contactURI(m))
+	is := bond{callID: was.callID, callerTag: was.callerTag, calleeTag: m.ToTag(), hop: r.above}
+	var space [2][512]byte
+	var values [2][]byte
+	for i := range r.at[:r.count] {
+		e := &r.at[i]
+		at := bytes.Index(e.value, e.ticket)
+		b := append(space[i][:0], e.value[:at]...)
+		b = s.sign(b, &t, &is, e.params, e.user)
+		values[i] = append(b, e.value[at+len(e.ticket):]...)
+	}
+	for i := range r.at[:r.count] {
+		m.ReplaceElement(message.HeaderRecordRoute, r.at[i].n, values[i])
+	}
+}
+
+// findEntries finds our topmost entries with the ticket of a callee. Below them may be others of
+// ours, of a request that passed here twice: those are signed when the response passes there.
+func (c *Core) findEntries(m *message.Message, r *answerEntries) {
+	all := m.Elements(message.HeaderRecordRoute)
+	for n := 0; all.Next(); n++ {
+		a, err := message.ParseAddress(all.Value)
+		if err != nil {
+			a.URI = nil
+		}
+		e, ok := c.ours(a.URI)
+		switch {
+		case r.count == 0 && ok && forCallee(e.ticket), r.count == 1 && ok && e.double && r.at[0].double:
+			own := &r.at[r.count]
+			own.entry, own.n, own.value = e, n, all.Value
+			r.count++
+		case r.count == 0:
+			r.above = a.URI
+		default:
+			r.below = a.URI
+			return
+		}
+	}
+}
+
+// forCallee tells whether a ticket says that it is a callee's: its first bit is not set.
+func forCallee(ticket []byte) bool {
+	return len(ticket) == ticketChars && values[ticket[0]] < 16
+}

@@ -1,0 +1,244 @@
+package proxy
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// What we put into URIs comes back from user agents in any spelling that §19.1.4 calls equal, and in
+// some that it does not: parameters sorted, names in capitals, values in lower case. So what we write
+// has no capitals, and what we sign is the meaning of it.
+
+// alphabet is that of tokens: it survives a change of case, and has no vowel, so that no name of a
+// header can be made of it. Some look for those anywhere in a message (sipp, for CSeq).
+const alphabet = "0123456789bcdfghjklmnpqrstvwxyz-"
+
+// AppendToken appends b in characters that survive a change of case in user parts, parameters and
+// header values: 8 for 5 bytes, as in RFC 4648 §6 but for the alphabet, and without padding.
+func AppendToken(dst, b []byte) []byte {
+	bits, n := uint32(0), 0
+	for _, c := range b {
+		bits, n = bits<<8|uint32(c), n+8
+		for ; n >= 5; n -= 5 {
+			dst = append(dst, alphabet[bits>>(n-5)&31])
+		}
+	}
+	if n > 0 {
+		dst = append(dst, alphabet[bits<<(5-n)&31])
+	}
+	return dst
+}
+
+// ReadToken is the opposite of AppendToken, into dst, in any case. ok is false for what AppendToken
+// did not write, and for what has no room in dst.
+func ReadToken(dst, token []byte) (n int, ok bool) {
+	bits, have := uint32(0), 0
+	for _, c := range token {
+		v := values[c]
+		if v == noValue {
+			return 0, false
+		}
+		bits, have = bits<<5|uint32(v), have+5
+		if have < 8 {
+			continue
+		}
+		if n == len(dst) {
+			return 0, false
+		}
+		have -= 8
+		dst[n] = byte(bits >> have)
+		n++
+	}
+	return n, have < 5 && bits&(1<<have-1) == 0
+}
+
+const noValue = 255
+
+// values are the places of characters in the alphabet.
+var values = func() (t [256]byte) {
+	for i := range t {
+		t[i] = noValue
+	}
+	for i, c := range []byte(alphabet) {
+		t[c] = byte(i)
+		if 'a' <= c && c <= 'z' {
+			t[c-'a'+'A'] = byte(i)
+		}
+	}
+	return t
+}()
+
+func appendLower(dst, b []byte) []byte {
+	for _, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// sealed begins a name or value of the script's that would not survive: the rest is a token.
+const sealed = '!'
+
+// sealParams makes the script's parameters ones that survive a change of case.
+func sealParams(params string) string {
+	if !needsSeal(params) {
+		return params
+	}
+	var dst []byte
+	message.Params(params).Each(func(name, value []byte) bool {
+		dst = appendSealed(append(dst, ';'), name)
+		if len(value) > 0 {
+			dst = appendSealed(append(dst, '='), value)
+		}
+		return true
+	})
+	return string(dst)
+}
+
+func needsSeal(params string) bool {
+	for _, c := range []byte(params) {
+		if 'A' <= c && c <= 'Z' || c == sealed || c == '%' {
+			return true
+		}
+	}
+	return false
+}
+
+func appendSealed(dst, b []byte) []byte {
+	if !needsSeal(text(b)) {
+		return append(dst, b...)
+	}
+	return AppendToken(append(dst, sealed), b)
+}
+
+// unsealParams is the opposite of sealParams.
+func unsealParams(params message.Params) message.Params {
+	if bytes.IndexByte(params, sealed) < 0 {
+		return params
+	}
+	var dst []byte
+	params.Each(func(name, value []byte) bool {
+		dst = appendUnsealed(append(dst, ';'), name)
+		if len(value) > 0 {
+			dst = appendUnsealed(append(dst, '='), value)
+		}
+		return true
+	})
+	return dst
+}
+
+func appendUnsealed(dst, b []byte) []byte {
+	var space [512]byte
+	if len(b) > 0 && b[0] == sealed {
+		if n, ok := ReadToken(space[:], b[1:]); ok {
+			return append(dst, space[:n]...)
+		}
+	}
+	return append(dst, b...)
+}
+
+// isReserved tells whether a parameter of our entries is ours, and not the script's.
+func isReserved(name []byte) bool {
+	for _, r := range reserved {
+		if len(name) == len(r) && bytes.EqualFold(name, view(r)) {
+			return true
+		}
+	}
+	return false
+}
+
+// mostRouteParams bounds the parameters of an entry of ours.
+const mostRouteParams = 32
+
+// scriptParams appends the script's parameters of an entry, in lower case and in the order of their
+// names, however they came back. ok is false where there are too many.
+func scriptParams(dst []byte, params message.Params) (_ []byte, ok bool) {
+	var space [mostRouteParams][2][]byte
+	list := space[:0]
+	ok = true
+	params.Each(func(name, value []byte) bool {
+		if isReserved(name) {
+			return true
+		}
+		if ok = len(list) < mostRouteParams; ok {
+			list = append(list, [2][]byte{name, value})
+		}
+		return ok
+	})
+	if !ok || len(list) == 0 {
+		return dst, ok
+	}
+	slices.SortStableFunc(list, func(a, b [2][]byte) int { return compareFold(a[0], b[0]) })
+	for _, p := range list {
+		dst = appendLower(append(dst, ';'), p[0])
+		if len(p[1]) > 0 {
+			dst = appendLower(append(dst, '='), p[1])
+		}
+	}
+	return dst, true
+}
+
+func compareFold(a, b []byte) int {
+	for i := 0; i < len(a) && i < len(b); i++ {
+		if x, y := a[i]|0x20, b[i]|0x20; x != y {
+			return int(x) - int(y)
+		}
+	}
+	return len(a) - len(b)
+}
+
+// appendPlace appends what a URI says about where a request goes: scheme, host, port, transport and
+// maddr, in lower case.
+func appendPlace(dst []byte, u *message.URI) []byte {
+	dst = append(appendLower(dst, u.Scheme), ':')
+	host := u.Host
+	if n := len(host); n > 1 && host[n-1] == '.' {
+		host = host[:n-1]
+	}
+	dst = appendLower(dst, host)
+	dst = append(dst, ':', byte(u.Port>>8), byte(u.Port))
+	for _, name := range [...]string{"transport", "maddr"} {
+		value, _ := u.Params.Get(name)
+		dst = append(appendLower(append(dst, ';'), value), 0)
+	}
+	return dst
+}
+
+// appendTarget appends what a URI says about whom a request is for: its place, and the user and gr.
+func appendTarget(dst []byte, u *message.URI) []byte {
+	if !u.IsSIP() {
+		return u.AppendAOR(dst)
+	}
+	dst = append(appendPlace(dst, u), 0)
+	for i := 0; i < len(u.User); i++ { // escaped or not
+		c := u.User[i]
+		if c == '%' && i+2 < len(u.User) {
+			if hi, lo := unhex(u.User[i+1]), unhex(u.User[i+2]); hi < 16 && lo < 16 {
+				c, i = hi<<4|lo, i+2
+			}
+		}
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		dst = append(dst, c)
+	}
+	gr, there := u.Params.Get("gr")
+	if there {
+		dst = append(dst, ';')
+	}
+	return appendLower(append(dst, 0), gr)
+}
+
+func unhex(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'a' <= c|0x20 && c|0x20 <= 'f':
+		return c | 0x20 - 'a' + 10
+	}
+	return 255
+}

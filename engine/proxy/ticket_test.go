@@ -1,0 +1,28 @@
+package proxy
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+func TestTicketIsReadAsItWasSigned(t *testing.T) {
+	s := NewSigner([32]byte{1}, [32]byte{2}, [32]byte{3}, [32]byte{4})
+	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	for _, answer := range []bool{false, true} {
+		want := ticket{answer: answer, issued: ticketTime(now), caller: 1, callee: 2, seen: 3, target: 4}
+		b := bond{callID: []byte("c"), callerTag: []byte("a"), hop: []byte("sip:p.example;lr")}
+		if answer {
+			b.calleeTag = []byte("b")
+		}
+		text := s.sign(nil, &want, &b, message.Params(";x=1"), nil)
+		if len(text) != ticketChars || forCallee(text) == answer {
+			t.Errorf("%s: %d characters, for the callee: %v", text, len(text), forCallee(text))
+		}
+		got, ok := s.read(text, &b, message.Params(";lr;s="+string(text)+";X=1"), nil)
+		if !ok || got != want {
+			t.Errorf("%v: %+v %v, want %+v", answer, got, ok, want)
+		}
+	}
+}
