@@ -29,7 +29,7 @@ func BenchmarkContext(b *testing.B) {
 				f := l.Get(-1)
 				th, _ := l.NewThread()
 				if with {
-					t := &thread{vm: v, l: th, turn: 1}
+					t := &thread{vm: v, l: th, turn: 1, due: 1 << 62}
 					th.SetContext(t)
 				}
 				b.ReportAllocs()

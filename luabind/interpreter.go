@@ -124,6 +124,7 @@ func opConcat(l *lua.LState, inst uint32, base unsafe.Pointer) int {
 			}
 		}
 		t.vm.spend(l, n)
+		t.steps += n / bytesAStep
 	}
 	return plain.concat(l, inst, base)
 }

@@ -23,6 +23,7 @@ const (
 	functionSize = 120
 	upvalueSize  = 64
 	threadSize   = 9 << 10
+	bytesAStep   = 128 // that a library function writes in the time of an instruction
 )
 
 const (
@@ -61,6 +62,7 @@ func (v *vm) spend(l *lua.LState, n int) {
 func spends(l *lua.LState, n int) {
 	if t, ok := l.Context().(*thread); ok {
 		t.vm.spend(l, n)
+		t.steps += n / bytesAStep
 	}
 }
 

@@ -143,6 +143,7 @@ func start(s string, init int) int {
 // matched runs one search, counting from no steps.
 func (v *vm) matched(l *lua.LState, s, pat string, init int) (from, to int) {
 	from, to, err := v.matcher.find(s, pat, init)
+	v.toil(v.matcher.steps / 8)
 	if err != nil {
 		raise(l, "%v", err)
 	}

@@ -57,9 +57,11 @@ function stop() every:cancel() after:cancel() end
 	w.Run(2200 * time.Millisecond)
 	evals(t, w, map[string][]any{
 		`stop() sip.sleep(5) local d = sip.shared("d") return d:get("every"), d:get("after"), d:get("never"), d:get("kept"), d:get("once")`: {2.0, nil, nil, 1.0, 1.0},
-		`local n, t = 0 t = sip.after(1, function() n = n + 1 end) t:cancel() t:cancel() sip.sleep(2) return n`:                             {0.0},
-		`local n, t = 0 t = sip.after(1, function() n = n + 1 end) sip.sleep(2) t:cancel() return n`:                                        {1.0},
-		`return tostring(sip.after(0, function() end)):match("^timer: ") ~= nil`:                                                            {true},
+	})
+	evals(t, w, map[string][]any{
+		`local n, t = 0 t = sip.after(1, function() n = n + 1 end) t:cancel() t:cancel() sip.sleep(2) return n`: {0.0},
+		`local n, t = 0 t = sip.after(1, function() n = n + 1 end) sip.sleep(2) t:cancel() return n`:            {1.0},
+		`return tostring(sip.after(0, function() end)):match("^timer: ") ~= nil`:                                {true},
 	})
 	evalFails(t, w, map[string]string{
 		`sip.after(1, function() end):stop()`:   "a timer has no field 'stop'; it has cancel",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
@@ -42,7 +43,6 @@ type vm struct {
 	sampled bool   // the next call is measured
 	// watch is the serial of the turn that runs now, 0 between scripts; stop is the serial of the turn to stop. The watchdog reads one, writes the other.
 	watch atomic.Uint64
-	late  atomic.Uint64 // the serial of the turn that lasts longer than most
 	stop  atomic.Uint64
 	kill  atomic.Uint64 // the serial of the turn to stop without grace
 	// refs count what keeps the generation open; see begin.
@@ -80,10 +80,12 @@ type thread struct {
 	req   *reqObj
 	depth int // nested pcalls, coroutines and callbacks
 	uses  int
-	// Of the present turn: instructions since it was late, and since its time was over, and whether it was stopped.
-	steps  int
-	grace  int
-	halted bool
+	// Of the present turn: its instructions, at how many of them the clock is looked at, when that was first and when the script last breathed;
+	// the instructions since its time was over, and whether it was stopped.
+	steps, due      int
+	since, breathed time.Duration
+	grace           int
+	halted          bool
 	// quota is that of the request which started the task that runs; replaced says that it was ended with its generation.
 	quota    *quota
 	replaced bool
@@ -130,7 +132,8 @@ func (v *vm) enter(t *thread) saved {
 		v.turn(t)
 		return s
 	}
-	t.turn, t.steps, t.grace, t.halted = s.current.turn, s.current.steps, 0, false
+	t.turn, t.grace, t.halted = s.current.turn, 0, false
+	t.steps, t.due, t.since, t.breathed = s.current.steps, s.current.due, s.current.since, s.current.breathed
 	v.watch.Store(t.turn)
 	return s
 }
@@ -191,9 +194,8 @@ func (v *vm) restore(s saved) {
 func (v *vm) turn(t *thread) {
 	v.serial++
 	t.turn = v.serial
-	t.steps, t.grace, t.halted = 0, 0, false
+	t.steps, t.due, t.since, t.grace, t.halted = 0, checkEvery, 0, 0, false
 	v.watch.Store(v.serial)
-	v.gen.router.dog.began()
 }
 
 // invoke calls fn with args on a thread of its own, as a handler of the request o (nil outside of requests). What fn returns is appended to out, unless
