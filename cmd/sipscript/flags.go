@@ -9,9 +9,10 @@ import (
 )
 
 const (
-	defaultBudget = 200 * time.Millisecond
-	defaultMemory = "64MiB"
-	defaultDrain  = 32 * time.Second
+	defaultBudget        = 200 * time.Millisecond
+	defaultMemory        = "64MiB"
+	defaultDrain         = 32 * time.Second
+	defaultRouteLifetime = 24 * time.Hour
 )
 
 // defaultListen is where a server listens that was not told: on loopback only, so that nothing is open by accident.
@@ -49,6 +50,7 @@ func runFlags() []cli.Flag {
 		&cli.DurationFlag{Name: "script-budget", Usage: "stop a script that holds its lane for `TIME` between two waits", Value: defaultBudget},
 		&cli.StringFlag{Name: "script-memory", Value: defaultMemory,
 			Usage: "let a script hold `SIZE` on each lane, beyond what its file loads; a handler that takes more gets an error"},
+		&cli.DurationFlag{Name: "route-lifetime", Usage: "let the requests of a call pass for `TIME` after it began, a minute or more", Value: defaultRouteLifetime},
 		&cli.DurationFlag{Name: "drain", Usage: "let transactions finish for at most `TIME` after SIGINT or SIGTERM", Value: defaultDrain},
 		&cli.DurationFlag{Name: "max-delay", Usage: "refuse new calls (503) as messages come to wait for `TIME`, so that calls in progress go on; 0: never", DefaultText: "100ms"},
 		&cli.StringFlag{Name: "config", Usage: "read the same keys from `FILE` (YAML); flags win over SIPSCRIPT_* variables, these over the file"},
@@ -62,7 +64,7 @@ func runFlags() []cli.Flag {
 // keys are the flags that a SIPSCRIPT_* variable and a key of the configuration file stand for as well, and "script",
 // which on the command line is the argument.
 func keys() []string {
-	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "script-memory", "drain", "max-delay"}
+	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "script-memory", "route-lifetime", "drain", "max-delay"}
 	return append(all, laterFlags()...)
 }
 

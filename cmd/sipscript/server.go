@@ -121,7 +121,8 @@ func (s *server) makeEngine(secret []byte) (err error) {
 	}
 	s.engine, err = engine.New(engine.Config{Listen: s.set.listen, Advertise: s.set.advertise, Domains: s.set.domains, Router: s.router,
 		Secret: secret, Lanes: s.set.lanes, Log: s.log, Drain: drain, MaxDelay: s.set.maxDelay, DNS: resolver.Options{Servers: s.set.dns}, TrustVia: s.set.trustVia,
-		Transport: transport.Options{TLS: transport.TLSOptions{Files: s.set.tls, RootCA: s.set.rootCA, ClientAuth: s.set.clientAuth}}})
+		RouteLifetime: s.set.lifetime,
+		Transport:     transport.Options{TLS: transport.TLSOptions{Files: s.set.tls, RootCA: s.set.rootCA, ClientAuth: s.set.clientAuth}}})
 	return explainListen(err)
 }
 

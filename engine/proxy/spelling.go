@@ -31,6 +31,9 @@ func AppendToken(dst, b []byte) []byte {
 	return dst
 }
 
+// TokenLen is how many characters a token of n bytes has.
+func TokenLen(n int) int { return (n*8 + 4) / 5 }
+
 // ReadToken is the opposite of AppendToken, into dst, in any case. ok is false for what AppendToken
 // did not write, and for what has no room in dst.
 func ReadToken(dst, token []byte) (n int, ok bool) {

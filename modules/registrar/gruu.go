@@ -13,13 +13,13 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
-	"encoding/base64"
 	"hash/fnv"
 	"net/url"
 	"slices"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/proxy"
 )
 
 const (
@@ -53,7 +53,7 @@ func appendPublic(dst []byte, aor string, instance []byte) []byte {
 // that could be hidden, or is too long.
 func (g *gruus) appendTemporary(dst []byte, aor string, instance []byte, callID string) []byte {
 	scheme, host, ok := cutAOR(aor)
-	if !ok || base64.RawURLEncoding.EncodedLen(g.seal.NonceSize()+markSize+len(aor)+g.seal.Overhead()) > maxToken {
+	if !ok || proxy.TokenLen(g.seal.NonceSize()+markSize+len(aor)+g.seal.Overhead()) > maxToken {
 		return dst
 	}
 	var room [12 + markSize + 256]byte
@@ -63,7 +63,7 @@ func (g *gruus) appendTemporary(dst []byte, aor string, instance []byte, callID 
 	plain := append(append(make([]byte, 0, markSize+len(aor)), mark[:]...), aor...)
 	token := g.seal.Seal(nonce, nonce, plain, nil)
 	dst = append(append(dst, scheme...), tempUser...)
-	dst = base64.RawURLEncoding.AppendEncode(dst, token)
+	dst = proxy.AppendToken(dst, token)
 	dst = append(append(dst, '@'), host...)
 	return append(dst, ";gr"...)
 }
@@ -108,15 +108,17 @@ func (s *service) readGRUU(u *message.URI) (w wanted) {
 		return w
 	}
 	w.temporary, w.aor = true, []byte{}
-	token, ok := bytes.CutPrefix(u.User, []byte(tempUser))
+	head, token := u.User[:min(len(tempUser), len(u.User))], u.User[min(len(tempUser), len(u.User)):]
+	ok := bytes.EqualFold(head, []byte(tempUser))
 	g := s.gruus.Load()
 	w.never = g != nil // until it has been read
 	if !ok || g == nil || len(token) > maxToken {
 		return w
 	}
-	sealed, err := base64.RawURLEncoding.Strict().AppendDecode(nil, token)
+	sealed := make([]byte, len(token))
+	size, ok := proxy.ReadToken(sealed, token)
 	n := g.seal.NonceSize()
-	if err != nil || len(sealed) < n {
+	if sealed = sealed[:size]; !ok || size < n {
 		return w
 	}
 	plain, err := g.seal.Open(nil, sealed[:n], sealed[n:], nil)
@@ -206,14 +208,8 @@ func (r *Registrar) vouch(req *engine.Request) {
 	if !ok || !isGRUU(&uri) || r.policy.NoGRUU {
 		return
 	}
-	q, now := r.query(&uri, nil), req.Engine().Clock().Wall()
-	found, ok := r.peek(q.aor, now)
-	var err error
-	if waits, _ := r.Waits(); waits && !ok {
-		found, err = engine.Await(req, func(ctx context.Context) ([]*Binding, error) { return r.lookup(ctx, q.aor, now) })
-	} else if !ok {
-		found, err = r.lookup(req.Context(), q.aor, now)
-	}
+	q := r.query(&uri, nil)
+	found, err := r.findFor(req, q.aor)
 	if err != nil {
 		req.Engine().Log().Warn("a GRUU in a dialog leads nowhere", "uri", string(req.Message().RequestURI()), "error", err)
 	}
@@ -223,6 +219,18 @@ func (r *Registrar) vouch(req *engine.Request) {
 		targets[i] = b.Target()
 	}
 	req.Vouch(targets)
+}
+
+// findFor finds the bindings of aor for a request, which waits where the store does.
+func (r *Registrar) findFor(req *engine.Request, aor []byte) ([]*Binding, error) {
+	now := req.Engine().Clock().Wall()
+	if found, ok := r.peek(aor, now); ok {
+		return found, nil
+	}
+	if waits, _ := r.Waits(); waits {
+		return engine.Await(req, func(ctx context.Context) ([]*Binding, error) { return r.lookup(ctx, aor, now) })
+	}
+	return r.lookup(req.Context(), aor, now)
 }
 
 // GRUUs are the public GRUU and a new temporary one of a binding of aor, "" where it has none: its UA names no instance.

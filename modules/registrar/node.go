@@ -8,12 +8,12 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"strings"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
@@ -107,14 +107,14 @@ func (n *Node) token(r *Record) string {
 	text := binary.BigEndian.AppendUint64(b[:0], n.boot)
 	text = binary.AppendUvarint(text, uint64(r.Flow))
 	text = appendText(appendText(text, r.Received), r.Socket)
-	return base64.RawURLEncoding.EncodeToString(append(text, n.mac(text)...))
+	return string(proxy.AppendToken(nil, append(text, n.mac(text)...)))
 }
 
 // read is the way of a token that leads here; ok is false for anything else.
 func (n *Node) read(token string) (w way, ok bool) {
-	encoding := base64.RawURLEncoding.Strict()
-	text, err := encoding.DecodeString(token)
-	if err != nil || len(text) < 8+macBytes || len(token) != encoding.EncodedLen(len(text)) { // line ends are skipped, strict or not
+	text := make([]byte, len(token))
+	size, ok := proxy.ReadToken(text, []byte(token))
+	if text = text[:size]; !ok || size < 8+macBytes {
 		return w, false
 	}
 	text, mac := text[:len(text)-macBytes], text[len(text)-macBytes:]
@@ -146,6 +146,7 @@ func (r *Registrar) Intercept(req *engine.Request) (taken bool, err error) {
 	if taken, err = r.notifier.Intercept(req); taken {
 		return true, err
 	}
+	r.vouchForTarget(req)
 	n := r.node.Load()
 	if n == nil || len(req.RouteUser()) == 0 {
 		r.vouch(req)

@@ -1,0 +1,48 @@
+package registrar
+
+// This file knows parties of dialogs by where they registered, when the engine has forgotten where
+// they moved.
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// vouchForTarget lets a request within a dialog pass whose Request-URI the engine does not know for the
+// other party's, because it was restarted since that moved, where that party is registered at that
+// address.
+func (r *Registrar) vouchForTarget(req *engine.Request) {
+	uri, party, ok := req.Strayed()
+	if !ok {
+		return
+	}
+	q := r.query(&party, nil)
+	found, err := r.findFor(req, q.aor)
+	if err != nil {
+		return // refused, as it would be without a registrar
+	}
+	for _, b := range found {
+		if b.isAt(uri.Host) {
+			req.VouchForTarget()
+			return
+		}
+	}
+}
+
+// isAt tells whether host is the one in the contact, or the address it was registered from.
+func (b *Binding) isAt(host []byte) bool {
+	if contact, err := message.ParseURI(viewOf(b.Contact())); err == nil && bytes.EqualFold(contact.Host, host) {
+		return true
+	}
+	_, seen, _ := strings.Cut(b.Received(), ":")
+	at, err := netip.ParseAddrPort(seen)
+	if err != nil {
+		return false
+	}
+	addr, err := netip.ParseAddr(string(host))
+	return err == nil && addr.Unmap() == at.Addr().Unmap()
+}

@@ -1,0 +1,51 @@
+package registrar
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// A party that moved within its dialog, to where the engine does not know it, is reached where it
+// registered, and nowhere else.
+func TestPartyThatMovedIsKnownByItsRegistration(t *testing.T) {
+	for name, store := range map[string]Store{"memory": nil, "a store that waits": &slow{Memory: NewMemory()}} {
+		t.Run(name, func(t *testing.T) {
+			s := script(t, store, proxyScript)
+			register := func(host string, cseq int) {
+				s.serial++
+				s.bob.Send(serverAddr, []byte(reg{via: via("UDP", "203.0.113.5:5060", s.serial), cseq: cseq, contacts: list("<sip:bob@" + host + ">")}.text()))
+				s.bob.next()
+			}
+			register("203.0.113.5", 1)
+			alice, elsewhere := s.phone("203.0.113.9:5060"), s.phone("203.0.113.7:5060")
+			request := func(method, uri, more string) {
+				s.serial++
+				alice.Send(serverAddr, fmt.Appendf(nil, "%s %s SIP/2.0\r\nVia: %s\r\nMax-Forwards: 70\r\nFrom: <sip:alice@example.com>;tag=1\r\n%sCall-ID: c\r\nCSeq: %d %s\r\nContact: <sip:alice@203.0.113.9>\r\nContent-Length: 0\r\n\r\n",
+					method, uri, via("UDP", "203.0.113.9:5060", s.serial), more, s.serial, method))
+			}
+			request("INVITE", bob, "To: <sip:bob@example.com>\r\n")
+			invite, _ := s.bob.next()
+			s.bob.Send(serverAddr, message.AppendResponse(nil, invite, 200, "", "2", []byte("Contact: <sip:bob@203.0.113.5>\r\n"), nil))
+			m, _ := alice.next()
+			for ; m.Status() != 200; m, _ = alice.next() {
+			}
+			later := "To: <sip:bob@example.com>;tag=2\r\nRoute: " + string(m.Header(message.HeaderRecordRoute)) + "\r\n"
+			request("INFO", "sip:bob@203.0.113.7", later)
+			if m, _ := alice.next(); m.Status() != 481 {
+				t.Errorf("nobody has been there: %d", m.Status())
+			}
+			register("203.0.113.7", 2)
+			request("INFO", "sip:bob@203.0.113.7", strings.Replace(later, "sip:bob@example.com", "sip:carol@example.com", 1))
+			if m, _ := alice.next(); m.Status() != 481 {
+				t.Errorf("somebody else in To: %d", m.Status())
+			}
+			request("INFO", "sip:bob@203.0.113.7", later)
+			if m, _ := elsewhere.next(); string(m.MethodText()) != "INFO" {
+				t.Errorf("registered there: %s", m.MethodText())
+			}
+		})
+	}
+}
