@@ -9,11 +9,11 @@ import (
 )
 
 // Signer makes and checks what this server knows its own by, under keys derived from the secret: the
-// tickets of its Record-Route entries, HMAC-SHA256 (RFC 2104), which hold for the length of a dialog,
-// and the branches of requests it forwarded statelessly, SipHash, by which a response finds its way
-// back within seconds.
+// tickets of its Record-Route entries, which hold for the length of a dialog, and the branches of
+// requests it forwarded statelessly, by which a response finds its way back. Both have 64 bits of
+// SipHash-2-4: who would forge one has to ask here about each guess.
 type Signer struct {
-	route  macKey
+	route  siphash.Key
 	branch siphash.Key
 	state  stateKeys
 	marks  siphash.Key
@@ -26,7 +26,7 @@ type macKey struct{ inner, outer [64]byte }
 // NewSigner makes a signer from four keys: of tickets, of stateless branches, of what goes along
 // encrypted, and of marks.
 func NewSigner(route, branch, state, marks [32]byte) *Signer {
-	return &Signer{route: newMacKey(route), branch: siphashKey(branch), state: newStateKeys(state),
+	return &Signer{route: siphashKey(route), branch: siphashKey(branch), state: newStateKeys(state),
 		marks: siphashKey(marks), loop: maphash.MakeSeed()}
 }
 

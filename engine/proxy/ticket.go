@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
 	"net/netip"
@@ -29,8 +28,8 @@ type ticket struct {
 
 const (
 	ticketText  = 3 + 4 + 4 + 4 + 5 // bytes before the signature
-	ticketBytes = ticketText + 10
-	ticketChars = ticketBytes * 8 / 5
+	ticketBytes = ticketText + 8
+	ticketChars = (ticketBytes*8 + 4) / 5
 	ticketSpan  = 1 << 23 // minutes: 16 years
 	ticketEpoch = 1577836800
 	clockSkew   = 10 // minutes that nodes with one secret may differ by
@@ -82,11 +81,8 @@ type bond struct {
 func (s *Signer) sign(dst []byte, t *ticket, b *bond, params message.Params, token []byte) []byte {
 	var space [ticketBytes]byte
 	raw := t.append(space[:0])
-	sum, ok := s.ticketSum(raw, b, params, token)
-	if !ok { // too many parameters: such an entry lets nobody pass
-		sum = [sha256.Size]byte{}
-	}
-	return AppendToken(dst, append(raw, sum[:ticketBytes-ticketText]...))
+	sum, _ := s.ticketSum(raw, b, params, token) // 0 for too many parameters: such an entry lets nobody pass
+	return AppendToken(dst, binary.BigEndian.AppendUint64(raw, sum))
 }
 
 // read checks a parameter's value.
@@ -105,10 +101,12 @@ func (s *Signer) read(value []byte, b *bond, params message.Params, token []byte
 		b = &own
 	}
 	sum, ok := s.ticketSum(raw[:ticketText], b, params, token)
-	return t, ok && subtle.ConstantTimeCompare(raw[ticketText:], sum[:ticketBytes-ticketText]) == 1
+	var want [8]byte
+	binary.BigEndian.PutUint64(want[:], sum)
+	return t, ok && subtle.ConstantTimeCompare(raw[ticketText:], want[:]) == 1
 }
 
-func (s *Signer) ticketSum(raw []byte, b *bond, params message.Params, token []byte) (sum [sha256.Size]byte, ok bool) {
+func (s *Signer) ticketSum(raw []byte, b *bond, params message.Params, token []byte) (sum uint64, ok bool) {
 	var space [384]byte
 	buf := append(space[:0], raw...)
 	buf = append(appendLower(buf, b.callerTag), 0)
@@ -125,9 +123,9 @@ func (s *Signer) ticketSum(raw []byte, b *bond, params message.Params, token []b
 	state, _ := params.Get(stateName)
 	buf = append(appendLower(buf, state), 0)
 	if buf, ok = scriptParams(buf, params); !ok {
-		return sum, false
+		return 0, false
 	}
-	return s.route.sum(b.callID, buf), true
+	return s.route.Sum(b.callID, buf), true
 }
 
 // Marks: keyed, so that nobody can look for a value that has the mark of another.
