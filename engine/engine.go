@@ -124,7 +124,7 @@ func (e *Engine) makeLanes() error {
 	c := &e.config
 	env := &proxy.Env{
 		Wire: e.wire, Resolver: c.Resolver, Signer: proxy.NewSigner(e.Key("route"), e.Key("branch"), e.Key("dialog"), e.Key("marks")),
-		Wall: e.clock.Wall, RouteLifetime: c.RouteLifetime,
+		Wall: steadyWall(e.clock), RouteLifetime: c.RouteLifetime,
 		Process: uint32(newRandom(c.Seed, 1<<33)()), IsLocal: e.isLocal, TimerC: c.TimerC, UDPLimit: max(c.UDPLimit, 0), Limits: c.Limits, Log: e.log,
 	}
 	if w, ok := e.wire.(interface{ Need(transport.FlowID) }); ok {
@@ -160,6 +160,12 @@ func (e *Engine) makeLanes() error {
 	}
 	e.background = lane.New(c.Lanes, o)
 	return nil
+}
+
+// steadyWall is the time of day, but for what the clock is set by from now on.
+func steadyWall(c lane.Clock) func() time.Time {
+	wall, began := c.Wall(), c.Now()
+	return func() time.Time { return wall.Add(c.Now().Sub(began)) }
 }
 
 // newRandom is unpredictable, or repeatable where a simulation gives a seed.

@@ -30,7 +30,9 @@ type Env struct {
 	UDPLimit int
 	Limits   message.Limits
 	Log      *slog.Logger
-	Wall     func() time.Time
+	// Wall is the time of day as it was when the engine started, and since then as much as passed: a
+	// clock that is set ends no dialog.
+	Wall func() time.Time
 	// RouteLifetime is how long after its first request a dialog passes along our Record-Route.
 	RouteLifetime time.Duration
 	// Need tells the transport that a connection has a use that may be silent for long; nil: it doesn't want to know.

@@ -32,7 +32,6 @@ const (
 	ticketChars = (ticketBytes*8 + 4) / 5
 	ticketSpan  = 1 << 23 // minutes: 16 years
 	ticketEpoch = 1577836800
-	clockSkew   = 10 // minutes that nodes with one secret may differ by
 )
 
 // longestTicket bounds --route-lifetime, well below the span of the clock in a ticket.
@@ -42,10 +41,11 @@ func ticketTime(at time.Time) uint32 {
 	return uint32((at.Unix()-ticketEpoch)/60) % ticketSpan
 }
 
-// expired tells whether a ticket is older than lifetime.
+// expired tells whether a ticket is older than lifetime. One of the future is not: the clock was set
+// back between two starts, or another node with the same secret is ahead.
 func (t *ticket) expired(now time.Time, lifetime time.Duration) bool {
-	age := (ticketTime(now) - t.issued + clockSkew) % ticketSpan
-	return age > clockSkew+uint32(min(lifetime, longestTicket)/time.Minute)
+	age := (ticketTime(now) - t.issued) % ticketSpan
+	return age < ticketSpan/2 && age > uint32(min(lifetime, longestTicket)/time.Minute)
 }
 
 func (t *ticket) append(dst []byte) []byte {

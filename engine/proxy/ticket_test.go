@@ -26,3 +26,19 @@ func TestTicketIsReadAsItWasSigned(t *testing.T) {
 		}
 	}
 }
+
+func TestTicketsExpire(t *testing.T) {
+	issued := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	own := ticket{issued: ticketTime(issued)}
+	for _, c := range []struct {
+		after, lifetime time.Duration
+		expired         bool
+	}{
+		{0, time.Hour, false}, {time.Hour, time.Hour, false}, {62 * time.Minute, time.Hour, true}, {-48 * time.Hour, time.Hour, false},
+		{365 * 24 * time.Hour, 24 * time.Hour, true}, {7 * 365 * 24 * time.Hour, 24 * time.Hour, true}, {365 * 24 * time.Hour, 100 * 365 * 24 * time.Hour, false},
+	} {
+		if got := own.expired(issued.Add(c.after), c.lifetime); got != c.expired {
+			t.Errorf("after %v of %v: %v", c.after, c.lifetime, got)
+		}
+	}
+}
