@@ -8,8 +8,31 @@ import (
 	"strings"
 )
 
-//go:embed *.lua
+//go:embed *.lua start
 var files embed.FS
+
+// File is one of those that somebody begins with.
+type File struct {
+	Name string
+	Text []byte
+}
+
+// Start returns the files to begin with: a script, its spec and a configuration.
+func Start() []File {
+	entries, err := fs.ReadDir(files, "start")
+	if err != nil {
+		return nil // an embedded directory can be read
+	}
+	var list []File
+	for _, e := range entries {
+		text, err := fs.ReadFile(files, "start/"+e.Name())
+		if err != nil {
+			return nil
+		}
+		list = append(list, File{e.Name(), text})
+	}
+	return list
+}
 
 // Get returns the source of a ready script: "default", or with its ending, "default.lua". The error of an unknown name
 // lists those there are.
@@ -32,7 +55,7 @@ func Names() []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), "_spec.lua") {
+		if strings.HasSuffix(e.Name(), ".lua") && !strings.HasSuffix(e.Name(), "_spec.lua") {
 			names = append(names, e.Name())
 		}
 	}

@@ -27,6 +27,7 @@ func newApp(env environment) *cli.App {
 		ErrWriter: env.stderr,
 		Commands: []*cli.Command{
 			runCommand(env),
+			initCommand(env),
 			reloadCommand(env),
 			statusCommand(env),
 			testCommand(env),

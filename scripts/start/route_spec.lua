@@ -1,0 +1,28 @@
+-- What route.lua promises. `sipscript test` runs it in a simulator: 20 seconds of ringing take none.
+
+local t = require "sip.test"
+
+t.it("lets two phones call each other", function()
+  local alice, bob = t.ua("sip:alice@example.com"), t.ua("sip:bob@example.com")
+  bob:register()
+  local call = alice:invite("sip:bob@example.com")
+  local leg = bob:expect("INVITE")
+  leg:reply(180)
+  call:expect(180)
+  leg:reply(200)
+  call:expect(200)
+  leg:expect("ACK")
+  call:bye():expect(200)
+end)
+
+t.it("says so when nobody is there", function()
+  t.ua("sip:alice@example.com"):invite("sip:bob@example.com"):expect(480)
+end)
+
+t.it("relays to nobody else's users", function()
+  t.ua("sip:alice@example.com"):invite("sip:bob@example.org"):expect(404)
+end)
+
+t.it("answers who asks whether it is there", function()
+  t.ua("sip:alice@example.com"):send { method = "OPTIONS", uri = "sip:example.com" }:expect(200)
+end)
