@@ -85,7 +85,10 @@ type Config struct {
 	Secret    []byte        // keys route signatures, nonces, tokens; made at random when empty
 	Lanes     int           // how many calls are worked on at once, default GOMAXPROCS
 	TimerC    time.Duration // §16.6 step 11, default 181 s
-	Drain     time.Duration // how long Run waits for requests in progress after its context ended, default 32 s
+	Drain     time.Duration // how long Run waits for what is under way after its context ended, default 32 s
+	// DrainCalls is how long calls in progress may go on before that, when new ones are refused already: Run waits
+	// until the last has ended, so long at most. Calls are known by their Record-Route. Default 0: it doesn't wait.
+	DrainCalls time.Duration
 	// RouteLifetime is how long after its first request a dialog passes along our Record-Route: default
 	// 24 h, at least a minute. Later requests within it are refused as those of strangers are.
 	RouteLifetime time.Duration

@@ -59,6 +59,7 @@ type unit struct {
 	any   func() uint64 // random numbers for any goroutine
 	load  standing
 	spare *Request // of the last ACK
+	calls *calls   // nil without Config.DrainCalls
 	count counts
 }
 
@@ -154,6 +155,9 @@ func (e *Engine) makeLanes() error {
 		u.layer = transaction.NewLayer(u.lane, wire, u, transaction.Options{Timers: c.Timers, Random: u.core.Random, ServerHeader: c.Server, Counter: u.count.event, Lost: u.lost, TrustVia: e.trustsVia, Refuse: u.overloaded, Messages: &e.messages})
 		u.core.Layer = u.layer
 		u.any = locked(newRandom(c.Seed, uint64(i)+1<<32))
+		if c.DrainCalls > 0 {
+			u.calls = newCalls()
+		}
 		u.lane.Local = u
 		e.units = append(e.units, u)
 		e.lanes = append(e.lanes, u.lane)
@@ -201,46 +205,6 @@ func (e *Engine) Start() error {
 	return nil
 }
 
-// Run serves until ctx ends, then drains: new dialogs are refused with 503, requests in progress finish within Config.Drain.
-func (e *Engine) Run(ctx context.Context) error {
-	if err := e.Start(); err != nil {
-		return err
-	}
-	<-ctx.Done()
-	drain, cancel := context.WithTimeout(context.Background(), e.config.Drain)
-	defer cancel()
-	return e.Shutdown(drain)
-}
-
-// Shutdown refuses new dialogs (503, Retry-After), lets requests in progress finish until ctx ends, answers those that have not,
-// and stops. It may be called once.
-func (e *Engine) Shutdown(ctx context.Context) error {
-	if e.stopped.Swap(true) {
-		return nil
-	}
-	e.Drain()
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
-	for e.InProgress() > 0 {
-		select {
-		case <-ctx.Done():
-			e.EndRequests()
-			return e.close(ctx)
-		case <-look.C:
-		}
-	}
-	return e.close(ctx)
-}
-
-// Drain has new dialogs refused from now on, as Shutdown does first.
-func (e *Engine) Drain() { e.draining.Store(true) }
-
-// EndRequests answers what is in progress 503, cancels its branches, and ends what scripts wait for, as Shutdown does at last.
-func (e *Engine) EndRequests() {
-	e.cancel()
-	e.onLanes(func(u *unit) { u.core.Each((*proxy.Context).Shutdown) })
-}
-
 func (e *Engine) close(ctx context.Context) error {
 	e.cancel()
 	var err error
@@ -267,13 +231,6 @@ func (e *Engine) close(ctx context.Context) error {
 		e.background.Stop()
 	}
 	return err
-}
-
-// InProgress is how many requests have no final answer yet, or a branch that has none.
-func (e *Engine) InProgress() int {
-	var n atomic.Int64
-	e.onLanes(func(u *unit) { n.Add(int64(u.core.Contexts())) })
-	return int(n.Load())
 }
 
 // onLanes calls f for each unit with its lane's token, and waits for all, and for what they send to have left, a second at most.
@@ -327,9 +284,6 @@ func (e *Engine) Log() *slog.Logger { return e.log }
 
 // Clock is the engine's clock.
 func (e *Engine) Clock() lane.Clock { return e.clock }
-
-// Draining tells whether the engine refuses new dialogs because it is to stop.
-func (e *Engine) Draining() bool { return e.draining.Load() }
 
 // randomAny is a random number for any goroutine.
 func (u *unit) randomAny() uint64 { return u.any() }

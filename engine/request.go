@@ -189,7 +189,11 @@ func (w *watcher) Ended() {
 
 // Gone ends the context of a request that is over, or the engine's would keep it for ever.
 func (w *watcher) Gone() {
-	if r := (*Request)(w); r.waits != nil && r.waits.stop != nil {
+	r := (*Request)(w)
+	if c := r.unit.calls; c != nil {
+		c.note(r)
+	}
+	if r.waits != nil && r.waits.stop != nil {
 		r.waits.stop()
 		r.waits.ctx, r.waits.stop = nil, nil
 	}

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"context"
 	"net/netip"
 	"testing"
 
@@ -25,7 +24,7 @@ func TestMessagesLeftToALaneOvertakeNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = eng.Shutdown(context.Background()) })
+	t.Cleanup(func() { _ = eng.Shutdown(done(t)) })
 	r := &rounds{}
 	k := lane.NewCarrier(func(*lane.Carrier) {})
 	k.Round = r

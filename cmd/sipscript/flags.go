@@ -52,6 +52,8 @@ func runFlags() []cli.Flag {
 			Usage: "let a script hold `SIZE` on each lane, beyond what its file loads; a handler that takes more gets an error"},
 		&cli.DurationFlag{Name: "route-lifetime", Usage: "let the requests of a call pass for `TIME` after it began, a minute or more", Value: defaultRouteLifetime},
 		&cli.DurationFlag{Name: "drain", Usage: "let transactions finish for at most `TIME` after SIGINT or SIGTERM", Value: defaultDrain},
+		&cli.DurationFlag{Name: "drain-calls", DefaultText: "0s",
+			Usage: "stay for at most `TIME` before that while calls are in progress; new ones are refused"},
 		&cli.DurationFlag{Name: "max-delay", Usage: "refuse new calls (503) as messages come to wait for `TIME`, so that calls in progress go on; 0: never", DefaultText: "100ms"},
 		&cli.StringFlag{Name: "config", Usage: "read the same keys from `FILE` (YAML); flags win over SIPSCRIPT_* variables, these over the file"},
 	}
@@ -64,7 +66,7 @@ func runFlags() []cli.Flag {
 // keys are the flags that a SIPSCRIPT_* variable and a key of the configuration file stand for as well, and "script",
 // which on the command line is the argument.
 func keys() []string {
-	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "script-memory", "route-lifetime", "drain", "max-delay"}
+	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "script-memory", "route-lifetime", "drain", "drain-calls", "max-delay"}
 	return append(all, laterFlags()...)
 }
 

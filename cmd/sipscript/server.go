@@ -120,7 +120,7 @@ func (s *server) makeEngine(secret []byte) (err error) {
 		drain = time.Nanosecond // 0 would be the default
 	}
 	s.engine, err = engine.New(engine.Config{Listen: s.set.listen, Advertise: s.set.advertise, Domains: s.set.domains, Router: s.router,
-		Secret: secret, Lanes: s.set.lanes, Log: s.log, Drain: drain, MaxDelay: s.set.maxDelay, DNS: resolver.Options{Servers: s.set.dns}, TrustVia: s.set.trustVia,
+		Secret: secret, Lanes: s.set.lanes, Log: s.log, Drain: drain, DrainCalls: s.set.drainCalls, MaxDelay: s.set.maxDelay, DNS: resolver.Options{Servers: s.set.dns}, TrustVia: s.set.trustVia,
 		RouteLifetime: s.set.lifetime,
 		Transport:     transport.Options{TLS: transport.TLSOptions{Files: s.set.tls, RootCA: s.set.rootCA, ClientAuth: s.set.clientAuth}}})
 	return explainListen(err)
@@ -167,21 +167,22 @@ func (s *server) watch(stop context.Context) {
 	s.watching.Go(func() { w.Run(stop) })
 }
 
-// drain refuses new calls, lets those under way finish for a while, and stops the engine.
+// drain refuses new calls, lets those in progress go on for --drain-calls, and then what is under way for
+// --drain, and stops the engine.
 func (s *server) drain() {
 	s.state.Store(draining)
 	s.watching.Wait()
 	if s.engine == nil {
 		return
 	}
+	s.engine.Drain()
 	s.passwords.leave(s.set.drain, s.log)
+	if left := s.engine.AwaitCalls(context.Background()); left > 0 {
+		s.log.Warn("not all calls ended within --drain-calls", "drain_calls", s.set.drainCalls, "left", left)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.set.drain)
 	defer cancel()
-	err := s.engine.Shutdown(ctx)
-	if ctx.Err() != nil {
-		s.log.Warn("not all requests finished within --drain; those left were ended", "drain", s.set.drain)
-	}
-	if err != nil {
+	if err := s.engine.Shutdown(ctx); err != nil {
 		s.log.Warn("the shutdown was not clean", "error", err)
 	}
 	fmt.Fprintln(s.stderr, "stopped")

@@ -47,6 +47,7 @@ type settings struct {
 	budget     time.Duration
 	memory     int // bytes
 	drain      time.Duration
+	drainCalls time.Duration
 	lifetime   time.Duration // of a signed Record-Route
 	maxDelay   time.Duration // as engine.Config has it: 0 for its default, negative for never
 }
@@ -80,6 +81,7 @@ func readSettings(c *cli.Context, lookup func(string) (string, bool)) (*settings
 		}
 	}
 	s := &settings{script: script, data: c.String("data"), redis: c.String("redis"), secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain"), lifetime: c.Duration("route-lifetime")}
+	s.drainCalls = c.Duration("drain-calls")
 	steps := []func(*cli.Context) error{s.readScript, s.readListen, s.readTLS, s.readAdvertise, s.readTrustVia, s.readDNS, s.readDomains, s.readArgs, s.readStorage, s.readWatch, s.readLimits, s.readLog}
 	for _, step := range steps {
 		if err := step(c); err != nil {
@@ -250,6 +252,8 @@ func (s *settings) readLimits(c *cli.Context) error {
 		return usagef("--route-lifetime %s: expected a minute or more, such as 24h: calls that last longer could not be ended", s.lifetime)
 	case s.drain < 0:
 		return usagef("--drain %s: expected 0 or more, such as 32s", s.drain)
+	case s.drainCalls < 0:
+		return usagef("--drain-calls %s: expected 0 or more, such as 10m", s.drainCalls)
 	}
 	size := c.String("script-memory")
 	var ok bool

@@ -175,6 +175,9 @@ func (x *Context) RecordRoute(params string) {
 	x.recordRoute, x.recordParams, x.caller = true, sealParams(params), x.callerSide()
 }
 
+// Recorded tells whether our Record-Route was asked for: requests within the dialog come back here.
+func (x *Context) Recorded() bool { return x.recordRoute }
+
 // frame is one call of a callback that responses wait for.
 type frame struct {
 	yielded bool // it waits for a fork, whose responses must come: it holds up nothing meanwhile

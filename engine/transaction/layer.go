@@ -95,6 +95,20 @@ func (l *Layer) Counts() (servers, clients int) {
 	return len(l.servers), len(l.clients) + len(l.cancels)
 }
 
+// Unfinished tells whether a transaction stands that somebody may still need: all but those that
+// only absorb ACKs (Confirmed). Completed and Accepted repeat an answer, or wait for the ACK.
+func (l *Layer) Unfinished() bool {
+	if len(l.clients)+len(l.cancels) > 0 {
+		return true
+	}
+	for _, s := range l.servers {
+		if s.state != Confirmed {
+			return true
+		}
+	}
+	return false
+}
+
 func (l *Layer) count(e Event) {
 	if l.options.Counter != nil {
 		l.options.Counter(e, 1)

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/luabind"
@@ -56,5 +57,7 @@ func serve(ctx context.Context, out io.Writer, listen, domain string) error {
 		fmt.Fprintln(out, "listening", l.Kind, l.Addr)
 	}
 	<-ctx.Done()
-	return eng.Shutdown(context.Background())
+	drain, cancel := context.WithTimeout(context.Background(), 5*time.Second) // for what is under way
+	defer cancel()
+	return eng.Shutdown(drain)
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
@@ -43,7 +44,9 @@ func serve(ctx context.Context, out io.Writer, listen, domain string) error {
 		fmt.Fprintln(out, "listening", l.Kind, l.Addr)
 	}
 	<-ctx.Done()
-	return eng.Shutdown(context.Background())
+	drain, cancel := context.WithTimeout(context.Background(), 5*time.Second) // for what is under way
+	defer cancel()
+	return eng.Shutdown(drain)
 }
 
 // router decides what happens to each new request. The engine calls it on many lanes at once, so what it shares must be

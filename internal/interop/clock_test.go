@@ -101,8 +101,10 @@ func jumps(t *testing.T, clock *jumping, store registrar.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
 	t.Cleanup(func() {
-		if err := eng.Shutdown(context.Background()); err != nil {
+		if err := eng.Shutdown(ended); err != nil {
 			t.Error(err)
 		}
 		if err := users.Close(); err != nil {

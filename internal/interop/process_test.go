@@ -109,7 +109,7 @@ func TestAdmin(t *testing.T) {
 
 // A drain: not ready, new calls 503 with Retry-After, the call under way is finished, exit 0.
 func TestDrain(t *testing.T) {
-	s := start(t, "--drain", "30s")
+	s := start(t, "--drain", "6s") // transactions over UDP stand for longer
 	alice, bob := peer.New(t, "alice", "example.com", s.via("udp")), peer.New(t, "bob", "example.com", s.via("udp"))
 	bob.Register()
 	call := alice.Invite("sip:bob@example.com", nil)

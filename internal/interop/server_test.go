@@ -44,7 +44,7 @@ func start(t *testing.T, args ...string) *server {
 func spawn(t *testing.T, args ...string) *server {
 	t.Helper()
 	cmd := exec.Command(binary, args...)
-	cmd.Env = append(withoutOurs(os.Environ()), "SIPSCRIPT_DRAIN=5s")
+	cmd.Env = append(withoutOurs(os.Environ()), "SIPSCRIPT_DRAIN=1s")
 	return launch(t, cmd)
 }
 

@@ -1,0 +1,107 @@
+package engine
+
+// How an engine ends: new dialogs are refused, calls may go on for a while, and what is sent again
+// or waited for is finished.
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/proxy"
+)
+
+// drainLook is how often a drain looks whether it has ended.
+const drainLook = 20 * time.Millisecond
+
+// Run serves until ctx ends, then drains: new dialogs are refused with 503, calls may go on for
+// Config.DrainCalls, and what is under way finishes within Config.Drain after that.
+func (e *Engine) Run(ctx context.Context) error {
+	if err := e.Start(); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	e.AwaitCalls(context.Background())
+	drain, cancel := context.WithTimeout(context.Background(), e.config.Drain)
+	defer cancel()
+	return e.Shutdown(drain)
+}
+
+// Drain has new dialogs refused from now on, as AwaitCalls and Shutdown do first.
+func (e *Engine) Drain() { e.draining.Store(true) }
+
+// Draining tells whether the engine refuses new dialogs because it is to stop.
+func (e *Engine) Draining() bool { return e.draining.Load() }
+
+// AwaitCalls refuses new dialogs (503, Retry-After) and waits until no call is in progress, until
+// Config.DrainCalls is over, or ctx ends. It returns how many calls are left.
+func (e *Engine) AwaitCalls(ctx context.Context) (left int) {
+	e.Drain()
+	if e.config.DrainCalls <= 0 {
+		return 0
+	}
+	limit, cancel := context.WithTimeout(ctx, e.config.DrainCalls)
+	defer cancel()
+	e.await(limit, func() bool {
+		var n, requests atomic.Int64
+		e.onLanes(func(u *unit) {
+			n.Add(int64(u.calls.inProgress(u.lane.Now())))
+			requests.Add(int64(u.core.Contexts())) // one may be a call that is just beginning
+		})
+		left = int(n.Load())
+		return n.Load()+requests.Load() == 0
+	})
+	return left
+}
+
+// Shutdown refuses new dialogs (503, Retry-After), lets what is under way finish until ctx ends,
+// answers the requests that have no answer then, and stops. Under way are requests without a final
+// answer and transactions that repeat an answer or wait for an ACK (§17.2, RFC 6026 §7.1): those
+// last for 64*T1 at most. It may be called once.
+func (e *Engine) Shutdown(ctx context.Context) error {
+	if e.stopped.Swap(true) {
+		return nil
+	}
+	e.Drain()
+	e.await(ctx, func() bool {
+		var busy atomic.Bool
+		e.onLanes(func(u *unit) {
+			if u.core.Contexts() > 0 || u.layer.Unfinished() {
+				busy.Store(true)
+			}
+		})
+		return !busy.Load()
+	})
+	if n := e.InProgress(); n > 0 {
+		e.log.Warn("not all requests finished before the end of the drain; those left were ended", "requests", n)
+		e.EndRequests()
+	}
+	return e.close(ctx)
+}
+
+// await waits until done says so or ctx ends.
+func (e *Engine) await(ctx context.Context, done func() bool) {
+	look := time.NewTicker(drainLook)
+	defer look.Stop()
+	for !done() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
+}
+
+// EndRequests answers what is in progress 503, cancels its branches, and ends what scripts wait for,
+// as Shutdown does at last.
+func (e *Engine) EndRequests() {
+	e.cancel()
+	e.onLanes(func(u *unit) { u.core.Each((*proxy.Context).Shutdown) })
+}
+
+// InProgress is how many requests have no final answer yet, or a branch that has none.
+func (e *Engine) InProgress() int {
+	var n atomic.Int64
+	e.onLanes(func(u *unit) { n.Add(int64(u.core.Contexts())) })
+	return int(n.Load())
+}
