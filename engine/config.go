@@ -158,6 +158,9 @@ func (c *Config) complete() error {
 	return nil
 }
 
+// TrustsVia tells whether a source is among Config.TrustVia.
+func (e *Engine) TrustsVia(source netip.Addr) bool { return e.trustsVia(source) }
+
 // trustsVia tells whether a source is among Config.TrustVia.
 func (e *Engine) trustsVia(source netip.Addr) bool {
 	for _, p := range e.config.TrustVia {

@@ -38,6 +38,8 @@ type Engine struct {
 	messages   sync.Pool // of the transaction layers
 	watchers   watchers
 
+	withholders withholders
+
 	ctx      context.Context // ends when requests in progress are given up, at the end of the drain
 	cancel   context.CancelFunc
 	draining atomic.Bool
@@ -128,6 +130,7 @@ func (e *Engine) makeLanes() error {
 		Wall: steadyWall(e.clock), RouteLifetime: c.RouteLifetime,
 		Process: uint32(newRandom(c.Seed, 1<<33)()), IsLocal: e.isLocal, TimerC: c.TimerC, UDPLimit: max(c.UDPLimit, 0), Limits: c.Limits, Log: e.log,
 	}
+	env.Withhold = e.withhold
 	if w, ok := e.wire.(interface{ Need(transport.FlowID) }); ok {
 		env.Need = w.Need
 	}

@@ -147,6 +147,7 @@ func (b *Branch) prepare() {
 			b.lost()
 			return
 		}
+		x.core.withhold(b.msg, true)
 	}
 	hop, peer, err := x.destination(b.msg, b.target, &b.fork.opts.Defaults)
 	switch {

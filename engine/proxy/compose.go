@@ -58,11 +58,18 @@ func (x *Context) compose(m *message.Message, t, d *Target) error {
 	case n > 0:
 		m.SetMaxForwards(n - 1)
 	}
+	x.core.withhold(m, false)
 	x.translate(m)
 	if err := apply(m, d.Headers); err != nil {
 		return err
 	}
-	return apply(m, t.Headers)
+	if err := apply(m, t.Headers); err != nil {
+		return err
+	}
+	if len(d.Headers) > 0 || len(t.Headers) > 0 {
+		x.core.withhold(m, true)
+	}
+	return nil
 }
 
 func or(a, b string) string {

@@ -37,6 +37,8 @@ type Env struct {
 	RouteLifetime time.Duration
 	// Need tells the transport that a connection has a use that may be silent for long; nil: it doesn't want to know.
 	Need func(transport.FlowID)
+	// Withhold takes credentials that are for this server out of what is sent; nil: there are none.
+	Withhold func(m *message.Message, made bool)
 }
 
 // Core is the proxy of one lane.

@@ -212,7 +212,11 @@ func (c *Core) ComposeOwn(m *message.Message, t *Target) error {
 	if t.URI != "" {
 		m.SetRequestURI(requestURI(t.URI))
 	}
-	return apply(m, t.Headers)
+	if err := apply(m, t.Headers); err != nil {
+		return err
+	}
+	c.withhold(m, true)
+	return nil
 }
 
 // SendOwn sends a request of this server's own, composed for t, in a transaction. m is not kept.

@@ -42,6 +42,8 @@ type service struct {
 	sources sources
 	first   atomic.Pointer[firstDomain]
 	script  atomic.Pointer[listener] // the script generation that hears of events
+	serving atomic.Pointer[Auth]     // whose realm is ours: see Withhold
+	kept    atomic.Pointer[keeper]   // of the engine attached last
 }
 
 // live is what begins with the first request: it needs a key.

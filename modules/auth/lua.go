@@ -40,6 +40,10 @@ type module struct {
 // Activate makes this generation's handlers hear of events, and warns of users whose phones will be refused.
 func (m *module) Activate() error {
 	m.auth.script.Store(&m.hears)
+	m.auth.serving.Store(m.auth)
+	if e := m.host.Engine(); e != nil {
+		m.auth.Attach(e)
+	}
 	t, _ := m.auth.policy.Users.(Table)
 	for _, a := range m.auth.policy.Algorithms {
 		if users := t.without(a); users != nil {
@@ -52,6 +56,7 @@ func (m *module) Activate() error {
 
 func (m *module) Close() error {
 	m.auth.script.CompareAndSwap(&m.hears, nil)
+	m.auth.serving.CompareAndSwap(m.auth, nil)
 	if m.release != nil {
 		return m.release()
 	}

@@ -153,7 +153,7 @@ func (m *module) open(where string, value any) error {
 	p := m.auth.given
 	switch where {
 	case fromFunction:
-		p.Users = nil
+		p.Users = Table{} // the function is asked, but somebody is
 	case fromTable:
 		t, err := tableOf(value)
 		if err != nil {

@@ -26,6 +26,7 @@ type Policy struct {
 	offered string // of QOP: what challenges say
 	bare    bool   // of QOP: credentials without qop are accepted
 	trusted []trust
+	asks    bool // there are users: this server is the one that its realm's credentials are for
 }
 
 const (
@@ -51,7 +52,7 @@ func (p Policy) complete() (Policy, error) {
 	if len(p.Algorithms) == 0 || slices.Contains(p.Algorithms, 0) {
 		return p, errors.New("algorithms needs at least one")
 	}
-	if p.Users == nil {
+	if p.asks = p.Users != nil; !p.asks {
 		p.Users = Table{}
 	}
 	p.Cache = orElse(p.Cache, time.Minute)

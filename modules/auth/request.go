@@ -123,12 +123,13 @@ func (a *Auth) check(req *engine.Request, w *Want, by waits) (v Verdict, err err
 	if err := w.check(); err != nil {
 		return v, err
 	}
+	a.Attach(req.Engine())
 	if !challengeable(req) || req.Over() {
 		return Verdict{Reason: Missing}, nil
 	}
 	e, source := req.Engine(), req.Source()
 	q := Question{Message: req.Message(), Source: source.Addr.Addr(), Connected: source.Transport.Reliable(), Proxy: proxied(req, w),
-		Realm: a.realm(req, w), AnyURI: req.Assigned(), Locals: e, Now: e.Clock().Wall(), engine: e}
+		Realm: a.realm(req, w), AnyURI: req.Assigned(), Locals: e, Now: e.Clock().Wall(), engine: e, request: req}
 	v = a.verify(q, by)
 	if v.Reason != "" || req.Over() {
 		return v, nil

@@ -40,7 +40,12 @@ type Question struct {
 	Locals    Locals // our names, nil for none: see Policy.CheckURI
 	Now       time.Time
 
-	engine *engine.Engine // whose key counts
+	// Relayed: a proxy in between is believed to have put another Request-URI in place. It counts
+	// where there is a second Via.
+	Relayed bool
+
+	engine  *engine.Engine  // whose key counts
+	request *engine.Request // nil for none
 }
 
 // header is where the credentials stand.
@@ -253,7 +258,8 @@ func (t *attempt) offeredQOP() bool {
 // out or add ports and parameters.
 //
 // Policy.CheckURI "direct" takes less: any of our names for another; this server itself, which is what clients sign that think of
-// the server as the resource; and anything where a proxy was in between, which may have put another Request-URI in place.
+// the server as the resource; and anything where a proxy was in between, which may have put another Request-URI in place. Anybody
+// can write a second Via, and use what he overheard for another call: the proxy must be one that is believed.
 func (t *attempt) rightURI() bool {
 	signed, asked := t.creds.uri, t.q.Message.RequestURI()
 	check := t.auth.policy.CheckURI
@@ -284,11 +290,21 @@ func (t *attempt) rightURI() bool {
 	return bytes.Equal(a.AppendAOR(roomA[:0]), b.AppendAOR(roomB[:0]))
 }
 
-// proxied tells whether the request came by another proxy: it has more than one Via.
+// proxied tells whether the request came by another proxy that is believed: it has more than one Via, and its source is among
+// Policy.Trusted or the engine's TrustVia.
 func (t *attempt) proxied() bool {
 	vias := t.q.Message.Elements(message.HeaderVia)
 	vias.Next()
-	return vias.Next()
+	if !vias.Next() {
+		return false
+	}
+	if t.q.Relayed || t.q.engine != nil && t.q.engine.TrustsVia(t.q.Source.Unmap()) {
+		return true
+	}
+	if t.q.request != nil {
+		return t.auth.Trusted(t.q.request) != ""
+	}
+	return t.auth.policy.Trusts(t.q.Source, nil) != ""
 }
 
 func (t *attempt) local(u *message.URI) bool {

@@ -3,6 +3,7 @@ package auth
 // This file tests checks of credentials, message by message.
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -228,7 +229,8 @@ func TestURIs(t *testing.T) {
 		if c.proxied {
 			headers = append(headers, "Via: SIP/2.0/UDP 192.0.2.5;branch=z9hG4bK2")
 		}
-		if v := d.ask(x, headers...); v.Reason != c.reason {
+		q := Question{Message: parsed(t, x.text(headers...)), Source: d.source, Realm: "example.com", Now: d.now, Relayed: c.proxied}
+		if v := d.Verify(context.Background(), q); v.Reason != c.reason {
 			t.Errorf("%+v: %q (%s)", c, v.Reason, v.Detail)
 		}
 	}
