@@ -49,6 +49,14 @@ type Router interface {
 	Route(req *Request) error
 }
 
+// Interceptor sees each new request before the Router does, for those that are none of its business:
+// the refresh of a subscription that a module answers, or a GRUU within a dialog.
+type Interceptor interface {
+	// Intercept runs as Route does, under the same rules. taken: the request is not to be routed; err is
+	// why it could not be served.
+	Intercept(req *Request) (taken bool, err error)
+}
+
 // Starter is a Router that wants to know its engine before traffic flows. Its error ends New.
 type Starter interface {
 	Start(e *Engine) error
@@ -82,10 +90,13 @@ type Config struct {
 	Advertise map[string]string // an entry of Listen → "host" or "host:port" that peers are told
 	Domains   []string          // local domains
 	Router    Router
-	Secret    []byte        // keys route signatures, nonces, tokens; made at random when empty
-	Lanes     int           // how many calls are worked on at once, default GOMAXPROCS
-	TimerC    time.Duration // §16.6 step 11, default 181 s
-	Drain     time.Duration // how long Run waits for what is under way after its context ended, default 32 s
+	// Interceptors are asked in order before the Router. Those of a script's modules are called by its
+	// own router (package luabind).
+	Interceptors []Interceptor
+	Secret       []byte        // keys route signatures, nonces, tokens; made at random when empty
+	Lanes        int           // how many calls are worked on at once, default GOMAXPROCS
+	TimerC       time.Duration // §16.6 step 11, default 181 s
+	Drain        time.Duration // how long Run waits for what is under way after its context ended, default 32 s
 	// DrainCalls is how long calls in progress may go on before that, when new ones are refused already: Run waits
 	// until the last has ended, so long at most. Calls are known by their Record-Route. Default 0: it doesn't wait.
 	DrainCalls time.Duration

@@ -137,7 +137,7 @@ func (r *Request) waiting() *waits {
 func (r *Request) route() {
 	r.ctx.Enter()
 	started := r.unit.e.clock.Now()
-	err := r.guard(func() error { return r.unit.e.config.Router.Route(r) })
+	err := r.guard(r.decideOn)
 	r.unit.count.routed(r.unit.e.clock.Now().Sub(started), err)
 	if err != nil {
 		r.failed = true
@@ -148,6 +148,17 @@ func (r *Request) route() {
 		r.unit.e.log.Log(context.Background(), level, "route failed", "call_id", string(r.callID()), "method", r.methodText(), "err", err)
 	}
 	r.ctx.Leave()
+}
+
+// decideOn asks the interceptors, then the router.
+func (r *Request) decideOn() error {
+	c := &r.unit.e.config
+	for _, i := range c.Interceptors {
+		if taken, err := i.Intercept(r); taken {
+			return err
+		}
+	}
+	return c.Router.Route(r)
 }
 
 // guard turns a panic of the router into an error: the caller still gets an answer.

@@ -35,11 +35,8 @@ type Activator interface {
 	Activate() error
 }
 
-// Interceptor is an Opener that sees each request before the script does, for those that are none of the script's business.
-type Interceptor interface {
-	// Intercept runs as engine.Router.Route does, under the same rules. taken: the request is not to be routed; err is why it could not be served.
-	Intercept(req *engine.Request) (taken bool, err error)
-}
+// Interceptor is an Opener that sees each request before the script does.
+type Interceptor = engine.Interceptor
 
 // EventSource is a Module that emits events to sip.on handlers.
 type EventSource interface {

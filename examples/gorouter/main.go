@@ -33,7 +33,8 @@ func main() {
 // serve runs the engine until ctx ends and the calls under way have finished.
 func serve(ctx context.Context, out io.Writer, listen, domain string) error {
 	users := registrar.New(registrar.Options{}) // bindings in memory
-	eng, err := engine.New(engine.Config{Listen: []string{listen}, Domains: []string{domain}, Router: &router{users}})
+	eng, err := engine.New(engine.Config{Listen: []string{listen}, Domains: []string{domain}, Router: &router{users},
+		Interceptors: []engine.Interceptor{users}}) // says where the GRUUs of users lead within dialogs
 	if err != nil {
 		return err
 	}
