@@ -277,6 +277,7 @@ func (o *outgoing) Failed(c *transaction.Client, err error) {
 func (o *outgoing) Expire(*lane.Timer) {
 	if o.client != nil {
 		o.client.Abandon()
+		o.client.Quiet()
 	}
 	o.end(nil, errors.New("send: no final response in time"))
 }

@@ -32,6 +32,7 @@ func (b *Branch) Expire(*lane.Timer) {
 			// 2xx still wins.
 			if b.client != nil {
 				b.client.Cancel(nil)
+				b.client.Quiet()
 				b.hold()
 			}
 			b.expired = !b.cancelled

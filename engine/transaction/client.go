@@ -65,6 +65,14 @@ func (c *Client) SetOwner(o Owner) { c.owner = o }
 // Abandon forgets the owner: what still comes is handled by the machine (ACKs of non-2xx) and told to nobody. A 2xx becomes a Stray.
 func (c *Client) Abandon() { c.owner = nil }
 
+// Quiet ends the retransmissions of a request other than INVITE that nobody waits for any more. What
+// still comes is handled by the machine until Timer F runs out.
+func (c *Client) Quiet() {
+	if c.method != message.MethodInvite && (c.state == Trying || c.state == Proceeding) {
+		c.drop()
+	}
+}
+
 // Send starts a client transaction (§17.1): pushes our Via onto req, with a new branch "z9hG4bK" + random + suffix, and sends it.
 // req is written out at once and neither changed nor kept. A transport error found at once is returned, and owner is not called.
 // Other errors: ErrMethod, ErrNoListener, and ErrUnreadable for a response. suffix must be made of token characters.
