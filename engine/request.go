@@ -32,6 +32,7 @@ type Request struct {
 	failed   bool      // the router ended with an error before a decision
 	home     []*Target // what its HomeURI stands for; nil: nobody said
 	accept   []byte    // header lines that a 2xx made here carries
+	user     string    // who sent it, once that was proved
 
 	waits *waits // nil until the router waits
 }
@@ -86,6 +87,12 @@ func (r *Request) ReceivedOn() Endpoint {
 
 // Flow is the connection it came on, 0 for UDP.
 func (r *Request) Flow() transport.FlowID { return r.ctx.Server.From.Flow }
+
+// User is who has proved to have sent it, "" for nobody ([Request.SetUser]).
+func (r *Request) User() string { return r.user }
+
+// SetUser notes who has proved to have sent the request. It is for those who check that.
+func (r *Request) SetUser(user string) { r.user = user }
 
 // InDialog tells whether it has a To tag.
 func (r *Request) InDialog() bool { return r.inDialog }

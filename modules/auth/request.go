@@ -144,6 +144,7 @@ func (a *Auth) check(req *engine.Request, w *Want, by waits) (v Verdict, err err
 		return Verdict{Reason: Identity, User: v.User}, nil
 	}
 	a.figures.accepted.Add(1)
+	req.SetUser(v.User)
 	if v.Info != "" {
 		name := "Authentication-Info"
 		if q.Proxy {

@@ -21,6 +21,7 @@ type Notifier struct {
 	mu      sync.Mutex                 // held for moments, never while a subscription works
 	dialogs map[dialog]*subscription   // guarded by mu
 	byAOR   map[string][]*subscription // guarded by mu
+	proving map[string]*subscription   // by place: who waits for its first answer; guarded by mu
 
 	notified, failed atomic.Uint64
 }
@@ -30,7 +31,7 @@ type dialog struct{ callID, local, remote string }
 
 // New makes a notifier of what from knows. It panics when the policy contradicts itself, which Policy.Check tells before.
 func New(from Registrations, p Policy) *Notifier {
-	n := &Notifier{from: from, dialogs: map[dialog]*subscription{}, byAOR: map[string][]*subscription{}}
+	n := &Notifier{from: from, dialogs: map[dialog]*subscription{}, byAOR: map[string][]*subscription{}, proving: map[string]*subscription{}}
 	if err := n.SetPolicy(p); err != nil {
 		panic("regevent: " + err.Error())
 	}
@@ -112,6 +113,8 @@ func (n *Notifier) add(s *subscription) *refusal {
 		return unavailable("Too Many Subscriptions", nil)
 	case len(n.byAOR[s.view.aor]) >= p.MaxPerUser:
 		return refuse(403, "Too Many Subscriptions")
+	case !n.mayProve(s):
+		return unavailable("Contact Not Proved", nil)
 	}
 	n.dialogs[s.dialog] = s
 	n.byAOR[s.view.aor] = append(n.byAOR[s.view.aor], s)
@@ -126,6 +129,9 @@ func (n *Notifier) remove(s *subscription) {
 		return
 	}
 	delete(n.dialogs, s.dialog)
+	if n.proving[s.place] == s {
+		delete(n.proving, s.place)
+	}
 	n.count.Add(-1)
 	list := slices.DeleteFunc(n.byAOR[s.view.aor], func(o *subscription) bool { return o == s })
 	if n.byAOR[s.view.aor] = list; len(list) == 0 {

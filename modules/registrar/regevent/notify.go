@@ -13,6 +13,14 @@ import (
 
 // report sends a NOTIFY, if there is something to tell.
 func (s *subscription) report() {
+	if !s.proved {
+		if s.ending == "deactivated" { // nobody there has asked for anything yet
+			s.drop()
+			return
+		}
+		s.prove()
+		return
+	}
 	why := s.heard()
 	var body []byte
 	if s.ending != "deactivated" { // at a shutdown nothing is waited for
@@ -72,24 +80,35 @@ func (s *subscription) state() string {
 	if s.ending != "" {
 		return "terminated;reason=" + s.ending
 	}
-	return "active;expires=" + strconv.FormatInt(max(1, int64((s.ends.Sub(s.lane.Now())+time.Second-1)/time.Second)), 10)
+	return "active;expires=" + s.secondsLeft()
+}
+
+func (s *subscription) secondsLeft() string {
+	return strconv.FormatInt(max(1, int64((s.ends.Sub(s.lane.Now())+time.Second-1)/time.Second)), 10)
 }
 
 func (s *subscription) notify(state string, body []byte) {
+	s.full, s.final = false, s.ending != ""
+	s.send(state, body, 0, s.answered)
+}
+
+// send sends a NOTIFY; timeout 0 is as long as any request has.
+func (s *subscription) send(state string, body []byte, timeout time.Duration, then func(*engine.Response, error)) {
 	s.cseq++
-	s.flying, s.full, s.final = true, false, s.ending != ""
+	s.flying = true
 	s.next = s.lane.Now().Add(s.notifier.policy.Load().Interval)
 	event := "reg"
 	if s.eventID != "" {
 		event += ";id=" + s.eventID
 	}
-	spec := engine.SendSpec{Method: "NOTIFY", URI: s.target.URI, Target: s.target, From: s.from, To: s.to, CallID: s.dialog.callID, CSeq: s.cseq, Body: body,
+	spec := engine.SendSpec{Method: "NOTIFY", URI: s.target.URI, Target: s.target, From: s.from, To: s.to, CallID: s.dialog.callID, CSeq: s.cseq, Body: body, Timeout: timeout,
 		Headers: []engine.HeaderEdit{header("Contact", s.contact), header("Event", event), header("Subscription-State", state)}}
 	if len(body) > 0 {
 		spec.ContentType = ContentType
 	}
 	s.notifier.notified.Add(1)
-	if err := s.engine.SendThen(&spec, s.answered); err != nil { // the lane is overloaded
+	if err := s.engine.SendThen(&spec, then); err != nil { // the lane is overloaded
+		s.notifier.proven(s)
 		s.failed(true, retryLater)
 		s.kick()
 	}

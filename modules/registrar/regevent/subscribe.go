@@ -148,6 +148,7 @@ func (s *subscription) subscribeAgain(req *engine.Request) *refusal {
 	if d.eventID != s.eventID { // another subscription, which shares no dialog here (RFC 6665 §4.5.2)
 		return refuse(481, "")
 	}
+	s.moved(req, d.target)
 	s.target, s.contact = d.target, ownContact(req)
 	s.last(d.expires)
 	if err := send(req, 200, "", s.accepted(), nil); err != nil {

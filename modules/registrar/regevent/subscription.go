@@ -20,12 +20,15 @@ type subscription struct {
 	from, to string // header values of NOTIFYs
 	eventID  string
 
-	target     *engine.Target // replaced, never changed
-	contact    string
-	cseq       uint32 // of the last NOTIFY
-	remoteCSeq uint32 // of the last SUBSCRIBE
-	granted    time.Duration
-	ends       lane.Time
+	target        *engine.Target // replaced, never changed
+	place         string         // where NOTIFYs go first
+	proved        bool           // nobody is hurt by what goes there, see prove.go
+	authenticated bool           // the first SUBSCRIBE was
+	contact       string
+	cseq          uint32 // of the last NOTIFY
+	remoteCSeq    uint32 // of the last SUBSCRIBE
+	granted       time.Duration
+	ends          lane.Time
 
 	view   view
 	full   bool      // all of it is to be told, at once
@@ -64,6 +67,7 @@ func newSubscription(n *Notifier, req *engine.Request, aor string, d *demand, m 
 		notifier: n, engine: req.Engine(), lane: req.Lane(),
 		dialog:  dialog{string(m.CallID()), req.ToTag(), string(from.Tag())},
 		eventID: d.eventID, target: d.target, contact: ownContact(req), remoteCSeq: cseq.Number, view: view{aor: aor},
+		place: place(d.target), proved: known(req, d.target), authenticated: authenticated(req),
 	}
 	// From and To change places (RFC 3261 §12.2.1.1); names in them mean nothing to a dialog.
 	s.from = "<" + string(to.URI) + ">;tag=" + s.dialog.local

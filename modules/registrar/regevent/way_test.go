@@ -18,6 +18,8 @@ func TestRouteSet(t *testing.T) {
 	w := newWorld(t, Policy{}, false)
 	edge, app := w.watcher("203.0.113.1:5060"), w.watcher("203.0.113.9:5060")
 	app.contact = "<sip:app@192.168.1.5:5060>"
+	script := w.script
+	w.script = func(req *engine.Request) error { req.SetUser("app"); return script(req) } // or it would be asked first
 	app.subscribes("Record-Route: <sip:203.0.113.1;lr;x=1>, <sip:203.0.113.2;lr>")
 	app.send("Record-Route: <sip:203.0.113.77;lr>", "Expires: 600")
 	app.response(200)
