@@ -4,7 +4,9 @@ package uac
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -26,7 +28,7 @@ func readAnswer(m *message.Message, contact string, asked time.Duration) (time.D
 	if code < 300 {
 		granted := grantedTo(m, contact, asked)
 		if granted <= 0 && asked > 0 {
-			return 0, &refusal{code: code, text: "accepted, but the contact is not registered"}
+			return 0, &refusal{code: code, text: fmt.Sprintf("%d, but the registrar does not list our contact %s", code, contact)}
 		}
 		return granted, nil
 	}
@@ -37,43 +39,106 @@ func readAnswer(m *message.Message, contact string, asked time.Duration) (time.D
 	return 0, no
 }
 
-// grantedTo is the expiration of our contact in a 200: its parameter, the Expires header, or what was asked for. A registrar that lists no contact
-// like ours, because it wrote the address it saw, has the Expires header believed, too.
+// grantedTo is the expiration of our contact in a 200: its parameter, the Expires header, or what was
+// asked for. 0 where it is not listed: the 200 lists what is registered (§10.3 step 8), and we are not.
 func grantedTo(m *message.Message, contact string, asked time.Duration) time.Duration {
-	own, err := message.ParseURI([]byte(contact))
-	granted := asked
-	if s, ok := m.Expires(); ok {
-		granted = min(time.Duration(s)*time.Second, longestExpires)
+	if asked <= 0 {
+		return 0
 	}
+	own, err := message.ParseURI([]byte(contact))
+	if err != nil {
+		return 0
+	}
+	seen := seenFrom(m)
+	granted := time.Duration(0)
 	list := m.Elements(message.HeaderContact)
-	for list.Next() && err == nil {
+	for list.Next() {
 		a, bad := message.ParseAddress(list.Value)
 		if bad != nil || a.Star {
 			continue
 		}
 		u, bad := message.ParseURI(a.URI)
-		if bad != nil || !u.Equal(&own) {
+		if bad != nil || !u.Equal(&own) && !rewritten(&u, &own, seen) {
 			continue
 		}
+		granted = asked
 		if v, ok := a.Params.Get("expires"); ok {
-			granted = secondsOf(v)
+			granted = expiresOf(v)
+		} else if v := m.Header(message.HeaderExpires); v != nil {
+			granted = expiresOf(v)
 		}
-		break
+		if u.Equal(&own) {
+			break
+		}
 	}
 	return min(granted, longestExpires)
 }
 
+// rewritten tells whether u is our contact as a registrar may write it: without or with parameters of
+// its own, and at the address that it saw the REGISTER come from, for a NAT stands between.
+func rewritten(u, own *message.URI, seen netip.AddrPort) bool {
+	if string(u.User) != string(own.User) {
+		return false
+	}
+	if strings.EqualFold(string(u.Host), string(own.Host)) && portOf(u.Port) == portOf(own.Port) {
+		return true
+	}
+	addr, err := netip.ParseAddr(strings.Trim(string(u.Host), "[]"))
+	return err == nil && seen.IsValid() && addr == seen.Addr() && portOf(u.Port) == seen.Port()
+}
+
+func portOf(written uint16) uint16 {
+	if written == 0 {
+		return 5060
+	}
+	return written
+}
+
+// seenFrom is where the registrar saw the REGISTER come from, as it wrote into our Via (§18.2.1, RFC 3581).
+func seenFrom(m *message.Message) netip.AddrPort {
+	via, err := m.TopVia()
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	received, _ := via.Params.Get("received")
+	rport, _ := via.Params.Get("rport")
+	if received == nil {
+		received = via.Host
+	}
+	addr, err := netip.ParseAddr(strings.Trim(string(received), "[]"))
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	port := portOf(via.Port)
+	if n, err := strconv.ParseUint(string(rport), 10, 16); err == nil {
+		port = uint16(n)
+	}
+	return netip.AddrPortFrom(addr, port)
+}
+
+// expiresOf reads an expiration: a malformed one is an hour (§10.2.1.1), one beyond 32 bits the longest
+// there is (§20.19).
+func expiresOf(v []byte) time.Duration {
+	d, rest := readSeconds(v)
+	if len(v) == 0 || rest != "" {
+		return time.Hour
+	}
+	return d
+}
+
 // secondsOf reads a number of seconds with whatever follows it: "30 (busy);duration=10".
 func secondsOf(v []byte) time.Duration {
-	digits := string(v)
-	if i := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' }); i >= 0 {
-		digits = digits[:i]
+	d, _ := readSeconds(v)
+	return d
+}
+
+// readSeconds reads digits, however many, and returns what follows them.
+func readSeconds(v []byte) (d time.Duration, rest string) {
+	n, i := uint64(0), 0
+	for ; i < len(v) && '0' <= v[i] && v[i] <= '9'; i++ {
+		n = min(n*10+uint64(v[i]-'0'), math.MaxUint32)
 	}
-	n, err := strconv.ParseUint(digits, 10, 31)
-	if err != nil {
-		return 0
-	}
-	return time.Duration(n) * time.Second
+	return time.Duration(n) * time.Second, string(v[i:])
 }
 
 // refreshAfter is when to refresh: at 60 to 80 % of what was granted, so that there is time for a second try and all accounts don't come together.

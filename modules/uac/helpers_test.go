@@ -28,6 +28,7 @@ type trunk struct {
 	deny    func(m *message.Message) (code int, headers string) // what it answers with the right password; 0: 200
 	silent  bool
 	lose    func(m *message.Message) bool // what never came here
+	answer  string                        // lines of its 200 instead of the contact
 	also    string                        // further lines of its 200
 	bound   map[string]time.Duration      // contacts, and when they end, by the world's time
 	times   []time.Duration               // of REGISTERs that were accepted
@@ -76,7 +77,11 @@ func (tr *trunk) serve(p *luabindtest.Peer, m *message.Message, in sim.Packet) {
 		tr.bound[string(a.URI)] = tr.w.Sim.Elapsed() + time.Duration(seconds)*time.Second
 		tr.times = append(tr.times, tr.w.Sim.Elapsed())
 	}
-	p.Reply(m, in, 200, "Contact: "+string(c.Value)+"\r\n"+tr.also)
+	listed := tr.answer
+	if listed == "" {
+		listed = "Contact: " + string(c.Value) + "\r\n"
+	}
+	p.Reply(m, in, 200, listed+tr.also)
 }
 
 // proven tells whether the credentials are right and for one of our nonces.
