@@ -157,6 +157,64 @@ func TestChallengedAgainInDialog(t *testing.T) {
 	b.quiet()
 }
 
+// Who asked for nothing when the call began asks in its midst: a session refresh, and the BYE. The callee's own
+// requests, and those of a call that had no account, are answered by nobody here.
+func TestChallengedFirstInDialog(t *testing.T) {
+	for _, account := range []bool{true, false} {
+		t.Run(fmt.Sprint("account ", account), func(t *testing.T) {
+			b := newBench(t, 1, func(r *engine.Request) error {
+				if err := r.RecordRoute(""); err != nil {
+					return err
+				}
+				if !account && !r.InDialog() {
+					_, err := r.Relay(to("sip:bob@10.0.0.3:5060"), nil)
+					return err
+				}
+				return toTrunk(r)
+			})
+			alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
+			c := alice.call("c1", "sip:bob@example.com")
+			c.send("INVITE")
+			inv := bob.expect("INVITE")
+			bob.reply(inv, 200, "Contact: <sip:bob@10.0.0.3:5060>\r\n")
+			ok := alice.expect("200")
+			c.extra, c.toTag = callersRoutes(ok.msg), string(ok.msg.ToTag())
+			c.branch, c.uri = 1, "sip:bob@10.0.0.3:5060"
+			c.send("ACK")
+			bob.expect("ACK")
+			c.branch, c.cseq = 2, 1
+			c.send("INVITE")
+			bob.reply(bob.expect("INVITE"), 401, fmt.Sprintf(challengeMD5, "n1"))
+			bob.expect("ACK")
+			if !account {
+				c.ack(alice.expect("401"))
+				b.quiet()
+				return
+			}
+			again := bob.expect("INVITE")
+			wantNumber(t, "re-INVITE", again.msg, 3)
+			if !proven(t, again.msg, "Authorization", "n1", "s3cret") {
+				t.Error("wrong credentials")
+			}
+			bob.reply(again, 200, "Contact: <sip:bob@10.0.0.3:5060>\r\n")
+			wantNumber(t, "its 200", alice.expect("200").msg, 2)
+			c.branch = 3
+			c.send("ACK")
+			wantNumber(t, "its ACK", bob.expect("ACK").msg, 3)
+			c.branch, c.cseq = 4, 2
+			c.send("BYE")
+			bob.reply(bob.expect("BYE"), 407, fmt.Sprintf(strings.Replace(challengeMD5, "WWW", "Proxy", 1), "n2"))
+			bye := bob.expect("BYE")
+			if !proven(t, bye.msg, "Proxy-Authorization", "n2", "s3cret") {
+				t.Error("wrong credentials in the BYE")
+			}
+			bob.reply(bye, 200, "")
+			wantNumber(t, "its 200", alice.expect("200").msg, 3)
+			b.quiet()
+		})
+	}
+}
+
 // A challenge that comes when the branch was given up, and the request is over, is nobody's.
 func TestChallengeWhenAllIsOver(t *testing.T) {
 	b := newBench(t, 1, func(r *engine.Request) error {

@@ -58,6 +58,7 @@ func (b *Branch) recordRoute(m *message.Message, out side) {
 	if !x.recordRoute && !begins {
 		return
 	}
+	account := x.Req.ToTag() == nil && b.credentials() != nil
 	in, params := x.caller, x.recordParams
 	if in.local == nil {
 		in = x.callerSide()
@@ -65,8 +66,10 @@ func (b *Branch) recordRoute(m *message.Message, out side) {
 	switch {
 	case x.dialog != nil: // the entry of a re-INVITE says what that of the INVITE said
 		params = x.core.Signer.state.seal(x.dialog, x.Req.CallID()) + params
-	case begins:
-		params = x.core.Signer.state.seal(x.begun(m), x.Req.CallID()) + params
+	case begins || account: // who asks for no password now may do so in the dialog
+		d := x.begun(m)
+		d.account = account
+		params = x.core.Signer.state.seal(d, x.Req.CallID()) + params
 	}
 	x.writeRecordRoute(m, &in, &out, params)
 }

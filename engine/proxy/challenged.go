@@ -9,7 +9,7 @@ import (
 // number, so that this server stays between the two sides of the dialog for good.
 
 // credentials are those that may go to the branch's target: its own, else the fork's. A contact that a redirect brought is nobody we know. On
-// the way of a dialog they are for the side whose challenge was answered when it began, and for no other.
+// the way of a dialog they are for the side they were meant for when it began, whether or not it asked then, and for no other.
 func (b *Branch) credentials() *Credentials {
 	t, x := b.target, b.fork.x
 	switch {
@@ -17,7 +17,7 @@ func (b *Branch) credentials() *Credentials {
 		return t.Credentials
 	case t.found:
 		return nil
-	case t == vouched && (x.dialog == nil || x.dialog.shift == 0 || !x.byCaller()):
+	case t == vouched && (x.dialog == nil || !x.dialog.account || !x.byCaller()):
 		return nil
 	}
 	return b.fork.opts.Defaults.Credentials

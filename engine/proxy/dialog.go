@@ -16,6 +16,9 @@ import (
 type dialog struct {
 	caller [callerBytes]byte // a mark of the caller's tag: requests that bear it in From are his
 	shift  uint32            // what is added to the CSeq numbers of the caller
+	// account tells that what goes to the callee may answer challenges with credentials: those that were
+	// given when the dialog began. Where there is a shift they did.
+	account bool
 	from   party
 	to     party
 }
@@ -34,10 +37,17 @@ const stateName = "ds"
 // longestState bounds the parameter: user agents bring it back in every request, and the entry may be there twice.
 const longestState = 1024
 
+// accountBit stands where the shift does, where it is 0.
+const accountBit = 1 << 32
+
 // append writes the dialog, as it is before encryption.
 func (d *dialog) append(dst []byte) []byte {
 	dst = append(dst, d.caller[:]...)
-	dst = binary.AppendUvarint(dst, uint64(d.shift))
+	n := uint64(d.shift)
+	if n == 0 && d.account {
+		n = accountBit
+	}
+	dst = binary.AppendUvarint(dst, n)
 	texts := d.texts()
 	last := len(texts)
 	for last > 0 && *texts[last-1] == "" {
@@ -62,10 +72,11 @@ func readDialog(b []byte) *dialog {
 	}
 	b = b[copy(d.caller[:], b):]
 	n, used := binary.Uvarint(b)
-	if used <= 0 || n > 1<<31 {
+	if used <= 0 || n > 1<<31 && n != accountBit {
 		return nil
 	}
-	d.shift, b = uint32(n), b[used:]
+	d.account = n != 0
+	d.shift, b = uint32(n%accountBit), b[used:]
 	for _, s := range d.texts() {
 		if len(b) == 0 {
 			break
