@@ -50,7 +50,7 @@ func (u *unit) overloaded(a *transaction.Arrival) (retryAfter int) {
 	if !draining && wait < u.e.config.MaxDelay/2 {
 		return 0
 	}
-	if a.Msg.ToTag() != nil || a.Msg.Method() == message.MethodBye {
+	if len(a.Msg.ToTag()) > 0 || a.Msg.Method() == message.MethodBye {
 		return 0
 	}
 	if draining {

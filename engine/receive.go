@@ -150,7 +150,7 @@ func (u *unit) Request(s *transaction.Server) {
 	m := s.Req
 	u.count.requests[m.Method()].Add(1)
 	r := u.newRequest(m.Method())
-	r.inDialog = m.ToTag() != nil
+	r.inDialog = len(m.ToTag()) > 0 // an empty one is none: whoever it goes to may take it for a new request
 	if u.refuses(r, s) {
 		return
 	}

@@ -85,7 +85,6 @@ func (x *Context) Start(c *Core, s *transaction.Server, h Handler) {
 		x.mark = c.Signer.loopMark(s.Req)
 	}
 	x.follow()
-	c.stripMaddr(s.Req, &s.From)
 	if s.Stateless {
 		return
 	}

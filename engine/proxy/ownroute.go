@@ -118,16 +118,20 @@ func (c *Core) takeRoute(req *message.Message, r *route) {
 	}
 }
 
-// follow checks the entries that were ours and takes from them what they carry.
+// follow is §16.4: it takes off what named this server, checks the entries that were ours and takes
+// from them what they carry.
 func (x *Context) follow() {
 	c, req := x.core, x.Req
 	var r route
 	c.takeRoute(req, &r)
 	if r.n == 0 {
+		c.stripMaddr(req, &x.Server.From)
 		return
 	}
+	named := c.Signer.targetMark(req.RequestURI()) // as a Contact would have it
+	c.stripMaddr(req, &x.Server.From)              // what remains says where it goes
 	last := &r.entries[r.n-1]
-	t, refusal := x.judge(&r)
+	t, refusal := x.judge(&r, named)
 	if refusal != NotRefused && refusal != RefusedTarget {
 		x.Refusal, x.RouteUser = refusal, r.entries[0].user
 		return
@@ -152,8 +156,9 @@ func (x *Context) onItsWay() bool {
 	return x.flow != nil && (x.flow.Flow == 0 || x.flowOnly)
 }
 
-// judge tells whether the holder of the entries may send this request to where it is for.
-func (x *Context) judge(r *route) (t ticket, refusal Refusal) {
+// judge tells whether the holder of the entries may send this request to where it is for. named is
+// the mark of its Request-URI as it came.
+func (x *Context) judge(r *route, named uint64) (t ticket, refusal Refusal) {
 	c, req := x.core, x.Req
 	switch req.Method() {
 	case message.MethodRegister, message.MethodPublish:
@@ -177,7 +182,7 @@ func (x *Context) judge(r *route) (t ticket, refusal Refusal) {
 	if !x.identityHolds(&t) {
 		return t, RefusedIdentity
 	}
-	return t, x.targetHolds(&t)
+	return t, x.targetHolds(&t, named)
 }
 
 // readTicketOf checks the ticket of an entry against the tags of a request within the dialog.
@@ -213,9 +218,8 @@ func (x *Context) identityHolds(t *ticket) bool {
 }
 
 // targetHolds tells whether the Request-URI is where the other party's Contact led, or leads since.
-func (x *Context) targetHolds(t *ticket) Refusal {
+func (x *Context) targetHolds(t *ticket, target uint64) Refusal {
 	s, req := x.core.Signer, x.Req
-	target := s.targetMark(req.RequestURI())
 	if target == t.target && target != 0 {
 		return NotRefused
 	}

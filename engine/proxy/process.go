@@ -43,7 +43,7 @@ func (b *Branch) Response(c *transaction.Client, m *message.Message) {
 	b.altered.restore(m)
 	x.core.sealAnswer(m, c.To().Addr.Addr())
 	if x.Signed && code >= 200 && code < 300 && refreshesTarget(c.Method()) {
-		x.core.refreshedByAnswer(m, x.Req.RequestURI())
+		x.refreshedByAnswer(m)
 	}
 	shown := b.shows(code)
 	if !shown && x.handling == 0 && len(x.events) == 0 && (code < 200 || code < 300 && b.fork.waiter == nil) {

@@ -1,6 +1,10 @@
 package proxy
 
-import "github.com/sipscript/sipscript/engine/message"
+import (
+	"bytes"
+
+	"github.com/sipscript/sipscript/engine/message"
+)
 
 // Remote targets that changed within dialogs (§12.2.1.2, RFC 3311): tickets know those that dialogs
 // began with. They are kept by lane, in bounded memory. A restart, or another node, does no harm to
@@ -49,7 +53,7 @@ func refreshesTarget(m message.Method) bool {
 
 // refreshedBySender remembers where the sender of a request within a dialog is reached from now on.
 func (x *Context) refreshedBySender() {
-	if !refreshesTarget(x.Req.Method()) || x.Req.ToTag() == nil {
+	if !refreshesTarget(x.Req.Method()) || len(x.Req.ToTag()) == 0 || len(x.Req.FromTag()) == 0 {
 		return
 	}
 	c := x.core
@@ -58,10 +62,15 @@ func (x *Context) refreshedBySender() {
 	}
 }
 
-// refreshedByAnswer remembers where the one who answered such a request with m is reached.
-func (c *Core) refreshedByAnswer(m *message.Message, asked []byte) {
+// refreshedByAnswer remembers where the one who answered such a request with m is reached. It is the
+// one that was asked: who writes another tag into the answer speaks for nobody.
+func (x *Context) refreshedByAnswer(m *message.Message) {
+	c, tag := x.core, x.Req.ToTag()
+	if len(tag) == 0 || !bytes.Equal(tag, m.ToTag()) {
+		return
+	}
 	target := c.Signer.targetMark(contactURI(m))
-	if target != 0 && target != c.Signer.targetMark(asked) {
-		c.moved.add(c.Signer.partyKey(m.CallID(), m.ToTag()), target)
+	if target != 0 && target != c.Signer.targetMark(x.Req.RequestURI()) {
+		c.moved.add(c.Signer.partyKey(x.Req.CallID(), tag), target)
 	}
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 
 	"github.com/sipscript/sipscript/engine/message"
 )
@@ -19,15 +20,16 @@ type answerEntries struct {
 	below []byte // and after them, the callee's
 }
 
-// sealAnswer signs our entries in a response that may begin a dialog, for the caller (§16.7 step 8).
-// seen is where the response came from. An entry that does not hold is left alone: nobody passes by
-// it.
+// sealAnswer signs our entries in a response that may begin a dialog, for the caller (§16.7 step 8),
+// and takes them off any other: they are the callee's. seen is where the response came from. An
+// entry that does not hold is left alone: nobody passes by it.
 func (c *Core) sealAnswer(m *message.Message, seen netip.Addr) {
 	code := m.Status()
-	if code <= 100 || code >= 300 || m.Find(message.HeaderRecordRoute, 0) < 0 {
+	if code <= 100 || m.Find(message.HeaderRecordRoute, 0) < 0 {
 		return
 	}
-	if cs, err := m.CSeq(); err != nil || !StartsDialog(cs.Method) {
+	if cs, err := m.CSeq(); err != nil || code >= 300 || !StartsDialog(cs.Method) {
+		c.keepTickets(m)
 		return
 	}
 	var r answerEntries
@@ -59,6 +61,27 @@ func (c *Core) sealAnswer(m *message.Message, seen netip.Addr) {
 	}
 	for i := range r.at[:r.count] {
 		m.ReplaceElement(message.HeaderRecordRoute, r.at[i].n, values[i])
+	}
+}
+
+// keepTickets takes the entries of ours with the ticket of a callee off a response that begins no
+// dialog: many copy Record-Route into each, and nobody needs it there (§12.1.1).
+func (c *Core) keepTickets(m *message.Message) {
+	const most = 16 // twice as often as a request may reasonably pass here
+	var space [most]int
+	found := space[:0]
+	all := m.Elements(message.HeaderRecordRoute)
+	for n := 0; all.Next() && len(found) < most; n++ {
+		a, err := message.ParseAddress(all.Value)
+		if err != nil {
+			continue
+		}
+		if e, ok := c.ours(a.URI); ok && forCallee(e.ticket) {
+			found = append(found, n)
+		}
+	}
+	for _, n := range slices.Backward(found) {
+		m.RemoveElement(message.HeaderRecordRoute, n)
 	}
 }
 

@@ -26,16 +26,18 @@ func (r *Registrar) vouchForTarget(req *engine.Request) {
 		return // refused, as it would be without a registrar
 	}
 	for _, b := range found {
-		if b.isAt(uri.Host) {
+		if b.isAt(&uri) {
 			req.VouchForTarget()
 			return
 		}
 	}
 }
 
-// isAt tells whether host is the one in the contact, or the address it was registered from.
-func (b *Binding) isAt(host []byte) bool {
-	if contact, err := message.ParseURI(viewOf(b.Contact())); err == nil && bytes.EqualFold(contact.Host, host) {
+// isAt tells whether a URI leads to the host in the contact, or to the address it was registered from.
+func (b *Binding) isAt(uri *message.URI) bool {
+	host := leadsTo(uri)
+	contact, err := message.ParseURI(viewOf(b.Contact()))
+	if err == nil && bytes.EqualFold(leadsTo(&contact), host) {
 		return true
 	}
 	_, seen, _ := strings.Cut(b.Received(), ":")
@@ -45,4 +47,12 @@ func (b *Binding) isAt(host []byte) bool {
 	}
 	addr, err := netip.ParseAddr(string(host))
 	return err == nil && addr.Unmap() == at.Addr().Unmap()
+}
+
+// leadsTo is the host that a request with that Request-URI is sent to (§16.6 step 7, RFC 3263 §4).
+func leadsTo(uri *message.URI) []byte {
+	if maddr, there := uri.Params.Get("maddr"); there && len(maddr) > 0 {
+		return bytes.Trim(maddr, "[]")
+	}
+	return uri.Host
 }

@@ -42,6 +42,10 @@ func TestPartyThatMovedIsKnownByItsRegistration(t *testing.T) {
 			if m, _ := alice.next(); m.Status() != 481 {
 				t.Errorf("somebody else in To: %d", m.Status())
 			}
+			request("INFO", "sip:bob@203.0.113.7;maddr=203.0.113.8", later)
+			if m, _ := alice.next(); m.Status() != 481 {
+				t.Errorf("to an address that only looks like his: %d", m.Status())
+			}
 			request("INFO", "sip:bob@203.0.113.7", later)
 			if m, _ := elsewhere.next(); string(m.MethodText()) != "INFO" {
 				t.Errorf("registered there: %s", m.MethodText())
