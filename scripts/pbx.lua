@@ -9,6 +9,8 @@
 --            PBX_USERS="alice:secret bob:secret2"
 -- voicemail  who takes the call when nobody answers, or no phone is there; without it the caller is told so
 -- forward    who takes the calls of a user who is busy
+-- algorithms what passwords are asked with: "auto" (default) offers SHA-256 and MD5, and MD5 alone to phones that can't choose;
+--            "MD5", or a list with commas
 -- ring       how many seconds phones ring, 20 by default
 
 local registrar = require "registrar"
@@ -16,6 +18,8 @@ local auth = require "auth"
 
 local voicemail = sip.args.voicemail
 local ring = tonumber(sip.args.ring) or 20
+
+auth.configure { algorithms = sip.args.algorithms or "auto" }
 
 local forward = {}
 for user, to in (sip.args.forward or ""):gmatch("([^,=%s]+)=([^,=%s]+)") do

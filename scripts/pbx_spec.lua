@@ -35,6 +35,12 @@ t.describe("registration", function()
   end)
 end)
 
+t.it("asks with the algorithms it is told", function()
+  t.server { args = { algorithms = "MD5" } }
+  local res = phone("alice", { password = "guess" }):register { expect = 401 }
+  t.match(res:header("WWW-Authenticate"), "algorithm=MD5,")
+end)
+
 t.describe("a call", function()
   t.it("rings all phones of a user", function()
     local alice, desk, cell = phone("alice"), phone("bob", { name = "desk" }), phone("bob", { name = "cell" })

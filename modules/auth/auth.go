@@ -37,6 +37,7 @@ type service struct {
 	cluster Cluster
 	live    atomic.Pointer[live]
 	guesses *guesses
+	choices *choices
 	event   func(Event)
 	figures figures
 	sources sources
@@ -59,7 +60,7 @@ func New(o Options) *Auth {
 	if err != nil {
 		panic("auth: " + err.Error())
 	}
-	return &Auth{service: &service{key: o.Key, cluster: o.Cluster, event: o.Event, guesses: newGuesses()}, given: o.Policy, policy: p}
+	return &Auth{service: &service{key: o.Key, cluster: o.Cluster, event: o.Event, guesses: newGuesses(), choices: newChoices()}, given: o.Policy, policy: p}
 }
 
 // With is an Auth with the same memory under another policy (a script generation's own settings).

@@ -15,9 +15,13 @@ type Challenge struct {
 	Source netip.Addr // who is asked
 	Stale  bool       // only the nonce was bad
 	Now    time.Time
+	Plain  bool // MD5 alone is offered, to a client that can't choose
 
 	engine *engine.Engine
 }
+
+// plainly is what is offered to a client that can't choose; it is never written.
+var plainly = []Algorithm{MD5}
 
 // Challenges are the values of WWW-Authenticate or Proxy-Authenticate: one field for each algorithm, the preferred one
 // first. They share a nonce: a client answers one of them.
@@ -26,7 +30,11 @@ func (a *Auth) Challenges(c Challenge) []string {
 	live := a.begun(c.engine)
 	nonce := live.nonces.issue(c.Now, a.policy.NonceLifetime, c.Realm, c.Source)
 	list := make([]string, 0, len(a.policy.Algorithms))
-	for _, algorithm := range a.policy.Algorithms {
+	algorithms := a.policy.Algorithms
+	if c.Plain {
+		algorithms = plainly
+	}
+	for _, algorithm := range algorithms {
 		// In the order of RFC 8760's examples, with quotes as RFC 7616 §3.3 wants them.
 		text := `Digest realm="` + c.Realm + `", nonce="` + nonce + `", opaque="` + live.nonces.opaque + `", algorithm=` + algorithm.String()
 		if a.policy.offered != "" {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/sipscript/sipscript/luabind"
@@ -14,7 +15,7 @@ import (
 // settings are the options of configure. Where nothing is said the policy's defaults count.
 type settings struct {
 	Realm         string         `lua:"realm" doc:"default: the domain claimed, if it is local, else the first local domain. Reloadable"`
-	Algorithms    []string       `lua:"algorithms" doc:"one challenge each, in the order of preference; default {\"SHA-256\", \"MD5\"}. Reloadable"`
+	Algorithms    luabind.FuncOr `lua:"algorithms" doc:"\"auto\" (default): SHA-256 and MD5, and MD5 alone for clients that can't choose; or a list in the order of preference, one challenge each: a table, or text with commas. Reloadable"`
 	QOP           []string       `lua:"qop" doc:"of auth, auth-int, none; default {\"auth\"}. Reloadable"`
 	NonceLifetime time.Duration  `lua:"nonce_lifetime" min:"10" max:"86400" doc:"seconds, default 300. Reloadable"`
 	Users         luabind.FuncOr `lua:"users" doc:"as for auth.users. Reloadable"`
@@ -76,17 +77,51 @@ func (m *module) apply(s *settings) error {
 	if s.QOP != nil {
 		p.QOP = s.QOP
 	}
-	if s.Algorithms != nil {
-		p.Algorithms = []Algorithm{}
-		for _, name := range s.Algorithms {
-			a, err := ParseAlgorithm(name)
-			if err != nil {
-				return err
-			}
-			p.Algorithms = append(p.Algorithms, a)
+	if s.Algorithms.Given() {
+		list, err := algorithmsOf(&s.Algorithms)
+		if err != nil {
+			return err
 		}
+		p.Algorithms = list
 	}
 	return m.use(p)
+}
+
+var errAlgorithms = errors.New("option algorithms must be \"auto\" or a list of names")
+
+// algorithmsOf reads the option: nil is "auto".
+func algorithmsOf(o *luabind.FuncOr) ([]Algorithm, error) {
+	list := []Algorithm{}
+	var names []any
+	switch v := o.Value.(type) {
+	case string:
+		if strings.EqualFold(strings.TrimSpace(v), "auto") {
+			return nil, nil
+		}
+		for name := range strings.SplitSeq(v, ",") {
+			names = append(names, strings.TrimSpace(name))
+		}
+	case []any:
+		names = v
+	case map[string]any:
+		if len(v) > 0 {
+			return nil, errAlgorithms
+		}
+	default:
+		return nil, errAlgorithms
+	}
+	for _, v := range names {
+		name, ok := v.(string)
+		if !ok {
+			return nil, errAlgorithms
+		}
+		a, err := ParseAlgorithm(name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, a)
+	}
+	return list, nil
 }
 
 func (m *module) use(p Policy) error {

@@ -13,7 +13,7 @@ import (
 // Policy is how users are asked. Zero values mean the defaults named; all of it may change at a reload.
 type Policy struct {
 	Realm         string        // default: the domain that the request claims, if it is local, else the first local domain
-	Algorithms    []Algorithm   // one challenge each, in the order of preference; default SHA-256, MD5
+	Algorithms    []Algorithm   // one challenge each, in the order of preference; default SHA-256 and MD5, and MD5 alone for clients that can't choose
 	QOP           []string      // of "auth", "auth-int", "none"; default "auth"
 	NonceLifetime time.Duration // default 5 min
 	Users         Users         // default: nobody
@@ -26,6 +26,7 @@ type Policy struct {
 	offered string // of QOP: what challenges say
 	bare    bool   // of QOP: credentials without qop are accepted
 	trusted []trust
+	auto    bool // clients that can't choose an algorithm are offered MD5 alone
 	asks    bool // there are users: this server is the one that its realm's credentials are for
 }
 
@@ -46,7 +47,7 @@ func (p Policy) complete() (Policy, error) {
 	if p.NonceLifetime < minLifetime || p.NonceLifetime > maxLifetime {
 		return p, fmt.Errorf("nonce_lifetime must be from %v to %v", minLifetime, maxLifetime)
 	}
-	if p.Algorithms == nil {
+	if p.auto = p.Algorithms == nil; p.auto {
 		p.Algorithms = []Algorithm{SHA256, MD5}
 	}
 	if len(p.Algorithms) == 0 || slices.Contains(p.Algorithms, 0) {

@@ -43,7 +43,7 @@ func (a *Auth) Challenge(req *engine.Request, w Want, stale bool) (bool, error) 
 	if !challengeable(req) {
 		return false, nil
 	}
-	return a.challenge(req, a.realm(req, &w), proxied(req, &w), stale)
+	return a.challenge(req, a.realm(req, &w), proxied(req, &w), &Verdict{Stale: stale})
 }
 
 // lender waits with the lane lent.
@@ -103,19 +103,43 @@ func (a *Auth) refuse(req *engine.Request, w *Want, v *Verdict) (err error) {
 		req.Engine().Log().Error("users can't be looked up", "error", v.Err)
 		_, err = req.Reply(503, "", retry(10*time.Second))
 	default:
-		_, err = a.challenge(req, a.realm(req, w), proxied(req, w), v.Stale)
+		_, err = a.challenge(req, a.realm(req, w), proxied(req, w), v)
 	}
 	return err
 }
 
-func (a *Auth) challenge(req *engine.Request, realm string, proxy, stale bool) (bool, error) {
+func (a *Auth) challenge(req *engine.Request, realm string, proxy bool, v *Verdict) (bool, error) {
 	code, name := 401, "WWW-Authenticate"
 	if proxy {
 		code, name = 407, "Proxy-Authenticate"
 	}
 	e := req.Engine()
-	values := a.Challenges(Challenge{Realm: realm, Source: req.Source().Addr.Addr(), Stale: stale, Now: e.Clock().Wall(), engine: e})
+	c := Challenge{Realm: realm, Source: req.Source().Addr.Addr(), Stale: v.Stale, Now: e.Clock().Wall(), engine: e}
+	c.Plain = a.policy.auto && a.plain(req, v, c.Now)
+	values := a.Challenges(c)
 	return req.Reply(code, "", &engine.ReplyOptions{Headers: []engine.HeaderEdit{{Name: name, Values: values}}})
+}
+
+// client is who is asked, as it is remembered what he can answer: the user he says he is, at his source.
+func (a *Auth) client(req *engine.Request) suspect {
+	uri, _ := claimed(req.Message())
+	return a.guesses.whom(req.Source().Addr.Addr(), uri.User, true)[0]
+}
+
+// plain tells whether MD5 alone is offered.
+func (a *Auth) plain(req *engine.Request, v *Verdict, now time.Time) bool {
+	m := req.Message()
+	bare := m.Find(message.HeaderAuthorization, 0) < 0 && m.Find(message.HeaderProxyAuthorization, 0) < 0
+	if !bare && !v.cant {
+		return false
+	}
+	plain, fresh := a.choices.offer(a.client(req), m.CallID(), v.cant, now)
+	if fresh {
+		uri, _ := claimed(m)
+		req.Engine().Log().Info("a client has not answered a challenge that offers SHA-256 beside MD5; it is offered MD5 alone",
+			"source", req.Source().Addr.String(), "user", string(uri.User), "user_agent", string(m.Header(message.HeaderUserAgent)), "days", int(plainLife.Hours()/24))
+	}
+	return plain
 }
 
 // check verifies, then looks at the identity, and takes our credentials out of what goes on.
@@ -130,7 +154,11 @@ func (a *Auth) check(req *engine.Request, w *Want, by waits) (v Verdict, err err
 	e, source := req.Engine(), req.Source()
 	q := Question{Message: req.Message(), Source: source.Addr.Addr(), Connected: source.Transport.Reliable(), Proxy: proxied(req, w),
 		Realm: a.realm(req, w), AnyURI: req.Assigned(), Locals: e, Now: e.Clock().Wall(), engine: e, request: req}
+	who := a.client(req)
 	v = a.verify(q, by)
+	if a.policy.auto && v.algorithm != 0 && !v.cant {
+		a.choices.chosen(who, v.algorithm)
+	}
 	if v.Reason != "" || req.Over() {
 		return v, nil
 	}

@@ -66,6 +66,9 @@ type Verdict struct {
 	Left   time.Duration // Banned: for how long
 	Err    error         // Unavailable: why
 	Info   string        // the value of Authentication-Info for a 2xx, "" for none
+
+	algorithm Algorithm // of the credentials, 0 for none that can be read
+	cant      bool      // they show that the client took the challenge for another algorithm, and used MD5
 }
 
 // attempt is one check under way.
@@ -121,6 +124,7 @@ func (a *Auth) verify(q Question, w waits) Verdict {
 	if v.Reason == "" {
 		v = t.decide(w)
 	}
+	v.algorithm = t.proof.algorithm
 	a.figures.verdict(v.Reason)
 	return v
 }
@@ -209,6 +213,9 @@ func (t *attempt) readParams() Verdict {
 	}
 	if c.userhash || !t.offered() {
 		return Verdict{Reason: Unsupported}
+	}
+	if t.auth.policy.auto && t.proof.algorithm.Base() == SHA256 && len(c.response) == MD5.size() {
+		return Verdict{Reason: Unsupported, cant: true} // npm sip 0.0.6 hashes with MD5 whatever it is asked for
 	}
 	if len(c.response) != t.proof.algorithm.size() || !isHex(c.response) {
 		return malformed("response is no hash")

@@ -1,0 +1,67 @@
+package auth
+
+// This file remembers clients that can't choose between algorithms: some that know MD5 alone give
+// up where SHA-256 is offered beside it, which RFC 8760 §2.4 would have them pass over.
+
+import (
+	"hash/maphash"
+	"time"
+)
+
+const (
+	maxChoices = 1 << 14
+	// giveUp is how long a client may take to answer a challenge before its next request, of
+	// another Call-ID, shows that it does not. A client that starts sends several at once.
+	giveUp = 2 * time.Second
+	// pendingLife is how long an unanswered challenge is remembered, plainLife for how long a client
+	// is offered MD5 alone: it may have been updated, or its user has another one.
+	pendingLife = 24 * time.Hour
+	plainLife   = 7 * 24 * time.Hour
+)
+
+// choices are the clients, by source and user, that were offered a choice and have not taken it.
+// What falls out of the table begins anew.
+type choices struct {
+	table *sharded[suspect, choice]
+	seed  maphash.Seed
+}
+
+// choice is what is known of one client.
+type choice struct {
+	since time.Time
+	call  uint64 // hash of the Call-ID of the request that was challenged
+	plain bool   // it is offered MD5 alone
+}
+
+func newChoices() *choices {
+	return &choices{table: newSharded[suspect, choice](maxChoices, nil), seed: maphash.MakeSeed()}
+}
+
+// offer tells whether a client whose request has no credentials is offered MD5 alone; fresh: since
+// now. cant: it answered in a way that shows that it can't choose.
+func (c *choices) offer(who suspect, callID []byte, cant bool, now time.Time) (plain, fresh bool) {
+	call := maphash.Bytes(c.seed, callID)
+	s := c.table.lock(who)
+	defer s.Unlock()
+	old, ok := s.entries.Get(who)
+	age := now.Sub(old.since)
+	switch {
+	case ok && old.plain && age < plainLife:
+		return true, false
+	case cant, ok && !old.plain && age < pendingLife && (old.call == call || age >= giveUp):
+		s.entries.Add(who, choice{since: now, plain: true})
+		return true, true
+	case !ok || old.plain || age >= pendingLife:
+		s.entries.Add(who, choice{since: now, call: call})
+	}
+	return false, false
+}
+
+// chosen notes that a client has answered a challenge with that algorithm.
+func (c *choices) chosen(who suspect, a Algorithm) {
+	s := c.table.lock(who)
+	defer s.Unlock()
+	if old, ok := s.entries.Peek(who); ok && (!old.plain || a.Base() != MD5) {
+		s.entries.Remove(who)
+	}
+}
