@@ -65,6 +65,7 @@ func (r *Request) Reply(code int, reason string, o *ReplyOptions) (bool, error) 
 	}
 	if code < 300 {
 		headers = append(headers, r.accept...)
+		headers = r.withContact(headers, o)
 	}
 	return r.answer(code, reason, headers, body)
 }

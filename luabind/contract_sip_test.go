@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
@@ -135,13 +136,25 @@ func TestContractSend(t *testing.T) {
 			t.Errorf("%s is %q", name, got)
 		}
 	}
+	evals(t, w, map[string][]any{
+		`return sip.send{method = "NOTIFY", uri = "sip:b@10.0.0.9", body = "x", headers = {["content-type"] = "text/a", ["X-A"] = "1"}}.code`:  {202.0},
+		`return sip.send{method = "OPTIONS", uri = "sip:b@10.0.0.9", credentials = {user = "u", password = {password = "p"}}}.code`:            {202.0},
+		`return sip.send{method = "OPTIONS", target = {uri = "sip:b@10.0.0.9", credentials = {user = "u", password = {password = "p"}}}}.code`: {202.0},
+	})
+	if m := p.Requests("NOTIFY")[0]; string(m.Header(message.HeaderContentType)) != "text/a" || string(m.Body()) != "x" || strings.Count(strings.ToLower(string(m.AppendTo(nil))), "content-type") != 1 {
+		t.Errorf("%s", m.AppendTo(nil))
+	}
 	evalFails(t, w, map[string]string{
-		`sip.send{method = "INVITE", uri = "sip:b@10.0.0.9"}`:                                                        "INVITE",
-		`sip.send{method = "MESSAGE", uri = "sip:b@10.0.0.9", body = "x"}`:                                           "content_type",
-		`sip.send{method = "MESSAGE", uri = "sip:b@10.0.0.9", headers = {To = "x"}}`:                                 "engine's own",
-		`sip.send{method = "OPTIONS", uri = "sip:b@10.0.0.9", timeout = "5"}`:                                        "timeout must be a number of seconds",
-		`sip.send{method = "MESSAGE", uri = "sip:b@10.0.0.9", body = "x", content_type = "text/plain\r\nX-Evil: 1"}`: "Content-Type",
-		`sip.send{method = "OPTIONS", ruri = "sip:b@10.0.0.9"}`:                                                      `unknown option "ruri"; did you mean 'uri'?; known are: body, content_type, credentials, from, headers, method, target, timeout, to, uri`,
-		`sip.send{method = "TWO WORDS", uri = "sip:b@10.0.0.9"}`:                                                     `"TWO WORDS" is no method`,
+		`sip.send{method = "NOTIFY", uri = "sip:b@10.0.0.9", body = "x", content_type = "text/b", headers = {["Content-Type"] = "text/a"}}`: "a body has one type",
+		`sip.send{method = "NOTIFY", uri = "sip:b@10.0.0.9", body = "x", headers = {["Content-Type"] = {"text/a", "text/b"}}}`:              "a body has one type",
+		`sip.send{method = "OPTIONS", uri = "sip:b@10.0.0.9", credentials = {user = "u", password = {ha1 = "p"}}}`:                          `unknown option "credentials.password.ha1"`,
+		`sip.send{method = "OPTIONS", uri = "sip:b@10.0.0.9", credentials = {user = "u"}}`:                                                  "credentials must be",
+		`sip.send{method = "INVITE", uri = "sip:b@10.0.0.9"}`:                                                                               "INVITE",
+		`sip.send{method = "MESSAGE", uri = "sip:b@10.0.0.9", body = "x"}`:                                                                  "content_type",
+		`sip.send{method = "MESSAGE", uri = "sip:b@10.0.0.9", headers = {To = "x"}}`:                                                        "engine's own",
+		`sip.send{method = "OPTIONS", uri = "sip:b@10.0.0.9", timeout = "5"}`:                                                               "timeout must be a number of seconds",
+		`sip.send{method = "MESSAGE", uri = "sip:b@10.0.0.9", body = "x", content_type = "text/plain\r\nX-Evil: 1"}`:                        "Content-Type",
+		`sip.send{method = "OPTIONS", ruri = "sip:b@10.0.0.9"}`:                                                                             `unknown option "ruri"; did you mean 'uri'?; known are: body, content_type, credentials, from, headers, method, target, timeout, to, uri`,
+		`sip.send{method = "TWO WORDS", uri = "sip:b@10.0.0.9"}`:                                                                            `"TWO WORDS" is no method`,
 	})
 }

@@ -18,17 +18,10 @@ type sendOptions struct {
 	Timeout     time.Duration       `lua:"timeout"`
 	From        string              `lua:"from"`
 	To          string              `lua:"to"`
-	Credentials *sendCredentials    `lua:"credentials"`
 }
 
 // sendKeys are all keys sip.send knows.
 var sendKeys = []string{"method", "uri", "target", "from", "to", "headers", "body", "content_type", "timeout", "credentials"}
-
-// sendCredentials answer a challenge of the server the request is for.
-type sendCredentials struct {
-	User     string `lua:"user,required"`
-	Password string `lua:"password,required"`
-}
 
 // sipSend is sip.send{method=, uri= | target=, ...} -> response | nil, err.
 func (v *vm) sipSend(l *lua.LState) int {
@@ -59,19 +52,24 @@ func (v *vm) sendSpec(t *lua.LTable) (*engine.SendSpec, error) {
 		return nil, err
 	}
 	opts := v.main.NewTable()
-	var uri, target lua.LValue = lua.LNil, lua.LNil
+	var uri, target, credentials lua.LValue = lua.LNil, lua.LNil, lua.LNil
 	t.ForEach(func(k, x lua.LValue) {
 		switch k {
 		case lua.LString("uri"):
 			uri = x
 		case lua.LString("target"):
 			target = x
+		case lua.LString("credentials"):
+			credentials = x
 		default:
 			opts.RawSet(k, x)
 		}
 	})
 	var o sendOptions
 	if err := decodeTable(v, opts, &o); err != nil {
+		return nil, err
+	}
+	if err := bodyType(&o.Headers, &o.ContentType); err != nil {
 		return nil, err
 	}
 	spec := &engine.SendSpec{Method: o.Method, From: o.From, To: o.To, Headers: o.Headers, ContentType: o.ContentType, Timeout: o.Timeout}
@@ -98,12 +96,16 @@ func (v *vm) sendSpec(t *lua.LTable) (*engine.SendSpec, error) {
 	if uri == lua.LNil && target == lua.LNil {
 		return nil, fmt.Errorf("uri or target must be given")
 	}
-	if c := o.Credentials; c != nil {
+	c, err := credentialsOf(credentials)
+	if err != nil {
+		return nil, err
+	}
+	if c != nil {
 		own := engine.Target{URI: spec.URI}
 		if spec.Target != nil {
 			own = *spec.Target
 		}
-		own.Credentials = &engine.Credentials{User: c.User, Password: c.Password}
+		own.Credentials = c
 		spec.Target = &own
 	}
 	return spec, nil

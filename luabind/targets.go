@@ -3,11 +3,13 @@ package luabind
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/message"
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -266,20 +268,54 @@ func fillExtras(t *engine.Target, x *lua.LTable) error {
 	if lv := x.RawGetString("vars"); lv != lua.LNil && lv.Type() != lua.LTTable {
 		return fmt.Errorf("vars must be a table, not %s", describe(lv))
 	}
-	switch c := x.RawGetString("credentials").(type) {
-	case *lua.LNilType:
-	case *lua.LTable:
-		if err := unknownKey(c, []string{"user", "password"}, "credentials."); err != nil {
-			return err
-		}
-		user, ok := c.RawGetString("user").(lua.LString)
-		password, ok2 := c.RawGetString("password").(lua.LString)
-		if !ok || !ok2 {
-			return errors.New("credentials must be {user = \"...\", password = \"...\"}")
-		}
-		t.Credentials = &engine.Credentials{User: string(user), Password: string(password)}
-	default:
-		return fmt.Errorf("credentials must be {user = \"...\", password = \"...\"}, not %s", describe(c))
+	c, err := credentialsOf(x.RawGetString("credentials"))
+	if c != nil {
+		t.Credentials = c
 	}
+	return err
+}
+
+// credentialsOf reads {user=, password=}. The password may be a table {password=}, as users of the module
+// auth are written, so that one table serves both.
+func credentialsOf(lv lua.LValue) (*engine.Credentials, error) {
+	if lv == lua.LNil {
+		return nil, nil
+	}
+	c, ok := lv.(*lua.LTable)
+	if !ok {
+		return nil, fmt.Errorf("credentials must be {user = \"...\", password = \"...\"}, not %s", describe(lv))
+	}
+	if err := unknownKey(c, []string{"user", "password"}, "credentials."); err != nil {
+		return nil, err
+	}
+	user, ok := c.RawGetString("user").(lua.LString)
+	value := c.RawGetString("password")
+	if t, is := value.(*lua.LTable); is {
+		if err := unknownKey(t, []string{"password"}, "credentials.password."); err != nil {
+			return nil, err
+		}
+		value = t.RawGetString("password")
+	}
+	password, ok2 := value.(lua.LString)
+	if !ok || !ok2 {
+		return nil, errors.New("credentials must be {user = \"...\", password = \"...\"}")
+	}
+	return &engine.Credentials{User: string(user), Password: string(password)}, nil
+}
+
+// bodyType takes a Content-Type out of headers where content_type doesn't say it: it is the same thing.
+func bodyType(headers *[]engine.HeaderEdit, contentType *string) error {
+	i := slices.IndexFunc(*headers, func(e engine.HeaderEdit) bool {
+		return message.LookupHeader([]byte(e.Name)) == message.HeaderContentType
+	})
+	if i < 0 {
+		return nil
+	}
+	values := (*headers)[i].Values
+	if *contentType != "" || len(values) != 1 {
+		return errors.New("a body has one type: give content_type, or one Content-Type among headers")
+	}
+	*contentType = values[0]
+	*headers = slices.Delete(slices.Clone(*headers), i, i+1)
 	return nil
 }

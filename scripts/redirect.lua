@@ -32,5 +32,15 @@ function route(req)
   if #bindings == 0 then
     return req:reply(why and 404 or 480)  -- 404: a GRUU that was never given out
   end
-  req:redirect(bindings)                -- 302, a Contact for each, q and all
+
+  -- A browser has no address that others could reach (RFC 7118 §5): its contact is a made-up name, and
+  -- only a proxy that it is connected to can call it. To a caller it is nobody.
+  local places = {}
+  for _, b in ipairs(bindings) do
+    if not b.uri.host:lower():find("%.invalid%.?$") then places[#places + 1] = b end
+  end
+  if #places == 0 then
+    return req:reply(480)
+  end
+  req:redirect(places)                  -- 302, a Contact for each, q and all
 end

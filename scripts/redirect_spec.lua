@@ -18,6 +18,16 @@ t.it("says all places, with their preference", function()
   t.match(table.concat(contacts, " "), "10%.0%.0%.8[^ ]*q=0%.9")
 end)
 
+t.it("names no browser, whom nobody can reach but through a proxy", function()
+  local alice, bob = t.ua("sip:alice@example.com"), t.ua("sip:bob@example.com")
+  bob:register { contact = "<sip:bob@df7jal23ls0d.invalid;transport=ws>" }
+  alice:invite("sip:bob@example.com"):expect(480)
+  bob:register { contact = { "<sip:bob@df7jal23ls0d.INVALID;transport=ws>", "<sip:bob@10.0.0.8>" } }
+  local contacts = alice:invite("sip:bob@example.com"):expect(302):headers("Contact")
+  t.equal(#contacts, 1)
+  t.match(contacts[1], "10%.0%.0%.8")
+end)
+
 t.it("knows when nobody is there", function()
   local alice = t.ua("sip:alice@example.com")
   alice:invite("sip:bob@example.com"):expect(480)

@@ -19,8 +19,8 @@ type dialog struct {
 	// account tells that what goes to the callee may answer challenges with credentials: those that were
 	// given when the dialog began. Where there is a shift they did.
 	account bool
-	from   party
-	to     party
+	from    party
+	to      party
 }
 
 const callerBytes = 6

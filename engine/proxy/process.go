@@ -182,7 +182,7 @@ func (b *Branch) conclude(r *Response) {
 	}
 	f := b.fork
 	f.active--
-	if code := r.Code(); code >= 300 && code < 400 && f.opts.FollowRedirects && !f.closed && !f.x.over && f.redirected(r) {
+	if code := r.Code(); code >= 300 && code < 400 && f.opts.FollowRedirects && !f.closed && !f.x.over && f.redirected(r, b.target) {
 		f.started(r)
 	} else {
 		f.concluded(r)

@@ -8,9 +8,10 @@ import (
 )
 
 // redirected adds the contacts of a 3xx to the fork's targets (§16.7 step 4, §8.1.3.4), and takes them, and those that
-// were tried before, out of the 3xx. It reports false, and leaves r alone, when there was nothing new in it.
-func (f *Fork) redirected(r *Response) bool {
+// were tried before, out of the 3xx, which from got. It reports false, and leaves r alone, when there was nothing new in it.
+func (f *Fork) redirected(r *Response, from *Target) bool {
 	var found []*Target
+	var trail *trail
 	var tried []int // the contacts that leave the 3xx
 	secure := isSIPS(f.x.Req.RequestURI())
 	contacts := r.msg.Elements(message.HeaderContact)
@@ -27,7 +28,12 @@ func (f *Fork) redirected(r *Response) bool {
 		case f.followed < maxRedirects:
 			f.followed++
 			tried = append(tried, n)
-			found = append(found, redirectTarget(&a))
+			t := redirectTarget(&a)
+			if trail == nil {
+				trail = trailOf(f.x, from, &r.msg)
+			}
+			trail.follow(t, &a)
+			found = append(found, t)
 		}
 	}
 	if len(found) == 0 {

@@ -222,7 +222,7 @@ func tableOf(value any) (Table, error) {
 	return t, nil
 }
 
-var errSecret = errors.New("a user is a password (a string), {ha1=, algorithm=}, or a list of such")
+var errSecret = errors.New("a user is a password (a string), {password=}, {ha1=, algorithm=}, or a list of hashes")
 
 // secretOf reads what a script says of one user: text, or tables with hashes. Errors never show it.
 func secretOf(value any) (*Secret, error) {
@@ -231,6 +231,9 @@ func secretOf(value any) (*Secret, error) {
 	case string:
 		return NewPassword(v), nil
 	case map[string]any:
+		if password, ok := v["password"].(string); ok && len(v) == 1 {
+			return NewPassword(password), nil
+		}
 		return s, addHash(s, v)
 	case []any:
 		for _, item := range v {

@@ -192,6 +192,8 @@ func TestLuaUsers(t *testing.T) {
 	md5 := HashPassword(MD5, "alice", "example.com", "open sesame")
 	for _, users := range []string{
 		`{ alice = "open sesame" }`,
+		`{ alice = { password = "open sesame" } }`,
+		`function(user) return user == "alice" and { password = "open sesame" } or nil end`,
 		`{ alice = { ha1 = "` + sha + `" } }`,
 		`{ alice = { ha1 = "` + sha + `", algorithm = "SHA-256" } }`,
 		`{ alice = { { ha1 = "` + md5 + `" }, { ha1 = "` + strings.ToUpper(sha) + `" } } }`,

@@ -5,7 +5,6 @@ package regevent
 import (
 	"bytes"
 	"net/netip"
-	"strings"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
@@ -88,24 +87,5 @@ func nearby(t *engine.Target, req *engine.Request, contact *message.URI) {
 // contactUser is the user part of our Contacts, by which the later SUBSCRIBEs of a dialog are known.
 const contactUser = "reg-event"
 
-// ownContact is our Contact in the dialog of req: the listener it came to.
-func ownContact(req *engine.Request) string {
-	on := req.ReceivedOn()
-	sentBy := on.Addr.String()
-	for _, l := range req.Engine().Locals() {
-		if l.Name == on.Name {
-			sentBy = l.SentBy
-		}
-	}
-	ruri := req.Message().RequestURI()
-	if on.Transport.Secure() && len(ruri) > 5 && strings.EqualFold(string(ruri[:5]), "sips:") { // §12.1.1: then ours is a sips URI, too
-		if on.Transport == transport.WSS {
-			return "<sips:" + contactUser + "@" + sentBy + ";transport=ws>"
-		}
-		return "<sips:" + contactUser + "@" + sentBy + ">"
-	}
-	if on.Transport == transport.UDP {
-		return "<sip:" + contactUser + "@" + sentBy + ">"
-	}
-	return "<sip:" + contactUser + "@" + sentBy + ";transport=" + on.Transport.String() + ">"
-}
+// ownContact is our Contact in the dialog of req.
+func ownContact(req *engine.Request) string { return req.OwnContact(contactUser) }

@@ -1,0 +1,53 @@
+package engine
+
+// Our Contact in dialogs that end here.
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// OwnContact is this server's Contact, with that user part, in a dialog of the request: the listener it came to, by
+// sips where the request asked for that (§12.1.1).
+func (r *Request) OwnContact(user string) string {
+	l := r.ctx.Server.From.Local
+	if user != "" {
+		user += "@"
+	}
+	ruri := r.ctx.Req.RequestURI()
+	if l.Kind.Secure() && len(ruri) > 5 && strings.EqualFold(string(ruri[:5]), "sips:") {
+		if l.Kind == transport.WSS {
+			return "<sips:" + user + l.SentBy + ";transport=ws>"
+		}
+		return "<sips:" + user + l.SentBy + ">"
+	}
+	if l.Kind == transport.UDP {
+		return "<sip:" + user + l.SentBy + ">"
+	}
+	return "<sip:" + user + l.SentBy + ";transport=" + l.Kind.String() + ">"
+}
+
+// withContact adds our Contact to the lines of a 2xx made here that needs one and has none: where it begins
+// a dialog or refreshes its target, the other side sends what follows there (§12.1.1, §12.2.2, RFC 6665 §4.2.1.1).
+func (r *Request) withContact(headers []byte, o *ReplyOptions) []byte {
+	switch r.method {
+	case message.MethodInvite, message.MethodSubscribe, message.MethodRefer, message.MethodUpdate:
+	default:
+		return headers
+	}
+	if o != nil {
+		for _, e := range o.Headers {
+			if message.LookupHeader([]byte(e.Name)) == message.HeaderContact {
+				return headers
+			}
+		}
+	}
+	user := ""
+	if u, err := message.ParseURI(r.ctx.Req.RequestURI()); err == nil && !bytes.ContainsAny(u.User, "<>") {
+		user = string(u.User)
+	}
+	return append(append(append(headers, "Contact: "...), r.OwnContact(user)...), "\r\n"...)
+}
