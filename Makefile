@@ -13,7 +13,7 @@ SHELL       := bash
 COUNTS := bin/counts
 TALLY  := $(GO) run ./internal/testcount -add $(COUNTS)
 
-.PHONY: test build vet lint cross plain race simulate beside fuzz hostile interop bench phones redis postgres counts clean
+.PHONY: test build vet lint cross plain race simulate beside fuzz hostile interop bench phones redis postgres lua51 counts clean
 
 test: clean vet lint cross plain race simulate beside
 	@$(GO) run ./internal/testcount -sum $(COUNTS)
@@ -39,7 +39,7 @@ cross:
 	GOOS=windows $(GO) build ./...
 
 # The ceilings on allocations hold without the race detector only, so both ways. Interop has its own target: it tests a binary.
-plain race: redis postgres | bin
+plain race: redis postgres lua51 | bin
 	$(GO) test $(if $(filter race,$@),-race) -timeout 14m -shuffle=on -json $$($(GO) list ./... | grep -v /internal/interop) | $(TALLY)
 
 fuzz: | bin
@@ -78,6 +78,10 @@ redis:
 
 postgres:
 	@ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 || command -v pg_ctl >/dev/null || ./.ci/install postgresql || true
+
+# What scripts get of Lua 5.1 is compared with the real one.
+lua51:
+	@command -v lua5.1 >/dev/null || ./.ci/install lua5.1 || true
 
 clean:
 	@rm -f $(COUNTS)

@@ -70,7 +70,15 @@ func writeVerb(l *lua.LState, out *strings.Builder, spec string, verb byte, n in
 	value := l.Get(n)
 	switch verb {
 	case 's':
-		fmt.Fprintf(out, "%"+spec+"s", l.ToStringMeta(value).String())
+		text := l.ToStringMeta(value).String()
+		if n, ok := value.(lua.LNumber); ok {
+			text = numberText(n)
+		}
+		if _, precision, cut := strings.Cut(spec, "."); cut {
+			n, _ := strconv.Atoi(precision)
+			text = text[:min(n, len(text))]
+		}
+		padded(out, spec, text)
 	case 'q':
 		out.WriteString(quoted(l.ToStringMeta(value).String()))
 	case 'd', 'i':
@@ -86,7 +94,7 @@ func writeVerb(l *lua.LState, out *strings.Builder, spec string, verb byte, n in
 		}
 		switch {
 		case verb == 'c':
-			out.WriteByte(byte(int64(x)))
+			padded(out, spec, string([]byte{byte(int64(x))}))
 		case verb == 'u':
 			fmt.Fprintf(out, "%"+spec+"d", uint64(int64(x)))
 		default:
@@ -96,7 +104,16 @@ func writeVerb(l *lua.LState, out *strings.Builder, spec string, verb byte, n in
 		x := formatNumber(l, value, verb)
 		switch {
 		case math.IsInf(x, 0), math.IsNaN(x):
-			out.WriteString(strings.ToLower(strconv.FormatFloat(x, 'g', -1, 64)))
+			text := numberText(lua.LNumber(x))
+			if x > 0 && strings.Contains(spec, "+") {
+				text = "+" + text
+			} else if x > 0 && strings.Contains(spec, " ") {
+				text = " " + text
+			}
+			if verb == 'E' || verb == 'G' {
+				text = strings.ToUpper(text)
+			}
+			padded(out, spec, text)
 		case (verb == 'g' || verb == 'G') && !strings.Contains(spec, "."):
 			fmt.Fprintf(out, "%"+spec+".6"+string(verb), x)
 		default:
@@ -107,14 +124,23 @@ func writeVerb(l *lua.LState, out *strings.Builder, spec string, verb byte, n in
 	}
 }
 
+// padded writes text in the width of a spec, in bytes: of a text, of a character, or of what is no number, where C
+// knows no zeros.
+func padded(out *strings.Builder, spec, text string) {
+	width, _, _ := strings.Cut(strings.TrimLeft(spec, "-+ #0"), ".")
+	n, _ := strconv.Atoi(width)
+	fill := strings.Repeat(" ", max(n-len(text), 0))
+	if strings.Contains(spec, "-") {
+		out.WriteString(text)
+		text = ""
+	}
+	out.WriteString(fill)
+	out.WriteString(text)
+}
+
 func formatNumber(l *lua.LState, v lua.LValue, verb byte) float64 {
-	switch x := v.(type) {
-	case lua.LNumber:
-		return float64(x)
-	case lua.LString:
-		if f, err := strconv.ParseFloat(strings.TrimSpace(string(x)), 64); err == nil {
-			return f
-		}
+	if x, ok := numberOf(v); ok {
+		return x
 	}
 	raise(l, "format: '%%%c' needs a number, not %s", verb, describe(v))
 	return 0

@@ -47,9 +47,15 @@ func (v *vm) openMath() {
 	l.Call(0, 1)
 	lib := l.Get(-1).(*lua.LTable)
 	l.Pop(1)
+	lib.ForEach(func(name, f lua.LValue) {
+		if f, ok := f.(*lua.LFunction); ok {
+			lib.RawSet(name, l.NewFunction(readsNumbers(f.GFunction)))
+		}
+	})
+	lib.RawSetString("mod", lib.RawGetString("fmod")) // as Lua 5.1 has it; the interpreter's is the operator %
 	lib.RawSetString("randomseed", l.NewFunction(func(l *lua.LState) int {
 		var key [32]byte
-		binary.LittleEndian.PutUint64(key[:], uint64(l.CheckInt64(1)))
+		binary.LittleEndian.PutUint64(key[:], uint64(int64(intArg(l, 1))))
 		v.random.r = mathrand.New(mathrand.NewChaCha8(key))
 		return 0
 	}))
@@ -58,9 +64,9 @@ func (v *vm) openMath() {
 			l.Push(lua.LNumber(v.random.r.Float64()))
 			return 1
 		}
-		lo, hi := int64(1), l.CheckInt64(1)
+		lo, hi := int64(1), int64(intArg(l, 1))
 		if l.GetTop() > 1 {
-			lo, hi = hi, l.CheckInt64(2)
+			lo, hi = hi, int64(intArg(l, 2))
 		}
 		if lo > hi || hi-lo+1 <= 0 { // more whole numbers than there are
 			raise(l, "math.random: the interval from %d to %d is empty", lo, hi)
@@ -84,8 +90,11 @@ func (v *vm) openTable() {
 // tableConcat is table.concat, its result bounded.
 func tableConcat(l *lua.LState) int {
 	t := l.CheckTable(1)
-	sep := l.OptString(2, "")
-	from, to := l.OptInt(3, 1), l.OptInt(4, t.Len())
+	sep, ok := textOf(l.Get(2))
+	if !ok && l.Get(2) != lua.LNil {
+		raise(l, "table.concat: the separator must be text, not %s", describe(l.Get(2)))
+	}
+	from, to := optIntArg(l, 3, 1), optIntArg(l, 4, t.Len())
 	var b []byte
 	for i := from; i <= to; i++ {
 		s, ok := textOf(t.RawGetInt(i))

@@ -25,7 +25,11 @@ func (v *vm) osClock(l *lua.LState) int {
 }
 
 func osDiffTime(l *lua.LState) int {
-	l.Push(l.CheckNumber(1) - l.OptNumber(2, 0))
+	a, b := numberArg(l, 1), 0.0
+	if l.Get(2) != lua.LNil {
+		b = numberArg(l, 2)
+	}
+	l.Push(lua.LNumber(a - b))
 	return 1
 }
 
@@ -43,6 +47,10 @@ func (v *vm) osTime(l *lua.LState) int {
 		switch x := t.RawGetString(name).(type) {
 		case lua.LNumber:
 			return int(x)
+		case lua.LString:
+			if n, ok := readNumber(string(x)); ok {
+				return int(n)
+			}
 		case *lua.LNilType:
 			if def >= 0 {
 				return def
@@ -61,7 +69,7 @@ func (v *vm) osDate(l *lua.LState) int {
 	format := l.OptString(1, "%c")
 	t := v.clock.Wall()
 	if l.Get(2) != lua.LNil {
-		t = time.Unix(int64(l.CheckNumber(2)), 0)
+		t = time.Unix(int64(numberArg(l, 2)), 0)
 	}
 	if rest, utc := strings.CutPrefix(format, "!"); utc {
 		format, t = rest, t.UTC()
@@ -91,7 +99,7 @@ func dateTable(l *lua.LState, t time.Time) *lua.LTable {
 var layouts = map[byte]string{
 	'a': "Mon", 'A': "Monday", 'b': "Jan", 'B': "January", 'c': "Mon Jan _2 15:04:05 2006", 'd': "02", 'D': "01/02/06", 'F': "2006-01-02",
 	'H': "15", 'I': "03", 'm': "01", 'M': "04", 'p': "PM", 'S': "05", 'T': "15:04:05", 'x': "01/02/06", 'X': "15:04:05", 'y': "06", 'Y': "2006",
-	'Z': "MST", 'z': "-0700", 'e': "_2",
+	'Z': "MST", 'z': "-0700", 'e': "_2", 'h': "Jan", 'R': "15:04", 'r': "03:04:05 PM",
 }
 
 func strftime(t time.Time, format string) string {
@@ -111,6 +119,27 @@ func strftime(t time.Time, format string) string {
 			fmt.Fprintf(&b, "%d", t.Weekday())
 		case c == 's':
 			fmt.Fprintf(&b, "%d", t.Unix())
+		case c == 'u':
+			fmt.Fprintf(&b, "%d", (int(t.Weekday())+6)%7+1)
+		case c == 'C':
+			fmt.Fprintf(&b, "%02d", t.Year()/100)
+		case c == 'U': // weeks that begin on Sunday, W: on Monday
+			fmt.Fprintf(&b, "%02d", (t.YearDay()+6-int(t.Weekday()))/7)
+		case c == 'W':
+			fmt.Fprintf(&b, "%02d", (t.YearDay()+6-(int(t.Weekday())+6)%7)/7)
+		case c == 'V':
+			_, week := t.ISOWeek()
+			fmt.Fprintf(&b, "%02d", week)
+		case c == 'G' || c == 'g':
+			year, _ := t.ISOWeek()
+			if c == 'g' {
+				year %= 100
+			}
+			fmt.Fprintf(&b, "%02d", year)
+		case c == 'n':
+			b.WriteByte('\n')
+		case c == 't':
+			b.WriteByte('\t')
 		case layouts[c] != "":
 			b.WriteString(t.Format(layouts[c]))
 		default:

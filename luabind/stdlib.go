@@ -20,10 +20,11 @@ func (v *vm) openLibraries() {
 	}
 	for name, f := range map[string]lua.LGFunction{
 		"print": v.basePrint, "pcall": v.basePCall, "xpcall": v.baseXPCall, "require": v.require, "setmetatable": baseSetMetatable,
-		"unpack": baseUnpack, "error": baseError, "assert": baseAssert,
+		"unpack": baseUnpack, "tonumber": baseToNumber, "tostring": baseToString, "error": baseError, "assert": baseAssert,
 	} {
 		g.RawSetString(name, l.NewFunction(f))
 	}
+	g.RawSetString("select", l.NewFunction(readsNumbersAt(g.RawGetString("select").(*lua.LFunction).GFunction, 1)))
 	g.RawSetString("rawset", l.NewFunction(v.rawSet(g.RawGetString("rawset").(*lua.LFunction).GFunction)))
 	v.kinds.next = g.RawGetString("next").(*lua.LFunction)
 	g.RawSetString("pairs", l.NewFunction(v.basePairs))
@@ -70,7 +71,7 @@ func (v *vm) basePrint(l *lua.LState) int {
 func baseError(l *lua.LState) int {
 	value := l.Get(1)
 	if text, ok := value.(lua.LString); ok {
-		if level := l.OptInt(2, 1); level > 0 {
+		if level := optIntArg(l, 2, 1); level > 0 {
 			if at := strings.TrimSuffix(l.Where(level), ":"); at != "" && !strings.HasPrefix(at, "[G]") {
 				value = lua.LString(at + ": " + string(text))
 			}
@@ -214,7 +215,7 @@ const maxUnpack = 8000
 
 func baseUnpack(l *lua.LState) int {
 	t := l.CheckTable(1)
-	from, to := l.OptInt(2, 1), l.OptInt(3, t.Len())
+	from, to := optIntArg(l, 2, 1), optIntArg(l, 3, t.Len())
 	if to >= from && uint64(to-from) >= maxUnpack {
 		raise(l, "unpack: more than %d values", maxUnpack)
 	}

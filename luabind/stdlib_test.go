@@ -103,7 +103,7 @@ func TestStrings(t *testing.T) {
 	w := luabindtest.New(t, idle)
 	evals(t, w, map[string][]any{
 		`return ("hello world"):find("wor"), ("hello"):find("l+")`:                                                        {7.0, 3.0, 4.0},
-		`return ("a.b"):find(".", 1, true), ("abc"):find("b", -1), ("x"):find("", 5)`:                                     {2.0, nil, nil},
+		`return ("a.b"):find(".", 1, true), ("abc"):find("b", -1), ("x"):find("", 5)`:                                     {2.0, nil, 2.0, 1.0},
 		`return ("key = value"):match("^(%w+)%s*=%s*(%w+)$")`:                                                             {"key", "value"},
 		`return ("2026-10-09"):match("(%d+)-(%d+)-(%d+)")`:                                                                {"2026", "10", "09"},
 		`return ("hello"):match("()ll()"), ("x"):match("y")`:                                                              {3.0, nil},

@@ -19,7 +19,7 @@ func (v *vm) openString() {
 		lib.RawSetString(name, lua.LNil)
 	}
 	for name, f := range map[string]lua.LGFunction{
-		"find": v.strFind, "match": v.strMatch, "gmatch": v.strGmatch, "gsub": v.strGsub, "format": v.strFormat, "rep": strRep,
+		"find": v.strFind, "match": v.strMatch, "gmatch": v.strGmatch, "gsub": v.strGsub, "format": v.strFormat, "rep": strRep, "char": strChar,
 		"lower": strLower, "upper": strUpper, "byte": strByte, "sub": strSub, "reverse": strReverse,
 	} {
 		lib.RawSetString(name, l.NewFunction(f))
@@ -27,12 +27,27 @@ func (v *vm) openString() {
 	mt := l.NewTable()
 	mt.RawSetString("__index", lib)
 	mt.RawSetString("__metatable", lua.LFalse)
+	openArithmetic(l, mt)
 	l.SetMetatable(lua.LString(""), mt)
+}
+
+// strChar is string.char(...).
+func strChar(l *lua.LState) int {
+	b := make([]byte, l.GetTop())
+	for i := range b {
+		n := intArg(l, i+1)
+		if n < 0 || n > 255 {
+			raise(l, "string.char: argument %d must be 0 to 255, not %d", i+1, n)
+		}
+		b[i] = byte(n)
+	}
+	l.Push(lua.LString(b))
+	return 1
 }
 
 // strRep is string.rep(s, n).
 func strRep(l *lua.LState) int {
-	s, n := l.CheckString(1), l.CheckInt(2)
+	s, n := l.CheckString(1), intArg(l, 2)
 	if n <= 0 || s == "" {
 		l.Push(lua.LString(""))
 		return 1
@@ -48,8 +63,8 @@ func strRep(l *lua.LState) int {
 
 // strByte is string.byte(s [, from [, to]]).
 func strByte(l *lua.LState) int {
-	s, from := l.CheckString(1), l.OptInt(2, 1)
-	to := l.OptInt(3, from)
+	s, from := l.CheckString(1), optIntArg(l, 2, 1)
+	to := optIntArg(l, 3, from)
 	if from < 0 {
 		from = max(len(s)+from+1, 1)
 	}
@@ -110,7 +125,7 @@ func cut(s string, from, to int) string {
 // strSub is string.sub(s, from [, to]).
 func strSub(l *lua.LState) int {
 	s := l.CheckString(1)
-	from, to := start(s, l.CheckInt(2)), l.OptInt(3, -1)
+	from, to := start(s, intArg(l, 2)), optIntArg(l, 3, -1)
 	if to < 0 {
 		to = len(s) + to + 1
 	}
@@ -177,11 +192,8 @@ func (m *matcher) captured(l *lua.LState, i int) lua.LValue {
 // strFind is string.find(s, pattern [, init [, plain]]).
 func (v *vm) strFind(l *lua.LState) int {
 	s, pat := l.CheckString(1), l.CheckString(2)
-	init := start(s, l.OptInt(3, 1))
-	if init > len(s) {
-		l.Push(lua.LNil)
-		return 1
-	}
+	init := start(s, optIntArg(l, 3, 1))
+	init = min(init, len(s))
 	if lua.LVAsBool(l.Get(4)) || !strings.ContainsAny(pat, "^$*+?.([%-") {
 		i := strings.Index(s[init:], pat)
 		if i < 0 {
@@ -206,11 +218,8 @@ func (v *vm) strFind(l *lua.LState) int {
 // strMatch is string.match(s, pattern [, init]).
 func (v *vm) strMatch(l *lua.LState) int {
 	s, pat := l.CheckString(1), l.CheckString(2)
-	init := start(s, l.OptInt(3, 1))
-	if init > len(s) {
-		l.Push(lua.LNil)
-		return 1
-	}
+	init := start(s, optIntArg(l, 3, 1))
+	init = min(init, len(s))
 	v.matcher.steps = 0
 	from, to := v.matched(l, s, pat, init)
 	if from == noMatch {
@@ -256,7 +265,7 @@ func (v *vm) strGsub(l *lua.LState) int {
 	}
 	most := len(s) + 1
 	if l.Get(4) != lua.LNil {
-		most = l.CheckInt(4)
+		most = intArg(l, 4)
 	}
 	anchored := strings.HasPrefix(pat, "^")
 	var out []byte
