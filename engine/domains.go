@@ -37,13 +37,13 @@ func (d *Domains) Add(name string) error {
 	if err != nil || len(u.Host) != len(name) && !strings.HasPrefix(name, "[") {
 		return fmt.Errorf("%q is no domain name", name)
 	}
-	d.change(func(m map[string]struct{}) { m[strings.ToLower(string(u.Host))] = struct{}{} })
+	d.change(func(m map[string]struct{}) { m[strings.ToLower(string(withoutRoot(u.Host)))] = struct{}{} })
 	return nil
 }
 
 // Remove takes a domain out of the set.
 func (d *Domains) Remove(name string) {
-	d.change(func(m map[string]struct{}) { delete(m, strings.ToLower(name)) })
+	d.change(func(m map[string]struct{}) { delete(m, strings.ToLower(string(withoutRoot([]byte(name))))) })
 }
 
 func (d *Domains) change(f func(map[string]struct{})) {
@@ -71,6 +71,7 @@ func (d *Domains) List() []string {
 func (d *Domains) Has(host string) bool { return d.has([]byte(host)) }
 
 func (d *Domains) has(host []byte) bool {
+	host = withoutRoot(host)
 	m := *d.set.Load()
 	if _, ok := m[string(host)]; ok {
 		return true
@@ -80,6 +81,14 @@ func (d *Domains) has(host []byte) bool {
 	}
 	_, ok := m[string(bytes.ToLower(host))]
 	return ok
+}
+
+// withoutRoot takes the dot of the root off a name: with it and without, it is the same (RFC 1034 §3.1).
+func withoutRoot(host []byte) []byte {
+	for n := len(host); n > 1 && host[n-1] == '.'; n-- {
+		host = host[:n-1]
+	}
+	return host
 }
 
 func hasUpper(b []byte) bool {
@@ -137,6 +146,12 @@ func (e *Engine) isLocal(host []byte, port uint16, scheme []byte) bool {
 		port = 5060
 		if len(scheme) == 4 { // sips
 			port = 5061
+		}
+	}
+	host = withoutRoot(host)
+	if bytes.IndexByte(host, ':') >= 0 { // IPv6, in any of its spellings (RFC 5954 §4.2)
+		if addr, err := netip.ParseAddr(string(host)); err == nil {
+			host = addr.AppendTo(make([]byte, 0, 46))
 		}
 	}
 	for i := range e.self {

@@ -54,6 +54,8 @@ func TestParseURI(t *testing.T) {
 func TestAppendAOR(t *testing.T) {
 	for text, want := range map[string]string{
 		"sip:alice@Example.COM":                  "sip:alice@example.com",
+		"sip:alice@Example.COM.:5060":            "sip:alice@example.com",
+		"sip:alice@.":                            "sip:alice@.",
 		"SIP:%61lice:pw@example.com:5060;lr?x=y": "sip:alice@example.com",
 		"sips:alice@example.com:5061":            "sip:alice@example.com",
 		"sips:alice@example.com:5060":            "sip:alice@example.com",
