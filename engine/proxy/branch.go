@@ -221,6 +221,7 @@ func (b *Branch) launch(to transport.Peer) {
 		b.msg.CopyTo(m)
 	}
 	b.recordRoute(m, x.calleeSide(m, p, out, b.target, &b.fork.opts.Defaults))
+	x.refreshedBy(m)
 	if p.Kind.Reliable() {
 		m.EnsureContentLength() // §16.6 step 9
 	}

@@ -147,7 +147,6 @@ func (x *Context) follow() {
 		return
 	}
 	x.Signed = true
-	x.refreshedBySender()
 }
 
 // onItsWay tells whether the request goes to where the other party was seen, whatever its
@@ -223,10 +222,10 @@ func (x *Context) targetHolds(t *ticket, target uint64) Refusal {
 	if target == t.target && target != 0 {
 		return NotRefused
 	}
-	if target != 0 && x.core.moved.known[s.partyKey(req.CallID(), req.ToTag())] == target {
+	if x.core.moved.has(s.partyKey(req.CallID(), req.ToTag()), target) {
 		return NotRefused
 	}
-	if mark, ok := s.seenHost(req.RequestURI()); ok && mark == t.seen {
+	if mark, ok := s.seenHost(req.RequestURI()); ok && mark == t.seen && mark != 0 {
 		return NotRefused
 	}
 	return RefusedTarget
@@ -251,7 +250,6 @@ func (x *Context) VouchForTarget() {
 	if x.strayed != nil {
 		x.Signed, x.Refusal, x.strayed = true, NotRefused, nil
 		x.core.moved.add(x.core.Signer.partyKey(x.Req.CallID(), x.Req.ToTag()), x.core.Signer.targetMark(x.Req.RequestURI()))
-		x.refreshedBySender()
 	}
 }
 

@@ -41,12 +41,9 @@ func (b *Branch) Response(c *transaction.Client, m *message.Message) {
 		return
 	}
 	b.altered.restore(m)
-	x.core.sealAnswer(m, c.To().Addr.Addr())
-	if x.Signed && code >= 200 && code < 300 && refreshesTarget(c.Method()) {
-		x.refreshedByAnswer(m)
-	}
 	shown := b.shows(code)
 	if !shown && x.handling == 0 && len(x.events) == 0 && (code < 200 || code < 300 && b.fork.waiter == nil) {
+		b.answered(m, c.To().Addr.Addr())
 		b.pass(m) // nobody looks at it, and nothing of it is kept
 		x.drain()
 		return
@@ -91,6 +88,7 @@ func (b *Branch) handle(e event) {
 		r.provisional = false
 		b.keep(r)
 	}
+	b.answered(&r.msg, r.from.Addr.Addr())
 	switch {
 	case r.dropped:
 	case r.Code() < 300:

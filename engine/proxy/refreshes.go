@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"net/netip"
 
 	"github.com/sipscript/sipscript/engine/message"
 )
@@ -10,29 +11,37 @@ import (
 // began with. They are kept by lane, in bounded memory. A restart, or another node, does no harm to
 // calls whose parties stay where they were.
 
-// refreshes is where parties of dialogs are now. The zero value is empty.
+// refreshes is where parties of dialogs are now, and were before that: a refresh may be refused, or
+// cross a request (§12.2.1.2). The zero value is empty.
 type refreshes struct {
-	known map[uint64]uint64 // a mark of Call-ID and tag → the mark of the target
-	ring  []uint64          // the keys, in order of arrival
+	known map[uint64][2]uint64 // a mark of Call-ID and tag → the marks of the last two targets
+	ring  []uint64             // the keys, in order of arrival
 	next  int
 }
 
-// mostRefreshes bounds the parties of a lane whose targets are remembered: 40 bytes each. The one
+// mostRefreshes bounds the parties of a lane whose targets are remembered: 50 bytes each. The one
 // that came first goes.
 const mostRefreshes = 16384
+
+func (r *refreshes) has(key, target uint64) bool {
+	at := r.known[key]
+	return target != 0 && (at[0] == target || at[1] == target)
+}
 
 func (r *refreshes) add(key, target uint64) {
 	if target == 0 {
 		return
 	}
-	if _, there := r.known[key]; there {
-		r.known[key] = target
+	if at, there := r.known[key]; there {
+		if at[0] != target {
+			r.known[key] = [2]uint64{target, at[0]}
+		}
 		return
 	}
 	if r.known == nil {
-		r.known = map[uint64]uint64{}
+		r.known = map[uint64][2]uint64{}
 	}
-	r.known[key] = target
+	r.known[key] = [2]uint64{target}
 	if len(r.ring) < mostRefreshes {
 		r.ring = append(r.ring, key)
 		return
@@ -51,26 +60,43 @@ func refreshesTarget(m message.Method) bool {
 	return StartsDialog(m) || m == message.MethodUpdate
 }
 
-// refreshedBySender remembers where the sender of a request within a dialog is reached from now on.
-func (x *Context) refreshedBySender() {
-	if !refreshesTarget(x.Req.Method()) || len(x.Req.ToTag()) == 0 || len(x.Req.FromTag()) == 0 {
+// refreshedBy remembers where the sender of a request within a dialog is reached from now on. m is
+// what is sent: the other party knows no other Contact.
+func (x *Context) refreshedBy(m *message.Message) {
+	if !x.Signed || !refreshesTarget(m.Method()) || len(m.ToTag()) == 0 || len(m.FromTag()) == 0 {
 		return
 	}
 	c := x.core
-	if target := c.Signer.targetMark(contactURI(x.Req)); target != 0 {
-		c.moved.add(c.Signer.partyKey(x.Req.CallID(), x.Req.FromTag()), target)
-	}
+	c.moved.add(c.Signer.partyKey(m.CallID(), m.FromTag()), c.Signer.targetMark(contactURI(m)))
 }
 
-// refreshedByAnswer remembers where the one who answered such a request with m is reached. It is the
-// one that was asked: who writes another tag into the answer speaks for nobody.
-func (x *Context) refreshedByAnswer(m *message.Message) {
-	c, tag := x.core, x.Req.ToTag()
-	if len(tag) == 0 || !bytes.Equal(tag, m.ToTag()) {
+// answered notes what the answer m says of its sender, before it goes on: in our Record-Route, and in
+// memory where that is not enough.
+func (b *Branch) answered(m *message.Message, seen netip.Addr) {
+	x := b.fork.x
+	c, code := x.core, m.Status()
+	c.sealAnswer(m, seen)
+	if code < 200 || code >= 300 || x.Req == nil || !refreshesTarget(x.Req.Method()) {
 		return
 	}
-	target := c.Signer.targetMark(contactURI(m))
-	if target != 0 && target != c.Signer.targetMark(x.Req.RequestURI()) {
-		c.moved.add(c.Signer.partyKey(x.Req.CallID(), tag), target)
+	uri, asked := contactURI(m), x.Req.ToTag()
+	switch {
+	case uri == nil || len(m.ToTag()) == 0:
+		return
+	case len(asked) > 0:
+		// It is the one that was asked: who writes another tag into the answer speaks for nobody.
+		if !x.Signed || !bytes.Equal(asked, m.ToTag()) {
+			return
+		}
+	case !b.early:
+		return
+	default:
+		// The caller may go on with the route set of an 18x, whose Contact was another, or none.
+		if mark, ok := c.Signer.seenHost(uri); ok && mark == c.Signer.seenMark(seen) {
+			return
+		}
+	}
+	if target := c.Signer.targetMark(uri); target != c.Signer.targetMark(x.Req.RequestURI()) {
+		c.moved.add(c.Signer.partyKey(m.CallID(), m.ToTag()), target)
 	}
 }

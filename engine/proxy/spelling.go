@@ -2,9 +2,11 @@ package proxy
 
 import (
 	"bytes"
+	"net/netip"
 	"slices"
 
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
 )
 
 // What we put into URIs comes back from user agents in any spelling that §19.1.4 calls equal, and in
@@ -195,18 +197,47 @@ func compareFold(a, b []byte) int {
 }
 
 // appendPlace appends what a URI says about where a request goes: scheme, host, port, transport and
-// maddr, in lower case.
+// maddr, as nextHop reads them. What is the default and what is written out are the same place.
 func appendPlace(dst []byte, u *message.URI) []byte {
+	secure := len(u.Scheme) == 4
+	kind, port := transport.UDP, u.Port
+	name, there := u.Params.Get("transport")
+	if there {
+		kind, _ = transport.ParseKind(name) // 0 for an unknown one, which leads nowhere
+	}
+	if secure {
+		hop := NextHop{Kind: kind}
+		hop.secure()
+		kind = hop.Kind
+	}
+	if port == 0 {
+		port = kind.DefaultPort()
+	}
+	maddr, _ := u.Params.Get("maddr")
 	dst = append(appendLower(dst, u.Scheme), ':')
-	host := u.Host
+	dst = append(appendHost(dst, u.Host), ':', byte(port>>8), byte(port), byte(kind))
+	return append(appendHost(dst, bytes.Trim(maddr, "[]")), 0)
+}
+
+// appendHost appends a host as equal ones are: names in lower case and without the dot of the root,
+// IPv6 addresses in one spelling (RFC 5954 §4.2).
+func appendHost(dst, host []byte) []byte {
+	if bytes.IndexByte(host, ':') >= 0 {
+		if addr, err := netip.ParseAddr(text(host)); err == nil {
+			return addr.AppendTo(dst)
+		}
+	}
 	if n := len(host); n > 1 && host[n-1] == '.' {
 		host = host[:n-1]
 	}
-	dst = appendLower(dst, host)
-	dst = append(dst, ':', byte(u.Port>>8), byte(u.Port))
-	for _, name := range [...]string{"transport", "maddr"} {
-		value, _ := u.Params.Get(name)
-		dst = append(appendLower(append(dst, ';'), value), 0)
+	return appendLower(dst, host)
+}
+
+// appendHop appends what a Route entry of somebody else's says about the next hop: for a strict
+// router it becomes the Request-URI (§16.6 step 6).
+func appendHop(dst []byte, u *message.URI) []byte {
+	if dst = appendTarget(dst, u); u.Params.Has("lr") {
+		dst = append(dst, 'l')
 	}
 	return dst
 }

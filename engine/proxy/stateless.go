@@ -178,6 +178,7 @@ func (x *Context) sendStateless(m *message.Message, p transport.Peer, t *Target,
 		callee := x.calleeSide(m, to, out, t, &noOptions.Defaults)
 		x.writeRecordRoute(m, &x.caller, &callee, x.recordParams)
 	}
+	x.refreshedBy(m)
 	if to.Kind.Reliable() {
 		m.EnsureContentLength()
 	}

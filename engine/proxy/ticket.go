@@ -117,7 +117,7 @@ func (s *Signer) ticketSum(raw []byte, b *bond, params message.Params, token []b
 		if err != nil {
 			return sum, false
 		}
-		buf = appendPlace(buf, &u)
+		buf = appendHop(buf, &u)
 	}
 	buf = append(buf, 0)
 	state, _ := params.Get(stateName)
@@ -157,8 +157,11 @@ func (s *Signer) targetMark(uri []byte) uint64 {
 	return s.mark('t', appendTarget(space[:0], &u))&(1<<40-1) | 1
 }
 
-// seenMark is the mark of an address somebody was seen at.
+// seenMark is the mark of an address somebody was seen at, 0 for none.
 func (s *Signer) seenMark(a netip.Addr) uint32 {
+	if !a.IsValid() {
+		return 0
+	}
 	b := a.Unmap().WithZone("").As16()
 	return uint32(s.mark('a', b[:]))
 }
