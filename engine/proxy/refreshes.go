@@ -13,46 +13,68 @@ import (
 
 // refreshes is where parties of dialogs are now, and were before that: a refresh may be refused, or
 // cross a request (§12.2.1.2). The zero value is empty.
+//
+// The parties of one Call-ID share a row, where the one that came first goes: who holds a callee's
+// ticket may invent any number of tags, and pushes nobody out but those of his row.
 type refreshes struct {
-	known map[uint64][2]uint64 // a mark of Call-ID and tag → the marks of the last two targets
-	ring  []uint64             // the keys, in order of arrival
-	next  int
+	rows [][rowOfParties]moved // nil until there is one
 }
 
-// mostRefreshes bounds the parties of a lane whose targets are remembered: 50 bytes each. The one
-// that came first goes.
-const mostRefreshes = 16384
-
-func (r *refreshes) has(key, target uint64) bool {
-	at := r.known[key]
-	return target != 0 && (at[0] == target || at[1] == target)
+// moved is one party; the key 0 is none.
+type moved struct {
+	key    uint64 // a mark of Call-ID and tag
+	target [2]uint64
 }
 
-func (r *refreshes) add(key, target uint64) {
+const (
+	rowOfParties = 8
+	// mostRefreshes bounds the parties of a lane that are remembered, with 24 bytes each.
+	mostRefreshes = 16384
+)
+
+// partyKey is one side of a dialog, by marks.
+type partyKey struct {
+	row int
+	key uint64
+}
+
+// partyKey marks one side of a dialog by the tag it has there.
+func (s *Signer) partyKey(callID, tag []byte) partyKey {
+	row := s.marks.Sum(callID) % (mostRefreshes / rowOfParties)
+	return partyKey{row: int(row), key: s.marks.Sum(callID, tag)}
+}
+
+func (r *refreshes) has(p partyKey, target uint64) bool {
+	if r.rows == nil || target == 0 {
+		return false
+	}
+	for i := range r.rows[p.row] {
+		if m := &r.rows[p.row][i]; m.key == p.key {
+			return m.target[0] == target || m.target[1] == target
+		}
+	}
+	return false
+}
+
+func (r *refreshes) add(p partyKey, target uint64) {
 	if target == 0 {
 		return
 	}
-	if at, there := r.known[key]; there {
-		if at[0] != target {
-			r.known[key] = [2]uint64{target, at[0]}
+	if r.rows == nil {
+		r.rows = make([][rowOfParties]moved, mostRefreshes/rowOfParties)
+	}
+	row := &r.rows[p.row]
+	for i := range row {
+		if m := &row[i]; m.key == p.key {
+			if m.target[0] != target {
+				m.target = [2]uint64{target, m.target[0]}
+			}
+			return
 		}
-		return
 	}
-	if r.known == nil {
-		r.known = map[uint64][2]uint64{}
-	}
-	r.known[key] = [2]uint64{target}
-	if len(r.ring) < mostRefreshes {
-		r.ring = append(r.ring, key)
-		return
-	}
-	delete(r.known, r.ring[r.next])
-	r.ring[r.next] = key
-	r.next = (r.next + 1) % mostRefreshes
+	copy(row[1:], row[:rowOfParties-1])
+	row[0] = moved{p.key, [2]uint64{target}}
 }
-
-// partyKey is the key of one party of a dialog.
-func (s *Signer) partyKey(callID, tag []byte) uint64 { return s.marks.Sum(callID, tag) }
 
 // refreshesTarget tells whether a request of this method within a dialog may change where its sender
 // is reached (RFC 3261 §12.2, RFC 3311 §5.1, RFC 6665 §4.4, RFC 3515).
