@@ -157,6 +157,14 @@ func (w *watchdog) add(v *vm, budgets int) {
 	w.mu.Unlock()
 }
 
+// loadBudgets is how many budgets the file may take to run.
+func (o *Options) loadBudgets() int {
+	if o.LoadBudget <= 0 {
+		return 10
+	}
+	return max(1, int((o.LoadBudget+o.Budget-1)/o.Budget))
+}
+
 func (w *watchdog) remove(v *vm) {
 	w.mu.Lock()
 	delete(w.vms, v)

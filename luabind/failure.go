@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/sipscript/sipscript/engine"
 	lua "github.com/yuin/gopher-lua"
@@ -43,7 +44,12 @@ func (v *vm) failed(err error, stopped bool) *ScriptError {
 		if e.Text == "" || !strings.Contains(e.Text, stoppedError{}.Error()) {
 			e.Text = strings.TrimSpace(stoppedError{}.Error() + " " + e.Text)
 		}
-		e.Text += fmt.Sprintf(" (budget %v)", v.gen.router.opts.Budget)
+		o := &v.gen.router.opts
+		if v.loading {
+			e.Text += fmt.Sprintf(" (load budget %v)", time.Duration(o.loadBudgets())*o.Budget)
+		} else {
+			e.Text += fmt.Sprintf(" (budget %v)", o.Budget)
+		}
 	case e.Panic:
 		stats.panics.Add(1)
 	}

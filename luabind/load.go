@@ -33,12 +33,9 @@ func newVM(g *generation, l *lane.Lane, background bool) *vm {
 	return v
 }
 
-// loadBudgets is how many script budgets the file may take to run.
-const loadBudgets = 10
-
 // load runs the file. Errors are *ScriptErrors.
 func (v *vm) load() error {
-	v.gen.router.dog.add(v, loadBudgets)
+	v.gen.router.dog.add(v, v.gen.router.opts.loadBudgets())
 	defer v.gen.router.dog.remove(v)
 	v.main.G.MainThread = v.main
 	v.mem.limit = loadMemory * v.gen.router.opts.Memory

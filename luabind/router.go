@@ -28,6 +28,8 @@ type Options struct {
 	Args    map[string]string // sip.args
 	// Budget is how long a handler may hold its lane between waits, default 200 ms.
 	Budget time.Duration
+	// LoadBudget is how long the file, and what it requires, may run when it is loaded, default ten budgets.
+	LoadBudget time.Duration
 	// Memory is how many bytes a VM may hold beyond what the file holds when it has run, default 64 MiB: its globals, and what its handlers
 	// that run or wait hold together.
 	Memory int

@@ -10,6 +10,7 @@ import (
 
 const (
 	defaultBudget        = 200 * time.Millisecond
+	defaultLoadBudget    = 30 * time.Second
 	defaultMemory        = "64MiB"
 	defaultDrain         = 32 * time.Second
 	defaultRouteLifetime = 24 * time.Hour
@@ -50,6 +51,7 @@ func runFlags() []cli.Flag {
 		&cli.DurationFlag{Name: "script-budget", Usage: "stop a script that holds its lane for `TIME` between two waits", Value: defaultBudget},
 		&cli.StringFlag{Name: "script-memory", Value: defaultMemory,
 			Usage: "let a script hold `SIZE` on each lane, beyond what its file loads; a handler that takes more gets an error"},
+		&cli.DurationFlag{Name: "load-budget", Usage: "refuse a script whose file, with what it requires, runs for `TIME` when it is loaded", Value: defaultLoadBudget},
 		&cli.DurationFlag{Name: "route-lifetime", Usage: "let the requests of a call pass for `TIME` after it began, a minute or more", Value: defaultRouteLifetime},
 		&cli.DurationFlag{Name: "drain", Usage: "let transactions finish for at most `TIME` after SIGINT or SIGTERM", Value: defaultDrain},
 		&cli.DurationFlag{Name: "drain-calls", DefaultText: "0s",
@@ -66,7 +68,7 @@ func runFlags() []cli.Flag {
 // keys are the flags that a SIPSCRIPT_* variable and a key of the configuration file stand for as well, and "script",
 // which on the command line is the argument.
 func keys() []string {
-	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "script-memory", "route-lifetime", "drain", "drain-calls", "max-delay"}
+	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "load-budget", "script-memory", "route-lifetime", "drain", "drain-calls", "max-delay"}
 	return append(all, laterFlags()...)
 }
 

@@ -48,6 +48,7 @@ type settings struct {
 	memory     int // bytes
 	drain      time.Duration
 	drainCalls time.Duration
+	loadBudget time.Duration
 	lifetime   time.Duration // of a signed Record-Route
 	maxDelay   time.Duration // as engine.Config has it: 0 for its default, negative for never
 }
@@ -80,7 +81,7 @@ func readSettings(c *cli.Context, lookup func(string) (string, bool)) (*settings
 			return nil, usagef("--%s is not available in this version", name)
 		}
 	}
-	s := &settings{script: script, data: c.String("data"), redis: c.String("redis"), secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain"), lifetime: c.Duration("route-lifetime")}
+	s := &settings{script: script, data: c.String("data"), redis: c.String("redis"), secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain"), lifetime: c.Duration("route-lifetime"), loadBudget: c.Duration("load-budget")}
 	s.drainCalls = c.Duration("drain-calls")
 	steps := []func(*cli.Context) error{s.readScript, s.readListen, s.readTLS, s.readAdvertise, s.readTrustVia, s.readDNS, s.readDomains, s.readArgs, s.readStorage, s.readWatch, s.readLimits, s.readLog}
 	for _, step := range steps {
@@ -248,6 +249,8 @@ func (s *settings) readLimits(c *cli.Context) error {
 		return usagef("--lanes %d: expected 1 to %d", s.lanes, maxLanes)
 	case s.budget <= 0:
 		return usagef("--script-budget %s: expected a time above 0, such as 200ms", s.budget)
+	case s.loadBudget < s.budget:
+		return usagef("--load-budget %s: expected --script-budget (%s) or more, such as 30s", s.loadBudget, s.budget)
 	case s.lifetime < time.Minute:
 		return usagef("--route-lifetime %s: expected a minute or more, such as 24h: calls that last longer could not be ended", s.lifetime)
 	case s.drain < 0:

@@ -44,7 +44,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(s.listen, defaultListen()) || s.watch || s.lanes < 1 || s.budget != 200*time.Millisecond || s.memory != 64<<20 || s.drain != 32*time.Second || s.drainCalls != 0 || s.lifetime != 24*time.Hour || s.maxDelay != 0 || s.logJSON {
+	if !reflect.DeepEqual(s.listen, defaultListen()) || s.watch || s.lanes < 1 || s.budget != 200*time.Millisecond || s.loadBudget != 30*time.Second || s.memory != 64<<20 || s.drain != 32*time.Second || s.drainCalls != 0 || s.lifetime != 24*time.Hour || s.maxDelay != 0 || s.logJSON {
 		t.Errorf("%+v", s)
 	}
 }
@@ -52,14 +52,14 @@ func TestDefaults(t *testing.T) {
 func TestFlags(t *testing.T) {
 	s, err := parse(t, []string{"-l", "udp:127.0.0.1:0", "-l", "tcp:[::1]:5070", "--advertise", "tcp:[::1]:5070=sip.example.com:5060", "-d", "example.com", "-d", "example.net",
 		"--trust-via", "192.0.2.0/24", "--trust-via", "2001:db8::1",
-		"--set", "A=1,2=3", "--set", "B=", "--lanes", "3", "--log-level", "debug", "--log-format", "json", "--script-budget", "50ms", "--script-memory", "128MiB", "--route-lifetime", "2h", "--drain", "0s", "--drain-calls", "10m", "--max-delay", "0s", "--admin", "127.0.0.1:0", "route.lua"}, nil, "")
+		"--set", "A=1,2=3", "--set", "B=", "--lanes", "3", "--log-level", "debug", "--log-format", "json", "--script-budget", "50ms", "--load-budget", "5s", "--script-memory", "128MiB", "--route-lifetime", "2h", "--drain", "0s", "--drain-calls", "10m", "--max-delay", "0s", "--admin", "127.0.0.1:0", "route.lua"}, nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]string{"A": "1,2=3", "B": ""}
 	if s.script != "route.lua" || len(s.listen) != 2 || s.advertise["tcp:[::1]:5070"] != "sip.example.com:5060" || len(s.domains) != 2 || !reflect.DeepEqual(s.args, want) ||
 		fmt.Sprint(s.trustVia) != "[192.0.2.0/24 2001:db8::1/128]" ||
-		s.lanes != 3 || s.logLevel.String() != "DEBUG" || !s.logJSON || s.budget != 50*time.Millisecond || s.memory != 128<<20 || s.drain != 0 || s.drainCalls != 10*time.Minute || s.lifetime != 2*time.Hour || s.maxDelay >= 0 || s.admin != "127.0.0.1:0" || !s.watch {
+		s.lanes != 3 || s.logLevel.String() != "DEBUG" || !s.logJSON || s.budget != 50*time.Millisecond || s.loadBudget != 5*time.Second || s.memory != 128<<20 || s.drain != 0 || s.drainCalls != 10*time.Minute || s.lifetime != 2*time.Hour || s.maxDelay >= 0 || s.admin != "127.0.0.1:0" || !s.watch {
 		t.Errorf("%+v", s)
 	}
 }
@@ -137,6 +137,7 @@ func TestMistakes(t *testing.T) {
 		{args: one("--script-memory", "9KiB"), contains: "--script-memory 9KiB: expected a size"},
 		{args: one("--script-memory", "99999999999999999999GiB"), contains: "--script-memory"},
 		{args: one("--script-budget", "0s"), contains: "--script-budget"},
+		{args: one("--load-budget", "100ms"), contains: "--load-budget 100ms: expected --script-budget (200ms) or more"},
 		{args: one("--script-budget", "200"), contains: "--script-budget 200: expected a time with its unit, such as 200ms"},
 		{args: one("--watch=maybe"), contains: "--watch maybe: expected true or false"},
 		{args: one("--drain", "-1s"), contains: "--drain"},

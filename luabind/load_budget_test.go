@@ -1,0 +1,44 @@
+package luabind_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/luabind"
+)
+
+// The run of a file has a budget of its own: what takes longer than many script budgets loads, and
+// what never ends is refused.
+func TestLoadBudget(t *testing.T) {
+	const long = "for i = 1, 3e7 do end\n"
+	for _, c := range []struct {
+		name, file string
+		budget     time.Duration
+		refused    string
+	}{
+		{"long, with a budget", long, 10 * time.Minute, ""},
+		{"long, with ten script budgets", long, 0, "(load budget 20ms)"},
+		{"endless", "while true do end\n", 50 * time.Millisecond, "(load budget 50ms)"},
+		{"endless in a pcall", "while true do pcall(function() while true do end end) end\n", 50 * time.Millisecond, "(load budget 50ms)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, err := luabind.NewRouter(luabind.Options{Source: c.file + "function route(req) req:reply(200) end", Name: "route.lua",
+				Budget: 2 * time.Millisecond, LoadBudget: c.budget})
+			if err != nil {
+				t.Fatal(err)
+			}
+			e, err := engine.New(engine.Config{Listen: []string{"udp:127.0.0.1:0"}, Lanes: 1, Router: r})
+			if err == nil {
+				_ = e.Shutdown(t.Context())
+			}
+			switch {
+			case c.refused == "" && err != nil:
+				t.Errorf("refused: %v", err)
+			case c.refused != "" && (err == nil || !strings.Contains(err.Error(), c.refused) || !strings.Contains(err.Error(), "route.lua:1")):
+				t.Errorf("%v, want %s", err, c.refused)
+			}
+		})
+	}
+}
