@@ -43,6 +43,7 @@ type Branch struct {
 	flowGone  bool // the connection it was to be sent on is gone
 	ringing   bool
 	cancelled bool
+	told      bool             // a callback saw what it counts as
 	expired   bool             // it was given up, and not cancelled
 	held      bool             // given up, and waited for all the same; see hold
 	onFlow    transport.FlowID // where it waits for an answer, 0: nowhere to be watched; see lost.go

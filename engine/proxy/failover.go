@@ -26,11 +26,17 @@ func better(a, b *Response) *Response {
 	return b
 }
 
+// mayFailover tells whether there is another way and somebody who waits for it.
+func (b *Branch) mayFailover() bool {
+	f, x := b.fork, b.fork.x
+	return len(b.others) > 0 && (!b.cancelled || b.expired) && !f.closed && !x.over && !x.cancelled
+}
+
 // failover starts a branch in place of b, which has failed with r, by the next way to the same instance; false when there is none, or nobody
 // waits for it any more.
 func (b *Branch) failover(r *Response) bool {
-	f, x := b.fork, b.fork.x
-	if len(b.others) == 0 || b.cancelled && !b.expired || f.closed || x.over || x.cancelled {
+	f := b.fork
+	if !b.mayFailover() {
 		return false
 	}
 	next := &Branch{fork: f, target: b.others[0], others: b.others[1:], failed: r, breadth: b.breadth}

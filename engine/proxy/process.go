@@ -56,6 +56,12 @@ func (b *Branch) shows(code int) bool {
 	return b.fork.opts.OnResponse != nil && (!b.done || code < 300)
 }
 
+// showsOutcome tells whether a callback sees what a branch without an answer counts as: once, and not
+// while there is another way to the same user agent.
+func (b *Branch) showsOutcome(r *Response) bool {
+	return b.fork.opts.OnResponse != nil && !b.done && !b.told && !(b.flowFailed(r) && b.mayFailover())
+}
+
 // note keeps the branch's times.
 func (b *Branch) note(code int) {
 	b.replyAt = 0
@@ -76,6 +82,10 @@ func (b *Branch) note(code int) {
 func (b *Branch) handle(e event) {
 	r := e.res
 	if e.forced {
+		if b.showsOutcome(r) {
+			b.told = true
+			b.fork.x.run(func() { b.fork.opts.OnResponse(r) })
+		}
 		b.conclude(r)
 		return
 	}

@@ -81,7 +81,8 @@ type Options struct {
 	FollowRedirects bool
 	// OnBranch edits what one branch sends, just before it is sent. It may wait.
 	OnBranch func(b *Branch) error
-	// OnResponse sees each response but 100, once, before it goes on. It may wait; the responses of a request come one after another.
+	// OnResponse sees each response but 100, once, before it goes on, and what a branch that got no final one counts
+	// as: its Cause says why. It may wait; the responses of a request come one after another.
 	OnResponse func(res *Response)
 	// OnFailure (Relay only) is called with the best response when all branches failed or the caller cancelled. It may reply, relay or fork again.
 	OnFailure func(res *Response)
