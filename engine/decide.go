@@ -259,22 +259,6 @@ func (r *Request) unable(targets []*Target) int {
 	return 403
 }
 
-// tellRefusal logs why a request with a Route of ours goes nowhere, once per source and minute.
-func (r *Request) tellRefusal() {
-	e, why := r.unit.e, r.ctx.Refusal
-	if why == proxy.NotRefused {
-		return
-	}
-	r.unit.count.tickets.Add(1)
-	from := r.Source().Addr
-	silent, ok := e.refusals.May(why.String(), from.Addr(), e.clock.Wall())
-	if !ok {
-		return
-	}
-	e.log.Warn("refused a request within a dialog: "+why.String(), "from", from, "call_id", string(r.callID()),
-		"method", r.methodText(), "uri", string(r.ctx.Req.RequestURI()), "not_told", silent)
-}
-
 // withFailure makes OnFailure a handler that may decide anew.
 func (r *Request) withFailure(o *Options) *Options {
 	if o == nil || o.OnFailure == nil {
