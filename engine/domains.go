@@ -16,12 +16,16 @@ import (
 
 // Domains is the set of local domains; safe for concurrent use.
 type Domains struct {
-	mu  sync.Mutex // for writers
-	set atomic.Pointer[map[string]struct{}]
+	mu    sync.Mutex // for writers
+	set   atomic.Pointer[map[string]struct{}]
+	order []string               // guarded by mu: as they were added
+	first atomic.Pointer[string] // see First
+	base  atomic.Uint32          // UserBase
 }
 
 func newDomains(names []string) (*Domains, error) {
 	d := &Domains{}
+	d.first.Store(new(string))
 	d.set.Store(&map[string]struct{}{})
 	for _, n := range names {
 		if err := d.Add(n); err != nil {
@@ -37,14 +41,27 @@ func (d *Domains) Add(name string) error {
 	if err != nil || len(u.Host) != len(name) && !strings.HasPrefix(name, "[") {
 		return fmt.Errorf("%q is no domain name", name)
 	}
-	d.change(func(m map[string]struct{}) { m[strings.ToLower(string(withoutRoot(u.Host)))] = struct{}{} })
+	own := domainName(string(u.Host))
+	d.change(func(m map[string]struct{}) {
+		if _, there := m[own]; !there {
+			d.order = append(d.order, own)
+		}
+		m[own] = struct{}{}
+	})
 	return nil
 }
 
 // Remove takes a domain out of the set.
 func (d *Domains) Remove(name string) {
-	d.change(func(m map[string]struct{}) { delete(m, strings.ToLower(string(withoutRoot([]byte(name))))) })
+	own := domainName(name)
+	d.change(func(m map[string]struct{}) {
+		delete(m, own)
+		d.order = slices.DeleteFunc(d.order, func(s string) bool { return s == own })
+	})
 }
+
+// domainName is a name as the set has it: in lower case, without the dot of the root.
+func domainName(name string) string { return strings.ToLower(string(withoutRoot([]byte(name)))) }
 
 func (d *Domains) change(f func(map[string]struct{})) {
 	d.mu.Lock()
@@ -55,6 +72,13 @@ func (d *Domains) change(f func(map[string]struct{})) {
 	}
 	f(m)
 	d.set.Store(&m)
+	first := ""
+	for _, name := range d.order {
+		if first == "" || isAddress([]byte(first)) && !isAddress([]byte(name)) {
+			first = name
+		}
+	}
+	d.first.Store(&first)
 }
 
 // List is the set in alphabetical order.
@@ -110,7 +134,7 @@ type localName struct {
 func localNames(locals []*transport.Local) []localName {
 	var names []localName
 	add := func(host string, port uint16) {
-		if n := (localName{strings.ToLower(host), port}); !slices.Contains(names, n) {
+		if n := (localName{domainName(host), port}); !slices.Contains(names, n) {
 			names = append(names, n)
 		}
 	}

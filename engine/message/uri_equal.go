@@ -27,8 +27,16 @@ func (u *URI) Equal(v *URI) bool {
 }
 
 // equalHost compares hosts without case, IPv6 addresses by what they say (RFC 5954 §4.2).
+// withoutDot is host without the dot of the root: example.com. is example.com (RFC 1034 §3.1).
+func withoutDot(host []byte) []byte {
+	if n := len(host) - 1; n > 0 && host[n] == '.' {
+		return host[:n]
+	}
+	return host
+}
+
 func equalHost(a, b []byte) bool {
-	if equalFold(a, b) {
+	if equalFold(withoutDot(a), withoutDot(b)) {
 		return true
 	}
 	if bytes.IndexByte(a, ':') < 0 || bytes.IndexByte(b, ':') < 0 {

@@ -14,6 +14,11 @@ type Locals interface {
 	IsLocal(host string, port uint16) bool
 }
 
+// based tells whose users those of a host of ours are; *engine.Engine does.
+type based interface {
+	UserBase(host []byte, port uint16) string
+}
+
 // MayClaim tells whether a user may use an address as his own: a user without an @ any sip address with that user part at a local
 // domain, a user with one only that address.
 func MayClaim(user string, uri *message.URI, locals Locals) bool {
@@ -29,7 +34,16 @@ func MayClaim(user string, uri *message.URI, locals Locals) bool {
 	}
 	if bound {
 		secure := len(uri.Scheme) == 4 // sips
-		return equalFold(uri.Host, strings.Trim(host, "[]")) && (uri.Port == 0 || uri.Port == 5060 && !secure || uri.Port == 5061 && secure)
+		want := strings.TrimSuffix(strings.Trim(host, "[]"), ".")
+		if b, ok := locals.(based); ok && want != "" { // bob@192.0.2.1 may be bob@example.com
+			if other := b.UserBase([]byte(want), 0); other != "" {
+				want = other
+			}
+			if b.UserBase(uri.Host, uri.Port) == want {
+				return true
+			}
+		}
+		return equalFold(bytes.TrimSuffix(uri.Host, []byte(".")), want) && (uri.Port == 0 || uri.Port == 5060 && !secure || uri.Port == 5061 && secure)
 	}
 	port := uri.Port
 	if port == 0 && len(uri.Scheme) == 4 {

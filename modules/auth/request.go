@@ -249,7 +249,10 @@ func (a *Auth) realm(req *engine.Request, w *Want) string {
 	}
 	e := req.Engine()
 	if uri, ok := claimed(req.Message()); ok && len(uri.Host) > 0 {
-		if host := strings.ToLower(string(uri.Host)); e.Domains().Has(host) {
+		if base := e.UserBase(uri.Host, uri.Port); base != "" {
+			return base
+		}
+		if host := strings.TrimSuffix(strings.ToLower(string(uri.Host)), "."); e.Domains().Has(host) {
 			return host
 		}
 	}
@@ -263,8 +266,8 @@ func (s *service) firstRealm(e *engine.Engine, now time.Time) string {
 		return old.name
 	}
 	f := &firstDomain{engine: e, at: now, name: "sip"}
-	if list := e.Domains().List(); len(list) > 0 {
-		f.name = list[0]
+	if first := e.Domains().First(); first != "" {
+		f.name = first
 	}
 	s.first.Store(f)
 	return f.name

@@ -28,12 +28,16 @@ type module struct {
 	registrar *Registrar
 	host      *luabind.Host
 	hears     listener
+	base      engine.UserBase
 
 	subscriptions regevent.Policy
 }
 
 // Activate makes this generation's handlers hear of changes.
 func (m *module) Activate() error {
+	if e := m.host.Engine(); e != nil {
+		e.Domains().SetUserBase(m.base)
+	}
 	m.registrar.script.Store(&m.hears)
 	m.registrar.serving.Store(m.registrar)
 	if err := m.registrar.notifier.SetPolicy(m.subscriptions); err != nil {
@@ -53,6 +57,7 @@ func (m *module) Close() error {
 
 // settings are the options of configure. The defaults are the policy's.
 type settings struct {
+	Domains        string        `lua:"domains" oneof:"address separate alias" doc:"whose users are the same: address (default): bob at an address of this server is bob of the first domain, and other domains have users of their own; separate: each domain and address has; alias: all have those of the first domain. Reloadable"`
 	MaxContacts    int           `lua:"max_contacts" min:"1" max:"1000" doc:"bindings of one address, default 10; at_limit says what a REGISTER beyond it does. Reloadable"`
 	AtLimit        string        `lua:"at_limit" oneof:"reject replace" doc:"beyond max_contacts: reject (403, the default), or replace the binding that was registered least recently. Reloadable"`
 	MaxBindings    int           `lua:"max_bindings" min:"1" max:"1000000000" doc:"bindings of all addresses together, default 2000000; a REGISTER that adds beyond it is answered 503. Reloadable"`
@@ -73,7 +78,7 @@ type settings struct {
 func (m *module) defaults() settings {
 	p := m.registrar.given
 	s := settings{MaxContacts: p.MaxContacts, MinExpires: p.MinExpires, MaxExpires: p.MaxExpires,
-		DefaultExpires: p.DefaultExpires, UsePath: !p.NoPath, Durability: "commit", AtLimit: "reject", MaxBindings: p.MaxBindings,
+		DefaultExpires: p.DefaultExpires, UsePath: !p.NoPath, Domains: "address", Durability: "commit", AtLimit: "reject", MaxBindings: p.MaxBindings,
 		GRUU: !p.NoGRUU, FlowTimer: p.FlowTimer, ServiceRoute: p.ServiceRoute,
 		Subscriptions: subscriptionDefaults(m.registrar.subscriptions)}
 	if p.NoOutbound || p.StrictOutbound {
@@ -101,6 +106,7 @@ func (m *module) configure(s settings) error {
 		return err
 	}
 	m.registrar, m.subscriptions = r, s.Subscriptions.policy()
+	m.base = map[string]engine.UserBase{"separate": engine.Separate, "alias": engine.Alias}[s.Domains]
 	return m.subscriptions.Check()
 }
 
@@ -231,7 +237,7 @@ func (m *module) local(u *message.URI) bool {
 // bindings is lookup without any choice.
 func (m *module) bindings(c *luabind.Call) int {
 	var q query
-	q.aor = c.URI(1).AppendAOR(nil)
+	q.aor = m.registrar.address(nil, c.URI(1))
 	return m.list(c, &q)
 }
 
@@ -258,7 +264,7 @@ func (m *module) find(c *luabind.Call, aor string) (found []*Binding, err error)
 
 func (m *module) remove(c *luabind.Call) int {
 	uri := *c.URI(1)
-	aor := string(uri.AppendAOR(nil))
+	aor := string(m.registrar.address(nil, &uri))
 	contact, now := "", c.Lane().Wall()
 	if !c.IsNil(2) {
 		c.URI(2)

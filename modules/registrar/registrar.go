@@ -124,9 +124,17 @@ func (r *Registrar) query(uri *message.URI, room []byte) (q query) {
 		q.wanted = r.readGRUU(uri)
 	}
 	if q.flows = !r.policy.NoOutbound; q.aor == nil {
-		q.aor = uri.AppendAOR(room)
+		q.aor = r.address(room, uri)
 	}
 	return q
+}
+
+// address appends the address-of-record that uri stands for: see engine.UserBase.
+func (s *service) address(dst []byte, uri *message.URI) []byte {
+	if w := s.sweeper.Load(); w != nil {
+		return w.engine.AppendAddress(dst, uri)
+	}
+	return uri.AppendAOR(dst)
 }
 
 // choose is those of the bindings of q.aor that are to be reached.
@@ -143,7 +151,7 @@ func (q *query) choose(found []*Binding) []*Binding {
 // Bindings lists all bindings of uri's address-of-record, each flow for itself, in the order of Lookup. The slice is shared.
 // Errors: the store is away.
 func (r *Registrar) Bindings(ctx context.Context, uri *message.URI, now time.Time) ([]*Binding, error) {
-	return r.lookup(ctx, uri.AppendAOR(nil), now)
+	return r.lookup(ctx, r.address(nil, uri), now)
 }
 
 func (r *Registrar) lookup(ctx context.Context, aor []byte, now time.Time) ([]*Binding, error) {
@@ -178,7 +186,7 @@ func (r *Registrar) Remove(ctx context.Context, uri, contact *message.URI, now t
 	if contact != nil {
 		text = string(contact.AppendTo(nil))
 	}
-	return r.removeText(ctx, string(uri.AppendAOR(nil)), text, now)
+	return r.removeText(ctx, string(r.address(nil, uri)), text, now)
 }
 
 // removeText is Remove for a canonical address and a contact's text, "" for all.

@@ -67,7 +67,7 @@ func (r *Registrar) process(ctx context.Context, g *registration, d Domains) (no
 	if no := r.checkRequire(m, g.from); no != nil {
 		return no
 	}
-	if g.aor, no = addressOfRecord(m, d); no != nil {
+	if g.aor, no = r.addressOfRecord(m, d); no != nil {
 		return no
 	}
 	if g.demand, no = readDemand(m, &r.policy); no != nil {
@@ -96,7 +96,7 @@ func (r *Registrar) checkContacts(g *registration, d Domains) *refusal {
 			continue
 		}
 		w := r.readGRUU(u)
-		if own := string(u.AppendAOR(nil)); own == g.aor || string(w.aor) == g.aor {
+		if own := string(r.address(nil, u)); own == g.aor || string(w.aor) == g.aor {
 			return refuse(403, "Contact Is A GRUU Of The Address")
 		}
 	}
@@ -137,7 +137,7 @@ func (p *Policy) understands(tag []byte) bool {
 }
 
 // addressOfRecord is §10.3 steps 1 and 5: whose bindings the request is about.
-func addressOfRecord(m *message.Message, d Domains) (string, *refusal) {
+func (r *Registrar) addressOfRecord(m *message.Message, d Domains) (string, *refusal) {
 	ruri, err := message.ParseURI(m.RequestURI())
 	if err != nil {
 		return "", refuse(400, "Bad Request-URI")
@@ -160,7 +160,7 @@ func addressOfRecord(m *message.Message, d Domains) (string, *refusal) {
 	if !d.IsLocal(string(uri.Host), uri.Port) {
 		return "", refuse(404, "")
 	}
-	return string(uri.AppendAOR(nil)), nil
+	return string(r.address(nil, &uri)), nil
 }
 
 // registration is a REGISTER that changes bindings.

@@ -102,5 +102,5 @@ func aorOf(req *engine.Request) (string, *refusal) {
 	if !uri.IsSIP() || len(uri.User) == 0 || len(req.Message().RequestURI()) > maxURI || !req.Engine().IsLocal(string(uri.Host), uri.Port) {
 		return "", refuse(404, "")
 	}
-	return string(uri.AppendAOR(nil)), nil
+	return string(req.Engine().AppendAddress(nil, &uri)), nil
 }

@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// Whose users are the same: phones are set up with an address of the server as often as with its
+// name, and bob@192.0.2.1 should be reached as bob@example.com.
+
+// UserBase says which of the local names share their users.
+type UserBase uint32
+
+const (
+	ByAddress UserBase = iota // our addresses have the users of the first domain; other domains their own
+	Separate                  // each name has its own
+	Alias                     // all have those of the first domain
+)
+
+// SetUserBase chooses; all that compares users by their addresses follows.
+func (d *Domains) SetUserBase(b UserBase) { d.base.Store(uint32(b)) }
+
+// First is the domain that was named first and is still there, a name rather than an address where
+// there is one; "" for none.
+func (d *Domains) First() string { return *d.first.Load() }
+
+// UserBase is the domain whose users those of a local host at that port (0: none written) are; ""
+// where they are its own.
+func (e *Engine) UserBase(host []byte, port uint16) string {
+	d := e.domains
+	base := UserBase(d.base.Load())
+	if base == Separate || len(host) == 0 || base == ByAddress && !addressLike(host) {
+		return ""
+	}
+	first := d.First()
+	if first == "" || isAddress([]byte(first)) || bytes.EqualFold(withoutRoot(host), []byte(first)) {
+		return ""
+	}
+	if base == ByAddress && !isAddress(host) || !e.isLocal(host, port, nil) {
+		return ""
+	}
+	return first
+}
+
+// AppendAddress appends the canonical address-of-record of u (message.URI.AppendAOR), in the domain
+// whose user that is.
+func (e *Engine) AppendAddress(dst []byte, u *message.URI) []byte {
+	if u.IsSIP() {
+		if base := e.UserBase(u.Host, u.Port); base != "" {
+			own := *u
+			own.Host, own.Port = []byte(base), 0
+			return own.AppendAOR(dst)
+		}
+	}
+	return u.AppendAOR(dst)
+}
+
+// addressLike tells at a glance what may be an address.
+func addressLike(host []byte) bool {
+	last := host[len(host)-1]
+	return '0' <= last && last <= '9' || bytes.IndexByte(host, ':') >= 0
+}
+
+func isAddress(host []byte) bool {
+	if !addressLike(host) {
+		return false
+	}
+	_, err := netip.ParseAddr(strings.Trim(string(host), "[]"))
+	return err == nil
+}
