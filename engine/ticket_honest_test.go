@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -194,4 +195,83 @@ func TestNamesOfOursInAnySpelling(t *testing.T) {
 			t.Errorf("%q: %v", host, got)
 		}
 	}
+}
+
+// behindNAT makes what alice writes that of a phone which knows its own address alone.
+var behindNAT = strings.NewReplacer("Contact: <sip:alice@10.0.0.2:5060>", "Contact: <sip:alice@192.168.1.2:5060>", "UDP 10.0.0.2:5060", "UDP 192.168.1.2:5060")
+
+// Phones behind NATs have tokens in their entries: twice, where the request passes here twice.
+func TestTicketsOfASpiralBetweenNATs(t *testing.T) {
+	b := ticketBench(t, func(r *engine.Request) error {
+		if r.InDialog() {
+			_, err := r.Relay(nil, nil)
+			return err
+		}
+		_ = r.RecordRoute(";Dir=X")
+		targets := []*engine.Target{{URI: "sip:bob@192.168.7.7:5060", Received: "udp:10.0.0.3:5060"}}
+		if uri, _ := message.ParseURI(r.Message().RequestURI()); string(uri.User) == "alias" {
+			targets = to("sip:bob@10.0.0.1:5060")
+		}
+		_, err := r.Relay(targets, nil)
+		return err
+	}, nil)
+	alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
+	c := alice.call("c1", "sip:alias@example.com")
+	alice.Send(proxyAddr, []byte(behindNAT.Replace(c.request("INVITE"))))
+	inv := bob.expect("INVITE")
+	bob.reply(inv, 200, "Contact: <sip:bob@192.168.7.7:5060>\r\n")
+	ok := alice.expect("200")
+	c.uri, c.branch, c.extra, c.toTag = "sip:bob@192.168.7.7:5060", 1, callersRoutes(ok.msg), string(ok.msg.ToTag())
+	for _, extra := range []string{c.extra, strings.ToLower(c.extra)} {
+		c.extra = "R" + extra[1:]
+		c.branch++
+		c.send("ACK")
+		bob.expect("ACK")
+		c.branch++
+		c.cseq++
+		c.send("UPDATE")
+		bob.reply(bob.expect("UPDATE"), 200, "Contact: <sip:bob@192.168.7.7:5060>\r\n")
+		alice.expect("200")
+	}
+	d := &call{ph: bob, id: "c1", uri: "sip:alice@192.168.1.2:5060", toTag: "a1", maxForward: "70", branch: 50, cseq: 50,
+		from:  "<sip:alias@example.com>;tag=" + c.toTag,
+		extra: "Route: " + strings.Join(elements(inv.msg, message.HeaderRecordRoute), ", ") + "\r\n"}
+	d.send("BYE")
+	alice.reply(alice.expect("BYE"), 200, "")
+	bob.expect("200")
+	b.quiet()
+}
+
+// Phones of RFC 2543 put our entry into the Request-URI, token and all.
+func TestStrictPhonesBehindNATs(t *testing.T) {
+	b := ticketBench(t, func(r *engine.Request) error {
+		if r.InDialog() {
+			_, err := r.Relay(nil, nil)
+			return err
+		}
+		_ = r.RecordRoute("")
+		_, err := r.Relay([]*engine.Target{{URI: "sip:bob@192.168.7.7:5060", Received: "udp:10.0.0.3:5060"}}, nil)
+		return err
+	}, nil)
+	alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
+	c := alice.call("c1", "sip:bob@example.com")
+	alice.Send(proxyAddr, []byte(behindNAT.Replace(c.request("INVITE"))))
+	inv := bob.expect("INVITE")
+	bob.reply(inv, 200, "Contact: <sip:bob@192.168.7.7:5060>\r\n")
+	ok := alice.expect("200")
+	strict := func(c *call, rr []string, target string) {
+		c.uri = strings.Trim(rr[0], "<>")
+		c.extra = "Route: " + strings.Join(append(rr[1:], "<"+target+">"), ", ") + "\r\n"
+	}
+	rr := elements(ok.msg, message.HeaderRecordRoute)
+	slices.Reverse(rr)
+	c.branch, c.toTag = 1, string(ok.msg.ToTag())
+	strict(c, rr, "sip:bob@192.168.7.7:5060")
+	c.send("ACK")
+	bob.expect("ACK")
+	d := &call{ph: bob, id: "c1", toTag: "a1", maxForward: "70", branch: 50, cseq: 50, from: "<sip:bob@example.com>;tag=" + c.toTag}
+	strict(d, elements(inv.msg, message.HeaderRecordRoute), "sip:alice@192.168.1.2:5060")
+	d.send("BYE")
+	alice.reply(alice.expect("BYE"), 200, "")
+	bob.expect("200")
 }

@@ -55,6 +55,7 @@ func (e *entry) clone() {
 type route struct {
 	entries [2]entry // two with r2
 	n       int
+	strict  bool // the first of them stood in the Request-URI
 }
 
 // Refusal says why a request may not go on along our Record-Route.
@@ -87,10 +88,9 @@ func (c *Core) takeRoute(req *message.Message, r *route) {
 			if n, last := lastElement(req, message.HeaderRoute); n >= 0 {
 				if a, err := message.ParseAddress(last); err == nil {
 					e.clone()
-					e.user = nil // such a hop is written with lr
 					req.SetRequestURI(bytes.Clone(a.URI))
 					req.RemoveElement(message.HeaderRoute, n)
-					r.entries[0], r.n, most = e, 1, 1
+					r.entries[0], r.n, r.strict, most = e, 1, true, 1
 				}
 			}
 		}
@@ -133,7 +133,9 @@ func (x *Context) follow() {
 	last := &r.entries[r.n-1]
 	t, refusal := x.judge(&r, named)
 	if refusal != NotRefused && refusal != RefusedTarget {
-		x.Refusal, x.RouteUser = refusal, r.entries[0].user
+		if x.Refusal = refusal; !r.strict { // an edge proxy's hop is written with lr
+			x.RouteUser = r.entries[0].user
+		}
 		return
 	}
 	x.Params = last.scripts()
