@@ -117,7 +117,7 @@ type Config struct {
 	Transport transport.Options
 	DNS       resolver.Options // what names are looked up with (RFC 3263)
 	Resolver  proxy.Resolver   // used instead of DNS, when set
-	Log       *slog.Logger
+	Log       *slog.Logger     // nil: nothing is logged but panics, to slog.Default()
 	// Server is the Server header of responses made here, "" for none.
 	Server string
 

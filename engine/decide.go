@@ -235,7 +235,7 @@ func (r *Request) passStateless(targets []*Target) (bool, error) {
 
 func (r *Request) sent(err error) (bool, error) {
 	if err != nil {
-		r.unit.e.log.Info("not forwarded", "call_id", string(r.callID()), "err", err)
+		r.unit.core.Unsent("not forwarded", r.callID(), r.Source().Addr.Addr(), nil, err)
 		return false, nil
 	}
 	return true, nil

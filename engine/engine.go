@@ -8,6 +8,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"math/rand/v2"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,7 @@ import (
 type Engine struct {
 	config     Config
 	log        *slog.Logger
+	panics     *slog.Logger // log, or the program's where Config.Log is nil
 	clock      lane.Clock
 	lanes      []*lane.Lane // those that carry calls
 	background *lane.Lane
@@ -45,7 +47,7 @@ type Engine struct {
 	draining atomic.Bool
 	stopped  atomic.Bool
 
-	refusals    sparing.Teller // what was told of requests that our Record-Route did not let pass
+	refusals    sparing.Teller // what was told of sources: requests that our Record-Route did not let pass, branches that failed
 	badMessages atomic.Uint64
 	badFrames   atomic.Uint64
 	drops       drops
@@ -67,10 +69,14 @@ type unit struct {
 
 // New makes an engine: sockets are bound and the router is started, but nothing is received before Start.
 func New(c Config) (*Engine, error) {
+	panics := c.Log
+	if panics == nil {
+		panics = slog.Default()
+	}
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	e := &Engine{config: c, log: c.Log, clock: c.Clock, seed: maphash.MakeSeed()}
+	e := &Engine{config: c, log: c.Log, panics: panics, clock: c.Clock, seed: maphash.MakeSeed()}
 	e.packets.New = func() any { return &packet{} }
 	var err error
 	if e.domains, err = newDomains(c.Domains); err != nil {
@@ -129,6 +135,7 @@ func (e *Engine) makeLanes() error {
 		Wire: e.wire, Resolver: c.Resolver, Signer: proxy.NewSigner(e.Key("route"), e.Key("branch"), e.Key("dialog"), e.Key("marks")),
 		Wall: steadyWall(e.clock), RouteLifetime: c.RouteLifetime,
 		Process: uint32(newRandom(c.Seed, 1<<33)()), IsLocal: e.isLocal, TimerC: c.TimerC, UDPLimit: max(c.UDPLimit, 0), Limits: c.Limits, Log: e.log,
+		Panics: e.panics, May: func(what string, from netip.Addr) (int, bool) { return e.refusals.May(what, from, e.clock.Wall()) },
 	}
 	env.Withhold = e.withhold
 	if w, ok := e.wire.(interface{ Need(transport.FlowID) }); ok {
@@ -142,7 +149,7 @@ func (e *Engine) makeLanes() error {
 		e.lookups, env.Resolver = r, r
 	}
 	o := lane.Options{Clock: c.Clock, Meter: c.Meter, Panicked: func(l *lane.Lane, v any, stack []byte) {
-		e.log.Error("panic in the engine; the message was given up", "lane", l.ID(), "panic", fmt.Sprint(v), "stack", string(stack))
+		e.panics.Error("panic in the engine; the message was given up", "lane", l.ID(), "panic", fmt.Sprint(v), "stack", string(stack))
 	}}
 	for i := range c.Lanes {
 		u, wire := &unit{e: e}, e.wire

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"runtime"
 	"strings"
@@ -313,8 +314,9 @@ func TestACertificateForSomebodyElseIsNoticed(t *testing.T) {
 	bob, caller := newLine(t, "127.0.0.1"), newLine(t, "127.0.0.1")
 	go bob.answers(486)
 	targets := []*engine.Target{{URI: "sip:b@127.0.0.1", NextHop: fmt.Sprintf("sip:localhost:%d;transport=tls", l.Addr().(*net.TCPAddr).Port)}}
+	var log logged
 	eng := onSockets(t, time.Second, engine.Config{Listen: []string{"udp:127.0.0.1:0", "tls:127.0.0.1:0"}, Lanes: 2, MaxDelay: -1,
-		Transport: transport.Options{TLS: transport.TLSOptions{Load: func() (*transport.TLSMaterial, error) {
+		Log: slog.New(slog.NewTextHandler(&log, nil)), Transport: transport.Options{TLS: transport.TLSOptions{Load: func() (*transport.TLSMaterial, error) {
 			return &transport.TLSMaterial{Certificates: []tls.Certificate{cert}, RootCAs: pool}, nil
 		}}},
 		Router: routerFunc(func(r *engine.Request) error {
@@ -331,6 +333,27 @@ func TestACertificateForSomebodyElseIsNoticed(t *testing.T) {
 	if m := caller.ask(t, eng, "INVITE", "c2"); m.Status() != 486 {
 		t.Errorf("%s", m.AppendTo(nil))
 	}
+	if text := log.text(); strings.Count(text, "level=WARN") != 1 || !strings.Contains(text, "localhost") || !strings.Contains(text, "certificate") {
+		t.Errorf("told:\n%s", text)
+	}
+}
+
+// logged is a log that several goroutines write to.
+type logged struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *logged) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 // A request of our own goes on as a relayed one does.

@@ -152,7 +152,11 @@ func (r *Request) route() {
 		if e := (interface{ Logged() bool })(nil); errors.As(err, &e) && e.Logged() {
 			level = slog.LevelDebug // the router said so, and where
 		}
-		r.unit.e.log.Log(context.Background(), level, "route failed", "call_id", string(r.callID()), "method", r.methodText(), "err", err)
+		log := r.unit.e.log
+		if errors.Is(err, errPanic) {
+			log = r.unit.e.panics
+		}
+		log.Log(context.Background(), level, "route failed", "call_id", string(r.callID()), "method", r.methodText(), "err", err)
 	}
 	r.ctx.Leave()
 }
@@ -168,11 +172,14 @@ func (r *Request) decideOn() error {
 	return c.Router.Route(r)
 }
 
+// errPanic is told to those who didn't ask for a log, too: it is a fault of the program.
+var errPanic = errors.New("panic")
+
 // guard turns a panic of the router into an error: the caller still gets an answer.
 func (r *Request) guard(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+			err = fmt.Errorf("%w: %v\n%s", errPanic, v, debug.Stack())
 		}
 	}()
 	return f()

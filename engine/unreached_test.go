@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/sim"
@@ -26,6 +27,17 @@ func TestUnreachedTargetsAreLogged(t *testing.T) {
 		alice := b.phone("10.0.0.2:5060")
 		alice.call("c1", "sip:bob@example.com").send("OPTIONS")
 		alice.expect("500")
+		alice.call("c2", "sip:bob@example.com").send("OPTIONS") // told once a minute
+		alice.expect("500")
+		if n := strings.Count(log.String(), "level=WARN msg=\"branch failed\""); n != 1 || !strings.Contains(log.String(), "from=10.0.0.2") {
+			t.Errorf("told %d times:\n%s", n, log.String())
+		}
+		b.w.Run(2 * time.Minute)
+		alice.call("c3", "sip:bob@example.com").send("OPTIONS")
+		alice.expect("500")
+		if n := strings.Count(log.String(), "level=WARN"); n != 2 || !strings.Contains(log.String(), "not_told=1") {
+			t.Errorf("told %d times in all:\n%s", n, log.String())
+		}
 		for _, want := range c.want {
 			if !strings.Contains(log.String(), want) {
 				t.Errorf("%s: no %q in\n%s", c.target.URI, want, log.String())

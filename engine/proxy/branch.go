@@ -308,13 +308,6 @@ func (b *Branch) fail(err error) {
 	x.later(event{b, NewResponse(b.codeOf(err), CauseUnreachable, b.target.shown()), true})
 }
 
-// tell logs why a target was not reached.
-func (b *Branch) tell(err error) {
-	if x := b.fork.x; x.core.Log != nil && x.Req != nil {
-		x.core.Log.Info("branch failed", "call_id", string(x.Req.CallID()), "target", b.target.String(), "err", err)
-	}
-}
-
 // codeOf is what an attempt counts as that could not be sent: 503 (§16.9); but where the connection of a client is gone, that client is not
 // there for the moment, whatever became of the attempt to connect to it, and the server of a dialog is told that its way has ended (RFC 5626 §5.3.1).
 func (b *Branch) codeOf(err error) int {

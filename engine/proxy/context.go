@@ -208,8 +208,8 @@ func (x *Context) guard(f func()) (err error) {
 		}
 		err = fmt.Errorf("panic: %v", v)
 		x.core.Lane.Stats().Panics.Add(1)
-		if x.core.Log != nil {
-			x.core.Log.Error("panic in a callback of the router", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		if x.core.Panics != nil {
+			x.core.Panics.Error("panic in a callback of the router", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 		}
 	}()
 	f()

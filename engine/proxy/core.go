@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"log/slog"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,10 @@ type Env struct {
 	UDPLimit int
 	Limits   message.Limits
 	Log      *slog.Logger
+	Panics   *slog.Logger // told of callbacks that panic
+	// May tells whether what a source did, or had done, may be logged as a warning, once a minute, and how often it was
+	// not since.
+	May func(what string, source netip.Addr) (silent int, ok bool)
 	// Wall is the time of day as it was when the engine started, and since then as much as passed: a
 	// clock that is set ends no dialog.
 	Wall func() time.Time

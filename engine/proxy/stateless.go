@@ -154,8 +154,8 @@ func (p *parked) send(peers []transport.Peer, err error) {
 	if err == nil {
 		err = p.x.sendStateless(p.m, peers[0], p.t, p.branch)
 	}
-	if err != nil && c.Log != nil {
-		c.Log.Info("not forwarded", "call_id", string(p.m.CallID()), "target", p.t.String(), "err", err)
+	if err != nil {
+		c.Unsent("not forwarded", p.m.CallID(), p.x.Server.From.Source.Addr(), p.t, err)
 	}
 	c.giveMessage(p.m)
 	queue := c.parked[p.branch]

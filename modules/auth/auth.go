@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/internal/sparing"
 )
 
 // Options of New. The zero value knows no users.
@@ -42,6 +43,7 @@ type service struct {
 	figures figures
 	sources sources
 	first   atomic.Pointer[firstDomain]
+	told    sparing.Teller           // what was logged of a source
 	script  atomic.Pointer[listener] // the script generation that hears of events
 	serving atomic.Pointer[Auth]     // whose realm is ours: see Withhold
 	kept    atomic.Pointer[keeper]   // of the engine attached last

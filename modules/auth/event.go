@@ -34,6 +34,28 @@ func (s *service) emit(e Event) {
 	}
 }
 
+// warn logs what a source did, once a minute: whoever guesses must be seen, and must not fill the log.
+func (s *service) warn(q *Question, what, user string, more ...any) {
+	if q.engine == nil {
+		return
+	}
+	silent, ok := s.told.May(what, q.Source, q.Now)
+	if !ok {
+		return
+	}
+	args := []any{"from", q.Source.Unmap(), "user", cut(user), "not_told", silent} // the message may be gone by now
+	q.engine.Log().Warn("auth: "+what, append(args, more...)...)
+}
+
+// cut keeps names that strangers made up short.
+func cut(user string) string {
+	const most = 80
+	if len(user) > most {
+		return user[:most] + "…"
+	}
+	return user
+}
+
 // figures are counted since the start.
 type figures struct {
 	challenges, accepted, identity, bans atomic.Uint64
