@@ -1,6 +1,9 @@
 package engine
 
-import "github.com/sipscript/sipscript/engine/message"
+import (
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
+)
 
 // Later requests of a dialog whose remote target is a URI of this server's own: a GRUU (RFC 5627 §6). Along the Record-Route they would come
 // back here; somebody has to say what the URI stands for.
@@ -15,7 +18,28 @@ func (r *Request) HomeURI() (uri message.URI, ok bool) {
 	return uri, err == nil && uri.IsSIP() && r.unit.e.IsLocal(string(uri.Host), uri.Port)
 }
 
-// Vouch says what the HomeURI of the request stands for: it goes there where its decision names no target. None is answered 480.
+// LostFlow is the Request-URI of a request that came along our signed Record-Route and would go back
+// on a connection that is gone, while its client may be connected again; party is the identity of
+// who is at the other end. ok is false for all others.
+func (r *Request) LostFlow() (uri, party message.URI, ok bool) {
+	if !r.inDialog || !r.ctx.Signed {
+		return uri, party, false
+	}
+	id := r.ctx.Flow()
+	if id == 0 || id != transport.FlowGone && r.unit.e.FlowStands(id) || r.ctx.Req.Find(message.HeaderRoute, 0) >= 0 {
+		return uri, party, false
+	}
+	to, err := r.ctx.Req.To()
+	if err == nil {
+		party, err = message.ParseURI(to.URI)
+	}
+	if err == nil {
+		uri, err = message.ParseURI(r.ctx.Req.RequestURI())
+	}
+	return uri, party, err == nil && uri.IsSIP()
+}
+
+// Vouch says what the HomeURI of the request stands for, or where the client of a LostFlow is now: it goes there where its decision names no target. None is answered 480.
 func (r *Request) Vouch(targets []*Target) {
 	r.home = append(make([]*Target, 0, len(targets)), targets...)
 }

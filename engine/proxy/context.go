@@ -133,6 +133,14 @@ func (x *Context) forget() {
 // OnFlow tells whether the request goes back on a flow that the Record-Route names.
 func (x *Context) OnFlow() bool { return x.flow != nil }
 
+// Flow is the connection that the Record-Route names, 0 for none.
+func (x *Context) Flow() transport.FlowID {
+	if x.flow == nil {
+		return 0
+	}
+	return x.flow.Flow
+}
+
 // Answered is the final code that went out, or 0.
 func (x *Context) Answered() int { return int(x.answered) }
 

@@ -204,6 +204,10 @@ func (r *Registrar) NeverGiven(uri *message.URI) bool {
 // vouch says what the Request-URI of a request in a dialog stands for, where that is a GRUU of ours: else it would come back here (RFC 5627
 // §6.1). Who may send it on is the router's to decide.
 func (r *Registrar) vouch(req *engine.Request) {
+	if uri, party, ok := req.LostFlow(); ok {
+		r.follow(req, &uri, &party)
+		return
+	}
 	uri, ok := req.HomeURI()
 	if !ok || !isGRUU(&uri) || r.policy.NoGRUU {
 		return
@@ -219,6 +223,39 @@ func (r *Registrar) vouch(req *engine.Request) {
 		targets[i] = b.Target()
 	}
 	req.Vouch(targets)
+}
+
+// follow finds a client whose connection is gone, if it has registered again since: the instance of its GRUU, or the
+// contact that the dialog has, of the user whose dialog it is. JsSIP names its GRUU as Contact, without ob, so that its calls
+// are to outlive a reconnect. Where nobody is found the request fails as its flow did (430, RFC 5626 §5.3.1).
+func (r *Registrar) follow(req *engine.Request, uri, party *message.URI) {
+	e := req.Engine()
+	var q query
+	gruu := isGRUU(uri) && !r.policy.NoGRUU && e.IsLocal(string(uri.Host), uri.Port)
+	switch {
+	case gruu:
+		q = r.query(uri, nil)
+	case party.IsSIP() && e.IsLocal(string(party.Host), party.Port):
+		q.aor = r.address(nil, party)
+	default:
+		return
+	}
+	found, err := r.findFor(req, q.aor)
+	if err != nil {
+		e.Log().Warn("a client whose connection is gone can't be looked up", "uri", string(req.Message().RequestURI()), "error", err)
+		return
+	}
+	if gruu {
+		found = q.of(found)
+	}
+	text := uri.AppendTo(nil)
+	for _, b := range found {
+		if b.Flow() != 0 && !e.FlowStands(b.Flow()) || !gruu && !b.matches(text, uri) {
+			continue
+		}
+		req.Vouch([]*engine.Target{b.Target()})
+		return
+	}
 }
 
 // findFor finds the bindings of aor for a request, which waits where the store does.

@@ -1,0 +1,87 @@
+package registrar
+
+// This file tests clients that come back on another connection in the middle of a call (trap 43).
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+func TestClientThatReconnected(t *testing.T) {
+	const contact = "sip:bob@192.168.0.2;transport=tcp"
+	for _, c := range []struct {
+		name    string
+		gruu    bool   // the dialog has its GRUU
+		dialog  string // else the contact it has
+		again   string // the contact it registers next, "" for none
+		code    int
+		leadsTo string
+	}{
+		{"its GRUU, the same contact", true, "", contact, 200, contact},
+		{"its GRUU, another contact", true, "", "sip:bob@192.168.0.3;transport=tcp", 200, "sip:bob@192.168.0.3;transport=tcp"},
+		{"its contact", false, contact, contact, 200, contact},
+		{"its contact, and now another", false, contact, "sip:bob@192.168.0.3;transport=tcp", 430, ""},
+		{"it stays away, its GRUU", true, "", "", 430, ""},
+		{"it stays away", false, contact, "", 430, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := script(t, nil, proxyScript)
+			bob, alice := s.phone("203.0.113.7:5060"), s.phone("203.0.113.9:5060")
+			stream := func(text string) {
+				s.Do(func() { _ = bob.Stream(transport.TCP, serverAddr, []byte(text)) })
+			}
+			register := func(contact string) string {
+				s.serial++
+				stream(reg{via: via("TCP", "192.168.0.2:5060", s.serial), cseq: s.serial, contacts: list("<" + contact + ">;" + phoneID), headers: list("Supported: gruu")}.text())
+				answer, _ := bob.next()
+				public, _ := gruusOf(t, string(answer.Header(message.HeaderContact)))
+				return public
+			}
+			target := register(contact)
+			if !c.gruu {
+				target = c.dialog
+			}
+			request := func(method, uri, more string) {
+				s.serial++
+				alice.Send(serverAddr, fmt.Appendf(nil, "%s %s SIP/2.0\r\nVia: %s\r\nMax-Forwards: 70\r\nFrom: <sip:alice@example.com>;tag=1\r\n%sCall-ID: c\r\nCSeq: %d %s\r\nContact: <sip:alice@203.0.113.9>\r\nContent-Length: 0\r\n\r\n",
+					method, uri, via("UDP", "203.0.113.9:5060", s.serial), more, s.serial, method))
+			}
+			respond := func(m *message.Message, more string) {
+				var vias strings.Builder
+				for v := m.Elements(message.HeaderVia); v.Next(); {
+					fmt.Fprintf(&vias, "Via: %s\r\n", v.Value)
+				}
+				cs := m.Header(message.HeaderCSeq)
+				stream(fmt.Sprintf("SIP/2.0 200 OK\r\n%s%sFrom: <sip:alice@example.com>;tag=1\r\nTo: <sip:bob@example.com>;tag=2\r\nCall-ID: c\r\nCSeq: %s\r\nContent-Length: 0\r\n\r\n",
+					vias.String(), more, cs))
+			}
+			request("INVITE", "sip:bob@example.com", "To: <sip:bob@example.com>\r\n")
+			invite, _ := bob.next()
+			respond(invite, "Record-Route: "+string(invite.Header(message.HeaderRecordRoute))+"\r\nContact: <"+target+">\r\n")
+			m, _ := alice.next()
+			for ; m.Status() != 200; m, _ = alice.next() {
+			}
+			later := "To: <sip:bob@example.com>;tag=2\r\nRoute: " + string(m.Header(message.HeaderRecordRoute)) + "\r\n"
+			s.BreakStreams()
+			if c.again != "" {
+				register(c.again)
+			}
+			bob.got, bob.via = nil, nil
+			request("INFO", target, later)
+			if c.code == 200 {
+				info, _ := bob.next()
+				if string(info.RequestURI()) != c.leadsTo {
+					t.Errorf("it got %s %s, want %s", info.MethodText(), info.RequestURI(), c.leadsTo)
+				}
+				respond(info, "")
+			}
+			if m, _ := alice.next(); m.Status() != c.code {
+				t.Errorf("the caller hears %d, want %d", m.Status(), c.code)
+			}
+		})
+	}
+}
