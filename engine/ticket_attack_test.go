@@ -108,3 +108,31 @@ func TestTrap38TicketsOfTheOtherSideAreKept(t *testing.T) {
 		}
 	}
 }
+
+// The callee's ticket knows no tag of its holder, who may take the caller's: that moves nobody.
+func TestTrap38CalleeUnderTheCallersTag(t *testing.T) {
+	const evil = "sip:+900123@10.0.0.9:5060"
+	for _, tag := range []string{"a1", "A1"} {
+		p := newPair(t, ticketBench(t, within(to("sip:bob@10.0.0.3:5060")), nil), 200)
+		p.outcome(p.bob, rewritten(p.callee, "UPDATE", "tag=tag-10.0.0.3-5060", "tag="+tag, "tag=a1", "tag="+tag, "<sip:alice@10.0.0.3:5060>", "<"+evil+">"))
+		p.callee.branch++
+		p.callee.uri = evil
+		if got := p.outcome(p.bob, rewritten(p.callee, "INVITE", "tag=a1", "tag="+tag)); got != "481" {
+			t.Errorf("in a request, %s: %q", tag, got)
+		}
+
+		b := ticketBench(t, within(to("sip:bob@10.0.0.3:5060")), nil)
+		p = &pair{bench: b, alice: b.phone("10.0.0.2:5060"), bob: b.phone("10.0.0.3:5060"), carol: b.phone("10.0.0.4:5060"), trunk: b.phone("10.0.0.9:5060")}
+		p.alice.call("c1", "sip:bob@example.com").send("INVITE")
+		inv := p.bob.expect("INVITE")
+		for _, code := range []int{180, 200} {
+			p.bob.Answer(inv.p, message.AppendResponse(nil, inv.msg, code, "", tag, []byte("Contact: <"+map[int]string{180: "sip:bob@10.0.0.3", 200: evil}[code]+">\r\n"), nil))
+		}
+		p.alice.expect("200")
+		d := &call{ph: p.bob, id: "c1", uri: evil, toTag: tag, maxForward: "70", branch: 20, cseq: 20, from: "<sip:bob@example.com>;tag=b",
+			extra: "Route: " + strings.Join(elements(inv.msg, message.HeaderRecordRoute), ", ") + "\r\n"}
+		if got := p.outcome(p.bob, d.request("INVITE")); got != "481" {
+			t.Errorf("in an answer, %s: %q", tag, got)
+		}
+	}
+}

@@ -49,6 +49,7 @@ type Branch struct {
 	onFlow    transport.FlowID // where it waits for an answer, 0: nowhere to be watched; see lost.go
 	nextOn    *Branch          // in the list of that
 	prevOn    *Branch
+	promised  uint64      // the target that our Record-Route in the last 18x leads to
 	passed    []*Response // 2xx and reliable provisionals as they went on, for their retransmissions
 }
 

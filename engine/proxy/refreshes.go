@@ -85,11 +85,17 @@ func refreshesTarget(m message.Method) bool {
 // refreshedBy remembers where the sender of a request within a dialog is reached from now on. m is
 // what is sent: the other party knows no other Contact.
 func (x *Context) refreshedBy(m *message.Message) {
-	if !x.Signed || !refreshesTarget(m.Method()) || len(m.ToTag()) == 0 || len(m.FromTag()) == 0 {
-		return
+	if x.Signed && refreshesTarget(m.Method()) && len(m.ToTag()) > 0 {
+		x.core.partyMoved(m.CallID(), m.FromTag(), m.ToTag(), x.core.Signer.targetMark(contactURI(m)))
 	}
-	c := x.core
-	c.moved.add(c.Signer.partyKey(m.CallID(), m.FromTag()), c.Signer.targetMark(contactURI(m)))
+}
+
+// partyMoved remembers a party by its tag. A callee's ticket knows no tag of its holder: who takes the
+// other party's speaks for nobody.
+func (c *Core) partyMoved(callID, tag, other []byte, target uint64) {
+	if len(tag) > 0 && !bytes.EqualFold(tag, other) {
+		c.moved.add(c.Signer.partyKey(callID, tag), target)
+	}
 }
 
 // answered notes what the answer m says of its sender, before it goes on: in our Record-Route, and in
@@ -97,28 +103,25 @@ func (x *Context) refreshedBy(m *message.Message) {
 func (b *Branch) answered(m *message.Message, seen netip.Addr) {
 	x := b.fork.x
 	c, code := x.core, m.Status()
-	c.sealAnswer(m, seen)
+	target, sealed := c.sealAnswer(m, seen)
+	if sealed && code < 200 {
+		b.promised = target
+	}
 	if code < 200 || code >= 300 || x.Req == nil || !refreshesTarget(x.Req.Method()) {
 		return
 	}
-	uri, asked := contactURI(m), x.Req.ToTag()
-	switch {
-	case uri == nil || len(m.ToTag()) == 0:
-		return
-	case len(asked) > 0:
-		// It is the one that was asked: who writes another tag into the answer speaks for nobody.
-		if !x.Signed || !bytes.Equal(asked, m.ToTag()) {
-			return
-		}
-	case !b.early:
-		return
-	default:
+	switch asked := x.Req.ToTag(); {
+	case len(asked) == 0:
 		// The caller may go on with the route set of an 18x, whose Contact was another, or none.
-		if mark, ok := c.Signer.seenHost(uri); ok && mark == c.Signer.seenMark(seen) {
+		if !sealed || !b.early || b.promised == target {
+			return
+		}
+	case !x.Signed || !bytes.Equal(asked, m.ToTag()):
+		return // it is the one that was asked: who writes another tag into the answer speaks for nobody
+	default:
+		if target = c.Signer.targetMark(contactURI(m)); target == c.Signer.targetMark(x.Req.RequestURI()) {
 			return
 		}
 	}
-	if target := c.Signer.targetMark(uri); target != c.Signer.targetMark(x.Req.RequestURI()) {
-		c.moved.add(c.Signer.partyKey(m.CallID(), m.ToTag()), target)
-	}
+	c.partyMoved(m.CallID(), m.ToTag(), x.Req.FromTag(), target)
 }

@@ -22,20 +22,21 @@ type answerEntries struct {
 
 // sealAnswer signs our entries in a response that may begin a dialog, for the caller (§16.7 step 8),
 // and takes them off any other: they are the callee's. seen is where the response came from. An
-// entry that does not hold is left alone: nobody passes by it.
-func (c *Core) sealAnswer(m *message.Message, seen netip.Addr) {
+// entry that does not hold is left alone: nobody passes by it. It returns the mark of the Contact they
+// were signed with, if they were.
+func (c *Core) sealAnswer(m *message.Message, seen netip.Addr) (target uint64, sealed bool) {
 	code := m.Status()
 	if code <= 100 || m.Find(message.HeaderRecordRoute, 0) < 0 {
-		return
+		return 0, false
 	}
 	if cs, err := m.CSeq(); err != nil || code >= 300 || !StartsDialog(cs.Method) {
 		c.keepTickets(m)
-		return
+		return 0, false
 	}
 	var r answerEntries
 	c.findEntries(m, &r)
 	if r.count == 0 {
-		return
+		return 0, false
 	}
 	s := c.Signer
 	was := bond{callID: m.CallID(), callerTag: m.FromTag(), hop: r.below}
@@ -44,7 +45,7 @@ func (c *Core) sealAnswer(m *message.Message, seen netip.Addr) {
 		e := &r.at[i]
 		own, ok := s.read(e.ticket, &was, e.params, e.user)
 		if !ok || own.answer || i > 0 && own != t {
-			return
+			return 0, false
 		}
 		t = own
 	}
@@ -62,6 +63,7 @@ func (c *Core) sealAnswer(m *message.Message, seen netip.Addr) {
 	for i := range r.at[:r.count] {
 		m.ReplaceElement(message.HeaderRecordRoute, r.at[i].n, values[i])
 	}
+	return t.target, true
 }
 
 // keepTickets takes the entries of ours with the ticket of a callee off a response that begins no
