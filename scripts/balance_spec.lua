@@ -86,3 +86,12 @@ t.it("is refused without servers", function()
   t.raises(function() t.server { args = { servers = "," } } end, "the list is empty")
   t.raises(function() t.server { args = { servers = "bogus" } } end, "servers: ")
 end)
+
+for trusted, want in pairs { ["10.0.0.0/8"] = "<sip:boss@example.com>", ["192.0.2.1"] = "none" } do
+  t.it("passes the identity that a peer says, where it is trusted: " .. trusted, function()
+    t.server { args = { servers = servers[1], trusted = trusted } }
+    local alice, server = t.ua("sip:alice@example.com"), t.ua(servers[1])
+    alice:send { method = "MESSAGE", uri = "sip:bob@example.com", headers = { ["P-Asserted-Identity"] = "<sip:boss@example.com>" } }
+    t.equal(server:expect("MESSAGE"):header("P-Asserted-Identity") or "none", want)
+  end)
+end

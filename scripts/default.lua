@@ -9,9 +9,18 @@
 
 local registrar = require "registrar"
 
+-- What a stranger says of his identity beside From is worth nothing, and phones would show it (RFC 3325 §5).
+local function believe_nothing(req)
+  req:remove_header("P-Asserted-Identity")
+  req:remove_header("P-Preferred-Identity")
+  req:remove_header("Remote-Party-ID")
+end
+
 -- route is called once for each new request. It makes one decision (relay, reply, save ...) and returns.
 -- Retransmissions, CANCEL, loops and malformed requests never come here: the engine sees to them.
 function route(req)
+  believe_nothing(req)
+
   -- Within a call (ACK, BYE, re-INVITE) the request follows the Record-Route which we set below and signed.
   -- Anything else that claims to belong to a call is answered 481. The script need not look at it.
   if req.in_dialog then
@@ -33,13 +42,18 @@ function route(req)
     if req:is("OPTIONS") then -- "are you there?"
       return req:reply(200, {
         headers = {
-          Allow = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO, REFER, SUBSCRIBE, NOTIFY, PUBLISH, MESSAGE, REGISTER",
+          Allow = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO, REFER, SUBSCRIBE, NOTIFY, MESSAGE, REGISTER",
           Accept = "application/sdp",
           Supported = "path",
         },
       })
     end
     return req:reply(404)
+  end
+
+  -- A phone asks about its own address (who left a message?), or publishes: nothing here serves that, and its own phone least.
+  if req.method == "PUBLISH" or req.method == "SUBSCRIBE" and req.from.uri.aor == req.ruri.aor then
+    return req:reply(489)
   end
 
   -- Stay in the path of the call, so that its later requests come through here too.

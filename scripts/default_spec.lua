@@ -57,3 +57,42 @@ t.it("answers 481 to what belongs to no call", function()
   local alice = t.ua("sip:alice@example.com")
   alice:send { method = "BYE", uri = "sip:bob@10.0.0.9", to = "<sip:bob@example.com>;tag=gone" }:expect(481)
 end)
+
+t.it("lets a subscription's NOTIFY come back", function()
+  local alice, bob = t.ua("sip:alice@example.com"), t.ua("sip:bob@example.com")
+  bob:register()
+  local sub = alice:send { method = "SUBSCRIBE", uri = "sip:bob@example.com", headers = { Event = "presence", Expires = "60" } }
+  local got = bob:expect("SUBSCRIBE")
+  t.ok(got:header("Record-Route"), "not record-routed")
+  got:reply(200)
+  sub:expect(200)
+end)
+
+t.it("rings nobody's own phone with what nothing here serves", function()
+  local bob = t.ua("sip:bob@example.com")
+  bob:register()
+  for _, method in ipairs { "SUBSCRIBE", "PUBLISH" } do
+    bob:send { method = method, uri = "sip:bob@example.com", headers = { Event = "message-summary", Expires = "60" } }:expect(489)
+  end
+  bob:expect_nothing()
+end)
+
+t.it("passes no stranger's word on his identity, at first and within a call", function()
+  local stranger, bob = t.ua("sip:stranger@example.org"), t.ua("sip:bob@example.com")
+  bob:register()
+  local said = { ["P-Asserted-Identity"] = "<sip:boss@example.com>", ["P-Preferred-Identity"] = "<sip:boss@example.com>",
+    ["Remote-Party-ID"] = "<sip:boss@example.com>;party=calling" }
+  local call = stranger:invite("sip:bob@example.com", { headers = said })
+  local leg = bob:expect("INVITE")
+  leg:reply(200)
+  call:expect(200)
+  leg:expect("ACK")
+  local later = call:send { method = "UPDATE", headers = said }
+  local update = leg:expect("UPDATE")
+  update:reply(200)
+  later:expect(200)
+  for name in pairs(said) do
+    t.equal(leg:header(name), nil, name)
+    t.equal(update:header(name), nil, name)
+  end
+end)

@@ -11,6 +11,7 @@
 -- forward    who takes the calls of a user who is busy
 -- algorithms what passwords are asked with: "auto" (default) offers SHA-256 and MD5, and MD5 alone to phones that can't choose;
 --            "MD5", or a list with commas
+-- trusted    whose word on a caller's identity passes (P-Asserted-Identity): addresses, networks, cert:DOMAIN, with commas
 -- ring       how many seconds phones ring, 20 by default
 
 local registrar = require "registrar"
@@ -19,7 +20,11 @@ local auth = require "auth"
 local voicemail = sip.args.voicemail
 local ring = tonumber(sip.args.ring) or 20
 
-auth.configure { algorithms = sip.args.algorithms or "auto" }
+local trusted = {}
+for peer in (sip.args.trusted or ""):gmatch("[^,%s]+") do
+  trusted[#trusted + 1] = peer
+end
+auth.configure { algorithms = sip.args.algorithms or "auto", trusted = trusted }
 
 local forward = {}
 for user, to in (sip.args.forward or ""):gmatch("([^,=%s]+)=([^,=%s]+)") do
@@ -60,7 +65,17 @@ local function call(req)
   end
 end
 
+-- What a stranger says of his identity beside From is worth nothing, and phones would show it (RFC 3325 §5).
+local function believe_nothing(req)
+  req:remove_header("P-Asserted-Identity")
+  req:remove_header("P-Preferred-Identity")
+  req:remove_header("Remote-Party-ID")
+end
+
 function route(req)
+  if not auth.trusted(req) then
+    believe_nothing(req)
+  end
   if req.in_dialog then
     return req:relay()
   end
@@ -82,11 +97,16 @@ function route(req)
   if not req.ruri.user then
     return req:reply(req:is("OPTIONS") and 200 or 404)
   end
+  -- A phone asks about its own address (who left a message?), or publishes: nothing here serves that, and its own phone least.
+  if req.method == "PUBLISH" or req.method == "SUBSCRIBE" and req.from.uri.aor == req.ruri.aor then
+    return req:reply(489)
+  end
+
+  req:record_route() -- all that forms a dialog: a SUBSCRIBE's NOTIFY comes back through here
   if req.method ~= "INVITE" then
     return req:relay(registrar.lookup(req.ruri))
   end
 
-  req:record_route()
   local user, res = call(req)
 
   -- Nobody answered (408), or nobody is there (480). An answer, a refusal, and a caller who has hung up are left as they are: when

@@ -5,10 +5,21 @@
 
 local registrar = require "registrar"
 
+-- What a stranger says of his identity beside From is worth nothing, and phones would show it (RFC 3325 §5).
+local function believe_nothing(req)
+  req:remove_header("P-Asserted-Identity")
+  req:remove_header("P-Preferred-Identity")
+  req:remove_header("Remote-Party-ID")
+end
+
 function route(req)
+  believe_nothing(req)
   if req.in_dialog then return req:relay() end                      -- along our own signed Record-Route, else 481
   if req.method == "REGISTER" then return registrar.save(req) end   -- 200, 423, 400, 403 or 404
   if not sip.is_local(req.ruri) then return req:reply(404) end      -- not an open relay
+  if req.method == "PUBLISH" or req.method == "SUBSCRIBE" and req.from.uri.aor == req.ruri.aor then
+    return req:reply(489)                                           -- nothing here serves it: not for one's own phone
+  end
 
   req:record_route()                                                -- does nothing where no dialog can start
   req:relay(registrar.lookup(req.ruri))                             -- nobody registered: 480
