@@ -67,7 +67,7 @@ func (b *bench) measure(c contender) (r row, err error) {
 	defer logFile.Close()
 	srv := exec.Command("taskset", append([]string{"-c", "0"}, args...)...)
 	srv.Stdout, srv.Stderr = logFile, logFile
-	srv.Env = append(os.Environ(), "SIPSCRIPT_ADMIN="+admin)
+	srv.Env = append(os.Environ(), "SIPSCRIPT_ADMIN="+admin, "SIPSCRIPT_DRAIN=0s")
 	srv.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := srv.Start(); err != nil {
 		return r, err
