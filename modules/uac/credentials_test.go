@@ -45,7 +45,7 @@ func TestCredentialMistakes(t *testing.T) {
 	for body, want := range map[string]string{
 		`req:relay{ uri = "sip:x@10.0.0.8", credentials = { user = "a" } }`:                                             "credentials must be",
 		`req:relay{ uri = "sip:x@10.0.0.8", credentials = { user = "a\r\nb", password = "c" } }`:                        "line break",
-		`sip.send{ method = "MESSAGE", uri = "sip:x@10.0.0.8", credentials = { user = "a" } }`:                          "password is required",
+		`sip.send{ method = "MESSAGE", uri = "sip:x@10.0.0.8", credentials = { user = "a" } }`:                          "credentials must be",
 		`sip.send{ method = "MESSAGE", uri = "sip:x@10.0.0.8", credentials = { user = "", password = "c", realm = 1 }}`: "realm",
 	} {
 		w := world(t, "function route(req) "+body+" end")
