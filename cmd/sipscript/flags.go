@@ -42,6 +42,7 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "redis", Usage: "share what registered with other servers through the Redis server at `URL` (redis://host:6379/0); they share --secret, too"},
 		&cli.StringFlag{Name: "secret", Usage: "read the key for route signatures, nonces and flow tokens from `FILE`; shared by the nodes of a cluster", DefaultText: "DIR/secret of --data, made at the first start"},
 		&cli.StringFlag{Name: "admin", Usage: "serve HTTP at `HOST:PORT`: /metrics /healthz /readyz /reload /status (off unless given)"},
+		&cli.StringSliceFlag{Name: "admin-host", Usage: "let --admin answer to the name `HOST` as well; repeatable", DefaultText: "loopback names and its address"},
 		&cli.BoolFlag{Name: "watch", Usage: "reload when the script or a file it requires changes", DefaultText: "on"},
 		&cli.BoolFlag{Name: "no-watch", Usage: "reload only when told to (SIGHUP, sipscript reload)"},
 		&cli.StringSliceFlag{Name: "set", Usage: "set sip.args.KEY: `KEY=VALUE`; repeatable"},
@@ -68,11 +69,11 @@ func runFlags() []cli.Flag {
 // keys are the flags that a SIPSCRIPT_* variable and a key of the configuration file stand for as well, and "script",
 // which on the command line is the argument.
 func keys() []string {
-	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "load-budget", "script-memory", "route-lifetime", "drain", "drain-calls", "max-delay"}
+	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "admin-host", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "load-budget", "script-memory", "route-lifetime", "drain", "drain-calls", "max-delay"}
 	return append(all, laterFlags()...)
 }
 
 // manyValued are the keys that may have more than one value.
 func manyValued(key string) bool {
-	return key == "listen" || key == "advertise" || key == "trust-via" || key == "domain" || key == "set" || key == "dns" || key == "tls-cert" || key == "tls-key"
+	return key == "listen" || key == "advertise" || key == "trust-via" || key == "domain" || key == "set" || key == "dns" || key == "admin-host" || key == "tls-cert" || key == "tls-key"
 }

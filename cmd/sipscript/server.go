@@ -106,7 +106,7 @@ func (s *server) openAdmin() (err error) {
 	if s.set.admin == "" {
 		return nil
 	}
-	s.admin, err = admin.New(admin.Options{Addr: s.set.admin, Figures: s.figures, Ready: s.ready, Reload: s.reload, Status: s.status, Log: s.log})
+	s.admin, err = admin.New(admin.Options{Addr: s.set.admin, Hosts: s.set.adminHosts, Figures: s.figures, Ready: s.ready, Reload: s.reload, Status: s.status, Log: s.log})
 	if err != nil {
 		return explainAdmin(err)
 	}

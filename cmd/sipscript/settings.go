@@ -39,6 +39,7 @@ type settings struct {
 	redisName  string               // the same without a password
 	secret     string               // a file, "" for the one in data, or a key made anew
 	admin      string               // host:port, "" for none
+	adminHosts []string             // names it is known by besides its own
 	watch      bool
 	args       map[string]string
 	lanes      int
@@ -274,6 +275,12 @@ func (s *settings) readLimits(c *cli.Context) error {
 	if s.admin != "" {
 		if err := checkHostPort(s.admin); err != nil {
 			return usagef("--admin %s: %v", s.admin, err)
+		}
+	}
+	s.adminHosts = c.StringSlice("admin-host")
+	for _, name := range s.adminHosts {
+		if name == "" || strings.ContainsAny(name, "/@ *") {
+			return usagef("--admin-host %s: expected a name or an address, such as pbx.example.com", name)
 		}
 	}
 	return nil

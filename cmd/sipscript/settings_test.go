@@ -52,12 +52,14 @@ func TestDefaults(t *testing.T) {
 func TestFlags(t *testing.T) {
 	s, err := parse(t, []string{"-l", "udp:127.0.0.1:0", "-l", "tcp:[::1]:5070", "--advertise", "tcp:[::1]:5070=sip.example.com:5060", "-d", "example.com", "-d", "example.net",
 		"--trust-via", "192.0.2.0/24", "--trust-via", "2001:db8::1",
-		"--set", "A=1,2=3", "--set", "B=", "--lanes", "3", "--log-level", "debug", "--log-format", "json", "--script-budget", "50ms", "--load-budget", "5s", "--script-memory", "128MiB", "--route-lifetime", "2h", "--drain", "0s", "--drain-calls", "10m", "--max-delay", "0s", "--admin", "127.0.0.1:0", "route.lua"}, nil, "")
+		"--set", "A=1,2=3", "--set", "B=", "--lanes", "3", "--log-level", "debug", "--log-format", "json", "--script-budget", "50ms", "--load-budget", "5s", "--script-memory", "128MiB", "--route-lifetime", "2h", "--drain", "0s", "--drain-calls", "10m", "--max-delay", "0s", "--admin", "127.0.0.1:0",
+		"--admin-host", "pbx.example.com", "--admin-host", "192.0.2.1", "route.lua"}, nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]string{"A": "1,2=3", "B": ""}
 	if s.script != "route.lua" || len(s.listen) != 2 || s.advertise["tcp:[::1]:5070"] != "sip.example.com:5060" || len(s.domains) != 2 || !reflect.DeepEqual(s.args, want) ||
+		fmt.Sprint(s.adminHosts) != "[pbx.example.com 192.0.2.1]" ||
 		fmt.Sprint(s.trustVia) != "[192.0.2.0/24 2001:db8::1/128]" ||
 		s.lanes != 3 || s.logLevel.String() != "DEBUG" || !s.logJSON || s.budget != 50*time.Millisecond || s.loadBudget != 5*time.Second || s.memory != 128<<20 || s.drain != 0 || s.drainCalls != 10*time.Minute || s.lifetime != 2*time.Hour || s.maxDelay >= 0 || s.admin != "127.0.0.1:0" || !s.watch {
 		t.Errorf("%+v", s)
@@ -126,6 +128,8 @@ func TestMistakes(t *testing.T) {
 		{args: one("--trust-via", "192.0.2.0/33"), contains: "--trust-via 192.0.2.0/33: expected a network or an IP address"},
 		{args: one("--trust-via", "example.com"), contains: "--trust-via example.com: expected"},
 		{vars: map[string]string{"SIPSCRIPT_TRUST_VIA": "192.0.2.0/24, fe80::1%eth0"}, contains: "--trust-via fe80::1%eth0"},
+		{args: one("--admin-host", "http://pbx"), contains: "--admin-host http://pbx: expected a name or an address"},
+		{vars: map[string]string{"SIPSCRIPT_ADMIN_HOST": "pbx, *"}, contains: "--admin-host *"},
 		{args: one("-d", "a b"), contains: "--domain"},
 		{args: one("--set", "novalue"), contains: "KEY=VALUE"},
 		{args: one("--set", "1x=2"), contains: "KEY=VALUE"},

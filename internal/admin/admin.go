@@ -6,7 +6,7 @@
 //	GET  /status    what runs, as JSON
 //	POST /reload    200; 422 and the script's error when it was refused; 409 when the server is not serving
 //
-// There is no authentication: bind it to loopback, or put something in front of it.
+// It answers to the Host names it is known by alone. There is no authentication: bind it to loopback, or put something in front of it.
 package admin
 
 import (
@@ -37,7 +37,8 @@ var ErrNotServing = errors.New("the server is not serving")
 
 // Options of a Server. All but Log are required.
 type Options struct {
-	Addr    string // host:port; port 0 picks one
+	Addr    string   // host:port; port 0 picks one
+	Hosts   []string // names it is known by besides loopback's and its address; may be empty
 	Figures prometheus.Gatherer
 	Ready   func() error                                        // nil while traffic is served
 	Reload  func(ctx context.Context) (generation int, _ error) // its error is the script's, or wraps ErrNotServing
@@ -119,7 +120,7 @@ func (s *Server) handler() http.Handler {
 		mux.ServeHTTP(w, r)
 	})
 	// A page in the operator's browser must not be able to order a reload from loopback.
-	return http.NewCrossOriginProtection().Handler(bounded)
+	return s.known(http.NewCrossOriginProtection().Handler(bounded))
 }
 
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
