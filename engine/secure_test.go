@@ -54,8 +54,10 @@ func TestCallFromTLSToBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	defer eng.Shutdown(ctx)
+	defer func() {
+		cancel() // what is still waited for need not be
+		_ = eng.Shutdown(ctx)
+	}()
 
 	conf := &tls.Config{RootCAs: x509.NewCertPool()}
 	conf.RootCAs.AddCert(cert.Leaf)

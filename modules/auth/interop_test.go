@@ -92,8 +92,10 @@ func testSipgo(t *testing.T, a *Auth, transport string) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	defer e.Shutdown(ctx)
+	defer func() {
+		cancel() // what is still waited for need not be
+		_ = e.Shutdown(ctx)
+	}()
 	quiet := slog.New(slog.DiscardHandler)
 	ua, err := sipgo.NewUA(sipgo.WithUserAgent("alice"), sipgo.WithUserAgentHostname("example.com"),
 		sipgo.WithUserAgentTransportLayerOptions(sip.WithTransportLayerLogger(quiet)),
