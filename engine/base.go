@@ -15,9 +15,9 @@ import (
 type UserBase uint32
 
 const (
-	ByAddress UserBase = iota // our addresses have the users of the first domain; other domains their own
-	Separate                  // each name has its own
-	Alias                     // all have those of the first domain
+	AliasAddresses UserBase = iota // our addresses have the users of the first domain; other domains their own
+	Separate                       // each name has its own
+	OneForAll                      // all have those of the first domain
 )
 
 // SetUserBase chooses; all that compares users by their addresses follows.
@@ -32,14 +32,14 @@ func (d *Domains) First() string { return *d.first.Load() }
 func (e *Engine) UserBase(host []byte, port uint16) string {
 	d := e.domains
 	base := UserBase(d.base.Load())
-	if base == Separate || len(host) == 0 || base == ByAddress && !addressLike(host) {
+	if base == Separate || len(host) == 0 || base == AliasAddresses && !addressLike(host) {
 		return ""
 	}
 	first := d.First()
 	if first == "" || isAddress([]byte(first)) || bytes.EqualFold(withoutRoot(host), []byte(first)) {
 		return ""
 	}
-	if base == ByAddress && !isAddress(host) || !e.isLocal(host, port, nil) {
+	if base == AliasAddresses && !isAddress(host) || !e.isLocal(host, port, nil) {
 		return ""
 	}
 	return first

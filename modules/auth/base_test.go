@@ -35,16 +35,17 @@ func TestUserBases(t *testing.T) {
 		{"", "alice@10.0.0.1", domain, domain, 200, 1, domain},
 		{"", "alice@example.com", other, domain, 403, 0, other},
 		{"", "alice@example.org", address, domain, 403, 0, domain},
-		{"address", "alice", address, domain, 200, 1, domain},
+		{"alias", "alice", address, domain, 200, 1, domain},
+		{"alias", "alice", other, domain, 200, 0, other},
 		{"separate", "alice", address, domain, 200, 0, domain},
 		{"separate", "alice", address, address, 200, 1, domain},
 		{"separate", "alice@example.com", address, domain, 403, 0, domain},
 		{"separate", "alice", dotted, domain, 200, 1, domain},
-		{"alias", "alice", address, domain, 200, 1, domain},
-		{"alias", "alice", other, domain, 200, 1, domain},
-		{"alias", "alice", domain, other, 200, 1, domain},
-		{"alias", "alice@example.com", other, other + ".", 200, 1, domain},
-		{"alias", "alice@example.org", domain, domain, 200, 1, domain},
+		{"all", "alice", address, domain, 200, 1, domain},
+		{"all", "alice", other, domain, 200, 1, domain},
+		{"all", "alice", domain, other, 200, 1, domain},
+		{"all", "alice@example.com", other, other + ".", 200, 1, domain},
+		{"all", "alice@example.org", domain, domain, 200, 1, domain},
 	} {
 		t.Run(fmt.Sprint(c.mode, " ", c.user, " ", c.registers, " ", c.called), func(t *testing.T) {
 			configure := ""

@@ -57,7 +57,7 @@ func (m *module) Close() error {
 
 // settings are the options of configure. The defaults are the policy's.
 type settings struct {
-	Domains        string        `lua:"domains" oneof:"address separate alias" doc:"whose users are the same: address (default): bob at an address of this server is bob of the first domain, and other domains have users of their own; separate: each domain and address has; alias: all have those of the first domain. Reloadable"`
+	Domains        string        `lua:"domains" oneof:"alias separate all" doc:"whose users are the same: alias (default): bob at an address of this server is bob of the first domain, and other domains have users of their own; separate: each domain and address has; all: all have those of the first domain. Reloadable"`
 	MaxContacts    int           `lua:"max_contacts" min:"1" max:"1000" doc:"bindings of one address, default 10; at_limit says what a REGISTER beyond it does. Reloadable"`
 	AtLimit        string        `lua:"at_limit" oneof:"reject replace" doc:"beyond max_contacts: reject (403, the default), or replace the binding that was registered least recently. Reloadable"`
 	MaxBindings    int           `lua:"max_bindings" min:"1" max:"1000000000" doc:"bindings of all addresses together, default 2000000; a REGISTER that adds beyond it is answered 503. Reloadable"`
@@ -78,7 +78,7 @@ type settings struct {
 func (m *module) defaults() settings {
 	p := m.registrar.given
 	s := settings{MaxContacts: p.MaxContacts, MinExpires: p.MinExpires, MaxExpires: p.MaxExpires,
-		DefaultExpires: p.DefaultExpires, UsePath: !p.NoPath, Domains: "address", Durability: "commit", AtLimit: "reject", MaxBindings: p.MaxBindings,
+		DefaultExpires: p.DefaultExpires, UsePath: !p.NoPath, Domains: "alias", Durability: "commit", AtLimit: "reject", MaxBindings: p.MaxBindings,
 		GRUU: !p.NoGRUU, FlowTimer: p.FlowTimer, ServiceRoute: p.ServiceRoute,
 		Subscriptions: subscriptionDefaults(m.registrar.subscriptions)}
 	if p.NoOutbound || p.StrictOutbound {
@@ -106,7 +106,7 @@ func (m *module) configure(s settings) error {
 		return err
 	}
 	m.registrar, m.subscriptions = r, s.Subscriptions.policy()
-	m.base = map[string]engine.UserBase{"separate": engine.Separate, "alias": engine.Alias}[s.Domains]
+	m.base = map[string]engine.UserBase{"separate": engine.Separate, "all": engine.OneForAll}[s.Domains]
 	return m.subscriptions.Check()
 }
 
