@@ -212,9 +212,10 @@ func (c *Client) lost() {
 
 // reconnect sends the request once more, by a new connection: the old one may have ended before the request was read, as
 // happens when a server closes those that are idle. Whoever has read it takes it for a retransmission, since its branch is
-// the same (§17.2.3). It reports false when that was done before, or is of no use.
+// the same (§17.2.3). It reports false when that was done before, is of no use, or the request is not to be sent any more
+// ([Client.Quiet]).
 func (c *Client) reconnect(why error) bool {
-	if c.resent || c.to.FlowOnly || !c.to.Kind.Reliable() || c.state != Calling && c.state != Trying || errors.Is(why, transport.ErrNotConnected) {
+	if c.resent || len(c.sent) == 0 || c.to.FlowOnly || !c.to.Kind.Reliable() || c.state != Calling && c.state != Trying || errors.Is(why, transport.ErrNotConnected) {
 		return false
 	}
 	c.offStream()

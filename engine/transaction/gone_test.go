@@ -189,6 +189,32 @@ func TestFlowClosedAndSendFailed(t *testing.T) {
 	}
 }
 
+// A request that is not to be sent any more is not sent by a new connection either, and no empty message in its place.
+func TestFlowClosedOfAQuietRequest(t *testing.T) {
+	for name, lose := range map[string]func(r *rig, f transport.Failed){
+		"closed":      func(r *rig, _ transport.Failed) { r.closed(7) },
+		"not written": func(r *rig, f transport.Failed) { f.SendFailed(errWire); r.settle() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, Options{})
+			var o loser
+			r.flows(7)
+			c := r.send(req{method: "MESSAGE"}, transport.TCP, &o)
+			f := r.take()[0].f
+			r.do(c.Quiet)
+			r.flows(9)
+			lose(r, f)
+			if again := r.take(); len(again) != 0 {
+				t.Errorf("sent %q", again[0].text)
+			}
+			if c.State() != Terminated || len(o.errs) != 1 {
+				t.Error(c.State(), o.errs)
+			}
+			r.empty()
+		})
+	}
+}
+
 // Whoever answered provisionally may have a final answer still, on another connection.
 func TestFlowClosedAfterAProvisional(t *testing.T) {
 	r := newRig(t, Options{})
