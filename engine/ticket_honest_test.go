@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -28,11 +27,6 @@ func newRemote(t *testing.T, route routerFunc, answers func(p *pair, inv *receiv
 	res := answers(p, inv)
 	p.caller = &call{ph: p.alice, id: "c1", toTag: string(res.msg.ToTag()), maxForward: "70", branch: 10, cseq: 10, extra: callersRoutes(res.msg)}
 	return &remote{p, p.carol}
-}
-
-func (r *remote) answer(inv *received, code int, headers string) *received {
-	r.bob.reply(inv, code, headers)
-	return r.alice.expect(fmt.Sprint(code))
 }
 
 // What user agents do to URIs, and does not change where a request goes.

@@ -21,6 +21,8 @@ type instruction func(l *lua.LState, inst uint32, base unsafe.Pointer) int
 //go:linkname jumpTable github.com/yuin/gopher-lua.jumpTable
 var jumpTable [lua.OP_NOP + 1]instruction
 
+//lint:file-ignore U1000 the fields that are not used say where the others are
+
 // frame is the head of the interpreter's callFrame, registry that of its registry, table that of LTable.
 type (
 	frame struct {
