@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
@@ -102,7 +103,7 @@ func (d *drainPair) drain() {
 		_ = d.eng.Shutdown(context.Background())
 	}()
 	for !d.eng.Draining() {
-		time.Sleep(time.Millisecond)
+		runtime.Gosched()
 	}
 }
 

@@ -42,7 +42,7 @@ func FuzzTickets(f *testing.F) {
 	c := fuzzCore()
 	f.Fuzz(func(t *testing.T, routes, contact, uri, branch string, how uint8) {
 		if bytes.ContainsAny([]byte(routes+contact+uri+branch), "\r\n\x00") || bytes.ContainsAny([]byte(uri+branch), " \t") {
-			t.Skip()
+			t.Skip("no header can hold it")
 		}
 		via := "Via: SIP/2.0/UDP 10.0.0.1:5060;branch=" + branch + "\r\nVia: SIP/2.0/UDP 10.0.0.2;branch=z9hG4bKx\r\n"
 		rest := via + "Max-Forwards: 70\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\nContact: " + contact +
