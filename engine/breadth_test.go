@@ -32,7 +32,7 @@ func TestMaxBreadthIsSplitAmongParallelBranches(t *testing.T) {
 
 // A branch that has its final response gives its share back.
 func TestMaxBreadthIsWholeForEachSerialBranch(t *testing.T) {
-	b, c, bob, carol := trio(t, relayTo(bobAndCarol, &engine.Options{Order: engine.Serial}))
+	b, c, bob, carol := trio(t, relayTo(bobAndCarol, &engine.ForkOptions{Order: engine.Serial}))
 	c.extra = "Max-Breadth: 1\r\n"
 	c.send("INVITE")
 	ib := bob.expect("INVITE")
@@ -150,7 +150,7 @@ func TestMaxBreadthExceeded(t *testing.T) {
 func TestMaxBreadthOfTwoForks(t *testing.T) {
 	for in, want := range map[string]string{"": "60", "Max-Breadth: 7\r\n": ""} {
 		var r *engine.Request
-		o := &engine.Options{OnResponse: func(res *engine.Response) {
+		o := &engine.ForkOptions{OnResponse: func(res *engine.Response) {
 			if res.Code() == 180 {
 				if _, err := r.Fork(to("sip:c@10.0.0.4:5060"), nil); err != nil {
 					t.Error(err)
@@ -209,7 +209,7 @@ func TestMaxBreadthOfAckIsLeftAlone(t *testing.T) {
 
 // Of a fork that follows redirects, and of a fork beside another one.
 func TestMaxBreadthCountsWhatIsPending(t *testing.T) {
-	b, c, bob, carol := trio(t, relayTo(bobAndCarol, &engine.Options{FollowRedirects: true}))
+	b, c, bob, carol := trio(t, relayTo(bobAndCarol, &engine.ForkOptions{FollowRedirects: true}))
 	dave := b.phone("10.0.0.5:5060")
 	c.extra = "Max-Breadth: 5\r\n"
 	c.send("INVITE")

@@ -152,7 +152,7 @@ func TestTrap36ForkGoesOnPastAGoneDevice(t *testing.T) {
 	var codes []int
 	b := newBench(t, 1, func(r *engine.Request) error {
 		for _, u := range []string{"sip:b@10.0.0.3:5060", "sip:c@10.0.0.4:5060"} {
-			res, err := r.Fork(to(u), &engine.Options{Defaults: engine.Target{RingTimeout: 5 * time.Second}})
+			res, err := r.Fork(to(u), &engine.ForkOptions{Defaults: engine.Target{RingTimeout: 5 * time.Second}})
 			if err != nil {
 				return err
 			}
@@ -334,7 +334,7 @@ func TestTrap28SignatureBelongsToTheCall(t *testing.T) {
 // A callback that panics has changed nothing, a branch whose on_branch did is not sent; the caller has his answer, and nothing is left.
 func TestPanicsInCallbacks(t *testing.T) {
 	for _, method := range []string{"INVITE", "MESSAGE"} {
-		for name, o := range map[string]*engine.Options{
+		for name, o := range map[string]*engine.ForkOptions{
 			"on_branch":   {OnBranch: func(*engine.Branch) error { panic("x") }},
 			"on_response": {OnResponse: func(*engine.Response) { panic("x") }},
 			"on_failure":  {OnFailure: func(*engine.Response) { panic("x") }},

@@ -20,7 +20,7 @@ var trunkCredentials = &engine.Credentials{User: "trunk", Password: "s3cret"}
 
 // toTrunk relays what begins a dialog to 10.0.0.3 with credentials, and the rest along our route.
 func toTrunk(r *engine.Request) error {
-	o := &engine.Options{}
+	o := &engine.ForkOptions{}
 	if r.InDialog() {
 		o.Defaults.Credentials = trunkCredentials
 		_, err := r.Relay(nil, o)
@@ -221,7 +221,7 @@ func TestChallengeWhenAllIsOver(t *testing.T) {
 		if !r.InDialog() || r.Method() != message.MethodInvite {
 			return toTrunk(r)
 		}
-		o := &engine.Options{Defaults: engine.Target{Credentials: trunkCredentials, Timeout: time.Second}}
+		o := &engine.ForkOptions{Defaults: engine.Target{Credentials: trunkCredentials, Timeout: time.Second}}
 		if _, err := r.Fork(nil, o); err != nil {
 			return err
 		}
@@ -290,7 +290,7 @@ func TestChallengesEnd(t *testing.T) {
 // A redirect leads to somebody we know nothing of: his challenge is the caller's to answer.
 func TestCredentialsDontFollowRedirects(t *testing.T) {
 	b := newBench(t, 1, func(r *engine.Request) error {
-		o := &engine.Options{FollowRedirects: true}
+		o := &engine.ForkOptions{FollowRedirects: true}
 		o.Defaults.Credentials = trunkCredentials
 		_, err := r.Relay(to("sip:bob@10.0.0.3:5060"), o)
 		return err

@@ -24,7 +24,7 @@ import (
 // What a router works with, under the names it needs.
 type (
 	Target      = proxy.Target
-	Options     = proxy.Options
+	ForkOptions = proxy.ForkOptions
 	HeaderEdit  = proxy.HeaderEdit
 	Credentials = proxy.Credentials
 	Mask        = proxy.Mask
@@ -67,22 +67,22 @@ type Stopper interface {
 	Stop(ctx context.Context) error
 }
 
-// Misuse is an error of the caller's program: a second decision, a header the engine owns, a bad argument. Scripts raise it.
-type Misuse struct{ Text string }
+// MisuseError is an error of the caller's program: a second decision, a header the engine owns, a bad argument. Scripts raise it.
+type MisuseError struct{ Text string }
 
-func (m *Misuse) Error() string { return m.Text }
+func (m *MisuseError) Error() string { return m.Text }
 
-func misuse(format string, args ...any) error { return &Misuse{fmt.Sprintf(format, args...)} }
+func misuse(format string, args ...any) error { return &MisuseError{fmt.Sprintf(format, args...)} }
 
 func asMisuse(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &Misuse{err.Error()}
+	return &MisuseError{err.Error()}
 }
 
-// ErrOver is why a wait ended early: the caller cancelled, or the engine stops.
-var ErrOver = errors.New("the request is over")
+// ErrRequestOver is why a wait ended early: the caller cancelled, or the engine stops.
+var ErrRequestOver = errors.New("the request is over")
 
 // Config of an engine. Router is required, and at least one Listen. Zero values mean the defaults named.
 type Config struct {

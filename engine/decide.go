@@ -180,7 +180,7 @@ func (r *Request) Redirect(targets []*Target, code int, expires int) (bool, erro
 
 // Relay hands the request over and returns at once. targets nil: along our signed Record-Route, or to the Request-URI that was set; an
 // empty list that is not nil is answered 480, or o.Nobody. o may be nil.
-func (r *Request) Relay(targets []*Target, o *Options) (bool, error) {
+func (r *Request) Relay(targets []*Target, o *ForkOptions) (bool, error) {
 	if ok, err := r.decide("relay"); !ok {
 		return false, err
 	}
@@ -260,7 +260,7 @@ func (r *Request) unable(targets []*Target) int {
 }
 
 // withFailure makes OnFailure a handler that may decide anew.
-func (r *Request) withFailure(o *Options) *Options {
+func (r *Request) withFailure(o *ForkOptions) *ForkOptions {
 	if o == nil || o.OnFailure == nil {
 		return o
 	}
@@ -276,7 +276,7 @@ func (r *Request) withFailure(o *Options) *Options {
 
 // Fork is Relay that waits for the outcome; it always returns a response when err is nil. For a request that is over it returns at
 // once the response that ended it. ACK, and a CANCEL of nothing we know, have no outcome to wait for: they go nowhere, and the response is a 481.
-func (r *Request) Fork(targets []*Target, o *Options) (*Response, error) {
+func (r *Request) Fork(targets []*Target, o *ForkOptions) (*Response, error) {
 	if r.decided {
 		return nil, misuse("fork: this request has been decided already; return after the first decision")
 	}
@@ -315,7 +315,7 @@ func (r *Request) Fork(targets []*Target, o *Options) (*Response, error) {
 }
 
 // checkTargets refuses targets that name no destination or carry what can't be sent.
-func checkTargets(targets []*Target, o *Options) error {
+func checkTargets(targets []*Target, o *ForkOptions) error {
 	for i, t := range targets {
 		if t != nil && t.Others != nil {
 			if err := checkTargets(t.Others, nil); err != nil {

@@ -10,7 +10,7 @@ import (
 
 // Edits of a request; they go with everything that is sent from then on.
 
-// SetHeader replaces a header by values, one field each; none removes it. A *Misuse for CR, LF, NUL, or a header the engine owns.
+// SetHeader replaces a header by values, one field each; none removes it. A *MisuseError for CR, LF, NUL, or a header the engine owns.
 func (r *Request) SetHeader(name string, values ...string) error {
 	return asMisuse(proxy.SetHeader(r.ctx.Req, name, values...))
 }
@@ -79,7 +79,7 @@ func checkRouteParams(params string) (err error) {
 }
 
 // RemoveField takes out the n-th header field of that name (0 is topmost) and reports whether there was one. The others keep their bytes, which
-// setting them anew would not: credentials for somebody else must pass untouched (RFC 3261 §22.3). A *Misuse for a header the engine owns.
+// setting them anew would not: credentials for somebody else must pass untouched (RFC 3261 §22.3). A *MisuseError for a header the engine owns.
 func (r *Request) RemoveField(name string, n int) (bool, error) {
 	id := message.LookupHeader([]byte(name))
 	if proxy.OwnedHeader(id) || id == message.HeaderOther || id.IsList() {
@@ -88,9 +88,9 @@ func (r *Request) RemoveField(name string, n int) (bool, error) {
 	return r.ctx.Req.RemoveElement(id, n), nil
 }
 
-// AcceptWith adds headers to the 2xx this server may answer the request with, whoever makes it: what one part of a program knows about the
-// sender (Authentication-Info) another part's answer has to say. Other answers don't have them. A *Misuse as for SetHeader.
-func (r *Request) AcceptWith(headers ...HeaderEdit) error {
+// AddSuccessHeaders adds headers to the 2xx this server may answer the request with, whoever makes it: what one part of a program knows about the
+// sender (Authentication-Info) another part's answer has to say. Other answers don't have them. A *MisuseError as for SetHeader.
+func (r *Request) AddSuccessHeaders(headers ...HeaderEdit) error {
 	if err := proxy.CheckEdits(headers); err != nil {
 		return asMisuse(err)
 	}
@@ -99,7 +99,7 @@ func (r *Request) AcceptWith(headers ...HeaderEdit) error {
 }
 
 // Mask shows the far side another From, or To, from now on, and to the end of the dialog: answers and later requests are changed back and
-// forth. The tags stay. It needs RecordRoute before it where a dialog can start; the dialog's later requests are masked by themselves. A *Misuse
+// forth. The tags stay. It needs RecordRoute before it where a dialog can start; the dialog's later requests are masked by themselves. A *MisuseError
 // where there is nothing to mask any more, or for a text that is no address.
 func (r *Request) Mask(k Mask) error {
 	if err := k.Check(); err != nil {

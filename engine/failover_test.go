@@ -28,23 +28,23 @@ func TestWaysToOneInstance(t *testing.T) {
 	for name, tt := range map[string]struct {
 		first string // the URI of the first way
 		act   func(bob *phone)
-		o     engine.Options
+		o     engine.ForkOptions
 		next  bool // the second way is tried
 	}{
-		"430":         {"sip:b@10.0.0.3:5060", func(bob *phone) { bob.reply(bob.expect("INVITE"), 430, "") }, engine.Options{}, true},
-		"408":         {"sip:b@10.0.0.3:5060", func(bob *phone) { bob.reply(bob.expect("INVITE"), 408, "") }, engine.Options{}, true},
-		"unreachable": {"sip:b@10.0.0.99:5060;transport=tcp", func(*phone) {}, engine.Options{}, true},
-		"silent":      {"sip:b@10.0.0.3:5060", func(bob *phone) { bob.expect("INVITE") }, engine.Options{}, true},
-		"no reply":    {"sip:b@10.0.0.3:5060", func(bob *phone) { bob.expect("INVITE") }, engine.Options{Defaults: engine.Target{ReplyTimeout: time.Second}}, true},
-		"busy":        {"sip:b@10.0.0.3:5060", func(bob *phone) { bob.reply(bob.expect("INVITE"), 486, "") }, engine.Options{}, false},
-		"480":         {"sip:b@10.0.0.3:5060", func(bob *phone) { bob.reply(bob.expect("INVITE"), 480, "") }, engine.Options{}, false},
-		"503":         {"sip:b@10.0.0.3:5060", func(bob *phone) { bob.reply(bob.expect("INVITE"), 503, "") }, engine.Options{}, false},
+		"430":         {"sip:b@10.0.0.3:5060", func(bob *phone) { bob.reply(bob.expect("INVITE"), 430, "") }, engine.ForkOptions{}, true},
+		"408":         {"sip:b@10.0.0.3:5060", func(bob *phone) { bob.reply(bob.expect("INVITE"), 408, "") }, engine.ForkOptions{}, true},
+		"unreachable": {"sip:b@10.0.0.99:5060;transport=tcp", func(*phone) {}, engine.ForkOptions{}, true},
+		"silent":      {"sip:b@10.0.0.3:5060", func(bob *phone) { bob.expect("INVITE") }, engine.ForkOptions{}, true},
+		"no reply":    {"sip:b@10.0.0.3:5060", func(bob *phone) { bob.expect("INVITE") }, engine.ForkOptions{Defaults: engine.Target{ReplyTimeout: time.Second}}, true},
+		"busy":        {"sip:b@10.0.0.3:5060", func(bob *phone) { bob.reply(bob.expect("INVITE"), 486, "") }, engine.ForkOptions{}, false},
+		"480":         {"sip:b@10.0.0.3:5060", func(bob *phone) { bob.reply(bob.expect("INVITE"), 480, "") }, engine.ForkOptions{}, false},
+		"503":         {"sip:b@10.0.0.3:5060", func(bob *phone) { bob.reply(bob.expect("INVITE"), 503, "") }, engine.ForkOptions{}, false},
 		"no answer": {"sip:b@10.0.0.3:5060", func(bob *phone) {
 			inv := bob.expect("INVITE")
 			bob.reply(inv, 180, "")
 			bob.expect("CANCEL")
 			bob.reply(inv, 487, "")
-		}, engine.Options{Defaults: engine.Target{RingTimeout: 5 * time.Second}}, false},
+		}, engine.ForkOptions{Defaults: engine.Target{RingTimeout: 5 * time.Second}}, false},
 	} {
 		for _, order := range orders {
 			t.Run(fmt.Sprintf("%s, order %d", name, order), func(t *testing.T) {

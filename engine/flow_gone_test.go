@@ -38,9 +38,9 @@ func TestTargetWhoseConnectionIsGone(t *testing.T) {
 	} {
 		for _, stateless := range []bool{false, true} {
 			target := tt.target
-			var o *engine.Options
+			var o *engine.ForkOptions
 			if strings.Contains(name, "default") {
-				o = &engine.Options{Defaults: engine.Target{Flow: gone, FlowOnly: true}}
+				o = &engine.ForkOptions{Defaults: engine.Target{Flow: gone, FlowOnly: true}}
 			} else if target.Flow == 0 {
 				target.Flow = gone
 			}

@@ -49,25 +49,25 @@ func (e *Engine) WatchFlows(w FlowWatcher) (stop func()) {
 	}
 }
 
-// KeepFlow has the connection closed when nothing came on it for idle, neither a message nor a keep-alive, so that a flow whose client is
+// SetFlowIdleTimeout has the connection closed when nothing came on it for idle, neither a message nor a keep-alive, so that a flow whose client is
 // to keep it alive is known to have failed when it does not (RFC 5626 §4.4.1). 0: back to the transport's own limit, which is long where a REGISTER, or
 // a request that begins a dialog, was answered 2xx on the connection, and some minutes elsewhere: a program that keeps a Request.Flow for another
 // reason says here for how long. A connection that is gone is no error.
-func (e *Engine) KeepFlow(id transport.FlowID, idle time.Duration) {
+func (e *Engine) SetFlowIdleTimeout(id transport.FlowID, idle time.Duration) {
 	w, ok := e.wire.(interface {
-		KeepFlow(id transport.FlowID, idle time.Duration)
+		SetFlowIdleTimeout(id transport.FlowID, idle time.Duration)
 	})
 	if ok {
-		w.KeepFlow(id, idle)
+		w.SetFlowIdleTimeout(id, idle)
 	}
 }
 
-// FlowStands tells whether a connection is still open.
-func (e *Engine) FlowStands(id transport.FlowID) bool {
+// FlowOpen tells whether a connection is still open.
+func (e *Engine) FlowOpen(id transport.FlowID) bool {
 	w, ok := e.wire.(interface {
-		FlowStands(id transport.FlowID) bool
+		FlowOpen(id transport.FlowID) bool
 	})
-	return !ok || w.FlowStands(id)
+	return !ok || w.FlowOpen(id)
 }
 
 // FlowClosed tells those who watch that a connection is gone, and the branches that wait for an answer on it. It is the transport's to call.

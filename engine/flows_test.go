@@ -132,17 +132,17 @@ func TestFlowsAreWatchedInTheSimulator(t *testing.T) {
 	b.w.Run(time.Second)
 	id = <-flows
 	second.take()
-	b.eng.KeepFlow(id, 20*time.Second)
+	b.eng.SetFlowIdleTimeout(id, 20*time.Second)
 	for range 3 {
 		b.w.Run(15 * time.Second)
 		say(alice, "\r\n\r\n")
 	}
 	b.w.Run(15 * time.Second)
-	if pongs != 3 || !b.eng.FlowStands(id) {
-		t.Errorf("%d answers; stands: %v", pongs, b.eng.FlowStands(id))
+	if pongs != 3 || !b.eng.FlowOpen(id) {
+		t.Errorf("%d answers; stands: %v", pongs, b.eng.FlowOpen(id))
 	}
 	b.w.Run(6 * time.Second)
-	if got := second.take(); strings.Count(got, " on 10.0.0.1:5060, ") != 3 || !strings.HasSuffix(got, fmt.Sprintf(", closed %d", id)) || b.eng.FlowStands(id) {
+	if got := second.take(); strings.Count(got, " on 10.0.0.1:5060, ") != 3 || !strings.HasSuffix(got, fmt.Sprintf(", closed %d", id)) || b.eng.FlowOpen(id) {
 		t.Errorf("told %q", got)
 	}
 	b.quiet()
@@ -209,7 +209,7 @@ func TestFlowsAreWatchedOverSockets(t *testing.T) {
 	if code := parse(t, answer.String()).Status(); code != 200 {
 		t.Errorf("answered %d", code)
 	}
-	eng.KeepFlow(id, 20*time.Millisecond)
+	eng.SetFlowIdleTimeout(id, 20*time.Millisecond)
 	if more, err := io.ReadAll(in); err != nil || len(more) > 0 {
 		t.Errorf("%v after %q", err, more)
 	}

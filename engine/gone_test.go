@@ -36,7 +36,7 @@ func closedPort(t *testing.T, host string) string {
 }
 
 // relaying is an engine that relays to what targets says, and the socket of a caller.
-func relaying(t *testing.T, host string, o *engine.Options, targets func(r *engine.Request) []*engine.Target) (*engine.Engine, *line) {
+func relaying(t *testing.T, host string, o *engine.ForkOptions, targets func(r *engine.Request) []*engine.Target) (*engine.Engine, *line) {
 	t.Helper()
 	caller := newLine(t, host)
 	timers := transaction.Timers{}
@@ -86,7 +86,7 @@ func TestAClosedPortIsNoticed(t *testing.T) {
 			t.Run(method+" goes on, "+host, func(t *testing.T) {
 				bob := newLine(t, host)
 				go bob.answers(487)
-				eng, caller := relaying(t, host, &engine.Options{Order: engine.Serial}, func(*engine.Request) []*engine.Target {
+				eng, caller := relaying(t, host, &engine.ForkOptions{Order: engine.Serial}, func(*engine.Request) []*engine.Target {
 					return to("sip:b@"+closedPort(t, host), "sip:b@"+closedPort(t, host), "sip:b@"+bob.LocalAddr().String())
 				})
 				if m := caller.ask(t, eng, method, "c1"); m.Status() != 487 {
@@ -154,7 +154,7 @@ func TestSendToAClosedPort(t *testing.T) {
 	eng, _ := relaying(t, "127.0.0.1", nil, nil)
 	done := make(chan error, 1)
 	began := time.Now()
-	if err := eng.SendThen(&engine.SendSpec{Method: "OPTIONS", URI: "sip:b@" + closedPort(t, "127.0.0.1")}, func(_ *engine.Response, err error) { done <- err }); err != nil {
+	if err := eng.SendAsync(&engine.SendSpec{Method: "OPTIONS", URI: "sip:b@" + closedPort(t, "127.0.0.1")}, func(_ *engine.Response, err error) { done <- err }); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-done; err == nil || time.Since(began) > soon {
@@ -279,7 +279,7 @@ func TestALostConnectionGoesOn(t *testing.T) {
 	})
 	bob := newLine(t, "127.0.0.1")
 	go bob.answers(486)
-	eng, caller := relaying(t, "127.0.0.1", &engine.Options{Order: engine.Serial}, func(*engine.Request) []*engine.Target {
+	eng, caller := relaying(t, "127.0.0.1", &engine.ForkOptions{Order: engine.Serial}, func(*engine.Request) []*engine.Target {
 		return to("sip:b@"+lost.Addr().String()+";transport=tcp", "sip:b@"+bob.LocalAddr().String())
 	})
 	if m := caller.ask(t, eng, "INVITE", "c1"); m.Status() != 486 {
@@ -324,7 +324,7 @@ func TestACertificateForSomebodyElseIsNoticed(t *testing.T) {
 			if string(r.Message().CallID()) == "c2" {
 				ts = append(ts[:1:1], to("sip:b@"+bob.LocalAddr().String())...)
 			}
-			_, err := r.Relay(ts, &engine.Options{Order: engine.Serial})
+			_, err := r.Relay(ts, &engine.ForkOptions{Order: engine.Serial})
 			return err
 		})})
 	if m := caller.ask(t, eng, "INVITE", "c1"); m.Status() != 500 {
@@ -372,7 +372,7 @@ func TestSendOnALostConnection(t *testing.T) {
 		err error
 	}
 	done := make(chan result, 1)
-	err := eng.SendThen(&engine.SendSpec{Method: "OPTIONS", URI: "sip:b@" + s.Addr().String() + ";transport=tcp"}, func(res *engine.Response, err error) { done <- result{res, err} })
+	err := eng.SendAsync(&engine.SendSpec{Method: "OPTIONS", URI: "sip:b@" + s.Addr().String() + ";transport=tcp"}, func(res *engine.Response, err error) { done <- result{res, err} })
 	if err != nil {
 		t.Fatal(err)
 	}

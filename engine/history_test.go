@@ -33,7 +33,7 @@ func TestRedirectsKeepTheHistory(t *testing.T) {
 		{"none", "", "", nil, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b := newBench(t, 1, relayTo(to("sip:bob@10.0.0.3:5060"), &engine.Options{FollowRedirects: true}))
+			b := newBench(t, 1, relayTo(to("sip:bob@10.0.0.3:5060"), &engine.ForkOptions{FollowRedirects: true}))
 			alice, bob, carol := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060"), b.phone("10.0.0.4:5060")
 			c := alice.call("c1", "sip:bob@example.com")
 			c.extra = tt.request
@@ -55,7 +55,7 @@ func TestRedirectsKeepTheHistory(t *testing.T) {
 
 // A second redirect goes on from what the first one said.
 func TestRedirectsKeepTheHistoryOfAll(t *testing.T) {
-	b := newBench(t, 1, relayTo(to("sip:bob@10.0.0.3:5060"), &engine.Options{FollowRedirects: true}))
+	b := newBench(t, 1, relayTo(to("sip:bob@10.0.0.3:5060"), &engine.ForkOptions{FollowRedirects: true}))
 	alice, bob, carol, dave := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060"), b.phone("10.0.0.4:5060"), b.phone("10.0.0.5:5060")
 	alice.call("c1", "sip:bob@example.com").send("INVITE")
 	bob.reply(bob.expect("INVITE"), 302, "Contact: <sip:carol@10.0.0.4:5060>\r\nDiversion: <sip:bob@example.com>\r\n")

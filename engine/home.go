@@ -26,7 +26,7 @@ func (r *Request) LostFlow() (uri, party message.URI, ok bool) {
 		return uri, party, false
 	}
 	id := r.ctx.Flow()
-	if id == 0 || id != transport.FlowGone && r.unit.e.FlowStands(id) || r.ctx.Req.Find(message.HeaderRoute, 0) >= 0 {
+	if id == 0 || id != transport.FlowGone && r.unit.e.FlowOpen(id) || r.ctx.Req.Find(message.HeaderRoute, 0) >= 0 {
 		return uri, party, false
 	}
 	to, err := r.ctx.Req.To()
@@ -39,8 +39,8 @@ func (r *Request) LostFlow() (uri, party message.URI, ok bool) {
 	return uri, party, err == nil && uri.IsSIP()
 }
 
-// Vouch says what the HomeURI of the request stands for, or where the client of a LostFlow is now: it goes there where its decision names no target. None is answered 480.
-func (r *Request) Vouch(targets []*Target) {
+// ResolveTo says what the HomeURI of the request stands for, or where the client of a LostFlow is now: it goes there where its decision names no target. None is answered 480.
+func (r *Request) ResolveTo(targets []*Target) {
 	r.home = append(make([]*Target, 0, len(targets)), targets...)
 }
 

@@ -47,7 +47,7 @@ func leakRouter(callee, calleeTCP string) routerFunc {
 			return err
 		}
 		_ = r.RecordRoute("")
-		targets, o := to("sip:"+user+"@"+callee), &engine.Options{}
+		targets, o := to("sip:"+user+"@"+callee), &engine.ForkOptions{}
 		switch user {
 		case "expires", "silent":
 			targets[0].Timeout = 5 * time.Millisecond

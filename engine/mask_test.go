@@ -21,7 +21,7 @@ func masking(onBranch bool) routerFunc {
 			_, err := r.Relay(nil, nil)
 			return err
 		}
-		o := &engine.Options{}
+		o := &engine.ForkOptions{}
 		if err := r.RecordRoute(";x=1"); err != nil {
 			return err
 		}
@@ -166,7 +166,7 @@ func TestMaskIsRefused(t *testing.T) {
 			}
 			call.send("INVITE")
 			call.ack(call.ph.expect("486"))
-			var misuse *engine.Misuse
+			var misuse *engine.MisuseError
 			if !errors.As(got, &misuse) || !strings.Contains(got.Error(), c.want) {
 				t.Errorf("%v", got)
 			}

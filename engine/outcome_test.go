@@ -15,20 +15,20 @@ func TestOnResponseSeesOutcomes(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		targets []string
-		opts    engine.Options
+		opts    engine.ForkOptions
 		answer  func(alice *call, bob *phone)
 		want    string
 	}{
-		{"silence", []string{"sip:b@10.0.0.3:5060"}, engine.Options{}, nil, "408 timeout"},
-		{"a timeout", []string{"sip:b@10.0.0.3:5060"}, engine.Options{Defaults: engine.Target{ReplyTimeout: time.Second}}, nil, "408 timeout"},
-		{"a timeout after ringing", []string{"sip:b@10.0.0.3:5060"}, engine.Options{Defaults: engine.Target{Timeout: time.Second}},
+		{"silence", []string{"sip:b@10.0.0.3:5060"}, engine.ForkOptions{}, nil, "408 timeout"},
+		{"a timeout", []string{"sip:b@10.0.0.3:5060"}, engine.ForkOptions{Defaults: engine.Target{ReplyTimeout: time.Second}}, nil, "408 timeout"},
+		{"a timeout after ringing", []string{"sip:b@10.0.0.3:5060"}, engine.ForkOptions{Defaults: engine.Target{Timeout: time.Second}},
 			func(_ *call, bob *phone) { bob.reply(bob.expect("INVITE"), 180, "") }, "180 ; 408 timeout"},
-		{"no connection", []string{"sip:b@10.0.0.99:5060;transport=tcp"}, engine.Options{}, nil, "503 unreachable"},
-		{"one after the other", []string{"sip:b@10.0.0.99:5060;transport=tcp", "sip:b@10.0.0.3:5060"}, engine.Options{Order: engine.Serial},
+		{"no connection", []string{"sip:b@10.0.0.99:5060;transport=tcp"}, engine.ForkOptions{}, nil, "503 unreachable"},
+		{"one after the other", []string{"sip:b@10.0.0.99:5060;transport=tcp", "sip:b@10.0.0.3:5060"}, engine.ForkOptions{Order: engine.Serial},
 			func(_ *call, bob *phone) { bob.reply(bob.expect("INVITE"), 486, "") }, "503 unreachable; 486 "},
-		{"the caller cancels what has not begun", []string{"sip:b@10.0.0.3:5060"}, engine.Options{Defaults: engine.Target{Delay: time.Minute}},
+		{"the caller cancels what has not begun", []string{"sip:b@10.0.0.3:5060"}, engine.ForkOptions{Defaults: engine.Target{Delay: time.Minute}},
 			func(c *call, _ *phone) { b.w.Run(time.Second); c.send("CANCEL") }, "487 cancelled"},
-		{"an answer", []string{"sip:b@10.0.0.3:5060"}, engine.Options{}, func(_ *call, bob *phone) { bob.reply(bob.expect("INVITE"), 486, "") }, "486 "},
+		{"an answer", []string{"sip:b@10.0.0.3:5060"}, engine.ForkOptions{}, func(_ *call, bob *phone) { bob.reply(bob.expect("INVITE"), 486, "") }, "486 "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var seen []string

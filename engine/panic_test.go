@@ -16,7 +16,7 @@ func TestPanicsAreLoggedWithoutALog(t *testing.T) {
 	for name, route := range map[string]routerFunc{
 		"in Route": func(*engine.Request) error { panic("my mistake") },
 		"in a callback": func(r *engine.Request) error {
-			_, err := r.Relay(to("sip:b@10.0.0.3:5060"), &engine.Options{OnBranch: func(*engine.Branch) error { panic("my mistake") }})
+			_, err := r.Relay(to("sip:b@10.0.0.3:5060"), &engine.ForkOptions{OnBranch: func(*engine.Branch) error { panic("my mistake") }})
 			return err
 		},
 	} {

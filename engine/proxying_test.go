@@ -13,7 +13,7 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-func relayTo(ts []*engine.Target, o *engine.Options) routerFunc {
+func relayTo(ts []*engine.Target, o *engine.ForkOptions) routerFunc {
 	return func(r *engine.Request) error { _, err := r.Relay(ts, o); return err }
 }
 
@@ -27,7 +27,7 @@ func trio(t *testing.T, route routerFunc) (b *bench, c *call, bob, carol *phone)
 var bobAndCarol = to("sip:b@10.0.0.3:5060", "sip:c@10.0.0.4:5060")
 
 func TestSerialOrderAndFailover(t *testing.T) {
-	b, c, bob, carol := trio(t, relayTo(bobAndCarol, &engine.Options{Order: engine.Serial}))
+	b, c, bob, carol := trio(t, relayTo(bobAndCarol, &engine.ForkOptions{Order: engine.Serial}))
 	c.send("INVITE")
 	bob.reply(bob.expect("INVITE"), 486, "")
 	bob.expect("ACK")
@@ -37,7 +37,7 @@ func TestSerialOrderAndFailover(t *testing.T) {
 }
 
 func TestSixHundredStopsTheSerialOrder(t *testing.T) {
-	b, c, bob, carol := trio(t, relayTo(bobAndCarol, &engine.Options{Order: engine.Serial}))
+	b, c, bob, carol := trio(t, relayTo(bobAndCarol, &engine.ForkOptions{Order: engine.Serial}))
 	c.send("INVITE")
 	bob.reply(bob.expect("INVITE"), 603, "")
 	c.ack(c.ph.expect("603"))
@@ -60,7 +60,7 @@ func TestSixHundredCancelsTheRest(t *testing.T) {
 }
 
 func TestFailoverDecides(t *testing.T) {
-	b, c, bob, carol := trio(t, relayTo(bobAndCarol, &engine.Options{Order: engine.Serial, Failover: func(r *engine.Response) bool { return r.Code() != 486 }}))
+	b, c, bob, carol := trio(t, relayTo(bobAndCarol, &engine.ForkOptions{Order: engine.Serial, Failover: func(r *engine.Response) bool { return r.Code() != 486 }}))
 	c.send("INVITE")
 	bob.reply(bob.expect("INVITE"), 486, "")
 	c.ack(c.ph.expect("486"))
@@ -72,7 +72,7 @@ func TestFailoverDecides(t *testing.T) {
 
 func TestOrderByQ(t *testing.T) {
 	ts := []*engine.Target{{URI: "sip:b@10.0.0.3:5060", Q: 0.1}, {URI: "sip:c@10.0.0.4:5060", Q: 0.9}}
-	b, c, bob, carol := trio(t, relayTo(ts, &engine.Options{Order: engine.ByQ}))
+	b, c, bob, carol := trio(t, relayTo(ts, &engine.ForkOptions{Order: engine.ByQ}))
 	c.send("INVITE")
 	ic := carol.expect("INVITE")
 	b.w.Run(time.Second)
@@ -123,7 +123,7 @@ func Test503IsNotPassedOn(t *testing.T) {
 }
 
 func TestRedirectIsFollowedWhenAsked(t *testing.T) {
-	b, c, bob, carol := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), &engine.Options{FollowRedirects: true}))
+	b, c, bob, carol := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), &engine.ForkOptions{FollowRedirects: true}))
 	c.send("INVITE")
 	bob.reply(bob.expect("INVITE"), 302, "Contact: <sip:c@10.0.0.4:5060>;q=0.5, <mailto:x@y>, <sip:b2@10.0.0.3:5060>\r\n")
 	ib := bob.expect("INVITE sip:b2@10.0.0.3:5060")
@@ -149,7 +149,7 @@ func TestTimerCEndsARingingBranch(t *testing.T) {
 }
 
 func TestReplyTimeoutCountsFromNothing(t *testing.T) {
-	o := &engine.Options{Order: engine.Serial, Defaults: engine.Target{ReplyTimeout: 3 * time.Second}}
+	o := &engine.ForkOptions{Order: engine.Serial, Defaults: engine.Target{ReplyTimeout: 3 * time.Second}}
 	b, c, _, carol := trio(t, relayTo(to("sip:gone@10.0.0.99:5060", "sip:c@10.0.0.4:5060"), o))
 	c.send("INVITE")
 	ic := carol.expect("INVITE")
@@ -163,7 +163,7 @@ func TestReplyTimeoutCountsFromNothing(t *testing.T) {
 
 func TestCallbacksSeeAndEdit(t *testing.T) {
 	var seen []int
-	o := &engine.Options{
+	o := &engine.ForkOptions{
 		OnBranch: func(br *engine.Branch) error {
 			return br.SetHeader("X-To", br.Target().URI)
 		},
@@ -205,7 +205,7 @@ func TestCallbacksSeeAndEdit(t *testing.T) {
 
 func TestOnFailureMayTryElsewhere(t *testing.T) {
 	b := newBench(t, 1, func(r *engine.Request) error {
-		_, err := r.Relay(to("sip:b@10.0.0.3:5060"), &engine.Options{OnFailure: func(res *engine.Response) {
+		_, err := r.Relay(to("sip:b@10.0.0.3:5060"), &engine.ForkOptions{OnFailure: func(res *engine.Response) {
 			if res.Code() == 486 {
 				if _, err := r.Relay(to("sip:c@10.0.0.4:5060"), nil); err != nil {
 					t.Error(err)
@@ -229,8 +229,8 @@ func TestOnFailureMayTryElsewhere(t *testing.T) {
 // Waiting in on_failure for another fork must not keep its responses from coming.
 func TestForkInsideOnFailure(t *testing.T) {
 	b := newBench(t, 1, func(r *engine.Request) error {
-		_, err := r.Relay(to("sip:b@10.0.0.3:5060"), &engine.Options{OnFailure: func(*engine.Response) {
-			res, err := r.Fork(to("sip:c@10.0.0.4:5060"), &engine.Options{OnResponse: func(*engine.Response) { _ = r.Sleep(time.Second) }})
+		_, err := r.Relay(to("sip:b@10.0.0.3:5060"), &engine.ForkOptions{OnFailure: func(*engine.Response) {
+			res, err := r.Fork(to("sip:c@10.0.0.4:5060"), &engine.ForkOptions{OnResponse: func(*engine.Response) { _ = r.Sleep(time.Second) }})
 			if err != nil || res.Code() != 404 {
 				t.Errorf("%v %v", res, err)
 			}
@@ -541,7 +541,7 @@ func TestCancelWhileTheScriptSleeps(t *testing.T) {
 	}
 	c.ack(r)
 	b.quiet()
-	if slept != engine.ErrOver || len(bob.got) != 0 {
+	if slept != engine.ErrRequestOver || len(bob.got) != 0 {
 		t.Errorf("slept: %v; bob got %v", slept, bob.lines())
 	}
 }
@@ -621,7 +621,7 @@ func TestLanesKeepCallsApart(t *testing.T) {
 
 // Any response, a 100 too, ends reply_timeout.
 func TestReplyTimeoutEndsWithTheFirstResponse(t *testing.T) {
-	o := &engine.Options{Defaults: engine.Target{ReplyTimeout: 3 * time.Second}}
+	o := &engine.ForkOptions{Defaults: engine.Target{ReplyTimeout: 3 * time.Second}}
 	b, c, bob, _ := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), o))
 	c.send("INVITE")
 	ib := bob.expect("INVITE")

@@ -10,11 +10,11 @@ import (
 // A request that was given up at its timeout is sent no more: one of our own, and one that was relayed.
 func TestNothingIsSentAfterTheTimeout(t *testing.T) {
 	const timeout = 2 * time.Second
-	b := newBench(t, 1, relayTo(to("sip:b@10.0.0.3:5060"), &engine.Options{Defaults: engine.Target{Timeout: timeout}}))
+	b := newBench(t, 1, relayTo(to("sip:b@10.0.0.3:5060"), &engine.ForkOptions{Defaults: engine.Target{Timeout: timeout}}))
 	alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
 	for name, begin := range map[string]func(){
 		"own": func() {
-			err := b.eng.SendThen(&engine.SendSpec{Method: "OPTIONS", URI: "sip:b@10.0.0.3:5060", Timeout: timeout}, func(_ *engine.Response, err error) {
+			err := b.eng.SendAsync(&engine.SendSpec{Method: "OPTIONS", URI: "sip:b@10.0.0.3:5060", Timeout: timeout}, func(_ *engine.Response, err error) {
 				if err == nil {
 					t.Error("an answer that nobody gave")
 				}

@@ -16,7 +16,7 @@ import (
 
 // A branch given up after which the request was refused: the 200 that crossed the CANCEL still goes on (§16.7 step 5).
 func TestLateSuccessAfterTheFailureWentOut(t *testing.T) {
-	b, c, bob, _ := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), &engine.Options{Defaults: engine.Target{RingTimeout: 5 * time.Second}}))
+	b, c, bob, _ := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), &engine.ForkOptions{Defaults: engine.Target{RingTimeout: 5 * time.Second}}))
 	c.send("INVITE")
 	ib := bob.expect("INVITE")
 	bob.reply(ib, 180, "")
@@ -33,7 +33,7 @@ func TestLateSuccessAfterTheFailureWentOut(t *testing.T) {
 // before it (§16.7 step 5: one or the other). A phone that is there and says 487 costs no time.
 func TestSuccessCrossesTheEndOfTheLastBranch(t *testing.T) {
 	for _, code := range []int{200, 487} {
-		b, c, bob, _ := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), &engine.Options{Defaults: engine.Target{RingTimeout: 5 * time.Second}}))
+		b, c, bob, _ := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), &engine.ForkOptions{Defaults: engine.Target{RingTimeout: 5 * time.Second}}))
 		c.send("INVITE")
 		ib := bob.expect("INVITE")
 		bob.reply(ib, 180, "")
@@ -115,7 +115,7 @@ func TestCancelWhileACallbackHoldsTheSuccess(t *testing.T) {
 	var req *engine.Request
 	b := newBench(t, 1, func(r *engine.Request) error {
 		req = r
-		_, err := r.Relay(to("sip:b@10.0.0.3:5060"), &engine.Options{OnResponse: func(*engine.Response) { _ = req.Sleep(2 * time.Second) }})
+		_, err := r.Relay(to("sip:b@10.0.0.3:5060"), &engine.ForkOptions{OnResponse: func(*engine.Response) { _ = req.Sleep(2 * time.Second) }})
 		return err
 	})
 	bob := b.phone("10.0.0.3:5060")
@@ -145,7 +145,7 @@ func TestTimeoutWhileACallbackHoldsTheAnswer(t *testing.T) {
 		var req *engine.Request
 		b := newBench(t, 1, func(r *engine.Request) error {
 			req = r
-			o := &engine.Options{Defaults: engine.Target{Timeout: 3 * time.Second}, OnResponse: func(*engine.Response) { _ = req.Sleep(5 * time.Second) }}
+			o := &engine.ForkOptions{Defaults: engine.Target{Timeout: 3 * time.Second}, OnResponse: func(*engine.Response) { _ = req.Sleep(5 * time.Second) }}
 			_, err := r.Relay(to("sip:b@10.0.0.3:5060"), o)
 			return err
 		})
@@ -169,7 +169,7 @@ func TestTimeoutWhileACallbackHoldsTheAnswer(t *testing.T) {
 func TestCancelInsideOnFailure(t *testing.T) {
 	var slept error
 	b := newBench(t, 1, func(r *engine.Request) error {
-		_, err := r.Relay(to("sip:b@10.0.0.3:5060"), &engine.Options{OnFailure: func(*engine.Response) {
+		_, err := r.Relay(to("sip:b@10.0.0.3:5060"), &engine.ForkOptions{OnFailure: func(*engine.Response) {
 			slept = r.Sleep(time.Minute)
 			_, _ = r.Relay(to("sip:c@10.0.0.4:5060"), nil)
 		}})
@@ -187,7 +187,7 @@ func TestCancelInsideOnFailure(t *testing.T) {
 	}
 	c.ack(r)
 	b.quiet()
-	if slept != engine.ErrOver || len(carol.got) != 0 {
+	if slept != engine.ErrRequestOver || len(carol.got) != 0 {
 		t.Errorf("slept: %v; carol got %v", slept, carol.lines())
 	}
 }
@@ -195,7 +195,7 @@ func TestCancelInsideOnFailure(t *testing.T) {
 // A waiting on_branch that the caller's CANCEL overtakes sends nothing.
 func TestCancelWhileOnBranchWaits(t *testing.T) {
 	b := newBench(t, 1, func(r *engine.Request) error {
-		_, err := r.Relay(to("sip:b@10.0.0.3:5060"), &engine.Options{OnBranch: func(*engine.Branch) error {
+		_, err := r.Relay(to("sip:b@10.0.0.3:5060"), &engine.ForkOptions{OnBranch: func(*engine.Branch) error {
 			_, err := engine.Await(r, func(ctx context.Context) (int, error) { return 0, nil })
 			_ = r.Sleep(time.Minute)
 			return err
@@ -278,7 +278,7 @@ func TestShutdownEndsWaitingScripts(t *testing.T) {
 	b.w.Do(func() { b.eng.EndRequests() })
 	c.ack(c.ph.expect("503"))
 	b.w.Run(time.Second)
-	if !ended || slept != engine.ErrOver {
+	if !ended || slept != engine.ErrRequestOver {
 		t.Errorf("ended %v: %v", ended, slept)
 	}
 	b.quiet()
@@ -316,7 +316,7 @@ func TestForkWaitsBesideACallback(t *testing.T) {
 	b := newBench(t, 1, func(r *engine.Request) error {
 		first := true
 		late := &engine.Target{URI: "sip:d@10.0.0.5:5060", Delay: time.Minute}
-		_, err := r.Fork([]*engine.Target{bobAndCarol[0], bobAndCarol[1], late}, &engine.Options{
+		_, err := r.Fork([]*engine.Target{bobAndCarol[0], bobAndCarol[1], late}, &engine.ForkOptions{
 			OnBranch: func(*engine.Branch) error {
 				if !first {
 					_ = r.Sleep(time.Second)
@@ -349,7 +349,7 @@ func TestEndBeforeABranchBegins(t *testing.T) {
 		b := newBench(t, 1, func(r *engine.Request) error {
 			targets := to("sip:b@10.0.0.3:5060", "sip:c@10.0.0.4:5060", "sip:d@10.0.0.5:5060", "sip:e@10.0.0.6:5060")
 			targets[2].Delay = 20 * time.Second
-			_, err := r.Relay(targets, &engine.Options{OnBranch: func(*engine.Branch) error {
+			_, err := r.Relay(targets, &engine.ForkOptions{OnBranch: func(*engine.Branch) error {
 				if begun++; begun == 2 {
 					_ = r.Sleep(2 * time.Second)
 				}
@@ -387,10 +387,10 @@ func TestEndBeforeABranchBegins(t *testing.T) {
 // A 200 that crossed the CANCEL of an expired branch comes while on_failure waits that was called for having nobody to ask: it goes on after that.
 func TestSuccessWhileOnFailureOfNobodyWaits(t *testing.T) {
 	b := newBench(t, 1, func(r *engine.Request) error {
-		if _, err := r.Fork(to("sip:b@10.0.0.3:5060"), &engine.Options{Defaults: engine.Target{RingTimeout: 5 * time.Second}}); err != nil {
+		if _, err := r.Fork(to("sip:b@10.0.0.3:5060"), &engine.ForkOptions{Defaults: engine.Target{RingTimeout: 5 * time.Second}}); err != nil {
 			return err
 		}
-		_, err := r.Relay([]*engine.Target{}, &engine.Options{OnFailure: func(*engine.Response) { _ = r.Sleep(2 * time.Second) }})
+		_, err := r.Relay([]*engine.Target{}, &engine.ForkOptions{OnFailure: func(*engine.Response) { _ = r.Sleep(2 * time.Second) }})
 		return err
 	})
 	bob := b.phone("10.0.0.3:5060")

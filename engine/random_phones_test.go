@@ -94,8 +94,8 @@ func (s *scenario) id(callID string) int {
 	return n & 0xffff
 }
 
-func (s *scenario) options(r *engine.Request) *engine.Options {
-	o := &engine.Options{Order: []engine.Order{engine.Parallel, engine.Serial, engine.ByQ}[s.rnd.IntN(3)], FollowRedirects: s.chance(2)}
+func (s *scenario) options(r *engine.Request) *engine.ForkOptions {
+	o := &engine.ForkOptions{Order: []engine.Order{engine.Parallel, engine.Serial, engine.ByQ}[s.rnd.IntN(3)], FollowRedirects: s.chance(2)}
 	if s.chance(2) {
 		o.Defaults.RingTimeout = time.Duration(1+s.rnd.IntN(8)) * time.Second
 	}
@@ -129,7 +129,7 @@ func (s *scenario) options(r *engine.Request) *engine.Options {
 				_, _ = r.Reply(183, "", nil)
 			case 3:
 				if !r.Decided() {
-					_, _ = r.Fork(s.targets(), &engine.Options{Defaults: engine.Target{Timeout: s.upTo(4000)}})
+					_, _ = r.Fork(s.targets(), &engine.ForkOptions{Defaults: engine.Target{Timeout: s.upTo(4000)}})
 				}
 			}
 		}

@@ -134,7 +134,7 @@ func (s *trunkScenario) call(a *agent.Agent) {
 
 // route masks and answers challenges.
 func (s *trunkScenario) route(r *engine.Request) error {
-	o := &engine.Options{}
+	o := &engine.ForkOptions{}
 	o.Defaults.Credentials = trunkCredentials
 	if r.InDialog() {
 		_, err := r.Relay(nil, o)

@@ -262,28 +262,28 @@ func (r *Request) end() {
 	}
 }
 
-// Sleep waits for d. It ends early, with ErrOver, when the caller cancels or the engine stops.
+// Sleep waits for d. It ends early, with ErrRequestOver, when the caller cancels or the engine stops.
 func (r *Request) Sleep(d time.Duration) error {
 	if r.ctx.Cancelled() || r.unit.e.ctx.Err() != nil {
-		return ErrOver
+		return ErrRequestOver
 	}
 	s := &sleep{lane: r.unit.lane, waiter: lane.NewWaiter()}
 	w := r.waiting()
 	w.sleeps = append(w.sleeps, s)
 	s.lane.After(d, &s.timer, s)
-	r.Waiting(func() { s.lane.Park(s.waiter) })
+	r.Suspend(func() { s.lane.Park(s.waiter) })
 	if i := slices.Index(w.sleeps, s); i >= 0 {
 		w.sleeps = slices.Delete(w.sleeps, i, i+1)
 	}
 	if s.early {
-		return ErrOver
+		return ErrRequestOver
 	}
 	return nil
 }
 
-// Waiting stands around a wait of the router's for this request that is none of Sleep, [Await] and Fork: one on the lane itself
+// Suspend stands around a wait of the router's for this request that is none of Sleep, [Await] and Fork: one on the lane itself
 // ([lane.Lane.Park], [lane.Lane.Await]).
-func (r *Request) Waiting(wait func()) {
+func (r *Request) Suspend(wait func()) {
 	own := r.ctx.Suspend()
 	defer func() { r.ctx.Resume(own) }()
 	wait()
@@ -307,12 +307,12 @@ func (s *sleep) end() {
 }
 
 // Await lends the request's lane while f runs, and returns what f did. f's context ends when the caller cancels or the engine
-// stops; when it had ended before, f is not called and the error is ErrOver.
+// stops; when it had ended before, f is not called and the error is ErrRequestOver.
 func Await[T any](r *Request, f func(ctx context.Context) (T, error)) (v T, err error) {
 	ctx := r.Context()
 	if ctx.Err() != nil {
-		return v, ErrOver
+		return v, ErrRequestOver
 	}
-	r.Waiting(func() { r.unit.lane.Await(func() { v, err = f(ctx) }) })
+	r.Suspend(func() { r.unit.lane.Await(func() { v, err = f(ctx) }) })
 	return v, err
 }

@@ -72,7 +72,7 @@ func TestCancelWhileResolving(t *testing.T) {
 
 // A target's times run while its name is looked up.
 func TestTimeoutWhileResolving(t *testing.T) {
-	o := &engine.Options{Order: engine.Serial, Defaults: engine.Target{ReplyTimeout: 2 * time.Second}}
+	o := &engine.ForkOptions{Order: engine.Serial, Defaults: engine.Target{ReplyTimeout: 2 * time.Second}}
 	b := newBenchWith(t, 1, relayTo(to("sip:b@bob.example", "sip:c@10.0.0.4:5060"), o), slowNames(20*time.Second))
 	bob, carol := b.phone("10.0.0.3:5060"), b.phone("10.0.0.4:5060")
 	c := b.phone("10.0.0.2:5060").call("c1", "sip:bob@example.com")

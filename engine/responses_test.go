@@ -90,7 +90,7 @@ func TestEverySuccessGoesOn(t *testing.T) {
 // on_response sees and edits each of them once: a second phone behind the branch, and one that answers after its branch was given up.
 func TestOnResponseSeesEverySuccess(t *testing.T) {
 	var seen []string
-	o := &engine.Options{Order: engine.Serial, Defaults: engine.Target{ReplyTimeout: 2 * time.Second}, OnResponse: func(r *engine.Response) {
+	o := &engine.ForkOptions{Order: engine.Serial, Defaults: engine.Target{ReplyTimeout: 2 * time.Second}, OnResponse: func(r *engine.Response) {
 		seen = append(seen, fmt.Sprint(r.Code(), " ", string(r.Message().ToTag())))
 		_ = r.SetHeader("X-Seen", "yes")
 	}}
@@ -187,7 +187,7 @@ func TestNonInviteThatTimedOutIsNotServedAgain(t *testing.T) {
 	routed := 0
 	b := newBench(t, 1, func(r *engine.Request) error {
 		routed++
-		_, err := r.Relay(to("sip:b@10.0.0.3:5060"), &engine.Options{Defaults: engine.Target{Timeout: 2 * time.Second}})
+		_, err := r.Relay(to("sip:b@10.0.0.3:5060"), &engine.ForkOptions{Defaults: engine.Target{Timeout: 2 * time.Second}})
 		return err
 	})
 	b.phone("10.0.0.3:5060")
@@ -204,7 +204,7 @@ func TestNonInviteThatTimedOutIsNotServedAgain(t *testing.T) {
 
 // §16.7 step 4: contacts that were followed leave the 3xx, what was not followed stays, a contact tried before is not tried again.
 func TestRedirectKeepsWhatWasNotFollowed(t *testing.T) {
-	b, c, bob, carol := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), &engine.Options{FollowRedirects: true}))
+	b, c, bob, carol := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), &engine.ForkOptions{FollowRedirects: true}))
 	c.send("INVITE")
 	bob.reply(bob.expect("INVITE"), 302, "Contact: <sip:b@10.0.0.3:5060>, <mailto:b@x>;q=0.1, <sip:c@10.0.0.4:5060>\r\n")
 	bob.expect("ACK")
@@ -223,7 +223,7 @@ func TestRedirectKeepsWhatWasNotFollowed(t *testing.T) {
 // §16.7 step 4: a redirect to nothing new is an answer like any other; and of a sips request none but sips contacts are followed.
 func TestRedirectThatIsNotFollowed(t *testing.T) {
 	for uri, contact := range map[string]string{"sip:bob@example.com": "<sip:b@10.0.0.3:5060>", "sips:bob@example.com": "<sip:c@10.0.0.4:5060>"} {
-		b, c, bob, carol := trio(t, relayTo([]*engine.Target{{URI: "sip:b@10.0.0.3:5060"}}, &engine.Options{FollowRedirects: true}))
+		b, c, bob, carol := trio(t, relayTo([]*engine.Target{{URI: "sip:b@10.0.0.3:5060"}}, &engine.ForkOptions{FollowRedirects: true}))
 		c.uri = uri
 		c.send("INVITE")
 		bob.reply(bob.expect("INVITE"), 302, "Contact: "+contact+"\r\n")
@@ -240,7 +240,7 @@ func TestRedirectThatIsNotFollowed(t *testing.T) {
 func TestReplyOfTheScriptCancelsBranches(t *testing.T) {
 	for _, code := range []int{200, 486} {
 		var req *engine.Request
-		o := &engine.Options{OnResponse: func(r *engine.Response) {
+		o := &engine.ForkOptions{OnResponse: func(r *engine.Response) {
 			if r.Code() == 180 {
 				_, _ = req.Reply(code, "", nil)
 			}

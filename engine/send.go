@@ -29,7 +29,7 @@ type SendSpec struct {
 }
 
 // Send sends a request of our own and waits for its final response; l is the lane whose token the caller holds (any lane of this engine,
-// Background included), which is lent meanwhile. INVITE, ACK and CANCEL are a *Misuse: they need a dialog of their own. An error means
+// Background included), which is lent meanwhile. INVITE, ACK and CANCEL are a *MisuseError: they need a dialog of their own. An error means
 // nothing final came: no address, no answer in time.
 func (e *Engine) Send(l *lane.Lane, s *SendSpec) (*Response, error) {
 	o, home, err := e.outgoing(s)
@@ -55,9 +55,9 @@ func (e *Engine) Send(l *lane.Lane, s *SendSpec) (*Response, error) {
 	return o.res, o.err
 }
 
-// SendThen is Send without the wait: then is called once, with what Send would return, on the lane of the Call-ID. When the error is not nil
+// SendAsync is Send without the wait: then is called once, with what Send would return, on the lane of the Call-ID. When the error is not nil
 // nothing was sent, and then is not called.
-func (e *Engine) SendThen(s *SendSpec, then func(*Response, error)) error {
+func (e *Engine) SendAsync(s *SendSpec, then func(*Response, error)) error {
 	o, home, err := e.outgoing(s)
 	if err != nil {
 		return err

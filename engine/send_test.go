@@ -72,7 +72,7 @@ func TestSendFailsInTime(t *testing.T) {
 		{Method: "OPTIONS", URI: "sip:a@10.0.0.3", Headers: []engine.HeaderEdit{{Name: "X", Values: []string{"a\r\nb"}}}}, {Method: "OPTIONS", URI: "sip:a@b", From: "a\r\nb"},
 		{Method: "MESSAGE", URI: "sip:a@10.0.0.3", Body: []byte("x"), ContentType: "text/plain\r\nX-Evil: 1"}, // trap 33
 		{Method: "OPTIONS sip:a@10.0.0.3 SIP/2.0\r\nX-Evil: 1\r\nX-Rest:", URI: "sip:a@10.0.0.3"}, {Method: "TWO WORDS", URI: "sip:a@10.0.0.3"}} {
-		var misuse *engine.Misuse
+		var misuse *engine.MisuseError
 		if _, err := b.eng.Send(nil, s); !errors.As(err, &misuse) {
 			t.Errorf("%+v: %v, want a misuse", s, err)
 		}
@@ -108,15 +108,15 @@ func TestDrain(t *testing.T) {
 	bob.expect("CANCEL")
 }
 
-// A request of a dialog of our own: SendThen returns at once and tells the outcome on the lane of the Call-ID; the tag in From stays; what is
+// A request of a dialog of our own: SendAsync returns at once and tells the outcome on the lane of the Call-ID; the tag in From stays; what is
 // too large for a datagram goes by TCP (§18.1.1).
-func TestSendThen(t *testing.T) {
+func TestSendAsync(t *testing.T) {
 	b := newBench(t, 2, nil)
 	bob := b.phone("10.0.0.3:5060")
 	var codes []string
 	send := func(spec *engine.SendSpec) {
 		b.w.Do(func() {
-			err := b.eng.SendThen(spec, func(res *engine.Response, err error) {
+			err := b.eng.SendAsync(spec, func(res *engine.Response, err error) {
 				if err != nil {
 					codes = append(codes, err.Error())
 					return
@@ -147,7 +147,7 @@ func TestSendThen(t *testing.T) {
 	if got := strings.Join(codes, ", "); got != "481, 200, send: no final response in time" {
 		t.Errorf("told %s", got)
 	}
-	if err := b.eng.SendThen(&engine.SendSpec{Method: "INVITE", URI: "sip:x@10.0.0.99"}, nil); err == nil {
+	if err := b.eng.SendAsync(&engine.SendSpec{Method: "INVITE", URI: "sip:x@10.0.0.99"}, nil); err == nil {
 		t.Error("an INVITE was sent")
 	}
 	b.quiet()
@@ -160,7 +160,7 @@ func TestSendToANameThatResolvesTooLate(t *testing.T) {
 	var failures []error
 	b.w.Do(func() {
 		spec := &engine.SendSpec{Method: "MESSAGE", URI: "sip:bob@bob.example", Timeout: time.Second}
-		if err := b.eng.SendThen(spec, func(_ *engine.Response, err error) { failures = append(failures, err) }); err != nil {
+		if err := b.eng.SendAsync(spec, func(_ *engine.Response, err error) { failures = append(failures, err) }); err != nil {
 			t.Error(err)
 		}
 	})
@@ -179,7 +179,7 @@ func TestSendGoesOnAfter503(t *testing.T) {
 		})
 		bob, carol := b.phone("10.0.0.3:5060"), b.phone("10.0.0.4:5060")
 		b.w.Do(func() {
-			if err := b.eng.SendThen(&engine.SendSpec{Method: "OPTIONS", URI: "sip:ping.example"}, func(res *engine.Response, err error) {
+			if err := b.eng.SendAsync(&engine.SendSpec{Method: "OPTIONS", URI: "sip:ping.example"}, func(res *engine.Response, err error) {
 				if err != nil {
 					t.Error(err)
 					return

@@ -119,7 +119,7 @@ func TestContactsThatAScriptEdits(t *testing.T) {
 		if !r.InDialog() {
 			targets = to("sip:bob@10.0.0.3:5060")
 		}
-		_, err := r.Relay(targets, &engine.Options{OnResponse: func(res *engine.Response) {
+		_, err := r.Relay(targets, &engine.ForkOptions{OnResponse: func(res *engine.Response) {
 			if res.Message().Header(message.HeaderContact) != nil {
 				_ = res.SetHeader("Contact", shown)
 			}

@@ -52,7 +52,7 @@ func TestRelayingForEverIsStopped(t *testing.T) {
 	var again func(r *engine.Request) error
 	again = func(r *engine.Request) error {
 		times++
-		_, err := r.Relay(to("sip:b@10.0.0.3:5061;transport=tls"), &engine.Options{OnFailure: func(*engine.Response) { // there is no such listener
+		_, err := r.Relay(to("sip:b@10.0.0.3:5061;transport=tls"), &engine.ForkOptions{OnFailure: func(*engine.Response) { // there is no such listener
 			if err := again(r); err != nil && !strings.Contains(err.Error(), "on_failure") {
 				t.Error(err)
 			}

@@ -122,7 +122,7 @@ func TestAFinalResponseThatCannotBeReadIs502(t *testing.T) {
 		{"a control character", "OPTIONS", 200, func(s string) string { return strings.Replace(s, "Call-ID", "X: \x01\r\nCall-ID", 1) }, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			b, c, bob, carol := trio(t, relayTo(bobAndCarol, &engine.Options{Order: engine.Serial}))
+			b, c, bob, carol := trio(t, relayTo(bobAndCarol, &engine.ForkOptions{Order: engine.Serial}))
 			c.send(row.method)
 			r := bob.expect(row.method)
 			text := row.spoil(string(message.AppendResponse(nil, r.msg, row.code, "", "t", nil, nil)))

@@ -125,14 +125,14 @@ func TestVisitorsLeaveSoon(t *testing.T) {
 			last.say("OPTIONS")
 			if !tt.stays {
 				_, _ = io.Copy(io.Discard, alice)
-				if eng.FlowStands(id) {
+				if eng.FlowOpen(id) {
 					t.Error("it stays")
 				}
 				return
 			}
 			_, _ = io.Copy(io.Discard, last) // who came after them, and is gone
-			if begins := tt.method != "REGISTER" && tt.how != "" && tt.how != "forward"; !eng.FlowStands(id) || begins && !eng.FlowStands(callee) {
-				t.Errorf("caller stands: %v, callee: %v", eng.FlowStands(id), eng.FlowStands(callee))
+			if begins := tt.method != "REGISTER" && tt.how != "" && tt.how != "forward"; !eng.FlowOpen(id) || begins && !eng.FlowOpen(callee) {
+				t.Errorf("caller stands: %v, callee: %v", eng.FlowOpen(id), eng.FlowOpen(callee))
 			}
 		})
 	}

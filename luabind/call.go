@@ -277,7 +277,7 @@ func (c *Call) Raise(format string, args ...any) {
 	raise(c.l, c.fn.full+": "+format, args...)
 }
 
-// Misuse raises what is a misuse (see [engine.Misuse]) and otherwise does nothing.
+// Misuse raises what is a misuse (see [engine.MisuseError]) and otherwise does nothing.
 func (c *Call) Misuse(err error) {
 	if m, ok := asMisuse(err); ok {
 		c.Raise("%s", m.Text)

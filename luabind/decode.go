@@ -22,7 +22,7 @@ import (
 //	}
 //
 // Field types: string, bool, integers, floats, time.Duration (a number of seconds), []string (a list or one string), map[string]string, any (a copy),
-// *Func (a function), FuncOr (a function or a copy), []engine.HeaderEdit ({Name = text | list | false}), a struct (a table of options in turn), and pointers to these (nil: not
+// *Func (a function), FuncOrValue (a function or a copy), []engine.HeaderEdit ({Name = text | list | false}), a struct (a table of options in turn), and pointers to these (nil: not
 // given). `lua:"name,required"` must be given; min and max bound numbers and durations (in seconds); a duration is never negative.
 
 // optionField is one key of an options struct.
@@ -212,7 +212,7 @@ func decodeField(v *vm, value lua.LValue, field reflect.Value, name string) erro
 		}
 		*into = &Func{vm: v, f: f}
 		return nil
-	case *FuncOr:
+	case *FuncOrValue:
 		return into.decode(v, value, name)
 	case *[]engine.HeaderEdit:
 		edits, err := headerEdits(value)

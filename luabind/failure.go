@@ -97,8 +97,8 @@ func tidyTraceback(s string) string {
 	return strings.Join(kept, "\n")
 }
 
-func asMisuse(err error) (*engine.Misuse, bool) {
-	var m *engine.Misuse
+func asMisuse(err error) (*engine.MisuseError, bool) {
+	var m *engine.MisuseError
 	ok := errors.As(err, &m)
 	return m, ok
 }

@@ -25,7 +25,7 @@ func typedModule() *module {
 	return &module{name: "m", functions: []luabind.Function{
 		luabind.Pure("upper", "", func(s string) string { return strings.ToUpper(s) }),
 		luabind.Pure("fails", "", func(s string) (string, error) { return "", errors.New("failed: " + s) }),
-		luabind.Pure("misuse", "", func(s string) error { return &engine.Misuse{Text: "wrong " + s} }),
+		luabind.Pure("misuse", "", func(s string) error { return &engine.MisuseError{Text: "wrong " + s} }),
 		luabind.Pure("ok", "", func() error { return nil }),
 		luabind.Pure("mixed", "", func(s string, n int, f float64, b bool, d time.Duration, l []string, x any) (string, int, float64, bool, time.Duration, []string, any) {
 			return s, n, f, b, d, l, x

@@ -47,8 +47,8 @@ func (v *vm) sipSleep(l *lua.LState) int {
 			v.current.halted, v.current.replaced = true, true // past any pcall
 			raise(l, "%v", err)
 		}
-		if errors.Is(err, engine.ErrOver) {
-			return failText(l, engine.ErrOver.Error())
+		if errors.Is(err, engine.ErrRequestOver) {
+			return failText(l, engine.ErrRequestOver.Error())
 		}
 		return failText(l, err.Error())
 	}

@@ -169,7 +169,7 @@ func (v *vm) lent(wait func()) {
 		wait()
 		return
 	}
-	req.Waiting(wait)
+	req.Suspend(wait)
 }
 
 // restore goes on with the turn that was, unless the lane has been lent meanwhile.

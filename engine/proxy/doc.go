@@ -10,6 +10,6 @@
 // an answer is due on it counts as a way that failed, at once.
 //
 // What the layer above decides (when a request counts as decided, what a script may do) is in package engine; this
-// package calls back through [Handler] and the callbacks in [Options]. Callbacks may wait: meanwhile the responses of
+// package calls back through [Handler] and the callbacks in [ForkOptions]. Callbacks may wait: meanwhile the responses of
 // the same request queue in their order of arrival, and other calls go on.
 package proxy

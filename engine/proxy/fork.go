@@ -9,7 +9,7 @@ import (
 // Fork is one target set in progress (§16.5, §16.6).
 type Fork struct {
 	x        *Context
-	opts     *Options
+	opts     *ForkOptions
 	queue    []*Target // not yet tried
 	branches []*Branch
 	active   int       // branches without a final response
@@ -26,13 +26,13 @@ type Fork struct {
 	waiter *lane.Waiter
 }
 
-var noOptions Options
+var noOptions ForkOptions
 
 // maxRedirects bounds how many contacts of 3xx responses one fork follows (§16.7 step 4 asks for no bound; loops do).
 const maxRedirects = 16
 
 // Fork starts on the targets. relay: hands over, and OnFailure is called when all failed.
-func (x *Context) Fork(targets []*Target, o *Options, relay bool) *Fork {
+func (x *Context) Fork(targets []*Target, o *ForkOptions, relay bool) *Fork {
 	if o == nil {
 		o = &noOptions
 	}
@@ -59,7 +59,7 @@ func (x *Context) Fork(targets []*Target, o *Options, relay bool) *Fork {
 }
 
 // Vouched forks to where the request itself goes: its Route, or its Request-URI.
-func (x *Context) Vouched(o *Options, relay bool) *Fork {
+func (x *Context) Vouched(o *ForkOptions, relay bool) *Fork {
 	if o == nil {
 		o = &noOptions
 	}
@@ -71,7 +71,7 @@ func (x *Context) Vouched(o *Options, relay bool) *Fork {
 }
 
 // Empty is the outcome of a fork to no target at all.
-func (x *Context) Empty(o *Options) *Response {
+func (x *Context) Empty(o *ForkOptions) *Response {
 	x.started = true
 	r := NewResponse(o.nobody(), CauseEmpty, nil)
 	x.consider(r)
@@ -79,7 +79,7 @@ func (x *Context) Empty(o *Options) *Response {
 }
 
 // nobody is the code of a fork to no target; o may be nil.
-func (o *Options) nobody() int {
+func (o *ForkOptions) nobody() int {
 	if o == nil || o.Nobody == 0 {
 		return 480
 	}

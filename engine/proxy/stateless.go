@@ -86,7 +86,7 @@ func (x *Context) MayForward() bool {
 // Sustain forks to one target, nil along the request's own route, with the branch that Forward would use: copies that were forwarded earlier are
 // the same request to whom they came to, and their answers and CANCELs belong to this transaction. It is for requests that can't be forwarded.
 func (x *Context) Sustain(t *Target) {
-	o := &Options{}
+	o := &ForkOptions{}
 	if branch, err := x.appendStateless(nil); err == nil {
 		o.branch = string(branch)
 	}

@@ -65,8 +65,8 @@ const (
 	ByQ                   // equal q in parallel, groups one after the other, the highest first
 )
 
-// Options of a fork. The zero value forks in parallel and passes everything on.
-type Options struct {
+// ForkOptions of a fork. The zero value forks in parallel and passes everything on.
+type ForkOptions struct {
 	// Defaults holds what a Target leaves empty. Its headers are set before the Target's own.
 	Defaults Target
 	Order    Order

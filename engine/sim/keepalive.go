@@ -37,8 +37,8 @@ func (x *Wire) keepAlive(r transport.Receiver, p Packet, l *transport.Local) boo
 	return kept || len(answer) > 0
 }
 
-// KeepFlow breaks a stream when nothing came on it for idle, as the real transport does; 0: never.
-func (x *Wire) KeepFlow(id transport.FlowID, idle time.Duration) {
+// SetFlowIdleTimeout breaks a stream when nothing came on it for idle, as the real transport does; 0: never.
+func (x *Wire) SetFlowIdleTimeout(id transport.FlowID, idle time.Duration) {
 	w := x.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -55,7 +55,7 @@ func (x *Wire) KeepFlow(id transport.FlowID, idle time.Duration) {
 	}
 }
 
-// checkIdle breaks a stream that KeepFlow's time is over for, or looks again later.
+// checkIdle breaks a stream that SetFlowIdleTimeout's time is over for, or looks again later.
 func (w *World) checkIdle(id transport.FlowID, idle time.Duration) {
 	w.mu.Lock()
 	c, far := w.flow(id)

@@ -41,7 +41,7 @@ type connEnd struct {
 	node *node
 	last lane.Time     // when the last message towards this end arrives
 	came lane.Time     // when the last one arrived, 0: none has
-	kept time.Duration // KeepFlow's, 0: none
+	kept time.Duration // SetFlowIdleTimeout's, 0: none
 }
 
 // Wire is the network as one engine has it.
@@ -152,8 +152,8 @@ func (x *Wire) Send(to *transport.Peer, b []byte, f transport.Failed) error {
 	return nil
 }
 
-// FlowStands tells whether a stream is open.
-func (x *Wire) FlowStands(id transport.FlowID) bool {
+// FlowOpen tells whether a stream is open.
+func (x *Wire) FlowOpen(id transport.FlowID) bool {
 	x.w.mu.Lock()
 	defer x.w.mu.Unlock()
 	c, _ := x.w.flow(id)

@@ -13,7 +13,7 @@ type lifetime struct {
 
 	active atomic.Int64 // when there was traffic last, either way
 	came   atomic.Int64 // when something came last
-	kept   atomic.Int64 // KeepFlow's limit for came, 0: none
+	kept   atomic.Int64 // SetFlowIdleTimeout's limit for came, 0: none
 
 	spoke  atomic.Bool // a valid message came
 	needed atomic.Bool // see Need
@@ -38,10 +38,10 @@ func (c *conn) touchedByPeer() {
 	c.life.came.Store(now)
 }
 
-// KeepFlow has a connection closed when nothing came on it for idle, be it a message or a keep-alive, whatever was sent meanwhile: so is a flow
+// SetFlowIdleTimeout has a connection closed when nothing came on it for idle, be it a message or a keep-alive, whatever was sent meanwhile: so is a flow
 // that is kept alive by its client (RFC 5626 §4.4.1) known to have failed. 0 leaves it to Options.IdleTimeout again. It may be called from
 // any goroutine; of a connection that is gone nothing is kept.
-func (s *Stack) KeepFlow(id FlowID, idle time.Duration) {
+func (s *Stack) SetFlowIdleTimeout(id FlowID, idle time.Duration) {
 	c := s.flows.get(id)
 	if c == nil {
 		return

@@ -34,8 +34,8 @@ func TestKeepFlow(t *testing.T) {
 			s, c, say := streamClient(t, r, Options{}, kind)
 			say(request(1, 0))
 			id := await(t, r.msgs).Flow
-			s.KeepFlow(id, time.Hour)
-			s.KeepFlow(id, 200*time.Millisecond) // the reader waits already, for longer
+			s.SetFlowIdleTimeout(id, time.Hour)
+			s.SetFlowIdleTimeout(id, 200*time.Millisecond) // the reader waits already, for longer
 			stop, stopped := make(chan struct{}), make(chan int)
 			go func() {
 				for n := 0; ; n++ {
@@ -53,7 +53,7 @@ func TestKeepFlow(t *testing.T) {
 			if n := <-stopped; n == 0 {
 				t.Error("nothing was sent meanwhile")
 			}
-			if got := await(t, r.closed); got != id || s.FlowStands(id) {
+			if got := await(t, r.closed); got != id || s.FlowOpen(id) {
 				t.Errorf("flow %d closed, was %d", got, id)
 			}
 		})
@@ -67,7 +67,7 @@ func TestWhatKeepsAFlow(t *testing.T) {
 	say(request(1, 0))
 	id := await(t, r.msgs).Flow
 	of := s.flows.get(id)
-	s.KeepFlow(id, time.Hour)
+	s.SetFlowIdleTimeout(id, time.Hour)
 	due := func() time.Duration { at, _ := of.idleDue(); return at }
 	before := due()
 	say("\r\n\r\n")
@@ -84,7 +84,7 @@ func TestWhatKeepsAFlow(t *testing.T) {
 	if due() != before {
 		t.Error("what was sent was a sign of life")
 	}
-	s.KeepFlow(id, 0)
+	s.SetFlowIdleTimeout(id, 0)
 	if due() > 7*time.Minute {
 		t.Errorf("without a limit of its own: %v", due())
 	}
@@ -92,15 +92,15 @@ func TestWhatKeepsAFlow(t *testing.T) {
 	if due() < 64*time.Minute {
 		t.Errorf("needed: %v", due())
 	}
-	s.Need(id + 1)                // nobody's
-	s.KeepFlow(id+1, time.Second) // nobody's
+	s.Need(id + 1)                          // nobody's
+	s.SetFlowIdleTimeout(id+1, time.Second) // nobody's
 
 	s, c, say = streamClient(t, r, Options{}, "ws")
 	w := c.(*wsClient)
 	say(request(1, 0))
 	id = await(t, r.msgs).Flow
 	of = s.flows.get(id)
-	s.KeepFlow(id, time.Hour)
+	s.SetFlowIdleTimeout(id, time.Hour)
 	before = due()
 	write(t, w, clientFrame(0x89, "x"))
 	w.expect(0x8a, "x")

@@ -252,7 +252,7 @@ func (c *conn) arm() error {
 		if err := c.nc.SetReadDeadline(c.stack.clock.at(due)); err != nil {
 			return err
 		}
-		if c.life.kept.Load() == kept { // else KeepFlow woke nobody
+		if c.life.kept.Load() == kept { // else SetFlowIdleTimeout woke nobody
 			return nil
 		}
 	}

@@ -108,7 +108,7 @@ func TestTrap11LayeredSlowReaderIsBounded(t *testing.T) {
 		text := []byte(request(1, 50000))
 		var sent []*once
 		full := false
-		for s.FlowStands(to.Flow) {
+		for s.FlowOpen(to.Flow) {
 			f := &once{}
 			switch err := s.Send(to, text, f); {
 			case err == nil:
@@ -197,7 +197,7 @@ func TestLayeredReset(t *testing.T) {
 		if err := await(t, f); err == nil || strings.Contains(err.Error(), "timeout") {
 			t.Error(err)
 		}
-		until(t, "closed", func() bool { return held(s) == 0 && !s.FlowStands(to.Flow) })
+		until(t, "closed", func() bool { return held(s) == 0 && !s.FlowOpen(to.Flow) })
 		if err := s.Send(to, []byte("x"), f); !errors.Is(err, ErrFlowGone) {
 			t.Error(err)
 		}

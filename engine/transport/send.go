@@ -114,5 +114,5 @@ func (s *Stack) unreachable(from *Local, to netip.AddrPort, quoted []byte, why e
 	}
 }
 
-// FlowStands tells whether the connection is open.
-func (s *Stack) FlowStands(id FlowID) bool { return s.flows.get(id) != nil }
+// FlowOpen tells whether the connection is open.
+func (s *Stack) FlowOpen(id FlowID) bool { return s.flows.get(id) != nil }

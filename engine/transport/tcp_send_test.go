@@ -74,7 +74,7 @@ func TestConnectOnDemandAndReuse(t *testing.T) {
 	// What the peer sends on it is received, and the flow can be named.
 	write(t, c, request(7, 0))
 	got := await(t, r.msgs)
-	if got.Local != s.Locals()[0] || got.Source != addr || !s.FlowStands(got.Flow) || got.LocalIP != s.Locals()[0].Addr.Addr() {
+	if got.Local != s.Locals()[0] || got.Source != addr || !s.FlowOpen(got.Flow) || got.LocalIP != s.Locals()[0].Addr.Addr() {
 		t.Errorf("%+v", got.Inbound)
 	}
 	if err := s.Send(&Peer{Kind: TCP, Addr: netip.MustParseAddrPort("127.0.0.1:1"), Flow: got.Flow}, []byte(request(9, 0)), nil); err != nil {

@@ -193,7 +193,7 @@ func TestTrap11IdleConnectionIsClosed(t *testing.T) {
 	if got := await(t, r.closed); got != id {
 		t.Errorf("flow %d closed, was %d", got, id)
 	}
-	if s.FlowStands(id) {
+	if s.FlowOpen(id) {
 		t.Error("the flow still stands")
 	}
 }
@@ -306,12 +306,12 @@ func TestFlowIDsAreUnique(t *testing.T) {
 		c := dial(t, s.Locals()[0].Addr)
 		write(t, c, request(1, 0))
 		id := await(t, r.msgs).Flow
-		if id == 0 || seen[id] || !s.FlowStands(id) {
+		if id == 0 || seen[id] || !s.FlowOpen(id) {
 			t.Fatalf("flow %d", id)
 		}
 		seen[id] = true
 		c.Close()
-		if await(t, r.closed) != id || s.FlowStands(id) {
+		if await(t, r.closed) != id || s.FlowOpen(id) {
 			t.Fatalf("flow %d still stands", id)
 		}
 	}

@@ -65,9 +65,9 @@ func (m *module) Close() error {
 
 // wanted are the options of require and check.
 type wanted struct {
-	Realm    string         `lua:"realm" doc:"instead of the configured one"`
-	Identity luabind.FuncOr `lua:"identity" doc:"false: any identity may be claimed; function(user, uri): whether this one may"`
-	Code     int            `lua:"code" doc:"401 or 407; default 401 for REGISTER, else 407"`
+	Realm    string              `lua:"realm" doc:"instead of the configured one"`
+	Identity luabind.FuncOrValue `lua:"identity" doc:"false: any identity may be claimed; function(user, uri): whether this one may"`
+	Code     int                 `lua:"code" doc:"401 or 407; default 401 for REGISTER, else 407"`
 }
 
 // asked are the options of challenge.

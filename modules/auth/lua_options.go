@@ -14,19 +14,19 @@ import (
 
 // settings are the options of configure. Where nothing is said the policy's defaults count.
 type settings struct {
-	Realm         string         `lua:"realm" doc:"default: the domain claimed, if it is local, else the first local domain. Reloadable"`
-	Algorithms    luabind.FuncOr `lua:"algorithms" doc:"\"auto\" (default): SHA-256 and MD5, and MD5 alone for clients that can't choose; or a list in the order of preference, one challenge each: a table, or text with commas. Reloadable"`
-	QOP           []string       `lua:"qop" doc:"of auth, auth-int, none; default {\"auth\"}. Reloadable"`
-	NonceLifetime time.Duration  `lua:"nonce_lifetime" min:"10" max:"86400" doc:"seconds, default 300. Reloadable"`
-	Users         luabind.FuncOr `lua:"users" doc:"as for auth.users. Reloadable"`
-	URI           string         `lua:"uri" oneof:"direct always never" doc:"whether the URI signed must be the Request-URI; default direct: where no proxy was in between, and it may name this server instead. Reloadable"`
-	Info          string         `lua:"info" oneof:"auto always never" doc:"Authentication-Info in a 2xx; default auto: to give the next nonce. Reloadable"`
-	MaxFailures   *int           `lua:"max_failures" min:"0" doc:"wrong passwords of one user from one source, default 10; 0: no limit. Reloadable"`
-	MaxSource     *int           `lua:"max_source_failures" min:"0" doc:"wrong passwords from one source, default 100; 0: no limit. Reloadable"`
-	Window        time.Duration  `lua:"window" min:"1" max:"86400" doc:"seconds in which they count, default 300. Reloadable"`
-	Ban           time.Duration  `lua:"ban" min:"1" max:"86400" doc:"seconds, default 300. Reloadable"`
-	Trusted       []string       `lua:"trusted" doc:"addresses, networks and cert:DOMAIN of peers without a password, for auth.trusted; default none. Reloadable"`
-	Cache         *time.Duration `lua:"cache" max:"86400" doc:"seconds a user from a database is believed, default 60. Reloadable"`
+	Realm         string              `lua:"realm" doc:"default: the domain claimed, if it is local, else the first local domain. Reloadable"`
+	Algorithms    luabind.FuncOrValue `lua:"algorithms" doc:"\"auto\" (default): SHA-256 and MD5, and MD5 alone for clients that can't choose; or a list in the order of preference, one challenge each: a table, or text with commas. Reloadable"`
+	QOP           []string            `lua:"qop" doc:"of auth, auth-int, none; default {\"auth\"}. Reloadable"`
+	NonceLifetime time.Duration       `lua:"nonce_lifetime" min:"10" max:"86400" doc:"seconds, default 300. Reloadable"`
+	Users         luabind.FuncOrValue `lua:"users" doc:"as for auth.users. Reloadable"`
+	URI           string              `lua:"uri" oneof:"direct always never" doc:"whether the URI signed must be the Request-URI; default direct: where no proxy was in between, and it may name this server instead. Reloadable"`
+	Info          string              `lua:"info" oneof:"auto always never" doc:"Authentication-Info in a 2xx; default auto: to give the next nonce. Reloadable"`
+	MaxFailures   *int                `lua:"max_failures" min:"0" doc:"wrong passwords of one user from one source, default 10; 0: no limit. Reloadable"`
+	MaxSource     *int                `lua:"max_source_failures" min:"0" doc:"wrong passwords from one source, default 100; 0: no limit. Reloadable"`
+	Window        time.Duration       `lua:"window" min:"1" max:"86400" doc:"seconds in which they count, default 300. Reloadable"`
+	Ban           time.Duration       `lua:"ban" min:"1" max:"86400" doc:"seconds, default 300. Reloadable"`
+	Trusted       []string            `lua:"trusted" doc:"addresses, networks and cert:DOMAIN of peers without a password, for auth.trusted; default none. Reloadable"`
+	Cache         *time.Duration      `lua:"cache" max:"86400" doc:"seconds a user from a database is believed, default 60. Reloadable"`
 }
 
 func (m *module) configure(c *luabind.Call) int {
@@ -39,7 +39,7 @@ func (m *module) configure(c *luabind.Call) int {
 		c.Raise("was called already")
 	}
 	users := s.Users
-	s.Users = luabind.FuncOr{}
+	s.Users = luabind.FuncOrValue{}
 	if len(m.configured) == 0 {
 		if err := m.apply(&s); err != nil {
 			c.Raise("%v", err)
@@ -90,7 +90,7 @@ func (m *module) apply(s *settings) error {
 var errAlgorithms = errors.New("option algorithms must be \"auto\" or a list of names")
 
 // algorithmsOf reads the option: nil is "auto".
-func algorithmsOf(o *luabind.FuncOr) ([]Algorithm, error) {
+func algorithmsOf(o *luabind.FuncOrValue) ([]Algorithm, error) {
 	list := []Algorithm{}
 	var names []any
 	switch v := o.Value.(type) {
@@ -150,7 +150,7 @@ const (
 )
 
 func (m *module) users(c *luabind.Call) int {
-	var u luabind.FuncOr
+	var u luabind.FuncOrValue
 	if c.Kind(1) == luabind.FunctionType {
 		u.Func = c.Func(1)
 	} else {
@@ -161,7 +161,7 @@ func (m *module) users(c *luabind.Call) int {
 }
 
 // setUsers notes where one VM's file says users are. All must say the same; what they say is opened for the first.
-func (m *module) setUsers(c *luabind.Call, u *luabind.FuncOr) {
+func (m *module) setUsers(c *luabind.Call, u *luabind.FuncOrValue) {
 	if m.withUsers[c.VM()] {
 		c.Raise("users are given already")
 	}

@@ -24,7 +24,7 @@ type Want struct {
 }
 
 // Require returns the user who sent req. ok is false when the request has been answered: that was its decision; or when it is
-// over, or can't be challenged (ACK, CANCEL). Where users must be fetched, the lane is lent. err is an *engine.Misuse, or
+// over, or can't be challenged (ACK, CANCEL). Where users must be fetched, the lane is lent. err is an *engine.MisuseError, or
 // an error of w.Identity.
 func (a *Auth) Require(req *engine.Request, w Want) (user string, ok bool, err error) {
 	return a.require(req, &w, lender(req))
@@ -55,10 +55,10 @@ func lender(req *engine.Request) waits {
 
 func (w *Want) check() error {
 	if w.Code != 0 && w.Code != 401 && w.Code != 407 {
-		return &engine.Misuse{Text: "code is 401 or 407, not " + strconv.Itoa(w.Code)}
+		return &engine.MisuseError{Text: "code is 401 or 407, not " + strconv.Itoa(w.Code)}
 	}
 	if err := checkRealm(w.Realm); err != nil {
-		return &engine.Misuse{Text: err.Error()}
+		return &engine.MisuseError{Text: err.Error()}
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func proxied(req *engine.Request, w *Want) bool {
 
 func (a *Auth) require(req *engine.Request, w *Want, by waits) (user string, ok bool, err error) {
 	if req.Decided() {
-		return "", false, &engine.Misuse{Text: "this request has been decided already; return after the first decision"}
+		return "", false, &engine.MisuseError{Text: "this request has been decided already; return after the first decision"}
 	}
 	v, err := a.check(req, w, by)
 	if err != nil || !challengeable(req) || req.Over() {
@@ -179,7 +179,7 @@ func (a *Auth) check(req *engine.Request, w *Want, by waits) (v Verdict, err err
 		if q.Proxy {
 			name = "Proxy-Authentication-Info"
 		}
-		if err := req.AcceptWith(engine.HeaderEdit{Name: name, Values: []string{v.Info}}); err != nil {
+		if err := req.AddSuccessHeaders(engine.HeaderEdit{Name: name, Values: []string{v.Info}}); err != nil {
 			return v, err
 		}
 	}

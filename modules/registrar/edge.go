@@ -18,11 +18,11 @@ var errNoPath = errors.New("registrar: add_path: the client does not list path i
 // (RFC 3327 §5.2). Where the client came straight here, the entry leads back on its flow, and says ob when the client asks for outbound (RFC 5626
 // §5.1). force: also where the client does not list path in Supported, which RFC 3327 advises against, but old phones need.
 //
-// Errors: an *engine.Misuse for another request than a REGISTER; errors for a client without path, and before Attach.
+// Errors: an *engine.MisuseError for another request than a REGISTER; errors for a client without path, and before Attach.
 func (r *Registrar) AddPath(req *engine.Request, force bool) error {
 	m := req.Message()
 	if m.Method() != message.MethodRegister {
-		return &engine.Misuse{Text: "the request is " + string(m.MethodText()) + ", not REGISTER"}
+		return &engine.MisuseError{Text: "the request is " + string(m.MethodText()) + ", not REGISTER"}
 	}
 	n := r.node.Load()
 	if n == nil {

@@ -173,7 +173,7 @@ func (f *flows) KeptAlive(from netip.AddrPort, on *transport.Local) {
 	if w.key.id != 0 {
 		if !w.pings && w.limit > 0 {
 			w.pings = true
-			f.engine.KeepFlow(w.key.id, w.limit) // the transport looks after it
+			f.engine.SetFlowIdleTimeout(w.key.id, w.limit) // the transport looks after it
 		}
 		return
 	}

@@ -222,7 +222,7 @@ func (r *Registrar) vouch(req *engine.Request) {
 	for i, b := range found {
 		targets[i] = b.Target()
 	}
-	req.Vouch(targets)
+	req.ResolveTo(targets)
 }
 
 // follow finds a client whose connection is gone, if it has registered again since: the instance of its GRUU, or the
@@ -250,10 +250,10 @@ func (r *Registrar) follow(req *engine.Request, uri, party *message.URI) {
 	}
 	text := uri.AppendTo(nil)
 	for _, b := range found {
-		if b.Flow() != 0 && !e.FlowStands(b.Flow()) || !gruu && !b.matches(text, uri) {
+		if b.Flow() != 0 && !e.FlowOpen(b.Flow()) || !gruu && !b.matches(text, uri) {
 			continue
 		}
-		req.Vouch([]*engine.Target{b.Target()})
+		req.ResolveTo([]*engine.Target{b.Target()})
 		return
 	}
 }

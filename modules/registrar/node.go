@@ -90,7 +90,7 @@ func (n *Node) Adopt(r *Record) {
 }
 
 // edge are the options of a request that somebody sent to a flow: he knows of others (RFC 5626 §5.3.1).
-var edge = &engine.Options{Edge: true}
+var edge = &engine.ForkOptions{Edge: true}
 
 // way is what a token holds: how its maker reaches the client.
 type way struct {
@@ -141,7 +141,7 @@ func (n *Node) mac(text []byte) []byte {
 // dialogs, and a request that another process sent here for a client that only this one reaches, which is relayed: that process has decided on it,
 // and nobody else could have made the token it bears. Go programs call it first in Route; scripts don't see the request.
 //
-// It also says what a GRUU stands for that is the remote target of a dialog (engine.Request.Vouch), for requests that are not taken.
+// It also says what a GRUU stands for that is the remote target of a dialog (engine.Request.ResolveTo), for requests that are not taken.
 func (r *Registrar) Intercept(req *engine.Request) (taken bool, err error) {
 	if taken, err = r.notifier.Intercept(req); taken {
 		return true, err
@@ -157,7 +157,7 @@ func (r *Registrar) Intercept(req *engine.Request) (taken bool, err error) {
 		r.vouch(req)
 		return false, nil
 	}
-	if w.flow != 0 && (w.boot != n.boot || !req.Engine().FlowStands(w.flow)) {
+	if w.flow != 0 && (w.boot != n.boot || !req.Engine().FlowOpen(w.flow)) {
 		_, err = req.Reply(430, "Flow Failed", nil) // RFC 5626 §5.3.1
 		return true, err
 	}

@@ -13,8 +13,8 @@ import (
 )
 
 // Save processes the REGISTER req and answers it, with headers added to the answer whatever its code. It takes the
-// request's decision. ok tells whether it was accepted; err says why not: a refusal, the store's error, engine.ErrOver
-// when the request is over already, or an *engine.Misuse. Where the store waits, the lane is lent meanwhile.
+// request's decision. ok tells whether it was accepted; err says why not: a refusal, the store's error, engine.ErrRequestOver
+// when the request is over already, or an *engine.MisuseError. Where the store waits, the lane is lent meanwhile.
 func (r *Registrar) Save(req *engine.Request, headers []engine.HeaderEdit) (ok bool, err error) {
 	job, err := r.take(req)
 	if err != nil {
@@ -47,14 +47,14 @@ func (r *Registrar) take(req *engine.Request) (j job, err error) {
 	m := req.Message()
 	switch {
 	case m.Method() != message.MethodRegister:
-		return j, &engine.Misuse{Text: "the request is " + string(m.MethodText()) + ", not REGISTER"}
+		return j, &engine.MisuseError{Text: "the request is " + string(m.MethodText()) + ", not REGISTER"}
 	case req.Decided():
-		return j, &engine.Misuse{Text: "this request has been decided already; return after the first decision"}
+		return j, &engine.MisuseError{Text: "this request has been decided already; return after the first decision"}
 	case req.Over():
-		return j, engine.ErrOver
+		return j, engine.ErrRequestOver
 	}
 	e, source := req.Engine(), req.Source()
-	from := Origin{Source: source.Addr, Transport: source.Transport, Flow: req.Flow(), Socket: req.ReceivedOn().Name, Stands: req.Engine().FlowStands, Supports: req.Supports}
+	from := Origin{Source: source.Addr, Transport: source.Transport, Flow: req.Flow(), Socket: req.ReceivedOn().Name, Stands: req.Engine().FlowOpen, Supports: req.Supports}
 	return job{registrar: r, engine: e, message: m, from: from, now: e.Clock().Wall()}, nil
 }
 
@@ -76,7 +76,7 @@ func answer(req *engine.Request, res *Result, headers []engine.HeaderEdit) (ok b
 	case err != nil:
 		return false, err
 	case !sent:
-		return false, engine.ErrOver
+		return false, engine.ErrRequestOver
 	}
 	return res.Code == 200, res.Err
 }

@@ -47,7 +47,7 @@ func newWorld(t *testing.T, store Store, before func(*engine.Request) error) *wo
 		}
 		if req.Method() == message.MethodRegister {
 			_, err := w.reg.Save(req, []engine.HeaderEdit{{Name: "X-Node", Values: list("one")}})
-			var misuse *engine.Misuse
+			var misuse *engine.MisuseError
 			if errors.As(err, &misuse) {
 				return err
 			}
@@ -270,7 +270,7 @@ func TestMisuse(t *testing.T) {
 	if m, _ := bob.next(); m.Status() != 500 {
 		t.Errorf("%d", m.Status())
 	}
-	var misuse *engine.Misuse
+	var misuse *engine.MisuseError
 	if len(errs) != 2 || !errors.As(errs[0], &misuse) || !errors.As(errs[1], &misuse) {
 		t.Errorf("%v", errs)
 	}

@@ -175,7 +175,7 @@ func (m *module) mask(c *luabind.Call) int {
 	}
 	mask := func(msg *message.Message, set func(engine.Mask) error) {
 		if err := set(MaskOf(msg, Party{o.From, o.Display}, Party{o.To, o.ToDisplay})); err != nil {
-			var misuse *engine.Misuse
+			var misuse *engine.MisuseError
 			if errors.As(err, &misuse) {
 				c.Misuse(err)
 			}

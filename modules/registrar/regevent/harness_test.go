@@ -61,7 +61,7 @@ func newWorld(t testing.TB, p Policy, waits bool) *world {
 	w.n = New(w.book, p)
 	w.script = func(req *engine.Request) error {
 		_, w.last = w.n.Subscribe(req, []engine.HeaderEdit{header("X-Node", "one")})
-		var misuse *engine.Misuse
+		var misuse *engine.MisuseError
 		if errors.As(w.last, &misuse) {
 			return w.last
 		}

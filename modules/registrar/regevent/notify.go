@@ -107,7 +107,7 @@ func (s *subscription) send(state string, body []byte, timeout time.Duration, th
 		spec.ContentType = ContentType
 	}
 	s.notifier.notified.Add(1)
-	if err := s.engine.SendThen(&spec, then); err != nil { // the lane is overloaded
+	if err := s.engine.SendAsync(&spec, then); err != nil { // the lane is overloaded
 		s.notifier.proven(s)
 		s.failed(true, retryLater)
 		s.kick()

@@ -58,7 +58,7 @@ func unavailable(reason string, cause error) *refusal {
 func send(req *engine.Request, code int, reason string, own, headers []engine.HeaderEdit) error {
 	sent, err := req.Reply(code, reason, &engine.ReplyOptions{Headers: append(own[:len(own):len(own)], headers...)})
 	if err == nil && !sent {
-		err = engine.ErrOver
+		err = engine.ErrRequestOver
 	}
 	return err
 }

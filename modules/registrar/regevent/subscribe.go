@@ -13,7 +13,7 @@ import (
 )
 
 // Subscribe answers the SUBSCRIBE req, with headers added to the answer whatever its code, and takes the request's decision. ok tells whether it
-// was accepted; err says why not: a refusal, engine.ErrOver when the request is over already, or an *engine.Misuse. Where the registrations have
+// was accepted; err says why not: a refusal, engine.ErrRequestOver when the request is over already, or an *engine.MisuseError. Where the registrations have
 // to be waited for, the lane is lent meanwhile.
 func (n *Notifier) Subscribe(req *engine.Request, headers []engine.HeaderEdit) (ok bool, err error) {
 	a, err := n.Take(req)
@@ -39,16 +39,16 @@ type Ask struct {
 	no  *refusal
 }
 
-// Take reads req on its lane. An error is a Misuse, or engine.ErrOver; what is wrong with the request is for Answer to say.
+// Take reads req on its lane. An error is a MisuseError, or engine.ErrRequestOver; what is wrong with the request is for Answer to say.
 func (n *Notifier) Take(req *engine.Request) (*Ask, error) {
 	m := req.Message()
 	switch {
 	case m.Method() != message.MethodSubscribe:
-		return nil, &engine.Misuse{Text: "the request is " + string(m.MethodText()) + ", not SUBSCRIBE"}
+		return nil, &engine.MisuseError{Text: "the request is " + string(m.MethodText()) + ", not SUBSCRIBE"}
 	case req.Decided():
-		return nil, &engine.Misuse{Text: "this request has been decided already; return after the first decision"}
+		return nil, &engine.MisuseError{Text: "this request has been decided already; return after the first decision"}
 	case req.Over():
-		return nil, engine.ErrOver
+		return nil, engine.ErrRequestOver
 	}
 	a := &Ask{n: n, req: req, now: req.Engine().Clock().Wall()}
 	a.no = a.read()
@@ -117,7 +117,7 @@ func (n *Notifier) Intercept(req *engine.Request) (taken bool, err error) {
 	if no != nil {
 		err = send(req, no.code, no.reason, no.headers, nil)
 	}
-	if errors.Is(err, engine.ErrOver) {
+	if errors.Is(err, engine.ErrRequestOver) {
 		err = nil
 	}
 	return true, err

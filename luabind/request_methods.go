@@ -148,7 +148,7 @@ func (v *vm) replyWith(o *reqObj, res *resObj, opts *engine.ReplyOptions) (bool,
 	return o.req.ReplyWith(res.res, opts)
 }
 
-func (v *vm) relay(o *reqObj, targets []*engine.Target, opts *engine.Options) (bool, error) {
+func (v *vm) relay(o *reqObj, targets []*engine.Target, opts *engine.ForkOptions) (bool, error) {
 	defer v.restore(v.suspendQuiet())
 	return o.req.Relay(targets, opts)
 }

@@ -18,7 +18,7 @@ var optionsOnly = []string{"order", "failover", "follow_redirects", "on_branch",
 func setFlow(t *engine.Target, id uint64) { t.Flow = transport.FlowID(id) }
 
 // relayArgs reads the arguments of relay and fork after req. targets is nil where none was given.
-func (v *vm) relayArgs(l *lua.LState, o *reqObj, name string) ([]*engine.Target, *engine.Options) {
+func (v *vm) relayArgs(l *lua.LState, o *reqObj, name string) ([]*engine.Target, *engine.ForkOptions) {
 	top := l.GetTop()
 	if top < 2 {
 		return nil, nil
@@ -60,7 +60,7 @@ func (v *vm) relayArgs(l *lua.LState, o *reqObj, name string) ([]*engine.Target,
 }
 
 // notFound are the options for an empty list of targets with a reason.
-var notFound = &engine.Options{Nobody: 404}
+var notFound = &engine.ForkOptions{Nobody: 404}
 
 // neverThere tells whether the arguments are what a lookup returns that found no such user, where others find nobody at home: an empty list, and the
 // reason as text.
@@ -70,11 +70,11 @@ func neverThere(targets, why lua.LValue) bool {
 	return ok && text && isEmpty(t)
 }
 
-func (v *vm) relayOptions(l *lua.LState, o *reqObj, x *lua.LTable, name string) (*engine.Options, error) {
+func (v *vm) relayOptions(l *lua.LState, o *reqObj, x *lua.LTable, name string) (*engine.ForkOptions, error) {
 	if err := unknownKey(x, optionKeys, ""); err != nil {
 		return nil, err
 	}
-	opts := &engine.Options{}
+	opts := &engine.ForkOptions{}
 	if err := v.fillTarget(&opts.Defaults, x); err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (v *vm) relayOptions(l *lua.LState, o *reqObj, x *lua.LTable, name string) 
 }
 
 // failover reads a function, or a list of codes and classes ("5xx"), or one of them.
-func (v *vm) failover(l *lua.LState, o *reqObj, x *lua.LTable, opts *engine.Options) error {
+func (v *vm) failover(l *lua.LState, o *reqObj, x *lua.LTable, opts *engine.ForkOptions) error {
 	var codes codeSet
 	switch f := x.RawGetString("failover").(type) {
 	case *lua.LNilType:
@@ -166,7 +166,7 @@ func (s *codeSet) add(v lua.LValue) error {
 }
 
 // callbacks reads on_branch, on_response and on_failure.
-func (v *vm) callbacks(o *reqObj, x *lua.LTable, opts *engine.Options, name string) error {
+func (v *vm) callbacks(o *reqObj, x *lua.LTable, opts *engine.ForkOptions, name string) error {
 	var fs [3]*lua.LFunction
 	var p *pin
 	for i, key := range [...]string{"on_branch", "on_response", "on_failure"} {
