@@ -22,7 +22,7 @@ func execute(args []string, env environment) int {
 func newApp(env environment) *cli.App {
 	return &cli.App{
 		Name:      "sipscript",
-		Usage:     "a SIP proxy engine that a Lua script directs",
+		Usage:     "a SIP proxy directed by a Lua script",
 		Writer:    env.stdout,
 		ErrWriter: env.stderr,
 		Commands: []*cli.Command{

@@ -42,7 +42,7 @@ func (p *passwords) leave(drain time.Duration, log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), min(leaveTime, drain))
 	defer cancel()
 	if err := p.uac.Stop(ctx); err != nil {
-		log.Warn("not all registrars have answered; what is registered there expires", "error", err)
+		log.Warn("not all registrars answered; the registrations there will expire", "error", err)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 
 func reloadCommand(env environment) *cli.Command {
 	return &cli.Command{
-		Name: "reload", Usage: "make a running server load its script anew", Flags: clientFlags(), OnUsageError: onUsageError,
+		Name: "reload", Usage: "make a running server reload its script", Flags: clientFlags(), OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			client, err := newClient(c, env)
 			if err != nil {
@@ -23,12 +23,12 @@ func reloadCommand(env environment) *cli.Command {
 			generation, err := client.Reload(c.Context)
 			var refused *admin.Refused
 			if errors.As(err, &refused) {
-				return fmt.Errorf("the reload was refused, all serves on as before:\n%s", refused.Text)
+				return fmt.Errorf("the reload was refused; the server continues as before:\n%s", refused.Text)
 			}
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(env.stdout, "reloaded: generation %d serves\n", generation)
+			fmt.Fprintf(env.stdout, "reloaded: now serving generation %d\n", generation)
 			return nil
 		},
 	}
@@ -36,7 +36,7 @@ func reloadCommand(env environment) *cli.Command {
 
 func statusCommand(env environment) *cli.Command {
 	return &cli.Command{
-		Name: "status", Usage: "show what a running server does, as JSON", Flags: clientFlags(), OnUsageError: onUsageError,
+		Name: "status", Usage: "show the state of a running server, as JSON", Flags: clientFlags(), OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			client, err := newClient(c, env)
 			if err != nil {
@@ -55,7 +55,7 @@ func statusCommand(env environment) *cli.Command {
 func clientFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "admin", Usage: "the server's --admin `HOST:PORT`", DefaultText: "$SIPSCRIPT_ADMIN"},
-		&cli.DurationFlag{Name: "timeout", Usage: "wait for the answer at most `TIME`", Value: 70 * time.Second},
+		&cli.DurationFlag{Name: "timeout", Usage: "wait at most `TIME` for the answer", Value: 70 * time.Second},
 	}
 }
 
@@ -68,7 +68,7 @@ func newClient(c *cli.Context, env environment) (*admin.Client, error) {
 		addr, _ = env.lookup(variable("admin"))
 	}
 	if addr == "" {
-		return nil, usagef("say which server: --admin HOST:PORT, as given to its `sipscript run --admin`")
+		return nil, usagef("name the server with --admin HOST:PORT, as given to its `sipscript run --admin`")
 	}
 	if err := checkHostPort(addr); err != nil {
 		return nil, usagef("--admin %s: %v", addr, err)

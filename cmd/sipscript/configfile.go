@@ -53,7 +53,7 @@ func parseConfig(path string, text []byte) (map[string][]string, error) {
 		name := strings.ReplaceAll(key.Value, "_", "-")
 		switch {
 		case !slices.Contains(keys(), name):
-			return nil, usagef("%s:%d: unknown key %q; the keys are the flags of `sipscript run` without the dashes", path, key.Line, key.Value)
+			return nil, usagef("%s:%d: unknown key %q; the keys are the flags of `sipscript run` without their dashes", path, key.Line, key.Value)
 		case values[name] != nil:
 			return nil, usagef("%s:%d: %s is given twice", path, key.Line, name)
 		}
@@ -83,7 +83,7 @@ func configValues(key string, n *yaml.Node) ([]string, error) {
 		var out []string
 		for _, item := range n.Content {
 			if item.Kind != yaml.ScalarNode {
-				return nil, fmt.Errorf("line %d: expected a text", item.Line)
+				return nil, fmt.Errorf("line %d: expected a string", item.Line)
 			}
 			out = append(out, item.Value)
 		}
@@ -95,13 +95,13 @@ func configValues(key string, n *yaml.Node) ([]string, error) {
 				continue
 			}
 			if n.Content[i+1].Kind != yaml.ScalarNode {
-				return nil, fmt.Errorf("line %d: expected a text", n.Content[i+1].Line)
+				return nil, fmt.Errorf("line %d: expected a string", n.Content[i+1].Line)
 			}
 			out = append(out, n.Content[i].Value+"="+n.Content[i+1].Value)
 		}
 		return out, nil
 	case manyValued(key):
-		return nil, fmt.Errorf("expected a list of texts")
+		return nil, fmt.Errorf("expected a list of strings")
 	}
-	return nil, fmt.Errorf("expected one value")
+	return nil, fmt.Errorf("expected a single value")
 }

@@ -16,12 +16,12 @@ import (
 
 func initCommand(env environment) *cli.Command {
 	return &cli.Command{
-		Name: "init", Usage: "write route.lua, route_spec.lua and config.yaml to begin with", ArgsUsage: "[DIR]",
-		Description:  "DIR is made where it is missing; default: the current one. Files that are there already are never touched.",
+		Name: "init", Usage: "write a route.lua, route_spec.lua and config.yaml to start from", ArgsUsage: "[DIR]",
+		Description:  "DIR is created if it does not exist; it defaults to the current directory. Existing files are never touched.",
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 1 {
-				return usagef("init: one directory at a time: found %q after %q", c.Args().Get(1), c.Args().First())
+				return usagef("init: expected one directory: found %q after %q", c.Args().Get(1), c.Args().First())
 			}
 			dir := c.Args().First()
 			if dir == "" {
@@ -38,7 +38,7 @@ func begin(env environment, dir string) error {
 	for _, f := range files {
 		path := filepath.Join(dir, f.Name)
 		if _, err := os.Lstat(path); err == nil {
-			return fmt.Errorf("init: %s is there already; choose another directory, or remove it", path)
+			return fmt.Errorf("init: %s already exists; remove it, or choose another directory", path)
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("init: %w", err)
 		}

@@ -36,7 +36,7 @@ func TestInitOverwritesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			code, out := sipscript("init", dir)
-			if code != 1 || !strings.Contains(out, name+" is there already") {
+			if code != 1 || !strings.Contains(out, name+" already exists") {
 				t.Errorf("exit %d:\n%s", code, out)
 			}
 			if text, _ := os.ReadFile(path); !bytes.Equal(text, []byte("mine")) {

@@ -41,7 +41,7 @@ func layer(c *cli.Context, lookup func(string) (string, bool)) (script string, e
 					if want == "" {
 						want = err.Error()
 					}
-					return "", usagef("%s: %q is no value for it: %s", from.name(path, key), v, want)
+					return "", usagef("%s: %q is not a valid value: %s", from.name(path, key), v, want)
 				}
 			}
 		}

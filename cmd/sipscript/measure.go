@@ -15,7 +15,7 @@ import (
 
 // measure registers everything that counts.
 func (s *server) measure() error {
-	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "sipscript_build_info", Help: "Always 1; the labels say what runs.",
+	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "sipscript_build_info", Help: "Always 1; the labels give the versions.",
 		ConstLabels: prometheus.Labels{"version": version(), "go": runtime.Version()}})
 	build.Set(1)
 	var errs []error

@@ -29,10 +29,10 @@ func readPassword(env environment, fromStdin bool) (string, error) {
 	}
 	f, ok := env.stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return "", usagef("there is no terminal to ask for the password at: give it on standard input with --password-stdin")
+		return "", usagef("there is no terminal to ask for the password: pass it on standard input with --password-stdin")
 	}
 	var typed [2]string
-	for i, prompt := range []string{"Password: ", "Once more: "} {
+	for i, prompt := range []string{"Password: ", "Repeat the password: "} {
 		fmt.Fprint(env.stderr, prompt)
 		text, err := readUnseen(int(f.Fd()))
 		fmt.Fprintln(env.stderr)
@@ -42,7 +42,7 @@ func readPassword(env environment, fromStdin bool) (string, error) {
 		typed[i] = text
 	}
 	if typed[0] != typed[1] {
-		return "", errors.New("the two are not the same; nothing was changed")
+		return "", errors.New("the passwords differ; nothing was changed")
 	}
 	return checkPassword(typed[0])
 }

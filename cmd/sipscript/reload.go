@@ -64,18 +64,18 @@ func (s *server) reload(ctx context.Context) (generation int, err error) {
 	// The certificates are read twice, first to see: a reload that is refused has changed nothing.
 	if err := s.checkTLS(); err != nil {
 		s.reloads.note(time.Now(), err)
-		s.log.Error("the certificates were refused; these and the script serve on as before", "error", err)
+		s.log.Error("the certificates were refused; the previous ones, and the script, stay in service", "error", err)
 		return 0, err
 	}
 	err = s.router.Reload(ctx)
 	s.reloads.note(time.Now(), err)
 	if err != nil {
-		s.log.Error("the script was refused; the previous one serves on", "error", err)
+		s.log.Error("the script was refused; the previous one stays in service", "error", err)
 		return 0, err
 	}
 	if err := s.engine.ReloadCertificates(); err != nil {
 		s.reloads.note(time.Now(), err)
-		s.log.Error("the script was reloaded, but the certificates were refused; the previous ones serve on", "error", err)
+		s.log.Error("the script was reloaded, but the certificates were refused; the previous ones stay in service", "error", err)
 		return 0, err
 	}
 	generation = int(s.router.Stats().Generation)

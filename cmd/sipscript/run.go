@@ -10,7 +10,7 @@ import (
 
 func runCommand(env environment) *cli.Command {
 	return &cli.Command{
-		Name: "run", Usage: "serve, as SCRIPT directs (without one: registrar and proxy for the local domains)", ArgsUsage: "[SCRIPT]",
+		Name: "run", Usage: "serve as SCRIPT directs (by default: registrar and proxy for the local domains)", ArgsUsage: "[SCRIPT]",
 		Flags: runFlags(), OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			set, err := readSettings(c, env.lookup)

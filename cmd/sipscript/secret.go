@@ -22,7 +22,7 @@ const (
 func readSecret(path string) (key []byte, warning string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, "", fmt.Errorf("--secret: %w; make one with: head -c 32 /dev/urandom | base64 > %s", err, path)
+		return nil, "", fmt.Errorf("--secret: %w; create one with: head -c 32 /dev/urandom | base64 > %s", err, path)
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
@@ -35,10 +35,10 @@ func readSecret(path string) (key []byte, warning string, err error) {
 	// An editor's newline at the end is not part of the key: the nodes of a cluster must agree on it.
 	key = bytes.TrimRight(text, "\r\n")
 	if len(key) < minSecret {
-		return nil, "", fmt.Errorf("--secret: %s has %d bytes; a key needs %d or more: head -c 32 /dev/urandom | base64 > %s", path, len(key), minSecret, path)
+		return nil, "", fmt.Errorf("--secret: %s has %d bytes; a key needs %d or more; create one with: head -c 32 /dev/urandom | base64 > %s", path, len(key), minSecret, path)
 	}
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
-		warning = fmt.Sprintf("the key in %s can be read by others; chmod 600 %s", path, path)
+		warning = fmt.Sprintf("the key in %s is readable by other users; chmod 600 %s", path, path)
 	}
 	return key, warning, nil
 }
@@ -51,7 +51,7 @@ func makeSecret(path string) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("the key of --data: %w", err)
+			err = fmt.Errorf("--data: the key: %w", err)
 		}
 	}()
 	key := make([]byte, 32)

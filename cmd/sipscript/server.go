@@ -87,7 +87,7 @@ func (s *server) readKey() ([]byte, error) {
 	path := s.set.secret
 	if path == "" {
 		if s.set.data == "" {
-			fmt.Fprintln(s.stderr, "no --secret: the key is made anew at each start; requests within older calls will be refused")
+			fmt.Fprintln(s.stderr, "no --secret: each start creates a new key; requests within calls from before it will be refused")
 			return nil, nil
 		}
 		path = filepath.Join(s.set.data, "secret")
@@ -158,10 +158,10 @@ func (s *server) watch(stop context.Context) {
 	w, err := watch.New(watch.Options{
 		Files:   s.router.Files,
 		Changed: func() error { _, err := s.reload(stop); return err },
-		Failed:  func(err error) { s.log.Warn("the script's files are not watched as they should be", "error", err) },
+		Failed:  func(err error) { s.log.Warn("the script's files cannot be watched properly", "error", err) },
 	})
 	if err != nil {
-		s.log.Warn("changes of the script are not seen; reload by SIGHUP", "error", err)
+		s.log.Warn("changes to the script will not be noticed; reload with SIGHUP", "error", err)
 		return
 	}
 	s.watching.Go(func() { w.Run(stop) })
@@ -178,7 +178,7 @@ func (s *server) drain() {
 	s.engine.Drain()
 	s.passwords.leave(s.set.drain, s.log)
 	if left := s.engine.AwaitCalls(context.Background()); left > 0 {
-		s.log.Warn("not all calls ended within --drain-calls", "drain_calls", s.set.drainCalls, "left", left)
+		s.log.Warn("calls were still in progress at the end of --drain-calls", "drain_calls", s.set.drainCalls, "left", left)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.set.drain)
 	defer cancel()
@@ -201,7 +201,7 @@ func (s *server) close() {
 	s.passwords.close()
 	if s.storage != nil {
 		if err := s.storage.registrar.Close(); err != nil {
-			s.log.Error("not all of what registered could be written", "error", err)
+			s.log.Error("some registrations could not be written", "error", err)
 		}
 	}
 }
@@ -221,11 +221,11 @@ func (s *server) ready() error {
 func explainAdmin(err error) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("%w; stop the program that has it, or choose another port with --admin (0 picks one)", err)
+		return fmt.Errorf("%w; stop the program that uses it, or choose another port with --admin (0 picks one)", err)
 	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("%w; ports below 1024 need a privilege: choose a higher one with --admin", err)
+		return fmt.Errorf("%w; ports below 1024 need privileges: choose a higher one with --admin", err)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("%w; no interface of this machine has the address: choose another with --admin", err)
+		return fmt.Errorf("%w; no interface of this machine has this address: choose another with --admin", err)
 	}
 	return err
 }
@@ -233,7 +233,7 @@ func explainAdmin(err error) error {
 // explainListen adds what to do to an error of a listener, where its text leaves that open.
 func explainListen(err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%w Stop the program that has it, or choose another port with --listen (0 picks one)", err)
+		return fmt.Errorf("%w Stop the program that uses it, or choose another port with --listen (0 picks one)", err)
 	}
 	return err
 }

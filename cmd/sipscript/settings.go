@@ -98,10 +98,10 @@ func (s *settings) readScript(c *cli.Context) error {
 	case args.Len() > 1 && strings.HasPrefix(args.Get(1), "-"):
 		return usagef("flags go before the script: found %q after %q", args.Get(1), args.First())
 	case args.Len() > 1:
-		return usagef("one script at a time: found %q after %q", args.Get(1), args.First())
+		return usagef("expected one script: found %q after %q", args.Get(1), args.First())
 	case args.Len() == 1:
 		if s.script = args.First(); s.script == "" {
-			return usagef("the script's name is empty; leave it out to run the embedded default")
+			return usagef("the script's name is empty; omit it to run the embedded default")
 		}
 	}
 	return nil
@@ -137,7 +137,7 @@ func (s *settings) readAdvertise(c *cli.Context) error {
 		case !ok || public == "":
 			return usagef("--advertise %s: expected PROTO:HOST:PORT=PUBLIC_HOST[:PORT]", text)
 		case !slices.Contains(s.listen, listener):
-			return usagef("--advertise %s: no --listen %s; the listeners are %s", text, listener, strings.Join(s.listen, ", "))
+			return usagef("--advertise %s: there is no --listen %s; the listeners are %s", text, listener, strings.Join(s.listen, ", "))
 		case s.advertise[listener] != "":
 			return usagef("--advertise %s: %s is advertised twice", text, listener)
 		}
@@ -198,7 +198,7 @@ func (s *settings) readArgs(c *cli.Context) error {
 
 func (s *settings) readStorage(c *cli.Context) error {
 	if c.IsSet("data") && s.data == "" {
-		return usagef("--data is empty; leave it out to keep state in memory")
+		return usagef("--data is empty; omit it to keep state in memory")
 	}
 	if !c.IsSet("redis") {
 		return nil
@@ -210,11 +210,11 @@ func (s *settings) readStorage(c *cli.Context) error {
 	}
 	if db := strings.Trim(u.Path, "/"); u.Scheme != "unix" && db != "" {
 		if _, err := strconv.ParseUint(db, 10, 16); err != nil {
-			return usagef("--redis: %q at the end of the URL is no number of a database, as in redis://HOST:PORT/0", db)
+			return usagef("--redis: %q at the end of the URL is not a database number, as in redis://HOST:PORT/0", db)
 		}
 	}
 	if s.secret == "" {
-		return usagef("--redis needs --secret FILE, the same on all servers that share it; make one with: head -c 32 /dev/urandom | base64 > FILE")
+		return usagef("--redis needs --secret FILE, the same on all servers that share it; create one with: head -c 32 /dev/urandom | base64 > FILE")
 	}
 	s.redisName = u.Redacted()
 	return nil
@@ -224,7 +224,7 @@ func (s *settings) readWatch(c *cli.Context) error {
 	on, off := c.IsSet("watch"), c.IsSet("no-watch")
 	switch {
 	case on && off && c.Bool("watch") == c.Bool("no-watch"):
-		return usagef("--watch and --no-watch exclude each other")
+		return usagef("--watch and --no-watch contradict each other")
 	case off:
 		s.watch = !c.Bool("no-watch")
 	case on:
@@ -249,11 +249,11 @@ func (s *settings) readLimits(c *cli.Context) error {
 	case s.lanes < 0 || s.lanes > maxLanes:
 		return usagef("--lanes %d: expected 1 to %d", s.lanes, maxLanes)
 	case s.budget <= 0:
-		return usagef("--script-budget %s: expected a time above 0, such as 200ms", s.budget)
+		return usagef("--script-budget %s: expected a time greater than 0, such as 200ms", s.budget)
 	case s.loadBudget < s.budget:
 		return usagef("--load-budget %s: expected --script-budget (%s) or more, such as 30s", s.loadBudget, s.budget)
 	case s.lifetime < time.Minute:
-		return usagef("--route-lifetime %s: expected a minute or more, such as 24h: calls that last longer could not be ended", s.lifetime)
+		return usagef("--route-lifetime %s: expected a minute or more, such as 24h: calls that outlast it cannot be ended", s.lifetime)
 	case s.drain < 0:
 		return usagef("--drain %s: expected 0 or more, such as 32s", s.drain)
 	case s.drainCalls < 0:
@@ -262,7 +262,7 @@ func (s *settings) readLimits(c *cli.Context) error {
 	size := c.String("script-memory")
 	var ok bool
 	if s.memory, ok = readSize(size); !ok || s.memory < 1<<20 {
-		return usagef("--script-memory %s: expected a size with its unit and of 1MiB at least, such as 64MiB", size)
+		return usagef("--script-memory %s: expected a size of at least 1MiB, with its unit, such as 64MiB", size)
 	}
 	if c.IsSet("max-delay") {
 		switch s.maxDelay = c.Duration("max-delay"); {

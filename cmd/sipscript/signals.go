@@ -36,10 +36,10 @@ func watchSignals(stderr io.Writer, exit func(code int)) *signals {
 				default:
 				}
 			case s.stop.Err() == nil:
-				fmt.Fprintf(stderr, "stopping: transactions finish; signal once more to stop at once\n")
+				fmt.Fprintf(stderr, "stopping once transactions have finished; signal again to stop at once\n")
 				s.cancel()
 			default:
-				fmt.Fprintf(stderr, "ended at once\n")
+				fmt.Fprintf(stderr, "stopped at once\n")
 				exit(exitFailed)
 			}
 		}

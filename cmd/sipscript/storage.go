@@ -34,7 +34,7 @@ func (s *server) makeData() error {
 		return fmt.Errorf("--data: %w", err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		s.log.Warn("the directory of --data can be entered by others; chmod 700 it", "dir", s.set.data)
+		s.log.Warn("the directory of --data is accessible to other users; chmod 700 it", "dir", s.set.data)
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func (s *server) openStorage() error {
 }
 
 func (s *server) openMemory() (registrar.Store, string, error) {
-	return registrar.NewMemory(), "state is kept in memory: a restart forgets what registered", nil
+	return registrar.NewMemory(), "state is kept in memory: registrations are lost on restart", nil
 }
 
 func (s *server) openFile() (_ registrar.Store, _ string, err error) {
@@ -65,7 +65,7 @@ func (s *server) openFile() (_ registrar.Store, _ string, err error) {
 	var store *sqlitestore.Store
 	undisturbed(func() { store, err = sqlitestore.Open(path, sqlitestore.Options{Log: s.log}) })
 	if errors.Is(err, sqlitestore.ErrInUse) {
-		return nil, "", fmt.Errorf("--data: %w: each sipscript needs a directory of its own", err)
+		return nil, "", fmt.Errorf("--data: %w: each sipscript process needs its own directory", err)
 	}
 	if err != nil {
 		return nil, "", fmt.Errorf("--data: %w", err)
@@ -91,11 +91,11 @@ func (s *server) explainRedis(err error) error {
 	todo := "start Redis there, or correct the URL"
 	switch text := err.Error(); {
 	case strings.Contains(text, "NOAUTH"), strings.Contains(text, "WRONGPASS"):
-		todo = "the URL has the password: redis://:PASSWORD@HOST:PORT/0, or redis://USER:PASSWORD@…"
+		todo = "put the password in the URL: redis://:PASSWORD@HOST:PORT/0, or redis://USER:PASSWORD@…"
 	case strings.Contains(text, "DB index"):
-		todo = "the number at the end of the URL is the database's; Redis has 0 to 15 unless configured otherwise"
+		todo = "the number at the end of the URL selects the database: 0 to 15, unless Redis is configured otherwise"
 	case strings.HasPrefix(s.set.redis, "rediss:"):
-		todo = "rediss:// is Redis over TLS; without TLS it is redis://"
+		todo = "rediss:// is Redis over TLS; use redis:// without TLS"
 	}
 	return fmt.Errorf("--redis %s: %w; %s", s.set.redisName, err, todo)
 }

@@ -49,9 +49,9 @@ func TestRedisThatIsNotThere(t *testing.T) {
 	}
 	for url, want := range map[string]string{
 		"redis://:hidden@127.0.0.1:1/0": "start Redis there, or correct the URL",
-		"redis://:hidden@" + fakeRedis(t, "-NOAUTH HELLO must be called with the client already authenticated") + "/0": "the URL has the password",
-		"redis://:hidden@" + fakeRedis(t, "-WRONGPASS invalid username-password pair") + "/0":                          "the URL has the password",
-		"rediss://:hidden@127.0.0.1:1/0": "without TLS it is redis://",
+		"redis://:hidden@" + fakeRedis(t, "-NOAUTH HELLO must be called with the client already authenticated") + "/0": "put the password in the URL",
+		"redis://:hidden@" + fakeRedis(t, "-WRONGPASS invalid username-password pair") + "/0":                          "put the password in the URL",
+		"rediss://:hidden@127.0.0.1:1/0": "use redis:// without TLS",
 	} {
 		var out bytes.Buffer
 		code := execute([]string{"sipscript", "run", "-l", "udp:127.0.0.1:0", "--secret", secret, "--redis", url}, environment{lookup: func(string) (string, bool) { return "", false }, stdout: &out, stderr: &out})

@@ -18,11 +18,11 @@ import (
 func testCommand(env environment) *cli.Command {
 	return &cli.Command{
 		Name: "test", Usage: "run *_spec.lua in the simulator", ArgsUsage: "[PATH...]",
-		Description: "PATH is a spec, or a directory with specs in it or below; default: the current one. x_spec.lua tests x.lua beside it.",
+		Description: "PATH is a spec, or a directory that is searched for specs; it defaults to the current directory. x_spec.lua tests the x.lua next to it.",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "print messages and logs of tests that pass, too"},
-			&cli.StringFlag{Name: "run", Usage: "only tests whose \"file: name\" matches `PATTERN` (a regular expression)"},
-			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "what is random follows from `N`"},
+			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "also print the messages and logs of tests that pass"},
+			&cli.StringFlag{Name: "run", Usage: "run only tests whose \"file: name\" matches `PATTERN` (a regular expression)"},
+			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed the random numbers with `N`"},
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
@@ -42,7 +42,7 @@ func testCommand(env environment) *cli.Command {
 			case s.Failed > 0:
 				return errSilent
 			case s.Passed == 0:
-				return fmt.Errorf("no test matches --run %q; there are %d", c.String("run"), s.Left)
+				return fmt.Errorf("none of the %[2]d tests matches --run %[1]q", c.String("run"), s.Left)
 			}
 			return nil
 		},

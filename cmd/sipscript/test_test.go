@@ -39,7 +39,7 @@ func TestTest(t *testing.T) {
 		{[]string{dir}, 1, []string{"ok    ", "x_spec.lua: is answered (0.002 s)", "FAIL  ", "x_spec.lua:3: call:expect: a: OPTIONS ", "1 passed, 1 failed (seed 1)"}},
 		{[]string{"--run", "is answered", dir}, 0, []string{"1 passed, 0 failed"}},
 		{[]string{"-v", "--run", "is answered", "--seed", "7", filepath.Join(dir, "x_spec.lua")}, 0, []string{"200 OK (OPTIONS 1)", "server: info: asked", "(seed 7)"}},
-		{[]string{"--run", "no such", dir}, 1, []string{"no test matches"}},
+		{[]string{"--run", "no such", dir}, 1, []string{"tests matches --run"}},
 		{[]string{"--run", "(", dir}, 2, []string{"--run"}},
 		{[]string{"--seed", "x", dir}, 2, []string{"seed"}},
 		{[]string{nothing}, 1, []string{"no *_spec.lua"}},

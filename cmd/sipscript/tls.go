@@ -19,9 +19,9 @@ func (s *settings) readTLS(c *cli.Context) error {
 	case len(certs) != len(keys):
 		return usagef("%d --tls-cert and %d --tls-key: each certificate needs its key, in the same order", len(certs), len(keys))
 	case s.secure != "" && len(certs) == 0:
-		return usagef("--listen %s: give it a certificate with --tls-cert FILE --tls-key FILE", s.secure)
+		return usagef("--listen %s: TLS needs a certificate: --tls-cert FILE --tls-key FILE", s.secure)
 	case ca != "" && len(certs) == 0:
-		return usagef("--tls-client-ca %s: there is no --tls-cert it could go with", ca)
+		return usagef("--tls-client-ca %s: there is no --tls-cert to use it with", ca)
 	}
 	switch auth := c.String("tls-client-auth"); {
 	case auth == "":
@@ -32,7 +32,7 @@ func (s *settings) readTLS(c *cli.Context) error {
 	case auth == "optional":
 		s.clientAuth = transport.ClientAuthOptional
 	default:
-		return usagef("--tls-client-auth is required or optional, not %q", auth)
+		return usagef("--tls-client-auth %s: expected required or optional", auth)
 	}
 	for i := range certs {
 		f := transport.TLSFiles{Cert: certs[i], Key: keys[i]}
@@ -52,11 +52,11 @@ func (s *server) checkTLS() error {
 	}
 	m, err := transport.LoadTLS(s.set.tls, s.set.rootCA)
 	if err != nil {
-		return fmt.Errorf("%w; --tls-cert, --tls-key, --tls-client-ca and --tls-ca want PEM files that this process may read, the key that of the certificate", err)
+		return fmt.Errorf("%w; --tls-cert, --tls-key, --tls-client-ca and --tls-ca need PEM files that this process may read, and each key must match its certificate", err)
 	}
 	for i, c := range m.Certificates {
 		if now := time.Now(); c.Leaf != nil && (now.After(c.Leaf.NotAfter) || now.Before(c.Leaf.NotBefore)) {
-			s.log.Warn("a certificate is out of date: clients will refuse it; renew it, then reload", "file", s.set.tls[i].Cert, "from", c.Leaf.NotBefore, "until", c.Leaf.NotAfter)
+			s.log.Warn("a certificate is not valid at this time, and clients will refuse it; renew it, then reload", "file", s.set.tls[i].Cert, "from", c.Leaf.NotBefore, "until", c.Leaf.NotAfter)
 		}
 	}
 	return nil

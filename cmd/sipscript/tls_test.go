@@ -86,7 +86,7 @@ func TestReloadOfBadCertificatesChangesNothing(t *testing.T) {
 	defer s.close()
 	s.announce()
 	defer s.drain()
-	if !strings.Contains(out.String(), "a certificate is out of date") || !strings.Contains(out.String(), cert) {
+	if !strings.Contains(out.String(), "a certificate is not valid at this time") || !strings.Contains(out.String(), cert) {
 		t.Errorf("nobody is warned of a certificate that ended an hour ago:\n%s", &out)
 	}
 	if err := os.WriteFile(key, []byte("nonsense"), 0o600); err != nil {

@@ -19,7 +19,7 @@ import (
 const userTimeout = 30 * time.Second
 
 func userCommand(env environment) *cli.Command {
-	store := &cli.StringFlag{Name: "store", Usage: "where users are: file:`PATH`, sqlite:PATH or postgres://USER@HOST/DATABASE", DefaultText: "$SIPSCRIPT_USERS"}
+	store := &cli.StringFlag{Name: "store", Usage: "the store of the users: file:`PATH`, sqlite:PATH or postgres://USER@HOST/DATABASE", DefaultText: "$SIPSCRIPT_USERS"}
 	realm := &cli.StringFlag{Name: "realm", Usage: "the `REALM` of auth.configure, or the domain"}
 	algorithm := &cli.StringSliceFlag{Name: "algorithm", Usage: "keep a hash for `NAME`; repeatable", DefaultText: "MD5, SHA-256 and SHA-512-256"}
 	stdin := &cli.BoolFlag{Name: "password-stdin", Usage: "read the password from standard input, one line"}
@@ -32,13 +32,13 @@ func userCommand(env environment) *cli.Command {
 		Subcommands: []*cli.Command{
 			sub("add", "add a user", "NAME", func(c *cli.Context, m auth.Manager) error { return setUser(c, env, m, true) }, realm, algorithm, stdin),
 			sub("passwd", "change a user's password", "NAME", func(c *cli.Context, m auth.Manager) error { return setUser(c, env, m, false) }, realm, algorithm, stdin),
-			sub("rm", "remove a user, from all realms unless --realm says which", "NAME", func(c *cli.Context, m auth.Manager) error { return removeUser(c, env, m) }, realm),
+			sub("rm", "remove a user, from all realms unless --realm names one", "NAME", func(c *cli.Context, m auth.Manager) error { return removeUser(c, env, m) }, realm),
 			sub("list", "list users, their realms and algorithms", "", func(c *cli.Context, m auth.Manager) error { return listUsers(c, env, m) }, realm),
-			sub("migrate", "make or update the tables of a database", "", func(c *cli.Context, m auth.Manager) error { return migrate(c, env, m) }),
+			sub("migrate", "create or update the tables of a database", "", func(c *cli.Context, m auth.Manager) error { return migrate(c, env, m) }),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return usagef("user: unknown command %q; there are add, passwd, rm, list and migrate", c.Args().First())
+				return usagef("user: unknown command %q; the commands are add, passwd, rm, list and migrate", c.Args().First())
 			}
 			return cli.ShowSubcommandHelp(c)
 		},
@@ -54,19 +54,19 @@ func withStore(c *cli.Context, env environment, args string, run func(*cli.Conte
 	}
 	switch n := c.Args().Len(); {
 	case spec == "":
-		return usagef("%s: say where users are: --store sqlite:PATH, file:PATH or postgres://USER@HOST/DATABASE", name)
+		return usagef("%s: name the store with --store sqlite:PATH, file:PATH or postgres://USER@HOST/DATABASE", name)
 	case n > 1 && strings.HasPrefix(c.Args().Get(1), "-"):
 		return usagef("%s: flags go before the user's name: found %q", name, c.Args().Get(1))
 	case args == "" && n > 0:
 		return usagef("%s takes no argument: found %q", name, c.Args().First())
 	case args != "" && n != 1:
-		return usagef("%s wants one user's name", name)
+		return usagef("%s: expected one user name", name)
 	}
 	ctx, cancel := context.WithTimeout(c.Context, userTimeout)
 	defer cancel()
 	if path, ok := strings.CutPrefix(spec, "sqlite:"); ok && c.Command.Name != "add" && c.Command.Name != "migrate" {
 		if _, err := os.Stat(path); err != nil { // opening it would make one
-			return fmt.Errorf("%w; `sipscript user add` and `user migrate` make a database", err)
+			return fmt.Errorf("%w; `sipscript user add` and `user migrate` create a database", err)
 		}
 	}
 	m, release, err := auth.OpenManager(ctx, spec)
@@ -84,7 +84,7 @@ func withStore(c *cli.Context, env environment, args string, run func(*cli.Conte
 func setUser(c *cli.Context, env environment, m auth.Manager, fresh bool) error {
 	user, realm := c.Args().First(), c.String("realm")
 	if realm == "" {
-		return usagef("user %s: a password is hashed together with its realm: say which with --realm, such as your domain", c.Command.Name)
+		return usagef("user %s: name the realm with --realm, such as your domain: a password is hashed together with it", c.Command.Name)
 	}
 	algorithms := []auth.Algorithm{auth.MD5, auth.SHA256, auth.SHA512256}
 	if names := c.StringSlice("algorithm"); len(names) > 0 {
@@ -111,9 +111,9 @@ func setUser(c *cli.Context, env environment, m auth.Manager, fresh bool) error 
 	err = m.Set(c.Context, auth.Change{User: user, Realm: realm, Hashes: hashes, Fresh: fresh, At: time.Now()})
 	switch {
 	case errors.Is(err, auth.ErrExists):
-		return fmt.Errorf("%s is there already in realm %s; `sipscript user passwd` changes the password", user, realm)
+		return fmt.Errorf("user %s already exists in realm %s; `sipscript user passwd` changes the password", user, realm)
 	case errors.Is(err, auth.ErrNoUser):
-		return fmt.Errorf("there is no %s in realm %s; `sipscript user add` adds one", user, realm)
+		return fmt.Errorf("there is no user %s in realm %s; `sipscript user add` adds one", user, realm)
 	}
 	return err
 }

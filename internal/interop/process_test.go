@@ -63,7 +63,7 @@ func TestBadStartExits1(t *testing.T) {
 func TestLinesOfAStart(t *testing.T) {
 	s := start(t)
 	text := s.log.text()
-	for _, part := range []string{"key is made anew", "refused", "state is kept in memory", "listening udp 127.0.0.1:", "listening tcp 127.0.0.1:", "\nready\n"} {
+	for _, part := range []string{"each start creates a new key", "refused", "state is kept in memory", "listening udp 127.0.0.1:", "listening tcp 127.0.0.1:", "\nready\n"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("no %q in:\n%s", part, text)
 		}
@@ -75,8 +75,8 @@ func TestLinesOfAStart(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("0123456789abcdef0123456789abcdef\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if with := start(t, "--secret", secret); strings.Contains(with.log.text(), "made anew") {
-		t.Errorf("with --secret the key is made anew:\n%s", with.log.text())
+	if with := start(t, "--secret", secret); strings.Contains(with.log.text(), "creates a new key") {
+		t.Errorf("with --secret a new key is created:\n%s", with.log.text())
 	}
 }
 

@@ -113,7 +113,7 @@ func TestPasswordPrompt(t *testing.T) {
 		says          string
 		listed        bool
 	}{
-		{"not the same twice", "add", []string{"sesame\n", "sesam\n"}, 1, "the two are not the same; nothing was changed", false},
+		{"not the same twice", "add", []string{"sesame\n", "sesam\n"}, 1, "the passwords differ; nothing was changed", false},
 		{"^C", "add", []string{"\x03"}, 1, "interrupted; nothing was changed", false},
 		{"^C at the second time", "add", []string{"sesame\n", "ses\x03"}, 1, "interrupted; nothing was changed", false},
 		{"nothing", "add", []string{"\n", "\n"}, 1, "the password is empty", false},
@@ -124,7 +124,7 @@ func TestPasswordPrompt(t *testing.T) {
 			x := run(c.command)
 			x.t = t
 			for i, text := range c.answers {
-				x.answer([]string{"Password: ", "Once more: "}[i], text)
+				x.answer([]string{"Password: ", "Repeat the password: "}[i], text)
 			}
 			if code := x.end(); code != c.code {
 				t.Errorf("exit %d, want %d", code, c.code)

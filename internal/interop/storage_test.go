@@ -135,7 +135,7 @@ func TestKilledInMidLoad(t *testing.T) {
 	all := loaded(t, s, 1500, func() { _ = s.cmd.Process.Kill() })
 	<-s.ended
 	again := start(t, "--data", dir)
-	if text := again.log.text(); !strings.Contains(text, "location.db: ") || strings.Contains(text, "made anew") {
+	if text := again.log.text(); !strings.Contains(text, "location.db: ") || strings.Contains(text, "creates a new key") {
 		t.Errorf("the start lines:\n%s", text)
 	}
 	noneLost(t, all, again)
