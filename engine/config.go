@@ -90,8 +90,9 @@ type Config struct {
 	Advertise map[string]string // an entry of Listen → "host" or "host:port" that peers are told
 	Domains   []string          // local domains
 	Router    Router
-	// Interceptors are asked in order before the Router. Those of a script's modules are called by its
-	// own router (package luabind).
+	// Parts live beside the Router, which may bring more: see Part.
+	Parts []Part
+	// Interceptors are asked in order before the Router; after them the Parts that are interceptors.
 	Interceptors []Interceptor
 	Secret       []byte        // keys route signatures, nonces, tokens; made at random when empty
 	Lanes        int           // how many calls are worked on at once, default GOMAXPROCS

@@ -33,10 +33,11 @@ func (e *Engine) Drain() { e.draining.Store(true) }
 // Draining tells whether the engine refuses new dialogs because it is to stop.
 func (e *Engine) Draining() bool { return e.draining.Load() }
 
-// AwaitCalls refuses new dialogs (503, Retry-After) and waits until no call is in progress, until
+// AwaitCalls refuses new dialogs (503, Retry-After), has the parts drain (see Part), and waits until no call is in progress, until
 // Config.DrainCalls is over, or ctx ends. It returns how many calls are left.
 func (e *Engine) AwaitCalls(ctx context.Context) (left int) {
 	e.Drain()
+	e.leave(ctx)
 	if e.config.DrainCalls <= 0 {
 		return 0
 	}
@@ -63,6 +64,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	e.Drain()
+	e.leave(ctx)
 	e.await(ctx, func() bool {
 		var busy atomic.Bool
 		e.onLanes(func(u *unit) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	cryptorand "crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"log/slog"
@@ -41,6 +42,10 @@ type Engine struct {
 	watchers   watchers
 
 	withholders withholders
+
+	parts        []Part        // attached, in order; not changed after New
+	interceptors []Interceptor // not changed after New
+	left         sync.Once     // the parts have drained
 
 	ctx      context.Context // ends when requests in progress are given up, at the end of the drain
 	cancel   context.CancelFunc
@@ -89,6 +94,10 @@ func New(c Config) (*Engine, error) {
 	}
 	e.self = localNames(e.wire.Locals())
 	if err := e.makeLanes(); err != nil {
+		e.close(context.Background())
+		return nil, err
+	}
+	if err := e.attach(); err != nil {
 		e.close(context.Background())
 		return nil, err
 	}
@@ -221,6 +230,7 @@ func (e *Engine) close(ctx context.Context) error {
 	if s, ok := e.config.Router.(Stopper); ok {
 		err = s.Stop(ctx)
 	}
+	err = errors.Join(err, e.detach())
 	if e.stack != nil {
 		flush, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()

@@ -163,13 +163,13 @@ func (r *Request) route() {
 
 // decideOn asks the interceptors, then the router.
 func (r *Request) decideOn() error {
-	c := &r.unit.e.config
-	for _, i := range c.Interceptors {
+	e := r.unit.e
+	for _, i := range e.interceptors {
 		if taken, err := i.Intercept(r); taken {
 			return err
 		}
 	}
-	return c.Router.Route(r)
+	return e.config.Router.Route(r)
 }
 
 // errPanic is told to those who didn't ask for a log, too: it is a fault of the program.

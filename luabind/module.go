@@ -8,6 +8,9 @@ import (
 )
 
 // Opener makes a module. It is the part that lives as long as the process: what must survive a reload (stores, sockets, counters) belongs to it.
+//
+// What else it does is found by type assertion. One that is an [engine.Part] is attached to the engine before the first generation is made, may see
+// each request before the script does (engine.Interceptor), and is told when the engine drains and ends. See also [Metered].
 type Opener interface {
 	// Name is what scripts require: lower case letters, digits and "_"; dots separate parts ("sip.test").
 	Name() string
@@ -34,9 +37,6 @@ type Module interface {
 type Activator interface {
 	Activate() error
 }
-
-// Interceptor is an Opener that sees each request before the script does.
-type Interceptor = engine.Interceptor
 
 // EventSource is a Module that emits events to sip.on handlers.
 type EventSource interface {

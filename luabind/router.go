@@ -54,8 +54,6 @@ type Router struct {
 	clock      lane.Clock
 	eng        atomic.Pointer[engine.Engine]
 
-	interceptors []Interceptor // never changed
-
 	// slots hold the VM that serves on each lane; a request's handler keeps the one it began with.
 	slots []atomic.Pointer[vm]
 
@@ -70,9 +68,10 @@ type Router struct {
 }
 
 var (
-	_ engine.Router  = (*Router)(nil)
-	_ engine.Starter = (*Router)(nil)
-	_ engine.Stopper = (*Router)(nil)
+	_ engine.Router     = (*Router)(nil)
+	_ engine.Starter    = (*Router)(nil)
+	_ engine.Stopper    = (*Router)(nil)
+	_ engine.PartsOwner = (*Router)(nil)
 )
 
 // NewRouter compiles the script. It runs when the engine starts: once on each lane, and once in the background VM.
@@ -92,6 +91,12 @@ func NewRouter(o Options) (*Router, error) {
 	if o.Env == nil {
 		o.Env = os.Getenv
 	}
+	for _, m := range o.Modules {
+		_, sees := m.(engine.Interceptor)
+		if _, part := m.(engine.Part); sees && !part {
+			return nil, fmt.Errorf("luabind: module %s is an engine.Interceptor and no engine.Part: it would never be asked", m.Name())
+		}
+	}
 	if errInterpreter != nil {
 		return nil, errInterpreter
 	}
@@ -101,17 +106,23 @@ func NewRouter(o Options) (*Router, error) {
 	}
 	p.close()
 	r := &Router{opts: o, dog: newWatchdog()}
-	for _, m := range o.Modules {
-		if i, ok := m.(Interceptor); ok {
-			r.interceptors = append(r.interceptors, i)
-		}
-	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.shared = newShared()
 	return r, nil
 }
 
 func (r *Router) engine() *engine.Engine { return r.eng.Load() }
+
+// Parts are the modules that live on an engine: it attaches them before Start.
+func (r *Router) Parts() []engine.Part {
+	var list []engine.Part
+	for _, m := range r.opts.Modules {
+		if p, ok := m.(engine.Part); ok {
+			list = append(list, p)
+		}
+	}
+	return list
+}
 
 // Start builds the first generation. The engine calls it.
 func (r *Router) Start(e *engine.Engine) error {
@@ -233,11 +244,6 @@ func (r *Router) Files() []string {
 
 // Route calls the script's route function. It runs on the request's lane, with its token.
 func (r *Router) Route(req *engine.Request) error {
-	for _, i := range r.interceptors {
-		if taken, err := i.Intercept(req); taken {
-			return err
-		}
-	}
 	v := r.enter(req.Lane())
 	defer v.end()
 	o := v.newRequest(req)

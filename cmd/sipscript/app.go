@@ -8,6 +8,9 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/sipscript/sipscript/modules/all"
+	"github.com/sipscript/sipscript/modules/host"
 )
 
 // execute runs one command line and returns the exit code.
@@ -25,17 +28,16 @@ func newApp(env environment) *cli.App {
 		Usage:     "a SIP proxy directed by a Lua script",
 		Writer:    env.stdout,
 		ErrWriter: env.stderr,
-		Commands: []*cli.Command{
+		Commands: append([]*cli.Command{
 			runCommand(env),
 			initCommand(env),
 			reloadCommand(env),
 			statusCommand(env),
 			testCommand(env),
-			userCommand(env),
 			versionCommand(),
 			laterCommand("check", "look for mistakes in scripts"),
 			laterCommand("stubs", "write the LuaLS definition files"),
-		},
+		}, moduleCommands(env, host.Commands(all.Plugins()))...),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usagef("unknown command %q; `sipscript help` lists the commands", c.Args().First())

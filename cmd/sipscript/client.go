@@ -16,6 +16,9 @@ func reloadCommand(env environment) *cli.Command {
 	return &cli.Command{
 		Name: "reload", Usage: "make a running server reload its script", Flags: clientFlags(), OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usagef("%s takes no argument: found %q", c.Command.Name, c.Args().First())
+			}
 			client, err := newClient(c, env)
 			if err != nil {
 				return err
@@ -38,6 +41,9 @@ func statusCommand(env environment) *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "show the state of a running server, as JSON", Flags: clientFlags(), OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usagef("%s takes no argument: found %q", c.Command.Name, c.Args().First())
+			}
 			client, err := newClient(c, env)
 			if err != nil {
 				return err
@@ -60,9 +66,6 @@ func clientFlags() []cli.Flag {
 }
 
 func newClient(c *cli.Context, env environment) (*admin.Client, error) {
-	if c.Args().Present() {
-		return nil, usagef("%s takes no argument: found %q", c.Command.Name, c.Args().First())
-	}
 	addr := c.String("admin")
 	if addr == "" {
 		addr, _ = env.lookup(variable("admin"))

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/sipscript/sipscript/modules/host"
 )
 
 const (
@@ -60,6 +62,7 @@ func runFlags() []cli.Flag {
 		&cli.DurationFlag{Name: "max-delay", Usage: "refuse new calls (503) when messages wait for `TIME`, to protect calls in progress; 0: never", DefaultText: "100ms"},
 		&cli.StringFlag{Name: "config", Usage: "read the same settings from `FILE` (YAML); flags override SIPSCRIPT_* variables, which override the file"},
 	}
+	flags = append(flags, cliFlags(moduleFlags())...)
 	for _, name := range laterFlags() {
 		flags = append(flags, &cli.StringFlag{Name: name, Hidden: true})
 	}
@@ -70,10 +73,18 @@ func runFlags() []cli.Flag {
 // which on the command line is the argument.
 func keys() []string {
 	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "admin-host", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "load-budget", "script-memory", "route-lifetime", "drain", "drain-calls", "max-delay"}
+	for _, f := range moduleFlags() {
+		all = append(all, f.Name)
+	}
 	return append(all, laterFlags()...)
 }
 
 // manyValued are the keys that may have more than one value.
 func manyValued(key string) bool {
+	for _, f := range moduleFlags() {
+		if f.Name == key {
+			return f.Kind == host.List
+		}
+	}
 	return key == "listen" || key == "advertise" || key == "trust-via" || key == "domain" || key == "set" || key == "dns" || key == "admin-host" || key == "tls-cert" || key == "tls-key"
 }

@@ -40,7 +40,7 @@ func (r *reloads) last() (loaded time.Time, failed string) {
 
 // loadScript makes the router. Errors name the script's file and line.
 func (s *server) loadScript() (err error) {
-	options := luabind.Options{Script: s.set.script, Modules: builtins(s.storage.registrar, s.passwords.auth, s.passwords.uac), Args: s.set.args, Budget: s.set.budget, LoadBudget: s.set.loadBudget, Log: s.log}
+	options := luabind.Options{Script: s.set.script, Modules: s.modules.Openers(), Args: s.set.args, Budget: s.set.budget, LoadBudget: s.set.loadBudget, Log: s.log}
 	options.Memory = s.set.memory
 	if s.set.script == "" {
 		text, err := scripts.Get("default")

@@ -22,6 +22,8 @@ import (
 	"github.com/sipscript/sipscript/internal/admin"
 	"github.com/sipscript/sipscript/internal/watch"
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/all"
+	"github.com/sipscript/sipscript/modules/host"
 )
 
 // The states of a server.
@@ -33,6 +35,7 @@ const (
 
 type server struct {
 	set     *settings
+	plugins []host.Plugin
 	stderr  io.Writer
 	log     *slog.Logger
 	begun   time.Time
@@ -40,18 +43,17 @@ type server struct {
 	state   atomic.Int32
 
 	// Set by start, before serving; the admin interface looks at them only while serving.
-	storage   *storage
-	passwords passwords
-	router    *luabind.Router
-	engine    *engine.Engine
-	admin     *admin.Server // nil without --admin
+	modules *host.Set
+	router  *luabind.Router
+	engine  *engine.Engine
+	admin   *admin.Server // nil without --admin
 
 	watching sync.WaitGroup // the watcher's goroutine
 	reloads  reloads
 }
 
 func newServer(set *settings, stderr io.Writer) *server {
-	return &server{set: set, stderr: stderr, log: newLog(stderr, set.logLevel, set.logJSON), begun: time.Now(), figures: prometheus.NewRegistry()}
+	return &server{set: set, plugins: all.Plugins(), stderr: stderr, log: newLog(stderr, set.logLevel, set.logJSON), begun: time.Now(), figures: prometheus.NewRegistry()}
 }
 
 // start brings everything up, or returns why not. The end of stop ends it early, without an error.
@@ -65,8 +67,7 @@ func (s *server) start(stop context.Context) error {
 	}
 	steps := []func() error{
 		s.checkTLS,
-		s.openStorage,
-		s.openAuth,
+		s.openModules,
 		s.openAdmin,
 		s.loadScript,
 		func() error { return s.makeEngine(secret) },
@@ -106,7 +107,7 @@ func (s *server) openAdmin() (err error) {
 	if s.set.admin == "" {
 		return nil
 	}
-	s.admin, err = admin.New(admin.Options{Addr: s.set.admin, Hosts: s.set.adminHosts, Figures: s.figures, Ready: s.ready, Reload: s.reload, Status: s.status, Log: s.log})
+	s.admin, err = admin.New(admin.Options{Addr: s.set.admin, Hosts: s.set.adminHosts, Figures: s.figures, Ready: s.ready, Reload: s.reload, Status: s.status, Modules: s.modules.API(), Log: s.log})
 	if err != nil {
 		return explainAdmin(err)
 	}
@@ -128,7 +129,9 @@ func (s *server) makeEngine(secret []byte) (err error) {
 
 // announce says where the server listens, and that it serves.
 func (s *server) announce() {
-	fmt.Fprintln(s.stderr, s.storage.line)
+	for _, line := range s.modules.Storage() {
+		fmt.Fprintln(s.stderr, line)
+	}
 	for _, l := range s.engine.Locals() {
 		fmt.Fprintf(s.stderr, "listening %s %s\n", l.Kind, l.Addr)
 	}
@@ -176,7 +179,6 @@ func (s *server) drain() {
 		return
 	}
 	s.engine.Drain()
-	s.passwords.leave(s.set.drain, s.log)
 	if left := s.engine.AwaitCalls(context.Background()); left > 0 {
 		s.log.Warn("calls were still in progress at the end of --drain-calls", "drain_calls", s.set.drainCalls, "left", left)
 	}
@@ -198,10 +200,9 @@ func (s *server) close() {
 			s.log.Debug("admin interface", "error", err)
 		}
 	}
-	s.passwords.close()
-	if s.storage != nil {
-		if err := s.storage.registrar.Close(); err != nil {
-			s.log.Error("some registrations could not be written", "error", err)
+	if s.modules != nil {
+		if err := s.modules.Close(); err != nil {
+			s.log.Error("some of the modules' state could not be written", "error", err)
 		}
 	}
 }

@@ -9,19 +9,26 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sipscript/sipscript/modules/registrar"
+	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/host"
 )
 
-// lastStore is a store that looks around when it is closed.
-type lastStore struct {
-	*registrar.Memory
-	closed func()
-}
+// last is a module that looks around when it is closed.
+type last struct{ closed func() }
 
-func (l *lastStore) Close() error {
+func (l *last) Name() string                               { return "last" }
+func (l *last) Open(*luabind.Host) (luabind.Module, error) { return empty{}, nil }
+
+func (l *last) Close() error {
 	l.closed()
 	return nil
 }
+
+// empty is a module of a script generation.
+type empty struct{}
+
+func (empty) Functions() []luabind.Function { return nil }
+func (empty) Close() error                  { return nil }
 
 // Lists of the status are lists, also those with nothing in them.
 func TestStatusWithoutDomains(t *testing.T) {
@@ -41,19 +48,16 @@ func TestStatusWithoutDomains(t *testing.T) {
 	}
 }
 
-// TestStoresAreClosedLast: when the stores are closed nobody can ask for what they have: the engine has drained, and the admin
-// port is closed.
-func TestStoresAreClosedLast(t *testing.T) {
+// When modules are closed nobody can ask for what they have: the engine has drained, and the admin port
+// is closed.
+func TestModulesAreClosedLast(t *testing.T) {
 	set, err := parse(t, []string{"-l", "udp:127.0.0.1:0", "--admin", "127.0.0.1:0", "--drain", "10s", "-d", "example.com"}, nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s, closed := newServer(set, t.Output()), 0
-	if err := s.start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	addr, admin := s.engine.Locals()[0].Addr.String(), s.admin.Addr().String()
-	s.storage.registrar = registrar.New(registrar.Options{Store: &lastStore{registrar.NewMemory(), func() {
+	var addr, admin string
+	m := &last{func() {
 		closed++
 		if c, err := net.ListenPacket("udp", addr); err != nil {
 			t.Errorf("the engine still has its port: %v", err)
@@ -64,10 +68,15 @@ func TestStoresAreClosedLast(t *testing.T) {
 			t.Error("the admin port still answers")
 			_ = c.Close()
 		}
-	}}})
+	}}
+	s.plugins = append(s.plugins, host.Plugin{Name: "last", New: func(*host.Environment) (luabind.Opener, error) { return m, nil }})
+	if err := s.start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	addr, admin = s.engine.Locals()[0].Addr.String(), s.admin.Addr().String()
 	s.drain()
 	s.close()
 	if closed != 1 {
-		t.Errorf("the store was closed %d times", closed)
+		t.Errorf("the module was closed %d times", closed)
 	}
 }

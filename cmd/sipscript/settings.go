@@ -18,6 +18,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/transport"
+	"github.com/sipscript/sipscript/modules/host"
 )
 
 // maxLanes bounds --lanes: more than that is a typing mistake on any machine.
@@ -35,8 +36,7 @@ type settings struct {
 	clientAuth transport.ClientAuth // what is asked of clients over TLS
 	rootCA     string               // authorities that vouch for servers, "" for the system's
 	data       string               // a directory, "" for state in memory
-	redis      string               // a URL, "" for none
-	redisName  string               // the same without a password
+	redis      host.URL             // , "" for none
 	secret     string               // a file, "" for the one in data, or a key made anew
 	admin      string               // host:port, "" for none
 	adminHosts []string             // names it is known by besides its own
@@ -51,6 +51,7 @@ type settings struct {
 	drainCalls time.Duration
 	loadBudget time.Duration
 	lifetime   time.Duration // of a signed Record-Route
+	flags      host.Values   // of modules
 	maxDelay   time.Duration // as engine.Config has it: 0 for its default, negative for never
 }
 
@@ -82,7 +83,7 @@ func readSettings(c *cli.Context, lookup func(string) (string, bool)) (*settings
 			return nil, usagef("--%s is not available in this version", name)
 		}
 	}
-	s := &settings{script: script, data: c.String("data"), redis: c.String("redis"), secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain"), lifetime: c.Duration("route-lifetime"), loadBudget: c.Duration("load-budget")}
+	s := &settings{script: script, data: c.String("data"), redis: host.URL(c.String("redis")), secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain"), lifetime: c.Duration("route-lifetime"), loadBudget: c.Duration("load-budget")}
 	s.drainCalls = c.Duration("drain-calls")
 	steps := []func(*cli.Context) error{s.readScript, s.readListen, s.readTLS, s.readAdvertise, s.readTrustVia, s.readDNS, s.readDomains, s.readArgs, s.readStorage, s.readWatch, s.readLimits, s.readLog}
 	for _, step := range steps {
@@ -90,7 +91,8 @@ func readSettings(c *cli.Context, lookup func(string) (string, bool)) (*settings
 			return nil, err
 		}
 	}
-	return s, nil
+	s.flags, err = readValues(c, moduleFlags())
+	return s, err
 }
 
 func (s *settings) readScript(c *cli.Context) error {
@@ -204,7 +206,7 @@ func (s *settings) readStorage(c *cli.Context) error {
 		return nil
 	}
 	// Errors of URLs quote them, with the password.
-	u, err := url.Parse(s.redis)
+	u, err := url.Parse(string(s.redis))
 	if err != nil || !slices.Contains([]string{"redis", "rediss", "unix"}, u.Scheme) {
 		return usagef("--redis: expected redis://HOST:PORT/DB, rediss://… for TLS, or unix:///PATH")
 	}
@@ -216,7 +218,6 @@ func (s *settings) readStorage(c *cli.Context) error {
 	if s.secret == "" {
 		return usagef("--redis needs --secret FILE, the same on all servers that share it; create one with: head -c 32 /dev/urandom | base64 > FILE")
 	}
-	s.redisName = u.Redacted()
 	return nil
 }
 

@@ -8,11 +8,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/luabind/spec"
-	"github.com/sipscript/sipscript/modules/auth"
-	"github.com/sipscript/sipscript/modules/registrar"
-	"github.com/sipscript/sipscript/modules/uac"
+	"github.com/sipscript/sipscript/modules/all"
 )
 
 func testCommand(env environment) *cli.Command {
@@ -26,7 +23,7 @@ func testCommand(env environment) *cli.Command {
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			o := spec.Options{Modules: inMemory, Seed: c.Uint64("seed")}
+			o := spec.Options{Modules: all.Offline, Seed: c.Uint64("seed")}
 			if pattern := c.String("run"); pattern != "" {
 				var err error
 				if o.Run, err = regexp.Compile(pattern); err != nil {
@@ -47,9 +44,4 @@ func testCommand(env environment) *cli.Command {
 			return nil
 		},
 	}
-}
-
-// inMemory are the modules of a server under test.
-func inMemory() []luabind.Opener {
-	return builtins(registrar.New(registrar.Options{}), auth.New(auth.Options{}), uac.New(uac.Options{}))
 }

@@ -34,7 +34,7 @@ func main() {
 func serve(ctx context.Context, out io.Writer, listen, domain string) error {
 	users := registrar.New(registrar.Options{}) // bindings in memory
 	eng, err := engine.New(engine.Config{Listen: []string{listen}, Domains: []string{domain}, Router: &router{users},
-		Interceptors: []engine.Interceptor{users}}) // says where the GRUUs of users lead within dialogs
+		Parts: []engine.Part{users}}) // it sweeps what expired, and says where GRUUs lead within dialogs
 	if err != nil {
 		return err
 	}
@@ -53,12 +53,6 @@ func serve(ctx context.Context, out io.Writer, listen, domain string) error {
 // router decides what happens to each new request. The engine calls it on many lanes at once, so what it shares must be
 // safe for that; a Registrar is.
 type router struct{ users *registrar.Registrar }
-
-// Start is called before traffic flows: the registrar sweeps expired bindings on the engine's background lane.
-func (r *router) Start(e *engine.Engine) error {
-	r.users.Attach(e)
-	return nil
-}
 
 // Route takes one decision. It must not block; what waits goes through req (Fork, Await, Sleep).
 func (r *router) Route(req *engine.Request) error {

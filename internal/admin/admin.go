@@ -4,6 +4,7 @@
 //	GET  /healthz   200 while the process answers at all
 //	GET  /readyz    200 while traffic is served, else 503 and why not
 //	GET  /status    what runs, as JSON
+//	*    /api/v1/NAME/…   what the module NAME serves
 //	POST /reload    200; 422 and the script's error when it was refused; 409 when the server is not serving
 //
 // It answers to the Host names it is known by alone. There is no authentication: bind it to loopback, or put something in front of it.
@@ -35,7 +36,7 @@ const (
 // ErrNotServing is Reload's when there is nothing to reload yet, or no more.
 var ErrNotServing = errors.New("the server is not serving")
 
-// Options of a Server. All but Log are required.
+// Options of a Server. All but Modules and Log are required.
 type Options struct {
 	Addr    string   // host:port; port 0 picks one
 	Hosts   []string // names it is known by besides loopback's and its address; may be empty
@@ -43,6 +44,7 @@ type Options struct {
 	Ready   func() error                                        // nil while traffic is served
 	Reload  func(ctx context.Context) (generation int, _ error) // its error is the script's, or wraps ErrNotServing
 	Status  func() any                                          // encoded as JSON
+	Modules http.Handler                                        // of /api/v1/; nil: none
 	Log     *slog.Logger
 }
 
@@ -115,6 +117,9 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.opts.Status()) })
 	mux.HandleFunc("POST /reload", s.reload)
+	if s.opts.Modules != nil {
+		mux.Handle("/api/v1/", s.opts.Modules)
+	}
 	bounded := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		mux.ServeHTTP(w, r)

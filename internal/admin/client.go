@@ -29,7 +29,7 @@ type Client struct {
 
 // Reload orders a reload and returns the generation that serves now.
 func (c *Client) Reload(ctx context.Context) (generation int, err error) {
-	text, code, err := c.do(ctx, http.MethodPost, "/reload")
+	text, code, err := c.do(ctx, http.MethodPost, "/reload", nil)
 	if err != nil {
 		return 0, err
 	}
@@ -48,7 +48,7 @@ func (c *Client) Reload(ctx context.Context) (generation int, err error) {
 
 // Status returns the server's status as the JSON text it sent.
 func (c *Client) Status(ctx context.Context) ([]byte, error) {
-	text, code, err := c.do(ctx, http.MethodGet, "/status")
+	text, code, err := c.do(ctx, http.MethodGet, "/status", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -58,14 +58,31 @@ func (c *Client) Status(ctx context.Context) ([]byte, error) {
 	return text, nil
 }
 
-func (c *Client) do(ctx context.Context, method, path string) (body []byte, code int, err error) {
+// Asker asks for paths of the API, "/api/v1/…". The error of an answer that is no 2xx is its "error".
+func (c *Client) Asker(ctx context.Context) func(method, path string, body io.Reader) ([]byte, error) {
+	return func(method, path string, body io.Reader) ([]byte, error) {
+		text, code, err := c.do(ctx, method, path, body)
+		if err != nil || code/100 == 2 {
+			return text, err
+		}
+		var got struct {
+			Error string `json:"error"`
+		}
+		if json.Unmarshal(text, &got) != nil || got.Error == "" {
+			return nil, c.strange(code, text)
+		}
+		return nil, errors.New(got.Error)
+	}
+}
+
+func (c *Client) do(ctx context.Context, method, path string, content io.Reader) (body []byte, code int, err error) {
 	timeout := c.Timeout
 	if timeout == 0 {
 		timeout = 70 * time.Second
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, "http://"+c.Addr+path, nil)
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+c.Addr+path, content)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -78,7 +78,10 @@ func TestForbiddenImportsAreFound(t *testing.T) {
 		{"luabind", lua, false},
 		{"luabind", Module + "/engine", false},
 		{"modules/registrar", Module + "/luabind", false},
-		{"cmd/sipscript", Module + "/modules/registrar", false},
+		{"cmd/sipscript", Module + "/modules/all", false},
+		{"cmd/sipscript", Module + "/modules/registrar", true},
+		{"cmd/sipscript", Module + "/modules/registrar/sqlitestore", true},
+		{"modules/host", Module + "/modules/registrar", true},
 	} {
 		lines := Check(Graph{Module + "/" + c.from: {c.to}})
 		if (len(lines) > 0) != c.bad {

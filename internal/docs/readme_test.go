@@ -13,9 +13,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/luabind"
-	"github.com/sipscript/sipscript/modules/auth"
-	"github.com/sipscript/sipscript/modules/registrar"
-	"github.com/sipscript/sipscript/modules/uac"
+	"github.com/sipscript/sipscript/modules/all"
 	"github.com/sipscript/sipscript/scripts"
 )
 
@@ -44,7 +42,11 @@ func readmes(t *testing.T) (paths []string) {
 
 // load runs a script's file in an engine, on all its lanes, as a start would.
 func load(name, text string) error {
-	router, err := luabind.NewRouter(luabind.Options{Source: text, Name: name, Modules: []luabind.Opener{registrar.New(registrar.Options{}), auth.New(auth.Options{}), uac.New(uac.Options{})}})
+	modules, err := all.Offline()
+	if err != nil {
+		return err
+	}
+	router, err := luabind.NewRouter(luabind.Options{Source: text, Name: name, Modules: modules})
 	if err != nil {
 		return err
 	}

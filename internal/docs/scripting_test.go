@@ -6,10 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/luabind/spec"
-	"github.com/sipscript/sipscript/modules/auth"
-	"github.com/sipscript/sipscript/modules/registrar"
+	"github.com/sipscript/sipscript/modules/all"
 )
 
 // The scripts of the guide do what it says: each whose first line names it ("-- trunks.lua: …") has a spec in testdata, and passes it.
@@ -34,9 +32,7 @@ func TestGuideScripts(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		options := spec.Options{Seed: 1, Modules: func() []luabind.Opener {
-			return []luabind.Opener{auth.New(auth.Options{}), registrar.New(registrar.Options{})}
-		}}
+		options := spec.Options{Seed: 1, Modules: all.Offline}
 		tests, err := spec.File(filepath.Join(dir, name+"_spec.lua"), options, func(r spec.Result) {
 			if !r.Passed {
 				t.Errorf("%s: %s\n%s\n%s", r.Name, r.Failure, r.Ladder, r.Log)

@@ -9,10 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/luabind/spec"
-	"github.com/sipscript/sipscript/modules/auth"
-	"github.com/sipscript/sipscript/modules/registrar"
+	"github.com/sipscript/sipscript/modules/all"
 )
 
 // isSpec tells a spec from a script.
@@ -27,9 +25,7 @@ func runSpec(t *testing.T, script, text string) (tests int, failures []string) {
 			t.Fatal(err)
 		}
 	}
-	o := spec.Options{Seed: 1, Modules: func() []luabind.Opener {
-		return []luabind.Opener{registrar.New(registrar.Options{}), auth.New(auth.Options{})}
-	}}
+	o := spec.Options{Seed: 1, Modules: all.Offline}
 	tests, err := spec.File(filepath.Join(dir, "x_spec.lua"), o, func(r spec.Result) {
 		if !r.Passed {
 			failures = append(failures, r.Name+": "+r.Failure+"\n"+r.Ladder+r.Log)

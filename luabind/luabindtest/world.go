@@ -67,7 +67,7 @@ func Script(f func(*luabind.Options)) Option { return func(c *config) { f(&c.scr
 // Engine changes the engine's configuration.
 func Engine(f func(*engine.Config)) Option { return func(c *config) { f(&c.engine) } }
 
-// Wrap puts another router around the script's. It must hand on Start and Stop.
+// Wrap puts another router around the script's. It must hand on Parts, Start and Stop.
 func Wrap(f func(*luabind.Router) engine.Router) Option { return func(c *config) { c.wrap = f } }
 
 // Lanes is how many lanes carry calls, 1 by default. With more than one a run is not repeated exactly by its seed.

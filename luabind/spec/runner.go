@@ -19,7 +19,7 @@ import (
 // Options of a run.
 type Options struct {
 	// Modules makes what the scripts under test can require, anew for each server. It may be nil.
-	Modules func() []luabind.Opener
+	Modules func() ([]luabind.Opener, error)
 	Seed    uint64         // of losses, tags, and whatever is random; the same seed makes the same run
 	Run     *regexp.Regexp // which tests, by "file: name"; nil for all
 }

@@ -99,7 +99,9 @@ func (w *world) start(o serverOptions) (*server, error) {
 	script.Args, script.Budget, script.Log, script.Seed = o.Args, o.Budget, logger, 1
 	script.Env = func(name string) string { return o.Env[name] }
 	if w.opts.Modules != nil {
-		script.Modules = w.opts.Modules()
+		if script.Modules, err = w.opts.Modules(); err != nil {
+			return nil, err
+		}
 	}
 	router, err := luabind.NewRouter(script)
 	if err != nil {

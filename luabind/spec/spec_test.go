@@ -11,10 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/luabind/spec"
-	"github.com/sipscript/sipscript/modules/auth"
-	"github.com/sipscript/sipscript/modules/registrar"
+	"github.com/sipscript/sipscript/modules/all"
 )
 
 // phones is a script that registers phones and rings them.
@@ -28,10 +26,6 @@ function route(req)
   req:relay(registrar.lookup(req.ruri))
 end`
 
-func modules() []luabind.Opener {
-	return []luabind.Opener{auth.New(auth.Options{}), registrar.New(registrar.Options{})}
-}
-
 // run runs a spec beside the script above and returns what is printed.
 func run(t *testing.T, text string, change ...func(*spec.Options)) (string, spec.Summary) {
 	t.Helper()
@@ -41,7 +35,7 @@ func run(t *testing.T, text string, change ...func(*spec.Options)) (string, spec
 			t.Fatal(err)
 		}
 	}
-	o := spec.Options{Modules: modules, Seed: 1}
+	o := spec.Options{Modules: all.Offline, Seed: 1}
 	for _, f := range change {
 		f(&o)
 	}

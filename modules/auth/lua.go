@@ -41,9 +41,6 @@ type module struct {
 func (m *module) Activate() error {
 	m.auth.script.Store(&m.hears)
 	m.auth.serving.Store(m.auth)
-	if e := m.host.Engine(); e != nil {
-		m.auth.Attach(e)
-	}
 	t, _ := m.auth.policy.Users.(Table)
 	for _, a := range m.auth.policy.Algorithms {
 		if users := t.without(a); users != nil {

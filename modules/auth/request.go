@@ -147,7 +147,7 @@ func (a *Auth) check(req *engine.Request, w *Want, by waits) (v Verdict, err err
 	if err := w.check(); err != nil {
 		return v, err
 	}
-	a.Attach(req.Engine())
+	_ = a.Attach(req.Engine()) // it never fails
 	if !challengeable(req) || req.Over() {
 		return Verdict{Reason: Missing}, nil
 	}

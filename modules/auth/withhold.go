@@ -19,16 +19,17 @@ type keeper struct {
 //   - where there are users, all of Proxy-Authorization in our realm. A server behind this one may
 //     use the same realm for Authorization, which passes.
 //
-// The first Require, Check or Challenge of a request does it as well.
-func (a *Auth) Attach(e *engine.Engine) {
+// The first Require, Check or Challenge of a request does it as well. It makes an Auth an engine.Part.
+func (a *Auth) Attach(e *engine.Engine) error {
 	old := a.kept.Load()
 	if old != nil && old.engine == e {
-		return
+		return nil
 	}
 	a.serving.CompareAndSwap(nil, a)
 	if k := (&keeper{a.service, e}); a.kept.CompareAndSwap(old, k) {
 		e.Withhold(k)
 	}
+	return nil
 }
 
 // Withhold is the engine's to call.

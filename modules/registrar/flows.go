@@ -132,7 +132,7 @@ func (f *flows) watch(key flowKey, aor string, timer time.Duration) {
 	}
 	f.hear(w)
 	// One client may come from another port each time. Those there are no bindings for, whatever they are, are the ones heard of longest ago.
-	for f.quiet.Len() > f.registrar.policy.MaxBindings {
+	for f.quiet.Len() > f.registrar.inForce().policy.MaxBindings {
 		f.forget(f.quiet.Front().Value.(*flow))
 	}
 }
@@ -192,7 +192,7 @@ func (f *flows) FlowClosed(id transport.FlowID) {
 	r, e := f.registrar, f.engine
 	f.mu.Unlock()
 	if w != nil {
-		e.Background().Post(newLoss(r, e, w))
+		e.Background().Post(newLoss(r.inForce(), e, w))
 	}
 }
 
@@ -216,7 +216,7 @@ func (f *flows) sweep(now lane.Time) {
 			break
 		}
 		f.forget(w)
-		f.engine.Background().Post(newLoss(f.registrar, f.engine, w))
+		f.engine.Background().Post(newLoss(f.registrar.inForce(), f.engine, w))
 	}
 	for e := f.quiet.Front(); e != nil && now >= e.Value.(*flow).heard.Add(forgotten); e = f.quiet.Front() {
 		f.forget(e.Value.(*flow))

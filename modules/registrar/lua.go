@@ -40,18 +40,11 @@ func (m *module) Activate() error {
 	}
 	m.registrar.script.Store(&m.hears)
 	m.registrar.serving.Store(m.registrar)
-	if err := m.registrar.notifier.SetPolicy(m.subscriptions); err != nil {
-		return err
-	}
-	if e := m.host.Engine(); e != nil {
-		m.registrar.Attach(e)
-	}
-	return nil
+	return m.registrar.notifier.SetPolicy(m.subscriptions)
 }
 
 func (m *module) Close() error {
 	m.registrar.script.CompareAndSwap(&m.hears, nil)
-	m.registrar.stopped(m.host.Engine())
 	return nil
 }
 

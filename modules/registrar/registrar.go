@@ -95,6 +95,14 @@ func (r *Registrar) with(p Policy) (*Registrar, error) {
 	return &Registrar{service: r.service, given: p, policy: full}, nil
 }
 
+// inForce is the registrar of the script generation that serves, else r.
+func (r *Registrar) inForce() *Registrar {
+	if s := r.serving.Load(); s != nil {
+		return s
+	}
+	return r
+}
+
 // Policy is the policy in force, defaults filled in.
 func (r *Registrar) Policy() Policy { return r.policy }
 

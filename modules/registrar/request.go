@@ -85,11 +85,11 @@ func answer(req *engine.Request, res *Result, headers []engine.HeaderEdit) (ok b
 const sweepEvery = time.Second
 
 // Attach sweeps the store every second on the background lane of e, until the engine stops or another one is attached. A
-// store that is shared learns which node e is. Attaching the same engine again does nothing.
-func (r *Registrar) Attach(e *engine.Engine) {
+// store that is shared learns which node e is. Attaching the same engine again does nothing. It makes a Registrar an engine.Part.
+func (r *Registrar) Attach(e *engine.Engine) error {
 	old := r.sweeper.Load()
 	if old != nil && old.engine == e {
-		return
+		return nil
 	}
 	s := &sweeper{engine: e, service: r.service}
 	if r.sweeper.CompareAndSwap(old, s) {
@@ -103,6 +103,7 @@ func (r *Registrar) Attach(e *engine.Engine) {
 		}
 		e.Background().Post(s)
 	}
+	return nil
 }
 
 // sweeper is the timer of the sweep. It belongs to the lane it runs on.

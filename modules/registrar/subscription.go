@@ -35,10 +35,7 @@ func (w watched) Contacts(ctx context.Context, aor string, now time.Time) ([]reg
 	if err != nil {
 		return nil, err
 	}
-	serving := w.serving.Load()
-	if serving == nil {
-		serving = w.Registrar
-	}
+	serving := w.inForce()
 	list := make([]regevent.Contact, len(bindings))
 	for i, b := range bindings {
 		list[i] = regevent.Contact{URI: b.Contact(), Params: b.Params(), CallID: b.CallID(), CSeq: b.CSeq(), Expires: b.Expires(), Updated: b.Updated()}
@@ -76,15 +73,11 @@ func (s *service) changedElsewhere(aor string) {
 	s.notifier.Changed(aor, "", "")
 }
 
-// stopTime is how long subscribers are told that the server stops.
-const stopTime = time.Second
-
-// stopped ends the subscriptions when e is about to stop: their subscribers need not find out by themselves.
-func (r *Registrar) stopped(e *engine.Engine) {
-	if e == nil || !e.Draining() || r.notifier.Idle() {
-		return
+// Detach ends the subscriptions, so that their subscribers need not find out by themselves. The engine
+// calls it at its end.
+func (r *Registrar) Detach(ctx context.Context, _ *engine.Engine) error {
+	if !r.notifier.Idle() {
+		r.notifier.Stop(ctx)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
-	defer cancel()
-	r.notifier.Stop(ctx)
+	return nil
 }

@@ -145,6 +145,20 @@ func (u *UAC) Stop(ctx context.Context) error {
 	return nil
 }
 
+// Attach makes a UAC an engine.Part, whose registrations are taken back when e drains.
+func (u *UAC) Attach(e *engine.Engine) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.eng != e {
+		u.eng, u.ended = e, false
+		clear(u.known) // of an engine that has stopped
+	}
+	return nil
+}
+
+// Drain is Stop.
+func (u *UAC) Drain(ctx context.Context) error { return u.Stop(ctx) }
+
 // List is how the registrations stand, by name.
 func (u *UAC) List() []*Status {
 	u.mu.Lock()

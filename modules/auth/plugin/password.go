@@ -1,4 +1,4 @@
-package main
+package plugin
 
 // Passwords: typed unseen, or read from standard input.
 
@@ -13,29 +13,31 @@ import (
 	"syscall"
 
 	"golang.org/x/term"
+
+	"github.com/sipscript/sipscript/modules/host"
 )
 
 // maxPassword bounds what is read, in bytes.
 const maxPassword = 1024
 
 // readPassword reads a password: a line of standard input, or what is typed twice at the terminal.
-func readPassword(env environment, fromStdin bool) (string, error) {
+func readPassword(c *host.Invocation, fromStdin bool) (string, error) {
 	if fromStdin {
-		line, err := bufio.NewReader(io.LimitReader(env.stdin, maxPassword+2)).ReadString('\n')
+		line, err := bufio.NewReader(io.LimitReader(c.Stdin, maxPassword+2)).ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
 			return "", fmt.Errorf("standard input: %w", err)
 		}
 		return checkPassword(strings.TrimRight(line, "\r\n"))
 	}
-	f, ok := env.stdin.(*os.File)
+	f, ok := c.Stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return "", usagef("there is no terminal to ask for the password: pass it on standard input with --password-stdin")
+		return "", host.Usagef("there is no terminal to ask for the password: pass it on standard input with --password-stdin")
 	}
 	var typed [2]string
 	for i, prompt := range []string{"Password: ", "Repeat the password: "} {
-		fmt.Fprint(env.stderr, prompt)
+		fmt.Fprint(c.Stderr, prompt)
 		text, err := readUnseen(int(f.Fd()))
-		fmt.Fprintln(env.stderr)
+		fmt.Fprintln(c.Stderr)
 		if err != nil {
 			return "", err
 		}

@@ -1,0 +1,105 @@
+package engine
+
+// Parts: what lives on an engine beside its router.
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// Part lives on an engine beside the router, whatever becomes of scripts: a module such as the
+// registrar. An engine knows those of Config.Parts, and those of a Router that is a [PartsOwner].
+//
+// What a Part does beyond Attach is found by type assertion: it may be an [Interceptor], a [Drainer],
+// a [Detacher]. The life of a Part on an engine:
+//
+//  1. Attach, in New: sockets are bound, nothing is received yet, and the router has not started.
+//  2. Intercept, for each new request.
+//  3. Drain, once, when new dialogs have begun to be refused.
+//  4. Detach, once, when no request is left. Lanes and sockets still work. After a failed New
+//     it follows on an Attach that succeeded.
+//
+// An engine never closes a Part: its owner does, after the engine.
+type Part interface {
+	// Attach's error ends New. A Part that is attached to a second engine leaves the first.
+	Attach(e *Engine) error
+}
+
+// PartsOwner is a Router that brings parts of its own: luabind's brings the modules of its script.
+// A Router that wraps another hands on Parts, as it does Start and Stop.
+type PartsOwner interface {
+	Parts() []Part
+}
+
+// Drainer is a Part with something out there that brings new calls here: it takes that back.
+type Drainer interface {
+	// Drain returns when that is done or ctx ends, which is soon. Its error is logged.
+	Drain(ctx context.Context) error
+}
+
+// Detacher is a Part with something to say at the end: a last NOTIFY.
+type Detacher interface {
+	// Detach returns when that is said or ctx ends, which is soon. Its error is logged.
+	Detach(ctx context.Context, e *Engine) error
+}
+
+const (
+	leaveTime  = 2 * time.Second // for all Drains together; Config.Drain where that is less
+	detachTime = time.Second     // for all Detaches together
+)
+
+// attach attaches all parts. Those that were attached are detached by close.
+func (e *Engine) attach() error {
+	parts := slices.Clone(e.config.Parts)
+	if o, ok := e.config.Router.(PartsOwner); ok {
+		for _, p := range o.Parts() {
+			if !slices.Contains(parts, p) {
+				parts = append(parts, p)
+			}
+		}
+	}
+	e.interceptors = slices.Clone(e.config.Interceptors)
+	for _, p := range parts {
+		if err := p.Attach(e); err != nil {
+			return err
+		}
+		e.parts = append(e.parts, p)
+		if i, ok := p.(Interceptor); ok && !slices.Contains(e.interceptors, i) {
+			e.interceptors = append(e.interceptors, i)
+		}
+	}
+	return nil
+}
+
+// leave has the parts take back what brings calls here, once; not when there is no time for it.
+func (e *Engine) leave(ctx context.Context) {
+	if ctx.Err() != nil {
+		return
+	}
+	e.left.Do(func() {
+		ctx, cancel := context.WithTimeout(ctx, min(leaveTime, e.config.Drain))
+		defer cancel()
+		for _, p := range e.parts {
+			if d, ok := p.(Drainer); ok {
+				if err := d.Drain(ctx); err != nil {
+					e.log.Warn("not all that brings calls here was taken back", "err", err)
+				}
+			}
+		}
+	})
+}
+
+// detach lets the parts say what they have left to say, the last attached first.
+func (e *Engine) detach() error {
+	ctx, cancel := context.WithTimeout(context.Background(), detachTime)
+	defer cancel()
+	var errs []error
+	for _, p := range slices.Backward(e.parts) {
+		if d, ok := p.(Detacher); ok {
+			errs = append(errs, d.Detach(ctx, e))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,50 @@
+package host
+
+// Commands of modules.
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// Command is a command of the command line: `sipscript NAME`, or, of another's Sub, one below it.
+type Command struct {
+	Name        string
+	Usage       string // one line
+	Description string // more of it, may be ""
+	Args        string // what help calls its arguments, "NAME"; "" for none
+	Flags       []Flag
+	// Remote: it asks a running server. It has --admin and --timeout, and its Invocation has Ask.
+	Remote bool
+	Sub    []Command
+	// Run does it. nil: the command is nothing but those in Sub.
+	Run func(c *Invocation) error
+}
+
+// Invocation is one run of a command.
+type Invocation struct {
+	Context context.Context
+	Command string   // "user add"
+	Args    []string // what is left when flags have been read
+	Flags   Values
+	Lookup  func(name string) (value string, ok bool) // of variables of the environment
+	Stdin   io.Reader
+	Stdout  io.Writer
+	Stderr  io.Writer
+	// Ask asks the server's admin API, of a Remote command: path is "/api/v1/…". The error of an answer
+	// that is no 2xx is the server's "error".
+	Ask func(method, path string, body io.Reader) ([]byte, error)
+}
+
+// Get asks for a path of the admin API.
+func (c *Invocation) Get(path string) ([]byte, error) { return c.Ask(http.MethodGet, path, nil) }
+
+// UsageError is a mistake on the command line. The process ends with 2.
+type UsageError struct{ Text string }
+
+func (e *UsageError) Error() string { return e.Text }
+
+// Usagef makes a UsageError.
+func Usagef(format string, args ...any) error { return &UsageError{fmt.Sprintf(format, args...)} }

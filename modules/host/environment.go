@@ -1,0 +1,91 @@
+package host
+
+// What a module is given.
+
+import (
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Environment is what modules share of the process. The zero value is that of a process that touches
+// nothing: no directory, no server, no flag.
+//
+// Keys and the clock come from the engine (engine.Engine.Key, Clock), from Attach on: a key is derived
+// from --secret, and in a simulation time is virtual.
+type Environment struct {
+	Log   *slog.Logger // Open makes nil a logger that drops all
+	Data  string       // the directory of --data, which is there; "" to keep state in memory
+	Redis URL          // of --redis, "" for none
+	DB    URL          // of --db, "" for none
+	Flags Values       // of the module's own flags, and of others'
+	// Bulk runs f, which makes much that stays and little that doesn't, such as a load of bindings. The
+	// command keeps the garbage collector from marking all of it again and again. Open makes nil call f.
+	Bulk func(f func())
+}
+
+// URL names a server. It may have a password in it.
+type URL string
+
+// String is the URL without its password, for logs and errors.
+func (u URL) String() string {
+	parsed, err := url.Parse(string(u))
+	if err != nil { // whose text quotes it
+		return "(a URL that can't be read)"
+	}
+	return parsed.Redacted()
+}
+
+// Values are the values of flags. A flag that no plugin declared has no value: its zero value is read.
+type Values struct{ of map[string]any }
+
+// NewValues takes string, []string, bool, int and time.Duration values by the flags' names.
+func NewValues(of map[string]any) Values { return Values{of} }
+
+// Text is a Text flag's value.
+func (v Values) Text(name string) string { return value[string](v, name) }
+
+// List is a List flag's values.
+func (v Values) List(name string) []string { return value[[]string](v, name) }
+
+// Bool is a Bool flag's value.
+func (v Values) Bool(name string) bool { return value[bool](v, name) }
+
+// Int is an Int flag's value.
+func (v Values) Int(name string) int { return value[int](v, name) }
+
+// Duration is a Duration flag's value.
+func (v Values) Duration(name string) time.Duration { return value[time.Duration](v, name) }
+
+func value[T any](v Values, name string) T {
+	x, _ := v.of[name].(T)
+	return x
+}
+
+// Explain adds to an error of the start what can be done about it.
+func (u URL) Explain(flag string, err error) error {
+	todo := "start " + u.server() + " there, or correct the URL"
+	switch text := err.Error(); {
+	case strings.Contains(text, "NOAUTH"), strings.Contains(text, "WRONGPASS"):
+		todo = "put the password in the URL: redis://:PASSWORD@HOST:PORT/0, or redis://USER:PASSWORD@…"
+	case strings.Contains(text, "DB index"):
+		todo = "the number at the end of the URL selects the database: 0 to 15, unless Redis is configured otherwise"
+	case strings.HasPrefix(string(u), "rediss:"):
+		todo = "rediss:// is Redis over TLS; use redis:// without TLS"
+	}
+	return fmt.Errorf("--%s %s: %w; %s", flag, u, err, todo)
+}
+
+// server is what kind of server the URL names.
+func (u URL) server() string {
+	scheme, _, _ := strings.Cut(string(u), ":")
+	switch scheme {
+	case "postgres", "postgresql":
+		return "PostgreSQL"
+	case "mysql":
+		return "MySQL or MariaDB"
+	}
+	return "Redis"
+}

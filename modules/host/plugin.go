@@ -1,0 +1,100 @@
+package host
+
+// What a module declares.
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/sipscript/sipscript/luabind"
+)
+
+// Plugin declares a module. Name and New are required.
+type Plugin struct {
+	// Name is what scripts require, what stands in /api/v1/NAME, and what its metrics begin with.
+	Name string
+	// Flags are those it adds to `sipscript run`. Each is a SIPSCRIPT_* variable and a key of --config
+	// as well. Their names begin with the module's, unless they are shared ones that CLI users know.
+	Flags []Flag
+	// Commands are those it adds to `sipscript`.
+	Commands []Command
+	// New makes the module. See the package's notes on what it may do.
+	New func(env *Environment) (luabind.Opener, error)
+}
+
+// Kind is what a flag takes.
+type Kind uint8
+
+const (
+	Text     Kind = iota
+	List          // texts: the flag is repeated
+	Bool          //
+	Int           //
+	Duration      // 200ms, 32s, 5m
+)
+
+// Flag is one flag. A flag that is not given has its Default, else the zero value.
+type Flag struct {
+	Name    string // "turn-relay"; in lower case, words joined by dashes
+	Kind    Kind
+	Usage   string // one line; `NAME` in it is what help calls the value
+	Default string // as it would be written; "" for none
+	// DefaultText is what help says of it where that is not Default.
+	DefaultText string
+	// Check tells what is wrong with a value, "expected an IP address". It may be nil.
+	Check func(value string) error
+}
+
+// Handler serves a module's part of the admin API: GET /api/v1/NAME/x arrives as GET /x. The server
+// has seen to known hosts, to requests from web pages, and to bounds on bodies and time.
+type Handler interface {
+	API() http.Handler
+}
+
+// Storer tells in one line where state is kept, for whoever starts the server.
+type Storer interface {
+	Storage() string
+}
+
+// check tells what is wrong with a list of plugins: a fault of the program.
+func check(plugins []Plugin) error {
+	names, flags := map[string]bool{}, map[string]string{}
+	for _, p := range plugins {
+		if p.Name == "" || p.New == nil {
+			return fmt.Errorf("host: plugin %q needs a name and a New", p.Name)
+		}
+		if names[p.Name] {
+			return fmt.Errorf("host: there are two plugins %q", p.Name)
+		}
+		names[p.Name] = true
+		for _, f := range p.Flags {
+			if f.Name == "" || strings.ContainsAny(f.Name, "_ =") || strings.ToLower(f.Name) != f.Name {
+				return fmt.Errorf("host: %s: a flag named %q", p.Name, f.Name)
+			}
+			if other, ok := flags[f.Name]; ok {
+				return fmt.Errorf("host: --%s is a flag of %s and of %s", f.Name, other, p.Name)
+			}
+			flags[f.Name] = p.Name
+		}
+	}
+	return nil
+}
+
+// Flags are the flags of all plugins, in their order.
+func Flags(plugins []Plugin) []Flag {
+	var list []Flag
+	for _, p := range plugins {
+		list = append(list, p.Flags...)
+	}
+	return list
+}
+
+// Commands are the commands of all plugins, in their order.
+func Commands(plugins []Plugin) []Command {
+	var list []Command
+	for _, p := range plugins {
+		list = append(list, p.Commands...)
+	}
+	return list
+}

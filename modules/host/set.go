@@ -1,0 +1,137 @@
+package host
+
+// The modules of a process.
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+
+	"github.com/sipscript/sipscript/luabind"
+)
+
+// Set is the modules of a process, made and not closed.
+type Set struct {
+	members []member
+}
+
+type member struct {
+	name   string
+	module luabind.Opener
+}
+
+// Open makes the modules in their order. On an error those that were made are closed.
+func Open(plugins []Plugin, env Environment) (*Set, error) {
+	if err := check(plugins); err != nil {
+		return nil, err
+	}
+	if env.Bulk == nil {
+		env.Bulk = func(f func()) { f() }
+	}
+	log := env.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	s := &Set{}
+	for _, p := range plugins {
+		own := env
+		own.Log = log.With("module", p.Name)
+		m, err := p.New(&own)
+		if err == nil && m == nil {
+			err = fmt.Errorf("host: New of %s made neither a module nor an error", p.Name)
+		}
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		s.members = append(s.members, member{p.Name, m})
+	}
+	return s, nil
+}
+
+// Offline makes modules that touch nothing outside the process, for checks, specs and references, and
+// have nothing to close. It fails only where a module breaks that rule.
+func Offline(plugins []Plugin) ([]luabind.Opener, error) {
+	s, err := Open(plugins, Environment{})
+	if err != nil {
+		return nil, err
+	}
+	return s.Openers(), nil
+}
+
+// Openers are the modules, for luabind.Options.
+func (s *Set) Openers() []luabind.Opener {
+	list := make([]luabind.Opener, len(s.members))
+	for i, m := range s.members {
+		list[i] = m.module
+	}
+	return list
+}
+
+// Metrics are the modules' figures, for a program whose router is not luabind's, which has them too.
+func (s *Set) Metrics() []luabind.Metric {
+	var list []luabind.Metric
+	for _, m := range s.members {
+		if x, ok := m.module.(luabind.Metered); ok {
+			list = append(list, x.Metrics()...)
+		}
+	}
+	return list
+}
+
+// Storage is where the modules keep state, a line each that keeps any.
+func (s *Set) Storage() []string {
+	var lines []string
+	for _, m := range s.members {
+		if x, ok := m.module.(Storer); ok {
+			lines = append(lines, x.Storage())
+		}
+	}
+	return lines
+}
+
+// API serves /api/v1/NAME/… of the modules that have any.
+func (s *Set) API() http.Handler {
+	mux := http.NewServeMux()
+	for _, m := range s.members {
+		if x, ok := m.module.(Handler); ok {
+			mux.Handle("/api/v1/"+m.name+"/", http.StripPrefix("/api/v1/"+m.name, x.API()))
+		}
+	}
+	return mux
+}
+
+// Close closes the modules that are to be closed, the last made first. It may be called again.
+func (s *Set) Close() error {
+	var errs []error
+	for _, m := range slices.Backward(s.members) {
+		if c, ok := m.module.(io.Closer); ok {
+			if err := c.Close(); err != nil {
+				errs = append(errs, fmt.Errorf("module %s: %w", m.name, err))
+			}
+		}
+	}
+	s.members = nil
+	return errors.Join(errs...)
+}
+
+// Answer writes v as JSON: what a module's API answers with.
+func Answer(w http.ResponseWriter, code int, v any) {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_, _ = w.Write(append(text, '\n')) // a client that went away is nobody's business
+}
+
+// Refuse answers with an error, as Answer does with {"error": …}.
+func Refuse(w http.ResponseWriter, code int, err error) {
+	Answer(w, code, map[string]string{"error": err.Error()})
+}
