@@ -14,7 +14,7 @@ import (
 )
 
 // gcPercent is how much the heap may grow between two collections, in percent of what lives. Go's own 100 spends a sixth of a
-// loaded proxy's time on marking the same small live heap again and again; 200 halves that for a few megabytes (docs/decisions.md).
+// loaded proxy's time on marking the same small live heap again and again; 200 halves that for a few megabytes (docs/decisions/gc-percent.md).
 const gcPercent = 200
 
 // memoryShare is the part of the machine's memory from which on the collector works harder, so that a large heap does not grow by gcPercent
