@@ -42,6 +42,7 @@ type Engine struct {
 	watchers   watchers
 
 	withholders withholders
+	border      atomic.Pointer[proxy.Beyond]
 
 	parts        []Part        // attached, in order; not changed after New
 	interceptors []Interceptor // not changed after New
@@ -146,7 +147,7 @@ func (e *Engine) makeLanes() error {
 		Process: uint32(newRandom(c.Seed, 1<<33)()), IsLocal: e.isLocal, TimerC: c.TimerC, UDPLimit: max(c.UDPLimit, 0), Limits: c.Limits, Log: e.log,
 		Panics: e.panics, May: func(what string, from netip.Addr) (int, bool) { return e.refusals.May(what, from, e.clock.Wall()) },
 	}
-	env.Withhold = e.withhold
+	env.Withhold, env.Border = e.withhold, e.beyond
 	if w, ok := e.wire.(interface{ Need(transport.FlowID) }); ok {
 		env.Need = w.Need
 	}

@@ -249,6 +249,7 @@ func (o *outgoing) Response(c *transaction.Client, res *message.Message) {
 	if o.ended || c != o.client || res.Status() < 200 {
 		return
 	}
+	o.unit.core.Disbelieve(res, c.To())
 	if cr := o.target.Credentials; cr != nil && o.answers.Answer(&o.msg, res, cr, o.unit.core.Random) {
 		o.peers = append([]transport.Peer{*c.To()}, o.peers...)
 		o.next(nil)

@@ -6,7 +6,8 @@
 -- Being stateless, it sees retransmissions, ACK and CANCEL too, and must choose alike for all of them: what decides may
 -- depend on the request alone. A server that is down is not noticed; take it off the list.
 --
--- With --set trusted=192.0.2.0/24,… these peers' word on a caller's identity (P-Asserted-Identity) passes to the servers.
+-- With --set trusted=192.0.2.0/24,… these peers' word on an identity (P-Asserted-Identity) passes. Name the servers
+-- as well, if what they say of who answered is to reach the caller.
 
 local auth = require "auth"
 
@@ -14,7 +15,8 @@ local trusted = {}
 for peer in (sip.args.trusted or ""):gmatch("[^,%s]+") do
   trusted[#trusted + 1] = peer
 end
-auth.configure { trusted = trusted }
+-- What strangers say of an identity beside From is worth nothing, and phones would show it (RFC 3325 §5).
+auth.configure { identity_headers = "trusted", trusted = trusted }
 
 local servers = {}
 for uri in (sip.args.servers or "sip:127.0.0.1:5070,sip:127.0.0.1:5080"):gmatch("[^,%s]+") do
@@ -34,17 +36,7 @@ local function choose(call_id)
   return servers[n % #servers + 1]
 end
 
--- What a stranger says of his identity beside From is worth nothing, and phones would show it (RFC 3325 §5).
-local function believe_nothing(req)
-  req:remove_header("P-Asserted-Identity")
-  req:remove_header("P-Preferred-Identity")
-  req:remove_header("Remote-Party-ID")
-end
-
 function route(req)
-  if not auth.trusted(req) then
-    believe_nothing(req)
-  end
   -- Our own health, asked by sip:<this server> without a user.
   if req:is("OPTIONS") and not req.ruri.user and sip.is_local(req.ruri) then
     return req:reply(200, { headers = { Allow = "OPTIONS" } })

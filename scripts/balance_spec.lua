@@ -91,7 +91,11 @@ for trusted, want in pairs { ["10.0.0.0/8"] = "<sip:boss@example.com>", ["192.0.
   t.it("passes the identity that a peer says, where it is trusted: " .. trusted, function()
     t.server { args = { servers = servers[1], trusted = trusted } }
     local alice, server = t.ua("sip:alice@example.com"), t.ua(servers[1])
-    alice:send { method = "MESSAGE", uri = "sip:bob@example.com", headers = { ["P-Asserted-Identity"] = "<sip:boss@example.com>" } }
-    t.equal(server:expect("MESSAGE"):header("P-Asserted-Identity") or "none", want)
+    local said = { ["P-Asserted-Identity"] = "<sip:boss@example.com>" }
+    local sent = alice:send { method = "MESSAGE", uri = "sip:bob@example.com", headers = said }
+    local got = server:expect("MESSAGE")
+    t.equal(got:header("P-Asserted-Identity") or "none", want)
+    got:reply(202, { headers = said })
+    t.equal(sent:expect(202):header("P-Asserted-Identity") or "none", want)
   end)
 end

@@ -8,19 +8,14 @@
 -- `auth.require(req)` in front before you open it to the world.
 
 local registrar = require "registrar"
+local auth = require "auth"
 
--- What a stranger says of his identity beside From is worth nothing, and phones would show it (RFC 3325 §5).
-local function believe_nothing(req)
-  req:remove_header("P-Asserted-Identity")
-  req:remove_header("P-Preferred-Identity")
-  req:remove_header("Remote-Party-ID")
-end
+-- What anybody says of an identity beside From is worth nothing here, and phones would show it (RFC 3325 §5).
+auth.configure { identity_headers = "trusted" } -- and nobody is trusted
 
 -- route is called once for each new request. It makes one decision (relay, reply, save ...) and returns.
 -- Retransmissions, CANCEL, loops and malformed requests never come here: the engine sees to them.
 function route(req)
-  believe_nothing(req)
-
   -- Within a call (ACK, BYE, re-INVITE) the request follows the Record-Route which we set below and signed.
   -- Anything else that claims to belong to a call is answered 481. The script need not look at it.
   if req.in_dialog then

@@ -77,22 +77,28 @@ t.it("rings nobody's own phone with what nothing here serves", function()
   bob:expect_nothing()
 end)
 
-t.it("passes no stranger's word on his identity, at first and within a call", function()
+t.it("passes no stranger's word on his identity, at first and within a call, asked or answering", function()
   local stranger, bob = t.ua("sip:stranger@example.org"), t.ua("sip:bob@example.com")
   bob:register()
   local said = { ["P-Asserted-Identity"] = "<sip:boss@example.com>", ["P-Preferred-Identity"] = "<sip:boss@example.com>",
     ["Remote-Party-ID"] = "<sip:boss@example.com>;party=calling" }
   local call = stranger:invite("sip:bob@example.com", { headers = said })
   local leg = bob:expect("INVITE")
-  leg:reply(200)
-  call:expect(200)
+  leg:reply(180, { headers = said })
+  local ringing = call:expect(180)
+  leg:reply(200, { headers = said })
+  local answer = call:expect(200)
   leg:expect("ACK")
   local later = call:send { method = "UPDATE", headers = said }
   local update = leg:expect("UPDATE")
-  update:reply(200)
-  later:expect(200)
-  for name in pairs(said) do
-    t.equal(leg:header(name), nil, name)
-    t.equal(update:header(name), nil, name)
+  update:reply(200, { headers = said })
+  local updated = later:expect(200)
+  local refused = leg:send { method = "INFO", headers = said }
+  local info = call:expect("INFO")
+  info:reply(488, { headers = said })
+  for _, m in ipairs { leg, ringing, answer, update, updated, info, refused:expect(488) } do
+    for name in pairs(said) do
+      t.equal(m:header(name), nil, name)
+    end
   end
 end)

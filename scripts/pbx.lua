@@ -11,7 +11,7 @@
 -- forward    who takes the calls of a user who is busy
 -- algorithms what passwords are asked with: "auto" (default) offers SHA-256 and MD5, and MD5 alone to phones that can't choose;
 --            "MD5", or a list with commas
--- trusted    whose word on a caller's identity passes (P-Asserted-Identity): addresses, networks, cert:DOMAIN, with commas
+-- trusted    whose word on an identity passes (P-Asserted-Identity): addresses, networks, cert:DOMAIN, with commas
 -- ring       how many seconds phones ring, 20 by default
 
 local registrar = require "registrar"
@@ -24,7 +24,8 @@ local trusted = {}
 for peer in (sip.args.trusted or ""):gmatch("[^,%s]+") do
   trusted[#trusted + 1] = peer
 end
-auth.configure { algorithms = sip.args.algorithms or "auto", trusted = trusted }
+-- What strangers say of an identity beside From is worth nothing, and phones would show it (RFC 3325 §5).
+auth.configure { algorithms = sip.args.algorithms or "auto", identity_headers = "trusted", trusted = trusted }
 
 local forward = {}
 for user, to in (sip.args.forward or ""):gmatch("([^,=%s]+)=([^,=%s]+)") do
@@ -65,17 +66,7 @@ local function call(req)
   end
 end
 
--- What a stranger says of his identity beside From is worth nothing, and phones would show it (RFC 3325 §5).
-local function believe_nothing(req)
-  req:remove_header("P-Asserted-Identity")
-  req:remove_header("P-Preferred-Identity")
-  req:remove_header("Remote-Party-ID")
-end
-
 function route(req)
-  if not auth.trusted(req) then
-    believe_nothing(req)
-  end
   if req.in_dialog then
     return req:relay()
   end

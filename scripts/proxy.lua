@@ -4,16 +4,12 @@
 --     sipscript run -d example.com proxy.lua
 
 local registrar = require "registrar"
+local auth = require "auth"
 
--- What a stranger says of his identity beside From is worth nothing, and phones would show it (RFC 3325 §5).
-local function believe_nothing(req)
-  req:remove_header("P-Asserted-Identity")
-  req:remove_header("P-Preferred-Identity")
-  req:remove_header("Remote-Party-ID")
-end
+-- What anybody says of an identity beside From is worth nothing here, and phones would show it (RFC 3325 §5).
+auth.configure { identity_headers = "trusted" } -- and nobody is trusted
 
 function route(req)
-  believe_nothing(req)
   if req.in_dialog then return req:relay() end                      -- along our own signed Record-Route, else 481
   if req.method == "REGISTER" then return registrar.save(req) end   -- 200, 423, 400, 403 or 404
   if not sip.is_local(req.ruri) then return req:reply(404) end      -- not an open relay

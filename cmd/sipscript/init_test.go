@@ -16,7 +16,7 @@ func TestInit(t *testing.T) {
 	if code != 0 || !strings.Contains(out, "sipscript test") || !strings.Contains(out, "sipscript run --config config.yaml") {
 		t.Fatalf("exit %d:\n%s", code, out)
 	}
-	if code, out := sipscript("test", dir); code != 0 || !strings.Contains(out, "4 passed, 0 failed") {
+	if code, out := sipscript("test", dir); code != 0 || !strings.Contains(out, "5 passed, 0 failed") {
 		t.Errorf("its spec: exit %d:\n%s", code, out)
 	}
 	t.Chdir(dir)

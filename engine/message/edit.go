@@ -104,6 +104,20 @@ func (m *Message) RemoveID(id HeaderID) int {
 	return n
 }
 
+// RemoveReceived is RemoveID for fields that stand as they came: what an edit wrote stays.
+func (m *Message) RemoveReceived(id HeaderID) int {
+	n := 0
+	for i := m.Find(id, 0); i >= 0; i = m.Find(id, i) {
+		if m.fields[i].flags&fieldArena != 0 {
+			i++
+			continue
+		}
+		m.remove(i)
+		n++
+	}
+	return n
+}
+
 // SetMaxForwards writes the Max-Forwards header, n held within 0 and 255 (§20.22). It never wraps: 0 stays 0.
 func (m *Message) SetMaxForwards(n int) {
 	var digits [3]byte

@@ -56,3 +56,24 @@ func (m *Message) HeaderName(name string) []byte {
 	}
 	return nil
 }
+
+// HeaderSet is a set of header fields, to look for several at once.
+type HeaderSet [(headerCount + 63) / 64]uint64
+
+// NewHeaderSet is the set of ids.
+func NewHeaderSet(ids ...HeaderID) (s HeaderSet) {
+	for _, id := range ids {
+		s[id/64] |= 1 << (id % 64)
+	}
+	return s
+}
+
+// HasAny tells whether a field of the set is in the message.
+func (m *Message) HasAny(s *HeaderSet) bool {
+	for i := range m.fields {
+		if id := m.fields[i].id; s[id/64]>>(id%64)&1 != 0 {
+			return true
+		}
+	}
+	return false
+}

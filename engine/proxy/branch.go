@@ -224,6 +224,7 @@ func (b *Branch) launch(to transport.Peer) {
 	}
 	b.recordRoute(m, x.calleeSide(m, p, out, b.target, &b.fork.opts.Defaults))
 	x.refreshedBy(m)
+	x.core.hide(m, p)
 	if p.Kind.Reliable() {
 		m.EnsureContentLength() // §16.6 step 9
 	}

@@ -59,6 +59,9 @@ func (x *Context) compose(m *message.Message, t, d *Target) error {
 		m.SetMaxForwards(n - 1)
 	}
 	x.core.withhold(m, false)
+	if x.unpreferred {
+		m.RemoveReceived(message.HeaderPPreferredIdentity)
+	}
 	x.translate(m)
 	if err := apply(m, d.Headers); err != nil {
 		return err

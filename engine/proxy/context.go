@@ -67,6 +67,7 @@ type Context struct {
 	cancelled   bool
 	over        bool
 	silent      bool // nothing will be answered
+	unpreferred bool // the sender's P-Preferred-Identity does not go on
 	listed      bool
 	waited      bool // the router did, for this request
 }
@@ -84,6 +85,7 @@ func (x *Context) Start(c *Core, s *transaction.Server, h Handler) {
 	if !s.Stateless {
 		x.mark = c.Signer.loopMark(s.Req)
 	}
+	x.disbelieve()
 	x.follow()
 	if s.Stateless {
 		return
@@ -375,7 +377,7 @@ func (x *Context) Respond(r *Response) error {
 	if r.cause != "" || r.msg.Len() == 0 {
 		return x.Server.Reply(r.Code(), r.Reason(), nil, nil)
 	}
-	return x.Server.Respond(&r.msg)
+	return x.core.respond(x.Server, &r.msg)
 }
 
 type drainWork Context

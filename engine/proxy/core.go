@@ -44,6 +44,8 @@ type Env struct {
 	Need func(transport.FlowID)
 	// Withhold takes credentials that are for this server out of what is sent; nil: there are none.
 	Withhold func(m *message.Message, made bool)
+	// Border tells who is outside the trust domain; nil, also what it returns: no border is kept.
+	Border func() Beyond
 }
 
 // Core is the proxy of one lane.
@@ -55,6 +57,7 @@ type Core struct {
 
 	scratch []*message.Message // messages being put together; a free list
 	peer    transport.Peer     // where the one goes that is being sent: in use only until that call returns
+	source  transport.Peer     // where the one came from that is being looked at; see cameFrom
 	first   *Context           // all contexts not yet forgotten, for the drain
 	count   int
 	noTCP   refusals

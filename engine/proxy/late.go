@@ -50,6 +50,7 @@ func (l *late) Response(c *transaction.Client, m *message.Message) {
 	if m.Find(message.HeaderVia, 0) < 0 {
 		return
 	}
+	l.core.Disbelieve(m, c.To())
 	l.altered.restore(m)
 	l.core.sealAnswer(m, c.To().Addr.Addr())
 	l.core.sendSuccess(l.server, m)
@@ -66,8 +67,9 @@ func (c *Core) sendSuccess(s *transaction.Server, m *message.Message) {
 			c.need(s.From.Flow, cs.Method)
 		}
 	}
-	err := s.Respond(m)
+	err := c.respond(s, m)
 	if errors.Is(err, transaction.ErrState) && isInvite(m) {
+		c.hide(m, c.cameFrom(&s.From))
 		_ = c.Layer.ForwardResponse(m, &s.ReplyTo)
 	}
 }

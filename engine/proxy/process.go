@@ -30,6 +30,7 @@ func (b *Branch) Response(c *transaction.Client, m *message.Message) {
 	if (code == 401 || code == 407) && b.challenged(c, m) {
 		return
 	}
+	x.core.Disbelieve(m, c.To())
 	m.RemoveElement(message.HeaderVia, 0) // §16.7 step 3
 	if m.Find(message.HeaderVia, 0) < 0 { // it was meant for us, and can't be sent on
 		if code >= 200 {
@@ -114,7 +115,7 @@ func (b *Branch) pass(m *message.Message) {
 	code := m.Status()
 	if code < 200 {
 		if x.answered == 0 { // also after the caller's CANCEL (§16.7 step 5)
-			_ = x.Server.Respond(m)
+			_ = x.core.respond(x.Server, m)
 		}
 		return
 	}
@@ -128,7 +129,7 @@ func (b *Branch) passKept(r *Response) {
 	code := r.Code()
 	if code < 200 {
 		if x.answered == 0 {
-			_ = x.Server.Respond(&r.msg)
+			_ = x.core.respond(x.Server, &r.msg)
 		}
 		return
 	}
@@ -218,7 +219,7 @@ func (b *Branch) repeated(m *message.Message) bool {
 			if r.Final() {
 				b.fork.x.core.sendSuccess(b.fork.x.Server, &r.msg)
 			} else {
-				_ = b.fork.x.Server.Respond(&r.msg)
+				_ = b.fork.x.core.respond(b.fork.x.Server, &r.msg)
 			}
 			return true
 		}

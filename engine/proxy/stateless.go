@@ -179,6 +179,7 @@ func (x *Context) sendStateless(m *message.Message, p transport.Peer, t *Target,
 		x.writeRecordRoute(m, &x.caller, &callee, x.recordParams)
 	}
 	x.refreshedBy(m)
+	x.core.hide(m, to)
 	if to.Kind.Reliable() {
 		m.EnsureContentLength()
 	}
@@ -225,6 +226,13 @@ func (c *Core) SendOwn(m *message.Message, p *transport.Peer, t *Target, owner t
 	x := Context{core: c, Server: &transaction.Server{}}
 	if _, err := x.socket(p, t, &noOptions.Defaults); err != nil {
 		return nil, err
+	}
+	if c.hides(m, p) {
+		own := c.takeMessage()
+		defer c.giveMessage(own)
+		m.CopyTo(own) // m may be sent elsewhere yet
+		c.hide(own, p)
+		m = own
 	}
 	return c.Layer.Send(m, p, "", owner)
 }

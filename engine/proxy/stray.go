@@ -184,6 +184,8 @@ func (c *Core) Stray(a *transaction.Arrival) bool {
 	if code := m.Status(); code >= 200 && code < 300 {
 		c.need(to.Flow, cs.Method)
 	}
+	c.Disbelieve(m, c.cameFrom(a))
+	c.hide(m, to)
 	c.sealAnswer(m, a.Source.Addr())
 	return c.Layer.ForwardResponse(m, to) == nil
 }

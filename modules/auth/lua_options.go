@@ -27,6 +27,8 @@ type settings struct {
 	Ban           time.Duration       `lua:"ban" min:"1" max:"86400" doc:"seconds, default 300. Reloadable"`
 	Trusted       []string            `lua:"trusted" doc:"addresses, networks and cert:DOMAIN of peers without a password, for auth.trusted; default none. Reloadable"`
 	Cache         *time.Duration      `lua:"cache" max:"86400" doc:"seconds a user from a database is believed, default 60. Reloadable"`
+
+	IdentityHeaders string `lua:"identity_headers" oneof:"any trusted" doc:"whose P-Asserted-Identity, P-Preferred-Identity and Remote-Party-ID pass, both ways; default any. trusted: of peers in trusted alone, and to these alone what is private. Reloadable"`
 }
 
 func (m *module) configure(c *luabind.Call) int {
@@ -62,6 +64,7 @@ func (m *module) apply(s *settings) error {
 	p.NonceLifetime = orElse(s.NonceLifetime, p.NonceLifetime)
 	p.CheckURI = orElse(s.URI, p.CheckURI)
 	p.Info = orElse(s.Info, p.Info)
+	p.IdentityHeaders = orElse(s.IdentityHeaders, p.IdentityHeaders)
 	p.Limits.Window = orElse(s.Window, p.Limits.Window)
 	p.Limits.Ban = orElse(s.Ban, p.Limits.Ban)
 	p.Limits.PerUser = limit(s.MaxFailures, p.Limits.PerUser)

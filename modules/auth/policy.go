@@ -22,6 +22,9 @@ type Policy struct {
 	Limits        Limits
 	Cache         time.Duration // how long a user from a database is believed, default 1 min; negative: not at all
 	Trusted       []string      // addresses, networks, and "cert:" with a SIP domain: who needs no password; default: nobody
+	// IdentityHeaders says whose P-Asserted-Identity, P-Preferred-Identity and Remote-Party-ID pass:
+	// those of "any" peer (default), or of "trusted" ones, who alone are shown private ones (RFC 3325).
+	IdentityHeaders string
 
 	offered string // of QOP: what challenges say
 	bare    bool   // of QOP: credentials without qop are accepted
@@ -59,6 +62,10 @@ func (p Policy) complete() (Policy, error) {
 	p.Cache = orElse(p.Cache, time.Minute)
 	p.CheckURI = orElse(p.CheckURI, "direct")
 	p.Info = orElse(p.Info, "auto")
+	p.IdentityHeaders = orElse(p.IdentityHeaders, "any")
+	if p.IdentityHeaders != "any" && p.IdentityHeaders != "trusted" {
+		return p, fmt.Errorf("identity_headers is \"trusted\" or \"any\", not %.40q", p.IdentityHeaders)
+	}
 	p.Limits = p.Limits.complete()
 	if err := checkRealm(p.Realm); err != nil {
 		return p, err

@@ -4,6 +4,9 @@ package auth
 // a re-INVITE and an ACK too, and whoever is called could use them in the caller's name.
 
 import (
+	"net/netip"
+	"sync/atomic"
+
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
 )
@@ -12,9 +15,10 @@ import (
 type keeper struct {
 	service *service
 	engine  *engine.Engine
+	border  atomic.Bool // it keeps the engine's
 }
 
-// Attach has e keep back, from all that it sends, the credentials that are for this server:
+// Attach has e keep to Policy.IdentityHeaders, and keep back, from all that it sends, the credentials that are for this server:
 //   - those that answer a challenge of ours, whatever its age, where that can be told;
 //   - where there are users, all of Proxy-Authorization in our realm. A server behind this one may
 //     use the same realm for Authorization, which passes.
@@ -23,13 +27,28 @@ type keeper struct {
 func (a *Auth) Attach(e *engine.Engine) error {
 	old := a.kept.Load()
 	if old != nil && old.engine == e {
+		a.keepBorder(old)
 		return nil
 	}
 	a.serving.CompareAndSwap(nil, a)
-	if k := (&keeper{a.service, e}); a.kept.CompareAndSwap(old, k) {
+	if k := (&keeper{service: a.service, engine: e}); a.kept.CompareAndSwap(old, k) {
 		e.Withhold(k)
+		a.keepBorder(k)
 	}
 	return nil
+}
+
+// keepBorder makes the peers trusted a trust domain, where the policy says so.
+func (a *Auth) keepBorder(k *keeper) {
+	if a.policy.IdentityHeaders == "trusted" && k.border.CompareAndSwap(false, true) {
+		k.engine.SetBorder(k)
+	}
+}
+
+// Beyond is the engine's to call. What the generation that serves says decides.
+func (k *keeper) Beyond(addr netip.Addr, identity []string) bool {
+	a := k.service.serving.Load()
+	return a != nil && a.policy.IdentityHeaders == "trusted" && a.policy.Trusts(addr, identity) == ""
 }
 
 // Withhold is the engine's to call.

@@ -30,7 +30,7 @@ func TestCredentialsStayHere(t *testing.T) {
 		{"a redirect that is followed", `req:relay("sip:bob@10.0.0.8:5060", { follow_redirects = true })`, "MESSAGE", false},
 		{"a failover", `req:relay({ "sip:bob@10.0.0.7:5060", ` + to + ` }, { order = "serial" })`, "MESSAGE", false},
 		{"a header of the target", `local h = req:header("Proxy-Authorization") req:remove_header("Proxy-Authorization") req:relay { uri = ` + to + `, headers = { ["Proxy-Authorization"] = h } }`, "MESSAGE", true},
-		{"a header set on the branch", `local h = req:header("Proxy-Authorization") req:relay(` + to + `, { on_branch = function(req, branch) branch:set_header("Proxy-Authorization", h) end })`, "MESSAGE", true},
+		{"a header set on the branch", `local h = req:header("Proxy-Authorization") req:relay(` + to + `, { on_branch = function(branch, req) branch:set_header("Proxy-Authorization", h) end })`, "MESSAGE", true},
 		{"a request of our own", `sip.send { method = "MESSAGE", uri = ` + to + `, headers = { Authorization = req:header("Authorization"), ["Proxy-Authorization"] = req:header("Proxy-Authorization") } } req:reply(200)`, "MESSAGE", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -2,6 +2,11 @@
 -- route_spec.lua beside it says what it promises; `sipscript test` tries that.
 
 local registrar = require "registrar"
+local auth = require "auth"
+
+-- What anybody says of an identity beside From (P-Asserted-Identity …) does not pass: phones would show it.
+-- `trusted = { "192.0.2.10" }` beside it lets it pass from a trunk at that address.
+auth.configure { identity_headers = "trusted" }
 
 -- route is called once for each new request. It makes one decision (relay, reply, save ...) and returns.
 function route(req)
@@ -10,8 +15,8 @@ function route(req)
     return req:relay()
   end
 
-  -- A phone tells where it is. There are no passwords yet: put `if not auth.require(req) then return end` (and
-  -- `local auth = require "auth"`, and users: see the README of modules/auth) before this line.
+  -- A phone tells where it is. There are no passwords yet: put `if not auth.require(req) then return end` before
+  -- this line, and say above where users are: see the README of modules/auth.
   if req.method == "REGISTER" then
     return registrar.save(req)
   end

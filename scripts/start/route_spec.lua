@@ -15,6 +15,17 @@ t.it("lets two phones call each other", function()
   call:bye():expect(200)
 end)
 
+t.it("passes no identity that anybody claims", function()
+  local alice, bob = t.ua("sip:alice@example.com"), t.ua("sip:bob@example.com")
+  bob:register()
+  local claim = { ["P-Asserted-Identity"] = "<sip:boss@example.com>" }
+  local call = alice:invite("sip:bob@example.com", { headers = claim })
+  local leg = bob:expect("INVITE")
+  t.equal(leg:header("P-Asserted-Identity"), nil)
+  leg:reply(486, { headers = claim })
+  t.equal(call:expect(486):header("P-Asserted-Identity"), nil)
+end)
+
 t.it("says so when nobody is there", function()
   t.ua("sip:alice@example.com"):invite("sip:bob@example.com"):expect(480)
 end)
