@@ -23,8 +23,8 @@ func TestSpecs(t *testing.T) {
 			t.Errorf("%s has no spec", name)
 		}
 	}
-	o := spec.Options{Seed: 1, Modules: func() []luabind.Opener {
-		return []luabind.Opener{auth.New(auth.Options{}), registrar.New(registrar.Options{})}
+	o := spec.Options{Seed: 1, Modules: func() ([]luabind.Opener, error) {
+		return []luabind.Opener{auth.New(auth.Options{}), registrar.New(registrar.Options{})}, nil
 	}}
 	for _, file := range files {
 		tests, err := spec.File(file, o, func(r spec.Result) {

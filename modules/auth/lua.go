@@ -41,6 +41,9 @@ type module struct {
 func (m *module) Activate() error {
 	m.auth.script.Store(&m.hears)
 	m.auth.serving.Store(m.auth)
+	if k := m.auth.kept.Load(); k != nil {
+		k.keepBorder()
+	}
 	t, _ := m.auth.policy.Users.(Table)
 	for _, a := range m.auth.policy.Algorithms {
 		if users := t.without(a); users != nil {

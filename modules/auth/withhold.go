@@ -18,7 +18,8 @@ type keeper struct {
 	border  atomic.Bool // it keeps the engine's
 }
 
-// Attach has e keep to Policy.IdentityHeaders, and keep back, from all that it sends, the credentials that are for this server:
+// Attach has e keep to Policy.IdentityHeaders, and keep back, from all that it sends, the
+// credentials that are for this server:
 //   - those that answer a challenge of ours, whatever its age, where that can be told;
 //   - where there are users, all of Proxy-Authorization in our realm. A server behind this one may
 //     use the same realm for Authorization, which passes.
@@ -27,20 +28,20 @@ type keeper struct {
 func (a *Auth) Attach(e *engine.Engine) error {
 	old := a.kept.Load()
 	if old != nil && old.engine == e {
-		a.keepBorder(old)
+		old.keepBorder()
 		return nil
 	}
 	a.serving.CompareAndSwap(nil, a)
 	if k := (&keeper{service: a.service, engine: e}); a.kept.CompareAndSwap(old, k) {
 		e.Withhold(k)
-		a.keepBorder(k)
+		k.keepBorder()
 	}
 	return nil
 }
 
 // keepBorder makes the peers trusted a trust domain, where the policy says so.
-func (a *Auth) keepBorder(k *keeper) {
-	if a.policy.IdentityHeaders == "trusted" && k.border.CompareAndSwap(false, true) {
+func (k *keeper) keepBorder() {
+	if a := k.service.serving.Load(); a != nil && a.policy.IdentityHeaders == "trusted" && k.border.CompareAndSwap(false, true) {
 		k.engine.SetBorder(k)
 	}
 }
