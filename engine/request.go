@@ -109,6 +109,10 @@ func (r *Request) RouteParams() (p message.Params, ours bool) { return r.ctx.Par
 // may have written it: what it says must prove itself, as flow tokens do (RFC 5626 §5.2).
 func (r *Request) RouteUser() []byte { return r.ctx.RouteUser }
 
+// Readdressed tells whether another server with the same Config.Secret put the Request-URI in the
+// place of uri, as this one has it: it says so in its Via, and nobody else can.
+func (r *Request) Readdressed(uri []byte) bool { return r.unit.core.Readdressed(r.ctx.Req, uri) }
+
 // Answered is the final code that went out, or 0.
 func (r *Request) Answered() int { return r.ctx.Answered() }
 

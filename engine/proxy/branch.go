@@ -232,11 +232,11 @@ func (b *Branch) launch(to transport.Peer) {
 		b.watch(p.Flow)
 	}
 	if o := b.fork.opts; o.branch != "" {
-		b.client, err = c.Layer.SendAs(m, p, o.branch, b)
+		b.client, err = c.Layer.SendAs(m, p, string(x.appendProof([]byte(o.branch), m)), b)
 		o.branch = ""
 	} else {
-		mark := x.mark.suffix()
-		b.client, err = c.Layer.Send(m, p, text(mark[:]), b)
+		var space [proofSuffix + loopSuffix]byte
+		b.client, err = c.Layer.Send(m, p, text(x.mark.appendTo(x.appendProof(space[:0], m))), b)
 	}
 	c.giveMessage(m)
 	if m == b.msg {

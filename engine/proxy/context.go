@@ -31,7 +31,7 @@ type Context struct {
 	// Req is the request as it came in, less what §16.4 takes off, with the edits of the script.
 	Req *message.Message
 
-	mark   loopMark       // of the request as it came in; 0 for an ACK, which is not checked
+	asked  uint64         // the mark of whom the Request-URI named as it came in; 0 for an ACK, which asks nothing
 	Params message.Params // the script's parameters in the topmost Route, where that was signed
 	// RouteUser is the user part of the topmost Route, where that was ours and not signed: nobody has vouched for it.
 	RouteUser []byte
@@ -50,12 +50,13 @@ type Context struct {
 	frame     *frame      // the callback that orders responses and is running on this goroutine; nil outside of one
 	events    []event     // what came meanwhile, in order of arrival
 
-	held     int32 // branches that were given up, and for whose end the final response waits
-	running  int32 // route and callbacks that have not returned
-	handling int32 // callbacks that order responses, running now
-	starving int32 // branches that wait for a share of Max-Breadth
-	answered int16 // the final code that went out
-	tries    int16 // forks, ended ones included
+	mark     loopMark // of the request as it came in; 0 for an ACK, which is not checked
+	held     int32    // branches that were given up, and for whose end the final response waits
+	running  int32    // route and callbacks that have not returned
+	handling int32    // callbacks that order responses, running now
+	starving int32    // branches that wait for a share of Max-Breadth
+	answered int16    // the final code that went out
+	tries    int16    // forks, ended ones included
 
 	Signed      bool    // the topmost Route was ours, and its ticket lets this request pass
 	Refusal     Refusal // why the ticket of our Route entry does not let it pass
@@ -82,6 +83,9 @@ type event struct {
 // Start makes x the context of a new request and applies §16.4 to it.
 func (x *Context) Start(c *Core, s *transaction.Server, h Handler) {
 	x.core, x.Server, x.Req, x.handler = c, s, s.Req, h
+	if s.Req.Method() != message.MethodAck {
+		x.asked = c.Signer.addressMark(s.Req.RequestURI())
+	}
 	if !s.Stateless {
 		x.mark = c.Signer.loopMark(s.Req)
 	}

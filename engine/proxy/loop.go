@@ -14,15 +14,16 @@ import (
 // changed in between is a spiral and welcome. Via is no part of the hash, since it grows with each round.
 
 // loopMark is the hash of a request as it came in.
-type loopMark uint64
+type loopMark uint32
 
-// suffix is how the mark ends a branch.
-func (k loopMark) suffix() (s [17]byte) {
-	var raw [8]byte
-	binary.BigEndian.PutUint64(raw[:], uint64(k))
-	s[0] = '.'
-	hex.Encode(s[1:], raw[:])
-	return s
+// loopSuffix is the length of a mark at the end of a branch.
+const loopSuffix = 1 + 8
+
+// appendTo appends the mark as it ends a branch.
+func (k loopMark) appendTo(dst []byte) []byte {
+	var raw [4]byte
+	binary.BigEndian.PutUint32(raw[:], uint32(k))
+	return hex.AppendEncode(append(dst, '.'), raw[:])
 }
 
 func (s *Signer) loopMark(req *message.Message) loopMark {
@@ -44,18 +45,18 @@ func (s *Signer) loopMark(req *message.Message) loopMark {
 
 // Looped tells whether the request went through here before and nothing that decides its way has changed since.
 func (c *Core) Looped(req *message.Message) bool {
-	var mark [17]byte
-	made := false
+	var space [loopSuffix]byte
+	var mark []byte
 	vias := req.Elements(message.HeaderVia)
 	for n := 0; vias.Next(); n++ {
 		via, err := message.ParseVia(vias.Value)
 		if err != nil || !c.ourSentBy(&via) {
 			continue
 		}
-		if !made {
-			mark, made = c.Signer.loopMark(req).suffix(), true
+		if mark == nil {
+			mark = c.Signer.loopMark(req).appendTo(space[:0])
 		}
-		if bytes.HasSuffix(via.Branch(), mark[:]) {
+		if bytes.HasSuffix(via.Branch(), mark) {
 			return true
 		}
 	}

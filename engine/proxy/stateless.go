@@ -183,7 +183,11 @@ func (x *Context) sendStateless(m *message.Message, p transport.Peer, t *Target,
 	if to.Kind.Reliable() {
 		m.EnsureContentLength()
 	}
-	return x.core.Layer.Forward(m, to, branch)
+	if x.asked == 0 {
+		return x.core.Layer.Forward(m, to, branch)
+	}
+	var space [2 * longestStateless]byte
+	return x.core.Layer.Forward(m, to, text(x.appendProof(append(space[:0], branch...), m)))
 }
 
 // Locate finds the addresses of a target, or of uri where the target names no other; done is called once, on the lane.

@@ -25,7 +25,7 @@ import (
 const (
 	statelessCookie  = "z9hG4bK-"
 	longestWay       = 1 + 2 + 2 + 16 + 16 + 8
-	longestStateless = len(statelessCookie) + 16 + 1 + 2*longestWay
+	longestStateless = len(statelessCookie) + 16 + 1 + 2*longestWay + proofSuffix
 )
 
 const (
@@ -126,6 +126,7 @@ func (c *Core) wayBack(branch []byte, via *message.Via, callID []byte, cseq uint
 	if len(branch) < n || len(branch) > longestStateless || !bytes.EqualFold(branch[:n], []byte(statelessCookie)) {
 		return to, false
 	}
+	branch, _, _ = bytes.Cut(branch, []byte(".")) // the rest is no matter of ours; see readdressed.go
 	_, text, _ := bytes.Cut(branch[n:], []byte("-"))
 	var way [longestWay]byte
 	if len(text) > 2*len(way) {

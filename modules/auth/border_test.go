@@ -274,7 +274,9 @@ func TestIdentitiesThatComeLate(t *testing.T) {
 			w.Run(100 * time.Millisecond)
 			if c.cancel {
 				caller.Send(luabindtest.Addr, []byte(strings.ReplaceAll(string(text), "INVITE", "CANCEL")))
-				over := func() bool { return slices.ContainsFunc(caller.Got, func(m *message.Message) bool { return m.Status() == 487 }) }
+				over := func() bool {
+					return slices.ContainsFunc(caller.Got, func(m *message.Message) bool { return m.Status() == 487 })
+				}
 				if !w.Sim.RunUntil(time.Minute, over) {
 					t.Fatal("no 487 came")
 				}

@@ -266,16 +266,18 @@ func (t *attempt) offeredQOP() bool {
 //
 // Policy.CheckURI "direct" takes less: any of our names for another; this server itself, which is what clients sign that think of
 // the server as the resource; and anything where a proxy was in between, which may have put another Request-URI in place. Anybody
-// can write a second Via, and use what he overheard for another call: the proxy must be one that is believed.
+// can write a second Via, and use what he overheard for another call: the proxy must be one that is believed, or prove what it did.
 func (t *attempt) rightURI() bool {
 	signed, asked := t.creds.uri, t.q.Message.RequestURI()
 	check := t.auth.policy.CheckURI
-	if t.q.AnyURI || check == "never" || bytes.Equal(signed, asked) {
+	if t.q.AnyURI || check == "never" || bytes.Equal(signed, asked) || t.sameURI(signed, asked, check == "direct") {
 		return true
 	}
-	if check == "direct" && t.proxied() {
-		return true
-	}
+	return check == "direct" && (t.proxied() || t.q.request != nil && t.q.request.Readdressed(signed))
+}
+
+// sameURI compares user and host. anyName: of ours, one is as good as another.
+func (t *attempt) sameURI(signed, asked []byte, anyName bool) bool {
 	a, err := message.ParseURI(signed)
 	if err != nil {
 		return false
@@ -284,7 +286,7 @@ func (t *attempt) rightURI() bool {
 	if err != nil {
 		return false
 	}
-	if check == "direct" && t.local(&a) {
+	if anyName && t.local(&a) {
 		if a.User == nil {
 			return true
 		}
