@@ -131,10 +131,10 @@ type Config struct {
 
 func (c *Config) complete() error {
 	if c.Router == nil {
-		return errors.New("engine: no Router in the Config")
+		return errors.New("engine: the Config has no Router")
 	}
 	if len(c.Listen) == 0 && c.Network == nil {
-		return errors.New("engine: nothing to listen on: give at least one Listen, such as udp:127.0.0.1:5060")
+		return errors.New("engine: there is nothing to listen on: give at least one Listen, such as udp:127.0.0.1:5060")
 	}
 	if c.Lanes <= 0 {
 		c.Lanes = runtime.GOMAXPROCS(0)
@@ -149,7 +149,7 @@ func (c *Config) complete() error {
 		c.RouteLifetime = 24 * time.Hour
 	}
 	if c.RouteLifetime < time.Minute {
-		return fmt.Errorf("engine: RouteLifetime is %v; a call lasts a minute at least", c.RouteLifetime)
+		return fmt.Errorf("engine: RouteLifetime is %v; it must be a minute or more", c.RouteLifetime)
 	}
 	if c.UDPLimit == 0 {
 		c.UDPLimit = 1300
@@ -208,7 +208,7 @@ func (c *Config) listenSpecs() ([]transport.ListenSpec, error) {
 	}
 	for text := range c.Advertise {
 		if !contains(c.Listen, text) {
-			return nil, fmt.Errorf("advertise %s: there is no such listener; listening on %s", text, strings.Join(c.Listen, ", "))
+			return nil, fmt.Errorf("advertise %s: there is no such listener; the listeners are %s", text, strings.Join(c.Listen, ", "))
 		}
 	}
 	return specs, nil

@@ -39,7 +39,7 @@ func newDomains(names []string) (*Domains, error) {
 func (d *Domains) Add(name string) error {
 	u, err := message.ParseURI([]byte("sip:" + name))
 	if err != nil || len(u.Host) != len(name) && !strings.HasPrefix(name, "[") {
-		return fmt.Errorf("%q is no domain name", name)
+		return fmt.Errorf("%q is not a domain name", name)
 	}
 	own := domainName(string(u.Host))
 	d.change(func(m map[string]struct{}) {

@@ -75,7 +75,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 		return !busy.Load()
 	})
 	if n := e.InProgress(); n > 0 {
-		e.log.Warn("not all requests finished before the end of the drain; those left were ended", "requests", n)
+		e.log.Warn("some requests had not finished at the end of the drain, and were ended", "requests", n)
 		e.EndRequests()
 	}
 	return e.close(ctx)

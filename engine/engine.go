@@ -159,7 +159,7 @@ func (e *Engine) makeLanes() error {
 		e.lookups, env.Resolver = r, r
 	}
 	o := lane.Options{Clock: c.Clock, Meter: c.Meter, Panicked: func(l *lane.Lane, v any, stack []byte) {
-		e.panics.Error("panic in the engine; the message was given up", "lane", l.ID(), "panic", fmt.Sprint(v), "stack", string(stack))
+		e.panics.Error("panic in the engine; the message was abandoned", "lane", l.ID(), "panic", fmt.Sprint(v), "stack", string(stack))
 	}}
 	for i := range c.Lanes {
 		u, wire := &unit{e: e}, e.wire

@@ -143,12 +143,12 @@ func TestMaskIsRefused(t *testing.T) {
 		want     string
 	}{
 		"no record_route": {false, engine.Mask{From: "<sip:x@y>"}, false, "record_route first"},
-		"in a dialog":     {true, engine.Mask{From: "<sip:x@y>"}, true, "settled by its first request"},
-		"no brackets":     {true, engine.Mask{From: "sip:x@y"}, false, "no address"},
-		"a tag":           {true, engine.Mask{From: "<sip:x@y>;tag=1"}, false, "no address"},
-		"no uri":          {true, engine.Mask{To: "<hello>"}, false, "no address"},
+		"in a dialog":     {true, engine.Mask{From: "<sip:x@y>"}, true, "settles From and To"},
+		"no brackets":     {true, engine.Mask{From: "sip:x@y"}, false, "is not an address"},
+		"a tag":           {true, engine.Mask{From: "<sip:x@y>;tag=1"}, false, "is not an address"},
+		"no uri":          {true, engine.Mask{To: "<hello>"}, false, "is not an address"},
 		"a line break":    {true, engine.Mask{To: "<sip:x@y>\r\nX: <a>"}, false, "line break"},
-		"too long":        {true, engine.Mask{To: "<sip:" + strings.Repeat("x", 600) + "@y>"}, false, "go round"},
+		"too long":        {true, engine.Mask{To: "<sip:" + strings.Repeat("x", 600) + "@y>"}, false, "fit into every request"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got error

@@ -103,7 +103,7 @@ func (p *packet) work(l *lane.Lane) {
 	switch {
 	case p.bad != nil && !p.msg.IsRequest():
 		if u.layer.Spoiled(&p.from) {
-			p.e.log.Info("a final response can't be read; it counts as 502", "call_id", string(p.msg.CallID()),
+			p.e.log.Info("a final response cannot be read; it counts as 502", "call_id", string(p.msg.CallID()),
 				"from", p.from.Source.String(), "status", p.msg.Status(), "err", p.bad)
 			return
 		}

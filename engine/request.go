@@ -246,7 +246,7 @@ func (w *watcher) Idle() {
 		r.unit.answered(r.method, r.ctx.Answered())
 	default:
 		if !r.failed {
-			r.unit.e.log.Error("route ended without a decision (reply, redirect, relay, forward or drop); answered 500", "call_id", string(r.callID()), "method", r.methodText())
+			r.unit.e.log.Error("route ended without a decision (reply, redirect, relay, forward or drop); the request was answered 500", "call_id", string(r.callID()), "method", r.methodText())
 		}
 		_, _ = r.answer(500, "", nil, nil)
 	}

@@ -45,7 +45,7 @@ func (e *Engine) Send(l *lane.Lane, s *SendSpec) (*Response, error) {
 	done := make(chan struct{})
 	o.done = done
 	if !home.lane.Post(lane.Func(func(*lane.Lane) { o.start(home) })) {
-		return nil, errors.New("send: overloaded")
+		return nil, errors.New("send: the server is overloaded")
 	}
 	if m := e.config.Meter; m != nil {
 		l.Await(func() { m.Add(-1); <-done /* the sender added one */ })
@@ -64,7 +64,7 @@ func (e *Engine) SendAsync(s *SendSpec, then func(*Response, error)) error {
 	}
 	o.then = then
 	if !home.lane.Post(lane.Func(func(*lane.Lane) { o.start(home) })) {
-		return errors.New("send: overloaded")
+		return errors.New("send: the server is overloaded")
 	}
 	return nil
 }
@@ -201,7 +201,7 @@ func (o *outgoing) start(u *unit) {
 			return
 		}
 		if err == nil && len(peers) == 0 {
-			err = errors.New("no address")
+			err = errors.New("the name has no address")
 		}
 		if err != nil {
 			o.end(nil, err)
@@ -280,7 +280,7 @@ func (o *outgoing) Expire(*lane.Timer) {
 		o.client.Abandon()
 		o.client.Quiet()
 	}
-	o.end(nil, errors.New("send: no final response in time"))
+	o.end(nil, errors.New("send: no final response arrived in time"))
 }
 
 func (o *outgoing) end(res *Response, err error) {

@@ -144,7 +144,7 @@ func TestSendAsync(t *testing.T) {
 	bob.reply(n, 200, "")
 	send(&engine.SendSpec{Method: "NOTIFY", URI: "sip:x@10.0.0.99", Timeout: time.Second})
 	b.w.Run(2 * time.Second)
-	if got := strings.Join(codes, ", "); got != "481, 200, send: no final response in time" {
+	if got := strings.Join(codes, ", "); got != "481, 200, send: no final response arrived in time" {
 		t.Errorf("told %s", got)
 	}
 	if err := b.eng.SendAsync(&engine.SendSpec{Method: "INVITE", URI: "sip:x@10.0.0.99"}, nil); err == nil {

@@ -25,7 +25,7 @@ func (v *vm) newBranch(b *engine.Branch, life *reqObj) *branchObj {
 
 func (o *branchObj) check(l *lua.LState) {
 	if o.over {
-		raise(l, "this branch has been sent: a branch can be edited only while its on_branch runs")
+		raise(l, "this branch has already been sent: a branch can be edited only while its on_branch runs")
 	}
 	o.life.check(l)
 }
@@ -71,11 +71,11 @@ func (v *vm) branchIndex(l *lua.LState) int {
 func (v *vm) branchNewIndex(l *lua.LState) int {
 	o := branchArg(l)
 	if l.Get(2) != lua.LString("ruri") {
-		raise(l, "of a branch only ruri can be assigned, not '%s': branch:set_header(name, value) edits it", l.Get(2).String())
+		raise(l, "only the field ruri of a branch can be assigned, not '%s': branch:set_header(name, value) edits headers", l.Get(2).String())
 	}
 	text, ok := uriTextOf(l.Get(3))
 	if !ok {
-		raise(l, "branch.ruri must be a uri or text, not %s", describe(l.Get(3)))
+		raise(l, "branch.ruri must be a uri or a string, not %s", describe(l.Get(3)))
 	}
 	o.ruri.replace(l, text)
 	return 0

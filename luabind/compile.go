@@ -45,7 +45,7 @@ func (o *Options) open() (*program, error) {
 	if o.Script != "" {
 		b, err := os.ReadFile(o.Script)
 		if err != nil {
-			return nil, fmt.Errorf("can't read the script: %w", err)
+			return nil, fmt.Errorf("cannot read the script: %w", err)
 		}
 		text, p.name, p.dir = string(b), o.Script, filepath.Dir(o.Script)
 		if abs, err := filepath.Abs(o.Script); err == nil {
@@ -149,7 +149,7 @@ func (p *program) require(name string) (*part, error) {
 	base := strings.ReplaceAll(name, ".", "/")
 	for _, file := range []string{base + ".lua", base + "/init.lua"} {
 		if !fs.ValidPath(file) || strings.Contains(file, "\\") {
-			return nil, fmt.Errorf("%q is not the name of a module: it is letters, digits, '_', '-' and dots between parts", name)
+			return nil, fmt.Errorf("%q is not a module name: use letters, digits, '_', '-', and dots between parts", name)
 		}
 		b, err := fs.ReadFile(p.files, file)
 		if errors.Is(err, fs.ErrNotExist) {

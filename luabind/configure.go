@@ -23,12 +23,12 @@ func Configure[T any](doc string, defaults T, apply func(T) error) Function {
 			}
 			c.Decode(1, &opts)
 			if seen[c.VM()] {
-				c.Raise("was called already")
+				c.Raise("has already been called")
 			}
 			seen[c.VM()] = true
 			if applied {
 				if !reflect.DeepEqual(first, opts) {
-					c.Raise("the options differ from lane to lane; make them the same each time the file runs (%+v, %+v)", first, opts)
+					c.Raise("the options differ between lanes; make them the same each time the file runs (%+v, %+v)", first, opts)
 				}
 				return 0
 			}

@@ -80,7 +80,7 @@ func throughGo(l *lua.LState) bool {
 
 func coFunction(l *lua.LState) {
 	if _, ok := l.Get(1).(*lua.LFunction); !ok {
-		raise(l, "a coroutine is made of a function, not of %s", describe(l.Get(1)))
+		raise(l, "a coroutine needs a function, not %s", describe(l.Get(1)))
 	}
 }
 

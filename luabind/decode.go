@@ -136,7 +136,7 @@ func unknownKey(t *lua.LTable, known []string, path string) error {
 	sort.Strings(bad)
 	known = append([]string(nil), known...)
 	sort.Strings(known)
-	return fmt.Errorf("unknown option %q%s; known are: %s", path+bad[0], suggest(bad[0], known), strings.Join(known, ", "))
+	return fmt.Errorf("unknown option %q%s; the options are: %s", path+bad[0], suggest(bad[0], known), strings.Join(known, ", "))
 }
 
 func (f *optionField) check(v reflect.Value, path string) error {

@@ -46,7 +46,7 @@ print = print
 		`M.f = print`:                                   "m" + only + "m.f",
 		`require("m").f = print`:                        "m" + only + "m.f",
 		`setmetatable({}, {__newindex = string}).x = 1`: "string" + only + "string.x",
-		`setmetatable(string, {})`:                      "can't be changed",
+		`setmetatable(string, {})`:                      "cannot be changed",
 		`string = {}`:                                   "string" + only + "it",
 		`print = nil`:                                   "print" + only + "it",
 		`_G.print = nil`:                                "print" + only + "it",

@@ -107,7 +107,7 @@ func headerAdd(l *lua.LState) int {
 	case lua.LString("first"):
 		first = true
 	default:
-		raise(l, "add_header(%q): the third argument is \"first\" or nothing, not %s", name, describe(where))
+		raise(l, "add_header(%q): the third argument must be \"first\" or nothing, not %s", name, describe(where))
 	}
 	raiseErr(l, m.AddHeader(name, value, first))
 	return 0
@@ -168,7 +168,7 @@ func headerEdits(v lua.LValue) ([]engine.HeaderEdit, error) {
 	t.ForEach(func(k, x lua.LValue) {
 		name, ok := k.(lua.LString)
 		if !ok {
-			err = fmt.Errorf("headers must be a table {Name = value}: %s is no name", describe(k))
+			err = fmt.Errorf("headers must be a table {Name = value}: %s is not a name", describe(k))
 			return
 		}
 		m[string(name)] = x
@@ -199,7 +199,7 @@ func lineSafe(name string, values []string) error {
 	}
 	for _, v := range values {
 		if strings.ContainsAny(v, "\r\n\x00") {
-			return fmt.Errorf("the value of header %s holds CR, LF or NUL, which would begin another line", name)
+			return fmt.Errorf("the value of header %s contains CR, LF or NUL, which would begin another line", name)
 		}
 	}
 	return nil

@@ -48,7 +48,7 @@ func (v *vm) basePairs(l *lua.LState) int {
 			return f.GFunction(l)
 		}
 	}
-	raise(l, "pairs goes over a table, not over %s", describe(l.Get(1)))
+	raise(l, "pairs needs a table, not %s", describe(l.Get(1)))
 	return 0
 }
 
@@ -198,7 +198,7 @@ func baseSetMetatable(l *lua.LState) int {
 		raise(l, "setmetatable: argument 2 must be a table or nil")
 	}
 	if old, ok := t.Metatable.(*lua.LTable); ok && old.RawGetString("__metatable") != lua.LNil {
-		raise(l, "setmetatable: the metatable of this table can't be changed")
+		raise(l, "setmetatable: the metatable of this table cannot be changed")
 	}
 	switch mt := l.Get(2).(type) {
 	case *lua.LTable, *lua.LNilType:

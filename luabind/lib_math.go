@@ -69,7 +69,7 @@ func (v *vm) openMath() {
 			lo, hi = hi, int64(intArg(l, 2))
 		}
 		if lo > hi || hi-lo+1 <= 0 { // more whole numbers than there are
-			raise(l, "math.random: the interval from %d to %d is empty", lo, hi)
+			raise(l, "math.random: the range from %d to %d is empty", lo, hi)
 		}
 		l.Push(lua.LNumber(lo + v.random.r.Int64N(hi-lo+1)))
 		return 1
@@ -92,7 +92,7 @@ func tableConcat(l *lua.LState) int {
 	t := l.CheckTable(1)
 	sep, ok := textOf(l.Get(2))
 	if !ok && l.Get(2) != lua.LNil {
-		raise(l, "table.concat: the separator must be text, not %s", describe(l.Get(2)))
+		raise(l, "table.concat: the separator must be a string, not %s", describe(l.Get(2)))
 	}
 	from, to := optIntArg(l, 3, 1), optIntArg(l, 4, t.Len())
 	var b []byte

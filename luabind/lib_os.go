@@ -38,7 +38,7 @@ func (v *vm) osTime(l *lua.LState) int {
 	t, ok := l.Get(1).(*lua.LTable)
 	if !ok {
 		if l.Get(1) != lua.LNil {
-			raise(l, "os.time takes a table, not %s", describe(l.Get(1)))
+			raise(l, "os.time needs a table, not %s", describe(l.Get(1)))
 		}
 		l.Push(lua.LNumber(v.clock.Wall().Unix()))
 		return 1

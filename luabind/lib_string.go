@@ -346,7 +346,7 @@ func (v *vm) appendTemplate(l *lua.LState, out []byte, t, s string, from, to int
 			out = append(out, s[from:to]...)
 		case '1' <= c && c <= '9':
 			if int(c-'1') >= v.matcher.level {
-				raise(l, "gsub: the replacement refers to capture %%%c, which the pattern hasn't", c)
+				raise(l, "gsub: the replacement refers to capture %%%c, which the pattern does not have", c)
 			}
 			out = append(out, v.matcher.captured(l, int(c-'1')).String()...)
 		default:

@@ -21,11 +21,11 @@ func TestStandardLibraryIsAWhitelist(t *testing.T) {
 	})
 	evalFails(t, w, map[string]string{
 		`setmetatable("", {})`:                           "must be a table",
-		`setmetatable(sip, {})`:                          "can't be changed",
+		`setmetatable(sip, {})`:                          "cannot be changed",
 		`sip.mine = 5`:                                   "sip can't get new names",
 		`rawset(sip.uri("sip:a@b"), 1)`:                  "table expected",
 		`return sip.urii("x")`:                           "did you mean 'uri'?",
-		`return pairs(5)`:                                "pairs goes over a table",
+		`return pairs(5)`:                                "pairs needs a table",
 		`return unpack({}, 1, 1e7)`:                      "more than 8000 values",
 		`return unpack({}, -2^62, 2^62)`:                 "more than 8000 values",
 		`return ("x"):rep(1e6):byte(1, -1)`:              "more than 8000 values",

@@ -88,7 +88,7 @@ func (v *vm) require(l *lua.LState) int {
 func (v *vm) requireFile(l *lua.LState, name string) lua.LValue {
 	f, err := v.gen.program.require(name)
 	if errors.Is(err, errNoFile) {
-		raise(l, "require: there is no module %q and no file %s.lua beside the script%s; modules are: %s", name,
+		raise(l, "require: there is no module %q and no file %s.lua next to the script%s; the modules are: %s", name,
 			strings.ReplaceAll(name, ".", "/"), suggest(name, v.gen.moduleNames()), strings.Join(v.gen.moduleNames(), ", "))
 	}
 	if err != nil {
@@ -155,7 +155,7 @@ func (v *vm) namespace(name string, members map[string]lua.LValue) *lua.LTable {
 	t.Metatable = v.metatable(func(l *lua.LState) int {
 		key := l.Get(2).String()
 		if slices.Contains(known, key) {
-			raise(l, "%s.%s is gone: the script has set it to nil", name, key)
+			raise(l, "%s.%s is gone: the script set it to nil", name, key)
 		}
 		raise(l, "%s has no function '%s'%s", name, key, suggest(key, known))
 		return 0
@@ -205,7 +205,7 @@ func (v *vm) serve(why string) {
 	}))
 	if !ok {
 		v.end()
-		v.log(nil).Error("the lane is overloaded: what the script starts was not started")
+		v.log(nil).Error("the lane is overloaded: what the script tried to start was not started")
 	}
 }
 
@@ -234,6 +234,6 @@ func (v *vm) runStop(ctx context.Context) error {
 	case <-done:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("luabind: the handlers of \"stop\" did not end: %w", ctx.Err())
+		return fmt.Errorf("luabind: the handlers of \"stop\" did not finish: %w", ctx.Err())
 	}
 }

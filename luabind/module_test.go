@@ -91,7 +91,7 @@ func TestTypedFunctions(t *testing.T) {
 		`m.mixed("s", 1, 1, 1)`:                  "argument 4 must be true or false",
 		`m.mixed("s", 1, 1, true, -1)`:           "argument 5 must be a number of seconds",
 		`m.mixed("s", 1, 1, true, 1, {{}})`:      "argument 6 must be a string or a list of strings",
-		`m.mixed("s", 1, 1, true, 1, {}, print)`: "argument 7: a function can't be stored",
+		`m.mixed("s", 1, 1, true, 1, {}, print)`: "argument 7: a function cannot be stored",
 		`m.small(256)`:                           "argument 1 must be a number in range",
 		`m.small(-1)`:                            "argument 1 must be a number in range",
 		`m.opts("a", {time = 3})`:                `unknown option "time"; did you mean 'times'?`,
@@ -118,7 +118,7 @@ func TestTypedFunctions(t *testing.T) {
 // A function that the script itself has taken away is not suggested in its own place.
 func TestFunctionSetToNil(t *testing.T) {
 	evalFails(t, luabindtest.New(t, `m = require("m") m.upper = nil `+idle, luabindtest.Modules(typedModule())), map[string]string{
-		`return m.upper("x")`: "m.upper is gone: the script has set it to nil",
+		`return m.upper("x")`: "m.upper is gone: the script set it to nil",
 	})
 }
 

@@ -74,11 +74,11 @@ func baseToNumber(l *lua.LState) int {
 		return 1
 	}
 	if base < 2 || base > 36 {
-		raise(l, "tonumber: the base is 2 to 36, not %d", base)
+		raise(l, "tonumber: the base must be 2 to 36, not %d", base)
 	}
 	text, ok := textOf(v)
 	if !ok {
-		raise(l, "tonumber: with a base the value must be text, not %s", describe(v))
+		raise(l, "tonumber: with a base the value must be a string, not %s", describe(v))
 	}
 	text = strings.Trim(text, spaces)
 	if base == 16 {

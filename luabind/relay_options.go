@@ -33,7 +33,7 @@ func (v *vm) relayArgs(l *lua.LState, o *reqObj, name string) ([]*engine.Target,
 	}
 	if isTable && !namesDestination(t) && !isEmpty(t) {
 		if second != lua.LNil {
-			raise(l, "req:%s: the first table names no destination: give uri, next_hop or flow, or a list of targets", name)
+			raise(l, "req:%s: the first table has no destination: give uri, next_hop or flow, or a list of targets", name)
 		}
 		second = first
 	} else {
@@ -123,7 +123,7 @@ func (v *vm) failover(l *lua.LState, o *reqObj, x *lua.LTable, opts *engine.Fork
 			}
 		}
 		if k, stray := strayKey(f, f.Len()); stray {
-			return fmt.Errorf("failover: the list has the key %q", k)
+			return fmt.Errorf("failover: the list contains the key %q", k)
 		}
 		opts.Failover = func(res *engine.Response) bool { return codes.has(res.Code()) }
 	default:
@@ -162,7 +162,7 @@ func (s *codeSet) add(v lua.LValue) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("failover takes codes from 300 to 699, classes like \"5xx\", or function(res), not %s", describe(v))
+	return fmt.Errorf("failover accepts codes from 300 to 699, classes like \"5xx\", or function(res), not %s", describe(v))
 }
 
 // callbacks reads on_branch, on_response and on_failure.
@@ -196,7 +196,7 @@ func (v *vm) callbacks(o *reqObj, x *lua.LTable, opts *engine.ForkOptions, name 
 	}
 	if f := fs[2]; f != nil {
 		if name == "fork" {
-			return fmt.Errorf("on_failure belongs to relay: fork returns the response, look at its code")
+			return fmt.Errorf("on_failure belongs to relay: fork returns the response, so check its code")
 		}
 		opts.OnFailure = func(res *engine.Response) { p.call("on_failure", f, nil, &v.response(res, o).ud, &o.ud) }
 	}

@@ -33,7 +33,7 @@ func (v *vm) newRequest(req *engine.Request) *reqObj {
 // check raises when no handler of the request runs any more.
 func (o *reqObj) check(l *lua.LState) {
 	if o.active == 0 {
-		raise(l, "this request is over: objects of a request live until its handlers end; keep tostring(x) of what is needed later")
+		raise(l, "this request is over: its objects live until its handlers end; keep tostring(x) of what you need later")
 	}
 }
 
@@ -86,7 +86,7 @@ func (v *vm) requestNewIndex(l *lua.LState) int {
 	case "ruri":
 		text, ok := uriTextOf(l.Get(3))
 		if !ok {
-			raise(l, "req.ruri must be a uri or text, not %s", describe(l.Get(3)))
+			raise(l, "req.ruri must be a uri or a string, not %s", describe(l.Get(3)))
 		}
 		o.ruriObj().replace(l, text)
 		return 0

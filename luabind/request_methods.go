@@ -23,12 +23,12 @@ func (v *vm) reqIs(l *lua.LState) int {
 	method := v.methodName(o.req.Message()).(lua.LString)
 	top := l.GetTop()
 	if top < 2 {
-		raise(l, "req:is needs the name of a method")
+		raise(l, "req:is needs a method name")
 	}
 	for i := 2; i <= top; i++ {
 		name, ok := l.Get(i).(lua.LString)
 		if !ok {
-			raise(l, "req:is: argument %d must be the name of a method, not %s", i-1, describe(l.Get(i)))
+			raise(l, "req:is: argument %d must be a method name, not %s", i-1, describe(l.Get(i)))
 		}
 		if name == method {
 			l.Push(lua.LTrue)
@@ -67,7 +67,7 @@ func (v *vm) reqReply(l *lua.LState) int {
 	if s, ok := l.Get(3).(lua.LString); ok {
 		reason, at = string(s), 4
 		if strings.ContainsAny(reason, "\r\n\x00") {
-			raise(l, "req:reply: the reason holds CR, LF or NUL")
+			raise(l, "req:reply: the reason contains CR, LF or NUL")
 		}
 	} else if l.Get(3) == lua.LNil && l.GetTop() > 3 {
 		at = 4
@@ -79,7 +79,7 @@ func (v *vm) reqReply(l *lua.LState) int {
 	case lua.LNumber:
 		code := int(first)
 		if lua.LNumber(code) != first || code < 100 || code > 699 {
-			raise(l, "req:reply: a code is a whole number from 100 to 699, not %s", first.String())
+			raise(l, "req:reply: the code must be a whole number from 100 to 699, not %s", first.String())
 		}
 		ok, err = v.reply(o, code, reason, opts)
 	case *lua.LUserData:
@@ -88,11 +88,11 @@ func (v *vm) reqReply(l *lua.LState) int {
 			raise(l, "req:reply: argument 1 must be a code or a response, not %s", describe(first))
 		}
 		if reason != "" {
-			raise(l, "req:reply: a response is sent on with its own reason")
+			raise(l, "req:reply: a response is forwarded with its own reason")
 		}
 		res.check(l)
 		if res.life != o { // its Via, tags and CSeq are those of another transaction
-			raise(l, "req:reply: only a response to this request can be sent on as it is; reply(res.code, res.reason) answers with the code of another")
+			raise(l, "req:reply: only a response to this request can be forwarded as it is; reply(res.code, res.reason) answers with the code of another")
 		}
 		ok, err = v.replyWith(o, res, opts)
 	default:
@@ -179,7 +179,7 @@ func (v *vm) reqRedirect(l *lua.LState) int {
 		raise(l, "req:redirect: argument 2 must be a table of options, not %s", describe(t))
 	}
 	if t, ok := l.Get(2).(*lua.LTable); ok && !namesDestination(t) && !isEmpty(t) {
-		raise(l, "req:redirect: the table names no destination")
+		raise(l, "req:redirect: the table has no destination")
 	}
 	targets, err := v.targets(l.Get(2))
 	if err != nil {
@@ -212,7 +212,7 @@ func (v *vm) lookupFailed(l *lua.LState, o *reqObj, name string) (n int, done bo
 	}
 	reason, ok := l.Get(3).(lua.LString)
 	if !ok {
-		raise(l, "req:%s was given nil as target: check what the lookup returned, or pass no argument to follow the route", name)
+		raise(l, "req:%s was given nil as its target: check what the lookup returned, or pass no argument to follow the route", name)
 	}
 	v.log(o.req).Warn("no targets: answering 503", "err", string(reason))
 	ok2, err := o.req.Reply(503, "", nil)
@@ -271,7 +271,7 @@ func (v *vm) reqForward(l *lua.LState) int {
 	if l.GetTop() >= 2 {
 		targets, err := v.targets(l.Get(2))
 		if err == nil && len(targets) != 1 {
-			raise(l, "req:forward takes one target, not %d: it is stateless and can't fork", len(targets))
+			raise(l, "req:forward needs one target, not %d: it is stateless and cannot fork", len(targets))
 		}
 		if err != nil {
 			raise(l, "req:forward: %v", err)

@@ -77,7 +77,7 @@ var (
 // NewRouter compiles the script. It runs when the engine starts: once on each lane, and once in the background VM.
 func NewRouter(o Options) (*Router, error) {
 	if o.Script == "" && o.Source == "" && o.Name == "" || o.Script != "" && o.Source != "" {
-		return nil, errors.New("luabind: Options need either a Script or a Source")
+		return nil, errors.New("luabind: Options needs either a Script or a Source")
 	}
 	if o.Budget <= 0 {
 		o.Budget = 200 * time.Millisecond
@@ -94,7 +94,7 @@ func NewRouter(o Options) (*Router, error) {
 	for _, m := range o.Modules {
 		_, sees := m.(engine.Interceptor)
 		if _, part := m.(engine.Part); sees && !part {
-			return nil, fmt.Errorf("luabind: module %s is an engine.Interceptor and no engine.Part: it would never be asked", m.Name())
+			return nil, fmt.Errorf("luabind: module %s is an engine.Interceptor but not an engine.Part: it would never be called", m.Name())
 		}
 	}
 	if errInterpreter != nil {
@@ -135,7 +135,7 @@ func (r *Router) StartLanes(lanes []*lane.Lane, background *lane.Lane, clock lan
 	r.building.Lock()
 	defer r.building.Unlock()
 	if r.background != nil || r.stopped {
-		return errors.New("luabind: the router was started already")
+		return errors.New("luabind: the router has already been started")
 	}
 	r.lanes, r.background, r.clock = lanes, background, clock
 	last := background.ID()

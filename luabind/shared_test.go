@@ -33,7 +33,7 @@ func TestShared(t *testing.T) {
 		`sip.shared()`:                                              "the name must be a string",
 		`sip.shared("x", {capacty = 1})`:                            `unknown option "capacty"; did you mean 'capacity'?`,
 		`sip.shared("x", {capacity = 0})`:                           "capacity must be at least 1",
-		`sip.shared("x"):set("k", print)`:                           "a function can't be stored",
+		`sip.shared("x"):set("k", print)`:                           "a function cannot be stored",
 		`sip.shared("x"):set("k", nil)`:                             "dict:delete(key) removes one",
 		`sip.shared("x"):set("k", sip.uri("sip:a@b"))`:              "use tostring",
 		`local t = {} t.t = t sip.shared("x"):set("k", t)`:          "contains itself",
@@ -46,7 +46,7 @@ func TestShared(t *testing.T) {
 		`return sip.shared("x").gett`:                               "did you mean 'get'?",
 		`sip.shared("x").get("k")`:                                  "before the ':'",
 		`sip.shared("x"):get("k", 5)`:                               "argument 2 must be a function",
-		`sip.shared("x"):get("k", function() return print end)`:     "the result of load: a function can't be stored",
+		`sip.shared("x"):get("k", function() return print end)`:     "the result of load: a function cannot be stored",
 		`sip.shared("x"):get("k", function() error("in load") end)`: "in load",
 		`local d = sip.shared("x") d:get("k", function(k) return d:get(k, function() return 1 end) end)`: "asks for that key itself",
 		`local t = {} for i = 1, 100 do t = {t} end sip.shared("x"):set("k", t)`:                         "nested more than 64 deep",
@@ -176,7 +176,7 @@ func TestConfigure(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 	for source, want := range map[string]string{
-		`m.configure{maxx = 1}`:          `unknown option "maxx"; did you mean 'max'?; known are: any, inner, list, map, max, mode, on, optional, ratio, wait`,
+		`m.configure{maxx = 1}`:          `unknown option "maxx"; did you mean 'max'?; the options are: any, inner, list, map, max, mode, on, optional, ratio, wait`,
 		`m.configure{max = 0}`:           "option max must be at least 1",
 		`m.configure{max = 11}`:          "option max must be at most 10",
 		`m.configure{max = 1.5}`:         "option max must be a whole number",
@@ -187,15 +187,15 @@ func TestConfigure(t *testing.T) {
 		`m.configure{on = 1}`:            "option on must be true or false",
 		`m.configure{list = {a = 1}}`:    "option list must be a list of strings",
 		`m.configure{map = {1}}`:         "option map must be a table of strings",
-		`m.configure{any = print}`:       "option any: a function can't be stored",
+		`m.configure{any = print}`:       "option any: a function cannot be stored",
 		`m.configure{inner = {}}`:        "option inner.name is required",
 		`m.configure{inner = {nam = 1}}`: `unknown option "inner.nam"`,
 		`m.configure{inner = 5}`:         "option inner must be a table",
 		`m.configure{[1] = 5}`:           `unknown option "1"`,
 		`m.configure()`:                  "argument 1 must be a table of options, not nil",
 		`m.configure("x")`:               "argument 1 must be a table of options, not the string",
-		`m.configure{} m.configure{}`:    "was called already",
-		`m.configure{max = math.random(10)} m = nil sip.log.info(math.random(10))`: "differ from lane to lane",
+		`m.configure{} m.configure{}`:    "has already been called",
+		`m.configure{max = math.random(10)} m = nil sip.log.info(math.random(10))`: "differ between lanes",
 	} {
 		if err := try(source); err == nil || !contains(err.Error(), want) {
 			t.Errorf("%s\nwant %q, got %v", source, want, err)

@@ -35,7 +35,7 @@ func (v *vm) argsTable() lua.LValue {
 		t.RawSetString(k, lua.LString(x))
 	}
 	t.Metatable = v.metatable(func(l *lua.LState) int { l.Push(lua.LNil); return 1 }, func(l *lua.LState) int {
-		raise(l, "sip.args can't be changed: it holds what --set KEY=VALUE gave")
+		raise(l, "sip.args is read-only: it holds the values of --set KEY=VALUE")
 		return 0
 	})
 	return t
@@ -65,10 +65,10 @@ func (v *vm) sipURI(l *lua.LState) int {
 		case *addrObj:
 			text = string(o.parsed(l).URI)
 		default:
-			raise(l, "sip.uri: argument 1 must be text or a uri, not %s", describe(x))
+			raise(l, "sip.uri: argument 1 must be a string or a uri, not %s", describe(x))
 		}
 	default:
-		raise(l, "sip.uri: argument 1 must be text or a uri, not %s", describe(x))
+		raise(l, "sip.uri: argument 1 must be a string or a uri, not %s", describe(x))
 	}
 	u, err := v.newURI(text)
 	if err != nil {
@@ -85,7 +85,7 @@ func (v *vm) addressText(l *lua.LState, t *lua.LTable) string {
 	}
 	uri, ok := uriTextOf(t.RawGetString("uri"))
 	if !ok {
-		raise(l, "sip.address: uri must be text or a uri, not %s", describe(t.RawGetString("uri")))
+		raise(l, "sip.address: uri must be a string or a uri, not %s", describe(t.RawGetString("uri")))
 	}
 	text := "<" + uri + ">" + string(paramsText(l, t.RawGetString("params")))
 	if lv := t.RawGetString("display"); lv != lua.LNil {
@@ -102,7 +102,7 @@ func (v *vm) sipAddress(l *lua.LState) int {
 	}
 	text, ok := textOf(l.Get(1))
 	if !ok {
-		raise(l, "sip.address: argument 1 must be text or a table {display=, uri=, params=}, not %s", describe(l.Get(1)))
+		raise(l, "sip.address: argument 1 must be a string or a table {display=, uri=, params=}, not %s", describe(l.Get(1)))
 	}
 	a, err := v.newAddress([]byte(text), nil, "")
 	if err != nil {

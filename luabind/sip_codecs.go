@@ -73,7 +73,7 @@ func (v *vm) sipToken(l *lua.LState) int {
 func (v *vm) sipRandom(l *lua.LState) int {
 	x, ok := l.Get(1).(lua.LNumber)
 	if !ok || x != lua.LNumber(int64(x)) || x < 1 || x > 1<<53 {
-		raise(l, "sip.random: argument 1 must be a whole number above 0, not %s", describe(l.Get(1)))
+		raise(l, "sip.random: argument 1 must be a whole number greater than 0, not %s", describe(l.Get(1)))
 	}
 	l.Push(lua.LNumber(v.random.r.Int64N(int64(x)) + 1))
 	return 1

@@ -65,7 +65,7 @@ func appendJSON(dst []byte, v lua.LValue, depth int) ([]byte, error) {
 		f := float64(v)
 		switch {
 		case math.IsNaN(f) || math.IsInf(f, 0):
-			return nil, fmt.Errorf("%v has no form in JSON", f)
+			return nil, fmt.Errorf("%v cannot be represented in JSON", f)
 		case f == math.Trunc(f) && math.Abs(f) < 1<<53:
 			return strconv.AppendInt(dst, int64(f), 10), nil
 		}
@@ -83,7 +83,7 @@ func appendJSON(dst []byte, v lua.LValue, depth int) ([]byte, error) {
 			return appendJSONString(dst, text), nil
 		}
 	}
-	return nil, fmt.Errorf("%s has no form in JSON", describe(v))
+	return nil, fmt.Errorf("%s cannot be represented in JSON", describe(v))
 }
 
 func appendJSONString(dst []byte, s string) []byte {

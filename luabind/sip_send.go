@@ -29,7 +29,7 @@ func (v *vm) sipSend(l *lua.LState) int {
 	e := v.engineOf(l, "sip.send")
 	t, ok := l.Get(1).(*lua.LTable)
 	if !ok {
-		raise(l, "sip.send takes a table {method = ..., uri = ...}, not %s", describe(l.Get(1)))
+		raise(l, "sip.send needs a table {method = ..., uri = ...}, not %s", describe(l.Get(1)))
 	}
 	spec, err := v.sendSpec(t)
 	if err != nil {
@@ -82,7 +82,7 @@ func (v *vm) sendSpec(t *lua.LTable) (*engine.SendSpec, error) {
 	if uri != lua.LNil {
 		text, ok := uriTextOf(uri)
 		if !ok {
-			return nil, fmt.Errorf("uri must be a uri or text, not %s", describe(uri))
+			return nil, fmt.Errorf("uri must be a uri or a string, not %s", describe(uri))
 		}
 		spec.URI = text
 	}
@@ -94,7 +94,7 @@ func (v *vm) sendSpec(t *lua.LTable) (*engine.SendSpec, error) {
 		spec.Target = one
 	}
 	if uri == lua.LNil && target == lua.LNil {
-		return nil, fmt.Errorf("uri or target must be given")
+		return nil, fmt.Errorf("uri or target is required")
 	}
 	c, err := credentialsOf(credentials)
 	if err != nil {

@@ -19,7 +19,7 @@ const (
 )
 
 // errReplaced ends a task whose generation is over.
-var errReplaced = errors.New("the script was replaced, and what it had begun for itself ends")
+var errReplaced = errors.New("the script was replaced, so what it had started on its own ends")
 
 // quota counts what one request started. It belongs to the lane.
 type quota struct{ n int }

@@ -30,9 +30,9 @@ func TestURI(t *testing.T) {
 		`return tostring(sip.uri(sip.address("<sip:a@b>"))), sip.address("*").uri`: {"sip:a@b", nil},
 	})
 	evalFails(t, w, map[string]string{
-		`sip.uri(5)`:      "sip.uri: argument 1 must be text or a uri, not the number 5",
+		`sip.uri(5)`:      "sip.uri: argument 1 must be a string or a uri, not the number 5",
 		`sip.uri(nil)`:    "not nil",
-		`sip.address({})`: "sip.address: uri must be text or a uri, not nil",
+		`sip.address({})`: "sip.address: uri must be a string or a uri, not nil",
 		`sip.address{uri = "sip:a@b", dsplay = "x"}`:     "did you mean 'display'?",
 		`sip.address("sip:a@b").uri.user = "x"`:          "read-only: sip.uri(...) makes a copy",
 		`sip.address("sip:a@b").display = "x"`:           "read-only",
@@ -40,10 +40,10 @@ func TestURI(t *testing.T) {
 		`sip.uri("sip:a@b").headers.x = 1`:               "assign all headers of a uri at once",
 		`sip.address("<sip:a@b>;x=1").params.x = 2`:      "these parameters are read-only",
 		`return sip.uri("sip:a@b").params[1]`:            "read by name",
-		`return sip.uri("sip:a@b") .. {}`:                "a table can't be joined to text",
+		`return sip.uri("sip:a@b") .. {}`:                "a table cannot be concatenated",
 		`return sip.uri("sip:a@b"):equals(5)`:            "a uri is expected here, not the number 5",
 		`return sip.uri("sip:a@b") < sip.uri("sip:a@c")`: "attempt to compare",
-		`sip.uri("sip:a@b").params = 5`:                  "params must be a table or text",
+		`sip.uri("sip:a@b").params = 5`:                  "params must be a table or a string",
 		`sip.uri("sip:a@b").user = {}`:                   "user must be a string",
 	})
 }
@@ -69,10 +69,10 @@ func TestCodecs(t *testing.T) {
 		`return sip.now() > 1e9`: {true},
 	})
 	evalFails(t, w, map[string]string{
-		`sip.json.encode(print)`:                      "a function has no form in JSON",
+		`sip.json.encode(print)`:                      "a function cannot be represented in JSON",
 		`sip.json.encode({1, x = 2})`:                 "either a list or an object",
 		`sip.json.encode({[true] = 1})`:               "must be a string",
-		`sip.json.encode(0/0)`:                        "has no form in JSON",
+		`sip.json.encode(0/0)`:                        "cannot be represented in JSON",
 		`sip.json.encode()`:                           "needs a value",
 		`sip.json.decode(5)`:                          "must be a string",
 		`return sip.json.null.x`:                      "has no fields",
@@ -80,9 +80,9 @@ func TestCodecs(t *testing.T) {
 		`sip.hash.sha1("x")`:                          "sip.hash has no function 'sha1'",
 		`sip.base64.decode({})`:                       "must be a string",
 		`sip.token(0)`:                                "from 1 to 1024",
-		`sip.random(0)`:                               "above 0",
-		`sip.random()`:                                "above 0",
-		`sip.args.KEY2 = 1`:                           "sip.args can't be changed",
+		`sip.random(0)`:                               "greater than 0",
+		`sip.random()`:                                "greater than 0",
+		`sip.args.KEY2 = 1`:                           "sip.args is read-only",
 		`sip.env()`:                                   "must be a string",
 		`sip.log.info({}, 1)`:                         "the format must be a string",
 		`sip.log.info("%d")  sip.log.info("%d", "x")`: "needs a number",
@@ -123,13 +123,13 @@ func TestSend(t *testing.T) {
 		t.Errorf("sent:\n%s", m.AppendTo(nil))
 	}
 	evalFails(t, w, map[string]string{
-		`sip.send()`:                                                                   "takes a table",
+		`sip.send()`:                                                                   "needs a table",
 		`sip.send{uri = "sip:a@b"}`:                                                    "option method is required",
-		`sip.send{method = "OPTIONS"}`:                                                 "uri or target must be given",
+		`sip.send{method = "OPTIONS"}`:                                                 "uri or target is required",
 		`sip.send{method = "OPTIONS", urn = 1}`:                                        "unknown option",
 		`sip.send{method = "INVITE", uri = "sip:10.0.0.9"}`:                            "INVITE",
 		`sip.send{method = "OPTIONS", uri = 5}`:                                        "uri",
-		`sip.send{method = "OPTIONS", target = {}}`:                                    "names no destination",
+		`sip.send{method = "OPTIONS", target = {}}`:                                    "has no destination",
 		`sip.send{method = "OPTIONS", uri = "sip:10.0.0.9", headers = {X = "a\r\nb"}}`: "CR, LF or NUL",
 	})
 }

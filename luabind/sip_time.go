@@ -25,7 +25,7 @@ func (v *vm) sipNow(l *lua.LState) int {
 func secondsArg(l *lua.LState, n int, what string) time.Duration {
 	d, ok := seconds(l.Get(n))
 	if !ok {
-		raise(l, "%s: argument %d must be a number of seconds, not negative, not %s", what, n, describe(l.Get(n)))
+		raise(l, "%s: argument %d must be a number of seconds, 0 or more, not %s", what, n, describe(l.Get(n)))
 	}
 	return d
 }
@@ -97,7 +97,7 @@ func (v *vm) sipOn(l *lua.LState) int {
 	f := functionArg(l, 2, "sip.on")
 	if !v.gen.events[name] {
 		known := sortedKeys(v.gen.events)
-		raise(l, "sip.on: there is no event %q%s; known are: %s", name, suggest(name, known), strings.Join(known, ", "))
+		raise(l, "sip.on: there is no event %q%s; the events are: %s", name, suggest(name, known), strings.Join(known, ", "))
 	}
 	if !v.loading {
 		raise(l, "sip.on can only be called while the file runs: handlers run once in the process, not in the handler's VM")

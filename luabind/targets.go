@@ -31,7 +31,7 @@ func hole(t *lua.LTable) error {
 	})
 	for i := 1; last > count && i <= last; i++ {
 		if t.RawGetInt(i) == lua.LNil {
-			return fmt.Errorf("entry %d of the list is nil: check what it was made of", i)
+			return fmt.Errorf("entry %d of the list is nil: check where it came from", i)
 		}
 	}
 	return nil
@@ -72,7 +72,7 @@ func (v *vm) targets(lv lua.LValue) ([]*engine.Target, error) {
 	}
 	n := t.Len()
 	if k, stray := strayKey(t, n); stray {
-		return nil, fmt.Errorf("a list of targets has the key %q: options are the next argument", k)
+		return nil, fmt.Errorf("a list of targets has the key %q: options go into the next argument", k)
 	}
 	list := make([]*engine.Target, n)
 	for i := range list {
@@ -106,7 +106,7 @@ func (v *vm) target(lv lua.LValue) (*engine.Target, error) {
 			if t := o.Target(); t != nil {
 				return t, nil
 			}
-			return nil, errors.New("the object names no target any more")
+			return nil, errors.New("the object no longer names a target")
 		}
 	case *lua.LTable:
 		return v.targetTable(x)
@@ -117,14 +117,14 @@ func (v *vm) target(lv lua.LValue) (*engine.Target, error) {
 func (v *vm) targetTable(x *lua.LTable) (*engine.Target, error) {
 	for _, k := range optionsOnly {
 		if x.RawGetString(k) != lua.LNil {
-			return nil, fmt.Errorf("%q is no key of a target: options are the next argument, as in req:relay({uri = ...}, {%s = ...})", k, k)
+			return nil, fmt.Errorf("%q is not a key of a target: options go into the next argument, as in req:relay({uri = ...}, {%s = ...})", k, k)
 		}
 	}
 	if err := unknownKey(x, targetKeys, ""); err != nil {
 		return nil, err
 	}
 	if !namesDestination(x) {
-		return nil, errors.New("the table names no destination: give uri, next_hop or flow")
+		return nil, errors.New("the table has no destination: give uri, next_hop or flow")
 	}
 	t := &engine.Target{}
 	if err := v.fillTarget(t, x); err != nil {
@@ -141,7 +141,7 @@ func (v *vm) fillTarget(t *engine.Target, x *lua.LTable) error {
 			if o, ok := ud.Value.(Targeter); ok {
 				base := o.Target()
 				if base == nil {
-					return errors.New("uri: the object names no target any more")
+					return errors.New("uri: the object no longer names a target")
 				}
 				*t = *base
 				lv = lua.LString(base.URI)
@@ -173,7 +173,7 @@ func fillPlace(t *engine.Target, x *lua.LTable) error {
 		}
 		text, ok := uriTextOf(lv)
 		if !ok || text == "" {
-			return fmt.Errorf("%s must be text, not %s", f.key, describe(lv))
+			return fmt.Errorf("%s must be a string, not %s", f.key, describe(lv))
 		}
 		*f.into = text
 	}
@@ -181,17 +181,17 @@ func fillPlace(t *engine.Target, x *lua.LTable) error {
 	case *lua.LNilType:
 	case lua.LNumber:
 		if lv < 0 || lv != lua.LNumber(uint64(lv)) {
-			return fmt.Errorf("flow must be what a binding's flow was, not %s", lv.String())
+			return fmt.Errorf("flow must be the flow of a binding, not %s", lv.String())
 		}
 		setFlow(t, uint64(lv))
 	case lua.LString:
 		id, err := strconv.ParseUint(string(lv), 10, 64)
 		if err != nil {
-			return fmt.Errorf("flow must be what a binding's flow was, not %q", string(lv))
+			return fmt.Errorf("flow must be the flow of a binding, not %q", string(lv))
 		}
 		setFlow(t, id)
 	default:
-		return fmt.Errorf("flow must be what a binding's flow was, not %s", describe(lv))
+		return fmt.Errorf("flow must be the flow of a binding, not %s", describe(lv))
 	}
 	return nil
 }
@@ -249,7 +249,7 @@ func fillTimes(t *engine.Target, x *lua.LTable) error {
 		}
 		d, ok := seconds(lv)
 		if !ok || d == 0 && f.key != "delay" {
-			return fmt.Errorf("%s must be a number of seconds above 0, not %s", f.key, describe(lv))
+			return fmt.Errorf("%s must be a number of seconds greater than 0, not %s", f.key, describe(lv))
 		}
 		*f.into = d
 	}

@@ -247,7 +247,7 @@ func concat(l *lua.LState) int {
 		}
 		s, ok := textOf(v)
 		if !ok {
-			raise(l, "%s can't be joined to text", describe(v))
+			raise(l, "%s cannot be concatenated", describe(v))
 		}
 		parts[i] = s
 	}

@@ -120,7 +120,7 @@ func paramsText(l *lua.LState, v lua.LValue) message.Params {
 			return append(message.Params(nil), o.params(l)...)
 		}
 	}
-	raise(l, "params must be a table or text, not %s", describe(v))
+	raise(l, "params must be a table or a string, not %s", describe(v))
 	return nil
 }
 
@@ -159,6 +159,6 @@ func headersText(l *lua.LState, v lua.LValue) []byte {
 		}
 		return h
 	}
-	raise(l, "headers must be a table or text, not %s", describe(v))
+	raise(l, "headers must be a table or a string, not %s", describe(v))
 	return nil
 }

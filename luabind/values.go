@@ -50,10 +50,10 @@ func (c *copier) value(v lua.LValue, depth int) (any, error) {
 		return c.table(v, depth)
 	case *lua.LUserData:
 		if u, ok := v.Value.(*uriObj); ok && !u.dead() {
-			return nil, fmt.Errorf("a uri can't be stored: use tostring(%s)", u.name())
+			return nil, fmt.Errorf("a uri cannot be stored: use tostring(%s)", u.name())
 		}
 	}
-	return nil, fmt.Errorf("%s can't be stored: a string, number, boolean or plain table can", describe(v))
+	return nil, fmt.Errorf("%s cannot be stored: only a string, number, boolean or plain table can", describe(v))
 }
 
 func (c *copier) table(t *lua.LTable, depth int) (any, error) {
@@ -66,7 +66,7 @@ func (c *copier) table(t *lua.LTable, depth int) (any, error) {
 		}
 	}
 	if t.Metatable != nil && t.Metatable != lua.LNil {
-		return nil, errors.New("a table with a metatable can't be stored")
+		return nil, errors.New("a table with a metatable cannot be stored")
 	}
 	c.path[depth] = t
 	list, named := []any(nil), map[string]any(nil)
@@ -77,7 +77,7 @@ func (c *copier) table(t *lua.LTable, depth int) (any, error) {
 			return
 		}
 		if c.count++; c.count > maxValues {
-			err = fmt.Errorf("the table holds more than %d values", maxValues)
+			err = fmt.Errorf("the table has more than %d values", maxValues)
 			return
 		}
 		var item any
@@ -170,7 +170,7 @@ func toLua(v *vm, x any) (lua.LValue, error) {
 		}
 		return t, nil
 	}
-	return nil, fmt.Errorf("a %T can't be given to a script", x)
+	return nil, fmt.Errorf("a %T cannot be passed to a script", x)
 }
 
 func listToLua(v *vm, list []any) (lua.LValue, error) {

@@ -231,7 +231,7 @@ function route() end`, luabindtest.Lanes(2))
 		`sip.spawn(print).wait()`: "a task of sip.spawn is expected",
 	})
 	for source, want := range map[string]string{
-		`sip.on("strat", print)`:           `there is no event "strat"; did you mean 'start'?; known are: start, stop`,
+		`sip.on("strat", print)`:           `there is no event "strat"; did you mean 'start'?; the events are: start, stop`,
 		`sip.every(0, print)`:              "must be above 0",
 		`sip.every(1, print, {jiter = 1})`: `unknown option "jiter"; did you mean 'jitter'?`,
 	} {

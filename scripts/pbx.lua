@@ -40,7 +40,7 @@ else
     passwords[user] = password
   end
   if not next(passwords) then
-    sip.log.warn("there are no users: say where they are with --set users=sqlite:users.db")
+    sip.log.warn("there are no users: name them with --set users=sqlite:users.db")
   end
   auth.users(passwords)
 end

@@ -69,7 +69,7 @@ func TestUserMistakes(t *testing.T) {
 		{"add --store FILE --realm x", 2, "expected one user name"},
 		{"add --store FILE --realm x alice bob", 2, "expected one user name"},
 		{"add --store FILE alice --realm x", 2, "flags go before"},
-		{"add --store FILE --realm x a:b", 2, "no user name"},
+		{"add --store FILE --realm x a:b", 2, "is not a user name"},
 		{"add --store FILE --realm x --algorithm SHA-1 alice", 2, "unknown algorithm"},
 		{"add --store FILE --realm x alice", 2, "--password-stdin"},
 		{"add --store FILE --realm x --password-stdin alice", 1, "empty"},

@@ -22,8 +22,8 @@ type Challenge struct {
 	opaque    bool   // Opaque was given, and goes back even when it is empty
 }
 
-// ErrNone says that a response has no challenge that can be answered.
-var ErrNone = errors.New("no challenge that can be answered")
+// ErrNone says that a response has there is no challenge that can be answered.
+var ErrNone = errors.New("there is no challenge that can be answered")
 
 // most bounds how many challenges of one response are looked at.
 const most = 16

@@ -59,7 +59,7 @@ func (b *Branch) Target() *Target { return b.target.shown() }
 // Message is what is about to be sent, to be read only.
 func (b *Branch) Message() *message.Message { return b.msg }
 
-var errSent = errors.New("this branch has been sent")
+var errSent = errors.New("this branch has already been sent")
 
 // SetHeader replaces a header on this branch; as for a request.
 func (b *Branch) SetHeader(name string, values ...string) error {

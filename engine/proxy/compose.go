@@ -188,7 +188,7 @@ func (x *Context) socket(p *transport.Peer, t, d *Target) (*transport.Local, err
 			if l.Name == name {
 				p.Local = l
 				if p.Kind != l.Kind && p.Flow == 0 {
-					return nil, fmt.Errorf("from_socket %s can't send over %s", name, p.Kind)
+					return nil, fmt.Errorf("from_socket: %s cannot send over %s", name, p.Kind)
 				}
 				return l, nil
 			}
@@ -197,7 +197,7 @@ func (x *Context) socket(p *transport.Peer, t, d *Target) (*transport.Local, err
 		for _, l := range c.Wire.Locals() {
 			names = append(names, l.Name)
 		}
-		return nil, fmt.Errorf("from_socket: no listener is called %q; there are %s", name, strings.Join(names, ", "))
+		return nil, fmt.Errorf("from_socket: there is no listener %q; the listeners are %s", name, strings.Join(names, ", "))
 	}
 	if in := x.Server.From.Local; p.Local == nil && p.Flow == 0 && in != nil && in.Kind == p.Kind &&
 		in.Addr.Addr().Is4() == p.Addr.Addr().Is4() {
@@ -244,7 +244,7 @@ func (t *Target) Check() error {
 		}
 	}
 	if c := t.Credentials; c != nil && (c.User == "" || strings.ContainsAny(c.User, "\r\n\x00")) {
-		return errors.New("credentials without a user, or with a line break in it")
+		return errors.New("the credentials have no user, or a line break in it")
 	}
 	if len(t.Headers) == 0 {
 		return nil

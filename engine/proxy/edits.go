@@ -85,7 +85,7 @@ func RemoveHeader(m *message.Message, name string) error {
 func checkValue(name, value string) error {
 	for i := range len(value) {
 		if c := value[i]; c == '\r' || c == '\n' || c == 0 {
-			return fmt.Errorf("the value of %s has a line break or NUL in it: %.60q", name, value)
+			return fmt.Errorf("the value of %s contains a line break or NUL: %.60q", name, value)
 		}
 	}
 	return nil
@@ -98,7 +98,7 @@ func CheckEdits(edits []HeaderEdit) error {
 			return err
 		}
 		if !validName(e.Name) {
-			return fmt.Errorf("%.60q is no header name", e.Name)
+			return fmt.Errorf("%.60q is not a header name", e.Name)
 		}
 		for _, v := range e.Values {
 			if err := checkValue(e.Name, v); err != nil {

@@ -22,7 +22,7 @@ type NextHop struct {
 
 var (
 	errNoDestination = errors.New("no destination")
-	errScheme        = errors.New("only sip and sips URIs can be sent to")
+	errScheme        = errors.New("requests can be sent only to sip and sips URIs")
 )
 
 // view is the bytes of a string that nobody will write to.
@@ -105,7 +105,7 @@ func parseReceived(s string) (p transport.Peer, err error) {
 		}
 	}
 	if !ok || err != nil {
-		return p, fmt.Errorf("bad address %q: want transport:host:port", s)
+		return p, fmt.Errorf("bad address %q: expected transport:host:port", s)
 	}
 	return p, nil
 }

@@ -86,8 +86,8 @@ func (r *Response) Cause() string { return r.cause }
 func (r *Response) Dropped() bool { return r.dropped }
 
 var (
-	errDropFinal    = errors.New("only a provisional response can be dropped, in on_response")
-	errDropReliable = errors.New("a reliable provisional response (RSeq, RFC 3262) can't be dropped: the callee waits for its PRACK")
+	errDropFinal    = errors.New("only a provisional response can be dropped, and only in on_response")
+	errDropReliable = errors.New("a reliable provisional response (RSeq, RFC 3262) cannot be dropped: the callee waits for its PRACK")
 )
 
 // Drop keeps a provisional response from going on. It works in OnResponse only; a final response, or a reliable

@@ -113,7 +113,7 @@ type parked struct {
 // expected.
 const mostParked = 16
 
-var errParked = errors.New("too many retransmissions wait for the address of the next hop")
+var errParked = errors.New("too many retransmissions are waiting for the address of the next hop")
 
 func (x *Context) park(m *message.Message, t *Target, hop *NextHop, peer transport.Peer, branch string) error {
 	c := x.core

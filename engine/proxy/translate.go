@@ -16,10 +16,10 @@ import (
 type Mask struct{ From, To string }
 
 var (
-	errMaskRoute  = errors.New("mask: call record_route first: without it the rest of the dialog would not pass here, and From would change in the middle of it")
-	errMaskDialog = errors.New("mask: From and To of a dialog are settled by its first request; what was masked there stays masked by itself")
-	errMaskLate   = errors.New("mask: an ACK or CANCEL has the From of its INVITE")
-	errStateful   = errors.New("this request can't be forwarded statelessly: From, To or CSeq are changed, and the answer must be changed back; relay it")
+	errMaskRoute  = errors.New("mask: call record_route first: otherwise the rest of the dialog would not pass here, and From would change in the middle of it")
+	errMaskDialog = errors.New("mask: the first request of a dialog settles From and To; what was masked there stays masked automatically")
+	errMaskLate   = errors.New("mask: an ACK or CANCEL keeps the From of its INVITE")
+	errStateful   = errors.New("this request cannot be forwarded statelessly: its From, To or CSeq are changed, and must be changed back in the answer; relay it")
 )
 
 // MayMask tells whether the request can be masked, by an error that says why not.
@@ -49,7 +49,7 @@ func (k *Mask) Check() error {
 			_, err = message.ParseURI(a.URI)
 		}
 		if err != nil || len(a.Params) > 0 || a.Star || s[len(s)-1] != '>' {
-			return fmt.Errorf("mask: %.80q is no address of the form \"name\" <uri>", s)
+			return fmt.Errorf("mask: %.80q is not an address of the form \"name\" <uri>", s)
 		}
 	}
 	return nil
@@ -96,7 +96,7 @@ func (x *Context) maskFits(k *Mask) error {
 		n += len(p.caller) + len(p.callee)
 	}
 	if n > longestState/2 {
-		return fmt.Errorf("mask: the names have %d bytes; at most %d go round with every request", n, longestState/2)
+		return fmt.Errorf("mask: the names have %d bytes together; at most %d fit into every request", n, longestState/2)
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-var errLate = errors.New("not waited for")
+var errLate = errors.New("the lookup was abandoned")
 
 // pair is the questions about one name, the preferred family first; second is nil when there is but one.
 type pair struct{ first, second *flight }

@@ -26,7 +26,7 @@ const (
 var (
 	errNoName    = errors.New("NXDOMAIN")
 	errNoRecords = errors.New("no records")
-	errAliases   = errors.New("a loop, or too long a chain, of aliases")
+	errAliases   = errors.New("the aliases form a loop, or a chain that is too long")
 )
 
 // question is what is asked of the DNS: a canonical name and a type.

@@ -19,7 +19,7 @@ var (
 	// ErrFailed: the DNS servers gave no usable answer. A later try may succeed.
 	ErrFailed = errors.New("DNS failed")
 	// ErrTransport: the transport asked for, or one that is secure enough, is not among those the engine has.
-	ErrTransport = errors.New("no such transport here")
+	ErrTransport = errors.New("there is no listener for this transport")
 	// ErrBusy: too many resolutions are in progress.
 	ErrBusy = errors.New("too many lookups in progress")
 	// ErrClosed: the resolver was closed.

@@ -42,7 +42,7 @@ func TestRecordsThatDoNotFit(t *testing.T) {
 		{"an alias of itself", []string{"x.example.com. 60 IN CNAME x.example.com."}, "a loop"},
 		{"a loop", []string{"x.example.com. 60 IN CNAME y.example.com.", "y.example.com. 60 IN CNAME x.example.com."}, "a loop"},
 		{"an alias of no name", []string{`x.example.com. 60 IN CNAME a\013b.example.com.`}, "no records"},
-		{"a long chain", chain(9), "a loop, or too long a chain"},
+		{"a long chain", chain(9), "a loop, or a chain that is too long"},
 		{"a chain", append(chain(8), "n8.example.com. 60 IN A 192.0.2.1"), "udp 192.0.2.1:5060"},
 	}
 	for _, test := range tests {

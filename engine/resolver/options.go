@@ -174,7 +174,7 @@ func (o *Options) completeServers() error {
 		} else if a, err := netip.ParseAddr(s); err == nil {
 			servers[i] = net.JoinHostPort(a.String(), port)
 		} else {
-			return fmt.Errorf("resolver: server %q: want an address, or address:port", s)
+			return fmt.Errorf("resolver: server %q: expected an address, or address:port", s)
 		}
 	}
 	o.Servers = servers

@@ -74,9 +74,9 @@ func TestTrap14Locate(t *testing.T) {
 		{"sips:192.0.2.5", all, "tls 192.0.2.5:5061", "-"},
 		{"sips:192.0.2.5;transport=tcp", all, "tls 192.0.2.5:5061", "-"},
 		{"sip:192.0.2.5", tcp | tls, "tcp 192.0.2.5:5060", "-"},
-		{"sips:192.0.2.5", udp | tcp, "no such transport", "-"},
+		{"sips:192.0.2.5", udp | tcp, "there is no listener for this transport", "-"},
 		{"sips:192.0.2.5;transport=udp", all, "sips over UDP", "-"},
-		{"sip:192.0.2.5;transport=ws", all, "no such transport", "-"},
+		{"sip:192.0.2.5;transport=ws", all, "there is no listener for this transport", "-"},
 		// A port: addresses only, of a transport that is the default or written (§4.1, §4.2).
 		{"sip:a.example.com:5070", all, "udp 192.0.2.3:5070|udp [2001:db8::3]:5070|udp 192.0.2.4:5070", "A a|AAAA a"},
 		{"sip:a.example.com:5070;transport=tcp", all, "tcp 192.0.2.3:5070|tcp [2001:db8::3]:5070|tcp 192.0.2.4:5070", "A a|AAAA a"},
@@ -92,7 +92,7 @@ func TestTrap14Locate(t *testing.T) {
 		{"sip:ws.example.com;transport=ws", ws | wss, "ws 192.0.2.12:80", "SRV _sip._ws.ws|A ws|AAAA ws"},
 		{"sips:ws.example.com;transport=ws", ws | wss, "wss 192.0.2.12:443/ws.example.com", "SRV _sips._wss.ws|A ws|AAAA ws"},
 		{"sip:wss.example.com;transport=wss", wss, "wss 192.0.2.2:8443/wss.example.com|wss 192.0.2.22:8443/wss.example.com", "SRV _sips._wss.wss|A s2|AAAA s2"},
-		{"sip:example.com;transport=wss", all, "no such transport", "-"},
+		{"sip:example.com;transport=wss", all, "there is no listener for this transport", "-"},
 		// Neither: NAPTR, of the transports the engine has (§4.1).
 		{"sip:example.com", all, "tls 192.0.2.1:5061/example.com|tls [2001:db8::1]:5061/example.com|" +
 			"tcp 192.0.2.1:5060|tcp [2001:db8::1]:5060|tcp 192.0.2.2:5062|tcp 192.0.2.22:5062|udp 192.0.2.1:5060|udp [2001:db8::1]:5060",
@@ -111,7 +111,7 @@ func TestTrap14Locate(t *testing.T) {
 		{"sip:s2.example.com", all, "udp 192.0.2.2:5060|udp 192.0.2.22:5060", "NAPTR s2|SRV _sip._udp.s2|SRV _sip._tcp.s2|SRV _sips._tcp.s2|A s2|AAAA s2"},
 		{"sips:s2.example.com", all, "tls 192.0.2.2:5061/s2.example.com|tls 192.0.2.22:5061/s2.example.com", "NAPTR s2|SRV _sips._tcp.s2|A s2|AAAA s2"},
 		{"sip:alias.example.com", udp, "udp [2001:db8::6]:5060", "NAPTR alias|SRV _sip._udp.alias|A alias|AAAA alias"},
-		{"sips:s2.example.com", udp | tcp, "no such transport", "-"},
+		{"sips:s2.example.com", udp | tcp, "there is no listener for this transport", "-"},
 		// A target of "." says no (RFC 2782), and keeps addresses out.
 		{"sip:off.example.com", udp | tcp, `service not available (NAPTR off.example.com: no records; SRV _sip._udp.off.example.com: target "."; SRV _sip._tcp.off.example.com: target ".")`, "NAPTR off|SRV _sip._udp.off|SRV _sip._tcp.off"},
 		{"sip:off.example.com;transport=udp", all, "service not available", "SRV _sip._udp.off"},

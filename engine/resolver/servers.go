@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	errStray   = errors.New("no answer to the question")
+	errStray   = errors.New("the reply does not answer the question")
 	errTimeout = errors.New("timed out")
 )
 
@@ -66,7 +66,7 @@ func (r *Resolver) ask(ctx context.Context, server string, q question) (*dns.Msg
 	case in.Rcode != dns.RcodeSuccess && in.Rcode != dns.RcodeNameError:
 		return nil, errors.New(rcodeName(in.Rcode))
 	case isReferral(in):
-		return nil, errors.New("a referral: the server does not look up for others")
+		return nil, errors.New("a referral: the server does not resolve names for clients")
 	}
 	return in, nil
 }

@@ -45,26 +45,26 @@ type Owner interface {
 }
 
 // ErrTimeout is why a client transaction failed when nothing final came within 64*T1.
-var ErrTimeout = errors.New("transaction: no final response in time")
+var ErrTimeout = errors.New("transaction: no final response arrived in time")
 
 // ErrState says that a response doesn't fit the state of the server transaction: a final one was sent already.
-var ErrState = errors.New("transaction: a final response was sent already")
+var ErrState = errors.New("transaction: a final response has already been sent")
 
 // ErrProvisional says that the response is a provisional other than 100 to a request other than INVITE, which RFC 4320
 // §4.1 forbids to send.
-var ErrProvisional = errors.New("transaction: only an INVITE is answered with a provisional other than 100")
+var ErrProvisional = errors.New("transaction: only an INVITE can be answered with a provisional other than 100")
 
 // ErrReleased says that a response can't be made from a request that was let go.
-var ErrReleased = errors.New("transaction: the request was released")
+var ErrReleased = errors.New("transaction: the request has been released")
 
 // ErrNoListener says that no listener can send to the peer.
 var ErrNoListener = errors.New("transaction: no listener for the peer's transport and address family")
 
 // ErrMethod says that no transaction can be made for the request: an ACK has none (§17), a CANCEL is [Client.Cancel]'s.
-var ErrMethod = errors.New("transaction: ACK and CANCEL start no transaction of their own")
+var ErrMethod = errors.New("transaction: ACK and CANCEL do not start transactions")
 
 // ErrUnreadable says that a message lacks what a response is made from or routed by.
-var ErrUnreadable = errors.New("transaction: the message can't be answered or routed")
+var ErrUnreadable = errors.New("transaction: the message cannot be answered or routed")
 
 // Event is something a layer counts.
 type Event uint8

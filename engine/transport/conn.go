@@ -26,7 +26,7 @@ const (
 var (
 	errGone         = errors.New("transport: the connection was closed")
 	errIdle         = errors.New("transport: the connection was idle for too long")
-	errNoMessage    = errors.New("transport: no message came")
+	errNoMessage    = errors.New("transport: no message arrived")
 	errFrameTimeout = errors.New("transport: a message took too long to arrive")
 )
 

@@ -174,7 +174,7 @@ func (c *conn) nextMessage() ([]byte, error) {
 		in.scanned, in.newlines, in.partial = 0, 0, false
 		return msg, nil
 	case buf.w-buf.r > lim.Message:
-		return nil, fmt.Errorf("transport: a message is longer than %d bytes", lim.Message)
+		return nil, fmt.Errorf("transport: a message has more than %d bytes", lim.Message)
 	}
 	if !in.partial {
 		in.partial, in.began = true, c.stack.clock.now()

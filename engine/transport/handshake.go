@@ -31,7 +31,7 @@ type handshake struct {
 	place *list.Element // nil: it has left, or was thrown out
 }
 
-var errHandshakes = errors.New("transport: the handshake took too long, and others waited")
+var errHandshakes = errors.New("transport: the handshake took too long while others waited")
 
 func (q *halfOpen) start(most int, timeout time.Duration) {
 	q.most, q.grace = most, timeout/5

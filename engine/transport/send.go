@@ -11,11 +11,11 @@ import (
 // What Send refuses a message for. Errors of the system come wrapped as they are.
 var (
 	// ErrFlowGone: the peer's connection is gone, and FlowOnly forbids another (RFC 5626 §5.3).
-	ErrFlowGone = errors.New("transport: the connection is gone")
+	ErrFlowGone = errors.New("transport: the connection is closed")
 	// errWSGone is ErrFlowGone of a peer that can't be connected to.
 	errWSGone = fmt.Errorf("%w: a WebSocket client is reached on the connection it opened, or not at all (RFC 7118 §5)", ErrFlowGone)
 	// ErrNoListener: no listener is fit for the peer's kind and address family.
-	ErrNoListener = errors.New("transport: no listener fit for the peer")
+	ErrNoListener = errors.New("transport: no listener suits the peer")
 	// ErrQueueFull: the peer takes bytes too slowly, Options.MaxQueued of them wait.
 	ErrQueueFull = errors.New("transport: the queue towards the peer is full")
 	// ErrTooManyConns: Options.MaxConns connections are open.
@@ -38,7 +38,7 @@ func (s *Stack) Send(to *Peer, message []byte, f Failed) error {
 	case TCP, TLS, WS, WSS:
 		err = s.sendStream(to, message, f)
 	default:
-		err = fmt.Errorf("%w: no transport %q", ErrNoListener, to.Kind)
+		err = fmt.Errorf("%w: there is no transport %q", ErrNoListener, to.Kind)
 	}
 	if err != nil {
 		count.sendErrors.Add(1)

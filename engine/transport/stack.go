@@ -80,7 +80,7 @@ func (s *Stack) Listen(specs []ListenSpec) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.serving || s.closed {
-		return errors.New("transport: listen: the stack is serving already, or closed")
+		return errors.New("transport: listen: the stack is already serving, or closed")
 	}
 	first := len(s.listeners)
 	for _, spec := range specs {
@@ -117,7 +117,7 @@ func (s *Stack) open(spec ListenSpec) (listener, error) {
 	case TCP, WS:
 		return s.listenTCP(spec)
 	}
-	return nil, fmt.Errorf("no transport %q", spec.Kind)
+	return nil, fmt.Errorf("there is no transport %q", spec.Kind)
 }
 
 // Serve starts the readers and returns. They end with Close.

@@ -26,7 +26,7 @@ type ownCertificate struct {
 	names []string
 }
 
-var errNoCertificate = errors.New("there is no certificate: name its file and its key's, as with --tls-cert and --tls-key")
+var errNoCertificate = errors.New("there is no certificate: name its file and the key's, as with --tls-cert and --tls-key")
 
 // ReloadCertificates loads certificates and authorities anew. Connections that stand go on; those made from now on use what
 // was loaded. On an error everything stays as it was.
@@ -73,7 +73,7 @@ func newTLSState(o *TLSOptions, m *TLSMaterial) (*tlsState, error) {
 	for _, k := range []Kind{TLS, WSS} {
 		auth := o.clientAuth(k, m)
 		if m.ClientCAs == nil && auth > ClientAuthNone {
-			return nil, errors.New("tls: clients are asked for certificates, but no authority is given that vouches for them")
+			return nil, errors.New("tls: clients are asked for certificates, but no authority is given to verify them")
 		}
 		state.server[k] = state.serverConfig(auth)
 	}

@@ -74,7 +74,7 @@ var sipDomainUsage = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 20}
 // certificates for servers alone.
 func believe(chain []*x509.Certificate, roots *x509.CertPool) error {
 	if len(chain) == 0 {
-		return errors.New("no certificate was shown")
+		return errors.New("the peer presented no certificate")
 	}
 	leaf := chain[0]
 	o := x509.VerifyOptions{

@@ -78,7 +78,7 @@ func LoadTLS(files []TLSFiles, rootCA string) (*TLSMaterial, error) {
 func (f TLSFiles) load() (tls.Certificate, error) {
 	none := tls.Certificate{}
 	if f.Cert == "" || f.Key == "" {
-		return none, errors.New("tls: a certificate file and its key file are needed, both")
+		return none, errors.New("tls: both a certificate file and its key file are needed")
 	}
 	cert, err := os.ReadFile(f.Cert)
 	if err != nil {

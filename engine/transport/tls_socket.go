@@ -35,7 +35,7 @@ type tlsSocket struct {
 // the peer asks of the protocol.
 const maxSealed = 4 * writePiece
 
-var errFlooded = errors.New("transport: the peer makes TLS talk and does not listen")
+var errFlooded = errors.New("transport: the peer makes TLS send data and does not read it")
 
 // dry is the error of a Read with nothing to read. crypto/tls takes a temporary error for one after which it may go on.
 type dry struct{}

@@ -76,7 +76,7 @@ func New(o Options) (*Server, error) {
 		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 	}
 	if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
-		o.Log.Warn("the admin interface is open to other machines and asks for no password", "address", a.String())
+		o.Log.Warn("the admin interface is open to other machines, without a password", "address", a.String())
 	}
 	return s, nil
 }
@@ -90,7 +90,7 @@ func (s *Server) Serve() {
 	go func() {
 		defer close(s.served)
 		if err := s.http.Serve(s.listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			s.opts.Log.Error("the admin interface ended", "error", err)
+			s.opts.Log.Error("the admin interface has failed", "error", err)
 		}
 	}()
 }

@@ -94,7 +94,7 @@ func (c *Client) do(ctx context.Context, method, path string, content io.Reader)
 		if errors.As(err, &inner) { // without the method and URL that net/http puts in front
 			err = inner.Unwrap()
 		}
-		return nil, 0, fmt.Errorf("no answer from a server at %s: %w; is one running with --admin %s?", c.Addr, err, c.Addr)
+		return nil, 0, fmt.Errorf("no answer from a server at %s: %w; is a server running with --admin %s?", c.Addr, err, c.Addr)
 	}
 	defer res.Body.Close()
 	body, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer))

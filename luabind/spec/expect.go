@@ -43,7 +43,7 @@ func want(c *luabind.Call) wanted {
 			c.Raise("%q is neither a method (\"INVITE\") nor a code (180, \"2xx\")", x.text)
 		}
 		if x.method = strings.ToUpper(x.text); x.method != x.text {
-			c.Raise("methods are in capitals: %q", x.method)
+			c.Raise("methods are written in upper case: %q", x.method)
 		}
 	}
 	o := expectOptions{Within: patience}
@@ -108,7 +108,7 @@ func summary(fresh, seen []string) string {
 	fresh, seen = counted(fresh), counted(seen)
 	text := "nothing came"
 	if len(fresh) > 0 {
-		text = "there came " + strings.Join(fresh, ", ")
+		text = "received " + strings.Join(fresh, ", ")
 	} else if len(seen) > 0 {
 		text = "nothing more came"
 	}
@@ -208,7 +208,7 @@ func (w *world) nothing(c *luabind.Call, p *phone.Phone, o *phone.Outgoing, call
 		return list
 	}
 	if w.wait(c, d, func() bool { return len(left()) > 0 }) {
-		c.Raise("%s: there came %s", p.Name(), strings.Join(left(), ", "))
+		c.Raise("%s: received %s", p.Name(), strings.Join(left(), ", "))
 	}
 }
 

@@ -25,7 +25,7 @@ func Find(paths []string) ([]string, error) {
 			return nil, err
 		}
 		if len(found) == 0 {
-			return nil, fmt.Errorf("%s: no *%s here, nor below", path, suffix)
+			return nil, fmt.Errorf("%s: there is no *%s here or below", path, suffix)
 		}
 		for _, f := range found {
 			if !slices.Contains(files, f) {
@@ -43,7 +43,7 @@ func findIn(path string) (files []string, err error) {
 	}
 	if !info.IsDir() {
 		if !strings.HasSuffix(path, suffix) {
-			return nil, fmt.Errorf("%s is no spec: their names end in %s", path, suffix)
+			return nil, fmt.Errorf("%s is not a spec: names of specs end in %s", path, suffix)
 		}
 		return []string{filepath.Clean(path)}, nil
 	}

@@ -152,7 +152,7 @@ func receivedExpect(c *luabind.Call) int {
 	r := c.Self().(*received)
 	x := want(c)
 	if x.method == "" {
-		c.Raise("responses go the other way: expect them of the call")
+		c.Raise("responses go the other way: expect them from the call")
 	}
 	return c.PushObject(&received{r.w, r.w.request(c, r.r.Phone(), x, string(r.r.Msg.CallID()))})
 }

@@ -95,7 +95,7 @@ func register(c *luabind.Call, o *registerOptions) int {
 	if o.Expect != nil {
 		x.text = fmt.Sprint(o.Expect)
 		if !x.codes() {
-			c.Raise("expect: %q is no code (403, \"4xx\")", x.text)
+			c.Raise("expect: %q is not a code (403, \"4xx\")", x.text)
 		}
 	}
 	sent := u.p.Register(phone.Registration{Contacts: o.Contact, Expires: int(o.Expires.Seconds()), Headers: o.Headers})
@@ -125,7 +125,7 @@ func uaInvite(c *luabind.Call) int {
 	var o requestOptions
 	c.Decode(3, &o)
 	if o.Method != "" || o.URI != "" {
-		c.Raise("the method is INVITE, and the uri is the first argument")
+		c.Raise("the method is always INVITE, and the uri is the first argument")
 	}
 	return c.PushObject(&sent{u.w, u.p.Invite(c.URIText(2), o.spec())})
 }
@@ -141,11 +141,11 @@ func uaSend(c *luabind.Call) int {
 func checkMethod(c *luabind.Call, method string) {
 	switch method {
 	case "":
-		c.Raise("say which method")
+		c.Raise("method is required")
 	case "ACK":
 		c.Raise("a phone sends its ACKs by itself")
 	case "CANCEL":
-		c.Raise("cancel a call by call:cancel()")
+		c.Raise("cancel a call with call:cancel()")
 	}
 }
 
@@ -153,7 +153,7 @@ func uaExpect(c *luabind.Call) int {
 	u := c.Self().(*ua)
 	x := want(c)
 	if x.method == "" {
-		c.Raise("a ua expects requests (\"INVITE\"); a response is expected of the call: call:expect(%s)", x.text)
+		c.Raise("a ua expects requests (\"INVITE\"); expect a response from the call: call:expect(%s)", x.text)
 	}
 	return c.PushObject(&received{u.w, u.w.request(c, u.p, x, "")})
 }

@@ -69,7 +69,7 @@ func run(file string, number int, name string, o *Options) Result {
 	switch {
 	case err != nil:
 	case number >= len(w.plan.tests) || w.plan.tests[number].name != name:
-		err = fmt.Errorf("%s: the tests are not the same each time the file runs", file)
+		err = fmt.Errorf("%s: the tests differ from one run of the file to the next", file)
 	default:
 		err = w.test(&w.plan.tests[number])
 	}

@@ -70,7 +70,7 @@ func (w *world) script(o *serverOptions) (s luabind.Options, err error) {
 		s.Script = filepath.Join(dir, s.Script)
 	}
 	if _, err := os.Stat(s.Script); errors.Is(err, fs.ErrNotExist) && o.Script == "" {
-		return s, fmt.Errorf("there is no %s beside the spec: put it there, or say t.server{script = …}", filepath.Base(s.Script))
+		return s, fmt.Errorf("there is no %s next to the spec: put it there, or use t.server{script = …}", filepath.Base(s.Script))
 	}
 	return s, nil
 }
@@ -87,7 +87,7 @@ func (w *world) start(o serverOptions) (*server, error) {
 	}
 	for _, s := range w.servers {
 		if s.addr == addr {
-			return nil, fmt.Errorf("there is a server at %s already: t.server comes before the first t.ua; a second server needs another addr", addr)
+			return nil, fmt.Errorf("there is already a server at %s: t.server comes before the first t.ua; a second server needs another addr", addr)
 		}
 	}
 	s := &server{w: w, addr: addr}
@@ -141,7 +141,7 @@ type hosts struct {
 func (h *hosts) Resolve(_ *lane.Lane, hop *proxy.NextHop, done func([]transport.Peer, error)) {
 	text, ok := h.names[hop.Host]
 	if !ok {
-		err := fmt.Errorf("there is no DNS here: say t.server{hosts = {[%q] = \"10.0.0.9\"}}", hop.Host)
+		err := fmt.Errorf("there is no DNS here: use t.server{hosts = {[%q] = \"10.0.0.9\"}}", hop.Host)
 		h.log.Warn("unknown host", "host", hop.Host, "err", err)
 		done(nil, err)
 		return

@@ -137,7 +137,7 @@ func address(text string) (netip.AddrPort, error) {
 	}
 	a, err := netip.ParseAddrPort(text)
 	if err != nil {
-		return a, fmt.Errorf("%q is no address: write 10.0.0.9 or 10.0.0.9:5060", text)
+		return a, fmt.Errorf("%q is not an address: write 10.0.0.9 or 10.0.0.9:5060", text)
 	}
 	return a, nil
 }

@@ -40,7 +40,7 @@ func ParseAlgorithm(name string) (Algorithm, error) {
 	if a := lookupAlgorithm([]byte(name)); a != 0 {
 		return a, nil
 	}
-	return 0, fmt.Errorf("unknown algorithm %.40q; known are %s", name, strings.Join(algorithmNames[1:], ", "))
+	return 0, fmt.Errorf("unknown algorithm %.40q; the algorithms are %s", name, strings.Join(algorithmNames[1:], ", "))
 }
 
 // lookupAlgorithm is 0 for a name that is none.

@@ -79,13 +79,13 @@ func (f *File) refresh() {
 		var users map[account]*Secret
 		if users, info, err = readUsers(f.path); err == nil {
 			f.state.Store(&fileState{users: users, info: info})
-			f.log.Info("users were read anew", "file", f.path, "users", len(users))
+			f.log.Info("the users were read again", "file", f.path, "users", len(users))
 		}
 	}
 	text := ""
 	if err != nil {
 		if text = err.Error(); text != f.failed {
-			f.log.Error("users can't be read anew; those known before stay", "error", err)
+			f.log.Error("the users cannot be read again; those known before remain", "error", err)
 		}
 	}
 	f.failed = text
@@ -127,7 +127,7 @@ func parseUsers(r io.Reader, name string) (map[account]*Secret, error) {
 			continue
 		}
 		if len(bad) == shownLines {
-			bad = append(bad, fmt.Errorf("%s:%d: and perhaps more", name, n))
+			bad = append(bad, fmt.Errorf("%s:%d: and perhaps more errors", name, n))
 			return nil, errors.Join(bad...)
 		}
 		bad = append(bad, fmt.Errorf("%s:%d: %w", name, n, err))
@@ -167,7 +167,7 @@ func splitLine(line string) (a account, algorithm Algorithm, ha1 string, err err
 	user, rest, _ := strings.Cut(line, ":")
 	i := strings.LastIndexByte(rest, ':')
 	if user == "" || i < 0 {
-		return a, 0, "", errors.New("want user:realm:hash or user:realm:ALGORITHM:hash")
+		return a, 0, "", errors.New("expected user:realm:hash or user:realm:ALGORITHM:hash")
 	}
 	realm, hash, name := rest[:i], rest[i+1:], ""
 	if j := strings.LastIndexByte(realm, ':'); j >= 0 && lookupAlgorithm([]byte(realm[j+1:])) != 0 {

@@ -89,7 +89,7 @@ func (f fileManager) edit(change func([]string) ([]string, error)) error {
 	}
 	out, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if errors.Is(err, fs.ErrExist) {
-		return errors.New(temp + " is there: the file is being changed by somebody else; if not, remove it")
+		return errors.New(temp + " exists: somebody else is changing the file; if not, remove it")
 	}
 	if err != nil {
 		return err

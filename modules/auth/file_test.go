@@ -30,12 +30,12 @@ func TestParseUsers(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"alice\n":                                  "u:1: want user:realm:hash",
-		"# x\n\nalice:" + md5 + "\n":               "u:3: want",
-		":r:" + md5:                                "u:1: want",
-		"a:r:hunter2":                              "u:1: a hash has",
-		"a:r:SHA-256:" + md5:                       "u:1: a hash of SHA-256 has 64",
-		"a:r:" + strings.Repeat("z", 32):           "u:1: a hash of MD5 has 32",
+		"alice\n":                                  "u:1: expected user:realm:hash",
+		"# x\n\nalice:" + md5 + "\n":               "u:3: expected",
+		":r:" + md5:                                "u:1: expected",
+		"a:r:hunter2":                              "u:1: a hash must have",
+		"a:r:SHA-256:" + md5:                       "u:1: a hash for SHA-256 must have 64",
+		"a:r:" + strings.Repeat("z", 32):           "u:1: a hash for MD5 must have 32",
 		"a:r:" + md5 + "\na:r:MD5:" + md5:          "u:2: a second hash",
 		strings.Repeat("hunter2\n", 7):             "u:6: and perhaps more",
 		"x:" + strings.Repeat("y", 70000) + ":z\n": "u: bufio",
@@ -80,7 +80,7 @@ func TestFileReload(t *testing.T) {
 		d.now = d.now.Add(time.Second)
 		d.expect(d.try(d.challenge(client{password: "new"})), "")
 	}
-	if n := strings.Count(log.String(), path+":1: want user:realm:hash"); n != 1 {
+	if n := strings.Count(log.String(), path+":1: expected user:realm:hash"); n != 1 {
 		t.Errorf("the bad line was logged %d times:\n%s", n, log.String())
 	}
 	if err := os.Remove(path); err != nil {

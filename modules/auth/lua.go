@@ -47,7 +47,7 @@ func (m *module) Activate() error {
 	t, _ := m.auth.policy.Users.(Table)
 	for _, a := range m.auth.policy.Algorithms {
 		if users := t.without(a); users != nil {
-			m.host.Log().Warn("auth: users have no hash for an algorithm that is offered, and are refused where their phone chooses it: add one, or offer only what all have (algorithms)",
+			m.host.Log().Warn("auth: users have no hash for an offered algorithm, and are refused if their phone chooses it: add one, or offer only what all users have (algorithms)",
 				"algorithm", a, "users", strings.Join(users[:min(len(users), 10)], ", "), "count", len(users))
 		}
 	}
@@ -218,7 +218,7 @@ func (m *module) waits(c *luabind.Call) waits {
 // ask calls the script's function.
 func ask(c *luabind.Call, f *luabind.Func, q Query) (*Secret, error) {
 	if f == nil {
-		return nil, fmt.Errorf("users: this lane's script gave no function")
+		return nil, fmt.Errorf("users: this lane's script supplied no function")
 	}
 	out, err := f.Call(q.User, q.Realm)
 	if err != nil {

@@ -38,7 +38,7 @@ func (m *module) configure(c *luabind.Call) int {
 	var s settings
 	c.Decode(1, &s)
 	if m.configured[c.VM()] {
-		c.Raise("was called already")
+		c.Raise("has already been called")
 	}
 	users := s.Users
 	s.Users = luabind.FuncOrValue{}
@@ -267,7 +267,7 @@ func addHash(s *Secret, v map[string]any) error {
 				return errSecret
 			}
 		default:
-			return fmt.Errorf("unknown key %q; known are ha1 and algorithm", key)
+			return fmt.Errorf("unknown key %q; the keys are ha1 and algorithm", key)
 		}
 	}
 	return s.SetHash(algorithm, ha1)

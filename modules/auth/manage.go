@@ -35,8 +35,8 @@ type Change struct {
 }
 
 var (
-	ErrExists = errors.New("this user is there already")
-	ErrNoUser = errors.New("there is no such user")
+	ErrExists = errors.New("this user already exists")
+	ErrNoUser = errors.New("this user does not exist")
 )
 
 // OpenManager opens "file:PATH", which may be a file that is not there yet, "sqlite:PATH" or "postgres:URL".
@@ -90,10 +90,10 @@ func checkName(user string) error {
 	var c credentials
 	c.user = []byte(user)
 	if flaw := c.finish(); flaw != "" || user == "" {
-		return fmt.Errorf("%.60q is no user name: %s", user, orElse(flaw, "it is empty"))
+		return fmt.Errorf("%.60q is not a user name: %s", user, orElse(flaw, "it is empty"))
 	}
 	if strings.ContainsAny(user, ":") || user[0] == '#' {
-		return fmt.Errorf("%.60q is no user name: colons separate it from the realm in what is hashed", user)
+		return fmt.Errorf("%.60q is not a user name: a colon separates it from the realm in what is hashed", user)
 	}
 	return nil
 }

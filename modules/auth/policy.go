@@ -54,7 +54,7 @@ func (p Policy) complete() (Policy, error) {
 		p.Algorithms = []Algorithm{SHA256, MD5}
 	}
 	if len(p.Algorithms) == 0 || slices.Contains(p.Algorithms, 0) {
-		return p, errors.New("algorithms needs at least one")
+		return p, errors.New("algorithms needs at least one name")
 	}
 	if p.asks = p.Users != nil; !p.asks {
 		p.Users = Table{}
@@ -93,11 +93,11 @@ func (p *Policy) setQOP() error {
 		case "none":
 			p.bare = true
 		default:
-			return fmt.Errorf("qop is of \"auth\", \"auth-int\" and \"none\", not %.40q", q)
+			return fmt.Errorf("qop must be \"auth\", \"auth-int\" or \"none\", not %.40q", q)
 		}
 	}
 	if len(p.QOP) == 0 {
-		return errors.New("qop needs at least one")
+		return errors.New("qop needs at least one value")
 	}
 	p.offered = strings.Join(offered, ",")
 	return nil
@@ -107,11 +107,11 @@ func (p *Policy) setQOP() error {
 func checkRealm(realm string) error {
 	for i := range len(realm) {
 		if c := realm[i]; c < ' ' || c == 0x7f || c == '"' || c == '\\' {
-			return fmt.Errorf("a realm has no quotes, backslashes or line breaks: %.60q", realm)
+			return fmt.Errorf("a realm must not contain quotes, backslashes or line breaks: %.60q", realm)
 		}
 	}
 	if len(realm) > 255 {
-		return errors.New("a realm has at most 255 bytes")
+		return errors.New("a realm may have at most 255 bytes")
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func TestPostgres(t *testing.T) {
 	w = world(t, fmt.Sprintf(`auth.users(%q)`, url)+reply)
 	p = newPhone(w, client{})
 	p.expect(p.ask(), 503)
-	if !strings.Contains(w.Log(), "can't be reached now") {
+	if !strings.Contains(w.Log(), "cannot be reached at present") {
 		t.Error("nothing was logged")
 	}
 }

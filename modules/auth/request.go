@@ -100,7 +100,7 @@ func (a *Auth) refuse(req *engine.Request, w *Want, v *Verdict) (err error) {
 	case Banned:
 		_, err = req.Reply(403, "", retry(v.Left))
 	case Unavailable:
-		req.Engine().Log().Error("users can't be looked up", "error", v.Err)
+		req.Engine().Log().Error("users cannot be looked up", "error", v.Err)
 		_, err = req.Reply(503, "", retry(10*time.Second))
 	default:
 		_, err = a.challenge(req, a.realm(req, w), proxied(req, w), v)
@@ -136,7 +136,7 @@ func (a *Auth) plain(req *engine.Request, v *Verdict, now time.Time) bool {
 	plain, fresh := a.choices.offer(a.client(req), m.CallID(), v.cant, now)
 	if fresh {
 		uri, _ := claimed(m)
-		req.Engine().Log().Info("a client has not answered a challenge that offers SHA-256 beside MD5; it is offered MD5 alone",
+		req.Engine().Log().Info("a client did not answer a challenge that offers SHA-256 and MD5; it is offered MD5 alone",
 			"source", req.Source().Addr.String(), "user", string(uri.User), "user_agent", string(m.Header(message.HeaderUserAgent)), "days", int(plainLife.Hours()/24))
 	}
 	return plain

@@ -48,10 +48,10 @@ func hashAlgorithm(name, ha1 string) (Algorithm, error) {
 	case len(ha1) == MD5.size():
 		a = MD5
 	case len(ha1) != SHA256.size():
-		return 0, errors.New("a hash has 32 (MD5) or 64 hexadecimal digits")
+		return 0, errors.New("a hash must have 32 (MD5) or 64 hexadecimal digits")
 	}
 	if len(ha1) != a.size() || !isHex([]byte(ha1)) {
-		return 0, fmt.Errorf("a hash of %s has %d hexadecimal digits", a, a.size())
+		return 0, fmt.Errorf("a hash for %s must have %d hexadecimal digits", a, a.size())
 	}
 	return a, nil
 }

@@ -51,7 +51,7 @@ func (s *sources) release(name string, o *source) error {
 	return o.close()
 }
 
-var errSource = errors.New(`users are a table, a function, "file:PATH", "sqlite:PATH" or "postgres:URL"`)
+var errSource = errors.New(`users must be a table, a function, "file:PATH", "sqlite:PATH" or "postgres:URL"`)
 
 func openSource(spec string, log *slog.Logger) (*source, error) {
 	kind, rest, ok := strings.Cut(spec, ":")
@@ -71,7 +71,7 @@ func openSource(spec string, log *slog.Logger) (*source, error) {
 			return nil, err
 		}
 		if missing != nil {
-			log.Warn("there was no database of users: an empty one has been made, and nobody can log in; add users with `sipscript user add`", "store", spec)
+			log.Warn("there was no database of users: an empty one was created, and nobody can log in; add users with `sipscript user add`", "store", spec)
 		}
 		return &source{users: NewCache(s), close: s.Close}, nil
 	case "postgres", "postgresql":
@@ -84,7 +84,7 @@ func openSource(spec string, log *slog.Logger) (*source, error) {
 			return nil, errors.Join(err, s.Close())
 		case err != nil:
 			// A start must not depend on which of two machines is up first: requests are answered 503 until it is there.
-			log.Warn("the database of users can't be reached now", "error", err)
+			log.Warn("the database of users cannot be reached at present", "error", err)
 		}
 		return &source{users: NewCache(s), close: s.Close}, nil
 	}

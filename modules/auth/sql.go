@@ -18,7 +18,7 @@ type SQL struct {
 }
 
 // ErrSchema is the error of a database whose tables are missing or old.
-var ErrSchema = errors.New("the database lacks the tables for users, or they are old: run `sipscript user migrate`")
+var ErrSchema = errors.New("the database has no tables for users, or old ones: run `sipscript user migrate`")
 
 // migrations make the tables, each step once and in order. A step that was released is never changed.
 var migrations = [...]string{

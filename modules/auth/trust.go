@@ -24,7 +24,7 @@ func parseTrust(text string) (t trust, err error) {
 	if domain, ok := strings.CutPrefix(text, "cert:"); ok {
 		t.domain = strings.TrimSuffix(strings.ToLower(domain), ".")
 		if t.domain == "" || strings.ContainsAny(t.domain, "*@/: \t") {
-			return t, fmt.Errorf("trusted: %q names no SIP domain; a wildcard is none (RFC 5922 §7.2)", text)
+			return t, fmt.Errorf("trusted: %q does not name a SIP domain; a wildcard is not one (RFC 5922 §7.2)", text)
 		}
 		return t, nil
 	}
@@ -33,7 +33,7 @@ func parseTrust(text string) (t trust, err error) {
 		return t, nil
 	}
 	if t.network, err = netip.ParsePrefix(text); err != nil || t.network.Addr().Is4In6() {
-		return t, fmt.Errorf("trusted: %q is neither an address, nor a network such as 192.0.2.0/24, nor cert:DOMAIN", text)
+		return t, fmt.Errorf("trusted: %q is not an address, a network such as 192.0.2.0/24, or cert:DOMAIN", text)
 	}
 	if t.network != t.network.Masked() {
 		return t, fmt.Errorf("trusted: %q has bits outside its network; did you mean %s?", text, t.network.Masked())

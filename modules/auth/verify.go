@@ -25,7 +25,7 @@ const (
 	Failed      Reason = "failed"      // no such user, or the wrong password: not told apart
 	Banned      Reason = "banned"      // too many failures
 	Identity    Reason = "identity"    // right, but the identity claimed is not the user's
-	Unavailable Reason = "unavailable" // users can't be looked up now
+	Unavailable Reason = "unavailable" // users cannot be looked up now
 )
 
 // Question is a request to be checked.

@@ -121,7 +121,7 @@ func TestBadPlugins(t *testing.T) {
 		"no name":    {[]host.Plugin{{New: fine.New}}, "needs a name"},
 		"no New":     {[]host.Plugin{{Name: "x"}}, "needs a name and a New"},
 		"twice":      {[]host.Plugin{fine, fine}, `two plugins "a"`},
-		"one flag":   {[]host.Plugin{fine, flag("a-flag")}, "--a-flag is a flag of a and of b"},
+		"one flag":   {[]host.Plugin{fine, flag("a-flag")}, "--a-flag is a flag of both a and b"},
 		"underscore": {[]host.Plugin{flag("a_flag")}, `a flag named "a_flag"`},
 		"capitals":   {[]host.Plugin{flag("Flag")}, `a flag named "Flag"`},
 		"nothing": {[]host.Plugin{{Name: "x", New: func(*host.Environment) (luabind.Opener, error) { return nil, nil }}},

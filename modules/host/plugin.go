@@ -73,7 +73,7 @@ func check(plugins []Plugin) error {
 				return fmt.Errorf("host: %s: a flag named %q", p.Name, f.Name)
 			}
 			if other, ok := flags[f.Name]; ok {
-				return fmt.Errorf("host: --%s is a flag of %s and of %s", f.Name, other, p.Name)
+				return fmt.Errorf("host: --%s is a flag of both %s and %s", f.Name, other, p.Name)
 			}
 			flags[f.Name] = p.Name
 		}

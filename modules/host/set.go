@@ -42,7 +42,7 @@ func Open(plugins []Plugin, env Environment) (*Set, error) {
 		own.Log = log.With("module", p.Name)
 		m, err := p.New(&own)
 		if err == nil && m == nil {
-			err = fmt.Errorf("host: New of %s made neither a module nor an error", p.Name)
+			err = fmt.Errorf("host: New of %s returned neither a module nor an error", p.Name)
 		}
 		if err != nil {
 			return nil, errors.Join(err, s.Close())

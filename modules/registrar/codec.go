@@ -23,7 +23,7 @@ const codecVersion = 1
 const flowOnly = 1 << 10
 
 var (
-	errFormat  = errors.New("registrar: bindings in a format this version does not know")
+	errFormat  = errors.New("registrar: the stored bindings have a format unknown to this version")
 	errDamaged = errors.New("registrar: stored bindings are damaged")
 )
 

@@ -26,7 +26,7 @@ func (r *Registrar) AddPath(req *engine.Request, force bool) error {
 	}
 	n := r.node.Load()
 	if n == nil {
-		return errors.New("registrar: add_path: there is no engine yet, or no listener")
+		return errors.New("registrar: add_path: there is no engine yet, or it has no listener")
 	}
 	if !force && !supports(m, "path") {
 		return errNoPath

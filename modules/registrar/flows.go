@@ -261,7 +261,7 @@ func (o *loss) unbind(now time.Time, atOnce int) {
 	var failed atomic.Bool
 	one := func(aor string) {
 		if err := o.unbindOne(ctx, aor, now); err != nil && !failed.Swap(true) {
-			o.engine.Log().Warn("bindings of a lost flow stay until they expire", "aor", aor, "error", err)
+			o.engine.Log().Warn("the bindings of a lost flow remain until they expire", "aor", aor, "error", err)
 		}
 	}
 	var all sync.WaitGroup

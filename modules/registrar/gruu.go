@@ -215,7 +215,7 @@ func (r *Registrar) vouch(req *engine.Request) {
 	q := r.query(&uri, nil)
 	found, err := r.findFor(req, q.aor)
 	if err != nil {
-		req.Engine().Log().Warn("a GRUU in a dialog leads nowhere", "uri", string(req.Message().RequestURI()), "error", err)
+		req.Engine().Log().Warn("a GRUU in a dialog cannot be resolved", "uri", string(req.Message().RequestURI()), "error", err)
 	}
 	found = q.choose(found)
 	targets := make([]*engine.Target, len(found))
@@ -242,7 +242,7 @@ func (r *Registrar) follow(req *engine.Request, uri, party *message.URI) {
 	}
 	found, err := r.findFor(req, q.aor)
 	if err != nil {
-		e.Log().Warn("a client whose connection is gone can't be looked up", "uri", string(req.Message().RequestURI()), "error", err)
+		e.Log().Warn("a client whose connection is gone cannot be looked up", "uri", string(req.Message().RequestURI()), "error", err)
 		return
 	}
 	if gruu {

@@ -353,7 +353,7 @@ func TestLuaMistakes(t *testing.T) {
 		`registrar.configure { service_route = "sip:p.example.com" }`: "service_route",
 		`registrar.configure { max_contact = 3 }`:                     "max_contact",
 		`registrar.configure { max_contacts = "3" }`:                  "max_contacts",
-		`registrar.configure { min_expires = 100, max_expires = 50 }`: "min_expires is above max_expires",
+		`registrar.configure { min_expires = 100, max_expires = 50 }`: "min_expires is greater than max_expires",
 		`registrar.configure { durability = "none" }`:                 "durability",
 		`registrar.configure {} registrar.configure {}`:               "already",
 		`registrar.lookup("sip:bob@example.com")`:                     "registrar.lookup",

@@ -50,10 +50,10 @@ func (p Policy) Check() error {
 // complete fills in the defaults and checks that the times agree with each other.
 func (p Policy) complete() (Policy, error) {
 	if p.MaxContacts < 0 || p.MaxBindings < 0 || p.MinExpires < 0 || p.MaxExpires < 0 || p.DefaultExpires < 0 || p.FlowTimer < 0 {
-		return p, errors.New("max_contacts, max_bindings and the expirations must not be negative")
+		return p, errors.New("max_contacts, max_bindings and the expiration times must not be negative")
 	}
 	if p.FlowTimer = orElse(p.FlowTimer, 120*time.Second); p.FlowTimer < time.Second {
-		return p, errors.New("flow_timer is below a second")
+		return p, errors.New("flow_timer must be at least a second")
 	}
 	if err := checkRoutes(p.ServiceRoute); err != nil {
 		return p, err
@@ -63,7 +63,7 @@ func (p Policy) complete() (Policy, error) {
 	p.MinExpires = orElse(p.MinExpires, min(60*time.Second, orElse(p.MaxExpires, hour)))
 	p.MaxExpires = orElse(p.MaxExpires, max(2*hour, p.MinExpires))
 	if p.MinExpires > p.MaxExpires {
-		return p, errors.New("min_expires is above max_expires")
+		return p, errors.New("min_expires is greater than max_expires")
 	}
 	if p.DefaultExpires == 0 {
 		p.DefaultExpires = min(max(hour, p.MinExpires), p.MaxExpires)

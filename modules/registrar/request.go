@@ -142,7 +142,7 @@ func (s *sweeper) sweep(now time.Time) {
 	defer cancel()
 	err := s.service.sweep(ctx, now)
 	if err != nil && !s.failing.Swap(true) {
-		s.engine.Log().Error("expired bindings can't be removed", "error", err)
+		s.engine.Log().Error("expired bindings cannot be removed", "error", err)
 	}
 	if err == nil {
 		s.failing.Store(false)

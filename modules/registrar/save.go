@@ -44,7 +44,7 @@ type Result struct {
 var (
 	errControl = errors.New("control character")
 	// ErrOutOfOrder is why a REGISTER fails that is no newer than what it would change (§10.3 step 7).
-	ErrOutOfOrder = errors.New("CSeq is not above that of the binding")
+	ErrOutOfOrder = errors.New("the CSeq is not higher than that of the binding")
 )
 
 // Process does what the REGISTER m asks for and says how to answer it. now is the time of day. It blocks only if the

@@ -45,7 +45,7 @@ func (a Account) complete() (Account, error) {
 		return a, fmt.Errorf("registrar: %w", err)
 	}
 	if a.User == "" {
-		return a, errors.New("user is missing")
+		return a, errors.New("user is required")
 	}
 	if a.AOR == "" {
 		a.AOR = "sip:" + escapeUser(a.User) + "@" + host
@@ -68,7 +68,7 @@ func (a Account) complete() (Account, error) {
 		a.Expires = defaultExpires
 	}
 	if a.Expires < time.Second || a.Expires > longestExpires {
-		return a, fmt.Errorf("expires: 1 to %d seconds, not %v", int(longestExpires.Seconds()), a.Expires)
+		return a, fmt.Errorf("expires must be 1 to %d seconds, not %v", int(longestExpires.Seconds()), a.Expires)
 	}
 	t := proxy.Target{URI: a.Registrar, Credentials: &proxy.Credentials{User: a.User, Password: a.Password}}
 	return a, t.Check()
@@ -84,7 +84,7 @@ func hostOf(uri string) (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("bad uri %.80q: %w", uri, err)
 	case !u.IsSIP():
-		return "", fmt.Errorf("%.80q is no sip uri", uri)
+		return "", fmt.Errorf("%.80q is not a sip uri", uri)
 	}
 	host := string(u.Host)
 	if strings.Contains(host, ":") && !strings.HasPrefix(host, "[") {

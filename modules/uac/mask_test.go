@@ -49,7 +49,7 @@ func TestMaskMistakes(t *testing.T) {
 		`uac.mask(req, { from = "sip:x@y" })`:                      "record_route first",
 		`uac.mask(req, {})`:                                        "takes what to show",
 		`uac.mask("x", { from = "sip:x@y" })`:                      "must be the request",
-		`req:record_route() uac.mask(req, { from = "nobody" })`:    "no address",
+		`req:record_route() uac.mask(req, { from = "nobody" })`:    "is not an address",
 		`req:record_route() uac.mask(req, { name = "x" })`:         "name",
 		`req:record_route() uac.mask(req, { display = "a\r\nb" })`: "line break",
 	} {

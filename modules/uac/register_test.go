@@ -112,7 +112,7 @@ func TestSilentTrunk(t *testing.T) {
 	w.Run(5 * time.Second)
 	tr.silent = true
 	w.Run(9*time.Minute + 30*time.Second)
-	if got := state(t, w); got != "trunk registered left no final response in time nil" {
+	if got := state(t, w); got != "trunk registered left no final response arrived in time nil" {
 		t.Error(got)
 	}
 	w.Run(time.Minute)
@@ -222,9 +222,9 @@ func TestMistakes(t *testing.T) {
 	for script, want := range map[string]string{
 		`uac.register {}`: "registrar is required",
 		`uac.register { registrar = "sip:a", user = "x" }`:                   "password is required",
-		`uac.register { registrar = "tel:5", user = "x", password = "y" }`:   "no sip uri",
+		`uac.register { registrar = "tel:5", user = "x", password = "y" }`:   "is not a sip uri",
 		`uac.register { registrar = "sip:a b", user = "x", password = "y" }`: "bad uri",
-		`uac.register { registrar = "sip:a", user = "", password = "y" }`:    "user is missing",
+		`uac.register { registrar = "sip:a", user = "", password = "y" }`:    "user is required",
 		line + "\n" + line: "already",
 		`uac.register { registrar = "sip:a", user = "x", password = "y", z = 1}`: "z",
 		`uac.configure { retry = 60, max_retry = 30 }`:                           "not less",

@@ -55,7 +55,7 @@ func (r Retry) complete() (Retry, error) {
 		r.Most = max(30*time.Minute, r.First)
 	}
 	if r.First < time.Second || r.Most < r.First {
-		return r, fmt.Errorf("retry must be a second at least, and max_retry not less than retry (%v, %v)", r.First, r.Most)
+		return r, fmt.Errorf("retry must be at least a second, and max_retry not less than retry (%v, %v)", r.First, r.Most)
 	}
 	return r, nil
 }
@@ -139,7 +139,7 @@ func (u *UAC) Stop(ctx context.Context) error {
 		select {
 		case <-gone:
 		case <-ctx.Done():
-			return fmt.Errorf("uac: %d of %d registrations were not taken back: %w", all-n, all, ctx.Err())
+			return fmt.Errorf("uac: %d of %d registrations were not removed: %w", all-n, all, ctx.Err())
 		}
 	}
 	return nil

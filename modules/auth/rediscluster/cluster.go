@@ -46,10 +46,10 @@ const (
 )
 
 // ErrAway is why a nonce can't be claimed while Redis can't be reached.
-var ErrAway = errors.New("redis is away")
+var ErrAway = errors.New("redis is unavailable")
 
 // errForgot: Redis has lost its secrets, and with them who claimed what. Until it was given new ones it is as good as away.
-var errForgot = errors.New("it has lost its memory")
+var errForgot = errors.New("redis has lost its data")
 
 // Cluster is an auth.Cluster in a Redis server, version 6.2 or above.
 type Cluster struct {
@@ -164,7 +164,7 @@ func (x *Cluster) keep() {
 			x.noteAway(err) // not gone: that would wake this loop
 		} else if x.away.Load() && !x.stopped() {
 			x.away.Store(false)
-			x.opts.Log.Info("redis is back: challenges are good for the whole cluster")
+			x.opts.Log.Info("redis is available again: challenges are valid for the whole cluster")
 		}
 		timer.Reset(next)
 	}
@@ -172,7 +172,7 @@ func (x *Cluster) keep() {
 
 func (x *Cluster) noteAway(err error) {
 	if !x.away.Swap(true) {
-		x.opts.Log.Warn("redis is away: challenges are good for this process alone", "error", err)
+		x.opts.Log.Warn("redis is unavailable: challenges are valid only for this process", "error", err)
 	}
 }
 
@@ -209,7 +209,7 @@ func (x *Cluster) refresh() error {
 
 func ms(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-var errSecrets = errors.New("the secrets in " + secretsKey + " can't be read")
+var errSecrets = errors.New("the secrets in " + secretsKey + " cannot be read")
 
 // parse reads secrets as they are in Redis. Errors don't show them.
 func parse(text string) (list auth.ClusterSecrets, err error) {

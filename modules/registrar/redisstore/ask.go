@@ -88,7 +88,7 @@ func (s *Store) gone(err error) {
 	if s.away.Swap(true) {
 		return
 	}
-	s.opts.Log.Error("redis is away: registrations are answered 503, lookups from the cache", "error", err)
+	s.opts.Log.Error("redis is unavailable: registrations are answered 503, and lookups from the cache", "error", err)
 	select {
 	case s.wake <- struct{}{}:
 	default:
@@ -116,7 +116,7 @@ func (s *Store) keep() {
 			}
 			if s.back() {
 				s.away.Store(false)
-				s.opts.Log.Info("redis is back")
+				s.opts.Log.Info("redis is available again")
 				s.tell("") // who looked meanwhile saw what is remembered
 			}
 		}

@@ -55,7 +55,7 @@ var _ interface {
 
 var (
 	// ErrAway is why lookups and changes fail while Redis can't be reached.
-	ErrAway = errors.New("redis is away")
+	ErrAway = errors.New("redis is unavailable")
 	// ErrBusy is why a change fails whose address was changed by others again and again meanwhile.
 	ErrBusy = errors.New("too many changes of one address at once")
 )

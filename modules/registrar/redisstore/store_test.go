@@ -258,7 +258,7 @@ func TestAbsencesAreTold(t *testing.T) {
 	server.Stop()
 	_ = put(t, b, "bob", "sip:never@h")
 	server.Start()
-	eventually(t, "redis is back", func() bool { return put(t, a, "bob", "sip:3@h") == nil })
+	eventually(t, "redis is available again", func() bool { return put(t, a, "bob", "sip:3@h") == nil })
 	sees("sip:3@h ")
 }
 

@@ -27,7 +27,7 @@ func (p Policy) Check() error {
 
 func (p Policy) complete() (Policy, error) {
 	if p.MaxExpires < 0 || p.MinExpires < 0 || p.MaxSubscriptions < 0 || p.MaxPerUser < 0 {
-		return p, errors.New("subscriptions: expirations and limits must not be negative")
+		return p, errors.New("subscriptions: expiration times and limits must not be negative")
 	}
 	if p.MaxExpires == 0 {
 		p.MaxExpires = max(3761*time.Second, p.MinExpires)
@@ -36,7 +36,7 @@ func (p Policy) complete() (Policy, error) {
 		p.MinExpires = min(time.Minute, p.MaxExpires)
 	}
 	if p.MinExpires > p.MaxExpires {
-		return p, errors.New("subscriptions: min_expires is above max_expires")
+		return p, errors.New("subscriptions: min_expires is greater than max_expires")
 	}
 	if p.Interval == 0 {
 		p.Interval = DefaultInterval

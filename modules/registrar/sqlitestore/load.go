@@ -77,7 +77,7 @@ func (s *Store) unpack(rows []row, now time.Time) {
 	for _, r := range rows {
 		bindings, err := registrar.ParseBindings(r.bindings, restored)
 		if err != nil { // its clients will register again; the others need not wait for that
-			s.opts.Log.Error("a row can't be read and is left out", "file", s.file.path, "aor", r.aor, "error", err)
+			s.opts.Log.Error("a row cannot be read, and is skipped", "file", s.file.path, "aor", r.aor, "error", err)
 			continue
 		}
 		live := bindings[:0]

@@ -47,7 +47,7 @@ var _ interface {
 var (
 	// ErrClosed is why a change fails after Close.
 	ErrClosed = errors.New("the store is closed")
-	errSlow   = errors.New("the disk does not keep up")
+	errSlow   = errors.New("the disk is too slow")
 )
 
 // Open opens the file at path, which it makes if it is missing, and reads all of it. Errors: it can't be read or written, it is no
@@ -207,7 +207,7 @@ func (s *Store) write(body func() error, after func()) error {
 	err := s.file.transaction(body, after)
 	switch failed := s.failing.Swap(err != nil); {
 	case err != nil && !failed:
-		s.opts.Log.Error("registrations can't be stored; they are answered 503 until they can", "file", s.file.path, "error", err)
+		s.opts.Log.Error("registrations cannot be stored; until they can, they are answered 503", "file", s.file.path, "error", err)
 	case err == nil && failed:
 		s.opts.Log.Info("registrations are stored again", "file", s.file.path)
 	}
