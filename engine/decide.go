@@ -223,7 +223,7 @@ func (r *Request) passStateless(targets []*Target) (bool, error) {
 		return false, nil
 	}
 	if r.unable(targets) != 0 {
-		r.unit.e.log.Debug("ACK dropped: not along a route of ours", "call_id", string(r.callID()), "from", r.Source().Addr)
+		r.unit.e.log.Debug("ACK dropped: not along a route of ours", "call_id", string(r.callID()), "source", r.Source().Addr)
 		return false, nil
 	}
 	var t *Target

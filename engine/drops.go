@@ -54,9 +54,9 @@ func (e *Engine) dropped(reason string, kind transport.Kind, from netip.AddrPort
 	if !e.log.Enabled(context.Background(), slog.LevelDebug) {
 		return
 	}
-	args := []any{"reason", reason, "from", from.String(), "transport", kind.String()}
+	args := []any{"reason", reason, "source", from.String(), "transport", kind.String()}
 	if why != nil {
-		args = append(args, "err", why)
+		args = append(args, "error", why)
 	}
 	e.log.Debug("dropped", args...)
 }

@@ -84,7 +84,7 @@ func (e *Engine) leave(ctx context.Context) {
 		for _, p := range e.parts {
 			if d, ok := p.(Drainer); ok {
 				if err := d.Drain(ctx); err != nil {
-					e.log.Warn("not everything that brings calls here could be undone", "err", err)
+					e.log.Warn("not everything that brings calls here could be undone", "error", err)
 				}
 			}
 		}

@@ -104,7 +104,7 @@ func (p *packet) work(l *lane.Lane) {
 	case p.bad != nil && !p.msg.IsRequest():
 		if u.layer.Spoiled(&p.from) {
 			p.e.log.Info("a final response cannot be read; it counts as 502", "call_id", string(p.msg.CallID()),
-				"from", p.from.Source.String(), "status", p.msg.Status(), "err", p.bad)
+				"source", p.from.Source.String(), "status", p.msg.Status(), "error", p.bad)
 			return
 		}
 		p.e.badMessages.Add(1)

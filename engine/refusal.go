@@ -14,6 +14,6 @@ func (r *Request) tellRefusal() {
 	if !ok {
 		return
 	}
-	e.log.Warn("refused a request within a dialog: "+why.String(), "from", from, "call_id", string(r.callID()),
-		"method", r.methodText(), "uri", string(r.ctx.Req.RequestURI()), "not_told", silent)
+	e.log.Warn("refused a request within a dialog: "+why.String(), "source", from, "call_id", string(r.callID()),
+		"method", r.methodText(), "uri", string(r.ctx.Req.RequestURI()), "suppressed", silent)
 }

@@ -160,7 +160,7 @@ func (r *Request) route() {
 		if errors.Is(err, errPanic) {
 			log = r.unit.e.panics
 		}
-		log.Log(context.Background(), level, "route failed", "call_id", string(r.callID()), "method", r.methodText(), "err", err)
+		log.Log(context.Background(), level, "route failed", "call_id", string(r.callID()), "method", r.methodText(), "error", err)
 	}
 	r.ctx.Leave()
 }

@@ -120,7 +120,7 @@ func TestWhatIsDroppedIsLoggedAndCounted(t *testing.T) {
 		t.Errorf("counted %v, want %v", got, want)
 	}
 	for reason := range want {
-		if !strings.Contains(log.String(), "msg=dropped reason="+reason+" from=10.0.0.2:5060 transport=udp") {
+		if !strings.Contains(log.String(), "msg=dropped reason="+reason+" source=10.0.0.2:5060 transport=udp") {
 			t.Errorf("no line for %s in\n%s", reason, log.String())
 		}
 	}

@@ -29,13 +29,13 @@ func TestUnreachedTargetsAreLogged(t *testing.T) {
 		alice.expect("500")
 		alice.call("c2", "sip:bob@example.com").send("OPTIONS") // told once a minute
 		alice.expect("500")
-		if n := strings.Count(log.String(), "level=WARN msg=\"branch failed\""); n != 1 || !strings.Contains(log.String(), "from=10.0.0.2") {
+		if n := strings.Count(log.String(), "level=WARN msg=\"branch failed\""); n != 1 || !strings.Contains(log.String(), "source=10.0.0.2") {
 			t.Errorf("told %d times:\n%s", n, log.String())
 		}
 		b.w.Run(2 * time.Minute)
 		alice.call("c3", "sip:bob@example.com").send("OPTIONS")
 		alice.expect("500")
-		if n := strings.Count(log.String(), "level=WARN"); n != 2 || !strings.Contains(log.String(), "not_told=1") {
+		if n := strings.Count(log.String(), "level=WARN"); n != 2 || !strings.Contains(log.String(), "suppressed=1") {
 			t.Errorf("told %d times in all:\n%s", n, log.String())
 		}
 		for _, want := range c.want {

@@ -107,7 +107,7 @@ func TestContractEverySurvivesErrors(t *testing.T) {
 	if n := strings.Count(w.Log(), "oops"); n < 5 {
 		t.Errorf("called %d times\n%s", n, w.Log())
 	}
-	logs(t, w, "in=every", "route.lua:1")
+	logs(t, w, "function=every", "route.lua:1")
 }
 
 // "sip.shared … survives reload", with the options of the new file.

@@ -184,7 +184,7 @@ func (g *generation) close() {
 		for i := len(g.modules) - 1; i >= 0; i-- {
 			m := g.modules[i]
 			if err := m.module.Close(); err != nil {
-				g.router.opts.Log.Error("closing a module failed", "module", m.name, "err", err)
+				g.router.opts.Log.Error("closing a module failed", "module", m.name, "error", err)
 			}
 		}
 	})
@@ -232,7 +232,7 @@ func (v *vm) fire(name string, args []any) {
 	for i, a := range args {
 		lv, err := toLua(v, a)
 		if err != nil {
-			v.log(nil).Error("an event's argument can't be given to a script", "event", name, "err", err)
+			v.log(nil).Error("an event's argument can't be given to a script", "event", name, "error", err)
 			return
 		}
 		in[i] = lv

@@ -133,7 +133,7 @@ func (v *vm) protect(l *lua.LState, nargs int) int {
 		e := err.(*lua.ApiError)
 		if x := scriptError(e); x.Panic {
 			v.gen.router.stats.panics.Add(1)
-			v.logger(l).Error("bug in a binding, caught by pcall", "err", x.Text, "traceback", x.Traceback)
+			v.logger(l).Error("bug in a binding, caught by pcall", "error", x.Text, "traceback", x.Traceback)
 		}
 		l.Push(lua.LFalse)
 		if e.Object == nil {

@@ -214,7 +214,7 @@ func (v *vm) lookupFailed(l *lua.LState, o *reqObj, name string) (n int, done bo
 	if !ok {
 		raise(l, "req:%s was given nil as its target: check what the lookup returned, or pass no argument to follow the route", name)
 	}
-	v.log(o.req).Warn("no targets: answering 503", "err", string(reason))
+	v.log(o.req).Warn("no targets: answering 503", "error", string(reason))
 	ok2, err := o.req.Reply(503, "", nil)
 	return decided(l, name, ok2, err), true
 }

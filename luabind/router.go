@@ -322,9 +322,9 @@ func (v *vm) report(req *engine.Request, what string, err *ScriptError) {
 		traceback = strings.ToValidUTF8(traceback[:most], "") + "…"
 	}
 	if more > 0 {
-		log = log.With("since_then", more)
+		log = log.With("suppressed", more)
 	}
-	log.Error(kind, "in", what, "err", text, "traceback", traceback)
+	log.Error(kind, "function", what, "error", text, "traceback", traceback)
 }
 
 // told remembers where errors came from, so that a timer or a caller can't fill the log.

@@ -137,10 +137,10 @@ end`)
 	w.Run(60 * time.Second)
 	w.Code("MESSAGE", "sip:b@example.com")
 	log := w.Log()
-	if n := strings.Count(log, "in=every"); n < 10 || n > 40 {
+	if n := strings.Count(log, "function=every"); n < 10 || n > 40 {
 		t.Errorf("%d lines of 6000 errors", n)
 	}
-	if !strings.Contains(log, "since_then=") {
+	if !strings.Contains(log, "suppressed=") {
 		t.Error("what was not logged is not counted")
 	}
 	if !strings.Contains(log, "deep") {

@@ -180,7 +180,7 @@ func (s *server) drain() {
 	}
 	s.engine.Drain()
 	if left := s.engine.AwaitCalls(context.Background()); left > 0 {
-		s.log.Warn("calls were still in progress at the end of --drain-calls", "drain_calls", s.set.drainCalls, "left", left)
+		s.log.Warn("calls were still in progress at the end of --drain-calls", "drain_calls", s.set.drainCalls, "calls", left)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.set.drain)
 	defer cancel()

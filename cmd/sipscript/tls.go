@@ -56,7 +56,7 @@ func (s *server) checkTLS() error {
 	}
 	for i, c := range m.Certificates {
 		if now := time.Now(); c.Leaf != nil && (now.After(c.Leaf.NotAfter) || now.Before(c.Leaf.NotBefore)) {
-			s.log.Warn("a certificate is not valid at this time, and clients will refuse it; renew it, then reload", "file", s.set.tls[i].Cert, "from", c.Leaf.NotBefore, "until", c.Leaf.NotAfter)
+			s.log.Warn("a certificate is not valid at this time, and clients will refuse it; renew it, then reload", "file", s.set.tls[i].Cert, "not_before", c.Leaf.NotBefore, "not_after", c.Leaf.NotAfter)
 		}
 	}
 	return nil

@@ -42,5 +42,5 @@ func (c *Core) unsent(level slog.Level, what string, callID []byte, from netip.A
 			level = slog.LevelDebug
 		}
 	}
-	c.Log.Log(context.Background(), level, what, "call_id", string(callID), "from", from, "target", t.String(), "err", err, "not_told", silent)
+	c.Log.Log(context.Background(), level, what, "call_id", string(callID), "source", from, "target", t.String(), "error", err, "suppressed", silent)
 }

@@ -126,7 +126,7 @@ func (c *conn) linger() {
 func (c *conn) endReading() {
 	s := c.stack
 	if why := c.in.broken; !errors.Is(why, io.EOF) {
-		s.opts.Log.Debug("transport: connection closed", "kind", c.key.kind, "peer", c.remote, "why", why)
+		s.opts.Log.Debug("transport: connection closed", "transport", c.key.kind, "peer", c.remote, "reason", why)
 	}
 	c.shut(c.in.broken)
 	c.dropInput()

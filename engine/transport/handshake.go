@@ -154,7 +154,7 @@ func (c *conn) greet(h *handshake) {
 	}
 	if err != nil {
 		count.handshakeErrors.Add(1)
-		s.opts.Log.Debug("transport: handshake failed", "kind", c.key.kind, "peer", c.remote, "error", err)
+		s.opts.Log.Debug("transport: handshake failed", "transport", c.key.kind, "peer", c.remote, "error", err)
 		h.nc.Close()
 		c.shut(err)
 		c.dropInput()

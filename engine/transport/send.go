@@ -108,7 +108,7 @@ func (s *Stack) sendStream(to *Peer, message []byte, f Failed) error {
 // unreachable tells of a datagram that could not be delivered.
 func (s *Stack) unreachable(from *Local, to netip.AddrPort, quoted []byte, why error) {
 	s.count(UDP).unreachable.Add(1)
-	s.opts.Log.Debug("transport: unreachable", "peer", to.String(), "why", why)
+	s.opts.Log.Debug("transport: unreachable", "peer", to.String(), "reason", why)
 	if s.errors != nil {
 		s.errors.Unreachable(to, from, quoted, sendError(to, why))
 	}

@@ -67,7 +67,7 @@ func (t *tcpListener) accept() {
 		}
 		t.stack.count(t.local.Kind).acceptErrors.Add(1)
 		t.stack.opts.Log.Warn("transport: accepting failed, trying again",
-			"listener", t.local.Name, "error", err, "in", pause)
+			"listener", t.local.Name, "error", err, "retry_in", pause)
 		if !t.stack.pause(pause) {
 			return
 		}

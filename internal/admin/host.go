@@ -27,7 +27,7 @@ func (s *Server) known(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		s.opts.Log.Debug("the admin interface does not answer to this name", "host", r.Host, "from", r.RemoteAddr)
+		s.opts.Log.Debug("the admin interface does not answer to this name", "host", r.Host, "source", r.RemoteAddr)
 		answer(w, http.StatusMisdirectedRequest, map[string]any{"error": "unknown Host " + r.Host + ": name it with --admin-host"})
 	})
 }

@@ -142,13 +142,13 @@ func (h *hosts) Resolve(_ *lane.Lane, hop *proxy.NextHop, done func([]transport.
 	text, ok := h.names[hop.Host]
 	if !ok {
 		err := fmt.Errorf("there is no DNS here: use t.server{hosts = {[%q] = \"10.0.0.9\"}}", hop.Host)
-		h.log.Warn("unknown host", "host", hop.Host, "err", err)
+		h.log.Warn("unknown host", "host", hop.Host, "error", err)
 		done(nil, err)
 		return
 	}
 	addr, err := address(text)
 	if err != nil {
-		h.log.Warn("t.server{hosts}", "err", err)
+		h.log.Warn("t.server{hosts}", "error", err)
 		done(nil, err)
 		return
 	}

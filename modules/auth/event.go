@@ -43,7 +43,7 @@ func (s *service) warn(q *Question, what, user string, more ...any) {
 	if !ok {
 		return
 	}
-	args := []any{"from", q.Source.Unmap(), "user", cut(user), "not_told", silent} // the message may be gone by now
+	args := []any{"source", q.Source.Unmap(), "user", cut(user), "suppressed", silent} // the message may be gone by now
 	q.engine.Log().Warn("auth: "+what, append(args, more...)...)
 }
 

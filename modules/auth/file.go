@@ -79,7 +79,7 @@ func (f *File) refresh() {
 		var users map[account]*Secret
 		if users, info, err = readUsers(f.path); err == nil {
 			f.state.Store(&fileState{users: users, info: info})
-			f.log.Info("the users were read again", "file", f.path, "users", len(users))
+			f.log.Info("the users were read again", "file", f.path, "count", len(users))
 		}
 	}
 	text := ""

@@ -22,7 +22,7 @@ func TestAttemptsAreWarnedOf(t *testing.T) {
 		}
 	}
 	p := newPhone(w, client{})
-	source := " from=" + strings.Split(luabindtest.Caller, ":")[0] + " "
+	source := " source=" + strings.Split(luabindtest.Caller, ":")[0] + " "
 	p.expect(p.ask(), 200)
 	if log.Len() > 0 {
 		t.Errorf("of a user was told:\n%s", log.String())
@@ -39,7 +39,7 @@ func TestAttemptsAreWarnedOf(t *testing.T) {
 	w.Run(61 * time.Second)
 	p.ask()
 	count("wrong password", 2)
-	if !strings.Contains(log.String(), "not_told=1") {
+	if !strings.Contains(log.String(), "suppressed=1") {
 		t.Errorf("the ones between are not counted:\n%s", log.String())
 	}
 	p.ask()

@@ -127,7 +127,7 @@ func (r *registration) settle(granted time.Duration, no *refusal) {
 	r.status.Store(s)
 	switch {
 	case no != nil:
-		r.engine.Log().Warn("uac: not registered", "account", r.account.Name, "error", no.text, "retry", wait.Round(time.Second))
+		r.engine.Log().Warn("uac: not registered", "account", r.account.Name, "error", no.text, "retry_in", wait.Round(time.Second))
 		r.uac.emit(Event{Kind: EventFailed, Name: r.account.Name, Error: no.text, Code: no.code})
 	case !stood || failing:
 		r.uac.emit(Event{Kind: EventRegistered, Name: r.account.Name, Left: granted})
