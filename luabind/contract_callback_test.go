@@ -256,6 +256,9 @@ func TestContractReplyWithAResponse(t *testing.T) {
 		`req:reply(res.code, nil, {headers = {["X-A"] = "new"}})`:                                       {"404", "Not Found", "new"},
 		`req:reply(req:fork("sip:b@10.0.0.66", {timeout = 1}))`:                                         {"408", "Request Timeout", ""},
 		`req:reply(486, {headers = {["X-A"] = {"l1", "l2"}}, body = "b", content_type = "text/plain"})`: {"486", "Busy Here", "l1"},
+		`req:reply(486, {headers = {["X-A"] = "l", ["content-type"] = "text/plain"}, body = "b"})`:      {"486", "Busy Here", "l"},
+		`req:reply(res, {headers = {["Content-Type"] = "text/plain"}, body = "b"})`:                     {"404", "Not Found", "from the phone"},
+		`req:reply(486, {headers = {["Content-Type"] = "text/plain"}})`:                                 {"486", "Busy Here", ""},
 	} {
 		w := scene(t, `local res = req:fork("sip:b@10.0.0.9") `+body)
 		newPhone(w, "10.0.0.9:5060", "X-A: from the phone\r\n", 404)
@@ -265,8 +268,12 @@ func TestContractReplyWithAResponse(t *testing.T) {
 		if m == nil || c.codes() != want[0] || string(m.ReasonPhrase()) != want[1] || string(m.HeaderName("X-A")) != want[2] {
 			t.Errorf("%s\nwant %v, got\n%s\n%s", body, want, m.AppendTo(nil), w.Log())
 		}
-		if strings.Contains(body, "body =") && (string(m.Body()) != "b" || string(m.HeaderName("Content-Type")) != "text/plain") {
+		if strings.Contains(body, "body =") && string(m.Body()) != "b" {
 			t.Errorf("%s: body %q", body, m.Body())
+		}
+		if strings.Contains(strings.ToLower(body), "type") && (string(m.HeaderName("Content-Type")) != "text/plain" ||
+			strings.Count(strings.ToLower(string(m.AppendTo(nil))), "\r\ncontent-type") != 1) {
+			t.Errorf("%s\n%s", body, m.AppendTo(nil))
 		}
 	}
 }

@@ -138,10 +138,14 @@ func TestContractSend(t *testing.T) {
 	}
 	evals(t, w, map[string][]any{
 		`return sip.send{method = "NOTIFY", uri = "sip:b@10.0.0.9", body = "x", headers = {["content-type"] = "text/a", ["X-A"] = "1"}}.code`:  {202.0},
+		`return sip.send{method = "PUBLISH", uri = "sip:b@10.0.0.9", headers = {["Content-Type"] = "text/a"}}.code`:                            {202.0},
 		`return sip.send{method = "OPTIONS", uri = "sip:b@10.0.0.9", credentials = {user = "u", password = {password = "p"}}}.code`:            {202.0},
 		`return sip.send{method = "OPTIONS", target = {uri = "sip:b@10.0.0.9", credentials = {user = "u", password = {password = "p"}}}}.code`: {202.0},
 	})
 	if m := p.Requests("NOTIFY")[0]; string(m.Header(message.HeaderContentType)) != "text/a" || string(m.Body()) != "x" || strings.Count(strings.ToLower(string(m.AppendTo(nil))), "content-type") != 1 {
+		t.Errorf("%s", m.AppendTo(nil))
+	}
+	if m := p.Requests("PUBLISH")[0]; string(m.Header(message.HeaderContentType)) != "text/a" {
 		t.Errorf("%s", m.AppendTo(nil))
 	}
 	evalFails(t, w, map[string]string{

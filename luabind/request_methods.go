@@ -110,8 +110,10 @@ func (v *vm) replyOptionsArg(l *lua.LState, at int) *engine.ReplyOptions {
 		if err := decodeTable(v, t, &opts); err != nil {
 			raise(l, "req:reply: %v", err)
 		}
-		if err := bodyType(&opts.Headers, &opts.ContentType); err != nil && opts.Body != "" {
-			raise(l, "req:reply: %v", err)
+		if opts.Body != "" {
+			if err := bodyType(&opts.Headers, &opts.ContentType); err != nil {
+				raise(l, "req:reply: %v", err)
+			}
 		}
 		r := &engine.ReplyOptions{Headers: opts.Headers, ContentType: opts.ContentType}
 		if opts.Body != "" {

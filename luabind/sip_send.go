@@ -69,8 +69,10 @@ func (v *vm) sendSpec(t *lua.LTable) (*engine.SendSpec, error) {
 	if err := decodeTable(v, opts, &o); err != nil {
 		return nil, err
 	}
-	if err := bodyType(&o.Headers, &o.ContentType); err != nil {
-		return nil, err
+	if o.Body != "" {
+		if err := bodyType(&o.Headers, &o.ContentType); err != nil {
+			return nil, err
+		}
 	}
 	spec := &engine.SendSpec{Method: o.Method, From: o.From, To: o.To, Headers: o.Headers, ContentType: o.ContentType, Timeout: o.Timeout}
 	if o.Body != "" {

@@ -13,11 +13,14 @@ import (
 // Scripts give credentials to a target, or to sip.send; the module auth of another server is who asks, with each algorithm it has.
 func TestCredentialsOfScripts(t *testing.T) {
 	const secret = `{ user = "bob", password = "s3cret" }`
+	const asUser = `{ user = "bob", password = { password = "s3cret" } }` // as the module auth takes one
 	for name, body := range map[string]string{
-		"relay":  `req:relay{ uri = "sip:x@10.0.0.1", headers = { ["X-Round"] = "2" }, credentials = ` + secret + ` }`,
-		"fork":   `req:reply(req:fork("sip:x@10.0.0.1", { headers = { ["X-Round"] = "2" }, credentials = ` + secret + ` }))`,
-		"send":   `req:reply(sip.send{ method = "MESSAGE", from = "sip:bob@example.com", uri = "sip:x@10.0.0.1", headers = { ["X-Round"] = "2" }, credentials = ` + secret + ` }.code)`,
-		"target": `req:reply(sip.send{ method = "MESSAGE", from = "sip:bob@example.com", headers = { ["X-Round"] = "2" }, target = { uri = "sip:x@10.0.0.1", credentials = ` + secret + ` } }.code)`,
+		"relay":          `req:relay{ uri = "sip:x@10.0.0.1", headers = { ["X-Round"] = "2" }, credentials = ` + secret + ` }`,
+		"fork":           `req:reply(req:fork("sip:x@10.0.0.1", { headers = { ["X-Round"] = "2" }, credentials = ` + secret + ` }))`,
+		"send":           `req:reply(sip.send{ method = "MESSAGE", from = "sip:bob@example.com", uri = "sip:x@10.0.0.1", headers = { ["X-Round"] = "2" }, credentials = ` + secret + ` }.code)`,
+		"target":         `req:reply(sip.send{ method = "MESSAGE", from = "sip:bob@example.com", headers = { ["X-Round"] = "2" }, target = { uri = "sip:x@10.0.0.1", credentials = ` + secret + ` } }.code)`,
+		"relay, a table": `req:relay{ uri = "sip:x@10.0.0.1", headers = { ["X-Round"] = "2" }, credentials = ` + asUser + ` }`,
+		"send, a table":  `req:reply(sip.send{ method = "MESSAGE", from = "sip:bob@example.com", uri = "sip:x@10.0.0.1", headers = { ["X-Round"] = "2" }, credentials = ` + asUser + ` }.code)`,
 	} {
 		for _, algorithm := range []string{"MD5", "MD5-sess", "SHA-256", "SHA-256-sess", "SHA-512-256", "SHA-512-256-sess"} {
 			for _, qop := range []string{"auth", "auth-int"} {
