@@ -39,43 +39,44 @@ func (o *addrObj) parsed(l *lua.LState) *message.Address {
 	return &o.a
 }
 
-func addrArg(l *lua.LState) *addrObj {
-	if ud, ok := l.Get(1).(*lua.LUserData); ok {
-		if o, ok := ud.Value.(*addrObj); ok {
-			return o
-		}
-	}
-	raise(l, "an address is expected here, not %s", describe(l.Get(1)))
-	return nil
+// addressType declares addresses.
+var addressType = &ObjectType{
+	Name:    "address",
+	Doc:     "A header element with a uri: From, To, one Contact, one Route, or what sip.address reads. It is read-only; tostring gives its text.",
+	Example: `sip.log.info("%s calls %s", req.from.uri.user, req.to.uri.user)`,
+	Fields: []Field{
+		addrField("display", String, "the name without its quotes", func(_ *Call, o *addrObj, a *message.Address) lua.LValue {
+			if s := a.DisplayName(); s != "" {
+				return lua.LString(s)
+			}
+			return lua.LNil
+		}).orNil(),
+		addrField("uri", URIType, "read-only; nil for Contact: *", func(c *Call, o *addrObj, _ *message.Address) lua.LValue { return c.vm.addrURI(o) }).orNil(),
+		addrField("tag", String, "the parameter tag", func(_ *Call, o *addrObj, a *message.Address) lua.LValue { return textOrNil(a.Tag()) }).orNil(),
+		addrField("params", Table, "the parameters after the uri", func(c *Call, o *addrObj, _ *message.Address) lua.LValue {
+			return c.vm.newParams(&paramsObj{addr: o})
+		}).of(paramsType),
+	},
+	kind: &kind{
+		set: func(c *Call, self any, _ string) bool {
+			o := self.(*addrObj)
+			if o.field == "req.from" || o.field == "req.to" {
+				raise(c.l, "%s is read-only, since From and To belong to the dialog: uac.mask changes and restores them", o.field)
+			}
+			raise(c.l, "%s is read-only", o.name())
+			return true
+		},
+		text: func(l *lua.LState, self any) string {
+			o := self.(*addrObj)
+			o.parsed(l)
+			return string(o.raw)
+		},
+		joins: true,
+	},
 }
 
-var addrFieldNames = []string{"display", "uri", "params", "tag"}
-
-func (v *vm) addrIndex(l *lua.LState) int {
-	o := addrArg(l)
-	a := o.parsed(l)
-	name, _ := l.Get(2).(lua.LString)
-	switch name {
-	case "uri":
-		l.Push(v.addrURI(o))
-	case "display":
-		if s := a.DisplayName(); s != "" {
-			l.Push(lua.LString(s))
-		} else {
-			l.Push(lua.LNil)
-		}
-	case "tag":
-		if tag := a.Tag(); tag != nil {
-			l.Push(lua.LString(tag))
-		} else {
-			l.Push(lua.LNil)
-		}
-	case "params":
-		l.Push(v.newParams(&paramsObj{addr: o}))
-	default:
-		raise(l, "%s has no field '%s'%s", o.name(), l.Get(2).String(), suggestOrList(string(name), addrFieldNames))
-	}
-	return 1
+func addrField(name string, t Type, doc string, get func(*Call, *addrObj, *message.Address) lua.LValue) Field {
+	return luaField(name, t, doc, func(c *Call, o *addrObj) lua.LValue { return get(c, o, o.parsed(c.l)) })
 }
 
 func (o *addrObj) name() string {
@@ -91,23 +92,7 @@ func (v *vm) addrURI(o *addrObj) lua.LValue {
 		return lua.LNil
 	}
 	if o.uri == nil {
-		o.uri = v.wrapURI(&uriObj{kind: uriFixed, life: o.life, text: o.a.URI, field: o.name() + ".uri"})
+		o.uri = v.wrapURI(&uriObj{kind: uriFixed, life: o.life, text: o.a.URI, of: o})
 	}
 	return &o.uri.ud
-}
-
-func addrNewIndex(l *lua.LState) int {
-	o := addrArg(l)
-	if o.field == "req.from" || o.field == "req.to" {
-		raise(l, "%s is read-only, since From and To belong to the dialog: uac.mask changes and restores them", o.field)
-	}
-	raise(l, "%s is read-only", o.name())
-	return 0
-}
-
-func addrString(l *lua.LState) int {
-	o := addrArg(l)
-	o.parsed(l)
-	l.Push(lua.LString(o.raw))
-	return 1
 }

@@ -26,22 +26,17 @@ type binding struct{ target engine.Target }
 
 func (b *binding) ObjectType() *luabind.ObjectType { return bindingType }
 func (b *binding) Target() *engine.Target          { return &b.target }
-func (b *binding) Field(c *luabind.Call, name string) bool {
-	switch name {
-	case "uri":
-		c.PushURI(b.target.URI)
-	case "q":
-		c.PushNumber(b.target.Q)
-	default:
-		return false
-	}
-	return true
-}
-func (b *binding) String() string { return b.target.URI }
+func (b *binding) String() string                  { return b.target.URI }
 
-var bindingType = &luabind.ObjectType{Name: "binding", Fields: []luabind.Field{{Name: "uri"}, {Name: "q"}}, Methods: []luabind.Function{
-	{Name: "twice", Call: func(c *luabind.Call) int { return c.PushNumber(2 * c.Self().(*binding).target.Q) }},
-}}
+var bindingType = &luabind.ObjectType{Name: "binding",
+	Fields: []luabind.Field{
+		luabind.FieldOf("uri", luabind.ReturnsURI(""), func(_ *luabind.Call, b *binding) string { return b.target.URI }),
+		luabind.FieldOf("q", luabind.ReturnsNumber(""), func(_ *luabind.Call, b *binding) float64 { return b.target.Q }),
+	},
+	Methods: []luabind.Function{
+		luabind.Func1(luabind.Function{Name: "twice"}, luabind.Self[*binding](), luabind.ReturnsNumber(""),
+			func(_ *luabind.Call, b *binding) float64 { return 2 * b.target.Q }),
+	}}
 
 // fakeRegistrar is what the benchmark's script needs of the registrar.
 func fakeRegistrar() *module {

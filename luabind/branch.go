@@ -30,53 +30,41 @@ func (o *branchObj) check(l *lua.LState) {
 	o.life.check(l)
 }
 
-func branchArg(l *lua.LState) *branchObj {
-	if ud, ok := l.Get(1).(*lua.LUserData); ok {
-		if o, ok := ud.Value.(*branchObj); ok {
-			o.check(l)
-			return o
-		}
-	}
-	raise(l, "a branch is expected here, not %s", describe(l.Get(1)))
-	return nil
+// branchType declares what on_branch gets.
+var branchType = &ObjectType{
+	Name:    "branch",
+	Doc:     "What one branch of relay or fork sends. It can be edited only while its on_branch runs.",
+	Example: `req:relay("sip:bob@192.0.2.7", { on_branch = function(branch) branch:set_header("Subject", "trunk") end })`,
+	Fields: []Field{
+		settable(branchField("ruri", URIType, "the Request-URI of this branch; assigning it, or its parts, edits the branch",
+			func(_ *Call, o *branchObj) lua.LValue { return &o.ruri.ud }), assignBranchURI),
+		branchField("target", TargetType, "the target as the script passed it", func(c *Call, o *branchObj) lua.LValue { return c.vm.targetValue(o.b.Target()) }).orNil(),
+		branchField("method", String, "in capitals as the request has it", func(c *Call, o *branchObj) lua.LValue { return c.vm.methodName(o.b.Message()) }),
+		branchField("body", String, "the body; set_body replaces it", func(_ *Call, o *branchObj) lua.LValue { return bodyValue(o.b.Message()) }).orNil(),
+		branchField("content_type", String, "Content-Type", func(_ *Call, o *branchObj) lua.LValue {
+			return textValue(o.b.Message().Header(message.HeaderContentType))
+		}).orNil(),
+	},
+	Methods: headerMethods(),
+	kind: &kind{
+		set: func(c *Call, self any, name string) bool {
+			self.(*branchObj).check(c.l)
+			if name != "ruri" {
+				raise(c.l, "only the field ruri of a branch can be assigned, not '%s': branch:set_header(name, value) edits headers", c.l.Get(2).String())
+			}
+			return false
+		},
+	},
 }
 
-var branchFieldNames = []string{"ruri", "target", "method", "body", "content_type", "header", "headers", "set_header", "add_header", "remove_header",
-	"set_body"}
-
-func (v *vm) branchIndex(l *lua.LState) int {
-	o := branchArg(l)
-	name, _ := l.Get(2).(lua.LString)
-	if f := v.kinds.branchMethods[string(name)]; f != nil {
-		l.Push(f)
-		return 1
-	}
-	switch name {
-	case "ruri":
-		l.Push(&o.ruri.ud)
-	case "target":
-		l.Push(v.targetValue(o.b.Target()))
-	case "method":
-		l.Push(v.methodName(o.b.Message()))
-	case "body":
-		l.Push(bodyValue(o.b.Message()))
-	case "content_type":
-		l.Push(textValue(o.b.Message().Header(message.HeaderContentType)))
-	default:
-		raise(l, "branch has no field '%s'%s", l.Get(2).String(), suggestOrList(string(name), branchFieldNames))
-	}
-	return 1
+func branchField(name string, t Type, doc string, get func(*Call, *branchObj) lua.LValue) Field {
+	return liveField(name, t, doc, get)
 }
 
-func (v *vm) branchNewIndex(l *lua.LState) int {
-	o := branchArg(l)
-	if l.Get(2) != lua.LString("ruri") {
-		raise(l, "only the field ruri of a branch can be assigned, not '%s': branch:set_header(name, value) edits headers", l.Get(2).String())
-	}
-	text, ok := uriTextOf(l.Get(3))
+func assignBranchURI(c *Call, o *branchObj) {
+	text, ok := uriTextOf(c.l.Get(3))
 	if !ok {
-		raise(l, "branch.ruri must be a uri or a string, not %s", describe(l.Get(3)))
+		raise(c.l, "branch.ruri must be a uri or a string, not %s", describe(c.l.Get(3)))
 	}
-	o.ruri.replace(l, text)
-	return 0
+	o.ruri.replace(c.l, text)
 }

@@ -19,7 +19,14 @@ type Call struct {
 	l    *lua.LState
 	vm   *vm
 	fn   *boundFunction
-	uri  message.URI // of an argument given as text
+	uris [2]parsedURI // of arguments given as text
+	used int          // how many of them are in use
+	busy bool         // the function runs
+}
+
+// parsedURI is a uri and its text.
+type parsedURI struct {
+	uri  message.URI
 	text []byte
 }
 
@@ -28,6 +35,7 @@ type boundFunction struct {
 	Function
 	full   string // "registrar.lookup", "binding:remove"
 	method bool   // argument 1 is the object
+	spare  *Call  // of this VM
 }
 
 // Len is how many arguments the script gave.
@@ -113,13 +121,18 @@ func (c *Call) URI(n int) *message.URI {
 			return o.parsed(c.l)
 		}
 	case lua.LString:
-		c.text = append(c.text[:0], v...)
-		u, err := message.ParseURI(c.text)
+		into := &parsedURI{}
+		if c.used < len(c.uris) {
+			into = &c.uris[c.used]
+			c.used++
+		}
+		into.text = append(into.text[:0], v...)
+		u, err := message.ParseURI(into.text)
 		if err != nil {
 			c.Raise("argument %d, %.80q, is not a uri: %v", c.position(n), string(v), err)
 		}
-		c.uri = u
-		return &c.uri
+		into.uri = u
+		return &into.uri
 	}
 	c.want(n, "a uri")
 	return nil
@@ -294,6 +307,9 @@ func (c *Call) Fail(err error) int {
 
 // Lane is the lane the script runs on, nil at file level.
 func (c *Call) Lane() *lane.Lane { return c.vm.lane }
+
+// Now is the time of day, at file level too.
+func (c *Call) Now() time.Time { return c.vm.clock.Wall() }
 
 // AtLoad tells whether the file is still running.
 func (c *Call) AtLoad() bool { return c.vm.loading }

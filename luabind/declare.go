@@ -1,250 +1,270 @@
 package luabind
 
-import (
-	"context"
-	"reflect"
-	"time"
+// Functions are declared once, with descriptors of what they take and return:
+//
+//	luabind.Try2(luabind.Function{Name: "remove", Where: luabind.InHandler, Waits: true,
+//		Doc:     "Removes the bindings of an address, or those that equal contact.",
+//		Example: `registrar.remove(req.to.uri)`},
+//		luabind.URIArg("aor", "any spelling of the address-of-record"),
+//		luabind.URIArg("contact", "the one to remove").Optional(),
+//		luabind.ReturnsInt("how many were removed"),
+//		m.remove)
+//
+// where m.remove is func(c *luabind.Call, aor, contact *message.URI) (int, error). The descriptors
+// read and check the arguments, push the results, and are what check, the stubs and the reference
+// know of the function. The number counts the arguments of the Go function after its *Call; a
+// method of an object has [Self] as its first.
+//
+//	Do    returns nothing
+//	Func  returns a value
+//	Try   returns a value or an error
+//	Act   returns an error or nothing
+//
+// An error becomes nil, err in the script, unless it is a misuse ([engine.MisuseError]) or the
+// function belongs to the file ([AtLoad]): then it raises. An Act that fails otherwise returns
+// nil, err, else true.
 
-	"github.com/sipscript/sipscript/engine"
-)
-
-// Pure declares a plain Go function that doesn't wait. Parameters: string, bool, integers, float64, time.Duration (seconds), []string, any (a copy),
-// *engine.Request, [Object] types, and last a pointer to an options struct (nil where the script gives none). Results: those types, and an
-// error as the last one, which a script sees as nil, err. params name and describe the parameters, in order; missing ones are named after their type.
-// A mistake in the declaration panics when it is made.
-func Pure(name, doc string, fn any, params ...Param) Function {
-	return typed(name, doc, fn, false, params)
+// Arg describes and reads one argument, or a few that belong together.
+type Arg[T any] struct {
+	Params []Param
+	width  int // how many arguments it reads
+	read   func(c *Call, n int) T
 }
 
-// Waiting declares a plain Go function that may block; the lane is lent while it runs, off the token: it must not touch the request, and therefore
-// takes none. Its first parameter is a context.Context that ends with the caller's CANCEL (the request being over), the generation, or the process.
-func Waiting(name, doc string, fn any, params ...Param) Function {
-	return typed(name, doc, fn, true, params)
+// ArgOf makes an argument of a module's own: read gets it, as argument n of c, and raises by c's
+// methods where it is wrong. Several params are read from n on.
+func ArgOf[T any](read func(c *Call, n int) T, params ...Param) Arg[T] {
+	return Arg[T]{Params: params, width: len(params), read: read}
 }
 
-func typed(name, doc string, fn any, waits bool, params []Param) Function {
-	f := Function{Name: name, Doc: doc, Waits: waits}
-	if call := commonShape(fn); call != nil && !waits {
-		f.Call = call
-	}
-	t := reflect.TypeOf(fn)
-	if t == nil || t.Kind() != reflect.Func || t.IsVariadic() {
-		panic(typedError(name, "needs a function without variadic parameters, not %v", t))
-	}
-	first := 0
-	if waits {
-		if t.NumIn() == 0 || t.In(0) != reflect.TypeFor[context.Context]() {
-			panic(typedError(name, "a waiting function's first parameter is a context.Context"))
+// Optional makes nil, or nothing, the zero value.
+func (a Arg[T]) Optional() Arg[T] {
+	var zero T
+	return a.optional(zero)
+}
+
+// Default makes nil, or nothing, def; text is how documentation says so.
+func (a Arg[T]) Default(def T, text string) Arg[T] {
+	a = a.optional(def)
+	a.Params[0].Default = text
+	return a
+}
+
+func (a Arg[T]) optional(def T) Arg[T] {
+	a.Params = append([]Param(nil), a.Params...)
+	a.Params[0].Optional = true
+	read := a.read
+	a.read = func(c *Call, n int) T {
+		if c.IsNil(n) {
+			return def
 		}
-		first = 1
+		return read(c, n)
 	}
-	readers := make([]reader, 0, t.NumIn())
-	for i := first; i < t.NumIn(); i++ {
-		r, kind, ok := readerFor(t.In(i))
-		if !ok || waits && kind == RequestType {
-			panic(typedError(name, "a parameter can't be of type %v", t.In(i)))
-		}
-		readers = append(readers, r)
-		p := Param{Name: kind.String(), Type: kind}
-		if n := i - first; n < len(params) {
-			p = params[n]
-			p.Type = kind
-		}
-		if kind == Table {
-			p.Optional = true
-			p.Options = reflect.Zero(t.In(i).Elem()).Interface()
-		}
-		f.Params = append(f.Params, p)
+	return a
+}
+
+// Described changes what documentation says of the argument's first parameter.
+func (a Arg[T]) Described(change func(*Param)) Arg[T] {
+	a.Params = append([]Param(nil), a.Params...)
+	change(&a.Params[0])
+	return a
+}
+
+// arguments are the widths of the arguments before each.
+func declared(f *Function, lists ...[]Param) {
+	for _, l := range lists {
+		f.Params = append(f.Params, l...)
 	}
-	fails := t.NumOut() > 0 && t.Out(t.NumOut()-1) == reflect.TypeFor[error]()
-	for i := range t.NumOut() {
-		if t.Out(i) != reflect.TypeFor[error]() {
-			f.Results = append(f.Results, Result{Type: resultType(t.Out(i)), OrNil: fails})
-		}
-	}
-	if f.Call == nil {
-		f.Call = reflected(reflect.ValueOf(fn), readers, waits, fails)
+}
+
+// Do0 declares a function without arguments and results.
+func Do0(f Function, do func(*Call)) Function {
+	f.Call = func(c *Call) int { do(c); return 0 }
+	return f
+}
+
+// Do1 declares a function of one argument that returns nothing.
+func Do1[A any](f Function, a Arg[A], do func(*Call, A)) Function {
+	declared(&f, a.Params)
+	f.Call = func(c *Call) int { do(c, a.read(c, 1)); return 0 }
+	return f
+}
+
+// Do2 is Do1 for two arguments.
+func Do2[A, B any](f Function, a Arg[A], b Arg[B], do func(*Call, A, B)) Function {
+	declared(&f, a.Params, b.Params)
+	nb := 1 + a.width
+	f.Call = func(c *Call) int { do(c, a.read(c, 1), b.read(c, nb)); return 0 }
+	return f
+}
+
+// Do3 is Do1 for three arguments.
+func Do3[A, B, C any](f Function, a Arg[A], b Arg[B], d Arg[C], do func(*Call, A, B, C)) Function {
+	declared(&f, a.Params, b.Params, d.Params)
+	nb := 1 + a.width
+	nd := nb + b.width
+	f.Call = func(c *Call) int { do(c, a.read(c, 1), b.read(c, nb), d.read(c, nd)); return 0 }
+	return f
+}
+
+// Do4 is Do1 for four arguments.
+func Do4[A, B, C, D any](f Function, a Arg[A], b Arg[B], d Arg[C], e Arg[D], do func(*Call, A, B, C, D)) Function {
+	declared(&f, a.Params, b.Params, d.Params, e.Params)
+	nb := 1 + a.width
+	nd := nb + b.width
+	ne := nd + d.width
+	f.Call = func(c *Call) int { do(c, a.read(c, 1), b.read(c, nb), d.read(c, nd), e.read(c, ne)); return 0 }
+	return f
+}
+
+// Func0 declares a function without arguments that returns r.
+func Func0[R any](f Function, r Returns[R], fn func(*Call) R) Function {
+	f.Results = r.Results
+	f.Call = func(c *Call) int { return r.push(c, fn(c)) }
+	return f
+}
+
+// Func1 declares a function of one argument that returns r.
+func Func1[A, R any](f Function, a Arg[A], r Returns[R], fn func(*Call, A) R) Function {
+	declared(&f, a.Params)
+	f.Results = r.Results
+	f.Call = func(c *Call) int { return r.push(c, fn(c, a.read(c, 1))) }
+	return f
+}
+
+// Func2 is Func1 for two arguments.
+func Func2[A, B, R any](f Function, a Arg[A], b Arg[B], r Returns[R], fn func(*Call, A, B) R) Function {
+	declared(&f, a.Params, b.Params)
+	f.Results = r.Results
+	nb := 1 + a.width
+	f.Call = func(c *Call) int { return r.push(c, fn(c, a.read(c, 1), b.read(c, nb))) }
+	return f
+}
+
+// Func3 is Func1 for three arguments.
+func Func3[A, B, C, R any](f Function, a Arg[A], b Arg[B], d Arg[C], r Returns[R], fn func(*Call, A, B, C) R) Function {
+	declared(&f, a.Params, b.Params, d.Params)
+	f.Results = r.Results
+	nb := 1 + a.width
+	nd := nb + b.width
+	f.Call = func(c *Call) int { return r.push(c, fn(c, a.read(c, 1), b.read(c, nb), d.read(c, nd))) }
+	return f
+}
+
+// Func4 is Func1 for four arguments.
+func Func4[A, B, C, D, R any](f Function, a Arg[A], b Arg[B], d Arg[C], e Arg[D], r Returns[R],
+	fn func(*Call, A, B, C, D) R) Function {
+	declared(&f, a.Params, b.Params, d.Params, e.Params)
+	f.Results = r.Results
+	nb := 1 + a.width
+	nd := nb + b.width
+	ne := nd + d.width
+	f.Call = func(c *Call) int {
+		return r.push(c, fn(c, a.read(c, 1), b.read(c, nb), d.read(c, nd), e.read(c, ne)))
 	}
 	return f
 }
 
-// reflected calls fn by reflection; the readers were prepared when it was declared.
-func reflected(fn reflect.Value, readers []reader, waits, fails bool) func(*Call) int {
-	return func(c *Call) int {
-		in := make([]reflect.Value, 0, len(readers)+1)
-		if waits {
-			in = append(in, reflect.Value{})
-		}
-		for i, r := range readers {
-			in = append(in, r(c, i+1))
-		}
-		var out []reflect.Value
-		if waits {
-			c.Await(func(ctx context.Context) {
-				in[0] = reflect.ValueOf(ctx)
-				out = fn.Call(in)
-			})
-		} else {
-			out = fn.Call(in)
-		}
-		if fails {
-			if err, _ := out[len(out)-1].Interface().(error); err != nil {
-				return c.Fail(err)
-			}
-			out = out[:len(out)-1]
-			if len(out) == 0 {
-				return c.PushBool(true)
-			}
-		}
-		for _, v := range out {
-			pushReflected(c, v)
-		}
-		return len(out)
+// Try0 declares a function without arguments that returns r or fails.
+func Try0[R any](f Function, r Returns[R], fn func(*Call) (R, error)) Function {
+	f.Results = r.failing(&f)
+	f.Call = func(c *Call) int {
+		out, err := fn(c)
+		return r.outcome(c, out, err)
 	}
+	return f
 }
 
-type reader func(c *Call, n int) reflect.Value
+// Try1 declares a function of one argument that returns r or fails.
+func Try1[A, R any](f Function, a Arg[A], r Returns[R], fn func(*Call, A) (R, error)) Function {
+	declared(&f, a.Params)
+	f.Results = r.failing(&f)
+	f.Call = func(c *Call) int {
+		out, err := fn(c, a.read(c, 1))
+		return r.outcome(c, out, err)
+	}
+	return f
+}
 
-func readerFor(t reflect.Type) (reader, Type, bool) {
+// Try2 is Try1 for two arguments.
+func Try2[A, B, R any](f Function, a Arg[A], b Arg[B], r Returns[R], fn func(*Call, A, B) (R, error)) Function {
+	declared(&f, a.Params, b.Params)
+	f.Results = r.failing(&f)
+	nb := 1 + a.width
+	f.Call = func(c *Call) int {
+		out, err := fn(c, a.read(c, 1), b.read(c, nb))
+		return r.outcome(c, out, err)
+	}
+	return f
+}
+
+// Try3 is Try1 for three arguments.
+func Try3[A, B, C, R any](f Function, a Arg[A], b Arg[B], d Arg[C], r Returns[R],
+	fn func(*Call, A, B, C) (R, error)) Function {
+	declared(&f, a.Params, b.Params, d.Params)
+	f.Results = r.failing(&f)
+	nb := 1 + a.width
+	nd := nb + b.width
+	f.Call = func(c *Call) int {
+		out, err := fn(c, a.read(c, 1), b.read(c, nb), d.read(c, nd))
+		return r.outcome(c, out, err)
+	}
+	return f
+}
+
+// Try5 is Try1 for five arguments.
+func Try5[A, B, C, D, E, R any](f Function, a Arg[A], b Arg[B], d Arg[C], e Arg[D], g Arg[E], r Returns[R],
+	fn func(*Call, A, B, C, D, E) (R, error)) Function {
+	declared(&f, a.Params, b.Params, d.Params, e.Params, g.Params)
+	f.Results = r.failing(&f)
+	nb := 1 + a.width
+	nd := nb + b.width
+	ne := nd + d.width
+	ng := ne + e.width
+	f.Call = func(c *Call) int {
+		out, err := fn(c, a.read(c, 1), b.read(c, nb), d.read(c, nd), e.read(c, ne), g.read(c, ng))
+		return r.outcome(c, out, err)
+	}
+	return f
+}
+
+// Act1 declares a function of one argument that does something or fails.
+func Act1[A any](f Function, a Arg[A], act func(*Call, A) error) Function {
+	declared(&f, a.Params)
+	f.Results = acted(&f)
+	f.Call = func(c *Call) int { return c.acted(act(c, a.read(c, 1))) }
+	return f
+}
+
+// Act2 is Act1 for two arguments.
+func Act2[A, B any](f Function, a Arg[A], b Arg[B], act func(*Call, A, B) error) Function {
+	declared(&f, a.Params, b.Params)
+	f.Results = acted(&f)
+	nb := 1 + a.width
+	f.Call = func(c *Call) int { return c.acted(act(c, a.read(c, 1), b.read(c, nb))) }
+	return f
+}
+
+// acted are the results of an Act: none of one that raises what goes wrong.
+func acted(f *Function) []Result {
+	if f.Where == AtLoad {
+		return nil
+	}
+	return []Result{{Type: Boolean, OrNil: true, Doc: "true"}, failure}
+}
+
+// failure is the second result of what can fail.
+var failure = Result{Name: "err", Type: String, OrNil: true, Doc: "why it failed"}
+
+func (c *Call) acted(err error) int {
 	switch {
-	case t == reflect.TypeFor[time.Duration]():
-		return func(c *Call, n int) reflect.Value { return reflect.ValueOf(c.Seconds(n)) }, Seconds, true
-	case t == reflect.TypeFor[*engine.Request]():
-		return func(c *Call, n int) reflect.Value { return reflect.ValueOf(c.Request(n)) }, RequestType, true
-	case t == reflect.TypeFor[[]string]():
-		return func(c *Call, n int) reflect.Value { return reflect.ValueOf(c.Strings(n)) }, List, true
-	case t == reflect.TypeFor[any]():
-		return func(c *Call, n int) reflect.Value {
-			v := reflect.New(t).Elem()
-			if x := c.Value(n); x != nil {
-				v.Set(reflect.ValueOf(x))
-			}
-			return v
-		}, Any, true
-	case t.Implements(reflect.TypeFor[Object]()):
-		return objectReader(t), ObjectOf, true
-	case t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct && len(optionFields(t.Elem())) > 0:
-		return func(c *Call, n int) reflect.Value {
-			if c.IsNil(n) {
-				return reflect.Zero(t)
-			}
-			p := reflect.New(t.Elem())
-			c.Decode(n, p.Interface())
-			return p
-		}, Table, true
+	case err != nil && c.fn.Where == AtLoad:
+		c.Misuse(err)
+		c.Raise("%v", err)
+	case err != nil:
+		return c.Fail(err)
+	case c.fn.Where == AtLoad:
+		return 0
 	}
-	return kindReader(t)
-}
-
-func kindReader(t reflect.Type) (reader, Type, bool) {
-	switch t.Kind() {
-	case reflect.String:
-		return func(c *Call, n int) reflect.Value { return reflect.ValueOf(c.String(n)).Convert(t) }, String, true
-	case reflect.Bool:
-		return func(c *Call, n int) reflect.Value { return reflect.ValueOf(c.Bool(n)).Convert(t) }, Boolean, true
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return func(c *Call, n int) reflect.Value {
-			v := reflect.New(t).Elem()
-			i := int64(c.Int(n))
-			if v.OverflowInt(i) {
-				c.want(n, "a smaller number")
-			}
-			v.SetInt(i)
-			return v
-		}, Integer, true
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return func(c *Call, n int) reflect.Value {
-			v := reflect.New(t).Elem()
-			i := c.Int(n)
-			if i < 0 || v.OverflowUint(uint64(i)) {
-				c.want(n, "a number in range, not negative")
-			}
-			v.SetUint(uint64(i))
-			return v
-		}, Integer, true
-	case reflect.Float64, reflect.Float32:
-		return func(c *Call, n int) reflect.Value { return reflect.ValueOf(c.Number(n)).Convert(t) }, Number, true
-	}
-	return nil, Any, false
-}
-
-func objectReader(t reflect.Type) reader {
-	return func(c *Call, n int) reflect.Value {
-		if o, ok := c.anyObject(n); ok && reflect.TypeOf(o).AssignableTo(t) {
-			return reflect.ValueOf(o)
-		}
-		c.want(n, "an object made by "+c.fn.full)
-		return reflect.Value{}
-	}
-}
-
-func resultType(t reflect.Type) Type {
-	if _, kind, ok := readerFor(t); ok {
-		return kind
-	}
-	if t.Kind() == reflect.Slice {
-		return List
-	}
-	return Any
-}
-
-// pushReflected pushes one result.
-func pushReflected(c *Call, v reflect.Value) {
-	if v.Kind() == reflect.Slice && v.Type().Elem().Implements(reflect.TypeFor[Object]()) {
-		list := make([]Object, v.Len())
-		for i := range list {
-			list[i] = v.Index(i).Interface().(Object)
-		}
-		PushList(c, list)
-		return
-	}
-	switch {
-	case v.Type() == reflect.TypeFor[time.Duration]():
-		c.PushSeconds(time.Duration(v.Int()))
-	case v.CanInt():
-		c.PushNumber(float64(v.Int()))
-	case v.CanUint():
-		c.PushNumber(float64(v.Uint()))
-	case v.CanFloat():
-		c.PushNumber(v.Float())
-	case v.Kind() == reflect.String:
-		c.PushString(v.String())
-	case v.Kind() == reflect.Bool:
-		c.PushBool(v.Bool())
-	case v.Kind() == reflect.Pointer && v.IsNil(), v.Kind() == reflect.Interface && v.IsNil():
-		c.PushNil()
-	default:
-		c.Push(v.Interface())
-	}
-}
-
-// commonShape binds the shapes that most small functions have without reflection.
-func commonShape(fn any) func(*Call) int {
-	switch fn := fn.(type) {
-	case func(string) string:
-		return func(c *Call) int { return c.PushString(fn(c.String(1))) }
-	case func(string) bool:
-		return func(c *Call) int { return c.PushBool(fn(c.String(1))) }
-	case func(string) (string, error):
-		return func(c *Call) int {
-			s, err := fn(c.String(1))
-			if err != nil {
-				return c.Fail(err)
-			}
-			return c.PushString(s)
-		}
-	case func(string, string) string:
-		return func(c *Call) int { return c.PushString(fn(c.String(1), c.String(2))) }
-	case func(string, string) bool:
-		return func(c *Call) int { return c.PushBool(fn(c.String(1), c.String(2))) }
-	case func(float64) float64:
-		return func(c *Call) int { return c.PushNumber(fn(c.Number(1))) }
-	case func() int:
-		return func(c *Call) int { return c.PushNumber(float64(fn())) }
-	case func(*engine.Request) bool:
-		return func(c *Call) int { return c.PushBool(fn(c.Request(1))) }
-	case func(*engine.Request) string:
-		return func(c *Call) int { return c.PushString(fn(c.Request(1))) }
-	}
-	return nil
+	return c.PushBool(true)
 }

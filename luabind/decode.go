@@ -33,7 +33,6 @@ type optionField struct {
 	min, max string
 	oneof    []string
 	doc      string
-	kind     string
 }
 
 // optionFields reads the tags of a struct type.
@@ -46,7 +45,7 @@ func optionFields(t reflect.Type) []optionField {
 			continue
 		}
 		name, flag, _ := strings.Cut(tag, ",")
-		o := optionField{name: name, index: i, required: flag == "required", doc: f.Tag.Get("doc"), kind: f.Type.String()}
+		o := optionField{name: name, index: i, required: flag == "required", doc: f.Tag.Get("doc")}
 		o.min, o.max = f.Tag.Get("min"), f.Tag.Get("max")
 		if s := f.Tag.Get("oneof"); s != "" {
 			o.oneof = strings.Fields(s)
@@ -58,13 +57,21 @@ func optionFields(t reflect.Type) []optionField {
 
 // Option is one key of an options struct, for documentation.
 type Option struct {
-	Name, Type, Doc string
-	Required        bool
-	OneOf           []string
+	Name     string
+	Kind     Type
+	Type     string // in words, where Kind does not say it: "list | function(res)"
+	Doc      string
+	Required bool
+	OneOf    []string
+	Min, Max string
+	Options  []Option // of a Table whose keys are known
 }
 
 // OptionsOf lists the keys of an options struct (a value of it or a pointer to one).
 func OptionsOf(opts any) []Option {
+	if list, ok := opts.([]Option); ok {
+		return list
+	}
 	t := reflect.TypeOf(opts)
 	if t == nil {
 		return nil
@@ -74,9 +81,47 @@ func OptionsOf(opts any) []Option {
 	}
 	var list []Option
 	for _, f := range optionFields(t) {
-		list = append(list, Option{Name: f.name, Type: f.kind, Doc: f.doc, Required: f.required, OneOf: f.oneof})
+		o := Option{Name: f.name, Doc: f.doc, Required: f.required, OneOf: f.oneof, Min: f.min, Max: f.max}
+		o.Kind, o.Type, o.Options = optionKind(t.Field(f.index).Type)
+		list = append(list, o)
 	}
 	return list
+}
+
+// optionKind is the type of an option for documentation.
+func optionKind(t reflect.Type) (kind Type, words string, options []Option) {
+	if t.Kind() == reflect.Pointer && t != reflect.TypeFor[*Func]() {
+		t = t.Elem()
+	}
+	switch t {
+	case reflect.TypeFor[time.Duration]():
+		return Seconds, "", nil
+	case reflect.TypeFor[*Func]():
+		return FunctionType, "", nil
+	case reflect.TypeFor[FuncOrValue]():
+		return Any, "function or value", nil
+	case reflect.TypeFor[[]engine.HeaderEdit]():
+		return Table, "{Name = text | list}", nil
+	case reflect.TypeFor[[]string]():
+		return List, "list of strings", nil
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return String, "", nil
+	case reflect.Bool:
+		return Boolean, "", nil
+	case reflect.Float32, reflect.Float64:
+		return Number, "", nil
+	case reflect.Struct:
+		return Table, "", OptionsOf(reflect.Zero(t).Interface())
+	case reflect.Map:
+		return Table, "", nil
+	case reflect.Slice:
+		return List, "", nil
+	case reflect.Interface:
+		return Any, "", nil
+	}
+	return Integer, "", nil
 }
 
 // decodeTable fills the struct that into points to.
@@ -134,9 +179,13 @@ func unknownKey(t *lua.LTable, known []string, path string) error {
 		return nil
 	}
 	sort.Strings(bad)
+	return unknownName(bad[0], path, known)
+}
+
+func unknownName(bad, path string, known []string) error {
 	known = append([]string(nil), known...)
 	sort.Strings(known)
-	return fmt.Errorf("unknown option %q%s; the options are: %s", path+bad[0], suggest(bad[0], known), strings.Join(known, ", "))
+	return fmt.Errorf("unknown option %q%s; the options are: %s", path+bad, suggest(bad, known), strings.Join(known, ", "))
 }
 
 func (f *optionField) check(v reflect.Value, path string) error {

@@ -1,15 +1,28 @@
 package luabind
 
-// Function is a function of a module, or a method of an object type, as scripts see it.
+// Function is a function of a module, or a method of an object, as scripts see it. One that reads
+// its arguments is made by [Func1] and its like, which fill in Params, Results and Call: what
+// documentation says and what runs are then the same declaration.
 type Function struct {
-	Name    string
-	Doc     string // one or two sentences: meaning, units, errors
+	Name string // dots make tables: "json.encode" of the library sip
+	Doc  string // one or two sentences: meaning, units, errors
+	// Example is a line or a few of Lua, which a test runs.
+	Example string
+	// Raises says for what the function raises beside arguments of the wrong type.
+	Raises  string
 	Params  []Param
 	Results []Result
-	// Waits: the function may lend the lane. It is refused at file level.
+	Where   Where
+	// Why completes the error of a call out of place: ": it runs once in the process".
+	Why string
+	// Waits: the function may lend the lane. It is refused while the file runs.
 	Waits bool
-	Where Where
-	// Call does the work: it reads the arguments from c, pushes results and returns how many it pushed. It runs with the lane's token.
+	// WaitsWith names the parameter with which alone the function may wait.
+	WaitsWith string
+	// Decides: it can be the request's decision; a second one raises.
+	Decides bool
+	// Call does the work: it reads the arguments from c, pushes results and returns how many it
+	// pushed. It runs with the lane's token.
 	Call func(c *Call) int
 }
 
@@ -22,7 +35,7 @@ const (
 	InHandler       // only from handlers
 )
 
-// Type is the type of a parameter or result, for checks, stubs and the reference.
+// Type is the type of a parameter, result or field, for checks, stubs and the reference.
 type Type uint8
 
 const (
@@ -39,30 +52,55 @@ const (
 	ResponseType // a response of fork
 	URIType      // a uri, or text that is one
 	TargetType   // whatever relay takes
-	ObjectOf     // an object of a module; Param.Object names its type
+	ObjectOf     // an object of a module; Object names its type
 	BranchType   // the branch of on_branch
+	False        // the value false, beside other types
+	Nil          // nil, beside other types
 )
 
 // String is the type as documentation writes it.
 func (t Type) String() string {
-	return [...]string{"any", "string", "number", "integer", "boolean", "number", "table", "list", "function", "req", "response", "uri", "target", "object", "branch"}[t]
+	return [...]string{"any", "string", "number", "integer", "boolean", "number", "table", "list",
+		"function", "req", "response", "uri", "target", "object", "branch", "false", "nil"}[t]
 }
 
 // Param describes one parameter.
 type Param struct {
 	Name     string
 	Type     Type
+	Or       []Type // the other types it may be of
 	Optional bool
+	Default  string // what holds where an optional one is not given, in words or Lua
+	Unit     string // of a number: "bytes"; Seconds has its own
+	OneOf    []string
 	Doc      string
 	Object   *ObjectType // of ObjectOf, or of a List's elements
-	Options  any         // of a Table: a value of the struct that Decode fills
+	Options  any         // of a Table: a value of the struct that Decode fills, or []Option
+	Callback string      // of a FunctionType: its signature, "function(res, req)"
 	Rest     bool        // this one and all that follow
 }
 
-// Result describes one result. A function that can fail at run time has the results (value or nil, error text).
+// Result describes one result. A function that can fail at run time has the results (value or nil,
+// error text).
 type Result struct {
+	Name   string
 	Type   Type
+	Or     []Type
 	Doc    string
 	Object *ObjectType
-	OrNil  bool
+	// Named is the name of the type of ObjectOf, where Object can't be given: the types name each
+	// other.
+	Named string
+	OrNil bool
+}
+
+// Library is what scripts find under one name: "sip", or that of a module.
+type Library struct {
+	Name      string
+	Doc       string
+	Functions []Function
+	Fields    []Field // values beside functions: sip.args
+	Events    []Event
+	// Types are the objects that its functions return and take.
+	Types []*ObjectType
 }

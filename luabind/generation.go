@@ -51,7 +51,10 @@ func (r *Router) build(number uint64) (*generation, error) {
 	}
 	defer p.close()
 	g := &generation{router: r, number: number, program: p, byName: map[string]*openModule{}}
-	g.events = map[string]bool{"start": true, "stop": true}
+	g.events = map[string]bool{}
+	for _, e := range coreEvents() {
+		g.events[e.Name] = true
+	}
 	g.ctx, g.cancel = context.WithCancel(r.ctx)
 	if err := g.open(); err != nil {
 		g.close()

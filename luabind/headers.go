@@ -20,7 +20,11 @@ type editable interface {
 	SetBody(body []byte, contentType string) error
 }
 
-// messageArg is argument 1 of a header function.
+// messageSelf is the message that a header function was called on.
+func messageSelf() Arg[editable] {
+	return Arg[editable]{width: 1, read: func(c *Call, _ int) editable { return messageArg(c.l) }}
+}
+
 func messageArg(l *lua.LState) editable {
 	if ud, ok := l.Get(1).(*lua.LUserData); ok {
 		switch o := ud.Value.(type) {
@@ -39,103 +43,99 @@ func messageArg(l *lua.LState) editable {
 	return nil
 }
 
-func headerMethods() map[string]lua.LGFunction {
-	return map[string]lua.LGFunction{
-		"header": headerGet, "headers": headerList, "set_header": headerSet, "add_header": headerAdd,
-		"remove_header": headerRemove, "set_body": bodySet,
+// headerMethods are the methods of requests, responses and branches.
+func headerMethods() []Function {
+	return []Function{
+		Func2(Function{Name: "header", Doc: "The first element of a header, folded lines joined; nil where there is none. Compact forms and case are the engine's business.",
+			Example: `local subject = req:header("Subject")`},
+			messageSelf(), headerNameArg, returnsLua(String, "the element, without the header's name").orNil(), headerGet),
+		Func2(Function{Name: "headers", Doc: "All elements of a header, one a value where the RFC says that the header is a list; an empty list where there are none.",
+			Example: `for _, value in ipairs(req:headers("Diversion")) do sip.log.info("%s", value) end`},
+			messageSelf(), headerNameArg, returnsLua(List, "strings"), headerList),
+		Do3(Function{Name: "set_header", Doc: "Replaces a header by a value, or one field for each of a list; an empty list leaves none.",
+			Raises: "for CR, LF, NUL, and headers that the engine owns (Via, CSeq, Content-Length …)", Example: `req:set_header("Subject", "sales")`},
+			messageSelf(), headerNameArg, headerValuesArg, func(c *Call, m editable, name string, values []string) {
+				if len(values) == 0 {
+					raiseErr(c.l, m.RemoveHeader(name))
+				} else {
+					raiseErr(c.l, m.SetHeader(name, values...))
+				}
+			}),
+		Do4(Function{Name: "add_header", Doc: "Adds a field to a header, after those that are there or before them.",
+			Raises: "as set_header does", Example: `req:add_header("Diversion", "<sip:bob@example.com>;reason=no-answer", "first")`},
+			messageSelf(), headerNameArg, TextArg("value", ""), firstArg, func(c *Call, m editable, name, value string, first bool) {
+				raiseErr(c.l, m.AddHeader(name, value, first))
+			}),
+		Do2(Function{Name: "remove_header", Doc: "Removes all fields of a header.", Raises: "as set_header does", Example: `req:remove_header("User-Agent")`},
+			messageSelf(), headerNameArg, func(c *Call, m editable, name string) { raiseErr(c.l, m.RemoveHeader(name)) }),
+		Do2(Function{Name: "set_body", Doc: "Replaces the body and its Content-Type; a nil body removes both.", Example: `req:set_body("v=0\r\n", "application/sdp")`},
+			messageSelf(), bodyArg, func(c *Call, m editable, b body) { raiseErr(c.l, m.SetBody(b.bytes, b.contentType)) }),
 	}
 }
 
-func headerName(l *lua.LState, function string) string {
-	name, ok := l.Get(2).(lua.LString)
+var headerNameArg = ArgOf(func(c *Call, n int) string {
+	name, ok := c.l.Get(n).(lua.LString)
 	if !ok || name == "" {
-		raise(l, "%s: the name of a header must be a string, not %s", function, describe(l.Get(2)))
+		c.Raise("the name of a header must be a string, not %s", describe(c.l.Get(n)))
 	}
 	return string(name)
-}
+}, Param{Name: "name", Type: String, Doc: "of the header, in any case"})
 
-// headerGet is m:header(name): the first element, or nil.
-func headerGet(l *lua.LState) int {
-	m := messageArg(l)
-	e := m.Message().ElementsName(headerName(l, "header"))
-	if e.Next() {
-		l.Push(lua.LString(unfold(e.Value)))
-	} else {
-		l.Push(lua.LNil)
+var headerValuesArg = ArgOf(func(c *Call, n int) []string {
+	values, err := headerValues(c.l.Get(n))
+	if err != nil {
+		c.Raise("%v", err)
 	}
-	return 1
+	return values
+}, Param{Name: "value", Type: String, Or: []Type{List}, Doc: "a string or a list of strings"})
+
+var firstArg = ArgOf(func(c *Call, n int) bool {
+	switch where := c.l.Get(n); where {
+	case lua.LNil:
+		return false
+	case lua.LString("first"):
+		return true
+	default:
+		c.Raise("the third argument must be \"first\" or nothing, not %s", describe(where))
+		return false
+	}
+}, Param{Name: "where", Type: String, OneOf: []string{"first"}, Optional: true, Default: "last"})
+
+// body are the arguments of set_body.
+type body struct {
+	bytes       []byte
+	contentType string
 }
 
-// headerList is m:headers(name): all elements.
-func headerList(l *lua.LState) int {
-	m := messageArg(l)
-	t := l.NewTable()
-	for e := m.Message().ElementsName(headerName(l, "headers")); e.Next(); {
+var bodyArg = ArgOf(func(c *Call, n int) body {
+	if c.l.GetTop() >= n && c.l.Get(n) == lua.LNil {
+		return body{}
+	}
+	text, ok := c.l.Get(n).(lua.LString)
+	if !ok {
+		c.Raise("the body must be a string or nil, not %s", describe(c.l.Get(n)))
+	}
+	kind, ok := c.l.Get(n + 1).(lua.LString)
+	if !ok && text != "" {
+		c.Raise("the content type must be a string (\"application/sdp\"), not %s", describe(c.l.Get(n+1)))
+	}
+	return body{[]byte(text), string(kind)}
+}, Param{Name: "body", Type: String, Or: []Type{Nil}}, Param{Name: "content_type", Type: String, Optional: true, Doc: "of a body that is not empty: it must be given"})
+
+func headerGet(_ *Call, m editable, name string) lua.LValue {
+	e := m.Message().ElementsName(name)
+	if e.Next() {
+		return lua.LString(unfold(e.Value))
+	}
+	return lua.LNil
+}
+
+func headerList(c *Call, m editable, name string) lua.LValue {
+	t := c.l.NewTable()
+	for e := m.Message().ElementsName(name); e.Next(); {
 		t.Append(lua.LString(unfold(e.Value)))
 	}
-	l.Push(t)
-	return 1
-}
-
-// headerSet is m:set_header(name, value | list). An empty list, like remove_header, leaves none.
-func headerSet(l *lua.LState) int {
-	m := messageArg(l)
-	name := headerName(l, "set_header")
-	values, err := headerValues(l.Get(3))
-	if err != nil {
-		raise(l, "set_header(%q): %v", name, err)
-	}
-	if len(values) == 0 {
-		raiseErr(l, m.RemoveHeader(name))
-		return 0
-	}
-	raiseErr(l, m.SetHeader(name, values...))
-	return 0
-}
-
-// headerAdd is m:add_header(name, value [, "first"]).
-func headerAdd(l *lua.LState) int {
-	m := messageArg(l)
-	name := headerName(l, "add_header")
-	value, ok := textOf(l.Get(3))
-	if !ok {
-		raise(l, "add_header(%q): the value must be a string, not %s", name, describe(l.Get(3)))
-	}
-	first := false
-	switch where := l.Get(4); where {
-	case lua.LNil:
-	case lua.LString("first"):
-		first = true
-	default:
-		raise(l, "add_header(%q): the third argument must be \"first\" or nothing, not %s", name, describe(where))
-	}
-	raiseErr(l, m.AddHeader(name, value, first))
-	return 0
-}
-
-func headerRemove(l *lua.LState) int {
-	m := messageArg(l)
-	raiseErr(l, m.RemoveHeader(headerName(l, "remove_header")))
-	return 0
-}
-
-// bodySet is m:set_body(body, content_type); a nil body removes both.
-func bodySet(l *lua.LState) int {
-	m := messageArg(l)
-	if l.GetTop() >= 2 && l.Get(2) == lua.LNil {
-		raiseErr(l, m.SetBody(nil, ""))
-		return 0
-	}
-	body, ok := l.Get(2).(lua.LString)
-	if !ok {
-		raise(l, "set_body: the body must be a string or nil, not %s", describe(l.Get(2)))
-	}
-	kind, ok := l.Get(3).(lua.LString)
-	if !ok && body != "" {
-		raise(l, "set_body: the content type must be a string (\"application/sdp\"), not %s", describe(l.Get(3)))
-	}
-	raiseErr(l, m.SetBody([]byte(body), string(kind)))
-	return 0
+	return t
 }
 
 // raiseErr raises err, if there is one.

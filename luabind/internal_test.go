@@ -45,9 +45,8 @@ type thing struct{ target engine.Target }
 
 var thingType = &ObjectType{Name: "thing"}
 
-func (*thing) ObjectType() *ObjectType      { return thingType }
-func (*thing) Field(c *Call, n string) bool { return false }
-func (x *thing) Target() *engine.Target     { return &x.target }
+func (*thing) ObjectType() *ObjectType  { return thingType }
+func (x *thing) Target() *engine.Target { return &x.target }
 
 // Trap 35: a binding as a table cost 3.25 µs and 7.2 kB, as userdata 0.94 µs and 3.1 kB.
 func BenchmarkTargets(b *testing.B) {

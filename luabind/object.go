@@ -1,27 +1,87 @@
 package luabind
 
-// Object is a Go value that scripts hold as a read-only object with named fields. It must not change, and it may be in use by several VMs at once.
-// Nothing is computed before a script asks for it, and a list of objects costs one userdata for each.
+import lua "github.com/yuin/gopher-lua"
+
+// Object is a Go value that scripts hold as a read-only object with named fields. It must not
+// change, and it may be in use by several VMs at once. Nothing is computed before a script asks for
+// it, and a list of objects costs one userdata for each.
 //
-// An Object that is also a [Targeter] can be given to relay, fork and redirect as a target.
+// An Object that is also a [Targeter] can be given to relay, fork and redirect as a target. One
+// that is a fmt.Stringer has that text.
 type Object interface {
 	ObjectType() *ObjectType
-	// Field pushes the value of a field (nil where it has none) and reports true, or pushes nothing and reports false where the type has no such
-	// field. It is a switch over name.
-	Field(c *Call, name string) bool
 }
 
 // ObjectType describes a kind of [Object]. It is made once and not changed any more.
 type ObjectType struct {
 	Name    string // as documentation calls it: "binding"
 	Doc     string
+	Example string // lines of Lua that a test runs
 	Fields  []Field
-	Methods []Function // called as object:name(...): [Call.Self] is the object, arguments count from 2
+	Methods []Function // called as object:name(...); their first argument is [Self]
+	kind    *kind      // of the objects of this package
 }
 
-// Field describes a field of an object.
+// kind is what the objects of this package have beside fields and methods.
+type kind struct {
+	variable string // as errors and examples call one: "req"
+	// any reads a field that has no declaration: a parameter by its name.
+	any func(c *Call, self any, name string) bool
+	// set raises, or assigns the field itself and reports true; argument 3 is the value. Where it
+	// reports false, the field's own declaration is asked.
+	set  func(c *Call, self any, name string) bool
+	hint string // ends the error for a field that is not there
+	text func(l *lua.LState, self any) string
+	// joins makes .. join the text.
+	joins bool
+}
+
+// Field describes a field of an object, and reads it.
 type Field struct {
-	Name string
-	Type Type
-	Doc  string
+	Name     string
+	Type     Type
+	Or       []Type
+	Doc      string
+	Object   *ObjectType // of ObjectOf, or of a List's elements
+	OrNil    bool
+	Settable bool
+	push     func(c *Call, self any)
+	set      func(c *Call, self any) // of a Settable one; argument 3 is the value
+}
+
+// FieldOf declares a field: get reads it from the object.
+func FieldOf[O Object, R any](name string, r Returns[R], get func(*Call, O) R) Field {
+	return fieldOf(name, r, get)
+}
+
+func fieldOf[O, R any](name string, r Returns[R], get func(*Call, O) R) Field {
+	d := r.Results[0]
+	return Field{Name: name, Type: d.Type, Or: d.Or, Doc: d.Doc, Object: d.Object, OrNil: d.OrNil,
+		push: func(c *Call, self any) { r.push(c, get(c, self.(O))) }}
+}
+
+// luaField declares a field of an object of this package, whose value is one of the interpreter's.
+func luaField[O any](name string, t Type, doc string, get func(*Call, O) lua.LValue) Field {
+	return Field{Name: name, Type: t, Doc: doc, push: func(c *Call, self any) { c.l.Push(get(c, self.(O))) }}
+}
+
+// liveField is luaField for an object that must be checked before.
+func liveField[O interface{ check(*lua.LState) }](name string, t Type, doc string, get func(*Call, O) lua.LValue) Field {
+	return Field{Name: name, Type: t, Doc: doc, push: func(c *Call, self any) {
+		o := self.(O)
+		o.check(c.l)
+		c.l.Push(get(c, o))
+	}}
+}
+
+// orNil says that a field may be nil.
+func (f Field) orNil() Field { f.OrNil = true; return f }
+
+// of says what a list's elements are.
+func (f Field) of(t *ObjectType) Field { f.Object = t; return f }
+
+func settable[O any](f Field, set func(*Call, O)) Field {
+	f.Settable = true
+	f.set = func(c *Call, self any) { set(c, self.(O)) }
+	return f
 }

@@ -3,6 +3,7 @@ package luabind
 import (
 	"fmt"
 	"reflect"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -12,65 +13,137 @@ func (v *vm) object(o Object) *lua.LUserData {
 	return &lua.LUserData{Value: o, Metatable: v.typeOf(o.ObjectType())}
 }
 
+// member is a field or a method in one VM.
+type member struct {
+	method *lua.LFunction
+	field  *Field
+}
+
 // typeOf is the metatable that all objects of a type share within the VM.
 func (v *vm) typeOf(t *ObjectType) *lua.LTable {
 	if mt := v.types[t]; mt != nil {
 		return mt
 	}
-	methods := map[string]*lua.LFunction{}
-	for _, m := range t.Methods {
-		methods[m.Name] = v.bind(m, t.Name+":"+m.Name, true)
+	members := map[string]member{}
+	for i := range t.Fields {
+		members[t.Fields[i].Name] = member{field: &t.Fields[i]}
 	}
-	index := &boundFunction{full: t.Name}
-	mt := v.metatable(func(l *lua.LState) int {
-		o := objectArg(l, t)
-		name, ok := l.Get(2).(lua.LString)
-		if !ok {
-			raise(l, "a %s has no field %s", t.Name, describe(l.Get(2)))
-		}
-		if m := methods[string(name)]; m != nil {
-			l.Push(m)
-			return 1
-		}
-		c := v.call(l, index)
-		known := o.Field(c, string(name))
-		v.calls = append(v.calls, c)
-		if !known {
-			raise(l, "a %s has no field '%s'%s", t.Name, string(name), suggest(string(name), t.names()))
-		}
-		return 1
-	}, func(l *lua.LState) int {
-		raise(l, "a %s is read-only", t.Name)
-		return 0
-	})
+	for _, m := range t.Methods {
+		members[m.Name] = member{method: v.bind(m, t.variable()+":"+m.Name, true)}
+	}
+	k := &boundKind{t: t, members: members, call: Call{vm: v, fn: &boundFunction{full: t.variable()}}}
+	mt := v.metatable(func(l *lua.LState) int { return v.readField(l, k) }, func(l *lua.LState) int { return v.assignField(l, k) })
+	k.mt = mt
 	mt.RawSetString("__tostring", v.main.NewFunction(func(l *lua.LState) int {
-		o := objectArg(l, t)
-		if s, ok := o.(fmt.Stringer); ok {
-			l.Push(lua.LString(s.String()))
-		} else {
-			l.Push(lua.LString(t.Name))
-		}
+		l.Push(lua.LString(t.text(l, k.receive(l))))
 		return 1
 	}))
-	// An object that comes back (res.target) is a userdata of its own: what is compared is the Go value.
-	mt.RawSetString("__eq", v.main.NewFunction(func(l *lua.LState) int {
-		a, b := objectArg(l, t), l.Get(2)
-		ud, ok := b.(*lua.LUserData)
-		l.Push(lua.LBool(ok && reflect.TypeOf(a).Comparable() && ud.Value == any(a)))
-		return 1
-	}))
+	if t.kind == nil {
+		// An object that comes back (res.target) is a userdata of its own: what is compared is the
+		// Go value.
+		mt.RawSetString("__eq", v.main.NewFunction(func(l *lua.LState) int {
+			a, b := k.receive(l), l.Get(2)
+			ud, ok := b.(*lua.LUserData)
+			l.Push(lua.LBool(ok && reflect.TypeOf(a).Comparable() && ud.Value == a))
+			return 1
+		}))
+	} else if t.kind.joins {
+		mt.RawSetString("__concat", v.main.NewFunction(concat))
+	}
 	v.types[t] = mt
 	return mt
 }
 
-func objectArg(l *lua.LState, t *ObjectType) Object {
-	if ud, ok := l.Get(1).(*lua.LUserData); ok {
-		if o, ok := ud.Value.(Object); ok {
-			return o
-		}
+// boundKind is a type of object in one VM.
+type boundKind struct {
+	t       *ObjectType
+	mt      *lua.LTable
+	members map[string]member
+	call    Call
+}
+
+// at is the Call that fields are read and written by: nothing of a script runs meanwhile.
+func (k *boundKind) at(l *lua.LState) *Call {
+	c := &k.call
+	if c.l != l { // a write to the heap costs more than the look
+		c.l = l
 	}
-	raise(l, "a %s is expected here, not %s", t.Name, describe(l.Get(1)))
-	return nil
+	c.used = 0
+	return c
+}
+
+// readField is __index.
+func (v *vm) readField(l *lua.LState, k *boundKind) int {
+	self := k.receive(l)
+	name, ok := l.Get(2).(lua.LString)
+	m := k.members[string(name)]
+	if m.method != nil {
+		l.Push(m.method)
+		return 1
+	}
+	c, t := k.at(l), k.t
+	switch {
+	case m.field != nil:
+		m.field.push(c, self)
+	case !ok && t.kind != nil && t.kind.any != nil:
+		raise(l, "%s are read by name, not by %s", t.Name, describe(l.Get(2)))
+	case !ok:
+		raise(l, "%s has no field %s", article(t.Name), describe(l.Get(2)))
+	case t.kind == nil || t.kind.any == nil || !t.kind.any(c, self, string(name)):
+		raise(l, "%s has no field '%s'%s%s", article(t.Name), string(name), suggestOrList(string(name), t.names()), t.hint())
+	}
+	return 1
+}
+
+// assignField is __newindex.
+func (v *vm) assignField(l *lua.LState, k *boundKind) int {
+	self := k.receive(l)
+	name, _ := l.Get(2).(lua.LString)
+	c, t := k.at(l), k.t
+	if t.kind != nil && t.kind.set != nil && t.kind.set(c, self, string(name)) {
+		return 0
+	}
+	f := k.members[string(name)].field
+	if f == nil || f.set == nil {
+		raise(l, "%s is read-only", article(t.Name))
+	}
+	f.set(c, self)
+	return 0
+}
+
+// receive is argument 1, an object of this kind: scripts can't give one its metatable.
+func (k *boundKind) receive(l *lua.LState) any {
+	ud, ok := l.Get(1).(*lua.LUserData)
+	if !ok || ud.Metatable != lua.LValue(k.mt) {
+		raise(l, "%s is expected here, not %s", article(k.t.Name), describe(l.Get(1)))
+	}
+	return ud.Value
+}
+
+func (t *ObjectType) text(l *lua.LState, self any) string {
+	switch o := self.(type) {
+	case fmt.Stringer:
+		return o.String()
+	default:
+		if t.kind != nil && t.kind.text != nil {
+			return t.kind.text(l, self)
+		}
+		return t.Name
+	}
+}
+
+func (t *ObjectType) variable() string {
+	if t.kind != nil && t.kind.variable != "" {
+		return t.kind.variable
+	}
+	return t.Name
+}
+
+func (t *ObjectType) hint() string {
+	if t.kind != nil {
+		return t.kind.hint
+	}
+	return ""
 }
 
 func (t *ObjectType) names() []string {
@@ -82,6 +155,14 @@ func (t *ObjectType) names() []string {
 		names = append(names, m.Name)
 	}
 	return names
+}
+
+// article puts "a" or "an" before a name.
+func article(name string) string {
+	if name != "" && strings.ContainsRune("aeio", rune(name[0])) { // a uri, a ua
+		return "an " + name
+	}
+	return "a " + name
 }
 
 // metatable makes the metatable of a kind of object. Scripts can't get at it.

@@ -2,6 +2,7 @@ package luabind
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/transport"
@@ -10,18 +11,31 @@ import (
 
 // The options of relay and fork.
 
-var optionKeys = append(optionsOnly[:len(optionsOnly):len(optionsOnly)], targetKeys...)
-
-// optionsOnly are the keys of options that a target doesn't have.
-var optionsOnly = []string{"order", "failover", "follow_redirects", "on_branch", "on_response", "on_failure"}
-
 func setFlow(t *engine.Target, id uint64) { t.Flow = transport.FlowID(id) }
 
-// relayArgs reads the arguments of relay and fork after req. targets is nil where none was given.
-func (v *vm) relayArgs(l *lua.LState, o *reqObj, name string) ([]*engine.Target, *engine.ForkOptions) {
+// relayed are the arguments of relay and fork; decision is set where they were one already.
+type relayed struct {
+	decision *decision
+	targets  []*engine.Target // nil where none was given
+	opts     *engine.ForkOptions
+}
+
+// relayArg reads [target | targets] [, opts].
+func relayArg(name string) Arg[relayed] {
+	targets := targetsParam
+	targets.Optional, targets.Default = true, "where this server vouches for"
+	return ArgOf(func(c *Call, n int) relayed { return c.vm.relayArgs(c.l, reqArg(c.l), name) },
+		targets, Param{Name: "options", Type: Table, Optional: true, Options: relayOptionsOf(name)})
+}
+
+// relayArgs reads the arguments of relay and fork after req.
+func (v *vm) relayArgs(l *lua.LState, o *reqObj, name string) relayed {
+	if d := v.lookupFailed(l, o, name); d != nil {
+		return relayed{decision: d}
+	}
 	top := l.GetTop()
 	if top < 2 {
-		return nil, nil
+		return relayed{}
 	}
 	first, second := l.Get(2), l.Get(3)
 	var targets []*engine.Target
@@ -43,11 +57,11 @@ func (v *vm) relayArgs(l *lua.LState, o *reqObj, name string) ([]*engine.Target,
 		}
 	}
 	if second == lua.LNil {
-		return targets, nil
+		return relayed{targets: targets}
 	}
 	x, ok := second.(*lua.LTable)
 	if neverThere(first, second) {
-		return targets, notFound
+		return relayed{targets: targets, opts: notFound}
 	}
 	if !ok {
 		raise(l, "req:%s: options must be a table, not %s", name, describe(second))
@@ -56,7 +70,7 @@ func (v *vm) relayArgs(l *lua.LState, o *reqObj, name string) ([]*engine.Target,
 	if err != nil {
 		raise(l, "req:%s: %v", name, err)
 	}
-	return targets, opts
+	return relayed{targets: targets, opts: opts}
 }
 
 // notFound are the options for an empty list of targets with a reason.
@@ -70,42 +84,112 @@ func neverThere(targets, why lua.LValue) bool {
 	return ok && text && isEmpty(t)
 }
 
-func (v *vm) relayOptions(l *lua.LState, o *reqObj, x *lua.LTable, name string) (*engine.ForkOptions, error) {
-	if err := unknownKey(x, optionKeys, ""); err != nil {
-		return nil, err
+// relayTable is what the options of relay and fork hold: where they go, and what is looked at
+// when all are read.
+type relayTable struct {
+	opts                            *engine.ForkOptions
+	failover                        lua.LValue
+	onBranch, onResponse, onFailure *lua.LFunction
+}
+
+func relayKey(name string, o Option, set func(v *vm, r *relayTable, value lua.LValue) error) key[*relayTable] {
+	o.Name = name
+	return key[*relayTable]{o, set}
+}
+
+func callbackKey(name, signature, doc string, of func(*relayTable) **lua.LFunction) key[*relayTable] {
+	return relayKey(name, Option{Kind: FunctionType, Type: signature, Doc: doc}, func(v *vm, r *relayTable, value lua.LValue) error {
+		f, ok := value.(*lua.LFunction)
+		if !ok {
+			return fmt.Errorf("%s must be a function, not %s", name, describe(value))
+		}
+		v.callback(f)
+		*of(r) = f
+		return nil
+	})
+}
+
+// relayKeys are the options of relay; those of fork are all but on_failure.
+var relayKeys = keysOf(append([]key[*relayTable]{
+	relayKey("order", Option{Kind: String, OneOf: []string{"parallel", "serial", "q"},
+		Doc: "all targets at once (default), one after the other, or equal q at once and groups one after the other"}, setOrder),
+	relayKey("failover", Option{Kind: List, Type: "list | function(res)",
+		Doc: "for serial and q: the codes and classes (\"5xx\") after which the next is tried, or a function that says so; default all but 6xx"},
+		func(_ *vm, r *relayTable, value lua.LValue) error { r.failover = value; return nil }),
+	relayKey("follow_redirects", Option{Kind: Boolean, Doc: "try the Contacts of a 3xx"}, func(_ *vm, r *relayTable, value lua.LValue) error {
+		follow, ok := value.(lua.LBool)
+		if !ok {
+			return fmt.Errorf("follow_redirects must be true or false, not %s", describe(value))
+		}
+		r.opts.FollowRedirects = bool(follow)
+		return nil
+	}),
+	callbackKey("on_branch", "function(branch, req)", "edits what one branch sends", func(r *relayTable) **lua.LFunction { return &r.onBranch }),
+	callbackKey("on_response", "function(res, req)", "sees each response but 100, once, before it goes on, and the outcome of a branch that had none (cause)",
+		func(r *relayTable) **lua.LFunction { return &r.onResponse }),
+	callbackKey("on_failure", "function(res, req)", "relay only: all targets failed, or the caller cancelled; it may reply, relay or fork again",
+		func(r *relayTable) **lua.LFunction { return &r.onFailure }),
+}, inTarget()...)...)
+
+// optionsOnly are the keys of options that a target does not have.
+var optionsOnly = []string{"order", "failover", "follow_redirects", "on_branch", "on_response", "on_failure"}
+
+// inTarget are the keys of a target among the options: defaults for all.
+func inTarget() []key[*relayTable] {
+	list := make([]key[*relayTable], 0, len(targetKeys.list))
+	for _, k := range targetKeys.list {
+		list = append(list, key[*relayTable]{k.Option, func(v *vm, r *relayTable, value lua.LValue) error {
+			return k.set(v, &r.opts.Defaults, value)
+		}})
 	}
-	opts := &engine.ForkOptions{}
-	if err := v.fillTarget(&opts.Defaults, x); err != nil {
-		return nil, err
+	return list
+}
+
+// relayOptionsOf are the options of relay or fork, for documentation.
+func relayOptionsOf(name string) []Option {
+	list := relayKeys.options()
+	if name == "fork" {
+		list = slices.DeleteFunc(list, func(o Option) bool { return o.Name == "on_failure" })
 	}
-	switch order := x.RawGetString("order"); order {
-	case lua.LNil, lua.LString("parallel"):
+	return list
+}
+
+func setOrder(_ *vm, r *relayTable, value lua.LValue) error {
+	switch value {
+	case lua.LString("parallel"):
+		r.opts.Order = engine.Parallel
 	case lua.LString("serial"):
-		opts.Order = engine.Serial
+		r.opts.Order = engine.Serial
 	case lua.LString("q"):
-		opts.Order = engine.ByQ
+		r.opts.Order = engine.ByQ
 	default:
-		return nil, fmt.Errorf("order must be \"parallel\", \"serial\" or \"q\", not %s", describe(order))
+		return fmt.Errorf("order must be \"parallel\", \"serial\" or \"q\", not %s", describe(value))
 	}
-	switch follow := x.RawGetString("follow_redirects").(type) {
-	case *lua.LNilType:
-	case lua.LBool:
-		opts.FollowRedirects = bool(follow)
-	default:
-		return nil, fmt.Errorf("follow_redirects must be true or false, not %s", describe(follow))
+	return nil
+}
+
+func (v *vm) relayOptions(l *lua.LState, o *reqObj, x *lua.LTable, name string) (*engine.ForkOptions, error) {
+	r := relayTable{opts: &engine.ForkOptions{}}
+	if lv := x.RawGetString("uri"); lv != lua.LNil {
+		if err := setURI(v, &r.opts.Defaults, lv); err != nil {
+			return nil, err
+		}
 	}
-	if err := v.failover(l, o, x, opts); err != nil {
+	if err := relayKeys.read(v, x, &r, "uri"); err != nil {
 		return nil, err
 	}
-	return opts, v.callbacks(o, x, opts, name)
+	if r.failover != nil {
+		if err := v.failover(l, o, r.failover, r.opts); err != nil {
+			return nil, err
+		}
+	}
+	return r.opts, v.callbacks(o, &r, name)
 }
 
 // failover reads a function, or a list of codes and classes ("5xx"), or one of them.
-func (v *vm) failover(l *lua.LState, o *reqObj, x *lua.LTable, opts *engine.ForkOptions) error {
+func (v *vm) failover(l *lua.LState, o *reqObj, value lua.LValue, opts *engine.ForkOptions) error {
 	var codes codeSet
-	switch f := x.RawGetString("failover").(type) {
-	case *lua.LNilType:
-		return nil
+	switch f := value.(type) {
 	case *lua.LFunction:
 		p := o.pinned()
 		v.callback(f)
@@ -165,23 +249,14 @@ func (s *codeSet) add(v lua.LValue) error {
 	return fmt.Errorf("failover accepts codes from 300 to 699, classes like \"5xx\", or function(res), not %s", describe(v))
 }
 
-// callbacks reads on_branch, on_response and on_failure.
-func (v *vm) callbacks(o *reqObj, x *lua.LTable, opts *engine.ForkOptions, name string) error {
-	var fs [3]*lua.LFunction
+// callbacks makes the callbacks of the engine.
+func (v *vm) callbacks(o *reqObj, r *relayTable, name string) error {
+	opts := r.opts
 	var p *pin
-	for i, key := range [...]string{"on_branch", "on_response", "on_failure"} {
-		switch f := x.RawGetString(key).(type) {
-		case *lua.LNilType:
-		case *lua.LFunction:
-			v.callback(f)
-			if fs[i] = f; p == nil {
-				p = o.pinned()
-			}
-		default:
-			return fmt.Errorf("%s must be a function, not %s", key, describe(f))
-		}
+	if r.onBranch != nil || r.onResponse != nil || r.onFailure != nil {
+		p = o.pinned()
 	}
-	if f := fs[0]; f != nil {
+	if f := r.onBranch; f != nil {
 		opts.OnBranch = func(b *engine.Branch) error {
 			br := v.newBranch(b, o)
 			defer func() { br.over, br.b = true, nil }()
@@ -191,10 +266,10 @@ func (v *vm) callbacks(o *reqObj, x *lua.LTable, opts *engine.ForkOptions, name 
 			return nil
 		}
 	}
-	if f := fs[1]; f != nil {
+	if f := r.onResponse; f != nil {
 		opts.OnResponse = func(res *engine.Response) { p.call("on_response", f, nil, &v.response(res, o).ud, &o.ud) }
 	}
-	if f := fs[2]; f != nil {
+	if f := r.onFailure; f != nil {
 		if name == "fork" {
 			return fmt.Errorf("on_failure belongs to relay: fork returns the response, so check its code")
 		}

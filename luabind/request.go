@@ -2,6 +2,7 @@ package luabind
 
 import (
 	"encoding/hex"
+	"slices"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
@@ -48,61 +49,6 @@ func reqArg(l *lua.LState) *reqObj {
 	return nil
 }
 
-// reqField is a field or a method of req.
-type reqField struct {
-	method *lua.LFunction
-	get    func(o *reqObj, l *lua.LState) lua.LValue
-}
-
-// requestIndex reads a field of req.
-func (v *vm) requestIndex(l *lua.LState) int {
-	ud, ok := l.Get(1).(*lua.LUserData)
-	if !ok {
-		reqArg(l)
-	}
-	o, ok := ud.Value.(*reqObj)
-	if !ok {
-		reqArg(l)
-	}
-	name, _ := l.Get(2).(lua.LString)
-	f, ok := v.kinds.requestFields[string(name)]
-	if !ok {
-		raise(l, "request has no field '%s'%s", l.Get(2).String(), suggestOrList(string(name), sortedKeys(v.kinds.requestFields)))
-	}
-	if f.method != nil {
-		l.Push(f.method)
-		return 1
-	}
-	o.check(l)
-	l.Push(f.get(o, l))
-	return 1
-}
-
-// requestNewIndex assigns req.ruri; nothing else of a request is assignable.
-func (v *vm) requestNewIndex(l *lua.LState) int {
-	o := reqArg(l)
-	name, _ := l.Get(2).(lua.LString)
-	switch name {
-	case "ruri":
-		text, ok := uriTextOf(l.Get(3))
-		if !ok {
-			raise(l, "req.ruri must be a uri or a string, not %s", describe(l.Get(3)))
-		}
-		o.ruriObj().replace(l, text)
-		return 0
-	case "body":
-		raise(l, "req.body is read-only: req:set_body(body, content_type) replaces it")
-	case "from", "to":
-		raise(l, "req.%s is read-only, since From and To belong to the dialog: uac.mask changes and restores them", name)
-	}
-	if _, known := v.kinds.requestFields[string(name)]; known {
-		raise(l, "req.%s is read-only", name)
-	}
-	raise(l, "request has no field '%s'%s; req.vars is the place for values of your own", l.Get(2).String(),
-		suggest(string(name), sortedKeys(v.kinds.requestFields)))
-	return 0
-}
-
 func (o *reqObj) ruriObj() *uriObj {
 	if o.ruri == nil {
 		o.ruri = o.vm.wrapURI(&uriObj{kind: uriRequest, life: o})
@@ -110,47 +56,117 @@ func (o *reqObj) ruriObj() *uriObj {
 	return o.ruri
 }
 
-// requestGetters are the fields that are read from the request each time, or once.
-func (v *vm) requestGetters() map[string]func(o *reqObj, l *lua.LState) lua.LValue {
-	return map[string]func(o *reqObj, l *lua.LState) lua.LValue{
-		"method":       func(o *reqObj, _ *lua.LState) lua.LValue { return v.methodName(o.req.Message()) },
-		"ruri":         func(o *reqObj, _ *lua.LState) lua.LValue { return &o.ruriObj().ud },
-		"from":         func(o *reqObj, l *lua.LState) lua.LValue { return o.party(l, &o.from, message.HeaderFrom, "req.from") },
-		"to":           func(o *reqObj, l *lua.LState) lua.LValue { return o.party(l, &o.to, message.HeaderTo, "req.to") },
-		"call_id":      func(o *reqObj, _ *lua.LState) lua.LValue { return textValue(o.req.Message().CallID()) },
-		"cseq":         func(o *reqObj, l *lua.LState) lua.LValue { return cseqTable(l, o.req.Message()) },
-		"max_forwards": func(o *reqObj, _ *lua.LState) lua.LValue { return maxForwards(o.req.Message()) },
-		"contacts": func(o *reqObj, l *lua.LState) lua.LValue {
-			return v.addresses(l, o.req.Message(), message.HeaderContact, o, "a contact")
-		},
-		"routes": func(o *reqObj, l *lua.LState) lua.LValue {
-			return v.addresses(l, o.req.Message(), message.HeaderRoute, o, "a route")
-		},
-		"body": func(o *reqObj, _ *lua.LState) lua.LValue { return bodyValue(o.req.Message()) },
-		"content_type": func(o *reqObj, _ *lua.LState) lua.LValue {
+// requestType declares req.
+var requestType = &ObjectType{
+	Name: "request",
+	Doc: "The request that route was called for. Fields are read from the message when they are asked for; what is absent is nil. " +
+		"It lives until its handlers end.",
+	Example: `sip.log.info("%s from %s", req.method, req.source.ip)`,
+	Fields: []Field{
+		reqField("method", String, "in capitals as the request has it", func(c *Call, o *reqObj) lua.LValue { return c.vm.methodName(o.req.Message()) }),
+		settable(reqField("ruri", URIType, "the Request-URI; assigning it, or its parts, edits the request",
+			func(_ *Call, o *reqObj) lua.LValue { return &o.ruriObj().ud }), assignRURI),
+		reqField("from", ObjectOf, "From", func(c *Call, o *reqObj) lua.LValue { return o.party(c.l, &o.from, message.HeaderFrom, "req.from") }).of(addressType),
+		reqField("to", ObjectOf, "To", func(c *Call, o *reqObj) lua.LValue { return o.party(c.l, &o.to, message.HeaderTo, "req.to") }).of(addressType),
+		reqField("call_id", String, "Call-ID", func(_ *Call, o *reqObj) lua.LValue { return textValue(o.req.Message().CallID()) }),
+		reqField("cseq", Table, "CSeq", func(c *Call, o *reqObj) lua.LValue { return cseqTable(c.l, o.req.Message()) }).of(cseqShape),
+		reqField("max_forwards", Integer, "Max-Forwards", func(_ *Call, o *reqObj) lua.LValue { return maxForwards(o.req.Message()) }).orNil(),
+		reqField("contacts", List, "the Contacts that can be read", func(c *Call, o *reqObj) lua.LValue {
+			return c.vm.addresses(c.l, o.req.Message(), message.HeaderContact, o, "a contact")
+		}).of(addressType),
+		reqField("routes", List, "the Route entries left after this server's own", func(c *Call, o *reqObj) lua.LValue {
+			return c.vm.addresses(c.l, o.req.Message(), message.HeaderRoute, o, "a route")
+		}).of(addressType),
+		reqField("body", String, "the body; set_body replaces it", func(_ *Call, o *reqObj) lua.LValue { return bodyValue(o.req.Message()) }).orNil(),
+		reqField("content_type", String, "Content-Type", func(_ *Call, o *reqObj) lua.LValue {
 			return textValue(o.req.Message().Header(message.HeaderContentType))
-		},
-		"user_agent": func(o *reqObj, _ *lua.LState) lua.LValue {
+		}).orNil(),
+		reqField("user_agent", String, "User-Agent", func(_ *Call, o *reqObj) lua.LValue {
 			return textValue(o.req.Message().Header(message.HeaderUserAgent))
-		},
-		"expires":   func(o *reqObj, _ *lua.LState) lua.LValue { return expiresValue(o.req.Message()) },
-		"id":        func(o *reqObj, _ *lua.LState) lua.LValue { return o.identity() },
-		"vars":      func(o *reqObj, l *lua.LState) lua.LValue { return o.vars(l) },
-		"in_dialog": func(o *reqObj, _ *lua.LState) lua.LValue { return lua.LBool(o.req.InDialog()) },
-		"answered": func(o *reqObj, _ *lua.LState) lua.LValue {
+		}).orNil(),
+		reqField("expires", Seconds, "Expires", func(_ *Call, o *reqObj) lua.LValue { return expiresValue(o.req.Message()) }).orNil(),
+		reqField("id", String, "names this request among all of this and other processes", func(_ *Call, o *reqObj) lua.LValue { return o.identity() }),
+		reqField("vars", Table, "values of your own, kept with the transaction", func(c *Call, o *reqObj) lua.LValue { return o.vars(c.l) }),
+		reqField("in_dialog", Boolean, "whether it has a To tag (the ACK of a non-2xx has one too)", func(_ *Call, o *reqObj) lua.LValue { return lua.LBool(o.req.InDialog()) }),
+		reqField("answered", Integer, "the code of the final response that went out", func(_ *Call, o *reqObj) lua.LValue {
 			if code := o.req.Answered(); code != 0 {
 				return lua.LNumber(code)
 			}
 			return lua.LNil
+		}).orNil(),
+		reqField("cancelled", Boolean, "whether the caller cancelled", func(_ *Call, o *reqObj) lua.LValue { return lua.LBool(o.req.Cancelled()) }),
+		reqField("source", Table, "where it came from", func(c *Call, o *reqObj) lua.LValue { return o.sourceTable(c.l) }).of(sourceShape),
+		reqField("received_on", Table, "the listener it came to", func(c *Call, o *reqObj) lua.LValue {
+			return o.endpoint(c.l, &o.receivedOn, o.req.ReceivedOn(), true)
+		}).of(listenerShape),
+		reqField("route_params", Table, "the parameters of this server's own Record-Route, {} where it had none; nil unless the request followed one whose signature holds",
+			func(c *Call, o *reqObj) lua.LValue { return o.routeParams(c.l) }).orNil(),
+	},
+	Methods: append(requestMethods(), headerMethods()...),
+	kind: &kind{
+		variable: "req",
+		set:      requestSet,
+		text: func(l *lua.LState, self any) string { // method, Request-URI and Call-ID
+			o := self.(*reqObj)
+			o.check(l)
+			m := o.req.Message()
+			return string(m.MethodText()) + " " + string(m.RequestURI()) + " " + string(m.CallID())
 		},
-		"cancelled": func(o *reqObj, _ *lua.LState) lua.LValue { return lua.LBool(o.req.Cancelled()) },
-		"source":    func(o *reqObj, l *lua.LState) lua.LValue { return o.sourceTable(l) },
-		"received_on": func(o *reqObj, l *lua.LState) lua.LValue {
-			return o.endpoint(l, &o.receivedOn, o.req.ReceivedOn(), true)
-		},
-		"route_params": func(o *reqObj, l *lua.LState) lua.LValue { return o.routeParams(l) },
-	}
+	},
 }
+
+// reqField declares a field of req, which can be read while its handlers run.
+func reqField(name string, t Type, doc string, get func(*Call, *reqObj) lua.LValue) Field {
+	return liveField(name, t, doc, get)
+}
+
+func assignRURI(c *Call, o *reqObj) {
+	text, ok := uriTextOf(c.l.Get(3))
+	if !ok {
+		raise(c.l, "req.ruri must be a uri or a string, not %s", describe(c.l.Get(3)))
+	}
+	o.ruriObj().replace(c.l, text)
+}
+
+// requestSet raises what is to be said of a field that can't be assigned.
+func requestSet(c *Call, self any, name string) bool {
+	self.(*reqObj).check(c.l)
+	switch name {
+	case "ruri":
+		return false
+	case "body":
+		raise(c.l, "req.body is read-only: req:set_body(body, content_type) replaces it")
+	case "from", "to":
+		raise(c.l, "req.%s is read-only, since From and To belong to the dialog: uac.mask changes and restores them", name)
+	}
+	names := c.vm.kinds.requestNames
+	if slices.Contains(names, name) {
+		raise(c.l, "req.%s is read-only", name)
+	}
+	raise(c.l, "request has no field '%s'%s; req.vars is the place for values of your own", c.l.Get(2).String(), suggest(name, names))
+	return true
+}
+
+// reqSelf is the request that a method was called on, while its handlers run.
+func reqSelf() Arg[*reqObj] {
+	return Arg[*reqObj]{width: 1, read: func(c *Call, _ int) *reqObj { return reqArg(c.l) }}
+}
+
+// The tables that fields of messages hold.
+var (
+	cseqShape = &ObjectType{Name: "cseq", Doc: "A sequence number and its method.", Fields: []Field{
+		{Name: "number", Type: Integer}, {Name: "method", Type: String}}}
+	endpointFields = []Field{
+		{Name: "ip", Type: String, Doc: "the address, without brackets"},
+		{Name: "port", Type: Integer},
+		{Name: "transport", Type: String, Doc: "udp, tcp, tls, ws or wss"},
+	}
+	endpointShape = &ObjectType{Name: "endpoint", Doc: "An address with its transport.", Fields: endpointFields}
+	sourceShape   = &ObjectType{Name: "source", Doc: "Where a request came from.", Fields: append(endpointFields[:3:3],
+		Field{Name: "identity", Type: List, Doc: "the domains that the sender's certificate speaks for"})}
+	listenerShape = &ObjectType{Name: "listener", Doc: "Where a request was received.", Fields: append(endpointFields[:3:3],
+		Field{Name: "name", Type: String, Doc: "of the listener, for from_socket"})}
+)
 
 // methodName is the method; the known ones cost no allocation.
 func (v *vm) methodName(m *message.Message) lua.LValue {

@@ -10,95 +10,187 @@ import (
 
 // The methods of req that decide, and is().
 
-func (v *vm) requestMethods() map[string]lua.LGFunction {
-	return map[string]lua.LGFunction{
-		"is": v.reqIs, "reply": v.reqReply, "redirect": v.reqRedirect, "record_route": v.reqRecordRoute, "relay": v.reqRelay, "fork": v.reqFork,
-		"forward": v.reqForward, "drop": v.reqDrop, "cancel": v.reqCancel,
+func requestMethods() []Function {
+	return []Function{
+		Func2(Function{Name: "is", Doc: "Tells whether the method is one of these.",
+			Example: `if req:is("INVITE", "SUBSCRIBE") then req:record_route() end`},
+			reqSelf(), restArg("method", "in capitals").Described(func(p *Param) { p.Type, p.Optional = String, false }),
+			ReturnsBool("whether it is"), reqIs),
+		Func2(Function{Name: "reply", Decides: true,
+			Doc: "Answers the request. A provisional code (1xx) decides nothing; a response that fork returned is sent on as it is, with its own reason. " +
+				"A body needs a content_type.",
+			Raises:  "for a second decision, a response to another request, and CR or LF in what becomes a line",
+			Example: `req:reply(486, "Busy Here", { headers = { ["Retry-After"] = "60" } })`},
+			reqSelf(), replyArg, decides, reqReply),
+		Func2(Function{Name: "redirect", Decides: true,
+			Doc:     "Answers 3xx with the targets as Contacts, in their order and with their q. nil, err in the place of targets answers 503, an empty list 480.",
+			Example: `req:redirect({ "sip:bob@192.0.2.7", "sip:bob@198.51.100.7" }, { code = 302, expires = 60 })`},
+			reqSelf(), redirectArg, decides, func(_ *Call, o *reqObj, r redirect) decision {
+				if r.decision != nil {
+					return *r.decision
+				}
+				ok, err := o.req.Redirect(r.targets, r.opts.Code, int(r.opts.Expires))
+				return decision{"redirect", ok, err}
+			}),
+		Do2(Function{Name: "record_route",
+			Doc: "Stays on the path of the dialog that this request may start (§16.6 step 4): later requests of it come here, and params are then readable as " +
+				"req.route_params. Twice where transport or interface changes (RFC 5658); nothing where no dialog can start.",
+			Example: `req:record_route({ account = "7" })`},
+			reqSelf(), luaArg(Param{Name: "params", Type: Table, Or: []Type{String}, Optional: true, Doc: "{name = value} or \";name=value\""}), reqRecordRoute),
+		Func2(Function{Name: "relay", Decides: true,
+			Doc: "Hands the request over to the engine, which sees the transaction through, and returns at once. Without a target it goes only where this server " +
+				"vouches for: along its signed Record-Route (else 481), or to a req.ruri that the script assigned (else 403). " +
+				"nil, err in the place of targets answers 503, an empty list 480.",
+			Raises:  "for a second decision, unknown keys, and nil alone",
+			Example: `req:relay({ uri = "sip:bob@192.0.2.7", timeout = 20 }, { on_failure = function(res) sip.log.info("%d", res.code) end })`},
+			reqSelf(), relayArg("relay"), decides, func(c *Call, o *reqObj, r relayed) decision {
+				if r.decision != nil {
+					return *r.decision
+				}
+				ok, err := c.vm.relay(o, r.targets, r.opts)
+				return decision{"relay", ok, err}
+			}),
+		Func2(Function{Name: "fork", Waits: true,
+			Doc: "As relay, but waits for the outcome and returns it: the best response (§16.7), or one made here, whose cause says why. It decides nothing: " +
+				"where route ends without a decision, the best response of all its forks is sent.",
+			Raises:  "after a decision",
+			Example: `local res = req:fork("sip:bob@192.0.2.7", { timeout = 20 })`},
+			reqSelf(), relayArg("fork"),
+			ReturnsOf(func(_ *Call, n int) int { return n }, Result{Name: "res", Type: ResponseType, Doc: "always one, at shutdown too"}), reqFork),
+		Func2(Function{Name: "forward", Decides: true,
+			Doc: "Sends the request on statelessly (§16.11): no transaction, no timers, no fork. The responses find their way by a keyed branch. The script sees " +
+				"retransmissions, ACK and CANCEL too, and must choose alike for them, without waiting.",
+			Example: `req:forward("sip:192.0.2.7")`},
+			reqSelf(), forwardArg, decides, func(_ *Call, o *reqObj, r forwarded) decision {
+				if r.decision != nil {
+					return *r.decision
+				}
+				ok, err := o.req.Forward(r.target)
+				return decision{"forward", ok, err}
+			}),
+		Func1(Function{Name: "drop", Decides: true, Doc: "Answers nothing and keeps nothing.", Example: `req:drop()`},
+			reqSelf(), decides, func(_ *Call, o *reqObj) decision {
+				ok, err := o.req.Drop()
+				return decision{"drop", ok, err}
+			}),
+		Do2(Function{Name: "cancel",
+			Doc:     "Cancels what was relayed and has no final response yet; the caller hears the outcome of that.",
+			Example: `sip.after(20, function() req:cancel("no answer") end)`},
+			reqSelf(), reasonArg, func(c *Call, o *reqObj, reason string) {
+				if err := c.vm.cancel(o, reason); err != nil {
+					raise(c.l, "%v", err)
+				}
+			}),
 	}
 }
 
 // reqIs is req:is("INVITE", "SUBSCRIBE", ...).
-func (v *vm) reqIs(l *lua.LState) int {
-	o := reqArg(l)
-	method := v.methodName(o.req.Message()).(lua.LString)
+func reqIs(c *Call, o *reqObj, first int) bool {
+	l := c.l
+	method := c.vm.methodName(o.req.Message()).(lua.LString)
 	top := l.GetTop()
-	if top < 2 {
+	if top < first {
 		raise(l, "req:is needs a method name")
 	}
-	for i := 2; i <= top; i++ {
+	for i := first; i <= top; i++ {
 		name, ok := l.Get(i).(lua.LString)
 		if !ok {
 			raise(l, "req:is: argument %d must be a method name, not %s", i-1, describe(l.Get(i)))
 		}
 		if name == method {
-			l.Push(lua.LTrue)
-			return 1
+			return true
 		}
 	}
-	l.Push(lua.LFalse)
-	return 1
+	return false
 }
 
-// decided pushes what a decision returned: true, false when the request is over, or nil, err. A misuse raises.
-func decided(l *lua.LState, name string, ok bool, err error) int {
-	if err != nil {
-		if m, bad := asMisuse(err); bad {
-			raise(l, "%s", m.Text)
+// decision is what a decision returned.
+type decision struct {
+	name string
+	ok   bool
+	err  error
+}
+
+// decides pushes true, false when the request is over, or nil, err. A misuse raises.
+var decides = ReturnsOf(func(c *Call, d decision) int {
+	if d.err != nil {
+		if m, bad := asMisuse(d.err); bad {
+			raise(c.l, "%s", m.Text)
 		}
-		l.Push(lua.LNil)
-		l.Push(lua.LString("req:" + name + ": " + err.Error()))
+		c.l.Push(lua.LNil)
+		c.l.Push(lua.LString("req:" + d.name + ": " + d.err.Error()))
 		return 2
 	}
-	l.Push(lua.LBool(ok))
+	c.l.Push(lua.LBool(d.ok))
 	return 1
-}
+}, Result{Type: Boolean, OrNil: true, Doc: "false where the request is over"}, failure)
 
 // replyOptions are the keys of reply's table.
 type replyOptions struct {
-	Headers     []engine.HeaderEdit `lua:"headers"`
+	Headers     []engine.HeaderEdit `lua:"headers" doc:"{Name = text | list}, added to the response"`
 	Body        string              `lua:"body"`
-	ContentType string              `lua:"content_type"`
+	ContentType string              `lua:"content_type" doc:"of the body"`
 }
 
-// reqReply is req:reply(code | response [, reason] [, {headers=, body=, content_type=}]).
-func (v *vm) reqReply(l *lua.LState) int {
-	o := reqArg(l)
-	reason, at := "", 3
-	if s, ok := l.Get(3).(lua.LString); ok {
-		reason, at = string(s), 4
-		if strings.ContainsAny(reason, "\r\n\x00") {
+// replyCall are the arguments of reply.
+type replyCall struct {
+	code   int
+	res    *resObj // in the place of a code
+	reason string
+	opts   *engine.ReplyOptions
+}
+
+// replyArg reads code | response [, reason] [, {headers=, body=, content_type=}].
+var replyArg = ArgOf(readReply,
+	Param{Name: "code", Type: Integer, Or: []Type{ResponseType}, Doc: "from 100 to 699, or a response that fork returned"},
+	Param{Name: "reason", Type: String, Optional: true, Default: "the usual one"},
+	Param{Name: "options", Type: Table, Optional: true, Options: replyOptions{}})
+
+func readReply(c *Call, n int) (r replyCall) {
+	l, at := c.l, n+1
+	if s, ok := l.Get(at).(lua.LString); ok {
+		r.reason = string(s)
+		at++
+		if strings.ContainsAny(r.reason, "\r\n\x00") {
 			raise(l, "req:reply: the reason contains CR, LF or NUL")
 		}
-	} else if l.Get(3) == lua.LNil && l.GetTop() > 3 {
-		at = 4
+	} else if l.Get(at) == lua.LNil && l.GetTop() > at {
+		at++
 	}
-	opts := v.replyOptionsArg(l, at)
-	var ok bool
-	var err error
-	switch first := l.Get(2).(type) {
+	r.opts = c.vm.replyOptionsArg(l, at)
+	switch first := l.Get(n).(type) {
 	case lua.LNumber:
-		code := int(first)
-		if lua.LNumber(code) != first || code < 100 || code > 699 {
+		r.code = int(first)
+		if lua.LNumber(r.code) != first || r.code < 100 || r.code > 699 {
 			raise(l, "req:reply: the code must be a whole number from 100 to 699, not %s", first.String())
 		}
-		ok, err = v.reply(o, code, reason, opts)
+		return r
 	case *lua.LUserData:
-		res, isRes := first.Value.(*resObj)
-		if !isRes {
-			raise(l, "req:reply: argument 1 must be a code or a response, not %s", describe(first))
+		if res, ok := first.Value.(*resObj); ok {
+			if r.reason != "" {
+				raise(l, "req:reply: a response is forwarded with its own reason")
+			}
+			res.check(l)
+			r.res = res
+			return r
 		}
-		if reason != "" {
-			raise(l, "req:reply: a response is forwarded with its own reason")
-		}
-		res.check(l)
-		if res.life != o { // its Via, tags and CSeq are those of another transaction
-			raise(l, "req:reply: only a response to this request can be forwarded as it is; reply(res.code, res.reason) answers with the code of another")
-		}
-		ok, err = v.replyWith(o, res, opts)
-	default:
-		raise(l, "req:reply: argument 1 must be a code or a response, not %s", describe(first))
 	}
-	return decided(l, "reply", ok, err)
+	raise(l, "req:reply: argument 1 must be a code or a response, not %s", describe(l.Get(n)))
+	return r
+}
+
+func reqReply(c *Call, o *reqObj, r replyCall) decision {
+	var ok bool
+	var err error
+	switch {
+	case r.res == nil:
+		ok, err = c.vm.reply(o, r.code, r.reason, r.opts)
+	case r.res.life != o: // its Via, tags and CSeq are those of another transaction
+		raise(c.l, "req:reply: only a response to this request can be forwarded as it is; reply(res.code, res.reason) answers with the code of another")
+	default:
+		ok, err = c.vm.replyWith(o, r.res, r.opts)
+	}
+	return decision{"reply", ok, err}
 }
 
 func (v *vm) replyOptionsArg(l *lua.LState, at int) *engine.ReplyOptions {
@@ -156,61 +248,60 @@ func (v *vm) relay(o *reqObj, targets []*engine.Target, opts *engine.ForkOptions
 }
 
 type redirectOptions struct {
-	Code    int     `lua:"code" min:"300" max:"399"`
-	Expires float64 `lua:"expires" min:"0" max:"4294967295"`
+	Code    int     `lua:"code" min:"300" max:"399" doc:"default 302"`
+	Expires float64 `lua:"expires" min:"0" max:"4294967295" doc:"seconds that the Contacts are good for"`
 }
 
-// reqRedirect is req:redirect(target | list [, {code=302, expires=}]).
-func (v *vm) reqRedirect(l *lua.LState) int {
+// redirect are the arguments of redirect; decision is set where they were one already.
+type redirect struct {
+	decision *decision
+	targets  []*engine.Target
+	opts     redirectOptions
+}
+
+var targetsParam = Param{Name: "targets", Type: TargetType, Or: []Type{List}, Doc: "a target or a list of them"}
+
+// redirectArg reads target | list [, {code=302, expires=}].
+var redirectArg = ArgOf(func(c *Call, n int) redirect {
+	l, v := c.l, c.vm
 	o := reqArg(l)
-	if n, done := v.lookupFailed(l, o, "redirect"); done {
-		return n
+	if d := v.lookupFailed(l, o, "redirect"); d != nil {
+		return redirect{decision: d}
 	}
-	if neverThere(l.Get(2), l.Get(3)) {
+	if neverThere(l.Get(n), l.Get(n+1)) {
 		ok, err := o.req.Reply(404, "", nil)
-		return decided(l, "redirect", ok, err)
+		return redirect{decision: &decision{"redirect", ok, err}}
 	}
-	opts := redirectOptions{Code: 302}
-	switch t := l.Get(3).(type) {
-	case *lua.LNilType:
-	case *lua.LTable:
-		if err := decodeTable(v, t, &opts); err != nil {
-			raise(l, "req:redirect: %v", err)
-		}
-	default:
-		raise(l, "req:redirect: argument 2 must be a table of options, not %s", describe(t))
+	r := redirect{opts: redirectOptions{Code: 302}}
+	if l.Get(n+1) != lua.LNil {
+		r.opts = decoded(c, n+1, r.opts)
 	}
-	if t, ok := l.Get(2).(*lua.LTable); ok && !namesDestination(t) && !isEmpty(t) {
+	if t, ok := l.Get(n).(*lua.LTable); ok && !namesDestination(t) && !isEmpty(t) {
 		raise(l, "req:redirect: the table has no destination")
 	}
-	targets, err := v.targets(l.Get(2))
-	if err != nil {
+	var err error
+	if r.targets, err = v.targets(l.Get(n)); err != nil {
 		raise(l, "req:redirect: %v", err)
 	}
-	ok, err := o.req.Redirect(targets, opts.Code, int(opts.Expires))
-	return decided(l, "redirect", ok, err)
-}
+	return r
+}, targetsParam, Param{Name: "options", Type: Table, Optional: true, Options: redirectOptions{Code: 302}})
 
-// reqRecordRoute is req:record_route([params]), a table {name = value} or ";name=value" text.
-func (v *vm) reqRecordRoute(l *lua.LState) int {
-	o := reqArg(l)
+// reqRecordRoute is req:record_route([params]).
+func reqRecordRoute(c *Call, o *reqObj, params lua.LValue) {
 	text := ""
-	if l.Get(2) != lua.LNil {
-		text = string(paramsText(l, l.Get(2)))
+	if params != lua.LNil {
+		text = string(paramsText(c.l, params))
 	}
 	if err := o.req.RecordRoute(text); err != nil {
-		if m, bad := asMisuse(err); bad {
-			raise(l, "%s", m.Text)
-		}
-		raise(l, "req:record_route: %v", err)
+		c.Misuse(err)
+		raise(c.l, "req:record_route: %v", err)
 	}
-	return 0
 }
 
 // lookupFailed handles nil in the place of targets: nil, err answers 503 and logs err; a nil of the script's own raises.
-func (v *vm) lookupFailed(l *lua.LState, o *reqObj, name string) (n int, done bool) {
+func (v *vm) lookupFailed(l *lua.LState, o *reqObj, name string) *decision {
 	if l.GetTop() < 2 || l.Get(2) != lua.LNil {
-		return 0, false
+		return nil
 	}
 	reason, ok := l.Get(3).(lua.LString)
 	if !ok {
@@ -218,25 +309,13 @@ func (v *vm) lookupFailed(l *lua.LState, o *reqObj, name string) (n int, done bo
 	}
 	v.log(o.req).Warn("no targets: answering 503", "error", string(reason))
 	ok2, err := o.req.Reply(503, "", nil)
-	return decided(l, name, ok2, err), true
-}
-
-// reqRelay is req:relay([target | targets] [, opts]).
-func (v *vm) reqRelay(l *lua.LState) int {
-	o := reqArg(l)
-	if n, done := v.lookupFailed(l, o, "relay"); done {
-		return n
-	}
-	targets, opts := v.relayArgs(l, o, "relay")
-	ok, err := v.relay(o, targets, opts)
-	return decided(l, "relay", ok, err)
+	return &decision{name, ok2, err}
 }
 
 // reqFork is req:fork(target | targets [, opts]) -> response.
-func (v *vm) reqFork(l *lua.LState) int {
-	o := reqArg(l)
-	v.mustWait(l, "req:fork")
-	if _, done := v.lookupFailed(l, o, "fork"); done {
+func reqFork(c *Call, o *reqObj, r relayed) int {
+	l, v := c.l, c.vm
+	if r.decision != nil {
 		code, cause := o.req.Answered(), "" // what ended the request: the 503 just now, or what came before
 		switch {
 		case code == 0 && o.req.Cancelled():
@@ -247,11 +326,10 @@ func (v *vm) reqFork(l *lua.LState) int {
 		l.Push(&v.response(proxy.NewResponse(code, cause, nil), o).ud)
 		return 1
 	}
-	targets, opts := v.relayArgs(l, o, "fork")
 	s := v.suspend()
-	res, err := v.forked(s, func() (*engine.Response, error) { return o.req.Fork(targets, opts) })
+	res, err := v.forked(s, func() (*engine.Response, error) { return o.req.Fork(r.targets, r.opts) })
 	if err != nil || res == nil {
-		return decided(l, "fork", false, err)
+		return decides.push(c, decision{"fork", false, err})
 	}
 	l.Push(&v.response(res, o).ud)
 	return 1
@@ -263,48 +341,41 @@ func (v *vm) forked(s saved, f func() (*engine.Response, error)) (*engine.Respon
 	return f()
 }
 
-// reqForward is req:forward([target]).
-func (v *vm) reqForward(l *lua.LState) int {
-	o := reqArg(l)
-	if n, done := v.lookupFailed(l, o, "forward"); done {
-		return n
-	}
-	var t *engine.Target
-	if l.GetTop() >= 2 {
-		targets, err := v.targets(l.Get(2))
-		if err == nil && len(targets) != 1 {
-			raise(l, "req:forward needs one target, not %d: it is stateless and cannot fork", len(targets))
-		}
-		if err != nil {
-			raise(l, "req:forward: %v", err)
-		}
-		t = targets[0]
-	}
-	ok, err := o.req.Forward(t)
-	return decided(l, "forward", ok, err)
+// forwarded are the arguments of forward; decision is set where they were one already.
+type forwarded struct {
+	decision *decision
+	target   *engine.Target
 }
 
-// reqDrop is req:drop().
-func (v *vm) reqDrop(l *lua.LState) int {
-	ok, err := reqArg(l).req.Drop()
-	return decided(l, "drop", ok, err)
-}
+var forwardArg = ArgOf(func(c *Call, n int) forwarded {
+	l, v := c.l, c.vm
+	if d := v.lookupFailed(l, reqArg(l), "forward"); d != nil {
+		return forwarded{decision: d}
+	}
+	if l.GetTop() < n {
+		return forwarded{}
+	}
+	targets, err := v.targets(l.Get(n))
+	if err == nil && len(targets) != 1 {
+		raise(l, "req:forward needs one target, not %d: it is stateless and cannot fork", len(targets))
+	}
+	if err != nil {
+		raise(l, "req:forward: %v", err)
+	}
+	return forwarded{target: targets[0]}
+}, Param{Name: "target", Type: TargetType, Optional: true, Doc: "default: along the route, or to what was assigned to req.ruri"})
 
-// reqCancel is req:cancel([reason]).
-func (v *vm) reqCancel(l *lua.LState) int {
-	o := reqArg(l)
-	reason := ""
-	if l.Get(2) != lua.LNil {
-		reason = plainText(l, "req:cancel: the reason", l.Get(2))
-		if err := lineSafe("Reason", []string{reason}); err != nil {
-			raise(l, "req:cancel: %v", err)
-		}
+// reasonArg is what a Reason header says.
+var reasonArg = ArgOf(func(c *Call, n int) string {
+	if c.IsNil(n) {
+		return ""
 	}
-	if err := v.cancel(o, reasonValue(reason)); err != nil {
-		raise(l, "%v", err)
+	reason := plainText(c.l, "req:cancel: the reason", c.l.Get(n))
+	if err := lineSafe("Reason", []string{reason}); err != nil {
+		raise(c.l, "req:cancel: %v", err)
 	}
-	return 0
-}
+	return reasonValue(reason)
+}, Param{Name: "reason", Type: String, Optional: true, Doc: "for the Reason header: words, or a value such as \"SIP;cause=480\""})
 
 // reasonValue is what a Reason header may say (RFC 3326 §2): "SIP;cause=480" stays, and words become its text.
 func reasonValue(reason string) string {

@@ -81,7 +81,7 @@ func TestRequestMisuse(t *testing.T) {
 		`req:set_header("Via", "x")`:                                 "Via",
 		`req:set_header("X", {})  req:set_header(nil, "x")`:          "the name of a header must be a string",
 		`req:set_header("X", true)`:                                  "must be a string or a list of strings, not true",
-		`req:add_header("X", nil)`:                                   "the value must be a string, not nil",
+		`req:add_header("X", nil)`:                                   "req:add_header: argument 2 must be a string, not nil",
 		`req:add_header("X", "a", "last")`:                           `must be "first" or nothing`,
 		`req:header()`:                                               "the name of a header must be a string",
 		`req:set_body("x")`:                                          "the content type must be a string",

@@ -42,43 +42,62 @@ func resArg(l *lua.LState) *resObj {
 	return nil
 }
 
-var responseFieldNames = []string{"code", "reason", "final", "body", "content_type", "contacts", "source", "target", "cause", "header", "headers",
-	"set_header", "add_header", "remove_header", "set_body", "drop"}
+// responseType declares res.
+var responseType = &ObjectType{
+	Name: "response",
+	Doc: "A response: of fork, of a callback, or of sip.send. It lives until the handlers of its request end; one of sip.send as long as the script " +
+		"holds it.",
+	Example: `local res = req:fork("sip:bob@192.0.2.7")
+if res.code == 486 then req:reply(res) end`,
+	Fields: []Field{
+		resField("code", Integer, "from 101 to 699", func(_ *Call, o *resObj) lua.LValue { return lua.LNumber(o.res.Code()) }),
+		resField("reason", String, "the reason phrase", func(_ *Call, o *resObj) lua.LValue { return lua.LString(o.res.Reason()) }),
+		resField("final", Boolean, "whether the code is 200 or more", func(_ *Call, o *resObj) lua.LValue { return lua.LBool(o.res.Final()) }),
+		resField("body", String, "the body; set_body replaces it", func(_ *Call, o *resObj) lua.LValue { return bodyValue(o.res.Message()) }).orNil(),
+		resField("content_type", String, "Content-Type", func(_ *Call, o *resObj) lua.LValue {
+			return textValue(o.res.Message().Header(message.HeaderContentType))
+		}).orNil(),
+		resField("contacts", List, "the Contacts that can be read", func(c *Call, o *resObj) lua.LValue {
+			return c.vm.addresses(c.l, o.res.Message(), message.HeaderContact, o.life, "a contact")
+		}).of(addressType),
+		resField("source", Table, "where it came from; nil for one made here", func(c *Call, o *resObj) lua.LValue { return responseSource(c.l, o.res) }).of(endpointShape).orNil(),
+		resField("target", TargetType, "the target that answered, as the script passed it", func(c *Call, o *resObj) lua.LValue { return c.vm.targetValue(o.res.Target()) }).orNil(),
+		resField("cause", String, `why there is none off the wire: "timeout", "unreachable", "cancelled", "empty" or "shutdown"; nil for one off the wire`,
+			func(_ *Call, o *resObj) lua.LValue {
+				if cause := o.res.Cause(); cause != "" {
+					return lua.LString(cause)
+				}
+				return lua.LNil
+			}).orNil(),
+	},
+	Methods: append([]Function{
+		Do1(Function{Name: "drop", Doc: "Keeps a provisional response from going on.", Raises: "for a final one, and a reliable one (RSeq)",
+			Example: `req:relay("sip:bob@192.0.2.7", { on_response = function(res) if res.code == 181 then res:drop() end end })`},
+			Arg[*resObj]{width: 1, read: func(c *Call, _ int) *resObj { return resArg(c.l) }},
+			func(c *Call, o *resObj) {
+				if err := o.res.Drop(); err != nil {
+					raise(c.l, "res:drop: %s", err.Error())
+				}
+			}),
+	}, headerMethods()...),
+	kind: &kind{
+		variable: "res",
+		set: func(c *Call, self any, _ string) bool {
+			self.(*resObj).check(c.l)
+			raise(c.l, "the fields of a response are read-only: res:set_header(name, value) and res:set_body(body, content_type) change it")
+			return true
+		},
+		text: func(l *lua.LState, self any) string {
+			o := self.(*resObj)
+			o.check(l)
+			return lua.LNumber(o.res.Code()).String() + " " + o.res.Reason()
+		},
+	},
+}
 
-func (v *vm) responseIndex(l *lua.LState) int {
-	o := resArg(l)
-	name, _ := l.Get(2).(lua.LString)
-	if f := v.kinds.responseMethods[string(name)]; f != nil {
-		l.Push(f)
-		return 1
-	}
-	switch name {
-	case "code":
-		l.Push(lua.LNumber(o.res.Code()))
-	case "reason":
-		l.Push(lua.LString(o.res.Reason()))
-	case "final":
-		l.Push(lua.LBool(o.res.Final()))
-	case "body":
-		l.Push(bodyValue(o.res.Message()))
-	case "content_type":
-		l.Push(textValue(o.res.Message().Header(message.HeaderContentType)))
-	case "contacts":
-		l.Push(v.addresses(l, o.res.Message(), message.HeaderContact, o.life, "a contact"))
-	case "source":
-		l.Push(responseSource(l, o.res))
-	case "target":
-		l.Push(v.targetValue(o.res.Target()))
-	case "cause":
-		if cause := o.res.Cause(); cause != "" {
-			l.Push(lua.LString(cause))
-		} else {
-			l.Push(lua.LNil)
-		}
-	default:
-		raise(l, "response has no field '%s'%s", l.Get(2).String(), suggestOrList(string(name), responseFieldNames))
-	}
-	return 1
+// resField declares a field of a response, which can be read while the handlers of its request run.
+func resField(name string, t Type, doc string, get func(*Call, *resObj) lua.LValue) Field {
+	return liveField(name, t, doc, get)
 }
 
 // responseSource is {ip, port, transport} of where the response came from, nil for one made here.
@@ -88,27 +107,6 @@ func responseSource(l *lua.LState, res *engine.Response) lua.LValue {
 		return lua.LNil
 	}
 	return endpointTable(l, engine.Endpoint{Addr: addr, Transport: kind}, false)
-}
-
-func responseNewIndex(l *lua.LState) int {
-	resArg(l)
-	raise(l, "the fields of a response are read-only: res:set_header(name, value) and res:set_body(body, content_type) change it")
-	return 0
-}
-
-// responseDrop is res:drop(): a provisional response goes no further.
-func responseDrop(l *lua.LState) int {
-	o := resArg(l)
-	if err := o.res.Drop(); err != nil {
-		raise(l, "res:drop: %s", err.Error())
-	}
-	return 0
-}
-
-func responseString(l *lua.LState) int {
-	o := resArg(l)
-	l.Push(lua.LString(lua.LNumber(o.res.Code()).String() + " " + o.res.Reason()))
-	return 1
 }
 
 // targetValue is what the script passed as the target, or the object of a module.

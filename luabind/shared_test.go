@@ -44,7 +44,7 @@ func TestShared(t *testing.T) {
 		`sip.shared("x"):set({}, 1)`:                                "the key must be a string",
 		`sip.shared("x").foo = 1`:                                   "dict:set(key, value)",
 		`return sip.shared("x").gett`:                               "did you mean 'get'?",
-		`sip.shared("x").get("k")`:                                  "before the ':'",
+		`sip.shared("x").get("k")`:                                  "write object:get(...)",
 		`sip.shared("x"):get("k", 5)`:                               "argument 2 must be a function",
 		`sip.shared("x"):get("k", function() return print end)`:     "the result of load: a function cannot be stored",
 		`sip.shared("x"):get("k", function() error("in load") end)`: "in load",

@@ -2,6 +2,7 @@ package luabind
 
 import (
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,18 +15,47 @@ import (
 
 func (v *vm) openSIP() {
 	members := map[string]lua.LValue{}
-	for _, group := range []map[string]lua.LGFunction{v.sipText(), v.sipTime(), v.sipLog(), v.sipCodecs(), v.sipEngine()} {
-		for name, f := range group {
-			members[name] = v.main.NewFunction(f)
-		}
+	for _, f := range sipFunctions() {
+		members[f.Name] = v.bind(f, "sip."+f.Name, false)
 	}
-	members["shared"] = v.main.NewFunction(v.sipShared)
 	members["json.null"] = v.null()
 	members["json.empty_list"] = v.emptyList()
 	members["args"] = v.argsTable()
 	t := v.namespace("sip", members)
 	v.modules["sip"] = t
 	v.main.SetGlobal("sip", t)
+}
+
+// sipFunctions are all functions of sip.
+func sipFunctions() []Function {
+	return slices.Concat(sipText(), sipEngine(), sipTime(), sipLog(), sipCodecs(), []Function{sipShared()})
+}
+
+// Core is what every script has without a require: the table sip, and the objects of messages.
+func Core() Library {
+	return Library{
+		Name:      "sip",
+		Doc:       "What every script has without a require.",
+		Functions: sipFunctions(),
+		Fields: []Field{
+			{Name: "args", Type: Table, Doc: "what --set KEY=VALUE gave, by KEY; nil for what was not given"},
+			{Name: "json.null", Type: Any, Doc: "null in JSON, in both directions"},
+			{Name: "json.empty_list", Type: Any, Doc: "[] in JSON, where {} would be an object"},
+		},
+		Events: coreEvents(),
+		Types: []*ObjectType{requestType, responseType, branchType, uriType, addressType, paramsType, dictType, taskType, timerType,
+			cseqShape, endpointShape, sourceShape, listenerShape},
+	}
+}
+
+// coreEvents are those that no module brings.
+func coreEvents() []Event {
+	why := []Param{{Name: "why", Type: String, Doc: "start or reload"}}
+	return []Event{
+		{Name: "start", Doc: "This generation of the script begins to serve.", Params: why},
+		{Name: "stop", Doc: "Another generation serves from here on, or the process stops.",
+			Params: []Param{{Name: "why", Type: String, Doc: "reload or shutdown"}}},
+	}
 }
 
 // argsTable is sip.args: read-only, nil for what was not given.
@@ -41,8 +71,29 @@ func (v *vm) argsTable() lua.LValue {
 	return t
 }
 
-func (v *vm) sipText() map[string]lua.LGFunction {
-	return map[string]lua.LGFunction{"uri": v.sipURI, "address": v.sipAddress, "env": v.sipEnv}
+func sipText() []Function {
+	return []Function{
+		Try1(Function{Name: "uri", Doc: "Makes a uri of your own: of text, or a copy of a uri or of an address's uri. nil, err for text that is no uri.",
+			Example: `local u = sip.uri("sip:bob@example.com")`},
+			uriSourceArg, returnsLua(URIType, "a uri that may be changed").of(uriType), func(c *Call, text string) (lua.LValue, error) {
+				u, err := c.vm.newURI(text)
+				if err != nil {
+					return nil, err
+				}
+				return u, nil
+			}),
+		Try1(Function{Name: "address", Doc: "Reads an address as P-Asserted-Identity, Diversion or Refer-To have it, or makes one of its parts. nil, err for text that is none.",
+			Example: `local a = sip.address('"Bob" <sip:bob@example.com>;reason=busy')`},
+			addressSourceArg, returnsLua(ObjectOf, "read-only").of(addressType), func(c *Call, text string) (lua.LValue, error) {
+				a, err := c.vm.newAddress([]byte(text), nil, "")
+				if err != nil {
+					return nil, err
+				}
+				return &a.ud, nil
+			}),
+		Func1(Function{Name: "env", Doc: "A variable of the process's environment; nil for one that is not set or empty.", Example: `local key = sip.env("API_KEY")`},
+			TextArg("name", ""), OrNil(ReturnsText("")), func(c *Call, name string) string { return c.vm.gen.router.opts.Env(name) }),
+	}
 }
 
 // failText is nil, err.
@@ -52,31 +103,35 @@ func failText(l *lua.LState, text string) int {
 	return 2
 }
 
-// sipURI is sip.uri(text | uri) -> a copy | nil, err.
-func (v *vm) sipURI(l *lua.LState) int {
-	var text string
-	switch x := l.Get(1).(type) {
+// uriSourceArg is the text of a uri to be made.
+var uriSourceArg = ArgOf(func(c *Call, n int) string {
+	switch x := c.l.Get(n).(type) {
 	case lua.LString:
-		text = string(x)
+		return string(x)
 	case *lua.LUserData:
 		switch o := x.Value.(type) {
 		case *uriObj:
-			text = string(o.bytes(l))
+			return string(o.bytes(c.l))
 		case *addrObj:
-			text = string(o.parsed(l).URI)
-		default:
-			raise(l, "sip.uri: argument 1 must be a string or a uri, not %s", describe(x))
+			return string(o.parsed(c.l).URI)
 		}
-	default:
-		raise(l, "sip.uri: argument 1 must be a string or a uri, not %s", describe(x))
 	}
-	u, err := v.newURI(text)
-	if err != nil {
-		return failText(l, err.Error())
+	c.want(n, "a string or a uri")
+	return ""
+}, Param{Name: "text", Type: String, Or: []Type{URIType}})
+
+// addressSourceArg is the text of an address to be made.
+var addressSourceArg = ArgOf(func(c *Call, n int) string {
+	if t, ok := c.l.Get(n).(*lua.LTable); ok {
+		return c.vm.addressText(c.l, t)
 	}
-	l.Push(u)
-	return 1
-}
+	text, ok := textOf(c.l.Get(n))
+	if !ok {
+		c.want(n, "a string or a table {display=, uri=, params=}")
+	}
+	return text
+}, Param{Name: "text", Type: String, Or: []Type{Table}, Doc: "or {display=, uri=, params=}", Options: []Option{
+	{Name: "display", Kind: String, Doc: "quoted where it must be"}, {Name: "uri", Kind: URIType, Required: true}, {Name: "params", Kind: Table}}})
 
 // addressText writes {display=, uri=, params=} as a header has it, quoted where it must be.
 func (v *vm) addressText(l *lua.LState, t *lua.LTable) string {
@@ -95,37 +150,26 @@ func (v *vm) addressText(l *lua.LState, t *lua.LTable) string {
 	return text
 }
 
-// sipAddress is sip.address(text | {display=, uri=, params=}) -> {display, uri, params} | nil, err.
-func (v *vm) sipAddress(l *lua.LState) int {
-	if t, ok := l.Get(1).(*lua.LTable); ok {
-		l.Replace(1, lua.LString(v.addressText(l, t)))
+func sipEngine() []Function {
+	name := TextArg("name", "of the domain")
+	return []Function{
+		Func1(Function{Name: "is_local", Doc: "Tells whether a host is this server: its domains at any port, its listen addresses at their port.",
+			Example: `if not sip.is_local(req.ruri) then return req:reply(403) end`},
+			hostArg, ReturnsBool(""), func(c *Call, h hostAt) bool {
+				return h.host != "" && c.vm.engineOf(c.l, "sip.is_local").IsLocal(h.host, h.port)
+			}),
+		Act1(Function{Name: "domains.add", Doc: "Adds a local domain, until the process ends.", Example: `sip.domains.add("example.net")`}, name,
+			func(c *Call, name string) error { return c.vm.engineOf(c.l, "sip.domains").Domains().Add(name) }),
+		Func1(Function{Name: "domains.remove", Doc: "Removes a local domain.", Example: `sip.domains.remove("example.net")`}, name,
+			ReturnsBool("true"), func(c *Call, name string) bool {
+				c.vm.engineOf(c.l, "sip.domains").Domains().Remove(name)
+				return true
+			}),
+		Func0(Function{Name: "domains.list", Doc: "The local domains.", Example: `local domains = sip.domains.list()`},
+			ReturnsStrings(""), func(c *Call) []string { return c.vm.engineOf(c.l, "sip.domains").Domains().List() }),
+		sipSend(),
+		sipSupported(),
 	}
-	text, ok := textOf(l.Get(1))
-	if !ok {
-		raise(l, "sip.address: argument 1 must be a string or a table {display=, uri=, params=}, not %s", describe(l.Get(1)))
-	}
-	a, err := v.newAddress([]byte(text), nil, "")
-	if err != nil {
-		return failText(l, err.Error())
-	}
-	l.Push(&a.ud)
-	return 1
-}
-
-// sipEnv is sip.env(name): nil for one that is not set or empty.
-func (v *vm) sipEnv(l *lua.LState) int {
-	name := plainText(l, "sip.env: the name", l.Get(1))
-	if s := v.gen.router.opts.Env(name); s != "" {
-		l.Push(lua.LString(s))
-	} else {
-		l.Push(lua.LNil)
-	}
-	return 1
-}
-
-func (v *vm) sipEngine() map[string]lua.LGFunction {
-	return map[string]lua.LGFunction{"is_local": v.sipIsLocal, "domains.add": v.domainsAdd, "domains.remove": v.domainsRemove,
-		"domains.list": v.domainsList, "send": v.sipSend, "supported": v.sipSupported}
 }
 
 // engineOf is the engine, which a test of a module may lack.
@@ -137,36 +181,34 @@ func (v *vm) engineOf(l *lua.LState, what string) *engine.Engine {
 	return e
 }
 
-// sipIsLocal is sip.is_local(host | uri).
-func (v *vm) sipIsLocal(l *lua.LState) int {
-	e := v.engineOf(l, "sip.is_local")
-	var host string
-	var port uint16
-	switch x := l.Get(1).(type) {
+// hostAt is a host at a port; host is "" for what is none.
+type hostAt struct {
+	host string
+	port uint16
+}
+
+var hostArg = ArgOf(func(c *Call, n int) hostAt {
+	switch x := c.l.Get(n).(type) {
 	case lua.LString:
-		host, port = hostPort(string(x))
+		host, port := hostPort(string(x))
+		return hostAt{host, port}
 	case *lua.LUserData:
-		var u *message.URI
 		switch o := x.Value.(type) {
 		case *uriObj:
-			u = o.parsed(l)
+			host, port := hostAndPort(o.parsed(c.l))
+			return hostAt{host, port}
 		case *addrObj:
-			parsed, err := message.ParseURI(o.parsed(l).URI)
+			u, err := message.ParseURI(o.parsed(c.l).URI)
 			if err != nil { // "Contact: *"
-				l.Push(lua.LFalse)
-				return 1
+				return hostAt{}
 			}
-			u = &parsed
-		default:
-			raise(l, "sip.is_local: argument 1 must be a host or a uri, not %s", describe(x))
+			host, port := hostAndPort(&u)
+			return hostAt{host, port}
 		}
-		host, port = hostAndPort(u)
-	default:
-		raise(l, "sip.is_local: argument 1 must be a host or a uri, not %s", describe(x))
 	}
-	l.Push(lua.LBool(host != "" && e.IsLocal(host, port)))
-	return 1
-}
+	c.want(n, "a host or a uri")
+	return hostAt{}
+}, Param{Name: "host", Type: String, Or: []Type{URIType}, Doc: "\"host\", \"host:port\", or a uri"})
 
 // hostAndPort are those of a uri. A sips uri without a port means 5061 (§19.1.2).
 func hostAndPort(u *message.URI) (string, uint16) {
@@ -191,29 +233,4 @@ func hostPort(text string) (string, uint16) {
 		}
 	}
 	return strings.Trim(text, "[]"), 0
-}
-
-func (v *vm) domainsAdd(l *lua.LState) int {
-	name := plainText(l, "sip.domains.add: the name", l.Get(1))
-	if err := v.engineOf(l, "sip.domains").Domains().Add(name); err != nil {
-		return failText(l, err.Error())
-	}
-	l.Push(lua.LTrue)
-	return 1
-}
-
-func (v *vm) domainsRemove(l *lua.LState) int {
-	name := plainText(l, "sip.domains.remove: the name", l.Get(1))
-	v.engineOf(l, "sip.domains").Domains().Remove(name)
-	l.Push(lua.LTrue)
-	return 1
-}
-
-func (v *vm) domainsList(l *lua.LState) int {
-	t := l.NewTable()
-	for _, name := range v.engineOf(l, "sip.domains").Domains().List() {
-		t.Append(lua.LString(name))
-	}
-	l.Push(t)
-	return 1
 }

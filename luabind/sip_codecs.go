@@ -12,69 +12,60 @@ import (
 
 // sip.hash, sip.base64, sip.token, sip.random, sip.json.
 
-func (v *vm) sipCodecs() map[string]lua.LGFunction {
-	return map[string]lua.LGFunction{
-		"hash.md5": func(l *lua.LState) int {
-			sum := md5.Sum([]byte(plainText(l, "sip.hash.md5: argument 1", l.Get(1))))
-			return pushHex(l, sum[:])
-		},
-		"hash.sha256": func(l *lua.LState) int {
-			sum := sha256.Sum256([]byte(plainText(l, "sip.hash.sha256: argument 1", l.Get(1))))
-			return pushHex(l, sum[:])
-		},
-		"hash.hmac_sha256": func(l *lua.LState) int {
-			h := hmac.New(sha256.New, []byte(plainText(l, "sip.hash.hmac_sha256: the key", l.Get(1))))
-			h.Write([]byte(plainText(l, "sip.hash.hmac_sha256: argument 2", l.Get(2))))
-			return pushHex(l, h.Sum(nil))
-		},
-		"base64.encode": func(l *lua.LState) int {
-			text := plainText(l, "sip.base64.encode: argument 1", l.Get(1))
-			spends(l, 4*len(text)) // with the copies on the way
-			l.Push(lua.LString(base64.StdEncoding.EncodeToString([]byte(text))))
-			return 1
-		},
-		"base64.decode": func(l *lua.LState) int {
-			text := plainText(l, "sip.base64.decode: argument 1", l.Get(1))
-			spends(l, 2*len(text))
-			b, err := base64.StdEncoding.DecodeString(text)
-			if err != nil {
-				return failText(l, err.Error())
-			}
-			l.Push(lua.LString(b))
-			return 1
-		},
-		"token":       v.sipToken,
-		"random":      v.sipRandom,
-		"json.encode": v.jsonEncode,
-		"json.decode": v.jsonDecode,
+func sipCodecs() []Function {
+	hexText := ReturnsText("in hexadecimal, lower case")
+	text := TextArg("text", "any bytes")
+	return []Function{
+		Func1(Function{Name: "hash.md5", Doc: "The MD5 of text.", Example: `local h = sip.hash.md5("alice:example.com:secret")`}, text, hexText,
+			func(_ *Call, s string) string { sum := md5.Sum([]byte(s)); return hex.EncodeToString(sum[:]) }),
+		Func1(Function{Name: "hash.sha256", Doc: "The SHA-256 of text.", Example: `local h = sip.hash.sha256("alice")`}, text, hexText,
+			func(_ *Call, s string) string { sum := sha256.Sum256([]byte(s)); return hex.EncodeToString(sum[:]) }),
+		Func2(Function{Name: "hash.hmac_sha256", Doc: "The HMAC of text with SHA-256.", Example: `local h = sip.hash.hmac_sha256("key", "text")`},
+			TextArg("key", ""), text, hexText, func(_ *Call, key, s string) string {
+				h := hmac.New(sha256.New, []byte(key))
+				h.Write([]byte(s))
+				return hex.EncodeToString(h.Sum(nil))
+			}),
+		Func1(Function{Name: "base64.encode", Doc: "Text in Base64 (RFC 4648 §4).", Example: `local s = sip.base64.encode("alice:secret")`}, text, ReturnsText(""),
+			func(c *Call, s string) string {
+				spends(c.l, 4*len(s)) // with the copies on the way
+				return base64.StdEncoding.EncodeToString([]byte(s))
+			}),
+		Try1(Function{Name: "base64.decode", Doc: "What Base64 text holds; nil, err for what is none.", Example: `local s, err = sip.base64.decode("YWxpY2U=")`}, text,
+			ReturnsText("any bytes"), func(c *Call, s string) (string, error) {
+				spends(c.l, 2*len(s))
+				b, err := base64.StdEncoding.DecodeString(s)
+				return string(b), err
+			}),
+		Func1(Function{Name: "token", Doc: "Random bytes that nobody can guess.", Example: `local id = sip.token(8)`},
+			tokenArg.Default(16, "16"), hexText, func(c *Call, n int) string {
+				b := make([]byte, n)
+				c.vm.random.read(b)
+				return hex.EncodeToString(b)
+			}),
+		Func1(Function{Name: "random", Doc: "A whole number from 1 to n that nobody can guess.", Example: `if sip.random(100) <= 5 then sip.log.info("one of twenty") end`},
+			randomArg, ReturnsNumber("from 1 to n"), func(c *Call, n int64) float64 { return float64(c.vm.random.r.Int64N(n) + 1) }),
+		Func1(Function{Name: "json.encode", Doc: "JSON text of a value: a table with the keys 1 to n is a list, any other an object, an empty one {}.",
+			Raises: "for what has no form in JSON: functions, NaN, tables of both kinds", Example: `local text = sip.json.encode({ to = tostring(req.ruri), codes = { 486, 600 } })`},
+			jsonArg, ReturnsText(""), func(c *Call, b []byte) string { spends(c.l, len(b)); return string(b) }),
+		Func1(Function{Name: "json.decode", Doc: "The value of JSON text; nil, err for what is none.", Example: `local rule, err = sip.json.decode('{"to": "sip:bob@example.com"}')`},
+			text, returnsSome(Result{Type: Any, OrNil: true}, failure), jsonDecode),
 	}
 }
 
-func pushHex(l *lua.LState, b []byte) int {
-	l.Push(lua.LString(hex.EncodeToString(b)))
-	return 1
-}
-
-// sipToken is sip.token(bytes): that many random bytes, 16 by default, in hex.
-func (v *vm) sipToken(l *lua.LState) int {
-	n := 16
-	if l.Get(1) != lua.LNil {
-		x, ok := l.Get(1).(lua.LNumber)
-		if n = int(x); !ok || x != lua.LNumber(n) || n < 1 || n > 1024 {
-			raise(l, "sip.token: argument 1 must be a number of bytes from 1 to 1024, not %s", describe(l.Get(1)))
-		}
+var tokenArg = ArgOf(func(c *Call, n int) int {
+	x, ok := c.l.Get(n).(lua.LNumber)
+	if bytes := int(x); ok && x == lua.LNumber(bytes) && bytes >= 1 && bytes <= 1024 {
+		return bytes
 	}
-	b := make([]byte, n)
-	v.random.read(b)
-	return pushHex(l, b)
-}
+	c.want(n, "a number of bytes from 1 to 1024")
+	return 0
+}, Param{Name: "bytes", Type: Integer, Unit: "bytes", Doc: "from 1 to 1024"})
 
-// sipRandom is sip.random(n): a whole number from 1 to n that nobody can guess.
-func (v *vm) sipRandom(l *lua.LState) int {
-	x, ok := l.Get(1).(lua.LNumber)
+var randomArg = ArgOf(func(c *Call, n int) int64 {
+	x, ok := c.l.Get(n).(lua.LNumber)
 	if !ok || x != lua.LNumber(int64(x)) || x < 1 || x > 1<<53 {
-		raise(l, "sip.random: argument 1 must be a whole number greater than 0, not %s", describe(l.Get(1)))
+		c.want(n, "a whole number greater than 0")
 	}
-	l.Push(lua.LNumber(v.random.r.Int64N(int64(x)) + 1))
-	return 1
-}
+	return int64(x)
+}, Param{Name: "n", Type: Integer, Doc: "above 0"})

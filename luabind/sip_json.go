@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"strconv"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -34,18 +35,17 @@ func (v *vm) constant(value any, text string) lua.LValue {
 	return ud
 }
 
-func (v *vm) jsonEncode(l *lua.LState) int {
-	if l.GetTop() == 0 {
-		raise(l, "sip.json.encode needs a value")
+// jsonArg is any value, as JSON.
+var jsonArg = ArgOf(func(c *Call, n int) []byte {
+	if c.l.GetTop() < n {
+		raise(c.l, "sip.json.encode needs a value")
 	}
-	b, err := appendJSON(nil, l.Get(1), 0)
+	b, err := appendJSON(nil, c.l.Get(n), 0)
 	if err != nil {
-		raise(l, "sip.json.encode: %v", err)
+		c.Raise("%v", err)
 	}
-	spends(l, len(b))
-	l.Push(lua.LString(b))
-	return 1
-}
+	return b
+}, Param{Name: "value", Type: Any})
 
 func appendJSON(dst []byte, v lua.LValue, depth int) ([]byte, error) {
 	if depth > maxDepth {
@@ -136,22 +136,18 @@ func appendJSONTable(dst []byte, t *lua.LTable, depth int) ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-func (v *vm) jsonDecode(l *lua.LState) int {
-	text, ok := l.Get(1).(lua.LString)
-	if !ok {
-		raise(l, "sip.json.decode: argument 1 must be a string, not %s", describe(l.Get(1)))
-	}
-	d := json.NewDecoder(bytes.NewReader([]byte(text)))
-	value, err := v.decodeJSON(l, d, 0)
+func jsonDecode(c *Call, text string) int {
+	d := json.NewDecoder(strings.NewReader(text))
+	value, err := c.vm.decodeJSON(c.l, d, 0)
 	if err == nil {
 		if _, more := d.Token(); more != io.EOF {
 			err = fmt.Errorf("more text after the value, at byte %d", d.InputOffset())
 		}
 	}
 	if err != nil {
-		return failText(l, "not JSON: "+err.Error())
+		return failText(c.l, "not JSON: "+err.Error())
 	}
-	l.Push(value)
+	c.l.Push(value)
 	return 1
 }
 

@@ -11,30 +11,35 @@ import (
 
 // sip.log, and print.
 
-func (v *vm) sipLog() map[string]lua.LGFunction {
-	fs := map[string]lua.LGFunction{}
-	for name, level := range map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError} {
-		fs["log."+name] = func(l *lua.LState) int {
-			v.sipLogAt(l, level)
-			return 0
-		}
+func sipLog() []Function {
+	var fs []Function
+	for _, x := range []struct {
+		name  string
+		level slog.Level
+	}{{"debug", slog.LevelDebug}, {"info", slog.LevelInfo}, {"warn", slog.LevelWarn}, {"error", slog.LevelError}} {
+		fs = append(fs, Do2(Function{Name: "log." + x.name,
+			Doc:     "Logs at level " + x.name + ", with Call-ID and method in handlers. With one argument that is logged as it is, of any type.",
+			Raises:  "where the format asks for more arguments than there are",
+			Example: `sip.log.` + x.name + `("%s called %s", req.from.uri, req.ruri)`},
+			luaArg(Param{Name: "format", Type: Any, Doc: "as of string.format"}), restArg("values", "of the format"),
+			func(c *Call, format lua.LValue, rest int) { c.vm.logAt(c.l, x.level, format, rest) }))
 	}
 	return fs
 }
 
-// sipLogAt is sip.log.LEVEL(format, ...). With one argument it is logged as it is. Nothing is formatted that nobody reads.
-func (v *vm) sipLogAt(l *lua.LState, level slog.Level) {
+// logAt logs. Nothing is formatted that nobody reads.
+func (v *vm) logAt(l *lua.LState, level slog.Level, format lua.LValue, rest int) {
 	if !v.gen.router.opts.Log.Enabled(context.Background(), level) {
 		return
 	}
 	var text string
-	if l.GetTop() > 1 {
-		if _, ok := l.Get(1).(lua.LString); !ok {
-			raise(l, "sip.log: the format must be a string, not %s", describe(l.Get(1)))
+	if l.GetTop() >= rest {
+		if _, ok := format.(lua.LString); !ok {
+			raise(l, "sip.log: the format must be a string, not %s", describe(format))
 		}
-		text = formatted(l, 1)
+		text = formatted(l, rest-1)
 	} else {
-		text = l.ToStringMeta(l.Get(1)).String()
+		text = l.ToStringMeta(format).String()
 	}
 	v.logger(l).Log(context.Background(), level, clip(text))
 }

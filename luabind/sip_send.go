@@ -11,41 +11,54 @@ import (
 // sip.send.
 
 type sendOptions struct {
-	Method      string              `lua:"method,required"`
-	Headers     []engine.HeaderEdit `lua:"headers"`
+	Method      string              `lua:"method,required" doc:"not INVITE, ACK or CANCEL, which need a dialog"`
+	Headers     []engine.HeaderEdit `lua:"headers" doc:"{Name = text | list}"`
 	Body        string              `lua:"body"`
-	ContentType string              `lua:"content_type"`
-	Timeout     time.Duration       `lua:"timeout"`
-	From        string              `lua:"from"`
-	To          string              `lua:"to"`
+	ContentType string              `lua:"content_type" doc:"of the body; a Content-Type among headers will do"`
+	Timeout     time.Duration       `lua:"timeout" doc:"to a final response, default 32"`
+	From        string              `lua:"from" doc:"the uri in From, default that of the listener"`
+	To          string              `lua:"to" doc:"the uri in To, default the Request-URI"`
 }
 
 // sendKeys are all keys sip.send knows.
 var sendKeys = []string{"method", "uri", "target", "from", "to", "headers", "body", "content_type", "timeout", "credentials"}
 
-// sipSend is sip.send{method=, uri= | target=, ...} -> response | nil, err.
-func (v *vm) sipSend(l *lua.LState) int {
-	v.mustWait(l, "sip.send")
-	e := v.engineOf(l, "sip.send")
-	t, ok := l.Get(1).(*lua.LTable)
-	if !ok {
-		raise(l, "sip.send needs a table {method = ..., uri = ...}, not %s", describe(l.Get(1)))
-	}
-	spec, err := v.sendSpec(t)
-	if err != nil {
-		raise(l, "sip.send: %v", err)
-	}
-	var res *engine.Response
-	v.lent(func() { res, err = e.Send(v.lane, spec) })
-	if err != nil {
-		if m, bad := asMisuse(err); bad {
-			raise(l, "%s", m.Text)
-		}
-		return failText(l, err.Error())
-	}
-	l.Push(&v.response(res, nil).ud)
-	return 1
+// sipSend declares sip.send.
+func sipSend() Function {
+	return Try1(Function{Name: "send", Waits: true,
+		Doc:     "Sends a request of this server's own and waits for its final response. Where none comes the response is one made here, whose cause says why.",
+		Raises:  "for INVITE, ACK and CANCEL, and headers that the engine owns",
+		Example: `local res, err = sip.send({ method = "OPTIONS", uri = "sip:bob@192.0.2.7", timeout = 2 })`},
+		sendArg, returnsLua(ResponseType, "").of(responseType), func(c *Call, spec *engine.SendSpec) (lua.LValue, error) {
+			v := c.vm
+			e := v.engineOf(c.l, "sip.send")
+			var res *engine.Response
+			var err error
+			v.lent(func() { res, err = e.Send(v.lane, spec) })
+			if err != nil {
+				if m, bad := asMisuse(err); bad {
+					raise(c.l, "%s", m.Text)
+				}
+				return nil, err
+			}
+			return &v.response(res, nil).ud, nil
+		})
 }
+
+var sendArg = ArgOf(func(c *Call, n int) *engine.SendSpec {
+	t, ok := c.l.Get(n).(*lua.LTable)
+	if !ok {
+		raise(c.l, "sip.send needs a table {method = ..., uri = ...}, not %s", describe(c.l.Get(n)))
+	}
+	spec, err := c.vm.sendSpec(t)
+	if err != nil {
+		c.Raise("%v", err)
+	}
+	return spec
+}, Param{Name: "options", Type: Table, Options: append(OptionsOf(sendOptions{}),
+	Option{Name: "uri", Kind: URIType, Doc: "the Request-URI; it or target must be given"},
+	Option{Name: "target", Kind: TargetType, Doc: "as for relay"},
+	Option{Name: "credentials", Kind: Table, Doc: "{user=, password=}, with which a challenge is answered"})})
 
 func (v *vm) sendSpec(t *lua.LTable) (*engine.SendSpec, error) {
 	if err := unknownKey(t, sendKeys, ""); err != nil {

@@ -17,90 +17,116 @@ type sharedOptions struct {
 	TTL      *time.Duration `lua:"ttl" doc:"seconds a value lives, unless said otherwise; 0 for ever"`
 }
 
-// sipShared is sip.shared(name [, {capacity=, ttl=}]) -> dict.
-func (v *vm) sipShared(l *lua.LState) int {
-	name, ok := l.Get(1).(lua.LString)
+// sipShared declares sip.shared.
+func sipShared() Function {
+	return Func2(Function{Name: "shared", Doc: "A dictionary that all lanes share and that survives reloads; the same one for the same name.",
+		Raises: fmt.Sprintf("beyond %d dictionaries", maxDicts), Example: `local calls = sip.shared("calls", { capacity = 10000, ttl = 3600 })`},
+		dictNameArg, OptionsArg(sharedOptions{}), returnsLua(ObjectOf, "").of(dictType), func(c *Call, name string, opts sharedOptions) lua.LValue {
+			ttl := time.Duration(0)
+			if opts.TTL != nil {
+				ttl = *opts.TTL
+			}
+			d := c.vm.gen.router.shared.open(name, opts.Capacity, opts.Bytes, ttl, opts.TTL != nil)
+			if d == nil {
+				c.Raise("more than %d dictionaries; give values keys, not dictionaries", maxDicts)
+			}
+			return &lua.LUserData{Value: d, Metatable: c.vm.kinds.dict}
+		})
+}
+
+var dictNameArg = ArgOf(func(c *Call, n int) string {
+	name, ok := c.l.Get(n).(lua.LString)
 	if !ok || name == "" {
-		raise(l, "sip.shared: the name must be a string, not %s", describe(l.Get(1)))
+		raise(c.l, "sip.shared: the name must be a string, not %s", describe(c.l.Get(n)))
 	}
-	var opts sharedOptions
-	switch t := l.Get(2).(type) {
-	case *lua.LNilType:
-	case *lua.LTable:
-		if err := decodeTable(v, t, &opts); err != nil {
-			raise(l, "sip.shared: %v", err)
-		}
-	default:
-		raise(l, "sip.shared: argument 2 must be a table of options, not %s", describe(t))
-	}
-	ttl := time.Duration(0)
-	if opts.TTL != nil {
-		ttl = *opts.TTL
-	}
-	d := v.gen.router.shared.open(string(name), opts.Capacity, opts.Bytes, ttl, opts.TTL != nil)
-	if d == nil {
-		raise(l, "sip.shared: more than %d dictionaries; give values keys, not dictionaries", maxDicts)
-	}
-	l.Push(&lua.LUserData{Value: d, Metatable: v.kinds.dict})
-	return 1
+	return string(name)
+}, Param{Name: "name", Type: String})
+
+// dictType declares dictionaries.
+var dictType = &ObjectType{
+	Name:    "dictionary",
+	Doc:     "What sip.shared returns. Values are strings, numbers, booleans and plain tables, which are copied; each call is atomic over all lanes.",
+	Example: "local calls = sip.shared(\"calls\")\nlocal n = calls:incr(req.from.uri.aor, 1, 0, 60)",
+	Methods: dictMethods(),
+	kind: &kind{
+		variable: "dict",
+		hint:     ": values are read with dict:get(key)",
+		set: func(c *Call, _ any, _ string) bool {
+			raise(c.l, "a shared dictionary is written with dict:set(key, value)")
+			return true
+		},
+		text: func(_ *lua.LState, self any) string { return "sip.shared: " + self.(*dict).name },
+	},
 }
 
-func (v *vm) dictMetatable() *lua.LTable {
-	methods := v.functions(map[string]lua.LGFunction{
-		"get": v.dictGet, "set": v.dictSet(always, "set"), "add": v.dictSet(ifAbsent, "add"), "replace": v.dictSet(ifPresent, "replace"),
-		"delete": v.dictDelete, "incr": v.dictIncr, "ttl": v.dictTTL, "keys": v.dictKeys, "flush": v.dictFlush,
-	})
-	mt := v.metatable(func(l *lua.LState) int {
-		name, _ := l.Get(2).(lua.LString)
-		f := methods[string(name)]
-		if f == nil {
-			raise(l, "a shared dictionary has no field '%s'%s: values are read with dict:get(key)", l.Get(2).String(),
-				suggest(string(name), sortedKeys(methods)))
-		}
-		l.Push(f)
-		return 1
-	}, func(l *lua.LState) int {
-		raise(l, "a shared dictionary is written with dict:set(key, value)")
-		return 0
-	})
-	mt.RawSetString("__tostring", v.main.NewFunction(func(l *lua.LState) int {
-		l.Push(lua.LString("sip.shared: " + l.Get(1).(*lua.LUserData).Value.(*dict).name))
-		return 1
-	}))
-	return mt
+func dictMethods() []Function {
+	d, key := self[*dict](), keyArg
+	store := func(name, doc string, w when) Function {
+		return Func4(Function{Name: name, Doc: doc, Raises: fmt.Sprintf("for nil, and a value larger than %d MiB", maxValue>>20),
+			Example: fmt.Sprintf("local stored = sip.shared(\"calls\"):%s(\"alice\", 1, 60)", name)},
+			d, key, valueArg, ttlArg, ReturnsBool("whether it was stored"), func(c *Call, d *dict, key string, value any, ttl time.Duration) bool {
+				tooLarge(c, key, value)
+				return d.put(key, value, c.vm.clock.Now(), ttl, w)
+			})
+	}
+	return []Function{
+		Func3(Function{Name: "get", WaitsWith: "load",
+			Doc: "The value of a key, or nil. With load, a missing key is filled with what load(key) returns, once at a time over all lanes: a value and, if wanted, its ttl; " +
+				"nil, err stores nothing.",
+			Example: "local route = sip.shared(\"routes\"):get(\"alice\", function(key) return \"sip:\" .. key .. \"@192.0.2.7\", 60 end)"},
+			d, key, loadArg, returnsSome(Result{Type: Any, OrNil: true}, Result{Name: "err", Type: String, OrNil: true, Doc: "of load"}), dictGet),
+		store("set", "Stores a value.", always),
+		store("add", "Stores a value where the key has none.", ifAbsent),
+		store("replace", "Stores a value where the key has one.", ifPresent),
+		Func2(Function{Name: "delete", Doc: "Removes a key.", Example: `sip.shared("calls"):delete("alice")`}, d, key, ReturnsBool("whether there was one"),
+			func(c *Call, d *dict, key string) bool { return d.remove(key, c.vm.clock.Now()) }),
+		Try5(Function{Name: "incr", Doc: "Adds to a number; a missing key begins with init. nil, err where the value is no number.",
+			Example: `local n = sip.shared("calls"):incr("alice", 1, 0, 60)`},
+			d, key, NumberArg("by", "").Default(1, "1"), NumberArg("init", "").Default(0, "0"), ttlArg, ReturnsNumber("the new number"),
+			func(c *Call, d *dict, key string, by, init float64, ttl time.Duration) (float64, error) {
+				n, ok := d.incr(key, by, init, c.vm.clock.Now(), ttl)
+				if !ok {
+					return 0, fmt.Errorf("the value of %q is not a number", key)
+				}
+				return n, nil
+			}),
+		Func2(Function{Name: "ttl", Doc: "How long a key lives yet.", Example: `local left = sip.shared("calls"):ttl("alice")`}, d, key,
+			returnsLua(Seconds, "math.huge for ever; nil where there is none").orNil(), dictTTL),
+		Func1(Function{Name: "keys", Doc: "All keys, in no order.", Example: `local keys = sip.shared("calls"):keys()`}, d, ReturnsStrings(""),
+			func(c *Call, d *dict) []string { return d.keys(c.vm.clock.Now()) }),
+		Do1(Function{Name: "flush", Doc: "Removes all keys.", Example: `sip.shared("calls"):flush()`}, d, func(_ *Call, d *dict) { d.flush() }),
+	}
 }
 
-// dictArgs are the dictionary and the key.
-func dictArgs(l *lua.LState, method string) (*dict, string) {
-	d := dictArg(l, method)
-	key, ok := textOf(l.Get(2))
+var keyArg = ArgOf(func(c *Call, n int) string {
+	key, ok := textOf(c.l.Get(n))
 	if !ok {
-		raise(l, "dict:%s: the key must be a string, not %s", method, describe(l.Get(2)))
+		c.Raise("the key must be a string, not %s", describe(c.l.Get(n)))
 	}
-	return d, key
-}
+	return key
+}, Param{Name: "key", Type: String, Or: []Type{Number, URIType}, Doc: "its text counts"})
 
-func dictArg(l *lua.LState, method string) *dict {
-	if ud, ok := l.Get(1).(*lua.LUserData); ok {
-		if d, ok := ud.Value.(*dict); ok {
-			return d
-		}
+var valueArg = ArgOf(func(c *Call, n int) any {
+	value, err := toGo(c.l.Get(n))
+	if err != nil {
+		c.Raise("%v", err)
 	}
-	raise(l, "dict:%s: a dictionary of sip.shared is expected before the ':', not %s", method, describe(l.Get(1)))
-	return nil
-}
+	if value == nil {
+		c.Raise("the value is nil; dict:delete(key) removes one")
+	}
+	return value
+}, Param{Name: "value", Type: Any, Doc: "a string, number, boolean or plain table"})
 
 // ttlArg is a number of seconds, 0 for ever, or the dictionary's default (below 0) where nothing is given.
-func ttlArg(l *lua.LState, n int, method string) time.Duration {
-	if l.Get(n) == lua.LNil {
-		return -1
-	}
-	d, ok := seconds(l.Get(n))
+var ttlArg = ArgOf(func(c *Call, n int) time.Duration {
+	d, ok := seconds(c.l.Get(n))
 	if !ok {
-		raise(l, "dict:%s: ttl must be a number of seconds, not %s", method, describe(l.Get(n)))
+		c.Raise("ttl must be a number of seconds, not %s", describe(c.l.Get(n)))
 	}
 	return d
-}
+}, Param{Name: "ttl", Type: Seconds, Doc: "0 for ever"}).Default(-1, "the dictionary's")
+
+var loadArg = functionArg("load", "function(key)", "returns value [, ttl], or nil, err; it may wait").Optional()
 
 func (v *vm) pushValue(l *lua.LState, value any) int {
 	lv, err := toLua(v, value)
@@ -111,96 +137,28 @@ func (v *vm) pushValue(l *lua.LState, value any) int {
 	return 1
 }
 
-// dictSet is dict:set, add or replace(key, value [, ttl]): whether it stored.
-func (v *vm) dictSet(w when, method string) lua.LGFunction {
-	return func(l *lua.LState) int {
-		d, key := dictArgs(l, method)
-		value, err := toGo(l.Get(3))
-		if err != nil {
-			raise(l, "dict:%s: %v", method, err)
-		}
-		if value == nil {
-			raise(l, "dict:%s: the value is nil; dict:delete(key) removes one", method)
-		}
-		tooLarge(l, "dict:"+method, key, value)
-		l.Push(lua.LBool(d.put(key, value, v.clock.Now(), ttlArg(l, 4, method), w)))
-		return 1
-	}
-}
-
-// dictDelete is dict:delete(key): whether there was one.
-func (v *vm) dictDelete(l *lua.LState) int {
-	d, key := dictArgs(l, "delete")
-	l.Push(lua.LBool(d.remove(key, v.clock.Now())))
-	return 1
-}
-
-// dictIncr is dict:incr(key [, by [, init [, ttl]]]): the new number, or nil, err where the value is no number.
-func (v *vm) dictIncr(l *lua.LState) int {
-	d, key := dictArgs(l, "incr")
-	number := func(n int, what string, def float64) float64 {
-		switch x := l.Get(n).(type) {
-		case *lua.LNilType:
-			return def
-		case lua.LNumber:
-			return float64(x)
-		}
-		raise(l, "dict:incr: %s must be a number, not %s", what, describe(l.Get(n)))
-		return 0
-	}
-	n, ok := d.incr(key, number(3, "by", 1), number(4, "init", 0), v.clock.Now(), ttlArg(l, 5, "incr"))
-	if !ok {
-		return failText(l, fmt.Sprintf("the value of %q is not a number", key))
-	}
-	l.Push(lua.LNumber(n))
-	return 1
-}
-
 // dictTTL is dict:ttl(key): the seconds left, math.huge for ever, nil for none.
-func (v *vm) dictTTL(l *lua.LState) int {
-	d, key := dictArgs(l, "ttl")
-	switch left, forever, present := d.left(key, v.clock.Now()); {
+func dictTTL(c *Call, d *dict, key string) lua.LValue {
+	switch left, forever, present := d.left(key, c.vm.clock.Now()); {
 	case !present:
-		l.Push(lua.LNil)
+		return lua.LNil
 	case forever:
-		l.Push(lua.LNumber(math.MaxFloat64)) // math.huge of this interpreter
+		return lua.LNumber(math.MaxFloat64) // math.huge of this interpreter
 	default:
-		l.Push(lua.LNumber(left.Seconds()))
+		return lua.LNumber(left.Seconds())
 	}
-	return 1
-}
-
-// dictKeys is dict:keys(): a list in no order.
-func (v *vm) dictKeys(l *lua.LState) int {
-	t := l.NewTable()
-	for _, key := range dictArg(l, "keys").keys(v.clock.Now()) {
-		t.Append(lua.LString(key))
-	}
-	l.Push(t)
-	return 1
-}
-
-func (v *vm) dictFlush(l *lua.LState) int {
-	dictArg(l, "flush").flush()
-	return 0
 }
 
 // dictGet is dict:get(key [, load]): the value or nil; with load, what load(key) returns fills a missing key.
-func (v *vm) dictGet(l *lua.LState) int {
-	d, key := dictArgs(l, "get")
-	switch f := l.Get(3).(type) {
-	case *lua.LNilType:
-		value, ok := d.get(key, v.clock.Now())
-		if !ok {
-			l.Push(lua.LNil)
-			return 1
-		}
-		return v.pushValue(l, value)
-	case *lua.LFunction:
-		return v.dictLoad(l, d, key, f)
+func dictGet(c *Call, d *dict, key string, load *lua.LFunction) int {
+	if load != nil {
+		return c.vm.dictLoad(c.l, d, key, load)
 	}
-	raise(l, "dict:get: argument 2 must be a function, not %s", describe(l.Get(3)))
-	return 0
+	value, ok := d.get(key, c.vm.clock.Now())
+	if !ok {
+		return c.PushNil()
+	}
+	return c.vm.pushValue(c.l, value)
 }
 
 // dictLoad fills a missing key, once at a time over all lanes.
@@ -277,12 +235,14 @@ func (v *vm) runLoad(l *lua.LState, d *dict, key string, ld *load, f *lua.LFunct
 		failure = err.Error()
 		raise(l, "dict:get: the result of load: %v", err)
 	}
-	tooLarge(l, "dict:get", key, stored)
+	tooLargeAt(l, "dict:get", key, stored)
 	value = stored
 }
 
 // tooLarge raises where a value is.
-func tooLarge(l *lua.LState, method, key string, value any) {
+func tooLarge(c *Call, key string, value any) { tooLargeAt(c.l, c.fn.full, key, value) }
+
+func tooLargeAt(l *lua.LState, method, key string, value any) {
 	if sizeOf(value)+int64(len(key)) > maxValue {
 		raise(l, "%s: the value is larger than %d MiB", method, maxValue>>20)
 	}

@@ -14,38 +14,46 @@ import (
 // mostTags bounds how many option tags a script may declare. There are some fifty in all.
 const mostTags = 64
 
-// sipSupported is sip.supported{"tag", ...}, at file level: requests that insist on these by Proxy-Require come to the script.
-// Several calls add up.
-func (v *vm) sipSupported(l *lua.LState) int {
-	if !v.loading {
-		raise(l, "sip.supported can only be called while the file runs: what a script serves does not change from one request to the next")
-	}
-	t, ok := l.Get(1).(*lua.LTable)
+// sipSupported declares sip.supported.
+func sipSupported() Function {
+	return Do1(Function{Name: "supported", Where: AtLoad, Why: "what a script serves does not change from one request to the next",
+		Doc:     "Names option tags that the script serves: requests that insist on them by Proxy-Require come to it. Several calls add up.",
+		Example: `sip.supported({ "gruu", "outbound" })`},
+		tagsArg, func(c *Call, tags []string) {
+			v := c.vm
+			for _, name := range tags {
+				if slices.Contains(v.supported, name) {
+					continue
+				}
+				if len(v.supported) == mostTags {
+					c.Raise("more than %d option tags", mostTags)
+				}
+				v.supported = append(v.supported, name)
+			}
+		})
+}
+
+// tagsArg is a list of option tags; they come in lower case.
+var tagsArg = ArgOf(func(c *Call, n int) (tags []string) {
+	t, ok := c.l.Get(n).(*lua.LTable)
 	if !ok {
-		raise(l, "sip.supported: argument 1 must be a list of option tags, not %s", describe(l.Get(1)))
+		c.want(n, "a list of option tags")
 	}
-	n := t.Len()
+	last := t.Len()
 	t.ForEach(func(k, _ lua.LValue) {
-		if i, ok := k.(lua.LNumber); !ok || float64(i) != float64(int(i)) || i < 1 || int(i) > n {
-			raise(l, "sip.supported: a list of option tags is wanted, such as {\"path\", \"gruu\"}; it has a key %s", describe(k))
+		if i, ok := k.(lua.LNumber); !ok || float64(i) != float64(int(i)) || i < 1 || int(i) > last {
+			c.Raise("a list of option tags is wanted, such as {\"path\", \"gruu\"}; it has a key %s", describe(k))
 		}
 	})
-	for i := 1; i <= n; i++ {
+	for i := 1; i <= last; i++ {
 		tag, ok := t.RawGetInt(i).(lua.LString)
 		if !ok || !engine.IsOptionTag(string(tag)) {
-			raise(l, "sip.supported: entry %d must be an option tag, such as \"path\", not %s", i, describe(t.RawGetInt(i)))
+			c.Raise("entry %d must be an option tag, such as \"path\", not %s", i, describe(t.RawGetInt(i)))
 		}
-		name := strings.ToLower(string(tag))
-		if slices.Contains(v.supported, name) {
-			continue
-		}
-		if len(v.supported) == mostTags {
-			raise(l, "sip.supported: more than %d option tags", mostTags)
-		}
-		v.supported = append(v.supported, name)
+		tags = append(tags, strings.ToLower(string(tag)))
 	}
-	return 0
-}
+	return tags
+}, Param{Name: "tags", Type: List, Doc: "option tags, such as \"path\", in any case"})
 
 // Supported are the option tags that the script serves (engine.Supporter).
 func (r *Router) Supported(l *lane.Lane) []string { return r.slots[l.ID()].Load().supported }

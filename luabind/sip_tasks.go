@@ -116,17 +116,34 @@ type task struct {
 	waiters []*lane.Waiter
 }
 
-// sipSpawn is sip.spawn(fn) -> task.
-func (v *vm) sipSpawn(l *lua.LState) int {
-	f := functionArg(l, 1, "sip.spawn")
-	t := &task{v: v}
-	v.callback(f)
-	if !v.loading {
-		t.place = v.admit(l, "sip.spawn")
-	}
-	v.startHere(l, "sip.spawn", func() { t.start(f) })
-	l.Push(&lua.LUserData{Value: t, Metatable: v.kinds.task})
-	return 1
+// sipSpawn declares sip.spawn.
+func sipSpawn() Function {
+	return Func1(Function{Name: "spawn", Doc: "Runs a function beside what runs now, on the same lane. At file level it runs once in the process, when the script begins to serve.",
+		Raises:  fmt.Sprintf("beyond %d timers and tasks of one request at a time", requestTasks),
+		Example: `local task = sip.spawn(function() return sip.send({ method = "OPTIONS", uri = "sip:bob@192.0.2.7" }) end)`},
+		functionArg("fn", "function()", "it may wait"), returnsLua(ObjectOf, "").of(taskType), func(c *Call, f *lua.LFunction) lua.LValue {
+			v := c.vm
+			t := &task{v: v}
+			v.callback(f)
+			if !v.loading {
+				t.place = v.admit(c.l, "sip.spawn")
+			}
+			v.startHere(c.l, "sip.spawn", func() { t.start(f) })
+			return &lua.LUserData{Value: t, Metatable: v.kinds.task}
+		})
+}
+
+// taskType declares tasks.
+var taskType = &ObjectType{
+	Name:    "task",
+	Doc:     "What sip.spawn began.",
+	Example: "local task = sip.spawn(function() return 1 end)\nlocal one = task:wait()",
+	Methods: []Function{Func1(Function{Name: "wait", Waits: true, Doc: "Waits until the function has ended.",
+		Example: `sip.spawn(function() return 1 end):wait()`},
+		self[*task](), returnsSome(Result{Name: "...", Type: Any, OrNil: true, Doc: "what the function returned; nil, err where it raised"}), taskWait)},
+	kind: &kind{
+		text: func(_ *lua.LState, self any) string { return fmt.Sprintf("task: %p", self) },
+	},
 }
 
 func (t *task) start(f *lua.LFunction) {
@@ -154,44 +171,18 @@ func (t *task) finish() {
 	t.waiters = nil
 }
 
-// taskWait is task:wait(): what the function returned, or nil, err.
-func (v *vm) taskWait(l *lua.LState) int {
-	ud, ok := l.Get(1).(*lua.LUserData)
-	var t *task
-	if ok {
-		t, ok = ud.Value.(*task)
-	}
-	if !ok {
-		raise(l, "task:wait: a task of sip.spawn is expected, not %s", describe(l.Get(1)))
-	}
-	v.mustWait(l, "task:wait")
+// taskWait is task:wait().
+func taskWait(c *Call, t *task) int {
 	if !t.done {
 		w := lane.NewWaiter()
 		t.waiters = append(t.waiters, w)
-		v.park(w)
+		c.vm.park(w)
 	}
 	if t.err != nil {
-		return failText(l, t.err.Text)
+		return failText(c.l, t.err.Text)
 	}
 	for _, x := range t.results {
-		l.Push(x)
+		c.l.Push(x)
 	}
 	return len(t.results)
-}
-
-// oneMethod is the metatable of objects that have one method.
-func (v *vm) oneMethod(kind, name string, f lua.LGFunction) *lua.LTable {
-	method := v.main.NewFunction(f)
-	mt := v.metatable(func(l *lua.LState) int {
-		if l.Get(2) != lua.LString(name) {
-			raise(l, "a %s has no field '%s'; it has %s", kind, l.Get(2).String(), name)
-		}
-		l.Push(method)
-		return 1
-	}, nil)
-	mt.RawSetString("__tostring", v.main.NewFunction(func(l *lua.LState) int {
-		l.Push(lua.LString(fmt.Sprintf("%s: %p", kind, l.Get(1).(*lua.LUserData).Value)))
-		return 1
-	}))
-	return mt
 }

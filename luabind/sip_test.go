@@ -74,7 +74,7 @@ func TestCodecs(t *testing.T) {
 		`sip.json.encode({[true] = 1})`:               "must be a string",
 		`sip.json.encode(0/0)`:                        "cannot be represented in JSON",
 		`sip.json.encode()`:                           "needs a value",
-		`sip.json.decode(5)`:                          "must be a string",
+		`sip.json.decode({})`:                         "must be a string",
 		`return sip.json.null.x`:                      "has no fields",
 		`sip.hash.md5()`:                              "argument 1 must be a string",
 		`sip.hash.sha1("x")`:                          "sip.hash has no function 'sha1'",
@@ -102,7 +102,7 @@ func TestLocalsAndDomains(t *testing.T) {
 	})
 	evalFails(t, w, map[string]string{
 		`sip.is_local(nil)`:    "must be a host or a uri, not nil",
-		`sip.domains.add(nil)`: "the name must be a string",
+		`sip.domains.add(nil)`: "argument 1 must be a string, not nil",
 		`sip.domains.ad("x")`:  "did you mean 'add'?",
 	})
 }

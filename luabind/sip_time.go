@@ -12,48 +12,34 @@ import (
 
 // Time and tasks: now, sleep, every, after, spawn, on.
 
-func (v *vm) sipTime() map[string]lua.LGFunction {
-	return map[string]lua.LGFunction{"now": v.sipNow, "sleep": v.sipSleep, "every": v.sipEvery, "after": v.sipAfter, "spawn": v.sipSpawn, "on": v.sipOn}
-}
-
-// sipNow is sip.now(): the time of day in seconds since 1970, with fractions.
-func (v *vm) sipNow(l *lua.LState) int {
-	l.Push(lua.LNumber(float64(v.clock.Wall().UnixMicro()) / 1e6))
-	return 1
-}
-
-func secondsArg(l *lua.LState, n int, what string) time.Duration {
-	d, ok := seconds(l.Get(n))
-	if !ok {
-		raise(l, "%s: argument %d must be a number of seconds, 0 or more, not %s", what, n, describe(l.Get(n)))
+func sipTime() []Function {
+	return []Function{
+		Func0(Function{Name: "now", Doc: "The time of day in seconds since 1970, with fractions.", Example: `req.vars.began = sip.now()`},
+			ReturnsNumber("seconds"), func(c *Call) float64 { return float64(c.vm.clock.Wall().UnixMicro()) / 1e6 }),
+		Act1(Function{Name: "sleep", Waits: true, Doc: "Waits; other calls go on meanwhile. nil, err where the request was over first.", Example: `sip.sleep(0.5)`},
+			SecondsArg("s", ""), sipSleep),
+		sipEvery(),
+		sipAfter(),
+		sipSpawn(),
+		Do2(Function{Name: "on", Where: AtLoad, Why: "handlers run once in the process, not in the handler's VM",
+			Doc:    "Calls a function at each event of a name: start, stop, and those of modules. It runs in a VM of its own, once in the process, and may wait.",
+			Raises: "for an event that no module has", Example: `sip.on("start", function(why) sip.log.info("serving after %s", why) end)`},
+			TextArg("event", ""), functionArg("fn", "function(...)", "what it gets is with the event"), sipOn),
 	}
-	return d
 }
 
-func functionArg(l *lua.LState, n int, what string) *lua.LFunction {
-	f, ok := l.Get(n).(*lua.LFunction)
-	if !ok {
-		raise(l, "%s: argument %d must be a function, not %s", what, n, describe(l.Get(n)))
+// sipSleep is sip.sleep(s).
+func sipSleep(c *Call, d time.Duration) error {
+	v := c.vm
+	err := v.sleep(d)
+	switch {
+	case err == errReplaced:
+		v.current.halted, v.current.replaced = true, true // past any pcall
+		raise(c.l, "%v", err)
+	case errors.Is(err, engine.ErrRequestOver):
+		return engine.ErrRequestOver
 	}
-	return f
-}
-
-// sipSleep is sip.sleep(s): true, or nil, err when the request was over first.
-func (v *vm) sipSleep(l *lua.LState) int {
-	d := secondsArg(l, 1, "sip.sleep")
-	v.mustWait(l, "sip.sleep")
-	if err := v.sleep(d); err != nil {
-		if err == errReplaced {
-			v.current.halted, v.current.replaced = true, true // past any pcall
-			raise(l, "%v", err)
-		}
-		if errors.Is(err, engine.ErrRequestOver) {
-			return failText(l, engine.ErrRequestOver.Error())
-		}
-		return failText(l, err.Error())
-	}
-	l.Push(lua.LTrue)
-	return 1
+	return err
 }
 
 func (v *vm) sleep(d time.Duration) error {
@@ -91,19 +77,13 @@ func (v *vm) park(w *lane.Waiter) {
 	v.lent(func() { v.lane.Park(w) })
 }
 
-// sipOn is sip.on(event, fn).
-func (v *vm) sipOn(l *lua.LState) int {
-	name := plainText(l, "sip.on: the event", l.Get(1))
-	f := functionArg(l, 2, "sip.on")
+func sipOn(c *Call, name string, f *lua.LFunction) {
+	v := c.vm
 	if !v.gen.events[name] {
 		known := sortedKeys(v.gen.events)
-		raise(l, "sip.on: there is no event %q%s; the events are: %s", name, suggest(name, known), strings.Join(known, ", "))
-	}
-	if !v.loading {
-		raise(l, "sip.on can only be called while the file runs: handlers run once in the process, not in the handler's VM")
+		c.Raise("there is no event %q%s; the events are: %s", name, suggest(name, known), strings.Join(known, ", "))
 	}
 	if v.background {
 		v.events[name] = append(v.events[name], f)
 	}
-	return 0
 }

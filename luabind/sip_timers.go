@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
@@ -19,31 +20,35 @@ type timer struct {
 // stopper is a timer that can be stopped, on its lane.
 type stopper interface{ stop() }
 
-// timerCancel is timer:cancel().
-func (v *vm) timerCancel(l *lua.LState) int {
-	ud, ok := l.Get(1).(*lua.LUserData)
-	var t *timer
-	if ok {
-		t, ok = ud.Value.(*timer)
-	}
+// timerType declares timers.
+var timerType = &ObjectType{
+	Name:    "timer",
+	Doc:     "What sip.after and sip.every began.",
+	Example: `local timer = sip.after(30, function() sip.log.info("half a minute") end)`,
+	Methods: []Function{Do1(Function{Name: "cancel", Doc: "Stops the timer; a call that runs already goes on.",
+		Example: `sip.after(30, function() end):cancel()`},
+		self[*timer](), timerCancel)},
+	kind: &kind{
+		text: func(_ *lua.LState, self any) string { return fmt.Sprintf("timer: %p", self) },
+	},
+}
+
+func timerCancel(c *Call, t *timer) {
 	switch {
-	case !ok:
-		raise(l, "timer:cancel: a timer of sip.after or sip.every is expected, not %s", describe(l.Get(1)))
 	case t.stopper != nil:
 		t.stop()
-	case !v.loading: // while the file runs, the background VM runs it too
-		back := v.gen.back
+	case !c.vm.loading: // while the file runs, the background VM runs it too
+		back := c.vm.gen.back
 		back.lane.Return(lane.Func(func(*lane.Lane) {
 			if t.place < len(back.fileTimers) {
 				back.fileTimers[t.place].stop()
 			}
 		}))
 	}
-	return 0
 }
 
-// pushTimer pushes the object of a timer; s is nil in the VMs that only read what the file says.
-func (v *vm) pushTimer(l *lua.LState, s stopper) int {
+// timerObject is the object of a timer; s is nil in the VMs that only read what the file says.
+func (v *vm) timerObject(s stopper) lua.LValue {
 	t := &timer{stopper: s, v: v}
 	if v.loading {
 		t.place = v.filePlaces
@@ -52,8 +57,7 @@ func (v *vm) pushTimer(l *lua.LState, s stopper) int {
 			v.fileTimers = append(v.fileTimers, s)
 		}
 	}
-	l.Push(&lua.LUserData{Value: t, Metatable: v.kinds.timer})
-	return 1
+	return &lua.LUserData{Value: t, Metatable: v.kinds.timer}
 }
 
 // ticker is one sip.every. It belongs to the background lane.
@@ -83,37 +87,36 @@ type everyOptions struct {
 	Jitter time.Duration `lua:"jitter" doc:"seconds: each pause is longer by up to that much"`
 }
 
-// sipEvery is sip.every(s, fn [, {jitter=}]). A call that still runs when the next is due makes that one be left out.
-func (v *vm) sipEvery(l *lua.LState) int {
-	d := secondsArg(l, 1, "sip.every")
-	f := functionArg(l, 2, "sip.every")
-	var opts everyOptions
-	if t, ok := l.Get(3).(*lua.LTable); ok {
-		if err := decodeTable(v, t, &opts); err != nil {
-			raise(l, "sip.every: %v", err)
-		}
-	} else if l.Get(3) != lua.LNil {
-		raise(l, "sip.every: argument 3 must be a table of options, not %s", describe(l.Get(3)))
-	}
-	if d <= 0 {
-		raise(l, "sip.every: the interval must be above 0")
-	}
-	if !v.loading {
-		raise(l, "sip.every can only be called while the file runs: it runs once in the process, not in the handler's VM")
-	}
-	t := &ticker{v: v, f: f, every: max(d, time.Millisecond), jitter: opts.Jitter}
-	v.startHere(l, "sip.every", func() {
-		if !t.over {
-			t.begun = true
-			v.tasks.Add(1)
-			t.arm()
-		}
-	})
-	if !v.background {
-		return v.pushTimer(l, nil)
-	}
-	return v.pushTimer(l, t)
+// sipEvery declares sip.every.
+func sipEvery() Function {
+	return Func3(Function{Name: "every", Where: AtLoad, Why: "it runs once in the process, not in the handler's VM",
+		Doc:     "Calls a function again and again while the script serves, once in the process. A call that still runs when the next is due makes that one be left out.",
+		Example: `sip.every(60, function() sip.log.info("a minute") end, { jitter = 5 })`},
+		intervalArg, functionArg("fn", "function()", "it may wait"), OptionsArg(everyOptions{}), returnsLua(ObjectOf, "").of(timerType),
+		func(c *Call, d time.Duration, f *lua.LFunction, opts everyOptions) lua.LValue {
+			v := c.vm
+			t := &ticker{v: v, f: f, every: max(d, time.Millisecond), jitter: opts.Jitter}
+			v.startHere(c.l, "sip.every", func() {
+				if !t.over {
+					t.begun = true
+					v.tasks.Add(1)
+					t.arm()
+				}
+			})
+			if !v.background {
+				return v.timerObject(nil)
+			}
+			return v.timerObject(t)
+		})
 }
+
+var intervalArg = ArgOf(func(c *Call, n int) time.Duration {
+	d := c.Seconds(n)
+	if d <= 0 {
+		c.Raise("the interval must be above 0")
+	}
+	return d
+}, Param{Name: "s", Type: Seconds, Doc: "above 0"})
 
 func (t *ticker) arm() {
 	d := t.every
@@ -191,15 +194,22 @@ func (v *vm) runOf(q *quota, what string, f *lua.LFunction, out *[]lua.LValue) *
 	return v.runTask(what, f, out)
 }
 
-// sipAfter is sip.after(s, fn).
-func (v *vm) sipAfter(l *lua.LState) int {
-	wait := secondsArg(l, 1, "sip.after")
-	d := &delayed{v: v, f: functionArg(l, 2, "sip.after")}
+// sipAfter declares sip.after.
+func sipAfter() Function {
+	return Func2(Function{Name: "after", Doc: "Calls a function once, in so many seconds, where it was asked for. At file level it runs once in the process.",
+		Raises:  fmt.Sprintf("beyond %d timers and tasks of one request at a time", requestTasks),
+		Example: `local timer = sip.after(30, function() req:cancel("too long") end)`},
+		SecondsArg("s", ""), functionArg("fn", "function()", "it may wait"), returnsLua(ObjectOf, "").of(timerType), after)
+}
+
+func after(c *Call, wait time.Duration, f *lua.LFunction) lua.LValue {
+	v := c.vm
+	d := &delayed{v: v, f: f}
 	v.callback(d.f)
 	if !v.loading {
-		d.place = v.admit(l, "sip.after")
+		d.place = v.admit(c.l, "sip.after")
 	}
-	v.startHere(l, "sip.after", func() {
+	v.startHere(c.l, "sip.after", func() {
 		if d.over {
 			return
 		}
@@ -211,7 +221,7 @@ func (v *vm) sipAfter(l *lua.LState) int {
 		v.lane.After(wait, &d.timer, d)
 	})
 	if v.loading && !v.background {
-		return v.pushTimer(l, nil)
+		return v.timerObject(nil)
 	}
-	return v.pushTimer(l, d)
+	return v.timerObject(d)
 }

@@ -15,8 +15,84 @@ import (
 
 // Targets of relay, fork, forward and redirect: text, a uri, a module's object, a table, or a list of those.
 
-var targetKeys = []string{"uri", "next_hop", "path", "flow", "q", "delay", "headers", "credentials", "from_socket", "vars", "timeout", "ring_timeout",
-	"reply_timeout", "received"}
+// key is one key of a table that is read often: its value is set without reflection.
+type key[T any] struct {
+	Option
+	set func(v *vm, into T, value lua.LValue) error
+}
+
+// keySet is what a table may hold.
+type keySet[T any] struct {
+	list   []key[T]
+	byName map[string]int
+}
+
+func keysOf[T any](list ...key[T]) *keySet[T] {
+	s := &keySet[T]{list: list, byName: make(map[string]int, len(list))}
+	for i, k := range list {
+		s.byName[k.Name] = i
+	}
+	return s
+}
+
+// read sets what t holds, except the keys in skip. An unknown key is an error.
+func (s *keySet[T]) read(v *vm, t *lua.LTable, into T, skip string) (err error) {
+	t.ForEach(func(k, value lua.LValue) {
+		if err != nil {
+			return
+		}
+		name, ok := k.(lua.LString)
+		i, known := s.byName[string(name)]
+		switch {
+		case !ok || !known:
+			err = s.unknown(k)
+		case string(name) != skip:
+			err = s.list[i].set(v, into, value)
+		}
+	})
+	return err
+}
+
+func (s *keySet[T]) unknown(k lua.LValue) error { return unknownName(k.String(), "", s.names()) }
+
+func (s *keySet[T]) names() []string {
+	names := make([]string, len(s.list))
+	for i, k := range s.list {
+		names[i] = k.Name
+	}
+	return names
+}
+
+// options are the keys, for documentation.
+func (s *keySet[T]) options() []Option {
+	list := make([]Option, len(s.list))
+	for i, k := range s.list {
+		list[i] = k.Option
+	}
+	return list
+}
+
+func targetKey(name string, t Type, doc string, set func(v *vm, t *engine.Target, value lua.LValue) error) key[*engine.Target] {
+	return key[*engine.Target]{Option{Name: name, Kind: t, Doc: doc}, set}
+}
+
+// targetKeys are the keys of a target.
+var targetKeys = keysOf(
+	targetKey("uri", URIType, "the new Request-URI, default unchanged; may be a binding, whose other keys then hold too", setURI),
+	targetKey("next_hop", URIType, "only where it is sent", textKey("next_hop", func(t *engine.Target) *string { return &t.NextHop })),
+	targetKey("path", List, "the Route set to write: a route or a list of them", setPath),
+	targetKey("flow", Number, "of a binding: the connection to use", setFlowKey),
+	targetKey("received", String, "of a binding: where its client was seen", textKey("received", func(t *engine.Target) *string { return &t.Received })),
+	targetKey("from_socket", String, "the name of the listener to send from", textKey("from_socket", func(t *engine.Target) *string { return &t.FromSocket })),
+	targetKey("q", Number, "from 0 to 1, for order \"q\"", setQ),
+	targetKey("delay", Seconds, "to wait before this target is tried; 0 for none", secondsKey("delay", func(t *engine.Target) *time.Duration { return &t.Delay })),
+	targetKey("timeout", Seconds, "to a final response", secondsKey("timeout", func(t *engine.Target) *time.Duration { return &t.Timeout })),
+	targetKey("ring_timeout", Seconds, "from its first 18x to a final response", secondsKey("ring_timeout", func(t *engine.Target) *time.Duration { return &t.RingTimeout })),
+	targetKey("reply_timeout", Seconds, "to any response", secondsKey("reply_timeout", func(t *engine.Target) *time.Duration { return &t.ReplyTimeout })),
+	targetKey("headers", Table, "{Name = text | list | false}, set or removed on this branch", setHeaders),
+	targetKey("credentials", Table, "{user=, password=}, with which a challenge is answered", setCredentials),
+	targetKey("vars", Table, "values of your own, read back as res.target.vars", checkVars),
+)
 
 // destinationKeys are those that say where a request goes: a table with none of them is no target.
 var destinationKeys = [...]string{"uri", "next_hop", "flow", "received"}
@@ -120,74 +196,70 @@ func (v *vm) targetTable(x *lua.LTable) (*engine.Target, error) {
 			return nil, fmt.Errorf("%q is not a key of a target: options go into the next argument, as in req:relay({uri = ...}, {%s = ...})", k, k)
 		}
 	}
-	if err := unknownKey(x, targetKeys, ""); err != nil {
+	t := &engine.Target{}
+	if err := v.fillTarget(t, x); err != nil {
 		return nil, err
 	}
 	if !namesDestination(x) {
 		return nil, errors.New("the table has no destination: give uri, next_hop or flow")
 	}
-	t := &engine.Target{}
-	if err := v.fillTarget(t, x); err != nil {
-		return nil, err
-	}
 	t.Value = lua.LValue(x)
 	return t, nil
 }
 
-// fillTarget reads the target keys of x into t.
+// fillTarget reads the target keys of x into t: uri first, since a binding there brings the others.
 func (v *vm) fillTarget(t *engine.Target, x *lua.LTable) error {
 	if lv := x.RawGetString("uri"); lv != lua.LNil {
-		if ud, ok := lv.(*lua.LUserData); ok {
-			if o, ok := ud.Value.(Targeter); ok {
-				base := o.Target()
-				if base == nil {
-					return errors.New("uri: the object no longer names a target")
-				}
-				*t = *base
-				lv = lua.LString(base.URI)
-			}
-		}
-		text, ok := uriTextOf(lv)
-		if !ok || text == "" {
-			return fmt.Errorf("uri must be a uri or a binding, not %s", describe(lv))
-		}
-		t.URI = text
-	}
-	for _, f := range []func(*engine.Target, *lua.LTable) error{fillPlace, fillPath, fillTimes, fillExtras} {
-		if err := f(t, x); err != nil {
+		if err := setURI(v, t, lv); err != nil {
 			return err
 		}
 	}
+	return targetKeys.read(v, x, t, "uri")
+}
+
+func setURI(_ *vm, t *engine.Target, lv lua.LValue) error {
+	if ud, ok := lv.(*lua.LUserData); ok {
+		if o, ok := ud.Value.(Targeter); ok {
+			base := o.Target()
+			if base == nil {
+				return errors.New("uri: the object no longer names a target")
+			}
+			*t = *base
+			lv = lua.LString(base.URI)
+		}
+	}
+	text, ok := uriTextOf(lv)
+	if !ok || text == "" {
+		return fmt.Errorf("uri must be a uri or a binding, not %s", describe(lv))
+	}
+	t.URI = text
 	return nil
 }
 
-// fillPlace reads next_hop, received, flow and from_socket.
-func fillPlace(t *engine.Target, x *lua.LTable) error {
-	for _, f := range []struct {
-		key  string
-		into *string
-	}{{"next_hop", &t.NextHop}, {"received", &t.Received}, {"from_socket", &t.FromSocket}} {
-		lv := x.RawGetString(f.key)
-		if lv == lua.LNil {
-			continue
-		}
+type setTarget = func(*vm, *engine.Target, lua.LValue) error
+
+func textKey(name string, of func(*engine.Target) *string) setTarget {
+	return func(_ *vm, t *engine.Target, lv lua.LValue) error {
 		text, ok := uriTextOf(lv)
 		if !ok || text == "" {
-			return fmt.Errorf("%s must be a string, not %s", f.key, describe(lv))
+			return fmt.Errorf("%s must be a string, not %s", name, describe(lv))
 		}
-		*f.into = text
+		*of(t) = text
+		return nil
 	}
-	switch lv := x.RawGetString("flow").(type) {
-	case *lua.LNilType:
+}
+
+func setFlowKey(_ *vm, t *engine.Target, lv lua.LValue) error {
+	switch x := lv.(type) {
 	case lua.LNumber:
-		if lv < 0 || lv != lua.LNumber(uint64(lv)) {
-			return fmt.Errorf("flow must be the flow of a binding, not %s", lv.String())
+		if x < 0 || x != lua.LNumber(uint64(x)) {
+			return fmt.Errorf("flow must be the flow of a binding, not %s", x.String())
 		}
-		setFlow(t, uint64(lv))
+		setFlow(t, uint64(x))
 	case lua.LString:
-		id, err := strconv.ParseUint(string(lv), 10, 64)
+		id, err := strconv.ParseUint(string(x), 10, 64)
 		if err != nil {
-			return fmt.Errorf("flow must be the flow of a binding, not %q", string(lv))
+			return fmt.Errorf("flow must be the flow of a binding, not %q", string(x))
 		}
 		setFlow(t, id)
 	default:
@@ -196,12 +268,7 @@ func fillPlace(t *engine.Target, x *lua.LTable) error {
 	return nil
 }
 
-// fillPath reads path, a list of route entries.
-func fillPath(t *engine.Target, x *lua.LTable) error {
-	lv := x.RawGetString("path")
-	if lv == lua.LNil {
-		return nil
-	}
+func setPath(_ *vm, t *engine.Target, lv lua.LValue) error {
 	if s, ok := lv.(lua.LString); ok {
 		t.Path = []string{bracketed(string(s))}
 		return nil
@@ -230,49 +297,42 @@ func bracketed(text string) string {
 	return "<" + text + ">"
 }
 
-// fillTimes reads q and the durations.
-func fillTimes(t *engine.Target, x *lua.LTable) error {
-	if lv := x.RawGetString("q"); lv != lua.LNil {
-		q, ok := lv.(lua.LNumber)
-		if !ok || !(q >= 0 && q <= 1) {
-			return fmt.Errorf("q must be a number from 0 to 1, not %s", describe(lv))
-		}
-		t.Q = float64(q)
+func setQ(_ *vm, t *engine.Target, lv lua.LValue) error {
+	q, ok := lv.(lua.LNumber)
+	if !ok || !(q >= 0 && q <= 1) {
+		return fmt.Errorf("q must be a number from 0 to 1, not %s", describe(lv))
 	}
-	for _, f := range []struct {
-		key  string
-		into *time.Duration
-	}{{"delay", &t.Delay}, {"timeout", &t.Timeout}, {"ring_timeout", &t.RingTimeout}, {"reply_timeout", &t.ReplyTimeout}} {
-		lv := x.RawGetString(f.key)
-		if lv == lua.LNil {
-			continue
-		}
-		d, ok := seconds(lv)
-		if !ok || d == 0 && f.key != "delay" {
-			return fmt.Errorf("%s must be a number of seconds greater than 0, not %s", f.key, describe(lv))
-		}
-		*f.into = d
-	}
+	t.Q = float64(q)
 	return nil
 }
 
-// fillExtras reads headers, credentials and vars.
-func fillExtras(t *engine.Target, x *lua.LTable) error {
-	if lv := x.RawGetString("headers"); lv != lua.LNil {
-		edits, err := headerEdits(lv)
-		if err != nil {
-			return err
+func secondsKey(name string, of func(*engine.Target) *time.Duration) setTarget {
+	return func(_ *vm, t *engine.Target, lv lua.LValue) error {
+		d, ok := seconds(lv)
+		if !ok || d == 0 && name != "delay" {
+			return fmt.Errorf("%s must be a number of seconds greater than 0, not %s", name, describe(lv))
 		}
-		t.Headers = edits
+		*of(t) = d
+		return nil
 	}
-	if lv := x.RawGetString("vars"); lv != lua.LNil && lv.Type() != lua.LTTable {
+}
+
+func setHeaders(_ *vm, t *engine.Target, lv lua.LValue) (err error) {
+	t.Headers, err = headerEdits(lv)
+	return err
+}
+
+func setCredentials(_ *vm, t *engine.Target, lv lua.LValue) (err error) {
+	t.Credentials, err = credentialsOf(lv)
+	return err
+}
+
+// checkVars only looks: res.target brings the table back.
+func checkVars(_ *vm, _ *engine.Target, lv lua.LValue) error {
+	if lv.Type() != lua.LTTable {
 		return fmt.Errorf("vars must be a table, not %s", describe(lv))
 	}
-	c, err := credentialsOf(x.RawGetString("credentials"))
-	if c != nil {
-		t.Credentials = c
-	}
-	return err
+	return nil
 }
 
 // credentialsOf reads {user=, password=}. The password may be a table {password=}, as users of the module

@@ -65,7 +65,7 @@ function stop() every:cancel() after:cancel() end
 	})
 	evalFails(t, w, map[string]string{
 		`sip.after(1, function() end):stop()`:   "a timer has no field 'stop'; it has cancel",
-		`sip.after(1, function() end).cancel()`: "timer:cancel: a timer of sip.after or sip.every is expected",
+		`sip.after(1, function() end).cancel()`: "write object:cancel(...)",
 	})
 }
 

@@ -23,13 +23,13 @@ const (
 
 // uriObj is the Go side of a uri.
 type uriObj struct {
-	ud    lua.LUserData
-	vm    *vm
-	kind  uriKind
-	life  *reqObj    // whose handlers it lives with; nil for ever
-	br    *branchObj // of uriBranch
-	text  []byte     // of uriCopy and uriFixed
-	field string     // of uriFixed: "req.from", for error messages
+	ud   lua.LUserData
+	vm   *vm
+	kind uriKind
+	life *reqObj    // whose handlers it lives with; nil for ever
+	br   *branchObj // of uriBranch
+	text []byte     // of uriCopy and uriFixed
+	of   *addrObj   // of uriFixed: the address
 
 	seen []byte // the text that u was parsed from
 	u    message.URI
@@ -60,7 +60,7 @@ func (o *uriObj) name() string {
 	case uriBranch:
 		return "branch.ruri"
 	case uriFixed:
-		return o.field
+		return o.of.name() + ".uri"
 	}
 	return "the uri"
 }
@@ -135,14 +135,72 @@ func (o *uriObj) replace(l *lua.LState, text string) {
 }
 
 func (o *uriObj) readOnly(l *lua.LState) {
-	if o.field == "req.from.uri" || o.field == "req.to.uri" {
+	if o.of != nil && (o.of.field == "req.from" || o.of.field == "req.to") {
 		raise(l, "%s is read-only, since From and To belong to the dialog: uac.mask changes and restores them, sip.uri(%s) makes a copy to work with",
-			o.field, o.field)
+			o.name(), o.name())
 	}
 	raise(l, "%s is read-only: sip.uri(...) makes a copy to work with", o.name())
 }
 
-var uriFieldNames = []string{"scheme", "user", "host", "port", "params", "headers", "aor", "equals"}
+// uriType declares uris.
+var uriType = &ObjectType{
+	Name: "uri",
+	Doc: "A SIP, SIPS or tel URI. Those of a request or branch are views: assigning a part edits the message. sip.uri(u) makes a copy. tostring, .. and %s " +
+		"give the text; == compares two uris (§19.1.4), never a uri and a string.",
+	Example: `local u = sip.uri("sip:bob@example.com;transport=tcp")
+u.host = "192.0.2.7"`,
+	Fields: []Field{
+		uriField("scheme", String, "in lower case", func(c *Call, _ *uriObj, u *message.URI) lua.LValue { return c.vm.scheme(u.Scheme) },
+			func(c *Call, u *message.URI, value lua.LValue) { u.Scheme = []byte(plainText(c.l, "scheme", value)) }),
+		uriField("user", String, "with escapes undone", func(_ *Call, _ *uriObj, u *message.URI) lua.LValue {
+			if u.User == nil {
+				return lua.LNil
+			}
+			return lua.LString(unescape(u.User))
+		}, setUser).orNil(),
+		uriField("host", String, "a name or an address, an IPv6 one without brackets", func(_ *Call, _ *uriObj, u *message.URI) lua.LValue { return textOrNil(u.Host) },
+			func(c *Call, u *message.URI, value lua.LValue) {
+				u.Host = []byte(hostText(c.l, plainText(c.l, "host", value)))
+			}),
+		uriField("port", Integer, "nil where the text names none", func(_ *Call, _ *uriObj, u *message.URI) lua.LValue {
+			if u.Port == 0 {
+				return lua.LNil
+			}
+			return lua.LNumber(u.Port)
+		}, func(c *Call, u *message.URI, value lua.LValue) { u.Port = portNumber(c.l, value) }).orNil(),
+		uriField("params", Table, "parameters, by name in any case; one without a value reads \"\"", func(c *Call, o *uriObj, _ *message.URI) lua.LValue {
+			return c.vm.newParams(&paramsObj{uri: o})
+		}, func(c *Call, u *message.URI, value lua.LValue) { u.Params = paramsText(c.l, value) }).of(paramsType),
+		uriField("headers", Table, "the headers after \"?\", by name in any case", func(c *Call, o *uriObj, _ *message.URI) lua.LValue {
+			return c.vm.newParams(&paramsObj{uri: o, headers: true})
+		}, func(c *Call, u *message.URI, value lua.LValue) { u.Headers = headersText(c.l, value) }).of(paramsType),
+		uriField("aor", String, "the canonical key of the address, \"sip:bob@example.com\": the same for each spelling", func(_ *Call, _ *uriObj, u *message.URI) lua.LValue {
+			return lua.LString(u.AppendAOR(nil))
+		}, nil),
+	},
+	Methods: []Function{
+		Func2(Function{Name: "equals", Doc: "Compares with a uri or text (§19.1.4). Text that is no uri equals none.", Example: `if req.ruri:equals("sip:bob@example.com") then req:reply(486) end`},
+			self[*uriObj](), luaArg(Param{Name: "other", Type: URIType, Doc: "a uri or text"}), ReturnsBool("whether they are equal"), uriEquals),
+	},
+	kind: &kind{
+		set:   uriSet,
+		text:  func(l *lua.LState, self any) string { return string(self.(*uriObj).bytes(l)) },
+		joins: true,
+	},
+}
+
+// uriField declares a part of a uri. set changes it in a copy, which then becomes the uri's text; nil for a part that can't be assigned.
+func uriField(name string, t Type, doc string, get func(*Call, *uriObj, *message.URI) lua.LValue, set func(*Call, *message.URI, lua.LValue)) Field {
+	f := luaField(name, t, doc, func(c *Call, o *uriObj) lua.LValue { return get(c, o, o.parsed(c.l)) })
+	if set == nil {
+		return f
+	}
+	return settable(f, func(c *Call, o *uriObj) {
+		u := *o.parsed(c.l)
+		set(c, &u, c.l.Get(3))
+		o.replace(c.l, string(u.AppendTo(nil)))
+	})
+}
 
 func uriArg(l *lua.LState, n int) *uriObj {
 	if ud, ok := l.Get(n).(*lua.LUserData); ok {
@@ -152,40 +210,6 @@ func uriArg(l *lua.LState, n int) *uriObj {
 	}
 	raise(l, "a uri is expected here, not %s", describe(l.Get(n)))
 	return nil
-}
-
-// uriIndex reads a field.
-func (v *vm) uriIndex(l *lua.LState) int {
-	o := uriArg(l, 1)
-	name, _ := l.Get(2).(lua.LString)
-	u := o.parsed(l)
-	switch name {
-	case "user":
-		if u.User == nil {
-			l.Push(lua.LNil)
-		} else {
-			l.Push(lua.LString(unescape(u.User)))
-		}
-	case "host":
-		pushText(l, u.Host)
-	case "scheme":
-		l.Push(v.scheme(u.Scheme))
-	case "port":
-		if u.Port == 0 {
-			l.Push(lua.LNil)
-		} else {
-			l.Push(lua.LNumber(u.Port))
-		}
-	case "params", "headers":
-		l.Push(v.newParams(&paramsObj{uri: o, headers: name == "headers"}))
-	case "aor":
-		l.Push(lua.LString(u.AppendAOR(nil)))
-	case "equals":
-		l.Push(v.kinds.uriEquals)
-	default:
-		raise(l, "a uri has no field '%s'%s", l.Get(2).String(), suggestOrList(string(name), uriFieldNames))
-	}
-	return 1
 }
 
 // scheme is the scheme in lower case; the usual ones cost no allocation.
@@ -201,12 +225,11 @@ func (v *vm) scheme(b []byte) lua.LValue {
 	return lua.LString(strings.ToLower(string(b)))
 }
 
-func pushText(l *lua.LState, b []byte) {
+func textOrNil(b []byte) lua.LValue {
 	if b == nil {
-		l.Push(lua.LNil)
-	} else {
-		l.Push(lua.LString(b))
+		return lua.LNil
 	}
+	return lua.LString(b)
 }
 
 // uriEqual compares two uris (§19.1.4), for == .
@@ -216,22 +239,15 @@ func uriEqual(l *lua.LState) int {
 	return 1
 }
 
-// uriEquals is u:equals(x), where x may be text. Text that is no uri equals none.
-func uriEquals(l *lua.LState) int {
-	a := uriArg(l, 1).parsed(l)
-	text, ok := l.Get(2).(lua.LString)
+// uriEquals is u:equals(x), where x may be text.
+func uriEquals(c *Call, o *uriObj, other lua.LValue) bool {
+	a := o.parsed(c.l)
+	text, ok := other.(lua.LString)
 	if !ok {
-		l.Push(lua.LBool(a.Equal(uriArg(l, 2).parsed(l))))
-		return 1
+		return a.Equal(uriArg(c.l, 2).parsed(c.l))
 	}
 	b, err := message.ParseURI([]byte(text))
-	l.Push(lua.LBool(err == nil && a.Equal(&b)))
-	return 1
-}
-
-func uriString(l *lua.LState) int {
-	l.Push(lua.LString(uriArg(l, 1).bytes(l)))
-	return 1
+	return err == nil && a.Equal(&b)
 }
 
 // concat joins what scripts join with "..": text, numbers, uris and addresses.

@@ -20,13 +20,37 @@ func (v *vm) newParams(o *paramsObj) *lua.LUserData {
 	return &lua.LUserData{Value: o, Metatable: v.kinds.params}
 }
 
-func paramsArg(l *lua.LState) *paramsObj {
-	if ud, ok := l.Get(1).(*lua.LUserData); ok {
+// paramsType declares parameters.
+var paramsType = &ObjectType{
+	Name: "params",
+	Doc: "Parameters of a uri or of an address, or the headers of a uri: read by name in any case, and gone over by pairs in their order. One without a value reads " +
+		"\"\", which is true. Those of a uri that may be changed can be assigned: text, a number, true for a name alone, nil or false to remove one.",
+	Example: `req.ruri.params.transport = "tcp"`,
+	kind: &kind{
+		any: func(c *Call, self any, name string) bool {
+			c.l.Push(self.(*paramsObj).get(c.l, name))
+			return true
+		},
+		set: setParam,
+		text: func(l *lua.LState, self any) string {
+			o := self.(*paramsObj)
+			if o.headers {
+				return string(o.uri.parsed(l).Headers)
+			}
+			return string(o.params(l))
+		},
+	},
+}
+
+func paramsArg(l *lua.LState) *paramsObj { return paramsOf(l, l.Get(1)) }
+
+func paramsOf(l *lua.LState, v lua.LValue) *paramsObj {
+	if ud, ok := v.(*lua.LUserData); ok {
 		if o, ok := ud.Value.(*paramsObj); ok {
 			return o
 		}
 	}
-	raise(l, "parameters are expected here, not %s", describe(l.Get(1)))
+	raise(l, "parameters are expected here, not %s", describe(v))
 	return nil
 }
 
@@ -54,22 +78,16 @@ func (o *paramsObj) each(l *lua.LState, f func(name, value string) bool) {
 	}
 }
 
-func paramsIndex(l *lua.LState) int {
-	o := paramsArg(l)
-	name, ok := l.Get(2).(lua.LString)
-	if !ok {
-		raise(l, "parameters are read by name, not by %s", describe(l.Get(2)))
-	}
+// get reads one by its name.
+func (o *paramsObj) get(l *lua.LState, name string) lua.LValue {
 	if !o.headers {
-		if value, present := o.params(l).Get(string(name)); present {
-			l.Push(lua.LString(value))
-			return 1
+		if value, present := o.params(l).Get(name); present {
+			return lua.LString(value)
 		}
-		l.Push(lua.LNil)
-		return 1
+		return lua.LNil
 	}
 	var found lua.LValue = lua.LNil
-	want := strings.ToLower(string(name))
+	want := strings.ToLower(name)
 	o.each(l, func(n, value string) bool {
 		if n == want {
 			found = lua.LString(value)
@@ -77,14 +95,13 @@ func paramsIndex(l *lua.LState) int {
 		}
 		return true
 	})
-	l.Push(found)
-	return 1
+	return found
 }
 
-// paramsNewIndex sets one parameter: a string, a number, true or "" for a name alone, nil or false to remove it.
-func paramsNewIndex(l *lua.LState) int {
-	o := paramsArg(l)
-	name, ok := l.Get(2).(lua.LString)
+// setParam sets one parameter: a string, a number, true or "" for a name alone, nil or false to remove it.
+func setParam(c *Call, self any, name string) bool {
+	o, l := self.(*paramsObj), c.l
+	_, ok := l.Get(2).(lua.LString)
 	switch {
 	case !ok:
 		raise(l, "the name of a parameter must be a string, not %s", describe(l.Get(2)))
@@ -99,23 +116,23 @@ func paramsNewIndex(l *lua.LState) int {
 	var p []byte
 	done := false
 	u.Params.Each(func(n, value []byte) bool {
-		if !strings.EqualFold(string(n), string(name)) {
+		if !strings.EqualFold(string(n), name) {
 			p = append(append(p, ';'), n...)
 			if len(value) > 0 {
 				p = append(append(p, '='), value...)
 			}
 		} else if !done {
-			p = appendParam(l, p, string(name), l.Get(3))
+			p = appendParam(l, p, name, l.Get(3))
 			done = true
 		}
 		return true
 	})
 	if !done {
-		p = appendParam(l, p, string(name), l.Get(3))
+		p = appendParam(l, p, name, l.Get(3))
 	}
 	u.Params = p
 	o.uri.replace(l, string(u.AppendTo(nil)))
-	return 0
+	return true
 }
 
 // paramsPairs makes pairs(params) work: it returns next, a copy as a table, nil. The copy keeps the order.
@@ -135,14 +152,4 @@ func paramsTable(l *lua.LState, o *paramsObj) *lua.LTable {
 		return true
 	})
 	return t
-}
-
-func paramsString(l *lua.LState) int {
-	o := paramsArg(l)
-	if o.headers {
-		l.Push(lua.LString(o.uri.parsed(l).Headers))
-	} else {
-		l.Push(lua.LString(o.params(l)))
-	}
-	return 1
 }

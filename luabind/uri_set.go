@@ -8,39 +8,28 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// uriNewIndex assigns a field of a uri: of a view, it edits the message.
-func (v *vm) uriNewIndex(l *lua.LState) int {
-	o := uriArg(l, 1)
-	name, _ := l.Get(2).(lua.LString)
+// uriSet raises where a part of a uri can't be assigned.
+func uriSet(c *Call, self any, name string) bool {
+	o := self.(*uriObj)
 	if o.kind == uriFixed {
-		o.readOnly(l)
+		o.readOnly(c.l)
 	}
-	u := *o.parsed(l)
-	value := l.Get(3)
 	switch name {
-	case "user":
-		if value == lua.LNil {
-			u.User, u.Password, u.HasPassword = nil, nil, false
-		} else {
-			u.User = []byte(escapeUser(&u, plainText(l, "user", value)))
-		}
-	case "host":
-		u.Host = []byte(hostText(l, plainText(l, "host", value)))
-	case "scheme":
-		u.Scheme = []byte(plainText(l, "scheme", value))
-	case "port":
-		u.Port = portNumber(l, value)
-	case "params":
-		u.Params = paramsText(l, value)
-	case "headers":
-		u.Headers = headersText(l, value)
+	case "user", "host", "scheme", "port", "params", "headers":
+		return false
 	case "aor":
-		raise(l, "aor is computed: assign user and host")
-	default:
-		raise(l, "a uri has no field '%s'%s", l.Get(2).String(), suggestOrList(string(name), uriFieldNames))
+		raise(c.l, "aor is computed: assign user and host")
 	}
-	o.replace(l, string(u.AppendTo(nil)))
-	return 0
+	raise(c.l, "a uri has no field '%s'%s", c.l.Get(2).String(), suggestOrList(name, c.vm.kinds.uriNames))
+	return true
+}
+
+func setUser(c *Call, u *message.URI, value lua.LValue) {
+	if value == lua.LNil {
+		u.User, u.Password, u.HasPassword = nil, nil, false
+		return
+	}
+	u.User = []byte(escapeUser(u, plainText(c.l, "user", value)))
 }
 
 func plainText(l *lua.LState, name string, v lua.LValue) string {

@@ -24,7 +24,6 @@ type vm struct {
 	co      *lua.LState // the coroutine it is in, or nil
 	free    []*thread
 	spare   []*lua.LState // for pcall
-	calls   []*Call
 
 	types     map[*ObjectType]*lua.LTable
 	kinds     objectKinds
@@ -291,8 +290,13 @@ func (v *vm) request() *engine.Request {
 // bind makes the Lua function of a declared one.
 func (v *vm) bind(f Function, full string, method bool) *lua.LFunction {
 	b := &boundFunction{Function: f, full: full, method: method}
+	if b.Where == Anywhere && !b.Waits {
+		return v.main.NewFunction(func(l *lua.LState) int { return b.run(v, l) })
+	}
 	return v.main.NewFunction(func(l *lua.LState) int {
 		switch {
+		case b.Where == AtLoad && !v.loading && b.Why != "":
+			raise(l, "%s can only be called while the file runs: %s", b.full, b.Why)
 		case b.Where == AtLoad && !v.loading:
 			raise(l, "%s can only be called while the file runs, not in a handler", b.full)
 		case b.Where == InHandler && v.loading:
@@ -300,22 +304,25 @@ func (v *vm) bind(f Function, full string, method bool) *lua.LFunction {
 		case b.Waits:
 			v.mustWait(l, b.full)
 		}
-		c := v.call(l, b)
-		n := b.Call(c)
-		v.calls = append(v.calls, c)
-		return n
+		return b.run(v, l)
 	})
 }
 
-// call takes a Call from the free list; one that raises is lost to it, which is as well.
-func (v *vm) call(l *lua.LState, b *boundFunction) *Call {
-	if n := len(v.calls); n > 0 {
-		c := v.calls[n-1]
-		v.calls = v.calls[:n-1]
-		c.l, c.fn = l, b
-		return c
+// run calls the function with the Call of the last time, unless that is still in use: by a script
+// that waits in it, or because it raised.
+func (b *boundFunction) run(v *vm, l *lua.LState) int {
+	c := b.spare
+	if c == nil || c.busy {
+		c = &Call{vm: v, fn: b}
+		b.spare = c
 	}
-	return &Call{l: l, vm: v, fn: b}
+	if c.l != l { // a write to the heap costs more than the look
+		c.l = l
+	}
+	c.busy, c.used = true, 0
+	n := b.Call(c)
+	c.busy = false
+	return n
 }
 
 // raise raises an error in the script, the position in the file before it.

@@ -228,7 +228,7 @@ function route() end`, luabindtest.Lanes(2))
 		`sip.after(1)`:            "argument 2 must be a function",
 		`sip.spawn()`:             "argument 1 must be a function",
 		`sip.spawn(print):wiat()`: "a task has no field 'wiat'",
-		`sip.spawn(print).wait()`: "a task of sip.spawn is expected",
+		`sip.spawn(print).wait()`: "write object:wait(...)",
 	})
 	for source, want := range map[string]string{
 		`sip.on("strat", print)`:           `there is no event "strat"; did you mean 'start'?; the events are: start, stop`,

@@ -12,75 +12,73 @@ import (
 // This file is the assertions: t.equal, t.match, t.ok, t.raises, t.fail.
 
 func assertions() []luabind.Function {
-	arg := func(name string, t luabind.Type, optional bool) luabind.Param {
-		return luabind.Param{Name: name, Type: t, Optional: optional}
-	}
-	message := arg("message", luabind.String, true)
+	message := luabind.TextArg("message", "for the front of a failure").Optional()
 	return []luabind.Function{
-		{Name: "equal", Doc: "Fails unless got and want are equal; tables are compared by what they hold, a uri by its text.",
-			Params: []luabind.Param{arg("got", luabind.Any, false), arg("want", luabind.Any, false), message}, Call: equal},
-		{Name: "match", Doc: "Fails unless the Lua pattern matches somewhere in the text.",
-			Params: []luabind.Param{arg("text", luabind.Any, false), arg("pattern", luabind.String, false), message}, Call: match},
-		{Name: "ok", Doc: "Fails if value is nil or false.", Params: []luabind.Param{arg("value", luabind.Any, false), message}, Call: ok},
-		{Name: "raises", Doc: "Fails unless fn raises an error in which the Lua pattern matches.",
-			Params: []luabind.Param{arg("fn", luabind.FunctionType, false), arg("pattern", luabind.String, true)}, Waits: true, Call: raises},
-		{Name: "fail", Doc: "Fails the test.", Params: []luabind.Param{message}, Call: fail},
+		luabind.Do3(luabind.Function{Name: "equal", Doc: "Fails unless got and want are equal; tables are compared by what they hold, a uri by its text."},
+			valueArg("got"), valueArg("want"), message, func(c *luabind.Call, got, want any, message string) {
+				if !reflect.DeepEqual(got, want) {
+					c.Raise("%sgot %s, want %s", remark(message), show(got), show(want))
+				}
+			}),
+		luabind.Do3(luabind.Function{Name: "match", Doc: "Fails unless the Lua pattern matches somewhere in the text."},
+			valueArg("text"), luabind.TextArg("pattern", "a Lua pattern"), message, match),
+		luabind.Do2(luabind.Function{Name: "ok", Doc: "Fails if value is nil or false."}, truthArg, message, func(c *luabind.Call, what, message string) {
+			if what != "" {
+				c.Raise("%sgot %s", remark(message), what)
+			}
+		}),
+		luabind.Do2(luabind.Function{Name: "raises", Doc: "Fails unless fn raises an error in which the Lua pattern matches.", Waits: true},
+			luabind.FuncArg("fn", "function()", ""), luabind.TextArg("pattern", "a Lua pattern").Optional(), raises),
+		luabind.Do1(luabind.Function{Name: "fail", Doc: "Fails the test."}, luabind.TextArg("message", "").Default("the test says so", ""),
+			func(c *luabind.Call, message string) { c.Raise("%s", message) }),
 	}
 }
 
-// value is argument n as Go has it; a uri is its text.
-func value(c *luabind.Call, n int) any {
-	if c.Kind(n) == luabind.URIType {
-		return c.URIText(n)
-	}
-	return c.Value(n)
+// valueArg is a value as Go has it; a uri is its text.
+func valueArg(name string) luabind.Arg[any] {
+	return luabind.ArgOf(func(c *luabind.Call, n int) any {
+		if c.Kind(n) == luabind.URIType {
+			return c.URIText(n)
+		}
+		return c.Value(n)
+	}, luabind.Param{Name: name, Type: luabind.Any})
 }
 
-// remark is argument n, for the front of a failure.
-func remark(c *luabind.Call, n int) string {
-	if c.IsNil(n) {
+// truthArg is "" for a value that is true, else "nil" or "false".
+var truthArg = luabind.ArgOf(func(c *luabind.Call, n int) string {
+	switch {
+	case c.IsNil(n):
+		return "nil"
+	case c.Kind(n) == luabind.Boolean && !c.Bool(n):
+		return "false"
+	}
+	return ""
+}, luabind.Param{Name: "value", Type: luabind.Any})
+
+// remark is a message for the front of a failure.
+func remark(message string) string {
+	if message == "" {
 		return ""
 	}
-	return c.String(n) + ": "
+	return message + ": "
 }
 
-func equal(c *luabind.Call) int {
-	got, want := value(c, 1), value(c, 2)
-	if !reflect.DeepEqual(got, want) {
-		c.Raise("%sgot %s, want %s", remark(c, 3), show(got), show(want))
+func match(c *luabind.Call, value any, pattern, message string) {
+	if value == nil {
+		c.Raise("%sgot nil, want text that matches %q", remark(message), pattern)
 	}
-	return 0
-}
-
-func match(c *luabind.Call) int {
-	if c.IsNil(1) {
-		c.Raise("%sgot nil, want text that matches %q", remark(c, 3), c.String(2))
-	}
-	text := fmt.Sprint(value(c, 1))
-	matches, err := luabind.Match(text, c.String(2))
+	text := fmt.Sprint(value)
+	matches, err := luabind.Match(text, pattern)
 	if err != nil {
-		c.Raise("the pattern %q: %v", c.String(2), err)
+		c.Raise("the pattern %q: %v", pattern, err)
 	}
 	if !matches {
-		c.Raise("%sgot %q, want text that matches %q", remark(c, 3), text, c.String(2))
+		c.Raise("%sgot %q, want text that matches %q", remark(message), text, pattern)
 	}
-	return 0
 }
 
-func ok(c *luabind.Call) int {
-	if c.IsNil(1) || c.Kind(1) == luabind.Boolean && !c.Bool(1) {
-		what := "nil"
-		if !c.IsNil(1) {
-			what = "false"
-		}
-		c.Raise("%sgot %s", remark(c, 2), what)
-	}
-	return 0
-}
-
-func raises(c *luabind.Call) int {
-	pattern := c.OptString(2, "")
-	_, err := c.Func(1).Call()
+func raises(c *luabind.Call, fn *luabind.Func, pattern string) {
+	_, err := fn.Call()
 	if err == nil {
 		c.Raise("the function raised nothing")
 	}
@@ -92,12 +90,6 @@ func raises(c *luabind.Call) int {
 	if !matches {
 		c.Raise("the function raised %q, which does not match %q", text, pattern)
 	}
-	return 0
-}
-
-func fail(c *luabind.Call) int {
-	c.Raise("%s", c.OptString(1, "the test says so"))
-	return 0
 }
 
 // show is a value as a script would write it.

@@ -34,10 +34,17 @@ type wanted struct {
 	within time.Duration
 }
 
-// want reads the arguments of expect.
-func want(c *luabind.Call) wanted {
+// wantedArg reads the arguments of expect.
+var wantedArg = luabind.ArgOf(want,
+	luabind.Param{Name: "what", Type: luabind.String, Or: []luabind.Type{luabind.Integer}, Doc: "a method (\"INVITE\"), a code, or a class (\"2xx\")"},
+	luabind.Param{Name: "options", Type: luabind.Table, Optional: true, Options: expectOptions{}})
+
+// quietArg is how long expect_nothing waits.
+var quietArg = luabind.SecondsArg("seconds", "to wait").Default(quiet, "1")
+
+func want(c *luabind.Call, n int) wanted {
 	x := wanted{within: patience}
-	x.text = c.String(2)
+	x.text = c.String(n)
 	if !x.codes() {
 		if x.text == "" || x.text[0] >= '0' && x.text[0] <= '9' {
 			c.Raise("%q is neither a method (\"INVITE\") nor a code (180, \"2xx\")", x.text)
@@ -47,7 +54,7 @@ func want(c *luabind.Call) wanted {
 		}
 	}
 	o := expectOptions{Within: patience}
-	c.Decode(3, &o)
+	c.Decode(n+1, &o)
 	x.within = o.Within
 	return x
 }
@@ -187,11 +194,7 @@ func answers(o *phone.Outgoing) string {
 }
 
 // nothing waits, and fails when anything is left that nobody expected: requests but ACK, responses but 100.
-func (w *world) nothing(c *luabind.Call, p *phone.Phone, o *phone.Outgoing, callID string) {
-	d := quiet
-	if !c.IsNil(2) {
-		d = c.Seconds(2)
-	}
+func (w *world) nothing(c *luabind.Call, p *phone.Phone, o *phone.Outgoing, callID string, d time.Duration) {
 	left := func() (list []string) {
 		if o != nil {
 			for _, a := range o.Answers {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/engine/sim/phone"
 	"github.com/sipscript/sipscript/engine/transport"
@@ -31,38 +32,47 @@ func (module) Close() error { return nil }
 // Functions are those of sip.test.
 func (m module) Functions() []luabind.Function {
 	w := m.w
-	name := luabind.Param{Name: "name", Type: luabind.String}
-	fn := luabind.Param{Name: "fn", Type: luabind.FunctionType}
+	name := luabind.TextArg("name", "")
+	fn := luabind.FuncArg("fn", "function()", "")
 	return append([]luabind.Function{
-		{Name: "it", Doc: "A test: fn runs in a world of its own.", Where: luabind.AtLoad, Params: []luabind.Param{name, fn}, Call: w.it},
-		{Name: "describe", Doc: "Groups tests: their names begin with its name.", Where: luabind.AtLoad, Params: []luabind.Param{name, fn}, Call: w.describe},
-		{Name: "before", Doc: "fn runs before each test that follows in the file or the group.", Where: luabind.AtLoad, Params: []luabind.Param{fn}, Call: w.beforeEach},
-		{Name: "server", Doc: "Starts the test's server with other options than the default ones; outside of tests, for all tests that follow in the file or the group.",
-			Params: []luabind.Param{{Name: "options", Type: luabind.Table, Optional: true, Options: serverOptions{}}}, Call: w.newServer},
-		{Name: "ua", Doc: "A phone, or any other user agent, with an address of record, or with an address alone (\"sip:vm@10.0.0.9\"), where it then is.",
-			Waits: true, Params: []luabind.Param{{Name: "uri", Type: luabind.URIType}, {Name: "options", Type: luabind.Table, Optional: true, Options: uaOptions{}}},
-			Results: []luabind.Result{{Type: luabind.ObjectOf, Object: uaType}}, Call: w.newUA},
-		{Name: "advance", Doc: "Lets seconds of virtual time pass.", Where: luabind.InHandler, Waits: true,
-			Params: []luabind.Param{{Name: "seconds", Type: luabind.Seconds}}, Call: w.advance},
-		{Name: "link", Doc: "Says how the links are from now on. Only datagrams get lost, are duplicated or overtake each other.", Where: luabind.InHandler,
-			Params: []luabind.Param{{Name: "options", Type: luabind.Table, Options: linkOptions{}}}, Call: w.setLink},
+		luabind.Do2(luabind.Function{Name: "it", Doc: "A test: fn runs in a world of its own.", Where: luabind.AtLoad}, name, fn, w.it),
+		luabind.Do2(luabind.Function{Name: "describe", Doc: "Groups tests: their names begin with its name.", Where: luabind.AtLoad}, name, fn, w.describe),
+		luabind.Do1(luabind.Function{Name: "before", Doc: "fn runs before each test that follows in the file or the group.", Where: luabind.AtLoad}, fn, w.beforeEach),
+		luabind.Func1(luabind.Function{Name: "server",
+			Doc: "Starts the test's server with other options than the default ones; outside of tests, for all tests that follow in the file or the group."},
+			serverArg(w), luabind.ReturnsObject[*server](serverType, "nil outside of tests"), w.newServer),
+		luabind.Func2(luabind.Function{Name: "ua", Waits: true,
+			Doc: "A phone, or any other user agent, with an address of record, or with an address alone (\"sip:vm@10.0.0.9\"), where it then is."},
+			luabind.URIArg("uri", ""), luabind.OptionsArg(uaOptions{}), luabind.ReturnsObject[*ua](uaType, ""), w.newUA),
+		luabind.Do1(luabind.Function{Name: "advance", Doc: "Lets virtual time pass.", Where: luabind.InHandler, Waits: true},
+			luabind.SecondsArg("seconds", ""), func(c *luabind.Call, d time.Duration) { w.pass(c, d) }),
+		luabind.Do1(luabind.Function{Name: "link", Where: luabind.InHandler,
+			Doc: "Says how the links are from now on. Only datagrams get lost, are duplicated or overtake each other."},
+			luabind.OptionsArg(linkOptions{Delay: time.Millisecond}), w.setLink),
 	}, assertions()...)
 }
 
+// serverArg are the options of t.server: what is not given is as the file or the group has it.
+func serverArg(w *world) luabind.Arg[serverOptions] {
+	return luabind.ArgOf(func(c *luabind.Call, n int) serverOptions {
+		o := w.plan.defaults
+		c.Decode(n, &o)
+		return o
+	}, luabind.Param{Name: "options", Type: luabind.Table, Optional: true, Options: serverOptions{}})
+}
+
 // newServer is t.server{…}.
-func (w *world) newServer(c *luabind.Call) int {
-	o := w.plan.defaults
-	c.Decode(1, &o)
+func (w *world) newServer(c *luabind.Call, o serverOptions) *server {
 	if c.AtLoad() {
 		w.plan.defaults = o
-		return 0
+		return nil
 	}
 	s, err := w.start(o)
 	if err != nil {
 		c.Raise("%s", textOf(err))
 	}
 	w.pass(c, 0) // what the script starts is done before the spec goes on
-	return c.PushObject(s)
+	return s
 }
 
 // uaOptions are those of t.ua.
@@ -77,13 +87,10 @@ type uaOptions struct {
 }
 
 // newUA is t.ua(uri, {…}).
-func (w *world) newUA(c *luabind.Call) int {
-	u := c.URI(1)
+func (w *world) newUA(c *luabind.Call, u *message.URI, o uaOptions) *ua {
 	host, user := string(u.Host), string(u.User)
 	po := phone.Options{URI: c.URIText(1), Kind: transport.UDP, Changed: w.changed, Trouble: w.trouble}
 	port := u.Port
-	var o uaOptions
-	c.Decode(2, &o)
 	if len(w.servers) == 0 {
 		if _, err := w.start(w.plan.defaults); err != nil {
 			c.Raise("the server does not start: %s", textOf(err))
@@ -105,7 +112,7 @@ func (w *world) newUA(c *luabind.Call) int {
 	}
 	w.phones = append(w.phones, p)
 	w.ladder.phones = append(w.ladder.phones, party{po.Name, po.Addr.Addr(), po.Addr.Port()})
-	return c.PushObject(&ua{w: w, p: p})
+	return &ua{w: w, p: p}
 }
 
 func addressArg(c *luabind.Call, text string) netip.AddrPort {
@@ -153,12 +160,6 @@ func (w *world) uniqueName(given, user, host string) string {
 	return name
 }
 
-// advance is t.advance(seconds).
-func (w *world) advance(c *luabind.Call) int {
-	w.pass(c, c.Seconds(1))
-	return 0
-}
-
 // linkOptions are those of t.link. What is not given is as it was at first: a delay of 1 ms and nothing else.
 type linkOptions struct {
 	Loss      float64       `lua:"loss" min:"0" max:"1" doc:"how many of the datagrams get lost, 0 to 1"`
@@ -170,9 +171,7 @@ type linkOptions struct {
 }
 
 // setLink is t.link{…}.
-func (w *world) setLink(c *luabind.Call) int {
-	o := linkOptions{Delay: time.Millisecond}
-	c.Decode(1, &o)
+func (w *world) setLink(c *luabind.Call, o linkOptions) {
 	l := sim.Link{Delay: o.Delay, Jitter: o.Jitter, Loss: o.Loss, Duplicate: o.Duplicate}
 	switch {
 	case (o.From == "") != (o.To == ""):
@@ -182,5 +181,4 @@ func (w *world) setLink(c *luabind.Call) int {
 	default:
 		w.sim.SetLink(l)
 	}
-	return 0
 }

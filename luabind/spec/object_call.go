@@ -1,6 +1,9 @@
 package spec
 
 import (
+	"slices"
+	"time"
+
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/sim/phone"
@@ -25,95 +28,114 @@ type received struct {
 var sentType = &luabind.ObjectType{
 	Name: "call", Doc: "A request that a phone sent: what ua:invite and ua:send return.",
 	Fields: []luabind.Field{
-		{Name: "call_id", Type: luabind.String},
-		{Name: "method", Type: luabind.String},
-		{Name: "ruri", Type: luabind.URIType, Doc: "the Request-URI"},
+		luabind.FieldOf("call_id", luabind.ReturnsText("Call-ID"), func(_ *luabind.Call, s *sent) string { return s.o.CallID() }),
+		luabind.FieldOf("method", luabind.ReturnsText(""), func(_ *luabind.Call, s *sent) string { return s.o.Method() }),
+		luabind.FieldOf("ruri", luabind.ReturnsURI("the Request-URI"), func(_ *luabind.Call, s *sent) string { return s.o.URI() }),
 	},
 	Methods: append([]luabind.Function{
-		{Name: "expect", Doc: "Waits for a response with that code or class (\"2xx\"), passing over provisional ones before it, or for a request in its dialog; 10 s at most.",
-			Waits: true, Params: expectParams("code"), Results: []luabind.Result{{Type: luabind.ObjectOf, Object: responseType}}, Call: sentExpect},
-		{Name: "cancel", Doc: "Cancels the INVITE: the CANCEL goes out when a provisional response has come.", Where: luabind.InHandler,
-			Params: []luabind.Param{{Name: "options", Type: luabind.Table, Optional: true, Options: cancelOptions{}}}, Call: sentCancel},
-	}, dialogMethods()...),
+		luabind.Func2(luabind.Function{Name: "expect", Waits: true, Doc: "Waits for a response with that code or class (\"2xx\"), passing over provisional ones before it, " +
+			"or for a request in its dialog."},
+			luabind.Self[*sent](), wantedArg, luabind.ReturnsObject[luabind.Object](responseType, "or the request"), sentExpect),
+		luabind.Act2(luabind.Function{Name: "cancel", Doc: "Cancels the INVITE: the CANCEL goes out when a provisional response has come.", Where: luabind.InHandler},
+			luabind.Self[*sent](), luabind.OptionsArg(cancelOptions{}), func(c *luabind.Call, s *sent, o cancelOptions) error { raise(c, s.o.Cancel(o.Headers)); return nil }),
+	}, dialogMethods[*sent]()...),
 }
 
 // requestType is never changed.
 var requestType = &luabind.ObjectType{
 	Name: "leg", Doc: "A request that came to a phone: what expect(\"INVITE\") returns.",
-	Fields: append([]luabind.Field{{Name: "ruri", Type: luabind.URIType, Doc: "the Request-URI"}}, messageFields()...),
-	Methods: append(append([]luabind.Function{
-		{Name: "reply", Doc: "Answers. A 2xx to an INVITE is repeated until its ACK comes.", Where: luabind.InHandler,
-			Params: []luabind.Param{{Name: "code", Type: luabind.Integer}, {Name: "reason", Type: luabind.String, Optional: true},
-				{Name: "options", Type: luabind.Table, Optional: true, Options: replyOptions{}}}, Call: receivedReply},
-		{Name: "ignore", Doc: "Is dead for this request: answers neither it, when it comes again, nor its CANCEL.", Where: luabind.InHandler, Call: receivedIgnore},
-		{Name: "expect", Doc: "Waits for a request with that method in the same call, 10 s at most.", Waits: true, Params: expectParams("method"),
-			Call: receivedExpect},
-	}, dialogMethods()...), headerMethods(func(o luabind.Object) *message.Message { return o.(*received).r.Msg })...),
+	Fields: append([]luabind.Field{luabind.FieldOf("ruri", luabind.ReturnsURI("the Request-URI"),
+		func(_ *luabind.Call, r *received) string { return string(r.r.Msg.RequestURI()) })}, messageFields[*received]()...),
+	Methods: slices.Concat([]luabind.Function{
+		luabind.Do2(luabind.Function{Name: "reply", Doc: "Answers. A 2xx to an INVITE is repeated until its ACK comes.", Where: luabind.InHandler},
+			luabind.Self[*received](), answerArg, func(c *luabind.Call, r *received, a answer) { raise(c, r.r.Reply(a.code, a.reply)) }),
+		luabind.Do1(luabind.Function{Name: "ignore", Doc: "Is dead for this request: answers neither it, when it comes again, nor its CANCEL.", Where: luabind.InHandler},
+			luabind.Self[*received](), func(c *luabind.Call, r *received) { raise(c, r.r.Ignore()) }),
+		luabind.Func2(luabind.Function{Name: "expect", Doc: "Waits for a request with that method in the same call.", Waits: true},
+			luabind.Self[*received](), wantedArg, luabind.ReturnsNamed[*received]("leg", ""), receivedExpect),
+	}, dialogMethods[*received](), headerMethods[*received]()),
+}
+
+// inDialog is an object with a dialog.
+type inDialog interface {
+	luabind.Object
+	world() *world
+	dialog() *phone.Dialog // nil before it has begun
+	mine() (p *phone.Phone, o *phone.Outgoing, callID string)
 }
 
 // dialogMethods are those of both.
-func dialogMethods() []luabind.Function {
+func dialogMethods[O inDialog]() []luabind.Function {
 	return []luabind.Function{
-		{Name: "bye", Doc: "Hangs up, and returns at once; the test fails unless the BYE is answered 2xx, or what is expected of it.", Where: luabind.InHandler,
-			Params: []luabind.Param{{Name: "options", Type: luabind.Table, Optional: true, Options: requestOptions{}}}, Call: dialogBye},
-		{Name: "send", Doc: "Sends a request in the dialog, and returns at once.", Where: luabind.InHandler,
-			Params: []luabind.Param{{Name: "request", Type: luabind.Table, Options: requestOptions{}}}, Call: dialogSend},
-		{Name: "expect_nothing", Doc: "Fails if there is, or comes within a second, anything in the call that was not expected, ACKs and 100 aside.", Waits: true,
-			Params: []luabind.Param{{Name: "seconds", Type: luabind.Seconds, Optional: true}}, Call: dialogExpectNothing},
+		luabind.Func2(luabind.Function{Name: "bye", Where: luabind.InHandler,
+			Doc: "Hangs up, and returns at once; the test fails unless the BYE is answered 2xx, or what is expected of it."},
+			luabind.Self[O](), luabind.OptionsArg(requestOptions{}), luabind.ReturnsNamed[*sent]("call", ""), func(c *luabind.Call, o O, opts requestOptions) *sent {
+				opts.Method = "BYE"
+				x := begun(c, o).Send(opts.spec())
+				w := o.world()
+				w.byes = append(w.byes, x)
+				return &sent{w, x}
+			}),
+		luabind.Func2(luabind.Function{Name: "send", Doc: "Sends a request in the dialog, and returns at once.", Where: luabind.InHandler},
+			luabind.Self[O](), luabind.RequiredOptionsArg("request", requestOptions{}), luabind.ReturnsNamed[*sent]("call", ""),
+			func(c *luabind.Call, o O, opts requestOptions) *sent {
+				checkMethod(c, opts.Method)
+				return &sent{o.world(), begun(c, o).Send(opts.spec())}
+			}),
+		luabind.Do2(luabind.Function{Name: "expect_nothing", Waits: true,
+			Doc: "Fails if there is, or comes within the time, anything in the call that was not expected, ACKs and 100 aside."},
+			luabind.Self[O](), quietArg, func(c *luabind.Call, o O, d time.Duration) {
+				p, x, callID := o.mine()
+				o.world().nothing(c, p, x, callID, d)
+			}),
+	}
+}
+
+// begun is the dialog of an object.
+func begun(c *luabind.Call, o inDialog) *phone.Dialog {
+	d := o.dialog()
+	if d == nil {
+		c.Raise("there is no dialog: it begins with an answer above 100 to an INVITE")
+	}
+	return d
+}
+
+// raise raises err, if there is one.
+func raise(c *luabind.Call, err error) {
+	if err != nil {
+		c.Raise("%v", err)
 	}
 }
 
 // ObjectType makes it an object of scripts.
 func (*sent) ObjectType() *luabind.ObjectType { return sentType }
 
-// Field is a field of the object.
-func (s *sent) Field(c *luabind.Call, name string) bool {
-	switch name {
-	case "call_id":
-		c.PushString(s.o.CallID())
-	case "method":
-		c.PushString(s.o.Method())
-	case "ruri":
-		c.PushURI(s.o.URI())
-	default:
-		return false
-	}
-	return true
+func (s *sent) world() *world         { return s.w }
+func (s *sent) dialog() *phone.Dialog { return s.o.Dialog() }
+func (s *sent) mine() (*phone.Phone, *phone.Outgoing, string) {
+	return s.o.Phone(), s.o, s.o.CallID()
 }
 
 // ObjectType makes it an object of scripts.
 func (*received) ObjectType() *luabind.ObjectType { return requestType }
 
-// Field is a field of the object.
-func (r *received) Field(c *luabind.Call, name string) bool {
-	if name == "ruri" {
-		c.PushURI(string(r.r.Msg.RequestURI()))
-		return true
-	}
-	return messageField(c, r.r.Msg, name)
+func (r *received) message() *message.Message { return r.r.Msg }
+func (r *received) world() *world             { return r.w }
+func (r *received) dialog() *phone.Dialog     { return r.r.Dialog() }
+func (r *received) mine() (*phone.Phone, *phone.Outgoing, string) {
+	return r.r.Phone(), nil, string(r.r.Msg.CallID())
 }
 
-func sentExpect(c *luabind.Call) int {
-	s := c.Self().(*sent)
-	x := want(c)
+func sentExpect(c *luabind.Call, s *sent, x wanted) luabind.Object {
 	if x.method != "" {
-		return c.PushObject(&received{s.w, s.w.request(c, s.o.Phone(), x, s.o.CallID())})
+		return &received{s.w, s.w.request(c, s.o.Phone(), x, s.o.CallID())}
 	}
-	return c.PushObject(&response{s.w.response(c, s.o, x).Msg})
+	return &response{s.w.response(c, s.o, x).Msg}
 }
 
 // cancelOptions are those of call:cancel.
 type cancelOptions struct {
 	Headers []engine.HeaderEdit `lua:"headers" doc:"{Name = text}: Reason"`
-}
-
-func sentCancel(c *luabind.Call) int {
-	var o cancelOptions
-	c.Decode(2, &o)
-	if err := c.Self().(*sent).o.Cancel(o.Headers); err != nil {
-		c.Raise("%v", err)
-	}
-	return 0
 }
 
 // replyOptions are those of leg:reply.
@@ -123,80 +145,31 @@ type replyOptions struct {
 	ContentType string              `lua:"content_type" doc:"default application/sdp"`
 }
 
-func receivedReply(c *luabind.Call) int {
+// answer are the arguments of leg:reply.
+type answer struct {
+	code  int
+	reply phone.Reply
+}
+
+var answerArg = luabind.ArgOf(func(c *luabind.Call, n int) answer {
+	a := answer{code: c.Int(n)}
+	options := n + 1
+	if c.Kind(options) == luabind.String {
+		a.reply.Reason = c.String(options)
+		options++
+	} else if c.IsNil(options) {
+		options++
+	}
 	var o replyOptions
-	reply := phone.Reply{}
-	options := 3
-	if c.Kind(3) == luabind.String {
-		reply.Reason = c.String(3)
-		options = 4
-	} else if c.IsNil(3) {
-		options = 4
-	}
 	c.Decode(options, &o)
-	reply.Headers, reply.Body, reply.ContentType = o.Headers, []byte(o.Body), o.ContentType
-	if err := c.Self().(*received).r.Reply(c.Int(2), reply); err != nil {
-		c.Raise("%v", err)
-	}
-	return 0
-}
+	a.reply.Headers, a.reply.Body, a.reply.ContentType = o.Headers, []byte(o.Body), o.ContentType
+	return a
+}, luabind.Param{Name: "code", Type: luabind.Integer}, luabind.Param{Name: "reason", Type: luabind.String, Optional: true, Default: "the usual one"},
+	luabind.Param{Name: "options", Type: luabind.Table, Optional: true, Options: replyOptions{}})
 
-func receivedIgnore(c *luabind.Call) int {
-	if err := c.Self().(*received).r.Ignore(); err != nil {
-		c.Raise("%v", err)
-	}
-	return 0
-}
-
-func receivedExpect(c *luabind.Call) int {
-	r := c.Self().(*received)
-	x := want(c)
+func receivedExpect(c *luabind.Call, r *received, x wanted) *received {
 	if x.method == "" {
 		c.Raise("responses go the other way: expect them from the call")
 	}
-	return c.PushObject(&received{r.w, r.w.request(c, r.r.Phone(), x, string(r.r.Msg.CallID()))})
-}
-
-// dialog is the dialog of either object.
-func dialog(c *luabind.Call) (*world, *phone.Dialog) {
-	var w *world
-	var d *phone.Dialog
-	switch o := c.Self().(type) {
-	case *sent:
-		w, d = o.w, o.o.Dialog()
-	case *received:
-		w, d = o.w, o.r.Dialog()
-	}
-	if d == nil {
-		c.Raise("there is no dialog: it begins with an answer above 100 to an INVITE")
-	}
-	return w, d
-}
-
-func dialogBye(c *luabind.Call) int {
-	w, d := dialog(c)
-	var o requestOptions
-	c.Decode(2, &o)
-	o.Method = "BYE"
-	x := d.Send(o.spec())
-	w.byes = append(w.byes, x)
-	return c.PushObject(&sent{w, x})
-}
-
-func dialogSend(c *luabind.Call) int {
-	w, d := dialog(c)
-	var o requestOptions
-	c.Decode(2, &o)
-	checkMethod(c, o.Method)
-	return c.PushObject(&sent{w, d.Send(o.spec())})
-}
-
-func dialogExpectNothing(c *luabind.Call) int {
-	switch o := c.Self().(type) {
-	case *sent:
-		o.w.nothing(c, o.o.Phone(), o.o, o.o.CallID())
-	case *received:
-		o.w.nothing(c, o.r.Phone(), nil, string(o.r.Msg.CallID()))
-	}
-	return 0
+	return &received{r.w, r.w.request(c, r.r.Phone(), x, string(r.r.Msg.CallID()))}
 }

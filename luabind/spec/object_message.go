@@ -7,74 +7,61 @@ import (
 
 // This file is what specs see of messages: the fields that requests and responses share, and addresses.
 
-func messageFields() []luabind.Field {
-	return []luabind.Field{
-		{Name: "method", Type: luabind.String, Doc: "of a request; of a response, that of its CSeq"},
-		{Name: "from", Type: luabind.ObjectOf, Doc: "an address"},
-		{Name: "to", Type: luabind.ObjectOf, Doc: "an address"},
-		{Name: "call_id", Type: luabind.String},
-		{Name: "cseq", Type: luabind.Integer, Doc: "the number of CSeq"},
-		{Name: "contact", Type: luabind.URIType, Doc: "the first Contact; nil without"},
-		{Name: "body", Type: luabind.String, Doc: "nil where there is none"},
-		{Name: "content_type", Type: luabind.String, Doc: "nil where there is none"},
-		{Name: "text", Type: luabind.String, Doc: "the whole message"},
-	}
+// carrier is an object that has a message.
+type carrier interface {
+	luabind.Object
+	message() *message.Message
 }
 
-// messageField pushes one of messageFields.
-func messageField(c *luabind.Call, m *message.Message, name string) bool {
-	switch name {
-	case "method":
-		if m.IsRequest() {
-			c.PushString(string(m.MethodText()))
-			break
-		}
-		cseq, _ := m.CSeq()
-		c.PushString(string(cseq.Text))
-	case "from":
-		pushAddress(c, m.Header(message.HeaderFrom))
-	case "to":
-		pushAddress(c, m.Header(message.HeaderTo))
-	case "call_id":
-		c.PushString(string(m.CallID()))
-	case "cseq":
-		cseq, _ := m.CSeq()
-		c.PushNumber(float64(cseq.Number))
-	case "contact":
-		contacts := m.Elements(message.HeaderContact)
-		contacts.Next()
-		a, err := message.ParseAddress(contacts.Value)
-		if err != nil || len(a.URI) == 0 {
-			c.PushNil()
-			break
-		}
-		c.PushURI(string(a.URI))
-	case "body":
-		c.PushText(string(m.Body()))
-	case "content_type":
-		c.PushText(string(m.Header(message.HeaderContentType)))
-	case "text":
-		c.PushString(string(m.AppendTo(nil)))
-	default:
-		return false
+// messageFields are the fields that requests and responses share.
+func messageFields[O carrier]() []luabind.Field {
+	text := func(name, doc string, get func(m *message.Message) []byte) luabind.Field {
+		return luabind.FieldOf(name, luabind.OrNil(luabind.ReturnsText(doc)), func(_ *luabind.Call, o O) string { return string(get(o.message())) })
 	}
-	return true
+	address := func(name string, id message.HeaderID) luabind.Field {
+		return luabind.FieldOf(name, luabind.ReturnsObject[addressObject](addressType, "an address"),
+			func(_ *luabind.Call, o O) addressObject { return addressObject{string(o.message().Header(id))} })
+	}
+	return []luabind.Field{
+		text("method", "of a request; of a response, that of its CSeq", func(m *message.Message) []byte {
+			if m.IsRequest() {
+				return m.MethodText()
+			}
+			cseq, _ := m.CSeq()
+			return cseq.Text
+		}),
+		address("from", message.HeaderFrom),
+		address("to", message.HeaderTo),
+		text("call_id", "Call-ID", func(m *message.Message) []byte { return m.CallID() }),
+		luabind.FieldOf("cseq", luabind.ReturnsInt("the number of CSeq"), func(_ *luabind.Call, o O) int {
+			cseq, _ := o.message().CSeq()
+			return int(cseq.Number)
+		}),
+		luabind.FieldOf("contact", luabind.OrNil(luabind.ReturnsURI("the first Contact")), func(_ *luabind.Call, o O) string {
+			contacts := o.message().Elements(message.HeaderContact)
+			contacts.Next()
+			a, _ := message.ParseAddress(contacts.Value)
+			return string(a.URI)
+		}),
+		text("body", "nil where there is none", func(m *message.Message) []byte { return m.Body() }),
+		text("content_type", "nil where there is none", func(m *message.Message) []byte { return m.Header(message.HeaderContentType) }),
+		text("text", "the whole message", func(m *message.Message) []byte { return m.AppendTo(nil) }),
+	}
 }
 
 // headerMethods are header(name) and headers(name) of an object.
-func headerMethods(of func(luabind.Object) *message.Message) []luabind.Function {
-	name := []luabind.Param{{Name: "name", Type: luabind.String}}
+func headerMethods[O carrier]() []luabind.Function {
+	name := luabind.TextArg("name", "of the header, in any case")
 	return []luabind.Function{
-		{Name: "header", Doc: "The first value of a header; nil without.", Params: name, Results: []luabind.Result{{Type: luabind.String, OrNil: true}},
-			Call: func(c *luabind.Call) int {
-				values := elements(of(c.Self()), c.String(2))
-				if len(values) == 0 {
-					return c.PushNil()
+		luabind.Func2(luabind.Function{Name: "header", Doc: "The first value of a header; nil without."},
+			luabind.Self[O](), name, luabind.OrNil(luabind.ReturnsText("")), func(_ *luabind.Call, o O, name string) string {
+				for _, value := range elements(o.message(), name) {
+					return value
 				}
-				return c.PushString(values[0])
-			}},
-		{Name: "headers", Doc: "All values of a header, one element a value where the RFC says list.", Params: name, Results: []luabind.Result{{Type: luabind.List}},
-			Call: func(c *luabind.Call) int { return c.PushStrings(elements(of(c.Self()), c.String(2))) }},
+				return ""
+			}),
+		luabind.Func2(luabind.Function{Name: "headers", Doc: "All values of a header, one element a value where the RFC says list."},
+			luabind.Self[O](), name, luabind.ReturnsStrings(""), func(_ *luabind.Call, o O, name string) []string { return elements(o.message(), name) }),
 	}
 }
 
@@ -91,10 +78,13 @@ type addressObject struct{ text string }
 // addressType is never changed.
 var addressType = &luabind.ObjectType{
 	Name: "address", Doc: "A From or To. tostring gives its text.",
-	Fields: []luabind.Field{{Name: "display", Type: luabind.String}, {Name: "uri", Type: luabind.URIType}, {Name: "tag", Type: luabind.String}},
+	Fields: []luabind.Field{
+		luabind.FieldOf("display", luabind.OrNil(luabind.ReturnsText("the name without its quotes")),
+			func(_ *luabind.Call, a addressObject) string { p := a.parsed(); return p.DisplayName() }),
+		luabind.FieldOf("uri", luabind.ReturnsURI(""), func(_ *luabind.Call, a addressObject) string { return string(a.parsed().URI) }),
+		luabind.FieldOf("tag", luabind.OrNil(luabind.ReturnsText("")), func(_ *luabind.Call, a addressObject) string { p := a.parsed(); return string(p.Tag()) }),
+	},
 }
-
-func pushAddress(c *luabind.Call, text []byte) { c.PushObject(addressObject{string(text)}) }
 
 // ObjectType makes it an object of scripts.
 func (addressObject) ObjectType() *luabind.ObjectType { return addressType }
@@ -102,23 +92,13 @@ func (addressObject) ObjectType() *luabind.ObjectType { return addressType }
 // String is the header's value.
 func (a addressObject) String() string { return a.text }
 
-// Field is a field of the object.
-func (a addressObject) Field(c *luabind.Call, name string) bool {
-	parsed, err := message.ParseAddress([]byte(a.text))
+// parsed is the zero Address where the text can't be read.
+func (a addressObject) parsed() message.Address {
+	p, err := message.ParseAddress([]byte(a.text))
 	if err != nil {
-		parsed = message.Address{}
+		return message.Address{}
 	}
-	switch name {
-	case "display":
-		c.PushText(parsed.DisplayName())
-	case "uri":
-		c.PushURI(string(parsed.URI))
-	case "tag":
-		c.PushText(string(parsed.Tag()))
-	default:
-		return false
-	}
-	return true
+	return p
 }
 
 // response is a response that was expected.
@@ -127,22 +107,14 @@ type response struct{ m *message.Message }
 // responseType is never changed.
 var responseType = &luabind.ObjectType{
 	Name: "response", Doc: "A response, as expect returns it.",
-	Fields:  append([]luabind.Field{{Name: "code", Type: luabind.Integer}, {Name: "reason", Type: luabind.String}}, messageFields()...),
-	Methods: headerMethods(func(o luabind.Object) *message.Message { return o.(*response).m }),
+	Fields: append([]luabind.Field{
+		luabind.FieldOf("code", luabind.ReturnsInt(""), func(_ *luabind.Call, r *response) int { return r.m.Status() }),
+		luabind.FieldOf("reason", luabind.ReturnsText("the reason phrase"), func(_ *luabind.Call, r *response) string { return string(r.m.ReasonPhrase()) }),
+	}, messageFields[*response]()...),
+	Methods: headerMethods[*response](),
 }
 
 // ObjectType makes it an object of scripts.
 func (*response) ObjectType() *luabind.ObjectType { return responseType }
 
-// Field is a field of the object.
-func (r *response) Field(c *luabind.Call, name string) bool {
-	switch name {
-	case "code":
-		c.PushNumber(float64(r.m.Status()))
-	case "reason":
-		c.PushString(string(r.m.ReasonPhrase()))
-	default:
-		return messageField(c, r.m, name)
-	}
-	return true
-}
+func (r *response) message() *message.Message { return r.m }

@@ -21,33 +21,35 @@ type ua struct {
 var uaType = &luabind.ObjectType{
 	Name: "ua", Doc: "A phone, or any other user agent.",
 	Fields: []luabind.Field{
-		{Name: "uri", Type: luabind.URIType, Doc: "its address of record"},
-		{Name: "contact", Type: luabind.URIType, Doc: "where it is reached itself"},
-		{Name: "addr", Type: luabind.String, Doc: `where it is: "10.0.1.1:5060"`},
-		{Name: "name", Type: luabind.String},
+		luabind.FieldOf("uri", luabind.ReturnsURI("its address of record"), func(_ *luabind.Call, u *ua) string { return u.p.URI() }),
+		luabind.FieldOf("contact", luabind.ReturnsURI("where it is reached itself"), func(_ *luabind.Call, u *ua) string { return u.p.Contact() }),
+		luabind.FieldOf("addr", luabind.ReturnsText(`where it is: "10.0.1.1:5060"`), func(_ *luabind.Call, u *ua) string { return u.p.Addr().String() }),
+		luabind.FieldOf("name", luabind.ReturnsText("what the ladder calls it"), func(_ *luabind.Call, u *ua) string { return u.p.Name() }),
 	},
 	Methods: []luabind.Function{
-		{Name: "register", Doc: "Registers, answering a challenge where it has a password, and fails unless the answer is 200, or what expect says.", Waits: true,
-			Params:  []luabind.Param{{Name: "options", Type: luabind.Table, Optional: true, Options: registerOptions{}}},
-			Results: []luabind.Result{{Type: luabind.ObjectOf, Object: responseType}}, Call: uaRegister},
-		{Name: "unregister", Doc: "Takes its registration back.", Waits: true,
-			Results: []luabind.Result{{Type: luabind.ObjectOf, Object: responseType}}, Call: uaUnregister},
-		{Name: "invite", Doc: "Calls a uri, and returns at once.", Where: luabind.InHandler,
-			Params:  []luabind.Param{{Name: "uri", Type: luabind.URIType}, {Name: "options", Type: luabind.Table, Optional: true, Options: requestOptions{}}},
-			Results: []luabind.Result{{Type: luabind.ObjectOf, Object: sentType}}, Call: uaInvite},
-		{Name: "send", Doc: "Sends a request outside of a dialog, and returns at once.", Where: luabind.InHandler,
-			Params:  []luabind.Param{{Name: "request", Type: luabind.Table, Options: requestOptions{}}},
-			Results: []luabind.Result{{Type: luabind.ObjectOf, Object: sentType}}, Call: uaSend},
-		{Name: "expect", Doc: "Waits for a request with that method, 10 s at most.", Waits: true, Params: expectParams("method"),
-			Results: []luabind.Result{{Type: luabind.ObjectOf, Object: requestType}}, Call: uaExpect},
-		{Name: "expect_nothing", Doc: "Fails if there is, or comes within a second, any request that was not expected, ACKs aside.", Waits: true,
-			Params: []luabind.Param{{Name: "seconds", Type: luabind.Seconds, Optional: true}}, Call: uaExpectNothing},
-		{Name: "leave", Doc: "Takes it off the network: what is sent to it is lost, and its connections break.", Where: luabind.InHandler, Call: uaLeave},
+		luabind.Func2(luabind.Function{Name: "register", Waits: true,
+			Doc: "Registers, answering a challenge where it has a password, and fails unless the answer is 200, or what expect says."},
+			luabind.Self[*ua](), luabind.OptionsArg(registerOptions{Expires: time.Hour}), luabind.ReturnsObject[*response](responseType, ""), register),
+		luabind.Func1(luabind.Function{Name: "unregister", Doc: "Takes its registration back.", Waits: true},
+			luabind.Self[*ua](), luabind.ReturnsObject[*response](responseType, ""),
+			func(c *luabind.Call, u *ua) *response { return register(c, u, registerOptions{}) }),
+		luabind.Func3(luabind.Function{Name: "invite", Doc: "Calls a uri, and returns at once.", Where: luabind.InHandler},
+			luabind.Self[*ua](), luabind.URITextArg("uri", ""), luabind.OptionsArg(requestOptions{}), luabind.ReturnsObject[*sent](sentType, ""), uaInvite),
+		luabind.Func2(luabind.Function{Name: "send", Doc: "Sends a request outside of a dialog, and returns at once.", Where: luabind.InHandler},
+			luabind.Self[*ua](), luabind.RequiredOptionsArg("request", requestOptions{}), luabind.ReturnsObject[*sent](sentType, ""),
+			func(c *luabind.Call, u *ua, o requestOptions) *sent {
+				checkMethod(c, o.Method)
+				return &sent{u.w, u.p.Send(o.spec())}
+			}),
+		luabind.Func2(luabind.Function{Name: "expect", Doc: "Waits for a request with that method.", Waits: true},
+			luabind.Self[*ua](), wantedArg, luabind.ReturnsObject[*received](requestType, ""), uaExpect),
+		luabind.Do2(luabind.Function{Name: "expect_nothing", Waits: true,
+			Doc: "Fails if there is, or comes within the time, any request that was not expected, ACKs aside."},
+			luabind.Self[*ua](), quietArg, func(c *luabind.Call, u *ua, d time.Duration) { u.w.nothing(c, u.p, nil, "", d) }),
+		luabind.Do1(luabind.Function{Name: "leave", Where: luabind.InHandler,
+			Doc: "Takes it off the network: what is sent to it is lost, and its connections break."},
+			luabind.Self[*ua](), func(_ *luabind.Call, u *ua) { u.p.Leave() }),
 	},
-}
-
-func expectParams(what string) []luabind.Param {
-	return []luabind.Param{{Name: what, Type: luabind.Any}, {Name: "options", Type: luabind.Table, Optional: true, Options: expectOptions{}}}
 }
 
 // ObjectType makes it an object of scripts.
@@ -55,23 +57,6 @@ func (*ua) ObjectType() *luabind.ObjectType { return uaType }
 
 // String is the phone's name.
 func (u *ua) String() string { return u.p.Name() }
-
-// Field is a field of the object.
-func (u *ua) Field(c *luabind.Call, name string) bool {
-	switch name {
-	case "uri":
-		c.PushURI(u.p.URI())
-	case "contact":
-		c.PushURI(u.p.Contact())
-	case "addr":
-		c.PushString(u.p.Addr().String())
-	case "name":
-		c.PushString(u.p.Name())
-	default:
-		return false
-	}
-	return true
-}
 
 // registerOptions are those of ua:register.
 type registerOptions struct {
@@ -81,16 +66,7 @@ type registerOptions struct {
 	Expect  any                 `lua:"expect" doc:"the answer's code, or class (\"4xx\"); default 200"`
 }
 
-func uaRegister(c *luabind.Call) int {
-	o := registerOptions{Expires: time.Hour}
-	c.Decode(2, &o)
-	return register(c, &o)
-}
-
-func uaUnregister(c *luabind.Call) int { return register(c, &registerOptions{}) }
-
-func register(c *luabind.Call, o *registerOptions) int {
-	u := c.Self().(*ua)
+func register(c *luabind.Call, u *ua, o registerOptions) *response {
 	x := wanted{text: "200", low: 200, high: 200, within: patience}
 	if o.Expect != nil {
 		x.text = fmt.Sprint(o.Expect)
@@ -99,7 +75,7 @@ func register(c *luabind.Call, o *registerOptions) int {
 		}
 	}
 	sent := u.p.Register(phone.Registration{Contacts: o.Contact, Expires: int(o.Expires.Seconds()), Headers: o.Headers})
-	return c.PushObject(&response{u.w.response(c, sent, x).Msg})
+	return &response{u.w.response(c, sent, x).Msg}
 }
 
 // requestOptions are those of a request.
@@ -120,22 +96,11 @@ func (o *requestOptions) spec() phone.Spec {
 		Body: []byte(o.Body), ContentType: o.ContentType}
 }
 
-func uaInvite(c *luabind.Call) int {
-	u := c.Self().(*ua)
-	var o requestOptions
-	c.Decode(3, &o)
+func uaInvite(c *luabind.Call, u *ua, uri string, o requestOptions) *sent {
 	if o.Method != "" || o.URI != "" {
 		c.Raise("the method is always INVITE, and the uri is the first argument")
 	}
-	return c.PushObject(&sent{u.w, u.p.Invite(c.URIText(2), o.spec())})
-}
-
-func uaSend(c *luabind.Call) int {
-	u := c.Self().(*ua)
-	var o requestOptions
-	c.Decode(2, &o)
-	checkMethod(c, o.Method)
-	return c.PushObject(&sent{u.w, u.p.Send(o.spec())})
+	return &sent{u.w, u.p.Invite(uri, o.spec())}
 }
 
 func checkMethod(c *luabind.Call, method string) {
@@ -149,22 +114,9 @@ func checkMethod(c *luabind.Call, method string) {
 	}
 }
 
-func uaExpect(c *luabind.Call) int {
-	u := c.Self().(*ua)
-	x := want(c)
+func uaExpect(c *luabind.Call, u *ua, x wanted) *received {
 	if x.method == "" {
 		c.Raise("a ua expects requests (\"INVITE\"); expect a response from the call: call:expect(%s)", x.text)
 	}
-	return c.PushObject(&received{u.w, u.w.request(c, u.p, x, "")})
-}
-
-func uaExpectNothing(c *luabind.Call) int {
-	u := c.Self().(*ua)
-	u.w.nothing(c, u.p, nil, "")
-	return 0
-}
-
-func uaLeave(c *luabind.Call) int {
-	c.Self().(*ua).p.Leave()
-	return 0
+	return &received{u.w, u.w.request(c, u.p, x, "")}
 }

@@ -4,9 +4,11 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/luabind"
 )
@@ -78,96 +80,54 @@ type asked struct {
 }
 
 func (m *module) Functions() []luabind.Function {
-	req := luabind.Param{Name: "req", Type: luabind.RequestType}
-	options := luabind.Param{Name: "options", Type: luabind.Table, Optional: true, Options: wanted{}}
+	req := luabind.RequestArg()
 	return []luabind.Function{
-		{
-			Name: "configure", Where: luabind.AtLoad, Call: m.configure,
-			Doc:    "Sets options, once, while the file loads. Raises when they contradict each other, or the users can't be opened.",
-			Params: []luabind.Param{{Name: "options", Type: luabind.Table, Options: settings{}}},
-		},
-		{
-			Name: "users", Where: luabind.AtLoad, Call: m.users,
-			Doc: "Says, once, where users are found: a table of passwords, function(user, realm), \"file:PATH\", \"sqlite:PATH\" or \"postgres:URL\".",
-			Params: []luabind.Param{{Name: "users", Type: luabind.Any,
-				Doc: "values of a table, and results of a function, are a password, {ha1=, algorithm=}, or a list of such"}},
-		},
-		{
-			Name: "require", Waits: true, Where: luabind.InHandler, Call: m.require,
+		luabind.Do1(luabind.Function{Name: "configure", Where: luabind.AtLoad,
+			Doc:     "Sets options, once, while the file loads. Raises when they contradict each other, or the users can't be opened.",
+			Example: `auth.configure({ realm = "example.com", users = { alice = "secret" } })`},
+			luabind.RequiredOptionsArg("options", settings{}), m.configure),
+		luabind.Do1(luabind.Function{Name: "users", Where: luabind.AtLoad,
+			Doc:     "Says, once, where users are found: a table of passwords, function(user, realm), \"file:PATH\", \"sqlite:PATH\" or \"postgres:URL\".",
+			Example: `auth.users({ alice = "secret", bob = { ha1 = "5ebe2294ecd0e0f08eab7690d2a6ee69" } })`},
+			luabind.FuncOrValueArg("users", "values of a table, and results of a function, are a password, {ha1=, algorithm=}, or a list of such"),
+			func(c *luabind.Call, u luabind.FuncOrValue) { m.setUsers(c, &u) }),
+		luabind.Func2(luabind.Function{Name: "require", Waits: true, Where: luabind.InHandler, Decides: true,
 			Doc: "The user who sent the request, if his credentials are right and the identity claimed is his; else false, and the request has been answered " +
 				"400, 401, 403, 407 or 503: that was its decision. An ACK or CANCEL is not answered: false.",
-			Params:  []luabind.Param{req, options},
-			Results: []luabind.Result{{Type: luabind.String, Doc: "the user; false otherwise"}},
-		},
-		{
-			Name: "check", Waits: true, Where: luabind.InHandler, Call: m.check,
+			Example: "if not auth.require(req) then return end"},
+			req, m.wantArg(), luabind.OrFalse(luabind.ReturnsText("the user; false otherwise")), func(c *luabind.Call, req *engine.Request, w Want) string {
+				user, _, err := m.auth.require(req, &w, m.waits(c))
+				raise(c, err)
+				return user
+			}),
+		luabind.Try2(luabind.Function{Name: "check", Waits: true, Where: luabind.InHandler,
 			Doc: "The same as require, but answers nothing: nil and the reason, which is missing, malformed, unsupported, stale, replay, failed, banned, " +
 				"identity or unavailable.",
-			Params:  []luabind.Param{req, options},
-			Results: []luabind.Result{{Type: luabind.String, OrNil: true}},
-		},
-		{
-			Name: "trusted", Where: luabind.InHandler, Call: m.trusted,
+			Example: "local user, why = auth.check(req)"},
+			req, m.wantArg(), luabind.ReturnsText("the user"), func(c *luabind.Call, req *engine.Request, w Want) (string, error) {
+				v, err := m.auth.check(req, &w, m.waits(c))
+				raise(c, err)
+				if v.Reason != "" {
+					return "", errors.New(string(v.Reason))
+				}
+				return v.User, nil
+			}),
+		luabind.Func1(luabind.Function{Name: "trusted", Where: luabind.InHandler,
 			Doc:     "The entry of option trusted that covers who sent the request, by address or by client certificate; else false.",
-			Params:  []luabind.Param{req},
-			Results: []luabind.Result{{Type: luabind.String, Doc: "the entry as it was written; false otherwise"}},
-		},
-		{
-			Name: "challenge", Where: luabind.InHandler, Call: m.challenge,
-			Doc:     "Answers 401 or 407. False when the request is over, or an ACK or CANCEL.",
-			Params:  []luabind.Param{req, {Name: "options", Type: luabind.Table, Optional: true, Options: asked{}}},
-			Results: []luabind.Result{{Type: luabind.Boolean}},
-		},
-		{
-			Name: "forget", Where: luabind.InHandler, Call: m.forget,
-			Doc:    "Drops what is cached of a user.",
-			Params: []luabind.Param{{Name: "user", Type: luabind.String}},
-		},
+			Example: "if not auth.trusted(req) and not auth.require(req) then return end"},
+			req, luabind.OrFalse(luabind.ReturnsText("the entry as it was written; false otherwise")),
+			func(_ *luabind.Call, req *engine.Request) string { return m.auth.Trusted(req) }),
+		luabind.Func2(luabind.Function{Name: "challenge", Where: luabind.InHandler, Decides: true, Doc: "Answers 401 or 407.",
+			Example: "auth.challenge(req, { stale = true })"},
+			req, luabind.OptionsArg(asked{}), luabind.ReturnsBool("false when the request is over, or an ACK or CANCEL"),
+			func(c *luabind.Call, req *engine.Request, o asked) bool {
+				sent, err := m.auth.Challenge(req, Want{Realm: o.Realm, Code: o.Code}, o.Stale)
+				raise(c, err)
+				return sent
+			}),
+		luabind.Do1(luabind.Function{Name: "forget", Where: luabind.InHandler, Doc: "Drops what is cached of a user.", Example: `auth.forget("alice")`},
+			luabind.TextArg("user", ""), func(_ *luabind.Call, user string) { m.auth.Forget(user) }),
 	}
-}
-
-func (m *module) require(c *luabind.Call) int {
-	req := c.Request(1)
-	w := m.want(c)
-	user, ok, err := m.auth.require(req, &w, m.waits(c))
-	raise(c, err)
-	if !ok {
-		return c.PushBool(false)
-	}
-	return c.PushString(user)
-}
-
-func (m *module) check(c *luabind.Call) int {
-	req := c.Request(1)
-	w := m.want(c)
-	v, err := m.auth.check(req, &w, m.waits(c))
-	raise(c, err)
-	if v.Reason != "" {
-		c.PushNil()
-		return 1 + c.PushString(string(v.Reason))
-	}
-	return c.PushString(v.User)
-}
-
-func (m *module) challenge(c *luabind.Call) int {
-	req := c.Request(1)
-	var o asked
-	c.Decode(2, &o)
-	sent, err := m.auth.Challenge(req, Want{Realm: o.Realm, Code: o.Code}, o.Stale)
-	raise(c, err)
-	return c.PushBool(sent)
-}
-
-func (m *module) trusted(c *luabind.Call) int {
-	if entry := m.auth.Trusted(c.Request(1)); entry != "" {
-		return c.PushString(entry)
-	}
-	return c.PushBool(false)
-}
-
-func (m *module) forget(c *luabind.Call) int {
-	m.auth.Forget(c.String(1))
-	return 0
 }
 
 func raise(c *luabind.Call, err error) {
@@ -177,32 +137,31 @@ func raise(c *luabind.Call, err error) {
 	}
 }
 
-// want reads the options of require and check.
-func (m *module) want(c *luabind.Call) Want {
-	if c.IsNil(2) {
-		return Want{}
-	}
-	var o wanted
-	c.Decode(2, &o)
-	w := Want{Realm: o.Realm, Code: o.Code}
-	if f := o.Identity.Func; f != nil {
-		w.Identity = func(user string, uri *message.URI) (bool, error) {
-			out, err := f.Call(user, luabind.URIText(uri.AppendTo(nil)))
-			if err != nil {
-				return false, fmt.Errorf("identity: %w", err)
+// wantArg are the options of require and check.
+func (m *module) wantArg() luabind.Arg[Want] {
+	return luabind.ArgOf(func(c *luabind.Call, n int) Want {
+		if c.IsNil(n) {
+			return Want{}
+		}
+		var o wanted
+		c.Decode(n, &o)
+		w := Want{Realm: o.Realm, Code: o.Code}
+		switch f := o.Identity.Func; {
+		case f != nil:
+			w.Identity = func(user string, uri *message.URI) (bool, error) {
+				out, err := f.Call(user, luabind.URIText(uri.AppendTo(nil)))
+				if err != nil {
+					return false, fmt.Errorf("identity: %w", err)
+				}
+				return len(out) > 0 && out[0] != nil && out[0] != false, nil
 			}
-			return len(out) > 0 && out[0] != nil && out[0] != false, nil
+		case o.Identity.Value == false:
+			w.AnyIdentity = true
+		case o.Identity.Value != nil && o.Identity.Value != true:
+			c.Raise("option identity must be false or function(user, uri)")
 		}
 		return w
-	}
-	switch o.Identity.Value {
-	case nil, true:
-	case false:
-		w.AnyIdentity = true
-	default:
-		c.Raise("option identity must be false or function(user, uri)")
-	}
-	return w
+	}, luabind.Param{Name: "options", Type: luabind.Table, Optional: true, Options: wanted{}})
 }
 
 // waits waits with the lane lent, and looks users up by the script's function where there is one.

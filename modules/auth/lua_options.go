@@ -31,12 +31,7 @@ type settings struct {
 	IdentityHeaders string `lua:"identity_headers" oneof:"any trusted" doc:"whose P-Asserted-Identity, P-Preferred-Identity and Remote-Party-ID pass, both ways; default any. trusted: of peers in trusted alone, and to these alone what is private. Reloadable"`
 }
 
-func (m *module) configure(c *luabind.Call) int {
-	if c.Kind(1) != luabind.Table {
-		c.Raise("argument 1 must be a table of options")
-	}
-	var s settings
-	c.Decode(1, &s)
+func (m *module) configure(c *luabind.Call, s settings) {
 	if m.configured[c.VM()] {
 		c.Raise("has already been called")
 	}
@@ -54,7 +49,6 @@ func (m *module) configure(c *luabind.Call) int {
 	if users.Given() {
 		m.setUsers(c, &users)
 	}
-	return 0
 }
 
 // apply puts the options into force, for the first VM whose file gives them.
@@ -151,17 +145,6 @@ const (
 	fromTable    = "a table"
 	fromFunction = "a function"
 )
-
-func (m *module) users(c *luabind.Call) int {
-	var u luabind.FuncOrValue
-	if c.Kind(1) == luabind.FunctionType {
-		u.Func = c.Func(1)
-	} else {
-		u.Value = c.Value(1)
-	}
-	m.setUsers(c, &u)
-	return 0
-}
 
 // setUsers notes where one VM's file says users are. All must say the same; what they say is opened for the first.
 func (m *module) setUsers(c *luabind.Call, u *luabind.FuncOrValue) {

@@ -105,54 +105,54 @@ func (m *module) configure(s settings) error {
 
 func (m *module) Functions() []luabind.Function {
 	finding, changing := m.registrar.Waits()
-	uri := luabind.Param{Name: "uri", Type: luabind.URIType, Doc: "any spelling of the address-of-record"}
-	aor := uri
-	aor.Name = "aor"
-	found := []luabind.Result{{Type: luabind.List, Object: bindingType, OrNil: true, Doc: "bindings, the highest q first"}}
-	number := []luabind.Result{{Type: luabind.Integer, OrNil: true}}
+	uri := luabind.URIArg("uri", "any spelling of the address-of-record")
+	aor := luabind.URIArg("aor", "any spelling of the address-of-record")
 	return []luabind.Function{
 		luabind.Configure("Sets options, once, while the file loads. Raises when they contradict each other.", m.defaults(), m.configure),
-		{
-			Name: "save", Waits: changing, Where: luabind.InHandler, Call: m.save,
-			Doc: "Processes a REGISTER and answers it: 200, 400, 403, 404, 420, 423, 500 or 503. It is the request's decision.",
-			Params: []luabind.Param{{Name: "req", Type: luabind.RequestType},
-				{Name: "options", Type: luabind.Table, Optional: true, Options: saveOptions{}}},
-			Results: []luabind.Result{{Type: luabind.Boolean, Doc: "whether it was accepted; if not, the second result says why"}},
-		},
-		m.subscribeFunction(finding),
-		{
-			Name: "add_path", Where: luabind.InHandler, Call: m.addPath,
-			Doc: "Writes this server into the Path of a REGISTER that goes on to another registrar, so that the client's requests come back here and reach it on its flow.",
-			Params: []luabind.Param{{Name: "req", Type: luabind.RequestType},
-				{Name: "options", Type: luabind.Table, Optional: true, Options: pathOptions{}}},
-			Results: []luabind.Result{{Type: luabind.Boolean, Doc: "false, with the reason as the second result, where the client does not support Path"}},
-		},
-		{
-			Name: "lookup", Waits: finding, Where: luabind.InHandler, Call: m.lookup, Params: []luabind.Param{uri}, Results: found,
-			Doc: "Lists where a user is registered. nil and an error when the store is away; an empty list and a reason for a GRUU that was never given out.",
-		},
-		{
-			Name: "bindings", Waits: finding, Where: luabind.InHandler, Call: m.bindings, Params: []luabind.Param{aor}, Results: found,
-			Doc: "Lists all bindings of an address, where lookup has one for each client: for administration.",
-		},
-		{
-			Name: "wait", Waits: true, Where: luabind.InHandler, Call: m.wait, Results: found,
-			Doc:    "Waits until a user is registered, s seconds have passed, or the request is over, and lists the bindings.",
-			Params: []luabind.Param{uri, {Name: "s", Type: luabind.Seconds}},
-		},
-		{
-			Name: "remove", Waits: changing, Where: luabind.InHandler, Call: m.remove, Results: number,
-			Doc:    "Removes the bindings of an address, or those that equal contact, and returns how many.",
-			Params: []luabind.Param{aor, {Name: "contact", Type: luabind.URIType, Optional: true}},
-		},
-		{
-			Name: "count", Waits: finding, Where: luabind.InHandler, Call: m.count, Results: number,
-			Doc: "How many bindings there are.",
-		},
+		luabind.Try2(luabind.Function{Name: "save", Waits: changing, Where: luabind.InHandler, Decides: true,
+			Doc:     "Processes a REGISTER and answers it: 200, 400, 403, 404, 420, 423, 500 or 503. It is the request's decision.",
+			Example: `if req.method == "REGISTER" then return registrar.save(req) end`},
+			luabind.RequestArg(), luabind.OptionsArg(saveOptions{}), accepted, m.save),
+		luabind.Try2(luabind.Function{Name: "subscribe", Waits: finding, Where: luabind.InHandler, Decides: true,
+			Doc: "Answers a SUBSCRIBE to the event package reg of a local user (RFC 3680): 200, 400, 403, 404, 406, 420, 423, 481, 489, 500 or 503, and sends the " +
+				"NOTIFYs. It is the request's decision.",
+			Example: `if req.method == "SUBSCRIBE" then return registrar.subscribe(req) end`},
+			luabind.RequestArg(), luabind.OptionsArg(saveOptions{}), accepted, m.subscribe),
+		luabind.Try2(luabind.Function{Name: "add_path", Where: luabind.InHandler,
+			Doc: "Writes this server into the Path of a REGISTER that goes on to another registrar, so that the client's requests come back here and reach it " +
+				"on its flow.",
+			Example: `if req.method == "REGISTER" then registrar.add_path(req, { force = true }) end`},
+			luabind.RequestArg(), luabind.OptionsArg(pathOptions{}),
+			luabind.ReturnsBool("whether it was written").WithReason("the client does not support Path"),
+			func(_ *luabind.Call, req *engine.Request, o pathOptions) (bool, error) {
+				err := m.registrar.AddPath(req, o.Force)
+				return err == nil, err
+			}),
+		luabind.Try1(luabind.Function{Name: "lookup", Waits: finding, Where: luabind.InHandler,
+			Doc:     "Lists where a user is registered. nil and an error when the store is away; an empty list and a reason for a GRUU that was never given out.",
+			Example: `req:relay(registrar.lookup(req.ruri))`},
+			uri, found, m.lookup),
+		luabind.Try1(luabind.Function{Name: "bindings", Waits: finding, Where: luabind.InHandler,
+			Doc:     "Lists all bindings of an address, where lookup has one for each client: for administration.",
+			Example: `local all = registrar.bindings("sip:bob@example.com")`},
+			aor, found, func(c *luabind.Call, uri *message.URI) (listing, error) { // lookup without any choice
+				return m.list(c, query{wanted: wanted{aor: m.registrar.address(nil, uri)}})
+			}),
+		luabind.Try2(luabind.Function{Name: "wait", Waits: true, Where: luabind.InHandler,
+			Doc:     "Waits until a user is registered, s seconds have passed, or the request is over, and lists the bindings.",
+			Example: `req:relay(registrar.wait(req.ruri, 5))`},
+			uri, luabind.SecondsArg("s", "to wait at most"), found, m.wait),
+		luabind.Try2(luabind.Function{Name: "remove", Waits: changing, Where: luabind.InHandler,
+			Doc:     "Removes the bindings of an address, or those that equal contact.",
+			Example: `registrar.remove("sip:bob@example.com")`},
+			aor, contactArg, luabind.ReturnsInt("how many were removed"), m.remove),
+		luabind.Try0(luabind.Function{Name: "count", Waits: finding, Where: luabind.InHandler, Doc: "How many bindings there are.",
+			Example: `sip.log.info("%d bindings", registrar.count())`},
+			luabind.ReturnsInt(""), m.count),
 	}
 }
 
-// saveOptions are the options of save.
+// saveOptions are the options of save and subscribe.
 type saveOptions struct {
 	Headers []engine.HeaderEdit `lua:"headers" doc:"{Name = text | list}, added to the answer"`
 }
@@ -162,40 +162,56 @@ type pathOptions struct {
 	Force bool `lua:"force" doc:"also where the client does not list path in Supported"`
 }
 
-func (m *module) addPath(c *luabind.Call) int {
-	var o pathOptions
-	c.Decode(2, &o)
-	err := m.registrar.AddPath(c.Request(1), o.Force)
-	if err == nil {
-		return c.PushBool(true)
-	}
-	c.Misuse(err)
-	c.PushBool(false)
-	return 1 + c.PushString(err.Error())
+// accepted is what save and subscribe return.
+var accepted = luabind.ReturnsBool("whether it was accepted").WithReason("where it was not")
+
+// listing is what lookup returns: bindings, or that there never was such a user.
+type listing struct {
+	bindings []*Binding
+	never    bool
 }
 
-func (m *module) save(c *luabind.Call) int {
-	req := c.Request(1)
-	var o saveOptions
-	c.Decode(2, &o)
+// found pushes a listing. Where nobody ever was, an empty list and the reason, which relay, fork and redirect answer 404.
+var found = luabind.ReturnsOf(func(c *luabind.Call, l listing) int {
+	n := luabind.PushList(c, l.bindings)
+	if l.never {
+		n += c.PushString("not found")
+	}
+	return n
+}, luabind.Result{Type: luabind.List, Object: bindingType, Doc: "bindings, the highest q first"})
+
+// contactArg is the text of a uri, "" for none.
+var contactArg = luabind.ArgOf(func(c *luabind.Call, n int) string {
+	if c.IsNil(n) {
+		return ""
+	}
+	c.URI(n)
+	return c.URIText(n)
+}, luabind.Param{Name: "contact", Type: luabind.URIType, Optional: true, Default: "all"})
+
+func (m *module) save(c *luabind.Call, req *engine.Request, o saveOptions) (bool, error) {
 	job, err := m.registrar.take(req)
-	var ok bool
-	if err == nil {
-		var res Result
-		if _, waits := m.registrar.Waits(); waits {
-			job = job.detached()
-			c.Await(func(ctx context.Context) { res = job.run(ctx) })
-		} else {
-			res = job.run(context.Background())
-		}
-		ok, err = answer(req, &res, o.Headers)
+	if err != nil {
+		return false, err
 	}
-	if err == nil {
-		return c.PushBool(ok)
+	var res Result
+	if _, waits := m.registrar.Waits(); waits {
+		job = job.detached()
+		c.Await(func(ctx context.Context) { res = job.run(ctx) })
+	} else {
+		res = job.run(context.Background())
 	}
-	c.Misuse(err)
-	c.PushBool(ok)
-	return 1 + c.PushString(err.Error())
+	return answer(req, &res, o.Headers)
+}
+
+func (m *module) subscribe(c *luabind.Call, req *engine.Request, o saveOptions) (bool, error) {
+	ask, err := m.registrar.notifier.Take(req)
+	if err != nil {
+		return false, err
+	}
+	waits, _ := m.registrar.Waits()
+	m.run(c, waits, func(ctx context.Context) { ask.Look(ctx) })
+	return ask.Answer(o.Headers)
 }
 
 // run calls f: with the lane lent where that may block, else at once.
@@ -207,18 +223,13 @@ func (m *module) run(c *luabind.Call, waits bool, f func(ctx context.Context)) {
 	f(context.Background())
 }
 
-func (m *module) lookup(c *luabind.Call) int {
+func (m *module) lookup(c *luabind.Call, uri *message.URI) (listing, error) {
 	var room [128]byte
-	q := m.registrar.query(c.URI(1), room[:0])
-	if q.never && m.local(c.URI(1)) {
-		return m.notFound(c)
+	q := m.registrar.query(uri, room[:0])
+	if q.never && m.local(uri) {
+		return listing{never: true}, nil
 	}
-	return m.list(c, &q)
-}
-
-// notFound is the answer where nobody is there, and nobody ever was: an empty list and the reason, which relay, fork and redirect answer 404.
-func (m *module) notFound(c *luabind.Call) int {
-	return luabind.PushList[*Binding](c, nil) + c.PushString("not found")
+	return m.list(c, q)
 }
 
 // local tells whether a URI is of a local domain.
@@ -227,81 +238,55 @@ func (m *module) local(u *message.URI) bool {
 	return e != nil && u.IsSIP() && e.IsLocal(string(u.Host), u.Port)
 }
 
-// bindings is lookup without any choice.
-func (m *module) bindings(c *luabind.Call) int {
-	var q query
-	q.aor = m.registrar.address(nil, c.URI(1))
-	return m.list(c, &q)
-}
-
-func (m *module) list(c *luabind.Call, q *query) int {
+func (m *module) list(c *luabind.Call, q query) (listing, error) {
 	if memory := m.registrar.memory; memory != nil { // the hot path: nothing escapes
-		return luabind.PushList(c, q.choose(memory.lookup(q.aor, c.Lane().Wall().UnixMilli())))
+		return listing{bindings: q.choose(memory.lookup(q.aor, c.Now().UnixMilli()))}, nil
 	}
-	if found, ok := m.registrar.peek(q.aor, c.Lane().Wall()); ok { // the lane need not be lent
-		return luabind.PushList(c, q.choose(found))
+	if found, ok := m.registrar.peek(q.aor, c.Now()); ok { // the lane need not be lent
+		return listing{bindings: q.choose(found)}, nil
 	}
 	found, err := m.find(c, string(q.aor))
-	if err != nil {
-		return c.Fail(err)
-	}
-	return luabind.PushList(c, q.choose(found))
+	return listing{bindings: q.choose(found)}, err
 }
 
 func (m *module) find(c *luabind.Call, aor string) (found []*Binding, err error) {
-	now := c.Lane().Wall()
+	now := c.Now()
 	waits, _ := m.registrar.Waits()
 	m.run(c, waits, func(ctx context.Context) { found, err = m.registrar.lookup(ctx, []byte(aor), now) })
 	return found, err
 }
 
-func (m *module) remove(c *luabind.Call) int {
-	uri := *c.URI(1)
-	aor := string(m.registrar.address(nil, &uri))
-	contact, now := "", c.Lane().Wall()
-	if !c.IsNil(2) {
-		c.URI(2)
-		contact = c.URIText(2)
-	}
-	var n int
-	var err error
+func (m *module) remove(c *luabind.Call, uri *message.URI, contact string) (n int, err error) {
+	aor, now := string(m.registrar.address(nil, uri)), c.Now()
 	_, waits := m.registrar.Waits()
 	m.run(c, waits, func(ctx context.Context) { n, err = m.registrar.removeText(ctx, aor, contact, now) })
-	if err != nil {
-		return c.Fail(err)
-	}
-	return c.PushNumber(float64(n))
+	return n, err
 }
 
-func (m *module) count(c *luabind.Call) int {
-	var n int
-	var err error
+func (m *module) count(c *luabind.Call) (n int, err error) {
 	waits, _ := m.registrar.Waits()
 	m.run(c, waits, func(ctx context.Context) { n, err = m.registrar.Count(ctx) })
-	if err != nil {
-		return c.Fail(err)
-	}
-	return c.PushNumber(float64(n))
+	return n, err
 }
 
-func (m *module) wait(c *luabind.Call) int {
-	q := m.registrar.query(c.URI(1), nil)
-	if q.never && m.local(c.URI(1)) {
-		return m.notFound(c)
+func (m *module) wait(c *luabind.Call, uri *message.URI, s time.Duration) (listing, error) {
+	q := m.registrar.query(uri, nil)
+	if q.never && m.local(uri) {
+		return listing{never: true}, nil
 	}
 	aor := string(q.aor)
 	w := &waiting{lane: c.Lane(), ctx: c.Context()}
-	w.end = w.lane.Now().Add(c.Seconds(2))
+	w.end = w.lane.Now().Add(s)
 	// It listens before it looks: what is bound from here on wakes it.
 	defer m.registrar.Watch(aor, func() { w.lane.Post(w) })()
 	for {
 		w.rung = false
 		found, err := m.find(c, aor)
 		if err != nil {
-			return c.Fail(err)
+			return listing{}, err
 		}
 		if found = q.choose(found); len(found) > 0 || w.over() {
-			return luabind.PushList(c, found)
+			return listing{bindings: found}, nil
 		}
 		w.park(c)
 	}

@@ -5,6 +5,7 @@ package registrar
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/sipscript/sipscript/engine/transport"
 	"github.com/sipscript/sipscript/luabind"
@@ -15,62 +16,44 @@ var bindingType = &luabind.ObjectType{
 	Name: "binding",
 	Doc:  "One contact of a registered user. relay and fork take it as a target.",
 	Fields: []luabind.Field{
-		{Name: "uri", Type: luabind.URIType, Doc: "the contact"},
-		{Name: "q", Type: luabind.Number, Doc: "preference, 0 to 1; 1 where the client named none"},
-		{Name: "path", Type: luabind.List, Doc: "Path values, topmost first (RFC 3327); nil without"},
-		{Name: "flow", Type: luabind.Number, Doc: "names the connection it came on; nil without"},
-		{Name: "received", Type: luabind.String, Doc: `"udp:192.0.2.7:1024" for a client behind a NAT, "tcp:192.0.2.7:49152" for one on a connection; nil without`},
-		{Name: "user_agent", Type: luabind.String, Doc: "of the last REGISTER; nil without"},
-		{Name: "instance", Type: luabind.String, Doc: `"urn:uuid:…" (RFC 5626 §4.1); nil without`},
-		{Name: "reg_id", Type: luabind.Integer, Doc: "RFC 5626 §4.2; nil without"},
-		{Name: "params", Type: luabind.Table, Doc: "the contact's header parameters, by name in lower case; true for those without a value. Capabilities are among them (RFC 3840)"},
-		{Name: "expires", Type: luabind.Seconds, Doc: "seconds left"},
+		bindingField("uri", luabind.ReturnsURI("the contact"), (*Binding).Contact),
+		bindingField("q", luabind.ReturnsNumber("preference, 0 to 1; 1 where the client named none"), (*Binding).Q),
+		bindingField("path", stringsOrNil("Path values, topmost first (RFC 3327); nil without"), (*Binding).Path),
+		bindingField("flow", luabind.OrNil(luabind.ReturnsNumber("names the connection it came on; nil without")), func(b *Binding) float64 {
+			if b.Flow() == transport.FlowGone {
+				return 0
+			}
+			return float64(b.Flow())
+		}),
+		bindingField("received", luabind.OrNil(luabind.ReturnsText(`"udp:192.0.2.7:1024" for a client behind a NAT, "tcp:192.0.2.7:49152" for one on a connection; nil without`)),
+			(*Binding).Received),
+		bindingField("user_agent", luabind.OrNil(luabind.ReturnsText("of the last REGISTER; nil without")), (*Binding).UserAgent),
+		bindingField("instance", luabind.OrNil(luabind.ReturnsText(`"urn:uuid:…" (RFC 5626 §4.1); nil without`)), (*Binding).Instance),
+		bindingField("reg_id", luabind.OrNil(luabind.ReturnsInt("RFC 5626 §4.2; nil without")), func(b *Binding) int { return int(b.RegID()) }),
+		bindingField("params", luabind.ReturnsValue(luabind.Table,
+			"the contact's header parameters, by name in lower case; true for those without a value. Capabilities are among them (RFC 3840)"),
+			func(b *Binding) any { return b.params() }),
+		luabind.FieldOf("expires", luabind.ReturnsSeconds("left"), func(c *luabind.Call, b *Binding) time.Duration {
+			return time.Duration(max(0, b.expires-c.Now().UnixMilli())) * time.Millisecond
+		}),
 	},
+}
+
+func bindingField[R any](name string, r luabind.Returns[R], get func(*Binding) R) luabind.Field {
+	return luabind.FieldOf(name, r, func(_ *luabind.Call, b *Binding) R { return get(b) })
+}
+
+func stringsOrNil(doc string) luabind.Returns[[]string] {
+	return luabind.ReturnsOf(func(c *luabind.Call, list []string) int {
+		if list == nil {
+			return c.PushNil()
+		}
+		return c.PushStrings(list)
+	}, luabind.Result{Type: luabind.List, OrNil: true, Doc: doc})
 }
 
 // ObjectType makes a binding an object of scripts.
 func (b *Binding) ObjectType() *luabind.ObjectType { return bindingType }
-
-// Field is a field of the object.
-func (b *Binding) Field(c *luabind.Call, name string) bool {
-	switch name {
-	case "uri":
-		c.PushURI(b.Contact())
-	case "q":
-		c.PushNumber(b.Q())
-	case "path":
-		if b.Path() == nil {
-			c.PushNil()
-			break
-		}
-		c.PushStrings(b.Path())
-	case "flow":
-		if b.Flow() == transport.FlowGone {
-			c.PushNil()
-			break
-		}
-		pushNonZero(c, float64(b.Flow()))
-	case "received":
-		c.PushText(b.Received())
-	case "user_agent":
-		c.PushText(b.UserAgent())
-	case "instance":
-		c.PushText(b.Instance())
-	case "reg_id":
-		pushNonZero(c, float64(b.RegID()))
-	case "params":
-		c.Push(b.params())
-	case "expires":
-		left := int64(0)
-		if l := c.Lane(); l != nil {
-			left = max(0, b.expires-l.Wall().UnixMilli())
-		}
-		c.PushNumber(float64(left) / 1000)
-	default:
-		return false
-	}
-	return true
-}
 
 // params are the contact's header parameters by name, in lower case.
 func (b *Binding) params() map[string]any {
@@ -84,14 +67,6 @@ func (b *Binding) params() map[string]any {
 		return true
 	})
 	return all
-}
-
-func pushNonZero(c *luabind.Call, n float64) {
-	if n == 0 {
-		c.PushNil()
-		return
-	}
-	c.PushNumber(n)
 }
 
 // Events of the module.

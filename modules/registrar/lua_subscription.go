@@ -3,10 +3,8 @@ package registrar
 // This file is registrar.subscribe, and its options, for scripts. It only translates; README.md describes what scripts see.
 
 import (
-	"context"
 	"time"
 
-	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/registrar/regevent"
 )
@@ -38,42 +36,6 @@ func (s *subscriptionSettings) policy() regevent.Policy {
 		p.Interval = -1 // the zero value is the default
 	}
 	return p
-}
-
-// subscribeFunction declares registrar.subscribe.
-func (m *module) subscribeFunction(waits bool) luabind.Function {
-	return luabind.Function{
-		Name: "subscribe", Waits: waits, Where: luabind.InHandler, Call: m.subscribe,
-		Doc: "Answers a SUBSCRIBE to the event package reg of a local user (RFC 3680): 200, 400, 403, 404, 406, 420, 423, 481, 489, 500 or 503, and sends the NOTIFYs. " +
-			"It is the request's decision.",
-		Params: []luabind.Param{{Name: "req", Type: luabind.RequestType},
-			{Name: "options", Type: luabind.Table, Optional: true, Options: subscribeOptions{}}},
-		Results: []luabind.Result{{Type: luabind.Boolean, Doc: "whether it was accepted; if not, the second result says why"}},
-	}
-}
-
-// subscribeOptions are the options of subscribe.
-type subscribeOptions struct {
-	Headers []engine.HeaderEdit `lua:"headers" doc:"{Name = text | list}, added to the answer"`
-}
-
-func (m *module) subscribe(c *luabind.Call) int {
-	req := c.Request(1)
-	var o subscribeOptions
-	c.Decode(2, &o)
-	ask, err := m.registrar.notifier.Take(req)
-	var ok bool
-	if err == nil {
-		waits, _ := m.registrar.Waits()
-		m.run(c, waits, func(ctx context.Context) { ask.Look(ctx) })
-		ok, err = ask.Answer(o.Headers)
-	}
-	if err == nil {
-		return c.PushBool(ok)
-	}
-	c.Misuse(err)
-	c.PushBool(ok)
-	return 1 + c.PushString(err.Error())
 }
 
 // subscriptionMetrics are the notifier's.

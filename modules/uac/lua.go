@@ -3,7 +3,7 @@ package uac
 // This file is the module "uac" of scripts. It only translates; README.md describes what scripts see.
 
 import (
-	"errors"
+	"fmt"
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
@@ -94,66 +94,50 @@ type maskOptions struct {
 func (m *module) Functions() []luabind.Function {
 	return []luabind.Function{
 		luabind.Configure("Sets options, once, while the file loads.", settings{}, m.configure),
-		{
-			Name: "register", Where: luabind.AtLoad, Call: m.register,
-			Doc:    "Keeps an address registered elsewhere, as long as the script says so. Reloads don't disturb what did not change.",
-			Params: []luabind.Param{{Name: "account", Type: luabind.Table, Options: account{}}},
-		},
-		{
-			Name: "registrations", Where: luabind.InHandler, Call: m.registrations,
-			Doc:     "How the registrations stand, by name.",
-			Results: []luabind.Result{{Type: luabind.List, Object: statusType}},
-		},
-		{
-			Name: "target", Where: luabind.InHandler, Call: m.target,
-			Doc: "A target by way of an account: along the Service-Route that its registrar gave (RFC 3608), by its proxy and from its socket, with its credentials. " +
-				"nil and why, where it is not registered.",
-			Params:  []luabind.Param{{Name: "name", Type: luabind.String, Doc: "of the account"}, {Name: "uri", Type: luabind.Any, Optional: true, Doc: "default: the Request-URI as it is"}},
-			Results: []luabind.Result{{Type: luabind.Table, OrNil: true}},
-		},
-		{
-			Name: "mask", Where: luabind.InHandler, Call: m.mask,
-			Doc: "Shows the far side another From, or To, to the end of the dialog. Needs record_route before it where a dialog can start.",
-			Params: []luabind.Param{{Name: "req", Type: luabind.Any, Doc: "the request, or the branch of an on_branch"},
-				{Name: "options", Type: luabind.Table, Options: maskOptions{}}},
-		},
+		luabind.Act1(luabind.Function{Name: "register", Where: luabind.AtLoad,
+			Doc:     "Keeps an address registered elsewhere, as long as the script says so. Reloads don't disturb what did not change.",
+			Raises:  "for two accounts of one name, and one that differs from lane to lane",
+			Example: `uac.register({ registrar = "sip:provider.example", user = "4930123", password = "secret" })`},
+			luabind.RequiredOptionsArg("account", account{}), m.register),
+		luabind.Func0(luabind.Function{Name: "registrations", Where: luabind.InHandler, Doc: "How the registrations stand, by name.",
+			Example: `for _, r in ipairs(uac.registrations()) do sip.log.info("%s: %s", r.name, r.state) end`},
+			luabind.ReturnsList[*Status](statusType, ""), func(*luabind.Call) []*Status { return m.uac.List() }),
+		luabind.Try2(luabind.Function{Name: "target", Where: luabind.InHandler,
+			Doc: "A target by way of an account: along the Service-Route that its registrar gave (RFC 3608), by its proxy and from its socket, with its " +
+				"credentials. nil and why, where it is not registered.",
+			Example: `req:relay(uac.target("4930123"))`},
+			luabind.TextArg("name", "of the account"), luabind.URITextArg("uri", "").Default("", "the Request-URI as it is"),
+			luabind.ReturnsValue(luabind.TargetType, "for relay and fork"), m.target),
+		luabind.Act2(luabind.Function{Name: "mask", Where: luabind.InHandler,
+			Doc:     "Shows the far side another From, or To, to the end of the dialog. Needs record_route before it where a dialog can start.",
+			Raises:  "without record_route, and where nothing is said to be shown",
+			Example: "req:record_route()\nuac.mask(req, { from = \"sip:4930123@provider.example\", display = \"\" })"},
+			maskedArg, luabind.RequiredOptionsArg("options", maskOptions{}), m.mask),
 	}
 }
 
-func (m *module) register(c *luabind.Call) int {
-	if c.IsNil(1) {
-		c.Raise("takes a table {registrar = ..., user = ..., password = ...}")
-	}
-	var o account
-	c.Decode(1, &o)
+func (m *module) register(c *luabind.Call, o account) error {
 	a, err := Account{Name: o.Name, Registrar: o.Registrar, AOR: o.AOR, User: o.User, Password: o.Password, Contact: o.Contact, Proxy: o.Proxy,
 		Socket: o.Socket, Expires: o.Expires}.complete()
 	if err != nil {
-		c.Raise("%v", err)
+		return err
 	}
 	key := seen{c.VM(), a.Name}
 	if m.seen[key] {
-		c.Raise("there is an account %q already; give one of them another name", a.Name)
+		return fmt.Errorf("there is an account %q already; give one of them another name", a.Name)
 	}
 	m.seen[key] = true
 	if known, ok := m.accounts[a.Name]; ok && known != a {
-		c.Raise("the account %q differs from lane to lane; make it the same each time the file runs", a.Name)
+		return fmt.Errorf("the account %q differs from lane to lane; make it the same each time the file runs", a.Name)
 	}
 	m.accounts[a.Name] = a
-	return 0
+	return nil
 }
 
-func (m *module) registrations(c *luabind.Call) int { return luabind.PushList(c, m.uac.List()) }
-
-func (m *module) target(c *luabind.Call) int {
-	uri := ""
-	if !c.IsNil(2) {
-		uri = c.URIText(2)
-	}
-	t, err := m.uac.Target(c.String(1), uri, c.Lane().Wall())
+func (m *module) target(c *luabind.Call, name, uri string) (any, error) {
+	t, err := m.uac.Target(name, uri, c.Now())
 	if err != nil {
-		c.PushNil()
-		return 1 + c.PushString(err.Error())
+		return nil, err
 	}
 	out := map[string]any{"credentials": map[string]any{"user": t.Credentials.User, "password": t.Credentials.Password}}
 	for key, text := range map[string]string{"uri": t.URI, "next_hop": t.NextHop, "from_socket": t.FromSocket} {
@@ -164,30 +148,29 @@ func (m *module) target(c *luabind.Call) int {
 	if len(t.Path) > 0 {
 		out["path"] = t.Path
 	}
-	return c.Push(out)
+	return out, nil
 }
 
-func (m *module) mask(c *luabind.Call) int {
-	var o maskOptions
-	c.Decode(2, &o)
+// masked is what can be masked: a request or a branch.
+type masked interface {
+	Message() *message.Message
+	Mask(engine.Mask) error
+}
+
+var maskedArg = luabind.ArgOf(func(c *luabind.Call, n int) masked {
+	if c.Kind(n) == luabind.BranchType {
+		return c.Branch(n)
+	}
+	return c.Request(n)
+}, luabind.Param{Name: "req", Type: luabind.RequestType, Or: []luabind.Type{luabind.BranchType}, Doc: "the request, or the branch of an on_branch"})
+
+func (m *module) mask(c *luabind.Call, what masked, o maskOptions) error {
 	if o == (maskOptions{}) {
 		c.Raise("takes what to show: {from = ..., display = ...}, {to = ..., to_display = ...}")
 	}
-	mask := func(msg *message.Message, set func(engine.Mask) error) {
-		if err := set(MaskOf(msg, Party{o.From, o.Display}, Party{o.To, o.ToDisplay})); err != nil {
-			var misuse *engine.MisuseError
-			if errors.As(err, &misuse) {
-				c.Misuse(err)
-			}
-			c.Raise("%v", err)
-		}
+	if err := what.Mask(MaskOf(what.Message(), Party{o.From, o.Display}, Party{o.To, o.ToDisplay})); err != nil {
+		c.Misuse(err)
+		c.Raise("%v", err)
 	}
-	if c.Kind(1) == luabind.BranchType {
-		b := c.Branch(1)
-		mask(b.Message(), b.Mask)
-	} else {
-		r := c.Request(1)
-		mask(r.Message(), r.Mask)
-	}
-	return 0
+	return nil
 }

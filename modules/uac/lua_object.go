@@ -13,65 +13,23 @@ var statusType = &luabind.ObjectType{
 	Name: "registration",
 	Doc:  "How an account stands with its registrar.",
 	Fields: []luabind.Field{
-		{Name: "name", Type: luabind.String, Doc: "of the account"},
-		{Name: "state", Type: luabind.String, Doc: "registering, registered or failed"},
-		{Name: "expires", Type: luabind.Seconds, Doc: "seconds left; nil where it is not registered"},
-		{Name: "error", Type: luabind.String, Doc: "of the last attempt; nil where it was accepted"},
-		{Name: "code", Type: luabind.Integer, Doc: "of the last answer; nil for none"},
-		{Name: "aor", Type: luabind.URIType, Doc: "what is registered"},
-		{Name: "contact", Type: luabind.URIType, Doc: "where calls come; nil before the first attempt where the account names none"},
+		luabind.FieldOf("name", luabind.ReturnsText("of the account"), func(_ *luabind.Call, s *Status) string { return s.Name }),
+		luabind.FieldOf("state", luabind.ReturnsText("registering, registered or failed"),
+			func(c *luabind.Call, s *Status) string { return s.State(c.Now()) }),
+		luabind.FieldOf("expires", luabind.OrNil(luabind.ReturnsSeconds("left; nil where it is not registered")),
+			func(c *luabind.Call, s *Status) time.Duration { return max(0, s.Expires(c.Now())) }),
+		luabind.FieldOf("error", luabind.OrNil(luabind.ReturnsText("of the last attempt; nil where it was accepted")),
+			func(_ *luabind.Call, s *Status) string { return s.Error }),
+		luabind.FieldOf("code", luabind.OrNil(luabind.ReturnsInt("of the last answer; nil for none")),
+			func(_ *luabind.Call, s *Status) int { return s.Code }),
+		luabind.FieldOf("aor", luabind.ReturnsURI("what is registered"), func(_ *luabind.Call, s *Status) string { return s.AOR }),
+		luabind.FieldOf("contact", luabind.OrNil(luabind.ReturnsURI("where calls come; nil before the first attempt where the account names none")),
+			func(_ *luabind.Call, s *Status) string { return s.Contact }),
 	},
 }
 
 // ObjectType makes a registration an object of scripts.
 func (s *Status) ObjectType() *luabind.ObjectType { return statusType }
-
-// Field is a field of the object.
-func (s *Status) Field(c *luabind.Call, name string) bool {
-	var now time.Time
-	if l := c.Lane(); l != nil {
-		now = l.Wall()
-	}
-	switch name {
-	case "name":
-		c.PushString(s.Name)
-	case "state":
-		c.PushString(s.State(now))
-	case "expires":
-		if left := s.Expires(now); left > 0 {
-			c.PushNumber(left.Seconds())
-		} else {
-			c.PushNil()
-		}
-	case "error":
-		pushOrNil(c, s.Error)
-	case "code":
-		if s.Code == 0 {
-			c.PushNil()
-		} else {
-			c.PushNumber(float64(s.Code))
-		}
-	case "aor":
-		c.PushURI(s.AOR)
-	case "contact":
-		if s.Contact == "" {
-			c.PushNil()
-		} else {
-			c.PushURI(s.Contact)
-		}
-	default:
-		return false
-	}
-	return true
-}
-
-func pushOrNil(c *luabind.Call, s string) {
-	if s == "" {
-		c.PushNil()
-		return
-	}
-	c.PushString(s)
-}
 
 // Events of the module.
 func (m *module) Events() []luabind.Event {
