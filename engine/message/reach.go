@@ -21,7 +21,7 @@ func (m *Message) ContactAt(source netip.Addr, contact *URI) (same, hidden bool)
 	addr, err := netip.ParseAddr(string(contact.Host))
 	if err != nil {
 		// A name. Clients that know no address of their own (WebSocket) use names under .invalid (RFC 7118 §5).
-		return true, bytes.HasSuffix(bytes.ToLower(contact.Host), []byte(".invalid"))
+		return true, IsInvalidName(contact.Host)
 	}
 	if addr = addr.Unmap().WithZone(""); addr == source {
 		return true, false
@@ -35,6 +35,13 @@ func (m *Message) ContactAt(source netip.Addr, contact *URI) (same, hidden bool)
 	}
 	sentBy, err := netip.ParseAddr(string(via.Host))
 	return false, err != nil || sentBy.Unmap().WithZone("") != source
+}
+
+// IsInvalidName tells whether a host is a name that can't exist: one under .invalid (RFC 6761 §6.4).
+func IsInvalidName(host []byte) bool {
+	const domain = ".invalid"
+	host = withoutDot(host)
+	return len(host) >= len(domain) && equalFold(host[len(host)-len(domain):], domain)
 }
 
 // sharedSpace is what carriers use behind their own NAT (RFC 6598).

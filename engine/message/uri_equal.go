@@ -26,7 +26,6 @@ func (u *URI) Equal(v *URI) bool {
 		equalHeaders(u.Headers, v.Headers)
 }
 
-// equalHost compares hosts without case, IPv6 addresses by what they say (RFC 5954 §4.2).
 // withoutDot is host without the dot of the root: example.com. is example.com (RFC 1034 §3.1).
 func withoutDot(host []byte) []byte {
 	if n := len(host) - 1; n > 0 && host[n] == '.' {
@@ -34,6 +33,10 @@ func withoutDot(host []byte) []byte {
 	}
 	return host
 }
+
+// EqualHost compares hosts as they stand in URIs, without brackets: names without case and without
+// the dot of the root, IPv6 addresses by what they say (RFC 5954 §4.2).
+func EqualHost(a, b []byte) bool { return equalHost(a, b) }
 
 func equalHost(a, b []byte) bool {
 	if equalFold(withoutDot(a), withoutDot(b)) {

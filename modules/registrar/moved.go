@@ -37,7 +37,7 @@ func (r *Registrar) vouchForTarget(req *engine.Request) {
 func (b *Binding) isAt(uri *message.URI) bool {
 	host := leadsTo(uri)
 	contact, err := message.ParseURI(viewOf(b.Contact()))
-	if err == nil && bytes.EqualFold(leadsTo(&contact), host) {
+	if err == nil && message.EqualHost(leadsTo(&contact), host) {
 		return true
 	}
 	_, seen, _ := strings.Cut(b.Received(), ":")

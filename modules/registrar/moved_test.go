@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
 )
 
 // A party that moved within its dialog, to where the engine does not know it, is reached where it
@@ -49,6 +50,40 @@ func TestPartyThatMovedIsKnownByItsRegistration(t *testing.T) {
 			request("INFO", "sip:bob@203.0.113.7", later)
 			if m, _ := elsewhere.next(); string(m.MethodText()) != "INFO" {
 				t.Errorf("registered there: %s", m.MethodText())
+			}
+		})
+	}
+}
+
+// Where a party is registered by name, it is there in any spelling of the name.
+func TestBindingIsAtItsNameInAnySpelling(t *testing.T) {
+	b := NewBinding(&Record{Contact: "sip:bob@pc.example.net", Q: 1})
+	for uri, want := range map[string]bool{
+		"sip:bob@pc.example.net":                         true,
+		"sip:bob@PC.example.NET.":                        true,
+		"sip:bob@192.0.2.1;maddr=pc.example.net.":        true,
+		"sip:bob@pc.example.net.example.com":             false,
+		"sip:bob@pc.example.net;maddr=other.example.net": false,
+	} {
+		t.Run(uri, func(t *testing.T) {
+			u, err := message.ParseURI([]byte(uri))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := b.isAt(&u); got != want {
+				t.Errorf("%v", got)
+			}
+		})
+	}
+}
+
+// A client whose name can't exist is on its connection or nowhere.
+func TestLostFlowOfANameThatCantExist(t *testing.T) {
+	for contact, gone := range map[string]bool{"sip:bob@x.invalid;transport=tcp": true, "sip:bob@x.INVALID.": true, "sip:bob@pc.example.net": false} {
+		t.Run(contact, func(t *testing.T) {
+			r := Record{Contact: contact, Received: "tcp:192.0.2.7:1024", Flow: 3}
+			if r.LoseFlow(); (r.Flow == transport.FlowGone) != gone {
+				t.Errorf("flow %d", r.Flow)
 			}
 		})
 	}

@@ -4,7 +4,6 @@ package registrar
 // address a NAT has given it.
 
 import (
-	"bytes"
 	"net/netip"
 	"strings"
 
@@ -64,7 +63,7 @@ func (r *Record) flowOnly() bool {
 	}
 	addr, err := netip.ParseAddr(string(contact.Host))
 	if err != nil {
-		return bytes.HasSuffix(bytes.ToLower(contact.Host), []byte(".invalid"))
+		return message.IsInvalidName(contact.Host)
 	}
 	return addr.Unmap() != seen.Addr().Unmap()
 }

@@ -31,6 +31,7 @@ func TestReach(t *testing.T) {
 		{"a client that knows no address", "sip:bob@0.0.0.0", ownVia, nat, transport.UDP, "udp:" + nat, 0},
 		{"a name", "sip:bob@pc.example.net", natVia, nat, transport.UDP, "", 0},
 		{"a name nobody has", "sip:bob@df7jal23ls0d.INVALID", natVia, nat, transport.UDP, "udp:" + nat, 0},
+		{"a name nobody has, in full", "sip:bob@df7jal23ls0d.invalid.", natVia, nat, transport.UDP, "udp:" + nat, 0},
 		{"IPv6", "sip:bob@[2001:DB8::7]:5062", "SIP/2.0/UDP [2001:db8::7];branch=z9hG4bK1", "[2001:db8::7]:9", transport.UDP, "", 0},
 		{"IPv6, inner", "sip:bob@[fd00::7]", "SIP/2.0/UDP [fd00::7];branch=z9hG4bK1", "[2001:db8::7]:9", transport.UDP, "udp:[2001:db8::7]:9", 0},
 		{"IPv4 in IPv6", "sip:bob@198.51.100.77", ownVia, "[::ffff:198.51.100.77]:31024", transport.UDP, "", 0},

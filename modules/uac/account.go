@@ -116,5 +116,5 @@ func (a *Account) moved(b *Account) bool {
 func (a *Account) rebinds(b *Account, locals []*transport.Local) bool {
 	one, _ := hostOf(a.Registrar)
 	other, _ := hostOf(b.Registrar)
-	return strings.EqualFold(one, other) && a.AOR == b.AOR && a.contact(locals) == b.contact(locals)
+	return message.EqualHost([]byte(one), []byte(other)) && a.AOR == b.AOR && a.contact(locals) == b.contact(locals)
 }

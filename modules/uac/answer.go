@@ -80,7 +80,7 @@ func rewritten(u, own *message.URI, seen netip.AddrPort) bool {
 	if string(u.User) != string(own.User) {
 		return false
 	}
-	if strings.EqualFold(string(u.Host), string(own.Host)) && portOf(u.Port) == portOf(own.Port) {
+	if message.EqualHost(u.Host, own.Host) && portOf(u.Port) == portOf(own.Port) {
 		return true
 	}
 	addr, err := netip.ParseAddr(strings.Trim(string(u.Host), "[]"))

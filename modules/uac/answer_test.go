@@ -54,6 +54,21 @@ func TestWhatA200Grants(t *testing.T) {
 	}
 }
 
+// The host of our contact may come back in any spelling.
+func TestContactInAnySpelling(t *testing.T) {
+	for _, host := range []string{"pbx.example.com", "PBX.Example.com:5060", "pbx.example.com.", "pbx.example.com.:5060"} {
+		t.Run(host, func(t *testing.T) {
+			w := world(t, strings.Replace(line, "}", `, contact = "sip:4930@pbx.example.com" }`, 1))
+			tr := newTrunk(t, w)
+			tr.answer = "Contact: <sip:4930@" + host + ">;expires=600\r\n"
+			w.Run(5 * time.Second)
+			if got := state(t, w); got != "trunk registered left nil 200" {
+				t.Error(got)
+			}
+		})
+	}
+}
+
 // A registrar before a NAT writes the address that it saw.
 func TestContactAsTheRegistrarSawIt(t *testing.T) {
 	w := world(t, strings.Replace(line, "}", `, contact = "sip:4930@192.168.1.2:5070" }`, 1))

@@ -75,5 +75,5 @@ func reach(uri string) (kind transport.Kind, near bool) {
 		kind = transport.TLS
 	}
 	addr, err := netip.ParseAddr(strings.Trim(string(u.Host), "[]"))
-	return kind, err == nil && addr.IsLoopback() || string(u.Host) == "localhost"
+	return kind, err == nil && addr.IsLoopback() || message.EqualHost(u.Host, []byte("localhost"))
 }
