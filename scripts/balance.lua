@@ -1,13 +1,15 @@
--- balance.lua: spreads calls over a list of servers without keeping anything: no transaction, no timer, no memory of the
--- call. All that belongs to one call bears one Call-ID, so a hash of it finds the same server each time.
+-- balance.lua: spreads calls over a list of servers without keeping state: no transaction, no
+-- timer, no memory of the call. Everything in one call has the same Call-ID, so a hash of it finds
+-- the same server each time.
 --
 --     sipscript run -l udp:192.0.2.1:5060 --set servers=sip:10.0.0.1:5060,sip:10.0.0.2:5060 balance.lua
 --
--- Being stateless, it sees retransmissions, ACK and CANCEL too, and must choose alike for all of them: what decides may
--- depend on the request alone. A server that is down is not noticed; take it off the list.
+-- Being stateless, the script also sees retransmissions, ACK and CANCEL, and must make the same
+-- choice for all of them: it may depend only on the request. A server that is down is not noticed;
+-- take it off the list.
 --
--- With --set trusted=192.0.2.0/24,… these peers' word on an identity (P-Asserted-Identity) passes. Name the servers
--- as well, if what they say of who answered is to reach the caller.
+-- With --set trusted=192.0.2.0/24,… identities asserted by these peers (P-Asserted-Identity) are
+-- kept. List the servers too, if their assertions about who answered should reach the caller.
 
 local auth = require "auth"
 
@@ -15,7 +17,7 @@ local trusted = {}
 for peer in (sip.args.trusted or ""):gmatch("[^,%s]+") do
   trusted[#trusted + 1] = peer
 end
--- What strangers say of an identity beside From is worth nothing, and phones would show it (RFC 3325 §5).
+-- Identities asserted by strangers are worthless, and phones would display them (RFC 3325 §5).
 auth.configure { identity_headers = "trusted", trusted = trusted }
 
 local servers = {}
@@ -24,20 +26,21 @@ for uri in (sip.args.servers or "sip:127.0.0.1:5070,sip:127.0.0.1:5080"):gmatch(
   if not parsed then
     error("servers: " .. uri .. ": " .. err)
   end
-  servers[#servers + 1] = { next_hop = uri } -- only where it is sent: the Request-URI stays as it is
+  servers[#servers + 1] = { next_hop = uri } -- only the next hop: the Request-URI stays
 end
 if #servers == 0 then
   error("servers: the list is empty")
 end
 
--- The first 7 hex digits of a hash make a number that is even over any Call-IDs, and the same after a restart.
+-- The first 7 hex digits of a hash make a number that is evenly distributed over Call-IDs, and the
+-- same after a restart.
 local function choose(call_id)
   local n = tonumber(sip.hash.sha256(call_id):sub(1, 7), 16)
   return servers[n % #servers + 1]
 end
 
 function route(req)
-  -- Our own health, asked by sip:<this server> without a user.
+  -- A health check: OPTIONS sip:<this server>, without a user.
   if req:is("OPTIONS") and not req.ruri.user and sip.is_local(req.ruri) then
     return req:reply(200, { headers = { Allow = "OPTIONS" } })
   end

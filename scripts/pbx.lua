@@ -1,17 +1,20 @@
--- pbx.lua: a small telephone exchange. Users have passwords and as many phones as they like, which ring together; who does not
--- answer has a voicemail; who is busy can have his calls forwarded.
+-- pbx.lua: a small telephone exchange. Users have passwords and any number of phones, which ring
+-- together; unanswered calls go to voicemail; calls to a busy user can be forwarded.
 --
 --     sipscript user add --store sqlite:users.db --realm example.com alice
 --     sipscript run -l udp:192.0.2.1:5060 -d example.com --set users=sqlite:users.db \
 --         --set voicemail=sip:voicemail@192.0.2.9 --set forward=bob=carol,carol=reception pbx.lua
 --
--- users      where users and passwords are: "sqlite:…", "postgres:…" or "file:…". To try it out, the variable PBX_USERS will do:
---            PBX_USERS="alice:secret bob:secret2"
--- voicemail  who takes the call when nobody answers, or no phone is there; without it the caller is told so
--- forward    who takes the calls of a user who is busy
--- algorithms what passwords are asked with: "auto" (default) offers SHA-256 and MD5, and MD5 alone to phones that can't choose;
---            "MD5", or a list with commas
--- trusted    whose word on an identity passes (P-Asserted-Identity): addresses, networks, cert:DOMAIN, with commas
+-- users      the store of users and passwords: "sqlite:…", "postgres:…" or "file:…". To try the script
+--            out, the variable PBX_USERS will do: PBX_USERS="alice:secret bob:secret2"
+-- voicemail  takes the call if nobody answers or no phone is registered; without it the caller gets
+--            the failure
+-- forward    who takes the calls of a busy user
+-- algorithms how passwords are checked: "auto" (the default) offers SHA-256 and MD5, and MD5 alone
+-- to
+--            phones that cannot choose; or "MD5"; or a list separated by commas
+-- trusted    peers whose asserted identities (P-Asserted-Identity) are kept: addresses, networks,
+--            cert:DOMAIN, separated by commas
 -- ring       how many seconds phones ring, 20 by default
 
 local registrar = require "registrar"
@@ -24,7 +27,7 @@ local trusted = {}
 for peer in (sip.args.trusted or ""):gmatch("[^,%s]+") do
   trusted[#trusted + 1] = peer
 end
--- What strangers say of an identity beside From is worth nothing, and phones would show it (RFC 3325 §5).
+-- Identities asserted by strangers are worthless, and phones would display them (RFC 3325 §5).
 auth.configure { algorithms = sip.args.algorithms or "auto", identity_headers = "trusted", trusted = trusted }
 
 local forward = {}
@@ -45,8 +48,9 @@ else
   auth.users(passwords)
 end
 
--- Rings all phones of the user called. If he is busy, those of the user his calls are forwarded to, and so on; the caller is told
--- of the last one. Returns the user who was called last, and the outcome.
+-- Rings all phones of the called user and, if the user is busy, those of the user the calls are
+-- forwarded to, and so on; the caller gets the outcome of the last one. Returns the user who was
+-- called last, and the outcome.
 local function call(req)
   local uri, called = sip.uri(req.ruri), {}
   while true do
@@ -57,7 +61,7 @@ local function call(req)
       req:reply(503)
       return uri
     end
-    local res = req:fork(phones, { timeout = ring }) -- waits; other calls go on meanwhile
+    local res = req:fork(phones, { timeout = ring }) -- waits; other calls carry on
     local to = forward[uri.user]
     if (res.code ~= 486 and res.code ~= 600) or not to or called[to] then
       return uri, res
@@ -71,7 +75,7 @@ function route(req)
     return req:relay()
   end
 
-  -- Who claims to be one of us proves it. Others may call us, and that is all they may.
+  -- Anybody who claims to be one of our users must prove it. Others may only call us.
   if req.method == "REGISTER" then
     if auth.require(req) then
       registrar.save(req)
@@ -88,20 +92,22 @@ function route(req)
   if not req.ruri.user then
     return req:reply(req:is("OPTIONS") and 200 or 404)
   end
-  -- A phone asks about its own address (who left a message?), or publishes: nothing here serves that, and its own phone least.
+  -- A phone subscribes to its own address (did anybody leave a message?), or publishes: nothing
+  -- here serves that, least of all the phone itself.
   if req.method == "PUBLISH" or req.method == "SUBSCRIBE" and req.from.uri.aor == req.ruri.aor then
     return req:reply(489)
   end
 
-  req:record_route() -- all that forms a dialog: a SUBSCRIBE's NOTIFY comes back through here
+  req:record_route() -- for all dialogs: the NOTIFY of a SUBSCRIBE also comes back through here
   if req.method ~= "INVITE" then
     return req:relay(registrar.lookup(req.ruri))
   end
 
   local user, res = call(req)
 
-  -- Nobody answered (408), or nobody is there (480). An answer, a refusal, and a caller who has hung up are left as they are: when
-  -- route ends without a decision, the best response of all that rang is sent.
+  -- Nobody answered (408), or no phone is registered (480). An answer, a refusal, and a caller who
+  -- has hung up need nothing more: when route ends without a decision, the best response of all
+  -- phones is sent.
   if res and voicemail and not req.answered and (res.code == 408 or res.code == 480) then
     local reason = res.code == 408 and "no-answer" or "unavailable"
     req:relay { uri = voicemail, headers = { Diversion = "<" .. user .. ">;reason=" .. reason } }

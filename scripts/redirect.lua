@@ -1,5 +1,5 @@
--- redirect.lua: a redirect server. It answers an INVITE with 302 and the contacts that its user registered; the caller
--- then tries them itself, and the call never comes through here.
+-- redirect.lua: a redirect server. It answers an INVITE with 302 and the contacts the user has
+-- registered; the caller then tries them itself, and the call never comes through here.
 --
 --     sipscript run -d example.com redirect.lua
 
@@ -10,7 +10,7 @@ function route(req)
     return registrar.save(req)
   end
 
-  -- A redirect server is in no dialog: there is nothing that it could pass on.
+  -- A redirect server is never part of a dialog: it has nothing to pass on.
   if req.in_dialog then
     return req:reply(481)
   end
@@ -25,16 +25,16 @@ function route(req)
   end
 
   local bindings, why = registrar.lookup(req.ruri)
-  if not bindings then                  -- the store is away: not the same as "not registered"
+  if not bindings then                  -- the store is unavailable, which is not "not registered"
     sip.log.error("lookup: %s", why)
     return req:reply(503)
   end
   if #bindings == 0 then
-    return req:reply(why and 404 or 480)  -- 404: a GRUU that was never given out
+    return req:reply(why and 404 or 480)  -- 404: a GRUU that was never issued
   end
 
-  -- A browser has no address that others could reach (RFC 7118 §5): its contact is a made-up name, and
-  -- only a proxy that it is connected to can call it. To a caller it is nobody.
+  -- A browser has no address that others could reach (RFC 7118 §5): its contact is a made-up name,
+  -- and only a proxy that it is connected to can call it. Callers cannot use it.
   local places = {}
   for _, b in ipairs(bindings) do
     if not b.uri.host:lower():find("%.invalid%.?$") then places[#places + 1] = b end
@@ -42,5 +42,5 @@ function route(req)
   if #places == 0 then
     return req:reply(480)
   end
-  req:redirect(places)                  -- 302, a Contact for each, q and all
+  req:redirect(places)                  -- 302, with a Contact and q for each
 end

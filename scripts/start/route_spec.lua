@@ -1,4 +1,5 @@
--- What route.lua promises. `sipscript test` runs it in a simulator: 20 seconds of ringing take none.
+-- What route.lua does. `sipscript test` runs it in a simulator, where 20 seconds of ringing take no
+-- time.
 
 local t = require "sip.test"
 
@@ -15,7 +16,7 @@ t.it("lets two phones call each other", function()
   call:bye():expect(200)
 end)
 
-t.it("passes no identity that anybody claims", function()
+t.it("removes asserted identities", function()
   local alice, bob = t.ua("sip:alice@example.com"), t.ua("sip:bob@example.com")
   bob:register()
   local claim = { ["P-Asserted-Identity"] = "<sip:boss@example.com>" }
@@ -26,14 +27,14 @@ t.it("passes no identity that anybody claims", function()
   t.equal(call:expect(486):header("P-Asserted-Identity"), nil)
 end)
 
-t.it("says so when nobody is there", function()
+t.it("answers 480 if nobody is registered", function()
   t.ua("sip:alice@example.com"):invite("sip:bob@example.com"):expect(480)
 end)
 
-t.it("relays to nobody else's users", function()
+t.it("does not relay to users of other domains", function()
   t.ua("sip:alice@example.com"):invite("sip:bob@example.org"):expect(404)
 end)
 
-t.it("answers who asks whether it is there", function()
+t.it("answers an OPTIONS for the server itself", function()
   t.ua("sip:alice@example.com"):send { method = "OPTIONS", uri = "sip:example.com" }:expect(200)
 end)
