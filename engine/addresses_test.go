@@ -16,7 +16,8 @@ func twoServers(c *engine.Config, w *sim.World) {
 	c.Resolver = names(w, 0, map[string]string{"pbx.example": "udp:10.0.0.3:5060 udp:10.0.0.4:5060"})
 }
 
-// RFC 3263 §4.3: a 503 from one address of a name tries the next; a final response of another kind does not.
+// RFC 3263 §4.3: a 503 from one address of a name tries the next; a final response of another kind
+// does not.
 func Test503TriesTheNextAddress(t *testing.T) {
 	for _, code := range []int{503, 404} {
 		b := newBenchWith(t, 1, relayTo(to("sip:b@pbx.example"), nil), twoServers)
@@ -71,7 +72,8 @@ type fates struct {
 func (f *fates) Failed(p *transport.Peer)    { f.told = append(f.told, "-"+p.Addr.String()) }
 func (f *fates) Succeeded(p *transport.Peer) { f.told = append(f.told, "+"+p.Addr.String()) }
 
-// The resolver is told of each address that was tried: that one answered 503 is no success, and the next one that is silent has failed.
+// The resolver is told of each address that was tried: that one answered 503 is not a success, and
+// the next one that is silent has failed.
 func TestResolverIsToldOfEachAddress(t *testing.T) {
 	f := &fates{}
 	b := newBenchWith(t, 1, relayTo(to("sip:b@pbx.example"), nil), func(c *engine.Config, w *sim.World) {
@@ -92,7 +94,8 @@ func TestResolverIsToldOfEachAddress(t *testing.T) {
 	}
 }
 
-// §18.1.1: what is too large for UDP goes by TCP, and by UDP where TCP is refused, which is remembered.
+// §18.1.1: what is too large for UDP goes by TCP, and by UDP where TCP is refused, which is
+// remembered.
 func TestLargeRequestsGoByTCP(t *testing.T) {
 	b := newBench(t, 1, relayTo(to("sip:b@10.0.0.3:5060"), nil))
 	bob := b.phone("10.0.0.3:5060")
@@ -187,7 +190,8 @@ func TestLargeRequestToTheNextAddress(t *testing.T) {
 	b.quiet()
 }
 
-// §16.6 step 4: the Record-Route of a sips request is a sips URI, and requests of the dialog follow it.
+// §16.6 step 4: the Record-Route of a sips request is a sips URI, and requests of the dialog follow
+// it.
 func TestSipsRecordRoute(t *testing.T) {
 	b := newBenchWith(t, 1, func(r *engine.Request) error {
 		if r.InDialog() {

@@ -15,9 +15,10 @@ import (
 type UserBase uint32
 
 const (
-	AliasAddresses UserBase = iota // our addresses have the users of the first domain; other domains their own
-	Separate                       // each name has its own
-	OneForAll                      // all have those of the first domain
+	// Our addresses have the users of the first domain; other domains their own
+	AliasAddresses UserBase = iota
+	Separate                // each name has its own
+	OneForAll               // all have those of the first domain
 )
 
 // SetUserBase chooses; all that compares users by their addresses follows.

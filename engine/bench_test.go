@@ -48,7 +48,8 @@ func (*idle) Add(int) {}
 
 const benchSDP = "v=0\r\no=user1 53655765 2353687637 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n"
 
-// BenchmarkCall is INVITE 180 200 ACK BYE 200 with Record-Route through the engine, without sockets and script.
+// BenchmarkCall is INVITE 180 200 ACK BYE 200 with Record-Route through the engine, without sockets
+// and script.
 func BenchmarkCall(b *testing.B) {
 	local := &transport.Local{Kind: transport.UDP, Name: "udp:10.0.0.1:5060", Addr: netip.MustParseAddrPort("10.0.0.1:5060"), Host: "10.0.0.1", Port: 5060, SentBy: "10.0.0.1:5060"}
 	wire := &quietWire{loopWire{local: local}}

@@ -8,12 +8,13 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Border is where a trust domain ends (RFC 3325 §2.3). P-Asserted-Identity, P-Preferred-Identity and
-// Remote-Party-ID of peers outside it are taken out of requests and responses as they come in, less
-// P-Preferred-Identity of a request, which routers may see and which does not go on. Identities that
-// are to be kept private ("Privacy: id") are taken out of what is sent to peers outside.
+// Border is where a trust domain ends (RFC 3325 §2.3). P-Asserted-Identity, P-Preferred-Identity
+// and Remote-Party-ID of peers outside it are removed of requests and responses as they come in,
+// less P-Preferred-Identity of a request, which routers may see and which does not go on.
+// Identities that are to be kept private ("Privacy: id") are removed of what is sent to peers
+// outside.
 type Border interface {
-	// Beyond tells whether a peer is outside the domain. identity are the SIP domains that its
+	// Beyond reports whether a peer is outside the domain. identity are the SIP domains that its
 	// certificate speaks for, over TLS (RFC 5922). It is asked of messages with such headers alone,
 	// runs on a lane and must not block.
 	Beyond(addr netip.Addr, identity []string) bool
@@ -37,7 +38,8 @@ func (e *Engine) beyond() proxy.Beyond {
 	return nil
 }
 
-// identityOf are the SIP domains that a peer has proven to be, or proves before anything is sent to it.
+// identityOf are the SIP domains that a peer has proven to be, or proves before anything is sent to
+// it.
 func (e *Engine) identityOf(p *transport.Peer) []string {
 	if e.stack != nil && p.Flow != 0 {
 		if names := e.stack.FlowIdentity(p.Flow); names != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// Max-Breadth (RFC 5393 §5): what may be pending at once for one request, over the whole tree of its forks.
+// Max-Breadth (RFC 5393 §5): what may be pending at once for one request, over the whole tree of
+// its forks.
 
 func breadthOf(r *received) string { return string(r.msg.Header(message.HeaderMaxBreadth)) }
 
@@ -75,7 +76,8 @@ func TestMaxBreadthQueues(t *testing.T) {
 	}
 }
 
-// Who waits for a share ends with the request, and when a branch is silent he has his turn after it.
+// Who waits for a share ends with the request, and when a branch is silent he has his turn after
+// it.
 func TestMaxBreadthQueueEnds(t *testing.T) {
 	for _, row := range []struct {
 		name  string

@@ -46,7 +46,8 @@ func TestCall(t *testing.T) {
 	}
 	rr = elements(ok.msg, message.HeaderRecordRoute)[0]
 	signature, _, _ := strings.Cut(rr[strings.Index(rr, ";s=")+3:], ";")
-	c.extra = "Route: " + strings.Replace(rr, signature, strings.ToUpper(signature), 1) + "\r\n" // parameters have no case
+	// Parameters have no case
+	c.extra = "Route: " + strings.Replace(rr, signature, strings.ToUpper(signature), 1) + "\r\n"
 	c.toTag = string(ok.msg.ToTag())
 	c.branch, c.uri = 1, "sip:bob@10.0.0.3:5060"
 	c.send("ACK")
@@ -270,7 +271,8 @@ func TestLoop(t *testing.T) {
 	b.quiet()
 }
 
-// A stranger adds a To tag, and a Route of his own or one that looks like ours: nothing is relayed for him (trap 28).
+// A stranger adds a To tag, and a Route of his own or one that looks like ours: nothing is relayed
+// for him (trap 28).
 func TestTrap28NoRelayByToTag(t *testing.T) {
 	b := newBench(t, 1, func(r *engine.Request) error {
 		if _, ours := r.RouteParams(); ours {
@@ -331,7 +333,8 @@ func TestTrap28SignatureBelongsToTheCall(t *testing.T) {
 	}
 }
 
-// A callback that panics has changed nothing, a branch whose on_branch did is not sent; the caller has his answer, and nothing is left.
+// A callback that panics has changed nothing, a branch whose on_branch did is not sent; the caller
+// has his answer, and nothing is left.
 func TestPanicsInCallbacks(t *testing.T) {
 	for _, method := range []string{"INVITE", "MESSAGE"} {
 		for name, o := range map[string]*engine.ForkOptions{

@@ -27,7 +27,7 @@ type calls struct {
 func newCalls() *calls { return &calls{heard: map[uint64]lane.Time{}} }
 
 // note takes what became of a request: a 2xx to an INVITE that we recorded a route for begins a
-// call. One ends with the answer to its BYE (§15.1.1), but for a challenge, and where a request
+// call. One ends with the answer to its BYE (§15.1.1), except for a challenge, and where a request
 // within it finds nobody (RFC 5057 §5.1).
 func (c *calls) note(r *Request) {
 	code := r.ctx.Answered()
@@ -48,7 +48,7 @@ func (c *calls) note(r *Request) {
 	}
 }
 
-// room tells whether there is any, after a look for calls whose end nobody told.
+// room reports whether there is any, after a look for calls whose end nobody told.
 func (c *calls) room(now lane.Time) bool {
 	if len(c.heard) >= mostCalls && now.Sub(c.cleaned) >= callsCleanUp {
 		c.clean(now)

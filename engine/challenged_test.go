@@ -14,7 +14,8 @@ import (
 	"github.com/sipscript/sipscript/engine/sim"
 )
 
-// A target with credentials answers the challenge of its server. The credentials are checked with another implementation.
+// A target with credentials answers the challenge of its server. The credentials are checked with
+// another implementation.
 
 var trunkCredentials = &engine.Credentials{User: "trunk", Password: "s3cret"}
 
@@ -32,7 +33,7 @@ func toTrunk(r *engine.Request) error {
 
 const challengeMD5 = "WWW-Authenticate: Digest realm=\"trunk\", nonce=\"%s\", algorithm=MD5, qop=\"auth\"\r\n"
 
-// proven tells whether a request has the right credentials for a nonce.
+// proven reports whether a request has the right credentials for a nonce.
 func proven(t *testing.T, m *message.Message, header, nonce, password string) bool {
 	t.Helper()
 	value := string(m.HeaderName(header))
@@ -96,7 +97,8 @@ func (b *bench) established(alice, bob *phone) (c *call, fromBob string) {
 	return c, fmt.Sprintf("Via: SIP/2.0/UDP 10.0.0.3:5060;branch=z9hG4bK-b1\r\nMax-Forwards: 70\r\nRoute: %s\r\nTo: <sip:alice@example.com>;tag=a1\r\nFrom: <sip:bob@example.com>;tag=%s\r\nCall-ID: c1\r\n", rr, c.toTag)
 }
 
-// The dialog goes on with numbers that fit on either side: ACK, re-INVITE and its ACK, PRACK, BYE; the callee's own are his.
+// The dialog goes on with numbers that fit on either side: ACK, re-INVITE and its ACK, PRACK, BYE;
+// the callee's own are his.
 func TestChallengedCall(t *testing.T) {
 	b := newBench(t, 1, toTrunk)
 	alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
@@ -157,8 +159,8 @@ func TestChallengedAgainInDialog(t *testing.T) {
 	b.quiet()
 }
 
-// Who asked for nothing when the call began asks in its midst: a session refresh, and the BYE. The callee's own
-// requests, and those of a call that had no account, are answered by nobody here.
+// Who asked for nothing when the call began asks in its midst: a session refresh, and the BYE. The
+// callee's own requests, and those of a call that had no account, are answered by nobody here.
 func TestChallengedFirstInDialog(t *testing.T) {
 	for _, account := range []bool{true, false} {
 		t.Run(fmt.Sprint("account ", account), func(t *testing.T) {
@@ -244,7 +246,8 @@ func TestChallengeWhenAllIsOver(t *testing.T) {
 	}
 }
 
-// Credentials of the trunk don't answer what the caller's phone asks of a request from the trunk, and go along with no request.
+// Credentials of the trunk don't answer what the caller's phone asks of a request from the trunk,
+// and go along with no request.
 func TestCredentialsAreForOneSide(t *testing.T) {
 	b := newBench(t, 1, toTrunk)
 	alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
@@ -255,7 +258,8 @@ func TestCredentialsAreForOneSide(t *testing.T) {
 	b.quiet()
 }
 
-// Who refuses the password is not asked for ever; who says that only the nonce was old is, within limits.
+// Who refuses the password is not asked for ever; who says that only the nonce was old is, within
+// limits.
 func TestChallengesEnd(t *testing.T) {
 	for name, c := range map[string]struct {
 		again string // what is added to every later challenge
@@ -327,7 +331,8 @@ func TestChallengeCrossesCancel(t *testing.T) {
 	b.quiet()
 }
 
-// A call that was challenged is cancelled like any other, by the CSeq of what was sent last; a 200 that crosses reaches the caller with his own.
+// A call that was challenged is cancelled like any other, by the CSeq of what was sent last; a 200
+// that crosses reaches the caller with his own.
 func TestCancelAfterChallenge(t *testing.T) {
 	b := newBench(t, 1, toTrunk)
 	alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
@@ -343,7 +348,8 @@ func TestCancelAfterChallenge(t *testing.T) {
 	bob.reply(inv, 200, "Contact: <sip:bob@10.0.0.3:5060>\r\n")
 	bob.reply(cancel, 200, "")
 	b.w.Run(5 * time.Second)
-	bob.reply(inv, 200, "Contact: <sip:bob@10.0.0.3:5060>\r\n") // again, when nothing is left of the request but this
+	// again, when nothing is left of the request but this
+	bob.reply(inv, 200, "Contact: <sip:bob@10.0.0.3:5060>\r\n")
 	b.w.Run(time.Second)
 	seen := 0
 	for _, r := range alice.got {

@@ -42,18 +42,20 @@ const (
 
 // Router decides what happens to each new request.
 type Router interface {
-	// Route runs on the request's lane and must not block it: what waits goes through the request ([Request.Fork], [Await],
-	// [Request.Sleep]), which lends the lane to other calls meanwhile. It takes at most one decision (Reply, Redirect, Relay, Forward,
-	// Drop). When it returns without one: after a Fork the best response is sent; else, and on an error before a decision, the request is
-	// answered 500. req may be used until Route and the callbacks in its Options have returned.
+	// Route runs on the request's lane and must not block it: what waits goes through the request
+	// ([Request.Fork], [Await], [Request.Sleep]), which lends the lane to other calls meanwhile. It
+	// takes at most one decision (Reply, Redirect, Relay, Forward, Drop). When it returns without
+	// one: after a Fork the best response is sent; else, and on an error before a decision, the
+	// request is answered 500. req may be used until Route and the callbacks in its Options have
+	// returned.
 	Route(req *Request) error
 }
 
-// Interceptor sees each new request before the Router does, for those that are none of its business:
-// the refresh of a subscription that a module answers, or a GRUU within a dialog.
+// Interceptor sees each new request before the Router does, for those that are none of its
+// business: the refresh of a subscription that a module answers, or a GRUU within a dialog.
 type Interceptor interface {
-	// Intercept runs as Route does, under the same rules. taken: the request is not to be routed; err is
-	// why it could not be served.
+	// Intercept runs as Route does, under the same rules. taken: the request is not to be routed;
+	// err is why it could not be served.
 	Intercept(req *Request) (taken bool, err error)
 }
 
@@ -67,7 +69,8 @@ type Stopper interface {
 	Stop(ctx context.Context) error
 }
 
-// MisuseError is an error of the caller's program: a second decision, a header the engine owns, a bad argument. Scripts raise it.
+// MisuseError is an error of the caller's program: a second decision, a header the engine owns, a
+// bad argument. Scripts raise it.
 type MisuseError struct{ Text string }
 
 func (m *MisuseError) Error() string { return m.Text }
@@ -84,7 +87,8 @@ func asMisuse(err error) error {
 // ErrRequestOver is why a wait ended early: the caller cancelled, or the engine stops.
 var ErrRequestOver = errors.New("the request is over")
 
-// Config of an engine. Router is required, and at least one Listen. Zero values mean the defaults named.
+// Config of an engine. Router is required, and at least one Listen. Zero values mean the defaults
+// named.
 type Config struct {
 	Listen    []string          // "udp:127.0.0.1:5060"; port 0 picks one
 	Advertise map[string]string // an entry of Listen → "host" or "host:port" that peers are told
@@ -92,26 +96,32 @@ type Config struct {
 	Router    Router
 	// Parts live beside the Router, which may bring more: see Part.
 	Parts []Part
-	// Interceptors are asked in order before the Router; after them the Parts that are interceptors.
+	// Interceptors are asked in order before the Router; after them the Parts that are
+	// interceptors.
 	Interceptors []Interceptor
 	Secret       []byte        // keys route signatures, nonces, tokens; made at random when empty
 	Lanes        int           // how many calls are worked on at once, default GOMAXPROCS
 	TimerC       time.Duration // §16.6 step 11, default 181 s
-	Drain        time.Duration // how long Run waits for what is under way after its context ended, default 32 s
-	// DrainCalls is how long calls in progress may go on before that, when new ones are refused already: Run waits
-	// until the last has ended, so long at most. Calls are known by their Record-Route. Default 0: it doesn't wait.
+	// How long Run waits for what is under way after its context ended, default 32 s
+	Drain time.Duration
+	// DrainCalls is how long calls in progress may go on before that, when new ones are refused
+	// already: Run waits until the last has ended, so long at most. Calls are known by their
+	// Record-Route. Default 0: it doesn't wait.
 	DrainCalls time.Duration
-	// RouteLifetime is how long after its first request a dialog passes along our Record-Route: default
-	// 24 h, at least a minute. Later requests within it are refused as those of strangers are.
+	// RouteLifetime is how long after its first request a dialog passes along our Record-Route:
+	// default 24 h, at least a minute. Later requests within it are refused as those of strangers
+	// are.
 	RouteLifetime time.Duration
-	// UDPLimit is the size in bytes above which a request to a UDP address goes by TCP, and by UDP when that is refused (§18.1.1). Default 1300;
-	// negative: never.
+	// UDPLimit is the size in bytes above which a request to a UDP address goes by TCP, and by UDP
+	// when that is refused (§18.1.1). Default 1300; negative: never.
 	UDPLimit int
-	// MaxDelay is how long messages may wait before they are worked on: from half of it on, the more of the new dialogs are refused (503, Retry-After)
-	// the longer the wait, and all beyond it, so that calls in progress go on. Default 100 ms; negative: never.
+	// MaxDelay is how long messages may wait before they are worked on: from half of it on, the
+	// more of the new dialogs are refused (503, Retry-After) the longer the wait, and all beyond
+	// it, so that calls in progress go on. Default 100 ms; negative: never.
 	MaxDelay time.Duration
-	// TrustVia are the sources whose Via is believed where it sends responses to another address than its sender's
-	// (maddr, §18.2.2). Everybody's is where it names a multicast group or the sender's own address.
+	// TrustVia are the sources whose Via is believed where it sends responses to another address
+	// than its sender's (maddr, §18.2.2). Everybody's is where it names a multicast group or the
+	// sender's own address.
 	TrustVia  []netip.Prefix
 	Timers    transaction.Timers
 	Limits    message.Limits
@@ -170,10 +180,10 @@ func (c *Config) complete() error {
 	return nil
 }
 
-// TrustsVia tells whether a source is among Config.TrustVia.
+// TrustsVia reports whether a source is among Config.TrustVia.
 func (e *Engine) TrustsVia(source netip.Addr) bool { return e.trustsVia(source) }
 
-// trustsVia tells whether a source is among Config.TrustVia.
+// trustsVia reports whether a source is among Config.TrustVia.
 func (e *Engine) trustsVia(source netip.Addr) bool {
 	for _, p := range e.config.TrustVia {
 		if p.Contains(source) {
@@ -183,7 +193,8 @@ func (e *Engine) trustsVia(source netip.Addr) bool {
 	return false
 }
 
-// Key derives a key for one purpose from the secret: "nonce", "flow". Different purposes give unrelated keys.
+// Key derives a key for one purpose from the secret: "nonce", "flow". Different purposes give
+// unrelated keys.
 func (e *Engine) Key(purpose string) (key [32]byte) {
 	mac := hmac.New(sha256.New, e.config.Secret)
 	mac.Write([]byte("sipscript " + purpose))
@@ -223,8 +234,8 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-// ParseAdvertised reads a value of Config.Advertise: "host", "host:port", "[v6]:port" or a bare IPv6 address. The port is 0 where
-// none is named. The error says what to write.
+// ParseAdvertised reads a value of Config.Advertise: "host", "host:port", "[v6]:port" or a bare
+// IPv6 address. The port is 0 where none is named. The error says what to write.
 func ParseAdvertised(s string) (host string, port uint16, err error) {
 	u, err := message.ParseURI([]byte("sip:" + s))
 	if err != nil && strings.Count(s, ":") > 1 {

@@ -59,7 +59,8 @@ type conformanceRow struct {
 	section, held string
 }
 
-// conformanceRows reads the rows of the tables: those whose first cell begins with a section or an RFC.
+// conformanceRows reads the rows of the tables: those whose first cell begins with a section or an
+// RFC.
 func conformanceRows(text string) (rows []conformanceRow) {
 	section := regexp.MustCompile(`^(\d+(\.\d+)*|RFC \d+)\b`)
 	for i, line := range strings.Split(text, "\n") {

@@ -8,8 +8,8 @@ import (
 	"github.com/sipscript/sipscript/engine/proxy"
 )
 
-// The decisions a router takes, and their rules: one decision a request; nothing is sent for a request that is over;
-// nothing goes anywhere this server doesn't vouch for.
+// The decisions a router takes, and their rules: one decision a request; nothing is sent for a
+// request that is over; nothing goes anywhere this server doesn't vouch for.
 
 // ReplyOptions of Reply.
 type ReplyOptions struct {
@@ -18,7 +18,8 @@ type ReplyOptions struct {
 	ContentType string
 }
 
-// mostForks bounds how often one request is sent on: a handler of failures that relays again to what fails at once would do so for ever.
+// mostForks bounds how often one request is sent on: a handler of failures that relays again to
+// what fails at once would do so for ever.
 const mostForks = 1000
 
 // mayFork refuses to send on what was sent on too often.
@@ -40,8 +41,9 @@ func (r *Request) decide(what string) (ok bool, err error) {
 	return true, nil
 }
 
-// Reply answers with a code from 100 to 699; a provisional one decides nothing. reason "" is the code's own phrase. It reports false when the
-// request is over, and for an ACK, to which nothing is ever answered.
+// Reply answers with a code from 100 to 699; a provisional one decides nothing. reason "" is the
+// code's own phrase. It reports false when the request is over, and for an ACK, to which nothing is
+// ever answered.
 func (r *Request) Reply(code int, reason string, o *ReplyOptions) (bool, error) {
 	if code < 100 || code > 699 {
 		return false, misuse("reply: %d is no status code (100 to 699)", code)
@@ -95,8 +97,9 @@ func (r *Request) provisional(code int, reason string, headers, body []byte) (bo
 	return r.ctx.Server.Reply(code, reason, headers, body) == nil, nil
 }
 
-// strayCancel tells whether the request is a CANCEL of nothing we know. If it isn't forwarded it is answered 481, whatever the router says (§9.2): a
-// script that treats all methods alike must not tell a caller that his CANCEL worked, or was redirected.
+// strayCancel reports whether the request is a CANCEL of nothing we know. If it isn't forwarded it
+// is answered 481, whatever the router says (§9.2): a script that treats all methods alike must not
+// tell a caller that his CANCEL worked, or was redirected.
 func (r *Request) strayCancel() bool {
 	return r.ctx.Server.Stateless && r.method == message.MethodCancel
 }
@@ -145,8 +148,8 @@ func (r *Request) ReplyWith(res *Response, o *ReplyOptions) (bool, error) {
 	return err == nil, nil
 }
 
-// Redirect answers 3xx with the targets as contacts, with their q where it is not 0 and expires (seconds) where it is not 0. code 0 is 302; no
-// targets is 480.
+// Redirect answers 3xx with the targets as contacts, with their q where it is not 0 and expires
+// (seconds) where it is not 0. code 0 is 302; no targets is 480.
 func (r *Request) Redirect(targets []*Target, code int, expires int) (bool, error) {
 	if code == 0 {
 		code = 302
@@ -178,8 +181,9 @@ func (r *Request) Redirect(targets []*Target, code int, expires int) (bool, erro
 	return r.Reply(code, "", &ReplyOptions{Headers: []HeaderEdit{{Name: "Contact", Values: contacts}}})
 }
 
-// Relay hands the request over and returns at once. targets nil: along our signed Record-Route, or to the Request-URI that was set; an
-// empty list that is not nil is answered 480, or o.Nobody. o may be nil.
+// Relay hands the request over and returns at once. targets nil: along our signed Record-Route, or
+// to the Request-URI that was set; an empty list that is not nil is answered 480, or o.Nobody. o
+// may be nil.
 func (r *Request) Relay(targets []*Target, o *ForkOptions) (bool, error) {
 	if ok, err := r.decide("relay"); !ok {
 		return false, err
@@ -241,7 +245,8 @@ func (r *Request) sent(err error) (bool, error) {
 	return true, nil
 }
 
-// unable is the code a request is answered with that can't be sent on: nowhere to go, or nowhere we vouch for.
+// unable is the code a request is answered with that can't be sent on: nowhere to go, or nowhere we
+// vouch for.
 func (r *Request) unable(targets []*Target) int {
 	switch {
 	case targets != nil && len(targets) == 0:
@@ -249,7 +254,8 @@ func (r *Request) unable(targets []*Target) int {
 	case targets != nil || r.ctx.Signed:
 		return 0
 	case r.assigned:
-		r.ctx.Req.RemoveID(message.HeaderRoute) // the sender's Route would choose the next hop (trap 32)
+		// The sender's Route would choose the next hop (trap 32)
+		r.ctx.Req.RemoveID(message.HeaderRoute)
 		return 0
 	}
 	r.tellRefusal()
@@ -259,7 +265,7 @@ func (r *Request) unable(targets []*Target) int {
 	return 403
 }
 
-// withFailure makes OnFailure a handler that may decide anew.
+// withFailure makes OnFailure a handler that may decide again.
 func (r *Request) withFailure(o *ForkOptions) *ForkOptions {
 	if o == nil || o.OnFailure == nil {
 		return o
@@ -274,8 +280,9 @@ func (r *Request) withFailure(o *ForkOptions) *ForkOptions {
 	return &own
 }
 
-// Fork is Relay that waits for the outcome; it always returns a response when err is nil. For a request that is over it returns at
-// once the response that ended it. ACK, and a CANCEL of nothing we know, have no outcome to wait for: they go nowhere, and the response is a 481.
+// Fork is Relay that waits for the outcome; it always returns a response when err is nil. For a
+// request that is over it returns at once the response that ended it. ACK, and a CANCEL of nothing
+// we know, have no outcome to wait for: they go nowhere, and the response is a 481.
 func (r *Request) Fork(targets []*Target, o *ForkOptions) (*Response, error) {
 	if r.decided {
 		return nil, misuse("fork: this request has been decided already; return after the first decision")
@@ -337,8 +344,9 @@ func checkTargets(targets []*Target, o *ForkOptions) error {
 	return nil
 }
 
-// Forward sends the request on statelessly (§16.11). t nil goes where Relay(nil) would. A request that the router waited for, or answered provisionally, is
-// relayed: its client may send nothing again, and somebody must see it through.
+// Forward sends the request on statelessly (§16.11). t nil goes where Relay(nil) would. A request
+// that the router waited for, or answered provisionally, is relayed: its client may send nothing
+// again, and somebody must see it through.
 func (r *Request) Forward(t *Target) (bool, error) {
 	if ok, err := r.decide("forward"); !ok {
 		return false, err

@@ -42,7 +42,8 @@ func startNames(t *testing.T, records ...string) string {
 	return c.LocalAddr().String()
 }
 
-// A name with two servers by SRV: the first is dead, the second gets the call, within one transaction of the caller's (RFC 3263 §4.3).
+// A name with two servers by SRV: the first is dead, the second gets the call, within one
+// transaction of the caller's (RFC 3263 §4.3).
 func TestNameWithADeadServer(t *testing.T) {
 	caller, dead, alive := newLine(t, "127.0.0.1"), newLine(t, "127.0.0.1"), newLine(t, "127.0.0.1")
 	port := func(l *line) int { return l.LocalAddr().(*net.UDPAddr).Port }
@@ -69,7 +70,8 @@ func TestNameWithADeadServer(t *testing.T) {
 		caller.read("404")
 	}
 	// The second call did not ask the dead one first: it is in quarantine.
-	_ = dead.SetReadDeadline(time.Now().Add(100 * time.Millisecond)) // what was sent is there already
+	// What was sent is there already
+	_ = dead.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 	for {
 		buf := make([]byte, 65536)
 		n, _, err := dead.ReadFromUDPAddrPort(buf)

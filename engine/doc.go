@@ -1,4 +1,5 @@
-// Package engine is the embedding API of sipscript: a SIP routing engine whose decisions are taken by a [Router].
+// Package engine is the embedding API of sipscript: a SIP routing engine whose decisions are taken
+// by a [Router].
 //
 //	eng, err := engine.New(engine.Config{
 //		Listen:  []string{"udp:127.0.0.1:5060"},
@@ -7,11 +8,13 @@
 //	})
 //	err = eng.Run(ctx) // returns after the drain
 //
-// The engine owns transports, transactions and the proxy of RFC 3261 §16. For each new request it calls the Router, on the lane
-// that the request's Call-ID belongs to, with a [Request] that the Router answers, redirects, relays, forks, forwards or
-// drops. Package luabind makes a Router of a Lua script; a Go program may be one.
+// The engine owns transports, transactions and the proxy of RFC 3261 §16. For each new request it
+// calls the Router, on the lane that the request's Call-ID belongs to, with a [Request] that the
+// Router answers, redirects, relays, forks, forwards or drops. Package luabind makes a Router of a
+// Lua script; a Go program may be one.
 //
-// What happens before a Router sees a request: bad syntax is answered 400 and its kin, retransmissions are absorbed, the ACK of
-// our own non-2xx is consumed, CANCEL of a known INVITE is executed, loops are answered 482 (§16.3, RFC 5393), Max-Forwards 0 483,
-// an unknown Proxy-Require 420; received and rport are set, and our own Route entries are taken off (§16.4).
+// What happens before a Router sees a request: bad syntax is answered 400 and its kin,
+// retransmissions are absorbed, the ACK of our own non-2xx is consumed, CANCEL of a known INVITE is
+// executed, loops are answered 482 (§16.3, RFC 5393), Max-Forwards 0 483, an unknown Proxy-Require
+// 420; received and rport are set, and our own Route entries are taken off (§16.4).
 package engine

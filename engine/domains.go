@@ -91,7 +91,7 @@ func (d *Domains) List() []string {
 	return names
 }
 
-// Has tells whether host is in the set, in any case.
+// Has reports whether host is in the set, in any case.
 func (d *Domains) Has(host string) bool { return d.has([]byte(host)) }
 
 func (d *Domains) has(host []byte) bool {
@@ -107,7 +107,8 @@ func (d *Domains) has(host []byte) bool {
 	return ok
 }
 
-// withoutRoot takes the dot of the root off a name: with it and without, it is the same (RFC 1034 §3.1).
+// withoutRoot takes the dot of the root off a name: with it and without, it is the same (RFC 1034
+// §3.1).
 func withoutRoot(host []byte) []byte {
 	for n := len(host); n > 1 && host[n-1] == '.'; n-- {
 		host = host[:n-1]
@@ -130,7 +131,8 @@ type localName struct {
 	port uint16
 }
 
-// localNames are the bound and the advertised addresses; for a wildcard, every address of the machine.
+// localNames are the bound and the advertised addresses; for a wildcard, every address of the
+// machine.
 func localNames(locals []*transport.Local) []localName {
 	var names []localName
 	add := func(host string, port uint16) {
@@ -159,8 +161,8 @@ func localNames(locals []*transport.Local) []localName {
 	return names
 }
 
-// IsLocal tells whether a host and port name this server: domains at any port, listen and advertised addresses at their port (0
-// means the default port).
+// IsLocal reports whether a host and port name this server: domains at any port, listen and
+// advertised addresses at their port (0 means the default port).
 func (e *Engine) IsLocal(host string, port uint16) bool {
 	return e.isLocal([]byte(host), port, nil)
 }

@@ -30,11 +30,12 @@ func (e *Engine) Run(ctx context.Context) error {
 // Drain has new dialogs refused from now on, as AwaitCalls and Shutdown do first.
 func (e *Engine) Drain() { e.draining.Store(true) }
 
-// Draining tells whether the engine refuses new dialogs because it is to stop.
+// Draining reports whether the engine refuses new dialogs because it is to stop.
 func (e *Engine) Draining() bool { return e.draining.Load() }
 
-// AwaitCalls refuses new dialogs (503, Retry-After), has the parts drain (see Part), and waits until no call is in progress, until
-// Config.DrainCalls is over, or ctx ends. It returns how many calls are left.
+// AwaitCalls refuses new dialogs (503, Retry-After), has the parts drain (see Part), and waits
+// until no call is in progress, until Config.DrainCalls is over, or ctx ends. It returns how many
+// calls are left.
 func (e *Engine) AwaitCalls(ctx context.Context) (left int) {
 	e.Drain()
 	e.leave(ctx)
@@ -94,8 +95,8 @@ func (e *Engine) await(ctx context.Context, done func() bool) {
 	}
 }
 
-// EndRequests answers what is in progress 503, cancels its branches, and ends what scripts wait for,
-// as Shutdown does at last.
+// EndRequests answers what is in progress 503, cancels its branches, and ends what scripts wait
+// for, as Shutdown does at last.
 func (e *Engine) EndRequests() {
 	e.cancel()
 	e.onLanes(func(u *unit) { u.core.Each((*proxy.Context).Shutdown) })

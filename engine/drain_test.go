@@ -127,7 +127,8 @@ func (d *drainPair) ends() {
 	}
 }
 
-// The 2xx went out just before the end: its ACK passes, and so does what the parties say until then.
+// The 2xx went out just before the end: its ACK passes, and so does what the parties say until
+// then.
 func TestDrainLetsTheAckPass(t *testing.T) {
 	d := newDrainPair(t, 0)
 	d.call(200)

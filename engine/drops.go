@@ -16,8 +16,8 @@ import (
 
 // What is dropped without an answer: each is logged at debug with its reason, and counted by it.
 
-// mostReasons bounds the reasons that are counted apart. They are texts of the program, never of a peer; beyond the bound
-// they are "other".
+// mostReasons bounds the reasons that are counted apart. They are texts of the program, never of a
+// peer; beyond the bound they are "other".
 const mostReasons = 100
 
 // drops counts by reason. It may be used from any goroutine.
@@ -61,7 +61,8 @@ func (e *Engine) dropped(reason string, kind transport.Kind, from netip.AddrPort
 	e.log.Debug("dropped", args...)
 }
 
-// reasonOf is the name under which an error in a message is counted: "bad_via" of "Bad Via: empty host".
+// reasonOf is the name under which an error in a message is counted: "bad_via" of "Bad Via: empty
+// host".
 func reasonOf(err error) string {
 	var bad *message.Error
 	if !errors.As(err, &bad) {
@@ -84,8 +85,8 @@ func (u *unit) lost(a *transaction.Arrival, why transaction.Event) {
 	u.e.dropped(why.String(), a.Kind, a.Source, nil)
 }
 
-// BadFrame takes what could not be framed. Where a request can be seen in it, its sender is told what is wrong with it
-// before the transport closes the stream.
+// BadFrame takes what could not be framed. Where a request can be seen in it, its sender is told
+// what is wrong with it before the transport closes the stream.
 func (e *Engine) BadFrame(in *transport.Inbound, err error) {
 	e.badFrames.Add(1)
 	e.dropped(reasonOf(err), in.Kind, in.Source, err)

@@ -10,7 +10,8 @@ import (
 
 // Edits of a request; they go with everything that is sent from then on.
 
-// SetHeader replaces a header by values, one field each; none removes it. A *MisuseError for CR, LF, NUL, or a header the engine owns.
+// SetHeader replaces a header by values, one field each; none removes it. A *MisuseError for CR,
+// LF, NUL, or a header the engine owns.
 func (r *Request) SetHeader(name string, values ...string) error {
 	return asMisuse(proxy.SetHeader(r.ctx.Req, name, values...))
 }
@@ -30,7 +31,8 @@ func (r *Request) SetBody(body []byte, contentType string) error {
 	return asMisuse(r.ctx.Req.SetBody(body, contentType))
 }
 
-// SetRURI sets the Request-URI. From then on the router vouches for it: Relay and Fork without a target go there.
+// SetRURI sets the Request-URI. From then on the router vouches for it: Relay and Fork without a
+// target go there.
 func (r *Request) SetRURI(uri string) error {
 	if strings.ContainsAny(uri, " \t\r\n\x00<>\"") {
 		return misuse("bad uri %.80q: it has a space, quote, bracket or line break in it", uri)
@@ -43,12 +45,14 @@ func (r *Request) SetRURI(uri string) error {
 	return nil
 }
 
-// longestRouteParams bounds what a script may carry in Record-Route: user agents echo it in every request of the dialog.
+// longestRouteParams bounds what a script may carry in Record-Route: user agents echo it in every
+// request of the dialog.
 const longestRouteParams = 256
 
-// RecordRoute adds our signed Record-Route to what is sent from now on, with params (";name=value" text, or ""), where a dialog can
-// start (§16.6 step 4). It is double where transport or interface changes (RFC 5658), which is seen when a branch is sent. A
-// second call replaces the params. In requests that can't start a dialog nothing is written.
+// RecordRoute adds our signed Record-Route to what is sent from now on, with params (";name=value"
+// text, or ""), where a dialog can start (§16.6 step 4). It is double where transport or interface
+// changes (RFC 5658), which is seen when a branch is sent. A second call replaces the params. In
+// requests that can't start a dialog nothing is written.
 func (r *Request) RecordRoute(params string) error {
 	if err := checkRouteParams(params); err != nil {
 		return err
@@ -78,8 +82,9 @@ func checkRouteParams(params string) (err error) {
 	return err
 }
 
-// RemoveField takes out the n-th header field of that name (0 is topmost) and reports whether there was one. The others keep their bytes, which
-// setting them anew would not: credentials for somebody else must pass untouched (RFC 3261 §22.3). A *MisuseError for a header the engine owns.
+// RemoveField removes the n-th header field of that name (0 is topmost) and reports whether there
+// was one. The others keep their bytes, which setting them again would not: credentials for
+// somebody else must pass untouched (RFC 3261 §22.3). A *MisuseError for a header the engine owns.
 func (r *Request) RemoveField(name string, n int) (bool, error) {
 	id := message.LookupHeader([]byte(name))
 	if proxy.OwnedHeader(id) || id == message.HeaderOther || id.IsList() {
@@ -88,8 +93,9 @@ func (r *Request) RemoveField(name string, n int) (bool, error) {
 	return r.ctx.Req.RemoveElement(id, n), nil
 }
 
-// AddSuccessHeaders adds headers to the 2xx this server may answer the request with, whoever makes it: what one part of a program knows about the
-// sender (Authentication-Info) another part's answer has to say. Other answers don't have them. A *MisuseError as for SetHeader.
+// AddSuccessHeaders adds headers to the 2xx this server may answer the request with, whoever makes
+// it: what one part of a program knows about the sender (Authentication-Info) another part's answer
+// has to say. Other answers don't have them. A *MisuseError as for SetHeader.
 func (r *Request) AddSuccessHeaders(headers ...HeaderEdit) error {
 	if err := proxy.CheckEdits(headers); err != nil {
 		return asMisuse(err)
@@ -98,9 +104,10 @@ func (r *Request) AddSuccessHeaders(headers ...HeaderEdit) error {
 	return nil
 }
 
-// Mask shows the far side another From, or To, from now on, and to the end of the dialog: answers and later requests are changed back and
-// forth. The tags stay. It needs RecordRoute before it where a dialog can start; the dialog's later requests are masked by themselves. A *MisuseError
-// where there is nothing to mask any more, or for a text that is no address.
+// Mask shows the far side another From, or To, from now on, and to the end of the dialog: answers
+// and later requests are changed back and forth. The tags stay. It needs RecordRoute before it
+// where a dialog can start; the dialog's later requests are masked by themselves. A *MisuseError
+// where there is nothing to mask any more, or for a text that is not an address.
 func (r *Request) Mask(k Mask) error {
 	if err := k.Check(); err != nil {
 		return asMisuse(err)
@@ -108,5 +115,5 @@ func (r *Request) Mask(k Mask) error {
 	return asMisuse(r.ctx.SetMask(k))
 }
 
-// Assigned tells whether the router set the Request-URI.
+// Assigned reports whether the router set the Request-URI.
 func (r *Request) Assigned() bool { return r.assigned }

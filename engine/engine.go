@@ -53,14 +53,17 @@ type Engine struct {
 	draining atomic.Bool
 	stopped  atomic.Bool
 
-	refusals    sparing.Teller // what was told of sources: requests that our Record-Route did not let pass, branches that failed
+	// What was told of sources: requests that our Record-Route did not let pass, branches that
+	// failed
+	refusals    sparing.Teller
 	badMessages atomic.Uint64
 	badFrames   atomic.Uint64
 	drops       drops
 	refused     atomic.Uint64
 }
 
-// unit is what the engine keeps for one lane. It belongs to the holder of the lane's token, but for counts.
+// unit is what the engine keeps for one lane. It belongs to the holder of the lane's token, except
+// for counts.
 type unit struct {
 	e     *Engine
 	lane  *lane.Lane
@@ -73,7 +76,8 @@ type unit struct {
 	count counts
 }
 
-// New makes an engine: sockets are bound and the router is started, but nothing is received before Start.
+// New makes an engine: sockets are bound and the router is started, but nothing is received before
+// Start.
 func New(c Config) (*Engine, error) {
 	panics := c.Log
 	if panics == nil {
@@ -125,7 +129,8 @@ func (e *Engine) open() error {
 	}
 	o := c.Transport
 	o.Limits = c.Limits
-	if o.VisitorTimeout <= 0 && c.TimerC > 3*time.Minute { // an INVITE may be pending for as long, with nothing said (RFC 3261 §18)
+	// An INVITE may be pending for as long, with nothing said (RFC 3261 §18)
+	if o.VisitorTimeout <= 0 && c.TimerC > 3*time.Minute {
 		o.VisitorTimeout = max(6*time.Minute, c.TimerC+time.Minute)
 	}
 	if o.Log == nil {
@@ -186,7 +191,7 @@ func (e *Engine) makeLanes() error {
 	return nil
 }
 
-// steadyWall is the time of day, but for what the clock is set by from now on.
+// steadyWall is the time of day, except for what the clock is set by from now on.
 func steadyWall(c lane.Clock) func() time.Time {
 	wall, began := c.Wall(), c.Now()
 	return func() time.Time { return wall.Add(c.Now().Sub(began)) }
@@ -254,7 +259,8 @@ func (e *Engine) close(ctx context.Context) error {
 	return err
 }
 
-// onLanes calls f for each unit with its lane's token, and waits for all, and for what they send to have left, a second at most.
+// onLanes calls f for each unit with its lane's token, and waits for all, and for what they send to
+// have left, a second at most.
 func (e *Engine) onLanes(f func(u *unit)) {
 	done := make(chan struct{}, len(e.units))
 	waiting := 0
@@ -280,7 +286,8 @@ func (e *Engine) onLanes(f func(u *unit)) {
 	}
 }
 
-// ReloadCertificates loads certificates and authorities anew ([transport.TLSOptions]); connections go on. On an error nothing changes.
+// ReloadCertificates loads certificates and authorities again ([transport.TLSOptions]); connections
+// go on. On an error nothing changes.
 func (e *Engine) ReloadCertificates() error {
 	if e.stack == nil {
 		return nil

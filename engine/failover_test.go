@@ -23,7 +23,8 @@ func ways(uris ...string) *engine.Target {
 
 var orders = []engine.Order{engine.Parallel, engine.Serial, engine.ByQ}
 
-// What fails as a way is replaced, in every order; a serial order goes on to the next target only after the last way.
+// What fails as a way is replaced, in every order; a serial order goes on to the next target only
+// after the last way.
 func TestWaysToOneInstance(t *testing.T) {
 	for name, tt := range map[string]struct {
 		first string // the URI of the first way
@@ -122,7 +123,8 @@ func TestOneWayRingsAtATime(t *testing.T) {
 	b.quiet()
 }
 
-// Where all ways have failed the caller is told that nobody is there; an answer of another target is better.
+// Where all ways have failed the caller is told that nobody is there; an answer of another target
+// is better.
 func TestNoCallerGets430(t *testing.T) {
 	for _, tt := range []struct {
 		carol, want int
@@ -197,7 +199,8 @@ func TestCancelledWaysAreNotFollowed(t *testing.T) {
 	}
 }
 
-// flowWorld is a world whose phones register over TCP; a call goes to the flows of those in the order of their registration, as one instance.
+// flowWorld is a world whose phones register over TCP; a call goes to the flows of those in the
+// order of their registration, as one instance.
 func flowWorld(t *testing.T) (b *bench, flows *[]transport.FlowID) {
 	flows = new([]transport.FlowID)
 	b = newBenchWith(t, 1, func(r *engine.Request) error {
@@ -277,7 +280,8 @@ func TestConnectionLostWhileItRings(t *testing.T) {
 	}
 }
 
-// What is over is not touched by the end of its connection; what is within a dialog gets 430, what was cancelled 487.
+// What is over is not touched by the end of its connection; what is within a dialog gets 430, what
+// was cancelled 487.
 func TestConnectionLostInOtherStates(t *testing.T) {
 	b, _ := flowWorld(t)
 	alice, bob := b.phone("10.0.0.2:5060"), registered(b, "10.0.0.3:5060")

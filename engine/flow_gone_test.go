@@ -1,6 +1,7 @@
 package engine_test
 
-// What becomes of requests whose connection is gone before they are sent: RFC 5626 §5.3.1 and §7, RFC 3261 §18.
+// What becomes of requests whose connection is gone before they are sent: RFC 5626 §5.3.1 and §7,
+// RFC 3261 §18.
 
 import (
 	"strings"
@@ -12,8 +13,9 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// A client that listens where it registered is connected to; one that is behind a NAT, or asked for its flow alone, is not: the address in its
-// contact may be somebody else's. It is not there for the moment, which is no failure of a server.
+// A client that listens where it registered is connected to; one that is behind a NAT, or asked for
+// its flow alone, is not: the address in its contact may be somebody else's. It is not there for
+// the moment, which is not a failure of a server.
 func TestTargetWhoseConnectionIsGone(t *testing.T) {
 	const there, gone = "sip:b@10.0.0.3:5060;transport=tcp", transport.FlowID(999)
 	for name, tt := range map[string]struct {
@@ -77,8 +79,9 @@ func TestTargetWhoseConnectionIsGone(t *testing.T) {
 	}
 }
 
-// In a dialog the other side is told that the way has ended (430), and whoever has the address in the Contact here hears nothing; a caller that
-// listens there is connected to. So it is after a restart of the server, when the connection was another process's.
+// In a dialog the other side is told that the way has ended (430), and whoever has the address in
+// the Contact here hears nothing; a caller that listens there is connected to. So it is after a
+// restart of the server, when the connection was another process's.
 func TestDialogWhoseConnectionIsGone(t *testing.T) {
 	for name, tt := range map[string]struct {
 		contact string

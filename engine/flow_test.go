@@ -1,6 +1,7 @@
 package engine_test
 
-// Clients that are reached on the connection they opened or not at all (RFC 5626 §5.3, RFC 7118 §5): the requests of their dialogs too.
+// Clients that are reached on the connection they opened or not at all (RFC 5626 §5.3, RFC 7118
+// §5): the requests of their dialogs too.
 
 import (
 	"fmt"
@@ -13,7 +14,8 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// browsers is a world with WebSocket clients: each call goes to the flow in *callee, or to its Request-URI while that is 0.
+// browsers is a world with WebSocket clients: each call goes to the flow in *callee, or to its
+// Request-URI while that is 0.
 func browsers(t *testing.T, seed uint64, callee *transport.FlowID) *bench {
 	return newBenchWith(t, seed, func(r *engine.Request) error {
 		if r.InDialog() {
@@ -108,8 +110,8 @@ func TestDialogOfABrowserGoesByItsConnection(t *testing.T) {
 	}
 }
 
-// Connections that are gone: 480 for a call, 430 within a dialog (RFC 5626 §5.3.1); the token of another process, or one that was changed,
-// brings nobody onto somebody else's connection.
+// Connections that are gone: 480 for a call, 430 within a dialog (RFC 5626 §5.3.1); the token of
+// another process, or one that was changed, brings nobody onto somebody else's connection.
 func TestConnectionOfABrowserIsGone(t *testing.T) {
 	var callee transport.FlowID
 	b := browsers(t, 1, &callee)
@@ -139,7 +141,8 @@ func TestConnectionOfABrowserIsGone(t *testing.T) {
 	d.ack(alice.expect("480"))
 	b.quiet()
 
-	other := browsers(t, 2, &callee) // the process of after a restart, where somebody else has the same number
+	// The process of after a restart, where somebody else has the same number
+	other := browsers(t, 2, &callee)
 	mallory := other.phone("10.0.0.3:5060")
 	alice = other.phone("10.0.0.2:5060")
 	overWS(mallory, mallory.call("r", "sip:example.com").request("REGISTER"))

@@ -14,10 +14,12 @@ import (
 
 // What becomes of the ways to clients that can't be connected to (RFC 5626).
 
-// FlowWatcher wants to know what becomes of flows (RFC 5626). It is told on any goroutine and must not block.
+// FlowWatcher wants to know what becomes of flows (RFC 5626). It is told on any goroutine and must
+// not block.
 type FlowWatcher interface {
-	FlowClosed(id transport.FlowID)                     // a connection is gone
-	KeptAlive(from netip.AddrPort, on *transport.Local) // a client sent a keep-alive (STUN, CRLFs, a ping of WebSocket)
+	FlowClosed(id transport.FlowID) // a connection is gone
+	// A client sent a keep-alive (STUN, CRLFs, a ping of WebSocket)
+	KeptAlive(from netip.AddrPort, on *transport.Local)
 }
 
 // watching is one call of WatchFlows.
@@ -35,7 +37,8 @@ func (w *watchers) list() []*watching {
 	return w.all
 }
 
-// WatchFlows has w told from now on; several may watch. After stop w is told no more, but for what is being told at that moment.
+// WatchFlows has w told from now on; several may watch. After stop w is told no more, except for
+// what is being told at that moment.
 func (e *Engine) WatchFlows(w FlowWatcher) (stop func()) {
 	own := &watching{w}
 	l := &e.watchers
@@ -49,10 +52,12 @@ func (e *Engine) WatchFlows(w FlowWatcher) (stop func()) {
 	}
 }
 
-// SetFlowIdleTimeout has the connection closed when nothing came on it for idle, neither a message nor a keep-alive, so that a flow whose client is
-// to keep it alive is known to have failed when it does not (RFC 5626 §4.4.1). 0: back to the transport's own limit, which is long where a REGISTER, or
-// a request that begins a dialog, was answered 2xx on the connection, and some minutes elsewhere: a program that keeps a Request.Flow for another
-// reason says here for how long. A connection that is gone is no error.
+// SetFlowIdleTimeout has the connection closed when nothing came on it for idle, neither a message
+// nor a keep-alive, so that a flow whose client is to keep it alive is known to have failed when it
+// does not (RFC 5626 §4.4.1). 0: back to the transport's own limit, which is long where a REGISTER,
+// or a request that begins a dialog, was answered 2xx on the connection, and some minutes
+// elsewhere: a program that keeps a Request.Flow for another reason says here for how long. A
+// connection that is gone is not an error.
 func (e *Engine) SetFlowIdleTimeout(id transport.FlowID, idle time.Duration) {
 	w, ok := e.wire.(interface {
 		SetFlowIdleTimeout(id transport.FlowID, idle time.Duration)
@@ -62,7 +67,7 @@ func (e *Engine) SetFlowIdleTimeout(id transport.FlowID, idle time.Duration) {
 	}
 }
 
-// FlowOpen tells whether a connection is still open.
+// FlowOpen reports whether a connection is still open.
 func (e *Engine) FlowOpen(id transport.FlowID) bool {
 	w, ok := e.wire.(interface {
 		FlowOpen(id transport.FlowID) bool
@@ -70,7 +75,8 @@ func (e *Engine) FlowOpen(id transport.FlowID) bool {
 	return !ok || w.FlowOpen(id)
 }
 
-// FlowClosed tells those who watch that a connection is gone, and the branches that wait for an answer on it. It is the transport's to call.
+// FlowClosed tells those who watch that a connection is gone, and the branches that wait for an
+// answer on it. It is the transport's to call.
 func (e *Engine) FlowClosed(id transport.FlowID) {
 	for _, w := range e.watchers.list() {
 		w.FlowClosed(id)
@@ -85,7 +91,8 @@ func (e *Engine) FlowClosed(id transport.FlowID) {
 	}
 }
 
-// Unreachable has the requests fail that can't be delivered (RFC 3261 §18.4). It is the transport's to call.
+// Unreachable has the requests fail that can't be delivered (RFC 3261 §18.4). It is the transport's
+// to call.
 func (e *Engine) Unreachable(to netip.AddrPort, _ *transport.Local, quoted []byte, err error) {
 	q, ok := transaction.ParseQuoted(quoted)
 	if !ok {

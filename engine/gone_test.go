@@ -21,8 +21,8 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// A next hop that is gone is noticed at once, over real sockets: a closed UDP port, a connection that was lost, a
-// certificate for somebody else. Each cost 32 s before.
+// A next hop that is gone is noticed at once, over real sockets: a closed UDP port, a connection
+// that was lost, a certificate for somebody else. Each cost 32 s before.
 
 // soon is well under what a transaction waits for.
 const soon = 10 * time.Second
@@ -40,7 +40,8 @@ func relaying(t *testing.T, host string, o *engine.ForkOptions, targets func(r *
 	t.Helper()
 	caller := newLine(t, host)
 	timers := transaction.Timers{}
-	if runtime.GOOS == "linux" { // nothing is sent again meanwhile, and nothing times out; elsewhere the second sending asks
+	// Nothing is sent again meanwhile, and nothing times out; elsewhere the second sending asks
+	if runtime.GOOS == "linux" {
 		timers.T1 = soon
 	}
 	eng := onSockets(t, time.Second, engine.Config{Listen: []string{"udp:" + net.JoinHostPort(host, "0"), "tcp:" + net.JoinHostPort(host, "0")}, Lanes: 2, MaxDelay: -1,

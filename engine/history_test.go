@@ -9,7 +9,8 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// What a redirect tells of the call's way goes on to where it leads, and what the request told stays (RFC 7044 §9, RFC 5806 §5).
+// What a redirect tells of the call's way goes on to where it leads, and what the request told
+// stays (RFC 7044 §9, RFC 5806 §5).
 func TestRedirectsKeepTheHistory(t *testing.T) {
 	const (
 		first     = "<sip:bob@example.com>;index=1"

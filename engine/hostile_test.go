@@ -18,12 +18,14 @@ import (
 	"github.com/sipscript/sipscript/engine/transaction"
 )
 
-// Hostile messages over real sockets: every part of the grammar is replaced, repeated, removed, folded, stretched. The engine must not
-// crash, must not be silent where an answer is due, and must be as small afterwards as before.
+// Hostile messages over real sockets: every part of the grammar is replaced, repeated, removed,
+// folded, stretched. The engine must not crash, must not be silent where an answer is due, and must
+// be as small afterwards as before.
 
 var hostileFlag = flag.Int("hostile", 6000, "how many hostile messages a transport gets; SIPSCRIPT_HOSTILE sets it too")
 
-// hostile makes messages. What it leaves of Via, From, To, Call-ID and CSeq decides whether an answer is due.
+// hostile makes messages. What it leaves of Via, From, To, Call-ID and CSeq decides whether an
+// answer is due.
 type hostile struct {
 	rnd   *rand.Rand
 	via   string // transport of the Via
@@ -61,7 +63,7 @@ func (h *hostile) value() string {
 	return v
 }
 
-// message makes one; due tells whether it must be answered.
+// message makes one; due reports whether it must be answered.
 func (h *hostile) message() (text []byte, callID string, due bool) {
 	h.count++
 	callID = fmt.Sprintf("h%d-%s", h.count, h.via)
@@ -82,7 +84,8 @@ func (h *hostile) message() (text []byte, callID string, due bool) {
 		switch h.rnd.IntN(9) {
 		case 0:
 			uri = h.value()
-			due = due && !strings.ContainsAny(uri, "\r\n \t") && uri != "" // else there may be no start line any more
+			// Else there may be no start line any more
+			due = due && !strings.ContainsAny(uri, "\r\n \t") && uri != ""
 		case 1:
 			version = h.pick([]string{"SIP/3.0", "SIP/2.0.0", "sip/2.0", "SIP/2", "HTTP/1.1", ""})
 			due = due && strings.HasPrefix(version, "SIP/3")
@@ -93,7 +96,8 @@ func (h *hostile) message() (text []byte, callID string, due bool) {
 		case 3:
 			name := h.pick([]string{"Via", "From", "To", "Call-ID", "CSeq"})
 			delete(essential, name)
-			due = due && name != "Via" && name != "Call-ID" // the answer is known by its Call-ID here
+			// The answer is known by its Call-ID here
+			due = due && name != "Via" && name != "Call-ID"
 		case 4:
 			body = strings.Repeat(h.pick(hostileValues), h.rnd.IntN(50))
 		case 5:
@@ -117,7 +121,8 @@ func (h *hostile) message() (text []byte, callID string, due bool) {
 		length = fmt.Sprint(len(body))
 	}
 	headers = append(headers, "Content-Length: "+length)
-	for _, name := range []string{"Via", "From", "To", "Call-ID", "CSeq"} { // the same messages with the same seed
+	// The same messages with the same seed
+	for _, name := range []string{"Via", "From", "To", "Call-ID", "CSeq"} {
 		if value, ok := essential[name]; ok {
 			headers = append(headers, name+": "+value)
 		}
@@ -178,7 +183,8 @@ func TestHostileMessages(t *testing.T) {
 	tcp.assault(&hostile{rnd: rand.New(rand.NewPCG(seed, 5)), via: "TCP", count: 1e6}, n)
 	after := settled(t, eng)
 	small := func() bool { return after.heap <= base.heap+8<<20 && after.goroutines <= base.goroutines+5 }
-	for limit := time.Now().Add(patience); !small() && time.Now().Before(limit); { // a goroutine may be about to end
+	// A goroutine may be about to end
+	for limit := time.Now().Add(patience); !small() && time.Now().Before(limit); {
 		after = settled(t, eng)
 	}
 	s := eng.Stats()
@@ -239,7 +245,8 @@ func startSink(t *testing.T) string {
 	return c.LocalAddr().String()
 }
 
-// window is how many messages, and windowBytes how many bytes, go out before the answers are waited for: what the socket's buffer holds.
+// window is how many messages, and windowBytes how many bytes, go out before the answers are waited
+// for: what the socket's buffer holds.
 const (
 	window      = 40
 	windowBytes = 40000
@@ -256,7 +263,8 @@ func (l *udpLine) assault(h *hostile, n int) {
 		l.t.Fatal(err)
 	}
 	h.from = c.LocalAddr().(*net.UDPAddr).AddrPort()
-	// Somebody reads all the time: the finals of INVITEs nobody acknowledges come again and again, and would fill the socket's buffer.
+	// Somebody reads all the time: the finals of INVITEs nobody acknowledges come again and again,
+	// and would fill the socket's buffer.
 	_ = c.SetReadBuffer(4 << 20)
 	answers := make(chan string, 1024)
 	go func() {
@@ -295,8 +303,8 @@ func (l *udpLine) assault(h *hostile, n int) {
 	}
 }
 
-// settle waits for the answers that are due. What is unanswered for seconds is sent again, as any client would: a socket's buffer that is full while
-// the engine gets no processor loses datagrams.
+// settle waits for the answers that are due. What is unanswered for seconds is sent again, as any
+// client would: a socket's buffer that is full while the engine gets no processor loses datagrams.
 func (l *udpLine) settle(c *net.UDPConn, due map[string][]byte, answers <-chan string) {
 	again, limit := time.NewTicker(3*time.Second), time.NewTimer(patience)
 	defer again.Stop()
@@ -333,7 +341,7 @@ type tcpLine struct {
 	to netip.AddrPort
 }
 
-// assault sends each message on a connection that is made anew when the engine has closed it.
+// assault sends each message on a connection that is made again when the engine has closed it.
 func (l *tcpLine) assault(h *hostile, n int) {
 	var c net.Conn
 	var in []byte
@@ -348,7 +356,8 @@ func (l *tcpLine) assault(h *hostile, n int) {
 			h.from = c.LocalAddr().(*net.TCPAddr).AddrPort()
 		}
 		text, id, due := h.message()
-		// A request nobody can fail to answer follows, so that each message has an end that can be waited for.
+		// A request nobody can fail to answer follows, so that each message has an end that can be
+		// waited for.
 		probe := fmt.Sprintf("probe-%s", id)
 		text = append(text, fmt.Sprintf("OPTIONS sip:x@example.com SIP/2.0\r\nVia: SIP/2.0/TCP %s;branch=z9hG4bK%s\r\nMax-Forwards: 70\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: %s\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", h.from, probe, probe)...)
 		_ = c.SetDeadline(time.Now().Add(patience))

@@ -7,8 +7,9 @@ import (
 	"github.com/sipscript/sipscript/engine"
 )
 
-// BenchmarkLanes is requests answered by the router, on one lane and one processor and on two, in turn: ns/op is of both together, and
-// "ratio" is what two do more than one. "own" has each reader bring the calls of one lane, "any" those of all, as sockets do.
+// BenchmarkLanes is requests answered by the router, on one lane and one processor and on two, in
+// turn: ns/op is of both together, and "ratio" is what two do more than one. "own" has each reader
+// bring the calls of one lane, "any" those of all, as sockets do.
 func BenchmarkLanes(b *testing.B) {
 	for name, own := range map[string]bool{"own": true, "any": false} {
 		b.Run(name, func(b *testing.B) {

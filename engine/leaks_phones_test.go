@@ -48,14 +48,16 @@ func newLeakCaller(t *testing.T, eng *engine.Engine, tcp bool, number int) *leak
 	return c
 }
 
-// request is the text of one; branch tells transactions apart, to is the To header's value, and headers are whole lines.
+// request is the text of one; branch tells transactions apart, to is the To header's value, and
+// headers are whole lines.
 func (c *leakCaller) request(method, uri, branch string, cseq int, to, headers string) string {
 	own := c.conn.LocalAddr().String()
 	return fmt.Sprintf("%s %s SIP/2.0\r\nVia: SIP/2.0/%s %s;rport;branch=z9hG4bK%s%s\r\nMax-Forwards: 70\r\nFrom: <sip:a@example.com>;tag=%s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\nContact: <sip:a@%s;transport=%s>\r\n%sContent-Length: 0\r\n\r\n",
 		method, uri, c.via, own, c.id, branch, c.id, to, c.id, cseq, method, own, strings.ToLower(c.via), headers)
 }
 
-// await reads until a response with the CSeq comes that found accepts, and sends the request again while none does.
+// await reads until a response with the CSeq comes that found accepts, and sends the request again
+// while none does.
 func (c *leakCaller) await(request, cseq string, found func(code int) bool) (*message.Message, error) {
 	wait := 300 * time.Millisecond
 	if c.in != nil { // nothing is lost, and nothing sent again: all it takes is time
@@ -139,7 +141,8 @@ func (c *leakCaller) hasCode(res *message.Message, want int) error {
 	if code == want {
 		return nil
 	}
-	// On a machine that is busy with other things the short timers run out now and then; that leaves nothing behind either.
+	// On a machine that is busy with other things the short timers run out now and then; that
+	// leaves nothing behind either.
 	if c.slow++; code != 408 || c.slow > 20 {
 		return fmt.Errorf("%s was answered %d, not %d", res.Header(message.HeaderCSeq), code, want)
 	}

@@ -1,7 +1,7 @@
 package engine_test
 
-// What is left of calls: nothing. After thousands of each kind over real sockets, with timers that are short, the process has as many
-// goroutines as before, and as much memory.
+// What is left of calls: nothing. After thousands of each kind over real sockets, with timers that
+// are short, the process has as many goroutines as before, and as much memory.
 
 import (
 	"context"
@@ -20,7 +20,8 @@ const (
 	leakHeap    = 1 << 20 // bytes that a measurement may be off
 )
 
-// leakKinds are the kinds of calls by the user that is called; want is how the caller's INVITE is answered.
+// leakKinds are the kinds of calls by the user that is called; want is how the caller's INVITE is
+// answered.
 var leakKinds = []struct {
 	user string
 	tcp  bool
@@ -97,14 +98,16 @@ func TestNothingIsLeftOfCalls(t *testing.T) {
 			for i := range callers {
 				callers[i] = newLeakCaller(t, eng, kind.tcp, i)
 			}
-			leakCalls(callers, n/4, kind.user, kind.want) // tables and pools grow to what this many callers need
+			// Tables and pools grow to what this many callers need
+			leakCalls(callers, n/4, kind.user, kind.want)
 			base := settled(t, eng)
 			began := time.Now()
 			leakCalls(callers, n, kind.user, kind.want)
 			took := time.Since(began)
 			after := settled(t, eng)
 			back := func() bool { return after.goroutines <= base.goroutines && after.heap <= base.heap+leakHeap }
-			for limit := time.Now().Add(20 * time.Second); !back() && time.Now().Before(limit); { // a goroutine may be about to end
+			// A goroutine may be about to end
+			for limit := time.Now().Add(20 * time.Second); !back() && time.Now().Before(limit); {
 				after = settled(t, eng)
 			}
 			if !back() {

@@ -11,7 +11,8 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// A mask: the far side sees another From, or To, in every message of the dialog, and the near side never notices.
+// A mask: the far side sees another From, or To, in every message of the dialog, and the near side
+// never notices.
 
 // masking relays to 10.0.0.3 with From and To masked, and the rest along our route.
 func masking(onBranch bool) routerFunc {
@@ -134,7 +135,7 @@ func TestMaskedCallIsCancelled(t *testing.T) {
 	b.quiet()
 }
 
-// Where a mask could not be kept up it is refused, and so is what is no address.
+// Where a mask could not be kept up it is refused, and so is what is not an address.
 func TestMaskIsRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		record   bool
@@ -175,7 +176,8 @@ func TestMaskIsRefused(t *testing.T) {
 	}
 }
 
-// A request that starts no dialog needs no route back; forwarded statelessly its answer could not be changed back, which is refused.
+// A request that starts no dialog needs no route back; forwarded statelessly its answer could not
+// be changed back, which is refused.
 func TestMaskedMessage(t *testing.T) {
 	stateless := false
 	b := newBench(t, 1, func(r *engine.Request) error {

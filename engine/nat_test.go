@@ -1,6 +1,7 @@
 package engine_test
 
-// Phones behind NATs, which let in only what comes from where the phone sent to: the requests of a dialog must go back that way.
+// Phones behind NATs, which let in only what comes from where the phone sent to: the requests of a
+// dialog must go back that way.
 
 import (
 	"fmt"
@@ -113,7 +114,8 @@ func transportOf(r *engine.Request) string {
 	return ";transport=" + r.Source().Transport.String()
 }
 
-// talk is a call of one minute in which both sides ask for things; the caller hangs up, or the callee.
+// talk is a call of one minute in which both sides ask for things; the caller hangs up, or the
+// callee.
 func (s *natScenario) talk(calleeHangsUp bool) {
 	s.t.Helper()
 	var caller, callee *agent.Dialog
@@ -216,8 +218,8 @@ func TestDialogsOfPhonesBehindNATs(t *testing.T) {
 	}
 }
 
-// A phone with an address of its own that asks for it (RFC 5626 §4.3) is reached where it sent from; and a token that was changed, cut, or is
-// from another call brings nobody anywhere.
+// A phone with an address of its own that asks for it (RFC 5626 §4.3) is reached where it sent
+// from; and a token that was changed, cut, or is from another call brings nobody anywhere.
 func TestContactAsksForOutbound(t *testing.T) {
 	b := newBench(t, 1, func(r *engine.Request) error {
 		if r.InDialog() {

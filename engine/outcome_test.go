@@ -9,7 +9,8 @@ import (
 	"github.com/sipscript/sipscript/engine"
 )
 
-// OnResponse sees what a branch without an answer counts as, once, with the reason; what came from the wire has none.
+// OnResponse sees what a branch without an answer counts as, once, with the reason; what came from
+// the wire has none.
 func TestOnResponseSeesOutcomes(t *testing.T) {
 	var b *bench
 	for _, tt := range []struct {

@@ -8,13 +8,15 @@ import (
 	"github.com/sipscript/sipscript/engine/transaction"
 )
 
-// Overload control (RFC 6357 §3: reject early, locally, and by what the load does, not by a count). What is watched is how long messages wait:
-// in the socket's buffer, which the system's time stamps tell, and in the lane's queue. A caller retransmits after T1 = 500 ms, so
-// work that waits longer is done twice; well before that, what is new is refused, at a fraction of the cost of a call.
+// Overload control (RFC 6357 §3: reject early, locally, and by what the load does, not by a count).
+// What is watched is how long messages wait: in the socket's buffer, which the system's time stamps
+// tell, and in the lane's queue. A caller retransmits after T1 = 500 ms, so work that waits longer
+// is done twice; well before that, what is new is refused, at a fraction of the cost of a call.
 
-// standing is the wait that stands: the least of an interval. A script that holds its lane for a while, or a machine that is busy for a
-// moment, makes messages wait, but the queue empties again; only when not one message of an interval came through quickly is there more work than
-// can be done (the insight of CoDel, RFC 8289 §3.1).
+// standing is the wait that stands: the least of an interval. A script that holds its lane for a
+// while, or a machine that is busy for a moment, makes messages wait, but the queue empties again;
+// only when not one message of an interval came through quickly is there more work than can be done
+// (the insight of CoDel, RFC 8289 §3.1).
 type standing struct {
 	since lane.Time     // when the present interval began
 	least time.Duration // of the present interval
@@ -22,7 +24,8 @@ type standing struct {
 	now   time.Duration // of the present message
 }
 
-// standingInterval is how long no message may have come through quickly before new dialogs are refused.
+// standingInterval is how long no message may have come through quickly before new dialogs are
+// refused.
 const standingInterval = 100 * time.Millisecond
 
 // note takes the wait of a message.
@@ -42,8 +45,8 @@ func (s *standing) note(now lane.Time, wait time.Duration) {
 // wait is what the present message and all of the last interval waited at least.
 func (s *standing) wait() time.Duration { return min(s.now, s.last) }
 
-// overloaded says after how many seconds a request should come again, 0 when it is to be taken. It is asked for new requests only:
-// neither retransmissions nor ACK and CANCEL.
+// overloaded says after how many seconds a request should come again, 0 when it is to be taken. It
+// is asked for new requests only: neither retransmissions nor ACK and CANCEL.
 func (u *unit) overloaded(a *transaction.Arrival) (retryAfter int) {
 	draining := u.e.draining.Load()
 	wait := u.load.wait()

@@ -12,7 +12,8 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// When messages have waited too long new dialogs get 503 with Retry-After, without a transaction; what belongs to calls goes on.
+// When messages have waited too long new dialogs get 503 with Retry-After, without a transaction;
+// what belongs to calls goes on.
 func TestOverloadRefusesNewDialogsOnly(t *testing.T) {
 	routed := 0
 	b := newBench(t, 1, func(r *engine.Request) error {
@@ -83,7 +84,8 @@ func fill(l *lane.Lane) {
 	}
 }
 
-// A lane that takes no more work still goes on with what it has: a branch that can't be sent ends, and requests in progress are counted and ended.
+// A lane that takes no more work still goes on with what it has: a branch that can't be sent ends,
+// and requests in progress are counted and ended.
 func TestFullLaneEndsWhatItHas(t *testing.T) {
 	b := newBench(t, 1, func(r *engine.Request) error {
 		fill(r.Lane())

@@ -12,8 +12,8 @@ import (
 // Part lives on an engine beside the router, whatever becomes of scripts: a module such as the
 // registrar. An engine knows those of Config.Parts, and those of a Router that is a [PartsOwner].
 //
-// What a Part does beyond Attach is found by type assertion: it may be an [Interceptor], a [Drainer],
-// a [Detacher]. The life of a Part on an engine:
+// What a Part does beyond Attach is found by type assertion: it may be an [Interceptor], a
+// [Drainer], a [Detacher]. The life of a Part on an engine:
 //
 //  1. Attach, in New: sockets are bound, nothing is received yet, and the router has not started.
 //  2. Intercept, for each new request.
@@ -73,7 +73,7 @@ func (e *Engine) attach() error {
 	return nil
 }
 
-// leave has the parts take back what brings calls here, once; not when there is no time for it.
+// leave has the parts take back what brings calls here, once; not if there is no time for it.
 func (e *Engine) leave(ctx context.Context) {
 	if ctx.Err() != nil {
 		return

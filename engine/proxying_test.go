@@ -189,7 +189,8 @@ func TestCallbacksSeeAndEdit(t *testing.T) {
 	carol.expect("ACK")
 	bob.reply(ib, 200, "Contact: <sip:b@10.0.0.3>\r\n")
 	first := c.ph.expect("200")
-	bob.reply(ib, 200, "Contact: <sip:b@10.0.0.3>\r\n") // a retransmission leaves with the same edits, unseen
+	// A retransmission leaves with the same edits, unseen
+	bob.reply(ib, 200, "Contact: <sip:b@10.0.0.3>\r\n")
 	second := c.ph.expect("200")
 	if string(first.p.Bytes) != string(second.p.Bytes) || first.msg.HeaderName("X-Seen") == nil {
 		t.Error("the retransmission left otherwise than the first")
@@ -347,7 +348,8 @@ func TestStrictRouterAhead(t *testing.T) {
 	b.quiet()
 }
 
-// UDP caller, TCP callee: two Record-Route entries (RFC 5658), and the requests of the dialog find their way from both sides.
+// UDP caller, TCP callee: two Record-Route entries (RFC 5658), and the requests of the dialog find
+// their way from both sides.
 func TestDoubleRecordRoute(t *testing.T) {
 	b := newBench(t, 1, func(r *engine.Request) error {
 		if r.InDialog() {
@@ -425,7 +427,8 @@ func TestStrictRouterBehind(t *testing.T) {
 	b.quiet()
 }
 
-// Stateless: no transaction, the same branch for retransmission, CANCEL and ACK, responses come back by it, strays are dropped.
+// Stateless: no transaction, the same branch for retransmission, CANCEL and ACK, responses come
+// back by it, strays are dropped.
 func TestStatelessForward(t *testing.T) {
 	b := newBench(t, 1, func(r *engine.Request) error {
 		_, err := r.Forward(&engine.Target{NextHop: "sip:10.0.0.3:5060"})
@@ -469,7 +472,8 @@ func TestUnmatchedCancel(t *testing.T) {
 	b.quiet()
 }
 
-// §9.2: the CANCEL of a request other than INVITE has no effect, and is answered 200: it has found its request.
+// §9.2: the CANCEL of a request other than INVITE has no effect, and is answered 200: it has found
+// its request.
 func TestCancelOfOtherRequests(t *testing.T) {
 	for _, method := range []string{"MESSAGE", "REGISTER", "UPDATE"} {
 		b, c, bob, _ := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), nil))
@@ -522,7 +526,8 @@ func TestTrap29MergedRequestsBothGoOn(t *testing.T) {
 	b.quiet()
 }
 
-// The caller's CANCEL while the script waits for something else: 487 at once, and nothing is sent any more.
+// The caller's CANCEL while the script waits for something else: 487 at once, and nothing is sent
+// any more.
 func TestCancelWhileTheScriptSleeps(t *testing.T) {
 	var slept error
 	b := newBench(t, 1, func(r *engine.Request) error {
@@ -566,7 +571,8 @@ func TestRedirectAndReply(t *testing.T) {
 	b.quiet()
 }
 
-// A bad message that can be answered is answered 400 with a reason; a bad response and an ACK are not (trap 9).
+// A bad message that can be answered is answered 400 with a reason; a bad response and an ACK are
+// not (trap 9).
 func TestTrap09BadMessages(t *testing.T) {
 	b := newBench(t, 1, func(r *engine.Request) error { t.Error("routed"); return nil })
 	alice := b.phone("10.0.0.2:5060")
@@ -635,7 +641,8 @@ func TestReplyTimeoutEndsWithTheFirstResponse(t *testing.T) {
 	b.quiet()
 }
 
-// A target's connection is used while it stands, from whatever address; when it is gone the Request-URI's address is tried.
+// A target's connection is used while it stands, from whatever address; when it is gone the
+// Request-URI's address is tried.
 func TestFlowAndWhatFollowsIt(t *testing.T) {
 	var flow transport.FlowID
 	b := newBench(t, 1, func(r *engine.Request) error {
@@ -671,7 +678,8 @@ func TestFlowAndWhatFollowsIt(t *testing.T) {
 	b.quiet()
 }
 
-// The response to a request that came on a connection and was forwarded statelessly goes back on that connection.
+// The response to a request that came on a connection and was forwarded statelessly goes back on
+// that connection.
 func TestStatelessForwardRemembersTheConnection(t *testing.T) {
 	b := newBench(t, 1, func(r *engine.Request) error {
 		_, err := r.Forward(&engine.Target{NextHop: "sip:10.0.0.3:5060"})

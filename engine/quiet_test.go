@@ -7,7 +7,8 @@ import (
 	"github.com/sipscript/sipscript/engine"
 )
 
-// A request that was given up at its timeout is sent no more: one of our own, and one that was relayed.
+// A request that was given up at its timeout is sent no more: one of our own, and one that was
+// relayed.
 func TestNothingIsSentAfterTheTimeout(t *testing.T) {
 	const timeout = 2 * time.Second
 	b := newBench(t, 1, relayTo(to("sip:b@10.0.0.3:5060"), &engine.ForkOptions{Defaults: engine.Target{Timeout: timeout}}))

@@ -14,7 +14,8 @@ import (
 
 // Things that cross: CANCEL, answers, timeouts, and callbacks that wait.
 
-// A branch given up after which the request was refused: the 200 that crossed the CANCEL still goes on (§16.7 step 5).
+// A branch given up after which the request was refused: the 200 that crossed the CANCEL still goes
+// on (§16.7 step 5).
 func TestLateSuccessAfterTheFailureWentOut(t *testing.T) {
 	b, c, bob, _ := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), &engine.ForkOptions{Defaults: engine.Target{RingTimeout: 5 * time.Second}}))
 	c.send("INVITE")
@@ -29,8 +30,9 @@ func TestLateSuccessAfterTheFailureWentOut(t *testing.T) {
 	b.quiet()
 }
 
-// The 200 crosses the CANCEL of a branch that was given up: nothing else was to be tried, and the caller gets the 200 and no failure
-// before it (§16.7 step 5: one or the other). A phone that is there and says 487 costs no time.
+// The 200 crosses the CANCEL of a branch that was given up: nothing else was to be tried, and the
+// caller gets the 200 and no failure before it (§16.7 step 5: one or the other). A phone that is
+// there and says 487 costs no time.
 func TestSuccessCrossesTheEndOfTheLastBranch(t *testing.T) {
 	for _, code := range []int{200, 487} {
 		b, c, bob, _ := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), &engine.ForkOptions{Defaults: engine.Target{RingTimeout: 5 * time.Second}}))
@@ -54,7 +56,8 @@ func TestSuccessCrossesTheEndOfTheLastBranch(t *testing.T) {
 	}
 }
 
-// §9.1: no CANCEL before a provisional; and when the first thing that comes is the answer, none at all.
+// §9.1: no CANCEL before a provisional; and when the first thing that comes is the answer, none at
+// all.
 func TestCancelBeforeAnythingCameBack(t *testing.T) {
 	for _, code := range []int{180, 200, 486} {
 		b, c, bob, _ := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), nil))
@@ -88,7 +91,8 @@ func TestCancelBeforeAnythingCameBack(t *testing.T) {
 	}
 }
 
-// The callee is gone for good: the caller that cancelled has its 487 before its own patience (64*T1 after its CANCEL, §9.1) is over.
+// The callee is gone for good: the caller that cancelled has its 487 before its own patience (64*T1
+// after its CANCEL, §9.1) is over.
 func TestCancelOfASilentBranch(t *testing.T) {
 	for _, rings := range []bool{false, true} {
 		b, c, bob, _ := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), nil))
@@ -110,7 +114,7 @@ func TestCancelOfASilentBranch(t *testing.T) {
 	}
 }
 
-// A 200 that a callback holds up while the caller cancels: it came first and wins.
+// A 200 that a callback delays while the caller cancels: it came first and wins.
 func TestCancelWhileACallbackHoldsTheSuccess(t *testing.T) {
 	var req *engine.Request
 	b := newBench(t, 1, func(r *engine.Request) error {
@@ -139,7 +143,8 @@ func TestCancelWhileACallbackHoldsTheSuccess(t *testing.T) {
 	b.quiet()
 }
 
-// The branch's time is over while a callback holds its 200, or its 486: what came before the time was over counts.
+// The branch's time is over while a callback holds its 200, or its 486: what came before the time
+// was over counts.
 func TestTimeoutWhileACallbackHoldsTheAnswer(t *testing.T) {
 	for _, code := range []int{200, 486} {
 		var req *engine.Request
@@ -214,7 +219,8 @@ func TestCancelWhileOnBranchWaits(t *testing.T) {
 	}
 }
 
-// Requests of both sides cross in a dialog along our Record-Route; each finds its way, and its answer finds back.
+// Requests of both sides cross in a dialog along our Record-Route; each finds its way, and its
+// answer finds back.
 func TestDialogRequestsCross(t *testing.T) {
 	b := newBench(t, 1, func(r *engine.Request) error {
 		if r.InDialog() {
@@ -310,8 +316,9 @@ func TestContextOfARequestEnds(t *testing.T) {
 	}
 }
 
-// A fork whose on_branch still waits when the first answer is held up by on_response: the script's wait for the outcome, which
-// is no part of that callback, must not upset the order of responses, or later ones are never handled.
+// A fork whose on_branch still waits when the first answer is held up by on_response: the script's
+// wait for the outcome, which is no part of that callback, must not upset the order of responses,
+// or later ones are never handled.
 func TestForkWaitsBesideACallback(t *testing.T) {
 	b := newBench(t, 1, func(r *engine.Request) error {
 		first := true
@@ -342,7 +349,8 @@ func TestForkWaitsBesideACallback(t *testing.T) {
 	b.quiet()
 }
 
-// A target whose turn to start comes when the request has ended, for on_branch held up the one before it, is not waited for.
+// A target whose turn to start comes when the request has ended, for on_branch held up the one
+// before it, is not waited for.
 func TestEndBeforeABranchBegins(t *testing.T) {
 	for _, code := range []int{487, 603, 200} {
 		begun := 0
@@ -384,7 +392,8 @@ func TestEndBeforeABranchBegins(t *testing.T) {
 	}
 }
 
-// A 200 that crossed the CANCEL of an expired branch comes while on_failure waits that was called for having nobody to ask: it goes on after that.
+// A 200 that crossed the CANCEL of an expired branch comes while on_failure waits that was called
+// for having nobody to ask: it goes on after that.
 func TestSuccessWhileOnFailureOfNobodyWaits(t *testing.T) {
 	b := newBench(t, 1, func(r *engine.Request) error {
 		if _, err := r.Fork(to("sip:b@10.0.0.3:5060"), &engine.ForkOptions{Defaults: engine.Target{RingTimeout: 5 * time.Second}}); err != nil {

@@ -38,12 +38,13 @@ func (s *scenario) checkCall(c *agent.Call, calm bool) {
 			failures++
 		}
 	}
-	// A 2xx that crossed the CANCEL of an expired branch goes on even after a failure (§16.7 step 5); nothing else does.
+	// A 2xx that crossed the CANCEL of an expired branch goes on even after a failure (§16.7 step
+	// 5); nothing else does.
 	if failures > 1 || failures == 1 && len(c.Finals) > 1 && c.Finals[0] < 300 {
 		s.t.Errorf("seed %d: %s got finals %v", s.seed, c.ID, c.Finals)
 	}
-	// On a stream nothing is sent twice: when it breaks under an INVITE that rings, its answer may be lost for good. And a 2xx that is
-	// lost comes again only from a phone that is still there.
+	// On a stream nothing is sent twice: when it breaks under an INVITE that rings, its answer may
+	// be lost for good. And a 2xx that is lost comes again only from a phone that is still there.
 	gone := s.broken || s.link.Loss > 0 && len(s.left) > 0 && s.answered[c.ID] != 0
 	if len(c.Finals) == 0 && c.Failure == nil && !gone || len(c.Finals) == 0 && s.link.Loss == 0 && !s.broken {
 		s.t.Errorf("seed %d: %s got no final response (%v)", s.seed, c.ID, c.Failure)
@@ -80,8 +81,9 @@ func (s *scenario) checkRings() {
 	}
 }
 
-// checkTimers sees that no timer runs for what is over: when no request is in progress, each belongs to a transaction, but for
-// the few seconds for which a branch that was given up is waited for. It is called every 10 s.
+// checkTimers sees that no timer runs for what is over: when no request is in progress, each
+// belongs to a transaction, except for the few seconds for which a branch that was given up is
+// waited for. It is called every 10 s.
 func (s *scenario) checkTimers(eng *engine.Engine) {
 	st := eng.Stats()
 	if st.InProgress > 0 {

@@ -160,8 +160,9 @@ func (s *scenario) onFailure(r *engine.Request) func(*engine.Response) {
 	}
 }
 
-// refuses tells whether the script may answer with a failure itself. The 2xx that crosses the CANCEL of an expired branch comes after it then, when the
-// transaction of a caller on a stream has ended.
+// refuses reports whether the script may answer with a failure itself. The 2xx that crosses the
+// CANCEL of an expired branch comes after it then, when the transaction of a caller on a stream has
+// ended.
 func (s *scenario) refuses() bool { return s.caller.Kind == transport.UDP }
 
 func (s *scenario) targets() (ts []*engine.Target) {

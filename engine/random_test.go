@@ -21,9 +21,10 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Random calls between real user agents through the engine: INVITEs and other requests, forked, redirected, cancelled, answered
-// twice, with requests within the dialog from both sides, scripts that wait everywhere, callers on streams, streams that break
-// and phones that vanish, over links that lose, duplicate and reorder. Whatever happens:
+// Random calls between real user agents through the engine: INVITEs and other requests, forked,
+// redirected, cancelled, answered twice, with requests within the dialog from both sides, scripts
+// that wait everywhere, callers on streams, streams that break and phones that vanish, over links
+// that lose, duplicate and reorder. Whatever happens:
 //   - each request gets exactly one final response (a dialog of a 2xx counts once); only a link that loses, or somebody who is
 //     gone, makes it time out, and what is no INVITE may time out in silence (RFC 4320);
 //   - a callee that answered gets its ACK: no 2xx is lost;
@@ -49,8 +50,9 @@ func seeds() (first uint64, n int) {
 
 func TestRandomCalls(t *testing.T) { randomCalls(t, false) }
 
-// The same, forwarded to one phone each without transactions, like a load balancer does: retransmissions and CANCELs must go the way of their INVITE
-// and not overtake it, and answers come back. Some calls wait in the script, which then has them relayed.
+// The same, forwarded to one phone each without transactions, like a load balancer does:
+// retransmissions and CANCELs must go the way of their INVITE and not overtake it, and answers come
+// back. Some calls wait in the script, which then has them relayed.
 func TestRandomStatelessCalls(t *testing.T) { randomCalls(t, true) }
 
 func randomCalls(t *testing.T, stateless bool) {
@@ -103,8 +105,10 @@ type scenario struct {
 	lost    int                      // 2xx whose ACK never came
 	surplus int                      // how often in a row there were more timers than transactions
 
-	sent     map[string]bool          // requests phones sent, by asker, Call-ID, CSeq number and method
-	answered map[string]time.Duration // when the engine sent the first final to an INVITE, by Call-ID
+	// Requests phones sent, by asker, Call-ID, CSeq number and method
+	sent map[string]bool
+	// When the engine sent the first final to an INVITE, by Call-ID
+	answered map[string]time.Duration
 }
 
 // ring is an INVITE at a callee.
@@ -135,7 +139,9 @@ func (s *scenario) run() {
 		s.callees = append(s.callees, s.callee(i))
 	}
 	kind := transport.UDP
-	if s.rnd.IntN(4) == 0 && !s.stateless { // where a stream follows UDP, what is repeated before it is repeated behind it, and nobody absorbs it
+	// Where a stream follows UDP, what is repeated before it is repeated behind it, and nobody
+	// absorbs it
+	if s.rnd.IntN(4) == 0 && !s.stateless {
 		kind = transport.TCP
 	}
 	s.caller = agent.New(s.w, kind, "10.0.1.1:5060")
@@ -165,7 +171,8 @@ func (s *scenario) run() {
 	}
 }
 
-// Resolve finds the addresses of names, at once or after a while: the one of an agent, several of several agents, of which the first one may be nobody's, or none.
+// Resolve finds the addresses of names, at once or after a while: the one of an agent, several of
+// several agents, of which the first one may be nobody's, or none.
 func (s *scenario) Resolve(l *lane.Lane, hop *proxy.NextHop, done func([]transport.Peer, error)) {
 	var peers []transport.Peer
 	hosts := []string{hop.Host}

@@ -15,8 +15,10 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Calls to a trunk that challenges everything, with From masked, some of them cancelled, over links that lose, duplicate and reorder. Whatever happens, the trunk sees one
-// consistent dialog (the masked From, rising numbers, an ACK with the number of its INVITE) and so does the caller (his own From and numbers).
+// Calls to a trunk that challenges everything, with From masked, some of them cancelled, over links
+// that lose, duplicate and reorder. Whatever happens, the trunk sees one consistent dialog (the
+// masked From, rising numbers, an ACK with the number of its INVITE) and so does the caller (his
+// own From and numbers).
 
 func TestTrunkCallsWithLoss(t *testing.T) {
 	first, n := seeds()
@@ -40,7 +42,8 @@ type trunkScenario struct {
 	rnd    *rand.Rand
 	w      *sim.World
 	ladder []string
-	last   map[string]uint32 // the highest number of a request that the trunk accepted, by Call-ID and sender's tag
+	// The highest number of a request that the trunk accepted, by Call-ID and sender's tag
+	last   map[string]uint32
 	lost   int
 	agent  *agent.Agent // the trunk
 	talked int

@@ -22,7 +22,8 @@ type packet struct {
 	kept bool           // it refers to bytes of its own, and ends with its work
 }
 
-// Receive parses what came in and brings it to the lane of its Call-ID. It is the transport's to call.
+// Receive parses what came in and brings it to the lane of its Call-ID. It is the transport's to
+// call.
 func (e *Engine) Receive(in *transport.Inbound) {
 	p := e.packets.Get().(*packet)
 	p.e = e
@@ -46,7 +47,8 @@ func (e *Engine) Receive(in *transport.Inbound) {
 	l := e.laneOf(p.msg.CallID())
 	ok := true
 	if in.More && len(e.lanes) > 1 {
-		// One busy peer must not get one core: what waits behind this message is spread over the lanes' own goroutines.
+		// One busy peer must not get one core: what waits behind this message is spread over the
+		// lanes' own goroutines.
 		in.Carrier.EndRound() // so that what messages before this one had sent is not overtaken
 		ok = l.Post(p.Keep())
 	} else {
@@ -63,8 +65,9 @@ func arrival(in *transport.Inbound) transaction.Arrival {
 	return transaction.Arrival{Kind: in.Kind, Source: in.Source, Local: in.Local, LocalIP: in.LocalIP, Flow: in.Flow}
 }
 
-// refuse notes what is wrong with a message, and reports whether anything comes of it: a request with what a response is
-// made from is answered, a final response ends its transaction; all else is dropped (§16.3, §8.2.7, trap 9).
+// refuse notes what is wrong with a message, and reports whether anything comes of it: a request
+// with what a response is made from is answered, a final response ends its transaction; everything
+// else is dropped (§16.3, §8.2.7, trap 9).
 func (p *packet) refuse(err error) bool {
 	bad, ok := err.(*message.Error)
 	switch {
@@ -121,8 +124,8 @@ func (p *packet) work(l *lane.Lane) {
 	u.layer.Receive(&p.from)
 }
 
-// Keep makes a packet that doesn't refer to the reader's buffer. Under load every second message is handed over like this, so the copies' storage
-// is used again.
+// Keep makes a packet that doesn't refer to the reader's buffer. Under load every second message is
+// handed over like this, so the copies' storage is used again.
 func (p *packet) Keep() lane.Work {
 	q := p.e.packets.Get().(*packet)
 	q.e, q.from, q.bad, q.age, q.kept = p.e, p.from, p.bad, p.age, true
@@ -150,7 +153,8 @@ func (u *unit) Request(s *transaction.Server) {
 	m := s.Req
 	u.count.requests[m.Method()].Add(1)
 	r := u.newRequest(m.Method())
-	r.inDialog = len(m.ToTag()) > 0 // an empty one is none: whoever it goes to may take it for a new request
+	// An empty one is none: whoever it goes to may take it for a new request
+	r.inDialog = len(m.ToTag()) > 0
 	if u.refuses(r, s) {
 		return
 	}
@@ -163,7 +167,8 @@ func (u *unit) Request(s *transaction.Server) {
 	}
 }
 
-// newRequest makes a Request. That of an ACK ends with the call that brought it, so its storage serves the next one.
+// newRequest makes a Request. That of an ACK ends with the call that brought it, so its storage
+// serves the next one.
 func (u *unit) newRequest(method message.Method) *Request {
 	r := u.spare
 	if method != message.MethodAck || r == nil {
@@ -181,7 +186,8 @@ func (u *unit) refuses(r *Request, s *transaction.Server) bool {
 	code, reason, headers := 0, "", []byte(nil)
 	n, ok, _ := m.MaxForwards()
 	switch {
-	case ok && n == 0 && r.method == message.MethodOptions: // §11: whoever traces a path wants to know who is here
+	// §11: whoever traces a path wants to know who is here
+	case ok && n == 0 && r.method == message.MethodOptions:
 		code, headers = 200, u.abilities()
 	case ok && n == 0: // §16.3 step 3
 		code = 483

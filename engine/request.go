@@ -57,8 +57,8 @@ func (r *Request) Engine() *Engine { return r.unit.e }
 // Lane is the request's lane; the caller holds its token.
 func (r *Request) Lane() *lane.Lane { return r.unit.lane }
 
-// Message is the request with the edits made so far, to be read only. It is what came in, less our own Route entries
-// (§16.4), with received and rport in its topmost Via.
+// Message is the request with the edits made so far, to be read only. It is what came in, less our
+// own Route entries (§16.4), with received and rport in its topmost Via.
 func (r *Request) Message() *message.Message { return r.ctx.Req }
 
 // Method is the request's method.
@@ -70,8 +70,9 @@ func (r *Request) Source() Endpoint {
 	return Endpoint{Addr: f.Source, Transport: f.Kind}
 }
 
-// Identity are the SIP domains that the certificate of whoever sent it speaks for (RFC 5922 §7.1), in lower case: over TLS, where the certificate
-// was verified. Nil for none, and when the connection is gone. It must not be changed.
+// Identity are the SIP domains that the certificate of whoever sent it speaks for (RFC 5922 §7.1),
+// in lower case: over TLS, where the certificate was verified. Nil for none, and when the
+// connection is gone. It must not be changed.
 func (r *Request) Identity() []string {
 	if s, flow := r.unit.e.stack, r.Flow(); s != nil && flow != 0 {
 		return s.FlowIdentity(flow)
@@ -94,35 +95,37 @@ func (r *Request) User() string { return r.user }
 // SetUser notes who has proved to have sent the request. It is for those who check that.
 func (r *Request) SetUser(user string) { r.user = user }
 
-// InDialog tells whether it has a To tag.
+// InDialog reports whether it has a To tag.
 func (r *Request) InDialog() bool { return r.inDialog }
 
-// ToTag is the tag of the responses made here to a request without one: of the dialog that a 2xx begins (§12.1.1). "" once it was answered,
-// unless it was asked for before.
+// ToTag is the tag of the responses made here to a request without one: of the dialog that a 2xx
+// begins (§12.1.1). "" once it was answered, unless it was asked for before.
 func (r *Request) ToTag() string { return r.ctx.Server.ToTag() }
 
-// RouteParams are the parameters our own Record-Route carried; ours is false unless the topmost Route was ours and its
-// signature holds.
+// RouteParams are the parameters our own Record-Route carried; ours is false unless the topmost
+// Route was ours and its signature holds.
 func (r *Request) RouteParams() (p message.Params, ours bool) { return r.ctx.Params, r.ctx.Signed }
 
-// RouteUser is the user part of the topmost Route, where that was this server's own and its signature does not hold, else nil. Anybody
-// may have written it: what it says must prove itself, as flow tokens do (RFC 5626 §5.2).
+// RouteUser is the user part of the topmost Route, where that was this server's own and its
+// signature does not hold, else nil. Anybody may have written it: what it says must prove itself,
+// as flow tokens do (RFC 5626 §5.2).
 func (r *Request) RouteUser() []byte { return r.ctx.RouteUser }
 
-// Readdressed tells whether another server with the same Config.Secret put the Request-URI in the
+// Readdressed reports whether another server with the same Config.Secret put the Request-URI in
 // place of uri, as this one has it: it says so in its Via, and nobody else can.
 func (r *Request) Readdressed(uri []byte) bool { return r.unit.core.Readdressed(r.ctx.Req, uri) }
 
 // Answered is the final code that went out, or 0.
 func (r *Request) Answered() int { return r.ctx.Answered() }
 
-// Cancelled tells whether the caller cancelled.
+// Cancelled reports whether the caller cancelled.
 func (r *Request) Cancelled() bool { return r.ctx.Cancelled() }
 
-// Over tells whether a final response went out or the caller cancelled: nothing more will be sent.
+// Over reports whether a final response went out or the caller cancelled: nothing more will be
+// sent.
 func (r *Request) Over() bool { return r.ctx.IsOver() }
 
-// Decided tells whether a decision was taken.
+// Decided reports whether a decision was taken.
 func (r *Request) Decided() bool { return r.decided }
 
 // Context ends when the caller cancels, or the engine stops.
@@ -266,7 +269,8 @@ func (r *Request) end() {
 	}
 }
 
-// Sleep waits for d. It ends early, with ErrRequestOver, when the caller cancels or the engine stops.
+// Sleep waits for d. It ends early, with ErrRequestOver, when the caller cancels or the engine
+// stops.
 func (r *Request) Sleep(d time.Duration) error {
 	if r.ctx.Cancelled() || r.unit.e.ctx.Err() != nil {
 		return ErrRequestOver
@@ -285,8 +289,8 @@ func (r *Request) Sleep(d time.Duration) error {
 	return nil
 }
 
-// Suspend stands around a wait of the router's for this request that is none of Sleep, [Await] and Fork: one on the lane itself
-// ([lane.Lane.Park], [lane.Lane.Await]).
+// Suspend stands around a wait of the router's for this request that is none of Sleep, [Await] and
+// Fork: one on the lane itself ([lane.Lane.Park], [lane.Lane.Await]).
 func (r *Request) Suspend(wait func()) {
 	own := r.ctx.Suspend()
 	defer func() { r.ctx.Resume(own) }()
@@ -310,8 +314,9 @@ func (s *sleep) end() {
 	s.lane.Wake(s.waiter)
 }
 
-// Await lends the request's lane while f runs, and returns what f did. f's context ends when the caller cancels or the engine
-// stops; when it had ended before, f is not called and the error is ErrRequestOver.
+// Await lends the request's lane while f runs, and returns what f did. f's context ends when the
+// caller cancels or the engine stops; when it had ended before, f is not called and the error is
+// ErrRequestOver.
 func Await[T any](r *Request, f func(ctx context.Context) (T, error)) (v T, err error) {
 	ctx := r.Context()
 	if ctx.Err() != nil {

@@ -13,7 +13,8 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// What RFC 3261 §16.3 to §16.6 and RFC 5393 ask of a request on its way through. docs/conformance.md names these tests.
+// What RFC 3261 §16.3 to §16.6 and RFC 5393 ask of a request on its way through.
+// docs/conformance.md names these tests.
 
 // elements are the values of a header, one by one.
 func elements(m *message.Message, id message.HeaderID) (values []string) {
@@ -52,7 +53,7 @@ func TestCopyKeepsOrderUnknownHeadersAndBody(t *testing.T) {
 	b.quiet()
 }
 
-// §16.6 step 2, §19.1.1: method= and headers may not stand in a Request-URI.
+// §16.6 step 2, §19.1.1: method= and headers may not be in a Request-URI.
 func TestRequestURIIsRidOfWhatMayNotStandThere(t *testing.T) {
 	for uri, want := range map[string]string{
 		"sip:b@10.0.0.3:5060;method=INVITE;x=1?Subject=hi": "sip:b@10.0.0.3:5060;x=1",
@@ -84,7 +85,8 @@ func TestMaxForwardsIsAddedWhereMissing(t *testing.T) {
 	b.quiet()
 }
 
-// §16.6 step 4: ours stands before those of others; and never in a REGISTER, whose 200 must not make a route of it.
+// §16.6 step 4: ours comes before those of others; and never in a REGISTER, whose 200 must not make
+// a route of it.
 func TestRecordRouteStandsFirst(t *testing.T) {
 	route := func(r *engine.Request) error {
 		_ = r.RecordRoute("")
@@ -153,7 +155,8 @@ func TestMaddrOfOursIsStripped(t *testing.T) {
 	}
 }
 
-// §16.4: our name in Route is us too; only the first entry goes, and an entry without our signature vouches for nothing.
+// §16.4: our name in Route is us too; only the first entry goes, and an entry without our signature
+// vouches for nothing.
 func TestOwnRoutesAreRemovedOneAtATime(t *testing.T) {
 	var seen []string
 	b := newBench(t, 1, func(r *engine.Request) error {
@@ -176,7 +179,8 @@ func TestOwnRoutesAreRemovedOneAtATime(t *testing.T) {
 	b.quiet()
 }
 
-// §16.5: a target stands in the set once, however often it was found; another way to the same URI is another target.
+// §16.5: a target is in the set once, however often it was found; another way to the same URI is
+// another target.
 func TestATargetIsTriedOnce(t *testing.T) {
 	ts := []*engine.Target{{URI: "sip:b@10.0.0.3:5060"}, {URI: "SIP:%62@10.0.0.3:5060"}, {URI: "sip:b@10.0.0.3:5060", NextHop: "sip:10.0.0.4"}}
 	b, c, bob, carol := trio(t, relayTo(ts, nil))
@@ -242,7 +246,8 @@ func TestProxyRequireOfAckAndCancelIsIgnored(t *testing.T) {
 	b.quiet()
 }
 
-// §16.3 step 4: what was changed on its way round is a spiral and goes on; its responses find back through both turns.
+// §16.3 step 4: what was changed on its way round is a spiral and goes on; its responses find back
+// through both turns.
 func TestSpiral(t *testing.T) {
 	b := newBench(t, 1, func(r *engine.Request) error {
 		uri := "sip:two@10.0.0.1:5060"
@@ -287,7 +292,8 @@ func TestLongViaStack(t *testing.T) {
 	b.quiet()
 }
 
-// A method nobody has heard of is a request like any other, and never gets a provisional but 100 (RFC 4320 §4.1).
+// A method nobody has heard of is a request like any other, and never gets a provisional but 100
+// (RFC 4320 §4.1).
 func TestUnknownMethod(t *testing.T) {
 	b, c, bob, _ := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), nil))
 	c.send("FROBNICATE")
@@ -301,7 +307,8 @@ func TestUnknownMethod(t *testing.T) {
 	}
 }
 
-// §16.9, §16.6 step 7: an address that can't be reached gives way to the next; when none is left it counts as 503, and 503 goes on as 500.
+// §16.9, §16.6 step 7: an address that can't be reached gives way to the next; when none is left it
+// counts as 503, and 503 goes on as 500.
 func TestUnreachableAddresses(t *testing.T) {
 	b := newBenchWith(t, 1, relayTo(to("sip:b@many.example"), nil), func(c *engine.Config, w *sim.World) {
 		c.Resolver = names(w, 0, map[string]string{"many.example": "tcp:10.0.0.98:5060 tcp:10.0.0.99:5060 udp:10.0.0.3:5060", "none.example": "tcp:10.0.0.99:5060"})
@@ -319,7 +326,8 @@ func TestUnreachableAddresses(t *testing.T) {
 	b.quiet()
 }
 
-// §8.2.6.1: the 100 of our own bears the Timestamp and no tag; it comes when nothing else did for 200 ms.
+// §8.2.6.1: the 100 of our own carries the Timestamp and no tag; it comes when nothing else did for
+// 200 ms.
 func TestTryingOfOurOwn(t *testing.T) {
 	b, c, bob, _ := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), nil))
 	c.extra = "Timestamp: 54.1\r\n"
@@ -334,7 +342,8 @@ func TestTryingOfOurOwn(t *testing.T) {
 	b.quiet()
 }
 
-// §16.6 step 7: a sips Request-URI goes over TLS, whatever Route or next hop says; where that can't be had it goes nowhere.
+// §16.6 step 7: a sips Request-URI goes over TLS, whatever Route or next hop says; where that can't
+// be had it goes nowhere.
 func TestSipsGoesOverTLSOnly(t *testing.T) {
 	for _, target := range []*engine.Target{{NextHop: "sip:10.0.0.3:5060"}, {Path: []string{"<sip:10.0.0.3:5060;lr>"}}, {NextHop: "sip:10.0.0.3:5060;transport=tcp"}} {
 		b, c, bob, _ := trio(t, relayTo([]*engine.Target{target}, nil))

@@ -7,8 +7,8 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// lookups makes the proxy's Resolver of the engine's resolver: what is known is used at once, on the lane; what must be asked
-// for comes back to the lane.
+// lookups makes the proxy's Resolver of the engine's resolver: what is known is used at once, on
+// the lane; what must be asked for comes back to the lane.
 type lookups struct{ r *resolver.Resolver }
 
 // newLookups makes a resolver for what the engine can send over.
@@ -18,7 +18,8 @@ func newLookups(locals []*transport.Local, o resolver.Options) (*lookups, error)
 		for _, l := range locals {
 			has[l.Kind] = true
 		}
-		// RFC 3263 §4.1 leaves the choice to the client where the server has no preference: UDP first, as everybody does.
+		// RFC 3263 §4.1 leaves the choice to the client where the server has no preference: UDP
+		// first, as everybody does.
 		for _, k := range []transport.Kind{transport.UDP, transport.TCP, transport.TLS} {
 			if has[k] {
 				o.Kinds = append(o.Kinds, k)

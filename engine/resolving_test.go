@@ -51,7 +51,8 @@ func slowNames(delay time.Duration) func(*engine.Config, *sim.World) {
 	}
 }
 
-// The caller's CANCEL ends a branch that is still looking for its way: nothing is sent, and 487 doesn't wait for the resolver.
+// The caller's CANCEL ends a branch that is still looking for its way: nothing is sent, and 487
+// doesn't wait for the resolver.
 func TestCancelWhileResolving(t *testing.T) {
 	b := newBenchWith(t, 1, relayTo(to("sip:b@bob.example"), nil), slowNames(8*time.Second))
 	bob := b.phone("10.0.0.3:5060")
@@ -115,7 +116,8 @@ func TestNameThatDoesNotResolve(t *testing.T) {
 	b.quiet()
 }
 
-// An ACK has no transaction, and goes on all the same when its next hop is a name that must be looked up first; more ACKs come meanwhile.
+// An ACK has no transaction, and goes on all the same when its next hop is a name that must be
+// looked up first; more ACKs come meanwhile.
 func TestAckWhileResolving(t *testing.T) {
 	b := newBenchWith(t, 1, func(r *engine.Request) error {
 		_ = r.RecordRoute("")
@@ -162,7 +164,8 @@ func (r *sooner) Resolve(l *lane.Lane, hop *proxy.NextHop, done func([]transport
 	next.Resolve(l, hop, done)
 }
 
-// A CANCEL that is forwarded does not overtake its INVITE, whose next hop is still being looked up: its callee would answer 481, and ring on.
+// A CANCEL that is forwarded does not overtake its INVITE, whose next hop is still being looked up:
+// its callee would answer 481, and ring on.
 func TestForwardedCancelWaitsForItsInvite(t *testing.T) {
 	b := newBenchWith(t, 1, func(r *engine.Request) error {
 		_, err := r.Forward(&engine.Target{URI: "sip:bob@bob.example"})
@@ -183,8 +186,9 @@ func TestForwardedCancelWaitsForItsInvite(t *testing.T) {
 	b.quiet()
 }
 
-// A request whose router waited is relayed where it would have been forwarded: its client may have been told to wait and sends nothing again, so we do.
-// Copies have the branch that a forwarded one has.
+// A request whose router waited is relayed where it would have been forwarded: its client may have
+// been told to wait and sends nothing again, so we do. Copies have the branch that a forwarded one
+// has.
 func TestForwardAfterAWait(t *testing.T) {
 	wait := 300 * time.Millisecond
 	b := newBench(t, 1, func(r *engine.Request) error {

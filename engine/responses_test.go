@@ -11,11 +11,13 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// What RFC 3261 §16.7 to §16.10 and RFC 4320 ask of responses on their way back. docs/conformance.md names these tests.
+// What RFC 3261 §16.7 to §16.10 and RFC 4320 ask of responses on their way back.
+// docs/conformance.md names these tests.
 
 const bobsContact = "Contact: <sip:b@10.0.0.3:5060>\r\n"
 
-// §16.7 step 3: a response with no Via but ours was meant for us. It goes no further; the branch counts as failed.
+// §16.7 step 3: a response with no Via but ours was meant for us. It goes no further; the branch
+// counts as failed.
 func TestResponseWithoutFurtherViaGoesNoFurther(t *testing.T) {
 	for _, code := range []int{183, 200, 404} {
 		b, c, bob, _ := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), nil))
@@ -39,7 +41,8 @@ func TestResponseWithoutFurtherViaGoesNoFurther(t *testing.T) {
 	}
 }
 
-// §16.7 step 5: provisionals go on until a final response went out, after the caller's CANCEL too; then no more; 100 never.
+// §16.7 step 5: provisionals go on until a final response went out, after the caller's CANCEL too;
+// then no more; 100 never.
 func TestProvisionalsGoOnUntilTheFinal(t *testing.T) {
 	b, c, bob, _ := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), nil))
 	c.send("INVITE")
@@ -66,7 +69,8 @@ func TestProvisionalsGoOnUntilTheFinal(t *testing.T) {
 	}
 }
 
-// §16.7 step 5: each 2xx to an INVITE goes on at once: of two branches, of two phones behind one branch, and when it comes again.
+// §16.7 step 5: each 2xx to an INVITE goes on at once: of two branches, of two phones behind one
+// branch, and when it comes again.
 func TestEverySuccessGoesOn(t *testing.T) {
 	b, c, bob, carol := trio(t, relayTo(bobAndCarol, nil))
 	c.send("INVITE")
@@ -87,7 +91,8 @@ func TestEverySuccessGoesOn(t *testing.T) {
 	b.quiet()
 }
 
-// on_response sees and edits each of them once: a second phone behind the branch, and one that answers after its branch was given up.
+// on_response sees and edits each of them once: a second phone behind the branch, and one that
+// answers after its branch was given up.
 func TestOnResponseSeesEverySuccess(t *testing.T) {
 	var seen []string
 	o := &engine.ForkOptions{Order: engine.Serial, Defaults: engine.Target{ReplyTimeout: 2 * time.Second}, OnResponse: func(r *engine.Response) {
@@ -117,7 +122,7 @@ func TestOnResponseSeesEverySuccess(t *testing.T) {
 	}
 }
 
-// §16.7 step 5: exactly one final response to a request that is no INVITE.
+// §16.7 step 5: exactly one final response to a request that is not an INVITE.
 func TestOneFinalToNonInvite(t *testing.T) {
 	b, c, bob, carol := trio(t, relayTo(bobAndCarol, nil))
 	c.send("MESSAGE")
@@ -131,7 +136,8 @@ func TestOneFinalToNonInvite(t *testing.T) {
 	}
 }
 
-// §16.7 steps 5 and 10: after a 6xx nothing new starts, of a request that can't be cancelled either; a 2xx that was faster still wins.
+// §16.7 steps 5 and 10: after a 6xx nothing new starts, of a request that can't be cancelled
+// either; a 2xx that was faster still wins.
 func TestAfterSixHundredNothingStarts(t *testing.T) {
 	ts := []*engine.Target{{URI: "sip:b@10.0.0.3:5060"}, {URI: "sip:c@10.0.0.4:5060", Delay: 5 * time.Second}}
 	b, c, bob, carol := trio(t, relayTo(ts, nil))
@@ -182,7 +188,8 @@ func TestBestResponse(t *testing.T) {
 	}
 }
 
-// RFC 4320 §4.2: nothing is said to a non-INVITE that timed out, and it is not served a second time when it comes again.
+// RFC 4320 §4.2: nothing is said to a non-INVITE that timed out, and it is not served a second time
+// when it comes again.
 func TestNonInviteThatTimedOutIsNotServedAgain(t *testing.T) {
 	routed := 0
 	b := newBench(t, 1, func(r *engine.Request) error {
@@ -202,7 +209,8 @@ func TestNonInviteThatTimedOutIsNotServedAgain(t *testing.T) {
 	}
 }
 
-// §16.7 step 4: contacts that were followed leave the 3xx, what was not followed stays, a contact tried before is not tried again.
+// §16.7 step 4: contacts that were followed leave the 3xx, what was not followed stays, a contact
+// tried before is not tried again.
 func TestRedirectKeepsWhatWasNotFollowed(t *testing.T) {
 	b, c, bob, carol := trio(t, relayTo(to("sip:b@10.0.0.3:5060"), &engine.ForkOptions{FollowRedirects: true}))
 	c.send("INVITE")
@@ -220,7 +228,8 @@ func TestRedirectKeepsWhatWasNotFollowed(t *testing.T) {
 	}
 }
 
-// §16.7 step 4: a redirect to nothing new is an answer like any other; and of a sips request none but sips contacts are followed.
+// §16.7 step 4: a redirect to nothing new is an answer like any other; and of a sips request none
+// but sips contacts are followed.
 func TestRedirectThatIsNotFollowed(t *testing.T) {
 	for uri, contact := range map[string]string{"sip:bob@example.com": "<sip:b@10.0.0.3:5060>", "sips:bob@example.com": "<sip:c@10.0.0.4:5060>"} {
 		b, c, bob, carol := trio(t, relayTo([]*engine.Target{{URI: "sip:b@10.0.0.3:5060"}}, &engine.ForkOptions{FollowRedirects: true}))

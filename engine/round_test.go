@@ -15,7 +15,8 @@ type rounds struct{ ended int }
 func (r *rounds) Next(lane.Time) {}
 func (r *rounds) End()           { r.ended++ }
 
-// A reader that leaves messages to the lanes' own goroutines first sends what is left of those it brought itself: a 200 must not overtake its 180.
+// A reader that leaves messages to the lanes' own goroutines first sends what is left of those it
+// brought itself: a 200 must not overtake its 180.
 func TestMessagesLeftToALaneOvertakeNothing(t *testing.T) {
 	local := &transport.Local{Kind: transport.UDP, Name: "udp:10.0.0.1:5060", Addr: netip.MustParseAddrPort("10.0.0.1:5060"), Host: "10.0.0.1", Port: 5060, SentBy: "10.0.0.1:5060"}
 	eng, err := engine.New(engine.Config{Lanes: 2, Clock: frozen{}, Network: func(transport.Receiver) (transport.Wire, error) {

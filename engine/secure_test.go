@@ -24,8 +24,8 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// A whole call over real sockets: from a client on TLS to a browser, which registered over WSS and can only be reached on its own
-// connection (RFC 7118 §5).
+// A whole call over real sockets: from a client on TLS to a browser, which registered over WSS and
+// can only be reached on its own connection (RFC 7118 §5).
 func TestCallFromTLSToBrowser(t *testing.T) {
 	var browser transport.FlowID // the engine has one lane, which is its owner
 	cert := selfSigned(t)

@@ -19,7 +19,9 @@ import (
 type SendSpec struct {
 	Method, URI string  // URI may be empty when Target has one
 	Target      *Target // where to, and with what; may be nil
-	From, To    string  // URIs or whole header values; default: From a local domain's "sip:", To the URI. A From with a tag, of a dialog, keeps it
+	// URIs or whole header values; default: From a local domain's "sip:", To the URI. A From with a
+	// tag, of a dialog, keeps it
+	From, To    string
 	Headers     []HeaderEdit
 	Body        []byte
 	ContentType string
@@ -28,9 +30,10 @@ type SendSpec struct {
 	CSeq        uint32        // 0: 1. A challenge that is answered raises it; the response tells
 }
 
-// Send sends a request of our own and waits for its final response; l is the lane whose token the caller holds (any lane of this engine,
-// Background included), which is lent meanwhile. INVITE, ACK and CANCEL are a *MisuseError: they need a dialog of their own. An error means
-// nothing final came: no address, no answer in time.
+// Send sends a request of our own and waits for its final response; l is the lane whose token the
+// caller holds (any lane of this engine, Background included), which is lent meanwhile. INVITE, ACK
+// and CANCEL are a *MisuseError: they need a dialog of their own. An error means nothing final
+// came: no address, no answer in time.
 func (e *Engine) Send(l *lane.Lane, s *SendSpec) (*Response, error) {
 	o, home, err := e.outgoing(s)
 	if err != nil {
@@ -55,8 +58,8 @@ func (e *Engine) Send(l *lane.Lane, s *SendSpec) (*Response, error) {
 	return o.res, o.err
 }
 
-// SendAsync is Send without the wait: then is called once, with what Send would return, on the lane of the Call-ID. When the error is not nil
-// nothing was sent, and then is not called.
+// SendAsync is Send without the wait: then is called once, with what Send would return, on the lane
+// of the Call-ID. When the error is not nil nothing was sent, and then is not called.
 func (e *Engine) SendAsync(s *SendSpec, then func(*Response, error)) error {
 	o, home, err := e.outgoing(s)
 	if err != nil {
@@ -215,8 +218,8 @@ func (o *outgoing) start(u *unit) {
 // ownVia is about what our Via adds to a request.
 const ownVia = 110
 
-// streamsFirst puts TCP before each UDP address where the request is larger than a datagram should be (§18.1.1), and nothing says how its
-// receiver is reached.
+// streamsFirst puts TCP before each UDP address where the request is larger than a datagram should
+// be (§18.1.1), and nothing says how its receiver is reached.
 func (o *outgoing) streamsFirst(peers []transport.Peer) []transport.Peer {
 	limit := o.e.config.UDPLimit
 	if t := o.target; limit <= 0 || o.msg.Size()+ownVia <= limit || t.Flow != 0 || t.Received != "" || t.FromSocket != "" {
@@ -244,7 +247,8 @@ func (o *outgoing) next(err error) {
 	o.end(nil, err)
 }
 
-// Response takes what came back. A challenge is answered where it came from, when the target has credentials.
+// Response takes what came back. A challenge is answered where it came from, when the target has
+// credentials.
 func (o *outgoing) Response(c *transaction.Client, res *message.Message) {
 	if o.ended || c != o.client || res.Status() < 200 {
 		return

@@ -14,7 +14,8 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// A request of our own, from a handler and from the background, waits for its answer while the lane works on.
+// A request of our own, from a handler and from the background, waits for its answer while the lane
+// works on.
 func TestSend(t *testing.T) {
 	var code int
 	b := newBench(t, 1, func(r *engine.Request) error {
@@ -80,7 +81,8 @@ func TestSendFailsInTime(t *testing.T) {
 	b.quiet()
 }
 
-// New dialogs are refused while the engine drains; what is in progress is finished or answered at its end.
+// New dialogs are refused while the engine drains; what is in progress is finished or answered at
+// its end.
 func TestDrain(t *testing.T) {
 	b := newBench(t, 1, func(r *engine.Request) error {
 		res, err := r.Fork(to("sip:b@10.0.0.3:5060"), nil)
@@ -108,8 +110,8 @@ func TestDrain(t *testing.T) {
 	bob.expect("CANCEL")
 }
 
-// A request of a dialog of our own: SendAsync returns at once and tells the outcome on the lane of the Call-ID; the tag in From stays; what is
-// too large for a datagram goes by TCP (§18.1.1).
+// A request of a dialog of our own: SendAsync returns at once and tells the outcome on the lane of
+// the Call-ID; the tag in From stays; what is too large for a datagram goes by TCP (§18.1.1).
 func TestSendAsync(t *testing.T) {
 	b := newBench(t, 2, nil)
 	bob := b.phone("10.0.0.3:5060")
@@ -170,7 +172,8 @@ func TestSendToANameThatResolvesTooLate(t *testing.T) {
 	}
 }
 
-// A 503 is a failure of the server that sent it, and the next address of the name is asked (RFC 3263 §4.3); the last one's is the answer.
+// A 503 is a failure of the server that sent it, and the next address of the name is asked (RFC
+// 3263 §4.3); the last one's is the answer.
 func TestSendGoesOnAfter503(t *testing.T) {
 	for _, last := range []int{200, 503} {
 		code := 0

@@ -9,7 +9,8 @@ import (
 	"github.com/sipscript/sipscript/engine/lane"
 )
 
-// What requests in progress are answered at the end is sent when EndRequests returns, though the lane has more to do: the sockets are closed next.
+// What requests in progress are answered at the end is sent when EndRequests returns, though the
+// lane has more to do: the sockets are closed next.
 func TestEndRequestsSendsItsAnswers(t *testing.T) {
 	caller, callee := newLine(t, "127.0.0.1"), newLine(t, "127.0.0.1")
 	eng := onSockets(t, 0, engine.Config{Listen: []string{"udp:127.0.0.1:0"}, Domains: []string{"example.com"}, Lanes: 1, MaxDelay: -1,

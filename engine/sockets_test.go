@@ -12,7 +12,8 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// patience is how long a test waits for what must come. It is no delay: what comes is taken at once.
+// patience is how long a test waits for what must come. It is not a delay: what comes is taken at
+// once.
 const patience = time.Minute
 
 // line is a UDP socket of a test.
@@ -65,7 +66,8 @@ func onSockets(t *testing.T, grace time.Duration, c engine.Config) *engine.Engin
 	return eng
 }
 
-// From IPv4, where another address is advertised, to IPv6: what peers are told is what they can reach, and what comes back by it is known as ours.
+// From IPv4, where another address is advertised, to IPv6: what peers are told is what they can
+// reach, and what comes back by it is known as ours.
 func TestAdvertisedAddressAndIPv6(t *testing.T) {
 	caller, callee := newLine(t, "127.0.0.1"), newLine(t, "::1")
 	target := &engine.Target{URI: "sip:b@" + callee.LocalAddr().String()}

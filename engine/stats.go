@@ -10,18 +10,22 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// counts are one lane's figures. They are written with the lane's token and may be read at any time.
+// counts are one lane's figures. They are written with the lane's token and may be read at any
+// time.
 type counts struct {
 	requests  [message.MethodUpdate + 1]atomic.Uint64 // new requests, by method
 	responses [7]atomic.Uint64                        // responses received, by class
 	answers   [700]atomic.Uint32                      // final answers to requests, by code
-	events    [32]atomic.Uint64                       // of the transaction layer, by transaction.Event
-	strays    atomic.Uint64                           // responses that belonged to nothing
-	tickets   atomic.Uint64                           // requests refused along our Record-Route
-	routes    atomic.Uint64                           // calls of the router
-	overload  atomic.Uint64                           // new dialogs refused because messages waited too long
-	failures  atomic.Uint64                           // those that ended with an error
-	routeTime atomic.Int64                            // nanoseconds from the call of the router to its return, waits included
+	// Of the transaction layer, by transaction.Event
+	events  [32]atomic.Uint64
+	strays  atomic.Uint64 // responses that belonged to nothing
+	tickets atomic.Uint64 // requests refused along our Record-Route
+	routes  atomic.Uint64 // calls of the router
+	// New dialogs refused because messages waited too long
+	overload atomic.Uint64
+	failures atomic.Uint64 // those that ended with an error
+	// Nanoseconds from the call of the router to its return, waits included
+	routeTime atomic.Int64
 }
 
 func (c *counts) answer(code int) {
@@ -59,10 +63,11 @@ type Stats struct {
 	Tickets     uint64            // requests that our Record-Route did not let pass
 	Events      map[string]uint64 // what happened in transactions, by transaction.Event's name
 	BadMessages uint64            // messages dropped because they could not be read
-	Dropped     map[string]uint64 // messages that were neither passed nor answered, by reason: "bad_via", "stray"
-	BadFrames   uint64            // datagrams and streams that held no message
-	Overload    uint64            // new dialogs refused because messages waited too long
-	Refused     uint64            // messages refused because a lane's queue was full
+	// Messages that were neither passed nor answered, by reason: "bad_via", "stray"
+	Dropped   map[string]uint64
+	BadFrames uint64 // datagrams and streams that held no message
+	Overload  uint64 // new dialogs refused because messages waited too long
+	Refused   uint64 // messages refused because a lane's queue was full
 
 	Routes        uint64        // calls of the router
 	RouteFailures uint64        // those that ended with an error

@@ -8,14 +8,14 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// Option tags (RFC 3261 §19.2): what a request may insist on, and what this server says it can do. They are tokens, which
-// compare without case (§7.3.1).
+// Option tags (RFC 3261 §19.2): what a request may insist on, and what this server says it can do.
+// They are tokens, which compare without case (§7.3.1).
 
-// Supporter is a Router that serves extensions. A proxy has none itself: what a Proxy-Require insists on is the router's
-// to do.
+// Supporter is a Router that serves extensions. A proxy has none itself: what a Proxy-Require
+// insists on is the router's to do.
 type Supporter interface {
-	// Supported are the option tags, in lower case, that the router serves on the lane, whose token is held. The list is
-	// not changed.
+	// Supported are the option tags, in lower case, that the router serves on the lane, whose token
+	// is held. The list is not changed.
 	Supported(l *lane.Lane) []string
 }
 
@@ -26,7 +26,8 @@ func (u *unit) supported() []string {
 	return nil
 }
 
-// Supports tells whether the router serves an extension by its option tag, in any case (see [Supporter]).
+// Supports reports whether the router serves an extension by its option tag, in any case (see
+// [Supporter]).
 func (r *Request) Supports(tag []byte) bool { return listed(r.unit.supported(), tag) }
 
 func listed(tags []string, tag []byte) bool {
@@ -41,8 +42,9 @@ func listed(tags []string, tag []byte) bool {
 // mostUnsupported bounds how many option tags a 420 names.
 const mostUnsupported = 16
 
-// required is the answer to a request for what its Proxy-Require asks for, code 0 where all of it is served. One that
-// names nothing asks for nothing. Unsupported has the tags that are not (§8.2.2.3).
+// required is the answer to a request for what its Proxy-Require asks for, code 0 where all of it
+// is served. One that names nothing asks for nothing. Unsupported has the tags that are not
+// (§8.2.2.3).
 func (u *unit) required(m *message.Message) (code int, reason string, headers []byte) {
 	known := u.supported()
 	tags := m.Elements(message.HeaderProxyRequire)
@@ -66,8 +68,8 @@ func (u *unit) required(m *message.Message) (code int, reason string, headers []
 	return 420, "", append(headers, "\r\n"...)
 }
 
-// abilities are the headers of a 200 to an OPTIONS that ends here. A proxy passes all methods and bodies, so that Allow is
-// left out (§11.2).
+// abilities are the headers of a 200 to an OPTIONS that ends here. A proxy passes all methods and
+// bodies, so that Allow is left out (§11.2).
 func (u *unit) abilities() []byte {
 	h := []byte("Accept: */*\r\nAccept-Encoding: identity\r\nSupported:")
 	for i, tag := range u.supported() {
@@ -79,10 +81,10 @@ func (u *unit) abilities() []byte {
 	return append(h, "\r\n"...)
 }
 
-// IsOptionTag tells whether text may be an option tag: a token (§25.1) that is not too long.
+// IsOptionTag reports whether text may be an option tag: a token (§25.1) that is not too long.
 func IsOptionTag(text string) bool { return isToken([]byte(text)) }
 
-// isToken tells whether b is a token of a length an option tag may have (§25.1).
+// isToken reports whether b is a token of a length an option tag may have (§25.1).
 func isToken(b []byte) bool {
 	for _, c := range b {
 		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || bytes.IndexByte([]byte("-.!%*_+`'~"), c) >= 0) {

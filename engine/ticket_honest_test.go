@@ -88,8 +88,8 @@ func TestTicketsAndOtherRoutes(t *testing.T) {
 	}
 }
 
-// The caller may go on with the route set of the 18x, and the Contact of the 2xx (§13.2.2.4 wants both
-// of the 2xx).
+// The caller may go on with the route set of the 18x, and the Contact of the 2xx (§13.2.2.4 wants
+// both of the 2xx).
 func TestContactOfTheSuccess(t *testing.T) {
 	for _, early := range []string{"", "Contact: <sip:early@10.0.0.9>\r\n"} {
 		r := newRemote(t, within(to("sip:bob@10.0.0.3:5060")), func(p *pair, inv *received) *received {
@@ -146,7 +146,8 @@ func TestContactsThatAScriptEdits(t *testing.T) {
 	}
 }
 
-// A refresh that was refused, or that crosses a request, leaves its sender where it was (§12.2.1.2).
+// A refresh that was refused, or that crosses a request, leaves its sender where it was
+// (§12.2.1.2).
 func TestRefusedRefresh(t *testing.T) {
 	r := newPair(t, ticketBench(t, within(to("sip:bob@10.0.0.3:5060")), nil), 200)
 	for i, host := range []string{"10.0.0.4", "10.0.0.9"} {

@@ -351,7 +351,7 @@ func TestTicketsOfPeersWithoutTags(t *testing.T) {
 	alice.expect("481")
 }
 
-// A router that knows better, as the registrar does where a phone registered anew, lets a request
+// A router that knows better, as the registrar does where a phone registered again, lets a request
 // pass whose target this process has forgotten.
 func TestVouchForTarget(t *testing.T) {
 	for _, vouch := range []bool{false, true} {

@@ -20,7 +20,8 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Who sends something bad is told (RFC 3261 §8.2, §18.3), and what is dropped is logged and counted.
+// Who sends something bad is told (RFC 3261 §8.2, §18.3), and what is dropped is logged and
+// counted.
 
 // broken are requests that lack something, and whether their sender can be told.
 var broken = []struct {

@@ -10,7 +10,8 @@ import (
 	"github.com/sipscript/sipscript/engine/sim"
 )
 
-// A Via can't aim our answers at somebody else (§18.2.2), by whatever makes them; that of a trusted source may.
+// A Via can't aim our answers at somebody else (§18.2.2), by whatever makes them; that of a trusted
+// source may.
 func TestViaAimsAtNobodyElse(t *testing.T) {
 	const victim = "10.0.9.9"
 	for _, trusted := range []bool{false, true} {

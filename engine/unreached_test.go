@@ -10,7 +10,8 @@ import (
 	"github.com/sipscript/sipscript/engine/sim"
 )
 
-// The log names a target that was not reached, and why: a trunk that refuses connections, a listener that is not there.
+// The log names a target that was not reached, and why: a trunk that refuses connections, a
+// listener that is not there.
 func TestUnreachedTargetsAreLogged(t *testing.T) {
 	for _, c := range []struct {
 		target engine.Target
@@ -46,7 +47,8 @@ func TestUnreachedTargetsAreLogged(t *testing.T) {
 	}
 }
 
-// A handler of failures that relays again to what fails at once is stopped, and the caller answered.
+// A handler of failures that relays again to what fails at once is stopped, and the caller
+// answered.
 func TestRelayingForEverIsStopped(t *testing.T) {
 	times := 0
 	var again func(r *engine.Request) error

@@ -9,9 +9,10 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// What is none of a proxy's business passes byte for byte (RFC 3261 §16.3 step 1), and what can't pass is answered.
+// What is none of a proxy's business passes byte for byte (RFC 3261 §16.3 step 1), and what can't
+// pass is answered.
 
-// strange are headers that stand twice, or say nothing that could be read.
+// strange are headers that occur twice, or say nothing that could be read.
 var strange = map[string]string{
 	"two Server":               "Server: a\r\nServer: b\r\n",
 	"two Date":                 "Date: Fri, 01 Jan 2010 16:00:00 EST\r\nDate: yesterday\r\n",
@@ -72,7 +73,8 @@ func TestStrangeHeadersOfASuccessPass(t *testing.T) {
 	}
 }
 
-// Max-Forwards means nothing in a response, and a long line of one can't be complained of to anybody.
+// Max-Forwards means nothing in a response, and a long line of one can't be complained of to
+// anybody.
 func TestStrangeResponsesPass(t *testing.T) {
 	for name, headers := range map[string]string{
 		"Max-Forwards": "Max-Forwards: x\r\nMax-Forwards: -1\r\n",
@@ -91,7 +93,7 @@ func TestStrangeResponsesPass(t *testing.T) {
 	}
 }
 
-// A tag that stands twice is one; two tags are an error (message: TestValidate).
+// A tag that occurs twice is one; two tags are an error (message: TestValidate).
 func TestTheSameTagTwice(t *testing.T) {
 	b, c, bob, _ := trio(t, relayTo(bobAndCarol[:1], nil))
 	twice := func(m *message.Message, text string) []byte {
@@ -152,7 +154,8 @@ func TestAFinalResponseThatCannotBeReadIs502(t *testing.T) {
 	}
 }
 
-// What is wrong with a provisional response, or with one that is cut off (§18.3), waits for the next.
+// What is wrong with a provisional response, or with one that is cut off (§18.3), waits for the
+// next.
 func TestAResponseThatIsDroppedEndsNothing(t *testing.T) {
 	b, c, bob, _ := trio(t, relayTo(bobAndCarol[:1], nil))
 	c.send("INVITE")

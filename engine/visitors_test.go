@@ -55,8 +55,8 @@ func (v *visitor) hear() *message.Message {
 	return parse(v.t, b.String())
 }
 
-// One OPTIONS buys a connection some minutes of silence, not an hour: that is for who registered, here or through us, or is in a dialog, on either
-// side of it, whether or not we keep state of it.
+// One OPTIONS buys a connection some minutes of silence, not an hour: that is for who registered,
+// here or through us, or is in a dialog, on either side of it, whether or not we keep state of it.
 func TestVisitorsLeaveSoon(t *testing.T) {
 	const soon = 3 * time.Second
 	type call struct {

@@ -8,7 +8,7 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// Withholder takes out of requests what must not leave this server: credentials for its own realm
+// Withholder removes of requests what must not leave this server: credentials for its own realm
 // (RFC 3261 §22.3).
 type Withholder interface {
 	// Withhold edits m, which has Authorization or Proxy-Authorization and is about to be sent. It

@@ -34,8 +34,8 @@ func Start() []File {
 	return list
 }
 
-// Get returns the source of a ready script: "default", or with its ending, "default.lua". The error of an unknown name
-// lists those there are.
+// Get returns the source of a ready script: "default", or with its ending, "default.lua". The error
+// of an unknown name lists those there are.
 func Get(name string) ([]byte, error) {
 	if !strings.HasSuffix(name, ".lua") {
 		name += ".lua"
@@ -47,7 +47,8 @@ func Get(name string) ([]byte, error) {
 	return text, nil
 }
 
-// Names lists the ready scripts, sorted, as "default.lua"; their specs ("default_spec.lua") are not among them.
+// Names lists the ready scripts, sorted, as "default.lua"; their specs ("default_spec.lua") are not
+// among them.
 func Names() []string {
 	entries, err := fs.ReadDir(files, ".")
 	if err != nil {

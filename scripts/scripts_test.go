@@ -89,7 +89,7 @@ func (w *world) phone(addr string) *phone {
 	return p
 }
 
-// next takes the next message that is no 100.
+// next takes the next message that is not a 100.
 func (p *phone) next() (*message.Message, sim.Packet) {
 	p.w.t.Helper()
 	for {

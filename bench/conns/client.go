@@ -75,7 +75,8 @@ func dial(s *server, kind string, source net.IP) (*client, error) {
 		return nil, err
 	}
 	if kind == "tls" || kind == "wss" {
-		t := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: "example.com"}) //nolint:gosec // the server is ours, and made its certificate a moment ago
+		// nolint:gosec // the server is ours, and made its certificate a moment ago
+		t := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: "example.com"})
 		if err := t.Handshake(); err != nil {
 			conn.Close()
 			return nil, err
@@ -98,7 +99,8 @@ func (c *client) upgrade() error {
 	if err != nil {
 		return err
 	}
-	res, err := http.ReadResponse(bufio.NewReaderSize(c.Conn, 512), nil) // nothing comes behind it before we ask
+	// Nothing comes behind it before we ask
+	res, err := http.ReadResponse(bufio.NewReaderSize(c.Conn, 512), nil)
 	if err != nil {
 		return err
 	}
@@ -141,7 +143,8 @@ func (c *client) answers(buf []byte) (int, error) {
 // window is how many requests are on their way at a time, over all connections.
 const window = 256
 
-// exchange sends requests over the connections in turn for a while; it returns the answers in a second, and the server's µs for each.
+// exchange sends requests over the connections in turn for a while; it returns the answers in a
+// second, and the server's µs for each.
 func exchange(s *server, conns []*client, length time.Duration) (rate, cpu float64, err error) {
 	var answered atomic.Int64
 	room := make(chan struct{}, window)

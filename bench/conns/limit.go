@@ -12,12 +12,13 @@ import (
 const (
 	// warmUp is how many connections come before those that are measured.
 	warmUp = 100
-	// others is what both processes need besides: listeners, logs, files of the Go runtime, the connections to the admin port.
+	// others is what both processes need besides: listeners, logs, files of the Go runtime, the
+	// connections to the admin port.
 	others = 100
 )
 
-// raiseLimit has as many file descriptors allowed as are needed for so many connections, or as may be had, and returns that number. The server
-// inherits it.
+// raiseLimit has as many file descriptors allowed as are needed for so many connections, or as may
+// be had, and returns that number. The server inherits it.
 func raiseLimit(conns int) (limit int, err error) {
 	var now syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &now); err != nil {

@@ -18,7 +18,8 @@ func TestRaiseLimit(t *testing.T) {
 	if limit, err := raiseLimit(10); err != nil || affordable(10, limit) != 10 {
 		t.Errorf("%d, %v", limit, err)
 	}
-	if limit, err := raiseLimit(1 << 40); err != nil || limit < 100 { // which nobody gets: what there is
+	// Which nobody gets: what there is
+	if limit, err := raiseLimit(1 << 40); err != nil || limit < 100 {
 		t.Errorf("%d, %v", limit, err)
 	}
 }

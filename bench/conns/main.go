@@ -1,14 +1,16 @@
 //go:build linux
 
-// Conns measures connections: what an idle one takes of the server's memory over TCP, TLS, WebSocket and secure WebSocket, and how many messages a second go
-// over a single one and over many.
+// Conns measures connections: what an idle one takes of the server's memory over TCP, TLS,
+// WebSocket and secure WebSocket, and how many messages a second go over a single one and over
+// many.
 //
 //	go run ./bench/conns
 //	go run ./bench/conns -idle 5000 -busy 1000 -only tcp,wss
 //
-// The server is pinned to one core, the clients to another. Clients connect from many addresses of 127.0.0.0/8, since a server takes only so many
-// connections from each. Both need as many file descriptors as there are connections: the limit is raised where that may be, and where it may not it
-// says how many connections it makes instead.
+// The server is pinned to one core, the clients to another. Clients connect from many addresses of
+// 127.0.0.0/8, since a server takes only so many connections from each. Both need as many file
+// descriptors as there are connections: the limit is raised where that may be, and where it may not
+// it says how many connections it makes instead.
 package main
 
 import (
@@ -113,7 +115,8 @@ func (t *test) transport(kind string) error {
 	return nil
 }
 
-// idleCost is what a connection holds that has said something once, in kB. The server collects often, so that little of it is garbage.
+// idleCost is what a connection holds that has said something once, in kB. The server collects
+// often, so that little of it is garbage.
 func (t *test) idleCost(kind string) (rss, live float64, err error) {
 	s, err := start(t.dir, kind, "GOGC=10")
 	if err != nil {

@@ -86,7 +86,8 @@ func (b *bench) measure(c contender) (r row, err error) {
 		_ = syscall.Kill(-srv.Process.Pid, syscall.SIGTERM)
 		_ = srv.Wait()
 	}()
-	// The first registrations meet a server that is still starting, and are sent again until it is there.
+	// The first registrations meet a server that is still starting, and are sent again until it is
+	// there.
 	if warm, err := b.flood(addr, "-rate", "100", "-seconds", "1", "-patient", "20s"); err != nil || warm.Failed > 0 {
 		text, _ := os.ReadFile(log.Name())
 		return r, fmt.Errorf("of the first registrations %d failed: %v; its log begins:\n%.2000s", warm.Failed, err, text)
@@ -133,7 +134,8 @@ func freeAddr() (string, error) {
 	return c.LocalAddr().String(), nil
 }
 
-// cpuOf is user and system time of a process and all that came from it, in seconds; ticks are hundredths everywhere this runs.
+// cpuOf is user and system time of a process and all that came from it, in seconds; ticks are
+// hundredths everywhere this runs.
 func cpuOf(root int) (s float64) {
 	parents := map[int]int{}
 	times := map[int]float64{}
@@ -144,7 +146,8 @@ func cpuOf(root int) (s float64) {
 			continue // it has ended
 		}
 		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		f := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:])) // from the state on (proc(5))
+		// From the state on (proc(5))
+		f := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
 		parents[pid], _ = strconv.Atoi(f[1])
 		user, _ := strconv.ParseFloat(f[11], 64)
 		system, _ := strconv.ParseFloat(f[12], 64)

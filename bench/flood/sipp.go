@@ -2,7 +2,8 @@
 
 package main
 
-// sipp as the load: a peer of somebody else's, which says how many registrations succeeded but not how long they took.
+// sipp as the load: a peer of somebody else's, which says how many registrations succeeded but not
+// how long they took.
 
 import (
 	"fmt"
@@ -15,7 +16,8 @@ import (
 	"time"
 )
 
-// sippTotals are a line of sipp's last screen: the figure of the last period, and that of the whole run.
+// sippTotals are a line of sipp's last screen: the figure of the last period, and that of the whole
+// run.
 var sippTotals = regexp.MustCompile(`(Successful call|Failed call|Retransmissions)\s*\|[^|]*\|\s*(\d+)`)
 
 // sipp floods a server with sipp, on the other core.

@@ -1,10 +1,11 @@
-// Floor is what the kernel alone costs a SIP proxy: it moves the datagrams of a call between caller and callee and looks at nothing,
-// six in and seven out, with one goroutine that reads and sends. What a proxy costs above this is its own.
+// Floor is what the kernel alone costs a SIP proxy: it moves the datagrams of a call between caller
+// and callee and looks at nothing, six in and seven out, with one goroutine that reads and sends.
+// What a proxy costs above this is its own.
 //
 //	go run ./bench/floor -listen 127.0.0.1:5060
 //
-// REGISTER is answered 200, so that the load's preparation runs, and tells who is who: it comes from the caller, and its Contact is the callee. The
-// seventh datagram stands for the 100 Trying.
+// REGISTER is answered 200, so that the load's preparation runs, and tells who is who: it comes
+// from the caller, and its Contact is the callee. The seventh datagram stands for the 100 Trying.
 package main
 
 import (

@@ -5,7 +5,8 @@ import (
 	"net"
 )
 
-// silentUser begins the user part of contacts that ring and do not answer, until they are cancelled.
+// silentUser begins the user part of contacts that ring and do not answer, until they are
+// cancelled.
 const silentUser = "silent"
 
 // callee rings and answers every INVITE at once, and every BYE.
@@ -58,7 +59,8 @@ func (c *callee) serve() {
 			send("180 Ringing", contact+"Content-Length: 0\r\n")
 		case bytes.HasPrefix(req, []byte("CANCEL")):
 			send("200 OK", "Content-Length: 0\r\n")
-			req = bytes.Replace(req, []byte(" CANCEL\r\n"), []byte(" INVITE\r\n"), 1) // both have one Via, ours to answer to
+			// Both have one Via, ours to answer to
+			req = bytes.Replace(req, []byte(" CANCEL\r\n"), []byte(" INVITE\r\n"), 1)
 			send("487 Request Terminated", "Content-Length: 0\r\n")
 		case bytes.HasPrefix(req, []byte("INVITE")):
 			send("180 Ringing", contact+"Content-Length: 0\r\n")

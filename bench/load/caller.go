@@ -63,7 +63,8 @@ func (c *caller) request(method, uri string, id int, seq int, to, more, body str
 		method, uri, c.self, c.run, id, method, more, id, to, id, c.run, seq, method, c.self, len(body), body)
 }
 
-// register registers the users at the callee's address, again and again until each was answered 200: a server that was just overloaded may refuse.
+// register registers the users at the callee's address, again and again until each was answered
+// 200: a server that was just overloaded may refuse.
 func (c *caller) register(contact string) error {
 	c.mu.Lock()
 	c.confirmed, c.missing = make([]bool, c.o.users), c.o.users
@@ -139,7 +140,8 @@ func (c *caller) calls() *result {
 	return &c.res
 }
 
-// lookEvery is the time between two looks at all calls, of which there are many when a server is overloaded.
+// lookEvery is the time between two looks at all calls, of which there are many when a server is
+// overloaded.
 func (c *caller) lookEvery() time.Duration {
 	if c.o.once {
 		return 50 * time.Millisecond
@@ -157,7 +159,8 @@ func (c *caller) begin(id int, now time.Time) {
 	c.send(x.text)
 }
 
-// look sends again what was not answered, hangs up what was talked enough, and gives up; it returns how many calls are in progress.
+// look sends again what was not answered, hangs up what was talked enough, and gives up; it returns
+// how many calls are in progress.
 func (c *caller) look(now time.Time) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -259,7 +262,8 @@ func (c *caller) answered(id int, x *call, b []byte, now time.Time) {
 	target := string(bytes.Trim(value(b, "Contact: "), "<>"))
 	to := string(value(b, "To: "))
 	x.ack = c.request("ACK", target, id, 1, to, string(routes), "")
-	x.ack = bytes.Replace(x.ack, []byte("-ACK\r\n"), []byte("-ACK2\r\n"), 1) // the ACK of a 2xx has a branch of its own
+	// The ACK of a 2xx has a branch of its own
+	x.ack = bytes.Replace(x.ack, []byte("-ACK\r\n"), []byte("-ACK2\r\n"), 1)
 	x.byeMsg = c.request("BYE", target, id, 2, to, string(routes), "")
 	x.text, x.bye = nil, now.Add(c.o.pause)
 	c.send(x.ack)

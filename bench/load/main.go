@@ -1,9 +1,11 @@
-// Load makes calls through a SIP server over UDP on loopback and measures them: INVITE, 180, 200, ACK, a pause, BYE, 200, with Record-Route. Caller and
-// callees are in this one process. It prints one line of JSON.
+// Load makes calls through a SIP server over UDP on loopback and measures them: INVITE, 180, 200,
+// ACK, a pause, BYE, 200, with Record-Route. Caller and callees are in this one process. It prints
+// one line of JSON.
 //
 //	go run ./bench/load -server 127.0.0.1:5060 -rate 2000 -seconds 5
 //
-// Calls begin at their rate whether or not those before them have ended (an open loop), so that a server which falls behind is seen to.
+// Calls begin at their rate whether or not those before them have ended (an open loop), so that a
+// server which falls behind is seen to.
 package main
 
 import (

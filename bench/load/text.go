@@ -15,7 +15,7 @@ func lines(b []byte, f func(line []byte) bool) {
 	}
 }
 
-// value is the first header with a name ("Call-ID: "), nil when there is none.
+// value is the first header with a name ("Call-ID: "), or nil if there is none.
 func value(b []byte, name string) (v []byte) {
 	lines(b, func(line []byte) bool {
 		if bytes.HasPrefix(line, []byte(name)) {
@@ -27,7 +27,8 @@ func value(b []byte, name string) (v []byte) {
 	return v
 }
 
-// answer appends a response to a request: its Via, Record-Route, From, To (with a tag), Call-ID and CSeq lines, and more.
+// answer appends a response to a request: its Via, Record-Route, From, To (with a tag), Call-ID and
+// CSeq lines, and more.
 func answer(dst, req []byte, status string, more string) []byte {
 	dst = append(append(append(dst, "SIP/2.0 "...), status...), "\r\n"...)
 	lines(req, func(line []byte) bool {

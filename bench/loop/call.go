@@ -38,12 +38,14 @@ func (w *keeping) Send(_ *transport.Peer, b []byte, _ transport.Failed) error {
 func (w *keeping) Choose(*transport.Peer) *transport.Local { return w.at[0] }
 func (w *keeping) Locals() []*transport.Local              { return w.at }
 
-// Calls makes whole calls through one lane, without sockets: it is caller and callee. It belongs to one goroutine.
+// Calls makes whole calls through one lane, without sockets: it is caller and callee. It belongs to
+// one goroutine.
 type Calls struct {
 	Engine *engine.Engine
 	Clock  *Clock
 	Spent  time.Duration // in the engine, what making the messages takes left out
-	// Count has Allocated tell the bytes that the engine took from the heap; it takes much longer than the call.
+	// Count has Allocated tell the bytes that the engine took from the heap; it takes much longer
+	// than the call.
 	Count     bool
 	Allocated uint64
 
@@ -99,7 +101,8 @@ func answer(request []byte, code int) ([]byte, error) {
 	return message.AppendResponse(nil, &m, code, "", "callee", []byte("Contact: <sip:bob@"+Contact+">\r\n"), nil), nil
 }
 
-// Ring begins a call of a user that rings and is left so: two transactions in progress. It returns the INVITE as it was sent on.
+// Ring begins a call of a user that rings and is left so: two transactions in progress. It returns
+// the INVITE as it was sent on.
 func (c *Calls) Ring(user string) (invite []byte, err error) {
 	c.serial++
 	if invite, err = c.receive(caller, c.request("INVITE", "sip:"+user+"@example.com", "", sdp), "INVITE"); err != nil {

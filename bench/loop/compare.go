@@ -16,8 +16,9 @@ type Comparison struct {
 	Ratio    float64       // how much more two do than one: the median of the rounds
 }
 
-// Compare runs both in turn, so that a machine that is slower for a while is so for both. The heap is that of a server with some tens of
-// thousands of bindings, and the collector's setting the command's: with next to no heap it would run a hundred times a second.
+// Compare runs both in turn, so that a machine that is slower for a while is so for both. The heap
+// is that of a server with some tens of thousands of bindings, and the collector's setting the
+// command's: with next to no heap it would run a hundred times a second.
 func Compare(own bool, router func() (engine.Router, error), rounds, requests int) (c Comparison, err error) {
 	defer debug.SetGCPercent(debug.SetGCPercent(200))
 	heap := make([]byte, 32<<20)
@@ -52,7 +53,8 @@ func middle[T time.Duration | float64](v []T) T {
 	return v[len(v)/2]
 }
 
-// Apart compares one engine of one lane with two such engines side by side, which share nothing but the process: what the machine itself allows.
+// Apart compares one engine of one lane with two such engines side by side, which share nothing but
+// the process: what the machine itself allows.
 func Apart(router func() (engine.Router, error), rounds, requests int) (one, two time.Duration, ratio float64, err error) {
 	defer debug.SetGCPercent(debug.SetGCPercent(200))
 	heap := make([]byte, 32<<20)

@@ -1,5 +1,6 @@
-// Package loop runs an engine without sockets and without a simulator: readers hand it requests as fast as it takes them. What it shows is what the
-// engine costs, and what a second lane on a second processor adds.
+// Package loop runs an engine without sockets and without a simulator: readers hand it requests as
+// fast as it takes them. What it shows is what the engine costs, and what a second lane on a second
+// processor adds.
 package loop
 
 import (
@@ -50,8 +51,9 @@ type Loop struct {
 // differentCalls is how many calls each reader brings.
 const differentCalls = 4096
 
-// New makes a loop for requests that the router answers itself. With own each reader brings the calls of one lane; without, those of all, as
-// sockets do. The requests come by TCP, whose transactions end with their answer.
+// New makes a loop for requests that the router answers itself. With own each reader brings the
+// calls of one lane; without, those of all, as sockets do. The requests come by TCP, whose
+// transactions end with their answer.
 func New(lanes int, own bool, router engine.Router) (*Loop, error) {
 	l := &Loop{local: Local(transport.TCP), lanes: lanes, calls: make([][]int, lanes)}
 	for g := range lanes {
@@ -78,7 +80,8 @@ func (l *Loop) choose(own bool) {
 	}
 }
 
-// Run has n requests answered, on as many processors as there are lanes, and tells how long that took.
+// Run has n requests answered, on as many processors as there are lanes, and tells how long that
+// took.
 func (l *Loop) Run(n int) (time.Duration, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(l.lanes))
 	before := l.done()

@@ -2,17 +2,17 @@ package loop
 
 import "bytes"
 
-// Number stands in a Text where its number is to be.
+// Number is in a Text where its number is to be.
 const Number = "0000000000"
 
-// Text is a message that is told from others like it by a number (in its branch, tag and Call-ID), which is written in place: making messages is
-// no part of what is measured.
+// Text is a message that is told from others like it by a number (in its branch, tag and Call-ID),
+// which is written in place: making messages is no part of what is measured.
 type Text struct {
 	Bytes []byte
 	spots [][]byte
 }
 
-// NewText makes a Text of a message in which Number stands at least once.
+// NewText makes a Text of a message in which Number is at least once.
 func NewText(message string) *Text {
 	t := &Text{Bytes: []byte(message)}
 	for rest := t.Bytes; ; {

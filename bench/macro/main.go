@@ -1,12 +1,16 @@
 //go:build unix
 
-// Macro compares what a call costs: the kernel's floor, Kamailio with its own script and with Lua (where it is installed), a proxy written on sipgo, and
-// ours, in turn, in one run; ours also when it forwards without a transaction, redirects, and rings ten contacts of which one answers. Each server is pinned to one core, the load to another.
+// Macro compares what a call costs: the kernel's floor, Kamailio with its own script and with Lua
+// (where it is installed), a proxy written on sipgo, and ours, in turn, in one run; ours also when
+// it forwards without a transaction, redirects, and rings ten contacts of which one answers. Each
+// server is pinned to one core, the load to another.
 //
 //	go run ./bench/macro -rate 2000 -seconds 5 -rounds 3
 //
-// Figures are of the server's process tree: user and system CPU for each completed call, memory kept for each call, and the latency of the 200 to
-// the INVITE; of ours also how often Go's collector ran during the load, and for how long it stopped everything. It needs Linux, taskset, and two cores.
+// Figures are of the server's process tree: user and system CPU for each completed call, memory
+// kept for each call, and the latency of the 200 to the INVITE; of ours also how often Go's
+// collector ran during the load, and for how long it stopped everything. It needs Linux, taskset,
+// and two cores.
 package main
 
 import (
@@ -122,7 +126,8 @@ func (b *bench) run(only string) error {
 	return nil
 }
 
-// table prints medians, of the longest pause the longest, and ratios to the floor and to Kamailio with Lua.
+// table prints medians, of the longest pause the longest, and ratios to the floor and to Kamailio
+// with Lua.
 func (b *bench) table(list []contender, rows map[string][]row) {
 	med := func(name string, f func(row) float64) float64 {
 		var v []float64

@@ -70,7 +70,7 @@ func (p pauses) since(before pauses) pauses {
 	return out
 }
 
-// at is the bound, in µs, that this part of the pauses does not exceed; 0 where there was none.
+// at is the bound, in µs, that this part of the pauses does not exceed; 0 if there was none.
 func (p pauses) at(part float64) float64 {
 	all := p.counts[len(p.counts)-1]
 	if all == 0 {

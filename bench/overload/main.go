@@ -1,12 +1,14 @@
 //go:build unix
 
-// Overload asks a server for more than it can do: it finds the rate at which the server, pinned to one core, completes the most calls, then offers once, twice
-// and four times that, by a load that sends nothing again, and looks how many calls are completed, how long those wait that were taken, how much
-// memory the server takes, and how soon a normal rate goes through again.
+// Overload asks a server for more than it can do: it finds the rate at which the server, pinned to
+// one core, completes the most calls, then offers once, twice and four times that, by a load that
+// sends nothing again, and looks how many calls are completed, how long those wait that were taken,
+// how much memory the server takes, and how soon a normal rate goes through again.
 //
 //	go run ./bench/overload
 //
-// The load has the other core. The route of each call computes for a while (-work), so that the server is exhausted long before the load is.
+// The load has the other core. The route of each call computes for a while (-work), so that the
+// server is exhausted long before the load is.
 package main
 
 import (
@@ -72,7 +74,8 @@ func (t *test) run() error {
 		return err
 	}
 	defer t.server.stop()
-	most, err := t.saturate() // of short loads: what completes after them counts, so it is a bit high
+	// Of short loads: what completes after them counts, so it is a bit high
+	most, err := t.saturate()
 	if err != nil {
 		return err
 	}
@@ -91,7 +94,8 @@ func (t *test) run() error {
 	return nil
 }
 
-// row is what was seen at one rate: medians of the rounds, and the highest of what is to be bounded.
+// row is what was seen at one rate: medians of the rounds, and the highest of what is to be
+// bounded.
 type row struct {
 	rate                      int
 	good, refused, failed     float64
@@ -101,7 +105,8 @@ type row struct {
 	p50s, p99s                []float64
 }
 
-// rows offers three quarters of rate, once, twice and four times, in turn, round after round: the machine's speed changes meanwhile.
+// rows offers three quarters of rate, once, twice and four times, in turn, round after round: the
+// machine's speed changes meanwhile.
 func (t *test) rows(rate int) ([]*row, error) {
 	rows := []*row{{rate: rate * 3 / 4}, {rate: rate}, {rate: 2 * rate}, {rate: 4 * rate}}
 	for range t.rounds {
@@ -129,7 +134,8 @@ func median(list []float64) float64 {
 	return list[len(list)/2]
 }
 
-// saturate raises the rate until a step brings no more calls, and returns the most that were completed in a second.
+// saturate raises the rate until a step brings no more calls, and returns the most that were
+// completed in a second.
 func (t *test) saturate() (most float64, err error) {
 	for rate := t.step; ; rate += t.step {
 		r, _, err := t.offer(rate, 2)
@@ -145,7 +151,8 @@ func (t *test) saturate() (most float64, err error) {
 	}
 }
 
-// recover runs a normal rate, a second at a time, until all calls go through; it tells after how long.
+// recover runs a normal rate, a second at a time, until all calls go through; it tells after how
+// long.
 func (t *test) recover(rate int) (string, error) {
 	began := time.Now()
 	for time.Since(began) < 20*time.Second {

@@ -1,6 +1,8 @@
-// Relay is a proxy written on sipgo, in the manner of the example proxy of that library: REGISTER keeps a contact in a map, and every other request is
-// sent on through a client transaction, with Record-Route and one goroutine that carries the responses back. It is a contender of bench/macro: what
-// a proxy costs that is made of a user agent library. It is no complete proxy (no timer C, no loop detection, no forking).
+// Relay is a proxy written on sipgo, in the manner of the example proxy of that library: REGISTER
+// keeps a contact in a map, and every other request is sent on through a client transaction, with
+// Record-Route and one goroutine that carries the responses back. It is a contender of bench/macro:
+// what a proxy costs that is made of a user agent library. It is not a complete proxy (no timer C,
+// no loop detection, no forking).
 //
 //	go run ./bench/relay -listen 127.0.0.1:5060
 package main
@@ -85,7 +87,8 @@ func reply(req *sip.Request, tx sip.ServerTransaction, code int, reason string) 
 	_ = tx.Respond(res)
 }
 
-// destination is where a request goes: to the registered contact, or, in a dialog, to its Request-URI, after our Route was taken off.
+// destination is where a request goes: to the registered contact, or, in a dialog, to its
+// Request-URI, after our Route was taken off.
 func (p *proxy) destination(req *sip.Request) string {
 	if route := req.Route(); route != nil && route.Address.HostPort() == p.self {
 		req.RemoveHeader("Route")

@@ -21,7 +21,8 @@ type point struct {
 	took  []time.Duration // each a call
 }
 
-// newPoint makes an engine with the route of the comparison and so many users, each registered at the callee.
+// newPoint makes an engine with the route of the comparison and so many users, each registered at
+// the callee.
 func newPoint(users int) (*point, error) {
 	store := registrar.NewMemory()
 	for i := range users {
@@ -42,7 +43,8 @@ func newPoint(users int) (*point, error) {
 
 func user(i int) string { return fmt.Sprintf("user%07d", i) }
 
-// measure makes calls of users all over, after some to warm up. Time passes, so that what the calls leave behind comes to its end.
+// measure makes calls of users all over, after some to warm up. Time passes, so that what the calls
+// leave behind comes to its end.
 func (p *point) measure(warm, n int) error {
 	for i := range warm + n {
 		if i == warm {

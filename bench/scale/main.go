@@ -1,10 +1,11 @@
-// Scale shows how what a request costs depends on how much there is: of processors, of bindings, of transactions in progress. It runs the engine in this
-// process, without sockets, with Go and Lua routes.
+// Scale shows how what a request costs depends on how much there is: of processors, of bindings, of
+// transactions in progress. It runs the engine in this process, without sockets, with Go and Lua
+// routes.
 //
 //	go run ./bench/scale
 //
-// Each section prints a table. A curve's points are measured in turn, several rounds, so that a machine that is slower for a while is so for all of
-// them; the median counts.
+// Each section prints a table. A curve's points are measured in turn, several rounds, so that a
+// machine that is slower for a while is so for all of them; the median counts.
 package main
 
 import (

@@ -10,7 +10,8 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 )
 
-// passing sends calls to the callee of the loop: those within a dialog where their Route says, like a load balancer.
+// passing sends calls to the callee of the loop: those within a dialog where their Route says, like
+// a load balancer.
 func passing(decide func(*engine.Request, *engine.Target) error) (engine.Router, error) {
 	target := &engine.Target{URI: "sip:bob@" + loop.Contact}
 	return routerFunc(func(r *engine.Request) error {

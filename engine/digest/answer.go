@@ -15,14 +15,16 @@ type Request struct {
 	Cnonce         string // fresh for each answer, of token characters
 }
 
-// count is the nc of every answer: each has a nonce of its own, or a second one has another cnonce and a nonce that the server gave anew.
+// count is the nc of every answer: each has a nonce of its own, or a second one has another cnonce
+// and a nonce that the server gave again.
 const count = "00000001"
 
 // Answer is the value of the Authorization or Proxy-Authorization header that answers c.
 func (c *Challenge) Answer(r *Request) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `Digest username="%s", realm="%s", nonce="%s", uri="%s", response="%s"`, escape(r.User), c.Realm, c.Nonce, r.URI, c.response(r))
-	// Without an algorithm in the challenge servers of RFC 2069 expect none back; MD5 is what it means (RFC 7616 §3.4).
+	// Without an algorithm in the challenge servers of RFC 2069 expect none back; MD5 is what it
+	// means (RFC 7616 §3.4).
 	if c.algorithm != md5Digest || c.qop != "" {
 		b.WriteString(", algorithm=" + names[c.algorithm])
 	}

@@ -1,5 +1,5 @@
-// Package digest answers challenges: the client's side of RFC 7616 and RFC 8760 as SIP uses them (RFC 3261 §22). The server's side is
-// the business of whoever challenges.
+// Package digest answers challenges: the client's side of RFC 7616 and RFC 8760 as SIP uses them
+// (RFC 3261 §22). The server's side is the business of whoever challenges.
 package digest
 
 // This file reads challenges and chooses among them.
@@ -15,7 +15,8 @@ import (
 // Challenge is one challenge that can be answered.
 type Challenge struct {
 	Realm, Nonce, Opaque string // as written between their quotes
-	Stale                bool   // the password was right, only the nonce was too old (RFC 7616 §3.3)
+	// The password was right, only the nonce was too old (RFC 7616 §3.3)
+	Stale bool
 
 	algorithm algorithm
 	qop       string // to be used: "auth", "auth-int", or "" for the digest of RFC 2069
@@ -31,8 +32,9 @@ const most = 16
 // longest bounds realm, nonce and opaque: they go back in each request that answers.
 const longest = 1024
 
-// Choose finds the strongest challenge among the fields with id (WWW-Authenticate or Proxy-Authenticate), the first among equals. The
-// server's order, which RFC 8760 §2.4 would follow, can be changed by whoever stands between: strength can't. Errors wrap ErrNone.
+// Choose finds the strongest challenge among the fields with id (WWW-Authenticate or
+// Proxy-Authenticate), the first among equals. The server's order, which RFC 8760 §2.4 would
+// follow, can be changed by whoever stands between: strength can't. Errors wrap ErrNone.
 func Choose(m *message.Message, id message.HeaderID) (best Challenge, err error) {
 	err = ErrNone
 	i := -1
@@ -70,7 +72,8 @@ func parse(value []byte) (c Challenge, err error) {
 		case !ok && p.required:
 			return c, fmt.Errorf("no %s", p.name)
 		case len(v) > longest || bytes.ContainsAny(v, "\"\\\r\n\x00"):
-			// RFC 7616 leaves open whether escapes are hashed, so nobody can be sure what the server does.
+			// RFC 7616 leaves open whether escapes are hashed, so nobody can be sure what the
+			// server does.
 			return c, fmt.Errorf("%s has escapes in it, or is too long", p.name)
 		}
 		*p.into = string(v)

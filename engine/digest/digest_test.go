@@ -11,7 +11,8 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// The examples of RFC 7616 §3.9.1: the same request under two algorithms, and §3.5 of RFC 2617 is the first's ancestor.
+// The examples of RFC 7616 §3.9.1: the same request under two algorithms, and §3.5 of RFC 2617 is
+// the first's ancestor.
 func TestPublishedVectors(t *testing.T) {
 	for algorithm, want := range map[string]string{
 		"MD5":     "8ca523f5e9506fed4657c9700eebdbec",

@@ -17,8 +17,8 @@ func (s *System) Now() Time { return Time(time.Since(s.origin)) }
 // Wall is the time of day.
 func (s *System) Wall() time.Time { return time.Now() }
 
-// Driver brings the time to the lanes of an engine: one goroutine that sleeps until the first timer of any
-// lane is due.
+// Driver brings the time to the lanes of an engine: one goroutine that sleeps until the first timer
+// of any lane is due.
 type Driver struct {
 	clock Clock
 	lanes []*Lane
@@ -40,7 +40,8 @@ func Drive(clock Clock, lanes []*Lane) *Driver {
 // Stop ends the driver.
 func (d *Driver) Stop() { close(d.done) }
 
-// tickWork turns the wheel of the lane it is brought to: do looks at the wheel after each piece of work.
+// tickWork turns the wheel of the lane it is brought to: do looks at the wheel after each piece of
+// work.
 type tickWork struct{}
 
 func (tickWork) Do(*Lane) {}
@@ -55,7 +56,8 @@ func (d *Driver) loop(c *Carrier) {
 	for {
 		now := d.clock.Now()
 		first := now.Add(restful)
-		// Announced before the lanes are read: a lane that gets an earlier timer meanwhile sees it and pokes.
+		// Announced before the lanes are read: a lane that gets an earlier timer meanwhile sees it
+		// and pokes.
 		d.until.Store(int64(first))
 		for _, l := range d.lanes {
 			if due := Time(l.dues.Load()); due != 0 && due <= now {
@@ -84,7 +86,8 @@ func (d *Driver) loop(c *Carrier) {
 	}
 }
 
-// behind tells whether a lane announced something earlier than first while the driver was looking.
+// behind reports whether a lane announced something earlier than first while the driver was
+// looking.
 func (d *Driver) behind(first Time) bool {
 	for _, l := range d.lanes {
 		if due := Time(l.dues.Load()); due != 0 && due < first {
@@ -111,8 +114,8 @@ func (l *Lane) announce() {
 	}
 }
 
-// NextDue is when the lane's wheel next has something to do, 0 for never. It may be read at any time; a simulation
-// advances its clock to the earliest of them.
+// NextDue is when the lane's wheel next has something to do, 0 for never. It may be read at any
+// time; a simulation advances its clock to the earliest of them.
 func (l *Lane) NextDue() Time { return Time(l.dues.Load()) }
 
 // Turn brings the time to the lane, as the driver does.

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Work that takes long gives away the duty of its goroutine and keeps the token: another does what comes next for other lanes, and this lane's work
-// waits, in order.
+// Work that takes long gives away the duty of its goroutine and keeps the token: another does what
+// comes next for other lanes, and this lane's work waits, in order.
 func TestHandOverKeepsTheToken(t *testing.T) {
 	slow, other := newLane(t, NewSystem()), newLane(t, NewSystem())
 	type brought struct {

@@ -1,14 +1,16 @@
-// Package lane is the share-nothing execution unit of the engine. All messages, timers and scripts of one call run on
-// one lane, one at a time and in order, so that nothing on a call's path takes a lock.
+// Package lane is the share-nothing execution unit of the engine. All messages, timers and scripts
+// of one call run on one lane, one at a time and in order, so that nothing on a call's path takes a
+// lock.
 //
-// A lane is a token, not a goroutine. Whoever brings work (a socket reader, the clock, a finished wait) and finds the
-// token free does the work there and then; if the token is taken, the work goes to the lane's queue, and the holder
-// drains the queue before it lets go. Work that must wait lends the token ([Lane.Park], [Lane.Await]): the duties of
-// its goroutine (draining the queue, reading a socket) go to a successor, the wait costs nobody else anything, and the
-// work goes on when it has the token back.
+// A lane is a token, not a goroutine. Whoever brings work (a socket reader, the clock, a finished
+// wait) and finds the token free does the work there and then; if the token is taken, the work goes
+// to the lane's queue, and the holder drains the queue before it lets go. Work that must wait lends
+// the token ([Lane.Park], [Lane.Await]): the duties of its goroutine (draining the queue, reading a
+// socket) go to a successor, the wait costs nobody else anything, and the work goes on when it has
+// the token back.
 //
-// Timers of a lane ([Lane.After]) live in a hierarchical wheel owned by the holder of the token. Time comes from a
-// [Clock], so that the same code runs on the wall clock and in a simulation.
+// Timers of a lane ([Lane.After]) live in a hierarchical wheel owned by the holder of the token.
+// Time comes from a [Clock], so that the same code runs on the wall clock and in a simulation.
 package lane
 
 import (
@@ -19,7 +21,8 @@ import (
 	"time"
 )
 
-// Time is a moment on the engine's monotonic clock, in nanoseconds from an origin of the clock's choice.
+// Time is a moment on the engine's monotonic clock, in nanoseconds from an origin of the clock's
+// choice.
 type Time int64
 
 // Add returns t moved by d.
@@ -34,13 +37,14 @@ type Clock interface {
 	Wall() time.Time
 }
 
-// Work is something a lane does while its token is held. Do must not block; what waits calls Park or Await.
+// Work is something a lane does while its token is held. Do must not block; what waits calls Park
+// or Await.
 type Work interface {
 	Do(l *Lane)
 }
 
-// Transient is work that refers to storage of whoever brings it (a reader's buffer). When it can't be done at once the
-// lane asks it for a copy that may be kept.
+// Transient is work that refers to storage of whoever brings it (a reader's buffer). When it can't
+// be done at once the lane asks it for a copy that may be kept.
 type Transient interface {
 	Work
 	Keep() Work
@@ -52,8 +56,8 @@ type Func func(l *Lane)
 // Do calls f.
 func (f Func) Do(l *Lane) { f(l) }
 
-// Meter counts goroutines that have something to do. A simulation sets one to learn when nothing is left to do at the
-// present moment of virtual time; in production it is nil.
+// Meter counts goroutines that have something to do. A simulation sets one to learn when nothing is
+// left to do at the present moment of virtual time; in production it is nil.
 type Meter interface {
 	Add(delta int)
 }
@@ -64,7 +68,8 @@ type Options struct {
 	Queue int // work items that may wait, default 65536; beyond it Run and Post refuse
 	Meter Meter
 	Round Round // of the lane's own worker, nil: none
-	// Panicked is called with the token held when a piece of work panicked; the lane goes on with the next.
+	// Panicked is called with the token held when a piece of work panicked; the lane goes on with
+	// the next.
 	Panicked func(l *Lane, value any, stack []byte)
 }
 
@@ -73,13 +78,14 @@ type Lane struct {
 	id   int
 	opts Options
 
-	mu     sync.Mutex // guards held, queue, stopped; never held while work runs
-	held   bool
-	stop   bool
-	queue  ring
-	wake   chan struct{} // to the resident worker; capacity 1
-	_      [64]byte      // who finds the token taken writes to what is above, while the holder works with what is below
-	dues   atomic.Int64  // when the wheel next wants to turn, 0: never; for the driver
+	mu    sync.Mutex // guards held, queue, stopped; never held while work runs
+	held  bool
+	stop  bool
+	queue ring
+	wake  chan struct{} // to the resident worker; capacity 1
+	// Who finds the token taken writes to what is above, while the holder works with what is below
+	_      [64]byte
+	dues   atomic.Int64 // when the wheel next wants to turn, 0: never; for the driver
 	driver atomic.Pointer[Driver]
 	stats  Stats
 
@@ -90,12 +96,13 @@ type Lane struct {
 	expiry  expiry // of the timer that runs out
 	carrier *Carrier
 
-	// Local is what the layers above hang on their lane. It is set before the first work and never changed.
+	// Local is what the layers above hang on their lane. It is set before the first work and never
+	// changed.
 	Local any
 }
 
-// maxInline bounds how much queued work a goroutine with another duty (a socket reader) drains before the lane's
-// own worker takes over, so that no socket starves behind another.
+// maxInline bounds how much queued work a goroutine with another duty (a socket reader) drains
+// before the lane's own worker takes over, so that no socket starves behind another.
 const maxInline = 64
 
 // New makes a lane and starts its resident worker, which ends with Stop.
@@ -113,7 +120,8 @@ func New(id int, opts Options) *Lane {
 // ID is the lane's number, from 0.
 func (l *Lane) ID() int { return l.id }
 
-// Now is the time at which the present piece of work began (holder only): a moment is the same for all it does.
+// Now is the time at which the present piece of work began (holder only): a moment is the same for
+// all it does.
 func (l *Lane) Now() Time { return l.now }
 
 // Waited is how long the present piece of work was in the lane's queue (holder only).
@@ -133,13 +141,16 @@ func (l *Lane) Stop() {
 	l.poke()
 }
 
-// Run does w now, on this goroutine, when the token is free; else w is queued behind what waits already. c is the duty
-// of the calling goroutine, handed to a successor if w (or other work drained on the way) must wait: after Run returns
-// the caller must ask c.Lent() and, if so, end without another look at what the duty covers. Run reports false
-// when the queue is full or the lane stopped: the work is lost.
+// Run does w now, on this goroutine, when the token is free; else w is queued behind what waits
+// already. c is the duty of the calling goroutine, handed to a successor if w (or other work
+// drained on the way) must wait: after Run returns the caller must ask c.Lent() and, if so, end
+// without another look at what the duty covers. Run reports false when the queue is full or the
+// lane stopped: the work is lost.
 func (l *Lane) Run(w Work, c *Carrier) bool {
 	l.mu.Lock()
-	if l.held && c != nil && c.Round != nil { // somebody else will do w, perhaps at once: what the works before it have left must not come after it
+	// Somebody else will do w, perhaps at once: what the works before it have left must not come
+	// after it
+	if l.held && c != nil && c.Round != nil {
 		l.mu.Unlock()
 		c.Round.End()
 		l.mu.Lock()
@@ -174,8 +185,8 @@ func (l *Lane) Run(w Work, c *Carrier) bool {
 	return true
 }
 
-// Post queues w; the lane's own worker does it unless somebody holds the token. It reports false when the queue is
-// full or the lane stopped.
+// Post queues w; the lane's own worker does it unless somebody holds the token. It reports false
+// when the queue is full or the lane stopped.
 func (l *Lane) Post(w Work) bool {
 	l.mu.Lock()
 	if l.stop || l.queue.len() >= l.opts.Queue {
@@ -192,8 +203,9 @@ func (l *Lane) Post(w Work) bool {
 	return true
 }
 
-// Return brings back what the lane itself gave out (the end of a lookup, a failed send): it is queued whatever the queue's bound, since
-// whoever waits for it was admitted before. It reports false only when the lane has stopped.
+// Return brings back what the lane itself gave out (the end of a lookup, a failed send): it is
+// queued whatever the queue's bound, since whoever waits for it was admitted before. It reports
+// false only when the lane has stopped.
 func (l *Lane) Return(w Work) bool {
 	l.mu.Lock()
 	if l.stop {
@@ -218,7 +230,9 @@ func (l *Lane) Depth() int {
 
 // poke wakes the resident worker.
 func (l *Lane) poke() {
-	l.busy(1) // before the worker can be done: else a simulation would see nobody busy while the caller still is
+	// Before the worker can be done: else a simulation would see nobody busy while the caller still
+	// is
+	l.busy(1)
 	select {
 	case l.wake <- struct{}{}:
 	default:
@@ -232,8 +246,8 @@ func (l *Lane) busy(delta int) {
 	}
 }
 
-// work is the resident worker: it drains the queue whenever it is woken. It ends after Stop, or when work that it
-// was doing lent the lane and a successor took its place.
+// work is the resident worker: it drains the queue whenever it is woken. It ends after Stop, or
+// when work that it was doing lent the lane and a successor took its place.
 func (l *Lane) work(c *Carrier) {
 	for range l.wake {
 		l.mu.Lock()
@@ -255,7 +269,9 @@ func (l *Lane) work(c *Carrier) {
 		l.busy(-1)
 		if stop && l.Depth() == 0 {
 			select {
-			case <-l.wake: // letting go has called for a worker once more: there is none now, and nobody may wait for it
+			// Letting go has called for a worker once more: there is none now, and nobody may wait
+			// for it
+			case <-l.wake:
 				l.busy(-1)
 			default:
 			}
@@ -305,15 +321,16 @@ func (l *Lane) letGo() {
 		return
 	}
 	if did > 0 {
-		// Whoever brought it may do what he brings next himself, which must not overtake it. The round of a reader that did nobody's work but
-		// its own goes on until all it has read is brought.
+		// Whoever brought it may do what he brings next himself, which must not overtake it. The
+		// round of a reader that did nobody's work but its own goes on until all it has read is
+		// brought.
 		l.endRound()
 	}
 	l.release()
 }
 
-// drainSome does up to most pieces of queued work, and tells how many it did. kept is false when the token went to a goroutine that had
-// waited for it: then the caller has no token any more.
+// drainSome does up to most pieces of queued work, and tells how many it did. kept is false when
+// the token went to a goroutine that had waited for it: then the caller has no token any more.
 func (l *Lane) drainSome(most int) (did int, kept bool) {
 	for did = range most {
 		l.mu.Lock()

@@ -178,8 +178,8 @@ type fired struct {
 
 func (f *fired) Expire(t *Timer) { f.at[t] = f.l.Now() }
 
-// Timers of all ranges, some stopped and restarted, against a clock moved in steps of all sizes: none early, none more
-// than one tick and one step late, none lost.
+// Timers of all ranges, some stopped and restarted, against a clock moved in steps of all sizes:
+// none early, none more than one tick and one step late, none lost.
 func TestWheelAgainstManyTimers(t *testing.T) {
 	for seed := range uint64(40) {
 		rnd := rand.New(rand.NewPCG(seed, 7))
@@ -241,7 +241,8 @@ func TestWheelAgainstManyTimers(t *testing.T) {
 	}
 }
 
-// An owner that lends the lane while it is told holds up no other timer, and none fires early when it goes on.
+// An owner that lends the lane while it is told delays no other timer, and none fires early when it
+// goes on.
 func TestTimersGoOnWhileAnOwnerWaits(t *testing.T) {
 	clock := &manual{}
 	clock.now.Store(int64(time.Hour))

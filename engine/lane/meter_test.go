@@ -23,7 +23,8 @@ func (m *slowMeter) Add(delta int) {
 	}
 }
 
-// Who posts work is busy until it has, and the work is busy from then on: a simulation that sees 0 in between would move time on.
+// Who posts work is busy until it has, and the work is busy from then on: a simulation that sees 0
+// in between would move time on.
 func TestMeterNeverDropsToZeroWhilePosting(t *testing.T) {
 	m := &slowMeter{}
 	m.busy.Store(1) // this goroutine

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// DelayBuckets is how many buckets the queueing delay has: bucket i counts delays below 2^i microseconds that
-// are not in an earlier bucket; the last takes the rest.
+// DelayBuckets is how many buckets the queueing delay has: bucket i counts delays below 2^i
+// microseconds that are not in an earlier bucket; the last takes the rest.
 const DelayBuckets = 24
 
 // Stats count what a lane did. All fields are safe to read at any time.

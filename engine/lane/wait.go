@@ -2,8 +2,8 @@ package lane
 
 // Waiting: the token and the duty of a goroutine are lent while its work waits.
 
-// Carrier is the duty of a goroutine that brings work to lanes, so that a successor can take it over when the work
-// must wait. It belongs to that goroutine.
+// Carrier is the duty of a goroutine that brings work to lanes, so that a successor can take it
+// over when the work must wait. It belongs to that goroutine.
 type Carrier struct {
 	Round     Round // nil: nothing is left for later; a successor goes on with it
 	successor func(*Carrier)
@@ -11,8 +11,8 @@ type Carrier struct {
 	lent      bool
 }
 
-// NewCarrier makes the carrier of a goroutine whose duty is the loop f. On a wait, f is started anew on a new goroutine
-// with a carrier of its own.
+// NewCarrier makes the carrier of a goroutine whose duty is the loop f. On a wait, f is started
+// again on a new goroutine with a carrier of its own.
 func NewCarrier(f func(*Carrier)) *Carrier { return &Carrier{successor: f} }
 
 // EndRound ends the round, where there is one.
@@ -25,17 +25,21 @@ func (c *Carrier) EndRound() {
 // Lent tells the goroutine that its duty has passed to a successor.
 func (c *Carrier) Lent() bool { return c.lent }
 
-// Round gathers what the pieces of work that one goroutine brings in one go would rather have done once, at the end:
-// system calls above all. Work finds it by [Lane.Round]. Its owner calls End when it has brought all it has (a reader, when there is nothing left to
-// read), and before it leaves work to somebody else, by Post; the lane calls it where Run does that, when the goroutine parts with its duty or with a
-// queue that is not empty, and when it has done work out of the queue. So what one goroutine brings takes effect in order, whoever does it.
+// Round gathers what the pieces of work that one goroutine brings in one go would rather have done
+// once, at the end: system calls above all. Work finds it by [Lane.Round]. Its owner calls End when
+// it has brought all it has (a reader, when there is nothing left to read), and before it leaves
+// work to somebody else, by Post; the lane calls it where Run does that, when the goroutine parts
+// with its duty or with a queue that is not empty, and when it has done work out of the queue. So
+// what one goroutine brings takes effect in order, whoever does it.
 type Round interface {
-	// Next is called before each piece of work: what was left by those before it may have waited long enough.
+	// Next is called before each piece of work: what was left by those before it may have waited
+	// long enough.
 	Next(now Time)
 	End()
 }
 
-// Round is the present one, nil when work is brought by somebody who has none: then nothing may be left for later. Holder only.
+// Round is the present one, nil when work is brought by somebody who has none: then nothing may be
+// left for later. Holder only.
 func (l *Lane) Round() Round {
 	if l.carrier == nil {
 		return nil
@@ -56,9 +60,10 @@ func (l *Lane) pass() {
 	}
 }
 
-// HandOver gives away the duty of the calling goroutine, which keeps the token: work that takes long without a wait holds up its own lane, but neither
-// the socket it was read from nor, where the lane's timers are turned by others, those. What work has sent so far leaves. Holder only; a second call
-// does nothing.
+// HandOver gives away the duty of the calling goroutine, which keeps the token: work that takes
+// long without a wait delays its own lane, but neither the socket it was read from nor, where the
+// lane's timers are turned by others, those. What work has sent so far leaves. Holder only; a
+// second call does nothing.
 func (l *Lane) HandOver() {
 	if c := l.carrier; c != nil && c.resident { // whose one duty is this lane's queue
 		l.endRound()
@@ -100,8 +105,8 @@ func (l *Lane) retake() {
 	l.now = l.opts.Clock.Now()
 }
 
-// Await lends the lane while f runs on the calling goroutine, which holds the token before and after. f may block; it
-// must not touch what the lane owns.
+// Await lends the lane while f runs on the calling goroutine, which holds the token before and
+// after. f may block; it must not touch what the lane owns.
 func (l *Lane) Await(f func()) {
 	l.lend()
 	defer l.retake()
@@ -118,8 +123,8 @@ type Waiter struct {
 // NewWaiter makes a waiter.
 func NewWaiter() *Waiter { return &Waiter{back: make(chan struct{}, 1)} }
 
-// Park lends the lane until Wake was called for w, and returns with the token. It returns at once when
-// w was woken before.
+// Park lends the lane until Wake was called for w, and returns with the token. It returns at once
+// when w was woken before.
 func (l *Lane) Park(w *Waiter) {
 	if w.woken {
 		return
@@ -131,8 +136,8 @@ func (l *Lane) Park(w *Waiter) {
 	l.now = l.opts.Clock.Now()
 }
 
-// Wake ends the wait of w: its goroutine gets the token after the work queued so far. Holder only; a second call
-// does nothing.
+// Wake ends the wait of w: its goroutine gets the token after the work queued so far. Holder only;
+// a second call does nothing.
 func (l *Lane) Wake(w *Waiter) {
 	if w.woken {
 		return

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// The hierarchical timer wheel: three levels of 256 slots over ticks of 4 ms reach 1 s, 4.4 min and 18.6 h; a
-// timer beyond that waits in the last slot and is sorted in again. Starting and stopping are O(1) and allocate
-// nothing; a timer never fires early and at most one tick late.
+// The hierarchical timer wheel: three levels of 256 slots over ticks of 4 ms reach 1 s, 4.4 min and
+// 18.6 h; a timer beyond that waits in the last slot and is sorted in again. Starting and stopping
+// are O(1) and allocate nothing; a timer never fires early and at most one tick late.
 
 const (
 	tick      = Time(4 * time.Millisecond)
@@ -19,13 +19,14 @@ const (
 	bitsWords = slots / 64
 )
 
-// Expirer is told when a timer of its own runs out, with the token held. t tells which, so that an owner with
-// several timers embeds them and needs no closures.
+// Expirer is told when a timer of its own runs out, with the token held. t tells which, so that an
+// owner with several timers embeds them and needs no closures.
 type Expirer interface {
 	Expire(t *Timer)
 }
 
-// Timer is a wheel entry, embedded in what it times. The zero value is a stopped timer. It belongs to its lane.
+// Timer is a wheel entry, embedded in what it times. The zero value is a stopped timer. It belongs
+// to its lane.
 type Timer struct {
 	next, prev *Timer
 	owner      Expirer
@@ -34,17 +35,18 @@ type Timer struct {
 	slot       uint8
 }
 
-// Active tells whether the timer runs.
+// Active reports whether the timer runs.
 func (t *Timer) Active() bool { return t.level != 0 }
 
 // When is the moment an active timer runs out.
 func (t *Timer) When() Time { return t.when }
 
 type wheel struct {
-	at      int64 // tick up to which all has fired
-	lists   [levels][slots]*Timer
-	used    [levels][bitsWords]uint64
-	due     *Timer // taken out of their slot and about to fire; whoever turns the wheel next goes on with them
+	at    int64 // tick up to which all has fired
+	lists [levels][slots]*Timer
+	used  [levels][bitsWords]uint64
+	// Taken out of their slot and about to fire; whoever turns the wheel next goes on with them
+	due     *Timer
 	count   int
 	nextDue Time // the earliest moment at which turn has something to do, 0: never
 }
@@ -90,7 +92,8 @@ func (w *wheel) insert(t *Timer, first int64) {
 		level++
 		delta >>= slotBits
 	}
-	// A slot of a higher level is emptied when its first tick comes, so the distance in slots decides, not in ticks.
+	// A slot of a higher level is emptied when its first tick comes, so the distance in slots
+	// decides, not in ticks.
 	for level > 0 && due>>(slotBits*level)-w.at>>(slotBits*level) >= slots {
 		level++
 	}
@@ -134,8 +137,8 @@ func (w *wheel) remove(t *Timer) {
 	w.count--
 }
 
-// turn fires what is due at l.now. An owner may lend the lane while it is told: then another goroutine turns the wheel on, and this one finds
-// it further than it was.
+// turn fires what is due at l.now. An owner may lend the lane while it is told: then another
+// goroutine turns the wheel on, and this one finds it further than it was.
 func (l *Lane) turn() {
 	w := &l.wheel
 	end := int64(l.now / tick)

@@ -4,9 +4,9 @@ package message
 
 import "bytes"
 
-// Address is a name-addr or addr-spec with header parameters (§20.10): From, To, Contact, Route, Record-Route, Path,
-// Refer-To, P-Asserted-Identity … In the addr-spec form what follows ';' belongs to the header (§20). The
-// Params of one that was parsed are not to be replaced.
+// Address is a name-addr or addr-spec with header parameters (§20.10): From, To, Contact, Route,
+// Record-Route, Path, Refer-To, P-Asserted-Identity … In the addr-spec form what follows ';'
+// belongs to the header (§20). The Params of one that was parsed are not to be replaced.
 type Address struct {
 	Display []byte // as written, quotes included
 	URI     []byte
@@ -16,12 +16,12 @@ type Address struct {
 	tag found // the tag parameter
 }
 
-// ParseAddress reads one element of a header that holds addresses. The URI is not parsed further than to find its end;
-// see [ParseURI]. The error is an [*Error] of status 400.
+// ParseAddress reads one element of a header that holds addresses. The URI is not parsed further
+// than to find its end; see [ParseURI]. The error is an [*Error] of status 400.
 //
-// A display name need not be made of tokens, as the grammar has it: peers send any text there. But a comma outside
-// quotes, or a quote out of place, is an error (RFC 4475 §3.1.2.15), and so is an addr-spec with '?' or a comma in it,
-// which must stand in <> (§20).
+// A display name need not be made of tokens, as the grammar has it: peers send any text there. But
+// a comma outside quotes, or a quote out of place, is an error (RFC 4475 §3.1.2.15), and so is an
+// addr-spec with '?' or a comma in it, which must be in <> (§20).
 func ParseAddress(element []byte) (Address, error) {
 	var a Address
 	if flaw := a.parse(element, defaultParams); flaw != "" {
@@ -89,8 +89,9 @@ func (a *Address) parse(b []byte, limit int) (flaw string) {
 	return a.Params.check(limit, "tag", &a.tag)
 }
 
-// headerParamsBefore tells whether b, the text before a '<', is an addr-spec with parameters, one of which has the '<'
-// in its value (as in a@b;x="<"). A display name has no ';' and no '=' outside of quotes.
+// headerParamsBefore reports whether b, the text before a '<', is an addr-spec with parameters, one
+// of which has the '<' in its value (as in a@b;x="<"). A display name has no ';' and no '=' outside
+// of quotes.
 func headerParamsBefore(b []byte) bool {
 	semi := bytes.IndexByte(b, ';')
 	return semi >= 0 && bytes.IndexByte(b[:semi], ':') >= 0 && bytes.IndexByte(b[semi:], '"') >= 0
@@ -119,5 +120,5 @@ func (a *Address) DisplayName() string {
 	return string(out)
 }
 
-// Tag is the tag parameter, nil when there is none.
+// Tag is the tag parameter, or nil if there is none.
 func (a *Address) Tag() []byte { return a.tag.value(a.Params, "tag") }

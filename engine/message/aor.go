@@ -12,13 +12,14 @@ const (
 	portSIPS = 5061
 )
 
-// AppendAOR appends the canonical address-of-record (§10.3 step 5): scheme sip, user unescaped then canonically
-// escaped, host in lower case and without the dot of the root, no port when it is the scheme's default, no
-// parameters, password or headers. Since the result's scheme is sip, 5060 is left out of a sips URI, too: an AOR's
-// own AOR is itself.
+// AppendAOR appends the canonical address-of-record (§10.3 step 5): scheme sip, user unescaped then
+// canonically escaped, host in lower case and without the dot of the root, no port when it is the
+// scheme's default, no parameters, password or headers. Since the result's scheme is sip, 5060 is
+// left out of a sips URI, too: an AOR's own AOR is itself.
 //
-// A tel URI becomes "tel:" and its number without visual separators, with a local number's phone-context, without which
-// it is nobody's (RFC 3966 §5.1.5). A URI of another scheme is appended as it is, the scheme in lower case.
+// A tel URI becomes "tel:" and its number without visual separators, with a local number's
+// phone-context, without which it is nobody's (RFC 3966 §5.1.5). A URI of another scheme is
+// appended as it is, the scheme in lower case.
 func (u *URI) AppendAOR(dst []byte) []byte {
 	s := schemeOf(u.Scheme)
 	switch s {
@@ -62,7 +63,8 @@ func appendUser(dst, user []byte) []byte {
 
 func appendHostCanonical(dst, host []byte) []byte {
 	if bytes.IndexByte(host, ':') < 0 {
-		for n := len(host); n > 1 && host[n-1] == '.'; n-- { // of the root: the same name with it and without
+		// Of the root: the same name with it and without
+		for n := len(host); n > 1 && host[n-1] == '.'; n-- {
 			host = host[:n-1]
 		}
 		return appendLower(dst, host)

@@ -4,7 +4,8 @@ package message
 
 import "unsafe"
 
-// AppendTo appends the message with its edits to dst, in one pass, adjacent untouched fields as one copy.
+// AppendTo appends the message with its edits to dst, in one pass, adjacent untouched fields as one
+// copy.
 func (m *Message) AppendTo(dst []byte) []byte {
 	// buf[lo:hi] is a run of untouched pieces not yet copied.
 	var lo, hi uint32
@@ -39,7 +40,8 @@ func (m *Message) AppendTo(dst []byte) []byte {
 	return append(dst, m.Body()...)
 }
 
-// Held is how many bytes of storage the message has for itself, to be used again after [Message.Reset]: what it was once large for stays.
+// Held is how many bytes of storage the message has for itself, to be used again after
+// [Message.Reset]: what it was once large for stays.
 func (m *Message) Held() int {
 	return cap(m.own) + cap(m.arena) + cap(m.fields)*int(unsafe.Sizeof(field{}))
 }

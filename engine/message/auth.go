@@ -1,19 +1,23 @@
 package message
 
-// Credentials and challenges: Authorization, Proxy-Authorization, WWW-Authenticate, Proxy-Authenticate (§20.7, §20.44, RFC 7616), and the
-// bare parameters of Authentication-Info (§20.6).
+// Credentials and challenges: Authorization, Proxy-Authorization, WWW-Authenticate,
+// Proxy-Authenticate (§20.7, §20.44, RFC 7616), and the bare parameters of Authentication-Info
+// (§20.6).
 
 // Auth is the value of a header of the Authorization family.
 type Auth struct {
-	Scheme []byte // as written: "Digest"; empty for Authentication-Info and Proxy-Authentication-Info
+	// As written: "Digest"; empty for Authentication-Info and Proxy-Authentication-Info
+	Scheme []byte
 	Params AuthParams
 }
 
-// AuthParams is a run of name=value pairs separated by commas, as written. Names compare without case.
+// AuthParams is a run of name=value pairs separated by commas, as written. Names compare without
+// case.
 type AuthParams []byte
 
-// ParseAuth reads the value of a credentials or challenge header: a scheme and its parameters. Errors: no scheme, or parameters that are
-// no name=value pairs. Schemes whose credentials are no parameters (Basic) have them in Params as they stand, and no error.
+// ParseAuth reads the value of a credentials or challenge header: a scheme and its parameters.
+// Errors: no scheme, or parameters that are no name=value pairs. Schemes whose credentials are no
+// parameters (Basic) have them in Params as they stand, and no error.
 func ParseAuth(value []byte) (Auth, error) {
 	i := skipSpace(value, 0)
 	lo := i
@@ -31,7 +35,8 @@ func ParseAuth(value []byte) (Auth, error) {
 	return a, a.Params.check()
 }
 
-// ParseAuthInfo reads the value of Authentication-Info or Proxy-Authentication-Info: parameters without a scheme.
+// ParseAuthInfo reads the value of Authentication-Info or Proxy-Authentication-Info: parameters
+// without a scheme.
 func ParseAuthInfo(value []byte) (AuthParams, error) {
 	p := AuthParams(value)
 	return p, p.check()

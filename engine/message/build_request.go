@@ -7,18 +7,20 @@ import "strconv"
 // defaultMaxForwards is what a request starts with (§8.1.1.6).
 const defaultMaxForwards = 70
 
-// AppendAck appends the ACK to the non-2xx final res of the sent INVITE (§17.1.1.3): one Via (the sent request's topmost), its Route set, To of the response.
+// AppendAck appends the ACK to the non-2xx final res of the sent INVITE (§17.1.1.3): one Via (the
+// sent request's topmost), its Route set, To of the response.
 func AppendAck(dst []byte, invite, res *Message) []byte {
 	return appendHopRequest(dst, "ACK", invite, res, nil)
 }
 
-// AppendCancel appends the CANCEL of the sent INVITE (§9.1), with extra header lines (Reason), whole and trusted.
+// AppendCancel appends the CANCEL of the sent INVITE (§9.1), with extra header lines (Reason),
+// whole and trusted.
 func AppendCancel(dst []byte, invite *Message, headers []byte) []byte {
 	return appendHopRequest(dst, "CANCEL", invite, invite, headers)
 }
 
-// appendHopRequest appends a request that belongs to the INVITE just sent and goes the same hop: Request-URI, topmost
-// Via, Route, From, Call-ID and CSeq number of the INVITE, To of toOf.
+// appendHopRequest appends a request that belongs to the INVITE just sent and goes the same hop:
+// Request-URI, topmost Via, Route, From, Call-ID and CSeq number of the INVITE, To of toOf.
 func appendHopRequest(dst []byte, method string, invite, toOf *Message, headers []byte) []byte {
 	dst = append(dst, method...)
 	dst = append(dst, ' ')
@@ -67,7 +69,8 @@ func appendLine[T ~[]byte | ~string](dst []byte, name string, value T) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// RequestSpec is what AppendRequest writes. Empty fields are left out; Via is the caller's to push on sending.
+// RequestSpec is what AppendRequest writes. Empty fields are left out; Via is the caller's to push
+// on sending.
 type RequestSpec struct {
 	Method, URI, From, To, CallID string // From and To whole values, tags included
 	CSeq                          uint32
@@ -78,8 +81,8 @@ type RequestSpec struct {
 	Body                          []byte
 }
 
-// AppendRequest appends a new request. Headers and Body are trusted; in the rest, what would end a line becomes SP.
-// CSeq, Max-Forwards and Content-Length are always written.
+// AppendRequest appends a new request. Headers and Body are trusted; in the rest, what would end a
+// line becomes SP. CSeq, Max-Forwards and Content-Length are always written.
 func AppendRequest(dst []byte, r *RequestSpec) []byte {
 	dst = appendClean(dst, r.Method)
 	dst = append(dst, ' ')

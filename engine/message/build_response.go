@@ -7,11 +7,13 @@ import (
 	"strconv"
 )
 
-// AppendResponse appends a response to req (§8.2.6): all Via, From, To (with toTag where it has none; none for 100), Call-ID, CSeq, and, for
-// 1xx above 100 and 2xx, Record-Route; Timestamp into a 100; then headers (whole "Name: value\r\n" lines) and the body with its Content-Length.
+// AppendResponse appends a response to req (§8.2.6): all Via, From, To (with toTag if it has none;
+// none for 100), Call-ID, CSeq, and, for 1xx above 100 and 2xx, Record-Route; Timestamp into a 100;
+// then headers (whole "Name: value\r\n" lines) and the body with its Content-Length.
 //
-// An empty reason means [ReasonFor] the code. Control characters of reason and toTag, and of header fields of req that
-// Parse found faulty, are written as SP; headers and body are trusted. headers must not hold a Content-Length.
+// An empty reason means [ReasonFor] the code. Control characters of reason and toTag, and of header
+// fields of req that Parse found faulty, are written as SP; headers and body are trusted. headers
+// must not hold a Content-Length.
 func AppendResponse(dst []byte, req *Message, code int, reason string, toTag string, headers []byte, body []byte) []byte {
 	if reason == "" {
 		reason = ReasonFor(code)
@@ -60,7 +62,8 @@ func appendBody(dst, body []byte) []byte {
 	return append(dst, body...)
 }
 
-// appendField appends field f of m. One that Parse found faulty is written on one line, control characters as SP.
+// appendField appends field f of m. One that Parse found faulty is written on one line, control
+// characters as SP.
 func appendField(dst []byte, m *Message, f *field) []byte {
 	if f.flags&fieldFlawed == 0 {
 		return append(dst, m.line(f)...)
@@ -81,8 +84,8 @@ func appendTagged(dst []byte, m *Message, f *field, tag string) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// hasTag tells whether To has a tag. In a To that cannot be read, which is answered all the same, it is enough that
-// something looks like one.
+// hasTag reports whether To has a tag. In a To that cannot be read, which is answered all the same,
+// it is enough that something looks like one.
 func hasTag(m *Message) bool {
 	if m.ToTag() != nil {
 		return true

@@ -9,17 +9,20 @@ import (
 
 // Character classes, bits of charTable.
 const (
-	charToken     = 1 << iota // token: alphanum and -.!%*_+`'~
-	charUser                  // user and password without escapes: unreserved, user-unreserved, and '#', which dial strings carry
-	charHost                  // a host name or IPv4 address; '_' is in no grammar but in many names
-	charURI                   // what may stand in URI parameters and headers: visible ASCII but "<>\^`{|}
-	charDigit                 // 0-9
-	charHex                   // 0-9 a-f A-F
-	charUserOK                // user characters the canonical form leaves unescaped (unreserved, user-unreserved)
-	charSpace                 // SP HT CR LF: linear white space once a message's lines are known to be right
-	charParam                 // neither ';' nor white space: goes on with a parameter's value
-	charParamName             // charParam but for '='
-	charURIName               // charURI but for ';', '=', '?', '@' and '%': needs no second look in a URI parameter
+	charToken = 1 << iota // token: alphanum and -.!%*_+`'~
+	charUser              // user and password without escapes: unreserved, user-unreserved, and '#', which dial strings carry
+	charHost              // a host name or IPv4 address; '_' is in no grammar but in many names
+	charURI               // what may stand in URI parameters and headers: visible ASCII but "<>\^`{|}
+	charDigit             // 0-9
+	charHex               // 0-9 a-f A-F
+	// User characters the canonical form leaves unescaped (unreserved, user-unreserved)
+	charUserOK
+	// SP HT CR LF: linear white space once a message's lines are known to be right
+	charSpace
+	charParam     // neither ';' nor white space: goes on with a parameter's value
+	charParamName // charParam except for '='
+	// charURI except for ';', '=', '?', '@' and '%': needs no second look in a URI parameter
+	charURIName
 )
 
 // The tables are never written after they are made.

@@ -12,8 +12,8 @@ var (
 	errValue = errors.New("message: header value with CR, LF or NUL")
 )
 
-// checkField keeps a name or value from ending its line: a value that came from a database or a script could bring a
-// header, or a request, of its own.
+// checkField keeps a name or value from ending its line: a value that came from a database or a
+// script could bring a header, or a request, of its own.
 func checkField(name, value string) error {
 	if len(name) == 0 {
 		return errName
@@ -35,11 +35,11 @@ func checkValue[T ~[]byte | ~string](value T) error {
 	return nil
 }
 
-// Edits. Values are without the line's end. A CR, LF or NUL in a name or value is an error and changes nothing (header
-// injection); a folded value cannot be written at all.
+// Edits. Values are without the line's end. A CR, LF or NUL in a name or value is an error and
+// changes nothing (header injection); a folded value cannot be written at all.
 
-// Set makes value the only one of that name: the first field is replaced in place, others are removed; without one a
-// field is added at the end. A list's other fields go too.
+// Set makes value the only one of that name: the first field is replaced in place, others are
+// removed; without one a field is added at the end. A list's other fields go too.
 func (m *Message) Set(name, value string) error {
 	if err := checkField(name, value); err != nil {
 		return err
@@ -66,7 +66,7 @@ func (m *Message) Add(name, value string) error {
 	return nil
 }
 
-// AddFirst puts a field before the first of that name, or before all fields where there is none.
+// AddFirst puts a field before the first of that name, or before all fields if there is none.
 func (m *Message) AddFirst(name, value string) error {
 	if err := checkField(name, value); err != nil {
 		return err
@@ -75,7 +75,7 @@ func (m *Message) AddFirst(name, value string) error {
 	return nil
 }
 
-// Remove takes out all fields of that name and returns how many there were.
+// Remove removes all fields of that name and returns how many there were.
 func (m *Message) Remove(name string) int {
 	n := 0
 	for i := m.FindName(name, 0); i >= 0; i = m.FindName(name, i) {
@@ -85,8 +85,8 @@ func (m *Message) Remove(name string) int {
 	return n
 }
 
-// InsertTop is AddFirst with bytes the engine made itself: they are not checked. HeaderOther, which has no name, is not
-// inserted.
+// InsertTop is AddFirst with bytes the engine made itself: they are not checked. HeaderOther, which
+// has no name, is not inserted.
 func (m *Message) InsertTop(id HeaderID, value []byte) {
 	if id == HeaderOther {
 		return
@@ -118,7 +118,8 @@ func (m *Message) RemoveReceived(id HeaderID) int {
 	return n
 }
 
-// SetMaxForwards writes the Max-Forwards header, n held within 0 and 255 (§20.22). It never wraps: 0 stays 0.
+// SetMaxForwards writes the Max-Forwards header, n held within 0 and 255 (§20.22). It never wraps:
+// 0 stays 0.
 func (m *Message) SetMaxForwards(n int) {
 	var digits [3]byte
 	text := strconv.AppendInt(digits[:0], int64(min(max(n, 0), 255)), 10)
@@ -158,7 +159,8 @@ func (m *Message) remove(i int) {
 	m.fields = append(m.fields[:i], m.fields[i+1:]...)
 }
 
-// splice writes field i anew with text in place of value[lo:hi]; all else of its line stays as it is.
+// splice writes field i again with text in place of value[lo:hi]; everything else of its line stays
+// as it is.
 func (m *Message) splice(i, lo, hi int, text []byte) {
 	f := &m.fields[i]
 	old := m.source(f)

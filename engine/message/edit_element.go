@@ -13,8 +13,9 @@ func (m *Message) element(id HeaderID, n int) (e Elements, found bool) {
 	return e, e.m != nil
 }
 
-// RemoveElement takes out the n-th element over all fields with the id (0 is topmost) and reports whether there was one.
-// A field goes with its last element; the other elements of a field keep their bytes.
+// RemoveElement removes the n-th element over all fields with the id (0 is topmost) and reports
+// whether there was one. A field goes with its last element; the other elements of a field keep
+// their bytes.
 func (m *Message) RemoveElement(id HeaderID, n int) bool {
 	e, found := m.element(id, n)
 	if !found {
@@ -33,8 +34,8 @@ func (m *Message) RemoveElement(id HeaderID, n int) bool {
 	return true
 }
 
-// ReplaceElement puts value, trusted bytes, in place of the n-th element over all fields with the id (0 is topmost) and
-// reports whether there was one. Bytes that would end the line become SP.
+// ReplaceElement puts value, trusted bytes, in place of the n-th element over all fields with the
+// id (0 is topmost) and reports whether there was one. Bytes that would end the line become SP.
 func (m *Message) ReplaceElement(id HeaderID, n int, value []byte) bool {
 	e, found := m.element(id, n)
 	if !found {

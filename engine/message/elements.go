@@ -4,11 +4,11 @@ package message
 
 import "bytes"
 
-// Elements walks the elements of all fields with one id, splitting comma lists where the header is a list
-// (quoted strings and <…> protect commas). An edit of the message ends the walk's validity.
+// Elements walks the elements of all fields with one id, splitting comma lists where the header is
+// a list (quoted strings and <…> protect commas). An edit of the message ends the walk's validity.
 type Elements struct {
-	// Value is the element, trimmed. Field is the field it stands in, Index its place within that field.
-	// An element between two commas may be empty; a field without a value has none.
+	// Value is the element, trimmed. Field is the field it is in, Index its place within that
+	// field. An element between two commas may be empty; a field without a value has none.
 	Value []byte
 	Field int
 	Index int
@@ -27,8 +27,8 @@ func (m *Message) Elements(id HeaderID) Elements {
 	return Elements{m: m, id: id, list: id.IsList(), Field: -1, next: -1}
 }
 
-// ElementsName walks the elements of all fields of the name, in any case. A name the engine does not know is no list:
-// each of its fields is one element.
+// ElementsName walks the elements of all fields of the name, in any case. A name the engine does
+// not know is not a list: each of its fields is one element.
 func (m *Message) ElementsName(name string) Elements {
 	e := m.Elements(LookupHeader([]byte(name)))
 	e.name = name
@@ -70,8 +70,8 @@ func (e *Elements) Next() bool {
 	return true
 }
 
-// elementEnd is where the list element at v[i] ends: its comma, or the end of v. A quoted string that is not closed
-// takes the rest.
+// elementEnd is where the list element at v[i] ends: its comma, or the end of v. A quoted string
+// that is not closed takes the rest.
 func elementEnd(v []byte, i int) int {
 	if bytes.IndexByte(v[i:], ',') < 0 {
 		return len(v) // most fields have one element

@@ -4,16 +4,18 @@ package message
 
 import "bytes"
 
-// Frame finds the first message in the stream bytes b (§18.3, RFC 3261 §7.5 leading CRLFs are the caller's business:
-// see SkipCRLF). It returns the message's whole length, or 0 when more bytes are needed. It never asks for more than
-// lim.Message bytes: beyond that, and for a missing or unreadable Content-Length on a stream, it returns an error,
-// after which the connection can't be kept in step. scanned is a cursor the caller keeps between calls for the same
-// message (0 at its start), so that a message arriving byte by byte is not searched from its start again each time; its
-// values are Frame's own.
+// Frame finds the first message in the stream bytes b (§18.3, RFC 3261 §7.5 leading CRLFs are the
+// caller's business: see SkipCRLF). It returns the message's whole length, or 0 when more bytes are
+// needed. It never asks for more than lim.Message bytes: beyond that, and for a missing or
+// unreadable Content-Length on a stream, it returns an error, after which the connection can't be
+// kept in step. scanned is a cursor the caller keeps between calls for the same message (0 at its
+// start), so that a message arriving byte by byte is not searched from its start again each time;
+// its values are Frame's own.
 //
-// A line that ends with a lone LF is an error here as it is in Parse: a header field that only one side sees would move
-// the message's end. The error's Status is the answer the request gets, so where the head is short it is waited for: the
-// Via that says where the answer goes may stand in the next segment.
+// A line that ends with a lone LF is an error here as it is in Parse: a header field that only one
+// side sees would move the message's end. The error's Status is the answer the request gets, so
+// where the head is short it is waited for: the Via that says where the answer goes may be in the
+// next segment.
 func Frame(b []byte, lim *Limits, scanned *int) (n int, err error) {
 	l := lim.resolved()
 	if *scanned < 0 {
@@ -61,8 +63,8 @@ func Frame(b []byte, lim *Limits, scanned *int) (n int, err error) {
 // shortHead is how long a head may be that is waited for though a fault was seen in it.
 const shortHead = 4096
 
-// headEnd is where the empty line at or after b[from:] ends, 0 while there is none. loose is where an LF without CR stands
-// before that, -1: nowhere.
+// headEnd is where the empty line at or after b[from:] ends, 0 while there is none. loose is where
+// an LF without CR comes before that, -1: nowhere.
 func headEnd(b []byte, from int) (end, loose int) {
 	for i := from; ; {
 		j := bytes.IndexByte(b[i:], '\n')
@@ -79,7 +81,7 @@ func headEnd(b []byte, from int) (end, loose int) {
 	}
 }
 
-// looseEnd tells whether b has an empty line in it, however its lines end.
+// looseEnd reports whether b has an empty line in it, however its lines end.
 func looseEnd(b []byte) bool {
 	for i := 0; ; {
 		j := bytes.IndexByte(b[i:], '\n')
@@ -97,7 +99,8 @@ func looseEnd(b []byte) bool {
 func frameLength(head []byte) (uint64, *Error) {
 	var length contentLength
 	for i := bytes.IndexByte(head, '\n') + 1; i < len(head); {
-		// Only a line that may be a Content-Length is read with its folds; of the others it is enough to find the end.
+		// Only a line that may be a Content-Length is read with its folds; of the others it is
+		// enough to find the end.
 		if c := head[i] | 0x20; c == 'c' || c == 'l' {
 			var f field
 			next, _ := f.index(head, i)

@@ -61,7 +61,8 @@ func TestFrameErrors(t *testing.T) {
 	}
 }
 
-// What is wrong with a short head is said when the whole of it is there, so that the answer finds its way.
+// What is wrong with a short head is said when the whole of it is there, so that the answer finds
+// its way.
 func TestFrameWaitsForAShortHead(t *testing.T) {
 	for name, text := range map[string]string{
 		"one lone LF":   strings.Replace(request("l: 0\n"), "SIP/2.0\r\n", "SIP/2.0\n", 1),

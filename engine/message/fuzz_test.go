@@ -1,6 +1,7 @@
 package message
 
-// Fuzz targets. Their seeds are the torture messages; each asserts what must hold of any input whatever.
+// Fuzz targets. Their seeds are the torture messages; each asserts what must hold of any input
+// whatever.
 
 import (
 	"bytes"
@@ -17,7 +18,7 @@ func addTorture(f *testing.F) {
 	f.Add([]byte(request("Content-Length: 4\n") + "body"))
 }
 
-// inside tells whether part lies within whole.
+// inside reports whether part lies within whole.
 func inside(t *testing.T, m *Message) {
 	t.Helper()
 	for i := 0; i < m.Len(); i++ {
@@ -49,7 +50,7 @@ func viewsText(m *Message) string {
 	return b.String()
 }
 
-// keptAsItStands compares what m keeps of its branch and tags with what stands in it.
+// keptAsItStands compares what m keeps of its branch and tags with what is in it.
 func keptAsItStands(t interface {
 	Helper()
 	Fatalf(format string, args ...any)
@@ -269,7 +270,8 @@ func FuzzVia(f *testing.F) {
 	})
 }
 
-// FuzzEdits plays a program of edits on a message: what is not edited keeps its bytes, and what was written reads back.
+// FuzzEdits plays a program of edits on a message: what is not edited keeps its bytes, and what was
+// written reads back.
 func FuzzEdits(f *testing.F) {
 	for _, c := range tortureCases() {
 		f.Add(c.wire(), []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})

@@ -1,8 +1,9 @@
 package message
 
-// This file names the header fields the engine knows, and says of each how it may stand in a message.
+// This file names the header fields the engine knows, and says of each how it may be in a message.
 
-// HeaderID names a header field the engine knows, in any case and in its compact form. HeaderOther is every other name.
+// HeaderID names a header field the engine knows, in any case and in its compact form. HeaderOther
+// is every other name.
 type HeaderID uint8
 
 const (
@@ -107,13 +108,13 @@ type headerForm uint8
 
 const (
 	formList   headerForm = 1 << iota // 1#element: one field may carry several (RFC 3261 §7.3.1)
-	formSingle                        // may stand only once in a message
+	formSingle                        // may occur only once in a message
 )
 
 // headerTable has each header's names and form. It is never written.
 //
-// The authentication headers are neither: several may stand in a message, yet the commas in one separate its
-// parameters (§7.3.1). Identity may be repeated, not combined (RFC 8224 §4).
+// The authentication headers are neither: several may be in a message, yet the commas in one
+// separate its parameters (§7.3.1). Identity may be repeated, not combined (RFC 8224 §4).
 var headerTable = [headerCount]struct {
 	name    string
 	compact byte // its one-letter name (§7.3.3), 0: none
@@ -220,8 +221,9 @@ func (h HeaderID) String() string {
 	return headerTable[h].name
 }
 
-// IsList tells whether the header's ABNF is 1#element, so that one field may carry several, separated by commas.
+// IsList reports whether the header's ABNF is 1#element, so that one field may carry several,
+// separated by commas.
 func (h HeaderID) IsList() bool { return h < headerCount && headerTable[h].form&formList != 0 }
 
-// Single tells whether the header may stand only once in a message.
+// Single reports whether the header may occur only once in a message.
 func (h HeaderID) Single() bool { return h < headerCount && headerTable[h].form&formSingle != 0 }

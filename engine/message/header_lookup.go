@@ -1,10 +1,11 @@
 package message
 
-// This file finds the HeaderID of a header name as it stands in a message.
+// This file finds the HeaderID of a header name as it is in a message.
 
 import "encoding/binary"
 
-// LookupHeader names the header written as name, in any case and in its compact form ("v" is Via, RFC 3261 §7.3.3).
+// LookupHeader names the header written as name, in any case and in its compact form ("v" is Via,
+// RFC 3261 §7.3.3).
 func LookupHeader(name []byte) HeaderID {
 	if nextControl(name, 0) != len(name) {
 		return HeaderOther
@@ -52,8 +53,9 @@ func makeHeaderIndex() (index [indexSlots]indexSlot) {
 
 // nameWord is up to eight of the n bytes of a name at b[i], letters in lower case, zeros behind.
 //
-// Setting one bit makes letters lower case and leaves '-' and digits; but for CR, which becomes '-', it makes nothing
-// else a letter or '-'. Whoever asks has seen to it that there is no control character.
+// Setting one bit makes letters lower case and leaves '-' and digits; except for CR, which becomes
+// '-', it makes nothing else a letter or '-'. Whoever asks has seen to it that there is no control
+// character.
 func nameWord(b []byte, i, n int) (w uint64) {
 	if i+wordBytes <= len(b) {
 		w = binary.LittleEndian.Uint64(b[i:])

@@ -7,7 +7,7 @@ import (
 	"net/netip"
 )
 
-// hostport is a host with its port as they stand in a text: offsets into it.
+// hostport is a host with its port as they are in a text: offsets into it.
 type hostport struct {
 	lo, hi int    // the host, an IPv6 reference without its brackets
 	port   uint16 // 0: none
@@ -15,8 +15,8 @@ type hostport struct {
 	end    int // past it
 }
 
-// parse makes h, which is empty, the host [":" port] at b[i]. With spaces, white space may stand around the colon (as in
-// Via's sent-by). flaw is "" when it could be read.
+// parse makes h, which is empty, the host [":" port] at b[i]. With spaces, white space may occur
+// around the colon (as in Via's sent-by). flaw is "" when it could be read.
 func (h *hostport) parse(b []byte, i int, spaces bool) (flaw string) {
 	h.lo = i
 	for i < len(b) && is(b[i], charHost) {
@@ -63,9 +63,10 @@ func (h *hostport) parse(b []byte, i int, spaces bool) (flaw string) {
 	return ""
 }
 
-// isIPv6 tells whether b is an IPv6 address in text (RFC 3261 §25.1 IPv6address, RFC 4291 §2.2): eight groups, or fewer
-// and one "::"; the last two may be an IPv4 address. Before that a third colon may stand, as RFC 3261's grammar has it
-// by mistake: both forms must be tolerated (RFC 5118 §4.10).
+// isIPv6 reports whether b is an IPv6 address in text (RFC 3261 §25.1 IPv6address, RFC 4291 §2.2):
+// eight groups, or fewer and one "::"; the last two may be an IPv4 address. Before that a third
+// colon may occur, as RFC 3261's grammar has it by mistake: both forms must be tolerated (RFC 5118
+// §4.10).
 func isIPv6(b []byte) bool {
 	const longest = len("0000:0000:0000:0000:0000:ffff:255.255.255.255")
 	if len(b) < 2 || len(b) > longest {
@@ -113,7 +114,7 @@ func parseIPv6(b []byte) (netip.Addr, error) {
 
 var threeColons = [3]byte{':', ':', ':'} // never written
 
-// isIPv4 tells whether b is four decimal numbers below 256 with dots between.
+// isIPv4 reports whether b is four decimal numbers below 256 with dots between.
 func isIPv4(b []byte) bool {
 	for n := 1; ; n++ {
 		dot := bytes.IndexByte(b, '.')
@@ -131,7 +132,8 @@ func isIPv4(b []byte) bool {
 	}
 }
 
-// unbracket takes the brackets off an IPv6 reference; RFC 5118 §4.5 has received= both with and without them.
+// unbracket takes the brackets off an IPv6 reference; RFC 5118 §4.5 has received= both with and
+// without them.
 func unbracket(b []byte) []byte {
 	if len(b) >= 2 && b[0] == '[' && b[len(b)-1] == ']' {
 		return b[1 : len(b)-1]

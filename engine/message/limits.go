@@ -1,6 +1,7 @@
 package message
 
-// This file holds the bounds of what Parse accepts, and the error every part of the package reports with.
+// This file holds the bounds of what Parse accepts, and the error every part of the package reports
+// with.
 
 // Limits bound what Parse accepts. The zero value of a field means its default.
 type Limits struct {
@@ -45,11 +46,13 @@ func orDefault(n, def int) int {
 
 // Error says what is wrong with a message and how a request that has it is answered.
 type Error struct {
-	Status int    // 400, 413, 414, 416, 505, 513 …: the answer a request gets (RFC 3261 §21.4, §16.3)
+	// 400, 413, 414, 416, 505, 513 …: the answer a request gets (RFC 3261 §21.4, §16.3)
+	Status int
 	Reason string // a reason phrase fit for the wire, naming the header: "Bad Via: empty host"
 }
 
 func (e *Error) Error() string { return e.Reason }
 
-// bad is a 400 with the reason given. Reasons are constants of this package: they never carry bytes of the peer.
+// bad is a 400 with the reason given. Reasons are constants of this package: they never carry bytes
+// of the peer.
 func bad(reason string) *Error { return &Error{Status: 400, Reason: reason} }

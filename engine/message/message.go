@@ -4,9 +4,9 @@ package message
 
 // Message is one SIP message: bytes, an index over them, and edits. See the package comment.
 //
-// It is a piece table. A piece (the start line, a header field, the body) lies in buf, the bytes received, or in arena,
-// the text of edits. Nothing in buf is ever written; arena only grows until the message is reset, so a view taken
-// before an edit stays readable.
+// It is a piece table. A piece (the start line, a header field, the body) lies in buf, the bytes
+// received, or in arena, the text of edits. Nothing in buf is ever written; arena only grows until
+// the message is reset, so a view taken before an edit stays readable.
 type Message struct {
 	pieces
 	own    []byte  // storage of Detach, kept for the next use
@@ -45,8 +45,9 @@ type field struct {
 }
 
 const (
-	fieldArena  = 1 << iota // the text is in arena
-	fieldFlawed             // Parse found a fault in its bytes: they must not be copied to the wire as they are
+	fieldArena = 1 << iota // the text is in arena
+	// Parse found a fault in its bytes: they must not be copied to the wire as they are
+	fieldFlawed
 )
 
 // Reset makes m empty and keeps its storage. m refers to no bytes of a caller afterwards.
@@ -55,7 +56,7 @@ func (m *Message) Reset() {
 	m.views = views{}
 }
 
-// clear is Reset but for the views, which may still keep the old bytes from being collected.
+// clear is Reset except for the views, which may still keep the old bytes from being collected.
 func (m *Message) clear() {
 	m.buf = nil
 	m.arena = m.arena[:0]
@@ -69,9 +70,9 @@ func (m *Message) clear() {
 	m.views.have = 0
 }
 
-// Detach copies the bytes of m into a buffer of its own, so that the buffer it was parsed from may be used again.
-// Views taken before it still refer to the old buffer. The buffer is used again when m is parsed and detached again:
-// messages CopyTo made of a detached m must be done with by then.
+// Detach copies the bytes of m into a buffer of its own, so that the buffer it was parsed from may
+// be used again. Views taken before it still refer to the old buffer. The buffer is used again when
+// m is parsed and detached again: messages CopyTo made of a detached m must be done with by then.
 func (m *Message) Detach() {
 	if len(m.buf) == 0 {
 		return
@@ -84,8 +85,8 @@ func (m *Message) Detach() {
 	m.views.have = 0
 }
 
-// CopyTo makes dst the same message as m, with m's edits, sharing m's bytes but not its index or arena (a branch of a
-// fork). m's bytes must outlive dst's use of them.
+// CopyTo makes dst the same message as m, with m's edits, sharing m's bytes but not its index or
+// arena (a branch of a fork). m's bytes must outlive dst's use of them.
 func (m *Message) CopyTo(dst *Message) {
 	if m == dst {
 		return
@@ -113,10 +114,11 @@ func (m *Message) line(f *field) []byte { return m.source(f)[f.lo:f.hi] }
 
 func (m *Message) value(f *field) []byte { return m.source(f)[f.val:f.valEnd:f.valEnd] }
 
-// CutOff tells whether the body ends before its Content-Length does: a response like that MUST be dropped (§18.3).
+// CutOff reports whether the body ends before its Content-Length does: a response like that MUST be
+// dropped (§18.3).
 func (m *Message) CutOff() bool { return m.cutOff }
 
-// Body is the message's body, empty when it has none.
+// Body is the message's body, empty if it has none.
 func (m *Message) Body() []byte {
 	if m.bodyNew {
 		return m.arena[m.bodyStart:m.bodyEnd:m.bodyEnd]

@@ -2,8 +2,8 @@ package message
 
 // This file names the request methods.
 
-// Method is a request method known to the engine, or MethodOther for an extension method, whose text is
-// [Message.MethodText]. Method names are case-sensitive (RFC 3261 §7.1).
+// Method is a request method known to the engine, or MethodOther for an extension method, whose
+// text is [Message.MethodText]. Method names are case-sensitive (RFC 3261 §7.1).
 type Method uint8
 
 const (
@@ -59,7 +59,8 @@ func ParseMethod(text []byte) Method {
 	return MethodOther
 }
 
-// String is the method's name as it stands in a request; "" for MethodOther, which has no name of its own.
+// String is the method's name as it is in a request; "" for MethodOther, which has no name of its
+// own.
 func (m Method) String() string {
 	switch m {
 	case MethodInvite:

@@ -1,12 +1,12 @@
 package message
 
-// This file reads parameters: the ";name=value" runs of header elements and URIs (RFC 3261 §25.1 generic-param,
-// §19.1.1 uri-parameters).
+// This file reads parameters: the ";name=value" runs of header elements and URIs (RFC 3261 §25.1
+// generic-param, §19.1.1 uri-parameters).
 
 import "bytes"
 
-// Params is a run of ";name=value" pairs as written. Names compare without case; values may be tokens, hosts or
-// quoted strings.
+// Params is a run of ";name=value" pairs as written. Names compare without case; values may be
+// tokens, hosts or quoted strings.
 type Params []byte
 
 // param is one parameter: offsets into its run.
@@ -14,13 +14,13 @@ type param struct {
 	lo      int // its ';'
 	name    int
 	nameEnd int
-	val     int // its value without quotes; val == valEnd when it has none
+	val     int // its value without quotes; val == valEnd if it has none
 	valEnd  int
 	hi      int // past the value, or past the name
 }
 
-// next finds the parameter at or after p[i]. ok is false at the end and where p cannot be read any further; then bad
-// tells which. Empty parameters (";;") are passed over.
+// next finds the parameter at or after p[i]. ok is false at the end and where p cannot be read any
+// further; then bad tells which. Empty parameters (";;") are skipped.
 func (p Params) next(i int) (q param, ok, broken bool) {
 	for {
 		i = skipSpace(p, i)
@@ -70,9 +70,9 @@ func (p Params) next(i int) (q param, ok, broken bool) {
 	return q, true, false
 }
 
-// plain reads the parameter at p[i] as next does where it has the shape that nearly all have: ";name" or ";name=value"
-// without white space or quotes. Its value, which may be empty, is p[min(nameEnd+1, end):end]. For any other shape end
-// is negative, and next has to say what it is.
+// plain reads the parameter at p[i] as next does where it has the shape that nearly all have:
+// ";name" or ";name=value" without white space or quotes. Its value, which may be empty, is
+// p[min(nameEnd+1, end):end]. For any other shape end is negative, and next has to say what it is.
 func (p Params) plain(i int) (nameEnd, end int) {
 	if p[i] != ';' {
 		return 0, -1
@@ -94,7 +94,8 @@ func (p Params) plain(i int) (nameEnd, end int) {
 	return nameEnd, i
 }
 
-// Get is the value of the first parameter of that name: quotes kept off, escapes in it left; "" when it has no value.
+// Get is the value of the first parameter of that name: quotes kept off, escapes in it left; "" if
+// it has no value.
 func (p Params) Get(name string) (value []byte, present bool) {
 	for i := 0; i < len(p); {
 		if nameEnd, end := p.plain(i); end >= 0 {
@@ -116,13 +117,14 @@ func (p Params) Get(name string) (value []byte, present bool) {
 	return nil, false
 }
 
-// Has tells whether a parameter of that name is there.
+// Has reports whether a parameter of that name is there.
 func (p Params) Has(name string) bool {
 	_, present := p.Get(name)
 	return present
 }
 
-// Each calls f for each parameter in order until it returns false. Values are as [Params.Get] gives them.
+// Each calls f for each parameter in order until it returns false. Values are as [Params.Get] gives
+// them.
 func (p Params) Each(f func(name, value []byte) bool) {
 	for i := 0; ; {
 		q, ok, _ := p.next(i)
@@ -153,7 +155,8 @@ func (f *found) value(p Params, name string) []byte {
 	return p[f.lo:f.hi:f.hi]
 }
 
-// add takes down the value p[lo:hi]. The same value again says nothing new: some phones write their tag twice.
+// add takes down the value p[lo:hi]. The same value again says nothing new: some phones write their
+// tag twice.
 func (f *found) add(p Params, lo, hi int) {
 	if f.present {
 		f.twice = f.twice || !bytes.Equal(p[f.lo:f.hi], p[lo:hi])
@@ -162,8 +165,8 @@ func (f *found) add(p Params, lo, hi int) {
 	f.lo, f.hi, f.present = uint32(lo), uint32(hi), true
 }
 
-// check tells what keeps p from being read whole, "" for nothing, and takes down in f what it finds of the parameter
-// name. limit is how many parameters there may be.
+// check tells what keeps p from being read whole, "" for nothing, and takes down in f what it finds
+// of the parameter name. limit is how many parameters there may be.
 func (p Params) check(limit int, name string, f *found) (flaw string) {
 	for i, n := 0, 0; i < len(p); n++ {
 		if nameEnd, end := p.plain(i); end >= 0 && n < limit {

@@ -10,14 +10,15 @@ import (
 // maxParse is the longest message the index can describe.
 const maxParse = math.MaxInt32
 
-// Parse indexes the datagram b, which m refers to from now on: b must not change while m or a view of it is in use.
-// After an error m holds what could be read, so that Answerable can say whether a 400 can be built from it.
-// Content-Length shorter than the rest of a datagram cuts the body (§18.3); longer is an error (400).
+// Parse indexes the datagram b, which m refers to from now on: b must not change while m or a view
+// of it is in use. After an error m holds what could be read, so that Answerable can say whether a
+// 400 can be built from it. Content-Length shorter than the rest of a datagram cuts the body
+// (§18.3); longer is an error (400).
 //
-// Lines end with CRLF. A lone LF or CR is an error (400): implementations differ on whether it ends a line, and one
-// that thinks otherwise than its neighbour can be made to read another message than its neighbour checked. Control
-// characters are errors too, but for HT and for what is escaped in a quoted string. CRLFs before the start line are
-// skipped (§7.5).
+// Lines end with CRLF. A lone LF or CR is an error (400): implementations differ on whether it ends
+// a line, and one that thinks otherwise than its neighbour can be made to read another message than
+// its neighbour checked. Control characters are errors too, except for HT and for what is escaped
+// in a quoted string. CRLFs before the start line are skipped (§7.5).
 func (m *Message) Parse(b []byte, lim *Limits) error {
 	m.clear()
 	m.lim = lim.resolved()
@@ -42,7 +43,8 @@ func (m *Message) Parse(b []byte, lim *Limits) error {
 	return nil
 }
 
-// SkipCRLF tells how many bytes at the start of b are CRLFs, which may stand before a start line (§7.5).
+// SkipCRLF tells how many bytes at the start of b are CRLFs, which may occur before a start line
+// (§7.5).
 func SkipCRLF(b []byte) int {
 	i := 0
 	for i+1 < len(b) && b[i] == '\r' && b[i+1] == '\n' {
@@ -67,7 +69,8 @@ type contentLength struct {
 
 const maxContentLength = math.MaxInt32
 
-// add takes in the value of one Content-Length field. Two that differ leave no way to tell where the body ends.
+// add takes in the value of one Content-Length field. Two that differ leave no way to tell where
+// the body ends.
 func (c *contentLength) add(value []byte) {
 	n, ok := decimal(value, maxContentLength)
 	if !ok || c.seen && n != c.n {
@@ -117,8 +120,8 @@ const (
 	answerFields = 16
 )
 
-// blankLine is the length of the line end at b[i], 0 when there is none. A lone LF counts, so that a message made of such
-// lines can be answered.
+// blankLine is the length of the line end at b[i], or 0 if there is none. A lone LF counts, so that
+// a message made of such lines can be answered.
 func blankLine(b []byte, i int) int {
 	switch {
 	case b[i] == '\n':
@@ -131,7 +134,8 @@ func blankLine(b []byte, i int) int {
 
 // failField takes down what is wrong with f, which is n bytes long.
 func (m *Message) failField(f *field, n int, flaw string) {
-	if n > m.lim.HeaderLine && m.IsRequest() { // nobody can be told that a response is too large: it goes on
+	// Nobody can be told that a response is too large: it goes on
+	if n > m.lim.HeaderLine && m.IsRequest() {
 		m.fail(&Error{513, "Header field too long"})
 	}
 	if flaw != "" {
@@ -170,8 +174,8 @@ func (f *field) index(b []byte, i int) (next int, flaw string) {
 	return next, flaw
 }
 
-// scanField finds where the header field at b[i] ends: its last byte, and the start of the next line that is not one of
-// its folded lines (§7.3.1). flaw says what is wrong with its bytes.
+// scanField finds where the header field at b[i] ends: its last byte, and the start of the next
+// line that is not one of its folded lines (§7.3.1). flaw says what is wrong with its bytes.
 func scanField(b []byte, i int) (end, next int, flaw string) {
 	for j := i; ; j++ {
 		j = nextControl(b, j)
@@ -203,8 +207,8 @@ func scanField(b []byte, i int) (end, next int, flaw string) {
 	}
 }
 
-// quotedPair tells whether the byte after b is escaped by a backslash in a quoted string, where any character but CR and
-// LF may stand (§25.1, quoted-pair).
+// quotedPair reports whether the byte after b is escaped by a backslash in a quoted string, where
+// any character but CR and LF may occur (§25.1, quoted-pair).
 func quotedPair(b []byte) bool {
 	if len(b) == 0 || b[len(b)-1] != '\\' {
 		return false
@@ -259,7 +263,9 @@ func (m *Message) parseStart(i int) int {
 	m.start.lo, m.start.hi = uint32(i), uint32(next)
 	status := end-i >= 4 && equalFold(b[i:i+4], "SIP/")
 	for j := nextControl(b[:end], i); j != end; j = nextControl(b[:end], j+1) {
-		if b[j] != '\t' || !status { // a reason phrase may have HT in it (§25.1); nothing else of a status line gets past its parsing with one
+		// A reason phrase may have HT in it (§25.1); nothing else of a status line gets past its
+		// parsing with one
+		if b[j] != '\t' || !status {
 			m.fail(bad("Bad start line: control character"))
 			break
 		}

@@ -1,7 +1,7 @@
 package message
 
-// This file plays random edits on random messages, on copies of them and on detached ones, and compares each with what
-// a fresh Message reads from the bytes it is written as.
+// This file plays random edits on random messages, on copies of them and on detached ones, and
+// compares each with what a fresh Message reads from the bytes it is written as.
 
 import (
 	"fmt"

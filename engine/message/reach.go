@@ -1,26 +1,28 @@
 package message
 
-// This file compares what a request says of its sender's address with where it came from: whether its Contact can be reached, or only
-// the connection or address it came by.
+// This file compares what a request says of its sender's address with where it came from: whether
+// its Contact can be reached, or only the connection or address it came by.
 
 import (
 	"bytes"
 	"net/netip"
 )
 
-// Direct tells whether the request came from the UA itself: it has one Via.
+// Direct reports whether the request came from the UA itself: it has one Via.
 func (m *Message) Direct() bool {
 	vias := m.Elements(HeaderVia)
 	return vias.Next() && !vias.Next()
 }
 
-// ContactAt compares a contact of the request with the address it came from: same, it may be the source itself; hidden, it is an
-// address that can't be reached from here. The sender of neither knows its own address and names another one.
+// ContactAt compares a contact of the request with the address it came from: same, it may be the
+// source itself; hidden, it is an address that can't be reached from here. The sender of neither
+// knows its own address and names another one.
 func (m *Message) ContactAt(source netip.Addr, contact *URI) (same, hidden bool) {
 	source = source.Unmap().WithZone("")
 	addr, err := netip.ParseAddr(string(contact.Host))
 	if err != nil {
-		// A name. Clients that know no address of their own (WebSocket) use names under .invalid (RFC 7118 §5).
+		// A name. Clients that know no address of their own (WebSocket) use names under .invalid
+		// (RFC 7118 §5).
 		return true, IsInvalidName(contact.Host)
 	}
 	if addr = addr.Unmap().WithZone(""); addr == source {
@@ -37,7 +39,8 @@ func (m *Message) ContactAt(source netip.Addr, contact *URI) (same, hidden bool)
 	return false, err != nil || sentBy.Unmap().WithZone("") != source
 }
 
-// IsInvalidName tells whether a host is a name that can't exist: one under .invalid (RFC 6761 §6.4).
+// IsInvalidName reports whether a host is a name that can't exist: one under .invalid (RFC 6761
+// §6.4).
 func IsInvalidName(host []byte) bool {
 	const domain = ".invalid"
 	host = withoutDot(host)
@@ -47,13 +50,14 @@ func IsInvalidName(host []byte) bool {
 // sharedSpace is what carriers use behind their own NAT (RFC 6598).
 var sharedSpace = netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10)
 
-// inner tells whether an address means something only inside of some network.
+// inner reports whether an address means something only inside of some network.
 func inner(a netip.Addr) bool {
 	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || sharedSpace.Contains(a)
 }
 
-// BehindStream tells whether the sender of a request that came over a stream is to be reached on that connection: nobody listens at the
-// client's end of one, so it is the way unless the contact names another host, or asks for UDP.
+// BehindStream reports whether the sender of a request that came over a stream is to be reached on
+// that connection: nobody listens at the client's end of one, so it is the way unless the contact
+// names another host, or asks for UDP.
 func (m *Message) BehindStream(source netip.Addr, contact *URI) bool {
 	if t, ok := contact.Params.Get("transport"); ok && bytes.EqualFold(t, []byte("udp")) {
 		return false

@@ -1,6 +1,7 @@
 package message
 
-// This file holds the default reason phrases (RFC 3261 §21 and the IANA registry of SIP response codes).
+// This file holds the default reason phrases (RFC 3261 §21 and the IANA registry of SIP response
+// codes).
 
 // ReasonFor is the default reason phrase of a status code, "" for an unknown one.
 func ReasonFor(code int) string {

@@ -22,8 +22,9 @@ const (
 	maxStatus = 699
 )
 
-// parseRequestLine reads Method SP Request-URI SP SIP-Version from buf[i:end]. The method ends at the first space and
-// the version begins after the last, so that a Request-URI with spaces in it, which is an error, is still seen as one.
+// parseRequestLine reads Method SP Request-URI SP SIP-Version from buf[i:end]. The method ends at
+// the first space and the version begins after the last, so that a Request-URI with spaces in it,
+// which is an error, is still seen as one.
 func (m *Message) parseRequestLine(i, end int) {
 	line := m.buf[i:end]
 	first := bytes.IndexByte(line, ' ')
@@ -44,13 +45,14 @@ func (m *Message) parseRequestLine(i, end int) {
 	case !isVersion(line[last+1:]):
 		m.fail(bad("Bad SIP version"))
 	case bytes.IndexByte(line[first+1:last], ' ') >= 0:
-		// A space too many between the parts, or a space in the URI: no way to tell (RFC 4475 §3.1.2.8, §3.1.2.9).
+		// A space too many between the parts, or a space in the URI: no way to tell (RFC 4475
+		// §3.1.2.8, §3.1.2.9).
 		m.fail(bad("Bad Request-URI: white space"))
 	}
 }
 
-// parseStatusLine reads SIP-Version SP Status-Code SP Reason-Phrase from buf[i:end]. The space before an empty phrase
-// may be missing: it often is.
+// parseStatusLine reads SIP-Version SP Status-Code SP Reason-Phrase from buf[i:end]. The space
+// before an empty phrase may be missing: it often is.
 func (m *Message) parseStatusLine(i, end int) {
 	line := m.buf[i:end]
 	first := bytes.IndexByte(line, ' ')
@@ -77,7 +79,7 @@ func (m *Message) parseStatusLine(i, end int) {
 	m.status = int(code)
 }
 
-// isVersion tells whether b is "SIP" "/" 1*DIGIT "." 1*DIGIT, of whatever version.
+// isVersion reports whether b is "SIP" "/" 1*DIGIT "." 1*DIGIT, of whatever version.
 func isVersion(b []byte) bool {
 	if len(b) == len(version20) && string(b) == version20 {
 		return true
@@ -89,8 +91,8 @@ func isVersion(b []byte) bool {
 	return dot > 4 && dot < len(b)-1 && all(b[4:dot], charDigit) && all(b[dot+1:], charDigit)
 }
 
-// SpellVersion writes "SIP/2.0" as §7.1 has it where the start line, which Validate found right, has it in other letters:
-// what reads them without case, "implementations MUST send upper-case".
+// SpellVersion writes "SIP/2.0" as §7.1 has it where the start line, which Validate found right,
+// has it in other letters: what reads them without case, "implementations MUST send upper-case".
 func (m *Message) SpellVersion() {
 	if string(m.Version()) == version20 {
 		return
@@ -117,7 +119,8 @@ func (m *Message) part(lo, hi uint32) []byte {
 	return m.buf[lo:hi:hi]
 }
 
-// IsRequest tells a request from a response. It is true for a message whose start line could not be read.
+// IsRequest tells a request from a response. It is true for a message whose start line could not be
+// read.
 func (m *Message) IsRequest() bool { return m.status == 0 }
 
 // Method is the request's method; MethodOther for a response.
@@ -158,8 +161,8 @@ func (m *Message) ReasonPhrase() []byte {
 	return m.part(m.start.c, m.start.cHi)
 }
 
-// SetRequestURI replaces a request's Request-URI. Bytes that would end the URI or the line are written escaped (%HH):
-// the caller is expected to have parsed u. It does nothing to a response.
+// SetRequestURI replaces a request's Request-URI. Bytes that would end the URI or the line are
+// written escaped (%HH): the caller is expected to have parsed u. It does nothing to a response.
 func (m *Message) SetRequestURI(u []byte) {
 	if !m.IsRequest() {
 		return
@@ -198,8 +201,8 @@ func appendVisible(dst, u []byte) []byte {
 	return dst
 }
 
-// SetStatus replaces a response's status line: code is put between 100 and 699, and an empty reason means
-// [ReasonFor] the code. It does nothing to a request.
+// SetStatus replaces a response's status line: code is put between 100 and 699, and an empty reason
+// means [ReasonFor] the code. It does nothing to a request.
 func (m *Message) SetStatus(code int, reason string) {
 	if m.IsRequest() {
 		return

@@ -1,7 +1,8 @@
 package message
 
-// The corpora of RFC 4475 and RFC 5118: what becomes of each message, and why. The messages stand in the files
-// torture_valid_test.go, torture_invalid_test.go, torture_semantic_test.go and torture_ipv6_test.go.
+// The corpora of RFC 4475 and RFC 5118: what becomes of each message, and why. The messages are in
+// the files torture_valid_test.go, torture_invalid_test.go, torture_semantic_test.go and
+// torture_ipv6_test.go.
 
 import (
 	"bytes"
@@ -12,9 +13,10 @@ import (
 // tortureCase is one message of the corpora.
 type tortureCase struct {
 	name, section string
-	want          int    // 0: valid; else the status it is answered with, or, for a response, that it is dropped
-	why           string // our reading, where the RFC leaves it open
-	text          string // lines end with LF here
+	// 0: valid; else the status it is answered with, or, for a response, that it is dropped
+	want int
+	why  string // our reading, where the RFC leaves it open
+	text string // lines end with LF here
 }
 
 // wire is the message as it is sent.

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Trap 8, whole: what another library altered on the way through, or could not find. The message is read, edited as a proxy edits it, and written; what
-// nobody touched must be there byte for byte.
+// Trap 8, whole: what another library altered on the way through, or could not find. The message is
+// read, edited as a proxy edits it, and written; what nobody touched must be there byte for byte.
 func TestTrap08NothingIsAlteredOrMissed(t *testing.T) {
 	const text = "INVITE sip:a@h;p?x=y SIP/2.0\r\n" +
 		"Via: SIP/2.0/UDP a.example:5060 ;Branch=z9hG4bKone;RPORT, SIP/2.0/TCP [2001:db8::1]:5062;branch=z9hG4bKtwo\r\n" +

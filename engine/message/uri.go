@@ -7,7 +7,8 @@ import (
 	"strconv"
 )
 
-// URI is a SIP, SIPS or TEL URI, or any other absolute URI with Scheme and Opaque only (§19.1, RFC 3966).
+// URI is a SIP, SIPS or TEL URI, or any other absolute URI with Scheme and Opaque only (§19.1, RFC
+// 3966).
 type URI struct {
 	Scheme      []byte // as written
 	User        []byte // escaped, as written; nil: none; tel: the number
@@ -49,11 +50,11 @@ func schemeOf(b []byte) scheme {
 	return schemeOther
 }
 
-// ParseURI reads text, a URI without anything around it. The URI's parts are slices of text. The error is an [*Error] of
-// status 400.
+// ParseURI reads text, a URI without anything around it. The URI's parts are slices of text. The
+// error is an [*Error] of status 400.
 //
-// Headers in a Request-URI are kept though they do not belong there (§19.1.1), and so is a '#' in the user, which dial
-// strings have and the grammar has not.
+// Headers in a Request-URI are kept though they do not belong there (§19.1.1), and so is a '#' in
+// the user, which dial strings have and the grammar has not.
 func ParseURI(text []byte) (URI, error) {
 	var u URI
 	if flaw := u.parse(text, defaultParams); flaw != "" {
@@ -90,7 +91,7 @@ func (u *URI) parse(text []byte, limit int) (flaw string) {
 	return ""
 }
 
-// isScheme tells whether b is ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ).
+// isScheme reports whether b is ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ).
 func isScheme(b []byte) bool {
 	for i, c := range b {
 		alpha := 'a' <= c|0x20 && c|0x20 <= 'z'
@@ -101,7 +102,8 @@ func isScheme(b []byte) bool {
 	return len(b) > 0
 }
 
-// visible tells whether b has no control character, space, quote or angle bracket: what could not stand in <>.
+// visible reports whether b has no control character, space, quote or angle bracket: what could not
+// be in <>.
 func visible(b []byte) bool {
 	for _, c := range b {
 		if c <= ' ' || c == '"' || c == '<' || c == '>' || c == 0x7f {
@@ -113,7 +115,7 @@ func visible(b []byte) bool {
 
 // parseSIP reads [ userinfo "@" ] hostport uri-parameters [ headers ].
 //
-// The user may hold ';' '?' and '/', so the first '@' ends it whatever stands before.
+// The user may hold ';' '?' and '/', so the first '@' ends it whatever comes before.
 func (u *URI) parseSIP(b []byte, limit int) (flaw string) {
 	i := 0
 	for i < len(b) && is(b[i], charUser) {
@@ -183,8 +185,9 @@ func (u *URI) parseSIP(b []byte, limit int) (flaw string) {
 	return u.Params.check(limit, "", new(found))
 }
 
-// plainURIParams tells in one pass whether b is nothing but parameters, not more than limit, without escapes and such
-// rare characters as '=' in a value. That it is not says nothing against b.
+// plainURIParams tells in one pass whether b is nothing but parameters, not more than limit,
+// without escapes and such rare characters as '=' in a value. That it is not says nothing against
+// b.
 func plainURIParams(b []byte, limit int) bool {
 	n := 0
 	for i := 0; i < len(b); n++ {
@@ -208,8 +211,8 @@ func plainURIParams(b []byte, limit int) bool {
 	return n <= limit
 }
 
-// parseTel reads a telephone-subscriber (RFC 3966 §3). Of the number it asks only that it could be one: digits,
-// separators, the letters of local numbers.
+// parseTel reads a telephone-subscriber (RFC 3966 §3). Of the number it asks only that it could be
+// one: digits, separators, the letters of local numbers.
 func (u *URI) parseTel(b []byte, limit int) (flaw string) {
 	end := bytes.IndexByte(b, ';')
 	if end < 0 {
@@ -238,7 +241,7 @@ func (u *URI) parseTel(b []byte, limit int) (flaw string) {
 	return u.Params.check(limit, "", new(found))
 }
 
-// isSeparator tells whether c is a visual-separator of a telephone number (RFC 3966 §3).
+// isSeparator reports whether c is a visual-separator of a telephone number (RFC 3966 §3).
 func isSeparator(c byte) bool { return c == '-' || c == '.' || c == '(' || c == ')' }
 
 // AppendTo appends the URI: byte for byte what was parsed, when nothing was changed.
@@ -287,7 +290,7 @@ func appendHost(dst, host []byte) []byte {
 	return append(dst, ']')
 }
 
-// IsSIP tells whether the scheme is sip or sips.
+// IsSIP reports whether the scheme is sip or sips.
 func (u *URI) IsSIP() bool {
 	s := schemeOf(u.Scheme)
 	return s == schemeSIP || s == schemeSIPS

@@ -4,9 +4,9 @@ package message
 
 import "bytes"
 
-// Equal tells whether u and v are the same by §19.1.4 (tel: RFC 3966 §4). It is not transitive: a parameter that only one
-// of two URIs has is passed over, but for user, ttl, method, maddr and transport. URIs of other schemes are equal when
-// they are so byte by byte after the scheme.
+// Equal reports whether u and v are the same by §19.1.4 (tel: RFC 3966 §4). It is not transitive: a
+// parameter that only one of two URIs has is skipped, except for user, ttl, method, maddr and
+// transport. URIs of other schemes are equal when they are so byte by byte after the scheme.
 func (u *URI) Equal(v *URI) bool {
 	s := schemeOf(u.Scheme)
 	if s != schemeOf(v.Scheme) {
@@ -50,8 +50,8 @@ func equalHost(a, b []byte) bool {
 	return errX == nil && errY == nil && x == y
 }
 
-// unit is the character at b[i] with its escape undone, and the index past it. A reserved character is not the same as
-// its escape (§19.1.4), so that one is told from the other by a bit.
+// unit is the character at b[i] with its escape undone, and the index past it. A reserved character
+// is not the same as its escape (§19.1.4), so that one is told from the other by a bit.
 func unit(b []byte, i int) (c uint16, next int) {
 	if b[i] != '%' || i+2 >= len(b) || !is(b[i+1], charHex) || !is(b[i+2], charHex) {
 		return uint16(b[i]), i + 1
@@ -63,7 +63,8 @@ func unit(b []byte, i int) (c uint16, next int) {
 	return uint16(d), i + 3
 }
 
-// isReserved tells whether c is of the set "reserved" (§25.1), or the '%' that would begin another escape.
+// isReserved reports whether c is of the set "reserved" (§25.1), or the '%' that would begin
+// another escape.
 func isReserved(c byte) bool {
 	switch c {
 	case ';', '/', '?', ':', '@', '&', '=', '+', '$', ',', '%':
@@ -89,8 +90,9 @@ func equalEscaped(a, b []byte, fold bool) bool {
 	return i == len(a) && j == len(b)
 }
 
-// equalParams tells whether each parameter of a has its like in b, or need not. Called both ways it is §19.1.4's rule. Of
-// a name that stands more than once, which it must not, any may be the like.
+// equalParams reports whether each parameter of a has its like in b, or need not. Called both ways
+// it is §19.1.4's rule. Of a name that occurs more than once, which it must not, any may be the
+// like.
 func equalParams(a, b Params) bool {
 	for i := 0; ; {
 		q, ok, _ := a.next(i)
@@ -106,8 +108,8 @@ func equalParams(a, b Params) bool {
 	}
 }
 
-// like tells whether p has a parameter of that name, and whether one with that value; escapes are undone, and case is
-// nothing. With number set, values may be equal as telephone numbers, too.
+// like reports whether p has a parameter of that name, and whether one with that value; escapes are
+// undone, and case is nothing. With number set, values may be equal as telephone numbers, too.
 func (p Params) like(name, value []byte, number bool) (present, equal bool) {
 	for i := 0; ; {
 		q, ok, _ := p.next(i)
@@ -125,8 +127,8 @@ func (p Params) like(name, value []byte, number bool) (present, equal bool) {
 	}
 }
 
-// mustMatch tells whether a parameter that stands in one URI only keeps the two from being equal. The rules name user,
-// ttl, method and maddr; that transport is one follows from the examples.
+// mustMatch reports whether a parameter that is in one URI only keeps the two from being equal. The
+// rules name user, ttl, method and maddr; that transport is one follows from the examples.
 func mustMatch(name []byte) bool {
 	switch len(name) {
 	case 3:
@@ -143,7 +145,8 @@ func mustMatch(name []byte) bool {
 	return false
 }
 
-// equalHeaders tells whether the header components are the same in any order. None is ever passed over.
+// equalHeaders reports whether the header components are the same in any order. None is ever
+// skipped.
 func equalHeaders(a, b []byte) bool {
 	return countHeaders(a) == countHeaders(b) && headersIn(a, b) && headersIn(b, a)
 }
@@ -157,7 +160,7 @@ func countHeaders(b []byte) int {
 
 var ampersand = [1]byte{'&'} // never written
 
-// headersIn tells whether each header of a stands in b.
+// headersIn reports whether each header of a is in b.
 func headersIn(a, b []byte) bool {
 	for len(a) > 0 {
 		var one []byte
@@ -182,7 +185,8 @@ func cutHeader(b []byte) (first, rest []byte) {
 	return b, nil
 }
 
-// equalHeader compares two hname=hvalue: names without case, values with it, as nothing tells what each means.
+// equalHeader compares two hname=hvalue: names without case, values with it, as nothing tells what
+// each means.
 func equalHeader(a, b []byte) bool {
 	i, j := bytes.IndexByte(a, '='), bytes.IndexByte(b, '=')
 	if i < 0 || j < 0 {
@@ -191,12 +195,14 @@ func equalHeader(a, b []byte) bool {
 	return equalEscaped(a[:i], b[:j], true) && equalEscaped(a[i+1:], b[j+1:], false)
 }
 
-// equalTel compares by RFC 3966 §4: numbers without visual separators, the same parameters in any order.
+// equalTel compares by RFC 3966 §4: numbers without visual separators, the same parameters in any
+// order.
 func equalTel(u, v *URI) bool {
 	return equalNumber(u.User, v.User) && telParamsIn(u.Params, v.Params) && telParamsIn(v.Params, u.Params)
 }
 
-// telParamsIn tells whether each parameter of a stands in b with the same value. Values that are numbers compare as such.
+// telParamsIn reports whether each parameter of a is in b with the same value. Values that are
+// numbers compare as such.
 func telParamsIn(a, b Params) bool {
 	for i := 0; ; {
 		q, ok, _ := a.next(i)

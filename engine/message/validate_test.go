@@ -63,7 +63,8 @@ func TestValidate(t *testing.T) {
 		{"bad Route", "To: ", "Route: <sip:p1;lr>, \"x\r\nTo: ", 400},
 		{"bad Route URI", "To: ", "Route: <sip:>\r\nTo: ", 400},
 		{"empty Route", "To: ", "Route: <sip:p1;lr>,\r\nTo: ", 400},
-		{"bad Record-Route", "To: ", "Record-Route: <sip:p1\r\nTo: ", 0}, // none of a proxy's business
+		// None of a proxy's business
+		{"bad Record-Route", "To: ", "Record-Route: <sip:p1\r\nTo: ", 0},
 		{"Contacts", "To: ", "Contact: sip:a@b, sip:c@d\r\nm: *\r\nTo: ", 0},
 		{"bad Contact", "To: ", "Contact: \"a\r\nTo: ", 0},
 		{"bad Path", "To: ", "Path: <\r\nTo: ", 0},
@@ -86,8 +87,9 @@ func TestValidate(t *testing.T) {
 func TestValidateResponse(t *testing.T) {
 	res := crlf("SIP/2.0 200 OK\nVia: SIP/2.0/UDP h\nFrom: <sip:a@h>\nTo: <sip:b@h>;tag=1\nCall-ID: x\nCSeq: 1 INVITE\n")
 	for headers, want := range map[string]int{
-		"":                                         0,
-		"Contact: \"broken\r\n":                    0, // not ours to judge: dropping the response would end the call
+		"": 0,
+		// Not ours to judge: dropping the response would end the call
+		"Contact: \"broken\r\n":                    0,
 		"Max-Forwards: -1\r\n":                     0,
 		"CSeq: 1 INVITE\r\n":                       400,
 		"Via: broken\r\n":                          400,

@@ -2,8 +2,8 @@ package message
 
 // This file reads Via elements.
 
-// Via is one Via element (§20.42, RFC 3581). Whitespace around '/' , ':' and ';' is allowed on input. The Params of one
-// that was parsed are not to be replaced.
+// Via is one Via element (§20.42, RFC 3581). Whitespace around '/' , ':' and ';' is allowed on
+// input. The Params of one that was parsed are not to be replaced.
 type Via struct {
 	Version   []byte // "SIP/2.0"
 	Transport []byte // as written: "UDP"
@@ -25,7 +25,8 @@ func ParseVia(element []byte) (Via, error) {
 	return v, orNil(err)
 }
 
-// parse makes v, which is empty, the Via of b. After an error in what stands behind sent-by, v holds what could be read.
+// parse makes v, which is empty, the Via of b. After an error in what stands behind sent-by, v
+// holds what could be read.
 func (v *Via) parse(b []byte, limit int) *Error {
 	i, flaw := v.parseProtocol(b)
 	if flaw != "" {
@@ -47,7 +48,8 @@ func (v *Via) parse(b []byte, limit int) *Error {
 	return nil
 }
 
-// parseProtocol reads protocol-name SLASH protocol-version SLASH transport LWS and returns where sent-by begins.
+// parseProtocol reads protocol-name SLASH protocol-version SLASH transport LWS and returns where
+// sent-by begins.
 func (v *Via) parseProtocol(b []byte) (i int, flaw string) {
 	const usual = "SIP/2.0/"
 	i = skipSpace(b, 0)
@@ -97,7 +99,7 @@ func viaToken(b []byte, i int) (token []byte, end int) {
 	return b[start:i:i], i
 }
 
-// slash skips SLASH, '/' with white space around it, at b[i]; -1 when there is none.
+// slash skips SLASH, '/' with white space around it, at b[i]; -1 if there is none.
 func slash(b []byte, i int) int {
 	i = skipSpace(b, i)
 	if i == len(b) || b[i] != '/' {
@@ -106,16 +108,17 @@ func slash(b []byte, i int) int {
 	return skipSpace(b, i+1)
 }
 
-// Branch is the branch parameter, nil when there is none.
+// Branch is the branch parameter, or nil if there is none.
 func (v *Via) Branch() []byte { return v.branch.value(v.Params, "branch") }
 
-// Received is the received parameter, an IP address without brackets, nil when there is none.
+// Received is the received parameter, an IP address without brackets, or nil if there is none.
 func (v *Via) Received() []byte {
 	b, _ := v.Params.Get("received")
 	return unbracket(b)
 }
 
-// RPort is the rport parameter (RFC 3581 §3); port is 0 while it has no value, and when that is no port number.
+// RPort is the rport parameter (RFC 3581 §3); port is 0 while it has no value, and when that is not
+// a port number.
 func (v *Via) RPort() (port uint16, present bool) {
 	b, present := v.Params.Get("rport")
 	n, ok := decimal(b, 65535)

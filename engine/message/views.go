@@ -102,7 +102,7 @@ func parseCSeq(b []byte) (c CSeq, err *Error) {
 	return c, nil
 }
 
-// CallID is the Call-ID, nil when there is none. Call-IDs compare byte by byte (§20.8).
+// CallID is the Call-ID, or nil if there is none. Call-IDs compare byte by byte (§20.8).
 func (m *Message) CallID() []byte { return m.Header(HeaderCallID) }
 
 // From is the From header. The error is an [*Error].
@@ -149,14 +149,14 @@ func (m *Message) parseParty(a *Address, id HeaderID, missing, prefix string) *E
 	return nil
 }
 
-// FromTag is From's tag, nil when there is none.
+// FromTag is From's tag, or nil if there is none.
 func (m *Message) FromTag() []byte { return m.fromView().Tag() }
 
-// ToTag is To's tag, nil when there is none.
+// ToTag is To's tag, or nil if there is none.
 func (m *Message) ToTag() []byte { return m.toView().Tag() }
 
-// MaxForwards is the Max-Forwards header, 0 to 255 (§20.22). ok is false when there is none or it cannot be read; then
-// err, an [*Error], tells which.
+// MaxForwards is the Max-Forwards header, 0 to 255 (§20.22). ok is false if there is none or it
+// cannot be read; then err, an [*Error], tells which.
 func (m *Message) MaxForwards() (n int, ok bool, err error) {
 	v := m.Header(HeaderMaxForwards)
 	if v == nil {
@@ -169,8 +169,8 @@ func (m *Message) MaxForwards() (n int, ok bool, err error) {
 	return int(d), true, nil
 }
 
-// Expires is the Expires header in seconds (§20.19). ok is false when there is none or it cannot be read; a number above
-// 2^32-1 cannot.
+// Expires is the Expires header in seconds (§20.19). ok is false if there is none or it cannot be
+// read; a number above 2^32-1 cannot.
 func (m *Message) Expires() (seconds uint32, ok bool) {
 	n, ok := decimal(m.Header(HeaderExpires), math.MaxUint32)
 	if !ok {

@@ -8,15 +8,17 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// The addresses of one target, tried one after the other (RFC 3263 §4.3), and TCP before UDP for what is large (§18.1.1).
+// The addresses of one target, tried one after the other (RFC 3263 §4.3), and TCP before UDP for
+// what is large (§18.1.1).
 
-// Quarantine is a [Resolver] that wants to know how the addresses it gave fare, so that dead ones are tried last.
+// Quarantine is a [Resolver] that wants to know how the addresses it gave fare, so that dead ones
+// are tried last.
 type Quarantine interface {
 	Failed(p *transport.Peer)
 	Succeeded(p *transport.Peer)
 }
 
-// another tells whether there is a next address to be tried, and still time for it.
+// another reports whether there is a next address to be tried, and still time for it.
 func (b *Branch) another() bool {
 	return len(b.peers) > 0 && !b.cancelled && !b.done && !b.fork.x.over
 }
@@ -59,8 +61,9 @@ const (
 	routeRoom = 70
 )
 
-// tooLarge tells whether the branch's request should go to a UDP address by TCP: it is larger than UDP should carry (§18.1.1: 1300 bytes where the
-// path's MTU is not known), nobody said which socket to use, the address is not a NAT's, and it has not refused TCP lately.
+// tooLarge reports whether the branch's request should go to a UDP address by TCP: it is larger
+// than UDP should carry (§18.1.1: 1300 bytes where the path's MTU is not known), nobody said which
+// socket to use, the address is not a NAT's, and it has not refused TCP lately.
 func (b *Branch) tooLarge(p *transport.Peer) bool {
 	c, x := b.fork.x.core, b.fork.x
 	size := b.msg.Size() + viaRoom
@@ -88,7 +91,8 @@ func (r *refusals) has(a netip.AddrPort, now lane.Time) bool {
 	return ok && now < until
 }
 
-// add enters an address; when there are too many, all are forgotten: they are found again at the cost of one refusal each.
+// add enters an address; when there are too many, all are forgotten: they are found again at the
+// cost of one refusal each.
 func (r *refusals) add(a netip.AddrPort, now lane.Time) {
 	if *r == nil || len(*r) >= mostRefusals {
 		*r = refusals{}

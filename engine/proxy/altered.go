@@ -4,8 +4,8 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// A branch whose request differs from the caller's in From, To or CSeq: the answers are changed back, and the rest of the dialog, if one begins, has
-// to come by here.
+// A branch whose request differs from the caller's in From, To or CSeq: the answers are changed
+// back, and the rest of the dialog, if one begins, has to come by here.
 
 // alteration is what a branch knows of that.
 type alteration struct {
@@ -23,7 +23,8 @@ func (b *Branch) alter() *alteration {
 	return b.altered
 }
 
-// differs tells whether m, about to be sent, differs from the request in what its answers must agree with, and notes it if so.
+// differs reports whether m, about to be sent, differs from the request in what its answers must
+// agree with, and notes it if so.
 func (b *Branch) differs(m *message.Message) bool {
 	x := b.fork.x
 	if x.dialog == nil && x.mask == nil && b.altered == nil && len(x.core.steps.known) == 0 || !x.changes(m) {
@@ -50,8 +51,8 @@ func (a *alteration) restore(m *message.Message) {
 	_ = m.Set("To", to)
 }
 
-// recordRoute writes our Record-Route where the script asked for it; and where it did not but must stay on the way of a dialog whose CSeq numbers
-// were changed.
+// recordRoute writes our Record-Route where the script asked for it; and where it did not but must
+// stay on the way of a dialog whose CSeq numbers were changed.
 func (b *Branch) recordRoute(m *message.Message, out side) {
 	x := b.fork.x
 	begins := b.differs(m) && x.Req.ToTag() == nil && StartsDialog(x.Req.Method())

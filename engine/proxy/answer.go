@@ -12,8 +12,9 @@ import (
 
 // Answering challenges in the name of a target that has credentials (§22.2, §22.3).
 
-// Answers is what has been answered on one request. Each realm is answered once, and again as often as it says that only the nonce was
-// too old, up to a limit: whoever refuses the password is not asked for ever.
+// Answers is what has been answered on one request. Each realm is answered once, and again as often
+// as it says that only the nonce was too old, up to a limit: whoever refuses the password is not
+// asked for ever.
 type Answers struct {
 	given []given
 }
@@ -24,11 +25,13 @@ type given struct {
 	realm, nonce string
 }
 
-// mostAnswers bounds how often one request is sent again: a proxy and a server on the way, each with a nonce that grew old.
+// mostAnswers bounds how often one request is sent again: a proxy and a server on the way, each
+// with a nonce that grew old.
 const mostAnswers = 4
 
-// Answer puts the credentials that res asks for into m, which is what was sent, and raises its CSeq number by one, as a request that is sent
-// again with credentials must have it (§22.2). It reports whether there is anything to send again.
+// Answer puts the credentials that res asks for into m, which is what was sent, and raises its CSeq
+// number by one, as a request that is sent again with credentials must have it (§22.2). It reports
+// whether there is anything to send again.
 func (a *Answers) Answer(m, res *message.Message, cr *Credentials, random func() uint64) bool {
 	asks, carries := message.HeaderWWWAuthenticate, message.HeaderAuthorization
 	switch res.Status() {
@@ -57,7 +60,7 @@ func (a *Answers) Answer(m, res *message.Message, cr *Credentials, random func()
 	return true
 }
 
-// allows tells whether a challenge is to be answered.
+// allows reports whether a challenge is to be answered.
 func (a *Answers) allows(id message.HeaderID, c *digest.Challenge) bool {
 	if len(a.given) >= mostAnswers {
 		return false
@@ -70,7 +73,8 @@ func (a *Answers) allows(id message.HeaderID, c *digest.Challenge) bool {
 	return true
 }
 
-// removeCredentials takes out those that m has for a realm: ours of before, or somebody else's which we replace.
+// removeCredentials removes those that m has for a realm: ours of before, or somebody else's which
+// we replace.
 func removeCredentials(m *message.Message, id message.HeaderID, realm string) {
 	n := 0
 	for i := m.Find(id, 0); i >= 0; i = m.Find(id, i) {

@@ -11,7 +11,7 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Beyond tells whether a peer is outside the trust domain.
+// Beyond reports whether a peer is outside the trust domain.
 type Beyond func(*transport.Peer) bool
 
 var (
@@ -20,7 +20,7 @@ var (
 	asserted = message.NewHeaderSet(message.HeaderPAssertedIdentity, message.HeaderRemotePartyID)
 )
 
-// beyond tells whether a border is kept, m has a header of the set, and the peer is outside.
+// beyond reports whether a border is kept, m has a header of the set, and the peer is outside.
 func (c *Core) beyond(m *message.Message, set *message.HeaderSet, p *transport.Peer) bool {
 	if c.Border == nil {
 		return false
@@ -35,7 +35,7 @@ func (c *Core) cameFrom(a *transaction.Arrival) *transport.Peer {
 	return &c.source
 }
 
-// Disbelieve takes out of a response what a peer beyond the border says of identities (RFC 3325 §5).
+// Disbelieve removes of a response what a peer beyond the border says of identities (RFC 3325 §5).
 func (c *Core) Disbelieve(res *message.Message, from *transport.Peer) {
 	if c.beyond(res, &said, from) {
 		res.RemoveID(message.HeaderPAssertedIdentity)
@@ -44,8 +44,8 @@ func (c *Core) Disbelieve(res *message.Message, from *transport.Peer) {
 	}
 }
 
-// disbelieve is Disbelieve for the request. P-Preferred-Identity stays for the router to see, which may
-// take it for a hint (RFC 3325 §5), and is left out when the request goes on.
+// disbelieve is Disbelieve for the request. P-Preferred-Identity stays for the router to see, which
+// may take it for a hint (RFC 3325 §5), and is left out when the request goes on.
 func (x *Context) disbelieve() {
 	if !x.core.beyond(x.Req, &said, x.core.cameFrom(&x.Server.From)) {
 		return
@@ -55,7 +55,7 @@ func (x *Context) disbelieve() {
 	x.unpreferred = x.Req.Find(message.HeaderPPreferredIdentity, 0) >= 0
 }
 
-// hide takes out of m what a peer beyond the border must not be shown (RFC 3325 §7): asserted
+// hide removes of m what a peer beyond the border must not be shown (RFC 3325 §7): asserted
 // identities where Privacy has "id". Each Remote-Party-ID may ask for that itself.
 func (c *Core) hide(m *message.Message, to *transport.Peer) {
 	if !c.beyond(m, &asserted, to) {
@@ -71,12 +71,13 @@ func (c *Core) hide(m *message.Message, to *transport.Peer) {
 	}
 }
 
-// hides tells whether hide would change m.
+// hides reports whether hide would change m.
 func (c *Core) hides(m *message.Message, to *transport.Peer) bool {
 	return c.beyond(m, &asserted, to) && (private(m) || hiddenParty(m) >= 0)
 }
 
-// private tells whether Privacy asks that the identity stays within the trust domain (RFC 3325 §9.3).
+// private reports whether Privacy asks that the identity stays within the trust domain (RFC 3325
+// §9.3).
 func private(m *message.Message) bool {
 	for i := m.Find(message.HeaderPrivacy, 0); i >= 0; i = m.Find(message.HeaderPrivacy, i+1) {
 		for value := range bytes.FieldsFuncSeq(m.Value(i), privacyGap) {
@@ -109,7 +110,8 @@ func hiddenParty(m *message.Message) int {
 	return -1
 }
 
-// respond sends a response on. What the caller must not be shown stays in m, which a router may still look at.
+// respond sends a response on. What the caller must not be shown stays in m, which a router may
+// still look at.
 func (c *Core) respond(s *transaction.Server, m *message.Message) error {
 	to := c.cameFrom(&s.From)
 	if !c.hides(m, to) {

@@ -11,8 +11,8 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Branch is one target of a fork: the copy of the request that goes there, its client transaction, and the times until
-// it is given up.
+// Branch is one target of a fork: the copy of the request that goes there, its client transaction,
+// and the times until it is given up.
 type Branch struct {
 	// Handle is the router's own.
 	Handle any
@@ -37,20 +37,23 @@ type Branch struct {
 	resolving bool // its next hop is being looked up
 	named     bool // its addresses are those of a name: how they fare is told to the resolver
 	praised   bool // it was told that the present address answers
-	spare     bool // the first of peers is the present address over UDP, for when it refuses TCP (§18.1.1)
+	// The first of peers is the present address over UDP, for when it refuses TCP (§18.1.1)
+	spare     bool
 	heard     bool // a provisional response came
 	early     bool // and one other than 100
 	flowGone  bool // the connection it was to be sent on is gone
 	ringing   bool
 	cancelled bool
-	told      bool             // a callback saw what it counts as
-	expired   bool             // it was given up, and not cancelled
-	held      bool             // given up, and waited for all the same; see hold
-	onFlow    transport.FlowID // where it waits for an answer, 0: nowhere to be watched; see lost.go
-	nextOn    *Branch          // in the list of that
-	prevOn    *Branch
-	promised  uint64      // the target that our Record-Route in the last 18x leads to
-	passed    []*Response // 2xx and reliable provisionals as they went on, for their retransmissions
+	told      bool // a callback saw what it counts as
+	expired   bool // it was given up, and not cancelled
+	held      bool // given up, and waited for all the same; see hold
+	// Where it waits for an answer, 0: nowhere to be watched; see lost.go
+	onFlow   transport.FlowID
+	nextOn   *Branch // in the list of that
+	prevOn   *Branch
+	promised uint64 // the target that our Record-Route in the last 18x leads to
+	// 2xx and reliable provisionals as they went on, for their retransmissions
+	passed []*Response
 }
 
 // Target is the target of the branch; nil when none was passed.
@@ -93,7 +96,8 @@ func (b *Branch) SetBody(body []byte, contentType string) error {
 	return b.msg.SetBody(body, contentType)
 }
 
-// SetRURI changes the Request-URI of this branch; where it is sent follows it unless the target says otherwise.
+// SetRURI changes the Request-URI of this branch; where it is sent follows it unless the target
+// says otherwise.
 func (b *Branch) SetRURI(uri string) error {
 	if b.msg == nil {
 		return errSent
@@ -310,8 +314,9 @@ func (b *Branch) fail(err error) {
 	x.later(event{b, NewResponse(b.codeOf(err), CauseUnreachable, b.target.shown()), true})
 }
 
-// codeOf is what an attempt counts as that could not be sent: 503 (§16.9); but where the connection of a client is gone, that client is not
-// there for the moment, whatever became of the attempt to connect to it, and the server of a dialog is told that its way has ended (RFC 5626 §5.3.1).
+// codeOf is what an attempt counts as that could not be sent: 503 (§16.9); but where the connection
+// of a client is gone, that client is not there for the moment, whatever became of the attempt to
+// connect to it, and the server of a dialog is told that its way has ended (RFC 5626 §5.3.1).
 func (b *Branch) codeOf(err error) int {
 	switch {
 	case !b.flowGone && !errors.Is(err, transport.ErrFlowGone):
@@ -333,7 +338,8 @@ func (b *Branch) drop() {
 // settle handles, in its turn, a final response that was made here.
 func (b *Branch) settle(r *Response) { b.fork.x.deliver(event{b, r, true}) }
 
-// Failed is the client transaction's end without a final response (§16.9): the next address, or the outcome.
+// Failed is the client transaction's end without a final response (§16.9): the next address, or the
+// outcome.
 func (b *Branch) Failed(c *transaction.Client, err error) {
 	if c != b.client {
 		return
@@ -348,10 +354,12 @@ func (b *Branch) Failed(c *transaction.Client, err error) {
 		b.tell(err)
 	}
 	b.failedAt(c.To(), timeout)
-	if timeout { // it took the request by TCP and was silent: the same over UDP would only double the wait
+	// It took the request by TCP and was silent: the same over UDP would only double the wait
+	if timeout {
 		b.unspare()
 	}
-	b.flowGone = b.flowGone || c.To().FlowOnly && !timeout // it broke while the request was being written
+	// It broke while the request was being written
+	b.flowGone = b.flowGone || c.To().FlowOnly && !timeout
 	if !b.heard && b.another() {
 		b.next()
 		return

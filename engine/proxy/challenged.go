@@ -5,11 +5,13 @@ import (
 	"github.com/sipscript/sipscript/engine/transaction"
 )
 
-// A branch that answers the challenge of its target's server by itself, and what that changes: the request is sent again with another CSeq
-// number, so that this server stays between the two sides of the dialog for good.
+// A branch that answers the challenge of its target's server by itself, and what that changes: the
+// request is sent again with another CSeq number, so that this server stays between the two sides
+// of the dialog for good.
 
-// credentials are those that may go to the branch's target: its own, else the fork's. A contact that a redirect brought is nobody we know. On
-// the way of a dialog they are for the side they were meant for when it began, whether or not it asked then, and for no other.
+// credentials are those that may go to the branch's target: its own, else the fork's. A contact
+// that a redirect brought is nobody we know. On the way of a dialog they are for the side they were
+// meant for when it began, whether or not it asked then, and for no other.
 func (b *Branch) credentials() *Credentials {
 	t, x := b.target, b.fork.x
 	switch {
@@ -23,11 +25,12 @@ func (b *Branch) credentials() *Credentials {
 	return b.fork.opts.Defaults.Credentials
 }
 
-// challenged sends the branch again to where the challenge res came from, with credentials and in a new transaction. It reports false when the
-// challenge is an answer like any other.
+// challenged sends the branch again to where the challenge res came from, with credentials and in a
+// new transaction. It reports false when the challenge is an answer like any other.
 func (b *Branch) challenged(c *transaction.Client, res *message.Message) bool {
 	x := b.fork.x
-	if b.msg == nil || b.done || b.cancelled || b.fork.closed || x.over { // the request may have been given back
+	// The request may have been given back
+	if b.msg == nil || b.done || b.cancelled || b.fork.closed || x.over {
 		return false
 	}
 	cr := b.credentials()

@@ -82,7 +82,8 @@ func or(a, b string) string {
 	return b
 }
 
-// destination finds where m goes (§16.6 steps 6 and 7): a peer, or a hop whose name must be resolved.
+// destination finds where m goes (§16.6 steps 6 and 7): a peer, or a hop whose name must be
+// resolved.
 func (x *Context) destination(m *message.Message, t, d *Target) (*NextHop, transport.Peer, error) {
 	var peer transport.Peer
 	if t.Flow == 0 && t.Received == "" && t.NextHop == "" && (d.Flow != 0 || d.Received != "") {
@@ -114,7 +115,8 @@ func (x *Context) destination(m *message.Message, t, d *Target) (*NextHop, trans
 		}
 		uri = a.URI
 		if !hasParam(uri, "lr") {
-			// §16.6 step 6: the next hop is a strict router, which wants itself in the Request-URI and the real one last.
+			// §16.6 step 6: the next hop is a strict router, which wants itself in the Request-URI
+			// and the real one last.
 			last := fmt.Appendf(nil, "<%s>", m.RequestURI())
 			m.SetRequestURI(uri)
 			m.RemoveElement(message.HeaderRoute, 0)
@@ -136,8 +138,8 @@ func (x *Context) destination(m *message.Message, t, d *Target) (*NextHop, trans
 	return &named, peer, nil
 }
 
-// withoutFlow is where m goes when its target's connection, by which gone leads, is gone: to the address in its Request-URI, if that is the client's
-// and can be connected to (§18).
+// withoutFlow is where m goes when its target's connection, by which gone leads, is gone: to the
+// address in its Request-URI, if that is the client's and can be connected to (§18).
 func (x *Context) withoutFlow(m *message.Message, gone *transport.Peer, t, d *Target) []transport.Peer {
 	if x.onlyOn(m, gone, t, d) || m.Find(message.HeaderRoute, 0) >= 0 {
 		return nil
@@ -152,8 +154,9 @@ func (x *Context) withoutFlow(m *message.Message, gone *transport.Peer, t, d *Ta
 	return nil
 }
 
-// onlyOn tells whether the client at the other end of p's connection is reached on that or not at all: it asked for it (RFC 5626 §7), it is a
-// browser, or the address in the Request-URI is not the one that it was seen at. That one is of an inner network, where it may be somebody else's.
+// onlyOn reports whether the client at the other end of p's connection is reached on that or not at
+// all: it asked for it (RFC 5626 §7), it is a browser, or the address in the Request-URI is not the
+// one that it was seen at. That one is of an inner network, where it may be somebody else's.
 func (x *Context) onlyOn(m *message.Message, p *transport.Peer, t, d *Target) bool {
 	switch {
 	case t == vouched && x.flowOnly, t.FlowOnly, t.Flow == 0 && d.FlowOnly, p.Kind == transport.WS, p.Kind == transport.WSS:
@@ -179,8 +182,8 @@ func appendRoute(m *message.Message, value []byte) {
 	m.ReplaceElement(message.HeaderRoute, n, append(append(bytes.Clone(last), ", "...), value...))
 }
 
-// socket chooses the listener a branch leaves from, and sets it on p: the one asked for, else the one the request came in on where it
-// fits, else the first that fits.
+// socket chooses the listener a branch leaves from, and sets it on p: the one asked for, else the
+// one the request came in on where it fits, else the first that fits.
 func (x *Context) socket(p *transport.Peer, t, d *Target) (*transport.Local, error) {
 	c := x.core
 	if name := or(t.FromSocket, d.FromSocket); name != "" {
@@ -205,7 +208,8 @@ func (x *Context) socket(p *transport.Peer, t, d *Target) (*transport.Local, err
 	}
 	out := c.Wire.Choose(p)
 	if out == nil && p.FlowOnly {
-		return nil, transport.ErrFlowGone // nothing is known of it any more, not even over what it ran
+		// Nothing is known of it any more, not even over what it ran
+		return nil, transport.ErrFlowGone
 	}
 	if out == nil {
 		return nil, fmt.Errorf("no listener can send over %s to %s: add one with --listen", p.Kind, p.Addr)
@@ -224,7 +228,8 @@ func schemeHint(uri string) string {
 	return fmt.Sprintf("; write %.80q", "sip:"+uri)
 }
 
-// Check refuses what can't be sent: URIs that don't parse, headers of the engine's own, line breaks.
+// Check refuses what can't be sent: URIs that don't parse, headers of the engine's own, line
+// breaks.
 func (t *Target) Check() error {
 	for _, uri := range [...]string{t.URI, t.NextHop} {
 		if uri == "" {

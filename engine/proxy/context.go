@@ -13,15 +13,16 @@ import (
 type Handler interface {
 	// Idle: nothing of the request runs or is in progress, and no final response went out.
 	Idle()
-	// Ended: a final response went out, the caller cancelled, or the engine stops. It is called once for the first two, and once for the
-	// last.
+	// Ended: a final response went out, the caller cancelled, or the engine stops. It is called
+	// once for the first two, and once for the last.
 	Ended()
-	// Gone: nothing of the request runs or is in progress, and it is over. A 2xx that comes later may call back once more, and Gone
-	// is called again.
+	// Gone: nothing of the request runs or is in progress, and it is over. A 2xx that comes later
+	// may call back once more, and Gone is called again.
 	Gone()
 }
 
-// Context is the response context of one request (§16.7). It belongs to the holder of its lane's token.
+// Context is the response context of one request (§16.7). It belongs to the holder of its lane's
+// token.
 type Context struct {
 	core       *Core
 	next, prev *Context
@@ -31,24 +32,29 @@ type Context struct {
 	// Req is the request as it came in, less what §16.4 takes off, with the edits of the script.
 	Req *message.Message
 
-	asked  uint64         // the mark of whom the Request-URI named as it came in; 0 for an ACK, which asks nothing
+	// The mark of whom the Request-URI named as it came in; 0 for an ACK, which asks nothing
+	asked  uint64
 	Params message.Params // the script's parameters in the topmost Route, where that was signed
-	// RouteUser is the user part of the topmost Route, where that was ours and not signed: nobody has vouched for it.
+	// RouteUser is the user part of the topmost Route, where that was ours and not signed: nobody
+	// has vouched for it.
 	RouteUser []byte
-	flow      *transport.Peer // where its flow token leads; nil where it has none
+	flow      *transport.Peer // where its flow token leads; nil if it has none
 	dialog    *dialog         // what was changed in the dialog; nil for nothing
 	mask      *Mask           // nil for none
-	strayed   *ticket         // of our Route entry, where all that is wrong is the Request-URI; else nil
+	// Of our Route entry, where all that is wrong is the Request-URI; else nil
+	strayed *ticket
 
 	recordParams string
 	caller       side // for Record-Route
 
-	forks     []*Fork // in progress
-	ended     *Fork   // the last that ended, and by its prior field those before it
-	best      *Response
-	challenge []*Response // other 401 and 407 responses, whose challenges go with the best (§16.7 step 7)
-	frame     *frame      // the callback that orders responses and is running on this goroutine; nil outside of one
-	events    []event     // what came meanwhile, in order of arrival
+	forks []*Fork // in progress
+	ended *Fork   // the last that ended, and by its prior field those before it
+	best  *Response
+	// Other 401 and 407 responses, whose challenges go with the best (§16.7 step 7)
+	challenge []*Response
+	// The callback that orders responses and is running on this goroutine; nil outside of one
+	frame  *frame
+	events []event // what came meanwhile, in order of arrival
 
 	mark     loopMark // of the request as it came in; 0 for an ACK, which is not checked
 	held     int32    // branches that were given up, and for whose end the final response waits
@@ -136,7 +142,7 @@ func (x *Context) forget() {
 	x.Req = nil
 }
 
-// OnFlow tells whether the request goes back on a flow that the Record-Route names.
+// OnFlow reports whether the request goes back on a flow that the Record-Route names.
 func (x *Context) OnFlow() bool { return x.flow != nil }
 
 // Flow is the connection that the Record-Route names, 0 for none.
@@ -150,13 +156,13 @@ func (x *Context) Flow() transport.FlowID {
 // Answered is the final code that went out, or 0.
 func (x *Context) Answered() int { return int(x.answered) }
 
-// Cancelled tells whether the caller cancelled.
+// Cancelled reports whether the caller cancelled.
 func (x *Context) Cancelled() bool { return x.cancelled }
 
-// IsOver tells whether nothing more may be sent for the request but what is under way.
+// IsOver reports whether nothing more may be sent for the request but what is under way.
 func (x *Context) IsOver() bool { return x.over }
 
-// Forked tells whether the request was sent anywhere.
+// Forked reports whether the request was sent anywhere.
 func (x *Context) Forked() bool { return x.started }
 
 // Forks is how many forks there were.
@@ -188,16 +194,18 @@ func (x *Context) RecordRoute(params string) {
 	x.recordRoute, x.recordParams, x.caller = true, sealParams(params), x.callerSide()
 }
 
-// Recorded tells whether our Record-Route was asked for: requests within the dialog come back here.
+// Recorded reports whether our Record-Route was asked for: requests within the dialog come back
+// here.
 func (x *Context) Recorded() bool { return x.recordRoute }
 
 // frame is one call of a callback that responses wait for.
 type frame struct {
-	yielded bool // it waits for a fork, whose responses must come: it holds up nothing meanwhile
+	yielded bool // it waits for a fork, whose responses must come: it delays nothing meanwhile
 	over    bool
 }
 
-// run calls a callback of the router's: responses of the request that come while it runs or waits are queued. One that panics has changed nothing.
+// run calls a callback of the router's: responses of the request that come while it runs or waits
+// are queued. One that panics has changed nothing.
 func (x *Context) run(f func()) {
 	outer, own := x.frame, &frame{}
 	x.frame = own
@@ -213,7 +221,8 @@ func (x *Context) run(f func()) {
 	_ = x.guard(f)
 }
 
-// guard calls what the router brought. What is to happen after it happens though it panics, or the request would never end.
+// guard calls what the router brought. What is to happen after it happens though it panics, or the
+// request would never end.
 func (x *Context) guard(f func()) (err error) {
 	defer func() {
 		v := recover()
@@ -230,8 +239,8 @@ func (x *Context) guard(f func()) (err error) {
 	return nil
 }
 
-// Suspend and Resume stand around every wait of the router's for this request: others run meanwhile, who are in no callback, or in
-// one of their own.
+// Suspend and Resume stand around every wait of the router's for this request: others run
+// meanwhile, who are in no callback, or in one of their own.
 func (x *Context) Suspend() *frame {
 	own := x.frame
 	x.frame, x.waited = nil, true
@@ -266,8 +275,8 @@ func (x *Context) deliver(e event) {
 	x.drain()
 }
 
-// later queues an event to be handled when the lane comes to it: what fails at once must not call back into the
-// script that is just asking for it.
+// later queues an event to be handled when the lane comes to it: what fails at once must not call
+// back into the script that is just asking for it.
 func (x *Context) later(e event) {
 	x.events = append(x.events, e)
 	x.core.Lane.Return((*drainWork)(x))
@@ -340,7 +349,8 @@ func (x *Context) CallerCancelled(cancel *message.Message) {
 	x.check()
 }
 
-// CancelBranches cancels every branch that has no final response, except one. headers are whole lines.
+// CancelBranches cancels every branch that has no final response, except one. headers are whole
+// lines.
 func (x *Context) CancelBranches(but *Branch, headers []byte) {
 	for _, f := range x.forks {
 		for _, b := range f.branches {

@@ -14,7 +14,8 @@ import (
 
 // Resolver finds where a next hop is (RFC 3263). Only hosts that are no addresses come to it.
 type Resolver interface {
-	// Resolve calls done once, on the lane l, with the addresses to try in order, or an error. It doesn't block.
+	// Resolve calls done once, on the lane l, with the addresses to try in order, or an error. It
+	// doesn't block.
 	Resolve(l *lane.Lane, hop *NextHop, done func(peers []transport.Peer, err error))
 }
 
@@ -23,24 +24,27 @@ type Env struct {
 	Wire     transport.Wire
 	Resolver Resolver
 	Signer   *Signer
-	// IsLocal tells whether a host and port (0: none written) name this server.
+	// IsLocal reports whether a host and port (0: none written) name this server.
 	IsLocal func(host []byte, port uint16, scheme []byte) bool
-	Process uint32        // tells flow tokens of ours from those of another process with the same secret
+	// Tells flow tokens of ours from those of another process with the same secret
+	Process uint32
 	TimerC  time.Duration // §16.6 step 11, more than 3 min
-	// UDPLimit is the size in bytes above which a request goes to a UDP address by TCP first (§18.1.1); 0: never.
+	// UDPLimit is the size in bytes above which a request goes to a UDP address by TCP first
+	// (§18.1.1); 0: never.
 	UDPLimit int
 	Limits   message.Limits
 	Log      *slog.Logger
 	Panics   *slog.Logger // told of callbacks that panic
-	// May tells whether what a source did, or had done, may be logged as a warning, once a minute, and how often it was
-	// not since.
+	// May reports whether what a source did, or had done, may be logged as a warning, once a
+	// minute, and how often it was not since.
 	May func(what string, source netip.Addr) (silent int, ok bool)
-	// Wall is the time of day as it was when the engine started, and since then as much as passed: a
-	// clock that is set ends no dialog.
+	// Wall is the time of day as it was when the engine started, and since then as much as passed:
+	// a clock that is set ends no dialog.
 	Wall func() time.Time
 	// RouteLifetime is how long after its first request a dialog passes along our Record-Route.
 	RouteLifetime time.Duration
-	// Need tells the transport that a connection has a use that may be silent for long; nil: it doesn't want to know.
+	// Need tells the transport that a connection has a use that may be silent for long; nil: it
+	// doesn't want to know.
 	Need func(transport.FlowID)
 	// Withhold takes credentials that are for this server out of what is sent; nil: there are none.
 	Withhold func(m *message.Message, made bool)
@@ -56,14 +60,15 @@ type Core struct {
 	Random func() uint64
 
 	scratch []*message.Message // messages being put together; a free list
-	peer    transport.Peer     // where the one goes that is being sent: in use only until that call returns
-	source  transport.Peer     // where the one came from that is being looked at; see cameFrom
-	first   *Context           // all contexts not yet forgotten, for the drain
-	count   int
-	noTCP   refusals
-	steps   steps
-	moved   refreshes
-	parked  map[string][]*parked // by branch: what waits behind one that waits for an address
+	// Where the one goes that is being sent: in use only until that call returns
+	peer   transport.Peer
+	source transport.Peer // where the one came from that is being looked at; see cameFrom
+	first  *Context       // all contexts not yet forgotten, for the drain
+	count  int
+	noTCP  refusals
+	steps  steps
+	moved  refreshes
+	parked map[string][]*parked // by branch: what waits behind one that waits for an address
 
 	watched  watched      // see lost.go
 	watching atomic.Int64 // how many are in it; read by anybody

@@ -7,17 +7,19 @@ import (
 	"encoding/binary"
 )
 
-// What this server changed in a dialog for good: the CSeq numbers of its caller, when it answered a challenge in his name (§22.2 wants a higher
-// one), and the From and To that one side is shown. Every later request of the dialog must be changed alike, or the other side takes it for one of
-// another dialog (§12.2.2). Nothing is kept for that: it goes along in our Record-Route, in the parameter ds, encrypted (one side must not read what
-// the other hides) and under the signature. Both sides bring it back with each request.
+// What this server changed in a dialog for good: the CSeq numbers of its caller, when it answered a
+// challenge in his name (§22.2 wants a higher one), and the From and To that one side is shown.
+// Every later request of the dialog must be changed alike, or the other side takes it for one of
+// another dialog (§12.2.2). Nothing is kept for that: it goes along in our Record-Route, in the
+// parameter ds, encrypted (one side must not read what the other hides) and under the signature.
+// Both sides bring it back with each request.
 
 // dialog is what was changed. It is never written once it was made.
 type dialog struct {
 	caller [callerBytes]byte // a mark of the caller's tag: requests that bear it in From are his
 	shift  uint32            // what is added to the CSeq numbers of the caller
-	// account tells that what goes to the callee may answer challenges with credentials: those that were
-	// given when the dialog began. Where there is a shift they did.
+	// account tells that what goes to the callee may answer challenges with credentials: those that
+	// were given when the dialog began. Where there is a shift they did.
 	account bool
 	from    party
 	to      party
@@ -25,7 +27,8 @@ type dialog struct {
 
 const callerBytes = 6
 
-// party is From or To, as the two sides have it: display name and URI, no parameters. Both are "" where nothing was changed.
+// party is From or To, as the two sides have it: display name and URI, no parameters. Both are ""
+// where nothing was changed.
 type party struct {
 	caller string // as the caller wrote it
 	callee string // as the callee was shown it
@@ -34,7 +37,8 @@ type party struct {
 // stateName is the parameter of our Record-Route entries that holds a dialog.
 const stateName = "ds"
 
-// longestState bounds the parameter: user agents bring it back in every request, and the entry may be there twice.
+// longestState bounds the parameter: user agents bring it back in every request, and the entry may
+// be there twice.
 const longestState = 1024
 
 // accountBit stands where the shift does, where it is 0.
@@ -90,8 +94,9 @@ func readDialog(b []byte) *dialog {
 	return d
 }
 
-// stateKeys encrypt dialogs. The initialization vector is a keyed hash over the Call-ID and the text (as in RFC 5297), so that equal ones are
-// equal only within a call. That nobody changed it is for the signature of the entry to say.
+// stateKeys encrypt dialogs. The initialization vector is a keyed hash over the Call-ID and the
+// text (as in RFC 5297), so that equal ones are equal only within a call. That nobody changed it is
+// for the signature of the entry to say.
 type stateKeys struct {
 	iv    macKey
 	block cipher.Block

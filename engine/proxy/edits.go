@@ -6,7 +6,8 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// OwnedHeader tells whether a header is the engine's own: what routing and matching stand on can't be edited by name.
+// OwnedHeader reports whether a header is the engine's own: what routing and matching stand on
+// can't be edited by name.
 func OwnedHeader(id message.HeaderID) bool {
 	switch id {
 	case message.HeaderVia, message.HeaderFrom, message.HeaderTo, message.HeaderCallID, message.HeaderCSeq,
@@ -119,7 +120,8 @@ func validName(s string) bool {
 	return s != ""
 }
 
-// AppendLines appends edits as whole header lines, for a response or request made here. They were checked.
+// AppendLines appends edits as whole header lines, for a response or request made here. They were
+// checked.
 func AppendLines(dst []byte, edits []HeaderEdit) []byte {
 	for _, e := range edits {
 		for _, v := range e.Values {

@@ -1,10 +1,12 @@
 package proxy
 
-// Flow failover (RFC 5626 §7): a user agent instance that can be reached by several ways is one target, tried by one way after the other. Only a
-// way that failed is replaced: whatever else comes is the answer of the instance, which is not asked twice.
+// Flow failover (RFC 5626 §7): a user agent instance that can be reached by several ways is one
+// target, tried by one way after the other. Only a way that failed is replaced: whatever else comes
+// is the answer of the instance, which is not asked twice.
 
-// flowFailed tells whether r says that the way to the target failed: 430 (Flow Failed), 408, a connection that is not there, or silence. One that
-// was heard of and then took too long has not failed.
+// flowFailed reports whether r says that the way to the target failed: 430 (Flow Failed), 408, a
+// connection that is not there, or silence. One that was heard of and then took too long has not
+// failed.
 func (b *Branch) flowFailed(r *Response) bool {
 	code := r.Code()
 	switch r.cause {
@@ -26,14 +28,14 @@ func better(a, b *Response) *Response {
 	return b
 }
 
-// mayFailover tells whether there is another way and somebody who waits for it.
+// mayFailover reports whether there is another way and somebody who waits for it.
 func (b *Branch) mayFailover() bool {
 	f, x := b.fork, b.fork.x
 	return len(b.others) > 0 && (!b.cancelled || b.expired) && !f.closed && !x.over && !x.cancelled
 }
 
-// failover starts a branch in place of b, which has failed with r, by the next way to the same instance; false when there is none, or nobody
-// waits for it any more.
+// failover starts a branch in place of b, which has failed with r, by the next way to the same
+// instance; false if there is none, or nobody waits for it any more.
 func (b *Branch) failover(r *Response) bool {
 	f := b.fork
 	if !b.mayFailover() {

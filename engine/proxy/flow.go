@@ -9,25 +9,31 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Flow tokens in Record-Route (RFC 5626 §5.3): a client that opened its connection to us is reached on it or not at all, and one behind a NAT, over
-// UDP, at the address that the NAT gave it, from the socket that it sent to; the later requests of their dialogs must go back the
-// same way. The token is the user part of our entry for that side: <sip:TOKEN@HOST:PORT;transport=ws;lr;r2=on;s=SIGNATURE>, and the
-// signature is over it too.
+// Flow tokens in Record-Route (RFC 5626 §5.3): a client that opened its connection to us is reached
+// on it or not at all, and one behind a NAT, over UDP, at the address that the NAT gave it, from
+// the socket that it sent to; the later requests of their dialogs must go back the same way. The
+// token is the user part of our entry for that side:
+// <sip:TOKEN@HOST:PORT;transport=ws;lr;r2=on;s=SIGNATURE>, and the signature is over it too.
 
-// side is one of the two that a request joins: the listener, and the way back where the URI in the Contact is none.
+// side is one of the two that a request joins: the listener, and the way back where the URI in the
+// Contact is none.
 type side struct {
 	local *transport.Local
 	flow  transport.FlowID // the connection, 0 for none
 	only  bool             // it is the only way: when it is gone the Contact is not one
-	nat   *transport.Peer  // over UDP: the address that a NAT gave the client, and, where local is bound to a wildcard, which of ours it sent to; nil for none
+	// Over UDP: the address that a NAT gave the client, and, where local is bound to a wildcard,
+	// which of ours it sent to; nil for none
+	nat *transport.Peer
 }
 
-// named tells whether the side's entry bears a token.
+// named reports whether the side's entry carries a token.
 func (s *side) named() bool { return s.flow != 0 || s.nat != nil }
 
-// A token begins with the index of the listener. One of a connection goes on with the process, for ids are not used twice in one
-// process but they are in the next, and the connection; one of an address with its port and bytes, and those of our own where it matters. They are told
-// apart by their length: 14, or 8, 12, 20, 36. The highest bit of the index says that the connection is the only way.
+// A token begins with the index of the listener. One of a connection goes on with the process, for
+// ids are not used twice in one process but they are in the next, and the connection; one of an
+// address with its port and bytes, and those of our own where it matters. They are distinguished by
+// their length: 14, or 8, 12, 20, 36. The highest bit of the index says that the connection is the
+// only way.
 const (
 	onlyWay      = 1 << 15
 	connToken    = 2 + 4 + 8
@@ -64,8 +70,9 @@ func appendIP(b []byte, a netip.Addr) []byte {
 	return append(b, v6[:]...)
 }
 
-// readFlow is where a token leads, and whether that is the only way. ok is false when it is none, or of a connection of another process that
-// is not the only way: that is gone. The token was vouched for by the signature.
+// readFlow is where a token leads, and whether that is the only way. ok is false when it is none,
+// or of a connection of another process that is not the only way: that is gone. The token was
+// vouched for by the signature.
 func (c *Core) readFlow(token []byte) (p transport.Peer, only, ok bool) {
 	var space [longestToken]byte
 	n, read := ReadToken(space[:], token)
@@ -100,13 +107,14 @@ func (c *Core) readFlow(token []byte) (p transport.Peer, only, ok bool) {
 		return p, false, false
 	}
 	ip, _ := netip.AddrFromSlice(rest[:size])
-	p.LocalIP, _ = netip.AddrFromSlice(rest[size:]) // not valid where there is none
+	p.LocalIP, _ = netip.AddrFromSlice(rest[size:]) // not valid if there is none
 	p.Addr = netip.AddrPortFrom(ip, port)
 	return p, false, port != 0
 }
 
-// callerSide is the side a request came from. A WebSocket client is behind its connection always (RFC 7118 §5), any other one when its
-// Contact leads there, or nowhere, or it asks for it (RFC 5626 §4.3: ob).
+// callerSide is the side a request came from. A WebSocket client is behind its connection always
+// (RFC 7118 §5), any other one when its Contact leads there, or nowhere, or it asks for it (RFC
+// 5626 §4.3: ob).
 func (x *Context) callerSide() side {
 	from := &x.Server.From
 	s := side{local: from.Local}
@@ -127,8 +135,9 @@ func (x *Context) callerSide() side {
 	return s
 }
 
-// contact is the address that the sender of the request gives for the rest of the dialog. ok is false where that says nothing: its sender has an
-// address of its own in the Route set, or the client behind it in its Contact.
+// contact is the address that the sender of the request gives for the rest of the dialog. ok is
+// false where that says nothing: its sender has an address of its own in the Route set, or the
+// client behind it in its Contact.
 func (x *Context) contact() (uri message.URI, ok bool) {
 	if !x.Req.Direct() {
 		return uri, false
@@ -145,8 +154,9 @@ func (x *Context) contact() (uri message.URI, ok bool) {
 	return uri, err == nil && uri.IsSIP()
 }
 
-// behindNAT tells whether the sender of a request that came over UDP is to be reached where that came from: it asks for it (RFC 5626 §4.3: ob), or
-// its Contact is an address that can't be reached from here.
+// behindNAT reports whether the sender of a request that came over UDP is to be reached where that
+// came from: it asks for it (RFC 5626 §4.3: ob), or its Contact is an address that can't be reached
+// from here.
 func (x *Context) behindNAT(contact *message.URI) bool {
 	source := x.Server.From.Source.Addr()
 	if source.Zone() != "" {
@@ -163,8 +173,8 @@ func (x *Context) behindNAT(contact *message.URI) bool {
 	return hidden
 }
 
-// calleeSide is the side a branch goes to, by p. Where the target was behind a NAT when it registered, or a token says that it is, its
-// Contact will not do.
+// calleeSide is the side a branch goes to, by p. Where the target was behind a NAT when it
+// registered, or a token says that it is, its Contact will not do.
 func (x *Context) calleeSide(m *message.Message, p *transport.Peer, out *transport.Local, t, d *Target) side {
 	s := side{local: out, flow: p.Flow}
 	if p.Flow != 0 {
@@ -180,8 +190,9 @@ func (x *Context) calleeSide(m *message.Message, p *transport.Peer, out *transpo
 	return s
 }
 
-// backOn notes where a Route entry of ours leads, for a request with that entry as the last of ours. back: it came from the
-// other side, which is certain where there are two entries; a single one also stands in what comes from there.
+// backOn notes where a Route entry of ours leads, for a request with that entry as the last of
+// ours. back: it came from the other side, which is certain where there are two entries; a single
+// one also is in what comes from there.
 func (x *Context) backOn(token []byte, back bool) {
 	from := &x.Server.From
 	if p, only, ok := x.core.readFlow(token); ok && (back || p.Flow != from.Flow || p.Flow == 0 && p.Addr != from.Source) {

@@ -28,7 +28,8 @@ type Fork struct {
 
 var noOptions ForkOptions
 
-// maxRedirects bounds how many contacts of 3xx responses one fork follows (§16.7 step 4 asks for no bound; loops do).
+// maxRedirects bounds how many contacts of 3xx responses one fork follows (§16.7 step 4 asks for no
+// bound; loops do).
 const maxRedirects = 16
 
 // Fork starts on the targets. relay: hands over, and OnFailure is called when all failed.
@@ -97,7 +98,7 @@ func (x *Context) begin(f *Fork) {
 	}
 }
 
-// q is a target's preference, or the default where it has none.
+// q is a target's preference, or the default if it has none.
 func (f *Fork) q(t *Target) float64 {
 	if t.Q != 0 {
 		return t.Q
@@ -154,7 +155,7 @@ func (f *Fork) advance() {
 func (f *Fork) concluded(r *Response) {
 	f.consider(r)
 	if code := r.Code(); code >= 600 {
-		// §16.7 step 5: nobody else is asked any more, and who is being asked is told so.
+		// §16.7 step 5: nobody else is asked any more, and who is being asked is told.
 		if f.opts.Failover == nil || f.opts.Order == Parallel {
 			f.closed = true
 		}
@@ -188,7 +189,7 @@ func (f *Fork) consider(r *Response) {
 	}
 }
 
-// settled tells whether the outcome is known.
+// settled reports whether the outcome is known.
 func (f *Fork) settled() bool { return f.won || f.result != nil }
 
 // succeeded ends the fork with a 2xx; r is nil when nobody asked to see it.

@@ -8,7 +8,8 @@ import (
 	"github.com/sipscript/sipscript/engine/transaction"
 )
 
-// How a branch is ended before its server did: its time is over (§16.8), or it is cancelled (§16.7 step 10, §16.10).
+// How a branch is ended before its server did: its time is over (§16.8), or it is cancelled (§16.7
+// step 10, §16.10).
 
 // Expire is the branch's timer: its delay is over, or it is given up.
 func (b *Branch) Expire(*lane.Timer) {
@@ -28,8 +29,8 @@ func (b *Branch) Expire(*lane.Timer) {
 	}
 	for _, at := range [...]lane.Time{b.limitAt, b.replyAt, b.ringAt, b.cAt} {
 		if at != 0 && at <= now {
-			// §16.8, and trap 36: an expired branch counts as 408 at once, whether or not its device still answers the CANCEL. Its late
-			// 2xx still wins.
+			// §16.8, and trap 36: an expired branch counts as 408 at once, whether or not its
+			// device still answers the CANCEL. Its late 2xx still wins.
 			if b.client != nil {
 				b.client.Cancel(nil)
 				b.client.Quiet()
@@ -47,8 +48,9 @@ func (b *Branch) Expire(*lane.Timer) {
 // expiredPatience is how long hold waits: a CANCEL and its first three retransmissions.
 const expiredPatience = 4 * time.Second
 
-// hold keeps the final response back while an answer to the CANCEL of an expired branch can be expected: a 2xx that crosses
-// the CANCEL must not come after a failure (§16.7 step 5). It holds up nothing else, and nobody who was never heard.
+// hold keeps the final response back while an answer to the CANCEL of an expired branch can be
+// expected: a 2xx that crosses the CANCEL must not come after a failure (§16.7 step 5). It delays
+// nothing else, and nobody who was never heard.
 func (b *Branch) hold() {
 	if !b.heard || b.cancelled || b.held || b.client.Method() != message.MethodInvite {
 		return
@@ -58,7 +60,8 @@ func (b *Branch) hold() {
 	b.fork.x.held++
 }
 
-// release is the end of hold. A 2xx that a callback holds up at this moment is on its way and ends it later.
+// release is the end of hold. A 2xx that a callback delays at this moment is on its way and ends it
+// later.
 func (b *Branch) release() {
 	b.heldUntil = 0
 	b.arm()
@@ -70,11 +73,12 @@ func (b *Branch) release() {
 	b.fork.x.check()
 }
 
-// cancelPatience is how long a cancelled branch is waited for. The client before us waits 64*T1, 32 s, from its own CANCEL (§9.1), and
-// should have our answer before that is over.
+// cancelPatience is how long a cancelled branch is waited for. The client before us waits 64*T1, 32
+// s, from its own CANCEL (§9.1), and should have our answer before that is over.
 const cancelPatience = 30 * time.Second
 
-// cancel ends a branch that has no final response. One that was not sent yet is settled in its turn.
+// cancel ends a branch that has no final response. One that was not sent yet is settled in its
+// turn.
 func (b *Branch) cancel(headers []byte) {
 	if b.cancelled {
 		return

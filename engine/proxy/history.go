@@ -22,8 +22,8 @@ type trail struct {
 	next      int    // the last number of the next one's
 }
 
-// trailOf joins what the redirected request said with what the 3xx says: entries in the answer's own
-// order, after those of the request that it leaves out (RFC 7044 §9.3).
+// trailOf joins what the redirected request said with what the 3xx says: entries in the answer's
+// own order, after those of the request that it leaves out (RFC 7044 §9.3).
 func trailOf(x *Context, from *Target, res *message.Message) *trail {
 	t := &trail{
 		history:   joined(sent(x, from, message.HeaderHistoryInfo), elements(res, message.HeaderHistoryInfo), false),
@@ -58,7 +58,8 @@ func elements(m *message.Message, id message.HeaderID) (list []string) {
 // unfolded makes one line of a folded value (§7.3.1).
 var unfolded = strings.NewReplacer("\r", "", "\n", "")
 
-// joined are the values of both; those of the answer come last, or first where the latest stands on top.
+// joined are the values of both; those of the answer come last, or first where the latest is on
+// top.
 func joined(request, answer []string, latestFirst bool) (all []string) {
 	for _, v := range request {
 		if !has(answer, v) {
@@ -111,8 +112,8 @@ func (t *trail) redirected(entry *string, code int) {
 	}
 }
 
-// follow adds the trail to the target that a contact became, with an entry of its own where there is a
-// history: one beside that which was redirected (RFC 7044 §10.3).
+// follow adds the trail to the target that a contact became, with an entry of its own where there
+// is a history: one beside that which was redirected (RFC 7044 §10.3).
 func (t *trail) follow(to *Target, contact *message.Address) {
 	history := t.history
 	if t.last != "" && len(history) < mostHistory {

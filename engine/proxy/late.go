@@ -7,15 +7,17 @@ import (
 	"github.com/sipscript/sipscript/engine/transaction"
 )
 
-// late is what is kept of a request that is over: for 64*T1 after a 2xx its retransmissions, and a 2xx of a phone that was cancelled too late, must
-// still find their way to the caller (§16.7 step 5, RFC 6026 §7.2), and nothing else is needed for that.
+// late is what is kept of a request that is over: for 64*T1 after a 2xx its retransmissions, and a
+// 2xx of a phone that was cancelled too late, must still find their way to the caller (§16.7 step
+// 5, RFC 6026 §7.2), and nothing else is needed for that.
 type late struct {
 	core    *Core
 	server  *transaction.Server
 	altered *alteration // of a branch that is
 }
 
-// handOver gives the client transactions of a request that is over to a late, so that its branches, forks and context can go.
+// handOver gives the client transactions of a request that is over to a late, so that its branches,
+// forks and context can go.
 func (x *Context) handOver() {
 	var l *late
 	for f := x.ended; f != nil; f = f.prior {
@@ -59,8 +61,8 @@ func (l *late) Response(c *transaction.Client, m *message.Message) {
 // Failed has nobody to tell.
 func (l *late) Failed(*transaction.Client, error) {}
 
-// sendSuccess sends a 2xx: the first, another of the same fork, or one that comes after another final response (§16.7 step
-// 5: a 2xx to an INVITE is always forwarded).
+// sendSuccess sends a 2xx: the first, another of the same fork, or one that comes after another
+// final response (§16.7 step 5: a 2xx to an INVITE is always forwarded).
 func (c *Core) sendSuccess(s *transaction.Server, m *message.Message) {
 	if s.From.Flow != 0 {
 		if cs, err := m.CSeq(); err == nil {

@@ -9,9 +9,10 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// Loop detection (§16.3 step 4, §16.6 step 8, RFC 5393 §4.2): the branch we push ends in a hash over all that decides
-// where a request goes. A request that comes back with the same hash would go the same way again; one that was
-// changed in between is a spiral and welcome. Via is no part of the hash, since it grows with each round.
+// Loop detection (§16.3 step 4, §16.6 step 8, RFC 5393 §4.2): the branch we push ends in a hash
+// over all that decides where a request goes. A request that comes back with the same hash would go
+// the same way again; one that was changed in between is a spiral and welcome. Via is no part of
+// the hash, since it grows with each round.
 
 // loopMark is the hash of a request as it came in.
 type loopMark uint32
@@ -43,7 +44,8 @@ func (s *Signer) loopMark(req *message.Message) loopMark {
 	return loopMark(maphash.Bytes(s.loop, b))
 }
 
-// Looped tells whether the request went through here before and nothing that decides its way has changed since.
+// Looped reports whether the request went through here before and nothing that decides its way has
+// changed since.
 func (c *Core) Looped(req *message.Message) bool {
 	var space [loopSuffix]byte
 	var mark []byte
@@ -63,7 +65,7 @@ func (c *Core) Looped(req *message.Message) bool {
 	return false
 }
 
-// ourSentBy tells whether a Via was written by one of our listeners.
+// ourSentBy reports whether a Via was written by one of our listeners.
 func (c *Core) ourSentBy(via *message.Via) bool {
 	for _, l := range c.Wire.Locals() {
 		port := via.Port

@@ -6,14 +6,15 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Connections that are lost while a request waits for its answer on them. The client at the other end of a flow sends it there and nowhere else
-// (RFC 5626 §4.2), so that waiting for it is in vain.
+// Connections that are lost while a request waits for its answer on them. The client at the other
+// end of a flow sends it there and nowhere else (RFC 5626 §4.2), so that waiting for it is in vain.
 
-// watched are the branches that wait for an answer on a flow, by flow; each list is linked through the branches.
+// watched are the branches that wait for an answer on a flow, by flow; each list is linked through
+// the branches.
 type watched map[transport.FlowID]*Branch
 
-// watch enters b among those that wait on a flow. It is called before the request is sent: what happens to the flow afterwards is
-// told.
+// watch enters b among those that wait on a flow. It is called before the request is sent: what
+// happens to the flow afterwards is told.
 func (b *Branch) watch(id transport.FlowID) {
 	c := b.fork.x.core
 	if c.watched == nil {
@@ -59,7 +60,8 @@ func (c *Core) FlowClosed(id transport.FlowID) {
 	}
 }
 
-// Lost takes the end of a connection, other than a client's flow, on which the branch was answered provisionally.
+// Lost takes the end of a connection, other than a client's flow, on which the branch was answered
+// provisionally.
 func (b *Branch) Lost(c *transaction.Client, err error) {
 	if c == b.client && !b.done {
 		b.tell(err)
@@ -67,8 +69,8 @@ func (b *Branch) Lost(c *transaction.Client, err error) {
 	}
 }
 
-// lose settles a branch whose connection is gone. Its transaction stays until it has timed out: a 2xx that comes all the same, by a new
-// connection, still wins.
+// lose settles a branch whose connection is gone. Its transaction stays until it has timed out: a
+// 2xx that comes all the same, by a new connection, still wins.
 func (b *Branch) lose(code int) {
 	if b.done || b.client == nil {
 		return
@@ -79,9 +81,10 @@ func (b *Branch) lose(code int) {
 	b.settle(NewResponse(code, CauseUnreachable, b.target.shown()))
 }
 
-// need tells the transport of a connection on which a request with this method was answered 2xx, where that lasts: a client that registered, here or
-// through us, is called on it, and the requests of a dialog may come after hours of silence. Nothing is told when that ends: the connection
-// goes when it has been idle for long.
+// need tells the transport of a connection on which a request with this method was answered 2xx,
+// where that lasts: a client that registered, here or through us, is called on it, and the requests
+// of a dialog may come after hours of silence. Nothing is told when that ends: the connection goes
+// when it has been idle for long.
 func (c *Core) need(id transport.FlowID, m message.Method) {
 	if id != 0 && c.Need != nil && (m == message.MethodRegister || StartsDialog(m)) {
 		c.Need(id)

@@ -74,10 +74,11 @@ func (h *NextHop) secure() {
 	}
 }
 
-// isSIPS tells whether a URI has the scheme sips.
+// isSIPS reports whether a URI has the scheme sips.
 func isSIPS(uri []byte) bool { return len(uri) > 4 && uri[4] == ':' && uri[3]|0x20 == 's' }
 
-// Peer is the peer when the host is an address; ok is false when it is a name, which a [Resolver] must look up.
+// Peer is the peer when the host is an address; ok is false when it is a name, which a [Resolver]
+// must look up.
 func (h *NextHop) Peer() (p transport.Peer, ok bool) {
 	addr, err := netip.ParseAddr(h.Host)
 	if err != nil {

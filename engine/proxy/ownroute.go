@@ -6,8 +6,8 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// Our own entries when they come back: in the Route of a request (§16.4), and in the Record-Route of
-// a response, where they are signed again.
+// Our own entries when they come back: in the Route of a request (§16.4), and in the Record-Route
+// of a response, where they are signed again.
 
 // entry is an element of Route or Record-Route that names this server.
 type entry struct {
@@ -78,8 +78,8 @@ func (r Refusal) String() string {
 	}[r]
 }
 
-// takeRoute is §16.4: undoes what a strict router did to the Request-URI, and removes our own topmost
-// Route entries. r.n is 0 where there was none.
+// takeRoute is §16.4: undoes what a strict router did to the Request-URI, and removes our own
+// topmost Route entries. r.n is 0 if there was none.
 func (c *Core) takeRoute(req *message.Message, r *route) {
 	most := len(r.entries)
 	if req.Find(message.HeaderRoute, 0) >= 0 && hasParam(req.RequestURI(), "lr") {
@@ -151,14 +151,14 @@ func (x *Context) follow() {
 	x.Signed = true
 }
 
-// onItsWay tells whether the request goes to where the other party was seen, whatever its
+// onItsWay reports whether the request goes to where the other party was seen, whatever its
 // Request-URI says.
 func (x *Context) onItsWay() bool {
 	return x.flow != nil && (x.flow.Flow == 0 || x.flowOnly)
 }
 
-// judge tells whether the holder of the entries may send this request to where it is for. named is
-// the mark of its Request-URI as it came.
+// judge reports whether the holder of the entries may send this request to where it is for. named
+// is the mark of its Request-URI as it came.
 func (x *Context) judge(r *route, named uint64) (t ticket, refusal Refusal) {
 	c, req := x.core, x.Req
 	switch req.Method() {
@@ -198,9 +198,9 @@ func (c *Core) readTicketOf(req *message.Message, e *entry, b *bond) (ticket, bo
 	return t, ok && !t.answer
 }
 
-// identityHolds tells whether From is who the party was in the dialog. What ends a dialog, or is
-// never answered, shows nobody. RFC 4916 lets From change within a dialog: to an identity of another
-// domain, for which this server can't speak.
+// identityHolds reports whether From is who the party was in the dialog. What ends a dialog, or is
+// never answered, shows nobody. RFC 4916 lets From change within a dialog: to an identity of
+// another domain, for which this server can't speak.
 func (x *Context) identityHolds(t *ticket) bool {
 	was := t.callee
 	if t.answer {
@@ -218,7 +218,8 @@ func (x *Context) identityHolds(t *ticket) bool {
 	return err == nil && u.IsSIP() && !x.core.IsLocal(u.Host, u.Port, u.Scheme)
 }
 
-// targetHolds tells whether the Request-URI is where the other party's Contact led, or leads since.
+// targetHolds reports whether the Request-URI is where the other party's Contact led, or leads
+// since.
 func (x *Context) targetHolds(t *ticket, target uint64) Refusal {
 	s, req := x.core.Signer, x.Req
 	if target == t.target && target != 0 {
@@ -233,9 +234,9 @@ func (x *Context) targetHolds(t *ticket, target uint64) Refusal {
 	return RefusedTarget
 }
 
-// Strayed tells whether all that is wrong with a request within a dialog is that its Request-URI is
-// none that the other party's Contact named, as far as is known. The other party is the URI in To,
-// if party is true.
+// Strayed reports whether all that is wrong with a request within a dialog is that its Request-URI
+// is none that the other party's Contact named, as far as is known. The other party is the URI in
+// To, if party is true.
 func (x *Context) Strayed() (party, ok bool) {
 	if x.strayed == nil {
 		return false, false
@@ -260,8 +261,8 @@ func hasParam(uri []byte, name string) bool {
 	return err == nil && u.Params.Has(name)
 }
 
-// lastElement is the last element of a header over all its fields, and its number, -1 when there is
-// none.
+// lastElement is the last element of a header over all its fields, and its number, or -1 if there
+// is none.
 func lastElement(m *message.Message, id message.HeaderID) (n int, value []byte) {
 	n = -1
 	e := m.Elements(id)

@@ -9,7 +9,8 @@ import (
 
 // Response processing (§16.7).
 
-// Response takes what a branch's server answered. m is valid until the call returns, so it is kept when its turn is later.
+// Response takes what a branch's server answered. m is valid until the call returns, so it is kept
+// when its turn is later.
 func (b *Branch) Response(c *transaction.Client, m *message.Message) {
 	if c != b.client {
 		return
@@ -52,13 +53,14 @@ func (b *Branch) Response(c *transaction.Client, m *message.Message) {
 	x.deliver(event{branch: b, res: keepResponse(m, b)})
 }
 
-// shows tells whether a callback sees a response with this code: all that go on, from a branch that was given up too.
+// shows reports whether a callback sees a response with this code: all that go on, from a branch
+// that was given up too.
 func (b *Branch) shows(code int) bool {
 	return b.fork.opts.OnResponse != nil && (!b.done || code < 300)
 }
 
-// showsOutcome tells whether a callback sees what a branch without an answer counts as: once, and not
-// while there is another way to the same user agent.
+// showsOutcome reports whether a callback sees what a branch without an answer counts as: once, and
+// not while there is another way to the same user agent.
 func (b *Branch) showsOutcome(r *Response) bool {
 	return b.fork.opts.OnResponse != nil && !b.done && !b.told && !(b.flowFailed(r) && b.mayFailover())
 }
@@ -137,7 +139,8 @@ func (b *Branch) passKept(r *Response) {
 	b.won(r, code)
 }
 
-// won is what a 2xx changes: the request is over, and every other branch of an INVITE is cancelled (§16.7 step 10).
+// won is what a 2xx changes: the request is over, and every other branch of an INVITE is cancelled
+// (§16.7 step 10).
 func (b *Branch) won(r *Response, code int) {
 	x := b.fork.x
 	f := b.fork
@@ -177,7 +180,7 @@ func (b *Branch) settled() {
 	b.arm()
 }
 
-// conclude settles the branch with a final response that is no 2xx.
+// conclude settles the branch with a final response that is not a 2xx.
 func (b *Branch) conclude(r *Response) {
 	if b.done { // it counted as expired before
 		b.release()
@@ -199,8 +202,9 @@ func (b *Branch) conclude(r *Response) {
 	f.x.feed()
 }
 
-// keep remembers a response that a callback may have edited, so that its retransmission leaves as it did (2xx and
-// reliable provisionals; what else repeats is absorbed by the transaction, or is news).
+// keep remembers a response that a callback may have edited, so that its retransmission leaves as
+// it did (2xx and reliable provisionals; what else repeats is absorbed by the transaction, or is
+// news).
 func (b *Branch) keep(r *Response) {
 	if code := r.Code(); code >= 300 || code < 200 && r.msg.Header(message.HeaderRSeq) == nil {
 		return

@@ -2,8 +2,8 @@ package proxy
 
 // This file proves to servers with the same secret that one of them changed the Request-URI on the
 // way: they may want to know what the sender wrote, as a digest's uri has it (RFC 7616 §3.4.6). The
-// proof stands in the branch of our Via, where the change was made. It is bound to the request and
-// to both addresses, so that nobody can use it for another.
+// proof is in the branch of our Via, where the change was made. It is bound to the request and to
+// both addresses, so that nobody can use it for another.
 
 import (
 	"encoding/binary"
@@ -26,7 +26,7 @@ func (s *Signer) addressMark(uri []byte) uint64 {
 	return s.mark('u', u.AppendAOR(space[:0]))
 }
 
-// proof says that a server put the second address in the place of the first.
+// proof says that a server put the second address in place of the first.
 func (s *Signer) proof(m *message.Message, first, second uint64) uint64 {
 	cs, err := m.CSeq()
 	if err != nil {
@@ -61,7 +61,7 @@ func (x *Context) appendProof(dst []byte, m *message.Message) []byte {
 // mostProofs bounds how many Vias are looked at.
 const mostProofs = 16
 
-// Readdressed tells whether a server with our secret put the Request-URI of m, as it stands, in the
+// Readdressed reports whether a server with our secret put the Request-URI of m, as it stands, in
 // place of uri.
 func (c *Core) Readdressed(m *message.Message, uri []byte) bool {
 	var space [proofSuffix]byte

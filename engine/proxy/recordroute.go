@@ -11,14 +11,15 @@ import (
 // Record-Route (§16.6 step 4), what becomes of it in the response (§16.7 step 8), and when it comes
 // back as a Route (§16.4).
 //
-// Our entry reads <sip:HOST:PORT;transport=…;lr;s=TICKET;PARAMS>: the ticket is signed over all that
-// matters (see ticket.go), the script's parameters among it, which follow. Where a request leaves by
-// another transport or interface than it came in on, there are two entries (RFC 5658 §6), both with
-// r2=on, so that each side sees the one it can reach. So there are where one side is behind a
-// connection or a NAT: the entry of its side names that, in the user part (flow.go). Where From, To
-// or CSeq of the dialog were changed, ds=… says how (dialog.go).
+// Our entry reads <sip:HOST:PORT;transport=…;lr;s=TICKET;PARAMS>: the ticket is signed over all
+// that matters (see ticket.go), the script's parameters among it, which follow. Where a request
+// leaves by another transport or interface than it came in on, there are two entries (RFC 5658 §6),
+// both with r2=on, so that each side sees the one it can reach. So there are where one side is
+// behind a connection or a NAT: the entry of its side names that, in the user part (flow.go). Where
+// From, To or CSeq of the dialog were changed, ds=… says how (dialog.go).
 
-// StartsDialog tells whether a request of this method can start a dialog (RFC 3261 §12, RFC 6665, RFC 3515).
+// StartsDialog reports whether a request of this method can start a dialog (RFC 3261 §12, RFC 6665,
+// RFC 3515).
 func StartsDialog(m message.Method) bool {
 	switch m {
 	case message.MethodInvite, message.MethodSubscribe, message.MethodRefer, message.MethodNotify:
@@ -30,7 +31,7 @@ func StartsDialog(m message.Method) bool {
 // reserved are the parameters of our entries that a script may not set.
 var reserved = [...]string{"lr", "s", "ds", "r2", "transport", "maddr", "ttl", "user", "method"}
 
-// ReservedRouteParam tells whether name can't be a parameter of the script's in Record-Route.
+// ReservedRouteParam reports whether name can't be a parameter of the script's in Record-Route.
 func ReservedRouteParam(name string) bool {
 	for _, r := range reserved {
 		if strings.EqualFold(r, name) {
@@ -74,8 +75,8 @@ func (c *Core) appendRecordRoute(dst []byte, s *side, double, secure bool, t *ti
 	return append(dst, '>')
 }
 
-// writeRecordRoute writes our entries onto m, the request as it goes from one side to the other. The
-// ticket is the callee's.
+// writeRecordRoute writes our entries onto m, the request as it goes from one side to the other.
+// The ticket is the callee's.
 func (x *Context) writeRecordRoute(m *message.Message, in, out *side, params string) {
 	c := x.core
 	var space [512]byte
@@ -120,7 +121,8 @@ func firstURI(m *message.Message, id message.HeaderID) []byte {
 	return a.URI
 }
 
-// sips tells whether a request must stay on TLS: its Request-URI or topmost Route is a sips URI (§16.6 step 4).
+// sips reports whether a request must stay on TLS: its Request-URI or topmost Route is a sips URI
+// (§16.6 step 4).
 func sips(m *message.Message) bool {
 	if isSips(m.RequestURI()) {
 		return true

@@ -7,8 +7,9 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// redirected adds the contacts of a 3xx to the fork's targets (§16.7 step 4, §8.1.3.4), and takes them, and those that
-// were tried before, out of the 3xx, which from got. It reports false, and leaves r alone, when there was nothing new in it.
+// redirected adds the contacts of a 3xx to the fork's targets (§16.7 step 4, §8.1.3.4), and takes
+// them, and those that were tried before, out of the 3xx, which from got. It reports false, and
+// leaves r alone, when there was nothing new in it.
 func (f *Fork) redirected(r *Response, from *Target) bool {
 	var found []*Target
 	var trail *trail
@@ -69,7 +70,8 @@ func redirectTarget(a *message.Address) *Target {
 	return t
 }
 
-// tried tells whether a URI is among the fork's targets: no URI comes into the set twice (§16.5), so that redirects end.
+// tried reports whether a URI is among the fork's targets: no URI comes into the set twice (§16.5),
+// so that redirects end.
 func (f *Fork) tried(uri []byte) bool {
 	for _, b := range f.branches {
 		known := view(b.target.URI)
@@ -83,8 +85,8 @@ func (f *Fork) tried(uri []byte) bool {
 	return slices.ContainsFunc(f.queue, func(t *Target) bool { return sameURI(view(t.URI), uri) })
 }
 
-// started goes on with what a redirect brought: at once in parallel, else when the present group has ended. What was not followed
-// of r is a response like any other.
+// started goes on with what a redirect brought: at once in parallel, else when the present group
+// has ended. What was not followed of r is a response like any other.
 func (f *Fork) started(r *Response) {
 	if r.msg.Header(message.HeaderContact) != nil {
 		f.consider(r)

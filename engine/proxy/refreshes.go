@@ -76,8 +76,8 @@ func (r *refreshes) add(p partyKey, target uint64) {
 	row[0] = moved{p.key, [2]uint64{target}}
 }
 
-// refreshesTarget tells whether a request of this method within a dialog may change where its sender
-// is reached (RFC 3261 §12.2, RFC 3311 §5.1, RFC 6665 §4.4, RFC 3515).
+// refreshesTarget reports whether a request of this method within a dialog may change where its
+// sender is reached (RFC 3261 §12.2, RFC 3311 §5.1, RFC 6665 §4.4, RFC 3515).
 func refreshesTarget(m message.Method) bool {
 	return StartsDialog(m) || m == message.MethodUpdate
 }
@@ -90,16 +90,16 @@ func (x *Context) refreshedBy(m *message.Message) {
 	}
 }
 
-// partyMoved remembers a party by its tag. A callee's ticket knows no tag of its holder: who takes the
-// other party's speaks for nobody.
+// partyMoved remembers a party by its tag. A callee's ticket knows no tag of its holder: who takes
+// the other party's speaks for nobody.
 func (c *Core) partyMoved(callID, tag, other []byte, target uint64) {
 	if len(tag) > 0 && !bytes.EqualFold(tag, other) {
 		c.moved.add(c.Signer.partyKey(callID, tag), target)
 	}
 }
 
-// answered notes what the answer m says of its sender, before it goes on: in our Record-Route, and in
-// memory where that is not enough.
+// answered notes what the answer m says of its sender, before it goes on: in our Record-Route, and
+// in memory where that is not enough.
 func (b *Branch) answered(m *message.Message, seen netip.Addr) {
 	x := b.fork.x
 	c, code := x.core, m.Status()
@@ -117,7 +117,8 @@ func (b *Branch) answered(m *message.Message, seen netip.Addr) {
 			return
 		}
 	case !x.Signed || !bytes.Equal(asked, m.ToTag()):
-		return // it is the one that was asked: who writes another tag into the answer speaks for nobody
+		// It is the one that was asked: who writes another tag into the answer speaks for nobody
+		return
 	default:
 		if target = c.Signer.targetMark(contactURI(m)); target == c.Signer.targetMark(x.Req.RequestURI()) {
 			return

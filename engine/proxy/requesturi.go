@@ -9,10 +9,11 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// What is taken out of a Request-URI: on the way in, a maddr that has done its work (§16.4); on the way out, what may not stand there
-// (§16.6 step 2).
+// What is removed of a Request-URI: on the way in, a maddr that has done its work (§16.4); on the
+// way out, what may not be there (§16.6 step 2).
 
-// requestURI is a contact or script URI without what may not stand in a Request-URI (§19.1.1): headers, and the method parameter.
+// requestURI is a contact or script URI without what may not be in a Request-URI (§19.1.1):
+// headers, and the method parameter.
 func requestURI(s string) []byte {
 	b := view(s)
 	if bytes.IndexByte(b, '?') < 0 && !mayHaveMethod(b) {
@@ -54,7 +55,7 @@ func paramsAt(b []byte, u *message.URI) int {
 	return end - len(u.Params)
 }
 
-// appendParams appends parameters as they are written, but for those named.
+// appendParams appends parameters as they are written, except for those named.
 func appendParams(dst []byte, params message.Params, but ...string) []byte {
 	for rest := []byte(params); len(rest) > 0; {
 		one := rest
@@ -70,8 +71,9 @@ func appendParams(dst []byte, params message.Params, but ...string) []byte {
 	return dst
 }
 
-// stripMaddr takes maddr, transport and a port that is no default out of the Request-URI when maddr names this server and the request
-// came in by the port and transport that the URI says (§16.4). Else it is meant for another door of ours, or for somebody else.
+// stripMaddr takes maddr, transport and a port that is not a default out of the Request-URI when
+// maddr names this server and the request came in by the port and transport that the URI says
+// (§16.4). Else it is meant for another door of ours, or for somebody else.
 func (c *Core) stripMaddr(req *message.Message, from *transaction.Arrival) {
 	uri := req.RequestURI()
 	if bytes.IndexByte(uri, ';') < 0 {

@@ -9,7 +9,8 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Response is a response as a router sees it: one that came in on a branch, or one made here when a branch had none.
+// Response is a response as a router sees it: one that came in on a branch, or one made here when a
+// branch had none.
 type Response struct {
 	// Handle is the router's own.
 	Handle any
@@ -67,22 +68,24 @@ func (r *Response) Code() int { return r.msg.Status() }
 // Reason is the reason phrase.
 func (r *Response) Reason() string { return string(r.msg.ReasonPhrase()) }
 
-// Final tells whether the code is 200 or above.
+// Final reports whether the code is 200 or above.
 func (r *Response) Final() bool { return r.msg.Status() >= 200 }
 
-// Message is the response with the edits made so far, to be read only. One made here has a start line and no more.
+// Message is the response with the edits made so far, to be read only. One made here has a start
+// line and no more.
 func (r *Response) Message() *message.Message { return &r.msg }
 
 // Target is the target passed to Relay or Fork that the response is from; nil when none was.
 func (r *Response) Target() *Target { return r.target }
 
-// Source is where the response came from: the address its request was sent to. It is not valid for one made here.
+// Source is where the response came from: the address its request was sent to. It is not valid for
+// one made here.
 func (r *Response) Source() (netip.AddrPort, transport.Kind) { return r.from.Addr, r.from.Kind }
 
 // Cause is "" for a response off the wire, else one of the Cause constants.
 func (r *Response) Cause() string { return r.cause }
 
-// Dropped tells whether Drop was called.
+// Dropped reports whether Drop was called.
 func (r *Response) Dropped() bool { return r.dropped }
 
 var (
@@ -90,8 +93,8 @@ var (
 	errDropReliable = errors.New("a reliable provisional response (RSeq, RFC 3262) cannot be dropped: the callee waits for its PRACK")
 )
 
-// Drop keeps a provisional response from going on. It works in OnResponse only; a final response, or a reliable
-// provisional one (RFC 3262), can't be dropped.
+// Drop keeps a provisional response from going on. It works in OnResponse only; a final response,
+// or a reliable provisional one (RFC 3262), can't be dropped.
 func (r *Response) Drop() error {
 	if r.Final() || !r.provisional {
 		return errDropFinal
@@ -103,7 +106,8 @@ func (r *Response) Drop() error {
 	return nil
 }
 
-// SetHeader replaces the header by the values, one field each. Errors: CR, LF or NUL, a header the engine owns.
+// SetHeader replaces the header by the values, one field each. Errors: CR, LF or NUL, a header the
+// engine owns.
 func (r *Response) SetHeader(name string, values ...string) error {
 	return SetHeader(&r.msg, name, values...)
 }

@@ -20,10 +20,10 @@ type answerEntries struct {
 	below []byte // and after them, the callee's
 }
 
-// sealAnswer signs our entries in a response that may begin a dialog, for the caller (§16.7 step 8),
-// and takes them off any other: they are the callee's. seen is where the response came from. An
-// entry that does not hold is left alone: nobody passes by it. It returns the mark of the Contact they
-// were signed with, if they were.
+// sealAnswer signs our entries in a response that may begin a dialog, for the caller (§16.7 step
+// 8), and takes them off any other: they are the callee's. seen is where the response came from. An
+// entry that does not hold is left alone: nobody passes by it. It returns the mark of the Contact
+// they were signed with, if they were.
 func (c *Core) sealAnswer(m *message.Message, seen netip.Addr) (target uint64, sealed bool) {
 	code := m.Status()
 	if code <= 100 || m.Find(message.HeaderRecordRoute, 0) < 0 {
@@ -111,7 +111,7 @@ func (c *Core) findEntries(m *message.Message, r *answerEntries) {
 	}
 }
 
-// forCallee tells whether a ticket says that it is a callee's: its first bit is not set.
+// forCallee reports whether a ticket says that it is a callee's: its first bit is not set.
 func forCallee(ticket []byte) bool {
 	return len(ticket) == ticketChars && values[ticket[0]] < 16
 }

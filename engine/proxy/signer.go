@@ -8,10 +8,10 @@ import (
 	"github.com/sipscript/sipscript/engine/siphash"
 )
 
-// Signer makes and checks what this server knows its own by, under keys derived from the secret: the
-// tickets of its Record-Route entries, which hold for the length of a dialog, and the branches of
-// requests it forwarded statelessly, by which a response finds its way back. Both have 64 bits of
-// SipHash-2-4: who would forge one has to ask here about each guess.
+// Signer makes and checks what this server knows its own by, under keys derived from the secret:
+// the tickets of its Record-Route entries, which hold for the length of a dialog, and the branches
+// of requests it forwarded statelessly, by which a response finds its way back. Both have 64 bits
+// of SipHash-2-4: who would forge one has to ask here about each guess.
 type Signer struct {
 	route  siphash.Key
 	branch siphash.Key
@@ -45,7 +45,8 @@ func newMacKey(key [32]byte) (k macKey) {
 	return k
 }
 
-// sum is the HMAC of the parts, each closed by a zero byte so that no two lists of parts read alike.
+// sum is the HMAC of the parts, each closed by a zero byte so that no two lists of parts read
+// alike.
 func (k *macKey) sum(parts ...[]byte) [sha256.Size]byte {
 	var space [512]byte
 	buf := append(space[:0], k.inner[:]...)

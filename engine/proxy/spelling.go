@@ -9,16 +9,16 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// What we put into URIs comes back from user agents in any spelling that §19.1.4 calls equal, and in
-// some that it does not: parameters sorted, names in capitals, values in lower case. So what we write
-// has no capitals, and what we sign is the meaning of it.
+// What we put into URIs comes back from user agents in any spelling that §19.1.4 calls equal, and
+// in some that it does not: parameters sorted, names in capitals, values in lower case. So what we
+// write has no capitals, and what we sign is the meaning of it.
 
 // alphabet is that of tokens: it survives a change of case, and has no vowel, so that no name of a
 // header can be made of it. Some look for those anywhere in a message (sipp, for CSeq).
 const alphabet = "0123456789bcdfghjklmnpqrstvwxyz-"
 
 // AppendToken appends b in characters that survive a change of case in user parts, parameters and
-// header values: 8 for 5 bytes, as in RFC 4648 §6 but for the alphabet, and without padding.
+// header values: 8 for 5 bytes, as in RFC 4648 §6 except for the alphabet, and without padding.
 func AppendToken(dst, b []byte) []byte {
 	bits, n := uint32(0), 0
 	for _, c := range b {
@@ -146,7 +146,7 @@ func appendUnsealed(dst, b []byte) []byte {
 	return append(dst, b...)
 }
 
-// isReserved tells whether a parameter of our entries is ours, and not the script's.
+// isReserved reports whether a parameter of our entries is ours, and not the script's.
 func isReserved(name []byte) bool {
 	for _, r := range reserved {
 		if len(name) == len(r) && bytes.EqualFold(name, view(r)) {

@@ -9,7 +9,8 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Stateless forwarding (§16.11): of what the router forwards, and of the ACK of a 2xx, which has no transaction.
+// Stateless forwarding (§16.11): of what the router forwards, and of the ACK of a 2xx, which has no
+// transaction.
 
 // Forward sends the request on without a transaction. t nil follows the request's own Route or
 // Request-URI. The branch is the same for each retransmission, CANCEL and ACK of a request, and its
@@ -76,15 +77,17 @@ func (x *Context) appendStateless(dst []byte) ([]byte, error) {
 	return x.core.appendWithWay(dst, &via, x.Req.CallID(), cs.Number, appendWay(way[:0], &x.Server.ReplyTo)), nil
 }
 
-// MayForward tells whether the request can be forwarded without a transaction still. One whose router waited has had one meanwhile: it may have been
-// answered 100, so that its client sends nothing again, and its retransmissions were absorbed; and it would take the CANCEL of a copy that was
-// forwarded.
+// MayForward reports whether the request can be forwarded without a transaction still. One whose
+// router waited has had one meanwhile: it may have been answered 100, so that its client sends
+// nothing again, and its retransmissions were absorbed; and it would take the CANCEL of a copy that
+// was forwarded.
 func (x *Context) MayForward() bool {
 	return x.Server.Stateless || !x.waited && !x.Server.Provisional()
 }
 
-// Sustain forks to one target, nil along the request's own route, with the branch that Forward would use: copies that were forwarded earlier are
-// the same request to whom they came to, and their answers and CANCELs belong to this transaction. It is for requests that can't be forwarded.
+// Sustain forks to one target, nil along the request's own route, with the branch that Forward
+// would use: copies that were forwarded earlier are the same request to whom they came to, and
+// their answers and CANCELs belong to this transaction. It is for requests that can't be forwarded.
 func (x *Context) Sustain(t *Target) {
 	o := &ForkOptions{}
 	if branch, err := x.appendStateless(nil); err == nil {
@@ -97,8 +100,8 @@ func (x *Context) Sustain(t *Target) {
 	}
 }
 
-// parked is a message that waits for the addresses of its next hop, or for one before it with the same branch: a CANCEL must not overtake its INVITE, or
-// the phone would ring on.
+// parked is a message that waits for the addresses of its next hop, or for one before it with the
+// same branch: a CANCEL must not overtake its INVITE, or the phone would ring on.
 type parked struct {
 	x      Context // copies: the request's own are used again meanwhile
 	server transaction.Server
@@ -109,8 +112,8 @@ type parked struct {
 	branch string
 }
 
-// mostParked bounds how many wait behind the first with the same branch: an INVITE that is sent seven times, its CANCEL, and what is not to be
-// expected.
+// mostParked bounds how many wait behind the first with the same branch: an INVITE that is sent
+// seven times, its CANCEL, and what is not to be expected.
 const mostParked = 16
 
 var errParked = errors.New("too many retransmissions are waiting for the address of the next hop")
@@ -190,7 +193,8 @@ func (x *Context) sendStateless(m *message.Message, p transport.Peer, t *Target,
 	return x.core.Layer.Forward(m, to, text(x.appendProof(append(space[:0], branch...), m)))
 }
 
-// Locate finds the addresses of a target, or of uri where the target names no other; done is called once, on the lane.
+// Locate finds the addresses of a target, or of uri where the target names no other; done is called
+// once, on the lane.
 func (c *Core) Locate(t *Target, uri string, done func([]transport.Peer, error)) {
 	var m message.Message
 	x := Context{core: c}

@@ -2,8 +2,9 @@ package proxy
 
 import "container/list"
 
-// Challenges within a dialog that already goes on. Its Record-Route entries are settled, so what these add to CSeq can't go along with the messages
-// and is kept here, by lane: few trunks ask again in a dialog, and a restart in the middle costs such calls their next refresh.
+// Challenges within a dialog that already goes on. Its Record-Route entries are settled, so what
+// these add to CSeq can't go along with the messages and is kept here, by lane: few trunks ask
+// again in a dialog, and a restart in the middle costs such calls their next refresh.
 
 // steps is by how much the CSeq numbers of dialogs grew. The zero value is empty.
 type steps struct {

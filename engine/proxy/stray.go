@@ -119,14 +119,15 @@ func (c *Core) appendWithWay(dst []byte, via *message.Via, callID []byte, cseq u
 	return hex.AppendEncode(append(dst, '-'), way)
 }
 
-// wayBack reads the branch of a response whose request had via on top and was forwarded statelessly.
-// ok is false for any other branch. Branches compare without case (§7.3.1).
+// wayBack reads the branch of a response whose request had via on top and was forwarded
+// statelessly. ok is false for any other branch. Branches compare without case (§7.3.1).
 func (c *Core) wayBack(branch []byte, via *message.Via, callID []byte, cseq uint32) (to transport.Peer, ok bool) {
 	n := len(statelessCookie)
 	if len(branch) < n || len(branch) > longestStateless || !bytes.EqualFold(branch[:n], []byte(statelessCookie)) {
 		return to, false
 	}
-	branch, _, _ = bytes.Cut(branch, []byte(".")) // the rest is no matter of ours; see readdressed.go
+	// The rest is no matter of ours; see readdressed.go
+	branch, _, _ = bytes.Cut(branch, []byte("."))
 	_, text, _ := bytes.Cut(branch[n:], []byte("-"))
 	var way [longestWay]byte
 	if len(text) > 2*len(way) {

@@ -8,7 +8,8 @@ import (
 
 // The target set is a set (§16.5): a target is in it once, however often it was found.
 
-// distinct is targets without those that stand before them already. It is targets itself where there are none.
+// distinct is targets without those that stand before them already. It is targets itself if there
+// are none.
 func distinct(targets []*Target) []*Target {
 	for i := 1; i < len(targets); i++ {
 		if !slices.ContainsFunc(targets[:i], targets[i].same) {
@@ -25,8 +26,8 @@ func distinct(targets []*Target) []*Target {
 	return targets
 }
 
-// same tells whether two targets would bring the same request to the same place: equal URIs (§19.1.4), the same way there,
-// nothing different on it.
+// same reports whether two targets would bring the same request to the same place: equal URIs
+// (§19.1.4), the same way there, nothing different on it.
 func (t *Target) same(u *Target) bool {
 	return t.NextHop == u.NextHop && t.Flow == u.Flow && t.Received == u.Received && t.FromSocket == u.FromSocket &&
 		slices.Equal(t.Path, u.Path) && sameCredentials(t.Credentials, u.Credentials) &&

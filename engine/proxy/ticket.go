@@ -12,18 +12,18 @@ import (
 // A ticket is the parameter s of our Record-Route entries: it lets one party of a dialog reach the
 // other, as who they were when the dialog began, and nobody else reach anybody.
 //
-// The entry in a request is for the callee: of the callee it knows the identity the call was for, and
-// no tag. The entry in the response is signed again, for the caller (§16.7 step 8; RFC 5658 has the two
-// sides differ anyway), with the callee's tag and Contact. So either party has a ticket that is good
-// for its own direction, and needs no table here. What a dialog may change later, its remote targets
-// (§12.2.2), is remembered while there is room (see refreshes).
+// The entry in a request is for the callee: of the callee it knows the identity the call was for,
+// and no tag. The entry in the response is signed again, for the caller (§16.7 step 8; RFC 5658 has
+// the two sides differ anyway), with the callee's tag and Contact. So either party has a ticket
+// that is good for its own direction, and needs no table here. What a dialog may change later, its
+// remote targets (§12.2.2), is remembered while there is room (see refreshes).
 type ticket struct {
 	answer bool   // it is the caller's, from a response
 	issued uint32 // minutes since ticketEpoch, modulo ticketSpan
 	caller uint32 // a mark of the caller's identity
 	callee uint32 // and of the callee's
 	seen   uint32 // of the address that the party it leads to was seen at
-	target uint64 // of the URI in that party's Contact; 0 where there was none
+	target uint64 // of the URI in that party's Contact; 0 if there was none
 }
 
 const (
@@ -41,8 +41,8 @@ func ticketTime(at time.Time) uint32 {
 	return uint32((at.Unix()-ticketEpoch)/60) % ticketSpan
 }
 
-// expired tells whether a ticket is older than lifetime. One of the future is not: the clock was set
-// back between two starts, or another node with the same secret is ahead.
+// expired reports whether a ticket is older than lifetime. One of the future is not: the clock was
+// set back between two starts, or another node with the same secret is ahead.
 func (t *ticket) expired(now time.Time, lifetime time.Duration) bool {
 	age := (ticketTime(now) - t.issued) % ticketSpan
 	return age < ticketSpan/2 && age > uint32(min(lifetime, longestTicket)/time.Minute)
@@ -74,14 +74,16 @@ type bond struct {
 	callID    []byte
 	callerTag []byte
 	calleeTag []byte // nil in the ticket of a callee, which has not chosen one
-	hop       []byte // the URI of the next Route entry after ours, as the holder will write it; nil for none
+	// The URI of the next Route entry after ours, as the holder will write it; nil for none
+	hop []byte
 }
 
 // sign appends the parameter's value. params are the entry's own, the token is its user part.
 func (s *Signer) sign(dst []byte, t *ticket, b *bond, params message.Params, token []byte) []byte {
 	var space [ticketBytes]byte
 	raw := t.append(space[:0])
-	sum, _ := s.ticketSum(raw, b, params, token) // 0 for too many parameters: such an entry lets nobody pass
+	// 0 for too many parameters: such an entry lets nobody pass
+	sum, _ := s.ticketSum(raw, b, params, token)
 	return AppendToken(dst, binary.BigEndian.AppendUint64(raw, sum))
 }
 

@@ -31,8 +31,8 @@ func fuzzCore() *Core {
 	}}
 }
 
-// FuzzTickets has anybody write Record-Route, Contact, Route, Request-URI and Via: nothing panics, no
-// request that holds no ticket passes, and a message stays one that can be read.
+// FuzzTickets has anybody write Record-Route, Contact, Route, Request-URI and Via: nothing panics,
+// no request that holds no ticket passes, and a message stays one that can be read.
 func FuzzTickets(f *testing.F) {
 	const ours = "<sip:10.0.0.1:5060;lr;r2=on;s=60p01-461xn3v3f3b2vmbj1pgdc-28gpn24dvfg5vny2x;x=1>"
 	f.Add(ours, "<sip:a@b>", "sip:b@c", "z9hG4bK-0011223344556677-0000000013c40a000002", uint8(0))

@@ -10,9 +10,11 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// Changing the messages of a dialog as its first request was changed, and changing the answers back.
+// Changing the messages of a dialog as its first request was changed, and changing the answers
+// back.
 
-// Mask is another From, or To, for the far side: a display name and URI as they stand in the header, without parameters; "" leaves it.
+// Mask is another From, or To, for the far side: a display name and URI as they are in the header,
+// without parameters; "" leaves it.
 type Mask struct{ From, To string }
 
 var (
@@ -22,7 +24,7 @@ var (
 	errStateful   = errors.New("this request cannot be forwarded statelessly: its From, To or CSeq are changed, and must be changed back in the answer; relay it")
 )
 
-// MayMask tells whether the request can be masked, by an error that says why not.
+// MayMask reports whether the request can be masked, by an error that says why not.
 func (x *Context) MayMask() error {
 	switch method := x.Req.Method(); {
 	case method == message.MethodAck || method == message.MethodCancel:
@@ -35,7 +37,7 @@ func (x *Context) MayMask() error {
 	return nil
 }
 
-// Check refuses what is no address, or too long to go round with each request.
+// Check refuses what is not an address, or too long to go round with each request.
 func (k *Mask) Check() error {
 	for _, s := range [...]string{k.From, k.To} {
 		if s == "" {
@@ -166,7 +168,7 @@ func (x *Context) translate(m *message.Message) {
 	setParty(m, message.HeaderFrom, d.to.caller)
 }
 
-// byCaller tells whether the request, of a dialog that was changed, is of the one who began it.
+// byCaller reports whether the request, of a dialog that was changed, is of the one who began it.
 func (x *Context) byCaller() bool { return x.dialog.caller == callerMark(x.Req.FromTag()) }
 
 // shift is what is added to a CSeq number of the request's sender.
@@ -177,7 +179,8 @@ func (x *Context) shift(number uint32) (n uint32) {
 	return n + x.core.steps.extra(x.Req.CallID(), x.Req.FromTag(), number)
 }
 
-// shiftNumbers raises the number of CSeq, and that of the INVITE which a PRACK names (RFC 3262 §7.2).
+// shiftNumbers raises the number of CSeq, and that of the INVITE which a PRACK names (RFC 3262
+// §7.2).
 func (x *Context) shiftNumbers(m *message.Message) {
 	if x.dialog == nil && len(x.core.steps.known) == 0 {
 		return
@@ -190,7 +193,8 @@ func (x *Context) shiftNumbers(m *message.Message) {
 		setCSeq(m, cs.Number+n)
 	}
 	if cs.Method == message.MethodBye {
-		x.core.steps.forget(x.Req.CallID(), x.Req.FromTag()) // not for the other side's: it may cross one of ours
+		// Not for the other side's: it may cross one of ours
+		x.core.steps.forget(x.Req.CallID(), x.Req.FromTag())
 	}
 	rack := bytes.Fields(m.Header(message.HeaderRAck))
 	if len(rack) != 3 {
@@ -205,7 +209,8 @@ func (x *Context) shiftNumbers(m *message.Message) {
 	}
 }
 
-// changes tells whether m, about to be sent, differs from the request in what its answers must agree with.
+// changes reports whether m, about to be sent, differs from the request in what its answers must
+// agree with.
 func (x *Context) changes(m *message.Message) bool {
 	for _, id := range [...]message.HeaderID{message.HeaderFrom, message.HeaderTo, message.HeaderCSeq} {
 		if !bytes.Equal(m.Header(id), x.Req.Header(id)) {

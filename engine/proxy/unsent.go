@@ -8,8 +8,8 @@ import (
 
 // What is logged of what could not be sent.
 
-// tell logs why a target was not reached: as a warning, once per caller and minute, but for a client that is gone,
-// as clients are every day.
+// tell logs why a target was not reached: as a warning, once per caller and minute, except for a
+// client that is gone, as clients are every day.
 func (b *Branch) tell(err error) {
 	x := b.fork.x
 	if x.Req == nil {
@@ -22,7 +22,8 @@ func (b *Branch) tell(err error) {
 	x.core.unsent(level, "branch failed", x.Req.CallID(), x.Server.From.Source.Addr(), b.target, err)
 }
 
-// Unsent warns that what was to be sent for a source was not, once per source and minute. t may be nil.
+// Unsent warns that what was to be sent for a source was not, once per source and minute. t may be
+// nil.
 func (c *Core) Unsent(what string, callID []byte, from netip.Addr, t *Target, err error) {
 	if t == nil {
 		t = vouched

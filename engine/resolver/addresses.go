@@ -1,6 +1,7 @@
 package resolver
 
-// This file asks for the addresses of names, A and AAAA at once, and puts them in order (RFC 3263 §4.2, RFC 8305 §3, §4).
+// This file asks for the addresses of names, A and AAAA at once, and puts them in order (RFC 3263
+// §4.2, RFC 8305 §3, §4).
 
 import (
 	"errors"
@@ -14,7 +15,8 @@ import (
 
 var errLate = errors.New("the lookup was abandoned")
 
-// pair is the questions about one name, the preferred family first; second is nil when there is but one.
+// pair is the questions about one name, the preferred family first; second is nil when there is but
+// one.
 type pair struct{ first, second *flight }
 
 // addresses returns the addresses of each place. All questions are sent before any is waited for.
@@ -57,8 +59,8 @@ func (w *walk) takeAddresses(f *flight, a *answer) {
 	w.failed = w.failed || a.err != nil && !a.absent()
 }
 
-// both waits for the answers about one name. Once one has addresses, the other gets Options.ResolutionDelay more: a server
-// that leaves AAAA unanswered must not hold up every call.
+// both waits for the answers about one name. Once one has addresses, the other gets
+// Options.ResolutionDelay more: a server that leaves AAAA unanswered must not hold up every call.
 func (w *walk) both(p pair) (first, second *answer) {
 	if w.ctx == nil {
 		return p.first.answer, p.second.answer
@@ -97,7 +99,8 @@ func (w *walk) waitBriefly(f *flight) *answer {
 	}
 }
 
-// interleave takes from a and b in turn (RFC 8305 §4): a caller whose network lacks one family finds the other second.
+// interleave takes from a and b in turn (RFC 8305 §4): a caller whose network lacks one family
+// finds the other second.
 func interleave(a, b []netip.Addr) []netip.Addr {
 	switch {
 	case len(b) == 0:
@@ -117,8 +120,8 @@ func interleave(a, b []netip.Addr) []netip.Addr {
 	return out
 }
 
-// peer is one address of a place. A TLS peer must prove to be the domain that was asked for, not the one DNS led to
-// (RFC 5922 §4, RFC 3263 §4.1).
+// peer is one address of a place. A TLS peer must prove to be the domain that was asked for, not
+// the one DNS led to (RFC 5922 §4, RFC 3263 §4.1).
 func (w *walk) peer(at *place, addr netip.Addr) transport.Peer {
 	p := transport.Peer{Kind: at.kind, Addr: netip.AddrPortFrom(addr, at.port)}
 	if at.kind.Secure() {

@@ -1,7 +1,7 @@
 package resolver
 
-// This file reads the answer of a server. Servers are not trusted: records of other names are passed over, and all
-// numbers are bounded.
+// This file reads the answer of a server. Servers are not trusted: records of other names are
+// skipped, and all numbers are bounded.
 
 import (
 	"cmp"
@@ -43,8 +43,8 @@ type srv struct {
 	target                 string
 }
 
-// naptr is one NAPTR record of a SIP service known here; replacement is canonical. direct is the flag "a": the replacement
-// has addresses and no SRV.
+// naptr is one NAPTR record of a SIP service known here; replacement is canonical. direct is the
+// flag "a": the replacement has addresses and no SRV.
 type naptr struct {
 	order, preference uint16
 	kind              transport.Kind
@@ -52,7 +52,8 @@ type naptr struct {
 	replacement       string
 }
 
-// answer is what is known about a question; it never changes. Without err there is a record at least.
+// answer is what is known about a question; it never changes. Without err there is a record at
+// least.
 type answer struct {
 	addrs   []netip.Addr
 	srvs    []srv   // by priority, weight 0 first; of most targets those of the lowest priorities
@@ -67,14 +68,16 @@ func (a *answer) absent() bool { return a.err == errNoName || a.err == errNoReco
 
 // reading is the state while the answer to one question is gathered, maybe from several messages.
 type reading struct {
-	name    string // the name whose records are looked for: the question's, or the end of the chain of aliases so far
+	// The name whose records are looked for: the question's, or the end of the chain of aliases so
+	// far
+	name    string
 	aliases int
 	ttl     uint32 // least so far
 	answer  answer
 }
 
-// read takes one message in. done is false when the chain of aliases leads out of it: then the records of r.name are to
-// be asked for.
+// read takes one message in. done is false when the chain of aliases leads out of it: then the
+// records of r.name are to be asked for.
 func (r *reading) read(m *dns.Msg, qtype uint16) (done bool) {
 	records := m.Answer[:min(len(m.Answer), maxRecords)]
 	moved, err := r.follow(records)
@@ -141,8 +144,8 @@ func (r *reading) age(ttl uint32) {
 	r.ttl = min(r.ttl, ttl)
 }
 
-// negativeTTL is how long the absence of records lasts: by the SOA of a zone the name is in (RFC 2308 §5); without
-// one it is not known, and 0.
+// negativeTTL is how long the absence of records lasts: by the SOA of a zone the name is in (RFC
+// 2308 §5); without one it is not known, and 0.
 func negativeTTL(m *dns.Msg, name string) (ttl uint32, known bool) {
 	for _, rr := range m.Ns[:min(len(m.Ns), maxRecords)] {
 		if soa, ok := rr.(*dns.SOA); ok {

@@ -114,7 +114,8 @@ func TestFailuresAreRememberedBriefly(t *testing.T) {
 	}
 }
 
-// The servers' failure is not the absence of SRV: the addresses of the domain may be a web server's.
+// The servers' failure is not the absence of SRV: the addresses of the domain may be a web
+// server's.
 func TestFailedSRVIsNotNoSRV(t *testing.T) {
 	s := serve(t, zone)
 	fail := func(w dns.ResponseWriter, m *dns.Msg) { w.WriteMsg(new(dns.Msg).SetRcode(m, dns.RcodeRefused)) }

@@ -12,13 +12,15 @@ import (
 
 // What a resolution can end in; an error of Resolve is an [*Error] that wraps one of these.
 var (
-	// ErrNotFound: the name does not exist, or has no address. It is certain, and will stay so for a while.
+	// ErrNotFound: the name does not exist, or has no address. It is certain, and will stay so for
+	// a while.
 	ErrNotFound = errors.New("not found")
 	// ErrUnavailable: the domain says that it offers no such service (RFC 2782, a target of ".").
 	ErrUnavailable = errors.New("service not available")
 	// ErrFailed: the DNS servers gave no usable answer. A later try may succeed.
 	ErrFailed = errors.New("DNS failed")
-	// ErrTransport: the transport asked for, or one that is secure enough, is not among those the engine has.
+	// ErrTransport: the transport asked for, or one that is secure enough, is not among those the
+	// engine has.
 	ErrTransport = errors.New("there is no listener for this transport")
 	// ErrBusy: too many resolutions are in progress.
 	ErrBusy = errors.New("too many lookups in progress")
@@ -45,7 +47,8 @@ func (e *Error) Error() string {
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// refuse is the error of a query that nothing was asked for; why may be empty. It keeps nothing of q.
+// refuse is the error of a query that nothing was asked for; why may be empty. It keeps nothing of
+// q.
 func refuse(q *Query, why string, err error) error {
 	e := &Error{Query: uriText(q.Host[:min(len(q.Host), maxName)], q.Port, q.Kind, q.Secure), Err: err}
 	if why != "" {

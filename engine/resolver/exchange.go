@@ -1,6 +1,7 @@
 package resolver
 
-// This file puts one question to one server over the network: UDP on a socket of its own (so a port of its own), or TCP.
+// This file puts one question to one server over the network: UDP on a socket of its own (so a port
+// of its own), or TCP.
 
 import (
 	"context"
@@ -39,7 +40,8 @@ func exchange(ctx context.Context, network, server string, m *dns.Msg) (*dns.Msg
 		if err != nil && err != dns.ErrShortRead {
 			return nil, err
 		}
-		// On UDP anyone can send to the port: what doesn't fit is passed over, and the true answer still waited for (RFC 5452 §9).
+		// On UDP anyone can send to the port: what doesn't fit is skipped, and the true answer
+		// still waited for (RFC 5452 §9).
 		in := new(dns.Msg)
 		if err == nil {
 			if err = in.Unpack(b); err == nil {
@@ -53,7 +55,7 @@ func exchange(ctx context.Context, network, server string, m *dns.Msg) (*dns.Msg
 	return nil, errStray
 }
 
-// answers tells whether in answers m: the id and the question must be the same (RFC 5452 §9.1).
+// answers reports whether in answers m: the id and the question must be the same (RFC 5452 §9.1).
 func answers(in, m *dns.Msg) error {
 	if !in.Response || in.Id != m.Id || in.Opcode != m.Opcode {
 		return errStray

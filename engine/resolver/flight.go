@@ -1,6 +1,7 @@
 package resolver
 
-// This file keeps answers, and sees to it that one question is on the wire once, whoever asks (single flight).
+// This file keeps answers, and sees to it that one question is on the wire once, whoever asks
+// (single flight).
 
 import (
 	"context"
@@ -52,8 +53,8 @@ func (r *Resolver) known(q question, now time.Time) *answer {
 	return a
 }
 
-// launch finds the answer to q, or sends it out. The caller is a goroutine of the resolver, so that Close waits for what is
-// begun here.
+// launch finds the answer to q, or sends it out. The caller is a goroutine of the resolver, so that
+// Close waits for what is begun here.
 func (r *Resolver) launch(q question) *flight {
 	now := r.opts.Now()
 	if a := r.cached(q, now); a != nil {
@@ -88,8 +89,8 @@ func (r *Resolver) fly(f *flight) {
 	close(f.done)
 }
 
-// fetch asks the servers, as often as aliases lead on (each message takes one step along the chain at least, and the
-// chain is bounded).
+// fetch asks the servers, as often as aliases lead on (each message takes one step along the chain
+// at least, and the chain is bounded).
 func (r *Resolver) fetch(ctx context.Context, q question) *answer {
 	state := reading{name: q.name, ttl: 1<<31 - 1}
 	for done := false; !done; {
@@ -116,7 +117,8 @@ func (r *Resolver) inTurn(ctx context.Context, q question) (*dns.Msg, error) {
 	}
 }
 
-// lifetime is how long an answer is kept, given the time to live in seconds of what it was made from.
+// lifetime is how long an answer is kept, given the time to live in seconds of what it was made
+// from.
 func (r *Resolver) lifetime(a *answer, ttl uint32) time.Duration {
 	d := max(time.Duration(ttl)*time.Second, r.opts.MinTTL)
 	switch {

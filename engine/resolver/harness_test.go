@@ -1,6 +1,7 @@
 package resolver
 
-// This file is a DNS server on loopback for the tests, a clock that they move, and a resolver on both.
+// This file is a DNS server on loopback for the tests, a clock that they move, and a resolver on
+// both.
 
 import (
 	"fmt"
@@ -16,7 +17,8 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// dnsServer answers over UDP and TCP on one port. A name it doesn't have gets NXDOMAIN with the SOA of example.com.
+// dnsServer answers over UDP and TCP on one port. A name it doesn't have gets NXDOMAIN with the SOA
+// of example.com.
 type dnsServer struct {
 	addr string
 
@@ -168,7 +170,8 @@ func (c *clock) pass(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// options are those of most tests: nothing of the machine, and waits so long that only an error waits them out.
+// options are those of most tests: nothing of the machine, and waits so long that only an error
+// waits them out.
 func options(c *clock, servers ...string) Options {
 	return Options{
 		Servers: servers, HostsFile: "-", Now: c.Now, ResolutionDelay: time.Minute, Timeout: time.Minute, Budget: 3 * time.Minute,
@@ -186,7 +189,8 @@ func start(t testing.TB, o Options) *Resolver {
 	return r
 }
 
-// resolve waits for a resolution. now tells whether it was answered at once, which is to say that everything was known.
+// resolve waits for a resolution. now reports whether it was answered at once, which is to say that
+// everything was known.
 func resolve(r *Resolver, q Query) (peers []transport.Peer, now bool, err error) {
 	_, now, _ = r.Cached(&q)
 	done := make(chan struct{})

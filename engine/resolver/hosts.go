@@ -1,6 +1,7 @@
 package resolver
 
-// This file holds the names that need no DNS: the hosts file, hosts of the options, localhost and .invalid.
+// This file holds the names that need no DNS: the hosts file, hosts of the options, localhost and
+// .invalid.
 
 import (
 	"bufio"
@@ -22,8 +23,8 @@ const (
 // hostTable is the names of a hosts file; it never changes.
 type hostTable map[string][]netip.Addr
 
-// hosts is the table of names. The file is read anew on a goroutine of the resolver when it changed: a lookup that finds the
-// table old uses it, and starts the look.
+// hosts is the table of names. The file is read again on a goroutine of the resolver when it
+// changed: a lookup that finds the table old uses it, and starts the look.
 type hosts struct {
 	file   string
 	fixed  hostTable
@@ -31,7 +32,8 @@ type hosts struct {
 
 	looked atomic.Int64 // when the file was last looked at, in Unix nanoseconds
 
-	mu       sync.Mutex // guards what follows; held while the file is read, so never taken by a lookup
+	// Guards what follows; held while the file is read, so never taken by a lookup
+	mu       sync.Mutex
 	modified time.Time
 	size     int64 // -1: there was no file
 }
@@ -49,8 +51,8 @@ func newHosts(file string, fixed map[string][]netip.Addr, now time.Time) *hosts 
 	return h
 }
 
-// find returns the addresses of a canonical name; known is false when the DNS is to be asked. A known name may
-// have no address.
+// find returns the addresses of a canonical name; known is false when the DNS is to be asked. A
+// known name may have no address.
 func (h *hosts) find(name string) (addrs []netip.Addr, known bool) {
 	if addrs, known = h.fixed[name]; known {
 		return addrs, true
@@ -78,7 +80,7 @@ func (h *hosts) due(now time.Time) bool {
 	return now.UnixNano()-looked >= int64(hostsLook) && h.looked.CompareAndSwap(looked, now.UnixNano())
 }
 
-// reload reads the file if it changed, and tells whether it did.
+// reload reads the file if it changed, and reports whether it did.
 func (h *hosts) reload() bool {
 	if h.file == "" {
 		return false
@@ -102,7 +104,7 @@ func (h *hosts) reload() bool {
 	return true
 }
 
-// readHosts reads a hosts(5) file. Lines that can't be read are passed over, as the C library does.
+// readHosts reads a hosts(5) file. Lines that can't be read are skipped, as the C library does.
 func readHosts(f io.Reader) hostTable {
 	table := hostTable{}
 	for lines := bufio.NewScanner(io.LimitReader(f, hostsBytes)); lines.Scan(); {

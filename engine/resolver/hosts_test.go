@@ -32,13 +32,14 @@ pbx.                   60 IN A 192.0.2.66`)
 	o.Hosts = map[string][]netip.Addr{"Fixed.": {netip.MustParseAddr("192.0.2.7")}}
 	r := start(t, o)
 	for uri, want := range map[string]string{
-		"sip:pbx":                       "udp 192.0.2.1:5060|udp [2001:db8::1]:5060", // not its SRV
-		"sip:Pbx.;transport=tcp":        "tcp 192.0.2.1:5060|tcp [2001:db8::1]:5060",
-		"sips:pbx.example.com:5071":     "tls 192.0.2.1:5071/pbx.example.com",
-		"sip:localhost:5080":            "udp 127.0.0.1:5080",
-		"sip:x.localhost":               "udp 127.0.0.1:5060|udp [::1]:5060",
-		"sip:fixed":                     "udp 192.0.2.7:5060",
-		"sip:example.com;transport=udp": "udp 192.0.2.1:5070|udp [2001:db8::1]:5070", // the target of an SRV
+		"sip:pbx":                   "udp 192.0.2.1:5060|udp [2001:db8::1]:5060", // not its SRV
+		"sip:Pbx.;transport=tcp":    "tcp 192.0.2.1:5060|tcp [2001:db8::1]:5060",
+		"sips:pbx.example.com:5071": "tls 192.0.2.1:5071/pbx.example.com",
+		"sip:localhost:5080":        "udp 127.0.0.1:5080",
+		"sip:x.localhost":           "udp 127.0.0.1:5060|udp [::1]:5060",
+		"sip:fixed":                 "udp 192.0.2.7:5060",
+		// The target of an SRV
+		"sip:example.com;transport=udp": "udp 192.0.2.1:5070|udp [2001:db8::1]:5070",
 	} {
 		peers, now, err := resolve(r, query(t, uri))
 		if got := strings.Join(list(peers), "|"); got != want || err != nil || now == strings.Contains(uri, "transport=udp") {
@@ -47,7 +48,7 @@ pbx.                   60 IN A 192.0.2.66`)
 	}
 	same(t, "asked", s.questions(), []string{"SRV _sip._udp.example.com"})
 
-	// A name that DNS gave an hour ago may stand in the file now.
+	// A name that DNS gave an hour ago may be in the file now.
 	s.load(t, "dns.example.com. 3600 IN A 192.0.2.8")
 	resolve(r, Query{Host: "dns.example.com", Port: 5060})
 

@@ -1,6 +1,7 @@
 package resolver
 
-// This file runs the resolutions that need the DNS: one for all who ask the same, a bounded number at once.
+// This file runs the resolutions that need the DNS: one for all who ask the same, a bounded number
+// at once.
 
 import (
 	"context"

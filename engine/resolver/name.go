@@ -10,7 +10,7 @@ import (
 // maxName is the longest name in its text form without the last dot (RFC 1035 §2.3.4).
 const maxName = 253
 
-// address reads a numeric host; IPv6 may stand in brackets.
+// address reads a numeric host; IPv6 may be in brackets.
 func address(host string) (a netip.Addr, ok bool) {
 	if n := len(host); n > 2 && host[0] == '[' && host[n-1] == ']' {
 		host = host[1 : n-1]
@@ -31,9 +31,9 @@ func looksNumeric(host string) bool {
 	return '0' <= last && last <= '9' || strings.IndexByte(host, ':') >= 0
 }
 
-// canonical is a name in lower case and without the dot at its end; ok is false when it is no name that a URI can
-// hold (RFC 3261 §25.1 hostname; underscores are let pass, since SRV names have them). A name that is canonical
-// already is returned as it is.
+// canonical is a name in lower case and without the dot at its end; ok is false when it is not a
+// name that a URI can hold (RFC 3261 §25.1 hostname; underscores are let pass, since SRV names have
+// them). A name that is canonical already is returned as it is.
 func canonical(name string) (string, bool) {
 	name = strings.TrimSuffix(name, ".")
 	if name == "" || len(name) > maxName {
@@ -67,7 +67,7 @@ func canonical(name string) (string, bool) {
 	return name, true
 }
 
-// below tells whether a canonical name is a domain or in it.
+// below reports whether a canonical name is a domain or in it.
 func below(name, domain string) bool {
 	return strings.HasSuffix(name, domain) && (len(name) == len(domain) || name[len(name)-len(domain)-1] == '.')
 }

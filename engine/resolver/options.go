@@ -28,40 +28,47 @@ const (
 	OnlyIPv6                 // AAAA alone is asked for
 )
 
-// Exchange sends one DNS message to a server ("192.0.2.1:53") over a network ("udp" or "tcp") and returns the answer to
-// it. It must end when ctx does, and may be called on many goroutines. The resolver checks id and question again.
+// Exchange sends one DNS message to a server ("192.0.2.1:53") over a network ("udp" or "tcp") and
+// returns the answer to it. It must end when ctx does, and may be called on many goroutines. The
+// resolver checks id and question again.
 type Exchange func(ctx context.Context, network, server string, m *dns.Msg) (*dns.Msg, error)
 
 // Options of a resolver. The zero value of each field means its default.
 type Options struct {
-	// Servers are asked in this order, as "address" or "address:port". Default: those of /etc/resolv.conf, or 127.0.0.1.
+	// Servers are asked in this order, as "address" or "address:port". Default: those of
+	// /etc/resolv.conf, or 127.0.0.1.
 	Servers []string
 	// Rotate asks them in turn rather than the last one that answered.
 	Rotate bool
-	// Kinds are the transports the engine can send over, the preferred first. Default: UDP, TCP, TLS.
+	// Kinds are the transports the engine can send over, the preferred first. Default: UDP, TCP,
+	// TLS.
 	Kinds []transport.Kind
 	// Family is about IPv4 and IPv6. Default: PreferIPv4.
 	Family Family
-	// ResolutionDelay is how long the second of A and AAAA is waited for when the first has addresses (RFC 8305 §3). Default 50 ms.
+	// ResolutionDelay is how long the second of A and AAAA is waited for when the first has
+	// addresses (RFC 8305 §3). Default 50 ms.
 	ResolutionDelay time.Duration
 
 	// Timeout is how long one server is waited for, once. Default 2 s.
 	Timeout time.Duration
 	// Attempts is how often the list of servers is gone through. Default 2.
 	Attempts int
-	// Budget is the longest a whole resolution may take, its wait for its turn included. Default 10 s.
+	// Budget is the longest a whole resolution may take, its wait for its turn included. Default 10
+	// s.
 	Budget time.Duration
 
 	// CacheSize is how many answers, and how many plans, are kept. Default 4096.
 	CacheSize int
 	// MinTTL and MaxTTL bound the times to live of records. Default 5 s and 1 h.
 	MinTTL, MaxTTL time.Duration
-	// NegativeTTL bounds how long the absence of records is remembered (RFC 2308 §5). Default 1 min.
+	// NegativeTTL bounds how long the absence of records is remembered (RFC 2308 §5). Default 1
+	// min.
 	NegativeTTL time.Duration
 	// FailureTTL is how long a failure of the servers is remembered (RFC 2308 §7). Default 5 s.
 	FailureTTL time.Duration
 
-	// MaxInFlight bounds the resolutions in progress, and the questions on the wire, each. Others wait for their turn. Default 256.
+	// MaxInFlight bounds the resolutions in progress, and the questions on the wire, each. Others
+	// wait for their turn. Default 256.
 	MaxInFlight int
 	// MaxWaiting bounds the callers who wait; more are refused with [ErrBusy]. Default 8192.
 	MaxWaiting int
@@ -69,13 +76,14 @@ type Options struct {
 	// Quarantine is how long an address that failed is tried last. Default 30 s.
 	Quarantine time.Duration
 
-	// HostsFile is a hosts(5) file, looked at again every few seconds; "-" for none. Default /etc/hosts.
+	// HostsFile is a hosts(5) file, looked at again every few seconds; "-" for none. Default
+	// /etc/hosts.
 	HostsFile string
 	// Hosts are more names, which come before those of the file.
 	Hosts map[string][]netip.Addr
 
-	// Random is the source of message ids and of the order by weight; it may be called on many goroutines. Default: a
-	// cryptographically strong generator.
+	// Random is the source of message ids and of the order by weight; it may be called on many
+	// goroutines. Default: a cryptographically strong generator.
 	Random func() uint64
 	// Now tells the time for what is cached. Default time.Now.
 	Now func() time.Time
@@ -151,7 +159,8 @@ func (o *Options) completeKinds() error {
 	return nil
 }
 
-// completeServers gives each server its port. A machine without resolv.conf has its resolver on loopback (resolv.conf(5)).
+// completeServers gives each server its port. A machine without resolv.conf has its resolver on
+// loopback (resolv.conf(5)).
 func (o *Options) completeServers() error {
 	port := "53"
 	if len(o.Servers) == 0 {

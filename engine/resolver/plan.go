@@ -1,6 +1,7 @@
 package resolver
 
-// This file holds what a resolution comes to, and draws the order in which to try it (RFC 2782, RFC 3263 §4.2).
+// This file holds what a resolution comes to, and draws the order in which to try it (RFC 2782, RFC
+// 3263 §4.2).
 
 import (
 	"time"
@@ -19,7 +20,8 @@ type target struct {
 	peers  []transport.Peer
 }
 
-// tier is the targets of one priority, those of weight 0 first; at most maxTargets. They share the load by weight.
+// tier is the targets of one priority, those of weight 0 first; at most maxTargets. They share the
+// load by weight.
 type tier []target
 
 // plan is all that a query resolved to; it never changes. Tiers are tried in their order.
@@ -44,9 +46,9 @@ func (p *plan) order(random func() uint64) []transport.Peer {
 	return out
 }
 
-// draw appends the peers of a tier's targets in an order drawn by weight, as RFC 2782 describes: of the targets left, in
-// an order that has those of weight 0 first, the one is next at which the running sum of weights reaches a
-// random number from 0 to the sum of all.
+// draw appends the peers of a tier's targets in an order drawn by weight, as RFC 2782 describes: of
+// the targets left, in an order that has those of weight 0 first, the one is next at which the
+// running sum of weights reaches a random number from 0 to the sum of all.
 func (t tier) draw(out []transport.Peer, random func() uint64) []transport.Peer {
 	var places [maxTargets]int
 	left := places[:len(t)]

@@ -20,7 +20,8 @@ type endpoint struct {
 // quarantine holds the addresses that failed, each with the end of its time.
 type quarantine struct {
 	until *lru.Cache[endpoint, time.Time]
-	last  atomic.Pointer[time.Time] // when the last of them is over: before any failed, and long after, nothing is looked up
+	// When the last of them is over: before any failed, and long after, nothing is looked up
+	last atomic.Pointer[time.Time]
 }
 
 func newQuarantine(size int) (*quarantine, error) {
@@ -28,8 +29,9 @@ func newQuarantine(size int) (*quarantine, error) {
 	return &quarantine{until: until}, err
 }
 
-// Failed says that a peer could not be reached, or did not answer (RFC 3263 §4.3): for Options.Quarantine it comes
-// last among the addresses of its name. It may be called on any goroutine.
+// Failed says that a peer could not be reached, or did not answer (RFC 3263 §4.3): for
+// Options.Quarantine it comes last among the addresses of its name. It may be called on any
+// goroutine.
 func (r *Resolver) Failed(peer *transport.Peer) {
 	end := r.opts.Now().Add(r.opts.Quarantine)
 	r.quarantine.until.Add(endpoint{peer.Kind, peer.Addr}, end)

@@ -15,15 +15,16 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Query is where a request is to go, as its URI says it (RFC 3263 §4). The resolver keeps nothing of it: Host may be a
-// view of a message.
+// Query is where a request is to go, as its URI says it (RFC 3263 §4). The resolver keeps nothing
+// of it: Host may be a view of a message.
 type Query struct {
 	Host   string         // a name or an address; maddr where the URI has one
 	Port   uint16         // 0: none written
 	Kind   transport.Kind // 0: none written
 	Secure bool           // sips: only TLS will do
-	// Seed, when not 0, takes the place of chance: the same seed gives the same order while the records stand. A stateless
-	// proxy sets it from what stays the same in retransmissions (RFC 3263 §4.4, RFC 3261 §16.11).
+	// Seed, when not 0, takes the place of chance: the same seed gives the same order while the
+	// records stand. A stateless proxy sets it from what stays the same in retransmissions (RFC
+	// 3263 §4.4, RFC 3261 §16.11).
 	Seed uint64
 }
 
@@ -88,8 +89,8 @@ func New(opts Options) (*Resolver, error) {
 	return r, nil
 }
 
-// Close ends the lookups in progress, whose callers get [ErrClosed], and returns when the last of them was told. It must
-// not be called from a done function.
+// Close ends the lookups in progress, whose callers get [ErrClosed], and returns when the last of
+// them was told. It must not be called from a done function.
 func (r *Resolver) Close() {
 	r.mu.Lock()
 	r.closed = true
@@ -98,9 +99,10 @@ func (r *Resolver) Close() {
 	r.running.Wait()
 }
 
-// Resolve finds the addresses of q and calls done exactly once with all of them, in the order to try them, or with an
-// [*Error]. It never blocks. done is called before Resolve returns when nothing needs to be asked, or can be; else on
-// a goroutine of the resolver, where it must not block. The slice is done's to keep and change.
+// Resolve finds the addresses of q and calls done exactly once with all of them, in the order to
+// try them, or with an [*Error]. It never blocks. done is called before Resolve returns when
+// nothing needs to be asked, or can be; else on a goroutine of the resolver, where it must not
+// block. The slice is done's to keep and change.
 func (r *Resolver) Resolve(q *Query, done func(peers []transport.Peer, err error)) {
 	peers, k, ok, err := r.look(q)
 	if ok {
@@ -110,7 +112,8 @@ func (r *Resolver) Resolve(q *Query, done func(peers []transport.Peer, err error
 	r.enqueue(k, caller{seed: q.Seed, done: done})
 }
 
-// Cached is what [Resolver.Resolve] would say at once; ok is false when the DNS is to be asked, which Cached doesn't.
+// Cached is what [Resolver.Resolve] would say at once; ok is false when the DNS is to be asked,
+// which Cached doesn't.
 func (r *Resolver) Cached(q *Query) (peers []transport.Peer, ok bool, err error) {
 	peers, _, ok, err = r.look(q)
 	return peers, ok, err
@@ -142,7 +145,8 @@ func (r *Resolver) look(q *Query) (peers []transport.Peer, k key, ok bool, err e
 func (r *Resolver) planFromCache(k key, now time.Time) (*plan, bool) {
 	r.lookAtHosts(now)
 	k.host = strings.Clone(k.host)
-	table := r.hosts.loaded.Load() // before the walk: if it changes meanwhile, the plan is made again
+	// Before the walk: if it changes meanwhile, the plan is made again
+	table := r.hosts.loaded.Load()
 	w := walk{r: r, key: k, now: now}
 	p := w.plan()
 	if w.missed {
@@ -180,8 +184,8 @@ func (r *Resolver) choose(p *plan, seed uint64, now time.Time) ([]transport.Peer
 	return peers, nil
 }
 
-// numeric is the peer of a host that is an address (RFC 3263 §4.1, §4.2): nothing is looked up, and a certificate has
-// to show the address itself.
+// numeric is the peer of a host that is an address (RFC 3263 §4.1, §4.2): nothing is looked up, and
+// a certificate has to show the address itself.
 func (r *Resolver) numeric(q *Query, addr netip.Addr) ([]transport.Peer, error) {
 	kind, err := r.written(q.Kind, q.Secure)
 	if err == nil && kind == 0 {

@@ -101,7 +101,7 @@ func TestTrap14Locate(t *testing.T) {
 		{"sips:example.com", all, "tls 192.0.2.1:5061/example.com|tls [2001:db8::1]:5061/example.com", "NAPTR |SRV _sips._tcp|A s1|AAAA s1"},
 		{"sip:flag-a.example.com", all, "tcp 192.0.2.2:5060|tcp 192.0.2.22:5060", "NAPTR flag-a|A s2|AAAA s2"},
 		{"sip:bare.example.com", all, "tcp 192.0.2.8:5060", "NAPTR bare|SRV _sip._tcp.bare|A bare|AAAA bare"},
-		// NAPTR of nothing the engine has is no NAPTR.
+		// NAPTR of nothing the engine has is not a NAPTR.
 		{"sip:udponly.example.com", tcp, "tcp 192.0.2.7:5060", "NAPTR udponly|SRV _sip._tcp.udponly|A udponly|AAAA udponly"},
 		// No NAPTR: SRV of each transport (§4.1).
 		{"sip:srv.example.com", all, "udp 192.0.2.1:5070|udp [2001:db8::1]:5070|tls 192.0.2.2:5071/srv.example.com|tls 192.0.2.22:5071/srv.example.com",
@@ -118,7 +118,7 @@ func TestTrap14Locate(t *testing.T) {
 		{"sip:half.example.com", udp | tcp, "tcp 192.0.2.2:5060|tcp 192.0.2.22:5060", "NAPTR half|SRV _sip._udp.half|SRV _sip._tcp.half|A s2|AAAA s2"},
 		// SRV records lead elsewhere only.
 		{"sip:gone.example.com;transport=udp", all, "not found", "SRV _sip._udp.gone|A nowhere|AAAA nowhere"},
-		// What is no name is not asked for.
+		// What is not a name is not asked for.
 		{"sip:foo.invalid", udp, "not found", "-"},
 		{"sip:1.2.3", all, "not a name", "-"},
 		{"sip:a..b", all, "not a name", "-"},

@@ -1,6 +1,7 @@
 package resolver
 
-// This file tests how servers are asked: failover, truncation, servers that are gone, silent or old.
+// This file tests how servers are asked: failover, truncation, servers that are gone, silent or
+// old.
 
 import (
 	"context"
@@ -17,7 +18,8 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// deadServer is an address at which nobody listens until the test ends: whose socket is connected hears nobody else, who is told that.
+// deadServer is an address at which nobody listens until the test ends: whose socket is connected
+// hears nobody else, who is told that.
 func deadServer(t *testing.T) string {
 	c, err := net.Dial("udp", "127.0.0.1:9")
 	if err != nil {
@@ -204,7 +206,8 @@ func TestBudget(t *testing.T) {
 	})
 }
 
-// A server that leaves AAAA unanswered holds nobody up, and the addresses it gives later are used (RFC 8305 §3).
+// A server that leaves AAAA unanswered holds nobody up, and the addresses it gives later are used
+// (RFC 8305 §3).
 func TestResolutionDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, virtual(func(ctx context.Context, _ string, m *dns.Msg) (*dns.Msg, error) {

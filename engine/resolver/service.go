@@ -9,13 +9,14 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// srvPrefix is what stands before the domain in an SRV question (RFC 3263 §4.2): TLS is _sips._tcp, never _sip._tls.
-// RFC 7118 names none for WebSocket; these are the ones in use.
+// srvPrefix is what comes before the domain in an SRV question (RFC 3263 §4.2): TLS is _sips._tcp,
+// never _sip._tls. RFC 7118 names none for WebSocket; these are the ones in use.
 func srvPrefix(k transport.Kind) string {
 	return [...]string{"", "_sip._udp.", "_sip._tcp.", "_sips._tcp.", "_sip._ws.", "_sips._wss."}[k]
 }
 
-// naptrKind is the transport of a NAPTR service in upper case (RFC 3263 §4.1, RFC 7118 §6), 0 for one not known here.
+// naptrKind is the transport of a NAPTR service in upper case (RFC 3263 §4.1, RFC 7118 §6), 0 for
+// one not known here.
 func naptrKind(service string) transport.Kind {
 	switch service {
 	case "SIP+D2U":
@@ -34,8 +35,8 @@ func naptrKind(service string) transport.Kind {
 
 func (r *Resolver) has(k transport.Kind) bool { return slices.Contains(r.opts.Kinds, k) }
 
-// written is the transport that a URI names, with what sips makes of it: sips with transport=tcp is TLS over TCP
-// (RFC 3261 §26.2.2), and over UDP there is none.
+// written is the transport that a URI names, with what sips makes of it: sips with transport=tcp is
+// TLS over TCP (RFC 3261 §26.2.2), and over UDP there is none.
 func (r *Resolver) written(k transport.Kind, secure bool) (transport.Kind, error) {
 	if secure {
 		switch k {
@@ -53,8 +54,8 @@ func (r *Resolver) written(k transport.Kind, secure bool) (transport.Kind, error
 	return k, nil
 }
 
-// usual is the transport when neither URI nor DNS names one: UDP for sip, TLS for sips (RFC 3263 §4.1). An engine
-// without it takes the nearest it has; 0 when none will do.
+// usual is the transport when neither URI nor DNS names one: UDP for sip, TLS for sips (RFC 3263
+// §4.1). An engine without it takes the nearest it has; 0 when none will do.
 func (r *Resolver) usual(secure bool) transport.Kind {
 	order := [...]transport.Kind{transport.UDP, transport.TCP, transport.TLS, transport.WS, transport.WSS}
 	for _, k := range order {

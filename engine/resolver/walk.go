@@ -1,6 +1,7 @@
 package resolver
 
-// This file is the procedure of RFC 3263 §4.1 and §4.2: which questions are asked, in which order, and what their answers come to.
+// This file is the procedure of RFC 3263 §4.1 and §4.2: which questions are asked, in which order,
+// and what their answers come to.
 
 import (
 	"context"
@@ -13,8 +14,9 @@ import (
 
 const maxTrail = 16 // questions that an error tells of
 
-// walk makes the plan of one query. With a context it asks the DNS, on a goroutine that may wait; without, it uses what is
-// known, and sets missed when that does not suffice: then the plan is worth nothing.
+// walk makes the plan of one query. With a context it asks the DNS, on a goroutine that may wait;
+// without, it uses what is known, and sets missed when that does not suffice: then the plan is
+// worth nothing.
 type walk struct {
 	r      *Resolver
 	key    key
@@ -75,8 +77,9 @@ func (w *walk) plan() *plan {
 	return w.bySRV(services, usual)
 }
 
-// byNAPTR asks the domain which transports it offers, and returns those the engine has, in the order of the domain. A
-// NAPTR that can't be learned of is taken as none: the SRV records say enough.
+// byNAPTR asks the domain which transports it offers, and returns those the engine has, in the
+// order of the domain. A NAPTR that can't be learned of is taken as none: the SRV records say
+// enough.
 func (w *walk) byNAPTR() (services []service) {
 	f := w.send(question{w.key.host, dns.TypeNAPTR})
 	if w.missed {
@@ -85,7 +88,8 @@ func (w *walk) byNAPTR() (services []service) {
 	a := w.wait(f)
 	w.take(f.question, a)
 	for _, n := range a.naptrs {
-		if w.r.has(n.kind) && (n.kind.Secure() || !w.key.secure) { // §4.1: for sips, only SIPS services
+		// §4.1: for sips, only SIPS services
+		if w.r.has(n.kind) && (n.kind.Secure() || !w.key.secure) {
 			services = append(services, service{n.kind, n.replacement, n.direct})
 		}
 	}
@@ -102,8 +106,9 @@ func (w *walk) byCustom() (services []service) {
 	return services
 }
 
-// bySRV asks for the SRV records of the services, all at once. Without any the name itself has the addresses (§4.2), and
-// usual is the transport; but not when the servers failed: the name may well be a web server's.
+// bySRV asks for the SRV records of the services, all at once. Without any the name itself has the
+// addresses (§4.2), and usual is the transport; but not when the servers failed: the name may well
+// be a web server's.
 func (w *walk) bySRV(services []service, usual transport.Kind) *plan {
 	flights := make([]*flight, len(services))
 	for i, s := range services {

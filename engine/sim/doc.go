@@ -1,5 +1,6 @@
-// Package sim is a world of virtual time and virtual links for the real engine: the same lanes, transactions and scripts, with a
-// clock that moves from event to event and a network that loses, delays, duplicates and reorders as its seed says.
+// Package sim is a world of virtual time and virtual links for the real engine: the same lanes,
+// transactions and scripts, with a clock that moves from event to event and a network that loses,
+// delays, duplicates and reorders as its seed says.
 //
 //	w := sim.New(1)
 //	eng, err := engine.New(engine.Config{Clock: w, Meter: w, Network: w.Network("udp:10.0.0.1:5060"), Seed: 1, Lanes: 1, …})
@@ -10,6 +11,7 @@
 //
 // Hosts and agents may be behind a [NAT], which lets in only what comes from where they sent to.
 //
-// Each event runs until nothing in the world has anything left to do at that moment, and only then does time go on, so that a run
-// with one lane is repeated exactly by its seed. Timer C takes microseconds to test.
+// Each event runs until nothing in the world has anything left to do at that moment, and only then
+// does time go on, so that a run with one lane is repeated exactly by its seed. Timer C takes
+// microseconds to test.
 package sim

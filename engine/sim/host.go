@@ -15,7 +15,8 @@ type Host struct {
 	node *node
 }
 
-// Host puts an endpoint at an address, for UDP, TCP and the rest; f gets what arrives, as an event of its own.
+// Host puts an endpoint at an address, for UDP, TCP and the rest; f gets what arrives, as an event
+// of its own.
 func (w *World) Host(addr string, f func(p Packet)) *Host {
 	return w.HostOf(addr, f, transport.UDP, transport.TCP, transport.TLS, transport.WS, transport.WSS)
 }
@@ -84,7 +85,7 @@ func (h *Host) SendTo(to netip.AddrPort, b []byte) {
 	h.w.mu.Unlock()
 }
 
-// Stream sends on a stream to an address, opening it where there is none.
+// Stream sends on a stream to an address, opening it if there is none.
 func (h *Host) Stream(k transport.Kind, to string, b []byte) error {
 	h.w.mu.Lock()
 	defer h.w.mu.Unlock()

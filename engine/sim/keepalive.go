@@ -6,9 +6,10 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Keep-alives, as the real transport has them (RFC 5626 §3.5): STUN and CRLFs over UDP, CRLFCRLF on streams.
+// Keep-alives, as the real transport has them (RFC 5626 §3.5): STUN and CRLFs over UDP, CRLFCRLF on
+// streams.
 
-// keepAlive tells whether p is no message; what is to be answered is.
+// keepAlive reports whether p is not a message; what is to be answered is.
 func (x *Wire) keepAlive(r transport.Receiver, p Packet, l *transport.Local) bool {
 	w := x.w
 	if p.Kind != transport.UDP {
@@ -37,7 +38,8 @@ func (x *Wire) keepAlive(r transport.Receiver, p Packet, l *transport.Local) boo
 	return kept || len(answer) > 0
 }
 
-// SetFlowIdleTimeout breaks a stream when nothing came on it for idle, as the real transport does; 0: never.
+// SetFlowIdleTimeout breaks a stream when nothing came on it for idle, as the real transport does;
+// 0: never.
 func (x *Wire) SetFlowIdleTimeout(id transport.FlowID, idle time.Duration) {
 	w := x.w
 	w.mu.Lock()

@@ -2,9 +2,11 @@ package sim
 
 import "net/netip"
 
-// NAT hides addresses of a world behind a public one, as the router of a home does: what leaves them has the public address and a port that the
-// same inner address keeps, and what comes to that port is let in only from an address and port that was sent to (RFC 4787: endpoint-independent
-// mapping, address- and port-dependent filtering). Nothing comes in by the inner addresses themselves.
+// NAT hides addresses of a world behind a public one, as the router of a home does: what leaves
+// them has the public address and a port that the same inner address keeps, and what comes to that
+// port is let in only from an address and port that was sent to (RFC 4787: endpoint-independent
+// mapping, address- and port-dependent filtering). Nothing comes in by the inner addresses
+// themselves.
 type NAT struct {
 	public netip.Addr
 	ports  map[netip.AddrPort]uint16 // of inner addresses

@@ -152,7 +152,7 @@ func (x *Wire) Send(to *transport.Peer, b []byte, f transport.Failed) error {
 	return nil
 }
 
-// FlowOpen tells whether a stream is open.
+// FlowOpen reports whether a stream is open.
 func (x *Wire) FlowOpen(id transport.FlowID) bool {
 	x.w.mu.Lock()
 	defer x.w.mu.Unlock()

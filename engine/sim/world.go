@@ -11,13 +11,15 @@ import (
 	"github.com/sipscript/sipscript/engine/lane"
 )
 
-// World is a virtual clock, a virtual network, and the loop that moves both. It implements lane.Clock and lane.Meter.
-// Its methods but those two are for one goroutine, the one that runs the world, and for callbacks of hosts.
+// World is a virtual clock, a virtual network, and the loop that moves both. It implements
+// lane.Clock and lane.Meter. Its methods but those two are for one goroutine, the one that runs the
+// world, and for callbacks of hosts.
 type World struct {
 	now  atomic.Int64
 	wall time.Time // the time of day at the origin
 
-	mu     sync.Mutex // guards busy, events, seq, rnd, nodes, conns, NATs: workers of lanes send while the loop waits
+	// Guards busy, events, seq, rnd, nodes, conns, NATs: workers of lanes send while the loop waits
+	mu     sync.Mutex
 	idle   *sync.Cond
 	busy   int
 	events eventHeap
@@ -37,7 +39,8 @@ type World struct {
 	stats Stats
 }
 
-// Link says how datagrams fare between two addresses. Streams have its Delay and Jitter, but keep order and lose nothing.
+// Link says how datagrams fare between two addresses. Streams have its Delay and Jitter, but keep
+// order and lose nothing.
 type Link struct {
 	Delay     time.Duration // one way
 	Jitter    time.Duration // up to this much more, at random: datagrams overtake each other
@@ -162,7 +165,7 @@ func (w *World) Run(d time.Duration) {
 	w.now.Store(int64(end))
 }
 
-// RunUntil moves the world on until cond holds, by d at most, and tells whether it does.
+// RunUntil moves the world on until cond holds, by d at most, and reports whether it does.
 func (w *World) RunUntil(d time.Duration, cond func() bool) bool {
 	end := w.Now().Add(d)
 	for {
@@ -177,7 +180,7 @@ func (w *World) RunUntil(d time.Duration, cond func() bool) bool {
 	}
 }
 
-// step does the next event not after end; false when there is none.
+// step does the next event not after end; false if there is none.
 func (w *World) step(end lane.Time) bool {
 	w.settle()
 	w.mu.Lock()

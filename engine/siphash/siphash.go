@@ -1,6 +1,7 @@
-// Package siphash is SipHash-2-4 (Aumasson, Bernstein: SipHash, a fast short-input PRF, 2012): a keyed hash short enough for a tag, whose values
-// tell nothing about the key and can't be made without it. The standard library has none whose key can be given, which processes
-// with one secret and simulations that must be repeatable need.
+// Package siphash is SipHash-2-4 (Aumasson, Bernstein: SipHash, a fast short-input PRF, 2012): a
+// keyed hash short enough for a tag, whose values tell nothing about the key and can't be made
+// without it. The standard library has none whose key can be given, which processes with one secret
+// and simulations that must be repeatable need.
 package siphash
 
 import (
@@ -11,8 +12,8 @@ import (
 // Key is a key: 128 unpredictable bits.
 type Key [2]uint64
 
-// Sum is the hash of the parts, each preceded by its length in eight bytes and filled up with zeros to a multiple of eight: moving a border
-// changes it.
+// Sum is the hash of the parts, each preceded by its length in eight bytes and filled up with zeros
+// to a multiple of eight: moving a border changes it.
 func (k Key) Sum(parts ...[]byte) uint64 {
 	v := newState(k)
 	total := uint64(0)

@@ -12,7 +12,8 @@ import (
 
 // What a transaction costs: time and allocations per call, memory kept per finished call.
 
-// relay is a proxy reduced to its transactions: each new INVITE goes out on one branch, each response goes back.
+// relay is a proxy reduced to its transactions: each new INVITE goes out on one branch, each
+// response goes back.
 type relay struct {
 	r      *rig
 	server *Server
@@ -96,8 +97,8 @@ func (d *round) call(code int) {
 	d.answer(code, invite)
 }
 
-// BenchmarkInviteTransaction is one server and one client transaction: INVITE in and out, 180 and 200 in and out, with
-// parsing, and the end of both by their timers.
+// BenchmarkInviteTransaction is one server and one client transaction: INVITE in and out, 180 and
+// 200 in and out, with parsing, and the end of both by their timers.
 func BenchmarkInviteTransaction(b *testing.B) {
 	d := newRound(b)
 	b.ReportAllocs()

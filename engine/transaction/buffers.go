@@ -2,8 +2,8 @@ package transaction
 
 import "github.com/sipscript/sipscript/engine/message"
 
-// This file keeps storage for sent messages that may have to be sent again: what one transaction lets go of the next
-// one takes.
+// This file keeps storage for sent messages that may have to be sent again: what one transaction
+// lets go of the next one takes.
 
 const (
 	bufferStep    = 256 // sizes are multiples of it, so a buffer wastes less than that
@@ -52,8 +52,9 @@ func (b *buffers) keep(old, text []byte) []byte {
 // spareRequestBytes is how much storage a request may have that waits to be used again.
 const spareRequestBytes = 16 << 10
 
-// takeMessage is a message for the request of a new server transaction. The pool is not the lane's, since a lane is worked on by whoever comes: what a
-// processor used last lies in its cache, and what the lane used last in another's.
+// takeMessage is a message for the request of a new server transaction. The pool is not the lane's,
+// since a lane is worked on by whoever comes: what a processor used last lies in its cache, and
+// what the lane used last in another's.
 func (l *Layer) takeMessage() *message.Message {
 	if m, ok := l.options.Messages.Get().(*message.Message); ok {
 		return m
@@ -61,8 +62,9 @@ func (l *Layer) takeMessage() *message.Message {
 	return new(message.Message)
 }
 
-// Reuse gives back the Req of a server transaction that was released: nobody may read it, or a view of it, from now on. It is for users who know
-// that; a request that is not given back goes the way of all garbage.
+// Reuse gives back the Req of a server transaction that was released: nobody may read it, or a view
+// of it, from now on. It is for users who know that; a request that is not given back goes the way
+// of all garbage.
 func (l *Layer) Reuse(m *message.Message) {
 	if m.Held() > spareRequestBytes {
 		return

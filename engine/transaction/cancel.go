@@ -4,12 +4,12 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// This file is CANCEL (§9): the server side, where it is answered and told to the user, and the client side, where it
-// follows an INVITE of ours.
+// This file is CANCEL (§9): the server side, where it is answered and told to the user, and the
+// client side, where it follows an INVITE of ours.
 
-// cancel is a CANCEL that came in (§9.2). It matches the transaction it is for by all but the method. It is a transaction
-// of its own, answered 200 here; an INVITE's answer is left to the user: a proxy passes the 487 of its branches, or the
-// 2xx that was faster (§16.10).
+// cancel is a CANCEL that came in (§9.2). It matches the transaction it is for by all but the
+// method. It is a transaction of its own, answered 200 here; an INVITE's answer is left to the
+// user: a proxy passes the 487 of its branches, or the 2xx that was faster (§16.10).
 func (l *Layer) cancel(a *Arrival) {
 	key, ok := l.serverKey(a.Msg, message.MethodCancel, a.Msg.ToTag())
 	if !ok {
@@ -35,9 +35,10 @@ func (l *Layer) cancel(a *Arrival) {
 	}
 }
 
-// cancelled is the transaction that a CANCEL is for, nil when there is none. Only an INVITE is ended by one; of any other request it
-// has no effect, and is answered 200 all the same (§9.2). Requests with an extension method are not looked for: their keys hold
-// its name, which a CANCEL doesn't tell.
+// cancelled is the transaction that a CANCEL is for, or nil if there is none. Only an INVITE is
+// ended by one; of any other request it has no effect, and is answered 200 all the same (§9.2).
+// Requests with an extension method are not looked for: their keys hold its name, which a CANCEL
+// doesn't tell.
 func (l *Layer) cancelled(m *message.Message) *Server {
 	key, _ := l.serverKey(m, message.MethodInvite, m.ToTag())
 	if s := l.servers[string(key)]; s != nil {
@@ -55,7 +56,8 @@ func (l *Layer) cancelled(m *message.Message) *Server {
 	return nil
 }
 
-// answerCancel answers 200, with the To tag the INVITE's responses made here bear (§9.2). The transaction keeps no copy of the request.
+// answerCancel answers 200, with the To tag the INVITE's responses made here bear (§9.2). The
+// transaction keeps no copy of the request.
 func (l *Layer) answerCancel(a *Arrival, key string) {
 	s := &Server{From: *a, layer: l, timers: l.timers, method: message.MethodCancel, key: key}
 	s.From.Msg = nil
@@ -67,9 +69,11 @@ func (l *Layer) answerCancel(a *Arrival, key string) {
 	s.feed(ev2xx, &outgoing{code: 200, bytes: l.out}) //nolint:errcheck // counted in feed
 }
 
-// Cancel cancels an INVITE (§9.1): the CANCEL waits for the first provisional, bears the INVITE's branch, Route and CSeq number, and runs as its
-// own transaction to the same peer. headers are whole lines (Reason: …). When no final response follows within 64*T1, the owner is told ErrTimeout.
-// On a transaction with a final response, or another method, it does nothing; nor a second time.
+// Cancel cancels an INVITE (§9.1): the CANCEL waits for the first provisional, carries the INVITE's
+// branch, Route and CSeq number, and runs as its own transaction to the same peer. headers are
+// whole lines (Reason: …). When no final response follows within 64*T1, the owner is told
+// ErrTimeout. On a transaction with a final response, or another method, it does nothing; nor a
+// second time.
 func (c *Client) Cancel(headers []byte) {
 	if c.cancelled || c.method != message.MethodInvite || (c.state != Calling && c.state != Proceeding) {
 		return
@@ -97,8 +101,9 @@ func (c *Client) cancelStep(do action, e event) {
 	}
 }
 
-// sendCancel starts the CANCEL's own client transaction. Nobody is told of its responses: what it achieves shows in the INVITE's.
-// When it can't be sent the INVITE's Timer B, started with it, bounds the wait all the same.
+// sendCancel starts the CANCEL's own client transaction. Nobody is told of its responses: what it
+// achieves shows in the INVITE's. When it can't be sent the INVITE's Timer B, started with it,
+// bounds the wait all the same.
 func (c *Client) sendCancel() {
 	l := c.layer
 	if err := l.reparse.Parse(c.sent, &ownLimits); err != nil {

@@ -15,8 +15,8 @@ import (
 
 const reason = "Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n"
 
-// checkCancel checks that a CANCEL is what §9.1 says: the INVITE's Request-URI, topmost Via, Route, From, To, Call-ID and
-// CSeq number, to the same peer.
+// checkCancel checks that a CANCEL is what §9.1 says: the INVITE's Request-URI, topmost Via, Route,
+// From, To, Call-ID and CSeq number, to the same peer.
 func checkCancel(t *testing.T, inv, cancel sent) {
 	t.Helper()
 	i, c := mustParse(inv.text), mustParse(cancel.text)
@@ -180,7 +180,7 @@ func TestCancelGivesUp(t *testing.T) {
 		if len(o.errs) != 0 {
 			t.Error("too soon")
 		}
-		r.receive(respond(inv.text, 180, "b"), kind) // doesn't start the wait anew
+		r.receive(respond(inv.text, 180, "b"), kind) // doesn't start the wait again
 		r.advance(110 * time.Millisecond)
 		if len(o.errs) != 1 || !errors.Is(o.errs[0], ErrTimeout) {
 			t.Error(o.errs)
@@ -205,7 +205,8 @@ func TestCancelFailsToSend(t *testing.T) {
 	r.empty()
 }
 
-// The server side: 200 at once with the tag of our own responses, the user is told once, retransmissions are answered.
+// The server side: 200 at once with the tag of our own responses, the user is told once,
+// retransmissions are answered.
 func TestServerCancel(t *testing.T) {
 	for _, kind := range []transport.Kind{transport.UDP, transport.TCP} {
 		r := newRig(t, Options{})

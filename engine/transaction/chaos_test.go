@@ -10,9 +10,10 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// One layer, anything in any order: requests of every kind on few branches, responses to whatever was sent, answers,
-// releases, cancels, a wire that fails now and then. Nothing panics, no final response is followed by another, and when
-// everything is answered and time has passed nothing is left.
+// One layer, anything in any order: requests of every kind on few branches, responses to whatever
+// was sent, answers, releases, cancels, a wire that fails now and then. Nothing panics, no final
+// response is followed by another, and when everything is answered and time has passed nothing is
+// left.
 
 type chaos struct {
 	*rig

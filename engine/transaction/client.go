@@ -28,8 +28,10 @@ type Client struct {
 	cancelled     bool // a CANCEL was asked for
 	cancelHeaders []byte
 
-	to   transport.Peer
-	sent []byte // what doSendAgain sends: the request; then, after a non-2xx, its ACK. In a buffer of the layer.
+	to transport.Peer
+	// What doSendAgain sends: the request; then, after a non-2xx, its ACK. In a buffer of the
+	// layer.
+	sent []byte
 
 	stream *streamWait // in the layer's streams, nil: it is not
 }
@@ -62,26 +64,28 @@ func (c *Client) To() *transport.Peer { return &c.to }
 // SetOwner has somebody else told from now on.
 func (c *Client) SetOwner(o Owner) { c.owner = o }
 
-// Abandon forgets the owner: what still comes is handled by the machine (ACKs of non-2xx) and told to nobody. A 2xx becomes a Stray.
+// Abandon forgets the owner: what still comes is handled by the machine (ACKs of non-2xx) and told
+// to nobody. A 2xx becomes a Stray.
 func (c *Client) Abandon() { c.owner = nil }
 
-// Quiet ends the retransmissions of a request other than INVITE that nobody waits for any more. What
-// still comes is handled by the machine until Timer F runs out.
+// Quiet ends the retransmissions of a request other than INVITE that nobody waits for any more.
+// What still comes is handled by the machine until Timer F runs out.
 func (c *Client) Quiet() {
 	if c.method != message.MethodInvite && (c.state == Trying || c.state == Proceeding) {
 		c.drop()
 	}
 }
 
-// Send starts a client transaction (§17.1): pushes our Via onto req, with a new branch "z9hG4bK" + random + suffix, and sends it.
-// req is written out at once and neither changed nor kept. A transport error found at once is returned, and owner is not called.
-// Other errors: ErrMethod, ErrNoListener, and ErrUnreadable for a response. suffix must be made of token characters.
+// Send starts a client transaction (§17.1): pushes our Via onto req, with a new branch "z9hG4bK" +
+// random + suffix, and sends it. req is written out at once and neither changed nor kept. A
+// transport error found at once is returned, and owner is not called. Other errors: ErrMethod,
+// ErrNoListener, and ErrUnreadable for a response. suffix must be made of token characters.
 func (l *Layer) Send(req *message.Message, to *transport.Peer, suffix string, owner Owner) (*Client, error) {
 	return l.send(req, to, l.newBranch(suffix), owner)
 }
 
-// SendAs is Send with a branch that the user made, which begins with the cookie and is nobody else's. One that a transaction of the layer bears already is
-// not used: a new one is.
+// SendAs is Send with a branch that the user made, which begins with the cookie and is nobody
+// else's. One that a transaction of the layer carries already is not used: a new one is.
 func (l *Layer) SendAs(req *message.Message, to *transport.Peer, branch string, owner Owner) (*Client, error) {
 	if l.clients[keyOf(branch)] != nil {
 		branch = l.newBranch("")
@@ -102,7 +106,8 @@ func (l *Layer) send(req *message.Message, to *transport.Peer, branch string, ow
 		return nil, ErrNoListener
 	}
 	c := &Client{layer: l, owner: owner, timers: l.timers, method: method, to: *to}
-	// What Via says and the socket that sends must stay together, through retransmissions, ACK and CANCEL.
+	// What Via says and the socket that sends must stay together, through retransmissions, ACK and
+	// CANCEL.
 	c.to.Local = local
 	if method == message.MethodOther {
 		c.methodText = string(req.MethodText())
@@ -151,7 +156,8 @@ func (c *Client) receive(a *Arrival) {
 	c.feed(e, a)
 }
 
-// feed makes a step and carries it out. The user is told last, when all is in order: it may do anything.
+// feed makes a step and carries it out. The user is told last, when all is in order: it may do
+// anything.
 func (c *Client) feed(e event, a *Arrival) {
 	t := c.machine().step(c.state, e)
 	if t.next == start {
@@ -192,13 +198,15 @@ func (c *Client) feed(e event, a *Arrival) {
 	c.tell(t.do, a)
 }
 
-// fail is a transport error found in a step: the message of the step is passed before what follows from the error.
+// fail is a transport error found in a step: the message of the step is passed before what follows
+// from the error.
 func (c *Client) fail(err error, a *Arrival, do action) {
 	c.tell(do, a)
 	c.broke(err)
 }
 
-// tell tells the owner. A 2xx that nobody owns is a stray: it may still be forwarded (§16.7 step 5).
+// tell tells the owner. A 2xx that nobody owns is a stray: it may still be forwarded (§16.7 step
+// 5).
 func (c *Client) tell(do action, a *Arrival) {
 	owner := c.owner
 	switch {
@@ -218,12 +226,14 @@ func (c *Client) tell(do action, a *Arrival) {
 	}
 }
 
-// startTimers starts the timers of a transition. One of length zero runs out at once; Terminated ends the transaction.
+// startTimers starts the timers of a transition. One of length zero runs out at once; Terminated
+// ends the transaction.
 func (c *Client) startTimers(t transition) {
 	l := c.layer
 	now := l.lane.Now()
 	reliable := c.to.Kind.Reliable()
-	if t.again != none && !reliable { // A and E: never on a reliable transport (§17.1.1.2, §17.1.2.2)
+	// A and E: never on a reliable transport (§17.1.1.2, §17.1.2.2)
+	if t.again != none && !reliable {
 		c.clock.interval = c.timers.next(t.again, c.clock.interval, c.state)
 		c.clock.again, c.clock.againOf = now.Add(c.clock.interval), t.again
 	}
@@ -267,8 +277,9 @@ func (c *Client) drop() {
 	c.sent = nil
 }
 
-// sendAck makes and sends the ACK of the non-2xx final res (§17.1.1.3). It takes the INVITE's place: nothing else can
-// have to be sent again. A retransmitted final is answered with the same bytes.
+// sendAck makes and sends the ACK of the non-2xx final res (§17.1.1.3). It takes the INVITE's
+// place: nothing else can have to be sent again. A retransmitted final is answered with the same
+// bytes.
 func (c *Client) sendAck(res *message.Message) error {
 	l := c.layer
 	if err := l.reparse.Parse(c.sent, &ownLimits); err != nil {

@@ -46,7 +46,8 @@ func TestSendFailsAtOnce(t *testing.T) {
 // errRefused is what comes later when a connection can't be made.
 var errRefused = fmt.Errorf("%w: %w", transport.ErrNotConnected, errWire)
 
-// An error on retransmission, or one that comes later and from elsewhere, ends the transaction (§17.1.4).
+// An error on retransmission, or one that comes later and from elsewhere, ends the transaction
+// (§17.1.4).
 func TestTransportErrorLater(t *testing.T) {
 	r := newRig(t, Options{})
 	var o, p ownerLog

@@ -57,7 +57,8 @@ func TestInviteClientUnanswered(t *testing.T) {
 
 func TestNonInviteClientUnanswered(t *testing.T) {
 	for kind, want := range map[transport.Kind][]int64{
-		transport.UDP: {0, 500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500}, // Timer E, up to T2 (§17.1.2.2)
+		// Timer E, up to T2 (§17.1.2.2)
+		transport.UDP: {0, 500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500},
 		transport.TCP: {0},
 	} {
 		r := newRig(t, Options{})
@@ -111,7 +112,8 @@ func TestInviteClientProvisionalStopsRetransmission(t *testing.T) {
 	}
 }
 
-// Every 2xx is the owner's for 64*T1 (Timer M, RFC 6026 §7.2), over any transport; other responses are not.
+// Every 2xx is the owner's for 64*T1 (Timer M, RFC 6026 §7.2), over any transport; other responses
+// are not.
 func TestInviteClientAccepted(t *testing.T) {
 	for _, kind := range []transport.Kind{transport.UDP, transport.TCP} {
 		r := newRig(t, Options{})
@@ -204,8 +206,8 @@ func TestNonInviteClientCompleted(t *testing.T) {
 	}
 }
 
-// A response matches by branch and CSeq method (§17.1.3), without regard to case; what does not match is a stray, and what
-// isn't ours at all is dropped (§18.1.2).
+// A response matches by branch and CSeq method (§17.1.3), without regard to case; what does not
+// match is a stray, and what isn't ours at all is dropped (§18.1.2).
 func TestResponseMatching(t *testing.T) {
 	r := newRig(t, Options{})
 	var o ownerLog

@@ -13,14 +13,14 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// This file ends client transactions whose next hop turns out to be gone: an ICMP error came (§18.4), or the connection
-// that the request was written to was lost.
+// This file ends client transactions whose next hop turns out to be gone: an ICMP error came
+// (§18.4), or the connection that the request was written to was lost.
 
 // ErrLost says that the connection on which an answer was waited for is gone.
 var ErrLost = errors.New("transaction: the connection was lost")
 
-// Loser is an [Owner] that is told when the connection is gone on which an INVITE was answered provisionally. The
-// transaction goes on: whoever answers may connect to us (§18.2.2).
+// Loser is an [Owner] that is told when the connection is gone on which an INVITE was answered
+// provisionally. The transaction goes on: whoever answers may connect to us (§18.2.2).
 type Loser interface {
 	Lost(c *Client, err error)
 }
@@ -32,8 +32,8 @@ type Quoted struct {
 	Cancel bool
 }
 
-// ParseQuoted reads the beginning of a datagram. ok is false when it is none of our requests; an empty one, which says
-// nothing, may be.
+// ParseQuoted reads the beginning of a datagram. ok is false when it is none of our requests; an
+// empty one, which says nothing, may be.
 func ParseQuoted(b []byte) (q Quoted, ok bool) {
 	if len(b) == 0 {
 		return q, true
@@ -65,10 +65,11 @@ func ParseQuoted(b []byte) (q Quoted, ok bool) {
 	return q, true
 }
 
-// Unreachable takes an ICMP error for a datagram to an address. Such errors come late, come for datagrams of others, and
-// can be forged: the transaction must be one that waits at that address and was not answered by anything, and the branch,
-// which nobody can guess, must be its own. Where the error quotes too little for that, as some routers do, every
-// transaction counts that waits there; they are looked for now and then.
+// Unreachable takes an ICMP error for a datagram to an address. Such errors come late, come for
+// datagrams of others, and can be forged: the transaction must be one that waits at that address
+// and was not answered by anything, and the branch, which nobody can guess, must be its own. Where
+// the error quotes too little for that, as some routers do, every transaction counts that waits
+// there; they are looked for now and then.
 func (l *Layer) Unreachable(to netip.AddrPort, q *Quoted, err error) {
 	if q.Branch != nil {
 		rest, ok := cutCookie(q.Branch)
@@ -108,7 +109,7 @@ const (
 	mostSearched = 1000
 )
 
-// waitsAt tells whether c was sent to a UDP address and nothing was heard from there.
+// waitsAt reports whether c was sent to a UDP address and nothing was heard from there.
 func (c *Client) waitsAt(to netip.AddrPort) bool {
 	if c.to.Kind != transport.UDP || c.state != Calling && c.state != Trying {
 		return false
@@ -126,8 +127,9 @@ func (c *Client) broke(err error) {
 	l.failing = nil
 }
 
-// onStreams are the client transactions that wait for answers on connections, by connection; each list is linked through
-// the transactions. waiting is how many there are, and those that are being sent.
+// onStreams are the client transactions that wait for answers on connections, by connection; each
+// list is linked through the transactions. waiting is how many there are, and those that are being
+// sent.
 type onStreams struct {
 	byFlow  map[transport.FlowID]*Client
 	waiting atomic.Int64
@@ -142,8 +144,8 @@ type streamWait struct {
 // WaitsOnStreams tells, on any goroutine, whether FlowClosed has anything to do.
 func (l *Layer) WaitsOnStreams() bool { return l.streams.waiting.Load() > 0 }
 
-// sendOnStream sends what c keeps, by a connection whose end is told from now on. A flow that nothing replaces is its
-// user's to watch.
+// sendOnStream sends what c keeps, by a connection whose end is told from now on. A flow that
+// nothing replaces is its user's to watch.
 func (c *Client) sendOnStream(f transport.Failed) error {
 	l := c.layer
 	l.streams.waiting.Add(1) // before it is sent: a connection may be gone at once
@@ -210,10 +212,10 @@ func (c *Client) lost() {
 	}
 }
 
-// reconnect sends the request once more, by a new connection: the old one may have ended before the request was read, as
-// happens when a server closes those that are idle. Whoever has read it takes it for a retransmission, since its branch is
-// the same (§17.2.3). It reports false when that was done before, is of no use, or the request is not to be sent any more
-// ([Client.Quiet]).
+// reconnect sends the request once more, by a new connection: the old one may have ended before the
+// request was read, as happens when a server closes those that are idle. Whoever has read it takes
+// it for a retransmission, since its branch is the same (§17.2.3). It reports false when that was
+// done before, is of no use, or the request is not to be sent any more ([Client.Quiet]).
 func (c *Client) reconnect(why error) bool {
 	if c.resent || len(c.sent) == 0 || c.to.FlowOnly || !c.to.Kind.Reliable() || c.state != Calling && c.state != Trying || errors.Is(why, transport.ErrNotConnected) {
 		return false
@@ -248,8 +250,8 @@ type clientFailure struct {
 	resent bool // of the second sending
 }
 
-// Do makes the step of a transport error; nothing if the transaction ended meanwhile (§17.1.4, §18.4), or was sent by
-// another connection.
+// Do makes the step of a transport error; nothing if the transaction ended meanwhile (§17.1.4,
+// §18.4), or was sent by another connection.
 func (f *clientFailure) Do(*lane.Lane) {
 	c := f.client
 	if c.state == Terminated || f.resent != c.resent || c.reconnect(f.err) {

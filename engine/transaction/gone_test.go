@@ -80,7 +80,8 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// The error of a datagram to one peer, quoted short, ends all that waits there, and is looked for now and then only.
+// The error of a datagram to one peer, quoted short, ends all that waits there, and is looked for
+// now and then only.
 func TestUnreachableWithoutAQuotation(t *testing.T) {
 	r := newRig(t, Options{})
 	var a, b, late ownerLog
@@ -161,7 +162,8 @@ func TestFlowClosed(t *testing.T) {
 	}
 }
 
-// A message that was taken and not written, on a connection that was lost: told twice, sent again once.
+// A message that was taken and not written, on a connection that was lost: told twice, sent again
+// once.
 func TestFlowClosedAndSendFailed(t *testing.T) {
 	for _, closedFirst := range []bool{true, false} {
 		r := newRig(t, Options{})
@@ -189,7 +191,8 @@ func TestFlowClosedAndSendFailed(t *testing.T) {
 	}
 }
 
-// A request that is not to be sent any more is not sent by a new connection either, and no empty message in its place.
+// A request that is not to be sent any more is not sent by a new connection either, and no empty
+// message in its place.
 func TestFlowClosedOfAQuietRequest(t *testing.T) {
 	for name, lose := range map[string]func(r *rig, f transport.Failed){
 		"closed":      func(r *rig, _ transport.Failed) { r.closed(7) },

@@ -15,8 +15,8 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// This file is the bench the layer is tested on: a clock that stands until it is moved, a wire that records, a user and
-// an owner that record.
+// This file is the bench the layer is tested on: a clock that stands until it is moved, a wire that
+// records, a user and an owner that record.
 
 // manual is a clock that stands until it is set.
 type manual struct{ now atomic.Int64 }
@@ -130,7 +130,8 @@ type rig struct {
 	layer  *Layer
 	events [EventCount]int
 	random uint64
-	// posting leaves work to the lane's own goroutine: for tests whose work waits, which would hold up the test's.
+	// posting leaves work to the lane's own goroutine: for tests whose work waits, which would hold
+	// up the test's.
 	posting bool
 }
 
@@ -184,8 +185,8 @@ func (w *worker) rest() {
 // do runs f with the lane's token and returns when it is done, and what was due after it.
 func (r *rig) do(f func()) { r.bring(f, r.posting) }
 
-// bring brings f to the lane and waits for it. Where the lane's own goroutine does it, the wheel turns after that, and only then is it known when
-// it next wants to turn.
+// bring brings f to the lane and waits for it. Where the lane's own goroutine does it, the wheel
+// turns after that, and only then is it known when it next wants to turn.
 func (r *rig) bring(f func(), post bool) {
 	done := make(chan struct{})
 	w := lane.Func(func(*lane.Lane) { defer close(done); f() })

@@ -1,7 +1,7 @@
 package transaction
 
-// The INVITE server transaction: §17.2.1, Figure 7, as changed by RFC 6026 §7.1 (Accepted and Timer L instead of the end
-// at a 2xx; a transport error ends no state).
+// The INVITE server transaction: §17.2.1, Figure 7, as changed by RFC 6026 §7.1 (Accepted and Timer
+// L instead of the end at a 2xx; a transport error ends no state).
 var inviteServer = machine{
 	start: {
 		evRequest: {Proceeding, doPass, none, timerTrying},
@@ -28,10 +28,12 @@ var inviteServer = machine{
 		evTimerI:  {Terminated, doStop, none, none},
 	},
 	Accepted: {
-		evRequest: {Accepted, 0, none, none},      // absorbed: the 2xx is repeated by whoever made it
-		evAck:     {Accepted, doPass, none, none}, // of a 2xx, by a sender that gave it the INVITE's branch, or none
-		ev2xx:     {Accepted, doSend, none, none},
-		evTimerL:  {Terminated, doStop, none, none},
-		evError:   {Accepted, 0, none, none},
+		// absorbed: the 2xx is repeated by whoever made it
+		evRequest: {Accepted, 0, none, none},
+		// Of a 2xx, by a sender that gave it the INVITE's branch, or none
+		evAck:    {Accepted, doPass, none, none},
+		ev2xx:    {Accepted, doSend, none, none},
+		evTimerL: {Terminated, doStop, none, none},
+		evError:  {Accepted, 0, none, none},
 	},
 }

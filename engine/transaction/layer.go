@@ -15,26 +15,33 @@ import (
 
 // Options of a Layer.
 type Options struct {
-	Timers       Timers
-	Max          int           // transactions in the layer, default 1000000; beyond it a new request is answered 503 statelessly
+	Timers Timers
+	// Transactions in the layer, default 1000000; beyond it a new request is answered 503
+	// statelessly
+	Max          int
 	Random       func() uint64 // unpredictable numbers for branches and tags; required
 	ServerHeader string        // Server: of responses made here, "" for none
-	// Refuse is asked before a transaction is made for a new request; a Retry-After in seconds above 0 has it answered 503 statelessly, so that what
-	// is refused costs next to nothing. It may be nil.
+	// Refuse is asked before a transaction is made for a new request; a Retry-After in seconds
+	// above 0 has it answered 503 statelessly, so that what is refused costs next to nothing. It
+	// may be nil.
 	Refuse  func(a *Arrival) (retryAfter int)
 	Counter func(Event, int) // told what happened and how often, for metrics; may be nil
-	// Lost is told of each message that is dropped before it belongs to a transaction, and why; it may be nil.
+	// Lost is told of each message that is dropped before it belongs to a transaction, and why; it
+	// may be nil.
 	Lost func(a *Arrival, why Event)
 	// TrustVia tells from which sources a Via may send responses elsewhere (maddr); nil: from none.
 	TrustVia func(source netip.Addr) bool
-	// Messages is where requests wait that were given back ([Layer.Reuse]): *message.Message, shared by all layers of an engine. Default: a pool of
-	// the layer's own.
+	// Messages is where requests wait that were given back ([Layer.Reuse]): *message.Message,
+	// shared by all layers of an engine. Default: a pool of the layer's own.
 	Messages *sync.Pool
 }
 
 const (
-	defaultMax = 1000000              // a call leaves four, three of them for 32 s: 10,000 calls a second on one lane, in about half a gigabyte
-	retryAfter = "Retry-After: 5\r\n" // seconds; the time in which a tenth of a full table of ended calls empties
+	// A call leaves four, three of them for 32 s: 10,000 calls a second on one lane, in about half
+	// a gigabyte
+	defaultMax = 1000000
+	// seconds; the time in which a tenth of a full table of ended calls empties
+	retryAfter = "Retry-After: 5\r\n"
 )
 
 // Layer is the transaction layer of one lane. All of it belongs to the holder of the lane's token.
@@ -50,7 +57,8 @@ type Layer struct {
 	clients map[string]*Client // by clientKey
 	cancels map[string]*Client // CANCELs of ours, by the same key as their INVITE
 	streams onStreams
-	doubt   interface{ Doubt(to *transport.Peer) } // nil: the transport hears of ICMP errors without being asked
+	// nil: the transport hears of ICMP errors without being asked
+	doubt interface{ Doubt(to *transport.Peer) }
 
 	searched lane.Time // see Unreachable
 	tags     siphash.Key
@@ -95,7 +103,7 @@ func (l *Layer) Counts() (servers, clients int) {
 	return len(l.servers), len(l.clients) + len(l.cancels)
 }
 
-// Unfinished tells whether a transaction stands that somebody may still need: all but those that
+// Unfinished reports whether a transaction stands that somebody may still need: all but those that
 // only absorb ACKs (Confirmed). Completed and Accepted repeat an answer, or wait for the ACK.
 func (l *Layer) Unfinished() bool {
 	if len(l.clients)+len(l.cancels) > 0 {
@@ -123,8 +131,8 @@ func (l *Layer) lose(a *Arrival, why Event) {
 	}
 }
 
-// Receive takes a message from the transport. a.Msg was parsed and validated (§16.3 step 1) by the caller. The layer
-// edits a request (received=, rport=) and keeps nothing of it after the call.
+// Receive takes a message from the transport. a.Msg was parsed and validated (§16.3 step 1) by the
+// caller. The layer edits a request (received=, rport=) and keeps nothing of it after the call.
 func (l *Layer) Receive(a *Arrival) {
 	if !a.Msg.IsRequest() {
 		l.response(a)
@@ -160,7 +168,8 @@ func (l *Layer) request(a *Arrival) {
 	if l.options.Refuse != nil {
 		if after := l.options.Refuse(a); after > 0 {
 			l.count(EventOverload)
-			l.Reply(a, 503, "", fmt.Appendf(nil, "Retry-After: %d\r\n", after)) //nolint:errcheck // counted where it is sent
+			// nolint:errcheck // counted where it is sent
+			l.Reply(a, 503, "", fmt.Appendf(nil, "Retry-After: %d\r\n", after))
 			return
 		}
 	}
@@ -169,7 +178,8 @@ func (l *Layer) request(a *Arrival) {
 	s.feed(evRequest, nil)
 }
 
-// ack is an ACK: of a non-2xx, which ends here, or of a 2xx, which is the user's (§17.2.3, RFC 6026 §7.1).
+// ack is an ACK: of a non-2xx, which ends here, or of a 2xx, which is the user's (§17.2.3, RFC 6026
+// §7.1).
 func (l *Layer) ack(a *Arrival) {
 	s, ok := l.serverOfAck(a.Msg)
 	if !ok {
@@ -194,8 +204,8 @@ func (l *Layer) ack(a *Arrival) {
 	s.feed(evAck, nil)
 }
 
-// stateless hands the user a request for which nothing is kept. An ACK is never answered, so it is not even copied: the user must be done
-// with it, or have copied it, when the call returns.
+// stateless hands the user a request for which nothing is kept. An ACK is never answered, so it is
+// not even copied: the user must be done with it, or have copied it, when the call returns.
 func (l *Layer) stateless(a *Arrival) {
 	a.Msg.SetReceived(a.Source)
 	if a.Msg.Method() != message.MethodAck {
@@ -231,7 +241,8 @@ func (l *Layer) response(a *Arrival) {
 		c.receive(a)
 		return
 	}
-	if !l.ours(&via) { // §18.1.2: the sent-by of a response is the element's own, or it is discarded
+	// §18.1.2: the sent-by of a response is the element's own, or it is discarded
+	if !l.ours(&via) {
 		l.lose(a, EventForeign)
 		return
 	}

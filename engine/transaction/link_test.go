@@ -15,9 +15,9 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// A seeded property test: two layers, one of clients and one of servers, over a link that loses, doubles, delays and
-// reorders, on virtual time. Whatever happens, each owner gets one outcome, each request reaches its user once, and at
-// the end nothing is left.
+// A seeded property test: two layers, one of clients and one of servers, over a link that loses,
+// doubles, delays and reorders, on virtual time. Whatever happens, each owner gets one outcome,
+// each request reaches its user once, and at the end nothing is left.
 
 // world is two layers, the link between them, and what is to happen when.
 type world struct {
@@ -175,8 +175,8 @@ func (u *farEnd) Request(s *Server) {
 	w := u.w
 	held := s.Req
 	id := string(held.CallID())
-	// A copy sent at 31.5 s may arrive when Timer H, J or L of a server whose answers were all lost has run out. No
-	// sooner may a request be new again.
+	// A copy sent at 31.5 s may arrive when Timer H, J or L of a server whose answers were all lost
+	// has run out. No sooner may a request be new again.
 	if first, ok := w.seen[id]; ok && w.clock.Now().Sub(first) < 32*time.Second {
 		w.t.Errorf("%s reached the user again after %v", id, w.clock.Now().Sub(first))
 	}

@@ -1,7 +1,8 @@
 package transaction
 
-// The vocabulary of the four state machines: states, events, what a step says is to be done. The tables are in
-// invite_client.go, invite_server.go, noninvite_client.go and noninvite_server.go; they know of no transport, clock or message.
+// The vocabulary of the four state machines: states, events, what a step says is to be done. The
+// tables are in invite_client.go, invite_server.go, noninvite_client.go and noninvite_server.go;
+// they know of no transport, clock or message.
 
 // State of a transaction, of any of the four machines (Figures 5–8, RFC 6026 §7).
 type State uint8
@@ -25,7 +26,8 @@ var stateNames = [stateCount]string{"", "Calling", "Trying", "Proceeding", "Comp
 // String is the state's name as the RFC writes it.
 func (s State) String() string { return stateNames[s] }
 
-// event is what happens to a machine. On the client side a response event is one received, on the server side one that the user wants sent.
+// event is what happens to a machine. On the client side a response event is one received, on the
+// server side one that the user wants sent.
 type event uint8
 
 const (
@@ -58,18 +60,21 @@ const (
 type action uint16
 
 const (
-	doSend       action = 1 << iota // the request (client) or the response (server) of this event goes to the wire
-	doKeep                          // … and its bytes are kept for doSendAgain
-	doSendAgain                     // what was kept goes to the wire again
-	doAck                           // the ACK of a non-2xx is made, sent and kept in the INVITE's place (§17.1.1.3)
-	doSendCancel                    // the CANCEL is sent, in a transaction of its own (§9.1)
-	doTrying                        // a 100 is made, sent and kept
-	doPass                          // the message is the user's
-	doFail                          // the user is told that the transaction failed: time-out, or the transport's error
-	doStop                          // timers of the state that is left stop
-	doDrop                          // kept bytes are let go
-	doCount                         // counted as a time-out
-	doAwait1xx                      // the CANCEL waits for a provisional
+	// The request (client) or the response (server) of this event goes to the wire
+	doSend      action = 1 << iota
+	doKeep             // … and its bytes are kept for doSendAgain
+	doSendAgain        // what was kept goes to the wire again
+	// The ACK of a non-2xx is made, sent and kept in the INVITE's place (§17.1.1.3)
+	doAck
+	doSendCancel // the CANCEL is sent, in a transaction of its own (§9.1)
+	doTrying     // a 100 is made, sent and kept
+	doPass       // the message is the user's
+	// The user is told that the transaction failed: time-out, or the transport's error
+	doFail
+	doStop     // timers of the state that is left stop
+	doDrop     // kept bytes are let go
+	doCount    // counted as a time-out
+	doAwait1xx // the CANCEL waits for a provisional
 )
 
 // timer names one of the timers of §17 (Table 4, RFC 6026 §7.2).
@@ -89,17 +94,19 @@ const (
 	timerK
 	timerL
 	timerM
-	timerTrying // 200 ms (INVITE, §17.2.1), or when Timer E of the client reached T2 (RFC 4320 §4.1)
+	// 200 ms (INVITE, §17.2.1), or when Timer E of the client reached T2 (RFC 4320 §4.1)
+	timerTrying
 
 	timerCount
 )
 
-// transition is what a step says: the next state, what is to be done, and which timers start. next 0 means that the
-// event has no meaning in the state: nothing happens.
+// transition is what a step says: the next state, what is to be done, and which timers start. next
+// 0 means that the event has no meaning in the state: nothing happens.
 type transition struct {
-	next  State
-	do    action
-	again timer // a timer of retransmission: A, E, G. Each time it is started in a row its interval doubles.
+	next State
+	do   action
+	// A timer of retransmission: A, E, G. Each time it is started in a row its interval doubles.
+	again timer
 	end   timer // a timer that bounds the state
 }
 

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// The four tables, written down a second time as the figures have them: a line for each arrow. What has no line must
-// have no meaning.
+// The four tables, written down a second time as the figures have them: a line for each arrow. What
+// has no line must have no meaning.
 
 var eventTexts = map[event]string{
 	evRequest: "request", evAck: "ACK", ev1xx: "1xx", ev2xx: "2xx", ev3xx: "300-699", ev408: "408", evCancel: "cancel",
@@ -154,8 +154,8 @@ func TestNonInviteServerTable(t *testing.T) {
 	`)
 }
 
-// Whatever the order of events, a machine can be left: every state but the last has a timer or an event to Terminated,
-// and nothing leads out of Terminated.
+// Whatever the order of events, a machine can be left: every state but the last has a timer or an
+// event to Terminated, and nothing leads out of Terminated.
 func TestMachinesEnd(t *testing.T) {
 	for i, m := range []*machine{&inviteClient, &inviteServer, &nonInviteClient, &nonInviteServer} {
 		if slices.ContainsFunc(m[Terminated][:], func(tr transition) bool { return tr != transition{} }) {
@@ -177,8 +177,8 @@ func TestMachinesEnd(t *testing.T) {
 	}
 }
 
-// A timer that bounds a state runs out into Terminated from the state it was started for: one of length zero is stepped
-// at once.
+// A timer that bounds a state runs out into Terminated from the state it was started for: one of
+// length zero is stepped at once.
 func TestTimersEndTheirState(t *testing.T) {
 	for i, m := range []*machine{&inviteClient, &inviteServer, &nonInviteClient, &nonInviteServer} {
 		for s := range stateCount {

@@ -79,9 +79,11 @@ func TestRFC2543Matching(t *testing.T) {
 	}
 }
 
-// The ACK of an RFC 2543 sender matches by the To tag of the response it acknowledges; that of a 2xx goes through.
+// The ACK of an RFC 2543 sender matches by the To tag of the response it acknowledges; that of a
+// 2xx goes through.
 func TestRFC2543Ack(t *testing.T) {
-	for _, to := range []string{"<sip:bob@example.com>", "<sip:bob@example.com>;tag=b1"} { // at first, and within a dialog
+	// At first, and within a dialog
+	for _, to := range []string{"<sip:bob@example.com>", "<sip:bob@example.com>;tag=b1"} {
 		r := newRig(t, Options{})
 		q := req{via: oldVia, to: to}
 		s := r.arrive(q)

@@ -16,10 +16,12 @@ type outgoing struct {
 	bytes []byte // in the layer's scratch
 }
 
-// Respond sends res, written out with its edits, as the transaction's state allows: ErrState after a final one, except a 2xx after a 2xx (INVITE, RFC 6026).
-// res is neither changed nor kept. To a request other than INVITE, RFC 4320 §4 holds: a provisional other than 100 is
-// ErrProvisional; a 100 before its time over UDP is left to the transaction, which sends it when its time comes; a 408
-// ends the matter without a word. The transport's error is returned and changes the state only as the RFC says.
+// Respond sends res, written out with its edits, as the transaction's state allows: ErrState after
+// a final one, except a 2xx after a 2xx (INVITE, RFC 6026). res is neither changed nor kept. To a
+// request other than INVITE, RFC 4320 §4 holds: a provisional other than 100 is ErrProvisional; a
+// 100 before its time over UDP is left to the transaction, which sends it when its time comes; a
+// 408 ends the matter without a word. The transport's error is returned and changes the state only
+// as the RFC says.
 func (s *Server) Respond(res *message.Message) error {
 	if res.IsRequest() {
 		return ErrUnreadable
@@ -36,8 +38,9 @@ func (s *Server) Respond(res *message.Message) error {
 	return s.answer(&outgoing{code: res.Status(), tag: tag, bytes: l.out})
 }
 
-// Reply makes a response from the request (message.AppendResponse, our To tag) and sends it as Respond does. headers are whole lines.
-// reason "" means the code's default. Errors: Respond's, and ErrReleased.
+// Reply makes a response from the request (message.AppendResponse, our To tag) and sends it as
+// Respond does. headers are whole lines. reason "" means the code's default. Errors: Respond's, and
+// ErrReleased.
 func (s *Server) Reply(code int, reason string, headers []byte, body []byte) error {
 	if err := s.allowed(code); err != nil {
 		return err
@@ -86,8 +89,9 @@ func (s *Server) answer(res *outgoing) error {
 	return nil
 }
 
-// early tells whether a 100 to a request other than INVITE comes too soon: over an unreliable transport not before Timer
-// E of the client has reached T2 (RFC 4320 §4.1), which is when timerTrying runs out.
+// early reports whether a 100 to a request other than INVITE comes too soon: over an unreliable
+// transport not before Timer E of the client has reached T2 (RFC 4320 §4.1), which is when
+// timerTrying runs out.
 func (s *Server) early(code int) bool {
 	return code == 100 && s.method != message.MethodInvite && s.state == Trying && s.From.Kind == transport.UDP
 }
@@ -110,7 +114,7 @@ func (s *Server) answerStateless(res *outgoing) error {
 	return nil
 }
 
-// old tells whether the ACK of a final response will be matched as RFC 2543 has it.
+// old reports whether the ACK of a final response will be matched as RFC 2543 has it.
 func (s *Server) old() bool {
 	return s.method == message.MethodInvite && !s.Stateless && s.key[0] == keyOld
 }
@@ -142,7 +146,8 @@ func eventOf(code int) event {
 	return ev3xx
 }
 
-// ToTag is the tag of responses made by this element for the request, made at first use. "" when the request was let go before.
+// ToTag is the tag of responses made by this element for the request, made at first use. "" when
+// the request was let go before.
 func (s *Server) ToTag() string {
 	if s.tag == "" && s.Req != nil {
 		var tag [16]byte
@@ -151,8 +156,8 @@ func (s *Server) ToTag() string {
 	return s.tag
 }
 
-// Release lets go of the request: the user needs it no more. The transaction does so by itself when no response can follow that is made from it.
-// The 100 that may still be due is made now.
+// Release lets go of the request: the user needs it no more. The transaction does so by itself when
+// no response can follow that is made from it. The 100 that may still be due is made now.
 func (s *Server) Release() {
 	if s.Req == nil {
 		return

@@ -6,17 +6,21 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// This file runs server transactions: it makes them, feeds their machine and carries out what a step says.
+// This file runs server transactions: it makes them, feeds their machine and carries out what a
+// step says.
 
 // Server is a server transaction.
 type Server struct {
-	// Req is the request, with received= and rport= set. Its bytes are its own and nobody writes to them again, unless the user gives it back by
-	// Layer.Reuse: who holds the pointer may read it for as long as it likes. The transaction sets the field to nil when no response can follow
-	// that is made from it (a final one was sent), and at Release. The Req of an ACK is the Arrival's message: that and
-	// the Server are valid until User.Request returns.
-	Req     *message.Message
-	From    Arrival        // Msg is nil
-	User    any            // the user's own. A transaction stands for up to 32 s after its answer: what should not, is set to nil.
+	// Req is the request, with received= and rport= set. Its bytes are its own and nobody writes to
+	// them again, unless the user gives it back by Layer.Reuse: who holds the pointer may read it
+	// for as long as it likes. The transaction sets the field to nil when no response can follow
+	// that is made from it (a final one was sent), and at Release. The Req of an ACK is the
+	// Arrival's message: that and the Server are valid until User.Request returns.
+	Req  *message.Message
+	From Arrival // Msg is nil
+	// The user's own. A transaction stands for up to 32 s after its answer: what should not, is set
+	// to nil.
+	User    any
 	ReplyTo transport.Peer // §18.2.2
 
 	layer  *Layer
@@ -25,7 +29,8 @@ type Server struct {
 	key    string // in the layer's table
 	last   []byte // what doSendAgain sends, in a buffer of the layer
 	tag    string
-	// answerTag is the hash of the To tag of the final response, for the ACK of an RFC 2543 sender (§17.2.3).
+	// answerTag is the hash of the To tag of the final response, for the ACK of an RFC 2543 sender
+	// (§17.2.3).
 	answerTag uint64
 	answered  int16
 	method    message.Method
@@ -55,14 +60,15 @@ func (s *Server) State() State {
 // Method is the request's; it can be read after Req was let go.
 func (s *Server) Method() message.Method { return s.method }
 
-// Provisional tells whether a provisional response went out and no final one: over UDP the client sends an INVITE no more, and waits.
+// Provisional reports whether a provisional response went out and no final one: over UDP the client
+// sends an INVITE no more, and waits.
 func (s *Server) Provisional() bool { return !s.Stateless && s.answered == 0 && len(s.last) > 0 }
 
 // Answered is the code of the final response sent, or 0.
 func (s *Server) Answered() int { return int(s.answered) }
 
-// makeServer makes a Server of a request whose received= is set, without entering it anywhere. The request is copied: its
-// bytes once, into a buffer of their size.
+// makeServer makes a Server of a request whose received= is set, without entering it anywhere. The
+// request is copied: its bytes once, into a buffer of their size.
 func (l *Layer) makeServer(a *Arrival) *Server {
 	s := new(Server)
 	l.fill(s, a)
@@ -87,8 +93,9 @@ func (l *Layer) newServer(a *Arrival, key string) *Server {
 	return s
 }
 
-// feed makes a step and carries it out. code and the response in l.out go with a response event. The user is told last,
-// when all is in order: it may do anything. It returns the transport's error where the step sent something.
+// feed makes a step and carries it out. code and the response in l.out go with a response event.
+// The user is told last, when all is in order: it may do anything. It returns the transport's error
+// where the step sent something.
 func (s *Server) feed(e event, res *outgoing) (err error) {
 	t := s.machine().step(s.state, e)
 	if t.next == start {
@@ -152,7 +159,8 @@ func (s *Server) send(b []byte) error {
 	return s.layer.wire.Send(&s.ReplyTo, b, (*serverFailed)(s))
 }
 
-// startTimers starts the timers of a transition. One of length zero runs out at once; Terminated ends the transaction.
+// startTimers starts the timers of a transition. One of length zero runs out at once; Terminated
+// ends the transaction.
 func (s *Server) startTimers(t transition) {
 	l := s.layer
 	now := l.lane.Now()
@@ -193,7 +201,8 @@ func (s *Server) drop() {
 	s.last = nil
 }
 
-// Forget ends the transaction at once and without an answer, as if the request had not been seen: what comes again is new.
+// Forget ends the transaction at once and without an answer, as if the request had not been seen:
+// what comes again is new.
 func (s *Server) Forget() {
 	s.Req = nil
 	if s.Stateless || s.state == Terminated {
@@ -211,7 +220,8 @@ func (t *serverClock) Expire(*lane.Timer) {
 	s := (*Server)(t)
 	name := s.clock.due(s.layer.lane.Now())
 	if name != none {
-		s.feed(evTimer+event(name), nil) //nolint:errcheck // counted in feed; the machine has made its step
+		// nolint:errcheck // counted in feed; the machine has made its step
+		s.feed(evTimer+event(name), nil)
 	}
 	if s.state != Terminated {
 		s.clock.arm(s.layer.lane, t)
@@ -227,8 +237,8 @@ func (f *serverFailed) SendFailed(error) { f.layer.lane.Return((*serverFailure)(
 // serverFailure is an error on its way to the lane.
 type serverFailure Server
 
-// Do makes the step of a transport error (§17.2.4); nothing if the transaction ended meanwhile. Other servers of the
-// sent-by's name (RFC 3263 §5) are not tried.
+// Do makes the step of a transport error (§17.2.4); nothing if the transaction ended meanwhile.
+// Other servers of the sent-by's name (RFC 3263 §5) are not tried.
 func (f *serverFailure) Do(*lane.Lane) {
 	s := (*Server)(f)
 	if s.state == Terminated {

@@ -200,8 +200,8 @@ func TestNonInviteServer(t *testing.T) {
 	}
 }
 
-// RFC 4320 §4.1: a request other than INVITE is answered 100 when the client's Timer E has reached T2, not before over
-// UDP, and with no other provisional at all.
+// RFC 4320 §4.1: a request other than INVITE is answered 100 when the client's Timer E has reached
+// T2, not before over UDP, and with no other provisional at all.
 func TestNonInviteServerProvisional(t *testing.T) {
 	for _, kind := range []transport.Kind{transport.UDP, transport.TCP} {
 		r := newRig(t, Options{})

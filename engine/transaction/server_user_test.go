@@ -12,7 +12,8 @@ import (
 
 // What the user does with server transactions, and what the layer answers without one.
 
-// An INVITE's server transaction outlives a transport error (RFC 6026 §7.1), another's does not (Figure 8).
+// An INVITE's server transaction outlives a transport error (RFC 6026 §7.1), another's does not
+// (Figure 8).
 func TestServerTransportError(t *testing.T) {
 	r := newRig(t, Options{})
 	s := r.arrive(req{})
@@ -100,7 +101,8 @@ func TestReqIsDetached(t *testing.T) {
 	}
 }
 
-// Beyond Max a new request is answered 503 and nothing is kept; what belongs to a transaction goes on.
+// Beyond Max a new request is answered 503 and nothing is kept; what belongs to a transaction goes
+// on.
 func TestMax(t *testing.T) {
 	r := newRig(t, Options{Max: 2, ServerHeader: "test"})
 	r.user.onRequest = func(s *Server) { s.Reply(486, "", []byte("X: y\r\n"), nil) }
@@ -122,7 +124,8 @@ func TestMax(t *testing.T) {
 	}
 }
 
-// A stateless answer's To tag is the same for each retransmission (§8.2.7), and unlike for another request.
+// A stateless answer's To tag is the same for each retransmission (§8.2.7), and unlike for another
+// request.
 func TestStatelessReply(t *testing.T) {
 	r := newRig(t, Options{})
 	var tags []string

@@ -2,12 +2,12 @@ package transaction
 
 import "github.com/sipscript/sipscript/engine/message"
 
-// This file takes final responses that can't be read well enough to be sent on. A transaction that waited on after one
-// would cost its caller 32 s of silence, so it ends with a 502 made here.
+// This file takes final responses that can't be read well enough to be sent on. A transaction that
+// waited on after one would cost its caller 32 s of silence, so it ends with a 502 made here.
 
-// Spoiled takes a response that is malformed. It reports false when nothing comes of it: for a provisional one, since a
-// final one follows; for one that matches no client transaction which waits for it; and for one cut off on the way, which
-// MUST be dropped (§18.3) and is sent again.
+// Spoiled takes a response that is malformed. It reports false when nothing comes of it: for a
+// provisional one, since a final one follows; for one that matches no client transaction which
+// waits for it; and for one cut off on the way, which MUST be dropped (§18.3) and is sent again.
 func (l *Layer) Spoiled(a *Arrival) bool {
 	if a.Msg.IsRequest() || a.Msg.Status() < 200 || a.Msg.CutOff() {
 		return false
@@ -36,7 +36,7 @@ func (l *Layer) Spoiled(a *Arrival) bool {
 	return false
 }
 
-// spoiled ends c, which waits for a final response, with a 502 in the place of what came.
+// spoiled ends c, which waits for a final response, with a 502 in place of what came.
 func (c *Client) spoiled(a *Arrival) bool {
 	l := c.layer
 	var req, res message.Message
@@ -54,7 +54,8 @@ func (c *Client) spoiled(a *Arrival) bool {
 	in := *a
 	in.Msg = &res
 	if c.method == message.MethodInvite && a.Msg.Status() < 300 {
-		// Whose 2xx is not acknowledged hangs up (§13.3.1.4); an ACK would leave him alone in a call.
+		// Whose 2xx is not acknowledged hangs up (§13.3.1.4); an ACK would leave him alone in a
+		// call.
 		owner := c.owner
 		c.owner = nil
 		c.feed(evError, nil)

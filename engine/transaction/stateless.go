@@ -7,11 +7,12 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// This file does what needs no transaction: requests forwarded (§16.11), requests answered (§8.2.7), and the To tag
-// both kinds of answers bear.
+// This file does what needs no transaction: requests forwarded (§16.11), requests answered
+// (§8.2.7), and the To tag both kinds of answers bear.
 
-// Forward sends req without a transaction (§16.11; ACK of a 2xx), pushing our Via with the branch given.
-// req is not changed; to.Local is the listener that sent, afterwards. Errors: ErrNoListener, ErrUnreadable for a response, or the transport's.
+// Forward sends req without a transaction (§16.11; ACK of a 2xx), pushing our Via with the branch
+// given. req is not changed; to.Local is the listener that sent, afterwards. Errors: ErrNoListener,
+// ErrUnreadable for a response, or the transport's.
 func (l *Layer) Forward(req *message.Message, to *transport.Peer, branch string) error {
 	if !req.IsRequest() {
 		return ErrUnreadable
@@ -41,9 +42,10 @@ func (l *Layer) ForwardResponse(res *message.Message, to *transport.Peer) error 
 	return nil
 }
 
-// Reply answers a request without a transaction (400 to a malformed one, §8.2.7): the To tag is a keyed hash, the same for each retransmission.
-// headers are whole lines; "" means the code's default reason. An ACK is never answered. Errors: ErrUnreadable when
-// a response can't be made from the request, or the transport's.
+// Reply answers a request without a transaction (400 to a malformed one, §8.2.7): the To tag is a
+// keyed hash, the same for each retransmission. headers are whole lines; "" means the code's
+// default reason. An ACK is never answered. Errors: ErrUnreadable when a response can't be made
+// from the request, or the transport's.
 func (l *Layer) Reply(a *Arrival, code int, reason string, headers []byte) error {
 	m := a.Msg
 	if !m.IsRequest() || m.AnyAck() {
@@ -75,8 +77,9 @@ func (l *Layer) lines(headers []byte) []byte {
 	return l.key
 }
 
-// appendTag appends the To tag of responses made here to m: a hash of what stays the same in a retransmission, and in
-// the CANCEL of an INVITE, whose 200 should bear the INVITE's tag (§9.2). The key makes it unpredictable (§19.3).
+// appendTag appends the To tag of responses made here to m: a hash of what stays the same in a
+// retransmission, and in the CANCEL of an INVITE, whose 200 should carry the INVITE's tag (§9.2).
+// The key makes it unpredictable (§19.3).
 func (l *Layer) appendTag(dst []byte, m *message.Message) []byte {
 	var number [4]byte
 	if cseq, err := m.CSeq(); err == nil {
@@ -89,8 +92,8 @@ func (l *Layer) appendTag(dst []byte, m *message.Message) []byte {
 	return appendHex(dst, l.tags.Sum(m.CallID(), number[:], m.FromTag(), branch))
 }
 
-// ownTag tells whether the To tag of an ACK is the one of answers made here to the INVITE it belongs to (§8.2.7, §17.1.1.3: the
-// ACK of a non-2xx has the INVITE's topmost Via).
+// ownTag reports whether the To tag of an ACK is the one of answers made here to the INVITE it
+// belongs to (§8.2.7, §17.1.1.3: the ACK of a non-2xx has the INVITE's topmost Via).
 func (l *Layer) ownTag(ack *message.Message) bool {
 	var tag [16]byte
 	return string(l.appendTag(tag[:0], ack)) == string(ack.ToTag())

@@ -6,16 +6,20 @@ import (
 	"github.com/sipscript/sipscript/engine/lane"
 )
 
-// This file holds the values of the timers of §17 (Table 4), and the one wheel entry that serves both timers a
-// transaction may have at a time.
+// This file holds the values of the timers of §17 (Table 4), and the one wheel entry that serves
+// both timers a transaction may have at a time.
 
-// Timers are the base values of §17 (Table 4). The zero value of a field means its default; a transaction keeps the values it began with.
+// Timers are the base values of §17 (Table 4). The zero value of a field means its default; a
+// transaction keeps the values it began with.
 type Timers struct {
-	T1     time.Duration // RTT estimate, default 500 ms
-	T2     time.Duration // longest retransmission interval, default 4 s
-	T4     time.Duration // how long a message stays in the network, default 5 s
-	D      time.Duration // wait for retransmitted non-2xx finals over UDP, default 32 s, at least that, or 64*T1 where T1 is shorter than its default
-	Trying time.Duration // an INVITE unanswered for this long is answered 100, default 200 ms (§17.2.1)
+	T1 time.Duration // RTT estimate, default 500 ms
+	T2 time.Duration // longest retransmission interval, default 4 s
+	T4 time.Duration // how long a message stays in the network, default 5 s
+	// Wait for retransmitted non-2xx finals over UDP, default 32 s, at least that, or 64*T1 where
+	// T1 is shorter than its default
+	D time.Duration
+	// An INVITE unanswered for this long is answered 100, default 200 ms (§17.2.1)
+	Trying time.Duration
 }
 
 // resolved is t with defaults in place of zeros.
@@ -28,14 +32,15 @@ func (t Timers) resolved() *Timers {
 	def(&t.T1, 500*time.Millisecond)
 	def(&t.T2, 4*time.Second)
 	def(&t.T4, 5*time.Second)
-	t.D = max(t.D, min(64*t.T1, 32*time.Second)) // §17.1.1.2: at least 32 s, which is Timer H of the other side; shorter only where T1 is
+	// §17.1.1.2: at least 32 s, which is Timer H of the other side; shorter only where T1 is
+	t.D = max(t.D, min(64*t.T1, 32*time.Second))
 	def(&t.Trying, 200*time.Millisecond)
 	t.T2 = max(t.T2, t.T1)
 	return &t
 }
 
-// end is the length of a timer that bounds a state. D, I, J and K wait for retransmissions, which a reliable transport
-// has none of: they are zero there (§17.1.1.2, §17.1.2.2, §17.2.1, §17.2.2).
+// end is the length of a timer that bounds a state. D, I, J and K wait for retransmissions, which a
+// reliable transport has none of: they are zero there (§17.1.1.2, §17.1.2.2, §17.2.1, §17.2.2).
 func (t *Timers) end(name timer, invite, reliable bool) time.Duration {
 	switch name {
 	case timerD:
@@ -61,7 +66,8 @@ func (t *Timers) end(name timer, invite, reliable bool) time.Duration {
 	return 64 * t.T1 // B, F, H, J, L, M
 }
 
-// reachT2 is how long a client's Timer E takes until it is reset to T2 (RFC 4320 §4.1): T1 + 2*T1 + 4*T1 … , 3.5 s.
+// reachT2 is how long a client's Timer E takes until it is reset to T2 (RFC 4320 §4.1): T1 + 2*T1 +
+// 4*T1 … , 3.5 s.
 func (t *Timers) reachT2() (sum time.Duration) {
 	for d := t.T1; d < t.T2; d *= 2 {
 		sum += d
@@ -69,8 +75,8 @@ func (t *Timers) reachT2() (sum time.Duration) {
 	return sum
 }
 
-// next is the interval of a retransmission timer after last, 0 for the first. A doubles without bound (§17.1.1.2); E and
-// G up to T2 (§17.1.2.2, §17.2.1), and E is at T2 in Proceeding.
+// next is the interval of a retransmission timer after last, 0 for the first. A doubles without
+// bound (§17.1.1.2); E and G up to T2 (§17.1.2.2, §17.2.1), and E is at T2 in Proceeding.
 func (t *Timers) next(name timer, last time.Duration, s State) time.Duration {
 	switch {
 	case name == timerE && s == Proceeding:

@@ -15,7 +15,8 @@ import (
 
 // What went wrong in other systems, one test for each.
 
-// A CANCEL is answered 200 and no more: the INVITE's answer is the user's, and a 200 that races the CANCEL goes out.
+// A CANCEL is answered 200 and no more: the INVITE's answer is the user's, and a 200 that races the
+// CANCEL goes out.
 func TestTrap01CancelAnswersNothingFor(t *testing.T) {
 	r := newRig(t, Options{})
 	s := r.arrive(req{})
@@ -35,7 +36,8 @@ func TestTrap01CancelAnswersNothingFor(t *testing.T) {
 	r.empty()
 }
 
-// The ACK of a non-2xx has one Via, the branch's own; the INVITE's Request-URI and Route, the response's To, the same peer.
+// The ACK of a non-2xx has one Via, the branch's own; the INVITE's Request-URI and Route, the
+// response's To, the same peer.
 func TestTrap02AckHasOneVia(t *testing.T) {
 	for _, kind := range []transport.Kind{transport.UDP, transport.TCP} {
 		r := newRig(t, Options{})
@@ -88,7 +90,8 @@ func TestTrap03FinalAgainIsAckedAtOnce(t *testing.T) {
 	}
 }
 
-// An owner that waits in its callback holds up neither its own transaction nor another: Timer B fires.
+// An owner that waits in its callback delays neither its own transaction nor another: Timer B
+// fires.
 func TestTrap04WaitingUserBlocksNothing(t *testing.T) {
 	r := newRig(t, Options{})
 	r.posting = true
@@ -123,7 +126,8 @@ func TestTrap04WaitingUserBlocksNothing(t *testing.T) {
 	waiting.Wait()
 }
 
-// Timer K is T4, not 64*T1; a server transaction over TCP ends with its final response, not when a handler returns.
+// Timer K is T4, not 64*T1; a server transaction over TCP ends with its final response, not when a
+// handler returns.
 func TestTrap05TimerK(t *testing.T) {
 	r := newRig(t, Options{})
 	var o ownerLog
@@ -192,7 +196,8 @@ func TestTrap09BadMessages(t *testing.T) {
 	}
 }
 
-// received= is written without rport too, and the answer leaves from the listener the request came to (§18.2.1, §18.2.2).
+// received= is written without rport too, and the answer leaves from the listener the request came
+// to (§18.2.1, §18.2.2).
 func TestTrap10AnswerLeavesWhereRequestCame(t *testing.T) {
 	r := newRig(t, Options{})
 	second := &transport.Local{Index: 9, Kind: transport.UDP, Host: "192.0.2.2", Port: 5060, SentBy: "192.0.2.2:5060"}
@@ -209,7 +214,8 @@ func TestTrap10AnswerLeavesWhereRequestCame(t *testing.T) {
 	}
 }
 
-// Merged requests (§8.2.2.2) are a UAS's business: two branches of a fork upstream are two transactions.
+// Merged requests (§8.2.2.2) are a UAS's business: two branches of a fork upstream are two
+// transactions.
 func TestTrap29MergedRequestsAreTwo(t *testing.T) {
 	r := newRig(t, Options{})
 	a := r.arrive(req{branch: "z9hG4bKfork1"})

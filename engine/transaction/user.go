@@ -8,9 +8,11 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// This file holds what the layer and its user say to each other: arrivals, the two interfaces above, errors, events.
+// This file holds what the layer and its user say to each other: arrivals, the two interfaces
+// above, errors, events.
 
-// Arrival is a message that came in, with where it came from. Msg is valid until the call it is passed to returns.
+// Arrival is a message that came in, with where it came from. Msg is valid until the call it is
+// passed to returns.
 type Arrival struct {
 	Msg     *message.Message
 	Kind    transport.Kind
@@ -22,36 +24,41 @@ type Arrival struct {
 
 // User is who gets what starts here: the proxy core. All calls come with the lane's token.
 //
-// The layer is in order before each call: the user may answer, send, cancel, forget and lend the lane in it.
+// The layer is in order before each call: the user may answer, send, cancel, forget and lend the
+// lane in it.
 type User interface {
-	// Request brings a new request. ACKs that belong to no transaction (those of a 2xx) and CANCELs that match no INVITE come too;
-	// s.Stateless tells these: nothing is kept for them, and an ACK is never answered.
-	// The user may keep s and answer it later. Retransmissions are absorbed from before this call on.
+	// Request brings a new request. ACKs that belong to no transaction (those of a 2xx) and CANCELs
+	// that match no INVITE come too; s.Stateless tells these: nothing is kept for them, and an ACK
+	// is never answered. The user may keep s and answer it later. Retransmissions are absorbed from
+	// before this call on.
 	Request(s *Server)
-	// Cancelled tells that the caller cancelled the INVITE s, which has no final response yet. The CANCEL was answered 200 already.
-	// cancel is valid until the call returns.
+	// Cancelled tells that the caller cancelled the INVITE s, which has no final response yet. The
+	// CANCEL was answered 200 already. cancel is valid until the call returns.
 	Cancelled(s *Server, cancel *message.Message)
-	// Stray brings a response that matches no client transaction (§16.7: forwarded statelessly, or dropped). Its topmost Via is ours.
+	// Stray brings a response that matches no client transaction (§16.7: forwarded statelessly, or
+	// dropped). Its topmost Via is ours.
 	Stray(a *Arrival)
 }
 
 // Owner is told what happens to a client transaction. All calls come with the lane's token.
 type Owner interface {
-	// Response brings each response: provisionals with 100, the first non-2xx final, every 2xx to an INVITE. res is valid until the call returns.
-	// Its topmost Via is ours.
+	// Response brings each response: provisionals with 100, the first non-2xx final, every 2xx to
+	// an INVITE. res is valid until the call returns. Its topmost Via is ours.
 	Response(c *Client, res *message.Message)
-	// Failed ends the transaction without a final response: ErrTimeout (Timer B or F), or the transport's error (§17.1.4).
+	// Failed ends the transaction without a final response: ErrTimeout (Timer B or F), or the
+	// transport's error (§17.1.4).
 	Failed(c *Client, err error)
 }
 
 // ErrTimeout is why a client transaction failed when nothing final came within 64*T1.
 var ErrTimeout = errors.New("transaction: no final response arrived in time")
 
-// ErrState says that a response doesn't fit the state of the server transaction: a final one was sent already.
+// ErrState says that a response doesn't fit the state of the server transaction: a final one was
+// sent already.
 var ErrState = errors.New("transaction: a final response has already been sent")
 
-// ErrProvisional says that the response is a provisional other than 100 to a request other than INVITE, which RFC 4320
-// §4.1 forbids to send.
+// ErrProvisional says that the response is a provisional other than 100 to a request other than
+// INVITE, which RFC 4320 §4.1 forbids to send.
 var ErrProvisional = errors.New("transaction: only an INVITE can be answered with a provisional other than 100")
 
 // ErrReleased says that a response can't be made from a request that was let go.
@@ -60,7 +67,8 @@ var ErrReleased = errors.New("transaction: the request has been released")
 // ErrNoListener says that no listener can send to the peer.
 var ErrNoListener = errors.New("transaction: no listener for the peer's transport and address family")
 
-// ErrMethod says that no transaction can be made for the request: an ACK has none (§17), a CANCEL is [Client.Cancel]'s.
+// ErrMethod says that no transaction can be made for the request: an ACK has none (§17), a CANCEL
+// is [Client.Cancel]'s.
 var ErrMethod = errors.New("transaction: ACK and CANCEL do not start transactions")
 
 // ErrUnreadable says that a message lacks what a response is made from or routed by.
@@ -70,16 +78,19 @@ var ErrUnreadable = errors.New("transaction: the message cannot be answered or r
 type Event uint8
 
 const (
-	EventRetransmissionIn  Event = iota // a request or a non-2xx final came again and was absorbed
-	EventRetransmissionOut              // a timer, or a retransmission of the peer, sent something again
-	EventTimeout                        // Timer B, F or H ran out
-	EventTransportError                 // the transport could not send, at once or later
-	EventStray                          // a response that matches no client transaction
-	EventForeign                        // a response whose topmost Via isn't ours: dropped (§18.1.2)
-	EventUnmatchedCancel                // a CANCEL that matches no INVITE
-	EventOverload                       // a request answered 503 for Options.Max
-	EventUnreadable                     // a message without a readable topmost Via or CSeq: dropped
-	EventIgnored                        // a message that means nothing in its transaction's state: dropped
+	EventRetransmissionIn Event = iota // a request or a non-2xx final came again and was absorbed
+	// A timer, or a retransmission of the peer, sent something again
+	EventRetransmissionOut
+	EventTimeout        // Timer B, F or H ran out
+	EventTransportError // the transport could not send, at once or later
+	EventStray          // a response that matches no client transaction
+	// A response whose topmost Via isn't ours: dropped (§18.1.2)
+	EventForeign
+	EventUnmatchedCancel // a CANCEL that matches no INVITE
+	EventOverload        // a request answered 503 for Options.Max
+	EventUnreadable      // a message without a readable topmost Via or CSeq: dropped
+	// A message that means nothing in its transaction's state: dropped
+	EventIgnored
 
 	// EventCount is how many kinds of events there are.
 	EventCount

@@ -1,5 +1,5 @@
-// The one place where the package reads the time. Deadlines of sockets are the system's, so this is the real clock; a
-// simulation has no sockets and uses another Wire.
+// The one place where the package reads the time. Deadlines of sockets are the system's, so this is
+// the real clock; a simulation has no sockets and uses another Wire.
 
 package transport
 
@@ -19,7 +19,8 @@ func (s stopwatch) at(d time.Duration) time.Time { return s.origin.Add(d) }
 // in is the moment d from now, for a deadline of a socket.
 func (s stopwatch) in(d time.Duration) time.Time { return time.Now().Add(d) }
 
-// What the loops that meet errors wait for before they try again: doubled each time, up to the longest.
+// What the loops that meet errors wait for before they try again: doubled each time, up to the
+// longest.
 const (
 	firstPause   = 5 * time.Millisecond
 	longestPause = time.Second

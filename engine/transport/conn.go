@@ -30,8 +30,8 @@ var (
 	errFrameTimeout = errors.New("transport: a message took too long to arrive")
 )
 
-// conn is a connection. It reads by one goroutine, whose duty passes to a successor when a lane waits, and writes by
-// whoever sends, or by a goroutine that lives as long as bytes wait.
+// conn is a connection. It reads by one goroutine, whose duty passes to a successor when a lane
+// waits, and writes by whoever sends, or by a goroutine that lives as long as bytes wait.
 type conn struct {
 	stack   *Stack
 	key     connKey
@@ -88,8 +88,8 @@ func (c *conn) attach(nc net.Conn) {
 	c.raw = rawConnOf(nc)
 }
 
-// startReading starts the reading goroutine, already counted in stack.running. It ends when the connection is
-// closed by either side or times out.
+// startReading starts the reading goroutine, already counted in stack.running. It ends when the
+// connection is closed by either side or times out.
 func (c *conn) startReading() {
 	if c.raw != nil {
 		c.in.ready = c.readReady
@@ -97,8 +97,9 @@ func (c *conn) startReading() {
 	go c.read(lane.NewCarrier(c.read))
 }
 
-// shut closes the connection, once, and tells the messages that still wait to be written. The reading goroutine notices by
-// itself. What a writing goroutine has taken is that goroutine's to tell.
+// shut closes the connection, once, and tells the messages that still wait to be written. The
+// reading goroutine notices by itself. What a writing goroutine has taken is that goroutine's to
+// tell.
 func (c *conn) shut(why error) {
 	c.mu.Lock()
 	if c.state == connClosed {

@@ -1,4 +1,4 @@
-// Read buffers of connections, shared by the messages that stand in them.
+// Read buffers of connections, shared by the messages that are in them.
 
 package transport
 
@@ -7,8 +7,9 @@ import (
 	"sync/atomic"
 )
 
-// buffer is where a connection reads into. Messages are delivered where they stand in it; those that a lane keeps waiting
-// hold the buffer, while the connection goes on reading behind them. r and w belong to the connection.
+// buffer is where a connection reads into. Messages are delivered where they are in it; those that
+// a lane keeps waiting hold the buffer, while the connection goes on reading behind them. r and w
+// belong to the connection.
 type buffer struct {
 	b    []byte
 	r, w int          // bytes r to w are read and not yet delivered

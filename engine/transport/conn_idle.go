@@ -20,8 +20,8 @@ type lifetime struct {
 	pinged atomic.Bool // a keep-alive came
 }
 
-// Accept tells the transport that the message is valid SIP, so that its connection may be idle as long as that of a visitor. The
-// Receiver calls it before it does anything that waits.
+// Accept tells the transport that the message is valid SIP, so that its connection may be idle as
+// long as that of a visitor. The Receiver calls it before it does anything that waits.
 func (in *Inbound) Accept() {
 	if c := in.conn; c != nil && !c.life.spoke.Load() {
 		c.life.spoke.Store(true)
@@ -38,9 +38,10 @@ func (c *conn) touchedByPeer() {
 	c.life.came.Store(now)
 }
 
-// SetFlowIdleTimeout has a connection closed when nothing came on it for idle, be it a message or a keep-alive, whatever was sent meanwhile: so is a flow
-// that is kept alive by its client (RFC 5626 §4.4.1) known to have failed. 0 leaves it to Options.IdleTimeout again. It may be called from
-// any goroutine; of a connection that is gone nothing is kept.
+// SetFlowIdleTimeout has a connection closed when nothing came on it for idle, be it a message or a
+// keep-alive, whatever was sent meanwhile: so is a flow that is kept alive by its client (RFC 5626
+// §4.4.1) known to have failed. 0 leaves it to Options.IdleTimeout again. It may be called from any
+// goroutine; of a connection that is gone nothing is kept.
 func (s *Stack) SetFlowIdleTimeout(id FlowID, idle time.Duration) {
 	c := s.flows.get(id)
 	if c == nil {
@@ -48,12 +49,14 @@ func (s *Stack) SetFlowIdleTimeout(id FlowID, idle time.Duration) {
 	}
 	idle = max(idle, 0)
 	if before := c.life.kept.Swap(int64(idle)); idle > 0 && before != int64(idle) {
-		_ = c.nc.SetReadDeadline(s.clock.at(0)) // the reader is woken, and finds out by itself what is due
+		// The reader is woken, and finds out by itself what is due
+		_ = c.nc.SetReadDeadline(s.clock.at(0))
 	}
 }
 
-// Need tells that an accepted connection has a use that may be silent for long, such as a registration or a dialog: from now on it may be idle for
-// Options.IdleTimeout. It may be called from any goroutine, for a connection that is gone too.
+// Need tells that an accepted connection has a use that may be silent for long, such as a
+// registration or a dialog: from now on it may be idle for Options.IdleTimeout. It may be called
+// from any goroutine, for a connection that is gone too.
 func (s *Stack) Need(id FlowID) {
 	if c := s.flows.get(id); c != nil && !c.life.needed.Load() {
 		c.life.needed.Store(true)

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// streamClient is a stack with one listener, and a client that is connected to it; say writes a message as its kind frames it.
+// streamClient is a stack with one listener, and a client that is connected to it; say writes a
+// message as its kind frames it.
 func streamClient(t *testing.T, r Receiver, o Options, kind string) (s *Stack, c net.Conn, say func(string)) {
 	t.Helper()
 	if kind == "tls" {
@@ -60,7 +61,8 @@ func TestKeepFlow(t *testing.T) {
 	}
 }
 
-// Messages, CRLFs, answered with CRLF where there are two, and pings of WebSocket are signs of life; what we send is none.
+// Messages, CRLFs, answered with CRLF where there are two, and pings of WebSocket are signs of
+// life; what we send is none.
 func TestWhatKeepsAFlow(t *testing.T) {
 	r := acceptor()
 	s, c, say := streamClient(t, r, Options{}, "tcp")
@@ -125,7 +127,8 @@ func acceptor() *recorder {
 	return r
 }
 
-// Who connects and says nothing makes room soon, who only keeps alive later; who has something to say may stay.
+// Who connects and says nothing makes room soon, who only keeps alive later; who has something to
+// say may stay.
 func TestConnectionsWithoutAMessage(t *testing.T) {
 	soon, long := 40*time.Millisecond, time.Hour
 	for name, tt := range map[string]struct {

@@ -1,7 +1,7 @@
 //go:build unix
 
-// The system calls of a connection without net.Conn between: a read that needs no buffer while there is nothing to read, and
-// a write that never waits.
+// The system calls of a connection without net.Conn between: a read that needs no buffer while
+// there is nothing to read, and a write that never waits.
 
 package transport
 
@@ -25,8 +25,8 @@ func rawConnOf(nc net.Conn) syscall.RawConn {
 	return raw
 }
 
-// readReady tries once to read; false makes RawConn.Read wait until there is something. A connection that waits with
-// nothing half read has no buffer.
+// readReady tries once to read; false makes RawConn.Read wait until there is something. A
+// connection that waits with nothing half read has no buffer.
 func (c *conn) readReady(fd uintptr) bool {
 	in := &c.in
 	in.need(&c.stack.buffers)
@@ -78,9 +78,9 @@ func (w *directWrite) try(fd uintptr) {
 	}
 }
 
-// tryWrite writes what the socket takes at once of b, which may be nothing. After an error nothing was written. It goes
-// by RawConn.Control, which knows no deadline and waits for nobody; that one goroutine writes at a time is seen to by
-// conn.writing.
+// tryWrite writes what the socket takes at once of b, which may be nothing. After an error nothing
+// was written. It goes by RawConn.Control, which knows no deadline and waits for nobody; that one
+// goroutine writes at a time is seen to by conn.writing.
 func tryWrite(pool *sync.Pool, raw syscall.RawConn, b []byte) (int, error) {
 	w := getDirectWrite(pool)
 	w.b = b

@@ -13,7 +13,8 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// reading is the state of a connection's input. It belongs to the goroutine that has the duty of reading.
+// reading is the state of a connection's input. It belongs to the goroutine that has the duty of
+// reading.
 type reading struct {
 	buf      *buffer // nil: nothing half read
 	want     int     // the size of the next buffer
@@ -34,8 +35,9 @@ type reading struct {
 // minRoom is the least that is read into; below that a buffer counts as full.
 const minRoom = 512
 
-// read is the duty of reading. A successor runs it anew when the work on a message waits: it goes on behind that message,
-// whose bytes stay where they are until the waiting goroutine is done with them.
+// read is the duty of reading. A successor runs it again when the work on a message waits: it goes
+// on behind that message, whose bytes stay where they are until the waiting goroutine is done with
+// them.
 func (c *conn) read(k *lane.Carrier) {
 	in := &Inbound{Kind: c.key.kind, Source: c.remote, Local: c.local, LocalIP: c.localIP, Flow: c.id, conn: c,
 		Identity: c.identity, Carrier: k}
@@ -64,8 +66,8 @@ func (c *conn) read(k *lane.Carrier) {
 	c.endReading()
 }
 
-// hand delivers one message, and lets go of the buffer it stands in when nobody needs it any more. After a lane was
-// lent, c.in is the successor's.
+// hand delivers one message, and lets go of the buffer it is in when nobody needs it any more.
+// After a lane was lent, c.in is the successor's.
 func (c *conn) hand(in *Inbound, msg []byte) {
 	buf := c.in.buf
 	buf.refs.Add(1)
@@ -87,15 +89,16 @@ func (c *conn) reject(in *Inbound, err error) {
 	c.stack.buffers.release(buf)
 }
 
-// How long, and for how much that comes after what can't be framed, a connection is kept: a socket that is closed while
-// something stands unread in it is reset, and the reset overtakes the answer that says what was wrong.
+// How long, and for how much that comes after what can't be framed, a connection is kept: a socket
+// that is closed while something stands unread in it is reset, and the reset overtakes the answer
+// that says what was wrong.
 const (
 	lingerTime  = time.Second
 	lingerBytes = 1 << 20
 )
 
-// linger says that nothing more will be sent, and reads without looking until the peer closes too. A WebSocket has a frame
-// for that (RFC 6455 §7.1.1).
+// linger says that nothing more will be sent, and reads without looking until the peer closes too.
+// A WebSocket has a frame for that (RFC 6455 §7.1.1).
 func (c *conn) linger() {
 	c.mu.Lock()
 	quiet := c.state == connOpen && !c.writing
@@ -182,9 +185,10 @@ func (c *conn) nextMessage() ([]byte, error) {
 	return nil, nil
 }
 
-// skipNewlines skips CRLFs between messages (RFC 3261 §7.5). CRLFCRLF there, even in two segments, is a keepalive, which is
-// answered with CRLF (RFC 5626 §3.5.1); several at once get one answer. The CRLFCRLF that ends a message is never
-// seen here, however it is cut into segments: it is part of a message that has begun.
+// skipNewlines skips CRLFs between messages (RFC 3261 §7.5). CRLFCRLF there, even in two segments,
+// is a keepalive, which is answered with CRLF (RFC 5626 §3.5.1); several at once get one answer.
+// The CRLFCRLF that ends a message is never seen here, however it is cut into segments: it is part
+// of a message that has begun.
 func (c *conn) skipNewlines() {
 	const ping = "\r\n\r\n"
 	in := &c.in
@@ -232,12 +236,13 @@ func (c *conn) fill() error {
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
-		in.armed = 0 // the deadline has passed; arm finds out whether anything is due, and sets the next
+		// The deadline has passed; arm finds out whether anything is due, and sets the next
+		in.armed = 0
 	}
 }
 
-// arm sees to it that the read deadline is not later than what is due. A deadline that is earlier is left: when it
-// passes it is set anew, which is cheaper than setting it for each message.
+// arm sees to it that the read deadline is not later than what is due. A deadline that is earlier
+// is left: when it passes it is set again, which is cheaper than setting it for each message.
 func (c *conn) arm() error {
 	for {
 		kept := c.life.kept.Load()
@@ -290,7 +295,8 @@ func (in *reading) spare(p *bufferPool) {
 	}
 }
 
-// learn sizes the next buffer by what the last read found: a connection that fills its buffer gets larger ones.
+// learn sizes the next buffer by what the last read found: a connection that fills its buffer gets
+// larger ones.
 func (in *reading) learn(n, room int) {
 	if n == room {
 		in.want = min(max(in.want, smallBuffer)*growthFactor, smallBuffer*growthFactor*growthFactor)
@@ -299,7 +305,8 @@ func (in *reading) learn(n, room int) {
 	}
 }
 
-// makeRoom sees to it that a buffer which is kept has room to read into. What a waiting message stands in is not moved.
+// makeRoom sees to it that a buffer which is kept has room to read into. What a waiting message is
+// in is not moved.
 func (in *reading) makeRoom(p *bufferPool) {
 	buf := in.buf
 	if buf == nil {

@@ -1,4 +1,5 @@
-// Writing to a connection: at once when nothing waits, else by a goroutine, in the order of sending.
+// Writing to a connection: at once when nothing waits, else by a goroutine, in the order of
+// sending.
 
 package transport
 
@@ -58,7 +59,8 @@ func (s *Stack) failed(k Kind, o *outgoing, written int, why error) {
 	}
 }
 
-// send writes or queues a message, framed as the transport asks. errGone means that the connection is closed and the message was not taken.
+// send writes or queues a message, framed as the transport asks. errGone means that the connection
+// is closed and the message was not taken.
 func (c *conn) send(b []byte, f Failed) error {
 	if c.ws {
 		return c.sendFrame(opcodeFor(b), b, f)
@@ -91,8 +93,8 @@ func (c *conn) sendBytes(b []byte, f Failed) error {
 	return nil
 }
 
-// writeNow writes what the socket takes at once of b, which may be nothing; it never waits. What TLS has taken counts as
-// written here; [conn.wrote] sees to the rest of it.
+// writeNow writes what the socket takes at once of b, which may be nothing; it never waits. What
+// TLS has taken counts as written here; [conn.wrote] sees to the rest of it.
 func (c *conn) writeNow(b []byte) (int, error) {
 	switch {
 	case c.sealed != nil:
@@ -116,7 +118,8 @@ func (c *conn) queueLocked(b []byte, f Failed) error {
 	return nil
 }
 
-// wrote ends a direct write: the rest of the message, and what was queued meanwhile, are left to a writing goroutine.
+// wrote ends a direct write: the rest of the message, and what was queued meanwhile, are left to a
+// writing goroutine.
 func (c *conn) wrote(rest []byte, f Failed) {
 	var first *outgoing
 	if len(rest) > 0 || c.sealed != nil && c.sealed.holds() {
@@ -134,8 +137,8 @@ func (c *conn) wrote(rest []byte, f Failed) {
 		}
 		return
 	}
-	// The count is above 0 while the connection is open, for its reader has a duty. A connection closed meanwhile has no
-	// claim on a goroutine that Close may no longer wait for.
+	// The count is above 0 while the connection is open, for its reader has a duty. A connection
+	// closed meanwhile has no claim on a goroutine that Close may no longer wait for.
 	gone := c.state == connClosed
 	if !gone {
 		c.stack.running.Add(1)
@@ -151,7 +154,8 @@ func (c *conn) wrote(rest []byte, f Failed) {
 	}()
 }
 
-// write writes a queue, if there is one, and then whatever is queued until nothing is. writing is set by the caller.
+// write writes a queue, if there is one, and then whatever is queued until nothing is. writing is
+// set by the caller.
 func (c *conn) write(batch *outgoing) {
 	for {
 		if batch == nil {
@@ -178,8 +182,8 @@ func (c *conn) write(batch *outgoing) {
 	}
 }
 
-// writeAll writes b, waiting for the peer for as long as it takes something now and then. Over TLS what was taken before b
-// goes first; -1 means that not even this was written.
+// writeAll writes b, waiting for the peer for as long as it takes something now and then. Over TLS
+// what was taken before b goes first; -1 means that not even this was written.
 func (c *conn) writeAll(b []byte) (written int, err error) {
 	if err := c.flush(); err != nil {
 		return -1, err

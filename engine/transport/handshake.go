@@ -1,5 +1,5 @@
-// Accepted connections that owe a handshake (TLS) or an upgrade (WebSocket) before they are open: each by a goroutine of its
-// own, off the accepting one, within a time and a number.
+// Accepted connections that owe a handshake (TLS) or an upgrade (WebSocket) before they are open:
+// each by a goroutine of its own, off the accepting one, within a time and a number.
 
 package transport
 
@@ -11,9 +11,10 @@ import (
 	"time"
 )
 
-// halfOpen are the handshakes in progress. When as many are as may be, the oldest one makes room, but not before it
-// has had its grace: so peers that say nothing can't keep others out, and a crowd that connects at once, all of it
-// honest, is served in turn instead of being thrown out by those behind it. Meanwhile the kernel's backlog holds.
+// halfOpen are the handshakes in progress. When as many are as may be, the oldest one makes room,
+// but not before it has had its grace: so peers that say nothing can't keep others out, and a crowd
+// that connects at once, all of it honest, is served in turn instead of being thrown out by those
+// behind it. Meanwhile the kernel's backlog holds.
 type halfOpen struct {
 	most  int
 	grace time.Duration
@@ -86,7 +87,7 @@ func (q *halfOpen) signal() {
 	}
 }
 
-// leave gives up the place; it tells whether the handshake still had it.
+// leave gives up the place; it reports whether the handshake still had it.
 func (q *halfOpen) leave(h *handshake) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -103,7 +104,8 @@ func (q *halfOpen) removeLocked(h *handshake) {
 	q.signal()
 }
 
-// close ends the handshakes in progress and lets no other begin: nothing is owed to those who have not said anything yet.
+// close ends the handshakes in progress and lets no other begin: nothing is owed to those who have
+// not said anything yet.
 func (q *halfOpen) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -135,8 +137,9 @@ func (s *Stack) welcome(nc net.Conn, local *Local) {
 	go c.greet(h)
 }
 
-// greet makes the handshake, and opens the connection. It ends with that, when the time is over, or when the socket is
-// closed to make room. The reading is another goroutine's: it need not keep the stack that a handshake takes.
+// greet makes the handshake, and opens the connection. It ends with that, when the time is over, or
+// when the socket is closed to make room. The reading is another goroutine's: it need not keep the
+// stack that a handshake takes.
 func (c *conn) greet(h *handshake) {
 	s := c.stack
 	defer s.running.Done()
@@ -178,7 +181,8 @@ func (c *conn) shakeHands(nc net.Conn) (net.Conn, error) {
 	return nc, nil
 }
 
-// open puts the connection into use: its reading begins, and what was queued meanwhile is written, on this goroutine.
+// open puts the connection into use: its reading begins, and what was queued meanwhile is written,
+// on this goroutine.
 func (c *conn) open(nc net.Conn) {
 	s := c.stack
 	c.attach(nc)

@@ -46,13 +46,15 @@ func greeters() map[string]greeter {
 	}
 }
 
-// Clients that connect and say nothing, or stop half way, keep nobody waiting (for WebSocket: trap 13), and are thrown out in time.
+// Clients that connect and say nothing, or stop half way, keep nobody waiting (for WebSocket: trap
+// 13), and are thrown out in time.
 func TestTrap13SilentHandshakesBlockNobody(t *testing.T) {
 	for name, g := range greeters() {
 		t.Run(name, func(t *testing.T) {
 			a := newAuthority(t)
 			o := g.options(a)
-			o.HandshakeTimeout = 2 * time.Second // an honest one must be done by then, on a busy machine too
+			// An honest one must be done by then, on a busy machine too
+			o.HandshakeTimeout = 2 * time.Second
 			s := serve(t, newRecorder(answer), o, g.listen)
 			to := s.Locals()[0].Addr
 			var silent []net.Conn
@@ -81,7 +83,8 @@ func TestTrap13SilentHandshakesBlockNobody(t *testing.T) {
 	}
 }
 
-// With as many silent clients as there may be handshakes, the oldest make room; honest ones come in.
+// With as many silent clients as there may be handshakes, the oldest make room; honest ones come
+// in.
 func TestHalfOpenHandshakesAreBounded(t *testing.T) {
 	for name, g := range greeters() {
 		t.Run(name, func(t *testing.T) {

@@ -27,7 +27,8 @@ type got struct {
 	err  error // of BadFrame
 }
 
-// recorder is a Receiver that passes on what it gets; handle, if set, is called first, as the engine would be.
+// recorder is a Receiver that passes on what it gets; handle, if set, is called first, as the
+// engine would be.
 type recorder struct {
 	handle func(s *Stack, in *Inbound)
 	stack  *Stack // set by serve
@@ -79,7 +80,8 @@ func until(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// serve starts a stack with the listeners and ends it with the test, which must leave no goroutine behind.
+// serve starts a stack with the listeners and ends it with the test, which must leave no goroutine
+// behind.
 func serve(t testing.TB, r Receiver, o Options, listeners ...string) *Stack {
 	t.Helper()
 	before := runtime.NumGoroutine()

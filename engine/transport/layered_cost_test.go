@@ -54,7 +54,8 @@ func memory() int64 {
 	return int64(m.HeapAlloc + m.StackInuse)
 }
 
-// sayAndForget connects and sends a message. Of the client only the kernel's socket is left, which ends with the test.
+// sayAndForget connects and sends a message. Of the client only the kernel's socket is left, which
+// ends with the test.
 func sayAndForget(t *testing.T, s *Stack, kind string, conf *tls.Config, i int) {
 	fd := plainConn(t, s.Locals()[0].Addr)
 	t.Cleanup(func() { syscall.Close(fd) })

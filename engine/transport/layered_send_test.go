@@ -39,7 +39,8 @@ func eachLayered(t *testing.T, o Options, test func(t *testing.T, s *Stack, c *l
 			}
 			in := bufio.NewReader(c.Conn)
 			c.next = func() (text string, err error) {
-				for text, err = readMessage(in); text == "\r\n"; text, err = readMessage(in) { // a pong
+				// A pong
+				for text, err = readMessage(in); text == "\r\n"; text, err = readMessage(in) {
 				}
 				return text, err
 			}
@@ -56,7 +57,8 @@ func eachLayered(t *testing.T, o Options, test func(t *testing.T, s *Stack, c *l
 	}
 }
 
-// Trap 13: a message leaves in one piece, whoever else sends: messages of several senders, pongs, and the answers of TLS.
+// Trap 13: a message leaves in one piece, whoever else sends: messages of several senders, pongs,
+// and the answers of TLS.
 func TestTrap13ConcurrentSendsCutNothing(t *testing.T) {
 	eachLayered(t, Options{MaxQueued: 64 << 20}, func(t *testing.T, s *Stack, c *layered, to *Peer) {
 		const senders, each = 4, 400
@@ -100,8 +102,8 @@ func TestTrap13ConcurrentSendsCutNothing(t *testing.T) {
 	})
 }
 
-// A client that does not read costs at most its queue and what TLS holds, Send returns at once, and each message that was not
-// written is told, once.
+// A client that does not read costs at most its queue and what TLS holds, Send returns at once, and
+// each message that was not written is told, once.
 func TestTrap11LayeredSlowReaderIsBounded(t *testing.T) {
 	o := Options{MaxQueued: 200 << 10, WriteTimeout: 300 * time.Millisecond}
 	eachLayered(t, o, func(t *testing.T, s *Stack, c *layered, to *Peer) {

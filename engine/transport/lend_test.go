@@ -7,8 +7,9 @@ import (
 	"github.com/sipscript/sipscript/engine/lane"
 )
 
-// bringing is a Receiver that does the work on each message on a lane, as the engine does: each message is a call of its
-// own and finds its lane free, so that every wait lends the reading goroutine.
+// bringing is a Receiver that does the work on each message on a lane, as the engine does: each
+// message is a call of its own and finds its lane free, so that every wait lends the reading
+// goroutine.
 type bringing struct {
 	*recorder
 	lanes chan *lane.Lane
@@ -31,8 +32,8 @@ func (b *bringing) Receive(in *Inbound) {
 	}
 }
 
-// waits receives messages, of which the work on every third waits, and checks that all come, in order, unaltered, also the
-// bytes of those that waited once they are done waiting.
+// waits receives messages, of which the work on every third waits, and checks that all come, in
+// order, unaltered, also the bytes of those that waited once they are done waiting.
 func waits(t *testing.T, n int, size func(i int) int, kind string, send func(s *Stack, text string)) {
 	waitsWith(t, n, size, kind, Options{}, send)
 }
@@ -92,8 +93,8 @@ func waitsWith(t *testing.T, n int, size func(i int) int, kind string, o Options
 	}
 }
 
-// All messages wait at once: each reading goroutine but the last is lent, and what stood behind its message in the same read
-// is not lost, doubled or put out of order.
+// All messages wait at once: each reading goroutine but the last is lent, and what stood behind its
+// message in the same read is not lost, doubled or put out of order.
 func TestLentReaderGoesOnMidStream(t *testing.T) {
 	for name, size := range map[string]func(int) int{
 		"small": func(i int) int { return i % 50 },
@@ -126,7 +127,8 @@ func TestLentReaderGoesOnWithTheBatch(t *testing.T) {
 			sent := 0
 			waits(t, 120, size, "udp", func(s *Stack, text string) {
 				c := udpClient(t, "127.0.0.1:0")
-				// One socket for all, so that loopback keeps the order; a few at a time, so that none is dropped.
+				// One socket for all, so that loopback keeps the order; a few at a time, so that
+				// none is dropped.
 				sendTo(t, c, s.Locals()[0].Addr, text)
 				if sent++; sent%20 == 0 {
 					until(t, "received", func() bool { return int(s.Stats(UDP).MessagesIn) == sent })

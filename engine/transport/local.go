@@ -28,9 +28,9 @@ func newLocal(index int, spec ListenSpec, addr netip.AddrPort) *Local {
 	return l
 }
 
-// ownAddress is the address told to peers by a listener on a wildcard that has no advertised host: the first of the
-// machine that is neither loopback nor link-local, else loopback. With several interfaces this is a guess; whoever
-// needs another address listens on it, or advertises it.
+// ownAddress is the address told to peers by a listener on a wildcard that has no advertised host:
+// the first of the machine that is neither loopback nor link-local, else loopback. With several
+// interfaces this is a guess; whoever needs another address listens on it, or advertises it.
 func ownAddress(v4 bool) netip.Addr {
 	addrs, _ := net.InterfaceAddrs() // an error leaves loopback
 	for _, a := range addrs {
@@ -49,9 +49,10 @@ func ownAddress(v4 bool) netip.Addr {
 	return netip.IPv6Loopback()
 }
 
-// Choose is the listener a message to the peer leaves from: to.Local if set, else that of the connection to.Flow while it
-// stands, else the first one of its kind and address family. A listener on loopback reaches loopback only, so for other peers it is passed over as long as there is
-// another. It is nil when none is fit.
+// Choose is the listener a message to the peer leaves from: to.Local if set, else that of the
+// connection to.Flow while it stands, else the first one of its kind and address family. A listener
+// on loopback reaches loopback only, so for other peers it is skipped as long as there is another.
+// It is nil when none is fit.
 func (s *Stack) Choose(to *Peer) *Local {
 	if to.Local != nil {
 		return to.Local

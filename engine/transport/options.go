@@ -16,20 +16,27 @@ type Options struct {
 	MaxConnsPerAddress int           // connections accepted from one address, default 4096
 	MaxQueued          int           // bytes queued towards one connection, default 1 MiB
 	ConnectTimeout     time.Duration // default 5 s
-	IdleTimeout        time.Duration // a connection without traffic is closed; default 65 min, so that a client that registers for an hour, and sends nothing else, keeps the one it is called by (peers that vanish are found by TCP keepalive)
-	// An accepted connection is closed when no valid message came on it within FirstMessageTimeout, default 32 s, or, where its client sends
-	// keep-alives (RFC 5626 §3.5.1), within KeepAliveTimeout, default 10 min: MaxConns is not to be filled by those who say nothing.
+	// A connection without traffic is closed; default 65 min, so that a client that registers for
+	// an hour, and sends nothing else, keeps the one it is called by (peers that vanish are found
+	// by TCP keepalive)
+	IdleTimeout time.Duration
+	// An accepted connection is closed when no valid message came on it within FirstMessageTimeout,
+	// default 32 s, or, where its client sends keep-alives (RFC 5626 §3.5.1), within
+	// KeepAliveTimeout, default 10 min: MaxConns is not to be filled by those who say nothing.
 	FirstMessageTimeout, KeepAliveTimeout time.Duration
-	// VisitorTimeout takes the place of IdleTimeout for an accepted connection on which nothing was agreed that outlasts a transaction (Need): one
-	// OPTIONS is not to buy an hour. Default 6 min: longer than any transaction (§18), and longer than the usual time between keep-alives.
-	VisitorTimeout   time.Duration
-	WriteTimeout     time.Duration // the time 64 KiB may take to be taken by a peer, default 10 s
-	FrameTimeout     time.Duration // from the first byte of a message on a stream to its last, default 30 s
-	HandshakeTimeout time.Duration // for the TLS handshake and the WebSocket upgrade of a client, default 10 s
-	MaxHandshakes    int           // of these in progress at a time, default 1024
-	TLS              TLSOptions    // read at Listen, when a listener is over TLS
-	WS               WSOptions     //
-	Log              *slog.Logger  // default: nothing is logged
+	// VisitorTimeout takes the place of IdleTimeout for an accepted connection on which nothing was
+	// agreed that outlasts a transaction (Need): one OPTIONS is not to buy an hour. Default 6 min:
+	// longer than any transaction (§18), and longer than the usual time between keep-alives.
+	VisitorTimeout time.Duration
+	WriteTimeout   time.Duration // the time 64 KiB may take to be taken by a peer, default 10 s
+	// From the first byte of a message on a stream to its last, default 30 s
+	FrameTimeout time.Duration
+	// For the TLS handshake and the WebSocket upgrade of a client, default 10 s
+	HandshakeTimeout time.Duration
+	MaxHandshakes    int          // of these in progress at a time, default 1024
+	TLS              TLSOptions   // read at Listen, when a listener is over TLS
+	WS               WSOptions    //
+	Log              *slog.Logger // default: nothing is logged
 }
 
 // maxDatagram is the most a UDP datagram or, by default, a message holds.

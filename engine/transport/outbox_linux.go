@@ -16,13 +16,14 @@ import (
 const (
 	boxDatagrams = 16
 	boxBytes     = 16 << 10
-	// boxPatience is how long a datagram waits for those of the works after it, when these are slow: it leaves before the first of them
-	// that begins later.
+	// boxPatience is how long a datagram waits for those of the works after it, when these are
+	// slow: it leaves before the first of them that begins later.
 	boxPatience = 200 * time.Microsecond
 )
 
-// Outbox is a [lane.Round] that gathers the datagrams its round sends, one box a listener, and sends them at the round's end, or
-// when a box is full. It belongs to the goroutine whose round it is.
+// Outbox is a [lane.Round] that gathers the datagrams its round sends, one box a listener, and
+// sends them at the round's end, or when a box is full. It belongs to the goroutine whose round it
+// is.
 type Outbox struct {
 	stack *Stack
 	boxes []*udpBox // by the listener's index, nil until it is needed
@@ -35,8 +36,8 @@ func (s *Stack) NewOutbox() *Outbox {
 	return &Outbox{stack: s, boxes: make([]*udpBox, len(s.listeners))}
 }
 
-// OnLane is the Wire of the works of a lane: their datagrams go to the outbox of the round they are done in, where it has one. The
-// error of one that can't be sent from there is told to Failed.
+// OnLane is the Wire of the works of a lane: their datagrams go to the outbox of the round they are
+// done in, where it has one. The error of one that can't be sent from there is told to Failed.
 func (s *Stack) OnLane(l *lane.Lane) Wire { return &laneWire{s, l} }
 
 type laneWire struct {
@@ -146,7 +147,8 @@ func (b *udpBox) add(to netip.AddrPort, from netip.Addr, message []byte, f Faile
 	b.n++
 }
 
-// flush sends all, and tells of each that can't be sent. A full socket buffer is waited for once (see patience).
+// flush sends all, and tells of each that can't be sent. A full socket buffer is waited for once
+// (see patience).
 func (b *udpBox) flush(s *Stack) {
 	waited, tries := false, 0
 	for b.sent = 0; b.sent < b.n; {
@@ -157,7 +159,8 @@ func (b *udpBox) flush(s *Stack) {
 		}
 		if err = outcome(err, b.err); err == nil {
 			if tries = 0; b.sent < b.n && b.sender.drain != nil {
-				b.sender.drain() // what stopped the call is not told, and will not be again (sendmmsg(2), BUGS)
+				// What stopped the call is not told, and will not be again (sendmmsg(2), BUGS)
+				b.sender.drain()
 			}
 			continue
 		}
@@ -176,7 +179,8 @@ func (b *udpBox) flush(s *Stack) {
 	b.n, b.bytes = 0, b.bytes[:0]
 }
 
-// send makes one call for those that are left. It tells Go's scheduler as little as udpSend.call does, for the same reason.
+// send makes one call for those that are left. It tells Go's scheduler as little as udpSend.call
+// does, for the same reason.
 func (b *udpBox) send(fd uintptr) {
 	for {
 		n, _, err := syscall.RawSyscall6(sysSendmmsg, fd, uintptr(unsafe.Pointer(&b.hdrs[b.sent])), uintptr(b.n-b.sent), syscall.MSG_DONTWAIT, 0, 0)

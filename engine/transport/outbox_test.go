@@ -53,7 +53,8 @@ func (b *boxing) send(c *net.UDPConn, text string, f Failed) {
 	}), b.carrier)
 }
 
-// has checks what c was sent and has not read: over loopback a datagram is there when the system call that sends it returns.
+// has checks what c was sent and has not read: over loopback a datagram is there when the system
+// call that sends it returns.
 func (b *boxing) has(c *net.UDPConn, want ...string) {
 	b.Helper()
 	buf := make([]byte, maxDatagram)
@@ -177,7 +178,8 @@ func TestOutboxTellsWhatFailed(t *testing.T) {
 	b.send(c, "a", none)
 	for _, f := range []Failed{failed, nil} {
 		b.lane.Run(lane.Func(func(*lane.Lane) {
-			p := Peer{Kind: UDP, Addr: netip.MustParseAddrPort("127.0.0.1:0")} // no datagram goes to port 0
+			// No datagram goes to port 0
+			p := Peer{Kind: UDP, Addr: netip.MustParseAddrPort("127.0.0.1:0")}
 			if err := b.wire.Send(&p, []byte("x"), f); err != nil {
 				t.Errorf("told at once: %v", err)
 			}
@@ -208,7 +210,8 @@ func TestOutboxTellsWhatFailed(t *testing.T) {
 	}
 }
 
-// Nothing waits for a work that waits, for one that came much later, or for the next thing somebody without a round brings.
+// Nothing waits for a work that waits, for one that came much later, or for the next thing somebody
+// without a round brings.
 func TestOutboxWaitsForNobody(t *testing.T) {
 	b := newBoxing(t, "udp:127.0.0.1:0")
 	c := udpClient(t, "127.0.0.1:0")

@@ -20,15 +20,17 @@ var (
 	ErrQueueFull = errors.New("transport: the queue towards the peer is full")
 	// ErrTooManyConns: Options.MaxConns connections are open.
 	ErrTooManyConns = errors.New("transport: too many connections")
-	// ErrBufferFull: the socket's buffer stayed full for longer than a lane may wait; the datagram was dropped.
+	// ErrBufferFull: the socket's buffer stayed full for longer than a lane may wait; the datagram
+	// was dropped.
 	ErrBufferFull = errors.New("transport: the socket's send buffer is full")
 	// ErrClosed: the stack is closed, or is being closed.
 	ErrClosed = errors.New("transport: closed")
 )
 
-// Send sends a message as [Wire] says. A datagram never leaves by a socket other than a listener's; it waits at most
-// 2 ms for a full socket buffer, then ErrBufferFull. A message on a stream goes by to.Flow while it stands, else by an open
-// connection to the same kind, address and server name, else by a new one.
+// Send sends a message as [Wire] says. A datagram never leaves by a socket other than a listener's;
+// it waits at most 2 ms for a full socket buffer, then ErrBufferFull. A message on a stream goes by
+// to.Flow while it stands, else by an open connection to the same kind, address and server name,
+// else by a new one.
 func (s *Stack) Send(to *Peer, message []byte, f Failed) error {
 	count := s.count(to.Kind)
 	var err error
@@ -56,7 +58,8 @@ func (s *Stack) sendDatagram(to *Peer, message []byte) error {
 	return u.send(to, message)
 }
 
-// udpFor is the listener whose socket sends a datagram to the peer, and its index: u.local is its reader's, which may not have begun.
+// udpFor is the listener whose socket sends a datagram to the peer, and its index: u.local is its
+// reader's, which may not have begun.
 func (s *Stack) udpFor(to *Peer) (u *udpListener, index int, err error) {
 	local := s.Choose(to)
 	if !s.owns(local, UDP) {
@@ -65,7 +68,7 @@ func (s *Stack) udpFor(to *Peer) (u *udpListener, index int, err error) {
 	return s.listeners[local.Index].(*udpListener), local.Index, nil
 }
 
-// owns tells whether local is a listener of the stack and of the kind.
+// owns reports whether local is a listener of the stack and of the kind.
 func (s *Stack) owns(local *Local, kind Kind) bool {
 	return local != nil && local.Kind == kind && local.Index < len(s.locals) && s.locals[local.Index] == local
 }
@@ -83,7 +86,8 @@ func (s *Stack) sendStream(to *Peer, message []byte, f Failed) error {
 		return ErrFlowGone
 	}
 	key := keyOf(to)
-	for range 4 { // a connection may close between being found and being used; more than once is strange
+	// A connection may close between being found and being used; more than once is strange
+	for range 4 {
 		c := s.conns.get(key)
 		if c == nil {
 			if to.Kind == WS || to.Kind == WSS {
@@ -114,5 +118,5 @@ func (s *Stack) unreachable(from *Local, to netip.AddrPort, quoted []byte, why e
 	}
 }
 
-// FlowOpen tells whether the connection is open.
+// FlowOpen reports whether the connection is open.
 func (s *Stack) FlowOpen(id FlowID) bool { return s.flows.get(id) != nil }

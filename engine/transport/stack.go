@@ -13,7 +13,8 @@ import (
 
 // Stack is the Wire of real sockets.
 //
-// Life: NewStack, Listen (once or more), Serve, Close. Send may be called from any goroutine between Serve and Close.
+// Life: NewStack, Listen (once or more), Serve, Close. Send may be called from any goroutine
+// between Serve and Close.
 type Stack struct {
 	receiver   Receiver
 	keepAlives KeepAliveReceiver   // nil: nobody wants to know
@@ -41,8 +42,8 @@ type Stack struct {
 	dialling context.Context
 	stop     context.CancelFunc
 
-	// running counts the goroutines with a duty: accepting, reading, writing, connecting. A goroutine whose duty was
-	// taken over while a lane waits is the lane's, and not counted.
+	// running counts the goroutines with a duty: accepting, reading, writing, connecting. A
+	// goroutine whose duty was taken over while a lane waits is the lane's, and not counted.
 	running sync.WaitGroup
 
 	mu      sync.Mutex // guards serving, closed
@@ -75,7 +76,8 @@ func NewStack(r Receiver, o Options) *Stack {
 	return s
 }
 
-// Listen opens the sockets; on an error those opened by the call are closed again. It is called before Serve.
+// Listen opens the sockets; on an error those opened by the call are closed again. It is called
+// before Serve.
 func (s *Stack) Listen(specs []ListenSpec) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,9 +135,9 @@ func (s *Stack) Serve() {
 	}
 }
 
-// Close closes listeners and connections: what was queued to be written gets until ctx ends. It returns when all
-// goroutines of the stack have ended; those that a lane lends are the lane's and are not waited for. The error is that
-// of ctx when bytes were left unwritten.
+// Close closes listeners and connections: what was queued to be written gets until ctx ends. It
+// returns when all goroutines of the stack have ended; those that a lane lends are the lane's and
+// are not waited for. The error is that of ctx when bytes were left unwritten.
 func (s *Stack) Close(ctx context.Context) error {
 	s.mu.Lock()
 	first := !s.closed

@@ -9,20 +9,25 @@ type Stats struct {
 	MessagesIn, BytesIn   uint64 // messages handed to the Receiver
 	MessagesOut, BytesOut uint64 // messages accepted by Send
 	BadFrames             uint64 // told to Receiver.BadFrame
-	Keepalives            uint64 // keepalives received: CRLFs, on streams answered (RFC 5626 §3.5.1), STUN binding requests, WebSocket pings
-	Dropped               uint64 // datagrams that can't be SIP: too short, or STUN that is no binding request we serve
-	Connected             uint64 // connections opened by the stack
-	Accepted              uint64 // connections accepted
-	Refused               uint64 // connections over a cap, closed at once
-	AcceptErrors          uint64 // errors of accepting, survived
-	HandshakeErrors       uint64 // accepted connections whose TLS handshake or WebSocket upgrade failed or took too long
-	Closed                uint64 // connections closed, for whatever reason
-	Open                  int64  // connections open now
-	SendErrors            uint64 // messages that Send refused or that failed later
-	Unreachable           uint64 // ICMP errors that say that a datagram could not be delivered
+	// Keepalives received: CRLFs, on streams answered (RFC 5626 §3.5.1), STUN binding requests,
+	// WebSocket pings
+	Keepalives uint64
+	// Datagrams that can't be SIP: too short, or STUN that is not a binding request we serve
+	Dropped      uint64
+	Connected    uint64 // connections opened by the stack
+	Accepted     uint64 // connections accepted
+	Refused      uint64 // connections over a cap, closed at once
+	AcceptErrors uint64 // errors of accepting, survived
+	// Accepted connections whose TLS handshake or WebSocket upgrade failed or took too long
+	HandshakeErrors uint64
+	Closed          uint64 // connections closed, for whatever reason
+	Open            int64  // connections open now
+	SendErrors      uint64 // messages that Send refused or that failed later
+	Unreachable     uint64 // ICMP errors that say that a datagram could not be delivered
 }
 
-// counters are Stats being counted. What readers write and what senders write are kept on different cache lines.
+// counters are Stats being counted. What readers write and what senders write are kept on different
+// cache lines.
 type counters struct {
 	messagesIn, bytesIn, badFrames, keepalives, dropped atomic.Uint64
 	_                                                   [64]byte

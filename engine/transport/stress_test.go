@@ -19,8 +19,8 @@ type once struct{ told atomic.Int32 }
 
 func (o *once) SendFailed(error) { o.told.Add(1) }
 
-// Connections come and go under the senders: no message is told twice or after an error of Send, none of the peers gets
-// half a message in the middle, and Close leaves nothing running.
+// Connections come and go under the senders: no message is told twice or after an error of Send,
+// none of the peers gets half a message in the middle, and Close leaves nothing running.
 func TestStressPeersThatHangUp(t *testing.T) {
 	addr, conns := peer(t)
 	s := NewStack(newRecorder(nil), Options{MaxQueued: 1 << 20})
@@ -122,7 +122,8 @@ func TestStressClose(t *testing.T) {
 	}
 }
 
-// What an idle connection costs, after it has said something: goroutine, socket, tables, all in all.
+// What an idle connection costs, after it has said something: goroutine, socket, tables, all in
+// all.
 func TestTrap11IdleConnectionsAreCheap(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector's memory counts too")

@@ -1,5 +1,6 @@
-// STUN binding requests on a SIP port: how a client on UDP keeps its way through NAT open, and notices when it has changed
-// (RFC 5626 §4.4.2 and §8). A basic server of RFC 8489 §12: no authentication, nothing kept.
+// STUN binding requests on a SIP port: how a client on UDP keeps its way through NAT open, and
+// notices when it has changed (RFC 5626 §4.4.2 and §8). A basic server of RFC 8489 §12: no
+// authentication, nothing kept.
 
 package transport
 
@@ -12,7 +13,8 @@ import (
 const (
 	stunHeader = 20         // RFC 8489 §5
 	stunCookie = 0x2112A442 // RFC 8489 §5
-	stunMost   = 548        // a longer request is not answered (§6.1: what fits the least MTU of IPv4)
+	// A longer request is not answered (§6.1: what fits the least MTU of IPv4)
+	stunMost = 548
 
 	stunBindingRequest  = 0x0001
 	stunBindingResponse = 0x0101
@@ -37,8 +39,9 @@ const (
 
 const stunFingerprintMask = 0x5354554E // §14.7
 
-// isSTUN recognises STUN (RFC 8489 §5), and the older one without a cookie (RFC 3489 §11.1). The two zero bits that
-// STUN begins with do not decide alone: a SIP method may begin with '!' or a digit (RFC 4475 §3.1.1.2).
+// isSTUN recognises STUN (RFC 8489 §5), and the older one without a cookie (RFC 3489 §11.1). The
+// two zero bits that STUN begins with do not decide alone: a SIP method may begin with '!' or a
+// digit (RFC 4475 §3.1.1.2).
 func isSTUN(b []byte) bool {
 	if len(b) < stunHeader || b[0]&0xC0 != 0 {
 		return false
@@ -47,10 +50,11 @@ func isSTUN(b []byte) bool {
 		b[0] <= 1 && int(binary.BigEndian.Uint16(b[2:])) == len(b)-stunHeader
 }
 
-// answerSTUN appends to dst what a STUN message from source is answered with: nothing, unless it is a well-formed binding
-// request. ok tells that the answer is a success. A request with attributes that we don't know and should is answered
-// 420 with their list (RFC 8489 §6.3.1), so that its client learns why; RFC 3489's CHANGE-REQUEST and RESPONSE-ADDRESS, which would
-// send the answer elsewhere, are among them. An answer is never more than 32 bytes longer than its request.
+// answerSTUN appends to dst what a STUN message from source is answered with: nothing, unless it is
+// a well-formed binding request. ok tells that the answer is a success. A request with attributes
+// that we don't know and should is answered 420 with their list (RFC 8489 §6.3.1), so that its
+// client learns why; RFC 3489's CHANGE-REQUEST and RESPONSE-ADDRESS, which would send the answer
+// elsewhere, are among them. An answer is never more than 32 bytes longer than its request.
 func answerSTUN(dst, b []byte, source netip.AddrPort) (answer []byte, ok bool) {
 	if len(b) > stunMost || !isSTUN(b) || binary.BigEndian.Uint16(b) != stunBindingRequest || int(binary.BigEndian.Uint16(b[2:])) != len(b)-stunHeader {
 		return dst, false
@@ -73,7 +77,8 @@ func answerSTUN(dst, b []byte, source netip.AddrPort) (answer []byte, ok bool) {
 	return dst, ok
 }
 
-// readAttributes appends to unknown those that must be understood and are not; ok is false when the request is malformed.
+// readAttributes appends to unknown those that must be understood and are not; ok is false when the
+// request is malformed.
 func readAttributes(b []byte, unknown []uint16) (_ []uint16, ok bool) {
 	guarded := false // what follows MESSAGE-INTEGRITY counts for nothing (§14.5)
 	for rest := b[stunHeader:]; len(rest) > 0; {
@@ -105,8 +110,8 @@ func readAttributes(b []byte, unknown []uint16) (_ []uint16, ok bool) {
 	return unknown, true
 }
 
-// appendMapped appends the address a request came from: XOR-MAPPED-ADDRESS (§14.2), or to a client of RFC 3489, which sends no
-// cookie, MAPPED-ADDRESS.
+// appendMapped appends the address a request came from: XOR-MAPPED-ADDRESS (§14.2), or to a client
+// of RFC 3489, which sends no cookie, MAPPED-ADDRESS.
 func appendMapped(dst, request []byte, source netip.AddrPort) []byte {
 	ip := source.Addr().Unmap()
 	kind, family, port := uint16(stunXORMappedAddress), byte(1), source.Port()

@@ -102,7 +102,8 @@ func TestAnswerSTUN(t *testing.T) {
 	}
 }
 
-// Over real sockets: the answer leaves from the socket that was asked, and who wants to know is told.
+// Over real sockets: the answer leaves from the socket that was asked, and who wants to know is
+// told.
 func TestKeepAlivesOverUDP(t *testing.T) {
 	w := &watcher{newRecorder(nil), make(chan kept, 10)}
 	s := serve(t, w, Options{}, "udp:127.0.0.1:0", "udp:127.0.0.1:0", "udp:0.0.0.0:0")

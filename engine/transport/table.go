@@ -67,8 +67,8 @@ func (t *flowTable) all() []*conn {
 	return all
 }
 
-// connKey is what makes two requests share a connection. The name a TLS peer must prove belongs to it: a connection
-// verified for one name is not used for another (RFC 5922 §4).
+// connKey is what makes two requests share a connection. The name a TLS peer must prove belongs to
+// it: a connection verified for one name is not used for another (RFC 5922 §4).
 type connKey struct {
 	kind       Kind
 	addr       netip.AddrPort
@@ -83,8 +83,8 @@ func keyOf(to *Peer) connKey {
 	return key
 }
 
-// connTable finds the connection towards an address, and counts against the caps. A connection that is being made is
-// in it already, so that there is one attempt per address at a time.
+// connTable finds the connection towards an address, and counts against the caps. A connection that
+// is being made is in it already, so that there is one attempt per address at a time.
 type connTable struct {
 	mu       sync.RWMutex // guards all fields
 	byKey    map[connKey]*conn
@@ -104,8 +104,8 @@ func (t *connTable) get(key connKey) *conn {
 	return t.byKey[key]
 }
 
-// admit counts an accepted connection in, unless a cap stands against it. add is run under the lock when it is admitted,
-// so that Close either sees what it adds or has refused it.
+// admit counts an accepted connection in, unless a cap stands against it. add is run under the lock
+// when it is admitted, so that Close either sees what it adds or has refused it.
 func (t *connTable) admit(c *conn, most, mostPerAddress int, add func()) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -122,7 +122,8 @@ func (t *connTable) admit(c *conn, most, mostPerAddress int, add func()) bool {
 	return true
 }
 
-// reserve finds the connection with c's key, or enters c. add is run under the lock when c was entered.
+// reserve finds the connection with c's key, or enters c. add is run under the lock when c was
+// entered.
 func (t *connTable) reserve(c *conn, most int, add func()) (*conn, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -141,7 +142,7 @@ func (t *connTable) reserve(c *conn, most int, add func()) (*conn, error) {
 	return c, nil
 }
 
-// remove takes out a connection that was admitted or reserved.
+// remove removes a connection that was admitted or reserved.
 func (t *connTable) remove(c *conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -46,9 +46,9 @@ func (t *tcpListener) serve(l *Local) {
 	}()
 }
 
-// accept takes connections until the listener is closed. Every other error is survived: out of file descriptors
-// (EMFILE), a connection reset before it was accepted (ECONNABORTED), out of memory: they pass, and a proxy that stopped
-// listening would not come back.
+// accept takes connections until the listener is closed. Every other error is survived: out of file
+// descriptors (EMFILE), a connection reset before it was accepted (ECONNABORTED), out of memory:
+// they pass, and a proxy that stopped listening would not come back.
 func (t *tcpListener) accept() {
 	pause := firstPause
 	for {

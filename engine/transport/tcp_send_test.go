@@ -100,7 +100,8 @@ func TestAcceptedConnectionIsReused(t *testing.T) {
 	}
 }
 
-// refusing is an address that refuses connections until the test ends: it is taken, and nobody listens.
+// refusing is an address that refuses connections until the test ends: it is taken, and nobody
+// listens.
 func refusing(t *testing.T) netip.AddrPort {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
@@ -200,7 +201,8 @@ func TestFlowOnly(t *testing.T) {
 	}
 }
 
-// A peer that does not read costs at most its queue, delays nobody, and is closed; each message not written is told.
+// A peer that does not read costs at most its queue, delays nobody, and is closed; each message not
+// written is told.
 func TestTrap11SlowReaderIsBoundedAndDelaysNobody(t *testing.T) {
 	slow, slowConns := peer(t)
 	quick, quickConns := peer(t)
@@ -257,8 +259,8 @@ func quickly(t *testing.T, s *Stack, quick netip.AddrPort, conns <-chan *net.TCP
 	}
 }
 
-// Sends from many goroutines, on a connection whose peer reads at its own pace, keep the order of each sender and cut no
-// message in two.
+// Sends from many goroutines, on a connection whose peer reads at its own pace, keep the order of
+// each sender and cut no message in two.
 func TestOrderOfSendsThroughTheQueue(t *testing.T) {
 	addr, conns := peer(t)
 	s := serve(t, newRecorder(nil), Options{MaxQueued: 64 << 20}, "tcp:127.0.0.1:0")
@@ -363,7 +365,8 @@ func TestCloseDrains(t *testing.T) {
 	if err := s.Close(context.Background()); err != nil {
 		t.Error(err)
 	}
-	until(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before+1 }) // the peer's
+	// The peer's
+	until(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before+1 })
 }
 
 func TestCloseGivesUpWithItsContext(t *testing.T) {

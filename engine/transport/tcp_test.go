@@ -87,8 +87,8 @@ func TestTrap11ClosingCRLFCRLFIsNoKeepalive(t *testing.T) {
 	}
 }
 
-// pending tells whether the kernel handed everything sent so far to the one connection of s: a test can't look into the
-// reading goroutine, but the traffic stamp moves with each read.
+// pending reports whether the kernel handed everything sent so far to the one connection of s: a
+// test can't look into the reading goroutine, but the traffic stamp moves with each read.
 func pending(s *Stack) bool {
 	for _, c := range s.flows.all() {
 		if c.life.active.Swap(0) != 0 {
@@ -184,7 +184,8 @@ func TestTrap11ConnectionCaps(t *testing.T) {
 
 func TestTrap11IdleConnectionIsClosed(t *testing.T) {
 	r := newRecorder(nil)
-	s := serve(t, r, Options{IdleTimeout: time.Second}, "tcp:127.0.0.1:0") // within which a message must come
+	// Within which a message must come
+	s := serve(t, r, Options{IdleTimeout: time.Second}, "tcp:127.0.0.1:0")
 	silent, used := dial(t, s.Locals()[0].Addr), dial(t, s.Locals()[0].Addr)
 	write(t, used, request(1, 0))
 	id := await(t, r.msgs).Flow
@@ -198,7 +199,8 @@ func TestTrap11IdleConnectionIsClosed(t *testing.T) {
 	}
 }
 
-// A peer that sends a message byte by byte for ever is not idle, and still closed; one that is merely slow is heard.
+// A peer that sends a message byte by byte for ever is not idle, and still closed; one that is
+// merely slow is heard.
 func TestTrap11DribblingPeerIsClosed(t *testing.T) {
 	r := newRecorder(nil)
 	s := serve(t, r, Options{FrameTimeout: time.Second}, "tcp:127.0.0.1:0")

@@ -1,4 +1,5 @@
-// The configurations of crypto/tls that a stack works with, and their replacement while traffic flows.
+// The configurations of crypto/tls that a stack works with, and their replacement while traffic
+// flows.
 
 package transport
 
@@ -11,8 +12,9 @@ import (
 	"slices"
 )
 
-// tlsState is one generation of certificates. It is never changed: a reload makes another one, and connections keep what
-// they were made with. With it come new session ticket keys, so that no session outlives what it was checked against.
+// tlsState is one generation of certificates. It is never changed: a reload makes another one, and
+// connections keep what they were made with. With it come new session ticket keys, so that no
+// session outlives what it was checked against.
 type tlsState struct {
 	material *TLSMaterial
 	certs    []ownCertificate
@@ -28,9 +30,9 @@ type ownCertificate struct {
 
 var errNoCertificate = errors.New("there is no certificate: name its file and the key's, as with --tls-cert and --tls-key")
 
-// ReloadCertificates loads certificates and authorities anew. Connections that stand go on; those made from now on use what
-// was loaded. On an error everything stays as it was.
-// Without a listener over TLS there is nothing to do.
+// ReloadCertificates loads certificates and authorities again. Connections that stand go on; those
+// made from now on use what was loaded. On an error everything stays as it was. Without a listener
+// over TLS there is nothing to do.
 func (s *Stack) ReloadCertificates() error {
 	if s.tls.Load() == nil {
 		return nil
@@ -80,7 +82,8 @@ func newTLSState(o *TLSOptions, m *TLSMaterial) (*tlsState, error) {
 	return state, nil
 }
 
-// baseConfig is common to both sides. Records are as large as they may be: a message is sent whole, in one piece.
+// baseConfig is common to both sides. Records are as large as they may be: a message is sent whole,
+// in one piece.
 func baseConfig() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, DynamicRecordSizingDisabled: true}
 }
@@ -96,7 +99,8 @@ func (t *tlsState) serverConfig(auth ClientAuth) *tls.Config {
 	default:
 		return c
 	}
-	c.ClientCAs = t.material.ClientCAs // told to the client, checked in VerifyConnection, which also sees resumed sessions
+	// Told to the client, checked in VerifyConnection, which also sees resumed sessions
+	c.ClientCAs = t.material.ClientCAs
 	c.VerifyConnection = func(cs tls.ConnectionState) error {
 		if len(cs.PeerCertificates) == 0 && auth == ClientAuthOptional {
 			return nil
@@ -106,8 +110,9 @@ func (t *tlsState) serverConfig(auth ClientAuth) *tls.Config {
 	return c
 }
 
-// clientConfig is for a connection to the server of that name, or of that address if it has none. The check of crypto/tls is
-// replaced because it would take wildcards (RFC 5922 §7.2) and not know sip URIs. No session is ever resumed.
+// clientConfig is for a connection to the server of that name, or of that address if it has none.
+// The check of crypto/tls is replaced because it would take wildcards (RFC 5922 §7.2) and not know
+// sip URIs. No session is ever resumed.
 func (t *tlsState) clientConfig(name string, addr netip.Addr) *tls.Config {
 	c := baseConfig()
 	c.ServerName = name
@@ -129,8 +134,8 @@ func (t *tlsState) clientConfig(name string, addr netip.Addr) *tls.Config {
 	return c
 }
 
-// choose finds the certificate for the name that a client asks for: one that speaks for just this domain, one with a
-// fitting wildcard (for browsers), or the first that the client can use.
+// choose finds the certificate for the name that a client asks for: one that speaks for just this
+// domain, one with a fitting wildcard (for browsers), or the first that the client can use.
 func (t *tlsState) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	name := canonicalName(hello.ServerName)
 	nameless := *hello

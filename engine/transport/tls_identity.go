@@ -14,9 +14,9 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// identities are the SIP domains a certificate speaks for, in lower case (RFC 5922 §7.1): the hosts of its sip URIs
-// without a user part, and only where there is none of these its DNS names. A name with a wildcard is no SIP domain (§7.2),
-// nor is the subject's common name.
+// identities are the SIP domains a certificate speaks for, in lower case (RFC 5922 §7.1): the hosts
+// of its sip URIs without a user part, and only if there is none of these its DNS names. A name
+// with a wildcard is not a SIP domain (§7.2), nor is the subject's common name.
 func identities(cert *x509.Certificate) []string {
 	var names []string
 	for _, u := range cert.URIs {
@@ -45,8 +45,8 @@ func canonicalName(name string) string {
 	return strings.TrimSuffix(strings.ToLower(name), ".")
 }
 
-// proves checks that the certificate speaks for the server: for its name, exactly; where it is known by address alone, for
-// the address.
+// proves checks that the certificate speaks for the server: for its name, exactly; where it is
+// known by address alone, for the address.
 func proves(cert *x509.Certificate, name string, addr netip.Addr) error {
 	if ip, err := netip.ParseAddr(name); err == nil {
 		name, addr = "", ip
@@ -66,12 +66,13 @@ func proves(cert *x509.Certificate, name string, addr netip.Addr) error {
 	return fmt.Errorf("the server's certificate is for %.200q, not for %s (RFC 5922)", speaksFor, name)
 }
 
-// sipDomainUsage is id-kp-sipDomain (RFC 5924): a certificate made for SIP alone, whichever side shows it.
+// sipDomainUsage is id-kp-sipDomain (RFC 5924): a certificate made for SIP alone, whichever side
+// shows it.
 var sipDomainUsage = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 20}
 
-// believe checks a chain against the authorities: signatures, times, constraints. Both ways of use are accepted from both
-// sides: a proxy shows the same certificate when it connects and when it is connected to, and public authorities issue
-// certificates for servers alone.
+// believe checks a chain against the authorities: signatures, times, constraints. Both ways of use
+// are accepted from both sides: a proxy shows the same certificate when it connects and when it is
+// connected to, and public authorities issue certificates for servers alone.
 func believe(chain []*x509.Certificate, roots *x509.CertPool) error {
 	if len(chain) == 0 {
 		return errors.New("the peer presented no certificate")

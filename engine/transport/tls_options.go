@@ -14,29 +14,36 @@ import (
 type ClientAuth uint8
 
 const (
-	ClientAuthDefault  ClientAuth = iota // required where there is a client CA, else not asked for
-	ClientAuthNone                       // no certificate is asked for
-	ClientAuthOptional                   // a client without a certificate is let in, one with a bad certificate is not
-	ClientAuthRequired                   // mutual TLS
+	ClientAuthDefault ClientAuth = iota // required where there is a client CA, else not asked for
+	ClientAuthNone                      // no certificate is asked for
+	// A client without a certificate is let in, one with a bad certificate is not
+	ClientAuthOptional
+	ClientAuthRequired // mutual TLS
 )
 
-// TLSOptions are the identity of the stack towards both clients and servers. There is one for all listeners: with several
-// certificates, the name a client asks for (SNI) chooses.
+// TLSOptions are the identity of the stack towards both clients and servers. There is one for all
+// listeners: with several certificates, the name a client asks for (SNI) chooses.
 type TLSOptions struct {
-	Files  []TLSFiles // the first one's certificate is for clients that ask for no name, or for an unknown one
-	RootCA string     // PEM file of the authorities that vouch for servers we connect to; "": those of the system
-	// Load, if set, is asked instead of reading Files and RootCA: at Listen, and by ReloadCertificates.
+	// The first one's certificate is for clients that ask for no name, or for an unknown one
+	Files []TLSFiles
+	// PEM file of the authorities that vouch for servers we connect to; "": those of the system
+	RootCA string
+	// Load, if set, is asked instead of reading Files and RootCA: at Listen, and by
+	// ReloadCertificates.
 	Load func() (*TLSMaterial, error)
 
 	ClientAuth ClientAuth
-	// WSSClientAuth is ClientAuth for wss listeners, where a browser would ask its user for a certificate; the default is ClientAuth.
+	// WSSClientAuth is ClientAuth for wss listeners, where a browser would ask its user for a
+	// certificate; the default is ClientAuth.
 	WSSClientAuth ClientAuth
 }
 
-// TLSFiles name the PEM files of one certificate. Cert has the chain, the server's own certificate first.
+// TLSFiles name the PEM files of one certificate. Cert has the chain, the server's own certificate
+// first.
 type TLSFiles struct {
 	Cert, Key string
-	// ClientCA are the authorities that vouch for clients (mutual TLS); "" for none. Those of several TLSFiles are added up.
+	// ClientCA are the authorities that vouch for clients (mutual TLS); "" for none. Those of
+	// several TLSFiles are added up.
 	ClientCA string
 }
 

@@ -1,5 +1,5 @@
-// The socket under crypto/tls: once the handshake is done it never blocks, so that a lane can encrypt and send by itself, and
-// a connection that waits for bytes holds no buffer.
+// The socket under crypto/tls: once the handshake is done it never blocks, so that a lane can
+// encrypt and send by itself, and a connection that waits for bytes holds no buffer.
 
 package transport
 
@@ -12,8 +12,9 @@ import (
 	"syscall"
 )
 
-// tlsSocket is the net.Conn that a tls.Conn works on. During the handshake it is its TCP connection. Afterwards, when it is
-// live, its Read gives what fetch has read and then errDry, and what the socket does not take of a Write is kept for flush.
+// tlsSocket is the net.Conn that a tls.Conn works on. During the handshake it is its TCP
+// connection. Afterwards, when it is live, its Read gives what fetch has read and then errDry, and
+// what the socket does not take of a Write is kept for flush.
 type tlsSocket struct {
 	net.Conn
 	raw   syscall.RawConn // nil: it never becomes live, reading and writing block
@@ -31,13 +32,14 @@ type tlsSocket struct {
 	flushing bool       // a goroutine writes what was before out
 }
 
-// maxSealed bounds what crypto/tls may write while the socket takes nothing: a piece of a queue, and its own answers to what
-// the peer asks of the protocol.
+// maxSealed bounds what crypto/tls may write while the socket takes nothing: a piece of a queue,
+// and its own answers to what the peer asks of the protocol.
 const maxSealed = 4 * writePiece
 
 var errFlooded = errors.New("transport: the peer makes TLS send data and does not read it")
 
-// dry is the error of a Read with nothing to read. crypto/tls takes a temporary error for one after which it may go on.
+// dry is the error of a Read with nothing to read. crypto/tls takes a temporary error for one after
+// which it may go on.
 type dry struct{}
 
 func (dry) Error() string   { return "transport: no bytes yet" }
@@ -112,7 +114,8 @@ func (t *tlsSocket) readReady(fd uintptr) bool {
 	return true
 }
 
-// Write is for crypto/tls, which calls it for one record after another. When live it takes everything, within maxSealed.
+// Write is for crypto/tls, which calls it for one record after another. When live it takes
+// everything, within maxSealed.
 func (t *tlsSocket) Write(b []byte) (int, error) {
 	if !t.live {
 		return t.Conn.Write(b)
@@ -133,14 +136,15 @@ func (t *tlsSocket) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// holds tells whether flush has something to do.
+// holds reports whether flush has something to do.
 func (t *tlsSocket) holds() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.out) > 0
 }
 
-// flush waits until the socket has taken all, or the deadline for writing passes. One goroutine at a time may call it.
+// flush waits until the socket has taken all, or the deadline for writing passes. One goroutine at
+// a time may call it.
 func (t *tlsSocket) flush() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -198,8 +202,8 @@ func (c *conn) readSealed() (int, error) {
 	}
 }
 
-// flushSoon has a goroutine write what crypto/tls said by itself (a key update's answer) to a socket that is full. Whoever
-// is writing already does so.
+// flushSoon has a goroutine write what crypto/tls said by itself (a key update's answer) to a
+// socket that is full. Whoever is writing already does so.
 func (c *conn) flushSoon() {
 	c.mu.Lock()
 	idle := c.state == connOpen && !c.writing
@@ -210,8 +214,9 @@ func (c *conn) flushSoon() {
 	}
 }
 
-// FlowIdentity are the SIP domains that the peer of a TLS connection has proven to be, in lower case (RFC 5922 §7.1): those
-// of a client's certificate in mutual TLS, or of a server's we connected to. It is nil when the connection is gone.
+// FlowIdentity are the SIP domains that the peer of a TLS connection has proven to be, in lower
+// case (RFC 5922 §7.1): those of a client's certificate in mutual TLS, or of a server's we
+// connected to. It is nil when the connection is gone.
 func (s *Stack) FlowIdentity(id FlowID) []string {
 	if c := s.flows.get(id); c != nil {
 		return c.identity

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// What the socket did not take goes before what comes later, also when there is room again meanwhile.
+// What the socket did not take goes before what comes later, also when there is room again
+// meanwhile.
 func TestTLSSocketKeepsTheOrder(t *testing.T) {
 	addr, conns := peer(t)
 	s := serve(t, newRecorder(nil), Options{}, "tcp:127.0.0.1:0")
@@ -75,7 +76,8 @@ func TestTLSSocketKeepsTheOrder(t *testing.T) {
 	}
 }
 
-// What crypto/tls says by itself to a socket that is full is written although nobody sends: the reader sees to it.
+// What crypto/tls says by itself to a socket that is full is written although nobody sends: the
+// reader sees to it.
 func TestTLSOwnRecordsAreFlushed(t *testing.T) {
 	a := newAuthority(t)
 	r := newRecorder(nil)

@@ -1,5 +1,6 @@
-// UDP listeners: one socket each, from which requests are received and everything towards peers is sent, so that an
-// answer leaves from where its request came to and requests never leave from a port nobody listens on (RFC 3581 §4).
+// UDP listeners: one socket each, from which requests are received and everything towards peers is
+// sent, so that an answer leaves from where its request came to and requests never leave from a
+// port nobody listens on (RFC 3581 §4).
 
 package transport
 
@@ -18,7 +19,8 @@ import (
 // socketBuffer is asked for in both directions; the system gives what it allows.
 const socketBuffer = 4 << 20
 
-// udpListener is one UDP socket. The fields below "duty" belong to the goroutine that has the duty of reading.
+// udpListener is one UDP socket. The fields below "duty" belong to the goroutine that has the duty
+// of reading.
 type udpListener struct {
 	stack  *Stack
 	conn   *net.UDPConn
@@ -62,7 +64,8 @@ func (s *Stack) listenUDP(spec ListenSpec) (listener, error) {
 
 func (u *udpListener) addr() net.Addr { return u.conn.LocalAddr() }
 
-// close ends the reading. The reader closes the socket, by which it may have to send what is left of its round.
+// close ends the reading. The reader closes the socket, by which it may have to send what is left
+// of its round.
 func (u *udpListener) close() error {
 	if u.local == nil { // it never began
 		return u.conn.Close()
@@ -79,8 +82,8 @@ func (u *udpListener) serve(l *Local) {
 	go u.loop(lane.NewCarrier(u.loop))
 }
 
-// loop is the duty of reading. It is run anew by a successor when work on a datagram waits: the successor goes on with
-// the rest of the batch.
+// loop is the duty of reading. It is run again by a successor when work on a datagram waits: the
+// successor goes on with the rest of the batch.
 func (u *udpListener) loop(k *lane.Carrier) {
 	if u.held >= 0 {
 		u.batch.renew(u.held)
@@ -125,7 +128,8 @@ func (u *udpListener) loop(k *lane.Carrier) {
 	}
 }
 
-// readsARound bounds how much is read before what it had sent leaves, when there is always more to read.
+// readsARound bounds how much is read before what it had sent leaves, when there is always more to
+// read.
 const readsARound = 4
 
 // endRound is called when there is nothing more to read for now.
@@ -134,7 +138,7 @@ func (u *udpListener) endRound() {
 	u.out.End()
 }
 
-// survive tells whether reading goes on after an error: always, unless it was ended.
+// survive reports whether reading goes on after an error: always, unless it was ended.
 func (u *udpListener) survive(err error) bool {
 	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
 		return false
@@ -177,12 +181,14 @@ func (u *udpListener) deliver(in *Inbound, d *datagram) {
 	}
 }
 
-// keepAlive takes a datagram that is no message: it is told, and answered where it is to be, or dropped.
+// keepAlive takes a datagram that is not a message: it is told, and answered where it is to be, or
+// dropped.
 func (u *udpListener) keepAlive(in *Inbound) {
 	s := u.stack
 	answer, kept := KeepAlive(u.answer[:0], in.Bytes, in.Source)
 	if u.answer = answer; len(answer) > 0 {
-		_ = u.send(&Peer{Kind: UDP, Addr: in.Source, LocalIP: in.LocalIP}, answer) // a client that gets none asks again
+		// A client that gets none asks again
+		_ = u.send(&Peer{Kind: UDP, Addr: in.Source, LocalIP: in.LocalIP}, answer)
 	}
 	if !kept {
 		s.count(UDP).dropped.Add(1)
@@ -206,7 +212,8 @@ func (u *udpListener) send(to *Peer, b []byte) error {
 	return nil
 }
 
-// way is where a datagram goes, and the address of this machine it leaves from, which is not valid where the system chooses.
+// way is where a datagram goes, and the address of this machine it leaves from, which is not valid
+// where the system chooses.
 func (u *udpListener) way(to *Peer) (addr netip.AddrPort, from netip.Addr, err error) {
 	if addr = to.Addr; addr.Addr().Is4In6() {
 		addr = unmapped(addr)

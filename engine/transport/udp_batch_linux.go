@@ -26,8 +26,8 @@ type mmsghdr struct {
 	_   [4]byte
 }
 
-// udpBatch is what one recvmmsg reads into. Each slot has a small buffer of its own and an overflow for what is longer,
-// whose pages the system does not even provide unless such datagrams come.
+// udpBatch is what one recvmmsg reads into. Each slot has a small buffer of its own and an overflow
+// for what is longer, whose pages the system does not even provide unless such datagrams come.
 type udpBatch struct {
 	raw      syscall.RawConn
 	ready    func(fd uintptr) bool // receive, bound once
@@ -135,9 +135,10 @@ func (b *udpBatch) read() (int, error) {
 
 // receive tries once; false makes RawConn.Read wait until there is something to read.
 //
-// Measured (two virtual cores, 800 bytes over loopback; BenchmarkReadBurst, BenchmarkReadPingPong): a datagram of a
-// burst of 64 takes 308 ns, with ReadMsgUDPAddrPort 459 ns; batches of 8 take 350, of 32 and 64 no less than 305. One
-// datagram there and back takes 5.02 µs of processor time, 4.97 µs with ReadMsgUDPAddrPort.
+// Measured (two virtual cores, 800 bytes over loopback; BenchmarkReadBurst, BenchmarkReadPingPong):
+// a datagram of a burst of 64 takes 308 ns, with ReadMsgUDPAddrPort 459 ns; batches of 8 take 350,
+// of 32 and 64 no less than 305. One datagram there and back takes 5.02 µs of processor time, 4.97
+// µs with ReadMsgUDPAddrPort.
 //
 // As in udpSend.call the scheduler is not told: the call does not block.
 func (b *udpBatch) receive(fd uintptr) bool {
@@ -192,8 +193,8 @@ func (b *udpBatch) source(i int) netip.AddrPort {
 	return netip.AddrPortFrom(ip, port)
 }
 
-// age is how long the first datagram of the batch has waited in the system, as far as it matters: a batch that is not full emptied
-// the socket, so nothing waits long.
+// age is how long the first datagram of the batch has waited in the system, as far as it matters: a
+// batch that is not full emptied the socket, so nothing waits long.
 func (b *udpBatch) age() time.Duration {
 	if b.used < batchSize {
 		return 0
@@ -206,7 +207,8 @@ func (b *udpBatch) age() time.Duration {
 	return max(time.Since(came), 0)
 }
 
-// localIP is in_pktinfo's ipi_spec_dst (the address of this machine, also for a broadcast) or in6_pktinfo's ipi6_addr.
+// localIP is in_pktinfo's ipi_spec_dst (the address of this machine, also for a broadcast) or
+// in6_pktinfo's ipi6_addr.
 func (b *udpBatch) localIP(i int) netip.Addr {
 	if data := b.control(i, syscall.IPPROTO_IP, syscall.IP_PKTINFO); len(data) >= 12 {
 		return netip.AddrFrom4([4]byte(data[4:8]))
@@ -217,7 +219,7 @@ func (b *udpBatch) localIP(i int) netip.Addr {
 	return netip.Addr{}
 }
 
-// control is the data of a control message of slot i, nil when there is none (cmsg(3)).
+// control is the data of a control message of slot i, or nil if there is none (cmsg(3)).
 func (b *udpBatch) control(i int, level, kind int32) []byte {
 	c := b.controls[i][:min(b.hdrs[i].hdr.Controllen, controlSpace)]
 	for len(c) >= syscall.SizeofCmsghdr {

@@ -1,7 +1,7 @@
 //go:build !(linux && (amd64 || arm64 || riscv64 || loong64))
 
-// Reading datagrams one by one, where there is no recvmmsg. Where a datagram was sent to is not told here: a listener on
-// a wildcard answers from the address the system chooses.
+// Reading datagrams one by one, if there is no recvmmsg. Where a datagram was sent to is not told
+// here: a listener on a wildcard answers from the address the system chooses.
 
 package transport
 

@@ -1,6 +1,7 @@
 //go:build linux && (amd64 || arm64 || riscv64 || loong64)
 
-// ICMP errors of datagrams that were sent: the system keeps them in the socket's error queue (ip(7), IP_RECVERR).
+// ICMP errors of datagrams that were sent: the system keeps them in the socket's error queue
+// (ip(7), IP_RECVERR).
 
 package transport
 
@@ -16,15 +17,16 @@ import (
 // errorsTold: the system tells of ICMP errors, so that nobody need ask.
 const errorsTold = true
 
-// watchErrors has ICMP errors kept. Where the system does not, requests time out, as they do behind a filter.
+// watchErrors has ICMP errors kept. Where the system does not, requests time out, as they do behind
+// a filter.
 func (u *udpListener) watchErrors() {
 	if askErrors(u.sender.raw, u.sender.v6) == nil {
 		u.sender.drain = u.drainErrors
 	}
 }
 
-// wasUnreachable tells whether reading failed for the ICMP error of a datagram that was sent, whose entry somebody else has
-// read meanwhile.
+// wasUnreachable reports whether reading failed for the ICMP error of a datagram that was sent,
+// whose entry somebody else has read meanwhile.
 func wasUnreachable(err error) bool {
 	switch err {
 	case syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EPROTO, syscall.ENOPROTOOPT,
@@ -34,8 +36,9 @@ func wasUnreachable(err error) bool {
 	return false
 }
 
-// askErrors makes the system keep ICMP errors. From then on one also shows, once, as the outcome of whatever is done with
-// the socket next, such as the sending of another datagram to somebody else: see [udpSender.again].
+// askErrors makes the system keep ICMP errors. From then on one also shows, once, as the outcome of
+// whatever is done with the socket next, such as the sending of another datagram to somebody else:
+// see [udpSender.again].
 func askErrors(raw syscall.RawConn, v6 bool) error {
 	var failed error
 	err := raw.Control(func(fd uintptr) {
@@ -56,8 +59,9 @@ const (
 	quoteSpace = 1280 // what an ICMP message holds of the datagram at most (RFC 4443 §2.4)
 )
 
-// drainErrors takes what lies in the error queue, and tells what is to be told. It may be called from any goroutine, and
-// is called when the socket said that something was wrong. It returns how many there were.
+// drainErrors takes what lies in the error queue, and tells what is to be told. It may be called
+// from any goroutine, and is called when the socket said that something was wrong. It returns how
+// many there were.
 func (u *udpListener) drainErrors() (n int) {
 	_ = u.sender.raw.Control(func(fd uintptr) {
 		var quote [quoteSpace]byte
@@ -89,10 +93,11 @@ func addrOf(to unix.Sockaddr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// unreachable is the error that the control messages of an entry tell of, nil when nothing follows from it. RFC 3261 §18.4:
-// unreachable hosts, networks, ports and protocols, and parameter problems, are failures of sending; a time exceeded is
-// ignored. So are a datagram too large for a link, which is cut when it is sent again, and what this machine itself
-// complains of, which Send tells.
+// unreachable is the error that the control messages of an entry tell of, nil when nothing follows
+// from it. RFC 3261 §18.4: unreachable hosts, networks, ports and protocols, and parameter
+// problems, are failures of sending; a time exceeded is ignored. So are a datagram too large for a
+// link, which is cut when it is sent again, and what this machine itself complains of, which Send
+// tells.
 func unreachable(control []byte) error {
 	messages, err := unix.ParseSocketControlMessage(control)
 	if err != nil {

@@ -1,4 +1,5 @@
-// Asking whether anybody is there, where the system does not tell of ICMP errors: a socket that is connected is told.
+// Asking whether anybody is there, where the system does not tell of ICMP errors: a socket that is
+// connected is told.
 
 package transport
 
@@ -42,16 +43,16 @@ func (p *probes) end(addr netip.AddrPort) {
 	delete(p.at, addr)
 }
 
-// Doubt tells that a datagram to the peer was not answered in the time it should have been. Where the system tells of ICMP
-// errors by itself nothing is done.
+// Doubt tells that a datagram to the peer was not answered in the time it should have been. Where
+// the system tells of ICMP errors by itself nothing is done.
 func (s *Stack) Doubt(to *Peer) {
 	if to.Kind == UDP && !errorsTold {
 		s.probe(to)
 	}
 }
 
-// probe sends a keep-alive (RFC 5626 §3.5.1), which is nothing to whoever gets it, to a UDP address, and tells the receiver
-// when it comes back as undeliverable.
+// probe sends a keep-alive (RFC 5626 §3.5.1), which is nothing to whoever gets it, to a UDP
+// address, and tells the receiver when it comes back as undeliverable.
 func (s *Stack) probe(to *Peer) {
 	u, index, err := s.udpFor(to)
 	if err != nil || !s.probes.begin(to.Addr) {

@@ -14,7 +14,8 @@ type unreached struct {
 
 func (u *unreached) Unreachable(to netip.AddrPort, _ *Local, _ []byte, _ error) { u.told <- to }
 
-// Where the system doesn't tell, a connected socket asks. This machine's does: the probe works all the same.
+// Where the system doesn't tell, a connected socket asks. This machine's does: the probe works all
+// the same.
 func TestProbe(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		r := &unreached{newRecorder(nil), make(chan netip.AddrPort, 16)}

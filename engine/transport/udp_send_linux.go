@@ -1,6 +1,7 @@
 //go:build linux && (amd64 || arm64 || riscv64 || loong64)
 
-// Sending datagrams: without a lock, so that lanes send by one socket at the same time, and without allocating.
+// Sending datagrams: without a lock, so that lanes send by one socket at the same time, and without
+// allocating.
 
 package transport
 
@@ -17,12 +18,13 @@ import (
 	"unsafe"
 )
 
-// patience is how long a datagram waits for a full socket buffer. It bounds what a congested interface
-// costs a lane; a datagram lost here is lost as it may be on any link, and its transaction sends it again.
+// patience is how long a datagram waits for a full socket buffer. It bounds what a congested
+// interface costs a lane; a datagram lost here is lost as it may be on any link, and its
+// transaction sends it again.
 const patience = 2 * time.Millisecond
 
-// udpSender sends by one socket. net.UDPConn's own methods serialise their callers, and wait when the buffer is full:
-// the system call is made under RawConn.Control instead, which does neither.
+// udpSender sends by one socket. net.UDPConn's own methods serialise their callers, and wait when
+// the buffer is full: the system call is made under RawConn.Control instead, which does neither.
 type udpSender struct {
 	conn     *net.UDPConn
 	raw      syscall.RawConn
@@ -92,9 +94,9 @@ func (s *udpSender) attempt(o *udpSend) error {
 // mostAgain bounds how often a datagram is tried again that was refused for the errors of others.
 const mostAgain = 4
 
-// again tells, after an error, whether to try again: the error may be that of a datagram sent before, perhaps to somebody
-// else, of which an ICMP message came (ip(7), IP_RECVERR). Such an error is reported once, so that one which stays is this
-// datagram's own.
+// again tells, after an error, whether to try again: the error may be that of a datagram sent
+// before, perhaps to somebody else, of which an ICMP message came (ip(7), IP_RECVERR). Such an
+// error is reported once, so that one which stays is this datagram's own.
 func (s *udpSender) again(err error, tries int) bool {
 	if _, ok := err.(syscall.Errno); !ok || s.drain == nil {
 		return false
@@ -127,8 +129,9 @@ func (s *udpSender) wait(retry func(fd uintptr) bool) error {
 	return err
 }
 
-// call sends without telling Go's scheduler: with MSG_DONTWAIT the call never blocks, and what the scheduler does around one that might, up
-// to handing the processor to another thread, cost a fifth of a call (330 before, 265 µs after, medians by turns; the kernel's floor was 173).
+// call sends without telling Go's scheduler: with MSG_DONTWAIT the call never blocks, and what the
+// scheduler does around one that might, up to handing the processor to another thread, cost a fifth
+// of a call (330 before, 265 µs after, medians alternately; the kernel's floor was 173).
 func (o *udpSend) call(fd uintptr) {
 	for {
 		_, _, o.err = syscall.RawSyscall(syscall.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&o.hdr)), syscall.MSG_DONTWAIT)
@@ -153,7 +156,8 @@ func putAddress(h *syscall.Msghdr, name *syscall.RawSockaddrInet6, addr netip.Ad
 	}
 }
 
-// putSource sets the source address by a control message (ip(7), RFC 3542 §6.2), where there is one to be set.
+// putSource sets the source address by a control message (ip(7), RFC 3542 §6.2), where there is one
+// to be set.
 func putSource(h *syscall.Msghdr, control *[controlSpace]byte, ip netip.Addr, v6 bool) {
 	h.Control, h.Controllen = nil, 0
 	if !ip.IsValid() || ip.Is6() != v6 {
@@ -177,7 +181,7 @@ func putSource(h *syscall.Msghdr, control *[controlSpace]byte, ip netip.Addr, v6
 	h.Control, h.Controllen = &control[0], uint64(syscall.CmsgSpace(size))
 }
 
-// scope is the number of an IPv6 zone, 0 when there is none.
+// scope is the number of an IPv6 zone, or 0 if there is none.
 func scope(zone string) uint32 {
 	if zone == "" {
 		return 0

@@ -9,8 +9,8 @@ import (
 	"net/netip"
 )
 
-// udpSender sends by one socket. Systems other than Linux answer ENOBUFS rather than wait when an interface is
-// congested.
+// udpSender sends by one socket. Systems other than Linux answer ENOBUFS rather than wait when an
+// interface is congested.
 type udpSender struct {
 	conn     *net.UDPConn
 	v6       bool

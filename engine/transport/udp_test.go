@@ -68,7 +68,8 @@ func TestTrap10AnswerLeavesFromTheSocketThatReceived(t *testing.T) {
 	}
 }
 
-// A listener on all interfaces answers from the address the request came to, not from the one the system would choose.
+// A listener on all interfaces answers from the address the request came to, not from the one the
+// system would choose.
 func TestTrap10WildcardAnswersFromTheAddressAskedFor(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells where a datagram was sent to")
@@ -108,7 +109,8 @@ func TestWildcardIPv6(t *testing.T) {
 	}
 }
 
-// A request to a peer never seen before leaves from the listener's port, and a large response is sent as it is.
+// A request to a peer never seen before leaves from the listener's port, and a large response is
+// sent as it is.
 func TestTrap10RequestsLeaveFromTheListener(t *testing.T) {
 	s := serve(t, newRecorder(nil), Options{}, "udp:127.0.0.1:0")
 	c := udpClient(t, "127.0.0.1:0")
@@ -131,7 +133,8 @@ func TestTrap10SpoofedSourcesLeaveNoState(t *testing.T) {
 	c := udpClient(t, "127.0.0.1:0")
 	round := func(n int) {
 		for i := range n {
-			// A source port can't be forged without privileges; a new loopback address and port is as good as forged.
+			// A source port can't be forged without privileges; a new loopback address and port is
+			// as good as forged.
 			x, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 1, byte(i>>8), byte(i))})
 			if err != nil {
 				t.Fatal(err)
@@ -151,7 +154,8 @@ func TestTrap10SpoofedSourcesLeaveNoState(t *testing.T) {
 	round(200)
 	before := heap()
 	round(3000)
-	until(t, "the heap is what it was", func() bool { return heap() <= before+64<<10 }) // a goroutine of an earlier test may be about to end
+	// A goroutine of an earlier test may be about to end
+	until(t, "the heap is what it was", func() bool { return heap() <= before+64<<10 })
 	if s.flows.all() != nil || len(s.conns.all()) != 0 {
 		t.Error("datagrams made connections")
 	}

@@ -48,8 +48,8 @@ func (h hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return h.conn, bufio.NewReadWriter(bufio.NewReader(h.conn), bufio.NewWriter(h.conn)), nil
 }
 
-// The choice of a frame layer: reading a message of 1 kB until its bytes can be parsed, and writing one. Reading includes the
-// copy out of the "socket", which each of them needs.
+// The choice of a frame layer: reading a message of 1 kB until its bytes can be parsed, and writing
+// one. Reading includes the copy out of the "socket", which each of them needs.
 func BenchmarkWSFrameLayers(b *testing.B) {
 	text := request(1, 700)
 	frame := []byte(clientFrame(0x81, text))

@@ -1,4 +1,5 @@
-// SIP over WebSocket (RFC 7118): one message in one WebSocket message, read where it stands in the connection's buffer.
+// SIP over WebSocket (RFC 7118): one message in one WebSocket message, read where it is in the
+// connection's buffer.
 
 package transport
 
@@ -8,16 +9,17 @@ import (
 	"unicode/utf8"
 )
 
-// wsReading is what is known of a message that came in part. In the buffer, from r on, stand frag bytes of its payload, gap
-// bytes of headers that are done with, and then the next frame. It belongs to the goroutine with the duty of reading.
+// wsReading is what is known of a message that came in part. In the buffer, from r on, stand frag
+// bytes of its payload, gap bytes of headers that are done with, and then the next frame. It
+// belongs to the goroutine with the duty of reading.
 type wsReading struct {
 	frag, gap int
 	open      bool // a first fragment was seen, and not the last
 	text      bool // the message is text
 }
 
-// nextFrame is the next whole message, nil when more bytes are needed or the peer closes, which c.in.broken tells. Frames
-// are unmasked where they stand, and fragments are moved together.
+// nextFrame is the next whole message, nil when more bytes are needed or the peer closes, which
+// c.in.broken tells. Frames are unmasked where they stand, and fragments are moved together.
 func (c *conn) nextFrame() ([]byte, error) {
 	in, w := &c.in, c.in.ws
 	for in.buf != nil && in.broken == nil {
@@ -58,7 +60,8 @@ func (c *conn) nextFrame() ([]byte, error) {
 	return nil, nil
 }
 
-// admit checks a frame against the message it belongs to (RFC 6455 §5.4), before its payload is read.
+// admit checks a frame against the message it belongs to (RFC 6455 §5.4), before its payload is
+// read.
 func (w *wsReading) admit(h *frameHeader, most int) error {
 	switch {
 	case h.op.control():
@@ -73,7 +76,7 @@ func (w *wsReading) admit(h *frameHeader, most int) error {
 	return nil
 }
 
-// skip passes over n bytes that are done with.
+// skip skips n bytes that are done with.
 func (w *wsReading) skip(buf *buffer, n int) {
 	if w.open {
 		w.gap += n
@@ -82,7 +85,8 @@ func (w *wsReading) skip(buf *buffer, n int) {
 	buf.r += n
 }
 
-// join adds a frame's payload to the message. When w.open is false afterwards, the message is whole.
+// join adds a frame's payload to the message. When w.open is false afterwards, the message is
+// whole.
 func (w *wsReading) join(buf *buffer, h *frameHeader, payload []byte) ([]byte, error) {
 	if h.op != opContinuation {
 		w.text = h.op == opText
@@ -105,8 +109,8 @@ func (w *wsReading) join(buf *buffer, h *frameHeader, payload []byte) ([]byte, e
 	return msg, nil
 }
 
-// awaitFrame closes the gap, so that what is kept is not more than what is needed, and has the time of a message run
-// from its first byte.
+// awaitFrame closes the gap, so that what is kept is not more than what is needed, and has the time
+// of a message run from its first byte.
 func (c *conn) awaitFrame() {
 	in, w := &c.in, c.in.ws
 	if buf := in.buf; buf != nil && w.gap > 0 {
@@ -132,12 +136,14 @@ func (c *conn) control(op opcode, payload []byte) error {
 		if err != nil {
 			return err
 		}
-		c.in.broken = &wsClosed{status, "the peer closes"} // sayGoodbye answers with the same status
+		// sayGoodbye answers with the same status
+		c.in.broken = &wsClosed{status, "the peer closes"}
 	}
 	return nil
 }
 
-// answer sends an answer that is owed, unless the peer lets them pile up without reading them (§5.5.2 allows that).
+// answer sends an answer that is owed, unless the peer lets them pile up without reading them
+// (§5.5.2 allows that).
 func (c *conn) answer(op opcode, payload []byte) {
 	c.mu.Lock()
 	piling := c.queued > maxKept
@@ -147,8 +153,9 @@ func (c *conn) answer(op opcode, payload []byte) {
 	}
 }
 
-// stripNewlines removes line ends before a message (RFC 3261 §7.5). A message of nothing else is a keepalive: CRLFCRLF is
-// answered with CRLF, each in a WebSocket message (RFC 7118 §6, RFC 5626 §4.4.1).
+// stripNewlines removes line ends before a message (RFC 3261 §7.5). A message of nothing else is a
+// keepalive: CRLFCRLF is answered with CRLF, each in a WebSocket message (RFC 7118 §6, RFC 5626
+// §4.4.1).
 func (c *conn) stripNewlines(msg []byte) []byte {
 	i := 0
 	for i < len(msg) && (msg[i] == '\r' || msg[i] == '\n') {
@@ -161,7 +168,8 @@ func (c *conn) stripNewlines(msg []byte) []byte {
 	return msg[i:]
 }
 
-// sendFrame sends a frame: header and payload leave in one piece, so that nothing comes between them.
+// sendFrame sends a frame: header and payload leave in one piece, so that nothing comes between
+// them.
 func (c *conn) sendFrame(op opcode, payload []byte, f Failed) error {
 	pool := &c.stack.buffers
 	buf := pool.get(maxFrameHeader + len(payload))
@@ -169,7 +177,8 @@ func (c *conn) sendFrame(op opcode, payload []byte, f Failed) error {
 	return c.sendBytes(append(appendFrameHeader(buf.b[:0], op, len(payload)), payload...), f)
 }
 
-// sayGoodbye sends the close frame that ends a WebSocket, if the socket takes it at once. shut calls it when nobody writes.
+// sayGoodbye sends the close frame that ends a WebSocket, if the socket takes it at once. shut
+// calls it when nobody writes.
 func (c *conn) sayGoodbye(why error) {
 	status := closeGoingAway
 	var closed *wsClosed

@@ -55,8 +55,8 @@ type frameHeader struct {
 	size uint64 // bytes of the payload
 }
 
-// parseFrameHeader reads the header at the start of b. What is wrong is told as soon as it can be seen, so that nothing is
-// buffered for a frame that will be refused.
+// parseFrameHeader reads the header at the start of b. What is wrong is told as soon as it can be
+// seen, so that nothing is buffered for a frame that will be refused.
 func parseFrameHeader(b []byte) (h frameHeader, err error) {
 	if len(b) < 2 {
 		return h, nil
@@ -109,7 +109,8 @@ func unmask(b []byte, mask uint32) {
 	}
 }
 
-// appendFrameHeader appends the header of a server's frame, which is whole and not masked (RFC 6455 §5.1).
+// appendFrameHeader appends the header of a server's frame, which is whole and not masked (RFC 6455
+// §5.1).
 func appendFrameHeader(b []byte, op opcode, size int) []byte {
 	b = append(b, 0x80|byte(op))
 	switch {

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// What a stream of frames means does not depend on how it is cut, and nothing a client sends brings the reading down.
+// What a stream of frames means does not depend on how it is cut, and nothing a client sends brings
+// the reading down.
 func FuzzWSFrames(f *testing.F) {
 	for _, seed := range []string{
 		clientFrame(0x81, request(1, 10)) + clientFrame(0x89, "x") + clientFrame(0x82, "\r\n\r\n"),

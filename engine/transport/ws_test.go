@@ -24,14 +24,16 @@ func TestWSMessages(t *testing.T) {
 		}
 		write(t, w, clientFrame(0x82, request(7, 10))) // binary
 		w.expect(0x81, request(7, 10))
-		write(t, w, clientFrame(0x82, request(8, 0)+"\xff")) // not UTF-8: stays binary (RFC 7118 §5.2)
+		// Not UTF-8: stays binary (RFC 7118 §5.2)
+		write(t, w, clientFrame(0x82, request(8, 0)+"\xff"))
 		w.expect(0x82, request(8, 0)+"\xff")
 		write(t, w, clientFrame(0x81, "\r\n"+request(9, 0))) // RFC 3261 §7.5
 		w.expect(0x81, request(9, 0))
 	}
 }
 
-// A message needs no Content-Length (RFC 7118 §5.3): the frame is the message. Two in one segment, and cut anywhere.
+// A message needs no Content-Length (RFC 7118 §5.3): the frame is the message. Two in one segment,
+// and cut anywhere.
 func TestWSMessagesInManySegments(t *testing.T) {
 	seq := newSequence(200)
 	r := newRecorder(func(_ *Stack, in *Inbound) {
@@ -101,7 +103,8 @@ func TestTrap13PingWithPayload(t *testing.T) {
 		w.expect(0x8a, payload)
 	}
 	wsEchoes(t, w, 1, 10)
-	// RFC 7118 §6, RFC 5626 §4.4.1: CRLFCRLF is answered with CRLF; a CRLF, and an empty message, are passed over.
+	// RFC 7118 §6, RFC 5626 §4.4.1: CRLFCRLF is answered with CRLF; a CRLF, and an empty message,
+	// are skipped.
 	write(t, w, clientFrame(0x81, "\r\n\r\n")+clientFrame(0x82, "\r\n")+clientFrame(0x81, ""))
 	w.expect(0x81, "\r\n")
 	wsEchoes(t, w, 2, 10)
@@ -154,7 +157,8 @@ func TestWSCloseHandshake(t *testing.T) {
 	r := newRecorder(nil)
 	s := serve(t, r, Options{}, "ws:127.0.0.1:0")
 	w := dialWS(t, s)
-	write(t, w, clientFrame(0x88, "\x03\xe8bye")+clientFrame(0x81, request(1, 0))) // nothing counts behind a close
+	// Nothing counts behind a close
+	write(t, w, clientFrame(0x88, "\x03\xe8bye")+clientFrame(0x81, request(1, 0)))
 	w.closed(1000)
 	w = dialWS(t, s)
 	write(t, w, clientFrame(0x88, ""))
@@ -210,7 +214,8 @@ func TestTrap13UpgradeRefused(t *testing.T) {
 		w := &wsClient{t: t, Conn: c}
 		head := tt.head
 		if tt.status == 431 {
-			head = head[:maxUpgrade] // more, unread, would reset the connection and take the answer along
+			// more, unread, would reset the connection and take the answer along
+			head = head[:maxUpgrade]
 		}
 		write(t, c, head)
 		b, err := io.ReadAll(w)
@@ -233,7 +238,8 @@ func TestTrap13UpgradeRefused(t *testing.T) {
 	w.expect(0x81, request(1, 0))
 }
 
-// A WebSocket client is reached on its own connection, by flow or by address, and never connected to.
+// A WebSocket client is reached on its own connection, by flow or by address, and never connected
+// to.
 func TestWSIsNeverDialled(t *testing.T) {
 	r := newRecorder(nil)
 	s := serve(t, r, Options{}, "ws:127.0.0.1:0")
@@ -278,7 +284,8 @@ func TestWSLentReaderGoesOn(t *testing.T) {
 	}
 }
 
-// What goes by a flow leaves from its listener, and says so in Via, though another one is fit as well.
+// What goes by a flow leaves from its listener, and says so in Via, though another one is fit as
+// well.
 func TestChooseTheListenerOfTheFlow(t *testing.T) {
 	r := newRecorder(nil)
 	s := serve(t, r, Options{}, "ws:127.0.0.1:0", "ws:127.0.0.1:0")

@@ -17,15 +17,16 @@ import (
 
 // WSOptions are about clients that connect over WebSocket.
 type WSOptions struct {
-	// Origins are the web origins whose pages may connect, as "https://phone.example.com"; empty: all. A client that is no
-	// browser sends no origin, and is let in: it could send any. This keeps pages away, not programs.
+	// Origins are the web origins whose pages may connect, as "https://phone.example.com"; empty:
+	// all. A client that is no browser sends no origin, and is let in: it could send any. This
+	// keeps pages away, not programs.
 	Origins []string
 }
 
 // maxUpgrade is how long the head of a request may be: it may carry the cookies of a site.
 const maxUpgrade = smallBuffer * growthFactor
 
-// refusal is the answer to a request that is no upgrade for SIP.
+// refusal is the answer to a request that is not an upgrade for SIP.
 type refusal struct {
 	status  string
 	headers string
@@ -52,7 +53,8 @@ func (c *conn) upgrade(nc net.Conn) error {
 	return err
 }
 
-// readHead reads until the empty line that ends the request's head. The buffer is the caller's when there is no error.
+// readHead reads until the empty line that ends the request's head. The buffer is the caller's if
+// there is no error.
 func readHead(nc net.Conn, pool *bufferPool) (buf *buffer, head []byte, err error) {
 	buf = pool.get(smallBuffer)
 	for {

@@ -1,5 +1,5 @@
-// Command embedlua is a Go program that embeds the engine with a Lua script, and gives the script a module of its own:
-// "spam", which says how likely a caller is a nuisance.
+// Command embedlua is a Go program that embeds the engine with a Lua script, and gives the script a
+// module of its own: "spam", which says how likely a caller is a nuisance.
 //
 //	go run ./examples/embedlua -listen udp:127.0.0.1:5060 -domain example.com
 package main
@@ -20,7 +20,8 @@ import (
 	"github.com/sipscript/sipscript/modules/registrar"
 )
 
-// The script may as well be a file: luabind.Options{Script: "route.lua"}, which can be edited and reloaded.
+// The script may as well be a file: luabind.Options{Script: "route.lua"}, which can be edited and
+// reloaded.
 //
 //go:embed route.lua
 var route string
@@ -41,7 +42,8 @@ func main() {
 func serve(ctx context.Context, out io.Writer, listen, domain string) error {
 	router, err := luabind.NewRouter(luabind.Options{
 		Source: route, Name: "route.lua",
-		Modules: []luabind.Opener{registrar.New(registrar.Options{}), newSpam()}, // what the script can require beyond "sip"
+		// What the script can require beyond "sip"
+		Modules: []luabind.Opener{registrar.New(registrar.Options{}), newSpam()},
 	})
 	if err != nil {
 		return err // a mistake in the script, with file and line
@@ -57,7 +59,8 @@ func serve(ctx context.Context, out io.Writer, listen, domain string) error {
 		fmt.Fprintln(out, "listening", l.Kind, l.Addr)
 	}
 	<-ctx.Done()
-	drain, cancel := context.WithTimeout(context.Background(), 5*time.Second) // for what is under way
+	// For what is under way
+	drain, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return eng.Shutdown(drain)
 }

@@ -19,14 +19,16 @@ func newSpam() *spam { return &spam{} }
 // Name is what the script requires.
 func (s *spam) Name() string { return "spam" }
 
-// Open is called for each generation of the script. This module keeps nothing per generation, so it is its own Module.
+// Open is called for each generation of the script. This module keeps nothing per generation, so it
+// is its own Module.
 func (s *spam) Open(*luabind.Host) (luabind.Module, error) { return s, nil }
 
 // Close ends a generation.
 func (s *spam) Close() error { return nil }
 
-// Functions are what the script sees. Waiting says that score may block, as one that asks a server would: the lane
-// serves other calls meanwhile. Arguments are checked by the types of the Go function.
+// Functions are what the script sees. Waiting says that score may block, as one that asks a server
+// would: the lane serves other calls meanwhile. Arguments are checked by the types of the Go
+// function.
 func (s *spam) Functions() []luabind.Function {
 	return []luabind.Function{
 		luabind.Waiting("score", "How likely a caller is a nuisance, from 0 to 1. nil and an error when that can't be told.", s.score,

@@ -59,8 +59,8 @@ func (w *wire) request(method, uri, from, to, more string) string {
 		method, uri, w.LocalAddr(), method, w.LocalAddr(), from, to, map[bool]string{true: "r", false: "c"}[method == "REGISTER"], method, w.LocalAddr(), more)
 }
 
-// A Go router has the registrar's interceptor by engine.Config: a GRUU that is the remote target of a
-// dialog leads to its phone.
+// A Go router has the registrar's interceptor by engine.Config: a GRUU that is the remote target of
+// a dialog leads to its phone.
 func TestGRUUWithinADialog(t *testing.T) {
 	server := peer.RunExample(t, func(e peer.Example) error { return serve(e.Context, e.Out, "udp:127.0.0.1:0", "example.com") })
 	alice, bob := newWire(t, server.Addr), newWire(t, server.Addr)

@@ -1,4 +1,5 @@
-// Command gorouter is a SIP registrar and proxy whose routing is written in Go: the engine, and no Lua.
+// Command gorouter is a SIP registrar and proxy whose routing is written in Go: the engine, and no
+// Lua.
 //
 //	go run ./examples/gorouter -listen udp:127.0.0.1:5060 -domain example.com
 package main
@@ -34,7 +35,8 @@ func main() {
 func serve(ctx context.Context, out io.Writer, listen, domain string) error {
 	users := registrar.New(registrar.Options{}) // bindings in memory
 	eng, err := engine.New(engine.Config{Listen: []string{listen}, Domains: []string{domain}, Router: &router{users},
-		Parts: []engine.Part{users}}) // it sweeps what expired, and says where GRUUs lead within dialogs
+		// It sweeps what expired, and says where GRUUs lead within dialogs
+		Parts: []engine.Part{users}})
 	if err != nil {
 		return err
 	}
@@ -45,13 +47,14 @@ func serve(ctx context.Context, out io.Writer, listen, domain string) error {
 		fmt.Fprintln(out, "listening", l.Kind, l.Addr)
 	}
 	<-ctx.Done()
-	drain, cancel := context.WithTimeout(context.Background(), 5*time.Second) // for what is under way
+	// For what is under way
+	drain, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return eng.Shutdown(drain)
 }
 
-// router decides what happens to each new request. The engine calls it on many lanes at once, so what it shares must be
-// safe for that; a Registrar is.
+// router decides what happens to each new request. The engine calls it on many lanes at once, so
+// what it shares must be safe for that; a Registrar is.
 type router struct{ users *registrar.Registrar }
 
 // Route takes one decision. It must not block; what waits goes through req (Fork, Await, Sleep).
@@ -61,7 +64,8 @@ func (r *router) Route(req *engine.Request) error {
 		return done(req.Relay(nil, nil))
 	}
 	if req.Method() == message.MethodRegister {
-		_, _ = r.users.Save(req, nil) // it has answered; the error says why not 200, which the client has been told
+		// It has answered; the error says why not 200, which the client has been told
+		_, _ = r.users.Save(req, nil)
 		return nil
 	}
 	uri, err := message.ParseURI(req.Message().RequestURI())
@@ -71,7 +75,8 @@ func (r *router) Route(req *engine.Request) error {
 	if !req.Engine().IsLocal(string(uri.Host), uri.Port) {
 		return done(req.Reply(404, "", nil))
 	}
-	// The bindings of the user become the targets of a parallel fork; an empty list is answered 480.
+	// The bindings of the user become the targets of a parallel fork; an empty list is answered
+	// 480.
 	bindings, err := r.users.Lookup(req.Context(), &uri, req.Engine().Clock().Wall())
 	if err != nil {
 		return err // the engine answers 500 and logs it
@@ -86,5 +91,6 @@ func (r *router) Route(req *engine.Request) error {
 	return done(req.Relay(targets, nil))
 }
 
-// done drops what a decision says of a request that was over before: the caller hung up, and nothing is left to do.
+// done drops what a decision says of a request that was over before: the caller hung up, and
+// nothing is left to do.
 func done(_ bool, err error) error { return err }

@@ -1,4 +1,5 @@
-// Package admin is the HTTP side of a running server: figures, health, status, and the order to reload.
+// Package admin is the HTTP side of a running server: figures, health, status, and the order to
+// reload.
 //
 //	GET  /metrics   the registry's figures, in Prometheus' format
 //	GET  /healthz   200 while the process answers at all
@@ -7,7 +8,8 @@
 //	*    /api/v1/NAME/…   what the module NAME serves
 //	POST /reload    200; 422 and the script's error when it was refused; 409 when the server is not serving
 //
-// It answers to the Host names it is known by alone. There is no authentication: bind it to loopback, or put something in front of it.
+// It answers to the Host names it is known by alone. There is no authentication: bind it to
+// loopback, or put something in front of it.
 package admin
 
 import (
@@ -41,10 +43,11 @@ type Options struct {
 	Addr    string   // host:port; port 0 picks one
 	Hosts   []string // names it is known by besides loopback's and its address; may be empty
 	Figures prometheus.Gatherer
-	Ready   func() error                                        // nil while traffic is served
-	Reload  func(ctx context.Context) (generation int, _ error) // its error is the script's, or wraps ErrNotServing
-	Status  func() any                                          // encoded as JSON
-	Modules http.Handler                                        // of /api/v1/; nil: none
+	Ready   func() error // nil while traffic is served
+	// Its error is the script's, or wraps ErrNotServing
+	Reload  func(ctx context.Context) (generation int, _ error)
+	Status  func() any   // encoded as JSON
+	Modules http.Handler // of /api/v1/; nil: none
 	Log     *slog.Logger
 }
 

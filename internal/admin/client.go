@@ -58,7 +58,8 @@ func (c *Client) Status(ctx context.Context) ([]byte, error) {
 	return text, nil
 }
 
-// Asker asks for paths of the API, "/api/v1/…". The error of an answer that is no 2xx is its "error".
+// Asker asks for paths of the API, "/api/v1/…". The error of an answer that is not a 2xx is its
+// "error".
 func (c *Client) Asker(ctx context.Context) func(method, path string, body io.Reader) ([]byte, error) {
 	return func(method, path string, body io.Reader) ([]byte, error) {
 		text, code, err := c.do(ctx, method, path, body)

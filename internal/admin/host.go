@@ -32,7 +32,7 @@ func (s *Server) known(next http.Handler) http.Handler {
 	})
 }
 
-// isOwn tells whether host is an address of loopback, or the one that the connection came to.
+// isOwn reports whether host is an address of loopback, or the one that the connection came to.
 func isOwn(host string, r *http.Request) bool {
 	ip, err := netip.ParseAddr(host)
 	if err != nil {

@@ -1,4 +1,5 @@
-// Package child starts the processes that tests need: none outlives the test's own, however that one ends.
+// Package child starts the processes that tests need: none outlives the test's own, however that
+// one ends.
 package child
 
 import (
@@ -6,13 +7,15 @@ import (
 	"runtime"
 )
 
-// Start starts a command and returns a channel that brings what its Wait returned, once. Where the system can do it (Linux) the command is killed
-// when this process ends, were it by a signal that lets nobody clean up: a server left over would take processors and ports from the next run.
+// Start starts a command and returns a channel that brings what its Wait returned, once. Where the
+// system can do it (Linux) the command is killed when this process ends, were it by a signal that
+// lets nobody clean up: a server left over would take processors and ports from the next run.
 func Start(cmd *exec.Cmd) (<-chan error, error) {
 	bind(cmd)
 	started, ended := make(chan error, 1), make(chan error, 1)
 	go func() { // ends with the command
-		// The system kills it at the end of the thread that started it, which a goroutine keeps for itself until the command has ended.
+		// The system kills it at the end of the thread that started it, which a goroutine keeps for
+		// itself until the command has ended.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()

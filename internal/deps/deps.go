@@ -2,7 +2,8 @@
 //
 //	cmd → modules → luabind → engine → {proxy → transaction, resolver} → {transport, lane} → message
 //
-// Its test checks the whole module. Imports of test files do not count: a test may look at its package from above.
+// Its test checks the whole module. Imports of test files do not count: a test may look at its
+// package from above.
 package deps
 
 import (
@@ -14,8 +15,9 @@ import (
 // Module is the path of this module; packages of it are named without it: "engine/lane".
 const Module = "github.com/sipscript/sipscript"
 
-// A rule says what one package, or one subtree of packages, may import. Paths of this module are relative to it; "std" is
-// the standard library, "external" any other module. An entry that ends in "/..." takes in what is below.
+// A rule says what one package, or one subtree of packages, may import. Paths of this module are
+// relative to it; "std" is the standard library, "external" any other module. An entry that ends in
+// "/..." takes in what is below.
 type rule struct {
 	of     string   // whose imports
 	may    []string // the only ones allowed
@@ -90,7 +92,7 @@ func check(name, imp string) string {
 	return fmt.Sprintf("%s has no rule: add one that says what it may import", name)
 }
 
-// allows tells whether an entry of a rule takes in the import path.
+// allows reports whether an entry of a rule takes in the import path.
 func allows(entry, imp string) bool {
 	name, ours := inModule(imp)
 	switch {
@@ -102,7 +104,7 @@ func allows(entry, imp string) bool {
 	return ours && fits(entry, name)
 }
 
-// fits tells whether a package is the one named, or below it with "/...".
+// fits reports whether a package is the one named, or below it with "/...".
 func fits(pattern, name string) bool {
 	if base, ok := strings.CutSuffix(pattern, "/..."); ok {
 		return name == base || strings.HasPrefix(name, base+"/")

@@ -46,7 +46,8 @@ func TestImportsGoOneWay(t *testing.T) {
 	}
 }
 
-// The checker finds what it is there for: each forbidden import, put into the real graph, fails; each allowed one passes.
+// The checker finds what it is there for: each forbidden import, put into the real graph, fails;
+// each allowed one passes.
 func TestForbiddenImportsAreFound(t *testing.T) {
 	const lua = "github.com/yuin/gopher-lua"
 	for _, c := range []struct {

@@ -1,6 +1,7 @@
 package docs
 
-// This file keeps the keys of log lines spelled one way: one name for a notion, each in the table of docs/logging.md.
+// This file keeps the keys of log lines spelled one way: one name for a notion, each in the table
+// of docs/logging.md.
 
 import (
 	"fmt"
@@ -66,7 +67,7 @@ func logKeys(fset *token.FileSet, file *ast.File) (uses []use) {
 	return uses
 }
 
-// isLog tells whether an expression names a logger.
+// isLog reports whether an expression names a logger.
 func isLog(x ast.Expr) bool {
 	switch x := x.(type) {
 	case *ast.Ident:

@@ -10,7 +10,8 @@ import (
 	"github.com/sipscript/sipscript/modules/all"
 )
 
-// The scripts of the guide do what it says: each whose first line names it ("-- trunks.lua: …") has a spec in testdata, and passes it.
+// The scripts of the guide do what it says: each whose first line names it ("-- trunks.lua: …") has
+// a spec in testdata, and passes it.
 func TestGuideScripts(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "docs", "scripting.md"))
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package docs keeps documentation true: its test loads each Lua snippet of the READMEs in a real engine, and reads each
-// command line with the real flags.
+// Package docs keeps documentation true: its test loads each Lua snippet of the READMEs in a real
+// engine, and reads each command line with the real flags.
 package docs
 
 import "strings"

@@ -15,7 +15,8 @@ const columns = 100
 // unbroken is a line that cannot be shorter: one word, or a link, after a list's mark.
 var unbroken = regexp.MustCompile(`^\s*(?:[-*>#]+ )?(?:\S+|\[[^\]]*\]\(\S+\)\S*)$`)
 
-// wideLines are the numbers of the lines of prose in a Markdown text that are too wide. Tables and blocks of code may be.
+// wideLines are the numbers of the lines of prose in a Markdown text that are too wide. Tables and
+// blocks of code may be.
 func wideLines(text string) (wide []int) {
 	for i, line := range strings.Split(prose(text), "\n") {
 		code := strings.HasPrefix(line, "    ") && !strings.HasPrefix(strings.TrimSpace(line), "- ")

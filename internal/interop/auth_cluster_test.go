@@ -1,6 +1,7 @@
 package interop
 
-// Two processes before one Redis: the challenge of one is accepted by the other, and what was used at one is not accepted by the other.
+// Two processes before one Redis: the challenge of one is accepted by the other, and what was used
+// at one is not accepted by the other.
 
 import (
 	"fmt"
@@ -78,8 +79,9 @@ end`)
 	}
 	a, b := at[0], at[1]
 	c := a.expect("", 407, false)
-	b.expect(credentialsFor(t, c, 1), 200, false)    // balanced request by request
-	c = a.expect(credentialsFor(t, c, 2), 407, true) // the client moves, and pays one more round trip
+	b.expect(credentialsFor(t, c, 1), 200, false) // balanced request by request
+	// The client moves, and pays one more round trip
+	c = a.expect(credentialsFor(t, c, 2), 407, true)
 	captured := credentialsFor(t, c, 1)
 	a.expect(captured, 200, false)
 	b.expect(captured, 407, true) // nobody gets in with what was overheard

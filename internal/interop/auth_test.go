@@ -24,7 +24,8 @@ func addUser(t *testing.T, store, user, password string) {
 	}
 }
 
-// Users that the command put in a file or a database register by sipp, whose digest client is its own.
+// Users that the command put in a file or a database register by sipp, whose digest client is its
+// own.
 func TestPasswords(t *testing.T) {
 	for _, kind := range []string{"file", "sqlite", "postgres"} {
 		t.Run(kind, func(t *testing.T) {

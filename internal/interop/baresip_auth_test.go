@@ -1,7 +1,8 @@
 package interop
 
-// baresip with a password: it registers (401), and calls (407). Version 1.0.0 knows MD5 alone, and gives up where another algorithm is offered
-// beside it ("Function not implemented"), in whatever order: `auto` remembers it.
+// baresip with a password: it registers (401), and calls (407). Version 1.0.0 knows MD5 alone, and
+// gives up where another algorithm is offered beside it ("Function not implemented"), in whatever
+// order: `auto` remembers it.
 
 import (
 	"fmt"
@@ -54,7 +55,8 @@ func TestBaresipPassword(t *testing.T) {
 	}
 	t.Run("auto", func(t *testing.T) { // its first attempt is lost, its next is not
 		s := start(t, script(t, fmt.Sprintf(strings.Replace(guarded, "{ %s }", "%s", 1), `"auto"`, `"auth"`)))
-		// Left alone it tries again within a minute. One that is started anew, and has another Call-ID, counts after two seconds.
+		// Left alone it tries again within a minute. One that is started again, and has another
+		// Call-ID, counts after two seconds.
 		for range 1000 { // some 60 will do
 			bob := startBaresipWith(t, s, "udp", "bob", "", ";auth_user=bob;auth_pass=opensesame")
 			in := func() bool { return strings.Contains(bob.out.text(), "registered successfully") }

@@ -1,6 +1,7 @@
 package interop
 
-// Running baresip, a phone in C: its configuration, its commands on standard input, and what it prints.
+// Running baresip, a phone in C: its configuration, its commands on standard input, and what it
+// prints.
 
 import (
 	"fmt"
@@ -16,7 +17,7 @@ import (
 	"github.com/sipscript/sipscript/internal/child"
 )
 
-// needBaresip skips the test where baresip is missing, and fails it where that is no excuse.
+// needBaresip skips the test where baresip is missing, and fails it where that is not an excuse.
 func needBaresip(t *testing.T) (path, modules string) {
 	t.Helper()
 	path, err := exec.LookPath("baresip")
@@ -40,9 +41,9 @@ type baresip struct {
 	ended chan struct{} // closed when the process has been waited for
 }
 
-// startBaresip runs a phone of user@example.com that sends everything to the server over the transport. It is given the
-// authorities in the file ca; version 1.0.0 loads them but takes any certificate. It has no sound devices: what it hears it says. It ends
-// with the test.
+// startBaresip runs a phone of user@example.com that sends everything to the server over the
+// transport. It is given the authorities in the file ca; version 1.0.0 loads them but takes any
+// certificate. It has no sound devices: what it hears it says. It ends with the test.
 func startBaresip(t *testing.T, s *server, transport, user, ca string) *baresip {
 	t.Helper()
 	return startBaresipWith(t, s, transport, user, ca, "")

@@ -147,7 +147,8 @@ func browserCallsBrowser(t *testing.T, alice, carol *browser) {
 	back.final(200)
 }
 
-// A browser that is gone is not there for the moment, which a caller hears at once; it comes back with another name, and is reached.
+// A browser that is gone is not there for the moment, which a caller hears at once; it comes back
+// with another name, and is reached.
 func TestBrowserLeavesAndComesBack(t *testing.T) {
 	s := startSecure(t, newAuthority(t))
 	bob := peer.New(t, "bob", "example.com", s.via("udp"))

@@ -1,7 +1,7 @@
 package interop
 
-// A browser as JsSIP and SIP.js make one: a WebSocket of subprotocol sip, names under .invalid in Via and Contact (RFC 7118 §5), and
-// nothing that listens.
+// A browser as JsSIP and SIP.js make one: a WebSocket of subprotocol sip, names under .invalid in
+// Via and Contact (RFC 7118 §5), and nothing that listens.
 
 import (
 	"context"
@@ -80,10 +80,12 @@ func (b *browser) write(text string) {
 	}
 }
 
-// leave closes the connection as a page that is closed does, and waits until the server, which has no other one, knows.
+// leave closes the connection as a page that is closed does, and waits until the server, which has
+// no other one, knows.
 func (b *browser) leave(s *server) {
 	b.t.Helper()
-	_ = b.conn.Close(websocket.StatusGoingAway, "") // whether it or read gets the server's close frame is chance
+	// Whether it or read gets the server's close frame is chance
+	_ = b.conn.Close(websocket.StatusGoingAway, "")
 	eventually(b.t, "the connection is gone", func() bool { return s.metric("sipscript_transport_connections") == 0 })
 }
 

@@ -1,6 +1,7 @@
 package interop
 
-// Load by sipp through scripts/proxy.lua: registrations and whole calls, over UDP, over TCP, and from one to the other.
+// Load by sipp through scripts/proxy.lua: registrations and whole calls, over UDP, over TCP, and
+// from one to the other.
 
 import (
 	"crypto/tls"
@@ -80,7 +81,8 @@ func startForLoad(t *testing.T, l load) (s *server, callee *sipp, conf *tls.Conf
 	return s, startSipp(t, sippOptions{scenario: "callee", transport: l.callee, tls: conf, calls: l.calls}), conf
 }
 
-// leftNothing waits for the end of all requests, and requires that nothing was refused and nothing panicked.
+// leftNothing waits for the end of all requests, and requires that nothing was refused and nothing
+// panicked.
 func leftNothing(t *testing.T, s *server) {
 	t.Helper()
 	eventually(t, "no request in progress", func() bool { return s.metric("sipscript_requests_in_progress") == 0 })

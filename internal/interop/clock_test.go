@@ -1,7 +1,7 @@
 package interop
 
-// A time of day that jumps by a day under an engine: what is registered comes and goes by the clock there is, calls and timers
-// take no notice.
+// A time of day that jumps by a day under an engine: what is registered comes and goes by the clock
+// there is, calls and timers take no notice.
 
 import (
 	"context"

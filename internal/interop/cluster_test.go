@@ -1,7 +1,7 @@
 package interop
 
-// Two processes before one location in Redis: who registers at one is called through the other, over a connection or a NAT
-// that only the first can use; and Redis goes away and comes back.
+// Two processes before one location in Redis: who registers at one is called through the other,
+// over a connection or a NAT that only the first can use; and Redis goes away and comes back.
 
 import (
 	"bytes"
@@ -28,7 +28,8 @@ func cluster(t *testing.T) (redis *redistest.Server, a, b *server) {
 	return redis, a, start(t, args...)
 }
 
-// client is a phone that has no address: it is reached on the connection, or at the port, that it sends from.
+// client is a phone that has no address: it is reached on the connection, or at the port, that it
+// sends from.
 type client struct {
 	t    *testing.T
 	conn net.Conn
@@ -97,7 +98,7 @@ func (c *client) register(user string) *message.Message {
 	return c.final()
 }
 
-// final is the next response that is no 100, which comes before an answer that takes seconds.
+// final is the next response that is not a 100, which comes before an answer that takes seconds.
 func (c *client) final() *message.Message {
 	c.t.Helper()
 	for {
@@ -117,7 +118,8 @@ func (c *client) reply(m *message.Message, code int) {
 	c.send(message.AppendResponse(nil, m, code, "", "bob", fmt.Appendf(nil, "Contact: <sip:x@10.1.2.3:5060;transport=%s>\r\n", c.kind), nil))
 }
 
-// bye is the BYE of a phone that was called by invite, along the route set of the call (RFC 3261 §12.1.1).
+// bye is the BYE of a phone that was called by invite, along the route set of the call (RFC 3261
+// §12.1.1).
 func (c *client) bye(invite *message.Message) []byte {
 	contact, _ := message.ParseAddress(invite.Header(message.HeaderContact))
 	b := fmt.Appendf(nil, "BYE %s SIP/2.0\r\nVia: SIP/2.0/TCP 10.1.2.3:5060;rport;branch=z9hG4bKbye\r\nMax-Forwards: 70\r\n", contact.URI)
@@ -129,7 +131,8 @@ func (c *client) bye(invite *message.Message) []byte {
 		invite.Header(message.HeaderTo), invite.Header(message.HeaderFrom), invite.CallID())
 }
 
-// TestCalledThroughAnotherProcess: a phone that is on a connection to one server is called through the other.
+// TestCalledThroughAnotherProcess: a phone that is on a connection to one server is called through
+// the other.
 func TestCalledThroughAnotherProcess(t *testing.T) {
 	_, a, b := cluster(t)
 	bob := newClient(t, "tcp", a.addrs["tcp"])
@@ -189,23 +192,27 @@ func TestCalledThroughAnotherProcess(t *testing.T) {
 	}
 }
 
-// TestCalledThroughTheNATOfAnother: a NAT lets in only what comes from the server that the phone registered at.
+// TestCalledThroughTheNATOfAnother: a NAT lets in only what comes from the server that the phone
+// registered at.
 func TestCalledThroughTheNATOfAnother(t *testing.T) {
 	_, a, b := cluster(t)
-	bob := newClient(t, "udp", a.addrs["udp"]) // a connected socket: nothing but that server's messages come in
+	// A connected socket: nothing but that server's messages come in
+	bob := newClient(t, "udp", a.addrs["udp"])
 	if m := bob.register("bob"); m.Status() != 200 {
 		t.Fatalf("%s", m.AppendTo(nil))
 	}
 	alice := peer.New(t, "alice", "example.com", b.via("udp"))
 	answer := make(chan *sip.Response, 1)
-	go func() { answer <- alice.Send(alice.Request(sip.MESSAGE, "sip:bob@example.com")) }() // ends with the answer
+	// Ends with the answer
+	go func() { answer <- alice.Send(alice.Request(sip.MESSAGE, "sip:bob@example.com")) }()
 	bob.reply(bob.expect("MESSAGE"), 200)
 	if res := <-answer; res.StatusCode != 200 {
 		t.Errorf("%d", res.StatusCode)
 	}
 }
 
-// TestConnectionOfAnotherIsGone: the caller hears of it in time, and the phone is called again once it is back.
+// TestConnectionOfAnotherIsGone: the caller hears of it in time, and the phone is called again once
+// it is back.
 func TestConnectionOfAnotherIsGone(t *testing.T) {
 	_, a, b := cluster(t)
 	bob := newClient(t, "tcp", a.addrs["tcp"])
@@ -221,14 +228,16 @@ func TestConnectionOfAnotherIsGone(t *testing.T) {
 	bob.register("bob")
 	alice = peer.New(t, "alice", "example.com", a.via("udp"))
 	answer := make(chan *sip.Response, 1)
-	go func() { answer <- alice.Send(alice.Request(sip.MESSAGE, "sip:bob@example.com")) }() // ends with the answer
+	// Ends with the answer
+	go func() { answer <- alice.Send(alice.Request(sip.MESSAGE, "sip:bob@example.com")) }()
 	bob.reply(bob.expect("MESSAGE"), 200)
 	if res := <-answer; res.StatusCode != 200 {
 		t.Errorf("%d", res.StatusCode)
 	}
 }
 
-// TestTokensCannotBeMade: a Route with a token that no server of the cluster made leads nowhere but to the script.
+// TestTokensCannotBeMade: a Route with a token that no server of the cluster made leads nowhere but
+// to the script.
 func TestTokensCannotBeMade(t *testing.T) {
 	_, a, b := cluster(t)
 	bob := newClient(t, "tcp", a.addrs["tcp"])
@@ -246,7 +255,8 @@ func TestTokensCannotBeMade(t *testing.T) {
 	}
 }
 
-// TestRedisAway: registrations are answered 503 with Retry-After, calls go on, and so do registrations when it is back.
+// TestRedisAway: registrations are answered 503 with Retry-After, calls go on, and so do
+// registrations when it is back.
 func TestRedisAway(t *testing.T) {
 	redis, a, b := cluster(t)
 	bob := newClient(t, "tcp", a.addrs["tcp"])
@@ -255,7 +265,8 @@ func TestRedisAway(t *testing.T) {
 	talk := func() {
 		t.Helper()
 		answer := make(chan *sip.Response, 1)
-		go func() { answer <- alice.Send(alice.Request(sip.MESSAGE, "sip:bob@example.com")) }() // ends with the answer
+		// Ends with the answer
+		go func() { answer <- alice.Send(alice.Request(sip.MESSAGE, "sip:bob@example.com")) }()
 		bob.reply(bob.expect("MESSAGE"), 200)
 		if res := <-answer; res.StatusCode != 200 {
 			t.Errorf("%d", res.StatusCode)

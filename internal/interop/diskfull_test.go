@@ -18,7 +18,8 @@ import (
 	"github.com/sipscript/sipscript/internal/peer"
 )
 
-// startOnSmallDisk starts a server whose --data is on a file system of 4 MB that only it sees; dir is its path from here.
+// startOnSmallDisk starts a server whose --data is on a file system of 4 MB that only it sees; dir
+// is its path from here.
 func startOnSmallDisk(t *testing.T) (s *server, dir string) {
 	t.Helper()
 	mount := t.TempDir()
@@ -56,8 +57,9 @@ func fillDisk(t *testing.T, dir string) (path string) {
 	return path
 }
 
-// TestDiskFull: while the disk is full registrations are answered 503, and nothing else changes; then they are accepted again by
-// themselves. What was accepted is there after a kill, and nothing that was refused.
+// TestDiskFull: while the disk is full registrations are answered 503, and nothing else changes;
+// then they are accepted again by themselves. What was accepted is there after a kill, and nothing
+// that was refused.
 func TestDiskFull(t *testing.T) {
 	s, dir := startOnSmallDisk(t)
 	alice, bob := peer.New(t, "alice", "example.com", s.via("udp")), peer.New(t, "bob", "example.com", s.via("udp"))

@@ -80,7 +80,8 @@ func TestEndlessLoopIsStopped(t *testing.T) {
 	}
 }
 
-// Scripts that sleep for an hour hold up nobody, on one lane, nor the shutdown; and the caller can still hang up.
+// Scripts that sleep for an hour hold up nobody, on one lane, nor the shutdown; and the caller can
+// still hang up.
 func TestSleepingScriptDelaysNobody(t *testing.T) {
 	s := start(t, "--no-watch", "--lanes", "1", script(t, faulty))
 	alice, bob := peer.New(t, "alice", "example.com", s.via("udp")), peer.New(t, "bob", "example.com", s.via("udp"))

@@ -1,6 +1,7 @@
 package interop
 
-// What is no SIP, or hardly, at the doors of the wire: the server answers or drops it, and goes on serving.
+// What is not a SIP, or hardly, at the doors of the wire: the server answers or drops it, and goes
+// on serving.
 
 import (
 	"fmt"

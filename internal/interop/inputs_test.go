@@ -1,7 +1,7 @@
 package interop
 
-// What the results depend on, for go test's cache: it knows imports, and the files and variables read while tests run, but
-// not what TestMain builds.
+// What the results depend on, for go test's cache: it knows imports, and the files and variables
+// read while tests run, but not what TestMain builds.
 
 import (
 	"os"

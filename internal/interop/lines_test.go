@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// patience is how long a test waits for what must come. It is no delay: what comes is taken at once.
+// patience is how long a test waits for what must come. It is not a delay: what comes is taken at
+// once.
 const patience = time.Minute
 
 // lines collects the lines written to it.

@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// binary is the path of the binary under test; written by TestMain before any test runs, and never again.
+// binary is the path of the binary under test; written by TestMain before any test runs, and never
+// again.
 var binary string
 
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
@@ -25,7 +26,8 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "sipscript")
-	flags := strings.Fields(os.Getenv("SIPSCRIPT_INTEROP_BUILD")) // "-race", to look for races under load
+	// "-race", to look for races under load
+	flags := strings.Fields(os.Getenv("SIPSCRIPT_INTEROP_BUILD"))
 	build := exec.Command("go", slices.Concat([]string{"build", "-o", binary}, flags, []string{"github.com/sipscript/sipscript/cmd/sipscript"})...)
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
@@ -34,10 +36,11 @@ func buildAndRun(m *testing.M) int {
 	return m.Run()
 }
 
-// raceBuild tells whether the binary under test has the race detector: then the time it takes says nothing.
+// raceBuild reports whether the binary under test has the race detector: then the time it takes
+// says nothing.
 func raceBuild() bool { return strings.Contains(os.Getenv("SIPSCRIPT_INTEROP_BUILD"), "-race") }
 
-// needSipp skips the test where sipp is missing, and fails it where that is no excuse.
+// needSipp skips the test where sipp is missing, and fails it where that is not an excuse.
 func needSipp(t *testing.T) string {
 	t.Helper()
 	path, err := exec.LookPath("sipp")

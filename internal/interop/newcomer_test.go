@@ -33,7 +33,7 @@ func TestNewcomersPath(t *testing.T) {
 	}
 	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Dir = root
-	// The command as it stands, but for the ports: 5060 may be taken where tests run.
+	// The command as it stands, except for the ports: 5060 may be taken where tests run.
 	cmd.Env = append(withoutOurs(os.Environ()), "SIPSCRIPT_LISTEN=udp:127.0.0.1:0,tcp:127.0.0.1:0")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	s := launch(t, cmd)

@@ -1,6 +1,7 @@
 package interop
 
-// sipgo as caller and callee: registers, calls and cancels through the server, over each pair of transports.
+// sipgo as caller and callee: registers, calls and cancels through the server, over each pair of
+// transports.
 
 import (
 	"testing"
@@ -101,7 +102,8 @@ func TestAnswersOfTheDefaultScript(t *testing.T) {
 	}
 }
 
-// A stranger's To tag opens no way through: without our signed Route a request within a call is answered 481.
+// A stranger's To tag opens no way through: without our signed Route a request within a call is
+// answered 481.
 func TestNoRelayByToTag(t *testing.T) {
 	s := start(t)
 	mallory := peer.New(t, "mallory", "elsewhere.example", s.via("udp"))

@@ -177,7 +177,8 @@ func TestSecondSignalExitsAtOnce(t *testing.T) {
 	}
 }
 
-// A signal that comes while the script loads ends the process as well. The script makes sure that it comes then.
+// A signal that comes while the script loads ends the process as well. The script makes sure that
+// it comes then.
 func TestSignalDuringStart(t *testing.T) {
 	s := spawn(t, "run", "-l", "udp:127.0.0.1:0", "--script-budget", "20s", script(t, `
 sip.log.warn("loading")

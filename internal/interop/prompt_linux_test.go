@@ -44,7 +44,8 @@ func atTerminal(t *testing.T, args ...string) *terminal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = side.Close() }) // kept open: what the terminal is set to outlives the command
+	// Kept open: what the terminal is set to outlives the command
+	t.Cleanup(func() { _ = side.Close() })
 	x := &terminal{t: t, pty: pty, out: newLines()}
 	x.cmd = exec.Command(binary, args...)
 	x.cmd.Env = withoutOurs(os.Environ())
@@ -66,7 +67,7 @@ func atTerminal(t *testing.T, args ...string) *terminal {
 	return x
 }
 
-// echoes tells whether the terminal shows what is typed.
+// echoes reports whether the terminal shows what is typed.
 func (x *terminal) echoes() bool {
 	x.t.Helper()
 	s, err := unix.IoctlGetTermios(int(x.pty.Fd()), unix.TCGETS)
@@ -118,7 +119,8 @@ func TestPasswordPrompt(t *testing.T) {
 		{"^C at the second time", "add", []string{"sesame\n", "ses\x03"}, 1, "interrupted; nothing was changed", false},
 		{"nothing", "add", []string{"\n", "\n"}, 1, "the password is empty", false},
 		{"added", "add", []string{"sesame\n", "sesame\n"}, 0, "", true},
-		{"changed", "passwd", []string{"se\x7fsame\n", "ssame\n"}, 0, "", true}, // with a correction
+		// With a correction
+		{"changed", "passwd", []string{"se\x7fsame\n", "ssame\n"}, 0, "", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			x := run(c.command)

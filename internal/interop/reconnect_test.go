@@ -9,9 +9,9 @@ import (
 	"github.com/sipscript/sipscript/internal/peer"
 )
 
-// TestRestartKeepsCallsOfConnections: the process is killed in the middle of a call with a phone that
-// is reached on its connection alone. The phone comes back on another connection and registers, and
-// the call goes on there, though its Record-Route names the connection that is gone.
+// TestRestartKeepsCallsOfConnections: the process is killed in the middle of a call with a phone
+// that is reached on its connection alone. The phone comes back on another connection and
+// registers, and the call goes on there, though its Record-Route names the connection that is gone.
 func TestRestartKeepsCallsOfConnections(t *testing.T) {
 	dir := t.TempDir()
 	port := freePort(t)

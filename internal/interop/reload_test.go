@@ -51,7 +51,8 @@ func TestScriptEditedWhileCallsAreUp(t *testing.T) {
 	for range up {
 		calls = append(calls, establish(t, alice, old))
 	}
-	ringing := alice.Invite("sip:someone@example.com", nil) // begun on the old route, answered after the edit
+	// Begun on the old route, answered after the edit
+	ringing := alice.Invite("sip:someone@example.com", nil)
 	inRinging := old.Incoming()
 	inRinging.Reply(180, "Ringing")
 	ringing.Provisional(180)

@@ -22,7 +22,8 @@ import (
 // restartWithin is what the engine promises for a million rows.
 const restartWithin = 5 * time.Second
 
-// TestRestartWithManyRows: the binary serves in time. SIPSCRIPT_INTEROP_ROWS=1000000 asks for the promised number; the ordinary run has a tenth.
+// TestRestartWithManyRows: the binary serves in time. SIPSCRIPT_INTEROP_ROWS=1000000 asks for the
+// promised number; the ordinary run has a tenth.
 func TestRestartWithManyRows(t *testing.T) {
 	if raceBuild() {
 		return // the binary without the detector was timed
@@ -44,7 +45,8 @@ func TestRestartWithManyRows(t *testing.T) {
 
 	debug.FreeOSMemory() // of what filled it: the collector would run beside the server
 
-	for attempt := 1; ; attempt++ { // a machine that does something else at that moment is asked again
+	// A machine that does something else at that moment is asked again
+	for attempt := 1; ; attempt++ {
 		took := restart(t, dir, bob, rows)
 		if took <= restartWithin {
 			break
@@ -55,7 +57,8 @@ func TestRestartWithManyRows(t *testing.T) {
 	}
 }
 
-// restart starts a server over the file, has it relay a call to bob, and ends it. It returns how long it took from the start to the call.
+// restart starts a server over the file, has it relay a call to bob, and ends it. It returns how
+// long it took from the start to the call.
 func restart(t *testing.T, dir string, bob net.PacketConn, rows int) (relayed time.Duration) {
 	t.Helper()
 	began := time.Now()
@@ -69,7 +72,8 @@ func restart(t *testing.T, dir string, bob net.PacketConn, rows int) (relayed ti
 	}
 	got, size := make([]byte, 4096), 0
 	_ = bob.SetReadDeadline(time.Now().Add(patience))
-	for !strings.Contains(string(got[:size]), "Call-ID: "+id+"\r\n") { // what an earlier attempt left is passed over
+	// What an earlier attempt left is skipped
+	for !strings.Contains(string(got[:size]), "Call-ID: "+id+"\r\n") {
 		if size, _, err = bob.ReadFrom(got); err != nil {
 			t.Fatal(err)
 		}

@@ -16,7 +16,8 @@ func TestCallerIsRedirected(t *testing.T) {
 	startSipp(t, sippOptions{scenario: "redirected", transport: "udp", server: s.addrs["udp"], calls: 20, rate: 100, fields: all}).wait()
 }
 
-// Each user has two phones: one answers, the other is cancelled, and its 487 is ACKed by the server.
+// Each user has two phones: one answers, the other is cancelled, and its 487 is ACKed by the
+// server.
 func TestForkedCallIsCancelledAtTheLoser(t *testing.T) {
 	needSipp(t)
 	const calls = 50

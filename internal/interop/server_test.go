@@ -32,7 +32,8 @@ type server struct {
 	admin string
 }
 
-// start runs `sipscript run` with a listener each for UDP and TCP, an admin port, and args, and waits until it is ready.
+// start runs `sipscript run` with a listener each for UDP and TCP, an admin port, and args, and
+// waits until it is ready.
 func start(t *testing.T, args ...string) *server {
 	t.Helper()
 	s := spawn(t, append([]string{"run", "-l", "udp:127.0.0.1:0", "-l", "tcp:127.0.0.1:0", "--admin", "127.0.0.1:0", "-d", "example.com"}, args...)...)
@@ -53,9 +54,10 @@ func launch(t *testing.T, cmd *exec.Cmd) *server {
 	t.Helper()
 	s := &server{t: t, cmd: cmd, log: newLines(), ended: make(chan struct{}), addrs: map[string]string{}}
 	s.cmd.Stderr, s.cmd.Stdout = s.log, s.log
-	s.cmd.WaitDelay = time.Second // a grandchild that outlives the command must not hold up the test
-	// These tests are about what is answered, on machines that are busy with something else: what is late is not refused, and a script may take
-	// the time it takes. Flags that a test gives win.
+	// A grandchild that outlives the command must not hold up the test
+	s.cmd.WaitDelay = time.Second
+	// These tests are about what is answered, on machines that are busy with something else: what
+	// is late is not refused, and a script may take the time it takes. Flags that a test gives win.
 	s.cmd.Env = append(s.cmd.Env, "SIPSCRIPT_MAX_DELAY=0", "SIPSCRIPT_SCRIPT_BUDGET=30s")
 	wait, err := child.Start(s.cmd)
 	if err != nil {

@@ -155,8 +155,9 @@ func (s *sipp) addr() string {
 	return fmt.Sprintf("127.0.0.1:%d", s.o.port)
 }
 
-// wait waits for the end and requires all calls to have succeeded, with hardly a retransmission: on a machine that is busy with something else an
-// answer may take the half second after which there is one.
+// wait waits for the end and requires all calls to have succeeded, with hardly a retransmission: on
+// a machine that is busy with something else an answer may take the half second after which there
+// is one.
 func (s *sipp) wait() {
 	s.t.Helper()
 	select {
@@ -202,8 +203,9 @@ func (s *sipp) errors() string {
 	return tail(string(text), 40)
 }
 
-// freePort finds a port that nobody uses for UDP or TCP on loopback. It is none of those that systems give to who asks for port 0, or connects: one of
-// these could be gone before it is used. Another run beside this one looks elsewhere, most likely.
+// freePort finds a port that nobody uses for UDP or TCP on loopback. It is none of those that
+// systems give to who asks for port 0, or connects: one of these could be gone before it is used.
+// Another run beside this one looks elsewhere, most likely.
 func freePort(t *testing.T) int {
 	t.Helper()
 	for range 1000 {

@@ -18,7 +18,8 @@ import (
 	"github.com/sipscript/sipscript/internal/redistest"
 )
 
-// registrant sends REGISTER requests over UDP and knows which were answered 200. It does not retransmit.
+// registrant sends REGISTER requests over UDP and knows which were answered 200. It does not
+// retransmit.
 type registrant struct {
 	t     *testing.T
 	conn  net.Conn
@@ -84,7 +85,7 @@ func loaded(t *testing.T, s *server, accepted int64, kill func()) (all []*regist
 					return
 				default:
 				}
-				user := fmt.Sprintf("user%d-%d", id, i%20) // each registers anew now and then
+				user := fmt.Sprintf("user%d-%d", id, i%20) // each registers again now and then
 				if r.register(user, i) == 200 && acked.Add(1) == accepted {
 					kill()
 					close(killed)
@@ -97,7 +98,8 @@ func loaded(t *testing.T, s *server, accepted int64, kill func()) (all []*regist
 	case <-time.After(patience):
 		t.Fatalf("only %d registrations", acked.Load())
 	}
-	// What was on its way to a killed process is not answered: the clients' sockets are told, or time out.
+	// What was on its way to a killed process is not answered: the clients' sockets are told, or
+	// time out.
 	for _, r := range all {
 		_ = r.conn.Close()
 	}
@@ -125,7 +127,8 @@ func noneLost(t *testing.T, all []*registrant, s *server) {
 	t.Logf("%d acknowledged registrations of %d users, none lost", acked, len(seen))
 }
 
-// TestKilledInMidLoad: no binding that was acknowledged is lost when the process is killed with SIGKILL.
+// TestKilledInMidLoad: no binding that was acknowledged is lost when the process is killed with
+// SIGKILL.
 func TestKilledInMidLoad(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	s := start(t, "--data", dir)
@@ -149,8 +152,9 @@ func TestKilledInMidLoadOnRedis(t *testing.T) {
 	noneLost(t, all, start(t, args...))
 }
 
-// TestRedisKilledInMidLoad: Redis itself is killed. With a log of what it has done (appendonly), which it writes before it answers,
-// nothing acknowledged is lost; the server finds it again by itself.
+// TestRedisKilledInMidLoad: Redis itself is killed. With a log of what it has done (appendonly),
+// which it writes before it answers, nothing acknowledged is lost; the server finds it again by
+// itself.
 func TestRedisKilledInMidLoad(t *testing.T) {
 	redis, s, args := onRedis(t)
 	all := loaded(t, s, 1500, redis.Kill)
@@ -164,7 +168,8 @@ func TestRedisKilledInMidLoad(t *testing.T) {
 	noneLost(t, append(all, check), start(t, args...)) // which has no cache yet
 }
 
-// onRedis starts a server on a Redis of its own. A server that is to take its place has the same args.
+// onRedis starts a server on a Redis of its own. A server that is to take its place has the same
+// args.
 func onRedis(t *testing.T) (redis *redistest.Server, s *server, args []string) {
 	t.Helper()
 	redis = redistest.Start(t)
@@ -176,7 +181,8 @@ func onRedis(t *testing.T) (redis *redistest.Server, s *server, args []string) {
 	return redis, start(t, args...), args
 }
 
-// TestRestartKeepsCalls: the key in --data lets requests within calls from before the restart pass, and who registered is called.
+// TestRestartKeepsCalls: the key in --data lets requests within calls from before the restart pass,
+// and who registered is called.
 func TestRestartKeepsCalls(t *testing.T) {
 	dir := t.TempDir()
 	s := spawn(t, "run", "-d", "example.com", "--data", dir, "-l", fmt.Sprintf("udp:127.0.0.1:%d", freePort(t))) // one that is there to be had again
@@ -199,7 +205,7 @@ func TestRestartKeepsCalls(t *testing.T) {
 	call.Bye()
 	bob.Bye()
 	answered(t, alice, bob, "sip:bob@example.com")
-	// A second process on the same directory is told so.
+	// A second process on the same directory is told.
 	if out, code := command(t, "run", "--data", dir, "-l", "udp:127.0.0.1:0"); code != 1 || !strings.Contains(out, "in use by another process") {
 		t.Errorf("exit %d:\n%s", code, out)
 	}

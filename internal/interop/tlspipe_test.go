@@ -1,7 +1,7 @@
 package interop
 
-// TLS for sipp: Debian's is built without it. What it says and hears over TCP goes through a pipe that encrypts, and its messages
-// name TLS and the pipe's address.
+// TLS for sipp: Debian's is built without it. What it says and hears over TCP goes through a pipe
+// that encrypts, and its messages name TLS and the pipe's address.
 
 import (
 	"crypto/tls"

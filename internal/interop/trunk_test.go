@@ -21,7 +21,8 @@ func TestStopUnregisters(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer registrar.Close()
-	// next answers one REGISTER and returns its Expires. What is sent again, because the answer was slow, is passed over.
+	// next answers one REGISTER and returns its Expires. What is sent again, because the answer was
+	// slow, is skipped.
 	seen := map[string]bool{}
 	next := func() string {
 		t.Helper()

@@ -1,6 +1,7 @@
 package interop
 
-// Peers that need no password: known by the certificate they show over TLS, beside phones that show none and are asked.
+// Peers that need no password: known by the certificate they show over TLS, beside phones that show
+// none and are asked.
 
 import (
 	"crypto/tls"
@@ -22,7 +23,8 @@ func (a *authority) issueFor(domains ...string) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{c.Raw}, PrivateKey: k}
 }
 
-// askOver sends a MESSAGE over TLS, with the certificates, and returns the answer; nil where the connection was refused.
+// askOver sends a MESSAGE over TLS, with the certificates, and returns the answer; nil where the
+// connection was refused.
 func askOver(t *testing.T, addr string, trusts *x509.CertPool, certs ...tls.Certificate) *message.Message {
 	t.Helper()
 	raw, err := net.Dial("tcp", addr)

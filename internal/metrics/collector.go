@@ -1,5 +1,6 @@
-// Package metrics turns what engine, scripts and modules count into Prometheus' figures. Nothing is counted here: each
-// scrape reads what the parts have counted by themselves, so that the path of a message knows nothing of exports.
+// Package metrics turns what engine, scripts and modules count into Prometheus' figures. Nothing is
+// counted here: each scrape reads what the parts have counted by themselves, so that the path of a
+// message knows nothing of exports.
 package metrics
 
 import (
@@ -9,8 +10,8 @@ import (
 // prefix of all names.
 const prefix = "sipscript_"
 
-// collect makes an unchecked collector of a function that emits figures: what there is to emit (methods seen, modules
-// loaded) is known at the scrape only.
+// collect makes an unchecked collector of a function that emits figures: what there is to emit
+// (methods seen, modules loaded) is known at the scrape only.
 type collect func(emit func(prometheus.Metric))
 
 // Describe tells nothing, which makes the collector unchecked.

@@ -10,7 +10,8 @@ import (
 	"github.com/sipscript/sipscript/engine/lane"
 )
 
-// Lanes exports the figures of lanes, each under its number; background, which may be nil, under "background".
+// Lanes exports the figures of lanes, each under its number; background, which may be nil, under
+// "background".
 func Lanes(lanes []*lane.Lane, background *lane.Lane) prometheus.Collector {
 	type named struct {
 		*lane.Lane
@@ -39,8 +40,8 @@ func Lanes(lanes []*lane.Lane, background *lane.Lane) prometheus.Collector {
 	})
 }
 
-// delays are the queueing delays as a cumulative histogram in seconds. Work that was done at once, which the lane's own
-// buckets leave out, is in the first.
+// delays are the queueing delays as a cumulative histogram in seconds. Work that was done at once,
+// which the lane's own buckets leave out, is in the first.
 func delays(s *lane.Stats) (count uint64, sum float64, buckets map[float64]uint64) {
 	var waited [lane.DelayBuckets]uint64
 	var queued uint64
@@ -49,7 +50,8 @@ func delays(s *lane.Stats) (count uint64, sum float64, buckets map[float64]uint6
 		queued += waited[i]
 	}
 	sum = float64(s.Waited.Load()) / 1e9
-	count = max(s.Works.Load(), queued) // read last: each piece of work counts as work before its delay does
+	// Read last: each piece of work counts as work before its delay does
+	count = max(s.Works.Load(), queued)
 	cumulative := count - queued
 	buckets = make(map[float64]uint64, len(waited)-1)
 	for i := range len(waited) - 1 { // the last has no upper bound

@@ -55,7 +55,8 @@ func TestEngineFigures(t *testing.T) {
 	contains(t, got, `"sipscript_requests_total"`, `value:"INVITE"`, "value:3", `value:"200"`, `value:"4xx"`, "value:4", "value:5", "value:6", "value:7", "value:8", "value:9", "value:10", `value:"tcp"`)
 }
 
-// Delays below a microsecond are in the first bucket with the work done at once; the last bucket has no bound.
+// Delays below a microsecond are in the first bucket with the work done at once; the last bucket
+// has no bound.
 func TestLaneDelays(t *testing.T) {
 	var s lane.Stats
 	s.Works.Store(10)
@@ -75,7 +76,8 @@ func TestGCPauses(t *testing.T) {
 	contains(t, got, `"sipscript_gc_pause_seconds"`, "type:HISTOGRAM", "cumulative_count:")
 	inf := math.Inf(1)
 	count, sum, buckets := cumulative(&metrics.Float64Histogram{Counts: []uint64{1, 2, 3, 4, 5, 6}, Buckets: []float64{math.Inf(-1), 0, 1e-6, 1.25e-6, 2e-6, 2, inf}})
-	want := map[float64]uint64{1e-6: 3, 2e-6: 10} // 1.25e-6 is too close to the one before, 2 too long for a bound
+	// 1.25e-6 is too close to the one before, 2 too long for a bound
+	want := map[float64]uint64{1e-6: 3, 2e-6: 10}
 	if count != 21 || !maps.Equal(buckets, want) || math.Abs(sum-17) > 0.1 {
 		t.Errorf("count %d sum %g buckets %v", count, sum, buckets)
 	}
@@ -92,7 +94,8 @@ func TestModuleFigures(t *testing.T) {
 	contains(t, got, `"sipscript_script_calls_total"`, `value:"route"`, "value:11", "type:GAUGE", "value:12", "sample_count:5", "cumulative_count:4")
 }
 
-// A module that describes a figure badly spoils that figure, with an error that names it, and panics nowhere.
+// A module that describes a figure badly spoils that figure, with an error that names it, and
+// panics nowhere.
 func TestBadFigureIsAnError(t *testing.T) {
 	r := prometheus.NewRegistry()
 	r.MustRegister(Metered(func() []luabind.Metric {

@@ -9,7 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// gcPauses is the runtime's name of how long all goroutines stood still for the collector; each of its cycles stops them twice.
+// gcPauses is the runtime's name of how long all goroutines stood still for the collector; each of
+// its cycles stops them twice.
 const gcPauses = "/sched/pauses/total/gc:seconds"
 
 // Pauses exports how long the collector's pauses were.
@@ -26,13 +27,15 @@ func Pauses() prometheus.Collector {
 	})
 }
 
-// Buckets below shortestPause are one, and what is above longestPause has no bound: the runtime has hundreds.
+// Buckets below shortestPause are one, and what is above longestPause has no bound: the runtime has
+// hundreds.
 const (
 	shortestPause = 1e-6
 	longestPause  = 1.0
 )
 
-// cumulative turns the runtime's histogram into Prometheus' kind. Every other bound is left out: two stay for each doubling.
+// cumulative turns the runtime's histogram into Prometheus' kind. Every other bound is left out:
+// two stay for each doubling.
 func cumulative(h *metrics.Float64Histogram) (count uint64, sum float64, buckets map[float64]uint64) {
 	buckets = map[float64]uint64{}
 	kept := 0.0

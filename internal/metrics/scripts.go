@@ -42,7 +42,8 @@ func figure(m luabind.Metric) prometheus.Metric {
 	return orInvalid(prometheus.NewConstMetric(desc, kind, m.Value(), values...))(desc)
 }
 
-// orInvalid turns a figure that a module described badly into one that the scrape reports as an error, by name.
+// orInvalid turns a figure that a module described badly into one that the scrape reports as an
+// error, by name.
 func orInvalid(m prometheus.Metric, err error) func(*prometheus.Desc) prometheus.Metric {
 	return func(d *prometheus.Desc) prometheus.Metric {
 		if err != nil {

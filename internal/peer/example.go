@@ -17,7 +17,8 @@ type Example struct {
 	Out     io.Writer // where it writes "listening udp 127.0.0.1:40000"
 }
 
-// RunExample runs serve until the test ends, and returns the first listener it announced. serve must return nil then.
+// RunExample runs serve until the test ends, and returns the first listener it announced. serve
+// must return nil then.
 func RunExample(t testing.TB, serve func(Example) error) Server {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())

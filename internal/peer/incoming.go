@@ -20,7 +20,8 @@ type Incoming struct {
 	Cancelled chan struct{}
 }
 
-// onInvite runs on a goroutine of sipgo's for each INVITE and keeps it until the transaction is over.
+// onInvite runs on a goroutine of sipgo's for each INVITE and keeps it until the transaction is
+// over.
 func (p *Peer) onInvite(r *sip.Request, tx sip.ServerTransaction) {
 	in := &Incoming{p: p, Request: r, tx: tx, tag: sip.GenerateTagN(12), Cancelled: make(chan struct{})}
 	tx.OnCancel(func(*sip.Request) { close(in.Cancelled) })
@@ -96,7 +97,8 @@ func (in *Incoming) HangUp() {
 	}
 }
 
-// InDialog builds a request of the dialog from the callee's side: to the caller's Contact, along the route set (§12.1.1, §12.2.1.1).
+// InDialog builds a request of the dialog from the callee's side: to the caller's Contact, along
+// the route set (§12.1.1, §12.2.1.1).
 func (in *Incoming) InDialog(method sip.RequestMethod) *sip.Request {
 	in.p.t.Helper()
 	contact := in.Request.Contact()

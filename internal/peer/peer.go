@@ -1,7 +1,9 @@
-// Package peer is a SIP phone for tests, built on sipgo: an implementation of SIP that is not ours. It listens on loopback
-// at a port of its own, registers, calls, answers, hangs up and cancels through a server under test.
+// Package peer is a SIP phone for tests, built on sipgo: an implementation of SIP that is not ours.
+// It listens on loopback at a port of its own, registers, calls, answers, hangs up and cancels
+// through a server under test.
 //
-// It sends what sipgo sends; only the route set of a dialog is built here (RFC 3261 §12.1.2), since sipgo leaves that open.
+// It sends what sipgo sends; only the route set of a dialog is built here (RFC 3261 §12.1.2), since
+// sipgo leaves that open.
 package peer
 
 import (
@@ -18,13 +20,15 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
-// Patience is how long a peer waits for what must come. It is no delay: what comes is taken at once.
+// Patience is how long a peer waits for what must come. It is not a delay: what comes is taken at
+// once.
 const Patience = time.Minute
 
 // Server is where a peer sends its requests: "udp", "tcp" or "tls", and host:port.
 type Server struct {
 	Transport, Addr string
-	TLS             *tls.Config // for "tls": whom the peer trusts, and its own certificate, which it shows as a server
+	// For "tls": whom the peer trusts, and its own certificate, which it shows as a server
+	TLS *tls.Config
 }
 
 // Peer is one phone. Its methods fail the test when something goes wrong.
@@ -45,7 +49,8 @@ type Peer struct {
 	Byes chan *sip.Request
 }
 
-// New starts a phone of user@domain that listens over the transport it reaches its server by. It ends with the test.
+// New starts a phone of user@domain that listens over the transport it reaches its server by. It
+// ends with the test.
 func New(t testing.TB, user, domain string, server Server) *Peer {
 	t.Helper()
 	p := &Peer{t: t, User: user, Domain: domain, server: server,

@@ -1,6 +1,7 @@
 //go:build unix
 
-// Package pgtest runs a PostgreSQL server for a test: Debian's postgresql, on a socket in a directory of the test, as a user that is not root.
+// Package pgtest runs a PostgreSQL server for a test: Debian's postgresql, on a socket in a
+// directory of the test, as a user that is not root.
 package pgtest
 
 // This file makes a cluster, starts it and stops it.
@@ -29,8 +30,8 @@ type Server struct {
 	ended   <-chan error        // brings the server's end; nil where it does not run
 }
 
-// Start makes and starts a server, which ends with the test. Where PostgreSQL is missing, or there is nobody to run it as, the test is skipped, or
-// fails if SIPSCRIPT_INTEROP=required is set.
+// Start makes and starts a server, which ends with the test. Where PostgreSQL is missing, or there
+// is nobody to run it as, the test is skipped, or fails if SIPSCRIPT_INTEROP=required is set.
 func Start(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{t: t, bin: programs(), account: unprivileged()}
@@ -40,7 +41,8 @@ func Start(t testing.TB) *Server {
 		}
 		t.Skip("PostgreSQL is missing, or nobody is there to run it as: install postgresql (Debian) to run this test")
 	}
-	// Not t.TempDir: the path of a socket may have about 100 characters, and others may not enter that directory.
+	// Not t.TempDir: the path of a socket may have about 100 characters, and others may not enter
+	// that directory.
 	var err error
 	if s.dir, err = os.MkdirTemp("", "pg"); err != nil {
 		t.Fatal(err)
@@ -55,7 +57,8 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
-// serve starts the server itself, not by pg_ctl, which would leave it behind when the test is killed, and waits until it can be asked.
+// serve starts the server itself, not by pg_ctl, which would leave it behind when the test is
+// killed, and waits until it can be asked.
 func (s *Server) serve() {
 	s.t.Helper()
 	log, err := os.Create(filepath.Join(s.dir, "log"))

@@ -1,6 +1,7 @@
 //go:build unix
 
-// Package redistest runs a Redis server for a test: Debian's redis-server, on a socket in a directory of the test.
+// Package redistest runs a Redis server for a test: Debian's redis-server, on a socket in a
+// directory of the test.
 package redistest
 
 // This file starts, stops, freezes and thaws it, by the process it started.
@@ -30,8 +31,8 @@ type Server struct {
 	output bytes.Buffer
 }
 
-// Start starts a server, which ends with the test. Where redis-server is missing the test is skipped, or fails if
-// SIPSCRIPT_INTEROP=required is set.
+// Start starts a server, which ends with the test. Where redis-server is missing the test is
+// skipped, or fails if SIPSCRIPT_INTEROP=required is set.
 func Start(t testing.TB) *Server {
 	t.Helper()
 	path, err := exec.LookPath("redis-server")
@@ -59,7 +60,7 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
-// Start starts the server anew and waits until it listens.
+// Start starts the server again and waits until it listens.
 func (s *Server) Start() {
 	s.t.Helper()
 	s.output.Reset()
@@ -118,7 +119,8 @@ func (s *Server) left() {
 	_ = os.Remove(filepath.Join(s.dir, "s"))
 }
 
-// Freeze makes the server as good as unreachable: it answers nothing, and refuses nothing. Thaw ends that.
+// Freeze makes the server as good as unreachable: it answers nothing, and refuses nothing. Thaw
+// ends that.
 func (s *Server) Freeze() { s.signal(syscall.SIGSTOP) }
 
 // Thaw lets a frozen server go on.

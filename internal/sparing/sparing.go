@@ -29,8 +29,8 @@ type entry struct {
 	silent int
 }
 
-// May tells whether what source did is to be logged at now, and how often it was not since the last
-// time. what is one of a few constants of the caller.
+// May reports whether what source did is to be logged at now, and how often it was not since the
+// last time. what is one of a few constants of the caller.
 func (t *Teller) May(what string, source netip.Addr, now time.Time) (silent int, ok bool) {
 	k := key{what, network(source)}
 	t.mu.Lock()

@@ -1,6 +1,7 @@
-// Command testcount reads `go test -json` from standard input and prints what a person wants to know: the output of what
-// failed, each package's result, why tests were skipped, the seeds, and how many tests passed, failed and were skipped. It
-// exits 1 when anything failed. With -add FILE the counts are appended to a file; -sum FILE prints the sum of such a file.
+// Command testcount reads `go test -json` from standard input and prints what a person wants to
+// know: the output of what failed, each package's result, why tests were skipped, the seeds, and
+// how many tests passed, failed and were skipped. It exits 1 when anything failed. With -add FILE
+// the counts are appended to a file; -sum FILE prints the sum of such a file.
 package main
 
 import (
@@ -65,7 +66,8 @@ func read(in io.Reader, out io.Writer) (counts, error) {
 	s.Buffer(make([]byte, 64<<10), 16<<20)
 	for s.Scan() {
 		var e event
-		if err := json.Unmarshal(s.Bytes(), &e); err != nil { // a line of the toolchain, not of a test
+		// A line of the toolchain, not of a test
+		if err := json.Unmarshal(s.Bytes(), &e); err != nil {
 			fmt.Fprintln(out, s.Text())
 			continue
 		}

@@ -1,6 +1,6 @@
-// Package watch tells when one of a set of files changed. It watches their directories, since editors replace a file by
-// renaming another over it, and compares contents, so that what a mounted directory swaps through links is seen and a
-// mere touch is not.
+// Package watch tells when one of a set of files changed. It watches their directories, since
+// editors replace a file by renaming another over it, and compares contents, so that what a mounted
+// directory swaps through links is seen and a mere touch is not.
 package watch
 
 import (
@@ -19,7 +19,8 @@ import (
 )
 
 const (
-	// DefaultQuiet is how long the directories must be quiet before files are compared: an editor writes in several steps.
+	// DefaultQuiet is how long the directories must be quiet before files are compared: an editor
+	// writes in several steps.
 	DefaultQuiet = 50 * time.Millisecond
 	// maxDelay bounds how long a busy directory can put off the comparison.
 	maxDelay = time.Second
@@ -29,11 +30,12 @@ const (
 
 // Options of a Watcher. Files and Changed are required.
 type Options struct {
-	// Files are the paths to watch; asked again after each change, since a new script may require other files.
+	// Files are the paths to watch; asked again after each change, since a new script may require
+	// other files.
 	Files func() []string
-	// Changed is called, on the goroutine of Run, when the contents of a file differ from those at the last call. After an
-	// error, a change of any file in the directories with the extension of a watched one counts too: the file that was
-	// missing may have come.
+	// Changed is called, on the goroutine of Run, when the contents of a file differ from those at
+	// the last call. After an error, a change of any file in the directories with the extension of
+	// a watched one counts too: the file that was missing may have come.
 	Changed func() error
 	// Failed is told when a directory can't be watched (any more). May be nil.
 	Failed func(error)
@@ -50,7 +52,8 @@ type Watcher struct {
 	dirs   map[string]bool
 	seen   map[string][sha256.Size]byte // contents at the last call of Changed, by path
 	failed bool                         // the last call of Changed returned an error
-	any    bool                         // a file of a watched extension had an event since the last comparison
+	// A file of a watched extension had an event since the last comparison
+	any bool
 }
 
 // New starts watching the files as they are now.
@@ -118,7 +121,8 @@ func (w *Watcher) compare() {
 	if maps.Equal(now, w.seen) && !(w.failed && related) {
 		return
 	}
-	// What is read from here on is newer than now: a write that comes meanwhile brings an event and another round.
+	// What is read from here on is newer than now: a write that comes meanwhile brings an event and
+	// another round.
 	w.seen = now
 	w.failed = w.opts.Changed() != nil
 	files = w.opts.Files()
@@ -126,14 +130,15 @@ func (w *Watcher) compare() {
 		w.report(err)
 	}
 	w.seen = contents(files, w.seen)
-	for path, sum := range now { // as they were before the call: what changed during it is a change to come
+	// As they were before the call: what changed during it is a change to come
+	for path, sum := range now {
 		if _, ok := w.seen[path]; ok {
 			w.seen[path] = sum
 		}
 	}
 }
 
-// kin tells whether the path looks like one of the files watched.
+// kin reports whether the path looks like one of the files watched.
 func (w *Watcher) kin(path string) bool {
 	for p := range w.seen {
 		if filepath.Ext(p) == filepath.Ext(path) {
@@ -178,8 +183,8 @@ func (w *Watcher) report(err error) {
 	}
 }
 
-// contents sums up the files. A file that can't be read now keeps its sum from before: an editor is in the middle of
-// replacing it, and another event will tell when it is done.
+// contents sums up the files. A file that can't be read now keeps its sum from before: an editor is
+// in the middle of replacing it, and another event will tell when it is done.
 func contents(files []string, before map[string][sha256.Size]byte) map[string][sha256.Size]byte {
 	sums := make(map[string][sha256.Size]byte, len(files))
 	for _, path := range files {

@@ -76,7 +76,8 @@ func TestWriteIsSeen(t *testing.T) {
 
 func TestRenameOverIsSeen(t *testing.T) {
 	s := start(t, "route.lua")
-	for i, text := range []string{"two", "three", "four"} { // again and again: the watch must survive the old file's end
+	// Again and again: the watch must survive the old file's end
+	for i, text := range []string{"two", "three", "four"} {
 		s.write(t, "route.lua.tmp", text)
 		if err := os.Rename(filepath.Join(s.dir, "route.lua.tmp"), s.files[0]); err != nil {
 			t.Fatal(err)

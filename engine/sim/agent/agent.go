@@ -1,5 +1,6 @@
-// Package agent has user agents for a simulated world: UAC and UAS cores (RFC 3261 §8, §13, §15) on the engine's own
-// transaction layer, so that they retransmit, acknowledge and cancel as real ones do, whatever the links lose.
+// Package agent has user agents for a simulated world: UAC and UAS cores (RFC 3261 §8, §13, §15) on
+// the engine's own transaction layer, so that they retransmit, acknowledge and cancel as real ones
+// do, whatever the links lose.
 package agent
 
 import (
@@ -23,15 +24,16 @@ type Agent struct {
 
 	// OnRequest gets every new request but ACK and CANCEL. nil answers 501.
 	OnRequest func(s *transaction.Server)
-	// OnCancel gets the CANCEL of an INVITE without a final response; the CANCEL was answered. nil answers the INVITE 487.
+	// OnCancel gets the CANCEL of an INVITE without a final response; the CANCEL was answered. nil
+	// answers the INVITE 487.
 	OnCancel func(s *transaction.Server)
 	// OnAck gets the ACK of a 2xx.
 	OnAck func(m *message.Message)
 
 	// OnDialog gets the dialog of an INVITE answered here, when its ACK came. It may be nil.
 	OnDialog func(d *Dialog)
-	// Strays counts final responses to INVITEs that belonged to nothing, Unknown the CANCELs. (Another request's may come when the
-	// request has timed out, RFC 4320.)
+	// Strays counts final responses to INVITEs that belonged to nothing, Unknown the CANCELs.
+	// (Another request's may come when the request has timed out, RFC 4320.)
 	Strays, Unknown int
 
 	w     *sim.World
@@ -153,7 +155,8 @@ func (a *Agent) Stray(m *transaction.Arrival) {
 	}
 }
 
-// Leave takes the agent off the network: what it sends and what is sent to it is lost, its streams break.
+// Leave takes the agent off the network: what it sends and what is sent to it is lost, its streams
+// break.
 func (a *Agent) Leave() { a.wire.(*sim.Wire).Remove() }
 
 func transportParam(k transport.Kind) string {

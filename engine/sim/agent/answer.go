@@ -23,8 +23,8 @@ type answer struct {
 	lost   func()
 }
 
-// Answer sends 200 to an INVITE with our contact, again and again until it is acknowledged. lost is called when no ACK came within
-// 64*T1; it may be nil.
+// Answer sends 200 to an INVITE with our contact, again and again until it is acknowledged. lost is
+// called when no ACK came within 64*T1; it may be nil.
 func (a *Agent) Answer(s *transaction.Server, lost func()) { a.answer(s, s.Req, s.ToTag(), lost) }
 
 // AnswerTwice answers as two phones behind a forking proxy do, the second one d later.

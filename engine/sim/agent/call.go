@@ -20,7 +20,8 @@ type Call struct {
 	// OnResponse gets each response to the INVITE but repeated 2xx. It may be nil.
 	OnResponse func(code int, m *message.Message)
 
-	Finals  []int              // final responses, in order; a repeated 2xx of one dialog counts once
+	// Final responses, in order; a repeated 2xx of one dialog counts once
+	Finals  []int
 	Failure error              // the INVITE failed without one
 	Dialogs map[string]*Dialog // confirmed, by remote tag
 }

@@ -25,7 +25,7 @@ type Dialog struct {
 	Exchanges []*Exchange
 }
 
-// Exchange is one request that is no initial INVITE, and what came back.
+// Exchange is one request that is not an initial INVITE, and what came back.
 type Exchange struct {
 	Agent     *Agent // who asked
 	dialog    *Dialog
@@ -38,7 +38,8 @@ type Exchange struct {
 	done      func(code int)
 }
 
-// callee is the dialog of an INVITE answered here: its route set is the Record-Route as it came (§12.1.1).
+// callee is the dialog of an INVITE answered here: its route set is the Record-Route as it came
+// (§12.1.1).
 func (a *Agent) callee(req *message.Message, tag string) *Dialog {
 	d := &Dialog{a: a, ID: string(req.CallID()), from: string(req.Header(message.HeaderTo)) + ";tag=" + tag, to: string(req.Header(message.HeaderFrom))}
 	d.target = contactOf(req)
@@ -122,8 +123,8 @@ func (a *Agent) make(spec *message.RequestSpec) *message.Message {
 	return m
 }
 
-// Send sends a request in the dialog: INFO, UPDATE, INVITE … done is told the final code, or -1; it may be nil. Call it with the
-// lane's token.
+// Send sends a request in the dialog: INFO, UPDATE, INVITE … done is told the final code, or -1; it
+// may be nil. Call it with the lane's token.
 func (d *Dialog) Send(method string, done func(code int)) {
 	d.cseq++
 	x := &Exchange{Agent: d.a, dialog: d, Method: method, ID: d.ID, CSeq: d.cseq, done: done}
@@ -139,7 +140,8 @@ func (d *Dialog) Hangup() {
 	}
 }
 
-// Ask sends a request outside of a dialog, other than INVITE, by way of a proxy. Call it with the lane's token.
+// Ask sends a request outside of a dialog, other than INVITE, by way of a proxy. Call it with the
+// lane's token.
 func (a *Agent) Ask(method, uri, proxy string) *Exchange {
 	a.count++
 	x := &Exchange{Agent: a, Method: method, ID: fmt.Sprintf("%s-%d", a.Addr, a.count), CSeq: 1}

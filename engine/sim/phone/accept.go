@@ -60,7 +60,8 @@ func ackKey(m *message.Message, tag string) string {
 	return fmt.Sprintf("%s\x00%d\x00%s\x00%s", m.CallID(), cseq.Number, tag, m.FromTag())
 }
 
-// gotAck takes the ACK of a 2xx. Those that come again, and those of nothing, are dropped, as phones do.
+// gotAck takes the ACK of a 2xx. Those that come again, and those of nothing, are dropped, as
+// phones do.
 func (p *Phone) gotAck(m *message.Message) {
 	key := ackKey(m, string(m.ToTag()))
 	w := p.waiting[key]

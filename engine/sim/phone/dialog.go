@@ -20,14 +20,16 @@ type Dialog struct {
 	routes    []string // as they are written
 	cseq      uint32   // of what this side sent last
 	confirmed bool
-	over      bool              // a BYE went one way or the other
-	acks      map[uint32]string // branches of ACKs, by the CSeq of their INVITE: an ACK comes again as it was
+	over      bool // a BYE went one way or the other
+	// Branches of ACKs, by the CSeq of their INVITE: an ACK comes again as it was
+	acks map[uint32]string
 }
 
 // CallID is the Call-ID of the dialog.
 func (d *Dialog) CallID() string { return d.key.callID }
 
-// callee is the dialog of an INVITE answered here: its route set is the Record-Route as it came (§12.1.1).
+// callee is the dialog of an INVITE answered here: its route set is the Record-Route as it came
+// (§12.1.1).
 func (p *Phone) callee(r *Incoming) *Dialog {
 	key := dialogKey{string(r.Msg.CallID()), r.tag, string(r.Msg.FromTag())}
 	d := &Dialog{p: p, key: key, from: string(r.Msg.Header(message.HeaderTo)) + ";tag=" + r.tag, to: string(r.Msg.Header(message.HeaderFrom)), acks: map[uint32]string{}}
@@ -39,8 +41,9 @@ func (p *Phone) callee(r *Incoming) *Dialog {
 	return d
 }
 
-// caller is the dialog that a response to an INVITE sent here makes, or belongs to; nil where it has no To tag. The route set of a 2xx
-// counts, whatever a provisional said (§12.1.2, §13.2.2.4): the Record-Route in reverse.
+// caller is the dialog that a response to an INVITE sent here makes, or belongs to; nil if it has
+// no To tag. The route set of a 2xx counts, whatever a provisional said (§12.1.2, §13.2.2.4): the
+// Record-Route in reverse.
 func (o *Outgoing) caller(m *message.Message) *Dialog {
 	tag := string(m.ToTag())
 	if tag == "" || !makesDialogText(o.spec.Method) {
@@ -75,7 +78,8 @@ func (d *Dialog) refresh(m *message.Message) {
 	}
 }
 
-// Send sends a request in the dialog. Of spec, Method is required; URI, From, To, CallID, Routes are the dialog's unless given.
+// Send sends a request in the dialog. Of spec, Method is required; URI, From, To, CallID, Routes
+// are the dialog's unless given.
 func (d *Dialog) Send(spec Spec) (o *Outgoing) {
 	d.p.do(func() { o = d.send(spec) })
 	return o
@@ -108,7 +112,8 @@ func (d *Dialog) fill(spec *Spec) {
 	spec.Contact = spec.Method == "INVITE" || spec.Method == "UPDATE" || spec.Method == "SUBSCRIBE"
 }
 
-// ack acknowledges a 2xx, the same way each time (§13.2.2.4), with the credentials of its INVITE (§22.3).
+// ack acknowledges a 2xx, the same way each time (§13.2.2.4), with the credentials of its INVITE
+// (§22.3).
 func (d *Dialog) ack(cseq uint32, credentials string) {
 	spec := Spec{Method: "ACK"}
 	d.fill(&spec)

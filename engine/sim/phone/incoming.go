@@ -13,7 +13,8 @@ import (
 
 // This file is about requests that came: keeping, answering and ignoring them.
 
-// hesitation is how long a BYE waits for somebody who answers it otherwise, before the phone does so by itself.
+// hesitation is how long a BYE waits for somebody who answers it otherwise, before the phone does
+// so by itself.
 const hesitation = 100 * time.Millisecond
 
 // Incoming is a request that came to the phone.
@@ -93,7 +94,8 @@ func (r *Incoming) Expire(*lane.Timer) {
 	r.p.check(r.reply(code, Reply{}))
 }
 
-// Reply answers the request. What the phone answered by itself may be answered once more the same way, which does nothing.
+// Reply answers the request. What the phone answered by itself may be answered once more the same
+// way, which does nothing.
 func (r *Incoming) Reply(code int, o Reply) (err error) {
 	r.p.do(func() { err = r.reply(code, o) })
 	return err
@@ -137,7 +139,8 @@ func makesDialog(m *message.Message) bool {
 	return m.Method() == message.MethodInvite || string(m.MethodText()) == "SUBSCRIBE"
 }
 
-// response writes an answer. Whoever accepts, or may come to accept, a dialog says where it is reached (§12.1.1).
+// response writes an answer. Whoever accepts, or may come to accept, a dialog says where it is
+// reached (§12.1.1).
 func (r *Incoming) response(code int, o Reply) (*message.Message, error) {
 	var headers bytes.Buffer
 	method := r.Msg.Method()
@@ -159,7 +162,7 @@ func (r *Incoming) response(code int, o Reply) (*message.Message, error) {
 	return m, edit(m, o.Headers)
 }
 
-// edit makes the headers of m those that are given; one without values is taken out.
+// edit makes the headers of m those that are given; one without values is removed.
 func edit(m *message.Message, headers []proxy.HeaderEdit) error {
 	for _, h := range headers {
 		m.Remove(h.Name)
@@ -172,7 +175,8 @@ func edit(m *message.Message, headers []proxy.HeaderEdit) error {
 	return nil
 }
 
-// Ignore makes the phone dead for this request: nothing is answered any more, neither it when it comes again, nor its CANCEL.
+// Ignore makes the phone dead for this request: nothing is answered any more, neither it when it
+// comes again, nor its CANCEL.
 func (r *Incoming) Ignore() (err error) {
 	r.p.do(func() {
 		if r.answered != 0 || r.server == nil {
@@ -196,7 +200,8 @@ func branchKey(m *message.Message) string {
 	return string(m.CallID()) + "\x00" + string(via.Branch())
 }
 
-// noteCancel keeps a CANCEL, once. It is answered by the transaction layer, also when its INVITE was answered before.
+// noteCancel keeps a CANCEL, once. It is answered by the transaction layer, also when its INVITE
+// was answered before.
 func (p *Phone) noteCancel(m *message.Message) {
 	key := branchKey(m)
 	if p.cancels[key] {

@@ -29,7 +29,8 @@ type Spec struct {
 	inDialog bool // without Routes it goes to the URI, not to the proxy
 }
 
-// Outgoing is a request of the phone and what came back. A request that is challenged and sent again with credentials is still the same one.
+// Outgoing is a request of the phone and what came back. A request that is challenged and sent
+// again with credentials is still the same one.
 type Outgoing struct {
 	Answers []*Answer // all but those to challenges that the phone answered, and repeated 2xx
 	Err     error     // why there will be no final answer
@@ -64,7 +65,8 @@ func (o *Outgoing) URI() string { return o.spec.URI }
 // CallID is the request's Call-ID.
 func (o *Outgoing) CallID() string { return o.spec.CallID }
 
-// Dialog is the dialog it was sent in or made: the confirmed one, else the last early one; nil for none.
+// Dialog is the dialog it was sent in or made: the confirmed one, else the last early one; nil for
+// none.
 func (o *Outgoing) Dialog() *Dialog { return o.dialog }
 
 // Final is the first final response, nil before it came.
@@ -77,7 +79,7 @@ func (o *Outgoing) Final() *message.Message {
 	return nil
 }
 
-// Done tells whether there is a final response, or will be none.
+// Done reports whether there is a final response, or will be none.
 func (o *Outgoing) Done() bool { return o.Err != nil || o.Final() != nil }
 
 // Send sends a request outside of a dialog.
@@ -171,7 +173,7 @@ func (o *Outgoing) start() {
 	}
 }
 
-// ownTag gives From a tag, where it has none.
+// ownTag gives From a tag, if it has none.
 func (o *Outgoing) ownTag() {
 	if a, err := message.ParseAddress([]byte(o.spec.From)); err == nil && len(a.Tag()) > 0 {
 		o.tag = string(a.Tag())
@@ -181,7 +183,8 @@ func (o *Outgoing) ownTag() {
 	o.spec.From += ";tag=" + o.tag
 }
 
-// hop is where a request goes: to its first Route, else to its URI when it belongs to a dialog, else to the proxy.
+// hop is where a request goes: to its first Route, else to its URI when it belongs to a dialog,
+// else to the proxy.
 func (p *Phone) hop(s *Spec) (transport.Peer, error) {
 	if len(s.Routes) > 0 {
 		a, err := message.ParseAddress([]byte(s.Routes[0]))

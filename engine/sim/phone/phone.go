@@ -21,7 +21,8 @@ type Options struct {
 	Addr  netip.AddrPort
 	Kind  transport.Kind // what it sends over
 	Proxy netip.AddrPort // where it sends what has no Route
-	// User and Password answer digest challenges; without a password they are left to whoever looks at the answers. User is the URI's by default.
+	// User and Password answer digest challenges; without a password they are left to whoever looks
+	// at the answers. User is the URI's by default.
 	User, Password string
 	// Manual: it answers nothing by itself but CANCEL, which its transaction layer answers.
 	Manual bool
@@ -112,7 +113,8 @@ func (p *Phone) Contact() string {
 // Inbox are the requests that came, in their order: each once, however often it was sent.
 func (p *Phone) Inbox() []*Incoming { return p.inbox }
 
-// Leave takes the phone off the network, as if its plug were pulled: what it sends and what is sent to it is lost, and its connections break.
+// Leave takes the phone off the network, as if its plug were pulled: what it sends and what is sent
+// to it is lost, and its connections break.
 func (p *Phone) Leave() { p.wire.(*sim.Wire).Remove() }
 
 // Close ends the phone's goroutine.
