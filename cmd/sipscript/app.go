@@ -48,7 +48,8 @@ func newApp(env environment) *cli.App {
 		DisableSliceFlagSeparator: true,
 		HideVersion:               true,
 		OnUsageError:              onUsageError,
-		ExitErrHandler:            func(*cli.Context, error) {}, // execute prints the error and chooses the code
+		// Execute prints the error and chooses the code
+		ExitErrHandler: func(*cli.Context, error) {},
 	}
 }
 

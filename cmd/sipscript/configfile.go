@@ -68,8 +68,8 @@ func parseConfig(path string, text []byte) (map[string][]string, error) {
 	return values, nil
 }
 
-// configValues reads one key's value: a scalar, or, where a flag may be repeated, a list; set and advertise also take
-// a mapping.
+// configValues reads one key's value: a scalar, or, where a flag may be repeated, a list; set and
+// advertise also take a mapping.
 func configValues(key string, n *yaml.Node) ([]string, error) {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias

@@ -15,7 +15,8 @@ const (
 // errSilent ends the process with exitFailed; what there is to say was printed.
 var errSilent = errors.New("failed")
 
-// usageError is a mistake on the command line, in a SIPSCRIPT_* variable or in the file of --config.
+// usageError is a mistake on the command line, in a SIPSCRIPT_* variable or in the file of
+// --config.
 type usageError struct{ text string }
 
 func (e *usageError) Error() string { return e.text }

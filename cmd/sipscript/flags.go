@@ -1,6 +1,7 @@
 package main
 
-// The flags of `sipscript run`: names, defaults and help. What they mean together is in settings.go.
+// The flags of `sipscript run`: names, defaults and help. What they mean together is in
+// settings.go.
 
 import (
 	"time"
@@ -18,11 +19,12 @@ const (
 	defaultRouteLifetime = 24 * time.Hour
 )
 
-// defaultListen is where a server listens that was not told: on loopback only, so that nothing is open by accident.
+// defaultListen is where a server listens that was not told: on loopback only, so that nothing is
+// open by accident.
 func defaultListen() []string { return []string{"udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"} }
 
-// laterFlags are flags whose names are settled and whose work is still to come: given, they are refused with a line
-// that says so, rather than taken for a typing mistake.
+// laterFlags are flags whose names are settled and whose work is still to come: given, they are
+// refused with a line that says so, rather than taken for a typing mistake.
 func laterFlags() []string {
 	return []string{"db"}
 }
@@ -69,8 +71,8 @@ func runFlags() []cli.Flag {
 	return flags
 }
 
-// keys are the flags that a SIPSCRIPT_* variable and a key of the configuration file stand for as well, and "script",
-// which on the command line is the argument.
+// keys are the flags that a SIPSCRIPT_* variable and a key of the configuration file stand for as
+// well, and "script", which on the command line is the argument.
 func keys() []string {
 	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "admin-host", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "load-budget", "script-memory", "route-lifetime", "drain", "drain-calls", "max-delay"}
 	for _, f := range moduleFlags() {

@@ -1,6 +1,7 @@
 package main
 
-// Where a setting comes from: the command line, else a SIPSCRIPT_* variable, else the file of --config.
+// Where a setting comes from: the command line, else a SIPSCRIPT_* variable, else the file of
+// --config.
 
 import (
 	"strings"
@@ -8,8 +9,9 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// layer fills in from the environment and the file what the command line left open. After it, the flags of c hold the
-// values that count. It returns the script that variable or file name, "" for none.
+// layer fills in from the environment and the file what the command line left open. After it, the
+// flags of c hold the values that count. It returns the script that variable or file name, "" for
+// none.
 func layer(c *cli.Context, lookup func(string) (string, bool)) (script string, err error) {
 	given := map[string]bool{}
 	for _, key := range keys() {

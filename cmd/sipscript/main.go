@@ -10,7 +10,8 @@ func main() {
 	os.Exit(execute(os.Args, environment{lookup: os.LookupEnv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}))
 }
 
-// environment is what a command takes from the process it runs in, so that tests can give it another.
+// environment is what a command takes from the process it runs in, so that tests can give it
+// another.
 type environment struct {
 	lookup         func(name string) (value string, ok bool)
 	stdin          io.Reader

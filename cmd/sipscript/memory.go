@@ -13,12 +13,13 @@ import (
 	"strings"
 )
 
-// gcPercent is how much the heap may grow between two collections, in percent of what lives. Go's own 100 spends a sixth of a
-// loaded proxy's time on marking the same small live heap again and again; 200 halves that for a few megabytes (docs/decisions/gc-percent.md).
+// gcPercent is how much the heap may grow between two collections, in percent of what lives. Go's
+// own 100 spends a sixth of a loaded proxy's time on marking the same small live heap again and
+// again; 200 halves that for a few megabytes (docs/decisions/gc-percent.md).
 const gcPercent = 200
 
-// memoryShare is the part of the machine's memory from which on the collector works harder, so that a large heap does not grow by gcPercent
-// beyond what there is.
+// memoryShare is the part of the machine's memory from which on the collector works harder, so that
+// a large heap does not grow by gcPercent beyond what there is.
 const memoryShare = 0.75
 
 // tuneMemory sets the collector, where the operator did not (GOGC, GOMEMLIMIT).
@@ -33,8 +34,9 @@ func tuneMemory(lookup func(string) (string, bool)) {
 	}
 }
 
-// undisturbed runs f without collections, but for those that the memory limit asks for; where there is no limit it just runs f. It is for
-// f that makes much which stays and little that doesn't: the same heap need not be marked each time it has grown by gcPercent.
+// undisturbed runs f without collections, except for those that the memory limit asks for; if there
+// is no limit it just runs f. It is for f that makes much which stays and little that doesn't: the
+// same heap need not be marked each time it has grown by gcPercent.
 func undisturbed(f func()) {
 	if debug.SetMemoryLimit(-1) < math.MaxInt64 { // -1 only asks
 		defer debug.SetGCPercent(debug.SetGCPercent(-1))
@@ -42,7 +44,8 @@ func undisturbed(f func()) {
 	f()
 }
 
-// machineMemory is what the process may use, in bytes: the least of its control groups' limits and the machine's memory; 0 where none is known.
+// machineMemory is what the process may use, in bytes: the least of its control groups' limits and
+// the machine's memory; 0 where none is known.
 func machineMemory() int64 { return leastMemory(os.DirFS("/")) }
 
 // leastMemory is machineMemory on a file system.
@@ -83,8 +86,9 @@ type controlGroup struct {
 	files            []string
 }
 
-// controlGroups reads /proc/self/cgroup (cgroups(7)): lines of number:controllers:path. Version 2 has one with the number 0 and no controllers; there
-// MemoryMax= of a unit of systemd is memory.max, and MemoryHigh= memory.high.
+// controlGroups reads /proc/self/cgroup (cgroups(7)): lines of number:controllers:path. Version 2
+// has one with the number 0 and no controllers; there MemoryMax= of a unit of systemd is
+// memory.max, and MemoryHigh= memory.high.
 func controlGroups(text string) []controlGroup {
 	v1, v2 := []string{"memory.limit_in_bytes"}, []string{"memory.max", "memory.high"}
 	groups := []controlGroup{{"", "/", v2}, {"memory", "/", v1}}

@@ -17,7 +17,8 @@ func TestMemTotal(t *testing.T) {
 	}
 }
 
-// What bounds the process is found under either version of control groups, in a container, and in a unit of systemd.
+// What bounds the process is found under either version of control groups, in a container, and in a
+// unit of systemd.
 func TestLeastMemory(t *testing.T) {
 	const mib = 1 << 20
 	for name, c := range map[string]struct {

@@ -1,6 +1,7 @@
 package main
 
-// What is said about a value that its flag can't take. The packages below say "parse error"; here it is said what is expected.
+// What is said about a value that its flag can't take. The packages below say "parse error"; here
+// it is said what is expected.
 
 import (
 	"fmt"

@@ -69,7 +69,8 @@ func TestModuleFlags(t *testing.T) {
 	}
 }
 
-// The defaults that modules declare can be read, and their flags are keys of --config and variables.
+// The defaults that modules declare can be read, and their flags are keys of --config and
+// variables.
 func TestDefaultsOfModuleFlags(t *testing.T) {
 	known := map[string]bool{}
 	for _, k := range keys() {

@@ -1,6 +1,6 @@
 package main
 
-// Loading the script, at the start and anew.
+// Loading the script, at the start and again.
 
 import (
 	"context"
@@ -54,7 +54,8 @@ func (s *server) loadScript() (err error) {
 	return err
 }
 
-// reload loads the script anew; on an error the old one serves on. It returns the generation that serves.
+// reload loads the script again; on an error the old one serves on. It returns the generation that
+// serves.
 func (s *server) reload(ctx context.Context) (generation int, err error) {
 	s.reloads.one.Lock()
 	defer s.reloads.one.Unlock()

@@ -32,7 +32,8 @@ func readSecret(path string) (key []byte, warning string, err error) {
 	if len(text) > maxSecret {
 		return nil, "", fmt.Errorf("--secret: %s has more than %d bytes; is it the right file?", path, maxSecret)
 	}
-	// An editor's newline at the end is not part of the key: the nodes of a cluster must agree on it.
+	// An editor's newline at the end is not part of the key: the nodes of a cluster must agree on
+	// it.
 	key = bytes.TrimRight(text, "\r\n")
 	if len(key) < minSecret {
 		return nil, "", fmt.Errorf("--secret: %s has %d bytes; a key needs %d or more; create one with: head -c 32 /dev/urandom | base64 > %s", path, len(key), minSecret, path)
@@ -43,8 +44,9 @@ func readSecret(path string) (key []byte, warning string, err error) {
 	return key, warning, nil
 }
 
-// makeSecret writes a new key to path, unless there is one. It appears whole or not at all, and is on the disk when this
-// returns: a key that a crash took back would make calls of before the crash unknown.
+// makeSecret writes a new key to path, unless there is one. It appears whole or not at all, and is
+// on the disk when this returns: a key that a crash took back would make calls of before the crash
+// unknown.
 func makeSecret(path string) (err error) {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return nil // readSecret says what is wrong with it

@@ -170,8 +170,8 @@ func (s *server) watch(stop context.Context) {
 	s.watching.Go(func() { w.Run(stop) })
 }
 
-// drain refuses new calls, lets those in progress go on for --drain-calls, and then what is under way for
-// --drain, and stops the engine.
+// drain refuses new calls, lets those in progress go on for --drain-calls, and then what is under
+// way for --drain, and stops the engine.
 func (s *server) drain() {
 	s.state.Store(draining)
 	s.watching.Wait()
@@ -190,8 +190,9 @@ func (s *server) drain() {
 	fmt.Fprintln(s.stderr, "stopped")
 }
 
-// close ends what is left once the engine has drained: the admin interface, which the drain could be watched by and which asks the
-// stores, and then the stores, which write what they have not written yet.
+// close ends what is left once the engine has drained: the admin interface, which the drain could
+// be watched by and which asks the stores, and then the stores, which write what they have not
+// written yet.
 func (s *server) close() {
 	if s.admin != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)

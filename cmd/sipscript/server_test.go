@@ -48,8 +48,8 @@ func TestStatusWithoutDomains(t *testing.T) {
 	}
 }
 
-// When modules are closed nobody can ask for what they have: the engine has drained, and the admin port
-// is closed.
+// When modules are closed nobody can ask for what they have: the engine has drained, and the admin
+// port is closed.
 func TestModulesAreClosedLast(t *testing.T) {
 	set, err := parse(t, []string{"-l", "udp:127.0.0.1:0", "--admin", "127.0.0.1:0", "--drain", "10s", "-d", "example.com"}, nil, "")
 	if err != nil {

@@ -37,7 +37,7 @@ type settings struct {
 	rootCA     string               // authorities that vouch for servers, "" for the system's
 	data       string               // a directory, "" for state in memory
 	redis      host.URL             // , "" for none
-	secret     string               // a file, "" for the one in data, or a key made anew
+	secret     string               // a file, "" for the one in data, or a key made again
 	admin      string               // host:port, "" for none
 	adminHosts []string             // names it is known by besides its own
 	watch      bool

@@ -11,8 +11,9 @@ import (
 	"syscall"
 )
 
-// signals turns the process's signals into two things a server waits for: the end of stop's context, and a value on
-// hup. It works from the first line of a start on: a signal that comes while a script loads is not lost.
+// signals turns the process's signals into two things a server waits for: the end of stop's
+// context, and a value on hup. It works from the first line of a start on: a signal that comes
+// while a script loads is not lost.
 type signals struct {
 	stop   context.Context
 	hup    chan struct{} // capacity 1: reloads asked for while one runs are one

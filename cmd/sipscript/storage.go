@@ -9,7 +9,8 @@ import (
 	"github.com/sipscript/sipscript/modules/host"
 )
 
-// makeData makes the directory of --data. It is this user's alone: it says who is where, and has the key.
+// makeData makes the directory of --data. It is this user's alone: it says who is where, and has
+// the key.
 func (s *server) makeData() error {
 	if s.set.data == "" {
 		return nil

@@ -44,8 +44,8 @@ func (s *settings) readTLS(c *cli.Context) error {
 	return nil
 }
 
-// checkTLS reads all files of the TLS flags, also those that no listener needs, before anything is opened. The listeners read them
-// again. It warns of certificates that nobody will believe.
+// checkTLS reads all files of the TLS flags, also those that no listener needs, before anything is
+// opened. The listeners read them again. It warns of certificates that nobody will believe.
 func (s *server) checkTLS() error {
 	if len(s.set.tls) == 0 && s.set.rootCA == "" {
 		return nil

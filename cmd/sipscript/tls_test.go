@@ -43,7 +43,8 @@ func pair(t *testing.T, until time.Time) (cert, key string) {
 	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "PRIVATE KEY", secret)
 }
 
-// A file that can't be used ends the start with 1, and a line that names it; also where no listener would have read it.
+// A file that can't be used ends the start with 1, and a line that names it; also where no listener
+// would have read it.
 func TestTLSFilesAreNamed(t *testing.T) {
 	cert, key := pair(t, time.Now().Add(time.Hour))
 	_, other := pair(t, time.Now().Add(time.Hour))

@@ -20,7 +20,8 @@ func versionCommand() *cli.Command {
 	}
 }
 
-// version is the module's version as `go install` recorded it, or the commit of a build in a checkout.
+// version is the module's version as `go install` recorded it, or the commit of a build in a
+// checkout.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -33,8 +33,8 @@ type Invocation struct {
 	Stdin   io.Reader
 	Stdout  io.Writer
 	Stderr  io.Writer
-	// Ask asks the server's admin API, of a Remote command: path is "/api/v1/…". The error of an answer
-	// that is no 2xx is the server's "error".
+	// Ask asks the server's admin API, of a Remote command: path is "/api/v1/…". The error of an
+	// answer that is not a 2xx is the server's "error".
 	Ask func(method, path string, body io.Reader) ([]byte, error)
 }
 

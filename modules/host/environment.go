@@ -10,19 +10,20 @@ import (
 	"time"
 )
 
-// Environment is what modules share of the process. The zero value is that of a process that touches
-// nothing: no directory, no server, no flag.
+// Environment is what modules share of the process. The zero value is that of a process that
+// touches nothing: no directory, no server, no flag.
 //
-// Keys and the clock come from the engine (engine.Engine.Key, Clock), from Attach on: a key is derived
-// from --secret, and in a simulation time is virtual.
+// Keys and the clock come from the engine (engine.Engine.Key, Clock), from Attach on: a key is
+// derived from --secret, and in a simulation time is virtual.
 type Environment struct {
 	Log   *slog.Logger // Open makes nil a logger that drops all
 	Data  string       // the directory of --data, which is there; "" to keep state in memory
 	Redis URL          // of --redis, "" for none
 	DB    URL          // of --db, "" for none
 	Flags Values       // of the module's own flags, and of others'
-	// Bulk runs f, which makes much that stays and little that doesn't, such as a load of bindings. The
-	// command keeps the garbage collector from marking all of it again and again. Open makes nil call f.
+	// Bulk runs f, which makes much that stays and little that doesn't, such as a load of bindings.
+	// The command keeps the garbage collector from marking all of it again and again. Open makes
+	// nil call f.
 	Bulk func(f func())
 }
 
@@ -38,7 +39,8 @@ func (u URL) String() string {
 	return parsed.Redacted()
 }
 
-// Values are the values of flags. A flag that no plugin declared has no value: its zero value is read.
+// Values are the values of flags. A flag that no plugin declared has no value: its zero value is
+// read.
 type Values struct{ of map[string]any }
 
 // NewValues takes string, []string, bool, int and time.Duration values by the flags' names.

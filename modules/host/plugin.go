@@ -12,10 +12,11 @@ import (
 
 // Plugin declares a module. Name and New are required.
 type Plugin struct {
-	// Name is what scripts require, what stands in /api/v1/NAME, and what its metrics begin with.
+	// Name is what scripts require, what is in /api/v1/NAME, and what its metrics begin with.
 	Name string
-	// Flags are those it adds to `sipscript run`. Each is a SIPSCRIPT_* variable and a key of --config
-	// as well. Their names begin with the module's, unless they are shared ones that CLI users know.
+	// Flags are those it adds to `sipscript run`. Each is a SIPSCRIPT_* variable and a key of
+	// --config as well. Their names begin with the module's, unless they are shared ones that CLI
+	// users know.
 	Flags []Flag
 	// Commands are those it adds to `sipscript`.
 	Commands []Command

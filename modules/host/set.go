@@ -52,8 +52,8 @@ func Open(plugins []Plugin, env Environment) (*Set, error) {
 	return s, nil
 }
 
-// Offline makes modules that touch nothing outside the process, for checks, specs and references, and
-// have nothing to close. It fails only where a module breaks that rule.
+// Offline makes modules that touch nothing outside the process, for checks, specs and references,
+// and have nothing to close. It fails only where a module breaks that rule.
 func Offline(plugins []Plugin) ([]luabind.Opener, error) {
 	s, err := Open(plugins, Environment{})
 	if err != nil {
@@ -71,7 +71,8 @@ func (s *Set) Openers() []luabind.Opener {
 	return list
 }
 
-// Metrics are the modules' figures, for a program whose router is not luabind's, which has them too.
+// Metrics are the modules' figures, for a program whose router is not luabind's, which has them
+// too.
 func (s *Set) Metrics() []luabind.Metric {
 	var list []luabind.Metric
 	for _, m := range s.members {

@@ -73,7 +73,8 @@ func (n *refusal) result(now time.Time) Result {
 	return res
 }
 
-// accepted is the 200 of §10.3 step 8: it MUST list all bindings, each with an expires parameter, and SHOULD have a Date.
+// accepted is the 200 of §10.3 step 8: it MUST list all bindings, each with an expires parameter,
+// and SHOULD have a Date.
 func (r *Registrar) accepted(g *registration) Result {
 	m, p := g.message, g.policy
 	headers := make([]proxy.HeaderEdit, 0, 6)
@@ -118,7 +119,7 @@ func date(now time.Time) proxy.HeaderEdit {
 	return proxy.HeaderEdit{Name: "Date", Values: []string{now.UTC().Format(http.TimeFormat)}}
 }
 
-// supports tells whether the sender lists an option tag in Supported (§20.37).
+// supports reports whether the sender lists an option tag in Supported (§20.37).
 func supports(m *message.Message, tag string) bool {
 	tags := m.Elements(message.HeaderSupported)
 	for tags.Next() {

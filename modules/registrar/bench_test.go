@@ -1,6 +1,7 @@
 package registrar
 
-// This file measures: the cost of a save and of a lookup, whether it grows with the number of bindings, and the memory of one.
+// This file measures: the cost of a save and of a lookup, whether it grows with the number of
+// bindings, and the memory of one.
 
 import (
 	"context"
@@ -61,7 +62,8 @@ func BenchmarkLookup(b *testing.B) {
 
 func BenchmarkRefresh(b *testing.B) {
 	sizes(b, func(b *testing.B, r *Registrar, n int) {
-		var ms [2][1000]*message.Message // by turns under two Call-IDs, so that no CSeq need grow
+		// Alternately under two Call-IDs, so that no CSeq need grow
+		var ms [2][1000]*message.Message
 		for i := range ms {
 			for j := range ms[i] {
 				g := typical(j * 7919 % n)
@@ -79,7 +81,8 @@ func BenchmarkRefresh(b *testing.B) {
 	})
 }
 
-// BenchmarkHeap prints the heap that a binding takes, its address-of-record and all indexes included.
+// BenchmarkHeap prints the heap that a binding takes, its address-of-record and all indexes
+// included.
 func BenchmarkHeap(b *testing.B) {
 	const n = 200_000
 	for b.Loop() {

@@ -1,6 +1,7 @@
 package registrar
 
-// This file is the binding: one contact of one address-of-record, packed small, never changed once made.
+// This file is the binding: one contact of one address-of-record, packed small, never changed once
+// made.
 
 import (
 	"strings"
@@ -14,25 +15,29 @@ import (
 
 // Record is a binding in plain fields, as a store writes it down and as NewBinding reads it.
 type Record struct {
-	Contact   string           // the contact's URI as registered
-	Params    string           // its header parameters (";q=0.7;+sip.instance=…"), without expires
-	Q         float64          // 0 to 1; 1 when the contact named none
-	CallID    string           // of the REGISTER that made or refreshed it
-	CSeq      uint32           // of that REGISTER
-	UserAgent string           // of that REGISTER, "" if it had none
-	Path      []string         // the Path it came by, topmost first (RFC 3327)
-	Received  string           // "udp:192.0.2.7:1024" where the client is behind a NAT or on a connection, else ""
-	Socket    string           // the listener it came to, where only that one reaches the client, else ""
-	Flow      transport.FlowID // the connection it came on, or 0; means nothing to another process
-	FlowOnly  bool             // the client asked to be reached on Flow and nowhere else (RFC 5626)
-	Expires   time.Time
-	Updated   time.Time
+	Contact   string   // the contact's URI as registered
+	Params    string   // its header parameters (";q=0.7;+sip.instance=…"), without expires
+	Q         float64  // 0 to 1; 1 when the contact named none
+	CallID    string   // of the REGISTER that made or refreshed it
+	CSeq      uint32   // of that REGISTER
+	UserAgent string   // of that REGISTER, "" if it had none
+	Path      []string // the Path it came by, topmost first (RFC 3327)
+	// "udp:192.0.2.7:1024" where the client is behind a NAT or on a connection, else ""
+	Received string
+	// The listener it came to, where only that one reaches the client, else ""
+	Socket   string
+	Flow     transport.FlowID // the connection it came on, or 0; means nothing to another process
+	FlowOnly bool             // the client asked to be reached on Flow and nowhere else (RFC 5626)
+	Expires  time.Time
+	Updated  time.Time
 }
 
-// Binding is one contact of an address-of-record. It is immutable, so that lookups share it; a refresh makes a new one.
+// Binding is one contact of an address-of-record. It is immutable, so that lookups share it; a
+// refresh makes a new one.
 type Binding struct {
-	// target.URI, the contact, begins a text that goes on with params, call-id, user agent and received; the fields below are where each ends. A string
-	// for the whole of it would be 16 bytes more, and with these a binding takes 32 more from the allocator.
+	// target.URI, the contact, begins a text that goes on with params, call-id, user agent and
+	// received; the fields below are where each ends. A string for the whole of it would be 16
+	// bytes more, and with these a binding takes 32 more from the allocator.
 	target                                    proxy.Target
 	endContact, endParams, endID, endUA, ends uint16
 	named                                     bool // it has an instance id
@@ -40,7 +45,8 @@ type Binding struct {
 	expires, updated                          int64 // milliseconds since 1970
 }
 
-// NewBinding packs a record. Its texts must be within the bounds of a REGISTER that was accepted; the contact is not empty.
+// NewBinding packs a record. Its texts must be within the bounds of a REGISTER that was accepted;
+// the contact is not empty.
 func NewBinding(r *Record) *Binding {
 	n := len(r.Contact) + len(r.Params) + len(r.CallID) + len(r.UserAgent) + len(r.Received)
 	for _, p := range r.Path {
@@ -79,8 +85,8 @@ func (b *Binding) Record() Record {
 		Expires: b.Expires(), Updated: b.Updated()}
 }
 
-// Target is the binding as a place to send requests to. It is made with the binding and shared: only to be read. Its Value
-// is the binding.
+// Target is the binding as a place to send requests to. It is made with the binding and shared:
+// only to be read. Its Value is the binding.
 func (b *Binding) Target() *proxy.Target { return &b.target }
 
 // Contact is the contact's URI as registered.
@@ -103,7 +109,8 @@ func (b *Binding) CSeq() uint32   { return b.cseq }
 // UserAgent is that REGISTER's User-Agent, or "".
 func (b *Binding) UserAgent() string { return b.part(b.endID, b.endUA) }
 
-// Received is "udp:192.0.2.7:1024" for a client behind a NAT, "tcp:192.0.2.7:49152" for one on a connection (see Flow), else "".
+// Received is "udp:192.0.2.7:1024" for a client behind a NAT, "tcp:192.0.2.7:49152" for one on a
+// connection (see Flow), else "".
 func (b *Binding) Received() string { return b.target.Received }
 
 // Q is the contact's preference, 1 where it named none.
@@ -119,7 +126,8 @@ func (b *Binding) Flow() transport.FlowID { return b.target.Flow }
 func (b *Binding) Expires() time.Time { return time.UnixMilli(b.expires) }
 func (b *Binding) Updated() time.Time { return time.UnixMilli(b.updated) }
 
-// named tells whether contact parameters have an instance id. A million are asked after a restart, so it looks for the '+' first.
+// named reports whether contact parameters have an instance id. A million are asked after a
+// restart, so it looks for the '+' first.
 func named(params string) bool {
 	if strings.IndexByte(params, '+') < 0 {
 		return false
@@ -128,7 +136,8 @@ func named(params string) bool {
 	return len(instance) > 0
 }
 
-// Instance is the UA's instance id (RFC 5626 §4.1) without quotes and angle brackets, "urn:uuid:…", or "".
+// Instance is the UA's instance id (RFC 5626 §4.1) without quotes and angle brackets, "urn:uuid:…",
+// or "".
 func (b *Binding) Instance() string {
 	instance, _ := instanceOf(b.Params())
 	return string(instance)
@@ -140,10 +149,12 @@ func (b *Binding) RegID() int {
 	return id
 }
 
-// remaining is the whole seconds left at the time at, at least 1: a binding that is shown has not ended.
+// remaining is the whole seconds left at the time at, at least 1: a binding that is shown has not
+// ended.
 func (b *Binding) remaining(at int64) int64 { return max(1, (b.expires-at+500)/1000) }
 
-// matches tells whether the binding's contact is the URI given, as text and parsed (§10.3 step 7: compared per §19.1.4).
+// matches reports whether the binding's contact is the URI given, as text and parsed (§10.3 step 7:
+// compared per §19.1.4).
 func (b *Binding) matches(text []byte, uri *message.URI) bool {
 	if string(text) == b.Contact() {
 		return true

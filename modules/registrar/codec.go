@@ -1,10 +1,12 @@
 package registrar
 
-// This file writes bindings down for stores, and reads them back: one address's bindings as a few hundred bytes.
+// This file writes bindings down for stores, and reads them back: one address's bindings as a few
+// hundred bytes.
 //
-// Format 1: the byte 1, then for each binding: contact, params, Call-ID, User-Agent, received and socket (each its length
-// as a varint, then its bytes), the number of Path values and each like that, then as varints q in thousandths (with flowOnly), CSeq,
-// flow, and the times of expiry and update in milliseconds since 1970.
+// Format 1: the byte 1, then for each binding: contact, params, Call-ID, User-Agent, received and
+// socket (each its length as a varint, then its bytes), the number of Path values and each like
+// that, then as varints q in thousandths (with flowOnly), CSeq, flow, and the times of expiry and
+// update in milliseconds since 1970.
 
 import (
 	"encoding/binary"
@@ -61,8 +63,9 @@ func appendText(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
-// ParseBindings reads what AppendBindings wrote; edit, when not nil, may change each record before it becomes a binding.
-// Nothing of data is kept. The error says that data is damaged, or of another version.
+// ParseBindings reads what AppendBindings wrote; edit, when not nil, may change each record before
+// it becomes a binding. Nothing of data is kept. The error says that data is damaged, or of another
+// version.
 func ParseBindings(data []byte, edit func(*Record)) ([]*Binding, error) {
 	if len(data) == 0 || data[0] != codecVersion {
 		return nil, errFormat
@@ -85,7 +88,7 @@ func ParseBindings(data []byte, edit func(*Record)) ([]*Binding, error) {
 	return list, nil
 }
 
-// fits tells whether the texts are such as registrations have: NewBinding relies on it.
+// fits reports whether the texts are such as registrations have: NewBinding relies on it.
 func (r *Record) fits() bool {
 	path := 0
 	for _, p := range r.Path {

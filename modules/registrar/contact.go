@@ -68,8 +68,9 @@ func readDemand(m *message.Message, p *Policy) (d demand, no *refusal) {
 	return d, brief
 }
 
-// mostAtOnce bounds the contacts of one REGISTER: each is compared with all others, and a message has room for thousands. It leaves room for who removes all
-// there may be and adds as many, also when the limit was lowered meanwhile.
+// mostAtOnce bounds the contacts of one REGISTER: each is compared with all others, and a message
+// has room for thousands. It leaves room for who removes all there may be and adds as many, also
+// when the limit was lowered meanwhile.
 func (p *Policy) mostAtOnce() int { return max(2*p.MaxContacts, 100) }
 
 func readContact(a *message.Address, fallback time.Duration, p *Policy) (c contact, no *refusal) {
@@ -93,7 +94,8 @@ func readContact(a *message.Address, fallback time.Duration, p *Policy) (c conta
 		}
 	}
 	c.instance, c.regID = instanceOf(a.Params)
-	// §10.3 step 7: 423 if and only if the interval is above zero, below an hour and below the minimum.
+	// §10.3 step 7: 423 if and only if the interval is above zero, below an hour and below the
+	// minimum.
 	if c.expires > 0 && c.expires < hour && c.expires < p.MinExpires {
 		no = refuse(423, "")
 		no.minExpires = p.MinExpires
@@ -103,8 +105,8 @@ func readContact(a *message.Address, fallback time.Duration, p *Policy) (c conta
 	return c, nil
 }
 
-// asked is the interval that an Expires value or an expires parameter asks for; malformed ones SHOULD be taken for 3600
-// (§10.2.1.1).
+// asked is the interval that an Expires value or an expires parameter asks for; malformed ones
+// SHOULD be taken for 3600 (§10.2.1.1).
 func asked(text []byte) time.Duration {
 	n, ok := parseSeconds(text)
 	if !ok {
@@ -113,7 +115,8 @@ func asked(text []byte) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-// parseSeconds reads delta-seconds (§25.1); a number beyond 32 bits is the largest there is (§20.19).
+// parseSeconds reads delta-seconds (§25.1); a number beyond 32 bits is the largest there is
+// (§20.19).
 func parseSeconds(text []byte) (n uint32, ok bool) {
 	if len(text) == 0 {
 		return 0, false
@@ -144,8 +147,8 @@ func parseQ(text []byte) (q float64, ok bool) {
 	return float64(thousandths) / 1000, thousandths <= 1000
 }
 
-// storedParams is the header parameters but the registrar's own, as one line: white space outside of quotes goes, a fold inside
-// becomes a space (§7.3.1). What is left is as the UA wrote it.
+// storedParams is the header parameters but the registrar's own, as one line: white space outside
+// of quotes goes, a fold inside becomes a space (§7.3.1). What is left is as the UA wrote it.
 func storedParams(p message.Params) (string, error) {
 	out := make([]byte, 0, len(p))
 	for rest := []byte(p); len(rest) > 0; {
@@ -164,7 +167,8 @@ func storedParams(p message.Params) (string, error) {
 	return string(out), nil
 }
 
-// ours tells whether it is the registrar that says what a contact parameter is: the UA's own is not kept (for GRUUs: RFC 5627 §5.1).
+// ours reports whether it is the registrar that says what a contact parameter is: the UA's own is
+// not kept (for GRUUs: RFC 5627 §5.1).
 func ours(name []byte) bool {
 	for _, s := range [...]string{"expires", "pub-gruu", "temp-gruu"} {
 		if bytes.EqualFold(name, []byte(s)) {
@@ -214,7 +218,8 @@ func appendParam(dst, part []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// oneLine is a header value as one line: folds are one space (§7.3.1). Other control characters are an error.
+// oneLine is a header value as one line: folds are one space (§7.3.1). Other control characters are
+// an error.
 func oneLine(value []byte) (string, error) {
 	out := make([]byte, 0, len(value))
 	for i := 0; i < len(value); i++ {

@@ -1,7 +1,8 @@
 package registrar
 
-// This file is the edge proxy of RFC 5626 §5: in front of another registrar it writes itself into the Path of a REGISTER, with a token of the
-// flow the client came on, by which Intercept finds the client again.
+// This file is the edge proxy of RFC 5626 §5: in front of another registrar it writes itself into
+// the Path of a REGISTER, with a token of the flow the client came on, by which Intercept finds the
+// client again.
 
 import (
 	"errors"
@@ -14,11 +15,14 @@ import (
 // errNoPath is why AddPath writes none.
 var errNoPath = errors.New("registrar: add_path: the client does not list path in Supported")
 
-// AddPath puts this server on top of the Path of the REGISTER req, so that the registrar it is relayed to sends the client's requests here
-// (RFC 3327 §5.2). Where the client came straight here, the entry leads back on its flow, and says ob when the client asks for outbound (RFC 5626
-// §5.1). force: also where the client does not list path in Supported, which RFC 3327 advises against, but old phones need.
+// AddPath puts this server on top of the Path of the REGISTER req, so that the registrar it is
+// relayed to sends the client's requests here (RFC 3327 §5.2). Where the client came straight here,
+// the entry leads back on its flow, and says ob when the client asks for outbound (RFC 5626 §5.1).
+// force: also where the client does not list path in Supported, which RFC 3327 advises against, but
+// old phones need.
 //
-// Errors: an *engine.MisuseError for another request than a REGISTER; errors for a client without path, and before Attach.
+// Errors: an *engine.MisuseError for another request than a REGISTER; errors for a client without
+// path, and before Attach.
 func (r *Registrar) AddPath(req *engine.Request, force bool) error {
 	m := req.Message()
 	if m.Method() != message.MethodRegister {
@@ -46,7 +50,7 @@ func (r *Registrar) AddPath(req *engine.Request, force bool) error {
 	return req.AddHeader("Path", entry, true)
 }
 
-// asksForFlow tells whether a contact of the REGISTER has an instance and a reg-id.
+// asksForFlow reports whether a contact of the REGISTER has an instance and a reg-id.
 func asksForFlow(m *message.Message) bool {
 	contacts := m.Elements(message.HeaderContact)
 	for contacts.Next() {

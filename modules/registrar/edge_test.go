@@ -1,6 +1,7 @@
 package registrar
 
-// This file tests the edge proxy: a registrar behind it, phones in front, and what only the edge can reach.
+// This file tests the edge proxy: a registrar behind it, phones in front, and what only the edge
+// can reach.
 
 import (
 	"fmt"

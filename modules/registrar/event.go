@@ -1,6 +1,7 @@
 package registrar
 
-// This file is what the registrar tells about changes: events, and those who wait for a binding to appear.
+// This file is what the registrar tells about changes: events, and those who wait for a binding to
+// appear.
 
 import (
 	"sync"
@@ -22,7 +23,8 @@ func (k Kind) String() string {
 	return [...]string{"", "registrar.bound", "registrar.refreshed", "registrar.expired", "registrar.removed"}[k]
 }
 
-// Event is one change that was stored. Binding is the new one where there is one, else the one that is gone.
+// Event is one change that was stored. Binding is the new one where there is one, else the one that
+// is gone.
 type Event struct {
 	Kind    Kind
 	AOR     string
@@ -59,10 +61,11 @@ func (c *changes) find(b *Binding) int {
 	return -1
 }
 
-// has tells whether b was made by this very update.
+// has reports whether b was made by this very update.
 func (c *changes) has(b *Binding) bool { return c.find(b) >= 0 }
 
-// remove notes that b goes. Where the update itself had made it, only what stood there before is gone.
+// remove notes that b goes. Where the update itself had made it, only what stood there before is
+// gone.
 func (c *changes) remove(b *Binding) {
 	i := c.find(b)
 	switch {
@@ -119,15 +122,17 @@ func (s *service) emit(e Event) {
 
 // waiters are those who want to know when a binding appears.
 type waiters struct {
-	any   atomic.Int64 // how many there are: registrations pay for the lock only when somebody waits
+	// How many there are: registrations pay for the lock only when somebody waits
+	any   atomic.Int64
 	mu    sync.Mutex
 	byAOR map[string]map[*watch]struct{} // guarded by mu
 }
 
 type watch struct{ f func() }
 
-// Watch calls f, on whatever goroutine, each time a binding of the canonical address-of-record aor was made or refreshed
-// in this process, until stop is called. f must not block, and may still be called once while stop is.
+// Watch calls f, on whatever goroutine, each time a binding of the canonical address-of-record aor
+// was made or refreshed in this process, until stop is called. f must not block, and may still be
+// called once while stop is.
 func (r *Registrar) Watch(aor string, f func()) (stop func()) {
 	s, w := &r.waiters, &watch{f}
 	s.mu.Lock()

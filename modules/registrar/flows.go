@@ -1,9 +1,11 @@
 package registrar
 
-// This file takes bindings away whose flow is gone (RFC 5626 §6): the connection closed, or a UDP client's keep-alives stopped coming. Only
-// bindings count that are nothing without their flow: those of outbound clients, and of WebSocket clients, who come back under another name.
+// This file takes bindings away whose flow is gone (RFC 5626 §6): the connection closed, or a UDP
+// client's keep-alives stopped coming. Only bindings count that are nothing without their flow:
+// those of outbound clients, and of WebSocket clients, who come back under another name.
 //
-// A client is judged by its keep-alives only once it has sent one: there are those that never do, whatever they were asked.
+// A client is judged by its keep-alives only once it has sent one: there are those that never do,
+// whatever they were asked.
 
 import (
 	linked "container/list"
@@ -37,15 +39,17 @@ type flow struct {
 	key  flowKey
 	aors map[string]struct{} // who registered on it
 
-	limit time.Duration // how long it may be silent, once it sends keep-alives; 0: as long as it likes
-	pings bool          // a keep-alive came
+	// How long it may be silent, once it sends keep-alives; 0: as long as it likes
+	limit time.Duration
+	pings bool // a keep-alive came
 
 	// of UDP clients
 	heard lane.Time       // when it was heard of last
 	entry *linked.Element // in pinging or quiet
 }
 
-// mostOnFlow bounds the addresses remembered for one flow; a trunk may register many. The bindings of others end with their time.
+// mostOnFlow bounds the addresses remembered for one flow; a trunk may register many. The bindings
+// of others end with their time.
 const mostOnFlow = 10_000
 
 // flows are those that bindings end with.
@@ -56,11 +60,13 @@ type flows struct {
 	stop      func()
 	byPlace   map[place]*flow
 	byID      map[transport.FlowID]*flow
-	// UDP clients, *flow, those first that were not heard of for the longest time: who sends keep-alives, and who does not (yet).
+	// UDP clients, *flow, those first that were not heard of for the longest time: who sends
+	// keep-alives, and who does not (yet).
 	pinging, quiet linked.List
 }
 
-// forgotten is how long a UDP client is remembered that only registers: longer than it takes to register again.
+// forgotten is how long a UDP client is remembered that only registers: longer than it takes to
+// register again.
 const forgotten = 24 * time.Hour
 
 // attach makes f hear of e's flows.
@@ -106,7 +112,8 @@ func (r *Registrar) watchFlow(g *registration) {
 	}
 }
 
-// silence is how long a flow may be silent whose client is to send keep-alives every timer: one may be lost, and come late.
+// silence is how long a flow may be silent whose client is to send keep-alives every timer: one may
+// be lost, and come late.
 func silence(timer time.Duration) time.Duration { return 2*timer + 10*time.Second }
 
 func (f *flows) watch(key flowKey, aor string, timer time.Duration) {
@@ -131,7 +138,8 @@ func (f *flows) watch(key flowKey, aor string, timer time.Duration) {
 		w.aors[aor] = struct{}{}
 	}
 	f.hear(w)
-	// One client may come from another port each time. Those there are no bindings for, whatever they are, are the ones heard of longest ago.
+	// One client may come from another port each time. Those there are no bindings for, whatever
+	// they are, are the ones heard of longest ago.
 	for f.quiet.Len() > f.registrar.inForce().policy.MaxBindings {
 		f.forget(f.quiet.Front().Value.(*flow))
 	}
@@ -235,13 +243,14 @@ func newLoss(r *Registrar, e *engine.Engine, w *flow) *loss {
 	return &loss{r, e, w, e.Clock().Wall().UnixMilli()}
 }
 
-// ends tells whether the binding ends with the flow. The store may be slow: a UDP client that has registered meanwhile from where it was is there again.
+// ends reports whether the binding ends with the flow. The store may be slow: a UDP client that has
+// registered meanwhile from where it was is there again.
 func (o *loss) ends(b *Binding) bool {
 	return o.flow.key.carries(b) && (o.flow.key.id != 0 || b.updated < o.at)
 }
 
-// unboundAtOnce is how many addresses are changed at a time where the store waits: a trunk's connection may carry thousands, and changes that wait
-// together cost a store little more than one.
+// unboundAtOnce is how many addresses are changed at a time where the store waits: a trunk's
+// connection may carry thousands, and changes that wait together cost a store little more than one.
 const unboundAtOnce = 64
 
 // Do removes them, on the background lane.
@@ -298,7 +307,7 @@ func (o *loss) unbindOne(ctx context.Context, aor string, now time.Time) error {
 	})
 }
 
-// carries tells whether the binding is reached on the flow.
+// carries reports whether the binding is reached on the flow.
 func (k *flowKey) carries(b *Binding) bool {
 	if k.id != 0 {
 		return b.Flow() == k.id

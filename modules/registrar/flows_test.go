@@ -113,7 +113,8 @@ func TestBindingsEndWithTheirConnection(t *testing.T) {
 	}
 }
 
-// TestSilentFlowsAreUnbound: who sent keep-alives and does so no more is gone; who never did is not judged by them.
+// TestSilentFlowsAreUnbound: who sent keep-alives and does so no more is gone; who never did is not
+// judged by them.
 func TestSilentFlowsAreUnbound(t *testing.T) {
 	w := newWorld(t, nil, nil)
 	silent, lively, never := w.flowClient("192.0.2.1:5060", transport.UDP), w.flowClient("192.0.2.2:5060", transport.UDP), w.flowClient("192.0.2.3:5060", transport.UDP)
@@ -137,7 +138,7 @@ func TestSilentFlowsAreUnbound(t *testing.T) {
 	if w.count() != 2 || w.heard("registrar.expired") != 1 {
 		t.Errorf("%d bindings; %q", w.count(), w.events)
 	}
-	// It registers again, and is judged anew.
+	// It registers again, and is judged again.
 	if code := silent.register("bob", 1, "outbound"); code != 200 || w.count() != 3 {
 		t.Errorf("%d, %d bindings", code, w.count())
 	}
@@ -151,7 +152,8 @@ func TestSilentFlowsAreUnbound(t *testing.T) {
 	}
 }
 
-// TestFlowsAreBounded: a client that comes from another port each time has one binding, and is no reason to remember flows without end.
+// TestFlowsAreBounded: a client that comes from another port each time has one binding, and is no
+// reason to remember flows without end.
 func TestFlowsAreBounded(t *testing.T) {
 	w := emptyWorld(t, nil)
 	w.reg = New(Options{Policy: Policy{MaxBindings: 3}})
@@ -173,7 +175,8 @@ func TestFlowsAreBounded(t *testing.T) {
 	}
 }
 
-// crowd is a store that makes changes, once it is full, so many at a time: as one that commits them together.
+// crowd is a store that makes changes, once it is full, so many at a time: as one that commits them
+// together.
 type crowd struct {
 	*Memory
 	full bool
@@ -194,7 +197,8 @@ func (c *crowd) Update(ctx context.Context, aor string, d Durability, change fun
 	return c.Memory.Update(ctx, aor, d, change)
 }
 
-// TestTrunksAreUnboundTogether: the bindings of a connection with many users don't wait for each other.
+// TestTrunksAreUnboundTogether: the bindings of a connection with many users don't wait for each
+// other.
 func TestTrunksAreUnboundTogether(t *testing.T) {
 	const users = 4 * unboundAtOnce
 	store := &crowd{Memory: NewMemory(), in: make(chan struct{})}
@@ -213,7 +217,8 @@ func TestTrunksAreUnboundTogether(t *testing.T) {
 	}
 }
 
-// TestBackBeforeUnbound: the store takes its time, and a client that was silent registers again from where it was before its binding is removed.
+// TestBackBeforeUnbound: the store takes its time, and a client that was silent registers again
+// from where it was before its binding is removed.
 func TestBackBeforeUnbound(t *testing.T) {
 	w := newWorld(t, nil, nil)
 	c := w.flowClient("192.0.2.1:5060", transport.UDP)
@@ -240,7 +245,8 @@ func TestBackBeforeUnbound(t *testing.T) {
 	}
 }
 
-// TestSilentConnectionsAreClosed: a connection whose client has sent keep-alives and stops is closed; one that never had any is left alone.
+// TestSilentConnectionsAreClosed: a connection whose client has sent keep-alives and stops is
+// closed; one that never had any is left alone.
 func TestSilentConnectionsAreClosed(t *testing.T) {
 	w := newWorld(t, nil, nil)
 	pings, never := w.flowClient("192.0.2.1:5060", transport.TCP), w.flowClient("192.0.2.2:5060", transport.TCP)

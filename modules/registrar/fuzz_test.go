@@ -1,6 +1,7 @@
 package registrar
 
-// This file feeds any bytes to Process: whatever is accepted must be fit to be sent, and found again.
+// This file feeds any bytes to Process: whatever is accepted must be fit to be sent, and found
+// again.
 
 import (
 	"strings"
@@ -63,7 +64,8 @@ func FuzzProcess(f *testing.F) {
 	})
 }
 
-// checkAnswer reads the answer as the client would, and registers what it shows: that must be the same binding.
+// checkAnswer reads the answer as the client would, and registers what it shows: that must be the
+// same binding.
 func checkAnswer(t *testing.T, req *message.Message, res *Result, lines string, contacts int) {
 	wire := message.AppendResponse(nil, req, res.Code, res.Reason, "tag", []byte(lines), nil)
 	var answer message.Message

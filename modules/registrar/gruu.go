@@ -1,11 +1,13 @@
 package registrar
 
-// This file makes and reads GRUUs: URIs that lead to one instance of a user agent from anywhere (RFC 5627).
+// This file makes and reads GRUUs: URIs that lead to one instance of a user agent from anywhere
+// (RFC 5627).
 //
-// A public one is the address-of-record with the instance: sip:bob@example.com;gr=urn:uuid:…
-// A temporary one hides who it is: sip:tgruu.TOKEN@example.com;gr, where the token is the address and a mark of the instance's registration,
-// encrypted. No table is kept: it holds as long as the instance is registered with the Call-ID it had when the GRUU was given out (§3.2), here
-// and in every process with the same secret.
+// A public one is the address-of-record with the instance: sip:bob@example.com;gr=urn:uuid:… A
+// temporary one hides who it is: sip:tgruu.TOKEN@example.com;gr, where the token is the address and
+// a mark of the instance's registration, encrypted. No table is kept: it holds as long as the
+// instance is registered with the Call-ID it had when the GRUU was issued (§3.2), here and in every
+// process with the same secret.
 
 import (
 	"bytes"
@@ -25,7 +27,7 @@ import (
 const (
 	tempUser = "tgruu."
 	markSize = 8    // bytes
-	maxToken = 1024 // characters: longer ones are not looked at, and not given out
+	maxToken = 1024 // characters: longer ones are not looked at, and not issued
 )
 
 // gruus makes and reads temporary GRUUs.
@@ -49,8 +51,8 @@ func appendPublic(dst []byte, aor string, instance []byte) []byte {
 	return appendEscaped(dst, instance)
 }
 
-// appendTemporary appends a new temporary GRUU of an instance of aor that is registered with that Call-ID (§3.1.2): nothing where the address has no user
-// that could be hidden, or is too long.
+// appendTemporary appends a new temporary GRUU of an instance of aor that is registered with that
+// Call-ID (§3.1.2): nothing where the address has no user that could be hidden, or is too long.
 func (g *gruus) appendTemporary(dst []byte, aor string, instance []byte, callID string) []byte {
 	scheme, host, ok := cutAOR(aor)
 	if !ok || proxy.TokenLen(g.seal.NonceSize()+markSize+len(aor)+g.seal.Overhead()) > maxToken {
@@ -93,14 +95,15 @@ type wanted struct {
 	instance  []byte // of a public GRUU
 	mark      [markSize]byte
 	temporary bool
-	never     bool // it has the form of a GRUU, and none of that form was given out here
+	never     bool // it has the form of a GRUU, and none of that form was issued here
 }
 
-// isGRUU tells whether u is a GRUU, of whomever.
+// isGRUU reports whether u is a GRUU, of whomever.
 func isGRUU(u *message.URI) bool { return len(u.Params) > 0 && u.Params.Has("gr") }
 
-// readGRUU reads a GRUU. A temporary one that is not ours is for nobody, ever (RFC 5627 §6.1). Of a public one there is no telling whether it was
-// given out: who is a user is not known here, and which instances he had is known as long as they are registered.
+// readGRUU reads a GRUU. A temporary one that is not ours is for nobody, ever (RFC 5627 §6.1). Of a
+// public one there is no telling whether it was issued: who is a user is not known here, and which
+// instances he had is known as long as they are registered.
 func (s *service) readGRUU(u *message.URI) (w wanted) {
 	value, _ := u.Params.Get("gr")
 	if len(value) > 0 {
@@ -131,7 +134,8 @@ func (s *service) readGRUU(u *message.URI) (w wanted) {
 	return w
 }
 
-// of is those bindings that the GRUU leads to: the most recent of its instance first (RFC 5627 §6.1).
+// of is those bindings that the GRUU leads to: the most recent of its instance first (RFC 5627
+// §6.1).
 func (w *wanted) of(found []*Binding) []*Binding {
 	instance := w.instance
 	if w.temporary {
@@ -174,7 +178,8 @@ func unescape(text []byte) []byte {
 	return text
 }
 
-// appendGRUUs appends the contact parameters that give b its GRUUs (RFC 5627 §5.2): nothing for a UA without an instance id.
+// appendGRUUs appends the contact parameters that give b its GRUUs (RFC 5627 §5.2): nothing for a
+// UA without an instance id.
 func (s *service) appendGRUUs(dst []byte, aor string, b *Binding) []byte {
 	if !b.named {
 		return dst
@@ -194,15 +199,16 @@ func (s *service) appendGRUUs(dst []byte, aor string, b *Binding) []byte {
 	return dst
 }
 
-// NeverGiven tells whether uri, of a local domain, has the form of a GRUU and is none of those given out here. Lookup finds nobody then, as for a user who
-// is not registered; but a request is to be answered 404, and not 480 (RFC 5627 §6.1).
+// NeverGiven reports whether uri, of a local domain, has the form of a GRUU and is none of those
+// issued here. Lookup finds nobody then, as for a user who is not registered; but a request is to
+// be answered 404, and not 480 (RFC 5627 §6.1).
 func (r *Registrar) NeverGiven(uri *message.URI) bool {
 	q := r.query(uri, nil)
 	return q.never
 }
 
-// vouch says what the Request-URI of a request in a dialog stands for, where that is a GRUU of ours: else it would come back here (RFC 5627
-// §6.1). Who may send it on is the router's to decide.
+// vouch says what the Request-URI of a request in a dialog stands for, where that is a GRUU of
+// ours: else it would come back here (RFC 5627 §6.1). Who may send it on is the router's to decide.
 func (r *Registrar) vouch(req *engine.Request) {
 	if uri, party, ok := req.LostFlow(); ok {
 		r.follow(req, &uri, &party)
@@ -225,9 +231,10 @@ func (r *Registrar) vouch(req *engine.Request) {
 	req.ResolveTo(targets)
 }
 
-// follow finds a client whose connection is gone, if it has registered again since: the instance of its GRUU, or the
-// contact that the dialog has, of the user whose dialog it is. JsSIP names its GRUU as Contact, without ob, so that its calls
-// are to outlive a reconnect. Where nobody is found the request fails as its flow did (430, RFC 5626 §5.3.1).
+// follow finds a client whose connection is gone, if it has registered again since: the instance of
+// its GRUU, or the contact that the dialog has, of the user whose dialog it is. JsSIP names its
+// GRUU as Contact, without ob, so that its calls are to outlive a reconnect. Where nobody is found
+// the request fails as its flow did (430, RFC 5626 §5.3.1).
 func (r *Registrar) follow(req *engine.Request, uri, party *message.URI) {
 	e := req.Engine()
 	var q query
@@ -270,7 +277,8 @@ func (r *Registrar) findFor(req *engine.Request, aor []byte) ([]*Binding, error)
 	return r.lookup(req.Context(), aor, now)
 }
 
-// GRUUs are the public GRUU and a new temporary one of a binding of aor, "" where it has none: its UA names no instance.
+// GRUUs are the public GRUU and a new temporary one of a binding of aor, "" if it has none: its UA
+// names no instance.
 func (r *Registrar) GRUUs(aor string, b *Binding) (public, temporary string) {
 	if !b.named || r.policy.NoGRUU {
 		return "", ""

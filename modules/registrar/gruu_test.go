@@ -58,7 +58,7 @@ func TestGRUU(t *testing.T) {
 	for _, uri := range []string{public, first, second, strings.ToLower(public), "sip:" + strings.ToUpper(first[4:]), "sip:bob@EXAMPLE.com:5060;gr=urn%3Auuid:00000000-0000-1000-8000-aabbccddeeff"} {
 		b.has(t, uri, phone)
 	}
-	// What is no GRUU of theirs leads nowhere, and not to all.
+	// What is not a GRUU of theirs leads nowhere, and not to all.
 	forged := []byte(first)
 	if forged[20] != 'b' {
 		forged[20] = 'b'
@@ -78,7 +78,8 @@ func TestGRUU(t *testing.T) {
 	same.withKey(1)
 	same.registerGRUU(t, "x", 1, "<"+phone+">;"+phoneID)
 	same.has(t, first, phone)
-	// Registered with another Call-ID: the temporary ones of before are invalid, the public one stays (§3.2).
+	// Registered with another Call-ID: the temporary ones of before are invalid, the public one
+	// stays (§3.2).
 	_, third := b.registerGRUU(t, "new", 1, "<"+phone+">;"+phoneID)
 	b.has(t, first)
 	b.has(t, second)
@@ -90,7 +91,8 @@ func TestGRUU(t *testing.T) {
 	b.has(t, public)
 }
 
-// TestGRUUThatNeverWas: what has the form of a GRUU and was never given out is told from one whose client is not there (RFC 5627 §6.1: 404 and 480).
+// TestGRUUThatNeverWas: what has the form of a GRUU and was never issued is told from one whose
+// client is not there (RFC 5627 §6.1: 404 and 480).
 func TestGRUUThatNeverWas(t *testing.T) {
 	b := newBench(t, Policy{})
 	parsed := func(text string) *message.URI {
@@ -161,7 +163,8 @@ func TestGRUUIsGivenWhereItIsUnderstood(t *testing.T) {
 	}
 }
 
-// TestAddressesOfAnyLength: a temporary GRUU that is given out leads to its instance; where there can be none, none is.
+// TestAddressesOfAnyLength: a temporary GRUU that is issued leads to its instance; where there can
+// be none, none is.
 func TestAddressesOfAnyLength(t *testing.T) {
 	for _, aor := range []string{"sip:example.com", "sip:b@example.com", "sip:" + strings.Repeat("b", 500) + "@example.com", "sip:" + strings.Repeat("b", 2000) + "@example.com"} {
 		b := newBench(t, Policy{})
@@ -178,7 +181,8 @@ func TestAddressesOfAnyLength(t *testing.T) {
 	}
 }
 
-// TestContactIsNoGRUU: a GRUU of the address as its own contact would lead in circles (RFC 5627 §5.1).
+// TestContactIsNoGRUU: a GRUU of the address as its own contact would lead in circles (RFC 5627
+// §5.1).
 func TestContactIsNoGRUU(t *testing.T) {
 	b := newBench(t, Policy{})
 	b.withKey(1)

@@ -1,6 +1,7 @@
 package registrar
 
-// This file holds what idle bindings cost to bounds: the heap of each, and the sweep, to which they cost nothing.
+// This file holds what idle bindings cost to bounds: the heap of each, and the sweep, to which they
+// cost nothing.
 
 import (
 	"context"
@@ -10,7 +11,8 @@ import (
 	"time"
 )
 
-// maxHeap is the bound on the heap of a typical binding in bytes, its address and all indexes included, as it is promised for a million.
+// maxHeap is the bound on the heap of a typical binding in bytes, its address and all indexes
+// included, as it is promised for a million.
 const maxHeap = 600
 
 func TestHeapOfABinding(t *testing.T) {
@@ -43,8 +45,8 @@ func fillIdle(m *Memory, n int, now time.Time) {
 
 const day = 24 * time.Hour
 
-// TestSweepLooksAtNothingIdle: bindings that have not ended are not looked at. Their records are emptied behind the store's back: one
-// that is looked at is thrown away.
+// TestSweepLooksAtNothingIdle: bindings that have not ended are not looked at. Their records are
+// emptied behind the store's back: one that is looked at is thrown away.
 func TestSweepLooksAtNothingIdle(t *testing.T) {
 	const n = 10_000
 	m := NewMemory()

@@ -1,7 +1,7 @@
 package registrar
 
-// This file tells the instances of user agents and their flows apart (RFC 5626 §4.1, §4.2): which binding a contact is about, and how a
-// proxy reaches each instance once.
+// This file tells the instances of user agents and their flows apart (RFC 5626 §4.1, §4.2): which
+// binding a contact is about, and how a proxy reaches each instance once.
 
 import (
 	"bytes"
@@ -11,8 +11,8 @@ import (
 	"github.com/sipscript/sipscript/engine/proxy"
 )
 
-// instanceOf is the instance id in a contact's header parameters, without angle brackets, and its reg-id; "" and 0 for none. A reg-id
-// without an instance is ignored (RFC 5626 §6).
+// instanceOf is the instance id in a contact's header parameters, without angle brackets, and its
+// reg-id; "" and 0 for none. A reg-id without an instance is ignored (RFC 5626 §6).
 func instanceOf(p message.Params) (instance []byte, regID int) {
 	if len(p) == 0 {
 		return nil, 0
@@ -29,12 +29,12 @@ func instanceOf(p message.Params) (instance []byte, regID int) {
 	return instance, regID
 }
 
-// sameInstance compares two instance ids. They are URNs, and those in use (urn:uuid, urn:gsma) don't distinguish case (RFC 4122 §3,
-// RFC 8141 §3.1).
+// sameInstance compares two instance ids. They are URNs, and those in use (urn:uuid, urn:gsma)
+// don't distinguish case (RFC 4122 §3, RFC 8141 §3.1).
 func sameInstance(a, b []byte) bool { return len(a) > 0 && bytes.EqualFold(a, b) }
 
-// isAbout tells whether the contact c is about the binding b. Flows are compared by instance and reg-id, and then their URIs don't matter
-// (RFC 5626 §6). Everything else is compared per §19.1.4.
+// isAbout reports whether the contact c is about the binding b. Flows are compared by instance and
+// reg-id, and then their URIs don't matter (RFC 5626 §6). Everything else is compared per §19.1.4.
 func (g *registration) isAbout(c *contact, b *Binding) bool {
 	if !g.policy.NoOutbound && c.regID != 0 && b.named {
 		if instance, regID := instanceOf(b.Params()); regID != 0 {
@@ -44,8 +44,9 @@ func (g *registration) isAbout(c *contact, b *Binding) bool {
 	return b.matches(c.text, &c.uri)
 }
 
-// moved tells whether b is the former address of the UA that has registered c, where that is about no binding: it names its instance alone. An instance
-// may register several contacts in one request: these are not each other's former address.
+// moved reports whether b is the former address of the UA that has registered c, where that is
+// about no binding: it names its instance alone. An instance may register several contacts in one
+// request: these are not each other's former address.
 func (g *registration) moved(c *contact, b *Binding) bool {
 	if g.policy.NoOutbound || len(c.instance) == 0 || !b.named {
 		return false
@@ -54,13 +55,14 @@ func (g *registration) moved(c *contact, b *Binding) bool {
 	return c.regID == 0 && regID == 0 && sameInstance(c.instance, instance) && !g.done.has(b) && !g.mentions(b)
 }
 
-// mentions tells whether one of the request's contacts has the URI of b.
+// mentions reports whether one of the request's contacts has the URI of b.
 func (g *registration) mentions(b *Binding) bool {
 	return slices.ContainsFunc(g.contacts, func(c contact) bool { return b.matches(c.text, &c.uri) })
 }
 
-// oncePerInstance is found as a proxy may fork to it: at most one binding of each instance at a time (RFC 5626 §7), which has the
-// instance's others, in their order, as what to try when its flow fails. Where no instance is there twice it is found itself.
+// oncePerInstance is found as a proxy may fork to it: at most one binding of each instance at a
+// time (RFC 5626 §7), which has the instance's others, in their order, as what to try when its flow
+// fails. Where no instance is there twice it is found itself.
 func oncePerInstance(found []*Binding) []*Binding {
 	if !twice(found) {
 		return found
@@ -86,7 +88,7 @@ func oncePerInstance(found []*Binding) []*Binding {
 	return list
 }
 
-// twice tells whether two of the bindings are of one instance.
+// twice reports whether two of the bindings are of one instance.
 func twice(found []*Binding) bool {
 	for i := 1; i < len(found); i++ {
 		if found[i].named && slices.ContainsFunc(found[:i], found[i].sameInstance) {

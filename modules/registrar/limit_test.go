@@ -1,6 +1,7 @@
 package registrar
 
-// This file tests the limits: what is refused, what is replaced, and that nobody is kept from refreshing and removing.
+// This file tests the limits: what is refused, what is replaced, and that nobody is kept from
+// refreshing and removing.
 
 import (
 	"fmt"
@@ -37,7 +38,8 @@ func TestReplaceOldest(t *testing.T) {
 	b.has(t, bob, "sip:5@h", "sip:6@h", "sip:7@h")
 }
 
-// A REGISTER with thousands of contacts is refused before they are compared, which would take seconds.
+// A REGISTER with thousands of contacts is refused before they are compared, which would take
+// seconds.
 func TestContactsAtOnce(t *testing.T) {
 	for n, want := range map[int]int{100: 200, 101: 403, 2500: 403} {
 		b := newBench(t, Policy{})

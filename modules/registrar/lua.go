@@ -1,6 +1,7 @@
 package registrar
 
-// This file is the module "registrar" of scripts. It only translates; README.md describes what scripts see.
+// This file is the module "registrar" of scripts. It only translates; README.md describes what
+// scripts see.
 
 import (
 	"context"
@@ -16,14 +17,16 @@ import (
 // Name is "registrar".
 func (r *Registrar) Name() string { return "registrar" }
 
-// Open makes the module of one script generation: the bindings are the registrar's, the policy its own.
+// Open makes the module of one script generation: the bindings are the registrar's, the policy its
+// own.
 func (r *Registrar) Open(h *luabind.Host) (luabind.Module, error) {
 	m := &module{registrar: r, host: h, subscriptions: r.subscriptions}
 	m.hears.hear = func(e Event) { h.Emit(e.Kind.String(), e.AOR, e.Binding) }
 	return m, nil
 }
 
-// module is the registrar within one script generation. registrar is replaced by configure, before any call is served.
+// module is the registrar within one script generation. registrar is replaced by configure, before
+// any call is served.
 type module struct {
 	registrar *Registrar
 	host      *luabind.Host
@@ -135,7 +138,8 @@ func (m *module) Functions() []luabind.Function {
 		luabind.Try1(luabind.Function{Name: "bindings", Waits: finding, Where: luabind.InHandler,
 			Doc:     "Lists all bindings of an address, where lookup has one for each client: for administration.",
 			Example: `local all = registrar.bindings("sip:bob@example.com")`},
-			aor, found, func(c *luabind.Call, uri *message.URI) (listing, error) { // lookup without any choice
+			// Lookup without any choice
+			aor, found, func(c *luabind.Call, uri *message.URI) (listing, error) {
 				return m.list(c, query{wanted: wanted{aor: m.registrar.address(nil, uri)}})
 			}),
 		luabind.Try2(luabind.Function{Name: "wait", Waits: true, Where: luabind.InHandler,
@@ -171,7 +175,8 @@ type listing struct {
 	never    bool
 }
 
-// found pushes a listing. Where nobody ever was, an empty list and the reason, which relay, fork and redirect answer 404.
+// found pushes a listing. Where nobody ever was, an empty list and the reason, which relay, fork
+// and redirect answer 404.
 var found = luabind.ReturnsOf(func(c *luabind.Call, l listing) int {
 	n := luabind.PushList(c, l.bindings)
 	if l.never {
@@ -232,7 +237,7 @@ func (m *module) lookup(c *luabind.Call, uri *message.URI) (listing, error) {
 	return m.list(c, q)
 }
 
-// local tells whether a URI is of a local domain.
+// local reports whether a URI is of a local domain.
 func (m *module) local(u *message.URI) bool {
 	e := m.host.Engine()
 	return e != nil && u.IsSIP() && e.IsLocal(string(u.Host), u.Port)
@@ -302,8 +307,8 @@ type waiting struct {
 	rung   bool // something was bound since the last look
 }
 
-// glance is how often a wait looks whether its request is over. To be told would take a goroutine of its own, of which the
-// lane's clock knows nothing.
+// glance is how often a wait looks whether its request is over. To be told would take a goroutine
+// of its own, of which the lane's clock knows nothing.
 const glance = 200 * time.Millisecond
 
 func (w *waiting) over() bool { return w.ctx.Err() != nil || w.lane.Now() >= w.end }

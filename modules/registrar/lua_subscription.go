@@ -1,6 +1,7 @@
 package registrar
 
-// This file is registrar.subscribe, and its options, for scripts. It only translates; README.md describes what scripts see.
+// This file is registrar.subscribe, and its options, for scripts. It only translates; README.md
+// describes what scripts see.
 
 import (
 	"time"
@@ -18,7 +19,8 @@ type subscriptionSettings struct {
 	MaxPerUser int           `lua:"max_per_user" min:"1" max:"1000000" doc:"subscriptions to one user's registrations, default 100; a SUBSCRIBE beyond it is answered 403. Reloadable"`
 }
 
-// subscriptionDefaults leaves the expirations 0 where nothing is said: what they are depends on each other.
+// subscriptionDefaults leaves the expirations 0 where nothing is said: what they are depends on
+// each other.
 func subscriptionDefaults(p regevent.Policy) subscriptionSettings {
 	s := subscriptionSettings{MaxExpires: p.MaxExpires, MinExpires: p.MinExpires, Interval: p.Interval, Max: p.MaxSubscriptions, MaxPerUser: p.MaxPerUser}
 	switch {

@@ -88,7 +88,8 @@ func (s *scripted) send(contacts ...string) {
 		headers: list("User-Agent: Phone")}.text()))
 }
 
-// ask sends a MESSAGE for bob and returns the code and reason of the answer, with which scripts tell what they saw.
+// ask sends a MESSAGE for bob and returns the code and reason of the answer, with which scripts
+// tell what they saw.
 func (s *scripted) ask() string {
 	s.t.Helper()
 	s.serial++
@@ -131,7 +132,8 @@ func TestLuaSave(t *testing.T) {
 		{list("<sip:bob@203.0.113.5>;expires=99"), 423, "false registrar: save: 423 Interval Too Brief"},
 		{list("<sip:bob@203.0.113.6>"), 403, "false registrar: save: 403 Too Many Contacts"},
 		{list("<sip:bob@h>;q=9"), 400, "false registrar: save: 400 Bad Contact: q is not 0 to 1"},
-		{list("sip:bob@h?Route=%3Csip:h%3E"), 400, "false registrar: save: 400 Bad Contact"}, // RFC 4475 §3.1.2.13
+		// RFC 4475 §3.1.2.13
+		{list("sip:bob@h?Route=%3Csip:h%3E"), 400, "false registrar: save: 400 Bad Contact"},
 		{list("\"bob <sip:bob@h>"), 400, "false registrar: save: 400 Bad Contact"},
 		{list("<sip:bob@203.0.113.5>,"), 400, "false registrar: save: 400 Bad Contact"},
 	} {
@@ -188,7 +190,8 @@ func TestLuaLookup(t *testing.T) {
 	}
 }
 
-// TestLuaUnknownGRUU: relay, fork and redirect answer 404 for a GRUU that was never given out, and 480 where nobody is registered.
+// TestLuaUnknownGRUU: relay, fork and redirect answer 404 for a GRUU that was never issued, and 480
+// where nobody is registered.
 func TestLuaUnknownGRUU(t *testing.T) {
 	for _, store := range []Store{nil, &slow{Memory: NewMemory()}} {
 		s := script(t, store, head+`
@@ -220,7 +223,8 @@ func TestLuaUnknownGRUU(t *testing.T) {
 	}
 }
 
-// sameButSeconds compares texts word by word, numbers from 580 to 590 as equal: time passes for messages under way.
+// sameButSeconds compares texts word by word, numbers from 580 to 590 as equal: time passes for
+// messages under way.
 func sameButSeconds(got, want string) bool {
 	g, w := strings.Fields(got), strings.Fields(want)
 	if len(g) != len(w) {

@@ -1,6 +1,7 @@
 package registrar
 
-// This file is the store in memory: sharded maps, each with the expirations of its records in buckets of time.
+// This file is the store in memory: sharded maps, each with the expirations of its records in
+// buckets of time.
 
 import (
 	"context"
@@ -26,8 +27,9 @@ type Memory struct {
 type shard struct {
 	mu      sync.RWMutex
 	records map[string]*record // guarded by mu
-	// buckets holds the records by the bucket in which the first of their bindings ends, or earlier: a refresh moves
-	// nothing, the sweep finds that the end has moved and files the record anew. Guarded by mu.
+	// buckets holds the records by the bucket in which the first of their bindings ends, or
+	// earlier: a refresh moves nothing, the sweep finds that the end has moved and files the record
+	// again. Guarded by mu.
 	buckets map[int64]*record
 	swept   int64 // buckets before this one have been swept; guarded by mu
 
@@ -35,7 +37,8 @@ type shard struct {
 	_               [64]byte // keeps the counters of one shard off the lines of the next
 }
 
-// record is one address-of-record that has bindings. Guarded by its shard's mu; the slice itself is never changed.
+// record is one address-of-record that has bindings. Guarded by its shard's mu; the slice itself is
+// never changed.
 type record struct {
 	aor        string
 	bindings   []*Binding
@@ -67,7 +70,7 @@ func (m *Memory) Stored(aor string) []*Binding {
 	return nil
 }
 
-// Put stores bindings for aor in the place of what is stored; none removes it.
+// Put stores bindings for aor in place of what is stored; none removes it.
 func (m *Memory) Put(aor string, bindings []*Binding) {
 	_ = m.Update(context.Background(), aor, Relaxed, func([]*Binding) ([]*Binding, error) { return bindings, nil })
 }
@@ -169,8 +172,10 @@ func (s *shard) sweep(at int64, ended []*record) []*record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	present := at / bucketWidth
-	if present < s.swept { // the clock was set back: what is filed from now on is swept when its time comes
-		early := s.buckets[s.swept] // what was filed since then is here, and would be swept when the clock is here again
+	// The clock was set back: what is filed from now on is swept when its time comes
+	if present < s.swept {
+		// What was filed since then is here, and would be swept when the clock is here again
+		early := s.buckets[s.swept]
 		s.swept = present
 		for r := early; r != nil; {
 			next := r.next
@@ -180,7 +185,8 @@ func (s *shard) sweep(at int64, ended []*record) []*record {
 		}
 		return ended
 	}
-	if present-s.swept > int64(len(s.buckets)) { // the first time, or after a long rest: rather than each bucket that might be
+	// The first time, or after a long rest: rather than each bucket that might be
+	if present-s.swept > int64(len(s.buckets)) {
 		for bucket := range s.buckets {
 			if bucket < present {
 				ended = s.sweepBucket(bucket, at, ended)
@@ -220,7 +226,8 @@ func (s *shard) sweepBucket(bucket, at int64, ended []*record) []*record {
 	return ended
 }
 
-// file puts r in a bucket. One that was swept already would never be looked at again: the next one takes its place.
+// file puts r in a bucket. One that was swept already would never be looked at again: the next one
+// takes its place.
 func (s *shard) file(r *record, bucket int64) {
 	bucket = max(bucket, s.swept)
 	head := s.buckets[bucket]

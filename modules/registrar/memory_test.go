@@ -1,6 +1,7 @@
 package registrar
 
-// This file tests the store in memory: expiry without anybody looking, and use from many goroutines.
+// This file tests the store in memory: expiry without anybody looking, and use from many
+// goroutines.
 
 import (
 	"context"
@@ -45,9 +46,9 @@ func TestSweep(t *testing.T) {
 	m.put(t, "mixed", 10*time.Second, time.Hour)
 	m.put(t, "long", time.Hour)
 	m.put(t, "cut", time.Hour)
-	m.put(t, "cut", 10*time.Second) // filed anew, as it ends earlier than it did
+	m.put(t, "cut", 10*time.Second) // filed again, as it ends earlier than it did
 	m.put(t, "kept", 10*time.Second)
-	m.put(t, "kept", time.Hour) // not filed anew, found to be alive by the sweep
+	m.put(t, "kept", time.Hour) // not filed again, found to be alive by the sweep
 	m.put(t, "gone", 10*time.Second)
 	m.put(t, "gone")
 	for _, step := range []struct {
@@ -98,7 +99,8 @@ func TestLookupAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestConcurrent: updates of one address exclude each other, and lookups see whole lists, while time passes.
+// TestConcurrent: updates of one address exclude each other, and lookups see whole lists, while
+// time passes.
 func TestConcurrent(t *testing.T) {
 	r, ctx := New(Options{Policy: Policy{MaxContacts: 10000}}), t.Context()
 	from := udpFrom("192.0.2.4:5060")

@@ -11,10 +11,12 @@ import (
 type figures struct {
 	accepted, refused, failed          atomic.Uint64
 	bound, refreshed, expired, removed atomic.Uint64
-	lookups                            atomic.Uint64 // of stores other than Memory, which counts its own
+	// Of stores other than Memory, which counts its own
+	lookups atomic.Uint64
 }
 
-// Stats are figures since the start, but Bindings, which is the present number (-1: the store can't tell).
+// Stats are figures since the start, but Bindings, which is the present number (-1: the store can't
+// tell).
 type Stats struct {
 	Bindings                           int
 	Accepted                           uint64 // REGISTERs answered 200
@@ -49,7 +51,8 @@ func (f *figures) change(k Kind) {
 	}
 }
 
-// Stats reads the figures. They are read one after another: a sum over them may be off by what happens meanwhile.
+// Stats reads the figures. They are read one after another: a sum over them may be off by what
+// happens meanwhile.
 func (r *Registrar) Stats(ctx context.Context) Stats {
 	f := &r.figures
 	s := Stats{Accepted: f.accepted.Load(), Refused: f.refused.Load(), Failed: f.failed.Load(), Bound: f.bound.Load(),

@@ -1,6 +1,7 @@
 package registrar
 
-// This file checks the registrar against a model of §10.3 that is as simple as can be, on random stories.
+// This file checks the registrar against a model of §10.3 that is as simple as can be, on random
+// stories.
 
 import (
 	"context"

@@ -12,9 +12,9 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// vouchForTarget lets a request within a dialog pass whose Request-URI the engine does not know for the
-// other party's, because it was restarted since that moved, where that party is registered at that
-// address.
+// vouchForTarget lets a request within a dialog pass whose Request-URI the engine does not know for
+// the other party's, because it was restarted since that moved, where that party is registered at
+// that address.
 func (r *Registrar) vouchForTarget(req *engine.Request) {
 	uri, party, ok := req.Strayed()
 	if !ok {
@@ -33,7 +33,8 @@ func (r *Registrar) vouchForTarget(req *engine.Request) {
 	}
 }
 
-// isAt tells whether a URI leads to the host in the contact, or to the address it was registered from.
+// isAt reports whether a URI leads to the host in the contact, or to the address it was registered
+// from.
 func (b *Binding) isAt(uri *message.URI) bool {
 	host := leadsTo(uri)
 	contact, err := message.ParseURI(viewOf(b.Contact()))

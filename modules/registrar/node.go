@@ -1,8 +1,9 @@
 package registrar
 
-// This file makes clients that only one process can reach (over the connection they opened, through their NAT) reachable
-// for the other processes that share its store: a binding of such a client is stored with a Route entry that leads to that
-// process, and holds a token by which it finds the client (RFC 5626 §5.2).
+// This file makes clients that only one process can reach (over the connection they opened, through
+// their NAT) reachable for the other processes that share its store: a binding of such a client is
+// stored with a Route entry that leads to that process, and holds a token by which it finds the
+// client (RFC 5626 §5.2).
 
 import (
 	"crypto/hmac"
@@ -19,9 +20,10 @@ import (
 
 // Shared is a Store that other processes use as well.
 type Shared interface {
-	// Join tells the store, before traffic flows, which node this process is: it calls Publish on what it writes and Adopt
-	// on what it reads. It calls changed when another process has changed the bindings of an address, with "" when that may be so of any: it could
-	// not be heard of for a while. changed does not block.
+	// Join tells the store, before traffic flows, which node this process is: it calls Publish on
+	// what it writes and Adopt on what it reads. It calls changed when another process has changed
+	// the bindings of an address, with "" when that may be so of any: it could not be heard of for
+	// a while. changed does not block.
 	Join(n *Node, changed func(aor string))
 }
 
@@ -32,7 +34,8 @@ type Node struct {
 	boot uint64 // of this process: connections don't outlive it
 }
 
-// newNode makes the node that others reach at the first UDP listener of e, else at its first TCP listener, else the first.
+// newNode makes the node that others reach at the first UDP listener of e, else at its first TCP
+// listener, else the first.
 func newNode(e *engine.Engine) *Node {
 	var l *transport.Local
 	for _, kind := range [...]transport.Kind{transport.UDP, transport.TCP} {
@@ -68,7 +71,8 @@ func (n *Node) Publish(r *Record) {
 	r.Flow, r.Received, r.Socket = 0, "", ""
 }
 
-// Adopt makes of a record that this process had published what it was, but for connections of before its last start: see [Record.LoseFlow].
+// Adopt makes of a record that this process had published what it was, except for connections of
+// before its last start: see [Record.LoseFlow].
 func (n *Node) Adopt(r *Record) {
 	if len(r.Path) != 1 {
 		return
@@ -89,7 +93,8 @@ func (n *Node) Adopt(r *Record) {
 	}
 }
 
-// edge are the options of a request that somebody sent to a flow: he knows of others (RFC 5626 §5.3.1).
+// edge are the options of a request that somebody sent to a flow: he knows of others (RFC 5626
+// §5.3.1).
 var edge = &engine.ForkOptions{Edge: true}
 
 // way is what a token holds: how its maker reaches the client.
@@ -128,7 +133,8 @@ func (n *Node) read(token string) (w way, ok bool) {
 	return w, !d.failed
 }
 
-// mac is over the address as well: the nodes of a cluster have the same key, and a token is for one of them.
+// mac is over the address as well: the nodes of a cluster have the same key, and a token is for one
+// of them.
 func (n *Node) mac(text []byte) []byte {
 	m := hmac.New(sha256.New, n.key[:])
 	m.Write([]byte(n.host))
@@ -137,11 +143,14 @@ func (n *Node) mac(text []byte) []byte {
 	return m.Sum(nil)[:macBytes]
 }
 
-// Intercept serves what is none of the router's business, and reports whether req was such a request: the later SUBSCRIBEs of the notifier's
-// dialogs, and a request that another process sent here for a client that only this one reaches, which is relayed: that process has decided on it,
-// and nobody else could have made the token it bears. Go programs call it first in Route; scripts don't see the request.
+// Intercept serves what is none of the router's business, and reports whether req was such a
+// request: the later SUBSCRIBEs of the notifier's dialogs, and a request that another process sent
+// here for a client that only this one reaches, which is relayed: that process has decided on it,
+// and nobody else could have made the token it carries. Go programs call it first in Route; scripts
+// don't see the request.
 //
-// It also says what a GRUU stands for that is the remote target of a dialog (engine.Request.ResolveTo), for requests that are not taken.
+// It also says what a GRUU stands for that is the remote target of a dialog
+// (engine.Request.ResolveTo), for requests that are not taken.
 func (r *Registrar) Intercept(req *engine.Request) (taken bool, err error) {
 	if taken, err = r.notifier.Intercept(req); taken {
 		return true, err

@@ -1,6 +1,7 @@
 package registrar
 
-// This file tests the tokens by which a process finds a client that only it reaches: none but its own is taken.
+// This file tests the tokens by which a process finds a client that only it reaches: none but its
+// own is taken.
 
 import (
 	"github.com/sipscript/sipscript/engine/proxy"
@@ -54,7 +55,8 @@ func TestTokensOfOthers(t *testing.T) {
 	if _, ok := n.read(strings.ToUpper(token)); !ok {
 		t.Error("in capitals it is another")
 	}
-	for i := range token { // the text, so that the bits which the encoding leaves over at its end count as well
+	// The text, so that the bits which the encoding leaves over at its end count as well
+	for i := range token {
 		for bit := range 8 {
 			flipped := token[:i] + string(rune(token[i]^1<<bit)) + token[i+1:]
 			if !strings.EqualFold(flipped, token) {
@@ -96,8 +98,8 @@ func TestTokensOfOthers(t *testing.T) {
 	refused("of another key", other)
 }
 
-// TestTokensOfAnEarlierBoot: of a connection before the last start the contact is left, where that is an address to connect to; what came from
-// a NAT stays.
+// TestTokensOfAnEarlierBoot: of a connection before the last start the contact is left, where that
+// is an address to connect to; what came from a NAT stays.
 func TestTokensOfAnEarlierBoot(t *testing.T) {
 	before, now := newTestNode("192.0.2.1:5060", 1), newTestNode("192.0.2.1:5060", 2)
 	r, _ := published(t, before)
@@ -131,7 +133,7 @@ func TestTokensOfAnEarlierBoot(t *testing.T) {
 	}
 }
 
-// TestEntriesOfOthersStay: what leads to another node, or is no token, is left as it is.
+// TestEntriesOfOthersStay: what leads to another node, or is not a token, is left as it is.
 func TestEntriesOfOthersStay(t *testing.T) {
 	n := newTestNode("192.0.2.1:5060", 1)
 	elsewhere, _ := published(t, newTestNode("192.0.2.2:5060", 1))

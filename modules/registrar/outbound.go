@@ -1,6 +1,7 @@
 package registrar
 
-// This file decides whether a registration is one of client-initiated flows (RFC 5626 §6), and what follows for its answer.
+// This file decides whether a registration is one of client-initiated flows (RFC 5626 §6), and what
+// follows for its answer.
 
 import (
 	"strconv"
@@ -11,11 +12,12 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// udpFlowTimer is the most that is asked of UDP clients, however long Policy.FlowTimer is: NATs forget a UDP client after 30 s (RFC 5626 §4.4.2).
+// udpFlowTimer is the most that is asked of UDP clients, however long Policy.FlowTimer is: NATs
+// forget a UDP client after 30 s (RFC 5626 §4.4.2).
 const udpFlowTimer = 25 * time.Second
 
-// checkFlows decides whether the REGISTER is dealt with by RFC 5626: its contact names an instance and a reg-id, its UA supports outbound, and
-// so does the first hop.
+// checkFlows decides whether the REGISTER is dealt with by RFC 5626: its contact names an instance
+// and a reg-id, its UA supports outbound, and so does the first hop.
 func (g *registration) checkFlows() *refusal {
 	flows, lasting := false, 0
 	for i := range g.contacts {
@@ -39,7 +41,8 @@ func (g *registration) checkFlows() *refusal {
 	return refuse(439, "First Hop Lacks Outbound Support")
 }
 
-// firstHopSupports tells whether the first proxy the REGISTER met has marked its Path with ob: it is the last of them.
+// firstHopSupports reports whether the first proxy the REGISTER met has marked its Path with ob: it
+// is the last of them.
 func firstHopSupports(m *message.Message) bool {
 	ob := false
 	path := m.Elements(message.HeaderPath)
@@ -54,8 +57,8 @@ func firstHopSupports(m *message.Message) bool {
 	return ob
 }
 
-// flowTimer is within which time the client of this flow should send a keep-alive; 0 where another proxy is its first hop, or where clients can't
-// (browsers leave keep-alives to WebSocket).
+// flowTimer is within which time the client of this flow should send a keep-alive; 0 where another
+// proxy is its first hop, or where clients can't (browsers leave keep-alives to WebSocket).
 func (g *registration) flowTimer() time.Duration {
 	if !g.outbound || !g.message.Direct() {
 		return 0

@@ -147,7 +147,8 @@ func TestOutboundIsSaid(t *testing.T) {
 	}
 }
 
-// TestFlowIsTheWay: a client that speaks outbound is reached on its flow, even where its contact could be believed.
+// TestFlowIsTheWay: a client that speaks outbound is reached on its flow, even where its contact
+// could be believed.
 func TestFlowIsTheWay(t *testing.T) {
 	b := newBench(t, Policy{})
 	g := flowReg("x", 1, "<sip:bob@192.0.2.4:5060>;reg-id=1;"+phoneID)
@@ -223,7 +224,8 @@ func TestServiceRoute(t *testing.T) {
 	}
 }
 
-// TestCapabilitiesAreKept: what a UA says of itself by contact parameters comes back, to it and to scripts (RFC 3840 §5).
+// TestCapabilitiesAreKept: what a UA says of itself by contact parameters comes back, to it and to
+// scripts (RFC 3840 §5).
 func TestCapabilitiesAreKept(t *testing.T) {
 	const params = `;audio;+sip.message="TRUE";methods="INVITE,BYE";mobility="fixed";description="<A \"phone\">"`
 	b := newBench(t, Policy{})

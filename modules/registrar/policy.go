@@ -11,8 +11,8 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// Bounds on what one binding may hold, so that a registration is never a way to fill the memory. They keep offsets into
-// a binding's packed text within 16 bits.
+// Bounds on what one binding may hold, so that a registration is never a way to fill the memory.
+// They keep offsets into a binding's packed text within 16 bits.
 const (
 	maxContact   = 1024 // bytes of a contact's URI with its parameters
 	maxCallID    = 256  // bytes
@@ -20,28 +20,42 @@ const (
 	maxUserAgent = 128  // bytes kept of a User-Agent; the rest is cut off
 )
 
-// An hour is both what malformed expirations stand for (§10.2.1.1) and the longest that may be too brief (§10.3 step 7).
+// An hour is both what malformed expirations stand for (§10.2.1.1) and the longest that may be too
+// brief (§10.3 step 7).
 const hour = time.Hour
 
-// Policy is what a registrar grants. Zero values mean the defaults named; all of it may change at a reload.
+// Policy is what a registrar grants. Zero values mean the defaults named; all of it may change at a
+// reload.
 type Policy struct {
-	MaxContacts    int           // bindings an address-of-record may have, default 10; a REGISTER beyond it is answered 403, or
-	ReplaceOldest  bool          // puts its contacts in the place of those registered least recently
-	MaxBindings    int           // bindings of all addresses together, default 2,000,000; a REGISTER that adds beyond it is answered 503
-	MinExpires     time.Duration // an expiration below it is answered 423, default 60 s; it has no say over one of an hour or more (§10.3)
+	// Bindings an address-of-record may have, default 10; a REGISTER beyond it is answered 403, or
+	MaxContacts   int
+	ReplaceOldest bool // puts its contacts in place of those registered least recently
+	// Bindings of all addresses together, default 2,000,000; a REGISTER that adds beyond it is
+	// answered 503
+	MaxBindings int
+	// An expiration below it is answered 423, default 60 s; it has no say over one of an hour or
+	// more (§10.3)
+	MinExpires     time.Duration
 	MaxExpires     time.Duration // longer expirations are shortened to it, default 2 h
 	DefaultExpires time.Duration // for contacts that name none, default 1 h
 	NoPath         bool          // do not keep the Path of RFC 3327
 	Durability     Durability    // Commit by default
 
-	NoOutbound     bool          // do not tell the flows of an instance apart, and do not say that they are (RFC 5626)
-	StrictOutbound bool          // answer 439 where a UA asks for outbound over a first hop that does not support it, as RFC 5626 §6 has it; else it is registered without
-	FlowTimer      time.Duration // within which outbound clients are to send keep-alives, default 120 s; 25 s at most is asked of UDP clients
-	NoGRUU         bool          // give out no GRUUs (RFC 5627)
-	ServiceRoute   []string      // Route entries that clients are to use for their requests, topmost first (RFC 3608); none by default
+	// Do not tell the flows of an instance apart, and do not say that they are (RFC 5626)
+	NoOutbound bool
+	// Answer 439 where a UA asks for outbound over a first hop that does not support it, as RFC
+	// 5626 §6 has it; else it is registered without
+	StrictOutbound bool
+	// Within which outbound clients are to send keep-alives, default 120 s; 25 s at most is asked
+	// of UDP clients
+	FlowTimer time.Duration
+	NoGRUU    bool // give out no GRUUs (RFC 5627)
+	// Route entries that clients are to use for their requests, topmost first (RFC 3608); none by
+	// default
+	ServiceRoute []string
 }
 
-// Check tells whether the policy contradicts itself.
+// Check reports whether the policy contradicts itself.
 func (p Policy) Check() error {
 	_, err := p.complete()
 	return err
@@ -74,7 +88,7 @@ func (p Policy) complete() (Policy, error) {
 	return p, nil
 }
 
-// checkRoutes checks that each entry can stand in a Route: "<sip:…;lr>".
+// checkRoutes checks that each entry can be in a Route: "<sip:…;lr>".
 func checkRoutes(list []string) error {
 	for _, text := range list {
 		a, err := message.ParseAddress([]byte(text))

@@ -1,7 +1,7 @@
 package registrar
 
-// This file decides how a client that registered is reached: at its contact, over the connection it came on, or at the
-// address a NAT has given it.
+// This file decides how a client that registered is reached: at its contact, over the connection it
+// came on, or at the address a NAT has given it.
 
 import (
 	"net/netip"
@@ -11,13 +11,14 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// reach notes in rec how to reach the client whose REGISTER m came from there. It is asked only where there is no Path,
-// which says it all (RFC 3327 §5.3).
+// reach notes in rec how to reach the client whose REGISTER m came from there. It is asked only if
+// there is no Path, which says it all (RFC 3327 §5.3).
 //
-// A request that came through a proxy says nothing of the client's own address, so its contact stands alone. Otherwise
-// where it is about a flow, that is the way (RFC 5626 §6);
-// the contact is believed when it names the address the request came from, or when the sender knows its address (its Via
-// has it) and registers another one: that is a registration on somebody's behalf, not a NAT.
+// A request that came through a proxy says nothing of the client's own address, so its contact
+// stands alone. Otherwise where it is about a flow, that is the way (RFC 5626 §6); the contact is
+// believed when it names the address the request came from, or when the sender knows its address
+// (its Via has it) and registers another one: that is a registration on somebody's behalf, not a
+// NAT.
 func reach(rec *Record, m *message.Message, from *Origin, contact *message.URI, flow bool) {
 	if !from.Source.IsValid() || !contact.IsSIP() || !m.Direct() {
 		return
@@ -25,7 +26,8 @@ func reach(rec *Record, m *message.Message, from *Origin, contact *message.URI, 
 	source := from.Source.Addr().Unmap().WithZone("")
 	address := from.Transport.String() + ":" + netip.AddrPortFrom(source, from.Source.Port()).String()
 	if from.Transport.Reliable() {
-		// The connection is the way (RFC 5626 §5.3 in spirit). The address goes with it to say over what it runs.
+		// The connection is the way (RFC 5626 §5.3 in spirit). The address goes with it to say over
+		// what it runs.
 		if flow || m.BehindStream(source, contact) {
 			rec.Flow, rec.Received, rec.FlowOnly = from.Flow, address, flow
 		}
@@ -37,8 +39,9 @@ func reach(rec *Record, m *message.Message, from *Origin, contact *message.URI, 
 	}
 }
 
-// LoseFlow makes r the record of a client whose connection ended with an earlier process. Where its contact may be an address to connect to (RFC
-// 3261 §18), that is left; else nothing can reach it until it registers again, and least of all its contact, which is somebody else's here.
+// LoseFlow makes r the record of a client whose connection ended with an earlier process. Where its
+// contact may be an address to connect to (RFC 3261 §18), that is left; else nothing can reach it
+// until it registers again, and least of all its contact, which is somebody else's here.
 func (r *Record) LoseFlow() {
 	if r.Flow != 0 && r.flowOnly() {
 		r.Flow = transport.FlowGone
@@ -47,7 +50,7 @@ func (r *Record) LoseFlow() {
 	r.Flow, r.Received, r.Socket = 0, "", ""
 }
 
-// flowOnly tells whether the client is reached on its connection or not at all.
+// flowOnly reports whether the client is reached on its connection or not at all.
 func (r *Record) flowOnly() bool {
 	kind, source, _ := strings.Cut(r.Received, ":")
 	if r.FlowOnly || kind == "ws" || kind == "wss" {

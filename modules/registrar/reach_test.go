@@ -85,7 +85,8 @@ func TestPath(t *testing.T) {
 	if found.Received() != "" || found.Flow() != 0 {
 		t.Errorf("received %q, flow %d: the Path says it all", found.Received(), found.Flow())
 	}
-	// The client did not say that it understands: the Path is kept, or nothing would reach it, and not shown.
+	// The client did not say that it understands: the Path is kept, or nothing would reach it, and
+	// not shown.
 	res = b.send(t, reg{callID: "2", contacts: contact, headers: path})
 	if got := res.header("Path"); res.Code != 200 || got != nil || len(b.lookup(t, bob)[0].Path()) != 3 {
 		t.Errorf("%d, Path %q", res.Code, got)

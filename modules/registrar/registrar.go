@@ -1,9 +1,9 @@
-// Package registrar is the location service of RFC 3261 §10: it processes REGISTER requests and knows where the users of
-// the local domains are to be reached.
+// Package registrar is the location service of RFC 3261 §10: it processes REGISTER requests and
+// knows where the users of the local domains are to be reached.
 //
-// It is used from Go as it is, and from scripts as the module "registrar". A [Registrar] belongs to the program, not to a
-// script: what is registered survives a reload. Where bindings are kept is the business of a [Store]; the one in memory
-// ([NewMemory]) is the default.
+// It is used from Go as it is, and from scripts as the module "registrar". A [Registrar] belongs to
+// the program, not to a script: what is registered survives a reload. Where bindings are kept is
+// the business of a [Store]; the one in memory ([NewMemory]) is the default.
 package registrar
 
 // This file is the registrar itself: its parts, and what reads and removes bindings.
@@ -22,7 +22,8 @@ import (
 type Options struct {
 	Store  Store // nil: NewMemory()
 	Policy Policy
-	// Event, when not nil, is told of each change after it was stored, on the goroutine that made it. It must not block.
+	// Event, when not nil, is told of each change after it was stored, on the goroutine that made
+	// it. It must not block.
 	Event func(Event)
 	// Subscriptions is the policy of subscriptions to registrations (RFC 3680).
 	Subscriptions regevent.Policy
@@ -37,9 +38,10 @@ type Registrar struct {
 
 // service is what all Registrars made from one share: everything but the policy.
 type service struct {
-	store   Store
-	peeker  Peeker  // store, where it is one
-	memory  *Memory // what answers lookups, where that is a Memory: spared the interface and its strings
+	store  Store
+	peeker Peeker // store, where it is one
+	// What answers lookups, where that is a Memory: spared the interface and its strings
+	memory  *Memory
 	event   func(Event)
 	waiters waiters
 	figures figures
@@ -50,13 +52,15 @@ type service struct {
 	flows   flows
 	// script is the script generation that hears of changes.
 	script atomic.Pointer[listener]
-	// notifier tells subscribers (RFC 3680), by the policy of the registrar that serves; nil: the first.
+	// notifier tells subscribers (RFC 3680), by the policy of the registrar that serves; nil: the
+	// first.
 	notifier      *regevent.Notifier
 	subscriptions regevent.Policy // as it was asked for
 	serving       atomic.Pointer[Registrar]
 }
 
-// New makes a registrar. It panics when the policy contradicts itself, which Policy.Check tells before.
+// New makes a registrar. It panics when the policy contradicts itself, which Policy.Check tells
+// before.
 func New(o Options) *Registrar {
 	p, err := o.Policy.complete()
 	if err != nil {
@@ -78,7 +82,8 @@ func New(o Options) *Registrar {
 	return r
 }
 
-// With is a registrar of the same bindings under another policy (a script generation's own settings).
+// With is a registrar of the same bindings under another policy (a script generation's own
+// settings).
 func (r *Registrar) With(p Policy) (*Registrar, error) {
 	q, err := r.with(p)
 	if err != nil {
@@ -106,13 +111,15 @@ func (r *Registrar) inForce() *Registrar {
 // Policy is the policy in force, defaults filled in.
 func (r *Registrar) Policy() Policy { return r.policy }
 
-// Waits tells whether lookups, and whether updates may block: if so, callers on a lane lend it first (engine.Await).
+// Waits reports whether lookups, and whether updates may block: if so, callers on a lane lend it
+// first (engine.Await).
 func (r *Registrar) Waits() (lookup, update bool) { return r.store.Waits() }
 
-// Lookup finds the bindings of the address-of-record that uri stands for, as a proxy needs them: the highest q first,
-// among equals the most recent first, none expired at now. Of an instance with several flows it is one, whose Target has the others
-// (RFC 5626 §7). A GRUU stands for its instance alone (RFC 5627 §6.1). The slice is shared: it must not be changed.
-// Errors: the store is away.
+// Lookup finds the bindings of the address-of-record that uri stands for, as a proxy needs them:
+// the highest q first, among equals the most recent first, none expired at now. Of an instance with
+// several flows it is one, whose Target has the others (RFC 5626 §7). A GRUU stands for its
+// instance alone (RFC 5627 §6.1). The slice is shared: it must not be changed. Errors: the store is
+// unavailable.
 func (r *Registrar) Lookup(ctx context.Context, uri *message.URI, now time.Time) ([]*Binding, error) {
 	var room [128]byte
 	q := r.query(uri, room[:0])
@@ -156,8 +163,8 @@ func (q *query) choose(found []*Binding) []*Binding {
 	return found
 }
 
-// Bindings lists all bindings of uri's address-of-record, each flow for itself, in the order of Lookup. The slice is shared.
-// Errors: the store is away.
+// Bindings lists all bindings of uri's address-of-record, each flow for itself, in the order of
+// Lookup. The slice is shared. Errors: the store is unavailable.
 func (r *Registrar) Bindings(ctx context.Context, uri *message.URI, now time.Time) ([]*Binding, error) {
 	return r.lookup(ctx, r.address(nil, uri), now)
 }
@@ -187,8 +194,9 @@ func (r *Registrar) peek(aor []byte, now time.Time) ([]*Binding, bool) {
 	return found, ok
 }
 
-// Remove removes the bindings of uri's address-of-record, or only those whose contact equals contact (§19.1.4) when that
-// is not nil. It returns how many went. Errors: the store is away.
+// Remove removes the bindings of uri's address-of-record, or only those whose contact equals
+// contact (§19.1.4) when that is not nil. It returns how many went. Errors: the store is
+// unavailable.
 func (r *Registrar) Remove(ctx context.Context, uri, contact *message.URI, now time.Time) (int, error) {
 	text := ""
 	if contact != nil {
@@ -221,8 +229,8 @@ func (r *Registrar) removeText(ctx context.Context, aor, contact string, now tim
 	return done.count(Removed), nil
 }
 
-// update is the store's Update with what every change needs: what has expired is left out of live and noted, and once
-// the change is stored, listeners and waiters are told.
+// update is the store's Update with what every change needs: what has expired is left out of live
+// and noted, and once the change is stored, listeners and waiters are told.
 func (r *Registrar) update(ctx context.Context, aor string, now time.Time, done *changes,
 	change func(live []*Binding) ([]*Binding, error)) error {
 	at := now.UnixMilli()
@@ -248,7 +256,8 @@ func (r *Registrar) update(ctx context.Context, aor string, now time.Time, done 
 	return nil
 }
 
-// Count is how many bindings there are; those that expired since the last sweep may still be counted.
+// Count is how many bindings there are; those that expired since the last sweep may still be
+// counted.
 func (r *Registrar) Count(ctx context.Context) (int, error) {
 	n, err := r.store.Count(ctx)
 	if err != nil {
@@ -257,8 +266,9 @@ func (r *Registrar) Count(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// Sweep removes what has expired and tells about it. Lookups never return an expired binding whether or not Sweep is
-// called: it frees memory and makes the events come in time. Attach calls it every second.
+// Sweep removes what has expired and tells about it. Lookups never return an expired binding
+// whether or not Sweep is called: it frees memory and makes the events come in time. Attach calls
+// it every second.
 func (r *Registrar) Sweep(ctx context.Context, now time.Time) error { return r.sweep(ctx, now) }
 
 func (s *service) sweep(ctx context.Context, now time.Time) error {

@@ -1,6 +1,7 @@
 package registrar
 
-// This file ties the registrar to the engine: REGISTER requests as a router has them, and the sweep.
+// This file ties the registrar to the engine: REGISTER requests as a router has them, and the
+// sweep.
 
 import (
 	"context"
@@ -12,9 +13,10 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// Save processes the REGISTER req and answers it, with headers added to the answer whatever its code. It takes the
-// request's decision. ok tells whether it was accepted; err says why not: a refusal, the store's error, engine.ErrRequestOver
-// when the request is over already, or an *engine.MisuseError. Where the store waits, the lane is lent meanwhile.
+// Save processes the REGISTER req and answers it, with headers added to the answer whatever its
+// code. It takes the request's decision. ok reports whether it was accepted; err says why not: a
+// refusal, the store's error, engine.ErrRequestOver when the request is over already, or an
+// *engine.MisuseError. Where the store waits, the lane is lent meanwhile.
 func (r *Registrar) Save(req *engine.Request, headers []engine.HeaderEdit) (ok bool, err error) {
 	job, err := r.take(req)
 	if err != nil {
@@ -58,7 +60,8 @@ func (r *Registrar) take(req *engine.Request) (j job, err error) {
 	return job{registrar: r, engine: e, message: m, from: from, now: e.Clock().Wall()}, nil
 }
 
-// detached is the job with an index of the message of its own: others may read the request while its lane is lent.
+// detached is the job with an index of the message of its own: others may read the request while
+// its lane is lent.
 func (j job) detached() job {
 	own := new(message.Message)
 	j.message.CopyTo(own)
@@ -84,8 +87,9 @@ func answer(req *engine.Request, res *Result, headers []engine.HeaderEdit) (ok b
 // sweepEvery is how often an engine's background lane sweeps the store.
 const sweepEvery = time.Second
 
-// Attach sweeps the store every second on the background lane of e, until the engine stops or another one is attached. A
-// store that is shared learns which node e is. Attaching the same engine again does nothing. It makes a Registrar an engine.Part.
+// Attach sweeps the store every second on the background lane of e, until the engine stops or
+// another one is attached. A store that is shared learns which node e is. Attaching the same engine
+// again does nothing. It makes a Registrar an engine.Part.
 func (r *Registrar) Attach(e *engine.Engine) error {
 	old := r.sweeper.Load()
 	if old != nil && old.engine == e {
@@ -121,7 +125,7 @@ func (s *sweeper) Do(l *lane.Lane) {
 	l.After(sweepEvery, &s.timer, s)
 }
 
-// Expire sweeps once, and starts the timer anew unless another engine took over.
+// Expire sweeps once, and starts the timer again unless another engine took over.
 func (s *sweeper) Expire(*lane.Timer) {
 	if s.service.sweeper.Load() != s {
 		return
@@ -136,7 +140,7 @@ func (s *sweeper) Expire(*lane.Timer) {
 	s.lane.After(sweepEvery, &s.timer, s)
 }
 
-// sweep sweeps; a store that is away is reported once, not every second.
+// sweep sweeps; a store that is unavailable is reported once, not every second.
 func (s *sweeper) sweep(now time.Time) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

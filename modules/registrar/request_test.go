@@ -1,6 +1,7 @@
 package registrar
 
-// This file tests the registrar in an engine: real lanes and transactions, on virtual time and a virtual network.
+// This file tests the registrar in an engine: real lanes and transactions, on virtual time and a
+// virtual network.
 
 import (
 	"context"
@@ -35,7 +36,8 @@ type world struct {
 	events []string // guarded by mu
 }
 
-// newWorld starts an engine that registers, and relays to what is registered; before sees each request first.
+// newWorld starts an engine that registers, and relays to what is registered; before sees each
+// request first.
 func newWorld(t *testing.T, store Store, before func(*engine.Request) error) *world {
 	t.Helper()
 	w := emptyWorld(t, store)

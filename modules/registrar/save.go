@@ -1,6 +1,7 @@
 package registrar
 
-// This file processes a REGISTER as RFC 3261 §10.3 has it, from a message to what is to be answered.
+// This file processes a REGISTER as RFC 3261 §10.3 has it, from a message to what is to be
+// answered.
 
 import (
 	"context"
@@ -17,7 +18,7 @@ import (
 
 // Domains says what this server is responsible for; an *engine.Engine does.
 type Domains interface {
-	// IsLocal tells whether host, at port (0: none written), is this server's.
+	// IsLocal reports whether host, at port (0: none written), is this server's.
 	IsLocal(host string, port uint16) bool
 }
 
@@ -27,9 +28,10 @@ type Origin struct {
 	Transport transport.Kind
 	Flow      transport.FlowID // the connection it came on, 0 for UDP
 	Socket    string           // the listener it came to, as configured
-	// Stands tells whether a connection of this process is still open; nil: all are.
+	// Stands reports whether a connection of this process is still open; nil: all are.
 	Stands func(transport.FlowID) bool
-	// Supports tells of further option tags that may be required, since the script serves them; nil: there are none.
+	// Supports tells of further option tags that may be required, since the script serves them;
+	// nil: there are none.
 	Supports func(tag []byte) bool
 }
 
@@ -43,12 +45,13 @@ type Result struct {
 
 var (
 	errControl = errors.New("control character")
-	// ErrOutOfOrder is why a REGISTER fails that is no newer than what it would change (§10.3 step 7).
+	// ErrOutOfOrder is why a REGISTER fails that is no newer than what it would change (§10.3 step
+	// 7).
 	ErrOutOfOrder = errors.New("the CSeq is not higher than that of the binding")
 )
 
-// Process does what the REGISTER m asks for and says how to answer it. now is the time of day. It blocks only if the
-// store waits. m is read, not kept.
+// Process does what the REGISTER m asks for and says how to answer it. now is the time of day. It
+// blocks only if the store waits. m is read, not kept.
 func (r *Registrar) Process(ctx context.Context, m *message.Message, from *Origin, d Domains, now time.Time) Result {
 	var done changes
 	g := registration{policy: &r.policy, from: from, message: m, now: now, done: &done}
@@ -88,7 +91,8 @@ func (r *Registrar) process(ctx context.Context, g *registration, d Domains) (no
 	return failed(r.update(ctx, g.aor, g.now, g.done, g.apply))
 }
 
-// checkContacts refuses a GRUU of the address as its contact: that would lead back here (RFC 5627 §5.1).
+// checkContacts refuses a GRUU of the address as its contact: that would lead back here (RFC 5627
+// §5.1).
 func (r *Registrar) checkContacts(g *registration, d Domains) *refusal {
 	for i := range g.contacts {
 		u := &g.contacts[i].uri
@@ -103,7 +107,8 @@ func (r *Registrar) checkContacts(g *registration, d Domains) *refusal {
 	return nil
 }
 
-// checkRequire is §10.3 step 2, by way of §8.2.2.3: what the registrar does not understand it MUST refuse, naming it.
+// checkRequire is §10.3 step 2, by way of §8.2.2.3: what the registrar does not understand it MUST
+// refuse, naming it.
 func (r *Registrar) checkRequire(m *message.Message, from *Origin) *refusal {
 	var unknown []string
 	tags := m.Elements(message.HeaderRequire)
@@ -123,7 +128,8 @@ func (r *Registrar) checkRequire(m *message.Message, from *Origin) *refusal {
 	return no
 }
 
-// understands tells whether a UA may require the extension. Option tags compare without case (§7.3.1).
+// understands reports whether a UA may require the extension. Option tags compare without case
+// (§7.3.1).
 func (p *Policy) understands(tag []byte) bool {
 	switch strings.ToLower(string(tag)) {
 	case "path":
@@ -156,7 +162,8 @@ func (r *Registrar) addressOfRecord(m *message.Message, d Domains) (string, *ref
 	if !uri.IsSIP() { // "This address-of-record MUST be a SIP URI or SIPS URI." (§10.2)
 		return "", refuse(400, "Bad To: A Registration Is For A SIP URI")
 	}
-	// "If the address-of-record is not valid for the domain in the Request-URI, the registrar MUST send a 404."
+	// "If the address-of-record is not valid for the domain in the Request-URI, the registrar MUST
+	// send a 404."
 	if !d.IsLocal(string(uri.Host), uri.Port) {
 		return "", refuse(404, "")
 	}
@@ -207,7 +214,8 @@ func (g *registration) read() *refusal {
 	return g.checkFlows()
 }
 
-// apply is §10.3 steps 6 and 7 on the bindings there are. It may be called again, when a store found a conflict.
+// apply is §10.3 steps 6 and 7 on the bindings there are. It may be called again, when a store
+// found a conflict.
 func (g *registration) apply(live []*Binding) ([]*Binding, error) {
 	g.after = nil
 	if g.all {
@@ -239,7 +247,8 @@ func (g *registration) removeAll(live []*Binding) error {
 	return nil
 }
 
-// outOfOrder: the same Call-ID, and a CSeq that is not higher. Then the update MUST be aborted (§10.3 steps 6 and 7).
+// outOfOrder: the same Call-ID, and a CSeq that is not higher. Then the update MUST be aborted
+// (§10.3 steps 6 and 7).
 func (g *registration) outOfOrder(b *Binding) bool {
 	return b.CallID() == g.callID && g.cseq <= b.cseq
 }
@@ -261,12 +270,14 @@ func (g *registration) applyOne(next []*Binding, c *contact) ([]*Binding, error)
 	return append(next, b), nil
 }
 
-// replace has the contact take the place of the first binding that is its own, or removes it. There may be several, and the others go: two URIs that
-// equal a third one need not equal each other (§19.1.4).
+// replace has the contact take the place of the first binding that is its own, or removes it. There
+// may be several, and the others go: two URIs that equal a third one need not equal each other
+// (§19.1.4).
 func (g *registration) replace(next []*Binding, c *contact, own func(*Binding) bool) (left []*Binding, found bool, err error) {
 	for i := 0; i < len(next); i++ {
 		b := next[i]
-		// A contact named twice in one request: its last word counts, its first is no earlier request.
+		// A contact named twice in one request: its last word counts, its first is no earlier
+		// request.
 		made := g.done.has(b)
 		if made && found || !own(b) {
 			continue
@@ -296,7 +307,7 @@ func (g *registration) bind(c *contact) *Binding {
 	return NewBinding(&rec)
 }
 
-// readPath reads the Path values (RFC 3327 §5.3), topmost first; nil when there is none.
+// readPath reads the Path values (RFC 3327 §5.3), topmost first; nil if there is none.
 func readPath(m *message.Message) ([]string, error) {
 	var path []string
 	size := 0

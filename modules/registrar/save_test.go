@@ -95,7 +95,8 @@ func TestRules(t *testing.T) {
 			{send: reg{cseq: 3, contacts: list("<sip:bob@pc.example.net:5060>;expires=600")}, code: 200, // a port is not the absence of one
 				contacts: list("<SIP:%62ob@pc.EXAMPLE.net>;expires=600", "<sip:bob@pc.example.net:5060>;expires=600"),
 				bound:    list("SIP:%62ob@pc.EXAMPLE.net", "sip:bob@pc.example.net:5060")},
-			{send: reg{cseq: 4, contacts: list("<sip:BOB@pc.example.net>;expires=0")}, code: 200, // the user part is case-sensitive
+			// The user part is case-sensitive
+			{send: reg{cseq: 4, contacts: list("<sip:BOB@pc.example.net>;expires=0")}, code: 200,
 				contacts: list("<SIP:%62ob@pc.EXAMPLE.net>;expires=600", "<sip:bob@pc.example.net:5060>;expires=600"),
 				bound:    list("SIP:%62ob@pc.EXAMPLE.net", "sip:bob@pc.example.net:5060")},
 		},
@@ -205,7 +206,8 @@ func TestHeadersOfAnswers(t *testing.T) {
 	}
 }
 
-// TestHourIsNeverTooBrief: 423 MUST NOT be the answer to an hour or more, whatever the minimum (§10.3 step 7).
+// TestHourIsNeverTooBrief: 423 MUST NOT be the answer to an hour or more, whatever the minimum
+// (§10.3 step 7).
 func TestHourIsNeverTooBrief(t *testing.T) {
 	b := newBench(t, Policy{MinExpires: 2 * time.Hour, MaxExpires: 4 * time.Hour})
 	if res := b.send(t, reg{contacts: list("<sip:bob@h>;expires=3600")}); res.Code != 200 {

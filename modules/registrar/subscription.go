@@ -1,6 +1,7 @@
 package registrar
 
-// This file ties the registrar to its notifier (package regevent): subscriptions to what is registered for a user (RFC 3680).
+// This file ties the registrar to its notifier (package regevent): subscriptions to what is
+// registered for a user (RFC 3680).
 
 import (
 	"context"
@@ -10,9 +11,10 @@ import (
 	"github.com/sipscript/sipscript/modules/registrar/regevent"
 )
 
-// Subscribe answers the SUBSCRIBE req to the event package "reg" of a local user, with headers added to the answer, and takes the request's
-// decision; NOTIFYs follow. What it returns is said at [regevent.Notifier.Subscribe]. Whether the sender may know where the user is, is for the
-// caller to say. [Registrar.Intercept] serves the rest of the dialog.
+// Subscribe answers the SUBSCRIBE req to the event package "reg" of a local user, with headers
+// added to the answer, and takes the request's decision; NOTIFYs follow. What it returns is said at
+// [regevent.Notifier.Subscribe]. Whether the sender may know where the user is, is for the caller
+// to say. [Registrar.Intercept] serves the rest of the dialog.
 func (r *Registrar) Subscribe(req *engine.Request, headers []engine.HeaderEdit) (ok bool, err error) {
 	return r.notifier.Subscribe(req, headers)
 }
@@ -23,7 +25,7 @@ func (r *Registrar) Notifier() *regevent.Notifier { return r.notifier }
 // watched is the registrar as its notifier sees it.
 type watched struct{ *Registrar }
 
-// Waits tells whether Contacts may block.
+// Waits reports whether Contacts may block.
 func (w watched) Waits() bool {
 	lookup, _ := w.store.Waits()
 	return lookup
@@ -62,7 +64,8 @@ func (s *service) notify(e *Event) {
 	s.notifier.Changed(e.AOR, c.Key(), why)
 }
 
-// changedElsewhere is told of changes by other processes that share the store, "" for whatever they may have changed.
+// changedElsewhere is told of changes by other processes that share the store, "" for whatever they
+// may have changed.
 func (s *service) changedElsewhere(aor string) {
 	if aor == "" {
 		s.waiters.wakeAll()
@@ -73,8 +76,8 @@ func (s *service) changedElsewhere(aor string) {
 	s.notifier.Changed(aor, "", "")
 }
 
-// Detach ends the subscriptions, so that their subscribers need not find out by themselves. The engine
-// calls it at its end.
+// Detach ends the subscriptions, so that their subscribers need not find out by themselves. The
+// engine calls it at its end.
 func (r *Registrar) Detach(ctx context.Context, _ *engine.Engine) error {
 	if !r.notifier.Idle() {
 		r.notifier.Stop(ctx)

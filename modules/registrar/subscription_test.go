@@ -1,6 +1,7 @@
 package registrar
 
-// This file tests subscriptions to registrations as scripts and Go programs use them; the notifier itself is tested in regevent.
+// This file tests subscriptions to registrations as scripts and Go programs use them; the notifier
+// itself is tested in regevent.
 
 import (
 	"context"
@@ -44,7 +45,8 @@ func (p *phone) subscribe(cseq int, expires, tag, target string) {
 
 var told = regexp.MustCompile(`<contact [^>]* state="(\w+)" event="(\w+)"[^>]*>\s*<uri>([^<]*)`)
 
-// notified takes a NOTIFY, answers it, and tells what it says: "partial: sip:bob@h active registered".
+// notified takes a NOTIFY, answers it, and tells what it says: "partial: sip:bob@h active
+// registered".
 func (p *phone) notified() string {
 	p.w.t.Helper()
 	m, packet := p.next()
@@ -70,7 +72,8 @@ func (p *phone) isTold(want string) {
 	}
 }
 
-// A script's subscriber hears of all that happens to bob's phone: by REGISTER, by time, by remove; with stores that wait and that don't.
+// A script's subscriber hears of all that happens to bob's phone: by REGISTER, by time, by remove;
+// with stores that wait and that don't.
 func TestLuaSubscribe(t *testing.T) {
 	for _, store := range []Store{nil, &slow{Memory: NewMemory()}} {
 		s := script(t, store, subscribing)
@@ -219,7 +222,7 @@ func TestSubscribersHearOfOtherProcesses(t *testing.T) {
 	}
 	app.Send(serverAddr, message.AppendResponse(nil, m, 200, "", "app", nil, nil))
 	w.Run(10 * time.Second)
-	w.Do(func() { store.changed("sip:bob@example.com") }) // another temporary GRUU is no change
+	w.Do(func() { store.changed("sip:bob@example.com") }) // another temporary GRUU is not a change
 	w.Run(10 * time.Second)
 	put()
 	app.isTold("active partial sip:bob@h terminated unregistered")

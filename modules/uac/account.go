@@ -15,15 +15,18 @@ import (
 
 // Account is one address kept registered elsewhere.
 type Account struct {
-	Name      string        // tells accounts apart; default: the AOR
-	Registrar string        // a uri: where REGISTER is sent, and its Request-URI: "sip:trunk.example"
-	AOR       string        // a uri: what is registered; default: User at the registrar's host
-	User      string        // of the credentials
-	Password  string        //
-	Contact   string        // a uri: where calls are to come; default: the AOR's user at the listener that sends
-	Proxy     string        // a uri: where to send instead of the Registrar
-	Socket    string        // the listener to send from, as "udp:192.0.2.1:5060"; default: the first that fits
-	Expires   time.Duration // to ask for; default: one hour
+	Name string // tells accounts apart; default: the AOR
+	// A uri: where REGISTER is sent, and its Request-URI: "sip:trunk.example"
+	Registrar string
+	AOR       string // a uri: what is registered; default: User at the registrar's host
+	User      string // of the credentials
+	Password  string //
+	// A uri: where calls are to come; default: the AOR's user at the listener that sends
+	Contact string
+	Proxy   string // a uri: where to send instead of the Registrar
+	// The listener to send from, as "udp:192.0.2.1:5060"; default: the first that fits
+	Socket  string
+	Expires time.Duration // to ask for; default: one hour
 }
 
 // String leaves the password out.
@@ -34,7 +37,8 @@ func (a Account) GoString() string { return a.String() }
 
 const (
 	defaultExpires = time.Hour
-	// longestExpires is what a 423 can raise an expiration to: beyond a week it is no registration but a mistake.
+	// longestExpires is what a 423 can raise an expiration to: beyond a week it is not a
+	// registration but a mistake.
 	longestExpires = 7 * 24 * time.Hour
 )
 
@@ -107,12 +111,14 @@ func escapeUser(s string) string {
 	return b.String()
 }
 
-// moved tells whether another account is registered elsewhere, or as somebody else: its binding is not that of a.
+// moved reports whether another account is registered elsewhere, or as somebody else: its binding
+// is not that of a.
 func (a *Account) moved(b *Account) bool {
 	return a.Registrar != b.Registrar || a.AOR != b.AOR || a.Contact != b.Contact || a.Proxy != b.Proxy || a.Socket != b.Socket
 }
 
-// rebinds tells whether the binding of another account is that of a all the same: the same contact of the same address, by another way.
+// rebinds reports whether the binding of another account is that of a all the same: the same
+// contact of the same address, by another way.
 func (a *Account) rebinds(b *Account, locals []*transport.Local) bool {
 	one, _ := hostOf(a.Registrar)
 	other, _ := hostOf(b.Registrar)

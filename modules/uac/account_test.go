@@ -2,7 +2,8 @@ package uac
 
 import "testing"
 
-// A registrar is the same whatever its name looks like: the binding there stays when a reload writes it in another way.
+// A registrar is the same whatever its name looks like: the binding there stays when a reload
+// writes it in another way.
 func TestRegistrarsInAnySpelling(t *testing.T) {
 	a := Account{Registrar: "sip:trunk.example", AOR: "sip:4930@trunk.example"}
 	for registrar, same := range map[string]bool{

@@ -39,8 +39,9 @@ func readAnswer(m *message.Message, contact string, asked time.Duration) (time.D
 	return 0, no
 }
 
-// grantedTo is the expiration of our contact in a 200: its parameter, the Expires header, or what was
-// asked for. 0 where it is not listed: the 200 lists what is registered (§10.3 step 8), and we are not.
+// grantedTo is the expiration of our contact in a 200: its parameter, the Expires header, or what
+// was asked for. 0 where it is not listed: the 200 lists what is registered (§10.3 step 8), and we
+// are not.
 func grantedTo(m *message.Message, contact string, asked time.Duration) time.Duration {
 	if asked <= 0 {
 		return 0
@@ -74,8 +75,9 @@ func grantedTo(m *message.Message, contact string, asked time.Duration) time.Dur
 	return min(granted, longestExpires)
 }
 
-// rewritten tells whether u is our contact as a registrar may write it: without or with parameters of
-// its own, and at the address that it saw the REGISTER come from, for a NAT stands between.
+// rewritten reports whether u is our contact as a registrar may write it: without or with
+// parameters of its own, and at the address that it saw the REGISTER come from, for a NAT stands
+// between.
 func rewritten(u, own *message.URI, seen netip.AddrPort) bool {
 	if string(u.User) != string(own.User) {
 		return false
@@ -94,7 +96,8 @@ func portOf(written uint16) uint16 {
 	return written
 }
 
-// seenFrom is where the registrar saw the REGISTER come from, as it wrote into our Via (§18.2.1, RFC 3581).
+// seenFrom is where the registrar saw the REGISTER come from, as it wrote into our Via (§18.2.1,
+// RFC 3581).
 func seenFrom(m *message.Message) netip.AddrPort {
 	via, err := m.TopVia()
 	if err != nil {
@@ -116,8 +119,8 @@ func seenFrom(m *message.Message) netip.AddrPort {
 	return netip.AddrPortFrom(addr, port)
 }
 
-// expiresOf reads an expiration: a malformed one is an hour (§10.2.1.1), one beyond 32 bits the longest
-// there is (§20.19).
+// expiresOf reads an expiration: a malformed one is an hour (§10.2.1.1), one beyond 32 bits the
+// longest there is (§20.19).
 func expiresOf(v []byte) time.Duration {
 	d, rest := readSeconds(v)
 	if len(v) == 0 || rest != "" {
@@ -141,13 +144,15 @@ func readSeconds(v []byte) (d time.Duration, rest string) {
 	return time.Duration(n) * time.Second, string(v[i:])
 }
 
-// refreshAfter is when to refresh: at 60 to 80 % of what was granted, so that there is time for a second try and all accounts don't come together.
+// refreshAfter is when to refresh: at 60 to 80 % of what was granted, so that there is time for a
+// second try and all accounts don't come together.
 func refreshAfter(granted time.Duration) time.Duration {
 	return max(time.Second, granted*6/10+rand.N(granted*2/10+1))
 }
 
-// after is how long to wait after the failure that follows tries others: doubled each time, and at least half of it, as RFC 5626 §4.5 has it. What
-// won't change by itself is not asked again before the longest wait: registrars ban those who insist.
+// after is how long to wait after the failure that follows tries others: doubled each time, and at
+// least half of it, as RFC 5626 §4.5 has it. What won't change by itself is not asked again before
+// the longest wait: registrars ban those who insist.
 func (r Retry) after(tries int, no *refusal) time.Duration {
 	d := r.First
 	for range min(tries, 16) {

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// What a 200 lists is what is registered (§10.3 step 8); expirations are read as the registrar reads them.
+// What a 200 lists is what is registered (§10.3 step 8); expirations are read as the registrar
+// reads them.
 func TestWhatA200Grants(t *testing.T) {
 	const notListed = "trunk failed none 200, but the registrar does not list our contact " + ourContact + " 200"
 	for _, tt := range []struct {

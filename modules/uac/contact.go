@@ -1,6 +1,7 @@
 package uac
 
-// This file finds where calls for a registered address are to come: the listener that its REGISTERs leave from.
+// This file finds where calls for a registered address are to come: the listener that its REGISTERs
+// leave from.
 
 import (
 	"bytes"

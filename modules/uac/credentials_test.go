@@ -10,10 +10,12 @@ import (
 	"github.com/sipscript/sipscript/modules/auth"
 )
 
-// Scripts give credentials to a target, or to sip.send; the module auth of another server is who asks, with each algorithm it has.
+// Scripts give credentials to a target, or to sip.send; the module auth of another server is who
+// asks, with each algorithm it has.
 func TestCredentialsOfScripts(t *testing.T) {
 	const secret = `{ user = "bob", password = "s3cret" }`
-	const asUser = `{ user = "bob", password = { password = "s3cret" } }` // as the module auth takes one
+	// As the module auth takes one
+	const asUser = `{ user = "bob", password = { password = "s3cret" } }`
 	for name, body := range map[string]string{
 		"relay":          `req:relay{ uri = "sip:x@10.0.0.1", headers = { ["X-Round"] = "2" }, credentials = ` + secret + ` }`,
 		"fork":           `req:reply(req:fork("sip:x@10.0.0.1", { headers = { ["X-Round"] = "2" }, credentials = ` + secret + ` }))`,

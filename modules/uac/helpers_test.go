@@ -21,11 +21,12 @@ const trunkAddr = "10.0.0.9:5060"
 
 // trunk is a registrar that asks for a password, which it checks with icholy/digest.
 type trunk struct {
-	t       *testing.T
-	w       *luabindtest.World
-	p       *luabindtest.Peer
-	nonce   int
-	deny    func(m *message.Message) (code int, headers string) // what it answers with the right password; 0: 200
+	t     *testing.T
+	w     *luabindtest.World
+	p     *luabindtest.Peer
+	nonce int
+	// What it answers with the right password; 0: 200
+	deny    func(m *message.Message) (code int, headers string)
 	silent  bool
 	lose    func(m *message.Message) bool // what never came here
 	answer  string                        // lines of its 200 instead of the contact
@@ -84,7 +85,7 @@ func (tr *trunk) serve(p *luabindtest.Peer, m *message.Message, in sim.Packet) {
 	p.Reply(m, in, 200, listed+tr.also)
 }
 
-// proven tells whether the credentials are right and for one of our nonces.
+// proven reports whether the credentials are right and for one of our nonces.
 func (tr *trunk) proven(m *message.Message) bool {
 	value := string(m.Header(message.HeaderAuthorization))
 	if value == "" {
@@ -100,7 +101,7 @@ func (tr *trunk) proven(m *message.Message) bool {
 	return err == nil && want.Response == got.Response && got.Nonce == fmt.Sprintf("n%d", tr.nonce)
 }
 
-// holds tells whether a contact is bound now.
+// holds reports whether a contact is bound now.
 func (tr *trunk) holds(contact string) bool { return tr.bound[contact] > tr.w.Sim.Elapsed() }
 
 const ourContact = "sip:4930@10.0.0.1:5060"
@@ -144,7 +145,7 @@ func state(t *testing.T, w *luabindtest.World) string {
 	return got[0].(string)
 }
 
-// file is a script on disk that can be written anew and loaded.
+// file is a script on disk that can be written again and loaded.
 type file struct {
 	t    *testing.T
 	path string

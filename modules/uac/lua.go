@@ -1,6 +1,7 @@
 package uac
 
-// This file is the module "uac" of scripts. It only translates; README.md describes what scripts see.
+// This file is the module "uac" of scripts. It only translates; README.md describes what scripts
+// see.
 
 import (
 	"fmt"
@@ -21,7 +22,8 @@ func (u *UAC) Open(h *luabind.Host) (luabind.Module, error) {
 	return m, nil
 }
 
-// module is the UAC within one script generation. accounts and retry are written before any call is served.
+// module is the UAC within one script generation. accounts and retry are written before any call is
+// served.
 type module struct {
 	uac      *UAC
 	host     *luabind.Host
@@ -51,7 +53,8 @@ func (m *module) Activate() error {
 	return m.uac.Keep(e, list, m.retry)
 }
 
-// Close leaves the registrations alone: they are the next generation's, and when the process stops UAC.Stop takes them back.
+// Close leaves the registrations alone: they are the next generation's, and when the process stops
+// UAC.Stop takes them back.
 func (m *module) Close() error {
 	m.uac.script.CompareAndSwap(&m.hears, nil)
 	return nil

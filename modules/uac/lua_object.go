@@ -1,6 +1,7 @@
 package uac
 
-// This file is what scripts and operators see beside functions: the registration as an object, events and metrics.
+// This file is what scripts and operators see beside functions: the registration as an object,
+// events and metrics.
 
 import (
 	"time"

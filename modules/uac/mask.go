@@ -9,7 +9,8 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// Party is another From or To: what is nil stays as it is, but a new URI comes without the old name.
+// Party is another From or To: what is nil stays as it is, but a new URI comes without the old
+// name.
 type Party struct{ URI, Display *string }
 
 // MaskOf is the mask that shows from and to in place of what m has.

@@ -10,7 +10,8 @@ import (
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
-// An account is registered with its password, refreshed before it expires under the same Call-ID, and calls for it reach the script.
+// An account is registered with its password, refreshed before it expires under the same Call-ID,
+// and calls for it reach the script.
 func TestRegisterAndRefresh(t *testing.T) {
 	w := world(t, line+"\nfunction route(req) req:reply(req.ruri.user == '4930' and sip.is_local(req.ruri) and 486 or 404) end")
 	tr := newTrunk(t, w)
@@ -143,7 +144,8 @@ func TestRegisterWithLoss(t *testing.T) {
 	}
 }
 
-// A reload leaves alone what did not change, registers what did, and unregisters what is gone. A script that is refused changes nothing.
+// A reload leaves alone what did not change, registers what did, and unregisters what is gone. A
+// script that is refused changes nothing.
 func TestReload(t *testing.T) {
 	second := "\n" + strings.NewReplacer(`"trunk"`, `"other"`, `sip:10.0.0.9"`, `sip:10.0.0.9", contact = "sip:second@10.0.0.1"`).Replace(line)
 	f := newFile(t, line+second)
@@ -197,7 +199,8 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// An account is led another way to the same registrar, and the REGISTERs of before are late: they don't take away what is bound anew.
+// An account is led another way to the same registrar, and the REGISTERs of before are late: they
+// don't take away what is bound again.
 func TestReloadToAnotherWay(t *testing.T) {
 	f := newFile(t, line)
 	w := f.w

@@ -14,7 +14,8 @@ import (
 	"github.com/sipscript/sipscript/engine/lane"
 )
 
-// registration is one account and its timer. It belongs to the background lane, but for given and status.
+// registration is one account and its timer. It belongs to the background lane, except for given
+// and status.
 type registration struct {
 	uac    *UAC
 	engine *engine.Engine
@@ -45,7 +46,8 @@ func newRegistration(u *UAC, e *engine.Engine, a Account, retry Retry) *registra
 	return r
 }
 
-// spread is the time over which registrations begin: the trunk of a hundred accounts should not get a hundred REGISTERs at once.
+// spread is the time over which registrations begin: the trunk of a hundred accounts should not get
+// a hundred REGISTERs at once.
 const spread = time.Second
 
 // begin registers for the first time.
@@ -67,7 +69,8 @@ func (r *registration) remove() {
 	r.soon()
 }
 
-// leave ends the registration and leaves its binding to the one that takes its place: a REGISTER that took it back might come after the other's.
+// leave ends the registration and leaves its binding to the one that takes its place: a REGISTER
+// that took it back might come after the other's.
 func (r *registration) leave() {
 	r.left = true
 	r.remove()
@@ -81,7 +84,8 @@ func (r *registration) soon() {
 	}
 }
 
-// Expire is the timer: it is time to register, or to register again. It waits for the answer with the lane lent.
+// Expire is the timer: it is time to register, or to register again. It waits for the answer with
+// the lane lent.
 func (r *registration) Expire(*lane.Timer) {
 	if r.removed {
 		r.unregister()
@@ -135,7 +139,8 @@ func (r *registration) settle(granted time.Duration, no *refusal) {
 	r.lane.After(wait, &r.timer, r)
 }
 
-// unregister removes the binding, where there is one, and is the last thing a registration does. It is not tried twice: the binding expires.
+// unregister removes the binding, where there is one, and is the last thing a registration does. It
+// is not tried twice: the binding expires.
 func (r *registration) unregister() {
 	if !r.left && r.lane.Wall().Before(r.until) {
 		_, _ = r.register(0)

@@ -19,7 +19,8 @@ import (
 	"github.com/sipscript/sipscript/modules/uac"
 )
 
-// A registrar of sipgo's, over real sockets: it challenges as icholy/digest writes challenges, and checks what comes back with it.
+// A registrar of sipgo's, over real sockets: it challenges as icholy/digest writes challenges, and
+// checks what comes back with it.
 
 // sipgoTrunk tells of each REGISTER it accepted.
 type sipgoTrunk struct {
@@ -109,7 +110,8 @@ type idle struct{}
 
 func (idle) Route(r *engine.Request) error { _, err := r.Reply(404, "", nil); return err }
 
-// From Go, without a script: an account is registered, refreshed in time, and unregistered, at somebody else's registrar.
+// From Go, without a script: an account is registered, refreshed in time, and unregistered, at
+// somebody else's registrar.
 func TestSipgoRegistrar(t *testing.T) {
 	tr := newSipgoTrunk(t)
 	e, err := engine.New(engine.Config{Listen: []string{"udp:127.0.0.1:0"}, Router: idle{}, Log: slog.New(slog.DiscardHandler)})
@@ -134,7 +136,8 @@ func TestSipgoRegistrar(t *testing.T) {
 	if c := first.Contact(); c == nil || c.Address.User != "4930" || c.Address.Port != int(e.Locals()[0].Port) {
 		t.Errorf("contact %v", c)
 	}
-	for limit := time.Now().Add(patience); ; runtime.Gosched() { // the answer to the second is under way
+	// The answer to the second is under way
+	for limit := time.Now().Add(patience); ; runtime.Gosched() {
 		l := u.List()
 		if len(l) == 1 && l[0].State(e.Clock().Wall()) == uac.Registered {
 			break

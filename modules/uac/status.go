@@ -24,7 +24,8 @@ type Status struct {
 	pending            bool
 }
 
-// State is one of the States at now: a registration that could not be refreshed stands until it expires.
+// State is one of the States at now: a registration that could not be refreshed stands until it
+// expires.
 func (s *Status) State(now time.Time) string {
 	switch {
 	case now.Before(s.until):

@@ -1,6 +1,7 @@
 package uac
 
-// This file leads later requests along the route that a registrar gave (RFC 3608), with the account's credentials.
+// This file leads later requests along the route that a registrar gave (RFC 3608), with the
+// account's credentials.
 
 import (
 	"fmt"
@@ -13,7 +14,8 @@ import (
 // maxRoutes bounds how many entries of a Service-Route are taken: every request carries them.
 const maxRoutes = 8
 
-// serviceRoute is the Service-Route of a 200 to REGISTER, topmost first (RFC 3608 §6.1). One that is no route is left out as a whole.
+// serviceRoute is the Service-Route of a 200 to REGISTER, topmost first (RFC 3608 §6.1). One that
+// is not a route is left out as a whole.
 func serviceRoute(m *message.Message) (routes []string) {
 	all := m.Elements(message.HeaderServiceRoute)
 	for all.Next() {
@@ -30,8 +32,9 @@ func serviceRoute(m *message.Message) (routes []string) {
 	return routes
 }
 
-// Target leads to uri, or to the Request-URI as it is for "", by way of an account: along its registrar's Service-Route, by its proxy and
-// from its listener, with its credentials. Errors: there is no such account, or it is not registered at now.
+// Target leads to uri, or to the Request-URI as it is for "", by way of an account: along its
+// registrar's Service-Route, by its proxy and from its listener, with its credentials. Errors:
+// there is no such account, or it is not registered at now.
 func (u *UAC) Target(name, uri string, now time.Time) (*engine.Target, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

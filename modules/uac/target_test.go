@@ -10,7 +10,8 @@ import (
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
-// Requests to a trunk go along the Service-Route of its last answer, and nowhere while it has not answered.
+// Requests to a trunk go along the Service-Route of its last answer, and nowhere while it has not
+// answered.
 func TestServiceRoute(t *testing.T) {
 	w := world(t, line+`
 function route(req) req:relay(uac.target("trunk", "sip:x@trunk.example")) end`)

@@ -1,8 +1,9 @@
-// Package uac is the user agent's side of this server towards others: it keeps addresses registered with trunks, and shows them other names in From
-// and To.
+// Package uac is the user agent's side of this server towards others: it keeps addresses registered
+// with trunks, and shows them other names in From and To.
 //
-// It is used from Go as it is, and from scripts as the module "uac". A [UAC] belongs to the program, not to a script: registrations go on through a
-// reload. Challenges of a relayed request are answered by the engine itself, for targets with credentials.
+// It is used from Go as it is, and from scripts as the module "uac". A [UAC] belongs to the
+// program, not to a script: registrations go on through a reload. Challenges of a relayed request
+// are answered by the engine itself, for targets with credentials.
 package uac
 
 // This file is the set of registrations.
@@ -22,7 +23,8 @@ import (
 
 // Options of New. The zero value is good.
 type Options struct {
-	// Event, when not nil, is told what happens to registrations, on the goroutine that found out. It must not block.
+	// Event, when not nil, is told what happens to registrations, on the goroutine that found out.
+	// It must not block.
 	Event func(Event)
 }
 
@@ -44,7 +46,9 @@ func New(o Options) *UAC { return &UAC{event: o.Event, known: map[string]*regist
 // Retry says how long to wait after failures. 0 means the default.
 type Retry struct {
 	First time.Duration // after the first failure; doubled with each further one; default 30 s
-	Most  time.Duration // at most, and after a refusal that will not change by itself (403, a wrong password); default 30 min
+	// At most, and after a refusal that will not change by itself (403, a wrong password); default
+	// 30 min
+	Most time.Duration
 }
 
 func (r Retry) complete() (Retry, error) {
@@ -60,8 +64,9 @@ func (r Retry) complete() (Retry, error) {
 	return r, nil
 }
 
-// Keep makes accounts the ones that are kept registered by e: those that were and are not changed go on undisturbed, changed ones are registered
-// anew, those that are gone are unregistered. Errors: an account that can't be, or two of one name; then nothing changes.
+// Keep makes accounts the ones that are kept registered by e: those that were and are not changed
+// go on undisturbed, changed ones are registered again, those that are gone are unregistered.
+// Errors: an account that can't be, or two of one name; then nothing changes.
 func (u *UAC) Keep(e *engine.Engine, accounts []Account, retry Retry) error {
 	wanted := map[string]Account{}
 	for _, a := range accounts {
@@ -120,8 +125,9 @@ func (u *UAC) keepLocked(name string, a Account, retry Retry) {
 	r.post((*registration).begin)
 }
 
-// Stop takes all registrations back, for a process that ends: calls go elsewhere at once. It returns when each registrar has answered, or ctx
-// ends; the bindings that are left expire. Nothing is kept registered after it.
+// Stop takes all registrations back, for a process that ends: calls go elsewhere at once. It
+// returns when each registrar has answered, or ctx ends; the bindings that are left expire. Nothing
+// is kept registered after it.
 func (u *UAC) Stop(ctx context.Context) error {
 	u.mu.Lock()
 	u.ended = true

@@ -1,8 +1,10 @@
-// Package rediscluster lets several processes accept each other's challenges, by a Redis server: the secrets that nonces are made with are there, each
-// made by whoever finds the last one old, and who has claimed a nonce.
+// Package rediscluster lets several processes accept each other's challenges, by a Redis server:
+// the secrets that nonces are made with are there, each made by whoever finds the last one old, and
+// who has claimed a nonce.
 package rediscluster
 
-// This file is the cluster as package auth sees it, and the goroutine that keeps its secrets up to date.
+// This file is the cluster as package auth sees it, and the goroutine that keeps its secrets up to
+// date.
 
 import (
 	"context"
@@ -26,10 +28,11 @@ import (
 // Options of Open. The zero value will do.
 type Options struct {
 	Rotation time.Duration // how long a secret is used, default 1 h
-	Lead     time.Duration // how long before its use it is made, so that all know it by then; default 1 min
+	// How long before its use it is made, so that all know it by then; default 1 min
+	Lead     time.Duration
 	Every    time.Duration // how often it is looked for new ones, default 10 s
 	Patience time.Duration // bounds each wait for Redis, default 2 s
-	Log      *slog.Logger  // told when Redis is away and when it is back; default: nobody
+	Log      *slog.Logger  // told when Redis is unavailable and when it is back; default: nobody
 }
 
 const (
@@ -41,14 +44,17 @@ const (
 
 // The keys. The braces keep them together in a Redis Cluster.
 const (
-	secretsKey = "sipscript:{auth}:secrets" // a line for each: number, begin in milliseconds since 1970, key in hexadecimal digits
-	noncesKey  = "sipscript:{auth}:nonce:"  // then the nonce; its value is the process that claimed it
+	// A line for each: number, begin in milliseconds since 1970, key in hexadecimal digits
+	secretsKey = "sipscript:{auth}:secrets"
+	// Then the nonce; its value is the process that claimed it
+	noncesKey = "sipscript:{auth}:nonce:"
 )
 
 // ErrAway is why a nonce can't be claimed while Redis can't be reached.
 var ErrAway = errors.New("redis is unavailable")
 
-// errForgot: Redis has lost its secrets, and with them who claimed what. Until it was given new ones it is as good as away.
+// errForgot: Redis has lost its secrets, and with them who claimed what. Until it was given new
+// ones it is as good as away.
 var errForgot = errors.New("redis has lost its data")
 
 // Cluster is an auth.Cluster in a Redis server, version 6.2 or above.
@@ -67,8 +73,8 @@ type Cluster struct {
 
 var _ auth.Cluster = (*Cluster)(nil)
 
-// Open connects to the server that url names: "redis://user:password@host:6379/0", "rediss://…" for TLS, "unix:///path". Errors: url makes no
-// sense, or the server can't be reached.
+// Open connects to the server that url names: "redis://user:password@host:6379/0", "rediss://…" for
+// TLS, "unix:///path". Errors: url makes no sense, or the server can't be reached.
 func Open(url string, o Options) (*Cluster, error) {
 	c, err := rueidis.ParseURL(url)
 	if err != nil {
@@ -99,7 +105,8 @@ func Open(url string, o Options) (*Cluster, error) {
 	return x, nil
 }
 
-// Close ends the connection. The cluster goes on with the last known secrets, as if Redis were away.
+// Close ends the connection. The cluster goes on with the last known secrets, as if Redis were
+// away.
 func (x *Cluster) Close() error {
 	x.away.Store(true)
 	close(x.stop)
@@ -132,7 +139,7 @@ func (x *Cluster) Claim(ctx context.Context, secret uint32, nonce [12]byte, life
 	return false, fmt.Errorf("%w: %w", ErrAway, err)
 }
 
-// gone notes that Redis is away.
+// gone notes that Redis is unavailable.
 func (x *Cluster) gone(err error) {
 	x.noteAway(err)
 	x.look()
@@ -146,7 +153,7 @@ func (x *Cluster) look() {
 	}
 }
 
-// keep looks for new secrets, and while Redis is away whether it is back.
+// keep looks for new secrets, and while Redis is unavailable whether it is back.
 func (x *Cluster) keep() {
 	defer close(x.ended)
 	timer := time.NewTimer(x.opts.Every)
@@ -191,7 +198,8 @@ func (x *Cluster) refresh() error {
 	defer cancel()
 	fresh := make([]byte, 36)
 	rand.Read(fresh)
-	first := uint32(fresh[0])<<16 | uint32(fresh[1])<<8 | uint32(fresh[2]) // after a loss of memory no number should come again
+	// After a loss of memory no number should come again
+	first := uint32(fresh[0])<<16 | uint32(fresh[1])<<8 | uint32(fresh[2])
 	text, err := x.rotate.Exec(ctx, x.client, []string{secretsKey}, []string{ms(x.opts.Rotation), ms(x.opts.Lead), ms(keep + x.opts.Rotation),
 		strconv.FormatUint(uint64(first)+1, 10), hex.EncodeToString(fresh[4:])}).ToString()
 	if err != nil {

@@ -91,7 +91,8 @@ func until(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// The challenge of one is accepted by the other, each of its counts once, and by one of the two only.
+// The challenge of one is accepted by the other, each of its counts once, and by one of the two
+// only.
 func TestTwoProcesses(t *testing.T) {
 	redis := redistest.Start(t)
 	a, b := newNode(t, redis, Options{}), newNode(t, redis, Options{})
@@ -158,7 +159,8 @@ func TestRotation(t *testing.T) {
 	a.expect(answer(t, b.challenge(), 1), "")
 }
 
-// While Redis is away each process goes on by itself, and what it accepted then no other accepts later.
+// While Redis is unavailable each process goes on by itself, and what it accepted then no other
+// accepts later.
 func TestAway(t *testing.T) {
 	redis := redistest.Start(t)
 	a, b := newNode(t, redis, Options{}), newNode(t, redis, Options{})
@@ -182,7 +184,8 @@ func TestAway(t *testing.T) {
 	b.expect(answer(t, a.challenge(), 1), "")
 }
 
-// A Redis that has lost its memory can't say who used what: nothing from before is accepted elsewhere.
+// A Redis that has lost its memory can't say who used what: nothing from before is accepted
+// elsewhere.
 func TestForgotten(t *testing.T) {
 	redis := redistest.Start(t)
 	a, b := newNode(t, redis, Options{}), newNode(t, redis, Options{})
@@ -211,7 +214,8 @@ func (n *node) secret() uint32 {
 	return (*list)[len(*list)-1].Number
 }
 
-// Claims end by themselves, and secrets that leak out of Redis don't make nonces: the key of --secret is in them, too.
+// Claims end by themselves, and secrets that leak out of Redis don't make nonces: the key of
+// --secret is in them, too.
 func TestInRedis(t *testing.T) {
 	redis := redistest.Start(t)
 	a := newNode(t, redis, Options{})

@@ -2,9 +2,10 @@ package rediscluster
 
 // This file is what is done in Redis, at once each.
 
-// rotateScript returns the secrets. Where there is none it makes one that counts at once, and where the last one's time is over soon one that counts
-// after it; those that nonces can't be made with any more it drops. ARGV: how long a secret is used, how long before its time it is made, how long it is
-// kept after its begin, in milliseconds; the number of a first one; a new key.
+// rotateScript returns the secrets. If there is none it makes one that counts at once, and where
+// the last one's time is over soon one that counts after it; those that nonces can't be made with
+// any more it drops. ARGV: how long a secret is used, how long before its time it is made, how long
+// it is kept after its begin, in milliseconds; the number of a first one; a new key.
 const rotateScript = `
 local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
@@ -32,8 +33,9 @@ if text ~= old then redis.call('SET', KEYS[1], text) end
 return text
 `
 
-// claimScript makes a nonce a process's own: 1 where it is now or was already, 0 where it is another one's, -1 where Redis does not know the secret it
-// was made with, and so may have forgotten who claimed it. ARGV: the secret's number, the process, for how many milliseconds.
+// claimScript makes a nonce a process's own: 1 where it is now or was already, 0 where it is
+// another one's, -1 where Redis does not know the secret it was made with, and so may have
+// forgotten who claimed it. ARGV: the secret's number, the process, for how many milliseconds.
 const claimScript = `
 local secrets = redis.call('GET', KEYS[1])
 if not secrets or not string.find('\n' .. secrets, '\n' .. ARGV[1] .. ' ', 1, true) then return -1 end

@@ -2,7 +2,8 @@
 
 package redisstore
 
-// This file tests that all stores are alike: a random story of registrations has the same outcome in each, whoever stops and comes back meanwhile.
+// This file tests that all stores are alike: a random story of registrations has the same outcome
+// in each, whoever stops and comes back meanwhile.
 
 import (
 	"fmt"
@@ -101,7 +102,8 @@ func (a *alike) has(r *registrar.Registrar, at time.Time) (text string) {
 	return text
 }
 
-// swept sweeps half a minute later, which is between the ends of bindings, and checks the count against what there is.
+// swept sweeps half a minute later, which is between the ends of bindings, and checks the count
+// against what there is.
 func (a *alike) swept(name string, r *registrar.Registrar) {
 	at := a.now.Add(30 * time.Second)
 	if err := r.Sweep(a.t.Context(), at); err != nil {

@@ -73,7 +73,8 @@ func (s *Store) try(ctx context.Context, do func(ctx context.Context) rueidis.Re
 	return fmt.Errorf("%w: %w", ErrAway, err)
 }
 
-// down tells whether an error of Redis means that it can't serve now: it loads its file, or is no master, or can't write.
+// down reports whether an error of Redis means that it can't serve now: it loads its file, or is no
+// master, or can't write.
 func down(e *rueidis.RedisError) bool {
 	for _, p := range [...]string{"LOADING", "READONLY", "MASTERDOWN", "MISCONF", "OOM", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "BUSY"} {
 		if strings.HasPrefix(e.Error(), p) {
@@ -83,7 +84,7 @@ func down(e *rueidis.RedisError) bool {
 	return false
 }
 
-// gone notes that Redis is away, and calls the keeper.
+// gone notes that Redis is unavailable, and calls the keeper.
 func (s *Store) gone(err error) {
 	if s.away.Swap(true) {
 		return
@@ -95,7 +96,8 @@ func (s *Store) gone(err error) {
 	}
 }
 
-// keep tries, while Redis is away, whether it is back. It passes on that changes by others may have been missed.
+// keep tries, while Redis is unavailable, whether it is back. It passes on that changes by others
+// may have been missed.
 func (s *Store) keep() {
 	defer close(s.ended)
 	knock := time.NewTicker(knockEvery)
@@ -123,7 +125,7 @@ func (s *Store) keep() {
 	}
 }
 
-// back tells whether Redis can be written to again.
+// back reports whether Redis can be written to again.
 func (s *Store) back() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), s.opts.Patience)
 	defer cancel()
@@ -131,8 +133,8 @@ func (s *Store) back() bool {
 	return s.client.Do(ctx, s.client.B().Zrem().Key(endsKey).Member("").Build()).Error() == nil
 }
 
-// invalidated is called by the client when other connections have changed keys, with nil when it can't know: the connection was lost. It
-// is called where answers are read, and blocks nothing.
+// invalidated is called by the client when other connections have changed keys, with nil when it
+// can't know: the connection was lost. It is called where answers are read, and blocks nothing.
 func (s *Store) invalidated(keys []rueidis.RedisMessage) {
 	if keys == nil {
 		s.cache.lost()

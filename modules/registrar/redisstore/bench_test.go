@@ -2,9 +2,9 @@
 
 package redisstore
 
-// This file measures: registrations per second by how many come at once, and lookups from the cache, and
-// the sweep. Redis is a process of its own
-// on the same machine, and takes its share of it.
+// This file measures: registrations per second by how many come at once, and lookups from the
+// cache, and the sweep. Redis is a process of its own on the same machine, and takes its share of
+// it.
 
 import (
 	"context"

@@ -10,8 +10,8 @@ import (
 	"github.com/sipscript/sipscript/modules/registrar"
 )
 
-// cache remembers addresses. What it knows is fresh until Redis says that it was changed, or the connection is lost; then it is known, but
-// not fresh.
+// cache remembers addresses. What it knows is fresh until Redis says that it was changed, or the
+// connection is lost; then it is known, but not fresh.
 type cache struct {
 	mu    sync.Mutex
 	known *simplelru.LRU[string, entry] // guarded by mu
@@ -25,8 +25,8 @@ type entry struct {
 	stale    bool
 }
 
-// look is the address of one or several questions to Redis whose answer is awaited. What Redis says of changes meanwhile
-// may be about changes after the answer, so the answer is not fresh then.
+// look is the address of one or several questions to Redis whose answer is awaited. What Redis says
+// of changes meanwhile may be about changes after the answer, so the answer is not fresh then.
 type look struct {
 	users   int
 	changes uint64
@@ -68,7 +68,8 @@ func (c *cache) begin(aor string) question {
 	return question{aor, l, l.changes, c.epoch}
 }
 
-// end takes the answer, if there is one. wrote: the question was a change, so that answers to earlier ones are not fresh.
+// end takes the answer, if there is one. wrote: the question was a change, so that answers to
+// earlier ones are not fresh.
 func (c *cache) end(q question, list []*registrar.Binding, answered, wrote bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -90,7 +91,8 @@ func (c *cache) end(q question, list []*registrar.Binding, answered, wrote bool)
 	}
 }
 
-// changed notes that aor was changed, by another process or this one: after a change of our own the next lookup asks once.
+// changed notes that aor was changed, by another process or this one: after a change of our own the
+// next lookup asks once.
 func (c *cache) changed(aor string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

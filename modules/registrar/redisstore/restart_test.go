@@ -2,7 +2,8 @@
 
 package redisstore
 
-// This file tests what a process finds that was there before its last start: bindings of clients that only it reaches.
+// This file tests what a process finds that was there before its last start: bindings of clients
+// that only it reaches.
 
 import (
 	"log/slog"

@@ -1,9 +1,10 @@
-// Package redisstore keeps the registrar's bindings in Redis, for several processes before one location.
+// Package redisstore keeps the registrar's bindings in Redis, for several processes before one
+// location.
 //
-// Each process has a cache of what it looked up, and Redis tells it what others have changed: a lookup of what is known
-// asks nobody. A change is atomic for its address: it is made of what was read, and taken only if that is still there.
-// When Redis is away lookups are answered from the cache, as it was last, and changes fail at once; both go on by
-// themselves when it is back.
+// Each process has a cache of what it looked up, and Redis tells it what others have changed: a
+// lookup of what is known asks nobody. A change is atomic for its address: it is made of what was
+// read, and taken only if that is still there. When Redis is unavailable lookups are answered from
+// the cache, as it was last, and changes fail at once; both go on by themselves when it is back.
 package redisstore
 
 // This file is the store as the registrar sees it.
@@ -27,11 +28,11 @@ type Options struct {
 	Patience time.Duration
 	// Cache is how many addresses are remembered, default 500,000.
 	Cache int
-	Log   *slog.Logger // told when Redis is away and when it is back; default: nobody
+	Log   *slog.Logger // told when Redis is unavailable and when it is back; default: nobody
 }
 
-// Store is a registrar.Store in a Redis server, version 6.2 or above, which other processes may use as well. Redis Sentinel will
-// do; in a Redis Cluster all keys are on one node.
+// Store is a registrar.Store in a Redis server, version 6.2 or above, which other processes may use
+// as well. Redis Sentinel will do; in a Redis Cluster all keys are on one node.
 type Store struct {
 	client  rueidis.Client
 	opts    Options
@@ -41,7 +42,7 @@ type Store struct {
 	node    atomic.Pointer[registrar.Node]
 	changed atomic.Pointer[func(aor string)]
 	away    atomic.Bool   // the last attempt failed; then only the keeper asks
-	wake    chan struct{} // capacity 1: tells the keeper that Redis is away
+	wake    chan struct{} // capacity 1: tells the keeper that Redis is unavailable
 	lost    chan struct{} // capacity 1: tells the keeper that the connection was lost
 	stop    chan struct{} // closed by Close
 	ended   chan struct{} // closed when the keeper has ended
@@ -62,14 +63,18 @@ var (
 
 // The keys. The braces keep them together in a Redis Cluster.
 const (
-	prefix   = "sipscript:{location}:aor:" // then the address; its bindings as registrar.AppendBindings writes them
-	endsKey  = "sipscript:{location}:ends" // a sorted set: each binding (see member), by its end in milliseconds since 1970
-	grace    = time.Minute                 // bindings are kept so much longer than they last, for the sweep to tell about them
-	attempts = 20                          // to make a change while others change the same address
+	// Then the address; its bindings as registrar.AppendBindings writes them
+	prefix = "sipscript:{location}:aor:"
+	// A sorted set: each binding (see member), by its end in milliseconds since 1970
+	endsKey = "sipscript:{location}:ends"
+	// Bindings are kept so much longer than they last, for the sweep to tell about them
+	grace    = time.Minute
+	attempts = 20 // to make a change while others change the same address
 )
 
-// Open connects to the server that url names: "redis://user:password@host:6379/0", "rediss://…" for TLS, "unix:///path". Errors: url
-// makes no sense, or the server can't be reached or is none that will do.
+// Open connects to the server that url names: "redis://user:password@host:6379/0", "rediss://…" for
+// TLS, "unix:///path". Errors: url makes no sense, or the server can't be reached or is none that
+// will do.
 func Open(url string, o Options) (*Store, error) {
 	if o.Patience <= 0 {
 		o.Patience = 2 * time.Second
@@ -86,10 +91,12 @@ func Open(url string, o Options) (*Store, error) {
 	}
 	s := &Store{opts: o, script: swapScript(), cache: newCache(o.Cache), turns: newTurns(), wake: make(chan struct{}, 1), lost: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
 	c.ForceSingleClient = c.Sentinel.MasterSet == ""
-	c.PipelineMultiplex = -1 // one connection: what it says of changes and what it answers come in their order
-	c.DisableRetry = true    // attempts are counted and bounded here
+	// One connection: what it says of changes and what it answers come in their order
+	c.PipelineMultiplex = -1
+	c.DisableRetry = true // attempts are counted and bounded here
 	c.ConnWriteTimeout, c.Dialer.Timeout = o.Patience, o.Patience
-	// Redis tells of each change of these keys. NOLOOP would spare us our own, but for those that scripts make.
+	// Redis tells of each change of these keys. NOLOOP would spare us our own, except for those
+	// that scripts make.
 	c.DisableCache, c.ClientTrackingOptions = false, []string{"BCAST", "PREFIX", prefix}
 	c.OnInvalidations = s.invalidated
 	if s.client, err = rueidis.NewClient(c); err != nil {
@@ -117,14 +124,15 @@ func (s *Store) Peek(aor string, now time.Time) ([]*registrar.Binding, bool) {
 	return nil, false
 }
 
-// Lookup implements registrar.Store. It fails, with ErrAway, only for an address that is not in the cache.
+// Lookup implements registrar.Store. It fails, with ErrAway, only for an address that is not in the
+// cache.
 func (s *Store) Lookup(ctx context.Context, aor string, now time.Time) ([]*registrar.Binding, error) {
 	if list, ok := s.Peek(aor, now); ok {
 		return list, nil
 	}
 	there, err := s.read(ctx, aor)
 	if err != nil {
-		if list, ok := s.Peek(aor, now); ok { // it is away since
+		if list, ok := s.Peek(aor, now); ok { // it is unavailable since
 			return list, nil
 		}
 		return nil, err

@@ -2,7 +2,8 @@
 
 package redisstore
 
-// This file tests the store: the conformance test, several processes on one server, and a server that goes away.
+// This file tests the store: the conformance test, several processes on one server, and a server
+// that goes away.
 
 import (
 	"context"
@@ -45,7 +46,8 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// TestConformanceOfTwo: what holds for one process holds for two that take turns, whatever each remembers.
+// TestConformanceOfTwo: what holds for one process holds for two that take turns, whatever each
+// remembers.
 func TestConformanceOfTwo(t *testing.T) {
 	server := redistest.Start(t)
 	storetest.Run(t, func(t *testing.T) registrar.Store {
@@ -57,7 +59,8 @@ func TestConformanceOfTwo(t *testing.T) {
 	})
 }
 
-// pair is two stores that are used by turns. Each waits until it has heard of what the other has changed.
+// pair is two stores that are used alternately. Each waits until it has heard of what the other has
+// changed.
 type pair struct {
 	nodes [2]*Store
 	turn  atomic.Int64
@@ -134,7 +137,8 @@ func eventually(t testing.TB, what string, is func() bool) {
 	}
 }
 
-// TestCacheIsToldOfChanges: a lookup is answered from the cache until another process changes the address; who waits hears of it.
+// TestCacheIsToldOfChanges: a lookup is answered from the cache until another process changes the
+// address; who waits hears of it.
 func TestCacheIsToldOfChanges(t *testing.T) {
 	server := redistest.Start(t)
 	a, b := open(t, server.URL, Options{}), open(t, server.URL, Options{})
@@ -163,7 +167,8 @@ func TestCacheIsToldOfChanges(t *testing.T) {
 	}
 }
 
-// TestRedisStoppedAndStarted: while Redis is away the cache answers and changes fail at once; then all goes on by itself.
+// TestRedisStoppedAndStarted: while Redis is unavailable the cache answers and changes fail at
+// once; then all goes on by itself.
 func TestRedisStoppedAndStarted(t *testing.T) {
 	for name, f := range map[string]struct{ leave, come func(*redistest.Server) }{
 		"stopped": {(*redistest.Server).Stop, (*redistest.Server).Start},
@@ -203,7 +208,8 @@ func TestRedisStoppedAndStarted(t *testing.T) {
 	}
 }
 
-// TestChangesDuringAnAbsence: what another process changed while our connection was lost is not missed.
+// TestChangesDuringAnAbsence: what another process changed while our connection was lost is not
+// missed.
 func TestChangesDuringAnAbsence(t *testing.T) {
 	server := redistest.Start(t)
 	a, b := open(t, server.URL, Options{}), open(t, server.URL, Options{})
@@ -223,7 +229,8 @@ func TestChangesDuringAnAbsence(t *testing.T) {
 	eventually(t, "the change is seen", func() bool { return contacts(t, b, "bob") == "sip:2@h " })
 }
 
-// TestAbsencesAreTold: who wants to hear of changes hears that there may have been some, when the connection was lost and when Redis is back.
+// TestAbsencesAreTold: who wants to hear of changes hears that there may have been some, when the
+// connection was lost and when Redis is back.
 func TestAbsencesAreTold(t *testing.T) {
 	server := redistest.Start(t)
 	a, b := open(t, server.URL, Options{}), open(t, server.URL, Options{Patience: time.Second})
@@ -306,7 +313,8 @@ func TestSweepPassesOver(t *testing.T) {
 	}
 }
 
-// TestKeptAsLongAsGranted: Redis keeps what is registered by a clock that is behind, or ahead, for the time that was granted.
+// TestKeptAsLongAsGranted: Redis keeps what is registered by a clock that is behind, or ahead, for
+// the time that was granted.
 func TestKeptAsLongAsGranted(t *testing.T) {
 	s := open(t, redistest.Start(t).URL, Options{})
 	for name, at := range map[string]time.Time{"behind": time.Now().Add(-24 * time.Hour), "ahead": time.Now().Add(24 * time.Hour), "no time": {}} {

@@ -1,7 +1,7 @@
 package redisstore
 
-// This file removes what has expired. Redis forgets whole addresses by itself; the sweep is there for the events, for
-// addresses of which something lives, and for the count.
+// This file removes what has expired. Redis forgets whole addresses by itself; the sweep is there
+// for the events, for addresses of which something lives, and for the count.
 
 import (
 	"context"
@@ -15,7 +15,8 @@ import (
 	"github.com/sipscript/sipscript/modules/registrar"
 )
 
-// sweepBatch is how many bindings are looked at together, sweepRounds how many batches in one sweep.
+// sweepBatch is how many bindings are looked at together, sweepRounds how many batches in one
+// sweep.
 const (
 	sweepBatch  = 200
 	sweepRounds = 50
@@ -23,8 +24,9 @@ const (
 
 var errNothing = errors.New("nothing has expired")
 
-// Sweep implements registrar.Store. Of several processes that sweep, the one whose change is taken tells. An address that can't be read (another
-// version wrote it) is passed over, and the error says so at the end.
+// Sweep implements registrar.Store. Of several processes that sweep, the one whose change is taken
+// tells. An address that can't be read (another version wrote it) is skipped, and the error says so
+// at the end.
 func (s *Store) Sweep(ctx context.Context, now time.Time, gone func(aor string, b *registrar.Binding)) (failed error) {
 	passed := 0 // members that stay on the list, before all others
 	for range sweepRounds {
@@ -65,8 +67,8 @@ func (s *Store) due(ctx context.Context, now time.Time, first int) (members []st
 	return members, err
 }
 
-// sweepOne removes what has expired of one address. What members name and the address no more has (Redis has forgotten it
-// first) is taken off the list.
+// sweepOne removes what has expired of one address. What members name and the address no more has
+// (Redis has forgotten it first) is taken off the list.
 func (s *Store) sweepOne(ctx context.Context, aor string, members []string, now time.Time, gone func(aor string, b *registrar.Binding)) error {
 	var ended []*registrar.Binding
 	err := s.Update(ctx, aor, registrar.Relaxed, func(old []*registrar.Binding) ([]*registrar.Binding, error) {

@@ -15,11 +15,13 @@ import (
 	"github.com/sipscript/sipscript/modules/registrar"
 )
 
-// swapScript replaces the bindings of an address (KEYS[1]) that reads ARGV[1] ("" for none) by ARGV[2], for ARGV[3] milliseconds, and
-// notes in KEYS[2] which bindings went (ARGV[5] is how many; they follow) and which end when (pairs of end and binding).
-// It answers 1, or what there is instead.
+// swapScript replaces the bindings of an address (KEYS[1]) that reads ARGV[1] ("" for none) by
+// ARGV[2], for ARGV[3] milliseconds, and notes in KEYS[2] which bindings went (ARGV[5] is how many;
+// they follow) and which end when (pairs of end and binding). It answers 1, or what there is
+// instead.
 //
-// One that is repeated (ARGV[4] is not 0) because its answer was lost finds what it had written: that counts as written.
+// One that is repeated (ARGV[4] is not 0) because its answer was lost finds what it had written:
+// that counts as written.
 func swapScript() *rueidis.Lua {
 	return rueidis.NewLuaScript(`
 local now = redis.call('GET', KEYS[1]) or ''
@@ -31,7 +33,8 @@ if #ARGV > 5 + n then redis.call('ZADD', KEYS[2], unpack(ARGV, 6 + n)) end
 return 1`)
 }
 
-// Update implements registrar.Store. Redis decides how durable what it has is; d says nothing here. Errors: change's own, ErrAway, ErrBusy.
+// Update implements registrar.Store. Redis decides how durable what it has is; d says nothing here.
+// Errors: change's own, ErrAway, ErrBusy.
 func (s *Store) Update(ctx context.Context, aor string, _ registrar.Durability,
 	change func(old []*registrar.Binding) ([]*registrar.Binding, error)) error {
 	if err := s.turns.take(ctx, aor); err != nil { // processes compete, goroutines need not
@@ -72,8 +75,8 @@ func pause(ctx context.Context) {
 	}
 }
 
-// stored are bindings, and how Redis has them. That is not always what encode makes of the list: what this process had written before its
-// last start was not adopted as it was.
+// stored are bindings, and how Redis has them. That is not always what encode makes of the list:
+// what this process had written before its last start was not adopted as it was.
 type stored struct {
 	list []*registrar.Binding
 	text string
@@ -106,8 +109,8 @@ func (s *Store) swap(ctx context.Context, aor string, old *stored, now []*regist
 const argRepeats = 3
 
 func (s *Store) swapArgs(aor string, old *stored, now []*registrar.Binding) []string {
-	// A time to live rather than a time of day, and what was granted rather than what is left of it: the clock of Redis may
-	// be another, and the one here may have been set since.
+	// A time to live rather than a time of day, and what was granted rather than what is left of
+	// it: the clock of Redis may be another, and the one here may have been set since.
 	var lasts time.Duration
 	ends := map[string]int64{}
 	for _, b := range now {
@@ -132,10 +135,12 @@ func has(ends map[string]int64, m string) bool {
 	return ok
 }
 
-// memberHash is the length of what follows the address in a member: enough that the bindings of one address differ in it.
+// memberHash is the length of what follows the address in a member: enough that the bindings of one
+// address differ in it.
 const memberHash = 12
 
-// member names a binding in the sorted set. One contact may be registered over several flows (RFC 5626 §4.2).
+// member names a binding in the sorted set. One contact may be registered over several flows (RFC
+// 5626 §4.2).
 func member(aor string, b *registrar.Binding) string {
 	text := b.Contact()
 	if id := b.RegID(); id != 0 {

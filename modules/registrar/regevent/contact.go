@@ -12,11 +12,13 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// Registrations are the contacts of users, by address-of-record in canonical form. Its methods are safe for concurrent use.
+// Registrations are the contacts of users, by address-of-record in canonical form. Its methods are
+// safe for concurrent use.
 type Registrations interface {
-	// Contacts are those registered for aor that have not expired at now, a time of day. They are not changed afterwards. An error: the store is away.
+	// Contacts are those registered for aor that have not expired at now, a time of day. They are
+	// not changed afterwards. An error: the store is unavailable.
 	Contacts(ctx context.Context, aor string, now time.Time) ([]Contact, error)
-	// Waits tells whether Contacts may block. The answer never changes.
+	// Waits reports whether Contacts may block. The answer never changes.
 	Waits() bool
 }
 
@@ -29,11 +31,13 @@ type Contact struct {
 	CSeq    uint32         // of that REGISTER
 	Expires time.Time
 	Updated time.Time // when that REGISTER came
-	// PubGRUU and TempGRUU are its GRUUs (RFC 5627), "" for none. The temporary one may be another at each look: that is no change.
+	// PubGRUU and TempGRUU are its GRUUs (RFC 5627), "" for none. The temporary one may be another
+	// at each look: that is not a change.
 	PubGRUU, TempGRUU string
 }
 
-// Event is what happened to a contact (RFC 3680 §4.6.2). The zero value leaves it to the notifier, who compares.
+// Event is what happened to a contact (RFC 3680 §4.6.2). The zero value leaves it to the notifier,
+// who compares.
 type Event string
 
 const (
@@ -48,8 +52,8 @@ const (
 	Rejected     Event = "rejected"     // by an administrator: the UA should not register again
 )
 
-// Key is what makes a contact the same one from one look to the next: a UA may register one URI over several flows (RFC 5626 §4.2). Of a contact
-// that names no instance it is the URI.
+// Key is what makes a contact the same one from one look to the next: a UA may register one URI
+// over several flows (RFC 5626 §4.2). Of a contact that names no instance it is the URI.
 func (c *Contact) Key() string {
 	instance, _ := c.Params.Get("+sip.instance")
 	flow, _ := c.Params.Get("reg-id")
@@ -59,13 +63,14 @@ func (c *Contact) Key() string {
 	return c.URI + "\x00" + string(instance) + "\x00" + string(flow)
 }
 
-// same tells whether nothing was changed from c to d.
+// same reports whether nothing was changed from c to d.
 func (c *Contact) same(d *Contact) bool {
 	return c.CallID == d.CallID && c.CSeq == d.CSeq && c.Updated.Equal(d.Updated) && c.Expires.Equal(d.Expires) && c.Display == d.Display &&
 		bytes.Equal(c.Params, d.Params)
 }
 
-// identify makes the id of a contact or, with key "", of a registration: the same in all documents, of all processes.
+// identify makes the id of a contact or, with key "", of a registration: the same in all documents,
+// of all processes.
 func identify(aor, key string) string {
 	sum := sha256.Sum256([]byte(aor + "\x00" + key))
 	return base64.RawURLEncoding.EncodeToString(sum[:12])

@@ -18,7 +18,8 @@ type demand struct {
 	target  *engine.Target
 }
 
-// readDemand reads what a SUBSCRIBE within a dialog and one outside have in common. old is where the dialog's NOTIFYs went so far, nil outside.
+// readDemand reads what a SUBSCRIBE within a dialog and one outside have in common. old is where
+// the dialog's NOTIFYs went so far, nil outside.
 func readDemand(req *engine.Request, old *engine.Target, p *Policy) (d demand, no *refusal) {
 	m := req.Message()
 	if d.eventID, no = readEvent(m); no != nil {
@@ -34,7 +35,8 @@ func readDemand(req *engine.Request, old *engine.Target, p *Policy) (d demand, n
 	return d, no
 }
 
-// readEvent returns Event's id. RFC 6665 §4.2.1.1: a package that is not known, and none at all, is answered 489.
+// readEvent returns Event's id. RFC 6665 §4.2.1.1: a package that is not known, and none at all, is
+// answered 489.
 func readEvent(m *message.Message) (id string, no *refusal) {
 	name, params, _ := bytes.Cut(m.Header(message.HeaderEvent), []byte(";"))
 	if !strings.EqualFold(string(bytes.TrimSpace(name)), "reg") {
@@ -50,8 +52,8 @@ func readEvent(m *message.Message) (id string, no *refusal) {
 	return id, nil
 }
 
-// checkExtensions is §8.2.2.3 and §8.2.3 of RFC 3261: a subscriber can insist on no extension but those that the script
-// serves, and the documents come as they are.
+// checkExtensions is §8.2.2.3 and §8.2.3 of RFC 3261: a subscriber can insist on no extension but
+// those that the script serves, and the documents come as they are.
 func checkExtensions(req *engine.Request) *refusal {
 	m := req.Message()
 	var unknown []string
@@ -80,7 +82,8 @@ func checkExtensions(req *engine.Request) *refusal {
 	return nil
 }
 
-// grant is how long the subscription lasts. RFC 6665 §4.2.1.1: a time may be shortened, and is too brief only below an hour.
+// grant is how long the subscription lasts. RFC 6665 §4.2.1.1: a time may be shortened, and is too
+// brief only below an hour.
 func grant(m *message.Message, p *Policy) (time.Duration, *refusal) {
 	n, ok := m.Expires()
 	if !ok {

@@ -1,6 +1,7 @@
 package regevent
 
-// This file writes documents of type application/reginfo+xml (RFC 3680 §5), with the GRUUs of RFC 5628 §5.
+// This file writes documents of type application/reginfo+xml (RFC 3680 §5), with the GRUUs of RFC
+// 5628 §5.
 
 import (
 	"bytes"
@@ -43,7 +44,8 @@ type entry struct {
 	since time.Time // when it was registered first; zero: not known
 }
 
-// append writes the document. Texts may hold anything: what XML has no character for becomes U+FFFD.
+// append writes the document. Texts may hold anything: what XML has no character for becomes
+// U+FFFD.
 func (d *document) append(dst []byte, now time.Time) []byte {
 	w := writer{bytes.NewBuffer(dst)}
 	w.raw(`<?xml version="1.0" encoding="UTF-8"?>` + "\n" + `<reginfo xmlns="` + namespace + `"`)
@@ -146,7 +148,8 @@ func (w writer) unknown(name, value []byte) bool {
 	return true
 }
 
-// isUnquoted tells whether a value can stand without quotes (RFC 3261 §25.1: a token or a host), as RFC 5628 §5.3 shows that one which can't keeps them.
+// isUnquoted reports whether a value can stand without quotes (RFC 3261 §25.1: a token or a host),
+// as RFC 5628 §5.3 shows that one which can't keeps them.
 func isUnquoted(value []byte) bool {
 	for _, c := range value {
 		if c <= ' ' || c >= 0x7f || bytes.IndexByte([]byte("<>\"@,;=?{}\\"), c) >= 0 {
@@ -156,8 +159,8 @@ func isUnquoted(value []byte) bool {
 	return true
 }
 
-// gruus writes the GRUUs. first-cseq says which temporary ones are still valid: those given since that REGISTER. That of the last one claims
-// too little rather than too much.
+// gruus writes the GRUUs. first-cseq says which temporary ones are still valid: those given since
+// that REGISTER. That of the last one claims too little rather than too much.
 func (w writer) gruus(e *entry) {
 	if e.PubGRUU != "" {
 		w.raw("      <gr:pub-gruu")
@@ -175,7 +178,7 @@ func (w writer) gruus(e *entry) {
 // seconds are whole ones, the nearest, and never negative.
 func seconds(d time.Duration) int64 { return max(0, int64((d+time.Second/2)/time.Second)) }
 
-// isQ tells whether v is a qvalue (RFC 3261 §25.1), which in XML is a decimal.
+// isQ reports whether v is a qvalue (RFC 3261 §25.1), which in XML is a decimal.
 func isQ(v []byte) bool {
 	q, err := strconv.ParseFloat(string(v), 64)
 	return err == nil && q >= 0 && q <= 1 && len(v) <= 5 && bytes.Trim(v, "0123456789.") == nil

@@ -58,7 +58,8 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// Each event in its state, also those this registrar never tells, makes a document of the schema; one of the other state does not.
+// Each event in its state, also those this registrar never tells, makes a document of the schema;
+// one of the other state does not.
 func TestDocumentEvents(t *testing.T) {
 	for state, list := range events {
 		for _, event := range list {
@@ -82,7 +83,8 @@ var hostile = []string{
 	strings.Repeat("&", 1024), "<?xml?>", "%s%n",
 }
 
-// Whatever a contact holds, the document stays one, and the text comes back where XML has characters for it.
+// Whatever a contact holds, the document stays one, and the text comes back where XML has
+// characters for it.
 func TestHostileTexts(t *testing.T) {
 	for _, text := range hostile {
 		checkText(t, text)
@@ -100,7 +102,7 @@ func checkText(t *testing.T, text string) {
 	}
 }
 
-// plain tells whether XML has all of the text's characters.
+// plain reports whether XML has all of the text's characters.
 func plain(text string) bool {
 	for _, r := range text {
 		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff {

@@ -1,6 +1,7 @@
 package regevent
 
-// This file is the world of the tests: an engine with a notifier on virtual time, registrations that tests set, and subscribers.
+// This file is the world of the tests: an engine with a notifier on virtual time, registrations
+// that tests set, and subscribers.
 
 import (
 	"context"
@@ -147,7 +148,8 @@ func (w *world) watcher(addr string) *watcher {
 	return p
 }
 
-// send sends a SUBSCRIBE: outside of a dialog at first. lines are added; one with a name that is there already takes its place.
+// send sends a SUBSCRIBE: outside of a dialog at first. lines are added; one with a name that is
+// there already takes its place.
 func (p *watcher) send(lines ...string) {
 	p.cseq++
 	p.w.serial++
@@ -209,7 +211,8 @@ func (p *watcher) response(code int) arrival {
 	return a
 }
 
-// notify takes a NOTIFY, checks what holds for each, and returns its state, what its document says, and itself. "" is no document.
+// notify takes a NOTIFY, checks what holds for each, and returns its state, what its document says,
+// and itself. "" is not a document.
 func (p *watcher) notify() (state, says string, a arrival) {
 	p.w.t.Helper()
 	t := p.w.t

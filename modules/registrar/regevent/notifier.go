@@ -29,7 +29,8 @@ type Notifier struct {
 // dialog identifies a dialog (RFC 3261 §12): the tags as the notifier sees them.
 type dialog struct{ callID, local, remote string }
 
-// New makes a notifier of what from knows. It panics when the policy contradicts itself, which Policy.Check tells before.
+// New makes a notifier of what from knows. It panics when the policy contradicts itself, which
+// Policy.Check tells before.
 func New(from Registrations, p Policy) *Notifier {
 	n := &Notifier{from: from, dialogs: map[dialog]*subscription{}, byAOR: map[string][]*subscription{}, proving: map[string]*subscription{}}
 	if err := n.SetPolicy(p); err != nil {
@@ -38,7 +39,8 @@ func New(from Registrations, p Policy) *Notifier {
 	return n
 }
 
-// SetPolicy has SUBSCRIBEs from now on served by another policy. An error: it contradicts itself, and the old one stays.
+// SetPolicy has SUBSCRIBEs from now on served by another policy. An error: it contradicts itself,
+// and the old one stays.
 func (n *Notifier) SetPolicy(p Policy) error {
 	full, err := p.complete()
 	if err != nil {
@@ -63,11 +65,13 @@ func (n *Notifier) Stats() Stats {
 	return Stats{Subscriptions: int(n.count.Load()), Notified: n.notified.Load(), Failed: n.failed.Load()}
 }
 
-// Idle tells whether there are no subscriptions: then Changed has nothing to do. It costs one atomic load.
+// Idle reports whether there are no subscriptions: then Changed has nothing to do. It costs one
+// atomic load.
 func (n *Notifier) Idle() bool { return n.count.Load() == 0 }
 
-// Changed tells the subscribers of the canonical address-of-record aor that its contacts have changed; key and why are a contact that ended and
-// the reason, "" for another change. It is called after the change was stored, from any goroutine, and does not block.
+// Changed tells the subscribers of the canonical address-of-record aor that its contacts have
+// changed; key and why are a contact that ended and the reason, "" for another change. It is called
+// after the change was stored, from any goroutine, and does not block.
 func (n *Notifier) Changed(aor, key string, why Event) {
 	if n.Idle() {
 		return
@@ -83,8 +87,8 @@ func (n *Notifier) Changed(aor, key string, why Event) {
 	}
 }
 
-// AllChanged has all subscriptions look whether contacts have changed, when that could not be heard of for a while. It is called from any
-// goroutine, and does not block.
+// AllChanged has all subscriptions look whether contacts have changed, when that could not be heard
+// of for a while. It is called from any goroutine, and does not block.
 func (n *Notifier) AllChanged() {
 	if n.Idle() {
 		return
@@ -145,8 +149,9 @@ func (n *Notifier) find(d dialog) *subscription {
 	return n.dialogs[d]
 }
 
-// Stop ends all subscriptions: each subscriber is told to subscribe anew ("deactivated", RFC 6665 §4.2.2). It returns when the NOTIFYs have been
-// handed to the network, or ctx ends; those to subscribers that have not answered an earlier one are not waited for.
+// Stop ends all subscriptions: each subscriber is told to subscribe again ("deactivated", RFC 6665
+// §4.2.2). It returns when the NOTIFYs have been handed to the network, or ctx ends; those to
+// subscribers that have not answered an earlier one are not waited for.
 func (n *Notifier) Stop(ctx context.Context) {
 	n.mu.Lock()
 	list := make([]*subscription, 0, len(n.dialogs))

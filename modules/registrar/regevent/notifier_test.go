@@ -12,7 +12,8 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// The call flow of RFC 3680 §6: a server hears of a user's first registration. Each way the registrations are read: at once, or by waiting.
+// The call flow of RFC 3680 §6: a server hears of a user's first registration. Each way the
+// registrations are read: at once, or by waiting.
 func TestCallFlow(t *testing.T) {
 	for _, waits := range []bool{false, true} {
 		w := newWorld(t, Policy{}, waits)
@@ -89,7 +90,8 @@ func TestFetch(t *testing.T) {
 	w.over()
 }
 
-// However much changes, a subscriber gets one NOTIFY in five seconds, with all of it; another one while its answer is awaited never.
+// However much changes, a subscriber gets one NOTIFY in five seconds, with all of it; another one
+// while its answer is awaited never.
 func TestBurst(t *testing.T) {
 	w := newWorld(t, Policy{}, false)
 	app := w.watcher("203.0.113.9:5060")
@@ -308,7 +310,7 @@ func TestBodyTooLarge(t *testing.T) {
 	w.over()
 }
 
-// Stop tells all subscribers to subscribe anew, whether or not the store is there.
+// Stop tells all subscribers to subscribe again, whether or not the store is there.
 func TestStop(t *testing.T) {
 	w := newWorld(t, Policy{}, true)
 	apps := []*watcher{w.watcher("203.0.113.9:5060"), w.watcher("203.0.113.10:5060"), w.watcher("203.0.113.11:5060")}
@@ -325,7 +327,8 @@ func TestStop(t *testing.T) {
 	w.n.Stop(t.Context())
 }
 
-// A change of nobody's, or of somebody whom nobody watches, costs nothing worth counting; and with subscriptions to others no look.
+// A change of nobody's, or of somebody whom nobody watches, costs nothing worth counting; and with
+// subscriptions to others no look.
 func TestChangedCosts(t *testing.T) {
 	w := newWorld(t, Policy{}, false)
 	if n := testing.AllocsPerRun(100, func() { w.n.Changed(joe, "sip:joe@a", Unregistered) }); n != 0 {

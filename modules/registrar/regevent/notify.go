@@ -63,7 +63,8 @@ func (s *subscription) look() (contacts []Contact, err error) {
 	return contacts, err
 }
 
-// document is the body of the next NOTIFY: all contacts after a SUBSCRIBE and at the end, else what was changed.
+// document is the body of the next NOTIFY: all contacts after a SUBSCRIBE and at the end, else what
+// was changed.
 func (s *subscription) document(contacts []Contact, why map[string]Event) (body []byte, tell bool) {
 	now := s.lane.Wall()
 	d, tell := s.view.next(contacts, why, s.full || s.ending != "", now)
@@ -145,7 +146,8 @@ func (s *subscription) failed(later bool, wait time.Duration) {
 	s.putOff(wait)
 }
 
-// fatal tells whether a code ends the dialog or its subscription (RFC 5057 §5.1), whatever its Retry-After.
+// fatal reports whether a code ends the dialog or its subscription (RFC 5057 §5.1), whatever its
+// Retry-After.
 func fatal(code int) bool {
 	switch code {
 	case 404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 502, 604:

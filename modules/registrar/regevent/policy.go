@@ -9,17 +9,24 @@ import (
 
 // Policy is what a notifier grants. Zero values mean the defaults named.
 type Policy struct {
-	MaxExpires       time.Duration // longer subscriptions are shortened to it, and it is what one lasts that names no time; default 3761 s (RFC 3680 §4.4)
-	MinExpires       time.Duration // a shorter one is answered 423, unless it is an hour or more (RFC 6665 §4.2.1.1); default 60 s
-	Interval         time.Duration // between NOTIFYs to one subscriber, but the first, the last and the answer to a SUBSCRIBE; default 5 s (RFC 3680 §4.10); negative: none
-	MaxSubscriptions int           // of all users; a SUBSCRIBE beyond it is answered 503; default 100,000
-	MaxPerUser       int           // to one user's registrations; a SUBSCRIBE beyond it is answered 403; default 100
+	// Longer subscriptions are shortened to it, and it is what one lasts that names no time;
+	// default 3761 s (RFC 3680 §4.4)
+	MaxExpires time.Duration
+	// A shorter one is answered 423, unless it is an hour or more (RFC 6665 §4.2.1.1); default 60 s
+	MinExpires time.Duration
+	// Between NOTIFYs to one subscriber, but the first, the last and the answer to a SUBSCRIBE;
+	// default 5 s (RFC 3680 §4.10); negative: none
+	Interval time.Duration
+	// Of all users; a SUBSCRIBE beyond it is answered 503; default 100,000
+	MaxSubscriptions int
+	// To one user's registrations; a SUBSCRIBE beyond it is answered 403; default 100
+	MaxPerUser int
 }
 
 // DefaultInterval is what RFC 3680 §4.10 recommends.
 const DefaultInterval = 5 * time.Second
 
-// Check tells whether the policy contradicts itself.
+// Check reports whether the policy contradicts itself.
 func (p Policy) Check() error {
 	_, err := p.complete()
 	return err

@@ -1,8 +1,9 @@
 package regevent
 
-// This file keeps NOTIFYs from being aimed at strangers: a SUBSCRIBE costs its sender one packet, and
-// the Contact or Record-Route in it may name anybody. What leads elsewhere than to the sender's own
-// address must show that it wants to hear, by answering one small NOTIFY, before more is sent there.
+// This file keeps NOTIFYs from being aimed at strangers: a SUBSCRIBE costs its sender one packet,
+// and the Contact or Record-Route in it may name anybody. What leads elsewhere than to the sender's
+// own address must show that it wants to hear, by answering one small NOTIFY, before more is sent
+// there.
 
 import (
 	"net/netip"
@@ -12,7 +13,8 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// proveTime is how long a place has for its first answer. A NOTIFY goes out three times in it over UDP.
+// proveTime is how long a place has for its first answer. A NOTIFY goes out three times in it over
+// UDP.
 const proveTime = 2 * time.Second
 
 // place is where NOTIFYs to t go first: a URI.
@@ -25,8 +27,8 @@ func place(t *engine.Target) string {
 	return t.URI
 }
 
-// known tells whether nobody is hurt by NOTIFYs to t: they go to where req came from, or req's sender
-// has proved who it is.
+// known reports whether nobody is hurt by NOTIFYs to t: they go to where req came from, or req's
+// sender has proved who it is.
 func known(req *engine.Request, t *engine.Target) bool {
 	if t.Flow != 0 || t.Received != "" || authenticated(req) {
 		return true
@@ -36,7 +38,8 @@ func known(req *engine.Request, t *engine.Target) bool {
 		return false
 	}
 	host := string(uri.Host)
-	if maddr, _ := uri.Params.Get("maddr"); len(maddr) > 0 { // §19.1.1: it is where the request goes
+	// §19.1.1: it is where the request goes
+	if maddr, _ := uri.Params.Get("maddr"); len(maddr) > 0 {
 		host = string(maddr)
 	}
 	if n := len(host); n > 2 && host[0] == '[' {
@@ -48,8 +51,8 @@ func known(req *engine.Request, t *engine.Target) bool {
 
 func authenticated(req *engine.Request) bool { return req.User() != "" || len(req.Identity()) > 0 }
 
-// mayProve tells whether a place that is not known may be asked on behalf of s: one subscription at a
-// time, or many SUBSCRIBEs would send it many requests. The notifier's mu is held.
+// mayProve reports whether a place that is not known may be asked on behalf of s: one subscription
+// at a time, or many SUBSCRIBEs would send it many requests. The notifier's mu is held.
 func (n *Notifier) mayProve(s *subscription) bool {
 	if s.proved {
 		return true
@@ -73,7 +76,8 @@ func (n *Notifier) proven(s *subscription) {
 // moved notes that a refresh named another target.
 func (s *subscription) moved(req *engine.Request, t *engine.Target) {
 	to := place(t)
-	if s.authenticated || known(req, t) { // a refresh is no script's, and comes by the tags of the dialog
+	// A refresh is not a script's, and comes by the tags of the dialog
+	if s.authenticated || known(req, t) {
 		s.notifier.proven(s)
 		s.proved = true
 	} else if to != s.place {
@@ -83,8 +87,8 @@ func (s *subscription) moved(req *engine.Request, t *engine.Target) {
 	s.place = to
 }
 
-// prove sends a NOTIFY without a document, which is all that goes to a place before its first answer
-// (RFC 6665 §4.2.2 lets a notifier say "pending" and no more).
+// prove sends a NOTIFY without a document, which is all that goes to a place before its first
+// answer (RFC 6665 §4.2.2 lets a notifier say "pending" and no more).
 func (s *subscription) prove() {
 	s.notifier.mu.Lock()
 	may := s.notifier.mayProve(s)

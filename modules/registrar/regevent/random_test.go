@@ -1,6 +1,7 @@
 package regevent
 
-// This file tests that subscribers know in the end what is registered, whatever changed and whatever the network did meanwhile.
+// This file tests that subscribers know in the end what is registered, whatever changed and
+// whatever the network did meanwhile.
 
 import (
 	"fmt"
@@ -121,7 +122,8 @@ func values(m map[string]Contact) []Contact {
 	return list
 }
 
-// Changes come from many goroutines at once, while subscriptions come and go. For the race detector.
+// Changes come from many goroutines at once, while subscriptions come and go. For the race
+// detector.
 func TestManyAtOnce(t *testing.T) {
 	w := newWorld(t, Policy{Interval: -1}, true)
 	var apps []*watcher

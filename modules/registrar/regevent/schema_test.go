@@ -1,6 +1,7 @@
 package regevent
 
-// This file reads reginfo documents strictly: what RFC 3680 §5.4's schema demands, each test gets checked.
+// This file reads reginfo documents strictly: what RFC 3680 §5.4's schema demands, each test gets
+// checked.
 
 import (
 	"encoding/xml"

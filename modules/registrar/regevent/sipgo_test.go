@@ -20,7 +20,8 @@ import (
 
 const patience = 20 * time.Second // nothing waits that long; what comes is taken at once
 
-// serving is a world without a simulation: a notifier in an engine on the loopback. It returns where that listens.
+// serving is a world without a simulation: a notifier in an engine on the loopback. It returns
+// where that listens.
 func serving(t *testing.T) (*world, string) {
 	t.Helper()
 	w := &world{t: t, book: &book{contacts: map[string][]Contact{}}}

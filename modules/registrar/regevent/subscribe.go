@@ -1,6 +1,7 @@
 package regevent
 
-// This file answers SUBSCRIBE requests: those that begin a subscription, and those that refresh and end one.
+// This file answers SUBSCRIBE requests: those that begin a subscription, and those that refresh and
+// end one.
 
 import (
 	"context"
@@ -12,9 +13,10 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// Subscribe answers the SUBSCRIBE req, with headers added to the answer whatever its code, and takes the request's decision. ok tells whether it
-// was accepted; err says why not: a refusal, engine.ErrRequestOver when the request is over already, or an *engine.MisuseError. Where the registrations have
-// to be waited for, the lane is lent meanwhile.
+// Subscribe answers the SUBSCRIBE req, with headers added to the answer whatever its code, and
+// takes the request's decision. ok reports whether it was accepted; err says why not: a refusal,
+// engine.ErrRequestOver when the request is over already, or an *engine.MisuseError. Where the
+// registrations have to be waited for, the lane is lent meanwhile.
 func (n *Notifier) Subscribe(req *engine.Request, headers []engine.HeaderEdit) (ok bool, err error) {
 	a, err := n.Take(req)
 	if err != nil {
@@ -30,7 +32,8 @@ func (n *Notifier) Subscribe(req *engine.Request, headers []engine.HeaderEdit) (
 	return a.Answer(headers)
 }
 
-// Ask is a SUBSCRIBE that is being served, for who lends the lane by other means than engine.Await: Take, then Look, then Answer.
+// Ask is a SUBSCRIBE that is being served, for who lends the lane by other means than engine.Await:
+// Take, then Look, then Answer.
 type Ask struct {
 	n   *Notifier
 	req *engine.Request
@@ -39,7 +42,8 @@ type Ask struct {
 	no  *refusal
 }
 
-// Take reads req on its lane. An error is a MisuseError, or engine.ErrRequestOver; what is wrong with the request is for Answer to say.
+// Take reads req on its lane. An error is a MisuseError, or engine.ErrRequestOver; what is wrong
+// with the request is for Answer to say.
 func (n *Notifier) Take(req *engine.Request) (*Ask, error) {
 	m := req.Message()
 	switch {
@@ -102,8 +106,8 @@ func (a *Ask) Answer(headers []engine.HeaderEdit) (ok bool, err error) {
 	return true, nil
 }
 
-// Intercept serves the later SUBSCRIBEs of the notifier's dialogs, which come to its Contact, and reports whether req was one. Go programs call it
-// first in Route; scripts don't see the request.
+// Intercept serves the later SUBSCRIBEs of the notifier's dialogs, which come to its Contact, and
+// reports whether req was one. Go programs call it first in Route; scripts don't see the request.
 func (n *Notifier) Intercept(req *engine.Request) (taken bool, err error) {
 	if req.Method() != message.MethodSubscribe || !req.InDialog() || !forUs(req) {
 		return false, nil
@@ -123,7 +127,8 @@ func (n *Notifier) Intercept(req *engine.Request) (taken bool, err error) {
 	return true, err
 }
 
-// forUs tells whether the Request-URI is a Contact of the notifier's, or of an earlier one's in its place.
+// forUs reports whether the Request-URI is a Contact of the notifier's, or of an earlier one's in
+// its place.
 func forUs(req *engine.Request) bool {
 	m := req.Message()
 	uri, err := message.ParseURI(m.RequestURI())
@@ -145,7 +150,8 @@ func (s *subscription) subscribeAgain(req *engine.Request) *refusal {
 	if no != nil {
 		return no
 	}
-	if d.eventID != s.eventID { // another subscription, which shares no dialog here (RFC 6665 §4.5.2)
+	// Another subscription, which shares no dialog here (RFC 6665 §4.5.2)
+	if d.eventID != s.eventID {
 		return refuse(481, "")
 	}
 	s.moved(req, d.target)

@@ -30,14 +30,16 @@ type subscription struct {
 	granted       time.Duration
 	ends          lane.Time
 
-	view   view
-	full   bool      // all of it is to be told, at once
-	next   lane.Time // when the next partial NOTIFY may go out
-	hold   lane.Time // nothing but the end is told before: the subscriber asked for it, or the registrations can't be read
-	tries  int       // NOTIFYs in a row that were put off
-	flying bool      // a NOTIFY has no answer yet
-	ending string    // the reason, once it ends
-	final  bool      // the last NOTIFY was sent
+	view view
+	full bool      // all of it is to be told, at once
+	next lane.Time // when the next partial NOTIFY may go out
+	// Nothing but the end is told before: the subscriber asked for it, or the registrations can't
+	// be read
+	hold   lane.Time
+	tries  int    // NOTIFYs in a row that were put off
+	flying bool   // a NOTIFY has no answer yet
+	ending string // the reason, once it ends
+	final  bool   // the last NOTIFY was sent
 	gone   bool
 	busy   bool // advance is at work, with the lane lent perhaps
 	again  bool // it was called meanwhile
@@ -76,8 +78,8 @@ func newSubscription(n *Notifier, req *engine.Request, aor string, d *demand, m 
 	return s, nil
 }
 
-// last has the subscription last for d, 0 for no longer, and its subscriber told of everything: each SUBSCRIBE is followed by a NOTIFY at once
-// (RFC 6665 §4.2.1.2).
+// last has the subscription last for d, 0 for no longer, and its subscriber told of everything:
+// each SUBSCRIBE is followed by a NOTIFY at once (RFC 6665 §4.2.1.2).
 func (s *subscription) last(d time.Duration) {
 	s.granted, s.ends = d, s.lane.Now().Add(d)
 	s.full, s.hold = true, 0
@@ -123,7 +125,8 @@ func (s *subscription) kick() {
 // Expire is its timer's.
 func (s *subscription) Expire(*lane.Timer) { s.kick() }
 
-// Do is its turn on the lane. A look at the registrations may lend the lane: a turn that comes meanwhile is taken after it.
+// Do is its turn on the lane. A look at the registrations may lend the lane: a turn that comes
+// meanwhile is taken after it.
 func (s *subscription) Do(*lane.Lane) {
 	s.posted.Store(false)
 	if s.busy {

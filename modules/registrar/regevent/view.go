@@ -12,8 +12,9 @@ type view struct {
 	version uint32  // of the next document
 }
 
-// next makes the view one of contacts, and returns what is to be told of that; full is all, or else what was changed. why has what happened to
-// contacts that ended, by key, as far as it is known. tell is false when nothing was changed.
+// next makes the view one of contacts, and returns what is to be told of that; full is all, or else
+// what was changed. why has what happened to contacts that ended, by key, as far as it is known.
+// tell is false when nothing was changed.
 func (v *view) next(contacts []Contact, why map[string]Event, full bool, now time.Time) (d *document, tell bool) {
 	old := make(map[string]*entry, len(v.entries))
 	for i := range v.entries {
@@ -35,7 +36,7 @@ func (v *view) next(contacts []Contact, why map[string]Event, full bool, now tim
 			e = *before
 		default:
 			e.id, e.since, e.event = before.id, before.since, Refreshed
-			if why[c.Key()] != "" { // it ended, and was registered anew
+			if why[c.Key()] != "" { // it ended, and was registered again
 				e.since, e.event = c.Updated, Registered
 			}
 		}

@@ -64,7 +64,8 @@ func TestView(t *testing.T) {
 	}
 }
 
-// A contact keeps its id, and how long it was seen registered, over refreshes; another contact has another id.
+// A contact keeps its id, and how long it was seen registered, over refreshes; another contact has
+// another id.
 func TestViewIdentity(t *testing.T) {
 	v := view{aor: "sip:joe@example.com"}
 	v.next(nil, nil, true, noon)

@@ -1,6 +1,7 @@
 package regevent
 
-// This file decides how a subscriber is reached: along its route set, on its connection, at the address a NAT has given it, or at its Contact.
+// This file decides how a subscriber is reached: along its route set, on its connection, at the
+// address a NAT has given it, or at its Contact.
 
 import (
 	"bytes"
@@ -11,7 +12,8 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// readTarget makes the target of a dialog from the SUBSCRIBE req (RFC 3261 §12.1.1), or renews old (§12.2.2: the route set stays).
+// readTarget makes the target of a dialog from the SUBSCRIBE req (RFC 3261 §12.1.1), or renews old
+// (§12.2.2: the route set stays).
 func readTarget(req *engine.Request, old *engine.Target) (*engine.Target, *refusal) {
 	m := req.Message()
 	contacts := m.Elements(message.HeaderContact)
@@ -66,12 +68,14 @@ func readRoutes(m *message.Message) ([]string, *refusal) {
 	return path, nil
 }
 
-// nearby notes how the sender of req itself is reached, where its Contact alone does not lead there: as the registrar does for contacts.
+// nearby notes how the sender of req itself is reached, where its Contact alone does not lead
+// there: as the registrar does for contacts.
 func nearby(t *engine.Target, req *engine.Request, contact *message.URI) {
 	m, from := req.Message(), req.Source()
 	source := from.Addr.Addr().Unmap().WithZone("")
 	address := from.Transport.String() + ":" + netip.AddrPortFrom(source, from.Addr.Port()).String()
-	websocket := from.Transport == transport.WS || from.Transport == transport.WSS // always behind its connection (RFC 7118 §5)
+	// Always behind its connection (RFC 7118 §5)
+	websocket := from.Transport == transport.WS || from.Transport == transport.WSS
 	switch {
 	case from.Transport.Reliable():
 		if websocket || m.BehindStream(source, contact) {
@@ -84,7 +88,8 @@ func nearby(t *engine.Target, req *engine.Request, contact *message.URI) {
 	}
 }
 
-// contactUser is the user part of our Contacts, by which the later SUBSCRIBEs of a dialog are known.
+// contactUser is the user part of our Contacts, by which the later SUBSCRIBEs of a dialog are
+// known.
 const contactUser = "reg-event"
 
 // ownContact is our Contact in the dialog of req.

@@ -1,6 +1,7 @@
 package regevent
 
-// This file tests the ways NOTIFYs take: route sets, connections, addresses behind a NAT, large ones.
+// This file tests the ways NOTIFYs take: route sets, connections, addresses behind a NAT, large
+// ones.
 
 import (
 	"fmt"
@@ -13,13 +14,15 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// A route set is followed in the order of its Record-Route (RFC 3261 §12.1.1), by refreshes unchanged.
+// A route set is followed in the order of its Record-Route (RFC 3261 §12.1.1), by refreshes
+// unchanged.
 func TestRouteSet(t *testing.T) {
 	w := newWorld(t, Policy{}, false)
 	edge, app := w.watcher("203.0.113.1:5060"), w.watcher("203.0.113.9:5060")
 	app.contact = "<sip:app@192.168.1.5:5060>"
 	script := w.script
-	w.script = func(req *engine.Request) error { req.SetUser("app"); return script(req) } // or it would be asked first
+	// Or it would be asked first
+	w.script = func(req *engine.Request) error { req.SetUser("app"); return script(req) }
 	app.subscribes("Record-Route: <sip:203.0.113.1;lr;x=1>, <sip:203.0.113.2;lr>")
 	app.send("Record-Route: <sip:203.0.113.77;lr>", "Expires: 600")
 	app.response(200)
@@ -68,7 +71,8 @@ func TestWebSocket(t *testing.T) {
 	}
 }
 
-// A subscriber behind a NAT is reached where its SUBSCRIBE came from; the mapping may have moved at a refresh.
+// A subscriber behind a NAT is reached where its SUBSCRIBE came from; the mapping may have moved at
+// a refresh.
 func TestNAT(t *testing.T) {
 	w := newWorld(t, Policy{}, false)
 	app, moved := w.watcher("203.0.113.9:31024"), w.watcher("203.0.113.9:31025")
@@ -115,7 +119,8 @@ func TestLargeNotify(t *testing.T) {
 	}
 }
 
-// What comes to our Contact and is no SUBSCRIBE of a dialog we have: 481 where it looks like one, else it is the script's.
+// What comes to our Contact and is not a SUBSCRIBE of a dialog we have: 481 where it looks like
+// one, else it is the script's.
 func TestStrangers(t *testing.T) {
 	w := newWorld(t, Policy{}, false)
 	w.script = func(req *engine.Request) error { _, err := req.Reply(418, "The Script", nil); return err }

@@ -1,7 +1,7 @@
 package sqlitestore
 
-// This file measures: registrations per second by durability and by how many come at once, the load of a million rows,
-// and the heap of one.
+// This file measures: registrations per second by durability and by how many come at once, the load
+// of a million rows, and the heap of one.
 
 import (
 	"context"

@@ -1,6 +1,7 @@
 package sqlitestore
 
-// This file is the flusher: it writes rows that nobody waits for, those of relaxed changes and of what has expired.
+// This file is the flusher: it writes rows that nobody waits for, those of relaxed changes and of
+// what has expired.
 
 import (
 	"sync"
@@ -82,8 +83,8 @@ func (s *Store) flushAll() {
 	}
 }
 
-// writeRows writes rows as they are in memory. The writer changes memory between transactions only, or notes the change
-// as dirty once more.
+// writeRows writes rows as they are in memory. The writer changes memory between transactions only,
+// or notes the change as dirty once more.
 func (s *Store) writeRows(rows []string) error {
 	for _, aor := range rows {
 		if err := s.file.put(aor, s.memory.Stored(aor)); err != nil {

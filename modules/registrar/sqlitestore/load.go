@@ -1,7 +1,7 @@
 package sqlitestore
 
-// This file reads the whole file into memory, at the start. One goroutine reads rows, as many others as there are cores
-// unpack them, which is the greater part of the work.
+// This file reads the whole file into memory, at the start. One goroutine reads rows, as many
+// others as there are cores unpack them, which is the greater part of the work.
 
 import (
 	"context"
@@ -36,7 +36,8 @@ func (s *Store) load(now time.Time) error {
 			}
 		})
 	}
-	// The driver is asked without database/sql, whose locks and conversions are a fifth of the reading.
+	// The driver is asked without database/sql, whose locks and conversions are a fifth of the
+	// reading.
 	err := s.file.conn.Raw(func(conn any) error { return readRows(conn.(driver.QueryerContext), read) })
 	close(read)
 	unpackers.Wait()
@@ -99,7 +100,8 @@ func restore(r *registrar.Record, now time.Time) {
 	if r.Flow != 0 || r.Received != "" && !strings.HasPrefix(r.Received, "udp:") {
 		r.LoseFlow()
 	}
-	if r.Updated.After(now) { // the clock was set back meanwhile: no binding lives longer than it was granted
+	// The clock was set back meanwhile: no binding lives longer than it was granted
+	if r.Updated.After(now) {
 		r.Expires = now.Add(r.Expires.Sub(r.Updated))
 		r.Updated = now
 	}

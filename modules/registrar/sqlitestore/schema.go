@@ -8,12 +8,13 @@ import (
 	"fmt"
 )
 
-// migrations lead from each version to the next; a file's version (user_version) is how many it has had. None is ever
-// changed once it was released.
+// migrations lead from each version to the next; a file's version (user_version) is how many it has
+// had. None is ever changed once it was released.
 func migrations() []string {
 	return []string{
-		// ends is when the last of the bindings ends, in milliseconds since 1970; bindings are as registrar.AppendBindings
-		// writes them. One small row for an address: a change costs one page, and there is no index to keep.
+		// ends is when the last of the bindings ends, in milliseconds since 1970; bindings are as
+		// registrar.AppendBindings writes them. One small row for an address: a change costs one
+		// page, and there is no index to keep.
 		`CREATE TABLE location (
 			aor      TEXT PRIMARY KEY NOT NULL,
 			ends     INTEGER NOT NULL,

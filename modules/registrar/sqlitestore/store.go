@@ -1,11 +1,14 @@
-// Package sqlitestore keeps the registrar's bindings in a SQLite file, so that they survive the process.
+// Package sqlitestore keeps the registrar's bindings in a SQLite file, so that they survive the
+// process.
 //
-// A copy in memory answers all lookups: they never touch the disk and never wait. A change goes to one goroutine that
-// collects what waits, writes it in one transaction, and lets the answers out after the commit: many registrations share
-// one fsync. While the disk fails registrations fail; lookups go on, and so do registrations once it works again.
+// A copy in memory answers all lookups: they never touch the disk and never wait. A change goes to
+// one goroutine that collects what waits, writes it in one transaction, and lets the answers out
+// after the commit: many registrations share one fsync. While the disk fails registrations fail;
+// lookups go on, and so do registrations once it works again.
 package sqlitestore
 
-// This file is the store as the registrar sees it: what it hands to the writer, and how long it waits for it.
+// This file is the store as the registrar sees it: what it hands to the writer, and how long it
+// waits for it.
 
 import (
 	"context"
@@ -28,7 +31,8 @@ type Options struct {
 
 // Store is a registrar.Store in one file, which is this process's alone while it is open.
 type Store struct {
-	memory *registrar.Memory // what is served; it never has what is not committed, but for relaxed changes
+	// What is served; it never has what is not committed, except for relaxed changes
+	memory *registrar.Memory
 	file   *file
 	opts   Options
 	queue  chan *request
@@ -50,8 +54,8 @@ var (
 	errSlow   = errors.New("the disk is too slow")
 )
 
-// Open opens the file at path, which it makes if it is missing, and reads all of it. Errors: it can't be read or written, it is no
-// file of this version, or another process has it open.
+// Open opens the file at path, which it makes if it is missing, and reads all of it. Errors: it
+// can't be read or written, it is not a file of this version, or another process has it open.
 func Open(path string, o Options) (*Store, error) {
 	if o.Patience <= 0 {
 		o.Patience = 5 * time.Second
@@ -111,8 +115,8 @@ type request struct {
 	done    chan error // capacity 1
 }
 
-// Update implements registrar.Store. Errors: change's own, the disk's, or it took longer than the patience; in the last
-// case the change may still be made later.
+// Update implements registrar.Store. Errors: change's own, the disk's, or it took longer than the
+// patience; in the last case the change may still be made later.
 func (s *Store) Update(ctx context.Context, aor string, d registrar.Durability,
 	change func(old []*registrar.Binding) ([]*registrar.Binding, error)) error {
 	return s.do(ctx, &request{aor: aor, relaxed: d == registrar.Relaxed, change: change, done: make(chan error, 1)})
@@ -146,7 +150,8 @@ func (s *Store) do(ctx context.Context, r *request) error {
 		}
 		patience.Reset(0)
 	}
-	// It is being made. Its outcome is worth some more of the patience: a registration is better not left in doubt.
+	// It is being made. Its outcome is worth some more of the patience: a registration is better
+	// not left in doubt.
 	select {
 	case err := <-r.done:
 		return err
@@ -202,7 +207,8 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// write makes one transaction of body; after is called when it is committed, before any other begins.
+// write makes one transaction of body; after is called when it is committed, before any other
+// begins.
 func (s *Store) write(body func() error, after func()) error {
 	err := s.file.transaction(body, after)
 	switch failed := s.failing.Swap(err != nil); {

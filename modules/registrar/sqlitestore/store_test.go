@@ -1,6 +1,7 @@
 package sqlitestore
 
-// This file tests the store: the conformance test, what is left after the process, and a disk that fails.
+// This file tests the store: the conformance test, what is left after the process, and a disk that
+// fails.
 
 import (
 	"bytes"
@@ -73,8 +74,8 @@ func lookup(t testing.TB, s *Store, aor string, now time.Time) []registrar.Recor
 	return out
 }
 
-// TestCommitsReachTheDisk: a commit is on the disk before it is answered, which a process that is killed can't show: the system would still write
-// what it was given.
+// TestCommitsReachTheDisk: a commit is on the disk before it is answered, which a process that is
+// killed can't show: the system would still write what it was given.
 func TestCommitsReachTheDisk(t *testing.T) {
 	s := open(t, newPath(t), Options{})
 	for pragma, want := range map[string]string{"synchronous": "2", "journal_mode": "wal"} {
@@ -85,7 +86,8 @@ func TestCommitsReachTheDisk(t *testing.T) {
 	}
 }
 
-// TestReopen: what was committed, relaxed and expired is in the file as it should be; connections are not.
+// TestReopen: what was committed, relaxed and expired is in the file as it should be; connections
+// are not.
 func TestReopen(t *testing.T) {
 	path, now := newPath(t), time.Now().Truncate(time.Millisecond)
 	s := open(t, path, Options{})
@@ -152,7 +154,8 @@ func rowsOf(t *testing.T, path string) (rows []string) {
 	return rows
 }
 
-// TestClockSetBack: a binding lives no longer than it was granted, though the clock was ahead when it was made.
+// TestClockSetBack: a binding lives no longer than it was granted, though the clock was ahead when
+// it was made.
 func TestClockSetBack(t *testing.T) {
 	path, now := newPath(t), time.Now().Truncate(time.Millisecond)
 	s := open(t, path, Options{})
@@ -211,7 +214,8 @@ func garbage(t *testing.T) string {
 	return path
 }
 
-// TestDiskFull: while the disk is full changes fail and nothing else does; then they work again, and nothing is missing.
+// TestDiskFull: while the disk is full changes fail and nothing else does; then they work again,
+// and nothing is missing.
 func TestDiskFull(t *testing.T) {
 	path, now := newPath(t), time.Now()
 	var log bytes.Buffer
@@ -313,7 +317,8 @@ func TestGroupCommit(t *testing.T) {
 	}
 }
 
-// TestPatience: a disk that hangs fails changes in time, whether they were begun or not; lookups go on.
+// TestPatience: a disk that hangs fails changes in time, whether they were begun or not; lookups go
+// on.
 func TestPatience(t *testing.T) {
 	s := open(t, newPath(t), Options{Patience: time.Second})
 	record := storetest.Record("sip:a@h", time.Now(), time.Hour)

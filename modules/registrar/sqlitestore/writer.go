@@ -4,10 +4,12 @@ package sqlitestore
 
 import "github.com/sipscript/sipscript/modules/registrar"
 
-// maxBatch bounds the changes of one transaction, and how long the first of them waits for the others.
+// maxBatch bounds the changes of one transaction, and how long the first of them waits for the
+// others.
 const maxBatch = 4096
 
-// writer makes the changes. Being alone, it sees each address as it will be after all changes before, committed or not.
+// writer makes the changes. Being alone, it sees each address as it will be after all changes
+// before, committed or not.
 type writer struct {
 	store   *Store
 	batch   []*request
@@ -35,7 +37,8 @@ func (w *writer) run() {
 	}
 }
 
-// collect adds to the batch what waits already. Nobody is waited for: while a batch is committed the next one gathers.
+// collect adds to the batch what waits already. Nobody is waited for: while a batch is committed
+// the next one gathers.
 func (w *writer) collect() {
 	for len(w.batch) < maxBatch {
 		select {
@@ -53,7 +56,8 @@ func (w *writer) work() {
 		switch {
 		case !r.state.CompareAndSwap(waiting, taken):
 		case r.sweep != nil:
-			// Memory is only swept between transactions, or what is staged would bring back what the sweep has told about.
+			// Memory is only swept between transactions, or what is staged would bring back what
+			// the sweep has told about.
 			w.commit()
 			r.sweep()
 			r.state.Store(changed)

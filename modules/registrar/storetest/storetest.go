@@ -1,4 +1,5 @@
-// Package storetest is the conformance test of registrar.Store: what every store has to do, run on each.
+// Package storetest is the conformance test of registrar.Store: what every store has to do, run on
+// each.
 package storetest
 
 // This file is the test itself: one function for each promise of the interface.
@@ -205,7 +206,8 @@ func testSweep(b *bench) {
 	b.has("sip:carol@h", "sip:4@h")
 }
 
-// testFlows: an instance registers one contact over several flows, each a binding with a time of its own.
+// testFlows: an instance registers one contact over several flows, each a binding with a time of
+// its own.
 func testFlows(b *bench) {
 	flow := func(id int, lasts time.Duration) *registrar.Binding {
 		r := Record("sip:bob@192.0.2.4", b.now, lasts)
