@@ -1,5 +1,5 @@
 # make test runs everything that must pass: vet, staticcheck, the tests with the race detector, fuzzing, and interop with
-# programs that are not ours. It needs Go; what else it needs (sipp, baresip, redis-server, postgresql) it installs where it may.
+# programs that are not ours. It needs Go; what else it needs (sipp, baresip, redis-server, postgresql, mariadb-server) it installs where it may.
 
 GO          ?= go
 FUZZTIME    ?= 20s
@@ -13,7 +13,7 @@ SHELL       := bash
 COUNTS := bin/counts
 TALLY  := $(GO) run ./internal/testcount -add $(COUNTS)
 
-.PHONY: test build vet lint cross plain race simulate beside fuzz hostile interop bench phones redis postgres lua51 counts clean
+.PHONY: test build vet lint cross plain race simulate beside fuzz hostile interop bench phones redis postgres mariadb lua51 counts clean
 
 test: clean vet lint cross plain race simulate beside
 	@$(GO) run ./internal/testcount -sum $(COUNTS)
@@ -39,7 +39,7 @@ cross:
 	GOOS=windows $(GO) build ./...
 
 # The ceilings on allocations hold without the race detector only, so both ways. Interop has its own target: it tests a binary.
-plain race: redis postgres lua51 | bin
+plain race: redis postgres mariadb lua51 | bin
 	$(GO) test $(if $(filter race,$@),-race) -timeout 14m -shuffle=on -json $$($(GO) list ./... | grep -v /internal/interop) | $(TALLY)
 
 fuzz: | bin
@@ -54,7 +54,7 @@ hostile: | bin
 	$(GO) test -count=1 -json -run Hostile ./engine -args -hostile $(HOSTILE) | $(TALLY)
 
 # Twice: the binary as it is shipped, and one with the race detector.
-interop: phones redis postgres | bin
+interop: phones redis postgres mariadb | bin
 	SIPSCRIPT_INTEROP=required $(GO) test -count=1 -timeout 14m -json ./internal/interop | $(TALLY)
 	SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(GO) test -count=1 -timeout 14m -json ./internal/interop | $(TALLY)
 
@@ -71,13 +71,16 @@ phones:
 	@command -v sipp >/dev/null || ./.ci/install sip-tester
 	@command -v baresip >/dev/null || ./.ci/install baresip-core
 
-# The stores are tested on servers of Redis and PostgreSQL that the tests start themselves. Where they can't be had these tests say that they
+# The stores are tested on servers of Redis, PostgreSQL and MariaDB that the tests start themselves. Where they can't be had these tests say that they
 # were skipped; interop requires them.
 redis:
 	@command -v redis-server >/dev/null || ./.ci/install redis-server || true
 
 postgres:
 	@ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 || command -v pg_ctl >/dev/null || ./.ci/install postgresql || true
+
+mariadb:
+	@command -v mariadbd >/dev/null || ./.ci/install mariadb-server || true
 
 # What scripts get of Lua 5.1 is compared with the real one.
 lua51:

@@ -53,13 +53,13 @@ func Start(t testing.TB) *Server {
 	}
 	s.URL = "postgres://sip@/postgres?host=" + s.dir
 	s.run("initdb", "-D", filepath.Join(s.dir, "data"), "-U", "sip", "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
-	s.serve()
+	s.Start()
 	return s
 }
 
-// serve starts the server itself, not by pg_ctl, which would leave it behind when the test is
+// Start starts the server itself, not by pg_ctl, which would leave it behind when the test is
 // killed, and waits until it can be asked.
-func (s *Server) serve() {
+func (s *Server) Start() {
 	s.t.Helper()
 	log, err := os.Create(filepath.Join(s.dir, "log"))
 	if err != nil {

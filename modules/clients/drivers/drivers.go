@@ -1,0 +1,164 @@
+// Package drivers has the databases that a clients.Pool can open: SQLite, PostgreSQL, and MySQL
+// with MariaDB.
+package drivers
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/sipscript/sipscript/modules/clients"
+)
+
+// All are all of them.
+func All() []clients.Driver { return []clients.Driver{SQLite(), Postgres(), MySQL()} }
+
+// SQLite is databases in files: "sqlite:PATH".
+func SQLite() clients.Driver {
+	return clients.Driver{Name: "sqlite", Schemes: []string{"sqlite"}, Open: openSQLite,
+		Missing: func(err error) bool { return strings.Contains(err.Error(), "no such table") }}
+}
+
+// openSQLite opens a file. What is made is its owner's alone: with a hash one can log in without
+// the password. A file of others is left in the journal mode it has.
+func openSQLite(text string, create bool) (*sql.DB, error) {
+	path := strings.TrimPrefix(text, "sqlite:")
+	if create {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) // SQLite makes its other files with the mode of this one
+		if err == nil {
+			err = f.Close()
+		}
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+	} else if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	// busy_timeout: writers wait for each other. WAL: readers don't wait for writers, nor these for
+	// them.
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_pragma=busy_timeout(5000)"
+	if create {
+		dsn += "&_pragma=journal_mode(WAL)&_txlock=immediate"
+	} else {
+		dsn += "&mode=rw"
+	}
+	return sql.Open("sqlite", dsn)
+}
+
+// Postgres is PostgreSQL: "postgres://…".
+func Postgres() clients.Driver {
+	return clients.Driver{
+		Name: "postgres", Schemes: []string{"postgres", "postgresql"},
+		Open: func(text string, _ bool) (*sql.DB, error) {
+			config, err := pgx.ParseConfig(text)
+			if err != nil {
+				return nil, err // pgx leaves the password out of it
+			}
+			return stdlib.OpenDB(*config), nil
+		},
+		Bind: func(n int) string { return "$" + strconv.Itoa(n) },
+		Away: func(err error) bool {
+			var refused *pgconn.PgError
+			if errors.As(err, &refused) {
+				// operator intervention (it starts, or stops), connection exceptions, too many of
+				// them
+				return strings.HasPrefix(refused.Code, "57P") || strings.HasPrefix(refused.Code, "08") || refused.Code == "53300"
+			}
+			var connect *pgconn.ConnectError
+			return errors.As(err, &connect) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
+		},
+		Missing: func(err error) bool {
+			var refused *pgconn.PgError
+			return errors.As(err, &refused) && refused.Code == "42P01"
+		},
+		Again: func(err error) bool {
+			var refused *pgconn.PgError
+			return errors.As(err, &refused) && (refused.Code == "40001" || refused.Code == "40P01") // serialization, deadlock
+		},
+	}
+}
+
+// MySQL is MySQL and MariaDB: "mysql://USER:PASSWORD@HOST:PORT/DATABASE". A socket is named by a
+// parameter: "mysql://USER@/DATABASE?socket=/run/mysqld/mysqld.sock"; others are the driver's.
+func MySQL() clients.Driver {
+	return clients.Driver{
+		Name: "mysql", Schemes: []string{"mysql", "mariadb"}, Open: openMySQL,
+		Away: func(err error) bool {
+			var refused *mysql.MySQLError
+			if errors.As(err, &refused) {
+				return refused.Number == 1040 || refused.Number == 1053 // too many connections, it stops
+			}
+			return errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, io.EOF)
+		},
+		Missing: func(err error) bool {
+			var refused *mysql.MySQLError
+			return errors.As(err, &refused) && refused.Number == 1146
+		},
+		Again: func(err error) bool {
+			var refused *mysql.MySQLError
+			return errors.As(err, &refused) && refused.Number == 1213 // deadlock
+		},
+	}
+}
+
+func openMySQL(text string, _ bool) (*sql.DB, error) {
+	config, err := mysqlConfig(text)
+	if err != nil {
+		return nil, err
+	}
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
+}
+
+// mysqlConfig reads a URL. Errors leave the password out.
+func mysqlConfig(text string) (*mysql.Config, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, errors.New("expected mysql://USER:PASSWORD@HOST:PORT/DATABASE")
+	}
+	config := mysql.NewConfig()
+	config.InterpolateParams = true // one way there and back, not three
+	config.User = u.User.Username()
+	config.Passwd, _ = u.User.Password()
+	config.DBName = strings.TrimPrefix(u.Path, "/")
+	if config.DBName == "" {
+		return nil, errors.New("the URL names no database: mysql://USER:PASSWORD@HOST:PORT/DATABASE")
+	}
+	params := u.Query()
+	config.Net, config.Addr = "tcp", u.Host
+	if u.Port() == "" {
+		config.Addr = u.Host + ":3306"
+	}
+	if socket := params.Get("socket"); socket != "" {
+		config.Net, config.Addr = "unix", socket
+	}
+	params.Del("socket")
+	// The driver reads its parameters from its own kind of text only.
+	dsn := config.FormatDSN()
+	if len(params) > 0 {
+		joint := "?"
+		if strings.Contains(dsn, "?") {
+			joint = "&"
+		}
+		if config, err = mysql.ParseDSN(dsn + joint + params.Encode()); err != nil {
+			return nil, fmt.Errorf("the URL's parameters: %w", err)
+		}
+	}
+	config.Logger = &mysql.NopLogger{} // errors are returned as well
+	return config, nil
+}

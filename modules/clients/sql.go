@@ -1,0 +1,253 @@
+package clients
+
+// Databases.
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Driver opens databases of one kind.
+type Driver struct {
+	Name    string   // "postgres"
+	Schemes []string // of its URLs: "postgres", "postgresql"
+	// Open makes a handle and connects to nothing. create: a database in a file may be made.
+	Open func(url string, create bool) (*sql.DB, error)
+	// Bind is how the n-th argument of a query is written, from 1; nil: "?".
+	Bind func(n int) string
+	// Away tells of an answer whether it means that the server can't serve now; nil: none does.
+	Away func(error) bool
+	// Missing tells of an answer whether it means that a table is missing.
+	Missing func(error) bool
+	// Again tells of the error of a transaction whether it may succeed when it is tried again: it
+	// got in the way of another. nil: none does.
+	Again func(error) bool
+}
+
+// DBOptions of [Pool.DB]. Who opens a database first decides for all who share it, but for Timeout.
+type DBOptions struct {
+	Conns   int           // connections at most, default 8
+	Timeout time.Duration // of one call, default 5 s
+	Create  bool          // make a database in a file that is not there, and set it up for writers (WAL)
+}
+
+// DB is a database, shared by all who opened the same URL.
+type DB struct {
+	pool    *Pool
+	b       *backend
+	driver  *Driver
+	db      *sql.DB
+	timeout time.Duration
+	once    sync.Once
+}
+
+// IsDatabase tells whether the text is a URL of a database that the pool has a driver for.
+func (p *Pool) IsDatabase(text string) bool { return p.driver(text) != nil }
+
+func (p *Pool) driver(url string) *Driver {
+	scheme, rest, ok := strings.Cut(url, ":")
+	for i := range p.opts.Drivers {
+		if ok && rest != "" && slices.Contains(p.opts.Drivers[i].Schemes, scheme) {
+			return &p.opts.Drivers[i]
+		}
+	}
+	return nil
+}
+
+// DB opens a database by its URL: "sqlite:PATH", "postgres://…", "mysql://…". It does not connect,
+// so a start does not depend on which of two machines is up first; but a file that is missing is an
+// error.
+func (p *Pool) DB(url string, o DBOptions) (*DB, error) {
+	d := p.driver(url)
+	if d == nil {
+		return nil, fmt.Errorf("%s is no URL of a database; known are %s", Redacted(url), p.schemes())
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 5 * time.Second
+	}
+	if o.Conns <= 0 {
+		o.Conns = 8
+	}
+	b, err := p.share("sql", url, func(g *gate) (any, func() error, error) {
+		db, err := d.Open(url, o.Create)
+		if err != nil {
+			return nil, nil, g.wrap(err)
+		}
+		db.SetMaxOpenConns(o.Conns)
+		db.SetMaxIdleConns((o.Conns + 1) / 2)
+		db.SetConnMaxIdleTime(5 * time.Minute)
+		return db, db.Close, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &DB{pool: p, b: b, driver: d, db: b.value.(*sql.DB), timeout: o.Timeout}, nil
+}
+
+func (p *Pool) schemes() string {
+	var names []string
+	for _, d := range p.opts.Drivers {
+		names = append(names, d.Schemes[0]+":…")
+	}
+	return strings.Join(names, ", ")
+}
+
+// Close gives it back. It may be called again.
+func (d *DB) Close() (err error) {
+	d.once.Do(func() { err = d.pool.release(d.b) })
+	return err
+}
+
+// Name is the URL without its password.
+func (d *DB) Name() string { return d.b.name }
+
+// Kind is the driver's name.
+func (d *DB) Kind() string { return d.driver.Name }
+
+// Missing tells of an error whether it means that a table is missing.
+func (d *DB) Missing(err error) bool { return d.driver.Missing != nil && d.driver.Missing(err) }
+
+// Do calls f with the database, within the timeout. It returns [ErrAway], wrapped, when the server
+// can't be reached, or could not a moment ago.
+func (d *DB) Do(ctx context.Context, f func(ctx context.Context, db *sql.DB) error) error {
+	return d.b.do(ctx, d.timeout, d.driver.Away, func(ctx context.Context) error { return f(ctx, d.db) })
+}
+
+// Query asks, and calls each for every row, which it scans from. query is written with "?".
+func (d *DB) Query(ctx context.Context, each func(rows *sql.Rows) error, query string, args ...any) error {
+	return d.Do(ctx, func(ctx context.Context, db *sql.DB) error {
+		rows, err := db.QueryContext(ctx, d.Bind(query), args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			if err := each(rows); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+}
+
+// mostTries is how often a transaction is tried that got in the way of others.
+const mostTries = 5
+
+// Tx runs f in a transaction, which is undone where f fails. Where the database undoes it in favour
+// of another, f is called again.
+func (d *DB) Tx(ctx context.Context, f func(ctx context.Context, tx *sql.Tx) error) error {
+	return d.Do(ctx, func(ctx context.Context, db *sql.DB) (err error) {
+		for range mostTries {
+			if err = transact(ctx, db, f); err == nil || d.driver.Again == nil || !d.driver.Again(err) {
+				return err
+			}
+		}
+		return err
+	})
+}
+
+func transact(ctx context.Context, db *sql.DB, f func(ctx context.Context, tx *sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // nothing, after a commit
+	if err := f(ctx, tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// Bind writes a query's "?" as the database has them, and leaves those in quotes alone.
+func (d *DB) Bind(query string) string {
+	if d.driver.Bind == nil {
+		return query
+	}
+	var b strings.Builder
+	n := 0
+	_ = scan(query, func(text string, quoted bool) error {
+		if quoted {
+			b.WriteString(text)
+			return nil
+		}
+		for i, part := range strings.Split(text, "?") {
+			if i > 0 {
+				n++
+				b.WriteString(d.driver.Bind(n))
+			}
+			b.WriteString(part)
+		}
+		return nil
+	})
+	return b.String()
+}
+
+// Named makes a query with names (":user") one with "?", and lists the names in the order of their
+// places. Only those among known are names; a name that is not is an error. "::" is left alone.
+func Named(query string, known ...string) (text string, names []string, err error) {
+	var b strings.Builder
+	err = scan(query, func(text string, quoted bool) error {
+		if quoted {
+			b.WriteString(text)
+			return nil
+		}
+		for {
+			i := strings.IndexByte(text, ':')
+			if i < 0 || i == len(text)-1 {
+				b.WriteString(text)
+				return nil
+			}
+			b.WriteString(text[:i])
+			if text[i+1] == ':' || !letter(text[i+1]) { // a cast of PostgreSQL
+				b.WriteString(text[i : i+2])
+				text = text[i+2:]
+				continue
+			}
+			end := i + 1
+			for end < len(text) && letter(text[end]) {
+				end++
+			}
+			name := text[i+1 : end]
+			if !slices.Contains(known, name) {
+				return fmt.Errorf("unknown name :%s; known are :%s", name, strings.Join(known, ", :"))
+			}
+			names = append(names, name)
+			b.WriteByte('?')
+			text = text[end:]
+		}
+	})
+	return b.String(), names, err
+}
+
+func letter(c byte) bool { return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+
+var errQuote = errors.New("a quote that is not closed")
+
+// scan calls f with the parts of a query outside and inside of quotes, quotes included.
+func scan(query string, f func(text string, quoted bool) error) error {
+	for query != "" {
+		i := strings.IndexAny(query, "'\"`")
+		if i < 0 {
+			return f(query, false)
+		}
+		if err := f(query[:i], false); err != nil {
+			return err
+		}
+		end := strings.IndexByte(query[i+1:], query[i])
+		if end < 0 {
+			return errors.Join(errQuote, f(query[i:], true))
+		}
+		end += i + 2
+		if err := f(query[i:end], true); err != nil {
+			return err
+		}
+		query = query[end:]
+	}
+	return nil
+}
