@@ -60,7 +60,7 @@ func TestUserMistakes(t *testing.T) {
 	}{
 		{"add --realm x alice", 2, "--store"},
 		{"add --store nonsense --realm x alice", 2, "--store nonsense: a store is"},
-		{"add --store mysql:x --realm x alice", 2, "a store is"},
+		{"add --store oracle:x --realm x alice", 2, "a store is"},
 		{"list --store NEW", 1, "no such file or directory; `sipscript user add` and `user migrate` create a database"},
 		{"rm --store NEW alice", 1, "no such file"},
 		{"passwd --store NEW --realm x --password-stdin alice", 1, "no such file"},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/internal/sparing"
+	"github.com/sipscript/sipscript/modules/clients"
 )
 
 // Options of New. The zero value knows no users.
@@ -21,6 +22,8 @@ type Options struct {
 	Event func(Event)
 	// Key makes nonces. Where it is left out, the first engine served gives it (engine.Key); [Auth.Verify] without an engine needs it.
 	Key [32]byte
+	// Clients has the databases that scripts name; nil: an Auth has its own.
+	Clients *clients.Pool
 	// Cluster, when not nil, is what makes several processes accept each other's challenges. They need the same Key.
 	Cluster Cluster
 }
@@ -42,6 +45,7 @@ type service struct {
 	event   func(Event)
 	figures figures
 	sources sources
+	clients *clients.Pool
 	first   atomic.Pointer[firstDomain]
 	told    sparing.Teller           // what was logged of a source
 	script  atomic.Pointer[listener] // the script generation that hears of events
@@ -62,7 +66,10 @@ func New(o Options) *Auth {
 	if err != nil {
 		panic("auth: " + err.Error())
 	}
-	return &Auth{service: &service{key: o.Key, cluster: o.Cluster, event: o.Event, guesses: newGuesses(), choices: newChoices()}, given: o.Policy, policy: p}
+	if o.Clients == nil {
+		o.Clients = newPool(nil)
+	}
+	return &Auth{service: &service{key: o.Key, cluster: o.Cluster, event: o.Event, clients: o.Clients, guesses: newGuesses(), choices: newChoices()}, given: o.Policy, policy: p}
 }
 
 // With is an Auth with the same memory under another policy (a script generation's own settings).

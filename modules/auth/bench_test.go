@@ -17,10 +17,10 @@ func benchCheck(b *testing.B, algorithm string) {
 	key := d.live.Load().nonces.read([]byte(c.nonce), d.now, time.Minute, "example.com", home).key
 	b.ReportAllocs()
 	for b.Loop() {
-		s := d.live.Load().replays.table.lock(key)
-		s.entries.Remove(key)
+		s := d.live.Load().replays.table.Lock(key)
+		s.Entries.Remove(key)
 		s.Unlock()
-		s.evicted = 0
+		s.Evicted = 0
 		if v := d.Verify(context.Background(), q); v.Reason != "" {
 			b.Fatal(v)
 		}

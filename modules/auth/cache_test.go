@@ -39,7 +39,7 @@ func TestCache(t *testing.T) {
 	for range 3 { // names there aren't must not push out those there are
 		step(client{user: "nobody"}, Failed, 1)
 	}
-	if n := d.policy.Users.(*Cache).table.len(); n != 0 {
+	if n := d.policy.Users.(*Cache).keyed.Len(); n != 0 {
 		t.Errorf("%d users are remembered that there are not", n)
 	}
 	step(client{}, "", 1)

@@ -4,6 +4,7 @@ package auth
 // up where SHA-256 is offered beside it, which RFC 8760 §2.4 would have them pass over.
 
 import (
+	"github.com/sipscript/sipscript/internal/sharded"
 	"hash/maphash"
 	"time"
 )
@@ -22,7 +23,7 @@ const (
 // choices are the clients, by source and user, that were offered a choice and have not taken it.
 // What falls out of the table begins anew.
 type choices struct {
-	table *sharded[suspect, choice]
+	table *sharded.Table[suspect, choice]
 	seed  maphash.Seed
 }
 
@@ -34,34 +35,34 @@ type choice struct {
 }
 
 func newChoices() *choices {
-	return &choices{table: newSharded[suspect, choice](maxChoices, nil), seed: maphash.MakeSeed()}
+	return &choices{table: sharded.New[suspect, choice](maxChoices, nil), seed: maphash.MakeSeed()}
 }
 
 // offer tells whether a client whose request has no credentials is offered MD5 alone; fresh: since
 // now. cant: it answered in a way that shows that it can't choose.
 func (c *choices) offer(who suspect, callID []byte, cant bool, now time.Time) (plain, fresh bool) {
 	call := maphash.Bytes(c.seed, callID)
-	s := c.table.lock(who)
+	s := c.table.Lock(who)
 	defer s.Unlock()
-	old, ok := s.entries.Get(who)
+	old, ok := s.Entries.Get(who)
 	age := now.Sub(old.since)
 	switch {
 	case ok && old.plain && age < plainLife:
 		return true, false
 	case cant, ok && !old.plain && age < pendingLife && (old.call == call || age >= giveUp):
-		s.entries.Add(who, choice{since: now, plain: true})
+		s.Entries.Add(who, choice{since: now, plain: true})
 		return true, true
 	case !ok || old.plain || age >= pendingLife:
-		s.entries.Add(who, choice{since: now, call: call})
+		s.Entries.Add(who, choice{since: now, call: call})
 	}
 	return false, false
 }
 
 // chosen notes that a client has answered a challenge with that algorithm.
 func (c *choices) chosen(who suspect, a Algorithm) {
-	s := c.table.lock(who)
+	s := c.table.Lock(who)
 	defer s.Unlock()
-	if old, ok := s.entries.Peek(who); ok && (!old.plain || a.Base() != MD5) {
-		s.entries.Remove(who)
+	if old, ok := s.Entries.Peek(who); ok && (!old.plain || a.Base() != MD5) {
+		s.Entries.Remove(who)
 	}
 }

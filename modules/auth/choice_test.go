@@ -125,7 +125,7 @@ func TestChoicesAreBounded(t *testing.T) {
 	for i := range 2 * maxChoices {
 		c.offer(g.whom(home, fmt.Append(nil, i), true)[0], []byte("a"), false, start)
 	}
-	if n := c.table.len(); n > maxChoices {
+	if n := c.table.Len(); n > maxChoices {
 		t.Errorf("%d are remembered", n)
 	}
 }

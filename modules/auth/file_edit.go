@@ -49,12 +49,13 @@ func (f fileManager) Remove(_ context.Context, user, realm string) error {
 
 // Accounts lists users.
 func (f fileManager) Accounts(context.Context) ([]Account, error) {
-	users, _, err := readUsers(f.path)
+	users, err := OpenFile(f.path, nil)
 	if err != nil {
 		return nil, err
 	}
+	defer users.Close()
 	var list []Account
-	for a, s := range users {
+	for a, s := range users.list.Get() {
 		x := Account{User: a.user, Realm: a.realm}
 		for _, algorithm := range []Algorithm{MD5, SHA256, SHA512256} {
 			if s.ha1[algorithm.kind()] != "" {

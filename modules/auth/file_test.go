@@ -10,14 +10,31 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
+
+// readText reads users from a file with that text, called "u" in errors.
+func readText(t *testing.T, text string) (map[account]*Secret, error) {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "u")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := OpenFile(path, nil)
+	if err != nil {
+		return nil, errors.New(strings.ReplaceAll(err.Error(), dir+"/", ""))
+	}
+	defer f.Close()
+	return f.list.Get(), nil
+}
 
 func TestParseUsers(t *testing.T) {
 	md5 := strings.Repeat("0123456789ABCDEF", 2)
 	sha := strings.Repeat("0123456789abcdef", 4)
-	users, err := parseUsers(strings.NewReader("# users\n\nalice:example.com:"+md5+"\nalice:example.com:SHA-256:"+sha+"\r\nalice:example.com:sha-512-256:"+sha+
-		"\nbob:example.com:5060:"+sha+"  \ncarol:Our Realm:MD5:"+md5+"\ndave@x:example.com:MD5-sess:"+md5+"\n"), "u")
+	users, err := readText(t, "# users\n\nalice:example.com:"+md5+"\nalice:example.com:SHA-256:"+sha+"\r\nalice:example.com:sha-512-256:"+sha+
+		"\nbob:example.com:5060:"+sha+"  \ncarol:Our Realm:MD5:"+md5+"\ndave@x:example.com:MD5-sess:"+md5+"\n")
 	if err != nil || len(users) != 4 {
 		t.Fatalf("%v %v", users, err)
 	}
@@ -30,24 +47,30 @@ func TestParseUsers(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"alice\n":                                  "u:1: expected user:realm:hash",
-		"# x\n\nalice:" + md5 + "\n":               "u:3: expected",
-		":r:" + md5:                                "u:1: expected",
-		"a:r:hunter2":                              "u:1: a hash must have",
-		"a:r:SHA-256:" + md5:                       "u:1: a hash for SHA-256 must have 64",
-		"a:r:" + strings.Repeat("z", 32):           "u:1: a hash for MD5 must have 32",
-		"a:r:" + md5 + "\na:r:MD5:" + md5:          "u:2: a second hash",
-		strings.Repeat("hunter2\n", 7):             "u:6: and perhaps more",
-		"x:" + strings.Repeat("y", 70000) + ":z\n": "u: bufio",
+		"alice\n":                                      "u:1: expected user:realm:hash",
+		"# x\n\nalice:" + md5 + "\n":                   "u:3: expected",
+		":r:" + md5:                                    "u:1: expected",
+		"a:r:hunter2":                                  "u:1: a hash must have",
+		"a:r:SHA-256:" + md5:                           "u:1: a hash for SHA-256 must have 64",
+		"a:r:" + strings.Repeat("z", 32):               "u:1: a hash for MD5 must have 32",
+		"# x\n\na:r:" + md5 + "\na:r:MD5:" + md5:       "u:4: a second hash",
+		strings.Repeat("hunter2\n", 7):                 "u:6: and perhaps more",
+		"x:" + strings.Repeat("y", 2_000_000) + ":z\n": "u:1: bufio",
 	} {
-		_, err := parseUsers(strings.NewReader(text), "u")
+		_, err := readText(t, text)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%.40q: %v, want %q", text, err, want)
 		}
 	}
 }
 
+// A file that was changed counts a second later; one that can't be read leaves the users there
+// were.
 func TestFileReload(t *testing.T) {
+	synctest.Test(t, testFileReload)
+}
+
+func testFileReload(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "users")
 	write := func(text string) {
 		t.Helper()
@@ -61,35 +84,38 @@ func TestFileReload(t *testing.T) {
 	line := func(user, password string) string {
 		return user + ":example.com:" + HashPassword(MD5, user, "example.com", password) + "\n"
 	}
+	pass := func(d time.Duration) {
+		time.Sleep(d)
+		synctest.Wait()
+	}
 	write(line("alice", "open sesame"))
 	var log strings.Builder
 	f, err := OpenFile(path, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer f.Close()
 	d := newDesk(t, Policy{Users: f})
 	d.expect(d.try(d.challenge(client{})), "")
 	write(line("alice", "new") + line("bob", "swordfish"))
-	d.expect(d.try(d.challenge(client{})), "") // within a second
-	d.now = d.now.Add(time.Second)
+	d.expect(d.try(d.challenge(client{})), "")
+	pass(time.Second)
 	d.expect(d.try(d.challenge(client{})), Failed)
 	d.expect(d.try(d.challenge(client{password: "new"})), "")
 	d.expect(d.try(d.challenge(client{user: "bob", password: "swordfish"})), "")
 	write("nonsense\n")
-	for range 3 {
-		d.now = d.now.Add(time.Second)
-		d.expect(d.try(d.challenge(client{password: "new"})), "")
-	}
+	pass(5 * time.Second)
+	d.expect(d.try(d.challenge(client{password: "new"})), "")
 	if n := strings.Count(log.String(), path+":1: expected user:realm:hash"); n != 1 {
 		t.Errorf("the bad line was logged %d times:\n%s", n, log.String())
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	d.now = d.now.Add(time.Second)
+	pass(time.Second)
 	d.expect(d.try(d.challenge(client{password: "new"})), "")
 	write(line("alice", "back"))
-	d.now = d.now.Add(time.Second)
+	pass(time.Second)
 	d.expect(d.try(d.challenge(client{password: "back"})), "")
 	if _, err := OpenFile(path+"x", slog.Default()); err == nil {
 		t.Error("opened a file that is not there")
@@ -165,13 +191,15 @@ func TestFileManager(t *testing.T) {
 	}
 	defer release()
 	testManager(t, m, func(user, realm string) *Secret {
-		users, _, err := readUsers(path)
+		f, err := OpenFile(path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return users[account{user, realm}]
+		defer f.Close()
+		return f.list.Get()[account{user, realm}]
 	})
-	// Comments, lines that can't be read and the file's mode stay; two changes at once don't lose one.
+	// Comments, lines that can't be read and the file's mode stay; two changes at once don't lose
+	// one.
 	if err := os.WriteFile(path, []byte("# ours\nnonsense\n"), 0o640); err != nil {
 		t.Fatal(err)
 	}

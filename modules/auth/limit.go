@@ -3,6 +3,7 @@ package auth
 // This file limits guessing: it counts failures, and bans.
 
 import (
+	"github.com/sipscript/sipscript/internal/sharded"
 	"hash/maphash"
 	"net/netip"
 	"time"
@@ -29,7 +30,7 @@ func (l Limits) complete() Limits {
 
 // guesses counts failures. What falls out of the table begins anew.
 type guesses struct {
-	table *sharded[suspect, *count]
+	table *sharded.Table[suspect, *count]
 	seed  maphash.Seed
 }
 
@@ -49,7 +50,7 @@ type count struct {
 }
 
 func newGuesses() *guesses {
-	return &guesses{table: newSharded[suspect, *count](maxCounted, nil), seed: maphash.MakeSeed()}
+	return &guesses{table: sharded.New[suspect, *count](maxCounted, nil), seed: maphash.MakeSeed()}
 }
 
 // whom are the two suspects of an attempt: the user at the source, and the source.
@@ -68,8 +69,8 @@ func (g *guesses) whom(source netip.Addr, user []byte, proven bool) (list [2]sus
 // banned is how long an attempt is still refused, 0 when it is not.
 func (g *guesses) banned(list [2]suspect, now time.Time) time.Duration {
 	for _, who := range list {
-		s := g.table.lock(who)
-		c, ok := s.entries.Get(who)
+		s := g.table.Lock(who)
+		c, ok := s.Entries.Get(who)
 		var left time.Duration
 		if ok {
 			if c.since.After(now) { // the clock was set back: nobody is banned for longer than that takes
@@ -94,12 +95,12 @@ func (g *guesses) count(who suspect, limit int, l *Limits, now time.Time) (banne
 	if limit < 0 {
 		return false
 	}
-	s := g.table.lock(who)
+	s := g.table.Lock(who)
 	defer s.Unlock()
-	c, ok := s.entries.Get(who)
+	c, ok := s.Entries.Get(who)
 	if !ok {
 		c = &count{since: now}
-		s.entries.Add(who, c)
+		s.Entries.Add(who, c)
 	}
 	if now.Sub(c.since) >= l.Window || c.since.After(now) {
 		c.failures, c.since = 0, now
@@ -113,7 +114,7 @@ func (g *guesses) count(who suspect, limit int, l *Limits, now time.Time) (banne
 
 // succeeded forgets the failures of the user at the source; not those of the source, which may be guessing at others.
 func (g *guesses) succeeded(list [2]suspect) {
-	s := g.table.lock(list[0])
+	s := g.table.Lock(list[0])
 	defer s.Unlock()
-	s.entries.Remove(list[0])
+	s.Entries.Remove(list[0])
 }

@@ -87,7 +87,7 @@ func (m *module) Functions() []luabind.Function {
 			Example: `auth.configure({ realm = "example.com", users = { alice = "secret" } })`},
 			luabind.RequiredOptionsArg("options", settings{}), m.configure),
 		luabind.Do1(luabind.Function{Name: "users", Where: luabind.AtLoad,
-			Doc:     "Says, once, where users are found: a table of passwords, function(user, realm), \"file:PATH\", \"sqlite:PATH\" or \"postgres:URL\".",
+			Doc:     "Says, once, where users are found: a table of passwords, function(user, realm), \"file:PATH\", the URL of a database, or a table {url=, layout=, query=, use_domain=}.",
 			Example: `auth.users({ alice = "secret", bob = { ha1 = "5ebe2294ecd0e0f08eab7690d2a6ee69" } })`},
 			luabind.FuncOrValueArg("users", "values of a table, and results of a function, are a password, {ha1=, algorithm=}, or a list of such"),
 			func(c *luabind.Call, u luabind.FuncOrValue) { m.setUsers(c, &u) }),

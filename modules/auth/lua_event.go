@@ -28,6 +28,22 @@ func (m *module) tell(e Event) {
 	m.host.Emit(e.Kind, e.Source, user, e.Left)
 }
 
+// Metrics of the list.
+func (f *File) Metrics() []luabind.Metric { return f.list.Metrics() }
+
+// metrics are those of the stores that are open.
+func (s *sources) metrics() []luabind.Metric {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []luabind.Metric
+	for _, o := range s.open {
+		if m, ok := o.users.(luabind.Metered); ok {
+			list = append(list, m.Metrics()...)
+		}
+	}
+	return list
+}
+
 // Metrics of authentication.
 func (a *Auth) Metrics() []luabind.Metric {
 	f := &a.figures
@@ -44,6 +60,7 @@ func (a *Auth) Metrics() []luabind.Metric {
 	for i, r := range countedReasons {
 		list = append(list, counter(checks, helpChecks, map[string]string{"outcome": string(r)}, f.reasons[i].Load))
 	}
+	list = append(list, a.sources.metrics()...)
 	const cache, helpCache = "auth_cache_total", "Look-ups of users that are cached, by result."
 	return append(list,
 		counter(cache, helpCache, map[string]string{"result": "hit"}, f.hits.Load),
@@ -51,7 +68,7 @@ func (a *Auth) Metrics() []luabind.Metric {
 		counter(cache, helpCache, map[string]string{"result": "outdated"}, f.outdated.Load),
 		luabind.Metric{Name: "auth_nonces", Help: "Nonces in use that are remembered.", Kind: luabind.Gauge, Value: func() float64 {
 			if l := a.live.Load(); l != nil {
-				return float64(l.replays.table.len())
+				return float64(l.replays.table.Len())
 			}
 			return 0
 		}},

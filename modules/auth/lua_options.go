@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/source"
 )
 
 // settings are the options of configure. Where nothing is said the policy's defaults count.
@@ -151,16 +152,21 @@ func (m *module) setUsers(c *luabind.Call, u *luabind.FuncOrValue) {
 	if m.withUsers[c.VM()] {
 		c.Raise("users are given already")
 	}
-	where := fromTable
-	switch text, isText := u.Value.(string); {
-	case u.Func != nil:
-		where = fromFunction
+	where := fromFunction
+	var spec source.Spec
+	if u.Func != nil {
 		m.functions[c.VM()] = u.Func
-	case isText:
-		where = text
+	} else {
+		var err error
+		if spec, err = m.storeOf(u.Value); err != nil {
+			c.Raise("users: %v", err)
+		}
+		if where = fromTable; spec.URL != "" {
+			where = nameOf(&spec)
+		}
 	}
 	if len(m.withUsers) == 0 {
-		if err := m.open(where, u.Value); err != nil {
+		if err := m.open(where, spec); err != nil {
 			c.Raise("users: %v", err)
 		}
 		m.where = where
@@ -170,19 +176,28 @@ func (m *module) setUsers(c *luabind.Call, u *luabind.FuncOrValue) {
 	m.withUsers[c.VM()] = true
 }
 
-func (m *module) open(where string, value any) error {
+// storeOf reads what is no function: a table of users, or what names a store.
+func (m *module) storeOf(value any) (source.Spec, error) {
+	spec, err := source.SpecOf(value, m.auth.clients.IsDatabase)
+	if errors.Is(err, source.ErrSpec) {
+		return spec, errSource
+	}
+	return spec, err
+}
+
+func (m *module) open(where string, spec source.Spec) error {
 	p := m.auth.given
 	switch where {
 	case fromFunction:
 		p.Users = Table{} // the function is asked, but somebody is
 	case fromTable:
-		t, err := tableOf(value)
+		t, err := tableOf(spec.Entries)
 		if err != nil {
 			return err
 		}
 		p.Users = t
 	default:
-		users, release, err := m.auth.sources.acquire(where, m.host.Log())
+		users, release, err := m.auth.sources.acquire(spec, m.auth.clients, m.host.Log())
 		if err != nil {
 			return err
 		}

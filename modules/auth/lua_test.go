@@ -369,7 +369,7 @@ func TestLuaMistakes(t *testing.T) {
 		`auth.configure { users = {} } auth.users({})`:                     "already",
 		`auth.users(7)`:                                                    "users must be a table",
 		`auth.users("nonsense")`:                                           "users must be a table",
-		`auth.users("mysql:x")`:                                            "users must be a table",
+		`auth.users("oracle:x")`:                                           "users must be a table",
 		`auth.users { alice = 7 }`:                                         "a user is a password",
 		`auth.users { alice = {} }`:                                        "a user is a password",
 		`auth.users { alice = { ha1 = "hunter2" } }`:                       "32 (MD5) or 64",

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/sipscript/sipscript/modules/source"
 )
 
 // Account is a user of a store.
@@ -18,9 +20,11 @@ type Account struct {
 
 // Manager changes the users of a store.
 type Manager interface {
-	// Set gives a user hashes, in place of all there were in that realm. ErrExists and ErrNoUser: see Change.
+	// Set gives a user hashes, in place of all there were in that realm. ErrExists and ErrNoUser:
+	// see Change.
 	Set(ctx context.Context, c Change) error
-	// Remove removes a user from a realm, or from all of them for "". ErrNoUser where there was none.
+	// Remove removes a user from a realm, or from all of them for "". ErrNoUser where there was
+	// none.
 	Remove(ctx context.Context, user, realm string) error
 	// Accounts lists users by name and realm.
 	Accounts(ctx context.Context) ([]Account, error)
@@ -39,33 +43,28 @@ var (
 	ErrNoUser = errors.New("this user does not exist")
 )
 
-// OpenManager opens "file:PATH", which may be a file that is not there yet, "sqlite:PATH" or "postgres:URL".
+// manageTimeout bounds one change of a store.
+const manageTimeout = 30 * time.Second
+
+// OpenManager opens "file:PATH", which may be a file that is not there yet, or a database with our
+// own tables, by its URL.
 func OpenManager(ctx context.Context, spec string) (Manager, func() error, error) {
-	kind, rest, _ := strings.Cut(spec, ":")
-	if rest == "" {
+	if path, ok := strings.CutPrefix(spec, "file:"); ok && path != "" {
+		return fileManager{path}, func() error { return nil }, nil
+	}
+	pool := newPool(nil)
+	if !pool.IsDatabase(spec) {
 		return nil, nil, ErrStore
 	}
-	switch kind {
-	case "file":
-		return fileManager{rest}, func() error { return nil }, nil
-	case "sqlite":
-		s, err := OpenSQLite(ctx, rest)
-		if err != nil {
-			return nil, nil, err
-		}
-		return s, s.Close, nil
-	case "postgres", "postgresql":
-		s, err := OpenPostgres(spec)
-		if err != nil {
-			return nil, nil, err
-		}
-		return s, s.Close, nil
+	s, err := openSQL(ctx, pool, source.Spec{URL: spec}, manageTimeout)
+	if err != nil {
+		return nil, nil, err
 	}
-	return nil, nil, ErrStore
+	return s, s.Close, nil
 }
 
 // ErrStore says that what should name a store names none.
-var ErrStore = errors.New("a store is file:PATH, sqlite:PATH or postgres://USER@HOST/DATABASE")
+var ErrStore = errors.New("a store is file:PATH, sqlite:PATH, postgres://USER@HOST/DATABASE or mysql://USER@HOST/DATABASE")
 
 // Hashes are what a store keeps of a password.
 func Hashes(algorithms []Algorithm, user, realm, password string) (map[Algorithm]string, error) {

@@ -13,7 +13,7 @@ import (
 // Policy is how users are asked. Zero values mean the defaults named; all of it may change at a reload.
 type Policy struct {
 	Realm         string        // default: the domain that the request claims, if it is local, else the first local domain
-	Algorithms    []Algorithm   // one challenge each, in the order of preference; default SHA-256 and MD5, and MD5 alone for clients that can't choose
+	Algorithms    []Algorithm   // one challenge each, in the order of preference; default SHA-256 and MD5, MD5 alone for clients that can't choose, and for users in tables of Kamailio or OpenSIPS
 	QOP           []string      // of "auth", "auth-int", "none"; default "auth"
 	NonceLifetime time.Duration // default 5 min
 	Users         Users         // default: nobody
@@ -52,6 +52,9 @@ func (p Policy) complete() (Policy, error) {
 	}
 	if p.auto = p.Algorithms == nil; p.auto {
 		p.Algorithms = []Algorithm{SHA256, MD5}
+		if c, ok := p.Users.(*Cache); ok && c.md5 {
+			p.Algorithms, p.auto = []Algorithm{MD5}, false
+		}
 	}
 	if len(p.Algorithms) == 0 || slices.Contains(p.Algorithms, 0) {
 		return p, errors.New("algorithms needs at least one name")

@@ -15,12 +15,13 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/internal/pgtest"
+	"github.com/sipscript/sipscript/modules/source"
 )
 
 func TestPostgres(t *testing.T) {
 	server := pgtest.Start(t)
 	url := server.URL
-	s, err := OpenPostgres(url)
+	s, err := openSQL(t.Context(), newPool(nil), source.Spec{URL: url}, 5*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +30,7 @@ func TestPostgres(t *testing.T) {
 		t.Errorf("an empty database: %v", err)
 	}
 	a := New(Options{})
-	if _, _, err := a.sources.acquire(url, slog.New(slog.DiscardHandler)); !errors.Is(err, ErrSchema) || !strings.Contains(err.Error(), "sipscript user migrate") {
+	if _, _, err := a.sources.acquire(source.Spec{URL: url}, a.clients, slog.New(slog.DiscardHandler)); !errors.Is(err, ErrSchema) || !strings.Contains(err.Error(), "sipscript user migrate") {
 		t.Errorf("users in an empty database: %v", err)
 	}
 	var group sync.WaitGroup
@@ -74,7 +75,7 @@ func TestPostgres(t *testing.T) {
 // The password in a URL is in no error.
 func TestPostgresErrors(t *testing.T) {
 	for _, url := range []string{"postgres://sip:hunter2@[::1/x", "postgres://sip:hunter2@localhost:x/y", "postgres://sip:hunter2@127.0.0.1:1/x?sslmode=hunter"} {
-		s, err := OpenPostgres(url)
+		s, err := openSQL(t.Context(), newPool(nil), source.Spec{URL: url}, 5*time.Second)
 		if err == nil {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			err = s.CheckSchema(ctx)

@@ -1,5 +1,7 @@
 package auth
 
+import "github.com/sipscript/sipscript/internal/sharded"
+
 // This file remembers which counts of which nonces have been used (RFC 7616 §3.4, nc).
 
 // maxNonces bounds how many nonces in use are remembered. When it is not enough, those that fall out are not forgotten but refused.
@@ -10,7 +12,7 @@ const windowSize = 64
 
 // replays is the memory of nonces that were used with the right password.
 type replays struct {
-	table *sharded[nonceKey, *uses]
+	table *sharded.Table[nonceKey, *uses]
 }
 
 // uses are the counts of one nonce that have been used.
@@ -25,8 +27,8 @@ func newReplays(capacity int) *replays {
 	if capacity == 0 {
 		capacity = maxNonces
 	}
-	return &replays{table: newSharded(capacity, func(s *shard[nonceKey, *uses], key nonceKey, _ *uses) {
-		s.evicted = max(s.evicted, key.issued()) // no nonce as old as one that fell out is accepted unless it is remembered
+	return &replays{table: sharded.New(capacity, func(s *sharded.Shard[nonceKey, *uses], key nonceKey, _ *uses) {
+		s.Evicted = max(s.Evicted, key.issued()) // no nonce as old as one that fell out is accepted unless it is remembered
 	})}
 }
 
@@ -36,17 +38,17 @@ const unclaimed Reason = "unclaimed"
 // use notes the use of a count: "", Replay when it was used before, Stale when that can't be told any more. A nonce that is used for the first time must
 // be claimed: no other process takes it.
 func (r *replays) use(key nonceKey, nc uint32, cnonce []byte, claimed bool) Reason {
-	s := r.table.lock(key)
+	s := r.table.Lock(key)
 	defer s.Unlock()
-	u, ok := s.entries.Get(key)
+	u, ok := s.Entries.Get(key)
 	if !ok {
-		if key.issued() <= s.evicted {
+		if key.issued() <= s.Evicted {
 			return Stale
 		}
 		if !claimed {
 			return unclaimed
 		}
-		s.entries.Add(key, &uses{highest: nc, seen: 1, cnonce: string(cnonce)})
+		s.Entries.Add(key, &uses{highest: nc, seen: 1, cnonce: string(cnonce)})
 		return ""
 	}
 	switch behind := u.highest - nc; {
@@ -63,9 +65,9 @@ func (r *replays) use(key nonceKey, nc uint32, cnonce []byte, claimed bool) Reas
 
 // session is the first cnonce that was used with a nonce of a -sess variant, "" where there was none.
 func (r *replays) session(key nonceKey) string {
-	s := r.table.lock(key)
+	s := r.table.Lock(key)
 	defer s.Unlock()
-	if u, ok := s.entries.Peek(key); ok {
+	if u, ok := s.Entries.Peek(key); ok {
 		return u.cnonce
 	}
 	return ""

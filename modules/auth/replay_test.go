@@ -66,7 +66,7 @@ func TestReplayMemory(t *testing.T) {
 		d.now = d.now.Add(time.Millisecond)
 		d.expect(d.try(d.challenge(client{})), "")
 	}
-	if n := d.live.Load().replays.table.len(); n > 16*4 {
+	if n := d.live.Load().replays.table.Len(); n > 16*4 {
 		t.Errorf("%d nonces are remembered", n)
 	}
 	d.expect(d.try(first), Stale)

@@ -5,43 +5,57 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"strings"
 	"sync"
+
+	"github.com/sipscript/sipscript/modules/clients"
+	"github.com/sipscript/sipscript/modules/clients/drivers"
+	"github.com/sipscript/sipscript/modules/source"
 )
 
 // sources are the stores that are open.
 type sources struct {
 	mu   sync.Mutex
-	open map[string]*source // guarded by mu, by name
+	open map[string]*opened // guarded by mu, by what names them
 }
 
-type source struct {
+type opened struct {
 	users Users
 	close func() error
 	refs  int
 }
 
-// acquire opens "file:…", "sqlite:…" or "postgres:…", or shares what is open. release gives it back; the last one closes it.
-func (s *sources) acquire(spec string, log *slog.Logger) (users Users, release func() error, err error) {
+// nameOf tells stores apart.
+func nameOf(s *source.Spec) string {
+	if s.Query == "" && s.Layout == "" && s.Domain == nil {
+		return s.URL
+	}
+	return fmt.Sprintf("%s %q %q %v", s.URL, s.Query, s.Layout, s.Domain == nil || *s.Domain)
+}
+
+// acquire opens a store, or shares what is open. release gives it back; the last one closes it.
+func (s *sources) acquire(spec source.Spec, pool *clients.Pool, log *slog.Logger) (users Users, release func() error, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := s.open[spec]
+	name := nameOf(&spec)
+	o := s.open[name]
 	if o == nil {
-		if o, err = openSource(spec, log); err != nil {
+		if o, err = openSource(spec, pool, log); err != nil {
 			return nil, nil, err
 		}
 		if s.open == nil {
-			s.open = map[string]*source{}
+			s.open = map[string]*opened{}
 		}
-		s.open[spec] = o
+		s.open[name] = o
 	}
 	o.refs++
-	return o.users, sync.OnceValue(func() error { return s.release(spec, o) }), nil
+	return o.users, sync.OnceValue(func() error { return s.release(name, o) }), nil
 }
 
-func (s *sources) release(name string, o *source) error {
+func (s *sources) release(name string, o *opened) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if o.refs--; o.refs > 0 {
@@ -51,42 +65,41 @@ func (s *sources) release(name string, o *source) error {
 	return o.close()
 }
 
-var errSource = errors.New(`users must be a table, a function, "file:PATH", "sqlite:PATH" or "postgres:URL"`)
+var errSource = errors.New(`users must be a table, a function, "file:PATH", or the URL of a database: "sqlite:PATH", "postgres://…", "mysql://…", or {url=, layout=, query=}`)
 
-func openSource(spec string, log *slog.Logger) (*source, error) {
-	kind, rest, ok := strings.Cut(spec, ":")
-	if !ok || rest == "" {
-		return nil, errSource
+// newPool is a pool for an Auth that was given none.
+func newPool(log *slog.Logger) *clients.Pool {
+	return clients.New(clients.Options{Drivers: drivers.All(), Log: log})
+}
+
+func openSource(spec source.Spec, pool *clients.Pool, log *slog.Logger) (*opened, error) {
+	if path, ok := strings.CutPrefix(spec.URL, "file:"); ok {
+		f, err := OpenFile(path, log)
+		if err != nil {
+			return nil, err
+		}
+		return &opened{users: f, close: f.Close}, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*fetchTimeout)
 	defer cancel()
-	switch kind {
-	case "file":
-		f, err := OpenFile(rest, log)
-		return &source{users: f, close: func() error { return nil }}, err
-	case "sqlite":
-		_, missing := os.Stat(rest)
-		s, err := OpenSQLite(ctx, rest)
-		if err != nil {
-			return nil, err
-		}
-		if missing != nil {
-			log.Warn("there was no database of users: an empty one was created, and nobody can log in; add users with `sipscript user add`", "store", spec)
-		}
-		return &source{users: NewCache(s), close: s.Close}, nil
-	case "postgres", "postgresql":
-		s, err := OpenPostgres(spec)
-		if err != nil {
-			return nil, err
-		}
-		switch err := s.CheckSchema(ctx); {
-		case errors.Is(err, ErrSchema):
-			return nil, errors.Join(err, s.Close())
-		case err != nil:
-			// A start must not depend on which of two machines is up first: requests are answered 503 until it is there.
-			log.Warn("the database of users cannot be reached at present", "error", err)
-		}
-		return &source{users: NewCache(s), close: s.Close}, nil
+	path, isFile := strings.CutPrefix(spec.URL, "sqlite:")
+	_, missing := os.Stat(path)
+	s, err := openSQL(ctx, pool, spec, fetchTimeout)
+	if err != nil {
+		return nil, err
 	}
-	return nil, errSource
+	if isFile && missing != nil {
+		log.Warn("there was no database of users: an empty one was created, and nobody can log in; add users with `sipscript user add`", "store", spec.URL)
+	}
+	switch err := s.CheckSchema(ctx); {
+	case errors.Is(err, clients.ErrAway):
+		// A start must not depend on which of two machines is up first: requests are answered 503
+		// until it is there.
+		log.Warn("the database of users cannot be reached at present", "error", err)
+	case err != nil:
+		return nil, errors.Join(err, s.Close())
+	}
+	users := NewCache(s)
+	users.md5 = spec.Layout != ""
+	return &opened{users: users, close: s.Close}, nil
 }

@@ -1,6 +1,7 @@
 package auth
 
-// This file is users in a database: one table, the same in SQLite and PostgreSQL.
+// This file is users in a database: one table, the same in SQLite, PostgreSQL and MySQL. layout.go
+// reads it, and tables of others.
 
 import (
 	"context"
@@ -8,99 +9,134 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
+
+	"github.com/sipscript/sipscript/modules/clients"
+	"github.com/sipscript/sipscript/modules/source"
 )
 
 // SQL is a store of users in a database.
 type SQL struct {
-	db   *sql.DB
-	bind func(n int) string // how the dialect writes the n-th argument
-	lock string             // what keeps two migrations from running at once, "" where a transaction does
+	db     *clients.DB
+	own    bool // the tables are ours
+	layout layout
+	rows   *source.Rows[userRow]
 }
 
 // ErrSchema is the error of a database whose tables are missing or old.
 var ErrSchema = errors.New("the database has no tables for users, or old ones: run `sipscript user migrate`")
 
-// migrations make the tables, each step once and in order. A step that was released is never changed.
+// openSQL opens a database. It connects only where it is a file of our own, which is made with its
+// tables where there is none.
+func openSQL(ctx context.Context, pool *clients.Pool, spec source.Spec, timeout time.Duration) (*SQL, error) {
+	l, err := layoutOf(&spec)
+	if err != nil {
+		return nil, err
+	}
+	s := &SQL{own: spec.Query == "" && spec.Layout == "", layout: l, rows: source.NewRows[userRow](maxRows)}
+	file := s.own && strings.HasPrefix(spec.URL, "sqlite:")
+	if s.db, err = pool.DB(spec.URL, clients.DBOptions{Timeout: timeout, Create: file}); err != nil {
+		return nil, err
+	}
+	if file {
+		if err := s.Migrate(ctx); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
+	return s, nil
+}
+
+// migrations make the tables, each step once and in order. A step that was released is never
+// changed.
 var migrations = [...]string{
 	`CREATE TABLE IF NOT EXISTS auth_users (username TEXT NOT NULL, realm TEXT NOT NULL, algorithm TEXT NOT NULL, ha1 TEXT NOT NULL,
 		updated BIGINT NOT NULL, PRIMARY KEY (username, realm, algorithm))`,
 }
 
+// dialect is a statement as the database wants it. MySQL has keys of so many bytes only, and tells
+// names apart by case only where it is told to.
+func (s *SQL) dialect(statement string) string {
+	if s.db.Kind() == "mysql" {
+		return strings.ReplaceAll(statement, " TEXT ", " VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin ")
+	}
+	return statement
+}
+
 // Migrate brings the tables up to date. It may be run at any time.
 func (s *SQL) Migrate(ctx context.Context) error {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("auth: migrate: %w", err)
-	}
-	defer tx.Rollback()
-	if s.lock != "" {
-		_, err = tx.ExecContext(ctx, s.lock)
-	}
-	if err == nil {
-		_, err = tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS auth_schema (version BIGINT NOT NULL PRIMARY KEY)`)
-	}
-	if err != nil {
-		return fmt.Errorf("auth: migrate: %w", err)
-	}
-	version, err := schemaVersion(ctx, tx)
-	if err != nil {
-		return fmt.Errorf("auth: migrate: %w", err)
-	}
-	for ; version < len(migrations); version++ {
-		if _, err = tx.ExecContext(ctx, migrations[version]); err == nil {
-			_, err = tx.ExecContext(ctx, `INSERT INTO auth_schema (version) VALUES (`+s.bind(1)+`)`, version+1)
-		}
+	err := s.db.Tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		unlock, err := s.lock(ctx, tx)
 		if err != nil {
-			return fmt.Errorf("auth: migrate to version %d: %w", version+1, err)
+			return err
 		}
-	}
-	if err := tx.Commit(); err != nil {
+		defer unlock()
+		if _, err := tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS auth_schema (version BIGINT NOT NULL PRIMARY KEY)`); err != nil {
+			return err
+		}
+		var version int
+		if err := tx.QueryRowContext(ctx, versionQuery).Scan(&version); err != nil {
+			return err
+		}
+		for ; version < len(migrations); version++ {
+			if _, err = tx.ExecContext(ctx, s.dialect(migrations[version])); err == nil {
+				_, err = tx.ExecContext(ctx, s.db.Bind(`INSERT INTO auth_schema (version) VALUES (?)`), version+1)
+			}
+			if err != nil {
+				return fmt.Errorf("to version %d: %w", version+1, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
 		return fmt.Errorf("auth: migrate: %w", err)
 	}
 	return nil
 }
 
-// querier is a database or a transaction.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+const versionQuery = `SELECT COALESCE(MAX(version), 0) FROM auth_schema`
+
+// lock keeps two migrations from running at once, where a transaction does not: MySQL ends it with
+// each table that it makes.
+func (s *SQL) lock(ctx context.Context, tx *sql.Tx) (unlock func(), err error) {
+	switch s.db.Kind() {
+	case "postgres":
+		_, err = tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(7365707001)`)
+	case "mysql":
+		var got int
+		if err = tx.QueryRowContext(ctx, `SELECT GET_LOCK('sipscript_auth', 30)`).Scan(&got); err == nil && got != 1 {
+			err = errors.New("another migration takes too long")
+		}
+		return func() { _, _ = tx.ExecContext(ctx, `DO RELEASE_LOCK('sipscript_auth')`) }, err
+	}
+	return func() {}, err
 }
 
-func schemaVersion(ctx context.Context, q querier) (version int, err error) {
-	err = q.QueryRowContext(ctx, `SELECT COALESCE(MAX(version), 0) FROM auth_schema`).Scan(&version)
-	return version, err
-}
-
-// FetchSecret finds a user's hashes.
-func (s *SQL) FetchSecret(ctx context.Context, user, realm string) (*Secret, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT algorithm, ha1 FROM auth_users WHERE username = `+s.bind(1)+` AND realm = `+s.bind(2), user, realm)
+// CheckSchema tells whether the tables are there: ErrSchema when ours are not; another error when
+// others' are not, when the query is wrong, or, clients.ErrAway, when the database can't be
+// reached.
+func (s *SQL) CheckSchema(ctx context.Context) error {
+	if !s.own {
+		_, err := s.FetchSecret(ctx, "", "")
+		if err != nil && s.db.Missing(err) && s.layout.tables != "" {
+			return fmt.Errorf("the database has no table %s: %w", s.layout.tables, err)
+		}
+		return err
+	}
+	version := 0
+	err := s.db.Query(ctx, func(rows *sql.Rows) error { return rows.Scan(&version) }, versionQuery)
+	if err == nil && version < len(migrations) || err != nil && s.db.Missing(err) {
+		return ErrSchema
+	}
 	if err != nil {
-		return nil, fmt.Errorf("auth: fetch: %w", err)
+		return fmt.Errorf("auth: %w", err)
 	}
-	defer rows.Close()
-	var secret *Secret
-	for rows.Next() {
-		var algorithm, ha1 string
-		if err := rows.Scan(&algorithm, &ha1); err != nil {
-			return nil, fmt.Errorf("auth: fetch: %w", err)
-		}
-		if secret == nil {
-			secret = &Secret{}
-		}
-		if err := secret.SetHash(algorithm, ha1); err != nil {
-			return nil, fmt.Errorf("auth: fetch: a row of %.60q: %w", user, err)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("auth: fetch: %w", err)
-	}
-	return secret, nil
+	return nil
 }
 
 // Set gives a user hashes.
 func (s *SQL) Set(ctx context.Context, c Change) error {
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		n, err := s.remove(ctx, tx, c.User, c.Realm)
 		switch {
 		case err != nil:
@@ -111,8 +147,8 @@ func (s *SQL) Set(ctx context.Context, c Change) error {
 			return ErrNoUser
 		}
 		for a, ha1 := range c.Hashes {
-			_, err := tx.ExecContext(ctx, `INSERT INTO auth_users (username, realm, algorithm, ha1, updated) VALUES (`+
-				s.bind(1)+`, `+s.bind(2)+`, `+s.bind(3)+`, `+s.bind(4)+`, `+s.bind(5)+`)`, c.User, c.Realm, a.String(), ha1, c.At.UnixMilli())
+			_, err := tx.ExecContext(ctx, s.db.Bind(`INSERT INTO auth_users (username, realm, algorithm, ha1, updated) VALUES (?, ?, ?, ?, ?)`),
+				c.User, c.Realm, a.String(), ha1, c.At.UnixMilli())
 			if err != nil {
 				return err
 			}
@@ -123,7 +159,7 @@ func (s *SQL) Set(ctx context.Context, c Change) error {
 
 // Remove removes a user.
 func (s *SQL) Remove(ctx context.Context, user, realm string) error {
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		n, err := s.remove(ctx, tx, user, realm)
 		if err == nil && n == 0 {
 			return ErrNoUser
@@ -132,42 +168,32 @@ func (s *SQL) Remove(ctx context.Context, user, realm string) error {
 	})
 }
 
-func (s *SQL) remove(ctx context.Context, q querier, user, realm string) (int64, error) {
-	text, args := `DELETE FROM auth_users WHERE username = `+s.bind(1), []any{user}
+func (s *SQL) remove(ctx context.Context, tx *sql.Tx, user, realm string) (int64, error) {
+	text, args := `DELETE FROM auth_users WHERE username = ?`, []any{user}
 	if realm != "" {
-		text, args = text+` AND realm = `+s.bind(2), append(args, realm)
+		text, args = text+` AND realm = ?`, append(args, realm)
 	}
-	res, err := q.ExecContext(ctx, text, args...)
+	res, err := tx.ExecContext(ctx, s.db.Bind(text), args...)
 	if err != nil {
 		return 0, err
 	}
 	return res.RowsAffected()
 }
 
-func (s *SQL) change(ctx context.Context, f func(tx *sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
+func (s *SQL) change(ctx context.Context, f func(ctx context.Context, tx *sql.Tx) error) error {
+	if err := s.db.Tx(ctx, f); err != nil {
 		return fmt.Errorf("auth: %w", err)
 	}
-	defer tx.Rollback()
-	if err := f(tx); err != nil {
-		return fmt.Errorf("auth: %w", err)
-	}
-	return tx.Commit()
+	return nil
 }
 
 // Accounts lists users.
 func (s *SQL) Accounts(ctx context.Context) ([]Account, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT username, realm, algorithm FROM auth_users ORDER BY username, realm`)
-	if err != nil {
-		return nil, fmt.Errorf("auth: list: %w", err)
-	}
-	defer rows.Close()
 	var list []Account
-	for rows.Next() {
+	err := s.db.Query(ctx, func(rows *sql.Rows) error {
 		var user, realm, name string
 		if err := rows.Scan(&user, &realm, &name); err != nil {
-			return nil, fmt.Errorf("auth: list: %w", err)
+			return err
 		}
 		if n := len(list); n == 0 || list[n-1].User != user || list[n-1].Realm != realm {
 			list = append(list, Account{User: user, Realm: realm})
@@ -175,9 +201,13 @@ func (s *SQL) Accounts(ctx context.Context) ([]Account, error) {
 		last := &list[len(list)-1]
 		last.Algorithms = append(last.Algorithms, lookupAlgorithm([]byte(name)))
 		slices.Sort(last.Algorithms)
+		return nil
+	}, `SELECT username, realm, algorithm FROM auth_users ORDER BY username, realm`)
+	if err != nil {
+		return nil, fmt.Errorf("auth: list: %w", err)
 	}
-	return list, rows.Err()
+	return list, nil
 }
 
-// Close closes the database.
+// Close gives the database back.
 func (s *SQL) Close() error { return s.db.Close() }

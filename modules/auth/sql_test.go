@@ -13,6 +13,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/sipscript/sipscript/modules/source"
 )
 
 func fetched(t *testing.T, s *SQL) func(user, realm string) *Secret {
@@ -31,7 +34,7 @@ func TestSQLiteThatWasNotThere(t *testing.T) {
 	spec := "sqlite:" + filepath.Join(t.TempDir(), "mistyped.db")
 	for _, warned := range []bool{true, false} {
 		var log bytes.Buffer
-		s, err := openSource(spec, slog.New(slog.NewTextHandler(&log, nil)))
+		s, err := openSource(source.Spec{URL: spec}, newPool(nil), slog.New(slog.NewTextHandler(&log, nil)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +61,7 @@ func TestSQLite(t *testing.T) {
 		}
 	}
 	// Two processes add at the same time; none of it is lost.
-	other, err := OpenSQLite(t.Context(), path)
+	other, err := openSQL(t.Context(), newPool(nil), source.Spec{URL: "sqlite:" + path}, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +72,7 @@ func TestSQLite(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v: hashes are for the owner's eyes: %v", err, info.Mode())
 	}
-	if _, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "no", "such", "directory")); err == nil {
+	if _, err := openSQL(t.Context(), newPool(nil), source.Spec{URL: "sqlite:" + filepath.Join(t.TempDir(), "no", "such", "directory")}, time.Minute); err == nil {
 		t.Error("opened a database that can't be")
 	}
 }
@@ -99,7 +102,7 @@ func addMany(t *testing.T, stores ...*SQL) {
 // A script on SQLite: the store is shared by generations, and a change counts.
 func TestLuaSQLite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "users.db")
-	s, err := OpenSQLite(t.Context(), path)
+	s, err := openSQL(t.Context(), newPool(nil), source.Spec{URL: "sqlite:" + path}, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,15 +27,15 @@
 // What New returns lives as long as the process. Beside luabind.Opener, which makes the module of
 // each script generation, it may be any of these, found by type assertion:
 //
-//   - engine.Part: it is attached to the engine before the first script is loaded and before anything
-//     is received. It opens sockets there, and starts what runs on the engine's lanes and clock, which
-//     is virtual in a spec.
+//   - engine.Part: it is attached to the engine before the first script is loaded and before
+//     anything is received. It opens sockets there, and starts what runs on the engine's lanes and
+//     clock, which is virtual in a spec.
 //   - engine.Interceptor, engine.Drainer, engine.Detacher: see engine.Part.
 //   - luabind.Metered: figures, as sipscript_NAME_….
 //   - [Handler]: its part of the admin API, below /api/v1/NAME.
 //   - [Storer]: it tells where it keeps what has to survive.
-//   - [io.Closer]: closed at the very end, when neither scripts nor the admin API can ask for anything,
-//     the last made first.
+//   - [io.Closer]: closed at the very end, when neither scripts nor the admin API can ask for
+//     anything, the last made first.
 //
 // New itself must be cheap and quiet with the zero [Environment]: no file, no socket, no goroutine.
 // That is how `sipscript check`, `test` and `stubs` make modules ([Offline]). With Data, Redis or

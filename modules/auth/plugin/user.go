@@ -18,7 +18,7 @@ import (
 const userTimeout = 30 * time.Second
 
 func userCommand() host.Command {
-	store := host.Flag{Name: "store", Usage: "the store of the users: file:`PATH`, sqlite:PATH or postgres://USER@HOST/DATABASE", DefaultText: "$SIPSCRIPT_USERS"}
+	store := host.Flag{Name: "store", Usage: "the store of the users: file:`PATH`, sqlite:PATH, postgres://USER@HOST/DATABASE or mysql://…", DefaultText: "$SIPSCRIPT_USERS"}
 	realm := host.Flag{Name: "realm", Usage: "the `REALM` of auth.configure, or the domain"}
 	algorithm := host.Flag{Name: "algorithm", Kind: host.List, Usage: "keep a hash for `NAME`; repeatable", DefaultText: "MD5, SHA-256 and SHA-512-256"}
 	stdin := host.Flag{Name: "password-stdin", Kind: host.Bool, Usage: "read the password from standard input, one line"}

@@ -1,0 +1,219 @@
+package source
+
+// Collecting entries: whatever reads a source gives them here, one after another.
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+const (
+	// shownErrors is how many bad entries an error names.
+	shownErrors = 5
+	// defaultMax bounds the entries of a list.
+	defaultMax = 4_000_000
+)
+
+// At is the error of the i-th entry that Build was given: the list's error names its line.
+func At(i int, err error) error { return &entryError{i, err} }
+
+type entryError struct {
+	index int
+	err   error
+}
+
+func (e *entryError) Error() string { return fmt.Sprintf("entry %d: %v", e.index+1, e.err) }
+func (e *entryError) Unwrap() error { return e.err }
+
+// checker is an entry that knows what is wrong with it.
+type checker interface{ Check() error }
+
+// collector is the entries of one reading.
+type collector[T any] struct {
+	typ    *entryType
+	std    T
+	max    int
+	list   []T
+	where  []int // line or number of each entry
+	place  func(n int) string
+	bad    []error
+	bound  []int // fields of the columns, -1: not read
+	loose  bool  // columns that are not known are not read
+	parser func(line string) (entry T, is bool, err error)
+}
+
+var errTooMany = errors.New("too many entries")
+
+// fail notes a bad entry. It returns false when enough are known.
+func (c *collector[T]) fail(n int, err error) bool {
+	if len(c.bad) == shownErrors {
+		c.bad = append(c.bad, fmt.Errorf("%s: and perhaps more", c.place(n)))
+		return false
+	}
+	c.bad = append(c.bad, fmt.Errorf("%s: %w", c.place(n), err))
+	return true
+}
+
+// add fills an entry and takes it in. It returns false when there is no sense in going on.
+func (c *collector[T]) add(n int, fill func(entry reflect.Value) error) bool {
+	if len(c.list) >= c.max {
+		c.bad = append(c.bad, fmt.Errorf("%s: %w: more than %d", c.place(n), errTooMany, c.max))
+		return false
+	}
+	entry := c.std
+	if err := fill(reflect.ValueOf(&entry).Elem()); err != nil {
+		return c.fail(n, err)
+	}
+	return c.take(n, entry)
+}
+
+// take checks an entry and takes it in.
+func (c *collector[T]) take(n int, entry T) bool {
+	if x, ok := any(&entry).(checker); ok {
+		if err := x.Check(); err != nil {
+			return c.fail(n, err)
+		}
+	}
+	c.list = append(c.list, entry)
+	c.where = append(c.where, n)
+	return true
+}
+
+// columns says what the values of rows are. Names are told apart without regard to case.
+func (c *collector[T]) columns(names []string) error {
+	c.bound = make([]int, len(names))
+	seen := map[string]bool{}
+	for i, name := range names {
+		name = strings.ToLower(strings.TrimSpace(name))
+		f, ok := c.typ.byName[name]
+		switch {
+		case ok && seen[name]:
+			return fmt.Errorf("the column %s is there twice", name)
+		case ok:
+			c.bound[i] = f
+		case c.loose:
+			c.bound[i] = -1
+		default:
+			return c.typ.unknown(name)
+		}
+		seen[name] = true
+	}
+	for _, f := range c.typ.fields {
+		if f.required && !seen[f.name] {
+			return fmt.Errorf("the column %s is missing", f.name)
+		}
+	}
+	return nil
+}
+
+// row takes in one row of the columns.
+func (c *collector[T]) row(n int, value func(i int) any) bool {
+	return c.add(n, func(entry reflect.Value) error {
+		for i, f := range c.bound {
+			if f < 0 {
+				continue
+			}
+			x := value(i)
+			if c.typ.fields[f].required && (x == nil || x == "") {
+				return fmt.Errorf("%s is empty", c.typ.fields[f].name)
+			}
+			if err := c.typ.fields[f].put(entry, x); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// line takes in one line of text.
+func (c *collector[T]) line(n int, text string) bool {
+	if c.parser != nil {
+		entry, is, err := c.parser(text)
+		if err != nil {
+			return c.fail(n, err)
+		}
+		return !is || c.take(n, entry)
+	}
+	text, _, _ = strings.Cut(text, "#")
+	if text = strings.TrimSpace(text); text == "" {
+		return true
+	}
+	return c.value(n, "", text)
+}
+
+// value takes in what a table or JSON has for an entry: a table with names, or text. name is what
+// it is called there, "" for none.
+func (c *collector[T]) value(n int, name string, value any) bool {
+	return c.add(n, func(entry reflect.Value) error {
+		fields, isTable := value.(map[string]any)
+		if !isTable {
+			if c.typ.bare < 0 {
+				return wrong(value, "a table with names")
+			}
+			fields = map[string]any{c.typ.fields[c.typ.bare].name: value}
+		}
+		for _, key := range slices.Sorted(maps.Keys(fields)) {
+			f, ok := c.typ.byName[key]
+			if !ok {
+				return c.typ.unknown(key)
+			}
+			if err := c.typ.fields[f].put(entry, fields[key]); err != nil {
+				return err
+			}
+		}
+		if name != "" && c.typ.key >= 0 {
+			if err := c.typ.fields[c.typ.key].put(entry, name); err != nil {
+				return err
+			}
+		}
+		for i, f := range c.typ.fields {
+			if x := fields[f.name]; f.required && (x == nil || x == "") && (name == "" || i != c.typ.key) {
+				return fmt.Errorf("%s is missing", f.name)
+			}
+		}
+		return nil
+	})
+}
+
+// table takes in a table: a list of entries, or entries by name.
+func (c *collector[T]) table(value any) error {
+	switch v := value.(type) {
+	case nil:
+	case []any:
+		for i, x := range v {
+			if !c.value(i+1, "", x) {
+				break
+			}
+		}
+	case map[string]any:
+		if len(v) > 0 && c.typ.key < 0 {
+			return errors.New("expected a list of entries, not a table with names")
+		}
+		names := slices.Sorted(maps.Keys(v))
+		c.place = func(n int) string { return names[n-1] }
+		for i, name := range names {
+			if !c.value(i+1, name, v[name]) {
+				break
+			}
+		}
+	default:
+		return ErrSpec
+	}
+	return nil
+}
+
+// err is what is wrong with all that was collected.
+func (c *collector[T]) err() error { return errors.Join(c.bad...) }
+
+// placed names the line of an entry that Build found wrong.
+func (c *collector[T]) placed(err error) error {
+	var e *entryError
+	if errors.As(err, &e) && e.index >= 0 && e.index < len(c.where) {
+		return fmt.Errorf("%s: %w", c.place(c.where[e.index]), e.err)
+	}
+	return err
+}

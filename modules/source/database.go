@@ -1,0 +1,167 @@
+package source
+
+// Lists in databases.
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/sipscript/sipscript/modules/clients"
+)
+
+// readDatabase reads all rows of a query. keep, when not "", is the file where they are kept.
+func readDatabase[T any](ctx context.Context, c *collector[T], db *clients.DB, query, keep string, args ...any) (err error) {
+	c.place = func(n int) string { return fmt.Sprintf("%s: row %d", db.Name(), n) }
+	var kept *keeper
+	if keep != "" {
+		if kept, err = newKeeper(keep); err != nil {
+			return err
+		}
+		defer kept.abandon()
+	}
+	var values []any
+	n := 0
+	err = db.Query(ctx, func(rows *sql.Rows) error {
+		if n == 0 {
+			names, err := rows.Columns()
+			if err != nil {
+				return err
+			}
+			if err := c.columns(names); err != nil {
+				return err
+			}
+			values = make([]any, len(names))
+			if kept != nil {
+				kept.put(names)
+			}
+		}
+		n++
+		if err := scanRow(rows, values); err != nil {
+			return err
+		}
+		if kept != nil {
+			kept.put(values)
+		}
+		if !c.row(n, func(i int) any { return values[i] }) {
+			return errStop
+		}
+		return nil
+	}, query, args...)
+	if err != nil && !errors.Is(err, errStop) {
+		return err
+	}
+	if err := c.err(); err != nil || kept == nil {
+		return err
+	}
+	return kept.commit()
+}
+
+// errStop ends a query whose rows are bad enough.
+var errStop = errors.New("enough")
+
+// scanRow scans a row into what fields are set from: text, int64, float64, bool, time.Time, nil.
+func scanRow(rows *sql.Rows, values []any) error {
+	into := make([]any, len(values))
+	for i := range values {
+		into[i] = &values[i]
+	}
+	if err := rows.Scan(into...); err != nil {
+		return err
+	}
+	for i, v := range values {
+		if text, ok := v.([]byte); ok {
+			values[i] = string(text)
+		}
+	}
+	return nil
+}
+
+// keeper writes rows to a file, each a line of JSON, the names of columns first. It takes the place
+// of the old file when it is whole.
+type keeper struct {
+	path string
+	f    *os.File
+	enc  *json.Encoder
+	err  error
+	done bool
+}
+
+func newKeeper(path string) (*keeper, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return &keeper{path: path, f: f, enc: json.NewEncoder(f)}, nil
+}
+
+func (k *keeper) put(v any) {
+	if k.err == nil {
+		k.err = k.enc.Encode(v)
+	}
+}
+
+func (k *keeper) commit() error {
+	k.done = true
+	if err := errors.Join(k.err, k.f.Sync(), k.f.Close()); err != nil {
+		return fmt.Errorf("keeping the list: %w", err)
+	}
+	return os.Rename(k.path+".new", k.path)
+}
+
+func (k *keeper) abandon() {
+	if !k.done {
+		_ = k.f.Close()
+		_ = os.Remove(k.path + ".new")
+	}
+}
+
+// readKept reads what a keeper wrote, and tells when.
+func readKept[T any](c *collector[T], path string) (at time.Time, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return at, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return at, err
+	}
+	c.place = func(n int) string { return fmt.Sprintf("%s:%d", path, n+1) }
+	d := json.NewDecoder(f)
+	var names []string
+	if err := d.Decode(&names); err != nil {
+		if errors.Is(err, io.EOF) { // there was no row
+			return info.ModTime(), nil
+		}
+		return at, err
+	}
+	if err := c.columns(names); err != nil {
+		return at, err
+	}
+	for n := 1; ; n++ {
+		values := make([]any, 0, len(names))
+		err := d.Decode(&values)
+		if errors.Is(err, io.EOF) {
+			return info.ModTime(), c.err()
+		}
+		if err == nil && len(values) != len(names) {
+			err = errors.New("a row of another length")
+		}
+		if err != nil {
+			return at, fmt.Errorf("%s: %w", c.place(n), err)
+		}
+		if !c.row(n, func(i int) any { return values[i] }) {
+			return at, c.err()
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package source
+
+// Lists that are asked by key, and never held as a whole.
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/sipscript/sipscript/internal/sharded"
+	"github.com/sipscript/sipscript/modules/clients"
+)
+
+// defaultRemembered bounds what a Keyed remembers.
+const defaultRemembered = 1 << 16
+
+// KeyedOptions of NewKeyed. Fetch is required.
+type KeyedOptions[K comparable, V any] struct {
+	// Fetch asks for one key; there: it is in the list.
+	Fetch func(ctx context.Context, key K) (value V, there bool, err error)
+	// Slot is what a key is remembered under, of several of one slot the last; nil: fmt.Sprint of
+	// it.
+	Slot func(key K) string
+	// Max bounds what is remembered, default 65,536.
+	Max int
+}
+
+// Keyed asks for entries one at a time, and remembers those that are there. It never remembers that
+// one is not: what is added is seen at once, and to the outside a user who is not there is like one
+// with another password. It is safe for concurrent use.
+type Keyed[K comparable, V any] struct {
+	o     KeyedOptions[K, V]
+	table *sharded.Table[string, remembered[K, V]]
+}
+
+type remembered[K comparable, V any] struct {
+	key   K
+	value V
+	at    time.Time
+}
+
+// NewKeyed makes one that remembers nothing yet.
+func NewKeyed[K comparable, V any](o KeyedOptions[K, V]) *Keyed[K, V] {
+	if o.Slot == nil {
+		o.Slot = func(key K) string { return fmt.Sprint(key) }
+	}
+	if o.Max <= 0 {
+		o.Max = defaultRemembered
+	}
+	return &Keyed[K, V]{o: o, table: sharded.New[string, remembered[K, V]](o.Max, nil)}
+}
+
+// Peek is what is remembered of a key for less than ttl. It never waits.
+func (k *Keyed[K, V]) Peek(key K, now time.Time, ttl time.Duration) (value V, ok bool) {
+	slot := k.o.Slot(key)
+	s := k.table.Lock(slot)
+	defer s.Unlock()
+	r, ok := s.Entries.Get(slot)
+	if age := now.Sub(r.at); !ok || r.key != key || age < 0 || age >= ttl {
+		return value, false
+	}
+	return r.value, true
+}
+
+// Get asks, and remembers the answer.
+func (k *Keyed[K, V]) Get(ctx context.Context, key K, now time.Time) (value V, there bool, err error) {
+	value, there, err = k.o.Fetch(ctx, key)
+	if err != nil {
+		return value, false, err
+	}
+	slot := k.o.Slot(key)
+	s := k.table.Lock(slot)
+	defer s.Unlock()
+	if there {
+		s.Entries.Add(slot, remembered[K, V]{key: key, value: value, at: now})
+	} else {
+		s.Entries.Remove(slot)
+	}
+	return value, there, nil
+}
+
+// Len is how many keys are remembered.
+func (k *Keyed[K, V]) Len() int { return k.table.Len() }
+
+// Forget drops what is remembered under a slot.
+func (k *Keyed[K, V]) Forget(slot string) {
+	s := k.table.Lock(slot)
+	defer s.Unlock()
+	s.Entries.Remove(slot)
+}
+
+// Rows asks a database for entries. Of the answer's columns those that are no fields are left out.
+type Rows[T any] struct {
+	typ *entryType
+	max int
+}
+
+// NewRows makes one; max bounds the rows of one answer.
+func NewRows[T any](max int) *Rows[T] { return &Rows[T]{typ: typeOf(reflect.TypeFor[T]()), max: max} }
+
+// Query asks. query is written with "?".
+func (r *Rows[T]) Query(ctx context.Context, db *clients.DB, query string, args ...any) ([]T, error) {
+	c := &collector[T]{typ: r.typ, max: r.max, loose: true}
+	err := readDatabase(ctx, c, db, query, "", args...)
+	return c.list, err
+}
