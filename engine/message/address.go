@@ -5,8 +5,8 @@ package message
 import "bytes"
 
 // Address is a name-addr or addr-spec with header parameters (§20.10): From, To, Contact, Route,
-// Record-Route, Path, Refer-To, P-Asserted-Identity … In the addr-spec form what follows ';'
-// belongs to the header (§20). The Params of one that was parsed are not to be replaced.
+// Record-Route, Path, Refer-To, P-Asserted-Identity … In the addr-spec form whatever follows ';'
+// belongs to the header (§20). The Params of a parsed Address must not be replaced.
 type Address struct {
 	Display []byte // as written, quotes included
 	URI     []byte
@@ -16,11 +16,11 @@ type Address struct {
 	tag found // the tag parameter
 }
 
-// ParseAddress reads one element of a header that holds addresses. The URI is not parsed further
-// than to find its end; see [ParseURI]. The error is an [*Error] of status 400.
+// ParseAddress reads one element of a header that holds addresses. The URI is parsed only as far as
+// is needed to find its end; see [ParseURI]. The error is an [*Error] of status 400.
 //
-// A display name need not be made of tokens, as the grammar has it: peers send any text there. But
-// a comma outside quotes, or a quote out of place, is an error (RFC 4475 §3.1.2.15), and so is an
+// A display name need not consist of tokens, as the grammar requires: peers send any text there.
+// But a comma outside quotes, or a misplaced quote, is an error (RFC 4475 §3.1.2.15), and so is an
 // addr-spec with '?' or a comma in it, which must be in <> (§20).
 func ParseAddress(element []byte) (Address, error) {
 	var a Address
@@ -30,7 +30,7 @@ func ParseAddress(element []byte) (Address, error) {
 	return a, nil
 }
 
-// parse makes a, which is empty, the address of b.
+// parse reads the address b into a, which is empty.
 func (a *Address) parse(b []byte, limit int) (flaw string) {
 	i := skipSpace(b, 0)
 	b = b[:trimEnd(b, i, len(b))]

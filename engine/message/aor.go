@@ -17,9 +17,9 @@ const (
 // scheme's default, no parameters, password or headers. Since the result's scheme is sip, 5060 is
 // left out of a sips URI, too: an AOR's own AOR is itself.
 //
-// A tel URI becomes "tel:" and its number without visual separators, with a local number's
-// phone-context, without which it is nobody's (RFC 3966 §5.1.5). A URI of another scheme is
-// appended as it is, the scheme in lower case.
+// A tel URI becomes "tel:" and its number without visual separators; a local number keeps its
+// phone-context, without which it identifies nobody (RFC 3966 §5.1.5). A URI of another scheme is
+// appended unchanged, except that the scheme is in lower case.
 func (u *URI) AppendAOR(dst []byte) []byte {
 	s := schemeOf(u.Scheme)
 	switch s {
@@ -63,7 +63,7 @@ func appendUser(dst, user []byte) []byte {
 
 func appendHostCanonical(dst, host []byte) []byte {
 	if bytes.IndexByte(host, ':') < 0 {
-		// Of the root: the same name with it and without
+		// The dot of the root: a name is the same with and without it.
 		for n := len(host); n > 1 && host[n-1] == '.'; n-- {
 			host = host[:n-1]
 		}

@@ -1,6 +1,6 @@
 package message
 
-// This file writes a message out, and tells how large it is.
+// This file writes out a message, and computes its size.
 
 import "unsafe"
 
@@ -40,13 +40,13 @@ func (m *Message) AppendTo(dst []byte) []byte {
 	return append(dst, m.Body()...)
 }
 
-// Held is how many bytes of storage the message has for itself, to be used again after
-// [Message.Reset]: what it was once large for stays.
+// Held is the number of bytes of storage the message keeps for use after [Message.Reset]: it keeps
+// the largest size it ever needed.
 func (m *Message) Held() int {
 	return cap(m.own) + cap(m.arena) + cap(m.fields)*int(unsafe.Sizeof(field{}))
 }
 
-// Size is what AppendTo would append, or a little more, in bytes.
+// Size is the number of bytes AppendTo would append, or slightly more.
 func (m *Message) Size() int {
 	n := int(m.start.hi-m.start.lo) + len("\r\n") + int(m.bodyEnd-m.bodyStart)
 	for i := range m.fields {

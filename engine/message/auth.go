@@ -15,9 +15,9 @@ type Auth struct {
 // case.
 type AuthParams []byte
 
-// ParseAuth reads the value of a credentials or challenge header: a scheme and its parameters.
-// Errors: no scheme, or parameters that are no name=value pairs. Schemes whose credentials are no
-// parameters (Basic) have them in Params as they stand, and no error.
+// ParseAuth reads the value of a credentials or challenge header: a scheme and its parameters. It
+// is an error if there is no scheme, or if the parameters are not name=value pairs. Schemes whose
+// credentials are not parameters (Basic) have them unchanged in Params, without an error.
 func ParseAuth(value []byte) (Auth, error) {
 	i := skipSpace(value, 0)
 	lo := i

@@ -9,9 +9,9 @@ import (
 
 var errNoType = errors.New("message: a body needs a Content-Type")
 
-// SetBody makes a copy of body the message's body and sets Content-Length and Content-Type. An
-// empty contentType keeps the one the message has, and is an error if it has none. An empty body
-// removes both body and type. Content-Encoding goes in any case: it told of the old body.
+// SetBody copies body into the message and sets Content-Length and Content-Type. An empty
+// contentType keeps the message's type, and is an error if it has none. An empty body removes both
+// body and type. Content-Encoding is removed in any case: it described the old body.
 func (m *Message) SetBody(body []byte, contentType string) error {
 	if err := checkValue(contentType); err != nil {
 		return err
@@ -35,8 +35,8 @@ func (m *Message) SetBody(body []byte, contentType string) error {
 	return nil
 }
 
-// EnsureContentLength adds a Content-Length if there is none: a message that came in a datagram may
-// do without, in a stream it must have one (§18.3, §20.14).
+// EnsureContentLength adds a Content-Length if there is none: a message that arrived in a datagram
+// may lack one, but on a stream it is mandatory (§18.3, §20.14).
 func (m *Message) EnsureContentLength() {
 	if m.Find(HeaderContentLength, 0) < 0 {
 		m.setContentLength()

@@ -4,7 +4,7 @@ package message
 
 import "strconv"
 
-// defaultMaxForwards is what a request starts with (§8.1.1.6).
+// defaultMaxForwards is the Max-Forwards of a new request (§8.1.1.6).
 const defaultMaxForwards = 70
 
 // AppendAck appends the ACK to the non-2xx final res of the sent INVITE (§17.1.1.3): one Via (the
@@ -57,7 +57,7 @@ func appendFirst(dst []byte, m *Message, id HeaderID) []byte {
 	return dst
 }
 
-// appendLine appends a header field; what would end its line becomes SP.
+// appendLine appends a header field; characters that would end the line become SP.
 func appendLine[T ~[]byte | ~string](dst []byte, name string, value T) []byte {
 	dst = append(dst, name...)
 	dst = append(dst, ": "...)
@@ -69,8 +69,8 @@ func appendLine[T ~[]byte | ~string](dst []byte, name string, value T) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// RequestSpec is what AppendRequest writes. Empty fields are left out; Via is the caller's to push
-// on sending.
+// RequestSpec is what AppendRequest writes. Empty fields are omitted; the caller pushes a Via when
+// it sends the request.
 type RequestSpec struct {
 	Method, URI, From, To, CallID string // From and To whole values, tags included
 	CSeq                          uint32
@@ -81,8 +81,8 @@ type RequestSpec struct {
 	Body                          []byte
 }
 
-// AppendRequest appends a new request. Headers and Body are trusted; in the rest, what would end a
-// line becomes SP. CSeq, Max-Forwards and Content-Length are always written.
+// AppendRequest appends a new request. Headers and Body are trusted; in the rest, characters that
+// would end a line become SP. CSeq, Max-Forwards and Content-Length are always written.
 func AppendRequest(dst []byte, r *RequestSpec) []byte {
 	dst = appendClean(dst, r.Method)
 	dst = append(dst, ' ')

@@ -85,7 +85,7 @@ func appendTagged(dst []byte, m *Message, f *field, tag string) []byte {
 }
 
 // hasTag reports whether To has a tag. In a To that cannot be read, which is answered all the same,
-// it is enough that something looks like one.
+// anything that looks like a tag is enough.
 func hasTag(m *Message) bool {
 	if m.ToTag() != nil {
 		return true

@@ -19,9 +19,9 @@ const (
 	charUserOK
 	// SP HT CR LF: linear white space once a message's lines are known to be right
 	charSpace
-	charParam     // neither ';' nor white space: goes on with a parameter's value
+	charParam     // neither ';' nor white space: continues a parameter's value
 	charParamName // charParam except for '='
-	// charURI except for ';', '=', '?', '@' and '%': needs no second look in a URI parameter
+	// charURI except for ';', '=', '?', '@' and '%': needs no further inspection in a URI parameter
 	charURIName
 )
 

@@ -12,8 +12,8 @@ var (
 	errValue = errors.New("message: header value with CR, LF or NUL")
 )
 
-// checkField keeps a name or value from ending its line: a value that came from a database or a
-// script could bring a header, or a request, of its own.
+// checkField makes sure that a name or value does not end its line: otherwise a value from a
+// database or a script could add a header, or a whole request.
 func checkField(name, value string) error {
 	if len(name) == 0 {
 		return errName
@@ -104,7 +104,7 @@ func (m *Message) RemoveID(id HeaderID) int {
 	return n
 }
 
-// RemoveReceived is RemoveID for fields that stand as they came: what an edit wrote stays.
+// RemoveReceived is RemoveID for fields as they were received: fields written by an edit stay.
 func (m *Message) RemoveReceived(id HeaderID) int {
 	n := 0
 	for i := m.Find(id, 0); i >= 0; i = m.Find(id, i) {
@@ -118,8 +118,8 @@ func (m *Message) RemoveReceived(id HeaderID) int {
 	return n
 }
 
-// SetMaxForwards writes the Max-Forwards header, n held within 0 and 255 (§20.22). It never wraps:
-// 0 stays 0.
+// SetMaxForwards writes the Max-Forwards header, with n limited to 0 to 255 (§20.22). It never
+// wraps around: 0 stays 0.
 func (m *Message) SetMaxForwards(n int) {
 	var digits [3]byte
 	text := strconv.AppendInt(digits[:0], int64(min(max(n, 0), 255)), 10)
@@ -130,7 +130,7 @@ func (m *Message) SetMaxForwards(n int) {
 	m.insert(len(m.fields), newField(m, HeaderMaxForwards, "Max-Forwards", text))
 }
 
-// newField writes a field to the arena. id is what name names.
+// newField writes a field to the arena. id is the HeaderID of name.
 func newField[T ~[]byte | ~string](m *Message, id HeaderID, name string, value T) field {
 	f := field{id: id, flags: fieldArena, lo: uint32(len(m.arena))}
 	m.arena = append(m.arena, name...)
@@ -159,8 +159,7 @@ func (m *Message) remove(i int) {
 	m.fields = append(m.fields[:i], m.fields[i+1:]...)
 }
 
-// splice writes field i again with text in place of value[lo:hi]; everything else of its line stays
-// as it is.
+// splice rewrites field i with text in place of value[lo:hi]; the rest of its line stays unchanged.
 func (m *Message) splice(i, lo, hi int, text []byte) {
 	f := &m.fields[i]
 	old := m.source(f)
@@ -173,7 +172,7 @@ func (m *Message) splice(i, lo, hi int, text []byte) {
 	n.val = n.lo + f.val - f.lo
 	n.valEnd = n.hi - (f.hi - f.valEnd)
 	*f = n
-	// What was cut out may have left white space at an end of the value.
+	// The cut may have left white space at an end of the value.
 	v := skipSpace(m.arena[:n.valEnd], int(n.val))
 	f.val, f.valEnd = uint32(v), uint32(trimEnd(m.arena, v, int(n.valEnd)))
 	m.views.forget(f.id)

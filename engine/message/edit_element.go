@@ -14,8 +14,8 @@ func (m *Message) element(id HeaderID, n int) (e Elements, found bool) {
 }
 
 // RemoveElement removes the n-th element over all fields with the id (0 is topmost) and reports
-// whether there was one. A field goes with its last element; the other elements of a field keep
-// their bytes.
+// whether there was one. A field is removed with its last element; the other elements of a field
+// keep their bytes.
 func (m *Message) RemoveElement(id HeaderID, n int) bool {
 	e, found := m.element(id, n)
 	if !found {
@@ -24,7 +24,8 @@ func (m *Message) RemoveElement(id HeaderID, n int) bool {
 	v := m.Value(e.Field)
 	switch {
 	case e.raw < len(v):
-		// Up to the next element: its own white space goes, the one before this element stays.
+		// Cut up to the next element: its leading white space goes, the white space before this
+		// element stays.
 		m.splice(e.Field, skipSpace(v, e.lo), skipSpace(v, e.raw+1), nil)
 	case e.Index > 0:
 		m.splice(e.Field, e.lo-1, len(v), nil)

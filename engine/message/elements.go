@@ -4,8 +4,8 @@ package message
 
 import "bytes"
 
-// Elements walks the elements of all fields with one id, splitting comma lists where the header is
-// a list (quoted strings and <…> protect commas). An edit of the message ends the walk's validity.
+// Elements walks the elements of all fields with one id, splitting comma lists if the header is a
+// list (quoted strings and <…> protect commas). An edit of the message invalidates the walk.
 type Elements struct {
 	// Value is the element, trimmed. Field is the field it is in, Index its place within that
 	// field. An element between two commas may be empty; a field without a value has none.
@@ -17,7 +17,8 @@ type Elements struct {
 	id   HeaderID
 	name string // for HeaderOther
 	list bool
-	next int // where the next element begins, relative to the value of Field; -1: the field is done
+	// Where the next element begins, relative to the value of Field; -1 at the end of the field
+	next int
 	lo   int // where the element begins, relative to the value of Field
 	raw  int // where it ends: at its comma or at the value's end
 }
@@ -35,7 +36,7 @@ func (m *Message) ElementsName(name string) Elements {
 	return e
 }
 
-// Next goes to the next element and reports whether there is one.
+// Next advances to the next element and reports whether there is one.
 func (e *Elements) Next() bool {
 	if e.m == nil {
 		return false
@@ -70,8 +71,8 @@ func (e *Elements) Next() bool {
 	return true
 }
 
-// elementEnd is where the list element at v[i] ends: its comma, or the end of v. A quoted string
-// that is not closed takes the rest.
+// elementEnd returns where the list element at v[i] ends: at its comma, or at the end of v. An
+// unclosed quoted string extends to the end.
 func elementEnd(v []byte, i int) int {
 	if bytes.IndexByte(v[i:], ',') < 0 {
 		return len(v) // most fields have one element

@@ -2,8 +2,7 @@ package message
 
 // This file reads header fields by index, by id and by name.
 
-// Len is how many header fields the message has. Fields are numbered from 0 in the order they
-// stand.
+// Len is the number of header fields in the message. Fields are numbered from 0 in their order.
 func (m *Message) Len() int { return len(m.fields) }
 
 // ID names field i.
@@ -62,7 +61,7 @@ func (m *Message) HeaderName(name string) []byte {
 	return nil
 }
 
-// HeaderSet is a set of header fields, to look for several at once.
+// HeaderSet is a set of headers, for looking up several at once.
 type HeaderSet [(headerCount + 63) / 64]uint64
 
 // NewHeaderSet is the set of ids.

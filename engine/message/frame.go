@@ -4,22 +4,22 @@ package message
 
 import "bytes"
 
-// Frame finds the first message in the stream bytes b (§18.3, RFC 3261 §7.5 leading CRLFs are the
-// caller's business: see SkipCRLF). It returns the message's whole length, or 0 when more bytes are
-// needed. It never asks for more than lim.Message bytes: beyond that, and for a missing or
-// unreadable Content-Length on a stream, it returns an error, after which the connection can't be
-// kept in step. scanned is a cursor the caller keeps between calls for the same message (0 at its
-// start), so that a message arriving byte by byte is not searched from its start again each time;
-// its values are Frame's own.
+// Frame finds the first message in the stream bytes b (§18.3; leading CRLFs, §7.5, are up to the
+// caller: see SkipCRLF). It returns the length of the whole message, or 0 if more bytes are needed.
+// It never asks for more than lim.Message bytes: beyond that, and for a missing or unreadable
+// Content-Length, it returns an error, after which the stream can no longer be framed. scanned is a
+// cursor that the caller keeps between calls for the same message (0 at its start), so that a
+// message that arrives byte by byte is not searched from its start each time; its values are
+// private to Frame.
 //
-// A line that ends with a lone LF is an error here as it is in Parse: a header field that only one
-// side sees would move the message's end. The error's Status is the answer the request gets, so
-// where the head is short it is waited for: the Via that says where the answer goes may be in the
+// A line that ends with a lone LF is an error here as in Parse: a header field that only one side
+// sees would move the end of the message. The error's Status is the answer the request gets. So if
+// the head is incomplete, Frame waits for it: the Via that says where the answer goes may be in the
 // next segment.
 func Frame(b []byte, lim *Limits, scanned *int) (n int, err error) {
 	l := lim.resolved()
 	if *scanned < 0 {
-		// The head is read and the length known: what is missing is body.
+		// The head is complete and the length known: only body is missing.
 		if n = -*scanned; n > len(b) {
 			return 0, nil
 		}
@@ -63,8 +63,8 @@ func Frame(b []byte, lim *Limits, scanned *int) (n int, err error) {
 // shortHead is how long a head may be that is waited for though a fault was seen in it.
 const shortHead = 4096
 
-// headEnd is where the empty line at or after b[from:] ends, 0 while there is none. loose is where
-// an LF without CR comes before that, -1: nowhere.
+// headEnd returns where the empty line at or after b[from:] ends, or 0 if there is none yet. loose
+// is the position of an LF without CR before that, or -1.
 func headEnd(b []byte, from int) (end, loose int) {
 	for i := from; ; {
 		j := bytes.IndexByte(b[i:], '\n')

@@ -103,7 +103,7 @@ const (
 	headerCount // one past the last
 )
 
-// headerForm is what the grammar says of a header field.
+// headerForm is what the grammar specifies for a header field.
 type headerForm uint8
 
 const (
@@ -221,8 +221,8 @@ func (h HeaderID) String() string {
 	return headerTable[h].name
 }
 
-// IsList reports whether the header's ABNF is 1#element, so that one field may carry several,
-// separated by commas.
+// IsList reports whether the header's ABNF is 1#element, so that one field may contain several
+// elements, separated by commas.
 func (h HeaderID) IsList() bool { return h < headerCount && headerTable[h].form&formList != 0 }
 
 // Single reports whether the header may occur only once in a message.

@@ -53,9 +53,9 @@ func makeHeaderIndex() (index [indexSlots]indexSlot) {
 
 // nameWord is up to eight of the n bytes of a name at b[i], letters in lower case, zeros behind.
 //
-// Setting one bit makes letters lower case and leaves '-' and digits; except for CR, which becomes
-// '-', it makes nothing else a letter or '-'. Whoever asks has seen to it that there is no control
-// character.
+// Setting one bit lowercases letters and leaves '-' and digits unchanged; apart from CR, which
+// becomes '-', it turns nothing else into a letter or '-'. The caller has made sure that there is
+// no control character.
 func nameWord(b []byte, i, n int) (w uint64) {
 	if i+wordBytes <= len(b) {
 		w = binary.LittleEndian.Uint64(b[i:])
@@ -75,7 +75,8 @@ func nameHash(first uint64, n int) uint64 {
 	return (first + uint64(n)) * 0x9e3779b97f4a7c15 >> (64 - 8) % indexSlots
 }
 
-// lookupHeader names the header whose name is the n bytes at b[i], which have no control character.
+// lookupHeader returns the header whose name is the n bytes at b[i], which contain no control
+// character.
 func lookupHeader(b []byte, i, n int) HeaderID {
 	if n == 0 || n > nameLimit {
 		return HeaderOther

@@ -15,8 +15,8 @@ type hostport struct {
 	end    int // past it
 }
 
-// parse makes h, which is empty, the host [":" port] at b[i]. With spaces, white space may occur
-// around the colon (as in Via's sent-by). flaw is "" when it could be read.
+// parse reads the host [":" port] at b[i] into h, which is empty. With spaces, white space may
+// occur around the colon (as in Via's sent-by). flaw is "" if it could be read.
 func (h *hostport) parse(b []byte, i int, spaces bool) (flaw string) {
 	h.lo = i
 	for i < len(b) && is(b[i], charHost) {

@@ -1,9 +1,9 @@
 package message
 
-// This file holds the bounds of what Parse accepts, and the error every part of the package reports
-// with.
+// This file holds the bounds of what Parse accepts, and the error that every part of the package
+// returns.
 
-// Limits bound what Parse accepts. The zero value of a field means its default.
+// Limits bound what Parse accepts. A zero field means its default.
 type Limits struct {
 	Message    int // bytes of a whole message, default 65535
 	Headers    int // header fields, default 256
@@ -44,7 +44,7 @@ func orDefault(n, def int) int {
 	return n
 }
 
-// Error says what is wrong with a message and how a request that has it is answered.
+// Error says what is wrong with a message, and how a request with this fault is answered.
 type Error struct {
 	// 400, 413, 414, 416, 505, 513 …: the answer a request gets (RFC 3261 §21.4, §16.3)
 	Status int
@@ -53,6 +53,6 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Reason }
 
-// bad is a 400 with the reason given. Reasons are constants of this package: they never carry bytes
-// of the peer.
+// bad is a 400 with the given reason. Reasons are constants of this package: they never contain
+// bytes from the peer.
 func bad(reason string) *Error { return &Error{Status: 400, Reason: reason} }

@@ -4,23 +4,23 @@ package message
 
 // Message is one SIP message: bytes, an index over them, and edits. See the package comment.
 //
-// It is a piece table. A piece (the start line, a header field, the body) lies in buf, the bytes
-// received, or in arena, the text of edits. Nothing in buf is ever written; arena only grows until
-// the message is reset, so a view taken before an edit stays readable.
+// It is a piece table. A piece (the start line, a header field, the body) is in buf, the received
+// bytes, or in arena, the text of edits. buf is never written to, and arena only grows until the
+// message is reset, so a view taken before an edit stays readable.
 type Message struct {
 	pieces
 	own    []byte  // storage of Detach, kept for the next use
 	arena  []byte  // text of edits
-	fields []field // in the order they stand
+	fields []field // in order
 	views  views
 }
 
-// pieces is what a copy of a Message takes as it is.
+// pieces are the parts of a Message that a copy takes over unchanged.
 type pieces struct {
-	buf   []byte // what Parse was given; the caller's, or own after Detach
+	buf   []byte // what Parse was given: the caller's, or the message's own after Detach
 	start startLine
 	lim   Limits
-	err   *Error // what Parse found wrong, for Validate
+	err   *Error // the fault that Parse found, for Validate
 
 	method Method
 	status int // 0 for a request
@@ -39,7 +39,7 @@ type field struct {
 	flags   uint8
 	lo      uint32 // where the name begins
 	nameEnd uint32 // past the name
-	val     uint32 // where the value begins, white space skipped
+	val     uint32 // where the value begins, after white space
 	valEnd  uint32 // past the value, white space cut off
 	hi      uint32 // past the line end
 }
@@ -71,8 +71,9 @@ func (m *Message) clear() {
 }
 
 // Detach copies the bytes of m into a buffer of its own, so that the buffer it was parsed from may
-// be used again. Views taken before it still refer to the old buffer. The buffer is used again when
-// m is parsed and detached again: messages CopyTo made of a detached m must be done with by then.
+// be reused. Views taken before still refer to the old buffer. The own buffer is reused when m is
+// parsed and detached again: by then, messages that CopyTo made of a detached m must no longer be
+// in use.
 func (m *Message) Detach() {
 	if len(m.buf) == 0 {
 		return
@@ -85,8 +86,8 @@ func (m *Message) Detach() {
 	m.views.have = 0
 }
 
-// CopyTo makes dst the same message as m, with m's edits, sharing m's bytes but not its index or
-// arena (a branch of a fork). m's bytes must outlive dst's use of them.
+// CopyTo makes dst the same message as m, including m's edits; they share m's bytes but not its
+// index or arena (as for a branch of a fork). m's bytes must outlive dst's use of them.
 func (m *Message) CopyTo(dst *Message) {
 	if m == dst {
 		return
@@ -95,13 +96,13 @@ func (m *Message) CopyTo(dst *Message) {
 	dst.fields = append(dst.fields[:0], m.fields...)
 	dst.arena = append(dst.arena[:0], m.arena...)
 	if len(m.arena) > 0 {
-		dst.views.have = 0 // a view may lie in m's arena, which is m's to overwrite
+		dst.views.have = 0 // a view may be in m's arena, which m may overwrite
 	} else {
 		dst.views = m.views
 	}
 }
 
-// source is the storage a field lies in.
+// source is the storage that holds a field.
 func (m *Message) source(f *field) []byte {
 	if f.flags&fieldArena != 0 {
 		return m.arena

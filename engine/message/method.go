@@ -59,8 +59,7 @@ func ParseMethod(text []byte) Method {
 	return MethodOther
 }
 
-// String is the method's name as it is in a request; "" for MethodOther, which has no name of its
-// own.
+// String is the method's name as it is in a request, or "" for MethodOther.
 func (m Method) String() string {
 	switch m {
 	case MethodInvite:

@@ -19,8 +19,8 @@ type param struct {
 	hi      int // past the value, or past the name
 }
 
-// next finds the parameter at or after p[i]. ok is false at the end and where p cannot be read any
-// further; then bad tells which. Empty parameters (";;") are skipped.
+// next finds the parameter at or after p[i]. ok is false at the end, and where p can no longer be
+// read; broken distinguishes the two. Empty parameters (";;") are skipped.
 func (p Params) next(i int) (q param, ok, broken bool) {
 	for {
 		i = skipSpace(p, i)
@@ -70,9 +70,9 @@ func (p Params) next(i int) (q param, ok, broken bool) {
 	return q, true, false
 }
 
-// plain reads the parameter at p[i] as next does where it has the shape that nearly all have:
-// ";name" or ";name=value" without white space or quotes. Its value, which may be empty, is
-// p[min(nameEnd+1, end):end]. For any other shape end is negative, and next has to say what it is.
+// plain reads the parameter at p[i] like next if it has the usual form: ";name" or ";name=value"
+// without white space or quotes. Its value, which may be empty, is p[min(nameEnd+1, end):end]. For
+// any other form end is negative, and next has to read it.
 func (p Params) plain(i int) (nameEnd, end int) {
 	if p[i] != ';' {
 		return 0, -1
@@ -135,15 +135,15 @@ func (p Params) Each(f func(name, value []byte) bool) {
 	}
 }
 
-// found is what check found of one parameter, so that it need not be looked for again.
+// found is what check found out about one parameter, so that it need not be searched for again.
 type found struct {
 	lo, hi  uint32 // the value of the first of that name
 	length  uint32 // of the Params it was looked for in; 0: not looked for, or not to the end
 	present bool
-	twice   bool // there is another one, with another value
+	twice   bool // there is a second one with another value
 }
 
-// value is what Get finds in p by the name that f was looked for by.
+// value is what Get returns for p and the name that f was searched with.
 func (f *found) value(p Params, name string) []byte {
 	if int(f.length) != len(p) || f.length == 0 {
 		b, _ := p.Get(name)
@@ -165,8 +165,8 @@ func (f *found) add(p Params, lo, hi int) {
 	f.lo, f.hi, f.present = uint32(lo), uint32(hi), true
 }
 
-// check tells what keeps p from being read whole, "" for nothing, and takes down in f what it finds
-// of the parameter name. limit is how many parameters there may be.
+// check returns what prevents p from being read completely, or "", and records in f what it finds
+// about the parameter name. limit is the maximum number of parameters.
 func (p Params) check(limit int, name string, f *found) (flaw string) {
 	for i, n := 0, 0; i < len(p); n++ {
 		if nameEnd, end := p.plain(i); end >= 0 && n < limit {

@@ -1,6 +1,6 @@
 package message
 
-// This file makes the index over a received message: its lines, and where the body ends.
+// This file builds the index over a received message: its lines, and where the body ends.
 
 import (
 	"bytes"
@@ -12,13 +12,13 @@ const maxParse = math.MaxInt32
 
 // Parse indexes the datagram b, which m refers to from now on: b must not change while m or a view
 // of it is in use. After an error m holds what could be read, so that Answerable can say whether a
-// 400 can be built from it. Content-Length shorter than the rest of a datagram cuts the body
-// (§18.3); longer is an error (400).
+// 400 can be built from it. A Content-Length shorter than the rest of a datagram truncates the body
+// (§18.3); a longer one is an error (400).
 //
 // Lines end with CRLF. A lone LF or CR is an error (400): implementations differ on whether it ends
-// a line, and one that thinks otherwise than its neighbour can be made to read another message than
-// its neighbour checked. Control characters are errors too, except for HT and for what is escaped
-// in a quoted string. CRLFs before the start line are skipped (§7.5).
+// a line, and one that disagrees with its neighbour can be made to read another message than the
+// one its neighbour checked. Control characters are errors too, except for HT and for escaped
+// characters in quoted strings. CRLFs before the start line are skipped (§7.5).
 func (m *Message) Parse(b []byte, lim *Limits) error {
 	m.clear()
 	m.lim = lim.resolved()
@@ -43,7 +43,7 @@ func (m *Message) Parse(b []byte, lim *Limits) error {
 	return nil
 }
 
-// SkipCRLF tells how many bytes at the start of b are CRLFs, which may occur before a start line
+// SkipCRLF returns how many bytes at the start of b are CRLFs, which may occur before a start line
 // (§7.5).
 func SkipCRLF(b []byte) int {
 	i := 0
@@ -69,8 +69,8 @@ type contentLength struct {
 
 const maxContentLength = math.MaxInt32
 
-// add takes in the value of one Content-Length field. Two that differ leave no way to tell where
-// the body ends.
+// add records the value of one Content-Length field. If two differ, the end of the body is
+// undefined.
 func (c *contentLength) add(value []byte) {
 	n, ok := decimal(value, maxContentLength)
 	if !ok || c.seen && n != c.n {
@@ -79,7 +79,7 @@ func (c *contentLength) add(value []byte) {
 	c.n, c.seen = n, true
 }
 
-// parseFields indexes the header fields from i on. It returns where the body begins.
+// parseFields indexes the header fields from i on, and returns where the body begins.
 func (m *Message) parseFields(i int) (bodyStart int, length contentLength) {
 	b, fields, most, longest := m.buf, m.fields, m.lim.Headers, m.lim.HeaderLine
 	for {
@@ -114,14 +114,15 @@ func (m *Message) parseFields(i int) (bodyStart int, length contentLength) {
 	}
 }
 
-// What an answer is made from is looked for beyond the limit too, so many of it at most.
+// The headers that an answer is built from are searched for beyond the limit too, but only up to
+// these bounds.
 const (
 	forAnswer    = 1<<HeaderVia | 1<<HeaderFrom | 1<<HeaderTo | 1<<HeaderCallID | 1<<HeaderCSeq
 	answerFields = 16
 )
 
-// blankLine is the length of the line end at b[i], or 0 if there is none. A lone LF counts, so that
-// a message made of such lines can be answered.
+// blankLine is the length of the line end at b[i], or 0 if there is none. A lone LF is accepted, so
+// that a message made of such lines can be answered.
 func blankLine(b []byte, i int) int {
 	switch {
 	case b[i] == '\n':
@@ -132,9 +133,9 @@ func blankLine(b []byte, i int) int {
 	return 0
 }
 
-// failField takes down what is wrong with f, which is n bytes long.
+// failField records what is wrong with f, which is n bytes long.
 func (m *Message) failField(f *field, n int, flaw string) {
-	// Nobody can be told that a response is too large: it goes on
+	// Nobody can be told that a response is too large: it is forwarded.
 	if n > m.lim.HeaderLine && m.IsRequest() {
 		m.fail(&Error{513, "Header field too long"})
 	}
@@ -144,7 +145,7 @@ func (m *Message) failField(f *field, n int, flaw string) {
 	}
 }
 
-// index makes f the field at b[i] and returns where the next line begins.
+// index reads the field at b[i] into f and returns where the next line begins.
 func (f *field) index(b []byte, i int) (next int, flaw string) {
 	end := nextControl(b, i)
 	if end+2 < len(b) && b[end] == '\r' && b[end+1] == '\n' && b[end+2] != ' ' && b[end+2] != '\t' {
@@ -263,8 +264,8 @@ func (m *Message) parseStart(i int) int {
 	m.start.lo, m.start.hi = uint32(i), uint32(next)
 	status := end-i >= 4 && equalFold(b[i:i+4], "SIP/")
 	for j := nextControl(b[:end], i); j != end; j = nextControl(b[:end], j+1) {
-		// A reason phrase may have HT in it (§25.1); nothing else of a status line gets past its
-		// parsing with one
+		// A reason phrase may contain HT (§25.1); the rest of a status line does not parse with
+		// one.
 		if b[j] != '\t' || !status {
 			m.fail(bad("Bad start line: control character"))
 			break

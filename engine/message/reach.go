@@ -1,7 +1,7 @@
 package message
 
-// This file compares what a request says of its sender's address with where it came from: whether
-// its Contact can be reached, or only the connection or address it came by.
+// This file compares what a request says about its sender's address with where it came from:
+// whether its Contact can be reached, or only the connection or address it came from.
 
 import (
 	"bytes"
@@ -14,9 +14,9 @@ func (m *Message) Direct() bool {
 	return vias.Next() && !vias.Next()
 }
 
-// ContactAt compares a contact of the request with the address it came from: same, it may be the
-// source itself; hidden, it is an address that can't be reached from here. The sender of neither
-// knows its own address and names another one.
+// ContactAt compares a contact of the request with the address the request came from. same: it may
+// be the source itself; hidden: it is an address that cannot be reached from here. If neither is
+// true, the sender does not know its own address and names another one.
 func (m *Message) ContactAt(source netip.Addr, contact *URI) (same, hidden bool) {
 	source = source.Unmap().WithZone("")
 	addr, err := netip.ParseAddr(string(contact.Host))
@@ -47,7 +47,7 @@ func IsInvalidName(host []byte) bool {
 	return len(host) >= len(domain) && equalFold(host[len(host)-len(domain):], domain)
 }
 
-// sharedSpace is what carriers use behind their own NAT (RFC 6598).
+// sharedSpace is used by carriers behind their own NAT (RFC 6598).
 var sharedSpace = netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10)
 
 // inner reports whether an address means something only inside of some network.
@@ -55,9 +55,9 @@ func inner(a netip.Addr) bool {
 	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || sharedSpace.Contains(a)
 }
 
-// BehindStream reports whether the sender of a request that came over a stream is to be reached on
-// that connection: nobody listens at the client's end of one, so it is the way unless the contact
-// names another host, or asks for UDP.
+// BehindStream reports whether the sender of a request that came over a stream must be reached on
+// that connection: nobody listens at the client's end of one, so it is the only way unless the
+// contact names another host, or asks for UDP.
 func (m *Message) BehindStream(source netip.Addr, contact *URI) bool {
 	if t, ok := contact.Params.Get("transport"); ok && bytes.EqualFold(t, []byte("udp")) {
 		return false

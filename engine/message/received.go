@@ -1,16 +1,16 @@
 package message
 
-// This file writes where a request came from into its topmost Via.
+// This file records in the topmost Via where a request came from.
 
 import (
 	"net/netip"
 	"strconv"
 )
 
-// SetReceived writes received= and, where the topmost Via asks for it, rport= (§18.2.1, RFC 3581
-// §4). received is written when the host of sent-by is not src's address literally, or when rport
-// was asked for. A received or rport value the sender wrote is replaced: only we know. It does
-// nothing when the topmost Via cannot be read.
+// SetReceived writes received= and, if the topmost Via asks for it, rport= (§18.2.1, RFC 3581 §4).
+// received is written if the host of sent-by is not literally src's address, or if rport was
+// requested. A received or rport value written by the sender is replaced: only we know it. It does
+// nothing if the topmost Via cannot be read.
 func (m *Message) SetReceived(src netip.AddrPort) {
 	i := m.Find(HeaderVia, 0)
 	if i < 0 {

@@ -24,7 +24,7 @@ const (
 
 // parseRequestLine reads Method SP Request-URI SP SIP-Version from buf[i:end]. The method ends at
 // the first space and the version begins after the last, so that a Request-URI with spaces in it,
-// which is an error, is still seen as one.
+// which is an error, is still recognized as one.
 func (m *Message) parseRequestLine(i, end int) {
 	line := m.buf[i:end]
 	first := bytes.IndexByte(line, ' ')
@@ -45,8 +45,8 @@ func (m *Message) parseRequestLine(i, end int) {
 	case !isVersion(line[last+1:]):
 		m.fail(bad("Bad SIP version"))
 	case bytes.IndexByte(line[first+1:last], ' ') >= 0:
-		// A space too many between the parts, or a space in the URI: no way to tell (RFC 4475
-		// §3.1.2.8, §3.1.2.9).
+		// There is an extra space between the parts, or a space in the URI: which of the two cannot
+		// be determined (RFC 4475 §3.1.2.8, §3.1.2.9).
 		m.fail(bad("Bad Request-URI: white space"))
 	}
 }
@@ -91,8 +91,8 @@ func isVersion(b []byte) bool {
 	return dot > 4 && dot < len(b)-1 && all(b[4:dot], charDigit) && all(b[dot+1:], charDigit)
 }
 
-// SpellVersion writes "SIP/2.0" as §7.1 has it where the start line, which Validate found right,
-// has it in other letters: what reads them without case, "implementations MUST send upper-case".
+// SpellVersion writes "SIP/2.0" as in §7.1 if the start line, which Validate accepted, has it in
+// another case: the version is read without case, but "implementations MUST send upper-case".
 func (m *Message) SpellVersion() {
 	if string(m.Version()) == version20 {
 		return
@@ -119,8 +119,8 @@ func (m *Message) part(lo, hi uint32) []byte {
 	return m.buf[lo:hi:hi]
 }
 
-// IsRequest tells a request from a response. It is true for a message whose start line could not be
-// read.
+// IsRequest reports whether the message is a request. It is true for a message whose start line
+// could not be read.
 func (m *Message) IsRequest() bool { return m.status == 0 }
 
 // Method is the request's method; MethodOther for a response.
@@ -189,7 +189,7 @@ func (m *Message) SetRequestURI(u []byte) {
 	m.start = s
 }
 
-// appendVisible appends u, escaped what is not visible.
+// appendVisible appends u with invisible characters escaped.
 func appendVisible(dst, u []byte) []byte {
 	for i := range u {
 		if c := u[i]; visible(u[i : i+1]) {

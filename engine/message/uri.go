@@ -23,7 +23,7 @@ type URI struct {
 	portText []byte // as written; it may have zeros in front
 }
 
-// scheme is what the engine knows of a URI's scheme.
+// scheme is the engine's classification of a URI's scheme.
 type scheme uint8
 
 const (
@@ -63,7 +63,7 @@ func ParseURI(text []byte) (URI, error) {
 	return u, nil
 }
 
-// parse makes u the URI of text. It returns what is wrong with it, "" for nothing.
+// parse reads the URI text into u. It returns what is wrong with it, or "".
 func (u *URI) parse(text []byte, limit int) (flaw string) {
 	if len(text) > 3 && text[3] == ':' && equalFold(text[:3], "sip") { // nearly all
 		u.Scheme = text[:3:3]
@@ -102,8 +102,8 @@ func isScheme(b []byte) bool {
 	return len(b) > 0
 }
 
-// visible reports whether b has no control character, space, quote or angle bracket: what could not
-// be in <>.
+// visible reports whether b has no control character, space, quote or angle bracket, none of which
+// can be in <>.
 func visible(b []byte) bool {
 	for _, c := range b {
 		if c <= ' ' || c == '"' || c == '<' || c == '>' || c == 0x7f {
@@ -185,9 +185,9 @@ func (u *URI) parseSIP(b []byte, limit int) (flaw string) {
 	return u.Params.check(limit, "", new(found))
 }
 
-// plainURIParams tells in one pass whether b is nothing but parameters, not more than limit,
-// without escapes and such rare characters as '=' in a value. That it is not says nothing against
-// b.
+// plainURIParams reports, in one pass, whether b consists only of parameters, at most limit of
+// them, without escapes and rare characters such as '=' in a value. A negative result does not mean
+// that b is malformed.
 func plainURIParams(b []byte, limit int) bool {
 	n := 0
 	for i := 0; i < len(b); n++ {
@@ -211,8 +211,8 @@ func plainURIParams(b []byte, limit int) bool {
 	return n <= limit
 }
 
-// parseTel reads a telephone-subscriber (RFC 3966 §3). Of the number it asks only that it could be
-// one: digits, separators, the letters of local numbers.
+// parseTel reads a telephone-subscriber (RFC 3966 §3). It checks only that the number is plausible:
+// digits, separators, and the letters of local numbers.
 func (u *URI) parseTel(b []byte, limit int) (flaw string) {
 	end := bytes.IndexByte(b, ';')
 	if end < 0 {
@@ -244,7 +244,7 @@ func (u *URI) parseTel(b []byte, limit int) (flaw string) {
 // isSeparator reports whether c is a visual-separator of a telephone number (RFC 3966 §3).
 func isSeparator(c byte) bool { return c == '-' || c == '.' || c == '(' || c == ')' }
 
-// AppendTo appends the URI: byte for byte what was parsed, when nothing was changed.
+// AppendTo appends the URI: byte for byte what was parsed, if nothing was changed.
 func (u *URI) AppendTo(dst []byte) []byte {
 	dst = append(dst, u.Scheme...)
 	dst = append(dst, ':')

@@ -34,8 +34,8 @@ func withoutDot(host []byte) []byte {
 	return host
 }
 
-// EqualHost compares hosts as they stand in URIs, without brackets: names without case and without
-// the dot of the root, IPv6 addresses by what they say (RFC 5954 §4.2).
+// EqualHost compares hosts as they are in URIs, without brackets: names without case and without
+// the dot of the root, IPv6 addresses by value (RFC 5954 §4.2).
 func EqualHost(a, b []byte) bool { return equalHost(a, b) }
 
 func equalHost(a, b []byte) bool {
@@ -50,8 +50,8 @@ func equalHost(a, b []byte) bool {
 	return errX == nil && errY == nil && x == y
 }
 
-// unit is the character at b[i] with its escape undone, and the index past it. A reserved character
-// is not the same as its escape (§19.1.4), so that one is told from the other by a bit.
+// unit is the character at b[i] with its escape undone, and the index after it. A reserved
+// character is not equal to its escape (§19.1.4), so a bit distinguishes the two.
 func unit(b []byte, i int) (c uint16, next int) {
 	if b[i] != '%' || i+2 >= len(b) || !is(b[i+1], charHex) || !is(b[i+2], charHex) {
 		return uint16(b[i]), i + 1
@@ -185,8 +185,8 @@ func cutHeader(b []byte) (first, rest []byte) {
 	return b, nil
 }
 
-// equalHeader compares two hname=hvalue: names without case, values with it, as nothing tells what
-// each means.
+// equalHeader compares two hname=hvalue: names without case, values with case, because nothing says
+// what each means.
 func equalHeader(a, b []byte) bool {
 	i, j := bytes.IndexByte(a, '='), bytes.IndexByte(b, '=')
 	if i < 0 || j < 0 {
@@ -202,7 +202,7 @@ func equalTel(u, v *URI) bool {
 }
 
 // telParamsIn reports whether each parameter of a is in b with the same value. Values that are
-// numbers compare as such.
+// numbers are compared as numbers.
 func telParamsIn(a, b Params) bool {
 	for i := 0; ; {
 		q, ok, _ := a.next(i)

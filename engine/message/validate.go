@@ -1,17 +1,17 @@
 package message
 
-// This file checks what a proxy must know to be right before it acts on a message.
+// This file checks everything a proxy must be able to rely on before it acts on a message.
 
-// Validate checks what a proxy must know to be right before it acts (RFC 3261 §16.3 step 1, RFC
-// 4475): the mandatory headers occur once and parse, CSeq's method is the request's, the
-// Request-URI parses, SIP version, Content-Length … For a response: the same, without what only
-// requests have. What Parse found wrong is wrong here too.
+// Validate checks everything a proxy must be able to rely on before it acts (RFC 3261 §16.3 step 1,
+// RFC 4475): the mandatory headers occur once and parse, CSeq's method is the request's, the
+// Request-URI parses, SIP version, Content-Length … A response is checked in the same way, without
+// what only requests have. Faults found by Parse are faults here too.
 //
-// The error is an [*Error]: 505 for a version that is not 2.0, 416 for a Request-URI that is none
-// of sip, sips and tel, 400 for the rest. A header that a proxy only hands on is not looked into,
-// however malformed, and may occur as often as it likes: it "SHOULD be ignored and remain
-// unchanged" (§16.3 step 1). This goes for Date, Server and Session-Expires, and for Contact,
-// Record-Route and Path too. Who uses one (a registrar its Contacts) checks it then.
+// The error is an [*Error]: 505 for a version that is not 2.0, 416 for a Request-URI that is not
+// sip, sips or tel, 400 otherwise. A header that a proxy only passes on is not inspected, however
+// malformed, and may occur any number of times: it "SHOULD be ignored and remain unchanged" (§16.3
+// step 1). This applies to Date, Server and Session-Expires, and also to Contact, Record-Route and
+// Path. Whoever uses one of these (a registrar its Contacts) checks it then.
 func (m *Message) Validate() error { return orNil(m.validate()) }
 
 func (m *Message) validate() *Error {
@@ -92,15 +92,14 @@ func (m *Message) validateFields() *Error {
 }
 
 const (
-	// neededOnce has a bit for each header that a proxy goes by, and that would mean two things if
-	// it occurred twice. Content-Length may be repeated when the values are the same, which Parse
-	// has seen to.
+	// neededOnce has a bit for each header that a proxy acts on, and that would be ambiguous if it
+	// occurred twice. Content-Length may be repeated with equal values, which Parse has checked.
 	neededOnce = 1<<HeaderFrom | 1<<HeaderTo | 1<<HeaderCallID | 1<<HeaderCSeq
 	// needed has a bit for each header that is looked at here.
 	needed = neededOnce | 1<<HeaderVia | 1<<HeaderMaxForwards | 1<<HeaderRoute
 )
 
-// validateField looks at the value of a field. first says that none with the id comes before it.
+// validateField checks the value of a field. first says that no field with this id precedes it.
 func (m *Message) validateField(id HeaderID, v []byte, first bool) *Error {
 	switch id {
 	case HeaderVia:
@@ -120,8 +119,8 @@ func (m *Message) validateField(id HeaderID, v []byte, first bool) *Error {
 }
 
 // validateVias checks every element of a Via field: responses are routed by them one after the
-// other. Of a response only the first matters to us, but a list that cannot be split safely matters
-// to all. top says that v begins with the topmost Via, which is kept for TopVia.
+// other. In a response only the first matters to us, but a list that cannot be split safely matters
+// to everybody. top says that v begins with the topmost Via, which is kept for TopVia.
 func (m *Message) validateVias(v []byte, top bool) *Error {
 	for n := 0; ; n++ {
 		if n == m.lim.Elements {
@@ -150,7 +149,7 @@ func (m *Message) validateVias(v []byte, top bool) *Error {
 	}
 }
 
-// validateCallID checks for one word: white space in it would make two of it for somebody (§25.1
+// validateCallID checks that v is one word: some parser would split it at white space (§25.1
 // callid).
 func validateCallID(v []byte) *Error {
 	if len(v) == 0 {
@@ -206,7 +205,7 @@ func (m *Message) validateParties() *Error {
 	return nil
 }
 
-// partyFlaw tells what is wrong with an address that names a dialog's party.
+// partyFlaw returns what is wrong with an address that names a party of a dialog.
 func partyFlaw(a *Address, limit int) string {
 	var u URI
 	if flaw := u.parse(a.URI, limit); flaw != "" {
@@ -218,15 +217,15 @@ func partyFlaw(a *Address, limit int) string {
 	return ""
 }
 
-// Answerable reports whether a request can be answered: its topmost Via says, as far as it could be
-// read, where the answer goes and which transaction it is for. Whatever else is missing or
-// malformed, the answer carries whatever there is of Via, From, To, Call-ID and CSeq, by which its
-// sender may find out what it did wrong. It does not say that an answer is wanted: an ACK gets
+// Answerable reports whether a request can be answered: as far as its topmost Via could be read, it
+// says where the answer goes and which transaction it is for. Even if other headers are missing or
+// malformed, the answer contains whatever there is of Via, From, To, Call-ID and CSeq, which may
+// tell the sender what it did wrong. Answerable does not say that an answer is wanted: an ACK gets
 // none.
 func (m *Message) Answerable() bool { return m.IsRequest() && len(m.topVia().Host) > 0 }
 
-// AnyAck reports whether the request is an ACK, or a malformed one that may have been meant as
-// such: it is never answered.
+// AnyAck reports whether the request is an ACK, or a malformed one that may have been meant as an
+// ACK: it is never answered.
 func (m *Message) AnyAck() bool {
 	if m.Method() == MethodAck {
 		return true

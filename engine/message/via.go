@@ -2,8 +2,8 @@ package message
 
 // This file reads Via elements.
 
-// Via is one Via element (§20.42, RFC 3581). Whitespace around '/' , ':' and ';' is allowed on
-// input. The Params of one that was parsed are not to be replaced.
+// Via is one Via element (§20.42, RFC 3581). White space around '/', ':' and ';' is allowed on
+// input. The Params of a parsed Via must not be replaced.
 type Via struct {
 	Version   []byte // "SIP/2.0"
 	Transport []byte // as written: "UDP"
@@ -25,8 +25,8 @@ func ParseVia(element []byte) (Via, error) {
 	return v, orNil(err)
 }
 
-// parse makes v, which is empty, the Via of b. After an error in what stands behind sent-by, v
-// holds what could be read.
+// parse reads the Via b into v, which is empty. After an error behind sent-by, v holds what could
+// be read.
 func (v *Via) parse(b []byte, limit int) *Error {
 	i, flaw := v.parseProtocol(b)
 	if flaw != "" {
@@ -99,7 +99,7 @@ func viaToken(b []byte, i int) (token []byte, end int) {
 	return b[start:i:i], i
 }
 
-// slash skips SLASH, '/' with white space around it, at b[i]; -1 if there is none.
+// slash skips SLASH, '/' with white space around it, at b[i], or returns -1 if there is none.
 func slash(b []byte, i int) int {
 	i = skipSpace(b, i)
 	if i == len(b) || b[i] != '/' {

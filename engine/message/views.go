@@ -11,7 +11,7 @@ type CSeq struct {
 	Text   []byte // the method as written
 }
 
-// views are parsed once and kept until an edit of their header. have tells which are.
+// views are parsed once and kept until their header is edited. have says which are present.
 type views struct {
 	have uint8
 	via  Via
@@ -155,8 +155,8 @@ func (m *Message) FromTag() []byte { return m.fromView().Tag() }
 // ToTag is To's tag, or nil if there is none.
 func (m *Message) ToTag() []byte { return m.toView().Tag() }
 
-// MaxForwards is the Max-Forwards header, 0 to 255 (§20.22). ok is false if there is none or it
-// cannot be read; then err, an [*Error], tells which.
+// MaxForwards is the Max-Forwards header, 0 to 255 (§20.22). ok is false if it is missing or cannot
+// be read; in the latter case err, an [*Error], says so.
 func (m *Message) MaxForwards() (n int, ok bool, err error) {
 	v := m.Header(HeaderMaxForwards)
 	if v == nil {
@@ -169,8 +169,8 @@ func (m *Message) MaxForwards() (n int, ok bool, err error) {
 	return int(d), true, nil
 }
 
-// Expires is the Expires header in seconds (§20.19). ok is false if there is none or it cannot be
-// read; a number above 2^32-1 cannot.
+// Expires is the Expires header in seconds (§20.19). ok is false if it is missing or cannot be
+// read, as is a number above 2^32-1.
 func (m *Message) Expires() (seconds uint32, ok bool) {
 	n, ok := decimal(m.Header(HeaderExpires), math.MaxUint32)
 	if !ok {

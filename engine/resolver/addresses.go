@@ -15,7 +15,7 @@ import (
 
 var errLate = errors.New("the lookup was abandoned")
 
-// pair is the questions about one name, the preferred family first; second is nil when there is but
+// pair is the questions about one name, the preferred family first; second is nil if there is only
 // one.
 type pair struct{ first, second *flight }
 
@@ -99,8 +99,8 @@ func (w *walk) waitBriefly(f *flight) *answer {
 	}
 }
 
-// interleave takes from a and b in turn (RFC 8305 §4): a caller whose network lacks one family
-// finds the other second.
+// interleave takes from a and b alternately (RFC 8305 §4): a caller whose network lacks one family
+// finds the other one second.
 func interleave(a, b []netip.Addr) []netip.Addr {
 	switch {
 	case len(b) == 0:
@@ -121,7 +121,7 @@ func interleave(a, b []netip.Addr) []netip.Addr {
 }
 
 // peer is one address of a place. A TLS peer must prove to be the domain that was asked for, not
-// the one DNS led to (RFC 5922 §4, RFC 3263 §4.1).
+// the name DNS led to (RFC 5922 §4, RFC 3263 §4.1).
 func (w *walk) peer(at *place, addr netip.Addr) transport.Peer {
 	p := transport.Peer{Kind: at.kind, Addr: netip.AddrPortFrom(addr, at.port)}
 	if at.kind.Secure() {

@@ -29,7 +29,7 @@ var (
 	errAliases   = errors.New("the aliases form a loop, or a chain that is too long")
 )
 
-// question is what is asked of the DNS: a canonical name and a type.
+// question is a question to the DNS: a canonical name and a type.
 type question struct {
 	name  string
 	qtype uint16
@@ -52,32 +52,32 @@ type naptr struct {
 	replacement       string
 }
 
-// answer is what is known about a question; it never changes. Without err there is a record at
-// least.
+// answer is what is known about a question; it never changes. Without err there is at least one
+// record.
 type answer struct {
 	addrs   []netip.Addr
 	srvs    []srv   // by priority, weight 0 first; of most targets those of the lowest priorities
 	naptrs  []naptr // by order and preference
 	refused bool    // SRV: there is a record with the target "." (RFC 2782)
-	err     error   // errNoName, errNoRecords; else the servers failed
+	err     error   // errNoName, errNoRecords; otherwise the servers failed
 	expires time.Time
 }
 
-// absent tells that there are no such records, as against a failure to learn of them.
+// absent reports that there are no such records, as opposed to a failure to find out.
 func (a *answer) absent() bool { return a.err == errNoName || a.err == errNoRecords }
 
 // reading is the state while the answer to one question is gathered, maybe from several messages.
 type reading struct {
-	// The name whose records are looked for: the question's, or the end of the chain of aliases so
-	// far
+	// The name whose records are being looked for: the question's, or the current end of the chain
+	// of aliases
 	name    string
 	aliases int
 	ttl     uint32 // least so far
 	answer  answer
 }
 
-// read takes one message in. done is false when the chain of aliases leads out of it: then the
-// records of r.name are to be asked for.
+// read processes one message. done is false if the chain of aliases leads out of it: then ask for
+// the records of r.name.
 func (r *reading) read(m *dns.Msg, qtype uint16) (done bool) {
 	records := m.Answer[:min(len(m.Answer), maxRecords)]
 	moved, err := r.follow(records)

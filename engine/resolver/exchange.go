@@ -1,7 +1,7 @@
 package resolver
 
-// This file puts one question to one server over the network: UDP on a socket of its own (so a port
-// of its own), or TCP.
+// This file puts one question to one server over the network: UDP on its own socket (and so its own
+// port), or TCP.
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	udpSize   = 1232 // what passes everywhere unfragmented (RFC 9715)
-	maxStrays = 64   // datagrams that are no answer to the question, before the server is given up
+	udpSize   = 1232 // passes everywhere unfragmented (RFC 9715)
+	maxStrays = 64   // datagrams that do not answer the question, before the server is abandoned
 )
 
 // exchange is the default [Exchange].
@@ -40,8 +40,8 @@ func exchange(ctx context.Context, network, server string, m *dns.Msg) (*dns.Msg
 		if err != nil && err != dns.ErrShortRead {
 			return nil, err
 		}
-		// On UDP anyone can send to the port: what doesn't fit is skipped, and the true answer
-		// still waited for (RFC 5452 §9).
+		// On UDP anybody can send to the port: what does not match is skipped, and the true answer
+		// is still waited for (RFC 5452 §9).
 		in := new(dns.Msg)
 		if err == nil {
 			if err = in.Unpack(b); err == nil {

@@ -1,7 +1,7 @@
 package resolver
 
-// This file keeps answers, and sees to it that one question is on the wire once, whoever asks
-// (single flight).
+// This file keeps answers, and makes sure that a question is on the wire only once, however many
+// ask (single flight).
 
 import (
 	"context"
@@ -22,7 +22,7 @@ func (r *Resolver) answered(q question, a *answer) *flight {
 	return &flight{question: q, done: r.landed, answer: a}
 }
 
-// cached is the answer to q if there is one that is still good, else nil.
+// cached is the answer to q if there is a valid one, or nil.
 func (r *Resolver) cached(q question, now time.Time) *answer {
 	if q.qtype == dns.TypeA || q.qtype == dns.TypeAAAA {
 		if a := r.known(q, now); a != nil {
@@ -53,8 +53,8 @@ func (r *Resolver) known(q question, now time.Time) *answer {
 	return a
 }
 
-// launch finds the answer to q, or sends it out. The caller is a goroutine of the resolver, so that
-// Close waits for what is begun here.
+// launch finds the answer to q, or sends the question. The caller is a goroutine of the resolver,
+// so that Close waits for what is begun here.
 func (r *Resolver) launch(q question) *flight {
 	now := r.opts.Now()
 	if a := r.cached(q, now); a != nil {
@@ -89,8 +89,8 @@ func (r *Resolver) fly(f *flight) {
 	close(f.done)
 }
 
-// fetch asks the servers, as often as aliases lead on (each message takes one step along the chain
-// at least, and the chain is bounded).
+// fetch asks the servers, as often as aliases lead on (each message advances along the chain by at
+// least one step, and the chain is bounded).
 func (r *Resolver) fetch(ctx context.Context, q question) *answer {
 	state := reading{name: q.name, ttl: 1<<31 - 1}
 	for done := false; !done; {
@@ -106,7 +106,7 @@ func (r *Resolver) fetch(ctx context.Context, q question) *answer {
 	return a
 }
 
-// inTurn asks when there are fewer than Options.MaxInFlight questions on the wire.
+// inTurn asks once there are fewer than Options.MaxInFlight questions on the wire.
 func (r *Resolver) inTurn(ctx context.Context, q question) (*dns.Msg, error) {
 	select {
 	case r.slots <- struct{}{}:
@@ -117,8 +117,7 @@ func (r *Resolver) inTurn(ctx context.Context, q question) (*dns.Msg, error) {
 	}
 }
 
-// lifetime is how long an answer is kept, given the time to live in seconds of what it was made
-// from.
+// lifetime is how long an answer is kept, given the time to live in seconds of its records.
 func (r *Resolver) lifetime(a *answer, ttl uint32) time.Duration {
 	d := max(time.Duration(ttl)*time.Second, r.opts.MinTTL)
 	switch {

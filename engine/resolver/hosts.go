@@ -1,6 +1,6 @@
 package resolver
 
-// This file holds the names that need no DNS: the hosts file, hosts of the options, localhost and
+// This file holds the names that need no DNS: the hosts file, hosts in the options, localhost and
 // .invalid.
 
 import (
@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	hostsLook  = 5 * time.Second // between two looks at the file
+	hostsLook  = 5 * time.Second // between two checks of the file
 	hostsBytes = 1 << 20         // of the file that are read
 	hostsAddrs = 16              // per name
 )
@@ -23,8 +23,8 @@ const (
 // hostTable is the names of a hosts file; it never changes.
 type hostTable map[string][]netip.Addr
 
-// hosts is the table of names. The file is read again on a goroutine of the resolver when it
-// changed: a lookup that finds the table old uses it, and starts the look.
+// hosts is the table of names. When the file has changed, a goroutine of the resolver reads it
+// again: a lookup that finds the table old uses it, and starts the check.
 type hosts struct {
 	file   string
 	fixed  hostTable
@@ -51,8 +51,8 @@ func newHosts(file string, fixed map[string][]netip.Addr, now time.Time) *hosts 
 	return h
 }
 
-// find returns the addresses of a canonical name; known is false when the DNS is to be asked. A
-// known name may have no address.
+// find returns the addresses of a canonical name; known is false if the DNS must be asked. A known
+// name may have no address.
 func (h *hosts) find(name string) (addrs []netip.Addr, known bool) {
 	if addrs, known = h.fixed[name]; known {
 		return addrs, true
@@ -71,7 +71,7 @@ func (h *hosts) find(name string) (addrs []netip.Addr, known bool) {
 	return nil, false
 }
 
-// due tells, to one caller, that it is time to look at the file again.
+// due tells one caller that it is time to check the file.
 func (h *hosts) due(now time.Time) bool {
 	if h.file == "" {
 		return false

@@ -1,7 +1,7 @@
 package resolver
 
-// This file runs the resolutions that need the DNS: one for all who ask the same, a bounded number
-// at once.
+// This file runs the resolutions that need the DNS: one for all callers with the same query, a
+// bounded number at once.
 
 import (
 	"context"
@@ -24,7 +24,7 @@ type job struct {
 	callers []caller // guarded by Resolver.mu until the job is out of Resolver.jobs
 }
 
-// enqueue adds a caller to the job of k, which is begun, or queued, if there is none.
+// enqueue adds a caller to the job of k, which is started, or queued, if there is none.
 func (r *Resolver) enqueue(k key, c caller) {
 	if err := r.join(k, c); err != nil {
 		c.done(nil, &Error{Query: k.String(), Err: err})
@@ -57,7 +57,7 @@ func (r *Resolver) join(k key, c caller) error {
 	return nil
 }
 
-// work does a job and then what waits in the queue.
+// work does a job, and then those waiting in the queue.
 func (r *Resolver) work(j *job) {
 	for ; j != nil; j = r.nextJob() {
 		r.finish(j, r.run(j))
@@ -98,7 +98,7 @@ func (r *Resolver) run(j *job) *plan {
 	return p
 }
 
-// finish tells the callers.
+// finish informs the callers.
 func (r *Resolver) finish(j *job, p *plan) {
 	r.mu.Lock()
 	delete(r.jobs, j.key)

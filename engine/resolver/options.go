@@ -24,8 +24,8 @@ type Family uint8
 const (
 	PreferIPv4 Family = iota // A and AAAA in turn, A first
 	PreferIPv6               // A and AAAA in turn, AAAA first
-	OnlyIPv4                 // A alone is asked for
-	OnlyIPv6                 // AAAA alone is asked for
+	OnlyIPv4                 // ask only for A
+	OnlyIPv6                 // ask only for AAAA
 )
 
 // Exchange sends one DNS message to a server ("192.0.2.1:53") over a network ("udp" or "tcp") and
@@ -38,7 +38,7 @@ type Options struct {
 	// Servers are asked in this order, as "address" or "address:port". Default: those of
 	// /etc/resolv.conf, or 127.0.0.1.
 	Servers []string
-	// Rotate asks them in turn rather than the last one that answered.
+	// Rotate asks them alternately instead of first asking the last one that answered.
 	Rotate bool
 	// Kinds are the transports the engine can send over, the preferred first. Default: UDP, TCP,
 	// TLS.
@@ -70,7 +70,7 @@ type Options struct {
 	// MaxInFlight bounds the resolutions in progress, and the questions on the wire, each. Others
 	// wait for their turn. Default 256.
 	MaxInFlight int
-	// MaxWaiting bounds the callers who wait; more are refused with [ErrBusy]. Default 8192.
+	// MaxWaiting bounds the waiting callers; more are refused with [ErrBusy]. Default 8192.
 	MaxWaiting int
 
 	// Quarantine is how long an address that failed is tried last. Default 30 s.
@@ -85,7 +85,7 @@ type Options struct {
 	// Random is the source of message ids and of the order by weight; it may be called on many
 	// goroutines. Default: a cryptographically strong generator.
 	Random func() uint64
-	// Now tells the time for what is cached. Default time.Now.
+	// Now is the time used for the caches. Default time.Now.
 	Now func() time.Time
 	// Exchange replaces the network. Default: UDP and TCP.
 	Exchange Exchange
@@ -98,7 +98,7 @@ func orDefault[T comparable](field *T, value T) {
 	}
 }
 
-// complete fills in the defaults and checks what was given.
+// complete fills in the defaults and checks the rest.
 func (o *Options) complete() error {
 	orDefault(&o.ResolutionDelay, 50*time.Millisecond)
 	orDefault(&o.Timeout, 2*time.Second)

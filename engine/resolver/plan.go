@@ -1,6 +1,6 @@
 package resolver
 
-// This file holds what a resolution comes to, and draws the order in which to try it (RFC 2782, RFC
+// This file holds the result of a resolution, and draws the order in which to try it (RFC 2782, RFC
 // 3263 §4.2).
 
 import (

@@ -17,7 +17,7 @@ type endpoint struct {
 	addr netip.AddrPort
 }
 
-// quarantine holds the addresses that failed, each with the end of its time.
+// quarantine holds the addresses that failed, each with the time it is released.
 type quarantine struct {
 	until *lru.Cache[endpoint, time.Time]
 	// When the last of them is over: before any failed, and long after, nothing is looked up
@@ -45,7 +45,7 @@ func (r *Resolver) Succeeded(peer *transport.Peer) {
 	}
 }
 
-// demote moves the peers that failed lately to the end; otherwise the order stays.
+// demote moves the peers that failed recently to the end, and otherwise keeps the order.
 func (q *quarantine) demote(peers []transport.Peer, now time.Time) {
 	last := q.last.Load()
 	if last == nil || !now.Before(*last) || len(peers) < 2 {
@@ -54,7 +54,7 @@ func (q *quarantine) demote(peers []transport.Peer, now time.Time) {
 	var failed []transport.Peer
 	good := 0
 	for _, p := range peers {
-		// Peek, since being asked for must not keep an address in.
+		// Peek, because looking an address up must not keep it in.
 		if end, ok := q.until.Peek(endpoint{p.Kind, p.Addr}); ok && now.Before(end) {
 			failed = append(failed, p)
 			continue

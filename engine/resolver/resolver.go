@@ -15,16 +15,16 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Query is where a request is to go, as its URI says it (RFC 3263 §4). The resolver keeps nothing
-// of it: Host may be a view of a message.
+// Query is the destination of a request, as its URI gives it (RFC 3263 §4). The resolver keeps
+// nothing of it: Host may be a view of a message.
 type Query struct {
-	Host   string         // a name or an address; maddr where the URI has one
+	Host   string         // a name or an address; maddr if the URI has one
 	Port   uint16         // 0: none written
 	Kind   transport.Kind // 0: none written
 	Secure bool           // sips: only TLS will do
-	// Seed, when not 0, takes the place of chance: the same seed gives the same order while the
-	// records stand. A stateless proxy sets it from what stays the same in retransmissions (RFC
-	// 3263 §4.4, RFC 3261 §16.11).
+	// Seed, if not 0, replaces randomness: the same seed gives the same order as long as the
+	// records do not change. A stateless proxy derives it from what stays the same in
+	// retransmissions (RFC 3263 §4.4, RFC 3261 §16.11).
 	Seed uint64
 }
 
@@ -51,7 +51,7 @@ type Resolver struct {
 	plans   *lru.Cache[key, *plan]
 	answers *lru.Cache[question, *answer]
 
-	server  atomic.Uint32 // which of the servers is asked first
+	server  atomic.Uint32 // the server that is asked first
 	slots   chan struct{} // one element per question on the wire
 	running sync.WaitGroup
 
@@ -90,7 +90,7 @@ func New(opts Options) (*Resolver, error) {
 }
 
 // Close ends the lookups in progress, whose callers get [ErrClosed], and returns when the last of
-// them was told. It must not be called from a done function.
+// them has been informed. It must not be called from a done function.
 func (r *Resolver) Close() {
 	r.mu.Lock()
 	r.closed = true
@@ -100,9 +100,9 @@ func (r *Resolver) Close() {
 }
 
 // Resolve finds the addresses of q and calls done exactly once with all of them, in the order to
-// try them, or with an [*Error]. It never blocks. done is called before Resolve returns when
-// nothing needs to be asked, or can be; else on a goroutine of the resolver, where it must not
-// block. The slice is done's to keep and change.
+// try them, or with an [*Error]. It never blocks. If nothing has to be asked, or can be, done is
+// called before Resolve returns; otherwise on a goroutine of the resolver, where it must not block.
+// done may keep and change the slice.
 func (r *Resolver) Resolve(q *Query, done func(peers []transport.Peer, err error)) {
 	peers, k, ok, err := r.look(q)
 	if ok {
@@ -112,14 +112,14 @@ func (r *Resolver) Resolve(q *Query, done func(peers []transport.Peer, err error
 	r.enqueue(k, caller{seed: q.Seed, done: done})
 }
 
-// Cached is what [Resolver.Resolve] would say at once; ok is false when the DNS is to be asked,
-// which Cached doesn't.
+// Cached returns what [Resolver.Resolve] could answer at once; ok is false if the DNS would have to
+// be asked, which Cached does not do.
 func (r *Resolver) Cached(q *Query) (peers []transport.Peer, ok bool, err error) {
 	peers, _, ok, err = r.look(q)
 	return peers, ok, err
 }
 
-// look answers from what is known. k is the name of the plan when ok is false; it refers to q.Host.
+// look answers from what is known. If ok is false, k is the name of the plan; it refers to q.Host.
 func (r *Resolver) look(q *Query) (peers []transport.Peer, k key, ok bool, err error) {
 	if addr, ok := address(q.Host); ok {
 		peers, err = r.numeric(q, addr)
@@ -157,7 +157,7 @@ func (r *Resolver) planFromCache(k key, now time.Time) (*plan, bool) {
 	return p, true
 }
 
-// lookAtHosts starts a look at the hosts file when it is time to.
+// lookAtHosts starts a check of the hosts file if it is time.
 func (r *Resolver) lookAtHosts(now time.Time) {
 	if !r.hosts.due(now) {
 		return

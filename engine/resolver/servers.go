@@ -1,6 +1,6 @@
 package resolver
 
-// This file asks the servers in turn until one gives a usable answer.
+// This file asks the servers one after the other until one gives a usable answer.
 
 import (
 	"context"
@@ -19,8 +19,8 @@ var (
 	errTimeout = errors.New("timed out")
 )
 
-// query asks for the records of one type of a name, and returns an answer whose code is NOERROR or
-// NXDOMAIN. The error says which server did what last.
+// query asks for a name's records of one type, and returns an answer whose code is NOERROR or
+// NXDOMAIN. The error names the last server and what it did.
 func (r *Resolver) query(ctx context.Context, q question) (*dns.Msg, error) {
 	servers := r.opts.Servers
 	first := int(r.server.Load())
@@ -48,8 +48,9 @@ func (r *Resolver) query(ctx context.Context, q question) (*dns.Msg, error) {
 	return nil, last
 }
 
-// ask puts the question to one server: over UDP, and again over TCP if the answer was cut (RFC 7766
-// §5); with EDNS0, and again without if the server does not understand it (RFC 6891 §7).
+// ask puts the question to one server: over UDP, and again over TCP if the answer was truncated
+// (RFC 7766 §5); with EDNS0, and again without it if the server does not understand it (RFC 6891
+// §7).
 func (r *Resolver) ask(ctx context.Context, server string, q question) (*dns.Msg, error) {
 	in, err := r.exchangeOnce(ctx, "udp", server, q, true)
 	edns := true
@@ -83,7 +84,7 @@ func (r *Resolver) exchangeOnce(ctx context.Context, network, server string, q q
 	in, err := r.opts.Exchange(ctx, network, server, m)
 	if err != nil {
 		if ctx.Err() != nil {
-			err = ctx.Err() // rather than what the socket makes of it
+			err = ctx.Err() // rather than the socket's version of it
 		}
 		return nil, err
 	}
@@ -93,8 +94,8 @@ func (r *Resolver) exchangeOnce(ctx context.Context, network, server string, q q
 	return in, answers(in, m)
 }
 
-// isReferral tells an answer that names other servers to ask (RFC 1034 §4.3.1) from one that says
-// there are no records.
+// isReferral distinguishes an answer that names other servers to ask (RFC 1034 §4.3.1) from one
+// that says there are no records.
 func isReferral(in *dns.Msg) bool {
 	if in.Rcode != dns.RcodeSuccess || len(in.Answer) > 0 || in.Authoritative || in.RecursionAvailable {
 		return false
@@ -112,7 +113,7 @@ func rcodeName(code int) string {
 	return fmt.Sprintf("RCODE %d", code)
 }
 
-// plain says in few words what a network error is; its addresses are known already.
+// plain describes a network error briefly; its addresses are already known.
 func plain(err error) error {
 	var n net.Error
 	switch {

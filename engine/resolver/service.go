@@ -9,8 +9,8 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// srvPrefix is what comes before the domain in an SRV question (RFC 3263 §4.2): TLS is _sips._tcp,
-// never _sip._tls. RFC 7118 names none for WebSocket; these are the ones in use.
+// srvPrefix is what precedes the domain in an SRV question (RFC 3263 §4.2): TLS is _sips._tcp,
+// never _sip._tls. RFC 7118 defines none for WebSocket; these are the ones in use.
 func srvPrefix(k transport.Kind) string {
 	return [...]string{"", "_sip._udp.", "_sip._tcp.", "_sips._tcp.", "_sip._ws.", "_sips._wss."}[k]
 }
@@ -35,8 +35,8 @@ func naptrKind(service string) transport.Kind {
 
 func (r *Resolver) has(k transport.Kind) bool { return slices.Contains(r.opts.Kinds, k) }
 
-// written is the transport that a URI names, with what sips makes of it: sips with transport=tcp is
-// TLS over TCP (RFC 3261 §26.2.2), and over UDP there is none.
+// written is the transport that a URI names, as modified by sips: sips with transport=tcp is TLS
+// over TCP (RFC 3261 §26.2.2), and it does not exist over UDP.
 func (r *Resolver) written(k transport.Kind, secure bool) (transport.Kind, error) {
 	if secure {
 		switch k {

@@ -1,7 +1,7 @@
 package resolver
 
 // This file is the procedure of RFC 3263 §4.1 and §4.2: which questions are asked, in which order,
-// and what their answers come to.
+// and what follows from their answers.
 
 import (
 	"context"
@@ -12,11 +12,11 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-const maxTrail = 16 // questions that an error tells of
+const maxTrail = 16 // questions mentioned in an error
 
 // walk makes the plan of one query. With a context it asks the DNS, on a goroutine that may wait;
-// without, it uses what is known, and sets missed when that does not suffice: then the plan is
-// worth nothing.
+// without one it uses what is known, and sets missed if that is not enough: then the plan is
+// worthless.
 type walk struct {
 	r      *Resolver
 	key    key
@@ -29,14 +29,14 @@ type walk struct {
 	trail   []string
 }
 
-// service is where the records of one transport are: SRV under name, or, when direct, addresses.
+// service is where the records of one transport are: SRV under name or, if direct, addresses.
 type service struct {
 	kind   transport.Kind
 	name   string
 	direct bool
 }
 
-// place is a name to send to. Places of one group, which stand together, are of one priority.
+// place is a name to send to. The places of a group, which are adjacent, have the same priority.
 type place struct {
 	kind   transport.Kind
 	name   string
@@ -78,7 +78,7 @@ func (w *walk) plan() *plan {
 }
 
 // byNAPTR asks the domain which transports it offers, and returns those the engine has, in the
-// order of the domain. A NAPTR that can't be learned of is taken as none: the SRV records say
+// domain's order. A NAPTR that cannot be obtained is treated as missing: the SRV records say
 // enough.
 func (w *walk) byNAPTR() (services []service) {
 	f := w.send(question{w.key.host, dns.TypeNAPTR})
@@ -106,9 +106,9 @@ func (w *walk) byCustom() (services []service) {
 	return services
 }
 
-// bySRV asks for the SRV records of the services, all at once. Without any the name itself has the
-// addresses (§4.2), and usual is the transport; but not when the servers failed: the name may well
-// be a web server's.
+// bySRV asks for the SRV records of the services, all at once. If there are none, the name itself
+// has the addresses (§4.2), and usual is the transport; but not if the servers failed: the name may
+// well be a web server's.
 func (w *walk) bySRV(services []service, usual transport.Kind) *plan {
 	flights := make([]*flight, len(services))
 	for i, s := range services {
@@ -204,7 +204,7 @@ func (w *walk) send(q question) *flight {
 	return nil
 }
 
-// wait returns the answer of a flight, or, when the time is up, that there is none.
+// wait returns the answer of a flight or, when the time is up, that there is none.
 func (w *walk) wait(f *flight) *answer {
 	select {
 	case <-f.done:

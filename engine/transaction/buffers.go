@@ -3,11 +3,11 @@ package transaction
 import "github.com/sipscript/sipscript/engine/message"
 
 // This file keeps storage for sent messages that may have to be sent again: what one transaction
-// lets go of the next one takes.
+// releases, the next one uses.
 
 const (
 	bufferStep    = 256 // sizes are multiples of it, so a buffer wastes less than that
-	bufferClasses = 16  // up to 4 KiB; what is longer comes from the heap and goes back there
+	bufferClasses = 16  // up to 4 KiB; larger buffers come from the heap and return there
 	bufferSpare   = 64  // buffers waiting in each class: 2 MiB a lane at most
 )
 
@@ -31,7 +31,7 @@ func (b *buffers) get(n int) []byte {
 	return make([]byte, 0, (class+1)*bufferStep)
 }
 
-// put gives back a buffer that nobody refers to any more.
+// put returns a buffer that nobody refers to any more.
 func (b *buffers) put(buf []byte) {
 	class := cap(buf)/bufferStep - 1
 	if cap(buf) == 0 || cap(buf)%bufferStep != 0 || class >= bufferClasses || len(b.free[class]) >= bufferSpare {
@@ -40,7 +40,7 @@ func (b *buffers) put(buf []byte) {
 	b.free[class] = append(b.free[class], buf[:0])
 }
 
-// keep is a copy of text in a buffer, using old's storage where that is of the right size.
+// keep copies text into a buffer, using old's storage if its size is right.
 func (b *buffers) keep(old, text []byte) []byte {
 	if spare := cap(old) - len(text); spare < 0 || spare >= bufferStep {
 		b.put(old)
@@ -49,12 +49,12 @@ func (b *buffers) keep(old, text []byte) []byte {
 	return append(old[:0], text...)
 }
 
-// spareRequestBytes is how much storage a request may have that waits to be used again.
+// spareRequestBytes is how much storage a request in the pool may have.
 const spareRequestBytes = 16 << 10
 
-// takeMessage is a message for the request of a new server transaction. The pool is not the lane's,
-// since a lane is worked on by whoever comes: what a processor used last lies in its cache, and
-// what the lane used last in another's.
+// takeMessage returns a message for the request of a new server transaction. The pool is not the
+// lane's, because any goroutine may work on a lane: what a processor used last is in its cache, but
+// what the lane used last may be in another's.
 func (l *Layer) takeMessage() *message.Message {
 	if m, ok := l.options.Messages.Get().(*message.Message); ok {
 		return m
@@ -62,9 +62,9 @@ func (l *Layer) takeMessage() *message.Message {
 	return new(message.Message)
 }
 
-// Reuse gives back the Req of a server transaction that was released: nobody may read it, or a view
-// of it, from now on. It is for users who know that; a request that is not given back goes the way
-// of all garbage.
+// Reuse returns the Req of a server transaction that was released: nobody may read it, or a view of
+// it, from now on. It is for users who know that; a request that is not returned is garbage
+// collected.
 func (l *Layer) Reuse(m *message.Message) {
 	if m.Held() > spareRequestBytes {
 		return

@@ -4,12 +4,12 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// This file is CANCEL (§9): the server side, where it is answered and told to the user, and the
+// This file is CANCEL (§9): the server side, where it is answered and the user informed, and the
 // client side, where it follows an INVITE of ours.
 
-// cancel is a CANCEL that came in (§9.2). It matches the transaction it is for by all but the
-// method. It is a transaction of its own, answered 200 here; an INVITE's answer is left to the
-// user: a proxy passes the 487 of its branches, or the 2xx that was faster (§16.10).
+// cancel handles a CANCEL that arrived (§9.2). It matches its transaction by everything except the
+// method. It is a transaction of its own, answered 200 here; the INVITE's answer is left to the
+// user: a proxy forwards the 487 of its branches, or a 2xx that was faster (§16.10).
 func (l *Layer) cancel(a *Arrival) {
 	key, ok := l.serverKey(a.Msg, message.MethodCancel, a.Msg.ToTag())
 	if !ok {
@@ -36,9 +36,9 @@ func (l *Layer) cancel(a *Arrival) {
 }
 
 // cancelled is the transaction that a CANCEL is for, or nil if there is none. Only an INVITE is
-// ended by one; of any other request it has no effect, and is answered 200 all the same (§9.2).
-// Requests with an extension method are not looked for: their keys hold its name, which a CANCEL
-// doesn't tell.
+// ended by one; for any other request it has no effect, and is answered 200 all the same (§9.2).
+// Requests with an extension method are not found: their keys contain the method name, which a
+// CANCEL does not have.
 func (l *Layer) cancelled(m *message.Message) *Server {
 	key, _ := l.serverKey(m, message.MethodInvite, m.ToTag())
 	if s := l.servers[string(key)]; s != nil {
@@ -56,7 +56,7 @@ func (l *Layer) cancelled(m *message.Message) *Server {
 	return nil
 }
 
-// answerCancel answers 200, with the To tag the INVITE's responses made here bear (§9.2). The
+// answerCancel answers 200, with the To tag of the INVITE's responses made here (§9.2). The
 // transaction keeps no copy of the request.
 func (l *Layer) answerCancel(a *Arrival, key string) {
 	s := &Server{From: *a, layer: l, timers: l.timers, method: message.MethodCancel, key: key}
@@ -71,9 +71,9 @@ func (l *Layer) answerCancel(a *Arrival, key string) {
 
 // Cancel cancels an INVITE (§9.1): the CANCEL waits for the first provisional, carries the INVITE's
 // branch, Route and CSeq number, and runs as its own transaction to the same peer. headers are
-// whole lines (Reason: …). When no final response follows within 64*T1, the owner is told
-// ErrTimeout. On a transaction with a final response, or another method, it does nothing; nor a
-// second time.
+// whole lines (Reason: …). If no final response follows within 64*T1, the owner receives
+// ErrTimeout. It does nothing on a transaction with a final response, or with another method, or
+// when called again.
 func (c *Client) Cancel(headers []byte) {
 	if c.cancelled || c.method != message.MethodInvite || (c.state != Calling && c.state != Proceeding) {
 		return
@@ -101,9 +101,9 @@ func (c *Client) cancelStep(do action, e event) {
 	}
 }
 
-// sendCancel starts the CANCEL's own client transaction. Nobody is told of its responses: what it
-// achieves shows in the INVITE's. When it can't be sent the INVITE's Timer B, started with it,
-// bounds the wait all the same.
+// sendCancel starts the CANCEL's own client transaction. Nobody receives its responses: its effect
+// shows in the INVITE's. If it cannot be sent, the INVITE's Timer B, started with it, still bounds
+// the wait.
 func (c *Client) sendCancel() {
 	l := c.layer
 	if err := l.reparse.Parse(c.sent, &ownLimits); err != nil {

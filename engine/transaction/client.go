@@ -9,7 +9,8 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// This file runs client transactions: it feeds their machine and carries out what a step says.
+// This file runs client transactions: it feeds their machine and carries out the result of each
+// step.
 
 // Client is a client transaction.
 type Client struct {
@@ -25,11 +26,11 @@ type Client struct {
 
 	resent        bool // by another connection; see reconnect
 	waiting       bool // a CANCEL waits for the first provisional
-	cancelled     bool // a CANCEL was asked for
+	cancelled     bool // a CANCEL was requested
 	cancelHeaders []byte
 
 	to transport.Peer
-	// What doSendAgain sends: the request; then, after a non-2xx, its ACK. In a buffer of the
+	// What doSendAgain sends: the request, then, after a non-2xx, its ACK. It is in a buffer of the
 	// layer.
 	sent []byte
 
@@ -44,7 +45,8 @@ func (c *Client) machine() *machine {
 	return &nonInviteClient
 }
 
-// key is its place in the layer's table. Branches of ours have no capitals, unless a suffix does.
+// key is its key in the layer's table. Our branches have no upper-case letters, unless a suffix
+// does.
 func (c *Client) key() string { return keyOf(c.branch) }
 
 func keyOf(branch string) string { return strings.ToLower(branch[len(cookie):]) }
@@ -58,34 +60,34 @@ func (c *Client) Method() message.Method { return c.method }
 // Branch is the branch parameter of our Via, cookie and suffix included.
 func (c *Client) Branch() string { return c.branch }
 
-// To is where the request went. It must not be changed.
+// To is the peer the request was sent to. It must not be changed.
 func (c *Client) To() *transport.Peer { return &c.to }
 
-// SetOwner has somebody else told from now on.
+// SetOwner replaces the owner from now on.
 func (c *Client) SetOwner(o Owner) { c.owner = o }
 
-// Abandon forgets the owner: what still comes is handled by the machine (ACKs of non-2xx) and told
-// to nobody. A 2xx becomes a Stray.
+// Abandon forgets the owner: the machine handles further messages (ACKs of non-2xx) and reports
+// them to nobody. A 2xx becomes a Stray.
 func (c *Client) Abandon() { c.owner = nil }
 
-// Quiet ends the retransmissions of a request other than INVITE that nobody waits for any more.
-// What still comes is handled by the machine until Timer F runs out.
+// Quiet ends the retransmissions of a request other than INVITE that nobody waits for any more. The
+// machine handles further responses until Timer F runs out.
 func (c *Client) Quiet() {
 	if c.method != message.MethodInvite && (c.state == Trying || c.state == Proceeding) {
 		c.drop()
 	}
 }
 
-// Send starts a client transaction (§17.1): pushes our Via onto req, with a new branch "z9hG4bK" +
-// random + suffix, and sends it. req is written out at once and neither changed nor kept. A
+// Send starts a client transaction (§17.1): it pushes our Via onto req, with a new branch "z9hG4bK"
+// + random + suffix, and sends it. req is written out at once and neither changed nor kept. A
 // transport error found at once is returned, and owner is not called. Other errors: ErrMethod,
-// ErrNoListener, and ErrUnreadable for a response. suffix must be made of token characters.
+// ErrNoListener, and ErrUnreadable for a response. suffix must consist of token characters.
 func (l *Layer) Send(req *message.Message, to *transport.Peer, suffix string, owner Owner) (*Client, error) {
 	return l.send(req, to, l.newBranch(suffix), owner)
 }
 
-// SendAs is Send with a branch that the user made, which begins with the cookie and is nobody
-// else's. One that a transaction of the layer carries already is not used: a new one is.
+// SendAs is Send with a branch made by the user, which begins with the cookie and is unique. If a
+// transaction of the layer already has it, a new one is used instead.
 func (l *Layer) SendAs(req *message.Message, to *transport.Peer, branch string, owner Owner) (*Client, error) {
 	if l.clients[keyOf(branch)] != nil {
 		branch = l.newBranch("")
@@ -106,7 +108,7 @@ func (l *Layer) send(req *message.Message, to *transport.Peer, branch string, ow
 		return nil, ErrNoListener
 	}
 	c := &Client{layer: l, owner: owner, timers: l.timers, method: method, to: *to}
-	// What Via says and the socket that sends must stay together, through retransmissions, ACK and
+	// The Via and the socket that sends must stay together, through retransmissions, ACK and
 	// CANCEL.
 	c.to.Local = local
 	if method == message.MethodOther {
@@ -156,8 +158,8 @@ func (c *Client) receive(a *Arrival) {
 	c.feed(e, a)
 }
 
-// feed makes a step and carries it out. The user is told last, when all is in order: it may do
-// anything.
+// feed makes a step and carries it out. The user is called last, when the state is consistent,
+// because it may do anything.
 func (c *Client) feed(e event, a *Arrival) {
 	t := c.machine().step(c.state, e)
 	if t.next == start {
@@ -198,14 +200,14 @@ func (c *Client) feed(e event, a *Arrival) {
 	c.tell(t.do, a)
 }
 
-// fail is a transport error found in a step: the message of the step is passed before what follows
-// from the error.
+// fail handles a transport error found in a step: the user receives the message of the step before
+// what follows from the error.
 func (c *Client) fail(err error, a *Arrival, do action) {
 	c.tell(do, a)
 	c.broke(err)
 }
 
-// tell tells the owner. A 2xx that nobody owns is a stray: it may still be forwarded (§16.7 step
+// tell informs the owner. A 2xx that nobody owns is a stray: it may still be forwarded (§16.7 step
 // 5).
 func (c *Client) tell(do action, a *Arrival) {
 	owner := c.owner
@@ -271,14 +273,14 @@ func (c *Client) leave() {
 // send sends what is kept.
 func (c *Client) send() error { return c.layer.wire.Send(&c.to, c.sent, (*clientFailed)(c)) }
 
-// drop lets go of what was kept.
+// drop releases what was kept.
 func (c *Client) drop() {
 	c.layer.stored.put(c.sent)
 	c.sent = nil
 }
 
-// sendAck makes and sends the ACK of the non-2xx final res (§17.1.1.3). It takes the INVITE's
-// place: nothing else can have to be sent again. A retransmitted final is answered with the same
+// sendAck makes and sends the ACK of the non-2xx final res (§17.1.1.3). It replaces the INVITE:
+// nothing else may have to be sent again. A retransmitted final response is answered with the same
 // bytes.
 func (c *Client) sendAck(res *message.Message) error {
 	l := c.layer
@@ -291,7 +293,7 @@ func (c *Client) sendAck(res *message.Message) error {
 	return c.send()
 }
 
-// ownLimits let through whatever was let in, and what the proxy added to it.
+// ownLimits admit everything that was accepted, plus what the proxy added to it.
 var ownLimits = message.Limits{Message: 1 << 24, Headers: 1 << 16, HeaderLine: 1 << 24, Body: 1 << 24, Params: 1 << 16, Elements: 1 << 16}
 
 // clientClock is the Client as its timer sees it.
@@ -306,7 +308,7 @@ func (t *clientClock) Expire(*lane.Timer) {
 		return
 	}
 	c.feed(evTimer+event(name), nil)
-	// A step that starts no timer leaves the other one to be waited for.
+	// If a step starts no timer, the other one remains to be waited for.
 	if c.state != Terminated {
 		c.clock.arm(c.layer.lane, t)
 	}

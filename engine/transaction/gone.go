@@ -13,22 +13,22 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// This file ends client transactions whose next hop turns out to be gone: an ICMP error came
-// (§18.4), or the connection that the request was written to was lost.
+// This file ends client transactions whose next hop turns out to be gone: an ICMP error arrived
+// (§18.4), or the connection the request was written to was lost.
 
 // ErrLost says that the connection on which an answer was waited for is gone.
 var ErrLost = errors.New("transaction: the connection was lost")
 
-// Loser is an [Owner] that is told when the connection is gone on which an INVITE was answered
-// provisionally. The transaction goes on: whoever answers may connect to us (§18.2.2).
+// Loser is an [Owner] that is informed when the connection is gone on which an INVITE was answered
+// provisionally. The transaction continues: whoever answers may connect to us (§18.2.2).
 type Loser interface {
 	Lost(c *Client, err error)
 }
 
-// Quoted is what an ICMP error has of a request of ours. The fields refer to it.
+// Quoted is the part of one of our requests that an ICMP error contains. The fields refer to it.
 type Quoted struct {
-	Branch []byte // of our Via, whole; nil where the quotation ends before it
-	CallID []byte // nil where the quotation ends before it
+	Branch []byte // of our Via, complete; nil if the quotation ends before it
+	CallID []byte // nil if the quotation ends before it
 	Cancel bool
 }
 
@@ -65,11 +65,11 @@ func ParseQuoted(b []byte) (q Quoted, ok bool) {
 	return q, true
 }
 
-// Unreachable takes an ICMP error for a datagram to an address. Such errors come late, come for
-// datagrams of others, and can be forged: the transaction must be one that waits at that address
-// and was not answered by anything, and the branch, which nobody can guess, must be its own. Where
-// the error quotes too little for that, as some routers do, every transaction counts that waits
-// there; they are looked for now and then.
+// Unreachable handles an ICMP error for a datagram to an address. Such errors arrive late, arrive
+// for datagrams of others, and can be forged: the transaction must be waiting at that address
+// without having been answered by anything, and the branch, which nobody can guess, must be its
+// own. If the error quotes too little for that, as some routers do, it applies to every transaction
+// that waits there; these are searched for only now and then.
 func (l *Layer) Unreachable(to netip.AddrPort, q *Quoted, err error) {
 	if q.Branch != nil {
 		rest, ok := cutCookie(q.Branch)
@@ -109,7 +109,7 @@ const (
 	mostSearched = 1000
 )
 
-// waitsAt reports whether c was sent to a UDP address and nothing was heard from there.
+// waitsAt reports whether c was sent to a UDP address and has heard nothing from there.
 func (c *Client) waitsAt(to netip.AddrPort) bool {
 	if c.to.Kind != transport.UDP || c.state != Calling && c.state != Trying {
 		return false
@@ -128,7 +128,7 @@ func (c *Client) broke(err error) {
 }
 
 // onStreams are the client transactions that wait for answers on connections, by connection; each
-// list is linked through the transactions. waiting is how many there are, and those that are being
+// list is linked through the transactions. waiting is their number, including those that are being
 // sent.
 type onStreams struct {
 	byFlow  map[transport.FlowID]*Client
@@ -141,11 +141,11 @@ type streamWait struct {
 	next, prev *Client
 }
 
-// WaitsOnStreams tells, on any goroutine, whether FlowClosed has anything to do.
+// WaitsOnStreams reports, on any goroutine, whether FlowClosed has anything to do.
 func (l *Layer) WaitsOnStreams() bool { return l.streams.waiting.Load() > 0 }
 
-// sendOnStream sends what c keeps, by a connection whose end is told from now on. A flow that
-// nothing replaces is its user's to watch.
+// sendOnStream sends what c keeps, on a connection whose end is reported from now on. A flow that
+// nothing can replace is watched by its user.
 func (c *Client) sendOnStream(f transport.Failed) error {
 	l := c.layer
 	l.streams.waiting.Add(1) // before it is sent: a connection may be gone at once
@@ -212,10 +212,10 @@ func (c *Client) lost() {
 	}
 }
 
-// reconnect sends the request once more, by a new connection: the old one may have ended before the
-// request was read, as happens when a server closes those that are idle. Whoever has read it takes
-// it for a retransmission, since its branch is the same (§17.2.3). It reports false when that was
-// done before, is of no use, or the request is not to be sent any more ([Client.Quiet]).
+// reconnect sends the request once more, on a new connection: the old one may have ended before the
+// request was read, as happens when a server closes idle connections. A peer that has read it takes
+// it for a retransmission, because its branch is the same (§17.2.3). It returns false if that was
+// done before, is of no use, or the request must not be sent any more ([Client.Quiet]).
 func (c *Client) reconnect(why error) bool {
 	if c.resent || len(c.sent) == 0 || c.to.FlowOnly || !c.to.Kind.Reliable() || c.state != Calling && c.state != Trying || errors.Is(why, transport.ErrNotConnected) {
 		return false

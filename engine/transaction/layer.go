@@ -11,7 +11,7 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// This file holds the Layer: its options, its tables, and what it does with a message that came in.
+// This file holds the Layer: its options, its tables, and how it handles a received message.
 
 // Options of a Layer.
 type Options struct {
@@ -21,18 +21,19 @@ type Options struct {
 	Max          int
 	Random       func() uint64 // unpredictable numbers for branches and tags; required
 	ServerHeader string        // Server: of responses made here, "" for none
-	// Refuse is asked before a transaction is made for a new request; a Retry-After in seconds
-	// above 0 has it answered 503 statelessly, so that what is refused costs next to nothing. It
-	// may be nil.
+	// Refuse is called before a transaction is made for a new request; if it returns a Retry-After
+	// above 0 seconds, the request is answered 503 statelessly, so that a refusal costs next to
+	// nothing. It may be nil.
 	Refuse  func(a *Arrival) (retryAfter int)
-	Counter func(Event, int) // told what happened and how often, for metrics; may be nil
-	// Lost is told of each message that is dropped before it belongs to a transaction, and why; it
+	Counter func(Event, int) // receives what happened and how often, for metrics; may be nil
+	// Lost receives each message that is dropped before it belongs to a transaction, and why; it
 	// may be nil.
 	Lost func(a *Arrival, why Event)
-	// TrustVia tells from which sources a Via may send responses elsewhere (maddr); nil: from none.
+	// TrustVia reports from which sources a Via may send responses elsewhere (maddr); nil: from
+	// none.
 	TrustVia func(source netip.Addr) bool
-	// Messages is where requests wait that were given back ([Layer.Reuse]): *message.Message,
-	// shared by all layers of an engine. Default: a pool of the layer's own.
+	// Messages holds returned requests ([Layer.Reuse]): *message.Message, shared by all layers of
+	// an engine. Default: a pool of the layer's own.
 	Messages *sync.Pool
 }
 
@@ -55,9 +56,9 @@ type Layer struct {
 
 	servers map[string]*Server // by serverKey
 	clients map[string]*Client // by clientKey
-	cancels map[string]*Client // CANCELs of ours, by the same key as their INVITE
+	cancels map[string]*Client // our CANCELs, by the same key as their INVITE
 	streams onStreams
-	// nil: the transport hears of ICMP errors without being asked
+	// nil: the transport learns of ICMP errors without probing
 	doubt interface{ Doubt(to *transport.Peer) }
 
 	searched lane.Time // see Unreachable
@@ -72,7 +73,7 @@ type Layer struct {
 	spare   *Server // of an ACK
 }
 
-// NewLayer makes the layer of l. w and u are called with the lane's token held.
+// NewLayer creates the layer of l. w and u are called with the lane's token held.
 func NewLayer(l *lane.Lane, w transport.Wire, u User, o Options) *Layer {
 	if o.Max <= 0 {
 		o.Max = defaultMax
@@ -98,13 +99,13 @@ func NewLayer(l *lane.Lane, w transport.Wire, u User, o Options) *Layer {
 // SetTimers changes the timers of transactions that begin from now on.
 func (l *Layer) SetTimers(t Timers) { l.timers = t.resolved() }
 
-// Counts are how many transactions of each kind stand.
+// Counts are the numbers of existing transactions of each kind.
 func (l *Layer) Counts() (servers, clients int) {
 	return len(l.servers), len(l.clients) + len(l.cancels)
 }
 
-// Unfinished reports whether a transaction stands that somebody may still need: all but those that
-// only absorb ACKs (Confirmed). Completed and Accepted repeat an answer, or wait for the ACK.
+// Unfinished reports whether there is a transaction that somebody may still need: all except those
+// that only absorb ACKs (Confirmed). Completed and Accepted repeat an answer, or wait for the ACK.
 func (l *Layer) Unfinished() bool {
 	if len(l.clients)+len(l.cancels) > 0 {
 		return true
@@ -131,8 +132,8 @@ func (l *Layer) lose(a *Arrival, why Event) {
 	}
 }
 
-// Receive takes a message from the transport. a.Msg was parsed and validated (§16.3 step 1) by the
-// caller. The layer edits a request (received=, rport=) and keeps nothing of it after the call.
+// Receive takes a message from the transport. The caller has parsed and validated a.Msg (§16.3 step
+// 1). The layer edits a request (received=, rport=) and keeps nothing of it after the call.
 func (l *Layer) Receive(a *Arrival) {
 	if !a.Msg.IsRequest() {
 		l.response(a)
@@ -168,8 +169,7 @@ func (l *Layer) request(a *Arrival) {
 	if l.options.Refuse != nil {
 		if after := l.options.Refuse(a); after > 0 {
 			l.count(EventOverload)
-			// nolint:errcheck // counted where it is sent
-			l.Reply(a, 503, "", fmt.Appendf(nil, "Retry-After: %d\r\n", after))
+			l.Reply(a, 503, "", fmt.Appendf(nil, "Retry-After: %d\r\n", after)) //nolint:errcheck // counted where it is sent
 			return
 		}
 	}
@@ -178,8 +178,8 @@ func (l *Layer) request(a *Arrival) {
 	s.feed(evRequest, nil)
 }
 
-// ack is an ACK: of a non-2xx, which ends here, or of a 2xx, which is the user's (§17.2.3, RFC 6026
-// §7.1).
+// ack handles an ACK: of a non-2xx, which ends here, or of a 2xx, which belongs to the user
+// (§17.2.3, RFC 6026 §7.1).
 func (l *Layer) ack(a *Arrival) {
 	s, ok := l.serverOfAck(a.Msg)
 	if !ok {

@@ -1,14 +1,14 @@
 package transaction
 
-// The vocabulary of the four state machines: states, events, what a step says is to be done. The
-// tables are in invite_client.go, invite_server.go, noninvite_client.go and noninvite_server.go;
-// they know of no transport, clock or message.
+// The vocabulary of the four state machines: states, events, and the actions of a step. The tables
+// are in invite_client.go, invite_server.go, noninvite_client.go and noninvite_server.go; they do
+// not know about transports, clocks or messages.
 
 // State of a transaction, of any of the four machines (Figures 5–8, RFC 6026 §7).
 type State uint8
 
 const (
-	// start is where a machine is before its first event.
+	// start is the state of a machine before its first event.
 	start   State = iota
 	Calling       // INVITE client
 	Trying        // non-INVITE
@@ -26,8 +26,8 @@ var stateNames = [stateCount]string{"", "Calling", "Trying", "Proceeding", "Comp
 // String is the state's name as the RFC writes it.
 func (s State) String() string { return stateNames[s] }
 
-// event is what happens to a machine. On the client side a response event is one received, on the
-// server side one that the user wants sent.
+// event is what happens to a machine. On the client side a response event is a received one, on the
+// server side one that the user wants to send.
 type event uint8
 
 const (
@@ -36,7 +36,7 @@ const (
 	ev1xx
 	ev2xx
 	ev3xx         // 300–699
-	ev408         // a 408 the user wants sent; a case of its own for RFC 4320
+	ev408         // a 408 that the user wants to send; separate because of RFC 4320
 	evCancel      // the user cancels (§9.1)
 	evError       // the transport failed
 	evTimer       // + a timer: it ran out
@@ -63,13 +63,13 @@ const (
 	// The request (client) or the response (server) of this event goes to the wire
 	doSend      action = 1 << iota
 	doKeep             // … and its bytes are kept for doSendAgain
-	doSendAgain        // what was kept goes to the wire again
+	doSendAgain        // send what was kept again
 	// The ACK of a non-2xx is made, sent and kept in the INVITE's place (§17.1.1.3)
 	doAck
-	doSendCancel // the CANCEL is sent, in a transaction of its own (§9.1)
+	doSendCancel // send the CANCEL, in a transaction of its own (§9.1)
 	doTrying     // a 100 is made, sent and kept
 	doPass       // the message is the user's
-	// The user is told that the transaction failed: time-out, or the transport's error
+	// Tell the user that the transaction failed: a timeout, or the transport's error
 	doFail
 	doStop     // timers of the state that is left stop
 	doDrop     // kept bytes are let go
@@ -100,8 +100,8 @@ const (
 	timerCount
 )
 
-// transition is what a step says: the next state, what is to be done, and which timers start. next
-// 0 means that the event has no meaning in the state: nothing happens.
+// transition is the result of a step: the next state, the actions, and which timers start. next 0
+// means that the event has no meaning in the state: nothing happens.
 type transition struct {
 	next State
 	do   action

@@ -11,8 +11,8 @@ import (
 // the whole of RFC 2543's fields for a branch without the magic cookie), responses by §17.1.3
 // (branch and CSeq method).
 //
-// A key is the text that must be equal, built in the layer's scratch; the map hashes it with a seed
-// of its own, so that peers can't choose keys that collide.
+// A key is the text that must be equal, built in the layer's scratch; the map hashes it with its
+// own seed, so peers cannot choose keys that collide.
 //
 // Branches compare without case: a branch is a token, and §7.3.1 says "Unless otherwise stated in
 // the definition of a particular header field, field values, parameter names, and parameter values
@@ -22,7 +22,7 @@ import (
 const cookie = "z9hG4bK"
 
 // cutCookie is the branch without the magic cookie. ok is false for a branch of RFC 2543, and for a
-// bare cookie, which some senders put into every request: it tells no two transactions apart.
+// bare cookie, which some senders put into every request, and which distinguishes no transactions.
 func cutCookie(branch []byte) (rest []byte, ok bool) {
 	if len(branch) <= len(cookie) || !equalFold(branch[:len(cookie)], cookie) {
 		return nil, false
@@ -37,8 +37,8 @@ const (
 )
 
 // serverKey is the key of the server transaction that m belongs to, or would begin, if its method
-// were as given and its To tag toTag. It lies in scratch, valid until the next key. ok is false
-// when the message can't be read.
+// were as given and its To tag toTag. It is in scratch, valid until the next key. ok is false if
+// the message cannot be read.
 func (l *Layer) serverKey(m *message.Message, method message.Method, toTag []byte) (key []byte, ok bool) {
 	via, err := m.TopVia()
 	if err != nil {
@@ -59,8 +59,8 @@ func (l *Layer) serverKey(m *message.Message, method message.Method, toTag []byt
 	return key, true
 }
 
-// appendOldKey appends what RFC 2543 transactions are distinguished by: Request-URI, To tag, From
-// tag, Call-ID, CSeq number and the topmost Via, as it came in.
+// appendOldKey appends what distinguishes RFC 2543 transactions: Request-URI, To tag, From tag,
+// Call-ID, CSeq number and the topmost Via, as it arrived.
 func appendOldKey(key []byte, m *message.Message, toTag []byte) ([]byte, bool) {
 	cseq, err := m.CSeq()
 	if err != nil {
@@ -77,7 +77,7 @@ func appendOldKey(key []byte, m *message.Message, toTag []byte) ([]byte, bool) {
 	return key, true
 }
 
-// serverOfAck is the INVITE server transaction the ACK m belongs to, nil if there is none
+// serverOfAck is the INVITE server transaction that the ACK m belongs to, or nil if there is none
 // (§17.2.3). The ACK of an RFC 2543 sender must carry the To tag of the response that was sent; the
 // INVITE had that tag (within a dialog) or none.
 func (l *Layer) serverOfAck(m *message.Message) (s *Server, ok bool) {
@@ -100,8 +100,8 @@ func (l *Layer) serverOfAck(m *message.Message) (s *Server, ok bool) {
 	return s, true
 }
 
-// clientOf is the client transaction of a response with this topmost Via and CSeq (§17.1.3), nil if
-// there is none.
+// clientOf is the client transaction of a response with this topmost Via and CSeq (§17.1.3), or nil
+// if there is none.
 func (l *Layer) clientOf(via *message.Via, cseq *message.CSeq) *Client {
 	branch, ok := cutCookie(via.Branch())
 	if !ok {
@@ -121,7 +121,7 @@ func (l *Layer) clientOf(via *message.Via, cseq *message.CSeq) *Client {
 	return c
 }
 
-// ours reports whether a Via is one this element writes.
+// ours reports whether a Via was written by this element.
 func (l *Layer) ours(via *message.Via) bool {
 	port := sentByPort(via)
 	for _, local := range l.wire.Locals() {
@@ -132,8 +132,7 @@ func (l *Layer) ours(via *message.Via) bool {
 	return false
 }
 
-// sentByPort is the port of a sent-by, the transport's default where none is written (§18.2.2,
-// §20.42).
+// sentByPort is the port of a sent-by, or the transport's default if it has none (§18.2.2, §20.42).
 func sentByPort(via *message.Via) uint16 {
 	if via.Port != 0 {
 		return via.Port

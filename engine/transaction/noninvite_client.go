@@ -13,7 +13,7 @@ var nonInviteClient = machine{
 		ev2xx:    {Completed, doPass | doStop | doDrop, none, timerK},
 		ev3xx:    {Completed, doPass | doStop | doDrop, none, timerK},
 	},
-	Proceeding: { // Timer E goes on, at T2 (§17.1.2.2)
+	Proceeding: { // Timer E continues, at T2 (§17.1.2.2)
 		evTimerE: {Proceeding, doSendAgain, timerE, none},
 		evTimerF: {Terminated, doFail | doCount | doStop, none, none},
 		evError:  {Terminated, doFail | doStop, none, none},

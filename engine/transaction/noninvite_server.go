@@ -1,8 +1,8 @@
 package transaction
 
 // The non-INVITE server transaction: §17.2.2, Figure 8, as changed by RFC 4320 §4: a 408 is never
-// sent, it only ends the matter (§4.2), and who has not answered when Timer E of the client reaches
-// T2 answers 100 then (§4.1).
+// sent, it only ends the transaction (§4.2); and a transaction without an answer when Timer E of
+// the client reaches T2 answers 100 then (§4.1).
 var nonInviteServer = machine{
 	start: {
 		evRequest: {Trying, doPass, none, timerTrying},

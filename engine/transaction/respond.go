@@ -12,16 +12,16 @@ import (
 // outgoing is a response the user wants sent.
 type outgoing struct {
 	code  int
-	tag   []byte // To tag, where the ACK is matched by it
+	tag   []byte // To tag, if the ACK is matched by it
 	bytes []byte // in the layer's scratch
 }
 
 // Respond sends res, written out with its edits, as the transaction's state allows: ErrState after
-// a final one, except a 2xx after a 2xx (INVITE, RFC 6026). res is neither changed nor kept. To a
-// request other than INVITE, RFC 4320 §4 holds: a provisional other than 100 is ErrProvisional; a
-// 100 before its time over UDP is left to the transaction, which sends it when its time comes; a
-// 408 ends the matter without a word. The transport's error is returned and changes the state only
-// as the RFC says.
+// a final response, except a 2xx after a 2xx (INVITE, RFC 6026). res is neither changed nor kept.
+// For a request other than INVITE, RFC 4320 §4 applies: a provisional other than 100 is
+// ErrProvisional; a 100 before its time over UDP is left to the transaction, which sends it when it
+// is due; a 408 ends the transaction silently. The transport's error is returned, and changes the
+// state only as the RFC specifies.
 func (s *Server) Respond(res *message.Message) error {
 	if res.IsRequest() {
 		return ErrUnreadable
@@ -62,7 +62,7 @@ func (s *Server) Reply(code int, reason string, headers []byte, body []byte) err
 	return s.answer(&outgoing{code: code, tag: tag, bytes: l.out})
 }
 
-// allowed tells why a response with this code can't be sent now, before it is written.
+// allowed returns why a response with this code cannot be sent now, before it is written.
 func (s *Server) allowed(code int) error {
 	switch {
 	case s.Stateless:
@@ -89,8 +89,8 @@ func (s *Server) answer(res *outgoing) error {
 	return nil
 }
 
-// early reports whether a 100 to a request other than INVITE comes too soon: over an unreliable
-// transport not before Timer E of the client has reached T2 (RFC 4320 §4.1), which is when
+// early reports whether a 100 to a request other than INVITE is too early: over an unreliable
+// transport it must wait until Timer E of the client has reached T2 (RFC 4320 §4.1), which is when
 // timerTrying runs out.
 func (s *Server) early(code int) bool {
 	return code == 100 && s.method != message.MethodInvite && s.state == Trying && s.From.Kind == transport.UDP
@@ -119,7 +119,7 @@ func (s *Server) old() bool {
 	return s.method == message.MethodInvite && !s.Stateless && s.key[0] == keyOld
 }
 
-// note remembers a final response and lets go of what no response is made from any more.
+// note remembers a final response, and releases what no further response is made from.
 func (s *Server) note(res *outgoing) {
 	if res.code < 200 {
 		return
@@ -156,8 +156,8 @@ func (s *Server) ToTag() string {
 	return s.tag
 }
 
-// Release lets go of the request: the user needs it no more. The transaction does so by itself when
-// no response can follow that is made from it. The 100 that may still be due is made now.
+// Release releases the request: the user no longer needs it. The transaction does so by itself when
+// no further response can be made from it. The 100 that may still be due is made now.
 func (s *Server) Release() {
 	if s.Req == nil {
 		return

@@ -9,9 +9,9 @@ import (
 
 // This file says where responses go (§18.2.2, RFC 3581 §4).
 
-// replyTo is where the responses to the request a go: back on the connection it came on, or from
-// the very listener a datagram came to. a.Msg's topmost Via decides the port, and within limits the
-// address: see believes.
+// replyTo is where the responses to the request a go: back on the connection it arrived on, or from
+// the very listener a datagram arrived at. a.Msg's topmost Via decides the port, and within limits
+// the address: see believes.
 func (l *Layer) replyTo(a *Arrival) transport.Peer {
 	to := transport.Peer{Kind: a.Kind, Addr: a.Source, Local: a.Local, LocalIP: a.LocalIP, Flow: a.Flow}
 	via, err := a.Msg.TopVia()
@@ -42,10 +42,10 @@ func (l *Layer) replyTo(a *Arrival) transport.Peer {
 	return to
 }
 
-// believes reports whether responses go to the maddr of a request from the source. Whoever is asked
-// nothing could have a stranger answered by us otherwise, with an INVITE eleven times (§17.2.1).
-// maddr was made for multicast (§18.1.1); that, and the sender's own address, are always good. Of
-// others it takes one who is trusted.
+// believes reports whether responses go to the maddr of a request from the source. Otherwise
+// anybody could, unasked, have us answer a stranger, eleven times for an INVITE (§17.2.1). maddr
+// was made for multicast (§18.1.1); that, and the sender's own address, are always accepted; others
+// only from a trusted sender.
 func (l *Layer) believes(maddr, source netip.Addr) bool {
 	maddr, source = maddr.Unmap(), source.Unmap().WithZone("")
 	return maddr == source || maddr.IsMulticast() || l.options.TrustVia != nil && l.options.TrustVia(source)

@@ -6,20 +6,20 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// This file runs server transactions: it makes them, feeds their machine and carries out what a
-// step says.
+// This file runs server transactions: it creates them, feeds their machine and carries out the
+// result of each step.
 
 // Server is a server transaction.
 type Server struct {
 	// Req is the request, with received= and rport= set. Its bytes are its own and nobody writes to
-	// them again, unless the user gives it back by Layer.Reuse: who holds the pointer may read it
-	// for as long as it likes. The transaction sets the field to nil when no response can follow
-	// that is made from it (a final one was sent), and at Release. The Req of an ACK is the
-	// Arrival's message: that and the Server are valid until User.Request returns.
+	// them again, unless the user returns it with Layer.Reuse: a holder of the pointer may read it
+	// for any length of time. The transaction sets the field to nil when no further response can be
+	// made from it (a final one was sent), and at Release. The Req of an ACK is the Arrival's
+	// message: that and the Server are valid until User.Request returns.
 	Req  *message.Message
 	From Arrival // Msg is nil
-	// The user's own. A transaction stands for up to 32 s after its answer: what should not, is set
-	// to nil.
+	// The user's own. A transaction exists for up to 32 s after its answer: set to nil what should
+	// not live that long.
 	User    any
 	ReplyTo transport.Peer // §18.2.2
 
@@ -60,15 +60,15 @@ func (s *Server) State() State {
 // Method is the request's; it can be read after Req was let go.
 func (s *Server) Method() message.Method { return s.method }
 
-// Provisional reports whether a provisional response went out and no final one: over UDP the client
-// sends an INVITE no more, and waits.
+// Provisional reports whether a provisional response was sent and no final one: over UDP the client
+// no longer retransmits an INVITE, and waits.
 func (s *Server) Provisional() bool { return !s.Stateless && s.answered == 0 && len(s.last) > 0 }
 
 // Answered is the code of the final response sent, or 0.
 func (s *Server) Answered() int { return int(s.answered) }
 
-// makeServer makes a Server of a request whose received= is set, without entering it anywhere. The
-// request is copied: its bytes once, into a buffer of their size.
+// makeServer creates a Server for a request whose received= is set, without entering it anywhere.
+// The request is copied: its bytes once, into a buffer of their size.
 func (l *Layer) makeServer(a *Arrival) *Server {
 	s := new(Server)
 	l.fill(s, a)
@@ -79,7 +79,7 @@ func (l *Layer) makeServer(a *Arrival) *Server {
 	return s
 }
 
-// fill makes s, which is empty, a Server that has no request yet and can't answer.
+// fill makes s, which is empty, a Server that has no request yet and cannot answer.
 func (l *Layer) fill(s *Server, a *Arrival) {
 	s.From, s.layer, s.timers, s.method = *a, l, l.timers, a.Msg.Method()
 	s.From.Msg = nil
@@ -93,9 +93,9 @@ func (l *Layer) newServer(a *Arrival, key string) *Server {
 	return s
 }
 
-// feed makes a step and carries it out. code and the response in l.out go with a response event.
-// The user is told last, when all is in order: it may do anything. It returns the transport's error
-// where the step sent something.
+// feed makes a step and carries it out. A response event comes with code and the response in l.out.
+// The user is called last, when the state is consistent, because it may do anything. feed returns
+// the transport's error if the step sent something.
 func (s *Server) feed(e event, res *outgoing) (err error) {
 	t := s.machine().step(s.state, e)
 	if t.next == start {
@@ -130,7 +130,7 @@ func (s *Server) feed(e event, res *outgoing) (err error) {
 	return err
 }
 
-// emit sends what a step says.
+// emit sends what the step requires.
 func (s *Server) emit(do action, res *outgoing) error {
 	l := s.layer
 	switch {
@@ -201,8 +201,8 @@ func (s *Server) drop() {
 	s.last = nil
 }
 
-// Forget ends the transaction at once and without an answer, as if the request had not been seen:
-// what comes again is new.
+// Forget ends the transaction at once and without an answer, as if the request had not been seen: a
+// retransmission is a new request.
 func (s *Server) Forget() {
 	s.Req = nil
 	if s.Stateless || s.state == Terminated {
@@ -220,8 +220,7 @@ func (t *serverClock) Expire(*lane.Timer) {
 	s := (*Server)(t)
 	name := s.clock.due(s.layer.lane.Now())
 	if name != none {
-		// nolint:errcheck // counted in feed; the machine has made its step
-		s.feed(evTimer+event(name), nil)
+		s.feed(evTimer+event(name), nil) //nolint:errcheck // counted in feed; the machine has made its step
 	}
 	if s.state != Terminated {
 		s.clock.arm(s.layer.lane, t)

@@ -2,8 +2,9 @@ package transaction
 
 import "github.com/sipscript/sipscript/engine/message"
 
-// This file takes final responses that can't be read well enough to be sent on. A transaction that
-// waited on after one would cost its caller 32 s of silence, so it ends with a 502 made here.
+// This file handles final responses that cannot be read well enough to be forwarded. If the
+// transaction kept waiting, its caller would hear nothing for 32 s, so it ends with a 502 made
+// here.
 
 // Spoiled takes a response that is malformed. It reports false when nothing comes of it: for a
 // provisional one, since a final one follows; for one that matches no client transaction which
@@ -36,7 +37,7 @@ func (l *Layer) Spoiled(a *Arrival) bool {
 	return false
 }
 
-// spoiled ends c, which waits for a final response, with a 502 in place of what came.
+// spoiled ends c, which waits for a final response, with a 502 in place of what arrived.
 func (c *Client) spoiled(a *Arrival) bool {
 	l := c.layer
 	var req, res message.Message
@@ -54,8 +55,8 @@ func (c *Client) spoiled(a *Arrival) bool {
 	in := *a
 	in.Msg = &res
 	if c.method == message.MethodInvite && a.Msg.Status() < 300 {
-		// Whose 2xx is not acknowledged hangs up (§13.3.1.4); an ACK would leave him alone in a
-		// call.
+		// A callee whose 2xx is not acknowledged hangs up (§13.3.1.4); an ACK would leave it alone
+		// in a call.
 		owner := c.owner
 		c.owner = nil
 		c.feed(evError, nil)

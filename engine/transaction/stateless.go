@@ -8,11 +8,11 @@ import (
 )
 
 // This file does what needs no transaction: requests forwarded (§16.11), requests answered
-// (§8.2.7), and the To tag both kinds of answers bear.
+// (§8.2.7), and the To tag of both kinds of answers.
 
-// Forward sends req without a transaction (§16.11; ACK of a 2xx), pushing our Via with the branch
-// given. req is not changed; to.Local is the listener that sent, afterwards. Errors: ErrNoListener,
-// ErrUnreadable for a response, or the transport's.
+// Forward sends req without a transaction (§16.11; ACK of a 2xx), pushing our Via with the given
+// branch. req is not changed; afterwards, to.Local is the listener that sent it. Errors:
+// ErrNoListener, ErrUnreadable for a response, or the transport's.
 func (l *Layer) Forward(req *message.Message, to *transport.Peer, branch string) error {
 	if !req.IsRequest() {
 		return ErrUnreadable
@@ -65,7 +65,7 @@ func (l *Layer) Reply(a *Arrival, code int, reason string, headers []byte) error
 	return nil
 }
 
-// lines are the header lines of a response made here: ours, then the user's. They lie in scratch.
+// lines are the header lines of a response made here: ours, then the user's. They are in scratch.
 func (l *Layer) lines(headers []byte) []byte {
 	if len(l.server) == 0 {
 		return headers
@@ -78,7 +78,7 @@ func (l *Layer) lines(headers []byte) []byte {
 }
 
 // appendTag appends the To tag of responses made here to m: a hash of what stays the same in a
-// retransmission, and in the CANCEL of an INVITE, whose 200 should carry the INVITE's tag (§9.2).
+// retransmission, and in the CANCEL of an INVITE, whose 200 should have the INVITE's tag (§9.2).
 // The key makes it unpredictable (§19.3).
 func (l *Layer) appendTag(dst []byte, m *message.Message) []byte {
 	var number [4]byte

@@ -15,8 +15,8 @@ type Timers struct {
 	T1 time.Duration // RTT estimate, default 500 ms
 	T2 time.Duration // longest retransmission interval, default 4 s
 	T4 time.Duration // how long a message stays in the network, default 5 s
-	// Wait for retransmitted non-2xx finals over UDP, default 32 s, at least that, or 64*T1 where
-	// T1 is shorter than its default
+	// How long retransmitted non-2xx final responses are waited for over UDP; default 32 s, at
+	// least that, or 64*T1 if T1 is shorter than its default
 	D time.Duration
 	// An INVITE unanswered for this long is answered 100, default 200 ms (§17.2.1)
 	Trying time.Duration
@@ -32,7 +32,7 @@ func (t Timers) resolved() *Timers {
 	def(&t.T1, 500*time.Millisecond)
 	def(&t.T2, 4*time.Second)
 	def(&t.T4, 5*time.Second)
-	// §17.1.1.2: at least 32 s, which is Timer H of the other side; shorter only where T1 is
+	// §17.1.1.2: at least 32 s, which is Timer H of the other side; shorter only if T1 is
 	t.D = max(t.D, min(64*t.T1, 32*time.Second))
 	def(&t.Trying, 200*time.Millisecond)
 	t.T2 = max(t.T2, t.T1)
@@ -116,7 +116,7 @@ func (k *clock) arm(l *lane.Lane, owner lane.Expirer) {
 	}
 }
 
-// due takes the timer that has run out by now off the clock and tells which; none if there is none.
+// due removes the timer that has run out from the clock and returns it, or none.
 func (k *clock) due(now lane.Time) timer {
 	switch {
 	case k.end != 0 && now >= k.end:

@@ -8,11 +8,11 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// This file holds what the layer and its user say to each other: arrivals, the two interfaces
-// above, errors, events.
+// This file holds what the layer and its user exchange: arrivals, the two interfaces above, errors,
+// events.
 
-// Arrival is a message that came in, with where it came from. Msg is valid until the call it is
-// passed to returns.
+// Arrival is a received message, with where it came from. Msg is valid until the call it is passed
+// to returns.
 type Arrival struct {
 	Msg     *message.Message
 	Kind    transport.Kind
@@ -22,28 +22,28 @@ type Arrival struct {
 	Flow    transport.FlowID
 }
 
-// User is who gets what starts here: the proxy core. All calls come with the lane's token.
+// User gets what starts here: it is the proxy core. All calls are made with the lane's token held.
 //
 // The layer is in order before each call: the user may answer, send, cancel, forget and lend the
 // lane in it.
 type User interface {
-	// Request brings a new request. ACKs that belong to no transaction (those of a 2xx) and CANCELs
-	// that match no INVITE come too; s.Stateless tells these: nothing is kept for them, and an ACK
-	// is never answered. The user may keep s and answer it later. Retransmissions are absorbed from
-	// before this call on.
+	// Request delivers a new request. That includes ACKs that belong to no transaction (those of a
+	// 2xx) and CANCELs that match no INVITE; s.Stateless marks these: nothing is kept for them, and
+	// an ACK is never answered. The user may keep s and answer it later. Retransmissions are
+	// absorbed from before this call on.
 	Request(s *Server)
-	// Cancelled tells that the caller cancelled the INVITE s, which has no final response yet. The
-	// CANCEL was answered 200 already. cancel is valid until the call returns.
+	// Cancelled says that the caller cancelled the INVITE s, which has no final response yet. The
+	// CANCEL has already been answered 200. cancel is valid until the call returns.
 	Cancelled(s *Server, cancel *message.Message)
-	// Stray brings a response that matches no client transaction (§16.7: forwarded statelessly, or
-	// dropped). Its topmost Via is ours.
+	// Stray delivers a response that matches no client transaction (§16.7: forwarded statelessly,
+	// or dropped). Its topmost Via is ours.
 	Stray(a *Arrival)
 }
 
-// Owner is told what happens to a client transaction. All calls come with the lane's token.
+// Owner learns what happens to a client transaction. All calls are made with the lane's token held.
 type Owner interface {
-	// Response brings each response: provisionals with 100, the first non-2xx final, every 2xx to
-	// an INVITE. res is valid until the call returns. Its topmost Via is ours.
+	// Response delivers each response: provisionals including 100, the first non-2xx final one,
+	// every 2xx to an INVITE. res is valid until the call returns. Its topmost Via is ours.
 	Response(c *Client, res *message.Message)
 	// Failed ends the transaction without a final response: ErrTimeout (Timer B or F), or the
 	// transport's error (§17.1.4).
@@ -84,7 +84,7 @@ const (
 	EventTimeout        // Timer B, F or H ran out
 	EventTransportError // the transport could not send, at once or later
 	EventStray          // a response that matches no client transaction
-	// A response whose topmost Via isn't ours: dropped (§18.1.2)
+	// A response whose topmost Via is not ours: dropped (§18.1.2)
 	EventForeign
 	EventUnmatchedCancel // a CANCEL that matches no INVITE
 	EventOverload        // a request answered 503 for Options.Max
@@ -92,7 +92,7 @@ const (
 	// A message that means nothing in its transaction's state: dropped
 	EventIgnored
 
-	// EventCount is how many kinds of events there are.
+	// EventCount is the number of kinds of events.
 	EventCount
 )
 

@@ -10,14 +10,14 @@ import (
 // This file makes branches and pushes our Via onto what is sent (§16.6 step 8, §18.1.1, RFC 3581
 // §3).
 
-// newBranch is a branch nobody else makes: the cookie, 64 random bits and suffix.
+// newBranch returns a unique branch: the cookie, 64 random bits and suffix.
 func (l *Layer) newBranch(suffix string) string {
 	b := append(l.AppendBranch(l.key[:0]), suffix...)
 	l.key = b
 	return string(b)
 }
 
-// AppendBranch appends a branch nobody else makes: the cookie and 64 random bits.
+// AppendBranch appends a unique branch: the cookie and 64 random bits.
 func (l *Layer) AppendBranch(dst []byte) []byte {
 	return appendHex(append(dst, cookie...), l.options.Random())
 }
@@ -30,8 +30,8 @@ func appendHex(dst []byte, n uint64) []byte {
 	return dst
 }
 
-// appendVia appends our Via line. rport asks a UDP peer to answer to where the datagram came from;
-// on other transports it is harmless.
+// appendVia appends our Via line. rport asks a UDP peer to answer to the address the datagram came
+// from; on other transports it is harmless.
 func appendVia(dst []byte, local *transport.Local, kind transport.Kind, branch string) []byte {
 	dst = append(dst, "Via: SIP/2.0/"...)
 	dst = append(dst, kind.Via()...)
@@ -42,8 +42,8 @@ func appendVia(dst []byte, local *transport.Local, kind transport.Kind, branch s
 	return append(dst, ";rport\r\n"...)
 }
 
-// writeRequest writes req with our Via on top of it into a buffer. req is left as it is, so that
-// the user may send it on other branches too.
+// writeRequest writes req with our Via on top into a buffer. req is left unchanged, so that the
+// user may send it on other branches too.
 func (l *Layer) writeRequest(req *message.Message, local *transport.Local, kind transport.Kind, branch string) []byte {
 	l.out = req.AppendTo(l.out[:0])
 	line := bytes.IndexByte(l.out, '\n') + 1

@@ -1,11 +1,12 @@
-// The one place where the package reads the time. Deadlines of sockets are the system's, so this is
-// the real clock; a simulation has no sockets and uses another Wire.
+// The one place where the package reads the time. Socket deadlines use the system's clock, so this
+// is the real clock; a simulation has no sockets and uses another Wire.
 
 package transport
 
 import "time"
 
-// stopwatch tells the time since it was started, monotonic and cheap to store in an atomic.
+// stopwatch measures the time since it was started; it is monotonic, and cheap to store in an
+// atomic.
 type stopwatch struct{ origin time.Time }
 
 func newStopwatch() stopwatch { return stopwatch{time.Now()} }
@@ -19,8 +20,7 @@ func (s stopwatch) at(d time.Duration) time.Time { return s.origin.Add(d) }
 // in is the moment d from now, for a deadline of a socket.
 func (s stopwatch) in(d time.Duration) time.Time { return time.Now().Add(d) }
 
-// What the loops that meet errors wait for before they try again: doubled each time, up to the
-// longest.
+// How long loops wait after an error before they try again: doubled each time, up to the longest.
 const (
 	firstPause   = 5 * time.Millisecond
 	longestPause = time.Second

@@ -30,8 +30,8 @@ var (
 	errFrameTimeout = errors.New("transport: a message took too long to arrive")
 )
 
-// conn is a connection. It reads by one goroutine, whose duty passes to a successor when a lane
-// waits, and writes by whoever sends, or by a goroutine that lives as long as bytes wait.
+// conn is a connection. One goroutine reads, and passes that duty to a successor when a lane waits.
+// Whoever sends also writes, or a goroutine that lives as long as bytes are waiting.
 type conn struct {
 	stack   *Stack
 	key     connKey
@@ -47,17 +47,18 @@ type conn struct {
 	localIP  netip.Addr
 	tls      *tls.Conn  // nil: not over TLS
 	sealed   *tlsSocket // under tls, nil: tls blocks, as nc does
-	identity []string   // what the TLS peer has proven to be
+	identity []string   // the domains the TLS peer has proved
 
 	life lifetime    // see conn_idle.go
-	used atomic.Bool // a message was sent on it, or is to be
+	used atomic.Bool // a message was sent on it, or will be
 
-	mu      sync.Mutex // guards the fields below; never held during a system call that may block
-	state   connState
-	writing bool      // a goroutine writes: nobody else does, what is sent meanwhile is queued
-	out     *outgoing // what waits to be written, nil: nothing
-	queued  int       // bytes in out, and those a writing goroutine has taken but not written
-	leaving bool      // to be closed when all is written
+	mu    sync.Mutex // guards the fields below; never held during a system call that may block
+	state connState
+	// A goroutine is writing: nobody else writes, and messages sent in the meantime are queued
+	writing bool
+	out     *outgoing // what is waiting to be written, or nil
+	queued  int       // bytes in out, and those that a writing goroutine has taken but not written
+	leaving bool      // close once everything is written
 
 	in reading // belongs to the goroutine with the duty of reading
 }
@@ -70,7 +71,7 @@ func (s *Stack) newConn(key connKey, local *Local) *conn {
 	return c
 }
 
-// use notes that somebody wants to know when the connection ends.
+// use records that somebody wants to know when the connection ends.
 func (c *conn) use() {
 	if !c.used.Load() {
 		c.used.Store(true)
@@ -97,9 +98,8 @@ func (c *conn) startReading() {
 	go c.read(lane.NewCarrier(c.read))
 }
 
-// shut closes the connection, once, and tells the messages that still wait to be written. The
-// reading goroutine notices by itself. What a writing goroutine has taken is that goroutine's to
-// tell.
+// shut closes the connection, once, and reports the messages that are still waiting to be written.
+// The reading goroutine notices by itself. A writing goroutine reports the messages it has taken.
 func (c *conn) shut(why error) {
 	c.mu.Lock()
 	if c.state == connClosed {

@@ -7,9 +7,9 @@ import (
 	"sync/atomic"
 )
 
-// buffer is where a connection reads into. Messages are delivered where they are in it; those that
-// a lane keeps waiting hold the buffer, while the connection goes on reading behind them. r and w
-// belong to the connection.
+// buffer is what a connection reads into. Messages are delivered in place; those that a lane keeps
+// waiting hold the buffer, while the connection continues reading behind them. r and w belong to
+// the connection.
 type buffer struct {
 	b    []byte
 	r, w int          // bytes r to w are read and not yet delivered
@@ -18,7 +18,7 @@ type buffer struct {
 
 func (b *buffer) room() []byte { return b.b[b.w:] }
 
-// bufferPool keeps buffers of three sizes; a message larger than those gets one of its own.
+// bufferPool keeps buffers of three sizes; a larger message gets its own.
 type bufferPool struct {
 	sizes [3]sync.Pool
 	most  int // the largest message there may be
@@ -49,7 +49,7 @@ func (p *bufferPool) get(n int) *buffer {
 	return b
 }
 
-// release gives up one reference; the last one puts the buffer back.
+// release drops one reference; the last one returns the buffer.
 func (p *bufferPool) release(b *buffer) {
 	if b.refs.Add(-1) > 0 {
 		return

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// lifetime is what is known of a connection's traffic. Times are on the stack's clock.
+// lifetime is what is known about a connection's traffic. Times are on the stack's clock.
 type lifetime struct {
 	opened time.Duration // never changed once the connection is open
 
@@ -21,14 +21,14 @@ type lifetime struct {
 }
 
 // Accept tells the transport that the message is valid SIP, so that its connection may be idle as
-// long as that of a visitor. The Receiver calls it before it does anything that waits.
+// long as a visitor's. The Receiver calls it before anything that waits.
 func (in *Inbound) Accept() {
 	if c := in.conn; c != nil && !c.life.spoke.Load() {
 		c.life.spoke.Store(true)
 	}
 }
 
-// touch notes that there is traffic.
+// touch records traffic.
 func (c *conn) touch() { c.life.active.Store(int64(c.stack.clock.now())) }
 
 // touchedByPeer notes that something came.
@@ -49,14 +49,14 @@ func (s *Stack) SetFlowIdleTimeout(id FlowID, idle time.Duration) {
 	}
 	idle = max(idle, 0)
 	if before := c.life.kept.Swap(int64(idle)); idle > 0 && before != int64(idle) {
-		// The reader is woken, and finds out by itself what is due
+		// Wake the reader, which finds out by itself what is due.
 		_ = c.nc.SetReadDeadline(s.clock.at(0))
 	}
 }
 
-// Need tells that an accepted connection has a use that may be silent for long, such as a
+// Need says that an accepted connection has a use that may be silent for long, such as a
 // registration or a dialog: from now on it may be idle for Options.IdleTimeout. It may be called
-// from any goroutine, for a connection that is gone too.
+// from any goroutine, also for a connection that is gone.
 func (s *Stack) Need(id FlowID) {
 	if c := s.flows.get(id); c != nil && !c.life.needed.Load() {
 		c.life.needed.Store(true)
@@ -92,7 +92,7 @@ func (c *conn) idleDue() (due time.Duration, why error) {
 	return due, errIdle
 }
 
-// expired tells why the connection is to be closed now, or nil and when to look again.
+// expired returns why the connection must be closed now, or nil and when to check again.
 func (c *conn) expired() (next time.Duration, why error) {
 	due, why := c.idleDue()
 	if c.in.partial {
@@ -106,7 +106,7 @@ func (c *conn) expired() (next time.Duration, why error) {
 	return due, nil
 }
 
-// pinged counts keep-alives that came, and tells who wants to know.
+// pinged counts received keep-alives, and reports them to whoever wants to know.
 func (c *conn) pinged(n int) {
 	c.life.pinged.Store(true)
 	c.stack.count(c.key.kind).keepalives.Add(uint64(n))

@@ -1,6 +1,6 @@
 //go:build unix
 
-// The system calls of a connection without net.Conn between: a read that needs no buffer while
+// The system calls of a connection, without net.Conn in between: a read that needs no buffer while
 // there is nothing to read, and a write that never waits.
 
 package transport
@@ -26,7 +26,7 @@ func rawConnOf(nc net.Conn) syscall.RawConn {
 }
 
 // readReady tries once to read; false makes RawConn.Read wait until there is something. A
-// connection that waits with nothing half read has no buffer.
+// connection that is waiting, with no message begun, has no buffer.
 func (c *conn) readReady(fd uintptr) bool {
 	in := &c.in
 	in.need(&c.stack.buffers)
@@ -41,7 +41,7 @@ func (c *conn) readReady(fd uintptr) bool {
 	return true
 }
 
-// tryRead reads what there is at once; ready is false when there is nothing.
+// tryRead reads what is available; ready is false if nothing is.
 func tryRead(fd uintptr, b []byte) (n int, ready bool, err error) {
 	for {
 		n, err := syscall.Read(int(fd), b)
@@ -78,9 +78,9 @@ func (w *directWrite) try(fd uintptr) {
 	}
 }
 
-// tryWrite writes what the socket takes at once of b, which may be nothing. After an error nothing
-// was written. It goes by RawConn.Control, which knows no deadline and waits for nobody; that one
-// goroutine writes at a time is seen to by conn.writing.
+// tryWrite writes as much of b as the socket accepts at once, possibly nothing. After an error
+// nothing was written. It uses RawConn.Control, which has no deadline and waits for nobody;
+// conn.writing makes sure that only one goroutine writes at a time.
 func tryWrite(pool *sync.Pool, raw syscall.RawConn, b []byte) (int, error) {
 	w := getDirectWrite(pool)
 	w.b = b

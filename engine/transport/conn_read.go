@@ -32,12 +32,11 @@ type reading struct {
 	err   error
 }
 
-// minRoom is the least that is read into; below that a buffer counts as full.
+// minRoom is the smallest space that is read into; with less, a buffer counts as full.
 const minRoom = 512
 
-// read is the duty of reading. A successor runs it again when the work on a message waits: it goes
-// on behind that message, whose bytes stay where they are until the waiting goroutine is done with
-// them.
+// read is the duty of reading. A successor continues it when the work on a message waits: it reads
+// on behind that message, whose bytes stay in place until the waiting goroutine is done with them.
 func (c *conn) read(k *lane.Carrier) {
 	in := &Inbound{Kind: c.key.kind, Source: c.remote, Local: c.local, LocalIP: c.localIP, Flow: c.id, conn: c,
 		Identity: c.identity, Carrier: k}
@@ -66,8 +65,8 @@ func (c *conn) read(k *lane.Carrier) {
 	c.endReading()
 }
 
-// hand delivers one message, and lets go of the buffer it is in when nobody needs it any more.
-// After a lane was lent, c.in is the successor's.
+// hand delivers one message, and releases the buffer it is in when nobody needs it any more. After
+// a lane was lent, c.in belongs to the successor.
 func (c *conn) hand(in *Inbound, msg []byte) {
 	buf := c.in.buf
 	buf.refs.Add(1)
@@ -78,7 +77,7 @@ func (c *conn) hand(in *Inbound, msg []byte) {
 	c.stack.buffers.release(buf)
 }
 
-// reject tells the receiver of bytes that are no message.
+// reject reports bytes that are not a message to the receiver.
 func (c *conn) reject(in *Inbound, err error) {
 	buf := c.in.buf
 	buf.refs.Add(1)
@@ -89,8 +88,8 @@ func (c *conn) reject(in *Inbound, err error) {
 	c.stack.buffers.release(buf)
 }
 
-// How long, and for how much that comes after what can't be framed, a connection is kept: a socket
-// that is closed while something stands unread in it is reset, and the reset overtakes the answer
+// How long, and for how much further input, a connection is kept after something that cannot be
+// framed: a socket that is closed with unread data is reset, and the reset overtakes the answer
 // that says what was wrong.
 const (
 	lingerTime  = time.Second
@@ -125,7 +124,7 @@ func (c *conn) linger() {
 	}
 }
 
-// endReading closes the connection and tells the receiver.
+// endReading closes the connection and informs the receiver.
 func (c *conn) endReading() {
 	s := c.stack
 	if why := c.in.broken; !errors.Is(why, io.EOF) {
@@ -185,10 +184,10 @@ func (c *conn) nextMessage() ([]byte, error) {
 	return nil, nil
 }
 
-// skipNewlines skips CRLFs between messages (RFC 3261 §7.5). CRLFCRLF there, even in two segments,
-// is a keepalive, which is answered with CRLF (RFC 5626 §3.5.1); several at once get one answer.
-// The CRLFCRLF that ends a message is never seen here, however it is cut into segments: it is part
-// of a message that has begun.
+// skipNewlines skips CRLFs between messages (RFC 3261 §7.5). A CRLFCRLF there, even in two
+// segments, is a keep-alive, which is answered with CRLF (RFC 5626 §3.5.1); several at once get one
+// answer. The CRLFCRLF that ends a message never gets here, however it is segmented: it is part of
+// a message that has begun.
 func (c *conn) skipNewlines() {
 	const ping = "\r\n\r\n"
 	in := &c.in
@@ -241,8 +240,8 @@ func (c *conn) fill() error {
 	}
 }
 
-// arm sees to it that the read deadline is not later than what is due. A deadline that is earlier
-// is left: when it passes it is set again, which is cheaper than setting it for each message.
+// arm makes sure that the read deadline is not later than the next check. An earlier deadline is
+// left alone: when it passes it is set again, which is cheaper than setting it for each message.
 func (c *conn) arm() error {
 	for {
 		kept := c.life.kept.Load()
@@ -280,7 +279,7 @@ func (c *conn) readSome() (int, error) {
 	return in.n, in.err
 }
 
-// need sees to it that there is a buffer.
+// need makes sure that there is a buffer.
 func (in *reading) need(p *bufferPool) {
 	if in.buf == nil {
 		in.buf = p.get(max(in.want, smallBuffer))
@@ -295,8 +294,8 @@ func (in *reading) spare(p *bufferPool) {
 	}
 }
 
-// learn sizes the next buffer by what the last read found: a connection that fills its buffer gets
-// larger ones.
+// learn chooses the size of the next buffer by what the last read found: a connection that fills
+// its buffer gets larger ones.
 func (in *reading) learn(n, room int) {
 	if n == room {
 		in.want = min(max(in.want, smallBuffer)*growthFactor, smallBuffer*growthFactor*growthFactor)
@@ -305,8 +304,8 @@ func (in *reading) learn(n, room int) {
 	}
 }
 
-// makeRoom sees to it that a buffer which is kept has room to read into. What a waiting message is
-// in is not moved.
+// makeRoom makes sure that a buffer which is kept has room to read into. A waiting message is not
+// moved.
 func (in *reading) makeRoom(p *bufferPool) {
 	buf := in.buf
 	if buf == nil {

@@ -1,23 +1,23 @@
-// Writing to a connection: at once when nothing waits, else by a goroutine, in the order of
+// Writing to a connection: at once if nothing is waiting, otherwise by a goroutine, in the order of
 // sending.
 
 package transport
 
 import "fmt"
 
-// writePiece is how many bytes go into one blocking write, each with WriteTimeout of its own.
+// writePiece is the number of bytes in one blocking write, each with its own WriteTimeout.
 const writePiece = 64 << 10
 
 // maxKept is the capacity up to which a queue is kept for the next connection that needs one.
 const maxKept = 64 << 10
 
-// outgoing is a queue of messages: their bytes one behind the other, and where each ends.
+// outgoing is a queue of messages: their bytes one after the other, and where each ends.
 type outgoing struct {
 	b     []byte
 	marks []mark
 }
 
-// mark is the end of a message and who is told when it can't be written.
+// mark is the end of a message, and who is informed if it cannot be written.
 type mark struct {
 	end int
 	f   Failed
@@ -43,7 +43,7 @@ func (o *outgoing) add(b []byte, f Failed) {
 	o.marks = append(o.marks, mark{len(o.b), f})
 }
 
-// failed tells the messages of a queue that end after the first written bytes.
+// failed reports the messages of a queue that end after the first written bytes.
 func (s *Stack) failed(k Kind, o *outgoing, written int, why error) {
 	if o == nil {
 		return
@@ -59,8 +59,8 @@ func (s *Stack) failed(k Kind, o *outgoing, written int, why error) {
 	}
 }
 
-// send writes or queues a message, framed as the transport asks. errGone means that the connection
-// is closed and the message was not taken.
+// send writes or queues a message, framed as the transport requires. errGone means that the
+// connection is closed and the message was not accepted.
 func (c *conn) send(b []byte, f Failed) error {
 	if c.ws {
 		return c.sendFrame(opcodeFor(b), b, f)
@@ -93,8 +93,8 @@ func (c *conn) sendBytes(b []byte, f Failed) error {
 	return nil
 }
 
-// writeNow writes what the socket takes at once of b, which may be nothing; it never waits. What
-// TLS has taken counts as written here; [conn.wrote] sees to the rest of it.
+// writeNow writes as much of b as the socket accepts at once, possibly nothing; it never waits.
+// What TLS has accepted counts as written here; [conn.wrote] handles the rest.
 func (c *conn) writeNow(b []byte) (int, error) {
 	switch {
 	case c.sealed != nil:
@@ -105,7 +105,7 @@ func (c *conn) writeNow(b []byte) (int, error) {
 	return 0, nil
 }
 
-// queueLocked takes a copy of the message into the queue. mu is held.
+// queueLocked copies the message into the queue. mu is held.
 func (c *conn) queueLocked(b []byte, f Failed) error {
 	if c.queued+len(b) > c.stack.opts.MaxQueued {
 		return ErrQueueFull
@@ -118,8 +118,8 @@ func (c *conn) queueLocked(b []byte, f Failed) error {
 	return nil
 }
 
-// wrote ends a direct write: the rest of the message, and what was queued meanwhile, are left to a
-// writing goroutine.
+// wrote ends a direct write: a writing goroutine gets the rest of the message, and what was queued
+// in the meantime.
 func (c *conn) wrote(rest []byte, f Failed) {
 	var first *outgoing
 	if len(rest) > 0 || c.sealed != nil && c.sealed.holds() {
@@ -137,8 +137,9 @@ func (c *conn) wrote(rest []byte, f Failed) {
 		}
 		return
 	}
-	// The count is above 0 while the connection is open, for its reader has a duty. A connection
-	// closed meanwhile has no claim on a goroutine that Close may no longer wait for.
+	// The count is above 0 while the connection is open, because its reader has a duty. A
+	// connection that was closed in the meantime must not start a goroutine that Close may no
+	// longer wait for.
 	gone := c.state == connClosed
 	if !gone {
 		c.stack.running.Add(1)
@@ -154,8 +155,8 @@ func (c *conn) wrote(rest []byte, f Failed) {
 	}()
 }
 
-// write writes a queue, if there is one, and then whatever is queued until nothing is. writing is
-// set by the caller.
+// write writes a queue, if there is one, and then whatever is queued until nothing is left. The
+// caller has set writing.
 func (c *conn) write(batch *outgoing) {
 	for {
 		if batch == nil {
@@ -182,8 +183,8 @@ func (c *conn) write(batch *outgoing) {
 	}
 }
 
-// writeAll writes b, waiting for the peer for as long as it takes something now and then. Over TLS
-// what was taken before b goes first; -1 means that not even this was written.
+// writeAll writes b, and waits for the peer as long as it accepts something now and then. Over TLS,
+// what was accepted before b goes first; -1 means that not even this was written.
 func (c *conn) writeAll(b []byte) (written int, err error) {
 	if err := c.flush(); err != nil {
 		return -1, err
@@ -214,7 +215,7 @@ func (c *conn) writeAll(b []byte) (written int, err error) {
 	return written, nil
 }
 
-// flush waits until the socket has taken what TLS has.
+// flush waits until the socket has accepted what TLS holds.
 func (c *conn) flush() error {
 	if c.sealed == nil || !c.sealed.holds() {
 		return nil

@@ -10,9 +10,9 @@ import (
 	"net/netip"
 )
 
-// connect begins to make a connection with the message as the first in its queue, and is nil; or it
-// finds the one that somebody else began meanwhile, which has not got the message. Messages sent to
-// it while it is being made wait in its queue.
+// connect begins a connection, with the message first in its queue, and returns nil; or it returns
+// the connection that somebody else began in the meantime, which has not got the message. Messages
+// sent while a connection is being made wait in its queue.
 func (s *Stack) connect(key connKey, to *Peer, message []byte, f Failed) (*conn, error) {
 	local := s.Choose(to)
 	if !s.owns(local, to.Kind) || !key.addr.IsValid() {
@@ -20,8 +20,8 @@ func (s *Stack) connect(key connKey, to *Peer, message []byte, f Failed) (*conn,
 	}
 	c := s.newConn(key, local)
 	c.used.Store(true)
-	// Nobody else knows c yet. Queued later, the message could come after a connection that is
-	// refused at once.
+	// Nobody else knows c yet. If the message were queued later, the connection could already have
+	// been refused.
 	if err := c.queueLocked(message, f); err != nil {
 		return nil, err
 	}
@@ -39,8 +39,8 @@ func (s *Stack) connect(key connKey, to *Peer, message []byte, f Failed) (*conn,
 	return nil, nil
 }
 
-// dial makes the connection, starts its reading, and writes what was queued meanwhile. It ends with
-// the last of these, or when connecting failed, which takes at most ConnectTimeout.
+// dial makes the connection, starts reading, and writes what was queued in the meantime. It returns
+// when that is written, or when connecting has failed, which takes at most ConnectTimeout.
 func (c *conn) dial(from netip.Addr) {
 	s := c.stack
 	defer s.running.Done()

@@ -1,5 +1,5 @@
-// Accepted connections that owe a handshake (TLS) or an upgrade (WebSocket) before they are open:
-// each by a goroutine of its own, off the accepting one, within a time and a number.
+// Accepted connections that need a handshake (TLS) or an upgrade (WebSocket) before they are open:
+// each in its own goroutine, apart from the accepting one, bounded in time and number.
 
 package transport
 
@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// halfOpen are the handshakes in progress. When as many are as may be, the oldest one makes room,
-// but not before it has had its grace: so peers that say nothing can't keep others out, and a crowd
-// that connects at once, all of it honest, is served in turn instead of being thrown out by those
-// behind it. Meanwhile the kernel's backlog holds.
+// halfOpen are the handshakes in progress. At the limit the oldest one makes room, but not before
+// its grace has passed: so silent peers cannot keep others out, and a crowd of honest clients that
+// connects at once is served in turn instead of being dropped for those behind it. In the meantime
+// the kernel's backlog holds the rest.
 type halfOpen struct {
 	most  int
 	grace time.Duration
@@ -104,8 +104,8 @@ func (q *halfOpen) removeLocked(h *handshake) {
 	q.signal()
 }
 
-// close ends the handshakes in progress and lets no other begin: nothing is owed to those who have
-// not said anything yet.
+// close ends the handshakes in progress and prevents others: peers that have not said anything yet
+// are owed nothing.
 func (q *halfOpen) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -166,7 +166,7 @@ func (c *conn) greet(h *handshake) {
 	c.open(nc)
 }
 
-// shakeHands does what the kind asks for, and gives the connection to read messages from.
+// shakeHands performs what the kind requires, and returns the connection to read messages from.
 func (c *conn) shakeHands(nc net.Conn) (net.Conn, error) {
 	kind := c.key.kind
 	if kind.Secure() {
@@ -181,8 +181,8 @@ func (c *conn) shakeHands(nc net.Conn) (net.Conn, error) {
 	return nc, nil
 }
 
-// open puts the connection into use: its reading begins, and what was queued meanwhile is written,
-// on this goroutine.
+// open puts the connection into use: reading begins, and what was queued in the meantime is
+// written, on this goroutine.
 func (c *conn) open(nc net.Conn) {
 	s := c.stack
 	c.attach(nc)

@@ -1,4 +1,4 @@
-// Listeners as they are asked for, and the errors of opening them.
+// Listeners as they are requested, and the errors of opening them.
 
 package transport
 
@@ -13,9 +13,9 @@ import (
 // ListenSpec is one listener to open.
 type ListenSpec struct {
 	Kind Kind
-	Addr netip.AddrPort // port 0 picks a free one, told in Local.Addr
-	// AdvertisedHost and AdvertisedPort are told to peers instead of the bound address, where not
-	// empty and not 0.
+	Addr netip.AddrPort // port 0 picks a free one, shown in Local.Addr
+	// AdvertisedHost and AdvertisedPort are given to peers instead of the bound address, unless
+	// empty or 0.
 	AdvertisedHost string
 	AdvertisedPort uint16
 }
@@ -23,8 +23,8 @@ type ListenSpec struct {
 // String is the form that ParseListen reads.
 func (l ListenSpec) String() string { return l.Kind.String() + ":" + l.Addr.String() }
 
-// ParseListen reads "udp:127.0.0.1:5060", "tcp:[::1]:0", and, without a port, "udp:127.0.0.1" for
-// the kind's default port. The errors say what to write.
+// ParseListen reads "udp:127.0.0.1:5060", "tcp:[::1]:0" and, without a port, "udp:127.0.0.1" for
+// the kind's default port. Its errors say what to write.
 func ParseListen(text string) (ListenSpec, error) {
 	name, rest, found := strings.Cut(text, ":")
 	kind, known := ParseKind([]byte(name))
@@ -62,9 +62,8 @@ func listenError(spec ListenSpec, err error) error {
 	return fmt.Errorf("listen %s %s: %w%s", spec.Kind, spec.Addr, err, hint)
 }
 
-// network is the name of the socket family to open. An IPv6 wildcard gets a socket of IPv6 alone,
-// so that 0.0.0.0 and [::] can be listened on side by side and no address ever shows in its
-// v4-in-v6 form.
+// network is the name of the socket family to open. An IPv6 wildcard gets an IPv6-only socket, so
+// that 0.0.0.0 and [::] can be used side by side and no address ever appears in its v4-in-v6 form.
 func network(base string, addr netip.Addr) string {
 	if addr.Is4() {
 		return base + "4"

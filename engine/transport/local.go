@@ -1,4 +1,4 @@
-// What a listener tells peers of itself, and the choice of a listener for a peer.
+// What a listener tells peers about itself, and the choice of a listener for a peer.
 
 package transport
 
@@ -28,9 +28,9 @@ func newLocal(index int, spec ListenSpec, addr netip.AddrPort) *Local {
 	return l
 }
 
-// ownAddress is the address told to peers by a listener on a wildcard that has no advertised host:
-// the first of the machine that is neither loopback nor link-local, else loopback. With several
-// interfaces this is a guess; whoever needs another address listens on it, or advertises it.
+// ownAddress is the address given to peers by a listener on a wildcard that has no advertised host:
+// the machine's first address that is neither loopback nor link-local, or loopback. With several
+// interfaces this is a guess; if another address is needed, listen on it, or advertise it.
 func ownAddress(v4 bool) netip.Addr {
 	addrs, _ := net.InterfaceAddrs() // an error leaves loopback
 	for _, a := range addrs {
@@ -49,10 +49,10 @@ func ownAddress(v4 bool) netip.Addr {
 	return netip.IPv6Loopback()
 }
 
-// Choose is the listener a message to the peer leaves from: to.Local if set, else that of the
-// connection to.Flow while it stands, else the first one of its kind and address family. A listener
-// on loopback reaches loopback only, so for other peers it is skipped as long as there is another.
-// It is nil when none is fit.
+// Choose returns the listener that a message to the peer leaves from: to.Local if set, or that of
+// the connection to.Flow while it is open, or the first one of its kind and address family. A
+// listener on loopback reaches only loopback, so for other peers it is skipped if there is another.
+// It is nil if none is suitable.
 func (s *Stack) Choose(to *Peer) *Local {
 	if to.Local != nil {
 		return to.Local
@@ -79,5 +79,5 @@ func (s *Stack) Choose(to *Peer) *Local {
 	return fallback
 }
 
-// Locals are the listeners, in the order they were asked for. The slice is not to be changed.
+// Locals are the listeners, in the order they were requested. The slice must not be changed.
 func (s *Stack) Locals() []*Local { return s.locals }

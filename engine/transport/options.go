@@ -1,4 +1,4 @@
-// What a stack can be told, and the defaults.
+// The options of a stack, and their defaults.
 
 package transport
 
@@ -17,18 +17,18 @@ type Options struct {
 	MaxQueued          int           // bytes queued towards one connection, default 1 MiB
 	ConnectTimeout     time.Duration // default 5 s
 	// A connection without traffic is closed; default 65 min, so that a client that registers for
-	// an hour, and sends nothing else, keeps the one it is called by (peers that vanish are found
-	// by TCP keepalive)
+	// an hour, and sends nothing else, keeps the connection it is called on (TCP keepalive finds
+	// peers that vanish).
 	IdleTimeout time.Duration
-	// An accepted connection is closed when no valid message came on it within FirstMessageTimeout,
-	// default 32 s, or, where its client sends keep-alives (RFC 5626 §3.5.1), within
-	// KeepAliveTimeout, default 10 min: MaxConns is not to be filled by those who say nothing.
+	// An accepted connection is closed if no valid message arrived on it within
+	// FirstMessageTimeout, default 32 s, or, if its client sends keep-alives (RFC 5626 §3.5.1),
+	// within KeepAliveTimeout, default 10 min: silent clients must not fill MaxConns.
 	FirstMessageTimeout, KeepAliveTimeout time.Duration
 	// VisitorTimeout takes the place of IdleTimeout for an accepted connection on which nothing was
 	// agreed that outlasts a transaction (Need): one OPTIONS is not to buy an hour. Default 6 min:
 	// longer than any transaction (§18), and longer than the usual time between keep-alives.
 	VisitorTimeout time.Duration
-	WriteTimeout   time.Duration // the time 64 KiB may take to be taken by a peer, default 10 s
+	WriteTimeout   time.Duration // the time a peer may take to accept 64 KiB, default 10 s
 	// From the first byte of a message on a stream to its last, default 30 s
 	FrameTimeout time.Duration
 	// For the TLS handshake and the WebSocket upgrade of a client, default 10 s
@@ -39,7 +39,7 @@ type Options struct {
 	Log              *slog.Logger // default: nothing is logged
 }
 
-// maxDatagram is the most a UDP datagram or, by default, a message holds.
+// maxDatagram is the most that a UDP datagram or, by default, a message can hold.
 const maxDatagram = 65535
 
 func (o Options) withDefaults() Options {

@@ -21,9 +21,9 @@ const (
 	boxPatience = 200 * time.Microsecond
 )
 
-// Outbox is a [lane.Round] that gathers the datagrams its round sends, one box a listener, and
-// sends them at the round's end, or when a box is full. It belongs to the goroutine whose round it
-// is.
+// Outbox is a [lane.Round] that gathers the datagrams its round sends, with one box per listener,
+// and sends them at the end of the round, or when a box is full. It belongs to the goroutine whose
+// round it is.
 type Outbox struct {
 	stack *Stack
 	boxes []*udpBox // by the listener's index, nil until it is needed
@@ -36,8 +36,9 @@ func (s *Stack) NewOutbox() *Outbox {
 	return &Outbox{stack: s, boxes: make([]*udpBox, len(s.listeners))}
 }
 
-// OnLane is the Wire of the works of a lane: their datagrams go to the outbox of the round they are
-// done in, where it has one. The error of one that can't be sent from there is told to Failed.
+// OnLane is the Wire for the work of a lane: its datagrams go to the outbox of the round the work
+// is done in, if there is one. Failed receives the error of a datagram that cannot be sent from
+// there.
 func (s *Stack) OnLane(l *lane.Lane) Wire { return &laneWire{s, l} }
 
 type laneWire struct {
@@ -52,7 +53,7 @@ func (w *laneWire) Send(to *Peer, message []byte, f Failed) error {
 			if len(message) <= boxBytes {
 				return o.send(to, message, f, w.lane.Now())
 			}
-			o.End() // what has no room in a box must not overtake what lies there
+			o.End() // what does not fit into a box must not overtake what is in it
 		}
 	}
 	return w.Stack.Send(to, message, f)
@@ -104,7 +105,7 @@ func (o *Outbox) End() {
 	o.used = o.used[:0]
 }
 
-// udpBox holds datagrams that leave by one socket.
+// udpBox holds datagrams that leave through one socket.
 type udpBox struct {
 	sender *udpSender
 	call   func(fd uintptr)      // send, bound once
@@ -147,8 +148,8 @@ func (b *udpBox) add(to netip.AddrPort, from netip.Addr, message []byte, f Faile
 	b.n++
 }
 
-// flush sends all, and tells of each that can't be sent. A full socket buffer is waited for once
-// (see patience).
+// flush sends everything, and reports each datagram that cannot be sent. It waits once for a full
+// socket buffer (see patience).
 func (b *udpBox) flush(s *Stack) {
 	waited, tries := false, 0
 	for b.sent = 0; b.sent < b.n; {
@@ -159,7 +160,8 @@ func (b *udpBox) flush(s *Stack) {
 		}
 		if err = outcome(err, b.err); err == nil {
 			if tries = 0; b.sent < b.n && b.sender.drain != nil {
-				// What stopped the call is not told, and will not be again (sendmmsg(2), BUGS)
+				// The error that stopped the call is not reported, and will not be again
+				// (sendmmsg(2), BUGS).
 				b.sender.drain()
 			}
 			continue
@@ -179,8 +181,8 @@ func (b *udpBox) flush(s *Stack) {
 	b.n, b.bytes = 0, b.bytes[:0]
 }
 
-// send makes one call for those that are left. It tells Go's scheduler as little as udpSend.call
-// does, for the same reason.
+// send makes one call for the remaining datagrams. It tells Go's scheduler as little as
+// udpSend.call does, for the same reason.
 func (b *udpBox) send(fd uintptr) {
 	for {
 		n, _, err := syscall.RawSyscall6(sysSendmmsg, fd, uintptr(unsafe.Pointer(&b.hdrs[b.sent])), uintptr(b.n-b.sent), syscall.MSG_DONTWAIT, 0, 0)

@@ -4,7 +4,7 @@ package transport
 
 import "github.com/sipscript/sipscript/engine/lane"
 
-// Outbox has nothing to do if there is no call for many datagrams.
+// Outbox has nothing to do if there is no system call for several datagrams.
 type Outbox struct{}
 
 // NewOutbox makes an outbox for one goroutine that brings work to lanes.

@@ -8,7 +8,7 @@ import (
 	"net/netip"
 )
 
-// What Send refuses a message for. Errors of the system come wrapped as they are.
+// Why Send refuses a message. Errors of the system are wrapped.
 var (
 	// ErrFlowGone: the peer's connection is gone, and FlowOnly forbids another (RFC 5626 §5.3).
 	ErrFlowGone = errors.New("transport: the connection is closed")
@@ -27,10 +27,10 @@ var (
 	ErrClosed = errors.New("transport: closed")
 )
 
-// Send sends a message as [Wire] says. A datagram never leaves by a socket other than a listener's;
-// it waits at most 2 ms for a full socket buffer, then ErrBufferFull. A message on a stream goes by
-// to.Flow while it stands, else by an open connection to the same kind, address and server name,
-// else by a new one.
+// Send sends a message as specified by [Wire]. A datagram leaves only through a listener's socket;
+// it waits at most 2 ms for a full socket buffer, and then fails with ErrBufferFull. A message on a
+// stream uses to.Flow while it is open, or else an open connection to the same kind, address and
+// server name, or else a new one.
 func (s *Stack) Send(to *Peer, message []byte, f Failed) error {
 	count := s.count(to.Kind)
 	var err error
@@ -58,8 +58,8 @@ func (s *Stack) sendDatagram(to *Peer, message []byte) error {
 	return u.send(to, message)
 }
 
-// udpFor is the listener whose socket sends a datagram to the peer, and its index: u.local is its
-// reader's, which may not have begun.
+// udpFor returns the listener whose socket sends a datagram to the peer, and its index: u.local
+// belongs to its reader, which may not have started.
 func (s *Stack) udpFor(to *Peer) (u *udpListener, index int, err error) {
 	local := s.Choose(to)
 	if !s.owns(local, UDP) {
@@ -109,7 +109,7 @@ func (s *Stack) sendStream(to *Peer, message []byte, f Failed) error {
 	return errGone
 }
 
-// unreachable tells of a datagram that could not be delivered.
+// unreachable reports a datagram that could not be delivered.
 func (s *Stack) unreachable(from *Local, to netip.AddrPort, quoted []byte, why error) {
 	s.count(UDP).unreachable.Add(1)
 	s.opts.Log.Debug("transport: unreachable", "peer", to.String(), "reason", why)

@@ -43,27 +43,28 @@ type Stack struct {
 	stop     context.CancelFunc
 
 	// running counts the goroutines with a duty: accepting, reading, writing, connecting. A
-	// goroutine whose duty was taken over while a lane waits is the lane's, and not counted.
+	// goroutine whose duty was taken over while a lane waits belongs to the lane, and is not
+	// counted.
 	running sync.WaitGroup
 
 	mu      sync.Mutex // guards serving, closed
 	serving bool
 	closed  bool
 
-	// wrap lets a test stand between the stack and the sockets it accepts from.
+	// wrap lets a test wrap the listeners that the stack accepts from.
 	wrap func(net.Listener) net.Listener
 }
 
 // listener is one open socket that takes traffic in.
 type listener interface {
-	// addr is what the socket is bound to.
+	// addr is the address the socket is bound to.
 	addr() net.Addr
 	// serve starts the reading goroutines, which end after close. l describes the listener.
 	serve(l *Local)
 	close() error
 }
 
-// NewStack makes a stack that brings what it receives to r. Nothing is received before Serve.
+// NewStack creates a stack that delivers what it receives to r. Nothing is received before Serve.
 func NewStack(r Receiver, o Options) *Stack {
 	s := &Stack{receiver: r, opts: o.withDefaults(), clock: newStopwatch(), closing: make(chan struct{})}
 	s.keepAlives, _ = r.(KeepAliveReceiver)
@@ -135,9 +136,9 @@ func (s *Stack) Serve() {
 	}
 }
 
-// Close closes listeners and connections: what was queued to be written gets until ctx ends. It
-// returns when all goroutines of the stack have ended; those that a lane lends are the lane's and
-// are not waited for. The error is that of ctx when bytes were left unwritten.
+// Close closes listeners and connections; queued bytes may be written until ctx ends. It returns
+// when all goroutines of the stack have ended; those lent by a lane belong to the lane and are not
+// waited for. The error is that of ctx if bytes were left unwritten.
 func (s *Stack) Close(ctx context.Context) error {
 	s.mu.Lock()
 	first := !s.closed

@@ -1,4 +1,4 @@
-// What the stack counts, per kind of transport.
+// What the stack counts, per transport.
 
 package transport
 
@@ -26,8 +26,7 @@ type Stats struct {
 	Unreachable     uint64 // ICMP errors that say that a datagram could not be delivered
 }
 
-// counters are Stats being counted. What readers write and what senders write are kept on different
-// cache lines.
+// counters count the Stats. What readers write and what senders write is on different cache lines.
 type counters struct {
 	messagesIn, bytesIn, badFrames, keepalives, dropped atomic.Uint64
 	_                                                   [64]byte
@@ -51,7 +50,7 @@ func (s *Stack) Stats(k Kind) Stats {
 	}
 }
 
-// count are the counters of a kind; an unknown kind has counters nobody asks for.
+// count returns the counters of a kind; an unknown kind has counters that nobody reads.
 func (s *Stack) count(k Kind) *counters {
 	if k > WSS {
 		k = 0
@@ -59,13 +58,13 @@ func (s *Stack) count(k Kind) *counters {
 	return &s.counts[k]
 }
 
-// in counts a message that goes to the Receiver.
+// in counts a message delivered to the Receiver.
 func (c *counters) in(n int) {
 	c.messagesIn.Add(1)
 	c.bytesIn.Add(uint64(n))
 }
 
-// out counts a message that Send accepted.
+// out counts a message accepted by Send.
 func (c *counters) out(n int) {
 	c.messagesOut.Add(1)
 	c.bytesOut.Add(uint64(n))

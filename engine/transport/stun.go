@@ -13,7 +13,7 @@ import (
 const (
 	stunHeader = 20         // RFC 8489 §5
 	stunCookie = 0x2112A442 // RFC 8489 §5
-	// A longer request is not answered (§6.1: what fits the least MTU of IPv4)
+	// A longer request is not answered (§6.1: what fits into the smallest MTU of IPv4).
 	stunMost = 548
 
 	stunBindingRequest  = 0x0001
@@ -50,11 +50,12 @@ func isSTUN(b []byte) bool {
 		b[0] <= 1 && int(binary.BigEndian.Uint16(b[2:])) == len(b)-stunHeader
 }
 
-// answerSTUN appends to dst what a STUN message from source is answered with: nothing, unless it is
-// a well-formed binding request. ok tells that the answer is a success. A request with attributes
-// that we don't know and should is answered 420 with their list (RFC 8489 §6.3.1), so that its
-// client learns why; RFC 3489's CHANGE-REQUEST and RESPONSE-ADDRESS, which would send the answer
-// elsewhere, are among them. An answer is never more than 32 bytes longer than its request.
+// answerSTUN appends to dst the answer to a STUN message from source: nothing, unless it is a
+// well-formed binding request. ok says that the answer is a success. A request with
+// comprehension-required attributes that we don't know is answered 420 with their list (RFC 8489
+// §6.3.1), so that its client learns why; RFC 3489's CHANGE-REQUEST and RESPONSE-ADDRESS, which
+// would send the answer elsewhere, are among them. An answer is at most 32 bytes longer than its
+// request.
 func answerSTUN(dst, b []byte, source netip.AddrPort) (answer []byte, ok bool) {
 	if len(b) > stunMost || !isSTUN(b) || binary.BigEndian.Uint16(b) != stunBindingRequest || int(binary.BigEndian.Uint16(b[2:])) != len(b)-stunHeader {
 		return dst, false
@@ -80,7 +81,7 @@ func answerSTUN(dst, b []byte, source netip.AddrPort) (answer []byte, ok bool) {
 // readAttributes appends to unknown those that must be understood and are not; ok is false when the
 // request is malformed.
 func readAttributes(b []byte, unknown []uint16) (_ []uint16, ok bool) {
-	guarded := false // what follows MESSAGE-INTEGRITY counts for nothing (§14.5)
+	guarded := false // what follows MESSAGE-INTEGRITY is ignored (§14.5)
 	for rest := b[stunHeader:]; len(rest) > 0; {
 		if len(rest) < 4 {
 			return nil, false

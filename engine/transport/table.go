@@ -1,4 +1,4 @@
-// The connections there are: by flow, and by the address they lead to; and the caps on them.
+// The existing connections, by flow and by the address they lead to, and the caps on them.
 
 package transport
 
@@ -67,8 +67,8 @@ func (t *flowTable) all() []*conn {
 	return all
 }
 
-// connKey is what makes two requests share a connection. The name a TLS peer must prove belongs to
-// it: a connection verified for one name is not used for another (RFC 5922 §4).
+// connKey is what two requests must have in common to share a connection. It includes the name a
+// TLS peer must prove: a connection verified for one name is not used for another (RFC 5922 §4).
 type connKey struct {
 	kind       Kind
 	addr       netip.AddrPort
@@ -83,8 +83,8 @@ func keyOf(to *Peer) connKey {
 	return key
 }
 
-// connTable finds the connection towards an address, and counts against the caps. A connection that
-// is being made is in it already, so that there is one attempt per address at a time.
+// connTable finds the connection to an address, and enforces the caps. A connection that is being
+// made is already in it, so there is one attempt per address at a time.
 type connTable struct {
 	mu       sync.RWMutex // guards all fields
 	byKey    map[connKey]*conn
@@ -104,8 +104,8 @@ func (t *connTable) get(key connKey) *conn {
 	return t.byKey[key]
 }
 
-// admit counts an accepted connection in, unless a cap stands against it. add is run under the lock
-// when it is admitted, so that Close either sees what it adds or has refused it.
+// admit adds an accepted connection, unless a cap prevents it. If it is admitted, add is run under
+// the lock, so that Close either sees what it adds or has refused it.
 func (t *connTable) admit(c *conn, most, mostPerAddress int, add func()) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -158,7 +158,7 @@ func (t *connTable) remove(c *conn) {
 	}
 }
 
-// refuse lets no further connection in, and tells those there are by address.
+// refuse admits no further connections, and returns the existing ones by address.
 func (t *connTable) refuse() []*conn {
 	t.mu.Lock()
 	t.refusing = true

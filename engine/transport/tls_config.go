@@ -12,8 +12,8 @@ import (
 	"slices"
 )
 
-// tlsState is one generation of certificates. It is never changed: a reload makes another one, and
-// connections keep what they were made with. With it come new session ticket keys, so that no
+// tlsState is one generation of certificates. It never changes: a reload creates another one, and
+// connections keep the one they were made with. Each has new session ticket keys, so that no
 // session outlives what it was checked against.
 type tlsState struct {
 	material *TLSMaterial
@@ -21,7 +21,7 @@ type tlsState struct {
 	server   [WSS + 1]*tls.Config // by kind, for TLS and WSS
 }
 
-// ownCertificate is a certificate of ours and the names it is shown for.
+// ownCertificate is one of our certificates and the names it is shown for.
 type ownCertificate struct {
 	cert  *tls.Certificate
 	leaf  *x509.Certificate
@@ -30,9 +30,9 @@ type ownCertificate struct {
 
 var errNoCertificate = errors.New("there is no certificate: name its file and the key's, as with --tls-cert and --tls-key")
 
-// ReloadCertificates loads certificates and authorities again. Connections that stand go on; those
-// made from now on use what was loaded. On an error everything stays as it was. Without a listener
-// over TLS there is nothing to do.
+// ReloadCertificates loads certificates and authorities again. Open connections continue; later
+// ones use what was loaded. On an error everything stays as it was. Without a listener over TLS it
+// does nothing.
 func (s *Stack) ReloadCertificates() error {
 	if s.tls.Load() == nil {
 		return nil
@@ -134,8 +134,8 @@ func (t *tlsState) clientConfig(name string, addr netip.Addr) *tls.Config {
 	return c
 }
 
-// choose finds the certificate for the name that a client asks for: one that speaks for just this
-// domain, one with a fitting wildcard (for browsers), or the first that the client can use.
+// choose finds the certificate for the name that a client asks for: one for exactly this domain, or
+// one with a matching wildcard (for browsers), or the first that the client can use.
 func (t *tlsState) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	name := canonicalName(hello.ServerName)
 	nameless := *hello
@@ -160,5 +160,5 @@ func (t *tlsState) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) 
 	case first != nil:
 		return first, nil
 	}
-	return t.certs[0].cert, nil // crypto/tls says what does not fit
+	return t.certs[0].cert, nil // crypto/tls reports what does not fit
 }

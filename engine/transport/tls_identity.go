@@ -1,4 +1,4 @@
-// Whom a certificate speaks for (RFC 5922), and whether it is to be believed.
+// Which domains a certificate is valid for (RFC 5922), and whether to believe it.
 
 package transport
 
@@ -14,9 +14,9 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// identities are the SIP domains a certificate speaks for, in lower case (RFC 5922 §7.1): the hosts
-// of its sip URIs without a user part, and only if there is none of these its DNS names. A name
-// with a wildcard is not a SIP domain (§7.2), nor is the subject's common name.
+// identities are the SIP domains a certificate is valid for, in lower case (RFC 5922 §7.1): the
+// hosts of its sip URIs without a user part or, only if there are none, its DNS names. A name with
+// a wildcard is not a SIP domain (§7.2), and neither is the subject's common name.
 func identities(cert *x509.Certificate) []string {
 	var names []string
 	for _, u := range cert.URIs {
@@ -45,8 +45,8 @@ func canonicalName(name string) string {
 	return strings.TrimSuffix(strings.ToLower(name), ".")
 }
 
-// proves checks that the certificate speaks for the server: for its name, exactly; where it is
-// known by address alone, for the address.
+// proves checks that the certificate is valid for the server: for exactly its name or, if only the
+// address is known, for the address.
 func proves(cert *x509.Certificate, name string, addr netip.Addr) error {
 	if ip, err := netip.ParseAddr(name); err == nil {
 		name, addr = "", ip

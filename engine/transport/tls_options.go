@@ -1,4 +1,4 @@
-// What TLS proves and demands: the options, and the loading of files.
+// What TLS proves and requires: the options, and the loading of files.
 
 package transport
 
@@ -10,30 +10,30 @@ import (
 	"os"
 )
 
-// ClientAuth says what is asked of the clients that connect over TLS.
+// ClientAuth says what is required of clients that connect over TLS.
 type ClientAuth uint8
 
 const (
-	ClientAuthDefault ClientAuth = iota // required where there is a client CA, else not asked for
-	ClientAuthNone                      // no certificate is asked for
+	ClientAuthDefault ClientAuth = iota // required if there is a client CA, otherwise not requested
+	ClientAuthNone                      // no certificate is requested
 	// A client without a certificate is let in, one with a bad certificate is not
 	ClientAuthOptional
 	ClientAuthRequired // mutual TLS
 )
 
-// TLSOptions are the identity of the stack towards both clients and servers. There is one for all
-// listeners: with several certificates, the name a client asks for (SNI) chooses.
+// TLSOptions are the stack's identity towards both clients and servers. It is the same for all
+// listeners: if there are several certificates, the name a client asks for (SNI) decides.
 type TLSOptions struct {
-	// The first one's certificate is for clients that ask for no name, or for an unknown one
+	// The first certificate is for clients that ask for no name, or an unknown one.
 	Files []TLSFiles
 	// PEM file of the authorities that vouch for servers we connect to; "": those of the system
 	RootCA string
-	// Load, if set, is asked instead of reading Files and RootCA: at Listen, and by
+	// Load, if set, is called instead of reading Files and RootCA: at Listen, and by
 	// ReloadCertificates.
 	Load func() (*TLSMaterial, error)
 
 	ClientAuth ClientAuth
-	// WSSClientAuth is ClientAuth for wss listeners, where a browser would ask its user for a
+	// WSSClientAuth is ClientAuth for wss listeners, because a browser would ask its user for a
 	// certificate; the default is ClientAuth.
 	WSSClientAuth ClientAuth
 }
@@ -47,14 +47,14 @@ type TLSFiles struct {
 	ClientCA string
 }
 
-// TLSMaterial is what is loaded. It is not to be changed once given to a stack.
+// TLSMaterial is what is loaded. It must not be changed once given to a stack.
 type TLSMaterial struct {
 	Certificates []tls.Certificate
-	ClientCAs    *x509.CertPool // nil: there is none, clients can't be asked for certificates
+	ClientCAs    *x509.CertPool // nil: there are none, and clients cannot be asked for certificates
 	RootCAs      *x509.CertPool // nil: the system's
 }
 
-// LoadTLS reads the files. The errors name the file and what is wrong with it.
+// LoadTLS reads the files. Its errors name the file and what is wrong with it.
 func LoadTLS(files []TLSFiles, rootCA string) (*TLSMaterial, error) {
 	m := &TLSMaterial{}
 	for _, f := range files {
@@ -113,7 +113,7 @@ func addAuthorities(pool *x509.CertPool, file string) error {
 	return nil
 }
 
-// load is where the stack's material comes from.
+// load obtains the stack's material.
 func (o *TLSOptions) load() (*TLSMaterial, error) {
 	if o.Load != nil {
 		return o.Load()
@@ -121,7 +121,7 @@ func (o *TLSOptions) load() (*TLSMaterial, error) {
 	return LoadTLS(o.Files, o.RootCA)
 }
 
-// clientAuth is what a listener of the kind asks of clients.
+// clientAuth is what a listener of the kind requires of clients.
 func (o *TLSOptions) clientAuth(k Kind, m *TLSMaterial) ClientAuth {
 	asked := o.ClientAuth
 	if k == WSS && o.WSSClientAuth != ClientAuthDefault {

@@ -1,5 +1,5 @@
 // The socket under crypto/tls: once the handshake is done it never blocks, so that a lane can
-// encrypt and send by itself, and a connection that waits for bytes holds no buffer.
+// encrypt and send by itself, and a connection that is waiting for bytes holds no buffer.
 
 package transport
 
@@ -13,8 +13,8 @@ import (
 )
 
 // tlsSocket is the net.Conn that a tls.Conn works on. During the handshake it is its TCP
-// connection. Afterwards, when it is live, its Read gives what fetch has read and then errDry, and
-// what the socket does not take of a Write is kept for flush.
+// connection. Afterwards, when it is live, its Read returns what fetch has read and then errDry,
+// and the part of a Write that the socket does not accept is kept for flush.
 type tlsSocket struct {
 	net.Conn
 	raw   syscall.RawConn // nil: it never becomes live, reading and writing block
@@ -29,17 +29,16 @@ type tlsSocket struct {
 
 	mu       sync.Mutex // guards the fields below; never held during a system call that may block
 	out      []byte     // encrypted bytes the socket has not taken yet
-	flushing bool       // a goroutine writes what was before out
+	flushing bool       // a goroutine is writing what was in out before
 }
 
-// maxSealed bounds what crypto/tls may write while the socket takes nothing: a piece of a queue,
-// and its own answers to what the peer asks of the protocol.
+// maxSealed bounds what crypto/tls may write while the socket accepts nothing: a piece of a queue,
+// and its own replies to protocol messages of the peer.
 const maxSealed = 4 * writePiece
 
 var errFlooded = errors.New("transport: the peer makes TLS send data and does not read it")
 
-// dry is the error of a Read with nothing to read. crypto/tls takes a temporary error for one after
-// which it may go on.
+// dry is the error of a Read with nothing to read. crypto/tls may continue after a temporary error.
 type dry struct{}
 
 func (dry) Error() string   { return "transport: no bytes yet" }
@@ -202,8 +201,8 @@ func (c *conn) readSealed() (int, error) {
 	}
 }
 
-// flushSoon has a goroutine write what crypto/tls said by itself (a key update's answer) to a
-// socket that is full. Whoever is writing already does so.
+// flushSoon starts a goroutine that writes what crypto/tls sent on its own (the reply to a key
+// update) to a socket that is full. If somebody is already writing, they do it.
 func (c *conn) flushSoon() {
 	c.mu.Lock()
 	idle := c.state == connOpen && !c.writing
@@ -214,9 +213,9 @@ func (c *conn) flushSoon() {
 	}
 }
 
-// FlowIdentity are the SIP domains that the peer of a TLS connection has proven to be, in lower
-// case (RFC 5922 §7.1): those of a client's certificate in mutual TLS, or of a server's we
-// connected to. It is nil when the connection is gone.
+// FlowIdentity returns the SIP domains that the peer of a TLS connection has proved, in lower case
+// (RFC 5922 §7.1): those of a client's certificate in mutual TLS, or of the server we connected to.
+// It is nil if the connection is gone.
 func (s *Stack) FlowIdentity(id FlowID) []string {
 	if c := s.flows.get(id); c != nil {
 		return c.identity

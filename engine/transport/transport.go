@@ -1,4 +1,4 @@
-// The interface of the package: what layers above see of sockets, real or simulated.
+// The interface of the package: what the layers above see of sockets, real or simulated.
 
 package transport
 
@@ -55,13 +55,13 @@ func (k Kind) Via() string {
 	return ""
 }
 
-// Reliable reports whether the transport retransmits by itself (§17).
+// Reliable reports whether the transport itself retransmits (§17).
 func (k Kind) Reliable() bool { return k != UDP }
 
 // Secure reports whether the transport is over TLS.
 func (k Kind) Secure() bool { return k == TLS || k == WSS }
 
-// DefaultPort is the port meant when none is written (§19.1.2, RFC 7118 §4): 5060, 5061, 80, 443.
+// DefaultPort is the port used if none is given (§19.1.2, RFC 7118 §4): 5060, 5061, 80, 443.
 func (k Kind) DefaultPort() uint16 {
 	switch k {
 	case UDP, TCP:
@@ -102,7 +102,7 @@ func equalFold(a []byte, lower string) bool {
 // a connection.
 type FlowID uint64
 
-// FlowGone stands for a connection of an earlier process: it names none.
+// FlowGone stands for a connection of an earlier process; it never names one.
 const FlowGone FlowID = 1<<64 - 1
 
 // Local is one listener as the layers above see it; it never changes once traffic flows.
@@ -110,32 +110,32 @@ type Local struct {
 	Index int            // its place in the list of listeners
 	Kind  Kind           //
 	Name  string         // as configured: "udp:127.0.0.1:5060"
-	Addr  netip.AddrPort // what the socket is bound to, the port real even when 0 was asked for
-	// Host and Port are what peers are told in Via, Record-Route and Contact: the advertised ones,
-	// else Addr's. IPv6 without brackets.
+	Addr  netip.AddrPort // the bound address, with the actual port even if 0 was requested
+	// Host and Port are what peers are given in Via, Record-Route and Contact: the advertised ones,
+	// or Addr's. IPv6 without brackets.
 	Host string
 	Port uint16
-	// SentBy is Host and Port as a Via writes them, in brackets where IPv6: "192.0.2.1:5060". The
-	// port is always there.
+	// SentBy is Host and Port as a Via writes them, with brackets around IPv6: "192.0.2.1:5060".
+	// The port is always present.
 	SentBy string
 }
 
-// Peer is where a message goes.
+// Peer is the destination of a message.
 type Peer struct {
 	Kind Kind
 	Addr netip.AddrPort
-	// The listener whose socket sends (UDP) or whose identity is used; nil: the first one fit for
-	// Kind and Addr's family
+	// The listener whose socket sends (UDP) or whose identity is used; nil: the first one suitable
+	// for Kind and Addr's family
 	Local *Local
 	// LocalIP is the address of this machine to send from when Local is bound to a wildcard:
 	// [Inbound.LocalIP] of the request that is answered (§18.2.2, RFC 3581 §4). The zero value
 	// leaves the choice to the system.
 	LocalIP netip.Addr
-	// Flow is the connection to use while it stands (§18.2.2, RFC 5626 §5.3). When it is gone, Addr
-	// is connected to, unless FlowOnly.
+	// Flow is the connection to use while it is open (§18.2.2, RFC 5626 §5.3). If it is gone, Addr
+	// is connected to, unless FlowOnly is set.
 	Flow       FlowID
 	FlowOnly   bool
-	ServerName string // whom a TLS peer must prove to be (RFC 5922), exactly; "": Addr's address
+	ServerName string // the name a TLS peer must prove exactly (RFC 5922); "": Addr's address
 }
 
 // Inbound is one message that came in. It and Bytes belong to the transport and are valid until
@@ -148,66 +148,66 @@ type Inbound struct {
 	// The address of this machine it was sent to, also when Local is bound to a wildcard
 	LocalIP netip.Addr
 	Flow    FlowID // the connection it came on; 0 on UDP
-	// Identity are the SIP domains the peer has proven to be (RFC 5922 §7.1), in lower case: by its
-	// certificate, over TLS where clients are asked for one. It is never changed and may be kept.
+	// Identity are the SIP domains the peer has proved (RFC 5922 §7.1), in lower case: with its
+	// certificate, over TLS if clients are asked for one. It never changes and may be kept.
 	Identity []string
 	Carrier  *lane.Carrier
 	conn     *conn // nil: a datagram
-	// How long it has waited in the system, where that is known and matters: the reader is behind
+	// How long it has waited in the system, if that is known and the reader is behind
 	Age  time.Duration
 	More bool // more messages wait behind this one in the same read
 }
 
-// Receiver gets what comes in. Receive is called from many goroutines, except for one connection in
-// order. It must not block other than by way of a lane.
+// Receiver gets what comes in. Receive is called from many goroutines, but in order for one
+// connection. It must not block except through a lane.
 type Receiver interface {
 	Receive(in *Inbound)
-	// BadFrame is told of bytes that are no message: a datagram or a stream that can't be framed. A
-	// stream is closed after it.
+	// BadFrame reports bytes that are not a message: a datagram, or a stream that cannot be framed
+	// and is closed afterwards.
 	BadFrame(in *Inbound, err error)
-	// FlowClosed is told once when a connection is gone that received something, or that a message
-	// was sent on.
+	// FlowClosed is called once, when a connection is gone that received something, or that a
+	// message was sent on.
 	FlowClosed(id FlowID)
 }
 
-// KeepAliveReceiver is a [Receiver] that wants to know of the keep-alives of clients (RFC 5626
-// §3.5). It is told by readers, and must not block.
+// KeepAliveReceiver is a [Receiver] that wants to know about clients' keep-alives (RFC 5626 §3.5).
+// Readers call it, and it must not block.
 type KeepAliveReceiver interface {
-	// KeptAlive: a STUN binding request, CRLFs, or a ping of WebSocket came from the address; what
-	// is to be answered was, or will be.
+	// KeptAlive: a STUN binding request, CRLFs or a WebSocket ping arrived from the address; it has
+	// been answered, or will be.
 	KeptAlive(from netip.AddrPort, on *Local)
 }
 
-// UnreachableReceiver is a [Receiver] that wants to know of ICMP errors (§18.4). It is told by
-// readers and senders, and must not block.
+// UnreachableReceiver is a [Receiver] that wants to know about ICMP errors (§18.4). Readers and
+// senders call it, and it must not block.
 type UnreachableReceiver interface {
-	// Unreachable: a datagram that was sent to the address from the listener could not be
-	// delivered. quoted is what the error has of it, from its first byte; it may be cut anywhere,
-	// or nothing, and is valid until the call returns. Such errors can be forged: what quoted says
-	// should be checked.
+	// Unreachable: a datagram sent to the address from the listener could not be delivered. quoted
+	// is the part of it that the error contains, from its first byte; it may be cut anywhere, or
+	// empty, and is valid until the call returns. Such errors can be forged: check what quoted
+	// says.
 	Unreachable(to netip.AddrPort, from *Local, quoted []byte, err error)
 }
 
-// ErrNotConnected: a connection could not be made, so that nothing was sent.
+// ErrNotConnected means that a connection could not be made, so nothing was sent.
 var ErrNotConnected = errors.New("connect")
 
-// Failed is told, on any goroutine, that a message accepted by Send could not be delivered to the
+// Failed is called, on any goroutine, when a message accepted by Send could not be delivered to the
 // transport: the connection failed before all its bytes were written (§18.4).
 type Failed interface {
 	SendFailed(err error)
 }
 
-// Wire sends. It never blocks: a datagram goes to the socket at once, bytes for a connection that
+// Wire sends. It never blocks: a datagram goes to the socket at once; bytes for a connection that
 // is being made or is slow are copied and queued within bounds. An error returned at once means
-// nothing was sent and f is not called; else f (which may be nil) is called at most once, and only
-// when the message could not be written.
+// that nothing was sent and f is not called; otherwise f (which may be nil) is called at most once,
+// and only if the message could not be written.
 //
 // For a message on a stream, to.Flow is the connection it leaves by, afterwards.
 type Wire interface {
 	Send(to *Peer, message []byte, f Failed) error
-	// Choose is the listener that a message to the peer leaves from: to.Local if set, else that of
-	// to.Flow while it stands, else the first fit for its kind and address family; nil if there is
-	// none.
+	// Choose returns the listener that a message to the peer leaves from: to.Local if set, or that
+	// of to.Flow while it is open, or the first suitable for its kind and address family; nil if
+	// there is none.
 	Choose(to *Peer) *Local
 	Locals() []*Local
 }

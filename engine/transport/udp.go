@@ -1,6 +1,6 @@
-// UDP listeners: one socket each, from which requests are received and everything towards peers is
-// sent, so that an answer leaves from where its request came to and requests never leave from a
-// port nobody listens on (RFC 3581 §4).
+// UDP listeners: each has one socket, which receives requests and sends everything to peers, so
+// that an answer leaves from where its request arrived, and requests never leave from a port nobody
+// listens on (RFC 3581 §4).
 
 package transport
 
@@ -16,7 +16,7 @@ import (
 	"github.com/sipscript/sipscript/engine/lane"
 )
 
-// socketBuffer is asked for in both directions; the system gives what it allows.
+// socketBuffer is requested in both directions; the system grants what it allows.
 const socketBuffer = 4 << 20
 
 // udpListener is one UDP socket. The fields below "duty" belong to the goroutine that has the duty
@@ -32,7 +32,7 @@ type udpListener struct {
 	reads int // in this round
 	batch *udpBatch
 	got   int // datagrams in the batch
-	next  int // the one to be delivered next
+	next  int // the one to deliver next
 	held  int // the one being delivered, or -1: its buffer stays with a goroutine that was lent
 
 	answer []byte // to the last keep-alive
@@ -45,7 +45,7 @@ func (s *Stack) listenUDP(spec ListenSpec) (listener, error) {
 		return nil, err
 	}
 	u := &udpListener{stack: s, conn: pc.(*net.UDPConn), held: -1}
-	// What the system does not allow is no reason not to serve.
+	// A refusal by the system is no reason not to serve.
 	_ = u.conn.SetReadBuffer(socketBuffer)
 	_ = u.conn.SetWriteBuffer(socketBuffer)
 	wildcard := spec.Addr.Addr().IsUnspecified()
@@ -64,7 +64,7 @@ func (s *Stack) listenUDP(spec ListenSpec) (listener, error) {
 
 func (u *udpListener) addr() net.Addr { return u.conn.LocalAddr() }
 
-// close ends the reading. The reader closes the socket, by which it may have to send what is left
+// close ends the reading. The reader closes the socket, because it may still have to send the rest
 // of its round.
 func (u *udpListener) close() error {
 	if u.local == nil { // it never began
@@ -82,8 +82,8 @@ func (u *udpListener) serve(l *Local) {
 	go u.loop(lane.NewCarrier(u.loop))
 }
 
-// loop is the duty of reading. It is run again by a successor when work on a datagram waits: the
-// successor goes on with the rest of the batch.
+// loop is the duty of reading. A successor continues it when work on a datagram waits, beginning
+// with the rest of the batch.
 func (u *udpListener) loop(k *lane.Carrier) {
 	if u.held >= 0 {
 		u.batch.renew(u.held)
@@ -128,8 +128,7 @@ func (u *udpListener) loop(k *lane.Carrier) {
 	}
 }
 
-// readsARound bounds how much is read before what it had sent leaves, when there is always more to
-// read.
+// readsARound bounds how much is read before the replies leave, if there is always more to read.
 const readsARound = 4
 
 // endRound is called when there is nothing more to read for now.
@@ -138,7 +137,7 @@ func (u *udpListener) endRound() {
 	u.out.End()
 }
 
-// survive reports whether reading goes on after an error: always, unless it was ended.
+// survive reports whether reading continues after an error: always, unless it was ended.
 func (u *udpListener) survive(err error) bool {
 	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
 		return false
@@ -154,10 +153,10 @@ func (u *udpListener) survive(err error) bool {
 type datagram struct {
 	bytes     []byte
 	source    netip.AddrPort
-	localIP   netip.Addr // where it was sent to, when the listener is bound to a wildcard
+	localIP   netip.Addr // the address it was sent to, if the listener is bound to a wildcard
 	truncated bool
 	buf       *datagramBuffer // where bytes are
-	slot      int             // the place in the batch whose buffer it is, -1: buf is from the pool
+	slot      int             // the place in the batch whose buffer it is, or -1 if buf is from the pool
 }
 
 var errTruncated = errors.New("transport: the datagram is longer than a message may be")
@@ -181,13 +180,13 @@ func (u *udpListener) deliver(in *Inbound, d *datagram) {
 	}
 }
 
-// keepAlive takes a datagram that is not a message: it is told, and answered where it is to be, or
-// dropped.
+// keepAlive handles a datagram that is not a message: it is reported, and answered if it should be,
+// or dropped.
 func (u *udpListener) keepAlive(in *Inbound) {
 	s := u.stack
 	answer, kept := KeepAlive(u.answer[:0], in.Bytes, in.Source)
 	if u.answer = answer; len(answer) > 0 {
-		// A client that gets none asks again
+		// A client that gets no answer asks again.
 		_ = u.send(&Peer{Kind: UDP, Addr: in.Source, LocalIP: in.LocalIP}, answer)
 	}
 	if !kept {
@@ -212,8 +211,8 @@ func (u *udpListener) send(to *Peer, b []byte) error {
 	return nil
 }
 
-// way is where a datagram goes, and the address of this machine it leaves from, which is not valid
-// where the system chooses.
+// way is where a datagram goes, and the address of this machine it leaves from, which is invalid if
+// the system chooses.
 func (u *udpListener) way(to *Peer) (addr netip.AddrPort, from netip.Addr, err error) {
 	if addr = to.Addr; addr.Addr().Is4In6() {
 		addr = unmapped(addr)

@@ -26,8 +26,8 @@ type mmsghdr struct {
 	_   [4]byte
 }
 
-// udpBatch is what one recvmmsg reads into. Each slot has a small buffer of its own and an overflow
-// for what is longer, whose pages the system does not even provide unless such datagrams come.
+// udpBatch is what one recvmmsg reads into. Each slot has a small buffer of its own, and an
+// overflow for longer datagrams, whose pages the system provides only if such datagrams arrive.
 type udpBatch struct {
 	raw      syscall.RawConn
 	ready    func(fd uintptr) bool // receive, bound once
@@ -80,7 +80,7 @@ func newUDPBatch(conn *net.UDPConn, pool *datagramPool, most int, wildcard bool)
 	return b, err
 }
 
-// askTime makes the system tell when each datagram came (socket(7), SO_TIMESTAMPNS).
+// askTime makes the system report when each datagram arrived (socket(7), SO_TIMESTAMPNS).
 func askTime(raw syscall.RawConn) error {
 	var failed error
 	err := raw.Control(func(fd uintptr) {
@@ -92,7 +92,8 @@ func askTime(raw syscall.RawConn) error {
 	return failed
 }
 
-// askLocalIP makes the system tell where each datagram was sent to (ip(7), RFC 3542 §6.1).
+// askLocalIP makes the system report which address each datagram was sent to (ip(7), RFC 3542
+// §6.1).
 func askLocalIP(raw syscall.RawConn, v4 bool) error {
 	var failed error
 	err := raw.Control(func(fd uintptr) {
@@ -114,7 +115,7 @@ func (b *udpBatch) renew(i int) {
 	b.iovs[i][0].Base = &b.heads[i].b[0]
 }
 
-// read waits for datagrams and tells how many there are.
+// read waits for datagrams and returns their number.
 func (b *udpBatch) read() (int, error) {
 	for i := range b.used {
 		h := &b.hdrs[i].hdr

@@ -1,7 +1,7 @@
 //go:build !(linux && (amd64 || arm64 || riscv64 || loong64))
 
-// Reading datagrams one by one, if there is no recvmmsg. Where a datagram was sent to is not told
-// here: a listener on a wildcard answers from the address the system chooses.
+// Reading datagrams one by one, if there is no recvmmsg. The address a datagram was sent to is
+// unknown here: a listener on a wildcard answers from the address the system chooses.
 
 package transport
 
@@ -15,7 +15,7 @@ type udpBatch struct {
 	conn  *net.UDPConn
 	pool  *datagramPool
 	most  int
-	whole []byte // one more than a message may have, so that a longer one shows
+	whole []byte // one more than a message may have, so that a longer one is noticed
 	last  datagram
 	idle  func() // called before a wait
 }

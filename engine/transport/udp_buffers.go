@@ -4,8 +4,8 @@ package transport
 
 import "sync"
 
-// headSize is what a datagram's own buffer holds. A lane that waits keeps its datagram's buffer, so
-// it is small; the few datagrams that are longer are put together in a large buffer.
+// headSize is the capacity of a datagram's own buffer. A lane that waits keeps its datagram's
+// buffer, so it is small; the few longer datagrams are assembled in a large buffer.
 const headSize = 2048
 
 type datagramBuffer struct {

@@ -1,4 +1,4 @@
-// What a datagram is, before any parsing: SIP, a keepalive, or nothing for us.
+// What a datagram is, before any parsing: SIP, a keep-alive, or nothing for us.
 
 package transport
 
@@ -16,7 +16,7 @@ const (
 // shortest: no SIP message is shorter: "A b:c SIP/2.0" and an empty line.
 const shortest = 16
 
-// classify looks at the first bytes. skip is how many CRs and LFs stand before the start line; they
+// classify looks at the first bytes. skip is the number of CRs and LFs before the start line; they
 // are ignored (RFC 3261 §7.5).
 func classify(b []byte) (kind datagramKind, skip int) {
 	for skip < len(b) && (b[skip] == '\r' || b[skip] == '\n') {
@@ -37,9 +37,9 @@ func classify(b []byte) (kind datagramKind, skip int) {
 	return datagramKeepalive, 0
 }
 
-// KeepAlive reports whether a datagram that came from source is a keep-alive of a client (RFC 5626
-// §3.5): a STUN binding request, or nothing but CRLFs or NULs. What it is answered with, if
-// anything, is appended to dst; another STUN message may be answered, too.
+// KeepAlive reports whether a datagram from source is a client's keep-alive (RFC 5626 §3.5): a STUN
+// binding request, or nothing but CRLFs or NULs. The answer to it, if any, is appended to dst;
+// another STUN message may be answered too.
 func KeepAlive(dst, datagram []byte, source netip.AddrPort) (answer []byte, kept bool) {
 	switch kind, _ := classify(datagram); kind {
 	case datagramSTUN:

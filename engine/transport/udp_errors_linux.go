@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errorsTold: the system tells of ICMP errors, so that nobody need ask.
+// errorsTold: the system reports ICMP errors, so nobody has to probe.
 const errorsTold = true
 
 // watchErrors has ICMP errors kept. Where the system does not, requests time out, as they do behind
@@ -25,8 +25,8 @@ func (u *udpListener) watchErrors() {
 	}
 }
 
-// wasUnreachable reports whether reading failed for the ICMP error of a datagram that was sent,
-// whose entry somebody else has read meanwhile.
+// wasUnreachable reports whether reading failed because of the ICMP error of a sent datagram whose
+// entry somebody else has read in the meantime.
 func wasUnreachable(err error) bool {
 	switch err {
 	case syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EPROTO, syscall.ENOPROTOOPT,
@@ -36,8 +36,8 @@ func wasUnreachable(err error) bool {
 	return false
 }
 
-// askErrors makes the system keep ICMP errors. From then on one also shows, once, as the outcome of
-// whatever is done with the socket next, such as the sending of another datagram to somebody else:
+// askErrors makes the system keep ICMP errors. From then on an error also appears, once, as the
+// outcome of the next operation on the socket, such as sending another datagram to somebody else:
 // see [udpSender.again].
 func askErrors(raw syscall.RawConn, v6 bool) error {
 	var failed error
@@ -56,12 +56,12 @@ func askErrors(raw syscall.RawConn, v6 bool) error {
 
 const (
 	mostErrors = 64   // read at a time
-	quoteSpace = 1280 // what an ICMP message holds of the datagram at most (RFC 4443 §2.4)
+	quoteSpace = 1280 // the most an ICMP message contains of the datagram (RFC 4443 §2.4)
 )
 
-// drainErrors takes what lies in the error queue, and tells what is to be told. It may be called
-// from any goroutine, and is called when the socket said that something was wrong. It returns how
-// many there were.
+// drainErrors empties the error queue, reports what needs reporting, and returns the number of
+// entries. It may be called from any goroutine, and is called when the socket has reported a
+// problem.
 func (u *udpListener) drainErrors() (n int) {
 	_ = u.sender.raw.Control(func(fd uintptr) {
 		var quote [quoteSpace]byte
@@ -82,7 +82,7 @@ func (u *udpListener) drainErrors() (n int) {
 	return n
 }
 
-// addrOf is where the datagram went.
+// addrOf is the destination of the datagram.
 func addrOf(to unix.Sockaddr) netip.AddrPort {
 	switch a := to.(type) {
 	case *unix.SockaddrInet4:
@@ -93,11 +93,11 @@ func addrOf(to unix.Sockaddr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// unreachable is the error that the control messages of an entry tell of, nil when nothing follows
-// from it. RFC 3261 §18.4: unreachable hosts, networks, ports and protocols, and parameter
-// problems, are failures of sending; a time exceeded is ignored. So are a datagram too large for a
-// link, which is cut when it is sent again, and what this machine itself complains of, which Send
-// tells.
+// unreachable is the error that the control messages of an entry describe, or nil if it has no
+// consequences. RFC 3261 §18.4: unreachable hosts, networks, ports and protocols, and parameter
+// problems, are failures to send; a time exceeded is ignored. So is a datagram too large for a
+// link, which is fragmented when it is sent again, and errors of this machine itself, which Send
+// reports.
 func unreachable(control []byte) error {
 	messages, err := unix.ParseSocketControlMessage(control)
 	if err != nil {

@@ -2,7 +2,7 @@
 
 package transport
 
-// errorsTold: the system tells nobody of ICMP errors but those who are connected; see udp_probe.go.
+// errorsTold: the system reports ICMP errors only to connected sockets; see udp_probe.go.
 const errorsTold = false
 
 func (u *udpListener) watchErrors() {}

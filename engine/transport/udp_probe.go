@@ -1,5 +1,5 @@
-// Asking whether anybody is there, where the system does not tell of ICMP errors: a socket that is
-// connected is told.
+// Probing whether anybody is there, if the system does not report ICMP errors: it does to a
+// connected socket.
 
 package transport
 
@@ -17,13 +17,13 @@ const (
 	probeTime  = 500 * time.Millisecond // an ICMP error comes as soon as an answer would
 )
 
-// probes are the addresses being asked.
+// probes are the addresses being probed.
 type probes struct {
 	mu sync.Mutex // guards at
 	at map[netip.AddrPort]bool
 }
 
-// begin reports whether the address is to be asked: not when it is, and not when many are.
+// begin reports whether the address should be probed: not if it already is, and not if many are.
 func (p *probes) begin(addr netip.AddrPort) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -43,16 +43,16 @@ func (p *probes) end(addr netip.AddrPort) {
 	delete(p.at, addr)
 }
 
-// Doubt tells that a datagram to the peer was not answered in the time it should have been. Where
-// the system tells of ICMP errors by itself nothing is done.
+// Doubt says that a datagram to the peer was not answered in time. It does nothing if the system
+// reports ICMP errors by itself.
 func (s *Stack) Doubt(to *Peer) {
 	if to.Kind == UDP && !errorsTold {
 		s.probe(to)
 	}
 }
 
-// probe sends a keep-alive (RFC 5626 §3.5.1), which is nothing to whoever gets it, to a UDP
-// address, and tells the receiver when it comes back as undeliverable.
+// probe sends a keep-alive (RFC 5626 §3.5.1), which has no effect on its recipient, to a UDP
+// address, and informs the receiver if it comes back as undeliverable.
 func (s *Stack) probe(to *Peer) {
 	u, index, err := s.udpFor(to)
 	if err != nil || !s.probes.begin(to.Addr) {

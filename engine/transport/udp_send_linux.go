@@ -1,7 +1,7 @@
 //go:build linux && (amd64 || arm64 || riscv64 || loong64)
 
-// Sending datagrams: without a lock, so that lanes send by one socket at the same time, and without
-// allocating.
+// Sending datagrams: without a lock, so that lanes can send through one socket at the same time,
+// and without allocating.
 
 package transport
 
@@ -19,8 +19,8 @@ import (
 )
 
 // patience is how long a datagram waits for a full socket buffer. It bounds what a congested
-// interface costs a lane; a datagram lost here is lost as it may be on any link, and its
-// transaction sends it again.
+// interface costs a lane; a datagram dropped here is lost as on any link, and its transaction sends
+// it again.
 const patience = 2 * time.Millisecond
 
 // udpSender sends by one socket. net.UDPConn's own methods serialise their callers, and wait when
@@ -30,9 +30,10 @@ type udpSender struct {
 	raw      syscall.RawConn
 	v6       bool
 	wildcard bool
-	ops      sync.Pool  // of *udpSend
-	slow     sync.Mutex // held while waiting for a full buffer: the write deadline is the socket's
-	drain    func() int // drainErrors of the listener
+	ops      sync.Pool // of *udpSend
+	// Held while waiting for a full buffer: the write deadline belongs to the socket
+	slow  sync.Mutex
+	drain func() int // drainErrors of the listener
 }
 
 func (s *udpSender) start(conn *net.UDPConn, bound netip.Addr) (err error) {
@@ -94,9 +95,9 @@ func (s *udpSender) attempt(o *udpSend) error {
 // mostAgain bounds how often a datagram is tried again that was refused for the errors of others.
 const mostAgain = 4
 
-// again tells, after an error, whether to try again: the error may be that of a datagram sent
-// before, perhaps to somebody else, of which an ICMP message came (ip(7), IP_RECVERR). Such an
-// error is reported once, so that one which stays is this datagram's own.
+// again reports, after an error, whether to try again: the error may be that of an earlier
+// datagram, perhaps to somebody else, which an ICMP message reported (ip(7), IP_RECVERR). Such an
+// error appears once, so one that stays belongs to this datagram.
 func (s *udpSender) again(err error, tries int) bool {
 	if _, ok := err.(syscall.Errno); !ok || s.drain == nil {
 		return false
@@ -104,7 +105,7 @@ func (s *udpSender) again(err error, tries int) bool {
 	return s.drain() > 0 && tries < mostAgain || tries == 0
 }
 
-// outcome is what became of a call: err where it was not made, else what the system said.
+// outcome is the result of a call: err if it was not made, otherwise what the system returned.
 func outcome(err error, said syscall.Errno) error {
 	switch {
 	case err != nil || said == 0:
@@ -129,9 +130,9 @@ func (s *udpSender) wait(retry func(fd uintptr) bool) error {
 	return err
 }
 
-// call sends without telling Go's scheduler: with MSG_DONTWAIT the call never blocks, and what the
-// scheduler does around one that might, up to handing the processor to another thread, cost a fifth
-// of a call (330 before, 265 µs after, medians alternately; the kernel's floor was 173).
+// call sends without informing Go's scheduler: with MSG_DONTWAIT the call never blocks, and what
+// the scheduler does around one that might, up to handing the processor to another thread, cost a
+// fifth of a call (330 before, 265 µs after, alternating medians; the kernel's floor was 173).
 func (o *udpSend) call(fd uintptr) {
 	for {
 		_, _, o.err = syscall.RawSyscall(syscall.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&o.hdr)), syscall.MSG_DONTWAIT)
@@ -141,7 +142,7 @@ func (o *udpSend) call(fd uintptr) {
 	}
 }
 
-// putAddress writes where a datagram goes.
+// putAddress writes the destination of a datagram.
 func putAddress(h *syscall.Msghdr, name *syscall.RawSockaddrInet6, addr netip.AddrPort) {
 	h.Name = (*byte)(unsafe.Pointer(name))
 	if ip := addr.Addr(); ip.Is4() {
@@ -156,8 +157,8 @@ func putAddress(h *syscall.Msghdr, name *syscall.RawSockaddrInet6, addr netip.Ad
 	}
 }
 
-// putSource sets the source address by a control message (ip(7), RFC 3542 §6.2), where there is one
-// to be set.
+// putSource sets the source address with a control message (ip(7), RFC 3542 §6.2), if one is to be
+// set.
 func putSource(h *syscall.Msghdr, control *[controlSpace]byte, ip netip.Addr, v6 bool) {
 	h.Control, h.Controllen = nil, 0
 	if !ip.IsValid() || ip.Is6() != v6 {

@@ -9,17 +9,17 @@ import (
 	"unicode/utf8"
 )
 
-// wsReading is what is known of a message that came in part. In the buffer, from r on, stand frag
-// bytes of its payload, gap bytes of headers that are done with, and then the next frame. It
-// belongs to the goroutine with the duty of reading.
+// wsReading describes a message that has partly arrived. In the buffer, from r on, there are frag
+// bytes of its payload, gap bytes of processed headers, and then the next frame. It belongs to the
+// goroutine with the duty of reading.
 type wsReading struct {
 	frag, gap int
 	open      bool // a first fragment was seen, and not the last
 	text      bool // the message is text
 }
 
-// nextFrame is the next whole message, nil when more bytes are needed or the peer closes, which
-// c.in.broken tells. Frames are unmasked where they stand, and fragments are moved together.
+// nextFrame returns the next whole message, or nil if more bytes are needed or the peer is closing,
+// as c.in.broken says. Frames are unmasked in place, and fragments are moved together.
 func (c *conn) nextFrame() ([]byte, error) {
 	in, w := &c.in, c.in.ws
 	for in.buf != nil && in.broken == nil {
@@ -109,8 +109,8 @@ func (w *wsReading) join(buf *buffer, h *frameHeader, payload []byte) ([]byte, e
 	return msg, nil
 }
 
-// awaitFrame closes the gap, so that what is kept is not more than what is needed, and has the time
-// of a message run from its first byte.
+// awaitFrame closes the gap, so that no more is kept than is needed, and makes the time limit of a
+// message run from its first byte.
 func (c *conn) awaitFrame() {
 	in, w := &c.in, c.in.ws
 	if buf := in.buf; buf != nil && w.gap > 0 {
@@ -153,9 +153,9 @@ func (c *conn) answer(op opcode, payload []byte) {
 	}
 }
 
-// stripNewlines removes line ends before a message (RFC 3261 §7.5). A message of nothing else is a
-// keepalive: CRLFCRLF is answered with CRLF, each in a WebSocket message (RFC 7118 §6, RFC 5626
-// §4.4.1).
+// stripNewlines removes line ends before a message (RFC 3261 §7.5). A message that consists of
+// nothing else is a keep-alive: CRLFCRLF is answered with CRLF, each in a WebSocket message (RFC
+// 7118 §6, RFC 5626 §4.4.1).
 func (c *conn) stripNewlines(msg []byte) []byte {
 	i := 0
 	for i < len(msg) && (msg[i] == '\r' || msg[i] == '\n') {
@@ -168,8 +168,7 @@ func (c *conn) stripNewlines(msg []byte) []byte {
 	return msg[i:]
 }
 
-// sendFrame sends a frame: header and payload leave in one piece, so that nothing comes between
-// them.
+// sendFrame sends a frame: header and payload leave together, so that nothing comes between them.
 func (c *conn) sendFrame(op opcode, payload []byte, f Failed) error {
 	pool := &c.stack.buffers
 	buf := pool.get(maxFrameHeader + len(payload))

@@ -1,4 +1,4 @@
-// Frames of WebSocket (RFC 6455 §5): their headers, masks, and what may be wrong with them.
+// Frames of WebSocket (RFC 6455 §5): their headers, their masks, and what can be wrong with them.
 
 package transport
 
@@ -50,12 +50,12 @@ const (
 type frameHeader struct {
 	op   opcode
 	fin  bool
-	mask uint32 // as its bytes stand, read little-endian
+	mask uint32 // in the order of its bytes, read little-endian
 	head int    // bytes of the header, 0: it is not whole yet
 	size uint64 // bytes of the payload
 }
 
-// parseFrameHeader reads the header at the start of b. What is wrong is told as soon as it can be
+// parseFrameHeader reads the header at the start of b. Errors are reported as soon as they can be
 // seen, so that nothing is buffered for a frame that will be refused.
 func parseFrameHeader(b []byte) (h frameHeader, err error) {
 	if len(b) < 2 {
@@ -109,8 +109,8 @@ func unmask(b []byte, mask uint32) {
 	}
 }
 
-// appendFrameHeader appends the header of a server's frame, which is whole and not masked (RFC 6455
-// §5.1).
+// appendFrameHeader appends the header of a server's frame, which is complete and not masked (RFC
+// 6455 §5.1).
 func appendFrameHeader(b []byte, op opcode, size int) []byte {
 	b = append(b, 0x80|byte(op))
 	switch {

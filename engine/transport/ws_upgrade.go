@@ -17,9 +17,9 @@ import (
 
 // WSOptions are about clients that connect over WebSocket.
 type WSOptions struct {
-	// Origins are the web origins whose pages may connect, as "https://phone.example.com"; empty:
-	// all. A client that is no browser sends no origin, and is let in: it could send any. This
-	// keeps pages away, not programs.
+	// Origins are the web origins whose pages may connect, such as "https://phone.example.com";
+	// empty: all. A client that is not a browser sends no origin, and is accepted: it could send
+	// any. This keeps out pages, not programs.
 	Origins []string
 }
 
@@ -53,8 +53,8 @@ func (c *conn) upgrade(nc net.Conn) error {
 	return err
 }
 
-// readHead reads until the empty line that ends the request's head. The buffer is the caller's if
-// there is no error.
+// readHead reads up to the empty line that ends the request's head. If there is no error, the
+// caller owns the buffer.
 func readHead(nc net.Conn, pool *bufferPool) (buf *buffer, head []byte, err error) {
 	buf = pool.get(smallBuffer)
 	for {
@@ -119,12 +119,12 @@ func checkUpgrade(head []byte, origins []string) (key string, err error) {
 
 func badRequest(text string) error { return &refusal{"400 Bad Request", "", text} }
 
-// upgradeRequired says what is spoken here (RFC 9110 §15.5.22, RFC 6455 §4.4).
+// upgradeRequired says which protocol is spoken here (RFC 9110 §15.5.22, RFC 6455 §4.4).
 func upgradeRequired(text string) error {
 	return &refusal{"426 Upgrade Required", "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", text}
 }
 
-// refuse answers a request that was refused; for another error there is nothing to answer.
+// refuse answers a request that was refused; other errors have no answer.
 func refuse(nc net.Conn, err error) error {
 	var r *refusal
 	if !errors.As(err, &r) {
@@ -139,7 +139,7 @@ func refuse(nc net.Conn, err error) error {
 	return err
 }
 
-// hasToken looks for a token, in lower case, in the comma lists of a header.
+// hasToken looks for a token, in lower case, in the comma-separated lists of a header.
 func hasToken(values []string, token string) bool {
 	for _, v := range values {
 		for t := range strings.SplitSeq(v, ",") {
