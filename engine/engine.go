@@ -42,6 +42,7 @@ type Engine struct {
 	watchers   watchers
 
 	withholders withholders
+	leftFlows   leftFlows
 	border      atomic.Pointer[proxy.Beyond]
 
 	parts        []Part        // attached, in order; not changed after New

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
@@ -75,9 +76,59 @@ func (e *Engine) FlowOpen(id transport.FlowID) bool {
 	return !ok || w.FlowOpen(id)
 }
 
+// leftFlows are connections that stand, as far as anybody knows, and whose clients are elsewhere. Each
+// goes with its connection, so there are no more of them than of these.
+type leftFlows struct {
+	mu    sync.Mutex
+	ids   map[transport.FlowID]struct{} // guarded by mu
+	count atomic.Int64                  // of ids: mostly none, and then nobody waits for mu
+}
+
+func (l *leftFlows) add(id transport.FlowID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ids == nil {
+		l.ids = map[transport.FlowID]struct{}{}
+	}
+	l.ids[id] = struct{}{}
+	l.count.Store(int64(len(l.ids)))
+}
+
+func (l *leftFlows) remove(id transport.FlowID) {
+	if l.count.Load() == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.ids, id)
+	l.count.Store(int64(len(l.ids)))
+}
+
+func (l *leftFlows) has(id transport.FlowID) bool {
+	if l.count.Load() == 0 {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, there := l.ids[id]
+	return there
+}
+
+// FlowLeft says that the client at the other end of a connection has come back on another one, though
+// this one still stands: a network that went tells nobody, and TCP needs minutes to notice. Requests
+// within dialogs whose way is the connection are shown to who knows where the client is now
+// ([Request.LostFlow]).
+func (e *Engine) FlowLeft(id transport.FlowID) {
+	e.leftFlows.add(id)
+	if !e.FlowOpen(id) { // it closed meanwhile, and nobody will say so again
+		e.leftFlows.remove(id)
+	}
+}
+
 // FlowClosed tells those who watch that a connection is gone, and the branches that wait for an
 // answer on it. It is the transport's to call.
 func (e *Engine) FlowClosed(id transport.FlowID) {
+	e.leftFlows.remove(id)
 	for _, w := range e.watchers.list() {
 		w.FlowClosed(id)
 	}

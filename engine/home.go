@@ -19,15 +19,16 @@ func (r *Request) HomeURI() (uri message.URI, ok bool) {
 	return uri, err == nil && uri.IsSIP() && r.unit.e.IsLocal(string(uri.Host), uri.Port)
 }
 
-// LostFlow is the Request-URI of a request that came along our signed Record-Route and would go
-// back on a connection that is gone, while its client may be connected again; party is the identity
-// of who is at the other end. ok is false for all others.
+// LostFlow is the Request-URI of a request that came along our signed Record-Route and would go back
+// on a connection that is gone, or that its client has left for another one ([Engine.FlowLeft]);
+// party is the identity of who is at the other end. ok is false for all others.
 func (r *Request) LostFlow() (uri, party message.URI, ok bool) {
 	if !r.inDialog || !r.ctx.Signed {
 		return uri, party, false
 	}
 	id := r.ctx.Flow()
-	if id == 0 || id != transport.FlowGone && r.unit.e.FlowOpen(id) || r.ctx.Req.Find(message.HeaderRoute, 0) >= 0 {
+	open := id != transport.FlowGone && r.unit.e.FlowOpen(id) && !r.unit.e.leftFlows.has(id)
+	if id == 0 || open || r.ctx.Req.Find(message.HeaderRoute, 0) >= 0 {
 		return uri, party, false
 	}
 	to, err := r.ctx.Req.To()

@@ -22,6 +22,7 @@ type browser struct {
 	scheme string // "ws" or "wss"
 	user   string
 	host   string // "….invalid"
+	gruu   string // what its Contact says instead of that, once it has one; see registerAs
 	conn   *websocket.Conn
 
 	requests  chan *sip.Request
@@ -90,6 +91,9 @@ func (b *browser) leave(s *server) {
 }
 
 func (b *browser) contact() string {
+	if b.gruu != "" {
+		return "<" + b.gruu + ">"
+	}
 	return fmt.Sprintf("<sip:%s@%s;transport=ws>", b.user, b.host)
 }
 

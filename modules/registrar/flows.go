@@ -112,6 +112,23 @@ func (r *Registrar) watchFlow(g *registration) {
 	}
 }
 
+// leaveFlows tells of connections whose clients are on another one now. They may stand for long yet:
+// a network that went says nothing.
+func (g *registration) leaveFlows() {
+	if g.from.Left == nil {
+		return
+	}
+	for i := range g.done.list {
+		e := &g.done.list[i]
+		if e.kind != Refreshed || e.old == nil || !e.old.named {
+			continue
+		}
+		if old := e.old.Flow(); old != 0 && old != transport.FlowGone && old != e.b.Flow() {
+			g.from.Left(old)
+		}
+	}
+}
+
 // silence is how long a flow may be silent whose client is to send keep-alives every timer: one may
 // be lost, and come late.
 func silence(timer time.Duration) time.Duration { return 2*timer + 10*time.Second }

@@ -231,8 +231,8 @@ func (r *Registrar) vouch(req *engine.Request) {
 	req.ResolveTo(targets)
 }
 
-// follow finds a client whose connection is gone, if it has registered again since: the instance of
-// its GRUU, or the contact that the dialog has, of the user whose dialog it is. JsSIP names its
+// follow finds a client whose connection is gone, or left for another one, if it has registered
+// again since: the instance of its GRUU, or the contact that the dialog has, of the user whose dialog it is. JsSIP names its
 // GRUU as Contact, without ob, so that its calls are to outlive a reconnect. Where nobody is found
 // the request fails as its flow did (430, RFC 5626 §5.3.1).
 func (r *Registrar) follow(req *engine.Request, uri, party *message.URI) {

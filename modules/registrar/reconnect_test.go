@@ -3,7 +3,10 @@ package registrar
 // This file tests clients that come back on another connection in the middle of a call (trap 43).
 
 import (
+	"context"
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,13 +23,17 @@ func TestClientThatReconnected(t *testing.T) {
 		again   string // the contact it registers next, "" for none
 		code    int
 		leadsTo string
+		open    bool // the server does not know that the connection is gone
 	}{
-		{"its GRUU, the same contact", true, "", contact, 200, contact},
-		{"its GRUU, another contact", true, "", "sip:bob@192.168.0.3;transport=tcp", 200, "sip:bob@192.168.0.3;transport=tcp"},
-		{"its contact", false, contact, contact, 200, contact},
-		{"its contact, and now another", false, contact, "sip:bob@192.168.0.3;transport=tcp", 430, ""},
-		{"it stays away, its GRUU", true, "", "", 430, ""},
-		{"it stays away", false, contact, "", 430, ""},
+		{"its GRUU, the same contact", true, "", contact, 200, contact, false},
+		{"its GRUU, another contact", true, "", "sip:bob@192.168.0.3;transport=tcp", 200, "sip:bob@192.168.0.3;transport=tcp", false},
+		{"its contact", false, contact, contact, 200, contact, false},
+		{"its contact, and now another", false, contact, "sip:bob@192.168.0.3;transport=tcp", 430, "", false},
+		{"it stays away, its GRUU", true, "", "", 430, "", false},
+		{"it stays away", false, contact, "", 430, "", false},
+		{"its GRUU, from another network", true, "", contact, 200, contact, true},
+		{"its GRUU, from another network under another contact", true, "", "sip:bob@192.168.0.3;transport=tcp", 200, "sip:bob@192.168.0.3;transport=tcp", true},
+		{"its contact, from another network", false, contact, contact, 200, contact, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := script(t, nil, proxyScript)
@@ -66,7 +73,11 @@ func TestClientThatReconnected(t *testing.T) {
 			for ; m.Status() != 200; m, _ = alice.next() {
 			}
 			later := "To: <sip:bob@example.com>;tag=2\r\nRoute: " + string(m.Header(message.HeaderRecordRoute)) + "\r\n"
-			s.BreakStreams()
+			if c.open {
+				bob = s.phone("203.0.113.8:5060")
+			} else {
+				s.BreakStreams()
+			}
 			if c.again != "" {
 				register(c.again)
 			}
@@ -81,6 +92,45 @@ func TestClientThatReconnected(t *testing.T) {
 			}
 			if m, _ := alice.next(); m.Status() != c.code {
 				t.Errorf("the caller hears %d, want %d", m.Status(), c.code)
+			}
+		})
+	}
+}
+
+// A connection is left when its own registration is on another one now, and by nothing else.
+func TestConnectionsThatAreLeft(t *testing.T) {
+	const id = `;+sip.instance="<urn:uuid:1>";reg-id=1`
+	for _, c := range []struct {
+		name, first, then string // what the contact says
+		flow              transport.FlowID
+		left              bool
+	}{
+		{"another connection", id, id, 2, true},
+		{"the same connection", id, id, 1, false},
+		{"another flow of the instance", id, `;+sip.instance="<urn:uuid:1>";reg-id=2`, 2, false},
+		{"another instance", id, `;+sip.instance="<urn:uuid:2>";reg-id=1`, 2, false},
+		{"no instance", "", "", 2, false},
+		{"by UDP now", id, id, 0, true},
+		{"removed", id, id + ";expires=0", 2, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, Policy{})
+			var left []transport.FlowID
+			register := func(cseq int, flow transport.FlowID, params string) {
+				kind := transport.TCP
+				if flow == 0 {
+					kind = transport.UDP
+				}
+				from := &Origin{Source: netip.MustParseAddrPort("198.51.100.77:31024"), Transport: kind, Flow: flow, Left: func(id transport.FlowID) { left = append(left, id) }}
+				g := reg{cseq: cseq, contacts: list("<sip:bob@10.0.0.5;transport=" + kind.String() + ">" + params), via: via(kind.Via(), "10.0.0.5", cseq), headers: list("Supported: outbound")}
+				if res := b.Process(context.Background(), g.message(t), from, home, b.now); res.Code != 200 {
+					t.Fatal(res.Code, res.Err)
+				}
+			}
+			register(1, 1, c.first)
+			register(2, c.flow, c.then)
+			if want := []transport.FlowID{1}; c.left != slices.Equal(left, want) || !c.left && len(left) > 0 {
+				t.Errorf("left %v", left)
 			}
 		})
 	}

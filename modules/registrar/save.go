@@ -30,6 +30,8 @@ type Origin struct {
 	Socket    string           // the listener it came to, as configured
 	// Stands reports whether a connection of this process is still open; nil: all are.
 	Stands func(transport.FlowID) bool
+	// Left is told of a connection whose client registered on another one; nil: nobody wants to know.
+	Left func(transport.FlowID)
 	// Supports tells of further option tags that may be required, since the script serves them;
 	// nil: there are none.
 	Supports func(tag []byte) bool
@@ -61,6 +63,7 @@ func (r *Registrar) Process(ctx context.Context, m *message.Message, from *Origi
 		return no.result(now)
 	}
 	r.watchFlow(&g)
+	g.leaveFlows()
 	return r.accepted(&g)
 }
 
