@@ -8,7 +8,7 @@ import (
 // System is the clock of the machine.
 type System struct{ origin time.Time }
 
-// NewSystem makes the clock of the machine; its Now counts from this call, and is never 0.
+// NewSystem returns the clock of the machine; its Now counts from this call, and is never 0.
 func NewSystem() *System { return &System{origin: time.Now().Add(-time.Hour)} }
 
 // Now is the time since the origin.
@@ -22,7 +22,7 @@ func (s *System) Wall() time.Time { return time.Now() }
 type Driver struct {
 	clock Clock
 	lanes []*Lane
-	until atomic.Int64 // when the sleeping driver will look again
+	until atomic.Int64 // when the sleeping driver will check again
 	poke  chan struct{}
 	done  chan struct{}
 }
@@ -40,7 +40,7 @@ func Drive(clock Clock, lanes []*Lane) *Driver {
 // Stop ends the driver.
 func (d *Driver) Stop() { close(d.done) }
 
-// tickWork turns the wheel of the lane it is brought to: do looks at the wheel after each piece of
+// tickWork turns the wheel of the lane it is brought to: do checks the wheel after each piece of
 // work.
 type tickWork struct{}
 
@@ -97,7 +97,7 @@ func (d *Driver) behind(first Time) bool {
 	return false
 }
 
-// announce tells the driver when the lane next wants to be turned. Holder only.
+// announce tells the driver when the lane's wheel must next be turned. Holder only.
 func (l *Lane) announce() {
 	due := l.wheel.nextDue
 	if Time(l.dues.Load()) == due {

@@ -3,11 +3,11 @@
 // lock.
 //
 // A lane is a token, not a goroutine. Whoever brings work (a socket reader, the clock, a finished
-// wait) and finds the token free does the work there and then; if the token is taken, the work goes
-// to the lane's queue, and the holder drains the queue before it lets go. Work that must wait lends
-// the token ([Lane.Park], [Lane.Await]): the duties of its goroutine (draining the queue, reading a
-// socket) go to a successor, the wait costs nobody else anything, and the work goes on when it has
-// the token back.
+// wait) and finds the token free does the work on the spot; if the token is taken, the work goes
+// into the lane's queue, and the holder drains the queue before it releases the token. Work that
+// must wait lends the token ([Lane.Park], [Lane.Await]): the duties of its goroutine (draining the
+// queue, reading a socket) pass to a successor, the wait delays nobody else, and the work continues
+// when it has the token back.
 //
 // Timers of a lane ([Lane.After]) live in a hierarchical wheel owned by the holder of the token.
 // Time comes from a [Clock], so that the same code runs on the wall clock and in a simulation.
@@ -31,19 +31,19 @@ func (t Time) Add(d time.Duration) Time { return t + Time(d) }
 // Sub returns the time from u to t.
 func (t Time) Sub(u Time) time.Duration { return time.Duration(t - u) }
 
-// Clock tells the time. Now is monotonic; Wall is the time of day and may step.
+// Clock is a source of time. Now is monotonic; Wall is the time of day and may jump.
 type Clock interface {
 	Now() Time
 	Wall() time.Time
 }
 
-// Work is something a lane does while its token is held. Do must not block; what waits calls Park
-// or Await.
+// Work is something a lane does while its token is held. Do must not block; work that waits calls
+// Park or Await.
 type Work interface {
 	Do(l *Lane)
 }
 
-// Transient is work that refers to storage of whoever brings it (a reader's buffer). When it can't
+// Transient is work that refers to storage of whoever brings it (a reader's buffer). If it cannot
 // be done at once the lane asks it for a copy that may be kept.
 type Transient interface {
 	Work
@@ -57,7 +57,7 @@ type Func func(l *Lane)
 func (f Func) Do(l *Lane) { f(l) }
 
 // Meter counts goroutines that have something to do. A simulation sets one to learn when nothing is
-// left to do at the present moment of virtual time; in production it is nil.
+// left to do at the current virtual time; in production it is nil.
 type Meter interface {
 	Add(delta int)
 }
@@ -68,12 +68,12 @@ type Options struct {
 	Queue int // work items that may wait, default 65536; beyond it Run and Post refuse
 	Meter Meter
 	Round Round // of the lane's own worker, nil: none
-	// Panicked is called with the token held when a piece of work panicked; the lane goes on with
+	// Panicked is called with the token held when a piece of work panicked; the lane continues with
 	// the next.
 	Panicked func(l *Lane, value any, stack []byte)
 }
 
-// Lane is one execution unit. Fields below "held" belong to whoever holds the token.
+// Lane is one execution unit. Fields below "held" belong to the holder of the token.
 type Lane struct {
 	id   int
 	opts Options
@@ -83,7 +83,8 @@ type Lane struct {
 	stop  bool
 	queue ring
 	wake  chan struct{} // to the resident worker; capacity 1
-	// Who finds the token taken writes to what is above, while the holder works with what is below
+	// Those who find the token taken write to the fields above, while the holder works with those
+	// below.
 	_      [64]byte
 	dues   atomic.Int64 // when the wheel next wants to turn, 0: never; for the driver
 	driver atomic.Pointer[Driver]
@@ -96,13 +97,13 @@ type Lane struct {
 	expiry  expiry // of the timer that runs out
 	carrier *Carrier
 
-	// Local is what the layers above hang on their lane. It is set before the first work and never
-	// changed.
+	// Local is for the layers above to attach their state. It is set before the first work and
+	// never changed.
 	Local any
 }
 
 // maxInline bounds how much queued work a goroutine with another duty (a socket reader) drains
-// before the lane's own worker takes over, so that no socket starves behind another.
+// before the lane's own worker takes over, so that no socket starves.
 const maxInline = 64
 
 // New makes a lane and starts its resident worker, which ends with Stop.
@@ -141,15 +142,15 @@ func (l *Lane) Stop() {
 	l.poke()
 }
 
-// Run does w now, on this goroutine, when the token is free; else w is queued behind what waits
-// already. c is the duty of the calling goroutine, handed to a successor if w (or other work
-// drained on the way) must wait: after Run returns the caller must ask c.Lent() and, if so, end
-// without another look at what the duty covers. Run reports false when the queue is full or the
-// lane stopped: the work is lost.
+// Run does w now, on this goroutine, if the token is free; otherwise w is queued behind the waiting
+// work. c is the duty of the calling goroutine, which passes to a successor if w (or other work
+// drained on the way) must wait: after Run returns the caller must ask c.Lent() and, if true, end
+// without touching anything the duty covers. Run returns false if the queue is full or the lane has
+// stopped: the work is lost.
 func (l *Lane) Run(w Work, c *Carrier) bool {
 	l.mu.Lock()
-	// Somebody else will do w, perhaps at once: what the works before it have left must not come
-	// after it
+	// Somebody else will do w, perhaps at once: what earlier work left for later must not come
+	// after it.
 	if l.held && c != nil && c.Round != nil {
 		l.mu.Unlock()
 		c.Round.End()
@@ -185,8 +186,8 @@ func (l *Lane) Run(w Work, c *Carrier) bool {
 	return true
 }
 
-// Post queues w; the lane's own worker does it unless somebody holds the token. It reports false
-// when the queue is full or the lane stopped.
+// Post queues w; the lane's own worker does it unless somebody holds the token. It returns false if
+// the queue is full or the lane has stopped.
 func (l *Lane) Post(w Work) bool {
 	l.mu.Lock()
 	if l.stop || l.queue.len() >= l.opts.Queue {
@@ -203,9 +204,9 @@ func (l *Lane) Post(w Work) bool {
 	return true
 }
 
-// Return brings back what the lane itself gave out (the end of a lookup, a failed send): it is
-// queued whatever the queue's bound, since whoever waits for it was admitted before. It reports
-// false only when the lane has stopped.
+// Return brings back work that the lane itself handed out (the end of a lookup, a failed send): it
+// is queued whatever the queue's bound, because whoever waits for it was admitted before. It
+// returns false only if the lane has stopped.
 func (l *Lane) Return(w Work) bool {
 	l.mu.Lock()
 	if l.stop {
@@ -230,8 +231,8 @@ func (l *Lane) Depth() int {
 
 // poke wakes the resident worker.
 func (l *Lane) poke() {
-	// Before the worker can be done: else a simulation would see nobody busy while the caller still
-	// is
+	// Before the worker can be done: otherwise a simulation would see nobody busy while the caller
+	// still is.
 	l.busy(1)
 	select {
 	case l.wake <- struct{}{}:
@@ -262,15 +263,15 @@ func (l *Lane) work(c *Carrier) {
 		l.carrier = c
 		l.letGo()
 		if c.Lent() {
-			// The successor has its own balance; ours ends here.
+			// The successor has its own count; ours ends here.
 			l.busy(-1)
 			return
 		}
 		l.busy(-1)
 		if stop && l.Depth() == 0 {
 			select {
-			// Letting go has called for a worker once more: there is none now, and nobody may wait
-			// for it
+			// Releasing has called for a worker once more: there is none now, and nobody may wait
+			// for it.
 			case <-l.wake:
 				l.busy(-1)
 			default:
@@ -321,16 +322,17 @@ func (l *Lane) letGo() {
 		return
 	}
 	if did > 0 {
-		// Whoever brought it may do what he brings next himself, which must not overtake it. The
-		// round of a reader that did nobody's work but its own goes on until all it has read is
-		// brought.
+		// The goroutine that brought it may do its next work itself, which must not overtake this.
+		// The round of a reader that did only its own work continues until everything it has read
+		// is delivered.
 		l.endRound()
 	}
 	l.release()
 }
 
-// drainSome does up to most pieces of queued work, and tells how many it did. kept is false when
-// the token went to a goroutine that had waited for it: then the caller has no token any more.
+// drainSome does at most most pieces of queued work, and returns how many it did. kept is false if
+// the token went to a goroutine that had been waiting for it: then the caller no longer has a
+// token.
 func (l *Lane) drainSome(most int) (did int, kept bool) {
 	for did = range most {
 		l.mu.Lock()
@@ -355,7 +357,7 @@ func (l *Lane) drainSome(most int) (did int, kept bool) {
 func (l *Lane) release() {
 	l.announce()
 	l.mu.Lock()
-	if l.queue.len() > 0 { // somebody else goes on with it
+	if l.queue.len() > 0 { // somebody else continues with it
 		l.mu.Unlock()
 		l.endRound()
 		l.mu.Lock()

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// DelayBuckets is how many buckets the queueing delay has: bucket i counts delays below 2^i
+// DelayBuckets is the number of buckets of the queueing delay: bucket i counts delays below 2^i
 // microseconds that are not in an earlier bucket; the last takes the rest.
 const DelayBuckets = 24
 
-// Stats count what a lane did. All fields are safe to read at any time.
+// Stats count what a lane did. All fields can be read safely at any time.
 type Stats struct {
 	Works   atomic.Uint64 // pieces of work done
 	Refused atomic.Uint64 // work refused: queue full or lane stopped

@@ -3,43 +3,42 @@ package lane
 // Waiting: the token and the duty of a goroutine are lent while its work waits.
 
 // Carrier is the duty of a goroutine that brings work to lanes, so that a successor can take it
-// over when the work must wait. It belongs to that goroutine.
+// over if the work must wait. It belongs to that goroutine.
 type Carrier struct {
-	Round     Round // nil: nothing is left for later; a successor goes on with it
+	Round     Round // nil: nothing is left for later; a successor continues it
 	successor func(*Carrier)
 	resident  bool
 	lent      bool
 }
 
-// NewCarrier makes the carrier of a goroutine whose duty is the loop f. On a wait, f is started
-// again on a new goroutine with a carrier of its own.
+// NewCarrier creates the carrier of a goroutine whose duty is the loop f. On a wait, f is started
+// again on a new goroutine with its own carrier.
 func NewCarrier(f func(*Carrier)) *Carrier { return &Carrier{successor: f} }
 
-// EndRound ends the round, where there is one.
+// EndRound ends the round, if there is one.
 func (c *Carrier) EndRound() {
 	if c != nil && c.Round != nil {
 		c.Round.End()
 	}
 }
 
-// Lent tells the goroutine that its duty has passed to a successor.
+// Lent reports whether the goroutine's duty has passed to a successor.
 func (c *Carrier) Lent() bool { return c.lent }
 
-// Round gathers what the pieces of work that one goroutine brings in one go would rather have done
-// once, at the end: system calls above all. Work finds it by [Lane.Round]. Its owner calls End when
-// it has brought all it has (a reader, when there is nothing left to read), and before it leaves
-// work to somebody else, by Post; the lane calls it where Run does that, when the goroutine parts
-// with its duty or with a queue that is not empty, and when it has done work out of the queue. So
-// what one goroutine brings takes effect in order, whoever does it.
+// Round gathers what the pieces of work that one goroutine brings together should do only once, at
+// the end: above all system calls. Work finds it with [Lane.Round]. Its owner calls End when it has
+// brought everything (a reader, when there is nothing left to read), and before it leaves work to
+// somebody else with Post; the lane calls it when Run does that, when the goroutine gives up its
+// duty or a queue that is not empty, and when it has done work from the queue. So what one
+// goroutine brings takes effect in order, whoever does it.
 type Round interface {
-	// Next is called before each piece of work: what was left by those before it may have waited
-	// long enough.
+	// Next is called before each piece of work: what earlier work left may have waited long enough.
 	Next(now Time)
 	End()
 }
 
-// Round is the present one, nil when work is brought by somebody who has none: then nothing may be
-// left for later. Holder only.
+// Round is the current one, or nil if whoever brings the work has none: then nothing may be left
+// for later. Holder only.
 func (l *Lane) Round() Round {
 	if l.carrier == nil {
 		return nil
@@ -60,19 +59,19 @@ func (l *Lane) pass() {
 	}
 }
 
-// HandOver gives away the duty of the calling goroutine, which keeps the token: work that takes
-// long without a wait delays its own lane, but neither the socket it was read from nor, where the
-// lane's timers are turned by others, those. What work has sent so far leaves. Holder only; a
-// second call does nothing.
+// HandOver passes on the duty of the calling goroutine, which keeps the token: work that takes long
+// without waiting delays its own lane, but not the socket it was read from nor, if others turn the
+// lane's timers, those. What the work has sent so far leaves. Holder only; a second call does
+// nothing.
 func (l *Lane) HandOver() {
-	if c := l.carrier; c != nil && c.resident { // whose one duty is this lane's queue
+	if c := l.carrier; c != nil && c.resident { // whose only duty is this lane's queue
 		l.endRound()
 		return
 	}
 	l.pass()
 }
 
-// lend gives away the token and the duty of the calling goroutine, which holds the token.
+// lend passes on the token and the duty of the calling goroutine, which holds the token.
 func (l *Lane) lend() {
 	l.pass()
 	l.announce()

@@ -19,7 +19,7 @@ const (
 	bitsWords = slots / 64
 )
 
-// Expirer is told when a timer of its own runs out, with the token held. t tells which, so that an
+// Expirer is called when one of its timers runs out, with the token held. t says which, so that an
 // owner with several timers embeds them and needs no closures.
 type Expirer interface {
 	Expire(t *Timer)
@@ -45,7 +45,7 @@ type wheel struct {
 	at    int64 // tick up to which all has fired
 	lists [levels][slots]*Timer
 	used  [levels][bitsWords]uint64
-	// Taken out of their slot and about to fire; whoever turns the wheel next goes on with them
+	// Removed from their slot and about to fire; whoever turns the wheel next continues with them
 	due     *Timer
 	count   int
 	nextDue Time // the earliest moment at which turn has something to do, 0: never
@@ -137,8 +137,8 @@ func (w *wheel) remove(t *Timer) {
 	w.count--
 }
 
-// turn fires what is due at l.now. An owner may lend the lane while it is told: then another
-// goroutine turns the wheel on, and this one finds it further than it was.
+// turn fires what is due at l.now. An owner may lend the lane while it is called: then another
+// goroutine continues to turn the wheel, and this one finds it further on.
 func (l *Lane) turn() {
 	w := &l.wheel
 	end := int64(l.now / tick)
@@ -169,7 +169,7 @@ func (w *wheel) take(slot uint8) {
 	}
 }
 
-// fire tells the owners of all due timers. A timer started by an owner goes to a later tick.
+// fire calls the owners of all due timers. A timer started by an owner goes to a later tick.
 func (l *Lane) fire() {
 	for t := l.wheel.due; t != nil; t = l.wheel.due {
 		l.wheel.remove(t)
@@ -207,7 +207,7 @@ func (w *wheel) cascade(level int) {
 		next := t.next
 		t.next, t.prev = nil, nil
 		w.count--
-		w.insert(t, w.at) // what is due at this very tick lands in the slot that fires next
+		w.insert(t, w.at) // what is due at this very tick goes into the slot that fires next
 		t = next
 	}
 }

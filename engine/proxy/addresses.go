@@ -9,16 +9,16 @@ import (
 )
 
 // The addresses of one target, tried one after the other (RFC 3263 §4.3), and TCP before UDP for
-// what is large (§18.1.1).
+// large requests (§18.1.1).
 
-// Quarantine is a [Resolver] that wants to know how the addresses it gave fare, so that dead ones
-// are tried last.
+// Quarantine is a [Resolver] that wants to know how the addresses it returned fare, so that dead
+// ones are tried last.
 type Quarantine interface {
 	Failed(p *transport.Peer)
 	Succeeded(p *transport.Peer)
 }
 
-// another reports whether there is a next address to be tried, and still time for it.
+// another reports whether there is another address to try, and still time for it.
 func (b *Branch) another() bool {
 	return len(b.peers) > 0 && !b.cancelled && !b.done && !b.fork.x.over
 }
@@ -48,22 +48,22 @@ func (b *Branch) answeredAt(p *transport.Peer) {
 	}
 }
 
-// unspare gives up trying the present address over UDP: it took the request by TCP.
+// unspare stops trying the current address over UDP: it accepted the request over TCP.
 func (b *Branch) unspare() {
 	if b.spare {
 		b.peers, b.spare = b.peers[1:], false
 	}
 }
 
-// viaRoom and routeRoom are what our Via and a Record-Route of ours add to a request, about.
+// viaRoom and routeRoom are approximately what our Via and Record-Route add to a request.
 const (
 	viaRoom   = 110
 	routeRoom = 70
 )
 
 // tooLarge reports whether the branch's request should go to a UDP address by TCP: it is larger
-// than UDP should carry (§18.1.1: 1300 bytes where the path's MTU is not known), nobody said which
-// socket to use, the address is not a NAT's, and it has not refused TCP lately.
+// than UDP should carry (§18.1.1: 1300 bytes if the path's MTU is unknown), nobody chose the
+// socket, the address is not a NAT's, and it has not refused TCP recently.
 func (b *Branch) tooLarge(p *transport.Peer) bool {
 	c, x := b.fork.x.core, b.fork.x
 	size := b.msg.Size() + viaRoom
@@ -91,8 +91,8 @@ func (r *refusals) has(a netip.AddrPort, now lane.Time) bool {
 	return ok && now < until
 }
 
-// add enters an address; when there are too many, all are forgotten: they are found again at the
-// cost of one refusal each.
+// add enters an address; if there are too many, all are forgotten: finding them again costs one
+// refusal each.
 func (r *refusals) add(a netip.AddrPort, now lane.Time) {
 	if *r == nil || len(*r) >= mostRefusals {
 		*r = refusals{}

@@ -4,10 +4,10 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// A branch whose request differs from the caller's in From, To or CSeq: the answers are changed
-// back, and the rest of the dialog, if one begins, has to come by here.
+// A branch whose request differs from the caller's in From, To or CSeq: its responses are changed
+// back, and the rest of the dialog, if one begins, has to pass here.
 
-// alteration is what a branch knows of that.
+// alteration is what a branch knows about that.
 type alteration struct {
 	answers Answers // to challenges
 
@@ -23,8 +23,8 @@ func (b *Branch) alter() *alteration {
 	return b.altered
 }
 
-// differs reports whether m, about to be sent, differs from the request in what its answers must
-// agree with, and notes it if so.
+// differs reports whether m, about to be sent, differs from the request in what its responses must
+// agree with, and records it if so.
 func (b *Branch) differs(m *message.Message) bool {
 	x := b.fork.x
 	if x.dialog == nil && x.mask == nil && b.altered == nil && len(x.core.steps.known) == 0 || !x.changes(m) {
@@ -51,8 +51,8 @@ func (a *alteration) restore(m *message.Message) {
 	_ = m.Set("To", to)
 }
 
-// recordRoute writes our Record-Route where the script asked for it; and where it did not but must
-// stay on the way of a dialog whose CSeq numbers were changed.
+// recordRoute writes our Record-Route if the script asked for it, or if we must stay in the path of
+// a dialog whose CSeq numbers were changed.
 func (b *Branch) recordRoute(m *message.Message, out side) {
 	x := b.fork.x
 	begins := b.differs(m) && x.Req.ToTag() == nil && StartsDialog(x.Req.Method())
@@ -65,9 +65,9 @@ func (b *Branch) recordRoute(m *message.Message, out side) {
 		in = x.callerSide()
 	}
 	switch {
-	case x.dialog != nil: // the entry of a re-INVITE says what that of the INVITE said
+	case x.dialog != nil: // the entry of a re-INVITE says the same as that of the INVITE
 		params = x.core.Signer.state.seal(x.dialog, x.Req.CallID()) + params
-	case begins || account: // who asks for no password now may do so in the dialog
+	case begins || account: // a side that requires no password now may do so later in the dialog
 		d := x.begun(m)
 		d.account = account
 		params = x.core.Signer.state.seal(d, x.Req.CallID()) + params

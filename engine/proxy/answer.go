@@ -12,14 +12,14 @@ import (
 
 // Answering challenges in the name of a target that has credentials (§22.2, §22.3).
 
-// Answers is what has been answered on one request. Each realm is answered once, and again as often
-// as it says that only the nonce was too old, up to a limit: whoever refuses the password is not
-// asked for ever.
+// Answers are the challenges answered for one request. Each realm is answered once, and again as
+// often as it says that only the nonce was too old, up to a limit: a server that refuses the
+// password is not asked for ever.
 type Answers struct {
 	given []given
 }
 
-// given is one challenge that was answered.
+// given is one answered challenge.
 type given struct {
 	header       message.HeaderID
 	realm, nonce string
@@ -29,9 +29,9 @@ type given struct {
 // with a nonce that grew old.
 const mostAnswers = 4
 
-// Answer puts the credentials that res asks for into m, which is what was sent, and raises its CSeq
-// number by one, as a request that is sent again with credentials must have it (§22.2). It reports
-// whether there is anything to send again.
+// Answer puts the credentials that res asks for into m, the message that was sent, and increments
+// its CSeq number, as required for a request that is sent again with credentials (§22.2). It
+// reports whether there is anything to send again.
 func (a *Answers) Answer(m, res *message.Message, cr *Credentials, random func() uint64) bool {
 	asks, carries := message.HeaderWWWAuthenticate, message.HeaderAuthorization
 	switch res.Status() {
@@ -60,7 +60,7 @@ func (a *Answers) Answer(m, res *message.Message, cr *Credentials, random func()
 	return true
 }
 
-// allows reports whether a challenge is to be answered.
+// allows reports whether a challenge should be answered.
 func (a *Answers) allows(id message.HeaderID, c *digest.Challenge) bool {
 	if len(a.given) >= mostAnswers {
 		return false
@@ -73,7 +73,7 @@ func (a *Answers) allows(id message.HeaderID, c *digest.Challenge) bool {
 	return true
 }
 
-// removeCredentials removes those that m has for a realm: ours of before, or somebody else's which
+// removeCredentials removes m's credentials for a realm: our earlier ones, or somebody else's that
 // we replace.
 func removeCredentials(m *message.Message, id message.HeaderID, realm string) {
 	n := 0

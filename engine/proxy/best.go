@@ -4,9 +4,9 @@ import "github.com/sipscript/sipscript/engine/message"
 
 // Best response (§16.7 steps 6 and 7).
 
-// rank orders final responses: the lower is the better. A 6xx wins; then the lowest class; within a
-// class what says most about how the request could succeed, and what came off the wire before what
-// was made here.
+// rank orders final responses: lower is better. A 6xx wins; then the lowest class; within a class,
+// whatever says most about how the request could succeed; and a response from the network before
+// one made here.
 func rank(r *Response) int {
 	code := r.Code()
 	class := code / 100
@@ -20,7 +20,8 @@ func rank(r *Response) int {
 	case 415, 420, 484:
 		n += 2
 	case 430:
-		// It says of one way to a phone what was to be known on this side of it (RFC 5626 §7)
+		// This concerns one way to a phone, and should have been handled on this side of it (RFC
+		// 5626 §7).
 		n += 90
 	case 408, 480, 503:
 		n += 60
@@ -56,17 +57,17 @@ func (x *Context) SendBest() {
 		r = NewResponse(480, CauseEmpty, nil)
 	}
 	code := r.Code()
-	// A 408 to a request other than INVITE is never sent; the transaction sees to it (RFC 4320
-	// §4.2)
+	// A 408 to a request other than INVITE is never sent; the transaction makes sure of it (RFC
+	// 4320 §4.2).
 	switch {
 	case code == 503:
 		// §16.7 step 6: a 503 would take this proxy, and not the server behind it, out of service.
 		code = 500
 		_ = x.Server.Reply(500, message.ReasonFor(500), nil, nil)
 	case code == 430 && r.target != nil && !x.edge:
-		// All ways to the phones of a target set have failed, and 430 is no answer for a caller
-		// (RFC 5626 §11.5): nobody is there (§16.5). A proxy that only passes a request on to where
-		// its Route says passes a 430 back: it is for the one who wrote the Route.
+		// All ways to the phones of a target set have failed, and 430 is not an answer for a caller
+		// (RFC 5626 §11.5): nobody is there (§16.5). A proxy that only forwards a request along its
+		// Route passes a 430 back: it is for whoever wrote the Route.
 		code = 480
 		_ = x.Server.Reply(480, message.ReasonFor(480), nil, nil)
 	case code == 401 || code == 407:

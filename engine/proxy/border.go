@@ -1,7 +1,7 @@
 package proxy
 
-// This file keeps the border of a trust domain (RFC 3325, RFC 5876): what peers beyond it say of
-// identities is not passed on, and they are not shown what its owner keeps private.
+// This file guards the border of a trust domain (RFC 3325, RFC 5876): identities asserted by peers
+// beyond it are not forwarded, and those peers are not shown what users keep private.
 
 import (
 	"bytes"
@@ -29,13 +29,14 @@ func (c *Core) beyond(m *message.Message, set *message.HeaderSet, p *transport.P
 	return outside != nil && m.HasAny(set) && outside(p)
 }
 
-// cameFrom is where a message came from, as a peer: valid until the next is asked for.
+// cameFrom is the origin of a message, as a peer: valid until the next one is requested.
 func (c *Core) cameFrom(a *transaction.Arrival) *transport.Peer {
 	c.source = transport.Peer{Kind: a.Kind, Addr: a.Source, Flow: a.Flow}
 	return &c.source
 }
 
-// Disbelieve removes of a response what a peer beyond the border says of identities (RFC 3325 §5).
+// Disbelieve removes from a response the identities asserted by a peer beyond the border (RFC 3325
+// §5).
 func (c *Core) Disbelieve(res *message.Message, from *transport.Peer) {
 	if c.beyond(res, &said, from) {
 		res.RemoveID(message.HeaderPAssertedIdentity)
@@ -44,8 +45,8 @@ func (c *Core) Disbelieve(res *message.Message, from *transport.Peer) {
 	}
 }
 
-// disbelieve is Disbelieve for the request. P-Preferred-Identity stays for the router to see, which
-// may take it for a hint (RFC 3325 §5), and is left out when the request goes on.
+// disbelieve is Disbelieve for the request. P-Preferred-Identity stays visible to the router, which
+// may take it as a hint (RFC 3325 §5), and is omitted when the request is forwarded.
 func (x *Context) disbelieve() {
 	if !x.core.beyond(x.Req, &said, x.core.cameFrom(&x.Server.From)) {
 		return
@@ -55,8 +56,8 @@ func (x *Context) disbelieve() {
 	x.unpreferred = x.Req.Find(message.HeaderPPreferredIdentity, 0) >= 0
 }
 
-// hide removes of m what a peer beyond the border must not be shown (RFC 3325 §7): asserted
-// identities where Privacy has "id". Each Remote-Party-ID may ask for that itself.
+// hide removes from m what a peer beyond the border must not be shown (RFC 3325 §7): asserted
+// identities if Privacy has "id". Each Remote-Party-ID may ask for that itself.
 func (c *Core) hide(m *message.Message, to *transport.Peer) {
 	if !c.beyond(m, &asserted, to) {
 		return
@@ -76,7 +77,7 @@ func (c *Core) hides(m *message.Message, to *transport.Peer) bool {
 	return c.beyond(m, &asserted, to) && (private(m) || hiddenParty(m) >= 0)
 }
 
-// private reports whether Privacy asks that the identity stays within the trust domain (RFC 3325
+// private reports whether Privacy asks that the identity stay within the trust domain (RFC 3325
 // §9.3).
 func private(m *message.Message) bool {
 	for i := m.Find(message.HeaderPrivacy, 0); i >= 0; i = m.Find(message.HeaderPrivacy, i+1) {
@@ -89,7 +90,7 @@ func private(m *message.Message) bool {
 	return false
 }
 
-// privacyGap: values stand between semicolons; some write commas.
+// privacyGap: values are separated by semicolons; some senders write commas.
 func privacyGap(r rune) bool {
 	return r == ';' || r == ',' || r == ' ' || r == '\t' || r == '\r' || r == '\n'
 }
@@ -110,7 +111,7 @@ func hiddenParty(m *message.Message) int {
 	return -1
 }
 
-// respond sends a response on. What the caller must not be shown stays in m, which a router may
+// respond forwards a response. What the caller must not be shown stays in m, which a router may
 // still look at.
 func (c *Core) respond(s *transaction.Server, m *message.Message) error {
 	to := c.cameFrom(&s.From)

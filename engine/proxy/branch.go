@@ -11,8 +11,8 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Branch is one target of a fork: the copy of the request that goes there, its client transaction,
-// and the times until it is given up.
+// Branch is one target of a fork: its copy of the request, its client transaction, and its time
+// limits.
 type Branch struct {
 	// Handle is the router's own.
 	Handle any
@@ -35,19 +35,19 @@ type Branch struct {
 	starving  bool // it waits for one; see starve
 	done      bool // its outcome is settled; a 2xx may still come
 	resolving bool // its next hop is being looked up
-	named     bool // its addresses are those of a name: how they fare is told to the resolver
-	praised   bool // it was told that the present address answers
+	named     bool // its addresses belong to a name: the resolver learns how they fare
+	praised   bool // the resolver knows that the current address answers
 	// The first of peers is the present address over UDP, for when it refuses TCP (§18.1.1)
 	spare     bool
 	heard     bool // a provisional response came
 	early     bool // and one other than 100
-	flowGone  bool // the connection it was to be sent on is gone
+	flowGone  bool // the connection it should have been sent on is gone
 	ringing   bool
 	cancelled bool
-	told      bool // a callback saw what it counts as
-	expired   bool // it was given up, and not cancelled
-	held      bool // given up, and waited for all the same; see hold
-	// Where it waits for an answer, 0: nowhere to be watched; see lost.go
+	told      bool // a callback has seen its outcome
+	expired   bool // it was given up, but not cancelled
+	held      bool // given up, but still waited for; see hold
+	// The flow it waits for a response on, if that must be watched, or 0; see lost.go
 	onFlow   transport.FlowID
 	nextOn   *Branch // in the list of that
 	prevOn   *Branch
@@ -59,7 +59,7 @@ type Branch struct {
 // Target is the target of the branch; nil when none was passed.
 func (b *Branch) Target() *Target { return b.target.shown() }
 
-// Message is what is about to be sent, to be read only.
+// Message is what is about to be sent, for reading only.
 func (b *Branch) Message() *message.Message { return b.msg }
 
 var errSent = errors.New("this branch has already been sent")
@@ -96,8 +96,8 @@ func (b *Branch) SetBody(body []byte, contentType string) error {
 	return b.msg.SetBody(body, contentType)
 }
 
-// SetRURI changes the Request-URI of this branch; where it is sent follows it unless the target
-// says otherwise.
+// SetRURI changes the Request-URI of this branch; its destination follows, unless the target says
+// otherwise.
 func (b *Branch) SetRURI(uri string) error {
 	if b.msg == nil {
 		return errSent
@@ -131,7 +131,7 @@ func (b *Branch) begin() {
 	b.prepare()
 }
 
-// prepare makes the branch's copy of the request (§16.6 steps 1 to 6) and finds where it goes.
+// prepare makes the branch's copy of the request (§16.6 steps 1 to 6) and finds its destination.
 func (b *Branch) prepare() {
 	x := b.fork.x
 	b.msg = x.core.takeMessage()
@@ -314,9 +314,10 @@ func (b *Branch) fail(err error) {
 	x.later(event{b, NewResponse(b.codeOf(err), CauseUnreachable, b.target.shown()), true})
 }
 
-// codeOf is what an attempt counts as that could not be sent: 503 (§16.9); but where the connection
-// of a client is gone, that client is not there for the moment, whatever became of the attempt to
-// connect to it, and the server of a dialog is told that its way has ended (RFC 5626 §5.3.1).
+// codeOf is the response code that an attempt which could not be sent counts as: 503 (§16.9). But
+// if a client's connection is gone, that client is unavailable for the moment, whatever became of
+// the attempt to connect to it, and the server of a dialog is told that its way has ended (RFC 5626
+// §5.3.1).
 func (b *Branch) codeOf(err error) int {
 	switch {
 	case !b.flowGone && !errors.Is(err, transport.ErrFlowGone):
@@ -350,7 +351,7 @@ func (b *Branch) Failed(c *transaction.Client, err error) {
 	}
 	b.unwatch()
 	timeout := errors.Is(err, transaction.ErrTimeout)
-	if !timeout { // silence is told by the response code
+	if !timeout { // the response code reports silence
 		b.tell(err)
 	}
 	b.failedAt(c.To(), timeout)

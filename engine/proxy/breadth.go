@@ -8,14 +8,14 @@ import (
 )
 
 // Max-Breadth (RFC 5393 §5) bounds how many branches of one request may be pending at once, over
-// all the proxies it passes: what a request brings with it is split among the branches that run
-// side by side, and a branch that has its final response gives its share back. Max-Forwards alone
-// bounds only how long a path is, not how many there are.
+// all the proxies it passes: what a request brings with it is split among parallel branches, and a
+// branch that has its final response returns its share. Max-Forwards alone bounds only how long a
+// path is, not how many there are.
 
-// defaultBreadth is what a request without the header gets (RFC 5393 §5.3.3).
+// defaultBreadth is used for a request without the header (RFC 5393 §5.3.3).
 const defaultBreadth = 60
 
-// breadthOf is the Max-Breadth of a request. What can't be read counts as missing.
+// breadthOf is the Max-Breadth of a request. An unreadable value counts as missing.
 func breadthOf(req *message.Message) int {
 	v := req.Header(message.HeaderMaxBreadth)
 	if v == nil {
@@ -28,10 +28,10 @@ func breadthOf(req *message.Message) int {
 	return int(n)
 }
 
-// left is what is left of the request's breadth for a further branch of the fork, and returns
-// reports whether more will be, when a branch that is pending gives its share back. Where nobody
-// has set a bound each fork has the default for itself: a script that forks twice at a time knows
-// what it does.
+// left is what remains of the request's breadth for another branch of the fork, and returns reports
+// whether more will become available, when a pending branch returns its share. If nobody has set a
+// bound, each fork has the default to itself: a script that forks twice at a time does so on
+// purpose.
 func (f *Fork) left() (left int, returns bool) {
 	left = breadthOf(f.x.Req)
 	bounded := f.x.Req.Find(message.HeaderMaxBreadth, 0) >= 0
@@ -49,8 +49,8 @@ func (f *Fork) left() (left int, returns bool) {
 	return max(left, 0), returns
 }
 
-// share splits what is left of the request's breadth among the branches of a new group, the first
-// of which get what doesn't divide.
+// share splits the remaining breadth of the request among the branches of a new group; the first
+// ones get the remainder.
 func (f *Fork) share(group []*Branch) {
 	left, _ := f.left()
 	each, more := left/len(group), left%len(group)
@@ -62,9 +62,9 @@ func (f *Fork) share(group []*Branch) {
 	}
 }
 
-// starve is for a branch that there is no breadth for: it waits until another gives its share back,
-// so that targets are tried one after the other where they can't be at once (RFC 5393 §5.3.3). Only
-// where none will, it is 440.
+// starve handles a branch for which no breadth is left: it waits until another branch returns its
+// share, so that targets are tried one after the other if they cannot be tried at once (RFC 5393
+// §5.3.3). Only if none will, it is 440.
 func (b *Branch) starve() {
 	if _, returns := b.fork.left(); returns {
 		b.starving = true
@@ -80,8 +80,8 @@ func (b *Branch) fed() {
 	b.fork.x.starving--
 }
 
-// feed begins branches that starve, as far as there is breadth for them again. It is called when a
-// branch has given its share back.
+// feed starts branches that were starving, as far as there is breadth for them again. It is called
+// when a branch has returned its share.
 func (x *Context) feed() {
 	if x.starving == 0 {
 		return
@@ -95,7 +95,7 @@ func (x *Context) feed() {
 		if left == 0 && returns {
 			continue
 		}
-		if left > 0 { // else nobody will give anything back: all begin, and starve to the end
+		if left > 0 { // otherwise nobody will return anything: all start, and end as starved
 			hungry = hungry[:min(left, len(hungry))]
 		}
 		for _, b := range hungry {

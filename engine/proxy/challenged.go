@@ -5,13 +5,13 @@ import (
 	"github.com/sipscript/sipscript/engine/transaction"
 )
 
-// A branch that answers the challenge of its target's server by itself, and what that changes: the
-// request is sent again with another CSeq number, so that this server stays between the two sides
+// A branch that itself answers the challenge of its target's server, and what that changes: the
+// request is sent again with another CSeq number, so this server has to stay between the two sides
 // of the dialog for good.
 
-// credentials are those that may go to the branch's target: its own, else the fork's. A contact
-// that a redirect brought is nobody we know. On the way of a dialog they are for the side they were
-// meant for when it began, whether or not it asked then, and for no other.
+// credentials are those that may be sent to the branch's target: its own, or the fork's. A contact
+// from a redirect is a stranger. Within a dialog they are for the side they were meant for when it
+// began, whether or not it challenged then, and for no other.
 func (b *Branch) credentials() *Credentials {
 	t, x := b.target, b.fork.x
 	switch {
@@ -26,10 +26,10 @@ func (b *Branch) credentials() *Credentials {
 }
 
 // challenged sends the branch again to where the challenge res came from, with credentials and in a
-// new transaction. It reports false when the challenge is an answer like any other.
+// new transaction. It returns false if the challenge is to be treated like any other response.
 func (b *Branch) challenged(c *transaction.Client, res *message.Message) bool {
 	x := b.fork.x
-	// The request may have been given back
+	// The request may have been returned to the pool.
 	if b.msg == nil || b.done || b.cancelled || b.fork.closed || x.over {
 		return false
 	}

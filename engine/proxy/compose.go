@@ -29,7 +29,7 @@ func (t *Target) String() string {
 	return fmt.Sprintf("flow %d", t.Flow)
 }
 
-// compose makes m the request as it goes to t; d holds defaults.
+// compose turns m into the request that is sent to t; d holds defaults.
 func (x *Context) compose(m *message.Message, t, d *Target) error {
 	x.Req.CopyTo(m)
 	if uri := or(t.URI, d.URI); uri != "" {
@@ -82,7 +82,7 @@ func or(a, b string) string {
 	return b
 }
 
-// destination finds where m goes (§16.6 steps 6 and 7): a peer, or a hop whose name must be
+// destination finds the destination of m (§16.6 steps 6 and 7): a peer, or a hop whose name must be
 // resolved.
 func (x *Context) destination(m *message.Message, t, d *Target) (*NextHop, transport.Peer, error) {
 	var peer transport.Peer
@@ -128,7 +128,7 @@ func (x *Context) destination(m *message.Message, t, d *Target) (*NextHop, trans
 		return nil, peer, fmt.Errorf("next hop %.80q: %w", uri, err)
 	}
 	if isSIPS(m.RequestURI()) {
-		hop.secure() // §16.6 step 7: whichever URI says where
+		hop.secure() // §16.6 step 7: whichever URI decides
 	}
 	if p, ok := hop.Peer(); ok {
 		return nil, p, nil
@@ -138,7 +138,7 @@ func (x *Context) destination(m *message.Message, t, d *Target) (*NextHop, trans
 	return &named, peer, nil
 }
 
-// withoutFlow is where m goes when its target's connection, by which gone leads, is gone: to the
+// withoutFlow is the destination of m if its target's connection, which gone leads to, is gone: the
 // address in its Request-URI, if that is the client's and can be connected to (§18).
 func (x *Context) withoutFlow(m *message.Message, gone *transport.Peer, t, d *Target) []transport.Peer {
 	if x.onlyOn(m, gone, t, d) || m.Find(message.HeaderRoute, 0) >= 0 {
@@ -154,15 +154,16 @@ func (x *Context) withoutFlow(m *message.Message, gone *transport.Peer, t, d *Ta
 	return nil
 }
 
-// onlyOn reports whether the client at the other end of p's connection is reached on that or not at
-// all: it asked for it (RFC 5626 §7), it is a browser, or the address in the Request-URI is not the
-// one that it was seen at. That one is of an inner network, where it may be somebody else's.
+// onlyOn reports whether the client at the other end of p's connection can be reached only there:
+// it asked for that (RFC 5626 §7), it is a browser, or the address in the Request-URI is not the
+// one it was seen at. In that case the address belongs to an inner network, where it may be
+// somebody else's.
 func (x *Context) onlyOn(m *message.Message, p *transport.Peer, t, d *Target) bool {
 	switch {
 	case t == vouched && x.flowOnly, t.FlowOnly, t.Flow == 0 && d.FlowOnly, p.Kind == transport.WS, p.Kind == transport.WSS:
 		return true
 	case !p.Addr.IsValid():
-		return false // nobody said where it was seen
+		return false // nobody knows where it was seen
 	}
 	hop, err := nextHop(m.RequestURI())
 	if err != nil {
@@ -182,8 +183,8 @@ func appendRoute(m *message.Message, value []byte) {
 	m.ReplaceElement(message.HeaderRoute, n, append(append(bytes.Clone(last), ", "...), value...))
 }
 
-// socket chooses the listener a branch leaves from, and sets it on p: the one asked for, else the
-// one the request came in on where it fits, else the first that fits.
+// socket chooses the listener that a branch leaves from, and sets it on p: the one requested, or
+// the one the request came in on if suitable, or the first suitable one.
 func (x *Context) socket(p *transport.Peer, t, d *Target) (*transport.Local, error) {
 	c := x.core
 	if name := or(t.FromSocket, d.FromSocket); name != "" {
@@ -208,7 +209,7 @@ func (x *Context) socket(p *transport.Peer, t, d *Target) (*transport.Local, err
 	}
 	out := c.Wire.Choose(p)
 	if out == nil && p.FlowOnly {
-		// Nothing is known of it any more, not even over what it ran
+		// Nothing is known of it any more, not even its transport.
 		return nil, transport.ErrFlowGone
 	}
 	if out == nil {
@@ -220,7 +221,7 @@ func (x *Context) socket(p *transport.Peer, t, d *Target) (*transport.Local, err
 	return out, nil
 }
 
-// schemeHint is for who wrote a host where a URI is wanted.
+// schemeHint is for a script that gave a host instead of a URI.
 func schemeHint(uri string) string {
 	if _, err := message.ParseURI(view("sip:" + uri)); err != nil {
 		return ""
@@ -228,7 +229,7 @@ func schemeHint(uri string) string {
 	return fmt.Sprintf("; write %.80q", "sip:"+uri)
 }
 
-// Check refuses what can't be sent: URIs that don't parse, headers of the engine's own, line
+// Check refuses what cannot be sent: URIs that do not parse, headers owned by the engine, line
 // breaks.
 func (t *Target) Check() error {
 	for _, uri := range [...]string{t.URI, t.NextHop} {

@@ -9,15 +9,16 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Handler is told by a context what it can't decide itself. Calls come with the lane's token.
+// Handler is called by a context for what it cannot decide itself. Calls are made with the lane's
+// token held.
 type Handler interface {
-	// Idle: nothing of the request runs or is in progress, and no final response went out.
+	// Idle: nothing of the request is running or in progress, and no final response was sent.
 	Idle()
 	// Ended: a final response went out, the caller cancelled, or the engine stops. It is called
 	// once for the first two, and once for the last.
 	Ended()
-	// Gone: nothing of the request runs or is in progress, and it is over. A 2xx that comes later
-	// may call back once more, and Gone is called again.
+	// Gone: nothing of the request is running or in progress, and it is over. A later 2xx may call
+	// back once more, and then Gone is called again.
 	Gone()
 }
 
@@ -32,16 +33,17 @@ type Context struct {
 	// Req is the request as it came in, less what §16.4 takes off, with the edits of the script.
 	Req *message.Message
 
-	// The mark of whom the Request-URI named as it came in; 0 for an ACK, which asks nothing
+	// The mark of the user named by the Request-URI as it arrived; 0 for an ACK, which asks for
+	// nothing
 	asked  uint64
-	Params message.Params // the script's parameters in the topmost Route, where that was signed
-	// RouteUser is the user part of the topmost Route, where that was ours and not signed: nobody
-	// has vouched for it.
+	Params message.Params // the script's parameters in the topmost Route, if it was signed
+	// RouteUser is the user part of the topmost Route, if that was ours and not signed: nobody has
+	// vouched for it.
 	RouteUser []byte
 	flow      *transport.Peer // where its flow token leads; nil if it has none
 	dialog    *dialog         // what was changed in the dialog; nil for nothing
 	mask      *Mask           // nil for none
-	// Of our Route entry, where all that is wrong is the Request-URI; else nil
+	// Of our Route entry, if only the Request-URI is wrong; otherwise nil
 	strayed *ticket
 
 	recordParams string
@@ -50,14 +52,14 @@ type Context struct {
 	forks []*Fork // in progress
 	ended *Fork   // the last that ended, and by its prior field those before it
 	best  *Response
-	// Other 401 and 407 responses, whose challenges go with the best (§16.7 step 7)
+	// Other 401 and 407 responses, whose challenges are added to the best (§16.7 step 7)
 	challenge []*Response
 	// The callback that orders responses and is running on this goroutine; nil outside of one
 	frame  *frame
-	events []event // what came meanwhile, in order of arrival
+	events []event // what arrived in the meantime, in order
 
-	mark     loopMark // of the request as it came in; 0 for an ACK, which is not checked
-	held     int32    // branches that were given up, and for whose end the final response waits
+	mark     loopMark // of the request as it arrived; 0 for an ACK, which is not checked
+	held     int32    // abandoned branches whose end the final response waits for
 	running  int32    // route and callbacks that have not returned
 	handling int32    // callbacks that order responses, running now
 	starving int32    // branches that wait for a share of Max-Breadth
@@ -66,7 +68,7 @@ type Context struct {
 
 	Signed      bool    // the topmost Route was ours, and its ticket lets this request pass
 	Refusal     Refusal // why the ticket of our Route entry does not let it pass
-	flowOnly    bool    // when the flow is gone nothing else leads there
+	flowOnly    bool    // if the flow is gone, nothing else leads there
 	edge        bool    // see Options.Edge
 	recordRoute bool
 	started     bool // there was a fork
@@ -74,12 +76,12 @@ type Context struct {
 	cancelled   bool
 	over        bool
 	silent      bool // nothing will be answered
-	unpreferred bool // the sender's P-Preferred-Identity does not go on
+	unpreferred bool // the sender's P-Preferred-Identity is not forwarded
 	listed      bool
 	waited      bool // the router did, for this request
 }
 
-// event is a final or provisional response to be handled in its turn.
+// event is a response to be handled in its turn.
 type event struct {
 	branch *Branch
 	res    *Response
@@ -109,7 +111,7 @@ func (x *Context) Start(c *Core, s *transaction.Server, h Handler) {
 	c.count++
 }
 
-// forget takes x off its core's list once nothing of it can happen any more.
+// forget removes x from its core's list once nothing more can happen to it.
 func (x *Context) forget() {
 	if x.running > 0 || len(x.forks) > 0 || !x.over && x.Server.State() != transaction.Terminated {
 		return
@@ -159,7 +161,8 @@ func (x *Context) Answered() int { return int(x.answered) }
 // Cancelled reports whether the caller cancelled.
 func (x *Context) Cancelled() bool { return x.cancelled }
 
-// IsOver reports whether nothing more may be sent for the request but what is under way.
+// IsOver reports whether nothing more may be sent for the request except what is already in
+// progress.
 func (x *Context) IsOver() bool { return x.over }
 
 // Forked reports whether the request was sent anywhere.
@@ -171,7 +174,7 @@ func (x *Context) Forks() int { return int(x.tries) }
 // Core is the core of the context's lane.
 func (x *Context) Core() *Core { return x.core }
 
-// Enter and Leave stand around the router's own handler: while one runs the request is not idle.
+// Enter and Leave enclose the router's own handler: while one runs the request is not idle.
 func (x *Context) Enter() { x.running++ }
 
 // Leave is the counterpart of Enter.
@@ -180,7 +183,7 @@ func (x *Context) Leave() {
 	x.check()
 }
 
-// check asks what is next when something has ended.
+// check decides what comes next when something has ended.
 func (x *Context) check() {
 	if x.answered == 0 && !x.silent && x.held == 0 && len(x.forks) == 0 && len(x.events) == 0 && (x.running == 0 || x.cancelled) &&
 		(x.Server.Stateless || x.Server.State() != transaction.Terminated) {
@@ -189,18 +192,19 @@ func (x *Context) check() {
 	x.forget()
 }
 
-// RecordRoute asks for our Record-Route on what is sent from now on.
+// RecordRoute asks for our Record-Route in what is sent from now on.
 func (x *Context) RecordRoute(params string) {
 	x.recordRoute, x.recordParams, x.caller = true, sealParams(params), x.callerSide()
 }
 
-// Recorded reports whether our Record-Route was asked for: requests within the dialog come back
+// Recorded reports whether our Record-Route was requested: requests within the dialog come back
 // here.
 func (x *Context) Recorded() bool { return x.recordRoute }
 
 // frame is one call of a callback that responses wait for.
 type frame struct {
-	yielded bool // it waits for a fork, whose responses must come: it delays nothing meanwhile
+	// It waits for a fork, whose responses must arrive: it delays nothing in the meantime
+	yielded bool
 	over    bool
 }
 
@@ -221,7 +225,7 @@ func (x *Context) run(f func()) {
 	_ = x.guard(f)
 }
 
-// guard calls what the router brought. What is to happen after it happens though it panics, or the
+// guard calls the router's code. Whatever must happen afterwards happens even if it panics, or the
 // request would never end.
 func (x *Context) guard(f func()) (err error) {
 	defer func() {
@@ -239,8 +243,8 @@ func (x *Context) guard(f func()) (err error) {
 	return nil
 }
 
-// Suspend and Resume stand around every wait of the router's for this request: others run
-// meanwhile, who are in no callback, or in one of their own.
+// Suspend and Resume enclose every wait of the router's code for this request: others run in the
+// meantime, in no callback, or in one of their own.
 func (x *Context) Suspend() *frame {
 	own := x.frame
 	x.frame, x.waited = nil, true
@@ -275,8 +279,8 @@ func (x *Context) deliver(e event) {
 	x.drain()
 }
 
-// later queues an event to be handled when the lane comes to it: what fails at once must not call
-// back into the script that is just asking for it.
+// later queues an event for when the lane gets to it: a failure that occurs at once must not call
+// back into the script that is just making the request.
 func (x *Context) later(e event) {
 	x.events = append(x.events, e)
 	x.core.Lane.Return((*drainWork)(x))

@@ -12,21 +12,22 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Resolver finds where a next hop is (RFC 3263). Only hosts that are no addresses come to it.
+// Resolver finds the address of a next hop (RFC 3263). It is called only for hosts that are not
+// addresses.
 type Resolver interface {
 	// Resolve calls done once, on the lane l, with the addresses to try in order, or an error. It
 	// doesn't block.
 	Resolve(l *lane.Lane, hop *NextHop, done func(peers []transport.Peer, err error))
 }
 
-// Env is what the cores of an engine share; it doesn't change while traffic flows.
+// Env is what the cores of an engine share; it does not change while there is traffic.
 type Env struct {
 	Wire     transport.Wire
 	Resolver Resolver
 	Signer   *Signer
 	// IsLocal reports whether a host and port (0: none written) name this server.
 	IsLocal func(host []byte, port uint16, scheme []byte) bool
-	// Tells flow tokens of ours from those of another process with the same secret
+	// Distinguishes our flow tokens from those of another process with the same secret
 	Process uint32
 	TimerC  time.Duration // §16.6 step 11, more than 3 min
 	// UDPLimit is the size in bytes above which a request goes to a UDP address by TCP first
@@ -34,9 +35,9 @@ type Env struct {
 	UDPLimit int
 	Limits   message.Limits
 	Log      *slog.Logger
-	Panics   *slog.Logger // told of callbacks that panic
-	// May reports whether what a source did, or had done, may be logged as a warning, once a
-	// minute, and how often it was not since.
+	Panics   *slog.Logger // receives panics of callbacks
+	// May reports whether something a source did, or caused, may be logged as a warning, once a
+	// minute, and how often it was suppressed since.
 	May func(what string, source netip.Addr) (silent int, ok bool)
 	// Wall is the time of day as it was when the engine started, and since then as much as passed:
 	// a clock that is set ends no dialog.
@@ -44,11 +45,12 @@ type Env struct {
 	// RouteLifetime is how long after its first request a dialog passes along our Record-Route.
 	RouteLifetime time.Duration
 	// Need tells the transport that a connection has a use that may be silent for long; nil: it
-	// doesn't want to know.
+	// does not want to know.
 	Need func(transport.FlowID)
-	// Withhold takes credentials that are for this server out of what is sent; nil: there are none.
+	// Withhold removes credentials for this server from what is sent; nil: there are none.
 	Withhold func(m *message.Message, made bool)
-	// Border tells who is outside the trust domain; nil, also what it returns: no border is kept.
+	// Border returns who is outside the trust domain; if it is nil, or returns nil, there is no
+	// border.
 	Border func() Beyond
 }
 
@@ -62,13 +64,13 @@ type Core struct {
 	scratch []*message.Message // messages being put together; a free list
 	// Where the one goes that is being sent: in use only until that call returns
 	peer   transport.Peer
-	source transport.Peer // where the one came from that is being looked at; see cameFrom
+	source transport.Peer // the origin of the message being processed; see cameFrom
 	first  *Context       // all contexts not yet forgotten, for the drain
 	count  int
 	noTCP  refusals
 	steps  steps
 	moved  refreshes
-	parked map[string][]*parked // by branch: what waits behind one that waits for an address
+	parked map[string][]*parked // by branch: what waits behind a request that waits for an address
 
 	watched  watched      // see lost.go
 	watching atomic.Int64 // how many are in it; read by anybody

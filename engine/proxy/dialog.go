@@ -7,19 +7,20 @@ import (
 	"encoding/binary"
 )
 
-// What this server changed in a dialog for good: the CSeq numbers of its caller, when it answered a
-// challenge in his name (§22.2 wants a higher one), and the From and To that one side is shown.
-// Every later request of the dialog must be changed alike, or the other side takes it for one of
-// another dialog (§12.2.2). Nothing is kept for that: it goes along in our Record-Route, in the
-// parameter ds, encrypted (one side must not read what the other hides) and under the signature.
-// Both sides bring it back with each request.
+// What this server changed in a dialog for good: the CSeq numbers of its caller, if it answered a
+// challenge on the caller's behalf (§22.2 requires a higher one), and the From and To that one side
+// is shown. Every later request of the dialog must be changed in the same way, or the other side
+// takes it for one of another dialog (§12.2.2). Nothing is kept for that: it travels in our
+// Record-Route, in the parameter ds, encrypted (one side must not read what the other hides) and
+// covered by the signature. Both sides bring it back with each request.
 
-// dialog is what was changed. It is never written once it was made.
+// dialog is what was changed. It is never written to once it was made.
 type dialog struct {
-	caller [callerBytes]byte // a mark of the caller's tag: requests that bear it in From are his
-	shift  uint32            // what is added to the CSeq numbers of the caller
-	// account tells that what goes to the callee may answer challenges with credentials: those that
-	// were given when the dialog began. Where there is a shift they did.
+	// A mark of the caller's tag: requests with it in From are the caller's
+	caller [callerBytes]byte
+	shift  uint32 // what is added to the caller's CSeq numbers
+	// account says that requests to the callee may answer challenges with credentials: those given
+	// when the dialog began. If there is a shift, they have done so.
 	account bool
 	from    party
 	to      party
@@ -28,7 +29,7 @@ type dialog struct {
 const callerBytes = 6
 
 // party is From or To, as the two sides have it: display name and URI, no parameters. Both are ""
-// where nothing was changed.
+// if nothing was changed.
 type party struct {
 	caller string // as the caller wrote it
 	callee string // as the callee was shown it
@@ -41,7 +42,7 @@ const stateName = "ds"
 // be there twice.
 const longestState = 1024
 
-// accountBit stands where the shift does, where it is 0.
+// accountBit is stored in place of the shift if that is 0.
 const accountBit = 1 << 32
 
 // append writes the dialog, as it is before encryption.
@@ -95,8 +96,8 @@ func readDialog(b []byte) *dialog {
 }
 
 // stateKeys encrypt dialogs. The initialization vector is a keyed hash over the Call-ID and the
-// text (as in RFC 5297), so that equal ones are equal only within a call. That nobody changed it is
-// for the signature of the entry to say.
+// text (as in RFC 5297), so equal ones are equal only within a call. The signature of the entry
+// shows that nobody changed it.
 type stateKeys struct {
 	iv    macKey
 	block cipher.Block
@@ -126,7 +127,7 @@ func (k *stateKeys) seal(d *dialog, callID []byte) string {
 	return string(AppendToken([]byte(";"+stateName+"="), text))
 }
 
-// open reads the value of the parameter; nil when it is none of ours.
+// open reads the value of the parameter, or returns nil if it is not ours.
 func (k *stateKeys) open(value, callID []byte) *dialog {
 	var space [longestState]byte
 	n, ok := ReadToken(space[:], value)
@@ -142,7 +143,7 @@ func (k *stateKeys) open(value, callID []byte) *dialog {
 	return readDialog(text[vectorBytes:])
 }
 
-// callerMark stands for a tag where the tag itself would be too long.
+// callerMark represents a tag where the tag itself would be too long.
 func callerMark(tag []byte) (mark [callerBytes]byte) {
 	sum := sha256.Sum256(tag)
 	copy(mark[:], sum[:])

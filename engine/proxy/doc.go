@@ -9,11 +9,11 @@
 //
 // A target may have several ways to one user agent instance ([Target].Others, RFC 5626 §7). They
 // are tried one after the other in place of the branch that failed, so that an instance rings once;
-// the first answer that is the instance's own ends it. A connection that is lost while an answer is
-// due on it counts as a way that failed, at once.
+// the first answer by the instance itself ends this. A connection that is lost while a response is
+// pending on it counts as a failed way, at once.
 //
 // What the layer above decides (when a request counts as decided, what a script may do) is in
 // package engine; this package calls back through [Handler] and the callbacks in [ForkOptions].
-// Callbacks may wait: meanwhile the responses of the same request queue in their order of arrival,
-// and other calls go on.
+// Callbacks may wait: in the meantime the responses of the same request are queued in their order
+// of arrival, and other calls carry on.
 package proxy

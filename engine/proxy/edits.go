@@ -6,8 +6,8 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// OwnedHeader reports whether a header is the engine's own: what routing and matching stand on
-// can't be edited by name.
+// OwnedHeader reports whether a header is the engine's own: what routing and matching are based on
+// cannot be edited by name.
 func OwnedHeader(id message.HeaderID) bool {
 	switch id {
 	case message.HeaderVia, message.HeaderFrom, message.HeaderTo, message.HeaderCallID, message.HeaderCSeq,
@@ -82,7 +82,7 @@ func RemoveHeader(m *message.Message, name string) error {
 	return nil
 }
 
-// checkValue refuses what would begin another line (trap 33).
+// checkValue refuses values that would begin another line (trap 33).
 func checkValue(name, value string) error {
 	for i := range len(value) {
 		if c := value[i]; c == '\r' || c == '\n' || c == 0 {

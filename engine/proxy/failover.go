@@ -1,11 +1,11 @@
 package proxy
 
-// Flow failover (RFC 5626 §7): a user agent instance that can be reached by several ways is one
-// target, tried by one way after the other. Only a way that failed is replaced: whatever else comes
-// is the answer of the instance, which is not asked twice.
+// Flow failover (RFC 5626 §7): a user agent instance that can be reached in several ways is one
+// target, tried by one way after the other. Only a way that failed is replaced: anything else is
+// the answer of the instance, which is not asked twice.
 
 // flowFailed reports whether r says that the way to the target failed: 430 (Flow Failed), 408, a
-// connection that is not there, or silence. One that was heard of and then took too long has not
+// connection that does not exist, or silence. A way that responded and then took too long has not
 // failed.
 func (b *Branch) flowFailed(r *Response) bool {
 	code := r.Code()
@@ -28,14 +28,14 @@ func better(a, b *Response) *Response {
 	return b
 }
 
-// mayFailover reports whether there is another way and somebody who waits for it.
+// mayFailover reports whether there is another way, and somebody waiting for it.
 func (b *Branch) mayFailover() bool {
 	f, x := b.fork, b.fork.x
 	return len(b.others) > 0 && (!b.cancelled || b.expired) && !f.closed && !x.over && !x.cancelled
 }
 
 // failover starts a branch in place of b, which has failed with r, by the next way to the same
-// instance; false if there is none, or nobody waits for it any more.
+// instance; it returns false if there is none, or nobody waits for it any more.
 func (b *Branch) failover(r *Response) bool {
 	f := b.fork
 	if !b.mayFailover() {

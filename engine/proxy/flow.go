@@ -15,25 +15,24 @@ import (
 // token is the user part of our entry for that side:
 // <sip:TOKEN@HOST:PORT;transport=ws;lr;r2=on;s=SIGNATURE>, and the signature is over it too.
 
-// side is one of the two that a request joins: the listener, and the way back where the URI in the
-// Contact is none.
+// side is one of the two sides that a request connects: the listener, and the way back if the URI
+// in the Contact is not one.
 type side struct {
 	local *transport.Local
 	flow  transport.FlowID // the connection, 0 for none
 	only  bool             // it is the only way: when it is gone the Contact is not one
-	// Over UDP: the address that a NAT gave the client, and, where local is bound to a wildcard,
-	// which of ours it sent to; nil for none
+	// Over UDP: the address that a NAT gave the client and, if local is bound to a wildcard, which
+	// of our addresses it sent to; nil for none
 	nat *transport.Peer
 }
 
 // named reports whether the side's entry carries a token.
 func (s *side) named() bool { return s.flow != 0 || s.nat != nil }
 
-// A token begins with the index of the listener. One of a connection goes on with the process, for
-// ids are not used twice in one process but they are in the next, and the connection; one of an
-// address with its port and bytes, and those of our own where it matters. They are distinguished by
-// their length: 14, or 8, 12, 20, 36. The highest bit of the index says that the connection is the
-// only way.
+// A token begins with the index of the listener. For a connection, the process follows, because ids
+// are unique only within one process, and the connection; for an address, its port and bytes, and
+// those of our own if they matter. They are distinguished by their length: 14, or 8, 12, 20, 36.
+// The highest bit of the index says that the connection is the only way.
 const (
 	onlyWay      = 1 << 15
 	connToken    = 2 + 4 + 8
@@ -70,9 +69,9 @@ func appendIP(b []byte, a netip.Addr) []byte {
 	return append(b, v6[:]...)
 }
 
-// readFlow is where a token leads, and whether that is the only way. ok is false when it is none,
-// or of a connection of another process that is not the only way: that is gone. The token was
-// vouched for by the signature.
+// readFlow returns where a token leads, and whether that is the only way. ok is false if it is not
+// a token, or belongs to a connection of another process that is not the only way: that connection
+// is gone. The signature has vouched for the token.
 func (c *Core) readFlow(token []byte) (p transport.Peer, only, ok bool) {
 	var space [longestToken]byte
 	n, read := ReadToken(space[:], token)
@@ -107,13 +106,13 @@ func (c *Core) readFlow(token []byte) (p transport.Peer, only, ok bool) {
 		return p, false, false
 	}
 	ip, _ := netip.AddrFromSlice(rest[:size])
-	p.LocalIP, _ = netip.AddrFromSlice(rest[size:]) // not valid if there is none
+	p.LocalIP, _ = netip.AddrFromSlice(rest[size:]) // invalid if there is none
 	p.Addr = netip.AddrPortFrom(ip, port)
 	return p, false, port != 0
 }
 
-// callerSide is the side a request came from. A WebSocket client is behind its connection always
-// (RFC 7118 §5), any other one when its Contact leads there, or nowhere, or it asks for it (RFC
+// callerSide is the side a request came from. A WebSocket client is always behind its connection
+// (RFC 7118 §5), any other client if its Contact leads there, or nowhere, or it asks for it (RFC
 // 5626 §4.3: ob).
 func (x *Context) callerSide() side {
 	from := &x.Server.From
@@ -136,8 +135,8 @@ func (x *Context) callerSide() side {
 }
 
 // contact is the address that the sender of the request gives for the rest of the dialog. ok is
-// false where that says nothing: its sender has an address of its own in the Route set, or the
-// client behind it in its Contact.
+// false if it says nothing: its sender has an address of its own in the Route set, or the client
+// behind it in its Contact.
 func (x *Context) contact() (uri message.URI, ok bool) {
 	if !x.Req.Direct() {
 		return uri, false
@@ -154,8 +153,8 @@ func (x *Context) contact() (uri message.URI, ok bool) {
 	return uri, err == nil && uri.IsSIP()
 }
 
-// behindNAT reports whether the sender of a request that came over UDP is to be reached where that
-// came from: it asks for it (RFC 5626 §4.3: ob), or its Contact is an address that can't be reached
+// behindNAT reports whether the sender of a request that came over UDP must be reached at its
+// source: it asks for it (RFC 5626 §4.3: ob), or its Contact is an address that cannot be reached
 // from here.
 func (x *Context) behindNAT(contact *message.URI) bool {
 	source := x.Server.From.Source.Addr()
@@ -190,9 +189,9 @@ func (x *Context) calleeSide(m *message.Message, p *transport.Peer, out *transpo
 	return s
 }
 
-// backOn notes where a Route entry of ours leads, for a request with that entry as the last of
-// ours. back: it came from the other side, which is certain where there are two entries; a single
-// one also is in what comes from there.
+// backOn records where a Route entry of ours leads, for a request with that entry as the last of
+// ours. back: it came from the other side, which is certain if there are two entries; a single
+// entry is also in requests from there.
 func (x *Context) backOn(token []byte, back bool) {
 	from := &x.Server.From
 	if p, only, ok := x.core.readFlow(token); ok && (back || p.Flow != from.Flow || p.Flow == 0 && p.Addr != from.Source) {

@@ -28,7 +28,7 @@ type Fork struct {
 
 var noOptions ForkOptions
 
-// maxRedirects bounds how many contacts of 3xx responses one fork follows (§16.7 step 4 asks for no
+// maxRedirects bounds how many contacts of 3xx responses one fork follows (§16.7 step 4 requires no
 // bound; loops do).
 const maxRedirects = 16
 
@@ -53,13 +53,13 @@ func (x *Context) Fork(targets []*Target, o *ForkOptions, relay bool) *Fork {
 		})
 	}
 	if len(targets) == 0 && relay && x.core.Lane.Post(lane.Func(func(*lane.Lane) { f.advance(); x.drain() })) {
-		return f // OnFailure must not be called by who is just asking
+		return f // OnFailure must not be called by the code that is just making the request
 	}
 	f.advance()
 	return f
 }
 
-// Vouched forks to where the request itself goes: its Route, or its Request-URI.
+// Vouched forks to where the request itself leads: its Route, or its Request-URI.
 func (x *Context) Vouched(o *ForkOptions, relay bool) *Fork {
 	if o == nil {
 		o = &noOptions
@@ -106,13 +106,13 @@ func (f *Fork) q(t *Target) float64 {
 	return f.opts.Defaults.Q
 }
 
-// vouched stands for "no target": never shown, never changed.
+// vouched represents "no target": never shown, never changed.
 var (
 	vouched        = &Target{}
 	vouchedTargets = []*Target{vouched}
 )
 
-// shown is what the router is shown as a response's target.
+// shown is what the router sees as a response's target.
 func (t *Target) shown() *Target {
 	if t == vouched {
 		return nil
@@ -155,7 +155,7 @@ func (f *Fork) advance() {
 func (f *Fork) concluded(r *Response) {
 	f.consider(r)
 	if code := r.Code(); code >= 600 {
-		// §16.7 step 5: nobody else is asked any more, and who is being asked is told.
+		// §16.7 step 5: nobody else is tried any more, and those being tried are cancelled.
 		if f.opts.Failover == nil || f.opts.Order == Parallel {
 			f.closed = true
 		}
@@ -178,7 +178,7 @@ func (f *Fork) concluded(r *Response) {
 	f.advance()
 }
 
-// consider keeps r where it is the best so far.
+// consider keeps r if it is the best so far.
 func (f *Fork) consider(r *Response) {
 	f.x.consider(r)
 	if f.best == nil || rank(r) < rank(f.best) {
@@ -192,7 +192,7 @@ func (f *Fork) consider(r *Response) {
 // settled reports whether the outcome is known.
 func (f *Fork) settled() bool { return f.won || f.result != nil }
 
-// succeeded ends the fork with a 2xx; r is nil when nobody asked to see it.
+// succeeded ends the fork with a 2xx; r is nil if nobody asked to see it.
 func (f *Fork) succeeded(r *Response) {
 	f.closed = true
 	if !f.settled() { // another 2xx doesn't change the outcome

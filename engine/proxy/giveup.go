@@ -11,7 +11,7 @@ import (
 // How a branch is ended before its server did: its time is over (§16.8), or it is cancelled (§16.7
 // step 10, §16.10).
 
-// Expire is the branch's timer: its delay is over, or it is given up.
+// Expire is the branch's timer: its delay has passed, or it is given up.
 func (b *Branch) Expire(*lane.Timer) {
 	if b.done {
 		b.release()
@@ -48,9 +48,9 @@ func (b *Branch) Expire(*lane.Timer) {
 // expiredPatience is how long hold waits: a CANCEL and its first three retransmissions.
 const expiredPatience = 4 * time.Second
 
-// hold keeps the final response back while an answer to the CANCEL of an expired branch can be
+// hold delays the final response while a response to the CANCEL of an expired branch can be
 // expected: a 2xx that crosses the CANCEL must not come after a failure (§16.7 step 5). It delays
-// nothing else, and nobody who was never heard.
+// nothing else, and not for branches that were never heard from.
 func (b *Branch) hold() {
 	if !b.heard || b.cancelled || b.held || b.client.Method() != message.MethodInvite {
 		return
@@ -74,7 +74,7 @@ func (b *Branch) release() {
 }
 
 // cancelPatience is how long a cancelled branch is waited for. The client before us waits 64*T1, 32
-// s, from its own CANCEL (§9.1), and should have our answer before that is over.
+// s, from its own CANCEL (§9.1), and should have our answer before that.
 const cancelPatience = 30 * time.Second
 
 // cancel ends a branch that has no final response. One that was not sent yet is settled in its

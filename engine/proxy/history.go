@@ -8,22 +8,22 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// What a redirect says of where the call has been goes on with it: History-Info (RFC 7044 §9) and
-// Diversion (RFC 5806 §5), which voicemail and billing behind us live on.
+// What a redirect says about where the call has been is passed on: History-Info (RFC 7044 §9) and
+// Diversion (RFC 5806 §5), which voicemail and billing behind us depend on.
 
-// mostHistory bounds the entries of one header that go on.
+// mostHistory bounds the entries of one header that are passed on.
 const mostHistory = 64
 
-// trail is what goes on to the contacts of one redirect.
+// trail is what is passed on to the contacts of one redirect.
 type trail struct {
 	history   []string
 	diversion []string
 	last      string // the index of the entry that was redirected, "" for none
-	next      int    // the last number of the next one's
+	next      int    // the last number of the next one's index
 }
 
-// trailOf joins what the redirected request said with what the 3xx says: entries in the answer's
-// own order, after those of the request that it leaves out (RFC 7044 §9.3).
+// trailOf joins the history in the redirected request with that in the 3xx: entries in the
+// response's own order, after those of the request that it leaves out (RFC 7044 §9.3).
 func trailOf(x *Context, from *Target, res *message.Message) *trail {
 	t := &trail{
 		history:   joined(sent(x, from, message.HeaderHistoryInfo), elements(res, message.HeaderHistoryInfo), false),
@@ -58,8 +58,7 @@ func elements(m *message.Message, id message.HeaderID) (list []string) {
 // unfolded makes one line of a folded value (§7.3.1).
 var unfolded = strings.NewReplacer("\r", "", "\n", "")
 
-// joined are the values of both; those of the answer come last, or first where the latest is on
-// top.
+// joined are the values of both; those of the response come last, or first if the latest is on top.
 func joined(request, answer []string, latestFirst bool) (all []string) {
 	for _, v := range request {
 		if !has(answer, v) {
@@ -83,7 +82,7 @@ func has(list []string, v string) bool {
 	return false
 }
 
-// index is the index of an entry of History-Info, "" for what has none.
+// index is the index of an entry of History-Info, or "" if it has none.
 func index(entry string) string {
 	a, err := message.ParseAddress([]byte(entry))
 	if err != nil {
@@ -93,7 +92,7 @@ func index(entry string) string {
 	return string(v)
 }
 
-// redirected notes in the entry of what was redirected why it was (RFC 7044 §10.2), and its index.
+// redirected records in the redirected entry why it was redirected (RFC 7044 §10.2), and its index.
 func (t *trail) redirected(entry *string, code int) {
 	a, err := message.ParseAddress([]byte(*entry))
 	if err != nil {
@@ -112,8 +111,8 @@ func (t *trail) redirected(entry *string, code int) {
 	}
 }
 
-// follow adds the trail to the target that a contact became, with an entry of its own where there
-// is a history: one beside that which was redirected (RFC 7044 §10.3).
+// follow adds the trail to the target made from a contact, with an entry of its own if there is a
+// history: one next to the redirected entry (RFC 7044 §10.3).
 func (t *trail) follow(to *Target, contact *message.Address) {
 	history := t.history
 	if t.last != "" && len(history) < mostHistory {

@@ -16,8 +16,8 @@ type late struct {
 	altered *alteration // of a branch that is
 }
 
-// handOver gives the client transactions of a request that is over to a late, so that its branches,
-// forks and context can go.
+// handOver passes the client transactions of a request that is over to a late, so that its
+// branches, forks and context can be freed.
 func (x *Context) handOver() {
 	var l *late
 	for f := x.ended; f != nil; f = f.prior {
@@ -43,7 +43,7 @@ func (x *Context) handOver() {
 	x.Server.User = nil
 }
 
-// Response sends a 2xx on; whatever else comes so late is nobody's.
+// Response forwards a 2xx; any other response that is this late is dropped.
 func (l *late) Response(c *transaction.Client, m *message.Message) {
 	if code := m.Status(); code < 200 || code >= 300 {
 		return
@@ -58,7 +58,7 @@ func (l *late) Response(c *transaction.Client, m *message.Message) {
 	l.core.sendSuccess(l.server, m)
 }
 
-// Failed has nobody to tell.
+// Failed has nobody to inform.
 func (l *late) Failed(*transaction.Client, error) {}
 
 // sendSuccess sends a 2xx: the first, another of the same fork, or one that comes after another

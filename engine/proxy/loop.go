@@ -10,9 +10,9 @@ import (
 )
 
 // Loop detection (§16.3 step 4, §16.6 step 8, RFC 5393 §4.2): the branch we push ends in a hash
-// over all that decides where a request goes. A request that comes back with the same hash would go
-// the same way again; one that was changed in between is a spiral and welcome. Via is no part of
-// the hash, since it grows with each round.
+// over everything that decides where a request goes. A request that comes back with the same hash
+// would take the same path again; one that was changed in between is a spiral, and is accepted. Via
+// is not part of the hash, because it grows with each round.
 
 // loopMark is the hash of a request as it came in.
 type loopMark uint32

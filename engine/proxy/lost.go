@@ -6,15 +6,16 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Connections that are lost while a request waits for its answer on them. The client at the other
-// end of a flow sends it there and nowhere else (RFC 5626 §4.2), so that waiting for it is in vain.
+// Connections that are lost while a request waits for its response on them. The client at the other
+// end of a flow sends the response there and nowhere else (RFC 5626 §4.2), so waiting for it is in
+// vain.
 
 // watched are the branches that wait for an answer on a flow, by flow; each list is linked through
 // the branches.
 type watched map[transport.FlowID]*Branch
 
-// watch enters b among those that wait on a flow. It is called before the request is sent: what
-// happens to the flow afterwards is told.
+// watch enters b among those that wait on a flow. It is called before the request is sent, so that
+// whatever happens to the flow afterwards is reported.
 func (b *Branch) watch(id transport.FlowID) {
 	c := b.fork.x.core
 	if c.watched == nil {
@@ -49,7 +50,7 @@ func (b *Branch) unwatch() {
 	c.watching.Add(-1)
 }
 
-// WaitsOnFlows tells, on any goroutine, whether any branch waits for an answer on a flow.
+// WaitsOnFlows reports, on any goroutine, whether any branch waits for a response on a flow.
 func (c *Core) WaitsOnFlows() bool { return c.watching.Load() > 0 }
 
 // FlowClosed ends the waits on a connection that is gone. Call it with the lane's token.
@@ -70,7 +71,7 @@ func (b *Branch) Lost(c *transaction.Client, err error) {
 }
 
 // lose settles a branch whose connection is gone. Its transaction stays until it has timed out: a
-// 2xx that comes all the same, by a new connection, still wins.
+// 2xx that arrives all the same, on a new connection, still wins.
 func (b *Branch) lose(code int) {
 	if b.done || b.client == nil {
 		return
@@ -81,10 +82,10 @@ func (b *Branch) lose(code int) {
 	b.settle(NewResponse(code, CauseUnreachable, b.target.shown()))
 }
 
-// need tells the transport of a connection on which a request with this method was answered 2xx,
-// where that lasts: a client that registered, here or through us, is called on it, and the requests
-// of a dialog may come after hours of silence. Nothing is told when that ends: the connection goes
-// when it has been idle for long.
+// need tells the transport that a request with this method was answered 2xx on a connection, if
+// that has lasting consequences: a client that registered, here or through us, is called on it, and
+// the requests of a dialog may come after hours of silence. The end of that is not reported: the
+// connection is closed when it has been idle for long.
 func (c *Core) need(id transport.FlowID, m message.Method) {
 	if id != 0 && c.Need != nil && (m == message.MethodRegister || StartsDialog(m)) {
 		c.Need(id)

@@ -11,9 +11,10 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// NextHop is where a request is to go, read from a URI (§8.1.2, §16.6 steps 6 and 7, RFC 3263 §4).
+// NextHop is the next destination of a request, read from a URI (§8.1.2, §16.6 steps 6 and 7, RFC
+// 3263 §4).
 type NextHop struct {
-	Host   string         // a name or an address; maddr where the URI has one
+	Host   string         // a name or an address; maddr if the URI has one
 	Port   uint16         // 0: none written
 	Kind   transport.Kind // 0: none written, RFC 3263 §4.1 chooses
 	Secure bool           // sips: only TLS will do
@@ -77,8 +78,8 @@ func (h *NextHop) secure() {
 // isSIPS reports whether a URI has the scheme sips.
 func isSIPS(uri []byte) bool { return len(uri) > 4 && uri[4] == ':' && uri[3]|0x20 == 's' }
 
-// Peer is the peer when the host is an address; ok is false when it is a name, which a [Resolver]
-// must look up.
+// Peer is the peer if the host is an address; ok is false if it is a name, which a [Resolver] must
+// look up.
 func (h *NextHop) Peer() (p transport.Peer, ok bool) {
 	addr, err := netip.ParseAddr(h.Host)
 	if err != nil {
@@ -97,7 +98,7 @@ func (h *NextHop) Peer() (p transport.Peer, ok bool) {
 	return p, true
 }
 
-// parseReceived reads "udp:192.0.2.7:1024", where a client was seen.
+// parseReceived reads "udp:192.0.2.7:1024", the address a client was seen at.
 func parseReceived(s string) (p transport.Peer, err error) {
 	kind, rest, ok := strings.Cut(s, ":")
 	if ok {

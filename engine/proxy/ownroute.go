@@ -13,11 +13,11 @@ import (
 type entry struct {
 	params message.Params // all of them
 	ticket []byte         // nil for none
-	user   []byte         // the flow token where the ticket holds, or what somebody wrote
+	user   []byte         // the flow token if the ticket is valid, or whatever somebody wrote
 	double bool
 }
 
-// ours reads a URI as an entry of ours. Nothing of it has been proven.
+// ours reads a URI as an entry of ours. Nothing of it has been verified.
 func (c *Core) ours(text []byte) (e entry, ok bool) {
 	u, err := message.ParseURI(text)
 	if err != nil || !u.IsSIP() || !c.IsLocal(u.Host, u.Port, u.Scheme) {
@@ -55,10 +55,10 @@ func (e *entry) clone() {
 type route struct {
 	entries [2]entry // two with r2
 	n       int
-	strict  bool // the first of them stood in the Request-URI
+	strict  bool // the first of them was in the Request-URI
 }
 
-// Refusal says why a request may not go on along our Record-Route.
+// Refusal says why a request may not follow our Record-Route.
 type Refusal uint8
 
 const (
@@ -78,8 +78,8 @@ func (r Refusal) String() string {
 	}[r]
 }
 
-// takeRoute is §16.4: undoes what a strict router did to the Request-URI, and removes our own
-// topmost Route entries. r.n is 0 if there was none.
+// takeRoute is §16.4: it undoes what a strict router did to the Request-URI, and removes our own
+// topmost Route entries. r.n is 0 if there were none.
 func (c *Core) takeRoute(req *message.Message, r *route) {
 	most := len(r.entries)
 	if req.Find(message.HeaderRoute, 0) >= 0 && hasParam(req.RequestURI(), "lr") {
@@ -118,8 +118,8 @@ func (c *Core) takeRoute(req *message.Message, r *route) {
 	}
 }
 
-// follow is §16.4: it takes off what named this server, checks the entries that were ours and takes
-// from them what they carry.
+// follow is §16.4: it removes what named this server, checks the entries that were ours and reads
+// what they carry.
 func (x *Context) follow() {
 	c, req := x.core, x.Req
 	var r route
@@ -129,7 +129,7 @@ func (x *Context) follow() {
 		return
 	}
 	named := c.Signer.targetMark(req.RequestURI()) // as a Contact would have it
-	c.stripMaddr(req, &x.Server.From)              // what remains says where it goes
+	c.stripMaddr(req, &x.Server.From)              // what remains decides where it goes
 	last := &r.entries[r.n-1]
 	t, refusal := x.judge(&r, named)
 	if refusal != NotRefused && refusal != RefusedTarget {
@@ -157,8 +157,8 @@ func (x *Context) onItsWay() bool {
 	return x.flow != nil && (x.flow.Flow == 0 || x.flowOnly)
 }
 
-// judge reports whether the holder of the entries may send this request to where it is for. named
-// is the mark of its Request-URI as it came.
+// judge reports whether the holder of the entries may send this request to its destination. named
+// is the mark of its Request-URI as it arrived.
 func (x *Context) judge(r *route, named uint64) (t ticket, refusal Refusal) {
 	c, req := x.core, x.Req
 	switch req.Method() {
@@ -198,9 +198,9 @@ func (c *Core) readTicketOf(req *message.Message, e *entry, b *bond) (ticket, bo
 	return t, ok && !t.answer
 }
 
-// identityHolds reports whether From is who the party was in the dialog. What ends a dialog, or is
-// never answered, shows nobody. RFC 4916 lets From change within a dialog: to an identity of
-// another domain, for which this server can't speak.
+// identityHolds reports whether From is the party's identity in the dialog. Requests that end a
+// dialog, or are never answered, show nobody an identity. RFC 4916 lets From change within a
+// dialog: here, to an identity of another domain, for which this server cannot speak.
 func (x *Context) identityHolds(t *ticket) bool {
 	was := t.callee
 	if t.answer {
@@ -218,7 +218,7 @@ func (x *Context) identityHolds(t *ticket) bool {
 	return err == nil && u.IsSIP() && !x.core.IsLocal(u.Host, u.Port, u.Scheme)
 }
 
-// targetHolds reports whether the Request-URI is where the other party's Contact led, or leads
+// targetHolds reports whether the Request-URI is where the other party's Contact led, or has led
 // since.
 func (x *Context) targetHolds(t *ticket, target uint64) Refusal {
 	s, req := x.core.Signer, x.Req

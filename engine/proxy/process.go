@@ -9,8 +9,8 @@ import (
 
 // Response processing (§16.7).
 
-// Response takes what a branch's server answered. m is valid until the call returns, so it is kept
-// when its turn is later.
+// Response handles a response of the branch's server. m is valid until the call returns, so it is
+// kept if its turn comes later.
 func (b *Branch) Response(c *transaction.Client, m *message.Message) {
 	if c != b.client {
 		return
@@ -33,7 +33,7 @@ func (b *Branch) Response(c *transaction.Client, m *message.Message) {
 	}
 	x.core.Disbelieve(m, c.To())
 	m.RemoveElement(message.HeaderVia, 0) // §16.7 step 3
-	if m.Find(message.HeaderVia, 0) < 0 { // it was meant for us, and can't be sent on
+	if m.Find(message.HeaderVia, 0) < 0 { // it was meant for us, and cannot be forwarded
 		if code >= 200 {
 			b.settle(NewResponse(503, CauseUnreachable, b.target.shown()))
 		}
@@ -53,14 +53,14 @@ func (b *Branch) Response(c *transaction.Client, m *message.Message) {
 	x.deliver(event{branch: b, res: keepResponse(m, b)})
 }
 
-// shows reports whether a callback sees a response with this code: all that go on, from a branch
-// that was given up too.
+// shows reports whether a callback sees a response with this code: all that are forwarded, also
+// those of an abandoned branch.
 func (b *Branch) shows(code int) bool {
 	return b.fork.opts.OnResponse != nil && (!b.done || code < 300)
 }
 
-// showsOutcome reports whether a callback sees what a branch without an answer counts as: once, and
-// not while there is another way to the same user agent.
+// showsOutcome reports whether a callback sees the outcome of a branch without a response: once,
+// and not while there is another way to the same user agent.
 func (b *Branch) showsOutcome(r *Response) bool {
 	return b.fork.opts.OnResponse != nil && !b.done && !b.told && !(b.flowFailed(r) && b.mayFailover())
 }
@@ -92,7 +92,7 @@ func (b *Branch) handle(e event) {
 		b.conclude(r)
 		return
 	}
-	if b.repeated(&r.msg) { // of one that a callback held up
+	if b.repeated(&r.msg) { // of one that a callback delayed
 		return
 	}
 	if b.shows(r.Code()) {
@@ -139,7 +139,7 @@ func (b *Branch) passKept(r *Response) {
 	b.won(r, code)
 }
 
-// won is what a 2xx changes: the request is over, and every other branch of an INVITE is cancelled
+// won is the effect of a 2xx: the request is over, and every other branch of an INVITE is cancelled
 // (§16.7 step 10).
 func (b *Branch) won(r *Response, code int) {
 	x := b.fork.x
@@ -202,9 +202,9 @@ func (b *Branch) conclude(r *Response) {
 	f.x.feed()
 }
 
-// keep remembers a response that a callback may have edited, so that its retransmission leaves as
-// it did (2xx and reliable provisionals; what else repeats is absorbed by the transaction, or is
-// news).
+// keep remembers a response that a callback may have edited, so that its retransmission leaves in
+// the same form (2xx and reliable provisionals; the transaction absorbs other repetitions, or they
+// are news).
 func (b *Branch) keep(r *Response) {
 	if code := r.Code(); code >= 300 || code < 200 && r.msg.Header(message.HeaderRSeq) == nil {
 		return

@@ -1,7 +1,7 @@
 package proxy
 
 // This file proves to servers with the same secret that one of them changed the Request-URI on the
-// way: they may want to know what the sender wrote, as a digest's uri has it (RFC 7616 §3.4.6). The
+// way: they may want to know what the sender wrote, as in a digest's uri (RFC 7616 §3.4.6). The
 // proof is in the branch of our Via, where the change was made. It is bound to the request and to
 // both addresses, so that nobody can use it for another.
 
@@ -15,7 +15,7 @@ import (
 // proofSuffix is the length of a proof in a branch.
 const proofSuffix = 1 + 16
 
-// addressMark is the mark of whom a URI names: its user and host. 0 is none.
+// addressMark is the mark of the user and host that a URI names, or 0.
 func (s *Signer) addressMark(uri []byte) uint64 {
 	u, err := message.ParseURI(uri)
 	if err != nil {
@@ -61,8 +61,8 @@ func (x *Context) appendProof(dst []byte, m *message.Message) []byte {
 // mostProofs bounds how many Vias are looked at.
 const mostProofs = 16
 
-// Readdressed reports whether a server with our secret put the Request-URI of m, as it stands, in
-// place of uri.
+// Readdressed reports whether a server with our secret replaced uri by the current Request-URI of
+// m.
 func (c *Core) Readdressed(m *message.Message, uri []byte) bool {
 	var space [proofSuffix]byte
 	var want []byte
@@ -80,7 +80,8 @@ func (c *Core) Readdressed(m *message.Message, uri []byte) bool {
 			s := c.Signer
 			want = appendProof(space[:0], s.proof(m, s.addressMark(uri), s.addressMark(m.RequestURI())))
 		}
-		// At the end of what was forwarded statelessly, else before the mark that tells loops.
+		// At the end of what was forwarded statelessly, otherwise before the mark that
+		// distinguishes loops.
 		if sameWithoutCase(b[len(b)-proofSuffix:], want) {
 			return true
 		}

@@ -8,15 +8,15 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Record-Route (§16.6 step 4), what becomes of it in the response (§16.7 step 8), and when it comes
+// Record-Route (§16.6 step 4), what happens to it in the response (§16.7 step 8), and when it comes
 // back as a Route (§16.4).
 //
-// Our entry reads <sip:HOST:PORT;transport=…;lr;s=TICKET;PARAMS>: the ticket is signed over all
-// that matters (see ticket.go), the script's parameters among it, which follow. Where a request
-// leaves by another transport or interface than it came in on, there are two entries (RFC 5658 §6),
-// both with r2=on, so that each side sees the one it can reach. So there are where one side is
-// behind a connection or a NAT: the entry of its side names that, in the user part (flow.go). Where
-// From, To or CSeq of the dialog were changed, ds=… says how (dialog.go).
+// Our entry reads <sip:HOST:PORT;transport=…;lr;s=TICKET;PARAMS>: the ticket is signed over
+// everything that matters (see ticket.go), including the script's parameters, which follow. If a
+// request leaves by another transport or interface than it arrived on, there are two entries (RFC
+// 5658 §6), both with r2=on, so that each side sees the one it can reach. The same applies if one
+// side is behind a connection or a NAT: the entry of its side names that, in the user part
+// (flow.go). If From, To or CSeq of the dialog were changed, ds=… says how (dialog.go).
 
 // StartsDialog reports whether a request of this method can start a dialog (RFC 3261 §12, RFC 6665,
 // RFC 3515).
@@ -59,7 +59,7 @@ func (c *Core) appendRecordRoute(dst []byte, s *side, double, secure bool, t *ti
 	dst = append(dst, l.SentBy...)
 	switch {
 	case l.Kind == transport.UDP || secure && l.Kind == transport.TLS:
-	case secure: // sips says TLS; what runs over it is still to be said (RFC 7118 §5)
+	case secure: // sips means TLS; what runs over it must still be said (RFC 7118 §5)
 		dst = append(dst, ";transport=ws"...)
 	default:
 		dst = append(dst, ";transport="...)

@@ -70,8 +70,8 @@ func redirectTarget(a *message.Address) *Target {
 	return t
 }
 
-// tried reports whether a URI is among the fork's targets: no URI comes into the set twice (§16.5),
-// so that redirects end.
+// tried reports whether a URI is among the fork's targets: no URI enters the set twice (§16.5), so
+// that redirects end.
 func (f *Fork) tried(uri []byte) bool {
 	for _, b := range f.branches {
 		known := view(b.target.URI)
@@ -85,8 +85,8 @@ func (f *Fork) tried(uri []byte) bool {
 	return slices.ContainsFunc(f.queue, func(t *Target) bool { return sameURI(view(t.URI), uri) })
 }
 
-// started goes on with what a redirect brought: at once in parallel, else when the present group
-// has ended. What was not followed of r is a response like any other.
+// started continues with the contacts of a redirect: at once if parallel, otherwise when the
+// current group has ended. The part of r that was not followed is a response like any other.
 func (f *Fork) started(r *Response) {
 	if r.msg.Header(message.HeaderContact) != nil {
 		f.consider(r)

@@ -8,14 +8,14 @@ import (
 )
 
 // Remote targets that changed within dialogs (§12.2.1.2, RFC 3311): tickets know those that dialogs
-// began with. They are kept by lane, in bounded memory. A restart, or another node, does no harm to
+// began with. They are kept by lane, in bounded memory. A restart, or another node, does not affect
 // calls whose parties stay where they were.
 
-// refreshes is where parties of dialogs are now, and were before that: a refresh may be refused, or
-// cross a request (§12.2.1.2). The zero value is empty.
+// refreshes records where parties of dialogs are now, and where they were before: a refresh may be
+// refused, or cross a request (§12.2.1.2). The zero value is empty.
 //
-// The parties of one Call-ID share a row, where the one that came first goes: who holds a callee's
-// ticket may invent any number of tags, and pushes nobody out but those of his row.
+// The parties of one Call-ID share a row, in which the oldest is replaced: the holder of a callee's
+// ticket may invent any number of tags, and displaces only those of its row.
 type refreshes struct {
 	rows [][rowOfParties]moved // nil until there is one
 }
@@ -76,22 +76,22 @@ func (r *refreshes) add(p partyKey, target uint64) {
 	row[0] = moved{p.key, [2]uint64{target}}
 }
 
-// refreshesTarget reports whether a request of this method within a dialog may change where its
-// sender is reached (RFC 3261 §12.2, RFC 3311 §5.1, RFC 6665 §4.4, RFC 3515).
+// refreshesTarget reports whether a request of this method within a dialog may change its sender's
+// remote target (RFC 3261 §12.2, RFC 3311 §5.1, RFC 6665 §4.4, RFC 3515).
 func refreshesTarget(m message.Method) bool {
 	return StartsDialog(m) || m == message.MethodUpdate
 }
 
-// refreshedBy remembers where the sender of a request within a dialog is reached from now on. m is
-// what is sent: the other party knows no other Contact.
+// refreshedBy remembers the new remote target of the sender of a request within a dialog. m is what
+// is sent: the other party knows no other Contact.
 func (x *Context) refreshedBy(m *message.Message) {
 	if x.Signed && refreshesTarget(m.Method()) && len(m.ToTag()) > 0 {
 		x.core.partyMoved(m.CallID(), m.FromTag(), m.ToTag(), x.core.Signer.targetMark(contactURI(m)))
 	}
 }
 
-// partyMoved remembers a party by its tag. A callee's ticket knows no tag of its holder: who takes
-// the other party's speaks for nobody.
+// partyMoved remembers a party by its tag. A callee's ticket does not know its holder's tag: a
+// holder that claims the other party's tag speaks for nobody.
 func (c *Core) partyMoved(callID, tag, other []byte, target uint64) {
 	if len(tag) > 0 && !bytes.EqualFold(tag, other) {
 		c.moved.add(c.Signer.partyKey(callID, tag), target)

@@ -46,7 +46,7 @@ func mayHaveMethod(b []byte) bool {
 	return false
 }
 
-// paramsAt is where the parameters of a sip URI begin, or would.
+// paramsAt is where the parameters of a sip URI begin, or would begin.
 func paramsAt(b []byte, u *message.URI) int {
 	end := len(b)
 	if len(u.Headers) > 0 || end > 0 && b[end-1] == '?' {
@@ -71,9 +71,9 @@ func appendParams(dst []byte, params message.Params, but ...string) []byte {
 	return dst
 }
 
-// stripMaddr takes maddr, transport and a port that is not a default out of the Request-URI when
-// maddr names this server and the request came in by the port and transport that the URI says
-// (§16.4). Else it is meant for another door of ours, or for somebody else.
+// stripMaddr removes maddr, transport and a non-default port from the Request-URI if maddr names
+// this server and the request arrived by the port and transport in the URI (§16.4). Otherwise it is
+// meant for another listener of ours, or for somebody else.
 func (c *Core) stripMaddr(req *message.Message, from *transaction.Arrival) {
 	uri := req.RequestURI()
 	if bytes.IndexByte(uri, ';') < 0 {

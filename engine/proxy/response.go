@@ -16,7 +16,7 @@ type Response struct {
 	Handle any
 
 	msg         message.Message
-	from        transport.Peer // where it came from, off the wire
+	from        transport.Peer // where it came from, if from the network
 	target      *Target
 	cause       string
 	fork        *Fork
@@ -71,18 +71,18 @@ func (r *Response) Reason() string { return string(r.msg.ReasonPhrase()) }
 // Final reports whether the code is 200 or above.
 func (r *Response) Final() bool { return r.msg.Status() >= 200 }
 
-// Message is the response with the edits made so far, to be read only. One made here has a start
-// line and no more.
+// Message is the response with the edits made so far, for reading only. A response made here has a
+// start line and nothing more.
 func (r *Response) Message() *message.Message { return &r.msg }
 
 // Target is the target passed to Relay or Fork that the response is from; nil when none was.
 func (r *Response) Target() *Target { return r.target }
 
-// Source is where the response came from: the address its request was sent to. It is not valid for
-// one made here.
+// Source is where the response came from: the address its request was sent to. It is invalid for a
+// response made here.
 func (r *Response) Source() (netip.AddrPort, transport.Kind) { return r.from.Addr, r.from.Kind }
 
-// Cause is "" for a response off the wire, else one of the Cause constants.
+// Cause is "" for a response from the network, otherwise one of the Cause constants.
 func (r *Response) Cause() string { return r.cause }
 
 // Dropped reports whether Drop was called.

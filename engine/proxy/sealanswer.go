@@ -21,9 +21,9 @@ type answerEntries struct {
 }
 
 // sealAnswer signs our entries in a response that may begin a dialog, for the caller (§16.7 step
-// 8), and takes them off any other: they are the callee's. seen is where the response came from. An
-// entry that does not hold is left alone: nobody passes by it. It returns the mark of the Contact
-// they were signed with, if they were.
+// 8), and removes them from any other: they are the callee's. seen is where the response came from.
+// An invalid entry is left alone: nobody can use it. It returns the mark of the Contact they were
+// signed with, if they were.
 func (c *Core) sealAnswer(m *message.Message, seen netip.Addr) (target uint64, sealed bool) {
 	code := m.Status()
 	if code <= 100 || m.Find(message.HeaderRecordRoute, 0) < 0 {
@@ -66,8 +66,9 @@ func (c *Core) sealAnswer(m *message.Message, seen netip.Addr) (target uint64, s
 	return t.target, true
 }
 
-// keepTickets takes the entries of ours with the ticket of a callee off a response that begins no
-// dialog: many copy Record-Route into each, and nobody needs it there (§12.1.1).
+// keepTickets removes our entries with a callee's ticket from a response that does not begin a
+// dialog: many user agents copy Record-Route into every response, and nobody needs it there
+// (§12.1.1).
 func (c *Core) keepTickets(m *message.Message) {
 	const most = 16 // twice as often as a request may reasonably pass here
 	var space [most]int
@@ -87,8 +88,8 @@ func (c *Core) keepTickets(m *message.Message) {
 	}
 }
 
-// findEntries finds our topmost entries with the ticket of a callee. Below them may be others of
-// ours, of a request that passed here twice: those are signed when the response passes there.
+// findEntries finds our topmost entries with a callee's ticket. Below them there may be others of
+// ours, from a request that passed here twice: those are signed when the response passes there.
 func (c *Core) findEntries(m *message.Message, r *answerEntries) {
 	all := m.Elements(message.HeaderRecordRoute)
 	for n := 0; all.Next(); n++ {

@@ -8,10 +8,10 @@ import (
 	"github.com/sipscript/sipscript/engine/siphash"
 )
 
-// Signer makes and checks what this server knows its own by, under keys derived from the secret:
-// the tickets of its Record-Route entries, which hold for the length of a dialog, and the branches
-// of requests it forwarded statelessly, by which a response finds its way back. Both have 64 bits
-// of SipHash-2-4: who would forge one has to ask here about each guess.
+// Signer makes and checks the marks by which this server recognizes what is its own, under keys
+// derived from the secret: the tickets of its Record-Route entries, which are valid for the length
+// of a dialog, and the branches of requests it forwarded statelessly, by which a response finds its
+// way back. Both have 64 bits of SipHash-2-4: a forger has to ask here about each guess.
 type Signer struct {
 	route  siphash.Key
 	branch siphash.Key
@@ -23,8 +23,8 @@ type Signer struct {
 // macKey is an HMAC key with its pads applied, so that a mark costs no allocation.
 type macKey struct{ inner, outer [64]byte }
 
-// NewSigner makes a signer from four keys: of tickets, of stateless branches, of what goes along
-// encrypted, and of marks.
+// NewSigner creates a signer from four keys: for tickets, for stateless branches, for encrypted
+// state, and for marks.
 func NewSigner(route, branch, state, marks [32]byte) *Signer {
 	return &Signer{route: siphashKey(route), branch: siphashKey(branch), state: newStateKeys(state),
 		marks: siphashKey(marks), loop: maphash.MakeSeed()}
@@ -45,8 +45,8 @@ func newMacKey(key [32]byte) (k macKey) {
 	return k
 }
 
-// sum is the HMAC of the parts, each closed by a zero byte so that no two lists of parts read
-// alike.
+// sum is the HMAC of the parts, each terminated by a zero byte so that no two lists of parts are
+// read alike.
 func (k *macKey) sum(parts ...[]byte) [sha256.Size]byte {
 	var space [512]byte
 	buf := append(space[:0], k.inner[:]...)

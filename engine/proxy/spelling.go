@@ -9,12 +9,13 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// What we put into URIs comes back from user agents in any spelling that §19.1.4 calls equal, and
-// in some that it does not: parameters sorted, names in capitals, values in lower case. So what we
-// write has no capitals, and what we sign is the meaning of it.
+// User agents return what we put into URIs in any spelling that §19.1.4 calls equal, and in some
+// that it does not: parameters sorted, names in upper case, values in lower case. So what we write
+// has no upper-case letters, and what we sign is its meaning.
 
-// alphabet is that of tokens: it survives a change of case, and has no vowel, so that no name of a
-// header can be made of it. Some look for those anywhere in a message (sipp, for CSeq).
+// alphabet is that of tokens: it survives a change of case, and has no vowels, so that it cannot
+// form the name of a header. Some user agents search for those anywhere in a message (sipp, for
+// CSeq).
 const alphabet = "0123456789bcdfghjklmnpqrstvwxyz-"
 
 // AppendToken appends b in characters that survive a change of case in user parts, parameters and
@@ -36,8 +37,8 @@ func AppendToken(dst, b []byte) []byte {
 // TokenLen is how many characters a token of n bytes has.
 func TokenLen(n int) int { return (n*8 + 4) / 5 }
 
-// ReadToken is the opposite of AppendToken, into dst, in any case. ok is false for what AppendToken
-// did not write, and for what has no room in dst.
+// ReadToken is the inverse of AppendToken, into dst, in any case. ok is false for what AppendToken
+// did not write, and for what does not fit into dst.
 func ReadToken(dst, token []byte) (n int, ok bool) {
 	bits, have := uint32(0), 0
 	for _, c := range token {
@@ -146,7 +147,7 @@ func appendUnsealed(dst, b []byte) []byte {
 	return append(dst, b...)
 }
 
-// isReserved reports whether a parameter of our entries is ours, and not the script's.
+// isReserved reports whether a parameter of our entries is the engine's, not the script's.
 func isReserved(name []byte) bool {
 	for _, r := range reserved {
 		if len(name) == len(r) && bytes.EqualFold(name, view(r)) {
@@ -160,7 +161,7 @@ func isReserved(name []byte) bool {
 const mostRouteParams = 32
 
 // scriptParams appends the script's parameters of an entry, in lower case and in the order of their
-// names, however they came back. ok is false where there are too many.
+// names, however they came back. ok is false if there are too many.
 func scriptParams(dst []byte, params message.Params) (_ []byte, ok bool) {
 	var space [mostRouteParams][2][]byte
 	list := space[:0]
@@ -197,7 +198,7 @@ func compareFold(a, b []byte) int {
 }
 
 // appendPlace appends what a URI says about where a request goes: scheme, host, port, transport and
-// maddr, as nextHop reads them. What is the default and what is written out are the same place.
+// maddr, as nextHop reads them. A default and its explicit form are the same place.
 func appendPlace(dst []byte, u *message.URI) []byte {
 	secure := len(u.Scheme) == 4
 	kind, port := transport.UDP, u.Port
@@ -233,8 +234,8 @@ func appendHost(dst, host []byte) []byte {
 	return appendLower(dst, host)
 }
 
-// appendHop appends what a Route entry of somebody else's says about the next hop: for a strict
-// router it becomes the Request-URI (§16.6 step 6).
+// appendHop appends what somebody else's Route entry says about the next hop: for a strict router
+// it becomes the Request-URI (§16.6 step 6).
 func appendHop(dst []byte, u *message.URI) []byte {
 	if dst = appendTarget(dst, u); u.Params.Has("lr") {
 		dst = append(dst, 'l')
@@ -242,7 +243,8 @@ func appendHop(dst []byte, u *message.URI) []byte {
 	return dst
 }
 
-// appendTarget appends what a URI says about whom a request is for: its place, and the user and gr.
+// appendTarget appends what a URI says about the recipient of a request: its place, and the user
+// and gr.
 func appendTarget(dst []byte, u *message.URI) []byte {
 	if !u.IsSIP() {
 		return u.AppendAOR(dst)

@@ -24,8 +24,8 @@ func (x *Context) Forward(t *Target) error {
 	return x.forwardAs(t, text(name))
 }
 
-// PassAck forwards the ACK of a 2xx to an INVITE that this server saw through. Its branch is like
-// any other's: nobody answers an ACK, so no way back goes with it.
+// PassAck forwards the ACK of a 2xx to an INVITE that this server handled. Its branch is like any
+// other: nobody answers an ACK, so it carries no way back.
 func (x *Context) PassAck(t *Target) error {
 	var space [2 * longestStateless]byte
 	return x.forwardAs(t, text(x.core.Layer.AppendBranch(space[:0])))
@@ -77,17 +77,17 @@ func (x *Context) appendStateless(dst []byte) ([]byte, error) {
 	return x.core.appendWithWay(dst, &via, x.Req.CallID(), cs.Number, appendWay(way[:0], &x.Server.ReplyTo)), nil
 }
 
-// MayForward reports whether the request can be forwarded without a transaction still. One whose
-// router waited has had one meanwhile: it may have been answered 100, so that its client sends
-// nothing again, and its retransmissions were absorbed; and it would take the CANCEL of a copy that
-// was forwarded.
+// MayForward reports whether the request can still be forwarded without a transaction. If its
+// router waited, it has had one in the meantime: it may have been answered 100, so that its client
+// no longer retransmits, and its retransmissions were absorbed; and the transaction would take the
+// CANCEL of a copy that was forwarded.
 func (x *Context) MayForward() bool {
 	return x.Server.Stateless || !x.waited && !x.Server.Provisional()
 }
 
-// Sustain forks to one target, nil along the request's own route, with the branch that Forward
-// would use: copies that were forwarded earlier are the same request to whom they came to, and
-// their answers and CANCELs belong to this transaction. It is for requests that can't be forwarded.
+// Sustain forks to one target, or along the request's own route if nil, with the branch that
+// Forward would use: copies forwarded earlier are the same request to their recipients, and their
+// responses and CANCELs belong to this transaction. It is for requests that cannot be forwarded.
 func (x *Context) Sustain(t *Target) {
 	o := &ForkOptions{}
 	if branch, err := x.appendStateless(nil); err == nil {
@@ -113,7 +113,7 @@ type parked struct {
 }
 
 // mostParked bounds how many wait behind the first with the same branch: an INVITE that is sent
-// seven times, its CANCEL, and what is not to be expected.
+// seven times, its CANCEL, and some reserve.
 const mostParked = 16
 
 var errParked = errors.New("too many retransmissions are waiting for the address of the next hop")
@@ -140,7 +140,7 @@ func (x *Context) park(m *message.Message, t *Target, hop *NextHop, peer transpo
 	return nil
 }
 
-// find has the address looked up, sends, and goes on with what waits behind.
+// find has the address looked up, sends, and continues with what waits behind.
 func (p *parked) find() {
 	if p.hop == nil {
 		p.send([]transport.Peer{p.peer}, nil)
@@ -193,7 +193,7 @@ func (x *Context) sendStateless(m *message.Message, p transport.Peer, t *Target,
 	return x.core.Layer.Forward(m, to, text(x.appendProof(append(space[:0], branch...), m)))
 }
 
-// Locate finds the addresses of a target, or of uri where the target names no other; done is called
+// Locate finds the addresses of a target, or of uri if the target names no other; done is called
 // once, on the lane.
 func (c *Core) Locate(t *Target, uri string, done func([]transport.Peer, error)) {
 	var m message.Message

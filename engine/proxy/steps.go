@@ -2,9 +2,9 @@ package proxy
 
 import "container/list"
 
-// Challenges within a dialog that already goes on. Its Record-Route entries are settled, so what
-// these add to CSeq can't go along with the messages and is kept here, by lane: few trunks ask
-// again in a dialog, and a restart in the middle costs such calls their next refresh.
+// Challenges in an established dialog. Its Record-Route entries are settled, so what these add to
+// CSeq cannot travel with the messages and is kept here, by lane: few trunks challenge again in a
+// dialog, and a restart in the middle costs such calls their next refresh.
 
 // steps is by how much the CSeq numbers of dialogs grew. The zero value is empty.
 type steps struct {
@@ -17,12 +17,12 @@ type grown struct {
 	at  []step // in ascending order
 }
 
-// step says that numbers from number on are shifted by extra, besides what the dialog says.
+// step says that numbers from number on are shifted by extra, in addition to what the dialog says.
 type step struct{ number, extra uint32 }
 
 const (
 	mostGrown = 4096 // dialogs of a lane; the one longest unused goes
-	mostSteps = 8    // of a dialog: only the numbers of requests in progress are asked for
+	mostSteps = 8    // of a dialog: only the numbers of requests in progress are looked up
 )
 
 func stepKey(callID, tag []byte) string { return string(callID) + "\x00" + string(tag) }

@@ -13,14 +13,14 @@ import (
 )
 
 // The branch of a request that was forwarded statelessly (§16.11) carries the way back of its
-// responses, under a keyed hash. Whoever answers may write into the lower Via what he likes: that
-// Via says nothing about where the response goes, only the branch does.
+// responses, under a keyed hash. A responder may write anything into the lower Via: that Via says
+// nothing about where the response goes, only the branch does.
 //
 //	z9hG4bK-HASH-WAY    both in hexadecimal; the hash is over the way, the branch and the host of
 //	                    the Via below ours, the Call-ID and the CSeq number
 //
-// The way is made of the flags, the listener, the port, the address and, where they matter, the
-// address of ours that the request came to and its connection.
+// The way consists of the flags, the listener, the port, the address and, if they matter, our
+// address that the request came to and its connection.
 
 const (
 	statelessCookie  = "z9hG4bK-"
@@ -29,8 +29,8 @@ const (
 )
 
 const (
-	wayIPv6     = 1 << iota // the address has 16 bytes, else 4
-	wayOwnIPv6              // so has the address of ours
+	wayIPv6     = 1 << iota // the address has 16 bytes, otherwise 4
+	wayOwnIPv6              // and so has our address
 	wayOwn                  // there is one
 	wayFlow                 // there is a connection
 	wayFlowOnly             // and no other way
@@ -68,7 +68,7 @@ func appendWay(dst []byte, to *transport.Peer) []byte {
 	return dst
 }
 
-// readWay is the opposite of appendWay. ok is false for what appendWay did not write.
+// readWay is the inverse of appendWay. ok is false for what appendWay did not write.
 func readWay(b []byte, locals []*transport.Local) (to transport.Peer, ok bool) {
 	if len(b) < 5 {
 		return to, false
@@ -104,9 +104,9 @@ func readWay(b []byte, locals []*transport.Local) (to transport.Peer, ok bool) {
 	return to, ok && len(rest) == 0
 }
 
-// appendWithWay appends the branch of a request forwarded statelessly, less the cookie: the same
-// for its retransmissions, its CANCEL and its ACK, and not to be made by anybody else. Connections
-// have other numbers in the next process.
+// appendWithWay appends the branch of a request forwarded statelessly, without the cookie: it is
+// the same for its retransmissions, its CANCEL and its ACK, and nobody else can make it.
+// Connections have other numbers in the next process.
 func (c *Core) appendWithWay(dst []byte, via *message.Via, callID []byte, cseq uint32, way []byte) []byte {
 	var number [8]byte
 	binary.BigEndian.PutUint32(number[:], cseq)
@@ -120,13 +120,13 @@ func (c *Core) appendWithWay(dst []byte, via *message.Via, callID []byte, cseq u
 }
 
 // wayBack reads the branch of a response whose request had via on top and was forwarded
-// statelessly. ok is false for any other branch. Branches compare without case (§7.3.1).
+// statelessly. ok is false for any other branch. Branches are compared without case (§7.3.1).
 func (c *Core) wayBack(branch []byte, via *message.Via, callID []byte, cseq uint32) (to transport.Peer, ok bool) {
 	n := len(statelessCookie)
 	if len(branch) < n || len(branch) > longestStateless || !bytes.EqualFold(branch[:n], []byte(statelessCookie)) {
 		return to, false
 	}
-	// The rest is no matter of ours; see readdressed.go
+	// The rest does not concern us; see readdressed.go.
 	branch, _, _ = bytes.Cut(branch, []byte("."))
 	_, text, _ := bytes.Cut(branch[n:], []byte("-"))
 	var way [longestWay]byte

@@ -8,8 +8,7 @@ import (
 
 // The target set is a set (§16.5): a target is in it once, however often it was found.
 
-// distinct is targets without those that stand before them already. It is targets itself if there
-// are none.
+// distinct is targets without repetitions. It is targets itself if there are none.
 func distinct(targets []*Target) []*Target {
 	for i := 1; i < len(targets); i++ {
 		if !slices.ContainsFunc(targets[:i], targets[i].same) {

@@ -12,10 +12,10 @@ import (
 // A ticket is the parameter s of our Record-Route entries: it lets one party of a dialog reach the
 // other, as who they were when the dialog began, and nobody else reach anybody.
 //
-// The entry in a request is for the callee: of the callee it knows the identity the call was for,
-// and no tag. The entry in the response is signed again, for the caller (§16.7 step 8; RFC 5658 has
-// the two sides differ anyway), with the callee's tag and Contact. So either party has a ticket
-// that is good for its own direction, and needs no table here. What a dialog may change later, its
+// The entry in a request is for the callee: it knows the identity the call was for, but no tag of
+// the callee. The entry in the response is signed again, for the caller (§16.7 step 8; with RFC
+// 5658 the two sides differ anyway), with the callee's tag and Contact. So each party has a ticket
+// that is valid for its own direction, and needs no table here. What a dialog may change later, its
 // remote targets (§12.2.2), is remembered while there is room (see refreshes).
 type ticket struct {
 	answer bool   // it is the caller's, from a response
@@ -69,7 +69,7 @@ func readTicket(b []byte) (t ticket) {
 	return t
 }
 
-// bond is what the entries of one message are bound to besides what a ticket says.
+// bond is what the entries of one message are bound to in addition to the ticket's contents.
 type bond struct {
 	callID    []byte
 	callerTag []byte
@@ -82,7 +82,7 @@ type bond struct {
 func (s *Signer) sign(dst []byte, t *ticket, b *bond, params message.Params, token []byte) []byte {
 	var space [ticketBytes]byte
 	raw := t.append(space[:0])
-	// 0 for too many parameters: such an entry lets nobody pass
+	// 0 for too many parameters: such an entry lets nobody pass.
 	sum, _ := s.ticketSum(raw, b, params, token)
 	return AppendToken(dst, binary.BigEndian.AppendUint64(raw, sum))
 }
@@ -130,7 +130,7 @@ func (s *Signer) ticketSum(raw []byte, b *bond, params message.Params, token []b
 	return s.route.Sum(b.callID, buf), true
 }
 
-// Marks: keyed, so that nobody can look for a value that has the mark of another.
+// Marks are keyed, so that nobody can search for a value that has the mark of another.
 
 func (s *Signer) mark(kind byte, text []byte) uint64 {
 	return s.marks.Sum([]byte{kind}, text)
@@ -159,7 +159,7 @@ func (s *Signer) targetMark(uri []byte) uint64 {
 	return s.mark('t', appendTarget(space[:0], &u))&(1<<40-1) | 1
 }
 
-// seenMark is the mark of an address somebody was seen at, 0 for none.
+// seenMark is the mark of an address somebody was seen at, or 0.
 func (s *Signer) seenMark(a netip.Addr) uint32 {
 	if !a.IsValid() {
 		return 0
@@ -168,7 +168,7 @@ func (s *Signer) seenMark(a netip.Addr) uint32 {
 	return uint32(s.mark('a', b[:]))
 }
 
-// seenHost is the mark of the address in a URI; ok is false where its host is a name.
+// seenHost is the mark of the address in a URI; ok is false if its host is a name.
 func (s *Signer) seenHost(uri []byte) (mark uint32, ok bool) {
 	hop, err := nextHop(uri)
 	if err != nil {

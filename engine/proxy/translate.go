@@ -37,7 +37,7 @@ func (x *Context) MayMask() error {
 	return nil
 }
 
-// Check refuses what is not an address, or too long to go round with each request.
+// Check refuses what is not an address, or is too long to be carried in each request.
 func (k *Mask) Check() error {
 	for _, s := range [...]string{k.From, k.To} {
 		if s == "" {
@@ -69,7 +69,7 @@ func (x *Context) SetMask(k Mask) error {
 	return nil
 }
 
-// Mask masks this branch, in place of what the request's mask says.
+// Mask masks this branch, instead of the request's mask.
 func (b *Branch) Mask(k Mask) error {
 	if err := k.Check(); err != nil {
 		return err
@@ -147,7 +147,7 @@ func setParty(m *message.Message, id message.HeaderID, text string) {
 	_ = m.Set(id.String(), text+string(a.Params))
 }
 
-// translate makes m, a copy of the request, what the side it goes to knows of the dialog.
+// translate changes m, a copy of the request, to what its recipient knows of the dialog.
 func (x *Context) translate(m *message.Message) {
 	if x.mask != nil {
 		for _, p := range x.partiesOf(x.mask) {
@@ -168,7 +168,8 @@ func (x *Context) translate(m *message.Message) {
 	setParty(m, message.HeaderFrom, d.to.caller)
 }
 
-// byCaller reports whether the request, of a dialog that was changed, is of the one who began it.
+// byCaller reports whether the request, in a dialog that was changed, comes from the party that
+// began it.
 func (x *Context) byCaller() bool { return x.dialog.caller == callerMark(x.Req.FromTag()) }
 
 // shift is what is added to a CSeq number of the request's sender.
@@ -193,7 +194,7 @@ func (x *Context) shiftNumbers(m *message.Message) {
 		setCSeq(m, cs.Number+n)
 	}
 	if cs.Method == message.MethodBye {
-		// Not for the other side's: it may cross one of ours
+		// Not for the other side's: it may cross one of ours.
 		x.core.steps.forget(x.Req.CallID(), x.Req.FromTag())
 	}
 	rack := bytes.Fields(m.Header(message.HeaderRAck))
@@ -209,7 +210,7 @@ func (x *Context) shiftNumbers(m *message.Message) {
 	}
 }
 
-// changes reports whether m, about to be sent, differs from the request in what its answers must
+// changes reports whether m, about to be sent, differs from the request in what its responses must
 // agree with.
 func (x *Context) changes(m *message.Message) bool {
 	for _, id := range [...]message.HeaderID{message.HeaderFrom, message.HeaderTo, message.HeaderCSeq} {

@@ -6,10 +6,10 @@ import (
 	"net/netip"
 )
 
-// What is logged of what could not be sent.
+// Logging what could not be sent.
 
 // tell logs why a target was not reached: as a warning, once per caller and minute, except for a
-// client that is gone, as clients are every day.
+// client that is gone, which happens every day.
 func (b *Branch) tell(err error) {
 	x := b.fork.x
 	if x.Req == nil {
@@ -22,8 +22,8 @@ func (b *Branch) tell(err error) {
 	x.core.unsent(level, "branch failed", x.Req.CallID(), x.Server.From.Source.Addr(), b.target, err)
 }
 
-// Unsent warns that what was to be sent for a source was not, once per source and minute. t may be
-// nil.
+// Unsent warns that something that was to be sent for a source was not, once per source and minute.
+// t may be nil.
 func (c *Core) Unsent(what string, callID []byte, from netip.Addr, t *Target, err error) {
 	if t == nil {
 		t = vouched

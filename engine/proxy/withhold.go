@@ -2,8 +2,8 @@ package proxy
 
 import "github.com/sipscript/sipscript/engine/message"
 
-// withhold removes of m, which is about to be sent, the credentials that are for this server (RFC
-// 3261 §22.3: those for other realms pass untouched). made: what is judged was written here.
+// withhold removes from m, which is about to be sent, the credentials for this server (RFC 3261
+// §22.3: those for other realms pass unchanged). made: the message was written here.
 func (c *Core) withhold(m *message.Message, made bool) {
 	if c.Withhold == nil {
 		return
