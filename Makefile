@@ -13,7 +13,11 @@ SHELL       := bash
 COUNTS := bin/counts
 TALLY  := $(GO) run ./internal/testcount -add $(COUNTS)
 
-.PHONY: test build vet lint cross plain race simulate beside fuzz hostile interop bench phones redis postgres mariadb lua51 counts clean
+# What is made from the declarations of scripts' functions: the reference, the tables of READMEs, and the stubs of editors.
+docs:
+	$(GO) run ./internal/docs/generate
+
+.PHONY: docs test build vet lint cross plain race simulate beside fuzz hostile interop bench phones redis postgres mariadb lua51 counts clean
 
 test: clean vet lint cross plain race simulate beside
 	@$(GO) run ./internal/testcount -sum $(COUNTS)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -23,7 +24,7 @@ import (
 //
 // Field types: string, bool, integers, floats, time.Duration (a number of seconds), []string (a list or one string), map[string]string, any (a copy),
 // *Func (a function), FuncOrValue (a function or a copy), []engine.HeaderEdit ({Name = text | list | false}), a struct (a table of options in turn), and pointers to these (nil: not
-// given). `lua:"name,required"` must be given; min and max bound numbers and durations (in seconds); a duration is never negative.
+// given). `lua:"name,required"` must be given, `lua:"name,reloadable"` may change at a reload; default:"…" and doc:"…" are for documentation; min and max bound numbers and durations (in seconds); a duration is never negative.
 
 // optionField is one key of an options struct.
 type optionField struct {
@@ -32,7 +33,9 @@ type optionField struct {
 	required bool
 	min, max string
 	oneof    []string
-	doc      string
+	doc, def string
+
+	reloadable bool
 }
 
 // optionFields reads the tags of a struct type.
@@ -44,13 +47,24 @@ func optionFields(t reflect.Type) []optionField {
 		if !ok {
 			continue
 		}
-		name, flag, _ := strings.Cut(tag, ",")
-		o := optionField{name: name, index: i, required: flag == "required", doc: f.Tag.Get("doc")}
+		parts := strings.Split(tag, ",")
+		o := optionField{name: parts[0], index: i, required: slices.Contains(parts[1:], "required"),
+			reloadable: slices.Contains(parts[1:], "reloadable"), doc: f.Tag.Get("doc"), def: f.Tag.Get("default")}
 		o.min, o.max = f.Tag.Get("min"), f.Tag.Get("max")
 		if s := f.Tag.Get("oneof"); s != "" {
 			o.oneof = strings.Fields(s)
 		}
 		list = append(list, o)
+	}
+	return list
+}
+
+// optionFields are those of a type, read once in each VM.
+func (v *vm) optionFields(t reflect.Type) []optionField {
+	list, ok := v.options[t]
+	if !ok {
+		list = optionFields(t)
+		v.options[t] = list
 	}
 	return list
 }
@@ -61,10 +75,13 @@ type Option struct {
 	Kind     Type
 	Type     string // in words, where Kind does not say it: "list | function(res)"
 	Doc      string
+	Default  string // in Lua or in words; "" for none
 	Required bool
-	OneOf    []string
-	Min, Max string
-	Options  []Option // of a Table whose keys are known
+	// Reloadable: the option of a configure may change when the script is reloaded.
+	Reloadable bool
+	OneOf      []string
+	Min, Max   string
+	Options    []Option // of a Table whose keys are known
 }
 
 // OptionsOf lists the keys of an options struct (a value of it or a pointer to one).
@@ -81,7 +98,8 @@ func OptionsOf(opts any) []Option {
 	}
 	var list []Option
 	for _, f := range optionFields(t) {
-		o := Option{Name: f.name, Doc: f.doc, Required: f.required, OneOf: f.oneof, Min: f.min, Max: f.max}
+		o := Option{Name: f.name, Doc: f.doc, Default: f.def, Required: f.required, Reloadable: f.reloadable, OneOf: f.oneof,
+			Min: f.min, Max: f.max}
 		o.Kind, o.Type, o.Options = optionKind(t.Field(f.index).Type)
 		list = append(list, o)
 	}
@@ -131,7 +149,7 @@ func decodeTable(v *vm, t *lua.LTable, into any) error {
 }
 
 func decodeStruct(v *vm, t *lua.LTable, s reflect.Value, path string) error {
-	fields := optionFields(s.Type())
+	fields := v.optionFields(s.Type())
 	if err := knownKeys(t, fields, path); err != nil {
 		return err
 	}

@@ -95,7 +95,7 @@ func TestDeclarationsAreComplete(t *testing.T) {
 			t.Errorf("%s has no text", o.Name)
 		}
 		for i := range o.Methods {
-			check(t, o.variable()+":"+o.Methods[i].Name, &o.Methods[i])
+			check(t, o.Variable()+":"+o.Methods[i].Name, &o.Methods[i])
 		}
 		for _, f := range o.Fields {
 			if f.Doc == "" && o.kind != nil {

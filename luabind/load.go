@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -17,7 +18,7 @@ import (
 func newVM(g *generation, l *lane.Lane, background bool) *vm {
 	v := &vm{gen: g, lane: l, background: background, loading: true, clock: g.router.clock}
 	v.main = lua.NewState(stateOptions())
-	v.types = map[*ObjectType]*lua.LTable{}
+	v.types, v.options = map[*ObjectType]*lua.LTable{}, map[reflect.Type][]optionField{}
 	v.modules = map[string]lua.LValue{}
 	v.events = map[string][]*lua.LFunction{}
 	v.globals = map[string]bool{}

@@ -29,9 +29,9 @@ func (v *vm) typeOf(t *ObjectType) *lua.LTable {
 		members[t.Fields[i].Name] = member{field: &t.Fields[i]}
 	}
 	for _, m := range t.Methods {
-		members[m.Name] = member{method: v.bind(m, t.variable()+":"+m.Name, true)}
+		members[m.Name] = member{method: v.bind(m, t.Variable()+":"+m.Name, true)}
 	}
-	k := &boundKind{t: t, members: members, call: Call{vm: v, fn: &boundFunction{full: t.variable()}}}
+	k := &boundKind{t: t, members: members, call: Call{vm: v, fn: &boundFunction{full: t.Variable()}}}
 	mt := v.metatable(func(l *lua.LState) int { return v.readField(l, k) }, func(l *lua.LState) int { return v.assignField(l, k) })
 	k.mt = mt
 	mt.RawSetString("__tostring", v.main.NewFunction(func(l *lua.LState) int {
@@ -132,12 +132,16 @@ func (t *ObjectType) text(l *lua.LState, self any) string {
 	}
 }
 
-func (t *ObjectType) variable() string {
+// Variable is how scripts usually call an object of the type: "req" for a request.
+func (t *ObjectType) Variable() string {
 	if t.kind != nil && t.kind.variable != "" {
 		return t.kind.variable
 	}
 	return t.Name
 }
+
+// Dynamic tells whether the fields of the type are what the object holds: parameters.
+func (t *ObjectType) Dynamic() bool { return t.kind != nil && t.kind.any != nil }
 
 func (t *ObjectType) hint() string {
 	if t.kind != nil {

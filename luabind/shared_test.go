@@ -151,13 +151,13 @@ func TestConfigure(t *testing.T) {
 	var got []someOptions
 	var fail error
 	m := &module{name: "m"}
-	m.functions = []luabind.Function{luabind.Configure("sets it up", someOptions{Max: 3, Mode: "slow"}, func(o someOptions) error {
+	m.functions = []luabind.Function{luabind.Configure(luabind.Function{}, someOptions{Max: 3, Mode: "slow"}, func(o someOptions) error {
 		got = append(got, o)
 		return fail
 	})}
 	try := func(source string) error {
 		t.Helper()
-		m.functions = []luabind.Function{luabind.Configure("sets it up", someOptions{Max: 3, Mode: "slow"}, func(o someOptions) error {
+		m.functions = []luabind.Function{luabind.Configure(luabind.Function{}, someOptions{Max: 3, Mode: "slow"}, func(o someOptions) error {
 			got = append(got, o)
 			return fail
 		})}
@@ -206,7 +206,7 @@ func TestConfigure(t *testing.T) {
 		t.Error(err)
 	}
 	fail = nil
-	m.functions = []luabind.Function{luabind.Configure("", someOptions{}, func(someOptions) error { return nil })}
+	m.functions = []luabind.Function{luabind.Configure(luabind.Function{}, someOptions{}, func(someOptions) error { return nil })}
 	w := luabindtest.New(t, `m = require "m" `+idle, luabindtest.Modules(m))
 	evalFails(t, w, map[string]string{`m.configure{}`: "m.configure can only be called while the file runs"})
 	if list := luabind.OptionsOf(someOptions{}); len(list) != 10 || list[0].Name != "max" || list[0].Doc != "how many" {

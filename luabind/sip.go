@@ -44,8 +44,18 @@ func Core() Library {
 		},
 		Events: coreEvents(),
 		Types: []*ObjectType{requestType, responseType, branchType, uriType, addressType, paramsType, dictType, taskType, timerType,
-			cseqShape, endpointShape, sourceShape, listenerShape},
+			cseqShape, endpointShape, sourceShape, listenerShape, targetShape()},
 	}
+}
+
+// targetShape is a target written as a table.
+func targetShape() *ObjectType {
+	t := &ObjectType{Name: "target", Example: `req:relay({ uri = "sip:bob@192.0.2.7", timeout = 20, headers = { Subject = "sales" } })`,
+		Doc: "Where a request goes: text, a uri, a binding, or a table with these keys, of which uri, next_hop or flow must be there."}
+	for _, o := range targetKeys.options() {
+		t.Fields = append(t.Fields, Field{Name: o.Name, Type: o.Kind, Doc: o.Doc})
+	}
+	return t
 }
 
 // coreEvents are those that no module brings.

@@ -3,6 +3,7 @@ package luabind
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,7 @@ type vm struct {
 	spare   []*lua.LState // for pcall
 
 	types     map[*ObjectType]*lua.LTable
+	options   map[reflect.Type][]optionField
 	kinds     objectKinds
 	modules   map[string]lua.LValue // what require returned
 	route     *lua.LFunction

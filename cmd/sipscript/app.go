@@ -36,7 +36,7 @@ func newApp(env environment) *cli.App {
 			testCommand(env),
 			versionCommand(),
 			laterCommand("check", "look for mistakes in scripts"),
-			laterCommand("stubs", "write the LuaLS definition files"),
+			stubsCommand(env),
 		}, moduleCommands(env, host.Commands(all.Plugins()))...),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

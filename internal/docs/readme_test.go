@@ -64,6 +64,9 @@ func load(name, text string) error {
 func TestLuaSnippetsLoad(t *testing.T) {
 	found := 0
 	for _, path := range readmes(t) {
+		if strings.HasSuffix(path, "lua-reference.md") { // TestExamplesRun
+			continue
+		}
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

@@ -14,22 +14,22 @@ import (
 func assertions() []luabind.Function {
 	message := luabind.TextArg("message", "for the front of a failure").Optional()
 	return []luabind.Function{
-		luabind.Do3(luabind.Function{Name: "equal", Doc: "Fails unless got and want are equal; tables are compared by what they hold, a uri by its text."},
+		luabind.Do3(luabind.Function{Name: "equal", Example: `t.equal({ 1, 2 }, { 1, 2 }, "the list")`, Doc: "Fails unless got and want are equal; tables are compared by what they hold, a uri by its text."},
 			valueArg("got"), valueArg("want"), message, func(c *luabind.Call, got, want any, message string) {
 				if !reflect.DeepEqual(got, want) {
 					c.Raise("%sgot %s, want %s", remark(message), show(got), show(want))
 				}
 			}),
-		luabind.Do3(luabind.Function{Name: "match", Doc: "Fails unless the Lua pattern matches somewhere in the text."},
+		luabind.Do3(luabind.Function{Name: "match", Example: `t.match("sip:bob@example.com", "^sip:")`, Doc: "Fails unless the Lua pattern matches somewhere in the text."},
 			valueArg("text"), luabind.TextArg("pattern", "a Lua pattern"), message, match),
-		luabind.Do2(luabind.Function{Name: "ok", Doc: "Fails if value is nil or false."}, truthArg, message, func(c *luabind.Call, what, message string) {
+		luabind.Do2(luabind.Function{Name: "ok", Example: `t.ok(bob.contact, "a contact")`, Doc: "Fails if value is nil or false."}, truthArg, message, func(c *luabind.Call, what, message string) {
 			if what != "" {
 				c.Raise("%sgot %s", remark(message), what)
 			}
 		}),
-		luabind.Do2(luabind.Function{Name: "raises", Doc: "Fails unless fn raises an error in which the Lua pattern matches.", Waits: true},
+		luabind.Do2(luabind.Function{Name: "raises", Example: `t.raises(function() error("no way") end, "no way")`, Doc: "Fails unless fn raises an error in which the Lua pattern matches.", Waits: true},
 			luabind.FuncArg("fn", "function()", ""), luabind.TextArg("pattern", "a Lua pattern").Optional(), raises),
-		luabind.Do1(luabind.Function{Name: "fail", Doc: "Fails the test."}, luabind.TextArg("message", "").Default("the test says so", ""),
+		luabind.Do1(luabind.Function{Name: "fail", Example: `if bob.name ~= "bob" then t.fail("not bob") end`, Doc: "Fails the test."}, luabind.TextArg("message", "").Default("the test says so", ""),
 			func(c *luabind.Call, message string) { c.Raise("%s", message) }),
 	}
 }

@@ -18,6 +18,18 @@ import (
 // opener makes the module in the VM of one test.
 type opener struct{ w *world }
 
+// Library is what specs can use of sip.test.
+func Library() (luabind.Library, error) {
+	list, err := luabind.Declared(opener{&world{}})
+	if err != nil {
+		return luabind.Library{}, err
+	}
+	return list[len(list)-1], nil
+}
+
+// Doc says what the module is for.
+func (opener) Doc() string { return "Phones, links and virtual time: for specs." }
+
 // Name is what specs require.
 func (opener) Name() string { return "sip.test" }
 
@@ -35,18 +47,18 @@ func (m module) Functions() []luabind.Function {
 	name := luabind.TextArg("name", "")
 	fn := luabind.FuncArg("fn", "function()", "")
 	return append([]luabind.Function{
-		luabind.Do2(luabind.Function{Name: "it", Doc: "A test: fn runs in a world of its own.", Where: luabind.AtLoad}, name, fn, w.it),
-		luabind.Do2(luabind.Function{Name: "describe", Doc: "Groups tests: their names begin with its name.", Where: luabind.AtLoad}, name, fn, w.describe),
-		luabind.Do1(luabind.Function{Name: "before", Doc: "fn runs before each test that follows in the file or the group.", Where: luabind.AtLoad}, fn, w.beforeEach),
-		luabind.Func1(luabind.Function{Name: "server",
+		luabind.Do2(luabind.Function{Name: "it", Example: `t.it("rings bob", function() t.ua("sip:bob@example.com"):register() end)`, Doc: "A test: fn runs in a world of its own.", Where: luabind.AtLoad}, name, fn, w.it),
+		luabind.Do2(luabind.Function{Name: "describe", Example: `t.describe("calls", function() t.it("are refused", function() end) end)`, Doc: "Groups tests: their names begin with its name.", Where: luabind.AtLoad}, name, fn, w.describe),
+		luabind.Do1(luabind.Function{Name: "before", Example: `t.before(function() t.advance(1) end)`, Doc: "fn runs before each test that follows in the file or the group.", Where: luabind.AtLoad}, fn, w.beforeEach),
+		luabind.Func1(luabind.Function{Name: "server", Example: `t.server({ addr = "10.0.0.2:5060", args = { limit = "2" } })`,
 			Doc: "Starts the test's server with other options than the default ones; outside of tests, for all tests that follow in the file or the group."},
 			serverArg(w), luabind.ReturnsObject[*server](serverType, "nil outside of tests"), w.newServer),
-		luabind.Func2(luabind.Function{Name: "ua", Waits: true,
+		luabind.Func2(luabind.Function{Name: "ua", Example: `local carol = t.ua("sip:carol@example.com", { password = "secret", transport = "tcp" })`, Waits: true,
 			Doc: "A phone, or any other user agent, with an address of record, or with an address alone (\"sip:vm@10.0.0.9\"), where it then is."},
 			luabind.URIArg("uri", ""), luabind.OptionsArg(uaOptions{}), luabind.ReturnsObject[*ua](uaType, ""), w.newUA),
-		luabind.Do1(luabind.Function{Name: "advance", Doc: "Lets virtual time pass.", Where: luabind.InHandler, Waits: true},
+		luabind.Do1(luabind.Function{Name: "advance", Example: `t.advance(60)`, Doc: "Lets virtual time pass.", Where: luabind.InHandler, Waits: true},
 			luabind.SecondsArg("seconds", ""), func(c *luabind.Call, d time.Duration) { w.pass(c, d) }),
-		luabind.Do1(luabind.Function{Name: "link", Where: luabind.InHandler,
+		luabind.Do1(luabind.Function{Name: "link", Example: `t.link({ loss = 0.2, delay = 0.05 })`, Where: luabind.InHandler,
 			Doc: "Says how the links are from now on. Only datagrams get lost, are duplicated or overtake each other."},
 			luabind.OptionsArg(linkOptions{Delay: time.Millisecond}), w.setLink),
 	}, assertions()...)

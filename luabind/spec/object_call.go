@@ -33,10 +33,10 @@ var sentType = &luabind.ObjectType{
 		luabind.FieldOf("ruri", luabind.ReturnsURI("the Request-URI"), func(_ *luabind.Call, s *sent) string { return s.o.URI() }),
 	},
 	Methods: append([]luabind.Function{
-		luabind.Func2(luabind.Function{Name: "expect", Waits: true, Doc: "Waits for a response with that code or class (\"2xx\"), passing over provisional ones before it, " +
+		luabind.Func2(luabind.Function{Name: "expect", Example: `call:expect(180)`, Waits: true, Doc: "Waits for a response with that code or class (\"2xx\"), passing over provisional ones before it, " +
 			"or for a request in its dialog."},
 			luabind.Self[*sent](), wantedArg, luabind.ReturnsObject[luabind.Object](responseType, "or the request"), sentExpect),
-		luabind.Act2(luabind.Function{Name: "cancel", Doc: "Cancels the INVITE: the CANCEL goes out when a provisional response has come.", Where: luabind.InHandler},
+		luabind.Act2(luabind.Function{Name: "cancel", Example: `call:cancel({ headers = { Reason = "SIP;cause=480" } })`, Doc: "Cancels the INVITE: the CANCEL goes out when a provisional response has come.", Where: luabind.InHandler},
 			luabind.Self[*sent](), luabind.OptionsArg(cancelOptions{}), func(c *luabind.Call, s *sent, o cancelOptions) error { raise(c, s.o.Cancel(o.Headers)); return nil }),
 	}, dialogMethods[*sent]()...),
 }
@@ -47,11 +47,11 @@ var requestType = &luabind.ObjectType{
 	Fields: append([]luabind.Field{luabind.FieldOf("ruri", luabind.ReturnsURI("the Request-URI"),
 		func(_ *luabind.Call, r *received) string { return string(r.r.Msg.RequestURI()) })}, messageFields[*received]()...),
 	Methods: slices.Concat([]luabind.Function{
-		luabind.Do2(luabind.Function{Name: "reply", Doc: "Answers. A 2xx to an INVITE is repeated until its ACK comes.", Where: luabind.InHandler},
+		luabind.Do2(luabind.Function{Name: "reply", Example: `leg:reply(486, "Busy Here", { headers = { ["Retry-After"] = "60" } })`, Doc: "Answers. A 2xx to an INVITE is repeated until its ACK comes.", Where: luabind.InHandler},
 			luabind.Self[*received](), answerArg, func(c *luabind.Call, r *received, a answer) { raise(c, r.r.Reply(a.code, a.reply)) }),
-		luabind.Do1(luabind.Function{Name: "ignore", Doc: "Is dead for this request: answers neither it, when it comes again, nor its CANCEL.", Where: luabind.InHandler},
+		luabind.Do1(luabind.Function{Name: "ignore", Example: `leg:ignore()`, Doc: "Is dead for this request: answers neither it, when it comes again, nor its CANCEL.", Where: luabind.InHandler},
 			luabind.Self[*received](), func(c *luabind.Call, r *received) { raise(c, r.r.Ignore()) }),
-		luabind.Func2(luabind.Function{Name: "expect", Doc: "Waits for a request with that method in the same call.", Waits: true},
+		luabind.Func2(luabind.Function{Name: "expect", Example: `leg:expect("CANCEL")`, Doc: "Waits for a request with that method in the same call.", Waits: true},
 			luabind.Self[*received](), wantedArg, luabind.ReturnsNamed[*received]("leg", ""), receivedExpect),
 	}, dialogMethods[*received](), headerMethods[*received]()),
 }
@@ -67,7 +67,7 @@ type inDialog interface {
 // dialogMethods are those of both.
 func dialogMethods[O inDialog]() []luabind.Function {
 	return []luabind.Function{
-		luabind.Func2(luabind.Function{Name: "bye", Where: luabind.InHandler,
+		luabind.Func2(luabind.Function{Name: "bye", Example: `call:bye()`, Where: luabind.InHandler,
 			Doc: "Hangs up, and returns at once; the test fails unless the BYE is answered 2xx, or what is expected of it."},
 			luabind.Self[O](), luabind.OptionsArg(requestOptions{}), luabind.ReturnsNamed[*sent]("call", ""), func(c *luabind.Call, o O, opts requestOptions) *sent {
 				opts.Method = "BYE"
@@ -76,13 +76,13 @@ func dialogMethods[O inDialog]() []luabind.Function {
 				w.byes = append(w.byes, x)
 				return &sent{w, x}
 			}),
-		luabind.Func2(luabind.Function{Name: "send", Doc: "Sends a request in the dialog, and returns at once.", Where: luabind.InHandler},
+		luabind.Func2(luabind.Function{Name: "send", Example: `call:send({ method = "INFO" })`, Doc: "Sends a request in the dialog, and returns at once.", Where: luabind.InHandler},
 			luabind.Self[O](), luabind.RequiredOptionsArg("request", requestOptions{}), luabind.ReturnsNamed[*sent]("call", ""),
 			func(c *luabind.Call, o O, opts requestOptions) *sent {
 				checkMethod(c, opts.Method)
 				return &sent{o.world(), begun(c, o).Send(opts.spec())}
 			}),
-		luabind.Do2(luabind.Function{Name: "expect_nothing", Waits: true,
+		luabind.Do2(luabind.Function{Name: "expect_nothing", Example: `bob:expect_nothing(5)`, Waits: true,
 			Doc: "Fails if there is, or comes within the time, anything in the call that was not expected, ACKs and 100 aside."},
 			luabind.Self[O](), quietArg, func(c *luabind.Call, o O, d time.Duration) {
 				p, x, callID := o.mine()

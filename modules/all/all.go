@@ -3,6 +3,7 @@ package all
 
 import (
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/luabind/spec"
 	auth "github.com/sipscript/sipscript/modules/auth/plugin"
 	"github.com/sipscript/sipscript/modules/host"
 	registrar "github.com/sipscript/sipscript/modules/registrar/plugin"
@@ -20,3 +21,17 @@ func Plugins() []host.Plugin {
 
 // Offline makes modules that touch nothing outside the process, as a spec and a check need them.
 func Offline() ([]luabind.Opener, error) { return host.Offline(Plugins()) }
+
+// Libraries are all that scripts and specs can use: Lua's own library, sip, the modules, and sip.test.
+func Libraries() ([]luabind.Library, error) {
+	modules, err := Offline()
+	if err != nil {
+		return nil, err
+	}
+	list, err := luabind.Declared(modules...)
+	if err != nil {
+		return nil, err
+	}
+	test, err := spec.Library()
+	return append(list, test), err
+}

@@ -13,6 +13,11 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 )
 
+// Doc says what the module is for.
+func (a *Auth) Doc() string {
+	return "Digest authentication, identities, and trust."
+}
+
 // Name is "auth".
 func (a *Auth) Name() string { return "auth" }
 

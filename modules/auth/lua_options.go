@@ -15,21 +15,21 @@ import (
 
 // settings are the options of configure. Where nothing is said the policy's defaults count.
 type settings struct {
-	Realm         string              `lua:"realm" doc:"default: the domain claimed, if it is local, else the first local domain. Reloadable"`
-	Algorithms    luabind.FuncOrValue `lua:"algorithms" doc:"\"auto\" (default): SHA-256 and MD5, and MD5 alone for clients that can't choose; or a list in the order of preference, one challenge each: a table, or text with commas. Reloadable"`
-	QOP           []string            `lua:"qop" doc:"of auth, auth-int, none; default {\"auth\"}. Reloadable"`
-	NonceLifetime time.Duration       `lua:"nonce_lifetime" min:"10" max:"86400" doc:"seconds, default 300. Reloadable"`
-	Users         luabind.FuncOrValue `lua:"users" doc:"as for auth.users. Reloadable"`
-	URI           string              `lua:"uri" oneof:"direct always never" doc:"whether the URI signed must be the Request-URI; default direct: where no proxy was in between, and it may name this server instead. Reloadable"`
-	Info          string              `lua:"info" oneof:"auto always never" doc:"Authentication-Info in a 2xx; default auto: to give the next nonce. Reloadable"`
-	MaxFailures   *int                `lua:"max_failures" min:"0" doc:"wrong passwords of one user from one source, default 10; 0: no limit. Reloadable"`
-	MaxSource     *int                `lua:"max_source_failures" min:"0" doc:"wrong passwords from one source, default 100; 0: no limit. Reloadable"`
-	Window        time.Duration       `lua:"window" min:"1" max:"86400" doc:"seconds in which they count, default 300. Reloadable"`
-	Ban           time.Duration       `lua:"ban" min:"1" max:"86400" doc:"seconds, default 300. Reloadable"`
-	Trusted       []string            `lua:"trusted" doc:"addresses, networks and cert:DOMAIN of peers without a password, for auth.trusted; default none. Reloadable"`
-	Cache         *time.Duration      `lua:"cache" max:"86400" doc:"seconds a user from a database is believed, default 60. Reloadable"`
+	Realm         string              `lua:"realm,reloadable" default:"the claimed domain if it is local, otherwise the first domain" doc:"what clients show, and what password hashes are computed with"`
+	Algorithms    luabind.FuncOrValue `lua:"algorithms,reloadable" default:"\"auto\"" doc:"\"auto\": SHA-256 and MD5, and MD5 alone for a client that cannot choose and for users in tables of Kamailio or OpenSIPS; or a list in order of preference, with one challenge each: { \"SHA-256\", \"MD5\" } or \"SHA-256, MD5\""`
+	QOP           []string            `lua:"qop,reloadable" default:"{\"auth\"}" doc:"any of \"auth\", \"auth-int\" and \"none\". \"none\" accepts clients that do not know qop (RFC 2069); a nonce is then valid for one request"`
+	NonceLifetime time.Duration       `lua:"nonce_lifetime,reloadable" min:"10" max:"86400" default:"300" doc:"how long a nonce is valid, in seconds; 10 to 86400"`
+	Users         luabind.FuncOrValue `lua:"users,reloadable" default:"none" doc:"as for auth.users"`
+	URI           string              `lua:"uri,reloadable" oneof:"direct always never" default:"\"direct\"" doc:"whether the signed uri must name the user and host of the Request-URI. \"always\"; \"never\"; or \"direct\": it may also name this server, or use another of its names, and it is not checked if a proxy in between may have changed the Request-URI: one in trusted, or in --trust-via, whose phones still need passwords. A server with the same --secret needs no listing: its Via proves what the Request-URI was before. It is not checked after the script itself has changed req.ruri"`
+	Info          string              `lua:"info,reloadable" oneof:"auto always never" default:"\"auto\"" doc:"whether this server's own 2xx responses carry Authentication-Info: \"auto\", once half of the nonce's lifetime has passed, to supply the next nonce; \"always\"; \"never\""`
+	MaxFailures   *int                `lua:"max_failures,reloadable" min:"0" default:"10" doc:"wrong passwords for one user from one source before a ban; 0: no limit"`
+	MaxSource     *int                `lua:"max_source_failures,reloadable" min:"0" default:"100" doc:"wrong passwords for all users from one source before a ban; 0: no limit"`
+	Window        time.Duration       `lua:"window,reloadable" min:"1" max:"86400" default:"300" doc:"seconds in which failures are counted"`
+	Ban           time.Duration       `lua:"ban,reloadable" min:"1" max:"86400" default:"300" doc:"how long a ban lasts, in seconds"`
+	Trusted       []string            `lua:"trusted,reloadable" default:"{}" doc:"the peers for auth.trusted and identity_headers"`
+	Cache         *time.Duration      `lua:"cache,reloadable" max:"86400" default:"60" doc:"seconds for which a user from a database is not looked up again. A wrong password always causes a new look-up"`
 
-	IdentityHeaders string `lua:"identity_headers" oneof:"any trusted" doc:"whose P-Asserted-Identity, P-Preferred-Identity and Remote-Party-ID pass, both ways; default any. trusted: of peers in trusted alone, and to these alone what is private. Reloadable"`
+	IdentityHeaders string `lua:"identity_headers,reloadable" oneof:"any trusted" default:"\"any\"" doc:"whose identity headers pass: \"any\" peer's, or \"trusted\": those of the peers in trusted only"`
 }
 
 func (m *module) configure(c *luabind.Call, s settings) {

@@ -14,6 +14,11 @@ import (
 	"github.com/sipscript/sipscript/modules/registrar/regevent"
 )
 
+// Doc says what the module is for.
+func (r *Registrar) Doc() string {
+	return "Where users are registered: REGISTER, lookups, GRUUs, Path, and the event package reg."
+}
+
 // Name is "registrar".
 func (r *Registrar) Name() string { return "registrar" }
 
@@ -53,21 +58,21 @@ func (m *module) Close() error {
 
 // settings are the options of configure. The defaults are the policy's.
 type settings struct {
-	Domains        string        `lua:"domains" oneof:"alias separate all" doc:"whose users are the same: alias (default): bob at an address of this server is bob of the first domain, and other domains have users of their own; separate: each domain and address has; all: all have those of the first domain. Reloadable"`
-	MaxContacts    int           `lua:"max_contacts" min:"1" max:"1000" doc:"bindings of one address, default 10; at_limit says what a REGISTER beyond it does. Reloadable"`
-	AtLimit        string        `lua:"at_limit" oneof:"reject replace" doc:"beyond max_contacts: reject (403, the default), or replace the binding that was registered least recently. Reloadable"`
-	MaxBindings    int           `lua:"max_bindings" min:"1" max:"1000000000" doc:"bindings of all addresses together, default 2000000; a REGISTER that adds beyond it is answered 503. Reloadable"`
-	MinExpires     time.Duration `lua:"min_expires" min:"1" max:"31536000" doc:"seconds, default 60; a shorter expiration is answered 423, but never one of an hour or more. Reloadable"`
-	MaxExpires     time.Duration `lua:"max_expires" min:"1" max:"31536000" doc:"seconds, default 7200; a longer expiration is shortened. Reloadable"`
-	DefaultExpires time.Duration `lua:"default_expires" min:"1" max:"31536000" doc:"seconds, default 3600, for contacts that name none. Reloadable"`
-	UsePath        bool          `lua:"use_path" doc:"keep the Path of RFC 3327, default true. Reloadable"`
-	GRUU           bool          `lua:"gruu" doc:"give GRUUs to clients that support them (RFC 5627), default true. Reloadable"`
-	Outbound       *bool         `lua:"outbound" doc:"tell the flows of one client apart (RFC 5626). Not given: where the client and its first hop support it; true: and 439 where the first hop does not; false: never. Reloadable"`
-	FlowTimer      time.Duration `lua:"flow_timer" min:"1" max:"86400" doc:"seconds within which outbound clients are to send keep-alives, default 120; 25 at most is asked of UDP clients. Reloadable"`
-	ServiceRoute   []string      `lua:"service_route" doc:"Route entries that clients are to use for their requests (RFC 3608), as \"<sip:proxy.example.com;lr>\". Reloadable"`
-	Durability     string        `lua:"durability" oneof:"commit relaxed" doc:"commit: a 200 survives a crash; relaxed: written soon after. Without effect on bindings kept in memory alone. Reloadable"`
+	Domains        string        `lua:"domains,reloadable" oneof:"alias separate all" default:"\"alias\"" doc:"which domains share users. \"alias\": bob at an address of this server (bob@192.0.2.1) is bob of the first domain, and other domains have their own users; \"separate\": each domain and address has its own; \"all\": all share those of the first domain. auth follows this option. A dot at the end of a domain is ignored"`
+	MaxContacts    int           `lua:"max_contacts,reloadable" min:"1" max:"1000" default:"10" doc:"bindings per address"`
+	AtLimit        string        `lua:"at_limit,reloadable" oneof:"reject replace" default:"\"reject\"" doc:"what happens to a REGISTER that exceeds max_contacts: \"reject\" answers 403; \"replace\" replaces the contacts registered least recently"`
+	MaxBindings    int           `lua:"max_bindings,reloadable" min:"1" max:"1000000000" default:"2000000" doc:"bindings of all addresses together: a REGISTER that would exceed it is answered 503; refreshing and removing still work"`
+	MinExpires     time.Duration `lua:"min_expires,reloadable" min:"1" max:"31536000" default:"60" doc:"seconds. As the RFC requires, an hour or more is never refused as too brief"`
+	MaxExpires     time.Duration `lua:"max_expires,reloadable" min:"1" max:"31536000" default:"7200" doc:"seconds; longer times are shortened"`
+	DefaultExpires time.Duration `lua:"default_expires,reloadable" min:"1" max:"31536000" default:"3600" doc:"seconds, if the client names none"`
+	UsePath        bool          `lua:"use_path,reloadable" default:"true" doc:"store the Path"`
+	GRUU           bool          `lua:"gruu,reloadable" default:"true" doc:"give GRUUs to clients that name an instance and list gruu in Supported"`
+	Outbound       *bool         `lua:"outbound,reloadable" default:"if supported" doc:"distinguish the flows of one client. Not set: if the client and its first hop support it; other clients are registered without it. true: as in RFC 5626, 439 if the first hop does not support it (after which some phones never register again). false: never"`
+	FlowTimer      time.Duration `lua:"flow_timer,reloadable" min:"1" max:"86400" default:"120" doc:"seconds within which clients with flows must send keep-alives (Flow-Timer); at most 25 for UDP clients"`
+	ServiceRoute   []string      `lua:"service_route,reloadable" default:"none" doc:"Route entries that clients should use for their requests: \"<sip:proxy.example.com;lr>\" or a list"`
+	Durability     string        `lua:"durability,reloadable" oneof:"commit relaxed" default:"\"commit\"" doc:"\"commit\": a 200 means that the binding is on disk; \"relaxed\": it is written soon after. Has no effect on bindings kept only in memory"`
 
-	Subscriptions subscriptionSettings `lua:"subscriptions" doc:"of registrar.subscribe"`
+	Subscriptions subscriptionSettings `lua:"subscriptions,reloadable" doc:"a table with the options of subscribe:"`
 }
 
 // defaults leaves the times 0 where the script says nothing: what they are depends on the others.
@@ -111,7 +116,8 @@ func (m *module) Functions() []luabind.Function {
 	uri := luabind.URIArg("uri", "any spelling of the address-of-record")
 	aor := luabind.URIArg("aor", "any spelling of the address-of-record")
 	return []luabind.Function{
-		luabind.Configure("Sets options, once, while the file loads. Raises when they contradict each other.", m.defaults(), m.configure),
+		luabind.Configure(luabind.Function{Raises: "when options contradict each other",
+			Example: `registrar.configure({ max_contacts = 5, max_expires = 3600 })`}, m.defaults(), m.configure),
 		luabind.Try2(luabind.Function{Name: "save", Waits: changing, Where: luabind.InHandler, Decides: true,
 			Doc:     "Processes a REGISTER and answers it: 200, 400, 403, 404, 420, 423, 500 or 503. It is the request's decision.",
 			Example: `if req.method == "REGISTER" then return registrar.save(req) end`},

@@ -12,11 +12,11 @@ import (
 
 // subscriptionSettings are the options of configure's subscriptions.
 type subscriptionSettings struct {
-	MaxExpires time.Duration `lua:"max_expires" min:"1" max:"31536000" doc:"seconds, default 3761: longer subscriptions are shortened, and those that name no time last as long. Reloadable"`
-	MinExpires time.Duration `lua:"min_expires" min:"1" max:"31536000" doc:"seconds, default 60; a shorter subscription is answered 423, but never one of an hour or more. Reloadable"`
-	Interval   time.Duration `lua:"interval" max:"3600" doc:"seconds, default 5: the least between NOTIFYs of changes to one subscriber; 0 for none. Reloadable"`
-	Max        int           `lua:"max" min:"1" max:"10000000" doc:"subscriptions of all, default 100000; a SUBSCRIBE beyond it is answered 503. Reloadable"`
-	MaxPerUser int           `lua:"max_per_user" min:"1" max:"1000000" doc:"subscriptions to one user's registrations, default 100; a SUBSCRIBE beyond it is answered 403. Reloadable"`
+	MaxExpires time.Duration `lua:"max_expires,reloadable" min:"1" max:"31536000" default:"3761" doc:"the longest duration of a subscription in seconds, and the default"`
+	MinExpires time.Duration `lua:"min_expires,reloadable" min:"1" max:"31536000" default:"60" doc:"seconds; as for min_expires, an hour or more is never refused"`
+	Interval   time.Duration `lua:"interval,reloadable" max:"3600" default:"5" doc:"minimum seconds between NOTIFYs of changes to one subscriber; 0 for no minimum"`
+	Max        int           `lua:"max,reloadable" min:"1" max:"10000000" default:"100000" doc:"subscriptions in all"`
+	MaxPerUser int           `lua:"max_per_user,reloadable" min:"1" max:"1000000" default:"100" doc:"subscriptions to one user's registrations"`
 }
 
 // subscriptionDefaults leaves the expirations 0 where nothing is said: what they are depends on

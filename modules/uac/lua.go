@@ -12,6 +12,11 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 )
 
+// Doc says what the module is for.
+func (u *UAC) Doc() string {
+	return "A client of other servers: registrations at trunks, and masks of From and To."
+}
+
 // Name is "uac".
 func (u *UAC) Name() string { return "uac" }
 
@@ -62,8 +67,8 @@ func (m *module) Close() error {
 
 // settings are the options of configure.
 type settings struct {
-	Retry    time.Duration `lua:"retry" min:"1" max:"86400" doc:"seconds after a first failure, default 30; doubled with each further one. Reloadable"`
-	MaxRetry time.Duration `lua:"max_retry" min:"1" max:"86400" doc:"seconds at most between tries, default 1800. Reloadable"`
+	Retry    time.Duration `lua:"retry,reloadable" min:"1" max:"86400" default:"30" doc:"seconds to wait after a first failure"`
+	MaxRetry time.Duration `lua:"max_retry,reloadable" min:"1" max:"86400" default:"1800" doc:"seconds between attempts, at most"`
 }
 
 func (m *module) configure(s settings) error {
@@ -74,15 +79,15 @@ func (m *module) configure(s settings) error {
 
 // account are the options of register.
 type account struct {
-	Name      string        `lua:"name" doc:"what events and registrations() call it, default the aor"`
-	Registrar string        `lua:"registrar,required" doc:"the uri that REGISTER is sent to"`
-	User      string        `lua:"user,required" doc:"of the credentials"`
-	Password  string        `lua:"password,required" doc:"of the credentials"`
-	AOR       string        `lua:"aor" doc:"what is registered, default the user at the registrar's host"`
-	Contact   string        `lua:"contact" doc:"where calls are to come, default the aor's user at the listener that sends"`
-	Proxy     string        `lua:"proxy" doc:"a uri to send to instead of the registrar"`
-	Socket    string        `lua:"socket" doc:"the listener to send from"`
-	Expires   time.Duration `lua:"expires" min:"1" max:"604800" doc:"seconds to ask for, default 3600"`
+	Name      string        `lua:"name" default:"the aor" doc:"what registrations and events call it"`
+	Registrar string        `lua:"registrar,required" doc:"a URI: where REGISTER is sent, \"sip:trunk.example\", with ;transport=tcp and the like"`
+	User      string        `lua:"user,required" doc:"the credentials"`
+	Password  string        `lua:"password,required" doc:"the credentials"`
+	AOR       string        `lua:"aor" default:"the user at the registrar's host" doc:"what is registered"`
+	Contact   string        `lua:"contact" default:"the aor's user at the listener that sends" doc:"where calls should arrive"`
+	Proxy     string        `lua:"proxy" doc:"a URI to send to instead of the registrar"`
+	Socket    string        `lua:"socket" default:"the first listener that fits" doc:"the listener to send from, as named by --listen"`
+	Expires   time.Duration `lua:"expires" min:"1" max:"604800" default:"3600" doc:"seconds to request, up to a week"`
 }
 
 // maskOptions are the options of mask.
@@ -96,7 +101,7 @@ type maskOptions struct {
 // Functions of the module.
 func (m *module) Functions() []luabind.Function {
 	return []luabind.Function{
-		luabind.Configure("Sets options, once, while the file loads.", settings{}, m.configure),
+		luabind.Configure(luabind.Function{Example: `uac.configure({ retry = 60 })`}, settings{}, m.configure),
 		luabind.Act1(luabind.Function{Name: "register", Where: luabind.AtLoad,
 			Doc:     "Keeps an address registered elsewhere, as long as the script says so. Reloads don't disturb what did not change.",
 			Raises:  "for two accounts of one name, and one that differs from lane to lane",

@@ -1,0 +1,104 @@
+---@meta auth
+-- Made by `sipscript stubs`. Digest authentication, identities, and trust.
+
+---@class auth
+local auth = {}
+
+---Sets options, once, while the file loads. Raises when they contradict each other, or the users can't
+---be opened. Only while the file loads.
+---```lua
+---auth.configure({ realm = "example.com", users = { alice = "secret" } })
+---```
+---@param options auth.configure.options 
+function auth.configure(options) end
+
+---Says, once, where users are found: a table of passwords, function(user, realm), "file:PATH", the URL
+---of a database, or a table {url=, layout=, query=, use_domain=}. Only while the file loads.
+---```lua
+---auth.users({ alice = "secret", bob = { ha1 = "5ebe2294ecd0e0f08eab7690d2a6ee69" } })
+---```
+---@param users any values of a table, and results of a function, are a password, {ha1=, algorithm=}, or a list of such
+function auth.users(users) end
+
+---The user who sent the request, if his credentials are right and the identity claimed is his; else
+---false, and the request has been answered 400, 401, 403, 407 or 503: that was its decision. An ACK or
+---CANCEL is not answered: false. Returns string or false: the user; false otherwise. Only in handlers.
+---Waits. It is the request's decision.
+---```lua
+---if not auth.require(req) then return end
+---```
+---@param req sip.request the request
+---@param options? auth.require.options optional
+---@return string|false result the user; false otherwise
+function auth.require(req, options) end
+
+---The same as require, but answers nothing: nil and the reason, which is missing, malformed,
+---unsupported, stale, replay, failed, banned, identity or unavailable. Returns string or nil: the
+---user. Only in handlers. Waits.
+---```lua
+---local user, why = auth.check(req)
+---```
+---@param req sip.request the request
+---@param options? auth.check.options optional
+---@return string|nil result the user
+---@return string|nil err why it failed
+function auth.check(req, options) end
+
+---The entry of option trusted that covers who sent the request, by address or by client certificate;
+---else false. Returns string or false: the entry as it was written; false otherwise. Only in handlers.
+---```lua
+---if not auth.trusted(req) and not auth.require(req) then return end
+---```
+---@param req sip.request the request
+---@return string|false result the entry as it was written; false otherwise
+function auth.trusted(req) end
+
+---Answers 401 or 407. Returns boolean: false when the request is over, or an ACK or CANCEL. Only in
+---handlers. It is the request's decision.
+---```lua
+---auth.challenge(req, { stale = true })
+---```
+---@param req sip.request the request
+---@param options? auth.challenge.options optional
+---@return boolean result false when the request is over, or an ACK or CANCEL
+function auth.challenge(req, options) end
+
+---Drops what is cached of a user. Only in handlers.
+---```lua
+---auth.forget("alice")
+---```
+---@param user string 
+function auth.forget(user) end
+
+---@class auth.configure.options
+---@field realm? string what clients show, and what password hashes are computed with
+---@field algorithms? any "auto": SHA-256 and MD5, and MD5 alone for a client that cannot choose and for users in tables of Kamailio or OpenSIPS; or a list in order of preference, with one challenge each: { "SHA-256", "MD5" } or "SHA-256, MD5"
+---@field qop? string|any[]|fun(res: sip.response): boolean any of "auth", "auth-int" and "none". "none" accepts clients that do not know qop (RFC 2069); a nonce is then valid for one request
+---@field nonce_lifetime? number how long a nonce is valid, in seconds; 10 to 86400
+---@field users? any as for auth.users
+---@field uri? "direct"|"always"|"never" whether the signed uri must name the user and host of the Request-URI. "always"; "never"; or "direct": it may also name this server, or use another of its names, and it is not checked if a proxy in between may have changed the Request-URI: one in trusted, or in --trust-via, whose phones still need passwords. A server with the same --secret needs no listing: its Via proves what the Request-URI was before. It is not checked after the script itself has changed req.ruri
+---@field info? "auto"|"always"|"never" whether this server's own 2xx responses carry Authentication-Info: "auto", once half of the nonce's lifetime has passed, to supply the next nonce; "always"; "never"
+---@field max_failures? integer wrong passwords for one user from one source before a ban; 0: no limit
+---@field max_source_failures? integer wrong passwords for all users from one source before a ban; 0: no limit
+---@field window? number seconds in which failures are counted
+---@field ban? number how long a ban lasts, in seconds
+---@field trusted? string|any[]|fun(res: sip.response): boolean the peers for auth.trusted and identity_headers
+---@field cache? number seconds for which a user from a database is not looked up again. A wrong password always causes a new look-up
+---@field identity_headers? "any"|"trusted" whose identity headers pass: "any" peer's, or "trusted": those of the peers in trusted only
+
+---@class auth.require.options
+---@field realm? string instead of the configured one
+---@field identity? any false: any identity may be claimed; function(user, uri): whether this one may
+---@field code? integer 401 or 407; default 401 for REGISTER, else 407
+
+---@class auth.check.options
+---@field realm? string instead of the configured one
+---@field identity? any false: any identity may be claimed; function(user, uri): whether this one may
+---@field code? integer 401 or 407; default 401 for REGISTER, else 407
+
+---@class auth.challenge.options
+---@field realm? string instead of the configured one
+---@field stale? boolean only the nonce was bad: the client need not ask its user
+---@field code? integer 401 or 407; default 401 for REGISTER, else 407
+
+return auth

@@ -1,0 +1,857 @@
+---@meta sip
+-- Made by `sipscript stubs`. What every script has without a require.
+
+---@alias sip.targets string|sip.uri|sip.address|sip.target|table|any[]
+
+---The request that route was called for. Fields are read from the message when they are asked for; what is absent is nil. It lives until its handlers end.
+---@class sip.request
+---@field method string in capitals as the request has it
+---@field ruri sip.uri the Request-URI; assigning it, or its parts, edits the request
+---@field from sip.address From
+---@field to sip.address To
+---@field call_id string Call-ID
+---@field cseq sip.cseq CSeq
+---@field max_forwards integer|nil Max-Forwards
+---@field contacts sip.address[] the Contacts that can be read
+---@field routes sip.address[] the Route entries left after this server's own
+---@field body string|nil the body; set_body replaces it
+---@field content_type string|nil Content-Type
+---@field user_agent string|nil User-Agent
+---@field expires number|nil Expires
+---@field id string names this request among all of this and other processes
+---@field vars table values of your own, kept with the transaction
+---@field in_dialog boolean whether it has a To tag (the ACK of a non-2xx has one too)
+---@field answered integer|nil the code of the final response that went out
+---@field cancelled boolean whether the caller cancelled
+---@field source sip.source where it came from
+---@field received_on sip.listener the listener it came to
+---@field route_params table|nil the parameters of this server's own Record-Route, {} where it had none; nil unless the request followed one whose signature holds
+local sip_request = {}
+
+---Tells whether the method is one of these. Returns boolean: whether it is.
+---```lua
+---if req:is("INVITE", "SUBSCRIBE") then req:record_route() end
+---```
+---@param ... string in capitals
+---@return boolean result whether it is
+function sip_request:is(...) end
+
+---Answers the request. A provisional code (1xx) decides nothing; a response that fork returned is sent
+---on as it is, with its own reason. A body needs a content_type. Returns boolean or nil: false where
+---the request is over. Raises for a second decision, a response to another request, and CR or LF in
+---what becomes a line. It is the request's decision.
+---```lua
+---req:reply(486, "Busy Here", { headers = { ["Retry-After"] = "60" } })
+---```
+---@param code integer|sip.response from 100 to 699, or a response that fork returned
+---@param reason? string default the usual one
+---@param options? sip.sip.request.reply.options optional
+---@return boolean|nil result false where the request is over
+---@return string|nil err why it failed
+function sip_request:reply(code, reason, options) end
+
+---Answers 3xx with the targets as Contacts, in their order and with their q. nil, err in the place of
+---targets answers 503, an empty list 480. Returns boolean or nil: false where the request is over. It
+---is the request's decision.
+---```lua
+---req:redirect({ "sip:bob@192.0.2.7", "sip:bob@198.51.100.7" }, { code = 302, expires = 60 })
+---```
+---@param targets sip.targets|any[] a target or a list of them
+---@param options? sip.sip.request.redirect.options optional
+---@return boolean|nil result false where the request is over
+---@return string|nil err why it failed
+function sip_request:redirect(targets, options) end
+
+---Stays on the path of the dialog that this request may start (§16.6 step 4): later requests of it
+---come here, and params are then readable as req.route_params. Twice where transport or interface
+---changes (RFC 5658); nothing where no dialog can start.
+---```lua
+---req:record_route({ account = "7" })
+---```
+---@param params? table|string {name = value} or ";name=value"; optional
+function sip_request:record_route(params) end
+
+---Hands the request over to the engine, which sees the transaction through, and returns at once.
+---Without a target it goes only where this server vouches for: along its signed Record-Route (else
+---481), or to a req.ruri that the script assigned (else 403). nil, err in the place of targets answers
+---503, an empty list 480. Returns boolean or nil: false where the request is over. Raises for a second
+---decision, unknown keys, and nil alone. It is the request's decision.
+---```lua
+---req:relay({ uri = "sip:bob@192.0.2.7", timeout = 20 }, { on_failure = function(res) sip.log.info("%d", res.code) end })
+---```
+---@param targets? sip.targets|any[] a target or a list of them; default where this server vouches for
+---@param options? sip.sip.request.relay.options optional
+---@return boolean|nil result false where the request is over
+---@return string|nil err why it failed
+function sip_request:relay(targets, options) end
+
+---As relay, but waits for the outcome and returns it: the best response (§16.7), or one made here,
+---whose cause says why. It decides nothing: where route ends without a decision, the best response of
+---all its forks is sent. Returns response: always one, at shutdown too. Raises after a decision.
+---Waits.
+---```lua
+---local res = req:fork("sip:bob@192.0.2.7", { timeout = 20 })
+---```
+---@param targets? sip.targets|any[] a target or a list of them; default where this server vouches for
+---@param options? sip.sip.request.fork.options optional
+---@return sip.response res always one, at shutdown too
+function sip_request:fork(targets, options) end
+
+---Sends the request on statelessly (§16.11): no transaction, no timers, no fork. The responses find
+---their way by a keyed branch. The script sees retransmissions, ACK and CANCEL too, and must choose
+---alike for them, without waiting. Returns boolean or nil: false where the request is over. It is the
+---request's decision.
+---```lua
+---req:forward("sip:192.0.2.7")
+---```
+---@param target? sip.targets default: along the route, or to what was assigned to req.ruri; optional
+---@return boolean|nil result false where the request is over
+---@return string|nil err why it failed
+function sip_request:forward(target) end
+
+---Answers nothing and keeps nothing. Returns boolean or nil: false where the request is over. It is
+---the request's decision.
+---```lua
+---req:drop()
+---```
+---@return boolean|nil result false where the request is over
+---@return string|nil err why it failed
+function sip_request:drop() end
+
+---Cancels what was relayed and has no final response yet; the caller hears the outcome of that.
+---```lua
+---sip.after(20, function() req:cancel("no answer") end)
+---```
+---@param reason? string for the Reason header: words, or a value such as "SIP;cause=480"; optional
+function sip_request:cancel(reason) end
+
+---The first element of a header, folded lines joined; nil where there is none. Compact forms and case
+---are the engine's business. Returns string or nil: the element, without the header's name.
+---```lua
+---local subject = req:header("Subject")
+---```
+---@param name string of the header, in any case
+---@return string|nil result the element, without the header's name
+function sip_request:header(name) end
+
+---All elements of a header, one a value where the RFC says that the header is a list; an empty list
+---where there are none. Returns list: strings.
+---```lua
+---for _, value in ipairs(req:headers("Diversion")) do sip.log.info("%s", value) end
+---```
+---@param name string of the header, in any case
+---@return any[] result strings
+function sip_request:headers(name) end
+
+---Replaces a header by a value, or one field for each of a list; an empty list leaves none. Raises for
+---CR, LF, NUL, and headers that the engine owns (Via, CSeq, Content-Length …).
+---```lua
+---req:set_header("Subject", "sales")
+---```
+---@param name string of the header, in any case
+---@param value string|any[] a string or a list of strings
+function sip_request:set_header(name, value) end
+
+---Adds a field to a header, after those that are there or before them. Raises as set_header does.
+---```lua
+---req:add_header("Diversion", "<sip:bob@example.com>;reason=no-answer", "first")
+---```
+---@param name string of the header, in any case
+---@param value string 
+---@param where? "first" default last
+function sip_request:add_header(name, value, where) end
+
+---Removes all fields of a header. Raises as set_header does.
+---```lua
+---req:remove_header("User-Agent")
+---```
+---@param name string of the header, in any case
+function sip_request:remove_header(name) end
+
+---Replaces the body and its Content-Type; a nil body removes both.
+---```lua
+---req:set_body("v=0\r\n", "application/sdp")
+---```
+---@param body string|nil 
+---@param content_type? string of a body that is not empty: it must be given; optional
+function sip_request:set_body(body, content_type) end
+
+---A response: of fork, of a callback, or of sip.send. It lives until the handlers of its request end; one of sip.send as long as the script holds it.
+---@class sip.response
+---@field code integer from 101 to 699
+---@field reason string the reason phrase
+---@field final boolean whether the code is 200 or more
+---@field body string|nil the body; set_body replaces it
+---@field content_type string|nil Content-Type
+---@field contacts sip.address[] the Contacts that can be read
+---@field source sip.endpoint|nil where it came from; nil for one made here
+---@field target sip.targets|nil the target that answered, as the script passed it
+---@field cause string|nil why there is none off the wire: "timeout", "unreachable", "cancelled", "empty" or "shutdown"; nil for one off the wire
+local sip_response = {}
+
+---Keeps a provisional response from going on. Raises for a final one, and a reliable one (RSeq).
+---```lua
+---req:relay("sip:bob@192.0.2.7", { on_response = function(res) if res.code == 181 then res:drop() end end })
+---```
+function sip_response:drop() end
+
+---The first element of a header, folded lines joined; nil where there is none. Compact forms and case
+---are the engine's business. Returns string or nil: the element, without the header's name.
+---```lua
+---local subject = req:header("Subject")
+---```
+---@param name string of the header, in any case
+---@return string|nil result the element, without the header's name
+function sip_response:header(name) end
+
+---All elements of a header, one a value where the RFC says that the header is a list; an empty list
+---where there are none. Returns list: strings.
+---```lua
+---for _, value in ipairs(req:headers("Diversion")) do sip.log.info("%s", value) end
+---```
+---@param name string of the header, in any case
+---@return any[] result strings
+function sip_response:headers(name) end
+
+---Replaces a header by a value, or one field for each of a list; an empty list leaves none. Raises for
+---CR, LF, NUL, and headers that the engine owns (Via, CSeq, Content-Length …).
+---```lua
+---req:set_header("Subject", "sales")
+---```
+---@param name string of the header, in any case
+---@param value string|any[] a string or a list of strings
+function sip_response:set_header(name, value) end
+
+---Adds a field to a header, after those that are there or before them. Raises as set_header does.
+---```lua
+---req:add_header("Diversion", "<sip:bob@example.com>;reason=no-answer", "first")
+---```
+---@param name string of the header, in any case
+---@param value string 
+---@param where? "first" default last
+function sip_response:add_header(name, value, where) end
+
+---Removes all fields of a header. Raises as set_header does.
+---```lua
+---req:remove_header("User-Agent")
+---```
+---@param name string of the header, in any case
+function sip_response:remove_header(name) end
+
+---Replaces the body and its Content-Type; a nil body removes both.
+---```lua
+---req:set_body("v=0\r\n", "application/sdp")
+---```
+---@param body string|nil 
+---@param content_type? string of a body that is not empty: it must be given; optional
+function sip_response:set_body(body, content_type) end
+
+---What one branch of relay or fork sends. It can be edited only while its on_branch runs.
+---@class sip.branch
+---@field ruri sip.uri the Request-URI of this branch; assigning it, or its parts, edits the branch
+---@field target sip.targets|nil the target as the script passed it
+---@field method string in capitals as the request has it
+---@field body string|nil the body; set_body replaces it
+---@field content_type string|nil Content-Type
+local sip_branch = {}
+
+---The first element of a header, folded lines joined; nil where there is none. Compact forms and case
+---are the engine's business. Returns string or nil: the element, without the header's name.
+---```lua
+---local subject = req:header("Subject")
+---```
+---@param name string of the header, in any case
+---@return string|nil result the element, without the header's name
+function sip_branch:header(name) end
+
+---All elements of a header, one a value where the RFC says that the header is a list; an empty list
+---where there are none. Returns list: strings.
+---```lua
+---for _, value in ipairs(req:headers("Diversion")) do sip.log.info("%s", value) end
+---```
+---@param name string of the header, in any case
+---@return any[] result strings
+function sip_branch:headers(name) end
+
+---Replaces a header by a value, or one field for each of a list; an empty list leaves none. Raises for
+---CR, LF, NUL, and headers that the engine owns (Via, CSeq, Content-Length …).
+---```lua
+---req:set_header("Subject", "sales")
+---```
+---@param name string of the header, in any case
+---@param value string|any[] a string or a list of strings
+function sip_branch:set_header(name, value) end
+
+---Adds a field to a header, after those that are there or before them. Raises as set_header does.
+---```lua
+---req:add_header("Diversion", "<sip:bob@example.com>;reason=no-answer", "first")
+---```
+---@param name string of the header, in any case
+---@param value string 
+---@param where? "first" default last
+function sip_branch:add_header(name, value, where) end
+
+---Removes all fields of a header. Raises as set_header does.
+---```lua
+---req:remove_header("User-Agent")
+---```
+---@param name string of the header, in any case
+function sip_branch:remove_header(name) end
+
+---Replaces the body and its Content-Type; a nil body removes both.
+---```lua
+---req:set_body("v=0\r\n", "application/sdp")
+---```
+---@param body string|nil 
+---@param content_type? string of a body that is not empty: it must be given; optional
+function sip_branch:set_body(body, content_type) end
+
+---A SIP, SIPS or tel URI. Those of a request or branch are views: assigning a part edits the message. sip.uri(u) makes a copy. tostring, .. and %s give the text; == compares two uris (§19.1.4), never a uri and a string.
+---@class sip.uri
+---@field scheme string in lower case
+---@field user string|nil with escapes undone
+---@field host string a name or an address, an IPv6 one without brackets
+---@field port integer|nil nil where the text names none
+---@field params sip.params parameters, by name in any case; one without a value reads ""
+---@field headers sip.params the headers after "?", by name in any case
+---@field aor string the canonical key of the address, "sip:bob@example.com": the same for each spelling
+local sip_uri = {}
+
+---Compares with a uri or text (§19.1.4). Text that is no uri equals none. Returns boolean: whether
+---they are equal.
+---```lua
+---if req.ruri:equals("sip:bob@example.com") then req:reply(486) end
+---```
+---@param other sip.uri|string a uri or text
+---@return boolean result whether they are equal
+function sip_uri:equals(other) end
+
+---A header element with a uri: From, To, one Contact, one Route, or what sip.address reads. It is read-only; tostring gives its text.
+---@class sip.address
+---@field display string|nil the name without its quotes
+---@field uri sip.uri|nil read-only; nil for Contact: *
+---@field tag string|nil the parameter tag
+---@field params sip.params the parameters after the uri
+local sip_address = {}
+
+---Parameters of a uri or of an address, or the headers of a uri: read by name in any case, and gone over by pairs in their order. One without a value reads "", which is true. Those of a uri that may be changed can be assigned: text, a number, true for a name alone, nil or false to remove one.
+---@class sip.params
+---@field [string] string|boolean|number|nil
+local sip_params = {}
+
+---What sip.shared returns. Values are strings, numbers, booleans and plain tables, which are copied; each call is atomic over all lanes.
+---@class sip.dictionary
+local sip_dictionary = {}
+
+---The value of a key, or nil. With load, a missing key is filled with what load(key) returns, once at
+---a time over all lanes: a value and, if wanted, its ttl; nil, err stores nothing. Waits if `load` is
+---given.
+---```lua
+---local route = sip.shared("routes"):get("alice", function(key) return "sip:" .. key .. "@192.0.2.7", 60 end)
+---```
+---@param key string|number|sip.uri|string its text counts
+---@param load? fun(key: any): ...any returns value [, ttl], or nil, err; it may wait; optional
+---@return any|nil result 
+---@return string|nil err of load
+function sip_dictionary:get(key, load) end
+
+---Stores a value. Returns boolean: whether it was stored. Raises for nil, and a value larger than 1
+---MiB.
+---```lua
+---local stored = sip.shared("calls"):set("alice", 1, 60)
+---```
+---@param key string|number|sip.uri|string its text counts
+---@param value any a string, number, boolean or plain table
+---@param ttl? number 0 for ever; default the dictionary's
+---@return boolean result whether it was stored
+function sip_dictionary:set(key, value, ttl) end
+
+---Stores a value where the key has none. Returns boolean: whether it was stored. Raises for nil, and a
+---value larger than 1 MiB.
+---```lua
+---local stored = sip.shared("calls"):add("alice", 1, 60)
+---```
+---@param key string|number|sip.uri|string its text counts
+---@param value any a string, number, boolean or plain table
+---@param ttl? number 0 for ever; default the dictionary's
+---@return boolean result whether it was stored
+function sip_dictionary:add(key, value, ttl) end
+
+---Stores a value where the key has one. Returns boolean: whether it was stored. Raises for nil, and a
+---value larger than 1 MiB.
+---```lua
+---local stored = sip.shared("calls"):replace("alice", 1, 60)
+---```
+---@param key string|number|sip.uri|string its text counts
+---@param value any a string, number, boolean or plain table
+---@param ttl? number 0 for ever; default the dictionary's
+---@return boolean result whether it was stored
+function sip_dictionary:replace(key, value, ttl) end
+
+---Removes a key. Returns boolean: whether there was one.
+---```lua
+---sip.shared("calls"):delete("alice")
+---```
+---@param key string|number|sip.uri|string its text counts
+---@return boolean result whether there was one
+function sip_dictionary:delete(key) end
+
+---Adds to a number; a missing key begins with init. nil, err where the value is no number. Returns
+---number or nil: the new number.
+---```lua
+---local n = sip.shared("calls"):incr("alice", 1, 0, 60)
+---```
+---@param key string|number|sip.uri|string its text counts
+---@param by? number default 1
+---@param init? number default 0
+---@param ttl? number 0 for ever; default the dictionary's
+---@return number|nil result the new number
+---@return string|nil err why it failed
+function sip_dictionary:incr(key, by, init, ttl) end
+
+---How long a key lives yet. Returns seconds or nil: math.huge for ever; nil where there is none.
+---```lua
+---local left = sip.shared("calls"):ttl("alice")
+---```
+---@param key string|number|sip.uri|string its text counts
+---@return number|nil result math.huge for ever; nil where there is none
+function sip_dictionary:ttl(key) end
+
+---All keys, in no order.
+---```lua
+---local keys = sip.shared("calls"):keys()
+---```
+---@return any[] result 
+function sip_dictionary:keys() end
+
+---Removes all keys.
+---```lua
+---sip.shared("calls"):flush()
+---```
+function sip_dictionary:flush() end
+
+---What sip.spawn began.
+---@class sip.task
+local sip_task = {}
+
+---Waits until the function has ended. Returns any or nil: what the function returned; nil, err where
+---it raised. Waits.
+---```lua
+---sip.spawn(function() return 1 end):wait()
+---```
+---@return any ... what the function returned; nil, err where it raised
+function sip_task:wait() end
+
+---What sip.after and sip.every began.
+---@class sip.timer
+local sip_timer = {}
+
+---Stops the timer; a call that runs already goes on.
+---```lua
+---sip.after(30, function() end):cancel()
+---```
+function sip_timer:cancel() end
+
+---A sequence number and its method.
+---@class sip.cseq
+---@field number integer 
+---@field method string 
+local sip_cseq = {}
+
+---An address with its transport.
+---@class sip.endpoint
+---@field ip string the address, without brackets
+---@field port integer 
+---@field transport string udp, tcp, tls, ws or wss
+local sip_endpoint = {}
+
+---Where a request came from.
+---@class sip.source
+---@field ip string the address, without brackets
+---@field port integer 
+---@field transport string udp, tcp, tls, ws or wss
+---@field identity any[] the domains that the sender's certificate speaks for
+local sip_source = {}
+
+---Where a request was received.
+---@class sip.listener
+---@field ip string the address, without brackets
+---@field port integer 
+---@field transport string udp, tcp, tls, ws or wss
+---@field name string of the listener, for from_socket
+local sip_listener = {}
+
+---Where a request goes: text, a uri, a binding, or a table with these keys, of which uri, next_hop or flow must be there.
+---@class sip.target
+---@field uri sip.uri the new Request-URI, default unchanged; may be a binding, whose other keys then hold too
+---@field next_hop sip.uri only where it is sent
+---@field path any[] the Route set to write: a route or a list of them
+---@field flow number of a binding: the connection to use
+---@field received string of a binding: where its client was seen
+---@field from_socket string the name of the listener to send from
+---@field q number from 0 to 1, for order "q"
+---@field delay number to wait before this target is tried; 0 for none
+---@field timeout number to a final response
+---@field ring_timeout number from its first 18x to a final response
+---@field reply_timeout number to any response
+---@field headers table {Name = text | list | false}, set or removed on this branch
+---@field credentials table {user=, password=}, with which a challenge is answered
+---@field vars table values of your own, read back as res.target.vars
+local sip_target = {}
+
+---@class sip
+---@field args table what --set KEY=VALUE gave, by KEY; nil for what was not given
+sip = {}
+
+---@class sip.base64
+sip.base64 = {}
+
+---@class sip.domains
+sip.domains = {}
+
+---@class sip.hash
+sip.hash = {}
+
+---@class sip.json
+---@field null any null in JSON, in both directions
+---@field empty_list any [] in JSON, where {} would be an object
+sip.json = {}
+
+---@class sip.log
+sip.log = {}
+
+---Makes a uri of your own: of text, or a copy of a uri or of an address's uri. nil, err for text that
+---is no uri. Returns uri or nil: a uri that may be changed.
+---```lua
+---local u = sip.uri("sip:bob@example.com")
+---```
+---@param text string|sip.uri|string 
+---@return sip.uri|nil result a uri that may be changed
+---@return string|nil err why it failed
+function sip.uri(text) end
+
+---Reads an address as P-Asserted-Identity, Diversion or Refer-To have it, or makes one of its parts.
+---nil, err for text that is none. Returns address or nil: read-only.
+---```lua
+---local a = sip.address('"Bob" <sip:bob@example.com>;reason=busy')
+---```
+---@param text string|sip.address.text or {display=, uri=, params=}
+---@return sip.address|nil result read-only
+---@return string|nil err why it failed
+function sip.address(text) end
+
+---A variable of the process's environment; nil for one that is not set or empty.
+---```lua
+---local key = sip.env("API_KEY")
+---```
+---@param name string 
+---@return string|nil result 
+function sip.env(name) end
+
+---Tells whether a host is this server: its domains at any port, its listen addresses at their port.
+---```lua
+---if not sip.is_local(req.ruri) then return req:reply(403) end
+---```
+---@param host string|sip.uri|string "host", "host:port", or a uri
+---@return boolean result 
+function sip.is_local(host) end
+
+---Adds a local domain, until the process ends.
+---```lua
+---sip.domains.add("example.net")
+---```
+---@param name string of the domain
+---@return boolean|nil result true
+---@return string|nil err why it failed
+function sip.domains.add(name) end
+
+---Removes a local domain.
+---```lua
+---sip.domains.remove("example.net")
+---```
+---@param name string of the domain
+---@return boolean result true
+function sip.domains.remove(name) end
+
+---The local domains.
+---```lua
+---local domains = sip.domains.list()
+---```
+---@return any[] result 
+function sip.domains.list() end
+
+---Sends a request of this server's own and waits for its final response. Where none comes the response
+---is one made here, whose cause says why. Raises for INVITE, ACK and CANCEL, and headers that the
+---engine owns. Waits.
+---```lua
+---local res, err = sip.send({ method = "OPTIONS", uri = "sip:bob@192.0.2.7", timeout = 2 })
+---```
+---@param options sip.send.options 
+---@return sip.response|nil result 
+---@return string|nil err why it failed
+function sip.send(options) end
+
+---Names option tags that the script serves: requests that insist on them by Proxy-Require come to it.
+---Several calls add up. Only while the file loads.
+---```lua
+---sip.supported({ "gruu", "outbound" })
+---```
+---@param tags any[] option tags, such as "path", in any case
+function sip.supported(tags) end
+
+---The time of day in seconds since 1970, with fractions. Returns number: seconds.
+---```lua
+---req.vars.began = sip.now()
+---```
+---@return number result seconds
+function sip.now() end
+
+---Waits; other calls go on meanwhile. nil, err where the request was over first. Waits.
+---```lua
+---sip.sleep(0.5)
+---```
+---@param s number 
+---@return boolean|nil result true
+---@return string|nil err why it failed
+function sip.sleep(s) end
+
+---Calls a function again and again while the script serves, once in the process. A call that still
+---runs when the next is due makes that one be left out. Only while the file loads.
+---```lua
+---sip.every(60, function() sip.log.info("a minute") end, { jitter = 5 })
+---```
+---@param s number above 0
+---@param fn fun(): ...any it may wait
+---@param options? sip.every.options optional
+---@return sip.timer result 
+function sip.every(s, fn, options) end
+
+---Calls a function once, in so many seconds, where it was asked for. At file level it runs once in the
+---process. Raises beyond 100 timers and tasks of one request at a time.
+---```lua
+---local timer = sip.after(30, function() req:cancel("too long") end)
+---```
+---@param s number 
+---@param fn fun(): ...any it may wait
+---@return sip.timer result 
+function sip.after(s, fn) end
+
+---Runs a function beside what runs now, on the same lane. At file level it runs once in the process,
+---when the script begins to serve. Raises beyond 100 timers and tasks of one request at a time.
+---```lua
+---local task = sip.spawn(function() return sip.send({ method = "OPTIONS", uri = "sip:bob@192.0.2.7" }) end)
+---```
+---@param fn fun(): ...any it may wait
+---@return sip.task result 
+function sip.spawn(fn) end
+
+---Calls a function at each event of a name: start, stop, and those of modules. It runs in a VM of its
+---own, once in the process, and may wait. Raises for an event that no module has. Only while the file
+---loads.
+---```lua
+---sip.on("start", function(why) sip.log.info("serving after %s", why) end)
+---```
+---@param event string 
+---@param fn fun(...: any): ...any what it gets is with the event
+function sip.on(event, fn) end
+
+---Logs at level debug, with Call-ID and method in handlers. With one argument that is logged as it is,
+---of any type. Raises where the format asks for more arguments than there are.
+---```lua
+---sip.log.debug("%s called %s", req.from.uri, req.ruri)
+---```
+---@param format any as of string.format
+---@param ... any of the format
+function sip.log.debug(format, ...) end
+
+---Logs at level info, with Call-ID and method in handlers. With one argument that is logged as it is,
+---of any type. Raises where the format asks for more arguments than there are.
+---```lua
+---sip.log.info("%s called %s", req.from.uri, req.ruri)
+---```
+---@param format any as of string.format
+---@param ... any of the format
+function sip.log.info(format, ...) end
+
+---Logs at level warn, with Call-ID and method in handlers. With one argument that is logged as it is,
+---of any type. Raises where the format asks for more arguments than there are.
+---```lua
+---sip.log.warn("%s called %s", req.from.uri, req.ruri)
+---```
+---@param format any as of string.format
+---@param ... any of the format
+function sip.log.warn(format, ...) end
+
+---Logs at level error, with Call-ID and method in handlers. With one argument that is logged as it is,
+---of any type. Raises where the format asks for more arguments than there are.
+---```lua
+---sip.log.error("%s called %s", req.from.uri, req.ruri)
+---```
+---@param format any as of string.format
+---@param ... any of the format
+function sip.log.error(format, ...) end
+
+---The MD5 of text. Returns string: in hexadecimal, lower case.
+---```lua
+---local h = sip.hash.md5("alice:example.com:secret")
+---```
+---@param text string any bytes
+---@return string result in hexadecimal, lower case
+function sip.hash.md5(text) end
+
+---The SHA-256 of text. Returns string: in hexadecimal, lower case.
+---```lua
+---local h = sip.hash.sha256("alice")
+---```
+---@param text string any bytes
+---@return string result in hexadecimal, lower case
+function sip.hash.sha256(text) end
+
+---The HMAC of text with SHA-256. Returns string: in hexadecimal, lower case.
+---```lua
+---local h = sip.hash.hmac_sha256("key", "text")
+---```
+---@param key string 
+---@param text string any bytes
+---@return string result in hexadecimal, lower case
+function sip.hash.hmac_sha256(key, text) end
+
+---Text in Base64 (RFC 4648 §4).
+---```lua
+---local s = sip.base64.encode("alice:secret")
+---```
+---@param text string any bytes
+---@return string result 
+function sip.base64.encode(text) end
+
+---What Base64 text holds; nil, err for what is none. Returns string or nil: any bytes.
+---```lua
+---local s, err = sip.base64.decode("YWxpY2U=")
+---```
+---@param text string any bytes
+---@return string|nil result any bytes
+---@return string|nil err why it failed
+function sip.base64.decode(text) end
+
+---Random bytes that nobody can guess. Returns string: in hexadecimal, lower case.
+---```lua
+---local id = sip.token(8)
+---```
+---@param bytes? integer from 1 to 1024; default 16
+---@return string result in hexadecimal, lower case
+function sip.token(bytes) end
+
+---A whole number from 1 to n that nobody can guess. Returns number: from 1 to n.
+---```lua
+---if sip.random(100) <= 5 then sip.log.info("one of twenty") end
+---```
+---@param n integer above 0
+---@return number result from 1 to n
+function sip.random(n) end
+
+---JSON text of a value: a table with the keys 1 to n is a list, any other an object, an empty one {}.
+---Raises for what has no form in JSON: functions, NaN, tables of both kinds.
+---```lua
+---local text = sip.json.encode({ to = tostring(req.ruri), codes = { 486, 600 } })
+---```
+---@param value any 
+---@return string result 
+function sip.json.encode(value) end
+
+---The value of JSON text; nil, err for what is none.
+---```lua
+---local rule, err = sip.json.decode('{"to": "sip:bob@example.com"}')
+---```
+---@param text string any bytes
+---@return any|nil result 
+---@return string|nil err why it failed
+function sip.json.decode(text) end
+
+---A dictionary that all lanes share and that survives reloads; the same one for the same name. Raises
+---beyond 1000 dictionaries.
+---```lua
+---local calls = sip.shared("calls", { capacity = 10000, ttl = 3600 })
+---```
+---@param name string 
+---@param options? sip.shared.options optional
+---@return sip.dictionary result 
+function sip.shared(name, options) end
+
+---@class sip.sip.request.reply.options
+---@field headers? table {Name = text | list}, added to the response
+---@field body? string 
+---@field content_type? string of the body
+
+---@class sip.sip.request.redirect.options
+---@field code? integer default 302
+---@field expires? number seconds that the Contacts are good for
+
+---@class sip.sip.request.relay.options
+---@field order? "parallel"|"serial"|"q" all targets at once (default), one after the other, or equal q at once and groups one after the other
+---@field failover? string|any[]|fun(res: sip.response): boolean for serial and q: the codes and classes ("5xx") after which the next is tried, or a function that says so; default all but 6xx
+---@field follow_redirects? boolean try the Contacts of a 3xx
+---@field on_branch? fun(branch: sip.branch, req: sip.request): ...any edits what one branch sends
+---@field on_response? fun(res: sip.response, req: sip.request): ...any sees each response but 100, once, before it goes on, and the outcome of a branch that had none (cause)
+---@field on_failure? fun(res: sip.response, req: sip.request): ...any relay only: all targets failed, or the caller cancelled; it may reply, relay or fork again
+---@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then hold too
+---@field next_hop? sip.uri|string only where it is sent
+---@field path? string|any[]|fun(res: sip.response): boolean the Route set to write: a route or a list of them
+---@field flow? number of a binding: the connection to use
+---@field received? string of a binding: where its client was seen
+---@field from_socket? string the name of the listener to send from
+---@field q? number from 0 to 1, for order "q"
+---@field delay? number to wait before this target is tried; 0 for none
+---@field timeout? number to a final response
+---@field ring_timeout? number from its first 18x to a final response
+---@field reply_timeout? number to any response
+---@field headers? table {Name = text | list | false}, set or removed on this branch
+---@field credentials? table {user=, password=}, with which a challenge is answered
+---@field vars? table values of your own, read back as res.target.vars
+
+---@class sip.sip.request.fork.options
+---@field order? "parallel"|"serial"|"q" all targets at once (default), one after the other, or equal q at once and groups one after the other
+---@field failover? string|any[]|fun(res: sip.response): boolean for serial and q: the codes and classes ("5xx") after which the next is tried, or a function that says so; default all but 6xx
+---@field follow_redirects? boolean try the Contacts of a 3xx
+---@field on_branch? fun(branch: sip.branch, req: sip.request): ...any edits what one branch sends
+---@field on_response? fun(res: sip.response, req: sip.request): ...any sees each response but 100, once, before it goes on, and the outcome of a branch that had none (cause)
+---@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then hold too
+---@field next_hop? sip.uri|string only where it is sent
+---@field path? string|any[]|fun(res: sip.response): boolean the Route set to write: a route or a list of them
+---@field flow? number of a binding: the connection to use
+---@field received? string of a binding: where its client was seen
+---@field from_socket? string the name of the listener to send from
+---@field q? number from 0 to 1, for order "q"
+---@field delay? number to wait before this target is tried; 0 for none
+---@field timeout? number to a final response
+---@field ring_timeout? number from its first 18x to a final response
+---@field reply_timeout? number to any response
+---@field headers? table {Name = text | list | false}, set or removed on this branch
+---@field credentials? table {user=, password=}, with which a challenge is answered
+---@field vars? table values of your own, read back as res.target.vars
+
+---@class sip.address.text
+---@field display? string quoted where it must be
+---@field uri sip.uri|string 
+---@field params? table 
+
+---@class sip.send.options
+---@field method string not INVITE, ACK or CANCEL, which need a dialog
+---@field headers? table {Name = text | list}
+---@field body? string 
+---@field content_type? string of the body; a Content-Type among headers will do
+---@field timeout? number to a final response, default 32
+---@field from? string the uri in From, default that of the listener
+---@field to? string the uri in To, default the Request-URI
+---@field uri? sip.uri|string the Request-URI; it or target must be given
+---@field target? sip.targets as for relay
+---@field credentials? table {user=, password=}, with which a challenge is answered
+
+---@class sip.every.options
+---@field jitter? number seconds: each pause is longer by up to that much
+
+---@class sip.shared.options
+---@field capacity? integer values kept; the least recently used goes first
+---@field bytes? integer about how many bytes the values and keys may have together
+---@field ttl? number seconds a value lives, unless said otherwise; 0 for ever
+
+return sip

@@ -1,0 +1,459 @@
+---@meta sip.test
+-- Made by `sipscript stubs`. Phones, links and virtual time: for specs.
+
+---A server of the test.
+---@class sip.test.server
+---@field addr string where it listens: "10.0.0.1:5060"
+---@field log string what the test's servers have logged so far
+local sip_test_server = {}
+
+---A phone, or any other user agent.
+---@class sip.test.ua
+---@field uri sip.uri its address of record
+---@field contact sip.uri where it is reached itself
+---@field addr string where it is: "10.0.1.1:5060"
+---@field name string what the ladder calls it
+local sip_test_ua = {}
+
+---Registers, answering a challenge where it has a password, and fails unless the answer is 200, or
+---what expect says. Waits.
+---```lua
+---bob:register({ expires = 60 })
+---```
+---@param options? sip.test.sip.test.ua.register.options optional
+---@return sip.test.response result 
+function sip_test_ua:register(options) end
+
+---Takes its registration back. Waits.
+---```lua
+---bob:unregister()
+---```
+---@return sip.test.response result 
+function sip_test_ua:unregister() end
+
+---Calls a uri, and returns at once. Only in handlers.
+---```lua
+---local call = alice:invite("sip:bob@example.com")
+---```
+---@param uri sip.uri|string 
+---@param options? sip.test.sip.test.ua.invite.options optional
+---@return sip.test.call result 
+function sip_test_ua:invite(uri, options) end
+
+---Sends a request outside of a dialog, and returns at once. Only in handlers.
+---```lua
+---alice:send({ method = "OPTIONS", uri = "sip:example.com" }):expect(200)
+---```
+---@param request sip.test.sip.test.ua.send.request 
+---@return sip.test.call result 
+function sip_test_ua:send(request) end
+
+---Waits for a request with that method. Waits.
+---```lua
+---bob:expect("INVITE", { within = 2 })
+---```
+---@param what string|integer a method ("INVITE"), a code, or a class ("2xx")
+---@param options? sip.test.sip.test.ua.expect.options optional
+---@return sip.test.leg result 
+function sip_test_ua:expect(what, options) end
+
+---Fails if there is, or comes within the time, any request that was not expected, ACKs aside. Waits.
+---```lua
+---bob:expect_nothing(5)
+---```
+---@param seconds? number to wait; default 1
+function sip_test_ua:expect_nothing(seconds) end
+
+---Takes it off the network: what is sent to it is lost, and its connections break. Only in handlers.
+---```lua
+---bob:leave()
+---```
+function sip_test_ua:leave() end
+
+---A response, as expect returns it.
+---@class sip.test.response
+---@field code integer 
+---@field reason string the reason phrase
+---@field method string|nil of a request; of a response, that of its CSeq
+---@field from sip.test.address an address
+---@field to sip.test.address an address
+---@field call_id string|nil Call-ID
+---@field cseq integer the number of CSeq
+---@field contact sip.uri|nil the first Contact
+---@field body string|nil nil where there is none
+---@field content_type string|nil nil where there is none
+---@field text string|nil the whole message
+local sip_test_response = {}
+
+---The first value of a header; nil without.
+---```lua
+---t.equal(leg:header("Max-Forwards"), "69")
+---```
+---@param name string of the header, in any case
+---@return string|nil result 
+function sip_test_response:header(name) end
+
+---All values of a header, one element a value where the RFC says list.
+---```lua
+---t.equal(#leg:headers("Via"), 2)
+---```
+---@param name string of the header, in any case
+---@return any[] result 
+function sip_test_response:headers(name) end
+
+---A From or To. tostring gives its text.
+---@class sip.test.address
+---@field display string|nil the name without its quotes
+---@field uri sip.uri 
+---@field tag string|nil 
+local sip_test_address = {}
+
+---A request that a phone sent: what ua:invite and ua:send return.
+---@class sip.test.call
+---@field call_id string Call-ID
+---@field method string 
+---@field ruri sip.uri the Request-URI
+local sip_test_call = {}
+
+---Waits for a response with that code or class ("2xx"), passing over provisional ones before it, or
+---for a request in its dialog. Returns response: or the request. Waits.
+---```lua
+---call:expect(180)
+---```
+---@param what string|integer a method ("INVITE"), a code, or a class ("2xx")
+---@param options? sip.test.sip.test.call.expect.options optional
+---@return sip.test.response result or the request
+function sip_test_call:expect(what, options) end
+
+---Cancels the INVITE: the CANCEL goes out when a provisional response has come. Only in handlers.
+---```lua
+---call:cancel({ headers = { Reason = "SIP;cause=480" } })
+---```
+---@param options? sip.test.sip.test.call.cancel.options optional
+---@return boolean|nil result true
+---@return string|nil err why it failed
+function sip_test_call:cancel(options) end
+
+---Hangs up, and returns at once; the test fails unless the BYE is answered 2xx, or what is expected of
+---it. Only in handlers.
+---```lua
+---call:bye()
+---```
+---@param options? sip.test.sip.test.call.bye.options optional
+---@return sip.test.call result 
+function sip_test_call:bye(options) end
+
+---Sends a request in the dialog, and returns at once. Only in handlers.
+---```lua
+---call:send({ method = "INFO" })
+---```
+---@param request sip.test.sip.test.call.send.request 
+---@return sip.test.call result 
+function sip_test_call:send(request) end
+
+---Fails if there is, or comes within the time, anything in the call that was not expected, ACKs and
+---100 aside. Waits.
+---```lua
+---bob:expect_nothing(5)
+---```
+---@param seconds? number to wait; default 1
+function sip_test_call:expect_nothing(seconds) end
+
+---A request that came to a phone: what expect("INVITE") returns.
+---@class sip.test.leg
+---@field ruri sip.uri the Request-URI
+---@field method string|nil of a request; of a response, that of its CSeq
+---@field from sip.test.address an address
+---@field to sip.test.address an address
+---@field call_id string|nil Call-ID
+---@field cseq integer the number of CSeq
+---@field contact sip.uri|nil the first Contact
+---@field body string|nil nil where there is none
+---@field content_type string|nil nil where there is none
+---@field text string|nil the whole message
+local sip_test_leg = {}
+
+---Answers. A 2xx to an INVITE is repeated until its ACK comes. Only in handlers.
+---```lua
+---leg:reply(486, "Busy Here", { headers = { ["Retry-After"] = "60" } })
+---```
+---@param code integer 
+---@param reason? string default the usual one
+---@param options? sip.test.sip.test.leg.reply.options optional
+function sip_test_leg:reply(code, reason, options) end
+
+---Is dead for this request: answers neither it, when it comes again, nor its CANCEL. Only in handlers.
+---```lua
+---leg:ignore()
+---```
+function sip_test_leg:ignore() end
+
+---Waits for a request with that method in the same call. Waits.
+---```lua
+---leg:expect("CANCEL")
+---```
+---@param what string|integer a method ("INVITE"), a code, or a class ("2xx")
+---@param options? sip.test.sip.test.leg.expect.options optional
+---@return sip.test.leg result 
+function sip_test_leg:expect(what, options) end
+
+---Hangs up, and returns at once; the test fails unless the BYE is answered 2xx, or what is expected of
+---it. Only in handlers.
+---```lua
+---call:bye()
+---```
+---@param options? sip.test.sip.test.leg.bye.options optional
+---@return sip.test.call result 
+function sip_test_leg:bye(options) end
+
+---Sends a request in the dialog, and returns at once. Only in handlers.
+---```lua
+---call:send({ method = "INFO" })
+---```
+---@param request sip.test.sip.test.leg.send.request 
+---@return sip.test.call result 
+function sip_test_leg:send(request) end
+
+---Fails if there is, or comes within the time, anything in the call that was not expected, ACKs and
+---100 aside. Waits.
+---```lua
+---bob:expect_nothing(5)
+---```
+---@param seconds? number to wait; default 1
+function sip_test_leg:expect_nothing(seconds) end
+
+---The first value of a header; nil without.
+---```lua
+---t.equal(leg:header("Max-Forwards"), "69")
+---```
+---@param name string of the header, in any case
+---@return string|nil result 
+function sip_test_leg:header(name) end
+
+---All values of a header, one element a value where the RFC says list.
+---```lua
+---t.equal(#leg:headers("Via"), 2)
+---```
+---@param name string of the header, in any case
+---@return any[] result 
+function sip_test_leg:headers(name) end
+
+---@class sip.test
+local sip_test = {}
+
+---A test: fn runs in a world of its own. Only while the file loads.
+---```lua
+---t.it("rings bob", function() t.ua("sip:bob@example.com"):register() end)
+---```
+---@param name string 
+---@param fn fun(): ...any 
+function sip_test.it(name, fn) end
+
+---Groups tests: their names begin with its name. Only while the file loads.
+---```lua
+---t.describe("calls", function() t.it("are refused", function() end) end)
+---```
+---@param name string 
+---@param fn fun(): ...any 
+function sip_test.describe(name, fn) end
+
+---Fn runs before each test that follows in the file or the group. Only while the file loads.
+---```lua
+---t.before(function() t.advance(1) end)
+---```
+---@param fn fun(): ...any 
+function sip_test.before(fn) end
+
+---Starts the test's server with other options than the default ones; outside of tests, for all tests
+---that follow in the file or the group. Returns server: nil outside of tests.
+---```lua
+---t.server({ addr = "10.0.0.2:5060", args = { limit = "2" } })
+---```
+---@param options? sip.test.sip.test.server.options optional
+---@return sip.test.server result nil outside of tests
+function sip_test.server(options) end
+
+---A phone, or any other user agent, with an address of record, or with an address alone
+---("sip:vm@10.0.0.9"), where it then is. Waits.
+---```lua
+---local carol = t.ua("sip:carol@example.com", { password = "secret", transport = "tcp" })
+---```
+---@param uri sip.uri|string 
+---@param options? sip.test.sip.test.ua.options optional
+---@return sip.test.ua result 
+function sip_test.ua(uri, options) end
+
+---Lets virtual time pass. Only in handlers. Waits.
+---```lua
+---t.advance(60)
+---```
+---@param seconds number 
+function sip_test.advance(seconds) end
+
+---Says how the links are from now on. Only datagrams get lost, are duplicated or overtake each other.
+---Only in handlers.
+---```lua
+---t.link({ loss = 0.2, delay = 0.05 })
+---```
+---@param options? sip.test.sip.test.link.options optional
+function sip_test.link(options) end
+
+---Fails unless got and want are equal; tables are compared by what they hold, a uri by its text.
+---```lua
+---t.equal({ 1, 2 }, { 1, 2 }, "the list")
+---```
+---@param got any 
+---@param want any 
+---@param message? string for the front of a failure; optional
+function sip_test.equal(got, want, message) end
+
+---Fails unless the Lua pattern matches somewhere in the text.
+---```lua
+---t.match("sip:bob@example.com", "^sip:")
+---```
+---@param text any 
+---@param pattern string a Lua pattern
+---@param message? string for the front of a failure; optional
+function sip_test.match(text, pattern, message) end
+
+---Fails if value is nil or false.
+---```lua
+---t.ok(bob.contact, "a contact")
+---```
+---@param value any 
+---@param message? string for the front of a failure; optional
+function sip_test.ok(value, message) end
+
+---Fails unless fn raises an error in which the Lua pattern matches. Waits.
+---```lua
+---t.raises(function() error("no way") end, "no way")
+---```
+---@param fn fun(): ...any 
+---@param pattern? string a Lua pattern; optional
+function sip_test.raises(fn, pattern) end
+
+---Fails the test.
+---```lua
+---if bob.name ~= "bob" then t.fail("not bob") end
+---```
+---@param message? string optional
+function sip_test.fail(message) end
+
+---@class sip.test.sip.test.ua.register.options
+---@field expires? number seconds; default 3600
+---@field contact? string|any[]|fun(res: sip.response): boolean whole values of Contact; default: the phone's own
+---@field headers? table {Name = text | list | false}
+---@field expect? any the answer's code, or class ("4xx"); default 200
+
+---@class sip.test.sip.test.ua.invite.options
+---@field method? string 
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string 
+---@field content_type? string default application/sdp
+
+---@class sip.test.sip.test.ua.send.request
+---@field method? string 
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string 
+---@field content_type? string default application/sdp
+
+---@class sip.test.sip.test.ua.expect.options
+---@field within? number seconds; default 10
+
+---@class sip.test.sip.test.call.expect.options
+---@field within? number seconds; default 10
+
+---@class sip.test.sip.test.call.cancel.options
+---@field headers? table {Name = text}: Reason
+
+---@class sip.test.sip.test.call.bye.options
+---@field method? string 
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string 
+---@field content_type? string default application/sdp
+
+---@class sip.test.sip.test.call.send.request
+---@field method? string 
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string 
+---@field content_type? string default application/sdp
+
+---@class sip.test.sip.test.leg.reply.options
+---@field headers? table {Name = text | list | false}
+---@field body? string 
+---@field content_type? string default application/sdp
+
+---@class sip.test.sip.test.leg.expect.options
+---@field within? number seconds; default 10
+
+---@class sip.test.sip.test.leg.bye.options
+---@field method? string 
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string 
+---@field content_type? string default application/sdp
+
+---@class sip.test.sip.test.leg.send.request
+---@field method? string 
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string 
+---@field content_type? string default application/sdp
+
+---@class sip.test.sip.test.server.options
+---@field script? string the script's file, from the spec's directory; default: x.lua beside x_spec.lua
+---@field source? string the script's text, in place of a file
+---@field domains? string|any[]|fun(res: sip.response): boolean local domains; default example.com
+---@field args? table sip.args
+---@field env? table what sip.env knows
+---@field hosts? table names and their addresses: there is no DNS
+---@field lanes? integer default 1; with more, a run is not repeated exactly by its seed
+---@field addr? string where it listens, UDP and TCP; default 10.0.0.1
+---@field budget? number how many seconds of computing a handler may take; default 5
+
+---@class sip.test.sip.test.ua.options
+---@field password? string answers digest challenges
+---@field user? string the user name to answer them with; default: that of the URI
+---@field transport? "udp"|"tcp" default udp
+---@field addr? string where it is, "10.0.0.9" or with a port; default: one of its own
+---@field proxy? string where it sends what has no Route; default: the test's first server
+---@field name? string what the ladder calls it; default: the user of the URI
+---@field auto? boolean false: it answers no CANCEL and no BYE by itself
+
+---@class sip.test.sip.test.link.options
+---@field loss? number how many of the datagrams get lost, 0 to 1
+---@field duplicate? number how many arrive twice, 0 to 1
+---@field delay? number seconds, one way
+---@field jitter? number seconds: each datagram takes up to that much longer
+---@field from? string only for datagrams from this address (needs to)
+---@field to? string only for datagrams to this address (needs from)
+
+return sip_test

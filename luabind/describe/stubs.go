@@ -1,0 +1,323 @@
+package describe
+
+import (
+	"bytes"
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/sipscript/sipscript/luabind"
+)
+
+// Stubs are definition files of the Lua language server, by file name: one for sip, one for each
+// module, and the .luarc.json of a directory that holds them beside its scripts.
+func Stubs(libraries []luabind.Library) map[string][]byte {
+	files := map[string][]byte{}
+	for i := range libraries {
+		if l := &libraries[i]; !isStandard(l) {
+			files[l.Name+".lua"] = stub(l)
+		}
+	}
+	files[".luarc.json"] = Config(".")
+	return files
+}
+
+// Config is a .luarc.json for scripts whose stubs lie in a directory.
+func Config(dir string) []byte {
+	return fmt.Appendf(nil, `{
+  "runtime.version": "Lua 5.1",
+  "runtime.builtin": { "io": "disable", "debug": "disable", "package": "disable", "bit": "disable", "ffi": "disable", "jit": "disable", "utf8": "disable" },
+  "workspace.library": [%q],
+  "diagnostics.globals": ["route"],
+  "diagnostics.disable": ["lowercase-global"]
+}
+`, dir)
+}
+
+// stubber writes one file.
+type stubber struct {
+	bytes.Buffer
+	l       *luabind.Library
+	pending []optionClass
+	named   map[string]bool
+}
+
+// optionClass is a class of options that is still to be written.
+type optionClass struct {
+	name string
+	list []luabind.Option
+}
+
+func stub(l *luabind.Library) []byte {
+	s := &stubber{l: l, named: map[string]bool{}}
+	fmt.Fprintf(s, "---@meta %s\n-- Made by `sipscript stubs`. %s\n\n", l.Name, l.Doc)
+	if l.Name == "sip" {
+		s.aliases()
+	}
+	for _, t := range l.Types {
+		s.class(t)
+	}
+	name := strings.ReplaceAll(l.Name, ".", "_")
+	if l.Name == "sip" {
+		s.WriteString("---@class sip\n")
+		s.libraryFields("")
+		s.WriteString("sip = {}\n\n")
+	} else {
+		fmt.Fprintf(s, "---@class %s\nlocal %s = {}\n\n", l.Name, name)
+	}
+	for _, inner := range s.tables() {
+		fmt.Fprintf(s, "---@class %s.%s\n", l.Name, inner)
+		s.libraryFields(inner + ".")
+		fmt.Fprintf(s, "%s.%s = {}\n\n", name, inner)
+	}
+	for i := range l.Functions {
+		s.function(name+"."+l.Functions[i].Name, &l.Functions[i])
+	}
+	for len(s.pending) > 0 {
+		c := s.pending[0]
+		s.pending = s.pending[1:]
+		s.optionClass(c)
+	}
+	fmt.Fprintf(s, "return %s\n", name)
+	return s.Bytes()
+}
+
+// tables are the tables within the library: "json" of "json.encode".
+func (s *stubber) tables() []string {
+	seen := map[string]bool{}
+	for _, f := range s.l.Functions {
+		if first, _, ok := strings.Cut(f.Name, "."); ok {
+			seen[first] = true
+		}
+	}
+	var list []string
+	for name := range seen {
+		list = append(list, name)
+	}
+	sort.Strings(list)
+	return list
+}
+
+func (s *stubber) libraryFields(prefix string) {
+	for i := range s.l.Fields {
+		f := &s.l.Fields[i]
+		name, ok := strings.CutPrefix(f.Name, prefix)
+		if ok && !strings.Contains(name, ".") {
+			fmt.Fprintf(s, "---@field %s %s %s\n", name, s.typeOf(f.Type, f.Or, f.Object, "", f.OrNil, false), line(f.Doc))
+		}
+	}
+}
+
+func (s *stubber) aliases() {
+	s.WriteString("---@alias sip.targets string|sip.uri|sip.address|sip.target|table|any[]\n\n")
+}
+
+// className is that of a type: types of the core are found from all files.
+func (s *stubber) className(t *luabind.ObjectType) string {
+	for _, own := range s.l.Types {
+		if own == t {
+			return s.l.Name + "." + strings.ReplaceAll(t.Name, " ", "_")
+		}
+	}
+	return "sip." + strings.ReplaceAll(t.Name, " ", "_")
+}
+
+// typeOf is a type as the language server writes it. An argument takes more than a result is.
+func (s *stubber) typeOf(t luabind.Type, or []luabind.Type, object *luabind.ObjectType, named string, orNil, argument bool) string {
+	parts := []string{}
+	for _, t := range append([]luabind.Type{t}, or...) {
+		parts = append(parts, s.oneType(t, object, named, argument))
+		object, named = nil, ""
+	}
+	if orNil {
+		parts = append(parts, "nil")
+	}
+	return strings.Join(parts, "|")
+}
+
+func (s *stubber) oneType(t luabind.Type, object *luabind.ObjectType, named string, argument bool) string {
+	switch t {
+	case luabind.Seconds:
+		return "number"
+	case luabind.Table:
+		if object != nil {
+			return s.className(object)
+		}
+	case luabind.List:
+		if object != nil {
+			return s.className(object) + "[]"
+		}
+		return "any[]"
+	case luabind.RequestType:
+		return "sip.request"
+	case luabind.ResponseType:
+		return "sip.response"
+	case luabind.BranchType:
+		return "sip.branch"
+	case luabind.URIType:
+		if argument {
+			return "sip.uri|string"
+		}
+		return "sip.uri"
+	case luabind.TargetType:
+		return "sip.targets"
+	case luabind.ObjectOf:
+		switch {
+		case object != nil:
+			return s.className(object)
+		case named != "":
+			return s.l.Name + "." + named
+		}
+		return "any"
+	}
+	return t.String()
+}
+
+func (s *stubber) class(t *luabind.ObjectType) {
+	name := s.className(t)
+	fmt.Fprintf(s, "---%s\n---@class %s\n", line(t.Doc), name)
+	for i := range t.Fields {
+		f := &t.Fields[i]
+		fmt.Fprintf(s, "---@field %s %s %s\n", f.Name, s.typeOf(f.Type, f.Or, f.Object, "", f.OrNil, false), line(f.Doc))
+	}
+	if t.Dynamic() {
+		s.WriteString("---@field [string] string|boolean|number|nil\n")
+	}
+	local := strings.NewReplacer(".", "_", " ", "_").Replace(name)
+	fmt.Fprintf(s, "local %s = {}\n\n", local)
+	for i := range t.Methods {
+		s.function(local+":"+t.Methods[i].Name, &t.Methods[i])
+	}
+}
+
+func (s *stubber) function(name string, f *luabind.Function) {
+	for text := range strings.SplitSeq(wrap(sentence(f.Doc)+" "+notes(f), ""), "\n") {
+		fmt.Fprintf(s, "---%s\n", text)
+	}
+	if f.Example != "" {
+		s.WriteString("---```lua\n")
+		for text := range strings.SplitSeq(strings.TrimSpace(f.Example), "\n") {
+			fmt.Fprintf(s, "---%s\n", text)
+		}
+		s.WriteString("---```\n")
+	}
+	var names []string
+	for i := range f.Params {
+		p := &f.Params[i]
+		if p.Rest {
+			fmt.Fprintf(s, "---@param ... %s %s\n", s.paramType(name, p), line(p.Doc))
+			names = append(names, "...")
+			continue
+		}
+		mark := ""
+		if p.Optional {
+			mark = "?"
+		}
+		fmt.Fprintf(s, "---@param %s%s %s %s\n", p.Name, mark, s.paramType(name, p), line(paramNote(p)))
+		names = append(names, p.Name)
+	}
+	for i := range f.Results {
+		r := &f.Results[i]
+		if r.Name == "..." {
+			fmt.Fprintf(s, "---@return any ... %s\n", line(r.Doc))
+			continue
+		}
+		fmt.Fprintf(s, "---@return %s %s %s\n", s.typeOf(r.Type, r.Or, r.Object, r.Named, r.OrNil, false), resultName(r, i), line(r.Doc))
+	}
+	fmt.Fprintf(s, "function %s(%s) end\n\n", name, strings.Join(names, ", "))
+}
+
+func resultName(r *luabind.Result, i int) string {
+	switch {
+	case r.Name != "":
+		return r.Name
+	case i == 0:
+		return "result"
+	}
+	return fmt.Sprintf("result%d", i+1)
+}
+
+func (s *stubber) paramType(function string, p *luabind.Param) string {
+	switch {
+	case p.Callback != "":
+		return callback(p.Callback)
+	case len(p.OneOf) > 0:
+		return literals(p.OneOf)
+	}
+	list := options(p)
+	if len(list) == 0 {
+		return s.typeOf(p.Type, p.Or, p.Object, "", false, true)
+	}
+	class := s.l.Name + "." + strings.NewReplacer(":", ".", "_", ".").Replace(strings.TrimPrefix(function, s.l.Name+".")) + "." + p.Name
+	if !s.named[class] {
+		s.named[class] = true
+		s.pending = append(s.pending, optionClass{class, list})
+	}
+	if p.Type != luabind.Table {
+		return s.typeOf(p.Type, nil, nil, "", false, true) + "|" + class
+	}
+	return class
+}
+
+func (s *stubber) optionClass(c optionClass) {
+	fmt.Fprintf(s, "---@class %s\n", c.name)
+	for i := range c.list {
+		o := &c.list[i]
+		mark := "?"
+		if o.Required {
+			mark = ""
+		}
+		fmt.Fprintf(s, "---@field %s%s %s %s\n", o.Name, mark, s.optionType(c.name, o), line(o.Doc))
+	}
+	s.WriteByte('\n')
+}
+
+func (s *stubber) optionType(class string, o *luabind.Option) string {
+	switch {
+	case len(o.OneOf) > 0:
+		return literals(o.OneOf)
+	case o.Kind == luabind.FunctionType && o.Type != "":
+		return callback(o.Type)
+	case len(o.Options) > 0:
+		inner := class + "." + o.Name
+		s.pending = append(s.pending, optionClass{inner, o.Options})
+		return inner
+	case o.Kind == luabind.List:
+		return "string|any[]|fun(res: sip.response): boolean"
+	}
+	return s.oneType(o.Kind, nil, "", true)
+}
+
+// callback is "function(res, req)" as the language server writes it.
+func callback(signature string) string {
+	_, rest, _ := strings.Cut(signature, "(")
+	args, _, _ := strings.Cut(rest, ")")
+	var parts []string
+	for name := range strings.SplitSeq(args, ",") {
+		switch name = strings.TrimSpace(name); name {
+		case "":
+		case "req":
+			parts = append(parts, "req: sip.request")
+		case "res":
+			parts = append(parts, "res: sip.response")
+		case "branch":
+			parts = append(parts, "branch: sip.branch")
+		case "...":
+			parts = append(parts, "...: any")
+		default:
+			parts = append(parts, name+": any")
+		}
+	}
+	return "fun(" + strings.Join(parts, ", ") + "): ...any"
+}
+
+func literals(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, text := range texts {
+		quoted[i] = `"` + text + `"`
+	}
+	return strings.Join(quoted, "|")
+}
+
+// line is text on one line.
+func line(text string) string { return strings.Join(strings.Fields(text), " ") }
