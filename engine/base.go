@@ -8,7 +8,7 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// Whose users are the same: phones are set up with an address of the server as often as with its
+// Which names share users: phones are configured with an address of the server as often as with its
 // name, and bob@192.0.2.1 should be reached as bob@example.com.
 
 // UserBase says which of the local names share their users.
@@ -24,12 +24,12 @@ const (
 // SetUserBase chooses; all that compares users by their addresses follows.
 func (d *Domains) SetUserBase(b UserBase) { d.base.Store(uint32(b)) }
 
-// First is the domain that was named first and is still there, a name rather than an address where
-// there is one; "" for none.
+// First is the domain that was added first and still exists, a name rather than an address if there
+// is one; "" for none.
 func (d *Domains) First() string { return *d.first.Load() }
 
-// UserBase is the domain whose users those of a local host at that port (0: none written) are; ""
-// where they are its own.
+// UserBase is the domain that a local host at that port (0: none given) shares its users with; ""
+// if it has its own.
 func (e *Engine) UserBase(host []byte, port uint16) string {
 	d := e.domains
 	base := UserBase(d.base.Load())
@@ -47,7 +47,7 @@ func (e *Engine) UserBase(host []byte, port uint16) string {
 }
 
 // AppendAddress appends the canonical address-of-record of u (message.URI.AppendAOR), in the domain
-// whose user that is.
+// the user belongs to.
 func (e *Engine) AppendAddress(dst []byte, u *message.URI) []byte {
 	if u.IsSIP() {
 		if base := e.UserBase(u.Host, u.Port); base != "" {
@@ -59,7 +59,7 @@ func (e *Engine) AppendAddress(dst []byte, u *message.URI) []byte {
 	return u.AppendAOR(dst)
 }
 
-// addressLike tells at a glance what may be an address.
+// addressLike quickly recognizes what may be an address.
 func addressLike(host []byte) bool {
 	last := host[len(host)-1]
 	return '0' <= last && last <= '9' || bytes.IndexByte(host, ':') >= 0

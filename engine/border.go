@@ -8,15 +8,15 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Border is where a trust domain ends (RFC 3325 §2.3). P-Asserted-Identity, P-Preferred-Identity
-// and Remote-Party-ID of peers outside it are removed of requests and responses as they come in,
-// less P-Preferred-Identity of a request, which routers may see and which does not go on.
-// Identities that are to be kept private ("Privacy: id") are removed of what is sent to peers
+// Border is the border of a trust domain (RFC 3325 §2.3). P-Asserted-Identity, P-Preferred-Identity
+// and Remote-Party-ID from peers outside it are removed from requests and responses as they arrive,
+// except for P-Preferred-Identity in a request, which routers may see and which is not forwarded.
+// Identities that must be kept private ("Privacy: id") are removed from what is sent to peers
 // outside.
 type Border interface {
-	// Beyond reports whether a peer is outside the domain. identity are the SIP domains that its
-	// certificate speaks for, over TLS (RFC 5922). It is asked of messages with such headers alone,
-	// runs on a lane and must not block.
+	// Beyond reports whether a peer is outside the domain. identity are the SIP domains its
+	// certificate is valid for, over TLS (RFC 5922). It is called only for messages with such
+	// headers, runs on a lane and must not block.
 	Beyond(addr netip.Addr, identity []string) bool
 }
 
@@ -30,7 +30,7 @@ func (e *Engine) SetBorder(b Border) {
 	e.border.Store(&beyond)
 }
 
-// beyond is what the proxy asks, nil for nothing.
+// beyond is what the proxy calls, or nil for no border.
 func (e *Engine) beyond() proxy.Beyond {
 	if b := e.border.Load(); b != nil {
 		return *b
@@ -38,7 +38,7 @@ func (e *Engine) beyond() proxy.Beyond {
 	return nil
 }
 
-// identityOf are the SIP domains that a peer has proven to be, or proves before anything is sent to
+// identityOf are the SIP domains that a peer has proved, or must prove before anything is sent to
 // it.
 func (e *Engine) identityOf(p *transport.Peer) []string {
 	if e.stack != nil && p.Flow != 0 {

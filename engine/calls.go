@@ -1,7 +1,7 @@
 package engine
 
 // Which calls of a lane are in progress, for a drain that waits for them. A proxy keeps no state of
-// a call; this is kept only where Config.DrainCalls asks for it.
+// a call; this is kept only if Config.DrainCalls is set.
 
 import (
 	"hash/maphash"
@@ -17,8 +17,8 @@ const (
 	callsCleanUp = time.Minute    // how often a full table is gone through
 )
 
-// calls are those of one lane, by the hash of their Call-ID, with when they were last heard of. It
-// belongs to the holder of the lane's token.
+// calls are those of one lane, by the hash of their Call-ID, with the time they were last heard
+// from. It belongs to the holder of the lane's token.
 type calls struct {
 	heard   map[uint64]lane.Time
 	cleaned lane.Time
@@ -26,8 +26,8 @@ type calls struct {
 
 func newCalls() *calls { return &calls{heard: map[uint64]lane.Time{}} }
 
-// note takes what became of a request: a 2xx to an INVITE that we recorded a route for begins a
-// call. One ends with the answer to its BYE (§15.1.1), except for a challenge, and where a request
+// note records the outcome of a request: a 2xx to an INVITE that we recorded a route for begins a
+// call. A call ends with the answer to its BYE (§15.1.1), except for a challenge, and if a request
 // within it finds nobody (RFC 5057 §5.1).
 func (c *calls) note(r *Request) {
 	code := r.ctx.Answered()
@@ -48,7 +48,7 @@ func (c *calls) note(r *Request) {
 	}
 }
 
-// room reports whether there is any, after a look for calls whose end nobody told.
+// room reports whether there is room, after removing calls whose end was never reported.
 func (c *calls) room(now lane.Time) bool {
 	if len(c.heard) >= mostCalls && now.Sub(c.cleaned) >= callsCleanUp {
 		c.clean(now)
@@ -65,7 +65,7 @@ func (c *calls) clean(now lane.Time) {
 	}
 }
 
-// inProgress is how many there are.
+// inProgress is the number of calls.
 func (c *calls) inProgress(now lane.Time) int {
 	if c == nil {
 		return 0

@@ -21,7 +21,7 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// What a router works with, under the names it needs.
+// Types that a router works with, under the names it needs.
 type (
 	Target      = proxy.Target
 	ForkOptions = proxy.ForkOptions
@@ -42,20 +42,20 @@ const (
 
 // Router decides what happens to each new request.
 type Router interface {
-	// Route runs on the request's lane and must not block it: what waits goes through the request
-	// ([Request.Fork], [Await], [Request.Sleep]), which lends the lane to other calls meanwhile. It
-	// takes at most one decision (Reply, Redirect, Relay, Forward, Drop). When it returns without
-	// one: after a Fork the best response is sent; else, and on an error before a decision, the
-	// request is answered 500. req may be used until Route and the callbacks in its Options have
-	// returned.
+	// Route runs on the request's lane and must not block it: whatever waits goes through the
+	// request ([Request.Fork], [Await], [Request.Sleep]), which lends the lane to other calls. It
+	// takes at most one decision (Reply, Redirect, Relay, Forward, Drop). If it returns without
+	// one, then after a Fork the best response is sent; otherwise, and on an error before a
+	// decision, the request is answered 500. req may be used until Route and the callbacks in its
+	// Options have returned.
 	Route(req *Request) error
 }
 
 // Interceptor sees each new request before the Router does, for those that are none of its
 // business: the refresh of a subscription that a module answers, or a GRUU within a dialog.
 type Interceptor interface {
-	// Intercept runs as Route does, under the same rules. taken: the request is not to be routed;
-	// err is why it could not be served.
+	// Intercept runs like Route, under the same rules. taken: the request must not be routed; err
+	// is why it could not be served.
 	Intercept(req *Request) (taken bool, err error)
 }
 
@@ -91,44 +91,44 @@ var ErrRequestOver = errors.New("the request is over")
 // named.
 type Config struct {
 	Listen    []string          // "udp:127.0.0.1:5060"; port 0 picks one
-	Advertise map[string]string // an entry of Listen → "host" or "host:port" that peers are told
+	Advertise map[string]string // an entry of Listen → the "host" or "host:port" given to peers
 	Domains   []string          // local domains
 	Router    Router
-	// Parts live beside the Router, which may bring more: see Part.
+	// Parts exist beside the Router, which may bring more: see Part.
 	Parts []Part
-	// Interceptors are asked in order before the Router; after them the Parts that are
+	// Interceptors are called in order before the Router, and after them the Parts that are
 	// interceptors.
 	Interceptors []Interceptor
 	Secret       []byte        // keys route signatures, nonces, tokens; made at random when empty
 	Lanes        int           // how many calls are worked on at once, default GOMAXPROCS
 	TimerC       time.Duration // §16.6 step 11, default 181 s
-	// How long Run waits for what is under way after its context ended, default 32 s
+	// How long Run waits for what is in progress after its context ended, default 32 s
 	Drain time.Duration
-	// DrainCalls is how long calls in progress may go on before that, when new ones are refused
-	// already: Run waits until the last has ended, so long at most. Calls are known by their
-	// Record-Route. Default 0: it doesn't wait.
+	// DrainCalls is how long calls in progress may continue before that, while new ones are already
+	// refused: Run waits until the last has ended, but no longer. Calls are recognized by their
+	// Record-Route. Default 0: it does not wait.
 	DrainCalls time.Duration
 	// RouteLifetime is how long after its first request a dialog passes along our Record-Route:
 	// default 24 h, at least a minute. Later requests within it are refused as those of strangers
 	// are.
 	RouteLifetime time.Duration
-	// UDPLimit is the size in bytes above which a request to a UDP address goes by TCP, and by UDP
-	// when that is refused (§18.1.1). Default 1300; negative: never.
+	// UDPLimit is the size in bytes above which a request to a UDP address goes by TCP, or by UDP
+	// if TCP is refused (§18.1.1). Default 1300; negative: never.
 	UDPLimit int
-	// MaxDelay is how long messages may wait before they are worked on: from half of it on, the
-	// more of the new dialogs are refused (503, Retry-After) the longer the wait, and all beyond
-	// it, so that calls in progress go on. Default 100 ms; negative: never.
+	// MaxDelay is how long messages may wait before they are processed: from half of it on, new
+	// dialogs are refused (503, Retry-After) in proportion to the wait, and all of them beyond it,
+	// to protect calls in progress. Default 100 ms; negative: never.
 	MaxDelay time.Duration
-	// TrustVia are the sources whose Via is believed where it sends responses to another address
-	// than its sender's (maddr, §18.2.2). Everybody's is where it names a multicast group or the
-	// sender's own address.
+	// TrustVia are the sources whose Via is believed if it sends responses to an address other than
+	// its sender's (maddr, §18.2.2). Any sender is believed if it names a multicast group or its
+	// own address.
 	TrustVia  []netip.Prefix
 	Timers    transaction.Timers
 	Limits    message.Limits
 	Transport transport.Options
-	DNS       resolver.Options // what names are looked up with (RFC 3263)
+	DNS       resolver.Options // how names are looked up (RFC 3263)
 	Resolver  proxy.Resolver   // used instead of DNS, when set
-	Log       *slog.Logger     // nil: nothing is logged but panics, to slog.Default()
+	Log       *slog.Logger     // nil: nothing is logged except panics, to slog.Default()
 	// Server is the Server header of responses made here, "" for none.
 	Server string
 
@@ -235,7 +235,7 @@ func contains(list []string, s string) bool {
 }
 
 // ParseAdvertised reads a value of Config.Advertise: "host", "host:port", "[v6]:port" or a bare
-// IPv6 address. The port is 0 where none is named. The error says what to write.
+// IPv6 address. The port is 0 if none is given. The error says what to write.
 func ParseAdvertised(s string) (host string, port uint16, err error) {
 	u, err := message.ParseURI([]byte("sip:" + s))
 	if err != nil && strings.Count(s, ":") > 1 {

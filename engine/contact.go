@@ -11,7 +11,7 @@ import (
 )
 
 // OwnContact is this server's Contact, with that user part, in a dialog of the request: the
-// listener it came to, by sips where the request asked for that (§12.1.1).
+// listener it arrived on, as a sips URI if the request requires that (§12.1.1).
 func (r *Request) OwnContact(user string) string {
 	l := r.ctx.Server.From.Local
 	if user != "" {
@@ -30,9 +30,9 @@ func (r *Request) OwnContact(user string) string {
 	return "<sip:" + user + l.SentBy + ";transport=" + l.Kind.String() + ">"
 }
 
-// withContact adds our Contact to the lines of a 2xx made here that needs one and has none: where
-// it begins a dialog or refreshes its target, the other side sends what follows there (§12.1.1,
-// §12.2.2, RFC 6665 §4.2.1.1).
+// withContact adds our Contact to the header lines of a 2xx made here that needs one and has none:
+// if the 2xx begins a dialog or refreshes its target, the other side sends later requests there
+// (§12.1.1, §12.2.2, RFC 6665 §4.2.1.1).
 func (r *Request) withContact(headers []byte, o *ReplyOptions) []byte {
 	switch r.method {
 	case message.MethodInvite, message.MethodSubscribe, message.MethodRefer, message.MethodUpdate:

@@ -18,11 +18,11 @@ type ReplyOptions struct {
 	ContentType string
 }
 
-// mostForks bounds how often one request is sent on: a handler of failures that relays again to
-// what fails at once would do so for ever.
+// mostForks bounds how often one request is sent on: otherwise a failure handler that relays again
+// to a target which fails at once would loop for ever.
 const mostForks = 1000
 
-// mayFork refuses to send on what was sent on too often.
+// mayFork refuses to send a request on that was sent on too often.
 func (r *Request) mayFork(what string) error {
 	if r.ctx.Forks() >= mostForks {
 		return misuse("%s: this request was sent on %d times already; does on_failure relay to what fails at once?", what, mostForks)
@@ -97,9 +97,9 @@ func (r *Request) provisional(code int, reason string, headers, body []byte) (bo
 	return r.ctx.Server.Reply(code, reason, headers, body) == nil, nil
 }
 
-// strayCancel reports whether the request is a CANCEL of nothing we know. If it isn't forwarded it
-// is answered 481, whatever the router says (§9.2): a script that treats all methods alike must not
-// tell a caller that his CANCEL worked, or was redirected.
+// strayCancel reports whether the request is a CANCEL that matches nothing. If it is not forwarded
+// it is answered 481, whatever the router says (§9.2): a script that treats all methods alike must
+// not tell a caller that its CANCEL worked, or was redirected.
 func (r *Request) strayCancel() bool {
 	return r.ctx.Server.Stateless && r.method == message.MethodCancel
 }
@@ -148,8 +148,8 @@ func (r *Request) ReplyWith(res *Response, o *ReplyOptions) (bool, error) {
 	return err == nil, nil
 }
 
-// Redirect answers 3xx with the targets as contacts, with their q where it is not 0 and expires
-// (seconds) where it is not 0. code 0 is 302; no targets is 480.
+// Redirect answers 3xx with the targets as contacts, with their q and expires (seconds) if these
+// are not 0. code 0 is 302; no targets is 480.
 func (r *Request) Redirect(targets []*Target, code int, expires int) (bool, error) {
 	if code == 0 {
 		code = 302
@@ -203,7 +203,7 @@ func (r *Request) Relay(targets []*Target, o *ForkOptions) (bool, error) {
 	if code == 480 && o != nil {
 		switch {
 		case o.OnFailure != nil:
-			code = 0 // nobody to ask is a failure like another: 480, with the cause "empty"
+			code = 0 // an empty list is a failure like any other: 480, with the cause "empty"
 		case o.Nobody != 0:
 			code = o.Nobody
 		}
@@ -321,7 +321,7 @@ func (r *Request) Fork(targets []*Target, o *ForkOptions) (*Response, error) {
 	return r.ctx.Fork(targets, o, false).Wait(), nil
 }
 
-// checkTargets refuses targets that name no destination or carry what can't be sent.
+// checkTargets refuses targets that have no destination or contain what cannot be sent.
 func checkTargets(targets []*Target, o *ForkOptions) error {
 	for i, t := range targets {
 		if t != nil && t.Others != nil {
@@ -345,8 +345,8 @@ func checkTargets(targets []*Target, o *ForkOptions) error {
 }
 
 // Forward sends the request on statelessly (§16.11). t nil goes where Relay(nil) would. A request
-// that the router waited for, or answered provisionally, is relayed: its client may send nothing
-// again, and somebody must see it through.
+// that the router waited for, or answered provisionally, is relayed: its client may retransmit no
+// more, and somebody must see it through.
 func (r *Request) Forward(t *Target) (bool, error) {
 	if ok, err := r.decide("forward"); !ok {
 		return false, err

@@ -13,8 +13,8 @@
 // Router answers, redirects, relays, forks, forwards or drops. Package luabind makes a Router of a
 // Lua script; a Go program may be one.
 //
-// What happens before a Router sees a request: bad syntax is answered 400 and its kin,
-// retransmissions are absorbed, the ACK of our own non-2xx is consumed, CANCEL of a known INVITE is
-// executed, loops are answered 482 (§16.3, RFC 5393), Max-Forwards 0 483, an unknown Proxy-Require
-// 420; received and rport are set, and our own Route entries are taken off (§16.4).
+// Before a Router sees a request: bad syntax is answered 400 and the like, retransmissions are
+// absorbed, the ACK of our own non-2xx is consumed, CANCEL of a known INVITE is executed, loops are
+// answered 482 (§16.3, RFC 5393), Max-Forwards 0 483, an unknown Proxy-Require 420; received and
+// rport are set, and our own Route entries are removed (§16.4).
 package engine

@@ -35,7 +35,7 @@ func newDomains(names []string) (*Domains, error) {
 	return d, nil
 }
 
-// Add adds a domain name or address, in any case. The error says what is wrong with the name.
+// Add adds a domain name or address, in any case. The error says what is wrong with it.
 func (d *Domains) Add(name string) error {
 	u, err := message.ParseURI([]byte("sip:" + name))
 	if err != nil || len(u.Host) != len(name) && !strings.HasPrefix(name, "[") {

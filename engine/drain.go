@@ -1,7 +1,7 @@
 package engine
 
-// How an engine ends: new dialogs are refused, calls may go on for a while, and what is sent again
-// or waited for is finished.
+// How an engine ends: new dialogs are refused, calls may continue for a while, and what is still
+// being retransmitted or awaited is finished.
 
 import (
 	"context"
@@ -11,11 +11,11 @@ import (
 	"github.com/sipscript/sipscript/engine/proxy"
 )
 
-// drainLook is how often a drain looks whether it has ended.
+// drainLook is how often a drain checks whether it has ended.
 const drainLook = 20 * time.Millisecond
 
-// Run serves until ctx ends, then drains: new dialogs are refused with 503, calls may go on for
-// Config.DrainCalls, and what is under way finishes within Config.Drain after that.
+// Run serves until ctx ends, then drains: new dialogs are refused with 503, calls may continue for
+// Config.DrainCalls, and what is in progress may finish within Config.Drain after that.
 func (e *Engine) Run(ctx context.Context) error {
 	if err := e.Start(); err != nil {
 		return err
@@ -30,7 +30,7 @@ func (e *Engine) Run(ctx context.Context) error {
 // Drain has new dialogs refused from now on, as AwaitCalls and Shutdown do first.
 func (e *Engine) Drain() { e.draining.Store(true) }
 
-// Draining reports whether the engine refuses new dialogs because it is to stop.
+// Draining reports whether the engine refuses new dialogs because it is about to stop.
 func (e *Engine) Draining() bool { return e.draining.Load() }
 
 // AwaitCalls refuses new dialogs (503, Retry-After), has the parts drain (see Part), and waits
@@ -56,10 +56,10 @@ func (e *Engine) AwaitCalls(ctx context.Context) (left int) {
 	return left
 }
 
-// Shutdown refuses new dialogs (503, Retry-After), lets what is under way finish until ctx ends,
-// answers the requests that have no answer then, and stops. Under way are requests without a final
-// answer and transactions that repeat an answer or wait for an ACK (§17.2, RFC 6026 §7.1): those
-// last for 64*T1 at most. It may be called once.
+// Shutdown refuses new dialogs (503, Retry-After), lets what is in progress finish until ctx ends,
+// answers the requests that still have no answer, and stops. In progress are requests without a
+// final answer, and transactions that repeat an answer or wait for an ACK (§17.2, RFC 6026 §7.1):
+// those last at most 64*T1. It may be called once.
 func (e *Engine) Shutdown(ctx context.Context) error {
 	if e.stopped.Swap(true) {
 		return nil
@@ -95,8 +95,8 @@ func (e *Engine) await(ctx context.Context, done func() bool) {
 	}
 }
 
-// EndRequests answers what is in progress 503, cancels its branches, and ends what scripts wait
-// for, as Shutdown does at last.
+// EndRequests answers requests in progress with 503, cancels their branches, and ends the waits of
+// scripts, as Shutdown does in the end.
 func (e *Engine) EndRequests() {
 	e.cancel()
 	e.onLanes(func(u *unit) { u.core.Each((*proxy.Context).Shutdown) })

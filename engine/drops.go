@@ -14,13 +14,14 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// What is dropped without an answer: each is logged at debug with its reason, and counted by it.
+// Messages dropped without an answer: each is logged at debug level with its reason, and counted by
+// it.
 
 // mostReasons bounds the reasons that are counted apart. They are texts of the program, never of a
 // peer; beyond the bound they are "other".
 const mostReasons = 100
 
-// drops counts by reason. It may be used from any goroutine.
+// drops counts drops by reason. It may be used from any goroutine.
 type drops struct {
 	mu       sync.Mutex // guards byReason
 	byReason map[string]uint64
@@ -48,7 +49,7 @@ func (d *drops) snapshot() map[string]uint64 {
 	return all
 }
 
-// dropped counts and logs what is dropped. why is nil where the reason says all.
+// dropped counts and logs a dropped message. why is nil if the reason says everything.
 func (e *Engine) dropped(reason string, kind transport.Kind, from netip.AddrPort, why error) {
 	e.drops.add(reason)
 	if !e.log.Enabled(context.Background(), slog.LevelDebug) {
@@ -85,7 +86,7 @@ func (u *unit) lost(a *transaction.Arrival, why transaction.Event) {
 	u.e.dropped(why.String(), a.Kind, a.Source, nil)
 }
 
-// BadFrame takes what could not be framed. Where a request can be seen in it, its sender is told
+// BadFrame handles what could not be framed. If it is recognizably a request, its sender is told
 // what is wrong with it before the transport closes the stream.
 func (e *Engine) BadFrame(in *transport.Inbound, err error) {
 	e.badFrames.Add(1)

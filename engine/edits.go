@@ -8,7 +8,7 @@ import (
 	"github.com/sipscript/sipscript/engine/proxy"
 )
 
-// Edits of a request; they go with everything that is sent from then on.
+// Edits of a request; they apply to everything that is sent from then on.
 
 // SetHeader replaces a header by values, one field each; none removes it. A *MisuseError for CR,
 // LF, NUL, or a header the engine owns.
@@ -45,14 +45,14 @@ func (r *Request) SetRURI(uri string) error {
 	return nil
 }
 
-// longestRouteParams bounds what a script may carry in Record-Route: user agents echo it in every
+// longestRouteParams bounds what a script may store in Record-Route: user agents echo it in every
 // request of the dialog.
 const longestRouteParams = 256
 
 // RecordRoute adds our signed Record-Route to what is sent from now on, with params (";name=value"
-// text, or ""), where a dialog can start (§16.6 step 4). It is double where transport or interface
-// changes (RFC 5658), which is seen when a branch is sent. A second call replaces the params. In
-// requests that can't start a dialog nothing is written.
+// text, or ""), if a dialog can start (§16.6 step 4). There are two entries if transport or
+// interface changes (RFC 5658), which is determined when a branch is sent. A second call replaces
+// the params. In requests that cannot start a dialog nothing is written.
 func (r *Request) RecordRoute(params string) error {
 	if err := checkRouteParams(params); err != nil {
 		return err
@@ -83,8 +83,8 @@ func checkRouteParams(params string) (err error) {
 }
 
 // RemoveField removes the n-th header field of that name (0 is topmost) and reports whether there
-// was one. The others keep their bytes, which setting them again would not: credentials for
-// somebody else must pass untouched (RFC 3261 §22.3). A *MisuseError for a header the engine owns.
+// was one. The others keep their bytes, which setting them again would not: credentials for another
+// server must pass unchanged (RFC 3261 §22.3). A *MisuseError for a header the engine owns.
 func (r *Request) RemoveField(name string, n int) (bool, error) {
 	id := message.LookupHeader([]byte(name))
 	if proxy.OwnedHeader(id) || id == message.HeaderOther || id.IsList() {
@@ -93,9 +93,9 @@ func (r *Request) RemoveField(name string, n int) (bool, error) {
 	return r.ctx.Req.RemoveElement(id, n), nil
 }
 
-// AddSuccessHeaders adds headers to the 2xx this server may answer the request with, whoever makes
-// it: what one part of a program knows about the sender (Authentication-Info) another part's answer
-// has to say. Other answers don't have them. A *MisuseError as for SetHeader.
+// AddSuccessHeaders adds headers to the 2xx this server may answer the request with, whichever part
+// of a program makes it: what one part knows about the sender (Authentication-Info) goes into
+// another part's answer. Other answers do not get them. A *MisuseError as for SetHeader.
 func (r *Request) AddSuccessHeaders(headers ...HeaderEdit) error {
 	if err := proxy.CheckEdits(headers); err != nil {
 		return asMisuse(err)
@@ -104,10 +104,10 @@ func (r *Request) AddSuccessHeaders(headers ...HeaderEdit) error {
 	return nil
 }
 
-// Mask shows the far side another From, or To, from now on, and to the end of the dialog: answers
-// and later requests are changed back and forth. The tags stay. It needs RecordRoute before it
-// where a dialog can start; the dialog's later requests are masked by themselves. A *MisuseError
-// where there is nothing to mask any more, or for a text that is not an address.
+// Mask shows the far side another From or To, from now on and to the end of the dialog: answers and
+// later requests are mapped in both directions. The tags stay. It needs RecordRoute before it if a
+// dialog can start; later requests of the dialog are masked automatically. A *MisuseError if it is
+// too late to mask anything, or for a text that is not an address.
 func (r *Request) Mask(k Mask) error {
 	if err := k.Check(); err != nil {
 		return asMisuse(err)

@@ -25,7 +25,7 @@ import (
 type Engine struct {
 	config     Config
 	log        *slog.Logger
-	panics     *slog.Logger // log, or the program's where Config.Log is nil
+	panics     *slog.Logger // log, or the program's if Config.Log is nil
 	clock      lane.Clock
 	lanes      []*lane.Lane // those that carry calls
 	background *lane.Lane
@@ -35,7 +35,7 @@ type Engine struct {
 	stack      *transport.Stack // nil in a simulation
 	lookups    *lookups         // nil when the Config brought a resolver
 	domains    *Domains
-	self       []localName // what IsLocal knows besides the domains
+	self       []localName // what IsLocal knows in addition to the domains
 	seed       maphash.Seed
 	packets    sync.Pool // *packet
 	messages   sync.Pool // of the transaction layers
@@ -49,12 +49,13 @@ type Engine struct {
 	interceptors []Interceptor // not changed after New
 	left         sync.Once     // the parts have drained
 
-	ctx      context.Context // ends when requests in progress are given up, at the end of the drain
+	// Ends when requests in progress are abandoned, at the end of the drain
+	ctx      context.Context
 	cancel   context.CancelFunc
 	draining atomic.Bool
 	stopped  atomic.Bool
 
-	// What was told of sources: requests that our Record-Route did not let pass, branches that
+	// Limits on warnings per source: requests that our Record-Route did not let pass, branches that
 	// failed
 	refusals    sparing.Teller
 	badMessages atomic.Uint64
@@ -77,8 +78,8 @@ type unit struct {
 	count counts
 }
 
-// New makes an engine: sockets are bound and the router is started, but nothing is received before
-// Start.
+// New creates an engine: sockets are bound and the router is started, but nothing is received
+// before Start.
 func New(c Config) (*Engine, error) {
 	panics := c.Log
 	if panics == nil {
@@ -192,13 +193,13 @@ func (e *Engine) makeLanes() error {
 	return nil
 }
 
-// steadyWall is the time of day, except for what the clock is set by from now on.
+// steadyWall is the time of day, ignoring changes of the system clock from now on.
 func steadyWall(c lane.Clock) func() time.Time {
 	wall, began := c.Wall(), c.Now()
 	return func() time.Time { return wall.Add(c.Now().Sub(began)) }
 }
 
-// newRandom is unpredictable, or repeatable where a simulation gives a seed.
+// newRandom is unpredictable, or repeatable if a simulation gives a seed.
 func newRandom(seed, stream uint64) func() uint64 {
 	var key [32]byte
 	if seed == 0 {
@@ -260,8 +261,8 @@ func (e *Engine) close(ctx context.Context) error {
 	return err
 }
 
-// onLanes calls f for each unit with its lane's token, and waits for all, and for what they send to
-// have left, a second at most.
+// onLanes calls f for each unit with its lane's token, and waits at most a second for all of them,
+// and for what they send to have left.
 func (e *Engine) onLanes(f func(u *unit)) {
 	done := make(chan struct{}, len(e.units))
 	waiting := 0
@@ -287,8 +288,8 @@ func (e *Engine) onLanes(f func(u *unit)) {
 	}
 }
 
-// ReloadCertificates loads certificates and authorities again ([transport.TLSOptions]); connections
-// go on. On an error nothing changes.
+// ReloadCertificates loads certificates and authorities again ([transport.TLSOptions]); open
+// connections continue. On an error nothing changes.
 func (e *Engine) ReloadCertificates() error {
 	if e.stack == nil {
 		return nil
@@ -302,7 +303,7 @@ func (e *Engine) Locals() []*transport.Local { return e.wire.Locals() }
 // Lanes are those that carry calls.
 func (e *Engine) Lanes() []*lane.Lane { return e.lanes }
 
-// Background is one more lane, for what runs once in the process.
+// Background is an additional lane, for what runs once in the process.
 func (e *Engine) Background() *lane.Lane { return e.background }
 
 // Domains are the local domains; they may be changed while traffic flows.

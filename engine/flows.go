@@ -13,10 +13,10 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// What becomes of the ways to clients that can't be connected to (RFC 5626).
+// What happens to the flows of clients that cannot be connected to (RFC 5626).
 
-// FlowWatcher wants to know what becomes of flows (RFC 5626). It is told on any goroutine and must
-// not block.
+// FlowWatcher wants to know what happens to flows (RFC 5626). It is called on any goroutine and
+// must not block.
 type FlowWatcher interface {
 	FlowClosed(id transport.FlowID) // a connection is gone
 	// A client sent a keep-alive (STUN, CRLFs, a ping of WebSocket)
@@ -26,9 +26,9 @@ type FlowWatcher interface {
 // watching is one call of WatchFlows.
 type watching struct{ FlowWatcher }
 
-// watchers are those who watch flows.
+// watchers are the current flow watchers.
 type watchers struct {
-	mu  sync.RWMutex // guards all; the list itself is never changed, but replaced
+	mu  sync.RWMutex // guards all; the list itself never changes, but is replaced
 	all []*watching
 }
 
@@ -38,8 +38,8 @@ func (w *watchers) list() []*watching {
 	return w.all
 }
 
-// WatchFlows has w told from now on; several may watch. After stop w is told no more, except for
-// what is being told at that moment.
+// WatchFlows informs w from now on; there may be several. After stop w is no longer called, except
+// for a call in progress.
 func (e *Engine) WatchFlows(w FlowWatcher) (stop func()) {
 	own := &watching{w}
 	l := &e.watchers
@@ -53,11 +53,11 @@ func (e *Engine) WatchFlows(w FlowWatcher) (stop func()) {
 	}
 }
 
-// SetFlowIdleTimeout has the connection closed when nothing came on it for idle, neither a message
-// nor a keep-alive, so that a flow whose client is to keep it alive is known to have failed when it
-// does not (RFC 5626 §4.4.1). 0: back to the transport's own limit, which is long where a REGISTER,
-// or a request that begins a dialog, was answered 2xx on the connection, and some minutes
-// elsewhere: a program that keeps a Request.Flow for another reason says here for how long. A
+// SetFlowIdleTimeout closes the connection when nothing arrived on it for idle, neither a message
+// nor a keep-alive, so that a flow whose client should keep it alive is known to have failed when
+// the client does not (RFC 5626 §4.4.1). 0 restores the transport's own limit, which is long if a
+// REGISTER, or a request that begins a dialog, was answered 2xx on the connection, and some minutes
+// otherwise: a program that keeps a Request.Flow for another reason says here for how long. A
 // connection that is gone is not an error.
 func (e *Engine) SetFlowIdleTimeout(id transport.FlowID, idle time.Duration) {
 	w, ok := e.wire.(interface {
@@ -76,8 +76,8 @@ func (e *Engine) FlowOpen(id transport.FlowID) bool {
 	return !ok || w.FlowOpen(id)
 }
 
-// leftFlows are connections that stand, as far as anybody knows, and whose clients are elsewhere. Each
-// goes with its connection, so there are no more of them than of these.
+// leftFlows are connections that are open, as far as anybody knows, but whose clients are
+// elsewhere. Each ends with its connection, so there are no more of them than of these.
 type leftFlows struct {
 	mu    sync.Mutex
 	ids   map[transport.FlowID]struct{} // guarded by mu
@@ -114,10 +114,10 @@ func (l *leftFlows) has(id transport.FlowID) bool {
 	return there
 }
 
-// FlowLeft says that the client at the other end of a connection has come back on another one, though
-// this one still stands: a network that went tells nobody, and TCP needs minutes to notice. Requests
-// within dialogs whose way is the connection are shown to who knows where the client is now
-// ([Request.LostFlow]).
+// FlowLeft says that the client at the other end of a connection has come back on another one,
+// although this one is still open: a network that goes down tells nobody, and TCP needs minutes to
+// notice. Requests within dialogs whose path is the connection are offered to whoever knows where
+// the client is now ([Request.LostFlow]).
 func (e *Engine) FlowLeft(id transport.FlowID) {
 	e.leftFlows.add(id)
 	if !e.FlowOpen(id) { // it closed meanwhile, and nobody will say so again
@@ -125,8 +125,8 @@ func (e *Engine) FlowLeft(id transport.FlowID) {
 	}
 }
 
-// FlowClosed tells those who watch that a connection is gone, and the branches that wait for an
-// answer on it. It is the transport's to call.
+// FlowClosed tells the watchers that a connection is gone, and the branches that wait for a
+// response on it. The transport calls it.
 func (e *Engine) FlowClosed(id transport.FlowID) {
 	e.leftFlows.remove(id)
 	for _, w := range e.watchers.list() {
@@ -160,7 +160,7 @@ func (e *Engine) Unreachable(to netip.AddrPort, _ *transport.Local, quoted []byt
 	}
 }
 
-// KeptAlive tells those who watch of a keep-alive. It is the transport's to call.
+// KeptAlive tells the watchers about a keep-alive. The transport calls it.
 func (e *Engine) KeptAlive(from netip.AddrPort, on *transport.Local) {
 	for _, w := range e.watchers.list() {
 		w.KeptAlive(from, on)

@@ -6,8 +6,7 @@ import (
 )
 
 // Later requests of a dialog whose remote target is a URI of this server's own: a GRUU (RFC 5627
-// §6). Along the Record-Route they would come back here; somebody has to say what the URI stands
-// for.
+// §6). Along the Record-Route they would come back here; somebody has to say what the URI denotes.
 
 // HomeURI is the Request-URI of a request that came along our signed Record-Route, has no further
 // Route, and would come back here: its host is local. ok is false for all others.
@@ -19,9 +18,10 @@ func (r *Request) HomeURI() (uri message.URI, ok bool) {
 	return uri, err == nil && uri.IsSIP() && r.unit.e.IsLocal(string(uri.Host), uri.Port)
 }
 
-// LostFlow is the Request-URI of a request that came along our signed Record-Route and would go back
-// on a connection that is gone, or that its client has left for another one ([Engine.FlowLeft]);
-// party is the identity of who is at the other end. ok is false for all others.
+// LostFlow is the Request-URI of a request that came along our signed Record-Route and would go
+// back on a connection that is gone, or that its client has left for another one
+// ([Engine.FlowLeft]); party is the identity of the client at the other end. ok is false for all
+// other requests.
 func (r *Request) LostFlow() (uri, party message.URI, ok bool) {
 	if !r.inDialog || !r.ctx.Signed {
 		return uri, party, false
@@ -41,13 +41,13 @@ func (r *Request) LostFlow() (uri, party message.URI, ok bool) {
 	return uri, party, err == nil && uri.IsSIP()
 }
 
-// ResolveTo says what the HomeURI of the request stands for, or where the client of a LostFlow is
-// now: it goes there where its decision names no target. None is answered 480.
+// ResolveTo says what the HomeURI of the request denotes, or where the client of a LostFlow is now:
+// the request goes there if its decision names no target. No targets are answered 480.
 func (r *Request) ResolveTo(targets []*Target) {
 	r.home = append(make([]*Target, 0, len(targets)), targets...)
 }
 
-// orHome is targets, or what was vouched for in their place.
+// orHome is targets, or what was resolved in their place.
 func (r *Request) orHome(targets []*Target) []*Target {
 	if targets == nil && !r.assigned {
 		return r.home
@@ -56,9 +56,9 @@ func (r *Request) orHome(targets []*Target) []*Target {
 }
 
 // Strayed is the Request-URI of a request within a dialog that would pass along our Record-Route,
-// but that this URI is none that the other party's Contact named, as far as this process knows: it
-// forgets changes of Contact when it restarts. party is the other party's identity. ok is false for
-// all others. Without VouchForTarget such a request is refused.
+// except that as far as this process knows the other party's Contact never named this URI: the
+// process forgets changes of Contact when it restarts. party is the other party's identity. ok is
+// false for all other requests. Without VouchForTarget such a request is refused.
 func (r *Request) Strayed() (uri, party message.URI, ok bool) {
 	known, ok := r.ctx.Strayed()
 	if !ok || !known {

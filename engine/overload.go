@@ -8,15 +8,15 @@ import (
 	"github.com/sipscript/sipscript/engine/transaction"
 )
 
-// Overload control (RFC 6357 §3: reject early, locally, and by what the load does, not by a count).
-// What is watched is how long messages wait: in the socket's buffer, which the system's time stamps
-// tell, and in the lane's queue. A caller retransmits after T1 = 500 ms, so work that waits longer
-// is done twice; well before that, what is new is refused, at a fraction of the cost of a call.
+// Overload control (RFC 6357 §3: reject early, locally, and by the effect of the load, not by a
+// count). It watches how long messages wait: in the socket's buffer, measured by the system's time
+// stamps, and in the lane's queue. A caller retransmits after T1 = 500 ms, so work that waits
+// longer is done twice; well before that, new work is refused, at a fraction of the cost of a call.
 
-// standing is the wait that stands: the least of an interval. A script that holds its lane for a
-// while, or a machine that is busy for a moment, makes messages wait, but the queue empties again;
-// only when not one message of an interval came through quickly is there more work than can be done
-// (the insight of CoDel, RFC 8289 §3.1).
+// standing is the standing wait: the minimum over an interval. A script that holds its lane for a
+// while, or a machine that is briefly busy, makes messages wait, but the queue empties again; only
+// if no message of an interval came through quickly is there more work than can be done (the
+// insight of CoDel, RFC 8289 §3.1).
 type standing struct {
 	since lane.Time     // when the present interval began
 	least time.Duration // of the present interval
@@ -42,11 +42,11 @@ func (s *standing) note(now lane.Time, wait time.Duration) {
 	}
 }
 
-// wait is what the present message and all of the last interval waited at least.
+// wait is the minimum wait of the current message and those of the last interval.
 func (s *standing) wait() time.Duration { return min(s.now, s.last) }
 
-// overloaded says after how many seconds a request should come again, 0 when it is to be taken. It
-// is asked for new requests only: neither retransmissions nor ACK and CANCEL.
+// overloaded returns after how many seconds a request should be tried again, or 0 if it is
+// accepted. It is called only for new requests, not for retransmissions, ACK or CANCEL.
 func (u *unit) overloaded(a *transaction.Arrival) (retryAfter int) {
 	draining := u.e.draining.Load()
 	wait := u.load.wait()
@@ -65,7 +65,7 @@ func (u *unit) overloaded(a *transaction.Arrival) (retryAfter int) {
 	}
 	u.count.overload.Add(1)
 	u.answered(a.Msg.Method(), 503)
-	return 5 + int(u.core.Random()%10) // spread, so that they don't come back together
+	return 5 + int(u.core.Random()%10) // spread out, so that they do not come back together
 }
 
 // refuseAt decides for one request: none below half of most, all above it, in proportion between.

@@ -1,6 +1,6 @@
 package engine
 
-// Parts: what lives on an engine beside its router.
+// Parts: what exists on an engine beside its router.
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Part lives on an engine beside the router, whatever becomes of scripts: a module such as the
-// registrar. An engine knows those of Config.Parts, and those of a Router that is a [PartsOwner].
+// Part exists on an engine beside the router, independently of scripts: a module such as the
+// registrar. An engine knows those in Config.Parts, and those of a Router that is a [PartsOwner].
 //
 // What a Part does beyond Attach is found by type assertion: it may be an [Interceptor], a
 // [Drainer], a [Detacher]. The life of a Part on an engine:
@@ -27,8 +27,8 @@ type Part interface {
 	Attach(e *Engine) error
 }
 
-// PartsOwner is a Router that brings parts of its own: luabind's brings the modules of its script.
-// A Router that wraps another hands on Parts, as it does Start and Stop.
+// PartsOwner is a Router that brings its own parts: luabind's brings the modules of its script. A
+// Router that wraps another passes on Parts, as it does Start and Stop.
 type PartsOwner interface {
 	Parts() []Part
 }
@@ -41,12 +41,12 @@ type Drainer interface {
 
 // Detacher is a Part with something to say at the end: a last NOTIFY.
 type Detacher interface {
-	// Detach returns when that is said or ctx ends, which is soon. Its error is logged.
+	// Detach returns when that is sent or ctx ends, which is soon. Its error is logged.
 	Detach(ctx context.Context, e *Engine) error
 }
 
 const (
-	leaveTime  = 2 * time.Second // for all Drains together; Config.Drain where that is less
+	leaveTime  = 2 * time.Second // for all Drains together, or Config.Drain if that is less
 	detachTime = time.Second     // for all Detaches together
 )
 
@@ -73,7 +73,7 @@ func (e *Engine) attach() error {
 	return nil
 }
 
-// leave has the parts take back what brings calls here, once; not if there is no time for it.
+// leave makes the parts undo what brings calls here, once; not if there is no time for it.
 func (e *Engine) leave(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
@@ -91,7 +91,7 @@ func (e *Engine) leave(ctx context.Context) {
 	})
 }
 
-// detach lets the parts say what they have left to say, the last attached first.
+// detach lets the parts send what they have left to send, the last attached first.
 func (e *Engine) detach() error {
 	ctx, cancel := context.WithTimeout(context.Background(), detachTime)
 	defer cancel()

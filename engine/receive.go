@@ -17,13 +17,12 @@ type packet struct {
 	e    *Engine
 	msg  message.Message
 	from transaction.Arrival
-	bad  *message.Error // a request is to be answered with this, a response to be replaced
+	bad  *message.Error // a request is answered with this, a response replaced
 	age  time.Duration  // how long it waited before it was read
-	kept bool           // it refers to bytes of its own, and ends with its work
+	kept bool           // it refers to its own bytes, and ends with its work
 }
 
-// Receive parses what came in and brings it to the lane of its Call-ID. It is the transport's to
-// call.
+// Receive parses what arrived and brings it to the lane of its Call-ID. The transport calls it.
 func (e *Engine) Receive(in *transport.Inbound) {
 	p := e.packets.Get().(*packet)
 	p.e = e
@@ -47,9 +46,9 @@ func (e *Engine) Receive(in *transport.Inbound) {
 	l := e.laneOf(p.msg.CallID())
 	ok := true
 	if in.More && len(e.lanes) > 1 {
-		// One busy peer must not get one core: what waits behind this message is spread over the
-		// lanes' own goroutines.
-		in.Carrier.EndRound() // so that what messages before this one had sent is not overtaken
+		// One busy peer must not be confined to one core: what waits behind this message is spread
+		// over the lanes' own goroutines.
+		in.Carrier.EndRound() // so that what earlier messages had sent is not overtaken
 		ok = l.Post(p.Keep())
 	} else {
 		ok = l.Run(p, in.Carrier)
@@ -65,8 +64,8 @@ func arrival(in *transport.Inbound) transaction.Arrival {
 	return transaction.Arrival{Kind: in.Kind, Source: in.Source, Local: in.Local, LocalIP: in.LocalIP, Flow: in.Flow}
 }
 
-// refuse notes what is wrong with a message, and reports whether anything comes of it: a request
-// with what a response is made from is answered, a final response ends its transaction; everything
+// refuse records what is wrong with a message, and reports whether it has consequences: a request
+// that a response can be made from is answered, a final response ends its transaction; everything
 // else is dropped (§16.3, §8.2.7, trap 9).
 func (p *packet) refuse(err error) bool {
 	bad, ok := err.(*message.Error)
@@ -82,7 +81,7 @@ func (p *packet) refuse(err error) bool {
 	return true
 }
 
-// laneOf is the lane of a Call-ID: a keyed hash, so that nobody can aim at one lane.
+// laneOf is the lane of a Call-ID: a keyed hash, so that nobody can target one lane.
 func (e *Engine) laneOf(callID []byte) *lane.Lane { return e.lanes[e.laneIndex(callID)] }
 
 func (e *Engine) laneIndex(callID []byte) int {
@@ -138,7 +137,7 @@ func (p *packet) Keep() lane.Work {
 // spareBytes is how much storage a message may have that waits for the next one.
 const spareBytes = 16 << 10
 
-// release gives a packet back when its work is done: nobody refers to the message any more.
+// release returns a packet when its work is done: nobody refers to the message any more.
 func (p *packet) release() {
 	if p.msg.Held() > spareBytes {
 		return
@@ -186,7 +185,7 @@ func (u *unit) refuses(r *Request, s *transaction.Server) bool {
 	code, reason, headers := 0, "", []byte(nil)
 	n, ok, _ := m.MaxForwards()
 	switch {
-	// §11: whoever traces a path wants to know who is here
+	// §11: somebody tracing a path wants to know who is here
 	case ok && n == 0 && r.method == message.MethodOptions:
 		code, headers = 200, u.abilities()
 	case ok && n == 0: // §16.3 step 3

@@ -2,7 +2,7 @@ package engine
 
 import "github.com/sipscript/sipscript/engine/proxy"
 
-// tellRefusal logs why a request with a Route of ours goes nowhere, once per source and minute.
+// tellRefusal logs why a request with a Route of ours is refused, once per source and minute.
 func (r *Request) tellRefusal() {
 	e, why := r.unit.e, r.ctx.Refusal
 	if why == proxy.NotRefused {

@@ -30,16 +30,16 @@ type Request struct {
 	assigned bool // the router set the Request-URI
 	decided  bool
 	failed   bool      // the router ended with an error before a decision
-	home     []*Target // what its HomeURI stands for; nil: nobody said
+	home     []*Target // what its HomeURI denotes; nil if nobody said
 	accept   []byte    // header lines that a 2xx made here carries
 	user     string    // who sent it, once that was proved
 
 	waits *waits // nil until the router waits
 }
 
-// waits is what the caller's CANCEL ends besides branches.
+// waits is what the caller's CANCEL ends in addition to branches.
 type waits struct {
-	ctx    context.Context // nil until it is asked for
+	ctx    context.Context // nil until it is requested
 	stop   context.CancelFunc
 	sleeps []*sleep
 }
@@ -57,8 +57,8 @@ func (r *Request) Engine() *Engine { return r.unit.e }
 // Lane is the request's lane; the caller holds its token.
 func (r *Request) Lane() *lane.Lane { return r.unit.lane }
 
-// Message is the request with the edits made so far, to be read only. It is what came in, less our
-// own Route entries (§16.4), with received and rport in its topmost Via.
+// Message is the request with the edits made so far, for reading only. It is what arrived, without
+// our own Route entries (§16.4), and with received and rport in its topmost Via.
 func (r *Request) Message() *message.Message { return r.ctx.Req }
 
 // Method is the request's method.
@@ -70,9 +70,9 @@ func (r *Request) Source() Endpoint {
 	return Endpoint{Addr: f.Source, Transport: f.Kind}
 }
 
-// Identity are the SIP domains that the certificate of whoever sent it speaks for (RFC 5922 §7.1),
-// in lower case: over TLS, where the certificate was verified. Nil for none, and when the
-// connection is gone. It must not be changed.
+// Identity are the SIP domains that the sender's certificate is valid for (RFC 5922 §7.1), in lower
+// case: over TLS, if the certificate was verified. It is nil if there are none, or the connection
+// is gone. It must not be changed.
 func (r *Request) Identity() []string {
 	if s, flow := r.unit.e.stack, r.Flow(); s != nil && flow != 0 {
 		return s.FlowIdentity(flow)
@@ -89,30 +89,30 @@ func (r *Request) ReceivedOn() Endpoint {
 // Flow is the connection it came on, 0 for UDP.
 func (r *Request) Flow() transport.FlowID { return r.ctx.Server.From.Flow }
 
-// User is who has proved to have sent it, "" for nobody ([Request.SetUser]).
+// User is the user who has proved to have sent it, or "" ([Request.SetUser]).
 func (r *Request) User() string { return r.user }
 
-// SetUser notes who has proved to have sent the request. It is for those who check that.
+// SetUser records who has proved to have sent the request. It is for those who verify that.
 func (r *Request) SetUser(user string) { r.user = user }
 
 // InDialog reports whether it has a To tag.
 func (r *Request) InDialog() bool { return r.inDialog }
 
-// ToTag is the tag of the responses made here to a request without one: of the dialog that a 2xx
-// begins (§12.1.1). "" once it was answered, unless it was asked for before.
+// ToTag is the tag of the responses made here to a request without one: that of the dialog that a
+// 2xx begins (§12.1.1). It is "" once the request was answered, unless it was requested before.
 func (r *Request) ToTag() string { return r.ctx.Server.ToTag() }
 
-// RouteParams are the parameters our own Record-Route carried; ours is false unless the topmost
-// Route was ours and its signature holds.
+// RouteParams are the parameters in our own Record-Route; ours is false unless the topmost Route
+// was ours and its signature is valid.
 func (r *Request) RouteParams() (p message.Params, ours bool) { return r.ctx.Params, r.ctx.Signed }
 
-// RouteUser is the user part of the topmost Route, where that was this server's own and its
-// signature does not hold, else nil. Anybody may have written it: what it says must prove itself,
-// as flow tokens do (RFC 5626 §5.2).
+// RouteUser is the user part of the topmost Route if that was this server's own and its signature
+// is invalid, otherwise nil. Anybody may have written it: it must prove itself, as flow tokens do
+// (RFC 5626 §5.2).
 func (r *Request) RouteUser() []byte { return r.ctx.RouteUser }
 
-// Readdressed reports whether another server with the same Config.Secret put the Request-URI in
-// place of uri, as this one has it: it says so in its Via, and nobody else can.
+// Readdressed reports whether another server with the same Config.Secret replaced uri by the
+// current Request-URI: it says so in its Via, and nobody else can.
 func (r *Request) Readdressed(uri []byte) bool { return r.unit.core.Readdressed(r.ctx.Req, uri) }
 
 // Answered is the final code that went out, or 0.
@@ -157,7 +157,7 @@ func (r *Request) route() {
 		r.failed = true
 		level := slog.LevelError
 		if e := (interface{ Logged() bool })(nil); errors.As(err, &e) && e.Logged() {
-			level = slog.LevelDebug // the router said so, and where
+			level = slog.LevelDebug // the router itself has logged it, with its place
 		}
 		log := r.unit.e.log
 		if errors.Is(err, errPanic) {
@@ -168,7 +168,7 @@ func (r *Request) route() {
 	r.ctx.Leave()
 }
 
-// decideOn asks the interceptors, then the router.
+// decideOn calls the interceptors, then the router.
 func (r *Request) decideOn() error {
 	e := r.unit.e
 	for _, i := range e.interceptors {
@@ -179,7 +179,7 @@ func (r *Request) decideOn() error {
 	return e.config.Router.Route(r)
 }
 
-// errPanic is told to those who didn't ask for a log, too: it is a fault of the program.
+// errPanic is also logged if no log was configured: it is a fault of the program.
 var errPanic = errors.New("panic")
 
 // guard turns a panic of the router into an error: the caller still gets an answer.
@@ -212,7 +212,7 @@ func (r *Request) methodText() string {
 // watcher is the request as the proxy sees it.
 type watcher Request
 
-// Ended is told when nothing more will be sent.
+// Ended is called when nothing more will be sent.
 func (w *watcher) Ended() {
 	if r := (*Request)(w); r.ctx.Cancelled() || r.unit.e.ctx.Err() != nil {
 		r.end()
@@ -255,7 +255,7 @@ func (w *watcher) Idle() {
 	}
 }
 
-// end is what the caller's CANCEL, or the engine's stop, ends besides branches.
+// end is what the caller's CANCEL, or the engine's stop, ends in addition to branches.
 func (r *Request) end() {
 	w := r.waits
 	if w == nil {
@@ -289,8 +289,8 @@ func (r *Request) Sleep(d time.Duration) error {
 	return nil
 }
 
-// Suspend stands around a wait of the router's for this request that is none of Sleep, [Await] and
-// Fork: one on the lane itself ([lane.Lane.Park], [lane.Lane.Await]).
+// Suspend encloses a wait of the router for this request other than Sleep, [Await] and Fork: one on
+// the lane itself ([lane.Lane.Park], [lane.Lane.Await]).
 func (r *Request) Suspend(wait func()) {
 	own := r.ctx.Suspend()
 	defer func() { r.ctx.Resume(own) }()
@@ -314,8 +314,8 @@ func (s *sleep) end() {
 	s.lane.Wake(s.waiter)
 }
 
-// Await lends the request's lane while f runs, and returns what f did. f's context ends when the
-// caller cancels or the engine stops; when it had ended before, f is not called and the error is
+// Await lends the request's lane while f runs, and returns f's results. f's context ends when the
+// caller cancels or the engine stops; if it had ended before, f is not called and the error is
 // ErrRequestOver.
 func Await[T any](r *Request, f func(ctx context.Context) (T, error)) (v T, err error) {
 	ctx := r.Context()

@@ -7,19 +7,19 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// lookups makes the proxy's Resolver of the engine's resolver: what is known is used at once, on
+// lookups turns the engine's resolver into the proxy's Resolver: what is known is used at once, on
 // the lane; what must be asked for comes back to the lane.
 type lookups struct{ r *resolver.Resolver }
 
-// newLookups makes a resolver for what the engine can send over.
+// newLookups creates a resolver for the transports the engine can send over.
 func newLookups(locals []*transport.Local, o resolver.Options) (*lookups, error) {
 	if len(o.Kinds) == 0 {
 		var has [transport.WSS + 1]bool
 		for _, l := range locals {
 			has[l.Kind] = true
 		}
-		// RFC 3263 §4.1 leaves the choice to the client where the server has no preference: UDP
-		// first, as everybody does.
+		// RFC 3263 §4.1 leaves the choice to the client if the server has no preference: UDP first,
+		// as is usual.
 		for _, k := range []transport.Kind{transport.UDP, transport.TCP, transport.TLS} {
 			if has[k] {
 				o.Kinds = append(o.Kinds, k)
@@ -48,7 +48,7 @@ func (x *lookups) Resolve(l *lane.Lane, hop *proxy.NextHop, done func([]transpor
 		return
 	}
 	x.r.Resolve(q, func(peers []transport.Peer, err error) {
-		// Whoever waits was admitted before; when the lane has stopped nobody waits any more.
+		// Whoever waits was admitted before; once the lane has stopped nobody waits any more.
 		l.Return(lane.Func(func(*lane.Lane) { give(peers, err) }))
 	})
 }

@@ -18,7 +18,7 @@ import (
 // SendSpec is a request to send.
 type SendSpec struct {
 	Method, URI string  // URI may be empty when Target has one
-	Target      *Target // where to, and with what; may be nil
+	Target      *Target // the destination, and what to change; may be nil
 	// URIs or whole header values; default: From a local domain's "sip:", To the URI. A From with a
 	// tag, of a dialog, keeps it
 	From, To    string
@@ -27,13 +27,13 @@ type SendSpec struct {
 	ContentType string
 	Timeout     time.Duration // default 32 s
 	CallID      string        // "": a new one. REGISTERs for one address share one (§10.2.4)
-	CSeq        uint32        // 0: 1. A challenge that is answered raises it; the response tells
+	CSeq        uint32        // 0: 1. Answering a challenge increments it; the response has the value
 }
 
 // Send sends a request of our own and waits for its final response; l is the lane whose token the
-// caller holds (any lane of this engine, Background included), which is lent meanwhile. INVITE, ACK
-// and CANCEL are a *MisuseError: they need a dialog of their own. An error means nothing final
-// came: no address, no answer in time.
+// caller holds (any lane of this engine, including Background), and is lent in the meantime.
+// INVITE, ACK and CANCEL are a *MisuseError: they need a dialog of their own. An error means that
+// no final response arrived: no address, no answer in time.
 func (e *Engine) Send(l *lane.Lane, s *SendSpec) (*Response, error) {
 	o, home, err := e.outgoing(s)
 	if err != nil {
@@ -59,7 +59,7 @@ func (e *Engine) Send(l *lane.Lane, s *SendSpec) (*Response, error) {
 }
 
 // SendAsync is Send without the wait: then is called once, with what Send would return, on the lane
-// of the Call-ID. When the error is not nil nothing was sent, and then is not called.
+// of the Call-ID. If the error is not nil, nothing was sent, and then is not called.
 func (e *Engine) SendAsync(s *SendSpec, then func(*Response, error)) error {
 	o, home, err := e.outgoing(s)
 	if err != nil {
@@ -146,7 +146,7 @@ func (e *Engine) compose(s *SendSpec) (text []byte, to string, err error) {
 	return text, uri, nil
 }
 
-// nameAddr makes a header value of a URI; what is one already stays.
+// nameAddr makes a header value from a URI; one that already is a header value stays as it is.
 func nameAddr(s string) (string, error) {
 	if strings.ContainsAny(s, "\r\n\x00") {
 		return "", misuse("send: a line break in an address")
@@ -183,7 +183,7 @@ type outgoing struct {
 	then   func(*Response, error)
 }
 
-// start finds where the request goes.
+// start finds the destination of the request.
 func (o *outgoing) start(u *unit) {
 	o.unit = u
 	d := o.timeout
@@ -200,7 +200,7 @@ func (o *outgoing) start(u *unit) {
 		return
 	}
 	u.core.Locate(o.target, o.to, func(peers []transport.Peer, err error) {
-		if o.ended { // nothing is sent of which was told that it failed
+		if o.ended { // nothing is sent after it was reported as failed
 			return
 		}
 		if err == nil && len(peers) == 0 {
@@ -215,11 +215,11 @@ func (o *outgoing) start(u *unit) {
 	})
 }
 
-// ownVia is about what our Via adds to a request.
+// ownVia is approximately what our Via adds to a request.
 const ownVia = 110
 
-// streamsFirst puts TCP before each UDP address where the request is larger than a datagram should
-// be (§18.1.1), and nothing says how its receiver is reached.
+// streamsFirst puts TCP before each UDP address if the request is larger than a datagram should be
+// (§18.1.1), and nothing says how its receiver is reached.
 func (o *outgoing) streamsFirst(peers []transport.Peer) []transport.Peer {
 	limit := o.e.config.UDPLimit
 	if t := o.target; limit <= 0 || o.msg.Size()+ownVia <= limit || t.Flow != 0 || t.Received != "" || t.FromSocket != "" {
@@ -247,7 +247,7 @@ func (o *outgoing) next(err error) {
 	o.end(nil, err)
 }
 
-// Response takes what came back. A challenge is answered where it came from, when the target has
+// Response handles what came back. A challenge is answered where it came from, if the target has
 // credentials.
 func (o *outgoing) Response(c *transaction.Client, res *message.Message) {
 	if o.ended || c != o.client || res.Status() < 200 {

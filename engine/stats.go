@@ -10,7 +10,7 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// counts are one lane's figures. They are written with the lane's token and may be read at any
+// counts are one lane's figures. They are written with the lane's token held and may be read at any
 // time.
 type counts struct {
 	requests  [message.MethodUpdate + 1]atomic.Uint64 // new requests, by method
@@ -54,18 +54,18 @@ func (u *unit) answered(m message.Method, code int) {
 	}
 }
 
-// Stats are an engine's figures since it started, and what stands now.
+// Stats are an engine's figures since it started, and its current state.
 type Stats struct {
 	Requests    map[string]uint64 // new requests by method; "other" for extension methods
 	Responses   [7]uint64         // responses received by class: [2] is 2xx
 	Answers     map[int]uint64    // final answers to requests by code
 	Strays      uint64            // responses that belonged to no transaction
 	Tickets     uint64            // requests that our Record-Route did not let pass
-	Events      map[string]uint64 // what happened in transactions, by transaction.Event's name
+	Events      map[string]uint64 // events in transactions, by the name of the transaction.Event
 	BadMessages uint64            // messages dropped because they could not be read
 	// Messages that were neither passed nor answered, by reason: "bad_via", "stray"
 	Dropped   map[string]uint64
-	BadFrames uint64 // datagrams and streams that held no message
+	BadFrames uint64 // datagrams and streams that contained no message
 	Overload  uint64 // new dialogs refused because messages waited too long
 	Refused   uint64 // messages refused because a lane's queue was full
 

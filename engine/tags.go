@@ -8,14 +8,14 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// Option tags (RFC 3261 §19.2): what a request may insist on, and what this server says it can do.
-// They are tokens, which compare without case (§7.3.1).
+// Option tags (RFC 3261 §19.2): what a request may require, and what this server says it supports.
+// They are tokens, which are compared without case (§7.3.1).
 
-// Supporter is a Router that serves extensions. A proxy has none itself: what a Proxy-Require
-// insists on is the router's to do.
+// Supporter is a Router that implements extensions. The proxy itself implements none: what a
+// Proxy-Require requires is up to the router.
 type Supporter interface {
-	// Supported are the option tags, in lower case, that the router serves on the lane, whose token
-	// is held. The list is not changed.
+	// Supported are the option tags, in lower case, that the router implements on the lane, whose
+	// token is held. The list must not be changed.
 	Supported(l *lane.Lane) []string
 }
 
@@ -42,9 +42,8 @@ func listed(tags []string, tag []byte) bool {
 // mostUnsupported bounds how many option tags a 420 names.
 const mostUnsupported = 16
 
-// required is the answer to a request for what its Proxy-Require asks for, code 0 where all of it
-// is served. One that names nothing asks for nothing. Unsupported has the tags that are not
-// (§8.2.2.3).
+// required is the answer to the Proxy-Require of a request, with code 0 if all of it is supported.
+// An empty one requires nothing. Unsupported lists the tags that are not supported (§8.2.2.3).
 func (u *unit) required(m *message.Message) (code int, reason string, headers []byte) {
 	known := u.supported()
 	tags := m.Elements(message.HeaderProxyRequire)
@@ -69,7 +68,7 @@ func (u *unit) required(m *message.Message) (code int, reason string, headers []
 }
 
 // abilities are the headers of a 200 to an OPTIONS that ends here. A proxy passes all methods and
-// bodies, so that Allow is left out (§11.2).
+// bodies, so Allow is omitted (§11.2).
 func (u *unit) abilities() []byte {
 	h := []byte("Accept: */*\r\nAccept-Encoding: identity\r\nSupported:")
 	for i, tag := range u.supported() {

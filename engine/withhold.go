@@ -8,16 +8,16 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// Withholder removes of requests what must not leave this server: credentials for its own realm
+// Withholder removes from requests what must not leave this server: credentials for its own realm
 // (RFC 3261 §22.3).
 type Withholder interface {
 	// Withhold edits m, which has Authorization or Proxy-Authorization and is about to be sent. It
-	// runs on a lane and must not block. made: what is to be judged was written here, by a router,
-	// rather than by whoever sent the request.
+	// runs on a lane and must not block. made: the message was written here, by a router, and not
+	// by the sender of the request.
 	Withhold(m *message.Message, made bool)
 }
 
-// withholders are asked for each copy that is sent of a request with credentials.
+// withholders are called for each copy that is sent of a request with credentials.
 type withholders struct {
 	mu   sync.Mutex // for writers
 	list atomic.Pointer[[]*withholding]
@@ -26,9 +26,9 @@ type withholders struct {
 // withholding is one call of Withhold.
 type withholding struct{ Withholder }
 
-// Withhold has w asked from now on, of every request that is sent, when the router has done with
-// it: the copies of those that go on and requests of this server's own. Those without credentials
-// are sent at once.
+// Withhold calls w from now on for every request that is sent, when the router has finished with
+// it: the copies of forwarded ones and this server's own requests. Those without credentials are
+// sent at once.
 func (e *Engine) Withhold(w Withholder) (stop func()) {
 	own, l := &withholding{w}, &e.withholders
 	change := func(f func([]*withholding) []*withholding) {
