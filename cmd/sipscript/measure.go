@@ -27,6 +27,7 @@ func (s *server) measure() error {
 		metrics.Lanes(s.engine.Lanes(), s.engine.Background()),
 		metrics.Pauses(),
 		metrics.Metered(s.router.Metrics),
+		metrics.Metered(s.clients.Metrics),
 	} {
 		errs = append(errs, s.figures.Register(c))
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/sipscript/sipscript/internal/watch"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/all"
+	"github.com/sipscript/sipscript/modules/clients"
 	"github.com/sipscript/sipscript/modules/host"
 )
 
@@ -43,6 +44,7 @@ type server struct {
 	state   atomic.Int32
 
 	// Set by start, before serving; the admin interface looks at them only while serving.
+	clients *clients.Pool
 	modules *host.Set
 	router  *luabind.Router
 	engine  *engine.Engine

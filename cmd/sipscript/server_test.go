@@ -5,7 +5,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -79,4 +82,34 @@ func TestModulesAreClosedLast(t *testing.T) {
 	if closed != 1 {
 		t.Errorf("the module was closed %d times", closed)
 	}
+}
+
+// What a script opens is shared, and its servers are among the figures.
+func TestClientsAreMeasured(t *testing.T) {
+	dir := t.TempDir()
+	script := filepath.Join(dir, "x.lua")
+	text := fmt.Sprintf("require('auth').users('sqlite:%s')\nfunction route(req) end", filepath.Join(dir, "users.db"))
+	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	set, err := parse(t, []string{"-l", "udp:127.0.0.1:0", "--drain", "0s", script}, nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newServer(set, t.Output())
+	if err := s.start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	defer s.drain()
+	families, err := s.figures.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "sipscript_client_up" && len(f.GetMetric()) == 1 && f.GetMetric()[0].GetGauge().GetValue() == 1 {
+			return
+		}
+	}
+	t.Error("no sipscript_client_up")
 }

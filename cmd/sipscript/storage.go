@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/sipscript/sipscript/modules/clients"
+	"github.com/sipscript/sipscript/modules/clients/drivers"
 	"github.com/sipscript/sipscript/modules/host"
 )
 
@@ -30,7 +32,9 @@ func (s *server) makeData() error {
 
 // openModules makes the modules, with the stores they have.
 func (s *server) openModules() (err error) {
-	s.modules, err = host.Open(s.plugins, host.Environment{Log: s.log, Data: s.set.data, Redis: s.set.redis, Flags: s.set.flags, Bulk: undisturbed})
+	s.clients = clients.New(clients.Options{Drivers: drivers.All(), Log: s.log})
+	s.modules, err = host.Open(s.plugins, host.Environment{Log: s.log, Data: s.set.data, Redis: s.set.redis,
+		Clients: s.clients, Flags: s.set.flags, Bulk: undisturbed})
 	return err
 }
 

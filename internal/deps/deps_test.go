@@ -83,6 +83,8 @@ func TestForbiddenImportsAreFound(t *testing.T) {
 		{"cmd/sipscript", Module + "/modules/registrar", true},
 		{"cmd/sipscript", Module + "/modules/registrar/sqlitestore", true},
 		{"modules/host", Module + "/modules/registrar", true},
+		{"modules/clients", "github.com/redis/rueidis", true},
+		{"cmd/sipscript", Module + "/modules/clients/drivers", false},
 	} {
 		lines := Check(Graph{Module + "/" + c.from: {c.to}})
 		if (len(lines) > 0) != c.bad {

@@ -20,7 +20,7 @@ const (
 	mostFailures = 3
 	// firstHold is for how long it is open at first. Each trial that fails doubles that.
 	firstHold = 500 * time.Millisecond
-	mostHold  = 15 * time.Second
+	mostHold  = 5 * time.Second
 )
 
 // gate stands before one server.
@@ -154,6 +154,10 @@ func (g *gate) sinceAway() time.Duration {
 
 // unreachable tells of an error whether it means that a server was not reached, or gave no answer.
 func unreachable(err error) bool {
+	if errors.Is(err, ErrNotPublic) {
+		return false
+	}
+	err = withoutURL(err) // which is an error of the network by its type
 	var network net.Error
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) || errors.Is(err, syscall.ECONNREFUSED) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)

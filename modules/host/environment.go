@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/sipscript/sipscript/modules/clients"
 )
 
 // Environment is what modules share of the process. The zero value is that of a process that
@@ -20,7 +22,9 @@ type Environment struct {
 	Data  string       // the directory of --data, which is there; "" to keep state in memory
 	Redis URL          // of --redis, "" for none
 	DB    URL          // of --db, "" for none
-	Flags Values       // of the module's own flags, and of others'
+	// Clients are the databases and servers that modules share; nil: each module has its own.
+	Clients *clients.Pool
+	Flags   Values // of the module's own flags, and of others'
 	// Bulk runs f, which makes much that stays and little that doesn't, such as a load of bindings.
 	// The command keeps the garbage collector from marking all of it again and again. Open makes
 	// nil call f.

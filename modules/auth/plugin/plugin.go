@@ -25,11 +25,11 @@ func (c *clustered) Close() error { return c.cluster.Close() }
 
 func open(env *host.Environment) (luabind.Opener, error) {
 	if env.Redis == "" {
-		return auth.New(auth.Options{}), nil
+		return auth.New(auth.Options{Clients: env.Clients}), nil
 	}
 	cluster, err := rediscluster.Open(string(env.Redis), rediscluster.Options{Log: env.Log})
 	if err != nil {
 		return nil, env.Redis.Explain("redis", err)
 	}
-	return &clustered{auth.New(auth.Options{Cluster: cluster}), cluster}, nil
+	return &clustered{auth.New(auth.Options{Cluster: cluster, Clients: env.Clients}), cluster}, nil
 }

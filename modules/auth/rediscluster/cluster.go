@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -23,6 +22,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/sipscript/sipscript/modules/auth"
+	"github.com/sipscript/sipscript/modules/clients/redis"
 )
 
 // Options of Open. The zero value will do.
@@ -76,26 +76,22 @@ var _ auth.Cluster = (*Cluster)(nil)
 // Open connects to the server that url names: "redis://user:password@host:6379/0", "rediss://…" for
 // TLS, "unix:///path". Errors: url makes no sense, or the server can't be reached.
 func Open(url string, o Options) (*Cluster, error) {
-	c, err := rueidis.ParseURL(url)
-	if err != nil {
-		return nil, fmt.Errorf("redis: %w", withoutURL(err))
-	}
 	o.Rotation, o.Lead, o.Every = orElse(o.Rotation, time.Hour), orElse(o.Lead, time.Minute), orElse(o.Every, 10*time.Second)
 	o.Patience = orElse(o.Patience, 2*time.Second)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	c.ForceSingleClient = c.Sentinel.MasterSet == ""
-	c.PipelineMultiplex = -1
-	c.DisableRetry, c.DisableCache = true, true // what fails costs a client one more round trip
-	c.ConnWriteTimeout, c.Dialer.Timeout = o.Patience, o.Patience
+	c, err := redis.Options(url, o.Patience)
+	if err != nil {
+		return nil, fmt.Errorf("redis: %w", err)
+	}
 	x := &Cluster{opts: o, rotate: rueidis.NewLuaScript(rotateScript), claim: rueidis.NewLuaScript(claimScript), wake: make(chan struct{}, 1),
 		stop: make(chan struct{}), ended: make(chan struct{})}
 	node := make([]byte, 12)
 	rand.Read(node)
 	x.node = base64.RawURLEncoding.EncodeToString(node)
 	if x.client, err = rueidis.NewClient(c); err != nil {
-		return nil, fmt.Errorf("redis: %w", withoutURL(err))
+		return nil, fmt.Errorf("redis: %w", redis.WithoutURL(err))
 	}
 	if err := x.refresh(); err != nil {
 		x.client.Close()
@@ -250,15 +246,6 @@ func equal(a, b auth.ClusterSecrets) bool {
 		}
 	}
 	return true
-}
-
-// withoutURL is an error without the URL it quotes: there may be a password in it.
-func withoutURL(err error) error {
-	var bad *url.Error
-	if errors.As(err, &bad) {
-		return bad.Err
-	}
-	return err
 }
 
 func orElse(d, other time.Duration) time.Duration {

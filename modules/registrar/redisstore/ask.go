@@ -4,13 +4,13 @@ package redisstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/sipscript/sipscript/modules/clients/redis"
 )
 
 const (
@@ -58,8 +58,7 @@ func (s *Store) try(ctx context.Context, do func(ctx context.Context) rueidis.Re
 		if err = read(do(bounded)); err == nil {
 			return nil
 		}
-		var refused *rueidis.RedisError
-		if errors.As(err, &refused) && !down(refused) {
+		if redis.Refused(err) {
 			return fmt.Errorf("redis: %w", err) // it is there, and says no
 		}
 		if bounded.Err() != nil {
@@ -71,17 +70,6 @@ func (s *Store) try(ctx context.Context, do func(ctx context.Context) rueidis.Re
 	}
 	s.gone(err)
 	return fmt.Errorf("%w: %w", ErrAway, err)
-}
-
-// down reports whether an error of Redis means that it can't serve now: it loads its file, or is no
-// master, or can't write.
-func down(e *rueidis.RedisError) bool {
-	for _, p := range [...]string{"LOADING", "READONLY", "MASTERDOWN", "MISCONF", "OOM", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "BUSY"} {
-		if strings.HasPrefix(e.Error(), p) {
-			return true
-		}
-	}
-	return false
 }
 
 // gone notes that Redis is unavailable, and calls the keeper.
@@ -163,13 +151,4 @@ func (s *Store) tell(aor string) {
 	if f := s.changed.Load(); f != nil {
 		(*f)(aor)
 	}
-}
-
-// withoutURL keeps a password in a URL out of errors.
-func withoutURL(err error) error {
-	var e *url.Error
-	if errors.As(err, &e) {
-		return e.Err
-	}
-	return err
 }

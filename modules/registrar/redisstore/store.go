@@ -19,6 +19,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/sipscript/sipscript/modules/clients/redis"
 	"github.com/sipscript/sipscript/modules/registrar"
 )
 
@@ -85,22 +86,17 @@ func Open(url string, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	c, err := rueidis.ParseURL(url)
+	c, err := redis.Options(url, o.Patience)
 	if err != nil {
-		return nil, fmt.Errorf("redis: %w", withoutURL(err))
+		return nil, fmt.Errorf("redis: %w", err)
 	}
 	s := &Store{opts: o, script: swapScript(), cache: newCache(o.Cache), turns: newTurns(), wake: make(chan struct{}, 1), lost: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
-	c.ForceSingleClient = c.Sentinel.MasterSet == ""
-	// One connection: what it says of changes and what it answers come in their order
-	c.PipelineMultiplex = -1
-	c.DisableRetry = true // attempts are counted and bounded here
-	c.ConnWriteTimeout, c.Dialer.Timeout = o.Patience, o.Patience
-	// Redis tells of each change of these keys. NOLOOP would spare us our own, except for those
+	// On one connection, what it says of changes and what it answers come in their order. Redis tells of each change of these keys. NOLOOP would spare us our own, except for those
 	// that scripts make.
 	c.DisableCache, c.ClientTrackingOptions = false, []string{"BCAST", "PREFIX", prefix}
 	c.OnInvalidations = s.invalidated
 	if s.client, err = rueidis.NewClient(c); err != nil {
-		return nil, fmt.Errorf("redis: %w", withoutURL(err))
+		return nil, fmt.Errorf("redis: %w", redis.WithoutURL(err))
 	}
 	go s.keep() // ends with Close
 	return s, nil
