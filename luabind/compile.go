@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/sipscript/sipscript/luabind/internal/syntax"
 	lua "github.com/yuin/gopher-lua"
-	"github.com/yuin/gopher-lua/parse"
 )
 
 // program is the compiled source of one generation: the script and the Lua files it requires, each compiled once and shared by all VMs. While the
@@ -71,69 +71,8 @@ func (o *Options) open() (*program, error) {
 	return p, nil
 }
 
-// maxSource is how long a script, or a file it requires, may be.
-const maxSource = 64 << 20
-
 // compile makes a prototype, which any number of VMs may share.
-func compile(text, name string) (proto *lua.FunctionProto, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			proto, err = nil, fmt.Errorf("%s: the compiler failed: %v", name, v)
-		}
-	}()
-	text = strings.TrimPrefix(text, "\ufeff") // what some editors begin a file with, as Lua has it since 5.2
-	if strings.HasPrefix(text, "#") {         // "#!/usr/bin/env sipscript"
-		text = "--" + text
-	}
-	if len(text) > maxSource {
-		return nil, fmt.Errorf("%s: the file is longer than %d MiB", name, maxSource>>20)
-	}
-	if err := checkTokens(text, name); err != nil {
-		return nil, err
-	}
-	chunk, err := parse.Parse(strings.NewReader(text), name)
-	if err == nil {
-		if err := checkTree(chunk, name); err != nil {
-			return nil, err
-		}
-		proto, err = lua.Compile(split(chunk), name)
-	}
-	if err != nil {
-		return nil, syntaxError(err, name)
-	}
-	return proto, nil
-}
-
-// syntaxError writes an error as "file:line: what".
-func syntaxError(err error, name string) error {
-	var p *parse.Error
-	if errors.As(err, &p) {
-		if p.Pos.Line == parse.EOF {
-			return fmt.Errorf("%s: %s at the end of the file: is an \"end\" missing?", name, p.Message)
-		}
-		return fmt.Errorf("%s:%d: %s near '%s'%s", name, p.Pos.Line, p.Message, p.Token, foreign(p.Token))
-	}
-	var c *lua.CompileError
-	if errors.As(err, &c) {
-		return fmt.Errorf("%s:%d: %s", name, c.Line, c.Message)
-	}
-	return fmt.Errorf("%s: %w", name, err)
-}
-
-// foreign is a hint for those who write another language in Lua.
-func foreign(token string) string {
-	switch token {
-	case "!":
-		return ": not equal is ~=, and not is \"not\""
-	case "&":
-		return ": it is \"and\""
-	case "|":
-		return ": it is \"or\""
-	case "/", "//":
-		return ": a comment begins with --"
-	}
-	return ""
-}
+func compile(text, name string) (*lua.FunctionProto, error) { return syntax.Compile(text, name) }
 
 // errNoFile says that a required name is no file either.
 var errNoFile = errors.New("no such file")

@@ -148,6 +148,11 @@ func functionArg(name, signature, doc string) Arg[*lua.LFunction] {
 	return a
 }
 
+// handlerArg is functionArg for one that runs as a handler.
+func handlerArg(name, signature, doc string) Arg[*lua.LFunction] {
+	return functionArg(name, signature, doc).Described(func(p *Param) { p.Runs = InHandler })
+}
+
 // restArg are all arguments from here on: the function reads them from the number it gets.
 func restArg(name, doc string) Arg[int] {
 	return ArgOf(func(_ *Call, n int) int { return n }, Param{Name: name, Type: Any, Optional: true, Doc: doc, Rest: true})

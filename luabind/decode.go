@@ -82,6 +82,10 @@ type Option struct {
 	OneOf      []string
 	Min, Max   string
 	Options    []Option // of a Table whose keys are known
+	// Destination: a table with this key is a target, not options.
+	Destination bool
+	// Runs is where a function runs.
+	Runs Where
 }
 
 // OptionsOf lists the keys of an options struct (a value of it or a pointer to one).
@@ -386,6 +390,9 @@ func suggestOrList(name string, known []string) string {
 	}
 	return "; it has " + strings.Join(known, ", ")
 }
+
+// Closest is the known name that was probably meant by a name, "" where none is close.
+func Closest(name string, known []string) string { return closest(name, known) }
 
 func closest(name string, known []string) string {
 	best, least := "", 3

@@ -21,6 +21,10 @@ type Function struct {
 	WaitsWith string
 	// Decides: it can be the request's decision; a second one raises.
 	Decides bool
+	// DecidesFrom is the lowest code, in the first argument, that decides: a provisional one doesn't.
+	DecidesFrom int
+	// Effects is what check knows of the function beside that.
+	Effects Effect
 	// Call does the work: it reads the arguments from c, pushes results and returns how many it
 	// pushed. It runs with the lane's token.
 	Call func(c *Call) int
@@ -33,6 +37,23 @@ const (
 	Anywhere  Where = iota
 	AtLoad          // only while the file runs: configure
 	InHandler       // only from handlers
+)
+
+// Effect is what a function, or the reading of a field, means to the request on its way through a
+// script.
+type Effect uint8
+
+const (
+	// DecidesOnFalse: the function decides only where its first result is false.
+	DecidesOnFalse Effect = 1 << iota
+	// Forks: where the handler ends without a decision, a response is sent all the same.
+	Forks
+	// Sends: the request goes to the target that is given.
+	Sends
+	// Vets: it tells who sent the request, or whether it is for this server.
+	Vets
+	// RecordRoutes: later requests of the dialog come through here.
+	RecordRoutes
 )
 
 // Type is the type of a parameter, result or field, for checks, stubs and the reference.
@@ -73,11 +94,36 @@ type Param struct {
 	Default  string // what holds where an optional one is not given, in words or Lua
 	Unit     string // of a number: "bytes"; Seconds has its own
 	OneOf    []string
+	Min, Max string // of a number
 	Doc      string
 	Object   *ObjectType // of ObjectOf, or of a List's elements
 	Options  any         // of a Table: a value of the struct that Decode fills, or []Option
 	Callback string      // of a FunctionType: its signature, "function(res, req)"
 	Rest     bool        // this one and all that follow
+	// Runs is where the script's function runs, of a FunctionType; Anywhere where that is not said.
+	Runs Where
+	// LeftOut: the next parameter may stand in the place of this optional one.
+	LeftOut bool
+	// Event: the name of an event, which says what the function after it gets.
+	Event bool
+	// Format: a format as of string.format, and the arguments after it are its values. One of type
+	// Any is none where nothing follows it.
+	Format bool
+}
+
+// Object is the type of the core's objects that a value of this type is; nil for other types.
+func (t Type) Object() *ObjectType {
+	switch t {
+	case RequestType:
+		return requestType
+	case ResponseType:
+		return responseType
+	case URIType:
+		return uriType
+	case BranchType:
+		return branchType
+	}
+	return nil
 }
 
 // Result describes one result. A function that can fail at run time has the results (value or nil,

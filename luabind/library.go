@@ -139,7 +139,11 @@ func signature(text string) Function {
 				optional = true
 				continue
 			}
-			f.Params = append(f.Params, Param{Name: word, Type: Any, Optional: optional || word == "...", Rest: word == "..."})
+			p := Param{Name: word, Type: Any, Optional: optional || word == "...", Rest: word == "..."}
+			if word == "format" && name == "format" {
+				p.Type, p.Format = String, true
+			}
+			f.Params = append(f.Params, p)
 		}
 		if strings.HasSuffix(strings.TrimSpace(part), "[") {
 			optional = true

@@ -45,6 +45,7 @@ type Field struct {
 	Object   *ObjectType // of ObjectOf, or of a List's elements
 	OrNil    bool
 	Settable bool
+	Effects  Effect // of reading it
 	push     func(c *Call, self any)
 	set      func(c *Call, self any) // of a Settable one; argument 3 is the value
 }
@@ -73,6 +74,12 @@ func liveField[O interface{ check(*lua.LState) }](name string, t Type, doc strin
 		c.l.Push(get(c, o))
 	}}
 }
+
+// Open tells whether objects of this type have fields beside those declared.
+func (t *ObjectType) Open() bool { return t.kind != nil && t.kind.any != nil }
+
+// with adds what reading a field means to the request.
+func (f Field) with(e Effect) Field { f.Effects |= e; return f }
 
 // orNil says that a field may be nil.
 func (f Field) orNil() Field { f.OrNil = true; return f }

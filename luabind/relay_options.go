@@ -23,9 +23,9 @@ type relayed struct {
 // relayArg reads [target | targets] [, opts].
 func relayArg(name string) Arg[relayed] {
 	targets := targetsParam
-	targets.Optional, targets.Default = true, "where this server vouches for"
+	targets.Optional, targets.LeftOut, targets.Default = true, true, "where this server vouches for"
 	return ArgOf(func(c *Call, n int) relayed { return c.vm.relayArgs(c.l, reqArg(c.l), name) },
-		targets, Param{Name: "options", Type: Table, Optional: true, Options: relayOptionsOf(name)})
+		targets, Param{Name: "options", Type: Table, Or: []Type{String}, Optional: true, Options: relayOptionsOf(name)})
 }
 
 // relayArgs reads the arguments of relay and fork after req.
@@ -98,7 +98,7 @@ func relayKey(name string, o Option, set func(v *vm, r *relayTable, value lua.LV
 }
 
 func callbackKey(name, signature, doc string, of func(*relayTable) **lua.LFunction) key[*relayTable] {
-	return relayKey(name, Option{Kind: FunctionType, Type: signature, Doc: doc}, func(v *vm, r *relayTable, value lua.LValue) error {
+	return relayKey(name, Option{Kind: FunctionType, Type: signature, Doc: doc, Runs: InHandler}, func(v *vm, r *relayTable, value lua.LValue) error {
 		f, ok := value.(*lua.LFunction)
 		if !ok {
 			return fmt.Errorf("%s must be a function, not %s", name, describe(value))

@@ -95,12 +95,12 @@ var requestType = &ObjectType{
 			return lua.LNil
 		}).orNil(),
 		reqField("cancelled", Boolean, "whether the caller cancelled", func(_ *Call, o *reqObj) lua.LValue { return lua.LBool(o.req.Cancelled()) }),
-		reqField("source", Table, "where it came from", func(c *Call, o *reqObj) lua.LValue { return o.sourceTable(c.l) }).of(sourceShape),
+		reqField("source", Table, "where it came from", func(c *Call, o *reqObj) lua.LValue { return o.sourceTable(c.l) }).of(sourceShape).with(Vets),
 		reqField("received_on", Table, "the listener it came to", func(c *Call, o *reqObj) lua.LValue {
 			return o.endpoint(c.l, &o.receivedOn, o.req.ReceivedOn(), true)
 		}).of(listenerShape),
 		reqField("route_params", Table, "the parameters of this server's own Record-Route, {} where it had none; nil unless the request followed one whose signature holds",
-			func(c *Call, o *reqObj) lua.LValue { return o.routeParams(c.l) }).orNil(),
+			func(c *Call, o *reqObj) lua.LValue { return o.routeParams(c.l) }).orNil().with(Vets),
 	},
 	Methods: append(requestMethods(), headerMethods()...),
 	kind: &kind{

@@ -16,7 +16,7 @@ func requestMethods() []Function {
 			Example: `if req:is("INVITE", "SUBSCRIBE") then req:record_route() end`},
 			reqSelf(), restArg("method", "in capitals").Described(func(p *Param) { p.Type, p.Optional = String, false }),
 			ReturnsBool("whether it is"), reqIs),
-		Func2(Function{Name: "reply", Decides: true,
+		Func2(Function{Name: "reply", Decides: true, DecidesFrom: 200,
 			Doc: "Answers the request. A provisional code (1xx) decides nothing; a response that fork returned is sent on as it is, with its own reason. " +
 				"A body needs a content_type.",
 			Raises:  "for a second decision, a response to another request, and CR or LF in what becomes a line",
@@ -32,12 +32,12 @@ func requestMethods() []Function {
 				ok, err := o.req.Redirect(r.targets, r.opts.Code, int(r.opts.Expires))
 				return decision{"redirect", ok, err}
 			}),
-		Do2(Function{Name: "record_route",
+		Do2(Function{Name: "record_route", Effects: RecordRoutes,
 			Doc: "Stays on the path of the dialog that this request may start (§16.6 step 4): later requests of it come here, and params are then readable as " +
 				"req.route_params. Twice where transport or interface changes (RFC 5658); nothing where no dialog can start.",
 			Example: `req:record_route({ account = "7" })`},
 			reqSelf(), luaArg(Param{Name: "params", Type: Table, Or: []Type{String}, Optional: true, Doc: "{name = value} or \";name=value\""}), reqRecordRoute),
-		Func2(Function{Name: "relay", Decides: true,
+		Func2(Function{Name: "relay", Decides: true, Effects: Sends,
 			Doc: "Hands the request over to the engine, which sees the transaction through, and returns at once. Without a target it goes only where this server " +
 				"vouches for: along its signed Record-Route (else 481), or to a req.ruri that the script assigned (else 403). " +
 				"nil, err in the place of targets answers 503, an empty list 480.",
@@ -50,14 +50,14 @@ func requestMethods() []Function {
 				ok, err := c.vm.relay(o, r.targets, r.opts)
 				return decision{"relay", ok, err}
 			}),
-		Func2(Function{Name: "fork", Waits: true,
+		Func2(Function{Name: "fork", Waits: true, Effects: Forks | Sends,
 			Doc: "As relay, but waits for the outcome and returns it: the best response (§16.7), or one made here, whose cause says why. It decides nothing: " +
 				"where route ends without a decision, the best response of all its forks is sent.",
 			Raises:  "after a decision",
 			Example: `local res = req:fork("sip:bob@192.0.2.7", { timeout = 20 })`},
 			reqSelf(), relayArg("fork"),
 			ReturnsOf(func(_ *Call, n int) int { return n }, Result{Name: "res", Type: ResponseType, Doc: "always one, at shutdown too"}), reqFork),
-		Func2(Function{Name: "forward", Decides: true,
+		Func2(Function{Name: "forward", Decides: true, Effects: Sends,
 			Doc: "Sends the request on statelessly (§16.11): no transaction, no timers, no fork. The responses find their way by a keyed branch. The script sees " +
 				"retransmissions, ACK and CANCEL too, and must choose alike for them, without waiting.",
 			Example: `req:forward("sip:192.0.2.7")`},
@@ -142,8 +142,8 @@ type replyCall struct {
 
 // replyArg reads code | response [, reason] [, {headers=, body=, content_type=}].
 var replyArg = ArgOf(readReply,
-	Param{Name: "code", Type: Integer, Or: []Type{ResponseType}, Doc: "from 100 to 699, or a response that fork returned"},
-	Param{Name: "reason", Type: String, Optional: true, Default: "the usual one"},
+	Param{Name: "code", Type: Integer, Or: []Type{ResponseType}, Min: "100", Max: "699", Doc: "from 100 to 699, or a response that fork returned"},
+	Param{Name: "reason", Type: String, Optional: true, LeftOut: true, Default: "the usual one"},
 	Param{Name: "options", Type: Table, Optional: true, Options: replyOptions{}})
 
 func readReply(c *Call, n int) (r replyCall) {
@@ -259,7 +259,8 @@ type redirect struct {
 	opts     redirectOptions
 }
 
-var targetsParam = Param{Name: "targets", Type: TargetType, Or: []Type{List}, Doc: "a target or a list of them"}
+var targetsParam = Param{Name: "targets", Type: TargetType, Or: []Type{List, Nil}, Options: targetKeys.options(),
+	Doc: "a target or a list of them; nil, err of a lookup that failed"}
 
 // redirectArg reads target | list [, {code=302, expires=}].
 var redirectArg = ArgOf(func(c *Call, n int) redirect {
@@ -284,7 +285,7 @@ var redirectArg = ArgOf(func(c *Call, n int) redirect {
 		raise(l, "req:redirect: %v", err)
 	}
 	return r
-}, targetsParam, Param{Name: "options", Type: Table, Optional: true, Options: redirectOptions{Code: 302}})
+}, targetsParam, Param{Name: "options", Type: Table, Or: []Type{String}, Optional: true, Options: redirectOptions{Code: 302}})
 
 // reqRecordRoute is req:record_route([params]).
 func reqRecordRoute(c *Call, o *reqObj, params lua.LValue) {
@@ -363,7 +364,9 @@ var forwardArg = ArgOf(func(c *Call, n int) forwarded {
 		raise(l, "req:forward: %v", err)
 	}
 	return forwarded{target: targets[0]}
-}, Param{Name: "target", Type: TargetType, Optional: true, Doc: "default: along the route, or to what was assigned to req.ruri"})
+}, Param{Name: "target", Type: TargetType, Or: []Type{Nil}, Optional: true, Options: targetKeys.options(),
+	Doc: "default: along the route, or to what was assigned to req.ruri"},
+	Param{Name: "err", Type: String, Optional: true, Doc: "of a lookup that failed"})
 
 // reasonArg is what a Reason header says.
 var reasonArg = ArgOf(func(c *Call, n int) string {

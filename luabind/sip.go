@@ -163,7 +163,7 @@ func (v *vm) addressText(l *lua.LState, t *lua.LTable) string {
 func sipEngine() []Function {
 	name := TextArg("name", "of the domain")
 	return []Function{
-		Func1(Function{Name: "is_local", Doc: "Tells whether a host is this server: its domains at any port, its listen addresses at their port.",
+		Func1(Function{Name: "is_local", Effects: Vets, Doc: "Tells whether a host is this server: its domains at any port, its listen addresses at their port.",
 			Example: `if not sip.is_local(req.ruri) then return req:reply(403) end`},
 			hostArg, ReturnsBool(""), func(c *Call, h hostAt) bool {
 				return h.host != "" && c.vm.engineOf(c.l, "sip.is_local").IsLocal(h.host, h.port)

@@ -60,7 +60,7 @@ var tokenArg = ArgOf(func(c *Call, n int) int {
 	}
 	c.want(n, "a number of bytes from 1 to 1024")
 	return 0
-}, Param{Name: "bytes", Type: Integer, Unit: "bytes", Doc: "from 1 to 1024"})
+}, Param{Name: "bytes", Type: Integer, Unit: "bytes", Min: "1", Max: "1024", Doc: "from 1 to 1024"})
 
 var randomArg = ArgOf(func(c *Call, n int) int64 {
 	x, ok := c.l.Get(n).(lua.LNumber)
@@ -68,4 +68,4 @@ var randomArg = ArgOf(func(c *Call, n int) int64 {
 		c.want(n, "a whole number greater than 0")
 	}
 	return int64(x)
-}, Param{Name: "n", Type: Integer, Doc: "above 0"})
+}, Param{Name: "n", Type: Integer, Min: "1", Doc: "above 0"})

@@ -21,7 +21,7 @@ func sipLog() []Function {
 			Doc:     "Logs at level " + x.name + ", with Call-ID and method in handlers. With one argument that is logged as it is, of any type.",
 			Raises:  "where the format asks for more arguments than there are",
 			Example: `sip.log.` + x.name + `("%s called %s", req.from.uri, req.ruri)`},
-			luaArg(Param{Name: "format", Type: Any, Doc: "as of string.format"}), restArg("values", "of the format"),
+			luaArg(Param{Name: "format", Type: Any, Format: true, Doc: "as of string.format"}), restArg("values", "of the format"),
 			func(c *Call, format lua.LValue, rest int) { c.vm.logAt(c.l, x.level, format, rest) }))
 	}
 	return fs

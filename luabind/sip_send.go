@@ -57,8 +57,8 @@ var sendArg = ArgOf(func(c *Call, n int) *engine.SendSpec {
 	return spec
 }, Param{Name: "options", Type: Table, Options: append(OptionsOf(sendOptions{}),
 	Option{Name: "uri", Kind: URIType, Doc: "the Request-URI; it or target must be given"},
-	Option{Name: "target", Kind: TargetType, Doc: "as for relay"},
-	Option{Name: "credentials", Kind: Table, Doc: "{user=, password=}, with which a challenge is answered"})})
+	Option{Name: "target", Kind: TargetType, Doc: "as for relay", Options: targetKeys.options()},
+	Option{Name: "credentials", Kind: Table, Options: credentialKeys, Doc: "{user=, password=}, with which a challenge is answered"})})
 
 func (v *vm) sendSpec(t *lua.LTable) (*engine.SendSpec, error) {
 	if err := unknownKey(t, sendKeys, ""); err != nil {

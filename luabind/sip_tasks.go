@@ -121,7 +121,7 @@ func sipSpawn() Function {
 	return Func1(Function{Name: "spawn", Doc: "Runs a function beside what runs now, on the same lane. At file level it runs once in the process, when the script begins to serve.",
 		Raises:  fmt.Sprintf("beyond %d timers and tasks of one request at a time", requestTasks),
 		Example: `local task = sip.spawn(function() return sip.send({ method = "OPTIONS", uri = "sip:bob@192.0.2.7" }) end)`},
-		functionArg("fn", "function()", "it may wait"), returnsLua(ObjectOf, "").of(taskType), func(c *Call, f *lua.LFunction) lua.LValue {
+		handlerArg("fn", "function()", "it may wait"), returnsLua(ObjectOf, "").of(taskType), func(c *Call, f *lua.LFunction) lua.LValue {
 			v := c.vm
 			t := &task{v: v}
 			v.callback(f)

@@ -24,7 +24,8 @@ func sipTime() []Function {
 		Do2(Function{Name: "on", Where: AtLoad, Why: "handlers run once in the process, not in the handler's VM",
 			Doc:    "Calls a function at each event of a name: start, stop, and those of modules. It runs in a VM of its own, once in the process, and may wait.",
 			Raises: "for an event that no module has", Example: `sip.on("start", function(why) sip.log.info("serving after %s", why) end)`},
-			TextArg("event", ""), functionArg("fn", "function(...)", "what it gets is with the event"), sipOn),
+			TextArg("event", "").Described(func(p *Param) { p.Event = true }),
+			handlerArg("fn", "function(...)", "what it gets is with the event"), sipOn),
 	}
 }
 

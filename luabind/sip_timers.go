@@ -92,7 +92,7 @@ func sipEvery() Function {
 	return Func3(Function{Name: "every", Where: AtLoad, Why: "it runs once in the process, not in the handler's VM",
 		Doc:     "Calls a function again and again while the script serves, once in the process. A call that still runs when the next is due makes that one be left out.",
 		Example: `sip.every(60, function() sip.log.info("a minute") end, { jitter = 5 })`},
-		intervalArg, functionArg("fn", "function()", "it may wait"), OptionsArg(everyOptions{}), returnsLua(ObjectOf, "").of(timerType),
+		intervalArg, handlerArg("fn", "function()", "it may wait"), OptionsArg(everyOptions{}), returnsLua(ObjectOf, "").of(timerType),
 		func(c *Call, d time.Duration, f *lua.LFunction, opts everyOptions) lua.LValue {
 			v := c.vm
 			t := &ticker{v: v, f: f, every: max(d, time.Millisecond), jitter: opts.Jitter}
@@ -199,7 +199,7 @@ func sipAfter() Function {
 	return Func2(Function{Name: "after", Doc: "Calls a function once, in so many seconds, where it was asked for. At file level it runs once in the process.",
 		Raises:  fmt.Sprintf("beyond %d timers and tasks of one request at a time", requestTasks),
 		Example: `local timer = sip.after(30, function() req:cancel("too long") end)`},
-		SecondsArg("s", ""), functionArg("fn", "function()", "it may wait"), returnsLua(ObjectOf, "").of(timerType), after)
+		SecondsArg("s", ""), handlerArg("fn", "function()", "it may wait"), returnsLua(ObjectOf, "").of(timerType), after)
 }
 
 func after(c *Call, wait time.Duration, f *lua.LFunction) lua.LValue {

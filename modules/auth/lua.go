@@ -97,6 +97,7 @@ func (m *module) Functions() []luabind.Function {
 			luabind.FuncOrValueArg("users", "values of a table, and results of a function, are a password, {ha1=, algorithm=}, or a list of such"),
 			func(c *luabind.Call, u luabind.FuncOrValue) { m.setUsers(c, &u) }),
 		luabind.Func2(luabind.Function{Name: "require", Waits: true, Where: luabind.InHandler, Decides: true,
+			Effects: luabind.DecidesOnFalse | luabind.Vets,
 			Doc: "The user who sent the request, if his credentials are right and the identity claimed is his; else false, and the request has been answered " +
 				"400, 401, 403, 407 or 503: that was its decision. An ACK or CANCEL is not answered: false.",
 			Example: "if not auth.require(req) then return end"},
@@ -105,7 +106,7 @@ func (m *module) Functions() []luabind.Function {
 				raise(c, err)
 				return user
 			}),
-		luabind.Try2(luabind.Function{Name: "check", Waits: true, Where: luabind.InHandler,
+		luabind.Try2(luabind.Function{Name: "check", Waits: true, Where: luabind.InHandler, Effects: luabind.Vets,
 			Doc: "The same as require, but answers nothing: nil and the reason, which is missing, malformed, unsupported, stale, replay, failed, banned, " +
 				"identity or unavailable.",
 			Example: "local user, why = auth.check(req)"},
@@ -117,7 +118,7 @@ func (m *module) Functions() []luabind.Function {
 				}
 				return v.User, nil
 			}),
-		luabind.Func1(luabind.Function{Name: "trusted", Where: luabind.InHandler,
+		luabind.Func1(luabind.Function{Name: "trusted", Where: luabind.InHandler, Effects: luabind.Vets,
 			Doc:     "The entry of option trusted that covers who sent the request, by address or by client certificate; else false.",
 			Example: "if not auth.trusted(req) and not auth.require(req) then return end"},
 			req, luabind.OrFalse(luabind.ReturnsText("the entry as it was written; false otherwise")),

@@ -1,4 +1,4 @@
-package luabind
+package syntax
 
 import (
 	"fmt"
@@ -43,13 +43,13 @@ func TestDeepNestingIsASyntaxError(t *testing.T) {
 	for name, nest := range nestings {
 		t.Run(name, func(t *testing.T) {
 			for _, n := range []int{maxHanging + 1, 300_000} {
-				_, err := compile("local a, f, t\n"+nest(n), "route.lua")
+				_, err := Compile("local a, f, t\n"+nest(n), "route.lua")
 				if err == nil || !strings.HasPrefix(err.Error(), "route.lua:2: the syntax is nested more than ") {
 					t.Errorf("%d deep: %v", n, err)
 				}
 			}
 			most := 40
-			if _, err := compile("local a, f, t\n"+nest(most), "route.lua"); err != nil {
+			if _, err := Compile("local a, f, t\n"+nest(most), "route.lua"); err != nil {
 				t.Errorf("%d deep: %v", most, err)
 			}
 		})
@@ -64,7 +64,7 @@ func TestLongSourcesAreNotDeep(t *testing.T) {
 		"function t.f() return -1 end\n", "if a then elseif b then else f() end\n", "x = {1, 2 + 3; a = -4}\n", "f 's' t:m{a}\n",
 	} {
 		// The locals of a function are at most 200.
-		if _, err := compile("local a, b, f, t\n"+strings.Repeat("do "+piece+" end ", 3000), "route.lua"); err != nil {
+		if _, err := Compile("local a, b, f, t\n"+strings.Repeat("do "+piece+" end ", 3000), "route.lua"); err != nil {
 			t.Errorf("%s%v", piece, err)
 		}
 	}
@@ -89,7 +89,7 @@ func TestCompilingIsLinear(t *testing.T) {
 		"nested":     func(n int) string { return "return {a = {b = {" + entries(n, "k%d = 'v%d',\n") + "}}}" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			proto, err := compile(source(20_000), "big.lua")
+			proto, err := Compile(source(20_000), "big.lua")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -119,7 +119,7 @@ func BenchmarkCompile(b *testing.B) {
 	}
 	s.WriteString("}")
 	for b.Loop() {
-		if _, err := compile(s.String(), "big.lua"); err != nil {
+		if _, err := Compile(s.String(), "big.lua"); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -140,7 +140,7 @@ func TestPiecesDoWhatTheWholeDid(t *testing.T) {
 	fmt.Fprintf(&b, "if base ~= 10 + %d then error('base') end\n", n)
 	fmt.Fprintf(&b, "return #t, t[3], t[4], t.k%d, t.f7(1, 2, 3), #list, list[1], #log, log[#log], t[#t]\n", n-1)
 	whole := []string{fmt.Sprint(2*n + 1), "11", "1", fmt.Sprint(n - 1), fmt.Sprint(13 + n), fmt.Sprint(n), "10", fmt.Sprint(n), fmt.Sprint(9 + n), "1"}
-	proto, err := compile(b.String(), "big.lua")
+	proto, err := Compile(b.String(), "big.lua")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestPiecesDoWhatTheWholeDid(t *testing.T) {
 		}
 	}
 	mixed := "return {" + strings.Repeat("1, x = 2, ", 60) + "3}"
-	if proto, err = compile(mixed, "mixed.lua"); err != nil {
+	if proto, err = Compile(mixed, "mixed.lua"); err != nil {
 		t.Fatal(err)
 	}
 	l.Push(l.NewFunctionFromProto(proto))
@@ -164,11 +164,11 @@ func TestPiecesDoWhatTheWholeDid(t *testing.T) {
 	if m := l.Get(-1).(*lua.LTable); m.RawGetInt(1) != lua.LNumber(1) || m.RawGetInt(61) != lua.LNumber(3) {
 		t.Error("a list with keys between is wrong")
 	}
-	_, err = compile("local t = {\n"+strings.Repeat("1,\n", 2*pieceSize)+"}}", "big.lua")
+	_, err = Compile("local t = {\n"+strings.Repeat("1,\n", 2*pieceSize)+"}}", "big.lua")
 	if want := fmt.Sprintf("big.lua:%d: ", 2*pieceSize+2); err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("the error is %v", err)
 	}
-	proto, err = compile(strings.Repeat("a = 1\n", 2*pieceSize)+"local t\nt.x = 1", "big.lua")
+	proto, err = Compile(strings.Repeat("a = 1\n", 2*pieceSize)+"local t\nt.x = 1", "big.lua")
 	if err != nil {
 		t.Fatal(err)
 	}

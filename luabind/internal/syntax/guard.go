@@ -1,4 +1,4 @@
-package luabind
+package syntax
 
 import (
 	"fmt"
@@ -20,7 +20,7 @@ const (
 
 // deep is what is said of a source that nests too deep.
 func deep(name string, line, most int) error {
-	return fmt.Errorf("%s:%d: the syntax is nested more than %d deep", name, line, most)
+	return &Error{Name: name, Line: line, Text: fmt.Sprintf("the syntax is nested more than %d deep", most)}
 }
 
 // checkTokens bounds what the parser keeps on its stack. What is no token is left for the parser to tell.
