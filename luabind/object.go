@@ -75,9 +75,6 @@ func liveField[O interface{ check(*lua.LState) }](name string, t Type, doc strin
 	}}
 }
 
-// Open tells whether objects of this type have fields beside those declared.
-func (t *ObjectType) Open() bool { return t.kind != nil && t.kind.any != nil }
-
 // with adds what reading a field means to the request.
 func (f Field) with(e Effect) Field { f.Effects |= e; return f }
 

@@ -56,7 +56,7 @@ function sip_request:reply(code, reason, options) end
 ---```lua
 ---req:redirect({ "sip:bob@192.0.2.7", "sip:bob@198.51.100.7" }, { code = 302, expires = 60 })
 ---```
----@param targets sip.targets|any[] a target or a list of them
+---@param targets sip.targets|sip.sip.request.redirect.targets a target or a list of them; nil, err of a lookup that failed
 ---@param options? sip.sip.request.redirect.options optional
 ---@return boolean|nil result false where the request is over
 ---@return string|nil err why it failed
@@ -79,7 +79,7 @@ function sip_request:record_route(params) end
 ---```lua
 ---req:relay({ uri = "sip:bob@192.0.2.7", timeout = 20 }, { on_failure = function(res) sip.log.info("%d", res.code) end })
 ---```
----@param targets? sip.targets|any[] a target or a list of them; default where this server vouches for
+---@param targets? sip.targets|sip.sip.request.relay.targets a target or a list of them; nil, err of a lookup that failed; default where this server vouches for
 ---@param options? sip.sip.request.relay.options optional
 ---@return boolean|nil result false where the request is over
 ---@return string|nil err why it failed
@@ -92,7 +92,7 @@ function sip_request:relay(targets, options) end
 ---```lua
 ---local res = req:fork("sip:bob@192.0.2.7", { timeout = 20 })
 ---```
----@param targets? sip.targets|any[] a target or a list of them; default where this server vouches for
+---@param targets? sip.targets|sip.sip.request.fork.targets a target or a list of them; nil, err of a lookup that failed; default where this server vouches for
 ---@param options? sip.sip.request.fork.options optional
 ---@return sip.response res always one, at shutdown too
 function sip_request:fork(targets, options) end
@@ -104,10 +104,11 @@ function sip_request:fork(targets, options) end
 ---```lua
 ---req:forward("sip:192.0.2.7")
 ---```
----@param target? sip.targets default: along the route, or to what was assigned to req.ruri; optional
+---@param target? sip.targets|sip.sip.request.forward.target default: along the route, or to what was assigned to req.ruri; optional
+---@param err? string of a lookup that failed; optional
 ---@return boolean|nil result false where the request is over
 ---@return string|nil err why it failed
-function sip_request:forward(target) end
+function sip_request:forward(target, err) end
 
 ---Answers nothing and keeps nothing. Returns boolean or nil: false where the request is over. It is
 ---the request's decision.
@@ -782,9 +783,41 @@ function sip.shared(name, options) end
 ---@field body? string 
 ---@field content_type? string of the body
 
+---@class sip.sip.request.redirect.targets
+---@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then hold too
+---@field next_hop? sip.uri|string only where it is sent
+---@field path? string|any[]|fun(res: sip.response): boolean the Route set to write: a route or a list of them
+---@field flow? number of a binding: the connection to use
+---@field received? string of a binding: where its client was seen
+---@field from_socket? string the name of the listener to send from
+---@field q? number from 0 to 1, for order "q"
+---@field delay? number to wait before this target is tried; 0 for none
+---@field timeout? number to a final response
+---@field ring_timeout? number from its first 18x to a final response
+---@field reply_timeout? number to any response
+---@field headers? table {Name = text | list | false}, set or removed on this branch
+---@field credentials? sip.sip.request.redirect.targets.credentials {user=, password=}, with which a challenge is answered
+---@field vars? table values of your own, read back as res.target.vars
+
 ---@class sip.sip.request.redirect.options
 ---@field code? integer default 302
 ---@field expires? number seconds that the Contacts are good for
+
+---@class sip.sip.request.relay.targets
+---@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then hold too
+---@field next_hop? sip.uri|string only where it is sent
+---@field path? string|any[]|fun(res: sip.response): boolean the Route set to write: a route or a list of them
+---@field flow? number of a binding: the connection to use
+---@field received? string of a binding: where its client was seen
+---@field from_socket? string the name of the listener to send from
+---@field q? number from 0 to 1, for order "q"
+---@field delay? number to wait before this target is tried; 0 for none
+---@field timeout? number to a final response
+---@field ring_timeout? number from its first 18x to a final response
+---@field reply_timeout? number to any response
+---@field headers? table {Name = text | list | false}, set or removed on this branch
+---@field credentials? sip.sip.request.relay.targets.credentials {user=, password=}, with which a challenge is answered
+---@field vars? table values of your own, read back as res.target.vars
 
 ---@class sip.sip.request.relay.options
 ---@field order? "parallel"|"serial"|"q" all targets at once (default), one after the other, or equal q at once and groups one after the other
@@ -805,7 +838,23 @@ function sip.shared(name, options) end
 ---@field ring_timeout? number from its first 18x to a final response
 ---@field reply_timeout? number to any response
 ---@field headers? table {Name = text | list | false}, set or removed on this branch
----@field credentials? table {user=, password=}, with which a challenge is answered
+---@field credentials? sip.sip.request.relay.options.credentials {user=, password=}, with which a challenge is answered
+---@field vars? table values of your own, read back as res.target.vars
+
+---@class sip.sip.request.fork.targets
+---@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then hold too
+---@field next_hop? sip.uri|string only where it is sent
+---@field path? string|any[]|fun(res: sip.response): boolean the Route set to write: a route or a list of them
+---@field flow? number of a binding: the connection to use
+---@field received? string of a binding: where its client was seen
+---@field from_socket? string the name of the listener to send from
+---@field q? number from 0 to 1, for order "q"
+---@field delay? number to wait before this target is tried; 0 for none
+---@field timeout? number to a final response
+---@field ring_timeout? number from its first 18x to a final response
+---@field reply_timeout? number to any response
+---@field headers? table {Name = text | list | false}, set or removed on this branch
+---@field credentials? sip.sip.request.fork.targets.credentials {user=, password=}, with which a challenge is answered
 ---@field vars? table values of your own, read back as res.target.vars
 
 ---@class sip.sip.request.fork.options
@@ -826,7 +875,23 @@ function sip.shared(name, options) end
 ---@field ring_timeout? number from its first 18x to a final response
 ---@field reply_timeout? number to any response
 ---@field headers? table {Name = text | list | false}, set or removed on this branch
----@field credentials? table {user=, password=}, with which a challenge is answered
+---@field credentials? sip.sip.request.fork.options.credentials {user=, password=}, with which a challenge is answered
+---@field vars? table values of your own, read back as res.target.vars
+
+---@class sip.sip.request.forward.target
+---@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then hold too
+---@field next_hop? sip.uri|string only where it is sent
+---@field path? string|any[]|fun(res: sip.response): boolean the Route set to write: a route or a list of them
+---@field flow? number of a binding: the connection to use
+---@field received? string of a binding: where its client was seen
+---@field from_socket? string the name of the listener to send from
+---@field q? number from 0 to 1, for order "q"
+---@field delay? number to wait before this target is tried; 0 for none
+---@field timeout? number to a final response
+---@field ring_timeout? number from its first 18x to a final response
+---@field reply_timeout? number to any response
+---@field headers? table {Name = text | list | false}, set or removed on this branch
+---@field credentials? sip.sip.request.forward.target.credentials {user=, password=}, with which a challenge is answered
 ---@field vars? table values of your own, read back as res.target.vars
 
 ---@class sip.address.text
@@ -843,8 +908,8 @@ function sip.shared(name, options) end
 ---@field from? string the uri in From, default that of the listener
 ---@field to? string the uri in To, default the Request-URI
 ---@field uri? sip.uri|string the Request-URI; it or target must be given
----@field target? sip.targets as for relay
----@field credentials? table {user=, password=}, with which a challenge is answered
+---@field target? sip.send.options.target as for relay
+---@field credentials? sip.send.options.credentials {user=, password=}, with which a challenge is answered
 
 ---@class sip.every.options
 ---@field jitter? number seconds: each pause is longer by up to that much
@@ -853,5 +918,53 @@ function sip.shared(name, options) end
 ---@field capacity? integer values kept; the least recently used goes first
 ---@field bytes? integer about how many bytes the values and keys may have together
 ---@field ttl? number seconds a value lives, unless said otherwise; 0 for ever
+
+---@class sip.sip.request.redirect.targets.credentials
+---@field user string 
+---@field password string 
+
+---@class sip.sip.request.relay.targets.credentials
+---@field user string 
+---@field password string 
+
+---@class sip.sip.request.relay.options.credentials
+---@field user string 
+---@field password string 
+
+---@class sip.sip.request.fork.targets.credentials
+---@field user string 
+---@field password string 
+
+---@class sip.sip.request.fork.options.credentials
+---@field user string 
+---@field password string 
+
+---@class sip.sip.request.forward.target.credentials
+---@field user string 
+---@field password string 
+
+---@class sip.send.options.target
+---@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then hold too
+---@field next_hop? sip.uri|string only where it is sent
+---@field path? string|any[]|fun(res: sip.response): boolean the Route set to write: a route or a list of them
+---@field flow? number of a binding: the connection to use
+---@field received? string of a binding: where its client was seen
+---@field from_socket? string the name of the listener to send from
+---@field q? number from 0 to 1, for order "q"
+---@field delay? number to wait before this target is tried; 0 for none
+---@field timeout? number to a final response
+---@field ring_timeout? number from its first 18x to a final response
+---@field reply_timeout? number to any response
+---@field headers? table {Name = text | list | false}, set or removed on this branch
+---@field credentials? sip.send.options.target.credentials {user=, password=}, with which a challenge is answered
+---@field vars? table values of your own, read back as res.target.vars
+
+---@class sip.send.options.credentials
+---@field user string 
+---@field password string 
+
+---@class sip.send.options.target.credentials
+---@field user string 
+---@field password string 
 
 return sip
