@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sipscript/sipscript/luabind/pattern"
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -157,36 +158,37 @@ func start(s string, init int) int {
 
 // matched runs one search, counting from no steps.
 func (v *vm) matched(l *lua.LState, s, pat string, init int) (from, to int) {
-	from, to, err := v.matcher.find(s, pat, init)
-	v.toil(v.matcher.steps / 8)
+	from, to, err := v.matcher.Find(s, pat, init)
+	v.toil(v.matcher.Steps / 8)
 	if err != nil {
 		raise(l, "%v", err)
 	}
 	return from, to
 }
 
-// pushCaptures pushes the captures of the last match, or, without any, the whole of it where whole is set.
-func (m *matcher) pushCaptures(l *lua.LState, from, to int, whole bool) int {
-	if m.level == 0 && whole {
-		l.Push(lua.LString(cut(m.src, from, to)))
+// pushCaptures pushes the captures of the last match in s, or, without any, the whole of it where whole is set.
+func pushCaptures(l *lua.LState, m *pattern.Matcher, s string, from, to int, whole bool) int {
+	n := m.Captures()
+	if n == 0 && whole {
+		l.Push(lua.LString(cut(s, from, to)))
 		return 1
 	}
-	for i := range m.level {
-		l.Push(m.captured(l, i))
+	for i := range n {
+		l.Push(captured(l, m, s, i))
 	}
-	return m.level
+	return n
 }
 
-func (m *matcher) captured(l *lua.LState, i int) lua.LValue {
-	switch c := m.capture[i]; c.len {
-	case capPosition:
-		return lua.LNumber(c.start + 1)
-	case capOpen:
-		raise(l, "the pattern has a '(' without a ')'")
+func captured(l *lua.LState, m *pattern.Matcher, s string, i int) lua.LValue {
+	start, end, position, err := m.Capture(i)
+	switch {
+	case err != nil:
+		raise(l, "%v", err)
 		return lua.LNil
-	default:
-		return lua.LString(cut(m.src, c.start, c.start+c.len))
+	case position:
+		return lua.LNumber(start + 1)
 	}
+	return lua.LString(cut(s, start, end))
 }
 
 // strFind is string.find(s, pattern [, init [, plain]]).
@@ -204,15 +206,15 @@ func (v *vm) strFind(l *lua.LState) int {
 		l.Push(lua.LNumber(init + i + len(pat)))
 		return 2
 	}
-	v.matcher.steps = 0
+	v.matcher.Steps = 0
 	from, to := v.matched(l, s, pat, init)
-	if from == noMatch {
+	if from == pattern.NoMatch {
 		l.Push(lua.LNil)
 		return 1
 	}
 	l.Push(lua.LNumber(from + 1))
 	l.Push(lua.LNumber(to))
-	return 2 + v.matcher.pushCaptures(l, from, to, false)
+	return 2 + pushCaptures(l, &v.matcher, s, from, to, false)
 }
 
 // strMatch is string.match(s, pattern [, init]).
@@ -220,13 +222,13 @@ func (v *vm) strMatch(l *lua.LState) int {
 	s, pat := l.CheckString(1), l.CheckString(2)
 	init := start(s, optIntArg(l, 3, 1))
 	init = min(init, len(s))
-	v.matcher.steps = 0
+	v.matcher.Steps = 0
 	from, to := v.matched(l, s, pat, init)
-	if from == noMatch {
+	if from == pattern.NoMatch {
 		l.Push(lua.LNil)
 		return 1
 	}
-	return v.matcher.pushCaptures(l, from, to, true)
+	return pushCaptures(l, &v.matcher, s, from, to, true)
 }
 
 // strGmatch is string.gmatch(s, pattern): an iterator. As in Lua 5.1, '^' has no special meaning in it.
@@ -240,17 +242,17 @@ func (v *vm) strGmatch(l *lua.LState) int {
 		if at > len(s) {
 			return 0
 		}
-		v.matcher.steps = steps
+		v.matcher.Steps = steps
 		from, to := v.matched(l, s, pat, at)
-		steps = v.matcher.steps
-		if from == noMatch {
+		steps = v.matcher.Steps
+		if from == pattern.NoMatch {
 			at = len(s) + 1
 			return 0
 		}
 		if at = to; to == from {
 			at++
 		}
-		return v.matcher.pushCaptures(l, from, to, true)
+		return pushCaptures(l, &v.matcher, s, from, to, true)
 	}, lua.LString(s))) // so that it is weighed
 	return 1
 }
@@ -271,10 +273,10 @@ func (v *vm) strGsub(l *lua.LState) int {
 	var out []byte
 	at, count, steps := 0, 0, 0
 	for count < most {
-		v.matcher.steps = steps
+		v.matcher.Steps = steps
 		from, to := v.matched(l, s, pat, at)
-		steps = v.matcher.steps
-		if from == noMatch {
+		steps = v.matcher.Steps
+		if from == pattern.NoMatch {
 			break
 		}
 		count++
@@ -307,14 +309,14 @@ func (v *vm) appendReplaced(l *lua.LState, out []byte, repl lua.LValue, s string
 	switch r := repl.(type) {
 	case *lua.LFunction:
 		l.Push(r)
-		n := v.matcher.pushCaptures(l, from, to, true)
+		n := pushCaptures(l, &v.matcher, s, from, to, true)
 		l.Call(n, 1)
 		value = l.Get(-1)
 		l.Pop(1)
 	case *lua.LTable:
 		var key lua.LValue = lua.LString(cut(s, from, to))
-		if v.matcher.level > 0 {
-			key = v.matcher.captured(l, 0)
+		if v.matcher.Captures() > 0 {
+			key = captured(l, &v.matcher, s, 0)
 		}
 		value = l.GetTable(r, key)
 	default:
@@ -342,13 +344,13 @@ func (v *vm) appendTemplate(l *lua.LState, out []byte, t, s string, from, to int
 			raise(l, "gsub: the replacement ends with '%%'; write %%%% for one")
 		}
 		switch c = t[i]; {
-		case c == '0' || c == '1' && v.matcher.level == 0:
+		case c == '0' || c == '1' && v.matcher.Captures() == 0:
 			out = append(out, s[from:to]...)
 		case '1' <= c && c <= '9':
-			if int(c-'1') >= v.matcher.level {
+			if int(c-'1') >= v.matcher.Captures() {
 				raise(l, "gsub: the replacement refers to capture %%%c, which the pattern does not have", c)
 			}
-			out = append(out, v.matcher.captured(l, int(c-'1')).String()...)
+			out = append(out, captured(l, &v.matcher, s, int(c-'1')).String()...)
 		default:
 			out = append(out, c)
 		}

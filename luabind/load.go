@@ -24,7 +24,7 @@ func newVM(g *generation, l *lane.Lane, background bool) *vm {
 	v.globals = map[string]bool{}
 	v.frozen = map[*lua.LTable]string{}
 	v.timers, v.sleepers = map[*delayed]struct{}{}, map[*sleeper]struct{}{}
-	v.matcher.breathe = v.matching
+	v.matcher.Breathe = v.matching
 	v.random = newRandom(g.router.opts.Seed, l)
 	v.openKinds()
 	v.openLibraries()

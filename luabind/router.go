@@ -15,6 +15,7 @@ import (
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/luabind/dict"
 )
 
 // Options of a router. Script or Source is required.
@@ -46,7 +47,7 @@ type Router struct {
 	ctx        context.Context
 	cancel     context.CancelFunc
 	dog        *watchdog
-	shared     *shared
+	shared     *dict.Set
 	stats      stats
 	told       told
 	lanes      []*lane.Lane // set by start
@@ -107,7 +108,7 @@ func NewRouter(o Options) (*Router, error) {
 	p.close()
 	r := &Router{opts: o, dog: newWatchdog()}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
-	r.shared = newShared()
+	r.shared = dict.New()
 	return r, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/luabind/dict"
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -20,15 +21,15 @@ type sharedOptions struct {
 // sipShared declares sip.shared.
 func sipShared() Function {
 	return Func2(Function{Name: "shared", Doc: "A dictionary that all lanes share and that survives reloads; the same one for the same name.",
-		Raises: fmt.Sprintf("beyond %d dictionaries", maxDicts), Example: `local calls = sip.shared("calls", { capacity = 10000, ttl = 3600 })`},
+		Raises: fmt.Sprintf("beyond %d dictionaries", dict.MaxDicts), Example: `local calls = sip.shared("calls", { capacity = 10000, ttl = 3600 })`},
 		dictNameArg, OptionsArg(sharedOptions{}), returnsLua(ObjectOf, "").of(dictType), func(c *Call, name string, opts sharedOptions) lua.LValue {
 			ttl := time.Duration(0)
 			if opts.TTL != nil {
 				ttl = *opts.TTL
 			}
-			d := c.vm.gen.router.shared.open(name, opts.Capacity, opts.Bytes, ttl, opts.TTL != nil)
+			d := c.vm.gen.router.shared.Open(name, opts.Capacity, opts.Bytes, ttl, opts.TTL != nil)
 			if d == nil {
-				c.Raise("more than %d dictionaries; give values keys, not dictionaries", maxDicts)
+				c.Raise("more than %d dictionaries; give values keys, not dictionaries", dict.MaxDicts)
 			}
 			return &lua.LUserData{Value: d, Metatable: c.vm.kinds.dict}
 		})
@@ -55,18 +56,18 @@ var dictType = &ObjectType{
 			raise(c.l, "a shared dictionary is written with dict:set(key, value)")
 			return true
 		},
-		text: func(_ *lua.LState, self any) string { return "sip.shared: " + self.(*dict).name },
+		text: func(_ *lua.LState, self any) string { return "sip.shared: " + self.(*dict.Dict).Name },
 	},
 }
 
 func dictMethods() []Function {
-	d, key := self[*dict](), keyArg
-	store := func(name, doc string, w when) Function {
-		return Func4(Function{Name: name, Doc: doc, Raises: fmt.Sprintf("for nil, and a value larger than %d MiB", maxValue>>20),
+	d, key := self[*dict.Dict](), keyArg
+	store := func(name, doc string, w dict.When) Function {
+		return Func4(Function{Name: name, Doc: doc, Raises: fmt.Sprintf("for nil, and a value larger than %d MiB", dict.MaxValue>>20),
 			Example: fmt.Sprintf("local stored = sip.shared(\"calls\"):%s(\"alice\", 1, 60)", name)},
-			d, key, valueArg, ttlArg, ReturnsBool("whether it was stored"), func(c *Call, d *dict, key string, value any, ttl time.Duration) bool {
+			d, key, valueArg, ttlArg, ReturnsBool("whether it was stored"), func(c *Call, d *dict.Dict, key string, value any, ttl time.Duration) bool {
 				tooLarge(c, key, value)
-				return d.put(key, value, c.vm.clock.Now(), ttl, w)
+				return d.Put(key, value, c.vm.clock.Now(), ttl, w)
 			})
 	}
 	return []Function{
@@ -75,16 +76,22 @@ func dictMethods() []Function {
 				"nil, err stores nothing.",
 			Example: "local route = sip.shared(\"routes\"):get(\"alice\", function(key) return \"sip:\" .. key .. \"@192.0.2.7\", 60 end)"},
 			d, key, loadArg, returnsSome(Result{Type: Any, OrNil: true}, Result{Name: "err", Type: String, OrNil: true, Doc: "of load"}), dictGet),
-		store("set", "Stores a value.", always),
-		store("add", "Stores a value where the key has none.", ifAbsent),
-		store("replace", "Stores a value where the key has one.", ifPresent),
+		store("set", "Stores a value.", dict.Always),
+		store("add", "Stores a value where the key has none.", dict.IfAbsent),
+		store("replace", "Stores a value where the key has one.", dict.IfPresent),
+		Func4(Function{Name: "update",
+			Doc: "Replaces a value by what fn(value) returns; nil removes the key. If another lane changes the key meanwhile, fn is called again with what it then holds. " +
+				"Without ttl a key keeps its time.",
+			Raises:  fmt.Sprintf("for a value larger than %d MiB, and where the key changed %d times meanwhile", dict.MaxValue>>20, mostUpdates),
+			Example: "local list = sip.shared(\"queues\"):update(\"sales\", function(list)\n  list = list or {}\n  list[#list + 1] = req.call_id\n  return list\nend)"},
+			d, key, functionArg("fn", "function(value)", "may not wait"), ttlArg, returnsSome(Result{Type: Any, OrNil: true, Doc: "the new value"}), dictUpdate),
 		Func2(Function{Name: "delete", Doc: "Removes a key.", Example: `sip.shared("calls"):delete("alice")`}, d, key, ReturnsBool("whether there was one"),
-			func(c *Call, d *dict, key string) bool { return d.remove(key, c.vm.clock.Now()) }),
+			func(c *Call, d *dict.Dict, key string) bool { return d.Remove(key, c.vm.clock.Now()) }),
 		Try5(Function{Name: "incr", Doc: "Adds to a number; a missing key begins with init. nil, err where the value is no number.",
 			Example: `local n = sip.shared("calls"):incr("alice", 1, 0, 60)`},
 			d, key, NumberArg("by", "").Default(1, "1"), NumberArg("init", "").Default(0, "0"), ttlArg, ReturnsNumber("the new number"),
-			func(c *Call, d *dict, key string, by, init float64, ttl time.Duration) (float64, error) {
-				n, ok := d.incr(key, by, init, c.vm.clock.Now(), ttl)
+			func(c *Call, d *dict.Dict, key string, by, init float64, ttl time.Duration) (float64, error) {
+				n, ok := d.Incr(key, by, init, c.vm.clock.Now(), ttl)
 				if !ok {
 					return 0, fmt.Errorf("the value of %q is not a number", key)
 				}
@@ -93,8 +100,8 @@ func dictMethods() []Function {
 		Func2(Function{Name: "ttl", Doc: "How long a key lives yet.", Example: `local left = sip.shared("calls"):ttl("alice")`}, d, key,
 			returnsLua(Seconds, "math.huge for ever; nil where there is none").orNil(), dictTTL),
 		Func1(Function{Name: "keys", Doc: "All keys, in no order.", Example: `local keys = sip.shared("calls"):keys()`}, d, ReturnsStrings(""),
-			func(c *Call, d *dict) []string { return d.keys(c.vm.clock.Now()) }),
-		Do1(Function{Name: "flush", Doc: "Removes all keys.", Example: `sip.shared("calls"):flush()`}, d, func(_ *Call, d *dict) { d.flush() }),
+			func(c *Call, d *dict.Dict) []string { return d.Keys(c.vm.clock.Now()) }),
+		Do1(Function{Name: "flush", Doc: "Removes all keys.", Example: `sip.shared("calls"):flush()`}, d, func(_ *Call, d *dict.Dict) { d.Flush() }),
 	}
 }
 
@@ -138,8 +145,8 @@ func (v *vm) pushValue(l *lua.LState, value any) int {
 }
 
 // dictTTL is dict:ttl(key): the seconds left, math.huge for ever, nil for none.
-func dictTTL(c *Call, d *dict, key string) lua.LValue {
-	switch left, forever, present := d.left(key, c.vm.clock.Now()); {
+func dictTTL(c *Call, d *dict.Dict, key string) lua.LValue {
+	switch left, forever, present := d.Left(key, c.vm.clock.Now()); {
 	case !present:
 		return lua.LNil
 	case forever:
@@ -150,28 +157,64 @@ func dictTTL(c *Call, d *dict, key string) lua.LValue {
 }
 
 // dictGet is dict:get(key [, load]): the value or nil; with load, what load(key) returns fills a missing key.
-func dictGet(c *Call, d *dict, key string, load *lua.LFunction) int {
+func dictGet(c *Call, d *dict.Dict, key string, load *lua.LFunction) int {
 	if load != nil {
 		return c.vm.dictLoad(c.l, d, key, load)
 	}
-	value, ok := d.get(key, c.vm.clock.Now())
+	value, ok := d.Get(key, c.vm.clock.Now())
 	if !ok {
 		return c.PushNil()
 	}
 	return c.vm.pushValue(c.l, value)
 }
 
+// mostUpdates is how often dict:update calls its function: each time but the last another lane was
+// faster.
+const mostUpdates = 100
+
+func dictUpdate(c *Call, d *dict.Dict, key string, f *lua.LFunction, ttl time.Duration) int {
+	l, v := c.l, c.vm
+	waits := v.waits
+	for range mostUpdates {
+		value, held := d.Look(key, v.clock.Now())
+		old, err := toLua(v, value)
+		if err != nil {
+			c.Raise("%v", err)
+		}
+		top := l.GetTop()
+		l.Push(f)
+		l.Push(old)
+		l.Call(1, 1)
+		result := l.Get(top + 1)
+		l.SetTop(top)
+		if v.waits != waits {
+			c.Raise("its function waited: do what waits before")
+		}
+		next, err := toGo(result)
+		if err != nil {
+			c.Raise("the result of its function: %v", err)
+		}
+		tooLarge(c, key, next)
+		if d.Replace(key, held, next, v.clock.Now(), ttl) {
+			l.Push(result)
+			return 1
+		}
+	}
+	c.Raise("%q changed %d times meanwhile", key, mostUpdates)
+	return 0
+}
+
 // dictLoad fills a missing key, once at a time over all lanes.
-func (v *vm) dictLoad(l *lua.LState, d *dict, key string, f *lua.LFunction) int {
+func (v *vm) dictLoad(l *lua.LState, d *dict.Dict, key string, f *lua.LFunction) int {
 	v.mustWait(l, "dict:get(key, load)")
 	w := lane.NewWaiter()
-	value, load, mine := d.want(key, v.clock.Now(), v.current, func() { v.wake(w) })
+	value, load, mine := d.Want(key, v.clock.Now(), v.current, func() { v.wake(w) })
 	switch {
 	case load == nil:
 		return v.pushValue(l, value)
 	case mine:
 		return v.fill(l, d, key, load, f)
-	case load.owner == any(v.current):
+	case load.Owner == any(v.current):
 		raise(l, "dict:get: the load of %q asks for that key itself", key)
 	}
 	v.park(w)
@@ -192,24 +235,24 @@ func (v *vm) wake(w *lane.Waiter) {
 }
 
 // fill has the load filled and pushes its outcome.
-func (v *vm) fill(l *lua.LState, d *dict, key string, ld *load, f *lua.LFunction) int {
+func (v *vm) fill(l *lua.LState, d *dict.Dict, key string, ld *dict.Load, f *lua.LFunction) int {
 	v.runLoad(l, d, key, ld, f)
 	return v.pushLoaded(l, ld)
 }
 
 // pushLoaded pushes what a finished load brought.
-func (v *vm) pushLoaded(l *lua.LState, ld *load) int {
-	if ld.value == nil {
-		return failText(l, ld.err)
+func (v *vm) pushLoaded(l *lua.LState, ld *dict.Load) int {
+	if ld.Value == nil {
+		return failText(l, ld.Err)
 	}
-	return v.pushValue(l, ld.value)
+	return v.pushValue(l, ld.Value)
 }
 
 // runLoad calls load(key) -> value [, ttl] | nil, err. However that ends, those who wait learn of it.
-func (v *vm) runLoad(l *lua.LState, d *dict, key string, ld *load, f *lua.LFunction) {
+func (v *vm) runLoad(l *lua.LState, d *dict.Dict, key string, ld *dict.Load, f *lua.LFunction) {
 	var value any
 	failure, ttl := "the load failed", time.Duration(-1)
-	defer func() { d.finish(key, ld, value, failure, v.clock.Now(), ttl) }()
+	defer func() { d.Finish(key, ld, value, failure, v.clock.Now(), ttl) }()
 	top := l.GetTop()
 	l.Push(f)
 	l.Push(lua.LString(key))
@@ -243,7 +286,7 @@ func (v *vm) runLoad(l *lua.LState, d *dict, key string, ld *load, f *lua.LFunct
 func tooLarge(c *Call, key string, value any) { tooLargeAt(c.l, c.fn.full, key, value) }
 
 func tooLargeAt(l *lua.LState, method, key string, value any) {
-	if sizeOf(value)+int64(len(key)) > maxValue {
-		raise(l, "%s: the value is larger than %d MiB", method, maxValue>>20)
+	if dict.SizeOf(value)+int64(len(key)) > dict.MaxValue {
+		raise(l, "%s: the value is larger than %d MiB", method, dict.MaxValue>>20)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/luabind/pattern"
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -37,7 +38,7 @@ type vm struct {
 	supported []string                    // option tags, in lower case; never changed once the file has run
 	missing   missing                     // for error messages
 	random    *randomSource
-	matcher   matcher
+	matcher   pattern.Matcher
 
 	serial  uint64
 	waits   uint64 // that ended: where the number is the same as before, the lane was not lent

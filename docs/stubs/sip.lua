@@ -389,6 +389,23 @@ function sip_dictionary:add(key, value, ttl) end
 ---@return boolean result whether it was stored
 function sip_dictionary:replace(key, value, ttl) end
 
+---Replaces a value by what fn(value) returns; nil removes the key. If another lane changes the key
+---meanwhile, fn is called again with what it then holds. Without ttl a key keeps its time. Returns any
+---or nil: the new value. Raises for a value larger than 1 MiB, and where the key changed 100 times
+---meanwhile.
+---```lua
+---local list = sip.shared("queues"):update("sales", function(list)
+---  list = list or {}
+---  list[#list + 1] = req.call_id
+---  return list
+---end)
+---```
+---@param key string|number|sip.uri|string its text counts
+---@param fn fun(value: any): ...any may not wait
+---@param ttl? number 0 for ever; default the dictionary's
+---@return any|nil result the new value
+function sip_dictionary:update(key, fn, ttl) end
+
 ---Removes a key. Returns boolean: whether there was one.
 ---```lua
 ---sip.shared("calls"):delete("alice")

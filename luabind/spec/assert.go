@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/luabind/pattern"
 )
 
 // This file is the assertions: t.equal, t.match, t.ok, t.raises, t.fail.
@@ -63,32 +64,32 @@ func remark(message string) string {
 	return message + ": "
 }
 
-func match(c *luabind.Call, value any, pattern, message string) {
+func match(c *luabind.Call, value any, want, message string) {
 	if value == nil {
-		c.Raise("%sgot nil, want text that matches %q", remark(message), pattern)
+		c.Raise("%sgot nil, want text that matches %q", remark(message), want)
 	}
 	text := fmt.Sprint(value)
-	matches, err := luabind.Match(text, pattern)
+	matches, err := pattern.Match(text, want)
 	if err != nil {
-		c.Raise("the pattern %q: %v", pattern, err)
+		c.Raise("the pattern %q: %v", want, err)
 	}
 	if !matches {
-		c.Raise("%sgot %q, want text that matches %q", remark(message), text, pattern)
+		c.Raise("%sgot %q, want text that matches %q", remark(message), text, want)
 	}
 }
 
-func raises(c *luabind.Call, fn *luabind.Func, pattern string) {
+func raises(c *luabind.Call, fn *luabind.Func, want string) {
 	_, err := fn.Call()
 	if err == nil {
 		c.Raise("the function raised nothing")
 	}
 	text := textOf(err)
-	matches, perr := luabind.Match(text, pattern)
+	matches, perr := pattern.Match(text, want)
 	if perr != nil {
-		c.Raise("the pattern %q: %v", pattern, perr)
+		c.Raise("the pattern %q: %v", want, perr)
 	}
 	if !matches {
-		c.Raise("the function raised %q, which does not match %q", text, pattern)
+		c.Raise("the function raised %q, which does not match %q", text, want)
 	}
 }
 

@@ -1,4 +1,10 @@
-package luabind
+// Package dict holds the dictionaries of sip.shared: bounded maps with times to live, which all lanes
+// of a process share. Every call is atomic, and may come from any goroutine. What is least recently
+// used goes first where a bound is reached.
+//
+// Values are string, float64, bool, []any and map[string]any. They are replaced, never changed: who
+// puts one in must not change it any more, and who gets one must copy what it changes.
+package dict
 
 import (
 	"hash/maphash"
@@ -10,36 +16,34 @@ import (
 	"github.com/sipscript/sipscript/engine/lane"
 )
 
-// sip.shared, the Go side: dictionaries that all lanes share and that survive reloads. They belong to the router.
-
-// shared holds the dictionaries by name.
-type shared struct {
+// Set holds the dictionaries by name.
+type Set struct {
 	mu    sync.Mutex
-	dicts map[string]*dict // guarded by mu
+	dicts map[string]*Dict // guarded by mu
 	bytes atomic.Int64     // of all dictionaries
 	most  int64
 }
 
-func newShared() *shared { return &shared{dicts: map[string]*dict{}, most: sharedBytes} }
+func New() *Set { return &Set{dicts: map[string]*Dict{}, most: sharedBytes} }
 
 const (
 	defaultCapacity = 100_000
-	dictShards      = 16
+	shards          = 16
 	smallDict       = 1024 // below this capacity a dictionary has one shard, so that its bound is exact
 
 	sharedBytes  = 256 << 20 // of all dictionaries together
 	defaultBytes = 64 << 20  // of one
-	maxValue     = 1 << 20   // bytes of one value
-	maxDicts     = 1000
+	MaxValue     = 1 << 20   // bytes of one value
+	MaxDicts     = 1000
 	entryBytes   = 200 // what an entry takes beside its key and value
 )
 
-// dict is one dictionary. Each shard throws out what was used least recently when it is full.
-type dict struct {
-	name   string
-	all    *shared
+// Dict is one dictionary. Each shard throws out what was used least recently when it is full.
+type Dict struct {
+	Name   string
+	all    *Set
 	seed   maphash.Seed
-	shards []*dictShard
+	shards []*shard
 	bytes  atomic.Int64 // how many its entries may have together
 
 	mu       sync.Mutex
@@ -47,11 +51,11 @@ type dict struct {
 	ttl      time.Duration // guarded by mu: the default, 0 for ever
 }
 
-type dictShard struct {
+type shard struct {
 	mu      sync.Mutex
 	bytes   int64                          // of the entries; guarded by mu
 	entries *simplelru.LRU[string, *entry] // guarded by mu
-	loads   map[string]*load               // guarded by mu
+	loads   map[string]*Load               // guarded by mu
 }
 
 // entry is one value: string, float64, bool, []any or map[string]any. It is replaced, never changed.
@@ -61,38 +65,38 @@ type entry struct {
 	bytes   int64
 }
 
-// sizeOf is about how many bytes a value takes.
-func sizeOf(value any) int64 {
+// SizeOf is about how many bytes a value takes.
+func SizeOf(value any) int64 {
 	switch x := value.(type) {
 	case string:
 		return int64(len(x))
 	case []any:
 		n := int64(24)
 		for _, e := range x {
-			n += 16 + sizeOf(e)
+			n += 16 + SizeOf(e)
 		}
 		return n
 	case map[string]any:
 		n := int64(48)
 		for k, e := range x {
-			n += 48 + int64(len(k)) + sizeOf(e)
+			n += 48 + int64(len(k)) + SizeOf(e)
 		}
 		return n
 	}
 	return 8
 }
 
-// load is a key being filled. Those who want it meanwhile wait.
-type load struct {
-	owner   any // the script that fills it
+// Load is a key being filled. Those who want it meanwhile wait.
+type Load struct {
+	Owner   any // the script that fills it
 	waiters []func()
-	value   any
-	err     string
+	Value   any
+	Err     string
 }
 
 // open returns the dictionary of that name, made when it is first asked for. capacity and ttl of 0 leave what is.
 // bytes of 0 as well. nil says that there are too many.
-func (s *shared) open(name string, capacity, bytes int, ttl time.Duration, haveTTL bool) *dict {
+func (s *Set) Open(name string, capacity, bytes int, ttl time.Duration, haveTTL bool) *Dict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.dicts[name]
@@ -100,7 +104,7 @@ func (s *shared) open(name string, capacity, bytes int, ttl time.Duration, haveT
 		if capacity == 0 {
 			capacity = defaultCapacity
 		}
-		if len(s.dicts) >= maxDicts {
+		if len(s.dicts) >= MaxDicts {
 			return nil
 		}
 		d = newDict(name, capacity, s)
@@ -119,15 +123,15 @@ func (s *shared) open(name string, capacity, bytes int, ttl time.Duration, haveT
 	return d
 }
 
-func newDict(name string, capacity int, all *shared) *dict {
-	d := &dict{name: name, all: all, seed: maphash.MakeSeed(), capacity: capacity}
+func newDict(name string, capacity int, all *Set) *Dict {
+	d := &Dict{Name: name, all: all, seed: maphash.MakeSeed(), capacity: capacity}
 	d.bytes.Store(defaultBytes)
-	n := dictShards
+	n := shards
 	if capacity < smallDict {
 		n = 1
 	}
 	for range n {
-		s := &dictShard{loads: map[string]*load{}}
+		s := &shard{loads: map[string]*Load{}}
 		s.entries, _ = simplelru.NewLRU((capacity+n-1)/n, func(_ string, e *entry) {
 			s.bytes -= e.bytes
 			all.bytes.Add(-e.bytes)
@@ -137,7 +141,7 @@ func newDict(name string, capacity int, all *shared) *dict {
 	return d
 }
 
-func (d *dict) resize(capacity int) {
+func (d *Dict) resize(capacity int) {
 	d.mu.Lock()
 	same := d.capacity == capacity
 	d.capacity = capacity
@@ -152,7 +156,7 @@ func (d *dict) resize(capacity int) {
 	}
 }
 
-func (d *dict) shard(key string) *dictShard {
+func (d *Dict) of(key string) *shard {
 	if len(d.shards) == 1 {
 		return d.shards[0]
 	}
@@ -160,8 +164,8 @@ func (d *dict) shard(key string) *dictShard {
 }
 
 // add stores a value in its shard, and throws out what was used least recently while there is too much. s.mu is held.
-func (d *dict) add(s *dictShard, key string, value any, expires lane.Time) {
-	e := &entry{value, expires, entryBytes + int64(len(key)) + sizeOf(value)}
+func (d *Dict) add(s *shard, key string, value any, expires lane.Time) {
+	e := &entry{value, expires, entryBytes + int64(len(key)) + SizeOf(value)}
 	if old, ok := s.entries.Peek(key); ok { // which is replaced without a call
 		s.bytes -= old.bytes
 		d.all.bytes.Add(-old.bytes)
@@ -176,7 +180,7 @@ func (d *dict) add(s *dictShard, key string, value any, expires lane.Time) {
 }
 
 // expiry is when a value set now with that time to live runs out; ttl below 0 means the dictionary's default.
-func (d *dict) expiry(now lane.Time, ttl time.Duration) lane.Time {
+func (d *Dict) expiry(now lane.Time, ttl time.Duration) lane.Time {
 	if ttl < 0 {
 		d.mu.Lock()
 		ttl = d.ttl
@@ -189,7 +193,7 @@ func (d *dict) expiry(now lane.Time, ttl time.Duration) lane.Time {
 }
 
 // live is the entry of key, nil when there is none or it ran out. s.mu is held.
-func (s *dictShard) live(key string, now lane.Time) *entry {
+func (s *shard) live(key string, now lane.Time) *entry {
 	e, ok := s.entries.Get(key)
 	if !ok {
 		return nil
@@ -201,8 +205,8 @@ func (s *dictShard) live(key string, now lane.Time) *entry {
 	return e
 }
 
-func (d *dict) get(key string, now lane.Time) (any, bool) {
-	s := d.shard(key)
+func (d *Dict) Get(key string, now lane.Time) (any, bool) {
+	s := d.of(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := s.live(key, now); e != nil {
@@ -211,30 +215,66 @@ func (d *dict) get(key string, now lane.Time) (any, bool) {
 	return nil, false
 }
 
-// when says under which condition put stores.
-type when uint8
+// Token is what a key held at some moment: see [Dict.Replace]. nil is that it held nothing.
+type Token = *entry
+
+// Look is Get, with what Replace needs.
+func (d *Dict) Look(key string, now lane.Time) (value any, held Token) {
+	s := d.of(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.live(key, now); e != nil {
+		return e.value, e
+	}
+	return nil, nil
+}
+
+// Replace stores a value, or removes the key for nil, if the key still holds what Look saw, and
+// tells whether it did. With ttl below 0 a key that was there keeps its time.
+func (d *Dict) Replace(key string, held Token, value any, now lane.Time, ttl time.Duration) bool {
+	expires := d.expiry(now, ttl)
+	s := d.of(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.live(key, now)
+	if e != held {
+		return false
+	}
+	if value == nil {
+		s.entries.Remove(key)
+		return true
+	}
+	if e != nil && ttl < 0 {
+		expires = e.expires
+	}
+	d.add(s, key, value, expires)
+	return true
+}
+
+// When says under which condition put stores.
+type When uint8
 
 const (
-	always when = iota
-	ifAbsent
-	ifPresent
+	Always When = iota
+	IfAbsent
+	IfPresent
 )
 
 // put stores a value and tells whether it did.
-func (d *dict) put(key string, value any, now lane.Time, ttl time.Duration, w when) bool {
+func (d *Dict) Put(key string, value any, now lane.Time, ttl time.Duration, w When) bool {
 	expires := d.expiry(now, ttl)
-	s := d.shard(key)
+	s := d.of(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w != always && (s.live(key, now) != nil) != (w == ifPresent) {
+	if w != Always && (s.live(key, now) != nil) != (w == IfPresent) {
 		return false
 	}
 	d.add(s, key, value, expires)
 	return true
 }
 
-func (d *dict) remove(key string, now lane.Time) bool {
-	s := d.shard(key)
+func (d *Dict) Remove(key string, now lane.Time) bool {
+	s := d.of(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	was := s.live(key, now) != nil
@@ -243,9 +283,9 @@ func (d *dict) remove(key string, now lane.Time) bool {
 }
 
 // incr adds by to a number, or to init where there is none; only then does ttl count. ok is false when the value is no number.
-func (d *dict) incr(key string, by, init float64, now lane.Time, ttl time.Duration) (n float64, ok bool) {
+func (d *Dict) Incr(key string, by, init float64, now lane.Time, ttl time.Duration) (n float64, ok bool) {
 	expires := d.expiry(now, ttl)
-	s := d.shard(key)
+	s := d.of(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.live(key, now)
@@ -262,8 +302,8 @@ func (d *dict) incr(key string, by, init float64, now lane.Time, ttl time.Durati
 }
 
 // left is how long key has to live; forever for one that doesn't run out.
-func (d *dict) left(key string, now lane.Time) (left time.Duration, forever, present bool) {
-	s := d.shard(key)
+func (d *Dict) Left(key string, now lane.Time) (left time.Duration, forever, present bool) {
+	s := d.of(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.live(key, now)
@@ -273,7 +313,7 @@ func (d *dict) left(key string, now lane.Time) (left time.Duration, forever, pre
 	return e.expires.Sub(now), e.expires == 0, true
 }
 
-func (d *dict) keys(now lane.Time) []string {
+func (d *Dict) Keys(now lane.Time) []string {
 	var keys []string
 	for _, s := range d.shards {
 		s.mu.Lock()
@@ -287,7 +327,7 @@ func (d *dict) keys(now lane.Time) []string {
 	return keys
 }
 
-func (d *dict) flush() {
+func (d *Dict) Flush() {
 	for _, s := range d.shards {
 		s.mu.Lock()
 		s.entries.Purge()
@@ -297,34 +337,34 @@ func (d *dict) flush() {
 
 // want is the value of key, or the load that fills it: mine is true when the caller has to fill it and call finish. wake is called, on any goroutine and
 // without locks, when somebody else's load is done.
-func (d *dict) want(key string, now lane.Time, owner any, wake func()) (value any, l *load, mine bool) {
-	s := d.shard(key)
+func (d *Dict) Want(key string, now lane.Time, owner any, wake func()) (value any, l *Load, mine bool) {
+	s := d.of(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := s.live(key, now); e != nil {
 		return e.value, nil, false
 	}
 	if l := s.loads[key]; l != nil {
-		if l.owner != owner {
+		if l.Owner != owner {
 			l.waiters = append(l.waiters, wake)
 		}
 		return nil, l, false
 	}
-	l = &load{owner: owner}
+	l = &Load{Owner: owner}
 	s.loads[key] = l
 	return nil, l, true
 }
 
 // finish stores what a load brought, unless that is nil, and wakes those who wait. A value that was set meanwhile is newer than what was loaded and
 // stays; it is the outcome of the load then.
-func (d *dict) finish(key string, l *load, value any, err string, now lane.Time, ttl time.Duration) {
+func (d *Dict) Finish(key string, l *Load, value any, err string, now lane.Time, ttl time.Duration) {
 	expires := d.expiry(now, ttl)
-	s := d.shard(key)
+	s := d.of(key)
 	s.mu.Lock()
-	l.value, l.err = value, err
+	l.Value, l.Err = value, err
 	if value != nil {
 		if e := s.live(key, now); e != nil {
-			l.value = e.value
+			l.Value = e.value
 		} else {
 			d.add(s, key, value, expires)
 		}

@@ -1,28 +1,58 @@
-package luabind
+// Package pattern matches Lua patterns (Lua 5.1 reference manual §5.4.1). Unlike the interpreter's own
+// matcher it counts its steps: a match runs in Go, where the budget of a script cannot stop it.
+package pattern
 
 import "errors"
 
-// matcher matches Lua patterns (Lua 5.1 reference manual §5.4.1). Unlike the interpreter's own it counts its steps: a match runs in Go, where the
-// script's budget can't stop it.
-type matcher struct {
+// Matcher matches patterns, and holds the captures of the last match. It belongs to one goroutine.
+type Matcher struct {
 	src, pat string
 	level    int
-	steps    int
-	depth    int
-	breathe  func() // asked each so many steps; nil: nobody waits for the match
-	capture  [maxCaptures]capture
+	// Steps counts on over the matches of one call: beyond some 50 ms a match is an error.
+	Steps   int
+	depth   int
+	Breathe func() // called each 0.6 ms or so; nil: nobody waits for the match
+	capture [maxCaptures]capture
 }
+
+// Match tells whether a pattern matches anywhere in text; an error says what is wrong with the
+// pattern, or that it takes too long.
+func Match(text, pattern string) (bool, error) {
+	var m Matcher
+	at, _, err := m.Find(text, pattern, 0)
+	return err == nil && at != NoMatch, err
+}
+
+// Captures is how many captures the last match has.
+func (m *Matcher) Captures() int { return m.level }
+
+// Capture is capture i of the last match, from 0: text from start to end, or, where position is
+// true, only the place start. An error means that the pattern has a '(' without a ')'.
+func (m *Matcher) Capture(i int) (start, end int, position bool, err error) {
+	switch c := m.capture[i]; c.len {
+	case capPosition:
+		return c.start, c.start, true, nil
+	case capOpen:
+		return 0, 0, false, errOpen
+	default:
+		return c.start, c.start + c.len, false, nil
+	}
+}
+
+var errOpen = errors.New("the pattern has a '(' without a ')'")
 
 type capture struct{ start, len int }
 
+// NoMatch is the start of no match.
+const NoMatch = -1
+
 const (
 	maxCaptures  = 32
-	maxMatchSide = 200      // recursion of the matcher
+	maxMatchSide = 200      // recursion of the Matcher
 	maxSteps     = 10 << 20 // some 50 ms
 	matchBreath  = 1 << 17  // steps, some 0.6 ms
 	capOpen      = -1
 	capPosition  = -2
-	noMatch      = -1
 )
 
 type patternError string
@@ -33,11 +63,11 @@ var errSteps = errors.New("the pattern takes too long on this text: make it more
 
 func bad(text string) { panic(patternError(text)) }
 
-// begin starts a match; steps counts on over the matches of one call.
-func (m *matcher) begin(src, pat string) { m.src, m.pat, m.level, m.depth = src, pat, 0, 0 }
+// begin starts a match.
+func (m *Matcher) begin(src, pat string) { m.src, m.pat, m.level, m.depth = src, pat, 0, 0 }
 
 // find finds the first match at or after init.
-func (m *matcher) find(src, pat string, init int) (start, end int, err error) {
+func (m *Matcher) Find(src, pat string, init int) (start, end int, err error) {
 	defer m.caught(&err)
 	anchored := len(pat) > 0 && pat[0] == '^'
 	p := 0
@@ -46,16 +76,16 @@ func (m *matcher) find(src, pat string, init int) (start, end int, err error) {
 	}
 	for s := init; ; s++ {
 		m.begin(src, pat)
-		if e := m.match(s, p); e != noMatch {
+		if e := m.match(s, p); e != NoMatch {
 			return s, e, nil
 		}
 		if anchored || s >= len(src) {
-			return noMatch, noMatch, nil
+			return NoMatch, NoMatch, nil
 		}
 	}
 }
 
-func (m *matcher) caught(err *error) {
+func (m *Matcher) caught(err *error) {
 	switch v := recover().(type) {
 	case nil:
 	case patternError:
@@ -70,17 +100,17 @@ func (m *matcher) caught(err *error) {
 	}
 }
 
-func (m *matcher) step() {
-	if m.steps++; m.steps&(matchBreath-1) == 0 && m.breathe != nil {
-		m.breathe()
+func (m *Matcher) step() {
+	if m.Steps++; m.Steps&(matchBreath-1) == 0 && m.Breathe != nil {
+		m.Breathe()
 	}
-	if m.steps > maxSteps {
+	if m.Steps > maxSteps {
 		panic(errSteps)
 	}
 }
 
-// match matches pat[p:] at src[s:] and returns the end, or noMatch.
-func (m *matcher) match(s, p int) int {
+// match matches pat[p:] at src[s:] and returns the end, or NoMatch.
+func (m *Matcher) match(s, p int) int {
 	if m.depth++; m.depth > maxMatchSide {
 		bad("the pattern is too complex")
 	}
@@ -103,12 +133,12 @@ func (m *matcher) match(s, p int) int {
 				if s == len(m.src) {
 					return s
 				}
-				return noMatch
+				return NoMatch
 			}
 		case '%':
 			if s2, p2, special := m.special(s, p); special {
-				if s2 == noMatch {
-					return noMatch
+				if s2 == NoMatch {
+					return NoMatch
 				}
 				s, p = s2, p2
 				continue
@@ -122,7 +152,7 @@ func (m *matcher) match(s, p int) int {
 		switch suffix {
 		case '?':
 			if s < len(m.src) && m.single(s, p, ep) {
-				if e := m.match(s+1, ep+1); e != noMatch {
+				if e := m.match(s+1, ep+1); e != NoMatch {
 					return e
 				}
 			}
@@ -131,14 +161,14 @@ func (m *matcher) match(s, p int) int {
 			if s < len(m.src) && m.single(s, p, ep) {
 				return m.greedy(s+1, p, ep)
 			}
-			return noMatch
+			return NoMatch
 		case '*':
 			return m.greedy(s, p, ep)
 		case '-':
 			return m.lazy(s, p, ep)
 		default:
 			if s >= len(m.src) || !m.single(s, p, ep) {
-				return noMatch
+				return NoMatch
 			}
 			s, p = s+1, ep
 		}
@@ -146,7 +176,7 @@ func (m *matcher) match(s, p int) int {
 }
 
 // special matches %b, %f and %1 … %9, and tells where text and pattern go on.
-func (m *matcher) special(s, p int) (s2, p2 int, special bool) {
+func (m *Matcher) special(s, p int) (s2, p2 int, special bool) {
 	if p+1 == len(m.pat) {
 		return 0, 0, false
 	}
@@ -156,7 +186,7 @@ func (m *matcher) special(s, p int) (s2, p2 int, special bool) {
 	case c == 'f':
 		next, ok := m.frontier(s, p+2)
 		if !ok {
-			s = noMatch
+			s = NoMatch
 		}
 		return s, next, true
 	case '0' <= c && c <= '9':
@@ -165,83 +195,83 @@ func (m *matcher) special(s, p int) (s2, p2 int, special bool) {
 	return 0, 0, false
 }
 
-func (m *matcher) greedy(s, p, ep int) int {
+func (m *Matcher) greedy(s, p, ep int) int {
 	i := 0
 	for s+i < len(m.src) && m.single(s+i, p, ep) {
 		m.step()
 		i++
 	}
 	for ; i >= 0; i-- {
-		if e := m.match(s+i, ep+1); e != noMatch {
+		if e := m.match(s+i, ep+1); e != NoMatch {
 			return e
 		}
 	}
-	return noMatch
+	return NoMatch
 }
 
-func (m *matcher) lazy(s, p, ep int) int {
+func (m *Matcher) lazy(s, p, ep int) int {
 	for {
-		if e := m.match(s, ep+1); e != noMatch {
+		if e := m.match(s, ep+1); e != NoMatch {
 			return e
 		}
 		if s >= len(m.src) || !m.single(s, p, ep) {
-			return noMatch
+			return NoMatch
 		}
 		s++
 	}
 }
 
-func (m *matcher) open(s, p, what int) int {
+func (m *Matcher) open(s, p, what int) int {
 	if m.level >= maxCaptures {
 		bad("the pattern has too many captures")
 	}
 	m.capture[m.level] = capture{s, what}
 	m.level++
 	e := m.match(s, p)
-	if e == noMatch {
+	if e == NoMatch {
 		m.level--
 	}
 	return e
 }
 
-func (m *matcher) close(s, p int) int {
+func (m *Matcher) close(s, p int) int {
 	for i := m.level - 1; i >= 0; i-- {
 		if m.capture[i].len == capOpen {
 			m.capture[i].len = s - m.capture[i].start
 			e := m.match(s, p)
-			if e == noMatch {
+			if e == NoMatch {
 				m.capture[i].len = capOpen
 			}
 			return e
 		}
 	}
 	bad("the pattern has a ')' without a '('")
-	return noMatch
+	return NoMatch
 }
 
 // back matches what a capture matched (%1).
-func (m *matcher) back(s int, c byte) int {
+func (m *Matcher) back(s int, c byte) int {
 	i := int(c - '1')
 	if i < 0 || i >= m.level || m.capture[i].len < 0 {
 		bad("the pattern refers to a capture that isn't there")
 	}
 	text := m.src[m.capture[i].start : m.capture[i].start+m.capture[i].len]
 	if len(m.src)-s < len(text) {
-		return noMatch
+		return NoMatch
 	}
-	m.steps += len(text) / 64 // compared in one go, but not for nothing
+	m.Steps += len(text) / 64 // compared in one go, but not for nothing
 	if m.src[s:s+len(text)] != text {
-		return noMatch
+		return NoMatch
 	}
 	return s + len(text)
 }
 
-func (m *matcher) balance(s, p int) int {
+func (m *Matcher) balance(s, p int) int {
 	if p+1 >= len(m.pat) {
 		bad("%b in a pattern needs two characters")
 	}
 	if s >= len(m.src) || m.src[s] != m.pat[p] {
-		return noMatch
+		return NoMatch
 	}
 	open, end := m.pat[p], m.pat[p+1]
 	for depth, i := 1, s+1; i < len(m.src); i++ {
@@ -255,11 +285,11 @@ func (m *matcher) balance(s, p int) int {
 			depth++
 		}
 	}
-	return noMatch
+	return NoMatch
 }
 
 // frontier matches %f[set].
-func (m *matcher) frontier(s, p int) (next int, ok bool) {
+func (m *Matcher) frontier(s, p int) (next int, ok bool) {
 	if p >= len(m.pat) || m.pat[p] != '[' {
 		bad("%f in a pattern needs a [set]")
 	}
@@ -275,7 +305,7 @@ func (m *matcher) frontier(s, p int) (next int, ok bool) {
 }
 
 // classEnd is where the single character class at p ends.
-func (m *matcher) classEnd(p int) int {
+func (m *Matcher) classEnd(p int) int {
 	c := m.pat[p]
 	p++
 	switch c {
@@ -306,7 +336,7 @@ func (m *matcher) classEnd(p int) int {
 }
 
 // single tells whether src[s] is of the class pat[p:ep].
-func (m *matcher) single(s, p, ep int) bool {
+func (m *Matcher) single(s, p, ep int) bool {
 	c := m.src[s]
 	switch m.pat[p] {
 	case '.':
@@ -320,7 +350,7 @@ func (m *matcher) single(s, p, ep int) bool {
 }
 
 // inSet tells whether c is in the set that begins at p and whose ']' is at end.
-func (m *matcher) inSet(c byte, p, end int) bool {
+func (m *Matcher) inSet(c byte, p, end int) bool {
 	in := true
 	p++
 	if m.pat[p] == '^' {
