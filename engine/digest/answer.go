@@ -7,24 +7,24 @@ import (
 	"strings"
 )
 
-// Request is what the credentials are made for.
+// Request is the request that the credentials are for.
 type Request struct {
 	User, Password string
-	Method, URI    string // URI is the Request-URI as it goes out
+	Method, URI    string // URI is the Request-URI as it is sent
 	Body           []byte // for qop auth-int
 	Cnonce         string // fresh for each answer, of token characters
 }
 
-// count is the nc of every answer: each has a nonce of its own, or a second one has another cnonce
-// and a nonce that the server gave again.
+// count is the nc of every answer: each answer has a nonce of its own, or another cnonce for a
+// nonce that the server repeated.
 const count = "00000001"
 
 // Answer is the value of the Authorization or Proxy-Authorization header that answers c.
 func (c *Challenge) Answer(r *Request) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `Digest username="%s", realm="%s", nonce="%s", uri="%s", response="%s"`, escape(r.User), c.Realm, c.Nonce, r.URI, c.response(r))
-	// Without an algorithm in the challenge servers of RFC 2069 expect none back; MD5 is what it
-	// means (RFC 7616 §3.4).
+	// Without an algorithm in the challenge, servers of RFC 2069 expect none in the answer; it
+	// means MD5 (RFC 7616 §3.4).
 	if c.algorithm != md5Digest || c.qop != "" {
 		b.WriteString(", algorithm=" + names[c.algorithm])
 	}
@@ -54,7 +54,7 @@ func (c *Challenge) response(r *Request) string {
 	return h(ha1 + ":" + c.Nonce + ":" + count + ":" + r.Cnonce + ":" + c.qop + ":" + h(a2))
 }
 
-// escape writes a user name between quotes (§25.1); what is hashed has no escapes.
+// escape writes a user name between quotes (§25.1); the hashed form has no escapes.
 func escape(s string) string {
 	if !strings.ContainsAny(s, `"\`) {
 		return s

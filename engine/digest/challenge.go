@@ -19,11 +19,11 @@ type Challenge struct {
 	Stale bool
 
 	algorithm algorithm
-	qop       string // to be used: "auth", "auth-int", or "" for the digest of RFC 2069
-	opaque    bool   // Opaque was given, and goes back even when it is empty
+	qop       string // the one to use: "auth", "auth-int", or "" for the digest of RFC 2069
+	opaque    bool   // Opaque was given, and is returned even if it is empty
 }
 
-// ErrNone says that a response has there is no challenge that can be answered.
+// ErrNone says that a response contains no challenge that can be answered.
 var ErrNone = errors.New("there is no challenge that can be answered")
 
 // most bounds how many challenges of one response are looked at.
@@ -34,7 +34,7 @@ const longest = 1024
 
 // Choose finds the strongest challenge among the fields with id (WWW-Authenticate or
 // Proxy-Authenticate), the first among equals. The server's order, which RFC 8760 §2.4 would
-// follow, can be changed by whoever stands between: strength can't. Errors wrap ErrNone.
+// follow, can be changed by an attacker in between; strength cannot. Errors wrap ErrNone.
 func Choose(m *message.Message, id message.HeaderID) (best Challenge, err error) {
 	err = ErrNone
 	i := -1
@@ -72,8 +72,7 @@ func parse(value []byte) (c Challenge, err error) {
 		case !ok && p.required:
 			return c, fmt.Errorf("no %s", p.name)
 		case len(v) > longest || bytes.ContainsAny(v, "\"\\\r\n\x00"):
-			// RFC 7616 leaves open whether escapes are hashed, so nobody can be sure what the
-			// server does.
+			// RFC 7616 leaves open whether escapes are hashed, so what the server does is unknown.
 			return c, fmt.Errorf("%s has escapes in it, or is too long", p.name)
 		}
 		*p.into = string(v)
@@ -95,7 +94,7 @@ func parse(value []byte) (c Challenge, err error) {
 	return c, err
 }
 
-// chooseQop prefers auth: auth-int breaks where somebody on the way changes the body.
+// chooseQop prefers auth: auth-int breaks if somebody on the way changes the body.
 func chooseQop(p message.AuthParams) (string, error) {
 	v, ok := p.Get("qop")
 	if !ok {

@@ -9,9 +9,10 @@
 //	phone.Send("10.0.0.1:5060", invite)
 //	w.Run(32 * time.Second)
 //
-// Hosts and agents may be behind a [NAT], which lets in only what comes from where they sent to.
+// Hosts and agents may be behind a [NAT], which lets in only packets from addresses they have sent
+// to.
 //
 // Each event runs until nothing in the world has anything left to do at that moment, and only then
-// does time go on, so that a run with one lane is repeated exactly by its seed. Timer C takes
+// does time advance, so that a run with one lane is repeated exactly by its seed. Timer C takes
 // microseconds to test.
 package sim

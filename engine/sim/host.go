@@ -15,8 +15,8 @@ type Host struct {
 	node *node
 }
 
-// Host puts an endpoint at an address, for UDP, TCP and the rest; f gets what arrives, as an event
-// of its own.
+// Host puts an endpoint at an address, for UDP, TCP and the other transports; f gets what arrives,
+// each as an event of its own.
 func (w *World) Host(addr string, f func(p Packet)) *Host {
 	return w.HostOf(addr, f, transport.UDP, transport.TCP, transport.TLS, transport.WS, transport.WSS)
 }
@@ -34,13 +34,13 @@ func (w *World) HostOf(addr string, f func(p Packet), kinds ...transport.Kind) *
 	return h
 }
 
-// Addr is where the host is.
+// Addr is the host's address.
 func (h *Host) Addr() netip.AddrPort { return h.addr }
 
 // Remove takes the host off the network: what is sent to it is lost, and its streams break.
 func (h *Host) Remove() { h.w.remove(h.node) }
 
-// Remove takes an engine off the network, as Host.Remove does; what it still sends is lost.
+// Remove takes an engine off the network, like Host.Remove; what it still sends is lost.
 func (x *Wire) Remove() { x.w.remove(x.node) }
 
 func (w *World) remove(n *node) {
@@ -55,7 +55,7 @@ func (w *World) remove(n *node) {
 	w.breakStreams(n)
 }
 
-// BreakStreams breaks all streams there are and returns how many they were.
+// BreakStreams breaks all streams and returns how many there were.
 func (w *World) BreakStreams() int { return w.breakStreams(nil) }
 
 // breakStreams breaks the streams of one node, or of all.
@@ -85,7 +85,7 @@ func (h *Host) SendTo(to netip.AddrPort, b []byte) {
 	h.w.mu.Unlock()
 }
 
-// Stream sends on a stream to an address, opening it if there is none.
+// Stream sends on a stream to an address, and opens one if there is none.
 func (h *Host) Stream(k transport.Kind, to string, b []byte) error {
 	h.w.mu.Lock()
 	defer h.w.mu.Unlock()

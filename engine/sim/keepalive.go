@@ -9,7 +9,7 @@ import (
 // Keep-alives, as the real transport has them (RFC 5626 §3.5): STUN and CRLFs over UDP, CRLFCRLF on
 // streams.
 
-// keepAlive reports whether p is not a message; what is to be answered is.
+// keepAlive reports whether p is not a message; it is answered if it should be.
 func (x *Wire) keepAlive(r transport.Receiver, p Packet, l *transport.Local) bool {
 	w := x.w
 	if p.Kind != transport.UDP {
@@ -57,7 +57,7 @@ func (x *Wire) SetFlowIdleTimeout(id transport.FlowID, idle time.Duration) {
 	}
 }
 
-// checkIdle breaks a stream that SetFlowIdleTimeout's time is over for, or looks again later.
+// checkIdle breaks a stream whose SetFlowIdleTimeout has passed, or checks again later.
 func (w *World) checkIdle(id transport.FlowID, idle time.Duration) {
 	w.mu.Lock()
 	c, far := w.flow(id)

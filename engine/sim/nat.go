@@ -2,11 +2,10 @@ package sim
 
 import "net/netip"
 
-// NAT hides addresses of a world behind a public one, as the router of a home does: what leaves
-// them has the public address and a port that the same inner address keeps, and what comes to that
-// port is let in only from an address and port that was sent to (RFC 4787: endpoint-independent
-// mapping, address- and port-dependent filtering). Nothing comes in by the inner addresses
-// themselves.
+// NAT hides addresses of a world behind a public one, as a home router does: what leaves them has
+// the public address and a port that is fixed for the inner address, and what arrives at that port
+// is let in only from an address and port that was sent to (RFC 4787: endpoint-independent mapping,
+// address- and port-dependent filtering). Nothing gets in by the inner addresses themselves.
 type NAT struct {
 	public netip.Addr
 	ports  map[netip.AddrPort]uint16 // of inner addresses
@@ -14,7 +13,7 @@ type NAT struct {
 	sentTo map[hole]bool
 }
 
-// hole is what one datagram to the outside opens.
+// hole is what a datagram to the outside opens.
 type hole struct {
 	port uint16
 	peer netip.AddrPort
@@ -48,7 +47,7 @@ func (w *World) leave(from, to netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(n.public, port)
 }
 
-// enter is where a datagram goes inside; ok is false when it is let in nowhere. It needs w.mu.
+// enter is where a datagram goes inside; ok is false if it is not let in. It needs w.mu.
 func (w *World) enter(from, to netip.AddrPort) (_ netip.AddrPort, ok bool) {
 	if n := w.public[to.Addr()]; n != nil {
 		inner, known := n.inner[to.Port()]

@@ -20,7 +20,7 @@ type Packet struct {
 	Lost     bool             // of a traced one: the link loses it
 }
 
-// node is what listens at an address.
+// node is an endpoint at an address.
 type node struct {
 	kinds   [transport.WSS + 1]*transport.Local
 	receive func(p Packet, l *transport.Local)
@@ -290,7 +290,7 @@ func (w *World) jitter(l Link) (d time.Duration) {
 	return d
 }
 
-// Break ends a stream, as a NAT or a reboot does: both ends are told.
+// Break ends a stream, as a NAT or a reboot does: both ends are informed.
 func (w *World) Break(id transport.FlowID) {
 	w.mu.Lock()
 	c, _ := w.flow(id)

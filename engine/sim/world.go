@@ -12,8 +12,8 @@ import (
 )
 
 // World is a virtual clock, a virtual network, and the loop that moves both. It implements
-// lane.Clock and lane.Meter. Its methods but those two are for one goroutine, the one that runs the
-// world, and for callbacks of hosts.
+// lane.Clock and lane.Meter. Its other methods are for one goroutine, the one that runs the world,
+// and for callbacks of hosts.
 type World struct {
 	now  atomic.Int64
 	wall time.Time // the time of day at the origin
@@ -39,8 +39,8 @@ type World struct {
 	stats Stats
 }
 
-// Link says how datagrams fare between two addresses. Streams have its Delay and Jitter, but keep
-// order and lose nothing.
+// Link is the quality of the link between two addresses for datagrams. Streams have its Delay and
+// Jitter, but keep order and lose nothing.
 type Link struct {
 	Delay     time.Duration // one way
 	Jitter    time.Duration // up to this much more, at random: datagrams overtake each other
@@ -118,7 +118,7 @@ func (w *World) Stats() Stats {
 	return w.stats
 }
 
-// Random is a number from the world's own source, for what should follow from its seed.
+// Random is a number from the world's own source, for what should depend on its seed.
 func (w *World) Random() uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -165,11 +165,11 @@ func (w *World) Run(d time.Duration) {
 	w.now.Store(int64(end))
 }
 
-// RunUntil moves the world on until cond holds, by d at most, and reports whether it does.
+// RunUntil advances the world until cond holds, by at most d, and reports whether it does.
 func (w *World) RunUntil(d time.Duration, cond func() bool) bool {
 	end := w.Now().Add(d)
 	for {
-		w.settle() // what was brought from outside is done before anybody looks
+		w.settle() // what came from outside is done before cond is checked
 		if cond() {
 			return true
 		}
@@ -180,7 +180,7 @@ func (w *World) RunUntil(d time.Duration, cond func() bool) bool {
 	}
 }
 
-// step does the next event not after end; false if there is none.
+// step does the next event that is not after end; it returns false if there is none.
 func (w *World) step(end lane.Time) bool {
 	w.settle()
 	w.mu.Lock()
@@ -212,7 +212,7 @@ func (w *World) step(end lane.Time) bool {
 	return true
 }
 
-// event is something that happens at a moment; seq keeps the order of what happens at the same one.
+// event happens at a moment; seq keeps the order of events at the same moment.
 type event struct {
 	at  lane.Time
 	seq uint64

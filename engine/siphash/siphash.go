@@ -1,7 +1,7 @@
 // Package siphash is SipHash-2-4 (Aumasson, Bernstein: SipHash, a fast short-input PRF, 2012): a
-// keyed hash short enough for a tag, whose values tell nothing about the key and can't be made
-// without it. The standard library has none whose key can be given, which processes with one secret
-// and simulations that must be repeatable need.
+// keyed hash short enough for a tag, whose values reveal nothing about the key and cannot be made
+// without it. The standard library has no such hash with a key of one's own, which processes that
+// share a secret and repeatable simulations need.
 package siphash
 
 import (

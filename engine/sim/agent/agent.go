@@ -1,6 +1,6 @@
 // Package agent has user agents for a simulated world: UAC and UAS cores (RFC 3261 §8, §13, §15) on
-// the engine's own transaction layer, so that they retransmit, acknowledge and cancel as real ones
-// do, whatever the links lose.
+// the engine's own transaction layer, so that they retransmit, acknowledge and cancel like real
+// ones, whatever the links lose.
 package agent
 
 import (
@@ -20,9 +20,9 @@ import (
 type Agent struct {
 	Addr  string // host:port, also its Contact
 	Kind  transport.Kind
-	Named bool // its Contact has a name in the host's place, [NameOf], which others must look up
+	Named bool // its Contact has a name in place of the host, [NameOf], which others must resolve
 
-	// OnRequest gets every new request but ACK and CANCEL. nil answers 501.
+	// OnRequest gets every new request except ACK and CANCEL. nil answers 501.
 	OnRequest func(s *transaction.Server)
 	// OnCancel gets the CANCEL of an INVITE without a final response; the CANCEL was answered. nil
 	// answers the INVITE 487.
@@ -32,8 +32,8 @@ type Agent struct {
 
 	// OnDialog gets the dialog of an INVITE answered here, when its ACK came. It may be nil.
 	OnDialog func(d *Dialog)
-	// Strays counts final responses to INVITEs that belonged to nothing, Unknown the CANCELs.
-	// (Another request's may come when the request has timed out, RFC 4320.)
+	// Strays counts final responses to INVITEs that belonged to nothing, Unknown the CANCELs. (A
+	// final response to another request may arrive after the request has timed out, RFC 4320.)
 	Strays, Unknown int
 
 	w     *sim.World
@@ -44,7 +44,7 @@ type Agent struct {
 	count int
 }
 
-// New puts an agent at host:port in a world; kind is what it sends over.
+// New puts an agent at host:port in a world; kind is the transport it uses.
 func New(w *sim.World, kind transport.Kind, addr string) *Agent {
 	a := &Agent{Addr: addr, Kind: kind, w: w, acked: map[string]*answer{}}
 	a.lane = lane.New(0, lane.Options{Clock: w, Meter: w, Panicked: func(_ *lane.Lane, v any, stack []byte) {
@@ -60,7 +60,7 @@ func New(w *sim.World, kind transport.Kind, addr string) *Agent {
 	return a
 }
 
-// contact is the line by which others know where requests of a dialog go.
+// contact is the header line that tells others where to send requests of a dialog.
 func (a *Agent) contact() string {
 	at := a.Addr
 	if host, port, ok := strings.Cut(a.Addr, ":"); ok && a.Named {
@@ -72,7 +72,7 @@ func (a *Agent) contact() string {
 // NameOf is a name of an IPv4 address, which every agent can resolve.
 func NameOf(host string) string { return strings.ReplaceAll(host, ".", "-") + ".example" }
 
-// AddrOf is what a name resolves to, or the address itself. It panics for others.
+// AddrOf is the address a name resolves to, or the address itself. It panics for other hosts.
 func AddrOf(host string) netip.Addr {
 	if name, ok := strings.CutSuffix(host, ".example"); ok {
 		host = strings.ReplaceAll(name, "-", ".")
@@ -103,7 +103,7 @@ func (a *Agent) Left() (transactions, timers int) {
 	return s + c, a.lane.Timers()
 }
 
-// Receive takes what the network brings.
+// Receive handles what the network brings.
 func (a *Agent) Receive(in *transport.Inbound) {
 	m := &message.Message{}
 	if err := m.Parse(append([]byte(nil), in.Bytes...), &message.Limits{}); err == nil {
@@ -155,8 +155,8 @@ func (a *Agent) Stray(m *transaction.Arrival) {
 	}
 }
 
-// Leave takes the agent off the network: what it sends and what is sent to it is lost, its streams
-// break.
+// Leave takes the agent off the network: what it sends and what is sent to it is lost, and its
+// streams break.
 func (a *Agent) Leave() { a.wire.(*sim.Wire).Remove() }
 
 func transportParam(k transport.Kind) string {

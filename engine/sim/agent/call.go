@@ -17,10 +17,10 @@ type Call struct {
 	client *transaction.Client
 	cseq   uint32
 
-	// OnResponse gets each response to the INVITE but repeated 2xx. It may be nil.
+	// OnResponse gets each response to the INVITE except repeated 2xx. It may be nil.
 	OnResponse func(code int, m *message.Message)
 
-	// Final responses, in order; a repeated 2xx of one dialog counts once
+	// Final responses, in order; repeated 2xx of one dialog count once
 	Finals  []int
 	Failure error              // the INVITE failed without one
 	Dialogs map[string]*Dialog // confirmed, by remote tag

@@ -13,11 +13,11 @@ import (
 type Dialog struct {
 	a        *Agent
 	ID       string // Call-ID
-	from, to string // From and To of what this side sends, with tags
+	from, to string // From and To in what this side sends, with tags
 	target   string
-	routes   []string // in the order to be written
-	cseq     uint32   // of what this side sent last
-	invite   uint32   // of the INVITE to be acknowledged
+	routes   []string // in the order in which they are written
+	cseq     uint32   // of the last request this side sent
+	invite   uint32   // of the INVITE to acknowledge
 
 	// Bye is the final code of the BYE, 0 before, -1 when it failed.
 	Bye int
@@ -32,7 +32,7 @@ type Exchange struct {
 	Method    string
 	ID        string // Call-ID
 	CSeq      uint32
-	Finals    []int // in order; a repeated 2xx counts once
+	Finals    []int // in order; repeated 2xx count once
 	Failure   error
 	confirmed bool
 	done      func(code int)
@@ -68,7 +68,7 @@ func contactOf(m *message.Message) string {
 	return ""
 }
 
-// hop is where requests of the dialog go: the first route, or the target.
+// hop is where requests of the dialog are sent: the first route, or the target.
 func (d *Dialog) hop() transport.Peer {
 	uri := []byte(d.target)
 	if len(d.routes) > 0 {
@@ -123,8 +123,8 @@ func (a *Agent) make(spec *message.RequestSpec) *message.Message {
 	return m
 }
 
-// Send sends a request in the dialog: INFO, UPDATE, INVITE … done is told the final code, or -1; it
-// may be nil. Call it with the lane's token.
+// Send sends a request in the dialog: INFO, UPDATE, INVITE … done receives the final code, or -1;
+// it may be nil. Call it with the lane's token held.
 func (d *Dialog) Send(method string, done func(code int)) {
 	d.cseq++
 	x := &Exchange{Agent: d.a, dialog: d, Method: method, ID: d.ID, CSeq: d.cseq, done: done}

@@ -29,7 +29,7 @@ type accepted struct {
 	dialog *Dialog
 }
 
-// accept begins to repeat m, which is about to be sent as the answer to r.
+// accept starts to repeat m, which is about to be sent as the answer to r.
 func (p *Phone) accept(r *Incoming, m *message.Message) {
 	key := ackKey(r.Msg, string(m.ToTag()))
 	if w := p.waiting[key]; w != nil {

@@ -15,10 +15,10 @@ type dialogKey struct{ callID, local, remote string }
 type Dialog struct {
 	p         *Phone
 	key       dialogKey
-	from, to  string // of what this side sends, tags included
+	from, to  string // in what this side sends, tags included
 	target    string
 	routes    []string // as they are written
-	cseq      uint32   // of what this side sent last
+	cseq      uint32   // of the last request this side sent
 	confirmed bool
 	over      bool // a BYE went one way or the other
 	// Branches of ACKs, by the CSeq of their INVITE: an ACK comes again as it was
@@ -42,7 +42,7 @@ func (p *Phone) callee(r *Incoming) *Dialog {
 }
 
 // caller is the dialog that a response to an INVITE sent here makes, or belongs to; nil if it has
-// no To tag. The route set of a 2xx counts, whatever a provisional said (§12.1.2, §13.2.2.4): the
+// no To tag. The route set of a 2xx replaces that of a provisional (§12.1.2, §13.2.2.4): the
 // Record-Route in reverse.
 func (o *Outgoing) caller(m *message.Message) *Dialog {
 	tag := string(m.ToTag())
@@ -78,7 +78,7 @@ func (d *Dialog) refresh(m *message.Message) {
 	}
 }
 
-// Send sends a request in the dialog. Of spec, Method is required; URI, From, To, CallID, Routes
+// Send sends a request in the dialog. Method is required in spec; URI, From, To, CallID and Routes
 // are the dialog's unless given.
 func (d *Dialog) Send(spec Spec) (o *Outgoing) {
 	d.p.do(func() { o = d.send(spec) })

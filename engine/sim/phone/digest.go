@@ -13,8 +13,8 @@ import (
 
 // This file answers digest challenges (§22, RFC 7616, RFC 8760).
 
-// answerChallenge sends the request again with credentials; false when the challenge is to be seen:
-// the phone has no password, or it has tried it.
+// answerChallenge sends the request again with credentials; it returns false if the test should see
+// the challenge: the phone has no password, or has already tried it.
 func (o *Outgoing) answerChallenge(res *message.Message) bool {
 	if o.p.o.Password == "" {
 		return false
@@ -39,7 +39,7 @@ func (o *Outgoing) answerChallenge(res *message.Message) bool {
 	return true
 }
 
-// chooseChallenge is the first challenge that can be answered: the server lists what it prefers
+// chooseChallenge is the first challenge that can be answered: the server lists the one it prefers
 // first (RFC 8760 §2.4).
 func chooseChallenge(res *message.Message, name message.HeaderID) *digest.Challenge {
 	for i := res.Find(name, 0); i >= 0; i = res.Find(name, i+1) {

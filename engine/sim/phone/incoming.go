@@ -13,8 +13,7 @@ import (
 
 // This file is about requests that came: keeping, answering and ignoring them.
 
-// hesitation is how long a BYE waits for somebody who answers it otherwise, before the phone does
-// so by itself.
+// hesitation is how long a BYE waits for the test to answer it, before the phone does so by itself.
 const hesitation = 100 * time.Millisecond
 
 // Incoming is a request that came to the phone.
@@ -26,13 +25,13 @@ type Incoming struct {
 	server   *transaction.Server // nil for ACK and CANCEL
 	tag      string
 	answered int  // the code of the final answer, 0 before
-	byItself bool // the phone answered, nobody told it
+	byItself bool // the phone answered on its own
 	ignored  bool
 	dialog   *Dialog // that it belongs to, or made
 	timer    lane.Timer
 }
 
-// Reply is what goes into an answer.
+// Reply is the content of an answer.
 type Reply struct {
 	Reason      string // default: the code's
 	Headers     []proxy.HeaderEdit
@@ -40,13 +39,13 @@ type Reply struct {
 	ContentType string
 }
 
-// Phone is whose inbox it lies in.
+// Phone is the phone whose inbox it is in.
 func (r *Incoming) Phone() *Phone { return r.p }
 
 // Method is the request's method.
 func (r *Incoming) Method() string { return string(r.Msg.MethodText()) }
 
-// Answered is the code of the final answer, 0 before there is one.
+// Answered is the code of the final answer, or 0 before there is one.
 func (r *Incoming) Answered() int { return r.answered }
 
 // Dialog is the dialog the request belongs to, or made by an answer above 100; nil for none.
@@ -94,8 +93,8 @@ func (r *Incoming) Expire(*lane.Timer) {
 	r.p.check(r.reply(code, Reply{}))
 }
 
-// Reply answers the request. What the phone answered by itself may be answered once more the same
-// way, which does nothing.
+// Reply answers the request. A request that the phone answered by itself may be answered again with
+// the same code, which does nothing.
 func (r *Incoming) Reply(code int, o Reply) (err error) {
 	r.p.do(func() { err = r.reply(code, o) })
 	return err
@@ -134,13 +133,13 @@ func (r *Incoming) reply(code int, o Reply) error {
 	return r.server.Respond(m)
 }
 
-// makesDialog: requests whose 2xx makes a dialog (§12.1, RFC 6665, RFC 3515).
+// makesDialog reports whether a 2xx to the request makes a dialog (§12.1, RFC 6665, RFC 3515).
 func makesDialog(m *message.Message) bool {
 	return m.Method() == message.MethodInvite || string(m.MethodText()) == "SUBSCRIBE"
 }
 
-// response writes an answer. Whoever accepts, or may come to accept, a dialog says where it is
-// reached (§12.1.1).
+// response writes an answer. A phone that accepts, or may accept, a dialog says where it is reached
+// (§12.1.1).
 func (r *Incoming) response(code int, o Reply) (*message.Message, error) {
 	var headers bytes.Buffer
 	method := r.Msg.Method()
@@ -162,7 +161,7 @@ func (r *Incoming) response(code int, o Reply) (*message.Message, error) {
 	return m, edit(m, o.Headers)
 }
 
-// edit makes the headers of m those that are given; one without values is removed.
+// edit sets the given headers of m; one without values is removed.
 func edit(m *message.Message, headers []proxy.HeaderEdit) error {
 	for _, h := range headers {
 		m.Remove(h.Name)
@@ -175,8 +174,8 @@ func edit(m *message.Message, headers []proxy.HeaderEdit) error {
 	return nil
 }
 
-// Ignore makes the phone dead for this request: nothing is answered any more, neither it when it
-// comes again, nor its CANCEL.
+// Ignore makes the phone dead for this request: it answers neither its retransmissions nor its
+// CANCEL.
 func (r *Incoming) Ignore() (err error) {
 	r.p.do(func() {
 		if r.answered != 0 || r.server == nil {

@@ -13,14 +13,14 @@ import (
 
 // This file sends requests and keeps what comes back.
 
-// Spec is a request. Method is required; what is empty has a default.
+// Spec is a request. Method is required; empty fields have defaults.
 type Spec struct {
 	Method   string
 	URI      string // default: the domain of the phone
 	From, To string // whole values; default: the phone's own URI, and URI
 	CallID   string
-	Routes   []string // written as they are; the first says where the request goes
-	Contact  bool     // say where we are reached
+	Routes   []string // written as they are; the request is sent to the first
+	Contact  bool     // include a Contact
 	Headers  []proxy.HeaderEdit
 	Body     []byte
 	// ContentType of the body; default application/sdp.
@@ -32,7 +32,7 @@ type Spec struct {
 // Outgoing is a request of the phone and what came back. A request that is challenged and sent
 // again with credentials is still the same one.
 type Outgoing struct {
-	Answers []*Answer // all but those to challenges that the phone answered, and repeated 2xx
+	Answers []*Answer // except repeated 2xx, and those to challenges that the phone answered
 	Err     error     // why there will be no final answer
 
 	p           *Phone
@@ -53,7 +53,7 @@ type Answer struct {
 	Taken bool // for whoever reads them: this one was seen
 }
 
-// Phone is who sent it.
+// Phone is the phone that sent it.
 func (o *Outgoing) Phone() *Phone { return o.p }
 
 // Method is the request's method.
@@ -65,7 +65,7 @@ func (o *Outgoing) URI() string { return o.spec.URI }
 // CallID is the request's Call-ID.
 func (o *Outgoing) CallID() string { return o.spec.CallID }
 
-// Dialog is the dialog it was sent in or made: the confirmed one, else the last early one; nil for
+// Dialog is the dialog it was sent in or made: the confirmed one, or the last early one; nil for
 // none.
 func (o *Outgoing) Dialog() *Dialog { return o.dialog }
 
@@ -79,7 +79,7 @@ func (o *Outgoing) Final() *message.Message {
 	return nil
 }
 
-// Done reports whether there is a final response, or will be none.
+// Done reports whether there is a final response, or never will be.
 func (o *Outgoing) Done() bool { return o.Err != nil || o.Final() != nil }
 
 // Send sends a request outside of a dialog.
@@ -121,7 +121,7 @@ func (p *Phone) Register(r Registration) (o *Outgoing) {
 	return o
 }
 
-// defaults fills in what a request outside of a dialog left open.
+// defaults fills in what a request outside a dialog left open.
 func (s *Spec) defaults(p *Phone) {
 	if s.URI == "" {
 		s.URI = string(p.uri.Scheme) + ":" + string(p.uri.Host)
@@ -183,8 +183,8 @@ func (o *Outgoing) ownTag() {
 	o.spec.From += ";tag=" + o.tag
 }
 
-// hop is where a request goes: to its first Route, else to its URI when it belongs to a dialog,
-// else to the proxy.
+// hop is where a request is sent: to its first Route, or to its URI if it belongs to a dialog, or
+// to the proxy.
 func (p *Phone) hop(s *Spec) (transport.Peer, error) {
 	if len(s.Routes) > 0 {
 		a, err := message.ParseAddress([]byte(s.Routes[0]))
@@ -232,7 +232,7 @@ func (o *Outgoing) Response(_ *transaction.Client, res *message.Message) {
 	o.p.o.Changed()
 }
 
-// advance does what a response above 100 means for dialogs; false for a 2xx that came again.
+// advance does what a response above 100 means for dialogs; it returns false for a repeated 2xx.
 func (o *Outgoing) advance(res *message.Message) bool {
 	d := o.in
 	if d != nil {
@@ -268,7 +268,7 @@ func (o *Outgoing) Failed(_ *transaction.Client, err error) {
 	o.p.o.Changed()
 }
 
-// Cancel cancels an INVITE; the CANCEL goes out when a provisional response has come (§9.1).
+// Cancel cancels an INVITE; the CANCEL is sent once a provisional response has arrived (§9.1).
 func (o *Outgoing) Cancel(headers []proxy.HeaderEdit) error {
 	if o.spec.Method != "INVITE" {
 		return fmt.Errorf("only an INVITE can be cancelled, not %s", o.spec.Method)

@@ -12,23 +12,23 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// This file makes a phone and takes what the network brings it.
+// This file makes a phone and handles what the network brings.
 
 // Options of a phone. URI, Addr, Kind and Proxy are required.
 type Options struct {
-	Name  string // in what it complains of; default: the URI
+	Name  string // in its complaints; default: the URI
 	URI   string // its address of record: what it calls from and registers
 	Addr  netip.AddrPort
 	Kind  transport.Kind // what it sends over
-	Proxy netip.AddrPort // where it sends what has no Route
-	// User and Password answer digest challenges; without a password they are left to whoever looks
-	// at the answers. User is the URI's by default.
+	Proxy netip.AddrPort // where it sends requests without a Route
+	// User and Password answer digest challenges; without a password the test sees them. User is
+	// the URI's by default.
 	User, Password string
-	// Manual: it answers nothing by itself but CANCEL, which its transaction layer answers.
+	// Manual: it answers nothing by itself except CANCEL, which its transaction layer answers.
 	Manual bool
 	// Changed is called after whatever was added to an inbox. It may be nil.
 	Changed func()
-	// Trouble is told of what no phone should get: messages that can't be read. nil panics.
+	// Trouble receives what no phone should get: messages that cannot be read. nil panics.
 	Trouble func(error)
 }
 
@@ -94,7 +94,7 @@ func (p *Phone) Name() string { return p.o.Name }
 // URI is the address of record.
 func (p *Phone) URI() string { return p.o.URI }
 
-// Addr is where the phone is.
+// Addr is the phone's address.
 func (p *Phone) Addr() netip.AddrPort { return p.o.Addr }
 
 // Contact is the URI at which others reach the phone itself.
@@ -113,8 +113,8 @@ func (p *Phone) Contact() string {
 // Inbox are the requests that came, in their order: each once, however often it was sent.
 func (p *Phone) Inbox() []*Incoming { return p.inbox }
 
-// Leave takes the phone off the network, as if its plug were pulled: what it sends and what is sent
-// to it is lost, and its connections break.
+// Leave takes the phone off the network, as if it were unplugged: what it sends and what is sent to
+// it is lost, and its connections break.
 func (p *Phone) Leave() { p.wire.(*sim.Wire).Remove() }
 
 // Close ends the phone's goroutine.
@@ -130,7 +130,7 @@ func (p *Phone) trouble(format string, args ...any) {
 // tag is a new tag, from the world's seed.
 func (p *Phone) tag() string { return fmt.Sprintf("%010x", p.w.Random()>>24) }
 
-// Receive takes what the network brings.
+// Receive handles what the network brings.
 func (p *Phone) Receive(in *transport.Inbound) {
 	m := &message.Message{}
 	err := m.Parse(append([]byte(nil), in.Bytes...), &message.Limits{})
@@ -202,7 +202,8 @@ func keep(m *message.Message) *message.Message {
 	return c
 }
 
-// peerOf is where a request to uri goes: an address is taken as it is, a name is left to the proxy.
+// peerOf is where a request to uri is sent: an address is taken as it is, a name is left to the
+// proxy.
 func (p *Phone) peerOf(uri string) (transport.Peer, error) {
 	u, err := message.ParseURI([]byte(uri))
 	if err != nil {
