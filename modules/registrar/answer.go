@@ -25,7 +25,7 @@ type refusal struct {
 
 func refuse(code int, reason string) *refusal { return &refusal{code: code, reason: reason} }
 
-// Error makes a refusal what an update may end with.
+// Error makes a refusal an error that an update may end with.
 func (n *refusal) Error() string {
 	reason := n.reason
 	if reason == "" {
@@ -48,19 +48,19 @@ func failed(err error) *refusal {
 	case errors.As(err, &no):
 		return no
 	case errors.Is(err, ErrOutOfOrder):
-		// §10.3 step 7 aborts the whole update; what failed to be committed MUST be answered 500.
+		// §10.3 step 7 aborts the whole update; a failure to commit MUST be answered 500.
 		return &refusal{code: 500, reason: "CSeq Out Of Order", cause: err}
 	}
 	return &refusal{code: 503, cause: err}
 }
 
-// retryAfter is when a client should try again whose registration could not be stored, in seconds.
+// retryAfter is when a client should try again if its registration could not be stored, in seconds.
 const retryAfter = "10"
 
 func (n *refusal) result(now time.Time) Result {
 	res := Result{Code: n.code, Reason: n.reason, Err: fmt.Errorf("registrar: save: %w", n), Headers: []proxy.HeaderEdit{date(now)}}
 	if n.minExpires > 0 {
-		// §20.23; rounded up, so that what is asked for next is granted.
+		// §20.23; rounded up, so that the next request is granted.
 		s := strconv.FormatInt(int64((n.minExpires+time.Second-1)/time.Second), 10)
 		res.Headers = append(res.Headers, proxy.HeaderEdit{Name: "Min-Expires", Values: []string{s}})
 	}

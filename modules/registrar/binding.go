@@ -22,9 +22,9 @@ type Record struct {
 	CSeq      uint32   // of that REGISTER
 	UserAgent string   // of that REGISTER, "" if it had none
 	Path      []string // the Path it came by, topmost first (RFC 3327)
-	// "udp:192.0.2.7:1024" where the client is behind a NAT or on a connection, else ""
+	// "udp:192.0.2.7:1024" if the client is behind a NAT or on a connection, otherwise ""
 	Received string
-	// The listener it came to, where only that one reaches the client, else ""
+	// The listener it came to, if only that one reaches the client, otherwise ""
 	Socket   string
 	Flow     transport.FlowID // the connection it came on, or 0; means nothing to another process
 	FlowOnly bool             // the client asked to be reached on Flow and nowhere else (RFC 5626)
@@ -35,9 +35,9 @@ type Record struct {
 // Binding is one contact of an address-of-record. It is immutable, so that lookups share it; a
 // refresh makes a new one.
 type Binding struct {
-	// target.URI, the contact, begins a text that goes on with params, call-id, user agent and
-	// received; the fields below are where each ends. A string for the whole of it would be 16
-	// bytes more, and with these a binding takes 32 more from the allocator.
+	// target.URI, the contact, begins a text that continues with params, call-id, user agent and
+	// received; the fields below are where each ends. A string for the whole would add 16 bytes,
+	// for which the allocator would take 32 more per binding.
 	target                                    proxy.Target
 	endContact, endParams, endID, endUA, ends uint16
 	named                                     bool // it has an instance id
@@ -85,8 +85,8 @@ func (b *Binding) Record() Record {
 		Expires: b.Expires(), Updated: b.Updated()}
 }
 
-// Target is the binding as a place to send requests to. It is made with the binding and shared:
-// only to be read. Its Value is the binding.
+// Target is the binding as a place to send requests to. It is made with the binding and shared: it
+// must only be read. Its Value is the binding.
 func (b *Binding) Target() *proxy.Target { return &b.target }
 
 // Contact is the contact's URI as registered.
@@ -110,13 +110,13 @@ func (b *Binding) CSeq() uint32   { return b.cseq }
 func (b *Binding) UserAgent() string { return b.part(b.endID, b.endUA) }
 
 // Received is "udp:192.0.2.7:1024" for a client behind a NAT, "tcp:192.0.2.7:49152" for one on a
-// connection (see Flow), else "".
+// connection (see Flow), otherwise "".
 func (b *Binding) Received() string { return b.target.Received }
 
-// Q is the contact's preference, 1 where it named none.
+// Q is the contact's preference, or 1 if it gave none.
 func (b *Binding) Q() float64 { return b.target.Q }
 
-// Path is the Path it came by, topmost first (RFC 3327); nil for none. Only to be read.
+// Path is the Path it came by, topmost first (RFC 3327); nil for none. It must only be read.
 func (b *Binding) Path() []string { return b.target.Path }
 
 // Flow is the connection the client is reached on, or 0.
@@ -126,8 +126,8 @@ func (b *Binding) Flow() transport.FlowID { return b.target.Flow }
 func (b *Binding) Expires() time.Time { return time.UnixMilli(b.expires) }
 func (b *Binding) Updated() time.Time { return time.UnixMilli(b.updated) }
 
-// named reports whether contact parameters have an instance id. A million are asked after a
-// restart, so it looks for the '+' first.
+// named reports whether contact parameters have an instance id. It is called a million times after
+// a restart, so it searches for the '+' first.
 func named(params string) bool {
 	if strings.IndexByte(params, '+') < 0 {
 		return false
@@ -143,7 +143,7 @@ func (b *Binding) Instance() string {
 	return string(instance)
 }
 
-// RegID is which of its instance's flows the binding is (RFC 5626 §4.2), or 0 where it names none.
+// RegID says which of its instance's flows the binding is (RFC 5626 §4.2), or 0 if it names none.
 func (b *Binding) RegID() int {
 	_, id := instanceOf(b.Params())
 	return id
@@ -153,7 +153,7 @@ func (b *Binding) RegID() int {
 // ended.
 func (b *Binding) remaining(at int64) int64 { return max(1, (b.expires-at+500)/1000) }
 
-// matches reports whether the binding's contact is the URI given, as text and parsed (§10.3 step 7:
+// matches reports whether the binding's contact is the given URI, as text and parsed (§10.3 step 7:
 // compared per §19.1.4).
 func (b *Binding) matches(text []byte, uri *message.URI) bool {
 	if string(text) == b.Contact() {

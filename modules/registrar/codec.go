@@ -39,7 +39,7 @@ func AppendBindings(dst []byte, bindings []*Binding) []byte {
 	return dst
 }
 
-// AppendRecord appends one more binding to what AppendBindings made.
+// AppendRecord appends one more binding to the output of AppendBindings.
 func AppendRecord(dst []byte, r *Record) []byte {
 	for _, s := range [...]string{r.Contact, r.Params, r.CallID, r.UserAgent, r.Received, r.Socket} {
 		dst = appendText(dst, s)
@@ -63,8 +63,8 @@ func appendText(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
-// ParseBindings reads what AppendBindings wrote; edit, when not nil, may change each record before
-// it becomes a binding. Nothing of data is kept. The error says that data is damaged, or of another
+// ParseBindings reads what AppendBindings wrote; edit, if not nil, may change each record before it
+// becomes a binding. Nothing of data is kept. The error says that data is damaged, or of another
 // version.
 func ParseBindings(data []byte, edit func(*Record)) ([]*Binding, error) {
 	if len(data) == 0 || data[0] != codecVersion {
@@ -88,7 +88,7 @@ func ParseBindings(data []byte, edit func(*Record)) ([]*Binding, error) {
 	return list, nil
 }
 
-// fits reports whether the texts are such as registrations have: NewBinding relies on it.
+// fits reports whether the texts are valid in registrations: NewBinding relies on it.
 func (r *Record) fits() bool {
 	path := 0
 	for _, p := range r.Path {

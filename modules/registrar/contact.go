@@ -1,6 +1,6 @@
 package registrar
 
-// This file reads what a REGISTER asks for: its contacts, and for how long.
+// This file reads what a REGISTER requests: its contacts, and for how long.
 
 import (
 	"bytes"
@@ -14,15 +14,15 @@ import (
 type contact struct {
 	text    []byte // the URI
 	uri     message.URI
-	params  string        // its header parameters but the registrar's own, fit for one line
+	params  string        // its header parameters except the registrar's own, on one line
 	q       float64       // 1 when it names none
-	expires time.Duration // what is granted, 0: the binding is to be removed
+	expires time.Duration // the time granted; 0: remove the binding
 
 	instance []byte // RFC 5626 §4.1; nil for none
 	regID    int    // RFC 5626 §4.2; 0 for none
 }
 
-// demand is what a REGISTER asks for.
+// demand is what a REGISTER requests.
 type demand struct {
 	all      bool // Contact: * — remove all bindings
 	contacts []contact
@@ -60,7 +60,7 @@ func readDemand(m *message.Message, p *Policy) (d demand, no *refusal) {
 		d.contacts = append(d.contacts, c)
 	}
 	if d.all {
-		// §10.3 step 6: with other contacts, or any expiration but zero, MUST be answered 400.
+		// §10.3 step 6: with other contacts, or any expiration except zero, MUST be answered 400.
 		if n, ok := parseSeconds(header); len(d.contacts) > 0 || !given || !ok || n != 0 {
 			return d, refuse(400, "Contact * Takes Expires 0 And No Other Contact")
 		}
@@ -69,8 +69,8 @@ func readDemand(m *message.Message, p *Policy) (d demand, no *refusal) {
 }
 
 // mostAtOnce bounds the contacts of one REGISTER: each is compared with all others, and a message
-// has room for thousands. It leaves room for who removes all there may be and adds as many, also
-// when the limit was lowered meanwhile.
+// has room for thousands. It leaves room for a client that removes the maximum number and adds as
+// many, even if the limit has been lowered in between.
 func (p *Policy) mostAtOnce() int { return max(2*p.MaxContacts, 100) }
 
 func readContact(a *message.Address, fallback time.Duration, p *Policy) (c contact, no *refusal) {
@@ -105,8 +105,8 @@ func readContact(a *message.Address, fallback time.Duration, p *Policy) (c conta
 	return c, nil
 }
 
-// asked is the interval that an Expires value or an expires parameter asks for; malformed ones
-// SHOULD be taken for 3600 (§10.2.1.1).
+// asked is the interval that an Expires value or an expires parameter requests; malformed ones
+// SHOULD be treated as 3600 (§10.2.1.1).
 func asked(text []byte) time.Duration {
 	n, ok := parseSeconds(text)
 	if !ok {
@@ -115,7 +115,7 @@ func asked(text []byte) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-// parseSeconds reads delta-seconds (§25.1); a number beyond 32 bits is the largest there is
+// parseSeconds reads delta-seconds (§25.1); a number beyond 32 bits becomes the largest one
 // (§20.19).
 func parseSeconds(text []byte) (n uint32, ok bool) {
 	if len(text) == 0 {
@@ -147,8 +147,9 @@ func parseQ(text []byte) (q float64, ok bool) {
 	return float64(thousandths) / 1000, thousandths <= 1000
 }
 
-// storedParams is the header parameters but the registrar's own, as one line: white space outside
-// of quotes goes, a fold inside becomes a space (§7.3.1). What is left is as the UA wrote it.
+// storedParams is the header parameters except the registrar's own, as one line: white space
+// outside quotes is dropped, a fold inside becomes a space (§7.3.1). The rest is as the UA wrote
+// it.
 func storedParams(p message.Params) (string, error) {
 	out := make([]byte, 0, len(p))
 	for rest := []byte(p); len(rest) > 0; {
@@ -167,8 +168,8 @@ func storedParams(p message.Params) (string, error) {
 	return string(out), nil
 }
 
-// ours reports whether it is the registrar that says what a contact parameter is: the UA's own is
-// not kept (for GRUUs: RFC 5627 §5.1).
+// ours reports whether a contact parameter is set by the registrar: the UA's own value is not kept
+// (for GRUUs: RFC 5627 §5.1).
 func ours(name []byte) bool {
 	for _, s := range [...]string{"expires", "pub-gruu", "temp-gruu"} {
 		if bytes.EqualFold(name, []byte(s)) {

@@ -16,9 +16,9 @@ import (
 var errNoPath = errors.New("registrar: add_path: the client does not list path in Supported")
 
 // AddPath puts this server on top of the Path of the REGISTER req, so that the registrar it is
-// relayed to sends the client's requests here (RFC 3327 §5.2). Where the client came straight here,
-// the entry leads back on its flow, and says ob when the client asks for outbound (RFC 5626 §5.1).
-// force: also where the client does not list path in Supported, which RFC 3327 advises against, but
+// relayed to sends the client's requests here (RFC 3327 §5.2). If the client came straight here,
+// the entry leads back on its flow, and has ob if the client asks for outbound (RFC 5626 §5.1).
+// force: also if the client does not list path in Supported, which RFC 3327 advises against, but
 // old phones need.
 //
 // Errors: an *engine.MisuseError for another request than a REGISTER; errors for a client without

@@ -1,7 +1,7 @@
 package registrar
 
-// This file is what the registrar tells about changes: events, and those who wait for a binding to
-// appear.
+// This file is what the registrar reports about changes: events, and those who wait for a binding
+// to appear.
 
 import (
 	"sync"
@@ -23,8 +23,8 @@ func (k Kind) String() string {
 	return [...]string{"", "registrar.bound", "registrar.refreshed", "registrar.expired", "registrar.removed"}[k]
 }
 
-// Event is one change that was stored. Binding is the new one where there is one, else the one that
-// is gone.
+// Event is one change that was stored. Binding is the new one if there is one, otherwise the one
+// that is gone.
 type Event struct {
 	Kind    Kind
 	AOR     string
@@ -32,10 +32,10 @@ type Event struct {
 	Forced  bool // Removed by Remove, not by the UA
 }
 
-// listener hears of changes, as Options.Event does.
+// listener is informed of changes, like Options.Event.
 type listener struct{ hear func(Event) }
 
-// changes are what an update does, told once it is stored.
+// changes are the effects of an update, reported once it is stored.
 type changes struct {
 	list   []change
 	room   [4]change
@@ -45,7 +45,7 @@ type changes struct {
 type change struct {
 	kind Kind
 	b    *Binding
-	old  *Binding // refreshed: what it took the place of
+	old  *Binding // refreshed: the binding it replaced
 }
 
 func (c *changes) reset() { c.list = c.room[:0] }
@@ -64,8 +64,8 @@ func (c *changes) find(b *Binding) int {
 // has reports whether b was made by this very update.
 func (c *changes) has(b *Binding) bool { return c.find(b) >= 0 }
 
-// remove notes that b goes. Where the update itself had made it, only what stood there before is
-// gone.
+// remove records that b is removed. If the update itself had made it, only the binding it replaced
+// is gone.
 func (c *changes) remove(b *Binding) {
 	i := c.find(b)
 	switch {
@@ -78,7 +78,7 @@ func (c *changes) remove(b *Binding) {
 	}
 }
 
-// refresh notes that now stands for b.
+// refresh records that now replaces b.
 func (c *changes) refresh(b, now *Binding) {
 	if i := c.find(b); i >= 0 {
 		c.list[i].b = now
@@ -97,7 +97,8 @@ func (c *changes) count(k Kind) int {
 	return n
 }
 
-// tell counts the changes of an update, passes them on, and wakes who waits for a binding of aor.
+// tell counts the changes of an update, reports them, and wakes those who wait for a binding of
+// aor.
 func (s *service) tell(aor string, done *changes) {
 	appeared := false
 	for _, e := range done.list {
@@ -120,9 +121,9 @@ func (s *service) emit(e Event) {
 	}
 }
 
-// waiters are those who want to know when a binding appears.
+// waiters are those who wait for a binding to appear.
 type waiters struct {
-	// How many there are: registrations pay for the lock only when somebody waits
+	// How many there are: registrations pay for the lock only if somebody waits
 	any   atomic.Int64
 	mu    sync.Mutex
 	byAOR map[string]map[*watch]struct{} // guarded by mu
@@ -176,7 +177,7 @@ func (s *waiters) wake(aor string) {
 	}
 }
 
-// wakeAll wakes everybody: what they wait for may have come.
+// wakeAll wakes everybody: what they wait for may have arrived.
 func (s *waiters) wakeAll() {
 	s.mu.Lock()
 	all := make([]string, 0, len(s.byAOR))

@@ -1,11 +1,11 @@
 package registrar
 
-// This file takes bindings away whose flow is gone (RFC 5626 §6): the connection closed, or a UDP
-// client's keep-alives stopped coming. Only bindings count that are nothing without their flow:
-// those of outbound clients, and of WebSocket clients, who come back under another name.
+// This file removes bindings whose flow is gone (RFC 5626 §6): the connection closed, or a UDP
+// client's keep-alives stopped. It concerns only bindings that are useless without their flow:
+// those of outbound clients, and of WebSocket clients, which come back under another name.
 //
-// A client is judged by its keep-alives only once it has sent one: there are those that never do,
-// whatever they were asked.
+// A client is held to its keep-alives only once it has sent one: some never do, whatever they were
+// asked.
 
 import (
 	linked "container/list"
@@ -21,20 +21,21 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// flowKey is a flow: a client's address, the listener that hears it, and the connection, 0 for UDP.
+// flowKey is a flow: a client's address, the listener that receives it, and the connection, or 0
+// for UDP.
 type flowKey struct {
 	id     transport.FlowID
 	client netip.AddrPort
 	socket string
 }
 
-// place is where keep-alives come from: all that is known of them.
+// place is where keep-alives come from: all that is known about them.
 type place struct {
 	client netip.AddrPort
 	socket string
 }
 
-// flow is what is known of one.
+// flow is what is known about a flow.
 type flow struct {
 	key  flowKey
 	aors map[string]struct{} // who registered on it
@@ -44,7 +45,7 @@ type flow struct {
 	pings bool // a keep-alive came
 
 	// of UDP clients
-	heard lane.Time       // when it was heard of last
+	heard lane.Time       // when it was last heard from
 	entry *linked.Element // in pinging or quiet
 }
 
@@ -60,8 +61,8 @@ type flows struct {
 	stop      func()
 	byPlace   map[place]*flow
 	byID      map[transport.FlowID]*flow
-	// UDP clients, *flow, those first that were not heard of for the longest time: who sends
-	// keep-alives, and who does not (yet).
+	// UDP clients, *flow, ordered by when they were last heard from, oldest first: those that send
+	// keep-alives, and those that do not (yet).
 	pinging, quiet linked.List
 }
 
@@ -69,7 +70,7 @@ type flows struct {
 // register again.
 const forgotten = 24 * time.Hour
 
-// attach makes f hear of e's flows.
+// attach makes f watch e's flows.
 func (f *flows) attach(e *engine.Engine, r *Registrar) {
 	f.mu.Lock()
 	old := f.stop
@@ -87,7 +88,7 @@ func (f *flows) attach(e *engine.Engine, r *Registrar) {
 	f.mu.Unlock()
 }
 
-// watchFlow remembers the flow of what the REGISTER has bound.
+// watchFlow remembers the flow that the REGISTER came on, if it bound it.
 func (r *Registrar) watchFlow(g *registration) {
 	from := g.from
 	if len(g.contacts) == 0 || !from.Source.IsValid() {
@@ -112,8 +113,8 @@ func (r *Registrar) watchFlow(g *registration) {
 	}
 }
 
-// leaveFlows tells of connections whose clients are on another one now. They may stand for long yet:
-// a network that went says nothing.
+// leaveFlows reports connections whose clients are now on another one. They may stay open for a
+// long time: a network that goes down says nothing.
 func (g *registration) leaveFlows() {
 	if g.from.Left == nil {
 		return
@@ -129,8 +130,8 @@ func (g *registration) leaveFlows() {
 	}
 }
 
-// silence is how long a flow may be silent whose client is to send keep-alives every timer: one may
-// be lost, and come late.
+// silence is how long a flow may be silent if its client must send keep-alives every timer: one may
+// be lost, and the next late.
 func silence(timer time.Duration) time.Duration { return 2*timer + 10*time.Second }
 
 func (f *flows) watch(key flowKey, aor string, timer time.Duration) {
@@ -155,14 +156,14 @@ func (f *flows) watch(key flowKey, aor string, timer time.Duration) {
 		w.aors[aor] = struct{}{}
 	}
 	f.hear(w)
-	// One client may come from another port each time. Those there are no bindings for, whatever
-	// they are, are the ones heard of longest ago.
+	// A client may come from another port each time. Flows without bindings, whatever they are, are
+	// those heard from longest ago.
 	for f.quiet.Len() > f.registrar.inForce().policy.MaxBindings {
 		f.forget(f.quiet.Front().Value.(*flow))
 	}
 }
 
-// hear notes a sign of life.
+// hear records a sign of life.
 func (f *flows) hear(w *flow) {
 	if w.key.id != 0 {
 		return
@@ -198,7 +199,7 @@ func (f *flows) KeptAlive(from netip.AddrPort, on *transport.Local) {
 	if w.key.id != 0 {
 		if !w.pings && w.limit > 0 {
 			w.pings = true
-			f.engine.SetFlowIdleTimeout(w.key.id, w.limit) // the transport looks after it
+			f.engine.SetFlowIdleTimeout(w.key.id, w.limit) // the transport watches it
 		}
 		return
 	}
@@ -224,14 +225,14 @@ func (f *flows) FlowClosed(id transport.FlowID) {
 // forget drops a flow.
 func (f *flows) forget(w *flow) {
 	at := place{w.key.client, w.key.socket}
-	if f.byPlace[at] == w { // else another connection from there has taken its place
+	if f.byPlace[at] == w { // otherwise another connection from there has replaced it
 		delete(f.byPlace, at)
 	}
 	delete(f.byID, w.key.id)
 	f.leave(w)
 }
 
-// sweep finds those that are silent for too long. It looks at no others.
+// sweep finds the flows that have been silent for too long. It looks at no others.
 func (f *flows) sweep(now lane.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -248,7 +249,7 @@ func (f *flows) sweep(now lane.Time) {
 	}
 }
 
-// loss is a flow that is gone, whose bindings are to go.
+// loss is a flow that is gone, whose bindings must be removed.
 type loss struct {
 	registrar *Registrar
 	engine    *engine.Engine
@@ -261,12 +262,12 @@ func newLoss(r *Registrar, e *engine.Engine, w *flow) *loss {
 }
 
 // ends reports whether the binding ends with the flow. The store may be slow: a UDP client that has
-// registered meanwhile from where it was is there again.
+// registered again from the same place in the meantime is back.
 func (o *loss) ends(b *Binding) bool {
 	return o.flow.key.carries(b) && (o.flow.key.id != 0 || b.updated < o.at)
 }
 
-// unboundAtOnce is how many addresses are changed at a time where the store waits: a trunk's
+// unboundAtOnce is how many addresses are changed at a time if the store waits: a trunk's
 // connection may carry thousands, and changes that wait together cost a store little more than one.
 const unboundAtOnce = 64
 

@@ -3,9 +3,9 @@ package registrar
 // This file makes and reads GRUUs: URIs that lead to one instance of a user agent from anywhere
 // (RFC 5627).
 //
-// A public one is the address-of-record with the instance: sip:bob@example.com;gr=urn:uuid:… A
+// A public GRUU is the address-of-record with the instance: sip:bob@example.com;gr=urn:uuid:… A
 // temporary one hides who it is: sip:tgruu.TOKEN@example.com;gr, where the token is the address and
-// a mark of the instance's registration, encrypted. No table is kept: it holds as long as the
+// a mark of the instance's registration, encrypted. No table is kept: it is valid as long as the
 // instance is registered with the Call-ID it had when the GRUU was issued (§3.2), here and in every
 // process with the same secret.
 
@@ -52,7 +52,7 @@ func appendPublic(dst []byte, aor string, instance []byte) []byte {
 }
 
 // appendTemporary appends a new temporary GRUU of an instance of aor that is registered with that
-// Call-ID (§3.1.2): nothing where the address has no user that could be hidden, or is too long.
+// Call-ID (§3.1.2), or nothing if the address has no user to hide, or is too long.
 func (g *gruus) appendTemporary(dst []byte, aor string, instance []byte, callID string) []byte {
 	scheme, host, ok := cutAOR(aor)
 	if !ok || proxy.TokenLen(g.seal.NonceSize()+markSize+len(aor)+g.seal.Overhead()) > maxToken {
@@ -70,7 +70,7 @@ func (g *gruus) appendTemporary(dst []byte, aor string, instance []byte, callID 
 	return append(dst, ";gr"...)
 }
 
-// cutAOR cuts "sip:" and what follows the user out of a canonical address.
+// cutAOR separates "sip:" and what follows the user from a canonical address.
 func cutAOR(aor string) (scheme, host string, ok bool) {
 	colon, at := bytes.IndexByte(viewOf(aor), ':'), bytes.LastIndexByte(viewOf(aor), '@')
 	if colon < 0 || at < colon {
@@ -79,7 +79,7 @@ func cutAOR(aor string) (scheme, host string, ok bool) {
 	return aor[:colon+1], aor[at+1:], true
 }
 
-// registrationMark tells one registration of an instance from those with other Call-IDs.
+// registrationMark distinguishes a registration of an instance from those with other Call-IDs.
 func registrationMark(instance []byte, callID string) (mark [markSize]byte) {
 	h := fnv.New64a()
 	h.Write(bytes.ToLower(instance))
@@ -89,7 +89,7 @@ func registrationMark(instance []byte, callID string) (mark [markSize]byte) {
 	return mark
 }
 
-// wanted is what a URI asks for beside an address-of-record.
+// wanted is what a URI asks for in addition to an address-of-record.
 type wanted struct {
 	aor       []byte // of a temporary GRUU; nil: the URI's own
 	instance  []byte // of a public GRUU
@@ -101,9 +101,9 @@ type wanted struct {
 // isGRUU reports whether u is a GRUU, of whomever.
 func isGRUU(u *message.URI) bool { return len(u.Params) > 0 && u.Params.Has("gr") }
 
-// readGRUU reads a GRUU. A temporary one that is not ours is for nobody, ever (RFC 5627 §6.1). Of a
-// public one there is no telling whether it was issued: who is a user is not known here, and which
-// instances he had is known as long as they are registered.
+// readGRUU reads a GRUU. A temporary one that is not ours never denotes anybody (RFC 5627 §6.1).
+// Whether a public one was issued is unknown: the registrar does not know who is a user, and knows
+// instances only while they are registered.
 func (s *service) readGRUU(u *message.URI) (w wanted) {
 	value, _ := u.Params.Get("gr")
 	if len(value) > 0 {
@@ -170,7 +170,7 @@ func appendEscaped(dst, text []byte) []byte {
 	return dst
 }
 
-// unescape undoes appendEscaped. What is not escaped right stays as it is.
+// unescape undoes appendEscaped. Malformed escapes stay unchanged.
 func unescape(text []byte) []byte {
 	if plain, err := url.PathUnescape(string(text)); err == nil {
 		return []byte(plain)
@@ -199,16 +199,16 @@ func (s *service) appendGRUUs(dst []byte, aor string, b *Binding) []byte {
 	return dst
 }
 
-// NeverGiven reports whether uri, of a local domain, has the form of a GRUU and is none of those
-// issued here. Lookup finds nobody then, as for a user who is not registered; but a request is to
-// be answered 404, and not 480 (RFC 5627 §6.1).
+// NeverGiven reports whether uri, of a local domain, has the form of a GRUU that was never issued
+// here. Lookup then finds nobody, as for a user who is not registered; but a request must be
+// answered 404, not 480 (RFC 5627 §6.1).
 func (r *Registrar) NeverGiven(uri *message.URI) bool {
 	q := r.query(uri, nil)
 	return q.never
 }
 
-// vouch says what the Request-URI of a request in a dialog stands for, where that is a GRUU of
-// ours: else it would come back here (RFC 5627 §6.1). Who may send it on is the router's to decide.
+// vouch says what the Request-URI of a request in a dialog denotes, if that is a GRUU of ours:
+// otherwise it would come back here (RFC 5627 §6.1). The router decides who may send it on.
 func (r *Registrar) vouch(req *engine.Request) {
 	if uri, party, ok := req.LostFlow(); ok {
 		r.follow(req, &uri, &party)
@@ -231,10 +231,10 @@ func (r *Registrar) vouch(req *engine.Request) {
 	req.ResolveTo(targets)
 }
 
-// follow finds a client whose connection is gone, or left for another one, if it has registered
-// again since: the instance of its GRUU, or the contact that the dialog has, of the user whose dialog it is. JsSIP names its
-// GRUU as Contact, without ob, so that its calls are to outlive a reconnect. Where nobody is found
-// the request fails as its flow did (430, RFC 5626 §5.3.1).
+// follow finds a client whose connection is gone, or was left for another one, if it has registered
+// again since: the instance of its GRUU, or the contact in the dialog, for the user whose dialog it
+// is. JsSIP uses its GRUU as Contact, without ob, so that its calls survive a reconnect. If nobody
+// is found the request fails as its flow did (430, RFC 5626 §5.3.1).
 func (r *Registrar) follow(req *engine.Request, uri, party *message.URI) {
 	e := req.Engine()
 	var q query
@@ -265,7 +265,7 @@ func (r *Registrar) follow(req *engine.Request, uri, party *message.URI) {
 	}
 }
 
-// findFor finds the bindings of aor for a request, which waits where the store does.
+// findFor finds the bindings of aor for a request, which waits if the store does.
 func (r *Registrar) findFor(req *engine.Request, aor []byte) ([]*Binding, error) {
 	now := req.Engine().Clock().Wall()
 	if found, ok := r.peek(aor, now); ok {

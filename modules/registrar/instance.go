@@ -1,6 +1,6 @@
 package registrar
 
-// This file tells the instances of user agents and their flows apart (RFC 5626 §4.1, §4.2): which
+// This file distinguishes the instances of user agents and their flows (RFC 5626 §4.1, §4.2): which
 // binding a contact is about, and how a proxy reaches each instance once.
 
 import (
@@ -34,7 +34,8 @@ func instanceOf(p message.Params) (instance []byte, regID int) {
 func sameInstance(a, b []byte) bool { return len(a) > 0 && bytes.EqualFold(a, b) }
 
 // isAbout reports whether the contact c is about the binding b. Flows are compared by instance and
-// reg-id, and then their URIs don't matter (RFC 5626 §6). Everything else is compared per §19.1.4.
+// reg-id, and then their URIs are irrelevant (RFC 5626 §6). Everything else is compared per
+// §19.1.4.
 func (g *registration) isAbout(c *contact, b *Binding) bool {
 	if !g.policy.NoOutbound && c.regID != 0 && b.named {
 		if instance, regID := instanceOf(b.Params()); regID != 0 {
@@ -44,9 +45,9 @@ func (g *registration) isAbout(c *contact, b *Binding) bool {
 	return b.matches(c.text, &c.uri)
 }
 
-// moved reports whether b is the former address of the UA that has registered c, where that is
-// about no binding: it names its instance alone. An instance may register several contacts in one
-// request: these are not each other's former address.
+// moved reports whether b is the former address of the UA that has registered c, if that matches no
+// binding: it names only its instance. An instance may register several contacts in one request:
+// these are not each other's former address.
 func (g *registration) moved(c *contact, b *Binding) bool {
 	if g.policy.NoOutbound || len(c.instance) == 0 || !b.named {
 		return false
@@ -60,9 +61,9 @@ func (g *registration) mentions(b *Binding) bool {
 	return slices.ContainsFunc(g.contacts, func(c contact) bool { return b.matches(c.text, &c.uri) })
 }
 
-// oncePerInstance is found as a proxy may fork to it: at most one binding of each instance at a
-// time (RFC 5626 §7), which has the instance's others, in their order, as what to try when its flow
-// fails. Where no instance is there twice it is found itself.
+// oncePerInstance is found in the form a proxy may fork to: at most one binding of each instance at
+// a time (RFC 5626 §7), which has the instance's others, in their order, to try when its flow
+// fails. If no instance occurs twice it is found itself.
 func oncePerInstance(found []*Binding) []*Binding {
 	if !twice(found) {
 		return found

@@ -1,13 +1,12 @@
 package registrar
 
-// This file holds registrations to the policy's limits: the bindings of one address, and of all
-// together.
+// This file enforces the policy's limits: on the bindings of one address, and of all together.
 
 import "slices"
 
-// limit applies the limits to next, what a REGISTER makes of the bindings of one address, of which
-// there were before. A UA that is over a limit may refresh and remove what it has, not add (the
-// limit may have been lowered).
+// limit applies the limits to next, the result of a REGISTER for the bindings of one address, of
+// which there were before. A UA that is over a limit may refresh and remove bindings, but not add
+// any (the limit may have been lowered).
 func (g *registration) limit(next []*Binding, before int) ([]*Binding, error) {
 	if len(next) <= before {
 		return next, nil
@@ -24,7 +23,7 @@ func (g *registration) limit(next []*Binding, before int) ([]*Binding, error) {
 }
 
 // replaceOldest removes n bindings, those registered least recently, but none that this request has
-// made. It reports false, and removes none, when there are too few.
+// made. If there are too few it removes none and returns false.
 func (g *registration) replaceOldest(next *[]*Binding, n int) bool {
 	var old []*Binding
 	for _, b := range *next {
@@ -43,9 +42,9 @@ func (g *registration) replaceOldest(next *[]*Binding, n int) bool {
 	return true
 }
 
-// full reports whether the store holds as many bindings as the policy allows. It never waits: what
-// a store that does counts is known from the last sweep, so the limit is kept within a second's
-// registrations there.
+// full reports whether the store holds as many bindings as the policy allows. It never waits: for a
+// store that does, the count is that of the last sweep, so the limit is exact to within a second's
+// registrations.
 func (s *service) full(p *Policy) bool {
 	if s.memory != nil {
 		return s.memory.count.Load() >= int64(p.MaxBindings)

@@ -14,7 +14,7 @@ import (
 	"github.com/sipscript/sipscript/modules/registrar/regevent"
 )
 
-// Doc says what the module is for.
+// Doc describes the module.
 func (r *Registrar) Doc() string {
 	return "Where users are registered: REGISTER, lookups, GRUUs, Path, and the event package reg."
 }
@@ -22,8 +22,8 @@ func (r *Registrar) Doc() string {
 // Name is "registrar".
 func (r *Registrar) Name() string { return "registrar" }
 
-// Open makes the module of one script generation: the bindings are the registrar's, the policy its
-// own.
+// Open creates the module of one script generation: the bindings are the registrar's, the policy is
+// its own.
 func (r *Registrar) Open(h *luabind.Host) (luabind.Module, error) {
 	m := &module{registrar: r, host: h, subscriptions: r.subscriptions}
 	m.hears.hear = func(e Event) { h.Emit(e.Kind.String(), e.AOR, e.Binding) }
@@ -41,7 +41,7 @@ type module struct {
 	subscriptions regevent.Policy
 }
 
-// Activate makes this generation's handlers hear of changes.
+// Activate makes changes known to this generation's handlers.
 func (m *module) Activate() error {
 	if e := m.host.Engine(); e != nil {
 		e.Domains().SetUserBase(m.base)
@@ -75,7 +75,7 @@ type settings struct {
 	Subscriptions subscriptionSettings `lua:"subscriptions,reloadable" doc:"a table with the options of subscribe:"`
 }
 
-// defaults leaves the times 0 where the script says nothing: what they are depends on the others.
+// defaults leaves times at 0 if the script gives none: their defaults depend on the others.
 func (m *module) defaults() settings {
 	p := m.registrar.given
 	s := settings{MaxContacts: p.MaxContacts, MinExpires: p.MinExpires, MaxExpires: p.MaxExpires,
@@ -172,10 +172,10 @@ type pathOptions struct {
 	Force bool `lua:"force" doc:"also where the client does not list path in Supported"`
 }
 
-// accepted is what save and subscribe return.
+// accepted is the result of save and subscribe.
 var accepted = luabind.ReturnsBool("whether it was accepted").WithReason("where it was not")
 
-// listing is what lookup returns: bindings, or that there never was such a user.
+// listing is the result of lookup: bindings, or that there never was such a user.
 type listing struct {
 	bindings []*Binding
 	never    bool
@@ -225,7 +225,7 @@ func (m *module) subscribe(c *luabind.Call, req *engine.Request, o saveOptions) 
 	return ask.Answer(o.Headers)
 }
 
-// run calls f: with the lane lent where that may block, else at once.
+// run calls f: with the lane lent if f may block, otherwise directly.
 func (m *module) run(c *luabind.Call, waits bool, f func(ctx context.Context)) {
 	if waits {
 		c.Await(f)
@@ -313,8 +313,8 @@ type waiting struct {
 	rung   bool // something was bound since the last look
 }
 
-// glance is how often a wait looks whether its request is over. To be told would take a goroutine
-// of its own, of which the lane's clock knows nothing.
+// glance is how often a wait checks whether its request is over. A notification would take a
+// goroutine of its own, which the lane's clock knows nothing about.
 const glance = 200 * time.Millisecond
 
 func (w *waiting) over() bool { return w.ctx.Err() != nil || w.lane.Now() >= w.end }

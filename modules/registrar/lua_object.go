@@ -1,6 +1,6 @@
 package registrar
 
-// This file is what scripts see beside functions: the binding as an object, events and metrics.
+// This file is what scripts see besides functions: the binding as an object, events and metrics.
 
 import (
 	"context"

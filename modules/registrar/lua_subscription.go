@@ -19,7 +19,7 @@ type subscriptionSettings struct {
 	MaxPerUser int           `lua:"max_per_user,reloadable" min:"1" max:"1000000" default:"100" doc:"subscriptions to one user's registrations"`
 }
 
-// subscriptionDefaults leaves the expirations 0 where nothing is said: what they are depends on
+// subscriptionDefaults leaves expiration times at 0 if none are given: their defaults depend on
 // each other.
 func subscriptionDefaults(p regevent.Policy) subscriptionSettings {
 	s := subscriptionSettings{MaxExpires: p.MaxExpires, MinExpires: p.MinExpires, Interval: p.Interval, Max: p.MaxSubscriptions, MaxPerUser: p.MaxPerUser}

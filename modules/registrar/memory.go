@@ -27,9 +27,9 @@ type Memory struct {
 type shard struct {
 	mu      sync.RWMutex
 	records map[string]*record // guarded by mu
-	// buckets holds the records by the bucket in which the first of their bindings ends, or
-	// earlier: a refresh moves nothing, the sweep finds that the end has moved and files the record
-	// again. Guarded by mu.
+	// buckets holds the records by the bucket in which the first of their bindings expires, or an
+	// earlier one: a refresh moves nothing; the sweep finds that the expiry has moved and files the
+	// record again. Guarded by mu.
 	buckets map[int64]*record
 	swept   int64 // buckets before this one have been swept; guarded by mu
 
@@ -56,10 +56,10 @@ func NewMemory() *Memory {
 	return m
 }
 
-// Waits is false for both: nothing here blocks longer than the look at a map.
+// Waits is false for both: nothing here blocks longer than a look into a map.
 func (m *Memory) Waits() (lookup, update bool) { return false, false }
 
-// Stored is what is stored for aor, whether expired or not. The slice is never changed.
+// Stored is what is stored for aor, expired or not. The slice is never changed.
 func (m *Memory) Stored(aor string) []*Binding {
 	s := m.shard(viewOf(aor))
 	s.mu.RLock()
@@ -70,7 +70,7 @@ func (m *Memory) Stored(aor string) []*Binding {
 	return nil
 }
 
-// Put stores bindings for aor in place of what is stored; none removes it.
+// Put stores bindings for aor, replacing what is stored; an empty list removes it.
 func (m *Memory) Put(aor string, bindings []*Binding) {
 	_ = m.Update(context.Background(), aor, Relaxed, func([]*Binding) ([]*Binding, error) { return bindings, nil })
 }
@@ -172,9 +172,9 @@ func (s *shard) sweep(at int64, ended []*record) []*record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	present := at / bucketWidth
-	// The clock was set back: what is filed from now on is swept when its time comes
+	// The clock was set back: what is filed from now on is swept when its time comes.
 	if present < s.swept {
-		// What was filed since then is here, and would be swept when the clock is here again
+		// What was filed since then is here, and would be swept when the clock gets here again.
 		early := s.buckets[s.swept]
 		s.swept = present
 		for r := early; r != nil; {

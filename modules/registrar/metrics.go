@@ -15,8 +15,8 @@ type figures struct {
 	lookups atomic.Uint64
 }
 
-// Stats are figures since the start, but Bindings, which is the present number (-1: the store can't
-// tell).
+// Stats are figures since the start, except for Bindings, which is the current number (-1: the
+// store cannot tell).
 type Stats struct {
 	Bindings                           int
 	Accepted                           uint64 // REGISTERs answered 200
@@ -52,7 +52,7 @@ func (f *figures) change(k Kind) {
 }
 
 // Stats reads the figures. They are read one after another: a sum over them may be off by what
-// happens meanwhile.
+// happens in between.
 func (r *Registrar) Stats(ctx context.Context) Stats {
 	f := &r.figures
 	s := Stats{Accepted: f.accepted.Load(), Refused: f.refused.Load(), Failed: f.failed.Load(), Bound: f.bound.Load(),

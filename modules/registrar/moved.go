@@ -1,7 +1,7 @@
 package registrar
 
-// This file knows parties of dialogs by where they registered, when the engine has forgotten where
-// they moved.
+// This file recognizes parties of dialogs by where they registered, when the engine has forgotten
+// where they moved.
 
 import (
 	"bytes"
@@ -12,9 +12,9 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// vouchForTarget lets a request within a dialog pass whose Request-URI the engine does not know for
-// the other party's, because it was restarted since that moved, where that party is registered at
-// that address.
+// vouchForTarget lets a request within a dialog pass if the engine does not know its Request-URI as
+// the other party's, because it was restarted since that party moved, but that party is registered
+// at that address.
 func (r *Registrar) vouchForTarget(req *engine.Request) {
 	uri, party, ok := req.Strayed()
 	if !ok {

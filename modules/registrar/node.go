@@ -2,7 +2,7 @@ package registrar
 
 // This file makes clients that only one process can reach (over the connection they opened, through
 // their NAT) reachable for the other processes that share its store: a binding of such a client is
-// stored with a Route entry that leads to that process, and holds a token by which it finds the
+// stored with a Route entry that leads to that process, and contains a token by which it finds the
 // client (RFC 5626 §5.2).
 
 import (
@@ -20,22 +20,22 @@ import (
 
 // Shared is a Store that other processes use as well.
 type Shared interface {
-	// Join tells the store, before traffic flows, which node this process is: it calls Publish on
-	// what it writes and Adopt on what it reads. It calls changed when another process has changed
-	// the bindings of an address, with "" when that may be so of any: it could not be heard of for
-	// a while. changed does not block.
+	// Join tells the store, before there is traffic, which node this process is: the store calls
+	// Publish on what it writes and Adopt on what it reads. It calls changed when another process
+	// has changed the bindings of an address, with "" if that may be true of any, because the store
+	// was unreachable for a while. changed does not block.
 	Join(n *Node, changed func(aor string))
 }
 
 // Node is this process among those that share a store. They must share the engine's secret too.
 type Node struct {
-	host string // what Route entries that lead here end with, from the '@' on: "192.0.2.1:5060;lr"
+	host string // the end of Route entries that lead here, from the '@' on: "192.0.2.1:5060;lr"
 	key  [32]byte
 	boot uint64 // of this process: connections don't outlive it
 }
 
-// newNode makes the node that others reach at the first UDP listener of e, else at its first TCP
-// listener, else the first.
+// newNode creates the node that others reach at e's first UDP listener, or its first TCP listener,
+// or its first one.
 func newNode(e *engine.Engine) *Node {
 	var l *transport.Local
 	for _, kind := range [...]transport.Kind{transport.UDP, transport.TCP} {
@@ -71,8 +71,8 @@ func (n *Node) Publish(r *Record) {
 	r.Flow, r.Received, r.Socket = 0, "", ""
 }
 
-// Adopt makes of a record that this process had published what it was, except for connections of
-// before its last start: see [Record.LoseFlow].
+// Adopt turns a record that this process had published back into what it was, except for
+// connections from before its last start: see [Record.LoseFlow].
 func (n *Node) Adopt(r *Record) {
 	if len(r.Path) != 1 {
 		return
@@ -93,11 +93,11 @@ func (n *Node) Adopt(r *Record) {
 	}
 }
 
-// edge are the options of a request that somebody sent to a flow: he knows of others (RFC 5626
-// §5.3.1).
+// edge are the options of a request that somebody sent to a flow: the sender knows of others (RFC
+// 5626 §5.3.1).
 var edge = &engine.ForkOptions{Edge: true}
 
-// way is what a token holds: how its maker reaches the client.
+// way is the content of a token: how its maker reaches the client.
 type way struct {
 	boot             uint64
 	flow             transport.FlowID
@@ -143,14 +143,14 @@ func (n *Node) mac(text []byte) []byte {
 	return m.Sum(nil)[:macBytes]
 }
 
-// Intercept serves what is none of the router's business, and reports whether req was such a
-// request: the later SUBSCRIBEs of the notifier's dialogs, and a request that another process sent
-// here for a client that only this one reaches, which is relayed: that process has decided on it,
-// and nobody else could have made the token it carries. Go programs call it first in Route; scripts
-// don't see the request.
+// Intercept serves what does not concern the router, and reports whether req was such a request:
+// the later SUBSCRIBEs of the notifier's dialogs, and a request that another process sent here for
+// a client that only this one reaches, which is relayed: that process has decided on it, and nobody
+// else could have made the token in it. Go programs call it first in Route; scripts don't see the
+// request.
 //
-// It also says what a GRUU stands for that is the remote target of a dialog
-// (engine.Request.ResolveTo), for requests that are not taken.
+// It also says what a GRUU denotes that is the remote target of a dialog
+// (engine.Request.ResolveTo), for requests that it does not take.
 func (r *Registrar) Intercept(req *engine.Request) (taken bool, err error) {
 	if taken, err = r.notifier.Intercept(req); taken {
 		return true, err

@@ -1,7 +1,7 @@
 package registrar
 
 // This file decides whether a registration is one of client-initiated flows (RFC 5626 §6), and what
-// follows for its answer.
+// its answer says about that.
 
 import (
 	"strconv"
@@ -12,7 +12,7 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// udpFlowTimer is the most that is asked of UDP clients, however long Policy.FlowTimer is: NATs
+// udpFlowTimer is the longest interval for UDP clients, however long Policy.FlowTimer is: NATs
 // forget a UDP client after 30 s (RFC 5626 §4.4.2).
 const udpFlowTimer = 25 * time.Second
 
@@ -57,8 +57,8 @@ func firstHopSupports(m *message.Message) bool {
 	return ob
 }
 
-// flowTimer is within which time the client of this flow should send a keep-alive; 0 where another
-// proxy is its first hop, or where clients can't (browsers leave keep-alives to WebSocket).
+// flowTimer is the interval in which the client of this flow should send keep-alives; 0 if another
+// proxy is its first hop, or if clients cannot (browsers leave keep-alives to WebSocket).
 func (g *registration) flowTimer() time.Duration {
 	if !g.outbound || !g.message.Direct() {
 		return 0
@@ -72,7 +72,7 @@ func (g *registration) flowTimer() time.Duration {
 	return g.policy.FlowTimer
 }
 
-// flowHeaders are what a 200 says of outbound (RFC 5626 §6).
+// flowHeaders are what a 200 says about outbound (RFC 5626 §6).
 func (g *registration) flowHeaders(headers []proxy.HeaderEdit) []proxy.HeaderEdit {
 	if !g.outbound {
 		return headers

@@ -1,6 +1,6 @@
 package registrar
 
-// This file is the registrar's policy: what may be chosen, its defaults and its bounds.
+// This file is the registrar's policy: its choices, their defaults and bounds.
 
 import (
 	"errors"
@@ -11,8 +11,8 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// Bounds on what one binding may hold, so that a registration is never a way to fill the memory.
-// They keep offsets into a binding's packed text within 16 bits.
+// Bounds on the contents of one binding, so that a registration can never fill the memory. They
+// keep offsets into a binding's packed text within 16 bits.
 const (
 	maxContact   = 1024 // bytes of a contact's URI with its parameters
 	maxCallID    = 256  // bytes
@@ -20,12 +20,12 @@ const (
 	maxUserAgent = 128  // bytes kept of a User-Agent; the rest is cut off
 )
 
-// An hour is both what malformed expirations stand for (§10.2.1.1) and the longest that may be too
+// An hour is both the value of malformed expirations (§10.2.1.1) and the longest that may be too
 // brief (§10.3 step 7).
 const hour = time.Hour
 
-// Policy is what a registrar grants. Zero values mean the defaults named; all of it may change at a
-// reload.
+// Policy is what a registrar grants. Zero values mean the stated defaults; everything may change at
+// a reload.
 type Policy struct {
 	// Bindings an address-of-record may have, default 10; a REGISTER beyond it is answered 403, or
 	MaxContacts   int
@@ -41,16 +41,16 @@ type Policy struct {
 	NoPath         bool          // do not keep the Path of RFC 3327
 	Durability     Durability    // Commit by default
 
-	// Do not tell the flows of an instance apart, and do not say that they are (RFC 5626)
+	// Do not distinguish the flows of an instance, and do not claim to (RFC 5626)
 	NoOutbound bool
-	// Answer 439 where a UA asks for outbound over a first hop that does not support it, as RFC
-	// 5626 §6 has it; else it is registered without
+	// Answer 439 if a UA asks for outbound over a first hop that does not support it, as in RFC
+	// 5626 §6; otherwise it is registered without
 	StrictOutbound bool
-	// Within which outbound clients are to send keep-alives, default 120 s; 25 s at most is asked
-	// of UDP clients
+	// The interval in which outbound clients must send keep-alives, default 120 s; at most 25 s for
+	// UDP clients
 	FlowTimer time.Duration
 	NoGRUU    bool // give out no GRUUs (RFC 5627)
-	// Route entries that clients are to use for their requests, topmost first (RFC 3608); none by
+	// Route entries that clients should use for their requests, topmost first (RFC 3608); none by
 	// default
 	ServiceRoute []string
 }

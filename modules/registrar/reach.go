@@ -11,14 +11,13 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// reach notes in rec how to reach the client whose REGISTER m came from there. It is asked only if
-// there is no Path, which says it all (RFC 3327 §5.3).
+// reach records in rec how to reach the client whose REGISTER m came from there. It is called only
+// if there is no Path, which says everything (RFC 3327 §5.3).
 //
-// A request that came through a proxy says nothing of the client's own address, so its contact
-// stands alone. Otherwise where it is about a flow, that is the way (RFC 5626 §6); the contact is
-// believed when it names the address the request came from, or when the sender knows its address
-// (its Via has it) and registers another one: that is a registration on somebody's behalf, not a
-// NAT.
+// A request that came through a proxy says nothing about the client's own address, so only its
+// contact counts. Otherwise, if it is about a flow, that is the way (RFC 5626 §6); the contact is
+// believed if it names the address the request came from, or if the sender knows its address (its
+// Via has it) and registers another one: that is a registration on somebody's behalf, not a NAT.
 func reach(rec *Record, m *message.Message, from *Origin, contact *message.URI, flow bool) {
 	if !from.Source.IsValid() || !contact.IsSIP() || !m.Direct() {
 		return
@@ -26,22 +25,23 @@ func reach(rec *Record, m *message.Message, from *Origin, contact *message.URI, 
 	source := from.Source.Addr().Unmap().WithZone("")
 	address := from.Transport.String() + ":" + netip.AddrPortFrom(source, from.Source.Port()).String()
 	if from.Transport.Reliable() {
-		// The connection is the way (RFC 5626 §5.3 in spirit). The address goes with it to say over
-		// what it runs.
+		// The connection is the way (in the spirit of RFC 5626 §5.3). The address is stored to say
+		// which transport it uses.
 		if flow || m.BehindStream(source, contact) {
 			rec.Flow, rec.Received, rec.FlowOnly = from.Flow, address, flow
 		}
 		return
 	}
 	if _, hidden := m.ContactAt(source, contact); flow || hidden {
-		// The NAT lets in only what comes from where the client sent to.
+		// The NAT lets in only packets from the address the client sent to.
 		rec.Received, rec.Socket = address, from.Socket
 	}
 }
 
-// LoseFlow makes r the record of a client whose connection ended with an earlier process. Where its
-// contact may be an address to connect to (RFC 3261 §18), that is left; else nothing can reach it
-// until it registers again, and least of all its contact, which is somebody else's here.
+// LoseFlow makes r the record of a client whose connection ended with an earlier process. If its
+// contact may be an address to connect to (RFC 3261 §18), that remains; otherwise nothing can reach
+// the client until it registers again, least of all its contact, which is somebody else's address
+// here.
 func (r *Record) LoseFlow() {
 	if r.Flow != 0 && r.flowOnly() {
 		r.Flow = transport.FlowGone

@@ -1,9 +1,9 @@
 // Package registrar is the location service of RFC 3261 §10: it processes REGISTER requests and
-// knows where the users of the local domains are to be reached.
+// knows where the users of the local domains can be reached.
 //
-// It is used from Go as it is, and from scripts as the module "registrar". A [Registrar] belongs to
-// the program, not to a script: what is registered survives a reload. Where bindings are kept is
-// the business of a [Store]; the one in memory ([NewMemory]) is the default.
+// It is used directly from Go, and from scripts as the module "registrar". A [Registrar] belongs to
+// the program, not to a script: registrations survive a reload. A [Store] decides where bindings
+// are kept; the one in memory ([NewMemory]) is the default.
 package registrar
 
 // This file is the registrar itself: its parts, and what reads and removes bindings.
@@ -22,8 +22,8 @@ import (
 type Options struct {
 	Store  Store // nil: NewMemory()
 	Policy Policy
-	// Event, when not nil, is told of each change after it was stored, on the goroutine that made
-	// it. It must not block.
+	// Event, if not nil, receives each change after it was stored, on the goroutine that made it.
+	// It must not block.
 	Event func(Event)
 	// Subscriptions is the policy of subscriptions to registrations (RFC 3680).
 	Subscriptions regevent.Policy
@@ -32,35 +32,35 @@ type Options struct {
 // Registrar processes REGISTER requests and answers lookups. It is safe for concurrent use.
 type Registrar struct {
 	*service
-	given  Policy // as it was asked for
+	given  Policy // as it was requested
 	policy Policy // with its defaults
 }
 
-// service is what all Registrars made from one share: everything but the policy.
+// service is what all Registrars made from one share: everything except the policy.
 type service struct {
 	store  Store
-	peeker Peeker // store, where it is one
-	// What answers lookups, where that is a Memory: spared the interface and its strings
+	peeker Peeker // store, if it is one
+	// Answers lookups, if the store is a Memory: this avoids the interface and its strings
 	memory  *Memory
 	event   func(Event)
 	waiters waiters
 	figures figures
 	sweeper atomic.Pointer[sweeper] // the one that runs
-	counted atomic.Int64            // bindings at the last sweep, where no Memory can be asked
+	counted atomic.Int64            // bindings at the last sweep, if no Memory can be asked
 	node    atomic.Pointer[Node]    // this process, once it is attached to an engine
 	gruus   atomic.Pointer[gruus]   // once it is attached to an engine, which has the key
 	flows   flows
-	// script is the script generation that hears of changes.
+	// script is the script generation that receives changes.
 	script atomic.Pointer[listener]
-	// notifier tells subscribers (RFC 3680), by the policy of the registrar that serves; nil: the
+	// notifier informs subscribers (RFC 3680), by the policy of the registrar in service; nil: the
 	// first.
 	notifier      *regevent.Notifier
-	subscriptions regevent.Policy // as it was asked for
+	subscriptions regevent.Policy // as it was requested
 	serving       atomic.Pointer[Registrar]
 }
 
-// New makes a registrar. It panics when the policy contradicts itself, which Policy.Check tells
-// before.
+// New creates a registrar. It panics if the policy contradicts itself, which Policy.Check finds
+// beforehand.
 func New(o Options) *Registrar {
 	p, err := o.Policy.complete()
 	if err != nil {
@@ -100,7 +100,7 @@ func (r *Registrar) with(p Policy) (*Registrar, error) {
 	return &Registrar{service: r.service, given: p, policy: full}, nil
 }
 
-// inForce is the registrar of the script generation that serves, else r.
+// inForce is the registrar of the script generation in service, or r.
 func (r *Registrar) inForce() *Registrar {
 	if s := r.serving.Load(); s != nil {
 		return s
@@ -115,10 +115,10 @@ func (r *Registrar) Policy() Policy { return r.policy }
 // first (engine.Await).
 func (r *Registrar) Waits() (lookup, update bool) { return r.store.Waits() }
 
-// Lookup finds the bindings of the address-of-record that uri stands for, as a proxy needs them:
+// Lookup finds the bindings of the address-of-record that uri denotes, in the form a proxy needs:
 // the highest q first, among equals the most recent first, none expired at now. Of an instance with
-// several flows it is one, whose Target has the others (RFC 5626 §7). A GRUU stands for its
-// instance alone (RFC 5627 §6.1). The slice is shared: it must not be changed. Errors: the store is
+// several flows it returns one, whose Target has the others (RFC 5626 §7). A GRUU denotes only its
+// instance (RFC 5627 §6.1). The slice is shared: it must not be changed. Errors: the store is
 // unavailable.
 func (r *Registrar) Lookup(ctx context.Context, uri *message.URI, now time.Time) ([]*Binding, error) {
 	var room [128]byte
@@ -144,7 +144,7 @@ func (r *Registrar) query(uri *message.URI, room []byte) (q query) {
 	return q
 }
 
-// address appends the address-of-record that uri stands for: see engine.UserBase.
+// address appends the address-of-record that uri denotes: see engine.UserBase.
 func (s *service) address(dst []byte, uri *message.URI) []byte {
 	if w := s.sweeper.Load(); w != nil {
 		return w.engine.AppendAddress(dst, uri)
@@ -152,7 +152,7 @@ func (s *service) address(dst []byte, uri *message.URI) []byte {
 	return uri.AppendAOR(dst)
 }
 
-// choose is those of the bindings of q.aor that are to be reached.
+// choose is those of q.aor's bindings that should be reached.
 func (q *query) choose(found []*Binding) []*Binding {
 	if q.gruu {
 		found = q.of(found)
@@ -182,7 +182,7 @@ func (r *Registrar) lookup(ctx context.Context, aor []byte, now time.Time) ([]*B
 	return bindings, nil
 }
 
-// peek is lookup where that does not wait.
+// peek is lookup if that does not wait.
 func (r *Registrar) peek(aor []byte, now time.Time) ([]*Binding, bool) {
 	if r.peeker == nil {
 		return nil, false
@@ -194,8 +194,8 @@ func (r *Registrar) peek(aor []byte, now time.Time) ([]*Binding, bool) {
 	return found, ok
 }
 
-// Remove removes the bindings of uri's address-of-record, or only those whose contact equals
-// contact (§19.1.4) when that is not nil. It returns how many went. Errors: the store is
+// Remove removes the bindings of uri's address-of-record or, if contact is not nil, only those
+// whose contact equals it (§19.1.4). It returns how many were removed. Errors: the store is
 // unavailable.
 func (r *Registrar) Remove(ctx context.Context, uri, contact *message.URI, now time.Time) (int, error) {
 	text := ""
@@ -229,8 +229,8 @@ func (r *Registrar) removeText(ctx context.Context, aor, contact string, now tim
 	return done.count(Removed), nil
 }
 
-// update is the store's Update with what every change needs: what has expired is left out of live
-// and noted, and once the change is stored, listeners and waiters are told.
+// update is the store's Update with what every change needs: expired bindings are left out of live
+// and recorded, and once the change is stored, listeners and waiters are informed.
 func (r *Registrar) update(ctx context.Context, aor string, now time.Time, done *changes,
 	change func(live []*Binding) ([]*Binding, error)) error {
 	at := now.UnixMilli()
@@ -256,8 +256,7 @@ func (r *Registrar) update(ctx context.Context, aor string, now time.Time, done 
 	return nil
 }
 
-// Count is how many bindings there are; those that expired since the last sweep may still be
-// counted.
+// Count is the number of bindings; those that expired since the last sweep may still be included.
 func (r *Registrar) Count(ctx context.Context) (int, error) {
 	n, err := r.store.Count(ctx)
 	if err != nil {
@@ -266,9 +265,9 @@ func (r *Registrar) Count(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// Sweep removes what has expired and tells about it. Lookups never return an expired binding
-// whether or not Sweep is called: it frees memory and makes the events come in time. Attach calls
-// it every second.
+// Sweep removes and reports what has expired. Lookups never return an expired binding whether or
+// not Sweep is called: it frees memory and makes the events come in time. Attach calls it every
+// second.
 func (r *Registrar) Sweep(ctx context.Context, now time.Time) error { return r.sweep(ctx, now) }
 
 func (s *service) sweep(ctx context.Context, now time.Time) error {
@@ -276,7 +275,7 @@ func (s *service) sweep(ctx context.Context, now time.Time) error {
 		s.figures.expired.Add(1)
 		s.emit(Event{Kind: Expired, AOR: aor, Binding: b})
 	})
-	if s.memory == nil { // also where the sweep has failed: that may be about a few
+	if s.memory == nil { // also if the sweep has failed: that may concern only a few
 		n, uncounted := s.store.Count(ctx)
 		if uncounted == nil {
 			s.counted.Store(int64(n))

@@ -35,7 +35,7 @@ func (r *Registrar) Save(req *engine.Request, headers []engine.HeaderEdit) (ok b
 	return answer(req, &res, headers)
 }
 
-// job is a REGISTER to be processed.
+// job is a REGISTER to process.
 type job struct {
 	registrar *Registrar
 	engine    *engine.Engine
@@ -44,7 +44,7 @@ type job struct {
 	now       time.Time
 }
 
-// take checks that req can be saved, and collects what that takes.
+// take checks that req can be saved, and collects what that needs.
 func (r *Registrar) take(req *engine.Request) (j job, err error) {
 	m := req.Message()
 	switch {
@@ -60,8 +60,8 @@ func (r *Registrar) take(req *engine.Request) (j job, err error) {
 	return job{registrar: r, engine: e, message: m, from: from, now: e.Clock().Wall()}, nil
 }
 
-// detached is the job with an index of the message of its own: others may read the request while
-// its lane is lent.
+// detached is the job with its own index of the message: others may read the request while its lane
+// is lent.
 func (j job) detached() job {
 	own := new(message.Message)
 	j.message.CopyTo(own)

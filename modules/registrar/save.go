@@ -1,7 +1,6 @@
 package registrar
 
-// This file processes a REGISTER as RFC 3261 §10.3 has it, from a message to what is to be
-// answered.
+// This file processes a REGISTER as in RFC 3261 §10.3, from a message to what is to be answered.
 
 import (
 	"context"
@@ -16,7 +15,7 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Domains says what this server is responsible for; an *engine.Engine does.
+// Domains says what this server is responsible for; an *engine.Engine implements it.
 type Domains interface {
 	// IsLocal reports whether host, at port (0: none written), is this server's.
 	IsLocal(host string, port uint16) bool
@@ -30,14 +29,14 @@ type Origin struct {
 	Socket    string           // the listener it came to, as configured
 	// Stands reports whether a connection of this process is still open; nil: all are.
 	Stands func(transport.FlowID) bool
-	// Left is told of a connection whose client registered on another one; nil: nobody wants to know.
+	// Left receives a connection whose client registered on another one; nil: nobody wants to know.
 	Left func(transport.FlowID)
-	// Supports tells of further option tags that may be required, since the script serves them;
-	// nil: there are none.
+	// Supports reports further option tags that may be required, because the script implements
+	// them; nil: there are none.
 	Supports func(tag []byte) bool
 }
 
-// Result is how a REGISTER is to be answered.
+// Result is how to answer a REGISTER.
 type Result struct {
 	Code    int
 	Reason  string             // "" is the code's own phrase
@@ -47,12 +46,12 @@ type Result struct {
 
 var (
 	errControl = errors.New("control character")
-	// ErrOutOfOrder is why a REGISTER fails that is no newer than what it would change (§10.3 step
+	// ErrOutOfOrder is why a REGISTER fails that is not newer than what it would change (§10.3 step
 	// 7).
 	ErrOutOfOrder = errors.New("the CSeq is not higher than that of the binding")
 )
 
-// Process does what the REGISTER m asks for and says how to answer it. now is the time of day. It
+// Process does what the REGISTER m requests and says how to answer it. now is the time of day. It
 // blocks only if the store waits. m is read, not kept.
 func (r *Registrar) Process(ctx context.Context, m *message.Message, from *Origin, d Domains, now time.Time) Result {
 	var done changes
@@ -67,7 +66,7 @@ func (r *Registrar) Process(ctx context.Context, m *message.Message, from *Origi
 	return r.accepted(&g)
 }
 
-// process does what g asks for; g knows the outcome then.
+// process does what g requests; afterwards g holds the outcome.
 func (r *Registrar) process(ctx context.Context, g *registration, d Domains) (no *refusal) {
 	m := g.message
 	if no := r.checkRequire(m, g.from); no != nil {
@@ -110,8 +109,8 @@ func (r *Registrar) checkContacts(g *registration, d Domains) *refusal {
 	return nil
 }
 
-// checkRequire is §10.3 step 2, by way of §8.2.2.3: what the registrar does not understand it MUST
-// refuse, naming it.
+// checkRequire is §10.3 step 2, with §8.2.2.3: the registrar MUST refuse what it does not
+// understand, and name it.
 func (r *Registrar) checkRequire(m *message.Message, from *Origin) *refusal {
 	var unknown []string
 	tags := m.Elements(message.HeaderRequire)
@@ -182,7 +181,7 @@ type registration struct {
 	message *message.Message
 	now     time.Time
 	done    *changes
-	full    bool // no room for more bindings than there are
+	full    bool // no room for additional bindings
 
 	callID string
 	cseq   uint32
@@ -190,7 +189,7 @@ type registration struct {
 	path   []string
 
 	outbound bool       // it is about a flow, and everybody on the way knows (RFC 5626)
-	after    []*Binding // outcome: the bindings there are
+	after    []*Binding // outcome: the current bindings
 }
 
 // read takes from the message what its bindings have in common.
@@ -217,8 +216,8 @@ func (g *registration) read() *refusal {
 	return g.checkFlows()
 }
 
-// apply is §10.3 steps 6 and 7 on the bindings there are. It may be called again, when a store
-// found a conflict.
+// apply is §10.3 steps 6 and 7 on the current bindings. It may be called again if a store found a
+// conflict.
 func (g *registration) apply(live []*Binding) ([]*Binding, error) {
 	g.after = nil
 	if g.all {
@@ -273,14 +272,14 @@ func (g *registration) applyOne(next []*Binding, c *contact) ([]*Binding, error)
 	return append(next, b), nil
 }
 
-// replace has the contact take the place of the first binding that is its own, or removes it. There
-// may be several, and the others go: two URIs that equal a third one need not equal each other
-// (§19.1.4).
+// replace puts the contact in place of the first binding that is its own, or removes that. There
+// may be several, and the others are removed: two URIs that equal a third one need not equal each
+// other (§19.1.4).
 func (g *registration) replace(next []*Binding, c *contact, own func(*Binding) bool) (left []*Binding, found bool, err error) {
 	for i := 0; i < len(next); i++ {
 		b := next[i]
-		// A contact named twice in one request: its last word counts, its first is no earlier
-		// request.
+		// If a contact is named twice in one request, the last one applies; the first is not an
+		// earlier request.
 		made := g.done.has(b)
 		if made && found || !own(b) {
 			continue

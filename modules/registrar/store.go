@@ -1,6 +1,6 @@
 package registrar
 
-// This file says what a registrar asks of the place where bindings are kept.
+// This file says what a registrar requires of a store of bindings.
 
 import (
 	"context"
@@ -15,18 +15,18 @@ type Store interface {
 	Upkeep
 }
 
-// Bindings is what serving requests takes.
+// Bindings is what serving requests requires.
 type Bindings interface {
-	// Lookup returns the bindings of aor that have not expired at now, sorted as Update was given
-	// them; none is not an error.
+	// Lookup returns the bindings of aor that have not expired at now, sorted as they were given to
+	// Update; an empty list is not an error.
 	Lookup(ctx context.Context, aor string, now time.Time) ([]*Binding, error)
 
-	// Update replaces what is stored for aor by what change makes of it, atomically: no other
-	// Update of aor, on any node, comes in between. old holds expired bindings as well, if they are
-	// still stored. An error of change is returned as it is, and then nothing is changed; so it is
-	// when storing fails. change must not block, and may be called again after a conflict with
-	// another node: only its last call counts. When Update returns nil the change is as safe as d
-	// asks. change may run on another goroutine, never after Update has returned.
+	// Update replaces what is stored for aor by the result of change, atomically: no other Update
+	// of aor, on any node, comes in between. old includes expired bindings, if they are still
+	// stored. An error of change is returned unchanged, and then nothing is changed; the same
+	// applies if storing fails. change must not block, and may be called again after a conflict
+	// with another node: only its last call takes effect. When Update returns nil the change is as
+	// safe as d requires. change may run on another goroutine, but never after Update has returned.
 	Update(ctx context.Context, aor string, d Durability, change func(old []*Binding) ([]*Binding, error)) error
 
 	// Waits reports whether Lookup and Update may block (disk, network). One that does not is
@@ -45,7 +45,7 @@ const (
 
 // Peeker is a Store whose lookups may wait, but not always.
 type Peeker interface {
-	// Peek is Lookup where the answer is at hand; ok is false where it is not.
+	// Peek is Lookup if the answer is at hand; ok is false if it is not.
 	Peek(aor string, now time.Time) (found []*Binding, ok bool)
 }
 
@@ -55,13 +55,14 @@ type Served interface {
 	Serving() *Memory
 }
 
-// Upkeep is what a store needs beside.
+// Upkeep is what a store needs in addition.
 type Upkeep interface {
 	// Count is how many bindings are stored.
 	Count(ctx context.Context) (int, error)
 
-	// Sweep removes what has expired at now and tells gone about each, on the caller's goroutine
-	// and without a lock held. Where many nodes share one store, one of them is told.
+	// Sweep removes what has expired at now and reports each binding to gone, on the caller's
+	// goroutine and without a lock held. If several nodes share one store, one of them gets the
+	// report.
 	Sweep(ctx context.Context, now time.Time, gone func(aor string, b *Binding)) error
 
 	// Close flushes and lets go. Nothing is called after it.

@@ -1,7 +1,7 @@
 package registrar
 
-// This file ties the registrar to its notifier (package regevent): subscriptions to what is
-// registered for a user (RFC 3680).
+// This file connects the registrar to its notifier (package regevent): subscriptions to a user's
+// registrations (RFC 3680).
 
 import (
 	"context"
@@ -12,9 +12,9 @@ import (
 )
 
 // Subscribe answers the SUBSCRIBE req to the event package "reg" of a local user, with headers
-// added to the answer, and takes the request's decision; NOTIFYs follow. What it returns is said at
-// [regevent.Notifier.Subscribe]. Whether the sender may know where the user is, is for the caller
-// to say. [Registrar.Intercept] serves the rest of the dialog.
+// added to the answer, and takes the request's decision; NOTIFYs follow. For its results see
+// [regevent.Notifier.Subscribe]. The caller decides whether the sender may know where the user is.
+// [Registrar.Intercept] serves the rest of the dialog.
 func (r *Registrar) Subscribe(req *engine.Request, headers []engine.HeaderEdit) (ok bool, err error) {
 	return r.notifier.Subscribe(req, headers)
 }
@@ -46,7 +46,7 @@ func (w watched) Contacts(ctx context.Context, aor string, now time.Time) ([]reg
 	return list, nil
 }
 
-// notify tells the subscribers of a change.
+// notify tells the subscribers about a change.
 func (s *service) notify(e *Event) {
 	if s.notifier.Idle() {
 		return
@@ -64,7 +64,7 @@ func (s *service) notify(e *Event) {
 	s.notifier.Changed(e.AOR, c.Key(), why)
 }
 
-// changedElsewhere is told of changes by other processes that share the store, "" for whatever they
+// changedElsewhere receives changes by other processes that share the store, "" for anything they
 // may have changed.
 func (s *service) changedElsewhere(aor string) {
 	if aor == "" {

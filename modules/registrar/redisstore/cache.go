@@ -1,6 +1,6 @@
 package redisstore
 
-// This file is the cache: what was last known of an address, and whether that is still so.
+// This file is the cache: what was last known about an address, and whether that is still current.
 
 import (
 	"sync"
@@ -15,7 +15,7 @@ import (
 type cache struct {
 	mu    sync.Mutex
 	known *simplelru.LRU[string, entry] // guarded by mu
-	looks map[string]*look              // guarded by mu: addresses that are asked about right now
+	looks map[string]*look              // guarded by mu: addresses with questions in progress
 	epoch uint64                        // guarded by mu: of the connection
 }
 
@@ -25,8 +25,8 @@ type entry struct {
 	stale    bool
 }
 
-// look is the address of one or several questions to Redis whose answer is awaited. What Redis says
-// of changes meanwhile may be about changes after the answer, so the answer is not fresh then.
+// look is the address of one or several questions to Redis whose answers are pending. Changes that
+// Redis reports in the meantime may have happened after the answer, which is then not fresh.
 type look struct {
 	users   int
 	changes uint64
@@ -47,7 +47,7 @@ func newCache(size int) *cache {
 	return &cache{known: known, looks: map[string]*look{}}
 }
 
-// get returns what is known of aor.
+// get returns what is known about aor.
 func (c *cache) get(aor string) (list []*registrar.Binding, known, fresh bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -55,7 +55,7 @@ func (c *cache) get(aor string) (list []*registrar.Binding, known, fresh bool) {
 	return e.bindings, known, known && !e.stale && e.epoch == c.epoch
 }
 
-// begin is called before a question goes out, end with its answer.
+// begin is called before a question is sent, end with its answer.
 func (c *cache) begin(aor string) question {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -68,8 +68,8 @@ func (c *cache) begin(aor string) question {
 	return question{aor, l, l.changes, c.epoch}
 }
 
-// end takes the answer, if there is one. wrote: the question was a change, so that answers to
-// earlier ones are not fresh.
+// end records the answer, if there is one. wrote: the question was a change, so answers to earlier
+// ones are not fresh.
 func (c *cache) end(q question, list []*registrar.Binding, answered, wrote bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -91,8 +91,8 @@ func (c *cache) end(q question, list []*registrar.Binding, answered, wrote bool)
 	}
 }
 
-// changed notes that aor was changed, by another process or this one: after a change of our own the
-// next lookup asks once.
+// changed records that aor was changed, by another process or this one: after a change of our own
+// the next lookup asks once.
 func (c *cache) changed(aor string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

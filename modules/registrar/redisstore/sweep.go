@@ -1,7 +1,7 @@
 package redisstore
 
-// This file removes what has expired. Redis forgets whole addresses by itself; the sweep is there
-// for the events, for addresses of which something lives, and for the count.
+// This file removes what has expired. Redis forgets whole addresses by itself; the sweep serves the
+// events, addresses of which something remains, and the count.
 
 import (
 	"context"
@@ -24,9 +24,9 @@ const (
 
 var errNothing = errors.New("nothing has expired")
 
-// Sweep implements registrar.Store. Of several processes that sweep, the one whose change is taken
-// tells. An address that can't be read (another version wrote it) is skipped, and the error says so
-// at the end.
+// Sweep implements registrar.Store. Of several processes that sweep, the one whose change is
+// accepted reports it. An address that cannot be read (another version wrote it) is skipped, and
+// the error says so at the end.
 func (s *Store) Sweep(ctx context.Context, now time.Time, gone func(aor string, b *registrar.Binding)) (failed error) {
 	passed := 0 // members that stay on the list, before all others
 	for range sweepRounds {
@@ -56,7 +56,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, gone func(aor string, 
 	return failed
 }
 
-// due lists bindings that have expired, but the first ones.
+// due lists expired bindings, except the first ones.
 func (s *Store) due(ctx context.Context, now time.Time, first int) (members []string, err error) {
 	err = s.try(ctx, func(ctx context.Context) rueidis.RedisResult {
 		return s.client.Do(ctx, s.client.B().Zrangebyscore().Key(endsKey).Min("-inf").Max(strconv.FormatInt(now.UnixMilli(), 10)).Limit(int64(first), sweepBatch).Build())
@@ -67,8 +67,8 @@ func (s *Store) due(ctx context.Context, now time.Time, first int) (members []st
 	return members, err
 }
 
-// sweepOne removes what has expired of one address. What members name and the address no more has
-// (Redis has forgotten it first) is taken off the list.
+// sweepOne removes the expired bindings of one address. Members for which the address has no
+// binding any more (Redis has forgotten it first) are removed from the list.
 func (s *Store) sweepOne(ctx context.Context, aor string, members []string, now time.Time, gone func(aor string, b *registrar.Binding)) error {
 	var ended []*registrar.Binding
 	err := s.Update(ctx, aor, registrar.Relaxed, func(old []*registrar.Binding) ([]*registrar.Binding, error) {
@@ -100,7 +100,7 @@ func (s *Store) sweepOne(ctx context.Context, aor string, members []string, now 
 	return nil
 }
 
-// unlist removes members that stand for none of the bindings there are.
+// unlist removes members that do not correspond to any current binding.
 func (s *Store) unlist(ctx context.Context, aor string, members []string, there []*registrar.Binding) error {
 	real := map[string]bool{}
 	for _, b := range there {

@@ -7,8 +7,8 @@ import (
 	"hash/maphash"
 )
 
-// turns are locks that addresses share by chance, each a channel of capacity 1, so that a wait ends
-// with its context.
+// turns are locks that addresses share by chance, each a channel of capacity 1, so that a wait can
+// end with its context.
 type turns struct {
 	seed  maphash.Seed
 	locks [256]chan struct{}

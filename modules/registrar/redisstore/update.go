@@ -15,13 +15,13 @@ import (
 	"github.com/sipscript/sipscript/modules/registrar"
 )
 
-// swapScript replaces the bindings of an address (KEYS[1]) that reads ARGV[1] ("" for none) by
-// ARGV[2], for ARGV[3] milliseconds, and notes in KEYS[2] which bindings went (ARGV[5] is how many;
-// they follow) and which end when (pairs of end and binding). It answers 1, or what there is
-// instead.
+// swapScript replaces the bindings of an address (KEYS[1]), if they are ARGV[1] ("" for none), by
+// ARGV[2], for ARGV[3] milliseconds, and records in KEYS[2] which bindings were removed (ARGV[5] is
+// their number; they follow) and which end when (pairs of end and binding). It returns 1, or the
+// current value instead.
 //
-// One that is repeated (ARGV[4] is not 0) because its answer was lost finds what it had written:
-// that counts as written.
+// A script that is repeated (ARGV[4] is not 0) because its answer was lost finds what it had
+// written: that counts as written.
 func swapScript() *rueidis.Lua {
 	return rueidis.NewLuaScript(`
 local now = redis.call('GET', KEYS[1]) or ''
@@ -33,7 +33,7 @@ if #ARGV > 5 + n then redis.call('ZADD', KEYS[2], unpack(ARGV, 6 + n)) end
 return 1`)
 }
 
-// Update implements registrar.Store. Redis decides how durable what it has is; d says nothing here.
+// Update implements registrar.Store. Redis decides how durable its data is; d has no effect here.
 // Errors: change's own, ErrAway, ErrBusy.
 func (s *Store) Update(ctx context.Context, aor string, _ registrar.Durability,
 	change func(old []*registrar.Binding) ([]*registrar.Binding, error)) error {
@@ -48,7 +48,7 @@ func (s *Store) Update(ctx context.Context, aor string, _ registrar.Durability,
 		if err != nil && certain {
 			return err
 		}
-		if err != nil { // it may be about what is no more
+		if err != nil { // it may be about something that no longer exists
 			if old, err = s.read(ctx, aor); err != nil {
 				return err
 			}
@@ -65,7 +65,7 @@ func (s *Store) Update(ctx context.Context, aor string, _ registrar.Durability,
 	return ErrBusy
 }
 
-// pause waits a moment, a different one for each of those who compete.
+// pause waits a moment, a different one for each competitor.
 func pause(ctx context.Context) {
 	t := time.NewTimer(time.Duration(rand.IntN(2000)) * time.Microsecond)
 	defer t.Stop()
@@ -75,14 +75,14 @@ func pause(ctx context.Context) {
 	}
 }
 
-// stored are bindings, and how Redis has them. That is not always what encode makes of the list:
-// what this process had written before its last start was not adopted as it was.
+// stored are bindings, and their form in Redis. That is not always what encode makes of the list:
+// what this process had written before its last start was not adopted unchanged.
 type stored struct {
 	list []*registrar.Binding
 	text string
 }
 
-// swap writes now where old is; where it is not, it returns what is there.
+// swap writes now if old is current; otherwise it returns what is.
 func (s *Store) swap(ctx context.Context, aor string, old *stored, now []*registrar.Binding) (done bool, there stored, err error) {
 	args := s.swapArgs(aor, old, now)
 	look, repeats := s.cache.begin(aor), 0
@@ -105,12 +105,12 @@ func (s *Store) swap(ctx context.Context, aor string, old *stored, now []*regist
 	return false, there, err
 }
 
-// argRepeats is where ARGV[4] stands.
+// argRepeats is the index of ARGV[4].
 const argRepeats = 3
 
 func (s *Store) swapArgs(aor string, old *stored, now []*registrar.Binding) []string {
-	// A time to live rather than a time of day, and what was granted rather than what is left of
-	// it: the clock of Redis may be another, and the one here may have been set since.
+	// A time to live rather than a time of day, and the time granted rather than what is left of
+	// it: the clock of Redis may differ, and ours may have been set since.
 	var lasts time.Duration
 	ends := map[string]int64{}
 	for _, b := range now {
@@ -135,8 +135,8 @@ func has(ends map[string]int64, m string) bool {
 	return ok
 }
 
-// memberHash is the length of what follows the address in a member: enough that the bindings of one
-// address differ in it.
+// memberHash is the length of what follows the address in a member: enough to distinguish the
+// bindings of one address.
 const memberHash = 12
 
 // member names a binding in the sorted set. One contact may be registered over several flows (RFC
@@ -168,7 +168,7 @@ func (s *Store) encode(list []*registrar.Binding) string {
 	return string(out)
 }
 
-// parse reads what encode wrote, by whatever process.
+// parse reads what encode wrote, in any process.
 func (s *Store) parse(value string) ([]*registrar.Binding, error) {
 	if value == "" {
 		return nil, nil

@@ -35,10 +35,10 @@ type file struct {
 // ErrInUse is why Open fails when another process has the file open.
 var ErrInUse = errors.New("in use by another process")
 
-// pragmas of the connection. EXCLUSIVE keeps other processes out: what they changed the copy in
-// memory would not know of. FULL makes a commit wait until the disk has it. The log is moved into
-// the file each 16 MB rather than 4: under load that is most of the writing, and pages are changed
-// several times in between.
+// pragmas of the connection. EXCLUSIVE keeps other processes out: the copy in memory would not know
+// of their changes. FULL makes a commit wait until the disk has it. The log is moved into the file
+// every 16 MB rather than 4: under load that is most of the writing, and pages are changed several
+// times in between.
 const pragmas = `PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
 	PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16000`
 
@@ -47,7 +47,8 @@ func openFile(path string) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Made here, so that nobody else can read who is where: SQLite would leave that to the umask.
+	// Created here, so that nobody else can read who is where: SQLite would leave that to the
+	// umask.
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
@@ -96,7 +97,7 @@ func (f *file) prepare() (err error) {
 	return nil
 }
 
-// explain gives errors a name that callers look for.
+// explain gives errors a name that callers check for.
 func explain(err error) error {
 	var e *sqlite.Error
 	if errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_BUSY || e.Code()&0xff == sqlite3.SQLITE_LOCKED) {
@@ -118,7 +119,7 @@ func (f *file) transaction(body func() error, after func()) error {
 		_, err = f.end.Exec()
 	}
 	if err != nil {
-		// SQLite may have undone it by itself: then this fails, which is as well
+		// SQLite may have undone it by itself: then this fails, which is fine.
 		_, _ = f.undo.Exec()
 		return err
 	}
@@ -143,8 +144,8 @@ func (f *file) put(aor string, bindings []*registrar.Binding) error {
 	return err
 }
 
-// close ends the connection; SQLite moves what is in the log into the file. The statements go
-// first: while there is one SQLite keeps the file, and its lock.
+// close ends the connection; SQLite moves what is in the log into the file. The statements are
+// closed first: as long as there is one SQLite keeps the file, and its lock.
 func (f *file) close() error {
 	var errs []error
 	for _, s := range [...]*sql.Stmt{f.begin, f.end, f.undo, f.upsert, f.remove} {

@@ -1,7 +1,7 @@
 package sqlitestore
 
 // This file is the flusher: it writes rows that nobody waits for, those of relaxed changes and of
-// what has expired.
+// expired bindings.
 
 import (
 	"sync"
@@ -15,7 +15,7 @@ const (
 	retryEvery = time.Second
 )
 
-// dirty are addresses whose row is to be written as they are in memory.
+// dirty are addresses whose row must be written as it is in memory.
 type dirty struct {
 	mu    sync.Mutex
 	rows  map[string]struct{} // guarded by mu
@@ -58,7 +58,7 @@ func (s *Store) flush() {
 		select {
 		case <-s.dirty.wake:
 			if s.failing.Load() {
-				continue // the ticker's turn: a disk that is full is not asked for each row
+				continue // left to the ticker: a full disk is not tried for each row
 			}
 		case <-retry.C:
 		case <-s.ended:

@@ -1,7 +1,7 @@
 package sqlitestore
 
-// This file reads the whole file into memory, at the start. One goroutine reads rows, as many
-// others as there are cores unpack them, which is the greater part of the work.
+// This file reads the whole file into memory, at the start. One goroutine reads rows, and as many
+// others as there are cores unpack them, which is most of the work.
 
 import (
 	"context"
@@ -25,7 +25,7 @@ type row struct {
 	bindings []byte
 }
 
-// load fills the memory. Rows of which nothing lives any more are left to the flusher.
+// load fills the memory. Rows without any valid binding are left to the flusher.
 func (s *Store) load(now time.Time) error {
 	read := make(chan []row, runtime.GOMAXPROCS(0))
 	var unpackers sync.WaitGroup
@@ -36,7 +36,7 @@ func (s *Store) load(now time.Time) error {
 			}
 		})
 	}
-	// The driver is asked without database/sql, whose locks and conversions are a fifth of the
+	// The driver is called without database/sql, whose locks and conversions are a fifth of the
 	// reading.
 	err := s.file.conn.Raw(func(conn any) error { return readRows(conn.(driver.QueryerContext), read) })
 	close(read)

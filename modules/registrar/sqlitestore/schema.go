@@ -12,9 +12,9 @@ import (
 // had. None is ever changed once it was released.
 func migrations() []string {
 	return []string{
-		// ends is when the last of the bindings ends, in milliseconds since 1970; bindings are as
-		// registrar.AppendBindings writes them. One small row for an address: a change costs one
-		// page, and there is no index to keep.
+		// ends is when the last of the bindings ends, in milliseconds since 1970; bindings are in
+		// the format of registrar.AppendBindings. One small row per address: a change costs one
+		// page, and there is no index to maintain.
 		`CREATE TABLE location (
 			aor      TEXT PRIMARY KEY NOT NULL,
 			ends     INTEGER NOT NULL,

@@ -2,12 +2,12 @@
 // process.
 //
 // A copy in memory answers all lookups: they never touch the disk and never wait. A change goes to
-// one goroutine that collects what waits, writes it in one transaction, and lets the answers out
-// after the commit: many registrations share one fsync. While the disk fails registrations fail;
-// lookups go on, and so do registrations once it works again.
+// one goroutine that collects waiting changes, writes them in one transaction, and releases the
+// answers after the commit: many registrations share one fsync. While the disk fails, registrations
+// fail; lookups continue, and registrations resume once it works again.
 package sqlitestore
 
-// This file is the store as the registrar sees it: what it hands to the writer, and how long it
+// This file is the store as the registrar sees it: what it passes to the writer, and how long it
 // waits for it.
 
 import (
@@ -25,13 +25,13 @@ import (
 type Options struct {
 	// Patience is how long a change waits for the disk until it fails, default 5 s.
 	Patience time.Duration
-	Log      *slog.Logger     // told when the disk fails and when it works again; default: nobody
+	Log      *slog.Logger     // reports that the disk fails, or works again; default: nobody
 	Now      func() time.Time // the time of day, default time.Now
 }
 
-// Store is a registrar.Store in one file, which is this process's alone while it is open.
+// Store is a registrar.Store in one file, which belongs to this process while it is open.
 type Store struct {
-	// What is served; it never has what is not committed, except for relaxed changes
+	// What is served; it never contains anything uncommitted, except relaxed changes
 	memory *registrar.Memory
 	file   *file
 	opts   Options
@@ -39,7 +39,7 @@ type Store struct {
 	stop   chan struct{} // closed by Close
 	ended  chan struct{} // closed when the writer has ended
 	dirty  dirty
-	// failing: the last transaction failed. Then relaxed changes wait for theirs, too.
+	// failing: the last transaction failed. Then relaxed changes also wait for theirs.
 	failing atomic.Bool
 }
 
@@ -105,7 +105,7 @@ const (
 	abandoned       // instead of taken: the caller waits no longer
 )
 
-// request is one thing for the writer to do: a change, or a sweep.
+// request is a task for the writer: a change, or a sweep.
 type request struct {
 	aor     string
 	relaxed bool
@@ -165,7 +165,7 @@ func (s *Store) do(ctx context.Context, r *request) error {
 	return <-r.done // it is at change this very moment
 }
 
-// left is the outcome of a request when the writer has ended: what it answered last, else err.
+// left is the outcome of a request when the writer has ended: its last answer, or err.
 func (r *request) left(err error) error {
 	select {
 	case done := <-r.done:
@@ -175,7 +175,7 @@ func (r *request) left(err error) error {
 	}
 }
 
-// Sweep implements registrar.Store. The rows of what it removed go soon after.
+// Sweep implements registrar.Store. The rows of removed bindings are deleted soon after.
 func (s *Store) Sweep(ctx context.Context, now time.Time, gone func(aor string, b *registrar.Binding)) error {
 	type end struct {
 		aor string
@@ -197,7 +197,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, gone func(aor string, 
 	return nil
 }
 
-// Close writes what is left, and closes the file. Changes that come later fail.
+// Close writes what is left, and closes the file. Later changes fail.
 func (s *Store) Close() error {
 	close(s.stop)
 	<-s.dirty.ended

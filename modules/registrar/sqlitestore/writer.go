@@ -13,7 +13,7 @@ const maxBatch = 4096
 type writer struct {
 	store   *Store
 	batch   []*request
-	staged  map[string][]*registrar.Binding // what the open transaction makes of an address
+	staged  map[string][]*registrar.Binding // the new state of an address in the open transaction
 	pending []*request                      // answered after the commit
 }
 
@@ -37,8 +37,8 @@ func (w *writer) run() {
 	}
 }
 
-// collect adds to the batch what waits already. Nobody is waited for: while a batch is committed
-// the next one gathers.
+// collect adds what is already waiting to the batch. It waits for nobody: while a batch is
+// committed the next one gathers.
 func (w *writer) collect() {
 	for len(w.batch) < maxBatch {
 		select {
@@ -56,8 +56,8 @@ func (w *writer) work() {
 		switch {
 		case !r.state.CompareAndSwap(waiting, taken):
 		case r.sweep != nil:
-			// Memory is only swept between transactions, or what is staged would bring back what
-			// the sweep has told about.
+			// Memory is swept only between transactions; otherwise staged changes would bring back
+			// what the sweep has reported.
 			w.commit()
 			r.sweep()
 			r.state.Store(changed)
@@ -70,7 +70,7 @@ func (w *writer) work() {
 	clear(w.batch)
 }
 
-// change makes one change: in memory at once where it is relaxed, else in the transaction.
+// change makes one change: in memory at once if it is relaxed, otherwise in the transaction.
 func (w *writer) change(r *request) {
 	old, staged := w.staged[r.aor]
 	if !staged {
