@@ -1,6 +1,6 @@
 package redisstore
 
-// This file asks Redis: within bounds of time, and not at all while it is known to be away.
+// This file asks Redis: within time limits, and not at all while it is known to be unavailable.
 
 import (
 	"context"
@@ -16,11 +16,11 @@ import (
 const (
 	// knockEvery is how often it is tried whether Redis is back.
 	knockEvery = 500 * time.Millisecond
-	// tries is how often a question is put whose connection broke; all questions may be repeated.
+	// tries is how often a question is put if its connection broke; all questions may be repeated.
 	tries = 2
 )
 
-// ask puts a question whose answer is a text, "" for none.
+// ask puts a question whose answer is a string, "" for none.
 func (s *Store) ask(ctx context.Context, do func(ctx context.Context) rueidis.RedisResult) (text string, err error) {
 	err = s.try(ctx, do, func(res rueidis.RedisResult) error {
 		m, err := res.ToMessage()
@@ -107,7 +107,7 @@ func (s *Store) keep() {
 			if s.back() {
 				s.away.Store(false)
 				s.opts.Log.Info("redis is available again")
-				s.tell("") // who looked meanwhile saw what is remembered
+				s.tell("") // those who looked in the meantime saw what is remembered
 			}
 		}
 	}
@@ -117,12 +117,13 @@ func (s *Store) keep() {
 func (s *Store) back() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), s.opts.Patience)
 	defer cancel()
-	// It removes nothing, but is refused by a server that takes no writes.
+	// This removes nothing, but a server that accepts no writes refuses it.
 	return s.client.Do(ctx, s.client.B().Zrem().Key(endsKey).Member("").Build()).Error() == nil
 }
 
-// invalidated is called by the client when other connections have changed keys, with nil when it
-// can't know: the connection was lost. It is called where answers are read, and blocks nothing.
+// invalidated is called by the client when other connections have changed keys, with nil if it
+// cannot know which: the connection was lost. It is called where answers are read, and does not
+// block.
 func (s *Store) invalidated(keys []rueidis.RedisMessage) {
 	if keys == nil {
 		s.cache.lost()
@@ -146,7 +147,7 @@ func (s *Store) invalidated(keys []rueidis.RedisMessage) {
 	}
 }
 
-// tell passes on that aor was changed by another process, "" for any.
+// tell reports that another process has changed aor, "" for any.
 func (s *Store) tell(aor string) {
 	if f := s.changed.Load(); f != nil {
 		(*f)(aor)

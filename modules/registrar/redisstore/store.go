@@ -1,10 +1,10 @@
 // Package redisstore keeps the registrar's bindings in Redis, for several processes before one
 // location.
 //
-// Each process has a cache of what it looked up, and Redis tells it what others have changed: a
-// lookup of what is known asks nobody. A change is atomic for its address: it is made of what was
-// read, and taken only if that is still there. When Redis is unavailable lookups are answered from
-// the cache, as it was last, and changes fail at once; both go on by themselves when it is back.
+// Each process has a cache of what it looked up, and Redis reports what others have changed: a
+// lookup of something known asks nobody. A change is atomic for its address: it is computed from
+// what was read, and accepted only if that is still current. While Redis is unavailable, lookups
+// return the last known state, and changes fail at once; both recover by themselves.
 package redisstore
 
 // This file is the store as the registrar sees it.
@@ -29,7 +29,7 @@ type Options struct {
 	Patience time.Duration
 	// Cache is how many addresses are remembered, default 500,000.
 	Cache int
-	Log   *slog.Logger // told when Redis is unavailable and when it is back; default: nobody
+	Log   *slog.Logger // reports that Redis is unavailable, or available again; default: nobody
 }
 
 // Store is a registrar.Store in a Redis server, version 6.2 or above, which other processes may use
@@ -42,7 +42,7 @@ type Store struct {
 	script  *rueidis.Lua
 	node    atomic.Pointer[registrar.Node]
 	changed atomic.Pointer[func(aor string)]
-	away    atomic.Bool   // the last attempt failed; then only the keeper asks
+	away    atomic.Bool // the last attempt failed; then only the keeper asks
 	wake    chan struct{} // capacity 1: tells the keeper that Redis is unavailable
 	lost    chan struct{} // capacity 1: tells the keeper that the connection was lost
 	stop    chan struct{} // closed by Close
@@ -58,7 +58,7 @@ var _ interface {
 var (
 	// ErrAway is why lookups and changes fail while Redis can't be reached.
 	ErrAway = errors.New("redis is unavailable")
-	// ErrBusy is why a change fails whose address was changed by others again and again meanwhile.
+	// ErrBusy is why a change fails if others kept changing its address in the meantime.
 	ErrBusy = errors.New("too many changes of one address at once")
 )
 
@@ -68,7 +68,7 @@ const (
 	prefix = "sipscript:{location}:aor:"
 	// A sorted set: each binding (see member), by its end in milliseconds since 1970
 	endsKey = "sipscript:{location}:ends"
-	// Bindings are kept so much longer than they last, for the sweep to tell about them
+	// Bindings are kept this much longer than they are valid, so that the sweep can report them
 	grace    = time.Minute
 	attempts = 20 // to make a change while others change the same address
 )
