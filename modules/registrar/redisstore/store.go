@@ -42,7 +42,7 @@ type Store struct {
 	script  *rueidis.Lua
 	node    atomic.Pointer[registrar.Node]
 	changed atomic.Pointer[func(aor string)]
-	away    atomic.Bool // the last attempt failed; then only the keeper asks
+	away    atomic.Bool   // the last attempt failed; then only the keeper asks
 	wake    chan struct{} // capacity 1: tells the keeper that Redis is unavailable
 	lost    chan struct{} // capacity 1: tells the keeper that the connection was lost
 	stop    chan struct{} // closed by Close

@@ -1,6 +1,6 @@
 package regevent
 
-// This file is what a notifier asks of a registrar.
+// This file is what a notifier needs from a registrar.
 
 import (
 	"bytes"
@@ -31,13 +31,13 @@ type Contact struct {
 	CSeq    uint32         // of that REGISTER
 	Expires time.Time
 	Updated time.Time // when that REGISTER came
-	// PubGRUU and TempGRUU are its GRUUs (RFC 5627), "" for none. The temporary one may be another
-	// at each look: that is not a change.
+	// PubGRUU and TempGRUU are its GRUUs (RFC 5627), "" for none. The temporary one may differ at
+	// each look: that is not a change.
 	PubGRUU, TempGRUU string
 }
 
 // Event is what happened to a contact (RFC 3680 §4.6.2). The zero value leaves it to the notifier,
-// who compares.
+// which compares.
 type Event string
 
 const (
@@ -52,8 +52,8 @@ const (
 	Rejected     Event = "rejected"     // by an administrator: the UA should not register again
 )
 
-// Key is what makes a contact the same one from one look to the next: a UA may register one URI
-// over several flows (RFC 5626 §4.2). Of a contact that names no instance it is the URI.
+// Key identifies a contact from one look to the next: a UA may register one URI over several flows
+// (RFC 5626 §4.2). For a contact without an instance it is the URI.
 func (c *Contact) Key() string {
 	instance, _ := c.Params.Get("+sip.instance")
 	flow, _ := c.Params.Get("reg-id")

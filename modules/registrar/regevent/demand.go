@@ -11,15 +11,15 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// demand is what a SUBSCRIBE asks for.
+// demand is what a SUBSCRIBE requests.
 type demand struct {
 	eventID string        // Event's id, "" for none
-	expires time.Duration // granted; 0: to be told once, or no more
+	expires time.Duration // granted; 0: one NOTIFY, or no more
 	target  *engine.Target
 }
 
-// readDemand reads what a SUBSCRIBE within a dialog and one outside have in common. old is where
-// the dialog's NOTIFYs went so far, nil outside.
+// readDemand reads what SUBSCRIBEs within and outside a dialog have in common. old is where the
+// dialog's NOTIFYs have been sent, nil outside.
 func readDemand(req *engine.Request, old *engine.Target, p *Policy) (d demand, no *refusal) {
 	m := req.Message()
 	if d.eventID, no = readEvent(m); no != nil {
@@ -52,8 +52,8 @@ func readEvent(m *message.Message) (id string, no *refusal) {
 	return id, nil
 }
 
-// checkExtensions is §8.2.2.3 and §8.2.3 of RFC 3261: a subscriber can insist on no extension but
-// those that the script serves, and the documents come as they are.
+// checkExtensions is §8.2.2.3 and §8.2.3 of RFC 3261: a subscriber can require only extensions that
+// the script implements, and the documents have one format.
 func checkExtensions(req *engine.Request) *refusal {
 	m := req.Message()
 	var unknown []string
@@ -96,7 +96,8 @@ func grant(m *message.Message, p *Policy) (time.Duration, *refusal) {
 	return min(d, p.MaxExpires), nil
 }
 
-// aorOf is whose registrations a SUBSCRIBE is about (RFC 6665 §4.1.2.1: the Request-URI says).
+// aorOf is the address whose registrations a SUBSCRIBE is about (RFC 6665 §4.1.2.1: the Request-URI
+// says).
 func aorOf(req *engine.Request) (string, *refusal) {
 	uri, err := message.ParseURI(req.Message().RequestURI())
 	if err != nil {

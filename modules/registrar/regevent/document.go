@@ -35,7 +35,7 @@ type document struct {
 	contacts []entry
 }
 
-// entry is a contact as it is told of.
+// entry is a contact as it was reported.
 type entry struct {
 	Contact
 	id    string
@@ -44,7 +44,7 @@ type entry struct {
 	since time.Time // when it was registered first; zero: not known
 }
 
-// append writes the document. Texts may hold anything: what XML has no character for becomes
+// append writes the document. Texts may contain anything: characters that XML does not have become
 // U+FFFD.
 func (d *document) append(dst []byte, now time.Time) []byte {
 	w := writer{bytes.NewBuffer(dst)}
@@ -148,8 +148,8 @@ func (w writer) unknown(name, value []byte) bool {
 	return true
 }
 
-// isUnquoted reports whether a value can stand without quotes (RFC 3261 §25.1: a token or a host),
-// as RFC 5628 §5.3 shows that one which can't keeps them.
+// isUnquoted reports whether a value needs no quotes (RFC 3261 §25.1: a token or a host); as RFC
+// 5628 §5.3 shows, one that needs them keeps them.
 func isUnquoted(value []byte) bool {
 	for _, c := range value {
 		if c <= ' ' || c >= 0x7f || bytes.IndexByte([]byte("<>\"@,;=?{}\\"), c) >= 0 {
@@ -159,8 +159,8 @@ func isUnquoted(value []byte) bool {
 	return true
 }
 
-// gruus writes the GRUUs. first-cseq says which temporary ones are still valid: those given since
-// that REGISTER. That of the last one claims too little rather than too much.
+// gruus writes the GRUUs. first-cseq says which temporary ones are still valid: those issued since
+// that REGISTER. Using the last REGISTER claims too little rather than too much.
 func (w writer) gruus(e *entry) {
 	if e.PubGRUU != "" {
 		w.raw("      <gr:pub-gruu")

@@ -1,6 +1,6 @@
 package regevent
 
-// This file is the notifier: its subscriptions, and who is told of a change.
+// This file is the notifier: its subscriptions, and who is informed of a change.
 
 import (
 	"context"
@@ -16,9 +16,9 @@ import (
 type Notifier struct {
 	from   Registrations
 	policy atomic.Pointer[Policy] // complete
-	count  atomic.Int64           // subscriptions: nobody pays for changes while there are none
+	count  atomic.Int64           // subscriptions: while there are none, changes cost nothing
 
-	mu      sync.Mutex                 // held for moments, never while a subscription works
+	mu      sync.Mutex                 // held briefly, never while a subscription works
 	dialogs map[dialog]*subscription   // guarded by mu
 	byAOR   map[string][]*subscription // guarded by mu
 	proving map[string]*subscription   // by place: who waits for its first answer; guarded by mu
@@ -29,8 +29,8 @@ type Notifier struct {
 // dialog identifies a dialog (RFC 3261 §12): the tags as the notifier sees them.
 type dialog struct{ callID, local, remote string }
 
-// New makes a notifier of what from knows. It panics when the policy contradicts itself, which
-// Policy.Check tells before.
+// New creates a notifier for what from knows. It panics if the policy contradicts itself, which
+// Policy.Check finds beforehand.
 func New(from Registrations, p Policy) *Notifier {
 	n := &Notifier{from: from, dialogs: map[dialog]*subscription{}, byAOR: map[string][]*subscription{}, proving: map[string]*subscription{}}
 	if err := n.SetPolicy(p); err != nil {
@@ -53,7 +53,7 @@ func (n *Notifier) SetPolicy(p Policy) error {
 // Policy is the policy in force, defaults filled in.
 func (n *Notifier) Policy() Policy { return *n.policy.Load() }
 
-// Stats are figures since the start, but Subscriptions, which is how many there are.
+// Stats are figures since the start, except for Subscriptions, which is their current number.
 type Stats struct {
 	Subscriptions int
 	Notified      uint64 // NOTIFYs sent
@@ -87,8 +87,8 @@ func (n *Notifier) Changed(aor, key string, why Event) {
 	}
 }
 
-// AllChanged has all subscriptions look whether contacts have changed, when that could not be heard
-// of for a while. It is called from any goroutine, and does not block.
+// AllChanged makes all subscriptions check whether contacts have changed, when changes could not be
+// received for a while. It is called from any goroutine, and does not block.
 func (n *Notifier) AllChanged() {
 	if n.Idle() {
 		return
@@ -150,8 +150,8 @@ func (n *Notifier) find(d dialog) *subscription {
 }
 
 // Stop ends all subscriptions: each subscriber is told to subscribe again ("deactivated", RFC 6665
-// §4.2.2). It returns when the NOTIFYs have been handed to the network, or ctx ends; those to
-// subscribers that have not answered an earlier one are not waited for.
+// §4.2.2). It returns when the NOTIFYs have been passed to the network, or ctx ends; it does not
+// wait for those to subscribers that have not answered an earlier one.
 func (n *Notifier) Stop(ctx context.Context) {
 	n.mu.Lock()
 	list := make([]*subscription, 0, len(n.dialogs))
@@ -168,7 +168,7 @@ func (n *Notifier) Stop(ctx context.Context) {
 	done := make(chan struct{}, len(lanes))
 	waiting := 0
 	for l := range lanes {
-		// What a subscription sends is queued once more, behind the first of the two.
+		// What a subscription sends is queued once more, behind the first of these two.
 		last := lane.Func(func(*lane.Lane) { done <- struct{}{} })
 		if l.Return(lane.Func(func(l *lane.Lane) {
 			if !l.Return(last) {

@@ -11,7 +11,7 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// report sends a NOTIFY, if there is something to tell.
+// report sends a NOTIFY, if there is something to report.
 func (s *subscription) report() {
 	if !s.proved {
 		if s.ending == "deactivated" { // nobody there has asked for anything yet
@@ -40,14 +40,14 @@ func (s *subscription) report() {
 		}
 	}
 	state := s.state()
-	if len(body) > maxBody { // more than can be told
+	if len(body) > maxBody { // more than can be reported
 		s.ending, body = "probation", nil
 		state = "terminated;reason=probation;retry-after=600"
 	}
 	s.notify(state, body)
 }
 
-// look reads the registrations. The lane is lent where that may block.
+// look reads the registrations. The lane is lent if that may block.
 func (s *subscription) look() (contacts []Contact, err error) {
 	now := s.lane.Wall()
 	read := func() {
@@ -63,8 +63,8 @@ func (s *subscription) look() (contacts []Contact, err error) {
 	return contacts, err
 }
 
-// document is the body of the next NOTIFY: all contacts after a SUBSCRIBE and at the end, else what
-// was changed.
+// document is the body of the next NOTIFY: all contacts after a SUBSCRIBE and at the end, otherwise
+// what has changed.
 func (s *subscription) document(contacts []Contact, why map[string]Event) (body []byte, tell bool) {
 	now := s.lane.Wall()
 	d, tell := s.view.next(contacts, why, s.full || s.ending != "", now)
@@ -135,7 +135,7 @@ func (s *subscription) answered(res *engine.Response, err error) {
 	}
 }
 
-// failed ends the subscription, or has all told once more after a while.
+// failed ends the subscription, or reports everything once more after a while.
 func (s *subscription) failed(later bool, wait time.Duration) {
 	s.flying = false
 	s.notifier.failed.Add(1)

@@ -1,20 +1,20 @@
 package regevent
 
-// This file is the notifier's policy: what may be chosen, its defaults and its bounds.
+// This file is the notifier's policy: its choices, their defaults and bounds.
 
 import (
 	"errors"
 	"time"
 )
 
-// Policy is what a notifier grants. Zero values mean the defaults named.
+// Policy is what a notifier grants. Zero values mean the stated defaults.
 type Policy struct {
-	// Longer subscriptions are shortened to it, and it is what one lasts that names no time;
+	// Longer subscriptions are shortened to it, and it is the duration of one that names none;
 	// default 3761 s (RFC 3680 §4.4)
 	MaxExpires time.Duration
 	// A shorter one is answered 423, unless it is an hour or more (RFC 6665 §4.2.1.1); default 60 s
 	MinExpires time.Duration
-	// Between NOTIFYs to one subscriber, but the first, the last and the answer to a SUBSCRIBE;
+	// Between NOTIFYs to one subscriber, except the first, the last and the answer to a SUBSCRIBE;
 	// default 5 s (RFC 3680 §4.10); negative: none
 	Interval time.Duration
 	// Of all users; a SUBSCRIBE beyond it is answered 503; default 100,000
@@ -23,7 +23,7 @@ type Policy struct {
 	MaxPerUser int
 }
 
-// DefaultInterval is what RFC 3680 §4.10 recommends.
+// DefaultInterval is the recommendation of RFC 3680 §4.10.
 const DefaultInterval = 5 * time.Second
 
 // Check reports whether the policy contradicts itself.
@@ -58,13 +58,13 @@ func (p Policy) complete() (Policy, error) {
 	return p, nil
 }
 
-// Bounds on what one subscription holds.
+// Bounds on the contents of one subscription.
 const (
 	maxURI     = 1024     // bytes of From's, To's and Contact's URI each
 	maxRoutes  = 2048     // bytes of all Record-Route values
 	maxTag     = 256      // bytes of the subscriber's tag, and of the Call-ID
 	maxEventID = 64       // bytes of Event's id
 	maxReasons = 256      // reasons kept of contacts that ended
-	maxBody    = 60 << 10 // bytes: what UDP carries, less the headers
+	maxBody    = 60 << 10 // bytes: what UDP carries, without the headers
 	maxTries   = 5        // of a NOTIFY that is answered with Retry-After
 )

@@ -1,9 +1,8 @@
 package regevent
 
 // This file keeps NOTIFYs from being aimed at strangers: a SUBSCRIBE costs its sender one packet,
-// and the Contact or Record-Route in it may name anybody. What leads elsewhere than to the sender's
-// own address must show that it wants to hear, by answering one small NOTIFY, before more is sent
-// there.
+// and the Contact or Record-Route in it may name anybody. A place other than the sender's own
+// address must show that it wants NOTIFYs, by answering a small one, before more are sent there.
 
 import (
 	"net/netip"
@@ -13,11 +12,11 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// proveTime is how long a place has for its first answer. A NOTIFY goes out three times in it over
-// UDP.
+// proveTime is how long a place has for its first answer. Over UDP a NOTIFY is sent three times in
+// that period.
 const proveTime = 2 * time.Second
 
-// place is where NOTIFYs to t go first: a URI.
+// place is where NOTIFYs to t are sent first: a URI.
 func place(t *engine.Target) string {
 	if len(t.Path) > 0 {
 		if a, err := message.ParseAddress([]byte(t.Path[0])); err == nil {
@@ -27,7 +26,7 @@ func place(t *engine.Target) string {
 	return t.URI
 }
 
-// known reports whether nobody is hurt by NOTIFYs to t: they go to where req came from, or req's
+// known reports whether NOTIFYs to t can hurt nobody: they go to where req came from, or req's
 // sender has proved who it is.
 func known(req *engine.Request, t *engine.Target) bool {
 	if t.Flow != 0 || t.Received != "" || authenticated(req) {
@@ -38,7 +37,7 @@ func known(req *engine.Request, t *engine.Target) bool {
 		return false
 	}
 	host := string(uri.Host)
-	// §19.1.1: it is where the request goes
+	// §19.1.1: this is where the request goes.
 	if maddr, _ := uri.Params.Get("maddr"); len(maddr) > 0 {
 		host = string(maddr)
 	}
@@ -51,8 +50,8 @@ func known(req *engine.Request, t *engine.Target) bool {
 
 func authenticated(req *engine.Request) bool { return req.User() != "" || len(req.Identity()) > 0 }
 
-// mayProve reports whether a place that is not known may be asked on behalf of s: one subscription
-// at a time, or many SUBSCRIBEs would send it many requests. The notifier's mu is held.
+// mayProve reports whether an unknown place may be asked on behalf of s: one subscription at a
+// time, or many SUBSCRIBEs would send it many requests. The notifier's mu is held.
 func (n *Notifier) mayProve(s *subscription) bool {
 	if s.proved {
 		return true
@@ -88,7 +87,7 @@ func (s *subscription) moved(req *engine.Request, t *engine.Target) {
 }
 
 // prove sends a NOTIFY without a document, which is all that goes to a place before its first
-// answer (RFC 6665 §4.2.2 lets a notifier say "pending" and no more).
+// answer (RFC 6665 §4.2.2 lets a notifier say "pending" and nothing else).
 func (s *subscription) prove() {
 	s.notifier.mu.Lock()
 	may := s.notifier.mayProve(s)
@@ -104,7 +103,7 @@ func (s *subscription) prove() {
 	s.send("pending;expires="+s.secondsLeft(), nil, proveTime, s.answeredFirst)
 }
 
-// answeredFirst takes the outcome of that NOTIFY: any answer tells that somebody listens.
+// answeredFirst handles the outcome of that NOTIFY: any answer shows that somebody is listening.
 func (s *subscription) answeredFirst(res *engine.Response, err error) {
 	s.notifier.proven(s)
 	if err == nil {

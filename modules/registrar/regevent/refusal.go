@@ -45,7 +45,7 @@ func secondsHeader(name string, d time.Duration) engine.HeaderEdit {
 	return header(name, strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10))
 }
 
-// retryLater is for what may work again soon.
+// retryLater is for failures that may pass soon.
 const retryLater = 5 * time.Second
 
 func unavailable(reason string, cause error) *refusal {

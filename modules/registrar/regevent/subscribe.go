@@ -15,8 +15,8 @@ import (
 
 // Subscribe answers the SUBSCRIBE req, with headers added to the answer whatever its code, and
 // takes the request's decision. ok reports whether it was accepted; err says why not: a refusal,
-// engine.ErrRequestOver when the request is over already, or an *engine.MisuseError. Where the
-// registrations have to be waited for, the lane is lent meanwhile.
+// engine.ErrRequestOver if the request is already over, or an *engine.MisuseError. If the
+// registrations have to be waited for, the lane is lent.
 func (n *Notifier) Subscribe(req *engine.Request, headers []engine.HeaderEdit) (ok bool, err error) {
 	a, err := n.Take(req)
 	if err != nil {
@@ -32,8 +32,8 @@ func (n *Notifier) Subscribe(req *engine.Request, headers []engine.HeaderEdit) (
 	return a.Answer(headers)
 }
 
-// Ask is a SUBSCRIBE that is being served, for who lends the lane by other means than engine.Await:
-// Take, then Look, then Answer.
+// Ask is a SUBSCRIBE that is being served, for callers that lend the lane by other means than
+// engine.Await: Take, then Look, then Answer.
 type Ask struct {
 	n   *Notifier
 	req *engine.Request
@@ -42,8 +42,8 @@ type Ask struct {
 	no  *refusal
 }
 
-// Take reads req on its lane. An error is a MisuseError, or engine.ErrRequestOver; what is wrong
-// with the request is for Answer to say.
+// Take reads req on its lane. An error is a MisuseError, or engine.ErrRequestOver; Answer reports
+// what is wrong with the request.
 func (n *Notifier) Take(req *engine.Request) (*Ask, error) {
 	m := req.Message()
 	switch {
@@ -76,7 +76,7 @@ func (a *Ask) read() *refusal {
 	return no
 }
 
-// Look asks whether the registrations can be read. It may block, and run on any goroutine.
+// Look checks whether the registrations can be read. It may block, and run on any goroutine.
 func (a *Ask) Look(ctx context.Context) {
 	if a.no != nil {
 		return
@@ -127,8 +127,8 @@ func (n *Notifier) Intercept(req *engine.Request) (taken bool, err error) {
 	return true, err
 }
 
-// forUs reports whether the Request-URI is a Contact of the notifier's, or of an earlier one's in
-// its place.
+// forUs reports whether the Request-URI is a Contact of this notifier, or of an earlier one in its
+// place.
 func forUs(req *engine.Request) bool {
 	m := req.Message()
 	uri, err := message.ParseURI(m.RequestURI())
@@ -158,7 +158,7 @@ func (s *subscription) subscribeAgain(req *engine.Request) *refusal {
 	s.target, s.contact = d.target, ownContact(req)
 	s.last(d.expires)
 	if err := send(req, 200, "", s.accepted(), nil); err != nil {
-		return nil // it is over: the NOTIFY tells
+		return nil // it is over: the NOTIFY says so
 	}
 	s.kick()
 	return nil

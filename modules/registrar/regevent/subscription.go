@@ -1,6 +1,6 @@
 package regevent
 
-// This file is one subscription: when it tells what, and when it ends.
+// This file is one subscription: when it reports what, and when it ends.
 
 import (
 	"sync/atomic"
@@ -11,7 +11,7 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// subscription is one subscription. What has no other owner named belongs to its lane.
+// subscription is one subscription. Fields without another named owner belong to its lane.
 type subscription struct {
 	notifier *Notifier // never changed, as all of this group
 	engine   *engine.Engine
@@ -22,7 +22,7 @@ type subscription struct {
 
 	target        *engine.Target // replaced, never changed
 	place         string         // where NOTIFYs go first
-	proved        bool           // nobody is hurt by what goes there, see prove.go
+	proved        bool           // NOTIFYs there can hurt nobody, see prove.go
 	authenticated bool           // the first SUBSCRIBE was
 	contact       string
 	cseq          uint32 // of the last NOTIFY
@@ -31,10 +31,10 @@ type subscription struct {
 	ends          lane.Time
 
 	view view
-	full bool      // all of it is to be told, at once
-	next lane.Time // when the next partial NOTIFY may go out
-	// Nothing but the end is told before: the subscriber asked for it, or the registrations can't
-	// be read
+	full bool      // report everything, at once
+	next lane.Time // when the next partial NOTIFY may be sent
+	// Nothing but the end is reported before: the subscriber asked for that, or the registrations
+	// cannot be read
 	hold   lane.Time
 	tries  int    // NOTIFYs in a row that were put off
 	flying bool   // a NOTIFY has no answer yet
@@ -51,7 +51,8 @@ type subscription struct {
 	reasons map[string]Event // why contacts ended, by key; guarded by the notifier's mu
 }
 
-// newSubscription makes the subscription that the SUBSCRIBE of req asks for. It is not entered yet.
+// newSubscription creates the subscription that the SUBSCRIBE of req requests. It is not entered
+// yet.
 func newSubscription(n *Notifier, req *engine.Request, aor string, d *demand, m *message.Message) (*subscription, *refusal) {
 	from, err := m.From()
 	if err != nil || len(from.Tag()) == 0 || len(from.Tag()) > maxTag || len(from.URI) > maxURI {
@@ -78,8 +79,8 @@ func newSubscription(n *Notifier, req *engine.Request, aor string, d *demand, m 
 	return s, nil
 }
 
-// last has the subscription last for d, 0 for no longer, and its subscriber told of everything:
-// each SUBSCRIBE is followed by a NOTIFY at once (RFC 6665 §4.2.1.2).
+// last makes the subscription last for d, 0 for no longer, and reports everything to its
+// subscriber: each SUBSCRIBE is followed by a NOTIFY at once (RFC 6665 §4.2.1.2).
 func (s *subscription) last(d time.Duration) {
 	s.granted, s.ends = d, s.lane.Now().Add(d)
 	s.full, s.hold = true, 0
@@ -93,7 +94,7 @@ func (s *subscription) accepted() []engine.HeaderEdit {
 	return []engine.HeaderEdit{header("Contact", s.contact), secondsHeader("Expires", s.granted), header("Allow-Events", "reg")}
 }
 
-// hear notes a change. The notifier's mu is held.
+// hear records a change. The notifier's mu is held.
 func (s *subscription) hear(key string, why Event) {
 	s.dirty.Store(true)
 	if why == "" || len(s.reasons) >= maxReasons {
@@ -105,7 +106,7 @@ func (s *subscription) hear(key string, why Event) {
 	s.reasons[key] = why
 }
 
-// heard takes what was noted.
+// heard returns what was recorded.
 func (s *subscription) heard() map[string]Event {
 	s.notifier.mu.Lock()
 	defer s.notifier.mu.Unlock()
@@ -115,7 +116,7 @@ func (s *subscription) heard() map[string]Event {
 	return why
 }
 
-// kick has the subscription look on its lane what there is to do. Any goroutine may call it.
+// kick makes the subscription check on its lane what there is to do. Any goroutine may call it.
 func (s *subscription) kick() {
 	if !s.posted.Swap(true) {
 		s.lane.Return(s)
@@ -125,8 +126,8 @@ func (s *subscription) kick() {
 // Expire is its timer's.
 func (s *subscription) Expire(*lane.Timer) { s.kick() }
 
-// Do is its turn on the lane. A look at the registrations may lend the lane: a turn that comes
-// meanwhile is taken after it.
+// Do is its turn on the lane. A look at the registrations may lend the lane: a turn that comes in
+// the meantime is taken after it.
 func (s *subscription) Do(*lane.Lane) {
 	s.posted.Store(false)
 	if s.busy {
@@ -175,7 +176,7 @@ func (s *subscription) arm() {
 	s.lane.After(max(0, due.Sub(s.lane.Now())), &s.timer, s)
 }
 
-// putOff has all told after d, or at the end.
+// putOff reports everything after d, or at the end.
 func (s *subscription) putOff(d time.Duration) { s.full, s.hold = true, s.lane.Now().Add(d) }
 
 // drop ends it without a word.

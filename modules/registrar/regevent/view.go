@@ -1,6 +1,6 @@
 package regevent
 
-// This file is what a subscriber has been told: the next document is the difference to it.
+// This file is what a subscriber has been told: the next document is the difference from it.
 
 import "time"
 
@@ -12,9 +12,9 @@ type view struct {
 	version uint32  // of the next document
 }
 
-// next makes the view one of contacts, and returns what is to be told of that; full is all, or else
-// what was changed. why has what happened to contacts that ended, by key, as far as it is known.
-// tell is false when nothing was changed.
+// next updates the view to contacts, and returns what to report; full means everything, otherwise
+// what has changed. why has what happened to contacts that ended, by key, as far as it is known.
+// tell is false if nothing has changed.
 func (v *view) next(contacts []Contact, why map[string]Event, full bool, now time.Time) (d *document, tell bool) {
 	old := make(map[string]*entry, len(v.entries))
 	for i := range v.entries {
@@ -57,7 +57,7 @@ func (v *view) next(contacts []Contact, why map[string]Event, full bool, now tim
 	return d, full || len(d.contacts) > 0
 }
 
-// ended are the contacts that are gone, in the order they were told of.
+// ended are the contacts that are gone, in the order they were reported.
 func (v *view) ended(old map[string]*entry, why map[string]Event, now time.Time) []entry {
 	if len(old) == 0 {
 		return nil

@@ -68,8 +68,8 @@ func readRoutes(m *message.Message) ([]string, *refusal) {
 	return path, nil
 }
 
-// nearby notes how the sender of req itself is reached, where its Contact alone does not lead
-// there: as the registrar does for contacts.
+// nearby records how the sender of req itself is reached, if its Contact alone does not lead there:
+// as the registrar does for contacts.
 func nearby(t *engine.Target, req *engine.Request, contact *message.URI) {
 	m, from := req.Message(), req.Source()
 	source := from.Addr.Addr().Unmap().WithZone("")

@@ -1,8 +1,8 @@
 package storetest
 
-// This file is about clocks that jump. No jump may lose a binding for ever, nor keep one for ever:
-// what ends by the present time of day is gone, what is registered by it stays until its end, and
-// is told about soon after.
+// This file is about clocks that jump. No jump may lose a binding for ever, or keep one for ever:
+// what has ended by the current time of day is gone; what is registered by it stays until its end,
+// and is reported soon after.
 
 import "time"
 
@@ -18,7 +18,7 @@ func testClockBack(b *bench) {
 	b.has("sip:alice@h", "sip:2@h")
 	b.has("sip:carol@h", "sip:3@h")
 	b.has("sip:bob@h", "sip:1@h")
-	// refreshed: it ends by the clock there is
+	// Refreshed: it ends by the current clock.
 	b.set("sip:bob@h", b.make("sip:1@h", 30*time.Minute))
 	b.swept(2*time.Minute, "sip:alice@h sip:2@h", "sip:carol@h sip:3@h")
 	b.has("sip:alice@h")
@@ -58,7 +58,7 @@ func testClockThereAndBack(b *bench) {
 	b.swept(0)
 	b.swept(2*time.Hour, "sip:bob@h sip:1@h")
 	b.has("sip:carol@h", "sip:3@h")
-	// Granted before the clock came back, it lasts longer, but not for ever
+	// Granted before the clock was set back, it lasts longer, but not for ever.
 	b.swept(day+2*time.Hour, "sip:carol@h sip:3@h")
 	b.swept(4*day, "sip:alice@h sip:2@h")
 	b.counts(0)

@@ -1,4 +1,4 @@
-// Package storetest is the conformance test of registrar.Store: what every store has to do, run on
+// Package storetest is the conformance test of registrar.Store: what every store must do, run on
 // each.
 package storetest
 
@@ -26,7 +26,7 @@ func Run(t *testing.T, open Opener) {
 		"clock set back": testClockBack, "clock set forward": testClockForward, "clock set forth and back": testClockThereAndBack,
 	} {
 		t.Run(name, func(t *testing.T) {
-			// The present time: a store may have an idea of its own of what has expired.
+			// The current time: a store may have its own idea of what has expired.
 			f(&bench{T: t, store: open(t), now: time.Now().Truncate(time.Millisecond)})
 		})
 	}
@@ -57,7 +57,7 @@ func (b *bench) set(aor string, list ...*registrar.Binding) {
 	}
 }
 
-// old is what the store hands to an update.
+// old is what the store passes to an update.
 func (b *bench) old(aor string) (list []*registrar.Binding) {
 	b.Helper()
 	stop := errors.New("only looking")
@@ -206,8 +206,8 @@ func testSweep(b *bench) {
 	b.has("sip:carol@h", "sip:4@h")
 }
 
-// testFlows: an instance registers one contact over several flows, each a binding with a time of
-// its own.
+// testFlows: an instance registers one contact over several flows, each a binding with its own
+// expiry.
 func testFlows(b *bench) {
 	flow := func(id int, lasts time.Duration) *registrar.Binding {
 		r := Record("sip:bob@192.0.2.4", b.now, lasts)
@@ -225,7 +225,8 @@ func testFlows(b *bench) {
 	b.counts(1)
 }
 
-// testAtomic: updates of one address exclude each other, and each sees what those before it made.
+// testAtomic: updates of one address exclude each other, and each sees the result of the earlier
+// ones.
 func testAtomic(b *bench) {
 	const workers, each = 8, 20
 	var done sync.WaitGroup
@@ -252,7 +253,7 @@ func testAtomic(b *bench) {
 	b.counts(workers * each)
 }
 
-// testAddresses: whatever an address has in it, it is one of its own.
+// testAddresses: every address is distinct, whatever characters it contains.
 func testAddresses(b *bench) {
 	all := []string{"sip:bob@h", "sip:Bob@h", "sip:bob@h:5070", "sip:%00@h", "sip:a'b\"c`@h", "sip:{a}*?[x]@h", "sip:ü@h", "sip:h"}
 	for i, aor := range all {
