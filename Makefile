@@ -17,9 +17,9 @@ TALLY  := $(GO) run ./internal/testcount -add $(COUNTS)
 docs:
 	$(GO) run ./internal/docs/generate
 
-.PHONY: docs test build vet lint cross plain race simulate beside fuzz hostile interop bench phones redis postgres mariadb lua51 counts clean
+.PHONY: docs test build vet lint cross portable plain race simulate beside fuzz hostile interop bench phones redis postgres mariadb lua51 counts clean
 
-test: clean vet lint cross plain race simulate beside
+test: clean vet lint cross portable plain race simulate beside
 	@$(GO) run ./internal/testcount -sum $(COUNTS)
 
 # Interop waits for programs that are not ours half of the time: fuzzing takes what it leaves of the processors.
@@ -39,8 +39,12 @@ lint:
 
 # The engine embeds in programs for other systems, where parts of it are others.
 cross:
-	GOOS=darwin $(GO) build ./...
-	GOOS=windows $(GO) build ./...
+	for os in darwin freebsd windows; do GOOS=$$os $(GO) build ./... && GOOS=$$os $(GO) vet ./engine/... || exit 1; done
+
+# What other systems run in place of Linux's own calls, on this one: datagrams one by one, and probes in place of ICMP errors.
+portable: | bin
+	$(GO) test -count=1 -tags portable -json ./engine/transport | $(TALLY)
+	$(GO) test -count=1 -tags portable -run 'Gone|Closed|Unreach|Socket|Trap' -json ./engine | $(TALLY)
 
 # The ceilings on allocations hold without the race detector only, so both ways. Interop has its own target: it tests a binary.
 plain race: redis postgres mariadb lua51 | bin

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -41,7 +40,7 @@ func relaying(t *testing.T, host string, o *engine.ForkOptions, targets func(r *
 	caller := newLine(t, host)
 	timers := transaction.Timers{}
 	// Nothing is sent again meanwhile, and nothing times out; elsewhere the second sending asks
-	if runtime.GOOS == "linux" {
+	if !portable {
 		timers.T1 = soon
 	}
 	eng := onSockets(t, time.Second, engine.Config{Listen: []string{"udp:" + net.JoinHostPort(host, "0"), "tcp:" + net.JoinHostPort(host, "0")}, Lanes: 2, MaxDelay: -1,
@@ -115,7 +114,7 @@ func (l *line) answers(code int) {
 
 // ICMP errors of one peer are no business of the others, whose datagrams leave by the same socket.
 func TestErrorsOfOthersLoseNothing(t *testing.T) {
-	if runtime.GOOS != "linux" {
+	if portable {
 		t.Skip("only Linux tells of ICMP errors by the socket that others send by")
 	}
 	bob := newLine(t, "127.0.0.1")

@@ -1,4 +1,4 @@
-//go:build !(linux && (amd64 || arm64 || riscv64 || loong64))
+//go:build portable || !(linux && (amd64 || arm64 || riscv64 || loong64))
 
 // Reading datagrams one by one, if there is no recvmmsg. The address a datagram was sent to is
 // unknown here: a listener on a wildcard answers from the address the system chooses.

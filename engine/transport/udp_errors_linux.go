@@ -1,4 +1,4 @@
-//go:build linux && (amd64 || arm64 || riscv64 || loong64)
+//go:build linux && (amd64 || arm64 || riscv64 || loong64) && !portable
 
 // ICMP errors of datagrams that were sent: the system keeps them in the socket's error queue
 // (ip(7), IP_RECVERR).

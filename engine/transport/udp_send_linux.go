@@ -1,4 +1,4 @@
-//go:build linux && (amd64 || arm64 || riscv64 || loong64)
+//go:build linux && (amd64 || arm64 || riscv64 || loong64) && !portable
 
 // Sending datagrams: without a lock, so that lanes can send through one socket at the same time,
 // and without allocating.
