@@ -1,8 +1,8 @@
 package luabind
 
 import (
+	"errors"
 	"fmt"
-	"reflect"
 )
 
 // Configure declares a module's configure{} function: the file may call it once, with a table that is decoded strictly into a copy of defaults (see
@@ -10,28 +10,25 @@ import (
 // decodes something else raises. apply's error is raised. T must hold no *Func: a module that is configured with functions declares its own Function
 // and keeps them for each [Call.VM].
 func Configure[T any](f Function, defaults T, apply func(T) error) Function {
-	var first T
-	var applied bool
-	seen := map[any]bool{}
+	var said Agreed[T]
 	f.Name, f.Where = "configure", AtLoad
 	if f.Doc == "" {
 		f.Doc = "Sets options, once, while the file loads."
 	}
 	return Do1(f, RequiredOptionsArg("options", defaults), func(c *Call, opts T) {
-		if seen[c.VM()] {
-			c.Raise("has already been called")
-		}
-		seen[c.VM()] = true
-		if applied {
-			if !reflect.DeepEqual(first, opts) {
-				c.Raise("the options differ between lanes; make them the same each time the file runs (%+v, %+v)", first, opts)
-			}
+		first, err := said.Say(c.VM(), opts)
+		switch {
+		case errors.Is(err, ErrDiffers):
+			before, _ := said.Value()
+			c.Raise("what it is given %v (%+v, %+v)", err, before, opts)
+		case err != nil:
+			c.Raise("%v", err)
+		case !first:
 			return
 		}
 		if err := apply(opts); err != nil {
 			c.Raise("%v", err)
 		}
-		first, applied = opts, true
 	})
 }
 

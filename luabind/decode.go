@@ -24,12 +24,21 @@ import (
 //
 // Field types: string, bool, integers, floats, time.Duration (a number of seconds), []string (a list or one string), map[string]string, any (a copy),
 // *Func (a function), FuncOrValue (a function or a copy), []engine.HeaderEdit ({Name = text | list | false}), a struct (a table of options in turn), and pointers to these (nil: not
-// given). `lua:"name,required"` must be given, `lua:"name,reloadable"` may change at a reload; default:"…" and doc:"…" are for documentation; min and max bound numbers and durations (in seconds); a duration is never negative.
+// given), and what implements [OptionDecoder]. The keys of a struct that is embedded stand beside the others. `lua:"name,required"` must be given, `lua:"name,reloadable"` may change at a reload; default:"…" and doc:"…" are for documentation; min and max bound numbers and durations (in seconds); a duration is never negative.
+
+// OptionDecoder is a type of an option that decodes itself. It is implemented by the pointer.
+type OptionDecoder interface {
+	// DecodeOption reads a copy of the value: string, float64, bool, []any, map[string]any. Its
+	// error follows the option's name: "must be …".
+	DecodeOption(value any) error
+	// OptionType is the type in words, for documentation.
+	OptionType() string
+}
 
 // optionField is one key of an options struct.
 type optionField struct {
 	name     string
-	index    int
+	index    []int
 	required bool
 	min, max string
 	oneof    []string
@@ -44,11 +53,17 @@ func optionFields(t reflect.Type) []optionField {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		tag, ok := f.Tag.Lookup("lua")
+		if !ok && f.Anonymous && f.Type.Kind() == reflect.Struct {
+			for _, o := range optionFields(f.Type) {
+				o.index = append([]int{i}, o.index...)
+				list = append(list, o)
+			}
+		}
 		if !ok {
 			continue
 		}
 		parts := strings.Split(tag, ",")
-		o := optionField{name: parts[0], index: i, required: slices.Contains(parts[1:], "required"),
+		o := optionField{name: parts[0], index: []int{i}, required: slices.Contains(parts[1:], "required"),
 			reloadable: slices.Contains(parts[1:], "reloadable"), doc: f.Tag.Get("doc"), def: f.Tag.Get("default")}
 		o.min, o.max = f.Tag.Get("min"), f.Tag.Get("max")
 		if s := f.Tag.Get("oneof"); s != "" {
@@ -104,7 +119,7 @@ func OptionsOf(opts any) []Option {
 	for _, f := range optionFields(t) {
 		o := Option{Name: f.name, Doc: f.doc, Default: f.def, Required: f.required, Reloadable: f.reloadable, OneOf: f.oneof,
 			Min: f.min, Max: f.max}
-		o.Kind, o.Type, o.Options = optionKind(t.Field(f.index).Type)
+		o.Kind, o.Type, o.Options = optionKind(t.FieldByIndex(f.index).Type)
 		list = append(list, o)
 	}
 	return list
@@ -114,6 +129,9 @@ func OptionsOf(opts any) []Option {
 func optionKind(t reflect.Type) (kind Type, words string, options []Option) {
 	if t.Kind() == reflect.Pointer && t != reflect.TypeFor[*Func]() {
 		t = t.Elem()
+	}
+	if d, ok := reflect.New(t).Interface().(OptionDecoder); ok {
+		return Any, d.OptionType(), nil
 	}
 	switch t {
 	case reflect.TypeFor[time.Duration]():
@@ -165,10 +183,10 @@ func decodeStruct(v *vm, t *lua.LTable, s reflect.Value, path string) error {
 			}
 			continue
 		}
-		if err := decodeField(v, value, s.Field(f.index), path+f.name); err != nil {
+		if err := decodeField(v, value, s.FieldByIndex(f.index), path+f.name); err != nil {
 			return err
 		}
-		if err := f.check(s.Field(f.index), path); err != nil {
+		if err := f.check(s.FieldByIndex(f.index), path); err != nil {
 			return err
 		}
 	}
@@ -262,6 +280,15 @@ func decodeField(v *vm, value lua.LValue, field reflect.Value, name string) erro
 		return fmt.Errorf("option %s must be %s, not %s", name, what, describe(value))
 	}
 	switch into := field.Addr().Interface().(type) {
+	case OptionDecoder:
+		x, err := toGo(value)
+		if err == nil {
+			err = into.DecodeOption(x)
+		}
+		if err != nil {
+			return fmt.Errorf("option %s %w", name, err)
+		}
+		return nil
 	case *time.Duration:
 		d, ok := seconds(value)
 		if !ok {

@@ -195,7 +195,7 @@ func TestConfigure(t *testing.T) {
 		`m.configure()`:                  "argument 1 must be a table of options, not nil",
 		`m.configure("x")`:               "argument 1 must be a table of options, not the string",
 		`m.configure{} m.configure{}`:    "has already been called",
-		`m.configure{max = math.random(10)} m = nil sip.log.info(math.random(10))`: "differ between lanes",
+		`m.configure{max = math.random(10)} m = nil sip.log.info(math.random(10))`: "differs between lanes",
 	} {
 		if err := try(source); err == nil || !contains(err.Error(), want) {
 			t.Errorf("%s\nwant %q, got %v", source, want, err)

@@ -39,8 +39,9 @@ func typeOf(t reflect.Type) *entryType {
 		if !ok {
 			continue
 		}
-		name, flag, _ := strings.Cut(tag, ",")
-		x := field{name: name, index: i, required: flag == "required", bounds: [2]string{f.Tag.Get("min"), f.Tag.Get("max")}, set: setter(f.Type)}
+		parts := strings.Split(tag, ",")
+		name := parts[0]
+		x := field{name: name, index: i, required: slices.Contains(parts[1:], "required"), bounds: [2]string{f.Tag.Get("min"), f.Tag.Get("max")}, set: setter(f.Type)}
 		if s := f.Tag.Get("oneof"); s != "" {
 			x.oneof = strings.Fields(s)
 		}

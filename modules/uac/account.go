@@ -13,20 +13,18 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Account is one address kept registered elsewhere.
+// Account is one address kept registered elsewhere: what uac.register takes. User and Registrar are
+// required.
 type Account struct {
-	Name string // tells accounts apart; default: the AOR
-	// A uri: where REGISTER is sent, and its Request-URI: "sip:trunk.example"
-	Registrar string
-	AOR       string // a uri: what is registered; default: User at the registrar's host
-	User      string // of the credentials
-	Password  string //
-	// A uri: where calls are to come; default: the AOR's user at the listener that sends
-	Contact string
-	Proxy   string // a uri: where to send instead of the Registrar
-	// The listener to send from, as "udp:192.0.2.1:5060"; default: the first that fits
-	Socket  string
-	Expires time.Duration // to ask for; default: one hour
+	Name      string        `lua:"name" default:"the aor" doc:"what registrations and events call it"`
+	Registrar string        `lua:"registrar,required" doc:"a URI: where REGISTER is sent, \"sip:trunk.example\", with ;transport=tcp and the like"`
+	User      string        `lua:"user,required" doc:"the credentials"`
+	Password  string        `lua:"password,required" doc:"the credentials"`
+	AOR       string        `lua:"aor" default:"the user at the registrar's host" doc:"what is registered"`
+	Contact   string        `lua:"contact" default:"the aor's user at the listener that sends" doc:"where calls should arrive"`
+	Proxy     string        `lua:"proxy" doc:"a URI to send to instead of the registrar"`
+	Socket    string        `lua:"socket" default:"the first listener that fits" doc:"the listener to send from, as named by --listen"`
+	Expires   time.Duration `lua:"expires" min:"1" max:"604800" default:"3600" doc:"seconds to request, up to a week"`
 }
 
 // String leaves the password out.

@@ -153,15 +153,15 @@ func refreshAfter(granted time.Duration) time.Duration {
 // after is how long to wait after the failure that follows tries others: doubled each time, and at
 // least half of it, as RFC 5626 §4.5 has it. What won't change by itself is not asked again before
 // the longest wait: registrars ban those who insist.
-func (r Retry) after(tries int, no *refusal) time.Duration {
-	d := r.First
+func (p Policy) after(tries int, no *refusal) time.Duration {
+	d := p.Retry
 	for range min(tries, 16) {
-		d = min(d*2, r.Most)
+		d = min(d*2, p.MaxRetry)
 	}
 	switch no.code {
 	case 401, 403, 404, 407:
-		d = r.Most
+		d = p.MaxRetry
 	}
 	d = d/2 + rand.N(d/2+1)
-	return max(d, min(no.later, r.Most))
+	return max(d, min(no.later, p.MaxRetry))
 }

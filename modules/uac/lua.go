@@ -4,8 +4,8 @@ package uac
 // see.
 
 import (
+	"errors"
 	"fmt"
-	"time"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
@@ -22,72 +22,41 @@ func (u *UAC) Name() string { return "uac" }
 
 // Open makes the module of one script generation: it gathers the accounts that the file names.
 func (u *UAC) Open(h *luabind.Host) (luabind.Module, error) {
-	m := &module{uac: u, host: h, accounts: map[string]Account{}, seen: map[seen]bool{}}
-	m.hears.hear = m.tell
+	m := &module{uac: u, host: h, accounts: map[string]*luabind.Agreed[Account]{}}
+	m.hears.Hear = m.tell
 	return m, nil
 }
 
-// module is the UAC within one script generation. accounts and retry are written before any call is
-// served.
+// module is the UAC within one script generation. accounts and policy are written before any call
+// is served.
 type module struct {
 	uac      *UAC
 	host     *luabind.Host
-	hears    listener
-	accounts map[string]Account
-	seen     map[seen]bool
-	retry    Retry
-}
-
-// seen is an account that the file named in one VM.
-type seen struct {
-	vm   any
-	name string
+	hears    luabind.Listener[Event]
+	accounts map[string]*luabind.Agreed[Account] // by name
+	policy   Policy
 }
 
 // Activate puts the file's accounts into force.
 func (m *module) Activate() error {
-	m.uac.script.Store(&m.hears)
+	m.uac.script.Listen(&m.hears)
 	e := m.host.Engine()
 	if e == nil {
 		return nil
 	}
 	list := make([]Account, 0, len(m.accounts))
-	for _, a := range m.accounts {
+	for _, said := range m.accounts {
+		a, _ := said.Value()
 		list = append(list, a)
 	}
-	return m.uac.Keep(e, list, m.retry)
+	return m.uac.Keep(e, list, m.policy)
 }
 
 // Close leaves the registrations alone: they are the next generation's, and when the process stops
 // UAC.Stop takes them back.
 func (m *module) Close() error {
-	m.uac.script.CompareAndSwap(&m.hears, nil)
+	m.uac.script.Leave(&m.hears)
 	return nil
-}
-
-// settings are the options of configure.
-type settings struct {
-	Retry    time.Duration `lua:"retry,reloadable" min:"1" max:"86400" default:"30" doc:"seconds to wait after a first failure"`
-	MaxRetry time.Duration `lua:"max_retry,reloadable" min:"1" max:"86400" default:"1800" doc:"seconds between attempts, at most"`
-}
-
-func (m *module) configure(s settings) error {
-	r, err := Retry{First: s.Retry, Most: s.MaxRetry}.complete()
-	m.retry = r
-	return err
-}
-
-// account are the options of register.
-type account struct {
-	Name      string        `lua:"name" default:"the aor" doc:"what registrations and events call it"`
-	Registrar string        `lua:"registrar,required" doc:"a URI: where REGISTER is sent, \"sip:trunk.example\", with ;transport=tcp and the like"`
-	User      string        `lua:"user,required" doc:"the credentials"`
-	Password  string        `lua:"password,required" doc:"the credentials"`
-	AOR       string        `lua:"aor" default:"the user at the registrar's host" doc:"what is registered"`
-	Contact   string        `lua:"contact" default:"the aor's user at the listener that sends" doc:"where calls should arrive"`
-	Proxy     string        `lua:"proxy" doc:"a URI to send to instead of the registrar"`
-	Socket    string        `lua:"socket" default:"the first listener that fits" doc:"the listener to send from, as named by --listen"`
-	Expires   time.Duration `lua:"expires" min:"1" max:"604800" default:"3600" doc:"seconds to request, up to a week"`
 }
 
 // maskOptions are the options of mask.
@@ -101,12 +70,12 @@ type maskOptions struct {
 // Functions of the module.
 func (m *module) Functions() []luabind.Function {
 	return []luabind.Function{
-		luabind.Configure(luabind.Function{Example: `uac.configure({ retry = 60 })`}, settings{}, m.configure),
+		luabind.Configure(luabind.Function{Example: `uac.configure({ retry = 60 })`}, DefaultPolicy(), func(p Policy) error { m.policy = p; return p.Check() }),
 		luabind.Act1(luabind.Function{Name: "register", Where: luabind.AtLoad,
 			Doc:     "Keeps an address registered elsewhere, as long as the script says so. Reloads don't disturb what did not change.",
 			Raises:  "for two accounts of one name, and one that differs from lane to lane",
 			Example: `uac.register({ registrar = "sip:provider.example", user = "4930123", password = "secret" })`},
-			luabind.RequiredOptionsArg("account", account{}), m.register),
+			luabind.RequiredOptionsArg("account", Account{}), m.register),
 		luabind.Func0(luabind.Function{Name: "registrations", Where: luabind.InHandler, Doc: "How the registrations stand, by name.",
 			Example: `for _, r in ipairs(uac.registrations()) do sip.log.info("%s: %s", r.name, r.state) end`},
 			luabind.ReturnsList[*Status](statusType, ""), func(*luabind.Call) []*Status { return m.uac.List() }),
@@ -124,21 +93,22 @@ func (m *module) Functions() []luabind.Function {
 	}
 }
 
-func (m *module) register(c *luabind.Call, o account) error {
-	a, err := Account{Name: o.Name, Registrar: o.Registrar, AOR: o.AOR, User: o.User, Password: o.Password, Contact: o.Contact, Proxy: o.Proxy,
-		Socket: o.Socket, Expires: o.Expires}.complete()
+func (m *module) register(c *luabind.Call, a Account) error {
+	a, err := a.complete()
 	if err != nil {
 		return err
 	}
-	key := seen{c.VM(), a.Name}
-	if m.seen[key] {
+	said := m.accounts[a.Name]
+	if said == nil {
+		said = &luabind.Agreed[Account]{}
+		m.accounts[a.Name] = said
+	}
+	switch _, err := said.Say(c.VM(), a); {
+	case errors.Is(err, luabind.ErrSaid):
 		return fmt.Errorf("there is an account %q already; give one of them another name", a.Name)
+	case err != nil:
+		return fmt.Errorf("the account %q %w", a.Name, err)
 	}
-	m.seen[key] = true
-	if known, ok := m.accounts[a.Name]; ok && known != a {
-		return fmt.Errorf("the account %q differs from lane to lane; make it the same each time the file runs", a.Name)
-	}
-	m.accounts[a.Name] = a
 	return nil
 }
 

@@ -25,7 +25,7 @@ type registration struct {
 	lane    *lane.Lane
 	timer   lane.Timer
 	account Account
-	retry   Retry
+	retry   Policy
 	callID  string // the same for all its REGISTERs (§10.2.4)
 	cseq    uint32 // of the last
 	ask     time.Duration
@@ -39,7 +39,7 @@ type registration struct {
 	gone    func() // called when it has been unregistered; nil for nobody
 }
 
-func newRegistration(u *UAC, e *engine.Engine, a Account, retry Retry) *registration {
+func newRegistration(u *UAC, e *engine.Engine, a Account, retry Policy) *registration {
 	r := &registration{uac: u, engine: e, given: a, account: a, retry: retry, ask: a.Expires,
 		callID: fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64())}
 	r.status.Store(&Status{Name: a.Name, AOR: a.AOR, Contact: a.Contact, pending: true})
@@ -54,7 +54,7 @@ const spread = time.Second
 func (r *registration) begin() { r.lane.After(rand.N(spread), &r.timer, r) }
 
 // change takes an account that is registered at the same place.
-func (r *registration) change(a Account, retry Retry, changed bool) {
+func (r *registration) change(a Account, retry Policy, changed bool) {
 	r.retry = retry
 	if !changed || r.removed {
 		return

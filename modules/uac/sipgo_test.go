@@ -125,7 +125,7 @@ func TestSipgoRegistrar(t *testing.T) {
 	told := make(chan uac.Event, 100)
 	u := uac.New(uac.Options{Event: func(ev uac.Event) { told <- ev }})
 	account := uac.Account{Registrar: "sip:" + tr.addr, User: "4930", Password: "s3cret", Expires: 4 * time.Second}
-	if err := u.Keep(e, []uac.Account{account}, uac.Retry{}); err != nil {
+	if err := u.Keep(e, []uac.Account{account}, uac.DefaultPolicy()); err != nil {
 		t.Fatal(err)
 	}
 	wantEvent(t, told, uac.EventRegistered)
@@ -146,7 +146,7 @@ func TestSipgoRegistrar(t *testing.T) {
 			t.Fatalf("%+v", l)
 		}
 	}
-	if err := u.Keep(e, nil, uac.Retry{}); err != nil {
+	if err := u.Keep(e, nil, uac.DefaultPolicy()); err != nil {
 		t.Fatal(err)
 	}
 	wantEvent(t, told, uac.EventUnregistered)
@@ -191,7 +191,7 @@ func TestStop(t *testing.T) {
 	told := make(chan uac.Event, 100)
 	u := uac.New(uac.Options{Event: func(ev uac.Event) { told <- ev }})
 	account := uac.Account{Registrar: "sip:" + tr.addr, User: "4930", Password: "s3cret"}
-	if err := u.Keep(e, []uac.Account{account}, uac.Retry{}); err != nil {
+	if err := u.Keep(e, []uac.Account{account}, uac.DefaultPolicy()); err != nil {
 		t.Fatal(err)
 	}
 	wantEvent(t, told, uac.EventRegistered)
@@ -203,13 +203,13 @@ func TestStop(t *testing.T) {
 	if r := tr.next(t); r.GetHeader("Expires").Value() != "0" {
 		t.Errorf("Expires: %s", r.GetHeader("Expires").Value())
 	}
-	if err := u.Keep(e, []uac.Account{account}, uac.Retry{}); err != nil || len(u.List()) != 0 {
+	if err := u.Keep(e, []uac.Account{account}, uac.DefaultPolicy()); err != nil || len(u.List()) != 0 {
 		t.Errorf("%v, kept after the end: %v", err, u.List())
 	}
 
 	u = uac.New(uac.Options{})
 	account.Registrar = "sip:" + silent.LocalAddr().String()
-	if err := u.Keep(e, []uac.Account{account}, uac.Retry{}); err != nil {
+	if err := u.Keep(e, []uac.Account{account}, uac.DefaultPolicy()); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := silent.ReadFrom(make([]byte, 65536)); err != nil { // the REGISTER is under way

@@ -55,13 +55,8 @@ type Event struct {
 	Code  int           // of EventFailed: the answer, 0 for none
 }
 
-// listener hears of events, as Options.Event does.
-type listener struct{ hear func(Event) }
-
 func (u *UAC) emit(e Event) {
-	if l := u.script.Load(); l != nil {
-		l.hear(e)
-	}
+	u.script.Emit(e)
 	if u.event != nil {
 		u.event(e)
 	}

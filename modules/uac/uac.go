@@ -14,11 +14,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/luabind"
 )
 
 // Options of New. The zero value is good.
@@ -31,7 +30,7 @@ type Options struct {
 // UAC keeps registrations. It is safe for concurrent use.
 type UAC struct {
 	event   func(Event)
-	script  atomic.Pointer[listener] // the script generation that hears of events
+	script  luabind.Events[Event] // the script generation that hears of events
 	figures figures
 
 	mu    sync.Mutex
@@ -43,31 +42,10 @@ type UAC struct {
 // New makes a UAC that keeps nothing yet.
 func New(o Options) *UAC { return &UAC{event: o.Event, known: map[string]*registration{}} }
 
-// Retry says how long to wait after failures. 0 means the default.
-type Retry struct {
-	First time.Duration // after the first failure; doubled with each further one; default 30 s
-	// At most, and after a refusal that will not change by itself (403, a wrong password); default
-	// 30 min
-	Most time.Duration
-}
-
-func (r Retry) complete() (Retry, error) {
-	if r.First == 0 {
-		r.First = 30 * time.Second
-	}
-	if r.Most == 0 {
-		r.Most = max(30*time.Minute, r.First)
-	}
-	if r.First < time.Second || r.Most < r.First {
-		return r, fmt.Errorf("retry must be at least a second, and max_retry not less than retry (%v, %v)", r.First, r.Most)
-	}
-	return r, nil
-}
-
 // Keep makes accounts the ones that are kept registered by e: those that were and are not changed
 // go on undisturbed, changed ones are registered again, those that are gone are unregistered.
 // Errors: an account that can't be, or two of one name; then nothing changes.
-func (u *UAC) Keep(e *engine.Engine, accounts []Account, retry Retry) error {
+func (u *UAC) Keep(e *engine.Engine, accounts []Account, p Policy) error {
 	wanted := map[string]Account{}
 	for _, a := range accounts {
 		full, err := a.complete()
@@ -79,7 +57,7 @@ func (u *UAC) Keep(e *engine.Engine, accounts []Account, retry Retry) error {
 		}
 		wanted[full.Name] = full
 	}
-	retry, err := retry.complete()
+	p, err := p.complete()
 	if err != nil {
 		return fmt.Errorf("uac: %w", err)
 	}
@@ -99,18 +77,18 @@ func (u *UAC) Keep(e *engine.Engine, accounts []Account, retry Retry) error {
 		}
 	}
 	for name, a := range wanted {
-		u.keepLocked(name, a, retry)
+		u.keepLocked(name, a, p)
 	}
 	return nil
 }
 
 // keepLocked starts or changes one; u.mu is held.
-func (u *UAC) keepLocked(name string, a Account, retry Retry) {
+func (u *UAC) keepLocked(name string, a Account, p Policy) {
 	old := u.known[name]
 	if old != nil && !old.given.moved(&a) {
 		changed := old.given != a
 		old.given = a
-		old.post(func(r *registration) { r.change(a, retry, changed) })
+		old.post(func(r *registration) { r.change(a, p, changed) })
 		return
 	}
 	switch {
@@ -120,7 +98,7 @@ func (u *UAC) keepLocked(name string, a Account, retry Retry) {
 	default:
 		old.post((*registration).remove)
 	}
-	r := newRegistration(u, u.eng, a, retry)
+	r := newRegistration(u, u.eng, a, p)
 	u.known[name] = r
 	r.post((*registration).begin)
 }
