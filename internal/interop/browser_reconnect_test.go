@@ -11,9 +11,10 @@ import (
 	"github.com/sipscript/sipscript/internal/peer"
 )
 
-// TestBrowserThatReconnected is JsSIP's way (trap 43): its Contact is its GRUU without ob, and its WebSocket is another one in the
-// middle of calls, because the network went, or because the server was killed. Calls that it made and calls that it got go on, from
-// both sides, and new ones reach it.
+// TestBrowserThatReconnected is JsSIP's way (trap 43): its Contact is its GRUU without ob, and its
+// WebSocket is another one in the middle of calls, because the network went, or because the server
+// was killed. Calls that it made and calls that it got go on, from both sides, and new ones reach
+// it.
 func TestBrowserThatReconnected(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -93,7 +94,8 @@ func TestBrowserThatReconnected(t *testing.T) {
 	}
 }
 
-// registerAs registers an instance as JsSIP does: from then on its Contact is the GRUU that came back, in calls too.
+// registerAs registers an instance as JsSIP does: from then on its Contact is the GRUU that came
+// back, in calls too.
 func (b *browser) registerAs(instance string, sequence int) {
 	b.t.Helper()
 	d := b.dialog("sip:example.com")

@@ -53,7 +53,7 @@ func lookupAlgorithm(name []byte) Algorithm {
 	return 0
 }
 
-// Session tells whether it is a -sess variant.
+// Session reports whether it is a -sess variant.
 func (a Algorithm) Session() bool { return a == MD5Sess || a == SHA256Sess || a == SHA512256Sess }
 
 // Base is the algorithm without -sess: what passwords are hashed with.

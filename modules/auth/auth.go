@@ -1,8 +1,9 @@
-// Package auth is digest authentication (RFC 3261 §22, RFC 7616, RFC 8760) on the server's side: it challenges requests, checks
-// credentials, and holds users to the identities that are theirs.
+// Package auth is digest authentication (RFC 3261 §22, RFC 7616, RFC 8760) on the server's side: it
+// challenges requests, checks credentials, and holds users to the identities that are theirs.
 //
-// It is used from Go as it is, and from scripts as the module "auth". An [Auth] belongs to the program, not to a script:
-// which nonces have been used, who is banned, and open databases survive a reload.
+// It is used from Go as it is, and from scripts as the module "auth". An [Auth] belongs to the
+// program, not to a script: which nonces have been used, who is banned, and open databases survive
+// a reload.
 package auth
 
 // This file is the authenticator itself: its parts, and what they share.
@@ -18,13 +19,16 @@ import (
 // Options of New. The zero value knows no users.
 type Options struct {
 	Policy Policy
-	// Event, when not nil, is told of failures and bans, on the goroutine that found them. It must not block.
+	// Event, when not nil, is told of failures and bans, on the goroutine that found them. It must
+	// not block.
 	Event func(Event)
-	// Key makes nonces. Where it is left out, the first engine served gives it (engine.Key); [Auth.Verify] without an engine needs it.
+	// Key makes nonces. Where it is left out, the first engine served gives it (engine.Key);
+	// [Auth.Verify] without an engine needs it.
 	Key [32]byte
 	// Clients has the databases that scripts name; nil: an Auth has its own.
 	Clients *clients.Pool
-	// Cluster, when not nil, is what makes several processes accept each other's challenges. They need the same Key.
+	// Cluster, when not nil, is what makes several processes accept each other's challenges. They
+	// need the same Key.
 	Cluster Cluster
 }
 

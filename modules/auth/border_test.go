@@ -35,7 +35,8 @@ func heard(m *message.Message) (list []string) {
 	return list
 }
 
-// borderWorld has a caller at Caller and bob at 10.0.0.9, who answers with the codes, and says who he is each time.
+// borderWorld has a caller at Caller and bob at 10.0.0.9, who answers with the codes, and says who
+// he is each time.
 func borderWorld(t *testing.T, options, script string, codes ...int) (w *luabindtest.World, caller, bob *luabindtest.Peer) {
 	t.Helper()
 	w = luabindtest.New(t, head+"auth.configure { identity_headers = \"trusted\", "+options+" }\n"+script, luabindtest.Modules(New(Options{})))
@@ -59,7 +60,8 @@ func recordRoutes(m *message.Message) (lines string) {
 	return lines
 }
 
-// What strangers say of identities passes on no path, neither way; what trusted peers say does on each.
+// What strangers say of identities passes on no path, neither way; what trusted peers say does on
+// each.
 func TestStrangersIdentities(t *testing.T) {
 	const to = `"sip:bob@10.0.0.9:5060"`
 	for _, c := range []struct {
@@ -125,7 +127,7 @@ func expectHeard(t *testing.T, m *message.Message, all bool, name string) {
 	}
 }
 
-// All else of a message leaves as it came.
+// Everything else of a message leaves as it came.
 func TestBorderLeavesTheRest(t *testing.T) {
 	w, caller, bob := borderWorld(t, "", `function route(req) req:relay("sip:bob@10.0.0.9:5060") end`)
 	const lines = "X-A:  1\r\np-asserted-identity : \"A, B\" <sip:a@b>,\r\n <tel:+1>\r\nPRIVACY: id\r\nX-B: 2\r\n\t3\r\n"
@@ -146,7 +148,8 @@ func TestIdentityHeadersAreAnybodysByDefault(t *testing.T) {
 	expectHeard(t, bob.Got[0], true, "alice")
 }
 
-// What the script says of its own accord passes. P-Preferred-Identity of a stranger is a hint to it, and no more.
+// What the script says of its own accord passes. P-Preferred-Identity of a stranger is a hint to
+// it, and no more.
 func TestScriptsAssert(t *testing.T) {
 	for _, c := range []struct{ name, route, want string }{
 		{"on the request", `req:set_header("P-Asserted-Identity", "<sip:alice@example.com>") req:relay(bob)`, "P-Asserted-Identity: <sip:alice@example.com>"},
@@ -171,7 +174,8 @@ func TestScriptsAssert(t *testing.T) {
 	}
 }
 
-// A trusted peer's identity is shown to strangers, but where its owner keeps it private (RFC 3325 §7).
+// A trusted peer's identity is shown to strangers, but where its owner keeps it private (RFC 3325
+// §7).
 func TestPrivateIdentities(t *testing.T) {
 	const party = "Remote-Party-ID: <sip:alice@example.com>"
 	for _, c := range []struct {
@@ -203,7 +207,8 @@ func TestPrivateIdentities(t *testing.T) {
 	}
 }
 
-// The way back is the same: what bob, who is trusted, keeps private is not shown to a stranger. The script sees it.
+// The way back is the same: what bob, who is trusted, keeps private is not shown to a stranger. The
+// script sees it.
 func TestPrivateIdentitiesInResponses(t *testing.T) {
 	for _, c := range []struct{ name, route string }{
 		{"relay", `req:relay(bob)`},
@@ -238,7 +243,8 @@ func TestPrivateIdentitiesInResponses(t *testing.T) {
 	}
 }
 
-// What comes when the request is over, or comes again, is as strange, and as private, as what came first.
+// What comes when the request is over, or comes again, is as strange, and as private, as what came
+// first.
 func TestIdentitiesThatComeLate(t *testing.T) {
 	const private = "Privacy: id\r\nP-Asserted-Identity: <sip:bob@example.com>\r\n"
 	for _, c := range []struct {
@@ -300,8 +306,8 @@ func TestIdentitiesThatComeLate(t *testing.T) {
 	}
 }
 
-// A request of the script's own is one like another: what it asserts is not shown to strangers where it says so, and
-// their answers are not believed.
+// A request of the script's own is one like another: what it asserts is not shown to strangers
+// where it says so, and their answers are not believed.
 func TestIdentitiesOfOwnRequests(t *testing.T) {
 	w, _, bob := borderWorld(t, "", `function route(req) end`, 200)
 	got, err := w.Eval(`local res = sip.send { method = "MESSAGE", uri = "sip:bob@10.0.0.9", headers = { Privacy = "id", ["P-Asserted-Identity"] = "<sip:a@b>" } }

@@ -48,7 +48,8 @@ func TestCache(t *testing.T) {
 	step(client{}, "", 0)
 	d.now = d.now.Add(1)
 	step(client{}, "", 1)
-	// A known user's wrong password and an unknown user cost the store one question each, every time.
+	// A known user's wrong password and an unknown user cost the store one question each, every
+	// time.
 	for range 3 {
 		step(client{password: "wrong"}, Failed, 1)
 		step(client{user: "nobody"}, Failed, 1)
@@ -63,7 +64,7 @@ func TestCache(t *testing.T) {
 	step(client{password: "new"}, "", 0)
 	d.Forget("alice")
 	step(client{password: "new"}, Failed, 1)
-	// The store is away: who is remembered gets in.
+	// The store is unavailable: who is remembered gets in.
 	s.users["alice"] = NewPassword("open sesame")
 	step(client{}, "", 1)
 	s.err = errors.New("away")
@@ -78,7 +79,8 @@ func TestCache(t *testing.T) {
 	step(client{}, "", 1)
 }
 
-// Credentials outlive the message they came in: while the store is asked its buffer may serve another.
+// Credentials outlive the message they came in: while the store is asked its buffer may serve
+// another.
 func TestFetchNeedsNoMessage(t *testing.T) {
 	s := &shelf{users: map[string]*Secret{`a"b\c`: NewPassword("x")}}
 	d := newDesk(t, Policy{Users: NewCache(s), Info: "always"})

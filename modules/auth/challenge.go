@@ -23,8 +23,8 @@ type Challenge struct {
 // plainly is what is offered to a client that can't choose; it is never written.
 var plainly = []Algorithm{MD5}
 
-// Challenges are the values of WWW-Authenticate or Proxy-Authenticate: one field for each algorithm, the preferred one
-// first. They share a nonce: a client answers one of them.
+// Challenges are the values of WWW-Authenticate or Proxy-Authenticate: one field for each
+// algorithm, the preferred one first. They share a nonce: a client answers one of them.
 func (a *Auth) Challenges(c Challenge) []string {
 	a.figures.challenges.Add(1)
 	live := a.begun(c.engine)

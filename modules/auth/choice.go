@@ -14,14 +14,14 @@ const (
 	// giveUp is how long a client may take to answer a challenge before its next request, of
 	// another Call-ID, shows that it does not. A client that starts sends several at once.
 	giveUp = 2 * time.Second
-	// pendingLife is how long an unanswered challenge is remembered, plainLife for how long a client
-	// is offered MD5 alone: it may have been updated, or its user has another one.
+	// pendingLife is how long an unanswered challenge is remembered, plainLife for how long a
+	// client is offered MD5 alone: it may have been updated, or its user has another one.
 	pendingLife = 24 * time.Hour
 	plainLife   = 7 * 24 * time.Hour
 )
 
 // choices are the clients, by source and user, that were offered a choice and have not taken it.
-// What falls out of the table begins anew.
+// What falls out of the table starts again.
 type choices struct {
 	table *sharded.Table[suspect, choice]
 	seed  maphash.Seed
@@ -38,8 +38,8 @@ func newChoices() *choices {
 	return &choices{table: sharded.New[suspect, choice](maxChoices, nil), seed: maphash.MakeSeed()}
 }
 
-// offer tells whether a client whose request has no credentials is offered MD5 alone; fresh: since
-// now. cant: it answered in a way that shows that it can't choose.
+// offer reports whether a client whose request has no credentials is offered MD5 alone; fresh:
+// since now. cant: it answered in a way that shows that it can't choose.
 func (c *choices) offer(who suspect, callID []byte, cant bool, now time.Time) (plain, fresh bool) {
 	call := maphash.Bytes(c.seed, callID)
 	s := c.table.Lock(who)

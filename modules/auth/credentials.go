@@ -1,6 +1,7 @@
 package auth
 
-// This file reads the credentials in an Authorization or Proxy-Authorization field (RFC 3261 §20.7, RFC 7616 §3.4).
+// This file reads the credentials in an Authorization or Proxy-Authorization field (RFC 3261 §20.7,
+// RFC 7616 §3.4).
 
 import (
 	"bytes"
@@ -13,7 +14,8 @@ const (
 	maxField = 512 // bytes of any other parameter but uri
 )
 
-// credentials are the parameters of one field. Their slices are of the value that was parsed. Quotes are off; escapes are undone in user only.
+// credentials are the parameters of one field. Their slices are of the value that was parsed.
+// Quotes are off; escapes are undone in user only.
 type credentials struct {
 	user, rawUser               []byte // rawUser differs where the name had escapes
 	realm, nonce, uri, response []byte
@@ -79,11 +81,12 @@ func fieldOf(name []byte) field {
 	return 0
 }
 
-// parse reads the value of a field. digest is false for credentials of another scheme, which are none of our business; flaw
-// says what keeps Digest credentials from being read, "" for nothing.
+// parse reads the value of a field. digest is false for credentials of another scheme, which are
+// none of our business; flaw says what keeps Digest credentials from being read, "" for nothing.
 //
-// It takes what broken clients write: any value with or without quotes, white space and folds anywhere, empty list elements. It refuses a
-// parameter that is there twice, for then it would be anybody's guess which one another implementation believed.
+// It takes what broken clients write: any value with or without quotes, white space and folds
+// anywhere, empty list elements. It refuses a parameter that is there twice, for then it would be
+// anybody's guess which one another implementation believed.
 func (c *credentials) parse(value []byte) (digest bool, flaw string) {
 	value = unfold(value)
 	i := skipSpace(value, 0)
@@ -236,7 +239,7 @@ func (c *credentials) finish() (flaw string) {
 	return ""
 }
 
-// clone makes the credentials independent of the message they stand in.
+// clone makes the credentials independent of the message they are in.
 func (c *credentials) clone() {
 	for _, p := range []*[]byte{&c.user, &c.rawUser, &c.realm, &c.nonce, &c.uri, &c.response, &c.cnonce, &c.opaque, &c.nc, &c.qop, &c.algorithm} {
 		*p = bytes.Clone(*p)
@@ -307,7 +310,7 @@ func skipSpace(v []byte, i int) int {
 	return i
 }
 
-// isToken tells whether c may stand in a token (RFC 3261 §25.1).
+// isToken reports whether c may be in a token (RFC 3261 §25.1).
 func isToken(c byte) bool {
 	switch {
 	case '0' <= c && c <= '9', 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z':

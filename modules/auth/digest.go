@@ -4,18 +4,20 @@ package auth
 
 import "crypto/subtle"
 
-// proof is what is needed to tell whether credentials are right, besides the secret.
+// proof is what is needed to report whether credentials are right, besides the secret.
 type proof struct {
 	algorithm Algorithm
-	names     [2][]byte // the user name; and as it was written, where that differs, for clients that hash the escapes with it
-	realm     []byte
-	nonce     []byte
-	cnonce    []byte
-	session   []byte // -sess: the first cnonce used with the nonce, where known
-	nc        []byte
-	qop       []byte // as written, "" for none
-	ha2       hexHash
-	response  hexHash
+	// The user name; and as it was written, where that differs, for clients that hash the escapes
+	// with it
+	names    [2][]byte
+	realm    []byte
+	nonce    []byte
+	cnonce   []byte
+	session  []byte // -sess: the first cnonce used with the nonce, where known
+	nc       []byte
+	qop      []byte // as written, "" for none
+	ha2      hexHash
+	response hexHash
 }
 
 // setHA2 hashes what was signed: method and URI, and with auth-int the body.
@@ -33,7 +35,8 @@ func (p *proof) setHA2(method, uri, body []byte, withBody bool) {
 	p.algorithm.hash(&p.ha2, b)
 }
 
-// matches tells whether the response was made with the secret. nil is the secret of a user there isn't: it takes the same time.
+// matches reports whether the response was made with the secret. nil is the secret of a user there
+// isn't: it takes the same time.
 func (p *proof) matches(s *Secret) bool {
 	if s == nil {
 		s = &Secret{}
@@ -60,7 +63,8 @@ func (p *proof) matchesName(s *Secret, name []byte, ha1 *hexHash) int {
 	return right & known
 }
 
-// ha1 is the hash of user, realm and password, computed whether it is needed or not. It returns 1 where the secret is known.
+// ha1 is the hash of user, realm and password, computed whether it is needed or not. It returns 1
+// where the secret is known.
 func (p *proof) ha1(s *Secret, name []byte, into *hexHash) int {
 	var room [512]byte
 	b := append(room[:0], name...)
@@ -79,7 +83,8 @@ func (p *proof) ha1(s *Secret, name []byte, into *hexHash) int {
 	return 0
 }
 
-// matchesKey compares the response with the one that ha1 makes; for -sess variants with the session key of cnonce.
+// matchesKey compares the response with the one that ha1 makes; for -sess variants with the session
+// key of cnonce.
 func (p *proof) matchesKey(ha1 *hexHash, cnonce []byte) int {
 	key := *ha1
 	p.sessionKey(&key, cnonce)

@@ -34,7 +34,8 @@ func (s *service) emit(e Event) {
 	}
 }
 
-// warn logs what a source did, once a minute: whoever guesses must be seen, and must not fill the log.
+// warn logs what a source did, once a minute: whoever guesses must be seen, and must not fill the
+// log.
 func (s *service) warn(q *Question, what, user string, more ...any) {
 	if q.engine == nil {
 		return
@@ -43,7 +44,8 @@ func (s *service) warn(q *Question, what, user string, more ...any) {
 	if !ok {
 		return
 	}
-	args := []any{"source", q.Source.Unmap(), "user", cut(user), "suppressed", silent} // the message may be gone by now
+	// The message may be gone by now
+	args := []any{"source", q.Source.Unmap(), "user", cut(user), "suppressed", silent}
 	q.engine.Log().Warn("auth: "+what, append(args, more...)...)
 }
 

@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// fileManager changes a file by putting another in its place: a server that reads it sees the old or the new one. Two changes at the
-// same time are refused, not lost.
+// fileManager changes a file by putting another in its place: a server that reads it sees the old
+// or the new one. Two changes at the same time are refused, not lost.
 type fileManager struct{ path string }
 
 // Set gives a user hashes.
@@ -81,7 +81,8 @@ func without(lines []string, user, realm string) []string {
 	return kept
 }
 
-// edit changes the lines of the file. The new file is written beside it under a name that only one at a time can make.
+// edit changes the lines of the file. The new file is written beside it under a name that only one
+// at a time can make.
 func (f fileManager) edit(change func([]string) ([]string, error)) error {
 	temp := f.path + ".new"
 	mode := fs.FileMode(0o600)

@@ -1,6 +1,7 @@
 package auth
 
-// This file is the client of the tests: it answers challenges with code of its own, on crypto's hashes only.
+// This file is the client of the tests: it answers challenges with code of its own, on crypto's
+// hashes only.
 
 import (
 	"context"
@@ -42,9 +43,10 @@ func hashed(algorithm, text string) string {
 type client struct {
 	user, password, realm, algorithm, qop string
 	method, uri, ruri, body, cnonce       string
-	session                               string // -sess: the cnonce of the session key, where it is not cnonce
-	nonce, opaque                         string
-	nc                                    uint32
+	// -sess: the cnonce of the session key, where it is not cnonce
+	session       string
+	nonce, opaque string
+	nc            uint32
 }
 
 func orText(s, other string) string {

@@ -1,6 +1,7 @@
 package auth
 
-// This file holds users to the identities that are theirs: alice's password is no licence to register bob's phone.
+// This file holds users to the identities that are theirs: alice's password is not a licence to
+// register bob's phone.
 
 import (
 	"bytes"
@@ -19,11 +20,12 @@ type based interface {
 	UserBase(host []byte, port uint16) string
 }
 
-// MayClaim tells whether a user may use an address as his own: a user without an @ any sip address with that user part at a local
-// domain, a user with one only that address.
+// MayClaim reports whether a user may use an address as his own: a user without an @ any sip
+// address with that user part at a local domain, a user with one only that address.
 func MayClaim(user string, uri *message.URI, locals Locals) bool {
 	if len(uri.Host) == 0 || uri.User == nil {
-		return false // also of tel and other schemes: those are nobody's without a rule of the script's
+		// Also of tel and other schemes: those are nobody's without a rule of the script's
+		return false
 	}
 	name, host, bound := user, "", false
 	if at := strings.LastIndexByte(user, '@'); at >= 0 {
@@ -52,7 +54,8 @@ func MayClaim(user string, uri *message.URI, locals Locals) bool {
 	return locals.IsLocal(string(uri.Host), port)
 }
 
-// sameUser compares the user part of a URI, whose escapes count as what they stand for (RFC 3261 §19.1.4), with a name.
+// sameUser compares the user part of a URI, whose escapes count as what they stand for (RFC 3261
+// §19.1.4), with a name.
 func sameUser(escaped []byte, name string) bool {
 	if bytes.IndexByte(escaped, '%') < 0 {
 		return string(escaped) == name
@@ -61,7 +64,8 @@ func sameUser(escaped []byte, name string) bool {
 	return ok && string(plain) == name
 }
 
-// claimed is the identity a request claims: the To of a REGISTER, which is what is registered, the From of others.
+// claimed is the identity a request claims: the To of a REGISTER, which is what is registered, the
+// From of others.
 func claimed(m *message.Message) (message.URI, bool) {
 	var a message.Address
 	var err error

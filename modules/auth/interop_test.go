@@ -1,6 +1,7 @@
 package auth
 
-// This file tests with digest clients that are not ours: icholy/digest, and sipgo's over sockets on loopback.
+// This file tests with digest clients that are not ours: icholy/digest, and sipgo's over sockets on
+// loopback.
 
 import (
 	"bytes"

@@ -22,8 +22,9 @@ func (t *attempt) decide(w waits) Verdict {
 	if w.ask == nil {
 		secret, certainty = t.auth.policy.Users.Find(query)
 	}
-	// A user there isn't costs what a wrong password costs: a comparison with what memory has, or would have; then, where
-	// memory may be out of date, the store, and another one. So time doesn't tell them apart, and a changed password counts at once.
+	// A user there isn't costs what a wrong password costs: a comparison with what memory has, or
+	// would have; then, where memory may be out of date, the store, and another one. So time
+	// doesn't tell them apart, and a changed password counts at once.
 	right := t.proof.matches(secret)
 	t.auth.figures.found(certainty, right)
 	if !right && certainty != Certain {
@@ -61,7 +62,8 @@ func (t *attempt) conclude(user string, secret *Secret, right bool, w waits) Ver
 		return Verdict{Reason: Failed, User: user}
 	}
 	if !t.nonce.ours {
-		return Verdict{Reason: Stale, User: user, Stale: true} // RFC 7616 §3.3: said only where the digest is right
+		// RFC 7616 §3.3: said only where the digest is right
+		return Verdict{Reason: Stale, User: user, Stale: true}
 	}
 	reason := t.use(!t.nonce.shared())
 	if reason == unclaimed {
@@ -72,7 +74,8 @@ func (t *attempt) conclude(user string, secret *Secret, right bool, w waits) Ver
 	return t.settle(user, secret, reason)
 }
 
-// use notes the use of the count; claimed: if it is the nonce's first one, the nonce is this process's own.
+// use notes the use of the count; claimed: if it is the nonce's first one, the nonce is this
+// process's own.
 func (t *attempt) use(claimed bool) Reason {
 	var cnonce []byte
 	if t.proof.algorithm.Session() {
@@ -81,8 +84,9 @@ func (t *attempt) use(claimed bool) Reason {
 	return t.live.replays.use(t.nonce.key, t.nc, cnonce, claimed)
 }
 
-// claim makes a nonce that any process of the cluster may have used this process's own. Where that can't be told it is refused, and the challenge
-// that follows is made for this process alone: one more round trip.
+// claim makes a nonce that any process of the cluster may have used this process's own. Where that
+// can't be told it is refused, and the challenge that follows is made for this process alone: one
+// more round trip.
 func (t *attempt) claim(user string, secret *Secret, w waits) Verdict {
 	reason := Stale
 	w.wait(func(ctx context.Context) {
@@ -128,7 +132,8 @@ func (t *attempt) failed(user string) {
 	}
 }
 
-// info is the Authentication-Info (RFC 7616 §3.5): the next nonce, when half of this one's life is over, and our own proof.
+// info is the Authentication-Info (RFC 7616 §3.5): the next nonce, when half of this one's life is
+// over, and our own proof.
 func (t *attempt) info(secret *Secret) string {
 	p := &t.auth.policy
 	half := t.q.Now.UnixMilli()-t.nonce.key.issued() > p.NonceLifetime.Milliseconds()/2
@@ -141,7 +146,8 @@ func (t *attempt) info(secret *Secret) string {
 		b = append(b, t.live.nonces.issue(t.q.Now, p.NonceLifetime, t.q.Realm, t.q.Source)...)
 		b = append(b, '"')
 	}
-	if !equalFold(t.creds.qop, "auth") { // with auth-int our proof would be over the answer's body, which is not made yet
+	// With auth-int our proof would be over the answer's body, which is not made yet
+	if !equalFold(t.creds.qop, "auth") {
 		return string(b)
 	}
 	if b != nil {

@@ -178,7 +178,7 @@ func ownRows(rows []userRow, a account, _, _ string) (*Secret, error) {
 	return s, nil
 }
 
-// FetchSecret finds what there is of a user.
+// FetchSecret finds whatever there is of a user.
 func (s *SQL) FetchSecret(ctx context.Context, user, realm string) (*Secret, error) {
 	a := account{user, realm}
 	local, domain, with := strings.Cut(user, "@")

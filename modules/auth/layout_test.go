@@ -104,7 +104,7 @@ func (s *subscriberTable) insert(t *testing.T, db *clients.DB, row map[string]st
 	execute(t, db, fmt.Sprintf("INSERT INTO subscriber (%s) VALUES (%s)", strings.Join(names, ", "), strings.Join(values, ", ")))
 }
 
-// knows tells whether who gives that password by that algorithm is let in.
+// knows reports whether who gives that password by that algorithm is let in.
 func knows(s *Secret, a Algorithm, user, realm, password string) bool {
 	return s != nil && (s.known && s.Password == password || s.ha1[a.kind()] == HashPassword(a, user, realm, password))
 }

@@ -12,7 +12,8 @@ import (
 // maxCounted bounds how many sources, and users at sources, are counted.
 const maxCounted = 1 << 16
 
-// Limits of guessing. A source is an IP address, of IPv6 its /64 network. Zero values mean the defaults named; negative: no limit.
+// Limits of guessing. A source is an IP address, of IPv6 its /64 network. Zero values mean the
+// defaults named; negative: no limit.
 type Limits struct {
 	PerUser   int           // failures of one user name from one source, default 10
 	PerSource int           // failures of one source, default 100
@@ -28,18 +29,19 @@ func (l Limits) complete() Limits {
 	return l
 }
 
-// guesses counts failures. What falls out of the table begins anew.
+// guesses counts failures. What falls out of the table starts again.
 type guesses struct {
 	table *sharded.Table[suspect, *count]
 	seed  maphash.Seed
 }
 
-// suspect is who is counted: a source, or a user name at a source. Names are hashed: they may be long, and anything.
+// suspect is who is counted: a source, or a user name at a source. Names are hashed: they may be
+// long, and anything.
 type suspect struct {
 	source netip.Addr
 	user   uint64 // 0 for the source as a whole
-	// unproven: the sender has not shown that it sees what we send to the source. Somebody else may be forging the source's
-	// address, so this must not ban who really is there.
+	// unproven: the sender has not shown that it sees what we send to the source. Somebody else may
+	// be forging the source's address, so this must not ban who really is there.
 	unproven bool
 }
 
@@ -57,7 +59,8 @@ func newGuesses() *guesses {
 func (g *guesses) whom(source netip.Addr, user []byte, proven bool) (list [2]suspect) {
 	source = source.Unmap().WithZone("")
 	if source.Is6() {
-		if p, err := source.Prefix(64); err == nil { // a host has a whole /64 to choose addresses from
+		// A host has a whole /64 to choose addresses from
+		if p, err := source.Prefix(64); err == nil {
 			source = p.Addr()
 		}
 	}
@@ -73,7 +76,8 @@ func (g *guesses) banned(list [2]suspect, now time.Time) time.Duration {
 		c, ok := s.Entries.Get(who)
 		var left time.Duration
 		if ok {
-			if c.since.After(now) { // the clock was set back: nobody is banned for longer than that takes
+			// The clock was set back: nobody is banned for longer than that takes
+			if c.since.After(now) {
 				c.since, c.until = now, now.Add(c.until.Sub(c.since))
 			}
 			left = c.until.Sub(now)
@@ -86,7 +90,8 @@ func (g *guesses) banned(list [2]suspect, now time.Time) time.Duration {
 	return 0
 }
 
-// failed counts a failure. It reports which bans it began: of the user at the source, and of the source.
+// failed counts a failure. It reports which bans it began: of the user at the source, and of the
+// source.
 func (g *guesses) failed(list [2]suspect, l *Limits, now time.Time) (user, source bool) {
 	return g.count(list[0], l.PerUser, l, now), g.count(list[1], l.PerSource, l, now)
 }
@@ -112,7 +117,8 @@ func (g *guesses) count(who suspect, limit int, l *Limits, now time.Time) (banne
 	return true
 }
 
-// succeeded forgets the failures of the user at the source; not those of the source, which may be guessing at others.
+// succeeded forgets the failures of the user at the source; not those of the source, which may be
+// guessing at others.
 func (g *guesses) succeeded(list [2]suspect) {
 	s := g.table.Lock(list[0])
 	defer s.Unlock()

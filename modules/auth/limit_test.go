@@ -89,7 +89,8 @@ func TestBanOfSource(t *testing.T) {
 	}
 }
 
-// One phone with an old password does not ban the office behind its NAT: once it is banned it counts no more.
+// One phone with an old password does not ban the office behind its NAT: once it is banned it
+// counts no more.
 func TestOnePhoneBansNobodyElse(t *testing.T) {
 	d := newDesk(t, Policy{Limits: Limits{PerUser: 3, PerSource: 10, Window: time.Hour, Ban: 20 * time.Minute}})
 	for range 50 {
@@ -159,13 +160,15 @@ func TestUnknownUser(t *testing.T) {
 		m := parsed(t, c.text("Authorization: "+c.credentials()))
 		return testing.AllocsPerRun(50, func() { d.Verify(t.Context(), Question{Message: m, Source: home, Realm: "example.com", Now: d.now}) })
 	}
-	if a, b := cost("alice"), cost("nobod"); a != b && !raceEnabled { // the race detector empties pools at random
+	// The race detector empties pools at random
+	if a, b := cost("alice"), cost("nobod"); a != b && !raceEnabled {
 		t.Errorf("%v allocations for a known user, %v for an unknown one", a, b)
 	}
 }
 
-// The comparison takes as long without a secret, with a password and with a hash. Leaving out the hash of the password would save a third
-// or more; the fastest of many runs is nearly free of noise.
+// The comparison takes as long without a secret, with a password and with a hash. Leaving out the
+// hash of the password would save a third or more; the fastest of many runs is nearly free of
+// noise.
 func TestEqualWork(t *testing.T) {
 	p := proof{algorithm: SHA256, realm: []byte("example.com"), nonce: make([]byte, 40), cnonce: []byte("0a4f113b"), nc: []byte("00000001"), qop: []byte("auth")}
 	p.names[0] = []byte("alice")

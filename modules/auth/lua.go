@@ -1,6 +1,7 @@
 package auth
 
-// This file is the module "auth" of scripts: its functions. It only translates; README.md describes what scripts see.
+// This file is the module "auth" of scripts: its functions. It only translates; README.md describes
+// what scripts see.
 
 import (
 	"context"
@@ -21,15 +22,16 @@ func (a *Auth) Doc() string {
 // Name is "auth".
 func (a *Auth) Name() string { return "auth" }
 
-// Open makes the module of one script generation: memory and bans are the Auth's, the policy its own.
+// Open makes the module of one script generation: memory and bans are the Auth's, the policy its
+// own.
 func (a *Auth) Open(h *luabind.Host) (luabind.Module, error) {
 	m := &module{auth: a, host: h, configured: map[any]bool{}, functions: map[any]*luabind.Func{}, withUsers: map[any]bool{}}
 	m.hears.hear = func(e Event) { m.tell(e) }
 	return m, nil
 }
 
-// module is auth within one script generation. All but hears is written while the script's file runs, on one goroutine,
-// and only read once calls are served.
+// module is auth within one script generation. All but hears is written while the script's file
+// runs, on one goroutine, and only read once calls are served.
 type module struct {
 	auth  *Auth
 	host  *luabind.Host
@@ -38,13 +40,15 @@ type module struct {
 	configured map[any]bool // VMs whose file called configure
 	first      settings     // what the first of them said
 
-	withUsers map[any]bool          // VMs whose file said where users are
-	where     string                // what the first of them said: "a table", "a function", or a store's name
+	withUsers map[any]bool // VMs whose file said where users are
+	// What the first of them said: "a table", "a function", or a store's name
+	where     string
 	functions map[any]*luabind.Func // each VM's own, where it is a function
 	release   func() error          // of the store
 }
 
-// Activate makes this generation's handlers hear of events, and warns of users whose phones will be refused.
+// Activate makes this generation's handlers hear of events, and warns of users whose phones will be
+// refused.
 func (m *module) Activate() error {
 	m.auth.script.Store(&m.hears)
 	m.auth.serving.Store(m.auth)

@@ -147,7 +147,8 @@ const (
 	fromFunction = "a function"
 )
 
-// setUsers notes where one VM's file says users are. All must say the same; what they say is opened for the first.
+// setUsers notes where one VM's file says users are. All must say the same; what they say is opened
+// for the first.
 func (m *module) setUsers(c *luabind.Call, u *luabind.FuncOrValue) {
 	if m.withUsers[c.VM()] {
 		c.Raise("users are given already")
@@ -176,7 +177,7 @@ func (m *module) setUsers(c *luabind.Call, u *luabind.FuncOrValue) {
 	m.withUsers[c.VM()] = true
 }
 
-// storeOf reads what is no function: a table of users, or what names a store.
+// storeOf reads what is not a function: a table of users, or what names a store.
 func (m *module) storeOf(value any) (source.Spec, error) {
 	spec, err := source.SpecOf(value, m.auth.clients.IsDatabase)
 	if errors.Is(err, source.ErrSpec) {

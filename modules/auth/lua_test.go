@@ -73,7 +73,8 @@ func (p *phone) expect(m *message.Message, code int) {
 	}
 }
 
-// A phone answers the challenge it likes best, before anybody knows whose it is: a user with a hash for the other one only is refused.
+// A phone answers the challenge it likes best, before anybody knows whose it is: a user with a hash
+// for the other one only is refused.
 func TestLuaWarnsOfMissingHashes(t *testing.T) {
 	hash := HashPassword(MD5, "bob", "example.com", "x")
 	for options, want := range map[string]string{
@@ -135,7 +136,8 @@ func TestTrap30Identity(t *testing.T) {
 		to         string
 		code       int
 	}{
-		{"", "REGISTER", "alice", "sip:bob@example.com", "sip:alice@example.com", 200}, // third-party registration: the To counts
+		// third-party registration: the To counts
+		{"", "REGISTER", "alice", "sip:bob@example.com", "sip:alice@example.com", 200},
 		{"", "REGISTER", "alice", "sip:alice@example.com", "sip:bob@example.com", 403},
 		{"", "MESSAGE", "alice", "sip:alice@example.com", "sip:bob@example.com", 200},
 		{"", "MESSAGE", "alice", "sip:bob@example.com", "sip:alice@example.com", 403},

@@ -23,8 +23,7 @@ type Manager interface {
 	// Set gives a user hashes, in place of all there were in that realm. ErrExists and ErrNoUser:
 	// see Change.
 	Set(ctx context.Context, c Change) error
-	// Remove removes a user from a realm, or from all of them for "". ErrNoUser where there was
-	// none.
+	// Remove removes a user from a realm, or from all of them for "". ErrNoUser if there was none.
 	Remove(ctx context.Context, user, realm string) error
 	// Accounts lists users by name and realm.
 	Accounts(ctx context.Context) ([]Account, error)

@@ -46,7 +46,8 @@ type nonces struct {
 	shared sharedRing
 }
 
-// newNonces makes nonces with secrets of this process, and where there is a cluster with its secrets, mixed with key.
+// newNonces makes nonces with secrets of this process, and where there is a cluster with its
+// secrets, mixed with key.
 func newNonces(key [32]byte, c Cluster) *nonces {
 	n := &nonces{shared: sharedRing{root: key, cluster: c}}
 	h := newKeyed(key).get()
@@ -122,14 +123,16 @@ func (n *nonces) issue(now time.Time, life time.Duration, realm string, source n
 type origin struct {
 	key    nonceKey
 	secret uint32 // its number
-	ours   bool   // made by us, or by another process of the cluster, for the realm, and not too old
-	proven bool   // given to the source
+	// Made by us, or by another process of the cluster, for the realm, and not too old
+	ours   bool
+	proven bool // given to the source
 }
 
-// shared tells whether other processes may take the nonce for their own, too.
+// shared reports whether other processes may take the nonce for their own, too.
 func (o *origin) shared() bool { return o.secret&ownSecret == 0 }
 
-// made tells whether a nonce was made by us, or by another process of the cluster, for the realm, as long as its secret is known.
+// made reports whether a nonce was made by us, or by another process of the cluster, for the realm,
+// as long as its secret is known.
 func (n *nonces) made(text []byte, now time.Time, realm string) bool {
 	return n.read(text, now, math.MaxInt64, realm, netip.Addr{}).ours
 }

@@ -10,20 +10,29 @@ import (
 	"time"
 )
 
-// Policy is how users are asked. Zero values mean the defaults named; all of it may change at a reload.
+// Policy is how users are asked. Zero values mean the defaults named; all of it may change at a
+// reload.
 type Policy struct {
-	Realm         string        // default: the domain that the request claims, if it is local, else the first local domain
-	Algorithms    []Algorithm   // one challenge each, in the order of preference; default SHA-256 and MD5, MD5 alone for clients that can't choose, and for users in tables of Kamailio or OpenSIPS
+	// default: the domain that the request claims, if it is local, else the first local domain
+	Realm string
+	// One challenge each, in the order of preference; default SHA-256 and MD5, MD5 alone for
+	// clients that can't choose, and for users in tables of Kamailio or OpenSIPS
+	Algorithms    []Algorithm
 	QOP           []string      // of "auth", "auth-int", "none"; default "auth"
 	NonceLifetime time.Duration // default 5 min
 	Users         Users         // default: nobody
-	CheckURI      string        // whether the URI signed must be the Request-URI: "direct" (default; see README.md), "always", "never"
-	Info          string        // "auto" (default), "always", "never"
-	Limits        Limits
-	Cache         time.Duration // how long a user from a database is believed, default 1 min; negative: not at all
-	Trusted       []string      // addresses, networks, and "cert:" with a SIP domain: who needs no password; default: nobody
-	// IdentityHeaders says whose P-Asserted-Identity, P-Preferred-Identity and Remote-Party-ID pass:
-	// those of "any" peer (default), or of "trusted" ones, who alone are shown private ones (RFC 3325).
+	// Whether the URI signed must be the Request-URI: "direct" (default; see README.md), "always",
+	// "never"
+	CheckURI string
+	Info     string // "auto" (default), "always", "never"
+	Limits   Limits
+	// How long a user from a database is believed, default 1 min; negative: not at all
+	Cache time.Duration
+	// addresses, networks, and "cert:" with a SIP domain: who needs no password; default: nobody
+	Trusted []string
+	// IdentityHeaders says whose P-Asserted-Identity, P-Preferred-Identity and Remote-Party-ID
+	// pass: those of "any" peer (default), or of "trusted" ones, who alone are shown private ones
+	// (RFC 3325).
 	IdentityHeaders string
 
 	offered string // of QOP: what challenges say

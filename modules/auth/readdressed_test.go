@@ -58,8 +58,8 @@ func newEdge(t *testing.T, w *luabindtest.World, e edge, secret string) {
 	})
 }
 
-// A server of ours that changes the Request-URI proves what the phone wrote, and so what it signed. Who copies the proof to
-// another request has none.
+// A server of ours that changes the Request-URI proves what the phone wrote, and so what it signed.
+// Who copies the proof to another request has none.
 func TestOurOwnProxyInBetween(t *testing.T) {
 	replace := func(old, new string) func(string) string {
 		return func(text string) string { return strings.ReplaceAll(text, old, new) }

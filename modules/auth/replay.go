@@ -4,10 +4,12 @@ import "github.com/sipscript/sipscript/internal/sharded"
 
 // This file remembers which counts of which nonces have been used (RFC 7616 §3.4, nc).
 
-// maxNonces bounds how many nonces in use are remembered. When it is not enough, those that fall out are not forgotten but refused.
+// maxNonces bounds how many nonces in use are remembered. When it is not enough, those that fall
+// out are not forgotten but refused.
 const maxNonces = 1 << 17
 
-// windowSize is how far behind the highest count another one may come: parallel requests over UDP overtake each other.
+// windowSize is how far behind the highest count another one may come: parallel requests over UDP
+// overtake each other.
 const windowSize = 64
 
 // replays is the memory of nonces that were used with the right password.
@@ -28,15 +30,16 @@ func newReplays(capacity int) *replays {
 		capacity = maxNonces
 	}
 	return &replays{table: sharded.New(capacity, func(s *sharded.Shard[nonceKey, *uses], key nonceKey, _ *uses) {
-		s.Evicted = max(s.Evicted, key.issued()) // no nonce as old as one that fell out is accepted unless it is remembered
+		// No nonce as old as one that fell out is accepted unless it is remembered
+		s.Evicted = max(s.Evicted, key.issued())
 	})}
 }
 
 // unclaimed is the answer for a nonce that is not known here, and may be known to another process.
 const unclaimed Reason = "unclaimed"
 
-// use notes the use of a count: "", Replay when it was used before, Stale when that can't be told any more. A nonce that is used for the first time must
-// be claimed: no other process takes it.
+// use notes the use of a count: "", Replay when it was used before, Stale when that can't be told
+// any more. A nonce that is used for the first time must be claimed: no other process takes it.
 func (r *replays) use(key nonceKey, nc uint32, cnonce []byte, claimed bool) Reason {
 	s := r.table.Lock(key)
 	defer s.Unlock()
@@ -63,7 +66,7 @@ func (r *replays) use(key nonceKey, nc uint32, cnonce []byte, claimed bool) Reas
 	return ""
 }
 
-// session is the first cnonce that was used with a nonce of a -sess variant, "" where there was none.
+// session is the first cnonce that was used with a nonce of a -sess variant, "" if there was none.
 func (r *replays) session(key nonceKey) string {
 	s := r.table.Lock(key)
 	defer s.Unlock()

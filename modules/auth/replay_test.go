@@ -97,7 +97,8 @@ func TestReplayRace(t *testing.T) {
 	}
 }
 
-// -sess: later requests may use the session key of the first one's cnonce (RFC 7616 §3.4.2), or make one of their own.
+// -sess: later requests may use the session key of the first one's cnonce (RFC 7616 §3.4.2), or
+// make one of their own.
 func TestSessionKey(t *testing.T) {
 	d := newDesk(t, Policy{Algorithms: []Algorithm{SHA256Sess}, Info: "always"})
 	c := d.challenge(client{algorithm: "SHA-256-sess", cnonce: "first"}).filled()

@@ -19,13 +19,14 @@ type Want struct {
 	Code int
 	// AnyIdentity: do not compare user and identity.
 	AnyIdentity bool
-	// Identity, when not nil, tells whether user may claim uri, instead of MayClaim. Its error is returned as it is.
+	// Identity, when not nil, reports whether user may claim uri, instead of MayClaim. Its error is
+	// returned as it is.
 	Identity func(user string, uri *message.URI) (bool, error)
 }
 
-// Require returns the user who sent req. ok is false when the request has been answered: that was its decision; or when it is
-// over, or can't be challenged (ACK, CANCEL). Where users must be fetched, the lane is lent. err is an *engine.MisuseError, or
-// an error of w.Identity.
+// Require returns the user who sent req. ok is false when the request has been answered: that was
+// its decision; or when it is over, or can't be challenged (ACK, CANCEL). Where users must be
+// fetched, the lane is lent. err is an *engine.MisuseError, or an error of w.Identity.
 func (a *Auth) Require(req *engine.Request, w Want) (user string, ok bool, err error) {
 	return a.require(req, &w, lender(req))
 }
@@ -35,7 +36,8 @@ func (a *Auth) Check(req *engine.Request, w Want) (Verdict, error) {
 	return a.check(req, &w, lender(req))
 }
 
-// Challenge answers req 401 or 407. It reports false when the request is over or can't be challenged.
+// Challenge answers req 401 or 407. It reports false when the request is over or can't be
+// challenged.
 func (a *Auth) Challenge(req *engine.Request, w Want, stale bool) (bool, error) {
 	if err := w.check(); err != nil {
 		return false, err
@@ -63,7 +65,8 @@ func (w *Want) check() error {
 	return nil
 }
 
-// challengeable: to an ACK there is no answer, and a CANCEL must be answered as it comes (RFC 3261 §22.1).
+// challengeable: to an ACK there is no answer, and a CANCEL must be answered as it comes (RFC 3261
+// §22.1).
 func challengeable(req *engine.Request) bool {
 	return req.Method() != message.MethodAck && req.Method() != message.MethodCancel
 }
@@ -120,13 +123,14 @@ func (a *Auth) challenge(req *engine.Request, realm string, proxy bool, v *Verdi
 	return req.Reply(code, "", &engine.ReplyOptions{Headers: []engine.HeaderEdit{{Name: name, Values: values}}})
 }
 
-// client is who is asked, as it is remembered what he can answer: the user he says he is, at his source.
+// client is who is asked, as it is remembered what he can answer: the user he says he is, at his
+// source.
 func (a *Auth) client(req *engine.Request) suspect {
 	uri, _ := claimed(req.Message())
 	return a.guesses.whom(req.Source().Addr.Addr(), uri.User, true)[0]
 }
 
-// plain tells whether MD5 alone is offered.
+// plain reports whether MD5 alone is offered.
 func (a *Auth) plain(req *engine.Request, v *Verdict, now time.Time) bool {
 	m := req.Message()
 	bare := m.Find(message.HeaderAuthorization, 0) < 0 && m.Find(message.HeaderProxyAuthorization, 0) < 0
@@ -200,8 +204,9 @@ func (a *Auth) may(req *engine.Request, w *Want, user string) (bool, error) {
 	return MayClaim(user, &uri, req.Engine()), nil
 }
 
-// strip takes the credentials for our realm out of the request; others pass untouched (RFC 3261 §22.3). In the header that was not asked for they are
-// ours when the nonce is: phones send what they registered with along with a call, but a server behind this one may use the same realm.
+// strip takes the credentials for our realm out of the request; others pass untouched (RFC 3261
+// §22.3). In the header that was not asked for they are ours when the nonce is: phones send what
+// they registered with along with a call, but a server behind this one may use the same realm.
 func (a *Auth) strip(req *engine.Request, q *Question) error {
 	asked, other := q.header(), message.HeaderAuthorization
 	if asked == other {
@@ -239,8 +244,8 @@ type firstDomain struct {
 	name   string
 }
 
-// realm is the realm for a request: as wanted, as configured, or the domain it claims, so that a server of several domains asks
-// for the right password.
+// realm is the realm for a request: as wanted, as configured, or the domain it claims, so that a
+// server of several domains asks for the right password.
 func (a *Auth) realm(req *engine.Request, w *Want) string {
 	if w.Realm != "" {
 		return w.Realm
@@ -260,7 +265,8 @@ func (a *Auth) realm(req *engine.Request, w *Want) string {
 	return a.firstRealm(e, e.Clock().Wall())
 }
 
-// firstRealm is the first local domain. Sorting them all is too much for each request of a scanner: it is done once a second.
+// firstRealm is the first local domain. Sorting them all is too much for each request of a scanner:
+// it is done once a second.
 func (s *service) firstRealm(e *engine.Engine, now time.Time) string {
 	old := s.first.Load()
 	if old != nil && old.engine == e && now.Sub(old.at) < time.Second && !now.Before(old.at) {

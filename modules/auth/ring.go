@@ -1,6 +1,7 @@
 package auth
 
-// This file is the secrets that nonces are made with: they are replaced now and then, and each is accepted for as long as a nonce made with it may live.
+// This file is the secrets that nonces are made with: they are replaced now and then, and each is
+// accepted for as long as a nonce made with it may live.
 
 import (
 	"context"
@@ -16,7 +17,8 @@ import (
 const (
 	// rotation is how long a secret of our own is used; longer where nonces live longer.
 	rotation = time.Hour
-	// clockSkew is by how much the clocks of a cluster may differ: so much before and after its time a secret is accepted.
+	// clockSkew is by how much the clocks of a cluster may differ: so much before and after its
+	// time a secret is accepted.
 	clockSkew = 2 * time.Minute
 	// ownSecret marks the number of a secret that only this process knows.
 	ownSecret = 1 << 31
@@ -24,12 +26,14 @@ const (
 
 // secret is one secret. It never changes.
 type secret struct {
-	number      uint32
-	from, until int64 // milliseconds since 1970 in which it is current; until 0: no other one is known
+	number uint32
+	// Milliseconds since 1970 in which it is current; until 0: no other one is known
+	from, until int64
 	keyed       *keyed
 }
 
-// wasCurrent tells whether nonces of that time were made with it. So one that leaks after its time is good for nothing new.
+// wasCurrent reports whether nonces of that time were made with it. So one that leaks after its
+// time is good for nothing new.
 func (s *secret) wasCurrent(at int64) bool {
 	const skew = int64(clockSkew / time.Millisecond)
 	return at >= s.from-skew && (s.until == 0 || at < s.until+skew)
@@ -48,7 +52,7 @@ func (r *ownRing) all() []*secret {
 	return nil
 }
 
-// current is the secret for now. It is made anew when the last one is old.
+// current is the secret for now. It is made again when the last one is old.
 func (r *ownRing) current(now int64, life time.Duration) *secret {
 	period := max(rotation, life).Milliseconds()
 	fits := func(s *secret) bool { return s.from <= now && now < s.from+period }
@@ -95,17 +99,21 @@ func findSecret(list []*secret, number uint32) *secret {
 	return nil
 }
 
-// Cluster is what processes share so that the challenge of one is accepted by the others. It is safe for concurrent use.
+// Cluster is what processes share so that the challenge of one is accepted by the others. It is
+// safe for concurrent use.
 type Cluster interface {
-	// Secrets are those that are known, and the same pointer as long as they are the same. current tells whether the others are known to have
-	// them, too: while it is false, challenges are made for this process alone. It does not block.
+	// Secrets are those that are known, and the same pointer as long as they are the same. current
+	// reports whether the others are known to have them, too: while it is false, challenges are
+	// made for this process alone. It does not block.
 	Secrets() (list *ClusterSecrets, current bool)
-	// Claim makes a nonce this process's own for so long, unless it is another one's, or the secret it was made with is not the cluster's
-	// any more: false. An error: that can't be told now. It may block until ctx ends.
+	// Claim makes a nonce this process's own for so long, unless it is another one's, or the secret
+	// it was made with is not the cluster's any more: false. An error: that can't be told now. It
+	// may block until ctx ends.
 	Claim(ctx context.Context, secret uint32, nonce [12]byte, life time.Duration) (bool, error)
 }
 
-// ClusterSecrets are the secrets of a cluster, oldest first. They are not changed once they are in use.
+// ClusterSecrets are the secrets of a cluster, oldest first. They are not changed once they are in
+// use.
 type ClusterSecrets []ClusterSecret
 
 // ClusterSecret is one of them.
@@ -115,7 +123,8 @@ type ClusterSecret struct {
 	Key    [32]byte
 }
 
-// sharedRing are the secrets of the cluster as they are used: mixed with the key of --secret, so that to read them is not enough to make nonces.
+// sharedRing are the secrets of the cluster as they are used: mixed with the key of --secret, so
+// that to read them is not enough to make nonces.
 type sharedRing struct {
 	root    [32]byte
 	cluster Cluster // nil for none
@@ -145,7 +154,7 @@ func (r *sharedRing) mix(of *ClusterSecrets) []*secret {
 	return m.list
 }
 
-// current is the cluster's secret for now, nil where there is none.
+// current is the cluster's secret for now, or nil if there is none.
 func (r *sharedRing) current(now int64) *secret {
 	if r.cluster == nil {
 		return nil

@@ -30,7 +30,8 @@ func TestOwnRing(t *testing.T) {
 	}
 }
 
-// A nonce outlives its secret's time, but none is made with a secret after it: one that leaked is good for nothing.
+// A nonce outlives its secret's time, but none is made with a secret after it: one that leaked is
+// good for nothing.
 func TestOldSecret(t *testing.T) {
 	d := newDesk(t, Policy{})
 	d.now = start.Add(59 * time.Minute)

@@ -8,12 +8,13 @@ import (
 	"strings"
 )
 
-// Secret is what a user must know: the password, or hashes of it (HA1 of RFC 7616 §3.4.2), which are good for one user name, realm
-// and algorithm. The zero value is a secret that nobody knows. It is not changed once it is in use.
+// Secret is what a user must know: the password, or hashes of it (HA1 of RFC 7616 §3.4.2), which
+// are good for one user name, realm and algorithm. The zero value is a secret that nobody knows. It
+// is not changed once it is in use.
 type Secret struct {
 	Password string
 	known    bool          // Password is one, even where it is ""
-	ha1      [kinds]string // lower case, "" where there is none
+	ha1      [kinds]string // lower case, or "" if there is none
 }
 
 // NewPassword is the secret of a user with that password.
@@ -25,7 +26,8 @@ func (s *Secret) String() string { return "(secret)" }
 // GoString hides it as well.
 func (s *Secret) GoString() string { return "(secret)" }
 
-// SetHash adds the hash of user:realm:password. algorithm "" is told from its length: MD5 or SHA-256.
+// SetHash adds the hash of user:realm:password. algorithm "" is told from its length: MD5 or
+// SHA-256.
 func (s *Secret) SetHash(algorithm, ha1 string) error {
 	a, err := hashAlgorithm(algorithm, ha1)
 	if err != nil {

@@ -28,7 +28,7 @@ type SQL struct {
 var ErrSchema = errors.New("the database has no tables for users, or old ones: run `sipscript user migrate`")
 
 // openSQL opens a database. It connects only where it is a file of our own, which is made with its
-// tables where there is none.
+// tables if there is none.
 func openSQL(ctx context.Context, pool *clients.Pool, spec source.Spec, timeout time.Duration) (*SQL, error) {
 	l, err := layoutOf(&spec)
 	if err != nil {
@@ -112,7 +112,7 @@ func (s *SQL) lock(ctx context.Context, tx *sql.Tx) (unlock func(), err error) {
 	return func() {}, err
 }
 
-// CheckSchema tells whether the tables are there: ErrSchema when ours are not; another error when
+// CheckSchema reports whether the tables are there: ErrSchema when ours are not; another error when
 // others' are not, when the query is wrong, or, clients.ErrAway, when the database can't be
 // reached.
 func (s *SQL) CheckSchema(ctx context.Context) error {

@@ -1,6 +1,7 @@
 package auth
 
-// This file tells peers that need no password: by their address, or by what their certificate proves.
+// This file tells peers that need no password: by their address, or by what their certificate
+// proves.
 
 import (
 	"fmt"
@@ -41,7 +42,8 @@ func parseTrust(text string) (t trust, err error) {
 	return t, nil
 }
 
-// Trusts returns the entry of Policy.Trusted that covers a peer at addr whose certificate has proven that it speaks for identity; "" for none.
+// Trusts returns the entry of Policy.Trusted that covers a peer at addr whose certificate has
+// proven that it speaks for identity; "" for none.
 func (p *Policy) Trusts(addr netip.Addr, identity []string) string {
 	addr = addr.Unmap().WithZone("")
 	for _, t := range p.trusted {

@@ -20,16 +20,18 @@ type Certainty uint8
 
 const (
 	Unknown Certainty = iota // it takes a Fetch to tell
-	Cached                   // it was so a while ago: enough to let somebody in, not to turn somebody away
+	// It was so a while ago: enough to let somebody in, not to turn somebody away
+	Cached
 	Certain
 )
 
 // Users finds the secrets of users.
 type Users interface {
-	// Find answers from memory. It is called on a lane and must not block. A nil secret: there is no such user.
+	// Find answers from memory. It is called on a lane and must not block. A nil secret: there is
+	// no such user.
 	Find(q Query) (*Secret, Certainty)
-	// Fetch answers in any case, and may block until ctx ends. It is called off the lane. A nil secret: there is no such user. An error:
-	// that can't be told now.
+	// Fetch answers in any case, and may block until ctx ends. It is called off the lane. A nil
+	// secret: there is no such user. An error: that can't be told now.
 	Fetch(ctx context.Context, q Query) (*Secret, error)
 }
 

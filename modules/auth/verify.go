@@ -22,7 +22,7 @@ const (
 	Unsupported Reason = "unsupported" // an algorithm or qop that was not asked for
 	Stale       Reason = "stale"       // right, but the nonce is too old or not ours
 	Replay      Reason = "replay"      // right, but used before
-	Failed      Reason = "failed"      // no such user, or the wrong password: not told apart
+	Failed      Reason = "failed"      // no such user, or the wrong password: not distinguished
 	Banned      Reason = "banned"      // too many failures
 	Identity    Reason = "identity"    // right, but the identity claimed is not the user's
 	Unavailable Reason = "unavailable" // users cannot be looked up now
@@ -60,7 +60,8 @@ func (q *Question) header() message.HeaderID {
 type Verdict struct {
 	User   string // who it is; for Failed and Banned: who was claimed
 	Reason Reason // "": it is him
-	// Stale: a new nonce is all it takes; a challenge says so, and the client need not ask its user.
+	// Stale: a new nonce is all it takes; a challenge says so, and the client need not ask its
+	// user.
 	Stale  bool
 	Detail string        // Malformed: what is wrong
 	Left   time.Duration // Banned: for how long
@@ -68,7 +69,8 @@ type Verdict struct {
 	Info   string        // the value of Authentication-Info for a 2xx, "" for none
 
 	algorithm Algorithm // of the credentials, 0 for none that can be read
-	cant      bool      // they show that the client took the challenge for another algorithm, and used MD5
+	// They show that the client took the challenge for another algorithm, and used MD5
+	cant bool
 }
 
 // attempt is one check under way.
@@ -84,7 +86,8 @@ type attempt struct {
 	whom   [2]suspect
 }
 
-// Verify checks the credentials of a message. It may block where the policy's Users do, until ctx ends; it is not for lanes: see [Auth.Check].
+// Verify checks the credentials of a message. It may block where the policy's Users do, until ctx
+// ends; it is not for lanes: see [Auth.Check].
 func (a *Auth) Verify(ctx context.Context, q Question) Verdict {
 	return a.verify(q, waits{ctx: ctx})
 }
@@ -215,7 +218,8 @@ func (t *attempt) readParams() Verdict {
 		return Verdict{Reason: Unsupported}
 	}
 	if t.auth.policy.auto && t.proof.algorithm.Base() == SHA256 && len(c.response) == MD5.size() {
-		return Verdict{Reason: Unsupported, cant: true} // npm sip 0.0.6 hashes with MD5 whatever it is asked for
+		// Npm sip 0.0.6 hashes with MD5 whatever it is asked for
+		return Verdict{Reason: Unsupported, cant: true}
 	}
 	if len(c.response) != t.proof.algorithm.size() || !isHex(c.response) {
 		return malformed("response is no hash")
@@ -261,12 +265,13 @@ func (t *attempt) offeredQOP() bool {
 	return false
 }
 
-// rightURI tells whether what was signed is what is asked for (RFC 7616 §3.4.6). Only user and host are compared: clients leave
-// out or add ports and parameters.
+// rightURI reports whether what was signed is what is asked for (RFC 7616 §3.4.6). Only user and
+// host are compared: clients leave out or add ports and parameters.
 //
-// Policy.CheckURI "direct" takes less: any of our names for another; this server itself, which is what clients sign that think of
-// the server as the resource; and anything where a proxy was in between, which may have put another Request-URI in place. Anybody
-// can write a second Via, and use what he overheard for another call: the proxy must be one that is believed, or prove what it did.
+// Policy.CheckURI "direct" takes less: any of our names for another; this server itself, which is
+// what clients sign that think of the server as the resource; and anything where a proxy was in
+// between, which may have put another Request-URI in place. Anybody can write a second Via, and use
+// what he overheard for another call: the proxy must be one that is believed, or prove what it did.
 func (t *attempt) rightURI() bool {
 	signed, asked := t.creds.uri, t.q.Message.RequestURI()
 	check := t.auth.policy.CheckURI
@@ -299,8 +304,8 @@ func (t *attempt) sameURI(signed, asked []byte, anyName bool) bool {
 	return bytes.Equal(a.AppendAOR(roomA[:0]), b.AppendAOR(roomB[:0]))
 }
 
-// proxied tells whether the request came by another proxy that is believed: it has more than one Via, and its source is among
-// Policy.Trusted or the engine's TrustVia.
+// proxied reports whether the request came by another proxy that is believed: it has more than one
+// Via, and its source is among Policy.Trusted or the engine's TrustVia.
 func (t *attempt) proxied() bool {
 	vias := t.q.Message.Elements(message.HeaderVia)
 	vias.Next()

@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// The examples of RFC 7616 §3.9.1, MD5 and SHA-256, and §3.9.2, SHA-512-256. What §3.9.2 prints was made with SHA-512 cut short, which is another
-// function (FIPS 180-4 §5.3.6); the response here is that of erratum 4897.
+// The examples of RFC 7616 §3.9.1, MD5 and SHA-256, and §3.9.2, SHA-512-256. What §3.9.2 prints was
+// made with SHA-512 cut short, which is another function (FIPS 180-4 §5.3.6); the response here is
+// that of erratum 4897.
 func TestPublishedVectors(t *testing.T) {
 	for _, c := range []struct {
 		algorithm                                               Algorithm
@@ -182,7 +183,8 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// Names with escapes: RFC 7616's unq() leaves open whether the escapes are hashed, so both are right. And names beyond ASCII.
+// Names with escapes: RFC 7616's unq() leaves open whether the escapes are hashed, so both are
+// right. And names beyond ASCII.
 func TestUserNames(t *testing.T) {
 	d := newDesk(t, Policy{})
 	for _, c := range []struct{ written, hashed, user, password string }{
@@ -263,7 +265,8 @@ func TestNonces(t *testing.T) {
 			t.Errorf("%s: %q", name, v.Reason)
 		}
 	}
-	again := newDesk(t, Policy{NonceLifetime: time.Minute}) // with the same key, as after a restart: whether it was used is not known
+	// With the same key, as after a restart: whether it was used is not known
+	again := newDesk(t, Policy{NonceLifetime: time.Minute})
 	again.now = d.now
 	again.expect(again.try(d.challenge(client{})), Stale)
 	if v := d.try(client{nonce: d.live.Load().nonces.issue(d.now.Add(time.Second), time.Minute, "example.com", home)}); v.Reason != "" {

@@ -10,7 +10,8 @@ import (
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
-// Who guesses, is banned, or claims to be somebody else, is seen in the log: once a minute each, with its address.
+// Who guesses, is banned, or claims to be somebody else, is seen in the log: once a minute each,
+// with its address.
 func TestAttemptsAreWarnedOf(t *testing.T) {
 	var log strings.Builder
 	w := world(t, `auth.configure{max_failures = 4, users = {alice = "open sesame"}}`+reply,

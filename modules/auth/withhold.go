@@ -24,7 +24,8 @@ type keeper struct {
 //   - where there are users, all of Proxy-Authorization in our realm. A server behind this one may
 //     use the same realm for Authorization, which passes.
 //
-// The first Require, Check or Challenge of a request does it as well. It makes an Auth an engine.Part.
+// The first Require, Check or Challenge of a request does it as well. It makes an Auth an
+// engine.Part.
 func (a *Auth) Attach(e *engine.Engine) error {
 	old := a.kept.Load()
 	if old != nil && old.engine == e {
@@ -77,7 +78,7 @@ func (k *keeper) Withhold(m *message.Message, made bool) {
 	}
 }
 
-// ours tells whether credentials are for us.
+// ours reports whether credentials are for us.
 func (k *keeper) ours(a *Auth, c *credentials, id message.HeaderID, made bool) bool {
 	own := a.ownRealm(k.engine, string(c.realm))
 	if own && a.policy.asks && !made && id == message.HeaderProxyAuthorization {
@@ -87,13 +88,13 @@ func (k *keeper) ours(a *Auth, c *credentials, id message.HeaderID, made bool) b
 	if nonces.made(c.nonce, k.engine.Clock().Wall(), string(c.realm)) {
 		return true
 	}
-	// The secret of the nonce may be forgotten; what a process with the same key gave out with it is
-	// not.
+	// The secret of the nonce may be forgotten; what a process with the same key gave out with it
+	// is not.
 	return own && string(c.opaque) == nonces.opaque
 }
 
-// ownRealm tells whether realm is the one that is configured, or, where none is, one of those that
-// are by domain.
+// ownRealm reports whether realm is the one that is configured, or, where none is, one of those
+// that are by domain.
 func (a *Auth) ownRealm(e *engine.Engine, realm string) bool {
 	if a.policy.Realm != "" {
 		return realm == a.policy.Realm

@@ -70,7 +70,8 @@ func TestCredentialsStayHere(t *testing.T) {
 	}
 }
 
-// Where nobody has a password here, a realm may be another server's: what answers its challenges passes.
+// Where nobody has a password here, a realm may be another server's: what answers its challenges
+// passes.
 func TestCredentialsForTheServerBehind(t *testing.T) {
 	w := world(t, `auth.configure { trusted = { "192.0.2.99" } }
 	function route(req) if not auth.trusted(req) then req:relay("sip:bob@10.0.0.9:5060") end end`)

@@ -23,7 +23,7 @@ const (
 	mostHold  = 5 * time.Second
 )
 
-// gate stands before one server.
+// gate comes before one server.
 type gate struct {
 	kind, name string
 	log        *slog.Logger
@@ -45,7 +45,7 @@ func newGate(kind, name string, log *slog.Logger, now func() time.Time) *gate {
 	return &gate{kind: kind, name: name, log: log.With("server", name), now: now}
 }
 
-// do calls f within limit. judge tells of an error of f whether the server is away; nil:
+// do calls f within limit. judge tells of an error of f whether the server is unavailable; nil:
 // [unreachable]. Errors name the server.
 func (g *gate) do(ctx context.Context, limit time.Duration, judge func(error) bool, f func(ctx context.Context) error) error {
 	trial, err := g.enter()
@@ -102,7 +102,7 @@ func (g *gate) enter() (trial bool, err error) {
 }
 
 // leave notes how a call ended. tells: the outcome says something about the server; err: it is
-// away.
+// unavailable.
 func (g *gate) leave(trial bool, err error, tells bool) {
 	if !trial && err == nil && !g.dirty() {
 		return
@@ -139,7 +139,7 @@ func (g *gate) leave(trial bool, err error, tells bool) {
 	}
 }
 
-// dirty tells whether there is anything that a success would change.
+// dirty reports whether there is anything that a success would change.
 func (g *gate) dirty() bool { return g.away.Load() || g.figures.failing.Load() != 0 }
 
 // sinceAway is for how long the server has been away, 0 while it is not.

@@ -4,7 +4,7 @@
 // Every call has a deadline. A server that can't be reached is asked no more for a while (a circuit
 // that opens), so that calls fail at once, with [ErrAway], and not after a timeout each; then one
 // call tries whether it is back. Metrics tell how calls end, how long they take, and since when a
-// server is away.
+// server is unavailable.
 //
 // What opens a client closes it; the last one who does ends the connections. A script generation
 // that opens what the one before it has open shares it.
@@ -24,7 +24,7 @@ import (
 // Options of a Pool. The zero value will do for HTTP.
 type Options struct {
 	Drivers []Driver     // of databases: package drivers has them
-	Log     *slog.Logger // told when a server is away, and when it is back; default: nobody
+	Log     *slog.Logger // told when a server is unavailable, and when it is back; default: nobody
 	// Now replaces time.Now in tests of circuits.
 	Now func() time.Time
 }

@@ -32,9 +32,9 @@ func Share[T any](p *Pool, kind, url string, open func() (client T, end func() e
 	return &Shared[T]{Client: b.value.(T), pool: p, b: b}, nil
 }
 
-// Do calls f within limit, unless the server is away. away reports of an error of f whether it
-// means that; errors of the network do so anyway. Errors name the server, and wrap ErrAway where it
-// is away.
+// Do calls f within limit, unless the server is unavailable. away reports of an error of f whether
+// it means that; errors of the network do so anyway. Errors name the server, and wrap ErrAway where
+// it is unavailable.
 func (s *Shared[T]) Do(ctx context.Context, limit time.Duration, away func(error) bool, f func(ctx context.Context) error) error {
 	return s.b.do(ctx, limit, away, f)
 }

@@ -30,11 +30,13 @@ type Driver struct {
 	Again func(error) bool
 }
 
-// DBOptions of [Pool.DB]. Who opens a database first decides for all who share it, but for Timeout.
+// DBOptions of [Pool.DB]. Who opens a database first decides for all who share it, except for
+// Timeout.
 type DBOptions struct {
 	Conns   int           // connections at most, default 8
 	Timeout time.Duration // of one call, default 5 s
-	Create  bool          // make a database in a file that is not there, and set it up for writers (WAL)
+	// Make a database in a file that is not there, and set it up for writers (WAL)
+	Create bool
 }
 
 // DB is a database, shared by all who opened the same URL.
@@ -47,7 +49,7 @@ type DB struct {
 	once    sync.Once
 }
 
-// IsDatabase tells whether the text is a URL of a database that the pool has a driver for.
+// IsDatabase reports whether the text is a URL of a database that the pool has a driver for.
 func (p *Pool) IsDatabase(text string) bool { return p.driver(text) != nil }
 
 func (p *Pool) driver(url string) *Driver {

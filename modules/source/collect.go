@@ -58,7 +58,7 @@ func (c *collector[T]) fail(n int, err error) bool {
 	return true
 }
 
-// add fills an entry and takes it in. It returns false when there is no sense in going on.
+// add fills an entry and takes it in. It returns false if there is no sense in going on.
 func (c *collector[T]) add(n int, fill func(entry reflect.Value) error) bool {
 	if len(c.list) >= c.max {
 		c.bad = append(c.bad, fmt.Errorf("%s: %w: more than %d", c.place(n), errTooMany, c.max))
@@ -83,7 +83,7 @@ func (c *collector[T]) take(n int, entry T) bool {
 	return true
 }
 
-// columns says what the values of rows are. Names are told apart without regard to case.
+// columns says what the values of rows are. Names are distinguished without regard to case.
 func (c *collector[T]) columns(names []string) error {
 	c.bound = make([]int, len(names))
 	seen := map[string]bool{}

@@ -73,7 +73,7 @@ func TestDatabases(t *testing.T) {
 				}
 				return l, log.String(), err
 			}
-			// Of others' tables what is no field is left out; in a query of one's own it is a
+			// Of others' tables what is not a field is left out; in a query of one's own it is a
 			// mistake.
 			if _, _, err := open(source.Spec{Layout: "kamailio"}); err != nil {
 				t.Error(err)
@@ -122,7 +122,7 @@ func TestDatabases(t *testing.T) {
 	}
 }
 
-// A database is read again and again, and sooner while it is away.
+// A database is read again and again, and sooner while it is unavailable.
 func TestEvery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "x.db")

@@ -17,9 +17,9 @@
 // has before it is read. An entry with a method Check() error is checked by it.
 //
 // A list is read as a whole: [Open] builds of its entries what lookups need (a map, a trie), and
-// puts it in the place of the one before only when all of it could be read and built. Errors name
-// the file and the line. A source that is away leaves the last list in force; [List.Metrics] tell
-// since when.
+// puts it in place of the one before only when all of it could be read and built. Errors name the
+// file and the line. A source that is unavailable leaves the last list in force; [List.Metrics]
+// tell since when.
 //
 //   - A table: read once.
 //   - "file:PATH": .csv with a line of names first, .json (a list of entries, or an object of them

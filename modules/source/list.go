@@ -60,9 +60,10 @@ type List[V any] struct {
 	name, from string
 	log        *slog.Logger
 	now        func() time.Time
-	read       func(ctx context.Context) (V, int, error) // and the number of entries; called with mu held
-	current    atomic.Pointer[V]
-	db         *clients.DB // nil where the source is none
+	// And the number of entries; called with mu held
+	read    func(ctx context.Context) (V, int, error)
+	current atomic.Pointer[V]
+	db      *clients.DB // nil where the source is none
 
 	entries  atomic.Int64
 	loaded   atomic.Int64 // when the list was read, in nanoseconds since 1970
@@ -313,7 +314,8 @@ func (l *List[V]) glance(ctx context.Context, path string, seen os.FileInfo) os.
 	switch {
 	case err != nil && gone:
 		return nil // that was told
-	case err == nil && !gone && l.file != nil && sameFile(info, l.file): // as it was read, good or bad
+	// As it was read, good or bad
+	case err == nil && !gone && l.file != nil && sameFile(info, l.file):
 		return nil
 	case err == nil && (seen == nil || !sameFile(info, seen)):
 		l.gone = gone // not looked at yet

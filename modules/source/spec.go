@@ -15,9 +15,10 @@ import (
 
 // Spec says where a list comes from: one of URL, Entries and Func.
 type Spec struct {
-	URL    string        // "file:PATH", or of a database
-	Query  string        // of a database: instead of the module's own
-	Layout string        // of a database: whose tables it has, "kamailio" or "opensips"; "" for our own
+	URL   string // "file:PATH", or of a database
+	Query string // of a database: instead of the module's own
+	// Of a database: whose tables it has, "kamailio" or "opensips"; "" for our own
+	Layout string
 	Every  time.Duration // how often a database is read, default a minute
 	// Domain tells for layouts with users whether the domain is part of a user's name; nil: it is.
 	Domain *bool

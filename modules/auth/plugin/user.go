@@ -90,7 +90,8 @@ func setUser(c *host.Invocation, m auth.Manager, fresh bool) error {
 			algorithms = append(algorithms, a)
 		}
 	}
-	if _, err := auth.Hashes(algorithms, user, realm, ""); err != nil { // before anybody types a password
+	// Before anybody types a password
+	if _, err := auth.Hashes(algorithms, user, realm, ""); err != nil {
 		return host.Usagef("%s: %v", c.Command, err)
 	}
 	password, err := readPassword(c, c.Flags.Bool("password-stdin"))

@@ -36,7 +36,8 @@ func SQLite() clients.Driver {
 func openSQLite(text string, create bool) (*sql.DB, error) {
 	path := strings.TrimPrefix(text, "sqlite:")
 	if create {
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) // SQLite makes its other files with the mode of this one
+		// SQLite makes its other files with the mode of this one
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 		if err == nil {
 			err = f.Close()
 		}
@@ -85,7 +86,8 @@ func Postgres() clients.Driver {
 		},
 		Again: func(err error) bool {
 			var refused *pgconn.PgError
-			return errors.As(err, &refused) && (refused.Code == "40001" || refused.Code == "40P01") // serialization, deadlock
+			// serialization, deadlock
+			return errors.As(err, &refused) && (refused.Code == "40001" || refused.Code == "40P01")
 		},
 	}
 }
@@ -98,7 +100,8 @@ func MySQL() clients.Driver {
 		Away: func(err error) bool {
 			var refused *mysql.MySQLError
 			if errors.As(err, &refused) {
-				return refused.Number == 1040 || refused.Number == 1053 // too many connections, it stops
+				// Too many connections, it stops
+				return refused.Number == 1040 || refused.Number == 1053
 			}
 			return errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, io.EOF)
 		},

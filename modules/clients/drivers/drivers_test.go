@@ -102,8 +102,8 @@ func TestDatabases(t *testing.T) {
 	}
 }
 
-// Databases are told from other texts, and mistakes in a URL from a server that is away. No error
-// shows a password.
+// Databases are told from other texts, and mistakes in a URL from a server that is unavailable. No
+// error shows a password.
 func TestURLs(t *testing.T) {
 	p := clients.New(clients.Options{Drivers: drivers.All()})
 	missing := filepath.Join(t.TempDir(), "missing.db")

@@ -137,7 +137,7 @@ func (c *Client) With(ctx context.Context, f func(ctx context.Context, r rueidis
 	})
 }
 
-// Call sends one command, such as ("GET", key). A nil answer is no error: see Message.IsNil.
+// Call sends one command, such as ("GET", key). A nil answer is not an error: see Message.IsNil.
 func (c *Client) Call(ctx context.Context, command string, args ...string) (m rueidis.RedisMessage, err error) {
 	err = c.With(ctx, func(ctx context.Context, r rueidis.Client) error {
 		m, err = r.Do(ctx, r.B().Arbitrary(command).Args(args...).Build()).ToMessage()
@@ -173,7 +173,8 @@ func (c *Client) Pipeline(ctx context.Context, commands ...[]string) (answers []
 	return answers, err
 }
 
-// Script runs a script on the server, where it is kept under its hash. A nil answer is no error.
+// Script runs a script on the server, where it is kept under its hash. A nil answer is not an
+// error.
 func (c *Client) Script(ctx context.Context, script *rueidis.Lua, keys, args []string) (m rueidis.RedisMessage, err error) {
 	err = c.With(ctx, func(ctx context.Context, r rueidis.Client) error {
 		m, err = script.Exec(ctx, r, keys, args).ToMessage()

@@ -62,8 +62,8 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// A server that is away, however it is, fails at once after the first calls, and serves when it is
-// back.
+// A server that is unavailable, however it is, fails at once after the first calls, and serves when
+// it is back.
 func TestAway(t *testing.T) {
 	server := redistest.Start(t)
 	for name, row := range map[string]struct{ leave, back func() }{
