@@ -77,6 +77,9 @@ func kindOf(v lua.LValue) Type {
 	return Any
 }
 
+// Describe is what argument n is, for error messages: "the number 5", "a table".
+func (c *Call) Describe(n int) string { return describe(c.l.Get(n)) }
+
 // Request is argument n, a request whose handlers have not ended.
 func (c *Call) Request(n int) *engine.Request {
 	if ud, ok := c.l.Get(n).(*lua.LUserData); ok {

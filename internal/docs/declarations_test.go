@@ -5,6 +5,7 @@ package docs
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -87,7 +88,25 @@ func offline(t *testing.T) []luabind.Opener {
 	return modules
 }
 
-const head = `local auth, registrar, uac = require "auth", require "registrar", require "uac"` + "\n"
+// head is what the examples of a library find: the modules, and objects that a file would have made.
+func head(modules []luabind.Opener, library, dir string) string {
+	var b strings.Builder
+	for _, m := range modules {
+		fmt.Fprintf(&b, "local %s = require %q\n", m.Name(), m.Name())
+	}
+	b.WriteString(map[string]string{
+		"sql": fmt.Sprintf("local db = sql.open(%q, { create = true })\n", "sqlite:"+filepath.Join(dir, "x.db")),
+	}[library])
+	return b.String()
+}
+
+// inside puts an example where its objects are.
+func inside(example string) string {
+	if strings.Contains(example, "tx:") && !strings.Contains(example, "transaction(") {
+		return "db:transaction(function(tx)\n" + example + "\nend)"
+	}
+	return example
+}
 
 // The examples of the reference run as they stand: those of the file while it loads, the others in
 // a handler of an INVITE.
@@ -97,12 +116,13 @@ func TestExamplesRun(t *testing.T) {
 			continue
 		}
 		t.Run(d.name, func(t *testing.T) {
-			atLoad, inRoute := "", d.example
+			atLoad, inRoute := "", inside(d.example)
 			if d.where == luabind.AtLoad {
 				atLoad, inRoute = d.example, ""
 			}
-			script := head + atLoad + "\nfunction route(req)\n" + inRoute + "\nif not req.answered then sip.shared(\"done\"):set(\"yes\", 1) end\nend\n"
-			w := luabindtest.New(t, script, luabindtest.Modules(offline(t)...), luabindtest.Engine(func(c *engine.Config) { c.Domains = []string{"example.com"} }))
+			modules := offline(t)
+			script := head(modules, d.library, t.TempDir()) + atLoad + "\nfunction route(req)\n" + inRoute + "\nif not req.answered then sip.shared(\"done\"):set(\"yes\", 1) end\nend\n"
+			w := luabindtest.New(t, script, luabindtest.Modules(modules...), luabindtest.Engine(func(c *engine.Config) { c.Domains = []string{"example.com"} }))
 			w.Ask("INVITE", "sip:bob@example.com", "Subject: sales\r\nContact: <sip:alice@10.0.0.2>\r\n")
 			for _, sign := range []string{"script error", "bug in a binding"} {
 				if log := w.Log(); strings.Contains(log, sign) {

@@ -7,6 +7,7 @@ import (
 	auth "github.com/sipscript/sipscript/modules/auth/plugin"
 	"github.com/sipscript/sipscript/modules/host"
 	registrar "github.com/sipscript/sipscript/modules/registrar/plugin"
+	"github.com/sipscript/sipscript/modules/sql"
 	"github.com/sipscript/sipscript/modules/uac"
 )
 
@@ -16,6 +17,7 @@ func Plugins() []host.Plugin {
 		auth.Plugin(),
 		registrar.Plugin(),
 		uac.Plugin(),
+		sql.Plugin(),
 	}
 }
 
