@@ -88,7 +88,8 @@ func (u *unit) lost(a *transaction.Arrival, why transaction.Event) {
 
 // BadFrame handles what could not be framed. If it is recognizably a request, its sender is told
 // what is wrong with it before the transport closes the stream.
-func (e *Engine) BadFrame(in *transport.Inbound, err error) {
+func (i *inbox) BadFrame(in *transport.Inbound, err error) {
+	e := (*Engine)(i)
 	e.badFrames.Add(1)
 	e.dropped(reasonOf(err), in.Kind, in.Source, err)
 	var bad *message.Error

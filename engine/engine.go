@@ -121,7 +121,7 @@ func New(c Config) (*Engine, error) {
 func (e *Engine) open() error {
 	c := &e.config
 	if c.Network != nil {
-		w, err := c.Network(e)
+		w, err := c.Network((*inbox)(e))
 		e.wire = w
 		return err
 	}
@@ -138,7 +138,7 @@ func (e *Engine) open() error {
 	if o.Log == nil {
 		o.Log = e.log
 	}
-	e.stack = transport.NewStack(e, o)
+	e.stack = transport.NewStack((*inbox)(e), o)
 	if err := e.stack.Listen(specs); err != nil {
 		return err
 	}

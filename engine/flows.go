@@ -126,8 +126,9 @@ func (e *Engine) FlowLeft(id transport.FlowID) {
 }
 
 // FlowClosed tells the watchers that a connection is gone, and the branches that wait for a
-// response on it. The transport calls it.
-func (e *Engine) FlowClosed(id transport.FlowID) {
+// response on it.
+func (i *inbox) FlowClosed(id transport.FlowID) {
+	e := (*Engine)(i)
 	e.leftFlows.remove(id)
 	for _, w := range e.watchers.list() {
 		w.FlowClosed(id)
@@ -144,7 +145,8 @@ func (e *Engine) FlowClosed(id transport.FlowID) {
 
 // Unreachable has the requests fail that can't be delivered (RFC 3261 §18.4). It is the transport's
 // to call.
-func (e *Engine) Unreachable(to netip.AddrPort, _ *transport.Local, quoted []byte, err error) {
+func (i *inbox) Unreachable(to netip.AddrPort, _ *transport.Local, quoted []byte, err error) {
+	e := (*Engine)(i)
 	q, ok := transaction.ParseQuoted(quoted)
 	if !ok {
 		return
@@ -160,8 +162,9 @@ func (e *Engine) Unreachable(to netip.AddrPort, _ *transport.Local, quoted []byt
 	}
 }
 
-// KeptAlive tells the watchers about a keep-alive. The transport calls it.
-func (e *Engine) KeptAlive(from netip.AddrPort, on *transport.Local) {
+// KeptAlive tells the watchers about a keep-alive.
+func (i *inbox) KeptAlive(from netip.AddrPort, on *transport.Local) {
+	e := (*Engine)(i)
 	for _, w := range e.watchers.list() {
 		w.KeptAlive(from, on)
 	}

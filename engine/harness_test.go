@@ -12,6 +12,7 @@ import (
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/sim"
+	"github.com/sipscript/sipscript/engine/transport"
 )
 
 // routerFunc is a Router in a test.
@@ -27,6 +28,8 @@ type bench struct {
 	w   *sim.World
 	eng *engine.Engine
 	log []string // the ladder
+
+	inbox transport.Receiver // the engine's
 }
 
 func newBench(t *testing.T, seed uint64, route routerFunc) *bench {
@@ -50,6 +53,10 @@ func newBenchWith(t *testing.T, seed uint64, route routerFunc, change func(*engi
 	if change != nil {
 		change(&c, w)
 	}
+	b := &bench{t: t, w: w}
+	if network := c.Network; network != nil {
+		c.Network = func(r transport.Receiver) (transport.Wire, error) { b.inbox = r; return network(r) }
+	}
 	eng, err := engine.New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +66,7 @@ func newBenchWith(t *testing.T, seed uint64, route routerFunc, change func(*engi
 	}
 	w.Drive(eng.Lanes()...)
 	w.Drive(eng.Background())
-	b := &bench{t: t, w: w, eng: eng}
+	b.eng = eng
 	b.ladder()
 	return b
 }

@@ -24,7 +24,7 @@ func TestOverloadRefusesNewDialogsOnly(t *testing.T) {
 	alice := b.phone("10.0.0.2:5060")
 	late := func(text string, age time.Duration) {
 		b.w.Do(func() {
-			b.eng.Receive(&transport.Inbound{Bytes: []byte(text), Kind: transport.UDP, Source: netip.MustParseAddrPort("10.0.0.2:5060"), Local: b.eng.Locals()[0], Age: age})
+			b.inbox.Receive(&transport.Inbound{Bytes: []byte(text), Kind: transport.UDP, Source: netip.MustParseAddrPort("10.0.0.2:5060"), Local: b.eng.Locals()[0], Age: age})
 		})
 	}
 	// Waits that pass, as when a script held the lane, refuse nobody.

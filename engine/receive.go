@@ -22,8 +22,12 @@ type packet struct {
 	kept bool           // it refers to its own bytes, and ends with its work
 }
 
-// Receive parses what arrived and brings it to the lane of its Call-ID. The transport calls it.
-func (e *Engine) Receive(in *transport.Inbound) {
+// inbox is the engine as the transport sees it.
+type inbox Engine
+
+// Receive parses what arrived and brings it to the lane of its Call-ID.
+func (i *inbox) Receive(in *transport.Inbound) {
+	e := (*Engine)(i)
 	p := e.packets.Get().(*packet)
 	p.e = e
 	p.from = arrival(in)

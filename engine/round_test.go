@@ -19,7 +19,9 @@ func (r *rounds) End()           { r.ended++ }
 // brought itself: a 200 must not overtake its 180.
 func TestMessagesLeftToALaneOvertakeNothing(t *testing.T) {
 	local := &transport.Local{Kind: transport.UDP, Name: "udp:10.0.0.1:5060", Addr: netip.MustParseAddrPort("10.0.0.1:5060"), Host: "10.0.0.1", Port: 5060, SentBy: "10.0.0.1:5060"}
-	eng, err := engine.New(engine.Config{Lanes: 2, Clock: frozen{}, Network: func(transport.Receiver) (transport.Wire, error) {
+	var inbox transport.Receiver
+	eng, err := engine.New(engine.Config{Lanes: 2, Clock: frozen{}, Network: func(r transport.Receiver) (transport.Wire, error) {
+		inbox = r
 		return &quietWire{loopWire{local: local}}, nil
 	}, Router: routerFunc(func(r *engine.Request) error { _, err := r.Drop(); return err })})
 	if err != nil {
@@ -34,7 +36,7 @@ func TestMessagesLeftToALaneOvertakeNothing(t *testing.T) {
 	for i, more := range []bool{true, false, true} {
 		before := r.ended
 		in.More = more
-		eng.Receive(in)
+		inbox.Receive(in)
 		if more && r.ended == before {
 			t.Errorf("message %d is left to the lane while the round goes on", i)
 		}
