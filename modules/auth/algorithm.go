@@ -56,7 +56,7 @@ func lookupAlgorithm(name []byte) Algorithm {
 // Session reports whether it is a -sess variant.
 func (a Algorithm) Session() bool { return a == MD5Sess || a == SHA256Sess || a == SHA512256Sess }
 
-// Base is the algorithm without -sess: what passwords are hashed with.
+// Base is the algorithm without -sess: the one passwords are hashed with.
 func (a Algorithm) Base() Algorithm {
 	if a.Session() {
 		return a - 1
@@ -64,7 +64,7 @@ func (a Algorithm) Base() Algorithm {
 	return a
 }
 
-// kinds is how many hash functions there are; a Secret has room for a hash of each.
+// kinds is the number of hash functions; a Secret has room for a hash of each.
 const kinds = 3
 
 // kind is the place of the hash function in a Secret.

@@ -11,17 +11,16 @@ import (
 
 const fetchTimeout = 5 * time.Second // a request is answered 503 then
 
-// Fetcher is a store that takes time. A nil secret: there is no such user.
+// Fetcher is a store that takes time. A nil secret means that the user does not exist.
 type Fetcher interface {
 	FetchSecret(ctx context.Context, user, realm string) (*Secret, error)
 }
 
-// Cache is a Users that remembers those there are, for as long as a Query lets it; of one with
-// several realms, the last one asked for. It never remembers that there is no such user: see
-// source.Keyed.
+// Cache is a Users that remembers existing users for as long as a Query allows; of one with several
+// realms, the last one asked for. It never remembers that a user does not exist: see source.Keyed.
 type Cache struct {
 	keyed *source.Keyed[account, *Secret]
-	md5   bool // most users have no hash but MD5's
+	md5   bool // most users only have MD5's hash
 }
 
 // NewCache puts a memory in front of a store.
@@ -52,5 +51,5 @@ func (c *Cache) Fetch(ctx context.Context, q Query) (*Secret, error) {
 	return secret, err
 }
 
-// Forget drops what is remembered of a user.
+// Forget drops what is remembered about a user.
 func (c *Cache) Forget(user string) { c.keyed.Forget(user) }

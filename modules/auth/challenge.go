@@ -20,7 +20,7 @@ type Challenge struct {
 	engine *engine.Engine
 }
 
-// plainly is what is offered to a client that can't choose; it is never written.
+// plainly is what a client that cannot choose is offered; it is never written to.
 var plainly = []Algorithm{MD5}
 
 // Challenges are the values of WWW-Authenticate or Proxy-Authenticate: one field for each

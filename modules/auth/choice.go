@@ -1,7 +1,7 @@
 package auth
 
-// This file remembers clients that can't choose between algorithms: some that know MD5 alone give
-// up where SHA-256 is offered beside it, which RFC 8760 §2.4 would have them pass over.
+// This file remembers clients that cannot choose between algorithms: some that know only MD5 give
+// up if SHA-256 is also offered, although RFC 8760 §2.4 tells them to skip it.
 
 import (
 	"github.com/sipscript/sipscript/internal/sharded"
@@ -20,14 +20,14 @@ const (
 	plainLife   = 7 * 24 * time.Hour
 )
 
-// choices are the clients, by source and user, that were offered a choice and have not taken it.
-// What falls out of the table starts again.
+// choices are the clients, by source and user, that were offered a choice and have not taken it. A
+// client that falls out of the table starts again.
 type choices struct {
 	table *sharded.Table[suspect, choice]
 	seed  maphash.Seed
 }
 
-// choice is what is known of one client.
+// choice is what is known about one client.
 type choice struct {
 	since time.Time
 	call  uint64 // hash of the Call-ID of the request that was challenged
@@ -39,7 +39,7 @@ func newChoices() *choices {
 }
 
 // offer reports whether a client whose request has no credentials is offered MD5 alone; fresh:
-// since now. cant: it answered in a way that shows that it can't choose.
+// since now. cant: it answered in a way that shows that it cannot choose.
 func (c *choices) offer(who suspect, callID []byte, cant bool, now time.Time) (plain, fresh bool) {
 	call := maphash.Bytes(c.seed, callID)
 	s := c.table.Lock(who)

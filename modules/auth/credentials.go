@@ -8,16 +8,16 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of what is looked at; the parser of messages has bounded the whole field.
+// Bounds of what is examined; the message parser has bounded the whole field.
 const (
 	maxUser  = 256 // bytes of a user name
-	maxField = 512 // bytes of any other parameter but uri
+	maxField = 512 // bytes of any other parameter except uri
 )
 
 // credentials are the parameters of one field. Their slices are of the value that was parsed.
 // Quotes are off; escapes are undone in user only.
 type credentials struct {
-	user, rawUser               []byte // rawUser differs where the name had escapes
+	user, rawUser               []byte // rawUser differs if the name had escapes
 	realm, nonce, uri, response []byte
 	cnonce, opaque, nc, qop     []byte
 	algorithm                   []byte
@@ -81,12 +81,12 @@ func fieldOf(name []byte) field {
 	return 0
 }
 
-// parse reads the value of a field. digest is false for credentials of another scheme, which are
-// none of our business; flaw says what keeps Digest credentials from being read, "" for nothing.
+// parse reads the value of a field. digest is false for credentials of another scheme, which do not
+// concern us; flaw says why Digest credentials cannot be read, or is "".
 //
-// It takes what broken clients write: any value with or without quotes, white space and folds
-// anywhere, empty list elements. It refuses a parameter that is there twice, for then it would be
-// anybody's guess which one another implementation believed.
+// It accepts what broken clients write: any value with or without quotes, white space and folds
+// anywhere, empty list elements. It refuses a repeated parameter, because nobody could know which
+// one another implementation believes.
 func (c *credentials) parse(value []byte) (digest bool, flaw string) {
 	value = unfold(value)
 	i := skipSpace(value, 0)
@@ -277,7 +277,7 @@ func unescape(v []byte) []byte {
 	return out
 }
 
-// unpercent undoes %XX; ok is false where one is broken.
+// unpercent undoes %XX; ok is false if one is broken.
 func unpercent(v []byte) (out []byte, ok bool) {
 	out = make([]byte, 0, len(v))
 	for i := 0; i < len(v); i++ {

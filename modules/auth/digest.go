@@ -4,16 +4,16 @@ package auth
 
 import "crypto/subtle"
 
-// proof is what is needed to report whether credentials are right, besides the secret.
+// proof is what is needed, besides the secret, to decide whether credentials are right.
 type proof struct {
 	algorithm Algorithm
-	// The user name; and as it was written, where that differs, for clients that hash the escapes
-	// with it
+	// The user name; and as it was written, if that differs, for clients that include the escapes
+	// in the hash
 	names    [2][]byte
 	realm    []byte
 	nonce    []byte
 	cnonce   []byte
-	session  []byte // -sess: the first cnonce used with the nonce, where known
+	session  []byte // -sess: the first cnonce used with the nonce, if known
 	nc       []byte
 	qop      []byte // as written, "" for none
 	ha2      hexHash
@@ -64,7 +64,7 @@ func (p *proof) matchesName(s *Secret, name []byte, ha1 *hexHash) int {
 }
 
 // ha1 is the hash of user, realm and password, computed whether it is needed or not. It returns 1
-// where the secret is known.
+// if the secret is known.
 func (p *proof) ha1(s *Secret, name []byte, into *hexHash) int {
 	var room [512]byte
 	b := append(room[:0], name...)

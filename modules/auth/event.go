@@ -1,6 +1,6 @@
 package auth
 
-// This file is what is told and counted about attempts.
+// This file is what is reported and counted about attempts.
 
 import (
 	"sync/atomic"
@@ -16,13 +16,13 @@ const (
 // Event is one failure or ban.
 type Event struct {
 	Kind   string
-	User   string        // as claimed; "" where a source is banned
+	User   string        // as claimed; "" if a source is banned
 	Source string        // address
 	Reason Reason        // of EventFailed: Failed or Identity
 	Left   time.Duration // of EventBanned: how long the ban is
 }
 
-// listener hears of events, as Options.Event does.
+// listener receives events, like Options.Event.
 type listener struct{ hear func(Event) }
 
 func (s *service) emit(e Event) {
@@ -34,8 +34,7 @@ func (s *service) emit(e Event) {
 	}
 }
 
-// warn logs what a source did, once a minute: whoever guesses must be seen, and must not fill the
-// log.
+// warn logs what a source did, once a minute: guessing must be visible, and must not fill the log.
 func (s *service) warn(q *Question, what, user string, more ...any) {
 	if q.engine == nil {
 		return
@@ -65,7 +64,7 @@ type figures struct {
 	hits, misses, outdated               atomic.Uint64    // of memory in front of a store
 }
 
-// countedReasons are the outcomes of a check but success; it is never written.
+// countedReasons are the outcomes of a check other than success; it is never written to.
 var countedReasons = [8]Reason{Missing, Malformed, Unsupported, Stale, Replay, Failed, Banned, Unavailable}
 
 func (f *figures) verdict(r Reason) {
@@ -76,7 +75,7 @@ func (f *figures) verdict(r Reason) {
 	}
 }
 
-// found counts what memory was good for.
+// found counts how useful the cache was.
 func (f *figures) found(c Certainty, right bool) {
 	switch {
 	case c == Unknown:

@@ -31,7 +31,7 @@ func OpenFile(path string, log *slog.Logger) (*File, error) {
 	return &File{list}, nil
 }
 
-// Close ends the look for changes.
+// Close stops watching for changes.
 func (f *File) Close() error { return f.list.Close() }
 
 // Find looks the user up.
@@ -44,7 +44,7 @@ func (f *File) Fetch(_ context.Context, q Query) (*Secret, error) {
 	return f.list.Get()[account{q.User, q.Realm}], nil
 }
 
-// userLine is what a line says.
+// userLine is the content of a line.
 type userLine struct {
 	account
 	algorithm Algorithm

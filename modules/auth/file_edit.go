@@ -68,7 +68,7 @@ func (f fileManager) Accounts(context.Context) ([]Account, error) {
 	return list, nil
 }
 
-// without is lines but those of a user; realm "" is any.
+// without is lines without those of a user; realm "" is any.
 func without(lines []string, user, realm string) []string {
 	var kept []string
 	for _, line := range lines {
@@ -81,8 +81,8 @@ func without(lines []string, user, realm string) []string {
 	return kept
 }
 
-// edit changes the lines of the file. The new file is written beside it under a name that only one
-// at a time can make.
+// edit changes the lines of the file. The new file is written next to it, under a name that only
+// one process at a time can create.
 func (f fileManager) edit(change func([]string) ([]string, error)) error {
 	temp := f.path + ".new"
 	mode := fs.FileMode(0o600)

@@ -1,6 +1,6 @@
 package auth
 
-// This file holds users to the identities that are theirs: alice's password is not a licence to
+// This file holds users to the identities that are theirs: alice's password does not entitle her to
 // register bob's phone.
 
 import (
@@ -10,12 +10,12 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// Locals tells which hosts are ours; *engine.Engine does.
+// Locals says which hosts are ours; *engine.Engine implements it.
 type Locals interface {
 	IsLocal(host string, port uint16) bool
 }
 
-// based tells whose users those of a host of ours are; *engine.Engine does.
+// based says which users a host of ours has; *engine.Engine implements it.
 type based interface {
 	UserBase(host []byte, port uint16) string
 }
@@ -24,7 +24,7 @@ type based interface {
 // address with that user part at a local domain, a user with one only that address.
 func MayClaim(user string, uri *message.URI, locals Locals) bool {
 	if len(uri.Host) == 0 || uri.User == nil {
-		// Also of tel and other schemes: those are nobody's without a rule of the script's
+		// Also for tel and other schemes: those belong to nobody without a rule of the script.
 		return false
 	}
 	name, host, bound := user, "", false
@@ -54,8 +54,8 @@ func MayClaim(user string, uri *message.URI, locals Locals) bool {
 	return locals.IsLocal(string(uri.Host), port)
 }
 
-// sameUser compares the user part of a URI, whose escapes count as what they stand for (RFC 3261
-// §19.1.4), with a name.
+// sameUser compares the user part of a URI, whose escapes are equal to the characters they
+// represent (RFC 3261 §19.1.4), with a name.
 func sameUser(escaped []byte, name string) bool {
 	if bytes.IndexByte(escaped, '%') < 0 {
 		return string(escaped) == name
@@ -64,8 +64,8 @@ func sameUser(escaped []byte, name string) bool {
 	return ok && string(plain) == name
 }
 
-// claimed is the identity a request claims: the To of a REGISTER, which is what is registered, the
-// From of others.
+// claimed is the identity that a request claims: in a REGISTER the To, which is what is registered,
+// otherwise the From.
 func claimed(m *message.Message) (message.URI, bool) {
 	var a message.Address
 	var err error

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// decide finds the secret, compares, and sees to the nonce.
+// decide finds the secret, compares, and handles the nonce.
 func (t *attempt) decide(w waits) Verdict {
 	query := Query{User: string(t.creds.user), Realm: t.q.Realm, Now: t.q.Now, TTL: t.auth.policy.Cache}
 	if s := t.proof.algorithm; s.Session() && t.nonce.ours {
@@ -22,13 +22,14 @@ func (t *attempt) decide(w waits) Verdict {
 	if w.ask == nil {
 		secret, certainty = t.auth.policy.Users.Find(query)
 	}
-	// A user there isn't costs what a wrong password costs: a comparison with what memory has, or
-	// would have; then, where memory may be out of date, the store, and another one. So time
-	// doesn't tell them apart, and a changed password counts at once.
+	// A user that does not exist costs as much as a wrong password: a comparison with what the
+	// cache has, or would have; then, if the cache may be out of date, the store, and another
+	// comparison. So timing does not distinguish the two, and a changed password takes effect at
+	// once.
 	right := t.proof.matches(secret)
 	t.auth.figures.found(certainty, right)
 	if !right && certainty != Certain {
-		slow := *t // what waits leaves the stack
+		slow := *t // whatever waits leaves the stack
 		slow.detach()
 		return slow.fetch(query, w)
 	}
@@ -62,20 +63,20 @@ func (t *attempt) conclude(user string, secret *Secret, right bool, w waits) Ver
 		return Verdict{Reason: Failed, User: user}
 	}
 	if !t.nonce.ours {
-		// RFC 7616 §3.3: said only where the digest is right
+		// RFC 7616 §3.3: only if the digest is right
 		return Verdict{Reason: Stale, User: user, Stale: true}
 	}
 	reason := t.use(!t.nonce.shared())
 	if reason == unclaimed {
-		slow := *t // what waits leaves the stack
+		slow := *t // whatever waits leaves the stack
 		slow.detach()
 		return slow.claim(user, secret, w)
 	}
 	return t.settle(user, secret, reason)
 }
 
-// use notes the use of the count; claimed: if it is the nonce's first one, the nonce is this
-// process's own.
+// use records the use of the count; claimed: if it is the nonce's first one, the nonce belongs to
+// this process.
 func (t *attempt) use(claimed bool) Reason {
 	var cnonce []byte
 	if t.proof.algorithm.Session() {
@@ -84,9 +85,9 @@ func (t *attempt) use(claimed bool) Reason {
 	return t.live.replays.use(t.nonce.key, t.nc, cnonce, claimed)
 }
 
-// claim makes a nonce that any process of the cluster may have used this process's own. Where that
-// can't be told it is refused, and the challenge that follows is made for this process alone: one
-// more round trip.
+// claim takes a nonce that any process of the cluster may have used for this process. If that
+// cannot be decided the nonce is refused, and the challenge that follows is valid only for this
+// process: one more round trip.
 func (t *attempt) claim(user string, secret *Secret, w waits) Verdict {
 	reason := Stale
 	w.wait(func(ctx context.Context) {
@@ -132,7 +133,7 @@ func (t *attempt) failed(user string) {
 	}
 }
 
-// info is the Authentication-Info (RFC 7616 §3.5): the next nonce, when half of this one's life is
+// info is the Authentication-Info (RFC 7616 §3.5): the next nonce, once half of this one's life is
 // over, and our own proof.
 func (t *attempt) info(secret *Secret) string {
 	p := &t.auth.policy
@@ -146,7 +147,7 @@ func (t *attempt) info(secret *Secret) string {
 		b = append(b, t.live.nonces.issue(t.q.Now, p.NonceLifetime, t.q.Realm, t.q.Source)...)
 		b = append(b, '"')
 	}
-	// With auth-int our proof would be over the answer's body, which is not made yet
+	// With auth-int our proof would cover the answer's body, which does not exist yet.
 	if !equalFold(t.creds.qop, "auth") {
 		return string(b)
 	}

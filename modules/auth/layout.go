@@ -1,7 +1,7 @@
 package auth
 
-// This file reads users from tables: our own, those of Kamailio and OpenSIPS as they are, and what
-// a query of the script's answers.
+// This file reads users from tables: our own, those of Kamailio and OpenSIPS as they are, and the
+// results of a script's query.
 
 import (
 	"context"
@@ -29,15 +29,15 @@ type userRow struct {
 // maxRows bounds the rows of one user: an algorithm each, or a domain.
 const maxRows = 64
 
-// layout is how users are asked for.
+// layout is how users are looked up.
 type layout struct {
 	query  string
 	args   func(a account, local, domain string) []any
 	read   func(rows []userRow, a account, local, domain string) (*Secret, error)
-	tables string // what is missing where a table is
+	tables string // what is missing if a table is
 }
 
-// layoutOf is what a source says.
+// layoutOf is the layout that a source names.
 func layoutOf(s *source.Spec) (layout, error) {
 	if s.Query != "" {
 		return customLayout(s.Query)
@@ -78,7 +78,7 @@ func customLayout(query string) (layout, error) {
 	}}, nil
 }
 
-// subscribers is the table of Kamailio (1 to 5.x) and OpenSIPS (1 to 3.x). It is asked as their
+// subscribers is the table of Kamailio (1 to 5.x) and OpenSIPS (1 to 3.x). It is queried as their
 // module auth_db does: a user name with a domain in it (user@domain) is looked up by both parts.
 func subscribers(useDomain bool) layout {
 	l := layout{query: `SELECT * FROM subscriber WHERE username = ?`, tables: "subscriber"}
@@ -122,9 +122,9 @@ func oneOf(rows []userRow, local, domain string, useDomain bool) (found *userRow
 	return found, nil
 }
 
-// secret is what a row of subscribers says. A password in clear is good for all algorithms, but it
-// counts only where the hashes beside it are its own, as far as there are any: who changes the hash
-// means it.
+// secret is the secret in a row of subscribers. A plain-text password works with all algorithms,
+// but is used only if the hashes in the row, as far as there are any, match it: somebody who
+// changes the hash means it.
 func (r *userRow) secret(a account, withDomain bool) (*Secret, error) {
 	hash := r.HA1
 	if withDomain {
@@ -151,8 +151,7 @@ func (r *userRow) secret(a account, withDomain bool) (*Secret, error) {
 	return NewPassword(r.Password), nil
 }
 
-// ownRows reads our own table, with a row for each algorithm, and what a query of the script's
-// answers.
+// ownRows reads our own table, with a row for each algorithm, and the results of a script's query.
 func ownRows(rows []userRow, a account, _, _ string) (*Secret, error) {
 	var s *Secret
 	for i := range rows {
@@ -178,7 +177,7 @@ func ownRows(rows []userRow, a account, _, _ string) (*Secret, error) {
 	return s, nil
 }
 
-// FetchSecret finds whatever there is of a user.
+// FetchSecret finds everything there is about a user.
 func (s *SQL) FetchSecret(ctx context.Context, user, realm string) (*Secret, error) {
 	a := account{user, realm}
 	local, domain, with := strings.Cut(user, "@")

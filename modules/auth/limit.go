@@ -17,8 +17,8 @@ const maxCounted = 1 << 16
 type Limits struct {
 	PerUser   int           // failures of one user name from one source, default 10
 	PerSource int           // failures of one source, default 100
-	Window    time.Duration // in which they count, default 5 min
-	Ban       time.Duration // how long one who reached a limit is refused, default 5 min
+	Window    time.Duration // in which they are counted, default 5 min
+	Ban       time.Duration // how long a ban lasts, default 5 min
 }
 
 func (l Limits) complete() Limits {
@@ -35,13 +35,13 @@ type guesses struct {
 	seed  maphash.Seed
 }
 
-// suspect is who is counted: a source, or a user name at a source. Names are hashed: they may be
-// long, and anything.
+// suspect is what failures are counted for: a source, or a user name at a source. Names are hashed:
+// they may be long, and anything.
 type suspect struct {
 	source netip.Addr
 	user   uint64 // 0 for the source as a whole
 	// unproven: the sender has not shown that it sees what we send to the source. Somebody else may
-	// be forging the source's address, so this must not ban who really is there.
+	// be forging the source's address, so this must not ban its real owner.
 	unproven bool
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 )
 
-// Doc says what the module is for.
+// Doc describes the module.
 func (a *Auth) Doc() string {
 	return "Digest authentication, identities, and trust."
 }
@@ -22,32 +22,32 @@ func (a *Auth) Doc() string {
 // Name is "auth".
 func (a *Auth) Name() string { return "auth" }
 
-// Open makes the module of one script generation: memory and bans are the Auth's, the policy its
-// own.
+// Open creates the module of one script generation: memory and bans are the Auth's, the policy is
+// its own.
 func (a *Auth) Open(h *luabind.Host) (luabind.Module, error) {
 	m := &module{auth: a, host: h, configured: map[any]bool{}, functions: map[any]*luabind.Func{}, withUsers: map[any]bool{}}
 	m.hears.hear = func(e Event) { m.tell(e) }
 	return m, nil
 }
 
-// module is auth within one script generation. All but hears is written while the script's file
-// runs, on one goroutine, and only read once calls are served.
+// module is auth within one script generation. Everything except hears is written while the
+// script's file runs, on one goroutine, and only read once calls are served.
 type module struct {
 	auth  *Auth
 	host  *luabind.Host
 	hears listener
 
 	configured map[any]bool // VMs whose file called configure
-	first      settings     // what the first of them said
+	first      settings     // the options of the first of them
 
-	withUsers map[any]bool // VMs whose file said where users are
-	// What the first of them said: "a table", "a function", or a store's name
+	withUsers map[any]bool // VMs whose file named the store of users
+	// What the first of them named: "a table", "a function", or a store
 	where     string
-	functions map[any]*luabind.Func // each VM's own, where it is a function
+	functions map[any]*luabind.Func // each VM's own, if it is a function
 	release   func() error          // of the store
 }
 
-// Activate makes this generation's handlers hear of events, and warns of users whose phones will be
+// Activate makes this generation's handlers receive events, and warns of users whose phones will be
 // refused.
 func (m *module) Activate() error {
 	m.auth.script.Store(&m.hears)
@@ -174,7 +174,7 @@ func (m *module) wantArg() luabind.Arg[Want] {
 	}, luabind.Param{Name: "options", Type: luabind.Table, Optional: true, Options: wanted{}})
 }
 
-// waits waits with the lane lent, and looks users up by the script's function where there is one.
+// waits waits with the lane lent, and looks users up with the script's function if there is one.
 func (m *module) waits(c *luabind.Call) waits {
 	w := waits{lend: func(f func(context.Context)) { c.Await(f) }}
 	if m.where == fromFunction {

@@ -1,6 +1,6 @@
 package auth
 
-// This file is what scripts and operators see beside functions: events and metrics.
+// This file is what scripts and operators see besides functions: events and metrics.
 
 import "github.com/sipscript/sipscript/luabind"
 

@@ -1,6 +1,6 @@
 package auth
 
-// This file reads what scripts say while they load: configure and users.
+// This file reads what scripts set while they load: configure and users.
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 	"github.com/sipscript/sipscript/modules/source"
 )
 
-// settings are the options of configure. Where nothing is said the policy's defaults count.
+// settings are the options of configure. The policy's defaults apply to what is not given.
 type settings struct {
 	Realm         string              `lua:"realm,reloadable" default:"the claimed domain if it is local, otherwise the first domain" doc:"what clients show, and what password hashes are computed with"`
 	Algorithms    luabind.FuncOrValue `lua:"algorithms,reloadable" default:"\"auto\"" doc:"\"auto\": SHA-256 and MD5, and MD5 alone for a client that cannot choose and for users in tables of Kamailio or OpenSIPS; or a list in order of preference, with one challenge each: { \"SHA-256\", \"MD5\" } or \"SHA-256, MD5\""`
@@ -130,7 +130,7 @@ func (m *module) use(p Policy) error {
 	return err
 }
 
-// limit is a number of failures as Limits has it: 0 there is the default.
+// limit is a number of failures in the form Limits has: there, 0 is the default.
 func limit(said *int, other int) int {
 	if said == nil {
 		return other
@@ -141,13 +141,13 @@ func limit(said *int, other int) int {
 	return *said
 }
 
-// Where users are, beside stores.
+// Places of users other than stores.
 const (
 	fromTable    = "a table"
 	fromFunction = "a function"
 )
 
-// setUsers notes where one VM's file says users are. All must say the same; what they say is opened
+// setUsers records which store of users one VM's file names. All must name the same; it is opened
 // for the first.
 func (m *module) setUsers(c *luabind.Call, u *luabind.FuncOrValue) {
 	if m.withUsers[c.VM()] {
@@ -177,7 +177,7 @@ func (m *module) setUsers(c *luabind.Call, u *luabind.FuncOrValue) {
 	m.withUsers[c.VM()] = true
 }
 
-// storeOf reads what is not a function: a table of users, or what names a store.
+// storeOf reads what is not a function: a table of users, or the name of a store.
 func (m *module) storeOf(value any) (source.Spec, error) {
 	spec, err := source.SpecOf(value, m.auth.clients.IsDatabase)
 	if errors.Is(err, source.ErrSpec) {
@@ -190,7 +190,7 @@ func (m *module) open(where string, spec source.Spec) error {
 	p := m.auth.given
 	switch where {
 	case fromFunction:
-		p.Users = Table{} // the function is asked, but somebody is
+		p.Users = Table{} // the function is called, but users exist
 	case fromTable:
 		t, err := tableOf(spec.Entries)
 		if err != nil {
@@ -226,7 +226,8 @@ func tableOf(value any) (Table, error) {
 
 var errSecret = errors.New("a user is a password (a string), {password=}, {ha1=, algorithm=}, or a list of hashes")
 
-// secretOf reads what a script says of one user: text, or tables with hashes. Errors never show it.
+// secretOf reads what a script gives for one user: a string, or tables with hashes. Errors never
+// show it.
 func secretOf(value any) (*Secret, error) {
 	s := &Secret{}
 	switch v := value.(type) {

@@ -33,7 +33,7 @@ type Manager interface {
 type Change struct {
 	User, Realm string
 	Hashes      map[Algorithm]string
-	Fresh       bool // the user must not be there yet; otherwise he must be
+	Fresh       bool // the user must not exist yet; otherwise it must
 	At          time.Time
 }
 
@@ -62,7 +62,7 @@ func OpenManager(ctx context.Context, spec string) (Manager, func() error, error
 	return s, s.Close, nil
 }
 
-// ErrStore says that what should name a store names none.
+// ErrStore says that a name does not name a store.
 var ErrStore = errors.New("a store is file:PATH, sqlite:PATH, postgres://USER@HOST/DATABASE or mysql://USER@HOST/DATABASE")
 
 // Hashes are what a store keeps of a password.

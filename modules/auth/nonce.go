@@ -39,15 +39,15 @@ type nonceKey [nonceID]byte
 // issued is when it was made, in milliseconds since 1970.
 func (k *nonceKey) issued() int64 { return int64(binary.BigEndian.Uint64(k[:8]) >> 16) }
 
-// nonces makes nonces and tells its own. It is safe for concurrent use.
+// nonces makes nonces and recognizes its own. It is safe for concurrent use.
 type nonces struct {
-	opaque string // what challenges carry: the same for all, unknown to others
+	opaque string // in all challenges, and unknown to others
 	own    ownRing
 	shared sharedRing
 }
 
-// newNonces makes nonces with secrets of this process, and where there is a cluster with its
-// secrets, mixed with key.
+// newNonces makes nonces with secrets of this process or, if there is a cluster, with its secrets,
+// mixed with key.
 func newNonces(key [32]byte, c Cluster) *nonces {
 	n := &nonces{shared: sharedRing{root: key, cluster: c}}
 	h := newKeyed(key).get()
@@ -59,7 +59,7 @@ func newNonces(key [32]byte, c Cluster) *nonces {
 // keyed hashes with one key.
 type keyed struct{ pool sync.Pool }
 
-// hasher is a keyed hash with room for what it reads and writes.
+// hasher is a keyed hash with room for its input and output.
 type hasher struct {
 	mac hash.Hash
 	in  []byte
@@ -119,7 +119,7 @@ func (n *nonces) issue(now time.Time, life time.Duration, realm string, source n
 	return string(text[:])
 }
 
-// origin is what is known of a nonce that was read.
+// origin is what is known about a nonce that was read.
 type origin struct {
 	key    nonceKey
 	secret uint32 // its number
@@ -137,7 +137,7 @@ func (n *nonces) made(text []byte, now time.Time, realm string) bool {
 	return n.read(text, now, math.MaxInt64, realm, netip.Addr{}).ours
 }
 
-// read tells what a nonce is worth at now, when nonces live so long.
+// read evaluates a nonce at the time now, if nonces live for life.
 func (n *nonces) read(text []byte, now time.Time, life time.Duration, realm string, source netip.Addr) (o origin) {
 	var raw [nonceBytes]byte
 	if len(text) != nonceText {

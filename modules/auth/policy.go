@@ -1,6 +1,6 @@
 package auth
 
-// This file is what may be chosen: its defaults and bounds.
+// This file is the policy: choices, their defaults and bounds.
 
 import (
 	"errors"
@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// Policy is how users are asked. Zero values mean the defaults named; all of it may change at a
-// reload.
+// Policy says how users are authenticated. Zero values mean the stated defaults; everything may
+// change at a reload.
 type Policy struct {
-	// default: the domain that the request claims, if it is local, else the first local domain
+	// default: the domain that the request claims if it is local, otherwise the first local domain
 	Realm string
 	// One challenge each, in the order of preference; default SHA-256 and MD5, MD5 alone for
 	// clients that can't choose, and for users in tables of Kamailio or OpenSIPS
@@ -28,18 +28,19 @@ type Policy struct {
 	Limits   Limits
 	// How long a user from a database is believed, default 1 min; negative: not at all
 	Cache time.Duration
-	// addresses, networks, and "cert:" with a SIP domain: who needs no password; default: nobody
+	// Addresses, networks, and "cert:" with a SIP domain: peers that need no password; default:
+	// none
 	Trusted []string
-	// IdentityHeaders says whose P-Asserted-Identity, P-Preferred-Identity and Remote-Party-ID
-	// pass: those of "any" peer (default), or of "trusted" ones, who alone are shown private ones
-	// (RFC 3325).
+	// IdentityHeaders says whose P-Asserted-Identity, P-Preferred-Identity and Remote-Party-ID are
+	// kept: those of "any" peer (default), or of "trusted" ones, which then are also the only ones
+	// to be shown private identities (RFC 3325).
 	IdentityHeaders string
 
-	offered string // of QOP: what challenges say
+	offered string // of QOP: the value in challenges
 	bare    bool   // of QOP: credentials without qop are accepted
 	trusted []trust
 	auto    bool // clients that can't choose an algorithm are offered MD5 alone
-	asks    bool // there are users: this server is the one that its realm's credentials are for
+	asks    bool // there are users: credentials for the realm are for this server
 }
 
 const (
@@ -47,7 +48,7 @@ const (
 	maxLifetime = 24 * time.Hour
 )
 
-// Check tells what is wrong with the policy.
+// Check returns what is wrong with the policy.
 func (p Policy) Check() error {
 	_, err := p.complete()
 	return err
@@ -115,7 +116,8 @@ func (p *Policy) setQOP() error {
 	return nil
 }
 
-// checkRealm refuses what would need escapes: implementations differ on whether those are hashed.
+// checkRealm refuses realms that would need escapes: implementations differ on whether those are
+// hashed.
 func checkRealm(realm string) error {
 	for i := range len(realm) {
 		if c := realm[i]; c < ' ' || c == 0x7f || c == '"' || c == '\\' {

@@ -4,12 +4,12 @@ import "github.com/sipscript/sipscript/internal/sharded"
 
 // This file remembers which counts of which nonces have been used (RFC 7616 §3.4, nc).
 
-// maxNonces bounds how many nonces in use are remembered. When it is not enough, those that fall
-// out are not forgotten but refused.
+// maxNonces bounds how many nonces in use are remembered. If it is not enough, those that fall out
+// are not forgotten but refused.
 const maxNonces = 1 << 17
 
-// windowSize is how far behind the highest count another one may come: parallel requests over UDP
-// overtake each other.
+// windowSize is how far a count may lag behind the highest one: parallel requests over UDP overtake
+// each other.
 const windowSize = 64
 
 // replays is the memory of nonces that were used with the right password.
@@ -17,7 +17,7 @@ type replays struct {
 	table *sharded.Table[nonceKey, *uses]
 }
 
-// uses are the counts of one nonce that have been used.
+// uses are the used counts of one nonce.
 type uses struct {
 	highest uint32
 	seen    uint64 // bit i: highest-i was used
@@ -38,8 +38,8 @@ func newReplays(capacity int) *replays {
 // unclaimed is the answer for a nonce that is not known here, and may be known to another process.
 const unclaimed Reason = "unclaimed"
 
-// use notes the use of a count: "", Replay when it was used before, Stale when that can't be told
-// any more. A nonce that is used for the first time must be claimed: no other process takes it.
+// use records the use of a count: "", Replay if it was used before, Stale if that can no longer be
+// decided. A nonce that is used for the first time must be claimed: no other process takes it.
 func (r *replays) use(key nonceKey, nc uint32, cnonce []byte, claimed bool) Reason {
 	s := r.table.Lock(key)
 	defer s.Unlock()

@@ -15,7 +15,7 @@ import (
 // Want is what may differ from the policy for one request. The zero value is the policy.
 type Want struct {
 	Realm string
-	// Code is 401 or 407; 0 is 401 for a REGISTER, else 407 (RFC 3261 §22.2, §22.3).
+	// Code is 401 or 407; 0 is 401 for a REGISTER, otherwise 407 (RFC 3261 §22.2, §22.3).
 	Code int
 	// AnyIdentity: do not compare user and identity.
 	AnyIdentity bool
@@ -24,9 +24,9 @@ type Want struct {
 	Identity func(user string, uri *message.URI) (bool, error)
 }
 
-// Require returns the user who sent req. ok is false when the request has been answered: that was
-// its decision; or when it is over, or can't be challenged (ACK, CANCEL). Where users must be
-// fetched, the lane is lent. err is an *engine.MisuseError, or an error of w.Identity.
+// Require returns the user who sent req. ok is false if the request has been answered, which was
+// its decision, or if it is over, or cannot be challenged (ACK, CANCEL). If users must be fetched,
+// the lane is lent. err is an *engine.MisuseError, or an error of w.Identity.
 func (a *Auth) Require(req *engine.Request, w Want) (user string, ok bool, err error) {
 	return a.require(req, &w, lender(req))
 }
@@ -65,8 +65,7 @@ func (w *Want) check() error {
 	return nil
 }
 
-// challengeable: to an ACK there is no answer, and a CANCEL must be answered as it comes (RFC 3261
-// §22.1).
+// challengeable: an ACK has no answer, and a CANCEL must be answered as it comes (RFC 3261 §22.1).
 func challengeable(req *engine.Request) bool {
 	return req.Method() != message.MethodAck && req.Method() != message.MethodCancel
 }
@@ -123,8 +122,8 @@ func (a *Auth) challenge(req *engine.Request, realm string, proxy bool, v *Verdi
 	return req.Reply(code, "", &engine.ReplyOptions{Headers: []engine.HeaderEdit{{Name: name, Values: values}}})
 }
 
-// client is who is asked, as it is remembered what he can answer: the user he says he is, at his
-// source.
+// client identifies whoever is asked, for remembering what it can answer: the user it claims to be,
+// at its source.
 func (a *Auth) client(req *engine.Request) suspect {
 	uri, _ := claimed(req.Message())
 	return a.guesses.whom(req.Source().Addr.Addr(), uri.User, true)[0]
@@ -146,7 +145,7 @@ func (a *Auth) plain(req *engine.Request, v *Verdict, now time.Time) bool {
 	return plain
 }
 
-// check verifies, then looks at the identity, and takes our credentials out of what goes on.
+// check verifies, then compares the identity, and removes our credentials from what is forwarded.
 func (a *Auth) check(req *engine.Request, w *Want, by waits) (v Verdict, err error) {
 	if err := w.check(); err != nil {
 		return v, err
@@ -204,9 +203,9 @@ func (a *Auth) may(req *engine.Request, w *Want, user string) (bool, error) {
 	return MayClaim(user, &uri, req.Engine()), nil
 }
 
-// strip takes the credentials for our realm out of the request; others pass untouched (RFC 3261
-// §22.3). In the header that was not asked for they are ours when the nonce is: phones send what
-// they registered with along with a call, but a server behind this one may use the same realm.
+// strip removes the credentials for our realm from the request; others pass unchanged (RFC 3261
+// §22.3). In the header that was not asked for they are ours if the nonce is: phones send what they
+// registered with along with a call, but a server behind this one may use the same realm.
 func (a *Auth) strip(req *engine.Request, q *Question) error {
 	asked, other := q.header(), message.HeaderAuthorization
 	if asked == other {
@@ -237,7 +236,7 @@ func stripHeader(req *engine.Request, id message.HeaderID, realm string, ours fu
 	return nil
 }
 
-// firstDomain is the realm of requests that claim no domain of ours.
+// firstDomain is the realm of requests that do not claim a domain of ours.
 type firstDomain struct {
 	engine *engine.Engine
 	at     time.Time
@@ -245,7 +244,7 @@ type firstDomain struct {
 }
 
 // realm is the realm for a request: as wanted, as configured, or the domain it claims, so that a
-// server of several domains asks for the right password.
+// server with several domains asks for the right password.
 func (a *Auth) realm(req *engine.Request, w *Want) string {
 	if w.Realm != "" {
 		return w.Realm

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// rotation is how long a secret of our own is used; longer where nonces live longer.
+	// rotation is how long a secret of our own is used; longer if nonces live longer.
 	rotation = time.Hour
 	// clockSkew is by how much the clocks of a cluster may differ: so much before and after its
 	// time a secret is accepted.
@@ -99,16 +99,16 @@ func findSecret(list []*secret, number uint32) *secret {
 	return nil
 }
 
-// Cluster is what processes share so that the challenge of one is accepted by the others. It is
-// safe for concurrent use.
+// Cluster is what processes share so that each accepts the challenges of the others. It is safe for
+// concurrent use.
 type Cluster interface {
 	// Secrets are those that are known, and the same pointer as long as they are the same. current
 	// reports whether the others are known to have them, too: while it is false, challenges are
 	// made for this process alone. It does not block.
 	Secrets() (list *ClusterSecrets, current bool)
-	// Claim makes a nonce this process's own for so long, unless it is another one's, or the secret
-	// it was made with is not the cluster's any more: false. An error: that can't be told now. It
-	// may block until ctx ends.
+	// Claim takes a nonce for this process for that time, unless it belongs to another process, or
+	// the secret it was made with is no longer the cluster's: false. An error means that this
+	// cannot be decided at present. It may block until ctx ends.
 	Claim(ctx context.Context, secret uint32, nonce [12]byte, life time.Duration) (bool, error)
 }
 
@@ -123,8 +123,8 @@ type ClusterSecret struct {
 	Key    [32]byte
 }
 
-// sharedRing are the secrets of the cluster as they are used: mixed with the key of --secret, so
-// that to read them is not enough to make nonces.
+// sharedRing are the cluster's secrets as they are used: mixed with the key of --secret, so that
+// reading them is not enough to make nonces.
 type sharedRing struct {
 	root    [32]byte
 	cluster Cluster // nil for none

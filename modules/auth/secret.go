@@ -1,6 +1,6 @@
 package auth
 
-// This file is what a server knows of a user's password.
+// This file is what a server knows about a user's password.
 
 import (
 	"errors"
@@ -9,11 +9,11 @@ import (
 )
 
 // Secret is what a user must know: the password, or hashes of it (HA1 of RFC 7616 §3.4.2), which
-// are good for one user name, realm and algorithm. The zero value is a secret that nobody knows. It
-// is not changed once it is in use.
+// work for one user name, realm and algorithm. The zero value is a secret that nobody knows. It is
+// not changed once it is in use.
 type Secret struct {
 	Password string
-	known    bool          // Password is one, even where it is ""
+	known    bool          // Password is set, even if it is ""
 	ha1      [kinds]string // lower case, or "" if there is none
 }
 
@@ -26,7 +26,7 @@ func (s *Secret) String() string { return "(secret)" }
 // GoString hides it as well.
 func (s *Secret) GoString() string { return "(secret)" }
 
-// SetHash adds the hash of user:realm:password. algorithm "" is told from its length: MD5 or
+// SetHash adds the hash of user:realm:password. If algorithm is "" its length decides: MD5 or
 // SHA-256.
 func (s *Secret) SetHash(algorithm, ha1 string) error {
 	a, err := hashAlgorithm(algorithm, ha1)

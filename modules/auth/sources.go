@@ -19,7 +19,7 @@ import (
 // sources are the stores that are open.
 type sources struct {
 	mu   sync.Mutex
-	open map[string]*opened // guarded by mu, by what names them
+	open map[string]*opened // guarded by mu; by name
 }
 
 type opened struct {
@@ -28,7 +28,7 @@ type opened struct {
 	refs  int
 }
 
-// nameOf tells stores apart.
+// nameOf identifies a store.
 func nameOf(s *source.Spec) string {
 	if s.Query == "" && s.Layout == "" && s.Domain == nil {
 		return s.URL
@@ -36,7 +36,7 @@ func nameOf(s *source.Spec) string {
 	return fmt.Sprintf("%s %q %q %v", s.URL, s.Query, s.Layout, s.Domain == nil || *s.Domain)
 }
 
-// acquire opens a store, or shares what is open. release gives it back; the last one closes it.
+// acquire opens a store, or shares an open one. release returns it; the last release closes it.
 func (s *sources) acquire(spec source.Spec, pool *clients.Pool, log *slog.Logger) (users Users, release func() error, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -27,8 +27,8 @@ type SQL struct {
 // ErrSchema is the error of a database whose tables are missing or old.
 var ErrSchema = errors.New("the database has no tables for users, or old ones: run `sipscript user migrate`")
 
-// openSQL opens a database. It connects only where it is a file of our own, which is made with its
-// tables if there is none.
+// openSQL opens a database. It connects only if it is a file of our own, which is created with its
+// tables if it does not exist.
 func openSQL(ctx context.Context, pool *clients.Pool, spec source.Spec, timeout time.Duration) (*SQL, error) {
 	l, err := layoutOf(&spec)
 	if err != nil {
@@ -54,8 +54,8 @@ var migrations = [...]string{
 		updated BIGINT NOT NULL, PRIMARY KEY (username, realm, algorithm))`,
 }
 
-// dialect is a statement as the database wants it. MySQL has keys of so many bytes only, and tells
-// names apart by case only where it is told to.
+// dialect is a statement in the form the database needs. MySQL limits keys in bytes, and
+// distinguishes names by case only on request.
 func (s *SQL) dialect(statement string) string {
 	if s.db.Kind() == "mysql" {
 		return strings.ReplaceAll(statement, " TEXT ", " VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin ")
@@ -97,7 +97,7 @@ func (s *SQL) Migrate(ctx context.Context) error {
 const versionQuery = `SELECT COALESCE(MAX(version), 0) FROM auth_schema`
 
 // lock keeps two migrations from running at once, where a transaction does not: MySQL ends it with
-// each table that it makes.
+// each table that it creates.
 func (s *SQL) lock(ctx context.Context, tx *sql.Tx) (unlock func(), err error) {
 	switch s.db.Kind() {
 	case "postgres":
@@ -112,9 +112,8 @@ func (s *SQL) lock(ctx context.Context, tx *sql.Tx) (unlock func(), err error) {
 	return func() {}, err
 }
 
-// CheckSchema reports whether the tables are there: ErrSchema when ours are not; another error when
-// others' are not, when the query is wrong, or, clients.ErrAway, when the database can't be
-// reached.
+// CheckSchema reports whether the tables are there: ErrSchema if ours are not; another error if
+// others' are not, if the query is wrong, or, clients.ErrAway, if the database cannot be reached.
 func (s *SQL) CheckSchema(ctx context.Context) error {
 	if !s.own {
 		_, err := s.FetchSecret(ctx, "", "")

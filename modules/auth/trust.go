@@ -1,6 +1,6 @@
 package auth
 
-// This file tells peers that need no password: by their address, or by what their certificate
+// This file recognizes peers that need no password: by their address, or by what their certificate
 // proves.
 
 import (
@@ -43,7 +43,7 @@ func parseTrust(text string) (t trust, err error) {
 }
 
 // Trusts returns the entry of Policy.Trusted that covers a peer at addr whose certificate has
-// proven that it speaks for identity; "" for none.
+// proved identity; "" for none.
 func (p *Policy) Trusts(addr netip.Addr, identity []string) string {
 	addr = addr.Unmap().WithZone("")
 	for _, t := range p.trusted {
@@ -54,7 +54,7 @@ func (p *Policy) Trusts(addr netip.Addr, identity []string) string {
 	return ""
 }
 
-// Trusted returns the entry of Policy.Trusted that covers who sent req, "" for none.
+// Trusted returns the entry of Policy.Trusted that covers the sender of req, or "".
 func (a *Auth) Trusted(req *engine.Request) string {
 	if len(a.policy.trusted) == 0 {
 		return ""

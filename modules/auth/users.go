@@ -19,7 +19,7 @@ type Query struct {
 type Certainty uint8
 
 const (
-	Unknown Certainty = iota // it takes a Fetch to tell
+	Unknown Certainty = iota // only a Fetch can decide
 	// It was so a while ago: enough to let somebody in, not to turn somebody away
 	Cached
 	Certain
@@ -27,15 +27,15 @@ const (
 
 // Users finds the secrets of users.
 type Users interface {
-	// Find answers from memory. It is called on a lane and must not block. A nil secret: there is
-	// no such user.
+	// Find answers from memory. It is called on a lane and must not block. A nil secret means that
+	// the user does not exist.
 	Find(q Query) (*Secret, Certainty)
 	// Fetch answers in any case, and may block until ctx ends. It is called off the lane. A nil
-	// secret: there is no such user. An error: that can't be told now.
+	// secret means that the user does not exist; an error, that this cannot be decided at present.
 	Fetch(ctx context.Context, q Query) (*Secret, error)
 }
 
-// Forgetter is a Users with a memory that can be told to forget.
+// Forgetter is a Users with a memory that can be cleared.
 type Forgetter interface {
 	Forget(user string)
 }
@@ -46,7 +46,7 @@ type Table map[string]*Secret
 // Find looks the user up.
 func (t Table) Find(q Query) (*Secret, Certainty) { return t[q.User], Certain }
 
-// without lists the users who can't answer a challenge for the algorithm, in order.
+// without lists the users who cannot answer a challenge for the algorithm, in order.
 func (t Table) without(a Algorithm) (users []string) {
 	for name, s := range t {
 		if !s.known && s.ha1[a.kind()] == "" {

@@ -19,36 +19,36 @@ type Reason string
 const (
 	Missing     Reason = "missing"     // none for the realm
 	Malformed   Reason = "malformed"   // they can't be read, or are for another URI
-	Unsupported Reason = "unsupported" // an algorithm or qop that was not asked for
+	Unsupported Reason = "unsupported" // an algorithm or qop that was not offered
 	Stale       Reason = "stale"       // right, but the nonce is too old or not ours
 	Replay      Reason = "replay"      // right, but used before
-	Failed      Reason = "failed"      // no such user, or the wrong password: not distinguished
+	Failed      Reason = "failed"      // unknown user or wrong password: not distinguished
 	Banned      Reason = "banned"      // too many failures
-	Identity    Reason = "identity"    // right, but the identity claimed is not the user's
+	Identity    Reason = "identity"    // right, but the claimed identity is not the user's
 	Unavailable Reason = "unavailable" // users cannot be looked up now
 )
 
-// Question is a request to be checked.
+// Question is a request to check.
 type Question struct {
 	Message *message.Message
 	Source  netip.Addr
 	// Connected: the transport has shown that the sender receives at Source, as TCP does.
 	Connected bool
-	Proxy     bool   // Proxy-Authorization counts (407), else Authorization (401)
+	Proxy     bool   // look at Proxy-Authorization (407), otherwise Authorization (401)
 	Realm     string // ours
 	AnyURI    bool   // do not compare the URI signed with the Request-URI
 	Locals    Locals // our names, nil for none: see Policy.CheckURI
 	Now       time.Time
 
-	// Relayed: a proxy in between is believed to have put another Request-URI in place. It counts
-	// where there is a second Via.
+	// Relayed: a proxy in between is believed to have changed the Request-URI. It matters only if
+	// there is a second Via.
 	Relayed bool
 
 	engine  *engine.Engine  // whose key counts
 	request *engine.Request // nil for none
 }
 
-// header is where the credentials stand.
+// header is the header with the credentials.
 func (q *Question) header() message.HeaderID {
 	if q.Proxy {
 		return message.HeaderProxyAuthorization
@@ -56,12 +56,11 @@ func (q *Question) header() message.HeaderID {
 	return message.HeaderAuthorization
 }
 
-// Verdict is what came of a check.
+// Verdict is the result of a check.
 type Verdict struct {
-	User   string // who it is; for Failed and Banned: who was claimed
+	User   string // the user; for Failed and Banned, the claimed one
 	Reason Reason // "": it is him
-	// Stale: a new nonce is all it takes; a challenge says so, and the client need not ask its
-	// user.
+	// Stale: only a new nonce is needed; a challenge says so, and the client need not ask its user.
 	Stale  bool
 	Detail string        // Malformed: what is wrong
 	Left   time.Duration // Banned: for how long
@@ -86,7 +85,7 @@ type attempt struct {
 	whom   [2]suspect
 }
 
-// Verify checks the credentials of a message. It may block where the policy's Users do, until ctx
+// Verify checks the credentials of a message. It may block if the policy's Users do, until ctx
 // ends; it is not for lanes: see [Auth.Check].
 func (a *Auth) Verify(ctx context.Context, q Question) Verdict {
 	return a.verify(q, waits{ctx: ctx})
@@ -111,12 +110,12 @@ func (w *waits) wait(f func(ctx context.Context)) {
 // fetcher looks a user up.
 type fetcher func(q Query) (*Secret, error)
 
-// fetch looks a user up where memory is not enough.
+// fetch looks a user up if memory is not enough.
 func (w *waits) fetch(users Users, q Query) (secret *Secret, err error) {
 	if w.ask != nil {
 		return w.ask(q)
 	}
-	err = context.Canceled // where the request is over before it began
+	err = context.Canceled // the request was over before it began
 	w.wait(func(ctx context.Context) { secret, err = users.Fetch(ctx, q) })
 	return secret, err
 }
@@ -167,7 +166,7 @@ func malformed(detail string) Verdict { return Verdict{Reason: Malformed, Detail
 // maxCredentials is how many fields of a request are looked at.
 const maxCredentials = 8
 
-// find looks for credentials in our realm: the first whose nonce is ours, else the first.
+// find looks for credentials in our realm: the first whose nonce is ours, or else the first.
 func (t *attempt) find() Verdict {
 	flaw, found := "", false
 	all := t.q.Message.Elements(t.q.header())
@@ -210,7 +209,7 @@ func (t *attempt) readParams() Verdict {
 	if len(c.user) == 0 || len(c.nonce) == 0 || len(c.uri) == 0 || len(c.response) == 0 {
 		return malformed("username, nonce, uri or response is missing")
 	}
-	t.proof.algorithm = MD5 // where it is left out (RFC 7616 §3.3)
+	t.proof.algorithm = MD5 // if it is omitted (RFC 7616 §3.3)
 	if c.seen&fieldAlgorithm != 0 {
 		t.proof.algorithm = lookupAlgorithm(c.algorithm)
 	}
@@ -218,14 +217,14 @@ func (t *attempt) readParams() Verdict {
 		return Verdict{Reason: Unsupported}
 	}
 	if t.auth.policy.auto && t.proof.algorithm.Base() == SHA256 && len(c.response) == MD5.size() {
-		// Npm sip 0.0.6 hashes with MD5 whatever it is asked for
+		// Npm sip 0.0.6 hashes with MD5 whatever the challenge says.
 		return Verdict{Reason: Unsupported, cant: true}
 	}
 	if len(c.response) != t.proof.algorithm.size() || !isHex(c.response) {
 		return malformed("response is no hash")
 	}
 	if c.seen&fieldQOP == 0 {
-		t.nc = 1 // such a nonce is good for one request
+		t.nc = 1 // such a nonce is valid for one request
 		if !t.auth.policy.bare {
 			return Verdict{Reason: Unsupported}
 		}
@@ -265,13 +264,13 @@ func (t *attempt) offeredQOP() bool {
 	return false
 }
 
-// rightURI reports whether what was signed is what is asked for (RFC 7616 §3.4.6). Only user and
-// host are compared: clients leave out or add ports and parameters.
+// rightURI reports whether the signed URI is the requested one (RFC 7616 §3.4.6). Only user and
+// host are compared: clients omit or add ports and parameters.
 //
-// Policy.CheckURI "direct" takes less: any of our names for another; this server itself, which is
-// what clients sign that think of the server as the resource; and anything where a proxy was in
-// between, which may have put another Request-URI in place. Anybody can write a second Via, and use
-// what he overheard for another call: the proxy must be one that is believed, or prove what it did.
+// Policy.CheckURI "direct" accepts more: any of our names for another; this server itself, which is
+// signed by clients that regard the server as the resource; and anything if a proxy was in between,
+// which may have changed the Request-URI. Anybody can write a second Via, and use credentials they
+// overheard for another call, so the proxy must be a believed one, or prove what it did.
 func (t *attempt) rightURI() bool {
 	signed, asked := t.creds.uri, t.q.Message.RequestURI()
 	check := t.auth.policy.CheckURI
@@ -281,7 +280,7 @@ func (t *attempt) rightURI() bool {
 	return check == "direct" && (t.proxied() || t.q.request != nil && t.q.request.Readdressed(signed))
 }
 
-// sameURI compares user and host. anyName: of ours, one is as good as another.
+// sameURI compares user and host. anyName: all of our names are equal.
 func (t *attempt) sameURI(signed, asked []byte, anyName bool) bool {
 	a, err := message.ParseURI(signed)
 	if err != nil {
@@ -331,7 +330,8 @@ func (t *attempt) refused() Verdict {
 	t.whom = g.whom(t.q.Source, t.creds.user, t.proven)
 	left := g.banned(t.whom, t.q.Now)
 	if !t.proven {
-		if left > 0 { // whoever sees our challenge gets a nonce that proves it, and goes on
+		// A sender that sees our challenge gets a nonce that proves it, and may continue
+		if left > 0 {
 			return Verdict{Reason: Stale, Stale: true}
 		}
 		left = g.banned(g.whom(t.q.Source, t.creds.user, true), t.q.Now)

@@ -40,14 +40,14 @@ func (a *Auth) Attach(e *engine.Engine) error {
 	return nil
 }
 
-// keepBorder makes the peers trusted a trust domain, where the policy says so.
+// keepBorder makes the trusted peers a trust domain, if the policy says so.
 func (k *keeper) keepBorder() {
 	if a := k.service.serving.Load(); a != nil && a.policy.IdentityHeaders == "trusted" && k.border.CompareAndSwap(false, true) {
 		k.engine.SetBorder(k)
 	}
 }
 
-// Beyond is the engine's to call. What the generation that serves says decides.
+// Beyond is called by the engine. The generation in service decides.
 func (k *keeper) Beyond(addr netip.Addr, identity []string) bool {
 	a := k.service.serving.Load()
 	return a != nil && a.policy.IdentityHeaders == "trusted" && a.policy.Trusts(addr, identity) == ""
@@ -88,13 +88,12 @@ func (k *keeper) ours(a *Auth, c *credentials, id message.HeaderID, made bool) b
 	if nonces.made(c.nonce, k.engine.Clock().Wall(), string(c.realm)) {
 		return true
 	}
-	// The secret of the nonce may be forgotten; what a process with the same key gave out with it
-	// is not.
+	// The secret of the nonce may be forgotten; what a process with the same key issued with it is
+	// not.
 	return own && string(c.opaque) == nonces.opaque
 }
 
-// ownRealm reports whether realm is the one that is configured, or, where none is, one of those
-// that are by domain.
+// ownRealm reports whether realm is the configured one or, without one, a realm by domain.
 func (a *Auth) ownRealm(e *engine.Engine, realm string) bool {
 	if a.policy.Realm != "" {
 		return realm == a.policy.Realm

@@ -45,8 +45,8 @@ func newGate(kind, name string, log *slog.Logger, now func() time.Time) *gate {
 	return &gate{kind: kind, name: name, log: log.With("server", name), now: now}
 }
 
-// do calls f within limit. judge tells of an error of f whether the server is unavailable; nil:
-// [unreachable]. Errors name the server.
+// do calls f within limit. judge reports whether an error of f means that the server is
+// unavailable; nil: [unreachable]. Errors name the server.
 func (g *gate) do(ctx context.Context, limit time.Duration, judge func(error) bool, f func(ctx context.Context) error) error {
 	trial, err := g.enter()
 	if err != nil {
@@ -101,7 +101,7 @@ func (g *gate) enter() (trial bool, err error) {
 	return true, nil
 }
 
-// leave notes how a call ended. tells: the outcome says something about the server; err: it is
+// leave records how a call ended. tells: the outcome says something about the server; err: it is
 // unavailable.
 func (g *gate) leave(trial bool, err error, tells bool) {
 	if !trial && err == nil && !g.dirty() {
@@ -152,7 +152,7 @@ func (g *gate) sinceAway() time.Duration {
 	return max(g.now().Sub(g.since), 1)
 }
 
-// unreachable tells of an error whether it means that a server was not reached, or gave no answer.
+// unreachable reports whether an error means that a server was not reached, or did not answer.
 func unreachable(err error) bool {
 	if errors.Is(err, ErrNotPublic) {
 		return false
@@ -168,7 +168,7 @@ const buckets = 17
 
 // figures are counted since the gate was made.
 type figures struct {
-	ok, failed, refused, given atomic.Uint64 // given: given up by the caller
+	ok, failed, refused, given atomic.Uint64 // given: abandoned by the caller
 	failing                    atomic.Int64  // failures in a row
 	times                      [buckets]atomic.Uint64
 	sum                        atomic.Int64 // nanoseconds

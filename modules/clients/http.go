@@ -39,8 +39,8 @@ const (
 	idleTime = time.Minute
 )
 
-// HTTP asks servers. It is shared by all who opened it with the same options, and each server has a
-// circuit of its own.
+// HTTP sends requests to servers. It is shared by everybody who opened it with the same options,
+// and each server has its own circuit.
 type HTTP struct {
 	*Shared[*httpClient]
 }
@@ -116,7 +116,7 @@ func (c *httpClient) mayFollow(r *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// Do asks. The request's context may end it sooner than the timeout.
+// Do sends the request. The request's context may end it sooner than the timeout.
 func (h *HTTP) Do(r *http.Request) (a *Answer, err error) {
 	c := h.Client
 	switch {
@@ -151,7 +151,7 @@ func (c *httpClient) exchange(r *http.Request) (*Answer, error) {
 	return &Answer{Status: res.StatusCode, Header: res.Header, Body: body}, nil
 }
 
-// origin is the circuit of a server. Where there are too many, one is forgotten that is closed.
+// origin is the circuit of a server. If there are too many, a closed one is forgotten.
 func (c *httpClient) origin(name string) *gate {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -187,7 +187,7 @@ func (c *httpClient) gates() []*gate {
 // reached.
 var ErrNotPublic = errors.New("the address is not one of the public Internet")
 
-// controlPublic looks at an address before it is connected to, whatever name led there.
+// controlPublic checks an address before it is connected to, whatever name led there.
 func controlPublic(_, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil || !isPublic(at.Addr()) {

@@ -4,7 +4,7 @@ package clients
 
 import "github.com/sipscript/sipscript/luabind"
 
-// Metrics are those of all servers that are in use. Their number changes with what scripts open.
+// Metrics are those of all servers in use. Their number changes with what scripts open.
 func (p *Pool) Metrics() []luabind.Metric {
 	var list []luabind.Metric
 	for _, g := range p.gates() {

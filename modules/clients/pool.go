@@ -1,13 +1,13 @@
 // Package clients has the clients of databases and other servers that modules and scripts share:
-// one pool of connections for each server, whoever asks it, kept as long as somebody uses it.
+// one pool of connections for each server, whoever uses it, kept as long as anybody does.
 //
-// Every call has a deadline. A server that can't be reached is asked no more for a while (a circuit
-// that opens), so that calls fail at once, with [ErrAway], and not after a timeout each; then one
-// call tries whether it is back. Metrics tell how calls end, how long they take, and since when a
-// server is unavailable.
+// Every call has a deadline. A server that cannot be reached is left alone for a while (its circuit
+// opens), so that calls fail at once, with [ErrAway], and not after a timeout each; then one call
+// tries whether it is back. Metrics say how calls end, how long they take, and since when a server
+// is unavailable.
 //
-// What opens a client closes it; the last one who does ends the connections. A script generation
-// that opens what the one before it has open shares it.
+// Whoever opens a client closes it; the last one to do so ends the connections. A script generation
+// that opens a client its predecessor has open shares it.
 package clients
 
 import (
@@ -24,7 +24,7 @@ import (
 // Options of a Pool. The zero value will do for HTTP.
 type Options struct {
 	Drivers []Driver     // of databases: package drivers has them
-	Log     *slog.Logger // told when a server is unavailable, and when it is back; default: nobody
+	Log     *slog.Logger // reports that a server is unavailable, or back; default: nobody
 	// Now replaces time.Now in tests of circuits.
 	Now func() time.Time
 }
@@ -60,8 +60,8 @@ type backend struct {
 	err   error
 }
 
-// share is the backend of a key, opened by the first who asks. open does not block for long: it
-// makes a client and leaves connecting to the first call.
+// share is the backend of a key, opened by the first user. open does not block for long: it creates
+// a client and leaves connecting to the first call.
 func (p *Pool) share(kind, key string, open func(g *gate) (value any, end func() error, err error)) (*backend, error) {
 	name := Redacted(key)
 	key = kind + " " + key

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Shared is a client of some kind, shared by all who opened the same URL.
+// Shared is a client of some kind, shared by everybody who opened the same URL.
 type Shared[T any] struct {
 	Client T
 	pool   *Pool
@@ -16,8 +16,8 @@ type Shared[T any] struct {
 	once   sync.Once
 }
 
-// Share opens a client, or shares the one that is open. open does not connect: it is called while
-// others who want the same client wait. kind tells clients apart that have the same URL.
+// Share opens a client, or shares the open one. open does not connect: it is called while others
+// who want the same client wait. kind distinguishes clients with the same URL.
 func Share[T any](p *Pool, kind, url string, open func() (client T, end func() error, err error)) (*Shared[T], error) {
 	b, err := p.share(kind, url, func(g *gate) (any, func() error, error) {
 		client, end, err := open()
@@ -32,9 +32,9 @@ func Share[T any](p *Pool, kind, url string, open func() (client T, end func() e
 	return &Shared[T]{Client: b.value.(T), pool: p, b: b}, nil
 }
 
-// Do calls f within limit, unless the server is unavailable. away reports of an error of f whether
-// it means that; errors of the network do so anyway. Errors name the server, and wrap ErrAway where
-// it is unavailable.
+// Do calls f within limit, unless the server is unavailable. away reports whether an error of f
+// means that it is; errors of the network do in any case. Errors name the server, and wrap ErrAway
+// if it is unavailable.
 func (s *Shared[T]) Do(ctx context.Context, limit time.Duration, away func(error) bool, f func(ctx context.Context) error) error {
 	return s.b.do(ctx, limit, away, f)
 }

@@ -21,16 +21,16 @@ type Driver struct {
 	Open func(url string, create bool) (*sql.DB, error)
 	// Bind is how the n-th argument of a query is written, from 1; nil: "?".
 	Bind func(n int) string
-	// Away tells of an answer whether it means that the server can't serve now; nil: none does.
+	// Away reports whether an error means that the server cannot serve now; nil: none does.
 	Away func(error) bool
-	// Missing tells of an answer whether it means that a table is missing.
+	// Missing reports whether an error means that a table is missing.
 	Missing func(error) bool
-	// Again tells of the error of a transaction whether it may succeed when it is tried again: it
-	// got in the way of another. nil: none does.
+	// Again reports whether a transaction that failed with an error may succeed if it is tried
+	// again, because it got in the way of another. nil: none does.
 	Again func(error) bool
 }
 
-// DBOptions of [Pool.DB]. Who opens a database first decides for all who share it, except for
+// DBOptions of [Pool.DB]. Whoever opens a database first decides for all who share it, except for
 // Timeout.
 type DBOptions struct {
 	Conns   int           // connections at most, default 8
@@ -39,7 +39,7 @@ type DBOptions struct {
 	Create bool
 }
 
-// DB is a database, shared by all who opened the same URL.
+// DB is a database, shared by everybody who opened the same URL.
 type DB struct {
 	pool    *Pool
 	b       *backend
@@ -63,8 +63,7 @@ func (p *Pool) driver(url string) *Driver {
 }
 
 // DB opens a database by its URL: "sqlite:PATH", "postgres://…", "mysql://…". It does not connect,
-// so a start does not depend on which of two machines is up first; but a file that is missing is an
-// error.
+// so a start does not depend on which of two machines is up first; but a missing file is an error.
 func (p *Pool) DB(url string, o DBOptions) (*DB, error) {
 	d := p.driver(url)
 	if d == nil {
@@ -112,7 +111,7 @@ func (d *DB) Name() string { return d.b.name }
 // Kind is the driver's name.
 func (d *DB) Kind() string { return d.driver.Name }
 
-// Missing tells of an error whether it means that a table is missing.
+// Missing reports whether an error means that a table is missing.
 func (d *DB) Missing(err error) bool { return d.driver.Missing != nil && d.driver.Missing(err) }
 
 // Do calls f with the database, within the timeout. It returns [ErrAway], wrapped, when the server
@@ -141,8 +140,8 @@ func (d *DB) Query(ctx context.Context, each func(rows *sql.Rows) error, query s
 // mostTries is how often a transaction is tried that got in the way of others.
 const mostTries = 5
 
-// Tx runs f in a transaction, which is undone where f fails. Where the database undoes it in favour
-// of another, f is called again.
+// Tx runs f in a transaction, which is rolled back if f fails. If the database rolls it back in
+// favour of another, f is called again.
 func (d *DB) Tx(ctx context.Context, f func(ctx context.Context, tx *sql.Tx) error) error {
 	return d.Do(ctx, func(ctx context.Context, db *sql.DB) (err error) {
 		for range mostTries {

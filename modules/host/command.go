@@ -14,12 +14,12 @@ type Command struct {
 	Name        string
 	Usage       string // one line
 	Description string // more of it, may be ""
-	Args        string // what help calls its arguments, "NAME"; "" for none
+	Args        string // the name of its arguments in help, "NAME"; "" for none
 	Flags       []Flag
 	// Remote: it asks a running server. It has --admin and --timeout, and its Invocation has Ask.
 	Remote bool
 	Sub    []Command
-	// Run does it. nil: the command is nothing but those in Sub.
+	// Run runs the command. nil: the command consists only of those in Sub.
 	Run func(c *Invocation) error
 }
 
@@ -33,8 +33,8 @@ type Invocation struct {
 	Stdin   io.Reader
 	Stdout  io.Writer
 	Stderr  io.Writer
-	// Ask asks the server's admin API, of a Remote command: path is "/api/v1/…". The error of an
-	// answer that is not a 2xx is the server's "error".
+	// Ask sends a request to the server's admin API, for a Remote command: path is "/api/v1/…". The
+	// error of an answer that is not a 2xx is the server's "error".
 	Ask func(method, path string, body io.Reader) ([]byte, error)
 }
 

@@ -1,12 +1,12 @@
-// Package host is where modules stand: what a module declares of itself, what it is given, and its
-// life in a program. The command walks one list of declarations (package modules/all) and knows no
-// module by name.
+// Package host is the frame for modules: what a module declares about itself, what it receives, and
+// its life in a program. The command walks one list of declarations (package modules/all) and knows
+// no module by name.
 //
 // # For the author of a module
 //
-// A module is a Go API first: turn.New(turn.Options{…}) makes a *turn.Server that a Go program uses
-// as it is. What the command needs beyond that is one [Plugin]: a value, which names the module,
-// its flags and its commands, and makes the module out of an [Environment]:
+// A module is a Go API first: turn.New(turn.Options{…}) returns a *turn.Server that a Go program
+// uses directly. What the command needs beyond that is one [Plugin]: a value that names the module,
+// its flags and its commands, and creates the module from an [Environment]:
 //
 //	func Plugin() host.Plugin {
 //		return host.Plugin{
@@ -20,12 +20,12 @@
 //		}
 //	}
 //
-// It is in the module's package, or in a package "plugin" below it where it takes in packages that
-// import the module (the stores of the registrar). It is added to the list in modules/all; that is
-// the only place outside of the module's directory that names it.
+// It is in the module's package, or in a package "plugin" below it if it needs packages that import
+// the module (the stores of the registrar). It is added to the list in modules/all; that is the
+// only place outside the module's directory that names it.
 //
-// What New returns lives as long as the process. Beside luabind.Opener, which makes the module of
-// each script generation, it may be any of these, found by type assertion:
+// What New returns lives as long as the process. In addition to luabind.Opener, which creates the
+// module of each script generation, it may implement any of these, found by type assertion:
 //
 //   - engine.Part: it is attached to the engine before the first script is loaded and before
 //     anything is received. It opens sockets there, and starts what runs on the engine's lanes and
@@ -43,7 +43,7 @@
 //
 // # For the embedding program
 //
-// A program that uses a few modules makes them by their own New and needs nothing of this package.
-// One that wants all, with the flags and stores of the command, calls [Open] and gives
-// [Set.Openers] to luabind.NewRouter, and closes the Set after the engine.
+// A program that uses a few modules creates them with their own New and needs nothing from this
+// package. One that wants all of them, with the flags and stores of the command, calls [Open] and
+// gives [Set.Openers] to luabind.NewRouter, and closes the Set after the engine.
 package host

@@ -1,6 +1,6 @@
 package host
 
-// What a module is given.
+// What a module receives.
 
 import (
 	"fmt"
@@ -19,15 +19,15 @@ import (
 // derived from --secret, and in a simulation time is virtual.
 type Environment struct {
 	Log   *slog.Logger // Open makes nil a logger that drops all
-	Data  string       // the directory of --data, which is there; "" to keep state in memory
+	Data  string       // the directory of --data, which exists; "" to keep state in memory
 	Redis URL          // of --redis, "" for none
 	DB    URL          // of --db, "" for none
 	// Clients are the databases and servers that modules share; nil: each module has its own.
 	Clients *clients.Pool
 	Flags   Values // of the module's own flags, and of others'
-	// Bulk runs f, which makes much that stays and little that doesn't, such as a load of bindings.
-	// The command keeps the garbage collector from marking all of it again and again. Open makes
-	// nil call f.
+	// Bulk runs f, which allocates much that stays and little that does not, such as a load of
+	// bindings. The command keeps the garbage collector from marking all of it again and again.
+	// Open makes nil call f.
 	Bulk func(f func())
 }
 
@@ -70,7 +70,7 @@ func value[T any](v Values, name string) T {
 	return x
 }
 
-// Explain adds to an error of the start what can be done about it.
+// Explain adds to a startup error what can be done about it.
 func (u URL) Explain(flag string, err error) error {
 	todo := "start " + u.server() + " there, or correct the URL"
 	switch text := err.Error(); {
@@ -84,7 +84,7 @@ func (u URL) Explain(flag string, err error) error {
 	return fmt.Errorf("--%s %s: %w; %s", flag, u, err, todo)
 }
 
-// server is what kind of server the URL names.
+// server is the kind of server the URL names.
 func (u URL) server() string {
 	scheme, _, _ := strings.Cut(string(u), ":")
 	switch scheme {

@@ -12,7 +12,7 @@ import (
 
 // Plugin declares a module. Name and New are required.
 type Plugin struct {
-	// Name is what scripts require, what is in /api/v1/NAME, and what its metrics begin with.
+	// Name is what scripts require, the NAME in /api/v1/NAME, and the prefix of its metrics.
 	Name string
 	// Flags are those it adds to `sipscript run`. Each is a SIPSCRIPT_* variable and a key of
 	// --config as well. Their names begin with the module's, unless they are shared ones that CLI
@@ -20,11 +20,11 @@ type Plugin struct {
 	Flags []Flag
 	// Commands are those it adds to `sipscript`.
 	Commands []Command
-	// New makes the module. See the package's notes on what it may do.
+	// New creates the module. See the package documentation for what it may do.
 	New func(env *Environment) (luabind.Opener, error)
 }
 
-// Kind is what a flag takes.
+// Kind is the type of a flag's value.
 type Kind uint8
 
 const (
@@ -35,30 +35,30 @@ const (
 	Duration      // 200ms, 32s, 5m
 )
 
-// Flag is one flag. A flag that is not given has its Default, else the zero value.
+// Flag is one flag. A flag that is not given has its Default, or the zero value.
 type Flag struct {
 	Name    string // "turn-relay"; in lower case, words joined by dashes
 	Kind    Kind
-	Usage   string // one line; `NAME` in it is what help calls the value
+	Usage   string // one line; `NAME` in it is the value's name in help
 	Default string // as it would be written; "" for none
-	// DefaultText is what help says of it where that is not Default.
+	// DefaultText is what help shows instead of Default.
 	DefaultText string
-	// Check tells what is wrong with a value, "expected an IP address". It may be nil.
+	// Check returns what is wrong with a value, such as "expected an IP address". It may be nil.
 	Check func(value string) error
 }
 
 // Handler serves a module's part of the admin API: GET /api/v1/NAME/x arrives as GET /x. The server
-// has seen to known hosts, to requests from web pages, and to bounds on bodies and time.
+// has checked the host, refused requests from web pages, and bounded bodies and time.
 type Handler interface {
 	API() http.Handler
 }
 
-// Storer tells in one line where state is kept, for whoever starts the server.
+// Storer says in one line where state is kept, for whoever starts the server.
 type Storer interface {
 	Storage() string
 }
 
-// check tells what is wrong with a list of plugins: a fault of the program.
+// check returns what is wrong with a list of plugins: a fault of the program.
 func check(plugins []Plugin) error {
 	names, flags := map[string]bool{}, map[string]string{}
 	for _, p := range plugins {

@@ -52,8 +52,8 @@ func Open(plugins []Plugin, env Environment) (*Set, error) {
 	return s, nil
 }
 
-// Offline makes modules that touch nothing outside the process, for checks, specs and references,
-// and have nothing to close. It fails only where a module breaks that rule.
+// Offline creates modules that touch nothing outside the process, for checks, specs and references,
+// and have nothing to close. It fails only if a module breaks that rule.
 func Offline(plugins []Plugin) ([]luabind.Opener, error) {
 	s, err := Open(plugins, Environment{})
 	if err != nil {
@@ -83,7 +83,7 @@ func (s *Set) Metrics() []luabind.Metric {
 	return list
 }
 
-// Storage is where the modules keep state, a line each that keeps any.
+// Storage is where the modules keep state, a line for each that keeps any.
 func (s *Set) Storage() []string {
 	var lines []string
 	for _, m := range s.members {
@@ -105,7 +105,7 @@ func (s *Set) API() http.Handler {
 	return mux
 }
 
-// Close closes the modules that are to be closed, the last made first. It may be called again.
+// Close closes the modules that need closing, the last created first. It may be called again.
 func (s *Set) Close() error {
 	var errs []error
 	for _, m := range slices.Backward(s.members) {
@@ -119,7 +119,7 @@ func (s *Set) Close() error {
 	return errors.Join(errs...)
 }
 
-// Answer writes v as JSON: what a module's API answers with.
+// Answer writes v as JSON: the answers of a module's API.
 func Answer(w http.ResponseWriter, code int, v any) {
 	text, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
@@ -129,7 +129,7 @@ func Answer(w http.ResponseWriter, code int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
-	_, _ = w.Write(append(text, '\n')) // a client that went away is nobody's business
+	_, _ = w.Write(append(text, '\n')) // a client that went away does not matter
 }
 
 // Refuse answers with an error, as Answer does with {"error": …}.

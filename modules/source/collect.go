@@ -29,7 +29,7 @@ type entryError struct {
 func (e *entryError) Error() string { return fmt.Sprintf("entry %d: %v", e.index+1, e.err) }
 func (e *entryError) Unwrap() error { return e.err }
 
-// checker is an entry that knows what is wrong with it.
+// checker is an entry that can check itself.
 type checker interface{ Check() error }
 
 // collector is the entries of one reading.
@@ -58,7 +58,7 @@ func (c *collector[T]) fail(n int, err error) bool {
 	return true
 }
 
-// add fills an entry and takes it in. It returns false if there is no sense in going on.
+// add fills an entry and adds it. It returns false if there is no point in continuing.
 func (c *collector[T]) add(n int, fill func(entry reflect.Value) error) bool {
 	if len(c.list) >= c.max {
 		c.bad = append(c.bad, fmt.Errorf("%s: %w: more than %d", c.place(n), errTooMany, c.max))
@@ -83,7 +83,7 @@ func (c *collector[T]) take(n int, entry T) bool {
 	return true
 }
 
-// columns says what the values of rows are. Names are distinguished without regard to case.
+// columns says what the values of rows are. Names are compared without case.
 func (c *collector[T]) columns(names []string) error {
 	c.bound = make([]int, len(names))
 	seen := map[string]bool{}
@@ -145,8 +145,8 @@ func (c *collector[T]) line(n int, text string) bool {
 	return c.value(n, "", text)
 }
 
-// value takes in what a table or JSON has for an entry: a table with names, or text. name is what
-// it is called there, "" for none.
+// value adds what a table or JSON has for an entry: a table with names, or a string. name is its
+// name there, "" for none.
 func (c *collector[T]) value(n int, name string, value any) bool {
 	return c.add(n, func(entry reflect.Value) error {
 		fields, isTable := value.(map[string]any)
@@ -206,7 +206,7 @@ func (c *collector[T]) table(value any) error {
 	return nil
 }
 
-// err is what is wrong with all that was collected.
+// err is what is wrong with everything that was collected.
 func (c *collector[T]) err() error { return errors.Join(c.bad...) }
 
 // placed names the line of an entry that Build found wrong.

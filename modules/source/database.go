@@ -16,7 +16,7 @@ import (
 	"github.com/sipscript/sipscript/modules/clients"
 )
 
-// readDatabase reads all rows of a query. keep, when not "", is the file where they are kept.
+// readDatabase reads all rows of a query. keep, if not "", is the file where they are kept.
 func readDatabase[T any](ctx context.Context, c *collector[T], db *clients.DB, query, keep string, args ...any) (err error) {
 	c.place = func(n int) string { return fmt.Sprintf("%s: row %d", db.Name(), n) }
 	var kept *keeper
@@ -63,10 +63,11 @@ func readDatabase[T any](ctx context.Context, c *collector[T], db *clients.DB, q
 	return kept.commit()
 }
 
-// errStop ends a query whose rows are bad enough.
+// errStop ends a query whose rows have enough errors.
 var errStop = errors.New("enough")
 
-// scanRow scans a row into what fields are set from: text, int64, float64, bool, time.Time, nil.
+// scanRow scans a row into values that fields are set from: text, int64, float64, bool, time.Time,
+// nil.
 func scanRow(rows *sql.Rows, values []any) error {
 	into := make([]any, len(values))
 	for i := range values {
@@ -125,7 +126,7 @@ func (k *keeper) abandon() {
 	}
 }
 
-// readKept reads what a keeper wrote, and tells when.
+// readKept reads what a keeper wrote, and when.
 func readKept[T any](c *collector[T], path string) (at time.Time, err error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package source reads the lists that modules work with: users, gateways, networks, rates. A list
-// comes from a table in the script, from a file, from a database, or from a function; what reads it
-// is the same for all.
+// comes from a table in the script, a file, a database, or a function; the reader is the same for
+// all.
 //
 // An entry is a struct. Its tags are those of luabind's options, so that a table in a script, a
 // column of a file and one of a database have the same names:
@@ -12,14 +12,14 @@
 //		Attrs    map[string]any `lua:"attrs" doc:"handed back with it"`
 //	}
 //
-// A field marked "bare" is what an entry is that is nothing but text; one marked "key" is what an
-// entry is called in a table with names (users = { alice = … }). [Options].Default is what an entry
-// has before it is read. An entry with a method Check() error is checked by it.
+// A field marked "bare" is the value of an entry that is only a string; one marked "key" is the
+// name of an entry in a table with names (users = { alice = … }). [Options].Default is the state of
+// an entry before it is read. If an entry has a method Check() error, it is checked with that.
 //
-// A list is read as a whole: [Open] builds of its entries what lookups need (a map, a trie), and
-// puts it in place of the one before only when all of it could be read and built. Errors name the
-// file and the line. A source that is unavailable leaves the last list in force; [List.Metrics]
-// tell since when.
+// A list is read as a whole: [Open] builds from its entries what lookups need (a map, a trie), and
+// replaces the previous one only if everything could be read and built. Errors name the file and
+// the line. If a source is unavailable, the last list stays in force; [List.Metrics] say since
+// when.
 //
 //   - A table: read once.
 //   - "file:PATH": .csv with a line of names first, .json (a list of entries, or an object of them
@@ -30,5 +30,5 @@
 //     serves, else the start is refused.
 //   - A function: called at the start, and by [List.Reload].
 //
-// Lists that are too large to be held, such as users, are asked by key instead: [Keyed].
+// Lists that are too large to hold, such as users, are looked up by key instead: [Keyed].
 package source

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// entryType is what is known of a struct of entries.
+// entryType is what is known about a struct of entries.
 type entryType struct {
 	fields    []field
 	byName    map[string]int // of fields
@@ -30,7 +30,7 @@ type field struct {
 	set      func(to reflect.Value, value any) error // value is never nil
 }
 
-// typeOf reads the tags of T. It panics where a field can't be read: a mistake in the module.
+// typeOf reads the tags of T. It panics if a field cannot be read: a mistake in the module.
 func typeOf(t reflect.Type) *entryType {
 	e := &entryType{byName: map[string]int{}, bare: -1, key: -1}
 	for i := range t.NumField() {

@@ -151,7 +151,7 @@ func readJSON[T any](c *collector[T], r io.Reader, path string) error {
 	return nil
 }
 
-// start is where the next value begins, behind commas, colons and white space.
+// start is where the next value begins, after commas, colons and white space.
 func start(text []byte, at int64) int64 {
 	for at < int64(len(text)) && strings.IndexByte(" \t\r\n,:", text[at]) >= 0 {
 		at++

@@ -1,6 +1,6 @@
 package source
 
-// Lists that are asked by key, and never held as a whole.
+// Lists that are looked up by key, and never held as a whole.
 
 import (
 	"context"
@@ -17,18 +17,18 @@ const defaultRemembered = 1 << 16
 
 // KeyedOptions of NewKeyed. Fetch is required.
 type KeyedOptions[K comparable, V any] struct {
-	// Fetch asks for one key; there: it is in the list.
+	// Fetch looks up one key; there: it is in the list.
 	Fetch func(ctx context.Context, key K) (value V, there bool, err error)
-	// Slot is what a key is remembered under, of several of one slot the last; nil: fmt.Sprint of
-	// it.
+	// Slot is the name a key is remembered under, where the last key of a slot replaces the others;
+	// nil: fmt.Sprint of it.
 	Slot func(key K) string
 	// Max bounds what is remembered, default 65,536.
 	Max int
 }
 
-// Keyed asks for entries one at a time, and remembers those that are there. It never remembers that
-// one is not: what is added is seen at once, and to the outside a user who is not there is like one
-// with another password. It is safe for concurrent use.
+// Keyed looks up entries one at a time, and remembers those that exist. It never remembers that one
+// does not: what is added is seen at once, and to outsiders a user who does not exist looks like
+// one with another password. It is safe for concurrent use.
 type Keyed[K comparable, V any] struct {
 	o     KeyedOptions[K, V]
 	table *sharded.Table[string, remembered[K, V]]
@@ -90,7 +90,7 @@ func (k *Keyed[K, V]) Forget(slot string) {
 	s.Entries.Remove(slot)
 }
 
-// Rows asks a database for entries. Of the answer's columns those that are no fields are left out.
+// Rows asks a database for entries. Columns that do not correspond to fields are ignored.
 type Rows[T any] struct {
 	typ *entryType
 	max int

@@ -19,10 +19,9 @@ import (
 )
 
 const (
-	// look is how often a file is looked at. One that has changed is read when it looks the same
-	// twice.
+	// look is how often a file is checked. A changed one is read once it looks the same twice.
 	look = 500 * time.Millisecond
-	// again is how soon a database that could not be read is tried again, or at its next time where
+	// again is how soon a database that could not be read is tried again, or at its next time if
 	// that is sooner.
 	again = 10 * time.Second
 	// mostLoad bounds one reading of a database. The deadline of the client is for a query by key.
@@ -31,19 +30,20 @@ const (
 
 // Options of Open. Name and Build are required.
 type Options[T, V any] struct {
-	// Name tells lists apart in logs, in metrics and on disk: "acl.trunks".
+	// Name identifies the list in logs, in metrics and on disk: "acl.trunks".
 	Name string
-	// Build makes of all entries what lookups need. An error made by At names the line of an entry.
+	// Build makes from all entries what lookups need. An error made by At names the line of an
+	// entry.
 	Build func(entries []T) (V, error)
-	// Default is what an entry has before it is read.
+	// Default is the state of an entry before it is read.
 	Default T
 	// Line reads a line of a file that is neither .csv nor .json; is: it has an entry. nil: an
 	// entry is the text of its field marked "bare".
 	Line func(line string) (entry T, is bool, err error)
 	// Clients has the databases. nil: there are none.
 	Clients *clients.Pool
-	// Query reads the module's own tables. Layouts are the queries for others' by name; of their
-	// columns those that are no fields are left out.
+	// Query reads the module's own tables. Layouts are the queries for others' tables by name;
+	// columns that do not correspond to fields are ignored.
 	Query   string
 	Layouts map[string]string
 	// Keep is the directory of --data: there the last list of a database is kept for a start
@@ -63,7 +63,7 @@ type List[V any] struct {
 	// And the number of entries; called with mu held
 	read    func(ctx context.Context) (V, int, error)
 	current atomic.Pointer[V]
-	db      *clients.DB // nil where the source is none
+	db      *clients.DB // nil if the source is not one
 
 	entries  atomic.Int64
 	loaded   atomic.Int64 // when the list was read, in nanoseconds since 1970
@@ -71,12 +71,12 @@ type List[V any] struct {
 	failures atomic.Uint64
 
 	mu     sync.Mutex  // one reads at a time
-	failed string      // guarded by mu: the error that was told last
+	failed string      // guarded by mu: the error that was last reported
 	file   os.FileInfo // guarded by mu: of the file that was read, good or bad
-	gone   bool        // guarded by mu: there was no file at the last look
+	gone   bool        // guarded by mu: there was no file at the last check
 
 	stop  context.CancelFunc
-	ended chan struct{} // closed when nothing looks for changes any more
+	ended chan struct{} // closed when nothing checks for changes any more
 }
 
 // Open reads a list. An error names the file and the line, or the server. The list has to be
@@ -129,7 +129,7 @@ func Open[T, V any](ctx context.Context, s Spec, o Options[T, V]) (*List[V], err
 	return l, nil
 }
 
-// plan is what becomes of a list after it was read first.
+// plan is what happens to a list after it was first read.
 type plan[V any] struct {
 	every time.Duration                     // how often it is looked at, 0: never
 	kept  func() (V, int, time.Time, error) // nil: none is kept
@@ -260,7 +260,7 @@ func (l *List[V]) put(v V, n int, at time.Time) {
 	l.loaded.Store(at.UnixNano())
 }
 
-// useKept puts the kept list into force where there is one.
+// useKept puts the kept list into force if there is one.
 func (l *List[V]) useKept(kept func() (V, int, time.Time, error)) bool {
 	v, n, at, err := kept()
 	if err != nil {
@@ -274,12 +274,12 @@ func (l *List[V]) useKept(kept func() (V, int, time.Time, error)) bool {
 	return true
 }
 
-// watch looks for changes until ctx ends.
+// watch checks for changes until ctx ends.
 func (l *List[V]) watch(ctx context.Context, every time.Duration, path string) {
 	defer close(l.ended)
 	timer := time.NewTimer(l.pause(every, path))
 	defer timer.Stop()
-	var seen os.FileInfo // as it was at the last look
+	var seen os.FileInfo // as it was at the last check
 	for {
 		select {
 		case <-ctx.Done():
@@ -287,7 +287,7 @@ func (l *List[V]) watch(ctx context.Context, every time.Duration, path string) {
 		case <-timer.C:
 		}
 		if path == "" {
-			_ = l.Reload(ctx) // it has told the error
+			_ = l.Reload(ctx) // it has reported the error
 		} else {
 			seen = l.glance(ctx, path, seen)
 		}
@@ -295,7 +295,7 @@ func (l *List[V]) watch(ctx context.Context, every time.Duration, path string) {
 	}
 }
 
-// pause is how long to wait until the next look.
+// pause is how long to wait until the next check.
 func (l *List[V]) pause(every time.Duration, path string) time.Duration {
 	if path == "" && l.stale.Load() != 0 {
 		return min(again, every)
@@ -303,8 +303,8 @@ func (l *List[V]) pause(every time.Duration, path string) time.Duration {
 	return every
 }
 
-// glance looks at the file, and reads it when it is not the one that was read and has not changed
-// since the last look. It returns how it looks.
+// glance checks the file, and reads it if it is not the one that was read and has not changed since
+// the last check. It returns its current state.
 func (l *List[V]) glance(ctx context.Context, path string, seen os.FileInfo) os.FileInfo {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -321,7 +321,7 @@ func (l *List[V]) glance(ctx context.Context, path string, seen os.FileInfo) os.
 		l.gone = gone // not looked at yet
 		return info
 	}
-	_ = l.reload(ctx) // it tells the error, also that there is no file
+	_ = l.reload(ctx) // it reports the error, also that there is no file
 	return info
 }
 
@@ -329,7 +329,7 @@ func sameFile(a, b os.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
-// Close ends the look for changes, and gives back the database. The list may still be asked.
+// Close stops checking for changes, and releases the database. The list may still be used.
 func (l *List[V]) Close() error {
 	l.stop()
 	<-l.ended

@@ -27,7 +27,7 @@ func (l *List[V]) Metrics() []luabind.Metric {
 	}
 }
 
-// Stats is how a list stands.
+// Stats is the state of a list.
 type Stats struct {
 	Entries  int
 	Loaded   time.Time // when it was read

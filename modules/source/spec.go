@@ -20,7 +20,7 @@ type Spec struct {
 	// Of a database: whose tables it has, "kamailio" or "opensips"; "" for our own
 	Layout string
 	Every  time.Duration // how often a database is read, default a minute
-	// Domain tells for layouts with users whether the domain is part of a user's name; nil: it is.
+	// Domain says, for layouts with users, whether the domain is part of a user's name; nil: it is.
 	Domain *bool
 
 	Entries any // []any or map[string]any, as luabind copies a table
@@ -30,11 +30,11 @@ type Spec struct {
 // defaultEvery is how often a database is read.
 const defaultEvery = time.Minute
 
-// ErrSpec is the error, wrapped, of what names no source.
+// ErrSpec is the error, wrapped, of a value that does not name a source.
 var ErrSpec = errors.New(`expected a table, a function, "file:PATH", or the URL of a database`)
 
-// SpecOf reads what a script says: text, a table with a url, or a table of entries. isURL tells of
-// a text in it whether it is a database's; of nil none is.
+// SpecOf reads what a script gives: a string, a table with a url, or a table of entries. isURL
+// reports whether a string is the URL of a database; if nil, none is.
 func SpecOf(value any, isURL func(text string) bool) (Spec, error) {
 	switch v := value.(type) {
 	case string:
@@ -90,7 +90,7 @@ func specOfTable(url string, table map[string]any, isURL func(string) bool) (Spe
 	return s, nil
 }
 
-// path is that of a file, "" for what is none.
+// path is that of a file, or "".
 func (s *Spec) path() string {
 	path, ok := strings.CutPrefix(s.URL, "file:")
 	if !ok {

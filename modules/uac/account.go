@@ -13,8 +13,8 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Account is one address kept registered elsewhere: what uac.register takes. User and Registrar are
-// required.
+// Account is one address kept registered elsewhere: the argument of uac.register. User and
+// Registrar are required.
 type Account struct {
 	Name      string        `lua:"name" default:"the aor" doc:"what registrations and events call it"`
 	Registrar string        `lua:"registrar,required" doc:"a URI: where REGISTER is sent, \"sip:trunk.example\", with ;transport=tcp and the like"`
@@ -35,12 +35,11 @@ func (a Account) GoString() string { return a.String() }
 
 const (
 	defaultExpires = time.Hour
-	// longestExpires is what a 423 can raise an expiration to: beyond a week it is not a
-	// registration but a mistake.
+	// longestExpires is the highest expiration a 423 can demand: more than a week is a mistake.
 	longestExpires = 7 * 24 * time.Hour
 )
 
-// complete checks an account and fills in what has a default.
+// complete checks an account and fills in the defaults.
 func (a Account) complete() (Account, error) {
 	host, err := hostOf(a.Registrar)
 	if err != nil {
@@ -109,8 +108,8 @@ func escapeUser(s string) string {
 	return b.String()
 }
 
-// moved reports whether another account is registered elsewhere, or as somebody else: its binding
-// is not that of a.
+// moved reports whether another account is registered elsewhere, or as somebody else: then its
+// binding is not a's.
 func (a *Account) moved(b *Account) bool {
 	return a.Registrar != b.Registrar || a.AOR != b.AOR || a.Contact != b.Contact || a.Proxy != b.Proxy || a.Socket != b.Socket
 }

@@ -1,6 +1,6 @@
 package uac
 
-// This file reads what a registrar answers (§10.2.4, §10.2.8), and says when to ask again.
+// This file reads a registrar's answer (§10.2.4, §10.2.8), and says when to ask again.
 
 import (
 	"fmt"
@@ -40,8 +40,8 @@ func readAnswer(m *message.Message, contact string, asked time.Duration) (time.D
 }
 
 // grantedTo is the expiration of our contact in a 200: its parameter, the Expires header, or what
-// was asked for. 0 where it is not listed: the 200 lists what is registered (§10.3 step 8), and we
-// are not.
+// was requested. It is 0 if the contact is not listed: the 200 lists what is registered (§10.3 step
+// 8), and we are not.
 func grantedTo(m *message.Message, contact string, asked time.Duration) time.Duration {
 	if asked <= 0 {
 		return 0
@@ -75,9 +75,9 @@ func grantedTo(m *message.Message, contact string, asked time.Duration) time.Dur
 	return min(granted, longestExpires)
 }
 
-// rewritten reports whether u is our contact as a registrar may write it: without or with
-// parameters of its own, and at the address that it saw the REGISTER come from, for a NAT stands
-// between.
+// rewritten reports whether u is our contact as a registrar may write it: with or without
+// parameters of its own, and at the address the registrar saw the REGISTER come from, if there is a
+// NAT in between.
 func rewritten(u, own *message.URI, seen netip.AddrPort) bool {
 	if string(u.User) != string(own.User) {
 		return false
@@ -120,7 +120,7 @@ func seenFrom(m *message.Message) netip.AddrPort {
 }
 
 // expiresOf reads an expiration: a malformed one is an hour (§10.2.1.1), one beyond 32 bits the
-// longest there is (§20.19).
+// longest possible (§20.19).
 func expiresOf(v []byte) time.Duration {
 	d, rest := readSeconds(v)
 	if len(v) == 0 || rest != "" {
@@ -144,15 +144,15 @@ func readSeconds(v []byte) (d time.Duration, rest string) {
 	return time.Duration(n) * time.Second, string(v[i:])
 }
 
-// refreshAfter is when to refresh: at 60 to 80 % of what was granted, so that there is time for a
-// second try and all accounts don't come together.
+// refreshAfter is when to refresh: after 60 to 80 % of the granted time, so that there is time for
+// a second attempt and accounts do not refresh together.
 func refreshAfter(granted time.Duration) time.Duration {
 	return max(time.Second, granted*6/10+rand.N(granted*2/10+1))
 }
 
-// after is how long to wait after the failure that follows tries others: doubled each time, and at
-// least half of it, as RFC 5626 §4.5 has it. What won't change by itself is not asked again before
-// the longest wait: registrars ban those who insist.
+// after is how long to wait after a failure that follows tries others: doubled each time, and at
+// least half of that, as in RFC 5626 §4.5. What will not change by itself is not tried again before
+// the longest wait: registrars ban clients that insist.
 func (p Policy) after(tries int, no *refusal) time.Duration {
 	d := p.Retry
 	for range min(tries, 16) {

@@ -1,7 +1,7 @@
 package uac
 
-// This file finds where calls for a registered address are to come: the listener that its REGISTERs
-// leave from.
+// This file finds where calls for a registered address should arrive: the listener that its
+// REGISTERs leave from.
 
 import (
 	"bytes"
@@ -37,7 +37,7 @@ func (a *Account) contact(locals []*transport.Local) string {
 	return uri
 }
 
-// leavesFrom is the listener an account's REGISTERs will leave from, as far as its uris tell.
+// leavesFrom is the listener an account's REGISTERs will leave from, as far as its URIs tell.
 func leavesFrom(locals []*transport.Local, a *Account) (found *transport.Local) {
 	next := a.Registrar
 	if a.Proxy != "" {
@@ -60,7 +60,7 @@ func leavesFrom(locals []*transport.Local, a *Account) (found *transport.Local) 
 	return found
 }
 
-// reach is the transport a uri asks for, and whether it leads to this machine.
+// reach is the transport a URI asks for, and whether it leads to this machine.
 func reach(uri string) (kind transport.Kind, near bool) {
 	kind = transport.UDP
 	u, err := message.ParseURI([]byte(uri))

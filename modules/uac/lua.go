@@ -12,7 +12,7 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 )
 
-// Doc says what the module is for.
+// Doc describes the module.
 func (u *UAC) Doc() string {
 	return "A client of other servers: registrations at trunks, and masks of From and To."
 }

@@ -1,6 +1,6 @@
 package uac
 
-// This file is what scripts and operators see beside functions: the registration as an object,
+// This file is what scripts and operators see besides functions: the registration as an object,
 // events and metrics.
 
 import (
@@ -76,7 +76,7 @@ func (u *UAC) Metrics() []luabind.Metric {
 	}
 }
 
-// count is how many registrations are in a state now.
+// count is the number of registrations in a state now.
 func (u *UAC) count(state string) (n int) {
 	u.mu.Lock()
 	e := u.eng

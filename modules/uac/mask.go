@@ -9,8 +9,7 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 )
 
-// Party is another From or To: what is nil stays as it is, but a new URI comes without the old
-// name.
+// Party is another From or To: nil fields stay as they are, but a new URI drops the old name.
 type Party struct{ URI, Display *string }
 
 // MaskOf is the mask that shows from and to in place of what m has.
@@ -24,7 +23,7 @@ func MaskOf(m *message.Message, from, to Party) (k engine.Mask) {
 	return k
 }
 
-// over is the header's text for p in place of a; "" where p changes nothing.
+// over is the header's text for p in place of a; "" if p changes nothing.
 func (p *Party) over(a *message.Address) string {
 	if p.URI == nil && p.Display == nil {
 		return ""

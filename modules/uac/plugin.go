@@ -1,6 +1,6 @@
 package uac
 
-// This file is the module as the command has it, and what a running server tells of it.
+// This file is the module as the command sees it, and what a running server reports about it.
 
 import (
 	"net/http"
@@ -32,7 +32,7 @@ func (u *UAC) API() http.Handler {
 	return mux
 }
 
-// registrationAnswer is how one registration stands.
+// registrationAnswer is the state of one registration.
 type registrationAnswer struct {
 	Name    string  `json:"name"`
 	AOR     string  `json:"aor"`

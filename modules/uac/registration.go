@@ -139,8 +139,8 @@ func (r *registration) settle(granted time.Duration, no *refusal) {
 	r.lane.After(wait, &r.timer, r)
 }
 
-// unregister removes the binding, where there is one, and is the last thing a registration does. It
-// is not tried twice: the binding expires.
+// unregister removes the binding, if there is one, and is the last thing a registration does. It is
+// not tried twice: the binding expires.
 func (r *registration) unregister() {
 	if !r.left && r.lane.Wall().Before(r.until) {
 		_, _ = r.register(0)

@@ -1,6 +1,6 @@
 package uac
 
-// This file is what is told about registrations: their state, events, figures.
+// This file is what is reported about registrations: their state, events, figures.
 
 import (
 	"sync/atomic"
@@ -14,18 +14,18 @@ const (
 	Failed      = "failed" // not registered, and tried again later
 )
 
-// Status is how a registration stands. It never changes; there is a new one after each answer.
+// Status is the state of a registration. It never changes; there is a new one after each answer.
 type Status struct {
 	Name, AOR, Contact string
 	Code               int    // of the last answer; 0 for none
-	Error              string // of the last attempt, "" where it was accepted
+	Error              string // of the last attempt, "" if it was accepted
 	until              time.Time
 	routes             []string // the Service-Route of the last acceptance
 	pending            bool
 }
 
-// State is one of the States at now: a registration that could not be refreshed stands until it
-// expires.
+// State is one of the States at now: a registration that could not be refreshed remains registered
+// until it expires.
 func (s *Status) State(now time.Time) string {
 	switch {
 	case now.Before(s.until):

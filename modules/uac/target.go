@@ -32,7 +32,7 @@ func serviceRoute(m *message.Message) (routes []string) {
 	return routes
 }
 
-// Target leads to uri, or to the Request-URI as it is for "", by way of an account: along its
+// Target leads to uri, or for "" to the unchanged Request-URI, by way of an account: along its
 // registrar's Service-Route, by its proxy and from its listener, with its credentials. Errors:
 // there is no such account, or it is not registered at now.
 func (u *UAC) Target(name, uri string, now time.Time) (*engine.Target, error) {

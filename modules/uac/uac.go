@@ -1,9 +1,9 @@
 // Package uac is the user agent's side of this server towards others: it keeps addresses registered
 // with trunks, and shows them other names in From and To.
 //
-// It is used from Go as it is, and from scripts as the module "uac". A [UAC] belongs to the
-// program, not to a script: registrations go on through a reload. Challenges of a relayed request
-// are answered by the engine itself, for targets with credentials.
+// It is used directly from Go, and from scripts as the module "uac". A [UAC] belongs to the
+// program, not to a script: registrations continue through a reload. The engine itself answers
+// challenges of a relayed request, for targets with credentials.
 package uac
 
 // This file is the set of registrations.
@@ -22,7 +22,7 @@ import (
 
 // Options of New. The zero value is good.
 type Options struct {
-	// Event, when not nil, is told what happens to registrations, on the goroutine that found out.
+	// Event, if not nil, receives what happens to registrations, on the goroutine that found out.
 	// It must not block.
 	Event func(Event)
 }
@@ -30,7 +30,7 @@ type Options struct {
 // UAC keeps registrations. It is safe for concurrent use.
 type UAC struct {
 	event   func(Event)
-	script  luabind.Events[Event] // the script generation that hears of events
+	script  luabind.Events[Event] // the script generation that receives events
 	figures figures
 
 	mu    sync.Mutex
@@ -42,9 +42,9 @@ type UAC struct {
 // New makes a UAC that keeps nothing yet.
 func New(o Options) *UAC { return &UAC{event: o.Event, known: map[string]*registration{}} }
 
-// Keep makes accounts the ones that are kept registered by e: those that were and are not changed
-// go on undisturbed, changed ones are registered again, those that are gone are unregistered.
-// Errors: an account that can't be, or two of one name; then nothing changes.
+// Keep makes accounts the ones that e keeps registered: unchanged ones continue undisturbed,
+// changed ones are registered again, those that are gone are unregistered. Errors: an invalid
+// account, or two with one name; then nothing changes.
 func (u *UAC) Keep(e *engine.Engine, accounts []Account, p Policy) error {
 	wanted := map[string]Account{}
 	for _, a := range accounts {
@@ -129,7 +129,7 @@ func (u *UAC) Stop(ctx context.Context) error {
 	return nil
 }
 
-// Attach makes a UAC an engine.Part, whose registrations are taken back when e drains.
+// Attach makes a UAC an engine.Part, whose registrations are removed when e drains.
 func (u *UAC) Attach(e *engine.Engine) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -143,7 +143,7 @@ func (u *UAC) Attach(e *engine.Engine) error {
 // Drain is Stop.
 func (u *UAC) Drain(ctx context.Context) error { return u.Stop(ctx) }
 
-// List is how the registrations stand, by name.
+// List is the state of the registrations, by name.
 func (u *UAC) List() []*Status {
 	u.mu.Lock()
 	list := make([]*Status, 0, len(u.known))

@@ -49,7 +49,7 @@ func readPassword(c *host.Invocation, fromStdin bool) (string, error) {
 	return checkPassword(typed[0])
 }
 
-// readUnseen reads a line without echo. Who interrupts it gets the echo back.
+// readUnseen reads a line without echo. An interrupt restores the echo.
 func readUnseen(fd int) (string, error) {
 	before, err := term.GetState(fd)
 	if err != nil {

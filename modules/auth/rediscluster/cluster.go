@@ -1,6 +1,6 @@
-// Package rediscluster lets several processes accept each other's challenges, by a Redis server:
-// the secrets that nonces are made with are there, each made by whoever finds the last one old, and
-// who has claimed a nonce.
+// Package rediscluster makes several processes accept each other's challenges, through a Redis
+// server: it holds the secrets that nonces are made with, each created by whichever process first
+// finds the last one old, and who has claimed a nonce.
 package rediscluster
 
 // This file is the cluster as package auth sees it, and the goroutine that keeps its secrets up to
@@ -28,11 +28,12 @@ import (
 // Options of Open. The zero value will do.
 type Options struct {
 	Rotation time.Duration // how long a secret is used, default 1 h
-	// How long before its use it is made, so that all know it by then; default 1 min
+	// How long before its use a secret is created, so that all processes know it by then; default 1
+	// min
 	Lead     time.Duration
 	Every    time.Duration // how often it is looked for new ones, default 10 s
 	Patience time.Duration // bounds each wait for Redis, default 2 s
-	Log      *slog.Logger  // told when Redis is unavailable and when it is back; default: nobody
+	Log      *slog.Logger  // reports that Redis is unavailable, or available again; default: nobody
 }
 
 const (
@@ -53,20 +54,20 @@ const (
 // ErrAway is why a nonce can't be claimed while Redis can't be reached.
 var ErrAway = errors.New("redis is unavailable")
 
-// errForgot: Redis has lost its secrets, and with them who claimed what. Until it was given new
-// ones it is as good as away.
+// errForgot: Redis has lost its secrets, and with them who claimed what. Until it has new ones it
+// is treated as unavailable.
 var errForgot = errors.New("redis has lost its data")
 
 // Cluster is an auth.Cluster in a Redis server, version 6.2 or above.
 type Cluster struct {
 	client  rueidis.Client
 	opts    Options
-	node    string // tells this process from others
+	node    string // identifies this process
 	rotate  *rueidis.Lua
 	claim   *rueidis.Lua
 	secrets atomic.Pointer[auth.ClusterSecrets]
 	away    atomic.Bool   // the last attempt failed; then only the keeper asks
-	wake    chan struct{} // capacity 1: the keeper is to look now
+	wake    chan struct{} // capacity 1: the keeper should check now
 	stop    chan struct{} // closed by Close
 	ended   chan struct{} // closed when the keeper has ended
 }
@@ -101,8 +102,8 @@ func Open(url string, o Options) (*Cluster, error) {
 	return x, nil
 }
 
-// Close ends the connection. The cluster goes on with the last known secrets, as if Redis were
-// away.
+// Close ends the connection. The cluster continues with the last known secrets, as if Redis were
+// unavailable.
 func (x *Cluster) Close() error {
 	x.away.Store(true)
 	close(x.stop)
@@ -141,7 +142,7 @@ func (x *Cluster) gone(err error) {
 	x.look()
 }
 
-// look makes the keeper look at once.
+// look makes the keeper check at once.
 func (x *Cluster) look() {
 	select {
 	case x.wake <- struct{}{}:
@@ -149,7 +150,7 @@ func (x *Cluster) look() {
 	}
 }
 
-// keep looks for new secrets, and while Redis is unavailable whether it is back.
+// keep checks for new secrets and, while Redis is unavailable, whether it is back.
 func (x *Cluster) keep() {
 	defer close(x.ended)
 	timer := time.NewTimer(x.opts.Every)
@@ -188,7 +189,7 @@ func (x *Cluster) stopped() bool {
 	}
 }
 
-// refresh reads the secrets, and makes a new one where the last one is old.
+// refresh reads the secrets, and creates a new one if the last one is old.
 func (x *Cluster) refresh() error {
 	ctx, cancel := context.WithTimeout(context.Background(), x.opts.Patience)
 	defer cancel()

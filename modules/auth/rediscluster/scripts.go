@@ -1,11 +1,11 @@
 package rediscluster
 
-// This file is what is done in Redis, at once each.
+// This file is what is done in Redis, each script atomically.
 
-// rotateScript returns the secrets. If there is none it makes one that counts at once, and where
-// the last one's time is over soon one that counts after it; those that nonces can't be made with
-// any more it drops. ARGV: how long a secret is used, how long before its time it is made, how long
-// it is kept after its begin, in milliseconds; the number of a first one; a new key.
+// rotateScript returns the secrets. If there is none it creates one that applies at once, and if
+// the last one's time is nearly over, one that applies after it; it drops those that nonces can no
+// longer be made with. ARGV: how long a secret is used, how long before its time it is created, how
+// long it is kept after its beginning, in milliseconds; the number of a first one; a new key.
 const rotateScript = `
 local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
@@ -33,8 +33,8 @@ if text ~= old then redis.call('SET', KEYS[1], text) end
 return text
 `
 
-// claimScript makes a nonce a process's own: 1 where it is now or was already, 0 where it is
-// another one's, -1 where Redis does not know the secret it was made with, and so may have
+// claimScript takes a nonce for a process: 1 if it belongs to it now or already did, 0 if it
+// belongs to another one, -1 if Redis does not know the secret it was made with, and so may have
 // forgotten who claimed it. ARGV: the secret's number, the process, for how many milliseconds.
 const claimScript = `
 local secrets = redis.call('GET', KEYS[1])
