@@ -125,10 +125,10 @@ type Config struct {
 	TrustVia  []netip.Prefix
 	Timers    transaction.Timers
 	Limits    message.Limits
-	Transport transport.Options
-	DNS       resolver.Options // how names are looked up (RFC 3263)
-	Resolver  proxy.Resolver   // used instead of DNS, when set
-	Log       *slog.Logger     // nil: nothing is logged except panics, to slog.Default()
+	Transport transport.Options // less its Limits: those above count
+	DNS       resolver.Options  // how names are looked up (RFC 3263)
+	Resolver  proxy.Resolver    // used instead of DNS, when set
+	Log       *slog.Logger      // default slog.Default()
 	// Server is the Server header of responses made here, "" for none.
 	Server string
 
@@ -171,7 +171,10 @@ func (c *Config) complete() error {
 		c.Clock = lane.NewSystem()
 	}
 	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
+		c.Log = slog.Default()
+	}
+	if c.Transport.Limits != (message.Limits{}) {
+		return errors.New("engine: the limits of messages are Config.Limits, not Transport.Limits")
 	}
 	if len(c.Secret) == 0 {
 		c.Secret = make([]byte, 32)

@@ -5,6 +5,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -15,16 +16,26 @@ import (
 const drainLook = 20 * time.Millisecond
 
 // Run serves until ctx ends, then drains: new dialogs are refused with 503, calls may continue for
-// Config.DrainCalls, and what is in progress may finish within Config.Drain after that.
+// Config.DrainCalls, and what is in progress may finish within Config.Drain after that. It returns
+// nil as well when a Shutdown elsewhere has ended the engine. It fails as Start does.
 func (e *Engine) Run(ctx context.Context) error {
 	if err := e.Start(); err != nil {
 		return err
 	}
-	<-ctx.Done()
+	select {
+	case <-ctx.Done():
+	case <-e.ended:
+		return nil
+	}
 	e.AwaitCalls(context.Background())
 	drain, cancel := context.WithTimeout(context.Background(), e.config.Drain)
 	defer cancel()
-	return e.Shutdown(drain)
+	err := e.Shutdown(drain)
+	if errors.Is(err, ErrStopped) {
+		<-e.ended
+		return nil
+	}
+	return err
 }
 
 // Drain has new dialogs refused from now on, as AwaitCalls and Shutdown do first.
@@ -59,10 +70,10 @@ func (e *Engine) AwaitCalls(ctx context.Context) (left int) {
 // Shutdown refuses new dialogs (503, Retry-After), lets what is in progress finish until ctx ends,
 // answers the requests that still have no answer, and stops. In progress are requests without a
 // final answer, and transactions that repeat an answer or wait for an ACK (§17.2, RFC 6026 §7.1):
-// those last at most 64*T1. It may be called once.
+// those last at most 64*T1. An engine is shut down once: ErrStopped.
 func (e *Engine) Shutdown(ctx context.Context) error {
 	if e.stopped.Swap(true) {
-		return nil
+		return ErrStopped
 	}
 	e.Drain()
 	e.leave(ctx)

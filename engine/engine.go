@@ -25,7 +25,6 @@ import (
 type Engine struct {
 	config     Config
 	log        *slog.Logger
-	panics     *slog.Logger // log, or the program's if Config.Log is nil
 	clock      lane.Clock
 	lanes      []*lane.Lane // those that carry calls
 	background *lane.Lane
@@ -53,7 +52,9 @@ type Engine struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 	draining atomic.Bool
+	started  atomic.Bool
 	stopped  atomic.Bool
+	ended    chan struct{} // closed when nothing of the engine is left
 
 	// Limits on warnings per source: requests that our Record-Route did not let pass, branches that
 	// failed
@@ -81,14 +82,10 @@ type unit struct {
 // New creates an engine: sockets are bound and the router is started, but nothing is received
 // before Start.
 func New(c Config) (*Engine, error) {
-	panics := c.Log
-	if panics == nil {
-		panics = slog.Default()
-	}
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	e := &Engine{config: c, log: c.Log, panics: panics, clock: c.Clock, seed: maphash.MakeSeed()}
+	e := &Engine{config: c, log: c.Log, clock: c.Clock, seed: maphash.MakeSeed(), ended: make(chan struct{})}
 	e.packets.New = func() any { return &packet{} }
 	var err error
 	if e.domains, err = newDomains(c.Domains); err != nil {
@@ -152,7 +149,7 @@ func (e *Engine) makeLanes() error {
 		Wire: e.wire, Resolver: c.Resolver, Signer: proxy.NewSigner(e.Key("route"), e.Key("branch"), e.Key("dialog"), e.Key("marks")),
 		Wall: steadyWall(e.clock), RouteLifetime: c.RouteLifetime,
 		Process: uint32(newRandom(c.Seed, 1<<33)()), IsLocal: e.isLocal, TimerC: c.TimerC, UDPLimit: max(c.UDPLimit, 0), Limits: c.Limits, Log: e.log,
-		Panics: e.panics, May: func(what string, from netip.Addr) (int, bool) { return e.refusals.May(what, from, e.clock.Wall()) },
+		Panics: e.log, May: func(what string, from netip.Addr) (int, bool) { return e.refusals.May(what, from, e.clock.Wall()) },
 	}
 	env.Withhold, env.Border = e.withhold, e.beyond
 	if w, ok := e.wire.(interface{ Need(transport.FlowID) }); ok {
@@ -166,7 +163,7 @@ func (e *Engine) makeLanes() error {
 		e.lookups, env.Resolver = r, r
 	}
 	o := lane.Options{Clock: c.Clock, Meter: c.Meter, Panicked: func(l *lane.Lane, v any, stack []byte) {
-		e.panics.Error("panic in the engine; the message was abandoned", "lane", l.ID(), "panic", fmt.Sprint(v), "stack", string(stack))
+		e.log.Error("panic in the engine; the message was abandoned", "lane", l.ID(), "panic", fmt.Sprint(v), "stack", string(stack))
 	}}
 	for i := range c.Lanes {
 		u, wire := &unit{e: e}, e.wire
@@ -221,8 +218,21 @@ func locked(next func() uint64) func() uint64 {
 	}
 }
 
-// Start serves, and returns at once.
+// What an engine is told twice, or too late.
+var (
+	ErrStarted = errors.New("engine: it was started already")
+	ErrStopped = errors.New("engine: it was shut down already")
+)
+
+// Start serves, and returns at once. An engine starts once: ErrStarted, or ErrStopped after a
+// Shutdown.
 func (e *Engine) Start() error {
+	if e.stopped.Load() {
+		return ErrStopped
+	}
+	if e.started.Swap(true) {
+		return ErrStarted
+	}
 	if e.config.Meter == nil {
 		e.driver = lane.Drive(e.clock, append(e.lanes[:len(e.lanes):len(e.lanes)], e.background))
 	}
@@ -233,6 +243,7 @@ func (e *Engine) Start() error {
 }
 
 func (e *Engine) close(ctx context.Context) error {
+	defer close(e.ended)
 	e.cancel()
 	var err error
 	if s, ok := e.config.Router.(Stopper); ok {

@@ -33,15 +33,4 @@ func TestPanicsAreLoggedWithoutALog(t *testing.T) {
 			log.Reset()
 		})
 	}
-	t.Run("an error is not", func(t *testing.T) {
-		var log strings.Builder
-		slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
-		b := newBenchWith(t, 1, func(*engine.Request) error { return nil }, func(c *engine.Config, _ *sim.World) { c.Log = nil })
-		alice := b.phone("10.0.0.2:5060")
-		alice.call("c1", "sip:bob@example.com").send("OPTIONS")
-		alice.expect("500")
-		if log.Len() > 0 {
-			t.Errorf("logged:\n%s", log.String())
-		}
-	})
 }

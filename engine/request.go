@@ -161,7 +161,7 @@ func (r *Request) route() {
 		}
 		log := r.unit.e.log
 		if errors.Is(err, errPanic) {
-			log = r.unit.e.panics
+			log = r.unit.e.log
 		}
 		log.Log(context.Background(), level, "route failed", "call_id", string(r.callID()), "method", r.methodText(), "error", err)
 	}
