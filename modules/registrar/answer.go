@@ -80,7 +80,7 @@ func (r *Registrar) accepted(g *registration) Result {
 	headers := make([]proxy.HeaderEdit, 0, 6)
 	if len(g.after) > 0 {
 		at := g.now.UnixMilli()
-		gruu := !p.NoGRUU && supports(m, "gruu")
+		gruu := p.GRUU && supports(m, "gruu")
 		values := make([]string, len(g.after))
 		var room [512]byte
 		for i, b := range g.after {
@@ -93,7 +93,7 @@ func (r *Registrar) accepted(g *registration) Result {
 		headers = append(headers, proxy.HeaderEdit{Name: "Contact", Values: values})
 	}
 	headers = append(headers, date(g.now))
-	if !p.NoPath && supports(m, "path") { // RFC 3327 §5.3: the Path is returned to the UA
+	if p.UsePath && supports(m, "path") { // RFC 3327 §5.3: the Path is returned to the UA
 		if path, err := readPath(m); err == nil && len(path) > 0 {
 			headers = append(headers, proxy.HeaderEdit{Name: "Path", Values: path})
 		}

@@ -113,9 +113,7 @@ func (s *service) tell(aor string, done *changes) {
 
 func (s *service) emit(e Event) {
 	s.notify(&e)
-	if l := s.script.Load(); l != nil {
-		l.hear(e)
-	}
+	s.script.Emit(e)
 	if s.event != nil {
 		s.event(e)
 	}

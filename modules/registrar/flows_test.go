@@ -156,7 +156,7 @@ func TestSilentFlowsAreUnbound(t *testing.T) {
 // reason to remember flows without end.
 func TestFlowsAreBounded(t *testing.T) {
 	w := emptyWorld(t, nil)
-	w.reg = New(Options{Policy: Policy{MaxBindings: 3}})
+	w.reg = New(Options{Policy: policyOf(func(p *Policy) { p.MaxBindings = 3 })})
 	if err := w.start(routerFunc(func(req *engine.Request) error { _, err := w.reg.Save(req, nil); return err })); err != nil {
 		t.Fatal(err)
 	}

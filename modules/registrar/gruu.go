@@ -215,7 +215,7 @@ func (r *Registrar) vouch(req *engine.Request) {
 		return
 	}
 	uri, ok := req.HomeURI()
-	if !ok || !isGRUU(&uri) || r.policy.NoGRUU {
+	if !ok || !isGRUU(&uri) || !r.policy.GRUU {
 		return
 	}
 	q := r.query(&uri, nil)
@@ -238,7 +238,7 @@ func (r *Registrar) vouch(req *engine.Request) {
 func (r *Registrar) follow(req *engine.Request, uri, party *message.URI) {
 	e := req.Engine()
 	var q query
-	gruu := isGRUU(uri) && !r.policy.NoGRUU && e.IsLocal(string(uri.Host), uri.Port)
+	gruu := isGRUU(uri) && r.policy.GRUU && e.IsLocal(string(uri.Host), uri.Port)
 	switch {
 	case gruu:
 		q = r.query(uri, nil)
@@ -280,7 +280,7 @@ func (r *Registrar) findFor(req *engine.Request, aor []byte) ([]*Binding, error)
 // GRUUs are the public GRUU and a new temporary one of a binding of aor, "" if it has none: its UA
 // names no instance.
 func (r *Registrar) GRUUs(aor string, b *Binding) (public, temporary string) {
-	if !b.named || r.policy.NoGRUU {
+	if !b.named || !r.policy.GRUU {
 		return "", ""
 	}
 	instance, _ := instanceOf(b.Params())

@@ -149,7 +149,7 @@ func TestGRUUIsGivenWhereItIsUnderstood(t *testing.T) {
 		{Policy{}, "<sip:b@h>;" + phoneID, "gruu", true},
 		{Policy{}, "<sip:b@h>;" + phoneID, "path", false},
 		{Policy{}, "<sip:b@h>", "gruu", false},
-		{Policy{NoGRUU: true}, "<sip:b@h>;" + phoneID, "gruu", false},
+		{policyOf(func(p *Policy) { p.GRUU = false }), "<sip:b@h>;" + phoneID, "gruu", false},
 	} {
 		b := newBench(t, c.policy)
 		b.withKey(1)

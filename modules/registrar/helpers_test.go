@@ -135,3 +135,16 @@ func mustURI(t testing.TB, text string) message.URI {
 	}
 	return u
 }
+
+// policyOf is the default policy, changed.
+func policyOf(change func(p *Policy)) Policy {
+	p := DefaultPolicy()
+	change(&p)
+	return p
+}
+
+// yes is a pointer to true.
+func yes() *bool {
+	on := true
+	return &on
+}

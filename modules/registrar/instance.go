@@ -37,7 +37,7 @@ func sameInstance(a, b []byte) bool { return len(a) > 0 && bytes.EqualFold(a, b)
 // reg-id, and then their URIs are irrelevant (RFC 5626 §6). Everything else is compared per
 // §19.1.4.
 func (g *registration) isAbout(c *contact, b *Binding) bool {
-	if !g.policy.NoOutbound && c.regID != 0 && b.named {
+	if g.policy.flows() && c.regID != 0 && b.named {
 		if instance, regID := instanceOf(b.Params()); regID != 0 {
 			return c.regID == regID && sameInstance(c.instance, instance)
 		}
@@ -49,7 +49,7 @@ func (g *registration) isAbout(c *contact, b *Binding) bool {
 // binding: it names only its instance. An instance may register several contacts in one request:
 // these are not each other's former address.
 func (g *registration) moved(c *contact, b *Binding) bool {
-	if g.policy.NoOutbound || len(c.instance) == 0 || !b.named {
+	if !g.policy.flows() || len(c.instance) == 0 || !b.named {
 		return false
 	}
 	instance, regID := instanceOf(b.Params())

@@ -12,7 +12,7 @@ func (g *registration) limit(next []*Binding, before int) ([]*Binding, error) {
 		return next, nil
 	}
 	if over := len(next) - g.policy.MaxContacts; over > 0 {
-		if !g.policy.ReplaceOldest || !g.replaceOldest(&next, over) {
+		if g.policy.AtLimit != "replace" || !g.replaceOldest(&next, over) {
 			return nil, refuse(403, "Too Many Contacts")
 		}
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 func TestReplaceOldest(t *testing.T) {
-	b := newBench(t, Policy{MaxContacts: 3, ReplaceOldest: true})
+	b := newBench(t, policyOf(func(p *Policy) { p.MaxContacts, p.AtLimit = 3, "replace" }))
 	for i, c := range list("<sip:1@h>", "<sip:2@h>", "<sip:3@h>;q=0.1") {
 		b.now = b.now.Add(time.Second)
 		if res := b.send(t, reg{cseq: i + 1, contacts: list(c)}); res.Code != 200 {
@@ -55,7 +55,7 @@ func TestContactsAtOnce(t *testing.T) {
 			t.Errorf("%d contacts: %d", n, res.Code)
 		}
 	}
-	b := newBench(t, Policy{MaxContacts: 60})
+	b := newBench(t, policyOf(func(p *Policy) { p.MaxContacts = 60 }))
 	var all, fresh []string
 	for i := range 60 {
 		all, fresh = append(all, fmt.Sprintf("<sip:%d@h>", i)), append(fresh, fmt.Sprintf("<sip:%d@h>;expires=0", i), fmt.Sprintf("<sip:%d@g>", i))
@@ -69,7 +69,7 @@ func TestContactsAtOnce(t *testing.T) {
 }
 
 func TestMaxBindings(t *testing.T) {
-	b := newBench(t, Policy{MaxBindings: 2})
+	b := newBench(t, policyOf(func(p *Policy) { p.MaxBindings = 2 }))
 	alice := reg{to: "<sip:alice@example.com>", contacts: list("<sip:a@h>")}
 	b.send(t, alice)
 	b.send(t, reg{contacts: list("<sip:1@h>")})

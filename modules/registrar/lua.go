@@ -11,7 +11,6 @@ import (
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/luabind"
-	"github.com/sipscript/sipscript/modules/registrar/regevent"
 )
 
 // Doc describes the module.
@@ -25,8 +24,8 @@ func (r *Registrar) Name() string { return "registrar" }
 // Open creates the module of one script generation: the bindings are the registrar's, the policy is
 // its own.
 func (r *Registrar) Open(h *luabind.Host) (luabind.Module, error) {
-	m := &module{registrar: r, host: h, subscriptions: r.subscriptions}
-	m.hears.hear = func(e Event) { h.Emit(e.Kind.String(), e.AOR, e.Binding) }
+	m := &module{registrar: r, host: h}
+	m.hears.Hear = func(e Event) { h.Emit(e.Kind.String(), e.AOR, e.Binding) }
 	return m, nil
 }
 
@@ -35,80 +34,30 @@ func (r *Registrar) Open(h *luabind.Host) (luabind.Module, error) {
 type module struct {
 	registrar *Registrar
 	host      *luabind.Host
-	hears     listener
-	base      engine.UserBase
-
-	subscriptions regevent.Policy
+	hears     luabind.Listener[Event]
 }
 
 // Activate makes changes known to this generation's handlers.
 func (m *module) Activate() error {
 	if e := m.host.Engine(); e != nil {
-		e.Domains().SetUserBase(m.base)
+		e.Domains().SetUserBase(userBases[m.registrar.policy.Domains])
 	}
-	m.registrar.script.Store(&m.hears)
+	m.registrar.script.Listen(&m.hears)
 	m.registrar.serving.Store(m.registrar)
-	return m.registrar.notifier.SetPolicy(m.subscriptions)
+	return m.registrar.notifier.SetPolicy(m.registrar.policy.Subscriptions)
 }
 
 func (m *module) Close() error {
-	m.registrar.script.CompareAndSwap(&m.hears, nil)
+	m.registrar.script.Leave(&m.hears)
 	return nil
 }
 
-// settings are the options of configure. The defaults are the policy's.
-type settings struct {
-	Domains        string        `lua:"domains,reloadable" oneof:"alias separate all" default:"\"alias\"" doc:"which domains share users. \"alias\": bob at an address of this server (bob@192.0.2.1) is bob of the first domain, and other domains have their own users; \"separate\": each domain and address has its own; \"all\": all share those of the first domain. auth follows this option. A dot at the end of a domain is ignored"`
-	MaxContacts    int           `lua:"max_contacts,reloadable" min:"1" max:"1000" default:"10" doc:"bindings per address"`
-	AtLimit        string        `lua:"at_limit,reloadable" oneof:"reject replace" default:"\"reject\"" doc:"what happens to a REGISTER that exceeds max_contacts: \"reject\" answers 403; \"replace\" replaces the contacts registered least recently"`
-	MaxBindings    int           `lua:"max_bindings,reloadable" min:"1" max:"1000000000" default:"2000000" doc:"bindings of all addresses together: a REGISTER that would exceed it is answered 503; refreshing and removing still work"`
-	MinExpires     time.Duration `lua:"min_expires,reloadable" min:"1" max:"31536000" default:"60" doc:"seconds. As the RFC requires, an hour or more is never refused as too brief"`
-	MaxExpires     time.Duration `lua:"max_expires,reloadable" min:"1" max:"31536000" default:"7200" doc:"seconds; longer times are shortened"`
-	DefaultExpires time.Duration `lua:"default_expires,reloadable" min:"1" max:"31536000" default:"3600" doc:"seconds, if the client names none"`
-	UsePath        bool          `lua:"use_path,reloadable" default:"true" doc:"store the Path"`
-	GRUU           bool          `lua:"gruu,reloadable" default:"true" doc:"give GRUUs to clients that name an instance and list gruu in Supported"`
-	Outbound       *bool         `lua:"outbound,reloadable" default:"if supported" doc:"distinguish the flows of one client. Not set: if the client and its first hop support it; other clients are registered without it. true: as in RFC 5626, 439 if the first hop does not support it (after which some phones never register again). false: never"`
-	FlowTimer      time.Duration `lua:"flow_timer,reloadable" min:"1" max:"86400" default:"120" doc:"seconds within which clients with flows must send keep-alives (Flow-Timer); at most 25 for UDP clients"`
-	ServiceRoute   []string      `lua:"service_route,reloadable" default:"none" doc:"Route entries that clients should use for their requests: \"<sip:proxy.example.com;lr>\" or a list"`
-	Durability     string        `lua:"durability,reloadable" oneof:"commit relaxed" default:"\"commit\"" doc:"\"commit\": a 200 means that the binding is on disk; \"relaxed\": it is written soon after. Has no effect on bindings kept only in memory"`
-
-	Subscriptions subscriptionSettings `lua:"subscriptions,reloadable" doc:"a table with the options of subscribe:"`
-}
-
-// defaults leaves times at 0 if the script gives none: their defaults depend on the others.
-func (m *module) defaults() settings {
-	p := m.registrar.given
-	s := settings{MaxContacts: p.MaxContacts, MinExpires: p.MinExpires, MaxExpires: p.MaxExpires,
-		DefaultExpires: p.DefaultExpires, UsePath: !p.NoPath, Domains: "alias", Durability: "commit", AtLimit: "reject", MaxBindings: p.MaxBindings,
-		GRUU: !p.NoGRUU, FlowTimer: p.FlowTimer, ServiceRoute: p.ServiceRoute,
-		Subscriptions: subscriptionDefaults(m.registrar.subscriptions)}
-	if p.NoOutbound || p.StrictOutbound {
-		s.Outbound = &p.StrictOutbound
+func (m *module) configure(p Policy) error {
+	r, err := m.registrar.with(p)
+	if err == nil {
+		m.registrar = r
 	}
-	if p.Durability == Relaxed {
-		s.Durability = "relaxed"
-	}
-	if p.ReplaceOldest {
-		s.AtLimit = "replace"
-	}
-	return s
-}
-
-func (m *module) configure(s settings) error {
-	durability := Commit
-	if s.Durability == "relaxed" {
-		durability = Relaxed
-	}
-	r, err := m.registrar.with(Policy{MaxContacts: s.MaxContacts, MinExpires: s.MinExpires, MaxExpires: s.MaxExpires,
-		DefaultExpires: s.DefaultExpires, NoPath: !s.UsePath, Durability: durability, ReplaceOldest: s.AtLimit == "replace",
-		MaxBindings: s.MaxBindings, NoGRUU: !s.GRUU, NoOutbound: s.Outbound != nil && !*s.Outbound,
-		StrictOutbound: s.Outbound != nil && *s.Outbound, FlowTimer: s.FlowTimer, ServiceRoute: s.ServiceRoute})
-	if err != nil {
-		return err
-	}
-	m.registrar, m.subscriptions = r, s.Subscriptions.policy()
-	m.base = map[string]engine.UserBase{"separate": engine.Separate, "all": engine.OneForAll}[s.Domains]
-	return m.subscriptions.Check()
+	return err
 }
 
 func (m *module) Functions() []luabind.Function {
@@ -117,7 +66,7 @@ func (m *module) Functions() []luabind.Function {
 	aor := luabind.URIArg("aor", "any spelling of the address-of-record")
 	return []luabind.Function{
 		luabind.Configure(luabind.Function{Raises: "when options contradict each other",
-			Example: `registrar.configure({ max_contacts = 5, max_expires = 3600 })`}, m.defaults(), m.configure),
+			Example: `registrar.configure({ max_contacts = 5, max_expires = 3600 })`}, m.registrar.given, m.configure),
 		luabind.Try2(luabind.Function{Name: "save", Waits: changing, Where: luabind.InHandler, Decides: true,
 			Doc:     "Processes a REGISTER and answers it: 200, 400, 403, 404, 420, 423, 500 or 503. It is the request's decision.",
 			Example: `if req.method == "REGISTER" then return registrar.save(req) end`},

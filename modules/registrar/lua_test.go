@@ -164,7 +164,7 @@ func (a *minded) Update(ctx context.Context, aor string, d Durability, change fu
 // TestLuaDurability: what the script chose is what the store is asked for.
 func TestLuaDurability(t *testing.T) {
 	for options, want := range map[string]Durability{``: Commit, `durability = "commit"`: Commit, `durability = "relaxed"`: Relaxed} {
-		store := &minded{Memory: NewMemory(), last: 99}
+		store := &minded{Memory: NewMemory(), last: "none"}
 		s := script(t, store, head+`registrar.configure { `+options+` } function route(req) save(req) end`)
 		if m := s.register("<sip:bob@203.0.113.5>"); m.Status() != 200 || store.last != want {
 			t.Errorf("%q: %d, durability %v", options, m.Status(), store.last)

@@ -102,7 +102,7 @@ func TestLookupAllocatesNothing(t *testing.T) {
 // TestConcurrent: updates of one address exclude each other, and lookups see whole lists, while
 // time passes.
 func TestConcurrent(t *testing.T) {
-	r, ctx := New(Options{Policy: Policy{MaxContacts: 10000}}), t.Context()
+	r, ctx := New(Options{Policy: policyOf(func(p *Policy) { p.MaxContacts = 10000 })}), t.Context()
 	from := udpFrom("192.0.2.4:5060")
 	const workers, each = 8, 100
 	var done sync.WaitGroup

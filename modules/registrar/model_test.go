@@ -82,7 +82,7 @@ func (m model) lookup(aor string, now time.Time) []modelBinding {
 func TestAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const limit = 4
-		r := New(Options{Policy: Policy{MaxContacts: limit}})
+		r := New(Options{Policy: policyOf(func(p *Policy) { p.MaxContacts = limit })})
 		m, now := model{}, start
 		contacts := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) modelContact {
 			return modelContact{rapid.IntRange(0, 5).Draw(t, "contact"), rapid.IntRange(0, 10).Draw(t, "q"),

@@ -26,7 +26,7 @@ func (g *registration) checkFlows() *refusal {
 			lasting++
 		}
 	}
-	if !flows || g.policy.NoOutbound {
+	if !flows || !g.policy.flows() {
 		return nil
 	}
 	if lasting > 1 {
@@ -35,7 +35,7 @@ func (g *registration) checkFlows() *refusal {
 	if !supports(g.message, "outbound") {
 		return nil
 	}
-	if g.outbound = g.message.Direct() || firstHopSupports(g.message); g.outbound || !g.policy.StrictOutbound {
+	if g.outbound = g.message.Direct() || firstHopSupports(g.message); g.outbound || !g.policy.strict() {
 		return nil
 	}
 	return refuse(439, "First Hop Lacks Outbound Support")

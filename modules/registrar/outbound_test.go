@@ -119,15 +119,15 @@ func TestOutboundIsSaid(t *testing.T) {
 		{"over UDP", transport.UDP, Policy{}, "", contact, list("Supported: outbound"), 200, "outbound", "25"},
 		{"over TCP", transport.TCP, Policy{}, "", contact, list("Supported: gruu, OUTBOUND"), 200, "outbound", "120"},
 		{"of a browser", transport.WSS, Policy{}, "", contact, list("Supported: outbound"), 200, "outbound", ""},
-		{"as configured", transport.TLS, Policy{FlowTimer: 60e9}, "", contact, list("Supported: outbound"), 200, "outbound", "60"},
+		{"as configured", transport.TLS, policyOf(func(p *Policy) { p.FlowTimer = 60e9 }), "", contact, list("Supported: outbound"), 200, "outbound", "60"},
 		{"not supported by the client", transport.TCP, Policy{}, "", contact, nil, 200, "", ""},
 		{"no reg-id", transport.TCP, Policy{}, "", "<sip:bob@10.1.2.3>;" + phoneID, list("Supported: outbound"), 200, "", ""},
-		{"switched off", transport.TCP, Policy{NoOutbound: true}, "", contact, list("Supported: outbound"), 200, "", ""},
-		{"switched off, and required", transport.TCP, Policy{NoOutbound: true}, "", contact, list("Require: outbound"), 420, "", ""},
+		{"switched off", transport.TCP, policyOf(func(p *Policy) { p.Outbound = new(bool) }), "", contact, list("Supported: outbound"), 200, "", ""},
+		{"switched off, and required", transport.TCP, policyOf(func(p *Policy) { p.Outbound = new(bool) }), "", contact, list("Require: outbound"), 420, "", ""},
 		{"through an edge proxy", transport.UDP, Policy{}, edge, contact, list("Supported: outbound, path", "Path: <sip:core.example.net;lr>, <sip:e@edge.example.net;lr;ob>"), 200, "outbound", ""},
 		{"through a proxy that can't", transport.UDP, Policy{}, edge, contact, list("Supported: outbound, path", "Path: <sip:core.example.net;lr;ob>, <sip:e@edge.example.net;lr>"), 200, "", ""},
-		{"through a proxy that can't, as the RFC has it", transport.UDP, Policy{StrictOutbound: true}, edge, contact, list("Supported: outbound, path", "Path: <sip:e@edge.example.net;lr>"), 439, "", ""},
-		{"through a proxy that says nothing, as the RFC has it", transport.UDP, Policy{StrictOutbound: true}, edge, contact, list("Supported: outbound"), 439, "", ""},
+		{"through a proxy that can't, as the RFC has it", transport.UDP, policyOf(func(p *Policy) { p.Outbound = yes() }), edge, contact, list("Supported: outbound, path", "Path: <sip:e@edge.example.net;lr>"), 439, "", ""},
+		{"through a proxy that says nothing, as the RFC has it", transport.UDP, policyOf(func(p *Policy) { p.Outbound = yes() }), edge, contact, list("Supported: outbound"), 439, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t, c.policy)
@@ -200,7 +200,7 @@ func TestOthersOfAnInstance(t *testing.T) {
 	if all, err := b.Bindings(context.Background(), &u, b.now); err != nil || len(all) != 4 {
 		t.Errorf("%d of 4 bindings, %v", len(all), err)
 	}
-	off, err := b.With(Policy{NoOutbound: true})
+	off, err := b.With(policyOf(func(p *Policy) { p.Outbound = new(bool) }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestOthersOfAnInstance(t *testing.T) {
 }
 
 func TestServiceRoute(t *testing.T) {
-	b := newBench(t, Policy{ServiceRoute: list("<sip:p1.example.com;lr>", "<sip:p2.example.com;lr>")})
+	b := newBench(t, policyOf(func(p *Policy) { p.ServiceRoute = list("<sip:p1.example.com;lr>", "<sip:p2.example.com;lr>") }))
 	if res := b.send(t, reg{contacts: list("<sip:bob@192.0.2.4>")}); strings.Join(res.header("Service-Route"), " ") != "<sip:p1.example.com;lr> <sip:p2.example.com;lr>" {
 		t.Errorf("%q", res.Headers)
 	}
@@ -218,7 +218,7 @@ func TestServiceRoute(t *testing.T) {
 		t.Errorf("%d %q", res.Code, res.Headers)
 	}
 	for _, bad := range []string{"", "sip:p.example.com;lr", "<sip:p.example.com>", "<tel:1;lr>", "<sip:p.example.com;lr>\r\nX: y", "x"} {
-		if (Policy{ServiceRoute: list(bad)}).Check() == nil {
+		if (policyOf(func(p *Policy) { p.ServiceRoute = list(bad) })).Check() == nil {
 			t.Errorf("%q is accepted", bad)
 		}
 	}

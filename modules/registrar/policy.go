@@ -5,10 +5,13 @@ package registrar
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
+	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/modules/registrar/regevent"
 )
 
 // Bounds on the contents of one binding, so that a registration can never fill the memory. They
@@ -24,36 +27,53 @@ const (
 // brief (§10.3 step 7).
 const hour = time.Hour
 
-// Policy is what a registrar grants. Zero values mean the stated defaults; everything may change at
-// a reload.
+// Policy is what a registrar grants: what registrar.configure sets, and may change at a reload.
+// Where a Policy is asked for, the zero value stands for DefaultPolicy; any other is made from
+// that.
+//
+// Of the three expirations, 0 stands for what goes with the others: their defaults, or what is
+// nearest to them within the bounds that are given.
 type Policy struct {
-	// Bindings an address-of-record may have, default 10; a REGISTER beyond it is answered 403, or
-	MaxContacts   int
-	ReplaceOldest bool // puts its contacts in place of those registered least recently
-	// Bindings of all addresses together, default 2,000,000; a REGISTER that adds beyond it is
-	// answered 503
-	MaxBindings int
-	// An expiration below it is answered 423, default 60 s; it has no say over one of an hour or
-	// more (§10.3)
-	MinExpires     time.Duration
-	MaxExpires     time.Duration // longer expirations are shortened to it, default 2 h
-	DefaultExpires time.Duration // for contacts that name none, default 1 h
-	NoPath         bool          // do not keep the Path of RFC 3327
-	Durability     Durability    // Commit by default
+	Domains        string        `lua:"domains,reloadable" oneof:"alias separate all" default:"\"alias\"" doc:"which domains share users. \"alias\": bob at an address of this server (bob@192.0.2.1) is bob of the first domain, and other domains have their own users; \"separate\": each domain and address has its own; \"all\": all share those of the first domain. auth follows this option. A dot at the end of a domain is ignored"`
+	MaxContacts    int           `lua:"max_contacts,reloadable" min:"1" max:"1000" default:"10" doc:"bindings per address"`
+	AtLimit        string        `lua:"at_limit,reloadable" oneof:"reject replace" default:"\"reject\"" doc:"what happens to a REGISTER that exceeds max_contacts: \"reject\" answers 403; \"replace\" replaces the contacts registered least recently"`
+	MaxBindings    int           `lua:"max_bindings,reloadable" min:"1" max:"1000000000" default:"2000000" doc:"bindings of all addresses together: a REGISTER that would exceed it is answered 503; refreshing and removing still work"`
+	MinExpires     time.Duration `lua:"min_expires,reloadable" min:"1" max:"31536000" default:"60" doc:"seconds. As the RFC requires, an hour or more is never refused as too brief"`
+	MaxExpires     time.Duration `lua:"max_expires,reloadable" min:"1" max:"31536000" default:"7200" doc:"seconds; longer times are shortened"`
+	DefaultExpires time.Duration `lua:"default_expires,reloadable" min:"1" max:"31536000" default:"3600" doc:"seconds, if the client names none"`
+	UsePath        bool          `lua:"use_path,reloadable" default:"true" doc:"store the Path"`
+	GRUU           bool          `lua:"gruu,reloadable" default:"true" doc:"give GRUUs to clients that name an instance and list gruu in Supported"`
+	Outbound       *bool         `lua:"outbound,reloadable" default:"if supported" doc:"distinguish the flows of one client. Not set: if the client and its first hop support it; other clients are registered without it. true: as in RFC 5626, 439 if the first hop does not support it (after which some phones never register again). false: never"`
+	FlowTimer      time.Duration `lua:"flow_timer,reloadable" min:"1" max:"86400" default:"120" doc:"seconds within which clients with flows must send keep-alives (Flow-Timer); at most 25 for UDP clients"`
+	ServiceRoute   []string      `lua:"service_route,reloadable" default:"none" doc:"Route entries that clients should use for their requests: \"<sip:proxy.example.com;lr>\" or a list"`
+	Durability     Durability    `lua:"durability,reloadable" oneof:"commit relaxed" default:"\"commit\"" doc:"\"commit\": a 200 means that the binding is on disk; \"relaxed\": it is written soon after. Has no effect on bindings kept only in memory"`
 
-	// Do not distinguish the flows of an instance, and do not claim to (RFC 5626)
-	NoOutbound bool
-	// Answer 439 if a UA asks for outbound over a first hop that does not support it, as in RFC
-	// 5626 §6; otherwise it is registered without
-	StrictOutbound bool
-	// The interval in which outbound clients must send keep-alives, default 120 s; at most 25 s for
-	// UDP clients
-	FlowTimer time.Duration
-	NoGRUU    bool // give out no GRUUs (RFC 5627)
-	// Route entries that clients should use for their requests, topmost first (RFC 3608); none by
-	// default
-	ServiceRoute []string
+	Subscriptions regevent.Policy `lua:"subscriptions,reloadable" doc:"a table with the options of subscribe:"`
 }
+
+// DefaultPolicy is what counts where nothing is said.
+func DefaultPolicy() Policy {
+	return Policy{Domains: "alias", MaxContacts: 10, AtLimit: "reject", MaxBindings: 2_000_000, UsePath: true, GRUU: true,
+		FlowTimer: 120 * time.Second, Durability: Commit, Subscriptions: regevent.DefaultPolicy()}
+}
+
+// orDefault is p, or the default for the zero value.
+func (p Policy) orDefault() Policy {
+	if reflect.ValueOf(p).IsZero() {
+		return DefaultPolicy()
+	}
+	return p
+}
+
+// userBases are the values of Domains.
+var userBases = map[string]engine.UserBase{"alias": engine.AliasAddresses, "separate": engine.Separate, "all": engine.OneForAll}
+
+// flows reports whether the flows of an instance are told apart (RFC 5626).
+func (p *Policy) flows() bool { return p.Outbound == nil || *p.Outbound }
+
+// strict reports whether a client is refused that asks for outbound over a first hop that does not
+// support it (RFC 5626 §6).
+func (p *Policy) strict() bool { return p.Outbound != nil && *p.Outbound }
 
 // Check reports whether the policy contradicts itself.
 func (p Policy) Check() error {
@@ -61,19 +81,27 @@ func (p Policy) Check() error {
 	return err
 }
 
-// complete fills in the defaults and checks that the times agree with each other.
+// complete settles the expirations, and checks the whole.
 func (p Policy) complete() (Policy, error) {
-	if p.MaxContacts < 0 || p.MaxBindings < 0 || p.MinExpires < 0 || p.MaxExpires < 0 || p.DefaultExpires < 0 || p.FlowTimer < 0 {
-		return p, errors.New("max_contacts, max_bindings and the expiration times must not be negative")
-	}
-	if p.FlowTimer = orElse(p.FlowTimer, 120*time.Second); p.FlowTimer < time.Second {
+	p = p.orDefault()
+	_, known := userBases[p.Domains]
+	switch {
+	case !known:
+		return p, fmt.Errorf("domains must be \"alias\", \"separate\" or \"all\", not %.40q", p.Domains)
+	case p.AtLimit != "reject" && p.AtLimit != "replace":
+		return p, fmt.Errorf("at_limit must be \"reject\" or \"replace\", not %.40q", p.AtLimit)
+	case p.Durability != Commit && p.Durability != Relaxed:
+		return p, fmt.Errorf("durability must be \"commit\" or \"relaxed\", not %.40q", p.Durability)
+	case p.MaxContacts < 1 || p.MaxBindings < 1:
+		return p, errors.New("max_contacts and max_bindings must be at least 1")
+	case p.MinExpires < 0 || p.MaxExpires < 0 || p.DefaultExpires < 0:
+		return p, errors.New("expiration times must not be negative")
+	case p.FlowTimer < time.Second:
 		return p, errors.New("flow_timer must be at least a second")
 	}
 	if err := checkRoutes(p.ServiceRoute); err != nil {
 		return p, err
 	}
-	p.MaxContacts = orElse(p.MaxContacts, 10)
-	p.MaxBindings = orElse(p.MaxBindings, 2_000_000)
 	p.MinExpires = orElse(p.MinExpires, min(60*time.Second, orElse(p.MaxExpires, hour)))
 	p.MaxExpires = orElse(p.MaxExpires, max(2*hour, p.MinExpires))
 	if p.MinExpires > p.MaxExpires {
@@ -85,7 +113,7 @@ func (p Policy) complete() (Policy, error) {
 	if p.DefaultExpires < p.MinExpires || p.DefaultExpires > p.MaxExpires {
 		return p, errors.New("default_expires is not between min_expires and max_expires")
 	}
-	return p, nil
+	return p, p.Subscriptions.Check()
 }
 
 // checkRoutes checks that each entry can be in a Route: "<sip:…;lr>".

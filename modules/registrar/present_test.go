@@ -13,7 +13,7 @@ import (
 )
 
 func TestBrowsersThatAreGoneMakeRoom(t *testing.T) {
-	b := newBench(t, Policy{MaxContacts: 2})
+	b := newBench(t, policyOf(func(p *Policy) { p.MaxContacts = 2 }))
 	open := map[transport.FlowID]bool{}
 	send := func(kind transport.Kind, flow transport.FlowID, callID, contact string) int {
 		open[flow] = true

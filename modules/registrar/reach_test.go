@@ -97,7 +97,7 @@ func TestPath(t *testing.T) {
 		}
 	}
 
-	b = newBench(t, Policy{NoPath: true})
+	b = newBench(t, policyOf(func(p *Policy) { p.UsePath = false }))
 	res = b.send(t, reg{contacts: contact, headers: append(path, "Supported: path")})
 	if res.Code != 200 || res.header("Path") != nil || b.lookup(t, bob)[0].Path() != nil {
 		t.Errorf("NoPath: %d, Path %q", res.Code, res.header("Path"))

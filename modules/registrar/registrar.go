@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/registrar/regevent"
 )
 
@@ -25,8 +26,6 @@ type Options struct {
 	// Event, if not nil, receives each change after it was stored, on the goroutine that made it.
 	// It must not block.
 	Event func(Event)
-	// Subscriptions is the policy of subscriptions to registrations (RFC 3680).
-	Subscriptions regevent.Policy
 }
 
 // Registrar processes REGISTER requests and answers lookups. It is safe for concurrent use.
@@ -51,12 +50,11 @@ type service struct {
 	gruus   atomic.Pointer[gruus]   // once it is attached to an engine, which has the key
 	flows   flows
 	// script is the script generation that receives changes.
-	script atomic.Pointer[listener]
+	script luabind.Events[Event]
 	// notifier informs subscribers (RFC 3680), by the policy of the registrar in service; nil: the
 	// first.
-	notifier      *regevent.Notifier
-	subscriptions regevent.Policy // as it was requested
-	serving       atomic.Pointer[Registrar]
+	notifier *regevent.Notifier
+	serving  atomic.Pointer[Registrar]
 }
 
 // New creates a registrar. It panics if the policy contradicts itself, which Policy.Check finds
@@ -66,7 +64,7 @@ func New(o Options) *Registrar {
 	if err != nil {
 		panic("registrar: " + err.Error())
 	}
-	s := &service{store: o.Store, event: o.Event, subscriptions: o.Subscriptions}
+	s := &service{store: o.Store, event: o.Event}
 	if s.store == nil {
 		s.store = NewMemory()
 	}
@@ -77,8 +75,8 @@ func New(o Options) *Registrar {
 	case Served:
 		s.memory = store.Serving()
 	}
-	r := &Registrar{service: s, given: o.Policy, policy: p}
-	s.notifier = regevent.New(watched{r}, o.Subscriptions)
+	r := &Registrar{service: s, given: o.Policy.orDefault(), policy: p}
+	s.notifier = regevent.New(watched{r}, p.Subscriptions)
 	return r
 }
 
@@ -97,7 +95,7 @@ func (r *Registrar) with(p Policy) (*Registrar, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Registrar{service: r.service, given: p, policy: full}, nil
+	return &Registrar{service: r.service, given: p.orDefault(), policy: full}, nil
 }
 
 // inForce is the registrar of the script generation in service, or r.
@@ -135,10 +133,10 @@ type query struct {
 
 // query reads uri; room is for the address.
 func (r *Registrar) query(uri *message.URI, room []byte) (q query) {
-	if q.gruu = !r.policy.NoGRUU && isGRUU(uri); q.gruu {
+	if q.gruu = r.policy.GRUU && isGRUU(uri); q.gruu {
 		q.wanted = r.readGRUU(uri)
 	}
-	if q.flows = !r.policy.NoOutbound; q.aor == nil {
+	if q.flows = r.policy.flows(); q.aor == nil {
 		q.aor = r.address(room, uri)
 	}
 	return q

@@ -97,6 +97,9 @@ func (r *Registrar) Attach(e *engine.Engine) error {
 	}
 	s := &sweeper{engine: e, service: r.service}
 	if r.sweeper.CompareAndSwap(old, s) {
+		if base := userBases[r.policy.Domains]; base != engine.AliasAddresses {
+			e.Domains().SetUserBase(base)
+		}
 		r.gruus.Store(newGRUUs(e.Key("gruu")))
 		r.flows.attach(e, r)
 		if n := newNode(e); n != nil {

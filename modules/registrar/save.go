@@ -135,11 +135,11 @@ func (r *Registrar) checkRequire(m *message.Message, from *Origin) *refusal {
 func (p *Policy) understands(tag []byte) bool {
 	switch strings.ToLower(string(tag)) {
 	case "path":
-		return !p.NoPath
+		return p.UsePath
 	case "outbound":
-		return !p.NoOutbound
+		return p.flows()
 	case "gruu":
-		return !p.NoGRUU
+		return p.GRUU
 	}
 	return false
 }
@@ -208,7 +208,7 @@ func (g *registration) read() *refusal {
 	}
 	agent := g.message.Header(message.HeaderUserAgent)
 	g.agent, _ = oneLine(agent[:min(len(agent), maxUserAgent)])
-	if !g.policy.NoPath {
+	if g.policy.UsePath {
 		if g.path, err = readPath(g.message); err != nil {
 			return refuse(400, "Bad Path")
 		}

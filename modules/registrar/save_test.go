@@ -187,7 +187,7 @@ func TestRules(t *testing.T) {
 }
 
 func TestHeadersOfAnswers(t *testing.T) {
-	b := newBench(t, Policy{MinExpires: 90*time.Second + 1})
+	b := newBench(t, policyOf(func(p *Policy) { p.MinExpires = 90*time.Second + 1 }))
 	res := b.send(t, reg{contacts: list("<sip:bob@h>;expires=90")})
 	if got := res.header("Min-Expires"); res.Code != 423 || len(got) != 1 || got[0] != "91" {
 		t.Errorf("%d, Min-Expires %q", res.Code, got)
@@ -209,7 +209,7 @@ func TestHeadersOfAnswers(t *testing.T) {
 // TestHourIsNeverTooBrief: 423 MUST NOT be the answer to an hour or more, whatever the minimum
 // (§10.3 step 7).
 func TestHourIsNeverTooBrief(t *testing.T) {
-	b := newBench(t, Policy{MinExpires: 2 * time.Hour, MaxExpires: 4 * time.Hour})
+	b := newBench(t, policyOf(func(p *Policy) { p.MinExpires, p.MaxExpires = 2*time.Hour, 4*time.Hour }))
 	if res := b.send(t, reg{contacts: list("<sip:bob@h>;expires=3600")}); res.Code != 200 {
 		t.Errorf("3600: %d", res.Code)
 	}
@@ -254,15 +254,22 @@ func TestEvents(t *testing.T) {
 }
 
 func TestPolicies(t *testing.T) {
-	for _, p := range []Policy{
-		{MaxContacts: -1}, {MinExpires: -1}, {MinExpires: 2 * time.Minute, MaxExpires: time.Minute},
-		{DefaultExpires: 30 * time.Second}, {MaxExpires: time.Minute, DefaultExpires: time.Hour},
+	for _, change := range []func(p *Policy){
+		func(p *Policy) { p.MaxContacts = 0 }, func(p *Policy) { p.MinExpires = -1 }, func(p *Policy) { p.FlowTimer = 0 },
+		func(p *Policy) { p.MinExpires, p.MaxExpires = 2*time.Minute, time.Minute },
+		func(p *Policy) { p.DefaultExpires = 30 * time.Second }, func(p *Policy) { p.MaxExpires, p.DefaultExpires = time.Minute, time.Hour },
+		func(p *Policy) { p.Domains = "none" }, func(p *Policy) { p.AtLimit = "" }, func(p *Policy) { p.Durability = "never" },
+		func(p *Policy) { p.Subscriptions.MaxPerUser = -1 },
 	} {
-		if p.Check() == nil {
+		if p := policyOf(change); p.Check() == nil {
 			t.Errorf("%+v was taken", p)
 		}
 	}
-	for _, p := range []Policy{{}, {MaxExpires: 30 * time.Second}, {MinExpires: 3 * time.Hour}, {DefaultExpires: time.Minute}} {
+	for _, change := range []func(p *Policy){
+		func(*Policy) {}, func(p *Policy) { p.MaxExpires = 30 * time.Second }, func(p *Policy) { p.MinExpires = 3 * time.Hour },
+		func(p *Policy) { p.DefaultExpires = time.Minute }, func(p *Policy) { *p = Policy{} },
+	} {
+		p := policyOf(change)
 		if err := p.Check(); err != nil {
 			t.Errorf("%+v: %v", p, err)
 			continue

@@ -36,11 +36,11 @@ type Bindings interface {
 }
 
 // Durability is how safe a change is when it is answered.
-type Durability uint8
+type Durability string
 
 const (
-	Commit  Durability = iota // it survives the process, killed at once
-	Relaxed                   // it may be lost with the process: it is written soon after
+	Commit  Durability = "commit"  // it survives the process, killed at once
+	Relaxed Durability = "relaxed" // it may be lost with the process: it is written soon after
 )
 
 // Peeker is a Store whose lookups may wait, but not always.

@@ -13,7 +13,6 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
-	"github.com/sipscript/sipscript/modules/registrar/regevent"
 )
 
 const subscribing = `
@@ -246,11 +245,11 @@ func TestNoSubscriptionsNoCost(t *testing.T) {
 }
 
 func TestSubscriptionOptions(t *testing.T) {
-	r := New(Options{Subscriptions: regevent.Policy{MaxExpires: time.Hour, Interval: -1}})
+	r := New(Options{Policy: policyOf(func(p *Policy) { p.Subscriptions.MaxExpires, p.Subscriptions.Interval = time.Hour, 0 })})
 	if p := r.Notifier().Policy(); p.MaxExpires != time.Hour || p.Interval != 0 || p.MinExpires != time.Minute || p.MaxPerUser != 100 {
 		t.Errorf("%+v", p)
 	}
-	other, err := r.With(Policy{MaxContacts: 1})
+	other, err := r.With(policyOf(func(p *Policy) { p.MaxContacts = 1 }))
 	if err != nil || other.Notifier() != r.Notifier() {
 		t.Errorf("%v: a notifier of its own", err)
 	}

@@ -35,10 +35,14 @@ type alike struct {
 	two  [2]*Store // behind "redis"
 }
 
-var policy = registrar.Policy{MaxContacts: 4, ReplaceOldest: true}
+func policy() registrar.Policy {
+	p := registrar.DefaultPolicy()
+	p.MaxContacts, p.AtLimit = 4, "replace"
+	return p
+}
 
 func (a *alike) on(name string, s registrar.Store) {
-	a.reg[name] = registrar.New(registrar.Options{Store: s, Policy: policy})
+	a.reg[name] = registrar.New(registrar.Options{Store: s, Policy: policy()})
 }
 
 func (a *alike) openFile() {

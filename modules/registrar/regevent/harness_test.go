@@ -296,3 +296,10 @@ func (a arrival) seconds(id message.HeaderID) int {
 	n, _ := strconv.Atoi(string(a.Header(id)))
 	return n
 }
+
+// policyOf is the default policy, changed.
+func policyOf(change func(p *Policy)) Policy {
+	p := DefaultPolicy()
+	change(&p)
+	return p
+}

@@ -189,7 +189,7 @@ func TestNotifyFails(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	w := newWorld(t, Policy{MaxSubscriptions: 3, MaxPerUser: 2}, false)
+	w := newWorld(t, policyOf(func(p *Policy) { p.MaxSubscriptions, p.MaxPerUser = 3, 2 }), false)
 	var apps []*watcher
 	for i := range 5 {
 		app := w.watcher(fmt.Sprintf("203.0.113.%d:5060", i+1))
@@ -348,15 +348,16 @@ func TestPolicy(t *testing.T) {
 		p  Policy
 		ok bool
 	}{
-		{Policy{}, true}, {Policy{MaxExpires: 30 * time.Second}, true}, {Policy{MinExpires: 2 * time.Hour}, true}, {Policy{Interval: -1}, true},
-		{Policy{MinExpires: 2 * time.Hour, MaxExpires: time.Hour}, false}, {Policy{MaxPerUser: -1}, false},
+		{Policy{}, true}, {policyOf(func(p *Policy) { p.MaxExpires = 30 * time.Second }), true}, {policyOf(func(p *Policy) { p.MinExpires = 2 * time.Hour }), true}, {policyOf(func(p *Policy) { p.Interval = 0 }), true},
+		{policyOf(func(p *Policy) { p.MinExpires, p.MaxExpires = 2*time.Hour, time.Hour }), false}, {policyOf(func(p *Policy) { p.MaxPerUser = 0 }), false},
+		{policyOf(func(p *Policy) { p.Interval = -1 }), false},
 	} {
 		if err := x.p.Check(); (err == nil) != x.ok {
 			t.Errorf("%+v: %v", x.p, err)
 		}
 	}
-	n := New(&book{}, Policy{Interval: -1})
-	if err := n.SetPolicy(Policy{MaxSubscriptions: -1}); err == nil || n.Policy().Interval != 0 {
+	n := New(&book{}, policyOf(func(p *Policy) { p.Interval = 0 }))
+	if err := n.SetPolicy(policyOf(func(p *Policy) { p.MaxSubscriptions = -1 })); err == nil || n.Policy().Interval != 0 {
 		t.Errorf("%v, %+v", err, n.Policy())
 	}
 	defer func() {
@@ -364,5 +365,5 @@ func TestPolicy(t *testing.T) {
 			t.Error("New took a policy that contradicts itself")
 		}
 	}()
-	New(&book{}, Policy{MaxExpires: -1})
+	New(&book{}, policyOf(func(p *Policy) { p.MaxExpires = -1 }))
 }

@@ -7,24 +7,26 @@ import (
 	"time"
 )
 
-// Policy is what a notifier grants. Zero values mean the stated defaults.
+// Policy is what a notifier grants: the table subscriptions of registrar.configure. The zero value
+// stands for DefaultPolicy; any other is made from that. Of the expirations, 0 stands for what goes
+// with the other one.
 type Policy struct {
-	// Longer subscriptions are shortened to it, and it is the duration of one that names none;
-	// default 3761 s (RFC 3680 §4.4)
-	MaxExpires time.Duration
-	// A shorter one is answered 423, unless it is an hour or more (RFC 6665 §4.2.1.1); default 60 s
-	MinExpires time.Duration
-	// Between NOTIFYs to one subscriber, except the first, the last and the answer to a SUBSCRIBE;
-	// default 5 s (RFC 3680 §4.10); negative: none
-	Interval time.Duration
-	// Of all users; a SUBSCRIBE beyond it is answered 503; default 100,000
-	MaxSubscriptions int
-	// To one user's registrations; a SUBSCRIBE beyond it is answered 403; default 100
-	MaxPerUser int
+	// Default 3761 s (RFC 3680 §4.4)
+	MaxExpires time.Duration `lua:"max_expires,reloadable" min:"1" max:"31536000" default:"3761" doc:"the longest duration of a subscription in seconds, and the default"`
+	// A shorter one is answered 423, unless it is an hour or more (RFC 6665 §4.2.1.1)
+	MinExpires time.Duration `lua:"min_expires,reloadable" min:"1" max:"31536000" default:"60" doc:"seconds; as for min_expires, an hour or more is never refused"`
+	// But for the first NOTIFY, the last and the answer to a SUBSCRIBE (RFC 3680 §4.10)
+	Interval time.Duration `lua:"interval,reloadable" max:"3600" default:"5" doc:"minimum seconds between NOTIFYs of changes to one subscriber; 0 for no minimum"`
+	// A SUBSCRIBE beyond it is answered 503
+	MaxSubscriptions int `lua:"max,reloadable" min:"1" max:"10000000" default:"100000" doc:"subscriptions in all"`
+	// A SUBSCRIBE beyond it is answered 403
+	MaxPerUser int `lua:"max_per_user,reloadable" min:"1" max:"1000000" default:"100" doc:"subscriptions to one user's registrations"`
 }
 
-// DefaultInterval is the recommendation of RFC 3680 §4.10.
-const DefaultInterval = 5 * time.Second
+// DefaultPolicy is what counts where nothing is said.
+func DefaultPolicy() Policy {
+	return Policy{Interval: 5 * time.Second, MaxSubscriptions: 100_000, MaxPerUser: 100}
+}
 
 // Check reports whether the policy contradicts itself.
 func (p Policy) Check() error {
@@ -33,8 +35,14 @@ func (p Policy) Check() error {
 }
 
 func (p Policy) complete() (Policy, error) {
-	if p.MaxExpires < 0 || p.MinExpires < 0 || p.MaxSubscriptions < 0 || p.MaxPerUser < 0 {
-		return p, errors.New("subscriptions: expiration times and limits must not be negative")
+	if p == (Policy{}) {
+		p = DefaultPolicy()
+	}
+	switch {
+	case p.MaxExpires < 0 || p.MinExpires < 0 || p.Interval < 0:
+		return p, errors.New("subscriptions: times must not be negative")
+	case p.MaxSubscriptions < 1 || p.MaxPerUser < 1:
+		return p, errors.New("subscriptions: max and max_per_user must be at least 1")
 	}
 	if p.MaxExpires == 0 {
 		p.MaxExpires = max(3761*time.Second, p.MinExpires)
@@ -44,16 +52,6 @@ func (p Policy) complete() (Policy, error) {
 	}
 	if p.MinExpires > p.MaxExpires {
 		return p, errors.New("subscriptions: min_expires is greater than max_expires")
-	}
-	if p.Interval == 0 {
-		p.Interval = DefaultInterval
-	}
-	p.Interval = max(0, p.Interval)
-	if p.MaxSubscriptions == 0 {
-		p.MaxSubscriptions = 100_000
-	}
-	if p.MaxPerUser == 0 {
-		p.MaxPerUser = 100
 	}
 	return p, nil
 }

@@ -125,7 +125,7 @@ func values(m map[string]Contact) []Contact {
 // Changes come from many goroutines at once, while subscriptions come and go. For the race
 // detector.
 func TestManyAtOnce(t *testing.T) {
-	w := newWorld(t, Policy{Interval: -1}, true)
+	w := newWorld(t, policyOf(func(p *Policy) { p.Interval = 0 }), true)
 	var apps []*watcher
 	for i := range 8 {
 		app := w.watcher(fmt.Sprintf("203.0.113.%d:5060", i+1))
