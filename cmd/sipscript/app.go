@@ -44,7 +44,7 @@ func newApp(env environment) *cli.App {
 			}
 			return cli.ShowAppHelp(c)
 		},
-		// Values such as KEY=a,b are one value: a flag that takes several is repeated.
+		// A value such as KEY=a,b is one value: a flag that takes several is repeated.
 		DisableSliceFlagSeparator: true,
 		HideVersion:               true,
 		OnUsageError:              onUsageError,
@@ -62,7 +62,7 @@ func onUsageError(c *cli.Context, err error, _ bool) error {
 	return usagef("%s; see `sipscript --help`", flagMistake(nil, err))
 }
 
-// laterCommand is a command whose name is settled and whose work is still to come.
+// laterCommand is a command whose name is reserved but which does not exist yet.
 func laterCommand(name, usage string) *cli.Command {
 	return &cli.Command{
 		Name: name, Usage: usage + " (not available in this version)", Hidden: true, SkipFlagParsing: true,

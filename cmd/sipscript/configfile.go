@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxConfig bounds what is read of a configuration file, in bytes.
+// maxConfig bounds how much of a configuration file is read, in bytes.
 const maxConfig = 1 << 20
 
 // readConfig reads the values of each key. Errors name the file and the line.
@@ -68,8 +68,8 @@ func parseConfig(path string, text []byte) (map[string][]string, error) {
 	return values, nil
 }
 
-// configValues reads one key's value: a scalar, or, where a flag may be repeated, a list; set and
-// advertise also take a mapping.
+// configValues reads one key's value: a scalar or, if the flag may be repeated, a list; set and
+// advertise also accept a mapping.
 func configValues(key string, n *yaml.Node) ([]string, error) {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias

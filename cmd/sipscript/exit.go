@@ -1,6 +1,6 @@
 package main
 
-// What the process ends with.
+// The exit codes of the process.
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ const (
 	exitUsage  = 2 // flags, variables or configuration that make no sense
 )
 
-// errSilent ends the process with exitFailed; what there is to say was printed.
+// errSilent ends the process with exitFailed; everything has already been printed.
 var errSilent = errors.New("failed")
 
 // usageError is a mistake on the command line, in a SIPSCRIPT_* variable or in the file of
@@ -25,7 +25,7 @@ func usagef(format string, args ...any) error {
 	return &usageError{fmt.Sprintf(format, args...)}
 }
 
-// exitCode tells what an error of a command ends the process with.
+// exitCode is the exit code for an error of a command.
 func exitCode(err error) int {
 	var usage *usageError
 	switch {

@@ -1,7 +1,6 @@
 package main
 
-// The flags of `sipscript run`: names, defaults and help. What they mean together is in
-// settings.go.
+// The flags of `sipscript run`: names, defaults and help. settings.go checks how they fit together.
 
 import (
 	"time"
@@ -19,12 +18,12 @@ const (
 	defaultRouteLifetime = 24 * time.Hour
 )
 
-// defaultListen is where a server listens that was not told: on loopback only, so that nothing is
-// open by accident.
+// defaultListen is where a server listens by default: only on loopback, so that nothing is open by
+// accident.
 func defaultListen() []string { return []string{"udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"} }
 
-// laterFlags are flags whose names are settled and whose work is still to come: given, they are
-// refused with a line that says so, rather than taken for a typing mistake.
+// laterFlags are flags whose names are reserved but which do nothing yet: they are refused with a
+// line that says so, rather than taken for a typing mistake.
 func laterFlags() []string {
 	return []string{"db"}
 }
@@ -71,8 +70,8 @@ func runFlags() []cli.Flag {
 	return flags
 }
 
-// keys are the flags that a SIPSCRIPT_* variable and a key of the configuration file stand for as
-// well, and "script", which on the command line is the argument.
+// keys are the flags that exist as SIPSCRIPT_* variables and as keys of the configuration file, and
+// "script", which on the command line is the argument.
 func keys() []string {
 	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "admin-host", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "load-budget", "script-memory", "route-lifetime", "drain", "drain-calls", "max-delay"}
 	for _, f := range moduleFlags() {

@@ -1,7 +1,6 @@
 package main
 
-// Where a setting comes from: the command line, else a SIPSCRIPT_* variable, else the file of
-// --config.
+// Where a setting comes from: the command line, or a SIPSCRIPT_* variable, or the file of --config.
 
 import (
 	"strings"
@@ -9,9 +8,9 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// layer fills in from the environment and the file what the command line left open. After it, the
-// flags of c hold the values that count. It returns the script that variable or file name, "" for
-// none.
+// layer fills in from the environment and the file what the command line left open. Afterwards the
+// flags of c hold the effective values. It returns the script named by the variable or the file, or
+// "".
 func layer(c *cli.Context, lookup func(string) (string, bool)) (script string, err error) {
 	given := map[string]bool{}
 	for _, key := range keys() {

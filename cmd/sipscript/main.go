@@ -10,8 +10,7 @@ func main() {
 	os.Exit(execute(os.Args, environment{lookup: os.LookupEnv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}))
 }
 
-// environment is what a command takes from the process it runs in, so that tests can give it
-// another.
+// environment is what a command takes from its process, so that tests can substitute it.
 type environment struct {
 	lookup         func(name string) (value string, ok bool)
 	stdin          io.Reader

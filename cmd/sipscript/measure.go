@@ -1,6 +1,6 @@
 package main
 
-// What the server shows of itself: the figures of /metrics and the answer of /status.
+// What the server reports about itself: the figures of /metrics and the answer of /status.
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 	"github.com/sipscript/sipscript/internal/metrics"
 )
 
-// measure registers everything that counts.
+// measure registers all metrics.
 func (s *server) measure() error {
 	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "sipscript_build_info", Help: "Always 1; the labels give the versions.",
 		ConstLabels: prometheus.Labels{"version": version(), "go": runtime.Version()}})
@@ -59,7 +59,7 @@ type statusScript struct {
 	Refused    string    `json:"refused,omitempty"` // why the last reload was refused
 }
 
-// status answers /status. What start sets is looked at only once it serves.
+// status answers /status. What start sets is read only once the server serves.
 func (s *server) status() any {
 	now := time.Now()
 	a := statusAnswer{Version: version(), State: "starting", Started: s.begun, Uptime: now.Sub(s.begun).Seconds(), Storage: s.set.storageName(), Lanes: s.set.lanes,

@@ -13,16 +13,16 @@ import (
 	"strings"
 )
 
-// gcPercent is how much the heap may grow between two collections, in percent of what lives. Go's
-// own 100 spends a sixth of a loaded proxy's time on marking the same small live heap again and
-// again; 200 halves that for a few megabytes (docs/decisions/gc-percent.md).
+// gcPercent is how much the heap may grow between two collections, in percent of the live heap.
+// Go's own 100 spends a sixth of a loaded proxy's time on marking the same small live heap again
+// and again; 200 halves that for a few megabytes (docs/decisions/gc-percent.md).
 const gcPercent = 200
 
-// memoryShare is the part of the machine's memory from which on the collector works harder, so that
-// a large heap does not grow by gcPercent beyond what there is.
+// memoryShare is the share of the machine's memory above which the collector works harder, so that
+// a large heap does not grow by gcPercent beyond what is available.
 const memoryShare = 0.75
 
-// tuneMemory sets the collector, where the operator did not (GOGC, GOMEMLIMIT).
+// tuneMemory configures the collector, unless the operator has (GOGC, GOMEMLIMIT).
 func tuneMemory(lookup func(string) (string, bool)) {
 	if _, ok := lookup("GOGC"); !ok {
 		debug.SetGCPercent(gcPercent)
@@ -34,9 +34,9 @@ func tuneMemory(lookup func(string) (string, bool)) {
 	}
 }
 
-// undisturbed runs f without collections, except for those that the memory limit asks for; if there
-// is no limit it just runs f. It is for f that makes much which stays and little that doesn't: the
-// same heap need not be marked each time it has grown by gcPercent.
+// undisturbed runs f without collections, except for those that the memory limit causes; if there
+// is no limit it just runs f. It is for an f that allocates much that stays and little that does
+// not: the same heap need not be marked each time it has grown by gcPercent.
 func undisturbed(f func()) {
 	if debug.SetMemoryLimit(-1) < math.MaxInt64 { // -1 only asks
 		defer debug.SetGCPercent(debug.SetGCPercent(-1))
@@ -44,8 +44,8 @@ func undisturbed(f func()) {
 	f()
 }
 
-// machineMemory is what the process may use, in bytes: the least of its control groups' limits and
-// the machine's memory; 0 where none is known.
+// machineMemory is what the process may use, in bytes: the smallest of its control groups' limits
+// and the machine's memory; 0 if none is known.
 func machineMemory() int64 { return leastMemory(os.DirFS("/")) }
 
 // leastMemory is machineMemory on a file system.

@@ -1,7 +1,7 @@
 package main
 
-// What is said about a value that its flag can't take. The packages below say "parse error"; here
-// it is said what is expected.
+// Errors about flag values. The packages below say "parse error"; here the error says what is
+// expected.
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ var (
 	noValue     = regexp.MustCompile(`^flag needs an argument: -+(.*)$`)
 )
 
-// flagMistake tells in our words what the flag package says in its own.
+// flagMistake rewords an error of the flag package.
 func flagMistake(flags []cli.Flag, err error) string {
 	text := err.Error()
 	if m := badValue.FindStringSubmatch(text); m != nil {
@@ -33,7 +33,7 @@ func flagMistake(flags []cli.Flag, err error) string {
 	return text
 }
 
-// expected says what a flag takes, "" for one that takes any text.
+// expected says what a flag accepts, or "" for one that accepts any text.
 func expected(flags []cli.Flag, name string) string {
 	for _, f := range flags {
 		for _, n := range f.Names() {

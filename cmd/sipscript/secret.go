@@ -1,6 +1,6 @@
 package main
 
-// The key of --secret: what signs Record-Routes, nonces and flow tokens.
+// The key of --secret, which signs Record-Routes, nonces and flow tokens.
 
 import (
 	"bytes"
@@ -15,10 +15,10 @@ import (
 
 const (
 	minSecret = 16   // bytes; fewer can be guessed
-	maxSecret = 4096 // bytes; more is another file given by mistake
+	maxSecret = 4096 // bytes; a longer file was given by mistake
 )
 
-// readSecret reads the key. warning is what the operator should hear about the file, or "".
+// readSecret reads the key. warning is what the operator should know about the file, or "".
 func readSecret(path string) (key []byte, warning string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -44,12 +44,12 @@ func readSecret(path string) (key []byte, warning string, err error) {
 	return key, warning, nil
 }
 
-// makeSecret writes a new key to path, unless there is one. It appears whole or not at all, and is
-// on the disk when this returns: a key that a crash took back would make calls of before the crash
+// makeSecret writes a new key to path, unless there is one. It appears completely or not at all,
+// and is on disk when this returns: if a crash lost the key, calls from before the crash would be
 // unknown.
 func makeSecret(path string) (err error) {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		return nil // readSecret says what is wrong with it
+		return nil // readSecret reports what is wrong with it
 	}
 	defer func() {
 		if err != nil {

@@ -43,7 +43,7 @@ type server struct {
 	figures *prometheus.Registry
 	state   atomic.Int32
 
-	// Set by start, before serving; the admin interface looks at them only while serving.
+	// Set by start, before serving; the admin interface reads them only while serving.
 	clients *clients.Pool
 	modules *host.Set
 	router  *luabind.Router
@@ -129,7 +129,7 @@ func (s *server) makeEngine(secret []byte) (err error) {
 	return explainListen(err)
 }
 
-// announce says where the server listens, and that it serves.
+// announce prints where the server listens, and that it is ready.
 func (s *server) announce() {
 	for _, line := range s.modules.Storage() {
 		fmt.Fprintln(s.stderr, line)
@@ -144,7 +144,7 @@ func (s *server) announce() {
 	fmt.Fprintln(s.stderr, "ready")
 }
 
-// serve follows signals and changes of the script until it is told to stop.
+// serve handles signals and changes of the script until it is told to stop.
 func (s *server) serve(sig *signals) {
 	if s.set.watch {
 		s.watch(sig.stop)
@@ -172,8 +172,8 @@ func (s *server) watch(stop context.Context) {
 	s.watching.Go(func() { w.Run(stop) })
 }
 
-// drain refuses new calls, lets those in progress go on for --drain-calls, and then what is under
-// way for --drain, and stops the engine.
+// drain refuses new calls, lets those in progress continue for --drain-calls, gives what remains
+// --drain to finish, and stops the engine.
 func (s *server) drain() {
 	s.state.Store(draining)
 	s.watching.Wait()
@@ -192,9 +192,9 @@ func (s *server) drain() {
 	fmt.Fprintln(s.stderr, "stopped")
 }
 
-// close ends what is left once the engine has drained: the admin interface, which the drain could
-// be watched by and which asks the stores, and then the stores, which write what they have not
-// written yet.
+// close ends what is left once the engine has drained: first the admin interface, through which the
+// drain could be watched and which queries the stores, and then the stores, which write what they
+// have not written yet.
 func (s *server) close() {
 	if s.admin != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -221,7 +221,7 @@ func (s *server) ready() error {
 	return errors.New("starting")
 }
 
-// explainAdmin adds what to do to an error of the admin port.
+// explainAdmin adds advice to an error of the admin port.
 func explainAdmin(err error) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
@@ -234,7 +234,7 @@ func explainAdmin(err error) error {
 	return err
 }
 
-// explainListen adds what to do to an error of a listener, where its text leaves that open.
+// explainListen adds advice to an error of a listener, if its text has none.
 func explainListen(err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%w Stop the program that uses it, or choose another port with --listen (0 picks one)", err)

@@ -1,6 +1,6 @@
 package main
 
-// What a server is told: the values of the flags, checked.
+// The settings of a server: the values of the flags, checked.
 
 import (
 	"fmt"
@@ -33,13 +33,13 @@ type settings struct {
 	dns        []string             // servers, none for those of the system
 	secure     string               // a listener over TLS, "" for none
 	tls        []transport.TLSFiles // certificates
-	clientAuth transport.ClientAuth // what is asked of clients over TLS
+	clientAuth transport.ClientAuth // what is required of clients over TLS
 	rootCA     string               // authorities that vouch for servers, "" for the system's
 	data       string               // a directory, "" for state in memory
 	redis      host.URL             // , "" for none
 	secret     string               // a file, "" for the one in data, or a key made again
 	admin      string               // host:port, "" for none
-	adminHosts []string             // names it is known by besides its own
+	adminHosts []string             // names it is known by in addition to its own
 	watch      bool
 	args       map[string]string
 	lanes      int
@@ -55,7 +55,7 @@ type settings struct {
 	maxDelay   time.Duration // as engine.Config has it: 0 for its default, negative for never
 }
 
-// maxMemory bounds what one lane's script may be allowed to hold.
+// maxMemory bounds --script-memory.
 const maxMemory = 1 << 40
 
 // readSize reads a size such as 64MiB.

@@ -1,6 +1,6 @@
 package main
 
-// What signals do to a running server.
+// The effect of signals on a running server.
 
 import (
 	"context"
@@ -12,11 +12,11 @@ import (
 )
 
 // signals turns the process's signals into two things a server waits for: the end of stop's
-// context, and a value on hup. It works from the first line of a start on: a signal that comes
-// while a script loads is not lost.
+// context, and a value on hup. It works from the beginning of a start: a signal that arrives while
+// a script loads is not lost.
 type signals struct {
 	stop   context.Context
-	hup    chan struct{} // capacity 1: reloads asked for while one runs are one
+	hup    chan struct{} // capacity 1: several reloads requested while one runs become one
 	cancel context.CancelFunc
 	raw    chan os.Signal
 	ended  chan struct{}

@@ -11,8 +11,8 @@ import (
 	"github.com/sipscript/sipscript/modules/host"
 )
 
-// makeData makes the directory of --data. It is this user's alone: it says who is where, and has
-// the key.
+// makeData creates the directory of --data. Only this user may enter it: it says who is where, and
+// contains the key.
 func (s *server) makeData() error {
 	if s.set.data == "" {
 		return nil
@@ -38,7 +38,7 @@ func (s *server) openModules() (err error) {
 	return err
 }
 
-// storageName is where state is kept, for /status.
+// storageName says where state is kept, for /status.
 func (s *settings) storageName() string {
 	switch {
 	case s.redis != "":

@@ -36,7 +36,7 @@ func stubsCommand(env environment) *cli.Command {
 	}
 }
 
-// stubsDir is where the files lie, below the directory of the scripts: beside them a file
+// stubsDir is where the files are, below the directory of the scripts: next to them a file
 // registrar.lua would be taken for a script.
 const stubsDir = "stubs"
 

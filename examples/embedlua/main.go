@@ -1,5 +1,5 @@
-// Command embedlua is a Go program that embeds the engine with a Lua script, and gives the script a
-// module of its own: "spam", which says how likely a caller is a nuisance.
+// Command embedlua is a Go program that embeds the engine with a Lua script, and provides a module
+// of its own to the script: "spam", which says how likely a caller is a nuisance.
 //
 //	go run ./examples/embedlua -listen udp:127.0.0.1:5060 -domain example.com
 package main
@@ -42,7 +42,7 @@ func main() {
 func serve(ctx context.Context, out io.Writer, listen, domain string) error {
 	router, err := luabind.NewRouter(luabind.Options{
 		Source: route, Name: "route.lua",
-		// What the script can require beyond "sip"
+		// What the script can require in addition to "sip"
 		Modules: []luabind.Opener{registrar.New(registrar.Options{}), newSpam()},
 	})
 	if err != nil {
@@ -59,7 +59,7 @@ func serve(ctx context.Context, out io.Writer, listen, domain string) error {
 		fmt.Fprintln(out, "listening", l.Kind, l.Addr)
 	}
 	<-ctx.Done()
-	// For what is under way
+	// For what is still in progress
 	drain, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return eng.Shutdown(drain)

@@ -11,7 +11,7 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 )
 
-// spam lives as long as the process: what it counts survives reloads of the script.
+// spam lives as long as the process: its counts survive reloads of the script.
 type spam struct{ asked atomic.Uint64 }
 
 func newSpam() *spam { return &spam{} }
@@ -26,9 +26,9 @@ func (s *spam) Open(*luabind.Host) (luabind.Module, error) { return s, nil }
 // Close ends a generation.
 func (s *spam) Close() error { return nil }
 
-// Functions are what the script sees. Waiting says that score may block, as one that asks a server
-// would: the lane serves other calls meanwhile. Arguments are checked by the types of the Go
-// function.
+// Functions are what the script sees. Waiting says that score may block, as a query to a server
+// would: the lane serves other calls in the meantime. Arguments are checked against the types of
+// the Go function.
 func (s *spam) Functions() []luabind.Function {
 	return []luabind.Function{
 		luabind.Waiting("score", "How likely a caller is a nuisance, from 0 to 1. nil and an error when that can't be told.", s.score,
@@ -36,12 +36,12 @@ func (s *spam) Functions() []luabind.Function {
 	}
 }
 
-// Metrics are exported beside the engine's own.
+// Metrics are exported together with the engine's own.
 func (s *spam) Metrics() []luabind.Metric {
 	return []luabind.Metric{{Name: "spam_asked_total", Help: "Callers looked at.", Value: func() float64 { return float64(s.asked.Load()) }}}
 }
 
-// score stands for a question to a database. ctx ends when the caller hangs up.
+// score stands in for a query to a database. ctx ends when the caller hangs up.
 func (s *spam) score(ctx context.Context, user string) (float64, error) {
 	s.asked.Add(1)
 	switch {

@@ -1,4 +1,4 @@
-// Command gorouter is a SIP registrar and proxy whose routing is written in Go: the engine, and no
+// Command gorouter is a SIP registrar and proxy whose routing is written in Go: the engine without
 // Lua.
 //
 //	go run ./examples/gorouter -listen udp:127.0.0.1:5060 -domain example.com
@@ -35,7 +35,7 @@ func main() {
 func serve(ctx context.Context, out io.Writer, listen, domain string) error {
 	users := registrar.New(registrar.Options{}) // bindings in memory
 	eng, err := engine.New(engine.Config{Listen: []string{listen}, Domains: []string{domain}, Router: &router{users},
-		// It sweeps what expired, and says where GRUUs lead within dialogs
+		// It sweeps what has expired, and resolves GRUUs within dialogs
 		Parts: []engine.Part{users}})
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func serve(ctx context.Context, out io.Writer, listen, domain string) error {
 		fmt.Fprintln(out, "listening", l.Kind, l.Addr)
 	}
 	<-ctx.Done()
-	// For what is under way
+	// For what is still in progress
 	drain, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return eng.Shutdown(drain)
@@ -57,14 +57,14 @@ func serve(ctx context.Context, out io.Writer, listen, domain string) error {
 // what it shares must be safe for that; a Registrar is.
 type router struct{ users *registrar.Registrar }
 
-// Route takes one decision. It must not block; what waits goes through req (Fork, Await, Sleep).
+// Route takes one decision. It must not block; waiting is done through req (Fork, Await, Sleep).
 func (r *router) Route(req *engine.Request) error {
 	// Within a dialog a request follows the Record-Route we signed; without it, it is answered 481.
 	if req.InDialog() {
 		return done(req.Relay(nil, nil))
 	}
 	if req.Method() == message.MethodRegister {
-		// It has answered; the error says why not 200, which the client has been told
+		// It has answered; the error says why not with 200, which the client has been told
 		_, _ = r.users.Save(req, nil)
 		return nil
 	}
@@ -91,6 +91,6 @@ func (r *router) Route(req *engine.Request) error {
 	return done(req.Relay(targets, nil))
 }
 
-// done drops what a decision says of a request that was over before: the caller hung up, and
-// nothing is left to do.
+// done ignores decisions on a request that was already over: the caller hung up, and nothing is
+// left to do.
 func done(_ bool, err error) error { return err }

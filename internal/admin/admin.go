@@ -8,7 +8,7 @@
 //	*    /api/v1/NAME/…   what the module NAME serves
 //	POST /reload    200; 422 and the script's error when it was refused; 409 when the server is not serving
 //
-// It answers to the Host names it is known by alone. There is no authentication: bind it to
+// It answers only to the Host names it is known by. There is no authentication: bind it to
 // loopback, or put something in front of it.
 package admin
 
@@ -26,7 +26,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Limits of the server: what one client may cost.
+// Limits of the server: what one client may use.
 const (
 	maxBody       = 64 << 10 // bytes
 	maxHeader     = 16 << 10 // bytes
@@ -35,10 +35,10 @@ const (
 	answerTimeout = time.Minute // a reload starts a whole generation of scripts before it answers
 )
 
-// ErrNotServing is Reload's when there is nothing to reload yet, or no more.
+// ErrNotServing is returned by Reload if there is nothing to reload yet, or no longer.
 var ErrNotServing = errors.New("the server is not serving")
 
-// Options of a Server. All but Modules and Log are required.
+// Options of a Server. All except Modules and Log are required.
 type Options struct {
 	Addr    string   // host:port; port 0 picks one
 	Hosts   []string // names it is known by besides loopback's and its address; may be empty

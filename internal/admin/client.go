@@ -1,6 +1,7 @@
 package admin
 
-// The client of the admin interface: what `sipscript reload` and `status` ask a running server.
+// The client of the admin interface, with which `sipscript reload` and `status` query a running
+// server.
 
 import (
 	"context"
@@ -13,7 +14,7 @@ import (
 	"time"
 )
 
-// maxAnswer bounds what a client reads, in bytes.
+// maxAnswer bounds how much a client reads, in bytes.
 const maxAnswer = 16 << 20
 
 // Refused is the error of a reload that the server refused; Text is the script's error.
@@ -21,7 +22,7 @@ type Refused struct{ Text string }
 
 func (e *Refused) Error() string { return e.Text }
 
-// Client asks the server at Addr (host:port).
+// Client queries the server at Addr (host:port).
 type Client struct {
 	Addr    string
 	Timeout time.Duration // default 70 s, longer than a server takes to answer
@@ -58,7 +59,7 @@ func (c *Client) Status(ctx context.Context) ([]byte, error) {
 	return text, nil
 }
 
-// Asker asks for paths of the API, "/api/v1/…". The error of an answer that is not a 2xx is its
+// Asker requests paths of the API, "/api/v1/…". The error of an answer that is not a 2xx is its
 // "error".
 func (c *Client) Asker(ctx context.Context) func(method, path string, body io.Reader) ([]byte, error) {
 	return func(method, path string, body io.Reader) ([]byte, error) {

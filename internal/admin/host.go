@@ -1,7 +1,7 @@
 package admin
 
-// This file keeps out pages in an operator's browser whose name was made to lead here (DNS
-// rebinding): to the browser the answers would be the page's own.
+// This file keeps out web pages in an operator's browser whose name was made to lead here (DNS
+// rebinding): the browser would take the answers for the page's own.
 
 import (
 	"net"
@@ -12,7 +12,7 @@ import (
 
 // known answers requests to a Host that the server is known by, and refuses others (421): loopback
 // names, the address the request came to, the host of Options.Addr, and Options.Hosts. A request
-// without a Host is no browser's.
+// without a Host does not come from a browser.
 func (s *Server) known(next http.Handler) http.Handler {
 	names := map[string]bool{"localhost": true}
 	for _, name := range s.opts.Hosts {

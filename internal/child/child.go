@@ -7,9 +7,9 @@ import (
 	"runtime"
 )
 
-// Start starts a command and returns a channel that brings what its Wait returned, once. Where the
-// system can do it (Linux) the command is killed when this process ends, were it by a signal that
-// lets nobody clean up: a server left over would take processors and ports from the next run.
+// Start starts a command and returns a channel that delivers the result of its Wait, once. If the
+// system can do it (Linux) the command is killed when this process ends, even by a signal that
+// prevents cleaning up: a leftover server would take processors and ports from the next run.
 func Start(cmd *exec.Cmd) (<-chan error, error) {
 	bind(cmd)
 	started, ended := make(chan error, 1), make(chan error, 1)

@@ -2,7 +2,7 @@
 //
 //	cmd → modules → luabind → engine → {proxy → transaction, resolver} → {transport, lane} → message
 //
-// Its test checks the whole module. Imports of test files do not count: a test may look at its
+// Its test checks the whole module. Imports of test files are not checked: a test may look at its
 // package from above.
 package deps
 
@@ -17,14 +17,14 @@ const Module = "github.com/sipscript/sipscript"
 
 // A rule says what one package, or one subtree of packages, may import. Paths of this module are
 // relative to it; "std" is the standard library, "external" any other module. An entry that ends in
-// "/..." takes in what is below.
+// "/..." includes what is below.
 type rule struct {
 	of     string   // whose imports
 	may    []string // the only ones allowed
 	reason string
 }
 
-// rules are looked through from the top; the first whose subject fits counts.
+// rules are searched from the top; the first whose subject matches applies.
 func rules() []rule {
 	return []rule{
 		{"engine/message", []string{"std"}, "the message layer builds on nothing but the standard library"},

@@ -29,11 +29,11 @@ type Server struct {
 	dir     string
 	account *syscall.Credential // whom it runs as
 	process *os.Process
-	ended   <-chan error // brings the server's end; nil where it does not run
+	ended   <-chan error // delivers the server's end; nil if it is not running
 }
 
-// Start makes and starts a server, which ends with the test. Where MariaDB is missing, or there is
-// nobody to run it as, the test is skipped, or fails if SIPSCRIPT_INTEROP=required is set.
+// Start creates and starts a server, which ends with the test. If MariaDB is missing, or there is
+// no user to run it as, the test is skipped, or fails if SIPSCRIPT_INTEROP=required is set.
 func Start(t testing.TB) *Server {
 	t.Helper()
 	install, err1 := exec.LookPath("mariadb-install-db")
@@ -102,7 +102,7 @@ func (s *Server) Start() {
 	}
 }
 
-// Stop ends the server, where it runs, and waits for its end.
+// Stop ends the server, if it is running, and waits for its end.
 func (s *Server) Stop() {
 	if s.ended != nil {
 		_ = s.process.Signal(syscall.SIGTERM)
@@ -121,7 +121,7 @@ func (s *Server) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// unprivileged is whom to run MariaDB as, which refuses root.
+// unprivileged is the user to run MariaDB as, which refuses root.
 func unprivileged() *syscall.Credential {
 	if os.Getuid() != 0 {
 		return &syscall.Credential{Uid: uint32(os.Getuid()), Gid: uint32(os.Getgid())}

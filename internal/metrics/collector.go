@@ -1,6 +1,6 @@
-// Package metrics turns what engine, scripts and modules count into Prometheus' figures. Nothing is
-// counted here: each scrape reads what the parts have counted by themselves, so that the path of a
-// message knows nothing of exports.
+// Package metrics turns the counts of engine, scripts and modules into Prometheus metrics. Nothing
+// is counted here: each scrape reads what the parts have counted themselves, so that the path of a
+// message does not know about exports.
 package metrics
 
 import (
@@ -10,11 +10,11 @@ import (
 // prefix of all names.
 const prefix = "sipscript_"
 
-// collect makes an unchecked collector of a function that emits figures: what there is to emit
-// (methods seen, modules loaded) is known at the scrape only.
+// collect makes an unchecked collector from a function that emits metrics: what can be emitted
+// (methods seen, modules loaded) is known only at the scrape.
 type collect func(emit func(prometheus.Metric))
 
-// Describe tells nothing, which makes the collector unchecked.
+// Describe sends nothing, which makes the collector unchecked.
 func (c collect) Describe(chan<- *prometheus.Desc) {}
 
 // Collect emits the figures of this moment.

@@ -1,6 +1,6 @@
 package metrics
 
-// What Go's collector makes everybody wait for.
+// How long Go's collector makes everybody wait.
 
 import (
 	"math"
@@ -9,8 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// gcPauses is the runtime's name of how long all goroutines stood still for the collector; each of
-// its cycles stops them twice.
+// gcPauses is the runtime's name for how long all goroutines were stopped for the collector; each
+// of its cycles stops them twice.
 const gcPauses = "/sched/pauses/total/gc:seconds"
 
 // Pauses exports how long the collector's pauses were.
@@ -20,14 +20,14 @@ func Pauses() prometheus.Collector {
 		sample := []metrics.Sample{{Name: gcPauses}}
 		metrics.Read(sample)
 		if sample[0].Value.Kind() != metrics.KindFloat64Histogram {
-			return // this Go calls it otherwise
+			return // this Go has another name for it
 		}
 		count, sum, buckets := cumulative(sample[0].Value.Float64Histogram())
 		emit(prometheus.MustNewConstHistogram(pause, count, sum, buckets))
 	})
 }
 
-// Buckets below shortestPause are one, and what is above longestPause has no bound: the runtime has
+// Buckets below shortestPause are merged, and there is no bound above longestPause: the runtime has
 // hundreds.
 const (
 	shortestPause = 1e-6

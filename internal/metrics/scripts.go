@@ -1,6 +1,6 @@
 package metrics
 
-// What scripts and modules count, in their own words (luabind.Metric).
+// What scripts and modules count, under their own names (luabind.Metric).
 
 import (
 	"maps"

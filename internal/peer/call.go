@@ -26,7 +26,7 @@ type Call struct {
 	sequence uint32        // CSeq of the dialog's next request
 }
 
-// Invite calls an URI such as "sip:bob@example.com" and returns at once. prepare, which may be nil,
+// Invite calls a URI such as "sip:bob@example.com" and returns at once. prepare, which may be nil,
 // sees the request before it is sent.
 func (p *Peer) Invite(to string, prepare func(*sip.Request)) *Call {
 	p.t.Helper()

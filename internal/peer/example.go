@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Example is what a serve function gets of the process it would run in.
+// Example is what a serve function gets in place of its process.
 type Example struct {
 	Context context.Context
 	Out     io.Writer // where it writes "listening udp 127.0.0.1:40000"

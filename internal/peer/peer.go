@@ -1,9 +1,9 @@
 // Package peer is a SIP phone for tests, built on sipgo: an implementation of SIP that is not ours.
-// It listens on loopback at a port of its own, registers, calls, answers, hangs up and cancels
-// through a server under test.
+// It listens on loopback on its own port, registers, calls, answers, hangs up and cancels through a
+// server under test.
 //
-// It sends what sipgo sends; only the route set of a dialog is built here (RFC 3261 §12.1.2), since
-// sipgo leaves that open.
+// It sends what sipgo sends; only the route set of a dialog is built here (RFC 3261 §12.1.2),
+// because sipgo leaves that to its users.
 package peer
 
 import (
@@ -20,14 +20,15 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
-// Patience is how long a peer waits for what must come. It is not a delay: what comes is taken at
-// once.
+// Patience is how long a peer waits for what must arrive. It is not a delay: what arrives is
+// handled at once.
 const Patience = time.Minute
 
 // Server is where a peer sends its requests: "udp", "tcp" or "tls", and host:port.
 type Server struct {
 	Transport, Addr string
-	// For "tls": whom the peer trusts, and its own certificate, which it shows as a server
+	// For "tls": the authorities the peer trusts, and its own certificate, which it shows as a
+	// server
 	TLS *tls.Config
 }
 
@@ -41,7 +42,7 @@ type Peer struct {
 	port   int
 	client *sipgo.Client
 
-	// Invites brings the calls that come in. It holds 1000.
+	// Invites delivers incoming calls. It holds 1000.
 	Invites chan *Incoming
 	// Acks brings the ACKs of 2xx answers.
 	Acks chan *sip.Request
@@ -109,7 +110,8 @@ func (p *Peer) listen(in *sipgo.Server, ua *sipgo.UserAgent) (addr string) {
 		if time.Now().After(until) {
 			p.t.Fatalf("%s: the socket is not served", p.User)
 		}
-		time.Sleep(time.Millisecond) // a poll, with a deadline: sipgo tells nobody when it is ready
+		// A poll, with a deadline: sipgo does not report when it is ready
+		time.Sleep(time.Millisecond)
 	}
 }
 
@@ -136,7 +138,7 @@ func (p *Peer) Register() {
 	}
 }
 
-// Request builds a request from this phone to an URI such as "sip:bob@example.com".
+// Request builds a request from this phone to a URI such as "sip:bob@example.com".
 func (p *Peer) Request(method sip.RequestMethod, to string) *sip.Request {
 	p.t.Helper()
 	var u sip.Uri

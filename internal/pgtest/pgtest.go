@@ -27,11 +27,11 @@ type Server struct {
 	bin     string // where its programs are
 	dir     string
 	account *syscall.Credential // whom it runs as
-	ended   <-chan error        // brings the server's end; nil where it does not run
+	ended   <-chan error        // delivers the server's end; nil if it is not running
 }
 
-// Start makes and starts a server, which ends with the test. Where PostgreSQL is missing, or there
-// is nobody to run it as, the test is skipped, or fails if SIPSCRIPT_INTEROP=required is set.
+// Start creates and starts a server, which ends with the test. If PostgreSQL is missing, or there
+// is no user to run it as, the test is skipped, or fails if SIPSCRIPT_INTEROP=required is set.
 func Start(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{t: t, bin: programs(), account: unprivileged()}
@@ -57,8 +57,8 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
-// Start starts the server itself, not by pg_ctl, which would leave it behind when the test is
-// killed, and waits until it can be asked.
+// Start starts the server itself, not with pg_ctl, which would leave it behind when the test is
+// killed, and waits until it answers queries.
 func (s *Server) Start() {
 	s.t.Helper()
 	log, err := os.Create(filepath.Join(s.dir, "log"))
@@ -86,7 +86,7 @@ func (s *Server) Start() {
 	}
 }
 
-// Stop ends the server, where it runs, and waits for its end.
+// Stop ends the server, if it is running, and waits for its end.
 func (s *Server) Stop() {
 	s.t.Helper()
 	if s.ended != nil {
@@ -113,7 +113,7 @@ func (s *Server) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// programs is where PostgreSQL's programs are: Debian leaves them out of PATH.
+// programs is the directory of PostgreSQL's programs: Debian leaves them out of PATH.
 func programs() string {
 	list, _ := filepath.Glob("/usr/lib/postgresql/*/bin/pg_ctl")
 	if len(list) > 0 {
@@ -125,7 +125,7 @@ func programs() string {
 	return ""
 }
 
-// unprivileged is whom to run PostgreSQL as, which refuses root.
+// unprivileged is the user to run PostgreSQL as, which refuses root.
 func unprivileged() *syscall.Credential {
 	if os.Getuid() != 0 {
 		return &syscall.Credential{Uid: uint32(os.Getuid()), Gid: uint32(os.Getgid())}

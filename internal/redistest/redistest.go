@@ -19,7 +19,7 @@ import (
 	"github.com/sipscript/sipscript/internal/child"
 )
 
-// Server is a Redis server. It keeps what it has over Stop and Start.
+// Server is a Redis server. It keeps its data over Stop and Start.
 type Server struct {
 	URL string // "unix:///…"
 
@@ -123,7 +123,7 @@ func (s *Server) left() {
 // ends that.
 func (s *Server) Freeze() { s.signal(syscall.SIGSTOP) }
 
-// Thaw lets a frozen server go on.
+// Thaw resumes a frozen server.
 func (s *Server) Thaw() { s.signal(syscall.SIGCONT) }
 
 func (s *Server) signal(sig syscall.Signal) {

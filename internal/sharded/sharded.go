@@ -10,7 +10,7 @@ import (
 
 const shardCount = 16
 
-// Table is a least-recently-used table in shards, each with a lock of its own.
+// Table is a least-recently-used table in shards, each with its own lock.
 type Table[K comparable, V any] struct {
 	seed   maphash.Seed
 	shards [shardCount]Shard[K, V]
@@ -20,7 +20,7 @@ type Table[K comparable, V any] struct {
 type Shard[K comparable, V any] struct {
 	sync.Mutex
 	Entries *simplelru.LRU[K, V] // guarded by the Mutex
-	Evicted int64                // guarded by the Mutex: the owner's note of what fell out
+	Evicted int64                // guarded by the Mutex: the owner's record of what fell out
 }
 
 // New makes a table for about capacity entries. evict, which may be nil, is called with the shard
@@ -45,7 +45,7 @@ func (t *Table[K, V]) Lock(key K) *Shard[K, V] {
 	return s
 }
 
-// Len is how many entries there are.
+// Len is the number of entries.
 func (t *Table[K, V]) Len() int {
 	n := 0
 	for i := range t.shards {

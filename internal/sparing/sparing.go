@@ -1,5 +1,5 @@
-// Package sparing keeps a log readable while somebody attacks: what one source does wrong is told
-// once a minute, with the number of times it was not told.
+// Package sparing keeps a log readable during an attack: what one source does wrong is logged once
+// a minute, with the number of times it was suppressed.
 package sparing
 
 import (
@@ -13,7 +13,8 @@ const (
 	most     = 4096 // sources that are remembered; beyond them strangers share one entry
 )
 
-// Teller decides what is told. The zero value is ready. Its methods may be called by any goroutine.
+// Teller decides what is logged. The zero value is ready. Its methods may be called by any
+// goroutine.
 type Teller struct {
 	mu      sync.Mutex
 	sources map[key]*entry // guarded by mu
@@ -21,16 +22,16 @@ type Teller struct {
 
 type key struct {
 	what   string
-	source netip.Addr // an IPv6 address stands for its /64
+	source netip.Addr // an IPv6 address represents its /64
 }
 
 type entry struct {
-	next   time.Time // when it may be told again
+	next   time.Time // when it may be logged again
 	silent int
 }
 
-// May reports whether what source did is to be logged at now, and how often it was not since the
-// last time. what is one of a few constants of the caller.
+// May reports whether what source did should be logged at now, and how often it was suppressed
+// since the last time. what is one of a few constants of the caller.
 func (t *Teller) May(what string, source netip.Addr, now time.Time) (silent int, ok bool) {
 	k := key{what, network(source)}
 	t.mu.Lock()

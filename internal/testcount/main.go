@@ -1,6 +1,6 @@
 // Command testcount reads `go test -json` from standard input and prints what a person wants to
-// know: the output of what failed, each package's result, why tests were skipped, the seeds, and
-// how many tests passed, failed and were skipped. It exits 1 when anything failed. With -add FILE
+// know: the output of failures, each package's result, why tests were skipped, the seeds, and how
+// many tests passed, failed and were skipped. It exits with 1 if anything failed. With -add FILE
 // the counts are appended to a file; -sum FILE prints the sum of such a file.
 package main
 
@@ -38,7 +38,7 @@ func main() {
 	}
 }
 
-// counts of tests; a package that doesn't build counts as one that failed.
+// counts of tests; a package that does not build counts as one failure.
 type counts struct{ passed, failed, skipped int }
 
 func (c counts) String() string {

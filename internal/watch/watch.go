@@ -1,6 +1,6 @@
-// Package watch tells when one of a set of files changed. It watches their directories, since
-// editors replace a file by renaming another over it, and compares contents, so that what a mounted
-// directory swaps through links is seen and a mere touch is not.
+// Package watch reports when one of a set of files has changed. It watches their directories,
+// because editors replace a file by renaming another over it, and compares contents, so that what a
+// mounted directory swaps through links is seen and a mere touch is not.
 package watch
 
 import (

@@ -19,7 +19,7 @@ type SQL struct {
 // New makes the module. Its databases are opened in pool.
 func New(pool *clients.Pool) *SQL { return &SQL{pool: pool} }
 
-// Doc says what the module is for.
+// Doc describes the module.
 func (*SQL) Doc() string { return "Databases: SQLite, PostgreSQL, MySQL and MariaDB." }
 
 // Name is "sql".
@@ -174,7 +174,7 @@ func waiting[T any](c *luabind.Call, f func(ctx context.Context) (T, error)) (ou
 	return out, err
 }
 
-// row is a row as a table by column. The first of two columns with one name counts.
+// row is a row as a table by column. Of two columns with one name the first is used.
 func (r *result) row(i int) map[string]any {
 	m := make(map[string]any, len(r.columns))
 	for j, name := range r.columns {
@@ -199,7 +199,9 @@ func transact(c *luabind.Call, d *database, fn *luabind.Func) int {
 	}()
 	results, failed := fn.Call(t)
 	undo := failed != nil || len(results) > 1 && results[0] == nil && results[1] != nil
-	_, err = waiting(c, func(ctx context.Context) (struct{}, error) { return struct{}{}, t.finish(context.WithoutCancel(ctx), !undo) })
+	_, err = waiting(c, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, t.finish(context.WithoutCancel(ctx), !undo)
+	})
 	done = true
 	switch {
 	case failed != nil:

@@ -1,6 +1,6 @@
 // Package sql is the module "sql": databases for scripts. SQLite, PostgreSQL, and MySQL with
-// MariaDB are asked through the clients that modules share (package clients): pooled, with
-// deadlines, and with a circuit for a server that is away.
+// MariaDB are used through the clients that modules share (package clients): pooled, with
+// deadlines, and with a circuit for a server that is unavailable.
 //
 // Go programs use package clients itself, or database/sql.
 package sql
@@ -25,7 +25,7 @@ const (
 	txTime = 30 * time.Second
 )
 
-// asker is what a query can be sent by: a database, or a transaction.
+// asker is what a query can be sent with: a database, or a transaction.
 type asker interface {
 	do(ctx context.Context, f func(ctx context.Context, q queryer) error) error
 	bind(query string) string
@@ -56,7 +56,7 @@ type transaction struct {
 
 var errOver = errors.New("the transaction is over: it lives until its function ends")
 
-// begin begins a transaction, which a deadline of its own ends.
+// begin begins a transaction, which its own deadline ends.
 func (d *database) begin(ctx context.Context) (*transaction, error) {
 	t := &transaction{d: d}
 	whole, end := context.WithTimeout(context.Background(), txTime)
@@ -97,7 +97,7 @@ func (t *transaction) finish(ctx context.Context, commit bool) error {
 	})
 }
 
-// result is what a query brought: rows by column.
+// result is the result of a query: rows by column.
 type result struct {
 	columns []string
 	rows    [][]any
@@ -106,7 +106,7 @@ type result struct {
 var errMany = fmt.Errorf("more than %d rows: the query needs a LIMIT", maxRows)
 var errLarge = fmt.Errorf("a result of more than %d MiB: the query needs a LIMIT", maxBytes>>20)
 
-// ask sends a query and reads at most so many rows. Beyond maxRows is an error.
+// ask sends a query and reads at most that many rows. More than maxRows is an error.
 func ask(ctx context.Context, a asker, query string, args []any, most int) (r result, err error) {
 	err = a.do(ctx, func(ctx context.Context, q queryer) error {
 		rows, err := q.QueryContext(ctx, a.bind(query), args...)
@@ -161,12 +161,12 @@ func change(ctx context.Context, a asker, query string, args []any) (n int64, er
 	return n, err
 }
 
-// exact is up to where a number of a script tells whole numbers apart.
+// exact is the limit up to which a script's numbers represent all whole numbers.
 const exact = 1 << 53
 
-// value is a value of a database as scripts have it: text, a number, a boolean or nil. A whole
-// number that a script's numbers can't tell from its neighbours is text; a time is seconds since
-// 1970. n is about its size in bytes.
+// value is a database's value in the form scripts have it: a string, a number, a boolean or nil. A
+// whole number that a script's numbers cannot represent exactly is a string; a time is seconds
+// since 1970. n is approximately its size in bytes.
 func value(v any) (out any, n int) {
 	switch v := v.(type) {
 	case nil:

@@ -31,8 +31,8 @@ func SQLite() clients.Driver {
 		Missing: func(err error) bool { return strings.Contains(err.Error(), "no such table") }}
 }
 
-// openSQLite opens a file. What is made is its owner's alone: with a hash one can log in without
-// the password. A file of others is left in the journal mode it has.
+// openSQLite opens a file. A new file is accessible only to its owner: with a hash one can log in
+// without the password. An existing file keeps its journal mode.
 func openSQLite(text string, create bool) (*sql.DB, error) {
 	path := strings.TrimPrefix(text, "sqlite:")
 	if create {

@@ -16,8 +16,8 @@ import (
 )
 
 // Options are those of a client of the server that text names: "redis://user:password@host:6379/0",
-// "rediss://…" for TLS, "unix:///path". All waits are bounded by patience; nothing is sent again by
-// itself, and nothing remembered. Errors leave the URL out, which may have a password in it.
+// "rediss://…" for TLS, "unix:///path". All waits are bounded by patience; nothing is retried
+// automatically, and nothing is cached. Errors omit the URL, which may contain a password.
 func Options(text string, patience time.Duration) (rueidis.ClientOption, error) {
 	o, err := rueidis.ParseURL(text)
 	if err != nil {
@@ -45,8 +45,8 @@ func Refused(err error) bool {
 	return errors.As(err, &e) && !Down(err)
 }
 
-// Down reports whether an answer means that the server can't serve now: it loads its file, or is no
-// master, or can't write.
+// Down reports whether an answer means that the server cannot serve now: it is loading its file, or
+// is not a master, or cannot write.
 func Down(err error) bool {
 	var e *rueidis.RedisError
 	if !errors.As(err, &e) {
@@ -60,8 +60,8 @@ func Down(err error) bool {
 	return false
 }
 
-// Client asks a server, shared by all who opened the same URL. It connects with the first question,
-// and again whenever the connection was lost.
+// Client talks to a server, and is shared by everybody who opened the same URL. It connects with
+// the first command, and again whenever the connection was lost.
 type Client struct {
 	*clients.Shared[*connector]
 	patience time.Duration
@@ -97,7 +97,7 @@ func Open(p *clients.Pool, url string, patience time.Duration) (*Client, error) 
 
 var errClosed = errors.New("the client was closed")
 
-// get is the connected client. Of several who ask for it before, one connects and the others wait.
+// get is the connected client. Of several callers one connects and the others wait.
 func (c *connector) get() (rueidis.Client, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -125,8 +125,8 @@ func (c *connector) close() error {
 	return nil
 }
 
-// With calls f with the connected client, within the patience. Where f returns an error of the
-// network, or an answer that is [Down], the server is taken for away.
+// With calls f with the connected client, within the patience. If f returns an error of the
+// network, or an answer that is [Down], the server counts as unavailable.
 func (c *Client) With(ctx context.Context, f func(ctx context.Context, r rueidis.Client) error) error {
 	return c.Do(ctx, c.patience, Down, func(ctx context.Context) error {
 		r, err := c.Shared.Client.get()
@@ -187,7 +187,7 @@ func (c *Client) Script(ctx context.Context, script *rueidis.Lua, keys, args []s
 }
 
 // Subscribe calls f for each message of the channels, until ctx ends or the connection is lost; its
-// error says which. f is called where answers are read: it must not block or ask.
+// error says which. f is called where answers are read: it must not block or send commands.
 func (c *Client) Subscribe(ctx context.Context, f func(channel, message string), channels ...string) error {
 	var r rueidis.Client
 	err := c.With(ctx, func(context.Context, rueidis.Client) (err error) {

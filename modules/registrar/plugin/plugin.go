@@ -17,7 +17,7 @@ import (
 // Plugin is the module "registrar".
 func Plugin() host.Plugin { return host.Plugin{Name: "registrar", New: open} }
 
-// plugged is a registrar that knows where its bindings are.
+// plugged is a registrar that knows where its bindings are kept.
 type plugged struct {
 	*registrar.Registrar
 	line string

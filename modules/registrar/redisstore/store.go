@@ -91,9 +91,8 @@ func Open(url string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("redis: %w", err)
 	}
 	s := &Store{opts: o, script: swapScript(), cache: newCache(o.Cache), turns: newTurns(), wake: make(chan struct{}, 1), lost: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
-	// On one connection, what it says of changes and what it answers come in their order. Redis
-	// tells of each change of these keys. NOLOOP would spare us our own, except for those that
-	// scripts make.
+	// With one connection, change notices and answers arrive in order. Redis reports each change of
+	// these keys. NOLOOP would exclude our own, but not those that scripts make.
 	c.DisableCache, c.ClientTrackingOptions = false, []string{"BCAST", "PREFIX", prefix}
 	c.OnInvalidations = s.invalidated
 	if s.client, err = rueidis.NewClient(c); err != nil {
