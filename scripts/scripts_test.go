@@ -14,6 +14,7 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/auth"
 	"github.com/sipscript/sipscript/modules/registrar"
 	"github.com/sipscript/sipscript/scripts"
@@ -46,7 +47,7 @@ func tryStart(t *testing.T, name string, args map[string]string) (*world, error)
 	var log strings.Builder
 	logger := slog.New(slog.NewTextHandler(&log, nil))
 	router, err := luabind.NewRouter(luabind.Options{Source: string(source), Name: name + ".lua", Args: args, Seed: 1, Log: logger, Budget: 10 * time.Second,
-		Modules: []luabind.Opener{registrar.New(registrar.Options{}), auth.New(auth.Options{})}})
+		Modules: []luabind.Opener{luabindtest.Must(registrar.New(registrar.Options{})), luabindtest.Must(auth.New(auth.Options{}))}})
 	if err != nil {
 		return nil, err
 	}

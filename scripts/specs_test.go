@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/luabind/spec"
 	"github.com/sipscript/sipscript/modules/auth"
 	"github.com/sipscript/sipscript/modules/registrar"
@@ -24,7 +25,7 @@ func TestSpecs(t *testing.T) {
 		}
 	}
 	o := spec.Options{Seed: 1, Modules: func() ([]luabind.Opener, error) {
-		return []luabind.Opener{auth.New(auth.Options{}), registrar.New(registrar.Options{})}, nil
+		return []luabind.Opener{luabindtest.Must(auth.New(auth.Options{})), luabindtest.Must(registrar.New(registrar.Options{}))}, nil
 	}}
 	for _, file := range files {
 		tests, err := spec.File(file, o, func(r spec.Result) {

@@ -33,7 +33,11 @@ func newPoint(users int) (*point, error) {
 			return nil, err
 		}
 	}
-	router, err := luabind.NewRouter(luabind.Options{Script: "bench/route.lua", Modules: []luabind.Opener{registrar.New(registrar.Options{Store: store})}})
+	bindings, err := registrar.New(registrar.Options{Store: store})
+	if err != nil {
+		return nil, err
+	}
+	router, err := luabind.NewRouter(luabind.Options{Script: "bench/route.lua", Modules: []luabind.Opener{bindings}})
 	if err != nil {
 		return nil, err
 	}

@@ -40,10 +40,14 @@ func main() {
 
 // serve runs the engine until ctx ends and the calls under way have finished.
 func serve(ctx context.Context, out io.Writer, listen, domain string) error {
+	users, err := registrar.New(registrar.Options{}) // bindings in memory
+	if err != nil {
+		return err
+	}
 	router, err := luabind.NewRouter(luabind.Options{
 		Source: route, Name: "route.lua",
 		// What the script can require in addition to "sip"
-		Modules: []luabind.Opener{registrar.New(registrar.Options{}), newSpam()},
+		Modules: []luabind.Opener{users, newSpam()},
 	})
 	if err != nil {
 		return err // a mistake in the script, with file and line

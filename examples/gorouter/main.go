@@ -33,7 +33,10 @@ func main() {
 
 // serve runs the engine until ctx ends and the calls under way have finished.
 func serve(ctx context.Context, out io.Writer, listen, domain string) error {
-	users := registrar.New(registrar.Options{}) // bindings in memory
+	users, err := registrar.New(registrar.Options{}) // bindings in memory
+	if err != nil {
+		return err
+	}
 	eng, err := engine.New(engine.Config{Listen: []string{listen}, Domains: []string{domain}, Router: &router{users},
 		// It sweeps what has expired, and resolves GRUUs within dialogs
 		Parts: []engine.Part{users}})

@@ -18,6 +18,7 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/internal/peer"
 	"github.com/sipscript/sipscript/internal/redistest"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/registrar"
 	"github.com/sipscript/sipscript/modules/registrar/redisstore"
 	"github.com/sipscript/sipscript/modules/registrar/sqlitestore"
@@ -89,11 +90,11 @@ func TestClockJumps(t *testing.T) {
 
 func jumps(t *testing.T, clock *jumping, store registrar.Store) {
 	gone := make(chan string, 100)
-	users := registrar.New(registrar.Options{Store: store, Event: func(e registrar.Event) {
+	users := luabindtest.Must(registrar.New(registrar.Options{Store: store, Event: func(e registrar.Event) {
 		if e.Kind == registrar.Expired {
 			gone <- e.AOR
 		}
-	}})
+	}}))
 	eng, err := engine.New(engine.Config{Listen: []string{"udp:127.0.0.1:0"}, Domains: []string{"example.com"}, Router: &located{users}, Clock: clock, MaxDelay: -1})
 	if err == nil {
 		err = eng.Start()

@@ -73,6 +73,14 @@ func Wrap(f func(*luabind.Router) engine.Router) Option { return func(c *config)
 // Lanes is how many lanes carry calls, 1 by default. With more than one a run is not repeated exactly by its seed.
 func Lanes(n int) Option { return func(c *config) { c.engine.Lanes = n } }
 
+// Must is the value of a constructor that can't fail here. It panics where it does.
+func Must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
 // New starts an engine with the script and fails the test when that doesn't work.
 func New(t testing.TB, script string, options ...Option) *World {
 	t.Helper()

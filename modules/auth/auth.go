@@ -8,6 +8,7 @@ package auth
 // This file is the authenticator itself: its parts, and what they share.
 
 import (
+	"fmt"
 	"sync/atomic"
 
 	"github.com/sipscript/sipscript/engine"
@@ -63,16 +64,16 @@ type live struct {
 	replays *replays
 }
 
-// New creates an Auth. It panics if the policy is wrong, which Policy.Check finds beforehand.
-func New(o Options) *Auth {
+// New creates an Auth. An error: the policy is wrong.
+func New(o Options) (*Auth, error) {
 	p, err := o.Policy.complete()
 	if err != nil {
-		panic("auth: " + err.Error())
+		return nil, fmt.Errorf("auth: %w", err)
 	}
 	if o.Clients == nil {
 		o.Clients = newPool(nil)
 	}
-	return &Auth{service: &service{key: o.Key, cluster: o.Cluster, event: o.Event, clients: o.Clients, guesses: newGuesses(), choices: newChoices()}, given: o.Policy, policy: p}
+	return &Auth{service: &service{key: o.Key, cluster: o.Cluster, event: o.Event, clients: o.Clients, guesses: newGuesses(), choices: newChoices()}, given: o.Policy, policy: p}, nil
 }
 
 // With is an Auth with the same memory under another policy (a script generation's own settings).

@@ -62,7 +62,7 @@ func TestUserBases(t *testing.T) {
 					return
 				end
 				req:reply(200, "found " .. #registrar.lookup(req.ruri))
-			end`, luabindtest.Modules(New(Options{}), registrar.New(registrar.Options{})), luabindtest.Engine(func(e *engine.Config) {
+			end`, luabindtest.Modules(luabindtest.Must(New(Options{})), luabindtest.Must(registrar.New(registrar.Options{}))), luabindtest.Engine(func(e *engine.Config) {
 				e.Domains = []string{"example.com", "example.org", "a.example.net"}
 			}))
 			p := newPhone(w, client{user: c.user, uri: "sip:" + c.registers})

@@ -39,7 +39,7 @@ func heard(m *message.Message) (list []string) {
 // he is each time.
 func borderWorld(t *testing.T, options, script string, codes ...int) (w *luabindtest.World, caller, bob *luabindtest.Peer) {
 	t.Helper()
-	w = luabindtest.New(t, head+"auth.configure { identity_headers = \"trusted\", "+options+" }\n"+script, luabindtest.Modules(New(Options{})))
+	w = luabindtest.New(t, head+"auth.configure { identity_headers = \"trusted\", "+options+" }\n"+script, luabindtest.Modules(luabindtest.Must(New(Options{}))))
 	bob = w.Peer("10.0.0.9:5060", func(p *luabindtest.Peer, m *message.Message, in sim.Packet) {
 		if !m.IsRequest() || m.Method() == message.MethodAck || m.Method() == message.MethodCancel {
 			return
@@ -141,7 +141,7 @@ func TestBorderLeavesTheRest(t *testing.T) {
 
 // Where nothing is said of it, all passes.
 func TestIdentityHeadersAreAnybodysByDefault(t *testing.T) {
-	w := luabindtest.New(t, head+`function route(req) auth.trusted(req) req:relay("sip:bob@10.0.0.9:5060") end`, luabindtest.Modules(New(Options{})))
+	w := luabindtest.New(t, head+`function route(req) auth.trusted(req) req:relay("sip:bob@10.0.0.9:5060") end`, luabindtest.Modules(luabindtest.Must(New(Options{}))))
 	bob := w.Peer("10.0.0.9:5060", nil)
 	w.Peer(luabindtest.Caller, nil).Send(luabindtest.Addr, w.Request("MESSAGE", "sip:bob@example.com", spoken("alice"), ""))
 	w.Run(100 * time.Millisecond)
@@ -331,7 +331,7 @@ func TestPrivateRemoteParty(t *testing.T) {
 
 // From Go the policy does it for an engine that the Auth is attached to.
 func TestBorderFromGo(t *testing.T) {
-	a := New(Options{Policy: Policy{IdentityHeaders: "trusted", Trusted: []string{"192.0.2.1"}}})
+	a := luabindtest.Must(New(Options{Policy: Policy{IdentityHeaders: "trusted", Trusted: []string{"192.0.2.1"}}}))
 	w := luabindtest.New(t, `function route(req) req:relay("sip:bob@10.0.0.9:5060") end`)
 	if err := a.Attach(w.Engine); err != nil {
 		t.Fatal(err)

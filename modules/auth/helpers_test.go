@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
 // start is when tests begin; time passes only where a test says so.
@@ -137,9 +138,9 @@ func newDesk(t testing.TB, p Policy) *desk {
 	if p.Users == nil {
 		p.Users = Table{"alice": NewPassword("open sesame"), "bob": NewPassword("swordfish"), `a"b\c`: NewPassword("x"), "Jäsøn Doe": NewPassword("Secret, or not?")}
 	}
-	d.Auth = New(Options{Policy: p, Key: [32]byte{1}, Event: func(e Event) {
+	d.Auth = luabindtest.Must(New(Options{Policy: p, Key: [32]byte{1}, Event: func(e Event) {
 		d.events = append(d.events, strings.TrimSpace(fmt.Sprint(e.Kind, " ", e.User, " ", e.Source, " ", e.Reason)))
-	}})
+	}}))
 	return d
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/icholy/digest"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
 // Each algorithm and qop it knows, for 401 and 407.
@@ -73,12 +74,12 @@ func TestSipgo(t *testing.T) {
 	for _, algorithm := range []Algorithm{MD5, SHA256, SHA512256} {
 		for _, transport := range []string{"udp", "tcp"} {
 			t.Run(fmt.Sprint(algorithm, " ", transport), func(t *testing.T) {
-				testSipgo(t, New(Options{Policy: Policy{Algorithms: []Algorithm{algorithm}, Users: Table{"alice": NewPassword("open sesame")}}}), transport)
+				testSipgo(t, luabindtest.Must(New(Options{Policy: Policy{Algorithms: []Algorithm{algorithm}, Users: Table{"alice": NewPassword("open sesame")}}})), transport)
 			})
 		}
 	}
 	t.Run("preference", func(t *testing.T) { // it takes the first challenge
-		testSipgo(t, New(Options{Policy: Policy{Users: Table{"alice": NewPassword("open sesame")}}}), "udp")
+		testSipgo(t, luabindtest.Must(New(Options{Policy: Policy{Users: Table{"alice": NewPassword("open sesame")}}})), "udp")
 	})
 }
 

@@ -139,7 +139,7 @@ func TestSubscriberTables(t *testing.T) {
 				})
 			}
 			execute(t, db, "DROP TABLE subscriber")
-			_, _, err = New(Options{}).sources.acquire(source.Spec{URL: url, Layout: "kamailio"}, pool, slog.New(slog.DiscardHandler))
+			_, _, err = luabindtest.Must(New(Options{})).sources.acquire(source.Spec{URL: url, Layout: "kamailio"}, pool, slog.New(slog.DiscardHandler))
 			if err == nil || !strings.Contains(err.Error(), "has no table subscriber") {
 				t.Errorf("without the table: %v", err)
 			}
@@ -241,7 +241,7 @@ func TestLuaLayouts(t *testing.T) {
 		"every":        {`layout = "kamailio", every = 0`, "every must be 1 to 86400"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := luabindtest.Try(t, head+fmt.Sprintf(`auth.users { url = %q, %s }`, url, row.users)+reply, luabindtest.Modules(New(Options{}))); err == nil || !strings.Contains(err.Error(), row.want) {
+			if _, err := luabindtest.Try(t, head+fmt.Sprintf(`auth.users { url = %q, %s }`, url, row.users)+reply, luabindtest.Modules(luabindtest.Must(New(Options{})))); err == nil || !strings.Contains(err.Error(), row.want) {
 				t.Errorf("%v, want %q", err, row.want)
 			}
 		})

@@ -91,7 +91,7 @@ func TestLuaWarnsOfMissingHashes(t *testing.T) {
 
 func world(t *testing.T, script string, options ...luabindtest.Option) *luabindtest.World {
 	t.Helper()
-	return luabindtest.New(t, head+script, append(options, luabindtest.Modules(New(Options{})))...)
+	return luabindtest.New(t, head+script, append(options, luabindtest.Modules(luabindtest.Must(New(Options{}))))...)
 }
 
 const reply = `
@@ -379,7 +379,7 @@ func TestLuaMistakes(t *testing.T) {
 		`auth.users { alice = { ha1 = "hunter2", realm = "x" } }`:          "unknown key",
 		`auth.require()`:                                                   "auth.require",
 	} {
-		_, err := luabindtest.Try(t, head+script+"\nfunction route(req) end", luabindtest.Modules(New(Options{})))
+		_, err := luabindtest.Try(t, head+script+"\nfunction route(req) end", luabindtest.Modules(luabindtest.Must(New(Options{}))))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v, want %q", script, err, want)
 		}

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
 func TestParallel(t *testing.T) {
@@ -25,7 +27,7 @@ func TestParallel(t *testing.T) {
 	}
 	for name, users := range map[string]Users{"file": file, "cache": NewCache(fileShelf{file})} {
 		t.Run(name, func(t *testing.T) {
-			a := New(Options{Policy: Policy{Users: users, Info: "always", Limits: Limits{PerUser: 3, PerSource: -1}}, Key: [32]byte{1}})
+			a := luabindtest.Must(New(Options{Policy: Policy{Users: users, Info: "always", Limits: Limits{PerUser: 3, PerSource: -1}}, Key: [32]byte{1}}))
 			var group sync.WaitGroup
 			for n := range 8 {
 				group.Go(func() {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/internal/pgtest"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/source"
 )
 
@@ -29,7 +30,7 @@ func TestPostgres(t *testing.T) {
 	if err := s.CheckSchema(t.Context()); !errors.Is(err, ErrSchema) {
 		t.Errorf("an empty database: %v", err)
 	}
-	a := New(Options{})
+	a := luabindtest.Must(New(Options{}))
 	if _, _, err := a.sources.acquire(source.Spec{URL: url}, a.clients, slog.New(slog.DiscardHandler)); !errors.Is(err, ErrSchema) || !strings.Contains(err.Error(), "sipscript user migrate") {
 		t.Errorf("users in an empty database: %v", err)
 	}

@@ -55,7 +55,7 @@ func TestLuaTrusted(t *testing.T) {
 	p = newPhone(w, client{})
 	p.expect(p.send(), 401)
 	p.expect(p.ask(), 200)
-	if _, err := luabindtest.Try(t, head+`auth.configure { trusted = { "trunk.example.net" } }`, luabindtest.Modules(New(Options{}))); err == nil || !strings.Contains(err.Error(), "trusted") {
+	if _, err := luabindtest.Try(t, head+`auth.configure { trusted = { "trunk.example.net" } }`, luabindtest.Modules(luabindtest.Must(New(Options{})))); err == nil || !strings.Contains(err.Error(), "trusted") {
 		t.Error(err)
 	}
 }

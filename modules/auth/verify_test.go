@@ -332,3 +332,10 @@ func TestInfo(t *testing.T) {
 		t.Errorf("info %q", v.Info)
 	}
 }
+
+// A policy that is wrong is told of, and nothing is made.
+func TestNewRefusesAWrongPolicy(t *testing.T) {
+	if a, err := New(Options{Policy: Policy{QOP: []string{"maybe"}}}); err == nil || a != nil {
+		t.Errorf("%v, %v", a, err)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
 // typical is the REGISTER of a softphone.
@@ -23,7 +24,7 @@ func typical(user int) reg {
 }
 
 func filled(b *testing.B, n int) *Registrar {
-	r := New(Options{})
+	r := luabindtest.Must(New(Options{}))
 	from := udpFrom("192.0.2.4:5060")
 	for i := range n {
 		if res := r.Process(context.Background(), typical(i).message(b), from, home, start); res.Code != 200 {

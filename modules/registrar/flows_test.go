@@ -15,6 +15,7 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/engine/transport"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
 // stunRequest is a STUN binding request (RFC 8489 §5), as UDP clients keep their flows alive with.
@@ -156,7 +157,7 @@ func TestSilentFlowsAreUnbound(t *testing.T) {
 // reason to remember flows without end.
 func TestFlowsAreBounded(t *testing.T) {
 	w := emptyWorld(t, nil)
-	w.reg = New(Options{Policy: policyOf(func(p *Policy) { p.MaxBindings = 3 })})
+	w.reg = luabindtest.Must(New(Options{Policy: policyOf(func(p *Policy) { p.MaxBindings = 3 })}))
 	if err := w.start(routerFunc(func(req *engine.Request) error { _, err := w.reg.Save(req, nil); return err })); err != nil {
 		t.Fatal(err)
 	}

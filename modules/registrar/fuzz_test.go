@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
 type anyDomain struct{}
@@ -30,7 +31,7 @@ func FuzzProcess(f *testing.F) {
 		if m.Parse(b, &message.Limits{}) != nil || !m.IsRequest() || m.Validate() != nil {
 			return
 		}
-		r := New(Options{})
+		r := luabindtest.Must(New(Options{}))
 		res := r.Process(t.Context(), m, udpFrom("192.0.2.4:5060"), anyDomain{}, start)
 		switch res.Code {
 		case 200, 400, 403, 404, 420, 423:

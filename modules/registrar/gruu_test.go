@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
 // withKey gives the registrar the key that an engine would.
@@ -223,7 +224,7 @@ func FuzzGRUU(f *testing.F) {
 	f.Add(string(g.appendTemporary(nil, "sip:bob@example.com", []byte("urn:uuid:1"), "x")))
 	f.Add("sip:bob@example.com;gr=%4")
 	f.Add("sip:tgruu.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA@example.com;gr")
-	r := New(Options{})
+	r := luabindtest.Must(New(Options{}))
 	r.gruus.Store(g)
 	f.Fuzz(func(t *testing.T, text string) {
 		u, err := message.ParseURI([]byte(text))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transport"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
 // start is when tests begin; time passes only where a test says so.
@@ -83,9 +84,9 @@ type bench struct {
 func newBench(t testing.TB, p Policy) *bench {
 	t.Helper()
 	b := &bench{now: start}
-	b.Registrar = New(Options{Policy: p, Event: func(e Event) {
+	b.Registrar = luabindtest.Must(New(Options{Policy: p, Event: func(e Event) {
 		b.events = append(b.events, strings.TrimPrefix(e.Kind.String(), "registrar.")+" "+e.Binding.Contact())
-	}})
+	}}))
 	return b
 }
 

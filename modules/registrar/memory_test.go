@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
 // filed counts the records that the buckets hold.
@@ -102,7 +104,7 @@ func TestLookupAllocatesNothing(t *testing.T) {
 // TestConcurrent: updates of one address exclude each other, and lookups see whole lists, while
 // time passes.
 func TestConcurrent(t *testing.T) {
-	r, ctx := New(Options{Policy: policyOf(func(p *Policy) { p.MaxContacts = 10000 })}), t.Context()
+	r, ctx := luabindtest.Must(New(Options{Policy: policyOf(func(p *Policy) { p.MaxContacts = 10000 })})), t.Context()
 	from := udpFrom("192.0.2.4:5060")
 	const workers, each = 8, 100
 	var done sync.WaitGroup

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"pgregory.net/rapid"
 )
 
@@ -82,7 +83,7 @@ func (m model) lookup(aor string, now time.Time) []modelBinding {
 func TestAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const limit = 4
-		r := New(Options{Policy: policyOf(func(p *Policy) { p.MaxContacts = limit })})
+		r := luabindtest.Must(New(Options{Policy: policyOf(func(p *Policy) { p.MaxContacts = limit })}))
 		m, now := model{}, start
 		contacts := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) modelContact {
 			return modelContact{rapid.IntRange(0, 5).Draw(t, "contact"), rapid.IntRange(0, 10).Draw(t, "q"),

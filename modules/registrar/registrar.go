@@ -57,12 +57,11 @@ type service struct {
 	serving  atomic.Pointer[Registrar]
 }
 
-// New creates a registrar. It panics if the policy contradicts itself, which Policy.Check finds
-// beforehand.
-func New(o Options) *Registrar {
+// New creates a registrar. An error: a policy contradicts itself.
+func New(o Options) (*Registrar, error) {
 	p, err := o.Policy.complete()
 	if err != nil {
-		panic("registrar: " + err.Error())
+		return nil, fmt.Errorf("registrar: %w", err)
 	}
 	s := &service{store: o.Store, event: o.Event}
 	if s.store == nil {
@@ -76,8 +75,10 @@ func New(o Options) *Registrar {
 		s.memory = store.Serving()
 	}
 	r := &Registrar{service: s, given: o.Policy.orDefault(), policy: p}
-	s.notifier = regevent.New(watched{r}, p.Subscriptions)
-	return r
+	if s.notifier, err = regevent.New(watched{r}, p.Subscriptions); err != nil {
+		return nil, fmt.Errorf("registrar: %w", err)
+	}
+	return r, nil
 }
 
 // With is a registrar of the same bindings under another policy (a script generation's own

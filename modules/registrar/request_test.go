@@ -17,6 +17,7 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/engine/transport"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
 const serverAddr = "198.51.100.1:5060"
@@ -81,11 +82,11 @@ func newWorld(t *testing.T, store Store, before func(*engine.Request) error) *wo
 // emptyWorld has a registrar and no engine yet.
 func emptyWorld(t *testing.T, store Store) *world {
 	w := &world{World: sim.New(1), t: t}
-	w.reg = New(Options{Store: store, Event: func(e Event) {
+	w.reg = luabindtest.Must(New(Options{Store: store, Event: func(e Event) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.events = append(w.events, fmt.Sprintf("%s %.0f", e.Kind, w.Elapsed().Seconds()))
-	}})
+	}}))
 	return w
 }
 

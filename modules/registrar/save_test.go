@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
 // step is one REGISTER and what must come of it.
@@ -274,8 +276,22 @@ func TestPolicies(t *testing.T) {
 			t.Errorf("%+v: %v", p, err)
 			continue
 		}
-		if q := New(Options{Policy: p}).Policy(); q.MinExpires > q.DefaultExpires || q.DefaultExpires > q.MaxExpires {
+		if q := luabindtest.Must(New(Options{Policy: p})).Policy(); q.MinExpires > q.DefaultExpires || q.DefaultExpires > q.MaxExpires {
 			t.Errorf("%+v became %+v", p, q)
 		}
+	}
+}
+
+// A policy that is wrong is told of, and nothing is made.
+func TestNewRefusesAWrongPolicy(t *testing.T) {
+	for name, change := range map[string]func(*Policy){
+		"its own":              func(p *Policy) { p.MinExpires, p.MaxExpires = 2*time.Hour, time.Hour },
+		"of the subscriptions": func(p *Policy) { p.Subscriptions.MaxExpires = -1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			if r, err := New(Options{Policy: policyOf(change)}); err == nil || r != nil {
+				t.Errorf("%v, %v", r, err)
+			}
+		})
 	}
 }

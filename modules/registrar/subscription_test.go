@@ -13,6 +13,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
 const subscribing = `
@@ -245,7 +246,7 @@ func TestNoSubscriptionsNoCost(t *testing.T) {
 }
 
 func TestSubscriptionOptions(t *testing.T) {
-	r := New(Options{Policy: policyOf(func(p *Policy) { p.Subscriptions.MaxExpires, p.Subscriptions.Interval = time.Hour, 0 })})
+	r := luabindtest.Must(New(Options{Policy: policyOf(func(p *Policy) { p.Subscriptions.MaxExpires, p.Subscriptions.Interval = time.Hour, 0 })}))
 	if p := r.Notifier().Policy(); p.MaxExpires != time.Hour || p.Interval != 0 || p.MinExpires != time.Minute || p.MaxPerUser != 100 {
 		t.Errorf("%+v", p)
 	}

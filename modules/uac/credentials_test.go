@@ -35,7 +35,7 @@ function route(req)
     return
   end
   `+body+`
-end`, luabindtest.Modules(auth.New(auth.Options{})))
+end`, luabindtest.Modules(luabindtest.Must(auth.New(auth.Options{}))))
 				if code := w.Code("MESSAGE", "sip:x@example.com"); code != 202 {
 					t.Errorf("%s, %s, %s: %d\n%s", name, algorithm, qop, code, w.Log())
 				}

@@ -25,11 +25,12 @@ func (c *clustered) Close() error { return c.cluster.Close() }
 
 func open(env *host.Environment) (luabind.Opener, error) {
 	if env.Redis == "" {
-		return auth.New(auth.Options{Clients: env.Clients}), nil
+		return auth.New(auth.Options{Clients: env.Clients})
 	}
 	cluster, err := rediscluster.Open(string(env.Redis), rediscluster.Options{Log: env.Log})
 	if err != nil {
 		return nil, env.Redis.Explain("redis", err)
 	}
-	return &clustered{auth.New(auth.Options{Cluster: cluster, Clients: env.Clients}), cluster}, nil
+	a, err := auth.New(auth.Options{Cluster: cluster, Clients: env.Clients})
+	return &clustered{a, cluster}, err
 }

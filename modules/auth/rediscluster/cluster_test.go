@@ -18,6 +18,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/internal/redistest"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/auth"
 )
 
@@ -38,7 +39,7 @@ func newNode(t *testing.T, redis *redistest.Server, o Options) *node {
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	users := auth.Table{"alice": auth.NewPassword("open sesame")}
-	return &node{t, auth.New(auth.Options{Key: [32]byte{1}, Cluster: c, Policy: auth.Policy{Users: users, Algorithms: []auth.Algorithm{auth.MD5}}}), c}
+	return &node{t, luabindtest.Must(auth.New(auth.Options{Key: [32]byte{1}, Cluster: c, Policy: auth.Policy{Users: users, Algorithms: []auth.Algorithm{auth.MD5}}})), c}
 }
 
 func (n *node) challenge() *digest.Challenge {
@@ -229,7 +230,7 @@ func TestInRedis(t *testing.T) {
 	if err != nil || left <= 0 || left > (8*time.Minute).Milliseconds() {
 		t.Errorf("it ends in %d ms, %v", left, err)
 	}
-	other := auth.New(auth.Options{Key: [32]byte{2}, Cluster: a.cluster, Policy: auth.Policy{Users: auth.Table{"alice": auth.NewPassword("open sesame")}, Algorithms: []auth.Algorithm{auth.MD5}}})
+	other := luabindtest.Must(auth.New(auth.Options{Key: [32]byte{2}, Cluster: a.cluster, Policy: auth.Policy{Users: auth.Table{"alice": auth.NewPassword("open sesame")}, Algorithms: []auth.Algorithm{auth.MD5}}}))
 	a.expect(answer(t, (&node{t, other, a.cluster}).challenge(), 1), auth.Stale)
 }
 

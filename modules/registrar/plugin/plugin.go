@@ -32,7 +32,8 @@ func open(env *host.Environment) (luabind.Opener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &plugged{registrar.New(registrar.Options{Store: store}), line}, nil
+	r, err := registrar.New(registrar.Options{Store: store})
+	return &plugged{r, line}, err
 }
 
 func openStore(env *host.Environment) (store registrar.Store, line string, err error) {

@@ -17,6 +17,7 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transport"
 	"github.com/sipscript/sipscript/internal/redistest"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/registrar"
 	"github.com/sipscript/sipscript/modules/registrar/sqlitestore"
 )
@@ -42,7 +43,7 @@ func policy() registrar.Policy {
 }
 
 func (a *alike) on(name string, s registrar.Store) {
-	a.reg[name] = registrar.New(registrar.Options{Store: s, Policy: policy()})
+	a.reg[name] = luabindtest.Must(registrar.New(registrar.Options{Store: s, Policy: policy()}))
 }
 
 func (a *alike) openFile() {

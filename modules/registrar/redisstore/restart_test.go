@@ -13,6 +13,7 @@ import (
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/internal/redistest"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/registrar"
 	"github.com/sipscript/sipscript/modules/registrar/storetest"
 )
@@ -34,7 +35,7 @@ func process(t *testing.T, url, addr string) *Store {
 	if err := e.Start(); err != nil {
 		t.Fatal(err)
 	}
-	registrar.New(registrar.Options{Store: s}).Attach(e)
+	luabindtest.Must(registrar.New(registrar.Options{Store: s})).Attach(e)
 	return s
 }
 

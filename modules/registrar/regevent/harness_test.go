@@ -19,6 +19,7 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/engine/transport"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
 const (
@@ -59,7 +60,7 @@ type world struct {
 func newWorld(t testing.TB, p Policy, waits bool) *world {
 	t.Helper()
 	w := &world{World: sim.New(1), t: t, book: &book{waits: waits, contacts: map[string][]Contact{}}}
-	w.n = New(w.book, p)
+	w.n = luabindtest.Must(New(w.book, p))
 	w.script = func(req *engine.Request) error {
 		_, w.last = w.n.Subscribe(req, []engine.HeaderEdit{header("X-Node", "one")})
 		var misuse *engine.MisuseError

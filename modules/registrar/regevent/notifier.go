@@ -4,6 +4,7 @@ package regevent
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -29,14 +30,13 @@ type Notifier struct {
 // dialog identifies a dialog (RFC 3261 §12): the tags as the notifier sees them.
 type dialog struct{ callID, local, remote string }
 
-// New creates a notifier for what from knows. It panics if the policy contradicts itself, which
-// Policy.Check finds beforehand.
-func New(from Registrations, p Policy) *Notifier {
+// New creates a notifier for what from knows. An error: the policy contradicts itself.
+func New(from Registrations, p Policy) (*Notifier, error) {
 	n := &Notifier{from: from, dialogs: map[dialog]*subscription{}, byAOR: map[string][]*subscription{}, proving: map[string]*subscription{}}
 	if err := n.SetPolicy(p); err != nil {
-		panic("regevent: " + err.Error())
+		return nil, fmt.Errorf("regevent: %w", err)
 	}
-	return n
+	return n, nil
 }
 
 // SetPolicy has SUBSCRIBEs from now on served by another policy. An error: it contradicts itself,

@@ -16,6 +16,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
 const patience = 20 * time.Second // nothing waits that long; what comes is taken at once
@@ -25,7 +26,7 @@ const patience = 20 * time.Second // nothing waits that long; what comes is take
 func serving(t *testing.T) (*world, string) {
 	t.Helper()
 	w := &world{t: t, book: &book{contacts: map[string][]Contact{}}}
-	w.n = New(w.book, policyOf(func(p *Policy) { p.Interval = 0 }))
+	w.n = luabindtest.Must(New(w.book, policyOf(func(p *Policy) { p.Interval = 0 })))
 	w.script = func(req *engine.Request) error { _, err := w.n.Subscribe(req, nil); return err }
 	e, err := engine.New(engine.Config{Listen: []string{"udp:127.0.0.1:0"}, Domains: []string{"example.com"}, Router: router{w}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
