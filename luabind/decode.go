@@ -144,6 +144,8 @@ func optionKind(t reflect.Type) (kind Type, words string, options []Option) {
 		return Table, "{Name = text | list}", nil
 	case reflect.TypeFor[[]string]():
 		return List, "list of strings", nil
+	case reflect.TypeFor[JSON]():
+		return Any, "", nil
 	}
 	switch t.Kind() {
 	case reflect.String:
@@ -318,6 +320,13 @@ func decodeField(v *vm, value lua.LValue, field reflect.Value, name string) erro
 			return fmt.Errorf("option %s: %w", name, err)
 		}
 		*into = edits
+		return nil
+	case *JSON:
+		b, err := appendJSON(nil, value, 0)
+		if err != nil {
+			return fmt.Errorf("option %s: %w", name, err)
+		}
+		*into = b
 		return nil
 	case *any:
 		x, err := toGo(value)

@@ -96,7 +96,7 @@ type Param struct {
 	OneOf    []string
 	Min, Max string // of a number
 	Doc      string
-	Object   *ObjectType // of ObjectOf, or of a List's elements
+	Object   *ObjectType // of ObjectOf, of a List's elements, or of what a FunctionType gets first
 	Options  any         // of a Table: a value of the struct that Decode fills, or []Option
 	Callback string      // of a FunctionType: its signature, "function(res, req)"
 	Rest     bool        // this one and all that follow

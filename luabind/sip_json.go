@@ -137,18 +137,27 @@ func appendJSONTable(dst []byte, t *lua.LTable, depth int) ([]byte, error) {
 }
 
 func jsonDecode(c *Call, text string) int {
+	value, err := c.vm.parseJSON(c.l, text)
+	if err != nil {
+		return failText(c.l, err.Error())
+	}
+	c.l.Push(value)
+	return 1
+}
+
+// parseJSON reads one value and nothing after it.
+func (v *vm) parseJSON(l *lua.LState, text string) (lua.LValue, error) {
 	d := json.NewDecoder(strings.NewReader(text))
-	value, err := c.vm.decodeJSON(c.l, d, 0)
+	value, err := v.decodeJSON(l, d, 0)
 	if err == nil {
 		if _, more := d.Token(); more != io.EOF {
 			err = fmt.Errorf("more text after the value, at byte %d", d.InputOffset())
 		}
 	}
 	if err != nil {
-		return failText(c.l, "not JSON: "+err.Error())
+		return nil, fmt.Errorf("not JSON: %w", err)
 	}
-	c.l.Push(value)
-	return 1
+	return value, nil
 }
 
 // decodeJSON reads one value.

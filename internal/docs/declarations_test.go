@@ -117,7 +117,7 @@ func TestExamplesRun(t *testing.T) {
 		}
 		t.Run(d.name, func(t *testing.T) {
 			atLoad, inRoute := "", inside(d.example)
-			if d.where == luabind.AtLoad {
+			if d.where == luabind.AtLoad || strings.HasPrefix(d.example, "http.handle(") {
 				atLoad, inRoute = d.example, ""
 			}
 			modules := offline(t)

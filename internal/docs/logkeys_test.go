@@ -42,7 +42,7 @@ func logKeys(fset *token.FileSet, file *ast.File) (uses []use) {
 			switch f := n.Fun.(type) {
 			case *ast.SelectorExpr:
 				at, ok := firstKey[f.Sel.Name]
-				if sure := at == 1 || isLog(f.X); ok && sure && len(n.Args) > at {
+				if sure := (at == 1 || isLog(f.X)) && types.ExprString(f.X) != "http"; ok && sure && len(n.Args) > at {
 					keys(n.Args[at:])
 				}
 			case *ast.Ident:

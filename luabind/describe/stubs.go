@@ -239,6 +239,8 @@ func resultName(r *luabind.Result, i int) string {
 
 func (s *stubber) paramType(function string, p *luabind.Param) string {
 	switch {
+	case p.Callback != "" && p.Object != nil:
+		return strings.Replace(callback(p.Callback), ": any", ": "+s.className(p.Object), 1)
 	case p.Callback != "":
 		return callback(p.Callback)
 	case len(p.OneOf) > 0:

@@ -6,6 +6,7 @@ import (
 	"github.com/sipscript/sipscript/luabind/spec"
 	auth "github.com/sipscript/sipscript/modules/auth/plugin"
 	"github.com/sipscript/sipscript/modules/host"
+	"github.com/sipscript/sipscript/modules/http"
 	registrar "github.com/sipscript/sipscript/modules/registrar/plugin"
 	"github.com/sipscript/sipscript/modules/sql"
 	"github.com/sipscript/sipscript/modules/uac"
@@ -17,6 +18,7 @@ func Plugins() []host.Plugin {
 		auth.Plugin(),
 		registrar.Plugin(),
 		uac.Plugin(),
+		http.Plugin(),
 		sql.Plugin(),
 	}
 }

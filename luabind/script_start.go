@@ -1,0 +1,93 @@
+package luabind
+
+import (
+	"errors"
+
+	"github.com/sipscript/sipscript/engine/lane"
+	lua "github.com/yuin/gopher-lua"
+)
+
+// ErrNotStarted is the error of [Func.Start] for a function that was not called: its generation is
+// over, or its lane is overloaded.
+var ErrNotStarted = errors.New("luabind: the function was not called")
+
+// Start calls the function on the lane of its VM, as a task of its own, which may wait. It returns at
+// once and may be called from any goroutine. When the function has ended, done is called on that
+// lane: its first result is in what into points to: whether it is true where that is a bool, else a
+// table of options, as [Call.Decode] reads it (nil and nothing leave that as it was). err is ErrNotStarted, a *ScriptError, or says what is
+// wrong with the result; it is logged.
+func (f *Func) Start(what string, into any, done func(err error), args ...any) {
+	v := f.vm
+	posted := v.lane.Post(lane.Func(func(*lane.Lane) {
+		v.begin()
+		defer v.end()
+		if v.gen.ctx.Err() != nil {
+			done(ErrNotStarted)
+			return
+		}
+		done(f.run(what, into, args))
+	}))
+	if !posted {
+		done(ErrNotStarted)
+	}
+}
+
+func (f *Func) run(what string, into any, args []any) error {
+	v := f.vm
+	in := make([]lua.LValue, len(args))
+	for i, a := range args {
+		lv, err := toLua(v, a)
+		if err != nil {
+			return err
+		}
+		in[i] = lv
+	}
+	var out []lua.LValue
+	if err := v.runTask(what, f.f, &out, in...); err != nil {
+		return err
+	}
+	if yes, ok := into.(*bool); ok {
+		*yes = len(out) > 0 && lua.LVAsBool(out[0])
+		return nil
+	}
+	if len(out) == 0 || out[0] == lua.LNil {
+		return nil
+	}
+	t, ok := out[0].(*lua.LTable)
+	if !ok {
+		err := &ScriptError{Text: what + ": the result must be a table, not " + describe(out[0])}
+		v.report(nil, what, err)
+		return err
+	}
+	if err := decodeTable(v, t, into); err != nil {
+		failed := &ScriptError{Text: what + ": the result: " + err.Error()}
+		v.report(nil, what, failed)
+		return failed
+	}
+	return nil
+}
+
+// JSON is the text of a JSON value. As the type of an option it is any value of the script, as
+// sip.json.encode has it; what a function returns as JSON a script gets as sip.json.decode has it.
+type JSON []byte
+
+// PushJSON pushes the value of JSON text and returns 1; an error says what is wrong with it, and
+// nothing is pushed.
+func (c *Call) PushJSON(text JSON) (n int, err error) {
+	value, err := c.vm.parseJSON(c.l, string(text))
+	if err != nil {
+		return 0, err
+	}
+	c.l.Push(value)
+	return 1, nil
+}
+
+// RestArg are all arguments from here on: text, numbers, booleans, nil and plain tables, copied.
+func RestArg(name, doc string) Arg[[]any] {
+	return ArgOf(func(c *Call, n int) (list []any) {
+		for ; n <= c.Len(); n++ {
+			list = append(list, c.Value(n))
+		}
+		return list
+	}, Param{Name: name, Type: Any, Optional: true, Rest: true, Doc: doc})
+}

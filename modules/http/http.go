@@ -1,0 +1,196 @@
+// Package http is the module "http": scripts ask HTTP servers, through the clients that modules
+// share (package clients), and answer requests on a port of their own.
+//
+// Go programs use net/http, or package clients for its circuits.
+package http
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/clients"
+)
+
+// Options of the module.
+type Options struct {
+	Clients *clients.Pool
+	Listen  string // host and port that handlers of scripts are served on; "" for none
+	Log     *slog.Logger
+}
+
+// HTTP is the module.
+type HTTP struct {
+	opts   Options
+	server *server // nil without Options.Listen
+
+	mu   sync.Mutex
+	tls  map[tlsOptions]*tls.Config // of clients; guarded by mu
+	open map[any]*clients.HTTP      // by their options; guarded by mu
+
+	serving atomic.Pointer[module] // of the generation that serves
+}
+
+// New makes the module. It listens from Attach on.
+func New(o Options) *HTTP {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	h := &HTTP{opts: o, tls: map[tlsOptions]*tls.Config{}, open: map[any]*clients.HTTP{}}
+	if o.Listen != "" {
+		h.server = newServer(h)
+	}
+	return h
+}
+
+// Attach begins to listen. The engine calls it.
+func (h *HTTP) Attach(*engine.Engine) error {
+	if h.server == nil {
+		return nil
+	}
+	return h.server.start(h.opts.Listen)
+}
+
+// Addr is where handlers are served, "" where they are not.
+func (h *HTTP) Addr() string {
+	if h.server == nil {
+		return ""
+	}
+	return h.server.addr()
+}
+
+// Close ends the server and gives the clients back.
+func (h *HTTP) Close() error {
+	if h.server != nil {
+		h.server.stop()
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for key, c := range h.open {
+		_ = c.Close()
+		delete(h.open, key)
+	}
+	return nil
+}
+
+// clientKey are the options that tell clients apart. Times are bounded by each request itself.
+type clientKey struct {
+	redirects int
+	maxBody   int64
+	tls       tlsOptions
+}
+
+// mostClients bounds the clients of scripts that make up options as they go.
+const mostClients = 64
+
+func (h *HTTP) client(key clientKey) (*clients.HTTP, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c := h.open[key]; c != nil {
+		return c, nil
+	}
+	if len(h.open) >= mostClients {
+		return nil, fmt.Errorf("more than %d different sets of tls, redirects and max_body", mostClients)
+	}
+	o := clients.HTTPOptions{Timeout: mostTime, MaxBody: key.maxBody, Redirects: key.redirects, Conns: 64}
+	if key.tls != (tlsOptions{}) {
+		config := h.tls[key.tls]
+		if config == nil {
+			var err error
+			if config, err = key.tls.config(); err != nil {
+				return nil, err
+			}
+			h.tls[key.tls] = config
+		}
+		o.TLS = config
+	}
+	c := h.opts.Clients.HTTP(o)
+	h.open[key] = c
+	return c, nil
+}
+
+// mostTime bounds the timeout of a request.
+const mostTime = 5 * time.Minute
+
+// exchange sends a request, and again where that is safe and asked for. body is sent each time.
+func (h *HTTP) exchange(ctx context.Context, c *clients.HTTP, ask *asked) (*clients.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, ask.timeout)
+	defer cancel()
+	for try := 0; ; try++ {
+		r, err := ask.request(ctx)
+		if err != nil {
+			return nil, err
+		}
+		a, err := c.Do(r)
+		again := err != nil || a.Status == http.StatusBadGateway || a.Status == http.StatusServiceUnavailable || a.Status == http.StatusGatewayTimeout
+		if !again || try >= ask.retries || ctx.Err() != nil {
+			return a, err
+		}
+		select {
+		case <-time.After(pause << try):
+		case <-ctx.Done():
+			return a, err
+		}
+	}
+}
+
+// pause is what lies between two tries; it doubles.
+const pause = 50 * time.Millisecond
+
+// asked is one request of a script.
+type asked struct {
+	method, url string
+	header      http.Header
+	body        string
+	user        *credentials
+	timeout     time.Duration
+	retries     int
+}
+
+func (a *asked) request(ctx context.Context) (*http.Request, error) {
+	r, err := http.NewRequestWithContext(ctx, a.method, a.url, strings.NewReader(a.body))
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range a.header {
+		if strings.EqualFold(name, "host") {
+			r.Host = values[0]
+			continue
+		}
+		r.Header[name] = values
+	}
+	if r.Header.Get("User-Agent") == "" {
+		r.Header.Set("User-Agent", "sipscript")
+	}
+	if a.user != nil && a.user.Bearer != "" {
+		r.Header.Set("Authorization", "Bearer "+a.user.Bearer)
+	} else if a.user != nil {
+		r.SetBasicAuth(a.user.User, a.user.Password)
+	}
+	return r, nil
+}
+
+// idempotent methods may be sent again (RFC 9110 §9.2.2).
+func idempotent(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete, http.MethodOptions:
+		return true
+	}
+	return false
+}
+
+// Metrics of the port that handlers are served on.
+func (h *HTTP) Metrics() []luabind.Metric {
+	if h.server == nil {
+		return nil
+	}
+	return h.server.metrics()
+}
