@@ -42,7 +42,7 @@ func (o *addrObj) parsed(l *lua.LState) *message.Address {
 // addressType declares addresses.
 var addressType = &ObjectType{
 	Name:    "address",
-	Doc:     "A header element with a uri: From, To, one Contact, one Route, or what sip.address reads. It is read-only; tostring gives its text.",
+	Doc:     "A header element with a URI: From, To, one Contact, one Route, or the result of sip.address. It is read-only; tostring gives its text.",
 	Example: `sip.log.info("%s calls %s", req.from.uri.user, req.to.uri.user)`,
 	Fields: []Field{
 		addrField("display", String, "the name without its quotes", func(_ *Call, o *addrObj, a *message.Address) lua.LValue {
@@ -53,7 +53,7 @@ var addressType = &ObjectType{
 		}).orNil(),
 		addrField("uri", URIType, "read-only; nil for Contact: *", func(c *Call, o *addrObj, _ *message.Address) lua.LValue { return c.vm.addrURI(o) }).orNil(),
 		addrField("tag", String, "the parameter tag", func(_ *Call, o *addrObj, a *message.Address) lua.LValue { return textOrNil(a.Tag()) }).orNil(),
-		addrField("params", Table, "the parameters after the uri", func(c *Call, o *addrObj, _ *message.Address) lua.LValue {
+		addrField("params", Table, "the parameters after the URI", func(c *Call, o *addrObj, _ *message.Address) lua.LValue {
 			return c.vm.newParams(&paramsObj{addr: o})
 		}).of(paramsType),
 	},

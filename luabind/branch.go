@@ -33,13 +33,13 @@ func (o *branchObj) check(l *lua.LState) {
 // branchType declares what on_branch gets.
 var branchType = &ObjectType{
 	Name:    "branch",
-	Doc:     "What one branch of relay or fork sends. It can be edited only while its on_branch runs.",
+	Doc:     "The request of one branch of relay or fork. It can be edited only while its on_branch runs.",
 	Example: `req:relay("sip:bob@192.0.2.7", { on_branch = function(branch) branch:set_header("Subject", "trunk") end })`,
 	Fields: []Field{
 		settable(branchField("ruri", URIType, "the Request-URI of this branch; assigning it, or its parts, edits the branch",
 			func(_ *Call, o *branchObj) lua.LValue { return &o.ruri.ud }), assignBranchURI),
 		branchField("target", TargetType, "the target as the script passed it", func(c *Call, o *branchObj) lua.LValue { return c.vm.targetValue(o.b.Target()) }).orNil(),
-		branchField("method", String, "in capitals as the request has it", func(c *Call, o *branchObj) lua.LValue { return c.vm.methodName(o.b.Message()) }),
+		branchField("method", String, "as in the request", func(c *Call, o *branchObj) lua.LValue { return c.vm.methodName(o.b.Message()) }),
 		branchField("body", String, "the body; set_body replaces it", func(_ *Call, o *branchObj) lua.LValue { return bodyValue(o.b.Message()) }).orNil(),
 		branchField("content_type", String, "Content-Type", func(_ *Call, o *branchObj) lua.LValue {
 			return textValue(o.b.Message().Header(message.HeaderContentType))

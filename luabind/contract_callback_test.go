@@ -150,7 +150,7 @@ req:relay("sip:b@10.0.0.9", {on_response = function(res) n = n + 1 sip.log.info(
 	}
 }
 
-// "on_branch(branch, req) edits what one branch sends", and no other; the branch ends with the call.
+// "on_branch(branch, req) edits the request of one branch", and no other; the branch ends with the call.
 func TestContractOnBranchEditsOneBranch(t *testing.T) {
 	w := scene(t, `
 local keep

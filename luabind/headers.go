@@ -46,13 +46,13 @@ func messageArg(l *lua.LState) editable {
 // headerMethods are the methods of requests, responses and branches.
 func headerMethods() []Function {
 	return []Function{
-		Func2(Function{Name: "header", Doc: "The first element of a header, folded lines joined; nil where there is none. Compact forms and case are the engine's business.",
+		Func2(Function{Name: "header", Doc: "The first element of a header, with folded lines joined; nil if there is none. The engine handles compact forms and case.",
 			Example: `local subject = req:header("Subject")`},
 			messageSelf(), headerNameArg, returnsLua(String, "the element, without the header's name").orNil(), headerGet),
-		Func2(Function{Name: "headers", Doc: "All elements of a header, one a value where the RFC says that the header is a list; an empty list where there are none.",
+		Func2(Function{Name: "headers", Doc: "All elements of a header, one per value if the RFC defines the header as a list; an empty list if there are none.",
 			Example: `for _, value in ipairs(req:headers("Diversion")) do sip.log.info("%s", value) end`},
 			messageSelf(), headerNameArg, returnsLua(List, "strings"), headerList),
-		Do3(Function{Name: "set_header", Doc: "Replaces a header by a value, or one field for each of a list; an empty list leaves none.",
+		Do3(Function{Name: "set_header", Doc: "Replaces a header by a value, or by one field for each value of a list; an empty list removes it.",
 			Raises: "for CR, LF, NUL, and headers that the engine owns (Via, CSeq, Content-Length …)", Example: `req:set_header("Subject", "sales")`},
 			messageSelf(), headerNameArg, headerValuesArg, func(c *Call, m editable, name string, values []string) {
 				if len(values) == 0 {
@@ -61,7 +61,7 @@ func headerMethods() []Function {
 					raiseErr(c.l, m.SetHeader(name, values...))
 				}
 			}),
-		Do4(Function{Name: "add_header", Doc: "Adds a field to a header, after those that are there or before them.",
+		Do4(Function{Name: "add_header", Doc: "Adds a field to a header, after the existing ones or before them.",
 			Raises: "as set_header does", Example: `req:add_header("Diversion", "<sip:bob@example.com>;reason=no-answer", "first")`},
 			messageSelf(), headerNameArg, TextArg("value", ""), firstArg, func(c *Call, m editable, name, value string, first bool) {
 				raiseErr(c.l, m.AddHeader(name, value, first))
@@ -120,7 +120,7 @@ var bodyArg = ArgOf(func(c *Call, n int) body {
 		c.Raise("the content type must be a string (\"application/sdp\"), not %s", describe(c.l.Get(n+1)))
 	}
 	return body{[]byte(text), string(kind)}
-}, Param{Name: "body", Type: String, Or: []Type{Nil}}, Param{Name: "content_type", Type: String, Optional: true, Doc: "of a body that is not empty: it must be given"})
+}, Param{Name: "body", Type: String, Or: []Type{Nil}}, Param{Name: "content_type", Type: String, Optional: true, Doc: "required for a body that is not empty"})
 
 func headerGet(_ *Call, m editable, name string) lua.LValue {
 	e := m.Message().ElementsName(name)

@@ -114,7 +114,7 @@ var relayKeys = keysOf(append([]key[*relayTable]{
 	relayKey("order", Option{Kind: String, OneOf: []string{"parallel", "serial", "q"},
 		Doc: "all targets at once (default), one after the other, or equal q at once and groups one after the other"}, setOrder),
 	relayKey("failover", Option{Kind: List, Type: "list | function(res)",
-		Doc: "for serial and q: the codes and classes (\"5xx\") after which the next is tried, or a function that says so; default all but 6xx"},
+		Doc: "for serial and q: the codes and classes (\"5xx\") after which the next target is tried, or a function that decides; default all except 6xx"},
 		func(_ *vm, r *relayTable, value lua.LValue) error { r.failover = value; return nil }),
 	relayKey("follow_redirects", Option{Kind: Boolean, Doc: "try the Contacts of a 3xx"}, func(_ *vm, r *relayTable, value lua.LValue) error {
 		follow, ok := value.(lua.LBool)
@@ -124,8 +124,8 @@ var relayKeys = keysOf(append([]key[*relayTable]{
 		r.opts.FollowRedirects = bool(follow)
 		return nil
 	}),
-	callbackKey("on_branch", "function(branch, req)", "edits what one branch sends", func(r *relayTable) **lua.LFunction { return &r.onBranch }),
-	callbackKey("on_response", "function(res, req)", "sees each response but 100, once, before it goes on, and the outcome of a branch that had none (cause)",
+	callbackKey("on_branch", "function(branch, req)", "edits the request of one branch", func(r *relayTable) **lua.LFunction { return &r.onBranch }),
+	callbackKey("on_response", "function(res, req)", "sees each response except 100, once, before it is forwarded, and the outcome of a branch without a response (cause)",
 		func(r *relayTable) **lua.LFunction { return &r.onResponse }),
 	callbackKey("on_failure", "function(res, req)", "relay only: all targets failed, or the caller cancelled; it may reply, relay or fork again",
 		func(r *relayTable) **lua.LFunction { return &r.onFailure }),

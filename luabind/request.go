@@ -59,22 +59,22 @@ func (o *reqObj) ruriObj() *uriObj {
 // requestType declares req.
 var requestType = &ObjectType{
 	Name: "request",
-	Doc: "The request that route was called for. Fields are read from the message when they are asked for; what is absent is nil. " +
+	Doc: "The request that route was called for. Fields are read from the message on access; absent ones are nil. " +
 		"It lives until its handlers end.",
 	Example: `sip.log.info("%s from %s", req.method, req.source.ip)`,
 	Fields: []Field{
-		reqField("method", String, "in capitals as the request has it", func(c *Call, o *reqObj) lua.LValue { return c.vm.methodName(o.req.Message()) }),
-		settable(reqField("ruri", URIType, "the Request-URI; assigning it, or its parts, edits the request",
+		reqField("method", String, "as in the request", func(c *Call, o *reqObj) lua.LValue { return c.vm.methodName(o.req.Message()) }),
+		settable(reqField("ruri", URIType, "the Request-URI; assigning it, or a part of it, edits the request",
 			func(_ *Call, o *reqObj) lua.LValue { return &o.ruriObj().ud }), assignRURI),
 		reqField("from", ObjectOf, "From", func(c *Call, o *reqObj) lua.LValue { return o.party(c.l, &o.from, message.HeaderFrom, "req.from") }).of(addressType),
 		reqField("to", ObjectOf, "To", func(c *Call, o *reqObj) lua.LValue { return o.party(c.l, &o.to, message.HeaderTo, "req.to") }).of(addressType),
 		reqField("call_id", String, "Call-ID", func(_ *Call, o *reqObj) lua.LValue { return textValue(o.req.Message().CallID()) }),
 		reqField("cseq", Table, "CSeq", func(c *Call, o *reqObj) lua.LValue { return cseqTable(c.l, o.req.Message()) }).of(cseqShape),
 		reqField("max_forwards", Integer, "Max-Forwards", func(_ *Call, o *reqObj) lua.LValue { return maxForwards(o.req.Message()) }).orNil(),
-		reqField("contacts", List, "the Contacts that can be read", func(c *Call, o *reqObj) lua.LValue {
+		reqField("contacts", List, "the Contacts, without malformed ones", func(c *Call, o *reqObj) lua.LValue {
 			return c.vm.addresses(c.l, o.req.Message(), message.HeaderContact, o, "a contact")
 		}).of(addressType),
-		reqField("routes", List, "the Route entries left after this server's own", func(c *Call, o *reqObj) lua.LValue {
+		reqField("routes", List, "the Route entries after this server's own", func(c *Call, o *reqObj) lua.LValue {
 			return c.vm.addresses(c.l, o.req.Message(), message.HeaderRoute, o, "a route")
 		}).of(addressType),
 		reqField("body", String, "the body; set_body replaces it", func(_ *Call, o *reqObj) lua.LValue { return bodyValue(o.req.Message()) }).orNil(),
@@ -85,10 +85,10 @@ var requestType = &ObjectType{
 			return textValue(o.req.Message().Header(message.HeaderUserAgent))
 		}).orNil(),
 		reqField("expires", Seconds, "Expires", func(_ *Call, o *reqObj) lua.LValue { return expiresValue(o.req.Message()) }).orNil(),
-		reqField("id", String, "names this request among all of this and other processes", func(_ *Call, o *reqObj) lua.LValue { return o.identity() }),
+		reqField("id", String, "identifies this request, also among those of other processes", func(_ *Call, o *reqObj) lua.LValue { return o.identity() }),
 		reqField("vars", Table, "values of your own, kept with the transaction", func(c *Call, o *reqObj) lua.LValue { return o.vars(c.l) }),
 		reqField("in_dialog", Boolean, "whether it has a To tag (the ACK of a non-2xx has one too)", func(_ *Call, o *reqObj) lua.LValue { return lua.LBool(o.req.InDialog()) }),
-		reqField("answered", Integer, "the code of the final response that went out", func(_ *Call, o *reqObj) lua.LValue {
+		reqField("answered", Integer, "the code of the final response that was sent", func(_ *Call, o *reqObj) lua.LValue {
 			if code := o.req.Answered(); code != 0 {
 				return lua.LNumber(code)
 			}
@@ -96,10 +96,10 @@ var requestType = &ObjectType{
 		}).orNil(),
 		reqField("cancelled", Boolean, "whether the caller cancelled", func(_ *Call, o *reqObj) lua.LValue { return lua.LBool(o.req.Cancelled()) }),
 		reqField("source", Table, "where it came from", func(c *Call, o *reqObj) lua.LValue { return o.sourceTable(c.l) }).of(sourceShape).with(Vets),
-		reqField("received_on", Table, "the listener it came to", func(c *Call, o *reqObj) lua.LValue {
+		reqField("received_on", Table, "the listener it arrived on", func(c *Call, o *reqObj) lua.LValue {
 			return o.endpoint(c.l, &o.receivedOn, o.req.ReceivedOn(), true)
 		}).of(listenerShape),
-		reqField("route_params", Table, "the parameters of this server's own Record-Route, {} where it had none; nil unless the request followed one whose signature holds",
+		reqField("route_params", Table, "the parameters of this server's own Record-Route, {} if it had none; nil unless the request followed one with a valid signature",
 			func(c *Call, o *reqObj) lua.LValue { return o.routeParams(c.l) }).orNil().with(Vets),
 	},
 	Methods: append(requestMethods(), headerMethods()...),
@@ -163,7 +163,7 @@ var (
 	}
 	endpointShape = &ObjectType{Name: "endpoint", Doc: "An address with its transport.", Fields: endpointFields}
 	sourceShape   = &ObjectType{Name: "source", Doc: "Where a request came from.", Fields: append(endpointFields[:3:3],
-		Field{Name: "identity", Type: List, Doc: "the domains that the sender's certificate speaks for"})}
+		Field{Name: "identity", Type: List, Doc: "the domains that the sender's certificate is valid for"})}
 	listenerShape = &ObjectType{Name: "listener", Doc: "Where a request was received.", Fields: append(endpointFields[:3:3],
 		Field{Name: "name", Type: String, Doc: "of the listener, for from_socket"})}
 )
@@ -188,7 +188,7 @@ func (o *reqObj) party(l *lua.LState, slot **addrObj, id message.HeaderID, name 
 	return &(*slot).ud
 }
 
-// identity is a text that names this request among all of this and other processes.
+// identity is a text that identifies this request, also among those of other processes.
 func (o *reqObj) identity() lua.LValue {
 	if o.id == nil {
 		var b [8]byte

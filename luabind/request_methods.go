@@ -12,18 +12,18 @@ import (
 
 func requestMethods() []Function {
 	return []Function{
-		Func2(Function{Name: "is", Doc: "Tells whether the method is one of these.",
+		Func2(Function{Name: "is", Doc: "Reports whether the method is one of these.",
 			Example: `if req:is("INVITE", "SUBSCRIBE") then req:record_route() end`},
 			reqSelf(), restArg("method", "in capitals").Described(func(p *Param) { p.Type, p.Optional = String, false }),
 			ReturnsBool("whether it is"), reqIs),
 		Func2(Function{Name: "reply", Decides: true, DecidesFrom: 200,
-			Doc: "Answers the request. A provisional code (1xx) decides nothing; a response that fork returned is sent on as it is, with its own reason. " +
+			Doc: "Answers the request. A provisional code (1xx) decides nothing; a response returned by fork is forwarded as it is, with its own reason. " +
 				"A body needs a content_type.",
 			Raises:  "for a second decision, a response to another request, and CR or LF in what becomes a line",
 			Example: `req:reply(486, "Busy Here", { headers = { ["Retry-After"] = "60" } })`},
 			reqSelf(), replyArg, decides, reqReply),
 		Func2(Function{Name: "redirect", Decides: true,
-			Doc:     "Answers 3xx with the targets as Contacts, in their order and with their q. nil, err in the place of targets answers 503, an empty list 480.",
+			Doc:     "Answers 3xx with the targets as Contacts, in their order and with their q. nil, err in place of targets answers 503, an empty list 480.",
 			Example: `req:redirect({ "sip:bob@192.0.2.7", "sip:bob@198.51.100.7" }, { code = 302, expires = 60 })`},
 			reqSelf(), redirectArg, decides, func(_ *Call, o *reqObj, r redirect) decision {
 				if r.decision != nil {
@@ -33,14 +33,14 @@ func requestMethods() []Function {
 				return decision{"redirect", ok, err}
 			}),
 		Do2(Function{Name: "record_route", Effects: RecordRoutes,
-			Doc: "Stays on the path of the dialog that this request may start (§16.6 step 4): later requests of it come here, and params are then readable as " +
-				"req.route_params. Twice where transport or interface changes (RFC 5658); nothing where no dialog can start.",
+			Doc: "Stays in the path of the dialog that this request may start (§16.6 step 4): its later requests come here, and params are then available as " +
+				"req.route_params. Adds two entries if transport or interface changes (RFC 5658); does nothing if no dialog can start.",
 			Example: `req:record_route({ account = "7" })`},
 			reqSelf(), luaArg(Param{Name: "params", Type: Table, Or: []Type{String}, Optional: true, Doc: "{name = value} or \";name=value\""}), reqRecordRoute),
 		Func2(Function{Name: "relay", Decides: true, Effects: Sends,
-			Doc: "Hands the request over to the engine, which sees the transaction through, and returns at once. Without a target it goes only where this server " +
-				"vouches for: along its signed Record-Route (else 481), or to a req.ruri that the script assigned (else 403). " +
-				"nil, err in the place of targets answers 503, an empty list 480.",
+			Doc: "Passes the request to the engine, which handles the transaction, and returns at once. Without a target it goes only where this server " +
+				"vouches for it: along its signed Record-Route (otherwise 481), or to a req.ruri that the script assigned (otherwise 403). " +
+				"nil, err in place of targets answers 503, an empty list 480.",
 			Raises:  "for a second decision, unknown keys, and nil alone",
 			Example: `req:relay({ uri = "sip:bob@192.0.2.7", timeout = 20 }, { on_failure = function(res) sip.log.info("%d", res.code) end })`},
 			reqSelf(), relayArg("relay"), decides, func(c *Call, o *reqObj, r relayed) decision {
@@ -51,15 +51,15 @@ func requestMethods() []Function {
 				return decision{"relay", ok, err}
 			}),
 		Func2(Function{Name: "fork", Waits: true, Effects: Forks | Sends,
-			Doc: "As relay, but waits for the outcome and returns it: the best response (§16.7), or one made here, whose cause says why. It decides nothing: " +
-				"where route ends without a decision, the best response of all its forks is sent.",
+			Doc: "Like relay, but waits for the outcome and returns it: the best response (§16.7), or one made here, whose cause says why. It is not a decision: " +
+				"if route ends without one, the best response of all its forks is sent.",
 			Raises:  "after a decision",
 			Example: `local res = req:fork("sip:bob@192.0.2.7", { timeout = 20 })`},
 			reqSelf(), relayArg("fork"),
 			ReturnsOf(func(_ *Call, n int) int { return n }, Result{Name: "res", Type: ResponseType, Doc: "always one, at shutdown too"}), reqFork),
 		Func2(Function{Name: "forward", Decides: true, Effects: Sends,
-			Doc: "Sends the request on statelessly (§16.11): no transaction, no timers, no fork. The responses find their way by a keyed branch. The script sees " +
-				"retransmissions, ACK and CANCEL too, and must choose alike for them, without waiting.",
+			Doc: "Forwards the request statelessly (§16.11): no transaction, no timers, no fork. A keyed branch leads the responses back. The script also sees " +
+				"retransmissions, ACK and CANCEL, and must choose the same target for them, without waiting.",
 			Example: `req:forward("sip:192.0.2.7")`},
 			reqSelf(), forwardArg, decides, func(_ *Call, o *reqObj, r forwarded) decision {
 				if r.decision != nil {
@@ -68,13 +68,13 @@ func requestMethods() []Function {
 				ok, err := o.req.Forward(r.target)
 				return decision{"forward", ok, err}
 			}),
-		Func1(Function{Name: "drop", Decides: true, Doc: "Answers nothing and keeps nothing.", Example: `req:drop()`},
+		Func1(Function{Name: "drop", Decides: true, Doc: "Sends no answer and keeps no state.", Example: `req:drop()`},
 			reqSelf(), decides, func(_ *Call, o *reqObj) decision {
 				ok, err := o.req.Drop()
 				return decision{"drop", ok, err}
 			}),
 		Do2(Function{Name: "cancel",
-			Doc:     "Cancels what was relayed and has no final response yet; the caller hears the outcome of that.",
+			Doc:     "Cancels branches without a final response; the caller gets the outcome.",
 			Example: `sip.after(20, function() req:cancel("no answer") end)`},
 			reqSelf(), reasonArg, func(c *Call, o *reqObj, reason string) {
 				if err := c.vm.cancel(o, reason); err != nil {
@@ -123,7 +123,7 @@ var decides = ReturnsOf(func(c *Call, d decision) int {
 	}
 	c.l.Push(lua.LBool(d.ok))
 	return 1
-}, Result{Type: Boolean, OrNil: true, Doc: "false where the request is over"}, failure)
+}, Result{Type: Boolean, OrNil: true, Doc: "false if the request is over"}, failure)
 
 // replyOptions are the keys of reply's table.
 type replyOptions struct {
@@ -143,7 +143,7 @@ type replyCall struct {
 // replyArg reads code | response [, reason] [, {headers=, body=, content_type=}].
 var replyArg = ArgOf(readReply,
 	Param{Name: "code", Type: Integer, Or: []Type{ResponseType}, Min: "100", Max: "699", Doc: "from 100 to 699, or a response that fork returned"},
-	Param{Name: "reason", Type: String, Optional: true, LeftOut: true, Default: "the usual one"},
+	Param{Name: "reason", Type: String, Optional: true, LeftOut: true, Default: "the standard one"},
 	Param{Name: "options", Type: Table, Optional: true, Options: replyOptions{}})
 
 func readReply(c *Call, n int) (r replyCall) {
@@ -249,7 +249,7 @@ func (v *vm) relay(o *reqObj, targets []*engine.Target, opts *engine.ForkOptions
 
 type redirectOptions struct {
 	Code    int     `lua:"code" min:"300" max:"399" doc:"default 302"`
-	Expires float64 `lua:"expires" min:"0" max:"4294967295" doc:"seconds that the Contacts are good for"`
+	Expires float64 `lua:"expires" min:"0" max:"4294967295" doc:"seconds for which the Contacts are valid"`
 }
 
 // redirect are the arguments of redirect; decision is set where they were one already.
@@ -260,7 +260,7 @@ type redirect struct {
 }
 
 var targetsParam = Param{Name: "targets", Type: TargetType, Or: []Type{List, Nil}, Options: targetKeys.options(),
-	Doc: "a target or a list of them; nil, err of a lookup that failed"}
+	Doc: "a target or a list of them; nil, err from a failed lookup"}
 
 // redirectArg reads target | list [, {code=302, expires=}].
 var redirectArg = ArgOf(func(c *Call, n int) redirect {
@@ -365,8 +365,8 @@ var forwardArg = ArgOf(func(c *Call, n int) forwarded {
 	}
 	return forwarded{target: targets[0]}
 }, Param{Name: "target", Type: TargetType, Or: []Type{Nil}, Optional: true, Options: targetKeys.options(),
-	Doc: "default: along the route, or to what was assigned to req.ruri"},
-	Param{Name: "err", Type: String, Optional: true, Doc: "of a lookup that failed"})
+	Doc: "default: along the route, or to the assigned req.ruri"},
+	Param{Name: "err", Type: String, Optional: true, Doc: "from a failed lookup"})
 
 // reasonArg is what a Reason header says.
 var reasonArg = ArgOf(func(c *Call, n int) string {
@@ -378,7 +378,7 @@ var reasonArg = ArgOf(func(c *Call, n int) string {
 		raise(c.l, "req:cancel: %v", err)
 	}
 	return reasonValue(reason)
-}, Param{Name: "reason", Type: String, Optional: true, Doc: "for the Reason header: words, or a value such as \"SIP;cause=480\""})
+}, Param{Name: "reason", Type: String, Optional: true, Doc: "for the Reason header: text, or a value such as \"SIP;cause=480\""})
 
 // reasonValue is what a Reason header may say (RFC 3326 §2): "SIP;cause=480" stays, and words become its text.
 func reasonValue(reason string) string {

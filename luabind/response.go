@@ -45,7 +45,7 @@ func resArg(l *lua.LState) *resObj {
 // responseType declares res.
 var responseType = &ObjectType{
 	Name: "response",
-	Doc: "A response: of fork, of a callback, or of sip.send. It lives until the handlers of its request end; one of sip.send as long as the script " +
+	Doc: "A response: from fork, in a callback, or from sip.send. It lives until the handlers of its request end; one from sip.send as long as the script " +
 		"holds it.",
 	Example: `local res = req:fork("sip:bob@192.0.2.7")
 if res.code == 486 then req:reply(res) end`,
@@ -57,12 +57,12 @@ if res.code == 486 then req:reply(res) end`,
 		resField("content_type", String, "Content-Type", func(_ *Call, o *resObj) lua.LValue {
 			return textValue(o.res.Message().Header(message.HeaderContentType))
 		}).orNil(),
-		resField("contacts", List, "the Contacts that can be read", func(c *Call, o *resObj) lua.LValue {
+		resField("contacts", List, "the Contacts, without malformed ones", func(c *Call, o *resObj) lua.LValue {
 			return c.vm.addresses(c.l, o.res.Message(), message.HeaderContact, o.life, "a contact")
 		}).of(addressType),
 		resField("source", Table, "where it came from; nil for one made here", func(c *Call, o *resObj) lua.LValue { return responseSource(c.l, o.res) }).of(endpointShape).orNil(),
 		resField("target", TargetType, "the target that answered, as the script passed it", func(c *Call, o *resObj) lua.LValue { return c.vm.targetValue(o.res.Target()) }).orNil(),
-		resField("cause", String, `why there is none off the wire: "timeout", "unreachable", "cancelled", "empty" or "shutdown"; nil for one off the wire`,
+		resField("cause", String, `why there is no response from the network: "timeout", "unreachable", "cancelled", "empty" or "shutdown"; nil for one from the network`,
 			func(_ *Call, o *resObj) lua.LValue {
 				if cause := o.res.Cause(); cause != "" {
 					return lua.LString(cause)
@@ -71,7 +71,7 @@ if res.code == 486 then req:reply(res) end`,
 			}).orNil(),
 	},
 	Methods: append([]Function{
-		Do1(Function{Name: "drop", Doc: "Keeps a provisional response from going on.", Raises: "for a final one, and a reliable one (RSeq)",
+		Do1(Function{Name: "drop", Doc: "Keeps a provisional response from being forwarded.", Raises: "for a final one, and a reliable one (RSeq)",
 			Example: `req:relay("sip:bob@192.0.2.7", { on_response = function(res) if res.code == 181 then res:drop() end end })`},
 			Arg[*resObj]{width: 1, read: func(c *Call, _ int) *resObj { return resArg(c.l) }},
 			func(c *Call, o *resObj) {

@@ -35,12 +35,12 @@ func sipFunctions() []Function {
 func Core() Library {
 	return Library{
 		Name:      "sip",
-		Doc:       "What every script has without a require.",
+		Doc:       "Available to every script without a require.",
 		Functions: sipFunctions(),
 		Fields: []Field{
-			{Name: "args", Type: Table, Doc: "what --set KEY=VALUE gave, by KEY; nil for what was not given"},
+			{Name: "args", Type: Table, Doc: "the values of --set KEY=VALUE, by KEY; nil for a key that was not set"},
 			{Name: "json.null", Type: Any, Doc: "null in JSON, in both directions"},
-			{Name: "json.empty_list", Type: Any, Doc: "[] in JSON, where {} would be an object"},
+			{Name: "json.empty_list", Type: Any, Doc: "[] in JSON, because {} would be an object"},
 		},
 		Events: coreEvents(),
 		Types: []*ObjectType{requestType, responseType, branchType, uriType, addressType, paramsType, dictType, taskType, timerType,
@@ -51,7 +51,7 @@ func Core() Library {
 // targetShape is a target written as a table.
 func targetShape() *ObjectType {
 	t := &ObjectType{Name: "target", Example: `req:relay({ uri = "sip:bob@192.0.2.7", timeout = 20, headers = { Subject = "sales" } })`,
-		Doc: "Where a request goes: text, a uri, a binding, or a table with these keys, of which uri, next_hop or flow must be there."}
+		Doc: "Where a request goes: a string, a uri, a binding, or a table with these keys, of which uri, next_hop or flow is required."}
 	for _, o := range targetKeys.options() {
 		t.Fields = append(t.Fields, Field{Name: o.Name, Type: o.Kind, Doc: o.Doc})
 	}
@@ -62,8 +62,8 @@ func targetShape() *ObjectType {
 func coreEvents() []Event {
 	why := []Param{{Name: "why", Type: String, Doc: "start or reload"}}
 	return []Event{
-		{Name: "start", Doc: "This generation of the script begins to serve.", Params: why},
-		{Name: "stop", Doc: "Another generation serves from here on, or the process stops.",
+		{Name: "start", Doc: "This generation of the script goes into service.", Params: why},
+		{Name: "stop", Doc: "Another generation replaces this one, or the process is stopping.",
 			Params: []Param{{Name: "why", Type: String, Doc: "reload or shutdown"}}},
 	}
 }
@@ -83,7 +83,7 @@ func (v *vm) argsTable() lua.LValue {
 
 func sipText() []Function {
 	return []Function{
-		Try1(Function{Name: "uri", Doc: "Makes a uri of your own: of text, or a copy of a uri or of an address's uri. nil, err for text that is no uri.",
+		Try1(Function{Name: "uri", Doc: "Creates a uri from a string, or a copy of a uri or of an address's uri. nil, err for a string that is not a URI.",
 			Example: `local u = sip.uri("sip:bob@example.com")`},
 			uriSourceArg, returnsLua(URIType, "a uri that may be changed").of(uriType), func(c *Call, text string) (lua.LValue, error) {
 				u, err := c.vm.newURI(text)
@@ -92,7 +92,7 @@ func sipText() []Function {
 				}
 				return u, nil
 			}),
-		Try1(Function{Name: "address", Doc: "Reads an address as P-Asserted-Identity, Diversion or Refer-To have it, or makes one of its parts. nil, err for text that is none.",
+		Try1(Function{Name: "address", Doc: "Reads an address as in P-Asserted-Identity, Diversion or Refer-To, or builds one from its parts. nil, err for a string that is not an address.",
 			Example: `local a = sip.address('"Bob" <sip:bob@example.com>;reason=busy')`},
 			addressSourceArg, returnsLua(ObjectOf, "read-only").of(addressType), func(c *Call, text string) (lua.LValue, error) {
 				a, err := c.vm.newAddress([]byte(text), nil, "")
@@ -101,7 +101,7 @@ func sipText() []Function {
 				}
 				return &a.ud, nil
 			}),
-		Func1(Function{Name: "env", Doc: "A variable of the process's environment; nil for one that is not set or empty.", Example: `local key = sip.env("API_KEY")`},
+		Func1(Function{Name: "env", Doc: "An environment variable of the process; nil if it is not set or empty.", Example: `local key = sip.env("API_KEY")`},
 			TextArg("name", ""), OrNil(ReturnsText("")), func(c *Call, name string) string { return c.vm.gen.router.opts.Env(name) }),
 	}
 }
@@ -141,9 +141,9 @@ var addressSourceArg = ArgOf(func(c *Call, n int) string {
 	}
 	return text
 }, Param{Name: "text", Type: String, Or: []Type{Table}, Doc: "or {display=, uri=, params=}", Options: []Option{
-	{Name: "display", Kind: String, Doc: "quoted where it must be"}, {Name: "uri", Kind: URIType, Required: true}, {Name: "params", Kind: Table}}})
+	{Name: "display", Kind: String, Doc: "quoted if necessary"}, {Name: "uri", Kind: URIType, Required: true}, {Name: "params", Kind: Table}}})
 
-// addressText writes {display=, uri=, params=} as a header has it, quoted where it must be.
+// addressText writes {display=, uri=, params=} as a header has it, quoted if necessary.
 func (v *vm) addressText(l *lua.LState, t *lua.LTable) string {
 	if err := unknownKey(t, []string{"display", "uri", "params"}, ""); err != nil {
 		raise(l, "sip.address: %v", err)
@@ -163,7 +163,7 @@ func (v *vm) addressText(l *lua.LState, t *lua.LTable) string {
 func sipEngine() []Function {
 	name := TextArg("name", "of the domain")
 	return []Function{
-		Func1(Function{Name: "is_local", Effects: Vets, Doc: "Tells whether a host is this server: its domains at any port, its listen addresses at their port.",
+		Func1(Function{Name: "is_local", Effects: Vets, Doc: "Reports whether a host is this server: its domains at any port, its listen addresses at their port.",
 			Example: `if not sip.is_local(req.ruri) then return req:reply(403) end`},
 			hostArg, ReturnsBool(""), func(c *Call, h hostAt) bool {
 				return h.host != "" && c.vm.engineOf(c.l, "sip.is_local").IsLocal(h.host, h.port)

@@ -26,29 +26,29 @@ func sipCodecs() []Function {
 				h.Write([]byte(s))
 				return hex.EncodeToString(h.Sum(nil))
 			}),
-		Func1(Function{Name: "base64.encode", Doc: "Text in Base64 (RFC 4648 §4).", Example: `local s = sip.base64.encode("alice:secret")`}, text, ReturnsText(""),
+		Func1(Function{Name: "base64.encode", Doc: "Encodes text as Base64 (RFC 4648 §4).", Example: `local s = sip.base64.encode("alice:secret")`}, text, ReturnsText(""),
 			func(c *Call, s string) string {
 				spends(c.l, 4*len(s)) // with the copies on the way
 				return base64.StdEncoding.EncodeToString([]byte(s))
 			}),
-		Try1(Function{Name: "base64.decode", Doc: "What Base64 text holds; nil, err for what is none.", Example: `local s, err = sip.base64.decode("YWxpY2U=")`}, text,
+		Try1(Function{Name: "base64.decode", Doc: "Decodes Base64 text; nil, err if it is malformed.", Example: `local s, err = sip.base64.decode("YWxpY2U=")`}, text,
 			ReturnsText("any bytes"), func(c *Call, s string) (string, error) {
 				spends(c.l, 2*len(s))
 				b, err := base64.StdEncoding.DecodeString(s)
 				return string(b), err
 			}),
-		Func1(Function{Name: "token", Doc: "Random bytes that nobody can guess.", Example: `local id = sip.token(8)`},
+		Func1(Function{Name: "token", Doc: "Unpredictable random bytes.", Example: `local id = sip.token(8)`},
 			tokenArg.Default(16, "16"), hexText, func(c *Call, n int) string {
 				b := make([]byte, n)
 				c.vm.random.read(b)
 				return hex.EncodeToString(b)
 			}),
-		Func1(Function{Name: "random", Doc: "A whole number from 1 to n that nobody can guess.", Example: `if sip.random(100) <= 5 then sip.log.info("one of twenty") end`},
+		Func1(Function{Name: "random", Doc: "An unpredictable whole number from 1 to n.", Example: `if sip.random(100) <= 5 then sip.log.info("one of twenty") end`},
 			randomArg, ReturnsNumber("from 1 to n"), func(c *Call, n int64) float64 { return float64(c.vm.random.r.Int64N(n) + 1) }),
-		Func1(Function{Name: "json.encode", Doc: "JSON text of a value: a table with the keys 1 to n is a list, any other an object, an empty one {}.",
-			Raises: "for what has no form in JSON: functions, NaN, tables of both kinds", Example: `local text = sip.json.encode({ to = tostring(req.ruri), codes = { 486, 600 } })`},
+		Func1(Function{Name: "json.encode", Doc: "Encodes a value as JSON: a table with the keys 1 to n is a list, any other an object, an empty one {}.",
+			Raises: "for what JSON cannot represent: functions, NaN, tables of both kinds", Example: `local text = sip.json.encode({ to = tostring(req.ruri), codes = { 486, 600 } })`},
 			jsonArg, ReturnsText(""), func(c *Call, b []byte) string { spends(c.l, len(b)); return string(b) }),
-		Func1(Function{Name: "json.decode", Doc: "The value of JSON text; nil, err for what is none.", Example: `local rule, err = sip.json.decode('{"to": "sip:bob@example.com"}')`},
+		Func1(Function{Name: "json.decode", Doc: "Decodes JSON text; nil, err if it is malformed.", Example: `local rule, err = sip.json.decode('{"to": "sip:bob@example.com"}')`},
 			text, returnsSome(Result{Type: Any, OrNil: true}, failure), jsonDecode),
 	}
 }

@@ -18,8 +18,8 @@ func sipLog() []Function {
 		level slog.Level
 	}{{"debug", slog.LevelDebug}, {"info", slog.LevelInfo}, {"warn", slog.LevelWarn}, {"error", slog.LevelError}} {
 		fs = append(fs, Do2(Function{Name: "log." + x.name,
-			Doc:     "Logs at level " + x.name + ", with Call-ID and method in handlers. With one argument that is logged as it is, of any type.",
-			Raises:  "where the format asks for more arguments than there are",
+			Doc:     "Logs at level " + x.name + ", with Call-ID and method in handlers. A single argument, of any type, is logged as it is.",
+			Raises:  "if the format needs more arguments than there are",
 			Example: `sip.log.` + x.name + `("%s called %s", req.from.uri, req.ruri)`},
 			luaArg(Param{Name: "format", Type: Any, Format: true, Doc: "as of string.format"}), restArg("values", "of the format"),
 			func(c *Call, format lua.LValue, rest int) { c.vm.logAt(c.l, x.level, format, rest) }))

@@ -14,10 +14,10 @@ type sendOptions struct {
 	Method      string              `lua:"method,required" doc:"not INVITE, ACK or CANCEL, which need a dialog"`
 	Headers     []engine.HeaderEdit `lua:"headers" doc:"{Name = text | list}"`
 	Body        string              `lua:"body"`
-	ContentType string              `lua:"content_type" doc:"of the body; a Content-Type among headers will do"`
+	ContentType string              `lua:"content_type" doc:"of the body; a Content-Type in headers will do"`
 	Timeout     time.Duration       `lua:"timeout" doc:"to a final response, default 32"`
-	From        string              `lua:"from" doc:"the uri in From, default that of the listener"`
-	To          string              `lua:"to" doc:"the uri in To, default the Request-URI"`
+	From        string              `lua:"from" doc:"the URI in From, default that of the listener"`
+	To          string              `lua:"to" doc:"the URI in To, default the Request-URI"`
 }
 
 // sendKeys are all keys sip.send knows.
@@ -26,7 +26,7 @@ var sendKeys = []string{"method", "uri", "target", "from", "to", "headers", "bod
 // sipSend declares sip.send.
 func sipSend() Function {
 	return Try1(Function{Name: "send", Waits: true,
-		Doc:     "Sends a request of this server's own and waits for its final response. Where none comes the response is one made here, whose cause says why.",
+		Doc:     "Sends a request of this server's own and waits for its final response. If none arrives the response is one made here, whose cause says why.",
 		Raises:  "for INVITE, ACK and CANCEL, and headers that the engine owns",
 		Example: `local res, err = sip.send({ method = "OPTIONS", uri = "sip:bob@192.0.2.7", timeout = 2 })`},
 		sendArg, returnsLua(ResponseType, "").of(responseType), func(c *Call, spec *engine.SendSpec) (lua.LValue, error) {
@@ -56,9 +56,9 @@ var sendArg = ArgOf(func(c *Call, n int) *engine.SendSpec {
 	}
 	return spec
 }, Param{Name: "options", Type: Table, Options: append(OptionsOf(sendOptions{}),
-	Option{Name: "uri", Kind: URIType, Doc: "the Request-URI; it or target must be given"},
+	Option{Name: "uri", Kind: URIType, Doc: "the Request-URI; this or target is required"},
 	Option{Name: "target", Kind: TargetType, Doc: "as for relay", Options: targetKeys.options()},
-	Option{Name: "credentials", Kind: Table, Options: credentialKeys, Doc: "{user=, password=}, with which a challenge is answered"})})
+	Option{Name: "credentials", Kind: Table, Options: credentialKeys, Doc: "{user=, password=}, to answer a challenge with"})})
 
 func (v *vm) sendSpec(t *lua.LTable) (*engine.SendSpec, error) {
 	if err := unknownKey(t, sendKeys, ""); err != nil {

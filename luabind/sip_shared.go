@@ -13,14 +13,14 @@ import (
 // sip.shared, the Lua side.
 
 type sharedOptions struct {
-	Capacity int            `lua:"capacity" min:"1" max:"100000000" doc:"values kept; the least recently used goes first"`
-	Bytes    int            `lua:"bytes" min:"1024" max:"268435456" doc:"about how many bytes the values and keys may have together"`
-	TTL      *time.Duration `lua:"ttl" doc:"seconds a value lives, unless said otherwise; 0 for ever"`
+	Capacity int            `lua:"capacity" min:"1" max:"100000000" doc:"number of values kept; the least recently used is dropped first"`
+	Bytes    int            `lua:"bytes" min:"1024" max:"268435456" doc:"approximate total size of values and keys in bytes"`
+	TTL      *time.Duration `lua:"ttl" doc:"default time to live of a value in seconds; 0 for ever"`
 }
 
 // sipShared declares sip.shared.
 func sipShared() Function {
-	return Func2(Function{Name: "shared", Doc: "A dictionary that all lanes share and that survives reloads; the same one for the same name.",
+	return Func2(Function{Name: "shared", Doc: "A dictionary that all lanes share and that survives reloads; the same name gives the same dictionary.",
 		Raises: fmt.Sprintf("beyond %d dictionaries", dict.MaxDicts), Example: `local calls = sip.shared("calls", { capacity = 10000, ttl = 3600 })`},
 		dictNameArg, OptionsArg(sharedOptions{}), returnsLua(ObjectOf, "").of(dictType), func(c *Call, name string, opts sharedOptions) lua.LValue {
 			ttl := time.Duration(0)
@@ -46,7 +46,7 @@ var dictNameArg = ArgOf(func(c *Call, n int) string {
 // dictType declares dictionaries.
 var dictType = &ObjectType{
 	Name:    "dictionary",
-	Doc:     "What sip.shared returns. Values are strings, numbers, booleans and plain tables, which are copied; each call is atomic over all lanes.",
+	Doc:     "The result of sip.shared. Values are strings, numbers, booleans and plain tables, which are copied; each call is atomic across all lanes.",
 	Example: "local calls = sip.shared(\"calls\")\nlocal n = calls:incr(req.from.uri.aor, 1, 0, 60)",
 	Methods: dictMethods(),
 	kind: &kind{
@@ -72,13 +72,13 @@ func dictMethods() []Function {
 	}
 	return []Function{
 		Func3(Function{Name: "get", WaitsWith: "load",
-			Doc: "The value of a key, or nil. With load, a missing key is filled with what load(key) returns, once at a time over all lanes: a value and, if wanted, its ttl; " +
+			Doc: "The value of a key, or nil. With load, a missing key is filled with the result of load(key), which runs once at a time across all lanes: a value and, optionally, its ttl; " +
 				"nil, err stores nothing.",
 			Example: "local route = sip.shared(\"routes\"):get(\"alice\", function(key) return \"sip:\" .. key .. \"@192.0.2.7\", 60 end)"},
 			d, key, loadArg, returnsSome(Result{Type: Any, OrNil: true}, Result{Name: "err", Type: String, OrNil: true, Doc: "of load"}), dictGet),
 		store("set", "Stores a value.", dict.Always),
-		store("add", "Stores a value where the key has none.", dict.IfAbsent),
-		store("replace", "Stores a value where the key has one.", dict.IfPresent),
+		store("add", "Stores a value if the key has none.", dict.IfAbsent),
+		store("replace", "Stores a value if the key has one.", dict.IfPresent),
 		Func4(Function{Name: "update",
 			Doc: "Replaces a value by what fn(value) returns; nil removes the key. If another lane changes the key meanwhile, fn is called again with what it then holds. " +
 				"Without ttl a key keeps its time.",
@@ -87,7 +87,7 @@ func dictMethods() []Function {
 			d, key, functionArg("fn", "function(value)", "may not wait"), ttlArg, returnsSome(Result{Type: Any, OrNil: true, Doc: "the new value"}), dictUpdate),
 		Func2(Function{Name: "delete", Doc: "Removes a key.", Example: `sip.shared("calls"):delete("alice")`}, d, key, ReturnsBool("whether there was one"),
 			func(c *Call, d *dict.Dict, key string) bool { return d.Remove(key, c.vm.clock.Now()) }),
-		Try5(Function{Name: "incr", Doc: "Adds to a number; a missing key begins with init. nil, err where the value is no number.",
+		Try5(Function{Name: "incr", Doc: "Adds to a number; a missing key starts at init. nil, err if the value is not a number.",
 			Example: `local n = sip.shared("calls"):incr("alice", 1, 0, 60)`},
 			d, key, NumberArg("by", "").Default(1, "1"), NumberArg("init", "").Default(0, "0"), ttlArg, ReturnsNumber("the new number"),
 			func(c *Call, d *dict.Dict, key string, by, init float64, ttl time.Duration) (float64, error) {
@@ -97,9 +97,9 @@ func dictMethods() []Function {
 				}
 				return n, nil
 			}),
-		Func2(Function{Name: "ttl", Doc: "How long a key lives yet.", Example: `local left = sip.shared("calls"):ttl("alice")`}, d, key,
-			returnsLua(Seconds, "math.huge for ever; nil where there is none").orNil(), dictTTL),
-		Func1(Function{Name: "keys", Doc: "All keys, in no order.", Example: `local keys = sip.shared("calls"):keys()`}, d, ReturnsStrings(""),
+		Func2(Function{Name: "ttl", Doc: "The remaining lifetime of a key.", Example: `local left = sip.shared("calls"):ttl("alice")`}, d, key,
+			returnsLua(Seconds, "math.huge for ever; nil if there is no such key").orNil(), dictTTL),
+		Func1(Function{Name: "keys", Doc: "All keys, in no particular order.", Example: `local keys = sip.shared("calls"):keys()`}, d, ReturnsStrings(""),
 			func(c *Call, d *dict.Dict) []string { return d.Keys(c.vm.clock.Now()) }),
 		Do1(Function{Name: "flush", Doc: "Removes all keys.", Example: `sip.shared("calls"):flush()`}, d, func(_ *Call, d *dict.Dict) { d.Flush() }),
 	}

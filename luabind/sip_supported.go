@@ -17,7 +17,7 @@ const mostTags = 64
 // sipSupported declares sip.supported.
 func sipSupported() Function {
 	return Do1(Function{Name: "supported", Where: AtLoad, Why: "what a script serves does not change from one request to the next",
-		Doc:     "Names option tags that the script serves: requests that insist on them by Proxy-Require come to it. Several calls add up.",
+		Doc:     "Names option tags that the script implements: requests that require them with Proxy-Require come to it. Several calls add up.",
 		Example: `sip.supported({ "gruu", "outbound" })`},
 		tagsArg, func(c *Call, tags []string) {
 			v := c.vm

@@ -118,7 +118,7 @@ type task struct {
 
 // sipSpawn declares sip.spawn.
 func sipSpawn() Function {
-	return Func1(Function{Name: "spawn", Doc: "Runs a function beside what runs now, on the same lane. At file level it runs once in the process, when the script begins to serve.",
+	return Func1(Function{Name: "spawn", Doc: "Runs a function concurrently with the caller, on the same lane. At file level it runs once per process, when the script goes into service.",
 		Raises:  fmt.Sprintf("beyond %d timers and tasks of one request at a time", requestTasks),
 		Example: `local task = sip.spawn(function() return sip.send({ method = "OPTIONS", uri = "sip:bob@192.0.2.7" }) end)`},
 		handlerArg("fn", "function()", "it may wait"), returnsLua(ObjectOf, "").of(taskType), func(c *Call, f *lua.LFunction) lua.LValue {
@@ -136,11 +136,11 @@ func sipSpawn() Function {
 // taskType declares tasks.
 var taskType = &ObjectType{
 	Name:    "task",
-	Doc:     "What sip.spawn began.",
+	Doc:     "A task started by sip.spawn.",
 	Example: "local task = sip.spawn(function() return 1 end)\nlocal one = task:wait()",
 	Methods: []Function{Func1(Function{Name: "wait", Waits: true, Doc: "Waits until the function has ended.",
 		Example: `sip.spawn(function() return 1 end):wait()`},
-		self[*task](), returnsSome(Result{Name: "...", Type: Any, OrNil: true, Doc: "what the function returned; nil, err where it raised"}), taskWait)},
+		self[*task](), returnsSome(Result{Name: "...", Type: Any, OrNil: true, Doc: "what the function returned; nil, err if it raised an error"}), taskWait)},
 	kind: &kind{
 		text: func(_ *lua.LState, self any) string { return fmt.Sprintf("task: %p", self) },
 	},

@@ -16,16 +16,16 @@ func sipTime() []Function {
 	return []Function{
 		Func0(Function{Name: "now", Doc: "The time of day in seconds since 1970, with fractions.", Example: `req.vars.began = sip.now()`},
 			ReturnsNumber("seconds"), func(c *Call) float64 { return float64(c.vm.clock.Wall().UnixMicro()) / 1e6 }),
-		Act1(Function{Name: "sleep", Waits: true, Doc: "Waits; other calls go on meanwhile. nil, err where the request was over first.", Example: `sip.sleep(0.5)`},
+		Act1(Function{Name: "sleep", Waits: true, Doc: "Waits; other calls carry on. nil, err if the request was over first.", Example: `sip.sleep(0.5)`},
 			SecondsArg("s", ""), sipSleep),
 		sipEvery(),
 		sipAfter(),
 		sipSpawn(),
 		Do2(Function{Name: "on", Where: AtLoad, Why: "handlers run once in the process, not in the handler's VM",
-			Doc:    "Calls a function at each event of a name: start, stop, and those of modules. It runs in a VM of its own, once in the process, and may wait.",
+			Doc:    "Calls a function at each event with that name: start, stop, and those of modules. It runs in its own VM, once per process, and may wait.",
 			Raises: "for an event that no module has", Example: `sip.on("start", function(why) sip.log.info("serving after %s", why) end)`},
 			TextArg("event", "").Described(func(p *Param) { p.Event = true }),
-			handlerArg("fn", "function(...)", "what it gets is with the event"), sipOn),
+			handlerArg("fn", "function(...)", "its arguments are listed with the event"), sipOn),
 	}
 }
 

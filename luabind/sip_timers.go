@@ -23,9 +23,9 @@ type stopper interface{ stop() }
 // timerType declares timers.
 var timerType = &ObjectType{
 	Name:    "timer",
-	Doc:     "What sip.after and sip.every began.",
+	Doc:     "A timer started by sip.after or sip.every.",
 	Example: `local timer = sip.after(30, function() sip.log.info("half a minute") end)`,
-	Methods: []Function{Do1(Function{Name: "cancel", Doc: "Stops the timer; a call that runs already goes on.",
+	Methods: []Function{Do1(Function{Name: "cancel", Doc: "Stops the timer; a call already in progress continues.",
 		Example: `sip.after(30, function() end):cancel()`},
 		self[*timer](), timerCancel)},
 	kind: &kind{
@@ -84,13 +84,13 @@ func (t *ticker) stop() {
 }
 
 type everyOptions struct {
-	Jitter time.Duration `lua:"jitter" doc:"seconds: each pause is longer by up to that much"`
+	Jitter time.Duration `lua:"jitter" doc:"each pause is longer by up to this much"`
 }
 
 // sipEvery declares sip.every.
 func sipEvery() Function {
 	return Func3(Function{Name: "every", Where: AtLoad, Why: "it runs once in the process, not in the handler's VM",
-		Doc:     "Calls a function again and again while the script serves, once in the process. A call that still runs when the next is due makes that one be left out.",
+		Doc:     "Calls a function repeatedly while the script is in service, once per process. If a call is still running when the next is due, that one is skipped.",
 		Example: `sip.every(60, function() sip.log.info("a minute") end, { jitter = 5 })`},
 		intervalArg, handlerArg("fn", "function()", "it may wait"), OptionsArg(everyOptions{}), returnsLua(ObjectOf, "").of(timerType),
 		func(c *Call, d time.Duration, f *lua.LFunction, opts everyOptions) lua.LValue {
@@ -196,7 +196,7 @@ func (v *vm) runOf(q *quota, what string, f *lua.LFunction, out *[]lua.LValue) *
 
 // sipAfter declares sip.after.
 func sipAfter() Function {
-	return Func2(Function{Name: "after", Doc: "Calls a function once, in so many seconds, where it was asked for. At file level it runs once in the process.",
+	return Func2(Function{Name: "after", Doc: "Calls a function once, after that many seconds, on the lane that asked for it. At file level it runs once per process.",
 		Raises:  fmt.Sprintf("beyond %d timers and tasks of one request at a time", requestTasks),
 		Example: `local timer = sip.after(30, function() req:cancel("too long") end)`},
 		SecondsArg("s", ""), handlerArg("fn", "function()", "it may wait"), returnsLua(ObjectOf, "").of(timerType), after)

@@ -78,20 +78,20 @@ func targetKey(name string, t Type, doc string, set func(v *vm, t *engine.Target
 
 // targetKeys are the keys of a target.
 var targetKeys = keysOf(
-	destination(targetKey("uri", URIType, "the new Request-URI, default unchanged; may be a binding, whose other keys then hold too", setURI)),
-	destination(targetKey("next_hop", URIType, "only where it is sent", textKey("next_hop", func(t *engine.Target) *string { return &t.NextHop }))),
+	destination(targetKey("uri", URIType, "the new Request-URI, default unchanged; may be a binding, whose other keys then apply too", setURI)),
+	destination(targetKey("next_hop", URIType, "the next hop only", textKey("next_hop", func(t *engine.Target) *string { return &t.NextHop }))),
 	targetKey("path", List, "the Route set to write: a route or a list of them", setPath),
 	destination(targetKey("flow", Number, "of a binding: the connection to use", setFlowKey)),
-	destination(targetKey("received", String, "of a binding: where its client was seen", textKey("received", func(t *engine.Target) *string { return &t.Received }))),
+	destination(targetKey("received", String, "of a binding: the address its client was seen at", textKey("received", func(t *engine.Target) *string { return &t.Received }))),
 	targetKey("from_socket", String, "the name of the listener to send from", textKey("from_socket", func(t *engine.Target) *string { return &t.FromSocket })),
 	key[*engine.Target]{Option{Name: "q", Kind: Number, Min: "0", Max: "1", Doc: "from 0 to 1, for order \"q\""}, setQ},
-	targetKey("delay", Seconds, "to wait before this target is tried; 0 for none", secondsKey("delay", func(t *engine.Target) *time.Duration { return &t.Delay })),
+	targetKey("delay", Seconds, "to wait before trying this target; 0 for none", secondsKey("delay", func(t *engine.Target) *time.Duration { return &t.Delay })),
 	targetKey("timeout", Seconds, "to a final response", secondsKey("timeout", func(t *engine.Target) *time.Duration { return &t.Timeout })),
 	targetKey("ring_timeout", Seconds, "from its first 18x to a final response", secondsKey("ring_timeout", func(t *engine.Target) *time.Duration { return &t.RingTimeout })),
 	targetKey("reply_timeout", Seconds, "to any response", secondsKey("reply_timeout", func(t *engine.Target) *time.Duration { return &t.ReplyTimeout })),
 	targetKey("headers", Table, "{Name = text | list | false}, set or removed on this branch", setHeaders),
 	key[*engine.Target]{Option{Name: "credentials", Kind: Table, Options: credentialKeys,
-		Doc: "{user=, password=}, with which a challenge is answered"}, setCredentials},
+		Doc: "{user=, password=}, to answer a challenge with"}, setCredentials},
 	targetKey("vars", Table, "values of your own, read back as res.target.vars", checkVars),
 )
 

@@ -146,7 +146,7 @@ func (o *uriObj) readOnly(l *lua.LState) {
 var uriType = &ObjectType{
 	Name: "uri",
 	Doc: "A SIP, SIPS or tel URI. Those of a request or branch are views: assigning a part edits the message. sip.uri(u) makes a copy. tostring, .. and %s " +
-		"give the text; == compares two uris (§19.1.4), never a uri and a string.",
+		"give its text; == compares two uris (§19.1.4), never a uri and a string.",
 	Example: `local u = sip.uri("sip:bob@example.com;transport=tcp")
 u.host = "192.0.2.7"`,
 	Fields: []Field{
@@ -158,11 +158,11 @@ u.host = "192.0.2.7"`,
 			}
 			return lua.LString(unescape(u.User))
 		}, setUser).orNil(),
-		uriField("host", String, "a name or an address, an IPv6 one without brackets", func(_ *Call, _ *uriObj, u *message.URI) lua.LValue { return textOrNil(u.Host) },
+		uriField("host", String, "a name or an address, IPv6 without brackets", func(_ *Call, _ *uriObj, u *message.URI) lua.LValue { return textOrNil(u.Host) },
 			func(c *Call, u *message.URI, value lua.LValue) {
 				u.Host = []byte(hostText(c.l, plainText(c.l, "host", value)))
 			}),
-		uriField("port", Integer, "nil where the text names none", func(_ *Call, _ *uriObj, u *message.URI) lua.LValue {
+		uriField("port", Integer, "nil if none is given", func(_ *Call, _ *uriObj, u *message.URI) lua.LValue {
 			if u.Port == 0 {
 				return lua.LNil
 			}
@@ -179,7 +179,7 @@ u.host = "192.0.2.7"`,
 		}, nil),
 	},
 	Methods: []Function{
-		Func2(Function{Name: "equals", Doc: "Compares with a uri or text (§19.1.4). Text that is no uri equals none.", Example: `if req.ruri:equals("sip:bob@example.com") then req:reply(486) end`},
+		Func2(Function{Name: "equals", Doc: "Compares with a uri or a string (§19.1.4). A string that is not a URI is equal to none.", Example: `if req.ruri:equals("sip:bob@example.com") then req:reply(486) end`},
 			self[*uriObj](), luaArg(Param{Name: "other", Type: URIType, Doc: "a uri or text"}), ReturnsBool("whether they are equal"), uriEquals),
 	},
 	kind: &kind{

@@ -23,8 +23,8 @@ func (v *vm) newParams(o *paramsObj) *lua.LUserData {
 // paramsType declares parameters.
 var paramsType = &ObjectType{
 	Name: "params",
-	Doc: "Parameters of a uri or of an address, or the headers of a uri: read by name in any case, and gone over by pairs in their order. One without a value reads " +
-		"\"\", which is true. Those of a uri that may be changed can be assigned: text, a number, true for a name alone, nil or false to remove one.",
+	Doc: "Parameters of a uri or of an address, or the headers of a uri: read by name in any case; pairs visits them in order. One without a value reads " +
+		"\"\", which is true. Those of a uri that may be changed can be assigned: a string, a number, true for a name alone, nil or false to remove one.",
 	Example: `req.ruri.params.transport = "tcp"`,
 	kind: &kind{
 		any: func(c *Call, self any, name string) bool {

@@ -4,8 +4,8 @@
 ---@class auth
 local auth = {}
 
----Sets options, once, while the file loads. Raises when they contradict each other, or the users can't
----be opened. Only while the file loads.
+---Sets options, once, while the file loads. Raises if they contradict each other, or the store of
+---users cannot be opened. Only while the file loads.
 ---```lua
 ---auth.configure({ realm = "example.com", users = { alice = "secret" } })
 ---```
@@ -20,10 +20,10 @@ function auth.configure(options) end
 ---@param users any values of a table, and results of a function, are a password, {ha1=, algorithm=}, or a list of such
 function auth.users(users) end
 
----The user who sent the request, if his credentials are right and the identity claimed is his; else
----false, and the request has been answered 400, 401, 403, 407 or 503: that was its decision. An ACK or
----CANCEL is not answered: false. Returns string or false: the user; false otherwise. Only in handlers.
----Waits. It is the request's decision.
+---The user who sent the request, if the credentials are right and the claimed identity is theirs;
+---otherwise false, and the request has been answered 400, 401, 403, 407 or 503: that was its decision.
+---An ACK or CANCEL is not answered: false. Returns string or false: the user; false otherwise. Only in
+---handlers. Waits. It is the request's decision.
 ---```lua
 ---if not auth.require(req) then return end
 ---```
@@ -44,8 +44,9 @@ function auth.require(req, options) end
 ---@return string|nil err why it failed
 function auth.check(req, options) end
 
----The entry of option trusted that covers who sent the request, by address or by client certificate;
----else false. Returns string or false: the entry as it was written; false otherwise. Only in handlers.
+---The entry of the option trusted that covers the sender of the request, by address or by client
+---certificate; otherwise false. Returns string or false: the entry as it was written; false otherwise.
+---Only in handlers.
 ---```lua
 ---if not auth.trusted(req) and not auth.require(req) then return end
 ---```
@@ -53,17 +54,17 @@ function auth.check(req, options) end
 ---@return string|false result the entry as it was written; false otherwise
 function auth.trusted(req) end
 
----Answers 401 or 407. Returns boolean: false when the request is over, or an ACK or CANCEL. Only in
+---Answers 401 or 407. Returns boolean: false if the request is over, or an ACK or CANCEL. Only in
 ---handlers. It is the request's decision.
 ---```lua
 ---auth.challenge(req, { stale = true })
 ---```
 ---@param req sip.request the request
 ---@param options? auth.challenge.options optional
----@return boolean result false when the request is over, or an ACK or CANCEL
+---@return boolean result false if the request is over, or an ACK or CANCEL
 function auth.challenge(req, options) end
 
----Drops what is cached of a user. Only in handlers.
+---Drops what is cached about a user. Only in handlers.
 ---```lua
 ---auth.forget("alice")
 ---```
@@ -89,16 +90,16 @@ function auth.forget(user) end
 ---@class auth.require.options
 ---@field realm? string instead of the configured one
 ---@field identity? any false: any identity may be claimed; function(user, uri): whether this one may
----@field code? integer 401 or 407; default 401 for REGISTER, else 407
+---@field code? integer 401 or 407; default 401 for REGISTER, otherwise 407
 
 ---@class auth.check.options
 ---@field realm? string instead of the configured one
 ---@field identity? any false: any identity may be claimed; function(user, uri): whether this one may
----@field code? integer 401 or 407; default 401 for REGISTER, else 407
+---@field code? integer 401 or 407; default 401 for REGISTER, otherwise 407
 
 ---@class auth.challenge.options
 ---@field realm? string instead of the configured one
----@field stale? boolean only the nonce was bad: the client need not ask its user
----@field code? integer 401 or 407; default 401 for REGISTER, else 407
+---@field stale? boolean only the nonce was bad: the client does not have to ask its user
+---@field code? integer 401 or 407; default 401 for REGISTER, otherwise 407
 
 return auth

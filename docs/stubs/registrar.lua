@@ -1,16 +1,16 @@
 ---@meta registrar
 -- Made by `sipscript stubs`. Where users are registered: REGISTER, lookups, GRUUs, Path, and the event package reg.
 
----One contact of a registered user. relay and fork take it as a target.
+---One contact of a registered user. relay and fork accept it as a target.
 ---@class registrar.binding
 ---@field uri sip.uri the contact
----@field q number preference, 0 to 1; 1 where the client named none
----@field path any[]|nil Path values, topmost first (RFC 3327); nil without
----@field flow number|nil names the connection it came on; nil without
----@field received string|nil "udp:192.0.2.7:1024" for a client behind a NAT, "tcp:192.0.2.7:49152" for one on a connection; nil without
----@field user_agent string|nil of the last REGISTER; nil without
----@field instance string|nil "urn:uuid:…" (RFC 5626 §4.1); nil without
----@field reg_id integer|nil RFC 5626 §4.2; nil without
+---@field q number preference, 0 to 1; 1 if the client gave none
+---@field path any[]|nil Path values, topmost first (RFC 3327); nil if there are none
+---@field flow number|nil identifies the connection it came on; nil if there is none
+---@field received string|nil "udp:192.0.2.7:1024" for a client behind a NAT, "tcp:192.0.2.7:49152" for one on a connection; otherwise nil
+---@field user_agent string|nil of the last REGISTER; nil if it had none
+---@field instance string|nil "urn:uuid:…" (RFC 5626 §4.1); nil if there is none
+---@field reg_id integer|nil RFC 5626 §4.2; nil if there is none
 ---@field params table the contact's header parameters, by name in lower case; true for those without a value. Capabilities are among them (RFC 3840)
 ---@field expires number left
 local registrar_binding = {}
@@ -27,7 +27,7 @@ local registrar = {}
 function registrar.configure(options) end
 
 ---Processes a REGISTER and answers it: 200, 400, 403, 404, 420, 423, 500 or 503. It is the request's
----decision. Returns boolean: whether it was accepted. Then string or nil: where it was not. Only in
+---decision. Returns boolean: whether it was accepted. Then string or nil: if it was not. Only in
 ---handlers. It is the request's decision.
 ---```lua
 ---if req.method == "REGISTER" then return registrar.save(req) end
@@ -35,12 +35,12 @@ function registrar.configure(options) end
 ---@param req sip.request the request
 ---@param options? registrar.save.options optional
 ---@return boolean result whether it was accepted
----@return string|nil why where it was not
+---@return string|nil why if it was not
 function registrar.save(req, options) end
 
 ---Answers a SUBSCRIBE to the event package reg of a local user (RFC 3680): 200, 400, 403, 404, 406,
 ---420, 423, 481, 489, 500 or 503, and sends the NOTIFYs. It is the request's decision. Returns
----boolean: whether it was accepted. Then string or nil: where it was not. Only in handlers. It is the
+---boolean: whether it was accepted. Then string or nil: if it was not. Only in handlers. It is the
 ---request's decision.
 ---```lua
 ---if req.method == "SUBSCRIBE" then return registrar.subscribe(req) end
@@ -48,12 +48,12 @@ function registrar.save(req, options) end
 ---@param req sip.request the request
 ---@param options? registrar.subscribe.options optional
 ---@return boolean result whether it was accepted
----@return string|nil why where it was not
+---@return string|nil why if it was not
 function registrar.subscribe(req, options) end
 
----Writes this server into the Path of a REGISTER that goes on to another registrar, so that the
----client's requests come back here and reach it on its flow. Returns boolean: whether it was written.
----Then string or nil: the client does not support Path. Only in handlers.
+---Writes this server into the Path of a REGISTER for another registrar, so that the client's requests
+---come back here and reach it on its flow. Returns boolean: whether it was written. Then string or
+---nil: the client does not support Path. Only in handlers.
 ---```lua
 ---if req.method == "REGISTER" then registrar.add_path(req, { force = true }) end
 ---```
@@ -63,8 +63,8 @@ function registrar.subscribe(req, options) end
 ---@return string|nil why the client does not support Path
 function registrar.add_path(req, options) end
 
----Lists where a user is registered. nil and an error when the store is away; an empty list and a
----reason for a GRUU that was never given out. Returns list of binding or nil: bindings, the highest q
+---Lists where a user is registered. nil and an error if the store is unavailable; an empty list and a
+---reason for a GRUU that was never issued. Returns list of binding or nil: bindings, the highest q
 ---first. Only in handlers.
 ---```lua
 ---req:relay(registrar.lookup(req.ruri))
@@ -74,8 +74,8 @@ function registrar.add_path(req, options) end
 ---@return string|nil err why it failed
 function registrar.lookup(uri) end
 
----Lists all bindings of an address, where lookup has one for each client: for administration. Returns
----list of binding or nil: bindings, the highest q first. Only in handlers.
+---Lists all bindings of an address, while lookup returns one for each client: for administration.
+---Returns list of binding or nil: bindings, the highest q first. Only in handlers.
 ---```lua
 ---local all = registrar.bindings("sip:bob@example.com")
 ---```
@@ -106,7 +106,7 @@ function registrar.wait(uri, s) end
 ---@return string|nil err why it failed
 function registrar.remove(aor, contact) end
 
----How many bindings there are. Only in handlers.
+---The number of bindings. Only in handlers.
 ---```lua
 ---sip.log.info("%d bindings", registrar.count())
 ---```
@@ -137,7 +137,7 @@ function registrar.count() end
 ---@field headers? table {Name = text | list}, added to the answer
 
 ---@class registrar.add.path.options
----@field force? boolean also where the client does not list path in Supported
+---@field force? boolean also if the client does not list path in Supported
 
 ---@class registrar.configure.options.subscriptions
 ---@field max_expires? number the longest duration of a subscription in seconds, and the default

@@ -1,34 +1,34 @@
 ---@meta sip
--- Made by `sipscript stubs`. What every script has without a require.
+-- Made by `sipscript stubs`. Available to every script without a require.
 
 ---@alias sip.targets string|sip.uri|sip.address|sip.target|table|any[]
 
----The request that route was called for. Fields are read from the message when they are asked for; what is absent is nil. It lives until its handlers end.
+---The request that route was called for. Fields are read from the message on access; absent ones are nil. It lives until its handlers end.
 ---@class sip.request
----@field method string in capitals as the request has it
----@field ruri sip.uri the Request-URI; assigning it, or its parts, edits the request
+---@field method string as in the request
+---@field ruri sip.uri the Request-URI; assigning it, or a part of it, edits the request
 ---@field from sip.address From
 ---@field to sip.address To
 ---@field call_id string Call-ID
 ---@field cseq sip.cseq CSeq
 ---@field max_forwards integer|nil Max-Forwards
----@field contacts sip.address[] the Contacts that can be read
----@field routes sip.address[] the Route entries left after this server's own
+---@field contacts sip.address[] the Contacts, without malformed ones
+---@field routes sip.address[] the Route entries after this server's own
 ---@field body string|nil the body; set_body replaces it
 ---@field content_type string|nil Content-Type
 ---@field user_agent string|nil User-Agent
 ---@field expires number|nil Expires
----@field id string names this request among all of this and other processes
+---@field id string identifies this request, also among those of other processes
 ---@field vars table values of your own, kept with the transaction
 ---@field in_dialog boolean whether it has a To tag (the ACK of a non-2xx has one too)
----@field answered integer|nil the code of the final response that went out
+---@field answered integer|nil the code of the final response that was sent
 ---@field cancelled boolean whether the caller cancelled
 ---@field source sip.source where it came from
----@field received_on sip.listener the listener it came to
----@field route_params table|nil the parameters of this server's own Record-Route, {} where it had none; nil unless the request followed one whose signature holds
+---@field received_on sip.listener the listener it arrived on
+---@field route_params table|nil the parameters of this server's own Record-Route, {} if it had none; nil unless the request followed one with a valid signature
 local sip_request = {}
 
----Tells whether the method is one of these. Returns boolean: whether it is.
+---Reports whether the method is one of these. Returns boolean: whether it is.
 ---```lua
 ---if req:is("INVITE", "SUBSCRIBE") then req:record_route() end
 ---```
@@ -36,98 +36,97 @@ local sip_request = {}
 ---@return boolean result whether it is
 function sip_request:is(...) end
 
----Answers the request. A provisional code (1xx) decides nothing; a response that fork returned is sent
----on as it is, with its own reason. A body needs a content_type. Returns boolean or nil: false where
----the request is over. Raises for a second decision, a response to another request, and CR or LF in
+---Answers the request. A provisional code (1xx) decides nothing; a response returned by fork is
+---forwarded as it is, with its own reason. A body needs a content_type. Returns boolean or nil: false
+---if the request is over. Raises for a second decision, a response to another request, and CR or LF in
 ---what becomes a line. It is the request's decision.
 ---```lua
 ---req:reply(486, "Busy Here", { headers = { ["Retry-After"] = "60" } })
 ---```
 ---@param code integer|sip.response from 100 to 699, or a response that fork returned
----@param reason? string default the usual one
+---@param reason? string default the standard one
 ---@param options? sip.sip.request.reply.options optional
----@return boolean|nil result false where the request is over
+---@return boolean|nil result false if the request is over
 ---@return string|nil err why it failed
 function sip_request:reply(code, reason, options) end
 
----Answers 3xx with the targets as Contacts, in their order and with their q. nil, err in the place of
----targets answers 503, an empty list 480. Returns boolean or nil: false where the request is over. It
----is the request's decision.
+---Answers 3xx with the targets as Contacts, in their order and with their q. nil, err in place of
+---targets answers 503, an empty list 480. Returns boolean or nil: false if the request is over. It is
+---the request's decision.
 ---```lua
 ---req:redirect({ "sip:bob@192.0.2.7", "sip:bob@198.51.100.7" }, { code = 302, expires = 60 })
 ---```
----@param targets sip.targets|sip.sip.request.redirect.targets a target or a list of them; nil, err of a lookup that failed
+---@param targets sip.targets|sip.sip.request.redirect.targets a target or a list of them; nil, err from a failed lookup
 ---@param options? sip.sip.request.redirect.options optional
----@return boolean|nil result false where the request is over
+---@return boolean|nil result false if the request is over
 ---@return string|nil err why it failed
 function sip_request:redirect(targets, options) end
 
----Stays on the path of the dialog that this request may start (§16.6 step 4): later requests of it
----come here, and params are then readable as req.route_params. Twice where transport or interface
----changes (RFC 5658); nothing where no dialog can start.
+---Stays in the path of the dialog that this request may start (§16.6 step 4): its later requests come
+---here, and params are then available as req.route_params. Adds two entries if transport or interface
+---changes (RFC 5658); does nothing if no dialog can start.
 ---```lua
 ---req:record_route({ account = "7" })
 ---```
 ---@param params? table|string {name = value} or ";name=value"; optional
 function sip_request:record_route(params) end
 
----Hands the request over to the engine, which sees the transaction through, and returns at once.
----Without a target it goes only where this server vouches for: along its signed Record-Route (else
----481), or to a req.ruri that the script assigned (else 403). nil, err in the place of targets answers
----503, an empty list 480. Returns boolean or nil: false where the request is over. Raises for a second
+---Passes the request to the engine, which handles the transaction, and returns at once. Without a
+---target it goes only where this server vouches for it: along its signed Record-Route (otherwise 481),
+---or to a req.ruri that the script assigned (otherwise 403). nil, err in place of targets answers 503,
+---an empty list 480. Returns boolean or nil: false if the request is over. Raises for a second
 ---decision, unknown keys, and nil alone. It is the request's decision.
 ---```lua
 ---req:relay({ uri = "sip:bob@192.0.2.7", timeout = 20 }, { on_failure = function(res) sip.log.info("%d", res.code) end })
 ---```
----@param targets? sip.targets|sip.sip.request.relay.targets a target or a list of them; nil, err of a lookup that failed; default where this server vouches for
+---@param targets? sip.targets|sip.sip.request.relay.targets a target or a list of them; nil, err from a failed lookup; default where this server vouches for
 ---@param options? sip.sip.request.relay.options optional
----@return boolean|nil result false where the request is over
+---@return boolean|nil result false if the request is over
 ---@return string|nil err why it failed
 function sip_request:relay(targets, options) end
 
----As relay, but waits for the outcome and returns it: the best response (§16.7), or one made here,
----whose cause says why. It decides nothing: where route ends without a decision, the best response of
----all its forks is sent. Returns response: always one, at shutdown too. Raises after a decision.
----Waits.
+---Like relay, but waits for the outcome and returns it: the best response (§16.7), or one made here,
+---whose cause says why. It is not a decision: if route ends without one, the best response of all its
+---forks is sent. Returns response: always one, at shutdown too. Raises after a decision. Waits.
 ---```lua
 ---local res = req:fork("sip:bob@192.0.2.7", { timeout = 20 })
 ---```
----@param targets? sip.targets|sip.sip.request.fork.targets a target or a list of them; nil, err of a lookup that failed; default where this server vouches for
+---@param targets? sip.targets|sip.sip.request.fork.targets a target or a list of them; nil, err from a failed lookup; default where this server vouches for
 ---@param options? sip.sip.request.fork.options optional
 ---@return sip.response res always one, at shutdown too
 function sip_request:fork(targets, options) end
 
----Sends the request on statelessly (§16.11): no transaction, no timers, no fork. The responses find
----their way by a keyed branch. The script sees retransmissions, ACK and CANCEL too, and must choose
----alike for them, without waiting. Returns boolean or nil: false where the request is over. It is the
+---Forwards the request statelessly (§16.11): no transaction, no timers, no fork. A keyed branch leads
+---the responses back. The script also sees retransmissions, ACK and CANCEL, and must choose the same
+---target for them, without waiting. Returns boolean or nil: false if the request is over. It is the
 ---request's decision.
 ---```lua
 ---req:forward("sip:192.0.2.7")
 ---```
----@param target? sip.targets|sip.sip.request.forward.target default: along the route, or to what was assigned to req.ruri; optional
----@param err? string of a lookup that failed; optional
----@return boolean|nil result false where the request is over
+---@param target? sip.targets|sip.sip.request.forward.target default: along the route, or to the assigned req.ruri; optional
+---@param err? string from a failed lookup; optional
+---@return boolean|nil result false if the request is over
 ---@return string|nil err why it failed
 function sip_request:forward(target, err) end
 
----Answers nothing and keeps nothing. Returns boolean or nil: false where the request is over. It is
----the request's decision.
+---Sends no answer and keeps no state. Returns boolean or nil: false if the request is over. It is the
+---request's decision.
 ---```lua
 ---req:drop()
 ---```
----@return boolean|nil result false where the request is over
+---@return boolean|nil result false if the request is over
 ---@return string|nil err why it failed
 function sip_request:drop() end
 
----Cancels what was relayed and has no final response yet; the caller hears the outcome of that.
+---Cancels branches without a final response; the caller gets the outcome.
 ---```lua
 ---sip.after(20, function() req:cancel("no answer") end)
 ---```
----@param reason? string for the Reason header: words, or a value such as "SIP;cause=480"; optional
+---@param reason? string for the Reason header: text, or a value such as "SIP;cause=480"; optional
 function sip_request:cancel(reason) end
 
----The first element of a header, folded lines joined; nil where there is none. Compact forms and case
----are the engine's business. Returns string or nil: the element, without the header's name.
+---The first element of a header, with folded lines joined; nil if there is none. The engine handles
+---compact forms and case. Returns string or nil: the element, without the header's name.
 ---```lua
 ---local subject = req:header("Subject")
 ---```
@@ -135,8 +134,8 @@ function sip_request:cancel(reason) end
 ---@return string|nil result the element, without the header's name
 function sip_request:header(name) end
 
----All elements of a header, one a value where the RFC says that the header is a list; an empty list
----where there are none. Returns list: strings.
+---All elements of a header, one per value if the RFC defines the header as a list; an empty list if
+---there are none. Returns list: strings.
 ---```lua
 ---for _, value in ipairs(req:headers("Diversion")) do sip.log.info("%s", value) end
 ---```
@@ -144,8 +143,8 @@ function sip_request:header(name) end
 ---@return any[] result strings
 function sip_request:headers(name) end
 
----Replaces a header by a value, or one field for each of a list; an empty list leaves none. Raises for
----CR, LF, NUL, and headers that the engine owns (Via, CSeq, Content-Length …).
+---Replaces a header by a value, or by one field for each value of a list; an empty list removes it.
+---Raises for CR, LF, NUL, and headers that the engine owns (Via, CSeq, Content-Length …).
 ---```lua
 ---req:set_header("Subject", "sales")
 ---```
@@ -153,7 +152,7 @@ function sip_request:headers(name) end
 ---@param value string|any[] a string or a list of strings
 function sip_request:set_header(name, value) end
 
----Adds a field to a header, after those that are there or before them. Raises as set_header does.
+---Adds a field to a header, after the existing ones or before them. Raises as set_header does.
 ---```lua
 ---req:add_header("Diversion", "<sip:bob@example.com>;reason=no-answer", "first")
 ---```
@@ -174,30 +173,31 @@ function sip_request:remove_header(name) end
 ---req:set_body("v=0\r\n", "application/sdp")
 ---```
 ---@param body string|nil 
----@param content_type? string of a body that is not empty: it must be given; optional
+---@param content_type? string required for a body that is not empty; optional
 function sip_request:set_body(body, content_type) end
 
----A response: of fork, of a callback, or of sip.send. It lives until the handlers of its request end; one of sip.send as long as the script holds it.
+---A response: from fork, in a callback, or from sip.send. It lives until the handlers of its request end; one from sip.send as long as the script holds it.
 ---@class sip.response
 ---@field code integer from 101 to 699
 ---@field reason string the reason phrase
 ---@field final boolean whether the code is 200 or more
 ---@field body string|nil the body; set_body replaces it
 ---@field content_type string|nil Content-Type
----@field contacts sip.address[] the Contacts that can be read
+---@field contacts sip.address[] the Contacts, without malformed ones
 ---@field source sip.endpoint|nil where it came from; nil for one made here
 ---@field target sip.targets|nil the target that answered, as the script passed it
----@field cause string|nil why there is none off the wire: "timeout", "unreachable", "cancelled", "empty" or "shutdown"; nil for one off the wire
+---@field cause string|nil why there is no response from the network: "timeout", "unreachable", "cancelled", "empty" or "shutdown"; nil for one from the network
 local sip_response = {}
 
----Keeps a provisional response from going on. Raises for a final one, and a reliable one (RSeq).
+---Keeps a provisional response from being forwarded. Raises for a final one, and a reliable one
+---(RSeq).
 ---```lua
 ---req:relay("sip:bob@192.0.2.7", { on_response = function(res) if res.code == 181 then res:drop() end end })
 ---```
 function sip_response:drop() end
 
----The first element of a header, folded lines joined; nil where there is none. Compact forms and case
----are the engine's business. Returns string or nil: the element, without the header's name.
+---The first element of a header, with folded lines joined; nil if there is none. The engine handles
+---compact forms and case. Returns string or nil: the element, without the header's name.
 ---```lua
 ---local subject = req:header("Subject")
 ---```
@@ -205,8 +205,8 @@ function sip_response:drop() end
 ---@return string|nil result the element, without the header's name
 function sip_response:header(name) end
 
----All elements of a header, one a value where the RFC says that the header is a list; an empty list
----where there are none. Returns list: strings.
+---All elements of a header, one per value if the RFC defines the header as a list; an empty list if
+---there are none. Returns list: strings.
 ---```lua
 ---for _, value in ipairs(req:headers("Diversion")) do sip.log.info("%s", value) end
 ---```
@@ -214,8 +214,8 @@ function sip_response:header(name) end
 ---@return any[] result strings
 function sip_response:headers(name) end
 
----Replaces a header by a value, or one field for each of a list; an empty list leaves none. Raises for
----CR, LF, NUL, and headers that the engine owns (Via, CSeq, Content-Length …).
+---Replaces a header by a value, or by one field for each value of a list; an empty list removes it.
+---Raises for CR, LF, NUL, and headers that the engine owns (Via, CSeq, Content-Length …).
 ---```lua
 ---req:set_header("Subject", "sales")
 ---```
@@ -223,7 +223,7 @@ function sip_response:headers(name) end
 ---@param value string|any[] a string or a list of strings
 function sip_response:set_header(name, value) end
 
----Adds a field to a header, after those that are there or before them. Raises as set_header does.
+---Adds a field to a header, after the existing ones or before them. Raises as set_header does.
 ---```lua
 ---req:add_header("Diversion", "<sip:bob@example.com>;reason=no-answer", "first")
 ---```
@@ -244,20 +244,20 @@ function sip_response:remove_header(name) end
 ---req:set_body("v=0\r\n", "application/sdp")
 ---```
 ---@param body string|nil 
----@param content_type? string of a body that is not empty: it must be given; optional
+---@param content_type? string required for a body that is not empty; optional
 function sip_response:set_body(body, content_type) end
 
----What one branch of relay or fork sends. It can be edited only while its on_branch runs.
+---The request of one branch of relay or fork. It can be edited only while its on_branch runs.
 ---@class sip.branch
 ---@field ruri sip.uri the Request-URI of this branch; assigning it, or its parts, edits the branch
 ---@field target sip.targets|nil the target as the script passed it
----@field method string in capitals as the request has it
+---@field method string as in the request
 ---@field body string|nil the body; set_body replaces it
 ---@field content_type string|nil Content-Type
 local sip_branch = {}
 
----The first element of a header, folded lines joined; nil where there is none. Compact forms and case
----are the engine's business. Returns string or nil: the element, without the header's name.
+---The first element of a header, with folded lines joined; nil if there is none. The engine handles
+---compact forms and case. Returns string or nil: the element, without the header's name.
 ---```lua
 ---local subject = req:header("Subject")
 ---```
@@ -265,8 +265,8 @@ local sip_branch = {}
 ---@return string|nil result the element, without the header's name
 function sip_branch:header(name) end
 
----All elements of a header, one a value where the RFC says that the header is a list; an empty list
----where there are none. Returns list: strings.
+---All elements of a header, one per value if the RFC defines the header as a list; an empty list if
+---there are none. Returns list: strings.
 ---```lua
 ---for _, value in ipairs(req:headers("Diversion")) do sip.log.info("%s", value) end
 ---```
@@ -274,8 +274,8 @@ function sip_branch:header(name) end
 ---@return any[] result strings
 function sip_branch:headers(name) end
 
----Replaces a header by a value, or one field for each of a list; an empty list leaves none. Raises for
----CR, LF, NUL, and headers that the engine owns (Via, CSeq, Content-Length …).
+---Replaces a header by a value, or by one field for each value of a list; an empty list removes it.
+---Raises for CR, LF, NUL, and headers that the engine owns (Via, CSeq, Content-Length …).
 ---```lua
 ---req:set_header("Subject", "sales")
 ---```
@@ -283,7 +283,7 @@ function sip_branch:headers(name) end
 ---@param value string|any[] a string or a list of strings
 function sip_branch:set_header(name, value) end
 
----Adds a field to a header, after those that are there or before them. Raises as set_header does.
+---Adds a field to a header, after the existing ones or before them. Raises as set_header does.
 ---```lua
 ---req:add_header("Diversion", "<sip:bob@example.com>;reason=no-answer", "first")
 ---```
@@ -304,22 +304,22 @@ function sip_branch:remove_header(name) end
 ---req:set_body("v=0\r\n", "application/sdp")
 ---```
 ---@param body string|nil 
----@param content_type? string of a body that is not empty: it must be given; optional
+---@param content_type? string required for a body that is not empty; optional
 function sip_branch:set_body(body, content_type) end
 
----A SIP, SIPS or tel URI. Those of a request or branch are views: assigning a part edits the message. sip.uri(u) makes a copy. tostring, .. and %s give the text; == compares two uris (§19.1.4), never a uri and a string.
+---A SIP, SIPS or tel URI. Those of a request or branch are views: assigning a part edits the message. sip.uri(u) makes a copy. tostring, .. and %s give its text; == compares two uris (§19.1.4), never a uri and a string.
 ---@class sip.uri
 ---@field scheme string in lower case
 ---@field user string|nil with escapes undone
----@field host string a name or an address, an IPv6 one without brackets
----@field port integer|nil nil where the text names none
+---@field host string a name or an address, IPv6 without brackets
+---@field port integer|nil nil if none is given
 ---@field params sip.params parameters, by name in any case; one without a value reads ""
 ---@field headers sip.params the headers after "?", by name in any case
 ---@field aor string the canonical key of the address, "sip:bob@example.com": the same for each spelling
 local sip_uri = {}
 
----Compares with a uri or text (§19.1.4). Text that is no uri equals none. Returns boolean: whether
----they are equal.
+---Compares with a uri or a string (§19.1.4). A string that is not a URI is equal to none. Returns
+---boolean: whether they are equal.
 ---```lua
 ---if req.ruri:equals("sip:bob@example.com") then req:reply(486) end
 ---```
@@ -327,26 +327,26 @@ local sip_uri = {}
 ---@return boolean result whether they are equal
 function sip_uri:equals(other) end
 
----A header element with a uri: From, To, one Contact, one Route, or what sip.address reads. It is read-only; tostring gives its text.
+---A header element with a URI: From, To, one Contact, one Route, or the result of sip.address. It is read-only; tostring gives its text.
 ---@class sip.address
 ---@field display string|nil the name without its quotes
 ---@field uri sip.uri|nil read-only; nil for Contact: *
 ---@field tag string|nil the parameter tag
----@field params sip.params the parameters after the uri
+---@field params sip.params the parameters after the URI
 local sip_address = {}
 
----Parameters of a uri or of an address, or the headers of a uri: read by name in any case, and gone over by pairs in their order. One without a value reads "", which is true. Those of a uri that may be changed can be assigned: text, a number, true for a name alone, nil or false to remove one.
+---Parameters of a uri or of an address, or the headers of a uri: read by name in any case; pairs visits them in order. One without a value reads "", which is true. Those of a uri that may be changed can be assigned: a string, a number, true for a name alone, nil or false to remove one.
 ---@class sip.params
 ---@field [string] string|boolean|number|nil
 local sip_params = {}
 
----What sip.shared returns. Values are strings, numbers, booleans and plain tables, which are copied; each call is atomic over all lanes.
+---The result of sip.shared. Values are strings, numbers, booleans and plain tables, which are copied; each call is atomic across all lanes.
 ---@class sip.dictionary
 local sip_dictionary = {}
 
----The value of a key, or nil. With load, a missing key is filled with what load(key) returns, once at
----a time over all lanes: a value and, if wanted, its ttl; nil, err stores nothing. Waits if `load` is
----given.
+---The value of a key, or nil. With load, a missing key is filled with the result of load(key), which
+---runs once at a time across all lanes: a value and, optionally, its ttl; nil, err stores nothing.
+---Waits if `load` is given.
 ---```lua
 ---local route = sip.shared("routes"):get("alice", function(key) return "sip:" .. key .. "@192.0.2.7", 60 end)
 ---```
@@ -367,7 +367,7 @@ function sip_dictionary:get(key, load) end
 ---@return boolean result whether it was stored
 function sip_dictionary:set(key, value, ttl) end
 
----Stores a value where the key has none. Returns boolean: whether it was stored. Raises for nil, and a
+---Stores a value if the key has none. Returns boolean: whether it was stored. Raises for nil, and a
 ---value larger than 1 MiB.
 ---```lua
 ---local stored = sip.shared("calls"):add("alice", 1, 60)
@@ -378,7 +378,7 @@ function sip_dictionary:set(key, value, ttl) end
 ---@return boolean result whether it was stored
 function sip_dictionary:add(key, value, ttl) end
 
----Stores a value where the key has one. Returns boolean: whether it was stored. Raises for nil, and a
+---Stores a value if the key has one. Returns boolean: whether it was stored. Raises for nil, and a
 ---value larger than 1 MiB.
 ---```lua
 ---local stored = sip.shared("calls"):replace("alice", 1, 60)
@@ -414,7 +414,7 @@ function sip_dictionary:update(key, fn, ttl) end
 ---@return boolean result whether there was one
 function sip_dictionary:delete(key) end
 
----Adds to a number; a missing key begins with init. nil, err where the value is no number. Returns
+---Adds to a number; a missing key starts at init. nil, err if the value is not a number. Returns
 ---number or nil: the new number.
 ---```lua
 ---local n = sip.shared("calls"):incr("alice", 1, 0, 60)
@@ -427,15 +427,16 @@ function sip_dictionary:delete(key) end
 ---@return string|nil err why it failed
 function sip_dictionary:incr(key, by, init, ttl) end
 
----How long a key lives yet. Returns seconds or nil: math.huge for ever; nil where there is none.
+---The remaining lifetime of a key. Returns seconds or nil: math.huge for ever; nil if there is no such
+---key.
 ---```lua
 ---local left = sip.shared("calls"):ttl("alice")
 ---```
 ---@param key string|number|sip.uri|string its text counts
----@return number|nil result math.huge for ever; nil where there is none
+---@return number|nil result math.huge for ever; nil if there is no such key
 function sip_dictionary:ttl(key) end
 
----All keys, in no order.
+---All keys, in no particular order.
 ---```lua
 ---local keys = sip.shared("calls"):keys()
 ---```
@@ -448,23 +449,23 @@ function sip_dictionary:keys() end
 ---```
 function sip_dictionary:flush() end
 
----What sip.spawn began.
+---A task started by sip.spawn.
 ---@class sip.task
 local sip_task = {}
 
----Waits until the function has ended. Returns any or nil: what the function returned; nil, err where
----it raised. Waits.
+---Waits until the function has ended. Returns any or nil: what the function returned; nil, err if it
+---raised an error. Waits.
 ---```lua
 ---sip.spawn(function() return 1 end):wait()
 ---```
----@return any ... what the function returned; nil, err where it raised
+---@return any ... what the function returned; nil, err if it raised an error
 function sip_task:wait() end
 
----What sip.after and sip.every began.
+---A timer started by sip.after or sip.every.
 ---@class sip.timer
 local sip_timer = {}
 
----Stops the timer; a call that runs already goes on.
+---Stops the timer; a call already in progress continues.
 ---```lua
 ---sip.after(30, function() end):cancel()
 ---```
@@ -488,7 +489,7 @@ local sip_endpoint = {}
 ---@field ip string the address, without brackets
 ---@field port integer 
 ---@field transport string udp, tcp, tls, ws or wss
----@field identity any[] the domains that the sender's certificate speaks for
+---@field identity any[] the domains that the sender's certificate is valid for
 local sip_source = {}
 
 ---Where a request was received.
@@ -499,26 +500,26 @@ local sip_source = {}
 ---@field name string of the listener, for from_socket
 local sip_listener = {}
 
----Where a request goes: text, a uri, a binding, or a table with these keys, of which uri, next_hop or flow must be there.
+---Where a request goes: a string, a uri, a binding, or a table with these keys, of which uri, next_hop or flow is required.
 ---@class sip.target
----@field uri sip.uri the new Request-URI, default unchanged; may be a binding, whose other keys then hold too
----@field next_hop sip.uri only where it is sent
+---@field uri sip.uri the new Request-URI, default unchanged; may be a binding, whose other keys then apply too
+---@field next_hop sip.uri the next hop only
 ---@field path any[] the Route set to write: a route or a list of them
 ---@field flow number of a binding: the connection to use
----@field received string of a binding: where its client was seen
+---@field received string of a binding: the address its client was seen at
 ---@field from_socket string the name of the listener to send from
 ---@field q number from 0 to 1, for order "q"
----@field delay number to wait before this target is tried; 0 for none
+---@field delay number to wait before trying this target; 0 for none
 ---@field timeout number to a final response
 ---@field ring_timeout number from its first 18x to a final response
 ---@field reply_timeout number to any response
 ---@field headers table {Name = text | list | false}, set or removed on this branch
----@field credentials table {user=, password=}, with which a challenge is answered
+---@field credentials table {user=, password=}, to answer a challenge with
 ---@field vars table values of your own, read back as res.target.vars
 local sip_target = {}
 
 ---@class sip
----@field args table what --set KEY=VALUE gave, by KEY; nil for what was not given
+---@field args table the values of --set KEY=VALUE, by KEY; nil for a key that was not set
 sip = {}
 
 ---@class sip.base64
@@ -532,14 +533,14 @@ sip.hash = {}
 
 ---@class sip.json
 ---@field null any null in JSON, in both directions
----@field empty_list any [] in JSON, where {} would be an object
+---@field empty_list any [] in JSON, because {} would be an object
 sip.json = {}
 
 ---@class sip.log
 sip.log = {}
 
----Makes a uri of your own: of text, or a copy of a uri or of an address's uri. nil, err for text that
----is no uri. Returns uri or nil: a uri that may be changed.
+---Creates a uri from a string, or a copy of a uri or of an address's uri. nil, err for a string that
+---is not a URI. Returns uri or nil: a uri that may be changed.
 ---```lua
 ---local u = sip.uri("sip:bob@example.com")
 ---```
@@ -548,8 +549,8 @@ sip.log = {}
 ---@return string|nil err why it failed
 function sip.uri(text) end
 
----Reads an address as P-Asserted-Identity, Diversion or Refer-To have it, or makes one of its parts.
----nil, err for text that is none. Returns address or nil: read-only.
+---Reads an address as in P-Asserted-Identity, Diversion or Refer-To, or builds one from its parts.
+---nil, err for a string that is not an address. Returns address or nil: read-only.
 ---```lua
 ---local a = sip.address('"Bob" <sip:bob@example.com>;reason=busy')
 ---```
@@ -558,7 +559,7 @@ function sip.uri(text) end
 ---@return string|nil err why it failed
 function sip.address(text) end
 
----A variable of the process's environment; nil for one that is not set or empty.
+---An environment variable of the process; nil if it is not set or empty.
 ---```lua
 ---local key = sip.env("API_KEY")
 ---```
@@ -566,7 +567,7 @@ function sip.address(text) end
 ---@return string|nil result 
 function sip.env(name) end
 
----Tells whether a host is this server: its domains at any port, its listen addresses at their port.
+---Reports whether a host is this server: its domains at any port, its listen addresses at their port.
 ---```lua
 ---if not sip.is_local(req.ruri) then return req:reply(403) end
 ---```
@@ -598,7 +599,7 @@ function sip.domains.remove(name) end
 ---@return any[] result 
 function sip.domains.list() end
 
----Sends a request of this server's own and waits for its final response. Where none comes the response
+---Sends a request of this server's own and waits for its final response. If none arrives the response
 ---is one made here, whose cause says why. Raises for INVITE, ACK and CANCEL, and headers that the
 ---engine owns. Waits.
 ---```lua
@@ -609,8 +610,8 @@ function sip.domains.list() end
 ---@return string|nil err why it failed
 function sip.send(options) end
 
----Names option tags that the script serves: requests that insist on them by Proxy-Require come to it.
----Several calls add up. Only while the file loads.
+---Names option tags that the script implements: requests that require them with Proxy-Require come to
+---it. Several calls add up. Only while the file loads.
 ---```lua
 ---sip.supported({ "gruu", "outbound" })
 ---```
@@ -624,7 +625,7 @@ function sip.supported(tags) end
 ---@return number result seconds
 function sip.now() end
 
----Waits; other calls go on meanwhile. nil, err where the request was over first. Waits.
+---Waits; other calls carry on. nil, err if the request was over first. Waits.
 ---```lua
 ---sip.sleep(0.5)
 ---```
@@ -633,8 +634,8 @@ function sip.now() end
 ---@return string|nil err why it failed
 function sip.sleep(s) end
 
----Calls a function again and again while the script serves, once in the process. A call that still
----runs when the next is due makes that one be left out. Only while the file loads.
+---Calls a function repeatedly while the script is in service, once per process. If a call is still
+---running when the next is due, that one is skipped. Only while the file loads.
 ---```lua
 ---sip.every(60, function() sip.log.info("a minute") end, { jitter = 5 })
 ---```
@@ -644,8 +645,8 @@ function sip.sleep(s) end
 ---@return sip.timer result 
 function sip.every(s, fn, options) end
 
----Calls a function once, in so many seconds, where it was asked for. At file level it runs once in the
----process. Raises beyond 100 timers and tasks of one request at a time.
+---Calls a function once, after that many seconds, on the lane that asked for it. At file level it runs
+---once per process. Raises beyond 100 timers and tasks of one request at a time.
 ---```lua
 ---local timer = sip.after(30, function() req:cancel("too long") end)
 ---```
@@ -654,8 +655,9 @@ function sip.every(s, fn, options) end
 ---@return sip.timer result 
 function sip.after(s, fn) end
 
----Runs a function beside what runs now, on the same lane. At file level it runs once in the process,
----when the script begins to serve. Raises beyond 100 timers and tasks of one request at a time.
+---Runs a function concurrently with the caller, on the same lane. At file level it runs once per
+---process, when the script goes into service. Raises beyond 100 timers and tasks of one request at a
+---time.
 ---```lua
 ---local task = sip.spawn(function() return sip.send({ method = "OPTIONS", uri = "sip:bob@192.0.2.7" }) end)
 ---```
@@ -663,18 +665,18 @@ function sip.after(s, fn) end
 ---@return sip.task result 
 function sip.spawn(fn) end
 
----Calls a function at each event of a name: start, stop, and those of modules. It runs in a VM of its
----own, once in the process, and may wait. Raises for an event that no module has. Only while the file
+---Calls a function at each event with that name: start, stop, and those of modules. It runs in its own
+---VM, once per process, and may wait. Raises for an event that no module has. Only while the file
 ---loads.
 ---```lua
 ---sip.on("start", function(why) sip.log.info("serving after %s", why) end)
 ---```
 ---@param event string 
----@param fn fun(...: any): ...any what it gets is with the event
+---@param fn fun(...: any): ...any its arguments are listed with the event
 function sip.on(event, fn) end
 
----Logs at level debug, with Call-ID and method in handlers. With one argument that is logged as it is,
----of any type. Raises where the format asks for more arguments than there are.
+---Logs at level debug, with Call-ID and method in handlers. A single argument, of any type, is logged
+---as it is. Raises if the format needs more arguments than there are.
 ---```lua
 ---sip.log.debug("%s called %s", req.from.uri, req.ruri)
 ---```
@@ -682,8 +684,8 @@ function sip.on(event, fn) end
 ---@param ... any of the format
 function sip.log.debug(format, ...) end
 
----Logs at level info, with Call-ID and method in handlers. With one argument that is logged as it is,
----of any type. Raises where the format asks for more arguments than there are.
+---Logs at level info, with Call-ID and method in handlers. A single argument, of any type, is logged
+---as it is. Raises if the format needs more arguments than there are.
 ---```lua
 ---sip.log.info("%s called %s", req.from.uri, req.ruri)
 ---```
@@ -691,8 +693,8 @@ function sip.log.debug(format, ...) end
 ---@param ... any of the format
 function sip.log.info(format, ...) end
 
----Logs at level warn, with Call-ID and method in handlers. With one argument that is logged as it is,
----of any type. Raises where the format asks for more arguments than there are.
+---Logs at level warn, with Call-ID and method in handlers. A single argument, of any type, is logged
+---as it is. Raises if the format needs more arguments than there are.
 ---```lua
 ---sip.log.warn("%s called %s", req.from.uri, req.ruri)
 ---```
@@ -700,8 +702,8 @@ function sip.log.info(format, ...) end
 ---@param ... any of the format
 function sip.log.warn(format, ...) end
 
----Logs at level error, with Call-ID and method in handlers. With one argument that is logged as it is,
----of any type. Raises where the format asks for more arguments than there are.
+---Logs at level error, with Call-ID and method in handlers. A single argument, of any type, is logged
+---as it is. Raises if the format needs more arguments than there are.
 ---```lua
 ---sip.log.error("%s called %s", req.from.uri, req.ruri)
 ---```
@@ -734,7 +736,7 @@ function sip.hash.sha256(text) end
 ---@return string result in hexadecimal, lower case
 function sip.hash.hmac_sha256(key, text) end
 
----Text in Base64 (RFC 4648 §4).
+---Encodes text as Base64 (RFC 4648 §4).
 ---```lua
 ---local s = sip.base64.encode("alice:secret")
 ---```
@@ -742,7 +744,7 @@ function sip.hash.hmac_sha256(key, text) end
 ---@return string result 
 function sip.base64.encode(text) end
 
----What Base64 text holds; nil, err for what is none. Returns string or nil: any bytes.
+---Decodes Base64 text; nil, err if it is malformed. Returns string or nil: any bytes.
 ---```lua
 ---local s, err = sip.base64.decode("YWxpY2U=")
 ---```
@@ -751,7 +753,7 @@ function sip.base64.encode(text) end
 ---@return string|nil err why it failed
 function sip.base64.decode(text) end
 
----Random bytes that nobody can guess. Returns string: in hexadecimal, lower case.
+---Unpredictable random bytes. Returns string: in hexadecimal, lower case.
 ---```lua
 ---local id = sip.token(8)
 ---```
@@ -759,7 +761,7 @@ function sip.base64.decode(text) end
 ---@return string result in hexadecimal, lower case
 function sip.token(bytes) end
 
----A whole number from 1 to n that nobody can guess. Returns number: from 1 to n.
+---An unpredictable whole number from 1 to n. Returns number: from 1 to n.
 ---```lua
 ---if sip.random(100) <= 5 then sip.log.info("one of twenty") end
 ---```
@@ -767,8 +769,8 @@ function sip.token(bytes) end
 ---@return number result from 1 to n
 function sip.random(n) end
 
----JSON text of a value: a table with the keys 1 to n is a list, any other an object, an empty one {}.
----Raises for what has no form in JSON: functions, NaN, tables of both kinds.
+---Encodes a value as JSON: a table with the keys 1 to n is a list, any other an object, an empty one
+---{}. Raises for what JSON cannot represent: functions, NaN, tables of both kinds.
 ---```lua
 ---local text = sip.json.encode({ to = tostring(req.ruri), codes = { 486, 600 } })
 ---```
@@ -776,7 +778,7 @@ function sip.random(n) end
 ---@return string result 
 function sip.json.encode(value) end
 
----The value of JSON text; nil, err for what is none.
+---Decodes JSON text; nil, err if it is malformed.
 ---```lua
 ---local rule, err = sip.json.decode('{"to": "sip:bob@example.com"}')
 ---```
@@ -785,8 +787,8 @@ function sip.json.encode(value) end
 ---@return string|nil err why it failed
 function sip.json.decode(text) end
 
----A dictionary that all lanes share and that survives reloads; the same one for the same name. Raises
----beyond 1000 dictionaries.
+---A dictionary that all lanes share and that survives reloads; the same name gives the same
+---dictionary. Raises beyond 1000 dictionaries.
 ---```lua
 ---local calls = sip.shared("calls", { capacity = 10000, ttl = 3600 })
 ---```
@@ -801,118 +803,118 @@ function sip.shared(name, options) end
 ---@field content_type? string of the body
 
 ---@class sip.sip.request.redirect.targets
----@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then hold too
----@field next_hop? sip.uri|string only where it is sent
+---@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then apply too
+---@field next_hop? sip.uri|string the next hop only
 ---@field path? string|any[]|fun(res: sip.response): boolean the Route set to write: a route or a list of them
 ---@field flow? number of a binding: the connection to use
----@field received? string of a binding: where its client was seen
+---@field received? string of a binding: the address its client was seen at
 ---@field from_socket? string the name of the listener to send from
 ---@field q? number from 0 to 1, for order "q"
----@field delay? number to wait before this target is tried; 0 for none
+---@field delay? number to wait before trying this target; 0 for none
 ---@field timeout? number to a final response
 ---@field ring_timeout? number from its first 18x to a final response
 ---@field reply_timeout? number to any response
 ---@field headers? table {Name = text | list | false}, set or removed on this branch
----@field credentials? sip.sip.request.redirect.targets.credentials {user=, password=}, with which a challenge is answered
+---@field credentials? sip.sip.request.redirect.targets.credentials {user=, password=}, to answer a challenge with
 ---@field vars? table values of your own, read back as res.target.vars
 
 ---@class sip.sip.request.redirect.options
 ---@field code? integer default 302
----@field expires? number seconds that the Contacts are good for
+---@field expires? number seconds for which the Contacts are valid
 
 ---@class sip.sip.request.relay.targets
----@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then hold too
----@field next_hop? sip.uri|string only where it is sent
+---@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then apply too
+---@field next_hop? sip.uri|string the next hop only
 ---@field path? string|any[]|fun(res: sip.response): boolean the Route set to write: a route or a list of them
 ---@field flow? number of a binding: the connection to use
----@field received? string of a binding: where its client was seen
+---@field received? string of a binding: the address its client was seen at
 ---@field from_socket? string the name of the listener to send from
 ---@field q? number from 0 to 1, for order "q"
----@field delay? number to wait before this target is tried; 0 for none
+---@field delay? number to wait before trying this target; 0 for none
 ---@field timeout? number to a final response
 ---@field ring_timeout? number from its first 18x to a final response
 ---@field reply_timeout? number to any response
 ---@field headers? table {Name = text | list | false}, set or removed on this branch
----@field credentials? sip.sip.request.relay.targets.credentials {user=, password=}, with which a challenge is answered
+---@field credentials? sip.sip.request.relay.targets.credentials {user=, password=}, to answer a challenge with
 ---@field vars? table values of your own, read back as res.target.vars
 
 ---@class sip.sip.request.relay.options
 ---@field order? "parallel"|"serial"|"q" all targets at once (default), one after the other, or equal q at once and groups one after the other
----@field failover? string|any[]|fun(res: sip.response): boolean for serial and q: the codes and classes ("5xx") after which the next is tried, or a function that says so; default all but 6xx
+---@field failover? string|any[]|fun(res: sip.response): boolean for serial and q: the codes and classes ("5xx") after which the next target is tried, or a function that decides; default all except 6xx
 ---@field follow_redirects? boolean try the Contacts of a 3xx
----@field on_branch? fun(branch: sip.branch, req: sip.request): ...any edits what one branch sends
----@field on_response? fun(res: sip.response, req: sip.request): ...any sees each response but 100, once, before it goes on, and the outcome of a branch that had none (cause)
+---@field on_branch? fun(branch: sip.branch, req: sip.request): ...any edits the request of one branch
+---@field on_response? fun(res: sip.response, req: sip.request): ...any sees each response except 100, once, before it is forwarded, and the outcome of a branch without a response (cause)
 ---@field on_failure? fun(res: sip.response, req: sip.request): ...any relay only: all targets failed, or the caller cancelled; it may reply, relay or fork again
----@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then hold too
----@field next_hop? sip.uri|string only where it is sent
+---@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then apply too
+---@field next_hop? sip.uri|string the next hop only
 ---@field path? string|any[]|fun(res: sip.response): boolean the Route set to write: a route or a list of them
 ---@field flow? number of a binding: the connection to use
----@field received? string of a binding: where its client was seen
+---@field received? string of a binding: the address its client was seen at
 ---@field from_socket? string the name of the listener to send from
 ---@field q? number from 0 to 1, for order "q"
----@field delay? number to wait before this target is tried; 0 for none
+---@field delay? number to wait before trying this target; 0 for none
 ---@field timeout? number to a final response
 ---@field ring_timeout? number from its first 18x to a final response
 ---@field reply_timeout? number to any response
 ---@field headers? table {Name = text | list | false}, set or removed on this branch
----@field credentials? sip.sip.request.relay.options.credentials {user=, password=}, with which a challenge is answered
+---@field credentials? sip.sip.request.relay.options.credentials {user=, password=}, to answer a challenge with
 ---@field vars? table values of your own, read back as res.target.vars
 
 ---@class sip.sip.request.fork.targets
----@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then hold too
----@field next_hop? sip.uri|string only where it is sent
+---@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then apply too
+---@field next_hop? sip.uri|string the next hop only
 ---@field path? string|any[]|fun(res: sip.response): boolean the Route set to write: a route or a list of them
 ---@field flow? number of a binding: the connection to use
----@field received? string of a binding: where its client was seen
+---@field received? string of a binding: the address its client was seen at
 ---@field from_socket? string the name of the listener to send from
 ---@field q? number from 0 to 1, for order "q"
----@field delay? number to wait before this target is tried; 0 for none
+---@field delay? number to wait before trying this target; 0 for none
 ---@field timeout? number to a final response
 ---@field ring_timeout? number from its first 18x to a final response
 ---@field reply_timeout? number to any response
 ---@field headers? table {Name = text | list | false}, set or removed on this branch
----@field credentials? sip.sip.request.fork.targets.credentials {user=, password=}, with which a challenge is answered
+---@field credentials? sip.sip.request.fork.targets.credentials {user=, password=}, to answer a challenge with
 ---@field vars? table values of your own, read back as res.target.vars
 
 ---@class sip.sip.request.fork.options
 ---@field order? "parallel"|"serial"|"q" all targets at once (default), one after the other, or equal q at once and groups one after the other
----@field failover? string|any[]|fun(res: sip.response): boolean for serial and q: the codes and classes ("5xx") after which the next is tried, or a function that says so; default all but 6xx
+---@field failover? string|any[]|fun(res: sip.response): boolean for serial and q: the codes and classes ("5xx") after which the next target is tried, or a function that decides; default all except 6xx
 ---@field follow_redirects? boolean try the Contacts of a 3xx
----@field on_branch? fun(branch: sip.branch, req: sip.request): ...any edits what one branch sends
----@field on_response? fun(res: sip.response, req: sip.request): ...any sees each response but 100, once, before it goes on, and the outcome of a branch that had none (cause)
----@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then hold too
----@field next_hop? sip.uri|string only where it is sent
+---@field on_branch? fun(branch: sip.branch, req: sip.request): ...any edits the request of one branch
+---@field on_response? fun(res: sip.response, req: sip.request): ...any sees each response except 100, once, before it is forwarded, and the outcome of a branch without a response (cause)
+---@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then apply too
+---@field next_hop? sip.uri|string the next hop only
 ---@field path? string|any[]|fun(res: sip.response): boolean the Route set to write: a route or a list of them
 ---@field flow? number of a binding: the connection to use
----@field received? string of a binding: where its client was seen
+---@field received? string of a binding: the address its client was seen at
 ---@field from_socket? string the name of the listener to send from
 ---@field q? number from 0 to 1, for order "q"
----@field delay? number to wait before this target is tried; 0 for none
+---@field delay? number to wait before trying this target; 0 for none
 ---@field timeout? number to a final response
 ---@field ring_timeout? number from its first 18x to a final response
 ---@field reply_timeout? number to any response
 ---@field headers? table {Name = text | list | false}, set or removed on this branch
----@field credentials? sip.sip.request.fork.options.credentials {user=, password=}, with which a challenge is answered
+---@field credentials? sip.sip.request.fork.options.credentials {user=, password=}, to answer a challenge with
 ---@field vars? table values of your own, read back as res.target.vars
 
 ---@class sip.sip.request.forward.target
----@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then hold too
----@field next_hop? sip.uri|string only where it is sent
+---@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then apply too
+---@field next_hop? sip.uri|string the next hop only
 ---@field path? string|any[]|fun(res: sip.response): boolean the Route set to write: a route or a list of them
 ---@field flow? number of a binding: the connection to use
----@field received? string of a binding: where its client was seen
+---@field received? string of a binding: the address its client was seen at
 ---@field from_socket? string the name of the listener to send from
 ---@field q? number from 0 to 1, for order "q"
----@field delay? number to wait before this target is tried; 0 for none
+---@field delay? number to wait before trying this target; 0 for none
 ---@field timeout? number to a final response
 ---@field ring_timeout? number from its first 18x to a final response
 ---@field reply_timeout? number to any response
 ---@field headers? table {Name = text | list | false}, set or removed on this branch
----@field credentials? sip.sip.request.forward.target.credentials {user=, password=}, with which a challenge is answered
+---@field credentials? sip.sip.request.forward.target.credentials {user=, password=}, to answer a challenge with
 ---@field vars? table values of your own, read back as res.target.vars
 
 ---@class sip.address.text
----@field display? string quoted where it must be
+---@field display? string quoted if necessary
 ---@field uri sip.uri|string 
 ---@field params? table 
 
@@ -920,21 +922,21 @@ function sip.shared(name, options) end
 ---@field method string not INVITE, ACK or CANCEL, which need a dialog
 ---@field headers? table {Name = text | list}
 ---@field body? string 
----@field content_type? string of the body; a Content-Type among headers will do
+---@field content_type? string of the body; a Content-Type in headers will do
 ---@field timeout? number to a final response, default 32
----@field from? string the uri in From, default that of the listener
----@field to? string the uri in To, default the Request-URI
----@field uri? sip.uri|string the Request-URI; it or target must be given
+---@field from? string the URI in From, default that of the listener
+---@field to? string the URI in To, default the Request-URI
+---@field uri? sip.uri|string the Request-URI; this or target is required
 ---@field target? sip.send.options.target as for relay
----@field credentials? sip.send.options.credentials {user=, password=}, with which a challenge is answered
+---@field credentials? sip.send.options.credentials {user=, password=}, to answer a challenge with
 
 ---@class sip.every.options
----@field jitter? number seconds: each pause is longer by up to that much
+---@field jitter? number each pause is longer by up to this much
 
 ---@class sip.shared.options
----@field capacity? integer values kept; the least recently used goes first
----@field bytes? integer about how many bytes the values and keys may have together
----@field ttl? number seconds a value lives, unless said otherwise; 0 for ever
+---@field capacity? integer number of values kept; the least recently used is dropped first
+---@field bytes? integer approximate total size of values and keys in bytes
+---@field ttl? number default time to live of a value in seconds; 0 for ever
 
 ---@class sip.sip.request.redirect.targets.credentials
 ---@field user string 
@@ -961,19 +963,19 @@ function sip.shared(name, options) end
 ---@field password string 
 
 ---@class sip.send.options.target
----@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then hold too
----@field next_hop? sip.uri|string only where it is sent
+---@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then apply too
+---@field next_hop? sip.uri|string the next hop only
 ---@field path? string|any[]|fun(res: sip.response): boolean the Route set to write: a route or a list of them
 ---@field flow? number of a binding: the connection to use
----@field received? string of a binding: where its client was seen
+---@field received? string of a binding: the address its client was seen at
 ---@field from_socket? string the name of the listener to send from
 ---@field q? number from 0 to 1, for order "q"
----@field delay? number to wait before this target is tried; 0 for none
+---@field delay? number to wait before trying this target; 0 for none
 ---@field timeout? number to a final response
 ---@field ring_timeout? number from its first 18x to a final response
 ---@field reply_timeout? number to any response
 ---@field headers? table {Name = text | list | false}, set or removed on this branch
----@field credentials? sip.send.options.target.credentials {user=, password=}, with which a challenge is answered
+---@field credentials? sip.send.options.target.credentials {user=, password=}, to answer a challenge with
 ---@field vars? table values of your own, read back as res.target.vars
 
 ---@class sip.send.options.credentials

@@ -4,19 +4,19 @@
 ---A server of the test.
 ---@class sip.test.server
 ---@field addr string where it listens: "10.0.0.1:5060"
----@field log string what the test's servers have logged so far
+---@field log string everything the test's servers have logged so far
 local sip_test_server = {}
 
 ---A phone, or any other user agent.
 ---@class sip.test.ua
 ---@field uri sip.uri its address of record
----@field contact sip.uri where it is reached itself
+---@field contact sip.uri where the phone itself is reached
 ---@field addr string where it is: "10.0.1.1:5060"
 ---@field name string what the ladder calls it
 local sip_test_ua = {}
 
----Registers, answering a challenge where it has a password, and fails unless the answer is 200, or
----what expect says. Waits.
+---Registers, answers a challenge if it has a password, and fails unless the answer is 200, or what
+---expect says. Waits.
 ---```lua
 ---bob:register({ expires = 60 })
 ---```
@@ -24,7 +24,7 @@ local sip_test_ua = {}
 ---@return sip.test.response result 
 function sip_test_ua:register(options) end
 
----Takes its registration back. Waits.
+---Removes its registration. Waits.
 ---```lua
 ---bob:unregister()
 ---```
@@ -40,7 +40,7 @@ function sip_test_ua:unregister() end
 ---@return sip.test.call result 
 function sip_test_ua:invite(uri, options) end
 
----Sends a request outside of a dialog, and returns at once. Only in handlers.
+---Sends a request outside a dialog, and returns at once. Only in handlers.
 ---```lua
 ---alice:send({ method = "OPTIONS", uri = "sip:example.com" }):expect(200)
 ---```
@@ -57,14 +57,16 @@ function sip_test_ua:send(request) end
 ---@return sip.test.leg result 
 function sip_test_ua:expect(what, options) end
 
----Fails if there is, or comes within the time, any request that was not expected, ACKs aside. Waits.
+---Fails if there is any request that the test has not expected, or one arrives within the time, except
+---for ACKs. Waits.
 ---```lua
 ---bob:expect_nothing(5)
 ---```
 ---@param seconds? number to wait; default 1
 function sip_test_ua:expect_nothing(seconds) end
 
----Takes it off the network: what is sent to it is lost, and its connections break. Only in handlers.
+---Takes the phone off the network: what is sent to it is lost, and its connections break. Only in
+---handlers.
 ---```lua
 ---bob:leave()
 ---```
@@ -80,12 +82,12 @@ function sip_test_ua:leave() end
 ---@field call_id string|nil Call-ID
 ---@field cseq integer the number of CSeq
 ---@field contact sip.uri|nil the first Contact
----@field body string|nil nil where there is none
----@field content_type string|nil nil where there is none
+---@field body string|nil nil if there is none
+---@field content_type string|nil nil if there is none
 ---@field text string|nil the whole message
 local sip_test_response = {}
 
----The first value of a header; nil without.
+---The first value of a header; nil if there is none.
 ---```lua
 ---t.equal(leg:header("Max-Forwards"), "69")
 ---```
@@ -93,7 +95,7 @@ local sip_test_response = {}
 ---@return string|nil result 
 function sip_test_response:header(name) end
 
----All values of a header, one element a value where the RFC says list.
+---All values of a header, one per element if the RFC defines it as a list.
 ---```lua
 ---t.equal(#leg:headers("Via"), 2)
 ---```
@@ -115,8 +117,8 @@ local sip_test_address = {}
 ---@field ruri sip.uri the Request-URI
 local sip_test_call = {}
 
----Waits for a response with that code or class ("2xx"), passing over provisional ones before it, or
----for a request in its dialog. Returns response: or the request. Waits.
+---Waits for a response with that code or class ("2xx"), skipping provisional ones before it, or for a
+---request in its dialog. Returns response: or the request. Waits.
 ---```lua
 ---call:expect(180)
 ---```
@@ -125,7 +127,7 @@ local sip_test_call = {}
 ---@return sip.test.response result or the request
 function sip_test_call:expect(what, options) end
 
----Cancels the INVITE: the CANCEL goes out when a provisional response has come. Only in handlers.
+---Cancels the INVITE: the CANCEL is sent once a provisional response has arrived. Only in handlers.
 ---```lua
 ---call:cancel({ headers = { Reason = "SIP;cause=480" } })
 ---```
@@ -134,8 +136,8 @@ function sip_test_call:expect(what, options) end
 ---@return string|nil err why it failed
 function sip_test_call:cancel(options) end
 
----Hangs up, and returns at once; the test fails unless the BYE is answered 2xx, or what is expected of
----it. Only in handlers.
+---Hangs up, and returns at once; the test fails unless the BYE is answered 2xx, or as the test
+---expects. Only in handlers.
 ---```lua
 ---call:bye()
 ---```
@@ -151,8 +153,8 @@ function sip_test_call:bye(options) end
 ---@return sip.test.call result 
 function sip_test_call:send(request) end
 
----Fails if there is, or comes within the time, anything in the call that was not expected, ACKs and
----100 aside. Waits.
+---Fails if there is anything in the call that the test has not expected, or it arrives within the
+---time, except for ACKs and 100. Waits.
 ---```lua
 ---bob:expect_nothing(5)
 ---```
@@ -168,21 +170,21 @@ function sip_test_call:expect_nothing(seconds) end
 ---@field call_id string|nil Call-ID
 ---@field cseq integer the number of CSeq
 ---@field contact sip.uri|nil the first Contact
----@field body string|nil nil where there is none
----@field content_type string|nil nil where there is none
+---@field body string|nil nil if there is none
+---@field content_type string|nil nil if there is none
 ---@field text string|nil the whole message
 local sip_test_leg = {}
 
----Answers. A 2xx to an INVITE is repeated until its ACK comes. Only in handlers.
+---Answers. A 2xx to an INVITE is repeated until its ACK arrives. Only in handlers.
 ---```lua
 ---leg:reply(486, "Busy Here", { headers = { ["Retry-After"] = "60" } })
 ---```
 ---@param code integer 
----@param reason? string default the usual one
+---@param reason? string default the standard one
 ---@param options? sip.test.sip.test.leg.reply.options optional
 function sip_test_leg:reply(code, reason, options) end
 
----Is dead for this request: answers neither it, when it comes again, nor its CANCEL. Only in handlers.
+---Plays dead for this request: answers neither its retransmissions nor its CANCEL. Only in handlers.
 ---```lua
 ---leg:ignore()
 ---```
@@ -197,8 +199,8 @@ function sip_test_leg:ignore() end
 ---@return sip.test.leg result 
 function sip_test_leg:expect(what, options) end
 
----Hangs up, and returns at once; the test fails unless the BYE is answered 2xx, or what is expected of
----it. Only in handlers.
+---Hangs up, and returns at once; the test fails unless the BYE is answered 2xx, or as the test
+---expects. Only in handlers.
 ---```lua
 ---call:bye()
 ---```
@@ -214,15 +216,15 @@ function sip_test_leg:bye(options) end
 ---@return sip.test.call result 
 function sip_test_leg:send(request) end
 
----Fails if there is, or comes within the time, anything in the call that was not expected, ACKs and
----100 aside. Waits.
+---Fails if there is anything in the call that the test has not expected, or it arrives within the
+---time, except for ACKs and 100. Waits.
 ---```lua
 ---bob:expect_nothing(5)
 ---```
 ---@param seconds? number to wait; default 1
 function sip_test_leg:expect_nothing(seconds) end
 
----The first value of a header; nil without.
+---The first value of a header; nil if there is none.
 ---```lua
 ---t.equal(leg:header("Max-Forwards"), "69")
 ---```
@@ -230,7 +232,7 @@ function sip_test_leg:expect_nothing(seconds) end
 ---@return string|nil result 
 function sip_test_leg:header(name) end
 
----All values of a header, one element a value where the RFC says list.
+---All values of a header, one per element if the RFC defines it as a list.
 ---```lua
 ---t.equal(#leg:headers("Via"), 2)
 ---```
@@ -264,8 +266,8 @@ function sip_test.describe(name, fn) end
 ---@param fn fun(): ...any 
 function sip_test.before(fn) end
 
----Starts the test's server with other options than the default ones; outside of tests, for all tests
----that follow in the file or the group. Returns server: nil outside of tests.
+---Starts the test's server with options other than the defaults; outside tests, for all later tests in
+---the file or the group. Returns server: nil outside of tests.
 ---```lua
 ---t.server({ addr = "10.0.0.2:5060", args = { limit = "2" } })
 ---```
@@ -273,8 +275,8 @@ function sip_test.before(fn) end
 ---@return sip.test.server result nil outside of tests
 function sip_test.server(options) end
 
----A phone, or any other user agent, with an address of record, or with an address alone
----("sip:vm@10.0.0.9"), where it then is. Waits.
+---A phone, or any other user agent, with an address of record, or with an IP address
+---("sip:vm@10.0.0.9"), at which it then is. Waits.
 ---```lua
 ---local carol = t.ua("sip:carol@example.com", { password = "secret", transport = "tcp" })
 ---```
@@ -290,21 +292,21 @@ function sip_test.ua(uri, options) end
 ---@param seconds number 
 function sip_test.advance(seconds) end
 
----Says how the links are from now on. Only datagrams get lost, are duplicated or overtake each other.
----Only in handlers.
+---Sets the quality of the links from now on. Only datagrams are lost, duplicated or reordered. Only in
+---handlers.
 ---```lua
 ---t.link({ loss = 0.2, delay = 0.05 })
 ---```
 ---@param options? sip.test.sip.test.link.options optional
 function sip_test.link(options) end
 
----Fails unless got and want are equal; tables are compared by what they hold, a uri by its text.
+---Fails unless got and want are equal; tables are compared by their contents, a uri by its text.
 ---```lua
 ---t.equal({ 1, 2 }, { 1, 2 }, "the list")
 ---```
 ---@param got any 
 ---@param want any 
----@param message? string for the front of a failure; optional
+---@param message? string put in front of the failure; optional
 function sip_test.equal(got, want, message) end
 
 ---Fails unless the Lua pattern matches somewhere in the text.
@@ -313,7 +315,7 @@ function sip_test.equal(got, want, message) end
 ---```
 ---@param text any 
 ---@param pattern string a Lua pattern
----@param message? string for the front of a failure; optional
+---@param message? string put in front of the failure; optional
 function sip_test.match(text, pattern, message) end
 
 ---Fails if value is nil or false.
@@ -321,7 +323,7 @@ function sip_test.match(text, pattern, message) end
 ---t.ok(bob.contact, "a contact")
 ---```
 ---@param value any 
----@param message? string for the front of a failure; optional
+---@param message? string put in front of the failure; optional
 function sip_test.ok(value, message) end
 
 ---Fails unless fn raises an error in which the Lua pattern matches. Waits.
@@ -429,30 +431,30 @@ function sip_test.fail(message) end
 ---@field content_type? string default application/sdp
 
 ---@class sip.test.sip.test.server.options
----@field script? string the script's file, from the spec's directory; default: x.lua beside x_spec.lua
+---@field script? string the script's file, from the spec's directory; default: x.lua next to x_spec.lua
 ---@field source? string the script's text, in place of a file
 ---@field domains? string|any[]|fun(res: sip.response): boolean local domains; default example.com
 ---@field args? table sip.args
----@field env? table what sip.env knows
----@field hosts? table names and their addresses: there is no DNS
+---@field env? table the environment for sip.env
+---@field hosts? table names and their addresses, because there is no DNS
 ---@field lanes? integer default 1; with more, a run is not repeated exactly by its seed
 ---@field addr? string where it listens, UDP and TCP; default 10.0.0.1
----@field budget? number how many seconds of computing a handler may take; default 5
+---@field budget? number how many seconds a handler may compute; default 5
 
 ---@class sip.test.sip.test.ua.options
 ---@field password? string answers digest challenges
 ---@field user? string the user name to answer them with; default: that of the URI
 ---@field transport? "udp"|"tcp" default udp
 ---@field addr? string where it is, "10.0.0.9" or with a port; default: one of its own
----@field proxy? string where it sends what has no Route; default: the test's first server
+---@field proxy? string where it sends requests without a Route; default: the test's first server
 ---@field name? string what the ladder calls it; default: the user of the URI
----@field auto? boolean false: it answers no CANCEL and no BYE by itself
+---@field auto? boolean false: it does not answer CANCEL and BYE by itself
 
 ---@class sip.test.sip.test.link.options
----@field loss? number how many of the datagrams get lost, 0 to 1
----@field duplicate? number how many arrive twice, 0 to 1
+---@field loss? number the share of datagrams that are lost, 0 to 1
+---@field duplicate? number the share of datagrams that arrive twice, 0 to 1
 ---@field delay? number seconds, one way
----@field jitter? number seconds: each datagram takes up to that much longer
+---@field jitter? number seconds: each datagram takes up to this much longer
 ---@field from? string only for datagrams from this address (needs to)
 ---@field to? string only for datagrams to this address (needs from)
 

@@ -1,11 +1,11 @@
 ---@meta sql
 -- Made by `sipscript stubs`. Databases: SQLite, PostgreSQL, MySQL and MariaDB.
 
----What sql.open returns. Queries are written with "?" for each parameter, whatever the database.
+---The result of sql.open. Queries are written with "?" for each parameter, whatever the database.
 ---@class sql.database
 local sql_database = {}
 
----All rows that a query finds, 10000 at most, each a table by column. NULL is nil. Returns list or
+---All rows that a query finds, at most 10000, each a table by column. NULL is nil. Returns list or
 ---nil: of tables. Waits.
 ---```lua
 ---local x, err = db:rows("SELECT uri, q FROM targets WHERE name = ? ORDER BY q DESC", "alice")
@@ -16,7 +16,7 @@ local sql_database = {}
 ---@return string|nil err why it failed
 function sql_database:rows(query, ...) end
 
----The first row that a query finds, a table by column; nil alone where it finds none. Waits.
+---The first row that a query finds, a table by column; a single nil if it finds none. Waits.
 ---```lua
 ---local x, err = db:row("SELECT uri, q FROM targets WHERE name = ?", "alice")
 ---```
@@ -26,7 +26,7 @@ function sql_database:rows(query, ...) end
 ---@return string|nil err why it failed
 function sql_database:row(query, ...) end
 
----The first column of the first row that a query finds; nil alone where it finds none. Waits.
+---The first column of the first row that a query finds; a single nil if it finds none. Waits.
 ---```lua
 ---local x, err = db:value("SELECT count(*) FROM targets WHERE name = ?", "alice")
 ---```
@@ -36,26 +36,26 @@ function sql_database:row(query, ...) end
 ---@return string|nil err why it failed
 function sql_database:value(query, ...) end
 
----Changes something. Returns integer or nil: how many rows were changed. Waits.
+---Changes something. Returns integer or nil: the number of changed rows. Waits.
 ---```lua
 ---local x, err = db:exec("UPDATE targets SET q = ? WHERE name = ?", 0.5, "alice")
 ---```
 ---@param query string with "?" for each parameter
 ---@param ... any a string, a number, a boolean, nil or a uri
----@return integer|nil result how many rows were changed
+---@return integer|nil result the number of changed rows
 ---@return string|nil err why it failed
 function sql_database:exec(query, ...) end
 
----Calls fn with a transaction, commits when it ends, and returns what it returned. It is undone if fn
----raises, which goes on, if fn returns nil and an error, and after 30 s. Nothing is tried again by
----itself. Returns any or nil: what fn returned; nil, err where it failed. Waits.
+---Calls fn with a transaction, commits when fn ends, and returns fn's results. It is rolled back if fn
+---raises an error, which is passed on, if fn returns nil and an error, and after 30 s. Nothing is
+---retried automatically. Returns any or nil: what fn returned; nil, err if it failed. Waits.
 ---```lua
 ---db:transaction(function(tx)
 ---  tx:exec("UPDATE accounts SET credit = credit - ? WHERE name = ?", 1, "alice")
 ---end)
 ---```
 ---@param fn fun(tx: any): ...any 
----@return any|nil result what fn returned; nil, err where it failed
+---@return any|nil result what fn returned; nil, err if it failed
 function sql_database:transaction(fn) end
 
 ---@class sql
@@ -63,7 +63,7 @@ local sql = {}
 
 ---A database by its URL: "sqlite:PATH", "postgres://user:password@host/name" or
 ---"mysql://user:password@host/name". It connects with the first query. Connections survive reloads.
----Raises for a URL of another kind, and a SQLite file that is not there. Only while the file loads.
+---Raises for a URL of another kind, and a missing SQLite file. Only while the file loads.
 ---```lua
 ---local db = sql.open("postgres://sip@127.0.0.1/pbx", { timeout = 2 })
 ---```
@@ -73,8 +73,8 @@ local sql = {}
 function sql.open(url, options) end
 
 ---@class sql.open.options
----@field pool? integer connections at most; who opens a database first decides for all
+---@field pool? integer maximum number of connections; whoever opens a database first decides for all
 ---@field timeout? number of one query
----@field create? boolean make a SQLite database that is not there
+---@field create? boolean create a SQLite database that does not exist
 
 return sql

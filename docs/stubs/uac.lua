@@ -1,15 +1,15 @@
 ---@meta uac
--- Made by `sipscript stubs`. A client of other servers: registrations at trunks, and masks of From and To.
+-- Made by `sipscript stubs`. A client of other servers: registrations with trunks, and masks of From and To.
 
----How an account stands with its registrar.
+---The state of an account at its registrar.
 ---@class uac.registration
 ---@field name string of the account
 ---@field state string registering, registered or failed
----@field expires number|nil left; nil where it is not registered
----@field error string|nil of the last attempt; nil where it was accepted
+---@field expires number|nil seconds left; nil if not registered
+---@field error string|nil of the last attempt; nil if it was accepted
 ---@field code integer|nil of the last answer; nil for none
 ---@field aor sip.uri what is registered
----@field contact sip.uri|nil where calls come; nil before the first attempt where the account names none
+---@field contact sip.uri|nil where calls arrive; nil before the first attempt if the account names none
 local uac_registration = {}
 
 ---@class uac
@@ -22,37 +22,36 @@ local uac = {}
 ---@param options uac.configure.options 
 function uac.configure(options) end
 
----Keeps an address registered elsewhere, as long as the script says so. Reloads don't disturb what did
----not change. Raises for two accounts of one name, and one that differs from lane to lane. Only while
----the file loads.
+---Keeps an address registered elsewhere, as long as the script names it. Reloads do not disturb
+---unchanged registrations. Raises for two accounts of one name, and one that differs from lane to
+---lane. Only while the file loads.
 ---```lua
 ---uac.register({ registrar = "sip:provider.example", user = "4930123", password = "secret" })
 ---```
 ---@param account uac.register.account 
 function uac.register(account) end
 
----How the registrations stand, by name. Only in handlers.
+---The state of the registrations, by name. Only in handlers.
 ---```lua
 ---for _, r in ipairs(uac.registrations()) do sip.log.info("%s: %s", r.name, r.state) end
 ---```
 ---@return uac.registration[] result 
 function uac.registrations() end
 
----A target by way of an account: along the Service-Route that its registrar gave (RFC 3608), by its
----proxy and from its socket, with its credentials. nil and why, where it is not registered. Returns
+---A target by way of an account: along the Service-Route supplied by its registrar (RFC 3608), by its
+---proxy and from its socket, with its credentials. nil and the reason if it is not registered. Returns
 ---target or nil: for relay and fork. Only in handlers.
 ---```lua
 ---req:relay(uac.target("4930123"))
 ---```
 ---@param name string of the account
----@param uri? sip.uri|string default the Request-URI as it is
+---@param uri? sip.uri|string default the unchanged Request-URI
 ---@return sip.targets|nil result for relay and fork
 ---@return string|nil err why it failed
 function uac.target(name, uri) end
 
----Shows the far side another From, or To, to the end of the dialog. Needs record_route before it where
----a dialog can start. Raises without record_route, and where nothing is said to be shown. Only in
----handlers.
+---Shows the far side another From or To, to the end of the dialog. Needs record_route before it if a
+---dialog can start. Raises without record_route, and if no new name is given. Only in handlers.
 ---```lua
 ---req:record_route()
 ---uac.mask(req, { from = "sip:4930123@provider.example", display = "" })

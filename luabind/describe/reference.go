@@ -16,7 +16,7 @@ func Reference(libraries []luabind.Library) []byte {
 		"Every name that a script can use. How they work together is in [scripting.md](scripting.md),\n" +
 		"and in the README of each module.\n\n" +
 		"Durations are in seconds. A function that can fail at run time returns `nil, err`; wrong arguments\n" +
-		"and misuse raise an error. *Waits* means that other calls go on meanwhile, and that the function\n" +
+		"and misuse raise an error. *Waits* means that other calls carry on meanwhile, and that the function\n" +
 		"cannot be called while the file loads.\n\n")
 	contents(&b, libraries)
 	for i := range libraries {
@@ -237,7 +237,7 @@ func example(b *bytes.Buffer, text string) {
 }
 
 func standard(b *bytes.Buffer, libraries []luabind.Library) {
-	b.WriteString("## Lua's own library\n\nAs the manual of Lua 5.1 has it; what reads files, runs programs, loads code or looks into the\ninterpreter is not there. " +
+	b.WriteString("## Lua's own library\n\nAs in the manual of Lua 5.1; functions that read files, run programs, load code or inspect the\ninterpreter are not available. " +
 		"[scripting.md](scripting.md) lists the deliberate differences.\n\n| | |\n|---|---|\n")
 	for i := range libraries {
 		l := &libraries[i]

@@ -13,9 +13,9 @@ import (
 // This file is the assertions: t.equal, t.match, t.ok, t.raises, t.fail.
 
 func assertions() []luabind.Function {
-	message := luabind.TextArg("message", "for the front of a failure").Optional()
+	message := luabind.TextArg("message", "put in front of the failure").Optional()
 	return []luabind.Function{
-		luabind.Do3(luabind.Function{Name: "equal", Example: `t.equal({ 1, 2 }, { 1, 2 }, "the list")`, Doc: "Fails unless got and want are equal; tables are compared by what they hold, a uri by its text."},
+		luabind.Do3(luabind.Function{Name: "equal", Example: `t.equal({ 1, 2 }, { 1, 2 }, "the list")`, Doc: "Fails unless got and want are equal; tables are compared by their contents, a uri by its text."},
 			valueArg("got"), valueArg("want"), message, func(c *luabind.Call, got, want any, message string) {
 				if !reflect.DeepEqual(got, want) {
 					c.Raise("%sgot %s, want %s", remark(message), show(got), show(want))
@@ -56,7 +56,7 @@ var truthArg = luabind.ArgOf(func(c *luabind.Call, n int) string {
 	return ""
 }, luabind.Param{Name: "value", Type: luabind.Any})
 
-// remark is a message for the front of a failure.
+// remark is a message put in front of the failure.
 func remark(message string) string {
 	if message == "" {
 		return ""

@@ -53,15 +53,15 @@ func (m module) Functions() []luabind.Function {
 		luabind.Do2(luabind.Function{Name: "describe", Example: `t.describe("calls", function() t.it("are refused", function() end) end)`, Doc: "Groups tests: their names begin with its name.", Where: luabind.AtLoad}, name, group, w.describe),
 		luabind.Do1(luabind.Function{Name: "before", Example: `t.before(function() t.advance(1) end)`, Doc: "fn runs before each test that follows in the file or the group.", Where: luabind.AtLoad}, test, w.beforeEach),
 		luabind.Func1(luabind.Function{Name: "server", Example: `t.server({ addr = "10.0.0.2:5060", args = { limit = "2" } })`,
-			Doc: "Starts the test's server with other options than the default ones; outside of tests, for all tests that follow in the file or the group."},
+			Doc: "Starts the test's server with options other than the defaults; outside tests, for all later tests in the file or the group."},
 			serverArg(w), luabind.ReturnsObject[*server](serverType, "nil outside of tests"), w.newServer),
 		luabind.Func2(luabind.Function{Name: "ua", Example: `local carol = t.ua("sip:carol@example.com", { password = "secret", transport = "tcp" })`, Waits: true,
-			Doc: "A phone, or any other user agent, with an address of record, or with an address alone (\"sip:vm@10.0.0.9\"), where it then is."},
+			Doc: "A phone, or any other user agent, with an address of record, or with an IP address (\"sip:vm@10.0.0.9\"), at which it then is."},
 			luabind.URIArg("uri", ""), luabind.OptionsArg(uaOptions{}), luabind.ReturnsObject[*ua](uaType, ""), w.newUA),
 		luabind.Do1(luabind.Function{Name: "advance", Example: `t.advance(60)`, Doc: "Lets virtual time pass.", Where: luabind.InHandler, Waits: true},
 			luabind.SecondsArg("seconds", ""), func(c *luabind.Call, d time.Duration) { w.pass(c, d) }),
 		luabind.Do1(luabind.Function{Name: "link", Example: `t.link({ loss = 0.2, delay = 0.05 })`, Where: luabind.InHandler,
-			Doc: "Says how the links are from now on. Only datagrams get lost, are duplicated or overtake each other."},
+			Doc: "Sets the quality of the links from now on. Only datagrams are lost, duplicated or reordered."},
 			luabind.OptionsArg(linkOptions{Delay: time.Millisecond}), w.setLink),
 	}, assertions()...)
 }
@@ -95,9 +95,9 @@ type uaOptions struct {
 	User      string `lua:"user" doc:"the user name to answer them with; default: that of the URI"`
 	Transport string `lua:"transport" oneof:"udp tcp" doc:"default udp"`
 	Addr      string `lua:"addr" doc:"where it is, \"10.0.0.9\" or with a port; default: one of its own"`
-	Proxy     string `lua:"proxy" doc:"where it sends what has no Route; default: the test's first server"`
+	Proxy     string `lua:"proxy" doc:"where it sends requests without a Route; default: the test's first server"`
 	Name      string `lua:"name" doc:"what the ladder calls it; default: the user of the URI"`
-	Auto      *bool  `lua:"auto" doc:"false: it answers no CANCEL and no BYE by itself"`
+	Auto      *bool  `lua:"auto" doc:"false: it does not answer CANCEL and BYE by itself"`
 }
 
 // newUA is t.ua(uri, {…}).
@@ -176,10 +176,10 @@ func (w *world) uniqueName(given, user, host string) string {
 
 // linkOptions are those of t.link. What is not given is as it was at first: a delay of 1 ms and nothing else.
 type linkOptions struct {
-	Loss      float64       `lua:"loss" min:"0" max:"1" doc:"how many of the datagrams get lost, 0 to 1"`
-	Duplicate float64       `lua:"duplicate" min:"0" max:"1" doc:"how many arrive twice, 0 to 1"`
+	Loss      float64       `lua:"loss" min:"0" max:"1" doc:"the share of datagrams that are lost, 0 to 1"`
+	Duplicate float64       `lua:"duplicate" min:"0" max:"1" doc:"the share of datagrams that arrive twice, 0 to 1"`
 	Delay     time.Duration `lua:"delay" doc:"seconds, one way"`
-	Jitter    time.Duration `lua:"jitter" doc:"seconds: each datagram takes up to that much longer"`
+	Jitter    time.Duration `lua:"jitter" doc:"seconds: each datagram takes up to this much longer"`
 	From      string        `lua:"from" doc:"only for datagrams from this address (needs to)"`
 	To        string        `lua:"to" doc:"only for datagrams to this address (needs from)"`
 }

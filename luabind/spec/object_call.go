@@ -33,10 +33,10 @@ var sentType = &luabind.ObjectType{
 		luabind.FieldOf("ruri", luabind.ReturnsURI("the Request-URI"), func(_ *luabind.Call, s *sent) string { return s.o.URI() }),
 	},
 	Methods: append([]luabind.Function{
-		luabind.Func2(luabind.Function{Name: "expect", Example: `call:expect(180)`, Waits: true, Doc: "Waits for a response with that code or class (\"2xx\"), passing over provisional ones before it, " +
+		luabind.Func2(luabind.Function{Name: "expect", Example: `call:expect(180)`, Waits: true, Doc: "Waits for a response with that code or class (\"2xx\"), skipping provisional ones before it, " +
 			"or for a request in its dialog."},
 			luabind.Self[*sent](), wantedArg, luabind.ReturnsObject[luabind.Object](responseType, "or the request"), sentExpect),
-		luabind.Act2(luabind.Function{Name: "cancel", Example: `call:cancel({ headers = { Reason = "SIP;cause=480" } })`, Doc: "Cancels the INVITE: the CANCEL goes out when a provisional response has come.", Where: luabind.InHandler},
+		luabind.Act2(luabind.Function{Name: "cancel", Example: `call:cancel({ headers = { Reason = "SIP;cause=480" } })`, Doc: "Cancels the INVITE: the CANCEL is sent once a provisional response has arrived.", Where: luabind.InHandler},
 			luabind.Self[*sent](), luabind.OptionsArg(cancelOptions{}), func(c *luabind.Call, s *sent, o cancelOptions) error { raise(c, s.o.Cancel(o.Headers)); return nil }),
 	}, dialogMethods[*sent]()...),
 }
@@ -47,9 +47,9 @@ var requestType = &luabind.ObjectType{
 	Fields: append([]luabind.Field{luabind.FieldOf("ruri", luabind.ReturnsURI("the Request-URI"),
 		func(_ *luabind.Call, r *received) string { return string(r.r.Msg.RequestURI()) })}, messageFields[*received]()...),
 	Methods: slices.Concat([]luabind.Function{
-		luabind.Do2(luabind.Function{Name: "reply", Example: `leg:reply(486, "Busy Here", { headers = { ["Retry-After"] = "60" } })`, Doc: "Answers. A 2xx to an INVITE is repeated until its ACK comes.", Where: luabind.InHandler},
+		luabind.Do2(luabind.Function{Name: "reply", Example: `leg:reply(486, "Busy Here", { headers = { ["Retry-After"] = "60" } })`, Doc: "Answers. A 2xx to an INVITE is repeated until its ACK arrives.", Where: luabind.InHandler},
 			luabind.Self[*received](), answerArg, func(c *luabind.Call, r *received, a answer) { raise(c, r.r.Reply(a.code, a.reply)) }),
-		luabind.Do1(luabind.Function{Name: "ignore", Example: `leg:ignore()`, Doc: "Is dead for this request: answers neither it, when it comes again, nor its CANCEL.", Where: luabind.InHandler},
+		luabind.Do1(luabind.Function{Name: "ignore", Example: `leg:ignore()`, Doc: "Plays dead for this request: answers neither its retransmissions nor its CANCEL.", Where: luabind.InHandler},
 			luabind.Self[*received](), func(c *luabind.Call, r *received) { raise(c, r.r.Ignore()) }),
 		luabind.Func2(luabind.Function{Name: "expect", Example: `leg:expect("CANCEL")`, Doc: "Waits for a request with that method in the same call.", Waits: true},
 			luabind.Self[*received](), wantedArg, luabind.ReturnsNamed[*received]("leg", ""), receivedExpect),
@@ -68,7 +68,7 @@ type inDialog interface {
 func dialogMethods[O inDialog]() []luabind.Function {
 	return []luabind.Function{
 		luabind.Func2(luabind.Function{Name: "bye", Example: `call:bye()`, Where: luabind.InHandler,
-			Doc: "Hangs up, and returns at once; the test fails unless the BYE is answered 2xx, or what is expected of it."},
+			Doc: "Hangs up, and returns at once; the test fails unless the BYE is answered 2xx, or as the test expects."},
 			luabind.Self[O](), luabind.OptionsArg(requestOptions{}), luabind.ReturnsNamed[*sent]("call", ""), func(c *luabind.Call, o O, opts requestOptions) *sent {
 				opts.Method = "BYE"
 				x := begun(c, o).Send(opts.spec())
@@ -83,7 +83,7 @@ func dialogMethods[O inDialog]() []luabind.Function {
 				return &sent{o.world(), begun(c, o).Send(opts.spec())}
 			}),
 		luabind.Do2(luabind.Function{Name: "expect_nothing", Example: `bob:expect_nothing(5)`, Waits: true,
-			Doc: "Fails if there is, or comes within the time, anything in the call that was not expected, ACKs and 100 aside."},
+			Doc: "Fails if there is anything in the call that the test has not expected, or it arrives within the time, except for ACKs and 100."},
 			luabind.Self[O](), quietArg, func(c *luabind.Call, o O, d time.Duration) {
 				p, x, callID := o.mine()
 				o.world().nothing(c, p, x, callID, d)
@@ -164,7 +164,7 @@ var answerArg = luabind.ArgOf(func(c *luabind.Call, n int) answer {
 	c.Decode(options, &o)
 	a.reply.Headers, a.reply.Body, a.reply.ContentType = o.Headers, []byte(o.Body), o.ContentType
 	return a
-}, luabind.Param{Name: "code", Type: luabind.Integer}, luabind.Param{Name: "reason", Type: luabind.String, Optional: true, Default: "the usual one"},
+}, luabind.Param{Name: "code", Type: luabind.Integer}, luabind.Param{Name: "reason", Type: luabind.String, Optional: true, Default: "the standard one"},
 	luabind.Param{Name: "options", Type: luabind.Table, Optional: true, Options: replyOptions{}})
 
 func receivedExpect(c *luabind.Call, r *received, x wanted) *received {

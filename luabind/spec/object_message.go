@@ -43,8 +43,8 @@ func messageFields[O carrier]() []luabind.Field {
 			a, _ := message.ParseAddress(contacts.Value)
 			return string(a.URI)
 		}),
-		text("body", "nil where there is none", func(m *message.Message) []byte { return m.Body() }),
-		text("content_type", "nil where there is none", func(m *message.Message) []byte { return m.Header(message.HeaderContentType) }),
+		text("body", "nil if there is none", func(m *message.Message) []byte { return m.Body() }),
+		text("content_type", "nil if there is none", func(m *message.Message) []byte { return m.Header(message.HeaderContentType) }),
 		text("text", "the whole message", func(m *message.Message) []byte { return m.AppendTo(nil) }),
 	}
 }
@@ -53,14 +53,14 @@ func messageFields[O carrier]() []luabind.Field {
 func headerMethods[O carrier]() []luabind.Function {
 	name := luabind.TextArg("name", "of the header, in any case")
 	return []luabind.Function{
-		luabind.Func2(luabind.Function{Name: "header", Example: `t.equal(leg:header("Max-Forwards"), "69")`, Doc: "The first value of a header; nil without."},
+		luabind.Func2(luabind.Function{Name: "header", Example: `t.equal(leg:header("Max-Forwards"), "69")`, Doc: "The first value of a header; nil if there is none."},
 			luabind.Self[O](), name, luabind.OrNil(luabind.ReturnsText("")), func(_ *luabind.Call, o O, name string) string {
 				for _, value := range elements(o.message(), name) {
 					return value
 				}
 				return ""
 			}),
-		luabind.Func2(luabind.Function{Name: "headers", Example: `t.equal(#leg:headers("Via"), 2)`, Doc: "All values of a header, one element a value where the RFC says list."},
+		luabind.Func2(luabind.Function{Name: "headers", Example: `t.equal(#leg:headers("Via"), 2)`, Doc: "All values of a header, one per element if the RFC defines it as a list."},
 			luabind.Self[O](), name, luabind.ReturnsStrings(""), func(_ *luabind.Call, o O, name string) []string { return elements(o.message(), name) }),
 	}
 }

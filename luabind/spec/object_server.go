@@ -13,7 +13,7 @@ var serverType = &luabind.ObjectType{
 	Name: "server", Doc: "A server of the test.",
 	Fields: []luabind.Field{
 		luabind.FieldOf("addr", luabind.ReturnsText(`where it listens: "10.0.0.1:5060"`), func(_ *luabind.Call, s *server) string { return s.addr.String() }),
-		luabind.FieldOf("log", luabind.ReturnsText("what the test's servers have logged so far"),
+		luabind.FieldOf("log", luabind.ReturnsText("everything the test's servers have logged so far"),
 			func(_ *luabind.Call, s *server) string { return s.w.log.text(slog.LevelDebug) }),
 	},
 }

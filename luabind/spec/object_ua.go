@@ -22,20 +22,20 @@ var uaType = &luabind.ObjectType{
 	Name: "ua", Doc: "A phone, or any other user agent.",
 	Fields: []luabind.Field{
 		luabind.FieldOf("uri", luabind.ReturnsURI("its address of record"), func(_ *luabind.Call, u *ua) string { return u.p.URI() }),
-		luabind.FieldOf("contact", luabind.ReturnsURI("where it is reached itself"), func(_ *luabind.Call, u *ua) string { return u.p.Contact() }),
+		luabind.FieldOf("contact", luabind.ReturnsURI("where the phone itself is reached"), func(_ *luabind.Call, u *ua) string { return u.p.Contact() }),
 		luabind.FieldOf("addr", luabind.ReturnsText(`where it is: "10.0.1.1:5060"`), func(_ *luabind.Call, u *ua) string { return u.p.Addr().String() }),
 		luabind.FieldOf("name", luabind.ReturnsText("what the ladder calls it"), func(_ *luabind.Call, u *ua) string { return u.p.Name() }),
 	},
 	Methods: []luabind.Function{
 		luabind.Func2(luabind.Function{Name: "register", Example: `bob:register({ expires = 60 })`, Waits: true,
-			Doc: "Registers, answering a challenge where it has a password, and fails unless the answer is 200, or what expect says."},
+			Doc: "Registers, answers a challenge if it has a password, and fails unless the answer is 200, or what expect says."},
 			luabind.Self[*ua](), luabind.OptionsArg(registerOptions{Expires: time.Hour}), luabind.ReturnsObject[*response](responseType, ""), register),
-		luabind.Func1(luabind.Function{Name: "unregister", Example: `bob:unregister()`, Doc: "Takes its registration back.", Waits: true},
+		luabind.Func1(luabind.Function{Name: "unregister", Example: `bob:unregister()`, Doc: "Removes its registration.", Waits: true},
 			luabind.Self[*ua](), luabind.ReturnsObject[*response](responseType, ""),
 			func(c *luabind.Call, u *ua) *response { return register(c, u, registerOptions{}) }),
 		luabind.Func3(luabind.Function{Name: "invite", Example: `local call = alice:invite("sip:bob@example.com")`, Doc: "Calls a uri, and returns at once.", Where: luabind.InHandler},
 			luabind.Self[*ua](), luabind.URITextArg("uri", ""), luabind.OptionsArg(requestOptions{}), luabind.ReturnsObject[*sent](sentType, ""), uaInvite),
-		luabind.Func2(luabind.Function{Name: "send", Example: `alice:send({ method = "OPTIONS", uri = "sip:example.com" }):expect(200)`, Doc: "Sends a request outside of a dialog, and returns at once.", Where: luabind.InHandler},
+		luabind.Func2(luabind.Function{Name: "send", Example: `alice:send({ method = "OPTIONS", uri = "sip:example.com" }):expect(200)`, Doc: "Sends a request outside a dialog, and returns at once.", Where: luabind.InHandler},
 			luabind.Self[*ua](), luabind.RequiredOptionsArg("request", requestOptions{}), luabind.ReturnsObject[*sent](sentType, ""),
 			func(c *luabind.Call, u *ua, o requestOptions) *sent {
 				checkMethod(c, o.Method)
@@ -44,10 +44,10 @@ var uaType = &luabind.ObjectType{
 		luabind.Func2(luabind.Function{Name: "expect", Example: `bob:expect("INVITE", { within = 2 })`, Doc: "Waits for a request with that method.", Waits: true},
 			luabind.Self[*ua](), wantedArg, luabind.ReturnsObject[*received](requestType, ""), uaExpect),
 		luabind.Do2(luabind.Function{Name: "expect_nothing", Example: `bob:expect_nothing(5)`, Waits: true,
-			Doc: "Fails if there is, or comes within the time, any request that was not expected, ACKs aside."},
+			Doc: "Fails if there is any request that the test has not expected, or one arrives within the time, except for ACKs."},
 			luabind.Self[*ua](), quietArg, func(c *luabind.Call, u *ua, d time.Duration) { u.w.nothing(c, u.p, nil, "", d) }),
 		luabind.Do1(luabind.Function{Name: "leave", Example: `bob:leave()`, Where: luabind.InHandler,
-			Doc: "Takes it off the network: what is sent to it is lost, and its connections break."},
+			Doc: "Takes the phone off the network: what is sent to it is lost, and its connections break."},
 			luabind.Self[*ua](), func(_ *luabind.Call, u *ua) { u.p.Leave() }),
 	},
 }

@@ -23,15 +23,15 @@ import (
 
 // serverOptions are those of t.server.
 type serverOptions struct {
-	Script  string            `lua:"script" doc:"the script's file, from the spec's directory; default: x.lua beside x_spec.lua"`
+	Script  string            `lua:"script" doc:"the script's file, from the spec's directory; default: x.lua next to x_spec.lua"`
 	Source  string            `lua:"source" doc:"the script's text, in place of a file"`
 	Domains []string          `lua:"domains" doc:"local domains; default example.com"`
 	Args    map[string]string `lua:"args" doc:"sip.args"`
-	Env     map[string]string `lua:"env" doc:"what sip.env knows"`
-	Hosts   map[string]string `lua:"hosts" doc:"names and their addresses: there is no DNS"`
+	Env     map[string]string `lua:"env" doc:"the environment for sip.env"`
+	Hosts   map[string]string `lua:"hosts" doc:"names and their addresses, because there is no DNS"`
 	Lanes   int               `lua:"lanes" min:"1" max:"16" doc:"default 1; with more, a run is not repeated exactly by its seed"`
 	Addr    string            `lua:"addr" doc:"where it listens, UDP and TCP; default 10.0.0.1"`
-	Budget  time.Duration     `lua:"budget" doc:"how many seconds of computing a handler may take; default 5"`
+	Budget  time.Duration     `lua:"budget" doc:"how many seconds a handler may compute; default 5"`
 }
 
 const (

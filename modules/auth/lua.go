@@ -78,21 +78,21 @@ func (m *module) Close() error {
 type wanted struct {
 	Realm    string              `lua:"realm" doc:"instead of the configured one"`
 	Identity luabind.FuncOrValue `lua:"identity" doc:"false: any identity may be claimed; function(user, uri): whether this one may"`
-	Code     int                 `lua:"code" doc:"401 or 407; default 401 for REGISTER, else 407"`
+	Code     int                 `lua:"code" doc:"401 or 407; default 401 for REGISTER, otherwise 407"`
 }
 
 // asked are the options of challenge.
 type asked struct {
 	Realm string `lua:"realm" doc:"instead of the configured one"`
-	Stale bool   `lua:"stale" doc:"only the nonce was bad: the client need not ask its user"`
-	Code  int    `lua:"code" doc:"401 or 407; default 401 for REGISTER, else 407"`
+	Stale bool   `lua:"stale" doc:"only the nonce was bad: the client does not have to ask its user"`
+	Code  int    `lua:"code" doc:"401 or 407; default 401 for REGISTER, otherwise 407"`
 }
 
 func (m *module) Functions() []luabind.Function {
 	req := luabind.RequestArg()
 	return []luabind.Function{
 		luabind.Do1(luabind.Function{Name: "configure", Where: luabind.AtLoad,
-			Doc:     "Sets options, once, while the file loads. Raises when they contradict each other, or the users can't be opened.",
+			Doc:     "Sets options, once, while the file loads. Raises if they contradict each other, or the store of users cannot be opened.",
 			Example: `auth.configure({ realm = "example.com", users = { alice = "secret" } })`},
 			luabind.RequiredOptionsArg("options", settings{}), m.configure),
 		luabind.Do1(luabind.Function{Name: "users", Where: luabind.AtLoad,
@@ -102,7 +102,7 @@ func (m *module) Functions() []luabind.Function {
 			func(c *luabind.Call, u luabind.FuncOrValue) { m.setUsers(c, &u) }),
 		luabind.Func2(luabind.Function{Name: "require", Waits: true, Where: luabind.InHandler, Decides: true,
 			Effects: luabind.DecidesOnFalse | luabind.Vets,
-			Doc: "The user who sent the request, if his credentials are right and the identity claimed is his; else false, and the request has been answered " +
+			Doc: "The user who sent the request, if the credentials are right and the claimed identity is theirs; otherwise false, and the request has been answered " +
 				"400, 401, 403, 407 or 503: that was its decision. An ACK or CANCEL is not answered: false.",
 			Example: "if not auth.require(req) then return end"},
 			req, m.wantArg(), luabind.OrFalse(luabind.ReturnsText("the user; false otherwise")), func(c *luabind.Call, req *engine.Request, w Want) string {
@@ -123,19 +123,19 @@ func (m *module) Functions() []luabind.Function {
 				return v.User, nil
 			}),
 		luabind.Func1(luabind.Function{Name: "trusted", Where: luabind.InHandler, Effects: luabind.Vets,
-			Doc:     "The entry of option trusted that covers who sent the request, by address or by client certificate; else false.",
+			Doc:     "The entry of the option trusted that covers the sender of the request, by address or by client certificate; otherwise false.",
 			Example: "if not auth.trusted(req) and not auth.require(req) then return end"},
 			req, luabind.OrFalse(luabind.ReturnsText("the entry as it was written; false otherwise")),
 			func(_ *luabind.Call, req *engine.Request) string { return m.auth.Trusted(req) }),
 		luabind.Func2(luabind.Function{Name: "challenge", Where: luabind.InHandler, Decides: true, Doc: "Answers 401 or 407.",
 			Example: "auth.challenge(req, { stale = true })"},
-			req, luabind.OptionsArg(asked{}), luabind.ReturnsBool("false when the request is over, or an ACK or CANCEL"),
+			req, luabind.OptionsArg(asked{}), luabind.ReturnsBool("false if the request is over, or an ACK or CANCEL"),
 			func(c *luabind.Call, req *engine.Request, o asked) bool {
 				sent, err := m.auth.Challenge(req, Want{Realm: o.Realm, Code: o.Code}, o.Stale)
 				raise(c, err)
 				return sent
 			}),
-		luabind.Do1(luabind.Function{Name: "forget", Where: luabind.InHandler, Doc: "Drops what is cached of a user.", Example: `auth.forget("alice")`},
+		luabind.Do1(luabind.Function{Name: "forget", Where: luabind.InHandler, Doc: "Drops what is cached about a user.", Example: `auth.forget("alice")`},
 			luabind.TextArg("user", ""), func(_ *luabind.Call, user string) { m.auth.Forget(user) }),
 	}
 }

@@ -77,7 +77,7 @@ func (m *module) Functions() []luabind.Function {
 			Example: `if req.method == "SUBSCRIBE" then return registrar.subscribe(req) end`},
 			luabind.RequestArg(), luabind.OptionsArg(saveOptions{}), accepted, m.subscribe),
 		luabind.Try2(luabind.Function{Name: "add_path", Where: luabind.InHandler,
-			Doc: "Writes this server into the Path of a REGISTER that goes on to another registrar, so that the client's requests come back here and reach it " +
+			Doc: "Writes this server into the Path of a REGISTER for another registrar, so that the client's requests come back here and reach it " +
 				"on its flow.",
 			Example: `if req.method == "REGISTER" then registrar.add_path(req, { force = true }) end`},
 			luabind.RequestArg(), luabind.OptionsArg(pathOptions{}),
@@ -87,11 +87,11 @@ func (m *module) Functions() []luabind.Function {
 				return err == nil, err
 			}),
 		luabind.Try1(luabind.Function{Name: "lookup", Waits: finding, Where: luabind.InHandler,
-			Doc:     "Lists where a user is registered. nil and an error when the store is away; an empty list and a reason for a GRUU that was never given out.",
+			Doc:     "Lists where a user is registered. nil and an error if the store is unavailable; an empty list and a reason for a GRUU that was never issued.",
 			Example: `req:relay(registrar.lookup(req.ruri))`},
 			uri, found, m.lookup),
 		luabind.Try1(luabind.Function{Name: "bindings", Waits: finding, Where: luabind.InHandler,
-			Doc:     "Lists all bindings of an address, where lookup has one for each client: for administration.",
+			Doc:     "Lists all bindings of an address, while lookup returns one for each client: for administration.",
 			Example: `local all = registrar.bindings("sip:bob@example.com")`},
 			// Lookup without any choice
 			aor, found, func(c *luabind.Call, uri *message.URI) (listing, error) {
@@ -105,7 +105,7 @@ func (m *module) Functions() []luabind.Function {
 			Doc:     "Removes the bindings of an address, or those that equal contact.",
 			Example: `registrar.remove("sip:bob@example.com")`},
 			aor, contactArg, luabind.ReturnsInt("how many were removed"), m.remove),
-		luabind.Try0(luabind.Function{Name: "count", Waits: finding, Where: luabind.InHandler, Doc: "How many bindings there are.",
+		luabind.Try0(luabind.Function{Name: "count", Waits: finding, Where: luabind.InHandler, Doc: "The number of bindings.",
 			Example: `sip.log.info("%d bindings", registrar.count())`},
 			luabind.ReturnsInt(""), m.count),
 	}
@@ -118,11 +118,11 @@ type saveOptions struct {
 
 // pathOptions are the options of add_path.
 type pathOptions struct {
-	Force bool `lua:"force" doc:"also where the client does not list path in Supported"`
+	Force bool `lua:"force" doc:"also if the client does not list path in Supported"`
 }
 
 // accepted is the result of save and subscribe.
-var accepted = luabind.ReturnsBool("whether it was accepted").WithReason("where it was not")
+var accepted = luabind.ReturnsBool("whether it was accepted").WithReason("if it was not")
 
 // listing is the result of lookup: bindings, or that there never was such a user.
 type listing struct {

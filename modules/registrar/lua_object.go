@@ -14,22 +14,22 @@ import (
 // bindingType describes bindings to scripts; it is never changed.
 var bindingType = &luabind.ObjectType{
 	Name: "binding",
-	Doc:  "One contact of a registered user. relay and fork take it as a target.",
+	Doc:  "One contact of a registered user. relay and fork accept it as a target.",
 	Fields: []luabind.Field{
 		bindingField("uri", luabind.ReturnsURI("the contact"), (*Binding).Contact),
-		bindingField("q", luabind.ReturnsNumber("preference, 0 to 1; 1 where the client named none"), (*Binding).Q),
-		bindingField("path", stringsOrNil("Path values, topmost first (RFC 3327); nil without"), (*Binding).Path),
-		bindingField("flow", luabind.OrNil(luabind.ReturnsNumber("names the connection it came on; nil without")), func(b *Binding) float64 {
+		bindingField("q", luabind.ReturnsNumber("preference, 0 to 1; 1 if the client gave none"), (*Binding).Q),
+		bindingField("path", stringsOrNil("Path values, topmost first (RFC 3327); nil if there are none"), (*Binding).Path),
+		bindingField("flow", luabind.OrNil(luabind.ReturnsNumber("identifies the connection it came on; nil if there is none")), func(b *Binding) float64 {
 			if b.Flow() == transport.FlowGone {
 				return 0
 			}
 			return float64(b.Flow())
 		}),
-		bindingField("received", luabind.OrNil(luabind.ReturnsText(`"udp:192.0.2.7:1024" for a client behind a NAT, "tcp:192.0.2.7:49152" for one on a connection; nil without`)),
+		bindingField("received", luabind.OrNil(luabind.ReturnsText(`"udp:192.0.2.7:1024" for a client behind a NAT, "tcp:192.0.2.7:49152" for one on a connection; otherwise nil`)),
 			(*Binding).Received),
-		bindingField("user_agent", luabind.OrNil(luabind.ReturnsText("of the last REGISTER; nil without")), (*Binding).UserAgent),
-		bindingField("instance", luabind.OrNil(luabind.ReturnsText(`"urn:uuid:…" (RFC 5626 §4.1); nil without`)), (*Binding).Instance),
-		bindingField("reg_id", luabind.OrNil(luabind.ReturnsInt("RFC 5626 §4.2; nil without")), func(b *Binding) int { return int(b.RegID()) }),
+		bindingField("user_agent", luabind.OrNil(luabind.ReturnsText("of the last REGISTER; nil if it had none")), (*Binding).UserAgent),
+		bindingField("instance", luabind.OrNil(luabind.ReturnsText(`"urn:uuid:…" (RFC 5626 §4.1); nil if there is none`)), (*Binding).Instance),
+		bindingField("reg_id", luabind.OrNil(luabind.ReturnsInt("RFC 5626 §4.2; nil if there is none")), func(b *Binding) int { return int(b.RegID()) }),
 		bindingField("params", luabind.ReturnsValue(luabind.Table,
 			"the contact's header parameters, by name in lower case; true for those without a value. Capabilities are among them (RFC 3840)"),
 			func(b *Binding) any { return b.params() }),
@@ -74,8 +74,8 @@ func (m *module) Events() []luabind.Event {
 	params := []luabind.Param{{Name: "aor", Type: luabind.String}, {Name: "binding", Type: luabind.ObjectOf, Object: bindingType}}
 	return []luabind.Event{
 		{Name: Bound.String(), Params: params, Doc: "A new binding."},
-		{Name: Refreshed.String(), Params: params, Doc: "A binding was registered again before it ended."},
-		{Name: Expired.String(), Params: params, Doc: "A binding ended. It is told within some seconds."},
+		{Name: Refreshed.String(), Params: params, Doc: "A binding was registered again before it expired."},
+		{Name: Expired.String(), Params: params, Doc: "A binding ended. It is reported within a few seconds."},
 		{Name: Removed.String(), Params: params, Doc: "A binding was removed, by its client or by remove."},
 	}
 }

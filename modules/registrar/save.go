@@ -26,7 +26,7 @@ type Origin struct {
 	Source    netip.AddrPort
 	Transport transport.Kind
 	Flow      transport.FlowID // the connection it came on, 0 for UDP
-	Socket    string           // the listener it came to, as configured
+	Socket    string           // the listener it arrived on, as configured
 	// Stands reports whether a connection of this process is still open; nil: all are.
 	Stands func(transport.FlowID) bool
 	// Left receives a connection whose client registered on another one; nil: nobody wants to know.

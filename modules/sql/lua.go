@@ -49,9 +49,9 @@ func (m *module) Close() error {
 
 // openOptions are those of sql.open.
 type openOptions struct {
-	Pool    int           `lua:"pool" min:"1" max:"1000" default:"8" doc:"connections at most; who opens a database first decides for all"`
+	Pool    int           `lua:"pool" min:"1" max:"1000" default:"8" doc:"maximum number of connections; whoever opens a database first decides for all"`
 	Timeout time.Duration `lua:"timeout" min:"0.001" max:"300" default:"5" doc:"of one query"`
-	Create  bool          `lua:"create" default:"false" doc:"make a SQLite database that is not there"`
+	Create  bool          `lua:"create" default:"false" doc:"create a SQLite database that does not exist"`
 }
 
 // Functions of the module.
@@ -60,7 +60,7 @@ func (m *module) Functions() []luabind.Function {
 		luabind.Try2(luabind.Function{Name: "open", Where: luabind.AtLoad,
 			Doc: "A database by its URL: \"sqlite:PATH\", \"postgres://user:password@host/name\" or \"mysql://user:password@host/name\". It connects with the " +
 				"first query. Connections survive reloads.",
-			Raises:  "for a URL of another kind, and a SQLite file that is not there",
+			Raises:  "for a URL of another kind, and a missing SQLite file",
 			Example: `local db = sql.open("postgres://sip@127.0.0.1/pbx", { timeout = 2 })`},
 			luabind.TextArg("url", "of the database"), luabind.OptionsArg(openOptions{}), luabind.ReturnsObject[*database](databaseType, ""), m.database),
 	}
@@ -81,13 +81,13 @@ func (m *module) database(_ *luabind.Call, url string, o openOptions) (*database
 }
 
 var databaseType = &luabind.ObjectType{
-	Name: "database", Doc: "What sql.open returns. Queries are written with \"?\" for each parameter, whatever the database.",
+	Name: "database", Doc: "The result of sql.open. Queries are written with \"?\" for each parameter, whatever the database.",
 	Methods: append(queries[*database]("db"), luabind.Func2(luabind.Function{Name: "transaction", Waits: true,
-		Doc: "Calls fn with a transaction, commits when it ends, and returns what it returned. It is undone if fn raises, which goes on, if fn returns nil and " +
-			"an error, and after 30 s. Nothing is tried again by itself.",
+		Doc: "Calls fn with a transaction, commits when fn ends, and returns fn's results. It is rolled back if fn raises an error, which is passed on, if fn returns nil and " +
+			"an error, and after 30 s. Nothing is retried automatically.",
 		Example: "db:transaction(function(tx)\n  tx:exec(\"UPDATE accounts SET credit = credit - ? WHERE name = ?\", 1, \"alice\")\nend)"},
 		luabind.Self[*database](), luabind.FuncArg("fn", "function(tx)", ""),
-		luabind.ReturnsOf(func(_ *luabind.Call, n int) int { return n }, luabind.Result{Type: luabind.Any, OrNil: true, Doc: "what fn returned; nil, err where it failed"}),
+		luabind.ReturnsOf(func(_ *luabind.Call, n int) int { return n }, luabind.Result{Type: luabind.Any, OrNil: true, Doc: "what fn returned; nil, err if it failed"}),
 		transact)),
 }
 
@@ -115,7 +115,7 @@ func queries[O interface {
 	args := parametersArg
 	example := func(method, rest string) string { return "local x, err = " + variable + ":" + method + rest }
 	return []luabind.Function{
-		luabind.Try3(luabind.Function{Name: "rows", Waits: true, Doc: fmt.Sprintf("All rows that a query finds, %d at most, each a table by column. NULL is nil.", maxRows),
+		luabind.Try3(luabind.Function{Name: "rows", Waits: true, Doc: fmt.Sprintf("All rows that a query finds, at most %d, each a table by column. NULL is nil.", maxRows),
 			Example: example("rows", `("SELECT uri, q FROM targets WHERE name = ? ORDER BY q DESC", "alice")`)},
 			self, query, args, luabind.ReturnsValue(luabind.List, "of tables"), func(c *luabind.Call, o O, query string, args []any) (any, error) {
 				r, err := waiting(c, func(ctx context.Context) (result, error) { return ask(ctx, o, query, args, -1) })
@@ -125,7 +125,7 @@ func queries[O interface {
 				}
 				return list, err
 			}),
-		luabind.Try3(luabind.Function{Name: "row", Waits: true, Doc: "The first row that a query finds, a table by column; nil alone where it finds none.",
+		luabind.Try3(luabind.Function{Name: "row", Waits: true, Doc: "The first row that a query finds, a table by column; a single nil if it finds none.",
 			Example: example("row", `("SELECT uri, q FROM targets WHERE name = ?", "alice")`)},
 			self, query, args, luabind.ReturnsValue(luabind.Table, ""), func(c *luabind.Call, o O, query string, args []any) (any, error) {
 				r, err := waiting(c, func(ctx context.Context) (result, error) { return ask(ctx, o, query, args, 1) })
@@ -134,7 +134,7 @@ func queries[O interface {
 				}
 				return r.row(0), nil
 			}),
-		luabind.Try3(luabind.Function{Name: "value", Waits: true, Doc: "The first column of the first row that a query finds; nil alone where it finds none.",
+		luabind.Try3(luabind.Function{Name: "value", Waits: true, Doc: "The first column of the first row that a query finds; a single nil if it finds none.",
 			Example: example("value", `("SELECT count(*) FROM targets WHERE name = ?", "alice")`)},
 			self, query, args, luabind.ReturnsValue(luabind.Any, ""), func(c *luabind.Call, o O, query string, args []any) (any, error) {
 				r, err := waiting(c, func(ctx context.Context) (result, error) { return ask(ctx, o, query, args, 1) })
@@ -145,7 +145,7 @@ func queries[O interface {
 			}),
 		luabind.Try3(luabind.Function{Name: "exec", Waits: true, Doc: "Changes something.",
 			Example: example("exec", `("UPDATE targets SET q = ? WHERE name = ?", 0.5, "alice")`)},
-			self, query, args, luabind.ReturnsInt("how many rows were changed"), func(c *luabind.Call, o O, query string, args []any) (int, error) {
+			self, query, args, luabind.ReturnsInt("the number of changed rows"), func(c *luabind.Call, o O, query string, args []any) (int, error) {
 				n, err := waiting(c, func(ctx context.Context) (int64, error) { return change(ctx, o, query, args) })
 				return int(n), err
 			}),

@@ -14,7 +14,7 @@ import (
 
 // Doc describes the module.
 func (u *UAC) Doc() string {
-	return "A client of other servers: registrations at trunks, and masks of From and To."
+	return "A client of other servers: registrations with trunks, and masks of From and To."
 }
 
 // Name is "uac".
@@ -72,22 +72,22 @@ func (m *module) Functions() []luabind.Function {
 	return []luabind.Function{
 		luabind.Configure(luabind.Function{Example: `uac.configure({ retry = 60 })`}, DefaultPolicy(), func(p Policy) error { m.policy = p; return p.Check() }),
 		luabind.Act1(luabind.Function{Name: "register", Where: luabind.AtLoad,
-			Doc:     "Keeps an address registered elsewhere, as long as the script says so. Reloads don't disturb what did not change.",
+			Doc:     "Keeps an address registered elsewhere, as long as the script names it. Reloads do not disturb unchanged registrations.",
 			Raises:  "for two accounts of one name, and one that differs from lane to lane",
 			Example: `uac.register({ registrar = "sip:provider.example", user = "4930123", password = "secret" })`},
 			luabind.RequiredOptionsArg("account", Account{}), m.register),
-		luabind.Func0(luabind.Function{Name: "registrations", Where: luabind.InHandler, Doc: "How the registrations stand, by name.",
+		luabind.Func0(luabind.Function{Name: "registrations", Where: luabind.InHandler, Doc: "The state of the registrations, by name.",
 			Example: `for _, r in ipairs(uac.registrations()) do sip.log.info("%s: %s", r.name, r.state) end`},
 			luabind.ReturnsList[*Status](statusType, ""), func(*luabind.Call) []*Status { return m.uac.List() }),
 		luabind.Try2(luabind.Function{Name: "target", Where: luabind.InHandler,
-			Doc: "A target by way of an account: along the Service-Route that its registrar gave (RFC 3608), by its proxy and from its socket, with its " +
-				"credentials. nil and why, where it is not registered.",
+			Doc: "A target by way of an account: along the Service-Route supplied by its registrar (RFC 3608), by its proxy and from its socket, with its " +
+				"credentials. nil and the reason if it is not registered.",
 			Example: `req:relay(uac.target("4930123"))`},
-			luabind.TextArg("name", "of the account"), luabind.URITextArg("uri", "").Default("", "the Request-URI as it is"),
+			luabind.TextArg("name", "of the account"), luabind.URITextArg("uri", "").Default("", "the unchanged Request-URI"),
 			luabind.ReturnsValue(luabind.TargetType, "for relay and fork"), m.target),
 		luabind.Act2(luabind.Function{Name: "mask", Where: luabind.InHandler,
-			Doc:     "Shows the far side another From, or To, to the end of the dialog. Needs record_route before it where a dialog can start.",
-			Raises:  "without record_route, and where nothing is said to be shown",
+			Doc:     "Shows the far side another From or To, to the end of the dialog. Needs record_route before it if a dialog can start.",
+			Raises:  "without record_route, and if no new name is given",
 			Example: "req:record_route()\nuac.mask(req, { from = \"sip:4930123@provider.example\", display = \"\" })"},
 			maskedArg, luabind.RequiredOptionsArg("options", maskOptions{}), m.mask),
 	}

@@ -12,19 +12,19 @@ import (
 // statusType describes registrations to scripts; it is never changed.
 var statusType = &luabind.ObjectType{
 	Name: "registration",
-	Doc:  "How an account stands with its registrar.",
+	Doc:  "The state of an account at its registrar.",
 	Fields: []luabind.Field{
 		luabind.FieldOf("name", luabind.ReturnsText("of the account"), func(_ *luabind.Call, s *Status) string { return s.Name }),
 		luabind.FieldOf("state", luabind.ReturnsText("registering, registered or failed"),
 			func(c *luabind.Call, s *Status) string { return s.State(c.Now()) }),
-		luabind.FieldOf("expires", luabind.OrNil(luabind.ReturnsSeconds("left; nil where it is not registered")),
+		luabind.FieldOf("expires", luabind.OrNil(luabind.ReturnsSeconds("seconds left; nil if not registered")),
 			func(c *luabind.Call, s *Status) time.Duration { return max(0, s.Expires(c.Now())) }),
-		luabind.FieldOf("error", luabind.OrNil(luabind.ReturnsText("of the last attempt; nil where it was accepted")),
+		luabind.FieldOf("error", luabind.OrNil(luabind.ReturnsText("of the last attempt; nil if it was accepted")),
 			func(_ *luabind.Call, s *Status) string { return s.Error }),
 		luabind.FieldOf("code", luabind.OrNil(luabind.ReturnsInt("of the last answer; nil for none")),
 			func(_ *luabind.Call, s *Status) int { return s.Code }),
 		luabind.FieldOf("aor", luabind.ReturnsURI("what is registered"), func(_ *luabind.Call, s *Status) string { return s.AOR }),
-		luabind.FieldOf("contact", luabind.OrNil(luabind.ReturnsURI("where calls come; nil before the first attempt where the account names none")),
+		luabind.FieldOf("contact", luabind.OrNil(luabind.ReturnsURI("where calls arrive; nil before the first attempt if the account names none")),
 			func(_ *luabind.Call, s *Status) string { return s.Contact }),
 	},
 }
@@ -37,9 +37,9 @@ func (m *module) Events() []luabind.Event {
 	name := luabind.Param{Name: "name", Type: luabind.String}
 	return []luabind.Event{
 		{Name: EventRegistered, Params: []luabind.Param{name, {Name: "seconds", Type: luabind.Seconds}},
-			Doc: "An account is registered, for the first time or again after a failure. A refresh is no event."},
+			Doc: "An account is registered, for the first time or again after a failure. A refresh does not raise it."},
 		{Name: EventFailed, Params: []luabind.Param{name, {Name: "error", Type: luabind.String}, {Name: "code", Type: luabind.Integer, Optional: true}},
-			Doc: "An account could not be registered or refreshed; it is tried again. code is nil where no answer came."},
+			Doc: "An account could not be registered or refreshed; it will be tried again. code is nil if there was no answer."},
 		{Name: EventUnregistered, Params: []luabind.Param{name}, Doc: "An account that the script no longer names was unregistered."},
 	}
 }
