@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -41,6 +42,52 @@ func ParseAlgorithm(name string) (Algorithm, error) {
 		return a, nil
 	}
 	return 0, fmt.Errorf("unknown algorithm %.40q; the algorithms are %s", name, strings.Join(algorithmNames[1:], ", "))
+}
+
+// Algorithms are those that are offered, in the order of preference. nil: SHA-256 and MD5, and MD5
+// alone for clients that can't choose and for users in tables of Kamailio or OpenSIPS.
+type Algorithms []Algorithm
+
+// OptionType implements luabind.OptionDecoder.
+func (*Algorithms) OptionType() string { return "string or list of strings" }
+
+var errAlgorithms = errors.New("must be \"auto\" or a list of names")
+
+// DecodeOption implements luabind.OptionDecoder: "auto", text with commas, or a list.
+func (a *Algorithms) DecodeOption(value any) error {
+	var names []any
+	switch v := value.(type) {
+	case string:
+		if strings.EqualFold(strings.TrimSpace(v), "auto") {
+			*a = nil
+			return nil
+		}
+		for name := range strings.SplitSeq(v, ",") {
+			names = append(names, strings.TrimSpace(name))
+		}
+	case []any:
+		names = v
+	case map[string]any:
+		if len(v) > 0 {
+			return errAlgorithms
+		}
+	default:
+		return errAlgorithms
+	}
+	list := Algorithms{}
+	for _, v := range names {
+		name, ok := v.(string)
+		if !ok {
+			return errAlgorithms
+		}
+		x, err := ParseAlgorithm(name)
+		if err != nil {
+			return fmt.Errorf("names an %w", err)
+		}
+		list = append(list, x)
+	}
+	*a = list
+	return nil
 }
 
 // lookupAlgorithm is 0 for a name that is none.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/internal/sparing"
+	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/clients"
 )
 
@@ -51,10 +52,10 @@ type service struct {
 	sources sources
 	clients *clients.Pool
 	first   atomic.Pointer[firstDomain]
-	told    sparing.Teller           // limits warnings per source
-	script  atomic.Pointer[listener] // the script generation that receives events
-	serving atomic.Pointer[Auth]     // whose realm is ours: see Withhold
-	kept    atomic.Pointer[keeper]   // of the engine attached last
+	told    sparing.Teller         // limits warnings per source
+	script  luabind.Events[Event]  // the script generation that receives events
+	serving atomic.Pointer[Auth]   // whose realm is ours: see Withhold
+	kept    atomic.Pointer[keeper] // of the engine attached last
 }
 
 // live is created by the first request: it needs a key.
@@ -73,7 +74,7 @@ func New(o Options) (*Auth, error) {
 	if o.Clients == nil {
 		o.Clients = newPool(nil)
 	}
-	return &Auth{service: &service{key: o.Key, cluster: o.Cluster, event: o.Event, clients: o.Clients, guesses: newGuesses(), choices: newChoices()}, given: o.Policy, policy: p}, nil
+	return &Auth{service: &service{key: o.Key, cluster: o.Cluster, event: o.Event, clients: o.Clients, guesses: newGuesses(), choices: newChoices()}, given: o.Policy.orDefault(), policy: p}, nil
 }
 
 // With is an Auth with the same memory under another policy (a script generation's own settings).
@@ -82,7 +83,7 @@ func (a *Auth) With(p Policy) (*Auth, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Auth{service: a.service, given: p, policy: full}, nil
+	return &Auth{service: a.service, given: p.orDefault(), policy: full}, nil
 }
 
 // Policy is the policy in force, defaults filled in.

@@ -41,7 +41,7 @@ func BenchmarkChallenge(b *testing.B) {
 // A check allocates the user's name, and what remembers the nonce.
 func TestAllocations(t *testing.T) {
 	for _, algorithm := range []string{"MD5", "SHA-256", "SHA-512-256"} {
-		d := newDesk(t, Policy{Algorithms: []Algorithm{MD5, SHA256, SHA512256}})
+		d := newDesk(t, policyOf(func(p *Policy) { p.Algorithms = []Algorithm{MD5, SHA256, SHA512256} }))
 		c := d.challenge(client{algorithm: algorithm}).filled()
 		m := parsed(t, c.text("Authorization: "+c.credentials()))
 		q := Question{Message: m, Source: home, Realm: "example.com", Now: d.now}

@@ -331,7 +331,7 @@ func TestPrivateRemoteParty(t *testing.T) {
 
 // From Go the policy does it for an engine that the Auth is attached to.
 func TestBorderFromGo(t *testing.T) {
-	a := luabindtest.Must(New(Options{Policy: Policy{IdentityHeaders: "trusted", Trusted: []string{"192.0.2.1"}}}))
+	a := luabindtest.Must(New(Options{Policy: policyOf(func(p *Policy) { p.IdentityHeaders, p.Trusted = "trusted", []string{"192.0.2.1"} })}))
 	w := luabindtest.New(t, `function route(req) req:relay("sip:bob@10.0.0.9:5060") end`)
 	if err := a.Attach(w.Engine); err != nil {
 		t.Fatal(err)
@@ -343,7 +343,7 @@ func TestBorderFromGo(t *testing.T) {
 }
 
 func TestIdentityHeadersOption(t *testing.T) {
-	if err := (Policy{IdentityHeaders: "all"}).Check(); err == nil || !strings.Contains(err.Error(), "identity_headers") {
+	if err := (policyOf(func(p *Policy) { p.IdentityHeaders = "all" })).Check(); err == nil || !strings.Contains(err.Error(), "identity_headers") {
 		t.Errorf("%v", err)
 	}
 }

@@ -27,7 +27,9 @@ func (s *shelf) FetchSecret(_ context.Context, user, _ string) (*Secret, error) 
 
 func TestCache(t *testing.T) {
 	s := &shelf{users: map[string]*Secret{"alice": NewPassword("open sesame")}}
-	d := newDesk(t, Policy{Users: NewCache(s), Cache: time.Minute, Limits: Limits{PerUser: -1, PerSource: -1}})
+	d := newDesk(t, policyOf(func(p *Policy) {
+		p.Users, p.Cache, p.Limits = NewCache(s), time.Minute, Limits{Window: time.Minute, Ban: time.Minute}
+	}))
 	step := func(c client, reason Reason, asked int) {
 		t.Helper()
 		s.asked = 0
@@ -73,7 +75,7 @@ func TestCache(t *testing.T) {
 	if st := d.Stats(); st.CacheHits == 0 || st.CacheMiss == 0 {
 		t.Errorf("%+v", st)
 	}
-	d.Auth.policy.Cache = -1
+	d.Auth.policy.Cache = 0
 	s.err = nil
 	step(client{}, "", 1)
 	step(client{}, "", 1)
@@ -83,7 +85,7 @@ func TestCache(t *testing.T) {
 // another.
 func TestFetchNeedsNoMessage(t *testing.T) {
 	s := &shelf{users: map[string]*Secret{`a"b\c`: NewPassword("x")}}
-	d := newDesk(t, Policy{Users: NewCache(s), Info: "always"})
+	d := newDesk(t, policyOf(func(p *Policy) { p.Users, p.Info = NewCache(s), "always" }))
 	c := d.challenge(client{user: `a"b\c`, password: "x"}).filled()
 	creds := c.credentials()
 	c.user = `a\"b\\c`

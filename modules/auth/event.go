@@ -22,13 +22,8 @@ type Event struct {
 	Left   time.Duration // of EventBanned: how long the ban is
 }
 
-// listener receives events, like Options.Event.
-type listener struct{ hear func(Event) }
-
 func (s *service) emit(e Event) {
-	if l := s.script.Load(); l != nil {
-		l.hear(e)
-	}
+	s.script.Emit(e)
 	if s.event != nil {
 		s.event(e)
 	}

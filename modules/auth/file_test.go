@@ -95,7 +95,7 @@ func testFileReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	d := newDesk(t, Policy{Users: f})
+	d := newDesk(t, policyOf(func(p *Policy) { p.Users = f }))
 	d.expect(d.try(d.challenge(client{})), "")
 	write(line("alice", "new") + line("bob", "swordfish"))
 	d.expect(d.try(d.challenge(client{})), "")

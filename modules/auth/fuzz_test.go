@@ -9,7 +9,9 @@ import (
 )
 
 func FuzzCredentials(f *testing.F) {
-	d := newDesk(f, Policy{Algorithms: []Algorithm{MD5, SHA256Sess}, QOP: []string{"auth", "auth-int", "none"}})
+	d := newDesk(f, policyOf(func(p *Policy) {
+		p.Algorithms, p.QOP = []Algorithm{MD5, SHA256Sess}, []string{"auth", "auth-int", "none"}
+	}))
 	c := d.challenge(client{}).filled()
 	f.Add([]byte(c.credentials()))
 	f.Add([]byte("Digest username=\"a\\\"b\", realm=example.com,\r\n nonce=\"" + c.nonce + "\",uri=\"sip:example.com\" , response=\"" + c.response() + "\""))

@@ -135,7 +135,7 @@ type desk struct {
 func newDesk(t testing.TB, p Policy) *desk {
 	t.Helper()
 	d := &desk{t: t, now: start, source: home}
-	if p.Users == nil {
+	if p = p.orDefault(); p.Users == nil {
 		p.Users = Table{"alice": NewPassword("open sesame"), "bob": NewPassword("swordfish"), `a"b\c`: NewPassword("x"), "Jäsøn Doe": NewPassword("Secret, or not?")}
 	}
 	d.Auth = luabindtest.Must(New(Options{Policy: p, Key: [32]byte{1}, Event: func(e Event) {
@@ -189,4 +189,11 @@ func (d *desk) expect(v Verdict, reason Reason) {
 	if v.Reason != reason {
 		d.t.Errorf("verdict %q (%s %v), want %q", v.Reason, v.Detail, v.Err, reason)
 	}
+}
+
+// policyOf is the default policy, changed.
+func policyOf(change func(p *Policy)) Policy {
+	p := DefaultPolicy()
+	change(&p)
+	return p
 }

@@ -26,7 +26,7 @@ func TestIcholyDigest(t *testing.T) {
 		for _, qop := range []string{"auth", "auth-int", "none"} {
 			for _, proxy := range []bool{false, true} {
 				t.Run(fmt.Sprint(algorithm, " ", qop, " ", proxy), func(t *testing.T) {
-					d := newDesk(t, Policy{Algorithms: []Algorithm{algorithm}, QOP: []string{qop}})
+					d := newDesk(t, policyOf(func(p *Policy) { p.Algorithms, p.QOP = []Algorithm{algorithm}, []string{qop} }))
 					challenge, err := digest.ParseChallenge(d.Challenges(Challenge{Realm: "example.com", Source: home, Now: d.now})[0])
 					if err != nil {
 						t.Fatal(err)
@@ -74,12 +74,14 @@ func TestSipgo(t *testing.T) {
 	for _, algorithm := range []Algorithm{MD5, SHA256, SHA512256} {
 		for _, transport := range []string{"udp", "tcp"} {
 			t.Run(fmt.Sprint(algorithm, " ", transport), func(t *testing.T) {
-				testSipgo(t, luabindtest.Must(New(Options{Policy: Policy{Algorithms: []Algorithm{algorithm}, Users: Table{"alice": NewPassword("open sesame")}}})), transport)
+				testSipgo(t, luabindtest.Must(New(Options{Policy: policyOf(func(p *Policy) {
+					p.Algorithms, p.Users = []Algorithm{algorithm}, Table{"alice": NewPassword("open sesame")}
+				})})), transport)
 			})
 		}
 	}
 	t.Run("preference", func(t *testing.T) { // it takes the first challenge
-		testSipgo(t, luabindtest.Must(New(Options{Policy: Policy{Users: Table{"alice": NewPassword("open sesame")}}})), "udp")
+		testSipgo(t, luabindtest.Must(New(Options{Policy: policyOf(func(p *Policy) { p.Users = Table{"alice": NewPassword("open sesame")} })})), "udp")
 	})
 }
 

@@ -12,21 +12,12 @@ import (
 // maxCounted bounds how many sources, and users at sources, are counted.
 const maxCounted = 1 << 16
 
-// Limits of guessing. A source is an IP address, of IPv6 its /64 network. Zero values mean the
-// defaults named; negative: no limit.
+// Limits of guessing. A source is an IP address, of IPv6 its /64 network.
 type Limits struct {
-	PerUser   int           // failures of one user name from one source, default 10
-	PerSource int           // failures of one source, default 100
-	Window    time.Duration // in which they are counted, default 5 min
-	Ban       time.Duration // how long a ban lasts, default 5 min
-}
-
-func (l Limits) complete() Limits {
-	l.PerUser = orElse(l.PerUser, 10)
-	l.PerSource = orElse(l.PerSource, 100)
-	l.Window = orElse(l.Window, 5*time.Minute)
-	l.Ban = orElse(l.Ban, 5*time.Minute)
-	return l
+	PerUser   int           `lua:"max_failures,reloadable" min:"0" default:"10" doc:"wrong passwords for one user from one source before a ban; 0: no limit"`
+	PerSource int           `lua:"max_source_failures,reloadable" min:"0" default:"100" doc:"wrong passwords for all users from one source before a ban; 0: no limit"`
+	Window    time.Duration `lua:"window,reloadable" min:"1" max:"86400" default:"300" doc:"seconds in which failures are counted"`
+	Ban       time.Duration `lua:"ban,reloadable" min:"1" max:"86400" default:"300" doc:"how long a ban lasts, in seconds"`
 }
 
 // guesses counts failures. What falls out of the table starts again.
@@ -97,7 +88,7 @@ func (g *guesses) failed(list [2]suspect, l *Limits, now time.Time) (user, sourc
 }
 
 func (g *guesses) count(who suspect, limit int, l *Limits, now time.Time) (banned bool) {
-	if limit < 0 {
+	if limit == 0 {
 		return false
 	}
 	s := g.table.Lock(who)

@@ -20,7 +20,9 @@ func (d *desk) wrong(user string, n int, reason Reason) {
 }
 
 func TestBanOfUser(t *testing.T) {
-	d := newDesk(t, Policy{Limits: Limits{PerUser: 3, PerSource: 100, Window: time.Minute, Ban: 2 * time.Minute}})
+	d := newDesk(t, policyOf(func(p *Policy) {
+		p.Limits = Limits{PerUser: 3, PerSource: 100, Window: time.Minute, Ban: 2 * time.Minute}
+	}))
 	d.wrong("alice", 2, Failed)
 	d.expect(d.try(d.challenge(client{})), "") // the right password clears the count
 	d.wrong("alice", 2, Failed)
@@ -50,7 +52,9 @@ func TestBanOfUser(t *testing.T) {
 
 // TestBanAndClock: a ban lasts no longer than it is to, also where the clock is set back.
 func TestBanAndClock(t *testing.T) {
-	d := newDesk(t, Policy{Limits: Limits{PerUser: 3, PerSource: 100, Window: time.Minute, Ban: 2 * time.Minute}})
+	d := newDesk(t, policyOf(func(p *Policy) {
+		p.Limits = Limits{PerUser: 3, PerSource: 100, Window: time.Minute, Ban: 2 * time.Minute}
+	}))
 	d.wrong("alice", 3, Failed)
 	d.now = d.now.Add(-24 * time.Hour)
 	v := d.try(d.challenge(client{}))
@@ -63,7 +67,7 @@ func TestBanAndClock(t *testing.T) {
 }
 
 func TestBanOfSource(t *testing.T) {
-	d := newDesk(t, Policy{Limits: Limits{PerUser: 3, PerSource: 5, Window: time.Minute, Ban: time.Minute}})
+	d := newDesk(t, policyOf(func(p *Policy) { p.Limits = Limits{PerUser: 3, PerSource: 5, Window: time.Minute, Ban: time.Minute} }))
 	for i := range 5 {
 		d.wrong(fmt.Sprint("user", i), 1, Failed)
 	}
@@ -92,7 +96,9 @@ func TestBanOfSource(t *testing.T) {
 // One phone with an old password does not ban the office behind its NAT: once it is banned it
 // counts no more.
 func TestOnePhoneBansNobodyElse(t *testing.T) {
-	d := newDesk(t, Policy{Limits: Limits{PerUser: 3, PerSource: 10, Window: time.Hour, Ban: 20 * time.Minute}})
+	d := newDesk(t, policyOf(func(p *Policy) {
+		p.Limits = Limits{PerUser: 3, PerSource: 10, Window: time.Hour, Ban: 20 * time.Minute}
+	}))
 	for range 50 {
 		d.try(d.challenge(client{user: "bob", password: "old"}))
 		d.now = d.now.Add(time.Minute)
@@ -103,7 +109,7 @@ func TestOnePhoneBansNobodyElse(t *testing.T) {
 // Who forges a source address bans nobody there: he never sees the challenges that go to it.
 func TestForgedSource(t *testing.T) {
 	limits := Limits{PerUser: 3, PerSource: 5, Window: time.Minute, Ban: time.Minute}
-	d := newDesk(t, Policy{Limits: limits})
+	d := newDesk(t, policyOf(func(p *Policy) { p.Limits = limits }))
 	d.source = netip.MustParseAddr("203.0.113.66")
 	seen := d.challenge(client{password: "wrong"}) // what he sees at home
 	d.source = home
@@ -126,7 +132,7 @@ func TestForgedSource(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 	// Over a connection the source is certain, whatever the nonce.
-	d = newDesk(t, Policy{Limits: limits})
+	d = newDesk(t, policyOf(func(p *Policy) { p.Limits = limits }))
 	for range 3 {
 		c := client{password: "wrong", nonce: "made up"}.filled()
 		d.Verify(t.Context(), Question{Message: parsed(t, c.text("Authorization: "+c.credentials())), Source: home, Connected: true, Realm: "example.com", Now: d.now})
@@ -135,7 +141,7 @@ func TestForgedSource(t *testing.T) {
 }
 
 func TestNoLimits(t *testing.T) {
-	d := newDesk(t, Policy{Limits: Limits{PerUser: -1, PerSource: -1}})
+	d := newDesk(t, policyOf(func(p *Policy) { p.Limits = Limits{Window: time.Minute, Ban: time.Minute} }))
 	d.wrong("alice", 300, Failed)
 	d.expect(d.try(d.challenge(client{})), "")
 }
@@ -150,13 +156,13 @@ func TestUnknownUser(t *testing.T) {
 		t.Errorf("%+v and %+v", known, unknown)
 	}
 	for _, user := range []string{"alice", "nobody"} { // nor does being banned tell them apart
-		d := newDesk(t, Policy{Limits: Limits{PerUser: 3, PerSource: 100, Window: time.Minute, Ban: time.Minute}})
+		d := newDesk(t, policyOf(func(p *Policy) { p.Limits = Limits{PerUser: 3, PerSource: 100, Window: time.Minute, Ban: time.Minute} }))
 		d.wrong(user, 3, Failed)
 		d.wrong(user, 1, Banned)
 	}
 	cost := func(user string) float64 {
 		c := d.challenge(client{user: user, password: "wrong"}).filled()
-		d.Auth.policy.Limits.PerUser, d.Auth.policy.Limits.PerSource = -1, -1
+		d.Auth.policy.Limits.PerUser, d.Auth.policy.Limits.PerSource = 0, 0
 		m := parsed(t, c.text("Authorization: "+c.credentials()))
 		return testing.AllocsPerRun(50, func() { d.Verify(t.Context(), Question{Message: m, Source: home, Realm: "example.com", Now: d.now}) })
 	}

@@ -25,8 +25,8 @@ func (a *Auth) Name() string { return "auth" }
 // Open creates the module of one script generation: memory and bans are the Auth's, the policy is
 // its own.
 func (a *Auth) Open(h *luabind.Host) (luabind.Module, error) {
-	m := &module{auth: a, host: h, configured: map[any]bool{}, functions: map[any]*luabind.Func{}, withUsers: map[any]bool{}}
-	m.hears.hear = func(e Event) { m.tell(e) }
+	m := &module{auth: a, host: h, functions: map[any]*luabind.Func{}}
+	m.hears.Hear = m.tell
 	return m, nil
 }
 
@@ -35,14 +35,11 @@ func (a *Auth) Open(h *luabind.Host) (luabind.Module, error) {
 type module struct {
 	auth  *Auth
 	host  *luabind.Host
-	hears listener
+	hears luabind.Listener[Event]
 
-	configured map[any]bool // VMs whose file called configure
-	first      settings     // the options of the first of them
-
-	withUsers map[any]bool // VMs whose file named the store of users
-	// What the first of them named: "a table", "a function", or a store
-	where     string
+	said luabind.Agreed[Policy] // by configure
+	// Where users are: "a table", "a function", or a store
+	where     luabind.Agreed[string]
 	functions map[any]*luabind.Func // each VM's own, if it is a function
 	release   func() error          // of the store
 }
@@ -50,7 +47,7 @@ type module struct {
 // Activate makes this generation's handlers receive events, and warns of users whose phones will be
 // refused.
 func (m *module) Activate() error {
-	m.auth.script.Store(&m.hears)
+	m.auth.script.Listen(&m.hears)
 	m.auth.serving.Store(m.auth)
 	if k := m.auth.kept.Load(); k != nil {
 		k.keepBorder()
@@ -66,7 +63,7 @@ func (m *module) Activate() error {
 }
 
 func (m *module) Close() error {
-	m.auth.script.CompareAndSwap(&m.hears, nil)
+	m.auth.script.Leave(&m.hears)
 	m.auth.serving.CompareAndSwap(m.auth, nil)
 	if m.release != nil {
 		return m.release()
@@ -94,7 +91,7 @@ func (m *module) Functions() []luabind.Function {
 		luabind.Do1(luabind.Function{Name: "configure", Where: luabind.AtLoad,
 			Doc:     "Sets options, once, while the file loads. Raises if they contradict each other, or the store of users cannot be opened.",
 			Example: `auth.configure({ realm = "example.com", users = { alice = "secret" } })`},
-			luabind.RequiredOptionsArg("options", settings{}), m.configure),
+			luabind.RequiredOptionsArg("options", settings{Policy: m.auth.given}), m.configure),
 		luabind.Do1(luabind.Function{Name: "users", Where: luabind.AtLoad,
 			Doc:     "Says, once, where users are found: a table of passwords, function(user, realm), \"file:PATH\", the URL of a database, or a table {url=, layout=, query=, use_domain=}.",
 			Example: `auth.users({ alice = "secret", bob = { ha1 = "5ebe2294ecd0e0f08eab7690d2a6ee69" } })`},
@@ -177,7 +174,7 @@ func (m *module) wantArg() luabind.Arg[Want] {
 // waits waits with the lane lent, and looks users up with the script's function if there is one.
 func (m *module) waits(c *luabind.Call) waits {
 	w := waits{lend: func(f func(context.Context)) { c.Await(f) }}
-	if m.where == fromFunction {
+	if where, _ := m.where.Value(); where == fromFunction {
 		f := m.functions[c.VM()]
 		w.ask = func(q Query) (*Secret, error) { return ask(c, f, q) }
 	}

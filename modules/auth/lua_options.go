@@ -5,121 +5,32 @@ package auth
 import (
 	"errors"
 	"fmt"
-	"reflect"
-	"strings"
-	"time"
 
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/source"
 )
 
-// settings are the options of configure. The policy's defaults apply to what is not given.
+// settings are the options of configure: the policy, and where its users are.
 type settings struct {
-	Realm         string              `lua:"realm,reloadable" default:"the claimed domain if it is local, otherwise the first domain" doc:"what clients show, and what password hashes are computed with"`
-	Algorithms    luabind.FuncOrValue `lua:"algorithms,reloadable" default:"\"auto\"" doc:"\"auto\": SHA-256 and MD5, and MD5 alone for a client that cannot choose and for users in tables of Kamailio or OpenSIPS; or a list in order of preference, with one challenge each: { \"SHA-256\", \"MD5\" } or \"SHA-256, MD5\""`
-	QOP           []string            `lua:"qop,reloadable" default:"{\"auth\"}" doc:"any of \"auth\", \"auth-int\" and \"none\". \"none\" accepts clients that do not know qop (RFC 2069); a nonce is then valid for one request"`
-	NonceLifetime time.Duration       `lua:"nonce_lifetime,reloadable" min:"10" max:"86400" default:"300" doc:"how long a nonce is valid, in seconds; 10 to 86400"`
-	Users         luabind.FuncOrValue `lua:"users,reloadable" default:"none" doc:"as for auth.users"`
-	URI           string              `lua:"uri,reloadable" oneof:"direct always never" default:"\"direct\"" doc:"whether the signed uri must name the user and host of the Request-URI. \"always\"; \"never\"; or \"direct\": it may also name this server, or use another of its names, and it is not checked if a proxy in between may have changed the Request-URI: one in trusted, or in --trust-via, whose phones still need passwords. A server with the same --secret needs no listing: its Via proves what the Request-URI was before. It is not checked after the script itself has changed req.ruri"`
-	Info          string              `lua:"info,reloadable" oneof:"auto always never" default:"\"auto\"" doc:"whether this server's own 2xx responses carry Authentication-Info: \"auto\", once half of the nonce's lifetime has passed, to supply the next nonce; \"always\"; \"never\""`
-	MaxFailures   *int                `lua:"max_failures,reloadable" min:"0" default:"10" doc:"wrong passwords for one user from one source before a ban; 0: no limit"`
-	MaxSource     *int                `lua:"max_source_failures,reloadable" min:"0" default:"100" doc:"wrong passwords for all users from one source before a ban; 0: no limit"`
-	Window        time.Duration       `lua:"window,reloadable" min:"1" max:"86400" default:"300" doc:"seconds in which failures are counted"`
-	Ban           time.Duration       `lua:"ban,reloadable" min:"1" max:"86400" default:"300" doc:"how long a ban lasts, in seconds"`
-	Trusted       []string            `lua:"trusted,reloadable" default:"{}" doc:"the peers for auth.trusted and identity_headers"`
-	Cache         *time.Duration      `lua:"cache,reloadable" max:"86400" default:"60" doc:"seconds for which a user from a database is not looked up again. A wrong password always causes a new look-up"`
-
-	IdentityHeaders string `lua:"identity_headers,reloadable" oneof:"any trusted" default:"\"any\"" doc:"whose identity headers pass: \"any\" peer's, or \"trusted\": those of the peers in trusted only"`
+	Policy
+	Store luabind.FuncOrValue `lua:"users,reloadable" default:"none" doc:"as for auth.users"`
 }
 
 func (m *module) configure(c *luabind.Call, s settings) {
-	if m.configured[c.VM()] {
-		c.Raise("has already been called")
+	first, err := m.said.Say(c.VM(), s.Policy)
+	if first {
+		s.Policy.Users = m.auth.given.Users // auth.users may have been called before
+		err = m.use(s.Policy)
 	}
-	users := s.Users
-	s.Users = luabind.FuncOrValue{}
-	if len(m.configured) == 0 {
-		if err := m.apply(&s); err != nil {
-			c.Raise("%v", err)
-		}
-		m.first = s
-	} else if !reflect.DeepEqual(m.first, s) {
-		c.Raise("the options differ from lane to lane; make them the same each time the file runs")
+	switch {
+	case errors.Is(err, luabind.ErrDiffers):
+		c.Raise("what it is given %v", err)
+	case err != nil:
+		c.Raise("%v", err)
 	}
-	m.configured[c.VM()] = true
-	if users.Given() {
-		m.setUsers(c, &users)
+	if s.Store.Given() {
+		m.setUsers(c, &s.Store)
 	}
-}
-
-// apply puts the options into force, for the first VM whose file gives them.
-func (m *module) apply(s *settings) error {
-	p := m.auth.given
-	p.Realm = orElse(s.Realm, p.Realm)
-	p.NonceLifetime = orElse(s.NonceLifetime, p.NonceLifetime)
-	p.CheckURI = orElse(s.URI, p.CheckURI)
-	p.Info = orElse(s.Info, p.Info)
-	p.IdentityHeaders = orElse(s.IdentityHeaders, p.IdentityHeaders)
-	p.Limits.Window = orElse(s.Window, p.Limits.Window)
-	p.Limits.Ban = orElse(s.Ban, p.Limits.Ban)
-	p.Limits.PerUser = limit(s.MaxFailures, p.Limits.PerUser)
-	p.Limits.PerSource = limit(s.MaxSource, p.Limits.PerSource)
-	if s.Cache != nil {
-		if p.Cache = *s.Cache; p.Cache == 0 {
-			p.Cache = -1
-		}
-	}
-	if s.Trusted != nil {
-		p.Trusted = s.Trusted
-	}
-	if s.QOP != nil {
-		p.QOP = s.QOP
-	}
-	if s.Algorithms.Given() {
-		list, err := algorithmsOf(&s.Algorithms)
-		if err != nil {
-			return err
-		}
-		p.Algorithms = list
-	}
-	return m.use(p)
-}
-
-var errAlgorithms = errors.New("option algorithms must be \"auto\" or a list of names")
-
-// algorithmsOf reads the option: nil is "auto".
-func algorithmsOf(o *luabind.FuncOrValue) ([]Algorithm, error) {
-	list := []Algorithm{}
-	var names []any
-	switch v := o.Value.(type) {
-	case string:
-		if strings.EqualFold(strings.TrimSpace(v), "auto") {
-			return nil, nil
-		}
-		for name := range strings.SplitSeq(v, ",") {
-			names = append(names, strings.TrimSpace(name))
-		}
-	case []any:
-		names = v
-	case map[string]any:
-		if len(v) > 0 {
-			return nil, errAlgorithms
-		}
-	default:
-		return nil, errAlgorithms
-	}
-	for _, v := range names {
-		name, ok := v.(string)
-		if !ok {
-			return nil, errAlgorithms
-		}
-		a, err := ParseAlgorithm(name)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, a)
-	}
-	return list, nil
 }
 
 func (m *module) use(p Policy) error {
@@ -128,17 +39,6 @@ func (m *module) use(p Policy) error {
 		m.auth = a
 	}
 	return err
-}
-
-// limit is a number of failures in the form Limits has: there, 0 is the default.
-func limit(said *int, other int) int {
-	if said == nil {
-		return other
-	}
-	if *said == 0 {
-		return -1
-	}
-	return *said
 }
 
 // Places of users other than stores.
@@ -150,9 +50,6 @@ const (
 // setUsers records which store of users one VM's file names. All must name the same; it is opened
 // for the first.
 func (m *module) setUsers(c *luabind.Call, u *luabind.FuncOrValue) {
-	if m.withUsers[c.VM()] {
-		c.Raise("users are given already")
-	}
 	where := fromFunction
 	var spec source.Spec
 	if u.Func != nil {
@@ -166,15 +63,16 @@ func (m *module) setUsers(c *luabind.Call, u *luabind.FuncOrValue) {
 			where = nameOf(&spec)
 		}
 	}
-	if len(m.withUsers) == 0 {
-		if err := m.open(where, spec); err != nil {
-			c.Raise("users: %v", err)
-		}
-		m.where = where
-	} else if where != m.where {
-		c.Raise("users differ from lane to lane; make them the same each time the file runs")
+	first, err := m.where.Say(c.VM(), where)
+	switch {
+	case errors.Is(err, luabind.ErrSaid):
+		c.Raise("users are given already")
+	case first:
+		err = m.open(where, spec)
 	}
-	m.withUsers[c.VM()] = true
+	if err != nil {
+		c.Raise("users: %v", err)
+	}
 }
 
 // storeOf reads what is not a function: a table of users, or the name of a store.

@@ -27,7 +27,9 @@ func TestParallel(t *testing.T) {
 	}
 	for name, users := range map[string]Users{"file": file, "cache": NewCache(fileShelf{file})} {
 		t.Run(name, func(t *testing.T) {
-			a := luabindtest.Must(New(Options{Policy: Policy{Users: users, Info: "always", Limits: Limits{PerUser: 3, PerSource: -1}}, Key: [32]byte{1}}))
+			a := luabindtest.Must(New(Options{Policy: policyOf(func(p *Policy) {
+				p.Users, p.Info, p.Limits = users, "always", Limits{PerUser: 3, Window: time.Minute, Ban: time.Minute}
+			}), Key: [32]byte{1}}))
 			var group sync.WaitGroup
 			for n := range 8 {
 				group.Go(func() {

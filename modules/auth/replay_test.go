@@ -30,7 +30,7 @@ func TestReplay(t *testing.T) {
 		}
 	}
 	// Without qop a nonce is good for one request, with or without counts.
-	d = newDesk(t, Policy{QOP: []string{"auth", "none"}})
+	d = newDesk(t, policyOf(func(p *Policy) { p.QOP = []string{"auth", "none"} }))
 	c = d.challenge(client{qop: "none"})
 	d.expect(d.try(c), "")
 	d.expect(d.try(c), Replay)
@@ -100,7 +100,7 @@ func TestReplayRace(t *testing.T) {
 // -sess: later requests may use the session key of the first one's cnonce (RFC 7616 §3.4.2), or
 // make one of their own.
 func TestSessionKey(t *testing.T) {
-	d := newDesk(t, Policy{Algorithms: []Algorithm{SHA256Sess}, Info: "always"})
+	d := newDesk(t, policyOf(func(p *Policy) { p.Algorithms, p.Info = []Algorithm{SHA256Sess}, "always" }))
 	c := d.challenge(client{algorithm: "SHA-256-sess", cnonce: "first"}).filled()
 	d.expect(d.try(c), "")
 	c.cnonce, c.nc = "second", 2 // session stays "first"

@@ -11,7 +11,9 @@ import (
 )
 
 func TestTrusts(t *testing.T) {
-	p, err := Policy{Trusted: []string{"192.0.2.4", "198.51.100.0/24", "2001:db8::/32", "cert:Trunk.Example.net."}}.complete()
+	p, err := policyOf(func(p *Policy) {
+		p.Trusted = []string{"192.0.2.4", "198.51.100.0/24", "2001:db8::/32", "cert:Trunk.Example.net."}
+	}).complete()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +34,7 @@ func TestTrusts(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", "trunk.example.net", "192.0.2.1/24", "192.0.2.0/33", "cert:", "cert:*.example.net", "cert:sip:x", "::ffff:192.0.2.0/120"} {
-		if err := (Policy{Trusted: []string{text}}).Check(); err == nil || !strings.Contains(err.Error(), "trusted") {
+		if err := (policyOf(func(p *Policy) { p.Trusted = []string{text} })).Check(); err == nil || !strings.Contains(err.Error(), "trusted") {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

@@ -57,7 +57,9 @@ func TestAlgorithms(t *testing.T) {
 		}
 		for _, qop := range []string{"auth", "auth-int", "none"} {
 			t.Run(a.String()+" "+qop, func(t *testing.T) {
-				d := newDesk(t, Policy{Algorithms: all, QOP: []string{"auth", "auth-int", "none"}, Users: Table{"alice": NewPassword("open sesame"), "bob": hash}})
+				d := newDesk(t, policyOf(func(p *Policy) {
+					p.Algorithms, p.QOP, p.Users = all, []string{"auth", "auth-int", "none"}, Table{"alice": NewPassword("open sesame"), "bob": hash}
+				}))
 				c := client{algorithm: a.String(), qop: qop, body: "v=0\r\n"}
 				d.expect(d.try(d.challenge(c)), "")
 				c.user, c.password = "bob", "swordfish"
@@ -87,13 +89,13 @@ func TestNotOffered(t *testing.T) {
 		d.expect(d.try(d.challenge(c)), Unsupported)
 	}
 	d.expect(d.try(d.challenge(client{})), "") // no algorithm is MD5
-	d = newDesk(t, Policy{Algorithms: []Algorithm{SHA256}})
+	d = newDesk(t, policyOf(func(p *Policy) { p.Algorithms = []Algorithm{SHA256} }))
 	d.expect(d.try(d.challenge(client{})), Unsupported)
 }
 
 // What clients write, well and badly. %s are replaced by the right values.
 func TestHeaders(t *testing.T) {
-	d := newDesk(t, Policy{CheckURI: "always"})
+	d := newDesk(t, policyOf(func(p *Policy) { p.CheckURI = "always" }))
 	fresh := func() (client, *strings.Replacer) {
 		c := d.challenge(client{}).filled()
 		return c, strings.NewReplacer("$N", c.nonce, "$R", c.response(), "$U", strings.ToUpper(c.response()))
@@ -225,7 +227,7 @@ func TestURIs(t *testing.T) {
 		{"nonsense", "sip:carol@example.com", "direct", false, Malformed},
 		{"tel:+1-201-555-0123", "tel:+12015550123", "always", false, ""},
 	} {
-		d := newDesk(t, Policy{CheckURI: c.check})
+		d := newDesk(t, policyOf(func(p *Policy) { p.CheckURI = c.check }))
 		x := d.challenge(client{uri: c.signed, ruri: c.asked}).filled()
 		headers := []string{"Authorization: " + x.credentials()}
 		if c.proxied {
@@ -240,7 +242,7 @@ func TestURIs(t *testing.T) {
 
 // Nonces: their life, their realm, their key.
 func TestNonces(t *testing.T) {
-	d := newDesk(t, Policy{NonceLifetime: time.Minute})
+	d := newDesk(t, policyOf(func(p *Policy) { p.NonceLifetime = time.Minute }))
 	c := d.challenge(client{})
 	d.now = d.now.Add(59 * time.Second)
 	d.expect(d.try(c), "")
@@ -266,7 +268,7 @@ func TestNonces(t *testing.T) {
 		}
 	}
 	// With the same key, as after a restart: whether it was used is not known
-	again := newDesk(t, Policy{NonceLifetime: time.Minute})
+	again := newDesk(t, policyOf(func(p *Policy) { p.NonceLifetime = time.Minute }))
 	again.now = d.now
 	again.expect(again.try(d.challenge(client{})), Stale)
 	if v := d.try(client{nonce: d.live.Load().nonces.issue(d.now.Add(time.Second), time.Minute, "example.com", home)}); v.Reason != "" {
@@ -283,7 +285,9 @@ func TestNonces(t *testing.T) {
 }
 
 func TestChallengeText(t *testing.T) {
-	d := newDesk(t, Policy{QOP: []string{"auth", "auth-int", "none"}, Algorithms: []Algorithm{SHA512256, SHA256, MD5}})
+	d := newDesk(t, policyOf(func(p *Policy) {
+		p.QOP, p.Algorithms = []string{"auth", "auth-int", "none"}, []Algorithm{SHA512256, SHA256, MD5}
+	}))
 	list := d.Challenges(Challenge{Realm: "example.com", Source: home, Now: d.now, Stale: true})
 	for i, name := range []string{"SHA-512-256", "SHA-256", "MD5"} {
 		want := fmt.Sprintf(`Digest realm="example.com", nonce="%s", opaque="%s", algorithm=%s, qop="auth,auth-int", stale=true`,
@@ -292,7 +296,7 @@ func TestChallengeText(t *testing.T) {
 			t.Errorf("%s\nwant %s", list[i], want)
 		}
 	}
-	d = newDesk(t, Policy{QOP: []string{"none"}})
+	d = newDesk(t, policyOf(func(p *Policy) { p.QOP = []string{"none"} }))
 	for _, text := range d.Challenges(Challenge{Realm: "example.com", Now: d.now}) {
 		if strings.Contains(text, "qop") || strings.Contains(text, "stale") {
 			t.Error(text)
@@ -301,7 +305,7 @@ func TestChallengeText(t *testing.T) {
 }
 
 func TestInfo(t *testing.T) {
-	d := newDesk(t, Policy{Info: "always"})
+	d := newDesk(t, policyOf(func(p *Policy) { p.Info = "always" }))
 	c := d.challenge(client{algorithm: "SHA-256"}).filled()
 	v := d.try(c)
 	d.expect(v, "")
@@ -325,7 +329,7 @@ func TestInfo(t *testing.T) {
 	d.now = d.now.Add(200 * time.Second)
 	c.nonce, c.nc = next, 1
 	d.expect(d.try(c), "")
-	d = newDesk(t, Policy{Info: "never"})
+	d = newDesk(t, policyOf(func(p *Policy) { p.Info = "never" }))
 	c = d.challenge(client{}).filled()
 	d.now = d.now.Add(200 * time.Second)
 	if v := d.try(c); v.Info != "" {

@@ -39,7 +39,7 @@ func newNode(t *testing.T, redis *redistest.Server, o Options) *node {
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	users := auth.Table{"alice": auth.NewPassword("open sesame")}
-	return &node{t, luabindtest.Must(auth.New(auth.Options{Key: [32]byte{1}, Cluster: c, Policy: auth.Policy{Users: users, Algorithms: []auth.Algorithm{auth.MD5}}})), c}
+	return &node{t, luabindtest.Must(auth.New(auth.Options{Key: [32]byte{1}, Cluster: c, Policy: policyOf(func(p *auth.Policy) { p.Users, p.Algorithms = users, []auth.Algorithm{auth.MD5} })})), c}
 }
 
 func (n *node) challenge() *digest.Challenge {
@@ -230,7 +230,9 @@ func TestInRedis(t *testing.T) {
 	if err != nil || left <= 0 || left > (8*time.Minute).Milliseconds() {
 		t.Errorf("it ends in %d ms, %v", left, err)
 	}
-	other := luabindtest.Must(auth.New(auth.Options{Key: [32]byte{2}, Cluster: a.cluster, Policy: auth.Policy{Users: auth.Table{"alice": auth.NewPassword("open sesame")}, Algorithms: []auth.Algorithm{auth.MD5}}}))
+	other := luabindtest.Must(auth.New(auth.Options{Key: [32]byte{2}, Cluster: a.cluster, Policy: policyOf(func(p *auth.Policy) {
+		p.Users, p.Algorithms = auth.Table{"alice": auth.NewPassword("open sesame")}, []auth.Algorithm{auth.MD5}
+	})}))
 	a.expect(answer(t, (&node{t, other, a.cluster}).challenge(), 1), auth.Stale)
 }
 
@@ -245,4 +247,11 @@ func TestOpenErrors(t *testing.T) {
 			t.Errorf("%q: %v", text, list)
 		}
 	}
+}
+
+// policyOf is the default policy, changed.
+func policyOf(change func(p *auth.Policy)) auth.Policy {
+	p := auth.DefaultPolicy()
+	change(&p)
+	return p
 }
