@@ -198,7 +198,7 @@ func TestSipsRecordRoute(t *testing.T) {
 			_, err := r.Relay(nil, nil)
 			return err
 		}
-		_ = r.RecordRoute("")
+		_ = r.RecordRoute()
 		_, err := r.Relay(to("sips:bob@10.0.0.3:5061"), nil)
 		return err
 	}, func(c *engine.Config, w *sim.World) { c.Network = w.Network("udp:10.0.0.1:5060", "tls:10.0.0.1:5061") })

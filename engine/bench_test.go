@@ -61,7 +61,7 @@ func BenchmarkCall(b *testing.B) {
 				_, err := r.Relay(nil, nil)
 				return err
 			}
-			_ = r.RecordRoute("")
+			_ = r.RecordRoute()
 			_, err := r.Relay(targets, nil)
 			return err
 		})})

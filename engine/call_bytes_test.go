@@ -21,7 +21,7 @@ func TestBytesPerCall(t *testing.T) {
 			_, err := r.Relay(nil, nil)
 			return err
 		}
-		_ = r.RecordRoute("")
+		_ = r.RecordRoute()
 		_, err := r.Relay(targets, nil)
 		return err
 	}))

@@ -20,7 +20,7 @@ func TestCall(t *testing.T) {
 			_, err := r.Relay(nil, nil)
 			return err
 		}
-		if err := r.RecordRoute(";x=1"); err != nil {
+		if err := r.RecordRoute(engine.RouteParam{Name: "x", Value: "1"}); err != nil {
 			return err
 		}
 		_, err := r.Relay(to("sip:bob@10.0.0.3:5060"), nil)
@@ -312,7 +312,7 @@ func TestTrap28SignatureBelongsToTheCall(t *testing.T) {
 			_, err := r.Relay(nil, nil)
 			return err
 		}
-		_ = r.RecordRoute("")
+		_ = r.RecordRoute()
 		_, err := r.Relay(to("sip:b@10.0.0.3:5060"), nil)
 		return err
 	})

@@ -165,7 +165,7 @@ func TestChallengedFirstInDialog(t *testing.T) {
 	for _, account := range []bool{true, false} {
 		t.Run(fmt.Sprint("account ", account), func(t *testing.T) {
 			b := newBench(t, 1, func(r *engine.Request) error {
-				if err := r.RecordRoute(""); err != nil {
+				if err := r.RecordRoute(); err != nil {
 					return err
 				}
 				if !account && !r.InDialog() {

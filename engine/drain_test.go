@@ -33,7 +33,7 @@ func newDrainPair(t *testing.T, calls time.Duration) *drainPair {
 				_, err := r.Relay(nil, nil)
 				return err
 			}
-			if err := r.RecordRoute(""); err != nil {
+			if err := r.RecordRoute(); err != nil {
 				return err
 			}
 			_, err := r.Relay(to("sip:b@"+d.callee.LocalAddr().String()), nil)

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/sipscript/sipscript/engine/message"
@@ -49,37 +48,49 @@ func (r *Request) SetRURI(uri string) error {
 // request of the dialog.
 const longestRouteParams = 256
 
-// RecordRoute adds our signed Record-Route to what is sent from now on, with params (";name=value"
-// text, or ""), if a dialog can start (§16.6 step 4). There are two entries if transport or
-// interface changes (RFC 5658), which is determined when a branch is sent. A second call replaces
-// the params. In requests that cannot start a dialog nothing is written.
-func (r *Request) RecordRoute(params string) error {
-	if err := checkRouteParams(params); err != nil {
+// RouteParam is a parameter of our Record-Route. It comes back in the requests of the dialog
+// ([Request.RouteParams]). Without a Value it is its name alone.
+type RouteParam struct{ Name, Value string }
+
+// RecordRoute adds our signed Record-Route to what is sent from now on, with params, if a dialog can
+// start (§16.6 step 4). There are two entries if transport or interface changes (RFC 5658), which is
+// determined when a branch is sent. A second call replaces the params. In requests that cannot start
+// a dialog nothing is written. A *MisuseError for a parameter that can't stand in a URI, and for a
+// name that is the engine's own.
+func (r *Request) RecordRoute(params ...RouteParam) error {
+	text, err := routeParams(params)
+	if err != nil {
 		return err
 	}
 	if proxy.StartsDialog(r.method) {
-		r.ctx.RecordRoute(params)
+		r.ctx.RecordRoute(text)
 	}
 	return nil
 }
 
-func checkRouteParams(params string) (err error) {
-	if params == "" {
-		return nil
+// routeParams writes parameters as a URI has them.
+func routeParams(params []RouteParam) (string, error) {
+	if len(params) == 0 {
+		return "", nil
 	}
-	if len(params) > longestRouteParams {
-		return misuse("record_route: the parameters have %d bytes; at most %d go round with every request", len(params), longestRouteParams)
-	}
-	if params[0] != ';' || strings.ContainsAny(params, " \t\r\n\x00<>\"?,") {
-		return misuse("record_route: parameters are written ;name=value, with no spaces, quotes or brackets: %.80q", params)
-	}
-	message.Params(params).Each(func(name, _ []byte) bool {
-		if len(bytes.TrimSpace(name)) == 0 || proxy.ReservedRouteParam(string(name)) {
-			err = misuse("record_route: the parameter name %q is taken or empty", name)
+	const ends = " \t\r\n\x00<>\"?,;"
+	var b []byte
+	for _, p := range params {
+		switch {
+		case p.Name == "" || proxy.ReservedRouteParam(p.Name):
+			return "", misuse("record_route: the parameter name %q is taken or empty", p.Name)
+		case strings.ContainsAny(p.Name, ends+"=") || strings.ContainsAny(p.Value, ends):
+			return "", misuse("record_route: a parameter has no spaces, quotes, brackets or semicolons in it: %.80q", p.Name+"="+p.Value)
 		}
-		return err == nil
-	})
-	return err
+		b = append(append(b, ';'), p.Name...)
+		if p.Value != "" {
+			b = append(append(b, '='), p.Value...)
+		}
+	}
+	if len(b) > longestRouteParams {
+		return "", misuse("record_route: the parameters have %d bytes; at most %d go round with every request", len(b), longestRouteParams)
+	}
+	return string(b), nil
 }
 
 // RemoveField removes the n-th header field of that name (0 is topmost) and reports whether there

@@ -159,7 +159,7 @@ func TestNoCallerGets430(t *testing.T) {
 			_, err := r.Relay(nil, nil)
 			return err
 		}
-		_ = r.RecordRoute("")
+		_ = r.RecordRoute()
 		_, err := r.Relay(to("sip:b@10.0.0.3:5060"), nil)
 		return err
 	})
@@ -213,7 +213,7 @@ func flowWorld(t *testing.T) (b *bench, flows *[]transport.FlowID) {
 			_, err := r.Relay(nil, nil)
 			return err
 		}
-		_ = r.RecordRoute("")
+		_ = r.RecordRoute()
 		var list []*engine.Target
 		for _, id := range *flows {
 			list = append(list, &engine.Target{URI: "sip:b@192.168.1.9:5060", Flow: id, Received: "tcp:192.0.2.9:1"})

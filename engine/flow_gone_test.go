@@ -98,7 +98,7 @@ func TestDialogWhoseConnectionIsGone(t *testing.T) {
 					_, err := r.Relay(nil, nil)
 					return err
 				}
-				_ = r.RecordRoute("")
+				_ = r.RecordRoute()
 				_, err := r.Relay(to("sip:bob@10.0.0.3:5060"), nil)
 				return err
 			}

@@ -27,7 +27,7 @@ func browsers(t *testing.T, seed uint64, callee *transport.FlowID) *bench {
 			_, err := r.Reply(200, "", nil)
 			return err
 		}
-		_ = r.RecordRoute("")
+		_ = r.RecordRoute()
 		target := &engine.Target{URI: "sip:bob@10.0.0.3:5060"}
 		if *callee != 0 {
 			target = &engine.Target{URI: "sip:bob@b.invalid;transport=ws", Flow: *callee, Received: "ws:10.0.0.3:5060"}

@@ -146,7 +146,7 @@ func nosy(rnd *rand.Rand, sink string) routerFunc {
 				}
 			}
 		}
-		_ = r.RecordRoute(";x=1")
+		_ = r.RecordRoute(engine.RouteParam{Name: "x", Value: "1"})
 		var err error
 		switch rnd.IntN(4) {
 		case 0:

@@ -47,7 +47,7 @@ func leakRouter(callee, calleeTCP string) routerFunc {
 			_, err := r.Relay(nil, nil)
 			return err
 		}
-		_ = r.RecordRoute("")
+		_ = r.RecordRoute()
 		targets, o := to("sip:"+user+"@"+callee), &engine.ForkOptions{}
 		switch user {
 		case "expires", "silent":

@@ -23,7 +23,7 @@ func masking(onBranch bool) routerFunc {
 			return err
 		}
 		o := &engine.ForkOptions{}
-		if err := r.RecordRoute(";x=1"); err != nil {
+		if err := r.RecordRoute(engine.RouteParam{Name: "x", Value: "1"}); err != nil {
 			return err
 		}
 		if onBranch {
@@ -155,7 +155,7 @@ func TestMaskIsRefused(t *testing.T) {
 			var got error
 			b := newBench(t, 1, func(r *engine.Request) error {
 				if c.record {
-					_ = r.RecordRoute("")
+					_ = r.RecordRoute()
 				}
 				got = r.Mask(c.mask)
 				_, err := r.Reply(486, "", nil)
@@ -217,7 +217,7 @@ func TestMaskedAndChallenged(t *testing.T) {
 		if r.InDialog() {
 			return toTrunk(r)
 		}
-		_ = r.RecordRoute("")
+		_ = r.RecordRoute()
 		if err := r.Mask(engine.Mask{From: maskedFrom}); err != nil {
 			t.Error(err)
 		}

@@ -91,7 +91,7 @@ func (s *natScenario) route(r *engine.Request) error {
 		_, err := r.Reply(200, "", nil)
 		return err
 	case !r.InDialog() || r.Method() == message.MethodInvite:
-		if err := r.RecordRoute(";x=1"); err != nil {
+		if err := r.RecordRoute(engine.RouteParam{Name: "x", Value: "1"}); err != nil {
 			return err
 		}
 	}
@@ -230,7 +230,7 @@ func TestContactAsksForOutbound(t *testing.T) {
 			_, err := r.Relay(nil, nil)
 			return err
 		}
-		_ = r.RecordRoute("")
+		_ = r.RecordRoute()
 		_, err := r.Relay(to("sip:bob@10.0.0.3:5060"), nil)
 		return err
 	})

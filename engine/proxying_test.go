@@ -359,7 +359,7 @@ func TestDoubleRecordRoute(t *testing.T) {
 			_, err := r.Relay(nil, nil)
 			return err
 		}
-		_ = r.RecordRoute(";leg=1")
+		_ = r.RecordRoute(engine.RouteParam{Name: "leg", Value: "1"})
 		_, err := r.Relay(to("sip:b@10.0.0.3:5060;transport=tcp"), nil)
 		return err
 	})
@@ -407,7 +407,7 @@ func TestStrictRouterBehind(t *testing.T) {
 			_, err := r.Relay(nil, nil)
 			return err
 		}
-		_ = r.RecordRoute("")
+		_ = r.RecordRoute()
 		_, err := r.Relay(to("sip:b@10.0.0.3:5060"), nil)
 		return err
 	})

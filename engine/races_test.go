@@ -227,7 +227,7 @@ func TestDialogRequestsCross(t *testing.T) {
 			_, err := r.Relay(nil, nil)
 			return err
 		}
-		_ = r.RecordRoute("")
+		_ = r.RecordRoute()
 		_, err := r.Relay(to("sip:b@10.0.0.3:5060"), nil)
 		return err
 	})

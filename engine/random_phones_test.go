@@ -37,7 +37,7 @@ func (s *scenario) route(r *engine.Request) error {
 		return err
 	}
 	if !s.chance(4) {
-		if err := r.RecordRoute(""); err != nil {
+		if err := r.RecordRoute(); err != nil {
 			return err
 		}
 	}
@@ -73,7 +73,7 @@ func (s *scenario) forward(r *engine.Request) error {
 		return err
 	}
 	if s.id(id)%3 > 0 { // with or without, but the same for a retransmission
-		if err := r.RecordRoute(""); err != nil {
+		if err := r.RecordRoute(); err != nil {
 			return err
 		}
 	}

@@ -143,7 +143,7 @@ func (s *trunkScenario) route(r *engine.Request) error {
 		_, err := r.Relay(nil, o)
 		return err
 	}
-	if err := r.RecordRoute(""); err != nil {
+	if err := r.RecordRoute(); err != nil {
 		return err
 	}
 	if err := r.Mask(engine.Mask{From: maskedFrom}); err != nil {

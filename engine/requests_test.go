@@ -89,7 +89,7 @@ func TestMaxForwardsIsAddedWhereMissing(t *testing.T) {
 // a route of it.
 func TestRecordRouteStandsFirst(t *testing.T) {
 	route := func(r *engine.Request) error {
-		_ = r.RecordRoute("")
+		_ = r.RecordRoute()
 		_, err := r.Relay(to("sip:b@10.0.0.3:5060"), nil)
 		return err
 	}
@@ -254,7 +254,7 @@ func TestSpiral(t *testing.T) {
 		if string(r.Message().RequestURI()) == uri {
 			uri = "sip:b@10.0.0.3:5060"
 		}
-		_ = r.RecordRoute("")
+		_ = r.RecordRoute()
 		_, err := r.Relay(to(uri), nil)
 		return err
 	})

@@ -120,7 +120,7 @@ func TestNameThatDoesNotResolve(t *testing.T) {
 // looked up first; more ACKs come meanwhile.
 func TestAckWhileResolving(t *testing.T) {
 	b := newBenchWith(t, 1, func(r *engine.Request) error {
-		_ = r.RecordRoute("")
+		_ = r.RecordRoute()
 		var targets []*engine.Target
 		if !r.InDialog() {
 			targets = to("sip:bob@10.0.0.3:5060")

@@ -40,7 +40,7 @@ func TestCallFromTLSToBrowser(t *testing.T) {
 				_, err := r.Reply(200, "", nil)
 				return err
 			}
-			if err := r.RecordRoute(""); err != nil {
+			if err := r.RecordRoute(); err != nil {
 				return err
 			}
 			_, err := r.Relay([]*engine.Target{{URI: "sip:bob@b0b.invalid;transport=ws", Flow: browser}}, nil)

@@ -77,7 +77,7 @@ func TestAdvertisedAddressAndIPv6(t *testing.T) {
 				_, err := r.Relay(nil, nil)
 				return err
 			}
-			_ = r.RecordRoute("")
+			_ = r.RecordRoute()
 			_, err := r.Relay([]*engine.Target{target}, nil)
 			return err
 		})})

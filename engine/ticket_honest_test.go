@@ -111,7 +111,7 @@ func TestContactsThatAScriptEdits(t *testing.T) {
 	const own, shown = "<sip:hidden@10.0.0.3:5060>", "<sip:bob@10.0.0.4>"
 	route := func(r *engine.Request) error {
 		if !r.InDialog() {
-			_ = r.RecordRoute("")
+			_ = r.RecordRoute()
 		} else if r.Method() == message.MethodUpdate {
 			_ = r.SetHeader("Contact", "<sip:alice@10.0.0.9>")
 		}
@@ -202,7 +202,7 @@ func TestTicketsOfASpiralBetweenNATs(t *testing.T) {
 			_, err := r.Relay(nil, nil)
 			return err
 		}
-		_ = r.RecordRoute(";Dir=X")
+		_ = r.RecordRoute(engine.RouteParam{Name: "Dir", Value: "X"})
 		targets := []*engine.Target{{URI: "sip:bob@192.168.7.7:5060", Received: "udp:10.0.0.3:5060"}}
 		if uri, _ := message.ParseURI(r.Message().RequestURI()); string(uri.User) == "alias" {
 			targets = to("sip:bob@10.0.0.1:5060")
@@ -244,7 +244,7 @@ func TestStrictPhonesBehindNATs(t *testing.T) {
 			_, err := r.Relay(nil, nil)
 			return err
 		}
-		_ = r.RecordRoute("")
+		_ = r.RecordRoute()
 		_, err := r.Relay([]*engine.Target{{URI: "sip:bob@192.168.7.7:5060", Received: "udp:10.0.0.3:5060"}}, nil)
 		return err
 	}, nil)

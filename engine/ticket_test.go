@@ -24,7 +24,7 @@ func within(targets []*engine.Target) routerFunc {
 			_, err := r.Relay(nil, nil)
 			return err
 		}
-		if err := r.RecordRoute(";dir=In;x=1"); err != nil {
+		if err := r.RecordRoute(engine.RouteParam{Name: "dir", Value: "In"}, engine.RouteParam{Name: "x", Value: "1"}); err != nil {
 			return err
 		}
 		_, err := r.Relay(targets, nil)
@@ -386,7 +386,7 @@ func TestTicketsOfASpiral(t *testing.T) {
 			_, err := r.Relay(nil, nil)
 			return err
 		}
-		_ = r.RecordRoute("")
+		_ = r.RecordRoute()
 		target := "sip:bob@10.0.0.3:5060"
 		if uri, _ := message.ParseURI(r.Message().RequestURI()); string(uri.User) == "alias" {
 			target = "sip:bob@10.0.0.1:5060"

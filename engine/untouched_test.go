@@ -59,7 +59,7 @@ func TestStrangeHeadersOfASuccessPass(t *testing.T) {
 	for name, headers := range strange {
 		t.Run(name, func(t *testing.T) {
 			b, c, bob, _ := trio(t, func(r *engine.Request) error {
-				_ = r.RecordRoute("")
+				_ = r.RecordRoute()
 				_, err := r.Relay(bobAndCarol[:1], nil)
 				return err
 			})

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/proxy"
 	lua "github.com/yuin/gopher-lua"
 )
@@ -289,11 +290,18 @@ var redirectArg = ArgOf(func(c *Call, n int) redirect {
 
 // reqRecordRoute is req:record_route([params]).
 func reqRecordRoute(c *Call, o *reqObj, params lua.LValue) {
-	text := ""
+	var list []engine.RouteParam
 	if params != lua.LNil {
-		text = string(paramsText(c.l, params))
+		text := paramsText(c.l, params)
+		if len(text) > 0 && text[0] != ';' || strings.ContainsAny(string(text), " \t\r\n\x00<>\"?,") {
+			raise(c.l, "req:record_route: parameters are written ;name=value, with no spaces, quotes or brackets: %.80q", text)
+		}
+		message.Params(text).Each(func(name, value []byte) bool {
+			list = append(list, engine.RouteParam{Name: string(name), Value: string(value)})
+			return true
+		})
 	}
-	if err := o.req.RecordRoute(text); err != nil {
+	if err := o.req.RecordRoute(list...); err != nil {
 		c.Misuse(err)
 		raise(c.l, "req:record_route: %v", err)
 	}

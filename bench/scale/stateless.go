@@ -18,7 +18,7 @@ func passing(decide func(*engine.Request, *engine.Target) error) (engine.Router,
 		if r.InDialog() {
 			return decide(r, nil)
 		}
-		if err := r.RecordRoute(""); err != nil {
+		if err := r.RecordRoute(); err != nil {
 			return err
 		}
 		return decide(r, target)

@@ -88,7 +88,7 @@ func (r *router) Route(req *engine.Request) error {
 	for _, b := range bindings {
 		targets = append(targets, b.Target())
 	}
-	if err := req.RecordRoute(""); err != nil {
+	if err := req.RecordRoute(); err != nil {
 		return err
 	}
 	return done(req.Relay(targets, nil))

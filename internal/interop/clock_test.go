@@ -51,7 +51,7 @@ func (l *located) Route(req *engine.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := req.RecordRoute(""); err != nil {
+	if err := req.RecordRoute(); err != nil {
 		return err
 	}
 	now := req.Engine().Clock().Wall()

@@ -171,7 +171,7 @@ func (r *Registrar) Intercept(req *engine.Request) (taken bool, err error) {
 		return true, err
 	}
 	// Later requests of the dialog come this way as well.
-	if err := req.RecordRoute(""); err != nil {
+	if err := req.RecordRoute(); err != nil {
 		return true, fmt.Errorf("registrar: %w", err)
 	}
 	_, err = req.Relay([]*engine.Target{{Flow: w.flow, FlowOnly: w.flow != 0, Received: w.received, FromSocket: w.socket}}, edge)
