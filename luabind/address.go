@@ -5,7 +5,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// addrObj is a header element with a uri: From, To, one Contact, one Route, what sip.address reads. It is read-only and holds a copy of the text.
+// addrObj is a header element with a uri: From, To, one Contact, one Route, what sip.address reads.
+// It is read-only and holds a copy of the text.
 type addrObj struct {
 	ud    lua.LUserData
 	life  *reqObj // whose handlers it lives with; nil for ever
@@ -29,7 +30,7 @@ func (v *vm) newAddress(element []byte, life *reqObj, field string) (*addrObj, e
 
 func (o *addrObj) text() string { return string(o.raw) }
 
-// dead tells whether the handlers of the address's request have ended.
+// dead reports whether the handlers of the address's request have ended.
 func (o *addrObj) dead() bool { return o.life != nil && o.life.active == 0 }
 
 func (o *addrObj) parsed(l *lua.LState) *message.Address {

@@ -5,11 +5,13 @@ import (
 	"time"
 )
 
-// The budget of scripts. A script that holds its lane too long between waits is stopped, pcall or not: its thread is its own context.Context, which
-// the interpreter asks before each instruction, and from the moment the watchdog trips it every instruction raises.
+// The budget of scripts. A script that holds its lane too long between waits is stopped, pcall or
+// not: its thread is its own context.Context, which the interpreter asks before each instruction,
+// and from the moment the watchdog trips it every instruction raises.
 //
-// What asking costs (BenchmarkContext, one shared core): 14 ns on a call of 75 ns, 2 to 3 ns for each instruction of a tight loop. A route of a few
-// dozen instructions pays about 0.1 µs of the tens of µs that its request costs, so that there is no second way for scripts without loops.
+// What asking costs (BenchmarkContext, one shared core): 14 ns on a call of 75 ns, 2 to 3 ns for
+// each instruction of a tight loop. A route of a few dozen instructions pays about 0.1 µs of the
+// tens of µs that its request costs, so that there is no second way for scripts without loops.
 
 // closedChannel is what a stopped thread's Done returns. It is made once and never changed.
 var closedChannel = func() chan struct{} {
@@ -18,22 +20,26 @@ var closedChannel = func() chan struct{} {
 	return c
 }()
 
-// graceInstructions a script may still run when its time is over. A script that runs away is through them in a few milliseconds; one that held its
-// lane only because the machine was busy with something else comes to its end.
+// graceInstructions a script may still run when its time is over. A script that runs away is
+// through them in a few milliseconds; one that held its lane only because the machine was busy with
+// something else comes to its end.
 const graceInstructions = 100_000
 
-// checkEvery is after how many instructions a script looks at the clock; what a library function does in one counts as more (toil).
+// checkEvery is after how many instructions a script looks at the clock; what a library function
+// does in one counts as more (toil).
 const checkEvery = 4096
 
-// lateAfter is from when on a turn is late. A late script sleeps for a breath at times: on a machine whose every processor runs such a script,
-// sockets are else looked at only when Go's scheduler interrupts one, which takes 10 ms.
+// lateAfter is from when on a turn is late. A late script sleeps for a breath at times: on a
+// machine whose every processor runs such a script, sockets are else looked at only when Go's
+// scheduler interrupts one, which takes 10 ms.
 const (
 	lateAfter   = 2 * time.Millisecond
 	breathEvery = 500 * time.Microsecond
 	breath      = 50 * time.Microsecond
 )
 
-// Done is asked before each instruction. nil, which never is ready, is the cheapest answer there is.
+// Done is asked before each instruction. nil, which never is ready, is the cheapest answer there
+// is.
 func (t *thread) Done() <-chan struct{} {
 	if t.steps++; t.steps < t.due && t.vm.stop.Load() != t.turn {
 		return nil
@@ -58,8 +64,8 @@ func (t *thread) overdue() <-chan struct{} {
 	return nil
 }
 
-// breathe lets others run where the present turn is late. The script keeps its lane, up to its budget, but not the duty of the goroutine it runs on:
-// a socket goes on being read.
+// breathe lets others run where the present turn is late. The script keeps its lane, up to its
+// budget, but not the duty of the goroutine it runs on: a socket goes on being read.
 func (t *thread) breathe() {
 	now := time.Since(origin)
 	switch {
@@ -86,7 +92,8 @@ func (v *vm) toil(n int) {
 	}
 }
 
-// matchGrace is what a breath of the matcher takes of the grace: it is one instruction to the interpreter.
+// matchGrace is what a breath of the matcher takes of the grace: it is one instruction to the
+// interpreter.
 const matchGrace = graceInstructions / 5
 
 // matching is what the matcher breathes by.
@@ -101,7 +108,7 @@ func (v *vm) matching() {
 	t.breathe()
 }
 
-// stopped tells whether the interpreter was told to stop in this turn.
+// stopped reports whether the interpreter was told to stop in this turn.
 func (t *thread) stopped() bool { return t.halted }
 
 type stoppedError struct{}
@@ -119,14 +126,16 @@ func (t *thread) Err() error {
 func (t *thread) Deadline() (time.Time, bool) { return time.Time{}, false }
 func (t *thread) Value(any) any               { return nil }
 
-// watchdogTicks is how often the watchdog looks within one budget. A script is stopped when it was seen in the same turn that many times, so between
-// one budget and one budget and a tick after its turn began.
+// watchdogTicks is how often the watchdog looks within one budget. A script is stopped when it was
+// seen in the same turn that many times, so between one budget and one budget and a tick after its
+// turn began.
 const watchdogTicks = 5
 
 // lastCall is after how many budgets no grace is given.
 const lastCall = 5
 
-// watchdog stops scripts that overrun. It runs on the machine's clock, in simulations too: the budget is one of computing.
+// watchdog stops scripts that overrun. It runs on the machine's clock, in simulations too: the
+// budget is one of computing.
 type watchdog struct {
 	mu   sync.Mutex
 	vms  map[*vm]*watched // guarded by mu
@@ -191,8 +200,9 @@ func (w *watchdog) run(tick time.Duration) {
 	}
 }
 
-// look trips the turn of v that was running at each of the last ticks. A turn's number is never used again but by what its script calls, so that a
-// script that ends at this moment can't have another stopped in its place.
+// look trips the turn of v that was running at each of the last ticks. A turn's number is never
+// used again but by what its script calls, so that a script that ends at this moment can't have
+// another stopped in its place.
 func (w *watchdog) look(v *vm, seen *watched) {
 	turn := v.watch.Load()
 	if turn == 0 || turn != seen.turn {

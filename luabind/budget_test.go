@@ -57,7 +57,8 @@ func TestRunawayRouteIsAnswered500(t *testing.T) {
 	}
 }
 
-// What calls into the engine, or is called back, without a wait goes on with the turn: a loop of such calls is stopped like any other.
+// What calls into the engine, or is called back, without a wait goes on with the turn: a loop of
+// such calls is stopped like any other.
 func TestCallsThatDontWaitAreNoNewTurn(t *testing.T) {
 	m := &module{name: "m", functions: []luabind.Function{{Name: "twice", Call: func(c *luabind.Call) int {
 		f := c.Func(1)
@@ -87,7 +88,8 @@ end`, luabindtest.Modules(m), luabindtest.Script(shortBudget))
 	}
 }
 
-// A callback that calls what calls it ends, as any other recursion without an end does: with an error of the script, not with the process.
+// A callback that calls what calls it ends, as any other recursion without an end does: with an
+// error of the script, not with the process.
 func TestEndlessCallbacks(t *testing.T) {
 	m := &module{name: "m", functions: []luabind.Function{{Name: "call", Call: func(c *luabind.Call) int {
 		if _, err := c.Func(1).Call(); err != nil {
@@ -105,9 +107,11 @@ func TestEndlessCallbacks(t *testing.T) {
 	evals(t, w, map[string][]any{`local m = require "m" local n = 0 m.call(function() m.call(function() n = n + 1 end) end) return n`: {1.0}})
 }
 
-// Waits don't count, nor does what was before one: the budget is what a script holds its lane for in one go.
+// Waits don't count, nor does what was before one: the budget is what a script holds its lane for
+// in one go.
 func TestWaitsDontCount(t *testing.T) {
-	const budget = 200 * time.Millisecond // one go takes a millisecond, and on a machine that is busy with other things some more
+	// One go takes a millisecond, and on a machine that is busy with other things some more
+	const budget = 200 * time.Millisecond
 	m := &module{name: "m", functions: []luabind.Function{luabind.Waiting("wait", "", func(context.Context) error {
 		time.Sleep(2 * budget) // nothing is awaited by it: that it takes time is the point
 		return nil

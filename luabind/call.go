@@ -11,10 +11,12 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// Call is one call of a module's function from a script. It belongs to the goroutine that runs the function and ends with it.
+// Call is one call of a module's function from a script. It belongs to the goroutine that runs the
+// function and ends with it.
 //
-// The argument accessors count from 1 and raise in the script when the argument is of another type; nothing after such an accessor runs. So do Raise
-// and Misuse. Nothing that must be undone may be pending then, except by defer.
+// The argument accessors count from 1 and raise in the script when the argument is of another type;
+// nothing after such an accessor runs. So do Raise and Misuse. Nothing that must be undone may be
+// pending then, except by defer.
 type Call struct {
 	l    *lua.LState
 	vm   *vm
@@ -41,11 +43,11 @@ type boundFunction struct {
 // Len is how many arguments the script gave.
 func (c *Call) Len() int { return c.l.GetTop() }
 
-// IsNil tells whether argument n is nil or missing.
+// IsNil reports whether argument n is nil or missing.
 func (c *Call) IsNil(n int) bool { return c.l.Get(n) == lua.LNil }
 
-// Kind is the type of argument n: String, Number, Boolean, Table, FunctionType, RequestType, ResponseType, URIType (a uri object), BranchType, ObjectOf; Any for
-// nil and the rest.
+// Kind is the type of argument n: String, Number, Boolean, Table, FunctionType, RequestType,
+// ResponseType, URIType (a uri object), BranchType, ObjectOf; Any for nil and the rest.
 func (c *Call) Kind(n int) Type { return kindOf(c.l.Get(n)) }
 
 func kindOf(v lua.LValue) Type {
@@ -116,7 +118,8 @@ func (c *Call) Response(n int) *engine.Response {
 	return nil
 }
 
-// URI is argument n, a uri object or text that is a uri. It is valid until the function returns or waits, and may not be kept or changed.
+// URI is argument n, a uri object or text that is a uri. It is valid until the function returns or
+// waits, and may not be kept or changed.
 func (c *Call) URI(n int) *message.URI {
 	switch v := c.l.Get(n).(type) {
 	case *lua.LUserData:
@@ -227,7 +230,8 @@ func (c *Call) Seconds(n int) time.Duration {
 	return d
 }
 
-// Value is argument n copied into Go: nil, string, float64, bool, []any, map[string]any. Functions, objects and cycles raise.
+// Value is argument n copied into Go: nil, string, float64, bool, []any, map[string]any. Functions,
+// objects and cycles raise.
 func (c *Call) Value(n int) any {
 	v, err := toGo(c.l.Get(n))
 	if err != nil {
@@ -265,7 +269,8 @@ func (c *Call) Self() Object {
 	return o
 }
 
-// Func is argument n, a function of the script. It may be called while the VM it came from lives, with that VM's lane held.
+// Func is argument n, a function of the script. It may be called while the VM it came from lives,
+// with that VM's lane held.
 func (c *Call) Func(n int) *Func {
 	f, ok := c.l.Get(n).(*lua.LFunction)
 	if !ok {
@@ -274,7 +279,8 @@ func (c *Call) Func(n int) *Func {
 	return &Func{vm: c.vm, f: f}
 }
 
-// Decode reads argument n, a table of options, into the struct that opts points to, strictly: see [Decode]. nil leaves opts as it is.
+// Decode reads argument n, a table of options, into the struct that opts points to, strictly: see
+// [Decode]. nil leaves opts as it is.
 func (c *Call) Decode(n int, opts any) {
 	if c.IsNil(n) {
 		return
@@ -300,7 +306,8 @@ func (c *Call) Misuse(err error) {
 	}
 }
 
-// Fail is how a function reports a failure at run time: it pushes nil and the error's text and returns 2. A misuse is raised.
+// Fail is how a function reports a failure at run time: it pushes nil and the error's text and
+// returns 2. A misuse is raised.
 func (c *Call) Fail(err error) int {
 	c.Misuse(err)
 	c.l.Push(lua.LNil)
@@ -314,20 +321,21 @@ func (c *Call) Lane() *lane.Lane { return c.vm.lane }
 // Now is the time of day, at file level too.
 func (c *Call) Now() time.Time { return c.vm.clock.Wall() }
 
-// AtLoad tells whether the file is still running.
+// AtLoad reports whether the file is still running.
 func (c *Call) AtLoad() bool { return c.vm.loading }
 
-// Background tells whether the call is in the VM that runs once in the process.
+// Background reports whether the call is in the VM that runs once in the process.
 func (c *Call) Background() bool { return c.vm.background }
 
 // VM identifies the VM: what a module keeps for each VM (a *Func) is keyed by it.
 func (c *Call) VM() any { return c.vm }
 
-// Context ends when the request the script handles is over, else (outside of requests) when the generation is closed or the process stops.
+// Context ends when the request the script handles is over, else (outside of requests) when the
+// generation is closed or the process stops.
 func (c *Call) Context() context.Context { return c.vm.context() }
 
-// Await lends the lane while f runs, on this goroutine. f may block; it must not touch c, the request, or anything else of the lane. It raises at file
-// level.
+// Await lends the lane while f runs, on this goroutine. f may block; it must not touch c, the
+// request, or anything else of the lane. It raises at file level.
 func (c *Call) Await(f func(ctx context.Context)) {
 	c.mustWait()
 	ctx := c.Context()

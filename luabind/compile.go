@@ -13,11 +13,12 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// program is the compiled source of one generation: the script and the Lua files it requires, each compiled once and shared by all VMs. While the
-// VMs are built it belongs to the building goroutine; afterwards it doesn't change.
+// program is the compiled source of one generation: the script and the Lua files it requires, each
+// compiled once and shared by all VMs. While the VMs are built it belongs to the building
+// goroutine; afterwards it doesn't change.
 type program struct {
 	name  string // as errors call the script
-	dir   string // where the required files lie, "" where there are none
+	dir   string // where the required files lie, "" if there are none
 	files fs.FS
 	main  *lua.FunctionProto
 	parts map[string]*part // by the name required
@@ -52,7 +53,8 @@ func (o *Options) open() (*program, error) {
 			p.paths = append(p.paths, abs)
 		}
 		if p.files == nil {
-			root, err := os.OpenRoot(p.dir) // a required file can't lie outside of the script's directory
+			// A required file can't lie outside of the script's directory
+			root, err := os.OpenRoot(p.dir)
 			if err != nil {
 				return nil, err
 			}
@@ -74,10 +76,11 @@ func (o *Options) open() (*program, error) {
 // compile makes a prototype, which any number of VMs may share.
 func compile(text, name string) (*lua.FunctionProto, error) { return syntax.Compile(text, name) }
 
-// errNoFile says that a required name is no file either.
+// errNoFile says that a required name is not a file either.
 var errNoFile = errors.New("no such file")
 
-// require finds and compiles the Lua file of a name: "a.b" is a/b.lua or a/b/init.lua beside the script.
+// require finds and compiles the Lua file of a name: "a.b" is a/b.lua or a/b/init.lua beside the
+// script.
 func (p *program) require(name string) (*part, error) {
 	if f := p.parts[name]; f != nil {
 		return f, nil

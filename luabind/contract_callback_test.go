@@ -10,7 +10,8 @@ import (
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
-// on_branch, on_response, on_failure: what they get, in which order they run, and that responses wait for them.
+// on_branch, on_response, on_failure: what they get, in which order they run, and that responses
+// wait for them.
 func TestContractCallbacksRunInOrder(t *testing.T) {
 	w := scene(t, `
 local list = {}
@@ -97,7 +98,8 @@ func TestContractOnFailure(t *testing.T) {
 	}
 }
 
-// An empty list is a failure like another for on_failure: the voicemail of a user who is not registered. It runs when relay has returned.
+// An empty list is a failure like another for on_failure: the voicemail of a user who is not
+// registered. It runs when relay has returned.
 func TestContractOnFailureOfAnEmptyList(t *testing.T) {
 	for body, want := range map[string]string{
 		`sip.sleep(1) r:relay("sip:vm@10.0.0.8")`: "180 200",
@@ -150,7 +152,8 @@ req:relay("sip:b@10.0.0.9", {on_response = function(res) n = n + 1 sip.log.info(
 	}
 }
 
-// "on_branch(branch, req) edits the request of one branch", and no other; the branch ends with the call.
+// "on_branch(branch, req) edits the request of one branch", and no other; the branch ends with the
+// call.
 func TestContractOnBranchEditsOneBranch(t *testing.T) {
 	w := scene(t, `
 local keep
@@ -180,7 +183,8 @@ end})`)
 	logs(t, w, "late false", "can be edited only while its on_branch runs")
 }
 
-// An error in on_branch fails that branch alone, with the cause "unreachable"; the script's error is logged.
+// An error in on_branch fails that branch alone, with the cause "unreachable"; the script's error
+// is logged.
 func TestContractErrorInOnBranch(t *testing.T) {
 	w := scene(t, `
 local res = req:fork({"sip:b@10.0.0.9", "sip:c@10.0.0.8"}, {order = "serial", on_branch = function(b) if b.ruri.user == "b" then error("oops") end end,
@@ -215,7 +219,8 @@ end})`)
 	logs(t, w, "drop 180 true nil", "drop 183 true nil", "drop 182 false", "RSeq", "drop 200 false", "only a provisional response")
 }
 
-// "A response: code reason final body contacts source target cause and the header and body functions of a request."
+// "A response: code reason final body contacts source target cause and the header and body
+// functions of a request."
 func TestContractResponseFields(t *testing.T) {
 	w := scene(t, `
 local target = {uri = "sip:b@10.0.0.9", vars = {a = 1}}
@@ -278,8 +283,9 @@ func TestContractReplyWithAResponse(t *testing.T) {
 	}
 }
 
-// "the responses of a request come one after another": also when on_response waits for something other than time, and the fork begins to wait for its outcome
-// meanwhile, which was held up by on_branch.
+// "the responses of a request come one after another": also when on_response waits for something
+// other than time, and the fork begins to wait for its outcome meanwhile, which was held up by
+// on_branch.
 func TestResponsesWaitForEveryKindOfWait(t *testing.T) {
 	for name, wait := range map[string]string{
 		"sleep": `sip.sleep(2)`,
@@ -326,7 +332,8 @@ end`)
 	}
 }
 
-// What is forwarded after a wait, of whatever kind, is seen through: its client may send it no more.
+// What is forwarded after a wait, of whatever kind, is seen through: its client may send it no
+// more.
 func TestForwardAfterEveryKindOfWait(t *testing.T) {
 	for _, wait := range []string{`sip.sleep(2)`, `sip.spawn(function() sip.sleep(2) end):wait()`} {
 		w := luabindtest.New(t, `function route(req) `+wait+` req:forward("sip:b@10.0.0.9") end`)

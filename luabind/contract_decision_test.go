@@ -38,8 +38,8 @@ func TestContractProvisionalAndForkDecideNothing(t *testing.T) {
 	}
 }
 
-// "When route ends: decided: done. After fork: the best response (§16.7) of all its forks is sent. Else, and on a script error before a
-// decision: 500."
+// "When route ends: decided: done. After fork: the best response (§16.7) of all its forks is sent.
+// Else, and on a script error before a decision: 500."
 func TestContractWhenRouteEnds(t *testing.T) {
 	for body, want := range map[string]int{
 		`req:fork("sip:b@10.0.0.9")`:                            486,
@@ -86,7 +86,8 @@ func TestContractToAnAckNothingIsAnswered(t *testing.T) {
 	}
 }
 
-// "An unmatched CANCEL reaches route: forward sends it on; everything else about it, or no decision, answers 481."
+// "An unmatched CANCEL reaches route: forward sends it on; everything else about it, or no
+// decision, answers 481."
 func TestContractUnmatchedCancel(t *testing.T) {
 	for body, want := range map[string]int{
 		``:                                      481,
@@ -113,7 +114,7 @@ func TestContractUnmatchedCancel(t *testing.T) {
 	}
 }
 
-// "fork always returns a response": a stray CANCEL or ACK is no error of the script.
+// "fork always returns a response": a stray CANCEL or ACK is not an error of the script.
 func TestContractForkAlwaysReturnsAResponse(t *testing.T) {
 	for _, method := range []string{"MESSAGE", "INVITE", "ACK", "CANCEL"} {
 		for _, args := range []string{`"sip:b@10.0.0.9"`, `{}`, `nil, "away"`, ``, `{timeout = 1}`, `"sip:b@10.0.0.66", {timeout = 1}`, `"sip:b@nowhere.invalid"`} {
@@ -128,8 +129,8 @@ func TestContractForkAlwaysReturnsAResponse(t *testing.T) {
 	}
 }
 
-// "A request is over once a final response went out (req.answered is its code) …: reply and relay return false, fork returns at once the response
-// that ended it."
+// "A request is over once a final response went out (req.answered is its code) …: reply and relay
+// return false, fork returns at once the response that ended it."
 func TestContractOverOnceAnswered(t *testing.T) {
 	w := scene(t, `
 local other = sip.spawn(function()
@@ -153,7 +154,8 @@ sip.log.info("res %s", res.code)`)
 	logs(t, w, "before nil", "reply false relay false redirect false forward false drop false", "over 200 forked 200 200 provisional false relayed false", "res 200")
 }
 
-// "… or the caller cancelled (req.cancelled)": fork returns 487 with the cause "cancelled", from then on nothing more is sent.
+// "… or the caller cancelled (req.cancelled)": fork returns 487 with the cause "cancelled", from
+// then on nothing more is sent.
 func TestContractOverOnceCancelled(t *testing.T) {
 	w := scene(t, `
 local res = req:fork("sip:b@10.0.0.9")
@@ -227,7 +229,8 @@ func TestContractDoneBeforeRoute(t *testing.T) {
 	}
 }
 
-// "received/rport set, own topmost Route removed and strict routing undone": what the script sees is what is left.
+// "received/rport set, own topmost Route removed and strict routing undone": what the script sees
+// is what is left.
 func TestContractRoutesLeftAfterOurs(t *testing.T) {
 	w := scene(t, `req:reply(299, #req.routes .. " " .. tostring(req.routes[1] and req.routes[1].uri.host) .. " " .. req.ruri .. " " .. req:header("Via"))`)
 	for route, want := range map[string]string{
@@ -250,7 +253,8 @@ func TestContractRoutesLeftAfterOurs(t *testing.T) {
 	}
 }
 
-// Errors name file and line, and what the interpreter leaves out: which global isn't there, and what the message means.
+// Errors name file and line, and what the interpreter leaves out: which global isn't there, and
+// what the message means.
 func TestContractErrorsTellWhatToDo(t *testing.T) {
 	refuse(t, map[string]string{
 		`return regsitrar.lookup(req.ruri)`: "attempt to index nil: what stands before '.lookup' is nil; there is no global 'regsitrar'",
@@ -268,13 +272,15 @@ func TestContractErrorsTellWhatToDo(t *testing.T) {
 		`req:relay{next_hop = "10.0.0.9"}`:                `write "sip:10.0.0.9"`,
 		`return sip.nosuch`:                               "sip has no function 'nosuch'",
 	})
-	evals(t, luabindtest.New(t, idle), map[string][]any{ // what a script catches is what the interpreter said
+	// What a script catches is what the interpreter said
+	evals(t, luabindtest.New(t, idle), map[string][]any{
 		`local ok, err = pcall(function() return nosuch.x end) return err`: {"eval:1: attempt to index a non-table object(nil) with key 'x'"},
 		`return nosuch == nil, rawget(_G, "nosuch")`:                       {true, nil},
 	})
 }
 
-// A response belongs to the request it answers: sent on for another it would show one caller what is another's, and answer neither.
+// A response belongs to the request it answers: sent on for another it would show one caller what
+// is another's, and answer neither.
 func TestReplyTakesNoResponseOfAnotherRequest(t *testing.T) {
 	w := luabindtest.New(t, `
 local kept

@@ -11,10 +11,11 @@ import (
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
-// What the tests of the contract (contract_*_test.go) have in common: one caller, and phones that ring. Each test there is named after the sentence
-// of the scripting contract that it holds.
+// What the tests of the contract (contract_*_test.go) have in common: one caller, and phones that
+// ring. Each test there is named after the sentence of the scripting contract that it holds.
 
-// phone is a callee: it answers each INVITE with its codes, a CANCEL as RFC 3261 §9.2 has it, and everything else with 200.
+// phone is a callee: it answers each INVITE with its codes, a CANCEL as RFC 3261 §9.2 has it, and
+// everything else with 200.
 type phone struct {
 	*luabindtest.Peer
 	invite *message.Message
@@ -25,7 +26,8 @@ type phone struct {
 	seen         func() // is called for each INVITE
 }
 
-// newPhone makes one. A code above 199 ends its part; headers go with each of its responses to an INVITE.
+// newPhone makes one. A code above 199 ends its part; headers go with each of its responses to an
+// INVITE.
 func newPhone(w *luabindtest.World, addr, headers string, codes ...int) *phone {
 	p := &phone{}
 	p.Peer = w.Peer(addr, func(_ *luabindtest.Peer, m *message.Message, in sim.Packet) {

@@ -23,7 +23,8 @@ end`)
 	}
 }
 
-// "req:header(name) req:headers(name): one element a value where the RFC says list; compact forms and case are the engine's business"
+// "req:header(name) req:headers(name): one element a value where the RFC says list; compact forms
+// and case are the engine's business"
 func TestContractHeadersAreElements(t *testing.T) {
 	const headers = "Contact: <sip:a@b>, \"x, y\" <sip:c@d>\r\nm: <sip:e@f>\r\nk: path, 100rel\r\nSupported: gruu\r\nSubject: one, two\r\n" +
 		"P-Asserted-Identity: \"A, B\" <sip:a@b>, <tel:+1>\r\nDiversion: <sip:x@y>;reason=busy, <sip:z@y>;reason=no-answer\r\nX-Mine: a, b\r\nX-MINE: c\r\n" +
@@ -41,7 +42,8 @@ end`)
 	}
 }
 
-// "CR, LF, NUL, and headers the engine owns, raise", in any spelling, on requests, branches, targets and replies.
+// "CR, LF, NUL, and headers the engine owns, raise", in any spelling, on requests, branches,
+// targets and replies.
 func TestContractOwnedHeadersRaise(t *testing.T) {
 	cases := map[string]string{}
 	for _, name := range []string{"Via", "v", "FROM", "f", "to", "T", "Call-ID", "i", "CSeq", "Route", "Record-Route", "Max-Forwards", "Content-Length", "l"} {
@@ -61,7 +63,8 @@ func TestContractOwnedHeadersRaise(t *testing.T) {
 	refuse(t, cases)
 }
 
-// "record_route([params]): readable later as route_params": {} where it had none; nil unless it was ours and its signature holds.
+// "record_route([params]): readable later as route_params": {} where it had none; nil unless it was
+// ours and its signature holds.
 func TestContractRouteParams(t *testing.T) {
 	const show = `
 if req.in_dialog then
@@ -122,7 +125,8 @@ func TestContractNoRecordRouteWithoutDialog(t *testing.T) {
 	}
 }
 
-// "Objects of a request live until its handlers end; a later use raises", also where the object is only passed on.
+// "Objects of a request live until its handlers end; a later use raises", also where the object is
+// only passed on.
 func TestContractObjectsUsedLaterRaise(t *testing.T) {
 	for _, use := range []string{
 		`tostring(k.ruri)`, `"<" .. k.ruri .. ">"`, `("%s"):format(k.ruri)`, `k.ruri == sip.uri("sip:a@b")`, `k.ruri:equals("sip:a@b")`, `k.ruri.aor`,

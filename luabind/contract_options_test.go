@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// order = "parallel" | "serial" | "q", and failover: which phones ring when, told by the second in which each INVITE came.
+// order = "parallel" | "serial" | "q", and failover: which phones ring when, told by the second in
+// which each INVITE came.
 func TestContractOrderAndFailover(t *testing.T) {
 	const (
 		a, b, c = `"sip:b@10.0.0.7"`, `"sip:b@10.0.0.8"`, `"sip:b@10.0.0.9"`
@@ -72,8 +73,8 @@ func TestContractOrderAndFailover(t *testing.T) {
 	}
 }
 
-// "timeout: to a final response; ring_timeout: from its first 18x; reply_timeout: to any response; per target. At expiry the branch is cancelled and
-// counts as 408 at once".
+// "timeout: to a final response; ring_timeout: from its first 18x; reply_timeout: to any response;
+// per target. At expiry the branch is cancelled and counts as 408 at once".
 func TestContractThreeTimeouts(t *testing.T) {
 	const b = `"sip:b@10.0.0.9"`
 	for _, s := range []struct {
@@ -112,7 +113,8 @@ req:reply(res)`)
 	}
 }
 
-// "its late 2xx still wins": a 200 that crosses the CANCEL of an expired branch reaches the caller, and the script's voicemail is not asked.
+// "its late 2xx still wins": a 200 that crosses the CANCEL of an expired branch reaches the caller,
+// and the script's voicemail is not asked.
 func TestContractLateSuccessWins(t *testing.T) {
 	w := scene(t, `
 local res = req:fork("sip:b@10.0.0.9", {timeout = 5})

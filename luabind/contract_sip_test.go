@@ -10,7 +10,8 @@ import (
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
-// "sip.is_local(host | uri) -> boolean: domains at any port; listen addresses at their port". What can't be read is not local: it came off the wire.
+// "sip.is_local(host | uri) -> boolean: domains at any port; listen addresses at their port". What
+// can't be read is not local: it came off the wire.
 func TestContractIsLocal(t *testing.T) {
 	w := luabindtest.New(t, idle, luabindtest.Engine(func(c *engine.Config) { c.Domains = []string{"example.com", "[2001:db8::1]"} }))
 	for text, want := range map[string]bool{
@@ -29,7 +30,8 @@ func TestContractIsLocal(t *testing.T) {
 	}
 }
 
-// "URIs: scheme user host port params headers aor. They are views: assigning edits the message; sip.uri(u) copies."
+// "URIs: scheme user host port params headers aor. They are views: assigning edits the message;
+// sip.uri(u) copies."
 func TestContractURIViews(t *testing.T) {
 	check(t, map[string]string{
 		`local u = req.ruri u.user = "x" return req.ruri.user, u == req.ruri`:                                          "x true",
@@ -65,7 +67,8 @@ func TestContractAddressIsWritten(t *testing.T) {
 	})
 }
 
-// "incr(key, by, init, ttl)": a counter of a window: init and ttl count when it begins, and only then.
+// "incr(key, by, init, ttl)": a counter of a window: init and ttl count when it begins, and only
+// then.
 func TestContractIncrCountsAWindow(t *testing.T) {
 	w := luabindtest.New(t, idle)
 	evals(t, w, map[string][]any{
@@ -76,7 +79,8 @@ func TestContractIncrCountsAWindow(t *testing.T) {
 	})
 }
 
-// "sip.after and sip.spawn called in route run where it runs"; at file level, sip.every and sip.on run once in the process.
+// "sip.after and sip.spawn called in route run where it runs"; at file level, sip.every and sip.on
+// run once in the process.
 func TestContractWhereTasksRun(t *testing.T) {
 	w := luabindtest.New(t, `
 local mine = 0
@@ -122,7 +126,8 @@ func TestContractSharedAfterReload(t *testing.T) {
 	evals(t, w, map[string][]any{`return sip.shared("d"):get("k")[2]`: {2.0}})
 }
 
-// "sip.send{method=, uri= | target=, from=, to=, headers=, body=, timeout=} -> response | nil, err (waits; not INVITE)"
+// "sip.send{method=, uri= | target=, from=, to=, headers=, body=, timeout=} -> response | nil, err
+// (waits; not INVITE)"
 func TestContractSend(t *testing.T) {
 	w := luabindtest.New(t, idle)
 	p := w.Peer("10.0.0.9:5060", luabindtest.Answering(202))

@@ -8,7 +8,8 @@ import (
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
-// sentTo runs body for an INVITE and returns the first INVITE that the phone at 10.0.0.9 got, as text, or "".
+// sentTo runs body for an INVITE and returns the first INVITE that the phone at 10.0.0.9 got, as
+// text, or "".
 func sentTo(t *testing.T, body string, headers ...string) string {
 	t.Helper()
 	w := scene(t, body)
@@ -22,8 +23,8 @@ func sentTo(t *testing.T, body string, headers ...string) string {
 	return ""
 }
 
-// "Without a target a request goes only where this server vouches for: along our signed Record-Route (else 481), or to a req.ruri the script
-// assigned (else 403)."
+// "Without a target a request goes only where this server vouches for: along our signed
+// Record-Route (else 481), or to a req.ruri the script assigned (else 403)."
 func TestContractWithoutATarget(t *testing.T) {
 	inDialog := func(w *luabindtest.World, headers string) string {
 		return strings.Replace(string(w.Request("MESSAGE", "sip:bob@10.0.0.9", headers, "")), "To: <sip:bob@10.0.0.9>", "To: <sip:bob@10.0.0.9>;tag=x", 1)
@@ -93,7 +94,8 @@ func TestContractTargetKeys(t *testing.T) {
 	}
 }
 
-// "Unknown keys raise, here and in opts. An explicit nil raises", and a list with a hole, or a mistake in one, names the place.
+// "Unknown keys raise, here and in opts. An explicit nil raises", and a list with a hole, or a
+// mistake in one, names the place.
 func TestContractTargetMistakes(t *testing.T) {
 	refuse(t, map[string]string{
 		`req:relay{uri = "sip:a@b", nexthop = "sip:x"}`: `unknown option "nexthop"; did you mean 'next_hop'?`,
@@ -129,8 +131,9 @@ func TestContractTargetMistakes(t *testing.T) {
 	})
 }
 
-// "nil, err in the place of targets (a lookup that failed) answers 503 and logs err; {} is an empty list: 480; a non-empty table that names no
-// destination is opts, also as the only argument." An empty list with a reason is of somebody who never was: 404.
+// "nil, err in place of targets (a lookup that failed) answers 503 and logs err; {} is an empty
+// list: 480; a non-empty table that names no destination is opts, also as the only argument." An
+// empty list with a reason is of somebody who never was: 404.
 func TestContractNilErrEmptyAndOpts(t *testing.T) {
 	const lookup = "local function lookup(how) if how == 'away' then return nil, 'store away' end return {}, how and 'not found' end\n"
 	for body, want := range map[string]int{
@@ -161,7 +164,7 @@ func TestContractNilErrEmptyAndOpts(t *testing.T) {
 	}
 }
 
-// "redirect(target | list [, {code=302, expires=}])": q of the targets stands in the contacts.
+// "redirect(target | list [, {code=302, expires=}])": q of the targets is in the contacts.
 func TestContractRedirect(t *testing.T) {
 	for body, want := range map[string]string{
 		`req:redirect("sip:x@y")`:                                                           "302 <sip:x@y>",

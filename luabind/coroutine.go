@@ -4,8 +4,10 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// Coroutines. They are for scripts' own use; nothing in here yields to wait. The library's functions trust that one script runs at a time on a VM, while
-// here any number may be waiting: which coroutine a script is in, and which coroutines are in the middle of something, is kept by us.
+// Coroutines. They are for scripts' own use; nothing in here yields to wait. The library's
+// functions trust that one script runs at a time on a VM, while here any number may be waiting:
+// which coroutine a script is in, and which coroutines are in the middle of something, is kept by
+// us.
 
 // openCoroutine makes the coroutine table around the library's create, resume and yield.
 func (v *vm) openCoroutine() {
@@ -32,7 +34,8 @@ func (v *vm) openCoroutine() {
 		v.spend(l, threadSize)
 		create(l)
 		co := l.ToThread(-1)
-		l.Push(l.NewClosure(func(l *lua.LState) int { return wrapped(l, co, guarded) }, co)) // so that it is weighed
+		// So that it is weighed
+		l.Push(l.NewClosure(func(l *lua.LState) int { return wrapped(l, co, guarded) }, co))
 		return 1
 	}))
 	lib.RawSetString("running", l.NewFunction(func(l *lua.LState) int {
@@ -62,7 +65,7 @@ func (v *vm) openCoroutine() {
 	}))
 }
 
-// throughGo tells whether a function of Go lies between yield and the coroutine's own function.
+// throughGo reports whether a function of Go lies between yield and the coroutine's own function.
 func throughGo(l *lua.LState) bool {
 	for level := 1; ; level++ {
 		d, ok := l.GetStack(level)

@@ -8,16 +8,20 @@ import (
 	"github.com/sipscript/sipscript/engine"
 )
 
-// Pure declares a plain Go function that doesn't wait. Parameters: string, bool, integers, float64, time.Duration (seconds), []string, any (a copy),
-// *engine.Request, [Object] types, and last a pointer to an options struct (nil where the script gives none). Results: those types, and an
-// error as the last one, which a script sees as nil, err. params name and describe the parameters, in order; missing ones are named after their type.
-// A mistake in the declaration panics when it is made.
+// Pure declares a plain Go function that doesn't wait. Parameters: string, bool, integers, float64,
+// time.Duration (seconds), []string, any (a copy), *engine.Request, [Object] types, and last a
+// pointer to an options struct (nil where the script gives none). Results: those types, and an
+// error as the last one, which a script sees as nil, err. params name and describe the parameters,
+// in order; missing ones are named after their type. A mistake in the declaration panics when it is
+// made.
 func Pure(name, doc string, fn any, params ...Param) Function {
 	return typed(name, doc, fn, false, params)
 }
 
-// Waiting declares a plain Go function that may block; the lane is lent while it runs, off the token: it must not touch the request, and therefore
-// takes none. Its first parameter is a context.Context that ends with the caller's CANCEL (the request being over), the generation, or the process.
+// Waiting declares a plain Go function that may block; the lane is lent while it runs, off the
+// token: it must not touch the request, and therefore takes none. Its first parameter is a
+// context.Context that ends with the caller's CANCEL (the request being over), the generation, or
+// the process.
 func Waiting(name, doc string, fn any, params ...Param) Function {
 	return typed(name, doc, fn, true, params)
 }

@@ -13,8 +13,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// Options tables are decoded strictly. The struct's exported fields with a tag `lua:"name"` are the known keys, and what the struct holds before is
-// the default:
+// Options tables are decoded strictly. The struct's exported fields with a tag `lua:"name"` are the
+// known keys, and what the struct holds before is the default:
 //
 //	type options struct {
 //		MaxContacts int           `lua:"max_contacts" doc:"contacts one address may have" min:"1"`
@@ -22,9 +22,13 @@ import (
 //		Durability  string        `lua:"durability" oneof:"commit relaxed"`
 //	}
 //
-// Field types: string, bool, integers, floats, time.Duration (a number of seconds), []string (a list or one string), map[string]string, any (a copy),
-// *Func (a function), FuncOrValue (a function or a copy), []engine.HeaderEdit ({Name = text | list | false}), a struct (a table of options in turn), and pointers to these (nil: not
-// given), and what implements [OptionDecoder]. The keys of a struct that is embedded stand beside the others. `lua:"name,required"` must be given, `lua:"name,reloadable"` may change at a reload; default:"…" and doc:"…" are for documentation; min and max bound numbers and durations (in seconds); a duration is never negative.
+// Field types: string, bool, integers, floats, time.Duration (a number of seconds), []string (a
+// list or one string), map[string]string, any (a copy), *Func (a function), FuncOrValue (a function
+// or a copy), []engine.HeaderEdit ({Name = text | list | false}), a struct (a table of options in
+// turn), and pointers to these (nil: not given), and what implements [OptionDecoder]. The keys of a
+// struct that is embedded stand beside the others. `lua:"name,required"` must be given,
+// `lua:"name,reloadable"` may change at a reload; default:"…" and doc:"…" are for documentation;
+// min and max bound numbers and durations (in seconds); a duration is never negative.
 
 // OptionDecoder is a type of an option that decodes itself. It is implemented by the pointer.
 type OptionDecoder interface {
@@ -359,7 +363,7 @@ func decodeMap(value lua.LValue, into *map[string]string, wrong func(string) err
 	return nil
 }
 
-// decodeKind decodes what is told apart by its kind.
+// decodeKind decodes what is distinguished by its kind.
 func decodeKind(v *vm, value lua.LValue, field reflect.Value, name string, wrong func(string) error) error {
 	switch kind := field.Kind(); {
 	case kind == reflect.Pointer:

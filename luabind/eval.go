@@ -5,8 +5,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// Eval compiles source and runs it on a lane's VM as a handler of no request; done gets its results copied into Go, with the lane's token. It is for
-// tests and consoles.
+// Eval compiles source and runs it on a lane's VM as a handler of no request; done gets its results
+// copied into Go, with the lane's token. It is for tests and consoles.
 func (r *Router) Eval(l *lane.Lane, source string, done func(results []any, err error)) {
 	proto, err := compile(source, "eval")
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// ScriptError is an error of a script: its text, which begins with file and line, and where it came from.
+// ScriptError is an error of a script: its text, which begins with file and line, and where it came
+// from.
 type ScriptError struct {
 	Text      string
 	Traceback string
@@ -29,7 +30,8 @@ func (e *ScriptError) Error() string {
 // Logged tells the engine that the error was logged, with its traceback, where it happened.
 func (e *ScriptError) Logged() bool { return true }
 
-// failed makes the error of a failed call. The text is copied: the error value may hold the whole VM.
+// failed makes the error of a failed call. The text is copied: the error value may hold the whole
+// VM.
 func (v *vm) failed(err error, stopped bool) *ScriptError {
 	e := scriptError(err)
 	e.Text = v.explained(e.Text)

@@ -7,7 +7,8 @@ import (
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
-// A handler that changes what all handlers of its lane use would change the next request's: libraries are read-only in handlers, in whatever way.
+// A handler that changes what all handlers of its lane use would change the next request's:
+// libraries are read-only in handlers, in whatever way.
 func TestLibrariesAreReadOnlyInHandlers(t *testing.T) {
 	m := &module{name: "m", functions: []luabind.Function{luabind.Pure("f", "", func() int { return 1 })}}
 	w := luabindtest.New(t, `

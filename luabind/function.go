@@ -21,7 +21,8 @@ type Function struct {
 	WaitsWith string
 	// Decides: it can be the request's decision; a second one raises.
 	Decides bool
-	// DecidesFrom is the lowest code, in the first argument, that decides: a provisional one doesn't.
+	// DecidesFrom is the lowest code, in the first argument, that decides: a provisional one
+	// doesn't.
 	DecidesFrom int
 	// Effects is what check knows of the function beside that.
 	Effects Effect
@@ -102,7 +103,7 @@ type Param struct {
 	Rest     bool        // this one and all that follow
 	// Runs is where the script's function runs, of a FunctionType; Anywhere where that is not said.
 	Runs Where
-	// LeftOut: the next parameter may stand in the place of this optional one.
+	// LeftOut: the next parameter may be in place of this optional one.
 	LeftOut bool
 	// Event: the name of an event, which says what the function after it gets.
 	Event bool

@@ -14,8 +14,9 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// generation is one compiled script with its modules and its VMs. It is built on one goroutine beside the generation that serves, then swapped in. It
-// is closed when it has been replaced and no transaction that began with it is left.
+// generation is one compiled script with its modules and its VMs. It is built on one goroutine
+// beside the generation that serves, then swapped in. It is closed when it has been replaced and no
+// transaction that began with it is left.
 type generation struct {
 	router  *Router
 	number  uint64
@@ -43,7 +44,8 @@ type openModule struct {
 	functions []Function
 }
 
-// build makes a new generation up to the point where it could serve. On an error all that was opened is closed again.
+// build makes a new generation up to the point where it could serve. On an error all that was
+// opened is closed again.
 func (r *Router) build(number uint64) (*generation, error) {
 	p, err := r.opts.open()
 	if err != nil {
@@ -132,7 +134,8 @@ func (g *generation) retire() {
 	g.closeIfIdle()
 }
 
-// closeIfIdle ends what a retired generation began for itself when no request and no transaction of it is left, and closes it when that has ended.
+// closeIfIdle ends what a retired generation began for itself when no request and no transaction of
+// it is left, and closes it when that has ended.
 func (g *generation) closeIfIdle() {
 	if !g.retired.Load() {
 		return
@@ -193,7 +196,8 @@ func (g *generation) close() {
 	})
 }
 
-// begin and end bracket what keeps the VM's generation open: a handler that runs, a timer or a task that will, a transaction with callbacks.
+// begin and end bracket what keeps the VM's generation open: a handler that runs, a timer or a task
+// that will, a transaction with callbacks.
 func (v *vm) begin() { v.refs.Add(1) }
 
 func (v *vm) end() {
@@ -202,8 +206,9 @@ func (v *vm) end() {
 	}
 }
 
-// pin keeps a generation open for a transaction with callbacks. The engine lets go of the callbacks with the transaction; the collector tells us.
-// Therefore only the callbacks may refer to it, and nothing that a script can keep may refer to them.
+// pin keeps a generation open for a transaction with callbacks. The engine lets go of the callbacks
+// with the transaction; the collector tells us. Therefore only the callbacks may refer to it, and
+// nothing that a script can keep may refer to them.
 type pin struct {
 	vm  *vm
 	o   *reqObj

@@ -7,8 +7,9 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// What the interpreter's own messages lack: the name of a global that isn't there, and what is meant. The text is only for people: a script that
-// catches an error sees what the interpreter said.
+// What the interpreter's own messages lack: the name of a global that isn't there, and what is
+// meant. The text is only for people: a script that catches an error sees what the interpreter
+// said.
 
 // missing is the last global that was read and isn't there.
 type missing struct {
@@ -16,7 +17,8 @@ type missing struct {
 	at   string // "route.lua:7"
 }
 
-// globalIndex is called when a global isn't there. It is nil, as ever, but its name is known when that leads to an error on the same line.
+// globalIndex is called when a global isn't there. It is nil, as ever, but its name is known when
+// that leads to an error on the same line.
 func (v *vm) globalIndex(l *lua.LState) int {
 	if name, ok := l.Get(2).(lua.LString); ok {
 		v.missing = missing{string(name), position(l)}

@@ -8,12 +8,15 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// What gopher-lua 1.1.2 has no interface for. An instruction that makes memory grow (a concatenation, an assignment to an index, a new table or
-// function) can take gigabytes at once, where nothing stops it, and there is no hook. So those few instructions are looked at before they are done:
-// their entries in the interpreter's table of instructions, which is made once, before anything runs, lead here first. All others cost what they
-// did. A state that is not ours (its context is no thread of a VM) goes straight on.
+// What gopher-lua 1.1.2 has no interface for. An instruction that makes memory grow (a
+// concatenation, an assignment to an index, a new table or function) can take gigabytes at once,
+// where nothing stops it, and there is no hook. So those few instructions are looked at before they
+// are done: their entries in the interpreter's table of instructions, which is made once, before
+// anything runs, lead here first. All others cost what they did. A state that is not ours (its
+// context is not a thread of a VM) goes straight on.
 //
-// What is assumed of the interpreter's insides is checked when the process starts; where it doesn't hold, NewRouter fails.
+// What is assumed of the interpreter's insides is checked when the process starts; where it doesn't
+// hold, NewRouter fails.
 
 // instruction is how the interpreter does one: 1 ends the loop.
 type instruction func(l *lua.LState, inst uint32, base unsafe.Pointer) int
@@ -23,7 +26,8 @@ var jumpTable [lua.OP_NOP + 1]instruction
 
 //lint:file-ignore U1000 the fields that are not used say where the others are
 
-// frame is the head of the interpreter's callFrame, registry that of its registry, table that of LTable.
+// frame is the head of the interpreter's callFrame, registry that of its registry, table that of
+// LTable.
 type (
 	frame struct {
 		idx       int
@@ -47,7 +51,8 @@ type (
 	}
 )
 
-// Set by lookInside and never changed: where an LState has its registry and its present frame, and the interpreter's own instructions.
+// Set by lookInside and never changed: where an LState has its registry and its present frame, and
+// the interpreter's own instructions.
 var (
 	inside struct{ registry, frame uintptr }
 	plain  struct{ setGlobal, concat, setTable, setTableKS, newTable, setList, closure instruction }
@@ -75,7 +80,7 @@ func lookInside() error {
 	return nil
 }
 
-// headOf tells whether ours has the fields that theirs begins with.
+// headOf reports whether ours has the fields that theirs begins with.
 func headOf(theirs, ours reflect.Type) bool {
 	if theirs.Kind() != reflect.Struct || theirs.NumField() < ours.NumField() {
 		return false

@@ -17,7 +17,8 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 )
 
-// lateScript loops where the user is "loop" or "match", in the interpreter and in a library function.
+// lateScript loops where the user is "loop" or "match", in the interpreter and in a library
+// function.
 const lateScript = `
 function route(req)
   local user = req.ruri.user
@@ -129,7 +130,8 @@ func (a *asker) next() answer {
 	}
 }
 
-// A script that runs on keeps its lane, up to its budget, but neither the socket its request came from nor other lanes.
+// A script that runs on keeps its lane, up to its budget, but neither the socket its request came
+// from nor other lanes.
 func TestALoopingScriptHoldsUpItsOwnLaneOnly(t *testing.T) {
 	const budget = time.Second
 	for _, kind := range []string{"udp", "tcp"} {
@@ -138,7 +140,8 @@ func TestALoopingScriptHoldsUpItsOwnLaneOnly(t *testing.T) {
 				eng, r := lateServer(t, budget)
 				a := newAsker(t, eng, kind)
 				a.ask(user, "the-loop")
-				for r.Stats().Calls == 0 { // else all are read in one go, and spread over the lanes' own goroutines
+				// Else all are read in one go, and spread over the lanes' own goroutines
+				for r.Stats().Calls == 0 {
 					runtime.Gosched()
 				}
 				const asked = 60
@@ -162,7 +165,8 @@ func TestALoopingScriptHoldsUpItsOwnLaneOnly(t *testing.T) {
 						}
 					}
 				}
-				// Each call is on one of four lanes: were none on another than the loop's, there would be a chance of 4^-60.
+				// Each call is on one of four lanes: were none on another than the loop's, there
+				// would be a chance of 4^-60.
 				if before == 0 || after == 1 {
 					t.Errorf("%d calls were answered while the script looped, %d after it", before, after-1)
 				}
@@ -174,7 +178,8 @@ func TestALoopingScriptHoldsUpItsOwnLaneOnly(t *testing.T) {
 // patience is what a machine that is busy with other things may add.
 const patience = 10 * time.Second
 
-// A script that loops for its whole budget, again and again: how long the calls of other lanes wait.
+// A script that loops for its whole budget, again and again: how long the calls of other lanes
+// wait.
 func BenchmarkBesideALoop(b *testing.B) {
 	for _, kind := range []string{"udp", "tcp"} {
 		b.Run(kind, func(b *testing.B) {

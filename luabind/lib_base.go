@@ -6,7 +6,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// The standard library of scripts: a whitelist. What reads files, runs programs, loads code or looks into the interpreter is not there.
+// The standard library of scripts: a whitelist. What reads files, runs programs, loads code or
+// looks into the interpreter is not there.
 
 // openLibraries makes the base functions and the tables string, table, math, os and coroutine.
 func (v *vm) openLibraries() {
@@ -67,7 +68,8 @@ func (v *vm) basePrint(l *lua.LState) int {
 	return 0
 }
 
-// baseError is error(value [, level]). The interpreter's own takes level 2 for 1, and writes a space where there is no position.
+// baseError is error(value [, level]). The interpreter's own takes level 2 for 1, and writes a
+// space if there is no position.
 func baseError(l *lua.LState) int {
 	value := l.Get(1)
 	if text, ok := value.(lua.LString); ok {
@@ -100,8 +102,10 @@ func baseAssert(l *lua.LState) int {
 	return 0
 }
 
-// basePCall is pcall. The function runs on a Lua state of its own: the interpreter closes all upvalues of the state an error is raised in, those of the
-// functions outside of the pcall too, whose locals would then no longer be those their closures see. A script that was stopped isn't caught.
+// basePCall is pcall. The function runs on a Lua state of its own: the interpreter closes all
+// upvalues of the state an error is raised in, those of the functions outside of the pcall too,
+// whose locals would then no longer be those their closures see. A script that was stopped isn't
+// caught.
 func (v *vm) basePCall(l *lua.LState) int {
 	n := l.GetTop()
 	if n == 0 {
@@ -110,7 +114,8 @@ func (v *vm) basePCall(l *lua.LState) int {
 	return v.protect(l, n-1)
 }
 
-// protect calls the function below nargs arguments at the bottom of l's frame, and leaves true and its results or false and the error.
+// protect calls the function below nargs arguments at the bottom of l's frame, and leaves true and
+// its results or false and the error.
 func (v *vm) protect(l *lua.LState, nargs int) int {
 	t := v.current
 	if t.depth >= maxNesting {
@@ -188,7 +193,8 @@ func (v *vm) baseXPCall(l *lua.LState) int {
 	return top - 2
 }
 
-// baseSetMetatable is setmetatable, for tables only: what strings and objects do is the same for all.
+// baseSetMetatable is setmetatable, for tables only: what strings and objects do is the same for
+// all.
 func baseSetMetatable(l *lua.LState) int {
 	t, ok := l.Get(1).(*lua.LTable)
 	if !ok {
@@ -210,7 +216,8 @@ func baseSetMetatable(l *lua.LState) int {
 	return 1
 }
 
-// maxUnpack bounds how many values unpack and string.byte make: the stack they are put on grows slowly, where the budget can't stop it.
+// maxUnpack bounds how many values unpack and string.byte make: the stack they are put on grows
+// slowly, where the budget can't stop it.
 const maxUnpack = 8000
 
 func baseUnpack(l *lua.LState) int {

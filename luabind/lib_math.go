@@ -52,7 +52,8 @@ func (v *vm) openMath() {
 			lib.RawSet(name, l.NewFunction(readsNumbers(f.GFunction)))
 		}
 	})
-	lib.RawSetString("mod", lib.RawGetString("fmod")) // as Lua 5.1 has it; the interpreter's is the operator %
+	// As Lua 5.1 has it; the interpreter's is the operator %
+	lib.RawSetString("mod", lib.RawGetString("fmod"))
 	lib.RawSetString("randomseed", l.NewFunction(func(l *lua.LState) int {
 		var key [32]byte
 		binary.LittleEndian.PutUint64(key[:], uint64(int64(intArg(l, 1))))

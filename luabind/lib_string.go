@@ -8,7 +8,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// The string library: the interpreter's own, but for what matches patterns, formats or repeats, which is bounded and strict here.
+// The string library: the interpreter's own, except for what matches patterns, formats or repeats,
+// which is bounded and strict here.
 
 func (v *vm) openString() {
 	l := v.main
@@ -82,7 +83,8 @@ func strByte(l *lua.LState) int {
 	return max(to-from+1, 0)
 }
 
-// strLower and strUpper change ASCII letters only: names in SIP are compared so, and bytes that are no text stay as they are.
+// strLower and strUpper change ASCII letters only: names in SIP are compared so, and bytes that are
+// no text stay as they are.
 func strLower(l *lua.LState) int {
 	l.Push(lua.LString(mapASCII(l, 'A', 'Z')))
 	return 1
@@ -166,7 +168,8 @@ func (v *vm) matched(l *lua.LState, s, pat string, init int) (from, to int) {
 	return from, to
 }
 
-// pushCaptures pushes the captures of the last match in s, or, without any, the whole of it where whole is set.
+// pushCaptures pushes the captures of the last match in s, or, without any, the whole of it where
+// whole is set.
 func pushCaptures(l *lua.LState, m *pattern.Matcher, s string, from, to int, whole bool) int {
 	n := m.Captures()
 	if n == 0 && whole {
@@ -231,7 +234,8 @@ func (v *vm) strMatch(l *lua.LState) int {
 	return pushCaptures(l, &v.matcher, s, from, to, true)
 }
 
-// strGmatch is string.gmatch(s, pattern): an iterator. As in Lua 5.1, '^' has no special meaning in it.
+// strGmatch is string.gmatch(s, pattern): an iterator. As in Lua 5.1, '^' has no special meaning in
+// it.
 func (v *vm) strGmatch(l *lua.LState) int {
 	s, pat := l.CheckString(1), l.CheckString(2)
 	if strings.HasPrefix(pat, "^") {
@@ -302,8 +306,8 @@ func (v *vm) strGsub(l *lua.LState) int {
 	return 2
 }
 
-// appendReplaced appends what takes the place of one match. A function may wait, and other scripts match meanwhile: nothing of the matcher is used
-// after the call.
+// appendReplaced appends what takes the place of one match. A function may wait, and other scripts
+// match meanwhile: nothing of the matcher is used after the call.
 func (v *vm) appendReplaced(l *lua.LState, out []byte, repl lua.LValue, s string, from, to int) []byte {
 	var value lua.LValue
 	switch r := repl.(type) {

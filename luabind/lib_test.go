@@ -35,7 +35,8 @@ func TestStandardLibraryIsAWhitelist(t *testing.T) {
 	})
 }
 
-// The interpreter closes the upvalues of all functions below an error, also of those outside of the pcall: their locals went stale.
+// The interpreter closes the upvalues of all functions below an error, also of those outside of the
+// pcall: their locals went stale.
 func TestLocalsSurviveACaughtError(t *testing.T) {
 	w := luabindtest.New(t, idle, luabindtest.Script(usualBudget))
 	evals(t, w, map[string][]any{

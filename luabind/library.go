@@ -54,7 +54,8 @@ type Described interface {
 	Doc() string
 }
 
-// typesOf are the types that functions and events name, and those that these name, the core's aside.
+// typesOf are the types that functions and events name, and those that these name, the core's
+// aside.
 func typesOf(functions []Function, events []Event) []*ObjectType {
 	var list []*ObjectType
 	var add func(t *ObjectType)

@@ -132,7 +132,8 @@ func (v *vm) bindModule(m *openModule) *lua.LTable {
 
 const noNewNames = "%s can't get new names; keep what is yours in a local"
 
-// namespace makes a table of functions that a script can't add to, and that knows its names. A dot in a name makes a table within.
+// namespace makes a table of functions that a script can't add to, and that knows its names. A dot
+// in a name makes a table within.
 func (v *vm) namespace(name string, members map[string]lua.LValue) *lua.LTable {
 	inner := map[string]map[string]lua.LValue{}
 	t := v.main.NewTable()
@@ -167,7 +168,8 @@ func (v *vm) namespace(name string, members map[string]lua.LValue) *lua.LTable {
 	return t
 }
 
-// strictGlobals makes a handler's assignment to a global that the file didn't declare an error, which names file and line.
+// strictGlobals makes a handler's assignment to a global that the file didn't declare an error,
+// which names file and line.
 func (v *vm) strictGlobals() {
 	mt := v.main.NewTable()
 	mt.RawSetString("__newindex", v.main.NewFunction(func(l *lua.LState) int {
@@ -185,7 +187,8 @@ func (v *vm) strictGlobals() {
 	v.main.G.Global.Metatable = mt
 }
 
-// serve is called when the generation begins to serve: what the file began starts, and the handlers of "start" are called.
+// serve is called when the generation begins to serve: what the file began starts, and the handlers
+// of "start" are called.
 func (v *vm) serve(why string) {
 	starts := v.starts
 	v.starts = nil

@@ -14,8 +14,8 @@ import (
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
-// Lua 5.1 as it is written: expressions over the whole library are run by Debian's lua5.1 and here, and have the same
-// results, or both fail.
+// Lua 5.1 as it is written: expressions over the whole library are run by Debian's lua5.1 and here,
+// and have the same results, or both fail.
 
 // expressions are how many; they follow from the seed.
 const expressions, lua51Seed = 3000, 1
@@ -40,8 +40,8 @@ type generator struct{ r *rand.Rand }
 
 func (g *generator) of(from []string) string { return from[g.r.IntN(len(from))] }
 
-// templates are calls, with what goes where: N a number, I a small whole one, S a text, P a pattern, F a format, T a time, D a date
-// format, L a table, V any value.
+// templates are calls, with what goes where: N a number, I a small whole one, S a text, P a
+// pattern, F a format, T a time, D a date format, L a table, V any value.
 var templates = list(
 	`string.byte(S, I)`, `string.byte(S, I, I)`, `string.char(65, 66)`, `string.char(I)`, `string.find(S, P)`, `string.find(S, P, I)`, `string.find(S, S, I, true)`,
 	`string.format(F, N)`, `string.format("%s|%10s|%-5s|%.2s", S, S, S, S)`, `string.format("%q", S)`, `(function() local t = {} for a, b in string.gmatch(S, P) do t[#t + 1] = tostring(a) .. ":" .. tostring(b) if #t > 20 then break end end return table.concat(t, "|") end)()`,
@@ -81,7 +81,8 @@ func (g *generator) expression() string {
 
 func letter(c byte) bool { return c == '_' || c == '.' || 'a' <= c|0x20 && c|0x20 <= 'z' }
 
-// show writes results so that they compare: numbers by 12 digits: libraries differ in the last ones.
+// show writes results so that they compare: numbers by 12 digits: libraries differ in the last
+// ones.
 const show = `
 local function one(v)
   if type(v) == "number" then

@@ -8,12 +8,15 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// The memory of scripts. What a VM holds at a time (its globals, and what its running and waiting handlers hold together) is bounded: a call that
-// would make it hold more gets an error, which says where.
+// The memory of scripts. What a VM holds at a time (its globals, and what its running and waiting
+// handlers hold together) is bounded: a call that would make it hold more gets an error, which says
+// where.
 //
-// What an instruction or a library function is about to take is added up (spend). When the sum could exceed what is left, what the VM really holds
-// is weighed by going through all of it (weigh): most of what scripts take is garbage soon. So a VM that holds little is weighed once each 64 MiB
-// that it takes, which is tens of thousands of calls, and in a fraction of a millisecond.
+// What an instruction or a library function is about to take is added up (spend). When the sum
+// could exceed what is left, what the VM really holds is weighed by going through all of it
+// (weigh): most of what scripts take is garbage soon. So a VM that holds little is weighed once
+// each 64 MiB that it takes, which is tens of thousands of calls, and in a fraction of a
+// millisecond.
 
 // Estimates, in bytes.
 const (
@@ -28,11 +31,14 @@ const (
 
 const (
 	defaultMemory = 64 << 20
-	// loadMemory is how many times the budget the file's own run may hold. What it holds in the end is not counted to the handlers.
+	// loadMemory is how many times the budget the file's own run may hold. What it holds in the end
+	// is not counted to the handlers.
 	loadMemory = 2
-	// fullShare: a VM with less than that part of its budget left counts as full, lest it be weighed again and again.
+	// fullShare: a VM with less than that part of its budget left counts as full, lest it be
+	// weighed again and again.
 	fullShare = 64
-	// fullFor is how long a VM that stays full, though the calls that filled it ended, is not weighed again.
+	// fullFor is how long a VM that stays full, though the calls that filled it ended, is not
+	// weighed again.
 	fullFor   = 500 * time.Millisecond
 	fullTimes = 3 // found full so often in a row
 )
@@ -179,7 +185,8 @@ func (v *vm) assigns(l *lua.LState, obj, key lua.LValue) {
 	v.grows(l, t, key)
 }
 
-// grows is asked before a value is put into a table under a key: the interpreter fills an array up to the key.
+// grows is asked before a value is put into a table under a key: the interpreter fills an array up
+// to the key.
 func (v *vm) grows(l *lua.LState, t *lua.LTable, key lua.LValue) {
 	n := entrySize
 	if k, ok := key.(lua.LNumber); ok && k >= 1 && k < lua.LNumber(lua.MaxArrayIndex) && k == lua.LNumber(math.Trunc(float64(k))) {
@@ -218,7 +225,8 @@ func (v *vm) mayAssignGlobal(l *lua.LState, name string) {
 	}
 }
 
-// freeze makes the globals that are there, and the tables of libraries among them, read-only in handlers.
+// freeze makes the globals that are there, and the tables of libraries among them, read-only in
+// handlers.
 func (v *vm) freeze() {
 	v.library = map[string]bool{}
 	v.main.G.Global.ForEach(func(k, value lua.LValue) {

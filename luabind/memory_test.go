@@ -14,7 +14,8 @@ import (
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
-// growing are ways to take memory. Each is the body of a handler, in the third line of the script, and tries for 256 MiB and more.
+// growing are ways to take memory. Each is the body of a handler, in the third line of the script,
+// and tries for 256 MiB and more.
 var growing = map[string]string{
 	"doubling":              `local s = "x" while #s < 2^28 do s = s .. s end`,
 	"doubling by a chain":   `local s = "x" while #s < 2^28 do s = s .. s .. s .. s .. s end`,
@@ -83,7 +84,8 @@ func peak(f func()) uint64 {
 	return <-most
 }
 
-// No script takes more than its budget, in whatever way: its request is answered 500, the log says where, and the lane goes on.
+// No script takes more than its budget, in whatever way: its request is answered 500, the log says
+// where, and the lane goes on.
 func TestMemoryIsBounded(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector makes each of these ways ten times as slow, and the heap another one; the run without it holds the bound")
@@ -109,7 +111,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// What is garbage doesn't count, however much a handler makes of it; nor does what the file holds when it has run.
+// What is garbage doesn't count, however much a handler makes of it; nor does what the file holds
+// when it has run.
 func TestGarbageIsNotCounted(t *testing.T) {
 	w := luabindtest.New(t, `
 rows = {}

@@ -64,7 +64,8 @@ func expiresValue(m *message.Message) lua.LValue {
 	return lua.LNil
 }
 
-// addresses is the list of all elements of a header as addresses. An element that can't be read is left out.
+// addresses is the list of all elements of a header as addresses. An element that can't be read is
+// left out.
 func (v *vm) addresses(l *lua.LState, m *message.Message, id message.HeaderID, life *reqObj, name string) lua.LValue {
 	t := l.NewTable()
 	for e := m.Elements(id); e.Next(); {

@@ -7,15 +7,18 @@ import (
 	"github.com/sipscript/sipscript/engine"
 )
 
-// Opener makes a module. It is the part that lives as long as the process: what must survive a reload (stores, sockets, counters) belongs to it.
+// Opener makes a module. It is the part that lives as long as the process: what must survive a
+// reload (stores, sockets, counters) belongs to it.
 //
-// What else it does is found by type assertion. One that is an [engine.Part] is attached to the engine before the first generation is made, may see
-// each request before the script does (engine.Interceptor), and is told when the engine drains and ends. See also [Metered].
+// What else it does is found by type assertion. One that is an [engine.Part] is attached to the
+// engine before the first generation is made, may see each request before the script does
+// (engine.Interceptor), and is told when the engine drains and ends. See also [Metered].
 type Opener interface {
-	// Name is what scripts require: lower case letters, digits and "_"; dots separate parts ("sip.test").
+	// Name is what scripts require: lower case letters, digits and "_"; dots separate parts
+	// ("sip.test").
 	Name() string
-	// Open makes the module of one script generation, before any VM of that generation exists. When it fails, the Module it returned, if any, is
-	// closed all the same.
+	// Open makes the module of one script generation, before any VM of that generation exists. When
+	// it fails, the Module it returned, if any, is closed all the same.
 	Open(h *Host) (Module, error)
 }
 
@@ -32,8 +35,8 @@ type Module interface {
 	Close() error
 }
 
-// Activator is a Module that wants to know when its generation begins to serve: there it puts its configuration into force. Before it the old
-// generation may still be serving.
+// Activator is a Module that wants to know when its generation begins to serve: there it puts its
+// configuration into force. Before it the old generation may still be serving.
 type Activator interface {
 	Activate() error
 }
@@ -64,7 +67,8 @@ type Host struct {
 	ctx    context.Context
 }
 
-// Engine is the engine the script serves, nil where a script runs without one (a check, a test of a module).
+// Engine is the engine the script serves, nil where a script runs without one (a check, a test of a
+// module).
 func (h *Host) Engine() *engine.Engine { return h.router.engine() }
 
 // Log is the module's logger.
@@ -76,9 +80,10 @@ func (h *Host) Context() context.Context { return h.ctx }
 // Generation is the number of the script generation, from 1.
 func (h *Host) Generation() uint64 { return h.gen.number }
 
-// Emit calls the sip.on handlers of an event that the module declared, in the background VM, with args (strings, numbers, booleans, []any,
-// map[string]any, [Object]s, nil). It never blocks and may be called from any goroutine. Where nobody listens it costs a map look-up. It reports false
-// when the event could not be queued.
+// Emit calls the sip.on handlers of an event that the module declared, in the background VM, with
+// args (strings, numbers, booleans, []any, map[string]any, [Object]s, nil). It never blocks and may
+// be called from any goroutine. Where nobody listens it costs a map look-up. It reports false when
+// the event could not be queued.
 func (h *Host) Emit(event string, args ...any) bool { return h.gen.emit(event, args) }
 
 // MetricKind is the type of a metric.
@@ -90,13 +95,15 @@ const (
 	Histogram
 )
 
-// Metric is one figure for whoever exports them. Value, or for a histogram Buckets, may be called from any goroutine at any time.
+// Metric is one figure for whoever exports them. Value, or for a histogram Buckets, may be called
+// from any goroutine at any time.
 type Metric struct {
 	Name   string // "script_calls_total", without the process's prefix
 	Help   string
 	Kind   MetricKind
 	Labels map[string]string // may be nil
 	Value  func() float64
-	// Buckets of a Histogram: cumulative counts by upper bound in ascending order, the count of all, and the sum.
+	// Buckets of a Histogram: cumulative counts by upper bound in ascending order, the count of
+	// all, and the sum.
 	Buckets func() (bounds []float64, counts []uint64, count uint64, sum float64)
 }

@@ -8,14 +8,15 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// Numbers in text, as Lua 5.1 reads and writes them. The interpreter's own reading takes "0030" in arithmetic for an
-// octal number, and knows no exponents in tonumber: bad for telephone numbers, and for rates of a database.
+// Numbers in text, as Lua 5.1 reads and writes them. The interpreter's own reading takes "0030" in
+// arithmetic for an octal number, and knows no exponents in tonumber: bad for telephone numbers,
+// and for rates of a database.
 
 // spaces are what C's isspace says.
 const spaces = " \t\n\v\f\r"
 
-// readNumber is the number in a text: decimal, with an exponent or not, or hexadecimal. "inf" and "nan", which C's strtod
-// reads, are words here.
+// readNumber is the number in a text: decimal, with an exponent or not, or hexadecimal. "inf" and
+// "nan", which C's strtod reads, are words here.
 func readNumber(text string) (float64, bool) {
 	text = strings.Trim(text, spaces)
 	digits := strings.TrimLeft(text, "+-")
@@ -95,7 +96,7 @@ func baseToNumber(l *lua.LState) int {
 	return 1
 }
 
-// numberText is how tostring writes a number: as the interpreter does, but for what is none.
+// numberText is how tostring writes a number: as the interpreter does, except for what is none.
 func numberText(n lua.LNumber) string {
 	switch f := float64(n); {
 	case math.IsInf(f, 1):
@@ -184,7 +185,7 @@ func numberArg(l *lua.LState, n int) float64 {
 // intArg is argument n as a whole number.
 func intArg(l *lua.LState, n int) int { return int(numberArg(l, n)) }
 
-// optIntArg is intArg, or otherwise where there is none.
+// optIntArg is intArg, or otherwise if there is none.
 func optIntArg(l *lua.LState, n, otherwise int) int {
 	if l.Get(n) == lua.LNil {
 		return otherwise

@@ -140,7 +140,7 @@ func (t *ObjectType) Variable() string {
 	return t.Name
 }
 
-// Dynamic tells whether the fields of the type are what the object holds: parameters.
+// Dynamic reports whether the fields of the type are what the object holds: parameters.
 func (t *ObjectType) Dynamic() bool { return t.kind != nil && t.kind.any != nil }
 
 func (t *ObjectType) hint() string {

@@ -9,8 +9,9 @@ import (
 
 // Results of a Call.
 
-// Push pushes a Go value: nil, string, []byte, bool, numbers, time.Duration (as seconds), error (its text), []string, []any, map[string]any,
-// map[string]string, an [Object]. Anything else panics: it is a mistake of the module. It returns 1.
+// Push pushes a Go value: nil, string, []byte, bool, numbers, time.Duration (as seconds), error
+// (its text), []string, []any, map[string]any, map[string]string, an [Object]. Anything else
+// panics: it is a mistake of the module. It returns 1.
 func (c *Call) Push(v any) int {
 	lv, err := toLua(c.vm, v)
 	if err != nil {
@@ -43,7 +44,8 @@ func (c *Call) PushText(s string) int {
 // PushSeconds pushes a duration as seconds and returns 1.
 func (c *Call) PushSeconds(d time.Duration) int { return c.PushNumber(d.Seconds()) }
 
-// PushURI pushes text as a uri object of its own, which the script may change, and returns 1. Text that is no uri is pushed as a string.
+// PushURI pushes text as a uri object of its own, which the script may change, and returns 1. Text
+// that is not a uri is pushed as a string.
 func (c *Call) PushURI(text string) int {
 	if u, err := c.vm.newURI(text); err == nil {
 		c.l.Push(u)

@@ -76,8 +76,8 @@ func (v *vm) relayArgs(l *lua.LState, o *reqObj, name string) relayed {
 // notFound are the options for an empty list of targets with a reason.
 var notFound = &engine.ForkOptions{Nobody: 404}
 
-// neverThere tells whether the arguments are what a lookup returns that found no such user, where others find nobody at home: an empty list, and the
-// reason as text.
+// neverThere reports whether the arguments are what a lookup returns that found no such user, where
+// others find nobody at home: an empty list, and the reason as text.
 func neverThere(targets, why lua.LValue) bool {
 	t, ok := targets.(*lua.LTable)
 	_, text := why.(lua.LString)

@@ -9,7 +9,8 @@ import (
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
-// routed runs body as the route function, with a peer at 10.0.0.9 that answers 486 and one at 10.0.0.8 that answers 200.
+// routed runs body as the route function, with a peer at 10.0.0.9 that answers 486 and one at
+// 10.0.0.8 that answers 200.
 func routed(t *testing.T, body string, options ...luabindtest.Option) (w *luabindtest.World, busy, fine *luabindtest.Peer) {
 	t.Helper()
 	w = luabindtest.New(t, "function route(req)\n"+body+"\nend", options...)

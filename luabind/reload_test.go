@@ -140,7 +140,8 @@ func counted(open, closed, active *atomic.Int64, fail *atomic.Bool) *module {
 	}
 }
 
-// Trap 18: reload inside the request path: deleted functions stayed callable, errors were not reported, workers out of step.
+// Trap 18: reload inside the request path: deleted functions stayed callable, errors were not
+// reported, workers out of step.
 func TestTrap18TransactionsFinishOnTheirGeneration(t *testing.T) {
 	dir := t.TempDir()
 	path := write(t, dir, "route.lua", `
@@ -182,7 +183,8 @@ function helper() end`)
 		t.Errorf("the new generation answered %d", c)
 	}
 	w.Run(60 * time.Second)
-	for limit := time.Now().Add(30 * time.Second); closed.Load() == 0 && time.Now().Before(limit); { // the collector finds that the engine has let go of the transaction
+	// The collector finds that the engine has let go of the transaction
+	for limit := time.Now().Add(30 * time.Second); closed.Load() == 0 && time.Now().Before(limit); {
 		runtime.GC()
 		runtime.Gosched()
 	}
@@ -276,7 +278,8 @@ func TestReloadUnderLoad(t *testing.T) {
 	}
 }
 
-// What a script keeps of a request, and what the interpreter's stacks still hold of it, keeps no generation open.
+// What a script keeps of a request, and what the interpreter's stacks still hold of it, keeps no
+// generation open.
 func TestKeptObjectsDontKeepTheGeneration(t *testing.T) {
 	for _, body := range []string{
 		`pcall(function() req:relay("sip:b@10.0.0.9", {on_failure = function(res, r) r:reply(404) end}) end)`,

@@ -9,13 +9,15 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// reqObj is the Go side of req. One is made for each request. It lives in the VM whose route saw the request,
-// where the request's callbacks run too.
+// reqObj is the Go side of req. One is made for each request. It lives in the VM whose route saw
+// the request, where the request's callbacks run too.
 type reqObj struct {
-	ud     lua.LUserData
-	vm     *vm
-	req    *engine.Request // nil while active is 0: what a script keeps of a request must not keep its transaction
-	active int             // handlers of the request that have begun and not ended; at 0 its objects may not be used
+	ud lua.LUserData
+	vm *vm
+	// Nil while active is 0: what a script keeps of a request must not keep its transaction
+	req *engine.Request
+	// Handlers of the request that have begun and not ended; at 0 its objects may not be used
+	active int
 
 	ruri       *uriObj
 	from, to   *addrObj
@@ -240,7 +242,8 @@ func endpointTable(l *lua.LState, e engine.Endpoint, name bool) *lua.LTable {
 	return t
 }
 
-// routeParams are those of our own Record-Route, as a table with names in lower case; nil unless it was ours.
+// routeParams are those of our own Record-Route, as a table with names in lower case; nil unless it
+// was ours.
 func (o *reqObj) routeParams(l *lua.LState) lua.LValue {
 	p, ours := o.req.RouteParams()
 	if !ours {

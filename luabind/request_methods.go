@@ -136,7 +136,7 @@ type replyOptions struct {
 // replyCall are the arguments of reply.
 type replyCall struct {
 	code   int
-	res    *resObj // in the place of a code
+	res    *resObj // in place of a code
 	reason string
 	opts   *engine.ReplyOptions
 }
@@ -221,7 +221,8 @@ func (v *vm) replyOptionsArg(l *lua.LState, at int) *engine.ReplyOptions {
 	return nil
 }
 
-// suspendQuiet is suspend for a call into the engine that seldom waits: callbacks may run within it, but no suspended script is counted.
+// suspendQuiet is suspend for a call into the engine that seldom waits: callbacks may run within
+// it, but no suspended script is counted.
 func (v *vm) suspendQuiet() saved {
 	s := v.state()
 	v.watch.Store(0)
@@ -307,7 +308,8 @@ func reqRecordRoute(c *Call, o *reqObj, params lua.LValue) {
 	}
 }
 
-// lookupFailed handles nil in the place of targets: nil, err answers 503 and logs err; a nil of the script's own raises.
+// lookupFailed handles nil in place of targets: nil, err answers 503 and logs err; a nil of the
+// script's own raises.
 func (v *vm) lookupFailed(l *lua.LState, o *reqObj, name string) *decision {
 	if l.GetTop() < 2 || l.Get(2) != lua.LNil {
 		return nil
@@ -325,7 +327,8 @@ func (v *vm) lookupFailed(l *lua.LState, o *reqObj, name string) *decision {
 func reqFork(c *Call, o *reqObj, r relayed) int {
 	l, v := c.l, c.vm
 	if r.decision != nil {
-		code, cause := o.req.Answered(), "" // what ended the request: the 503 just now, or what came before
+		// What ended the request: the 503 just now, or what came before
+		code, cause := o.req.Answered(), ""
 		switch {
 		case code == 0 && o.req.Cancelled():
 			code, cause = 487, proxy.CauseCancelled
@@ -388,7 +391,8 @@ var reasonArg = ArgOf(func(c *Call, n int) string {
 	return reasonValue(reason)
 }, Param{Name: "reason", Type: String, Optional: true, Doc: "for the Reason header: text, or a value such as \"SIP;cause=480\""})
 
-// reasonValue is what a Reason header may say (RFC 3326 §2): "SIP;cause=480" stays, and words become its text.
+// reasonValue is what a Reason header may say (RFC 3326 §2): "SIP;cause=480" stays, and words
+// become its text.
 func reasonValue(reason string) string {
 	protocol, _, params := strings.Cut(reason, ";")
 	if reason == "" || params && protocol != "" && !strings.ContainsAny(protocol, " \t\"=,<>()") {

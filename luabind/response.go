@@ -6,7 +6,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// resObj is the Go side of a response. It lives as long as the handlers of its request; one of sip.send (life nil) as long as the script holds it.
+// resObj is the Go side of a response. It lives as long as the handlers of its request; one of
+// sip.send (life nil) as long as the script holds it.
 type resObj struct {
 	ud   lua.LUserData
 	vm   *vm

@@ -23,25 +23,29 @@ type Options struct {
 	Script string // the path of the script, or
 	Source string // its text, with
 	Name   string // what errors call it
-	// Files holds the Lua files that can be required; with Script it is the script's directory by default.
+	// Files holds the Lua files that can be required; with Script it is the script's directory by
+	// default.
 	Files   fs.FS
 	Modules []Opener
 	Args    map[string]string // sip.args
 	// Budget is how long a handler may hold its lane between waits, default 200 ms.
 	Budget time.Duration
-	// LoadBudget is how long the file, and what it requires, may run when it is loaded, default ten budgets.
+	// LoadBudget is how long the file, and what it requires, may run when it is loaded, default ten
+	// budgets.
 	LoadBudget time.Duration
-	// Memory is how many bytes a VM may hold beyond what the file holds when it has run, default 64 MiB: its globals, and what its handlers
-	// that run or wait hold together.
+	// Memory is how many bytes a VM may hold beyond what the file holds when it has run, default 64
+	// MiB: its globals, and what its handlers that run or wait hold together.
 	Memory int
 	Log    *slog.Logger             // default slog.Default()
 	Env    func(name string) string // sip.env, default os.Getenv
-	Seed   uint64                   // of math.random and sip.random in a simulation; 0 seeds at random
+	// Of math.random and sip.random in a simulation; 0 seeds at random
+	Seed uint64
 	// Library allows a script without a route function: a spec, or a test of a module.
 	Library bool
 }
 
-// Router is an engine.Router whose decisions a script takes. Its methods may be called from any goroutine, unless they say otherwise.
+// Router is an engine.Router whose decisions a script takes. Its methods may be called from any
+// goroutine, unless they say otherwise.
 type Router struct {
 	opts       Options
 	ctx        context.Context
@@ -58,7 +62,8 @@ type Router struct {
 	// slots hold the VM that serves on each lane; a request's handler keeps the one it began with.
 	slots []atomic.Pointer[vm]
 
-	// building is held while a generation is built and swapped in. It guards last and stopped, and is taken before mu.
+	// building is held while a generation is built and swapped in. It guards last and stopped, and
+	// is taken before mu.
 	building sync.Mutex
 	last     uint64 // the number of the last generation that was built or tried
 	stopped  bool
@@ -75,7 +80,8 @@ var (
 	_ engine.PartsOwner = (*Router)(nil)
 )
 
-// NewRouter compiles the script. It runs when the engine starts: once on each lane, and once in the background VM.
+// NewRouter compiles the script. It runs when the engine starts: once on each lane, and once in the
+// background VM.
 func NewRouter(o Options) (*Router, error) {
 	if o.Script == "" && o.Source == "" && o.Name == "" || o.Script != "" && o.Source != "" {
 		return nil, errors.New("luabind: Options needs either a Script or a Source")
@@ -131,7 +137,8 @@ func (r *Router) Start(e *engine.Engine) error {
 	return r.StartLanes(e.Lanes(), e.Background(), e.Clock())
 }
 
-// StartLanes is Start without an engine, for tests of modules: scripts run, but nothing that needs an engine works.
+// StartLanes is Start without an engine, for tests of modules: scripts run, but nothing that needs
+// an engine works.
 func (r *Router) StartLanes(lanes []*lane.Lane, background *lane.Lane, clock lane.Clock) error {
 	r.building.Lock()
 	defer r.building.Unlock()
@@ -155,8 +162,9 @@ func (r *Router) StartLanes(lanes []*lane.Lane, background *lane.Lane, clock lan
 	return r.replace(context.Background(), "start")
 }
 
-// Reload compiles the script anew, builds its VMs beside those that serve, and swaps when all of it worked; else what serves goes on and the error
-// says why, with file, line and traceback. Transactions finish on the generation they began with.
+// Reload compiles the script again, builds its VMs beside those that serve, and swaps when all of
+// it worked; else what serves goes on and the error says why, with file, line and traceback.
+// Transactions finish on the generation they began with.
 func (r *Router) Reload(ctx context.Context) error {
 	r.building.Lock()
 	defer r.building.Unlock()
@@ -206,7 +214,8 @@ func (r *Router) replace(ctx context.Context, why string) error {
 	return nil
 }
 
-// Stop calls the handlers of "stop", closes the modules and ends the router's goroutines. The engine calls it after the drain.
+// Stop calls the handlers of "stop", closes the modules and ends the router's goroutines. The
+// engine calls it after the drain.
 func (r *Router) Stop(ctx context.Context) error {
 	r.building.Lock()
 	defer r.building.Unlock()
@@ -347,7 +356,7 @@ const (
 	maxSites  = 1000
 )
 
-// tell tells whether an error is logged, and how many of its site were not since the last.
+// tell reports whether an error is logged, and how many of its site were not since the last.
 func (t *told) tell(what, text string, now lane.Time) (more int, tell bool) {
 	at := text
 	if i := strings.IndexByte(text, ':'); i >= 0 {

@@ -7,8 +7,9 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// Func is a function of a script that a module was given. It lives as long as its VM and may only be called with the token of that VM's lane held:
-// from a [Call] of the same VM, or from work posted to its lane.
+// Func is a function of a script that a module was given. It lives as long as its VM and may only
+// be called with the token of that VM's lane held: from a [Call] of the same VM, or from work
+// posted to its lane.
 type Func struct {
 	vm *vm
 	f  *lua.LFunction
@@ -17,8 +18,9 @@ type Func struct {
 // VM is the VM it belongs to, as [Call.VM].
 func (f *Func) VM() any { return f.vm }
 
-// Call calls the function with args (see [Call.Push]) and returns its results copied into Go; a result that is an [Object] comes as that. The function
-// may wait where its caller may. An error of the function is a *ScriptError.
+// Call calls the function with args (see [Call.Push]) and returns its results copied into Go; a
+// result that is an [Object] comes as that. The function may wait where its caller may. An error of
+// the function is a *ScriptError.
 func (f *Func) Call(args ...any) ([]any, error) {
 	v := f.vm
 	in := make([]lua.LValue, len(args))
@@ -60,7 +62,8 @@ func resultToGo(lv lua.LValue) (any, error) {
 	return toGo(lv)
 }
 
-// Rethrow raises an error of [Func.Call] in the script that called c's function, as it is: with the place where it began.
+// Rethrow raises an error of [Func.Call] in the script that called c's function, as it is: with the
+// place where it began.
 func (c *Call) Rethrow(err error) {
 	text := err.Error()
 	var e *ScriptError
@@ -70,13 +73,14 @@ func (c *Call) Rethrow(err error) {
 	c.l.Error(lua.LString(text), 0)
 }
 
-// FuncOrValue is the type of an option that takes a function or something else: identity = false, or function(user, uri).
+// FuncOrValue is the type of an option that takes a function or something else: identity = false,
+// or function(user, uri).
 type FuncOrValue struct {
-	Func  *Func // nil where it is no function
+	Func  *Func // nil where it is not a function
 	Value any   // else a copy of the value: nil, string, float64, bool, []any, map[string]any
 }
 
-// Given tells whether the script gave the option.
+// Given reports whether the script gave the option.
 func (f *FuncOrValue) Given() bool { return f.Func != nil || f.Value != nil }
 
 func (f *FuncOrValue) decode(v *vm, value lua.LValue, name string) error {

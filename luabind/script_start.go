@@ -11,11 +11,11 @@ import (
 // over, or its lane is overloaded.
 var ErrNotStarted = errors.New("luabind: the function was not called")
 
-// Start calls the function on the lane of its VM, as a task of its own, which may wait. It returns at
-// once and may be called from any goroutine. When the function has ended, done is called on that
+// Start calls the function on the lane of its VM, as a task of its own, which may wait. It returns
+// at once and may be called from any goroutine. When the function has ended, done is called on that
 // lane: its first result is in what into points to: whether it is true where that is a bool, else a
-// table of options, as [Call.Decode] reads it (nil and nothing leave that as it was). err is ErrNotStarted, a *ScriptError, or says what is
-// wrong with the result; it is logged.
+// table of options, as [Call.Decode] reads it (nil and nothing leave that as it was). err is
+// ErrNotStarted, a *ScriptError, or says what is wrong with the result; it is logged.
 func (f *Func) Start(what string, into any, done func(err error), args ...any) {
 	v := f.vm
 	posted := v.lane.Post(lane.Func(func(*lane.Lane) {

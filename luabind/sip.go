@@ -228,7 +228,8 @@ func hostAndPort(u *message.URI) (string, uint16) {
 	return string(u.Host), u.Port
 }
 
-// hostPort reads "host", "host:port", "[v6]:port" or the text of a uri. What can't be read gives no host: the text may have come off the wire.
+// hostPort reads "host", "host:port", "[v6]:port" or the text of a uri. What can't be read gives no
+// host: the text may have come off the wire.
 func hostPort(text string) (string, uint16) {
 	if scheme, _, ok := strings.Cut(text, ":"); ok && (strings.EqualFold(scheme, "sip") || strings.EqualFold(scheme, "sips") || strings.EqualFold(scheme, "tel")) {
 		u, err := message.ParseURI([]byte(text))

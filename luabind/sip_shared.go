@@ -124,7 +124,8 @@ var valueArg = ArgOf(func(c *Call, n int) any {
 	return value
 }, Param{Name: "value", Type: Any, Doc: "a string, number, boolean or plain table"})
 
-// ttlArg is a number of seconds, 0 for ever, or the dictionary's default (below 0) where nothing is given.
+// ttlArg is a number of seconds, 0 for ever, or the dictionary's default (below 0) where nothing is
+// given.
 var ttlArg = ArgOf(func(c *Call, n int) time.Duration {
 	d, ok := seconds(c.l.Get(n))
 	if !ok {
@@ -156,7 +157,8 @@ func dictTTL(c *Call, d *dict.Dict, key string) lua.LValue {
 	}
 }
 
-// dictGet is dict:get(key [, load]): the value or nil; with load, what load(key) returns fills a missing key.
+// dictGet is dict:get(key [, load]): the value or nil; with load, what load(key) returns fills a
+// missing key.
 func dictGet(c *Call, d *dict.Dict, key string, load *lua.LFunction) int {
 	if load != nil {
 		return c.vm.dictLoad(c.l, d, key, load)
@@ -227,7 +229,9 @@ func (v *vm) wake(w *lane.Waiter) {
 	if v.lane.Post(work) {
 		return
 	}
-	go func() { // the lane is overloaded: the waiter must not be lost. Ends when the lane takes it, or the process stops.
+	// The lane is overloaded: the waiter must not be lost. Ends when the lane takes it, or the
+	// process stops.
+	go func() {
 		for v.gen.router.ctx.Err() == nil && !v.lane.Post(work) {
 			time.Sleep(time.Millisecond)
 		}
@@ -248,7 +252,8 @@ func (v *vm) pushLoaded(l *lua.LState, ld *dict.Load) int {
 	return v.pushValue(l, ld.Value)
 }
 
-// runLoad calls load(key) -> value [, ttl] | nil, err. However that ends, those who wait learn of it.
+// runLoad calls load(key) -> value [, ttl] | nil, err. However that ends, those who wait learn of
+// it.
 func (v *vm) runLoad(l *lua.LState, d *dict.Dict, key string, ld *dict.Load, f *lua.LFunction) {
 	var value any
 	failure, ttl := "the load failed", time.Duration(-1)

@@ -8,8 +8,9 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// Tasks: sip.spawn, and what timers (sip.every, sip.after) and tasks have in common. They are bounded, and end with their generation: when it has been replaced and its last
-// request and transaction are gone, timers are stopped and tasks that sleep are ended.
+// Tasks: sip.spawn, and what timers (sip.every, sip.after) and tasks have in common. They are
+// bounded, and end with their generation: when it has been replaced and its last request and
+// transaction are gone, timers are stopped and tasks that sleep are ended.
 
 // How many timers of sip.after and tasks of sip.spawn may be waiting or running at a time.
 const (
@@ -62,7 +63,7 @@ func (a admission) leave() {
 	a.v.endTask()
 }
 
-// quota is that of the request whose handler, or whose task, runs; nil where there is none.
+// quota is that of the request whose handler, or whose task, runs; nil if there is none.
 func (v *vm) quota() *quota {
 	t := v.current
 	switch {

@@ -10,7 +10,8 @@ import (
 
 // sip.every and sip.after.
 
-// timer is what sip.after and sip.every return: one in this VM, or one that the file began, which is in the background VM and known by its place.
+// timer is what sip.after and sip.every return: one in this VM, or one that the file began, which
+// is in the background VM and known by its place.
 type timer struct {
 	stopper
 	v     *vm

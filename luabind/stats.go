@@ -19,7 +19,8 @@ type stats struct {
 	reloadErrors atomic.Uint64
 }
 
-// timeBuckets: bucket i counts calls that held their lane below 2^i microseconds; the last takes the rest.
+// timeBuckets: bucket i counts calls that held their lane below 2^i microseconds; the last takes
+// the rest.
 const timeBuckets = 20
 
 // figures are those of one lane, over all generations. The lane writes, anybody reads.

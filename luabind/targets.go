@@ -13,7 +13,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// Targets of relay, fork, forward and redirect: text, a uri, a module's object, a table, or a list of those.
+// Targets of relay, fork, forward and redirect: text, a uri, a module's object, a table, or a list
+// of those.
 
 // key is one key of a table that is read often: its value is set without reflection.
 type key[T any] struct {
@@ -105,10 +106,12 @@ func destination(k key[*engine.Target]) key[*engine.Target] {
 var credentialKeys = []Option{{Name: "user", Kind: String, Required: true},
 	{Name: "password", Kind: String, Type: "text, or {password=}", Required: true}}
 
-// destinationKeys are those that say where a request goes: a table with none of them is no target.
+// destinationKeys are those that say where a request goes: a table with none of them is not a
+// target.
 var destinationKeys = [...]string{"uri", "next_hop", "flow", "received"}
 
-// hole finds the first entry of a list that is nil, though others follow: what a lookup for one entry returned.
+// hole finds the first entry of a list that is nil, though others follow: what a lookup for one
+// entry returned.
 func hole(t *lua.LTable) error {
 	last, count := 0, 0
 	t.ForEach(func(k, _ lua.LValue) {
@@ -124,7 +127,7 @@ func hole(t *lua.LTable) error {
 	return nil
 }
 
-// namesDestination tells whether t is a target or a list, not options.
+// namesDestination reports whether t is a target or a list, not options.
 func namesDestination(t *lua.LTable) bool {
 	if t.RawGetInt(1) != lua.LNil {
 		return true
@@ -346,8 +349,8 @@ func checkVars(_ *vm, _ *engine.Target, lv lua.LValue) error {
 	return nil
 }
 
-// credentialsOf reads {user=, password=}. The password may be a table {password=}, as users of the module
-// auth are written, so that one table serves both.
+// credentialsOf reads {user=, password=}. The password may be a table {password=}, as users of the
+// module auth are written, so that one table serves both.
 func credentialsOf(lv lua.LValue) (*engine.Credentials, error) {
 	if lv == lua.LNil {
 		return nil, nil
@@ -374,7 +377,8 @@ func credentialsOf(lv lua.LValue) (*engine.Credentials, error) {
 	return &engine.Credentials{User: string(user), Password: string(password)}, nil
 }
 
-// bodyType takes a Content-Type out of headers where content_type doesn't say it: it is the same thing.
+// bodyType takes a Content-Type out of headers where content_type doesn't say it: it is the same
+// thing.
 func bodyType(headers *[]engine.HeaderEdit, contentType *string) error {
 	i := slices.IndexFunc(*headers, func(e engine.HeaderEdit) bool {
 		return message.LookupHeader([]byte(e.Name)) == message.HeaderContentType
@@ -391,8 +395,9 @@ func bodyType(headers *[]engine.HeaderEdit, contentType *string) error {
 	return nil
 }
 
-// Targeter is an [Object] that names a place to send a request to. The Target is only read, and may be the same one each time. Its Value should be
-// the object itself, so that res.target brings it back; nothing else of it may be set by others.
+// Targeter is an [Object] that names a place to send a request to. The Target is only read, and may
+// be the same one each time. Its Value should be the object itself, so that res.target brings it
+// back; nothing else of it may be set by others.
 type Targeter interface {
 	Target() *engine.Target
 }

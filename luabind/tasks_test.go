@@ -11,7 +11,8 @@ import (
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
-// What a request starts is bounded, with what that starts; so is what a lane does. What has ended makes room.
+// What a request starts is bounded, with what that starts; so is what a lane does. What has ended
+// makes room.
 func TestTasksAreBounded(t *testing.T) {
 	for body, want := range map[string]string{
 		`for i = 1, 200 do sip.spawn(function() sip.sleep(100) end) n = n + 1 end`: "route.lua:6: sip.spawn: more than 100 timers and tasks of one request at a time",
@@ -69,7 +70,8 @@ function stop() every:cancel() after:cancel() end
 	})
 }
 
-// What a generation began for itself ends with it: a reload leaves no timer and no sleeping task behind, and no error in the log.
+// What a generation began for itself ends with it: a reload leaves no timer and no sleeping task
+// behind, and no error in the log.
 func TestWhatAGenerationBeganEndsWithIt(t *testing.T) {
 	dir := t.TempDir()
 	path := write(t, dir, "route.lua", `
@@ -125,7 +127,8 @@ end`)
 	}
 }
 
-// Errors of one place are counted and told once a while, and a line of the log is of a length that anybody reads.
+// Errors of one place are counted and told once a while, and a line of the log is of a length that
+// anybody reads.
 func TestErrorsDontFillTheLog(t *testing.T) {
 	w := luabindtest.New(t, `
 sip.every(0.01, function() error(("x"):rep(2^16)) end)

@@ -10,7 +10,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// uri objects: views of a message's Request-URI, read-only ones of other headers, and copies of a script's own.
+// uri objects: views of a message's Request-URI, read-only ones of other headers, and copies of a
+// script's own.
 
 type uriKind uint8
 
@@ -80,7 +81,7 @@ func (o *uriObj) bytes(l *lua.LState) []byte {
 	return o.text
 }
 
-// dead tells whether the handlers of the uri's request have ended, or its branch was sent.
+// dead reports whether the handlers of the uri's request have ended, or its branch was sent.
 func (o *uriObj) dead() bool { return o.life != nil && o.life.active == 0 || o.br != nil && o.br.over }
 
 // bytesOrNil is bytes where nothing can be raised.
@@ -110,7 +111,7 @@ func (o *uriObj) parsed(l *lua.LState) *message.URI {
 	return &o.u
 }
 
-// replace writes a new text. It raises for one that is no uri, and where the uri is read-only.
+// replace writes a new text. It raises for one that is not a uri, and where the uri is read-only.
 func (o *uriObj) replace(l *lua.LState, text string) {
 	if _, err := message.ParseURI([]byte(text)); err != nil {
 		raise(l, "%q is not a uri: %v", text, err)
@@ -189,7 +190,8 @@ u.host = "192.0.2.7"`,
 	},
 }
 
-// uriField declares a part of a uri. set changes it in a copy, which then becomes the uri's text; nil for a part that can't be assigned.
+// uriField declares a part of a uri. set changes it in a copy, which then becomes the uri's text;
+// nil for a part that can't be assigned.
 func uriField(name string, t Type, doc string, get func(*Call, *uriObj, *message.URI) lua.LValue, set func(*Call, *message.URI, lua.LValue)) Field {
 	f := luaField(name, t, doc, func(c *Call, o *uriObj) lua.LValue { return get(c, o, o.parsed(c.l)) })
 	if set == nil {
@@ -316,7 +318,8 @@ func escape(s, extra string) string {
 	return out.String()
 }
 
-// The characters that need no escape (§25.1): mark and user-unreserved; mark and param-unreserved; mark and hnv-unreserved.
+// The characters that need no escape (§25.1): mark and user-unreserved; mark and param-unreserved;
+// mark and hnv-unreserved.
 const (
 	markChars   = "-_.!~*'()"
 	userChars   = markChars + "&=+$,;?/"

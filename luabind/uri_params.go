@@ -7,8 +7,9 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// Parameters of a uri or a header element, and the headers of a uri: read by name in any case; a parameter without a value reads "", which is true.
-// pairs goes over them in their order. Those of a uri that may be changed can be assigned.
+// Parameters of a uri or a header element, and the headers of a uri: read by name in any case; a
+// parameter without a value reads "", which is true. pairs goes over them in their order. Those of
+// a uri that may be changed can be assigned.
 
 type paramsObj struct {
 	uri     *uriObj // whose parameters (or headers) they are, or
@@ -98,7 +99,8 @@ func (o *paramsObj) get(l *lua.LState, name string) lua.LValue {
 	return found
 }
 
-// setParam sets one parameter: a string, a number, true or "" for a name alone, nil or false to remove it.
+// setParam sets one parameter: a string, a number, true or "" for a name alone, nil or false to
+// remove it.
 func setParam(c *Call, self any, name string) bool {
 	o, l := self.(*paramsObj), c.l
 	_, ok := l.Get(2).(lua.LString)
@@ -135,7 +137,8 @@ func setParam(c *Call, self any, name string) bool {
 	return true
 }
 
-// paramsPairs makes pairs(params) work: it returns next, a copy as a table, nil. The copy keeps the order.
+// paramsPairs makes pairs(params) work: it returns next, a copy as a table, nil. The copy keeps the
+// order.
 func (v *vm) paramsPairs(l *lua.LState) int {
 	l.Push(v.kinds.next)
 	l.Push(paramsTable(l, paramsArg(l)))

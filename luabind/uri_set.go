@@ -43,7 +43,8 @@ func plainText(l *lua.LState, name string, v lua.LValue) string {
 	return ""
 }
 
-// escapeUser escapes a user part; a telephone number stays as it is written, to be refused where it is none.
+// escapeUser escapes a user part; a telephone number stays as it is written, to be refused where it
+// is none.
 func escapeUser(u *message.URI, text string) string {
 	if !u.IsSIP() {
 		return text
@@ -113,7 +114,8 @@ func paramsText(l *lua.LState, v lua.LValue) message.Params {
 	return nil
 }
 
-// appendParam appends ";name=value"; false and nil append nothing, true and "" a name without a value.
+// appendParam appends ";name=value"; false and nil append nothing, true and "" a name without a
+// value.
 func appendParam(l *lua.LState, dst []byte, name string, v lua.LValue) []byte {
 	if v == lua.LNil || v == lua.LFalse {
 		return dst

@@ -10,7 +10,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// Values between Go and Lua. No Lua value leaves its VM: what goes from one VM to another is copied into Go and back.
+// Values between Go and Lua. No Lua value leaves its VM: what goes from one VM to another is copied
+// into Go and back.
 
 // maxDepth bounds how deep a table may be nested that is copied or encoded.
 const maxDepth = 64
@@ -23,7 +24,8 @@ type copier struct {
 	path  [maxDepth]*lua.LTable // the tables being copied, to find cycles
 }
 
-// toGo copies a value: nil, string, float64, bool; a table whose keys are 1 … n becomes []any, any other map[string]any. An empty table is a map.
+// toGo copies a value: nil, string, float64, bool; a table whose keys are 1 … n becomes []any, any
+// other map[string]any. An empty table is a map.
 func toGo(v lua.LValue) (any, error) {
 	switch v := v.(type) {
 	case lua.LString:
@@ -273,7 +275,7 @@ func uriTextOf(v lua.LValue) (string, bool) {
 	return textOf(v)
 }
 
-// isDead tells whether v is a uri or an address of a request whose handlers have ended.
+// isDead reports whether v is a uri or an address of a request whose handlers have ended.
 func isDead(v lua.LValue) bool {
 	if ud, ok := v.(*lua.LUserData); ok {
 		switch o := ud.Value.(type) {

@@ -13,8 +13,9 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// vm is one Lua VM of a script generation: that of a lane, or the background one. While it is built it belongs to the building goroutine; from the
-// moment it serves, to the holder of its lane's token. Fields without a note follow that rule.
+// vm is one Lua VM of a script generation: that of a lane, or the background one. While it is built
+// it belongs to the building goroutine; from the moment it serves, to the holder of its lane's
+// token. Fields without a note follow that rule.
 type vm struct {
 	gen        *generation
 	lane       *lane.Lane // nil while the file runs without an engine
@@ -27,30 +28,34 @@ type vm struct {
 	free    []*thread
 	spare   []*lua.LState // for pcall
 
-	types     map[*ObjectType]*lua.LTable
-	options   map[reflect.Type][]optionField
-	kinds     objectKinds
-	modules   map[string]lua.LValue // what require returned
-	route     *lua.LFunction
-	events    map[string][]*lua.LFunction // background VM: the handlers of sip.on
-	starts    []func()                    // what the file began (sip.every, sip.after, sip.spawn), for when the VM serves
-	globals   map[string]bool             // declared with the value nil
-	supported []string                    // option tags, in lower case; never changed once the file has run
-	missing   missing                     // for error messages
+	types   map[*ObjectType]*lua.LTable
+	options map[reflect.Type][]optionField
+	kinds   objectKinds
+	modules map[string]lua.LValue // what require returned
+	route   *lua.LFunction
+	events  map[string][]*lua.LFunction // background VM: the handlers of sip.on
+	// What the file began (sip.every, sip.after, sip.spawn), for when the VM serves
+	starts  []func()
+	globals map[string]bool // declared with the value nil
+	// Option tags, in lower case; never changed once the file has run
+	supported []string
+	missing   missing // for error messages
 	random    *randomSource
 	matcher   pattern.Matcher
 
 	serial  uint64
 	waits   uint64 // that ended: where the number is the same as before, the lane was not lent
 	sampled bool   // the next call is measured
-	// watch is the serial of the turn that runs now, 0 between scripts; stop is the serial of the turn to stop. The watchdog reads one, writes the other.
+	// watch is the serial of the turn that runs now, 0 between scripts; stop is the serial of the
+	// turn to stop. The watchdog reads one, writes the other.
 	watch atomic.Uint64
 	stop  atomic.Uint64
 	kill  atomic.Uint64 // the serial of the turn to stop without grace
 	// refs count what keeps the generation open; see begin.
 	refs atomic.Int64
 
-	// What sip.after and sip.spawn began here and has not ended, and the sleepers that belong to no request.
+	// What sip.after and sip.spawn began here and has not ended, and the sleepers that belong to no
+	// request.
 	started    int
 	timers     map[*delayed]struct{}
 	sleepers   map[*sleeper]struct{}
@@ -61,20 +66,22 @@ type vm struct {
 	tasks      atomic.Int64
 
 	mem ledger
-	// What a handler can't change: the tables of libraries and modules, with their names, and the names of the globals that are there.
+	// What a handler can't change: the tables of libraries and modules, with their names, and the
+	// names of the globals that are there.
 	frozen  map[*lua.LTable]string
 	library map[string]bool
 	*figures
 	clock lane.Clock
 }
 
-// stateOptions are those of all Lua states. A RegistrySize below 128 falls back to the library's default, which costs 100 kB for each thread.
+// stateOptions are those of all Lua states. A RegistrySize below 128 falls back to the library's
+// default, which costs 100 kB for each thread.
 func stateOptions() lua.Options {
 	return lua.Options{RegistrySize: 128, RegistryMaxSize: 65536, CallStackSize: 200, MinimizeStackMemory: true, SkipOpenLibs: true}
 }
 
-// thread is what one script call runs on: a Lua thread and its place in the VM. It is its own context.Context: the interpreter asks Done before each
-// instruction.
+// thread is what one script call runs on: a Lua thread and its place in the VM. It is its own
+// context.Context: the interpreter asks Done before each instruction.
 type thread struct {
 	vm    *vm
 	l     *lua.LState
@@ -82,13 +89,15 @@ type thread struct {
 	req   *reqObj
 	depth int // nested pcalls, coroutines and callbacks
 	uses  int
-	// Of the present turn: its instructions, at how many of them the clock is looked at, when that was first and when the script last breathed;
-	// the instructions since its time was over, and whether it was stopped.
+	// Of the present turn: its instructions, at how many of them the clock is looked at, when that
+	// was first and when the script last breathed; the instructions since its time was over, and
+	// whether it was stopped.
 	steps, due      int
 	since, breathed time.Duration
 	grace           int
 	halted          bool
-	// quota is that of the request which started the task that runs; replaced says that it was ended with its generation.
+	// quota is that of the request which started the task that runs; replaced says that it was
+	// ended with its generation.
 	quota    *quota
 	replaced bool
 	watch    stopwatch
@@ -98,9 +107,10 @@ type thread struct {
 }
 
 const (
-	maxIdleThreads = 64   // kept for each VM
-	maxThreadUses  = 4096 // then a thread is dropped, and with it a stack that some deep call made large
-	maxNesting     = 100  // nested pcalls, coroutines and callbacks of one script
+	maxIdleThreads = 64 // kept for each VM
+	// Then a thread is dropped, and with it a stack that some deep call made large
+	maxThreadUses = 4096
+	maxNesting    = 100 // nested pcalls, coroutines and callbacks of one script
 )
 
 func (v *vm) thread() *thread {
@@ -124,8 +134,9 @@ type saved struct {
 
 func (v *vm) state() saved { return saved{v.current, v.co, v.waits} }
 
-// enter makes t the running script. One that another called, as a callback of what it did, runs on that one's budget: else a script that calls in a
-// loop what calls back would begin a turn each time and never be stopped.
+// enter makes t the running script. One that another called, as a callback of what it did, runs on
+// that one's budget: else a script that calls in a loop what calls back would begin a turn each
+// time and never be stopped.
 func (v *vm) enter(t *thread) saved {
 	s := v.state()
 	v.current, v.co = t, nil
@@ -161,8 +172,8 @@ func (v *vm) resume(s saved) {
 	}
 }
 
-// lent runs a wait that lends the lane as one of the request the script handles, if it handles one: what else comes for that meanwhile is no part of
-// the callback that waits.
+// lent runs a wait that lends the lane as one of the request the script handles, if it handles one:
+// what else comes for that meanwhile is no part of the callback that waits.
 func (v *vm) lent(wait func()) {
 	req := v.request()
 	s := v.suspend()
@@ -200,8 +211,8 @@ func (v *vm) turn(t *thread) {
 	v.watch.Store(v.serial)
 }
 
-// invoke calls fn with args on a thread of its own, as a handler of the request o (nil outside of requests). What fn returns is appended to out, unless
-// that is nil.
+// invoke calls fn with args on a thread of its own, as a handler of the request o (nil outside of
+// requests). What fn returns is appended to out, unless that is nil.
 func (v *vm) invoke(o *reqObj, fn *lua.LFunction, out *[]lua.LValue, args ...lua.LValue) *ScriptError {
 	depth := 0
 	if outer := v.current; outer != nil { // which did what calls back, and did not wait

@@ -48,7 +48,8 @@ func (m *module) Close() error {
 	return nil
 }
 
-// nested waits, by wait(), inside of pcall within sort within gsub within __index, and tells whether all its locals are what they were.
+// nested waits, by wait(), inside of pcall within sort within gsub within __index, and reports
+// whether all its locals are what they were.
 const nested = `
 local id, wait = ...
 local function work(id)
@@ -89,7 +90,8 @@ end
 return work(id)
 `
 
-// longBudget is for tests that are about something else, on machines that are busy with something else.
+// longBudget is for tests that are about something else, on machines that are busy with something
+// else.
 func longBudget(o *luabind.Options) { o.Budget = time.Minute }
 
 // Trap 23: 2000 scripts waiting inside pcall, sort, gsub and __index at once, none wrong.
@@ -211,7 +213,8 @@ sip.on("start", function(why) ran:set("start", why) end)
 function route() end`, luabindtest.Lanes(2))
 	w.Run(61 * time.Second)
 	evals(t, w, map[string][]any{
-		// every: at 10, 40 (20 and 30 are left out while it sleeps), … ; once in the process, not once a lane
+		// every: at 10, 40 (20 and 30 are left out while it sleeps), … ; once in the process, not
+		// once a lane
 		`local d = sip.shared("ran") return d:get("every"), d:get("after"), d:get("spawn"), d:get("start")`:                      {2.0, 1.0, 1.0, "start"},
 		`local n = sip.shared("ran"):get("jitter") return n >= 15 and n <= 20`:                                                   {true},
 		`local t = sip.spawn(function(...) sip.sleep(1) return 1, "two" end) return t:wait()`:                                    {1.0, "two"},
@@ -241,8 +244,8 @@ function route() end`, luabindtest.Lanes(2))
 	}
 }
 
-// Trap 34: sip.every(60, function() routes = load() end) would update one lane of N. What lanes share is in sip.shared.
-// Trap 17: a counter counted 1, 1, 2, 3 over the processes.
+// Trap 34: sip.every(60, function() routes = load() end) would update one lane of N. What lanes
+// share is in sip.shared. Trap 17: a counter counted 1, 1, 2, 3 over the processes.
 func TestTrap17And34StateIsShared(t *testing.T) {
 	w := luabindtest.New(t, `
 local routes = sip.shared("routes")

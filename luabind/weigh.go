@@ -54,7 +54,7 @@ func (v *vm) held() int {
 	return s.total
 }
 
-// first tells whether p is seen for the first time.
+// first reports whether p is seen for the first time.
 func (s *scale) first(p unsafe.Pointer) bool {
 	if _, seen := s.seen[p]; seen || p == nil {
 		return false

@@ -1,6 +1,6 @@
-// Package dict holds the dictionaries of sip.shared: bounded maps with times to live, which all lanes
-// of a process share. Every call is atomic, and may come from any goroutine. What is least recently
-// used goes first where a bound is reached.
+// Package dict holds the dictionaries of sip.shared: bounded maps with times to live, which all
+// lanes of a process share. Every call is atomic, and may come from any goroutine. What is least
+// recently used goes first where a bound is reached.
 //
 // Values are string, float64, bool, []any and map[string]any. They are replaced, never changed: who
 // puts one in must not change it any more, and who gets one must copy what it changes.
@@ -29,7 +29,8 @@ func New() *Set { return &Set{dicts: map[string]*Dict{}, most: sharedBytes} }
 const (
 	defaultCapacity = 100_000
 	shards          = 16
-	smallDict       = 1024 // below this capacity a dictionary has one shard, so that its bound is exact
+	// Below this capacity a dictionary has one shard, so that its bound is exact
+	smallDict = 1024
 
 	sharedBytes  = 256 << 20 // of all dictionaries together
 	defaultBytes = 64 << 20  // of one
@@ -58,7 +59,8 @@ type shard struct {
 	loads   map[string]*Load               // guarded by mu
 }
 
-// entry is one value: string, float64, bool, []any or map[string]any. It is replaced, never changed.
+// entry is one value: string, float64, bool, []any or map[string]any. It is replaced, never
+// changed.
 type entry struct {
 	value   any
 	expires lane.Time // 0: never
@@ -94,8 +96,8 @@ type Load struct {
 	Err     string
 }
 
-// open returns the dictionary of that name, made when it is first asked for. capacity and ttl of 0 leave what is.
-// bytes of 0 as well. nil says that there are too many.
+// open returns the dictionary of that name, made when it is first asked for. capacity and ttl of 0
+// leave what is. bytes of 0 as well. nil says that there are too many.
 func (s *Set) Open(name string, capacity, bytes int, ttl time.Duration, haveTTL bool) *Dict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,7 +165,8 @@ func (d *Dict) of(key string) *shard {
 	return d.shards[maphash.String(d.seed, key)%uint64(len(d.shards))]
 }
 
-// add stores a value in its shard, and throws out what was used least recently while there is too much. s.mu is held.
+// add stores a value in its shard, and throws out what was used least recently while there is too
+// much. s.mu is held.
 func (d *Dict) add(s *shard, key string, value any, expires lane.Time) {
 	e := &entry{value, expires, entryBytes + int64(len(key)) + SizeOf(value)}
 	if old, ok := s.entries.Peek(key); ok { // which is replaced without a call
@@ -179,7 +182,8 @@ func (d *Dict) add(s *shard, key string, value any, expires lane.Time) {
 	}
 }
 
-// expiry is when a value set now with that time to live runs out; ttl below 0 means the dictionary's default.
+// expiry is when a value set now with that time to live runs out; ttl below 0 means the
+// dictionary's default.
 func (d *Dict) expiry(now lane.Time, ttl time.Duration) lane.Time {
 	if ttl < 0 {
 		d.mu.Lock()
@@ -192,7 +196,7 @@ func (d *Dict) expiry(now lane.Time, ttl time.Duration) lane.Time {
 	return now.Add(ttl)
 }
 
-// live is the entry of key, nil when there is none or it ran out. s.mu is held.
+// live is the entry of key, or nil if there is none or it ran out. s.mu is held.
 func (s *shard) live(key string, now lane.Time) *entry {
 	e, ok := s.entries.Get(key)
 	if !ok {
@@ -230,7 +234,7 @@ func (d *Dict) Look(key string, now lane.Time) (value any, held Token) {
 }
 
 // Replace stores a value, or removes the key for nil, if the key still holds what Look saw, and
-// tells whether it did. With ttl below 0 a key that was there keeps its time.
+// reports whether it did. With ttl below 0 a key that was there keeps its time.
 func (d *Dict) Replace(key string, held Token, value any, now lane.Time, ttl time.Duration) bool {
 	expires := d.expiry(now, ttl)
 	s := d.of(key)
@@ -260,7 +264,7 @@ const (
 	IfPresent
 )
 
-// put stores a value and tells whether it did.
+// put stores a value and reports whether it did.
 func (d *Dict) Put(key string, value any, now lane.Time, ttl time.Duration, w When) bool {
 	expires := d.expiry(now, ttl)
 	s := d.of(key)
@@ -282,7 +286,8 @@ func (d *Dict) Remove(key string, now lane.Time) bool {
 	return was
 }
 
-// incr adds by to a number, or to init where there is none; only then does ttl count. ok is false when the value is no number.
+// incr adds by to a number, or to init if there is none; only then does ttl count. ok is false when
+// the value is no number.
 func (d *Dict) Incr(key string, by, init float64, now lane.Time, ttl time.Duration) (n float64, ok bool) {
 	expires := d.expiry(now, ttl)
 	s := d.of(key)
@@ -335,8 +340,9 @@ func (d *Dict) Flush() {
 	}
 }
 
-// want is the value of key, or the load that fills it: mine is true when the caller has to fill it and call finish. wake is called, on any goroutine and
-// without locks, when somebody else's load is done.
+// want is the value of key, or the load that fills it: mine is true when the caller has to fill it
+// and call finish. wake is called, on any goroutine and without locks, when somebody else's load is
+// done.
 func (d *Dict) Want(key string, now lane.Time, owner any, wake func()) (value any, l *Load, mine bool) {
 	s := d.of(key)
 	s.mu.Lock()
@@ -355,8 +361,8 @@ func (d *Dict) Want(key string, now lane.Time, owner any, wake func()) (value an
 	return nil, l, true
 }
 
-// finish stores what a load brought, unless that is nil, and wakes those who wait. A value that was set meanwhile is newer than what was loaded and
-// stays; it is the outcome of the load then.
+// finish stores what a load brought, unless that is nil, and wakes those who wait. A value that was
+// set meanwhile is newer than what was loaded and stays; it is the outcome of the load then.
 func (d *Dict) Finish(key string, l *Load, value any, err string, now lane.Time, ttl time.Duration) {
 	expires := d.expiry(now, ttl)
 	s := d.of(key)

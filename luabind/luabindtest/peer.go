@@ -29,7 +29,8 @@ func (w *World) Peer(addr string, on func(p *Peer, m *message.Message, in sim.Pa
 	return p
 }
 
-// Reply answers a request with a tag of the peer's own and further header lines ("Name: value\r\n").
+// Reply answers a request with a tag of the peer's own and further header lines ("Name:
+// value\r\n").
 func (p *Peer) Reply(m *message.Message, in sim.Packet, code int, headers string) {
 	p.Answer(in, message.AppendResponse(nil, m, code, "", "tag-of-peer", []byte(headers), nil))
 }

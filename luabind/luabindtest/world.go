@@ -1,4 +1,5 @@
-// Package luabindtest runs script strings in a real VM, under a real engine, in a world of virtual time: what the tests of modules need.
+// Package luabindtest runs script strings in a real VM, under a real engine, in a world of virtual
+// time: what the tests of modules need.
 //
 //	w := luabindtest.New(t, `
 //	  local greet = require "greet"
@@ -70,7 +71,8 @@ func Engine(f func(*engine.Config)) Option { return func(c *config) { f(&c.engin
 // Wrap puts another router around the script's. It must hand on Parts, Start and Stop.
 func Wrap(f func(*luabind.Router) engine.Router) Option { return func(c *config) { c.wrap = f } }
 
-// Lanes is how many lanes carry calls, 1 by default. With more than one a run is not repeated exactly by its seed.
+// Lanes is how many lanes carry calls, 1 by default. With more than one a run is not repeated
+// exactly by its seed.
 func Lanes(n int) Option { return func(c *config) { c.engine.Lanes = n } }
 
 // Must is the value of a constructor that can't fail here. It panics where it does.
@@ -96,7 +98,8 @@ func Try(t testing.TB, script string, options ...Option) (*World, error) {
 	t.Helper()
 	w := &World{T: t, Sim: sim.New(1)}
 	c := config{
-		// The budget is one of the machine's time, in virtual time too: on a machine that is busy with other things a handler takes long.
+		// The budget is one of the machine's time, in virtual time too: on a machine that is busy
+		// with other things a handler takes long.
 		script: luabind.Options{Source: script, Name: "route.lua", Seed: 1, Budget: 10 * time.Second,
 			Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))},
 		engine: engine.Config{Clock: w.Sim, Meter: w.Sim, Network: w.Sim.Network("udp:"+Addr, "tcp:"+Addr), Seed: 2, Lanes: 1,
@@ -143,7 +146,8 @@ func (w *World) Log() string { return w.log.String() }
 // Run lets virtual time pass.
 func (w *World) Run(d time.Duration) { w.Sim.Run(d) }
 
-// Eval runs source as a handler of no request on the first lane and returns its results, copied into Go. It may wait.
+// Eval runs source as a handler of no request on the first lane and returns its results, copied
+// into Go. It may wait.
 func (w *World) Eval(source string) ([]any, error) {
 	w.T.Helper()
 	var results []any
@@ -182,7 +186,8 @@ func (w *World) Code(method, uri string, headers ...string) int {
 	return 0
 }
 
-// Send sends the text of a request from Caller and returns its final response, or nil when none came.
+// Send sends the text of a request from Caller and returns its final response, or nil when none
+// came.
 func (w *World) Send(text []byte) *message.Message {
 	w.T.Helper()
 	caller := w.Peer(Caller, nil)

@@ -1,5 +1,5 @@
-// Package pattern matches Lua patterns (Lua 5.1 reference manual §5.4.1). Unlike the interpreter's own
-// matcher it counts its steps: a match runs in Go, where the budget of a script cannot stop it.
+// Package pattern matches Lua patterns (Lua 5.1 reference manual §5.4.1). Unlike the interpreter's
+// own matcher it counts its steps: a match runs in Go, where the budget of a script cannot stop it.
 package pattern
 
 import "errors"
@@ -15,7 +15,7 @@ type Matcher struct {
 	capture [maxCaptures]capture
 }
 
-// Match tells whether a pattern matches anywhere in text; an error says what is wrong with the
+// Match reports whether a pattern matches anywhere in text; an error says what is wrong with the
 // pattern, or that it takes too long.
 func Match(text, pattern string) (bool, error) {
 	var m Matcher
@@ -335,7 +335,7 @@ func (m *Matcher) classEnd(p int) int {
 	return p
 }
 
-// single tells whether src[s] is of the class pat[p:ep].
+// single reports whether src[s] is of the class pat[p:ep].
 func (m *Matcher) single(s, p, ep int) bool {
 	c := m.src[s]
 	switch m.pat[p] {
@@ -349,7 +349,7 @@ func (m *Matcher) single(s, p, ep int) bool {
 	return m.pat[p] == c
 }
 
-// inSet tells whether c is in the set that begins at p and whose ']' is at end.
+// inSet reports whether c is in the set that begins at p and whose ']' is at end.
 func (m *Matcher) inSet(c byte, p, end int) bool {
 	in := true
 	p++
@@ -377,7 +377,7 @@ func (m *Matcher) inSet(c byte, p, end int) bool {
 	return !in
 }
 
-// inClass tells whether c is of the class %k. Letters are ASCII.
+// inClass reports whether c is of the class %k. Letters are ASCII.
 func inClass(c, k byte) bool {
 	lower, upper := 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z'
 	digit := '0' <= c && c <= '9'

@@ -142,7 +142,8 @@ func counted(list []string) (short []string) {
 	return short
 }
 
-// response waits for a response to o. Provisional ones that come before it are passed over; another final one fails at once.
+// response waits for a response to o. Provisional ones that come before it are skipped; another
+// final one fails at once.
 func (w *world) response(c *luabind.Call, o *phone.Outgoing, x wanted) *phone.Answer {
 	var got, other *phone.Answer
 	w.wait(c, x.within, func() bool {
@@ -193,7 +194,8 @@ func answers(o *phone.Outgoing) string {
 	return summary(fresh, seen)
 }
 
-// nothing waits, and fails when anything is left that nobody expected: requests but ACK, responses but 100.
+// nothing waits, and fails when anything is left that nobody expected: requests but ACK, responses
+// but 100.
 func (w *world) nothing(c *luabind.Call, p *phone.Phone, o *phone.Outgoing, callID string, d time.Duration) {
 	left := func() (list []string) {
 		if o != nil {

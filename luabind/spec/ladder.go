@@ -75,7 +75,8 @@ func labelOf(b []byte) string {
 	return fmt.Sprintf("%d %s (%s %d)", m.Status(), m.ReasonPhrase(), cseq.Text, cseq.Number)
 }
 
-// columns are the parties in the order they are drawn: the first phone, the servers, the other phones, and who else took part.
+// columns are the parties in the order they are drawn: the first phone, the servers, the other
+// phones, and who else took part.
 func (l *ladder) columns(hops []hop) []party {
 	var list []party
 	if len(l.phones) > 0 {
@@ -95,7 +96,8 @@ func (l *ladder) columns(hops []hop) []party {
 	return list
 }
 
-// find is the column of an address: the one of its port, else the only one of its host, whose streams have ports of their own.
+// find is the column of an address: the one of its port, else the only one of its host, whose
+// streams have ports of their own.
 func find(list []party, a netip.AddrPort) int {
 	host := -1
 	for i, p := range list {
@@ -131,7 +133,8 @@ func (l *ladder) String() string {
 	return b.String()
 }
 
-// gaps are the widths between columns: gaps[0] before the first one, gaps[i] between columns i-1 and i.
+// gaps are the widths between columns: gaps[0] before the first one, gaps[i] between columns i-1
+// and i.
 func (l *ladder) gaps(list []party, hops []hop) []int {
 	gaps := make([]int, len(list))
 	for i, p := range list {
@@ -198,7 +201,8 @@ func (l *ladder) line(b *strings.Builder, h hop, list []party, gaps []int) {
 	b.WriteString("\n")
 }
 
-// arrow is one message between two lines that are room cells apart. One that the link lost doesn't arrive.
+// arrow is one message between two lines that are room cells apart. One that the link lost doesn't
+// arrive.
 func arrow(h hop, room int, right bool) string {
 	text := " " + h.label + " "
 	dashes := room - width(text) - 1

@@ -28,7 +28,8 @@ const (
 	msgRinging = "SIP/2.0 180 呼び出し中\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
 )
 
-// Columns are aligned, whatever is written between them; streams from other ports belong to their host.
+// Columns are aligned, whatever is written between them; streams from other ports belong to their
+// host.
 func TestLadderIsAligned(t *testing.T) {
 	out := draw([]string{"alice", "ボブさん"}, [][3]string{
 		{"10.0.1.1:5060", "10.0.0.1:5060", msgInvite},

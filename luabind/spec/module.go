@@ -137,7 +137,8 @@ func addressArg(c *luabind.Call, text string) netip.AddrPort {
 	return a
 }
 
-// place is where a phone is: the addr given, else the URI's host where that is an address, else the next free one.
+// place is where a phone is: the addr given, else the URI's host where that is an address, else the
+// next free one.
 func (w *world) place(c *luabind.Call, addr, host string, port uint16) netip.AddrPort {
 	if addr != "" {
 		return addressArg(c, addr)
@@ -174,7 +175,8 @@ func (w *world) uniqueName(given, user, host string) string {
 	return name
 }
 
-// linkOptions are those of t.link. What is not given is as it was at first: a delay of 1 ms and nothing else.
+// linkOptions are those of t.link. What is not given is as it was at first: a delay of 1 ms and
+// nothing else.
 type linkOptions struct {
 	Loss      float64       `lua:"loss" min:"0" max:"1" doc:"the share of datagrams that are lost, 0 to 1"`
 	Duplicate float64       `lua:"duplicate" min:"0" max:"1" doc:"the share of datagrams that arrive twice, 0 to 1"`

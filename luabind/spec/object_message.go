@@ -5,7 +5,8 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 )
 
-// This file is what specs see of messages: the fields that requests and responses share, and addresses.
+// This file is what specs see of messages: the fields that requests and responses share, and
+// addresses.
 
 // carrier is an object that has a message.
 type carrier interface {

@@ -11,8 +11,8 @@ import (
 // Summary is what a run came to.
 type Summary struct{ Passed, Failed, Left int }
 
-// Run runs the specs and prints a line for each test, and for one that failed why, with what went over the links. verbose prints that
-// for all.
+// Run runs the specs and prints a line for each test, and for one that failed why, with what went
+// over the links. verbose prints that for all.
 func Run(out io.Writer, files []string, o Options, verbose bool) Summary {
 	var s Summary
 	for _, file := range files {

@@ -18,10 +18,11 @@ import (
 
 // Options of a run.
 type Options struct {
-	// Modules makes what the scripts under test can require, anew for each server. It may be nil.
+	// Modules makes what the scripts under test can require, again for each server. It may be nil.
 	Modules func() ([]luabind.Opener, error)
-	Seed    uint64         // of losses, tags, and whatever is random; the same seed makes the same run
-	Run     *regexp.Regexp // which tests, by "file: name"; nil for all
+	// Of losses, tags, and whatever is random; the same seed makes the same run
+	Seed uint64
+	Run  *regexp.Regexp // which tests, by "file: name"; nil for all
 }
 
 // Result is how one test ended.
@@ -35,14 +36,15 @@ type Result struct {
 	FullLog    string        // all of it
 }
 
-// Virtual times: mostTime is the longest a test may take, and lastTime how long its BYEs may take when its function has ended.
+// Virtual times: mostTime is the longest a test may take, and lastTime how long its BYEs may take
+// when its function has ended.
 const (
 	mostTime = 30 * 24 * time.Hour
 	lastTime = 40 * time.Second
 )
 
-// File runs the tests of one file in their order, calling each with every result. The error is that of a file that can't be run at all; tests
-// is how many it has, those included that Run leaves out.
+// File runs the tests of one file in their order, calling each with every result. The error is that
+// of a file that can't be run at all; tests is how many it has, those included that Run leaves out.
 func File(file string, o Options, each func(Result)) (tests int, err error) {
 	w, err := newWorld(file, o.Seed, &o)
 	names := make([]string, len(w.plan.tests))
@@ -61,7 +63,8 @@ func File(file string, o Options, each func(Result)) (tests int, err error) {
 	return len(names), nil
 }
 
-// run runs the test with that number. Its seed depends on its name, so that it does the same when others come or go.
+// run runs the test with that number. Its seed depends on its name, so that it does the same when
+// others come or go.
 func run(file string, number int, name string, o *Options) Result {
 	r := Result{File: file, Name: name}
 	w, err := newWorld(file, seedOf(o.Seed, name), o)
@@ -144,7 +147,8 @@ func textOf(err error) string {
 	return err.Error()
 }
 
-// failure is the text of an error; where functions of the spec called each other, with the way it came.
+// failure is the text of an error; where functions of the spec called each other, with the way it
+// came.
 func failure(err error) string {
 	var e *luabind.ScriptError
 	if !errors.As(err, &e) {

@@ -65,7 +65,7 @@ func fails(t *testing.T, text string, wants ...string) string {
 	return out
 }
 
-// The example of the contract, as it stands there.
+// The example of the contract, as it is there.
 const contract = `
 t.it("does not ring voicemail after the caller hung up", function()
   local alice, bob, vm = t.ua("sip:alice@example.com", {password="x"}), t.ua("sip:bob@example.com"), t.ua("sip:vm@10.0.0.9")
@@ -260,7 +260,8 @@ t.it("two", function()
 end)`)
 }
 
-// A run is repeated exactly by its seed: the ladder of losses is the same, and another with another seed.
+// A run is repeated exactly by its seed: the ladder of losses is the same, and another with another
+// seed.
 func TestSeed(t *testing.T) {
 	const text = `
 t.it("lossy", function()

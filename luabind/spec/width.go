@@ -4,7 +4,8 @@ import "unicode"
 
 // This file measures text in the cells of a terminal.
 
-// wide are the ranges of characters that take two cells (Unicode TR 11: W and F), as far as text is written in them.
+// wide are the ranges of characters that take two cells (Unicode TR 11: W and F), as far as text is
+// written in them.
 var wide = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{0x1100, 0x115f, 1}, {0x231a, 0x231b, 1}, {0x2329, 0x232a, 1}, {0x23e9, 0x23ec, 1}, {0x2614, 0x2615, 1}, {0x26a1, 0x26a1, 1},

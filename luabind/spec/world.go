@@ -15,7 +15,8 @@ import (
 
 // This file is the world of one test, and how its spec waits for what happens there.
 
-// world is what one test runs in. The spec's handlers run in it one at a time, and nothing else while one does.
+// world is what one test runs in. The spec's handlers run in it one at a time, and nothing else
+// while one does.
 type world struct {
 	opts     *Options
 	file     string // the spec's path
@@ -38,7 +39,8 @@ type world struct {
 // phoneNet is where phones without an address of their own get theirs.
 const phoneNet = "10.0.1.1"
 
-// newWorld makes a world and runs the spec's file in it: then its plan is known. The caller closes it, whatever the error.
+// newWorld makes a world and runs the spec's file in it: then its plan is known. The caller closes
+// it, whatever the error.
 func newWorld(file string, seed uint64, opts *Options) (*world, error) {
 	w := &world{opts: opts, file: file, sim: sim.New(seed), nextIP: netip.MustParseAddr(phoneNet)}
 	w.log.elapsed = w.sim.Elapsed
@@ -87,7 +89,7 @@ type wait struct {
 	w     *lane.Waiter
 }
 
-// wait lets time pass until ready holds, d at most, and tells whether it does.
+// wait lets time pass until ready holds, d at most, and reports whether it does.
 func (w *world) wait(c *luabind.Call, d time.Duration, ready func() bool) bool {
 	if ready() {
 		return true
@@ -107,8 +109,8 @@ func (w *world) pass(c *luabind.Call, d time.Duration) {
 	w.wait(c, d, func() bool { return false })
 }
 
-// changed is called after whatever the spec may wait for. Who waits goes on in an event of its own, when all else that happens at this
-// moment is done.
+// changed is called after whatever the spec may wait for. Who waits goes on in an event of its own,
+// when everything else that happens at this moment is done.
 func (w *world) changed() {
 	if len(w.waits) > 0 && !w.looking {
 		w.looking = true

@@ -26,7 +26,8 @@ func Plugins() []host.Plugin {
 // Offline makes modules that touch nothing outside the process, as a spec and a check need them.
 func Offline() ([]luabind.Opener, error) { return host.Offline(Plugins()) }
 
-// Libraries are all that scripts and specs can use: Lua's own library, sip, the modules, and sip.test.
+// Libraries are all that scripts and specs can use: Lua's own library, sip, the modules, and
+// sip.test.
 func Libraries() ([]luabind.Library, error) {
 	modules, err := Offline()
 	if err != nil {

@@ -261,7 +261,7 @@ func TestHandlers(t *testing.T) {
 	}
 }
 
-// A reload puts new handlers in the place of the old; the port stays open.
+// A reload puts new handlers in place of the old; the port stays open.
 func TestReload(t *testing.T) {
 	w, m := world(t, handlers+`http.handle("GET /generation", function() return { body = "x" } end)`, "127.0.0.1:0")
 	at := m.Addr()

@@ -1,6 +1,7 @@
 package http
 
-// This file is the module "http" of scripts. It only translates; README.md describes what scripts see.
+// This file is the module "http" of scripts. It only translates; README.md describes what scripts
+// see.
 
 import (
 	"context"

@@ -142,7 +142,7 @@ func (s *server) handle(m *module, rt *route, w http.ResponseWriter, r *http.Req
 	a.write(w)
 }
 
-// allowed tells whether the sender may ask: by what the route says, else only from this machine.
+// allowed reports whether the sender may ask: by what the route says, else only from this machine.
 func (s *server) allowed(m *module, rt *route, r *http.Request, hreq *request) (bool, error) {
 	switch {
 	case rt.checks != nil:
@@ -157,7 +157,7 @@ func (s *server) allowed(m *module, rt *route, r *http.Request, hreq *request) (
 	return err == nil && at.Addr().Unmap().IsLoopback() && r.Header.Get("Origin") == "" && localHost(r.Host), nil
 }
 
-// localHost tells whether a request names this machine: a page of elsewhere whose name leads here
+// localHost reports whether a request names this machine: a page of elsewhere whose name leads here
 // does not.
 func localHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {

@@ -68,7 +68,7 @@ func (p Policy) orDefault() Policy {
 // userBases are the values of Domains.
 var userBases = map[string]engine.UserBase{"alias": engine.AliasAddresses, "separate": engine.Separate, "all": engine.OneForAll}
 
-// flows reports whether the flows of an instance are told apart (RFC 5626).
+// flows reports whether the flows of an instance are distinguished (RFC 5626).
 func (p *Policy) flows() bool { return p.Outbound == nil || *p.Outbound }
 
 // strict reports whether a client is refused that asks for outbound over a first hop that does not

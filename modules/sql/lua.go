@@ -1,6 +1,7 @@
 package sql
 
-// This file is the module "sql" of scripts. It only translates; README.md describes what scripts see.
+// This file is the module "sql" of scripts. It only translates; README.md describes what scripts
+// see.
 
 import (
 	"context"

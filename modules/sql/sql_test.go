@@ -112,7 +112,7 @@ func TestTransactions(t *testing.T) {
 	}
 }
 
-// A server that is away costs its timeout once: then calls fail at once, until it is back.
+// A server that is unavailable costs its timeout once: then calls fail at once, until it is back.
 func TestServerAway(t *testing.T) {
 	for _, b := range backends(t) {
 		if b.stop == nil {

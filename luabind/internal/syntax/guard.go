@@ -8,13 +8,16 @@ import (
 	"github.com/yuin/gopher-lua/parse"
 )
 
-// What is checked of a source before it is compiled. The interpreter's parser keeps what is open on a stack that grows as it likes, and its compiler
-// calls itself as deep as the source nests; a stack of Go's that is full ends the process, which nothing can catch.
+// What is checked of a source before it is compiled. The interpreter's parser keeps what is open on
+// a stack that grows as it likes, and its compiler calls itself as deep as the source nests; a
+// stack of Go's that is full ends the process, which nothing can catch.
 
 const (
-	// maxNested is how deep brackets, blocks and functions may lie in each other, as in Lua 5.1 (LUAI_MAXCCALLS).
+	// maxNested is how deep brackets, blocks and functions may lie in each other, as in Lua 5.1
+	// (LUAI_MAXCCALLS).
 	maxNested = 200
-	// maxHanging is how deep the syntax tree may be: it bounds what hangs together without brackets, chains of operators, calls, indexes and elseif.
+	// maxHanging is how deep the syntax tree may be: it bounds what hangs together without
+	// brackets, chains of operators, calls, indexes and elseif.
 	maxHanging = 1000
 )
 
@@ -23,7 +26,8 @@ func deep(name string, line, most int) error {
 	return &Error{Name: name, Line: line, Text: fmt.Sprintf("the syntax is nested more than %d deep", most)}
 }
 
-// checkTokens bounds what the parser keeps on its stack. What is no token is left for the parser to tell.
+// checkTokens bounds what the parser keeps on its stack. What is not a token is left for the parser
+// to tell.
 func checkTokens(text, name string) error {
 	scanner, lexer := parse.NewScanner(strings.NewReader(text), name), &parse.Lexer{}
 	open := make([]int, 1, maxNested+1) // for each level, the operators of its present expression

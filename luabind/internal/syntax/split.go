@@ -6,10 +6,12 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 )
 
-// The interpreter's compiler looks each constant up among those of its function, one by one: a table of 100,000 entries took 12 s. Long tables and long
-// runs of statements are therefore cut into functions of their own, called where they stand, which see the same locals.
+// The interpreter's compiler looks each constant up among those of its function, one by one: a
+// table of 100,000 entries took 12 s. Long tables and long runs of statements are therefore cut
+// into functions of their own, called where they stand, which see the same locals.
 
-// pieceSize is how many fields or statements a piece has; what has less than two pieces is left as it is.
+// pieceSize is how many fields or statements a piece has; what has less than two pieces is left as
+// it is.
 const pieceSize = 256
 
 // tableName is the local of a table in the making. No script can write it.
@@ -103,7 +105,8 @@ func splitExpr(e ast.Expr) ast.Expr {
 		return e
 	}
 	last := t.Fields[len(t.Fields)-1]
-	if call, ok := last.Value.(*ast.FuncCallExpr); ok && !call.AdjustRet && last.Key == nil { // which may give several values
+	// Which may give several values
+	if call, ok := last.Value.(*ast.FuncCallExpr); ok && !call.AdjustRet && last.Key == nil {
 		return e
 	}
 	for _, f := range t.Fields {
@@ -134,8 +137,8 @@ func splitExpr(e ast.Expr) ast.Expr {
 // flushed is how many values of a list the compiler gathers before it stores them.
 const flushed = 50
 
-// mixed tells whether a table has so many values with keys among those of its list that the compiler (gopher-lua 1.1.2) stores some of the former
-// where the latter belong.
+// mixed reports whether a table has so many values with keys among those of its list that the
+// compiler (gopher-lua 1.1.2) stores some of the former where the latter belong.
 func mixed(t *ast.TableExpr) bool {
 	keys := 0
 	for _, f := range t.Fields {
@@ -159,7 +162,8 @@ func at[T ast.PositionHolder](node T, first, last ast.PositionHolder) T {
 	return node
 }
 
-// movable tells whether a statement or an expression does in a function of its own what it does where it stands.
+// movable reports whether a statement or an expression does in a function of its own what it does
+// where it stands.
 func movable(node any) bool {
 	switch node.(type) {
 	case nil, *ast.FunctionExpr: // whose insides are its own

@@ -16,8 +16,8 @@ import (
 // maxSource is how long a script, or a file it requires, may be.
 const maxSource = 64 << 20
 
-// Error is why a text is no script. Line is 0 where it concerns the whole, and Column 0 where it is
-// not known.
+// Error is why a text is not a script. Line is 0 where it concerns the whole, and Column 0 where it
+// is not known.
 type Error struct {
 	Name         string
 	Line, Column int
@@ -32,8 +32,8 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.Name, e.Line, e.Text)
 }
 
-// Clean takes from a text what is no Lua: the mark that some editors begin a file with, as Lua does
-// since 5.2, and the "#!/usr/bin/env sipscript" of its first line.
+// Clean takes from a text what is not a Lua: the mark that some editors begin a file with, as Lua
+// does since 5.2, and the "#!/usr/bin/env sipscript" of its first line.
 func Clean(text string) string {
 	text = strings.TrimPrefix(text, "\ufeff")
 	if strings.HasPrefix(text, "#") {

@@ -38,7 +38,8 @@ var nestings = map[string]func(n int) string{
 	"mixed":       func(n int) string { return "x = " + strings.Repeat("-f{a + (", n) + "1" + strings.Repeat(")}", n) },
 }
 
-// A source that nests so deep that the compiler would fill Go's stack, which ends the process, is an error with its line.
+// A source that nests so deep that the compiler would fill Go's stack, which ends the process, is
+// an error with its line.
 func TestDeepNestingIsASyntaxError(t *testing.T) {
 	for name, nest := range nestings {
 		t.Run(name, func(t *testing.T) {
@@ -93,8 +94,8 @@ func TestCompilingIsLinear(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// The compiler looks each constant up among those of its function: that is square where one
-			// function has them all.
+			// The compiler looks each constant up among those of its function: that is square where
+			// one function has them all.
 			if n := mostConstants(proto); n > 4*pieceSize {
 				t.Errorf("a function has %d constants", n)
 			}
