@@ -212,6 +212,21 @@ func Try3[A, B, C, R any](f Function, a Arg[A], b Arg[B], d Arg[C], r Returns[R]
 	return f
 }
 
+// Try4 is Try1 for four arguments.
+func Try4[A, B, C, D, R any](f Function, a Arg[A], b Arg[B], d Arg[C], e Arg[D], r Returns[R],
+	fn func(*Call, A, B, C, D) (R, error)) Function {
+	declared(&f, a.Params, b.Params, d.Params, e.Params)
+	f.Results = r.failing(&f)
+	nb := 1 + a.width
+	nd := nb + b.width
+	ne := nd + d.width
+	f.Call = func(c *Call) int {
+		out, err := fn(c, a.read(c, 1), b.read(c, nb), d.read(c, nd), e.read(c, ne))
+		return r.outcome(c, out, err)
+	}
+	return f
+}
+
 // Try5 is Try1 for five arguments.
 func Try5[A, B, C, D, E, R any](f Function, a Arg[A], b Arg[B], d Arg[C], e Arg[D], g Arg[E], r Returns[R],
 	fn func(*Call, A, B, C, D, E) (R, error)) Function {

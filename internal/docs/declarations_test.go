@@ -96,6 +96,7 @@ func head(modules []luabind.Opener, library, dir string) string {
 	}
 	b.WriteString(map[string]string{
 		"sql": fmt.Sprintf("local db = sql.open(%q, { create = true })\n", "sqlite:"+filepath.Join(dir, "x.db")),
+		"redis": "local r = redis.open(\"redis://127.0.0.1:1\", { timeout = 0.1 })\n",
 	}[library])
 	return b.String()
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/http"
 	registrar "github.com/sipscript/sipscript/modules/registrar/plugin"
+	"github.com/sipscript/sipscript/modules/redis"
 	"github.com/sipscript/sipscript/modules/sql"
 	"github.com/sipscript/sipscript/modules/uac"
 )
@@ -19,6 +20,7 @@ func Plugins() []host.Plugin {
 		registrar.Plugin(),
 		uac.Plugin(),
 		http.Plugin(),
+		redis.Plugin(),
 		sql.Plugin(),
 	}
 }

@@ -18,16 +18,33 @@ import (
 // Options are those of a client of the server that text names: "redis://user:password@host:6379/0",
 // "rediss://…" for TLS, "unix:///path". All waits are bounded by patience; nothing is retried
 // automatically, and nothing is cached. Errors omit the URL, which may contain a password.
+//
+// A cluster is "redis://host?cluster=true&addr=host2:6379"; a master that sentinels know is
+// "redis://sentinel:26379?master_set=NAME&addr=sentinel2:26379".
 func Options(text string, patience time.Duration) (rueidis.ClientOption, error) {
+	text, cluster := withoutCluster(text)
 	o, err := rueidis.ParseURL(text)
 	if err != nil {
 		return o, WithoutURL(err)
 	}
-	o.ForceSingleClient = o.Sentinel.MasterSet == ""
+	o.ForceSingleClient = o.Sentinel.MasterSet == "" && !cluster
 	o.PipelineMultiplex = -1 // one connection, on which all is in order
 	o.DisableRetry, o.DisableCache = true, true
 	o.ConnWriteTimeout, o.Dialer.Timeout = patience, patience
 	return o, nil
+}
+
+// withoutCluster takes cluster=true out of a URL: rueidis does not know it.
+func withoutCluster(text string) (string, bool) {
+	u, err := url.Parse(text)
+	if err != nil || !u.Query().Has("cluster") {
+		return text, false
+	}
+	q := u.Query()
+	on := q.Get("cluster") == "true"
+	q.Del("cluster")
+	u.RawQuery = q.Encode()
+	return u.String(), on
 }
 
 // WithoutURL keeps a password in a URL out of errors.

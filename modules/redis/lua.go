@@ -1,0 +1,445 @@
+// Package redis is the module "redis": scripts ask Redis servers, alone, behind sentinels or as a
+// cluster, through the clients that modules share (package clients/redis).
+package redis
+
+// This file is the module "redis" of scripts. It only translates; README.md describes what scripts see.
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/url"
+	"sort"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/clients"
+	client "github.com/sipscript/sipscript/modules/clients/redis"
+)
+
+// Redis is the module.
+type Redis struct {
+	pool    *clients.Pool
+	serving atomic.Pointer[module]
+}
+
+// New makes the module. Its clients are opened in pool.
+func New(pool *clients.Pool) *Redis { return &Redis{pool: pool} }
+
+// Doc says what the module is for.
+func (*Redis) Doc() string { return "Redis: one server, sentinels, or a cluster." }
+
+// Name is "redis".
+func (*Redis) Name() string { return "redis" }
+
+// Open makes the module of one script generation.
+func (r *Redis) Open(h *luabind.Host) (luabind.Module, error) {
+	m := &module{r: r, host: h, open: map[string]*server{}}
+	m.ctx, m.stop = context.WithCancel(h.Context())
+	return m, nil
+}
+
+// module is redis within one script generation. open and subscribed are written while the file loads.
+type module struct {
+	r          *Redis
+	host       *luabind.Host
+	open       map[string]*server
+	subscribed []*subscription
+	ctx        context.Context // of its subscriptions
+	stop       context.CancelFunc
+}
+
+// Activate begins to listen to the channels, in the place of the generation before.
+func (m *module) Activate() error {
+	if old := m.r.serving.Swap(m); old != nil {
+		old.stop()
+	}
+	for _, s := range m.subscribed {
+		go s.run(m) // ends with m.ctx
+	}
+	return nil
+}
+
+// Close gives the clients back.
+func (m *module) Close() error {
+	m.stop()
+	m.r.serving.CompareAndSwap(m, nil)
+	var failed error
+	for _, s := range m.open {
+		if err := s.client.Close(); err != nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// openOptions are those of redis.open that are no part of a URL.
+type openOptions struct {
+	Timeout time.Duration `lua:"timeout" min:"0.001" max:"60" default:"2" doc:"of one call"`
+}
+
+// place are the addresses of a cluster, or of sentinels.
+type place struct {
+	Cluster  []string `lua:"cluster" doc:"addresses of a cluster, \"host:port\""`
+	Sentinel []string `lua:"sentinel" doc:"addresses of sentinels, \"host:port\""`
+	Master   string   `lua:"master" doc:"the name by which sentinels know the master"`
+	User     string   `lua:"user"`
+	Password string   `lua:"password"`
+	TLS      bool     `lua:"tls" default:"false"`
+	Database int      `lua:"database" min:"0" max:"1000" default:"0"`
+}
+
+// url is the place as a URL of the client.
+func (p *place) url() (string, error) {
+	u := url.URL{Scheme: "redis"}
+	if p.TLS {
+		u.Scheme = "rediss"
+	}
+	if p.User != "" || p.Password != "" {
+		u.User = url.UserPassword(p.User, p.Password)
+	}
+	q := url.Values{}
+	list := p.Cluster
+	switch {
+	case (len(p.Cluster) > 0) == (len(p.Sentinel) > 0):
+		return "", fmt.Errorf("give cluster or sentinel, a list of addresses")
+	case len(p.Sentinel) > 0 && p.Master == "":
+		return "", fmt.Errorf("sentinel needs master, the name of the master")
+	case len(p.Sentinel) > 0:
+		list = p.Sentinel
+		q.Set("master_set", p.Master)
+	case p.Master != "" || p.Database != 0:
+		return "", fmt.Errorf("a cluster has neither master nor database")
+	default:
+		q.Set("cluster", "true")
+	}
+	u.Host = list[0]
+	for _, addr := range list[1:] {
+		q.Add("addr", addr)
+	}
+	if p.Database != 0 {
+		u.Path = "/" + strconv.Itoa(p.Database)
+	}
+	u.RawQuery = q.Encode()
+	return u.String(), nil
+}
+
+var placeArg = luabind.ArgOf(func(c *luabind.Call, n int) string {
+	if c.Kind(n) != luabind.Table {
+		return c.String(n)
+	}
+	var p place
+	c.Decode(n, &p)
+	text, err := p.url()
+	if err != nil {
+		c.Raise("%v", err)
+	}
+	return text
+}, luabind.Param{Name: "url", Type: luabind.String, Or: []luabind.Type{luabind.Table}, Options: place{},
+	Doc: "\"redis://user:password@host:6379/0\", \"rediss://…\" for TLS, \"unix:///path\", or a table"})
+
+// Functions of the module.
+func (m *module) Functions() []luabind.Function {
+	return []luabind.Function{
+		luabind.Try2(luabind.Function{Name: "open", Where: luabind.AtLoad,
+			Doc:    "A server by its URL, a cluster, or a master that sentinels know. It connects with the first call. Connections survive reloads.",
+			Raises: "for a URL that can't be read", Example: `local r = redis.open("redis://127.0.0.1:6379/0", { timeout = 0.5 })`},
+			placeArg, luabind.OptionsArg(openOptions{}), luabind.ReturnsObject[*server](serverType, ""), m.server),
+	}
+}
+
+// server is one that a script has opened.
+type server struct {
+	m      *module
+	client *client.Client
+}
+
+func (m *module) server(_ *luabind.Call, url string, o openOptions) (*server, error) {
+	key := fmt.Sprint(o, url)
+	if s := m.open[key]; s != nil { // opened by another lane
+		return s, nil
+	}
+	c, err := client.Open(m.r.pool, url, o.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{m, c}
+	m.open[key] = s
+	return s, nil
+}
+
+var serverType = &luabind.ObjectType{
+	Name: "server", Doc: "What redis.open returns.",
+	Methods: []luabind.Function{
+		luabind.Try2(luabind.Function{Name: "call", Waits: true, Doc: "Sends a command. A missing value is nil alone.",
+			Example: "r:call(\"SET\", \"forward:alice\", \"sip:bob@example.com\", \"EX\", 3600)\nlocal target, err = r:call(\"GET\", \"forward:alice\")"},
+			luabind.Self[*server](), wordsArg, luabind.ReturnsValue(luabind.Any, "text, a number, a list, or a table where Redis has a map"),
+			func(c *luabind.Call, s *server, words []string) (any, error) {
+				m, err := waiting(c, func(ctx context.Context) (rueidis.RedisMessage, error) {
+					return s.client.Call(ctx, words[0], words[1:]...)
+				})
+				if err != nil {
+					return nil, err
+				}
+				return value(m, 0)
+			}),
+		luabind.Try2(luabind.Function{Name: "pipeline", Waits: true, Doc: "Sends commands at once.",
+			Example: `local results, err = r:pipeline({ { "INCR", "calls" }, { "EXPIRE", "calls", 60 } })`},
+			luabind.Self[*server](), commandsArg,
+			luabind.ReturnsValue(luabind.List, "a result for each: as of call, false for a missing value, {error = text} for a command that was refused"), pipeline),
+		luabind.Try4(luabind.Function{Name: "script", Waits: true,
+			Doc:     "Runs a Lua script on the server, atomically. It is sent once and then known there by its hash.",
+			Example: `local n, err = r:script("return redis.call('INCRBY', KEYS[1], ARGV[1])", { "calls" }, { 5 })`},
+			luabind.Self[*server](), luabind.TextArg("text", "of the script"), textsArg("keys"), textsArg("args"), luabind.ReturnsValue(luabind.Any, "as of call"),
+			func(c *luabind.Call, s *server, text string, keys, args []string) (any, error) {
+				m, err := waiting(c, func(ctx context.Context) (rueidis.RedisMessage, error) {
+					return s.client.Script(ctx, rueidis.NewLuaScript(text), keys, args)
+				})
+				if err != nil {
+					return nil, err
+				}
+				return value(m, 0)
+			}),
+		luabind.Do3(luabind.Function{Name: "subscribe", Where: luabind.AtLoad, Why: "it runs once in the process, not in the handler's VM",
+			Doc:     "Calls fn for each message of a channel, once in the process. A lost connection is made again; what was sent meanwhile is missed.",
+			Example: `r:subscribe("reload", function(message) sip.log.info("told: %s", message) end)`},
+			luabind.Self[*server](), luabind.TextArg("channel", ""), luabind.FuncArg("fn", "function(message)", "it may wait"),
+			func(c *luabind.Call, s *server, channel string, fn *luabind.Func) {
+				if c.Background() {
+					s.m.subscribed = append(s.m.subscribed, &subscription{s, channel, fn})
+				}
+			}),
+	},
+}
+
+// ObjectType makes it an object of scripts.
+func (*server) ObjectType() *luabind.ObjectType { return serverType }
+
+// String is the URL without its password.
+func (s *server) String() string { return s.client.Name() }
+
+// waiting calls f with the lane lent.
+func waiting[T any](c *luabind.Call, f func(ctx context.Context) (T, error)) (out T, err error) {
+	c.Await(func(ctx context.Context) { out, err = f(ctx) })
+	return out, err
+}
+
+// word is a value of a script as Redis takes it.
+func word(v any) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case float64:
+		if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
+			return strconv.FormatInt(int64(v), 10), true
+		}
+		return strconv.FormatFloat(v, 'g', -1, 64), true
+	}
+	return "", false
+}
+
+var wordsArg = luabind.ArgOf(func(c *luabind.Call, n int) []string {
+	first := n
+	var words []string
+	for ; n <= c.Len(); n++ {
+		if c.Kind(n) == luabind.URIType {
+			words = append(words, c.URIText(n))
+			continue
+		}
+		text, ok := "", false
+		if k := c.Kind(n); k == luabind.String || k == luabind.Number {
+			text, ok = word(c.Value(n))
+		}
+		if !ok {
+			c.Raise("argument %d must be a string, a number or a uri, not %s", n-first+1, c.Describe(n))
+		}
+		words = append(words, text)
+	}
+	if len(words) == 0 {
+		c.Raise("needs a command: r:call(\"GET\", key)")
+	}
+	return words
+}, luabind.Param{Name: "word", Type: luabind.String, Or: []luabind.Type{luabind.Number, luabind.URIType}, Rest: true, Doc: "the command and its arguments"})
+
+// mostCommands bounds one pipeline.
+const mostCommands = 10_000
+
+var commandsArg = luabind.ArgOf(func(c *luabind.Call, n int) [][]string {
+	list, ok := c.Value(n).([]any)
+	if !ok || len(list) > mostCommands {
+		c.Raise("argument 1 must be a list of 1 to %d commands, each a list", mostCommands)
+	}
+	commands := make([][]string, len(list))
+	for i, x := range list {
+		words, ok := x.([]any)
+		for _, w := range words {
+			text, good := word(w)
+			ok = ok && good
+			commands[i] = append(commands[i], text)
+		}
+		if !ok || len(words) == 0 {
+			c.Raise("command %d must be a list of strings and numbers", i+1)
+		}
+	}
+	return commands
+}, luabind.Param{Name: "commands", Type: luabind.List, Doc: "{{\"INCR\", key}, …}"})
+
+func textsArg(name string) luabind.Arg[[]string] {
+	return luabind.ArgOf(func(c *luabind.Call, n int) (texts []string) {
+		switch list := c.Value(n).(type) {
+		case nil:
+		case []any:
+			for _, x := range list {
+				text, ok := word(x)
+				if !ok {
+					c.Raise("%s must be a list of strings and numbers", name)
+				}
+				texts = append(texts, text)
+			}
+		case map[string]any: // an empty table
+			if len(list) > 0 {
+				c.Raise("%s must be a list of strings and numbers", name)
+			}
+		default:
+			c.Raise("%s must be a list of strings and numbers", name)
+		}
+		return texts
+	}, luabind.Param{Name: name, Type: luabind.List, Optional: true, Doc: "strings and numbers"})
+}
+
+func pipeline(c *luabind.Call, s *server, commands [][]string) (any, error) {
+	answers, err := waiting(c, func(ctx context.Context) ([]rueidis.RedisResult, error) { return s.client.Pipeline(ctx, commands...) })
+	if err != nil {
+		return nil, err
+	}
+	list := make([]any, len(answers))
+	for i, a := range answers {
+		m, err := a.ToMessage()
+		switch {
+		case rueidis.IsRedisNil(err):
+			list[i] = false
+		case err != nil:
+			list[i] = map[string]any{"error": err.Error()}
+		default:
+			if list[i], err = value(m, 0); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return list, nil
+}
+
+// mostDepth bounds nested lists.
+const mostDepth = 32
+
+// value is an answer as scripts have it. Within lists a missing value is false: a list of Lua has no
+// holes.
+func value(m rueidis.RedisMessage, depth int) (any, error) {
+	switch {
+	case depth > mostDepth:
+		return nil, fmt.Errorf("an answer nested more than %d deep", mostDepth)
+	case m.IsNil() && depth > 0:
+		return false, nil
+	case m.IsNil():
+		return nil, nil
+	case m.IsInt64():
+		n, err := m.AsInt64()
+		if n > 1<<53 || n < -1<<53 {
+			return strconv.FormatInt(n, 10), err
+		}
+		return float64(n), err
+	case m.IsFloat64():
+		return m.AsFloat64()
+	case m.IsBool():
+		return m.AsBool()
+	case m.IsMap():
+		all, err := m.AsMap()
+		if err != nil {
+			return nil, err
+		}
+		table := make(map[string]any, len(all))
+		for _, name := range sorted(all) {
+			if table[name], err = value(all[name], depth+1); err != nil {
+				return nil, err
+			}
+		}
+		return table, nil
+	case m.IsArray():
+		all, err := m.ToArray()
+		if err != nil {
+			return nil, err
+		}
+		list := make([]any, len(all))
+		for i := range all {
+			if list[i], err = value(all[i], depth+1); err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	}
+	return m.ToString()
+}
+
+func sorted(m map[string]rueidis.RedisMessage) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// subscription is one subscribe.
+type subscription struct {
+	s       *server
+	channel string
+	fn      *luabind.Func
+}
+
+// again is how long a lost connection is waited for; it doubles up to longest.
+const (
+	again   = 100 * time.Millisecond
+	longest = 5 * time.Second
+)
+
+// run listens until the generation is replaced.
+func (x *subscription) run(m *module) {
+	pause := again
+	for m.ctx.Err() == nil {
+		began := time.Now()
+		err := x.s.client.Subscribe(m.ctx, func(_, message string) { x.tell(m, message) }, x.channel)
+		if m.ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > longest {
+			pause = again
+		}
+		m.host.Log().Warn("a subscription was lost, and is made again", "server", x.s.client.Name(), "channel", x.channel, "error", errorText(err))
+		select {
+		case <-time.After(pause):
+		case <-m.ctx.Done():
+		}
+		pause = min(2*pause, longest)
+	}
+}
+
+func (x *subscription) tell(m *module, message string) {
+	var nothing struct{}
+	x.fn.Start("redis "+x.channel, &nothing, func(err error) {
+		if err == luabind.ErrNotStarted && m.ctx.Err() == nil {
+			m.host.Log().Error("a message was not handled: the lane is overloaded", "channel", x.channel)
+		}
+	}, message)
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return "the server ended it"
+	}
+	return strings.TrimSpace(err.Error())
+}
