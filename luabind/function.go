@@ -51,6 +51,10 @@ const (
 	Forks
 	// Sends: the request goes to the target that is given.
 	Sends
+	// Stateless: what is sent keeps no state here, so that later requests need not come here.
+	Stateless
+	// Ends: where the field is not nil or false, the request is over.
+	Ends
 	// Vets: it tells who sent the request, or whether it is for this server.
 	Vets
 	// RecordRoutes: later requests of the dialog come through here.

@@ -95,8 +95,9 @@ var requestType = &ObjectType{
 				return lua.LNumber(code)
 			}
 			return lua.LNil
-		}).orNil(),
-		reqField("cancelled", Boolean, "whether the caller cancelled", func(_ *Call, o *reqObj) lua.LValue { return lua.LBool(o.req.Cancelled()) }),
+		}).orNil().with(Ends),
+		reqField("cancelled", Boolean, "whether the caller cancelled",
+			func(_ *Call, o *reqObj) lua.LValue { return lua.LBool(o.req.Cancelled()) }).with(Ends),
 		reqField("source", Table, "where it came from", func(c *Call, o *reqObj) lua.LValue { return o.sourceTable(c.l) }).of(sourceShape).with(Vets),
 		reqField("received_on", Table, "the listener it arrived on", func(c *Call, o *reqObj) lua.LValue {
 			return o.endpoint(c.l, &o.receivedOn, o.req.ReceivedOn(), true)

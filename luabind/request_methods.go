@@ -58,7 +58,7 @@ func requestMethods() []Function {
 			Example: `local res = req:fork("sip:bob@192.0.2.7", { timeout = 20 })`},
 			reqSelf(), relayArg("fork"),
 			ReturnsOf(func(_ *Call, n int) int { return n }, Result{Name: "res", Type: ResponseType, Doc: "always one, at shutdown too"}), reqFork),
-		Func2(Function{Name: "forward", Decides: true, Effects: Sends,
+		Func2(Function{Name: "forward", Decides: true, Effects: Sends | Stateless,
 			Doc: "Forwards the request statelessly (§16.11): no transaction, no timers, no fork. A keyed branch leads the responses back. The script also sees " +
 				"retransmissions, ACK and CANCEL, and must choose the same target for them, without waiting.",
 			Example: `req:forward("sip:192.0.2.7")`},

@@ -35,7 +35,7 @@ func newApp(env environment) *cli.App {
 			statusCommand(env),
 			testCommand(env),
 			versionCommand(),
-			laterCommand("check", "look for mistakes in scripts"),
+			checkCommand(env),
 			stubsCommand(env),
 		}, moduleCommands(env, host.Commands(all.Plugins()))...),
 		Action: func(c *cli.Context) error {

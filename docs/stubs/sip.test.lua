@@ -124,7 +124,7 @@ local sip_test_call = {}
 ---```
 ---@param what string|integer a method ("INVITE"), a code, or a class ("2xx")
 ---@param options? sip.test.sip.test.call.expect.options optional
----@return sip.test.response result or the request
+---@return sip.test.response|any result the response; a leg where a method was expected
 function sip_test_call:expect(what, options) end
 
 ---Cancels the INVITE: the CANCEL is sent once a provisional response has arrived. Only in handlers.

@@ -36,7 +36,7 @@ var sentType = &luabind.ObjectType{
 	Methods: append([]luabind.Function{
 		luabind.Func2(luabind.Function{Name: "expect", Example: `call:expect(180)`, Waits: true, Doc: "Waits for a response with that code or class (\"2xx\"), skipping provisional ones before it, " +
 			"or for a request in its dialog."},
-			luabind.Self[*sent](), wantedArg, luabind.ReturnsObject[luabind.Object](responseType, "or the request"), sentExpect),
+			luabind.Self[*sent](), wantedArg, responseOrLeg(), sentExpect),
 		luabind.Act2(luabind.Function{Name: "cancel", Example: `call:cancel({ headers = { Reason = "SIP;cause=480" } })`, Doc: "Cancels the INVITE: the CANCEL is sent once a provisional response has arrived.", Where: luabind.InHandler},
 			luabind.Self[*sent](), luabind.OptionsArg(cancelOptions{}), func(c *luabind.Call, s *sent, o cancelOptions) error { raise(c, s.o.Cancel(o.Headers)); return nil }),
 	}, dialogMethods[*sent]()...),
@@ -127,6 +127,13 @@ func (r *received) mine() (*phone.Phone, *phone.Outgoing, string) {
 	return r.r.Phone(), nil, string(r.r.Msg.CallID())
 }
 
+// responseOrLeg is what call:expect returns.
+func responseOrLeg() luabind.Returns[luabind.Object] {
+	r := luabind.ReturnsObject[luabind.Object](responseType, "the response; a leg where a method was expected")
+	r.Results[0].Or = []luabind.Type{luabind.ObjectOf}
+	return r
+}
+
 func sentExpect(c *luabind.Call, s *sent, x wanted) luabind.Object {
 	if x.method != "" {
 		return &received{s.w, s.w.request(c, s.o.Phone(), x, s.o.CallID())}
@@ -165,7 +172,7 @@ var answerArg = luabind.ArgOf(func(c *luabind.Call, n int) answer {
 	c.Decode(options, &o)
 	a.reply.Headers, a.reply.Body, a.reply.ContentType = o.Headers, []byte(o.Body), o.ContentType
 	return a
-}, luabind.Param{Name: "code", Type: luabind.Integer}, luabind.Param{Name: "reason", Type: luabind.String, Optional: true, Default: "the standard one"},
+}, luabind.Param{Name: "code", Type: luabind.Integer}, luabind.Param{Name: "reason", Type: luabind.String, Optional: true, LeftOut: true, Default: "the standard one"},
 	luabind.Param{Name: "options", Type: luabind.Table, Optional: true, Options: replyOptions{}})
 
 func receivedExpect(c *luabind.Call, r *received, x wanted) *received {

@@ -1,0 +1,413 @@
+package check
+
+import (
+	"strings"
+
+	"github.com/yuin/gopher-lua/ast"
+)
+
+// The variables of a file, what is assigned to them, and its functions.
+
+// file is one file of a program.
+type file struct {
+	*program
+	name      string
+	lines     []string
+	tree      []ast.Stmt
+	places    *places
+	main      *function
+	uses      map[any]*variable // by *ast.IdentExpr
+	functions map[any]*function // by *ast.FunctionExpr
+}
+
+// at is where a node stands.
+func (f *file) at(node any) place { return f.places.of[node] }
+
+// ignores tells whether a line says that what is found on it is meant: "-- check: ignore".
+func (f *file) ignores(line int, rule string) bool {
+	if line < 1 || line > len(f.lines) {
+		return false
+	}
+	_, said, ok := strings.Cut(f.lines[line-1], "-- check: ignore")
+	if !ok {
+		return false
+	}
+	said = strings.TrimSpace(said)
+	return said == "" || strings.HasPrefix(said, rule)
+}
+
+// function is one of a file; the file itself is one too.
+type function struct {
+	file   *file
+	node   *ast.FunctionExpr // nil of a file
+	stmts  []ast.Stmt
+	parent *function
+	params []*variable
+	method bool // it has a self
+
+	variable *variable // that holds it, where one does from its definition on
+	name     string    // as it was defined, for messages; "" where it has none
+	returns  []*ast.ReturnStmt
+	runs     runs
+	calls    []*callSite          // of it, where all are known
+	escapes  bool                 // it is used otherwise than by being called
+	touches  truth                // whether it has to do with the request; see frame.mentions
+	goes     truth                // whether it has a goto
+	bits     map[*variable]uint64 // see frame.findBits
+}
+
+// variable is a local, a parameter or a global.
+type variable struct {
+	name     string
+	global   bool
+	owner    *function // whose local it is
+	param    bool
+	index    int                  // of a parameter, or among the names that are declared together
+	declared *ast.LocalAssignStmt // that declares it
+	defs     []definition
+	later    []assignment // those after its declaration
+	reads    int          // uses that are no calls of it
+}
+
+// definition is what a variable gets.
+type definition struct {
+	file   *file
+	expr   ast.Expr // nil: not known
+	result int      // which value of expr
+	each   bool     // it goes through the values of expr: a loop's variable
+}
+
+// assignment is where a variable is assigned.
+type assignment struct {
+	in   *function
+	at   place
+	node ast.Expr
+}
+
+// callSite is a call, and the function that it is in.
+type callSite struct {
+	in   *function
+	call *ast.FuncCallExpr
+}
+
+// store is an assignment to a field.
+type store struct {
+	in     *function
+	target *ast.AttrGetExpr
+	value  definition
+}
+
+// memberDefinition is what a name of a table gets, at one place.
+type memberDefinition struct {
+	file  *file
+	table ast.Expr
+	name  string
+	definition
+}
+
+// resolver finds the variables of a file.
+type resolver struct {
+	*file
+	fn     *function
+	scopes []map[string]*variable
+	called map[*ast.IdentExpr]bool
+}
+
+func resolve(f *file) {
+	r := &resolver{file: f, called: map[*ast.IdentExpr]bool{}}
+	f.main = &function{file: f, stmts: f.tree}
+	f.program.functions = append(f.program.functions, f.main)
+	r.fn = f.main
+	r.block(f.tree)
+}
+
+func (r *resolver) push() { r.scopes = append(r.scopes, nil) }
+func (r *resolver) pop()  { r.scopes = r.scopes[:len(r.scopes)-1] }
+
+func (r *resolver) block(list []ast.Stmt) {
+	r.push()
+	for _, s := range list {
+		r.stmt(s)
+	}
+	r.pop()
+}
+
+// declare makes a local.
+func (r *resolver) declare(name string) *variable {
+	v := &variable{name: name, owner: r.fn}
+	top := len(r.scopes) - 1
+	if r.scopes[top] == nil {
+		r.scopes[top] = map[string]*variable{}
+	}
+	r.scopes[top][name] = v
+	return v
+}
+
+// find is the variable that a name means here.
+func (r *resolver) find(name string) *variable {
+	for i := len(r.scopes) - 1; i >= 0; i-- {
+		if v := r.scopes[i][name]; v != nil {
+			return v
+		}
+	}
+	v := r.globals[name]
+	if v == nil {
+		v = &variable{name: name, global: true}
+		r.globals[name] = v
+	}
+	return v
+}
+
+func (r *resolver) stmt(s ast.Stmt) {
+	switch s := s.(type) {
+	case *ast.AssignStmt:
+		r.exprs(s.Rhs)
+		for i, target := range s.Lhs {
+			r.assign(target, r.nth(s.Rhs, i))
+		}
+	case *ast.LocalAssignStmt:
+		r.local(s)
+	case *ast.FuncCallStmt:
+		r.expr(s.Expr)
+	case *ast.DoBlockStmt:
+		r.block(s.Stmts)
+	case *ast.WhileStmt:
+		r.expr(s.Condition)
+		r.block(s.Stmts)
+	case *ast.RepeatStmt:
+		r.push()
+		for _, inner := range s.Stmts {
+			r.stmt(inner)
+		}
+		r.expr(s.Condition) // it sees the locals of the block
+		r.pop()
+	case *ast.IfStmt:
+		r.expr(s.Condition)
+		r.block(s.Then)
+		r.block(s.Else)
+	case *ast.NumberForStmt:
+		r.exprs([]ast.Expr{s.Init, s.Limit, s.Step})
+		r.push()
+		r.declare(s.Name).defs = []definition{{file: r.file, expr: s.Init}}
+		r.block(s.Stmts)
+		r.pop()
+	case *ast.GenericForStmt:
+		r.exprs(s.Exprs)
+		r.push()
+		for i, name := range s.Names {
+			d := definition{file: r.file, result: i, each: true}
+			if len(s.Exprs) == 1 {
+				d.expr = s.Exprs[0]
+			}
+			r.declare(name).defs = []definition{d}
+		}
+		r.block(s.Stmts)
+		r.pop()
+	case *ast.FuncDefStmt:
+		r.definition(s)
+	case *ast.ReturnStmt:
+		r.exprs(s.Exprs)
+		r.fn.returns = append(r.fn.returns, s)
+	}
+}
+
+// nth is what variable i of a list gets of a list of values.
+func (r *resolver) nth(list []ast.Expr, i int) definition {
+	switch last := len(list) - 1; {
+	case last < 0 || i > last && !several(list[last]):
+		return definition{file: r.file, expr: &ast.NilExpr{}}
+	case i >= last:
+		return definition{file: r.file, expr: list[last], result: i - last}
+	}
+	return definition{file: r.file, expr: list[i]}
+}
+
+// several tells whether an expression may give more than one value.
+func several(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.FuncCallExpr:
+		return !e.AdjustRet
+	case *ast.Comma3Expr:
+		return !e.AdjustRet
+	}
+	return false
+}
+
+func (r *resolver) local(s *ast.LocalAssignStmt) {
+	if f, ok := soleFunction(s); ok { // it may call itself
+		v := r.declare(s.Names[0])
+		v.declared = s
+		v.defs = []definition{{file: r.file, expr: f}}
+		r.function(f, s.Names[0], false).variable = v
+		return
+	}
+	r.exprs(s.Exprs)
+	for i, name := range s.Names {
+		d := r.nth(s.Exprs, i)
+		v := r.declare(name)
+		v.defs, v.declared, v.index = []definition{d}, s, i
+	}
+}
+
+func soleFunction(s *ast.LocalAssignStmt) (*ast.FunctionExpr, bool) {
+	if len(s.Names) != 1 || len(s.Exprs) != 1 {
+		return nil, false
+	}
+	f, ok := s.Exprs[0].(*ast.FunctionExpr)
+	return f, ok
+}
+
+func (r *resolver) assign(target ast.Expr, d definition) {
+	switch t := target.(type) {
+	case *ast.IdentExpr:
+		v := r.find(t.Value)
+		r.uses[t] = v
+		v.defs = append(v.defs, d)
+		v.later = append(v.later, assignment{r.fn, r.at(t), t})
+	case *ast.AttrGetExpr:
+		r.expr(t.Object)
+		r.expr(t.Key)
+		if key, ok := t.Key.(*ast.StringExpr); ok {
+			r.member(t.Object, key.Value, d)
+		}
+		r.stores = append(r.stores, store{r.fn, t, d})
+	}
+}
+
+// member notes what a name of a table gets.
+func (r *resolver) member(table ast.Expr, name string, d definition) {
+	r.members = append(r.members, memberDefinition{r.file, table, name, d})
+}
+
+// definition is function a.b:c() … end.
+func (r *resolver) definition(s *ast.FuncDefStmt) {
+	if s.Name.Receiver != nil {
+		r.expr(s.Name.Receiver)
+		r.member(s.Name.Receiver, s.Name.Method, definition{file: r.file, expr: s.Func})
+		r.function(s.Func, s.Name.Method, true)
+		return
+	}
+	r.assign(s.Name.Func, definition{file: r.file, expr: s.Func})
+	if id, ok := s.Name.Func.(*ast.IdentExpr); ok {
+		r.function(s.Func, id.Value, false).variable = r.uses[id]
+		return
+	}
+	r.function(s.Func, "", false)
+}
+
+func (r *resolver) function(node *ast.FunctionExpr, name string, method bool) *function {
+	f := &function{file: r.file, node: node, stmts: node.Stmts, parent: r.fn, name: name, method: method}
+	r.functions[node] = f
+	r.program.functions = append(r.program.functions, f)
+	r.fn = f
+	r.push()
+	if method {
+		r.declare("self").defs = []definition{{file: r.file}}
+	}
+	for i, p := range node.ParList.Names {
+		v := r.declare(p)
+		v.param, v.index = true, i
+		f.params = append(f.params, v)
+	}
+	r.block(node.Stmts)
+	r.pop()
+	r.fn = f.parent
+	return f
+}
+
+func (r *resolver) exprs(list []ast.Expr) {
+	for _, e := range list {
+		r.expr(e)
+	}
+}
+
+func (r *resolver) expr(e ast.Expr) {
+	switch e := e.(type) {
+	case nil:
+	case *ast.IdentExpr:
+		v := r.find(e.Value)
+		r.uses[e] = v
+		if !r.called[e] {
+			v.reads++
+		}
+		if v.global && e.Value == "_G" {
+			r.sawG = true
+		}
+	case *ast.FuncCallExpr:
+		if id, ok := e.Func.(*ast.IdentExpr); ok {
+			r.called[id] = true
+		}
+		r.expr(e.Func)
+		r.expr(e.Receiver)
+		r.exprs(e.Args)
+		r.program.calls = append(r.program.calls, callSite{r.fn, e})
+		r.requires(e)
+	case *ast.FunctionExpr:
+		r.function(e, "", false)
+	case *ast.TableExpr:
+		for _, f := range e.Fields {
+			r.expr(f.Key)
+			r.expr(f.Value)
+			if key, ok := f.Key.(*ast.StringExpr); ok {
+				if _, is := f.Value.(*ast.FunctionExpr); is {
+					r.member(e, key.Value, definition{file: r.file, expr: f.Value})
+				}
+			}
+		}
+	default:
+		eachPart(e, r.expr)
+	}
+}
+
+// requires reads the file that a call requires, unless that is a module.
+func (r *resolver) requires(call *ast.FuncCallExpr) {
+	name, ok := requiredName(r.file, call)
+	if !ok {
+		return
+	}
+	if r.known.modules[name] == nil {
+		r.program.required(name)
+	} else if name == "sip.test" {
+		r.program.spec = true
+	}
+}
+
+// requiredName is the name that a call requires, where it is written there.
+func requiredName(f *file, call *ast.FuncCallExpr) (string, bool) {
+	id, ok := call.Func.(*ast.IdentExpr)
+	if !ok || id.Value != "require" || len(call.Args) == 0 || f.uses[id] != nil && !f.uses[id].global {
+		return "", false
+	}
+	s, ok := call.Args[0].(*ast.StringExpr)
+	if !ok {
+		return "", false
+	}
+	return s.Value, true
+}
+
+// eachPart calls fn with the parts of an operator or an index.
+func eachPart(e ast.Expr, fn func(ast.Expr)) {
+	switch e := e.(type) {
+	case *ast.AttrGetExpr:
+		fn(e.Object)
+		fn(e.Key)
+	case *ast.LogicalOpExpr:
+		fn(e.Lhs)
+		fn(e.Rhs)
+	case *ast.RelationalOpExpr:
+		fn(e.Lhs)
+		fn(e.Rhs)
+	case *ast.StringConcatOpExpr:
+		fn(e.Lhs)
+		fn(e.Rhs)
+	case *ast.ArithmeticOpExpr:
+		fn(e.Lhs)
+		fn(e.Rhs)
+	case *ast.UnaryMinusOpExpr:
+		fn(e.Expr)
+	case *ast.UnaryNotOpExpr:
+		fn(e.Expr)
+	case *ast.UnaryLenOpExpr:
+		fn(e.Expr)
+	}
+}
