@@ -61,11 +61,3 @@ func onUsageError(c *cli.Context, err error, _ bool) error {
 	}
 	return usagef("%s; see `sipscript --help`", flagMistake(nil, err))
 }
-
-// laterCommand is a command whose name is reserved but which does not exist yet.
-func laterCommand(name, usage string) *cli.Command {
-	return &cli.Command{
-		Name: name, Usage: usage + " (not available in this version)", Hidden: true, SkipFlagParsing: true,
-		Action: func(*cli.Context) error { return usagef("%s is not available in this version", name) },
-	}
-}
