@@ -61,10 +61,11 @@ func ValueArg(name, doc string) Arg[any] { return argOf(name, doc, Any, (*Call).
 // StringsArg is a list of strings, or one string.
 func StringsArg(name, doc string) Arg[[]string] { return argOf(name, doc, List, (*Call).Strings) }
 
-// FuncArg is a function of the script; signature is how documentation writes it.
+// FuncArg is a function of the script, which runs as a handler unless its parameter is described
+// otherwise; signature is how documentation writes it.
 func FuncArg(name, signature, doc string) Arg[*Func] {
 	a := argOf(name, doc, FunctionType, (*Call).Func)
-	a.Params[0].Callback = signature
+	a.Params[0].Callback, a.Params[0].Runs = signature, InHandler
 	return a
 }
 

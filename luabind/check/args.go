@@ -70,7 +70,7 @@ func (f *file) standsFor(g given) bool {
 	if g.param.Type == luabind.TargetType {
 		return v.table != nil && len(v.table.Fields) > 0 && !namesDestination(v.table, luabind.OptionsOf(g.param.Options))
 	}
-	return v.known() && !f.fits(v, g.param) && f.fits(v, g.next)
+	return v.known() && v.typ != luabind.Nil && !accepts(g.param.Type, v, g.param.Object) && accepts(g.next.Type, v, g.next.Object)
 }
 
 // arguments checks the arguments of a call.

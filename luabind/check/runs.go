@@ -118,11 +118,13 @@ func (p *program) callbackParams(fn *function, signature string) {
 		if t == nil || i >= len(fn.params) {
 			continue
 		}
+		v := value{typ: luabind.ObjectOf, object: t}
 		for _, typ := range []luabind.Type{luabind.RequestType, luabind.ResponseType, luabind.BranchType, luabind.URIType} {
 			if typ.Object() == t {
-				p.callbacks[fn.params[i]] = &value{typ: typ, object: t}
+				v.typ = typ
 			}
 		}
+		p.callbacks[fn.params[i]] = &v
 	}
 }
 

@@ -29,7 +29,8 @@ func assertions() []luabind.Function {
 			}
 		}),
 		luabind.Do2(luabind.Function{Name: "raises", Example: `t.raises(function() error("no way") end, "no way")`, Doc: "Fails unless fn raises an error in which the Lua pattern matches.", Waits: true},
-			luabind.FuncArg("fn", "function()", ""), luabind.TextArg("pattern", "a Lua pattern").Optional(), raises),
+			luabind.FuncArg("fn", "function()", "").Described(func(p *luabind.Param) { p.Runs = luabind.Anywhere }),
+			luabind.TextArg("pattern", "a Lua pattern").Optional(), raises),
 		luabind.Do1(luabind.Function{Name: "fail", Example: `if bob.name ~= "bob" then t.fail("not bob") end`, Doc: "Fails the test."}, luabind.TextArg("message", "").Default("the test says so", ""),
 			func(c *luabind.Call, message string) { c.Raise("%s", message) }),
 	}

@@ -46,12 +46,11 @@ func (m module) Functions() []luabind.Function {
 	w := m.w
 	name := luabind.TextArg("name", "")
 	fn := luabind.FuncArg("fn", "function()", "")
-	test := fn.Described(func(p *luabind.Param) { p.Runs = luabind.InHandler })
 	group := fn.Described(func(p *luabind.Param) { p.Runs = luabind.AtLoad })
 	return append([]luabind.Function{
-		luabind.Do2(luabind.Function{Name: "it", Example: `t.it("rings bob", function() t.ua("sip:bob@example.com"):register() end)`, Doc: "A test: fn runs in a world of its own.", Where: luabind.AtLoad}, name, test, w.it),
+		luabind.Do2(luabind.Function{Name: "it", Example: `t.it("rings bob", function() t.ua("sip:bob@example.com"):register() end)`, Doc: "A test: fn runs in a world of its own.", Where: luabind.AtLoad}, name, fn, w.it),
 		luabind.Do2(luabind.Function{Name: "describe", Example: `t.describe("calls", function() t.it("are refused", function() end) end)`, Doc: "Groups tests: their names begin with its name.", Where: luabind.AtLoad}, name, group, w.describe),
-		luabind.Do1(luabind.Function{Name: "before", Example: `t.before(function() t.advance(1) end)`, Doc: "fn runs before each test that follows in the file or the group.", Where: luabind.AtLoad}, test, w.beforeEach),
+		luabind.Do1(luabind.Function{Name: "before", Example: `t.before(function() t.advance(1) end)`, Doc: "fn runs before each test that follows in the file or the group.", Where: luabind.AtLoad}, fn, w.beforeEach),
 		luabind.Func1(luabind.Function{Name: "server", Example: `t.server({ addr = "10.0.0.2:5060", args = { limit = "2" } })`,
 			Doc: "Starts the test's server with options other than the defaults; outside tests, for all later tests in the file or the group."},
 			serverArg(w), luabind.ReturnsObject[*server](serverType, "nil outside of tests"), w.newServer),

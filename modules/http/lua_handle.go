@@ -32,7 +32,7 @@ var handleOptionsArg = luabind.ArgOf(func(c *luabind.Call, n int) handleOptions 
 		c.Decode(n, &o)
 	}
 	return o
-}, luabind.Param{Name: "options", Type: luabind.Table, Or: []luabind.Type{luabind.FunctionType}, Options: handleOptions{},
+}, luabind.Param{Name: "options", Type: luabind.Table, Or: []luabind.Type{luabind.FunctionType}, LeftOut: true, Options: handleOptions{},
 	Doc: "may be left out: then the function stands here"})
 
 var handlerArg = luabind.ArgOf(func(c *luabind.Call, n int) *luabind.Func {
@@ -40,7 +40,7 @@ var handlerArg = luabind.ArgOf(func(c *luabind.Call, n int) *luabind.Func {
 		n--
 	}
 	return c.Func(n)
-}, luabind.Param{Name: "fn", Type: luabind.FunctionType, Callback: "function(hreq)", Optional: true, Object: requestType,
+}, luabind.Param{Name: "fn", Type: luabind.FunctionType, Callback: "function(hreq)", Runs: luabind.InHandler, Optional: true, Object: requestType,
 	Doc: "returns {status=, headers=, body= | json=}, or nothing for 204"})
 
 var braces = regexp.MustCompile(`\{([A-Za-z_][A-Za-z0-9_]*)(\.\.\.)?\}`)
