@@ -118,7 +118,8 @@ local sip_test_address = {}
 local sip_test_call = {}
 
 ---Waits for a response with that code or class ("2xx"), skipping provisional ones before it, or for a
----request in its dialog. Returns response: or the request. Waits.
+---request in its dialog. Returns response or object: the response; a leg where a method was expected.
+---Waits.
 ---```lua
 ---call:expect(180)
 ---```
