@@ -5,11 +5,11 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// addrObj is a header element with a uri: From, To, one Contact, one Route, what sip.address reads.
-// It is read-only and holds a copy of the text.
+// addrObj is a header element with a URI: From, To, one Contact, one Route, or the result of
+// sip.address. It is read-only and holds a copy of the text.
 type addrObj struct {
 	ud    lua.LUserData
-	life  *reqObj // whose handlers it lives with; nil for ever
+	life  *reqObj // the request whose handlers it lives with; nil for ever
 	raw   []byte
 	a     message.Address
 	field string // "req.from", for error messages

@@ -1,7 +1,7 @@
 package luabind
 
-// What modules need that are configured by a script's file, which runs once in each VM, and that
-// tell the generation in force of events.
+// Helpers for modules that are configured by a script's file, which runs once in each VM, and that
+// report events to the generation in force.
 
 import (
 	"errors"
@@ -10,22 +10,22 @@ import (
 )
 
 var (
-	// ErrSaid is the error of a file that says for a second time what may be said once.
+	// ErrSaid is the error of a file that sets for a second time what may be set once.
 	ErrSaid = errors.New("has already been called")
-	// ErrDiffers is the error of a file that says something else in one VM than in another.
+	// ErrDiffers is the error of a file that sets a different value in one VM than in another.
 	ErrDiffers = errors.New("differs between lanes; make it the same each time the file runs")
 )
 
-// Agreed is what a file says once in each VM, and has to say alike in all of them. It belongs to
-// one generation's Module, and is used while the file runs, which is on one goroutine. The zero
-// value is ready.
+// Agreed is a value that a file sets once in each VM, and must set to the same in all of them. It
+// belongs to one generation's Module, and is used while the file runs, which is on one goroutine.
+// The zero value is ready.
 type Agreed[T any] struct {
 	seen  map[any]bool // VMs
 	value T
 }
 
-// Say notes what the file says in a VM (see [Call.VM]). first: it is the first to say so, and the
-// caller puts it into force. The error is ErrSaid or ErrDiffers.
+// Say records the value that the file sets in a VM (see [Call.VM]). first: this is the first VM,
+// and the caller puts the value into force. The error is ErrSaid or ErrDiffers.
 func (a *Agreed[T]) Say(vm any, value T) (first bool, err error) {
 	if a.seen[vm] {
 		return false, ErrSaid
@@ -41,7 +41,7 @@ func (a *Agreed[T]) Say(vm any, value T) (first bool, err error) {
 	return first, nil
 }
 
-// Value is what was said first; said: it was.
+// Value is the value that was set first; said: one was set.
 func (a *Agreed[T]) Value() (value T, said bool) { return a.value, a.seen != nil }
 
 // Events leads a module's events to the script generation that serves. It belongs to the process,
@@ -50,18 +50,18 @@ type Events[E any] struct {
 	to atomic.Pointer[Listener[E]]
 }
 
-// Listener is a generation that hears of events.
+// Listener is a generation that receives events.
 type Listener[E any] struct {
 	Hear func(E) // calls Host.Emit; on the goroutine that found the event
 }
 
-// Listen has l hear of events, in place of the generation before: from Activate.
+// Listen makes l receive events, in place of the previous generation: called from Activate.
 func (e *Events[E]) Listen(l *Listener[E]) { e.to.Store(l) }
 
-// Leave ends that, where l is still the one that hears: from Close.
+// Leave ends that, if l is still the receiver: called from Close.
 func (e *Events[E]) Leave(l *Listener[E]) { e.to.CompareAndSwap(l, nil) }
 
-// Emit tells the generation that serves, if any.
+// Emit reports an event to the generation in service, if any.
 func (e *Events[E]) Emit(event E) {
 	if l := e.to.Load(); l != nil {
 		l.Hear(event)

@@ -30,7 +30,7 @@ func (o *branchObj) check(l *lua.LState) {
 	o.life.check(l)
 }
 
-// branchType declares what on_branch gets.
+// branchType declares the argument of on_branch.
 var branchType = &ObjectType{
 	Name:    "branch",
 	Doc:     "The request of one branch of relay or fork. It can be edited only while its on_branch runs.",

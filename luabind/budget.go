@@ -6,12 +6,12 @@ import (
 )
 
 // The budget of scripts. A script that holds its lane too long between waits is stopped, pcall or
-// not: its thread is its own context.Context, which the interpreter asks before each instruction,
+// not: its thread is its own context.Context, which the interpreter checks before each instruction,
 // and from the moment the watchdog trips it every instruction raises.
 //
-// What asking costs (BenchmarkContext, one shared core): 14 ns on a call of 75 ns, 2 to 3 ns for
-// each instruction of a tight loop. A route of a few dozen instructions pays about 0.1 µs of the
-// tens of µs that its request costs, so that there is no second way for scripts without loops.
+// The cost of the check (BenchmarkContext, one shared core): 14 ns on a call of 75 ns, 2 to 3 ns
+// for each instruction of a tight loop. A route of a few dozen instructions pays about 0.1 µs of
+// the tens of µs that its request costs, so there is no second mechanism for scripts without loops.
 
 // closedChannel is what a stopped thread's Done returns. It is made once and never changed.
 var closedChannel = func() chan struct{} {
@@ -20,17 +20,17 @@ var closedChannel = func() chan struct{} {
 	return c
 }()
 
-// graceInstructions a script may still run when its time is over. A script that runs away is
-// through them in a few milliseconds; one that held its lane only because the machine was busy with
-// something else comes to its end.
+// graceInstructions is how many instructions a script may still run when its time is over. A
+// runaway script uses them up in a few milliseconds; one that held its lane only because the
+// machine was busy with something else comes to its end.
 const graceInstructions = 100_000
 
-// checkEvery is after how many instructions a script looks at the clock; what a library function
-// does in one counts as more (toil).
+// checkEvery is the number of instructions after which a script looks at the clock; work done by a
+// library function in one instruction counts as more (toil).
 const checkEvery = 4096
 
-// lateAfter is from when on a turn is late. A late script sleeps for a breath at times: on a
-// machine whose every processor runs such a script, sockets are else looked at only when Go's
+// lateAfter is when a turn becomes late. A late script occasionally sleeps briefly: on a machine
+// whose every processor runs such a script, sockets would otherwise be looked at only when Go's
 // scheduler interrupts one, which takes 10 ms.
 const (
 	lateAfter   = 2 * time.Millisecond
@@ -38,8 +38,7 @@ const (
 	breath      = 50 * time.Microsecond
 )
 
-// Done is asked before each instruction. nil, which never is ready, is the cheapest answer there
-// is.
+// Done is called before each instruction. nil, which is never ready, is the cheapest answer.
 func (t *thread) Done() <-chan struct{} {
 	if t.steps++; t.steps < t.due && t.vm.stop.Load() != t.turn {
 		return nil
@@ -64,8 +63,8 @@ func (t *thread) overdue() <-chan struct{} {
 	return nil
 }
 
-// breathe lets others run where the present turn is late. The script keeps its lane, up to its
-// budget, but not the duty of the goroutine it runs on: a socket goes on being read.
+// breathe lets others run if the current turn is late. The script keeps its lane, up to its budget,
+// but not the duty of the goroutine it runs on: a socket continues to be read.
 func (t *thread) breathe() {
 	now := time.Since(origin)
 	switch {
@@ -82,21 +81,21 @@ func (t *thread) breathe() {
 	t.breathed = time.Since(origin)
 }
 
-// origin is what the times of breaths count from. It is set once and never changed.
+// origin is the base of the times of breaths. It is set once and never changed.
 var origin = time.Now().Add(-time.Second)
 
-// toil counts what a library function does for about n instructions.
+// toil accounts for the work of a library function, equivalent to about n instructions.
 func (v *vm) toil(n int) {
 	if t := v.current; t != nil {
 		t.steps += n
 	}
 }
 
-// matchGrace is what a breath of the matcher takes of the grace: it is one instruction to the
-// interpreter.
+// matchGrace is the part of the grace that a breath of the matcher uses: to the interpreter it is
+// one instruction.
 const matchGrace = graceInstructions / 5
 
-// matching is what the matcher breathes by.
+// matching is called by the matcher from time to time.
 func (v *vm) matching() {
 	t := v.current
 	if t == nil {
@@ -115,7 +114,7 @@ type stoppedError struct{}
 
 func (stoppedError) Error() string { return "the script held its lane for too long without waiting" }
 
-// Err is what the interpreter raises.
+// Err is the error that the interpreter raises.
 func (t *thread) Err() error {
 	if t.stopped() {
 		return stoppedError{}
@@ -126,12 +125,12 @@ func (t *thread) Err() error {
 func (t *thread) Deadline() (time.Time, bool) { return time.Time{}, false }
 func (t *thread) Value(any) any               { return nil }
 
-// watchdogTicks is how often the watchdog looks within one budget. A script is stopped when it was
-// seen in the same turn that many times, so between one budget and one budget and a tick after its
-// turn began.
+// watchdogTicks is how often the watchdog looks within one budget. A script is stopped if it was
+// seen in the same turn that many times, so between one budget, and one budget and a tick, after
+// its turn began.
 const watchdogTicks = 5
 
-// lastCall is after how many budgets no grace is given.
+// lastCall is the number of budgets after which no grace is given.
 const lastCall = 5
 
 // watchdog stops scripts that overrun. It runs on the machine's clock, in simulations too: the
@@ -143,7 +142,7 @@ type watchdog struct {
 	once sync.Once
 }
 
-// watched is what the watchdog knows of one VM.
+// watched is what the watchdog knows about one VM.
 type watched struct {
 	turn  uint64
 	times int
@@ -154,7 +153,7 @@ func newWatchdog() *watchdog {
 	return &watchdog{vms: map[*vm]*watched{}, done: make(chan struct{})}
 }
 
-// start begins to look; the goroutine ends with close.
+// start starts the watchdog; the goroutine ends with close.
 func (w *watchdog) start(budget time.Duration) {
 	go w.run(max(budget/watchdogTicks, time.Millisecond))
 }
@@ -200,9 +199,9 @@ func (w *watchdog) run(tick time.Duration) {
 	}
 }
 
-// look trips the turn of v that was running at each of the last ticks. A turn's number is never
-// used again but by what its script calls, so that a script that ends at this moment can't have
-// another stopped in its place.
+// look trips the turn of v that was running at each of the last ticks. A turn's number is used only
+// once, except by what its script calls, so that a script that ends at this moment cannot cause
+// another one to be stopped.
 func (w *watchdog) look(v *vm, seen *watched) {
 	turn := v.watch.Load()
 	if turn == 0 || turn != seen.turn {

@@ -14,14 +14,14 @@ import (
 // Call is one call of a module's function from a script. It belongs to the goroutine that runs the
 // function and ends with it.
 //
-// The argument accessors count from 1 and raise in the script when the argument is of another type;
-// nothing after such an accessor runs. So do Raise and Misuse. Nothing that must be undone may be
-// pending then, except by defer.
+// The argument accessors count from 1 and raise an error in the script if the argument has another
+// type; nothing after such an accessor runs. The same applies to Raise and Misuse. Nothing that
+// must be undone may be pending then, except with defer.
 type Call struct {
 	l    *lua.LState
 	vm   *vm
 	fn   *boundFunction
-	uris [2]parsedURI // of arguments given as text
+	uris [2]parsedURI // of arguments given as strings
 	used int          // how many of them are in use
 	busy bool         // the function runs
 }
@@ -79,7 +79,7 @@ func kindOf(v lua.LValue) Type {
 	return Any
 }
 
-// Describe is what argument n is, for error messages: "the number 5", "a table".
+// Describe describes argument n, for error messages: "the number 5", "a table".
 func (c *Call) Describe(n int) string { return describe(c.l.Get(n)) }
 
 // Request is argument n, a request whose handlers have not ended.
@@ -170,7 +170,7 @@ func (c *Call) String(n int) string {
 	return ""
 }
 
-// OptString is String, or def where the argument is nil or missing.
+// OptString is String, or def if the argument is nil or missing.
 func (c *Call) OptString(n int, def string) string {
 	if c.IsNil(n) {
 		return def
@@ -196,7 +196,7 @@ func (c *Call) Int(n int) int {
 	return int(f)
 }
 
-// OptInt is Int, or def where the argument is nil or missing.
+// OptInt is Int, or def if the argument is nil or missing.
 func (c *Call) OptInt(n int, def int) int {
 	if c.IsNil(n) {
 		return def
@@ -213,7 +213,7 @@ func (c *Call) Bool(n int) bool {
 	return bool(v)
 }
 
-// OptBool is Bool, or def where the argument is nil or missing.
+// OptBool is Bool, or def if the argument is nil or missing.
 func (c *Call) OptBool(n int, def bool) bool {
 	if c.IsNil(n) {
 		return def
@@ -269,8 +269,8 @@ func (c *Call) Self() Object {
 	return o
 }
 
-// Func is argument n, a function of the script. It may be called while the VM it came from lives,
-// with that VM's lane held.
+// Func is argument n, a function of the script. It may be called as long as its VM lives, with that
+// VM's lane held.
 func (c *Call) Func(n int) *Func {
 	f, ok := c.l.Get(n).(*lua.LFunction)
 	if !ok {
@@ -299,7 +299,7 @@ func (c *Call) Raise(format string, args ...any) {
 	raise(c.l, c.fn.full+": "+format, args...)
 }
 
-// Misuse raises what is a misuse (see [engine.MisuseError]) and otherwise does nothing.
+// Misuse raises an error that is a misuse (see [engine.MisuseError]) and otherwise does nothing.
 func (c *Call) Misuse(err error) {
 	if m, ok := asMisuse(err); ok {
 		c.Raise("%s", m.Text)
@@ -330,12 +330,12 @@ func (c *Call) Background() bool { return c.vm.background }
 // VM identifies the VM: what a module keeps for each VM (a *Func) is keyed by it.
 func (c *Call) VM() any { return c.vm }
 
-// Context ends when the request the script handles is over, else (outside of requests) when the
+// Context ends when the request handled by the script is over or, outside of requests, when the
 // generation is closed or the process stops.
 func (c *Call) Context() context.Context { return c.vm.context() }
 
 // Await lends the lane while f runs, on this goroutine. f may block; it must not touch c, the
-// request, or anything else of the lane. It raises at file level.
+// request, or anything else of the lane. It raises an error at file level.
 func (c *Call) Await(f func(ctx context.Context)) {
 	c.mustWait()
 	ctx := c.Context()
@@ -350,12 +350,12 @@ func (c *Call) Park(w *lane.Waiter) {
 
 func (c *Call) mustWait() { c.vm.mustWait(c.l, c.fn.full) }
 
-// want raises that argument n is not what the function takes.
+// want raises the error that argument n is not what the function takes.
 func (c *Call) want(n int, what string) {
 	c.Raise("argument %d must be %s, not %s", c.position(n), what, describe(c.l.Get(n)))
 }
 
-// position is how the script's author counts argument n.
+// position is the number that argument n has for the script's author.
 func (c *Call) position(n int) int {
 	if c.fn.method {
 		return n - 1
@@ -372,7 +372,7 @@ func seconds(v lua.LValue) (time.Duration, bool) {
 	return time.Duration(float64(f) * float64(time.Second)), true
 }
 
-// anyObject is argument n, where it is an object of a module.
+// anyObject is argument n if it is an object of a module.
 func (c *Call) anyObject(n int) (Object, bool) {
 	if ud, ok := c.l.Get(n).(*lua.LUserData); ok {
 		o, ok := ud.Value.(Object)

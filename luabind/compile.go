@@ -18,12 +18,12 @@ import (
 // goroutine; afterwards it doesn't change.
 type program struct {
 	name  string // as errors call the script
-	dir   string // where the required files lie, "" if there are none
+	dir   string // the directory of the required files, "" if there are none
 	files fs.FS
 	main  *lua.FunctionProto
 	parts map[string]*part // by the name required
 	paths []string
-	root  *os.Root // behind files, nil where the files are the embedder's
+	root  *os.Root // behind files, nil if the files are the embedder's
 }
 
 // close lets go of the directory: nothing is required once the VMs have been built.
@@ -53,7 +53,7 @@ func (o *Options) open() (*program, error) {
 			p.paths = append(p.paths, abs)
 		}
 		if p.files == nil {
-			// A required file can't lie outside of the script's directory
+			// A required file cannot be outside the script's directory.
 			root, err := os.OpenRoot(p.dir)
 			if err != nil {
 				return nil, err
@@ -79,7 +79,7 @@ func compile(text, name string) (*lua.FunctionProto, error) { return syntax.Comp
 // errNoFile says that a required name is not a file either.
 var errNoFile = errors.New("no such file")
 
-// require finds and compiles the Lua file of a name: "a.b" is a/b.lua or a/b/init.lua beside the
+// require finds and compiles the Lua file for a name: "a.b" is a/b.lua or a/b/init.lua next to the
 // script.
 func (p *program) require(name string) (*part, error) {
 	if f := p.parts[name]; f != nil {

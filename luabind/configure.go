@@ -6,10 +6,11 @@ import (
 )
 
 // Configure declares a module's configure{} function: the file may call it once, with a table that
-// is decoded strictly into a copy of defaults (see the package's notes on options), which is given
-// to apply. Every lane runs the file, so apply is called for the first of them only, and another
-// that decodes something else raises. apply's error is raised. T must hold no *Func: a module that
-// is configured with functions declares its own Function and keeps them for each [Call.VM].
+// is decoded strictly into a copy of defaults (see the package's notes on options) and passed to
+// apply. Every lane runs the file, so apply is called only for the first of them, and another that
+// decodes something else raises an error. apply's error is raised. T must not contain a *Func: a
+// module that is configured with functions declares its own Function and keeps them for each
+// [Call.VM].
 func Configure[T any](f Function, defaults T, apply func(T) error) Function {
 	var said Agreed[T]
 	f.Name, f.Where = "configure", AtLoad

@@ -65,7 +65,7 @@ func (v *vm) openCoroutine() {
 	}))
 }
 
-// throughGo reports whether a function of Go lies between yield and the coroutine's own function.
+// throughGo reports whether there is a Go function between yield and the coroutine's own function.
 func throughGo(l *lua.LState) bool {
 	for level := 1; ; level++ {
 		d, ok := l.GetStack(level)

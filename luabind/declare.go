@@ -1,6 +1,6 @@
 package luabind
 
-// Functions are declared once, with descriptors of what they take and return:
+// Functions are declared once, with descriptors of their arguments and results:
 //
 //	luabind.Try2(luabind.Function{Name: "remove", Where: luabind.InHandler, Waits: true,
 //		Doc:     "Removes the bindings of an address, or those that equal contact.",
@@ -11,9 +11,9 @@ package luabind
 //		m.remove)
 //
 // where m.remove is func(c *luabind.Call, aor, contact *message.URI) (int, error). The descriptors
-// read and check the arguments, push the results, and are what check, the stubs and the reference
-// know of the function. The number counts the arguments of the Go function after its *Call; a
-// method of an object has [Self] as its first.
+// read and check the arguments, push the results, and tell check, the stubs and the reference about
+// the function. The number counts the arguments of the Go function after its *Call; a method of an
+// object has [Self] as its first.
 //
 //	Do    returns nothing
 //	Func  returns a value
@@ -21,8 +21,8 @@ package luabind
 //	Act   returns an error or nothing
 //
 // An error becomes nil, err in the script, unless it is a misuse ([engine.MisuseError]) or the
-// function belongs to the file ([AtLoad]): then it raises. An Act that fails otherwise returns
-// nil, err, else true.
+// function belongs to the file ([AtLoad]): then it is raised. An Act that fails in another way
+// returns nil, err; otherwise true.
 
 // Arg describes and reads one argument, or a few that belong together.
 type Arg[T any] struct {
@@ -31,8 +31,8 @@ type Arg[T any] struct {
 	read   func(c *Call, n int) T
 }
 
-// ArgOf makes an argument of a module's own: read gets it, as argument n of c, and raises by c's
-// methods where it is wrong. Several params are read from n on.
+// ArgOf makes an argument of a module's own: read gets it, as argument n of c, and raises errors
+// with c's methods. If there are several params they are read from n on.
 func ArgOf[T any](read func(c *Call, n int) T, params ...Param) Arg[T] {
 	return Arg[T]{Params: params, width: len(params), read: read}
 }
@@ -63,7 +63,7 @@ func (a Arg[T]) optional(def T) Arg[T] {
 	return a
 }
 
-// Described changes what documentation says of the argument's first parameter.
+// Described changes the documentation of the argument's first parameter.
 func (a Arg[T]) Described(change func(*Param)) Arg[T] {
 	a.Params = append([]Param(nil), a.Params...)
 	change(&a.Params[0])
@@ -260,7 +260,7 @@ func Act2[A, B any](f Function, a Arg[A], b Arg[B], act func(*Call, A, B) error)
 	return f
 }
 
-// acted are the results of an Act: none of one that raises what goes wrong.
+// acted are the results of an Act: none if it raises its errors.
 func acted(f *Function) []Result {
 	if f.Where == AtLoad {
 		return nil
@@ -268,7 +268,7 @@ func acted(f *Function) []Result {
 	return []Result{{Type: Boolean, OrNil: true, Doc: "true"}, failure}
 }
 
-// failure is the second result of what can fail.
+// failure is the second result of a function that can fail.
 var failure = Result{Name: "err", Type: String, OrNil: true, Doc: "why it failed"}
 
 func (c *Call) acted(err error) int {

@@ -8,13 +8,13 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// The arguments that declared functions take. Each raises where a script gives something else.
+// The arguments of declared functions. Each raises an error if a script passes something else.
 
 func argOf[T any](name, doc string, t Type, read func(c *Call, n int) T) Arg[T] {
 	return ArgOf(read, Param{Name: name, Type: t, Doc: doc})
 }
 
-// TextArg is a string; a number is taken for its text.
+// TextArg is a string; a number is converted.
 func TextArg(name, doc string) Arg[string] { return argOf(name, doc, String, (*Call).String) }
 
 // OneOfArg is one of some strings.
@@ -38,11 +38,11 @@ func SecondsArg(name, doc string) Arg[time.Duration] {
 	return argOf(name, doc, Seconds, (*Call).Seconds)
 }
 
-// URIArg is a uri, or text that is one; nil where it is optional and not given. It is valid until
-// the function returns or waits.
+// URIArg is a uri, or the text of one; nil if it is optional and not given. It is valid until the
+// function returns or waits.
 func URIArg(name, doc string) Arg[*message.URI] { return argOf(name, doc, URIType, (*Call).URI) }
 
-// URITextArg is the text of a uri, or of what is meant to be one.
+// URITextArg is the text of a uri, or of something meant to be one.
 func URITextArg(name, doc string) Arg[string] { return argOf(name, doc, URIType, (*Call).URIText) }
 
 // RequestArg is the request.
@@ -79,8 +79,8 @@ func FuncOrValueArg(name, doc string) Arg[FuncOrValue] {
 	})
 }
 
-// OptionsArg is a table of options, decoded into a copy of defaults, which is also what holds where
-// no table is given. See [Call.Decode].
+// OptionsArg is a table of options, decoded into a copy of defaults, which also applies if no table
+// is given. See [Call.Decode].
 func OptionsArg[T any](defaults T) Arg[T] {
 	return ArgOf(func(c *Call, n int) T {
 		if c.IsNil(n) {
@@ -90,7 +90,7 @@ func OptionsArg[T any](defaults T) Arg[T] {
 	}, Param{Name: "options", Type: Table, Optional: true, Options: defaults})
 }
 
-// RequiredOptionsArg is OptionsArg for a table that must be given.
+// RequiredOptionsArg is OptionsArg for a table that is required.
 func RequiredOptionsArg[T any](name string, defaults T) Arg[T] {
 	return ArgOf(func(c *Call, n int) T {
 		if c.Kind(n) != Table {

@@ -8,10 +8,10 @@ import (
 	"github.com/sipscript/sipscript/engine"
 )
 
-// Pure declares a plain Go function that doesn't wait. Parameters: string, bool, integers, float64,
-// time.Duration (seconds), []string, any (a copy), *engine.Request, [Object] types, and last a
-// pointer to an options struct (nil where the script gives none). Results: those types, and an
-// error as the last one, which a script sees as nil, err. params name and describe the parameters,
+// Pure declares a plain Go function that does not wait. Parameters: string, bool, integers,
+// float64, time.Duration (seconds), []string, any (a copy), *engine.Request, [Object] types, and
+// last a pointer to an options struct (nil if the script gives none). Results: those types, and as
+// the last one an error, which a script sees as nil, err. params name and describe the parameters,
 // in order; missing ones are named after their type. A mistake in the declaration panics when it is
 // made.
 func Pure(name, doc string, fn any, params ...Param) Function {

@@ -17,7 +17,7 @@ type Returns[R any] struct {
 	fail func(c *Call, r R, err error) int
 }
 
-// ReturnsOf makes results of a module's own: push pushes them and returns how many there are.
+// ReturnsOf makes results of a module's own: push pushes them and returns their number.
 func ReturnsOf[R any](push func(c *Call, r R) int, results ...Result) Returns[R] {
 	return Returns[R]{Results: results, push: push}
 }
@@ -39,7 +39,7 @@ func (r Returns[R]) failing(f *Function) []Result {
 	return list
 }
 
-// outcome pushes out, or what says that the function failed.
+// outcome pushes out, or the failure of the function.
 func (r *Returns[R]) outcome(c *Call, out R, err error) int {
 	switch {
 	case err == nil:
@@ -54,7 +54,7 @@ func (r *Returns[R]) outcome(c *Call, out R, err error) int {
 	return c.Fail(err)
 }
 
-// WithReason makes an error the second result beside the value, instead of nil, err: false, "why".
+// WithReason makes an error the second result next to the value, instead of nil, err: false, "why".
 func (r Returns[R]) WithReason(doc string) Returns[R] {
 	r.Results = append(r.Results[:len(r.Results):len(r.Results)], Result{Name: "why", Type: String, OrNil: true, Doc: doc})
 	push := r.push
@@ -106,7 +106,7 @@ func ReturnsSeconds(doc string) Returns[time.Duration] {
 	return returns(Seconds, doc, (*Call).PushSeconds)
 }
 
-// ReturnsURI returns a uri that the script may change, made of text: see [Call.PushURI].
+// ReturnsURI returns a uri that the script may change, made from text: see [Call.PushURI].
 func ReturnsURI(doc string) Returns[string] { return returns(URIType, doc, (*Call).PushURI) }
 
 // ReturnsStrings returns a list of strings.
@@ -134,7 +134,8 @@ func ReturnsList[T Object](t *ObjectType, doc string) Returns[[]T] {
 	return r
 }
 
-// ReturnsNamed is ReturnsObject for a type that can't be given here, since it names this one.
+// ReturnsNamed is ReturnsObject for a type that cannot be given here, because it refers to this
+// one.
 func ReturnsNamed[T Object](name, doc string) Returns[T] {
 	r := ReturnsObject[T](nil, doc)
 	r.Results[0].Named = name
@@ -173,7 +174,7 @@ func (r Returns[R]) orNil() Returns[R] {
 	return r
 }
 
-// of says what the elements of a list, or an object, are.
+// of gives the type of a list's elements, or of an object.
 func (r Returns[R]) of(t *ObjectType) Returns[R] {
 	r.Results = append([]Result(nil), r.Results...)
 	r.Results[0].Object = t

@@ -14,7 +14,7 @@ import (
 )
 
 // Options tables are decoded strictly. The struct's exported fields with a tag `lua:"name"` are the
-// known keys, and what the struct holds before is the default:
+// known keys, and the struct's previous contents are the defaults:
 //
 //	type options struct {
 //		MaxContacts int           `lua:"max_contacts" doc:"contacts one address may have" min:"1"`
@@ -24,9 +24,9 @@ import (
 //
 // Field types: string, bool, integers, floats, time.Duration (a number of seconds), []string (a
 // list or one string), map[string]string, any (a copy), *Func (a function), FuncOrValue (a function
-// or a copy), []engine.HeaderEdit ({Name = text | list | false}), a struct (a table of options in
-// turn), and pointers to these (nil: not given), and what implements [OptionDecoder]. The keys of a
-// struct that is embedded stand beside the others. `lua:"name,required"` must be given,
+// or a copy), []engine.HeaderEdit ({Name = text | list | false}), a struct (a nested table of
+// options), pointers to these (nil: not given), and types that implement [OptionDecoder]. The keys
+// of an embedded struct are on the same level as the others. `lua:"name,required"` must be given,
 // `lua:"name,reloadable"` may change at a reload; default:"…" and doc:"…" are for documentation;
 // min and max bound numbers and durations (in seconds); a duration is never negative.
 
@@ -92,7 +92,7 @@ func (v *vm) optionFields(t reflect.Type) []optionField {
 type Option struct {
 	Name     string
 	Kind     Type
-	Type     string // in words, where Kind does not say it: "list | function(res)"
+	Type     string // in words, if Kind does not say it: "list | function(res)"
 	Doc      string
 	Default  string // in Lua or in words; "" for none
 	Required bool
@@ -363,7 +363,7 @@ func decodeMap(value lua.LValue, into *map[string]string, wrong func(string) err
 	return nil
 }
 
-// decodeKind decodes what is distinguished by its kind.
+// decodeKind decodes a value according to its kind.
 func decodeKind(v *vm, value lua.LValue, field reflect.Value, name string, wrong func(string) error) error {
 	switch kind := field.Kind(); {
 	case kind == reflect.Pointer:
@@ -415,7 +415,7 @@ func decodeKind(v *vm, value lua.LValue, field reflect.Value, name string, wrong
 	return nil
 }
 
-// suggest is "; did you mean 'x'?" where a known name is close to what was written.
+// suggest is "; did you mean 'x'?" if a known name is close to what was written.
 func suggest(name string, known []string) string {
 	if best := closest(name, known); best != "" {
 		return fmt.Sprintf("; did you mean '%s'?", best)
@@ -423,7 +423,7 @@ func suggest(name string, known []string) string {
 	return ""
 }
 
-// suggestOrList is suggest, or says what there is.
+// suggestOrList is suggest, or lists the known names.
 func suggestOrList(name string, known []string) string {
 	if s := suggest(name, known); s != "" {
 		return s
@@ -431,7 +431,7 @@ func suggestOrList(name string, known []string) string {
 	return "; it has " + strings.Join(known, ", ")
 }
 
-// Closest is the known name that was probably meant by a name, "" where none is close.
+// Closest is the known name that was probably meant by a name, or "" if none is close.
 func Closest(name string, known []string) string { return closest(name, known) }
 
 func closest(name string, known []string) string {

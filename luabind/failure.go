@@ -10,8 +10,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// ScriptError is an error of a script: its text, which begins with file and line, and where it came
-// from.
+// ScriptError is an error of a script: its text, which begins with file and line, and its
+// traceback.
 type ScriptError struct {
 	Text      string
 	Traceback string
@@ -35,7 +35,7 @@ func (e *ScriptError) Logged() bool { return true }
 func (v *vm) failed(err error, stopped bool) *ScriptError {
 	e := scriptError(err)
 	e.Text = v.explained(e.Text)
-	if !v.loading { // what the interpreter calls so is the function that was called
+	if !v.loading { // the interpreter's name for the function that was called
 		e.Traceback = strings.ReplaceAll(e.Traceback, "in main chunk", "in the handler")
 	}
 	stats := &v.gen.router.stats
@@ -84,7 +84,7 @@ func scriptError(err error) *ScriptError {
 	return e
 }
 
-// tidyTraceback leaves out what no script author wrote.
+// tidyTraceback omits what no script author wrote.
 func tidyTraceback(s string) string {
 	lines := strings.Split(s, "\n")
 	kept := lines[:0]

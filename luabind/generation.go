@@ -15,8 +15,8 @@ import (
 )
 
 // generation is one compiled script with its modules and its VMs. It is built on one goroutine
-// beside the generation that serves, then swapped in. It is closed when it has been replaced and no
-// transaction that began with it is left.
+// while the previous generation serves, then swapped in. It is closed when it has been replaced and
+// no transaction that began with it is left.
 type generation struct {
 	router  *Router
 	number  uint64
@@ -44,8 +44,8 @@ type openModule struct {
 	functions []Function
 }
 
-// build makes a new generation up to the point where it could serve. On an error all that was
-// opened is closed again.
+// build makes a new generation up to the point where it could serve. On an error everything that
+// was opened is closed again.
 func (r *Router) build(number uint64) (*generation, error) {
 	p, err := r.opts.open()
 	if err != nil {
@@ -116,7 +116,7 @@ func (g *generation) openModule(o Opener) error {
 	return nil
 }
 
-// activate tells the modules that the generation begins to serve.
+// activate tells the modules that the generation goes into service.
 func (g *generation) activate() error {
 	for _, m := range g.modules {
 		if a, ok := m.module.(Activator); ok {
@@ -134,8 +134,8 @@ func (g *generation) retire() {
 	g.closeIfIdle()
 }
 
-// closeIfIdle ends what a retired generation began for itself when no request and no transaction of
-// it is left, and closes it when that has ended.
+// closeIfIdle ends what a retired generation started for itself when no request and no transaction
+// of it is left, and closes it when that has ended.
 func (g *generation) closeIfIdle() {
 	if !g.retired.Load() {
 		return
@@ -196,8 +196,8 @@ func (g *generation) close() {
 	})
 }
 
-// begin and end bracket what keeps the VM's generation open: a handler that runs, a timer or a task
-// that will, a transaction with callbacks.
+// begin and end enclose what keeps the VM's generation open: a handler that runs, a timer or a task
+// that will run, a transaction with callbacks.
 func (v *vm) begin() { v.refs.Add(1) }
 
 func (v *vm) end() {
@@ -206,9 +206,9 @@ func (v *vm) end() {
 	}
 }
 
-// pin keeps a generation open for a transaction with callbacks. The engine lets go of the callbacks
-// with the transaction; the collector tells us. Therefore only the callbacks may refer to it, and
-// nothing that a script can keep may refer to them.
+// pin keeps a generation open for a transaction with callbacks. The engine drops the callbacks with
+// the transaction; the garbage collector tells us. Therefore only the callbacks may refer to it,
+// and nothing that a script can keep may refer to them.
 type pin struct {
 	vm  *vm
 	o   *reqObj
@@ -272,7 +272,7 @@ func (v *vm) runTask(what string, f *lua.LFunction, out *[]lua.LValue, args ...l
 	return err
 }
 
-// log is the logger of what the VM does, with the request's identity inside of handlers.
+// log is the logger for what the VM does, with the request's identity inside handlers.
 func (v *vm) log(req requestLog) *slog.Logger {
 	if isNilRequest(req) {
 		return v.gen.router.opts.Log

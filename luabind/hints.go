@@ -7,9 +7,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// What the interpreter's own messages lack: the name of a global that isn't there, and what is
-// meant. The text is only for people: a script that catches an error sees what the interpreter
-// said.
+// What the interpreter's own messages lack: the name of a missing global, and what is meant. The
+// text is only for people: a script that catches an error sees the interpreter's message.
 
 // missing is the last global that was read and isn't there.
 type missing struct {
@@ -17,8 +16,8 @@ type missing struct {
 	at   string // "route.lua:7"
 }
 
-// globalIndex is called when a global isn't there. It is nil, as ever, but its name is known when
-// that leads to an error on the same line.
+// globalIndex is called when a global does not exist. It is nil, as always, but its name is known
+// if that leads to an error on the same line.
 func (v *vm) globalIndex(l *lua.LState) int {
 	if name, ok := l.Get(2).(lua.LString); ok {
 		v.missing = missing{string(name), position(l)}
@@ -27,7 +26,7 @@ func (v *vm) globalIndex(l *lua.LState) int {
 	return 1
 }
 
-// interpreterTexts are what the interpreter says, and what a script's author can make something of.
+// interpreterTexts are the interpreter's messages, and what a script's author can understand.
 var interpreterTexts = [...]struct {
 	find *regexp.Regexp
 	say  string
@@ -56,7 +55,7 @@ func (v *vm) explained(text string) string {
 	return text
 }
 
-// aboutGlobal says that a global isn't there, and how it could be meant.
+// aboutGlobal says that a global does not exist, and how it could be meant.
 func (v *vm) aboutGlobal(name string) string {
 	switch {
 	case name == "exit":

@@ -8,15 +8,15 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// What gopher-lua 1.1.2 has no interface for. An instruction that makes memory grow (a
-// concatenation, an assignment to an index, a new table or function) can take gigabytes at once,
-// where nothing stops it, and there is no hook. So those few instructions are looked at before they
-// are done: their entries in the interpreter's table of instructions, which is made once, before
-// anything runs, lead here first. All others cost what they did. A state that is not ours (its
-// context is not a thread of a VM) goes straight on.
+// What gopher-lua 1.1.2 has no interface for. An instruction that takes memory (a concatenation, an
+// assignment to an index, a new table or function) can take gigabytes at once, with nothing to stop
+// it, and there is no hook. So these few instructions are checked before they run: their entries in
+// the interpreter's instruction table, which is built once, before anything runs, lead here first.
+// All others cost the same as before. A state that is not ours (its context is not a thread of a
+// VM) proceeds directly.
 //
-// What is assumed of the interpreter's insides is checked when the process starts; where it doesn't
-// hold, NewRouter fails.
+// Assumptions about the interpreter's internals are verified when the process starts; if they do
+// not hold, NewRouter fails.
 
 // instruction is how the interpreter does one: 1 ends the loop.
 type instruction func(l *lua.LState, inst uint32, base unsafe.Pointer) int
@@ -51,17 +51,17 @@ type (
 	}
 )
 
-// Set by lookInside and never changed: where an LState has its registry and its present frame, and
+// Set by lookInside and never changed: where an LState has its registry and its current frame, and
 // the interpreter's own instructions.
 var (
 	inside struct{ registry, frame uintptr }
 	plain  struct{ setGlobal, concat, setTable, setTableKS, newTable, setList, closure instruction }
 )
 
-// errInterpreter is nil where the interpreter is as expected.
+// errInterpreter is nil if the interpreter is as expected.
 var errInterpreter = lookInside()
 
-// lookInside checks what is assumed, and puts the hooks in place.
+// lookInside verifies the assumptions, and installs the hooks.
 func lookInside() error {
 	state := reflect.TypeFor[lua.LState]()
 	r, ok := state.FieldByName("reg")

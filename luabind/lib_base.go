@@ -6,8 +6,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// The standard library of scripts: a whitelist. What reads files, runs programs, loads code or
-// looks into the interpreter is not there.
+// The standard library of scripts: a whitelist. Functions that read files, run programs, load code
+// or inspect the interpreter are not available.
 
 // openLibraries makes the base functions and the tables string, table, math, os and coroutine.
 func (v *vm) openLibraries() {
@@ -68,7 +68,7 @@ func (v *vm) basePrint(l *lua.LState) int {
 	return 0
 }
 
-// baseError is error(value [, level]). The interpreter's own takes level 2 for 1, and writes a
+// baseError is error(value [, level]). The interpreter's own treats level 2 as 1, and writes a
 // space if there is no position.
 func baseError(l *lua.LState) int {
 	value := l.Get(1)
@@ -102,9 +102,9 @@ func baseAssert(l *lua.LState) int {
 	return 0
 }
 
-// basePCall is pcall. The function runs on a Lua state of its own: the interpreter closes all
-// upvalues of the state an error is raised in, those of the functions outside of the pcall too,
-// whose locals would then no longer be those their closures see. A script that was stopped isn't
+// basePCall is pcall. The function runs on its own Lua state: the interpreter closes all upvalues
+// of the state an error is raised in, including those of functions outside the pcall, whose locals
+// would then be separated from those their closures see. The error of a stopped script is not
 // caught.
 func (v *vm) basePCall(l *lua.LState) int {
 	n := l.GetTop()
@@ -193,8 +193,8 @@ func (v *vm) baseXPCall(l *lua.LState) int {
 	return top - 2
 }
 
-// baseSetMetatable is setmetatable, for tables only: what strings and objects do is the same for
-// all.
+// baseSetMetatable is setmetatable, only for tables: the metatables of strings and objects are
+// shared by all.
 func baseSetMetatable(l *lua.LState) int {
 	t, ok := l.Get(1).(*lua.LTable)
 	if !ok {
@@ -216,8 +216,8 @@ func baseSetMetatable(l *lua.LState) int {
 	return 1
 }
 
-// maxUnpack bounds how many values unpack and string.byte make: the stack they are put on grows
-// slowly, where the budget can't stop it.
+// maxUnpack bounds how many values unpack and string.byte return: the stack they are put on grows
+// slowly, and the budget cannot stop that.
 const maxUnpack = 8000
 
 func baseUnpack(l *lua.LState) int {

@@ -69,7 +69,7 @@ func (v *vm) openMath() {
 		if l.GetTop() > 1 {
 			lo, hi = hi, int64(intArg(l, 2))
 		}
-		if lo > hi || hi-lo+1 <= 0 { // more whole numbers than there are
+		if lo > hi || hi-lo+1 <= 0 { // more whole numbers than exist
 			raise(l, "math.random: the range from %d to %d is empty", lo, hi)
 		}
 		l.Push(lua.LNumber(lo + v.random.r.Int64N(hi-lo+1)))

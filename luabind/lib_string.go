@@ -8,8 +8,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// The string library: the interpreter's own, except for what matches patterns, formats or repeats,
-// which is bounded and strict here.
+// The string library: the interpreter's own, except for functions that match patterns, format or
+// repeat, which are bounded and strict here.
 
 func (v *vm) openString() {
 	l := v.main
@@ -83,8 +83,8 @@ func strByte(l *lua.LState) int {
 	return max(to-from+1, 0)
 }
 
-// strLower and strUpper change ASCII letters only: names in SIP are compared so, and bytes that are
-// no text stay as they are.
+// strLower and strUpper change only ASCII letters: names in SIP are compared that way, and bytes
+// that are not text stay as they are.
 func strLower(l *lua.LState) int {
 	l.Push(lua.LString(mapASCII(l, 'A', 'Z')))
 	return 1
@@ -113,7 +113,7 @@ func mapASCII(l *lua.LState, from, to byte) string {
 	return s
 }
 
-// cutFrom is from what length on a piece of a string doesn't keep the whole in memory.
+// cutFrom is the length from which a piece of a string does not keep the whole in memory.
 const cutFrom = 4096
 
 // cut is s[from:to].
@@ -150,7 +150,7 @@ func strReverse(l *lua.LState) int {
 	return 1
 }
 
-// start is the 0-based place where a search begins.
+// start is the 0-based position where a search begins.
 func start(s string, init int) int {
 	if init < 0 {
 		init = max(len(s)+init+1, 1)
@@ -168,8 +168,8 @@ func (v *vm) matched(l *lua.LState, s, pat string, init int) (from, to int) {
 	return from, to
 }
 
-// pushCaptures pushes the captures of the last match in s, or, without any, the whole of it where
-// whole is set.
+// pushCaptures pushes the captures of the last match in s or, if there are none and whole is set,
+// the whole match.
 func pushCaptures(l *lua.LState, m *pattern.Matcher, s string, from, to int, whole bool) int {
 	n := m.Captures()
 	if n == 0 && whole {
@@ -306,8 +306,8 @@ func (v *vm) strGsub(l *lua.LState) int {
 	return 2
 }
 
-// appendReplaced appends what takes the place of one match. A function may wait, and other scripts
-// match meanwhile: nothing of the matcher is used after the call.
+// appendReplaced appends the replacement of one match. A function may wait, and other scripts may
+// match in the meantime: nothing of the matcher is used after the call.
 func (v *vm) appendReplaced(l *lua.LState, out []byte, repl lua.LValue, s string, from, to int) []byte {
 	var value lua.LValue
 	switch r := repl.(type) {

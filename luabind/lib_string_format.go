@@ -124,8 +124,8 @@ func writeVerb(l *lua.LState, out *strings.Builder, spec string, verb byte, n in
 	}
 }
 
-// padded writes text in the width of a spec, in bytes: of a text, of a character, or of what is no
-// number, where C knows no zeros.
+// padded writes text in the width of a spec, in bytes: for a string, a character, or a value that
+// is not a number, for which C has no zero padding.
 func padded(out *strings.Builder, spec, text string) {
 	width, _, _ := strings.Cut(strings.TrimLeft(spec, "-+ #0"), ".")
 	n, _ := strconv.Atoi(width)

@@ -9,8 +9,8 @@ import (
 
 // The libraries of scripts, for what reads declarations: check, the reference, the stubs.
 
-// Declared are all libraries a script can use: what Lua has, sip, and the modules in their order.
-// The modules are opened for a moment, without an engine, and closed again.
+// Declared are all libraries a script can use: Lua's own, sip, and the modules in their order. The
+// modules are opened briefly, without an engine, and closed again.
 func Declared(modules ...Opener) ([]Library, error) {
 	list := append(Standard(), Core())
 	for _, o := range modules {
@@ -49,7 +49,7 @@ func declaredBy(o Opener) (l Library, err error) {
 	return l, nil
 }
 
-// Described is an Opener that says in a sentence what it is for.
+// Described is an Opener that describes itself in a sentence.
 type Described interface {
 	Doc() string
 }
@@ -91,7 +91,7 @@ func typesOf(functions []Function, events []Event) []*ObjectType {
 
 // Standard are the parts of Lua 5.1's library that scripts have: the base functions under the name
 // "", and the tables string, table, math, os and coroutine. Their functions read their arguments as
-// Lua 5.1 does, numbers for strings and back, so that a declaration only says what they are.
+// Lua 5.1 does, converting between numbers and strings, so a declaration only describes them.
 func Standard() []Library {
 	return []Library{
 		standard("", "The base functions.",

@@ -14,7 +14,7 @@ import (
 
 // Building a VM and running the file in it.
 
-// newVM makes a VM with its libraries; nothing of the script has run yet.
+// newVM creates a VM with its libraries; nothing of the script has run yet.
 func newVM(g *generation, l *lane.Lane, background bool) *vm {
 	v := &vm{gen: g, lane: l, background: background, loading: true, clock: g.router.clock}
 	v.main = lua.NewState(stateOptions())
@@ -59,7 +59,7 @@ func (v *vm) load() error {
 	return nil
 }
 
-// require is the script's require: "sip", a module, or a Lua file beside the script.
+// require is the script's require: "sip", a module, or a Lua file next to the script.
 func (v *vm) require(l *lua.LState) int {
 	name, ok := l.Get(1).(lua.LString)
 	if !ok {
@@ -187,8 +187,8 @@ func (v *vm) strictGlobals() {
 	v.main.G.Global.Metatable = mt
 }
 
-// serve is called when the generation begins to serve: what the file began starts, and the handlers
-// of "start" are called.
+// serve is called when the generation goes into service: what the file set up starts, and the
+// handlers of "start" are called.
 func (v *vm) serve(why string) {
 	starts := v.starts
 	v.starts = nil

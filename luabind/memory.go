@@ -13,9 +13,9 @@ import (
 // where.
 //
 // What an instruction or a library function is about to take is added up (spend). When the sum
-// could exceed what is left, what the VM really holds is weighed by going through all of it
-// (weigh): most of what scripts take is garbage soon. So a VM that holds little is weighed once
-// each 64 MiB that it takes, which is tens of thousands of calls, and in a fraction of a
+// could exceed what is left, what the VM really holds is weighed by walking all of it (weigh),
+// because most of what scripts take soon becomes garbage. So a VM that holds little is weighed once
+// for every 64 MiB that it takes, which is tens of thousands of calls, and in a fraction of a
 // millisecond.
 
 // Estimates, in bytes.
@@ -32,10 +32,10 @@ const (
 const (
 	defaultMemory = 64 << 20
 	// loadMemory is how many times the budget the file's own run may hold. What it holds in the end
-	// is not counted to the handlers.
+	// is not charged to the handlers.
 	loadMemory = 2
-	// fullShare: a VM with less than that part of its budget left counts as full, lest it be
-	// weighed again and again.
+	// fullShare: a VM with less than this fraction of its budget left counts as full, so that it is
+	// not weighed again and again.
 	fullShare = 64
 	// fullFor is how long a VM that stays full, though the calls that filled it ended, is not
 	// weighed again.
@@ -43,11 +43,11 @@ const (
 	fullTimes = 3 // found full so often in a row
 )
 
-// ledger is what a VM knows of its memory. It belongs to the holder of the lane's token.
+// ledger is what a VM knows about its memory. It belongs to the holder of the lane's token.
 type ledger struct {
 	limit   int       // what the VM may hold
 	debt    int       // taken since it was weighed
-	room    int       // what may be taken before it is weighed again
+	room    int       // what may be taken before the next weighing
 	full    time.Time // when it was last found full
 	times   int       // in a row
 	running *thread   // the calls that have begun and not ended, linked by next and prev
@@ -57,14 +57,15 @@ type ledger struct {
 	pruned    int // how many there were after the last that are gone were dropped
 }
 
-// spend notes that n bytes are about to be taken, and raises where the VM would hold too much.
+// spend records that n bytes are about to be taken, and raises an error if the VM would hold too
+// much.
 func (v *vm) spend(l *lua.LState, n int) {
 	if v.mem.debt += n; v.mem.debt > v.mem.room {
 		v.weigh(l, n)
 	}
 }
 
-// spends is spend where a library function knows only the state.
+// spends is spend for library functions that know only the state.
 func spends(l *lua.LState, n int) {
 	if t, ok := l.Context().(*thread); ok {
 		t.vm.spend(l, n)
@@ -79,7 +80,7 @@ func (v *vm) spendHere(n int) {
 	}
 }
 
-// weigh finds out what the VM holds.
+// weigh determines what the VM holds.
 func (v *vm) weigh(l *lua.LState, n int) {
 	m := &v.mem
 	if now := time.Now(); m.times < fullTimes || now.Sub(m.full) > fullFor {
@@ -101,20 +102,20 @@ func (v *vm) weigh(l *lua.LState, n int) {
 	}
 }
 
-// loaded is called when the file has run: the handlers' budget begins with what it holds.
+// loaded is called when the file has run: the handlers' budget starts from what it holds.
 func (v *vm) loaded() {
 	held := v.held()
 	v.mem.limit = held + v.gen.router.opts.Memory
 	v.mem.debt, v.mem.room = 0, v.gen.router.opts.Memory
 }
 
-// keep has a table that only the engine holds counted.
+// keep makes a table count that only the engine holds.
 func (v *vm) keep(t *lua.LTable) {
 	v.prune()
 	v.mem.kept = append(v.mem.kept, weak.Make(t))
 }
 
-// callback has a function that only the engine holds counted.
+// callback makes a function count that only the engine holds.
 func (v *vm) callback(f *lua.LFunction) {
 	v.prune()
 	v.mem.callbacks = append(v.mem.callbacks, weak.Make(f))
@@ -164,7 +165,7 @@ func (v *vm) leave(t *thread) {
 	t.next, t.prev = nil, nil
 }
 
-// assigns is asked before obj[key] is set.
+// assigns is called before obj[key] is set.
 func (v *vm) assigns(l *lua.LState, obj, key lua.LValue) {
 	t, ok := obj.(*lua.LTable)
 	if !ok {
@@ -185,7 +186,7 @@ func (v *vm) assigns(l *lua.LState, obj, key lua.LValue) {
 	v.grows(l, t, key)
 }
 
-// grows is asked before a value is put into a table under a key: the interpreter fills an array up
+// grows is called before a value is put into a table under a key: the interpreter fills an array up
 // to the key.
 func (v *vm) grows(l *lua.LState, t *lua.LTable, key lua.LValue) {
 	n := entrySize
@@ -203,7 +204,7 @@ func (v *vm) grows(l *lua.LState, t *lua.LTable, key lua.LValue) {
 	v.spend(l, n)
 }
 
-// mayAssign raises where a handler may not change a table.
+// mayAssign raises an error if a handler may not change a table.
 func (v *vm) mayAssign(l *lua.LState, t *lua.LTable, key lua.LValue) {
 	if v.loading {
 		return
@@ -218,7 +219,7 @@ func (v *vm) mayAssign(l *lua.LState, t *lua.LTable, key lua.LValue) {
 	}
 }
 
-// mayAssignGlobal raises where a handler may not change a global.
+// mayAssignGlobal raises an error if a handler may not change a global.
 func (v *vm) mayAssignGlobal(l *lua.LState, name string) {
 	if !v.loading && v.library[name] {
 		raise(l, "%s is read-only in handlers: only the file, while it runs, may set it", name)

@@ -6,7 +6,7 @@ import (
 )
 
 // objectKinds are the metatables and the constant values of a VM's objects: made once, so that no
-// access makes a closure or a string.
+// access creates a closure or a string.
 type objectKinds struct {
 	request, response, branch, uri, address, params, task, timer, dict *lua.LTable
 

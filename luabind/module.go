@@ -7,12 +7,12 @@ import (
 	"github.com/sipscript/sipscript/engine"
 )
 
-// Opener makes a module. It is the part that lives as long as the process: what must survive a
+// Opener creates a module. It is the part that lives as long as the process: what must survive a
 // reload (stores, sockets, counters) belongs to it.
 //
-// What else it does is found by type assertion. One that is an [engine.Part] is attached to the
-// engine before the first generation is made, may see each request before the script does
-// (engine.Interceptor), and is told when the engine drains and ends. See also [Metered].
+// Its other capabilities are found by type assertion. If it is an [engine.Part] it is attached to
+// the engine before the first generation is made, may see each request before the script does
+// (engine.Interceptor), and learns when the engine drains and ends. See also [Metered].
 type Opener interface {
 	// Name is what scripts require: lower case letters, digits and "_"; dots separate parts
 	// ("sip.test").
@@ -58,7 +58,7 @@ type Metered interface {
 	Metrics() []Metric
 }
 
-// Host is what a module gets of the process it runs in. It is valid until the module is closed.
+// Host is what a module receives of the process it runs in. It is valid until the module is closed.
 type Host struct {
 	router *Router
 	gen    *generation
@@ -67,7 +67,7 @@ type Host struct {
 	ctx    context.Context
 }
 
-// Engine is the engine the script serves, nil where a script runs without one (a check, a test of a
+// Engine is the engine the script serves, or nil if a script runs without one (a check, a test of a
 // module).
 func (h *Host) Engine() *engine.Engine { return h.router.engine() }
 
@@ -82,8 +82,8 @@ func (h *Host) Generation() uint64 { return h.gen.number }
 
 // Emit calls the sip.on handlers of an event that the module declared, in the background VM, with
 // args (strings, numbers, booleans, []any, map[string]any, [Object]s, nil). It never blocks and may
-// be called from any goroutine. Where nobody listens it costs a map look-up. It reports false when
-// the event could not be queued.
+// be called from any goroutine. If nobody listens it costs a map look-up. It returns false if the
+// event could not be queued.
 func (h *Host) Emit(event string, args ...any) bool { return h.gen.emit(event, args) }
 
 // MetricKind is the type of a metric.

@@ -12,7 +12,7 @@ import (
 // arithmetic for an octal number, and knows no exponents in tonumber: bad for telephone numbers,
 // and for rates of a database.
 
-// spaces are what C's isspace says.
+// spaces are the characters of C's isspace.
 const spaces = " \t\n\v\f\r"
 
 // readNumber is the number in a text: decimal, with an exponent or not, or hexadecimal. "inf" and
@@ -33,7 +33,7 @@ func readNumber(text string) (float64, bool) {
 		}
 		return float64(n), true
 	}
-	for _, c := range []byte(digits) { // no inf, nan, underscores, nor what else Go reads
+	for _, c := range []byte(digits) { // no inf, nan, underscores, or anything else that Go reads
 		if (c < '0' || c > '9') && c != '.' && c|0x20 != 'e' && c != '+' && c != '-' {
 			return 0, false
 		}
@@ -96,7 +96,8 @@ func baseToNumber(l *lua.LState) int {
 	return 1
 }
 
-// numberText is how tostring writes a number: as the interpreter does, except for what is none.
+// numberText is the text tostring gives for a number: the interpreter's, except for nan and
+// infinities.
 func numberText(n lua.LNumber) string {
 	switch f := float64(n); {
 	case math.IsInf(f, 1):
@@ -159,7 +160,7 @@ func openArithmetic(l *lua.LState, mt *lua.LTable) {
 	}))
 }
 
-// readsNumbers wraps a function of the interpreter's all of whose arguments are numbers.
+// readsNumbers wraps a function of the interpreter whose arguments are all numbers.
 func readsNumbers(f lua.LGFunction) lua.LGFunction {
 	return func(l *lua.LState) int {
 		for i := 1; i <= l.GetTop(); i++ {
@@ -193,7 +194,7 @@ func optIntArg(l *lua.LState, n, otherwise int) int {
 	return intArg(l, n)
 }
 
-// readsNumbersAt wraps a function of the interpreter's some of whose arguments are numbers.
+// readsNumbersAt wraps a function of the interpreter of whose arguments some are numbers.
 func readsNumbersAt(f lua.LGFunction, at ...int) lua.LGFunction {
 	return func(l *lua.LState) int {
 		for _, i := range at {

@@ -3,16 +3,16 @@ package luabind
 import lua "github.com/yuin/gopher-lua"
 
 // Object is a Go value that scripts hold as a read-only object with named fields. It must not
-// change, and it may be in use by several VMs at once. Nothing is computed before a script asks for
-// it, and a list of objects costs one userdata for each.
+// change, and several VMs may use it at once. Nothing is computed before a script asks for it, and
+// a list of objects costs one userdata for each.
 //
-// An Object that is also a [Targeter] can be given to relay, fork and redirect as a target. One
+// An Object that is also a [Targeter] can be passed to relay, fork and redirect as a target. One
 // that is a fmt.Stringer has that text.
 type Object interface {
 	ObjectType() *ObjectType
 }
 
-// ObjectType describes a kind of [Object]. It is made once and not changed any more.
+// ObjectType describes a kind of [Object]. It is made once and never changed.
 type ObjectType struct {
 	Name    string // as documentation calls it: "binding"
 	Doc     string
@@ -22,13 +22,13 @@ type ObjectType struct {
 	kind    *kind      // of the objects of this package
 }
 
-// kind is what the objects of this package have beside fields and methods.
+// kind is what the objects of this package have in addition to fields and methods.
 type kind struct {
 	variable string // as errors and examples call one: "req"
 	// any reads a field that has no declaration: a parameter by its name.
 	any func(c *Call, self any, name string) bool
-	// set raises, or assigns the field itself and reports true; argument 3 is the value. Where it
-	// reports false, the field's own declaration is asked.
+	// set raises an error, or assigns the field itself and returns true; argument 3 is the value.
+	// If it returns false, the field's own declaration is used.
 	set  func(c *Call, self any, name string) bool
 	hint string // ends the error for a field that is not there
 	text func(l *lua.LState, self any) string
@@ -81,7 +81,7 @@ func (f Field) with(e Effect) Field { f.Effects |= e; return f }
 // orNil says that a field may be nil.
 func (f Field) orNil() Field { f.OrNil = true; return f }
 
-// of says what a list's elements are.
+// of gives the type of a list's elements.
 func (f Field) of(t *ObjectType) Field { f.Object = t; return f }
 
 func settable[O any](f Field, set func(*Call, O)) Field {

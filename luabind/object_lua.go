@@ -39,8 +39,7 @@ func (v *vm) typeOf(t *ObjectType) *lua.LTable {
 		return 1
 	}))
 	if t.kind == nil {
-		// An object that comes back (res.target) is a userdata of its own: what is compared is the
-		// Go value.
+		// An object that comes back (res.target) is its own userdata: the Go values are compared.
 		mt.RawSetString("__eq", v.main.NewFunction(func(l *lua.LState) int {
 			a, b := k.receive(l), l.Get(2)
 			ud, ok := b.(*lua.LUserData)
@@ -62,10 +61,10 @@ type boundKind struct {
 	call    Call
 }
 
-// at is the Call that fields are read and written by: nothing of a script runs meanwhile.
+// at is the Call with which fields are read and written: nothing of a script runs in between.
 func (k *boundKind) at(l *lua.LState) *Call {
 	c := &k.call
-	if c.l != l { // a write to the heap costs more than the look
+	if c.l != l { // a write to the heap costs more than the check
 		c.l = l
 	}
 	c.used = 0
@@ -140,7 +139,7 @@ func (t *ObjectType) Variable() string {
 	return t.Name
 }
 
-// Dynamic reports whether the fields of the type are what the object holds: parameters.
+// Dynamic reports whether the fields of the type depend on the object: parameters.
 func (t *ObjectType) Dynamic() bool { return t.kind != nil && t.kind.any != nil }
 
 func (t *ObjectType) hint() string {

@@ -33,7 +33,7 @@ func (c *Call) PushNumber(f float64) int { c.l.Push(lua.LNumber(f)); return 1 }
 // PushString pushes a string and returns 1.
 func (c *Call) PushString(s string) int { c.l.Push(lua.LString(s)); return 1 }
 
-// PushText pushes s, or nil where it is empty, and returns 1.
+// PushText pushes s, or nil if it is empty, and returns 1.
 func (c *Call) PushText(s string) int {
 	if s == "" {
 		return c.PushNil()
@@ -44,8 +44,8 @@ func (c *Call) PushText(s string) int {
 // PushSeconds pushes a duration as seconds and returns 1.
 func (c *Call) PushSeconds(d time.Duration) int { return c.PushNumber(d.Seconds()) }
 
-// PushURI pushes text as a uri object of its own, which the script may change, and returns 1. Text
-// that is not a uri is pushed as a string.
+// PushURI pushes text as an independent uri object, which the script may change, and returns 1.
+// Text that is not a URI is pushed as a string.
 func (c *Call) PushURI(text string) int {
 	if u, err := c.vm.newURI(text); err == nil {
 		c.l.Push(u)

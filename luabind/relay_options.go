@@ -13,10 +13,10 @@ import (
 
 func setFlow(t *engine.Target, id uint64) { t.Flow = transport.FlowID(id) }
 
-// relayed are the arguments of relay and fork; decision is set where they were one already.
+// relayed are the arguments of relay and fork; decision is set if they already were one.
 type relayed struct {
 	decision *decision
-	targets  []*engine.Target // nil where none was given
+	targets  []*engine.Target // nil if none was given
 	opts     *engine.ForkOptions
 }
 
@@ -76,16 +76,16 @@ func (v *vm) relayArgs(l *lua.LState, o *reqObj, name string) relayed {
 // notFound are the options for an empty list of targets with a reason.
 var notFound = &engine.ForkOptions{Nobody: 404}
 
-// neverThere reports whether the arguments are what a lookup returns that found no such user, where
-// others find nobody at home: an empty list, and the reason as text.
+// neverThere reports whether the arguments are the results of a lookup that found no such user: an
+// empty list, and the reason as text. Other empty lookups mean that nobody is there for the moment.
 func neverThere(targets, why lua.LValue) bool {
 	t, ok := targets.(*lua.LTable)
 	_, text := why.(lua.LString)
 	return ok && text && isEmpty(t)
 }
 
-// relayTable is what the options of relay and fork hold: where they go, and what is looked at
-// when all are read.
+// relayTable is what the options of relay and fork contain: the values, and what is checked when
+// all have been read.
 type relayTable struct {
 	opts                            *engine.ForkOptions
 	failover                        lua.LValue
@@ -109,7 +109,7 @@ func callbackKey(name, signature, doc string, of func(*relayTable) **lua.LFuncti
 	})
 }
 
-// relayKeys are the options of relay; those of fork are all but on_failure.
+// relayKeys are the options of relay; those of fork are the same without on_failure.
 var relayKeys = keysOf(append([]key[*relayTable]{
 	relayKey("order", Option{Kind: String, OneOf: []string{"parallel", "serial", "q"},
 		Doc: "all targets at once (default), one after the other, or equal q at once and groups one after the other"}, setOrder),

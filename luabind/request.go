@@ -33,7 +33,7 @@ func (v *vm) newRequest(req *engine.Request) *reqObj {
 	return o
 }
 
-// check raises when no handler of the request runs any more.
+// check raises an error if no handler of the request runs any more.
 func (o *reqObj) check(l *lua.LState) {
 	if o.active == 0 {
 		raise(l, "this request is over: its objects live until its handlers end; keep tostring(x) of what you need later")
@@ -131,7 +131,7 @@ func assignRURI(c *Call, o *reqObj) {
 	o.ruriObj().replace(c.l, text)
 }
 
-// requestSet raises what is to be said of a field that can't be assigned.
+// requestSet raises the error for a field that cannot be assigned.
 func requestSet(c *Call, self any, name string) bool {
 	self.(*reqObj).check(c.l)
 	switch name {
@@ -219,7 +219,8 @@ func (o *reqObj) endpoint(l *lua.LState, slot **lua.LTable, e engine.Endpoint, n
 	return *slot
 }
 
-// sourceTable is req.source: where it came from, and whom the sender's certificate speaks for.
+// sourceTable is req.source: where it came from, and the domains the sender's certificate is valid
+// for.
 func (o *reqObj) sourceTable(l *lua.LState) lua.LValue {
 	if o.source == nil {
 		o.source = endpointTable(l, o.req.Source(), false)

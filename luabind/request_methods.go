@@ -105,7 +105,7 @@ func reqIs(c *Call, o *reqObj, first int) bool {
 	return false
 }
 
-// decision is what a decision returned.
+// decision is the result of a decision.
 type decision struct {
 	name string
 	ok   bool
@@ -254,7 +254,7 @@ type redirectOptions struct {
 	Expires float64 `lua:"expires" min:"0" max:"4294967295" doc:"seconds for which the Contacts are valid"`
 }
 
-// redirect are the arguments of redirect; decision is set where they were one already.
+// redirect are the arguments of redirect; decision is set if they already were one.
 type redirect struct {
 	decision *decision
 	targets  []*engine.Target
@@ -327,7 +327,7 @@ func (v *vm) lookupFailed(l *lua.LState, o *reqObj, name string) *decision {
 func reqFork(c *Call, o *reqObj, r relayed) int {
 	l, v := c.l, c.vm
 	if r.decision != nil {
-		// What ended the request: the 503 just now, or what came before
+		// What ended the request: the 503 sent just now, or an earlier answer
 		code, cause := o.req.Answered(), ""
 		switch {
 		case code == 0 && o.req.Cancelled():
@@ -353,7 +353,7 @@ func (v *vm) forked(s saved, f func() (*engine.Response, error)) (*engine.Respon
 	return f()
 }
 
-// forwarded are the arguments of forward; decision is set where they were one already.
+// forwarded are the arguments of forward; decision is set if they already were one.
 type forwarded struct {
 	decision *decision
 	target   *engine.Target
@@ -379,7 +379,7 @@ var forwardArg = ArgOf(func(c *Call, n int) forwarded {
 	Doc: "default: along the route, or to the assigned req.ruri"},
 	Param{Name: "err", Type: String, Optional: true, Doc: "from a failed lookup"})
 
-// reasonArg is what a Reason header says.
+// reasonArg is the value of a Reason header.
 var reasonArg = ArgOf(func(c *Call, n int) string {
 	if c.IsNil(n) {
 		return ""
@@ -391,8 +391,8 @@ var reasonArg = ArgOf(func(c *Call, n int) string {
 	return reasonValue(reason)
 }, Param{Name: "reason", Type: String, Optional: true, Doc: "for the Reason header: text, or a value such as \"SIP;cause=480\""})
 
-// reasonValue is what a Reason header may say (RFC 3326 §2): "SIP;cause=480" stays, and words
-// become its text.
+// reasonValue is a valid value of a Reason header (RFC 3326 §2): "SIP;cause=480" stays, and plain
+// text becomes its text parameter.
 func reasonValue(reason string) string {
 	protocol, _, params := strings.Cut(reason, ";")
 	if reason == "" || params && protocol != "" && !strings.ContainsAny(protocol, " \t\"=,<>()") {

@@ -6,7 +6,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// resObj is the Go side of a response. It lives as long as the handlers of its request; one of
+// resObj is the Go side of a response. It lives as long as the handlers of its request; one from
 // sip.send (life nil) as long as the script holds it.
 type resObj struct {
 	ud   lua.LUserData
@@ -101,7 +101,8 @@ func resField(name string, t Type, doc string, get func(*Call, *resObj) lua.LVal
 	return liveField(name, t, doc, get)
 }
 
-// responseSource is {ip, port, transport} of where the response came from, nil for one made here.
+// responseSource is {ip, port, transport} of where the response came from, or nil for one made
+// here.
 func responseSource(l *lua.LState, res *engine.Response) lua.LValue {
 	addr, kind := res.Source()
 	if !addr.IsValid() {

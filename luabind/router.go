@@ -23,18 +23,18 @@ type Options struct {
 	Script string // the path of the script, or
 	Source string // its text, with
 	Name   string // what errors call it
-	// Files holds the Lua files that can be required; with Script it is the script's directory by
-	// default.
+	// Files holds the Lua files that can be required; with Script it defaults to the script's
+	// directory.
 	Files   fs.FS
 	Modules []Opener
 	Args    map[string]string // sip.args
 	// Budget is how long a handler may hold its lane between waits, default 200 ms.
 	Budget time.Duration
-	// LoadBudget is how long the file, and what it requires, may run when it is loaded, default ten
+	// LoadBudget is how long the file, and what it requires, may run when it is loaded; default ten
 	// budgets.
 	LoadBudget time.Duration
 	// Memory is how many bytes a VM may hold beyond what the file holds when it has run, default 64
-	// MiB: its globals, and what its handlers that run or wait hold together.
+	// MiB: its globals, and what its running and waiting handlers hold together.
 	Memory int
 	Log    *slog.Logger             // default slog.Default()
 	Env    func(name string) string // sip.env, default os.Getenv
@@ -44,8 +44,8 @@ type Options struct {
 	Library bool
 }
 
-// Router is an engine.Router whose decisions a script takes. Its methods may be called from any
-// goroutine, unless they say otherwise.
+// Router is an engine.Router whose decisions are taken by a script. Its methods may be called from
+// any goroutine, unless they say otherwise.
 type Router struct {
 	opts       Options
 	ctx        context.Context
@@ -68,7 +68,7 @@ type Router struct {
 	last     uint64 // the number of the last generation that was built or tried
 	stopped  bool
 
-	mu      sync.Mutex  // held for moments only; guards what follows
+	mu      sync.Mutex  // held only briefly; guards what follows
 	current *generation // written with building held
 	figures []*figures  // by lane, the background lane's last
 }
@@ -162,9 +162,9 @@ func (r *Router) StartLanes(lanes []*lane.Lane, background *lane.Lane, clock lan
 	return r.replace(context.Background(), "start")
 }
 
-// Reload compiles the script again, builds its VMs beside those that serve, and swaps when all of
-// it worked; else what serves goes on and the error says why, with file, line and traceback.
-// Transactions finish on the generation they began with.
+// Reload compiles the script again, builds its VMs next to those in service, and swaps them if
+// everything worked; otherwise the current generation continues and the error says why, with file,
+// line and traceback. Transactions finish on the generation they began with.
 func (r *Router) Reload(ctx context.Context) error {
 	r.building.Lock()
 	defer r.building.Unlock()
@@ -273,7 +273,7 @@ func (r *Router) enter(l *lane.Lane) *vm {
 	for {
 		v := slot.Load()
 		v.begin()
-		if slot.Load() == v { // else it was replaced before begin, and may have been closed
+		if slot.Load() == v { // otherwise it was replaced before begin, and may have been closed
 			return v
 		}
 		v.end()
@@ -337,10 +337,10 @@ func (v *vm) report(req *engine.Request, what string, err *ScriptError) {
 	log.Error(kind, "function", what, "error", text, "traceback", traceback)
 }
 
-// told remembers where errors came from, so that a timer or a caller can't fill the log.
+// told remembers where errors came from, so that a timer or a caller cannot fill the log.
 type told struct {
 	mu    sync.Mutex
-	sites map[string]*site // by what failed and the file and line; guarded by mu
+	sites map[string]*site // by what failed, and the file and line; guarded by mu
 }
 
 // site is one place.
@@ -356,7 +356,8 @@ const (
 	maxSites  = 1000
 )
 
-// tell reports whether an error is logged, and how many of its site were not since the last.
+// tell reports whether an error is logged, and how many from its site were suppressed since the
+// last.
 func (t *told) tell(what, text string, now lane.Time) (more int, tell bool) {
 	at := text
 	if i := strings.IndexByte(text, ':'); i >= 0 {

@@ -7,8 +7,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// Func is a function of a script that a module was given. It lives as long as its VM and may only
-// be called with the token of that VM's lane held: from a [Call] of the same VM, or from work
+// Func is a function of a script that was passed to a module. It lives as long as its VM and may be
+// called only with the token of that VM's lane held: from a [Call] of the same VM, or from work
 // posted to its lane.
 type Func struct {
 	vm *vm
@@ -19,8 +19,8 @@ type Func struct {
 func (f *Func) VM() any { return f.vm }
 
 // Call calls the function with args (see [Call.Push]) and returns its results copied into Go; a
-// result that is an [Object] comes as that. The function may wait where its caller may. An error of
-// the function is a *ScriptError.
+// result that is an [Object] is returned as such. The function may wait if its caller may. An error
+// of the function is a *ScriptError.
 func (f *Func) Call(args ...any) ([]any, error) {
 	v := f.vm
 	in := make([]lua.LValue, len(args))
@@ -62,8 +62,8 @@ func resultToGo(lv lua.LValue) (any, error) {
 	return toGo(lv)
 }
 
-// Rethrow raises an error of [Func.Call] in the script that called c's function, as it is: with the
-// place where it began.
+// Rethrow raises an error of [Func.Call] in the script that called c's function, unchanged: with
+// the place where it occurred.
 func (c *Call) Rethrow(err error) {
 	text := err.Error()
 	var e *ScriptError
@@ -73,11 +73,11 @@ func (c *Call) Rethrow(err error) {
 	c.l.Error(lua.LString(text), 0)
 }
 
-// FuncOrValue is the type of an option that takes a function or something else: identity = false,
+// FuncOrValue is the type of an option that accepts a function or something else: identity = false,
 // or function(user, uri).
 type FuncOrValue struct {
-	Func  *Func // nil where it is not a function
-	Value any   // else a copy of the value: nil, string, float64, bool, []any, map[string]any
+	Func  *Func // nil if it is not a function
+	Value any   // otherwise a copy of the value: nil, string, float64, bool, []any, map[string]any
 }
 
 // Given reports whether the script gave the option.
@@ -96,5 +96,5 @@ func (f *FuncOrValue) decode(v *vm, value lua.LValue, name string) error {
 	return nil
 }
 
-// URIText is text that a script gets as a uri object of its own, where it is one.
+// URIText is text that a script receives as an independent uri object, if it is a URI.
 type URIText string

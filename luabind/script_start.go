@@ -13,9 +13,9 @@ var ErrNotStarted = errors.New("luabind: the function was not called")
 
 // Start calls the function on the lane of its VM, as a task of its own, which may wait. It returns
 // at once and may be called from any goroutine. When the function has ended, done is called on that
-// lane: its first result is in what into points to: whether it is true where that is a bool, else a
-// table of options, as [Call.Decode] reads it (nil and nothing leave that as it was). err is
-// ErrNotStarted, a *ScriptError, or says what is wrong with the result; it is logged.
+// lane, with its first result in what into points to: whether it is true if that is a bool,
+// otherwise a table of options, as read by [Call.Decode] (nil and no result leave that unchanged).
+// err is ErrNotStarted, a *ScriptError, or says what is wrong with the result; it is logged.
 func (f *Func) Start(what string, into any, done func(err error), args ...any) {
 	v := f.vm
 	posted := v.lane.Post(lane.Func(func(*lane.Lane) {
@@ -67,8 +67,9 @@ func (f *Func) run(what string, into any, args []any) error {
 	return nil
 }
 
-// JSON is the text of a JSON value. As the type of an option it is any value of the script, as
-// sip.json.encode has it; what a function returns as JSON a script gets as sip.json.decode has it.
+// JSON is the text of a JSON value. As the type of an option it accepts any value of the script,
+// encoded as by sip.json.encode; what a function returns as JSON reaches a script decoded as by
+// sip.json.decode.
 type JSON []byte
 
 // PushJSON pushes the value of JSON text and returns 1; an error says what is wrong with it, and

@@ -11,7 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// The sip table: what every script has without a require.
+// The sip table, available to every script without a require.
 
 func (v *vm) openSIP() {
 	members := map[string]lua.LValue{}
@@ -113,7 +113,7 @@ func failText(l *lua.LState, text string) int {
 	return 2
 }
 
-// uriSourceArg is the text of a uri to be made.
+// uriSourceArg is the text to create a uri from.
 var uriSourceArg = ArgOf(func(c *Call, n int) string {
 	switch x := c.l.Get(n).(type) {
 	case lua.LString:
@@ -130,7 +130,7 @@ var uriSourceArg = ArgOf(func(c *Call, n int) string {
 	return ""
 }, Param{Name: "text", Type: String, Or: []Type{URIType}})
 
-// addressSourceArg is the text of an address to be made.
+// addressSourceArg is the text to create an address from.
 var addressSourceArg = ArgOf(func(c *Call, n int) string {
 	if t, ok := c.l.Get(n).(*lua.LTable); ok {
 		return c.vm.addressText(c.l, t)
@@ -191,7 +191,7 @@ func (v *vm) engineOf(l *lua.LState, what string) *engine.Engine {
 	return e
 }
 
-// hostAt is a host at a port; host is "" for what is none.
+// hostAt is a host at a port; host is "" for what is not one.
 type hostAt struct {
 	host string
 	port uint16
@@ -228,8 +228,8 @@ func hostAndPort(u *message.URI) (string, uint16) {
 	return string(u.Host), u.Port
 }
 
-// hostPort reads "host", "host:port", "[v6]:port" or the text of a uri. What can't be read gives no
-// host: the text may have come off the wire.
+// hostPort reads "host", "host:port", "[v6]:port" or the text of a uri. For unreadable text there
+// is no host: it may have come from the network.
 func hostPort(text string) (string, uint16) {
 	if scheme, _, ok := strings.Cut(text, ":"); ok && (strings.EqualFold(scheme, "sip") || strings.EqualFold(scheme, "sips") || strings.EqualFold(scheme, "tel")) {
 		u, err := message.ParseURI([]byte(text))

@@ -13,8 +13,8 @@ import (
 )
 
 // sip.json. A table with the keys 1 to n is a list, any other an object; an empty table is {},
-// sip.json.empty_list is []. null is sip.json.null, in both directions. What can't be encoded is a
-// misuse and raises; text that is not JSON gives nil, err.
+// sip.json.empty_list is []. null is sip.json.null, in both directions. A value that cannot be
+// encoded is a misuse and raises an error; text that is not JSON gives nil, err.
 
 type jsonNull struct{}
 type jsonEmptyList struct{}

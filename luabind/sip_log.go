@@ -44,7 +44,7 @@ func (v *vm) logAt(l *lua.LState, level slog.Level, format lua.LValue, rest int)
 	v.logger(l).Log(context.Background(), level, clip(text))
 }
 
-// maxLine bounds what one line of the log has of a script.
+// maxLine bounds the script's part of one log line.
 const maxLine = 3500
 
 // clip shortens a text that is too long for the log.

@@ -124,7 +124,7 @@ var valueArg = ArgOf(func(c *Call, n int) any {
 	return value
 }, Param{Name: "value", Type: Any, Doc: "a string, number, boolean or plain table"})
 
-// ttlArg is a number of seconds, 0 for ever, or the dictionary's default (below 0) where nothing is
+// ttlArg is a number of seconds, 0 for ever, or the dictionary's default (below 0) if nothing is
 // given.
 var ttlArg = ArgOf(func(c *Call, n int) time.Duration {
 	d, ok := seconds(c.l.Get(n))
@@ -157,7 +157,7 @@ func dictTTL(c *Call, d *dict.Dict, key string) lua.LValue {
 	}
 }
 
-// dictGet is dict:get(key [, load]): the value or nil; with load, what load(key) returns fills a
+// dictGet is dict:get(key [, load]): the value or nil; with load, the result of load(key) fills a
 // missing key.
 func dictGet(c *Call, d *dict.Dict, key string, load *lua.LFunction) int {
 	if load != nil {
@@ -170,7 +170,7 @@ func dictGet(c *Call, d *dict.Dict, key string, load *lua.LFunction) int {
 	return c.vm.pushValue(c.l, value)
 }
 
-// mostUpdates is how often dict:update calls its function: each time but the last another lane was
+// mostUpdates is how often dict:update calls its function: each time but the last, another lane was
 // faster.
 const mostUpdates = 100
 
@@ -244,7 +244,7 @@ func (v *vm) fill(l *lua.LState, d *dict.Dict, key string, ld *dict.Load, f *lua
 	return v.pushLoaded(l, ld)
 }
 
-// pushLoaded pushes what a finished load brought.
+// pushLoaded pushes the result of a finished load.
 func (v *vm) pushLoaded(l *lua.LState, ld *dict.Load) int {
 	if ld.Value == nil {
 		return failText(l, ld.Err)
@@ -287,7 +287,7 @@ func (v *vm) runLoad(l *lua.LState, d *dict.Dict, key string, ld *dict.Load, f *
 	value = stored
 }
 
-// tooLarge raises where a value is.
+// tooLarge raises an error for a value that is too large.
 func tooLarge(c *Call, key string, value any) { tooLargeAt(c.l, c.fn.full, key, value) }
 
 func tooLargeAt(l *lua.LState, method, key string, value any) {

@@ -10,11 +10,11 @@ import (
 
 // Tasks: sip.spawn, and what timers (sip.every, sip.after) and tasks have in common. They are
 // bounded, and end with their generation: when it has been replaced and its last request and
-// transaction are gone, timers are stopped and tasks that sleep are ended.
+// transaction are gone, timers are stopped and sleeping tasks ended.
 
 // How many timers of sip.after and tasks of sip.spawn may be waiting or running at a time.
 const (
-	requestTasks    = 100    // of one request, with what its tasks started
+	requestTasks    = 100    // of one request, including what its tasks started
 	laneTasks       = 10_000 // of one VM
 	generationTasks = 50_000
 )
@@ -31,7 +31,7 @@ type admission struct {
 	quota *quota // nil: it belongs to no request
 }
 
-// admit counts one more timer or task, or raises.
+// admit counts one more timer or task, or raises an error.
 func (v *vm) admit(l *lua.LState, what string) admission {
 	a := admission{v, v.quota()}
 	switch {
@@ -107,7 +107,7 @@ func (v *vm) startHere(l *lua.LState, what string, f func()) {
 	}
 }
 
-// task is what sip.spawn returns.
+// task is the result of sip.spawn.
 type task struct {
 	v       *vm
 	place   admission

@@ -10,8 +10,8 @@ import (
 
 // sip.every and sip.after.
 
-// timer is what sip.after and sip.every return: one in this VM, or one that the file began, which
-// is in the background VM and known by its place.
+// timer is the result of sip.after and sip.every: one in this VM, or one that the file started,
+// which is in the background VM and identified by its place.
 type timer struct {
 	stopper
 	v     *vm
@@ -48,7 +48,7 @@ func timerCancel(c *Call, t *timer) {
 	}
 }
 
-// timerObject is the object of a timer; s is nil in the VMs that only read what the file says.
+// timerObject is the object of a timer; s is nil in the VMs that only read the file's declarations.
 func (v *vm) timerObject(s stopper) lua.LValue {
 	t := &timer{stopper: s, v: v}
 	if v.loading {
@@ -127,7 +127,7 @@ func (t *ticker) arm() {
 	t.v.lane.After(d, &t.timer, t)
 }
 
-// Expire posts the call: what a timer's owner does may not wait.
+// Expire posts the call: what a timer's owner does must not wait.
 func (t *ticker) Expire(*lane.Timer) {
 	v := t.v
 	if v.gen.retired.Load() {

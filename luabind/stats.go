@@ -29,7 +29,7 @@ type figures struct {
 	handlers atomic.Uint64 // of callbacks, timers, events, tasks
 	errors   atomic.Uint64
 
-	// The time that route held its lane, without its waits, of one call in sampleEvery.
+	// The time that route held its lane, without its waits, for one call in sampleEvery.
 	times [timeBuckets]atomic.Uint64
 	timed atomic.Uint64
 	sum   atomic.Int64 // nanoseconds

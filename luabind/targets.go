@@ -22,7 +22,7 @@ type key[T any] struct {
 	set func(v *vm, into T, value lua.LValue) error
 }
 
-// keySet is what a table may hold.
+// keySet is the set of keys a table may have.
 type keySet[T any] struct {
 	list   []key[T]
 	byName map[string]int
@@ -36,7 +36,7 @@ func keysOf[T any](list ...key[T]) *keySet[T] {
 	return s
 }
 
-// read sets what t holds, except the keys in skip. An unknown key is an error.
+// read sets what t contains, except for the keys in skip. An unknown key is an error.
 func (s *keySet[T]) read(v *vm, t *lua.LTable, into T, skip string) (err error) {
 	t.ForEach(func(k, value lua.LValue) {
 		if err != nil {
@@ -110,8 +110,8 @@ var credentialKeys = []Option{{Name: "user", Kind: String, Required: true},
 // target.
 var destinationKeys = [...]string{"uri", "next_hop", "flow", "received"}
 
-// hole finds the first entry of a list that is nil, though others follow: what a lookup for one
-// entry returned.
+// hole finds the first entry of a list that is nil although others follow: the result of a failed
+// lookup for one entry.
 func hole(t *lua.LTable) error {
 	last, count := 0, 0
 	t.ForEach(func(k, _ lua.LValue) {
@@ -341,7 +341,7 @@ func setCredentials(_ *vm, t *engine.Target, lv lua.LValue) (err error) {
 	return err
 }
 
-// checkVars only looks: res.target brings the table back.
+// checkVars only checks: res.target returns the table itself.
 func checkVars(_ *vm, _ *engine.Target, lv lua.LValue) error {
 	if lv.Type() != lua.LTTable {
 		return fmt.Errorf("vars must be a table, not %s", describe(lv))
@@ -349,8 +349,8 @@ func checkVars(_ *vm, _ *engine.Target, lv lua.LValue) error {
 	return nil
 }
 
-// credentialsOf reads {user=, password=}. The password may be a table {password=}, as users of the
-// module auth are written, so that one table serves both.
+// credentialsOf reads {user=, password=}. The password may be a table {password=}, the form of
+// users in the module auth, so that one table serves both.
 func credentialsOf(lv lua.LValue) (*engine.Credentials, error) {
 	if lv == lua.LNil {
 		return nil, nil
@@ -377,8 +377,7 @@ func credentialsOf(lv lua.LValue) (*engine.Credentials, error) {
 	return &engine.Credentials{User: string(user), Password: string(password)}, nil
 }
 
-// bodyType takes a Content-Type out of headers where content_type doesn't say it: it is the same
-// thing.
+// bodyType takes a Content-Type from headers if content_type is not given: both mean the same.
 func bodyType(headers *[]engine.HeaderEdit, contentType *string) error {
 	i := slices.IndexFunc(*headers, func(e engine.HeaderEdit) bool {
 		return message.LookupHeader([]byte(e.Name)) == message.HeaderContentType
@@ -396,8 +395,8 @@ func bodyType(headers *[]engine.HeaderEdit, contentType *string) error {
 }
 
 // Targeter is an [Object] that names a place to send a request to. The Target is only read, and may
-// be the same one each time. Its Value should be the object itself, so that res.target brings it
-// back; nothing else of it may be set by others.
+// be the same one each time. Its Value should be the object itself, so that res.target returns it;
+// others must not set anything else in it.
 type Targeter interface {
 	Target() *engine.Target
 }

@@ -27,7 +27,7 @@ type uriObj struct {
 	ud   lua.LUserData
 	vm   *vm
 	kind uriKind
-	life *reqObj    // whose handlers it lives with; nil for ever
+	life *reqObj    // the request whose handlers it lives with; nil for ever
 	br   *branchObj // of uriBranch
 	text []byte     // of uriCopy and uriFixed
 	of   *addrObj   // of uriFixed: the address
@@ -84,7 +84,7 @@ func (o *uriObj) bytes(l *lua.LState) []byte {
 // dead reports whether the handlers of the uri's request have ended, or its branch was sent.
 func (o *uriObj) dead() bool { return o.life != nil && o.life.active == 0 || o.br != nil && o.br.over }
 
-// bytesOrNil is bytes where nothing can be raised.
+// bytesOrNil is bytes where no error can be raised.
 func (o *uriObj) bytesOrNil() []byte {
 	switch {
 	case o.dead():
@@ -111,7 +111,7 @@ func (o *uriObj) parsed(l *lua.LState) *message.URI {
 	return &o.u
 }
 
-// replace writes a new text. It raises for one that is not a uri, and where the uri is read-only.
+// replace writes a new text. It raises an error if that is not a URI, or if the uri is read-only.
 func (o *uriObj) replace(l *lua.LState, text string) {
 	if _, err := message.ParseURI([]byte(text)); err != nil {
 		raise(l, "%q is not a uri: %v", text, err)
@@ -241,7 +241,7 @@ func uriEqual(l *lua.LState) int {
 	return 1
 }
 
-// uriEquals is u:equals(x), where x may be text.
+// uriEquals is u:equals(x), where x may be a string.
 func uriEquals(c *Call, o *uriObj, other lua.LValue) bool {
 	a := o.parsed(c.l)
 	text, ok := other.(lua.LString)
@@ -252,7 +252,7 @@ func uriEquals(c *Call, o *uriObj, other lua.LValue) bool {
 	return err == nil && a.Equal(&b)
 }
 
-// concat joins what scripts join with "..": text, numbers, uris and addresses.
+// concat joins what scripts join with "..": strings, numbers, uris and addresses.
 func concat(l *lua.LState) int {
 	var parts [2]string
 	for i := range parts {
@@ -304,7 +304,7 @@ func unhex(c byte) int {
 	return -1
 }
 
-// escape escapes all but letters, digits, and the characters of extra (§25.1).
+// escape escapes everything except letters, digits, and the characters of extra (§25.1).
 func escape(s, extra string) string {
 	var out strings.Builder
 	for i := 0; i < len(s); i++ {

@@ -8,8 +8,8 @@ import (
 )
 
 // Parameters of a uri or a header element, and the headers of a uri: read by name in any case; a
-// parameter without a value reads "", which is true. pairs goes over them in their order. Those of
-// a uri that may be changed can be assigned.
+// parameter without a value reads "", which is true. pairs visits them in order. Those of a uri
+// that may be changed can be assigned.
 
 type paramsObj struct {
 	uri     *uriObj // whose parameters (or headers) they are, or

@@ -8,7 +8,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// uriSet raises where a part of a uri can't be assigned.
+// uriSet raises an error if a part of a uri cannot be assigned.
 func uriSet(c *Call, self any, name string) bool {
 	o := self.(*uriObj)
 	if o.kind == uriFixed {
@@ -43,8 +43,8 @@ func plainText(l *lua.LState, name string, v lua.LValue) string {
 	return ""
 }
 
-// escapeUser escapes a user part; a telephone number stays as it is written, to be refused where it
-// is none.
+// escapeUser escapes a user part; a telephone number stays as it is written, and is refused later
+// if it is not one.
 func escapeUser(u *message.URI, text string) string {
 	if !u.IsSIP() {
 		return text

@@ -265,7 +265,7 @@ func textOf(v lua.LValue) (string, bool) {
 	return "", false
 }
 
-// uriTextOf is textOf where a uri is wanted: of an address it is the uri alone.
+// uriTextOf is textOf where a uri is wanted: for an address it is the uri alone.
 func uriTextOf(v lua.LValue) (string, bool) {
 	if ud, ok := v.(*lua.LUserData); ok {
 		if o, ok := ud.Value.(*addrObj); ok {

@@ -34,7 +34,7 @@ type vm struct {
 	modules map[string]lua.LValue // what require returned
 	route   *lua.LFunction
 	events  map[string][]*lua.LFunction // background VM: the handlers of sip.on
-	// What the file began (sip.every, sip.after, sip.spawn), for when the VM serves
+	// What the file started (sip.every, sip.after, sip.spawn), for when the VM goes into service
 	starts  []func()
 	globals map[string]bool // declared with the value nil
 	// Option tags, in lower case; never changed once the file has run
@@ -44,7 +44,7 @@ type vm struct {
 	matcher   pattern.Matcher
 
 	serial  uint64
-	waits   uint64 // that ended: where the number is the same as before, the lane was not lent
+	waits   uint64 // that ended: if the number is the same as before, the lane was not lent
 	sampled bool   // the next call is measured
 	// watch is the serial of the turn that runs now, 0 between scripts; stop is the serial of the
 	// turn to stop. The watchdog reads one, writes the other.
@@ -54,20 +54,20 @@ type vm struct {
 	// refs count what keeps the generation open; see begin.
 	refs atomic.Int64
 
-	// What sip.after and sip.spawn began here and has not ended, and the sleepers that belong to no
-	// request.
+	// What sip.after and sip.spawn started here and has not ended, and the sleepers that belong to
+	// no request.
 	started    int
 	timers     map[*delayed]struct{}
 	sleepers   map[*sleeper]struct{}
 	fileTimers []stopper // of the background VM, in the order of the file
 	filePlaces int       // how many timers the file has begun, in each VM
 	heir       *quota    // of the task that is about to run
-	over       bool      // the generation is: nothing is begun any more
+	over       bool      // the generation is over: nothing is started any more
 	tasks      atomic.Int64
 
 	mem ledger
-	// What a handler can't change: the tables of libraries and modules, with their names, and the
-	// names of the globals that are there.
+	// What a handler cannot change: the tables of libraries and modules, with their names, and the
+	// names of existing globals.
 	frozen  map[*lua.LTable]string
 	library map[string]bool
 	*figures
@@ -81,7 +81,7 @@ func stateOptions() lua.Options {
 }
 
 // thread is what one script call runs on: a Lua thread and its place in the VM. It is its own
-// context.Context: the interpreter asks Done before each instruction.
+// context.Context: the interpreter calls Done before each instruction.
 type thread struct {
 	vm    *vm
 	l     *lua.LState
@@ -125,7 +125,7 @@ func (v *vm) thread() *thread {
 	return t
 }
 
-// saved is what a script must find again after others ran on its VM.
+// saved is the state that a script must find again after others ran on its VM.
 type saved struct {
 	current *thread
 	co      *lua.LState
@@ -134,9 +134,9 @@ type saved struct {
 
 func (v *vm) state() saved { return saved{v.current, v.co, v.waits} }
 
-// enter makes t the running script. One that another called, as a callback of what it did, runs on
-// that one's budget: else a script that calls in a loop what calls back would begin a turn each
-// time and never be stopped.
+// enter makes t the running script. A script called by another, as a callback of what that did,
+// runs on the caller's budget: otherwise a script that keeps calling something that calls back
+// would begin a new turn each time and never be stopped.
 func (v *vm) enter(t *thread) saved {
 	s := v.state()
 	v.current, v.co = t, nil
@@ -151,7 +151,7 @@ func (v *vm) enter(t *thread) saved {
 	return s
 }
 
-// suspend is called before the token is lent; resume, with what it returned, when it is back.
+// suspend is called before the token is lent; resume, with its result, when it is back.
 func (v *vm) suspend() saved {
 	s := v.state()
 	if s.current != nil && s.current.watch.on {
@@ -173,7 +173,7 @@ func (v *vm) resume(s saved) {
 }
 
 // lent runs a wait that lends the lane as one of the request the script handles, if it handles one:
-// what else comes for that meanwhile is no part of the callback that waits.
+// whatever else arrives for that request in the meantime is not part of the waiting callback.
 func (v *vm) lent(wait func()) {
 	req := v.request()
 	s := v.suspend()
@@ -185,7 +185,7 @@ func (v *vm) lent(wait func()) {
 	req.Suspend(wait)
 }
 
-// restore goes on with the turn that was, unless the lane has been lent meanwhile.
+// restore continues the previous turn, unless the lane has been lent in the meantime.
 func (v *vm) restore(s saved) {
 	v.current, v.co = s.current, s.co
 	if s.current == nil {
@@ -203,7 +203,7 @@ func (v *vm) restore(s saved) {
 	v.watch.Store(s.current.turn)
 }
 
-// turn begins a new turn of t: the budget counts from here.
+// turn begins a new turn of t: the budget is counted from here.
 func (v *vm) turn(t *thread) {
 	v.serial++
 	t.turn = v.serial
@@ -212,10 +212,10 @@ func (v *vm) turn(t *thread) {
 }
 
 // invoke calls fn with args on a thread of its own, as a handler of the request o (nil outside of
-// requests). What fn returns is appended to out, unless that is nil.
+// requests). fn's results are appended to out, unless that is nil.
 func (v *vm) invoke(o *reqObj, fn *lua.LFunction, out *[]lua.LValue, args ...lua.LValue) *ScriptError {
 	depth := 0
-	if outer := v.current; outer != nil { // which did what calls back, and did not wait
+	if outer := v.current; outer != nil { // which did something that calls back, without waiting
 		if depth = outer.depth + 1; depth > maxNesting {
 			return &ScriptError{Text: fmt.Sprintf("%s: stack overflow (callbacks %d deep)", position(outer.l), maxNesting)}
 		}
@@ -283,7 +283,7 @@ func (v *vm) context() context.Context {
 	return v.gen.ctx
 }
 
-// mustWait raises where nothing may wait.
+// mustWait raises an error if nothing may wait.
 func (v *vm) mustWait(l *lua.LState, what string) {
 	if v.loading {
 		raise(l, "%s waits, which is not possible while the file runs: call it in a handler", what)
@@ -330,7 +330,7 @@ func (b *boundFunction) run(v *vm, l *lua.LState) int {
 		c = &Call{vm: v, fn: b}
 		b.spare = c
 	}
-	if c.l != l { // a write to the heap costs more than the look
+	if c.l != l { // a write to the heap costs more than the check
 		c.l = l
 	}
 	c.busy, c.used = true, 0

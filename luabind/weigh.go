@@ -6,14 +6,14 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// scale goes through all that a VM holds and adds up its size, about.
+// scale walks everything that a VM holds and adds up its approximate size.
 type scale struct {
 	total int
 	seen  map[unsafe.Pointer]struct{} // of tables, functions, states, userdata and long strings
-	rest  []lua.LValue                // still to be looked at
+	rest  []lua.LValue                // not yet looked at
 }
 
-// longString is from what length on a string that several places hold is counted once.
+// longString is the length from which a string that several places hold is counted once.
 const longString = 256
 
 // held is what the VM holds.
@@ -63,7 +63,7 @@ func (s *scale) first(p unsafe.Pointer) bool {
 	return true
 }
 
-// add weighs a value; what is in it comes later.
+// add weighs a value; its contents are weighed later.
 func (s *scale) add(x lua.LValue) {
 	switch x := x.(type) {
 	case nil:
@@ -95,7 +95,7 @@ func (s *scale) add(x lua.LValue) {
 	}
 }
 
-// open weighs what is in a value.
+// open weighs the contents of a value.
 func (s *scale) open(x lua.LValue) {
 	switch x := x.(type) {
 	case *lua.LTable:
