@@ -1,14 +1,15 @@
 package luabind
 
 // Function is a function of a module, or a method of an object, as scripts see it. One that reads
-// its arguments is made by [Func1] and its like, which fill in Params, Results and Call: what
-// documentation says and what runs are then the same declaration.
+// its arguments is made by [Func1] and its variants, which fill in Params, Results and Call: the
+// documentation and the code then come from the same declaration.
 type Function struct {
 	Name string // dots make tables: "json.encode" of the library sip
 	Doc  string // one or two sentences: meaning, units, errors
 	// Example is a line or a few of Lua, which a test runs.
 	Example string
-	// Raises says for what the function raises beside arguments of the wrong type.
+	// Raises says in which cases the function raises an error, apart from arguments of the wrong
+	// type.
 	Raises  string
 	Params  []Param
 	Results []Result
@@ -24,7 +25,7 @@ type Function struct {
 	// DecidesFrom is the lowest code, in the first argument, that decides: a provisional one
 	// doesn't.
 	DecidesFrom int
-	// Effects is what check knows of the function beside that.
+	// Effects is what check knows about the function in addition.
 	Effects Effect
 	// Call does the work: it reads the arguments from c, pushes results and returns how many it
 	// pushed. It runs with the lane's token.
@@ -45,9 +46,9 @@ const (
 type Effect uint8
 
 const (
-	// DecidesOnFalse: the function decides only where its first result is false.
+	// DecidesOnFalse: the function decides only if its first result is false.
 	DecidesOnFalse Effect = 1 << iota
-	// Forks: where the handler ends without a decision, a response is sent all the same.
+	// Forks: if the handler ends without a decision, a response is sent all the same.
 	Forks
 	// Sends: the request goes to the target that is given.
 	Sends
@@ -55,7 +56,7 @@ const (
 	Stateless
 	// Ends: where the field is not nil or false, the request is over.
 	Ends
-	// Vets: it tells who sent the request, or whether it is for this server.
+	// Vets: it says who sent the request, or whether it is for this server.
 	Vets
 	// RecordRoutes: later requests of the dialog come through here.
 	RecordRoutes
@@ -80,7 +81,7 @@ const (
 	TargetType   // whatever relay takes
 	ObjectOf     // an object of a module; Object names its type
 	BranchType   // the branch of on_branch
-	False        // the value false, beside other types
+	False        // the value false, in addition to other types
 	Nil          // nil, beside other types
 )
 
@@ -96,23 +97,23 @@ type Param struct {
 	Type     Type
 	Or       []Type // the other types it may be of
 	Optional bool
-	Default  string // what holds where an optional one is not given, in words or Lua
+	Default  string // the value of an optional one that is not given, in words or Lua
 	Unit     string // of a number: "bytes"; Seconds has its own
 	OneOf    []string
 	Min, Max string // of a number
 	Doc      string
-	Object   *ObjectType // of ObjectOf, of a List's elements, or of what a FunctionType gets first
+	Object   *ObjectType // of ObjectOf, of a List's elements, or of a FunctionType's first argument
 	Options  any         // of a Table: a value of the struct that Decode fills, or []Option
 	Callback string      // of a FunctionType: its signature, "function(res, req)"
 	Rest     bool        // this one and all that follow
-	// Runs is where the script's function runs, of a FunctionType; Anywhere where that is not said.
+	// Runs is where the script's function runs, for a FunctionType; Anywhere if unknown.
 	Runs Where
 	// LeftOut: the next parameter may be in place of this optional one.
 	LeftOut bool
-	// Event: the name of an event, which says what the function after it gets.
+	// Event: the name of an event, which determines the arguments of the function after it.
 	Event bool
-	// Format: a format as of string.format, and the arguments after it are its values. One of type
-	// Any is none where nothing follows it.
+	// Format: a format as for string.format, whose values are the arguments after it. One of type
+	// Any is not a format if nothing follows it.
 	Format bool
 }
 
@@ -139,8 +140,8 @@ type Result struct {
 	Or     []Type
 	Doc    string
 	Object *ObjectType
-	// Named is the name of the type of ObjectOf, where Object can't be given: the types name each
-	// other.
+	// Named is the name of the type of ObjectOf, if Object cannot be given because the types refer
+	// to each other.
 	Named string
 	OrNil bool
 }
