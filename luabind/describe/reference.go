@@ -196,7 +196,7 @@ func optionRows(b *bytes.Buffer, list []luabind.Option, prefix string) {
 	}
 }
 
-// notes are what a function returns, raises, and where it may be called.
+// notes are what a function returns and raises, and where it may be called.
 func notes(f *luabind.Function) string {
 	var list []string
 	for i := range f.Results {

@@ -9,8 +9,8 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 )
 
-// Stubs are definition files of the Lua language server, by file name: one for sip, one for each
-// module, and the .luarc.json of a directory that holds them beside its scripts.
+// Stubs are definition files for the Lua language server, by file name: one for sip, one for each
+// module, and the .luarc.json of a directory that contains them next to its scripts.
 func Stubs(libraries []luabind.Library) map[string][]byte {
 	files := map[string][]byte{}
 	for i := range libraries {
@@ -22,7 +22,7 @@ func Stubs(libraries []luabind.Library) map[string][]byte {
 	return files
 }
 
-// Config is a .luarc.json for scripts whose stubs lie in a directory.
+// Config is a .luarc.json for scripts whose stubs are in a directory.
 func Config(dir string) []byte {
 	return fmt.Appendf(nil, `{
   "runtime.version": "Lua 5.1",
@@ -42,7 +42,7 @@ type stubber struct {
 	named   map[string]bool
 }
 
-// optionClass is a class of options that is still to be written.
+// optionClass is a class of options that has not been written yet.
 type optionClass struct {
 	name string
 	list []luabind.Option

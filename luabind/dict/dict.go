@@ -1,9 +1,10 @@
-// Package dict holds the dictionaries of sip.shared: bounded maps with times to live, which all
-// lanes of a process share. Every call is atomic, and may come from any goroutine. What is least
-// recently used goes first where a bound is reached.
+// Package dict holds the dictionaries of sip.shared: bounded maps with times to live, shared by all
+// lanes of a process. Every call is atomic, and may come from any goroutine. When a bound is
+// reached, the least recently used entries are dropped first.
 //
-// Values are string, float64, bool, []any and map[string]any. They are replaced, never changed: who
-// puts one in must not change it any more, and who gets one must copy what it changes.
+// Values are string, float64, bool, []any and map[string]any. They are replaced, never changed:
+// whoever puts one in must not change it any more, and whoever gets one must copy it before
+// changing it.
 package dict
 
 import (
@@ -36,10 +37,10 @@ const (
 	defaultBytes = 64 << 20  // of one
 	MaxValue     = 1 << 20   // bytes of one value
 	MaxDicts     = 1000
-	entryBytes   = 200 // what an entry takes beside its key and value
+	entryBytes   = 200 // the size of an entry besides its key and value
 )
 
-// Dict is one dictionary. Each shard throws out what was used least recently when it is full.
+// Dict is one dictionary. A full shard drops what was used least recently.
 type Dict struct {
 	Name   string
 	all    *Set
@@ -88,7 +89,7 @@ func SizeOf(value any) int64 {
 	return 8
 }
 
-// Load is a key being filled. Those who want it meanwhile wait.
+// Load is a key being filled. Others that want it wait.
 type Load struct {
 	Owner   any // the script that fills it
 	waiters []func()
@@ -96,8 +97,8 @@ type Load struct {
 	Err     string
 }
 
-// open returns the dictionary of that name, made when it is first asked for. capacity and ttl of 0
-// leave what is. bytes of 0 as well. nil says that there are too many.
+// open returns the dictionary of that name, creating it on first use. capacity and ttl of 0 leave
+// the current ones unchanged, as does bytes of 0. nil means that there are too many.
 func (s *Set) Open(name string, capacity, bytes int, ttl time.Duration, haveTTL bool) *Dict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,8 +166,8 @@ func (d *Dict) of(key string) *shard {
 	return d.shards[maphash.String(d.seed, key)%uint64(len(d.shards))]
 }
 
-// add stores a value in its shard, and throws out what was used least recently while there is too
-// much. s.mu is held.
+// add stores a value in its shard, and drops what was used least recently while there is too much.
+// s.mu is held.
 func (d *Dict) add(s *shard, key string, value any, expires lane.Time) {
 	e := &entry{value, expires, entryBytes + int64(len(key)) + SizeOf(value)}
 	if old, ok := s.entries.Peek(key); ok { // which is replaced without a call
@@ -196,7 +197,7 @@ func (d *Dict) expiry(now lane.Time, ttl time.Duration) lane.Time {
 	return now.Add(ttl)
 }
 
-// live is the entry of key, or nil if there is none or it ran out. s.mu is held.
+// live is the entry of key, or nil if there is none or it has expired. s.mu is held.
 func (s *shard) live(key string, now lane.Time) *entry {
 	e, ok := s.entries.Get(key)
 	if !ok {
@@ -219,7 +220,7 @@ func (d *Dict) Get(key string, now lane.Time) (any, bool) {
 	return nil, false
 }
 
-// Token is what a key held at some moment: see [Dict.Replace]. nil is that it held nothing.
+// Token is what a key held at some moment: see [Dict.Replace]. nil means that it held nothing.
 type Token = *entry
 
 // Look is Get, with what Replace needs.
@@ -234,7 +235,7 @@ func (d *Dict) Look(key string, now lane.Time) (value any, held Token) {
 }
 
 // Replace stores a value, or removes the key for nil, if the key still holds what Look saw, and
-// reports whether it did. With ttl below 0 a key that was there keeps its time.
+// reports whether it did. With ttl below 0 an existing key keeps its time.
 func (d *Dict) Replace(key string, held Token, value any, now lane.Time, ttl time.Duration) bool {
 	expires := d.expiry(now, ttl)
 	s := d.of(key)
@@ -286,8 +287,8 @@ func (d *Dict) Remove(key string, now lane.Time) bool {
 	return was
 }
 
-// incr adds by to a number, or to init if there is none; only then does ttl count. ok is false when
-// the value is no number.
+// incr adds by to a number, or to init if there is none; only then is ttl used. ok is false if the
+// value is not a number.
 func (d *Dict) Incr(key string, by, init float64, now lane.Time, ttl time.Duration) (n float64, ok bool) {
 	expires := d.expiry(now, ttl)
 	s := d.of(key)
@@ -340,7 +341,7 @@ func (d *Dict) Flush() {
 	}
 }
 
-// want is the value of key, or the load that fills it: mine is true when the caller has to fill it
+// want is the value of key, or the load that fills it: if mine is true the caller has to fill it
 // and call finish. wake is called, on any goroutine and without locks, when somebody else's load is
 // done.
 func (d *Dict) Want(key string, now lane.Time, owner any, wake func()) (value any, l *Load, mine bool) {
@@ -361,8 +362,9 @@ func (d *Dict) Want(key string, now lane.Time, owner any, wake func()) (value an
 	return nil, l, true
 }
 
-// finish stores what a load brought, unless that is nil, and wakes those who wait. A value that was
-// set meanwhile is newer than what was loaded and stays; it is the outcome of the load then.
+// finish stores the result of a load, unless that is nil, and wakes those who wait. A value that
+// was set in the meantime is newer than the loaded one and stays; it is then the outcome of the
+// load.
 func (d *Dict) Finish(key string, l *Load, value any, err string, now lane.Time, ttl time.Duration) {
 	expires := d.expiry(now, ttl)
 	s := d.of(key)

@@ -1,5 +1,5 @@
 // Package luabindtest runs script strings in a real VM, under a real engine, in a world of virtual
-// time: what the tests of modules need.
+// time: for the tests of modules.
 //
 //	w := luabindtest.New(t, `
 //	  local greet = require "greet"
@@ -75,7 +75,7 @@ func Wrap(f func(*luabind.Router) engine.Router) Option { return func(c *config)
 // exactly by its seed.
 func Lanes(n int) Option { return func(c *config) { c.engine.Lanes = n } }
 
-// Must is the value of a constructor that can't fail here. It panics where it does.
+// Must returns the value of a constructor that cannot fail here. It panics if it does.
 func Must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
@@ -93,12 +93,12 @@ func New(t testing.TB, script string, options ...Option) *World {
 	return w
 }
 
-// Try is New for scripts that are to be refused.
+// Try is New for scripts that should be refused.
 func Try(t testing.TB, script string, options ...Option) (*World, error) {
 	t.Helper()
 	w := &World{T: t, Sim: sim.New(1)}
 	c := config{
-		// The budget is one of the machine's time, in virtual time too: on a machine that is busy
+		// The budget measures the machine's time, also in virtual time: on a machine that is busy
 		// with other things a handler takes long.
 		script: luabind.Options{Source: script, Name: "route.lua", Seed: 1, Budget: 10 * time.Second,
 			Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))},
@@ -140,7 +140,7 @@ func (w *World) close() {
 	_ = w.Engine.Shutdown(ctx)
 }
 
-// Log is what was logged so far.
+// Log is the log so far.
 func (w *World) Log() string { return w.log.String() }
 
 // Run lets virtual time pass.
@@ -205,7 +205,7 @@ func (w *World) Send(text []byte) *message.Message {
 	return final
 }
 
-// logBuffer keeps what is logged.
+// logBuffer keeps the log.
 type logBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer // guarded by mu

@@ -26,8 +26,8 @@ func Match(text, pattern string) (bool, error) {
 // Captures is how many captures the last match has.
 func (m *Matcher) Captures() int { return m.level }
 
-// Capture is capture i of the last match, from 0: text from start to end, or, where position is
-// true, only the place start. An error means that the pattern has a '(' without a ')'.
+// Capture is capture i of the last match, from 0: text from start to end or, if position is true,
+// only the position start. An error means that the pattern has a '(' without a ')'.
 func (m *Matcher) Capture(i int) (start, end int, position bool, err error) {
 	switch c := m.capture[i]; c.len {
 	case capPosition:
@@ -175,7 +175,7 @@ func (m *Matcher) match(s, p int) int {
 	}
 }
 
-// special matches %b, %f and %1 … %9, and tells where text and pattern go on.
+// special matches %b, %f and %1 … %9, and returns where text and pattern continue.
 func (m *Matcher) special(s, p int) (s2, p2 int, special bool) {
 	if p+1 == len(m.pat) {
 		return 0, 0, false
@@ -259,7 +259,7 @@ func (m *Matcher) back(s int, c byte) int {
 	if len(m.src)-s < len(text) {
 		return NoMatch
 	}
-	m.Steps += len(text) / 64 // compared in one go, but not for nothing
+	m.Steps += len(text) / 64 // compared in one step, but not for free
 	if m.src[s:s+len(text)] != text {
 		return NoMatch
 	}

@@ -46,7 +46,7 @@ func valueArg(name string) luabind.Arg[any] {
 	}, luabind.Param{Name: name, Type: luabind.Any})
 }
 
-// truthArg is "" for a value that is true, else "nil" or "false".
+// truthArg is "" for a value that is true, otherwise "nil" or "false".
 var truthArg = luabind.ArgOf(func(c *luabind.Call, n int) string {
 	switch {
 	case c.IsNil(n):

@@ -1,5 +1,5 @@
-// Package spec runs tests of routing scripts: files *_spec.lua that say, straight down, what phones
-// do and what they expect.
+// Package spec runs tests of routing scripts: files *_spec.lua that say, from top to bottom, what
+// phones do and what they expect.
 //
 //	local t = require "sip.test"
 //	t.it("rings bob", function()
@@ -10,13 +10,12 @@
 //	  call:expect(200)
 //	end)
 //
-// x_spec.lua tests x.lua beside it. Each test has a world of its own (package sim): a server with
-// the script, phones (package phone), links, and virtual time; and a VM of its own, in which the
-// spec's file runs again. So tests share nothing, and one that is run alone does what it does among
-// others.
+// x_spec.lua tests the x.lua next to it. Each test has its own world (package sim): a server with
+// the script, phones (package phone), links, and virtual time; and its own VM, in which the spec's
+// file runs again. So tests share nothing, and a test run alone does the same as among others.
 //
 // The spec's function runs as a handler on one more lane of that world. What it waits for (expect,
-// advance, sip.sleep) lends that lane, and time goes on from event to event; it is woken by an
-// event of its own, so that nothing else runs while it does. With one lane in the server a run is
+// advance, sip.sleep) lends that lane, and time advances from event to event; an event of its own
+// wakes it, so that nothing else runs at the same time. With one lane in the server a run is
 // repeated exactly by its seed.
 package spec

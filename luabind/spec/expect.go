@@ -13,7 +13,7 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 )
 
-// This file waits for messages, and says what came instead.
+// This file waits for messages, and says what arrived instead.
 
 const (
 	patience = 10 * time.Second // of expect
@@ -110,7 +110,7 @@ func came(p *phone.Phone, callID string) string {
 	return summary(fresh, seen)
 }
 
-// summary says what came, and what of it was expected.
+// summary says what arrived, and what of it was expected.
 func summary(fresh, seen []string) string {
 	fresh, seen = counted(fresh), counted(seen)
 	text := "nothing came"
@@ -125,7 +125,7 @@ func summary(fresh, seen []string) string {
 	return text
 }
 
-// counted writes what is there several times in a row once, with its number.
+// counted writes what occurs several times in a row once, with its number.
 func counted(list []string) (short []string) {
 	for i := 0; i < len(list); {
 		n := 1
@@ -194,8 +194,8 @@ func answers(o *phone.Outgoing) string {
 	return summary(fresh, seen)
 }
 
-// nothing waits, and fails when anything is left that nobody expected: requests but ACK, responses
-// but 100.
+// nothing waits, and fails if anything is left that nobody expected: requests except ACK, responses
+// except 100.
 func (w *world) nothing(c *luabind.Call, p *phone.Phone, o *phone.Outgoing, callID string, d time.Duration) {
 	left := func() (list []string) {
 		if o != nil {

@@ -12,8 +12,8 @@ import (
 // suffix ends the names of specs.
 const suffix = "_spec.lua"
 
-// Find lists the specs that paths name: files, and directories with all below them but what begins
-// with a dot; none means the current directory. A path that names no spec is an error.
+// Find lists the specs that paths name: files, and directories with everything below them except
+// what begins with a dot; none means the current directory. A path without a spec is an error.
 func Find(paths []string) ([]string, error) {
 	if len(paths) == 0 {
 		paths = []string{"."}

@@ -38,7 +38,7 @@ type ladder struct {
 	left            int // hops that are not kept
 }
 
-// record notes a message. It is called with the network's lock held.
+// record records a message. It is called with the network's lock held.
 func (l *ladder) record(at time.Duration, p sim.Packet) {
 	h := hop{at: at, from: p.From, to: p.To, label: labelOf(p.Bytes), lost: p.Lost}
 	if l.seen == nil {
@@ -56,7 +56,7 @@ func (l *ladder) record(at time.Duration, p sim.Packet) {
 	l.hops = append(l.hops, h)
 }
 
-// labelOf is what a ladder says of a message: its method or status, and its CSeq.
+// labelOf is a ladder's label for a message: its method or status, and its CSeq.
 func labelOf(b []byte) string {
 	var m message.Message
 	if err := m.Parse(b, &message.Limits{}); err != nil {
@@ -76,7 +76,7 @@ func labelOf(b []byte) string {
 }
 
 // columns are the parties in the order they are drawn: the first phone, the servers, the other
-// phones, and who else took part.
+// phones, and other participants.
 func (l *ladder) columns(hops []hop) []party {
 	var list []party
 	if len(l.phones) > 0 {
@@ -96,8 +96,8 @@ func (l *ladder) columns(hops []hop) []party {
 	return list
 }
 
-// find is the column of an address: the one of its port, else the only one of its host, whose
-// streams have ports of their own.
+// find is the column of an address: the one of its port, or the only one of its host, whose streams
+// have other ports.
 func find(list []party, a netip.AddrPort) int {
 	host := -1
 	for i, p := range list {

@@ -27,7 +27,7 @@ func Library() (luabind.Library, error) {
 	return list[len(list)-1], nil
 }
 
-// Doc says what the module is for.
+// Doc describes the module.
 func (opener) Doc() string { return "Phones, links and virtual time: for specs." }
 
 // Name is what specs require.
@@ -65,7 +65,7 @@ func (m module) Functions() []luabind.Function {
 	}, assertions()...)
 }
 
-// serverArg are the options of t.server: what is not given is as the file or the group has it.
+// serverArg are the options of t.server: those not given are as in the file or the group.
 func serverArg(w *world) luabind.Arg[serverOptions] {
 	return luabind.ArgOf(func(c *luabind.Call, n int) serverOptions {
 		o := w.plan.defaults
@@ -84,7 +84,7 @@ func (w *world) newServer(c *luabind.Call, o serverOptions) *server {
 	if err != nil {
 		c.Raise("%s", textOf(err))
 	}
-	w.pass(c, 0) // what the script starts is done before the spec goes on
+	w.pass(c, 0) // what the script starts is done before the spec continues
 	return s
 }
 
@@ -136,8 +136,8 @@ func addressArg(c *luabind.Call, text string) netip.AddrPort {
 	return a
 }
 
-// place is where a phone is: the addr given, else the URI's host where that is an address, else the
-// next free one.
+// place is where a phone is: the given addr, or the URI's host if that is an address, or the next
+// free one.
 func (w *world) place(c *luabind.Call, addr, host string, port uint16) netip.AddrPort {
 	if addr != "" {
 		return addressArg(c, addr)
@@ -153,7 +153,7 @@ func (w *world) place(c *luabind.Call, addr, host string, port uint16) netip.Add
 	return netip.AddrPortFrom(ip, 5060)
 }
 
-// uniqueName is what the ladder calls a phone: "bob", and "bob 2" for his second one.
+// uniqueName is the ladder's name for a phone: "bob", and "bob 2" for a second one.
 func (w *world) uniqueName(given, user, host string) string {
 	name := given
 	if name == "" {

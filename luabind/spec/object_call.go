@@ -10,8 +10,8 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 )
 
-// This file is what specs see of requests: of those a phone sent (a call, when it is an INVITE),
-// and of those that came (a leg).
+// This file is what specs see of requests: of those a phone sent (a call, if it is an INVITE), and
+// of those that arrived (a leg).
 
 // sent is a request that a phone sent.
 type sent struct {

@@ -93,7 +93,7 @@ func (addressObject) ObjectType() *luabind.ObjectType { return addressType }
 // String is the header's value.
 func (a addressObject) String() string { return a.text }
 
-// parsed is the zero Address where the text can't be read.
+// parsed is the zero Address if the text cannot be read.
 func (a addressObject) parsed() message.Address {
 	p, err := message.ParseAddress([]byte(a.text))
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 )
 
-// This file is what the file of a spec says when it runs: its tests, and what holds for all of
+// This file is what the file of a spec declares when it runs: its tests, and what applies to all of
 // them.
 
 // testCase is one t.it.
@@ -35,8 +35,8 @@ func (w *world) it(c *luabind.Call, name string, fn *luabind.Func) {
 	p.tests = append(p.tests, testCase{strings.Join(names, " "), p.defaults, p.before[:len(p.before):len(p.before)], fn})
 }
 
-// describe is t.describe(name, fn): names within begin with its name, and what t.before says within
-// holds within.
+// describe is t.describe(name, fn): names within begin with its name, and t.before within it
+// applies within it.
 func (w *world) describe(c *luabind.Call, name string, fn *luabind.Func) {
 	p := &w.plan
 	before, defaults := len(p.before), p.defaults

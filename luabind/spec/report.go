@@ -8,10 +8,10 @@ import (
 
 // This file prints how tests went.
 
-// Summary is what a run came to.
+// Summary is the result of a run.
 type Summary struct{ Passed, Failed, Left int }
 
-// Run runs the specs and prints a line for each test, and for one that failed why, with what went
+// Run runs the specs and prints a line for each test and, for one that failed, why, with what went
 // over the links. verbose prints that for all.
 func Run(out io.Writer, files []string, o Options, verbose bool) Summary {
 	var s Summary

@@ -31,7 +31,7 @@ type Result struct {
 	Passed     bool
 	Took       time.Duration // virtual
 	Failure    string        // why it failed: "file:line: what", perhaps with a traceback
-	Ladder     string        // what went over the links; "" where nothing did
+	Ladder     string        // what went over the links; "" if nothing did
 	Log        string        // what scripts and servers logged: warnings and errors
 	FullLog    string        // all of it
 }
@@ -63,8 +63,8 @@ func File(file string, o Options, each func(Result)) (tests int, err error) {
 	return len(names), nil
 }
 
-// run runs the test with that number. Its seed depends on its name, so that it does the same when
-// others come or go.
+// run runs the test with that number. Its seed depends on its name, so that it stays the same when
+// other tests are added or removed.
 func run(file string, number int, name string, o *Options) Result {
 	r := Result{File: file, Name: name}
 	w, err := newWorld(file, seedOf(o.Seed, name), o)
@@ -114,7 +114,7 @@ func (w *world) test(t *testCase) error {
 	return w.settle()
 }
 
-// settle waits for the BYEs of the spec and looks how they were answered.
+// settle waits for the BYEs of the spec and checks how they were answered.
 func (w *world) settle() error {
 	done := func() bool {
 		for _, o := range w.byes {
@@ -147,7 +147,7 @@ func textOf(err error) string {
 	return err.Error()
 }
 
-// failure is the text of an error; where functions of the spec called each other, with the way it
+// failure is the text of an error; if functions of the spec called each other, with the way it
 // came.
 func failure(err error) string {
 	var e *luabind.ScriptError

@@ -52,7 +52,7 @@ type server struct {
 	engine *engine.Engine
 }
 
-// script tells what a server runs.
+// script is what a server runs.
 func (w *world) script(o *serverOptions) (s luabind.Options, err error) {
 	dir := filepath.Dir(w.file)
 	if o.Script != "" && o.Source != "" {

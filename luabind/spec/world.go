@@ -28,10 +28,10 @@ type world struct {
 	plan     plan
 	servers  []*server
 	phones   []*phone.Phone
-	troubles []string // what fails the test whatever its function says
+	troubles []string // what fails the test whatever its function does
 
 	waits   []*wait
-	looking bool              // somebody will look after the waits
+	looking bool              // somebody will check the waits
 	byes    []*phone.Outgoing // those of the spec
 	nextIP  netip.Addr        // of the next phone without an address
 }
@@ -75,7 +75,7 @@ func (w *world) close() {
 	w.lane.Stop()
 }
 
-// trouble notes what fails the test.
+// trouble records what fails the test.
 func (w *world) trouble(err error) {
 	if text := err.Error(); !slices.Contains(w.troubles, text) {
 		w.troubles = append(w.troubles, text)
@@ -89,7 +89,7 @@ type wait struct {
 	w     *lane.Waiter
 }
 
-// wait lets time pass until ready holds, d at most, and reports whether it does.
+// wait lets time pass until ready holds, at most d, and reports whether it does.
 func (w *world) wait(c *luabind.Call, d time.Duration, ready func() bool) bool {
 	if ready() {
 		return true
@@ -109,7 +109,7 @@ func (w *world) pass(c *luabind.Call, d time.Duration) {
 	w.wait(c, d, func() bool { return false })
 }
 
-// changed is called after whatever the spec may wait for. Who waits goes on in an event of its own,
+// changed is called after whatever the spec may wait for. Waits continue in an event of their own,
 // when everything else that happens at this moment is done.
 func (w *world) changed() {
 	if len(w.waits) > 0 && !w.looking {
@@ -118,7 +118,7 @@ func (w *world) changed() {
 	}
 }
 
-// look wakes who has waited long enough. It is an event of the world.
+// look wakes those who have waited long enough. It is an event of the world.
 func (w *world) look() {
 	w.lane.Run(lane.Func(func(l *lane.Lane) {
 		w.looking = false

@@ -8,26 +8,26 @@ import (
 	"github.com/yuin/gopher-lua/parse"
 )
 
-// What is checked of a source before it is compiled. The interpreter's parser keeps what is open on
-// a stack that grows as it likes, and its compiler calls itself as deep as the source nests; a
-// stack of Go's that is full ends the process, which nothing can catch.
+// Checks of a source before it is compiled. The interpreter's parser keeps open constructs on a
+// stack without a bound, and its compiler recurses as deep as the source nests; a full Go stack
+// ends the process, which nothing can catch.
 
 const (
-	// maxNested is how deep brackets, blocks and functions may lie in each other, as in Lua 5.1
+	// maxNested is how deep brackets, blocks and functions may be nested, as in Lua 5.1
 	// (LUAI_MAXCCALLS).
 	maxNested = 200
-	// maxHanging is how deep the syntax tree may be: it bounds what hangs together without
-	// brackets, chains of operators, calls, indexes and elseif.
+	// maxHanging is how deep the syntax tree may be: it bounds what is connected without brackets,
+	// that is, chains of operators, calls, indexes and elseif.
 	maxHanging = 1000
 )
 
-// deep is what is said of a source that nests too deep.
+// deep is the error of a source that is nested too deep.
 func deep(name string, line, most int) error {
 	return &Error{Name: name, Line: line, Text: fmt.Sprintf("the syntax is nested more than %d deep", most)}
 }
 
 // checkTokens bounds what the parser keeps on its stack. What is not a token is left for the parser
-// to tell.
+// to report.
 func checkTokens(text, name string) error {
 	scanner, lexer := parse.NewScanner(strings.NewReader(text), name), &parse.Lexer{}
 	open := make([]int, 1, maxNested+1) // for each level, the operators of its present expression
@@ -65,7 +65,7 @@ func checkTokens(text, name string) error {
 	}
 }
 
-// nested is a part of a syntax tree and how deep it lies.
+// nested is a part of a syntax tree and its depth.
 type nested struct {
 	node  any // ast.Stmt or ast.Expr
 	depth int
@@ -88,7 +88,7 @@ func checkTree(chunk []ast.Stmt, name string) error {
 	return nil
 }
 
-// parts calls f with what a statement or an expression is made of.
+// parts calls f with the parts of a statement or an expression.
 func parts(node any, f func(any)) {
 	expr := func(e ast.Expr) {
 		if e != nil {

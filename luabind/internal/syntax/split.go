@@ -7,17 +7,17 @@ import (
 )
 
 // The interpreter's compiler looks each constant up among those of its function, one by one: a
-// table of 100,000 entries took 12 s. Long tables and long runs of statements are therefore cut
-// into functions of their own, called where they stand, which see the same locals.
+// table of 100,000 entries took 12 s. Long tables and long runs of statements are therefore split
+// into functions of their own, which are called in place and see the same locals.
 
-// pieceSize is how many fields or statements a piece has; what has less than two pieces is left as
-// it is.
+// pieceSize is the number of fields or statements in a piece; anything shorter than two pieces is
+// left as it is.
 const pieceSize = 256
 
 // tableName is the local of a table in the making. No script can write it.
 const tableName = "(table)"
 
-// split cuts what is long in a list of statements, which lies no deeper than maxHanging.
+// split splits what is long in a list of statements, which is at most maxHanging deep.
 func split(list []ast.Stmt) []ast.Stmt {
 	for _, s := range list {
 		splitNode(s)
@@ -42,7 +42,7 @@ func split(list []ast.Stmt) []ast.Stmt {
 	return out
 }
 
-// splitNode cuts what is long within a statement or an expression.
+// splitNode splits what is long within a statement or an expression.
 func splitNode(node any) {
 	switch n := node.(type) {
 	case *ast.DoBlockStmt:
@@ -138,7 +138,7 @@ func splitExpr(e ast.Expr) ast.Expr {
 const flushed = 50
 
 // mixed reports whether a table has so many values with keys among those of its list that the
-// compiler (gopher-lua 1.1.2) stores some of the former where the latter belong.
+// compiler (gopher-lua 1.1.2) stores some of the former in place of the latter.
 func mixed(t *ast.TableExpr) bool {
 	keys := 0
 	for _, f := range t.Fields {
@@ -149,24 +149,24 @@ func mixed(t *ast.TableExpr) bool {
 	return keys > 0 && len(t.Fields)-keys >= flushed
 }
 
-// called is the call of a function made of the statements.
+// called is the call of a function made from the statements.
 func called(list []ast.Stmt, first, last ast.PositionHolder) ast.Expr {
 	f := at(&ast.FunctionExpr{ParList: &ast.ParList{}, Stmts: list}, first, last)
 	return at(&ast.FuncCallExpr{Func: f, AdjustRet: true}, first, last)
 }
 
-// at gives a made part of the tree the lines of what it stands for.
+// at gives a made part of the tree the lines of what it replaces.
 func at[T ast.PositionHolder](node T, first, last ast.PositionHolder) T {
 	node.SetLine(first.Line())
 	node.SetLastLine(max(last.LastLine(), last.Line()))
 	return node
 }
 
-// movable reports whether a statement or an expression does in a function of its own what it does
-// where it stands.
+// movable reports whether a statement or an expression does the same in a function of its own as in
+// place.
 func movable(node any) bool {
 	switch node.(type) {
-	case nil, *ast.FunctionExpr: // whose insides are its own
+	case nil, *ast.FunctionExpr: // which has its own inside
 		return true
 	case *ast.LocalAssignStmt, *ast.ReturnStmt, *ast.BreakStmt, *ast.GotoStmt, *ast.LabelStmt, *ast.Comma3Expr:
 		return false

@@ -16,8 +16,8 @@ import (
 // maxSource is how long a script, or a file it requires, may be.
 const maxSource = 64 << 20
 
-// Error is why a text is not a script. Line is 0 where it concerns the whole, and Column 0 where it
-// is not known.
+// Error is why a text is not a script. Line is 0 if the error concerns the whole text, and Column
+// is 0 if it is not known.
 type Error struct {
 	Name         string
 	Line, Column int
@@ -32,8 +32,8 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.Name, e.Line, e.Text)
 }
 
-// Clean takes from a text what is not a Lua: the mark that some editors begin a file with, as Lua
-// does since 5.2, and the "#!/usr/bin/env sipscript" of its first line.
+// Clean removes from a text what is not Lua: the byte order mark that some editors put at the
+// beginning of a file, as Lua does since 5.2, and the "#!/usr/bin/env sipscript" of its first line.
 func Clean(text string) string {
 	text = strings.TrimPrefix(text, "\ufeff")
 	if strings.HasPrefix(text, "#") {
@@ -61,7 +61,7 @@ func Parse(text, name string) ([]ast.Stmt, error) {
 	return chunk, nil
 }
 
-// CompileTree makes a prototype of a tree, which is not the same afterwards.
+// CompileTree makes a prototype from a tree, which it changes.
 func CompileTree(chunk []ast.Stmt, name string) (proto *lua.FunctionProto, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -100,7 +100,7 @@ func described(err error, name string) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// foreign is a hint for those who write another language in Lua.
+// foreign is a hint for authors who write another language in Lua.
 func foreign(token string) string {
 	switch token {
 	case "!":
