@@ -7,8 +7,8 @@ import (
 	auth "github.com/sipscript/sipscript/modules/auth/plugin"
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/http"
-	registrar "github.com/sipscript/sipscript/modules/registrar/plugin"
 	"github.com/sipscript/sipscript/modules/redis"
+	registrar "github.com/sipscript/sipscript/modules/registrar/plugin"
 	"github.com/sipscript/sipscript/modules/sql"
 	"github.com/sipscript/sipscript/modules/uac"
 )

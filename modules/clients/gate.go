@@ -60,17 +60,22 @@ func (g *gate) do(ctx context.Context, limit time.Duration, judge func(error) bo
 		}
 	}()
 	began := g.now()
-	bounded, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
+	bounded := ctx
+	if end, given := ctx.Deadline(); !given || time.Until(end) > limit {
+		var cancel context.CancelFunc
+		bounded, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
 	err = f(bounded)
 	done = true
-	g.figures.took(g.now().Sub(began))
+	took := g.now().Sub(began)
+	g.figures.took(took)
 	switch {
 	case err == nil:
 		g.figures.ok.Add(1)
 		g.leave(trial, nil, true)
 		return nil
-	case ctx.Err() != nil:
+	case errors.Is(ctx.Err(), context.Canceled), ctx.Err() != nil && took < limit/2: // or it was in a hurry
 		g.figures.given.Add(1)
 		g.leave(trial, nil, false) // the caller's end says nothing about the server
 		return g.wrap(err)

@@ -102,6 +102,26 @@ func TestWhatOpensACircuit(t *testing.T) {
 			}
 		})
 	}
+	// A caller's deadline tells of the server where it is about as patient as the gate.
+	for name, row := range map[string]struct {
+		patience time.Duration
+		opens    bool
+	}{"in a hurry": {400 * time.Millisecond, false}, "patient": {600 * time.Millisecond, true}} {
+		t.Run(name, func(t *testing.T) {
+			x := newTried(t)
+			for range mostFailures {
+				ctx, cancel := context.WithDeadline(t.Context(), time.Now())
+				_ = x.do(ctx, time.Second, nil, func(ctx context.Context) error {
+					x.clock = x.clock.Add(row.patience)
+					return ctx.Err()
+				})
+				cancel()
+			}
+			if x.away.Load() != row.opens {
+				t.Errorf("away: %v", !row.opens)
+			}
+		})
+	}
 	t.Run("a success in between", func(t *testing.T) {
 		x := newTried(t)
 		for range 5 {

@@ -32,9 +32,6 @@ type Event struct {
 	Forced  bool // Removed by Remove, not by the UA
 }
 
-// listener is informed of changes, like Options.Event.
-type listener struct{ hear func(Event) }
-
 // changes are the effects of an update, reported once it is stored.
 type changes struct {
 	list   []change

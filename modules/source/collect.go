@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 const (
@@ -32,18 +33,26 @@ func (e *entryError) Unwrap() error { return e.err }
 // checker is an entry that can check itself.
 type checker interface{ Check() error }
 
+// binding says which columns are which fields.
+type binding struct {
+	names  []string
+	fields []int
+}
+
 // collector is the entries of one reading.
 type collector[T any] struct {
-	typ    *entryType
-	std    T
-	max    int
-	list   []T
-	where  []int // line or number of each entry
-	place  func(n int) string
-	bad    []error
-	bound  []int // fields of the columns, -1: not read
-	loose  bool  // columns that are not known are not read
-	parser func(line string) (entry T, is bool, err error)
+	typ   *entryType
+	std   T
+	max   int
+	list  []T
+	where []int // line or number of each entry
+	place func(n int) string
+	bad   []error
+	bound []int // fields of the columns, -1: not read
+	// learned is shared by all readings of a list: the names are the same every time
+	learned *atomic.Pointer[binding]
+	loose   bool // columns that are not known are not read
+	parser  func(line string) (entry T, is bool, err error)
 }
 
 var errTooMany = errors.New("too many entries")
@@ -60,31 +69,51 @@ func (c *collector[T]) fail(n int, err error) bool {
 
 // add fills an entry and adds it. It returns false if there is no point in continuing.
 func (c *collector[T]) add(n int, fill func(entry reflect.Value) error) bool {
-	if len(c.list) >= c.max {
-		c.bad = append(c.bad, fmt.Errorf("%s: %w: more than %d", c.place(n), errTooMany, c.max))
-		return false
-	}
-	entry := c.std
-	if err := fill(reflect.ValueOf(&entry).Elem()); err != nil {
-		return c.fail(n, err)
-	}
-	return c.take(n, entry)
+	entry := c.open(n)
+	return entry != nil && c.shut(n, fill(reflect.ValueOf(entry).Elem()))
 }
 
-// take checks an entry and takes it in.
-func (c *collector[T]) take(n int, entry T) bool {
-	if x, ok := any(&entry).(checker); ok {
-		if err := x.Check(); err != nil {
-			return c.fail(n, err)
-		}
+// open appends an entry as it is before it is read; nil if there are too many.
+func (c *collector[T]) open(n int) *T {
+	if len(c.list) >= c.max {
+		c.bad = append(c.bad, fmt.Errorf("%s: %w: more than %d", c.place(n), errTooMany, c.max))
+		return nil
 	}
-	c.list = append(c.list, entry)
+	c.list = append(c.list, c.std)
+	return &c.list[len(c.list)-1]
+}
+
+// shut keeps the entry that was opened, or with an error takes it away again. It returns false if
+// there is no point in continuing.
+func (c *collector[T]) shut(n int, err error) bool {
+	last := len(c.list) - 1
+	if x, ok := any(&c.list[last]).(checker); ok && err == nil {
+		err = x.Check()
+	}
+	if err != nil {
+		c.list = c.list[:last]
+		return c.fail(n, err)
+	}
 	c.where = append(c.where, n)
 	return true
 }
 
+// take takes in an entry that was made elsewhere.
+func (c *collector[T]) take(n int, entry T) bool {
+	e := c.open(n)
+	if e == nil {
+		return false
+	}
+	*e = entry
+	return c.shut(n, nil)
+}
+
 // columns says what the values of rows are. Names are compared without case.
 func (c *collector[T]) columns(names []string) error {
+	if b := c.learned.Load(); b != nil && slices.Equal(b.names, names) {
+		c.bound = b.fields
+		return nil
+	}
 	c.bound = make([]int, len(names))
 	seen := map[string]bool{}
 	for i, name := range names {
@@ -107,26 +136,30 @@ func (c *collector[T]) columns(names []string) error {
 			return fmt.Errorf("the column %s is missing", f.name)
 		}
 	}
+	c.learned.Store(&binding{slices.Clone(names), c.bound})
 	return nil
 }
 
 // row takes in one row of the columns.
-func (c *collector[T]) row(n int, value func(i int) any) bool {
-	return c.add(n, func(entry reflect.Value) error {
-		for i, f := range c.bound {
-			if f < 0 {
-				continue
-			}
-			x := value(i)
-			if c.typ.fields[f].required && (x == nil || x == "") {
-				return fmt.Errorf("%s is empty", c.typ.fields[f].name)
-			}
-			if err := c.typ.fields[f].put(entry, x); err != nil {
-				return err
-			}
+func (c *collector[T]) row(n int, values []any) bool {
+	entry := c.open(n)
+	return entry != nil && c.shut(n, c.fill(reflect.ValueOf(entry).Elem(), values))
+}
+
+func (c *collector[T]) fill(entry reflect.Value, values []any) error {
+	for i, f := range c.bound {
+		if f < 0 {
+			continue
 		}
-		return nil
-	})
+		field := &c.typ.fields[f]
+		if field.required && (values[i] == nil || values[i] == "") {
+			return fmt.Errorf("%s is empty", field.name)
+		}
+		if err := field.put(entry, values[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // line takes in one line of text.

@@ -26,7 +26,7 @@ func readDatabase[T any](ctx context.Context, c *collector[T], db *clients.DB, q
 		}
 		defer kept.abandon()
 	}
-	var values []any
+	var values, into []any
 	n := 0
 	err = db.Query(ctx, func(rows *sql.Rows) error {
 		if n == 0 {
@@ -37,19 +37,19 @@ func readDatabase[T any](ctx context.Context, c *collector[T], db *clients.DB, q
 			if err := c.columns(names); err != nil {
 				return err
 			}
-			values = make([]any, len(names))
+			values, into = scanInto(len(names))
 			if kept != nil {
 				kept.put(names)
 			}
 		}
 		n++
-		if err := scanRow(rows, values); err != nil {
+		if err := scanRow(rows, into, values); err != nil {
 			return err
 		}
 		if kept != nil {
 			kept.put(values)
 		}
-		if !c.row(n, func(i int) any { return values[i] }) {
+		if !c.row(n, values) {
 			return errStop
 		}
 		return nil
@@ -63,16 +63,22 @@ func readDatabase[T any](ctx context.Context, c *collector[T], db *clients.DB, q
 	return kept.commit()
 }
 
+// scanInto makes room for a row, and pointers into it.
+func scanInto(n int) (values, into []any) {
+	room := make([]any, 2*n)
+	values, into = room[:n], room[n:]
+	for i := range values {
+		into[i] = &values[i]
+	}
+	return values, into
+}
+
 // errStop ends a query whose rows have enough errors.
 var errStop = errors.New("enough")
 
 // scanRow scans a row into values that fields are set from: text, int64, float64, bool, time.Time,
 // nil.
-func scanRow(rows *sql.Rows, values []any) error {
-	into := make([]any, len(values))
-	for i := range values {
-		into[i] = &values[i]
-	}
+func scanRow(rows *sql.Rows, into, values []any) error {
 	if err := rows.Scan(into...); err != nil {
 		return err
 	}
@@ -161,7 +167,7 @@ func readKept[T any](c *collector[T], path string) (at time.Time, err error) {
 		if err != nil {
 			return at, fmt.Errorf("%s: %w", c.place(n), err)
 		}
-		if !c.row(n, func(i int) any { return values[i] }) {
+		if !c.row(n, values) {
 			return at, c.err()
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	"github.com/sipscript/sipscript/internal/sharded"
@@ -92,8 +93,9 @@ func (k *Keyed[K, V]) Forget(slot string) {
 
 // Rows asks a database for entries. Columns that do not correspond to fields are ignored.
 type Rows[T any] struct {
-	typ *entryType
-	max int
+	typ     *entryType
+	max     int
+	learned atomic.Pointer[binding]
 }
 
 // NewRows makes one; max bounds the rows of one answer.
@@ -101,7 +103,7 @@ func NewRows[T any](max int) *Rows[T] { return &Rows[T]{typ: typeOf(reflect.Type
 
 // Query asks. query is written with "?".
 func (r *Rows[T]) Query(ctx context.Context, db *clients.DB, query string, args ...any) ([]T, error) {
-	c := &collector[T]{typ: r.typ, max: r.max, loose: true}
+	c := &collector[T]{typ: r.typ, max: r.max, loose: true, learned: &r.learned}
 	err := readDatabase(ctx, c, db, query, "", args...)
 	return c.list, err
 }

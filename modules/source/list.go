@@ -96,8 +96,9 @@ func Open[T, V any](ctx context.Context, s Spec, o Options[T, V]) (*List[V], err
 	}
 	l := &List[V]{name: o.Name, from: s.Name(), now: o.Now, log: o.Log.With("list", o.Name, "store", s.Name()), ended: make(chan struct{})}
 	typ := typeOf(reflect.TypeFor[T]())
+	learned := &atomic.Pointer[binding]{}
 	fresh := func() *collector[T] {
-		return &collector[T]{typ: typ, std: o.Default, max: o.Max, parser: o.Line, place: func(n int) string { return fmt.Sprintf("entry %d", n) }}
+		return &collector[T]{typ: typ, learned: learned, std: o.Default, max: o.Max, parser: o.Line, place: func(n int) string { return fmt.Sprintf("entry %d", n) }}
 	}
 	build := func(c *collector[T], err error) (v V, n int, _ error) {
 		if err == nil {
