@@ -21,23 +21,11 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Types that a router works with, under the names it needs.
-type (
-	Target      = proxy.Target
-	ForkOptions = proxy.ForkOptions
-	HeaderEdit  = proxy.HeaderEdit
-	Credentials = proxy.Credentials
-	Mask        = proxy.Mask
-	Response    = proxy.Response
-	Branch      = proxy.Branch
-	Order       = proxy.Order
-)
-
 // Orders in which the targets of a fork are tried.
 const (
-	Parallel = proxy.Parallel
-	Serial   = proxy.Serial
-	ByQ      = proxy.ByQ
+	Parallel = proxy.Parallel // all at once
+	Serial   = proxy.Serial   // one after the other
+	ByQ      = proxy.ByQ      // those of equal q at once, groups one after the other, the highest first
 )
 
 // Router decides what happens to each new request.

@@ -56,6 +56,9 @@ type Branch struct {
 	passed []*Response
 }
 
+// waiting is the Branch as its client transaction and its timer see it.
+type waiting Branch
+
 // Target is the target of the branch; nil when none was passed.
 func (b *Branch) Target() *Target { return b.target.shown() }
 
@@ -236,11 +239,11 @@ func (b *Branch) launch(to transport.Peer) {
 		b.watch(p.Flow)
 	}
 	if o := b.fork.opts; o.branch != "" {
-		b.client, err = c.Layer.SendAs(m, p, string(x.appendProof([]byte(o.branch), m)), b)
+		b.client, err = c.Layer.SendAs(m, p, string(x.appendProof([]byte(o.branch), m)), (*waiting)(b))
 		o.branch = ""
 	} else {
 		var space [proofSuffix + loopSuffix]byte
-		b.client, err = c.Layer.Send(m, p, text(x.mark.appendTo(x.appendProof(space[:0], m))), b)
+		b.client, err = c.Layer.Send(m, p, text(x.mark.appendTo(x.appendProof(space[:0], m))), (*waiting)(b))
 	}
 	c.giveMessage(m)
 	if m == b.msg {
@@ -302,7 +305,7 @@ func (b *Branch) arm() {
 	case first == 0:
 		l.StopTimer(&b.timer)
 	case !b.timer.Active() || b.timer.When() != first:
-		l.After(first.Sub(l.Now()), &b.timer, b)
+		l.After(first.Sub(l.Now()), &b.timer, (*waiting)(b))
 	}
 }
 
@@ -341,7 +344,8 @@ func (b *Branch) settle(r *Response) { b.fork.x.deliver(event{b, r, true}) }
 
 // Failed is the client transaction's end without a final response (§16.9): the next address, or the
 // outcome.
-func (b *Branch) Failed(c *transaction.Client, err error) {
+func (w *waiting) Failed(c *transaction.Client, err error) {
+	b := (*Branch)(w)
 	if c != b.client {
 		return
 	}

@@ -12,7 +12,8 @@ import (
 // step 10, §16.10).
 
 // Expire is the branch's timer: its delay has passed, or it is given up.
-func (b *Branch) Expire(*lane.Timer) {
+func (w *waiting) Expire(*lane.Timer) {
+	b := (*Branch)(w)
 	if b.done {
 		b.release()
 		return

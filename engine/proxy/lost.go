@@ -63,7 +63,8 @@ func (c *Core) FlowClosed(id transport.FlowID) {
 
 // Lost takes the end of a connection, other than a client's flow, on which the branch was answered
 // provisionally.
-func (b *Branch) Lost(c *transaction.Client, err error) {
+func (w *waiting) Lost(c *transaction.Client, err error) {
+	b := (*Branch)(w)
 	if c == b.client && !b.done {
 		b.tell(err)
 		b.lose(503)

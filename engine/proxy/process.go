@@ -11,7 +11,8 @@ import (
 
 // Response handles a response of the branch's server. m is valid until the call returns, so it is
 // kept if its turn comes later.
-func (b *Branch) Response(c *transaction.Client, m *message.Message) {
+func (w *waiting) Response(c *transaction.Client, m *message.Message) {
+	b := (*Branch)(w)
 	if c != b.client {
 		return
 	}

@@ -20,6 +20,9 @@ func Generated(root string) (map[string][]byte, error) {
 		"docs/lua-reference.md": describe.Reference(libraries),
 		"scripts/.luarc.json":   describe.Config("../docs/stubs"),
 	}
+	if files[aliasesFile], err = aliases(root); err != nil {
+		return nil, err
+	}
 	for name, text := range describe.Stubs(libraries) {
 		if name != ".luarc.json" {
 			files["docs/stubs/"+name] = text

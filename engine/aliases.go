@@ -1,0 +1,145 @@
+package engine
+
+// Code generated from engine/proxy by `make docs`. DO NOT EDIT.
+
+import "github.com/sipscript/sipscript/engine/proxy"
+
+// Target is one place a request may be sent to (§16.5), with what to change on the way. Its zero
+// value leads nowhere: at least one of URI, NextHop, Path or Flow says where. A Target is only
+// read; the same one may be used for many requests.
+//
+// Fields:
+//   - URI string: the new Request-URI; "" leaves it as it is
+//   - NextHop string: A URI: where the request is sent, whatever Request-URI and Route say; ""
+//     follows those (§16.6 step 6)
+//   - Path []string: The Route set to write, each "<sip:…;lr>"; it replaces the sender's
+//   - Flow transport.FlowID: the connection to send on (RFC 5626); 0 for none
+//   - Received string: where a client behind a NAT is reached: "udp:192.0.2.7:1024"; "" for none.
+//     It is used like NextHop, without being resolved.
+//   - Q float64: preference among Targets, 0 to 1 (§20.10), used by order "q"
+//   - Delay time.Duration: in parallel order: wait before this branch starts
+//   - Headers []HeaderEdit: made on this branch
+//   - Credentials *Credentials: for a challenge of this branch's server
+//   - FromSocket string: The listener to send from, as "udp:192.0.2.1:5060"; "" lets the engine
+//     choose
+//   - Timeout, RingTimeout, ReplyTimeout time.Duration: Times until the branch is given up: to a
+//     final response, from its first 18x, to any response. 0 is the engine's default: none except
+//     Timers B and C.
+//   - Others []*Target. Others are further ways to the same user agent instance (RFC 5626 §7),
+//     tried one after the other in place of this one when it fails as a way: 430, 408, no
+//     connection or address that accepts the request, or silence. Anything else is the instance's
+//     answer and ends this. They come before the next target of a serial order; each has its own
+//     times, and no Delay. Their own Others are ignored; so are those of a request that is not
+//     forked.
+//   - Value any: the caller's own (a script's table, its vars); Response.Target brings it back.
+//   - FlowOnly bool: the client asked to be reached on Flow and nowhere else (RFC 5626 §7).
+//     Without it, if the connection is gone, the address in URI is tried if it can be the client's:
+//     if Received does not name another one.
+//
+// Methods:
+//   - Check() error. Check refuses what cannot be sent: URIs that do not parse, headers owned by
+//     the engine, line breaks.
+//   - String() string. String names the target in logs.
+type Target = proxy.Target
+
+// ForkOptions of a fork. The zero value forks in parallel and passes everything on.
+//
+// Fields:
+//   - Defaults Target. Defaults are used for what a Target leaves empty. Its headers are set before
+//     the Target's own.
+//   - Order Order
+//   - Failover func(res *Response) bool. Failover decides (Serial, ByQ) whether the failure res
+//     leads to the next target. nil: every failure except 6xx.
+//   - Nobody int: the outcome if there are no targets at all: 0 is 480, nobody is there for the
+//     moment; 404, nobody ever is.
+//   - Edge bool: the sender of the request has named the flow that is the target (RFC 5626
+//     §5.3.1): it is told when the flow fails (430), so that it tries another one. A caller is
+//     never told.
+//   - FollowRedirects bool. FollowRedirects adds the contacts of a 3xx as targets (§16.7 step 4).
+//   - OnBranch func(b *Branch) error. OnBranch edits what one branch sends, just before it is sent.
+//     It may wait.
+//   - OnResponse func(res *Response). OnResponse sees each response except 100, once, before it is
+//     forwarded, and the outcome of a branch that got no final one: its Cause says why. It may
+//     wait; the responses of a request come one after another.
+//   - OnFailure func(res *Response). OnFailure (Relay only) is called with the best response when
+//     all branches failed or the caller cancelled. It may reply, relay or fork again.
+type ForkOptions = proxy.ForkOptions
+
+// HeaderEdit sets a header to Values, or removes it if there are none.
+//
+// Fields:
+//   - Name string
+//   - Values []string
+type HeaderEdit = proxy.HeaderEdit
+
+// Credentials answer a digest challenge. They are printed without the password.
+//
+// Fields:
+//   - User, Password string
+//
+// Methods:
+//   - GoString() string. GoString keeps passwords out of logs.
+//   - String() string. String keeps passwords out of logs.
+type Credentials = proxy.Credentials
+
+// Mask is another From, or To, for the far side: a display name and URI as they are in the header,
+// without parameters; "" leaves it.
+//
+// Fields:
+//   - From, To string
+//
+// Methods:
+//   - Check() error. Check refuses what is not an address, or is too long to be carried in each
+//     request.
+type Mask = proxy.Mask
+
+// Response is a response as a router sees it: one that came in on a branch, or one made here when a
+// branch had none.
+//
+// Fields:
+//   - Handle any: the router's own.
+//
+// Methods:
+//   - AddHeader(name, value string, first bool) error. AddHeader adds a field, before all of its
+//     name when first is set.
+//   - Cause() string: "" for a response from the network, otherwise one of the Cause constants.
+//   - Code() int: the status code.
+//   - Drop() error. Drop keeps a provisional response from going on. It works in OnResponse only; a
+//     final response, or a reliable provisional one (RFC 3262), can't be dropped.
+//   - Dropped() bool. Dropped reports whether Drop was called.
+//   - Final() bool. Final reports whether the code is 200 or above.
+//   - Message() *message.Message: the response with the edits made so far, for reading only. A
+//     response made here has a start line and nothing more.
+//   - Reason() string: the reason phrase.
+//   - RemoveHeader(name string) error. RemoveHeader removes all fields of a name.
+//   - SetBody(body []byte, contentType string) error. SetBody replaces the body and its type; an
+//     empty body removes both.
+//   - SetHeader(name string, values ...string) error. SetHeader replaces the header by the values,
+//     one field each. Errors: CR, LF or NUL, a header the engine owns.
+//   - Source() (netip.AddrPort, transport.Kind): where the response came from: the address its
+//     request was sent to. It is invalid for a response made here.
+//   - Target() *Target: the target passed to Relay or Fork that the response is from; nil when none
+//     was.
+type Response = proxy.Response
+
+// Branch is one target of a fork: its copy of the request, its client transaction, and its time
+// limits.
+//
+// Fields:
+//   - Handle any: the router's own.
+//
+// Methods:
+//   - AddHeader(name, value string, first bool) error. AddHeader adds a field on this branch.
+//   - Mask(k Mask) error. Mask masks this branch, instead of the request's mask.
+//   - Message() *message.Message: what is about to be sent, for reading only.
+//   - RemoveHeader(name string) error. RemoveHeader removes a header on this branch.
+//   - SetBody(body []byte, contentType string) error. SetBody replaces the body on this branch.
+//   - SetHeader(name string, values ...string) error. SetHeader replaces a header on this branch;
+//     as for a request.
+//   - SetRURI(uri string) error. SetRURI changes the Request-URI of this branch; its destination
+//     follows, unless the target says otherwise.
+//   - Target() *Target: the target of the branch; nil when none was passed.
+type Branch = proxy.Branch
+
+// Order says how the targets of a fork are tried (§16.6).
+type Order = proxy.Order
