@@ -59,7 +59,9 @@ type Stopper interface {
 
 // MisuseError is an error of the caller's program: a second decision, a header the engine owns, a
 // bad argument. Scripts raise it.
-type MisuseError struct{ Text string }
+type MisuseError struct {
+	Text string // what was wrong, for whoever wrote the program
+}
 
 func (m *MisuseError) Error() string { return m.Text }
 
@@ -111,20 +113,20 @@ type Config struct {
 	// its sender's (maddr, §18.2.2). Any sender is believed if it names a multicast group or its
 	// own address.
 	TrustVia  []netip.Prefix
-	Timers    transaction.Timers
-	Limits    message.Limits
-	Transport transport.Options // less its Limits: those above count
-	DNS       resolver.Options  // how names are looked up (RFC 3263)
-	Resolver  proxy.Resolver    // used instead of DNS, when set
-	Log       *slog.Logger      // default slog.Default()
+	Timers    transaction.Timers // T1, T2 and T4 (§17), by default those of RFC 3261
+	Limits    message.Limits     // of messages; what is beyond is refused
+	Transport transport.Options  // less its Limits: those above count
+	DNS       resolver.Options   // how names are looked up (RFC 3263)
+	Resolver  proxy.Resolver     // used instead of DNS, when set
+	Log       *slog.Logger       // default slog.Default()
 	// Server is the Server header of responses made here, "" for none.
 	Server string
 
 	// Clock, Network, Meter and Seed replace the machine's in a simulation.
 	Clock   lane.Clock
-	Network func(r transport.Receiver) (transport.Wire, error)
-	Meter   lane.Meter
-	Seed    uint64
+	Network func(r transport.Receiver) (transport.Wire, error) // brings what it receives to r
+	Meter   lane.Meter                                         // counts the work in progress
+	Seed    uint64                                             // of random numbers; 0: unpredictable
 }
 
 func (c *Config) complete() error {

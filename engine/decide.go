@@ -13,9 +13,9 @@ import (
 
 // ReplyOptions of Reply.
 type ReplyOptions struct {
-	Headers     []HeaderEdit
-	Body        []byte
-	ContentType string
+	Headers     []HeaderEdit // beside those a response has of itself
+	Body        []byte       // nil for none
+	ContentType string       // of the Body
 }
 
 // mostForks bounds how often one request is sent on: otherwise a failure handler that relays again

@@ -50,7 +50,9 @@ const longestRouteParams = 256
 
 // RouteParam is a parameter of our Record-Route. It comes back in the requests of the dialog
 // ([Request.RouteParams]). Without a Value it is its name alone.
-type RouteParam struct{ Name, Value string }
+type RouteParam struct {
+	Name, Value string // as a URI has them, of at most 256 bytes for all
+}
 
 // RecordRoute adds our signed Record-Route to what is sent from now on, with params, if a dialog can
 // start (§16.6 step 4). There are two entries if transport or interface changes (RFC 5658), which is

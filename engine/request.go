@@ -46,9 +46,9 @@ type waits struct {
 
 // Endpoint is an address a request came from or to.
 type Endpoint struct {
-	Addr      netip.AddrPort
-	Transport transport.Kind
-	Name      string // of ReceivedOn: the listener as configured
+	Addr      netip.AddrPort // where it is
+	Transport transport.Kind // and over what
+	Name      string         // of ReceivedOn: the listener as configured
 }
 
 // Engine is the engine the request came in on.

@@ -22,9 +22,9 @@ type SendSpec struct {
 	// URIs or whole header values; default: From a local domain's "sip:", To the URI. A From with a
 	// tag, of a dialog, keeps it
 	From, To    string
-	Headers     []HeaderEdit
-	Body        []byte
-	ContentType string
+	Headers     []HeaderEdit  // beside those a request has of itself
+	Body        []byte        // nil for none
+	ContentType string        // of the Body
 	Timeout     time.Duration // default 32 s
 	CallID      string        // "": a new one. REGISTERs for one address share one (§10.2.4)
 	CSeq        uint32        // 0: 1. Answering a challenge increments it; the response has the value

@@ -74,23 +74,23 @@ type Stats struct {
 	RouteTime     time.Duration // their time in all, waits included
 
 	InProgress         int // requests with no final answer, or with a branch that has none
-	ServerTransactions int
-	ClientTransactions int
+	ServerTransactions int // of requests that came in, answered ones included
+	ClientTransactions int // of requests that were sent
 
-	Lanes     []LaneStats
+	Lanes     []LaneStats                // those that carry calls
 	Transport map[string]transport.Stats // by transport: "udp"; empty in a simulation
 }
 
 // LaneStats are one lane's figures.
 type LaneStats struct {
-	Works   uint64        // pieces of work done
-	Refused uint64        // pieces of work refused
-	Panics  uint64        // pieces of work that panicked
-	Queued  uint64        // pieces of work that waited in the queue
-	Waited  time.Duration // the sum of their waits
-	Recent  time.Duration // a moving average of the wait
-	Depth   int           // waiting now
-	Delays  [lane.DelayBuckets]uint64
+	Works   uint64                    // pieces of work done
+	Refused uint64                    // pieces of work refused
+	Panics  uint64                    // pieces of work that panicked
+	Queued  uint64                    // pieces of work that waited in the queue
+	Waited  time.Duration             // the sum of their waits
+	Recent  time.Duration             // a moving average of the wait
+	Depth   int                       // waiting now
+	Delays  [lane.DelayBuckets]uint64 // how many waited how long, by lane.DelayBuckets
 }
 
 // Stats gathers the figures.

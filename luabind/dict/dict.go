@@ -25,6 +25,7 @@ type Set struct {
 	most  int64
 }
 
+// New is a set of no dictionaries.
 func New() *Set { return &Set{dicts: map[string]*Dict{}, most: sharedBytes} }
 
 const (
@@ -36,8 +37,8 @@ const (
 	sharedBytes  = 256 << 20 // of all dictionaries together
 	defaultBytes = 64 << 20  // of one
 	MaxValue     = 1 << 20   // bytes of one value
-	MaxDicts     = 1000
-	entryBytes   = 200 // the size of an entry besides its key and value
+	MaxDicts     = 1000      // in a set
+	entryBytes   = 200       // the size of an entry besides its key and value
 )
 
 // Dict is one dictionary. A full shard drops what was used least recently.
@@ -210,6 +211,7 @@ func (s *shard) live(key string, now lane.Time) *entry {
 	return e
 }
 
+// Get is the value of a key that has not expired.
 func (d *Dict) Get(key string, now lane.Time) (any, bool) {
 	s := d.of(key)
 	s.mu.Lock()
@@ -278,6 +280,7 @@ func (d *Dict) Put(key string, value any, now lane.Time, ttl time.Duration, w Wh
 	return true
 }
 
+// Remove takes a key out and reports whether it was there.
 func (d *Dict) Remove(key string, now lane.Time) bool {
 	s := d.of(key)
 	s.mu.Lock()
@@ -319,6 +322,7 @@ func (d *Dict) Left(key string, now lane.Time) (left time.Duration, forever, pre
 	return e.expires.Sub(now), e.expires == 0, true
 }
 
+// Keys are those that have not expired, in no order.
 func (d *Dict) Keys(now lane.Time) []string {
 	var keys []string
 	for _, s := range d.shards {
@@ -333,6 +337,7 @@ func (d *Dict) Keys(now lane.Time) []string {
 	return keys
 }
 
+// Flush takes all keys out.
 func (d *Dict) Flush() {
 	for _, s := range d.shards {
 		s.mu.Lock()

@@ -37,6 +37,7 @@ type Change struct {
 	At          time.Time
 }
 
+// Why a user can't be added, changed or removed.
 var (
 	ErrExists = errors.New("this user already exists")
 	ErrNoUser = errors.New("this user does not exist")

@@ -102,9 +102,11 @@ func (b *Binding) Params() message.Params {
 	return message.Params(viewOf(b.part(b.endContact, b.endParams)))
 }
 
-// CallID and CSeq are those of the REGISTER that made or refreshed the binding.
+// CallID is that of the REGISTER that made or refreshed the binding.
 func (b *Binding) CallID() string { return b.part(b.endParams, b.endID) }
-func (b *Binding) CSeq() uint32   { return b.cseq }
+
+// CSeq is the number of that REGISTER.
+func (b *Binding) CSeq() uint32 { return b.cseq }
 
 // UserAgent is that REGISTER's User-Agent, or "".
 func (b *Binding) UserAgent() string { return b.part(b.endID, b.endUA) }
@@ -122,8 +124,10 @@ func (b *Binding) Path() []string { return b.target.Path }
 // Flow is the connection the client is reached on, or 0.
 func (b *Binding) Flow() transport.FlowID { return b.target.Flow }
 
-// Expires is when the binding ends, Updated when it was last registered.
+// Expires is when the binding ends.
 func (b *Binding) Expires() time.Time { return time.UnixMilli(b.expires) }
+
+// Updated is when the binding was last registered.
 func (b *Binding) Updated() time.Time { return time.UnixMilli(b.updated) }
 
 // named reports whether contact parameters have an instance id. It is called a million times after
