@@ -1,6 +1,11 @@
 package engine
 
 import (
+	"context"
+	"errors"
+
+	"github.com/miekg/dns"
+
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/engine/resolver"
@@ -51,6 +56,19 @@ func (x *lookups) Resolve(l *lane.Lane, hop *proxy.NextHop, done func([]transpor
 		// Whoever waits was admitted before; once the lane has stopped nobody waits any more.
 		l.Return(lane.Func(func(*lane.Lane) { give(peers, err) }))
 	})
+}
+
+// ErrNoDNS is the error of [Engine.Records] where a Resolver of the program's own has taken the
+// place of DNS.
+var ErrNoDNS = errors.New("engine: there is no DNS: Config.Resolver has its place")
+
+// Records are the DNS records of a name, asked for and kept as [resolver.Resolver.Records] does. It
+// waits, and must not be called on a lane: see [Await].
+func (e *Engine) Records(ctx context.Context, name string, qtype uint16) ([]dns.RR, error) {
+	if e.lookups == nil {
+		return nil, ErrNoDNS
+	}
+	return e.lookups.r.Records(ctx, name, qtype)
 }
 
 // Failed has an address tried last for a while.

@@ -92,3 +92,12 @@ func RestArg(name, doc string) Arg[[]any] {
 		return list
 	}, Param{Name: name, Type: Any, Optional: true, Rest: true, Doc: doc})
 }
+
+// JSON is argument n, any value, as JSON.
+func (c *Call) JSON(n int) JSON {
+	b, err := appendJSON(nil, c.l.Get(n), 0)
+	if err != nil {
+		c.Raise("argument %d: %v", c.position(n), err)
+	}
+	return b
+}

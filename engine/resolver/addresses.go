@@ -23,7 +23,7 @@ type pair struct{ first, second *flight }
 func (w *walk) addresses(places []place) [][]netip.Addr {
 	pairs := make([]pair, len(places))
 	for i, p := range places {
-		v4, v6 := question{p.name, dns.TypeA}, question{p.name, dns.TypeAAAA}
+		v4, v6 := question{name: p.name, qtype: dns.TypeA}, question{name: p.name, qtype: dns.TypeAAAA}
 		switch w.r.opts.Family {
 		case OnlyIPv4:
 			pairs[i] = pair{w.send(v4), nil}

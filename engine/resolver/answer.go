@@ -33,6 +33,7 @@ var (
 type question struct {
 	name  string
 	qtype uint16
+	raw   bool // the records as they are are wanted: see [Resolver.Records]
 }
 
 func (q question) String() string { return dns.TypeToString[q.qtype] + " " + q.name }
@@ -56,10 +57,11 @@ type naptr struct {
 // record.
 type answer struct {
 	addrs   []netip.Addr
-	srvs    []srv   // by priority, weight 0 first; of most targets those of the lowest priorities
-	naptrs  []naptr // by order and preference
-	refused bool    // SRV: there is a record with the target "." (RFC 2782)
-	err     error   // errNoName, errNoRecords; otherwise the servers failed
+	srvs    []srv    // by priority, weight 0 first; of most targets those of the lowest priorities
+	naptrs  []naptr  // by order and preference
+	records []dns.RR // of a raw question
+	refused bool     // SRV: there is a record with the target "." (RFC 2782)
+	err     error    // errNoName, errNoRecords; otherwise the servers failed
 	expires time.Time
 }
 
@@ -73,6 +75,7 @@ type reading struct {
 	name    string
 	aliases int
 	ttl     uint32 // least so far
+	raw     bool
 	answer  answer
 }
 
@@ -80,22 +83,29 @@ type reading struct {
 // the records of r.name.
 func (r *reading) read(m *dns.Msg, qtype uint16) (done bool) {
 	records := m.Answer[:min(len(m.Answer), maxRecords)]
-	moved, err := r.follow(records)
-	if err != nil {
-		r.answer.err = err
-		return true
+	moved := false
+	if !r.raw || qtype != dns.TypeCNAME { // who asks for an alias does not want to be led on
+		var err error
+		if moved, err = r.follow(records); err != nil {
+			r.answer.err = err
+			return true
+		}
 	}
 	seen := false
 	for _, rr := range records {
 		if h := rr.Header(); h.Class == dns.ClassINET && h.Rrtype == qtype && r.named(h) {
 			seen = true
 			r.age(h.Ttl)
-			r.answer.add(rr)
+			if r.raw {
+				r.answer.records = append(r.answer.records, rr)
+			} else {
+				r.answer.add(rr)
+			}
 		}
 	}
 	r.answer.arrange()
 	a := &r.answer
-	if len(a.addrs) > 0 || len(a.srvs) > 0 || len(a.naptrs) > 0 || a.refused {
+	if len(a.addrs) > 0 || len(a.srvs) > 0 || len(a.naptrs) > 0 || len(a.records) > 0 || a.refused {
 		return true
 	}
 	negative, known := negativeTTL(m, r.name)

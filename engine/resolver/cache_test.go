@@ -153,7 +153,7 @@ func TestSingleFlight(t *testing.T) {
 	hold := make(chan struct{})
 	s.on("a.example.com", dns.TypeA, func(w dns.ResponseWriter, m *dns.Msg) {
 		<-hold
-		w.WriteMsg(s.reply(m, question{"a.example.com", dns.TypeA}))
+		w.WriteMsg(s.reply(m, question{name: "a.example.com", qtype: dns.TypeA}))
 	})
 	r := start(t, options(newClock(), s.addr))
 	var wg sync.WaitGroup

@@ -24,7 +24,7 @@ func (r *Resolver) answered(q question, a *answer) *flight {
 
 // cached is the answer to q if there is a valid one, or nil.
 func (r *Resolver) cached(q question, now time.Time) *answer {
-	if q.qtype == dns.TypeA || q.qtype == dns.TypeAAAA {
+	if !q.raw && (q.qtype == dns.TypeA || q.qtype == dns.TypeAAAA) {
 		if a := r.known(q, now); a != nil {
 			return a
 		}
@@ -92,9 +92,9 @@ func (r *Resolver) fly(f *flight) {
 // fetch asks the servers, as often as aliases lead on (each message advances along the chain by at
 // least one step, and the chain is bounded).
 func (r *Resolver) fetch(ctx context.Context, q question) *answer {
-	state := reading{name: q.name, ttl: 1<<31 - 1}
+	state := reading{name: q.name, ttl: 1<<31 - 1, raw: q.raw}
 	for done := false; !done; {
-		in, err := r.inTurn(ctx, question{state.name, q.qtype})
+		in, err := r.inTurn(ctx, question{name: state.name, qtype: q.qtype})
 		if err != nil {
 			state.answer.err = err
 			break

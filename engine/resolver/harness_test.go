@@ -80,7 +80,7 @@ func (s *dnsServer) load(t testing.TB, zone string) {
 			continue
 		}
 		h := rr.Header()
-		q := question{strings.ToLower(strings.TrimSuffix(h.Name, ".")), h.Rrtype}
+		q := question{name: strings.ToLower(strings.TrimSuffix(h.Name, ".")), qtype: h.Rrtype}
 		s.records[q] = append(s.records[q], rr)
 		s.names[q.name] = true
 	}
@@ -90,7 +90,7 @@ func (s *dnsServer) load(t testing.TB, zone string) {
 func (s *dnsServer) on(name string, qtype uint16, f dns.HandlerFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.special[question{name, qtype}] = f
+	s.special[question{name: name, qtype: qtype}] = f
 }
 
 // questions returns what was asked since the last call, in order of the alphabet.
@@ -104,7 +104,7 @@ func (s *dnsServer) questions() []string {
 }
 
 func (s *dnsServer) ServeDNS(w dns.ResponseWriter, m *dns.Msg) {
-	q := question{strings.ToLower(strings.TrimSuffix(m.Question[0].Name, ".")), m.Question[0].Qtype}
+	q := question{name: strings.ToLower(strings.TrimSuffix(m.Question[0].Name, ".")), qtype: m.Question[0].Qtype}
 	s.mu.Lock()
 	s.asked = append(s.asked, q.String())
 	f := s.special[q]
@@ -124,14 +124,14 @@ func (s *dnsServer) reply(m *dns.Msg, q question) *dns.Msg {
 	out.RecursionAvailable = true
 	name := q.name
 	for range 20 {
-		alias := s.records[question{name, dns.TypeCNAME}]
+		alias := s.records[question{name: name, qtype: dns.TypeCNAME}]
 		if len(alias) == 0 {
 			break
 		}
 		out.Answer = append(out.Answer, alias...)
 		name = strings.TrimSuffix(alias[0].(*dns.CNAME).Target, ".")
 	}
-	found := s.records[question{name, q.qtype}]
+	found := s.records[question{name: name, qtype: q.qtype}]
 	out.Answer = append(out.Answer, found...)
 	if len(found) == 0 {
 		out.Ns = []dns.RR{rr("example.com. 600 IN SOA ns.example.com. root.example.com. 1 2 3 4 30")}

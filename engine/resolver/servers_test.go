@@ -106,7 +106,7 @@ func TestTruncated(t *testing.T) {
 	s := serve(t, zone)
 	var tcp atomic.Int32
 	s.on("a.example.com", dns.TypeA, func(w dns.ResponseWriter, m *dns.Msg) {
-		out := s.reply(m, question{"a.example.com", dns.TypeA})
+		out := s.reply(m, question{name: "a.example.com", qtype: dns.TypeA})
 		if w.RemoteAddr().Network() == "udp" {
 			out.Truncated, out.Answer = true, out.Answer[:1]
 		} else {
@@ -129,7 +129,7 @@ func TestNoEDNS(t *testing.T) {
 			w.WriteMsg(new(dns.Msg).SetRcode(m, dns.RcodeFormatError))
 			return
 		}
-		w.WriteMsg(s.reply(m, question{"s1.example.com", m.Question[0].Qtype}))
+		w.WriteMsg(s.reply(m, question{name: "s1.example.com", qtype: m.Question[0].Qtype}))
 	}
 	s.on("s1.example.com", dns.TypeA, old)
 	s.on("s1.example.com", dns.TypeAAAA, old)

@@ -81,7 +81,7 @@ func (w *walk) plan() *plan {
 // domain's order. A NAPTR that cannot be obtained is treated as missing: the SRV records say
 // enough.
 func (w *walk) byNAPTR() (services []service) {
-	f := w.send(question{w.key.host, dns.TypeNAPTR})
+	f := w.send(question{name: w.key.host, qtype: dns.TypeNAPTR})
 	if w.missed {
 		return nil
 	}
@@ -113,7 +113,7 @@ func (w *walk) bySRV(services []service, usual transport.Kind) *plan {
 	flights := make([]*flight, len(services))
 	for i, s := range services {
 		if !s.direct {
-			flights[i] = w.send(question{s.name, dns.TypeSRV})
+			flights[i] = w.send(question{name: s.name, qtype: dns.TypeSRV})
 		}
 	}
 	if w.missed {

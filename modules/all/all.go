@@ -5,8 +5,10 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/luabind/spec"
 	auth "github.com/sipscript/sipscript/modules/auth/plugin"
+	"github.com/sipscript/sipscript/modules/dns"
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/http"
+	"github.com/sipscript/sipscript/modules/jwt"
 	"github.com/sipscript/sipscript/modules/redis"
 	registrar "github.com/sipscript/sipscript/modules/registrar/plugin"
 	"github.com/sipscript/sipscript/modules/sql"
@@ -20,6 +22,8 @@ func Plugins() []host.Plugin {
 		registrar.Plugin(),
 		uac.Plugin(),
 		http.Plugin(),
+		dns.Plugin(),
+		jwt.Plugin(),
 		redis.Plugin(),
 		sql.Plugin(),
 	}
