@@ -102,11 +102,11 @@ func (f *file) count(call *ast.FuncCallExpr, m *member) {
 	switch {
 	case open && n-1 <= most, n >= least && n <= most:
 	case n > most && most == 0:
-		f.report(f, f.at(args[0]), Error, "arguments", "%s takes no arguments", m.full)
+		f.report(f, args[0], Error, "arguments", "%s takes no arguments", m.full)
 	case n > most:
-		f.report(f, f.at(args[most]), Error, "arguments", "%s takes at most %s, not %d", m.full, plural(most, "argument"), n)
+		f.report(f, args[most], Error, "arguments", "%s takes at most %s, not %d", m.full, plural(most, "argument"), n)
 	default:
-		f.report(f, f.at(call), Error, "arguments", "%s needs %s", m.full, names(params[n:least]))
+		f.report(f, call, Error, "arguments", "%s needs %s", m.full, names(params[n:least]))
 	}
 }
 
@@ -135,10 +135,10 @@ func (f *file) argument(call *ast.FuncCallExpr, m *member, i int, g given) {
 	}
 	what := fmt.Sprintf("argument %d of %s, %s,", i+1, m.full, p.Name)
 	if !f.fits(v, p) && (g.next == nil || !f.fits(v, g.next)) {
-		f.report(f, f.at(g.arg), Error, "types", "%s must be %s, not %s", what, paramWords(p), v.words())
+		f.report(f, g.arg, Error, "types", "%s must be %s, not %s", what, paramWords(p), v.words())
 		return
 	}
-	f.bounds(f.at(g.arg), v, what, kindOf(p.Type, v), p.Min, p.Max, p.OneOf)
+	f.bounds(g.arg, v, what, kindOf(p.Type, v), p.Min, p.Max, p.OneOf)
 	for _, list := range f.optionsIn(g) {
 		f.options(list)
 	}
@@ -195,7 +195,7 @@ func accepts(t luabind.Type, v value, o *luabind.ObjectType) bool {
 }
 
 // bounds checks text and numbers that are written in the script.
-func (f *file) bounds(at place, v value, what string, t luabind.Type, least, most string, oneOf []string) {
+func (f *file) bounds(at any, v value, what string, t luabind.Type, least, most string, oneOf []string) {
 	switch {
 	case !v.literal:
 	case v.typ == luabind.String && len(oneOf) > 0 && !slices.Contains(oneOf, v.text):

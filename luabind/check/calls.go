@@ -32,7 +32,7 @@ func (f *file) called(call *ast.FuncCallExpr) *member {
 	switch {
 	case v.member == nil:
 		if dotted && v.field != nil && v.known() && v.typ != luabind.FunctionType {
-			f.report(f, f.at(call), Error, "calls", "%s is a field, not a function", f.fullName(get))
+			f.report(f, call, Error, "calls", "%s is a field, not a function", f.fullName(get))
 		}
 		return nil
 	case v.member.method && dotted:
@@ -43,7 +43,7 @@ func (f *file) called(call *ast.FuncCallExpr) *member {
 			}
 		}
 		name := v.member.fn.Name
-		f.report(f, f.at(call), Error, "calls", "%s is a method: write %s:%s(…), not %s.%s(…)", name, o.object.Variable(), name,
+		f.report(f, call, Error, "calls", "%s is a method: write %s:%s(…), not %s.%s(…)", name, o.object.Variable(), name,
 			o.object.Variable(), name)
 		return nil
 	case v.member.method: // a method in a variable
@@ -66,17 +66,17 @@ func (f *file) method(call *ast.FuncCallExpr) *member {
 	m := f.memberOf(o, call.Method)
 	switch {
 	case m == nil:
-		f.missing(o, call.Method, f.at(call), true)
+		f.missing(o, call.Method, call, true)
 		return nil
 	case o.space != nil:
 		if o.space.standard && f.assigned[m.full] {
 			return nil
 		}
-		f.report(f, f.at(call), Error, "calls", "%s is no method: write %s.%s(…), not %s:%s(…)", call.Method, o.space.name,
+		f.report(f, call, Error, "calls", "%s is no method: write %s.%s(…), not %s:%s(…)", call.Method, o.space.name,
 			call.Method, o.space.name, call.Method)
 		return nil
 	case m.field != nil:
-		f.report(f, f.at(call), Error, "calls", "%s is a field, not a method", m.full)
+		f.report(f, call, Error, "calls", "%s is a field, not a method", m.full)
 		return nil
 	case o.typ == luabind.String && f.assigned[m.full]:
 		return nil
@@ -96,11 +96,11 @@ func (f *file) place(c *callSite, m *member) {
 	}
 	switch {
 	case fn.Where == luabind.AtLoad && runs&inHandler != 0:
-		f.report(f, f.at(c.call), Error, "place", "%s can only be called while the file runs, not in a handler%s", m.full, why)
+		f.report(f, c.call, Error, "place", "%s can only be called while the file runs, not in a handler%s", m.full, why)
 	case fn.Where == luabind.InHandler && runs&inFile != 0:
-		f.report(f, f.at(c.call), Error, "place", "%s can only be called in a handler, not while the file runs", m.full)
+		f.report(f, c.call, Error, "place", "%s can only be called in a handler, not while the file runs", m.full)
 	case runs&inFile != 0 && f.waits(c.call, m):
-		f.report(f, f.at(c.call), Error, "place", "%s waits, which is not possible while the file runs: call it in a handler", m.full)
+		f.report(f, c.call, Error, "place", "%s waits, which is not possible while the file runs: call it in a handler", m.full)
 	}
 }
 
@@ -119,7 +119,7 @@ func (f *file) waits(call *ast.FuncCallExpr, m *member) bool {
 
 // requireCall checks what is required.
 func (f *file) requireCall(c *callSite, name string) {
-	at := f.at(c.call.Args[0])
+	at := c.call.Args[0]
 	if f.known.modules[name] != nil {
 		return
 	}

@@ -132,12 +132,13 @@ type program struct {
 // mostFindings bounds what is said of one script.
 const mostFindings = 500
 
-// report adds a finding; rule is the name of its row in docs/check.md.
-func (p *program) report(f *file, at place, severity, rule, format string, args ...any) {
+// report adds a finding at a node, or a place; rule is the name of its row in docs/check.md.
+func (p *program) report(f *file, node any, severity, rule, format string, args ...any) {
 	if len(p.findings) >= mostFindings {
 		p.left++
 		return
 	}
+	at := f.at(node)
 	if at.line == 0 {
 		at = place{1, 1}
 	}
@@ -165,7 +166,7 @@ func (p *program) sorted() []Finding {
 
 // read parses a file. A file with a mistake in its syntax has no tree.
 func (p *program) read(name, text string) *file {
-	f := &file{program: p, name: name, lines: strings.Split(text, "\n"), uses: map[any]*variable{},
+	f := &file{program: p, name: name, text: text, lines: strings.Split(text, "\n"), uses: map[any]*variable{},
 		functions: map[any]*function{}}
 	p.order = append(p.order, f)
 	tree, err := syntax.Parse(text, name)
@@ -173,7 +174,7 @@ func (p *program) read(name, text string) *file {
 		p.syntax(f, err)
 		return f
 	}
-	f.tree, f.places = tree, placesOf(tree, text)
+	f.tree = tree
 	resolve(f)
 	return f
 }

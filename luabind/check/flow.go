@@ -25,6 +25,9 @@ const (
 	recordRouted
 	vetted
 	rewritten // the script assigned the Request-URI, or a part of it
+	// doubtful: conditions that contradict each other, as far as can be seen, led here. Nothing is
+	// said of it.
+	doubtful
 )
 
 // state is what is known of the request at a point of a path.
@@ -36,9 +39,12 @@ type state struct {
 	guards  uint64
 	dialog  truth  // req.in_dialog
 	methods uint64 // it can have, by the bits of analysis.methods
-	// truthy and falsy are the variables, by the bits of frame.bits, of which that is known.
-	truthy, falsy uint64
+	facts
 }
+
+// facts are the variables and conditions, by the bits of a function's facts, that are known to be
+// true or false.
+type facts struct{ truthy, falsy uint64 }
 
 // truth is what is known of a condition.
 type truth uint8
@@ -85,7 +91,8 @@ func (set states) bounded() states {
 	}
 	var small states
 	for _, s := range set {
-		s.truthy, s.falsy, s.guards = 0, 0, 0
+		s.facts, s.guards = facts{}, 0
+		s.flags |= doubtful
 		if s.decided == decided {
 			s.decided = perhaps
 		}
@@ -195,27 +202,9 @@ func (a *analysis) unreachable(fn *function) {
 			return
 		}
 		if m := fn.file.callee(call).member; m != nil && m.fn != nil && (m.fn.Decides || m.fn.Effects&luabind.Forks != 0) {
-			a.report(fn.file, fn.file.at(call), Error, "unreachable", "no path leads here: %s is never called", m.full)
+			a.report(fn.file, call, Error, "unreachable", "no path leads here: %s is never called", m.full)
 		}
 	})
-}
-
-// own calls fn with the expressions of a function, without those of functions within.
-func own(list []ast.Stmt, fn func(ast.Expr)) {
-	depth := 0
-	w := walker{fn: func(e ast.Expr) {
-		if depth == 0 {
-			fn(e)
-		}
-	}}
-	w.within = func(enter bool) {
-		if enter {
-			depth++
-		} else {
-			depth--
-		}
-	}
-	w.stmts(list)
 }
 
 // frame is a function that is gone through.
@@ -223,7 +212,7 @@ type frame struct {
 	*analysis
 	fn    *function
 	file  *file
-	bits  map[*variable]uint64
+	bits  *factBits
 	depth int // of branches
 	from  int // the depth at which the function was entered
 	top   bool
@@ -237,7 +226,7 @@ func (a *analysis) enter(fn *function, s state, depth int, top bool) []exit {
 	if a.running[fn] || a.lost || fn.jumps() || depth > 60 || len(a.running) > 20 {
 		return []exit{{s.taint(), unknown}}
 	}
-	s.truthy, s.falsy = 0, 0
+	s.facts = facts{}
 	key := visit{fn, s}
 	if list, ok := a.memo[key]; ok && !top {
 		return list
@@ -250,7 +239,7 @@ func (a *analysis) enter(fn *function, s state, depth int, top bool) []exit {
 		f.leaves(s, no)
 	}
 	if top {
-		f.ends(out, fn.file.places.ends[fn.node])
+		f.ends(out, endOf{fn.node})
 	}
 	delete(a.running, fn)
 	a.memo[key] = f.exits
@@ -259,7 +248,7 @@ func (a *analysis) enter(fn *function, s state, depth int, top bool) []exit {
 
 // leaves adds a way out.
 func (f *frame) leaves(s state, gives truth) {
-	s.truthy, s.falsy = 0, 0
+	s.facts = facts{}
 	s.guards &= 1<<f.from - 1
 	e := exit{s, gives}
 	for _, have := range f.exits {
@@ -275,10 +264,10 @@ func (f *frame) leaves(s state, gives truth) {
 }
 
 // ends reports paths of route that end without a decision.
-func (f *frame) ends(out states, at place) {
+func (f *frame) ends(out states, at any) {
 	quiet := f.methods["ACK"] | f.methods["CANCEL"]
 	for _, s := range out {
-		if s.decided == undecided && s.flags&forked == 0 && s.methods&^quiet != 0 {
+		if s.decided == undecided && s.flags&(forked|doubtful) == 0 && s.methods&^quiet != 0 {
 			f.report(f.file, at, Warning, "no-decision", "%s can end here without a decision: the request is then answered 500",
 				"route")
 			return

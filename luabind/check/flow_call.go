@@ -24,8 +24,12 @@ func (f *frame) eval(e ast.Expr, in states) states {
 		return in
 	case *ast.FuncCallExpr:
 		var out states
+		m := f.file.callee(e).member
+		certain := m != nil && m.fn != nil && m.fn.Decides && m.fn.Effects&luabind.DecidesOnFalse == 0
 		for _, x := range f.apply(e, in) {
-			out = out.add(x.state)
+			if !certain || x.gives != no {
+				out = out.add(x.state)
+			}
 		}
 		return out
 	case *ast.LogicalOpExpr:
@@ -78,7 +82,7 @@ func (f *frame) apply(call *ast.FuncCallExpr, in states) (out []exit) {
 	case callee.fn != nil && callee.fn.node != nil:
 		for _, s := range in {
 			for _, x := range f.enter(callee.fn, s, f.depth, false) {
-				x.truthy, x.falsy = s.truthy, s.falsy
+				x.facts = s.facts
 				out = append(out, x)
 			}
 		}
@@ -169,6 +173,10 @@ func (f *frame) declared(call *ast.FuncCallExpr, m *member, in states) (out []ex
 			if s = f.second(call, m, s); s.decided != perhaps {
 				s.decided, s.guards = decided, 0
 			}
+			over := s // false says that the request was over
+			over.decided = perhaps
+			out = append(out, exit{s, yes}, exit{over, no})
+			continue
 		case has(luabind.Forks):
 			s = f.second(call, m, s)
 			s.flags |= forked
@@ -195,10 +203,10 @@ func (f *frame) firstCode(call *ast.FuncCallExpr, m *member) int {
 
 // second reports a decision after a decision. It raises, so that what follows says nothing more.
 func (f *frame) second(call *ast.FuncCallExpr, m *member, s state) state {
-	if s.decided != decided || s.guards != 0 {
+	if s.decided != decided || s.guards != 0 || s.flags&doubtful != 0 {
 		return s
 	}
-	f.report(f.file, f.file.at(call), Error, "second-decision",
+	f.report(f.file, call, Error, "second-decision",
 		"%s comes after a decision on the same path: a request takes one; is a return missing?", m.full)
 	s.decided = perhaps
 	return s
@@ -223,11 +231,11 @@ func (f *frame) sends(call *ast.FuncCallExpr, m *member, s state) {
 			target = g.arg
 		}
 	}
-	if target == nil && s.flags&rewritten == 0 {
+	if target == nil && s.flags&rewritten == 0 || s.flags&doubtful != 0 {
 		return // only where this server vouches for
 	}
 	if target != nil && s.flags&vetted == 0 && f.asAsked(target, s) {
-		f.report(f.file, f.file.at(target), Warning, "open-relay",
+		f.report(f.file, target, Warning, "open-relay",
 			"%s sends the request wherever its sender asked, and nothing on this path looks at who that is: "+
 				"an open relay; call auth.require, auth.trusted or sip.is_local before", m.full)
 	}
@@ -241,7 +249,7 @@ func (f *frame) sends(call *ast.FuncCallExpr, m *member, s state) {
 		}
 	}
 	if len(passing) > 0 {
-		f.report(f.file, f.file.at(call), Warning, "record-route",
+		f.report(f.file, call, Warning, "record-route",
 			"%s can pass here without req:record_route(): later requests of its dialog won't come through this server",
 			strings.Join(passing, " or "))
 	}

@@ -65,8 +65,7 @@ func (f *frame) cond(e ast.Expr, in states) (t, no states) {
 	case *ast.FuncCallExpr:
 		return f.callCond(e, in)
 	}
-	in = f.eval(e, in)
-	return in, in
+	return f.assumed(e, f.eval(e, in))
 }
 
 // known1 splits by what is known of a variable.
@@ -74,23 +73,46 @@ func (f *frame) known1(v *variable, in states) (t, no states) {
 	if x := f.file.variable(v); x.field != nil && x.field.Name == fieldInDialog {
 		return f.inDialog(in)
 	}
-	bit := f.bits[v]
+	bit := f.bits.variables[v]
 	if bit == 0 {
 		return in, in
 	}
 	for _, s := range in {
 		if s.falsy&bit == 0 {
-			x := s
-			x.truthy |= bit
-			t = append(t, x)
+			t = append(t, s.with(bit, yes))
 		}
 		if s.truthy&bit == 0 {
-			x := s
-			x.falsy |= bit
-			no = append(no, x)
+			no = append(no, s.with(bit, falsity))
 		}
 	}
 	return t, no
+}
+
+// falsity is no, where that is the name of something else.
+const falsity = no
+
+// assumed is what a condition that can't be followed leaves: the same condition met again may have
+// changed, so that what contradicts it is only doubtful.
+func (f *frame) assumed(e ast.Expr, in states) (t, n states) {
+	text, positive := f.condition(e)
+	bit := f.bits.conditions[text]
+	if bit == 0 {
+		return in, in
+	}
+	for _, s := range in {
+		x, y := s.with(bit, yes), s.with(bit, no)
+		if s.falsy&bit != 0 {
+			x.flags |= doubtful
+		}
+		if s.truthy&bit != 0 {
+			y.flags |= doubtful
+		}
+		t, n = append(t, x), append(n, y)
+	}
+	if !positive {
+		return n, t
+	}
+	return t, n
 }
 
 // fieldCond is a field of an object as a condition.
@@ -98,7 +120,7 @@ func (f *frame) fieldCond(e *ast.AttrGetExpr, in states) (t, no states) {
 	in = f.eval(e, in)
 	v := f.file.value(e)
 	if v.field == nil {
-		return in, in
+		return f.assumed(e, in)
 	}
 	if v.field.Effects&luabind.Ends != 0 {
 		return in.each(state.taint), in
@@ -106,7 +128,7 @@ func (f *frame) fieldCond(e *ast.AttrGetExpr, in states) (t, no states) {
 	if v.field.Name == fieldInDialog && f.isRequest(e.Object) {
 		return f.inDialog(in)
 	}
-	return in, in
+	return f.assumed(e, in)
 }
 
 func (f *frame) isRequest(e ast.Expr) bool { return f.file.value(e).typ == luabind.RequestType }
@@ -131,25 +153,26 @@ func (f *frame) inDialog(in states) (t, n states) {
 func (f *frame) relation(e *ast.RelationalOpExpr, in states) (t, no states) {
 	in = f.evals([]ast.Expr{e.Lhs, e.Rhs}, in)
 	if e.Operator != "==" && e.Operator != "~=" {
-		return in, in
+		return f.assumed(e, in)
 	}
 	a, b := e.Lhs, e.Rhs
 	if isLiteral(a) {
 		a, b = b, a
 	}
-	t, no = in, in
 	v := f.file.value(a)
 	switch other := b.(type) {
 	case *ast.StringExpr:
 		if v.field != nil && v.field.Name == fieldMethod && v.typ == luabind.String && f.ofRequest(v.field) {
 			t, no = f.isOneOf(in, f.methods[other.Value])
+		} else {
+			return f.assumed(e, in)
 		}
-	case *ast.NilExpr:
+	case *ast.NilExpr, *ast.FalseExpr:
 		no, t = f.cond1(a, in)
 	case *ast.TrueExpr:
 		t, no = f.cond1(a, in)
-	case *ast.FalseExpr:
-		no, t = f.cond1(a, in)
+	default:
+		return f.assumed(e, in)
 	}
 	if e.Operator == "~=" {
 		return no, t
@@ -213,6 +236,11 @@ func (f *frame) callCond(call *ast.FuncCallExpr, in states) (t, n states) {
 		return f.isOneOf(in, bits)
 	}
 	for _, x := range f.apply(call, in) {
+		if x.gives == unknown {
+			t1, n1 := f.assumed(call, states{x.state})
+			t, n = t.add(t1...), n.add(n1...)
+			continue
+		}
 		if x.gives != no {
 			t = t.add(x.state)
 		}
@@ -221,30 +249,4 @@ func (f *frame) callCond(call *ast.FuncCallExpr, in states) (t, n states) {
 		}
 	}
 	return t, n
-}
-
-// findBits gives bits to the variables that are conditions in the function, and that nothing else
-// assigns.
-func (f *frame) findBits() {
-	if f.fn.bits == nil {
-		f.fn.bits = map[*variable]uint64{}
-		own(f.fn.stmts, func(e ast.Expr) {
-			id, ok := e.(*ast.IdentExpr)
-			v := f.file.uses[id]
-			if ok && v != nil && len(f.fn.bits) < 64 && f.fn.bits[v] == 0 && !v.global && f.steady(v) {
-				f.fn.bits[v] = 1 << len(f.fn.bits)
-			}
-		})
-	}
-	f.bits = f.fn.bits
-}
-
-// steady tells whether only the function itself assigns a variable.
-func (f *frame) steady(v *variable) bool {
-	for _, a := range v.later {
-		if a.in != f.fn {
-			return false
-		}
-	}
-	return v.owner == f.fn || len(v.later) == 0
 }

@@ -28,7 +28,7 @@ func (f *frame) stmt(s ast.Stmt, in states) states {
 	switch s := s.(type) {
 	case *ast.LocalAssignStmt:
 		vars := make([]*variable, 0, 1)
-		for v := range f.bits {
+		for v := range f.bits.variables {
 			if v.declared == s {
 				vars = append(vars, v)
 			}
@@ -58,7 +58,7 @@ func (f *frame) stmt(s ast.Stmt, in states) states {
 		in = f.evals([]ast.Expr{s.Init, s.Limit, s.Step}, in)
 		return f.loop(in, nil, s.Stmts, true)
 	case *ast.GenericForStmt:
-		return f.loop(f.evals(s.Exprs, in), nil, s.Stmts, true)
+		return f.loop(f.evals(s.Exprs, in), nil, s.Stmts, !f.hasEntries(s.Exprs))
 	case *ast.ReturnStmt:
 		f.returns(s, in)
 		return nil
@@ -80,7 +80,7 @@ func (f *frame) assigned(in states, values []ast.Expr, target func(i int) *varia
 		return in
 	}
 	var out states
-	if bit := f.bits[target(0)]; bit != 0 {
+	if f.bits.variables[target(0)] != 0 {
 		t, e := f.cond(values[0], in)
 		out = out.add(f.note(t, target(0), yes)...).add(f.note(e, target(0), no)...)
 	} else {
@@ -95,20 +95,25 @@ func (f *frame) assigned(in states, values []ast.Expr, target func(i int) *varia
 
 // note notes what is known of a variable.
 func (f *frame) note(in states, v *variable, t truth) states {
-	bit := f.bits[v]
+	bit := f.bits.variables[v]
 	if bit == 0 {
 		return in
 	}
 	return in.each(func(s state) state {
 		s.truthy, s.falsy = s.truthy&^bit, s.falsy&^bit
-		switch t {
-		case yes:
-			s.truthy |= bit
-		case no:
-			s.falsy |= bit
-		}
-		return s
+		return s.with(bit, t)
 	})
+}
+
+// with adds what is known of a bit.
+func (s state) with(bit uint64, t truth) state {
+	switch t {
+	case yes:
+		s.truthy |= bit
+	case no:
+		s.falsy |= bit
+	}
+	return s
 }
 
 // rewrites notes that the Request-URI is assigned.
@@ -135,7 +140,7 @@ func (f *frame) returns(s *ast.ReturnStmt, in states) {
 			f.leaves(x, no)
 		}
 		if f.top {
-			f.ends(in, f.file.at(s))
+			f.ends(in, s)
 		}
 		return
 	}
@@ -152,7 +157,7 @@ func (f *frame) returns(s *ast.ReturnStmt, in states) {
 		out = out.add(t...).add(e...)
 	}
 	if f.top {
-		f.ends(out, f.file.at(s))
+		f.ends(out, s)
 	}
 }
 
@@ -228,7 +233,7 @@ func (f *frame) loop(in states, cond ast.Expr, body []ast.Stmt, zero bool) state
 		if cond != nil {
 			t, e = f.cond(cond, fresh)
 		}
-		if zero || round > 0 {
+		if cond != nil && (zero || round > 0) || cond == nil && zero && round == 0 {
 			out = out.add(e...)
 		}
 		t = f.guarded(t)
@@ -255,6 +260,16 @@ func (f *frame) loop(in states, cond ast.Expr, body []ast.Stmt, zero bool) state
 		out = out.add(s)
 	}
 	return out
+}
+
+// hasEntries tells whether a loop goes over a list of the script that has entries.
+func (f *frame) hasEntries(exprs []ast.Expr) bool {
+	call, ok := exprs[0].(*ast.FuncCallExpr)
+	if !ok || len(call.Args) != 1 {
+		return false
+	}
+	m, list := f.file.value(call.Func).member, f.file.value(call.Args[0]).table
+	return m != nil && m.full == "ipairs" && list != nil && len(list.Fields) > 0 && list.Fields[0].Key == nil
 }
 
 // repeat goes through repeat … until.

@@ -18,7 +18,7 @@ func (f *file) event(call *ast.FuncCallExpr, m *member) {
 		if !g.param.Event || v.typ != luabind.String || !v.literal || f.known.events[v.text] != nil || f.full() {
 			continue
 		}
-		f.report(f, f.at(g.arg), Error, "events", "there is no event %q%s", v.text, meant(v.text, sortedNames(f.known.events)))
+		f.report(f, g.arg, Error, "events", "there is no event %q%s", v.text, meant(v.text, sortedNames(f.known.events)))
 	}
 }
 
@@ -41,9 +41,9 @@ func (f *file) format(call *ast.FuncCallExpr, m *member) {
 		verbs, ok := verbsOf(v.text)
 		switch {
 		case !ok:
-			f.report(f, f.at(args[i]), Error, "format", "the format ends within a '%%': write %%%% for the sign itself")
+			f.report(f, args[i], Error, "format", "the format ends within a '%%': write %%%% for the sign itself")
 		case verbs > len(rest):
-			f.report(f, f.at(args[i]), Error, "format", "the format asks for %s and gets %d", plural(verbs, "value"), len(rest))
+			f.report(f, args[i], Error, "format", "the format asks for %s and gets %d", plural(verbs, "value"), len(rest))
 		}
 	}
 }

@@ -64,11 +64,11 @@ func (f *file) read(e *ast.AttrGetExpr, called bool) {
 	if f.memberOf(o, key.Value) != nil {
 		return
 	}
-	f.missing(o, key.Value, f.at(e), called)
+	f.missing(o, key.Value, e, called)
 }
 
 // missing reports a name that a library or an object does not have.
-func (f *file) missing(o value, name string, at place, called bool) {
+func (f *file) missing(o value, name string, at any, called bool) {
 	what := "field"
 	if called {
 		what = "method"
@@ -101,7 +101,7 @@ func (f *file) compared(e *ast.RelationalOpExpr) {
 	if a.typ == luabind.URIType {
 		hint = `write uri:equals("…"), or compare uri.aor or tostring(uri)`
 	}
-	f.report(f, f.at(e), Error, "comparison", "%s never equals a string: %s", a.words(), hint)
+	f.report(f, e, Error, "comparison", "%s never equals a string: %s", a.words(), hint)
 }
 
 // globalNames reports globals that nothing declares.
@@ -120,7 +120,7 @@ func (p *program) globalNames() {
 				return
 			}
 			if v := f.uses[id]; v != nil && v.global && len(v.defs) == 0 && p.known.globals[v.name] == nil {
-				f.undeclared(f.at(id), v.name, known)
+				f.undeclared(id, v.name, known)
 			}
 		})
 	}
@@ -135,7 +135,7 @@ func declaredGlobals(m map[string]*variable) (names []string) {
 	return names
 }
 
-func (f *file) undeclared(at place, name string, known []string) {
+func (f *file) undeclared(at any, name string, known []string) {
 	if f.full() {
 		return
 	}
@@ -157,7 +157,7 @@ func (f *file) store(s *store) {
 	if !ok || f.full() {
 		return
 	}
-	o, at := f.value(s.target.Object), f.at(s.target)
+	o, at := f.value(s.target.Object), s.target
 	switch {
 	case o.space != nil && s.in.runs&inHandler != 0:
 		f.report(f, at, Error, "read-only", "%s is read-only in handlers: only the file, while it runs, may set %s.%s",
@@ -170,7 +170,7 @@ func (f *file) store(s *store) {
 }
 
 func (f *file) storeInObject(s *store, o value, name string) {
-	x, at := f.known.object(o.object), f.at(s.target)
+	x, at := f.known.object(o.object), s.target
 	if x == nil {
 		return
 	}
@@ -216,12 +216,12 @@ func (fn *function) fileVariables() {
 		v := f.uses[a.node]
 		switch {
 		case v.global && f.known.globals[v.name] != nil:
-			f.report(f, a.at, Error, "read-only", "%s is read-only in handlers: only the file, while it runs, may set it", v.name)
+			f.report(f, a.node, Error, "read-only", "%s is read-only in handlers: only the file, while it runs, may set it", v.name)
 		case v.global && !declaredByFile(v):
-			f.report(f, a.at, Error, "globals",
+			f.report(f, a.node, Error, "globals",
 				"the global '%s' is not declared: write \"local %s = ...\", or keep it in req.vars or sip.shared", v.name, v.name)
 		case v.global || v.owner.node == nil && v.owner.file == f:
-			f.report(f, a.at, Error, "file-variables",
+			f.report(f, a.node, Error, "file-variables",
 				"a handler assigns '%s', a variable of the file: each lane has its own; keep it in sip.shared, or in req.vars", v.name)
 		}
 	}
@@ -269,7 +269,7 @@ func (p *program) route(main *file) {
 		if l, ok := s.(*ast.LocalAssignStmt); ok {
 			for i, name := range l.Names {
 				if name == "route" {
-					p.report(main, main.places.names[l][i], Error, "route", "route must be a global function, not a local one")
+					p.report(main, nameOf{l, i}, Error, "route", "route must be a global function, not a local one")
 					return
 				}
 			}

@@ -117,7 +117,7 @@ func (f *file) options(l *optionList) {
 	l.each(func(o *luabind.Option, key, val ast.Expr) {
 		switch {
 		case key == nil:
-			f.report(l.file, l.file.at(val), Error, "options", "options are written name = value; this one has no name")
+			f.report(l.file, val, Error, "options", "options are written name = value; this one has no name")
 		case o == nil:
 			l.unknown(key)
 		default:
@@ -127,7 +127,7 @@ func (f *file) options(l *optionList) {
 	})
 	for _, o := range l.known {
 		if o.Required && !seen[o.Name] && l.complete() {
-			f.report(l.file, l.file.at(l.table), Error, "options", "the %s %s is required", l.what, strconv.Quote(l.path+o.Name))
+			f.report(l.file, l.table, Error, "options", "the %s %s is required", l.what, strconv.Quote(l.path+o.Name))
 		}
 	}
 }
@@ -150,11 +150,11 @@ func (l *optionList) unknown(key ast.Expr) {
 	}
 	for _, o := range l.others {
 		if o.Name == name {
-			f.report(f, f.at(key), Error, "options", "%q is an option, not a %s: options go into the next argument", name, l.what)
+			f.report(f, key, Error, "options", "%q is an option, not a %s: options go into the next argument", name, l.what)
 			return
 		}
 	}
-	f.report(f, f.at(key), Error, "options", "unknown %s %q%s", l.what, l.path+name, meant(name, l.names()))
+	f.report(f, key, Error, "options", "unknown %s %q%s", l.what, l.path+name, meant(name, l.names()))
 }
 
 // option checks the value of one.
@@ -167,10 +167,10 @@ func (f *file) option(l *optionList, o *luabind.Option, val ast.Expr) {
 	}
 	p := luabind.Param{Type: t, Optional: true}
 	if !f.fits(v, &p) {
-		f.report(f, f.at(val), Error, "types", "%s must be %s, not %s", what, typeWords(t, nil), v.words())
+		f.report(f, val, Error, "types", "%s must be %s, not %s", what, typeWords(t, nil), v.words())
 		return
 	}
-	f.bounds(f.at(val), v, what, kindOf(o.Kind, v), o.Min, o.Max, o.OneOf)
+	f.bounds(val, v, what, kindOf(o.Kind, v), o.Min, o.Max, o.OneOf)
 	if len(o.Options) == 0 || v.table == nil || o.Kind != luabind.Table && o.Kind != luabind.TargetType {
 		return
 	}
@@ -186,6 +186,6 @@ func (f *file) option(l *optionList, o *luabind.Option, val ast.Expr) {
 func (f *file) noDestination(g given, m *member) {
 	t, ok := g.arg.(*ast.TableExpr)
 	if ok && g.next == nil && len(t.Fields) > 0 && !namesDestination(t, luabind.OptionsOf(g.param.Options)) {
-		f.report(f, f.at(t), Error, "options", "the table that %s is given names no destination: give uri, next_hop or flow", m.full)
+		f.report(f, t, Error, "options", "the table that %s is given names no destination: give uri, next_hop or flow", m.full)
 	}
 }

@@ -1,109 +1,10 @@
 package check
 
 import (
-	"strings"
-
 	"github.com/yuin/gopher-lua/ast"
 )
 
 // The variables of a file, what is assigned to them, and its functions.
-
-// file is one file of a program.
-type file struct {
-	*program
-	name      string
-	lines     []string
-	tree      []ast.Stmt
-	places    *places
-	main      *function
-	uses      map[any]*variable // by *ast.IdentExpr
-	functions map[any]*function // by *ast.FunctionExpr
-}
-
-// at is where a node stands.
-func (f *file) at(node any) place { return f.places.of[node] }
-
-// ignores tells whether a line says that what is found on it is meant: "-- check: ignore".
-func (f *file) ignores(line int, rule string) bool {
-	if line < 1 || line > len(f.lines) {
-		return false
-	}
-	_, said, ok := strings.Cut(f.lines[line-1], "-- check: ignore")
-	if !ok {
-		return false
-	}
-	said = strings.TrimSpace(said)
-	return said == "" || strings.HasPrefix(said, rule)
-}
-
-// function is one of a file; the file itself is one too.
-type function struct {
-	file   *file
-	node   *ast.FunctionExpr // nil of a file
-	stmts  []ast.Stmt
-	parent *function
-	params []*variable
-	method bool // it has a self
-
-	variable *variable // that holds it, where one does from its definition on
-	name     string    // as it was defined, for messages; "" where it has none
-	returns  []*ast.ReturnStmt
-	runs     runs
-	calls    []*callSite          // of it, where all are known
-	escapes  bool                 // it is used otherwise than by being called
-	touches  truth                // whether it has to do with the request; see frame.mentions
-	goes     truth                // whether it has a goto
-	bits     map[*variable]uint64 // see frame.findBits
-}
-
-// variable is a local, a parameter or a global.
-type variable struct {
-	name     string
-	global   bool
-	owner    *function // whose local it is
-	param    bool
-	index    int                  // of a parameter, or among the names that are declared together
-	declared *ast.LocalAssignStmt // that declares it
-	defs     []definition
-	later    []assignment // those after its declaration
-	reads    int          // uses that are no calls of it
-}
-
-// definition is what a variable gets.
-type definition struct {
-	file   *file
-	expr   ast.Expr // nil: not known
-	result int      // which value of expr
-	each   bool     // it goes through the values of expr: a loop's variable
-}
-
-// assignment is where a variable is assigned.
-type assignment struct {
-	in   *function
-	at   place
-	node ast.Expr
-}
-
-// callSite is a call, and the function that it is in.
-type callSite struct {
-	in   *function
-	call *ast.FuncCallExpr
-}
-
-// store is an assignment to a field.
-type store struct {
-	in     *function
-	target *ast.AttrGetExpr
-	value  definition
-}
-
-// memberDefinition is what a name of a table gets, at one place.
-type memberDefinition struct {
-	file  *file
-	table ast.Expr
-	name  string
-	definition
-}
 
 // resolver finds the variables of a file.
 type resolver struct {
@@ -263,7 +164,7 @@ func (r *resolver) assign(target ast.Expr, d definition) {
 		v := r.find(t.Value)
 		r.uses[t] = v
 		v.defs = append(v.defs, d)
-		v.later = append(v.later, assignment{r.fn, r.at(t), t})
+		v.later = append(v.later, assignment{r.fn, t})
 	case *ast.AttrGetExpr:
 		r.expr(t.Object)
 		r.expr(t.Key)

@@ -11,6 +11,7 @@ func walk(list []ast.Stmt, fn func(ast.Expr)) {
 type walker struct {
 	fn     func(ast.Expr)
 	within func(enter bool) // called at the begin and the end of each function; may be nil
+	each   func(ast.Stmt)   // called with each statement; may be nil
 }
 
 func (w walker) stmts(list []ast.Stmt) {
@@ -26,6 +27,9 @@ func (w walker) exprs(list []ast.Expr) {
 }
 
 func (w walker) stmt(s ast.Stmt) {
+	if w.each != nil {
+		w.each(s)
+	}
 	switch s := s.(type) {
 	case *ast.AssignStmt:
 		w.exprs(s.Lhs)
@@ -85,4 +89,34 @@ func (w walker) expr(e ast.Expr) {
 	default:
 		eachPart(e, w.expr)
 	}
+}
+
+// own calls fn with the expressions of a function, without those of functions within.
+func own(list []ast.Stmt, fn func(ast.Expr)) { ownParts(list, fn, func(ast.Stmt) {}) }
+
+// ownStmts calls fn with the statements of a function, without those of functions within.
+func ownStmts(list []ast.Stmt, fn func(ast.Stmt)) { ownParts(list, func(ast.Expr) {}, fn) }
+
+func ownParts(list []ast.Stmt, expr func(ast.Expr), stmt func(ast.Stmt)) {
+	depth := 0
+	w := walker{
+		fn: func(e ast.Expr) {
+			if depth == 0 {
+				expr(e)
+			}
+		},
+		each: func(s ast.Stmt) {
+			if depth == 0 {
+				stmt(s)
+			}
+		},
+		within: func(enter bool) {
+			if enter {
+				depth++
+			} else {
+				depth--
+			}
+		},
+	}
+	w.stmts(list)
 }
