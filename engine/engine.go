@@ -151,7 +151,7 @@ func (e *Engine) makeLanes() error {
 		Process: uint32(newRandom(c.Seed, 1<<33)()), IsLocal: e.isLocal, TimerC: c.TimerC, UDPLimit: max(c.UDPLimit, 0), Limits: c.Limits, Log: e.log,
 		Panics: e.log, May: func(what string, from netip.Addr) (int, bool) { return e.refusals.May(what, from, e.clock.Wall()) },
 	}
-	env.Withhold, env.Border = e.withhold, e.beyond
+	env.Withhold, env.Border, env.Supported = e.withhold, e.beyond, e.supported
 	if w, ok := e.wire.(interface{ Need(transport.FlowID) }); ok {
 		env.Need = w.Need
 	}

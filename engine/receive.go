@@ -185,20 +185,7 @@ func (u *unit) newRequest(method message.Method) *Request {
 
 // refuses answers what the router need not see.
 func (u *unit) refuses(r *Request, s *transaction.Server) bool {
-	m := s.Req
-	code, reason, headers := 0, "", []byte(nil)
-	n, ok, _ := m.MaxForwards()
-	switch {
-	// §11: somebody tracing a path wants to know who is here
-	case ok && n == 0 && r.method == message.MethodOptions:
-		code, headers = 200, u.abilities()
-	case ok && n == 0: // §16.3 step 3
-		code = 483
-	case u.core.Looped(m): // §16.3 step 4
-		code, reason = 482, "Loop Detected"
-	case !s.Stateless && m.Find(message.HeaderProxyRequire, 0) >= 0: // §16.3 step 5
-		code, reason, headers = u.required(m)
-	}
+	code, reason, headers := u.core.Refuse(s)
 	if code == 0 {
 		return false
 	}

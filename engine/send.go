@@ -96,7 +96,7 @@ func (e *Engine) compose(s *SendSpec) (text []byte, to string, err error) {
 	if method == message.MethodInvite || method == message.MethodAck || method == message.MethodCancel || s.Method == "" {
 		return nil, "", misuse("send: a method other than INVITE, ACK and CANCEL is wanted, not %q", s.Method)
 	}
-	if !isToken([]byte(s.Method)) {
+	if !message.IsToken([]byte(s.Method)) {
 		return nil, "", misuse("send: %.80q is no method: one is a token, such as OPTIONS", s.Method)
 	}
 	uri := s.URI

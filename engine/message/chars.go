@@ -71,6 +71,16 @@ func makeLowerTable() (t [256]byte) {
 
 func is(c byte, class uint16) bool { return charTable[c]&class != 0 }
 
+// IsToken reports whether b is a token (RFC 3261 §25.1), as methods and option tags are.
+func IsToken(b []byte) bool {
+	for _, c := range b {
+		if !is(c, charToken) {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
 // all tells whether every byte of b is of the class.
 func all(b []byte, class uint16) bool {
 	for _, c := range b {

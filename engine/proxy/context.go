@@ -81,13 +81,6 @@ type Context struct {
 	waited      bool // the router did, for this request
 }
 
-// event is a response to be handled in its turn.
-type event struct {
-	branch *Branch
-	res    *Response
-	forced bool // res was made here: the branch's client transaction has ended or is given up
-}
-
 // Start makes x the context of a new request and applies §16.4 to it.
 func (x *Context) Start(c *Core, s *transaction.Server, h Handler) {
 	x.core, x.Server, x.Req, x.handler = c, s, s.Req, h
@@ -269,35 +262,6 @@ func (x *Context) unyield(own *frame) {
 	}
 }
 
-// deliver handles an event in its turn.
-func (x *Context) deliver(e event) {
-	if x.handling > 0 || len(x.events) > 0 {
-		x.events = append(x.events, e)
-		return
-	}
-	e.branch.handle(e)
-	x.drain()
-}
-
-// later queues an event for when the lane gets to it: a failure that occurs at once must not call
-// back into the script that is just making the request.
-func (x *Context) later(e event) {
-	x.events = append(x.events, e)
-	x.core.Lane.Return((*drainWork)(x))
-}
-
-func (x *Context) drain() {
-	for len(x.events) > 0 && x.handling == 0 {
-		e := x.events[0]
-		x.events[0] = event{}
-		x.events = x.events[1:]
-		e.branch.handle(e)
-	}
-	if x.handling == 0 {
-		x.check()
-	}
-}
-
 // end marks the request as over.
 func (x *Context) end() {
 	if !x.over {
@@ -397,5 +361,3 @@ func (x *Context) Respond(r *Response) error {
 	}
 	return x.core.respond(x.Server, &r.msg)
 }
-
-type drainWork Context

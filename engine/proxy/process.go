@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"errors"
 
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transaction"
@@ -124,6 +125,26 @@ func (b *Branch) pass(m *message.Message) {
 	}
 	x.core.sendSuccess(x.Server, m)
 	b.won(nil, code)
+}
+
+// sendSuccess sends a 2xx: the first, another of the same fork, or one that comes after another
+// final response (§16.7 step 5: a 2xx to an INVITE is always forwarded).
+func (c *Core) sendSuccess(s *transaction.Server, m *message.Message) {
+	if s.From.Flow != 0 {
+		if cs, err := m.CSeq(); err == nil {
+			c.need(s.From.Flow, cs.Method)
+		}
+	}
+	err := c.respond(s, m)
+	if errors.Is(err, transaction.ErrState) && isInvite(m) {
+		c.hide(m, c.cameFrom(&s.From))
+		_ = c.Layer.ForwardResponse(m, &s.ReplyTo)
+	}
+}
+
+func isInvite(res *message.Message) bool {
+	cs, err := res.CSeq()
+	return err == nil && cs.Method == message.MethodInvite
 }
 
 // passKept is pass for a response that a callback saw or a script waits for.
