@@ -9,7 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/sipscript/sipscript/internal/admin"
+	"github.com/sipscript/sipscript/ops/admin"
 )
 
 func reloadCommand(env environment) *cli.Command {

@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"github.com/sipscript/sipscript/internal/metrics"
+	"github.com/sipscript/sipscript/ops/metrics"
 )
 
 // measure registers all metrics.

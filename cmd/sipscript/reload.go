@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sipscript/sipscript/internal/admin"
+	"github.com/sipscript/sipscript/ops/admin"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/scripts"
 )

@@ -41,11 +41,13 @@ func rules() []rule {
 		{"modules/clients", []string{"std", "luabind"}, "who uses one server takes in no other's client"},
 		{"modules/host", []string{"std", "luabind", "engine", "modules/clients"}, "what every module declares itself with brings nothing along"},
 		{"modules/...", []string{"std", "external", "modules/...", "luabind/...", "engine/...", "internal/..."}, "modules know bindings and engine, not the command"},
+		{"ops/metrics", []string{"std", "external", "luabind", "engine", "engine/lane", "engine/transport"}, "figures are read from engine and scripts"},
+		{"ops/...", []string{"std", "external"}, "what a server is operated with knows nothing of SIP"},
 		{"scripts", []string{"std"}, "scripts are text"},
-		{"cmd/...", []string{"std", "external", "modules/all", "modules/host", "modules/clients/...", "luabind/...", "engine/...", "scripts", "internal/...", "cmd/..."}, "the command wires all of it, and knows no module by name: modules/all has the list"},
-		{"bench/...", []string{"std", "external", "modules/...", "luabind/...", "engine/...", "scripts", "internal/...", "bench/..."}, "measurements may look at anything but the command"},
-		{"examples/...", []string{"std", "external", "modules/...", "luabind/...", "engine/...", "examples/..."}, "an example uses what its reader may import"},
-		{"internal/...", []string{"std", "external", "modules/...", "luabind/...", "engine/...", "scripts", "internal/..."}, "helpers never import the command"},
+		{"cmd/...", []string{"std", "external", "modules/all", "modules/host", "modules/clients/...", "luabind/...", "engine/...", "ops/...", "scripts", "internal/...", "cmd/..."}, "the command wires all of it, and knows no module by name: modules/all has the list"},
+		{"bench/...", []string{"std", "external", "modules/...", "luabind/...", "engine/...", "ops/...", "scripts", "internal/...", "bench/..."}, "measurements may look at anything but the command"},
+		{"examples/...", []string{"std", "external", "modules/...", "luabind/...", "engine/...", "ops/...", "examples/..."}, "an example uses what its reader may import"},
+		{"internal/...", []string{"std", "external", "modules/...", "luabind/...", "engine/...", "ops/...", "scripts", "internal/..."}, "helpers never import the command"},
 	}
 }
 

@@ -37,7 +37,7 @@ func TestExportedNamesAreDocumented(t *testing.T) {
 func publicPackages(t *testing.T) (dirs []string) {
 	t.Helper()
 	seen := map[string]bool{}
-	for _, top := range []string{"engine", "luabind", "modules"} {
+	for _, top := range []string{"engine", "luabind", "modules", "ops"} {
 		err := filepath.WalkDir(filepath.Join(root, top), func(path string, d os.DirEntry, err error) error {
 			dir := filepath.Dir(path)
 			if err == nil && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") && !seen[dir] && !strings.Contains(path, "testdata") {

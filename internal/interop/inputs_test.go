@@ -8,11 +8,11 @@ import (
 	"path/filepath"
 	"testing"
 
-	_ "github.com/sipscript/sipscript/internal/admin"
-	_ "github.com/sipscript/sipscript/internal/metrics"
-	_ "github.com/sipscript/sipscript/internal/watch"
 	_ "github.com/sipscript/sipscript/luabind"
 	_ "github.com/sipscript/sipscript/modules/registrar"
+	_ "github.com/sipscript/sipscript/ops/admin"
+	_ "github.com/sipscript/sipscript/ops/metrics"
+	_ "github.com/sipscript/sipscript/ops/watch"
 	_ "github.com/sipscript/sipscript/scripts"
 )
 

@@ -48,7 +48,7 @@ type Options struct {
 	Reload  func(ctx context.Context) (generation int, _ error)
 	Status  func() any   // encoded as JSON
 	Modules http.Handler // of /api/v1/; nil: none
-	Log     *slog.Logger
+	Log     *slog.Logger // default slog.Default()
 }
 
 // Server listens from New on and answers from Serve on.
@@ -62,7 +62,7 @@ type Server struct {
 // New opens the listener, so that a port in use is found before anything else runs.
 func New(o Options) (*Server, error) {
 	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
+		o.Log = slog.Default()
 	}
 	l, err := net.Listen("tcp", o.Addr)
 	if err != nil {
