@@ -3,6 +3,7 @@ module github.com/sipscript/sipscript
 go 1.26.0
 
 require (
+	github.com/alicebob/miniredis/v2 v2.40.0
 	github.com/coder/websocket v1.8.15
 	github.com/emiago/sipgo v1.7.1
 	github.com/fsnotify/fsnotify v1.10.1

@@ -24,7 +24,7 @@ func TestSpecs(t *testing.T) {
 			t.Errorf("%s has no spec", name)
 		}
 	}
-	o := spec.Options{Seed: 1, Modules: func() ([]luabind.Opener, error) {
+	o := spec.Options{Seed: 1, Modules: func(spec.Outside) ([]luabind.Opener, error) {
 		return []luabind.Opener{luabindtest.Must(auth.New(auth.Options{})), luabindtest.Must(registrar.New(registrar.Options{}))}, nil
 	}}
 	for _, file := range files {

@@ -23,7 +23,7 @@ func testCommand(env environment) *cli.Command {
 		},
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
-			o := spec.Options{Modules: all.Offline, Seed: c.Uint64("seed")}
+			o := spec.Options{Modules: all.ForSpec, Seed: c.Uint64("seed")}
 			if pattern := c.String("run"); pattern != "" {
 				var err error
 				if o.Run, err = regexp.Compile(pattern); err != nil {

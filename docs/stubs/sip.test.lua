@@ -241,6 +241,58 @@ function sip_test_leg:header(name) end
 ---@return any[] result 
 function sip_test_leg:headers(name) end
 
+---An HTTP request of the script.
+---@class sip.test.hreq
+---@field method string GET, POST …
+---@field url string the whole URL
+---@field path string without the query
+---@field query table the parameters after "?", the first of each name
+---@field headers table by name in lower case
+---@field body string any bytes
+local sip_test_hreq = {}
+
+---The value of a body that is JSON; nil, err for another.
+---```lua
+---t.http("POST /calls", function(hreq) return { json = hreq:json() } end)
+---```
+---@return any|nil result 
+---@return string|nil err 
+function sip_test_hreq:json() end
+
+---A Redis in memory.
+---@class sip.test.redis
+local sip_test_redis = {}
+
+---The text of a key.
+---```lua
+---t.equal(t.redis():get("none"), nil)
+---```
+---@param key string 
+---@return string|nil result 
+function sip_test_redis:get(key) end
+
+---Sets a key to a text.
+---```lua
+---t.redis():set("forward:alice", "sip:bob@10.0.0.9")
+---```
+---@param key string 
+---@param text string 
+function sip_test_redis:set(key, text) end
+
+---Takes it away: calls fail from now on.
+---```lua
+---t.redis():stop()
+---```
+function sip_test_redis:stop() end
+
+---Brings it back, with what it had.
+---```lua
+---local r = t.redis()
+---r:stop()
+---r:restart()
+---```
+function sip_test_redis:restart() end
+
 ---@class sip.test
 local sip_test = {}
 
@@ -300,6 +352,35 @@ function sip_test.advance(seconds) end
 ---```
 ---@param options? sip.test.sip.test.link.options optional
 function sip_test.link(options) end
+
+---Answers the script's HTTP requests that fit a pattern by a function; nothing leaves the process.
+---Patterns are those of http.handle, with or without a host. The function answers at once: it cannot
+---wait. A request that nothing answers fails the test.
+---```lua
+---t.http("GET /route", function(hreq) return { json = { target = "sip:bob@10.0.0.9" } } end)
+---```
+---@param pattern string "GET /calls/{id}", "POST api.example/"
+---@param fn fun(hreq: sip.test.hreq): ...any returns {status=, headers=, body= | json=}, or {error = text}: no answer comes
+function sip_test.http(pattern, fn) end
+
+---Answers the script's queries that contain a text, in any case, or all: by rows, or by a function. Of
+---several that fit, the last one answers.
+---```lua
+---t.sql({ { uri = "sip:bob@10.0.0.9" } })
+---t.sql("update targets", function(query, q, name) return { changed = 1 } end)
+---```
+---@param text string|table|function a part of the query; may be left out
+---@param rows? table|function {{column = value}}, or function(query, ...), which returns {rows=, changed=} or {error = text}; optional
+function sip_test.sql(text, rows) end
+
+---A Redis in memory, which all of the script's clients reach, and which ends with the test.
+---```lua
+---local r = t.redis({ ["forward:alice"] = "sip:bob@10.0.0.9" })
+---t.equal(r:get("forward:alice"), "sip:bob@10.0.0.9")
+---```
+---@param keys? any {key = text}: what is in it at first; optional
+---@return sip.test.redis result 
+function sip_test.redis(keys) end
 
 ---Fails unless got and want are equal; tables are compared by their contents, a uri by its text.
 ---```lua

@@ -33,7 +33,7 @@ func TestGuideScripts(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		options := spec.Options{Seed: 1, Modules: all.Offline}
+		options := spec.Options{Seed: 1, Modules: all.ForSpec}
 		tests, err := spec.File(filepath.Join(dir, name+"_spec.lua"), options, func(r spec.Result) {
 			if !r.Passed {
 				t.Errorf("%s: %s\n%s\n%s", r.Name, r.Failure, r.Ladder, r.Log)

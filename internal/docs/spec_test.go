@@ -25,7 +25,7 @@ func runSpec(t *testing.T, script, text string) (tests int, failures []string) {
 			t.Fatal(err)
 		}
 	}
-	o := spec.Options{Seed: 1, Modules: all.Offline}
+	o := spec.Options{Seed: 1, Modules: all.ForSpec}
 	tests, err := spec.File(filepath.Join(dir, "x_spec.lua"), o, func(r spec.Result) {
 		if !r.Passed {
 			failures = append(failures, r.Name+": "+r.Failure+"\n"+r.Ladder+r.Log)

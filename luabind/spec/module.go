@@ -58,11 +58,19 @@ func (m module) Functions() []luabind.Function {
 			Doc: "A phone, or any other user agent, with an address of record, or with an IP address (\"sip:vm@10.0.0.9\"), at which it then is."},
 			luabind.URIArg("uri", ""), luabind.OptionsArg(uaOptions{}), luabind.ReturnsObject[*ua](uaType, ""), w.newUA),
 		luabind.Do1(luabind.Function{Name: "advance", Example: `t.advance(60)`, Doc: "Lets virtual time pass.", Where: luabind.InHandler, Waits: true},
-			luabind.SecondsArg("seconds", ""), func(c *luabind.Call, d time.Duration) { w.pass(c, d) }),
+			luabind.SecondsArg("seconds", ""), w.advance),
 		luabind.Do1(luabind.Function{Name: "link", Example: `t.link({ loss = 0.2, delay = 0.05 })`, Where: luabind.InHandler,
 			Doc: "Sets the quality of the links from now on. Only datagrams are lost, duplicated or reordered."},
 			luabind.OptionsArg(linkOptions{Delay: time.Millisecond}), w.setLink),
-	}, assertions()...)
+	}, append(w.outsideFunctions(), assertions()...)...)
+}
+
+// advance lets time pass, in the memory of a Redis too.
+func (w *world) advance(c *luabind.Call, d time.Duration) {
+	w.pass(c, d)
+	if r := w.outside.redis; r != nil {
+		r.r.FastForward(d)
+	}
 }
 
 // serverArg are the options of t.server: those not given are as in the file or the group.

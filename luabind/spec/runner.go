@@ -18,8 +18,9 @@ import (
 
 // Options of a run.
 type Options struct {
-	// Modules makes what the scripts under test can require, again for each server. It may be nil.
-	Modules func() ([]luabind.Opener, error)
+	// Modules makes what the scripts under test can require, again for each server. They ask other
+	// servers through out alone. It may be nil.
+	Modules func(out Outside) ([]luabind.Opener, error)
 	// Of losses, tags, and whatever is random; the same seed makes the same run
 	Seed uint64
 	Run  *regexp.Regexp // which tests, by "file: name"; nil for all

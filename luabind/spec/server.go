@@ -99,7 +99,7 @@ func (w *world) start(o serverOptions) (*server, error) {
 	script.Args, script.Budget, script.Log, script.Seed = o.Args, o.Budget, logger, 1
 	script.Env = func(name string) string { return o.Env[name] }
 	if w.opts.Modules != nil {
-		if script.Modules, err = w.opts.Modules(); err != nil {
+		if script.Modules, err = w.opts.Modules(&w.outside); err != nil {
 			return nil, err
 		}
 	}

@@ -35,7 +35,7 @@ func run(t *testing.T, text string, change ...func(*spec.Options)) (string, spec
 			t.Fatal(err)
 		}
 	}
-	o := spec.Options{Modules: all.Offline, Seed: 1}
+	o := spec.Options{Modules: all.ForSpec, Seed: 1}
 	for _, f := range change {
 		f(&o)
 	}

@@ -3,8 +3,10 @@ package spec
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
@@ -34,6 +36,10 @@ type world struct {
 	looking bool              // somebody will check the waits
 	byes    []*phone.Outgoing // those of the spec
 	nextIP  netip.Addr        // of the next phone without an address
+
+	outside outside
+
+	outsideMu sync.Mutex // guards what other goroutines change: troubles, outside.sql, outside.redis
 }
 
 // phoneNet is where phones without an address of their own get theirs.
@@ -46,6 +52,7 @@ func newWorld(file string, seed uint64, opts *Options) (*world, error) {
 	w.log.elapsed = w.sim.Elapsed
 	w.sim.Trace(func(p sim.Packet) { w.ladder.record(w.sim.Elapsed(), p) })
 	w.plan.defaults = defaultServer(file)
+	w.outside = outside{w: w, mux: http.NewServeMux()}
 	w.lane = lane.New(0, lane.Options{Clock: w.sim, Meter: w.sim, Panicked: func(_ *lane.Lane, v any, stack []byte) {
 		w.trouble(fmt.Errorf("panic: %v\n%s", v, stack))
 	}})
@@ -73,10 +80,15 @@ func (w *world) close() {
 		p.Close()
 	}
 	w.lane.Stop()
+	if r := w.outside.redis; r != nil {
+		r.r.Close()
+	}
 }
 
 // trouble records what fails the test.
 func (w *world) trouble(err error) {
+	w.outsideMu.Lock()
+	defer w.outsideMu.Unlock()
 	if text := err.Error(); !slices.Contains(w.troubles, text) {
 		w.troubles = append(w.troubles, text)
 	}

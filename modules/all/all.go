@@ -5,6 +5,7 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/luabind/spec"
 	auth "github.com/sipscript/sipscript/modules/auth/plugin"
+	"github.com/sipscript/sipscript/modules/clients/outside"
 	"github.com/sipscript/sipscript/modules/dns"
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/http"
@@ -31,6 +32,15 @@ func Plugins() []host.Plugin {
 
 // Offline makes modules that touch nothing outside the process, as a spec and a check need them.
 func Offline() ([]luabind.Opener, error) { return host.Offline(Plugins()) }
+
+// ForSpec makes modules for a spec, whose clients ask out and nothing else.
+func ForSpec(out spec.Outside) ([]luabind.Opener, error) {
+	set, err := host.Open(Plugins(), host.Environment{Clients: outside.Pool(out)})
+	if err != nil {
+		return nil, err
+	}
+	return set.Openers(), nil
+}
 
 // Libraries are all that scripts and specs can use: Lua's own library, sip, the modules, and
 // sip.test.

@@ -100,6 +100,9 @@ func newHTTPClient(p *Pool, o HTTPOptions) *httpClient {
 	}
 	c := &httpClient{pool: p, o: o, origins: map[string]*gate{}}
 	c.client = &http.Client{Transport: transport, CheckRedirect: c.mayFollow}
+	if p.opts.Transport != nil {
+		c.client.Transport = p.opts.Transport
+	}
 	return c
 }
 

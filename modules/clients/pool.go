@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"sync"
@@ -25,6 +26,10 @@ import (
 type Options struct {
 	Drivers []Driver     // of databases: package drivers has them
 	Log     *slog.Logger // reports that a server is unavailable, or back; default: nobody
+	// Transport takes the place of the network for HTTP, and Redis names another server for the URL of
+	// one: for specs, from which nothing leaves the process. They may be nil.
+	Transport http.RoundTripper
+	Redis     func(url string) (addr string, err error)
 	// Now replaces time.Now in tests of circuits.
 	Now func() time.Time
 }
@@ -46,6 +51,14 @@ func New(o Options) *Pool {
 		o.Now = time.Now
 	}
 	return &Pool{opts: o, open: map[string]*backend{}}
+}
+
+// RedisAt is the address of the server that stands for that of a URL, "" for itself.
+func (p *Pool) RedisAt(url string) (addr string, err error) {
+	if p.opts.Redis == nil {
+		return "", nil
+	}
+	return p.opts.Redis(url)
 }
 
 // backend is a server and what leads to it.

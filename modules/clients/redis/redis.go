@@ -86,7 +86,8 @@ type Client struct {
 
 // connector connects when it is needed.
 type connector struct {
-	o rueidis.ClientOption
+	o  rueidis.ClientOption
+	at func() (addr string, err error) // see clients.Pool.RedisAt
 
 	mu     sync.Mutex
 	client rueidis.Client // guarded by mu; nil before it is connected
@@ -103,7 +104,7 @@ func Open(p *clients.Pool, url string, patience time.Duration) (*Client, error) 
 		if err != nil {
 			return nil, nil, err
 		}
-		c := &connector{o: o}
+		c := &connector{o: o, at: func() (string, error) { return p.RedisAt(url) }}
 		return c, c.close, nil
 	})
 	if err != nil {
@@ -124,7 +125,16 @@ func (c *connector) get() (rueidis.Client, error) {
 	if c.client != nil {
 		return c.client, nil
 	}
-	client, err := rueidis.NewClient(c.o)
+	o := c.o
+	addr, err := c.at()
+	if err != nil {
+		return nil, err
+	}
+	if addr != "" {
+		o.InitAddress, o.Sentinel, o.ForceSingleClient, o.TLSConfig = []string{addr}, rueidis.SentinelOption{}, true, nil
+		o.Username, o.Password, o.SelectDB = "", "", 0
+	}
+	client, err := rueidis.NewClient(o)
 	if err != nil {
 		return nil, WithoutURL(err)
 	}
