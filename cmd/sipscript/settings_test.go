@@ -198,7 +198,6 @@ func TestOtherCommands(t *testing.T) {
 		{[]string{"run", "--help"}, 0, "--script-budget"},
 		{[]string{"nonsense"}, 2, `unknown command "nonsense"`},
 		{[]string{"--nonsense"}, 2, "nonsense"},
-		{[]string{"check", "x.lua"}, 2, "check is not available in this version"},
 		{[]string{"reload"}, 2, "--admin"},
 		{[]string{"reload", "--timeout", "5"}, 2, "reload: --timeout 5: expected a time with its unit, such as 200ms, 32s or 5m; see `sipscript reload --help`"},
 		{[]string{"test", "--seed", "x"}, 2, "test: --seed x: expected a whole number"},
