@@ -123,3 +123,18 @@ func (x exported) fields(typ *doc.Type) {
 
 // implements are methods that everybody knows, by the interface they are of.
 var implements = map[string]bool{"Error": true, "String": true, "Unwrap": true, "Len": true, "Less": true, "Swap": true}
+
+// Whoever looks at a package finds an example that runs.
+func TestPackagesHaveExamples(t *testing.T) {
+	for _, dir := range []string{"engine", "luabind", "modules/auth", "modules/registrar", "modules/uac", "ops/admin", "ops/metrics", "ops/watch"} {
+		t.Run(dir, func(t *testing.T) {
+			text, err := os.ReadFile(filepath.Join(root, dir, "example_test.go"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(string(text), "\nfunc Example") || !strings.Contains(string(text), "// Output:") {
+				t.Error("no example with an output")
+			}
+		})
+	}
+}
