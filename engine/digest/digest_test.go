@@ -18,15 +18,17 @@ func TestPublishedVectors(t *testing.T) {
 		"MD5":     "8ca523f5e9506fed4657c9700eebdbec",
 		"SHA-256": "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
 	} {
-		c, err := parse([]byte(`Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=` + algorithm +
-			`, nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := c.Answer(&Request{User: "Mufasa", Password: "Circle of Life", Method: "GET", URI: "/dir/index.html", Cnonce: "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"})
-		if !strings.Contains(got, `response="`+want+`"`) || !strings.Contains(got, `opaque="FQhe/`) || !strings.Contains(got, "qop=auth,") {
-			t.Errorf("%s: %s", algorithm, got)
-		}
+		t.Run(algorithm, func(t *testing.T) {
+			c, err := parse([]byte(`Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=` + algorithm +
+				`, nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := c.Answer(&Request{User: "Mufasa", Password: "Circle of Life", Method: "GET", URI: "/dir/index.html", Cnonce: "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"})
+			if !strings.Contains(got, `response="`+want+`"`) || !strings.Contains(got, `opaque="FQhe/`) || !strings.Contains(got, "qop=auth,") {
+				t.Errorf("%s: %s", algorithm, got)
+			}
+		})
 	}
 }
 
@@ -79,14 +81,16 @@ func TestChoose(t *testing.T) {
 		{"WWW-Authenticate: Digest realm\r\n", "", "name=value"},
 		{"Proxy-Authenticate: Digest realm=\"p\",nonce=\"1\"\r\n", "", "no challenge"},
 	} {
-		var m message.Message
-		if err := m.Parse([]byte("SIP/2.0 401 No\r\n"+c.headers+"Content-Length: 0\r\n\r\n"), &message.Limits{}); err != nil {
-			t.Fatal(err)
-		}
-		got, err := Choose(&m, message.HeaderWWWAuthenticate)
-		if got.Realm != c.realm || (err != nil) != (c.flaw != "") || err != nil && (!errors.Is(err, ErrNone) || !strings.Contains(err.Error(), c.flaw)) {
-			t.Errorf("%q: realm %q, %v", c.headers, got.Realm, err)
-		}
+		t.Run(c.headers, func(t *testing.T) {
+			var m message.Message
+			if err := m.Parse([]byte("SIP/2.0 401 No\r\n"+c.headers+"Content-Length: 0\r\n\r\n"), &message.Limits{}); err != nil {
+				t.Fatal(err)
+			}
+			got, err := Choose(&m, message.HeaderWWWAuthenticate)
+			if got.Realm != c.realm || (err != nil) != (c.flaw != "") || err != nil && (!errors.Is(err, ErrNone) || !strings.Contains(err.Error(), c.flaw)) {
+				t.Errorf("%q: realm %q, %v", c.headers, got.Realm, err)
+			}
+		})
 	}
 }
 

@@ -17,15 +17,17 @@ func TestParseAddress(t *testing.T) {
 		{"A B (home) <sip:a@h>", "A B (home)", "A B (home)", "sip:a@h", ""},
 		{`sip:a@h;x="<>"`, "", "", "sip:a@h", `;x="<>"`},
 	} {
-		a, err := ParseAddress([]byte(c.text))
-		if err != nil {
-			t.Errorf("%q: %v", c.text, err)
-			continue
-		}
-		same(t, c.text+" display", a.Display, c.display)
-		same(t, c.text+" name", a.DisplayName(), c.name)
-		same(t, c.text+" URI", a.URI, c.uri)
-		same(t, c.text+" params", a.Params, c.params)
+		t.Run(c.text, func(t *testing.T) {
+			a, err := ParseAddress([]byte(c.text))
+			if err != nil {
+				t.Errorf("%q: %v", c.text, err)
+				return
+			}
+			same(t, c.text+" display", a.Display, c.display)
+			same(t, c.text+" name", a.DisplayName(), c.name)
+			same(t, c.text+" URI", a.URI, c.uri)
+			same(t, c.text+" params", a.Params, c.params)
+		})
 	}
 	if a, err := ParseAddress([]byte(" * ")); err != nil || !a.Star {
 		t.Error("Contact: *", a, err)
@@ -49,10 +51,12 @@ func TestTag(t *testing.T) {
 		"sip:a@h;tag=1":                           "1",
 		`"x;tag=no" <sip:a@h>;y="tag=no";tag=yes`: "yes",
 	} {
-		a, err := ParseAddress([]byte(text))
-		if err != nil {
-			t.Error(text, err)
-		}
-		same(t, text, a.Tag(), want)
+		t.Run(text, func(t *testing.T) {
+			a, err := ParseAddress([]byte(text))
+			if err != nil {
+				t.Error(text, err)
+			}
+			same(t, text, a.Tag(), want)
+		})
 	}
 }

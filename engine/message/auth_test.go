@@ -23,19 +23,21 @@ func TestParseAuth(t *testing.T) {
 		{`"x"`, "", nil},
 		{``, "", nil},
 	} {
-		a, err := ParseAuth([]byte(c.value))
-		if (err == nil) != (c.params != nil) || string(a.Scheme) != c.scheme {
-			t.Errorf("%q: scheme %q, %v", c.value, a.Scheme, err)
-			continue
-		}
-		for name, want := range c.params {
-			if got, ok := a.Params.Get(name); !ok || string(got) != want {
-				t.Errorf("%q: %s is %q %v", c.value, name, got, ok)
+		t.Run(c.value, func(t *testing.T) {
+			a, err := ParseAuth([]byte(c.value))
+			if (err == nil) != (c.params != nil) || string(a.Scheme) != c.scheme {
+				t.Errorf("%q: scheme %q, %v", c.value, a.Scheme, err)
+				return
 			}
-		}
-		if _, ok := a.Params.Get("none"); ok {
-			t.Errorf("%q has a parameter it hasn't", c.value)
-		}
+			for name, want := range c.params {
+				if got, ok := a.Params.Get(name); !ok || string(got) != want {
+					t.Errorf("%q: %s is %q %v", c.value, name, got, ok)
+				}
+			}
+			if _, ok := a.Params.Get("none"); ok {
+				t.Errorf("%q has a parameter it hasn't", c.value)
+			}
+		})
 	}
 	info, err := ParseAuthInfo([]byte(`nextnonce="n", rspauth="r"`))
 	if v, ok := info.Get("nextnonce"); err != nil || !ok || string(v) != "n" {

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -67,6 +68,8 @@ func TestAppendRequest(t *testing.T) {
 func TestReasonFor(t *testing.T) {
 	for code, want := range map[int]string{100: "Trying", 200: "OK", 302: "Moved Temporarily", 408: "Request Timeout", 423: "Interval Too Brief",
 		433: "Anonymity Disallowed", 487: "Request Terminated", 505: "Version Not Supported", 603: "Decline", 0: "", 299: "", 499: "", 599: "", 699: ""} {
-		same(t, "reason", ReasonFor(code), want)
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			same(t, "reason", ReasonFor(code), want)
+		})
 	}
 }

@@ -39,20 +39,22 @@ func TestEdits(t *testing.T) {
 		{"EnsureContentLength", func(m *Message) { m.Remove("X-A"); m.EnsureContentLength(); m.EnsureContentLength() },
 			"via: a, b ,c\nVia: d\nMax-Forwards :  0 \nContent-Length: 4\n"},
 	} {
-		m := parse(t, crlf(text))
-		c.edit(m)
-		want := crlf("OPTIONS sip:h SIP/2.0\n" + c.want + "\nbody")
-		same(t, c.name, m.AppendTo(nil), want)
-		if len(want) > m.Size() {
-			t.Errorf("%s: Size %d of %d", c.name, m.Size(), len(want))
-		}
-		again := parse(t, want)
-		if again.Len() != m.Len() {
-			t.Errorf("%s: %d fields, %d after parsing", c.name, m.Len(), again.Len())
-		}
-		for i := 0; i < m.Len(); i++ {
-			same(t, c.name, m.Value(i), string(again.Value(i)))
-		}
+		t.Run(c.name, func(t *testing.T) {
+			m := parse(t, crlf(text))
+			c.edit(m)
+			want := crlf("OPTIONS sip:h SIP/2.0\n" + c.want + "\nbody")
+			same(t, c.name, m.AppendTo(nil), want)
+			if len(want) > m.Size() {
+				t.Errorf("%s: Size %d of %d", c.name, m.Size(), len(want))
+			}
+			again := parse(t, want)
+			if again.Len() != m.Len() {
+				t.Errorf("%s: %d fields, %d after parsing", c.name, m.Len(), again.Len())
+			}
+			for i := 0; i < m.Len(); i++ {
+				same(t, c.name, m.Value(i), string(again.Value(i)))
+			}
+		})
 	}
 }
 
@@ -131,11 +133,13 @@ func TestViewsFollowEdits(t *testing.T) {
 		t.Error("Via after its removal", err)
 	}
 	for text, want := range map[string]int{"0": 0, "255": 255, "070": 70, "256": -1, "-1": -1, "": -1, "1 1": -1, "99999999999999999999": -1} {
-		m.Set("Max-Forwards", text)
-		n, ok, err := m.MaxForwards()
-		if want >= 0 && (n != want || !ok || err != nil) || want < 0 && (ok || err == nil) {
-			t.Errorf("Max-Forwards %q: %d %v %v", text, n, ok, err)
-		}
+		t.Run(text, func(t *testing.T) {
+			m.Set("Max-Forwards", text)
+			n, ok, err := m.MaxForwards()
+			if want >= 0 && (n != want || !ok || err != nil) || want < 0 && (ok || err == nil) {
+				t.Errorf("Max-Forwards %q: %d %v %v", text, n, ok, err)
+			}
+		})
 	}
 	m.Remove("Max-Forwards")
 	if _, ok, err := m.MaxForwards(); ok || err != nil {

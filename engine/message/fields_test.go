@@ -27,9 +27,11 @@ func TestLookupHeader(t *testing.T) {
 		"n": "Identity-Info", "o": "Event", "r": "Refer-To", "s": "Subject", "t": "To", "u": "Allow-Events", "v": "Via",
 		"x": "Session-Expires", "y": "Identity",
 	} {
-		if LookupHeader([]byte(c)).String() != name || LookupHeader([]byte(strings.ToUpper(c))).String() != name {
-			t.Errorf("compact form %s is not %s", c, name)
-		}
+		t.Run(c, func(t *testing.T) {
+			if LookupHeader([]byte(c)).String() != name || LookupHeader([]byte(strings.ToUpper(c))).String() != name {
+				t.Errorf("compact form %s is not %s", c, name)
+			}
+		})
 	}
 	for _, n := range []string{"", "q", "Call\rID", "Call-I", "Vi", "Viaa", "X-Via", strings.Repeat("x", 300)} {
 		if LookupHeader([]byte(n)) != HeaderOther {
@@ -93,15 +95,17 @@ func TestElements(t *testing.T) {
 		{"Y: z\n", "X", ""},
 		{"Contact: \"open, b\n", "Contact", "\"open, b"},
 	} {
-		m := parse(t, crlf("OPTIONS sip:h SIP/2.0\n"+c.lines+"\n"))
-		var got []string
-		e := m.ElementsName(c.name)
-		for e.Next() {
-			got = append(got, string(e.Value))
-		}
-		if e.Next() {
-			t.Error("goes on after its end")
-		}
-		same(t, c.lines, strings.Join(got, "|"), c.want)
+		t.Run(c.lines, func(t *testing.T) {
+			m := parse(t, crlf("OPTIONS sip:h SIP/2.0\n"+c.lines+"\n"))
+			var got []string
+			e := m.ElementsName(c.name)
+			for e.Next() {
+				got = append(got, string(e.Value))
+			}
+			if e.Next() {
+				t.Error("goes on after its end")
+			}
+			same(t, c.lines, strings.Join(got, "|"), c.want)
+		})
 	}
 }

@@ -49,11 +49,13 @@ func TestFrameErrors(t *testing.T) {
 		{"message too large", request("Content-Length: 65535\n"), 513},
 		{"no end", strings.Repeat("x", 65536), 513},
 	} {
-		scanned := 0
-		n, err := Frame([]byte(c.text), nil, &scanned)
-		if e, ok := err.(*Error); !ok || e.Status != c.status || n != 0 {
-			t.Errorf("%s: %d %v", c.name, n, err)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			scanned := 0
+			n, err := Frame([]byte(c.text), nil, &scanned)
+			if e, ok := err.(*Error); !ok || e.Status != c.status || n != 0 {
+				t.Errorf("%s: %d %v", c.name, n, err)
+			}
+		})
 	}
 	scanned := 0
 	if n, err := Frame([]byte(request("l: 3\nl: 3\n")+"abc"), nil, &scanned); n == 0 || err != nil {
@@ -69,15 +71,17 @@ func TestFrameWaitsForAShortHead(t *testing.T) {
 		"LFs alone":     strings.ReplaceAll(request("l: 0\n"), "\r\n", "\n"),
 		"LF at its end": strings.TrimSuffix(request("l: 0\n"), "\r\n") + "\n",
 	} {
-		scanned := 0
-		for i := range len(text) {
-			if n, err := Frame([]byte(text[:i]), nil, &scanned); n != 0 || err != nil {
-				t.Fatalf("%s: at %d of %d: %d %v", name, i, len(text), n, err)
+		t.Run(name, func(t *testing.T) {
+			scanned := 0
+			for i := range len(text) {
+				if n, err := Frame([]byte(text[:i]), nil, &scanned); n != 0 || err != nil {
+					t.Fatalf("%s: at %d of %d: %d %v", name, i, len(text), n, err)
+				}
 			}
-		}
-		if n, err := Frame([]byte(text), nil, &scanned); n != 0 || err == nil || err.(*Error).Status != 400 {
-			t.Errorf("%s: %d %v", name, n, err)
-		}
+			if n, err := Frame([]byte(text), nil, &scanned); n != 0 || err == nil || err.(*Error).Status != 400 {
+				t.Errorf("%s: %d %v", name, n, err)
+			}
+		})
 	}
 	scanned := 0
 	if _, err := Frame([]byte("OPTIONS sip:h SIP/2.0\nX: "+strings.Repeat("x", 5000)), nil, &scanned); err == nil {

@@ -103,11 +103,13 @@ func TestParseErrors(t *testing.T) {
 		{"headers", "INVITE sip:h SIP/2.0\r\n" + strings.Repeat("a:b\r\n", 257) + "\r\n", 513},
 		{"message", "INVITE sip:h SIP/2.0\r\n\r\n" + strings.Repeat(long, 8), 513},
 	} {
-		var m Message
-		if got := verdict(t, &m, []byte(c.text)); got != c.status {
-			t.Errorf("%s: %d, want %d", c.name, got, c.status)
-		}
-		m.AppendTo(nil)
+		t.Run(c.name, func(t *testing.T) {
+			var m Message
+			if got := verdict(t, &m, []byte(c.text)); got != c.status {
+				t.Errorf("%s: %d, want %d", c.name, got, c.status)
+			}
+			m.AppendTo(nil)
+		})
 	}
 	var m Message
 	if err := m.Parse([]byte("INVITE sip:h SIP/2.0\r\n\r\nabcd"), &Limits{Body: 3}); err == nil || err.(*Error).Status != 413 {
@@ -164,10 +166,12 @@ func TestParseGoesOn(t *testing.T) {
 		"junk":                          false,
 		"":                              false,
 	} {
-		var m Message
-		if m.Parse([]byte("OPTIONS sip:h SIP/2.0\r\nVia: "+via+"\r\n\r\n"), nil); m.Answerable() != want {
-			t.Errorf("Via: %s: answerable %v", via, !want)
-		}
+		t.Run(via, func(t *testing.T) {
+			var m Message
+			if m.Parse([]byte("OPTIONS sip:h SIP/2.0\r\nVia: "+via+"\r\n\r\n"), nil); m.Answerable() != want {
+				t.Errorf("Via: %s: answerable %v", via, !want)
+			}
+		})
 	}
 	if parse(t, "SIP/2.0 200 OK\r\n\r\n").Answerable() {
 		t.Error("a response is answerable")
@@ -189,20 +193,22 @@ func TestSpellVersion(t *testing.T) {
 		"siP/2.0 183":                   "SIP/2.0 183",
 		"OPTIONS sip:sip/2.0@h Sip/2.0": "OPTIONS sip:sip/2.0@h SIP/2.0",
 	} {
-		for _, edited := range []bool{false, true} {
-			rest := "\r\nVia: SIP/2.0/UDP h\r\nX: y\r\n\r\nbody"
-			m := parse(t, in+rest)
-			if edited {
-				m.InsertTop(HeaderVia, []byte("SIP/2.0/TCP p"))
-				rest = "\r\nVia: SIP/2.0/TCP p" + rest
+		t.Run(in, func(t *testing.T) {
+			for _, edited := range []bool{false, true} {
+				rest := "\r\nVia: SIP/2.0/UDP h\r\nX: y\r\n\r\nbody"
+				m := parse(t, in+rest)
+				if edited {
+					m.InsertTop(HeaderVia, []byte("SIP/2.0/TCP p"))
+					rest = "\r\nVia: SIP/2.0/TCP p" + rest
+				}
+				m.SpellVersion()
+				same(t, in, m.AppendTo(nil), want+rest)
+				same(t, in, m.Version(), "SIP/2.0")
+				uri := string(m.RequestURI())
+				if m.SetRequestURI([]byte("sip:other")); m.IsRequest() {
+					same(t, in, m.AppendTo(nil), strings.Replace(want, uri, "sip:other", 1)+rest)
+				}
 			}
-			m.SpellVersion()
-			same(t, in, m.AppendTo(nil), want+rest)
-			same(t, in, m.Version(), "SIP/2.0")
-			uri := string(m.RequestURI())
-			if m.SetRequestURI([]byte("sip:other")); m.IsRequest() {
-				same(t, in, m.AppendTo(nil), strings.Replace(want, uri, "sip:other", 1)+rest)
-			}
-		}
+		})
 	}
 }

@@ -48,19 +48,21 @@ func TestURIEqual(t *testing.T) {
 		{"urn:service:sos", "URN:service:sos", true},
 		{"urn:service:sos", "urn:service:SOS", false},
 	} {
-		a, err := ParseURI([]byte(c.a))
-		if err != nil {
-			t.Fatal(c.a, err)
-		}
-		b, err := ParseURI([]byte(c.b))
-		if err != nil {
-			t.Fatal(c.b, err)
-		}
-		if a.Equal(&b) != c.want || b.Equal(&a) != c.want {
-			t.Errorf("%s\n%s: %v and %v, want %v", c.a, c.b, a.Equal(&b), b.Equal(&a), c.want)
-		}
-		if !a.Equal(&a) || !b.Equal(&b) {
-			t.Errorf("not equal to itself: %s or %s", c.a, c.b)
-		}
+		t.Run(c.a, func(t *testing.T) {
+			a, err := ParseURI([]byte(c.a))
+			if err != nil {
+				t.Fatal(c.a, err)
+			}
+			b, err := ParseURI([]byte(c.b))
+			if err != nil {
+				t.Fatal(c.b, err)
+			}
+			if a.Equal(&b) != c.want || b.Equal(&a) != c.want {
+				t.Errorf("%s\n%s: %v and %v, want %v", c.a, c.b, a.Equal(&b), b.Equal(&a), c.want)
+			}
+			if !a.Equal(&a) || !b.Equal(&b) {
+				t.Errorf("not equal to itself: %s or %s", c.a, c.b)
+			}
+		})
 	}
 }

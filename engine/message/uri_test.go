@@ -71,11 +71,13 @@ func TestAppendAOR(t *testing.T) {
 		"sip:*21%23@h":                           "sip:*21%23@h",
 		"sip:*21#@h":                             "sip:*21%23@h",
 	} {
-		u, err := ParseURI([]byte(text))
-		if err != nil {
-			t.Error(text, err)
-			continue
-		}
-		same(t, text, u.AppendAOR(nil), want)
+		t.Run(text, func(t *testing.T) {
+			u, err := ParseURI([]byte(text))
+			if err != nil {
+				t.Error(text, err)
+				return
+			}
+			same(t, text, u.AppendAOR(nil), want)
+		})
 	}
 }

@@ -73,14 +73,16 @@ func TestValidate(t *testing.T) {
 		{"too many Vias", "To: ", "Via: SIP/2.0/UDP h" + strings.Repeat(", SIP/2.0/UDP h", 128) + "\r\nTo: ", 400},
 		{"too many parameters", ";tag=9fxced76sl", strings.Repeat(";x", 65), 400},
 	} {
-		text := strings.Replace(request(""), c.old, c.new, 1)
-		if c.old != "" && text == request("") {
-			t.Fatal(c.name)
-		}
-		var m Message
-		if got := verdict(t, &m, []byte(text)); got != c.want {
-			t.Errorf("%s: %d, want %d (%v)", c.name, got, c.want, m.Validate())
-		}
+		t.Run(c.name, func(t *testing.T) {
+			text := strings.Replace(request(""), c.old, c.new, 1)
+			if c.old != "" && text == request("") {
+				t.Fatal(c.name)
+			}
+			var m Message
+			if got := verdict(t, &m, []byte(text)); got != c.want {
+				t.Errorf("%s: %d, want %d (%v)", c.name, got, c.want, m.Validate())
+			}
+		})
 	}
 }
 
@@ -101,8 +103,10 @@ func TestValidateResponse(t *testing.T) {
 		"X: " + strings.Repeat("x", 9000) + "\r\n": 0,
 		strings.Repeat("X: x\r\n", 257):            513,
 	} {
-		if got := verdict(t, new(Message), []byte(res+headers+"\r\n")); got != want {
-			t.Errorf("%q: %d, want %d", headers, got, want)
-		}
+		t.Run(headers, func(t *testing.T) {
+			if got := verdict(t, new(Message), []byte(res+headers+"\r\n")); got != want {
+				t.Errorf("%q: %d, want %d", headers, got, want)
+			}
+		})
 	}
 }

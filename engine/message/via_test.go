@@ -22,18 +22,20 @@ func TestParseVia(t *testing.T) {
 		{"SIP/2.0/UDP h;x=\"a;branch=no\";branch=yes", "SIP/2.0", "UDP", "h", 0, "yes"},
 		{"SIP/2.0/UDP h;branch=x;;", "SIP/2.0", "UDP", "h", 0, "x"},
 	} {
-		v, err := ParseVia([]byte(c.text))
-		if err != nil {
-			t.Errorf("%q: %v", c.text, err)
-			continue
-		}
-		same(t, c.text+" version", v.Version, c.version)
-		same(t, c.text+" transport", v.Transport, c.transport)
-		same(t, c.text+" host", v.Host, c.host)
-		same(t, c.text+" branch", v.Branch(), c.branch)
-		if v.Port != c.port {
-			t.Errorf("%q: port %d, want %d", c.text, v.Port, c.port)
-		}
+		t.Run(c.text, func(t *testing.T) {
+			v, err := ParseVia([]byte(c.text))
+			if err != nil {
+				t.Errorf("%q: %v", c.text, err)
+				return
+			}
+			same(t, c.text+" version", v.Version, c.version)
+			same(t, c.text+" transport", v.Transport, c.transport)
+			same(t, c.text+" host", v.Host, c.host)
+			same(t, c.text+" branch", v.Branch(), c.branch)
+			if v.Port != c.port {
+				t.Errorf("%q: port %d, want %d", c.text, v.Port, c.port)
+			}
+		})
 	}
 	for _, text := range []string{
 		"", " ", ";", "SIP/2.0/UDP", "SIP/2.0/UDP ", "SIP/2.0/UDP ;branch=x", "SIP/2.0 host", "SIP/2.0/ host", "UDP host",
@@ -80,15 +82,17 @@ func TestSetReceived(t *testing.T) {
 		{"SIP/2.0/UDP h", "[::ffff:192.0.2.1]:5060", "SIP/2.0/UDP h;received=192.0.2.1"},
 		{"SIP/2.0/UDP h", "[fe80::1%eth0]:5060", "SIP/2.0/UDP h;received=fe80::1"},
 	} {
-		m := parse(t, "OPTIONS sip:h SIP/2.0\r\nVia: "+c.via+"\r\n\r\n")
-		m.SetReceived(netip.MustParseAddrPort(c.src))
-		same(t, c.via, m.AppendTo(nil), "OPTIONS sip:h SIP/2.0\r\nVia: "+c.want+"\r\n\r\n")
-		v, err := m.TopVia()
-		if err != nil {
-			t.Error(err)
-		}
-		if len(v.Received()) > 0 {
-			same(t, "received", v.Received(), netip.MustParseAddrPort(c.src).Addr().Unmap().WithZone("").String())
-		}
+		t.Run(c.via, func(t *testing.T) {
+			m := parse(t, "OPTIONS sip:h SIP/2.0\r\nVia: "+c.via+"\r\n\r\n")
+			m.SetReceived(netip.MustParseAddrPort(c.src))
+			same(t, c.via, m.AppendTo(nil), "OPTIONS sip:h SIP/2.0\r\nVia: "+c.want+"\r\n\r\n")
+			v, err := m.TopVia()
+			if err != nil {
+				t.Error(err)
+			}
+			if len(v.Received()) > 0 {
+				same(t, "received", v.Received(), netip.MustParseAddrPort(c.src).Addr().Unmap().WithZone("").String())
+			}
+		})
 	}
 }

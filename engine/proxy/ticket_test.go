@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -37,8 +38,10 @@ func TestTicketsExpire(t *testing.T) {
 		{0, time.Hour, false}, {time.Hour, time.Hour, false}, {62 * time.Minute, time.Hour, true}, {-48 * time.Hour, time.Hour, false},
 		{365 * 24 * time.Hour, 24 * time.Hour, true}, {7 * 365 * 24 * time.Hour, 24 * time.Hour, true}, {365 * 24 * time.Hour, 100 * 365 * 24 * time.Hour, false},
 	} {
-		if got := own.expired(issued.Add(c.after), c.lifetime); got != c.expired {
-			t.Errorf("after %v of %v: %v", c.after, c.lifetime, got)
-		}
+		t.Run(fmt.Sprint(c.after), func(t *testing.T) {
+			if got := own.expired(issued.Add(c.after), c.lifetime); got != c.expired {
+				t.Errorf("after %v of %v: %v", c.after, c.lifetime, got)
+			}
+		})
 	}
 }

@@ -41,10 +41,12 @@ pbx.                   60 IN A 192.0.2.66`)
 		// The target of an SRV
 		"sip:example.com;transport=udp": "udp 192.0.2.1:5070|udp [2001:db8::1]:5070",
 	} {
-		peers, now, err := resolve(r, query(t, uri))
-		if got := strings.Join(list(peers), "|"); got != want || err != nil || now == strings.Contains(uri, "transport=udp") {
-			t.Errorf("%s: %s %v, at once %v; want %s", uri, got, err, now, want)
-		}
+		t.Run(uri, func(t *testing.T) {
+			peers, now, err := resolve(r, query(t, uri))
+			if got := strings.Join(list(peers), "|"); got != want || err != nil || now == strings.Contains(uri, "transport=udp") {
+				t.Errorf("%s: %s %v, at once %v; want %s", uri, got, err, now, want)
+			}
+		})
 	}
 	same(t, "asked", s.questions(), []string{"SRV _sip._udp.example.com"})
 

@@ -184,10 +184,12 @@ func TestOptions(t *testing.T) {
 		"negative": {Timeout: -1},
 		"size":     {CacheSize: -1},
 	} {
-		if r, err := New(o); err == nil {
-			r.Close()
-			t.Errorf("%s: no error", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if r, err := New(o); err == nil {
+				r.Close()
+				t.Errorf("%s: no error", name)
+			}
+		})
 	}
 	r, err := New(Options{})
 	if err != nil {

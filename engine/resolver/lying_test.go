@@ -181,15 +181,17 @@ func TestForgeries(t *testing.T) {
 		"not answer":   func(m *dns.Msg) { m.Response = false },
 		"other opcode": func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify },
 	} {
-		s := serve(t, "")
-		s.on("x.example.com", dns.TypeA, forge(change))
-		o := options(newClock(), s.addr)
-		o.Family = OnlyIPv4
-		r := start(t, o)
-		peers, _, err := resolve(r, Query{Host: "x.example.com", Port: 5060})
-		if got := strings.Join(list(peers), "|"); got != "udp 192.0.2.1:5060" {
-			t.Errorf("%s: %s %v", name, got, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, "")
+			s.on("x.example.com", dns.TypeA, forge(change))
+			o := options(newClock(), s.addr)
+			o.Family = OnlyIPv4
+			r := start(t, o)
+			peers, _, err := resolve(r, Query{Host: "x.example.com", Port: 5060})
+			if got := strings.Join(list(peers), "|"); got != "udp 192.0.2.1:5060" {
+				t.Errorf("%s: %s %v", name, got, err)
+			}
+		})
 	}
 }
 

@@ -56,9 +56,11 @@ func TestWeights(t *testing.T) {
 		first[peers[0].Addr.Addr().String()]++
 	}
 	for addr, want := range map[string]float64{"192.0.2.1": 1.0 / 101, "192.0.2.2": 0.3, "192.0.2.3": 0.6, "192.0.2.4": 0.1} {
-		if got := float64(first[addr]) / runs; got < want*0.9-0.005 || got > want*1.1+0.005 {
-			t.Errorf("%s is first in %.3f of draws, want %.3f", addr, got, want)
-		}
+		t.Run(addr, func(t *testing.T) {
+			if got := float64(first[addr]) / runs; got < want*0.9-0.005 || got > want*1.1+0.005 {
+				t.Errorf("%s is first in %.3f of draws, want %.3f", addr, got, want)
+			}
+		})
 	}
 }
 

@@ -187,15 +187,17 @@ func TestFamily(t *testing.T) {
 		{OnlyIPv4, "udp 192.0.2.3:5060|udp 192.0.2.4:5060", "A a"},
 		{OnlyIPv6, "udp [2001:db8::3]:5060", "AAAA a"},
 	} {
-		o := options(newClock(), s.addr)
-		o.Family = test.family
-		r := start(t, o)
-		s.questions()
-		peers, _, err := resolve(r, Query{Host: "a.example.com", Port: 5060})
-		if got := strings.Join(list(peers), "|"); got != test.want || err != nil {
-			t.Errorf("%d: got %s, %v", test.family, got, err)
-		}
-		same(t, "asked", s.questions(), expand(test.asked))
+		t.Run(test.want, func(t *testing.T) {
+			o := options(newClock(), s.addr)
+			o.Family = test.family
+			r := start(t, o)
+			s.questions()
+			peers, _, err := resolve(r, Query{Host: "a.example.com", Port: 5060})
+			if got := strings.Join(list(peers), "|"); got != test.want || err != nil {
+				t.Errorf("%d: got %s, %v", test.family, got, err)
+			}
+			same(t, "asked", s.questions(), expand(test.asked))
+		})
 	}
 }
 
@@ -208,10 +210,12 @@ func TestErrorsSayWhat(t *testing.T) {
 		"sips:a.example.com;transport=udp": ErrTransport,
 		"sip:a.example.com;transport=ws":   ErrTransport,
 	} {
-		_, _, err := resolve(r, query(t, uri))
-		var e *Error
-		if !errors.Is(err, want) || !errors.As(err, &e) || e.Query != uri {
-			t.Errorf("%s: %v, want %v", uri, err, want)
-		}
+		t.Run(uri, func(t *testing.T) {
+			_, _, err := resolve(r, query(t, uri))
+			var e *Error
+			if !errors.Is(err, want) || !errors.As(err, &e) || e.Query != uri {
+				t.Errorf("%s: %v, want %v", uri, err, want)
+			}
+		})
 	}
 }

@@ -73,13 +73,15 @@ func TestServersRefuse(t *testing.T) {
 			w.WriteMsg(out)
 		},
 	} {
-		bad := serve(t, "")
-		bad.on("a.example.com", dns.TypeA, f)
-		bad.on("a.example.com", dns.TypeAAAA, f)
-		r := start(t, options(newClock(), bad.addr, good.addr))
-		if peers, _, err := resolve(r, Query{Host: "a.example.com", Port: 5060}); err != nil || len(peers) != 3 {
-			t.Errorf("%s: %v %v", name, list(peers), err)
-		}
+		t.Run(name, func(t *testing.T) {
+			bad := serve(t, "")
+			bad.on("a.example.com", dns.TypeA, f)
+			bad.on("a.example.com", dns.TypeAAAA, f)
+			r := start(t, options(newClock(), bad.addr, good.addr))
+			if peers, _, err := resolve(r, Query{Host: "a.example.com", Port: 5060}); err != nil || len(peers) != 3 {
+				t.Errorf("%s: %v %v", name, list(peers), err)
+			}
+		})
 	}
 }
 

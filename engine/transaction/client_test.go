@@ -2,6 +2,7 @@ package transaction
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -39,19 +40,21 @@ func TestInviteClientUnanswered(t *testing.T) {
 		transport.UDP: {0, 500, 1500, 3500, 7500, 15500, 31500}, // Timer A doubles (§17.1.1.2)
 		transport.TCP: {0},
 	} {
-		r := newRig(t, Options{})
-		var o ownerLog
-		c := r.send(req{}, kind, &o)
-		r.advance(31990 * time.Millisecond)
-		if c.State() != Calling || len(o.errs) != 0 {
-			t.Errorf("%v: %v %v before Timer B", kind, c.State(), o.errs)
-		}
-		r.advance(20 * time.Millisecond)
-		near(t, times(r.take(), "INVITE", 0), want...)
-		if len(o.errs) != 1 || !errors.Is(o.errs[0], ErrTimeout) || c.State() != Terminated || r.events[EventTimeout] != 1 {
-			t.Errorf("%v: %v %v", kind, o.errs, c.State())
-		}
-		r.empty()
+		t.Run(fmt.Sprint(kind), func(t *testing.T) {
+			r := newRig(t, Options{})
+			var o ownerLog
+			c := r.send(req{}, kind, &o)
+			r.advance(31990 * time.Millisecond)
+			if c.State() != Calling || len(o.errs) != 0 {
+				t.Errorf("%v: %v %v before Timer B", kind, c.State(), o.errs)
+			}
+			r.advance(20 * time.Millisecond)
+			near(t, times(r.take(), "INVITE", 0), want...)
+			if len(o.errs) != 1 || !errors.Is(o.errs[0], ErrTimeout) || c.State() != Terminated || r.events[EventTimeout] != 1 {
+				t.Errorf("%v: %v %v", kind, o.errs, c.State())
+			}
+			r.empty()
+		})
 	}
 }
 
@@ -61,15 +64,17 @@ func TestNonInviteClientUnanswered(t *testing.T) {
 		transport.UDP: {0, 500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500},
 		transport.TCP: {0},
 	} {
-		r := newRig(t, Options{})
-		var o ownerLog
-		r.send(req{method: "OPTIONS"}, kind, &o)
-		r.advance(32010 * time.Millisecond)
-		near(t, times(r.take(), "OPTIONS", 0), want...)
-		if len(o.errs) != 1 || !errors.Is(o.errs[0], ErrTimeout) {
-			t.Errorf("%v: %v", kind, o.errs)
-		}
-		r.empty()
+		t.Run(fmt.Sprint(kind), func(t *testing.T) {
+			r := newRig(t, Options{})
+			var o ownerLog
+			r.send(req{method: "OPTIONS"}, kind, &o)
+			r.advance(32010 * time.Millisecond)
+			near(t, times(r.take(), "OPTIONS", 0), want...)
+			if len(o.errs) != 1 || !errors.Is(o.errs[0], ErrTimeout) {
+				t.Errorf("%v: %v", kind, o.errs)
+			}
+			r.empty()
+		})
 	}
 }
 

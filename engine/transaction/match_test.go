@@ -32,12 +32,14 @@ func TestBranchMatching(t *testing.T) {
 		{"method", req{method: "OPTIONS", via: first.via}, false},
 		{"extension method", req{method: "FROB", via: first.via}, false},
 	} {
-		r := newRig(t, Options{})
-		r.receive(first.String())
-		r.receive(c.q.String())
-		if same := len(r.user.requests) == 1; same != c.same {
-			t.Errorf("%s: same %v", c.name, same)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, Options{})
+			r.receive(first.String())
+			r.receive(c.q.String())
+			if same := len(r.user.requests) == 1; same != c.same {
+				t.Errorf("%s: same %v", c.name, same)
+			}
+		})
 	}
 	r := newRig(t, Options{})
 	r.receive(req{method: "FROB"}.String())
@@ -69,12 +71,14 @@ func TestRFC2543Matching(t *testing.T) {
 			{"topmost Via", req{via: via + ";x=y"}, false},
 			{"method", req{via: via, method: "OPTIONS"}, false},
 		} {
-			r := newRig(t, Options{})
-			r.receive(first.String())
-			r.receive(c.q.String())
-			if same := len(r.user.requests) == 1; same != c.same {
-				t.Errorf("%s: same %v", c.name, same)
-			}
+			t.Run(c.name, func(t *testing.T) {
+				r := newRig(t, Options{})
+				r.receive(first.String())
+				r.receive(c.q.String())
+				if same := len(r.user.requests) == 1; same != c.same {
+					t.Errorf("%s: same %v", c.name, same)
+				}
+			})
 		}
 	}
 }
@@ -144,29 +148,31 @@ func TestReplyTo(t *testing.T) {
 		{"SIP/2.0/TLS host.example.com;branch=z9hG4bK1", transport.TLS, "198.51.100.7:5061"},
 		{"SIP/2.0/WS x.invalid;branch=z9hG4bK1", transport.WS, "198.51.100.7:80"},
 	} {
-		r := newRig(t, Options{})
-		here := netip.MustParseAddr("192.0.2.77") // of a listener bound to a wildcard
-		s := r.arrive(req{via: c.via}, c.kind, mustAddr("198.51.100.7:34567"), here)
-		to := s.ReplyTo
-		if to.LocalIP != here || s.From.LocalIP != here {
-			t.Error(c.via, to.LocalIP)
-		}
-		if to.Addr != mustAddr(c.want) || to.Kind != c.kind || to.Local != s.From.Local || to.Local.Kind != c.kind {
-			t.Errorf("%s: %v", c.via, to)
-		}
-		if c.kind.Reliable() != (to.Flow == 77) || to.FlowOnly != (c.kind == transport.WS) {
-			t.Errorf("%s: flow %v %v", c.via, to.Flow, to.FlowOnly)
-		}
-		if (c.kind == transport.TLS) != (to.ServerName == "host.example.com") {
-			t.Errorf("%s: %q", c.via, to.ServerName)
-		}
-		if s.From.Msg != nil {
-			t.Error("From.Msg")
-		}
-		r.reply(s, 404)
-		if got := r.take()[0].to; got != to {
-			t.Error(got)
-		}
+		t.Run(c.via, func(t *testing.T) {
+			r := newRig(t, Options{})
+			here := netip.MustParseAddr("192.0.2.77") // of a listener bound to a wildcard
+			s := r.arrive(req{via: c.via}, c.kind, mustAddr("198.51.100.7:34567"), here)
+			to := s.ReplyTo
+			if to.LocalIP != here || s.From.LocalIP != here {
+				t.Error(c.via, to.LocalIP)
+			}
+			if to.Addr != mustAddr(c.want) || to.Kind != c.kind || to.Local != s.From.Local || to.Local.Kind != c.kind {
+				t.Errorf("%s: %v", c.via, to)
+			}
+			if c.kind.Reliable() != (to.Flow == 77) || to.FlowOnly != (c.kind == transport.WS) {
+				t.Errorf("%s: flow %v %v", c.via, to.Flow, to.FlowOnly)
+			}
+			if (c.kind == transport.TLS) != (to.ServerName == "host.example.com") {
+				t.Errorf("%s: %q", c.via, to.ServerName)
+			}
+			if s.From.Msg != nil {
+				t.Error("From.Msg")
+			}
+			r.reply(s, 404)
+			if got := r.take()[0].to; got != to {
+				t.Error(got)
+			}
+		})
 	}
 }
 
@@ -176,21 +182,23 @@ func TestTrustVia(t *testing.T) {
 	for source, want := range map[string]string{
 		"198.51.100.7:34567": "203.0.113.80:5080", "[::ffff:198.51.100.8]:5060": "203.0.113.80:5080", "192.0.2.200:34567": "192.0.2.200:34567",
 	} {
-		r := newRig(t, Options{TrustVia: netip.MustParsePrefix("198.51.100.0/24").Contains})
-		s := r.arrive(req{via: via}, transport.UDP, mustAddr(source))
-		if s.ReplyTo.Addr.String() != want {
-			t.Errorf("%s: %v", source, s.ReplyTo.Addr)
-		}
-		a := Arrival{Msg: mustParse(req{via: via, callID: "other"}.String()), Kind: transport.UDP, Source: mustAddr(source), Local: s.From.Local}
-		r.take()
-		r.do(func() {
-			if err := r.layer.Reply(&a, 400, "", nil); err != nil {
-				t.Error(err)
+		t.Run(source, func(t *testing.T) {
+			r := newRig(t, Options{TrustVia: netip.MustParsePrefix("198.51.100.0/24").Contains})
+			s := r.arrive(req{via: via}, transport.UDP, mustAddr(source))
+			if s.ReplyTo.Addr.String() != want {
+				t.Errorf("%s: %v", source, s.ReplyTo.Addr)
+			}
+			a := Arrival{Msg: mustParse(req{via: via, callID: "other"}.String()), Kind: transport.UDP, Source: mustAddr(source), Local: s.From.Local}
+			r.take()
+			r.do(func() {
+				if err := r.layer.Reply(&a, 400, "", nil); err != nil {
+					t.Error(err)
+				}
+			})
+			if got := r.take(); len(got) != 1 || got[0].to.Addr.String() != want {
+				t.Errorf("%s: %v", source, got)
 			}
 		})
-		if got := r.take(); len(got) != 1 || got[0].to.Addr.String() != want {
-			t.Errorf("%s: %v", source, got)
-		}
 	}
 }
 

@@ -2,6 +2,7 @@ package transaction
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -72,18 +73,20 @@ func TestInviteServerRefusedUnacknowledged(t *testing.T) {
 		transport.UDP: {0, 500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500},
 		transport.TCP: {0},
 	} {
-		r := newRig(t, Options{})
-		s := r.arrive(req{}, kind)
-		if err := r.reply(s, 486); err != nil {
-			t.Fatal(err)
-		}
-		r.advance(31900 * time.Millisecond)
-		if s.State() != Completed || s.Answered() != 486 || s.Req != nil {
-			t.Error(s.State(), s.Answered(), s.Req)
-		}
-		r.advance(110 * time.Millisecond)
-		near(t, times(r.take(), "SIP/2.0 486", 0), want...)
-		r.empty()
+		t.Run(fmt.Sprint(kind), func(t *testing.T) {
+			r := newRig(t, Options{})
+			s := r.arrive(req{}, kind)
+			if err := r.reply(s, 486); err != nil {
+				t.Fatal(err)
+			}
+			r.advance(31900 * time.Millisecond)
+			if s.State() != Completed || s.Answered() != 486 || s.Req != nil {
+				t.Error(s.State(), s.Answered(), s.Req)
+			}
+			r.advance(110 * time.Millisecond)
+			near(t, times(r.take(), "SIP/2.0 486", 0), want...)
+			r.empty()
+		})
 	}
 }
 

@@ -62,27 +62,29 @@ func TestForget(t *testing.T) {
 // A request let go of before it is answered still gets its 100, and responses that come whole.
 func TestRelease(t *testing.T) {
 	for method, wait := range map[string]time.Duration{"INVITE": 204 * time.Millisecond, "OPTIONS": 3504 * time.Millisecond} {
-		r := newRig(t, Options{})
-		s := r.arrive(req{method: method})
-		ok := respond(render(s.Req), 200, "b")
-		r.do(s.Release)
-		r.do(s.Release)
-		if s.Req != nil {
-			t.Error("kept")
-		}
-		if err := r.reply(s, 500); !errors.Is(err, ErrReleased) {
-			t.Error(err)
-		}
-		r.advance(wait)
-		r.took("SIP/2.0 100 Trying")
-		r.do(func() {
-			if err := s.Respond(parse(t, ok)); err != nil {
+		t.Run(method, func(t *testing.T) {
+			r := newRig(t, Options{})
+			s := r.arrive(req{method: method})
+			ok := respond(render(s.Req), 200, "b")
+			r.do(s.Release)
+			r.do(s.Release)
+			if s.Req != nil {
+				t.Error("kept")
+			}
+			if err := r.reply(s, 500); !errors.Is(err, ErrReleased) {
 				t.Error(err)
 			}
+			r.advance(wait)
+			r.took("SIP/2.0 100 Trying")
+			r.do(func() {
+				if err := s.Respond(parse(t, ok)); err != nil {
+					t.Error(err)
+				}
+			})
+			r.took("SIP/2.0 200 OK")
+			r.advance(time.Minute)
+			r.empty()
 		})
-		r.took("SIP/2.0 200 OK")
-		r.advance(time.Minute)
-		r.empty()
 	}
 }
 

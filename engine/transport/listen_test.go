@@ -17,10 +17,12 @@ func TestParseListen(t *testing.T) {
 		"tls:192.0.2.1":      {Kind: TLS, Addr: netip.MustParseAddrPort("192.0.2.1:5061")},
 		"udp:[2001:db8::1]":  {Kind: UDP, Addr: netip.MustParseAddrPort("[2001:db8::1]:5060")},
 	} {
-		got, err := ParseListen(text)
-		if err != nil || got != want {
-			t.Errorf("%s: %+v, %v", text, got, err)
-		}
+		t.Run(text, func(t *testing.T) {
+			got, err := ParseListen(text)
+			if err != nil || got != want {
+				t.Errorf("%s: %+v, %v", text, got, err)
+			}
+		})
 	}
 	for _, text := range []string{"", "udp", "5060", "sctp:127.0.0.1:5060", "udp:example.com:5060", "udp:127.0.0.1:70000", "udp:"} {
 		_, err := ParseListen(text)
@@ -88,9 +90,11 @@ func TestLocalsAndChoose(t *testing.T) {
 	for addr, want := range map[string]*Local{
 		"127.0.0.1:5060": l[0], "192.0.2.1:5060": l[1], "[::1]:5060": l[2], "[2001:db8::1]:5060": l[2],
 	} {
-		if got := s.Choose(&Peer{Kind: UDP, Addr: netip.MustParseAddrPort(addr)}); got != want {
-			t.Errorf("%s: %+v", addr, got)
-		}
+		t.Run(addr, func(t *testing.T) {
+			if got := s.Choose(&Peer{Kind: UDP, Addr: netip.MustParseAddrPort(addr)}); got != want {
+				t.Errorf("%s: %+v", addr, got)
+			}
+		})
 	}
 	if got := s.Choose(&Peer{Kind: TCP, Addr: netip.MustParseAddrPort("[::1]:5060")}); got != nil {
 		t.Errorf("chosen %+v", got)

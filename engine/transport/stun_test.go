@@ -92,10 +92,12 @@ func TestAnswerSTUN(t *testing.T) {
 		{"too long", stun(1, append(many, 0, 0x24, 0, 0)...), v4, "", false},
 		{"SIP", []byte(request(1, 0)), v4, "", false},
 	} {
-		answer, ok := answerSTUN([]byte("before"), c.b, c.from)
-		if got := hex.EncodeToString(answer[6:]); got != c.want || ok != c.ok || string(answer[:6]) != "before" {
-			t.Errorf("%s:\n got %s %v\nwant %s %v", c.name, got, ok, c.want, c.ok)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			answer, ok := answerSTUN([]byte("before"), c.b, c.from)
+			if got := hex.EncodeToString(answer[6:]); got != c.want || ok != c.ok || string(answer[:6]) != "before" {
+				t.Errorf("%s:\n got %s %v\nwant %s %v", c.name, got, ok, c.want, c.ok)
+			}
+		})
 	}
 	if answer, ok := answerSTUN(nil, stun(1, many...), v4); ok || len(answer) == 0 || len(answer) > len(many) {
 		t.Errorf("%d unknown attributes: answer of %d bytes", len(many)/4, len(answer))

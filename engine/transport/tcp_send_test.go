@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -403,13 +404,15 @@ func TestCloseGivesUpWithItsContext(t *testing.T) {
 func TestFailedTellsFromTheFirstUnwrittenByte(t *testing.T) {
 	s := NewStack(newRecorder(nil), Options{})
 	for written, want := range map[int]string{0: "abc", 9: "abc", 10: "bc", 25: "c", 30: ""} {
-		o, told := s.newOutgoing(), ""
-		for _, name := range []string{"a", "b", "c"} {
-			o.add(make([]byte, 10), failedFunc(func(error) { told += name }))
-		}
-		if s.failed(TCP, o, written, errGone); told != want {
-			t.Errorf("%d of 30 bytes written: told %q", written, told)
-		}
+		t.Run(fmt.Sprint(written), func(t *testing.T) {
+			o, told := s.newOutgoing(), ""
+			for _, name := range []string{"a", "b", "c"} {
+				o.add(make([]byte, 10), failedFunc(func(error) { told += name }))
+			}
+			if s.failed(TCP, o, written, errGone); told != want {
+				t.Errorf("%d of 30 bytes written: told %q", written, told)
+			}
+		})
 	}
 }
 

@@ -260,21 +260,23 @@ func TestBadFrameClosesTheConnection(t *testing.T) {
 		"too long":           "OPTIONS sip:a SIP/2.0\r\nContent-Length: 5000\r\n\r\n",
 		"endless header":     strings.Repeat("a", 4000),
 	} {
-		r := newRecorder(nil)
-		s := serve(t, r, Options{Limits: message.Limits{Message: 3000}}, "tcp:127.0.0.1:0")
-		c := dial(t, s.Locals()[0].Addr)
-		write(t, c, request(1, 0)+text)
-		if got := await(t, r.msgs); number(got.text) != 1 {
-			t.Errorf("%s: got %q", name, got.text)
-		}
-		bad := await(t, r.bad)
-		if bad.err == nil || !strings.HasPrefix(text, bad.text[:20]) {
-			t.Errorf("%s: %v, %q", name, bad.err, bad.text)
-		}
-		closedByPeer(t, c)
-		if id := await(t, r.closed); id != bad.Flow || id == 0 {
-			t.Errorf("%s: flow %d closed, was %d", name, id, bad.Flow)
-		}
+		t.Run(name, func(t *testing.T) {
+			r := newRecorder(nil)
+			s := serve(t, r, Options{Limits: message.Limits{Message: 3000}}, "tcp:127.0.0.1:0")
+			c := dial(t, s.Locals()[0].Addr)
+			write(t, c, request(1, 0)+text)
+			if got := await(t, r.msgs); number(got.text) != 1 {
+				t.Errorf("%s: got %q", name, got.text)
+			}
+			bad := await(t, r.bad)
+			if bad.err == nil || !strings.HasPrefix(text, bad.text[:20]) {
+				t.Errorf("%s: %v, %q", name, bad.err, bad.text)
+			}
+			closedByPeer(t, c)
+			if id := await(t, r.closed); id != bad.Flow || id == 0 {
+				t.Errorf("%s: flow %d closed, was %d", name, id, bad.Flow)
+			}
+		})
 	}
 }
 

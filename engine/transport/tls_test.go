@@ -141,10 +141,12 @@ func TestIdentitiesOfOddURIs(t *testing.T) {
 	for opaque, want := range map[string][]string{
 		"example.com": {"example.com"}, "Example.COM;transport=tls": {"example.com"}, "a@b": nil, "": nil, "exa mple": nil,
 	} {
-		got := identities(&x509.Certificate{URIs: []*url.URL{{Scheme: "SIP", Opaque: opaque}}})
-		if !slices.Equal(got, want) {
-			t.Errorf("%q: %q", opaque, got)
-		}
+		t.Run(opaque, func(t *testing.T) {
+			got := identities(&x509.Certificate{URIs: []*url.URL{{Scheme: "SIP", Opaque: opaque}}})
+			if !slices.Equal(got, want) {
+				t.Errorf("%q: %q", opaque, got)
+			}
+		})
 	}
 	if got := identities(&x509.Certificate{DNSNames: []string{"*.example.com", "A.example.com"}}); !slices.Equal(got, []string{"a.example.com"}) {
 		t.Errorf("%q", got)
@@ -159,15 +161,17 @@ func TestCertificateBySNI(t *testing.T) {
 		"first.example": "first.example", "two.wild.example": "*.wild.example", "one.wild.example": "one.wild.example",
 		"uri.example": "web.example", "web.example": "web.example", "unknown.example": "first.example", "": "first.example",
 	} {
-		var got string
-		c := &tls.Config{ServerName: name, InsecureSkipVerify: true, VerifyConnection: func(cs tls.ConnectionState) error {
-			got = cs.PeerCertificates[0].DNSNames[0]
-			return nil
-		}}
-		mustDialTLS(t, s.Locals()[0].Addr, c)
-		if got != want {
-			t.Errorf("%q: %s", name, got)
-		}
+		t.Run(name, func(t *testing.T) {
+			var got string
+			c := &tls.Config{ServerName: name, InsecureSkipVerify: true, VerifyConnection: func(cs tls.ConnectionState) error {
+				got = cs.PeerCertificates[0].DNSNames[0]
+				return nil
+			}}
+			mustDialTLS(t, s.Locals()[0].Addr, c)
+			if got != want {
+				t.Errorf("%q: %s", name, got)
+			}
+		})
 	}
 }
 
@@ -314,9 +318,11 @@ func TestTLSFilesSayWhatIsWrong(t *testing.T) {
 		"no certificate in PEM form":  {Cert: one.Cert, Key: one.Key, ClientCA: one.Key},
 		"authorities: open /none.pem": {Cert: one.Cert, Key: one.Key, ClientCA: "/none.pem"},
 	} {
-		if _, err := LoadTLS([]TLSFiles{f}, ""); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v", want, err)
-		}
+		t.Run(want, func(t *testing.T) {
+			if _, err := LoadTLS([]TLSFiles{f}, ""); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q: %v", want, err)
+			}
+		})
 	}
 	s := NewStack(newRecorder(nil), Options{})
 	defer closeNow(s)

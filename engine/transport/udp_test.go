@@ -225,9 +225,11 @@ func TestClassify(t *testing.T) {
 		"\r\n\x00":                                                          datagramKeepalive,
 		"\x00 0123456789012345":                                             datagramOther,
 	} {
-		if got, _ := classify([]byte(text)); got != want {
-			t.Errorf("%q: %d", text, got)
-		}
+		t.Run(text, func(t *testing.T) {
+			if got, _ := classify([]byte(text)); got != want {
+				t.Errorf("%q: %d", text, got)
+			}
+		})
 	}
 }
 
@@ -244,9 +246,11 @@ func TestSendErrors(t *testing.T) {
 		"not built":                 {Kind: TLS, Addr: to},
 		"unknown":                   {Kind: 77, Addr: to},
 	} {
-		if err := s.Send(&p, []byte("x"), nil); err == nil {
-			t.Errorf("%s: no error", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if err := s.Send(&p, []byte("x"), nil); err == nil {
+				t.Errorf("%s: no error", name)
+			}
+		})
 	}
 	big := make([]byte, 1<<20)
 	if err := s.Send(&Peer{Kind: UDP, Addr: to}, big, nil); err == nil {

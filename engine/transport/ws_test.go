@@ -210,26 +210,28 @@ func TestTrap13UpgradeRefused(t *testing.T) {
 		"other origin":      {strings.Replace(ok, "Phone", "evil", 1), 403, ""},
 		"too long":          {strings.Replace(ok, "/any", "/"+strings.Repeat("a", 20000), 1), 431, ""},
 	} {
-		c := dial(t, s.Locals()[0].Addr)
-		w := &wsClient{t: t, Conn: c}
-		head := tt.head
-		if tt.status == 431 {
-			// more, unread, would reset the connection and take the answer along
-			head = head[:maxUpgrade]
-		}
-		write(t, c, head)
-		b, err := io.ReadAll(w)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		res, err := http.ReadResponse(newReader(b), nil)
-		if err != nil || res.StatusCode != tt.status || tt.header != "" && res.Header.Get(tt.header) == "" || !res.Close {
-			t.Errorf("%s: %q, %v", name, b, err)
-			continue
-		}
-		if body, err := io.ReadAll(res.Body); err != nil || len(body) == 0 {
-			t.Errorf("%s: body %q, %v", name, body, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			c := dial(t, s.Locals()[0].Addr)
+			w := &wsClient{t: t, Conn: c}
+			head := tt.head
+			if tt.status == 431 {
+				// more, unread, would reset the connection and take the answer along
+				head = head[:maxUpgrade]
+			}
+			write(t, c, head)
+			b, err := io.ReadAll(w)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			res, err := http.ReadResponse(newReader(b), nil)
+			if err != nil || res.StatusCode != tt.status || tt.header != "" && res.Header.Get(tt.header) == "" || !res.Close {
+				t.Errorf("%s: %q, %v", name, b, err)
+				return
+			}
+			if body, err := io.ReadAll(res.Body); err != nil || len(body) == 0 {
+				t.Errorf("%s: body %q, %v", name, body, err)
+			}
+		})
 	}
 	w := &wsClient{t: t, Conn: dial(t, s.Locals()[0].Addr)}
 	w.in = newReaderOf(w)
