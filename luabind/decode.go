@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"reflect"
-	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -23,12 +22,13 @@ import (
 //	}
 //
 // Field types: string, bool, integers, floats, time.Duration (a number of seconds), []string (a
-// list or one string), map[string]string, any (a copy), *Func (a function), FuncOrValue (a function
-// or a copy), []engine.HeaderEdit ({Name = text | list | false}), a struct (a nested table of
-// options), pointers to these (nil: not given), and types that implement [OptionDecoder]. The keys
-// of an embedded struct are on the same level as the others. `lua:"name,required"` must be given,
-// `lua:"name,reloadable"` may change at a reload; default:"…" and doc:"…" are for documentation;
-// min and max bound numbers and durations (in seconds); a duration is never negative.
+// list or one string), map[string]string, map[string]FuncOrValue (the script's own names), any (a
+// copy), *Func (a function), FuncOrValue (a function or a copy), []engine.HeaderEdit ({Name = text
+// | list | false}), a struct (a nested table of options), pointers to these (nil: not given), and
+// types that implement [OptionDecoder]. The keys of an embedded struct are on the same level as the
+// others. `lua:"name,required"` must be given, `lua:"name,reloadable"` may change at a reload;
+// default:"…" and doc:"…" are for documentation; min and max bound numbers and durations (in
+// seconds); a duration is never negative.
 
 // OptionDecoder is a type of an option that decodes itself. It is implemented by the pointer.
 type OptionDecoder interface {
@@ -259,6 +259,8 @@ func decodeField(v *vm, value lua.LValue, field reflect.Value, name string) erro
 		return nil
 	case *map[string]string:
 		return decodeMap(value, into, wrong)
+	case *map[string]FuncOrValue:
+		return decodeNamed(v, value, into, name, wrong)
 	}
 	return decodeKind(v, value, field, name, wrong)
 }
@@ -279,6 +281,29 @@ func decodeMap(value lua.LValue, into *map[string]string, wrong func(string) err
 	}
 	*into = m
 	return nil
+}
+
+// decodeNamed decodes a table whose keys are the script's own names.
+func decodeNamed(v *vm, value lua.LValue, into *map[string]FuncOrValue, name string, wrong func(string) error) error {
+	t, ok := value.(*lua.LTable)
+	m := map[string]FuncOrValue{}
+	var err error
+	if ok {
+		t.ForEach(func(k, x lua.LValue) {
+			key, isText := k.(lua.LString)
+			if ok = ok && isText; !ok || err != nil {
+				return
+			}
+			var one FuncOrValue
+			err = one.decode(v, x, name+"."+string(key))
+			m[string(key)] = one
+		})
+	}
+	if !ok {
+		return wrong("a table with names")
+	}
+	*into = m
+	return err
 }
 
 // decodeKind decodes a value according to its kind.

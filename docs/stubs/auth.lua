@@ -64,6 +64,16 @@ function auth.trusted(req) end
 ---@return boolean result false if the request is over, or an ACK or CANCEL
 function auth.challenge(req, options) end
 
+---Reads a file of users again at once, and drops all that is cached of a database. Returns boolean or
+---nil: true, or nil and why the file cannot be read: the users known before remain. Only in handlers.
+---Waits.
+---```lua
+---auth.reload()
+---```
+---@return boolean|nil result true, or nil and why the file cannot be read: the users known before remain
+---@return string|nil err why it failed
+function auth.reload() end
+
 ---Drops what is cached about a user. Only in handlers.
 ---```lua
 ---auth.forget("alice")

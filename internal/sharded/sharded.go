@@ -56,3 +56,13 @@ func (t *Table[K, V]) Len() int {
 	}
 	return n
 }
+
+// Clear removes all entries.
+func (t *Table[K, V]) Clear() {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.Lock()
+		s.Entries.Purge()
+		s.Unlock()
+	}
+}

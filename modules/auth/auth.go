@@ -8,6 +8,7 @@ package auth
 // This file is the authenticator itself: its parts, and what they share.
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 
@@ -88,6 +89,14 @@ func (a *Auth) With(p Policy) (*Auth, error) {
 
 // Policy is the policy in force, defaults filled in.
 func (a *Auth) Policy() Policy { return a.policy }
+
+// Reload reads the users again if they come from a file, and drops what is cached of a database.
+func (a *Auth) Reload(ctx context.Context) error {
+	if r, ok := a.policy.Users.(Reloader); ok {
+		return r.Reload(ctx)
+	}
+	return nil
+}
 
 // Forget drops what is cached about a user.
 func (a *Auth) Forget(user string) {

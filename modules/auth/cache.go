@@ -53,3 +53,9 @@ func (c *Cache) Fetch(ctx context.Context, q Query) (*Secret, error) {
 
 // Forget drops what is remembered about a user.
 func (c *Cache) Forget(user string) { c.keyed.Forget(user) }
+
+// Reload drops everything that is remembered.
+func (c *Cache) Reload(context.Context) error {
+	c.keyed.Clear()
+	return nil
+}

@@ -34,6 +34,9 @@ func OpenFile(path string, log *slog.Logger) (*File, error) {
 // Close stops watching for changes.
 func (f *File) Close() error { return f.list.Close() }
 
+// Reload reads the file again. An error names the lines; the users known before remain.
+func (f *File) Reload(ctx context.Context) error { return f.list.Reload(ctx) }
+
 // Find looks the user up.
 func (f *File) Find(q Query) (*Secret, Certainty) {
 	return f.list.Get()[account{q.User, q.Realm}], Certain

@@ -5,6 +5,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -120,6 +121,34 @@ func testFileReload(t *testing.T) {
 	if _, err := OpenFile(path+"x", slog.Default()); err == nil {
 		t.Error("opened a file that is not there")
 	}
+}
+
+// A script reads the file again at once; a bad one leaves the users there were.
+func TestLuaFileReload(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "users")
+	write := func(password string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte("alice:example.com:"+HashPassword(MD5, "alice", "example.com", password)+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("open sesame")
+	w := world(t, fmt.Sprintf(`auth.configure { users = "file:%s", algorithms = "MD5" }`, path)+reply)
+	p := newPhone(w, client{})
+	p.expect(p.ask(), 200)
+	write("new")
+	if out, err := w.Eval(`return require("auth").reload()`); err != nil || len(out) != 1 || out[0] != true {
+		t.Error(out, err)
+	}
+	p.password = "new"
+	p.expect(p.ask(), 200)
+	if err := os.WriteFile(path, []byte("alice\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := w.Eval(`return require("auth").reload()`); err != nil || len(out) != 2 || !strings.Contains(fmt.Sprint(out[1]), "users:1: expected") {
+		t.Error(out, err)
+	}
+	p.expect(p.ask(), 200)
 }
 
 // testManager holds any store to the same behaviour.

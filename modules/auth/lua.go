@@ -132,6 +132,13 @@ func (m *module) Functions() []luabind.Function {
 				raise(c, err)
 				return sent
 			}),
+		luabind.Try0(luabind.Function{Name: "reload", Waits: true, Where: luabind.InHandler,
+			Doc:     "Reads a file of users again at once, and drops all that is cached of a database.",
+			Example: `auth.reload()`},
+			luabind.ReturnsBool("true, or nil and why the file cannot be read: the users known before remain"), func(c *luabind.Call) (ok bool, err error) {
+				c.Await(func(ctx context.Context) { err = m.auth.Reload(ctx) })
+				return err == nil, err
+			}),
 		luabind.Do1(luabind.Function{Name: "forget", Where: luabind.InHandler, Doc: "Drops what is cached about a user.", Example: `auth.forget("alice")`},
 			luabind.TextArg("user", ""), func(_ *luabind.Call, user string) { m.auth.Forget(user) }),
 	}

@@ -142,4 +142,15 @@ func testScripted(t *testing.T, spec string, s *SQL) {
 		t.Error(err)
 	}
 	p.expect(p.ask(), 401)
+	set("open sesame", true)
+	p.password = "open sesame"
+	p.expect(p.ask(), 200)
+	if err := s.Remove(ctx, "alice", ""); err != nil {
+		t.Fatal(err)
+	}
+	p.expect(p.ask(), 200) // remembered
+	if out, err := w.Eval(`return require("auth").reload()`); err != nil || len(out) != 1 || out[0] != true {
+		t.Error(out, err)
+	}
+	p.expect(p.ask(), 401)
 }

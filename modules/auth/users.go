@@ -35,6 +35,11 @@ type Users interface {
 	Fetch(ctx context.Context, q Query) (*Secret, error)
 }
 
+// Reloader is a Users that can be read again, or forgets all it remembers.
+type Reloader interface {
+	Reload(ctx context.Context) error
+}
+
 // Forgetter is a Users with a memory that can be cleared.
 type Forgetter interface {
 	Forget(user string)

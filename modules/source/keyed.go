@@ -91,6 +91,9 @@ func (k *Keyed[K, V]) Forget(slot string) {
 	s.Entries.Remove(slot)
 }
 
+// Clear drops everything that is remembered.
+func (k *Keyed[K, V]) Clear() { k.table.Clear() }
+
 // Rows asks a database for entries. Columns that do not correspond to fields are ignored.
 type Rows[T any] struct {
 	typ     *entryType

@@ -332,6 +332,9 @@ func sameFile(a, b os.FileInfo) bool {
 
 // Close stops checking for changes, and releases the database. The list may still be used.
 func (l *List[V]) Close() error {
+	if l == nil { // it could not be opened
+		return nil
+	}
 	l.stop()
 	<-l.ended
 	return l.closeDB()
