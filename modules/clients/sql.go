@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -138,14 +139,25 @@ func (d *DB) Query(ctx context.Context, each func(rows *sql.Rows) error, query s
 }
 
 // mostTries is how often a transaction is tried that got in the way of others.
-const mostTries = 5
+const mostTries = 10
+
+// backOff is how long it waits at most after the first time, and twice as long after each further
+// one, so that the same two do not meet again.
+const backOff = 2 * time.Millisecond
 
 // Tx runs f in a transaction, which is rolled back if f fails. If the database rolls it back in
 // favour of another, f is called again.
 func (d *DB) Tx(ctx context.Context, f func(ctx context.Context, tx *sql.Tx) error) error {
 	return d.Do(ctx, func(ctx context.Context, db *sql.DB) (err error) {
-		for range mostTries {
+		for i := range mostTries {
 			if err = transact(ctx, db, f); err == nil || d.driver.Again == nil || !d.driver.Again(err) {
+				return err
+			}
+			pause := time.NewTimer(rand.N(backOff << i))
+			select {
+			case <-pause.C:
+			case <-ctx.Done():
+				pause.Stop()
 				return err
 			}
 		}
