@@ -56,7 +56,8 @@ func Start(t testing.TB) *Server {
 		t.Fatal(err)
 	}
 	s.URL = "mysql://root@/test?socket=" + url.QueryEscape(s.socket())
-	out, err := s.command(install, "--no-defaults", "--datadir="+s.data(), "--auth-root-authentication-method=normal", "--skip-name-resolve",
+	// Temporary tables of two servers have the same names.
+	out, err := s.command(install, "--no-defaults", "--datadir="+s.data(), "--tmpdir="+s.dir, "--auth-root-authentication-method=normal", "--skip-name-resolve",
 		"--innodb-log-file-size=4M", "--innodb-use-native-aio=0").CombinedOutput()
 	if err != nil {
 		t.Fatalf("mariadb-install-db: %v\n%s", err, out)
@@ -76,7 +77,7 @@ func (s *Server) Start() {
 		s.t.Fatal(err)
 	}
 	defer log.Close()
-	cmd := s.command("mariadbd", "--no-defaults", "--datadir="+s.data(), "--socket="+s.socket(), "--skip-networking",
+	cmd := s.command("mariadbd", "--no-defaults", "--datadir="+s.data(), "--tmpdir="+s.dir, "--socket="+s.socket(), "--skip-networking",
 		"--innodb-flush-log-at-trx-commit=0", "--innodb-use-native-aio=0", "--innodb-buffer-pool-size=16M", "--innodb-log-file-size=4M", "--pid-file="+filepath.Join(s.dir, "pid"))
 	cmd.Stdout, cmd.Stderr = log, log
 	if s.ended, err = child.Start(cmd); err != nil {
