@@ -54,11 +54,11 @@ type RouteParam struct {
 	Name, Value string // as a URI has them, of at most 256 bytes for all
 }
 
-// RecordRoute adds our signed Record-Route to what is sent from now on, with params, if a dialog can
-// start (§16.6 step 4). There are two entries if transport or interface changes (RFC 5658), which is
-// determined when a branch is sent. A second call replaces the params. In requests that cannot start
-// a dialog nothing is written. A *MisuseError for a parameter that can't stand in a URI, and for a
-// name that is the engine's own.
+// RecordRoute adds our signed Record-Route to what is sent from now on, with params, if a dialog
+// can start (§16.6 step 4). There are two entries if transport or interface changes (RFC 5658),
+// which is determined when a branch is sent. A second call replaces the params. In requests that
+// cannot start a dialog nothing is written. A *MisuseError for a parameter that can't be in a URI,
+// and for a name that is the engine's own.
 func (r *Request) RecordRoute(params ...RouteParam) error {
 	text, err := routeParams(params)
 	if err != nil {

@@ -79,7 +79,7 @@ func TestRunEndsWithAShutdown(t *testing.T) {
 	}
 }
 
-// Limits stand in one place.
+// Limits are in one place.
 func TestTransportLimitsAreRefused(t *testing.T) {
 	w := sim.New(1)
 	_, err := engine.New(engine.Config{Clock: w, Meter: w, Network: w.Network("udp:" + proxyAddr), Router: relayTo(nil, nil),

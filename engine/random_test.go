@@ -25,12 +25,15 @@ import (
 // redirected, cancelled, answered twice, with requests within the dialog from both sides, scripts
 // that wait everywhere, callers on streams, streams that break and phones that vanish, over links
 // that lose, duplicate and reorder. Whatever happens:
-//   - each request gets exactly one final response (a dialog of a 2xx counts once); only a link that loses, or somebody who is
-//     gone, makes it time out, and what is no INVITE may time out in silence (RFC 4320);
+//   - each request gets exactly one final response (a dialog of a 2xx counts once); only a link
+//     that loses, or somebody who is gone, makes it time out, and what is not an INVITE may time
+//     out in silence (RFC 4320);
 //   - a callee that answered gets its ACK: no 2xx is lost;
 //   - once the caller has its final response no other phone rings on;
-//   - no message is invented: the engine sends nobody a request that no phone sent, or a response to what he never asked;
-//   - when all is over nothing is left: no transaction, no timer, no response context, here and at the phones.
+//   - no message is invented: the engine sends nobody a request that no phone sent, or a response
+//     to what he never asked;
+//   - when all is over nothing is left: no transaction, no timer, no response context, here and at
+//     the phones.
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "first seed of the random scenarios; 0 takes SIPSCRIPT_SEED or 1")

@@ -27,7 +27,8 @@ type SendSpec struct {
 	ContentType string        // of the Body
 	Timeout     time.Duration // default 32 s
 	CallID      string        // "": a new one. REGISTERs for one address share one (§10.2.4)
-	CSeq        uint32        // 0: 1. Answering a challenge increments it; the response has the value
+	// 0: 1. Answering a challenge increments it; the response has the value
+	CSeq uint32
 }
 
 // Send sends a request of our own and waits for its final response; l is the lane whose token the

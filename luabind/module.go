@@ -25,11 +25,12 @@ type Opener interface {
 // Module is one module within one script generation. The life of it:
 //
 //  1. Opener.Open, once per generation.
-//  2. Functions, once; the functions are bound into each VM. The script's file runs in each VM and may call those that are allowed there (configure).
-//     All this happens on one goroutine.
+//  2. Functions, once; the functions are bound into each VM. The script's file runs in each VM and
+//     may call those that are allowed there (configure). All this happens on one goroutine.
 //  3. Activate, if the module has it ([Activator]), when the generation begins to serve.
 //  4. Calls from handlers, on all lanes at once: what the calls share is the module's to guard.
-//  5. Close, once, when the last transaction of the generation is over, or when the generation never served (its script failed).
+//  5. Close, once, when the last transaction of the generation is over, or when the generation
+//     never served (its script failed).
 type Module interface {
 	Functions() []Function
 	Close() error

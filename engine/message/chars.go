@@ -10,11 +10,13 @@ import (
 // Character classes, bits of charTable.
 const (
 	charToken = 1 << iota // token: alphanum and -.!%*_+`'~
-	charUser              // user and password without escapes: unreserved, user-unreserved, and '#', which dial strings carry
-	charHost              // a host name or IPv4 address; '_' is in no grammar but in many names
-	charURI               // what may stand in URI parameters and headers: visible ASCII but "<>\^`{|}
-	charDigit             // 0-9
-	charHex               // 0-9 a-f A-F
+	// User and password without escapes: unreserved, user-unreserved, and '#', which dial strings
+	// carry
+	charUser
+	charHost  // a host name or IPv4 address; '_' is in no grammar but in many names
+	charURI   // what may be in URI parameters and headers: visible ASCII but "<>\^`{|}
+	charDigit // 0-9
+	charHex   // 0-9 a-f A-F
 	// User characters the canonical form leaves unescaped (unreserved, user-unreserved)
 	charUserOK
 	// SP HT CR LF: linear white space once a message's lines are known to be right

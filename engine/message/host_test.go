@@ -2,7 +2,8 @@ package message
 
 import "testing"
 
-// Hosts are the same in any case, with the dot of the root, and in each spelling of an IPv6 address.
+// Hosts are the same in any case, with the dot of the root, and in each spelling of an IPv6
+// address.
 func TestEqualHost(t *testing.T) {
 	for _, c := range []struct {
 		a, b string

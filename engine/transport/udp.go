@@ -156,7 +156,8 @@ type datagram struct {
 	localIP   netip.Addr // the address it was sent to, if the listener is bound to a wildcard
 	truncated bool
 	buf       *datagramBuffer // where bytes are
-	slot      int             // the place in the batch whose buffer it is, or -1 if buf is from the pool
+	// The place in the batch whose buffer it is, or -1 if buf is from the pool
+	slot int
 }
 
 var errTruncated = errors.New("transport: the datagram is longer than a message may be")

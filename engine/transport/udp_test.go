@@ -218,12 +218,14 @@ func TestDatagramsThatAreNoMessages(t *testing.T) {
 
 func TestClassify(t *testing.T) {
 	for text, want := range map[string]datagramKind{
-		"!interesting-Method0123456789_*+`.%indeed'~ sip:a SIP/2.0\r\n\r\n": datagramSIP, // RFC 4475 §3.1.1.2
+		// RFC 4475 §3.1.1.2
+		"!interesting-Method0123456789_*+`.%indeed'~ sip:a SIP/2.0\r\n\r\n": datagramSIP,
 		"1234 sip:a@b SIP/2.0\r\n\r\n":                                      datagramSIP,
 		"\r\nOPTIONS sip:a SIP/2.0\r\n\r\n":                                 datagramSIP,
-		"\x01\x01\x00\x04abcdefghijklmnop1234":                              datagramSTUN, // RFC 3489
-		"\r\n\x00":                                                          datagramKeepalive,
-		"\x00 0123456789012345":                                             datagramOther,
+		// RFC 3489
+		"\x01\x01\x00\x04abcdefghijklmnop1234": datagramSTUN,
+		"\r\n\x00":                             datagramKeepalive,
+		"\x00 0123456789012345":                datagramOther,
 	} {
 		t.Run(text, func(t *testing.T) {
 			if got, _ := classify([]byte(text)); got != want {

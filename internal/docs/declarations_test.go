@@ -88,14 +88,15 @@ func offline(t *testing.T) []luabind.Opener {
 	return modules
 }
 
-// head is what the examples of a library find: the modules, and objects that a file would have made.
+// head is what the examples of a library find: the modules, and objects that a file would have
+// made.
 func head(modules []luabind.Opener, library, dir string) string {
 	var b strings.Builder
 	for _, m := range modules {
 		fmt.Fprintf(&b, "local %s = require %q\n", m.Name(), m.Name())
 	}
 	b.WriteString(map[string]string{
-		"sql": fmt.Sprintf("local db = sql.open(%q, { create = true })\n", "sqlite:"+filepath.Join(dir, "x.db")),
+		"sql":   fmt.Sprintf("local db = sql.open(%q, { create = true })\n", "sqlite:"+filepath.Join(dir, "x.db")),
 		"redis": "local r = redis.open(\"redis://127.0.0.1:1\", { timeout = 0.1 })\n",
 	}[library])
 	return b.String()

@@ -35,7 +35,8 @@ func prose(text string) string {
 	return out.String()
 }
 
-// anchors are the names that the headings of a Markdown text can be linked by, as GitHub makes them.
+// anchors are the names that the headings of a Markdown text can be linked by, as GitHub makes
+// them.
 func anchors(text string) map[string]bool {
 	found := map[string]bool{}
 	for line := range strings.Lines(prose(text)) {

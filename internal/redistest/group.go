@@ -29,8 +29,8 @@ type Node struct {
 	port  int
 }
 
-// node starts a server, which ends with the test. Ports are found free, and may be taken by somebody
-// else a moment later: then another is tried.
+// node starts a server, which ends with the test. Ports are found free, and may be taken by
+// somebody else a moment later: then another is tried.
 func node(t testing.TB, args ...string) *Node {
 	t.Helper()
 	path, err := exec.LookPath("redis-server")
@@ -45,7 +45,8 @@ func node(t testing.TB, args ...string) *Node {
 		n := &Node{t: t, port: freePort(t)}
 		n.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(n.port))
 		all := []string{"--port", strconv.Itoa(n.port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--cluster-port", strconv.Itoa(freePort(t))}
-		if len(args) > 0 && strings.HasSuffix(args[0], ".conf") { // of a sentinel: the file comes first
+		// Of a sentinel: the file comes first
+		if len(args) > 0 && strings.HasSuffix(args[0], ".conf") {
 			text, err := os.ReadFile(args[0])
 			if err != nil {
 				t.Fatal(err)
@@ -168,6 +169,8 @@ func Sentinel(t testing.TB) (sentinel, master, replica *Node) {
 		t.Fatal(err)
 	}
 	sentinel = node(t, file, "--sentinel")
-	sentinel.until("the sentinel", func() bool { return strings.Contains(sentinel.cli("sentinel", "replicas", "main"), strconv.Itoa(replica.port)) })
+	sentinel.until("the sentinel", func() bool {
+		return strings.Contains(sentinel.cli("sentinel", "replicas", "main"), strconv.Itoa(replica.port))
+	})
 	return sentinel, master, replica
 }

@@ -17,7 +17,7 @@ import (
 type given struct {
 	arg   ast.Expr
 	param *luabind.Param
-	next  *luabind.Param // which it may stand for, where param may be left out
+	next  *luabind.Param // which it may occur for, where param may be left out
 }
 
 // arguments are those of a call without the object of a method: req.reply(req, 200) has one.
@@ -64,7 +64,7 @@ func (f *file) given(call *ast.FuncCallExpr, m *member) []given {
 	return list
 }
 
-// standsFor tells whether an argument is for the parameter after the one whose place it has.
+// standsFor reports whether an argument is for the parameter after the one whose place it has.
 func (f *file) standsFor(g given) bool {
 	v := f.value(g.arg)
 	if g.param.Type == luabind.TargetType {
@@ -155,7 +155,7 @@ func kindOf(t luabind.Type, v value) luabind.Type {
 	return t
 }
 
-// fits tells whether a value can be what a parameter takes: what is not known can.
+// fits reports whether a value can be what a parameter takes: what is not known can.
 func (f *file) fits(v value, p *luabind.Param) bool {
 	if !v.known() || v.typ == luabind.Nil && p.Optional {
 		return true
@@ -163,7 +163,7 @@ func (f *file) fits(v value, p *luabind.Param) bool {
 	return accepts(p.Type, v, p.Object) || slices.ContainsFunc(p.Or, func(t luabind.Type) bool { return accepts(t, v, p.Object) })
 }
 
-// accepts tells whether a value can be of a type.
+// accepts reports whether a value can be of a type.
 func accepts(t luabind.Type, v value, o *luabind.ObjectType) bool {
 	is := func(types ...luabind.Type) bool { return slices.Contains(types, v.typ) }
 	if v.space != nil {

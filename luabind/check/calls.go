@@ -5,7 +5,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 )
 
-// Calls: of what is no function, by the wrong sign, and out of place.
+// Calls: of what is not a function, by the wrong sign, and out of place.
 
 func (f *file) call(c *callSite) {
 	call := c.call
@@ -104,7 +104,7 @@ func (f *file) place(c *callSite, m *member) {
 	}
 }
 
-// waits tells whether a call waits.
+// waits reports whether a call waits.
 func (f *file) waits(call *ast.FuncCallExpr, m *member) bool {
 	if m.fn.Waits || m.fn.WaitsWith == "" {
 		return m.fn.Waits
@@ -133,7 +133,8 @@ func (f *file) requireCall(c *callSite, name string) {
 	}
 }
 
-// requiredByFile tells whether a name may be required while the file runs, so that handlers find it.
+// requiredByFile reports whether a name may be required while the file runs, so that handlers find
+// it.
 func (f *file) requiredByFile(name string) bool {
 	for i := range f.program.calls {
 		c := &f.program.calls[i]

@@ -1,6 +1,6 @@
 // Package check looks for mistakes in scripts without running them. What it knows of functions,
-// fields, options and events is what their declarations say (luabind.Library); what it can't tell it
-// leaves alone.
+// fields, options and events is what their declarations say (luabind.Library); what it can't tell
+// it leaves alone.
 //
 // A script is read with the files that it requires. Then, in this order:
 //
@@ -108,7 +108,7 @@ type program struct {
 	known   *knowledge
 	dir     string
 	source  fs.FS
-	files   map[string]*file // by the name required; nil where there is none
+	files   map[string]*file // by the name required; nil if there is none
 	order   []*file          // the script first
 	globals map[string]*variable
 	spec    bool // it requires sip.test
@@ -148,7 +148,7 @@ func (p *program) report(f *file, node any, severity, rule, format string, args 
 	p.findings = append(p.findings, Finding{f.name, at.line, at.column, severity, rule, fmt.Sprintf(format, args...)})
 }
 
-// full tells whether no more findings are taken: what a message says need not be found out.
+// full reports whether no more findings are taken: what a message says need not be found out.
 func (p *program) full() bool { return len(p.findings) >= mostFindings }
 
 // sorted are the findings in the order of files, lines and columns, each once.
@@ -206,7 +206,7 @@ func (p *program) syntax(f *file, err error) {
 	p.report(f, at, Error, "syntax", "%s", text)
 }
 
-// required is the file of a name, as a script requires it; nil where there is none.
+// required is the file of a name, as a script requires it; nil if there is none.
 func (p *program) required(name string) *file {
 	if f, ok := p.files[name]; ok {
 		return f

@@ -10,7 +10,7 @@ import (
 // of the script are entered where they are called. What can't be followed taints the request: it
 // may have been decided, checked and record-routed, and nothing more is said.
 
-// decision tells whether a request was decided.
+// decision reports whether a request was decided.
 type decision uint8
 
 const (
@@ -34,8 +34,8 @@ const (
 type state struct {
 	decided decision
 	flags   uint8
-	// guards are the branches, by their depth, that were entered since the decision: what is in them
-	// may happen only where the decision was not taken.
+	// guards are the branches, by their depth, that were entered since the decision: what is in
+	// them may happen only where the decision was not taken.
 	guards  uint64
 	dialog  truth  // req.in_dialog
 	methods uint64 // it can have, by the bits of analysis.methods
@@ -135,8 +135,9 @@ type exit struct {
 // analysis follows the paths of a program.
 type analysis struct {
 	*program
-	named   map[string]bool   // methods that the script names
-	methods map[string]uint64 // the bits of the methods that the script names, and of others that matter
+	named map[string]bool // methods that the script names
+	// The bits of the methods that the script names, and of others that matter
+	methods map[string]uint64
 	all     uint64
 	steps   int // that are left
 	memo    map[visit][]exit
@@ -154,7 +155,8 @@ type visit struct {
 // mostSteps bounds how much is followed in one program.
 const mostSteps = 400_000
 
-// flows follows route, and then each function that takes the request and was not entered from there.
+// flows follows route, and then each function that takes the request and was not entered from
+// there.
 func (p *program) flows() {
 	a := &analysis{program: p, steps: mostSteps, memo: map[visit][]exit{}, running: map[*function]bool{},
 		entered: map[*function]bool{}, reached: map[*ast.FuncCallExpr]bool{}}
@@ -181,7 +183,7 @@ func (p *program) flows() {
 	}
 }
 
-// takesRequest tells whether a parameter is the request.
+// takesRequest reports whether a parameter is the request.
 func (fn *function) takesRequest() bool {
 	for _, v := range fn.params {
 		if fn.file.variable(v).typ == luabind.RequestType {
@@ -275,7 +277,7 @@ func (f *frame) ends(out states, at any) {
 	}
 }
 
-// jumps tells whether a function has a goto, whose paths are not followed.
+// jumps reports whether a function has a goto, whose paths are not followed.
 func (fn *function) jumps() bool {
 	if fn.goes == unknown {
 		fn.goes = no

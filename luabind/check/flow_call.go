@@ -59,7 +59,7 @@ func (f *frame) eval(e ast.Expr, in states) states {
 	return in
 }
 
-// mentions tells whether a function has to do with the request.
+// mentions reports whether a function has to do with the request.
 func (f *frame) mentions(fn *function) bool {
 	if fn.touches != unknown {
 		return fn.touches == yes
@@ -117,7 +117,7 @@ func dedupe(list []exit) (out []exit) {
 	return out
 }
 
-// handsOver tells whether an argument is a function that can decide.
+// handsOver reports whether an argument is a function that can decide.
 func (f *frame) handsOver(e ast.Expr) bool {
 	v := f.file.value(e)
 	return v.member != nil && v.member.fn != nil && v.member.fn.Call != nil || v.fn != nil && f.mentions(v.fn)
@@ -255,7 +255,7 @@ func (f *frame) sends(call *ast.FuncCallExpr, m *member, s state) {
 	}
 }
 
-// asAsked tells whether a target is where the sender asked to go.
+// asAsked reports whether a target is where the sender asked to go.
 func (f *frame) asAsked(target ast.Expr, s state) bool {
 	v := f.file.value(target)
 	if v.sender {
@@ -284,7 +284,7 @@ func (f *frame) asAsked(target ast.Expr, s state) bool {
 	return uri || own
 }
 
-// isDestination tells whether a key of a target says where it is sent, whatever its uri is.
+// isDestination reports whether a key of a target says where it is sent, whatever its uri is.
 func isDestination(key string) bool { return key == "next_hop" || key == "flow" || key == "received" }
 
 // callback goes through a function that is called when the request was sent and has failed.

@@ -28,7 +28,7 @@ func (a *analysis) nameMethods() {
 	a.all = 1<<63 | 1<<len(a.methods) - 1
 }
 
-// isMethod tells whether a text could be a method's name.
+// isMethod reports whether a text could be a method's name.
 func isMethod(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] < 'A' || s[i] > 'Z' {
@@ -191,7 +191,7 @@ func (f *frame) cond1(e ast.Expr, in states) (t, no states) {
 	return in, in
 }
 
-// ofRequest tells whether a field is one of the request.
+// ofRequest reports whether a field is one of the request.
 func (f *frame) ofRequest(field *luabind.Field) bool {
 	o := f.file.known.objects[luabind.RequestType.Object()]
 	return o != nil && o.members[field.Name] != nil && o.members[field.Name].field == field

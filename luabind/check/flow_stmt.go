@@ -217,8 +217,8 @@ func (f *frame) unguarded(in states, both bool) states {
 	})
 }
 
-// loop goes through a loop: a body none, one or more times. What was decided in it is not certain in
-// its next round.
+// loop goes through a loop: a body none, one or more times. What was decided in it is not certain
+// in its next round.
 func (f *frame) loop(in states, cond ast.Expr, body []ast.Stmt, zero bool) states {
 	f.loops = append(f.loops, nil)
 	var out, seen states

@@ -249,7 +249,7 @@ func (p *program) assignedIn(fn *function) []assignment {
 	return p.assignments[fn]
 }
 
-// declaredByFile tells whether a global may be assigned while the file runs.
+// declaredByFile reports whether a global may be assigned while the file runs.
 func declaredByFile(v *variable) bool {
 	for _, a := range v.later {
 		if a.in.runs&inHandler == 0 || a.in.runs&inFile != 0 {

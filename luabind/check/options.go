@@ -46,7 +46,7 @@ func (l *optionList) names() []string {
 	return list
 }
 
-// namesDestination tells whether a table is a target or a list of them, and not options.
+// namesDestination reports whether a table is a target or a list of them, and not options.
 func namesDestination(t *ast.TableExpr, keys []luabind.Option) bool {
 	for _, field := range t.Fields {
 		name, ok := field.Key.(*ast.StringExpr)
@@ -98,7 +98,7 @@ func (f *file) tablesIn(e ast.Expr, l *optionList, lists bool) (all []*optionLis
 	return all
 }
 
-// namesOnly tells whether a table has no entries of a list.
+// namesOnly reports whether a table has no entries of a list.
 func namesOnly(t *ast.TableExpr) bool {
 	for _, field := range t.Fields {
 		if field.Key == nil {
@@ -132,8 +132,8 @@ func (f *file) options(l *optionList) {
 	}
 }
 
-// complete tells whether the table is all there is: it is given where it stands, and no key of it is
-// computed.
+// complete reports whether the table is all there is: it is given where it stands, and no key of it
+// is computed.
 func (l *optionList) complete() bool {
 	for _, field := range l.table.Fields {
 		if _, ok := field.Key.(*ast.StringExpr); !ok {
@@ -182,7 +182,7 @@ func (f *file) option(l *optionList, o *luabind.Option, val ast.Expr) {
 	f.options(inner)
 }
 
-// noDestination reports a table in the place of a target that names none.
+// noDestination reports a table in place of a target that names none.
 func (f *file) noDestination(g given, m *member) {
 	t, ok := g.arg.(*ast.TableExpr)
 	if ok && g.next == nil && len(t.Fields) > 0 && !namesDestination(t, luabind.OptionsOf(g.param.Options)) {

@@ -223,7 +223,7 @@ func (p *program) runsAt(fn *function, where luabind.Where, start func(*function
 	}
 }
 
-// parameter is the parameter of that name; nil where there is none.
+// parameter is the parameter of that name; nil if there is none.
 func (f *function) parameter(name string) *variable {
 	for _, v := range f.params {
 		if v.name == name {

@@ -123,7 +123,7 @@ func (r *resolver) nth(list []ast.Expr, i int) definition {
 	return definition{file: r.file, expr: list[i]}
 }
 
-// several tells whether an expression may give more than one value.
+// several reports whether an expression may give more than one value.
 func several(e ast.Expr) bool {
 	switch e := e.(type) {
 	case *ast.FuncCallExpr:

@@ -54,12 +54,12 @@ func (v value) words() string {
 	return article(v.typ.String())
 }
 
-// absent tells whether a value is nil or false, and nothing else.
+// absent reports whether a value is nil or false, and nothing else.
 func (v value) absent() bool {
 	return v.typ == luabind.Nil || v.typ == luabind.Boolean && v.literal && v.number == 0
 }
 
-// isEmpty tells whether a value is {}.
+// isEmpty reports whether a value is {}.
 func (v value) isEmpty() bool { return v.table != nil && len(v.table.Fields) == 0 }
 
 // join is what is known of something that is a or b.
@@ -153,7 +153,7 @@ func ofMember(m *member) value {
 	return v
 }
 
-// isUserdata tells whether a value is an object that == never finds equal to text.
+// isUserdata reports whether a value is an object that == never finds equal to text.
 func (v value) isUserdata() bool {
 	return v.object != nil && slices.Contains([]luabind.Type{luabind.URIType, luabind.ObjectOf, luabind.RequestType,
 		luabind.ResponseType, luabind.BranchType}, v.typ)

@@ -98,7 +98,7 @@ type Load struct {
 	Err     string
 }
 
-// open returns the dictionary of that name, creating it on first use. capacity and ttl of 0 leave
+// Open returns the dictionary of that name, creating it on first use. capacity and ttl of 0 leave
 // the current ones unchanged, as does bytes of 0. nil means that there are too many.
 func (s *Set) Open(name string, capacity, bytes int, ttl time.Duration, haveTTL bool) *Dict {
 	s.mu.Lock()
@@ -267,7 +267,7 @@ const (
 	IfPresent
 )
 
-// put stores a value and reports whether it did.
+// Put stores a value and reports whether it did.
 func (d *Dict) Put(key string, value any, now lane.Time, ttl time.Duration, w When) bool {
 	expires := d.expiry(now, ttl)
 	s := d.of(key)
@@ -290,7 +290,7 @@ func (d *Dict) Remove(key string, now lane.Time) bool {
 	return was
 }
 
-// incr adds by to a number, or to init if there is none; only then is ttl used. ok is false if the
+// Incr adds by to a number, or to init if there is none; only then is ttl used. ok is false if the
 // value is not a number.
 func (d *Dict) Incr(key string, by, init float64, now lane.Time, ttl time.Duration) (n float64, ok bool) {
 	expires := d.expiry(now, ttl)
@@ -310,7 +310,7 @@ func (d *Dict) Incr(key string, by, init float64, now lane.Time, ttl time.Durati
 	return n + by, true
 }
 
-// left is how long key has to live; forever for one that doesn't run out.
+// Left is how long key has to live; forever for one that doesn't run out.
 func (d *Dict) Left(key string, now lane.Time) (left time.Duration, forever, present bool) {
 	s := d.of(key)
 	s.mu.Lock()
@@ -346,7 +346,7 @@ func (d *Dict) Flush() {
 	}
 }
 
-// want is the value of key, or the load that fills it: if mine is true the caller has to fill it
+// Want is the value of key, or the load that fills it: if mine is true the caller has to fill it
 // and call finish. wake is called, on any goroutine and without locks, when somebody else's load is
 // done.
 func (d *Dict) Want(key string, now lane.Time, owner any, wake func()) (value any, l *Load, mine bool) {
@@ -367,7 +367,7 @@ func (d *Dict) Want(key string, now lane.Time, owner any, wake func()) (value an
 	return nil, l, true
 }
 
-// finish stores the result of a load, unless that is nil, and wakes those who wait. A value that
+// Finish stores the result of a load, unless that is nil, and wakes those who wait. A value that
 // was set in the meantime is newer than the loaded one and stays; it is then the outcome of the
 // load.
 func (d *Dict) Finish(key string, l *Load, value any, err string, now lane.Time, ttl time.Duration) {

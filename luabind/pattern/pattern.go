@@ -66,7 +66,7 @@ func bad(text string) { panic(patternError(text)) }
 // begin starts a match.
 func (m *Matcher) begin(src, pat string) { m.src, m.pat, m.level, m.depth = src, pat, 0, 0 }
 
-// find finds the first match at or after init.
+// Find finds the first match at or after init.
 func (m *Matcher) Find(src, pat string, init int) (start, end int, err error) {
 	defer m.caught(&err)
 	anchored := len(pat) > 0 && pat[0] == '^'

@@ -2,7 +2,8 @@
 // cluster, through the clients that modules share (package clients/redis).
 package redis
 
-// This file is the module "redis" of scripts. It only translates; README.md describes what scripts see.
+// This file is the module "redis" of scripts. It only translates; README.md describes what scripts
+// see.
 
 import (
 	"context"
@@ -41,7 +42,8 @@ func (r *Redis) Open(h *luabind.Host) (luabind.Module, error) {
 	return m, nil
 }
 
-// module is redis within one script generation. open and subscribed are written while the file loads.
+// module is redis within one script generation. open and subscribed are written while the file
+// loads.
 type module struct {
 	r          *Redis
 	host       *luabind.Host
@@ -51,7 +53,7 @@ type module struct {
 	stop       context.CancelFunc
 }
 
-// Activate begins to listen to the channels, in the place of the generation before.
+// Activate begins to listen to the channels, in place of the generation before.
 func (m *module) Activate() error {
 	if old := m.r.serving.Swap(m); old != nil {
 		old.stop()
@@ -250,3 +252,113 @@ func pipeline(c *luabind.Call, s *server, commands [][]string) (any, error) {
 
 // mostDepth bounds nested lists.
 const mostDepth = 32
+<<<<<<< HEAD
+=======
+
+// value is an answer as scripts have it. Within lists a missing value is false: a list of Lua has
+// no holes.
+func value(m rueidis.RedisMessage, depth int) (any, error) {
+	switch {
+	case depth > mostDepth:
+		return nil, fmt.Errorf("an answer nested more than %d deep", mostDepth)
+	case m.IsNil() && depth > 0:
+		return false, nil
+	case m.IsNil():
+		return nil, nil
+	case m.IsInt64():
+		n, err := m.AsInt64()
+		if n > 1<<53 || n < -1<<53 {
+			return strconv.FormatInt(n, 10), err
+		}
+		return float64(n), err
+	case m.IsFloat64():
+		return m.AsFloat64()
+	case m.IsBool():
+		return m.AsBool()
+	case m.IsMap():
+		all, err := m.AsMap()
+		if err != nil {
+			return nil, err
+		}
+		table := make(map[string]any, len(all))
+		for _, name := range sorted(all) {
+			if table[name], err = value(all[name], depth+1); err != nil {
+				return nil, err
+			}
+		}
+		return table, nil
+	case m.IsArray():
+		all, err := m.ToArray()
+		if err != nil {
+			return nil, err
+		}
+		list := make([]any, len(all))
+		for i := range all {
+			if list[i], err = value(all[i], depth+1); err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	}
+	return m.ToString()
+}
+
+func sorted(m map[string]rueidis.RedisMessage) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// subscription is one subscribe.
+type subscription struct {
+	s       *server
+	channel string
+	fn      *luabind.Func
+}
+
+// again is how long a lost connection is waited for; it doubles up to longest.
+const (
+	again   = 100 * time.Millisecond
+	longest = 5 * time.Second
+)
+
+// run listens until the generation is replaced.
+func (x *subscription) run(m *module) {
+	pause := again
+	for m.ctx.Err() == nil {
+		began := time.Now()
+		err := x.s.client.Subscribe(m.ctx, func(_, message string) { x.tell(m, message) }, x.channel)
+		if m.ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > longest {
+			pause = again
+		}
+		m.host.Log().Warn("a subscription was lost, and is made again", "server", x.s.client.Name(), "channel", x.channel, "error", errorText(err))
+		select {
+		case <-time.After(pause):
+		case <-m.ctx.Done():
+		}
+		pause = min(2*pause, longest)
+	}
+}
+
+func (x *subscription) tell(m *module, message string) {
+	var nothing struct{}
+	x.fn.Start("redis "+x.channel, &nothing, func(err error) {
+		if err == luabind.ErrNotStarted && m.ctx.Err() == nil {
+			m.host.Log().Error("a message was not handled: the lane is overloaded", "channel", x.channel)
+		}
+	}, message)
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return "the server ended it"
+	}
+	return strings.TrimSpace(err.Error())
+}
+>>>>>>> a5e79bd (Fail on comments beyond 100 columns, and wrap the rest)

@@ -26,8 +26,8 @@
 //     by name), or lines of text with one entry each, where # begins a comment. It is read again
 //     when it has changed, and stays so for half a second: who writes it may take some time.
 //   - A database, by its URL: [Spec].Query, the module's own query, or that of a Layout. It is read
-//     again every [Spec].Every. Where it is away at the start, the list kept in [Options].Keep
-//     serves, else the start is refused.
+//     again every [Spec].Every. Where it is unavailable at the start, the list kept in
+//     [Options].Keep serves, else the start is refused.
 //   - A function: called at the start, and by [List.Reload].
 //
 // Lists that are too large to hold, such as users, are looked up by key instead: [Keyed].
