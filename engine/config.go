@@ -25,7 +25,8 @@ import (
 const (
 	Parallel = proxy.Parallel // all at once
 	Serial   = proxy.Serial   // one after the other
-	ByQ      = proxy.ByQ      // those of equal q at once, groups one after the other, the highest first
+	// Those of equal q at once, groups one after the other, the highest first
+	ByQ = proxy.ByQ
 )
 
 // Router decides what happens to each new request.
@@ -126,7 +127,8 @@ type Config struct {
 	Clock   lane.Clock
 	Network func(r transport.Receiver) (transport.Wire, error) // brings what it receives to r
 	Meter   lane.Meter                                         // counts the work in progress
-	Seed    uint64                                             // of random numbers; 0: unpredictable
+	// Of random numbers; 0: unpredictable
+	Seed uint64
 }
 
 func (c *Config) complete() error {

@@ -52,7 +52,8 @@ type Env struct {
 	// Border returns who is outside the trust domain; if it is nil, or returns nil, there is no
 	// border.
 	Border func() Beyond
-	// Supported are the option tags, in lower case, that the router implements on a lane; nil: none.
+	// Supported are the option tags, in lower case, that the router implements on a lane; nil:
+	// none.
 	Supported func(l *lane.Lane) []string
 }
 

@@ -15,7 +15,8 @@ func (c *Core) Refuse(s *transaction.Server) (code int, reason string, headers [
 	n, ok, _ := m.MaxForwards()
 	switch {
 	case ok && n == 0 && m.Method() == message.MethodOptions:
-		return 200, "", abilities(c.supported()) // §11: somebody tracing a path wants to know who is here
+		// §11: somebody tracing a path wants to know who is here
+		return 200, "", abilities(c.supported())
 	case ok && n == 0: // §16.3 step 3
 		return 483, "", nil
 	case c.Looped(m): // §16.3 step 4

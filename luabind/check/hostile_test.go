@@ -22,8 +22,8 @@ func entries(n int) string {
 	return b.String()
 }
 
-// A table of 100,000 entries is checked in a few seconds at most, and twice as many in some twice of
-// that: generous bounds, which a square algorithm would miss by far.
+// A table of 100,000 entries is checked in a few seconds at most, and twice as many in some twice
+// of that: generous bounds, which a square algorithm would miss by far.
 func TestLongTablesTakeLinearTime(t *testing.T) {
 	c := checker(t)
 	took := func(n int) time.Duration {

@@ -75,7 +75,8 @@ func (g *gate) do(ctx context.Context, limit time.Duration, judge func(error) bo
 		g.figures.ok.Add(1)
 		g.leave(trial, nil, true)
 		return nil
-	case errors.Is(ctx.Err(), context.Canceled), ctx.Err() != nil && took < limit/2: // or it was in a hurry
+	// Or it was in a hurry
+	case errors.Is(ctx.Err(), context.Canceled), ctx.Err() != nil && took < limit/2:
 		g.figures.given.Add(1)
 		g.leave(trial, nil, false) // the caller's end says nothing about the server
 		return g.wrap(err)
