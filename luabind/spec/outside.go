@@ -12,8 +12,8 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 )
 
-// This file is what stands for servers outside of the test: t.http, t.sql and t.redis. Nothing leaves
-// the process: what a script asks for and a spec has not provided fails the test.
+// This file is what stands for servers outside of the test: t.http, t.sql and t.redis. Nothing
+// leaves the process: what a script asks for and a spec has not provided fails the test.
 
 // Outside answers what scripts under test ask other servers. Its methods may be called from any
 // goroutine.
@@ -62,7 +62,7 @@ type outside struct {
 type sqlMock struct {
 	part string // of the query, in lower case
 	fn   *luabind.Func
-	rows *SQLAnswer // in the place of fn
+	rows *SQLAnswer // in place of fn
 }
 
 // patience of a spec's function that stands for a server. It has to answer at once: while a script
@@ -94,7 +94,7 @@ func (o *outside) fail(format string, args ...any) error {
 	return err
 }
 
-// answerWriter takes what a mux writes where it has no handler, and the answer of one that it has.
+// answerWriter takes what a mux writes if it has no handler, and the answer of one that it has.
 type answerWriter struct {
 	header http.Header
 	status int
@@ -132,7 +132,7 @@ func (o *outside) HTTP(r *http.Request, body string) (*HTTPAnswer, error) {
 
 func (o *outside) handleHTTP(c *luabind.Call, pattern string, fn *luabind.Func) {
 	defer func() {
-		if bad := recover(); bad != nil { // of ServeMux, for what is no pattern
+		if bad := recover(); bad != nil { // of ServeMux, for what is not a pattern
 			text, _, _ := strings.Cut(fmt.Sprint(bad), "\n")
 			c.Raise("the pattern %q: %s", pattern, text)
 		}

@@ -39,7 +39,8 @@ type world struct {
 
 	outside outside
 
-	outsideMu sync.Mutex // guards what other goroutines change: troubles, outside.sql, outside.redis
+	// Guards what other goroutines change: troubles, outside.sql, outside.redis
+	outsideMu sync.Mutex
 }
 
 // phoneNet is where phones without an address of their own get theirs.

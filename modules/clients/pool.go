@@ -26,8 +26,8 @@ import (
 type Options struct {
 	Drivers []Driver     // of databases: package drivers has them
 	Log     *slog.Logger // reports that a server is unavailable, or back; default: nobody
-	// Transport takes the place of the network for HTTP, and Redis names another server for the URL of
-	// one: for specs, from which nothing leaves the process. They may be nil.
+	// Transport takes the place of the network for HTTP, and Redis names another server for the URL
+	// of one: for specs, from which nothing leaves the process. They may be nil.
 	Transport http.RoundTripper
 	Redis     func(url string) (addr string, err error)
 	// Now replaces time.Now in tests of circuits.
