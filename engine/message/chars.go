@@ -83,7 +83,7 @@ func IsToken(b []byte) bool {
 	return len(b) > 0
 }
 
-// all tells whether every byte of b is of the class.
+// all reports whether every byte of b is of the class.
 func all(b []byte, class uint16) bool {
 	for _, c := range b {
 		if charTable[c]&class == 0 {
@@ -93,8 +93,8 @@ func all(b []byte, class uint16) bool {
 	return true
 }
 
-// nextControl is the index of the first control character (below SP, or DEL) in b at or after i, or len(b).
-// It looks at sixteen bytes at a time: every byte of a message's head goes through it once.
+// nextControl is the index of the first control character (below SP, or DEL) in b at or after i, or
+// len(b). It looks at sixteen bytes at a time: every byte of a message's head goes through it once.
 func nextControl(b []byte, i int) int {
 	for ; i+16 <= len(b); i += 16 {
 		p := b[i : i+16 : i+16]
@@ -121,8 +121,8 @@ func controls(x uint64) uint64 {
 		ones  = 0x0101010101010101
 		highs = 0x8080808080808080
 	)
-	// Neither sum carries from one byte into the next: the first sets the high bit of all from SP on, the second of DEL
-	// alone. Bytes that have it already are no ASCII.
+	// Neither sum carries from one byte into the next: the first sets the high bit of all from SP
+	// on, the second of DEL alone. Bytes that have it already are no ASCII.
 	low := x & (0x7f * ones)
 	return (^(low + 0x60*ones) | (low + ones)) &^ x & highs
 }
@@ -148,8 +148,8 @@ func trim(b []byte) []byte {
 	return b[lo:trimEnd(b, lo, len(b))]
 }
 
-// skipQuoted is the index past the quoted string that begins at b[i] == '"', or -1 when it does not end
-// (RFC 3261 §25.1, quoted-string).
+// skipQuoted is the index past the quoted string that begins at b[i] == '"', or -1 when it does not
+// end (RFC 3261 §25.1, quoted-string).
 func skipQuoted(b []byte, i int) int {
 	for i++; i < len(b); i++ {
 		switch b[i] {
@@ -203,7 +203,8 @@ func unhex(c byte) byte {
 	return c - 'a' + 10
 }
 
-// escaped tells whether every '%' of b begins an escape, %HH (§25.1, escaped), and every other byte is of the class.
+// escaped reports whether every '%' of b begins an escape, %HH (§25.1, escaped), and every other
+// byte is of the class.
 func escaped(b []byte, class uint16) bool {
 	for i := 0; i < len(b); i++ {
 		if b[i] == '%' {
@@ -220,7 +221,8 @@ func escaped(b []byte, class uint16) bool {
 	return true
 }
 
-// appendClean appends text without what could end a line or be taken for another: control characters become SP.
+// appendClean appends text without what could end a line or be taken for another: control
+// characters become SP.
 func appendClean[T ~[]byte | ~string](dst []byte, text T) []byte {
 	for i := 0; i < len(text); i++ {
 		c := text[i]

@@ -96,8 +96,8 @@ func textsArg(name string) luabind.Arg[[]string] {
 	}, luabind.Param{Name: name, Type: luabind.List, Optional: true, Doc: "strings and numbers"})
 }
 
-// value is an answer as scripts have it. Within lists a missing value is false: a list of Lua has no
-// holes.
+// value is an answer as scripts have it. Within lists a missing value is false: a list of Lua has
+// no holes.
 func value(m rueidis.RedisMessage, depth int) (any, error) {
 	switch {
 	case depth > mostDepth:
