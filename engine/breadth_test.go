@@ -17,17 +17,19 @@ func breadthOf(r *received) string { return string(r.msg.Header(message.HeaderMa
 
 func TestMaxBreadthIsSplitAmongParallelBranches(t *testing.T) {
 	for in, want := range map[string][2]string{"": {"30", "30"}, "Max-Breadth: 7\r\n": {"4", "3"}, "max-breadth: 2\r\n": {"1", "1"}} {
-		b, c, bob, carol := trio(t, relayTo(bobAndCarol, nil))
-		c.extra = in
-		c.send("INVITE")
-		ib, ic := bob.expect("INVITE"), carol.expect("INVITE")
-		if got := [2]string{breadthOf(ib), breadthOf(ic)}; got != want || len(elements(ib.msg, message.HeaderMaxBreadth)) != 1 {
-			t.Errorf("%q: branches got %q, want %q", in, got, want)
-		}
-		bob.reply(ib, 486, "")
-		carol.reply(ic, 486, "")
-		c.ack(c.ph.expect("486"))
-		b.quiet()
+		t.Run(in, func(t *testing.T) {
+			b, c, bob, carol := trio(t, relayTo(bobAndCarol, nil))
+			c.extra = in
+			c.send("INVITE")
+			ib, ic := bob.expect("INVITE"), carol.expect("INVITE")
+			if got := [2]string{breadthOf(ib), breadthOf(ic)}; got != want || len(elements(ib.msg, message.HeaderMaxBreadth)) != 1 {
+				t.Errorf("%q: branches got %q, want %q", in, got, want)
+			}
+			bob.reply(ib, 486, "")
+			carol.reply(ic, 486, "")
+			c.ack(c.ph.expect("486"))
+			b.quiet()
+		})
 	}
 }
 
@@ -151,45 +153,47 @@ func TestMaxBreadthExceeded(t *testing.T) {
 // Two forks at a time share what a request brings; where it brings no bound each has the default.
 func TestMaxBreadthOfTwoForks(t *testing.T) {
 	for in, want := range map[string]string{"": "60", "Max-Breadth: 7\r\n": ""} {
-		var r *engine.Request
-		o := &engine.ForkOptions{OnResponse: func(res *engine.Response) {
-			if res.Code() == 180 {
-				if _, err := r.Fork(to("sip:c@10.0.0.4:5060"), nil); err != nil {
-					t.Error(err)
+		t.Run(in, func(t *testing.T) {
+			var r *engine.Request
+			o := &engine.ForkOptions{OnResponse: func(res *engine.Response) {
+				if res.Code() == 180 {
+					if _, err := r.Fork(to("sip:c@10.0.0.4:5060"), nil); err != nil {
+						t.Error(err)
+					}
 				}
+			}}
+			b, c, bob, carol := trio(t, func(req *engine.Request) error {
+				r = req
+				_, err := r.Fork(to("sip:b@10.0.0.3:5060"), o)
+				return err
+			})
+			c.extra = in
+			c.send("INVITE")
+			ib := bob.expect("INVITE")
+			bob.reply(ib, 180, "")
+			if want == "" {
+				b.w.Run(time.Second)
+				if len(carol.got) != 0 {
+					t.Errorf("carol got %v", carol.lines())
+				}
+			} else {
+				ic := carol.expect("INVITE")
+				if got := breadthOf(ic); got != want {
+					t.Errorf("the second fork got %q, want %q", got, want)
+				}
+				carol.reply(ic, 486, "")
 			}
-		}}
-		b, c, bob, carol := trio(t, func(req *engine.Request) error {
-			r = req
-			_, err := r.Fork(to("sip:b@10.0.0.3:5060"), o)
-			return err
+			bob.reply(ib, 486, "")
+			if want == "" { // the second fork's turn, now that the share came back
+				ic := carol.expect("INVITE")
+				if got := breadthOf(ic); got != "7" {
+					t.Errorf("the second fork got %q", got)
+				}
+				carol.reply(ic, 486, "")
+			}
+			c.ack(c.ph.expect("4"))
+			b.quiet()
 		})
-		c.extra = in
-		c.send("INVITE")
-		ib := bob.expect("INVITE")
-		bob.reply(ib, 180, "")
-		if want == "" {
-			b.w.Run(time.Second)
-			if len(carol.got) != 0 {
-				t.Errorf("carol got %v", carol.lines())
-			}
-		} else {
-			ic := carol.expect("INVITE")
-			if got := breadthOf(ic); got != want {
-				t.Errorf("the second fork got %q, want %q", got, want)
-			}
-			carol.reply(ic, 486, "")
-		}
-		bob.reply(ib, 486, "")
-		if want == "" { // the second fork's turn, now that the share came back
-			ic := carol.expect("INVITE")
-			if got := breadthOf(ic); got != "7" {
-				t.Errorf("the second fork got %q", got)
-			}
-			carol.reply(ic, 486, "")
-		}
-		c.ack(c.ph.expect("4"))
-		b.quiet()
 	}
 }
 

@@ -130,28 +130,30 @@ func TestNoCallerGets430(t *testing.T) {
 		carol, want int
 		causes      [2]int
 	}{{0, 480, [2]int{430, 430}}, {0, 480, [2]int{430, 0}}, {486, 486, [2]int{430, 430}}, {0, 408, [2]int{430, 408}}, {0, 408, [2]int{408, 430}}} {
-		targets := []*engine.Target{ways("sip:b@10.0.0.3:5060", "sip:b@10.0.0.5:5060")}
-		if tt.causes[1] == 0 {
-			targets[0].Others = nil
-		}
-		if tt.carol != 0 {
-			targets = append(targets, to("sip:c@10.0.0.4:5060")...)
-		}
-		b, c, bob, carol := trio(t, relayTo(targets, nil))
-		second := b.phone("10.0.0.5:5060")
-		c.send("INVITE")
-		bob.reply(bob.expect("INVITE"), tt.causes[0], "")
-		if tt.causes[1] != 0 {
-			second.reply(second.expect("INVITE"), tt.causes[1], "")
-		}
-		if tt.carol != 0 {
-			carol.reply(carol.expect("INVITE"), tt.carol, "")
-		}
-		final := c.ph.expect("4")
-		if c.ack(final); final.msg.Status() != tt.want {
-			t.Errorf("%+v: %d", tt, final.msg.Status())
-		}
-		b.quiet()
+		t.Run(fmt.Sprint(tt.carol), func(t *testing.T) {
+			targets := []*engine.Target{ways("sip:b@10.0.0.3:5060", "sip:b@10.0.0.5:5060")}
+			if tt.causes[1] == 0 {
+				targets[0].Others = nil
+			}
+			if tt.carol != 0 {
+				targets = append(targets, to("sip:c@10.0.0.4:5060")...)
+			}
+			b, c, bob, carol := trio(t, relayTo(targets, nil))
+			second := b.phone("10.0.0.5:5060")
+			c.send("INVITE")
+			bob.reply(bob.expect("INVITE"), tt.causes[0], "")
+			if tt.causes[1] != 0 {
+				second.reply(second.expect("INVITE"), tt.causes[1], "")
+			}
+			if tt.carol != 0 {
+				carol.reply(carol.expect("INVITE"), tt.carol, "")
+			}
+			final := c.ph.expect("4")
+			if c.ack(final); final.msg.Status() != tt.want {
+				t.Errorf("%+v: %d", tt, final.msg.Status())
+			}
+			b.quiet()
+		})
 	}
 	// A proxy that only follows a Route passes it back: it is for the one who wrote that.
 	b, c, bob, _ := trio(t, func(r *engine.Request) error {

@@ -38,44 +38,46 @@ func TestTargetWhoseConnectionIsGone(t *testing.T) {
 		"the way is the default's":     {engine.Target{URI: there}, false, 480},
 		"a way and a default that was": {engine.Target{URI: there, NextHop: there}, true, 486},
 	} {
-		for _, stateless := range []bool{false, true} {
-			target := tt.target
-			var o *engine.ForkOptions
-			if strings.Contains(name, "default") {
-				o = &engine.ForkOptions{Defaults: engine.Target{Flow: gone, FlowOnly: true}}
-			} else if target.Flow == 0 {
-				target.Flow = gone
-			}
-			if o != nil && stateless {
-				continue
-			}
-			b := newBenchWith(t, 1, func(r *engine.Request) error {
-				if stateless {
-					_, err := r.Forward(&target)
+		t.Run(name, func(t *testing.T) {
+			for _, stateless := range []bool{false, true} {
+				target := tt.target
+				var o *engine.ForkOptions
+				if strings.Contains(name, "default") {
+					o = &engine.ForkOptions{Defaults: engine.Target{Flow: gone, FlowOnly: true}}
+				} else if target.Flow == 0 {
+					target.Flow = gone
+				}
+				if o != nil && stateless {
+					continue
+				}
+				b := newBenchWith(t, 1, func(r *engine.Request) error {
+					if stateless {
+						_, err := r.Forward(&target)
+						return err
+					}
+					_, err := r.Relay([]*engine.Target{&target}, o)
 					return err
+				}, func(c *engine.Config, w *sim.World) {
+					c.Network = w.Network("udp:10.0.0.1:5060", "tcp:10.0.0.1:5060", "ws:10.0.0.1:80")
+				})
+				alice, bob, carol := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060"), b.phone("10.0.0.4:5060")
+				c := alice.call("c1", "sip:bob@example.com")
+				c.send("MESSAGE")
+				if tt.tried {
+					bob.reply(bob.expect("MESSAGE"), 486, "")
 				}
-				_, err := r.Relay([]*engine.Target{&target}, o)
-				return err
-			}, func(c *engine.Config, w *sim.World) {
-				c.Network = w.Network("udp:10.0.0.1:5060", "tcp:10.0.0.1:5060", "ws:10.0.0.1:80")
-			})
-			alice, bob, carol := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060"), b.phone("10.0.0.4:5060")
-			c := alice.call("c1", "sip:bob@example.com")
-			c.send("MESSAGE")
-			if tt.tried {
-				bob.reply(bob.expect("MESSAGE"), 486, "")
-			}
-			if !stateless || tt.tried {
-				r := alice.expect("")
-				if r.msg.Status() != tt.want {
-					t.Errorf("%s, stateless %v: %s, want %d", name, stateless, startLine(r.msg), tt.want)
+				if !stateless || tt.tried {
+					r := alice.expect("")
+					if r.msg.Status() != tt.want {
+						t.Errorf("%s, stateless %v: %s, want %d", name, stateless, startLine(r.msg), tt.want)
+					}
+				}
+				b.quiet()
+				if len(bob.got) > 0 || len(carol.got) > 0 {
+					t.Errorf("%s, stateless %v: %v, %v", name, stateless, bob.lines(), carol.lines())
 				}
 			}
-			b.quiet()
-			if len(bob.got) > 0 || len(carol.got) > 0 {
-				t.Errorf("%s, stateless %v: %v, %v", name, stateless, bob.lines(), carol.lines())
-			}
-		}
+		})
 	}
 }
 
@@ -92,54 +94,56 @@ func TestDialogWhoseConnectionIsGone(t *testing.T) {
 		"it asks for it": {"sip:alice@10.0.0.2:5070;transport=tcp;ob", false},
 		"a proxy of it":  {"sip:alice@10.0.0.2:5070;transport=udp;ob", false},
 	} {
-		for _, restart := range []bool{false, true} {
-			route := func(r *engine.Request) error {
-				if r.InDialog() {
-					_, err := r.Relay(nil, nil)
+		t.Run(name, func(t *testing.T) {
+			for _, restart := range []bool{false, true} {
+				route := func(r *engine.Request) error {
+					if r.InDialog() {
+						_, err := r.Relay(nil, nil)
+						return err
+					}
+					_ = r.RecordRoute()
+					_, err := r.Relay(to("sip:bob@10.0.0.3:5060"), nil)
 					return err
 				}
-				_ = r.RecordRoute()
-				_, err := r.Relay(to("sip:bob@10.0.0.3:5060"), nil)
-				return err
-			}
-			secret := func(c *engine.Config, _ *sim.World) { c.Secret = []byte("the same in all processes") }
-			b := newBenchWith(t, 1, route, secret)
-			alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
-			c := alice.call("c1", "sip:bob@example.com")
-			text := strings.ReplaceAll(c.request("INVITE"), "SIP/2.0/UDP", "SIP/2.0/TCP")
-			text = strings.ReplaceAll(text, "<sip:alice@10.0.0.2:5060>", "<"+tt.contact+">")
-			if strings.Contains(tt.contact, "192.168.") {
-				text = strings.Replace(text, "SIP/2.0/TCP 10.0.0.2:5060", "SIP/2.0/TCP 192.168.0.2:5070", 1)
-			}
-			b.w.Do(func() { _ = alice.Stream(transport.TCP, proxyAddr, []byte(text)) })
-			inv := bob.expect("INVITE")
-			bob.reply(inv, 200, "Contact: <sip:bob@10.0.0.3:5060>\r\n")
-			ok := alice.expect("200")
-			b.w.BreakStreams()
-			if restart {
-				b = newBenchWith(t, 2, route, secret)
-				bob = b.phone("10.0.0.3:5060")
-			}
-			at, _, _ := strings.Cut(strings.SplitAfter(tt.contact, "@")[1], ";")
-			somebody := b.phone(at)
-			back := bob.call("c1", "")
-			back.branch = 7
-			back.within(ok, inv, tt.contact, true)
-			back.send("BYE")
-			if tt.tried {
-				bye := somebody.expect("BYE")
-				if bye.msg.Find(message.HeaderRoute, 0) >= 0 {
-					t.Error("our own Route went on")
+				secret := func(c *engine.Config, _ *sim.World) { c.Secret = []byte("the same in all processes") }
+				b := newBenchWith(t, 1, route, secret)
+				alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
+				c := alice.call("c1", "sip:bob@example.com")
+				text := strings.ReplaceAll(c.request("INVITE"), "SIP/2.0/UDP", "SIP/2.0/TCP")
+				text = strings.ReplaceAll(text, "<sip:alice@10.0.0.2:5060>", "<"+tt.contact+">")
+				if strings.Contains(tt.contact, "192.168.") {
+					text = strings.Replace(text, "SIP/2.0/TCP 10.0.0.2:5060", "SIP/2.0/TCP 192.168.0.2:5070", 1)
 				}
-				somebody.reply(bye, 200, "")
-				bob.expect("200")
-			} else {
-				bob.expect("430")
+				b.w.Do(func() { _ = alice.Stream(transport.TCP, proxyAddr, []byte(text)) })
+				inv := bob.expect("INVITE")
+				bob.reply(inv, 200, "Contact: <sip:bob@10.0.0.3:5060>\r\n")
+				ok := alice.expect("200")
+				b.w.BreakStreams()
+				if restart {
+					b = newBenchWith(t, 2, route, secret)
+					bob = b.phone("10.0.0.3:5060")
+				}
+				at, _, _ := strings.Cut(strings.SplitAfter(tt.contact, "@")[1], ";")
+				somebody := b.phone(at)
+				back := bob.call("c1", "")
+				back.branch = 7
+				back.within(ok, inv, tt.contact, true)
+				back.send("BYE")
+				if tt.tried {
+					bye := somebody.expect("BYE")
+					if bye.msg.Find(message.HeaderRoute, 0) >= 0 {
+						t.Error("our own Route went on")
+					}
+					somebody.reply(bye, 200, "")
+					bob.expect("200")
+				} else {
+					bob.expect("430")
+				}
+				b.quiet()
+				if len(somebody.got) > 0 {
+					t.Errorf("%s: somebody else got %v", name, somebody.lines())
+				}
 			}
-			b.quiet()
-			if len(somebody.got) > 0 {
-				t.Errorf("%s: somebody else got %v", name, somebody.lines())
-			}
-		}
+		})
 	}
 }

@@ -42,13 +42,15 @@ func TestRedirectsKeepTheHistory(t *testing.T) {
 			bob.reply(bob.expect("INVITE"), 302, "Contact: <sip:carol@10.0.0.4:5060>;mp=1.1\r\n"+tt.answer)
 			inv := carol.expect("INVITE")
 			for id, want := range map[message.HeaderID][]string{message.HeaderHistoryInfo: tt.history, message.HeaderDiversion: tt.diversion} {
-				var got []string
-				for all := inv.msg.Elements(id); all.Next(); {
-					got = append(got, string(all.Value))
-				}
-				if strings.Join(got, "\n") != strings.Join(want, "\n") {
-					t.Errorf("%s:\n%s\nwant\n%s", id, strings.Join(got, "\n"), strings.Join(want, "\n"))
-				}
+				t.Run(fmt.Sprint(id), func(t *testing.T) {
+					var got []string
+					for all := inv.msg.Elements(id); all.Next(); {
+						got = append(got, string(all.Value))
+					}
+					if strings.Join(got, "\n") != strings.Join(want, "\n") {
+						t.Errorf("%s:\n%s\nwant\n%s", id, strings.Join(got, "\n"), strings.Join(want, "\n"))
+					}
+				})
 			}
 		})
 	}

@@ -50,13 +50,15 @@ func wantParties(t *testing.T, who string, m *message.Message, from, fromTag, to
 		id        message.HeaderID
 		text, tag string
 	}{{message.HeaderFrom, from, fromTag}, {message.HeaderTo, to, toTag}} {
-		want := p.text
-		if p.tag != "" {
-			want += ";tag=" + p.tag
-		}
-		if got := string(m.Header(p.id)); got != want {
-			t.Errorf("%s: %s: %s, want %s", who, p.id, got, want)
-		}
+		t.Run(p.text, func(t *testing.T) {
+			want := p.text
+			if p.tag != "" {
+				want += ";tag=" + p.tag
+			}
+			if got := string(m.Header(p.id)); got != want {
+				t.Errorf("%s: %s: %s, want %s", who, p.id, got, want)
+			}
+		})
 	}
 }
 

@@ -260,14 +260,16 @@ func TestContactAsksForOutbound(t *testing.T) {
 		"without signature": good[:strings.LastIndex(good, ";s=")] + ">\r\n",
 		"swapped":           strings.Replace(strings.Replace(good, token+"@", "", 1), "<sip:", "<sip:"+token+"@", 1),
 	} {
-		back.branch++
-		back.cseq++
-		back.extra = extra
-		back.send("INFO")
-		if b.w.Run(time.Second); len(alice.got) > 0 || len(bob.lines()) != 1 || bob.lines()[0] != "403" {
-			t.Errorf("%s: the callee got %v, the caller %v", name, bob.lines(), alice.lines())
-		}
-		bob.got, alice.got = nil, nil
+		t.Run(name, func(t *testing.T) {
+			back.branch++
+			back.cseq++
+			back.extra = extra
+			back.send("INFO")
+			if b.w.Run(time.Second); len(alice.got) > 0 || len(bob.lines()) != 1 || bob.lines()[0] != "403" {
+				t.Errorf("%s: the callee got %v, the caller %v", name, bob.lines(), alice.lines())
+			}
+			bob.got, alice.got = nil, nil
+		})
 	}
 	back.extra = good
 	back.id = "c2" // somebody else's call

@@ -60,15 +60,17 @@ func TestRequestURIIsRidOfWhatMayNotStandThere(t *testing.T) {
 		"sip:b;method=u@10.0.0.3:5060;x;Method=BYE":        "sip:b;method=u@10.0.0.3:5060;x",
 		"sip:b@10.0.0.3:5060;methods=1":                    "sip:b@10.0.0.3:5060;methods=1",
 	} {
-		b, c, bob, _ := trio(t, relayTo(to(uri), nil))
-		c.send("INVITE")
-		ib := bob.expect("INVITE")
-		if got := string(ib.msg.RequestURI()); got != want {
-			t.Errorf("%s went out as %s, want %s", uri, got, want)
-		}
-		bob.reply(ib, 486, "")
-		c.ack(c.ph.expect("486"))
-		b.quiet()
+		t.Run(uri, func(t *testing.T) {
+			b, c, bob, _ := trio(t, relayTo(to(uri), nil))
+			c.send("INVITE")
+			ib := bob.expect("INVITE")
+			if got := string(ib.msg.RequestURI()); got != want {
+				t.Errorf("%s went out as %s, want %s", uri, got, want)
+			}
+			bob.reply(ib, 486, "")
+			c.ack(c.ph.expect("486"))
+			b.quiet()
+		})
 	}
 }
 
@@ -139,19 +141,21 @@ func TestMaddrOfOursIsStripped(t *testing.T) {
 		"sip:bob@example.com;maddr=10.0.0.9":                    "sip:bob@example.com;maddr=10.0.0.9",
 		"sips:bob@example.com;maddr=10.0.0.1":                   "sips:bob@example.com;maddr=10.0.0.1",
 	} {
-		got := ""
-		b := newBench(t, 1, func(r *engine.Request) error {
-			got = string(r.Message().RequestURI())
-			_, err := r.Reply(486, "", nil)
-			return err
+		t.Run(uri, func(t *testing.T) {
+			got := ""
+			b := newBench(t, 1, func(r *engine.Request) error {
+				got = string(r.Message().RequestURI())
+				_, err := r.Reply(486, "", nil)
+				return err
+			})
+			c := b.phone("10.0.0.2:5060").call("c1", uri)
+			c.send("INVITE")
+			c.ack(c.ph.expect("486"))
+			if got != want {
+				t.Errorf("%s was routed as %s, want %s", uri, got, want)
+			}
+			b.quiet()
 		})
-		c := b.phone("10.0.0.2:5060").call("c1", uri)
-		c.send("INVITE")
-		c.ack(c.ph.expect("486"))
-		if got != want {
-			t.Errorf("%s was routed as %s, want %s", uri, got, want)
-		}
-		b.quiet()
 	}
 }
 

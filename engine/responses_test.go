@@ -174,17 +174,19 @@ func TestBestResponse(t *testing.T) {
 		{[2]int{503, 486}, "486"}, {[2]int{404, 407}, "407"}, {[2]int{500, 302}, "302"}, {[2]int{486, 302}, "302"}, {[2]int{486, 603}, "603"},
 		{[2]int{408, 486}, "486"}, {[2]int{487, 480}, "480"}, {[2]int{503, 501}, "501"}, {[2]int{404, 484}, "484"}, {[2]int{604, 302}, "604"},
 	} {
-		b, cl, bob, carol := trio(t, relayTo(bobAndCarol, nil))
-		cl.send("INVITE")
-		ib, ic := bob.expect("INVITE"), carol.expect("INVITE")
-		bob.reply(ib, c.codes[0], "")
-		carol.reply(ic, c.codes[1], "")
-		r := cl.ph.expect(c.want)
-		if tag := string(r.msg.ToTag()); !strings.HasPrefix(tag, "tag-10.0.0.") {
-			t.Errorf("%v: tag %s: it should be the callee's", c.codes, tag)
-		}
-		cl.ack(r)
-		b.quiet()
+		t.Run(c.want, func(t *testing.T) {
+			b, cl, bob, carol := trio(t, relayTo(bobAndCarol, nil))
+			cl.send("INVITE")
+			ib, ic := bob.expect("INVITE"), carol.expect("INVITE")
+			bob.reply(ib, c.codes[0], "")
+			carol.reply(ic, c.codes[1], "")
+			r := cl.ph.expect(c.want)
+			if tag := string(r.msg.ToTag()); !strings.HasPrefix(tag, "tag-10.0.0.") {
+				t.Errorf("%v: tag %s: it should be the callee's", c.codes, tag)
+			}
+			cl.ack(r)
+			b.quiet()
+		})
 	}
 }
 
@@ -232,16 +234,18 @@ func TestRedirectKeepsWhatWasNotFollowed(t *testing.T) {
 // but sips contacts are followed.
 func TestRedirectThatIsNotFollowed(t *testing.T) {
 	for uri, contact := range map[string]string{"sip:bob@example.com": "<sip:b@10.0.0.3:5060>", "sips:bob@example.com": "<sip:c@10.0.0.4:5060>"} {
-		b, c, bob, carol := trio(t, relayTo([]*engine.Target{{URI: "sip:b@10.0.0.3:5060"}}, &engine.ForkOptions{FollowRedirects: true}))
-		c.uri = uri
-		c.send("INVITE")
-		bob.reply(bob.expect("INVITE"), 302, "Contact: "+contact+"\r\n")
-		r := c.ph.expect("302")
-		c.ack(r)
-		b.quiet()
-		if len(carol.got) != 0 {
-			t.Errorf("%s: carol got %v", uri, carol.lines())
-		}
+		t.Run(uri, func(t *testing.T) {
+			b, c, bob, carol := trio(t, relayTo([]*engine.Target{{URI: "sip:b@10.0.0.3:5060"}}, &engine.ForkOptions{FollowRedirects: true}))
+			c.uri = uri
+			c.send("INVITE")
+			bob.reply(bob.expect("INVITE"), 302, "Contact: "+contact+"\r\n")
+			r := c.ph.expect("302")
+			c.ack(r)
+			b.quiet()
+			if len(carol.got) != 0 {
+				t.Errorf("%s: carol got %v", uri, carol.lines())
+			}
+		})
 	}
 }
 

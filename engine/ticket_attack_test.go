@@ -89,23 +89,25 @@ func TestTrap38TicketsOfTheOtherSideAreKept(t *testing.T) {
 		method string
 		code   int
 	}{{"INVITE", 486}, {"INVITE", 302}, {"INVITE", 603}, {"MESSAGE", 200}, {"MESSAGE", 404}, {"SUBSCRIBE", 489}, {"OPTIONS", 200}} {
-		b := ticketBench(t, within(to("sip:bob@10.0.0.3:5060")), nil)
-		alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
-		alice.call("c1", "sip:bob@example.com").send(c.method)
-		req := bob.expect(c.method)
-		rr := elements(req.msg, message.HeaderRecordRoute)
-		bob.reply(req, c.code, "Record-Route: "+strings.Join(rr, ", ")+", <sip:other.example;lr>\r\n")
-		res := alice.expect("")
-		for res.msg.Status() == 100 {
-			res = alice.expect("")
-		}
-		for _, e := range elements(res.msg, message.HeaderRecordRoute) {
-			for _, own := range rr {
-				if strings.Contains(e, own[strings.Index(own, ";s=")+3:][:10]) {
-					t.Errorf("%s %d shows %s", c.method, c.code, e)
+		t.Run(c.method, func(t *testing.T) {
+			b := ticketBench(t, within(to("sip:bob@10.0.0.3:5060")), nil)
+			alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
+			alice.call("c1", "sip:bob@example.com").send(c.method)
+			req := bob.expect(c.method)
+			rr := elements(req.msg, message.HeaderRecordRoute)
+			bob.reply(req, c.code, "Record-Route: "+strings.Join(rr, ", ")+", <sip:other.example;lr>\r\n")
+			res := alice.expect("")
+			for res.msg.Status() == 100 {
+				res = alice.expect("")
+			}
+			for _, e := range elements(res.msg, message.HeaderRecordRoute) {
+				for _, own := range rr {
+					if strings.Contains(e, own[strings.Index(own, ";s=")+3:][:10]) {
+						t.Errorf("%s %d shows %s", c.method, c.code, e)
+					}
 				}
 			}
-		}
+		})
 	}
 }
 

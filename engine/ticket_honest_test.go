@@ -48,14 +48,16 @@ func TestTargetsInAnySpelling(t *testing.T) {
 		{"sip:bob@10.0.0.4;maddr=10.0.0.4", "sip:bob@10.0.0.4;maddr=10.0.0.9", "481"},
 		{"sip:bob@10.0.0.4", "tel:+1555", "481"},
 	} {
-		r := newRemote(t, within(to("sip:bob@10.0.0.3:5060")), func(p *pair, inv *received) *received {
-			p.bob.reply(inv, 200, "Contact: <"+c.contact+">\r\n")
-			return p.alice.expect("200")
+		t.Run(c.contact, func(t *testing.T) {
+			r := newRemote(t, within(to("sip:bob@10.0.0.3:5060")), func(p *pair, inv *received) *received {
+				p.bob.reply(inv, 200, "Contact: <"+c.contact+">\r\n")
+				return p.alice.expect("200")
+			})
+			r.caller.uri = c.uri
+			if got := r.outcome(r.alice, r.caller.request("INFO")); got != c.want {
+				t.Errorf("%s for %s: %q, want %q", c.uri, c.contact, got, c.want)
+			}
 		})
-		r.caller.uri = c.uri
-		if got := r.outcome(r.alice, r.caller.request("INFO")); got != c.want {
-			t.Errorf("%s for %s: %q, want %q", c.uri, c.contact, got, c.want)
-		}
 	}
 }
 
@@ -72,19 +74,21 @@ func TestTicketsAndOtherRoutes(t *testing.T) {
 		{"<sip:10.0.0.4;lr>", "<sip:10.0.0.9;lr>", "481"},
 		{"<sip:10.0.0.4;lr>", "<sip:10.0.0.4;maddr=10.0.0.9;lr>", "481"},
 	} {
-		r := newRemote(t, within(to("sip:bob@10.0.0.3:5060")), func(p *pair, inv *received) *received {
-			text := string(message.AppendResponse(nil, inv.msg, 200, "", "b", []byte("Contact: <sip:bob@10.0.0.9>\r\n"), nil))
-			p.bob.Answer(inv.p, []byte(strings.Replace(text, "Record-Route: ", "Record-Route: "+c.entry+", ", 1)))
-			return p.alice.expect("200")
+		t.Run(c.entry, func(t *testing.T) {
+			r := newRemote(t, within(to("sip:bob@10.0.0.3:5060")), func(p *pair, inv *received) *received {
+				text := string(message.AppendResponse(nil, inv.msg, 200, "", "b", []byte("Contact: <sip:bob@10.0.0.9>\r\n"), nil))
+				p.bob.Answer(inv.p, []byte(strings.Replace(text, "Record-Route: ", "Record-Route: "+c.entry+", ", 1)))
+				return p.alice.expect("200")
+			})
+			r.caller.uri = "sip:bob@10.0.0.9"
+			if !strings.HasSuffix(r.caller.extra, c.entry+"\r\n") {
+				t.Fatalf("%s ends not in %s", r.caller.extra, c.entry)
+			}
+			r.caller.extra = strings.Replace(r.caller.extra, c.entry, c.route, 1)
+			if got := r.outcome(r.alice, r.caller.request("INFO")); got != c.want {
+				t.Errorf("%s for %s: %q, want %q", c.route, c.entry, got, c.want)
+			}
 		})
-		r.caller.uri = "sip:bob@10.0.0.9"
-		if !strings.HasSuffix(r.caller.extra, c.entry+"\r\n") {
-			t.Fatalf("%s ends not in %s", r.caller.extra, c.entry)
-		}
-		r.caller.extra = strings.Replace(r.caller.extra, c.entry, c.route, 1)
-		if got := r.outcome(r.alice, r.caller.request("INFO")); got != c.want {
-			t.Errorf("%s for %s: %q, want %q", c.route, c.entry, got, c.want)
-		}
 	}
 }
 
@@ -170,10 +174,12 @@ func TestIdentitiesOfOursInAnySpelling(t *testing.T) {
 		"sip:carol@example.com.": "403", "sip:carol@Example.Com.:5060": "403", "sip:carol@10.0.0.1": "403", "tel:+1555": "403",
 		"sip:carol@example.net": "10.0.0.2",
 	} {
-		p := newPair(t, ticketBench(t, within(to("sip:bob@10.0.0.3:5060")), nil), 200)
-		if got := p.outcome(p.bob, rewritten(p.callee, "INFO", "From: <sip:bob@example.com>", "From: <"+from+">")); got != want {
-			t.Errorf("%s: %q, want %q", from, got, want)
-		}
+		t.Run(from, func(t *testing.T) {
+			p := newPair(t, ticketBench(t, within(to("sip:bob@10.0.0.3:5060")), nil), 200)
+			if got := p.outcome(p.bob, rewritten(p.callee, "INFO", "From: <sip:bob@example.com>", "From: <"+from+">")); got != want {
+				t.Errorf("%s: %q, want %q", from, got, want)
+			}
+		})
 	}
 }
 
@@ -186,9 +192,11 @@ func TestNamesOfOursInAnySpelling(t *testing.T) {
 		"2001:db8::1": true, "2001:DB8:0:0:0:0:0:1": true, "2001:db8::0:1": true, "2001:db8::2": false,
 		"example.com": true, "EXAMPLE.com.": true, "example.com.net": false, ".": false, "": false,
 	} {
-		if got := b.eng.IsLocal(host, 0); got != want {
-			t.Errorf("%q: %v", host, got)
-		}
+		t.Run(host, func(t *testing.T) {
+			if got := b.eng.IsLocal(host, 0); got != want {
+				t.Errorf("%q: %v", host, got)
+			}
+		})
 	}
 }
 

@@ -198,16 +198,18 @@ func TestFramingFaultsOfOthers(t *testing.T) {
 		"a response": "SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP h\r\n\r\n",
 		"an ACK":     "ACK sip:h SIP/2.0\r\nVia: SIP/2.0/TCP h\r\n\r\n",
 	} {
-		conn, err := net.Dial("tcp", eng.Locals()[0].Addr.String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = conn.SetDeadline(time.Now().Add(patience))
-		fmt.Fprint(conn, text)
-		if all, err := io.ReadAll(conn); err != nil || len(all) > 0 {
-			t.Errorf("%s: %q %v", name, all, err)
-		}
-		conn.Close()
+		t.Run(name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", eng.Locals()[0].Addr.String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = conn.SetDeadline(time.Now().Add(patience))
+			fmt.Fprint(conn, text)
+			if all, err := io.ReadAll(conn); err != nil || len(all) > 0 {
+				t.Errorf("%s: %q %v", name, all, err)
+			}
+			conn.Close()
+		})
 	}
 }
 

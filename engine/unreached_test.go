@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -20,30 +21,32 @@ func TestUnreachedTargetsAreLogged(t *testing.T) {
 		{engine.Target{URI: "sip:svc@10.0.0.9:5060;transport=tcp"}, []string{"branch failed", "sip:svc@10.0.0.9:5060"}},
 		{engine.Target{URI: "sip:svc@10.0.0.3:5060", FromSocket: "udp:9.9.9.9:5060"}, []string{"branch failed", "9.9.9.9", "udp:10.0.0.1:5060, tcp:10.0.0.1:5060"}},
 	} {
-		var log strings.Builder
-		b := newBenchWith(t, 1, func(r *engine.Request) error {
-			_, err := r.Relay([]*engine.Target{&c.target}, nil)
-			return err
-		}, func(e *engine.Config, _ *sim.World) { e.Log = slog.New(slog.NewTextHandler(&log, nil)) })
-		alice := b.phone("10.0.0.2:5060")
-		alice.call("c1", "sip:bob@example.com").send("OPTIONS")
-		alice.expect("500")
-		alice.call("c2", "sip:bob@example.com").send("OPTIONS") // told once a minute
-		alice.expect("500")
-		if n := strings.Count(log.String(), "level=WARN msg=\"branch failed\""); n != 1 || !strings.Contains(log.String(), "source=10.0.0.2") {
-			t.Errorf("told %d times:\n%s", n, log.String())
-		}
-		b.w.Run(2 * time.Minute)
-		alice.call("c3", "sip:bob@example.com").send("OPTIONS")
-		alice.expect("500")
-		if n := strings.Count(log.String(), "level=WARN"); n != 2 || !strings.Contains(log.String(), "suppressed=1") {
-			t.Errorf("told %d times in all:\n%s", n, log.String())
-		}
-		for _, want := range c.want {
-			if !strings.Contains(log.String(), want) {
-				t.Errorf("%s: no %q in\n%s", c.target.URI, want, log.String())
+		t.Run(fmt.Sprint(c.want), func(t *testing.T) {
+			var log strings.Builder
+			b := newBenchWith(t, 1, func(r *engine.Request) error {
+				_, err := r.Relay([]*engine.Target{&c.target}, nil)
+				return err
+			}, func(e *engine.Config, _ *sim.World) { e.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+			alice := b.phone("10.0.0.2:5060")
+			alice.call("c1", "sip:bob@example.com").send("OPTIONS")
+			alice.expect("500")
+			alice.call("c2", "sip:bob@example.com").send("OPTIONS") // told once a minute
+			alice.expect("500")
+			if n := strings.Count(log.String(), "level=WARN msg=\"branch failed\""); n != 1 || !strings.Contains(log.String(), "source=10.0.0.2") {
+				t.Errorf("told %d times:\n%s", n, log.String())
 			}
-		}
+			b.w.Run(2 * time.Minute)
+			alice.call("c3", "sip:bob@example.com").send("OPTIONS")
+			alice.expect("500")
+			if n := strings.Count(log.String(), "level=WARN"); n != 2 || !strings.Contains(log.String(), "suppressed=1") {
+				t.Errorf("told %d times in all:\n%s", n, log.String())
+			}
+			for _, want := range c.want {
+				if !strings.Contains(log.String(), want) {
+					t.Errorf("%s: no %q in\n%s", c.target.URI, want, log.String())
+				}
+			}
+		})
 	}
 }
 

@@ -21,10 +21,12 @@ func TestAgreed(t *testing.T) {
 		first bool
 		err   error
 	}{{1, "a", true, nil}, {1, "a", false, luabind.ErrSaid}, {2, "a", false, nil}, {3, "b", false, luabind.ErrDiffers}, {3, "a", false, luabind.ErrSaid}} {
-		first, err := a.Say(row.vm, []string{row.value})
-		if first != row.first || !errors.Is(err, row.err) {
-			t.Errorf("%+v: %v %v", row, first, err)
-		}
+		t.Run(row.value, func(t *testing.T) {
+			first, err := a.Say(row.vm, []string{row.value})
+			if first != row.first || !errors.Is(err, row.err) {
+				t.Errorf("%+v: %v %v", row, first, err)
+			}
+		})
 	}
 	if v, said := a.Value(); !said || v[0] != "a" {
 		t.Error(v)
@@ -88,10 +90,12 @@ func TestOptionsWithinOptions(t *testing.T) {
 	}
 	for text, want := range map[string]string{`{ most = 0 }`: "option most must be at least 1", `{ names = 7 }`: "option names must be text",
 		`{ mosst = 1 }`: `unknown option "mosst"; did you mean 'most'?`} {
-		_, err := luabindtest.Try(t, `require("declared").configure `+text+` function route() end`, luabindtest.Modules(m))
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", text, err)
-		}
+		t.Run(text, func(t *testing.T) {
+			_, err := luabindtest.Try(t, `require("declared").configure `+text+` function route() end`, luabindtest.Modules(m))
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v", text, err)
+			}
+		})
 	}
 	list := luabind.OptionsOf(policy{})
 	if len(list) != 3 || list[0].Name != "most" || list[0].Default != "7" || list[2].Type != "names with + between them" {

@@ -74,15 +74,17 @@ func TestContractOnFailure(t *testing.T) {
 		`on_failure = function(res, r) r:relay({}) end`:                                                                       "480",
 		`on_failure = function(res, r) if res.code == 486 then r.ruri.user = "vm" r:relay{next_hop = "sip:10.0.0.8"} end end`: "180 200",
 	} {
-		w := scene(t, `req:relay("sip:b@10.0.0.9", {`+body+`})`)
-		newPhone(w, "10.0.0.9:5060", "", 486)
-		newPhone(w, "10.0.0.8:5060", "", 180, 200)
-		newPhone(w, "10.0.0.7:5060", "", 404)
-		c := call(w)
-		w.Run(10 * second)
-		if got := c.codes(); got != want {
-			t.Errorf("%s\n got %s\nwant %s\n%s", body, got, want, w.Log())
-		}
+		t.Run(body, func(t *testing.T) {
+			w := scene(t, `req:relay("sip:b@10.0.0.9", {`+body+`})`)
+			newPhone(w, "10.0.0.9:5060", "", 486)
+			newPhone(w, "10.0.0.8:5060", "", 180, 200)
+			newPhone(w, "10.0.0.7:5060", "", 404)
+			c := call(w)
+			w.Run(10 * second)
+			if got := c.codes(); got != want {
+				t.Errorf("%s\n got %s\nwant %s\n%s", body, got, want, w.Log())
+			}
+		})
 	}
 	w := scene(t, `req:relay("sip:b@10.0.0.9", {on_failure = function(res, r)
   sip.log.info("failed %d cancelled %s reply %s relay %s", res.code, r.cancelled, r:reply(404), r:relay("sip:c@10.0.0.8")) end})`)
@@ -107,19 +109,21 @@ func TestContractOnFailureOfAnEmptyList(t *testing.T) {
 		``:             "480",
 		`error("x")`:   "480",
 	} {
-		w := scene(t, `
+		t.Run(body, func(t *testing.T) {
+			w := scene(t, `
 req:relay({}, {on_failure = function(res, r)
   sip.log.info("failed %d %s after %s", res.code, tostring(res.cause), tostring(r.vars.after))
   `+body+`
 end})
 req.vars.after = "relay"`)
-		newPhone(w, "10.0.0.8:5060", "", 180, 200)
-		c := call(w)
-		w.Run(5 * second)
-		if c.codes() != want {
-			t.Errorf("%s: the caller got %s, want %s", body, c.codes(), want)
-		}
-		logs(t, w, "failed 480 empty after relay")
+			newPhone(w, "10.0.0.8:5060", "", 180, 200)
+			c := call(w)
+			w.Run(5 * second)
+			if c.codes() != want {
+				t.Errorf("%s: the caller got %s, want %s", body, c.codes(), want)
+			}
+			logs(t, w, "failed 480 empty after relay")
+		})
 	}
 }
 
@@ -174,11 +178,13 @@ end})`)
 		name, ruri string
 		body       string
 	}{{p, "first", "sip:b@10.0.0.9;x=b", "text of b"}, {q, "second", "sip:c@10.0.0.8;x=c", "text of c"}} {
-		m := s.p.invite
-		if string(m.HeaderName("X-Branch")) != s.name || string(m.HeaderName("X-List")) != "b" || m.HeaderName("X-Sent") != nil ||
-			string(m.RequestURI()) != s.ruri || string(m.Body()) != s.body || string(m.HeaderName("Content-Type")) != "text/plain" {
-			t.Errorf("sent:\n%s", m.AppendTo(nil))
-		}
+		t.Run(s.name, func(t *testing.T) {
+			m := s.p.invite
+			if string(m.HeaderName("X-Branch")) != s.name || string(m.HeaderName("X-List")) != "b" || m.HeaderName("X-Sent") != nil ||
+				string(m.RequestURI()) != s.ruri || string(m.Body()) != s.body || string(m.HeaderName("Content-Type")) != "text/plain" {
+				t.Errorf("sent:\n%s", m.AppendTo(nil))
+			}
+		})
 	}
 	logs(t, w, "late false", "can be edited only while its on_branch runs")
 }
@@ -265,21 +271,23 @@ func TestContractReplyWithAResponse(t *testing.T) {
 		`req:reply(res, {headers = {["Content-Type"] = "text/plain"}, body = "b"})`:                     {"404", "Not Found", "from the phone"},
 		`req:reply(486, {headers = {["Content-Type"] = "text/plain"}})`:                                 {"486", "Busy Here", ""},
 	} {
-		w := scene(t, `local res = req:fork("sip:b@10.0.0.9") `+body)
-		newPhone(w, "10.0.0.9:5060", "X-A: from the phone\r\n", 404)
-		c := call(w)
-		w.Run(10 * second)
-		m := c.last()
-		if m == nil || c.codes() != want[0] || string(m.ReasonPhrase()) != want[1] || string(m.HeaderName("X-A")) != want[2] {
-			t.Errorf("%s\nwant %v, got\n%s\n%s", body, want, m.AppendTo(nil), w.Log())
-		}
-		if strings.Contains(body, "body =") && string(m.Body()) != "b" {
-			t.Errorf("%s: body %q", body, m.Body())
-		}
-		if strings.Contains(strings.ToLower(body), "type") && (string(m.HeaderName("Content-Type")) != "text/plain" ||
-			strings.Count(strings.ToLower(string(m.AppendTo(nil))), "\r\ncontent-type") != 1) {
-			t.Errorf("%s\n%s", body, m.AppendTo(nil))
-		}
+		t.Run(body, func(t *testing.T) {
+			w := scene(t, `local res = req:fork("sip:b@10.0.0.9") `+body)
+			newPhone(w, "10.0.0.9:5060", "X-A: from the phone\r\n", 404)
+			c := call(w)
+			w.Run(10 * second)
+			m := c.last()
+			if m == nil || c.codes() != want[0] || string(m.ReasonPhrase()) != want[1] || string(m.HeaderName("X-A")) != want[2] {
+				t.Errorf("%s\nwant %v, got\n%s\n%s", body, want, m.AppendTo(nil), w.Log())
+			}
+			if strings.Contains(body, "body =") && string(m.Body()) != "b" {
+				t.Errorf("%s: body %q", body, m.Body())
+			}
+			if strings.Contains(strings.ToLower(body), "type") && (string(m.HeaderName("Content-Type")) != "text/plain" ||
+				strings.Count(strings.ToLower(string(m.AppendTo(nil))), "\r\ncontent-type") != 1) {
+				t.Errorf("%s\n%s", body, m.AppendTo(nil))
+			}
+		})
 	}
 }
 

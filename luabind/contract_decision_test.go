@@ -59,15 +59,17 @@ func TestContractWhenRouteEnds(t *testing.T) {
 		`req:fork("sip:b@10.0.0.9") req:relay("sip:b@10.0.0.8")`:                                             200,
 		`local a = sip.spawn(function() req:fork("sip:b@10.0.0.7") end) req:fork("sip:b@10.0.0.9") a:wait()`: 486,
 	} {
-		w := scene(t, body)
-		newPhone(w, "10.0.0.9:5060", "", 486)
-		newPhone(w, "10.0.0.8:5060", "", 200)
-		newPhone(w, "10.0.0.7:5060", "", 404)
-		c := call(w)
-		w.Run(5 * second)
-		if got := status(c.last()); got != want {
-			t.Errorf("%s\ngot %d, want %d\n%s", body, got, want, w.Log())
-		}
+		t.Run(body, func(t *testing.T) {
+			w := scene(t, body)
+			newPhone(w, "10.0.0.9:5060", "", 486)
+			newPhone(w, "10.0.0.8:5060", "", 200)
+			newPhone(w, "10.0.0.7:5060", "", 404)
+			c := call(w)
+			w.Run(5 * second)
+			if got := status(c.last()); got != want {
+				t.Errorf("%s\ngot %d, want %d\n%s", body, got, want, w.Log())
+			}
+		})
 	}
 }
 
@@ -103,14 +105,16 @@ func TestContractUnmatchedCancel(t *testing.T) {
 		`req:reply(req:fork("sip:b@10.0.0.9"))`: 481,
 		`req:forward("sip:b@10.0.0.9")`:         200,
 	} {
-		w := scene(t, body)
-		p := newPhone(w, "10.0.0.9:5060", "")
-		if got := w.Code("CANCEL", "sip:bob@example.com"); got != want {
-			t.Errorf("%s: answered %d, want %d\n%s", body, got, want, w.Log())
-		}
-		if n := len(p.Got); n != 0 && want == 481 {
-			t.Errorf("%s: the CANCEL went on", body)
-		}
+		t.Run(body, func(t *testing.T) {
+			w := scene(t, body)
+			p := newPhone(w, "10.0.0.9:5060", "")
+			if got := w.Code("CANCEL", "sip:bob@example.com"); got != want {
+				t.Errorf("%s: answered %d, want %d\n%s", body, got, want, w.Log())
+			}
+			if n := len(p.Got); n != 0 && want == 481 {
+				t.Errorf("%s: the CANCEL went on", body)
+			}
+		})
 	}
 }
 
@@ -204,14 +208,16 @@ func TestContractDoneBeforeRoute(t *testing.T) {
 		"no hops left":          {[2]string{"Max-Forwards: 70", "Max-Forwards: 0"}, 483},
 		"unknown Proxy-Require": {[2]string{"Max-Forwards: 70", "Max-Forwards: 70\r\nProxy-Require: nosuch"}, 420},
 	} {
-		before := strings.Count(w.Log(), "seen")
-		text := strings.Replace(string(w.Request("MESSAGE", "sip:bob@example.com", "", "")), c.change[0], c.change[1], 1)
-		if got := status(w.Send([]byte(text))); got != c.want {
-			t.Errorf("%s: answered %d, want %d", name, got, c.want)
-		}
-		if strings.Count(w.Log(), "seen") != before {
-			t.Errorf("%s: route saw it", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			before := strings.Count(w.Log(), "seen")
+			text := strings.Replace(string(w.Request("MESSAGE", "sip:bob@example.com", "", "")), c.change[0], c.change[1], 1)
+			if got := status(w.Send([]byte(text))); got != c.want {
+				t.Errorf("%s: answered %d, want %d", name, got, c.want)
+			}
+			if strings.Count(w.Log(), "seen") != before {
+				t.Errorf("%s: route saw it", name)
+			}
+		})
 	}
 	c := call(w)
 	w.Run(190 * second / 1000)
@@ -239,10 +245,12 @@ func TestContractRoutesLeftAfterOurs(t *testing.T) {
 		"Route: <sip:10.0.0.1;lr>, <sip:next.example.net;lr>\r\n":               "1 next.example.net sip:bob@example.com",
 		"Route: <sip:next.example.net;lr>\r\nRoute: <sip:other.example;lr>\r\n": "2 next.example.net sip:bob@example.com",
 	} {
-		m := w.Ask("MESSAGE", "sip:bob@example.com", route)
-		if got := string(m.ReasonPhrase()); !strings.HasPrefix(got, want) {
-			t.Errorf("%q: got %s", route, got)
-		}
+		t.Run(route, func(t *testing.T) {
+			m := w.Ask("MESSAGE", "sip:bob@example.com", route)
+			if got := string(m.ReasonPhrase()); !strings.HasPrefix(got, want) {
+				t.Errorf("%q: got %s", route, got)
+			}
+		})
 	}
 	behind := w.Peer("10.0.0.22:1024", nil)
 	text := strings.Replace(string(w.Request("MESSAGE", "sip:bob@example.com", "", "")), ";branch", ";rport;branch", 1)

@@ -84,25 +84,27 @@ end
 		`req:record_route("side=a")`:                                     "{side=a}",
 		`req:record_route{a = 1} req:record_route{b = 2}`:                "{b=2}",
 	} {
-		w, busy, _ := routed(t, show+body+` req:relay("sip:b@10.0.0.9")`)
-		w.Ask("INVITE", "sip:bob@example.com", "Contact: <sip:a@10.0.0.2>\r\n")
-		rr := string(busy.Requests("INVITE")[0].HeaderName("Record-Route"))
-		bye := func(route, callID string) string {
-			text := string(w.Request("BYE", "sip:a@10.0.0.2", "Route: "+route+"\r\n", ""))
-			text = strings.Replace(text, "To: <sip:a@10.0.0.2>", "To: <sip:alice@example.com>;tag=from1", 1)
-			at := strings.Index(text, "Call-ID: ")
-			end := at + strings.Index(text[at:], "\r\n")
-			return string(w.Send([]byte(text[:at] + "Call-ID: " + callID + text[end:])).ReasonPhrase())
-		}
-		if got := bye(rr, "call-1"); got != want {
-			t.Errorf("%s\n got %s\nwant %s (%s)", body, got, want, rr)
-		}
-		for why, got := range map[string]string{"another call's": bye(rr, "other"), "forged": bye(strings.Replace(rr, ";s=", ";s=0", 1), "call-1"),
-			"changed": bye(strings.Replace(rr, ">", ";x=y>", 1), "call-1"), "none": bye("<sip:10.0.0.1;lr>", "call-1")} {
-			if got != "nil" {
-				t.Errorf("%s, %s Route: route_params %s", body, why, got)
+		t.Run(body, func(t *testing.T) {
+			w, busy, _ := routed(t, show+body+` req:relay("sip:b@10.0.0.9")`)
+			w.Ask("INVITE", "sip:bob@example.com", "Contact: <sip:a@10.0.0.2>\r\n")
+			rr := string(busy.Requests("INVITE")[0].HeaderName("Record-Route"))
+			bye := func(route, callID string) string {
+				text := string(w.Request("BYE", "sip:a@10.0.0.2", "Route: "+route+"\r\n", ""))
+				text = strings.Replace(text, "To: <sip:a@10.0.0.2>", "To: <sip:alice@example.com>;tag=from1", 1)
+				at := strings.Index(text, "Call-ID: ")
+				end := at + strings.Index(text[at:], "\r\n")
+				return string(w.Send([]byte(text[:at] + "Call-ID: " + callID + text[end:])).ReasonPhrase())
 			}
-		}
+			if got := bye(rr, "call-1"); got != want {
+				t.Errorf("%s\n got %s\nwant %s (%s)", body, got, want, rr)
+			}
+			for why, got := range map[string]string{"another call's": bye(rr, "other"), "forged": bye(strings.Replace(rr, ";s=", ";s=0", 1), "call-1"),
+				"changed": bye(strings.Replace(rr, ">", ";x=y>", 1), "call-1"), "none": bye("<sip:10.0.0.1;lr>", "call-1")} {
+				if got != "nil" {
+					t.Errorf("%s, %s Route: route_params %s", body, why, got)
+				}
+			}
+		})
 	}
 	refuse(t, map[string]string{
 		`req:record_route{lr = true}`:          "lr",
@@ -117,11 +119,13 @@ end
 // "nothing where no dialog can start"
 func TestContractNoRecordRouteWithoutDialog(t *testing.T) {
 	for method, want := range map[string]bool{"INVITE": true, "SUBSCRIBE": true, "REFER": true, "MESSAGE": false, "OPTIONS": false, "REGISTER": false, "PUBLISH": false} {
-		w, _, fine := routed(t, `req:record_route() req:relay("sip:b@10.0.0.8")`)
-		w.Ask(method, "sip:bob@example.com", "Contact: <sip:a@10.0.0.2>\r\n")
-		if got := fine.Requests(method)[0].HeaderName("Record-Route") != nil; got != want {
-			t.Errorf("%s: Record-Route %v", method, got)
-		}
+		t.Run(method, func(t *testing.T) {
+			w, _, fine := routed(t, `req:record_route() req:relay("sip:b@10.0.0.8")`)
+			w.Ask(method, "sip:bob@example.com", "Contact: <sip:a@10.0.0.2>\r\n")
+			if got := fine.Requests(method)[0].HeaderName("Record-Route") != nil; got != want {
+				t.Errorf("%s: Record-Route %v", method, got)
+			}
+		})
 	}
 }
 

@@ -46,30 +46,32 @@ func TestContractOrderAndFailover(t *testing.T) {
 		{`{` + a + `, {uri = ` + b + `, delay = 4}}, {delay = 2, timeout = 20}`, [3]int{0, 0, 0}, "2 4 - 408"},
 		{`{` + a + `, ` + a + `}`, [3]int{486, 0, 0}, "0 - - 486"},
 	} {
-		w := scene(t, `req:relay(`+s.args+`)`)
-		var at [3]string
-		for i, code := range s.codes {
-			at[i] = "-"
-			code := []int{180, code}
-			if code[1] == 0 {
-				code = code[:1]
+		t.Run(s.args, func(t *testing.T) {
+			w := scene(t, `req:relay(`+s.args+`)`)
+			var at [3]string
+			for i, code := range s.codes {
+				at[i] = "-"
+				code := []int{180, code}
+				if code[1] == 0 {
+					code = code[:1]
+				}
+				p := newPhone(w, fmt.Sprintf("10.0.0.%d:5060", 7+i), "", code...)
+				p.watch(func() { at[i] = fmt.Sprint(int(w.Sim.Elapsed() / time.Second)) })
 			}
-			p := newPhone(w, fmt.Sprintf("10.0.0.%d:5060", 7+i), "", code...)
-			p.watch(func() { at[i] = fmt.Sprint(int(w.Sim.Elapsed() / time.Second)) })
-		}
-		c := call(w)
-		w.Run(28 * second)
-		end := fmt.Sprint(status(c.last()))
-		if end == "180" {
-			c.cancel()
-			w.Run(second)
-			if status(c.last()) == 487 {
-				end = "cancelled"
+			c := call(w)
+			w.Run(28 * second)
+			end := fmt.Sprint(status(c.last()))
+			if end == "180" {
+				c.cancel()
+				w.Run(second)
+				if status(c.last()) == 487 {
+					end = "cancelled"
+				}
 			}
-		}
-		if got := strings.Join(append(at[:], end), " "); got != s.want {
-			t.Errorf("%s %v\n got %s\nwant %s\n%s", s.args, s.codes, got, s.want, w.Log())
-		}
+			if got := strings.Join(append(at[:], end), " "); got != s.want {
+				t.Errorf("%s %v\n got %s\nwant %s\n%s", s.args, s.codes, got, s.want, w.Log())
+			}
+		})
 	}
 }
 
@@ -97,19 +99,21 @@ func TestContractThreeTimeouts(t *testing.T) {
 		{`{{uri = ` + b + `, timeout = 2.5}, {uri = "sip:b@10.0.0.66", reply_timeout = 6}}`, []int{180}, "6 408 timeout, CANCEL"},
 		{b + `, {timeout = 5}`, []int{486}, "0 486 nil"},
 	} {
-		w := scene(t, `
+		t.Run(s.args, func(t *testing.T) {
+			w := scene(t, `
 local start = sip.now()
 local res = req:fork(`+s.args+`)
 sip.log.info("result %d %d %s", math.floor(sip.now() - start + 0.001), res.code, tostring(res.cause))
 req:reply(res)`)
-		p := newPhone(w, "10.0.0.9:5060", "", s.codes...)
-		call(w)
-		w.Run(40 * second)
-		want, cancelled := strings.CutSuffix(s.want, ", CANCEL")
-		logs(t, w, "result "+want)
-		if got := len(p.Requests("CANCEL")); (got > 0) != cancelled {
-			t.Errorf("%s %v: %d CANCELs", s.args, s.codes, got)
-		}
+			p := newPhone(w, "10.0.0.9:5060", "", s.codes...)
+			call(w)
+			w.Run(40 * second)
+			want, cancelled := strings.CutSuffix(s.want, ", CANCEL")
+			logs(t, w, "result "+want)
+			if got := len(p.Requests("CANCEL")); (got > 0) != cancelled {
+				t.Errorf("%s %v: %d CANCELs", s.args, s.codes, got)
+			}
+		})
 	}
 }
 
@@ -157,35 +161,39 @@ func TestContractCancelByTheScript(t *testing.T) {
 		`"no credit"`:                 `SIP;text="no credit"`,
 		`'she said "no"'`:             `SIP;text="she said \"no\""`,
 	} {
-		w := scene(t, `
+		t.Run(args, func(t *testing.T) {
+			w := scene(t, `
 sip.spawn(function() sip.sleep(2) req:cancel(`+args+`) end)
 local res = req:fork({"sip:b@10.0.0.9", "sip:b@10.0.0.8"}, {order = "serial"})
 sip.log.info("ended %d cancelled %s", res.code, req.cancelled)
 req:reply(404)`)
-		p, next := newPhone(w, "10.0.0.9:5060", "", 180), newPhone(w, "10.0.0.8:5060", "", 180)
-		c := call(w)
-		w.Run(10 * second)
-		list := p.Requests("CANCEL")
-		if len(list) != 1 || string(list[0].HeaderName("Reason")) != want || c.codes() != "180 404" || len(next.Got) != 0 {
-			t.Errorf("cancel(%s): %d CANCELs, the caller got %s", args, len(list), c.codes())
-			if len(list) > 0 {
-				t.Errorf("Reason %q", list[0].HeaderName("Reason"))
+			p, next := newPhone(w, "10.0.0.9:5060", "", 180), newPhone(w, "10.0.0.8:5060", "", 180)
+			c := call(w)
+			w.Run(10 * second)
+			list := p.Requests("CANCEL")
+			if len(list) != 1 || string(list[0].HeaderName("Reason")) != want || c.codes() != "180 404" || len(next.Got) != 0 {
+				t.Errorf("cancel(%s): %d CANCELs, the caller got %s", args, len(list), c.codes())
+				if len(list) > 0 {
+					t.Errorf("Reason %q", list[0].HeaderName("Reason"))
+				}
 			}
-		}
-		logs(t, w, "ended 487 cancelled false")
+			logs(t, w, "ended 487 cancelled false")
+		})
 	}
 }
 
 // follow_redirects: contacts of a 3xx become targets.
 func TestContractFollowRedirects(t *testing.T) {
 	for opts, want := range map[string]int{`{follow_redirects = true}`: 200, `{follow_redirects = false}`: 302, `{}`: 302} {
-		w := scene(t, `req:relay("sip:b@10.0.0.9", `+opts+`)`)
-		newPhone(w, "10.0.0.9:5060", "Contact: <sip:b@10.0.0.8>\r\n", 302)
-		newPhone(w, "10.0.0.8:5060", "", 200)
-		c := call(w)
-		w.Run(2 * second)
-		if got := status(c.last()); got != want {
-			t.Errorf("%s: got %d", opts, got)
-		}
+		t.Run(opts, func(t *testing.T) {
+			w := scene(t, `req:relay("sip:b@10.0.0.9", `+opts+`)`)
+			newPhone(w, "10.0.0.9:5060", "Contact: <sip:b@10.0.0.8>\r\n", 302)
+			newPhone(w, "10.0.0.8:5060", "", 200)
+			c := call(w)
+			w.Run(2 * second)
+			if got := status(c.last()); got != want {
+				t.Errorf("%s: got %d", opts, got)
+			}
+		})
 	}
 }

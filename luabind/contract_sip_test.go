@@ -23,10 +23,12 @@ func TestContractIsLocal(t *testing.T) {
 		`sip.uri("sip:x@example.com:7000")`: true, `sip.uri("sip:10.0.0.1:5060")`: true, `sip.uri("sip:10.0.0.1:5070")`: false, `sip.uri("tel:+1")`: false,
 		`sip.address("<sip:x@example.com>;tag=1")`: true, `sip.uri("sips:10.0.0.1:5060")`: true, `sip.uri("sips:10.0.0.1")`: false, `sip.address("*")`: false,
 	} {
-		got, err := w.Eval("return sip.is_local(" + text + ")")
-		if err != nil || got[0] != any(want) {
-			t.Errorf("sip.is_local(%s): %v %v, want %v", text, got, err, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			got, err := w.Eval("return sip.is_local(" + text + ")")
+			if err != nil || got[0] != any(want) {
+				t.Errorf("sip.is_local(%s): %v %v, want %v", text, got, err, want)
+			}
+		})
 	}
 }
 
@@ -137,9 +139,11 @@ func TestContractSend(t *testing.T) {
 	})
 	m := p.Requests("MESSAGE")[0]
 	for name, want := range map[string]string{"From": `"Bot" <sip:bot@example.com>;tag=`, "To": "<sip:x@y>", "X-A": "1", "Content-Type": "text/plain"} {
-		if got := string(m.HeaderName(name)); !strings.HasPrefix(got, want) {
-			t.Errorf("%s is %q", name, got)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := string(m.HeaderName(name)); !strings.HasPrefix(got, want) {
+				t.Errorf("%s is %q", name, got)
+			}
+		})
 	}
 	evals(t, w, map[string][]any{
 		`return sip.send{method = "NOTIFY", uri = "sip:b@10.0.0.9", body = "x", headers = {["content-type"] = "text/a", ["X-A"] = "1"}}.code`:  {202.0},

@@ -45,16 +45,18 @@ func TestContractWithoutATarget(t *testing.T) {
 		`req:relay{uri = req.ruri, path = req.routes}`:    {200, 200},
 		`req:relay{next_hop = "sip:10.0.0.8"}`:            {200, 200},
 	} {
-		for i, code := range want {
-			w, _, _ := routed(t, body)
-			text := string(w.Request("MESSAGE", "sip:bob@10.0.0.9", "Route: <sip:10.0.0.8;lr>\r\n", ""))
-			if i == 1 {
-				text = inDialog(w, "Route: <sip:10.0.0.8;lr>\r\n")
+		t.Run(body, func(t *testing.T) {
+			for i, code := range want {
+				w, _, _ := routed(t, body)
+				text := string(w.Request("MESSAGE", "sip:bob@10.0.0.9", "Route: <sip:10.0.0.8;lr>\r\n", ""))
+				if i == 1 {
+					text = inDialog(w, "Route: <sip:10.0.0.8;lr>\r\n")
+				}
+				if got := status(w.Send([]byte(text))); got != code {
+					t.Errorf("%s (in dialog %v): answered %d, want %d\n%s", body, i == 1, got, code, w.Log())
+				}
 			}
-			if got := status(w.Send([]byte(text))); got != code {
-				t.Errorf("%s (in dialog %v): answered %d, want %d\n%s", body, i == 1, got, code, w.Log())
-			}
-		}
+		})
 	}
 }
 
@@ -84,13 +86,15 @@ func TestContractTargetKeys(t *testing.T) {
 		`req:set_header("X-A", "edited") req:relay("sip:b@10.0.0.9")`:             {"X-A: edited\r\n"},
 		`req:relay("tel:+4912345", {next_hop = "sip:10.0.0.9"})`:                  {"INVITE tel:+4912345 SIP/2.0"},
 	} {
-		got := sentTo(t, strings.Replace(body, "req.contacts[1]", `sip.address("<sip:alice@10.0.0.9>")`, 1), "X-Sent: by the caller\r\n")
-		for _, text := range want {
-			absent := strings.HasPrefix(text, "!")
-			if strings.Contains(got, strings.TrimPrefix(text, "!")) == absent {
-				t.Errorf("%s\nwant %q, sent\n%s", body, text, got)
+		t.Run(body, func(t *testing.T) {
+			got := sentTo(t, strings.Replace(body, "req.contacts[1]", `sip.address("<sip:alice@10.0.0.9>")`, 1), "X-Sent: by the caller\r\n")
+			for _, text := range want {
+				absent := strings.HasPrefix(text, "!")
+				if strings.Contains(got, strings.TrimPrefix(text, "!")) == absent {
+					t.Errorf("%s\nwant %q, sent\n%s", body, text, got)
+				}
 			}
-		}
+		})
 	}
 }
 
@@ -154,13 +158,15 @@ func TestContractNilErrEmptyAndOpts(t *testing.T) {
 		`req.ruri.host = "10.0.0.9" req:relay{timeout = 5}`:                                             486,
 		`req.ruri.host = "10.0.0.9" req:fork{on_response = function(res) res:set_header("X", "y") end}`: 486,
 	} {
-		w, _, _ := routed(t, lookup+body)
-		if got := w.Code("MESSAGE", "sip:bob@example.com"); got != want {
-			t.Errorf("%s: answered %d, want %d\n%s", body, got, want, w.Log())
-		}
-		if want == 503 {
-			logs(t, w, "store away", "call_id=call-1")
-		}
+		t.Run(body, func(t *testing.T) {
+			w, _, _ := routed(t, lookup+body)
+			if got := w.Code("MESSAGE", "sip:bob@example.com"); got != want {
+				t.Errorf("%s: answered %d, want %d\n%s", body, got, want, w.Log())
+			}
+			if want == 503 {
+				logs(t, w, "store away", "call_id=call-1")
+			}
+		})
 	}
 }
 
@@ -171,14 +177,16 @@ func TestContractRedirect(t *testing.T) {
 		`req:redirect(sip.uri("sip:x@y;z"), {code = 301})`:                                  "301 <sip:x@y;z>",
 		`req:redirect({{uri = "sip:x@y", q = 0.5}, "sip:z@y"}, {code = 305, expires = 60})`: "305 <sip:x@y>;q=0.5;expires=60|<sip:z@y>;expires=60",
 	} {
-		w := scene(t, body)
-		m := w.Ask("INVITE", "sip:bob@example.com")
-		got := fmt.Sprint(status(m), " ")
-		for e := m.ElementsName("Contact"); e.Next(); {
-			got += string(e.Value) + "|"
-		}
-		if got != want+"|" {
-			t.Errorf("%s\n got %s\nwant %s", body, got, want)
-		}
+		t.Run(body, func(t *testing.T) {
+			w := scene(t, body)
+			m := w.Ask("INVITE", "sip:bob@example.com")
+			got := fmt.Sprint(status(m), " ")
+			for e := m.ElementsName("Contact"); e.Next(); {
+				got += string(e.Value) + "|"
+			}
+			if got != want+"|" {
+				t.Errorf("%s\n got %s\nwant %s", body, got, want)
+			}
+		})
 	}
 }

@@ -145,14 +145,16 @@ func TestDeclarations(t *testing.T) {
 		"waiting request": func() { luabind.Waiting("x", "", func(context.Context, *engine.Request) error { return nil }) },
 		"variadic":        func() { luabind.Pure("x", "", func(...string) {}) },
 	} {
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Errorf("%s: declared", name)
-				}
+		t.Run(name, func(t *testing.T) {
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Errorf("%s: declared", name)
+					}
+				}()
+				declare()
 			}()
-			declare()
-		}()
+		})
 	}
 }
 
@@ -164,10 +166,12 @@ func TestObjectsAreTargets(t *testing.T) {
 		`local r = req:fork(m.one()) assert(r.target == r.target and r.target.q == 0.5) req:reply(r)`: 486,
 		`req:redirect(m.all())`: 302,
 	} {
-		w, _, _ := routed(t, body, luabindtest.Modules(typedModule()), luabindtest.Script(func(o *luabind.Options) { o.Source = `m = require "m" ` + o.Source }))
-		if got := w.Code("MESSAGE", "sip:bob@example.com"); got != want {
-			t.Errorf("%s\ngot %d, want %d\n%s", body, got, want, w.Log())
-		}
+		t.Run(body, func(t *testing.T) {
+			w, _, _ := routed(t, body, luabindtest.Modules(typedModule()), luabindtest.Script(func(o *luabind.Options) { o.Source = `m = require "m" ` + o.Source }))
+			if got := w.Code("MESSAGE", "sip:bob@example.com"); got != want {
+				t.Errorf("%s\ngot %d, want %d\n%s", body, got, want, w.Log())
+			}
+		})
 	}
 }
 

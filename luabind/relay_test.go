@@ -48,10 +48,12 @@ func TestRelayTargets(t *testing.T) {
 		`req:relay("sip:b@10.0.0.9", {on_failure = function(res, r) r:relay("sip:b@10.0.0.8") end})`:                               200,
 		`req:relay("sip:b@10.0.0.9", {on_failure = function(res, r) local x = r:fork("sip:b@10.0.0.9") r:reply(x.code + 1) end})`:  487,
 	} {
-		w, _, _ := routed(t, body)
-		if got := w.Code("MESSAGE", "sip:bob@example.com"); got != want {
-			t.Errorf("%s\ngot %d, want %d\n%s", body, got, want, w.Log())
-		}
+		t.Run(body, func(t *testing.T) {
+			w, _, _ := routed(t, body)
+			if got := w.Code("MESSAGE", "sip:bob@example.com"); got != want {
+				t.Errorf("%s\ngot %d, want %d\n%s", body, got, want, w.Log())
+			}
+		})
 	}
 }
 
@@ -103,9 +105,11 @@ req:relay("sip:b@10.0.0.9", {
 		t.Fatal("nothing reached the peer")
 	}
 	for header, want := range map[string]string{"X-Branch": "b/MESSAGE", "X-Static": "a", "User-Agent": ""} {
-		if v := string(got[0].HeaderName(header)); v != want {
-			t.Errorf("%s is %q, want %q", header, v, want)
-		}
+		t.Run(header, func(t *testing.T) {
+			if v := string(got[0].HeaderName(header)); v != want {
+				t.Errorf("%s is %q, want %q", header, v, want)
+			}
+		})
 	}
 	if u := string(got[0].RequestURI()); u != "sip:carol@10.0.0.9" {
 		t.Errorf("Request-URI %s", u)

@@ -77,17 +77,19 @@ func TestReload(t *testing.T) {
 		"require 'broken'":  "broken.lua:2:",
 		"while true do end": "too long",
 	} {
-		write(t, dir, "route.lua", text)
-		write(t, dir, "loop.lua", `require "loop2"`)
-		write(t, dir, "loop2.lua", `require "loop"`)
-		write(t, dir, "broken.lua", "local a\nlocal b = = 2")
-		err := w.Router.Reload(context.Background())
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s\nwant an error with %q, got %v", text, want, err)
-		}
-		if r := reason(); r != "two" {
-			t.Errorf("after a refused reload: %s", r)
-		}
+		t.Run(text, func(t *testing.T) {
+			write(t, dir, "route.lua", text)
+			write(t, dir, "loop.lua", `require "loop2"`)
+			write(t, dir, "loop2.lua", `require "loop"`)
+			write(t, dir, "broken.lua", "local a\nlocal b = = 2")
+			err := w.Router.Reload(context.Background())
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s\nwant an error with %q, got %v", text, want, err)
+			}
+			if r := reason(); r != "two" {
+				t.Errorf("after a refused reload: %s", r)
+			}
+		})
 	}
 	var e *luabind.ScriptError
 	write(t, dir, "route.lua", "local x = nil\nlocal function f()\n  x.y = 1\nend\nf()")

@@ -197,9 +197,11 @@ func TestConfigure(t *testing.T) {
 		`m.configure{} m.configure{}`:    "has already been called",
 		`m.configure{max = math.random(10)} m = nil sip.log.info(math.random(10))`: "differs between lanes",
 	} {
-		if err := try(source); err == nil || !contains(err.Error(), want) {
-			t.Errorf("%s\nwant %q, got %v", source, want, err)
-		}
+		t.Run(source, func(t *testing.T) {
+			if err := try(source); err == nil || !contains(err.Error(), want) {
+				t.Errorf("%s\nwant %q, got %v", source, want, err)
+			}
+		})
 	}
 	fail = errors.New("no such realm")
 	if err := try(`m.configure{}`); err == nil || !contains(err.Error(), "m.configure: no such realm") {

@@ -14,13 +14,15 @@ func TestSupported(t *testing.T) {
 	for header, want := range map[string]int{
 		"Proxy-Require: foo, BAR": 204, "Proxy-Require: X.y": 204, "Proxy-Require:": 204, "Proxy-Require: foo, baz": 420, "Require: baz": 204,
 	} {
-		m := w.Ask("MESSAGE", "sip:bob@example.com", header+"\r\n")
-		if m.Status() != want {
-			t.Errorf("%s: %d, want %d", header, m.Status(), want)
-		}
-		if got := string(m.Header(message.HeaderUnsupported)); want == 420 && got != "baz" {
-			t.Errorf("%s: Unsupported: %s", header, got)
-		}
+		t.Run(header, func(t *testing.T) {
+			m := w.Ask("MESSAGE", "sip:bob@example.com", header+"\r\n")
+			if m.Status() != want {
+				t.Errorf("%s: %d, want %d", header, m.Status(), want)
+			}
+			if got := string(m.Header(message.HeaderUnsupported)); want == 420 && got != "baz" {
+				t.Errorf("%s: Unsupported: %s", header, got)
+			}
+		})
 	}
 	evalFails(t, w, map[string]string{
 		`sip.supported{ "late" }`: "sip.supported can only be called while the file runs",
@@ -37,9 +39,11 @@ func TestSupportedMistakes(t *testing.T) {
 		`sip.supported{ "a", x = "b" }`: "a list of option tags is wanted",
 		`local t = {} for i = 1, 65 do t[i] = "t" .. i end sip.supported(t)`: "more than 64 option tags",
 	} {
-		_, err := luabindtest.Try(t, source+" function route() end")
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", source, err, want)
-		}
+		t.Run(source, func(t *testing.T) {
+			_, err := luabindtest.Try(t, source+" function route() end")
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q", source, err, want)
+			}
+		})
 	}
 }

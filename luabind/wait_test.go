@@ -159,10 +159,12 @@ func TestNothingWaitsAtFileLevel(t *testing.T) {
 		`local ok, err = pcall(sip.sleep, 1) error(err, 0)`: "sip.sleep waits",
 		`coroutine.wrap(function() sip.sleep(1) end)()`:     "sip.sleep waits",
 	} {
-		_, err := luabindtest.Try(t, source+"\n"+idle, luabindtest.Modules(m))
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", source, err)
-		}
+		t.Run(source, func(t *testing.T) {
+			_, err := luabindtest.Try(t, source+"\n"+idle, luabindtest.Modules(m))
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v", source, err)
+			}
+		})
 	}
 }
 
@@ -238,9 +240,11 @@ function route() end`, luabindtest.Lanes(2))
 		`sip.every(0, print)`:              "must be above 0",
 		`sip.every(1, print, {jiter = 1})`: `unknown option "jiter"; did you mean 'jitter'?`,
 	} {
-		if _, err := luabindtest.Try(t, source+"\n"+idle); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", source, err)
-		}
+		t.Run(source, func(t *testing.T) {
+			if _, err := luabindtest.Try(t, source+"\n"+idle); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v", source, err)
+			}
+		})
 	}
 }
 

@@ -24,9 +24,11 @@ func TestCheck(t *testing.T) {
 		"badlib2.lua": "local lib = require \"broken\"\nfunction route(req) req:reply(404) end\n",
 		"broken.lua":  "return {\n",
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 	at := func(names ...string) []string {
 		for i, n := range names {

@@ -38,12 +38,14 @@ func TestLeastMemory(t *testing.T) {
 		"both versions":            {map[string]string{"proc/self/cgroup": "9:memory:/x\n0::/y\n", "sys/fs/cgroup/unified/y/memory.max": "1048576\n"}, mib},
 		"nonsense":                 {map[string]string{"proc/self/cgroup": "::\n0::relative\nx\n", "sys/fs/cgroup/memory.max": "many\n"}, 0},
 	} {
-		root := fstest.MapFS{}
-		for path, text := range c.files {
-			root[path] = &fstest.MapFile{Data: []byte(text)}
-		}
-		if got := leastMemory(root); got != c.want {
-			t.Errorf("%s: %d, want %d", name, got, c.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			root := fstest.MapFS{}
+			for path, text := range c.files {
+				root[path] = &fstest.MapFile{Data: []byte(text)}
+			}
+			if got := leastMemory(root); got != c.want {
+				t.Errorf("%s: %d, want %d", name, got, c.want)
+			}
+		})
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sipscript/sipscript/ops/admin"
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/ops/admin"
 	"github.com/sipscript/sipscript/scripts"
 )
 

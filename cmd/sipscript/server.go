@@ -19,12 +19,12 @@ import (
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/resolver"
 	"github.com/sipscript/sipscript/engine/transport"
-	"github.com/sipscript/sipscript/ops/admin"
-	"github.com/sipscript/sipscript/ops/watch"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/all"
 	"github.com/sipscript/sipscript/modules/clients"
 	"github.com/sipscript/sipscript/modules/host"
+	"github.com/sipscript/sipscript/ops/admin"
+	"github.com/sipscript/sipscript/ops/watch"
 )
 
 // The states of a server.

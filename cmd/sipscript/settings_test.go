@@ -176,13 +176,15 @@ func TestMistakes(t *testing.T) {
 		{config: "watch: no\n", contains: `sipscript.yaml: watch: "no" is not a valid value: expected true or false`},
 		{args: one("--config", "/does/not/exist"), contains: "--config"},
 	} {
-		_, err := parse(t, c.args, c.vars, c.config)
-		if err == nil || exitCode(err) != exitUsage || !strings.Contains(err.Error(), c.contains) {
-			t.Errorf("%q %v %q: %v (exit %d), want %q", c.args, c.vars, c.config, err, exitCode(err), c.contains)
-		}
-		if err != nil && strings.Contains(err.Error(), "\n") {
-			t.Errorf("%q: more than one line: %q", c.args, err)
-		}
+		t.Run(c.config, func(t *testing.T) {
+			_, err := parse(t, c.args, c.vars, c.config)
+			if err == nil || exitCode(err) != exitUsage || !strings.Contains(err.Error(), c.contains) {
+				t.Errorf("%q %v %q: %v (exit %d), want %q", c.args, c.vars, c.config, err, exitCode(err), c.contains)
+			}
+			if err != nil && strings.Contains(err.Error(), "\n") {
+				t.Errorf("%q: more than one line: %q", c.args, err)
+			}
+		})
 	}
 }
 
@@ -205,11 +207,13 @@ func TestOtherCommands(t *testing.T) {
 		{[]string{"reload", "--admin", "nowhere"}, 2, "HOST:PORT"},
 		{[]string{"status", "--admin", "127.0.0.1:1"}, 1, "no answer from a server at 127.0.0.1:1"},
 	} {
-		var out bytes.Buffer
-		code := execute(append([]string{"sipscript"}, c.args...), environment{lookup: func(string) (string, bool) { return "", false }, stdout: &out, stderr: &out})
-		if code != c.code || !strings.Contains(out.String(), c.contains) {
-			t.Errorf("%q: exit %d, want %d with %q:\n%s", c.args, code, c.code, c.contains, out.String())
-		}
+		t.Run(c.contains, func(t *testing.T) {
+			var out bytes.Buffer
+			code := execute(append([]string{"sipscript"}, c.args...), environment{lookup: func(string) (string, bool) { return "", false }, stdout: &out, stderr: &out})
+			if code != c.code || !strings.Contains(out.String(), c.contains) {
+				t.Errorf("%q: exit %d, want %d with %q:\n%s", c.args, code, c.code, c.contains, out.String())
+			}
+		})
 	}
 }
 

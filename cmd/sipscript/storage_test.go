@@ -53,10 +53,12 @@ func TestRedisThatIsNotThere(t *testing.T) {
 		"redis://:hidden@" + fakeRedis(t, "-WRONGPASS invalid username-password pair") + "/0":                          "put the password in the URL",
 		"rediss://:hidden@127.0.0.1:1/0": "use redis:// without TLS",
 	} {
-		var out bytes.Buffer
-		code := execute([]string{"sipscript", "run", "-l", "udp:127.0.0.1:0", "--secret", secret, "--redis", url}, environment{lookup: func(string) (string, bool) { return "", false }, stdout: &out, stderr: &out})
-		if code != exitFailed || !strings.Contains(out.String(), want) || strings.Contains(out.String(), "hidden") || strings.Count(out.String(), "\n") != 1 {
-			t.Errorf("%s: exit %d, want 1 and one line with %q:\n%s", url, code, want, &out)
-		}
+		t.Run(url, func(t *testing.T) {
+			var out bytes.Buffer
+			code := execute([]string{"sipscript", "run", "-l", "udp:127.0.0.1:0", "--secret", secret, "--redis", url}, environment{lookup: func(string) (string, bool) { return "", false }, stdout: &out, stderr: &out})
+			if code != exitFailed || !strings.Contains(out.String(), want) || strings.Contains(out.String(), "hidden") || strings.Count(out.String(), "\n") != 1 {
+				t.Errorf("%s: exit %d, want 1 and one line with %q:\n%s", url, code, want, &out)
+			}
+		})
 	}
 }

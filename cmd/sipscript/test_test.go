@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,14 +46,16 @@ func TestTest(t *testing.T) {
 		{[]string{nothing}, 1, []string{"no *_spec.lua"}},
 		{[]string{filepath.Join(dir, "nowhere")}, 1, []string{"nowhere"}},
 	} {
-		code, out := sipscript(append([]string{"test"}, c.args...)...)
-		if code != c.code {
-			t.Errorf("%q: exit %d, want %d:\n%s", c.args, code, c.code, out)
-		}
-		for _, want := range c.contains {
-			if !strings.Contains(out, want) {
-				t.Errorf("%q: no %q in\n%s", c.args, want, out)
+		t.Run(fmt.Sprint(c.args), func(t *testing.T) {
+			code, out := sipscript(append([]string{"test"}, c.args...)...)
+			if code != c.code {
+				t.Errorf("%q: exit %d, want %d:\n%s", c.args, code, c.code, out)
 			}
-		}
+			for _, want := range c.contains {
+				if !strings.Contains(out, want) {
+					t.Errorf("%q: no %q in\n%s", c.args, want, out)
+				}
+			}
+		})
 	}
 }

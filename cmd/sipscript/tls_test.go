@@ -59,12 +59,14 @@ func TestTLSFilesAreNamed(t *testing.T) {
 		{"udp", "--tls-cert " + cert + " --tls-key " + cert, "key " + cert},
 		{"udp", "--tls-ca /does/not/exist", "/does/not/exist: no such file"},
 	} {
-		var out bytes.Buffer
-		args := append([]string{"sipscript", "run", "-l", c.listen + ":127.0.0.1:0"}, strings.Fields(c.args)...)
-		code := execute(args, environment{lookup: func(string) (string, bool) { return "", false }, stdout: &out, stderr: &out})
-		if code != exitFailed || !strings.Contains(out.String(), c.contains) || !strings.Contains(out.String(), "PEM files that this process may read") {
-			t.Errorf("%s: exit %d, want 1 with %q:\n%s", c.args, code, c.contains, &out)
-		}
+		t.Run(c.listen, func(t *testing.T) {
+			var out bytes.Buffer
+			args := append([]string{"sipscript", "run", "-l", c.listen + ":127.0.0.1:0"}, strings.Fields(c.args)...)
+			code := execute(args, environment{lookup: func(string) (string, bool) { return "", false }, stdout: &out, stderr: &out})
+			if code != exitFailed || !strings.Contains(out.String(), c.contains) || !strings.Contains(out.String(), "PEM files that this process may read") {
+				t.Errorf("%s: exit %d, want 1 with %q:\n%s", c.args, code, c.contains, &out)
+			}
+		})
 	}
 }
 
@@ -112,11 +114,13 @@ func TestPortInUse(t *testing.T) {
 	}
 	defer taken.Close()
 	for args, flag := range map[string]string{"-l tcp:" + taken.Addr().String(): "--listen", "-l tcp:127.0.0.1:0 --admin " + taken.Addr().String(): "--admin", "-l tcp:192.0.2.77:0": "--listen"} {
-		var out bytes.Buffer
-		code := execute(append([]string{"sipscript", "run"}, strings.Fields(args)...), environment{lookup: func(string) (string, bool) { return "", false }, stdout: &out, stderr: &out})
-		_, line, _ := strings.Cut(out.String(), "sipscript: ")
-		if code != exitFailed || strings.Count(line, "choose another") != 1 || strings.Count(line, "--") != 1 || !strings.Contains(line, flag) {
-			t.Errorf("%s: exit %d, want 1 and one piece of advice with %s:\n%s", args, code, flag, line)
-		}
+		t.Run(args, func(t *testing.T) {
+			var out bytes.Buffer
+			code := execute(append([]string{"sipscript", "run"}, strings.Fields(args)...), environment{lookup: func(string) (string, bool) { return "", false }, stdout: &out, stderr: &out})
+			_, line, _ := strings.Cut(out.String(), "sipscript: ")
+			if code != exitFailed || strings.Count(line, "choose another") != 1 || strings.Count(line, "--") != 1 || !strings.Contains(line, flag) {
+				t.Errorf("%s: exit %d, want 1 and one piece of advice with %s:\n%s", args, code, flag, line)
+			}
+		})
 	}
 }

@@ -40,13 +40,15 @@ func TestUser(t *testing.T) {
 			{"", "rm STORE bob", 0, ""},
 			{"", "list STORE", 0, "alice\texample.com\tMD5\n"},
 		} {
-			out, code := users(t, c.input, strings.Fields(strings.ReplaceAll(c.args, "STORE", store))...)
-			if code != c.code || c.code == 0 && out != c.out || !strings.Contains(out, c.out) {
-				t.Errorf("%s %s: exit %d, %q; want %d, %q", kind, c.args, code, out, c.code, c.out)
-			}
-			if strings.Contains(out, "secret") || strings.Contains(out, "other") {
-				t.Errorf("%s shows the password: %s", c.args, out)
-			}
+			t.Run(c.input, func(t *testing.T) {
+				out, code := users(t, c.input, strings.Fields(strings.ReplaceAll(c.args, "STORE", store))...)
+				if code != c.code || c.code == 0 && out != c.out || !strings.Contains(out, c.out) {
+					t.Errorf("%s %s: exit %d, %q; want %d, %q", kind, c.args, code, out, c.code, c.out)
+				}
+				if strings.Contains(out, "secret") || strings.Contains(out, "other") {
+					t.Errorf("%s shows the password: %s", c.args, out)
+				}
+			})
 		}
 	}
 }
@@ -79,13 +81,15 @@ func TestUserMistakes(t *testing.T) {
 		{"nonsense", 2, "the commands are add, passwd, rm, list and migrate"},
 		{"add --nonsense", 2, "nonsense"},
 	} {
-		out, code := users(t, "", strings.Fields(strings.NewReplacer("FILE", file, "NEW", "sqlite:"+fresh).Replace(c.args))...)
-		if _, err := os.Stat(fresh); err == nil {
-			t.Fatalf("%s made a database", c.args)
-		}
-		if code != c.code || !strings.Contains(out, c.out) {
-			t.Errorf("%s: exit %d, %q; want %d, %q", c.args, code, out, c.code, c.out)
-		}
+		t.Run(c.args, func(t *testing.T) {
+			out, code := users(t, "", strings.Fields(strings.NewReplacer("FILE", file, "NEW", "sqlite:"+fresh).Replace(c.args))...)
+			if _, err := os.Stat(fresh); err == nil {
+				t.Fatalf("%s made a database", c.args)
+			}
+			if code != c.code || !strings.Contains(out, c.out) {
+				t.Errorf("%s: exit %d, %q; want %d, %q", c.args, code, out, c.code, c.out)
+			}
+		})
 	}
 	if out, code := users(t, "\n", "add", "--store", file, "--realm", "x", "--password-stdin", "alice"); code != 1 || !strings.Contains(out, "empty") {
 		t.Errorf("%d %s", code, out)

@@ -25,8 +25,10 @@ func TestCallThroughGoRouting(t *testing.T) {
 	bob.Bye()
 
 	for to, code := range map[string]int{"sip:nobody@example.com": 480, "sip:bob@elsewhere.example": 404} {
-		if got := alice.Invite(to, nil).Final().StatusCode; got != code {
-			t.Errorf("%s: %d, want %d", to, got, code)
-		}
+		t.Run(to, func(t *testing.T) {
+			if got := alice.Invite(to, nil).Final().StatusCode; got != code {
+				t.Errorf("%s: %d, want %d", to, got, code)
+			}
+		})
 	}
 }

@@ -29,9 +29,11 @@ func TestGuideScripts(t *testing.T) {
 			t.Fatal(err)
 		}
 		for file, content := range map[string][]byte{name + ".lua": []byte(s.Text), name + "_spec.lua": calls} {
-			if err := os.WriteFile(filepath.Join(dir, file), content, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			t.Run(file, func(t *testing.T) {
+				if err := os.WriteFile(filepath.Join(dir, file), content, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			})
 		}
 		options := spec.Options{Seed: 1, Modules: all.ForSpec}
 		tests, err := spec.File(filepath.Join(dir, name+"_spec.lua"), options, func(r spec.Result) {

@@ -21,9 +21,11 @@ func runSpec(t *testing.T, script, text string) (tests int, failures []string) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{"x.lua": script, "x_spec.lua": text} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 	o := spec.Options{Seed: 1, Modules: all.ForSpec}
 	tests, err := spec.File(filepath.Join(dir, "x_spec.lua"), o, func(r spec.Result) {

@@ -71,9 +71,11 @@ module_app menu.so
 `, ca, dir, modules)
 	account := fmt.Sprintf("<sip:%s@example.com;transport=%s>;outbound=\"sip:%s;transport=%s\";regint=600;answermode=manual%s\n", user, transport, s.addrs[transport], transport, params)
 	for name, text := range map[string]string{"config": config, "accounts": account, "contacts": ""} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 	b := &baresip{t: t, out: newLines(), ended: make(chan struct{})}
 	b.cmd = exec.Command(path, "-f", dir)

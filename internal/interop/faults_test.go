@@ -44,16 +44,18 @@ func TestErrorAnswers500(t *testing.T) {
 	s := start(t, "--no-watch", script(t, faulty))
 	alice := peer.New(t, "alice", "example.com", s.via("udp"))
 	for _, c := range []struct{ user, log string }{{"error", "route.lua:6"}, {"raise", "route.lua:8"}, {"undecided", ""}, {"deep", "route.lua"}} {
-		from := s.log.count()
-		if code := ask(alice, c.user); code != 500 {
-			t.Errorf("%s: %d", c.user, code)
-		}
-		if c.log != "" {
-			s.log.await(t, from, c.log)
-		}
-		if code := ask(alice, "fine"); code != 200 {
-			t.Errorf("after %s: %d", c.user, code)
-		}
+		t.Run(c.user, func(t *testing.T) {
+			from := s.log.count()
+			if code := ask(alice, c.user); code != 500 {
+				t.Errorf("%s: %d", c.user, code)
+			}
+			if c.log != "" {
+				s.log.await(t, from, c.log)
+			}
+			if code := ask(alice, "fine"); code != 200 {
+				t.Errorf("after %s: %d", c.user, code)
+			}
+		})
 	}
 	if _, text := s.http("GET", "/metrics"); !strings.Contains(text, "script") || !strings.Contains(text, "errors_total") {
 		t.Errorf("script errors are not counted:\n%s", tail(text, 50))

@@ -96,9 +96,11 @@ func TestAnswersOfTheDefaultScript(t *testing.T) {
 		{sip.MESSAGE, "sip:someone@elsewhere.example", 404},
 		{sip.REGISTER, "sip:elsewhere.example", 404},
 	} {
-		if res := alice.Send(alice.Request(c.method, c.to)); res.StatusCode != c.code {
-			t.Errorf("%s %s: %d %s, want %d", c.method, c.to, res.StatusCode, res.Reason, c.code)
-		}
+		t.Run(c.to, func(t *testing.T) {
+			if res := alice.Send(alice.Request(c.method, c.to)); res.StatusCode != c.code {
+				t.Errorf("%s %s: %d %s, want %d", c.method, c.to, res.StatusCode, res.Reason, c.code)
+			}
+		})
 	}
 }
 

@@ -50,13 +50,15 @@ func TestBadStartExits1(t *testing.T) {
 		{[]string{"-l", "udp:127.0.0.1:0", t.TempDir()}, "directory"},
 		{[]string{"-l", "udp:127.0.0.1:0", "--secret", "/does/not/exist"}, "--secret"},
 	} {
-		out, code := command(t, append([]string{"run"}, c.args...)...)
-		if code != 1 || !strings.Contains(out, c.contains) {
-			t.Errorf("%q: exit %d, want 1 and %q:\n%s", c.args, code, c.contains, out)
-		}
-		if strings.Contains(out, "\nready\n") || strings.Contains(out, "goroutine ") {
-			t.Errorf("%q: ready, or panicked:\n%s", c.args, out)
-		}
+		t.Run(c.contains, func(t *testing.T) {
+			out, code := command(t, append([]string{"run"}, c.args...)...)
+			if code != 1 || !strings.Contains(out, c.contains) {
+				t.Errorf("%q: exit %d, want 1 and %q:\n%s", c.args, code, c.contains, out)
+			}
+			if strings.Contains(out, "\nready\n") || strings.Contains(out, "goroutine ") {
+				t.Errorf("%q: ready, or panicked:\n%s", c.args, out)
+			}
+		})
 	}
 }
 
@@ -92,15 +94,17 @@ func TestAdmin(t *testing.T) {
 		"/metrics": {`sipscript_requests_total{method="REGISTER"} 1`, `sipscript_requests_total{method="OPTIONS"} 1`, `sipscript_responses_total{code="200"} 1`, `sipscript_responses_total{code="480"} 1`,
 			"sipscript_lane_queue_delay_seconds_bucket", "sipscript_script_calls_total", "sipscript_registrar_", "sipscript_transport_", "sipscript_transactions", "sipscript_gc_pause_seconds_bucket", "go_goroutines"},
 	} {
-		code, body := s.http("GET", path)
-		if code != 200 {
-			t.Errorf("%s: %d", path, code)
-		}
-		for _, part := range parts {
-			if !strings.Contains(body, part) {
-				t.Errorf("%s: no %q in:\n%s", path, part, body)
+		t.Run(path, func(t *testing.T) {
+			code, body := s.http("GET", path)
+			if code != 200 {
+				t.Errorf("%s: %d", path, code)
 			}
-		}
+			for _, part := range parts {
+				if !strings.Contains(body, part) {
+					t.Errorf("%s: no %q in:\n%s", path, part, body)
+				}
+			}
+		})
 	}
 	if out, code := command(t, "status", "--admin", s.admin); code != 0 || !strings.Contains(out, "serving") {
 		t.Errorf("sipscript status: exit %d: %s", code, out)

@@ -93,15 +93,17 @@ func TestBrokenEditLeavesTheOldRoute(t *testing.T) {
 		{"local m = require 'no_such_module'\nfunction route(req) end\n", "no_such_module"},
 		{"-- nothing here\n", "route"},
 	} {
-		from := s.log.count()
-		rewrite(t, path, c.text)
-		line := s.log.await(t, from, "refused")
-		if !strings.Contains(line, c.line) {
-			t.Errorf("the log does not say %s: %s", c.line, line)
-		}
-		if res := alice.Send(alice.Request("OPTIONS", "sip:someone@example.com")); res.StatusCode != 603 || res.Reason != "First" {
-			t.Errorf("after a broken edit: %d %s", res.StatusCode, res.Reason)
-		}
+		t.Run(c.text, func(t *testing.T) {
+			from := s.log.count()
+			rewrite(t, path, c.text)
+			line := s.log.await(t, from, "refused")
+			if !strings.Contains(line, c.line) {
+				t.Errorf("the log does not say %s: %s", c.line, line)
+			}
+			if res := alice.Send(alice.Request("OPTIONS", "sip:someone@example.com")); res.StatusCode != 603 || res.Reason != "First" {
+				t.Errorf("after a broken edit: %d %s", res.StatusCode, res.Reason)
+			}
+		})
 	}
 	from := s.log.count()
 	rewrite(t, path, `function route(req) req:reply(603, "Third") end`)

@@ -28,9 +28,11 @@ func TestOnceAMinute(t *testing.T) {
 		{"password", near, time.Minute, 0, false},
 		{"password", a, -time.Hour, 0, true}, // the clock was set back
 	} {
-		if silent, ok := l.May(c.what, c.source, start.Add(c.after)); silent != c.silent || ok != c.ok {
-			t.Errorf("%d: %s %s after %v: %d %v", i, c.what, c.source, c.after, silent, ok)
-		}
+		t.Run(c.what, func(t *testing.T) {
+			if silent, ok := l.May(c.what, c.source, start.Add(c.after)); silent != c.silent || ok != c.ok {
+				t.Errorf("%d: %s %s after %v: %d %v", i, c.what, c.source, c.after, silent, ok)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package pattern
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -15,10 +16,12 @@ func TestCaptures(t *testing.T) {
 		start, end int
 		position   bool
 	}{{0, 3, false}, {3, 3, true}, {6, 11, false}} {
-		start, end, position, err := m.Capture(i)
-		if err != nil || start != want.start || end != want.end || position != want.position {
-			t.Errorf("capture %d: %d to %d, %v, %v", i, start, end, position, err)
-		}
+		t.Run(fmt.Sprint(want.start), func(t *testing.T) {
+			start, end, position, err := m.Capture(i)
+			if err != nil || start != want.start || end != want.end || position != want.position {
+				t.Errorf("capture %d: %d to %d, %v, %v", i, start, end, position, err)
+			}
+		})
 	}
 }
 

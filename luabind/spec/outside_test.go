@@ -17,9 +17,11 @@ func against(t *testing.T, script, text string) (string, spec.Summary) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, content := range map[string]string{"x.lua": script, "x_spec.lua": "local t = require \"sip.test\"\n" + text} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 	var out strings.Builder
 	s := spec.Run(&out, []string{filepath.Join(dir, "x_spec.lua")}, spec.Options{Modules: all.ForSpec, Seed: 1}, false)

@@ -31,9 +31,11 @@ func run(t *testing.T, text string, change ...func(*spec.Options)) (string, spec
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{"x.lua": phones, "x_spec.lua": "local t = require 'sip.test'\n" + text} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 	o := spec.Options{Modules: all.ForSpec, Seed: 1}
 	for _, f := range change {

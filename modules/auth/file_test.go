@@ -58,10 +58,12 @@ func TestParseUsers(t *testing.T) {
 		strings.Repeat("hunter2\n", 7):                 "u:6: and perhaps more",
 		"x:" + strings.Repeat("y", 2_000_000) + ":z\n": "u:1: bufio",
 	} {
-		_, err := readText(t, text)
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("%.40q: %v, want %q", text, err, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			_, err := readText(t, text)
+			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("%.40q: %v, want %q", text, err, want)
+			}
+		})
 	}
 }
 
@@ -258,8 +260,10 @@ func TestFileManager(t *testing.T) {
 
 func TestHashes(t *testing.T) {
 	for _, c := range []struct{ user, realm string }{{"", "r"}, {"a:b", "r"}, {"#a", "r"}, {"a\nb", "r"}, {"\xff", "r"}, {"a", ""}, {"a", `"`}, {"a", "x\ny"}} {
-		if _, err := Hashes([]Algorithm{MD5}, c.user, c.realm, "x"); err == nil {
-			t.Errorf("%+v is fine", c)
-		}
+		t.Run(c.user, func(t *testing.T) {
+			if _, err := Hashes([]Algorithm{MD5}, c.user, c.realm, "x"); err == nil {
+				t.Errorf("%+v is fine", c)
+			}
+		})
 	}
 }

@@ -114,24 +114,26 @@ func testSipgo(t *testing.T, a *Auth, transport string) {
 	}
 	for _, method := range []sip.RequestMethod{sip.REGISTER, sip.MESSAGE, sip.OPTIONS} {
 		for password, want := range map[string]int{"open sesame": 200, "wrong": map[bool]int{true: 401, false: 407}[method == sip.REGISTER]} {
-			req := sip.NewRequest(method, sip.Uri{Scheme: "sip", User: "alice", Host: "example.com"})
-			req.SetTransport(strings.ToUpper(transport))
-			req.SetDestination(e.Locals()[0].Addr.String())
-			res, err := phone.Do(ctx, req)
-			if err != nil {
-				t.Fatal(method, err)
-			}
-			if code := map[bool]int{true: 401, false: 407}[method == sip.REGISTER]; res.StatusCode != code {
-				t.Errorf("%s: %d, want %d", method, res.StatusCode, code)
-				continue
-			}
-			res, err = phone.DoDigestAuth(ctx, req, res, sipgo.DigestAuth{Username: "alice", Password: password})
-			if err != nil {
-				t.Fatal(method, err)
-			}
-			if res.StatusCode != want || want == 200 && res.Reason != "user alice" {
-				t.Errorf("%s with %q: %d %s, want %d\n%s", method, password, res.StatusCode, res.Reason, want, log.String())
-			}
+			t.Run(password, func(t *testing.T) {
+				req := sip.NewRequest(method, sip.Uri{Scheme: "sip", User: "alice", Host: "example.com"})
+				req.SetTransport(strings.ToUpper(transport))
+				req.SetDestination(e.Locals()[0].Addr.String())
+				res, err := phone.Do(ctx, req)
+				if err != nil {
+					t.Fatal(method, err)
+				}
+				if code := map[bool]int{true: 401, false: 407}[method == sip.REGISTER]; res.StatusCode != code {
+					t.Errorf("%s: %d, want %d", method, res.StatusCode, code)
+					return
+				}
+				res, err = phone.DoDigestAuth(ctx, req, res, sipgo.DigestAuth{Username: "alice", Password: password})
+				if err != nil {
+					t.Fatal(method, err)
+				}
+				if res.StatusCode != want || want == 200 && res.Reason != "user alice" {
+					t.Errorf("%s with %q: %d %s, want %d\n%s", method, password, res.StatusCode, res.Reason, want, log.String())
+				}
+			})
 		}
 	}
 }

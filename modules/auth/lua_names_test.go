@@ -15,27 +15,31 @@ import (
 func TestLuaRealm(t *testing.T) {
 	w := world(t, `auth.users {}`+reply, luabindtest.Engine(func(c *engine.Config) { c.Domains = []string{"example.com", "example.net"} }))
 	for to, realm := range map[string]string{"sip:a@example.com": "example.com", "sip:a@EXAMPLE.NET": "example.net", "sip:a@elsewhere.org": "example.com"} {
-		p := newPhone(w, client{})
-		p.to = to
-		if got := param(string(p.send().Header(message.HeaderWWWAuthenticate)), "realm"); got != realm {
-			t.Errorf("%s: realm %q, want %q", to, got, realm)
-		}
+		t.Run(to, func(t *testing.T) {
+			p := newPhone(w, client{})
+			p.to = to
+			if got := param(string(p.send().Header(message.HeaderWWWAuthenticate)), "realm"); got != realm {
+				t.Errorf("%s: realm %q, want %q", to, got, realm)
+			}
+		})
 	}
 	w = world(t, `auth.configure { realm = "Our Realm", users = { alice = "open sesame" } }
 	function route(req)
 		if auth.require(req, { realm = req:is("REGISTER") and "other" or nil, code = req:is("PUBLISH") and 401 or nil }) then req:reply(200) end
 	end`)
 	for method, want := range map[string]string{"REGISTER": "401 other", "MESSAGE": "407 Our Realm", "PUBLISH": "401 Our Realm"} {
-		p := newPhone(w, client{method: method})
-		m := p.send()
-		v := m.Header(message.HeaderWWWAuthenticate)
-		if m.Status() == 407 {
-			v = m.Header(message.HeaderProxyAuthenticate)
-		}
-		if got := fmt.Sprint(m.Status(), " ", param(string(v), "realm")); got != want {
-			t.Errorf("%s: %s, want %s", method, got, want)
-		}
-		p.expect(p.ask(), 200)
+		t.Run(method, func(t *testing.T) {
+			p := newPhone(w, client{method: method})
+			m := p.send()
+			v := m.Header(message.HeaderWWWAuthenticate)
+			if m.Status() == 407 {
+				v = m.Header(message.HeaderProxyAuthenticate)
+			}
+			if got := fmt.Sprint(m.Status(), " ", param(string(v), "realm")); got != want {
+				t.Errorf("%s: %s, want %s", method, got, want)
+			}
+			p.expect(p.ask(), 200)
+		})
 	}
 }
 
@@ -54,13 +58,15 @@ func TestLuaSignedURI(t *testing.T) {
 		{"sip:elsewhere.net", "sip:bob@example.com", 400, 400},
 		{"sip:bob@example.com", "sip:carol@example.com", 400, 400},
 	} {
-		for check, want := range map[string]int{"direct": c.direct, "always": c.always} {
-			w := world(t, `auth.configure { users = { alice = "open sesame" }, uri = "`+check+`" }`+reply)
-			p := newPhone(w, client{method: "MESSAGE", uri: c.signed, ruri: c.asked})
-			if m := p.ask(); m.Status() != want {
-				t.Errorf("%s: %s signed for %s: %d, want %d", check, c.signed, c.asked, m.Status(), want)
+		t.Run(c.signed, func(t *testing.T) {
+			for check, want := range map[string]int{"direct": c.direct, "always": c.always} {
+				w := world(t, `auth.configure { users = { alice = "open sesame" }, uri = "`+check+`" }`+reply)
+				p := newPhone(w, client{method: "MESSAGE", uri: c.signed, ruri: c.asked})
+				if m := p.ask(); m.Status() != want {
+					t.Errorf("%s: %s signed for %s: %d, want %d", check, c.signed, c.asked, m.Status(), want)
+				}
 			}
-		}
+		})
 	}
 	// A script that set the Request-URI itself can't expect it to be signed.
 	w := world(t, `auth.users { alice = "open sesame" }

@@ -82,10 +82,12 @@ func TestLuaWarnsOfMissingHashes(t *testing.T) {
 		`algorithms = {"MD5"}`:         "",
 		`algorithms = {"SHA-512-256"}`: "algorithm=SHA-512-256 users=bob count=1",
 	} {
-		w := world(t, `auth.configure{realm = "example.com", users = {alice = "x", bob = {ha1 = "`+hash+`", algorithm = "MD5"}}, `+options+`} `+reply)
-		if log := w.Log(); !strings.Contains(log, want) || strings.Contains(log, "have no hash") != (want != "") {
-			t.Errorf("%s: want %q in the log:\n%s", options, want, log)
-		}
+		t.Run(options, func(t *testing.T) {
+			w := world(t, `auth.configure{realm = "example.com", users = {alice = "x", bob = {ha1 = "`+hash+`", algorithm = "MD5"}}, `+options+`} `+reply)
+			if log := w.Log(); !strings.Contains(log, want) || strings.Contains(log, "have no hash") != (want != "") {
+				t.Errorf("%s: want %q in the log:\n%s", options, want, log)
+			}
+		})
 	}
 }
 
@@ -379,10 +381,12 @@ func TestLuaMistakes(t *testing.T) {
 		`auth.users { alice = { ha1 = "hunter2", realm = "x" } }`:          "unknown key",
 		`auth.require()`:                                                   "auth.require",
 	} {
-		_, err := luabindtest.Try(t, head+script+"\nfunction route(req) end", luabindtest.Modules(luabindtest.Must(New(Options{}))))
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("%s: %v, want %q", script, err, want)
-		}
+		t.Run(script, func(t *testing.T) {
+			_, err := luabindtest.Try(t, head+script+"\nfunction route(req) end", luabindtest.Modules(luabindtest.Must(New(Options{}))))
+			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("%s: %v, want %q", script, err, want)
+			}
+		})
 	}
 	w := world(t, `function route(req) req:reply(200) auth.require(req) end`)
 	newPhone(w, client{}).expect(newPhone(w, client{}).send(), 200)

@@ -3,6 +3,7 @@ package auth
 // This file tests that credentials are good once, in bounded memory.
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,7 +15,7 @@ import (
 func TestReplay(t *testing.T) {
 	d := newDesk(t, Policy{})
 	c := d.challenge(client{})
-	for _, step := range []struct {
+	for row, step := range []struct {
 		nc     uint32
 		reason Reason
 	}{
@@ -22,12 +23,14 @@ func TestReplay(t *testing.T) {
 		{70, ""}, {6, Replay}, // 64 behind
 		{7, ""}, {7, Replay}, {69, ""}, {1 << 31, ""}, {70, Replay}, {1<<32 - 1, ""}, {1<<32 - 1, Replay},
 	} {
-		c.nc = step.nc
-		v := d.try(c)
-		d.expect(v, step.reason)
-		if v.Stale != (step.reason == Replay) {
-			t.Errorf("nc %d: stale %v", step.nc, v.Stale)
-		}
+		t.Run(fmt.Sprint(row), func(t *testing.T) {
+			c.nc = step.nc
+			v := d.try(c)
+			d.expect(v, step.reason)
+			if v.Stale != (step.reason == Replay) {
+				t.Errorf("nc %d: stale %v", step.nc, v.Stale)
+			}
+		})
 	}
 	// Without qop a nonce is good for one request, with or without counts.
 	d = newDesk(t, policyOf(func(p *Policy) { p.QOP = []string{"auth", "none"} }))

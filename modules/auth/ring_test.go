@@ -3,6 +3,7 @@ package auth
 // This file tests that secrets change, and that nonces outlive them only as long as they should.
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -15,9 +16,11 @@ func TestOwnRing(t *testing.T) {
 		at     time.Duration
 		number uint32
 	}{{0, 1}, {59 * time.Minute, 1}, {time.Hour, 2}, {30 * time.Minute, 1}, {90 * time.Minute, 2}, {10 * time.Hour, 3}, {-time.Hour, 4}, {-time.Minute, 4}} {
-		if n := current(step.at); n != step.number {
-			t.Errorf("at %v: secret %d, want %d", step.at, n, step.number)
-		}
+		t.Run(fmt.Sprint(step.at), func(t *testing.T) {
+			if n := current(step.at); n != step.number {
+				t.Errorf("at %v: secret %d, want %d", step.at, n, step.number)
+			}
+		})
 	}
 	for i := range 100 { // it doesn't grow
 		current(20*time.Hour + time.Duration(i)*time.Hour)

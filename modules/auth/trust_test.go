@@ -29,9 +29,11 @@ func TestTrusts(t *testing.T) {
 		{"203.0.113.1", "a.trunk.example.net", ""},
 		{"203.0.113.1", "x.example trunk.example.net", "cert:Trunk.Example.net."},
 	} {
-		if got := p.Trusts(netip.MustParseAddr(c.addr), strings.Fields(c.identity)); got != c.want {
-			t.Errorf("%s %s: %q, want %q", c.addr, c.identity, got, c.want)
-		}
+		t.Run(c.addr, func(t *testing.T) {
+			if got := p.Trusts(netip.MustParseAddr(c.addr), strings.Fields(c.identity)); got != c.want {
+				t.Errorf("%s %s: %q, want %q", c.addr, c.identity, got, c.want)
+			}
+		})
 	}
 	for _, text := range []string{"", "trunk.example.net", "192.0.2.1/24", "192.0.2.0/33", "cert:", "cert:*.example.net", "cert:sip:x", "::ffff:192.0.2.0/120"} {
 		if err := (policyOf(func(p *Policy) { p.Trusted = []string{text} })).Check(); err == nil || !strings.Contains(err.Error(), "trusted") {

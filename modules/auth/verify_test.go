@@ -27,23 +27,25 @@ func TestPublishedVectors(t *testing.T) {
 		// RFC 2617 §3.5, the vector every SIP implementation grew up with.
 		{MD5, "Mufasa", "testrealm@host.com", "Circle Of Life", "dcd98b7102dd2f0e8b11d0f600bfb0c093", "0a4f113b", "GET", "/dir/index.html", "6629fae49393a05397450978507c4ef1"},
 	} {
-		p := proof{algorithm: c.algorithm, realm: []byte(c.realm), nonce: []byte(c.nonce), cnonce: []byte(c.cnonce), nc: []byte("00000001"), qop: []byte("auth")}
-		p.names[0] = []byte(c.user)
-		p.setHA2([]byte(c.method), []byte(c.uri), nil, false)
-		var ha1, got hexHash
-		p.ha1(NewPassword(c.password), p.names[0], &ha1)
-		p.digest(&got, &ha1, p.ha2.bytes())
-		if string(got.bytes()) != c.want {
-			t.Errorf("%s %s: %s, want %s", c.algorithm, c.user, got.bytes(), c.want)
-		}
-		p.response = got
-		stored := &Secret{}
-		if err := stored.SetHash(c.algorithm.String(), strings.ToUpper(HashPassword(c.algorithm, c.user, c.realm, c.password))); err != nil {
-			t.Fatal(err)
-		}
-		if !p.matches(NewPassword(c.password)) || !p.matches(stored) || p.matches(NewPassword("other")) || p.matches(nil) || p.matches(&Secret{}) {
-			t.Errorf("%s: the response is not told from others", c.algorithm)
-		}
+		t.Run(c.user, func(t *testing.T) {
+			p := proof{algorithm: c.algorithm, realm: []byte(c.realm), nonce: []byte(c.nonce), cnonce: []byte(c.cnonce), nc: []byte("00000001"), qop: []byte("auth")}
+			p.names[0] = []byte(c.user)
+			p.setHA2([]byte(c.method), []byte(c.uri), nil, false)
+			var ha1, got hexHash
+			p.ha1(NewPassword(c.password), p.names[0], &ha1)
+			p.digest(&got, &ha1, p.ha2.bytes())
+			if string(got.bytes()) != c.want {
+				t.Errorf("%s %s: %s, want %s", c.algorithm, c.user, got.bytes(), c.want)
+			}
+			p.response = got
+			stored := &Secret{}
+			if err := stored.SetHash(c.algorithm.String(), strings.ToUpper(HashPassword(c.algorithm, c.user, c.realm, c.password))); err != nil {
+				t.Fatal(err)
+			}
+			if !p.matches(NewPassword(c.password)) || !p.matches(stored) || p.matches(NewPassword("other")) || p.matches(nil) || p.matches(&Secret{}) {
+				t.Errorf("%s: the response is not told from others", c.algorithm)
+			}
+		})
 	}
 }
 
@@ -195,12 +197,14 @@ func TestUserNames(t *testing.T) {
 		{`\alice`, `alice`, "alice", "open sesame"},
 		{"Jäsøn Doe", "Jäsøn Doe", "Jäsøn Doe", "Secret, or not?"},
 	} {
-		x := d.challenge(client{user: c.hashed, password: c.password}).filled()
-		v := d.ask(x, "Authorization: "+strings.Replace(x.credentials(), `username="`+c.hashed+`"`, `username="`+c.written+`"`, 1))
-		d.expect(v, "")
-		if v.User != c.user {
-			t.Errorf("user %q, want %q", v.User, c.user)
-		}
+		t.Run(c.written, func(t *testing.T) {
+			x := d.challenge(client{user: c.hashed, password: c.password}).filled()
+			v := d.ask(x, "Authorization: "+strings.Replace(x.credentials(), `username="`+c.hashed+`"`, `username="`+c.written+`"`, 1))
+			d.expect(v, "")
+			if v.User != c.user {
+				t.Errorf("user %q, want %q", v.User, c.user)
+			}
+		})
 	}
 	x := d.challenge(client{user: "Jäsøn Doe", password: "Secret, or not?"}).filled()
 	v := d.ask(x, "Authorization: "+strings.Replace(x.credentials(), `username="Jäsøn Doe"`, `username*=utf-8'en'J%C3%A4s%c3%B8n%20Doe`, 1))
@@ -227,16 +231,18 @@ func TestURIs(t *testing.T) {
 		{"nonsense", "sip:carol@example.com", "direct", false, Malformed},
 		{"tel:+1-201-555-0123", "tel:+12015550123", "always", false, ""},
 	} {
-		d := newDesk(t, policyOf(func(p *Policy) { p.CheckURI = c.check }))
-		x := d.challenge(client{uri: c.signed, ruri: c.asked}).filled()
-		headers := []string{"Authorization: " + x.credentials()}
-		if c.proxied {
-			headers = append(headers, "Via: SIP/2.0/UDP 192.0.2.5;branch=z9hG4bK2")
-		}
-		q := Question{Message: parsed(t, x.text(headers...)), Source: d.source, Realm: "example.com", Now: d.now, Relayed: c.proxied}
-		if v := d.Verify(context.Background(), q); v.Reason != c.reason {
-			t.Errorf("%+v: %q (%s)", c, v.Reason, v.Detail)
-		}
+		t.Run(c.signed, func(t *testing.T) {
+			d := newDesk(t, policyOf(func(p *Policy) { p.CheckURI = c.check }))
+			x := d.challenge(client{uri: c.signed, ruri: c.asked}).filled()
+			headers := []string{"Authorization: " + x.credentials()}
+			if c.proxied {
+				headers = append(headers, "Via: SIP/2.0/UDP 192.0.2.5;branch=z9hG4bK2")
+			}
+			q := Question{Message: parsed(t, x.text(headers...)), Source: d.source, Realm: "example.com", Now: d.now, Relayed: c.proxied}
+			if v := d.Verify(context.Background(), q); v.Reason != c.reason {
+				t.Errorf("%+v: %q (%s)", c, v.Reason, v.Detail)
+			}
+		})
 	}
 }
 
@@ -263,9 +269,11 @@ func TestNonces(t *testing.T) {
 		"realm":  d.live.Load().nonces.issue(d.now, time.Minute, "example.org", home),
 		"future": d.live.Load().nonces.issue(d.now.Add(time.Hour), time.Minute, "example.com", home),
 	} {
-		if v := d.try(client{nonce: nonce}); v.Reason != Stale {
-			t.Errorf("%s: %q", name, v.Reason)
-		}
+		t.Run(name, func(t *testing.T) {
+			if v := d.try(client{nonce: nonce}); v.Reason != Stale {
+				t.Errorf("%s: %q", name, v.Reason)
+			}
+		})
 	}
 	// With the same key, as after a restart: whether it was used is not known
 	again := newDesk(t, policyOf(func(p *Policy) { p.NonceLifetime = time.Minute }))

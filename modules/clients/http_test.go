@@ -161,8 +161,10 @@ func TestPublic(t *testing.T) {
 		"0.0.0.0": false, "224.0.0.1": false, "255.255.255.255": false, "198.18.0.1": false, "::1": false, "fe80::1": false, "fc00::1": false, "::": false,
 		"::ffff:127.0.0.1": false, "64:ff9b::7f00:1": false, "2002:7f00:1::": false, "2001:db8::1": false,
 	} {
-		if isPublic(netip.MustParseAddr(text)) != want {
-			t.Errorf("%s: %v", text, !want)
-		}
+		t.Run(text, func(t *testing.T) {
+			if isPublic(netip.MustParseAddr(text)) != want {
+				t.Errorf("%s: %v", text, !want)
+			}
+		})
 	}
 }

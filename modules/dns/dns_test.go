@@ -79,10 +79,12 @@ func TestLookup(t *testing.T) {
 		`return #dns.lookup("not a name", "A")`:                                                        {0.0},
 		`local l, err = dns.lookup("broken.example.com", "A") return l, err:find("DNS failed") ~= nil`: {nil, true},
 	} {
-		got, err := w.Eval(source)
-		if err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("%s\ngot  %#v, %v\nwant %#v", source, got, err, want)
-		}
+		t.Run(source, func(t *testing.T) {
+			got, err := w.Eval(source)
+			if err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("%s\ngot  %#v, %v\nwant %#v", source, got, err, want)
+			}
+		})
 	}
 	if _, err := w.Eval(`dns.lookup("x", "ANY")`); err == nil || !strings.Contains(err.Error(), `must be one of "A"`) {
 		t.Error(err)

@@ -72,15 +72,17 @@ func TestSet(t *testing.T) {
 	server := httptest.NewServer(s.API())
 	defer server.Close()
 	for path, want := range map[string]string{"/api/v1/b/x": `"of": "b"`, "/api/v1/a/y": `"error": "there is no /y"`, "/api/v1/c/x": "404"} {
-		res, err := http.Get(server.URL + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, _ := io.ReadAll(res.Body)
-		_ = res.Body.Close()
-		if !strings.Contains(string(text), want) {
-			t.Errorf("%s: %s", path, text)
-		}
+		t.Run(path, func(t *testing.T) {
+			res, err := http.Get(server.URL + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, _ := io.ReadAll(res.Body)
+			_ = res.Body.Close()
+			if !strings.Contains(string(text), want) {
+				t.Errorf("%s: %s", path, text)
+			}
+		})
 	}
 	if err := s.Close(); err == nil || err.Error() != "module a: the disk is full" {
 		t.Errorf("%v", err)

@@ -68,9 +68,11 @@ local c = jwt.verify(token, { keys = secret }) return c.sub, #c.list, c.exp - c.
 		`jwt.verify("x", { keys = "-----BEGIN PUBLIC KEY-----\nx" })`: "can't be read",
 		`jwt.verify("x", { keys = { a = 5 } })`:                       "must be texts by kid",
 	} {
-		if got, err := w.Eval(source); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s\ngot  %#v, %v\nwant an error with %q", source, got, err, want)
-		}
+		t.Run(source, func(t *testing.T) {
+			if got, err := w.Eval(source); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s\ngot  %#v, %v\nwant an error with %q", source, got, err, want)
+			}
+		})
 	}
 }
 
@@ -87,7 +89,9 @@ func TestTimesAndAudience(t *testing.T) {
 		`jwt.verify(token{ exp = sip.json.null }, { keys = secret })`:                        "exp",
 		`jwt.verify(token{ exp = "soon" }, { keys = secret })`:                               "exp",
 	} {
-		refused(t, w, token+"return "+source, want)
+		t.Run(source, func(t *testing.T) {
+			refused(t, w, token+"return "+source, want)
+		})
 	}
 	eval(t, w, token+`return jwt.verify(token{ exp = sip.now() - 5, a = 1 }, { keys = secret, leeway = 10 }).a`, 1.0)
 	eval(t, w, token+`return jwt.verify(token{ aud = { "x", "sip" }, iss = "us", a = 1 }, { keys = secret, aud = "sip", iss = "us" }).a`, 1.0)

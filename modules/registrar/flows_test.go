@@ -280,9 +280,11 @@ func TestFlowCarries(t *testing.T) {
 		{flowKey{client: netip.MustParseAddrPort("2.1.1.1:5060"), socket: "s"}, false},
 		{flowKey{id: 1, client: netip.MustParseAddrPort("192.0.2.1:5060"), socket: "s"}, false},
 	} {
-		if c.key.carries(b) != c.want {
-			t.Errorf("%+v", c.key)
-		}
+		t.Run(fmt.Sprint(c.want), func(t *testing.T) {
+			if c.key.carries(b) != c.want {
+				t.Errorf("%+v", c.key)
+			}
+		})
 	}
 	if !slices.ContainsFunc([]*Binding{NewBinding(&Record{Contact: "sip:x", Flow: 1})}, (&flowKey{id: 1}).carries) {
 		t.Error("a connection does not carry its binding")

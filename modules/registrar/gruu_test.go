@@ -119,10 +119,12 @@ func TestGRUUThatNeverWas(t *testing.T) {
 		temporary[:20] + "!" + temporary[20:]: true,
 		"sip:bob@example.com;gr":              true, "sip:tgruu.@example.com;gr": true, "sip:tgruu.AAAA@example.com;gr": true, "sip:tgruu." + strings.Repeat("A", 2000) + "@example.com;gr": true,
 	} {
-		if got := b.NeverGiven(parsed(uri)); got != want {
-			t.Errorf("%s: %v", uri, got)
-		}
-		b.has(t, uri)
+		t.Run(uri, func(t *testing.T) {
+			if got := b.NeverGiven(parsed(uri)); got != want {
+				t.Errorf("%s: %v", uri, got)
+			}
+			b.has(t, uri)
+		})
 	}
 }
 
@@ -152,15 +154,17 @@ func TestGRUUIsGivenWhereItIsUnderstood(t *testing.T) {
 		{Policy{}, "<sip:b@h>", "gruu", false},
 		{policyOf(func(p *Policy) { p.GRUU = false }), "<sip:b@h>;" + phoneID, "gruu", false},
 	} {
-		b := newBench(t, c.policy)
-		b.withKey(1)
-		res := b.send(t, reg{contacts: list(c.contact), headers: list("Supported: " + c.supported)})
-		if got := strings.Contains(res.header("Contact")[0], "-gruu="); got != c.want {
-			t.Errorf("%+v: %s", c, res.header("Contact"))
-		}
-		if public, temporary := b.GRUUs("sip:bob@example.com", b.lookup(t, bob)[0]); (public != "" && temporary != "") != (c.want || c.supported == "path") {
-			t.Errorf("%+v: %q, %q", c, public, temporary)
-		}
+		t.Run(c.contact, func(t *testing.T) {
+			b := newBench(t, c.policy)
+			b.withKey(1)
+			res := b.send(t, reg{contacts: list(c.contact), headers: list("Supported: " + c.supported)})
+			if got := strings.Contains(res.header("Contact")[0], "-gruu="); got != c.want {
+				t.Errorf("%+v: %s", c, res.header("Contact"))
+			}
+			if public, temporary := b.GRUUs("sip:bob@example.com", b.lookup(t, bob)[0]); (public != "" && temporary != "") != (c.want || c.supported == "path") {
+				t.Errorf("%+v: %q, %q", c, public, temporary)
+			}
+		})
 	}
 }
 

@@ -42,18 +42,20 @@ func TestReplaceOldest(t *testing.T) {
 // seconds.
 func TestContactsAtOnce(t *testing.T) {
 	for n, want := range map[int]int{100: 200, 101: 403, 2500: 403} {
-		b := newBench(t, Policy{})
-		var fields []string
-		for i := range n { // removing what is not there is no error
-			if c := fmt.Sprintf("<sip:%d@h>;expires=0", i); i%300 == 0 {
-				fields = append(fields, c)
-			} else {
-				fields[len(fields)-1] += "," + c
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			b := newBench(t, Policy{})
+			var fields []string
+			for i := range n { // removing what is not there is no error
+				if c := fmt.Sprintf("<sip:%d@h>;expires=0", i); i%300 == 0 {
+					fields = append(fields, c)
+				} else {
+					fields[len(fields)-1] += "," + c
+				}
 			}
-		}
-		if res := b.send(t, reg{contacts: fields}); res.Code != want {
-			t.Errorf("%d contacts: %d", n, res.Code)
-		}
+			if res := b.send(t, reg{contacts: fields}); res.Code != want {
+				t.Errorf("%d contacts: %d", n, res.Code)
+			}
+		})
 	}
 	b := newBench(t, policyOf(func(p *Policy) { p.MaxContacts = 60 }))
 	var all, fresh []string
@@ -78,10 +80,12 @@ func TestMaxBindings(t *testing.T) {
 		code     int
 	}{{list("<sip:2@h>"), 503}, {list("<sip:1@h>"), 200}, {list("<sip:1@h>;expires=0", "<sip:2@h>"), 200},
 		{list("<sip:2@h>;expires=0", "<sip:1@h>", "<sip:3@h>"), 503}, {list("<sip:2@h>;expires=0"), 200}, {list("<sip:4@h>"), 200}} {
-		res := b.send(t, reg{cseq: i + 2, contacts: c.contacts})
-		if res.Code != c.code || (res.header("Retry-After") != nil) != (c.code == 503) {
-			t.Errorf("step %d: %+v, want %d", i+1, res, c.code)
-		}
+		t.Run(fmt.Sprint(c.contacts), func(t *testing.T) {
+			res := b.send(t, reg{cseq: i + 2, contacts: c.contacts})
+			if res.Code != c.code || (res.header("Retry-After") != nil) != (c.code == 503) {
+				t.Errorf("step %d: %+v, want %d", i+1, res, c.code)
+			}
+		})
 	}
 	if n, _ := b.Count(t.Context()); n != 2 {
 		t.Errorf("%d bindings", n)

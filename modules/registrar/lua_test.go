@@ -137,16 +137,18 @@ func TestLuaSave(t *testing.T) {
 		{list("\"bob <sip:bob@h>"), 400, "false registrar: save: 400 Bad Contact"},
 		{list("<sip:bob@203.0.113.5>,"), 400, "false registrar: save: 400 Bad Contact"},
 	} {
-		m := s.register(c.contacts...)
-		if m.Status() != c.code || string(m.HeaderName("X-Node")) != "one" {
-			t.Errorf("%v: %s", c.contacts, m.AppendTo(nil))
-		}
-		if got := s.ask(); got != "200 "+c.said {
-			t.Errorf("%v: the script saw %q", c.contacts, got)
-		}
-		if v := string(m.Header(message.HeaderContact)); c.code == 200 && v != "<sip:bob@203.0.113.5>;expires=150" {
-			t.Errorf("Contact %q", v)
-		}
+		t.Run(c.said, func(t *testing.T) {
+			m := s.register(c.contacts...)
+			if m.Status() != c.code || string(m.HeaderName("X-Node")) != "one" {
+				t.Errorf("%v: %s", c.contacts, m.AppendTo(nil))
+			}
+			if got := s.ask(); got != "200 "+c.said {
+				t.Errorf("%v: the script saw %q", c.contacts, got)
+			}
+			if v := string(m.Header(message.HeaderContact)); c.code == 200 && v != "<sip:bob@203.0.113.5>;expires=150" {
+				t.Errorf("Contact %q", v)
+			}
+		})
 	}
 }
 
@@ -164,11 +166,13 @@ func (a *minded) Update(ctx context.Context, aor string, d Durability, change fu
 // TestLuaDurability: what the script chose is what the store is asked for.
 func TestLuaDurability(t *testing.T) {
 	for options, want := range map[string]Durability{``: Commit, `durability = "commit"`: Commit, `durability = "relaxed"`: Relaxed} {
-		store := &minded{Memory: NewMemory(), last: "none"}
-		s := script(t, store, head+`registrar.configure { `+options+` } function route(req) save(req) end`)
-		if m := s.register("<sip:bob@203.0.113.5>"); m.Status() != 200 || store.last != want {
-			t.Errorf("%q: %d, durability %v", options, m.Status(), store.last)
-		}
+		t.Run(options, func(t *testing.T) {
+			store := &minded{Memory: NewMemory(), last: "none"}
+			s := script(t, store, head+`registrar.configure { `+options+` } function route(req) save(req) end`)
+			if m := s.register("<sip:bob@203.0.113.5>"); m.Status() != 200 || store.last != want {
+				t.Errorf("%q: %d, durability %v", options, m.Status(), store.last)
+			}
+		})
 	}
 }
 
@@ -207,17 +211,19 @@ func TestLuaUnknownGRUU(t *testing.T) {
 		for _, way := range list("relay", "fork", "redirect", "wait") {
 			for uri, want := range map[string]int{bob: 480, "sip:bob@example.com;gr=urn:x": 480, "sip:bob@example.com;gr": 404,
 				"sip:tgruu.AAAA@EXAMPLE.com;gr": 404, "sip:tgruu.AAAA@elsewhere.example;gr": 480} {
-				s.serial++
-				asker := s.phone(fmt.Sprintf("203.0.113.9:%d", 10000+s.serial))
-				asker.Send(serverAddr, fmt.Appendf(nil, "MESSAGE %s SIP/2.0\r\nVia: %s\r\nMax-Forwards: 70\r\nFrom: <sip:a@example.com>;tag=1\r\nTo: <%s>\r\nX-Way: %s\r\nCall-ID: ask%d\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n",
-					uri, via("UDP", asker.Addr().String(), s.serial), uri, way, s.serial))
-				m, _ := asker.next()
-				for m.Status() < 200 {
-					m, _ = asker.next()
-				}
-				if m.Status() != want {
-					t.Errorf("%s, %s: %d, want %d", way, uri, m.Status(), want)
-				}
+				t.Run(uri, func(t *testing.T) {
+					s.serial++
+					asker := s.phone(fmt.Sprintf("203.0.113.9:%d", 10000+s.serial))
+					asker.Send(serverAddr, fmt.Appendf(nil, "MESSAGE %s SIP/2.0\r\nVia: %s\r\nMax-Forwards: 70\r\nFrom: <sip:a@example.com>;tag=1\r\nTo: <%s>\r\nX-Way: %s\r\nCall-ID: ask%d\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n",
+						uri, via("UDP", asker.Addr().String(), s.serial), uri, way, s.serial))
+					m, _ := asker.next()
+					for m.Status() < 200 {
+						m, _ = asker.next()
+					}
+					if m.Status() != want {
+						t.Errorf("%s, %s: %d, want %d", way, uri, m.Status(), want)
+					}
+				})
 			}
 		}
 	}
@@ -364,10 +370,12 @@ func TestLuaMistakes(t *testing.T) {
 		`registrar.wait("sip:bob@example.com", 1)`:                    "registrar.wait",
 		`sip.on("registrar.left", function() end)`:                    "registrar.left",
 	} {
-		_, err := tryScript(t, nil, `local registrar = require "registrar" `+source+" function route(req) end")
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", source, err)
-		}
+		t.Run(source, func(t *testing.T) {
+			_, err := tryScript(t, nil, `local registrar = require "registrar" `+source+" function route(req) end")
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v", source, err)
+			}
+		})
 	}
 	for source, want := range map[string]string{
 		`registrar.save(req)`:                             "MESSAGE, not REGISTER",
@@ -384,14 +392,16 @@ func TestLuaMistakes(t *testing.T) {
 		`local x = registrar.lookup(req.ruri)[1].contact`: "contact",
 		`registrar.look(req.ruri)`:                        "look",
 	} {
-		s := script(t, nil, head+`function route(req) if save(req) then return end `+source+` end`)
-		s.register("<sip:bob@203.0.113.5>")
-		if got := s.ask(); !strings.HasPrefix(got, "500") {
-			t.Errorf("%s: %s", source, got)
-		}
-		if !strings.Contains(s.log.String(), want) || !strings.Contains(s.log.String(), "route.lua:") {
-			t.Errorf("%s: the log says nothing of %q:\n%s", source, want, s.log.String())
-		}
+		t.Run(source, func(t *testing.T) {
+			s := script(t, nil, head+`function route(req) if save(req) then return end `+source+` end`)
+			s.register("<sip:bob@203.0.113.5>")
+			if got := s.ask(); !strings.HasPrefix(got, "500") {
+				t.Errorf("%s: %s", source, got)
+			}
+			if !strings.Contains(s.log.String(), want) || !strings.Contains(s.log.String(), "route.lua:") {
+				t.Errorf("%s: the log says nothing of %q:\n%s", source, want, s.log.String())
+			}
+		})
 	}
 }
 

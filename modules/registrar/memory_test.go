@@ -58,15 +58,17 @@ func TestSweep(t *testing.T) {
 		gone  int
 		count int
 	}{{0, 0, 6}, {9 * time.Second, 0, 6}, {20 * time.Second, 3, 3}, {21 * time.Second, 0, 3}, {59 * time.Minute, 0, 3}, {2 * time.Hour, 3, 0}} {
-		gone := 0
-		if err := m.Sweep(ctx, start.Add(step.at), func(string, *Binding) { gone++ }); err != nil {
-			t.Fatal(err)
-		}
-		count, _ := m.Count(ctx)
-		records, filed := m.filed()
-		if gone != step.gone || count != step.count || records != filed {
-			t.Errorf("at %v: %d gone, %d left in %d records, %d of them filed; want %d, %d", step.at, gone, count, records, filed, step.gone, step.count)
-		}
+		t.Run(fmt.Sprint(step.at), func(t *testing.T) {
+			gone := 0
+			if err := m.Sweep(ctx, start.Add(step.at), func(string, *Binding) { gone++ }); err != nil {
+				t.Fatal(err)
+			}
+			count, _ := m.Count(ctx)
+			records, filed := m.filed()
+			if gone != step.gone || count != step.count || records != filed {
+				t.Errorf("at %v: %d gone, %d left in %d records, %d of them filed; want %d, %d", step.at, gone, count, records, filed, step.gone, step.count)
+			}
+		})
 	}
 	// What ends before the sweep's present is not lost sight of.
 	m.put(t, "late", time.Minute)
@@ -82,9 +84,11 @@ func TestLookupHidesExpired(t *testing.T) {
 	m := NewMemory()
 	m.put(t, "a", 10*time.Second, time.Hour, 20*time.Second)
 	for at, want := range map[time.Duration]int{0: 3, 9999 * time.Millisecond: 3, 10 * time.Second: 2, 20 * time.Second: 1, time.Hour: 0} {
-		if got, _ := m.Lookup(context.Background(), "a", start.Add(at)); len(got) != want {
-			t.Errorf("at %v: %d, want %d", at, len(got), want)
-		}
+		t.Run(fmt.Sprint(at), func(t *testing.T) {
+			if got, _ := m.Lookup(context.Background(), "a", start.Add(at)); len(got) != want {
+				t.Errorf("at %v: %d, want %d", at, len(got), want)
+			}
+		})
 	}
 }
 

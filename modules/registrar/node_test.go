@@ -109,20 +109,22 @@ func TestTokensOfAnEarlierBoot(t *testing.T) {
 	}
 	for contact, left := range map[string]bool{"sip:bob@192.0.2.7:5060;transport=tcp": true, "sip:bob@phone.example.com": true,
 		"sip:bob@10.0.0.1": false, "sip:bob@x.INVALID": false, "sip:bob@192.0.2.7 flow": false, "sip:bob@192.0.2.7 ws": false} {
-		r := Record{Received: "tcp:192.0.2.7:1024", Flow: 7}
-		var more string
-		r.Contact, more, _ = strings.Cut(contact, " ")
-		switch more {
-		case "flow":
-			r.FlowOnly = true
-		case "ws":
-			r.Received = "wss:192.0.2.7:1024"
-		}
-		before.Publish(&r)
-		now.Adopt(&r)
-		if got := r.Flow == 0 && r.Received == ""; got != left || !left && r.Flow != transport.FlowGone {
-			t.Errorf("%s: %+v", contact, r)
-		}
+		t.Run(contact, func(t *testing.T) {
+			r := Record{Received: "tcp:192.0.2.7:1024", Flow: 7}
+			var more string
+			r.Contact, more, _ = strings.Cut(contact, " ")
+			switch more {
+			case "flow":
+				r.FlowOnly = true
+			case "ws":
+				r.Received = "wss:192.0.2.7:1024"
+			}
+			before.Publish(&r)
+			now.Adopt(&r)
+			if got := r.Flow == 0 && r.Received == ""; got != left || !left && r.Flow != transport.FlowGone {
+				t.Errorf("%s: %+v", contact, r)
+			}
+		})
 	}
 	natted := Record{Contact: "sip:bob@10.0.0.1", Received: "udp:192.0.2.7:1024", Socket: "udp:198.51.100.1:5060"}
 	r = natted

@@ -233,9 +233,11 @@ func TestMistakes(t *testing.T) {
 		`uac.configure { retry = 60, max_retry = 30 }`:                           "not less",
 		`uac.registrations()`: "handler",
 	} {
-		_, err := luabindtest.Try(t, head+script, modules())
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %s", script, err, want)
-		}
+		t.Run(script, func(t *testing.T) {
+			_, err := luabindtest.Try(t, head+script, modules())
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %s", script, err, want)
+			}
+		})
 	}
 }

@@ -90,12 +90,14 @@ func TestAnswers(t *testing.T) {
 		{"POST", "/reload", func() { f.reload = errors.New("route.lua:3: near end") }, 422, "route.lua:3: near end"},
 		{"POST", "/reload", func() { f.reload = fmt.Errorf("draining: %w", ErrNotServing) }, 409, "draining"},
 	} {
-		if c.prepare != nil {
-			c.prepare()
-		}
-		if code, text := ask(t, s, c.method, c.path); code != c.code || !strings.Contains(text, c.contains) {
-			t.Errorf("%s %s: %d %q, want %d and %q", c.method, c.path, code, text, c.code, c.contains)
-		}
+		t.Run(c.method, func(t *testing.T) {
+			if c.prepare != nil {
+				c.prepare()
+			}
+			if code, text := ask(t, s, c.method, c.path); code != c.code || !strings.Contains(text, c.contains) {
+				t.Errorf("%s %s: %d %q, want %d and %q", c.method, c.path, code, text, c.code, c.contains)
+			}
+		})
 	}
 }
 

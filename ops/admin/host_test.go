@@ -32,30 +32,32 @@ func TestHost(t *testing.T) {
 		"pbx.example.com": true, "PBX.example.com.:443": true, "[2001:db8::1]:80": true,
 		"evil.example": false, "localhost.evil.example": false, "127.0.0.1.evil.example": false, "192.0.2.1": false, "[2001:db8::2]": false, "a:b:c": false,
 	} {
-		for _, path := range []string{"/healthz", "/metrics", "/status", "/reload"} {
-			method := "GET"
-			if path == "/reload" {
-				method = "POST"
+		t.Run(host, func(t *testing.T) {
+			for _, path := range []string{"/healthz", "/metrics", "/status", "/reload"} {
+				method := "GET"
+				if path == "/reload" {
+					method = "POST"
+				}
+				before := reloads
+				r, err := http.NewRequest(method, "http://"+s.Addr().String()+path, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Host = host
+				res, err := http.DefaultClient.Do(r)
+				if err != nil {
+					t.Errorf("%s: %v", host, err)
+					continue
+				}
+				_ = res.Body.Close()
+				want := 200
+				if !known {
+					want = 421
+				}
+				if res.StatusCode != want || !known && reloads != before {
+					t.Errorf("%s with Host %s: %d, want %d", path, host, res.StatusCode, want)
+				}
 			}
-			before := reloads
-			r, err := http.NewRequest(method, "http://"+s.Addr().String()+path, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.Host = host
-			res, err := http.DefaultClient.Do(r)
-			if err != nil {
-				t.Errorf("%s: %v", host, err)
-				continue
-			}
-			_ = res.Body.Close()
-			want := 200
-			if !known {
-				want = 421
-			}
-			if res.StatusCode != want || !known && reloads != before {
-				t.Errorf("%s with Host %s: %d, want %d", path, host, res.StatusCode, want)
-			}
-		}
+		})
 	}
 }

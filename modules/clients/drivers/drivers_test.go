@@ -126,9 +126,11 @@ func TestURLs(t *testing.T) {
 		t.Error("a database was made")
 	}
 	for text, want := range map[string]bool{"sqlite:x": true, "postgresql://h/d": true, "mariadb://h/d": true, "file:x": false, "x": false} {
-		if p.IsDatabase(text) != want {
-			t.Errorf("%s: %v", text, !want)
-		}
+		t.Run(text, func(t *testing.T) {
+			if p.IsDatabase(text) != want {
+				t.Errorf("%s: %v", text, !want)
+			}
+		})
 	}
 }
 

@@ -318,16 +318,18 @@ func TestSweepPassesOver(t *testing.T) {
 func TestKeptAsLongAsGranted(t *testing.T) {
 	s := open(t, redistest.Start(t).URL, Options{})
 	for name, at := range map[string]time.Time{"behind": time.Now().Add(-24 * time.Hour), "ahead": time.Now().Add(24 * time.Hour), "no time": {}} {
-		r := storetest.Record("sip:1@h", at, time.Hour)
-		if err := s.Update(t.Context(), name, registrar.Commit, func([]*registrar.Binding) ([]*registrar.Binding, error) {
-			return []*registrar.Binding{registrar.NewBinding(&r)}, nil
-		}); err != nil {
-			t.Fatal(err)
-		}
-		left, err := s.client.Do(t.Context(), s.client.B().Pttl().Key(prefix+name).Build()).AsInt64()
-		if d := time.Duration(left) * time.Millisecond; err != nil || d < time.Hour || d > time.Hour+grace {
-			t.Errorf("%s: kept for %v, %v", name, d, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			r := storetest.Record("sip:1@h", at, time.Hour)
+			if err := s.Update(t.Context(), name, registrar.Commit, func([]*registrar.Binding) ([]*registrar.Binding, error) {
+				return []*registrar.Binding{registrar.NewBinding(&r)}, nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			left, err := s.client.Do(t.Context(), s.client.B().Pttl().Key(prefix+name).Build()).AsInt64()
+			if d := time.Duration(left) * time.Millisecond; err != nil || d < time.Hour || d > time.Hour+grace {
+				t.Errorf("%s: kept for %v, %v", name, d, err)
+			}
+		})
 	}
 }
 

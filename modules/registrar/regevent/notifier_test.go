@@ -143,39 +143,41 @@ func TestNotifyFails(t *testing.T) {
 		{code: 500, lines: []string{"Retry-After: 10 (busy);duration=5"}, stands: true},
 		{code: 503, lines: []string{"Retry-After: soon"}},
 	} {
-		w := newWorld(t, Policy{}, false)
-		w.set("", "", w.at("sip:joe@a", 1))
-		app := w.watcher("203.0.113.9:5060")
-		app.subscribes()
-		app.notify()
-		app.mute = true
-		w.set("", "", w.at("sip:joe@a", 2))
-		_, _, a := app.notify()
-		if x.code != 0 {
-			app.answer(a, x.code, x.lines...)
-		} else { // it is told again and again, until nobody is there
-			w.Run(33 * time.Second)
-			app.got = nil
-		}
-		w.Run(time.Second)
-		if app.mute = false; x.stands {
-			app.got = nil
-			w.set("", "", w.at("sip:joe@a", 3))
-			app.nothing(8 * time.Second)
-			_, says, again := app.notify()
-			if says != "2 full active [sip:joe@a active refreshed]" || again.at-a.at < 10*time.Second {
-				t.Errorf("after a Retry-After of 10 s told %v later: %s", again.at-a.at, says)
+		t.Run(fmt.Sprint(x.code), func(t *testing.T) {
+			w := newWorld(t, Policy{}, false)
+			w.set("", "", w.at("sip:joe@a", 1))
+			app := w.watcher("203.0.113.9:5060")
+			app.subscribes()
+			app.notify()
+			app.mute = true
+			w.set("", "", w.at("sip:joe@a", 2))
+			_, _, a := app.notify()
+			if x.code != 0 {
+				app.answer(a, x.code, x.lines...)
+			} else { // it is told again and again, until nobody is there
+				w.Run(33 * time.Second)
+				app.got = nil
 			}
-			continue
-		}
-		if !w.n.Idle() {
-			t.Errorf("%d %q: the subscription stands", x.code, x.lines)
-		}
-		w.set("", "", w.at("sip:joe@a", 3))
-		app.nothing(10 * time.Second)
-		app.send("Expires: 600")
-		app.response(481)
-		w.over()
+			w.Run(time.Second)
+			if app.mute = false; x.stands {
+				app.got = nil
+				w.set("", "", w.at("sip:joe@a", 3))
+				app.nothing(8 * time.Second)
+				_, says, again := app.notify()
+				if says != "2 full active [sip:joe@a active refreshed]" || again.at-a.at < 10*time.Second {
+					t.Errorf("after a Retry-After of 10 s told %v later: %s", again.at-a.at, says)
+				}
+				return
+			}
+			if !w.n.Idle() {
+				t.Errorf("%d %q: the subscription stands", x.code, x.lines)
+			}
+			w.set("", "", w.at("sip:joe@a", 3))
+			app.nothing(10 * time.Second)
+			app.send("Expires: 600")
+			app.response(481)
+			w.over()
+		})
 	}
 	// A subscriber that always wants it later is given up.
 	w := newWorld(t, Policy{}, false)
@@ -260,16 +262,18 @@ func TestRefusals(t *testing.T) {
 		{"Record-Route: <tel:+49301234;lr>", 400, ""},
 		{"Record-Route: <sip:" + strings.Repeat("y", maxRoutes) + "@h;lr>", 400, ""},
 	} {
-		w := newWorld(t, Policy{}, false)
-		app := w.watcher("203.0.113.9:5060")
-		app.send(strings.Split(x.lines, "|")...)
-		a := app.response(x.code)
-		if name, value, _ := strings.Cut(x.header, ": "); x.header != "" && string(a.HeaderName(name)) != value {
-			t.Errorf("%.60q answered\n%s", x.lines, a.Bytes)
-		}
-		if (x.code == 200) != (w.last == nil) || w.n.Idle() != (x.code != 200) {
-			t.Errorf("%.60q: %v, idle %v", x.lines, w.last, w.n.Idle())
-		}
+		t.Run(x.lines, func(t *testing.T) {
+			w := newWorld(t, Policy{}, false)
+			app := w.watcher("203.0.113.9:5060")
+			app.send(strings.Split(x.lines, "|")...)
+			a := app.response(x.code)
+			if name, value, _ := strings.Cut(x.header, ": "); x.header != "" && string(a.HeaderName(name)) != value {
+				t.Errorf("%.60q answered\n%s", x.lines, a.Bytes)
+			}
+			if (x.code == 200) != (w.last == nil) || w.n.Idle() != (x.code != 200) {
+				t.Errorf("%.60q: %v, idle %v", x.lines, w.last, w.n.Idle())
+			}
+		})
 	}
 }
 
@@ -353,9 +357,11 @@ func TestPolicy(t *testing.T) {
 		{policyOf(func(p *Policy) { p.MinExpires, p.MaxExpires = 2*time.Hour, time.Hour }), false}, {policyOf(func(p *Policy) { p.MaxPerUser = 0 }), false},
 		{policyOf(func(p *Policy) { p.Interval = -1 }), false},
 	} {
-		if err := x.p.Check(); (err == nil) != x.ok {
-			t.Errorf("%+v: %v", x.p, err)
-		}
+		t.Run(fmt.Sprint(x.ok), func(t *testing.T) {
+			if err := x.p.Check(); (err == nil) != x.ok {
+				t.Errorf("%+v: %v", x.p, err)
+			}
+		})
 	}
 	n := luabindtest.Must(New(&book{}, policyOf(func(p *Policy) { p.Interval = 0 })))
 	if err := n.SetPolicy(policyOf(func(p *Policy) { p.MaxSubscriptions = -1 })); err == nil || n.Policy().Interval != 0 {

@@ -47,20 +47,22 @@ func TestView(t *testing.T) {
 			tells: "partial active [sip:a active refreshed, sip:a terminated expired]"},
 		{name: "came and went unseen", was: []Contact{a}, is: []Contact{a}, why: map[string]Event{"sip:z": Expired}},
 	} {
-		v := view{aor: "sip:joe@example.com"}
-		v.next(x.was, nil, true, noon)
-		d, tell := v.next(x.is, x.why, x.full, noon)
-		got := ""
-		if tell {
-			read, _ := mustRead(t, d)
-			got = read.String()[len("0 "):]
-		}
-		if got != x.tells {
-			t.Errorf("%s: told %q, want %q", x.name, got, x.tells)
-		}
-		if d, tell = v.next(x.is, nil, false, noon); tell {
-			t.Errorf("%s: told once more %v", x.name, d)
-		}
+		t.Run(x.name, func(t *testing.T) {
+			v := view{aor: "sip:joe@example.com"}
+			v.next(x.was, nil, true, noon)
+			d, tell := v.next(x.is, x.why, x.full, noon)
+			got := ""
+			if tell {
+				read, _ := mustRead(t, d)
+				got = read.String()[len("0 "):]
+			}
+			if got != x.tells {
+				t.Errorf("%s: told %q, want %q", x.name, got, x.tells)
+			}
+			if d, tell = v.next(x.is, nil, false, noon); tell {
+				t.Errorf("%s: told once more %v", x.name, d)
+			}
+		})
 	}
 }
 

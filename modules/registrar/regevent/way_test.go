@@ -94,13 +94,15 @@ func TestSecureContact(t *testing.T) {
 		"sips:joe@example.com": "sips:" + contactUser + "@198.51.100.1:5061",
 		"sip:joe@example.com":  "sip:" + contactUser + "@198.51.100.1:5061;transport=tls",
 	} {
-		w := newWorld(t, Policy{}, false)
-		app := w.watcher("203.0.113.9:5060")
-		app.kind, app.contact = transport.TLS, "<sips:app@203.0.113.9>"
-		if app.subscribes(uri); app.target != want {
-			t.Errorf("to %s: our Contact is %s", uri, app.target)
-		}
-		app.notify()
+		t.Run(uri, func(t *testing.T) {
+			w := newWorld(t, Policy{}, false)
+			app := w.watcher("203.0.113.9:5060")
+			app.kind, app.contact = transport.TLS, "<sips:app@203.0.113.9>"
+			if app.subscribes(uri); app.target != want {
+				t.Errorf("to %s: our Contact is %s", uri, app.target)
+			}
+			app.notify()
+		})
 	}
 }
 

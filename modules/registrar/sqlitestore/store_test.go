@@ -79,10 +79,12 @@ func lookup(t testing.TB, s *Store, aor string, now time.Time) []registrar.Recor
 func TestCommitsReachTheDisk(t *testing.T) {
 	s := open(t, newPath(t), Options{})
 	for pragma, want := range map[string]string{"synchronous": "2", "journal_mode": "wal"} {
-		var got string
-		if err := s.file.conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
-			t.Errorf("%s is %q, %v; want %q", pragma, got, err, want)
-		}
+		t.Run(pragma, func(t *testing.T) {
+			var got string
+			if err := s.file.conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
+				t.Errorf("%s is %q, %v; want %q", pragma, got, err, want)
+			}
+		})
 	}
 }
 
@@ -118,9 +120,11 @@ func TestReopen(t *testing.T) {
 	connected.Flow = transport.FlowGone // nowhere else to be reached
 	listening.Received, listening.Flow = "", 0
 	for aor, want := range map[string][]registrar.Record{"a": {kept}, "b": {natted}, "c": {connected}, "g": {listening}, "d": nil, "e": nil, "f": nil} {
-		if got := lookup(t, s, aor, later); fmt.Sprint(got) != fmt.Sprint(want) {
-			t.Errorf("%s: %v, want %v", aor, got, want)
-		}
+		t.Run(aor, func(t *testing.T) {
+			if got := lookup(t, s, aor, later); fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("%s: %v, want %v", aor, got, want)
+			}
+		})
 	}
 	if n, _ := s.Count(t.Context()); n != 4 {
 		t.Errorf("%d bindings", n)
@@ -200,9 +204,11 @@ func TestFilesOfOthers(t *testing.T) {
 	}
 	closeStore(t, s)
 	for text, path := range map[string]string{"newer version": path, "not a database": garbage(t), "no such file": filepath.Join(t.TempDir(), "no", "x.db")} {
-		if s, err := Open(path, Options{}); err == nil || !strings.Contains(err.Error(), text) || !strings.Contains(err.Error(), path) {
-			t.Errorf("%v, error %v, want %q", s, err, text)
-		}
+		t.Run(text, func(t *testing.T) {
+			if s, err := Open(path, Options{}); err == nil || !strings.Contains(err.Error(), text) || !strings.Contains(err.Error(), path) {
+				t.Errorf("%v, error %v, want %q", s, err, text)
+			}
+		})
 	}
 }
 
