@@ -78,6 +78,7 @@ func TestLuaSnippetsLoad(t *testing.T) {
 			found++
 			where := fmt.Sprintf("%s:%d", strings.TrimPrefix(path, root+"/"), s.Line)
 			t.Run(where, func(t *testing.T) {
+				t.Chdir(t.TempDir()) // some open a database beside them
 				if err := load(where, s.Text); err != nil {
 					t.Error(err)
 				}
