@@ -27,7 +27,9 @@ type Options struct {
 	// directory.
 	Files   fs.FS
 	Modules []Opener
-	Args    map[string]string // sip.args
+	// Dictionaries keeps the durable ones of sip.shared. It may be nil.
+	Dictionaries dict.Keeper
+	Args         map[string]string // sip.args
 	// Budget is how long a handler may hold its lane between waits, default 200 ms.
 	Budget time.Duration
 	// LoadBudget is how long the file, and what it requires, may run when it is loaded; default ten
@@ -146,6 +148,9 @@ func (r *Router) StartLanes(lanes []*lane.Lane, background *lane.Lane, clock lan
 		return errors.New("luabind: the router has already been started")
 	}
 	r.lanes, r.background, r.clock = lanes, background, clock
+	if k := r.opts.Dictionaries; k != nil {
+		r.shared.Keep(k, clock, r.opts.Log)
+	}
 	last := background.ID()
 	for _, l := range lanes {
 		last = max(last, l.ID())
@@ -234,6 +239,7 @@ func (r *Router) Stop(ctx context.Context) error {
 	}
 	r.cancel()
 	r.dog.close()
+	r.shared.Close()
 	return err
 }
 

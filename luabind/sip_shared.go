@@ -13,6 +13,7 @@ import (
 // sip.shared, the Lua side.
 
 type sharedOptions struct {
+	Durable  bool           `lua:"durable" default:"false" doc:"survives the process, with --data: changes are on disk within 0.1 s. Only while the file loads"`
 	Capacity int            `lua:"capacity" min:"1" max:"100000000" doc:"number of values kept; the least recently used is dropped first"`
 	Bytes    int            `lua:"bytes" min:"1024" max:"268435456" doc:"approximate total size of values and keys in bytes"`
 	TTL      *time.Duration `lua:"ttl" doc:"default time to live of a value in seconds; 0 for ever"`
@@ -31,8 +32,28 @@ func sipShared() Function {
 			if d == nil {
 				c.Raise("more than %d dictionaries; give values keys, not dictionaries", dict.MaxDicts)
 			}
+			if opts.Durable {
+				c.vm.keepDict(c, d)
+			}
 			return &lua.LUserData{Value: d, Metatable: c.vm.kinds.dict}
 		})
+}
+
+// keepDict has a dictionary survive the process.
+func (v *vm) keepDict(c *Call, d *dict.Dict) {
+	if !v.loading {
+		c.Raise("a durable dictionary is opened while the file loads: its contents are read from disk")
+	}
+	err := v.gen.router.shared.Durable(d)
+	if err == dict.ErrNoKeeper {
+		if v.background { // once, not for each lane
+			v.log(nil).Warn("a dictionary of the script is to be durable, and ends with the process: there is no --data", "list", d.Name)
+		}
+		return
+	}
+	if err != nil {
+		c.Raise("%v", err)
+	}
 }
 
 var dictNameArg = ArgOf(func(c *Call, n int) string {

@@ -42,6 +42,9 @@ func (r *reloads) last() (loaded time.Time, failed string) {
 func (s *server) loadScript() (err error) {
 	options := luabind.Options{Script: s.set.script, Modules: s.modules.Openers(), Args: s.set.args, Budget: s.set.budget, LoadBudget: s.set.loadBudget, Log: s.log}
 	options.Memory = s.set.memory
+	if s.dictionaries != nil {
+		options.Dictionaries = s.dictionaries
+	}
 	if s.set.script == "" {
 		text, err := scripts.Get("default")
 		if err != nil {

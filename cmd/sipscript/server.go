@@ -22,6 +22,7 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/all"
 	"github.com/sipscript/sipscript/modules/clients"
+	"github.com/sipscript/sipscript/modules/clients/dictstore"
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/ops/admin"
 	"github.com/sipscript/sipscript/ops/watch"
@@ -45,10 +46,12 @@ type server struct {
 
 	// Set by start, before serving; the admin interface reads them only while serving.
 	clients *clients.Pool
-	modules *host.Set
-	router  *luabind.Router
-	engine  *engine.Engine
-	admin   *admin.Server // nil without --admin
+	// Of --data; nil without it.
+	dictionaries *dictstore.Store
+	modules      *host.Set
+	router       *luabind.Router
+	engine       *engine.Engine
+	admin        *admin.Server // nil without --admin
 
 	watching sync.WaitGroup // the watcher's goroutine
 	reloads  reloads
@@ -206,6 +209,11 @@ func (s *server) close() {
 	if s.modules != nil {
 		if err := s.modules.Close(); err != nil {
 			s.log.Error("some of the modules' state could not be written", "error", err)
+		}
+	}
+	if s.dictionaries != nil {
+		if err := s.dictionaries.Close(); err != nil {
+			s.log.Error("the dictionaries of the script could not be closed", "error", err)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/sipscript/sipscript/modules/clients"
+	"github.com/sipscript/sipscript/modules/clients/dictstore"
 	"github.com/sipscript/sipscript/modules/clients/drivers"
 	"github.com/sipscript/sipscript/modules/host"
 )
@@ -35,6 +36,9 @@ func (s *server) openModules() (err error) {
 	s.clients = clients.New(clients.Options{Drivers: drivers.All(), Log: s.log})
 	s.modules, err = host.Open(s.plugins, host.Environment{Log: s.log, Data: s.set.data, Redis: s.set.redis,
 		Clients: s.clients, Flags: s.set.flags, Bulk: undisturbed})
+	if err == nil && s.set.data != "" {
+		s.dictionaries, err = dictstore.Open(s.clients, s.set.data)
+	}
 	return err
 }
 

@@ -934,6 +934,7 @@ function sip.shared(name, options) end
 ---@field jitter? number each pause is longer by up to this much
 
 ---@class sip.shared.options
+---@field durable? boolean survives the process, with --data: changes are on disk within 0.1 s. Only while the file loads
 ---@field capacity? integer number of values kept; the least recently used is dropped first
 ---@field bytes? integer approximate total size of values and keys in bytes
 ---@field ttl? number default time to live of a value in seconds; 0 for ever

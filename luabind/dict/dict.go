@@ -9,6 +9,7 @@ package dict
 
 import (
 	"hash/maphash"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,16 @@ type Set struct {
 	dicts map[string]*Dict // guarded by mu
 	bytes atomic.Int64     // of all dictionaries
 	most  int64
+
+	// Of durable dictionaries; set once, by Keep.
+	keeper  Keeper
+	clock   lane.Clock
+	log     *slog.Logger
+	kept    []*Dict       // guarded by mu
+	wake    chan struct{} // something is to be written
+	stopped chan struct{} // closed by Close
+	ending  sync.Once
+	writing sync.WaitGroup
 }
 
 // New is a set of no dictionaries.
@@ -48,6 +59,8 @@ type Dict struct {
 	seed   maphash.Seed
 	shards []*shard
 	bytes  atomic.Int64 // how many its entries may have together
+
+	changed atomic.Pointer[changes] // of a durable one
 
 	mu       sync.Mutex
 	capacity int           // guarded by mu
@@ -136,7 +149,8 @@ func newDict(name string, capacity int, all *Set) *Dict {
 	}
 	for range n {
 		s := &shard{loads: map[string]*Load{}}
-		s.entries, _ = simplelru.NewLRU((capacity+n-1)/n, func(_ string, e *entry) {
+		s.entries, _ = simplelru.NewLRU((capacity+n-1)/n, func(key string, e *entry) {
+			d.note(key)
 			s.bytes -= e.bytes
 			all.bytes.Add(-e.bytes)
 		})
@@ -178,9 +192,17 @@ func (d *Dict) add(s *shard, key string, value any, expires lane.Time) {
 	s.bytes += e.bytes
 	d.all.bytes.Add(e.bytes)
 	s.entries.Add(key, e)
+	d.note(key)
 	most := d.bytes.Load() / int64(len(d.shards))
 	for s.entries.Len() > 1 && (s.bytes > most || d.all.bytes.Load() > d.all.most) {
 		s.entries.RemoveOldest()
+	}
+}
+
+// note is called with the lock of the key's shard held.
+func (d *Dict) note(key string) {
+	if c := d.changed.Load(); c != nil {
+		c.note(key)
 	}
 }
 
