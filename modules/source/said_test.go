@@ -81,13 +81,15 @@ func TestSaid(t *testing.T) {
 				return more:get("on") and { "sip:c", "sip:d" } or { "sip:c" } end } }
 		function route() end`, s.URL), luabindtest.Modules(m), luabindtest.Lanes(2))
 	for name, want := range map[string]string{"t": "sip:a sip:b", "f": "sip:f", "g": "sip:c"} {
-		var got []string
-		for _, g := range m.made.lists[name].Get() {
-			got = append(got, g.NextHop)
-		}
-		if strings.Join(got, " ") != want {
-			t.Errorf("%s: %q", name, got)
-		}
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, g := range m.made.lists[name].Get() {
+				got = append(got, g.NextHop)
+			}
+			if strings.Join(got, " ") != want {
+				t.Errorf("%s: %q", name, got)
+			}
+		})
 	}
 	write(t, path, "sip:f\nsip:g\n")
 	for _, row := range []struct{ source, want string }{
@@ -95,10 +97,12 @@ func TestSaid(t *testing.T) {
 		{`sip.shared("more"):set("on", true) return require("listing").reload("g")`, "[2] <nil>"},
 		{`sip.shared("more"):set("fail", true) return require("listing").reload("g")`, "[<nil> away] <nil>"},
 	} {
-		out, err := w.Eval(row.source)
-		if got := fmt.Sprint(out, err); got != row.want {
-			t.Errorf("%s: %s, want %s", row.source, got, row.want)
-		}
+		t.Run(row.source, func(t *testing.T) {
+			out, err := w.Eval(row.source)
+			if got := fmt.Sprint(out, err); got != row.want {
+				t.Errorf("%s: %s, want %s", row.source, got, row.want)
+			}
+		})
 	}
 	// Without a script nobody can call its function.
 	if err := m.made.lists["g"].Reload(context.Background()); err == nil || !strings.Contains(err.Error(), "reload()") {
@@ -120,9 +124,11 @@ func TestSaidMistakes(t *testing.T) {
 		`listing.configure { sets = { a = { print } } }`:                                 "option sets.a",
 		`listing.configure { sets = { a = function() error("no luck") end } }`:           "no luck",
 	} {
-		_, err := luabindtest.Try(t, `local listing = require "listing" `+script+` function route() end`, luabindtest.Modules(&listing{}))
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", script, err, want)
-		}
+		t.Run(script, func(t *testing.T) {
+			_, err := luabindtest.Try(t, `local listing = require "listing" `+script+` function route() end`, luabindtest.Modules(&listing{}))
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q", script, err, want)
+			}
+		})
 	}
 }
