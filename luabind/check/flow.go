@@ -173,6 +173,11 @@ func (p *program) flows() {
 			a.enter(fn, state{methods: a.all, flags: recordRouted | vetted}, 0, false)
 		}
 	}
+	for _, fn := range p.functions { // what no caller leads to may still be meant for others
+		if a.entered[fn] {
+			a.enter(fn, state{methods: a.all, flags: recordRouted | vetted}, 0, false)
+		}
+	}
 	if a.lost {
 		return
 	}

@@ -135,6 +135,27 @@ end`},
   if not req.in_dialog then return req:reply(404) end
   if auth.trusted(req) then return req:relay(req.ruri) end
   req:relay()`)},
+	{"a helper that looks at what its caller did", `
+local function deny(req)
+  if req.method == "ACK" then return req:drop() end
+  req:reply(403)
+end
+function route(req)
+  if req.method == "ACK" then return req:relay() end
+  deny(req)
+end`},
+	{"a helper that decides, and req.answered", `
+local function guard(req)
+  if req.source.ip == "192.0.2.1" then req:reply(403) end
+end
+function route(req)
+  guard(req)
+  if req.answered then return end
+  req:reply(200)
+end`},
+	{"the flow of a binding as text", routed(`
+  req:record_route()
+  req:relay { uri = "sip:a@192.0.2.7", flow = "17" }`)},
 	{"record_route in a helper", `
 local function stay(req) req:record_route() end
 function route(req)

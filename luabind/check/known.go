@@ -35,6 +35,24 @@ type library struct {
 	types map[string]*luabind.ObjectType
 }
 
+// named is an object by what examples call it.
+func (l *library) named(name string) value {
+	for _, t := range []luabind.Type{luabind.RequestType, luabind.ResponseType, luabind.BranchType} {
+		if t.Object().Variable() == name {
+			return value{typ: t, object: t.Object()}
+		}
+	}
+	for _, t := range l.types {
+		if t.Variable() == name && l.name != core {
+			return value{typ: luabind.ObjectOf, object: t}
+		}
+	}
+	return value{}
+}
+
+// core is the library that needs no require.
+const core = "sip"
+
 // object is what is known of a type.
 type object struct {
 	typ     *luabind.ObjectType
@@ -47,12 +65,11 @@ type knowledge struct {
 	texts   *space // the methods of strings
 	events  map[string]*luabind.Event
 	objects map[*luabind.ObjectType]*object
-	named   map[string]*luabind.ObjectType // by what examples call them: "req"
 }
 
 func knowledgeOf(libraries []luabind.Library) *knowledge {
 	k := &knowledge{globals: map[string]*member{}, modules: map[string]*space{}, events: map[string]*luabind.Event{},
-		objects: map[*luabind.ObjectType]*object{}, named: map[string]*luabind.ObjectType{}, texts: &space{}}
+		objects: map[*luabind.ObjectType]*object{}, texts: &space{}}
 	for i := range libraries {
 		k.add(&libraries[i])
 	}
@@ -88,7 +105,7 @@ func (k *knowledge) add(l *luabind.Library) {
 		fallthrough
 	case standard && l.Name != "":
 		k.globals[l.Name] = &member{space: s, full: l.Name}
-	case l.Name == "sip":
+	case l.Name == core:
 		k.globals[l.Name] = &member{space: s, full: l.Name}
 		k.modules[l.Name] = s
 	case l.Name != "":
@@ -106,9 +123,6 @@ func (k *knowledge) addType(t *luabind.ObjectType, lib *library) {
 		o.members[m.Name] = &member{fn: m, full: t.Variable() + ":" + m.Name, lib: lib, method: true}
 	}
 	k.objects[t] = o
-	if k.named[t.Variable()] == nil {
-		k.named[t.Variable()] = t
-	}
 }
 
 // put enters a member under its name, whose dots make tables.
@@ -148,13 +162,22 @@ func sortedNames[T any](m map[string]T) []string {
 
 // meant is "; did you mean 'x'?", or says what there is where that is little.
 func meant(name string, known []string) string {
-	if best := luabind.Closest(name, known); best != "" {
+	if best := closest(name, known); best != "" {
 		return "; did you mean '" + best + "'?"
 	}
 	if len(known) > 0 && len(known) <= 24 {
 		return "; it has " + strings.Join(known, ", ")
 	}
 	return ""
+}
+
+// closest is the name that was probably meant, "" where none is close. Of one or two letters nothing
+// can be said.
+func closest(name string, known []string) string {
+	if len(name) < 3 {
+		return ""
+	}
+	return luabind.Closest(name, known)
 }
 
 // article puts "a" or "an" before a name.

@@ -140,7 +140,7 @@ func (f *file) undeclared(at any, name string, known []string) {
 		return
 	}
 	hint := ""
-	switch best := luabind.Closest(name, known); {
+	switch best := closest(name, known); {
 	case name == "exit":
 		hint = "; there is no exit: return ends a handler"
 	case f.known.modules[name] != nil:

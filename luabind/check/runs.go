@@ -92,13 +92,13 @@ func (p *program) linkCallbacks(c *callSite) {
 			if event != nil {
 				p.eventParams(fn, event)
 			} else {
-				p.callbackParams(fn, g.param.Callback)
+				p.callbackParams(fn, g.param.Callback, m.lib)
 			}
 		default:
 			for _, list := range f.optionsIn(g) {
 				list.each(func(o *luabind.Option, _, val ast.Expr) {
 					if fn := f.value(val).fn; o != nil && fn != nil && o.Kind == luabind.FunctionType {
-						p.callbackParams(fn, o.Type)
+						p.callbackParams(fn, o.Type, m.lib)
 					}
 				})
 			}
@@ -107,24 +107,19 @@ func (p *program) linkCallbacks(c *callSite) {
 }
 
 // callbackParams gives the parameters of a function the types that a signature says by their names:
-// "function(res, req)".
-func (p *program) callbackParams(fn *function, signature string) {
+// "function(res, req)". Beside the messages only types of the same library are meant.
+func (p *program) callbackParams(fn *function, signature string, lib *library) {
 	_, names, ok := strings.Cut(signature, "(")
 	if !ok {
 		return
 	}
 	for i, name := range strings.Split(strings.TrimSuffix(names, ")"), ",") {
-		t := p.known.named[strings.TrimSpace(name)]
-		if t == nil || i >= len(fn.params) {
-			continue
+		if i >= len(fn.params) {
+			return
 		}
-		v := value{typ: luabind.ObjectOf, object: t}
-		for _, typ := range []luabind.Type{luabind.RequestType, luabind.ResponseType, luabind.BranchType, luabind.URIType} {
-			if typ.Object() == t {
-				v.typ = typ
-			}
+		if v := lib.named(strings.TrimSpace(name)); v.known() {
+			p.callbacks[fn.params[i]] = &v
 		}
-		p.callbacks[fn.params[i]] = &v
 	}
 }
 
