@@ -171,8 +171,8 @@ func meant(name string, known []string) string {
 	return ""
 }
 
-// closest is the name that was probably meant, "" where none is close. Of one or two letters nothing
-// can be said.
+// closest is the name that was probably meant, "" where none is close. Nothing can be said of names
+// with fewer than three letters.
 func closest(name string, known []string) string {
 	if len(name) < 3 {
 		return ""
