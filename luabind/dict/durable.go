@@ -186,7 +186,8 @@ func (d *Dict) change(key string, now lane.Time, wall time.Time) Change {
 // Values are kept as gob, which holds any bytes.
 func encode(value any) []byte {
 	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(&box{pack(value)}); err != nil { // of the types that values have none fails
+	// Of the types that values have none fails
+	if err := gob.NewEncoder(&b).Encode(&box{pack(value)}); err != nil {
 		panic("dict: " + err.Error())
 	}
 	return b.Bytes()

@@ -22,8 +22,8 @@ const schema = `CREATE TABLE IF NOT EXISTS entries (
 	dictionary TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, expires INTEGER NOT NULL,
 	PRIMARY KEY (dictionary, key)) WITHOUT ROWID`
 
-// Open opens the file "shared.db" in a directory, and makes it where it is not there. expires in its
-// table is in milliseconds since 1970, 0 for never.
+// Open opens the file "shared.db" in a directory, and makes it where it is not there. expires in
+// its table is in milliseconds since 1970, 0 for never.
 func Open(pool *clients.Pool, dir string) (*Store, error) {
 	db, err := pool.DB("sqlite:"+filepath.Join(dir, "shared.db"), clients.DBOptions{Conns: 2, Timeout: patience, Create: true})
 	if err != nil {
