@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,7 +93,7 @@ func testFileReload(t *testing.T) {
 		synctest.Wait()
 	}
 	write(line("alice", "open sesame"))
-	var log strings.Builder
+	var log lockedLog
 	f, err := OpenFile(path, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -266,4 +267,22 @@ func TestHashes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// lockedLog is a log that is read while others write to it.
+type lockedLog struct {
+	mu   sync.Mutex
+	text strings.Builder // guarded by mu
+}
+
+func (l *lockedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }

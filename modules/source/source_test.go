@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -230,7 +231,7 @@ func TestBuildErrors(t *testing.T) {
 func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, path := file(t, "x.txt", "sip:a\n")
-		var log strings.Builder
+		var log lockedLog
 		l, err := source.Open(t.Context(), s, source.Options[gateway, []gateway]{Name: "test", Build: all, Log: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {
 			t.Fatal(err)
@@ -442,4 +443,22 @@ func BenchmarkCSV(b *testing.B) {
 		}
 		_ = l.Close()
 	}
+}
+
+// lockedLog is a log that is read while others write to it.
+type lockedLog struct {
+	mu   sync.Mutex
+	text strings.Builder // guarded by mu
+}
+
+func (l *lockedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }

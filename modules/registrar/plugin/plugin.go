@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 
+	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/registrar"
@@ -15,12 +17,15 @@ import (
 )
 
 // Plugin is the module "registrar".
-func Plugin() host.Plugin { return host.Plugin{Name: "registrar", New: open} }
+func Plugin() host.Plugin {
+	return host.Plugin{Name: "registrar", Commands: []host.Command{registrationsCommand()}, New: open}
+}
 
 // plugged is a registrar that knows where its bindings are kept.
 type plugged struct {
 	*registrar.Registrar
-	line string
+	line   string
+	engine atomic.Pointer[engine.Engine] // once it is attached
 }
 
 // Storage implements host.Storer.
@@ -33,7 +38,7 @@ func open(env *host.Environment) (luabind.Opener, error) {
 		return nil, err
 	}
 	r, err := registrar.New(registrar.Options{Store: store})
-	return &plugged{r, line}, err
+	return &plugged{Registrar: r, line: line}, err
 }
 
 func openStore(env *host.Environment) (store registrar.Store, line string, err error) {
