@@ -20,6 +20,7 @@ import (
 type generation struct {
 	router  *Router
 	number  uint64
+	loading context.Context // ends the load of the file
 	program *program
 	modules []*openModule
 	byName  map[string]*openModule
@@ -46,13 +47,13 @@ type openModule struct {
 
 // build makes a new generation up to the point where it could serve. On an error everything that
 // was opened is closed again.
-func (r *Router) build(number uint64) (*generation, error) {
+func (r *Router) build(ctx context.Context, number uint64) (*generation, error) {
 	p, err := r.opts.open()
 	if err != nil {
 		return nil, err
 	}
 	defer p.close()
-	g := &generation{router: r, number: number, program: p, byName: map[string]*openModule{}}
+	g := &generation{router: r, number: number, loading: ctx, program: p, byName: map[string]*openModule{}}
 	g.events = map[string]bool{}
 	for _, e := range coreEvents() {
 		g.events[e.Name] = true

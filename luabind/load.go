@@ -38,10 +38,19 @@ func newVM(g *generation, l *lane.Lane, background bool) *vm {
 func (v *vm) load() error {
 	v.gen.router.dog.add(v, v.gen.router.opts.loadBudgets())
 	defer v.gen.router.dog.remove(v)
+	if ctx := v.gen.loading; ctx != nil {
+		defer context.AfterFunc(ctx, v.interrupt)()
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s: the load was stopped: %w", v.gen.program.name, context.Cause(ctx))
+		}
+	}
 	v.main.G.MainThread = v.main
 	v.mem.limit = loadMemory * v.gen.router.opts.Memory
 	v.mem.room = v.mem.limit
 	if err := v.invoke(nil, v.main.NewFunctionFromProto(v.gen.program.main), nil); err != nil {
+		if ctx := v.gen.loading; ctx != nil && ctx.Err() != nil {
+			return fmt.Errorf("%s: the load was stopped: %w", v.gen.program.name, context.Cause(ctx))
+		}
 		return err
 	}
 	switch f := v.main.GetGlobal("route").(type) {
@@ -57,6 +66,14 @@ func (v *vm) load() error {
 	v.loading = false
 	v.loaded()
 	return nil
+}
+
+// interrupt ends the file's run at once. It may be called from any goroutine.
+func (v *vm) interrupt() {
+	if turn := v.watch.Load(); turn != 0 {
+		v.stop.Store(turn)
+		v.kill.Store(turn)
+	}
 }
 
 // require is the script's require: "sip", a module, or a Lua file next to the script.

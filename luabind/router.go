@@ -27,6 +27,9 @@ type Options struct {
 	// directory.
 	Files   fs.FS
 	Modules []Opener
+	// Loading ends a load that is in progress: a start that is to stop does not wait for a script. nil:
+	// nothing does. What it stops is an error of Start or Reload that wraps its cause.
+	Loading context.Context
 	// Dictionaries keeps the durable ones of sip.shared. It may be nil.
 	Dictionaries dict.Keeper
 	Args         map[string]string // sip.args
@@ -164,7 +167,11 @@ func (r *Router) StartLanes(lanes []*lane.Lane, background *lane.Lane, clock lan
 	r.figures = all
 	r.mu.Unlock()
 	r.dog.start(r.opts.Budget)
-	return r.replace(context.Background(), "start")
+	loading := r.opts.Loading
+	if loading == nil {
+		loading = context.Background()
+	}
+	return r.replace(loading, "start")
 }
 
 // Reload compiles the script again, builds its VMs next to those in service, and swaps them if
@@ -188,7 +195,7 @@ func (r *Router) Reload(ctx context.Context) error {
 // replace builds the next generation and swaps it in. r.building is held.
 func (r *Router) replace(ctx context.Context, why string) error {
 	r.last++
-	next, err := r.build(r.last)
+	next, err := r.build(ctx, r.last)
 	if err == nil {
 		err = ctx.Err()
 	}

@@ -39,9 +39,9 @@ func (r *reloads) last() (loaded time.Time, failed string) {
 }
 
 // loadScript makes the router. Errors name the script's file and line.
-func (s *server) loadScript() (err error) {
+func (s *server) loadScript(stop context.Context) (err error) {
 	options := luabind.Options{Script: s.set.script, Modules: s.modules.Openers(), Args: s.set.args, Budget: s.set.budget, LoadBudget: s.set.loadBudget, Log: s.log}
-	options.Memory = s.set.memory
+	options.Memory, options.Loading = s.set.memory, stop
 	if s.dictionaries != nil {
 		options.Dictionaries = s.dictionaries
 	}

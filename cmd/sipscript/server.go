@@ -74,7 +74,7 @@ func (s *server) start(stop context.Context) error {
 		s.checkTLS,
 		s.openModules,
 		s.openAdmin,
-		s.loadScript,
+		func() error { return s.loadScript(stop) },
 		func() error { return s.makeEngine(secret) },
 		func() error { return s.engine.Start() },
 	}
@@ -83,6 +83,9 @@ func (s *server) start(stop context.Context) error {
 			return nil
 		}
 		if err := step(); err != nil {
+			if stop.Err() != nil && errors.Is(err, stop.Err()) { // the load of the script was ended
+				return nil
+			}
 			return err
 		}
 	}
