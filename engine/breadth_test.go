@@ -58,7 +58,7 @@ func TestMaxBreadthQueues(t *testing.T) {
 			dave := b.phone("10.0.0.5:5060")
 			c.extra = fmt.Sprintf("Max-Breadth: %d\r\n", breadth)
 			c.send(method)
-			phones := []*phone{bob, carol, dave}
+			phones := []*handset{bob, carol, dave}
 			for i, ph := range phones {
 				r := ph.expect(method)
 				b.w.Run(100 * time.Millisecond)
@@ -83,12 +83,12 @@ func TestMaxBreadthQueues(t *testing.T) {
 func TestMaxBreadthQueueEnds(t *testing.T) {
 	for _, row := range []struct {
 		name  string
-		end   func(c *call, bob *phone, ib *received)
+		end   func(c *call, bob *handset, ib *received)
 		carol bool
 	}{
-		{"600", func(c *call, bob *phone, ib *received) { bob.reply(ib, 600, ""); c.ack(c.ph.expect("600")) }, false},
-		{"200", func(c *call, bob *phone, ib *received) { bob.reply(ib, 200, ""); c.ph.expect("200") }, false},
-		{"the caller's CANCEL", func(c *call, bob *phone, ib *received) {
+		{"600", func(c *call, bob *handset, ib *received) { bob.reply(ib, 600, ""); c.ack(c.ph.expect("600")) }, false},
+		{"200", func(c *call, bob *handset, ib *received) { bob.reply(ib, 200, ""); c.ph.expect("200") }, false},
+		{"the caller's CANCEL", func(c *call, bob *handset, ib *received) {
 			bob.reply(ib, 180, "")
 			c.ph.expect("180")
 			c.send("CANCEL")
@@ -96,7 +96,7 @@ func TestMaxBreadthQueueEnds(t *testing.T) {
 			bob.reply(ib, 487, "")
 			c.ack(c.ph.expect("487"))
 		}, false},
-		{"silence", func(*call, *phone, *received) {}, true},
+		{"silence", func(*call, *handset, *received) {}, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			b, c, bob, carol := trio(t, relayTo(bobAndCarol, nil))

@@ -65,7 +65,7 @@ func wantNumber(t *testing.T, who string, m *message.Message, want uint32) {
 }
 
 // established is a call through a trunk that challenged its INVITE.
-func (b *bench) established(alice, bob *phone) (c *call, fromBob string) {
+func (b *bench) established(alice, bob *handset) (c *call, fromBob string) {
 	c = alice.call("c1", "sip:bob@example.com")
 	c.send("INVITE")
 	first := bob.expect("INVITE")

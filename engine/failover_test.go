@@ -28,19 +28,19 @@ var orders = []engine.Order{engine.Parallel, engine.Serial, engine.ByQ}
 func TestWaysToOneInstance(t *testing.T) {
 	for name, tt := range map[string]struct {
 		first string // the URI of the first way
-		act   func(bob *phone)
+		act   func(bob *handset)
 		o     engine.ForkOptions
 		next  bool // the second way is tried
 	}{
-		"430":         {"sip:b@10.0.0.3:5060", func(bob *phone) { bob.reply(bob.expect("INVITE"), 430, "") }, engine.ForkOptions{}, true},
-		"408":         {"sip:b@10.0.0.3:5060", func(bob *phone) { bob.reply(bob.expect("INVITE"), 408, "") }, engine.ForkOptions{}, true},
-		"unreachable": {"sip:b@10.0.0.99:5060;transport=tcp", func(*phone) {}, engine.ForkOptions{}, true},
-		"silent":      {"sip:b@10.0.0.3:5060", func(bob *phone) { bob.expect("INVITE") }, engine.ForkOptions{}, true},
-		"no reply":    {"sip:b@10.0.0.3:5060", func(bob *phone) { bob.expect("INVITE") }, engine.ForkOptions{Defaults: engine.Target{ReplyTimeout: time.Second}}, true},
-		"busy":        {"sip:b@10.0.0.3:5060", func(bob *phone) { bob.reply(bob.expect("INVITE"), 486, "") }, engine.ForkOptions{}, false},
-		"480":         {"sip:b@10.0.0.3:5060", func(bob *phone) { bob.reply(bob.expect("INVITE"), 480, "") }, engine.ForkOptions{}, false},
-		"503":         {"sip:b@10.0.0.3:5060", func(bob *phone) { bob.reply(bob.expect("INVITE"), 503, "") }, engine.ForkOptions{}, false},
-		"no answer": {"sip:b@10.0.0.3:5060", func(bob *phone) {
+		"430":         {"sip:b@10.0.0.3:5060", func(bob *handset) { bob.reply(bob.expect("INVITE"), 430, "") }, engine.ForkOptions{}, true},
+		"408":         {"sip:b@10.0.0.3:5060", func(bob *handset) { bob.reply(bob.expect("INVITE"), 408, "") }, engine.ForkOptions{}, true},
+		"unreachable": {"sip:b@10.0.0.99:5060;transport=tcp", func(*handset) {}, engine.ForkOptions{}, true},
+		"silent":      {"sip:b@10.0.0.3:5060", func(bob *handset) { bob.expect("INVITE") }, engine.ForkOptions{}, true},
+		"no reply":    {"sip:b@10.0.0.3:5060", func(bob *handset) { bob.expect("INVITE") }, engine.ForkOptions{Defaults: engine.Target{ReplyTimeout: time.Second}}, true},
+		"busy":        {"sip:b@10.0.0.3:5060", func(bob *handset) { bob.reply(bob.expect("INVITE"), 486, "") }, engine.ForkOptions{}, false},
+		"480":         {"sip:b@10.0.0.3:5060", func(bob *handset) { bob.reply(bob.expect("INVITE"), 480, "") }, engine.ForkOptions{}, false},
+		"503":         {"sip:b@10.0.0.3:5060", func(bob *handset) { bob.reply(bob.expect("INVITE"), 503, "") }, engine.ForkOptions{}, false},
+		"no answer": {"sip:b@10.0.0.3:5060", func(bob *handset) {
 			inv := bob.expect("INVITE")
 			bob.reply(inv, 180, "")
 			bob.expect("CANCEL")
@@ -228,7 +228,7 @@ func flowWorld(t *testing.T) (b *bench, flows *[]transport.FlowID) {
 }
 
 // registered is a phone that did, over TCP.
-func registered(b *bench, addr string) *phone {
+func registered(b *bench, addr string) *handset {
 	ph := b.phone(addr)
 	text := strings.Replace(ph.call("r"+addr, "sip:example.com").request("REGISTER"), "SIP/2.0/UDP", "SIP/2.0/TCP", 1)
 	b.w.Do(func() {
@@ -247,7 +247,7 @@ func TestConnectionLostWhileItRings(t *testing.T) {
 			for _, two := range []bool{true, false} {
 				b, flows := flowWorld(t)
 				alice, bob := b.phone("10.0.0.2:5060"), registered(b, "10.0.0.3:5060")
-				var second *phone
+				var second *handset
 				if two {
 					second = registered(b, "10.0.0.5:5060")
 				}

@@ -40,7 +40,7 @@ func browsers(t *testing.T, seed uint64, callee *transport.FlowID) *bench {
 }
 
 // overWS sends text as a browser writes it.
-func overWS(ph *phone, text string) {
+func overWS(ph *handset, text string) {
 	text = strings.ReplaceAll(text, "SIP/2.0/UDP "+ph.Addr().String(), "SIP/2.0/WS a.invalid")
 	text = strings.ReplaceAll(text, fmt.Sprintf("<sip:alice@%s>", ph.Addr()), "<sip:alice@a.invalid;transport=ws>")
 	ph.b.w.Do(func() {

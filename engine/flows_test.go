@@ -94,7 +94,7 @@ func TestFlowsAreWatchedInTheSimulator(t *testing.T) {
 	client.Send(proxyAddr, []byte("\r\n"))
 	both("192.0.2.7:4321 on 10.0.0.1:5060")
 
-	say := func(ph *phone, text string) transport.FlowID {
+	say := func(ph *handset, text string) transport.FlowID {
 		t.Helper()
 		b.w.Do(func() {
 			if err := ph.Stream(transport.TCP, proxyAddr, []byte(text)); err != nil {

@@ -85,9 +85,9 @@ func (b *bench) ladder() {
 	})
 }
 
-// phone is a host that keeps what it gets.
-type phone struct {
-	*sim.Host
+// handset is a phone whose messages are valid, and taken by what they begin with.
+type handset struct {
+	*sim.Phone
 	b   *bench
 	got []*received
 	on  func(m *message.Message, p sim.Packet)
@@ -99,14 +99,10 @@ type received struct {
 	at  time.Duration
 }
 
-func (b *bench) phone(addr string) *phone {
-	ph := &phone{b: b}
-	ph.Host = b.w.Host(addr, func(p sim.Packet) {
-		m := &message.Message{}
-		if err := m.Parse(p.Bytes, &message.Limits{}); err != nil {
-			b.t.Errorf("%s got what can't be parsed: %v\n%s", addr, err, p.Bytes)
-			return
-		}
+func (b *bench) phone(addr string) *handset {
+	ph := &handset{b: b}
+	ph.Phone = b.w.Phone(b.t, addr, func(_ *sim.Phone, m *message.Message, p sim.Packet) {
+		ph.Forget()
 		if err := m.Validate(); err != nil {
 			b.t.Errorf("%s got an invalid message: %v\n%s", addr, err, p.Bytes)
 		}
@@ -119,12 +115,12 @@ func (b *bench) phone(addr string) *phone {
 }
 
 // reply answers a request with a tag of the phone's own.
-func (ph *phone) reply(r *received, code int, headers string) {
+func (ph *handset) reply(r *received, code int, headers string) {
 	ph.Answer(r.p, message.AppendResponse(nil, r.msg, code, "", "tag-"+strings.ReplaceAll(ph.Addr().String(), ":", "-"), []byte(headers), nil))
 }
 
 // expect moves the world on until a message comes that starts with first, and takes it.
-func (ph *phone) expect(first string) *received {
+func (ph *handset) expect(first string) *received {
 	ph.b.t.Helper()
 	var found *received
 	ph.b.w.RunUntil(200*time.Second, func() bool {
@@ -143,7 +139,7 @@ func (ph *phone) expect(first string) *received {
 	return found
 }
 
-func (ph *phone) lines() (lines []string) {
+func (ph *handset) lines() (lines []string) {
 	for _, r := range ph.got {
 		lines = append(lines, startLine(r.msg))
 	}
@@ -159,7 +155,7 @@ func startLine(m *message.Message) string {
 
 // call is what a caller writes.
 type call struct {
-	ph         *phone
+	ph         *handset
 	id, uri    string
 	branch     int
 	extra      string
@@ -169,7 +165,9 @@ type call struct {
 	maxForward string
 }
 
-func (ph *phone) call(id, uri string) *call { return &call{ph: ph, id: id, uri: uri, maxForward: "70"} }
+func (ph *handset) call(id, uri string) *call {
+	return &call{ph: ph, id: id, uri: uri, maxForward: "70"}
+}
 
 // request is the text of a request; branch numbers tell transactions apart.
 func (c *call) request(method string) string {

@@ -17,19 +17,19 @@ func TestOnResponseSeesOutcomes(t *testing.T) {
 		name    string
 		targets []string
 		opts    engine.ForkOptions
-		answer  func(alice *call, bob *phone)
+		answer  func(alice *call, bob *handset)
 		want    string
 	}{
 		{"silence", []string{"sip:b@10.0.0.3:5060"}, engine.ForkOptions{}, nil, "408 timeout"},
 		{"a timeout", []string{"sip:b@10.0.0.3:5060"}, engine.ForkOptions{Defaults: engine.Target{ReplyTimeout: time.Second}}, nil, "408 timeout"},
 		{"a timeout after ringing", []string{"sip:b@10.0.0.3:5060"}, engine.ForkOptions{Defaults: engine.Target{Timeout: time.Second}},
-			func(_ *call, bob *phone) { bob.reply(bob.expect("INVITE"), 180, "") }, "180 ; 408 timeout"},
+			func(_ *call, bob *handset) { bob.reply(bob.expect("INVITE"), 180, "") }, "180 ; 408 timeout"},
 		{"no connection", []string{"sip:b@10.0.0.99:5060;transport=tcp"}, engine.ForkOptions{}, nil, "503 unreachable"},
 		{"one after the other", []string{"sip:b@10.0.0.99:5060;transport=tcp", "sip:b@10.0.0.3:5060"}, engine.ForkOptions{Order: engine.Serial},
-			func(_ *call, bob *phone) { bob.reply(bob.expect("INVITE"), 486, "") }, "503 unreachable; 486 "},
+			func(_ *call, bob *handset) { bob.reply(bob.expect("INVITE"), 486, "") }, "503 unreachable; 486 "},
 		{"the caller cancels what has not begun", []string{"sip:b@10.0.0.3:5060"}, engine.ForkOptions{Defaults: engine.Target{Delay: time.Minute}},
-			func(c *call, _ *phone) { b.w.Run(time.Second); c.send("CANCEL") }, "487 cancelled"},
-		{"an answer", []string{"sip:b@10.0.0.3:5060"}, engine.ForkOptions{}, func(_ *call, bob *phone) { bob.reply(bob.expect("INVITE"), 486, "") }, "486 "},
+			func(c *call, _ *handset) { b.w.Run(time.Second); c.send("CANCEL") }, "487 cancelled"},
+		{"an answer", []string{"sip:b@10.0.0.3:5060"}, engine.ForkOptions{}, func(_ *call, bob *handset) { bob.reply(bob.expect("INVITE"), 486, "") }, "486 "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var seen []string

@@ -18,7 +18,7 @@ func relayTo(ts []*engine.Target, o *engine.ForkOptions) routerFunc {
 }
 
 // trio is a caller and two callees on one engine.
-func trio(t *testing.T, route routerFunc) (b *bench, c *call, bob, carol *phone) {
+func trio(t *testing.T, route routerFunc) (b *bench, c *call, bob, carol *handset) {
 	b = newBench(t, 1, route)
 	alice := b.phone("10.0.0.2:5060")
 	return b, alice.call("c1", "sip:bob@example.com"), b.phone("10.0.0.3:5060"), b.phone("10.0.0.4:5060")

@@ -43,7 +43,7 @@ func TestTrap37ResponderChoosesNoAddress(t *testing.T) {
 			t.Run(name+"/"+c.method, func(t *testing.T) {
 				b := newBench(t, 1, c.route)
 				alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
-				others := []*phone{b.phone(victim + ":5060"), b.phone(victim + ":6000"), b.phone("10.0.0.2:6000")}
+				others := []*handset{b.phone(victim + ":5060"), b.phone(victim + ":6000"), b.phone("10.0.0.2:6000")}
 				call := alice.call("c1", "sip:bob@example.com")
 				call.toTag = "b1"
 				call.send(c.method)

@@ -14,7 +14,7 @@ import (
 // that record-route as the tests say.
 type remote struct {
 	*pair
-	to *phone // where the Contact leads, if anywhere
+	to *handset // where the Contact leads, if anywhere
 }
 
 // Contacts of gateways, and of phones behind proxies, are not where their answers come from.

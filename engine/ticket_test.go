@@ -35,7 +35,7 @@ func within(targets []*engine.Target) routerFunc {
 // pair is a dialog from 10.0.0.2 to 10.0.0.3, and what both sides know of it.
 type pair struct {
 	*bench
-	alice, bob, carol, trunk *phone
+	alice, bob, carol, trunk *handset
 	caller, callee           *call
 }
 
@@ -77,14 +77,14 @@ func newPair(t *testing.T, b *bench, code int) *pair {
 
 // outcome sends a request and says what came of it: "10.0.0.3" where it went on, or the code it was
 // answered with; "" for neither.
-func (p *pair) outcome(from *phone, text string) string {
-	for _, ph := range []*phone{p.alice, p.bob, p.carol, p.trunk} {
+func (p *pair) outcome(from *handset, text string) string {
+	for _, ph := range []*handset{p.alice, p.bob, p.carol, p.trunk} {
 		ph.got = nil
 	}
 	from.Send(proxyAddr, []byte(text))
 	p.w.Run(400 * time.Millisecond)
 	method, _, _ := strings.Cut(text, " ")
-	for _, ph := range []*phone{p.alice, p.bob, p.carol, p.trunk} {
+	for _, ph := range []*handset{p.alice, p.bob, p.carol, p.trunk} {
 		for _, r := range ph.got {
 			switch {
 			case r.msg.IsRequest() && string(r.msg.MethodText()) == method:
@@ -307,7 +307,7 @@ func TestTicketsOfForks(t *testing.T) {
 	b := ticketBench(t, within(to("sip:bob@10.0.0.3:5060", "sip:carol@10.0.0.4:5060")), nil)
 	alice, bob, carol := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060"), b.phone("10.0.0.4:5060")
 	alice.call("c1", "sip:bob@example.com").send("INVITE")
-	for _, ph := range []*phone{bob, carol} {
+	for _, ph := range []*handset{bob, carol} {
 		inv := ph.expect("INVITE")
 		for _, tag := range []string{"one", "two"} {
 			ph.Answer(inv.p, message.AppendResponse(nil, inv.msg, 183, "", tag+ph.Addr().Addr().String(), []byte("Contact: <sip:"+tag+"@"+ph.Addr().String()+">\r\n"), nil))

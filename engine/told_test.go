@@ -49,7 +49,7 @@ func TestRequestsWithAReadableViaAreTold(t *testing.T) {
 			b := newBench(t, 1, func(r *engine.Request) error { t.Error("routed"); return nil })
 			var got []string
 			alice := b.w.Host("10.0.0.2:5060", func(p sim.Packet) { got = append(got, string(p.Bytes)) })
-			text := (&call{ph: &phone{Host: alice, b: b}, id: "c1", uri: "sip:bob@example.com", maxForward: "70"}).request("OPTIONS")
+			text := (&call{ph: &handset{Phone: &sim.Phone{Host: alice}, b: b}, id: "c1", uri: "sip:bob@example.com", maxForward: "70"}).request("OPTIONS")
 			spoilt := strings.Replace(text, row.old, row.new, 1)
 			if spoilt == text {
 				t.Fatal("nothing was changed")

@@ -37,7 +37,7 @@ func TestViaAimsAtNobodyElse(t *testing.T) {
 				b.w.Host(victim+":5060", func(sim.Packet) { hit++ })
 				var got []string
 				alice := b.w.Host("10.0.0.2:5060", func(p sim.Packet) { got = append(got, string(p.Bytes)) })
-				alice.Send(proxyAddr, []byte(row.change.Replace((&call{ph: &phone{Host: alice, b: b}, id: "c1", uri: "sip:bob@example.com", maxForward: "70"}).request(row.method))))
+				alice.Send(proxyAddr, []byte(row.change.Replace((&call{ph: &handset{Phone: &sim.Phone{Host: alice}, b: b}, id: "c1", uri: "sip:bob@example.com", maxForward: "70"}).request(row.method))))
 				b.w.Run(40 * time.Second)
 				if aims := strings.Contains(row.change.Replace(";rport"), "maddr") && trusted; aims {
 					if hit == 0 || len(got) != 0 {

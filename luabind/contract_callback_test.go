@@ -174,7 +174,7 @@ end})`)
 	call(w, "X-Sent: x\r\n")
 	w.Run(2 * second)
 	for _, s := range []struct {
-		p          *phone
+		p          *callee
 		name, ruri string
 		body       string
 	}{{p, "first", "sip:b@10.0.0.9;x=b", "text of b"}, {q, "second", "sip:c@10.0.0.8;x=c", "text of c"}} {

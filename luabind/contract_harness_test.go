@@ -14,9 +14,9 @@ import (
 // What the tests of the contract (contract_*_test.go) have in common: one caller, and phones that
 // ring. Each test there is named after the sentence of the scripting contract that it holds.
 
-// phone is a callee: it answers each INVITE with its codes, a CANCEL as RFC 3261 §9.2 has it, and
+// callee is a phone that answers each INVITE with its codes, a CANCEL as RFC 3261 §9.2 has it, and
 // everything else with 200.
-type phone struct {
+type callee struct {
 	*luabindtest.Peer
 	invite *message.Message
 	at     sim.Packet
@@ -28,8 +28,8 @@ type phone struct {
 
 // newPhone makes one. A code above 199 ends its part; headers go with each of its responses to an
 // INVITE.
-func newPhone(w *luabindtest.World, addr, headers string, codes ...int) *phone {
-	p := &phone{}
+func newPhone(w *luabindtest.World, addr, headers string, codes ...int) *callee {
+	p := &callee{}
 	p.Peer = w.Peer(addr, func(_ *luabindtest.Peer, m *message.Message, in sim.Packet) {
 		switch {
 		case !m.IsRequest() || m.Method() == message.MethodAck:
@@ -55,10 +55,10 @@ func newPhone(w *luabindtest.World, addr, headers string, codes ...int) *phone {
 }
 
 // watch has f called when the first INVITE comes.
-func (p *phone) watch(f func()) { p.seen = f }
+func (p *callee) watch(f func()) { p.seen = f }
 
 // answer sends a response to the last INVITE.
-func (p *phone) answer(code int, headers string) {
+func (p *callee) answer(code int, headers string) {
 	p.final = p.final || code >= 200
 	if code >= 180 && code < 300 {
 		headers += "Contact: <sip:phone@" + p.Addr().String() + ">\r\n"

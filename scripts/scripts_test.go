@@ -70,50 +70,33 @@ func tryStart(t *testing.T, name string, args map[string]string) (*world, error)
 	return w, nil
 }
 
-// phone is a host with an inbox.
-type phone struct {
-	*sim.Host
-	w   *world
-	got []*message.Message
-	in  []sim.Packet
+// client is a phone that writes requests.
+type client struct {
+	*sim.Phone
+	w *world
 }
 
-func (w *world) phone(addr string) *phone {
-	p := &phone{w: w}
-	p.Host = w.Host(addr, func(in sim.Packet) {
-		m := new(message.Message)
-		if err := m.Parse(in.Bytes, &message.Limits{}); err != nil {
-			w.t.Errorf("%v in\n%s", err, in.Bytes)
-		}
-		p.got, p.in = append(p.got, m), append(p.in, in)
-	})
-	return p
-}
+func (w *world) phone(addr string) *client { return &client{w.Phone(w.t, addr, nil), w} }
 
 // next takes the next message that is not a 100.
-func (p *phone) next() (*message.Message, sim.Packet) {
+func (p *client) next() (*message.Message, sim.Packet) {
 	p.w.t.Helper()
 	for {
-		if !p.w.RunUntil(10*time.Second, func() bool { return len(p.got) > 0 }) {
-			p.w.t.Fatalf("%s got nothing", p.Addr())
-		}
-		m, in := p.got[0], p.in[0]
-		p.got, p.in = p.got[1:], p.in[1:]
-		if m.Status() != 100 {
+		if m, in := p.Next(); m.Status() != 100 {
 			return m, in
 		}
 	}
 }
 
 // ask sends a request and returns the answer.
-func (p *phone) ask(method, uri string, lines ...string) *message.Message {
+func (p *client) ask(method, uri string, lines ...string) *message.Message {
 	p.w.t.Helper()
 	p.send(method, uri, lines...)
 	m, _ := p.next()
 	return m
 }
 
-func (p *phone) send(method, uri string, lines ...string) {
+func (p *client) send(method, uri string, lines ...string) {
 	p.w.serial++
 	id := fmt.Sprintf("call-%d", p.w.serial)
 	if i := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "Call-ID: ") }); i >= 0 {
@@ -130,7 +113,7 @@ func (p *phone) send(method, uri string, lines ...string) {
 	p.Send(serverAddr, []byte(head+strings.Join(append(lines, "Content-Length: 0", "", ""), "\r\n")))
 }
 
-func (p *phone) register(user string) {
+func (p *client) register(user string) {
 	p.w.t.Helper()
 	m := p.ask("REGISTER", "sip:example.com", "To: <sip:"+user+"@example.com>", fmt.Sprintf("Contact: <sip:%s@%s>", user, p.Addr()))
 	if m.Status() != 200 {
@@ -138,7 +121,7 @@ func (p *phone) register(user string) {
 	}
 }
 
-func (p *phone) reply(m *message.Message, in sim.Packet, code int) {
+func (p *client) reply(m *message.Message, in sim.Packet, code int) {
 	p.Answer(in, message.AppendResponse(nil, m, code, "", "t"+fmt.Sprint(p.Addr().Port()), []byte(fmt.Sprintf("Contact: <sip:bob@%s>\r\n", p.Addr())), nil))
 }
 
@@ -241,14 +224,14 @@ func TestRedirect(t *testing.T) {
 func TestBalance(t *testing.T) {
 	w := start(t, "balance", map[string]string{"servers": "sip:10.0.0.11:5060, sip:10.0.0.12:5060"})
 	alice := w.phone("10.0.0.2:5060")
-	servers := []*phone{w.phone("10.0.0.11:5060"), w.phone("10.0.0.12:5060")}
+	servers := []*client{w.phone("10.0.0.11:5060"), w.phone("10.0.0.12:5060")}
 	var count [2]int
 	for i := range 40 {
 		id := fmt.Sprintf("Call-ID: balanced-%d", i)
 		alice.send("MESSAGE", "sip:bob@example.com", id)
 		w.Run(100 * time.Millisecond)
 		which := 0
-		if len(servers[1].got) > 0 {
+		if len(servers[1].Got) > 0 {
 			which = 1
 		}
 		count[which]++
@@ -258,7 +241,7 @@ func TestBalance(t *testing.T) {
 		wants(t, id, m, 200)
 		alice.send("MESSAGE", "sip:bob@example.com", id) // the same call, the same server
 		w.Run(100 * time.Millisecond)
-		if len(servers[which].got) != 1 || len(servers[1-which].got) != 0 {
+		if len(servers[which].Got) != 1 || len(servers[1-which].Got) != 0 {
 			t.Fatalf("%s went elsewhere", id)
 		}
 		servers[which].next()

@@ -16,7 +16,7 @@ import (
 // A client that can't choose between algorithms gets in at its second attempt (trap 44).
 func TestChoice(t *testing.T) {
 	const both, md5 = "SHA-256 MD5", "MD5"
-	register := func(p *phone, call string, headers ...string) string {
+	register := func(p *asker, call string, headers ...string) string {
 		p.T.Helper()
 		lines := strings.Join(append(headers, ""), "\r\n")
 		p.serial++
@@ -38,42 +38,42 @@ func TestChoice(t *testing.T) {
 		}
 		return strings.Join(offered, " ")
 	}
-	answer := func(p *phone, algorithm string) string {
+	answer := func(p *asker, algorithm string) string {
 		p.algorithm = algorithm
 		return "Authorization: " + p.credentials()
 	}
 	for _, c := range []struct {
 		name string
-		try  func(p *phone) []string
+		try  func(p *asker) []string
 		want []string
 		told int
 	}{
-		{"one that answers with SHA-256 goes on with it", func(p *phone) []string {
+		{"one that answers with SHA-256 goes on with it", func(p *asker) []string {
 			return []string{register(p, "a"), register(p, "a", answer(p, "SHA-256")), register(p, "b"), register(p, "b", answer(p, "SHA-256")), register(p, "a")}
 		}, []string{both, "200", both, "200", both}, 0},
-		{"one that answers with MD5 has chosen", func(p *phone) []string {
+		{"one that answers with MD5 has chosen", func(p *asker) []string {
 			return []string{register(p, "a"), register(p, "a", answer(p, "MD5")), register(p, "a")}
 		}, []string{both, "200", both}, 0},
-		{"one that comes back without", func(p *phone) []string {
+		{"one that comes back without", func(p *asker) []string {
 			return []string{register(p, "a"), register(p, "a"), register(p, "a", answer(p, "MD5")), register(p, "a"), register(p, "z")}
 		}, []string{both, md5, "200", md5, md5}, 1},
-		{"one that gives up", func(p *phone) []string {
+		{"one that gives up", func(p *asker) []string {
 			first := register(p, "a")
 			p.Run(time.Minute)
 			return []string{first, register(p, "b"), register(p, "b", answer(p, "MD5"))}
 		}, []string{both, md5, "200"}, 1},
-		{"one that asks for several things at once", func(p *phone) []string {
+		{"one that asks for several things at once", func(p *asker) []string {
 			return []string{register(p, "a"), register(p, "b"), register(p, "a", answer(p, "SHA-256")), register(p, "c")}
 		}, []string{both, both, "200", both}, 0},
-		{"one that hashes with MD5 whatever it is asked for", func(p *phone) []string {
+		{"one that hashes with MD5 whatever it is asked for", func(p *asker) []string {
 			first := register(p, "a")
 			wrong := strings.Replace(answer(p, "MD5"), "algorithm=MD5", "algorithm=SHA-256", 1)
 			return []string{first, register(p, "a", wrong), register(p, "a", answer(p, "MD5"))}
 		}, []string{both, md5, "200"}, 1},
-		{"one that has learnt SHA-256 since", func(p *phone) []string {
+		{"one that has learnt SHA-256 since", func(p *asker) []string {
 			return []string{register(p, "a"), register(p, "a"), register(p, "a", answer(p, "SHA-256")), register(p, "b")}
 		}, []string{both, md5, "200", both}, 1},
-		{"it ends after a week", func(p *phone) []string {
+		{"it ends after a week", func(p *asker) []string {
 			list := []string{register(p, "a"), register(p, "a")}
 			p.Run(7 * 24 * time.Hour)
 			return append(list, register(p, "b"))

@@ -18,19 +18,19 @@ local auth = require "auth"
 local said = sip.shared("said")
 `
 
-// phone is a client in a world.
-type phone struct {
+// asker is a client that sends requests in a world, and answers challenges.
+type asker struct {
 	*luabindtest.World
 	client
 	from, to string
 	serial   int
 }
 
-func newPhone(w *luabindtest.World, c client) *phone {
-	return &phone{World: w, client: c.filled(), from: "sip:alice@example.com", to: "sip:alice@example.com"}
+func newPhone(w *luabindtest.World, c client) *asker {
+	return &asker{World: w, client: c.filled(), from: "sip:alice@example.com", to: "sip:alice@example.com"}
 }
 
-func (p *phone) send(headers ...string) *message.Message {
+func (p *asker) send(headers ...string) *message.Message {
 	p.T.Helper()
 	p.serial++
 	lines := strings.Join(headers, "\r\n")
@@ -42,7 +42,7 @@ func (p *phone) send(headers ...string) *message.Message {
 }
 
 // ask sends a request, and once more with credentials when it is challenged.
-func (p *phone) ask(headers ...string) *message.Message {
+func (p *asker) ask(headers ...string) *message.Message {
 	p.T.Helper()
 	m := p.send(headers...)
 	if m == nil || m.Status() != 401 && m.Status() != 407 {
@@ -66,7 +66,7 @@ func (p *phone) ask(headers ...string) *message.Message {
 	return p.send(append(headers, answer+p.credentials())...)
 }
 
-func (p *phone) expect(m *message.Message, code int) {
+func (p *asker) expect(m *message.Message, code int) {
 	p.T.Helper()
 	if m == nil || m.Status() != code {
 		p.T.Errorf("answered %v, want %d", m, code)

@@ -27,14 +27,14 @@ function route(req)
 end`
 
 // pathOf sends a REGISTER through the edge, answers it, and returns the Path it came with.
-func pathOf(s *scripted, core *phone, c *flowClient, headers ...string) string {
+func pathOf(s *scripted, core *client, c *flowClient, headers ...string) string {
 	c.n++
 	host := c.Addr().String()
 	c.send(reg{ruri: "sip:home.example.net", callID: host, cseq: c.n, via: via(strings.ToUpper(c.kind.String()), host, c.n), headers: headers,
 		contacts: list(fmt.Sprintf("<sip:bob@10.0.0.9;transport=%s>;reg-id=1;%s", c.kind, phoneID))}.text())
-	m, _ := core.next()
+	m, _ := core.Next()
 	core.Send(serverAddr, answerTo(m, 200))
-	c.next()
+	c.Next()
 	return string(m.Header(message.HeaderPath))
 }
 
@@ -65,7 +65,7 @@ func TestEdge(t *testing.T) {
 					return
 				}
 				if !m.IsRequest() {
-					c.got, c.via = append(c.got, m), append(c.via, p)
+					c.Got, c.In = append(c.Got, m), append(c.In, p)
 					return
 				}
 				got = append(got, fmt.Sprintf("%s %s", m.MethodText(), m.RequestURI()))
@@ -94,7 +94,7 @@ func TestEdge(t *testing.T) {
 				core.Send(serverAddr, fmt.Appendf(nil, "MESSAGE sip:bob@10.0.0.9 SIP/2.0\r\nVia: %s\r\nRoute: %s\r\nMax-Forwards: 70\r\nFrom: <sip:a@home.example.net>;tag=1\r\nTo: <sip:bob@home.example.net>\r\nCall-ID: ask%d\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n",
 					via("UDP", "192.0.2.50:5060", s.serial), route, s.serial))
 				for {
-					if m, _ := core.next(); m.Status() >= 200 {
+					if m, _ := core.Next(); m.Status() >= 200 {
 						return m.Status()
 					}
 				}

@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
-	"github.com/sipscript/sipscript/engine/message"
-	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/engine/transport"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
@@ -23,7 +21,7 @@ const stunRequest = "\x00\x01\x00\x00\x21\x12\xa4\x42abcdefghijkl"
 
 // flowClient is a client that registers on a flow.
 type flowClient struct {
-	*phone
+	*client
 	kind transport.Kind
 	n    int
 }
@@ -44,22 +42,12 @@ func (c *flowClient) register(user string, id int, supported string) int {
 	host := c.Addr().String()
 	c.send(reg{to: "<sip:" + user + "@example.com>", callID: user + host, cseq: c.n, via: via(strings.ToUpper(c.kind.String()), host, c.n), headers: list("Supported: " + supported),
 		contacts: list(fmt.Sprintf("<sip:%s@%s;transport=%s>;reg-id=%d;%s", user, host, c.kind, id, phoneID))}.text())
-	m, _ := c.next()
+	m, _ := c.Next()
 	return m.Status()
 }
 
 func (w *world) flowClient(addr string, kind transport.Kind) *flowClient {
-	c := &flowClient{phone: &phone{w: w}, kind: kind}
-	c.Host = w.Host(addr, func(packet sim.Packet) {
-		if strings.HasPrefix(string(packet.Bytes), "SIP/2.0") {
-			m := new(message.Message)
-			if err := m.Parse(packet.Bytes, &message.Limits{}); err != nil {
-				w.t.Error(err)
-			}
-			c.got, c.via = append(c.got, m), append(c.via, packet)
-		}
-	})
-	return c
+	return &flowClient{client: w.phone(addr), kind: kind}
 }
 
 func (w *world) count() int {

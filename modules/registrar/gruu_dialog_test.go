@@ -27,7 +27,7 @@ func TestGRUUIsARemoteTarget(t *testing.T) {
 			s.serial++
 			s.bob.Send(serverAddr, []byte(reg{via: via("UDP", "203.0.113.5:5060", 1), cseq: 1, contacts: list("<sip:bob@203.0.113.5>;" + phoneID),
 				headers: list("Supported: gruu")}.text()))
-			answer, _ := s.bob.next()
+			answer, _ := s.bob.Next()
 			public, _ := gruusOf(t, string(answer.Header(message.HeaderContact)))
 			alice := s.phone("203.0.113.9:5060")
 			request := func(method, uri, more string) {
@@ -37,7 +37,7 @@ func TestGRUUIsARemoteTarget(t *testing.T) {
 					method, uri, via("UDP", "203.0.113.9:5060", branch), more, s.serial, method))
 			}
 			request("INVITE", bob, "To: <sip:bob@example.com>\r\n")
-			invite, _ := s.bob.next()
+			invite, _ := s.bob.Next()
 			route := string(invite.Header(message.HeaderRecordRoute))
 			var vias strings.Builder
 			for v := invite.Elements(message.HeaderVia); v.Next(); {
@@ -45,14 +45,14 @@ func TestGRUUIsARemoteTarget(t *testing.T) {
 			}
 			s.bob.Send(serverAddr, fmt.Appendf(nil, "SIP/2.0 200 OK\r\n%sRecord-Route: %s\r\nFrom: <sip:alice@example.com>;tag=1\r\nTo: <sip:bob@example.com>;tag=2\r\nCall-ID: c\r\nCSeq: %d INVITE\r\nContact: <%s>\r\nContent-Length: 0\r\n\r\n",
 				vias.String(), route, s.serial, public))
-			m, _ := alice.next()
-			for ; m.Status() != 200; m, _ = alice.next() {
+			m, _ := alice.Next()
+			for ; m.Status() != 200; m, _ = alice.Next() {
 			}
 			route = string(m.Header(message.HeaderRecordRoute))
 			later := "To: <sip:bob@example.com>;tag=2\r\nRoute: " + route + "\r\n"
 			for _, method := range list("ACK", "INFO") {
 				request(method, public, later)
-				if m, _ := s.bob.next(); string(m.MethodText()) != method || string(m.RequestURI()) != "sip:bob@203.0.113.5" {
+				if m, _ := s.bob.Next(); string(m.MethodText()) != method || string(m.RequestURI()) != "sip:bob@203.0.113.5" {
 					t.Fatalf("%s %s, want %s", m.MethodText(), m.RequestURI(), method)
 				}
 			}
@@ -60,13 +60,13 @@ func TestGRUUIsARemoteTarget(t *testing.T) {
 			s.serial++
 			s.bob.Send(serverAddr, []byte(reg{via: via("UDP", "203.0.113.5:5060", s.serial), callID: "other", contacts: list("*"), headers: list("Expires: 0")}.text()))
 			s.Run(time.Second)
-			alice.got, alice.via = nil, nil
+			alice.Forget()
 			request("BYE", public, later)
-			if m, _ := alice.next(); m.Status() != 480 {
+			if m, _ := alice.Next(); m.Status() != 480 {
 				t.Errorf("nobody is registered: %d", m.Status())
 			}
 			request("BYE", public, "To: <sip:bob@example.com>;tag=2\r\n")
-			if m, _ := alice.next(); m.Status() != 481 {
+			if m, _ := alice.Next(); m.Status() != 481 {
 				t.Errorf("without a Route of ours: %d", m.Status())
 			}
 		})

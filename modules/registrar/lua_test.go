@@ -22,7 +22,7 @@ type scripted struct {
 	*world
 	router *luabind.Router
 	log    logBuffer
-	bob    *phone
+	bob    *client
 	serial int
 }
 
@@ -78,7 +78,7 @@ func script(t *testing.T, store Store, source string) *scripted {
 func (s *scripted) register(contacts ...string) *message.Message {
 	s.t.Helper()
 	s.send(contacts...)
-	m, _ := s.bob.next()
+	m, _ := s.bob.Next()
 	return m
 }
 
@@ -96,9 +96,9 @@ func (s *scripted) ask() string {
 	asker := s.phone(fmt.Sprintf("203.0.113.9:%d", 10000+s.serial))
 	asker.Send(serverAddr, fmt.Appendf(nil, "MESSAGE sip:bob@example.com SIP/2.0\r\nVia: %s\r\nMax-Forwards: 70\r\nFrom: <sip:a@example.com>;tag=1\r\nTo: <sip:bob@example.com>\r\nCall-ID: ask%d\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n",
 		via("UDP", asker.Addr().String(), s.serial), s.serial))
-	m, _ := asker.next()
+	m, _ := asker.Next()
 	for m.Status() < 200 {
-		m, _ = asker.next()
+		m, _ = asker.Next()
 	}
 	return fmt.Sprintf("%d %s", m.Status(), m.ReasonPhrase())
 }
@@ -216,9 +216,9 @@ func TestLuaUnknownGRUU(t *testing.T) {
 					asker := s.phone(fmt.Sprintf("203.0.113.9:%d", 10000+s.serial))
 					asker.Send(serverAddr, fmt.Appendf(nil, "MESSAGE %s SIP/2.0\r\nVia: %s\r\nMax-Forwards: 70\r\nFrom: <sip:a@example.com>;tag=1\r\nTo: <%s>\r\nX-Way: %s\r\nCall-ID: ask%d\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n",
 						uri, via("UDP", asker.Addr().String(), s.serial), uri, way, s.serial))
-					m, _ := asker.next()
+					m, _ := asker.Next()
 					for m.Status() < 200 {
-						m, _ = asker.next()
+						m, _ = asker.Next()
 					}
 					if m.Status() != want {
 						t.Errorf("%s, %s: %d, want %d", way, uri, m.Status(), want)
@@ -425,12 +425,12 @@ func TestReadme(t *testing.T) {
 			if m := s.register("<sip:bob@203.0.113.5>"); m.Status() != 200 {
 				t.Fatalf("%s", m.AppendTo(nil))
 			}
-			s.bob.got = nil
+			s.bob.Forget()
 			s.serial++
 			asker := s.phone("203.0.113.8:5060")
 			asker.Send(serverAddr, []byte("MESSAGE sip:bob@example.com SIP/2.0\r\nVia: "+via("UDP", "203.0.113.8:5060", s.serial)+
 				"\r\nMax-Forwards: 70\r\nFrom: <sip:a@example.com>;tag=1\r\nTo: <sip:bob@example.com>\r\nCall-ID: x\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n"))
-			if m, _ := s.bob.next(); m.Method() != message.MethodMessage {
+			if m, _ := s.bob.Next(); m.Method() != message.MethodMessage {
 				t.Errorf("bob got %s", m.AppendTo(nil))
 			}
 		})

@@ -18,7 +18,7 @@ func TestPartyThatMovedIsKnownByItsRegistration(t *testing.T) {
 			register := func(host string, cseq int) {
 				s.serial++
 				s.bob.Send(serverAddr, []byte(reg{via: via("UDP", "203.0.113.5:5060", s.serial), cseq: cseq, contacts: list("<sip:bob@" + host + ">")}.text()))
-				s.bob.next()
+				s.bob.Next()
 			}
 			register("203.0.113.5", 1)
 			alice, elsewhere := s.phone("203.0.113.9:5060"), s.phone("203.0.113.7:5060")
@@ -28,27 +28,27 @@ func TestPartyThatMovedIsKnownByItsRegistration(t *testing.T) {
 					method, uri, via("UDP", "203.0.113.9:5060", s.serial), more, s.serial, method))
 			}
 			request("INVITE", bob, "To: <sip:bob@example.com>\r\n")
-			invite, _ := s.bob.next()
+			invite, _ := s.bob.Next()
 			s.bob.Send(serverAddr, message.AppendResponse(nil, invite, 200, "", "2", []byte("Contact: <sip:bob@203.0.113.5>\r\n"), nil))
-			m, _ := alice.next()
-			for ; m.Status() != 200; m, _ = alice.next() {
+			m, _ := alice.Next()
+			for ; m.Status() != 200; m, _ = alice.Next() {
 			}
 			later := "To: <sip:bob@example.com>;tag=2\r\nRoute: " + string(m.Header(message.HeaderRecordRoute)) + "\r\n"
 			request("INFO", "sip:bob@203.0.113.7", later)
-			if m, _ := alice.next(); m.Status() != 481 {
+			if m, _ := alice.Next(); m.Status() != 481 {
 				t.Errorf("nobody has been there: %d", m.Status())
 			}
 			register("203.0.113.7", 2)
 			request("INFO", "sip:bob@203.0.113.7", strings.Replace(later, "sip:bob@example.com", "sip:carol@example.com", 1))
-			if m, _ := alice.next(); m.Status() != 481 {
+			if m, _ := alice.Next(); m.Status() != 481 {
 				t.Errorf("somebody else in To: %d", m.Status())
 			}
 			request("INFO", "sip:bob@203.0.113.7;maddr=203.0.113.8", later)
-			if m, _ := alice.next(); m.Status() != 481 {
+			if m, _ := alice.Next(); m.Status() != 481 {
 				t.Errorf("to an address that only looks like his: %d", m.Status())
 			}
 			request("INFO", "sip:bob@203.0.113.7", later)
-			if m, _ := elsewhere.next(); string(m.MethodText()) != "INFO" {
+			if m, _ := elsewhere.Next(); string(m.MethodText()) != "INFO" {
 				t.Errorf("registered there: %s", m.MethodText())
 			}
 		})

@@ -44,7 +44,7 @@ func TestClientThatReconnected(t *testing.T) {
 			register := func(contact string) string {
 				s.serial++
 				stream(reg{via: via("TCP", "192.168.0.2:5060", s.serial), cseq: s.serial, contacts: list("<" + contact + ">;" + phoneID), headers: list("Supported: gruu")}.text())
-				answer, _ := bob.next()
+				answer, _ := bob.Next()
 				public, _ := gruusOf(t, string(answer.Header(message.HeaderContact)))
 				return public
 			}
@@ -67,10 +67,10 @@ func TestClientThatReconnected(t *testing.T) {
 					vias.String(), more, cs))
 			}
 			request("INVITE", "sip:bob@example.com", "To: <sip:bob@example.com>\r\n")
-			invite, _ := bob.next()
+			invite, _ := bob.Next()
 			respond(invite, "Record-Route: "+string(invite.Header(message.HeaderRecordRoute))+"\r\nContact: <"+target+">\r\n")
-			m, _ := alice.next()
-			for ; m.Status() != 200; m, _ = alice.next() {
+			m, _ := alice.Next()
+			for ; m.Status() != 200; m, _ = alice.Next() {
 			}
 			later := "To: <sip:bob@example.com>;tag=2\r\nRoute: " + string(m.Header(message.HeaderRecordRoute)) + "\r\n"
 			if c.open {
@@ -81,16 +81,16 @@ func TestClientThatReconnected(t *testing.T) {
 			if c.again != "" {
 				register(c.again)
 			}
-			bob.got, bob.via = nil, nil
+			bob.Forget()
 			request("INFO", target, later)
 			if c.code == 200 {
-				info, _ := bob.next()
+				info, _ := bob.Next()
 				if string(info.RequestURI()) != c.leadsTo {
 					t.Errorf("it got %s %s, want %s", info.MethodText(), info.RequestURI(), c.leadsTo)
 				}
 				respond(info, "")
 			}
-			if m, _ := alice.next(); m.Status() != c.code {
+			if m, _ := alice.Next(); m.Status() != c.code {
 				t.Errorf("the caller hears %d, want %d", m.Status(), c.code)
 			}
 		})

@@ -106,36 +106,13 @@ func (w *world) start(router engine.Router) (err error) {
 	return nil
 }
 
-// phone is a host that keeps the first lines of what it gets, and the messages.
-type phone struct {
-	*sim.Host
-	w   *world
-	got []*message.Message
-	via []sim.Packet
+// client is a phone in the world.
+type client struct {
+	*sim.Phone
+	w *world
 }
 
-func (w *world) phone(addr string) *phone {
-	p := &phone{w: w}
-	p.Host = w.Host(addr, func(packet sim.Packet) {
-		m := new(message.Message)
-		if err := m.Parse(packet.Bytes, &message.Limits{}); err != nil {
-			w.t.Errorf("%v in\n%s", err, packet.Bytes)
-		}
-		p.got, p.via = append(p.got, m), append(p.via, packet)
-	})
-	return p
-}
-
-// next moves the world on until the phone gets something, and takes it.
-func (p *phone) next() (*message.Message, sim.Packet) {
-	p.w.t.Helper()
-	if !p.w.RunUntil(40*time.Second, func() bool { return len(p.got) > 0 }) {
-		p.w.t.Fatalf("%s got nothing", p.Addr())
-	}
-	m, via := p.got[0], p.via[0]
-	p.got, p.via = p.got[1:], p.via[1:]
-	return m, via
-}
+func (w *world) phone(addr string) *client { return &client{w.Phone(w.t, addr, nil), w} }
 
 func via(kind, host string, n int) string {
 	return fmt.Sprintf("SIP/2.0/%s %s;rport;branch=z9hG4bK-%d", kind, host, n)
@@ -146,7 +123,7 @@ func TestRegisterAndCall(t *testing.T) {
 	bob, alice := w.phone("203.0.113.5:31024"), w.phone("203.0.113.9:5060")
 	// Bob is behind a NAT.
 	bob.Send(serverAddr, []byte(reg{via: via("UDP", "10.0.0.5:5060", 1), contacts: list("<sip:bob@10.0.0.5>;expires=60")}.text()))
-	m, _ := bob.next()
+	m, _ := bob.Next()
 	if m.Status() != 200 || string(m.HeaderName("X-Node")) != "one" || string(m.Header(message.HeaderContact)) != "<sip:bob@10.0.0.5>;expires=60" ||
 		len(m.Header(message.HeaderDate)) == 0 || len(m.ToTag()) == 0 {
 		t.Fatalf("%s", m.AppendTo(nil))
@@ -156,17 +133,17 @@ func TestRegisterAndCall(t *testing.T) {
 			via("UDP", "203.0.113.9:5060", n), n))
 	}
 	call(2)
-	m, p := bob.next()
+	m, p := bob.Next()
 	if string(m.RequestURI()) != "sip:bob@10.0.0.5" || p.From.String() != serverAddr {
 		t.Errorf("%s from %s", m.RequestURI(), p.From)
 	}
 	bob.Answer(p, message.AppendResponse(nil, m, 200, "", "b", nil, nil))
-	if m, _ = alice.next(); m.Status() != 200 {
+	if m, _ = alice.Next(); m.Status() != 200 {
 		t.Errorf("alice got %d", m.Status())
 	}
 	w.Run(2 * time.Minute)
 	call(3)
-	if m, _ = alice.next(); m.Status() != 480 {
+	if m, _ = alice.Next(); m.Status() != 480 {
 		t.Errorf("after expiry alice got %d", m.Status())
 	}
 	if n, _ := w.reg.Count(context.Background()); n != 0 || len(w.events) != 2 || w.events[0] != "registrar.bound 0" || !strings.HasPrefix(w.events[1], "registrar.expired 6") {
@@ -181,14 +158,14 @@ func TestRegisterOverConnection(t *testing.T) {
 	if err := bob.Stream(transport.TCP, serverAddr, []byte(g.text())); err != nil {
 		t.Fatal(err)
 	}
-	m, p := bob.next()
+	m, p := bob.Next()
 	if m.Status() != 200 {
 		t.Fatalf("%s", m.AppendTo(nil))
 	}
 	flow := p.Flow
 	alice.Send(serverAddr, []byte("MESSAGE sip:bob@example.com SIP/2.0\r\nVia: "+via("UDP", "203.0.113.9:5060", 2)+
 		"\r\nMax-Forwards: 70\r\nFrom: <sip:alice@example.com>;tag=1\r\nTo: <sip:bob@example.com>\r\nCall-ID: m\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n"))
-	if m, p = bob.next(); m.Method() != message.MethodMessage || p.Flow != flow {
+	if m, p = bob.Next(); m.Method() != message.MethodMessage || p.Flow != flow {
 		t.Errorf("%s on flow %d, want %d", m.MethodText(), p.Flow, flow)
 	}
 }
@@ -227,7 +204,7 @@ func TestStoreThatWaits(t *testing.T) {
 	bob := w.phone("203.0.113.5:5060")
 	send := func(n int, contacts ...string) *message.Message {
 		bob.Send(serverAddr, []byte(reg{via: via("UDP", "203.0.113.5:5060", n), cseq: n, contacts: contacts}.text()))
-		m, _ := bob.next()
+		m, _ := bob.Next()
 		return m
 	}
 	if m := send(1, "<sip:bob@203.0.113.5>"); m.Status() != 200 || len(w.events) != 1 {
@@ -266,11 +243,11 @@ func TestMisuse(t *testing.T) {
 	bob := w.phone("203.0.113.5:5060")
 	text := reg{via: via("UDP", "203.0.113.5:5060", 1), contacts: list("<sip:bob@203.0.113.5>")}.text()
 	bob.Send(serverAddr, []byte(text))
-	if m, _ := bob.next(); m.Status() != 403 {
+	if m, _ := bob.Next(); m.Status() != 403 {
 		t.Errorf("%d", m.Status())
 	}
 	bob.Send(serverAddr, []byte(strings.NewReplacer("REGISTER sip", "MESSAGE sip", "1 REGISTER", "1 MESSAGE", "bK-1", "bK-2").Replace(text)))
-	if m, _ := bob.next(); m.Status() != 500 {
+	if m, _ := bob.Next(); m.Status() != 500 {
 		t.Errorf("%d", m.Status())
 	}
 	var misuse *engine.MisuseError

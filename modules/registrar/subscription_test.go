@@ -34,7 +34,7 @@ const subscribing = `
 	end`
 
 // subscribe sends a SUBSCRIBE for bob from p; with the tag and Contact of a dialog, in it.
-func (p *phone) subscribe(cseq int, expires, tag, target string) {
+func (p *client) subscribe(cseq int, expires, tag, target string) {
 	if target == "" {
 		target = "sip:bob@example.com"
 	}
@@ -47,9 +47,9 @@ var told = regexp.MustCompile(`<contact [^>]* state="(\w+)" event="(\w+)"[^>]*>\
 
 // notified takes a NOTIFY, answers it, and tells what it says: "partial: sip:bob@h active
 // registered".
-func (p *phone) notified() string {
+func (p *client) notified() string {
 	p.w.t.Helper()
-	m, packet := p.next()
+	m, packet := p.Next()
 	if m.Method() != message.MethodNotify {
 		p.w.t.Fatalf("no NOTIFY:\n%s", m.AppendTo(nil))
 	}
@@ -65,7 +65,7 @@ func (p *phone) notified() string {
 	return says
 }
 
-func (p *phone) isTold(want string) {
+func (p *client) isTold(want string) {
 	p.w.t.Helper()
 	if got := p.notified(); got != want {
 		p.w.t.Errorf("told %q, want %q", got, want)
@@ -79,7 +79,7 @@ func TestLuaSubscribe(t *testing.T) {
 		s := script(t, store, subscribing)
 		app := s.phone("203.0.113.9:5060")
 		app.subscribe(1, "3600", "", "")
-		ok, _ := app.next()
+		ok, _ := app.Next()
 		if ok.Status() != 200 || string(ok.Header(message.HeaderExpires)) != "1800" || string(ok.HeaderName("X-Node")) != "one" {
 			t.Fatalf("%s", ok.AppendTo(nil))
 		}
@@ -98,7 +98,7 @@ func TestLuaSubscribe(t *testing.T) {
 		app.isTold("active partial sip:bob@203.0.113.7 active registered")
 		s.bob.Send(serverAddr, []byte("PUBLISH sip:bob@example.com SIP/2.0\r\nVia: "+via("UDP", "203.0.113.5:5060", 99)+"\r\nMax-Forwards: 70\r\n"+
 			"From: <sip:a@example.com>;tag=1\r\nTo: <sip:bob@example.com>\r\nCall-ID: p\r\nCSeq: 1 PUBLISH\r\nContent-Length: 0\r\n\r\n"))
-		if m, _ := s.bob.next(); string(m.ReasonPhrase()) != "Removed 1" {
+		if m, _ := s.bob.Next(); string(m.ReasonPhrase()) != "Removed 1" {
 			t.Errorf("%s", m.AppendTo(nil))
 		}
 		app.isTold("active partial sip:bob@203.0.113.7 terminated deactivated")
@@ -107,7 +107,7 @@ func TestLuaSubscribe(t *testing.T) {
 		}
 		contact, _ := message.ParseAddress(ok.Header(message.HeaderContact))
 		app.subscribe(2, "0", ";tag="+string(ok.ToTag()), string(contact.URI))
-		if m, _ := app.next(); m.Status() != 200 {
+		if m, _ := app.Next(); m.Status() != 200 {
 			t.Errorf("unsubscribing: %s", m.AppendTo(nil))
 		}
 		app.isTold("terminated")
@@ -135,19 +135,19 @@ func TestLuaSubscribeRefused(t *testing.T) {
 	s := script(t, nil, subscribing)
 	app, other := s.phone("203.0.113.9:5060"), s.phone("203.0.113.10:5060")
 	app.subscribe(1, "119", "", "")
-	if m, _ := app.next(); m.Status() != 423 || string(m.Header(message.HeaderMinExpires)) != "120" || string(m.HeaderName("X-Node")) != "one" {
+	if m, _ := app.Next(); m.Status() != 423 || string(m.Header(message.HeaderMinExpires)) != "120" || string(m.HeaderName("X-Node")) != "one" {
 		t.Errorf("%s", m.AppendTo(nil))
 	}
 	if !strings.Contains(s.log.String(), "subscribe: false registrar: subscribe: 423 Interval Too Brief") {
 		t.Errorf("the script saw something else:\n%s", s.log.String())
 	}
 	app.subscribe(2, "120", "", "")
-	if m, _ := app.next(); m.Status() != 200 {
+	if m, _ := app.Next(); m.Status() != 200 {
 		t.Errorf("%s", m.AppendTo(nil))
 	}
 	app.notified()
 	other.subscribe(3, "120", "", "")
-	if m, _ := other.next(); m.Status() != 403 {
+	if m, _ := other.Next(); m.Status() != 403 {
 		t.Errorf("%s", m.AppendTo(nil))
 	}
 	for _, source := range []string{
@@ -166,15 +166,15 @@ func TestSubscribersHearOfTheStop(t *testing.T) {
 	s := script(t, nil, subscribing)
 	app := s.phone("203.0.113.9:5060")
 	app.subscribe(1, "600", "", "")
-	app.next()
+	app.Next()
 	app.notified()
 	s.Run(time.Second)
 	if err := s.router.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	s.Run(time.Second)
-	if len(app.got) != 0 {
-		t.Errorf("a reload ended the subscription: %s", app.got[0].AppendTo(nil))
+	if len(app.Got) != 0 {
+		t.Errorf("a reload ended the subscription: %s", app.Got[0].AppendTo(nil))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // no time for a drain
@@ -208,14 +208,14 @@ func TestSubscribersHearOfOtherProcesses(t *testing.T) {
 	w.Run(time.Second)
 	app := w.phone("203.0.113.9:5060")
 	app.subscribe(1, "600", "", "")
-	app.next()
+	app.Next()
 	app.isTold("active")
 	put := func(list ...*Binding) {
 		store.Put("sip:bob@example.com", list)
 		w.Do(func() { store.changed("sip:bob@example.com") })
 	}
 	put(NewBinding(&Record{Contact: "sip:bob@h", CallID: "x", CSeq: 7, Params: `;+sip.instance="<urn:uuid:1>"`, Expires: w.Wall().Add(time.Minute)}))
-	m, _ := app.next()
+	m, _ := app.Next()
 	if body := string(m.Body()); !strings.Contains(body, `<gr:pub-gruu uri="sip:bob@example.com;gr=urn:uuid:1"/>`) || !strings.Contains(body, `<gr:temp-gruu uri="sip:tgruu.`) ||
 		!strings.Contains(body, ` first-cseq="7"/>`) {
 		t.Errorf("without the GRUUs:\n%s", body)
