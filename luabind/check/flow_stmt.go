@@ -192,12 +192,19 @@ func isLiteral(e ast.Expr) bool {
 // guarded marks decided states as being in a branch that may exclude the decision.
 func (f *frame) guarded(in states) states {
 	return in.each(func(s state) state {
-		if s.decided == decided {
+		switch {
+		case s.decided != decided:
+		case f.depth < mostGuards:
 			s.guards |= 1 << f.depth
+		default:
+			s.decided, s.guards = perhaps, 0
 		}
 		return s
 	})
 }
+
+// mostGuards is how deep branches are told apart.
+const mostGuards = 63
 
 func (f *frame) anyGuarded(in states) bool {
 	return slices.ContainsFunc(in, func(s state) bool { return s.guards&(1<<f.depth) != 0 })

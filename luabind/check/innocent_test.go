@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"strings"
 	"testing"
 	"testing/fstest"
 )
@@ -153,6 +154,9 @@ function route(req)
   if req.answered then return end
   req:reply(200)
 end`},
+	{"decisions far down in branches", routed(strings.Repeat("if req.vars.n then\n", 70) +
+		"if req.vars.a then req:reply(404) end if req.vars.b then req:drop() end\n" + strings.Repeat("end\n", 70) +
+		"if not req.answered then req:redirect(\"sip:a@192.0.2.7\") end")},
 	{"the flow of a binding as text", routed(`
   req:record_route()
   req:relay { uri = "sip:a@192.0.2.7", flow = "17" }`)},
