@@ -213,9 +213,14 @@ func (v *vm) serve(why string) {
 		return
 	}
 	v.begin()
+	v.gen.router.starting.Add(int64(len(v.needed)))
 	ok := v.lane.Post(lane.Func(func(*lane.Lane) {
 		defer v.end()
 		for _, f := range v.events["start"] {
+			if slices.Contains(v.needed, f) {
+				v.needTask(f, why)
+				continue
+			}
 			v.task("on start", f, lua.LString(why))
 		}
 		for _, f := range starts {
@@ -226,7 +231,23 @@ func (v *vm) serve(why string) {
 	}))
 	if !ok {
 		v.end()
+		v.gen.router.starting.Add(-int64(len(v.needed)))
 		v.log(nil).Error("the lane is overloaded: what the script tried to start was not started")
+	}
+}
+
+// needTask calls a handler of start that the server waits for.
+func (v *vm) needTask(f *lua.LFunction, why string) {
+	v.begin()
+	posted := v.lane.Post(lane.Func(func(*lane.Lane) {
+		defer v.end()
+		defer v.gen.router.started()
+		v.runTask("on start", f, nil, lua.LString(why))
+	}))
+	if !posted {
+		v.end()
+		v.gen.router.started()
+		v.log(nil).Error("the lane is overloaded: a script's function was not called", "function", "on start")
 	}
 }
 

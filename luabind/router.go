@@ -64,6 +64,9 @@ type Router struct {
 	clock      lane.Clock
 	eng        atomic.Pointer[engine.Engine]
 
+	starting atomic.Int64  // handlers of start that the server waits for
+	readyNow chan struct{} // capacity 1: that may have become 0
+
 	// slots hold the VM that serves on each lane; a request's handler keeps the one it began with.
 	slots []atomic.Pointer[vm]
 
@@ -120,6 +123,7 @@ func NewRouter(o Options) (*Router, error) {
 	r := &Router{opts: o, dog: newWatchdog()}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.shared = dict.New()
+	r.readyNow = make(chan struct{}, 1)
 	return r, nil
 }
 
@@ -248,6 +252,33 @@ func (r *Router) Stop(ctx context.Context) error {
 	r.dog.close()
 	r.shared.Close()
 	return err
+}
+
+// started notes that a handler of start has ended.
+func (r *Router) started() {
+	if r.starting.Add(-1) == 0 {
+		select {
+		case r.readyNow <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Ready reports whether the handlers of "start" that asked for it (sip.on with ready = true) have
+// ended, those of a reload included.
+func (r *Router) Ready() bool { return r.starting.Load() == 0 }
+
+// AwaitReady waits until [Router.Ready], or until ctx ends, whose error it returns then. One
+// goroutine at a time may call it.
+func (r *Router) AwaitReady(ctx context.Context) error {
+	for !r.Ready() {
+		select {
+		case <-r.readyNow:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // Files are the paths of the script and the Lua files it requires, for whoever watches them.

@@ -21,11 +21,11 @@ func sipTime() []Function {
 		sipEvery(),
 		sipAfter(),
 		sipSpawn(),
-		Do2(Function{Name: "on", Where: AtLoad, Why: "handlers run once in the process, not in the handler's VM",
+		Do3(Function{Name: "on", Where: AtLoad, Why: "handlers run once in the process, not in the handler's VM",
 			Doc:    "Calls a function at each event with that name: start, stop, and those of modules. It runs in its own VM, once per process, and may wait.",
 			Raises: "for an event that no module has", Example: `sip.on("start", function(why) sip.log.info("serving after %s", why) end)`},
 			TextArg("event", "").Described(func(p *Param) { p.Event = true }),
-			handlerArg("fn", "function(...)", "its arguments are listed with the event"), sipOn),
+			handlerArg("fn", "function(...)", "its arguments are listed with the event"), OptionsArg(onOptions{}), sipOn),
 	}
 }
 
@@ -78,13 +78,25 @@ func (v *vm) park(w *lane.Waiter) {
 	v.lent(func() { v.lane.Park(w) })
 }
 
-func sipOn(c *Call, name string, f *lua.LFunction) {
+// onOptions are those of sip.on.
+type onOptions struct {
+	Ready bool `lua:"ready" default:"false" doc:"of start only: the server is not ready before the function has ended"`
+}
+
+func sipOn(c *Call, name string, f *lua.LFunction, opts onOptions) {
 	v := c.vm
 	if !v.gen.events[name] {
 		known := sortedKeys(v.gen.events)
 		c.Raise("there is no event %q%s; the events are: %s", name, suggest(name, known), strings.Join(known, ", "))
 	}
-	if v.background {
-		v.events[name] = append(v.events[name], f)
+	if opts.Ready && name != "start" {
+		c.Raise("option ready belongs to the event start")
+	}
+	if !v.background {
+		return
+	}
+	v.events[name] = append(v.events[name], f)
+	if opts.Ready {
+		v.needed = append(v.needed, f)
 	}
 }

@@ -35,6 +35,7 @@ type vm struct {
 	route   *lua.LFunction
 	events  map[string][]*lua.LFunction // background VM: the handlers of sip.on
 	// What the file started (sip.every, sip.after, sip.spawn), for when the VM goes into service
+	needed  []*lua.LFunction // those of start that the server waits for to be ready
 	starts  []func()
 	globals map[string]bool // declared with the value nil
 	// Option tags, in lower case; never changed once the file has run

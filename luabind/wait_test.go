@@ -265,3 +265,35 @@ function route(req) req:reply(200, "n" .. sip.shared("n"):incr("calls")) end`, l
 		t.Errorf("loads %v %v", v, err)
 	}
 }
+
+// A server is ready when the handlers of start that say so have ended, however they end.
+func TestReadyWaitsForStart(t *testing.T) {
+	for name, row := range map[string]struct {
+		file   string
+		before bool // ready at once
+	}{
+		"one that waits":        {`sip.on("start", function() sip.sleep(5) end, { ready = true })`, false},
+		"one that fails":        {`sip.on("start", function() sip.sleep(5) error("boom") end, { ready = true })`, false},
+		"one that does not ask": {`sip.on("start", function() sip.sleep(5) end)`, true},
+		"two, one of them asks": {`sip.on("start", function() sip.sleep(50) end) sip.on("start", function() sip.sleep(5) end, { ready = true })`, false},
+		"no handler":            {``, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := luabindtest.New(t, row.file+idle)
+			if got := w.Router.Ready(); got != row.before {
+				t.Errorf("ready at first: %v", got)
+			}
+			w.Run(4 * time.Second)
+			if got := w.Router.Ready(); got != row.before {
+				t.Errorf("ready after 4 s: %v", got)
+			}
+			w.Run(2 * time.Second)
+			if !w.Router.Ready() || w.Router.AwaitReady(t.Context()) != nil {
+				t.Error("not ready after 6 s")
+			}
+		})
+	}
+	if _, err := luabindtest.Try(t, `sip.on("stop", print, { ready = true })`+idle); err == nil || !contains(err.Error(), "belongs to the event start") {
+		t.Error(err)
+	}
+}

@@ -33,7 +33,7 @@ func run(set *settings, env environment, sig *signals) error {
 		return err
 	}
 	if sig.stop.Err() == nil {
-		s.announce()
+		s.announce(sig.stop)
 		s.serve(sig)
 	}
 	s.drain()

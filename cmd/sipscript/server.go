@@ -136,7 +136,7 @@ func (s *server) makeEngine(secret []byte) (err error) {
 }
 
 // announce prints where the server listens, and that it is ready.
-func (s *server) announce() {
+func (s *server) announce(stop context.Context) {
 	for _, line := range s.modules.Storage() {
 		fmt.Fprintln(s.stderr, line)
 	}
@@ -145,6 +145,9 @@ func (s *server) announce() {
 	}
 	if s.admin != nil {
 		fmt.Fprintf(s.stderr, "admin http://%s\n", s.admin.Addr())
+	}
+	if s.router.AwaitReady(stop) != nil {
+		return
 	}
 	s.state.Store(serving)
 	fmt.Fprintln(s.stderr, "ready")
@@ -225,6 +228,9 @@ func (s *server) close() {
 func (s *server) ready() error {
 	switch s.state.Load() {
 	case serving:
+		if !s.router.Ready() {
+			return errors.New("the script starts")
+		}
 		return nil
 	case draining:
 		return errors.New("draining")

@@ -87,7 +87,7 @@ func TestReloadOfBadCertificatesChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.close()
-	s.announce()
+	s.announce(t.Context())
 	defer s.drain()
 	if !strings.Contains(out.String(), "a certificate is not valid at this time") || !strings.Contains(out.String(), cert) {
 		t.Errorf("nobody is warned of a certificate that ended an hour ago:\n%s", &out)

@@ -673,7 +673,8 @@ function sip.spawn(fn) end
 ---```
 ---@param event string 
 ---@param fn fun(...: any): ...any its arguments are listed with the event
-function sip.on(event, fn) end
+---@param options? sip.on.options optional
+function sip.on(event, fn, options) end
 
 ---Logs at level debug, with Call-ID and method in handlers. A single argument, of any type, is logged
 ---as it is. Raises if the format needs more arguments than there are.
@@ -932,6 +933,9 @@ function sip.shared(name, options) end
 
 ---@class sip.every.options
 ---@field jitter? number each pause is longer by up to this much
+
+---@class sip.on.options
+---@field ready? boolean of start only: the server is not ready before the function has ended
 
 ---@class sip.shared.options
 ---@field durable? boolean survives the process, with --data: changes are on disk within 0.1 s. Only while the file loads
