@@ -91,7 +91,7 @@ func (f *frame) apply(call *ast.FuncCallExpr, in states) (out []exit) {
 		if m.full == "error" {
 			return nil
 		}
-		if slices.ContainsFunc(call.Args, f.handsOver) {
+		if slices.ContainsFunc(call.Args, f.handsOver) || callsWhatItGets(m) && slices.ContainsFunc(call.Args, f.mayHold) {
 			in = in.each(state.taint)
 		}
 	case m != nil && m.fn != nil:
@@ -122,6 +122,14 @@ func (f *frame) handsOver(e ast.Expr) bool {
 	v := f.file.value(e)
 	return v.member != nil && v.member.fn != nil && v.member.fn.Call != nil || v.fn != nil && f.mentions(v.fn)
 }
+
+// callsWhatItGets tells whether a function of Lua's own calls any function that it is given.
+func callsWhatItGets(m *member) bool {
+	return m.full == "pcall" || m.full == "xpcall" || strings.HasPrefix(m.full, "coroutine.")
+}
+
+// mayHold tells whether an argument is the request, or could be a function that decides.
+func (f *frame) mayHold(e ast.Expr) bool { return f.isRequest(e) || !f.file.value(e).known() }
 
 func (f *frame) isRequestOrOver(e ast.Expr) bool {
 	return e != nil && (f.isRequest(e) || f.handsOver(e))

@@ -157,6 +157,24 @@ end`},
 	{"decisions far down in branches", routed(strings.Repeat("if req.vars.n then\n", 70) +
 		"if req.vars.a then req:reply(404) end if req.vars.b then req:drop() end\n" + strings.Repeat("end\n", 70) +
 		"if not req.answered then req:redirect(\"sip:a@192.0.2.7\") end")},
+	{"pcall of what is not known", `
+local handlers = {}
+function handlers.INVITE(req) req:reply(486) end
+function route(req)
+  local ok, err = pcall(handlers[req.method], req)
+  if not ok then sip.log.error("%s", err) end
+end`},
+	{"a coroutine", `
+local co = coroutine.create(function(r) r:reply(404) end)
+function route(req)
+  local ok, err = coroutine.resume(co, req)
+end`},
+	{"pcall of a function of a required table", `
+local lib = require "lib"
+function route(req)
+  local answer = function() lib.answer(req) end
+  if not pcall(answer) then sip.log.error("x") end
+end`},
 	{"the flow of a binding as text", routed(`
   req:record_route()
   req:relay { uri = "sip:a@192.0.2.7", flow = "17" }`)},
