@@ -46,7 +46,7 @@ func (r *Request) decide(what string) (ok bool, err error) {
 // ever answered.
 func (r *Request) Reply(code int, reason string, o *ReplyOptions) (bool, error) {
 	if code < 100 || code > 699 {
-		return false, misuse("reply: %d is no status code (100 to 699)", code)
+		return false, misuse("reply: %d is not a status code (100 to 699)", code)
 	}
 	headers, body, err := o.lines()
 	if err != nil {
@@ -155,7 +155,7 @@ func (r *Request) Redirect(targets []*Target, code int, expires int) (bool, erro
 		code = 302
 	}
 	if code < 300 || code > 399 {
-		return false, misuse("redirect: %d is no redirection (300 to 399)", code)
+		return false, misuse("redirect: %d is not a redirection (300 to 399)", code)
 	}
 	if len(targets) == 0 {
 		return r.Reply(480, "", nil)

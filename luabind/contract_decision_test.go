@@ -265,13 +265,13 @@ func TestContractRoutesLeftAfterOurs(t *testing.T) {
 // what the message means.
 func TestContractErrorsTellWhatToDo(t *testing.T) {
 	refuse(t, map[string]string{
-		`return regsitrar.lookup(req.ruri)`: "attempt to index nil: what stands before '.lookup' is nil; there is no global 'regsitrar'",
+		`return regsitrar.lookup(req.ruri)`: "attempt to index nil: what comes before '.lookup' is nil; there is no global 'regsitrar'",
 		`return spi.now()`:                  "there is no global 'spi'; did you mean 'sip'?",
-		`send_reply(200)`:                   "attempt to call what is no function; there is no global 'send_reply'",
+		`send_reply(200)`:                   "attempt to call something that is not a function; there is no global 'send_reply'",
 		`tostrin(5)`:                        "did you mean 'tostring'?",
 		`exit()`:                            "there is no exit: return ends a handler",
-		`local h = req:header("X-None") return h:lower()`: "attempt to index nil: what stands before '.lower' is nil",
-		`return req.headers.To`:                           "what stands before '.To' is a function",
+		`local h = req:header("X-None") return h:lower()`: "attempt to index nil: what comes before '.lower' is nil",
+		`return req.headers.To`:                           "what comes before '.To' is a function",
 		`return #req:header("X-None")`:                    "attempt to take the length (#)",
 		`return req.expires_in`:                           "request has no field 'expires_in'; did you mean 'expires'?",
 		`return req.colour`:                               "request has no field 'colour'; it has",

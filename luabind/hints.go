@@ -32,10 +32,10 @@ var interpreterTexts = [...]struct {
 	say  string
 	name bool // of a missing global
 }{
-	{regexp.MustCompile(`attempt to index a non-table object\(nil\) with key '(.*)'`), "attempt to index nil: what stands before '.$1' is nil", true},
-	{regexp.MustCompile(`attempt to index a non-table object\((function)\) with key '(.*)'`), "attempt to index a function: what stands before '.$2' is a function, which is called with (...)", false},
-	{regexp.MustCompile(`attempt to index a non-table object\((\w+)\) with key '(.*)'`), "attempt to index a $1: what stands before '.$2' has no fields", false},
-	{regexp.MustCompile(`attempt to call a non-function object`), "attempt to call what is no function", true},
+	{regexp.MustCompile(`attempt to index a non-table object\(nil\) with key '(.*)'`), "attempt to index nil: what comes before '.$1' is nil", true},
+	{regexp.MustCompile(`attempt to index a non-table object\((function)\) with key '(.*)'`), "attempt to index a function: what comes before '.$2' is a function, which is called with (...)", false},
+	{regexp.MustCompile(`attempt to index a non-table object\((\w+)\) with key '(.*)'`), "attempt to index a $1: what comes before '.$2' has no fields", false},
+	{regexp.MustCompile(`attempt to call a non-function object`), "attempt to call something that is not a function", true},
 	{regexp.MustCompile(`__len undefined`), "attempt to take the length (#) of what has none: nil, a number or an object", true},
 	{regexp.MustCompile(`cannot perform (\w+) operation between (.*)`), "attempt to $1 $2", true},
 }

@@ -48,8 +48,8 @@ local http = {}
 ---@param options http.configure.options 
 function http.configure(options) end
 
----Asks for a URL. nil, err where no answer came: the server is away, or too slow, or the answer too
----large. Returns answer or nil: whatever its status is. Waits.
+---Requests a URL. nil, err if there was no answer: the server is unavailable or too slow, or the
+---answer too large. Returns answer or nil: whatever its status is. Waits.
 ---```lua
 ---local res, err = http.get("http://127.0.0.1:8080/route?to=" .. req.ruri.user, { timeout = 1 })
 ---```

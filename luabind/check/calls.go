@@ -72,7 +72,7 @@ func (f *file) method(call *ast.FuncCallExpr) *member {
 		if o.space.standard && f.assigned[m.full] {
 			return nil
 		}
-		f.report(f, call, Error, "calls", "%s is no method: write %s.%s(…), not %s:%s(…)", call.Method, o.space.name,
+		f.report(f, call, Error, "calls", "%s is not a method: write %s.%s(…), not %s:%s(…)", call.Method, o.space.name,
 			call.Method, o.space.name, call.Method)
 		return nil
 	case m.field != nil:

@@ -34,7 +34,7 @@ type Change struct {
 const settle = 100 * time.Millisecond
 
 // ErrNoKeeper is the error of a durable dictionary where there is nothing to keep it.
-var ErrNoKeeper = errors.New("there is no directory to keep it in: it ends with the process (--data)")
+var ErrNoKeeper = errors.New("there is no directory to keep it in (--data), so it ends with the process")
 
 // Keep has durable dictionaries kept by k. It is called once, before any is opened.
 func (s *Set) Keep(k Keeper, clock lane.Clock, log *slog.Logger) {

@@ -236,7 +236,7 @@ func TestLuaLayouts(t *testing.T) {
 		"key":          {`tabel = "x"`, `unknown key "tabel" of a source`},
 		"domain alone": {`use_domain = false`, "use_domain goes with layout"},
 		"no user":      {`query = "SELECT secret FROM people"`, "it asks for one user"},
-		"a name":       {`query = "SELECT secret FROM people WHERE login = :username"`, "unknown name :username; known are :user, :realm"},
+		"a name":       {`query = "SELECT secret FROM people WHERE login = :username"`, "unknown name :username; the names are :user, :realm"},
 		"syntax":       {`query = "SELEKT :user"`, "syntax error"},
 		"every":        {`layout = "kamailio", every = 0`, "every must be 1 to 86400"},
 	} {

@@ -221,7 +221,7 @@ func (t *attempt) readParams() Verdict {
 		return Verdict{Reason: Unsupported, cant: true}
 	}
 	if len(c.response) != t.proof.algorithm.size() || !isHex(c.response) {
-		return malformed("response is no hash")
+		return malformed("response is not a hash")
 	}
 	if c.seen&fieldQOP == 0 {
 		t.nc = 1 // such a nonce is valid for one request
@@ -238,7 +238,7 @@ func (t *attempt) readParams() Verdict {
 	case !t.offeredQOP():
 		return Verdict{Reason: Unsupported}
 	case err != nil || n == 0 || len(c.nc) > 8 || !isHex(c.nc):
-		return malformed("nc is no count")
+		return malformed("nc is not a count")
 	case len(c.cnonce) == 0:
 		return malformed("cnonce is missing")
 	}

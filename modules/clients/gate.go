@@ -141,7 +141,7 @@ func (g *gate) leave(trial bool, err error, tells bool) {
 		g.away.Store(true)
 		g.since, g.hold, g.why = g.now(), firstHold, err
 		g.until = g.since.Add(g.hold)
-		g.log.Error("the server is away: calls fail at once until it is back", "error", err)
+		g.log.Error("the server is unavailable: calls fail at once until it is back", "error", err)
 	}
 }
 

@@ -61,7 +61,7 @@ func TestHTTP(t *testing.T) {
 		"none":               {HTTPOptions{Redirects: -1}, "/on/0", "302 ", false},
 		"only https":         {HTTPOptions{HTTPS: true}, "/x", "expected https", false},
 		"not public":         {HTTPOptions{Public: true}, "/x", "not one of the public Internet", false},
-		"too slow":           {HTTPOptions{Timeout: 20 * time.Millisecond}, "/slow", "is away", true},
+		"too slow":           {HTTPOptions{Timeout: 20 * time.Millisecond}, "/slow", "is unavailable", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := New(Options{}).HTTP(row.o)

@@ -22,7 +22,7 @@ func (p *Pool) Metrics() []luabind.Metric {
 		)
 		f := &g.figures
 		for outcome, n := range map[string]func() uint64{"ok": f.ok.Load, "failed": f.failed.Load, "refused": f.refused.Load, "given_up": f.given.Load} {
-			list = append(list, luabind.Metric{Name: "client_calls_total", Help: "Calls of a server: failed, not made as it is away (refused), or given up by the caller.",
+			list = append(list, luabind.Metric{Name: "client_calls_total", Help: "Calls of a server: failed, not made because it is unavailable (refused), or abandoned by the caller.",
 				Kind: luabind.Counter, Labels: map[string]string{"kind": g.kind, "server": g.name, "outcome": outcome}, Value: func() float64 { return float64(n()) }})
 		}
 	}

@@ -140,7 +140,7 @@ func Redacted(text string) string {
 
 // ErrAway is the error, wrapped, of a call that was not made, since the server could not be reached
 // a moment ago, or that found out.
-var ErrAway = errors.New("is away")
+var ErrAway = errors.New("is unavailable")
 
 // withoutURL is an error without the URL it quotes, which may have a password in it.
 func withoutURL(err error) error {

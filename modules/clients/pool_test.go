@@ -45,7 +45,7 @@ func TestCircuit(t *testing.T) {
 			t.Fatalf("call %d: %v %v", i, made, err)
 		}
 	}
-	if made, err := x.call(nil); made || !errors.Is(err, ErrAway) || err.Error() != "db: is away: read: connection reset by peer" {
+	if made, err := x.call(nil); made || !errors.Is(err, ErrAway) || err.Error() != "db: is unavailable: read: connection reset by peer" {
 		t.Errorf("an open circuit: %v %v", made, err)
 	}
 	// Each trial that fails is followed by a longer pause.
@@ -252,7 +252,7 @@ func TestBind(t *testing.T) {
 		"quotes":  {`SELECT ':user' WHERE u = :user`, `SELECT ':user' WHERE u = ?`, "user", ""},
 		"a cast":  {`SELECT a::text WHERE u = :user::text`, `SELECT a::text WHERE u = ?::text`, "user", ""},
 		"a time":  {`SELECT 1:2, x[1:3]`, `SELECT 1:2, x[1:3]`, "", ""},
-		"unknown": {`SELECT :usr`, "", "", "unknown name :usr; known are :user, :realm"},
+		"unknown": {`SELECT :usr`, "", "", "unknown name :usr; the names are :user, :realm"},
 		"at end":  {`SELECT a:`, `SELECT a:`, "", ""},
 		"a quote": {`SELECT 'a`, "", "", "not closed"},
 	} {

@@ -68,7 +68,7 @@ func (p *Pool) driver(url string) *Driver {
 func (p *Pool) DB(url string, o DBOptions) (*DB, error) {
 	d := p.driver(url)
 	if d == nil {
-		return nil, fmt.Errorf("%s is no URL of a database; known are %s", Redacted(url), p.schemes())
+		return nil, fmt.Errorf("%s is not the URL of a database; the schemes are %s", Redacted(url), p.schemes())
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = 5 * time.Second
@@ -228,7 +228,7 @@ func Named(query string, known ...string) (text string, names []string, err erro
 			}
 			name := text[i+1 : end]
 			if !slices.Contains(known, name) {
-				return fmt.Errorf("unknown name :%s; known are :%s", name, strings.Join(known, ", :"))
+				return fmt.Errorf("unknown name :%s; the names are :%s", name, strings.Join(known, ", :"))
 			}
 			names = append(names, name)
 			b.WriteByte('?')

@@ -129,7 +129,7 @@ func TestBadServers(t *testing.T) {
 		at := l.Addr().String()
 		l.Close()
 		w, _ := world(t, fmt.Sprintf("url = %q", "http://"+at), "")
-		eval(t, w, `local away = 0 for i = 1, 2000 do local res, err = http.get(url) if err:find("away") then away = away + 1 end end return away >= 1990`, true)
+		eval(t, w, `local away = 0 for i = 1, 2000 do local res, err = http.get(url) if err:find("unavailable") then away = away + 1 end end return away >= 1990`, true)
 	})
 }
 

@@ -104,7 +104,7 @@ func (m *module) Functions() []luabind.Function {
 	return []luabind.Function{
 		luabind.Configure(luabind.Function{Example: `http.configure({ tokens = { sip.env("API_TOKEN") or "a long secret" } })`}, configureOptions{},
 			func(o configureOptions) error { m.tokens = newTokens(o.Tokens); return nil }),
-		luabind.Try2(luabind.Function{Name: "get", Waits: true, Doc: "Asks for a URL. nil, err where no answer came: the server is away, or too slow, or the answer too large.",
+		luabind.Try2(luabind.Function{Name: "get", Waits: true, Doc: "Requests a URL. nil, err if there was no answer: the server is unavailable or too slow, or the answer too large.",
 			Example: `local res, err = http.get("http://127.0.0.1:8080/route?to=" .. req.ruri.user, { timeout = 1 })`},
 			url, luabind.OptionsArg(requestOptions{}), answer, func(c *luabind.Call, url string, o requestOptions) (*response, error) {
 				return m.do(c, http.MethodGet, url, &contentOptions{requestOptions: o})

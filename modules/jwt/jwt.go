@@ -279,7 +279,7 @@ func parse(text string) (*key, error) {
 	case "EC PRIVATE KEY":
 		found, err = x509.ParseECPrivateKey(block.Bytes)
 	default:
-		err = fmt.Errorf("a PEM block %q, which is no key", block.Type)
+		err = fmt.Errorf("a PEM block %q, which is not a key", block.Type)
 	}
 	if err != nil {
 		return nil, err

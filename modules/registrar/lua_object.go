@@ -97,7 +97,7 @@ func (r *Registrar) bindingMetrics() []luabind.Metric {
 	const registers, helpRegisters = "registrar_registers_total", "REGISTER requests processed, by outcome"
 	const changes, helpChanges = "registrar_changes_total", "changes of bindings"
 	return []luabind.Metric{
-		{Name: "registrar_bindings", Help: "bindings now; -1 when the store is away", Kind: luabind.Gauge,
+		{Name: "registrar_bindings", Help: "current bindings; -1 if the store is unavailable", Kind: luabind.Gauge,
 			Value: func() float64 { return float64(r.Stats(context.Background()).Bindings) }},
 		counter(registers, helpRegisters, "outcome", "accepted", f.accepted.Load),
 		counter(registers, helpRegisters, "outcome", "refused", f.refused.Load),

@@ -107,7 +107,7 @@ func TestDatabases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := show(k.Get()); got != whole || !strings.Contains(log, "the list that was kept is in force") || k.Stats().Stale.IsZero() {
+			if got := show(k.Get()); got != whole || !strings.Contains(log, "the kept list is in force") || k.Stats().Stale.IsZero() {
 				t.Errorf("\n%s\nwant\n%s\n%s", got, whole, log)
 			}
 			files, _ := filepath.Glob(filepath.Join(keep, "lists", "*"))

@@ -71,7 +71,7 @@ func (e *entryType) names() []string {
 }
 
 func (e *entryType) unknown(name string) error {
-	return fmt.Errorf("unknown %q; known are %s", name, strings.Join(e.names(), ", "))
+	return fmt.Errorf("unknown %q; the names are %s", name, strings.Join(e.names(), ", "))
 }
 
 // put sets one field; nil and "" leave its default.

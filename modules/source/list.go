@@ -185,7 +185,7 @@ func database[T, V any](l *List[V], s *Spec, o *Options[T, V], fresh func() *col
 		return p, errors.New("a database needs a query")
 	}
 	if o.Clients == nil {
-		return p, errors.New("there are no databases here")
+		return p, errors.New("databases are not available here")
 	}
 	if l.db, err = o.Clients.DB(s.URL, clients.DBOptions{Timeout: mostLoad}); err != nil {
 		return p, err
@@ -271,7 +271,7 @@ func (l *List[V]) useKept(kept func() (V, int, time.Time, error)) bool {
 		return false
 	}
 	l.put(v, n, at)
-	l.log.Warn("the source is away: the list that was kept is in force", "count", n, "read", at)
+	l.log.Warn("the source is unavailable: the kept list is in force", "count", n, "read", at)
 	return true
 }
 

@@ -141,7 +141,7 @@ func TestSources(t *testing.T) {
 // An error names the file and the line, and what would be right.
 func TestErrors(t *testing.T) {
 	for name, row := range map[string]struct{ text, want string }{
-		"column.csv":   {"next_hop,wieght\n", `column.csv:1: unknown "wieght"; known are attrs, codecs`},
+		"column.csv":   {"next_hop,wieght\n", `column.csv:1: unknown "wieght"; the names are attrs, codecs`},
 		"twice.csv":    {"next_hop,Next_Hop\n", "twice.csv:1: the column next_hop is there twice"},
 		"lacks.csv":    {"weight\n1\n", "lacks.csv:1: the column next_hop is missing"},
 		"whole.csv":    {"# x\nnext_hop,weight\nsip:a,1\n\nsip:b,1.5\n", `whole.csv:5: weight: must be a whole number, not "1.5"`},
@@ -191,7 +191,7 @@ func TestErrors(t *testing.T) {
 		"text":           {source.Spec{Entries: "x"}, "expected a table"},
 		"a function":     {source.Spec{Func: func(context.Context) (any, error) { return nil, errors.New("away") }}, "test: away"},
 		"its result":     {source.Spec{Func: func(context.Context) (any, error) { return 7.0, nil }}, "expected a table"},
-		"no database":    {source.Spec{URL: "sqlite:x", Query: "SELECT"}, "there are no databases here"},
+		"no database":    {source.Spec{URL: "sqlite:x", Query: "SELECT"}, "databases are not available here"},
 		"no query":       {source.Spec{URL: "sqlite:x"}, "a database needs a query"},
 		"unknown layout": {source.Spec{URL: "sqlite:x", Layout: "asterisk"}, `there is no layout "asterisk"`},
 	} {

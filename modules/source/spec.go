@@ -81,7 +81,7 @@ func specOfTable(url string, table map[string]any, isURL func(string) bool) (Spe
 		case slices.Contains([]string{"query", "layout"}, key):
 			return s, fmt.Errorf("%s must be text", key)
 		default:
-			return s, fmt.Errorf("unknown key %q of a source; known are every, layout, query, url, use_domain", key)
+			return s, fmt.Errorf("unknown key %q of a source; the keys are every, layout, query, url, use_domain", key)
 		}
 	}
 	if s.Query != "" && s.Layout != "" {

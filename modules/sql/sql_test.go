@@ -123,7 +123,7 @@ func TestServerAway(t *testing.T) {
 			eval(t, w, `return db:value("SELECT 1")`, 1.0)
 			b.stop()
 			eval(t, w, `local x, err = db:value("SELECT 1") return x, err ~= nil`, nil, true)
-			eval(t, w, `local away = 0 for i = 1, 2000 do local x, err = db:value("SELECT 1") if err:find("away") then away = away + 1 end end return away >= 1990`, true)
+			eval(t, w, `local away = 0 for i = 1, 2000 do local x, err = db:value("SELECT 1") if err:find("unavailable") then away = away + 1 end end return away >= 1990`, true)
 		})
 	}
 }
@@ -141,7 +141,7 @@ func TestBounds(t *testing.T) {
 func TestOpening(t *testing.T) {
 	pool := clients.New(clients.Options{Drivers: drivers.All()})
 	for name, row := range map[string][2]string{
-		"another kind":   {`sql.open("oracle://x/y")`, "no URL of a database"},
+		"another kind":   {`sql.open("oracle://x/y")`, "not the URL of a database"},
 		"a missing file": {`sql.open("sqlite:/nowhere/x.db")`, "no such file"},
 		"an option":      {`sql.open("sqlite:x", { pol = 3 })`, "did you mean 'pool'?"},
 		"a bound":        {`sql.open("sqlite:x", { timeout = 0 })`, "at least 0.001"},

@@ -60,7 +60,7 @@ func New(w *sim.World, o Options) (*Phone, error) {
 		return nil, fmt.Errorf("%q is no URI: %w", o.URI, err)
 	}
 	if !u.IsSIP() {
-		return nil, fmt.Errorf("%q is no sip URI", o.URI)
+		return nil, fmt.Errorf("%q is not a sip URI", o.URI)
 	}
 	p.uri = u
 	if p.o.Name == "" {

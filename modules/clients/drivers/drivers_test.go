@@ -108,8 +108,8 @@ func TestURLs(t *testing.T) {
 	p := clients.New(clients.Options{Drivers: drivers.All()})
 	missing := filepath.Join(t.TempDir(), "missing.db")
 	for name, row := range map[string]struct{ url, want string }{
-		"unknown":         {"oracle://u:hidden@h/d", "is no URL of a database; known are sqlite:…, postgres:…, mysql:…"},
-		"no text":         {"sqlite:", "is no URL of a database"},
+		"unknown":         {"oracle://u:hidden@h/d", "is not the URL of a database; the schemes are sqlite:…, postgres:…, mysql:…"},
+		"no text":         {"sqlite:", "is not the URL of a database"},
 		"missing file":    {"sqlite:" + missing, "no such file"},
 		"postgres port":   {"postgres://u:hidden@h:x/d", "postgres"},
 		"mysql without d": {"mysql://u:hidden@h:3306", "names no database"},
