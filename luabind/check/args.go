@@ -17,7 +17,7 @@ import (
 type given struct {
 	arg   ast.Expr
 	param *luabind.Param
-	next  *luabind.Param // which it may occur for, where param may be left out
+	next  *luabind.Param // which it may be for, if param may be omitted
 }
 
 // arguments are those of a call without the object of a method: req.reply(req, 200) has one.
@@ -64,7 +64,7 @@ func (f *file) given(call *ast.FuncCallExpr, m *member) []given {
 	return list
 }
 
-// standsFor reports whether an argument is for the parameter after the one whose place it has.
+// standsFor reports whether an argument is for the parameter after the one at its position.
 func (f *file) standsFor(g given) bool {
 	v := f.value(g.arg)
 	if g.param.Type == luabind.TargetType {
@@ -83,7 +83,7 @@ func (f *file) arguments(call *ast.FuncCallExpr, m *member) {
 	f.format(call, m)
 }
 
-// count checks how many arguments there are.
+// count checks the number of arguments.
 func (f *file) count(call *ast.FuncCallExpr, m *member) {
 	args, params := arguments(call, m), m.fn.Params
 	if call.Receiver != nil && !m.method && len(params) > 0 {
@@ -155,7 +155,7 @@ func kindOf(t luabind.Type, v value) luabind.Type {
 	return t
 }
 
-// fits reports whether a value can be what a parameter takes: what is not known can.
+// fits reports whether a value can be what a parameter takes: an unknown value can.
 func (f *file) fits(v value, p *luabind.Param) bool {
 	if !v.known() || v.typ == luabind.Nil && p.Optional {
 		return true

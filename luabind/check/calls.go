@@ -5,7 +5,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 )
 
-// Calls: of what is not a function, by the wrong sign, and out of place.
+// Calls: of what is not a function, with the wrong punctuation, and out of place.
 
 func (f *file) call(c *callSite) {
 	call := c.call
@@ -21,7 +21,7 @@ func (f *file) call(c *callSite) {
 	f.arguments(call, m)
 }
 
-// called is the declared function that a call calls; nil where it is none, which is reported where
+// called is the declared function that a call calls; nil if there is none, which is reported if
 // that is a mistake.
 func (f *file) called(call *ast.FuncCallExpr) *member {
 	if call.Receiver != nil {

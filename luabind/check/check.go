@@ -1,13 +1,12 @@
-// Package check looks for mistakes in scripts without running them. What it knows of functions,
-// fields, options and events is what their declarations say (luabind.Library); what it can't tell
-// it leaves alone.
+// Package check looks for mistakes in scripts without running them. It knows functions, fields,
+// options and events from their declarations (luabind.Library); what it cannot decide it ignores.
 //
 // A script is read with the files that it requires. Then, in this order:
 //
 //   - places.go finds line and column of each node of the syntax tree;
 //   - scope.go finds the variables, what is assigned to them, and the functions;
-//   - value.go and infer.go tell what an expression is, where that can be told;
-//   - runs.go tells which functions run while the file runs, and which in handlers;
+//   - value.go and infer.go determine what an expression is, if that is possible;
+//   - runs.go determines which functions run while the file runs, and which in handlers;
 //   - the rules of names.go, calls.go, args.go, options.go and others look at each node;
 //   - flow.go and its like follow the paths of route to its decisions.
 package check
@@ -29,7 +28,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 )
 
-// Finding is one mistake, or what looks like one.
+// Finding is a mistake, or something that looks like one.
 type Finding struct {
 	File     string `json:"file"`
 	Line     int    `json:"line"`
@@ -78,7 +77,7 @@ func (c *Checker) File(path string) ([]Finding, error) {
 		return nil, err
 	}
 	dir := filepath.Dir(path)
-	root, err := os.OpenRoot(dir) // what a script requires can't lie elsewhere
+	root, err := os.OpenRoot(dir) // what a script requires cannot be elsewhere
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +112,7 @@ type program struct {
 	globals map[string]*variable
 	spec    bool // it requires sip.test
 
-	values    map[any]value // what was found of expressions and variables
+	values    map[any]value // what was found out about expressions and variables
 	functions []*function   // of all files
 	calls     []callSite
 	stores    []store
@@ -129,7 +128,7 @@ type program struct {
 	assigned    map[string]bool // names that scripts gave to Lua's own tables: "string.trim"
 }
 
-// mostFindings bounds what is said of one script.
+// mostFindings bounds the findings of one script.
 const mostFindings = 500
 
 // report adds a finding at a node, or a place; rule is the name of its row in docs/check.md.
@@ -148,7 +147,7 @@ func (p *program) report(f *file, node any, severity, rule, format string, args 
 	p.findings = append(p.findings, Finding{f.name, at.line, at.column, severity, rule, fmt.Sprintf(format, args...)})
 }
 
-// full reports whether no more findings are taken: what a message says need not be found out.
+// full reports whether no more findings are accepted: then messages need not be worked out.
 func (p *program) full() bool { return len(p.findings) >= mostFindings }
 
 // sorted are the findings in the order of files, lines and columns, each once.
@@ -179,8 +178,8 @@ func (p *program) read(name, text string) *file {
 	return f
 }
 
-// compile reports what only the compiler finds: too many locals, a break outside of a loop. The
-// trees can't be used afterwards.
+// compile reports what only the compiler finds: too many locals, a break outside a loop. The trees
+// cannot be used afterwards.
 func (p *program) compile() {
 	for _, f := range p.order {
 		if f.tree == nil {

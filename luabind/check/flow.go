@@ -5,10 +5,10 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 )
 
-// The paths of a script to its decisions. A function is gone through with the set of states that a
-// request can be in: each branch makes two of it, each end of a branch joins them again. Functions
-// of the script are entered where they are called. What can't be followed taints the request: it
-// may have been decided, checked and record-routed, and nothing more is said.
+// The paths of a script to its decisions. A function is walked with the set of states that a
+// request can be in: each branch splits a state, each end of a branch joins them again. Functions
+// of the script are entered where they are called. Code that cannot be followed taints the request:
+// it may have been decided, checked and record-routed, and nothing more is reported.
 
 // decision reports whether a request was decided.
 type decision uint8
@@ -19,7 +19,7 @@ const (
 	perhaps // it can't be told
 )
 
-// What a state says beside that.
+// What a state says in addition.
 const (
 	forked uint8 = 1 << iota
 	recordRouted
@@ -30,12 +30,12 @@ const (
 	doubtful
 )
 
-// state is what is known of the request at a point of a path.
+// state is what is known about the request at a point of a path.
 type state struct {
 	decided decision
 	flags   uint8
-	// guards are the branches, by their depth, that were entered since the decision: what is in
-	// them may happen only where the decision was not taken.
+	// guards are the branches, by their depth, that were entered since the decision: code in them
+	// may run only if the decision was not taken.
 	guards  uint64
 	dialog  truth  // req.in_dialog
 	methods uint64 // it can have, by the bits of analysis.methods
@@ -46,7 +46,7 @@ type state struct {
 // true or false.
 type facts struct{ truthy, falsy uint64 }
 
-// truth is what is known of a condition.
+// truth is what is known about a condition.
 type truth uint8
 
 const (
@@ -84,7 +84,7 @@ next:
 	return set.bounded()
 }
 
-// bounded forgets what it must to keep a set small: first the variables, then all.
+// bounded forgets what it must to keep a set small: first the variables, then everything.
 func (set states) bounded() states {
 	if len(set) <= mostStates {
 		return set
@@ -118,7 +118,7 @@ func appendNew(set states, s state) states {
 	return append(set, s)
 }
 
-// each is the set of what fn makes of each state.
+// each is the set of the results of fn for each state.
 func (set states) each(fn func(state) state) (out states) {
 	for _, s := range set {
 		out = out.add(fn(s))
@@ -173,7 +173,7 @@ func (p *program) flows() {
 			a.enter(fn, state{methods: a.all, flags: recordRouted | vetted}, 0, false)
 		}
 	}
-	for _, fn := range p.functions { // what no caller leads to may still be meant for others
+	for _, fn := range p.functions { // a function without callers may still be meant for others
 		if a.entered[fn] {
 			a.enter(fn, state{methods: a.all, flags: recordRouted | vetted}, 0, false)
 		}

@@ -135,7 +135,7 @@ func (f *frame) isRequestOrOver(e ast.Expr) bool {
 	return e != nil && (f.isRequest(e) || f.handsOver(e))
 }
 
-// callArgs evaluates what is before the call itself. The callbacks of options run later.
+// callArgs evaluates what comes before the call itself. The callbacks of options run later.
 func (f *frame) callArgs(call *ast.FuncCallExpr, m *member, in states) states {
 	in = f.eval(call.Receiver, f.eval(call.Func, in))
 	for _, arg := range call.Args {
@@ -194,7 +194,7 @@ func (f *frame) declared(call *ast.FuncCallExpr, m *member, in states) (out []ex
 	return dedupe(out)
 }
 
-// provisional is what firstCode says of a code that decides nothing.
+// provisional is firstCode's result for a code that decides nothing.
 const provisional = -1
 
 // firstCode looks at the code of a function whose code decides.
@@ -209,7 +209,8 @@ func (f *frame) firstCode(call *ast.FuncCallExpr, m *member) int {
 	return 0
 }
 
-// second reports a decision after a decision. It raises, so that what follows says nothing more.
+// second reports a decision after a decision. It raises an error at run time, so nothing is
+// reported for the code after it.
 func (f *frame) second(call *ast.FuncCallExpr, m *member, s state) state {
 	if s.decided != decided || s.guards != 0 || s.flags&doubtful != 0 {
 		return s
@@ -221,7 +222,7 @@ func (f *frame) second(call *ast.FuncCallExpr, m *member, s state) state {
 }
 
 // dialogStarters are the methods that can start a dialog (RFC 3261 §12, RFC 6665 §4.1, RFC 3515).
-// REFER and NOTIFY outside of a dialog are rare: they count where the script names them.
+// REFER and NOTIFY outside a dialog are rare: they are considered only if the script names them.
 var dialogStarters = []string{"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"}
 
 // sends looks at where a request is sent.
@@ -240,7 +241,7 @@ func (f *frame) sends(call *ast.FuncCallExpr, m *member, s state) {
 		}
 	}
 	if target == nil && s.flags&rewritten == 0 || s.flags&doubtful != 0 {
-		return // only where this server vouches for
+		return // only where this server vouches for it
 	}
 	if target != nil && s.flags&vetted == 0 && f.asAsked(target, s) {
 		f.report(f.file, target, Warning, "open-relay",

@@ -68,7 +68,7 @@ func (f *frame) cond(e ast.Expr, in states) (t, no states) {
 	return f.assumed(e, f.eval(e, in))
 }
 
-// known1 splits by what is known of a variable.
+// known1 splits by what is known about a variable.
 func (f *frame) known1(v *variable, in states) (t, no states) {
 	if x := f.file.variable(v); x.field != nil && x.field.Name == fieldInDialog {
 		return f.inDialog(in)
@@ -91,8 +91,8 @@ func (f *frame) known1(v *variable, in states) (t, no states) {
 // falsity is no, where that is the name of something else.
 const falsity = no
 
-// assumed is what a condition that can't be followed leaves: the same condition met again may have
-// changed, so that what contradicts it is only doubtful.
+// assumed is the result of a condition that cannot be followed: the same condition may have changed
+// when it occurs again, so a contradiction is only doubtful.
 func (f *frame) assumed(e ast.Expr, in states) (t, n states) {
 	text, positive := f.condition(e)
 	bit := f.bits.conditions[text]

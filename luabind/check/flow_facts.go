@@ -17,8 +17,8 @@ type factBits struct {
 	conditions map[string]uint64
 }
 
-// findBits finds them. Each splits the states of a path, so that only what is asked twice, or says
-// what a call did, is remembered.
+// findBits finds them. Each splits the states of a path, so only what is tested twice, or tells the
+// result of a call, is remembered.
 func (f *frame) findBits() {
 	if f.fn.bits == nil {
 		f.fn.bits = f.newBits()
@@ -99,7 +99,7 @@ func atoms(e ast.Expr, fn func(ast.Expr)) {
 	}
 }
 
-// steady tells whether only the function itself assigns a variable.
+// steady reports whether only the function itself assigns a variable.
 func (f *frame) steady(v *variable) bool {
 	for _, a := range v.later {
 		if a.in != f.fn {
@@ -109,7 +109,7 @@ func (f *frame) steady(v *variable) bool {
 	return v.owner == f.fn || len(v.later) == 0
 }
 
-// tells tells whether a variable says what became of the request, or is a flag.
+// tells reports whether a variable holds the outcome of the request, or is a flag.
 func (f *frame) tells(v *variable) bool {
 	found := false
 	for _, d := range v.defs {
@@ -154,7 +154,7 @@ func (f *frame) condition(e ast.Expr) (text string, positive bool) {
 	return f.text(e, 0), true
 }
 
-// text is an expression as text; "" where it is none that is compared.
+// text is an expression as text; "" if it is not compared.
 func (f *frame) text(e ast.Expr, depth int) string {
 	if depth > 8 {
 		return ""

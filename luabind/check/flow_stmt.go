@@ -269,7 +269,7 @@ func (f *frame) loop(in states, cond ast.Expr, body []ast.Stmt, zero bool) state
 	return out
 }
 
-// hasEntries tells whether a loop goes over a list of the script that has entries.
+// hasEntries reports whether a loop iterates over a list of the script that has entries.
 func (f *frame) hasEntries(exprs []ast.Expr) bool {
 	call, ok := exprs[0].(*ast.FuncCallExpr)
 	if !ok || len(call.Args) != 1 {

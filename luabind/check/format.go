@@ -48,7 +48,7 @@ func (f *file) format(call *ast.FuncCallExpr, m *member) {
 	}
 }
 
-// verbsOf counts the values that a format asks for; false where it ends within one.
+// verbsOf counts the values that a format needs; false if it ends within a verb.
 func verbsOf(text string) (n int, ok bool) {
 	for i := 0; i < len(text); i++ {
 		if text[i] != '%' {

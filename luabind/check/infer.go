@@ -7,13 +7,13 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 )
 
-// What expressions give, as far as that can be told without following the paths of the script: a
-// variable is what all that is assigned to it is.
+// The values of expressions, as far as they can be determined without following the paths of the
+// script: a variable is the union of everything assigned to it.
 
 // mostDepth bounds how far values are followed through variables and functions.
 const mostDepth = 100
 
-// value tells what an expression gives.
+// value determines the value of an expression.
 func (f *file) value(e ast.Expr) value {
 	if e == nil {
 		return value{}
@@ -25,7 +25,7 @@ func (f *file) value(e ast.Expr) value {
 		return value{}
 	}
 	f.depth++
-	f.values[e] = value{} // what depends on itself is not known
+	f.values[e] = value{} // what depends on itself is unknown
 	v := f.infer(e)
 	f.values[e] = v
 	f.depth--
@@ -101,7 +101,7 @@ func (f *file) logical(e *ast.LogicalOpExpr) value {
 	return v
 }
 
-// variable tells what a variable holds.
+// variable determines what a variable holds.
 func (p *program) variable(v *variable) value {
 	if v == nil {
 		return value{}
@@ -244,7 +244,7 @@ func (f *file) index(e *ast.AttrGetExpr) value {
 	return v
 }
 
-// memberOf is what a name stands for in a library or an object; nil where that is not known.
+// memberOf is what a name denotes in a library or an object; nil if unknown.
 func (f *file) memberOf(o value, name string) *member {
 	switch {
 	case o.space != nil:
@@ -314,7 +314,7 @@ func (f *file) module(name string, n int) value {
 	return value{}
 }
 
-// returned is what a function of the script returns, where it returns the same at each place.
+// returned is what a function of the script returns, if it returns the same everywhere.
 func (f *file) returned(fn *function, n int) value {
 	if len(fn.returns) == 0 {
 		return value{}

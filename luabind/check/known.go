@@ -160,7 +160,7 @@ func sortedNames[T any](m map[string]T) []string {
 	return list
 }
 
-// meant is "; did you mean 'x'?", or says what there is where that is little.
+// meant is "; did you mean 'x'?", or lists the known names if there are few.
 func meant(name string, known []string) string {
 	if best := closest(name, known); best != "" {
 		return "; did you mean '" + best + "'?"
@@ -171,8 +171,8 @@ func meant(name string, known []string) string {
 	return ""
 }
 
-// closest is the name that was probably meant, "" where none is close. Nothing can be said of names
-// with fewer than three letters.
+// closest is the name that was probably meant, or "" if none is close. Names with fewer than three
+// letters are never matched.
 func closest(name string, known []string) string {
 	if len(name) < 3 {
 		return ""

@@ -48,7 +48,7 @@ func (f *file) at(node any) place {
 	return f.places.of[node]
 }
 
-// ignores tells whether a line says that what is found on it is meant: "-- check: ignore".
+// ignores reports whether a line says that its findings are intended: "-- check: ignore".
 func (f *file) ignores(line int, rule string) bool {
 	if line < 1 || line > len(f.lines) {
 		return false
@@ -75,7 +75,7 @@ type function struct {
 	returns  []*ast.ReturnStmt
 	runs     runs
 	calls    []*callSite // of it, where all are known
-	escapes  bool        // it is used otherwise than by being called
+	escapes  bool        // it is used in another way than being called
 	touches  truth       // whether it has to do with the request; see frame.mentions
 	goes     truth       // whether it has a goto
 	bits     *factBits   // see frame.findBits
@@ -91,7 +91,7 @@ type variable struct {
 	declared *ast.LocalAssignStmt // that declares it
 	defs     []definition
 	later    []assignment // those after its declaration
-	reads    int          // uses that are no calls of it
+	reads    int          // uses that are not calls of it
 }
 
 // definition is what a variable gets.

@@ -132,8 +132,8 @@ func (f *file) options(l *optionList) {
 	}
 }
 
-// complete reports whether the table is all there is: it is given where it stands, and no key of it
-// is computed.
+// complete reports whether the table is complete: it is written in the call, and no key of it is
+// computed.
 func (l *optionList) complete() bool {
 	for _, field := range l.table.Fields {
 		if _, ok := field.Key.(*ast.StringExpr); !ok {

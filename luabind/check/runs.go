@@ -185,7 +185,7 @@ func (p *program) edges(c *callSite, edges map[*function][]edge, start func(*fun
 	case callee.fn != nil:
 		add(callee.fn, 0)
 	case m == nil || m.fn == nil:
-	case m.fn.Call == nil: // Lua's own functions call what they are given where they are called
+	case m.fn.Call == nil: // Lua's own functions call what they are given on the spot
 		for _, arg := range c.call.Args {
 			if fn := f.value(arg).fn; fn != nil && (m.full == "pcall" || m.full == "xpcall") {
 				add(fn, caught)

@@ -7,7 +7,7 @@ import (
 	"github.com/yuin/gopher-lua/ast"
 )
 
-// value is what is known of what an expression gives. The zero value is: nothing.
+// value is what is known about the value of an expression. The zero value means: nothing.
 type value struct {
 	typ     luabind.Type // Any: not known
 	object  *luabind.ObjectType
@@ -125,7 +125,7 @@ func ofResult(m *member, n int) value {
 	results := m.fn.Results
 	if n >= len(results) {
 		if n > 0 && len(results) > 0 && results[len(results)-1].Name == "..." || len(results) == 0 && m.fn.Call == nil {
-			return value{} // Lua's own functions don't say what they return
+			return value{} // Lua's own functions do not declare their results
 		}
 		return value{typ: luabind.Nil}
 	}

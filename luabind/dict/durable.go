@@ -23,17 +23,17 @@ type Keeper interface {
 	Save(name string, changes []Change) error
 }
 
-// Change is an entry, or that there is none any more.
+// Change is an entry, or its removal.
 type Change struct {
 	Key     string
 	Value   []byte    // nil: the key was removed
 	Expires time.Time // the zero time: never
 }
 
-// settle is how long changes gather before they are written. A crash loses no more.
+// settle is how long changes gather before they are written. A crash loses no more than that.
 const settle = 100 * time.Millisecond
 
-// ErrNoKeeper is the error of a durable dictionary where there is nothing to keep it.
+// ErrNoKeeper is the error of a durable dictionary if there is nothing to keep it in.
 var ErrNoKeeper = errors.New("there is no directory to keep it in (--data), so it ends with the process")
 
 // Keep has durable dictionaries kept by k. It is called once, before any is opened.
@@ -42,7 +42,8 @@ func (s *Set) Keep(k Keeper, clock lane.Clock, log *slog.Logger) {
 	s.wake, s.stopped = make(chan struct{}, 1), make(chan struct{})
 }
 
-// Durable loads what is kept of a dictionary, the first time, and keeps its changes from then on.
+// Durable loads the stored contents of a dictionary, the first time, and stores its changes from
+// then on.
 func (s *Set) Durable(d *Dict) error {
 	if s.keeper == nil {
 		return ErrNoKeeper
@@ -84,7 +85,7 @@ func (s *Set) Durable(d *Dict) error {
 	return nil
 }
 
-// Close writes what is not written yet.
+// Close writes what has not been written yet.
 func (s *Set) Close() {
 	if s.stopped == nil {
 		return
@@ -93,7 +94,7 @@ func (s *Set) Close() {
 	s.writing.Wait()
 }
 
-// changes are the keys of a dictionary that are to be written.
+// changes are the keys of a dictionary that must be written.
 type changes struct {
 	set *Set
 
@@ -144,7 +145,8 @@ func (s *Set) write() {
 	}
 }
 
-// save writes the changes of one dictionary. What can't be written is tried again with the next.
+// save writes the changes of one dictionary. What cannot be written is tried again with the next
+// changes.
 func (s *Set) save(d *Dict) {
 	c := d.changed.Load()
 	keys := c.take()
@@ -166,7 +168,7 @@ func (s *Set) save(d *Dict) {
 	}
 }
 
-// change is what a key holds now.
+// change is the current value of a key.
 func (d *Dict) change(key string, now lane.Time, wall time.Time) Change {
 	s := d.of(key)
 	s.mu.Lock()

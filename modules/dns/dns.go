@@ -28,7 +28,7 @@ type DNS struct{}
 // New makes the module.
 func New() DNS { return DNS{} }
 
-// Doc says what the module is for.
+// Doc describes the module.
 func (DNS) Doc() string { return "Looks up DNS records." }
 
 // Name is "dns".

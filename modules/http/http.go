@@ -1,5 +1,5 @@
-// Package http is the module "http": scripts ask HTTP servers, through the clients that modules
-// share (package clients), and answer requests on a port of their own.
+// Package http is the module "http": scripts send requests to HTTP servers, through the clients
+// that modules share (package clients), and answer requests on a port of their own.
 //
 // Go programs use net/http, or package clients for its circuits.
 package http
@@ -59,7 +59,7 @@ func (h *HTTP) Attach(*engine.Engine) error {
 	return h.server.start(h.opts.Listen)
 }
 
-// Addr is where handlers are served, "" where they are not.
+// Addr is where handlers are served, or "".
 func (h *HTTP) Addr() string {
 	if h.server == nil {
 		return ""
@@ -81,7 +81,7 @@ func (h *HTTP) Close() error {
 	return nil
 }
 
-// clientKey are the options that tell clients apart. Times are bounded by each request itself.
+// clientKey are the options that distinguish clients. Times are bounded by each request itself.
 type clientKey struct {
 	redirects int
 	maxBody   int64
@@ -120,7 +120,7 @@ func (h *HTTP) client(key clientKey) (*clients.HTTP, error) {
 // mostTime bounds the timeout of a request.
 const mostTime = 5 * time.Minute
 
-// exchange sends a request, and again where that is safe and asked for. body is sent each time.
+// exchange sends a request, and repeats it if that is safe and requested. body is sent each time.
 func (h *HTTP) exchange(ctx context.Context, c *clients.HTTP, ask *asked) (*clients.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, ask.timeout)
 	defer cancel()
@@ -142,7 +142,7 @@ func (h *HTTP) exchange(ctx context.Context, c *clients.HTTP, ask *asked) (*clie
 	}
 }
 
-// pause is what lies between two tries; it doubles.
+// pause is the time between two attempts; it doubles.
 const pause = 50 * time.Millisecond
 
 // asked is one request of a script.

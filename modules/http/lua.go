@@ -17,7 +17,7 @@ import (
 	"github.com/sipscript/sipscript/modules/clients"
 )
 
-// Doc says what the module is for.
+// Doc describes the module.
 func (*HTTP) Doc() string { return "Asks HTTP servers, and answers requests on --http." }
 
 // Name is "http".

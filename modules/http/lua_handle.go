@@ -1,6 +1,6 @@
 package http
 
-// This file is http.handle: the handlers of a generation, and what they get.
+// This file is http.handle: the handlers of a generation, and their arguments.
 
 import (
 	"crypto/sha256"
@@ -45,7 +45,7 @@ var handlerArg = luabind.ArgOf(func(c *luabind.Call, n int) *luabind.Func {
 
 var braces = regexp.MustCompile(`\{([A-Za-z_][A-Za-z0-9_]*)(\.\.\.)?\}`)
 
-// handle notes a handler. The first lane's says what it is; the others add their functions.
+// handle records a handler. The first lane's call defines it; the others add their functions.
 func (m *module) handle(c *luabind.Call, pattern string, o handleOptions, fn *luabind.Func) {
 	rt := m.routes[pattern]
 	if rt == nil {
@@ -73,7 +73,7 @@ func (m *module) handle(c *luabind.Call, pattern string, o handleOptions, fn *lu
 			c.Raise("%q has a handler already", pattern)
 		}
 	}
-	if c.Background() { // which has work of its own
+	if c.Background() { // which has its own work
 		return
 	}
 	rt.handlers = append(rt.handlers, fn)
@@ -109,7 +109,7 @@ func (m *module) call(fs []*luabind.Func, what string, into any, hreq *request) 
 	}
 }
 
-// tokens are hashes, so that comparing tells nothing by its time.
+// tokens are hashes, so that the time of a comparison reveals nothing.
 type tokens [][sha256.Size]byte
 
 func newTokens(texts []string) tokens {
@@ -130,7 +130,7 @@ func (t tokens) has(text string) bool {
 	return found == 1 && text != ""
 }
 
-// request is a request as handlers see it. It is not changed any more.
+// request is a request as handlers see it. It does not change any more.
 type request struct {
 	method, path, body string
 	query, params      map[string]any

@@ -75,7 +75,7 @@ func (s *server) addr() string {
 	return s.listener.Addr().String()
 }
 
-// stop waits a moment for what is being answered.
+// stop waits a moment for answers in progress.
 func (s *server) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -142,7 +142,8 @@ func (s *server) handle(m *module, rt *route, w http.ResponseWriter, r *http.Req
 	a.write(w)
 }
 
-// allowed reports whether the sender may ask: by what the route says, else only from this machine.
+// allowed reports whether the sender may send the request: as the route says, or by default only
+// from this machine.
 func (s *server) allowed(m *module, rt *route, r *http.Request, hreq *request) (bool, error) {
 	switch {
 	case rt.checks != nil:
@@ -153,12 +154,12 @@ func (s *server) allowed(m *module, rt *route, r *http.Request, hreq *request) (
 		return m.tokens.has(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")), nil
 	}
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
-	// A web page that the user of this machine looks at may send requests from there too.
+	// A web page viewed by the user of this machine may also send requests from there.
 	return err == nil && at.Addr().Unmap().IsLoopback() && r.Header.Get("Origin") == "" && localHost(r.Host), nil
 }
 
-// localHost reports whether a request names this machine: a page of elsewhere whose name leads here
-// does not.
+// localHost reports whether a request names this machine: a web page from elsewhere whose name
+// leads here does not.
 func localHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// tlsOptions are the options tls of a request. They tell clients apart.
+// tlsOptions are the option tls of a request. They distinguish clients.
 type tlsOptions struct {
 	CA         string `lua:"ca" default:"the system's" doc:"a file of the authorities to believe"`
 	Cert       string `lua:"cert" doc:"a file with the certificate to show"`

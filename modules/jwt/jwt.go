@@ -36,7 +36,7 @@ type JWT struct{}
 // New makes the module.
 func New() *JWT { return &JWT{} }
 
-// Doc says what the module is for.
+// Doc describes the module.
 func (*JWT) Doc() string { return "Signs and verifies JSON Web Tokens." }
 
 // Name is "jwt".
@@ -186,13 +186,13 @@ func (m *module) sign(c *luabind.Call, claims luabind.JSON, o signOptions) (stri
 	return t.SignedString(k.private)
 }
 
-// key is one key, and what it is good for.
+// key is one key, and the algorithms it can be used for.
 type key struct {
 	algs            []string
 	public, private any
 }
 
-// known are the keys of an option, by kid; "" is the only one there is.
+// known are the keys of an option, by kid; "" is a single key.
 func (m *module) known(v any) (map[string]*key, error) {
 	switch v := v.(type) {
 	case string:

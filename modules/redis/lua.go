@@ -1,5 +1,5 @@
-// Package redis is the module "redis": scripts ask Redis servers, alone, behind sentinels or as a
-// cluster, through the clients that modules share (package clients/redis).
+// Package redis is the module "redis": scripts send commands to Redis servers, alone, behind
+// sentinels or in a cluster, through the clients that modules share (package clients/redis).
 package redis
 
 // This file is the module "redis" of scripts. It only translates; README.md describes what scripts
@@ -29,7 +29,7 @@ type Redis struct {
 // New makes the module. Its clients are opened in pool.
 func New(pool *clients.Pool) *Redis { return &Redis{pool: pool} }
 
-// Doc says what the module is for.
+// Doc describes the module.
 func (*Redis) Doc() string { return "Redis: one server, sentinels, or a cluster." }
 
 // Name is "redis".
@@ -77,7 +77,7 @@ func (m *module) Close() error {
 	return failed
 }
 
-// openOptions are those of redis.open that are no part of a URL.
+// openOptions are those of redis.open that are not part of a URL.
 type openOptions struct {
 	Timeout time.Duration `lua:"timeout" min:"0.001" max:"60" default:"2" doc:"of one call"`
 }

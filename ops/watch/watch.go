@@ -24,20 +24,20 @@ const (
 	DefaultQuiet = 50 * time.Millisecond
 	// maxDelay bounds how long a busy directory can put off the comparison.
 	maxDelay = time.Second
-	// maxFile bounds what is read of one file for the comparison, in bytes.
+	// maxFile bounds how much of a file is read for the comparison, in bytes.
 	maxFile = 16 << 20
 )
 
 // Options of a Watcher. Files and Changed are required.
 type Options struct {
-	// Files are the paths to watch; asked again after each change, since a new script may require
-	// other files.
+	// Files returns the paths to watch; it is called again after each change, because a new script
+	// may require other files.
 	Files func() []string
 	// Changed is called, on the goroutine of Run, when the contents of a file differ from those at
-	// the last call. After an error, a change of any file in the directories with the extension of
-	// a watched one counts too: the file that was missing may have come.
+	// the last call. After an error, it is also called for a change of any file in the directories
+	// with the extension of a watched one: the missing file may have arrived.
 	Changed func() error
-	// Failed is told when a directory can't be watched (any more). May be nil.
+	// Failed is called when a directory cannot be watched (any more). It may be nil.
 	Failed func(error)
 	// Quiet replaces DefaultQuiet.
 	Quiet time.Duration

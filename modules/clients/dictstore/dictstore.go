@@ -22,7 +22,7 @@ const schema = `CREATE TABLE IF NOT EXISTS entries (
 	dictionary TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, expires INTEGER NOT NULL,
 	PRIMARY KEY (dictionary, key)) WITHOUT ROWID`
 
-// Open opens the file "shared.db" in a directory, and makes it where it is not there. expires in
+// Open opens the file "shared.db" in a directory, and creates it if it does not exist. expires in
 // its table is in milliseconds since 1970, 0 for never.
 func Open(pool *clients.Pool, dir string) (*Store, error) {
 	db, err := pool.DB("sqlite:"+filepath.Join(dir, "shared.db"), clients.DBOptions{Conns: 2, Timeout: patience, Create: true})

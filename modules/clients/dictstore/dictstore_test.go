@@ -8,8 +8,8 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/clients"
-	"github.com/sipscript/sipscript/modules/clients/drivers"
 	"github.com/sipscript/sipscript/modules/clients/dictstore"
+	"github.com/sipscript/sipscript/modules/clients/drivers"
 )
 
 const script = `d = sip.shared("forward", { durable = true }) function route(req) end`

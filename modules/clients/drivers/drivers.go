@@ -151,7 +151,7 @@ func mysqlConfig(text string) (*mysql.Config, error) {
 		config.Net, config.Addr = "unix", socket
 	}
 	params.Del("socket")
-	// The driver reads its parameters from its own kind of text only.
+	// The driver reads its parameters only from its own kind of string.
 	dsn := config.FormatDSN()
 	if len(params) > 0 {
 		joint := "?"

@@ -16,7 +16,7 @@ import (
 	"github.com/sipscript/sipscript/modules/clients"
 )
 
-// Pool is a pool of clients that ask out.
+// Pool is a pool of clients that call the spec.
 func Pool(out spec.Outside) *clients.Pool {
 	return clients.New(clients.Options{
 		Drivers:   []clients.Driver{database(out, "sqlite", "sqlite"), database(out, "postgres", "postgres", "postgresql"), database(out, "mysql", "mysql")},
