@@ -27,8 +27,8 @@ type Options struct {
 	// directory.
 	Files   fs.FS
 	Modules []Opener
-	// Loading ends a load that is in progress: a start that is to stop does not wait for a script. nil:
-	// nothing does. What it stops is an error of Start or Reload that wraps its cause.
+	// Loading ends a load that is in progress: a start that is to stop does not wait for a script.
+	// nil: nothing does. What it stops is an error of Start or Reload that wraps its cause.
 	Loading context.Context
 	// Dictionaries keeps the durable ones of sip.shared. It may be nil.
 	Dictionaries dict.Keeper

@@ -25,8 +25,8 @@ type Phone struct {
 	t TB
 }
 
-// Phone puts a phone at an address such as "10.0.0.9:5060". on, which may be nil, is called for each
-// message. One that can't be parsed fails the test; answers to keep-alives are passed over.
+// Phone puts a phone at an address such as "10.0.0.9:5060". on, which may be nil, is called for
+// each message. One that can't be parsed fails the test; answers to keep-alives are skipped.
 func (w *World) Phone(t TB, addr string, on func(p *Phone, m *message.Message, in Packet)) *Phone {
 	p := &Phone{t: t}
 	p.Host = w.Host(addr, func(in Packet) {
@@ -73,7 +73,8 @@ func (p *Phone) Requests(method string) (list []*message.Message) {
 	return list
 }
 
-// Reply answers a request with a tag of the phone's own and further header lines ("Name: value\r\n").
+// Reply answers a request with a tag of the phone's own and further header lines ("Name:
+// value\r\n").
 func (p *Phone) Reply(m *message.Message, in Packet, code int, headers string) {
 	p.Answer(in, message.AppendResponse(nil, m, code, "", "tag-"+strings.ReplaceAll(p.Addr().String(), ":", "-"), []byte(headers), nil))
 }
