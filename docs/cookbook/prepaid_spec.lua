@@ -1,0 +1,90 @@
+-- What prepaid.lua promises. Run it with `sipscript test prepaid_spec.lua`.
+
+local t = require "sip.test"
+
+t.server { args = { password = "secret" } }
+
+-- A database with one account; charges are what was written.
+local function database(credit)
+  local charges = {}
+  t.sql("from rates", { { cents = 10 } })
+  t.sql("from accounts", { { credit = credit } })
+  t.sql("insert into charges", function(_, id, account, seconds, cents)
+    charges[#charges + 1] = { account = account, seconds = seconds, cents = cents }
+    return { changed = 1 }
+  end)
+  t.sql("update accounts", function() return { changed = 1 } end)
+  return charges
+end
+
+local function alice() return t.ua("sip:alice@example.com", { password = "secret" }) end
+local function carrier() return t.ua("sip:carrier@10.0.3.1") end
+
+t.it("charges each minute that began, when the call ends", function()
+  local charges, caller, trunk = database(100), alice(), carrier()
+  local call = caller:invite("sip:+33100@example.com")
+  local leg = trunk:expect("INVITE")
+  leg:reply(180)
+  t.advance(20)                                  -- ringing costs nothing
+  leg:reply(200)
+  call:expect(200)
+  t.advance(61)
+  call:bye()
+  leg:expect("BYE")
+  t.advance(1)
+  t.equal(charges, { { account = "alice", seconds = 61, cents = 20 } })
+end)
+
+t.it("charges the caller when the other side hangs up", function()
+  local charges, caller, trunk = database(100), alice(), carrier()
+  local call = caller:invite("sip:+33100@example.com")
+  local leg = trunk:expect("INVITE")
+  leg:reply(200)
+  call:expect(200)
+  t.advance(30)
+  leg:bye():expect(200)
+  t.equal(#charges, 1)
+  t.equal(charges[1].cents, 10)
+end)
+
+t.it("charges nothing for a call that nobody answers", function()
+  local charges, caller, trunk = database(100), alice(), carrier()
+  local call = caller:invite("sip:+33100@example.com")
+  trunk:expect("INVITE"):reply(180)
+  call:expect(180)
+  call:cancel()
+  trunk:expect("CANCEL")
+  call:expect(487)
+  call = caller:invite("sip:+33100@example.com")
+  trunk:expect("INVITE"):reply(486)
+  call:expect(486)
+  t.equal(charges, {})
+end)
+
+t.it("refuses a call without credit, or without a rate", function()
+  database(29)                                   -- three minutes cost 30
+  alice():invite("sip:+33100@example.com"):expect(402)
+  t.sql("from rates", {})
+  alice():invite("sip:+33100@example.com"):expect(404)
+end)
+
+t.it("lets nobody call while the database is away", function()
+  t.sql(function() return { error = "connection refused" } end)
+  local res = alice():invite("sip:+33100@example.com"):expect(503)
+  t.equal(res:header("Retry-After"), "30")
+end)
+
+t.it("ends the call all the same when charging fails, and logs what was due", function()
+  local server = t.server {}
+  database(100)
+  t.sql("insert into charges", function() return { error = "disk full" } end)
+  local caller, trunk = alice(), carrier()
+  local call = caller:invite("sip:+33100@example.com")
+  local leg = trunk:expect("INVITE")
+  leg:reply(200)
+  call:expect(200)
+  call:bye()
+  leg:expect("BYE")
+  t.advance(1)
+  t.match(server.log, "not charged: .* alice 0 s .*disk full")
+end)

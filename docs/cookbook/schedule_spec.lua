@@ -1,0 +1,71 @@
+-- What schedule.lua promises. Run it with `sipscript test schedule_spec.lua`.
+
+local t = require "sip.test"
+
+-- Lets time pass until a moment: specs begin on some day, at some hour.
+local function wait_until(text)
+  local year, month, day, hour, min = text:match("^(%d+)-(%d+)-(%d+) (%d+):(%d+)$")
+  local at = os.time { year = year, month = month, day = day, hour = hour, min = min, sec = 0 }
+  local left = at - os.time()
+  t.ok(left >= 0, text .. " is over")
+  t.advance(left)
+end
+
+-- A phone and the two trunks.
+local function world()
+  return t.ua("sip:alice@example.com"), t.ua("sip:one@10.0.3.1"), t.ua("sip:two@10.0.3.2")
+end
+
+t.it("chooses trunks by the hour, the weekday and the date", function()
+  local alice, one, two = world()
+  for _, row in ipairs {
+    { "2026-01-02 07:59", two }, { "2026-01-02 08:00", one },
+    { "2026-01-02 15:59", one }, { "2026-01-02 16:00", two },     -- Friday
+    { "2026-01-03 10:00", two },                                  -- Saturday
+    { "2026-01-05 17:59", one }, { "2026-01-05 18:00", two },     -- Monday
+    { "2026-01-06 10:00", two },                                  -- Tuesday, but a holiday
+  } do
+    wait_until(row[1])
+    local call = alice:invite("sip:+33100@example.com")
+    row[2]:expect("INVITE", { within = 1 }):reply(486)
+    call:expect(486)
+  end
+end)
+
+t.it("tries the other trunk when the first fails or is away", function()
+  local alice, one, two = world()
+  wait_until("2026-01-02 10:00")
+  local call = alice:invite("sip:+33100@example.com")
+  one:expect("INVITE"):reply(503)
+  two:expect("INVITE"):reply(200)
+  call:expect(200)
+  one:leave()
+  call = alice:invite("sip:+33100@example.com")
+  two:expect("INVITE", { within = 4 }):reply(180)
+  call:expect(180)
+  call:cancel()
+  two:expect("CANCEL")
+  call:expect(487)
+end)
+
+t.it("has the guard answer at night", function()
+  local _, one = world()
+  wait_until("2026-01-02 07:00")
+  local reception, guard = t.ua("sip:reception@example.com"), t.ua("sip:guard@example.com")
+  reception:register()
+  guard:register()
+  local call = one:invite("sip:+4930555@example.com")
+  guard:expect("INVITE"):reply(200)
+  call:expect(200)
+  wait_until("2026-01-02 08:00")
+  reception:register()
+  call = one:invite("sip:+4930555@example.com")
+  reception:expect("INVITE"):reply(200)
+  call:expect(200)
+end)
+
+t.it("answers 480 when nobody is at the reception, and 404 for other numbers", function()
+  local _, one = world()
+  one:invite("sip:+4930555@example.com"):expect(480)
+  one:invite("sip:+33100@example.com"):expect(404)
+end)
