@@ -26,7 +26,7 @@ var sendKeys = []string{"method", "uri", "target", "from", "to", "headers", "bod
 // sipSend declares sip.send.
 func sipSend() Function {
 	return Try1(Function{Name: "send", Waits: true,
-		Doc:     "Sends a request of this server's own and waits for its final response. If none arrives the response is one made here, whose cause says why.",
+		Doc:     "Sends a request of this server's own and waits for its final response. nil, err if none arrives in time, or nothing can be sent.",
 		Raises:  "for INVITE, ACK and CANCEL, and headers that the engine owns",
 		Example: `local res, err = sip.send({ method = "OPTIONS", uri = "sip:bob@192.0.2.7", timeout = 2 })`},
 		sendArg, returnsLua(ResponseType, "").of(responseType), func(c *Call, spec *engine.SendSpec) (lua.LValue, error) {

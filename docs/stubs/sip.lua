@@ -599,9 +599,9 @@ function sip.domains.remove(name) end
 ---@return any[] result 
 function sip.domains.list() end
 
----Sends a request of this server's own and waits for its final response. If none arrives the response
----is one made here, whose cause says why. Raises for INVITE, ACK and CANCEL, and headers that the
----engine owns. Waits.
+---Sends a request of this server's own and waits for its final response. nil, err if none arrives in
+---time, or nothing can be sent. Raises for INVITE, ACK and CANCEL, and headers that the engine owns.
+---Waits.
 ---```lua
 ---local res, err = sip.send({ method = "OPTIONS", uri = "sip:bob@192.0.2.7", timeout = 2 })
 ---```

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -130,7 +131,13 @@ func (o *outside) HTTP(r *http.Request, body string) (*HTTPAnswer, error) {
 	return out.answer, nil
 }
 
+// portIn finds the port in a pattern of t.http.
+var portIn = regexp.MustCompile(`^(?:[A-Z]+ +)?[^/ ]+:\d+/`)
+
 func (o *outside) handleHTTP(c *luabind.Call, pattern string, fn *luabind.Func) {
+	if portIn.MatchString(pattern) { // ServeMux looks at names without their ports: it would never fit
+		c.Raise("the pattern %q has a port: leave it out", pattern)
+	}
 	defer func() {
 		if bad := recover(); bad != nil { // of ServeMux, for what is not a pattern
 			text, _, _ := strings.Cut(fmt.Sprint(bad), "\n")

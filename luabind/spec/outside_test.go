@@ -67,14 +67,15 @@ func TestOutside(t *testing.T) {
     return { json = { reason = "Fine" } }
   end)
   t.equal(ask("http").reason, "Fine")`, ""},
-		"HTTP, a status":   {`t.http("/", function() return { status = 500 } end) t.equal(ask("http").code, 404)`, ""},
-		"HTTP, no answer":  {`t.http("/", function() return { error = "away" } end) local res = ask("http") t.equal(res.code, 503) t.match(res.reason, "away")`, ""},
-		"HTTP, not there":  {`ask("http")`, `the script sends POST https://api.example/route/alice?a=b, which nothing answers: t.http("POST /route/alice"`},
-		"HTTP, an error":   {`t.http("/", function() error("boom") end) ask("http")`, "boom"},
-		"HTTP, that waits": {`t.http("/", function() sip.sleep(1) return {} end) ask("http")`, "its function waits"},
-		"HTTP, a misspelt": {`t.http("/", function() return { jsn = 5 } end) ask("http")`, "did you mean 'json'?"},
-		"HTTP, no pattern": {`t.http("a b c", function() end)`, "the pattern"},
-		"SQL, rows":        {`t.sql({ { reason = "Fine", n = 7 } }) t.equal(ask("sql").reason, "Fine70")`, ""},
+		"HTTP, a status":              {`t.http("/", function() return { status = 500 } end) t.equal(ask("http").code, 404)`, ""},
+		"HTTP, no answer":             {`t.http("/", function() return { error = "away" } end) local res = ask("http") t.equal(res.code, 503) t.match(res.reason, "away")`, ""},
+		"HTTP, not there":             {`ask("http")`, `the script sends POST https://api.example/route/alice?a=b, which nothing answers: t.http("POST /route/alice"`},
+		"HTTP, an error":              {`t.http("/", function() error("boom") end) ask("http")`, "boom"},
+		"HTTP, that waits":            {`t.http("/", function() sip.sleep(1) return {} end) ask("http")`, "its function waits"},
+		"HTTP, a misspelt":            {`t.http("/", function() return { jsn = 5 } end) ask("http")`, "did you mean 'json'?"},
+		"HTTP, no pattern":            {`t.http("a b c", function() end)`, "the pattern"},
+		"HTTP, a port in the pattern": {`t.http("GET 127.0.0.1:8080/route", function() end)`, "has a port: leave it out"},
+		"SQL, rows":                   {`t.sql({ { reason = "Fine", n = 7 } }) t.equal(ask("sql").reason, "Fine70")`, ""},
 		"SQL, functions": {`t.sql("select reason", function(query, name) return { rows = { { reason = name, n = 1 } } } end)
   t.sql("UPDATE", function() return { changed = 3 } end)
   t.equal(ask("sql").reason, "alice13")`, ""},
