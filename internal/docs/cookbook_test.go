@@ -4,6 +4,7 @@ package docs
 // `sipscript check` does.
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,5 +71,47 @@ func TestCookbookChecksClean(t *testing.T) {
 				t.Errorf("%s", f)
 			}
 		}
+	}
+}
+
+// lines counts what is neither empty nor a comment.
+func lines(text, comment string) (n int) {
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, comment) {
+			n++
+		}
+	}
+	return n
+}
+
+// The pages for those who come from elsewhere show the script that is tested, and count right.
+func TestTranslationsAreTheTestedScripts(t *testing.T) {
+	for _, name := range []string{"kamailio"} {
+		t.Run(name, func(t *testing.T) {
+			page, err := os.ReadFile(filepath.Join(root, "docs", "from-"+name+".md"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			script, err := os.ReadFile(filepath.Join(root, "docs", "cookbook", "from_"+name+".lua"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			shown, theirs := false, 0
+			for _, s := range Snippets(string(page)) {
+				shown = shown || s.Language == "lua" && s.Text == string(script)
+				if s.Language == name {
+					theirs = lines(s.Text, "#")
+				}
+			}
+			if !shown {
+				t.Errorf("from_%s.lua is not shown as it is", name)
+			}
+			ours := lines(string(script), "--")
+			for _, want := range []string{fmt.Sprintf(", %d lines:", theirs), fmt.Sprintf("Here, %d lines,", ours)} {
+				if !strings.Contains(string(page), want) {
+					t.Errorf("the page does not say %q", want)
+				}
+			}
+		})
 	}
 }

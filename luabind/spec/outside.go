@@ -135,7 +135,8 @@ func (o *outside) HTTP(r *http.Request, body string) (*HTTPAnswer, error) {
 var portIn = regexp.MustCompile(`^(?:[A-Z]+ +)?[^/ ]+:\d+/`)
 
 func (o *outside) handleHTTP(c *luabind.Call, pattern string, fn *luabind.Func) {
-	if portIn.MatchString(pattern) { // ServeMux looks at names without their ports: it would never fit
+	// ServeMux compares names without their ports: such a pattern would never fit.
+	if portIn.MatchString(pattern) {
 		c.Raise("the pattern %q has a port: leave it out", pattern)
 	}
 	defer func() {
