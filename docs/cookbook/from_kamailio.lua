@@ -34,9 +34,9 @@ local function call_gateway(req)
   if #targets == 0 then return req:reply(503) end
   req:relay(targets, {
     order = "serial",
-    failover = function(res)
+    failover = has_failed,
+    on_response = function(res)      -- also the outcome of the last target, unlike failover
       if has_failed(res) then down:set(tostring(res.target.next_hop), true) end
-      return has_failed(res)
     end,
   })
 end

@@ -66,10 +66,9 @@ function route(req)
   req:record_route()
   req:relay(targets_for(number), {
     order = "serial",
-    failover = function(res)
-      if not is_gateway_failure(res) then return false end
-      rest(res.target.vars.gateway, res.cause or res.code)
-      return true
+    failover = is_gateway_failure,
+    on_response = function(res)      -- also the outcome of the last target, unlike failover
+      if is_gateway_failure(res) then rest(res.target.vars.gateway, res.cause or res.code) end
     end,
   })
 end

@@ -72,6 +72,16 @@ t.it("notices a gateway that answers no OPTIONS, and that it is back", function(
   call:expect(200)
 end)
 
+t.it("leaves out the last one too", function()
+  local server = t.server {}
+  local pbx, one, two = world()
+  local call = pbx:invite("sip:+4930100@example.com")
+  one:expect("INVITE"):reply(503)
+  two:expect("INVITE"):reply(500)
+  call:expect(500)
+  t.match(server.log, "10.0.3.2 is left out: 500")
+end)
+
 t.it("uses gateways that are left out when there is no other", function()
   local pbx, _, _, world_wide = world()
   local call = pbx:invite("sip:+33100@example.com")

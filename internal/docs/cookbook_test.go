@@ -86,7 +86,7 @@ func lines(text, comment string) (n int) {
 
 // The pages for those who come from elsewhere show the script that is tested, and count right.
 func TestTranslationsAreTheTestedScripts(t *testing.T) {
-	for _, name := range []string{"kamailio"} {
+	for _, name := range []string{"kamailio", "opensips"} {
 		t.Run(name, func(t *testing.T) {
 			page, err := os.ReadFile(filepath.Join(root, "docs", "from-"+name+".md"))
 			if err != nil {
