@@ -52,26 +52,30 @@ func TestAPI(t *testing.T) {
 		"/count":                              {200, `{ "count": 1 }`},
 		"/nothing":                            {404, ""},
 	} {
-		if code, text := get(path); code != row.code || !strings.Contains(text, row.want) {
-			t.Errorf("%s: %d %s", path, code, text)
-		}
+		t.Run(path, func(t *testing.T) {
+			if code, text := get(path); code != row.code || !strings.Contains(text, row.want) {
+				t.Errorf("%s: %d %s", path, code, text)
+			}
+		})
 	}
 }
 
 func TestRegistrationsCommand(t *testing.T) {
 	for args, want := range map[string]string{"": "GET /api/v1/registrar/count", "sip:a+b@h;x": "GET /api/v1/registrar/bindings?aor=sip%3Aa%2Bb%40h%3Bx",
 		"a b": `registrations: one URI at a time: found "b" after "a"`} {
-		var out bytes.Buffer
-		c := registrationsCommand()
-		err := c.Run(&host.Invocation{Command: c.Name, Args: strings.Fields(args), Stdout: &out, Ask: func(method, path string, _ io.Reader) ([]byte, error) {
-			return fmt.Append(nil, method, " ", path), nil
-		}})
-		got := out.String()
-		if err != nil {
-			got = err.Error()
-		}
-		if got != want {
-			t.Errorf("%q: %s", args, got)
-		}
+		t.Run(args, func(t *testing.T) {
+			var out bytes.Buffer
+			c := registrationsCommand()
+			err := c.Run(&host.Invocation{Command: c.Name, Args: strings.Fields(args), Stdout: &out, Ask: func(method, path string, _ io.Reader) ([]byte, error) {
+				return fmt.Append(nil, method, " ", path), nil
+			}})
+			got := out.String()
+			if err != nil {
+				got = err.Error()
+			}
+			if got != want {
+				t.Errorf("%q: %s", args, got)
+			}
+		})
 	}
 }

@@ -73,8 +73,8 @@ func (p *Phone) Requests(method string) (list []*message.Message) {
 	return list
 }
 
-// Reply answers a request with a tag of the phone's own and further header lines ("Name:
-// value\r\n").
+// Reply answers a request with a tag of the phone's own and further header lines
+// ("Name: value\r\n").
 func (p *Phone) Reply(m *message.Message, in Packet, code int, headers string) {
 	p.Answer(in, message.AppendResponse(nil, m, code, "", "tag-"+strings.ReplaceAll(p.Addr().String(), ":", "-"), []byte(headers), nil))
 }
