@@ -123,7 +123,6 @@ type program struct {
 
 	assignments map[*function][]assignment // see assignedIn
 	findings    []Finding
-	left        int // findings beyond mostFindings
 	sawG        bool
 	assigned    map[string]bool // names that scripts gave to Lua's own tables: "string.trim"
 }
@@ -134,7 +133,6 @@ const mostFindings = 500
 // report adds a finding at a node, or a place; rule is the name of its row in docs/check.md.
 func (p *program) report(f *file, node any, severity, rule, format string, args ...any) {
 	if len(p.findings) >= mostFindings {
-		p.left++
 		return
 	}
 	at := f.at(node)

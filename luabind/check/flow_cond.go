@@ -57,7 +57,7 @@ func (f *frame) cond(e ast.Expr, in states) (t, no states) {
 		t2, no2 := f.cond(e.Rhs, no)
 		return append(states{}, t...).add(t2...), no2
 	case *ast.IdentExpr:
-		return f.known1(f.file.uses[e], in)
+		return f.variableCond(f.file.uses[e], in)
 	case *ast.RelationalOpExpr:
 		return f.relation(e, in)
 	case *ast.AttrGetExpr:
@@ -68,8 +68,8 @@ func (f *frame) cond(e ast.Expr, in states) (t, no states) {
 	return f.assumed(e, f.eval(e, in))
 }
 
-// known1 splits by what is known about a variable.
-func (f *frame) known1(v *variable, in states) (t, no states) {
+// variableCond splits by what is known about a variable.
+func (f *frame) variableCond(v *variable, in states) (t, no states) {
 	if x := f.file.variable(v); x.field != nil && x.field.Name == fieldInDialog {
 		return f.inDialog(in)
 	}
@@ -168,9 +168,9 @@ func (f *frame) relation(e *ast.RelationalOpExpr, in states) (t, no states) {
 			return f.assumed(e, in)
 		}
 	case *ast.NilExpr, *ast.FalseExpr:
-		no, t = f.cond1(a, in)
+		no, t = f.evaluatedCond(a, in)
 	case *ast.TrueExpr:
-		t, no = f.cond1(a, in)
+		t, no = f.evaluatedCond(a, in)
 	default:
 		return f.assumed(e, in)
 	}
@@ -180,11 +180,11 @@ func (f *frame) relation(e *ast.RelationalOpExpr, in states) (t, no states) {
 	return t, no
 }
 
-// cond1 is cond for a variable or a field that was evaluated.
-func (f *frame) cond1(e ast.Expr, in states) (t, no states) {
+// evaluatedCond is cond for a variable or a field that was evaluated.
+func (f *frame) evaluatedCond(e ast.Expr, in states) (t, no states) {
 	switch e := e.(type) {
 	case *ast.IdentExpr:
-		return f.known1(f.file.uses[e], in)
+		return f.variableCond(f.file.uses[e], in)
 	case *ast.AttrGetExpr:
 		return f.fieldCond(e, in)
 	}
