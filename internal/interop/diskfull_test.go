@@ -96,7 +96,7 @@ func TestDiskFull(t *testing.T) {
 	if code := ask(alice, "user999"); code != 480 {
 		t.Errorf("a call to somebody who was refused: %d", code)
 	}
-	if line := s.log.await(t, 0, "can't be stored"); !strings.Contains(line, "location.db") {
+	if line := s.log.await(t, 0, "cannot be stored"); !strings.Contains(line, "location.db") {
 		t.Error(line)
 	}
 
