@@ -4,9 +4,10 @@ package auth
 // up if SHA-256 is also offered, although RFC 8760 §2.4 tells them to skip it.
 
 import (
-	"github.com/sipscript/sipscript/internal/sharded"
 	"hash/maphash"
 	"time"
+
+	"github.com/sipscript/sipscript/internal/sharded"
 )
 
 const (

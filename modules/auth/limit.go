@@ -3,10 +3,11 @@ package auth
 // This file limits guessing: it counts failures, and bans.
 
 import (
-	"github.com/sipscript/sipscript/internal/sharded"
 	"hash/maphash"
 	"net/netip"
 	"time"
+
+	"github.com/sipscript/sipscript/internal/sharded"
 )
 
 // maxCounted bounds how many sources, and users at sources, are counted.

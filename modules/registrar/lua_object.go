@@ -1,9 +1,8 @@
 package registrar
 
-// This file is what scripts see besides functions: the binding as an object, events and metrics.
+// This file is the binding as scripts see it.
 
 import (
-	"context"
 	"strings"
 	"time"
 
@@ -67,45 +66,4 @@ func (b *Binding) params() map[string]any {
 		return true
 	})
 	return all
-}
-
-// Events of the module.
-func (m *module) Events() []luabind.Event {
-	params := []luabind.Param{{Name: "aor", Type: luabind.String}, {Name: "binding", Type: luabind.ObjectOf, Object: bindingType}}
-	return []luabind.Event{
-		{Name: Bound.String(), Params: params, Doc: "A new binding."},
-		{Name: Refreshed.String(), Params: params, Doc: "A binding was registered again before it expired."},
-		{Name: Expired.String(), Params: params, Doc: "A binding ended. It is reported within a few seconds."},
-		{Name: Removed.String(), Params: params, Doc: "A binding was removed, by its client or by remove."},
-	}
-}
-
-// Metrics of the registrar.
-func (r *Registrar) Metrics() []luabind.Metric {
-	return append(r.bindingMetrics(), r.subscriptionMetrics()...)
-}
-
-func (r *Registrar) bindingMetrics() []luabind.Metric {
-	f := &r.figures
-	counter := func(name, help, label, value string, get func() uint64) luabind.Metric {
-		m := luabind.Metric{Name: name, Help: help, Kind: luabind.Counter, Value: func() float64 { return float64(get()) }}
-		if label != "" {
-			m.Labels = map[string]string{label: value}
-		}
-		return m
-	}
-	const registers, helpRegisters = "registrar_registers_total", "REGISTER requests processed, by outcome"
-	const changes, helpChanges = "registrar_changes_total", "changes of bindings"
-	return []luabind.Metric{
-		{Name: "registrar_bindings", Help: "current bindings; -1 if the store is unavailable", Kind: luabind.Gauge,
-			Value: func() float64 { return float64(r.Stats(context.Background()).Bindings) }},
-		counter(registers, helpRegisters, "outcome", "accepted", f.accepted.Load),
-		counter(registers, helpRegisters, "outcome", "refused", f.refused.Load),
-		counter(registers, helpRegisters, "outcome", "failed", f.failed.Load),
-		counter(changes, helpChanges, "change", "bound", f.bound.Load),
-		counter(changes, helpChanges, "change", "refreshed", f.refreshed.Load),
-		counter(changes, helpChanges, "change", "expired", f.expired.Load),
-		counter(changes, helpChanges, "change", "removed", f.removed.Load),
-		counter("registrar_lookups_total", "lookups", "", "", func() uint64 { return r.Stats(context.Background()).Lookups }),
-	}
 }

@@ -5,6 +5,9 @@ package registrar
 import (
 	"context"
 	"sync/atomic"
+
+	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/registrar/regevent"
 )
 
 // figures are counted since the start.
@@ -73,4 +76,46 @@ func (m *Memory) lookedUp() (lookups, missed uint64) {
 		missed += m.shards[i].missed.Load()
 	}
 	return lookups, missed
+}
+
+// Metrics of the registrar.
+func (r *Registrar) Metrics() []luabind.Metric {
+	return append(r.bindingMetrics(), r.subscriptionMetrics()...)
+}
+
+func (r *Registrar) bindingMetrics() []luabind.Metric {
+	f := &r.figures
+	counter := func(name, help, label, value string, get func() uint64) luabind.Metric {
+		m := luabind.Metric{Name: name, Help: help, Kind: luabind.Counter, Value: func() float64 { return float64(get()) }}
+		if label != "" {
+			m.Labels = map[string]string{label: value}
+		}
+		return m
+	}
+	const registers, helpRegisters = "registrar_registers_total", "REGISTER requests processed, by outcome"
+	const changes, helpChanges = "registrar_changes_total", "changes of bindings"
+	return []luabind.Metric{
+		{Name: "registrar_bindings", Help: "current bindings; -1 if the store is unavailable", Kind: luabind.Gauge,
+			Value: func() float64 { return float64(r.Stats(context.Background()).Bindings) }},
+		counter(registers, helpRegisters, "outcome", "accepted", f.accepted.Load),
+		counter(registers, helpRegisters, "outcome", "refused", f.refused.Load),
+		counter(registers, helpRegisters, "outcome", "failed", f.failed.Load),
+		counter(changes, helpChanges, "change", "bound", f.bound.Load),
+		counter(changes, helpChanges, "change", "refreshed", f.refreshed.Load),
+		counter(changes, helpChanges, "change", "expired", f.expired.Load),
+		counter(changes, helpChanges, "change", "removed", f.removed.Load),
+		counter("registrar_lookups_total", "lookups", "", "", func() uint64 { return r.Stats(context.Background()).Lookups }),
+	}
+}
+
+// subscriptionMetrics are the notifier's.
+func (r *Registrar) subscriptionMetrics() []luabind.Metric {
+	figure := func(name, help string, kind luabind.MetricKind, get func(regevent.Stats) float64) luabind.Metric {
+		return luabind.Metric{Name: name, Help: help, Kind: kind, Value: func() float64 { return get(r.notifier.Stats()) }}
+	}
+	return []luabind.Metric{
+		figure("registrar_subscriptions", "subscriptions to registrations now", luabind.Gauge, func(s regevent.Stats) float64 { return float64(s.Subscriptions) }),
+		figure("registrar_notifies_total", "NOTIFY requests sent to subscribers", luabind.Counter, func(s regevent.Stats) float64 { return float64(s.Notified) }),
+		figure("registrar_notifies_failed_total", "NOTIFY requests that were not answered 2xx", luabind.Counter, func(s regevent.Stats) float64 { return float64(s.Failed) }),
+	}
 }

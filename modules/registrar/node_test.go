@@ -4,10 +4,11 @@ package registrar
 // own is taken.
 
 import (
-	"github.com/sipscript/sipscript/engine/proxy"
-	"github.com/sipscript/sipscript/engine/transport"
 	"strings"
 	"testing"
+
+	"github.com/sipscript/sipscript/engine/proxy"
+	"github.com/sipscript/sipscript/engine/transport"
 )
 
 func newTestNode(host string, boot uint64) *Node {

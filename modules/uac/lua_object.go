@@ -1,7 +1,6 @@
 package uac
 
-// This file is what scripts and operators see besides functions: the registration as an object,
-// events and metrics.
+// This file is the registration as scripts see it.
 
 import (
 	"time"
@@ -31,64 +30,3 @@ var statusType = &luabind.ObjectType{
 
 // ObjectType makes a registration an object of scripts.
 func (s *Status) ObjectType() *luabind.ObjectType { return statusType }
-
-// Events of the module.
-func (m *module) Events() []luabind.Event {
-	name := luabind.Param{Name: "name", Type: luabind.String}
-	return []luabind.Event{
-		{Name: EventRegistered, Params: []luabind.Param{name, {Name: "seconds", Type: luabind.Seconds}},
-			Doc: "An account is registered, for the first time or again after a failure. A refresh does not raise it."},
-		{Name: EventFailed, Params: []luabind.Param{name, {Name: "error", Type: luabind.String}, {Name: "code", Type: luabind.Integer, Optional: true}},
-			Doc: "An account could not be registered or refreshed; it will be tried again. code is nil if there was no answer."},
-		{Name: EventUnregistered, Params: []luabind.Param{name}, Doc: "An account that the script no longer names was unregistered."},
-	}
-}
-
-func (m *module) tell(e Event) {
-	switch e.Kind {
-	case EventRegistered:
-		m.host.Emit(e.Kind, e.Name, e.Left.Seconds())
-	case EventFailed:
-		var code any
-		if e.Code != 0 {
-			code = float64(e.Code)
-		}
-		m.host.Emit(e.Kind, e.Name, e.Error, code)
-	default:
-		m.host.Emit(e.Kind, e.Name)
-	}
-}
-
-// Metrics of the registrations.
-func (u *UAC) Metrics() []luabind.Metric {
-	state := func(name string) luabind.Metric {
-		return luabind.Metric{Name: "uac_registrations", Help: "Addresses kept registered elsewhere, by state.", Kind: luabind.Gauge,
-			Labels: map[string]string{"state": name}, Value: func() float64 { return float64(u.count(name)) }}
-	}
-	outcome := func(name string, get func() uint64) luabind.Metric {
-		return luabind.Metric{Name: "uac_registers_total", Help: "REGISTER requests sent, by outcome.", Kind: luabind.Counter,
-			Labels: map[string]string{"outcome": name}, Value: func() float64 { return float64(get()) }}
-	}
-	f := &u.figures
-	return []luabind.Metric{
-		state(Registered), state(Registering), state(Failed),
-		outcome("accepted", f.accepted.Load), outcome("refused", f.refused.Load), outcome("failed", f.failed.Load),
-	}
-}
-
-// count is the number of registrations in a state now.
-func (u *UAC) count(state string) (n int) {
-	u.mu.Lock()
-	e := u.eng
-	u.mu.Unlock()
-	if e == nil {
-		return 0
-	}
-	now := e.Clock().Wall()
-	for _, s := range u.List() {
-		if s.State(now) == state {
-			n++
-		}
-	}
-	return n
-}
