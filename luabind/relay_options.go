@@ -114,7 +114,7 @@ var relayKeys = keysOf(append([]key[*relayTable]{
 	relayKey("order", Option{Kind: String, OneOf: []string{"parallel", "serial", "q"},
 		Doc: "all targets at once (default), one after the other, or equal q at once and groups one after the other"}, setOrder),
 	relayKey("failover", Option{Kind: List, Type: "list | function(res)",
-		Doc: "for serial and q: the codes and classes (\"5xx\") after which the next target is tried, or a function that decides; default all except 6xx"},
+		Doc: "for serial and q: the codes and classes (\"5xx\") after which the next target is tried, or a function that decides; default all except 6xx; not asked after the last target, of which on_response is told"},
 		func(_ *vm, r *relayTable, value lua.LValue) error { r.failover = value; return nil }),
 	relayKey("follow_redirects", Option{Kind: Boolean, Doc: "try the Contacts of a 3xx"}, func(_ *vm, r *relayTable, value lua.LValue) error {
 		follow, ok := value.(lua.LBool)

@@ -6,6 +6,7 @@ local GATEWAYS = { "sip:10.0.3.1", "sip:10.0.3.2" }
 local VOICEMAIL = "sip:192.0.2.9:5060"
 local down = sip.shared("down")
 local recent = sip.shared("recent", { capacity = 100000 })
+local banned = sip.shared("banned", { capacity = 100000, ttl = 300 })
 
 auth.configure { trusted = { "10.0.3.1", "10.0.3.2" } }
 auth.users {
@@ -23,6 +24,13 @@ sip.every(20, function()
     if res and not has_failed(res) then down:delete(gateway) else down:set(gateway, true) end
   end
 end)
+
+local function floods(ip)
+  if banned:get(ip) then return true end
+  if recent:incr(ip, 1, 0, 2) <= 60 then return false end
+  sip.log.warn("flood from %s", ip)
+  return banned:set(ip, true)
+end
 
 local function call_gateway(req)
   local targets = {}
@@ -59,7 +67,7 @@ end
 function route(req)
   if req.in_dialog then return req:relay() end
   local gateway = auth.trusted(req)
-  if not gateway and recent:incr(req.source.ip, 1, 0, 2) > 60 then return req:drop() end
+  if not gateway and floods(req.source.ip) then return req:drop() end
 
   if req.method == "REGISTER" then
     if auth.require(req) then registrar.save(req) end

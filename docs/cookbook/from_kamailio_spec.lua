@@ -76,3 +76,14 @@ t.it("answers 503 when both gateways are away", function()
   alice:invite("sip:+4930100@example.com"):expect(408, { within = 7 })
   alice:invite("sip:+4930100@example.com"):expect(503, { within = 1 })
 end)
+
+t.it("says nothing for five minutes to who floods it", function()
+  phone "alice"
+  local flooder = t.ua("sip:flooder@example.org", { addr = "10.0.0.66" })
+  for _ = 1, 61 do flooder:send { method = "OPTIONS", uri = "sip:example.com" } end
+  t.advance(60)
+  local call = flooder:send { method = "OPTIONS", uri = "sip:example.com" }
+  call:expect_nothing(35)
+  t.advance(300)
+  flooder:send({ method = "OPTIONS", uri = "sip:example.com" }):expect(484)
+end)

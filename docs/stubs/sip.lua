@@ -841,7 +841,7 @@ function sip.shared(name, options) end
 
 ---@class sip.sip.request.relay.options
 ---@field order? "parallel"|"serial"|"q" all targets at once (default), one after the other, or equal q at once and groups one after the other
----@field failover? string|any[]|fun(res: sip.response): boolean for serial and q: the codes and classes ("5xx") after which the next target is tried, or a function that decides; default all except 6xx
+---@field failover? string|any[]|fun(res: sip.response): boolean for serial and q: the codes and classes ("5xx") after which the next target is tried, or a function that decides; default all except 6xx; not asked after the last target, of which on_response is told
 ---@field follow_redirects? boolean try the Contacts of a 3xx
 ---@field on_branch? fun(branch: sip.branch, req: sip.request): ...any edits the request of one branch
 ---@field on_response? fun(res: sip.response, req: sip.request): ...any sees each response except 100, once, before it is forwarded, and the outcome of a branch without a response (cause)
@@ -879,7 +879,7 @@ function sip.shared(name, options) end
 
 ---@class sip.sip.request.fork.options
 ---@field order? "parallel"|"serial"|"q" all targets at once (default), one after the other, or equal q at once and groups one after the other
----@field failover? string|any[]|fun(res: sip.response): boolean for serial and q: the codes and classes ("5xx") after which the next target is tried, or a function that decides; default all except 6xx
+---@field failover? string|any[]|fun(res: sip.response): boolean for serial and q: the codes and classes ("5xx") after which the next target is tried, or a function that decides; default all except 6xx; not asked after the last target, of which on_response is told
 ---@field follow_redirects? boolean try the Contacts of a 3xx
 ---@field on_branch? fun(branch: sip.branch, req: sip.request): ...any edits the request of one branch
 ---@field on_response? fun(res: sip.response, req: sip.request): ...any sees each response except 100, once, before it is forwarded, and the outcome of a branch without a response (cause)
