@@ -18,7 +18,7 @@ local RESERVE = 3      -- the minutes that the credit must cover
 auth.users { alice = assert(sip.args.password, "set password, or name your users in the script") }
 
 -- When calls were answered. A day is longer than a signed route lives.
-local answered = sip.shared("prepaid.answered", { capacity = 200000, ttl = 90000 })
+local answered = sip.shared("prepaid.answered", { capacity = 200000, ttl = 90000, durable = true })
 
 -- Cents a minute: the rate of the longest prefix. nil for none, nil, err without a database.
 local function rate_of(number)
