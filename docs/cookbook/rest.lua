@@ -13,14 +13,9 @@ local http = require "http"
 local SERVICE = sip.args.service or "http://127.0.0.1:8080"
 local FALLBACK = sip.args.fallback
 
-local function escape(text)
-  return (text:gsub("[^%w%-%._~]", function(c) return ("%%%02X"):format(c:byte()) end))
-end
-
 -- What the service says about a call; nil, err if it says nothing that can be used.
 local function ask(from, to)
-  local url = SERVICE .. "/route?from=" .. escape(from) .. "&to=" .. escape(to)
-  local res, err = http.get(url, { timeout = 1 })
+  local res, err = http.get(SERVICE .. "/route", { query = { from = from, to = to }, timeout = 1 })
   if not res then return nil, err end
   if res.status == 404 then return { reject = 404 } end
   if res.status ~= 200 then return nil, "status " .. res.status end

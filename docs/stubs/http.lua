@@ -51,7 +51,7 @@ function http.configure(options) end
 ---Requests a URL. nil, err if there was no answer: the server is unavailable or too slow, or the
 ---answer too large. Returns answer or nil: whatever its status is. Waits.
 ---```lua
----local res, err = http.get("http://127.0.0.1:8080/route?to=" .. req.ruri.user, { timeout = 1 })
+---local res, err = http.get("http://127.0.0.1:8080/route", { query = { to = req.ruri.user }, timeout = 1 })
 ---```
 ---@param url string http://… or https://…
 ---@param options? http.get.options optional
@@ -99,6 +99,7 @@ function http.handle(pattern, options, fn) end
 
 ---@class http.get.options
 ---@field headers? table {Name = text | list}
+---@field query? table {name = text}, added to the URL, escaped as it must be
 ---@field timeout? number of the whole exchange, retries included
 ---@field auth? http.get.options.auth {user=, password=} or {bearer=}
 ---@field tls? http.get.options.tls for https
@@ -108,6 +109,7 @@ function http.handle(pattern, options, fn) end
 
 ---@class http.post.options
 ---@field headers? table {Name = text | list}
+---@field query? table {name = text}, added to the URL, escaped as it must be
 ---@field timeout? number of the whole exchange, retries included
 ---@field auth? http.post.options.auth {user=, password=} or {bearer=}
 ---@field tls? http.post.options.tls for https
@@ -121,6 +123,7 @@ function http.handle(pattern, options, fn) end
 
 ---@class http.request.request
 ---@field headers? table {Name = text | list}
+---@field query? table {name = text}, added to the URL, escaped as it must be
 ---@field timeout? number of the whole exchange, retries included
 ---@field auth? http.request.request.auth {user=, password=} or {bearer=}
 ---@field tls? http.request.request.tls for https

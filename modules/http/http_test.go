@@ -72,6 +72,7 @@ func TestAsking(t *testing.T) {
 		"PUT", "x", "y", "other")
 	eval(t, w, `return http.get(url, { auth = { user = "me", password = "secret" } }):json().user`, "me:secret")
 	eval(t, w, `return http.get(url, { auth = { bearer = "token" } }):json().auth`, "Bearer token")
+	eval(t, w, `return http.get(url .. "/a?b=c", { query = { to = "a&b=c d/ü", b = "x" } }):json().path`, "/a?b=x&to=a%26b%3Dc+d%2F%C3%BC")
 	raises(t, w, `http.get("ftp://x/")`, "is not a URL with http or https")
 	raises(t, w, `http.get("http://me:secret@")`, "is not a URL")
 	raises(t, w, `http.post(url, "x", { retries = 2 })`, "POST is not sent again by itself")

@@ -61,6 +61,7 @@ type configureOptions struct {
 // requestOptions are those of get, post and request.
 type requestOptions struct {
 	Headers   []engine.HeaderEdit `lua:"headers" doc:"{Name = text | list}"`
+	Query     map[string]string   `lua:"query" doc:"{name = text}, added to the URL, escaped as it must be"`
 	Timeout   time.Duration       `lua:"timeout" min:"0.001" max:"300" default:"5" doc:"of the whole exchange, retries included"`
 	Auth      *credentials        `lua:"auth" doc:"{user=, password=} or {bearer=}"`
 	TLS       tlsOptions          `lua:"tls" doc:"for https"`
@@ -105,7 +106,7 @@ func (m *module) Functions() []luabind.Function {
 		luabind.Configure(luabind.Function{Example: `http.configure({ tokens = { sip.env("API_TOKEN") or "a long secret" } })`}, configureOptions{},
 			func(o configureOptions) error { m.tokens = newTokens(o.Tokens); return nil }),
 		luabind.Try2(luabind.Function{Name: "get", Waits: true, Doc: "Requests a URL. nil, err if there was no answer: the server is unavailable or too slow, or the answer too large.",
-			Example: `local res, err = http.get("http://127.0.0.1:8080/route?to=" .. req.ruri.user, { timeout = 1 })`},
+			Example: `local res, err = http.get("http://127.0.0.1:8080/route", { query = { to = req.ruri.user }, timeout = 1 })`},
 			url, luabind.OptionsArg(requestOptions{}), answer, func(c *luabind.Call, url string, o requestOptions) (*response, error) {
 				return m.do(c, http.MethodGet, url, &contentOptions{requestOptions: o})
 			}),
@@ -177,6 +178,14 @@ func (o *contentOptions) asked(method, address string) (*asked, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("%q is not a URL with http or https", clients.Redacted(address))
+	}
+	if len(o.Query) > 0 {
+		q := u.Query()
+		for name, value := range o.Query {
+			q.Set(name, value)
+		}
+		u.RawQuery = q.Encode()
+		a.url = u.String()
 	}
 	contents := 0
 	kind := o.ContentType
