@@ -15,7 +15,7 @@ import (
 
 func TestBadFlagsExit2(t *testing.T) {
 	for _, args := range [][]string{
-		{"run", "--nonsense"}, {"run", "-l", "5060"}, {"run", "--lanes", "0"}, {"run", "--db", "x"}, {"run", "--data", ""}, {"run", "a.lua", "b.lua"}, {"nonsense"}, {"reload"}, {"check", "x.lua"},
+		{"run", "--nonsense"}, {"run", "-l", "5060"}, {"run", "--lanes", "0"}, {"run", "--db", "x"}, {"run", "--data", ""}, {"run", "a.lua", "b.lua"}, {"nonsense"}, {"reload"}, {"check"}, {"check", "--nonsense"},
 	} {
 		out, code := command(t, args...)
 		if code != 2 || !strings.HasPrefix(out, "sipscript: ") || strings.Count(out, "\n") != 1 {
