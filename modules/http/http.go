@@ -32,9 +32,10 @@ type HTTP struct {
 	opts   Options
 	server *server // nil without Options.Listen
 
-	mu   sync.Mutex
-	tls  map[tlsOptions]*tls.Config // of clients; guarded by mu
-	open map[any]*clients.HTTP      // by their options; guarded by mu
+	mu    sync.Mutex
+	turns map[string]chan struct{}   // by host; guarded by mu
+	tls   map[tlsOptions]*tls.Config // of clients; guarded by mu
+	open  map[any]*clients.HTTP      // by their options; guarded by mu
 
 	serving atomic.Pointer[module] // of the generation that serves
 }
@@ -100,7 +101,7 @@ func (h *HTTP) client(key clientKey) (*clients.HTTP, error) {
 	if len(h.open) >= mostClients {
 		return nil, fmt.Errorf("more than %d different sets of tls, redirects and max_body", mostClients)
 	}
-	o := clients.HTTPOptions{Timeout: mostTime, MaxBody: key.maxBody, Redirects: key.redirects, Conns: 64}
+	o := clients.HTTPOptions{Timeout: mostTime, MaxBody: key.maxBody, Redirects: key.redirects, Conns: conns}
 	if key.tls != (tlsOptions{}) {
 		config := h.tls[key.tls]
 		if config == nil {
@@ -122,8 +123,6 @@ const mostTime = 5 * time.Minute
 
 // exchange sends a request, and repeats it if that is safe and requested. body is sent each time.
 func (h *HTTP) exchange(ctx context.Context, c *clients.HTTP, ask *asked) (*clients.Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, ask.timeout)
-	defer cancel()
 	for try := 0; ; try++ {
 		r, err := ask.request(ctx)
 		if err != nil {
@@ -142,12 +141,57 @@ func (h *HTTP) exchange(ctx context.Context, c *clients.HTTP, ask *asked) (*clie
 	}
 }
 
-// pause is the time between two attempts; it doubles.
+// await has exchange run on a goroutine of its own, whose stack grows, and ends, with it: the
+// script that waits keeps its small one. As many requests go to one host at a time as there are
+// connections; others wait for their turn.
+func (h *HTTP) await(ctx context.Context, c *clients.HTTP, ask *asked) (a *clients.Answer, err error) {
+	ctx, cancel := context.WithTimeout(ctx, ask.timeout)
+	defer cancel()
+	turn := h.turn(ask.host)
+	select {
+	case turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%s: all connections are busy: %w", ask.host, ctx.Err())
+	}
+	done := make(chan struct{})
+	go func() { // ends with the timeout
+		defer close(done)
+		defer func() { <-turn }()
+		a, err = h.exchange(ctx, c, ask)
+	}()
+	<-done
+	return a, err
+}
+
+// mostHosts bounds the hosts whose turns are kept.
+const mostHosts = 256
+
+// turn has room for each request to a host that is under way.
+func (h *HTTP) turn(host string) chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t := h.turns[host]
+	if t != nil {
+		return t
+	}
+	if h.turns == nil || len(h.turns) >= mostHosts {
+		h.turns = map[string]chan struct{}{} // those who wait for an old one still get it
+	}
+	t = make(chan struct{}, conns)
+	h.turns[host] = t
+	return t
+}
+
+// conns is how many connections to one host there are at most.
+const conns = 64
+
+// pause is what lies between two tries; it doubles.
 const pause = 50 * time.Millisecond
 
 // asked is one request of a script.
 type asked struct {
 	method, url string
+	host        string
 	header      http.Header
 	body        string
 	user        *credentials

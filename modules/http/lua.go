@@ -159,7 +159,7 @@ func (m *module) do(c *luabind.Call, method, address string, o *contentOptions) 
 		c.Raise("%v", err)
 	}
 	var a *clients.Answer
-	c.Await(func(ctx context.Context) { a, err = m.h.exchange(ctx, client, ask) })
+	c.Await(func(ctx context.Context) { a, err = m.h.await(ctx, client, ask) })
 	if err != nil {
 		return nil, err
 	}
@@ -179,6 +179,7 @@ func (o *contentOptions) asked(method, address string) (*asked, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("%q is not a URL with http or https", clients.Redacted(address))
 	}
+	a.host = u.Host
 	if len(o.Query) > 0 {
 		q := u.Query()
 		for name, value := range o.Query {
