@@ -1,7 +1,7 @@
-// Rest measures what calls cost that ask a REST service where to go: a script sends HTTP requests at
-// a rate, to a service that takes its time, while other calls need no answer from anybody. It prints
-// the latencies of those others with and without the asking ones, and the memory of a call that
-// waits.
+// Rest measures what calls cost that ask a REST service where to go: a script sends HTTP requests
+// at a rate, to a service that takes its time, while other calls need no answer from anybody. It
+// prints the latencies of those others with and without the asking ones, and the memory of a call
+// that waits.
 //
 //	go run ./bench/rest -rate 500 -others 200 -delay 50ms -seconds 10
 //
