@@ -244,6 +244,11 @@ func TestHandlers(t *testing.T) {
 		// A page in the browser of this machine may send from it, and names its own host or origin.
 		{"GET", "/text", "", header("Origin", "https://elsewhere.example"), 401, "not allowed\n"},
 		{"GET", "/text", "", header("Host", "elsewhere.example"), 401, "not allowed\n"},
+		// So may a reverse proxy here, for anybody.
+		{"GET", "/text", "", header("X-Forwarded-For", "192.0.2.7"), 401, "not allowed\n"},
+		{"GET", "/text", "", header("Forwarded", "for=192.0.2.7"), 401, "not allowed\n"},
+		{"GET", "/text", "", header("Via", "1.1 proxy"), 401, "not allowed\n"},
+		{"GET", "/text", "", header("X-Real-IP", "192.0.2.7"), 401, "not allowed\n"},
 		{"POST", "/calls/bob", strings.Repeat("x", 2<<20), nil, 413, ""},
 	} {
 		t.Run(row.method+" "+row.path, func(t *testing.T) {

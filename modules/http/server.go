@@ -153,9 +153,22 @@ func (s *server) allowed(m *module, rt *route, r *http.Request, hreq *request) (
 	case rt.bearer:
 		return m.tokens.has(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")), nil
 	}
+	return local(r), nil
+}
+
+// local tells whether a request was sent on this machine, and by nobody else's doing: a reverse
+// proxy here, and a web page that somebody here looks at, speak for others.
+func local(r *http.Request) bool {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
-	// A web page viewed by the user of this machine may also send requests from there.
-	return err == nil && at.Addr().Unmap().IsLoopback() && r.Header.Get("Origin") == "" && localHost(r.Host), nil
+	if err != nil || !at.Addr().Unmap().IsLoopback() || !localHost(r.Host) {
+		return false
+	}
+	for _, name := range [...]string{"Origin", "Forwarded", "Via", "X-Forwarded-For", "X-Real-Ip"} {
+		if r.Header.Get(name) != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // localHost reports whether a request names this machine: a web page from elsewhere whose name
