@@ -45,6 +45,7 @@ func startNames(t *testing.T, records ...string) string {
 // A name with two servers by SRV: the first is dead, the second gets the call, within one
 // transaction of the caller's (RFC 3263 §4.3).
 func TestNameWithADeadServer(t *testing.T) {
+	t.Parallel() // it waits
 	caller, dead, alive := newLine(t, "127.0.0.1"), newLine(t, "127.0.0.1"), newLine(t, "127.0.0.1")
 	port := func(l *line) int { return l.LocalAddr().(*net.UDPAddr).Port }
 	server := startNames(t,

@@ -69,8 +69,8 @@ func (e *Engine) AwaitCalls(ctx context.Context) (left int) {
 
 // Shutdown refuses new dialogs (503, Retry-After), lets what is in progress finish until ctx ends,
 // answers the requests that still have no answer, and stops. In progress are requests without a
-// final answer, and transactions that repeat an answer or wait for an ACK (§17.2, RFC 6026 §7.1):
-// those last at most 64*T1. An engine is shut down once: ErrStopped.
+// final answer, refusals without their ACK, which last at most 64*T1 (§17.2.1), and for T1+T2 after
+// an answer what may have to repeat it. An engine is shut down once: ErrStopped.
 func (e *Engine) Shutdown(ctx context.Context) error {
 	if e.stopped.Swap(true) {
 		return ErrStopped

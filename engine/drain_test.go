@@ -167,6 +167,7 @@ func TestDrainWaitsForWhatIsSentAgain(t *testing.T) {
 // A server with calls stays for Config.DrainCalls: new ones are refused, those there are go on, and
 // when the last has ended so does the server, after its transactions.
 func TestDrainStaysForCalls(t *testing.T) {
+	t.Parallel() // it waits
 	d := newDrainPair(t, time.Hour)
 	d.call(200)
 	d.send("ACK", "c1", "2", 1)

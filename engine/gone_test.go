@@ -72,6 +72,7 @@ func (l *line) ask(t *testing.T, eng *engine.Engine, method, id string) *message
 }
 
 func TestAClosedPortIsNoticed(t *testing.T) {
+	t.Parallel() // it waits
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		for _, method := range []string{"INVITE", "MESSAGE"} {
 			t.Run(method+" "+host, func(t *testing.T) {
@@ -218,6 +219,7 @@ func serveStream(c net.Conn, f func(m *message.Message) []int) {
 func reset(c *net.TCPConn) { _ = c.SetLinger(0) }
 
 func TestALostConnectionIsNoticed(t *testing.T) {
+	t.Parallel() // it waits
 	all := func(codes ...int) func(*message.Message) []int { return func(*message.Message) []int { return codes } }
 	for _, row := range []struct {
 		name  string
@@ -273,6 +275,7 @@ func TestALostConnectionIsNoticed(t *testing.T) {
 
 // The next target is tried when a connection is lost, and nobody is asked twice who has answered.
 func TestALostConnectionGoesOn(t *testing.T) {
+	t.Parallel() // it waits
 	var asked sync.Map
 	lost := newServer(t, func(n int, c *net.TCPConn) {
 		serveStream(c, func(m *message.Message) []int { asked.Store(n, true); return nil })
@@ -293,6 +296,7 @@ func TestALostConnectionGoesOn(t *testing.T) {
 }
 
 func TestACertificateForSomebodyElseIsNoticed(t *testing.T) {
+	t.Parallel() // it waits
 	cert := selfSigned(t)
 	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
 	if err != nil {

@@ -69,6 +69,7 @@ func onSockets(t *testing.T, grace time.Duration, c engine.Config) *engine.Engin
 // From IPv4, where another address is advertised, to IPv6: what peers are told is what they can
 // reach, and what comes back by it is known as ours.
 func TestAdvertisedAddressAndIPv6(t *testing.T) {
+	t.Parallel() // it waits
 	caller, callee := newLine(t, "127.0.0.1"), newLine(t, "::1")
 	target := &engine.Target{URI: "sip:b@" + callee.LocalAddr().String()}
 	eng := onSockets(t, 5*time.Second, engine.Config{Listen: []string{"udp:127.0.0.1:0", "udp:[::1]:0"}, Advertise: map[string]string{"udp:127.0.0.1:0": "sip.example.net:6060"}, Lanes: 2,

@@ -104,14 +104,22 @@ func (l *Layer) Counts() (servers, clients int) {
 	return len(l.servers), len(l.clients) + len(l.cancels)
 }
 
-// Unfinished reports whether there is a transaction that somebody may still need: all except those
-// that only absorb ACKs (Confirmed). Completed and Accepted repeat an answer, or wait for the ACK.
+// Unfinished reports whether there is a transaction that somebody may still need: one that has no
+// final response yet, that waits for the ACK of one, or that repeats an answer or an ACK (Completed,
+// Accepted) and has done so for less than T1+T2. Who missed an answer asks again within T2 (§17.1.1.2,
+// §17.1.2.2), and a 2xx without its ACK comes again within T2 (§13.3.1.4): after that long the other
+// side has what it needs, though the timers that wait for stragglers run for up to 64*T1.
 func (l *Layer) Unfinished() bool {
-	if len(l.clients)+len(l.cancels) > 0 {
-		return true
+	now := l.lane.Now()
+	for _, table := range []map[string]*Client{l.clients, l.cancels} {
+		for _, c := range table {
+			if c.clock.needed(c.timers, now) {
+				return true
+			}
+		}
 	}
 	for _, s := range l.servers {
-		if s.state != Confirmed {
+		if s.state != Confirmed && s.clock.needed(s.timers, now) {
 			return true
 		}
 	}

@@ -128,3 +128,13 @@ func (k *clock) due(now lane.Time) timer {
 	}
 	return none
 }
+
+// needed reports whether somebody may still need the transaction: see Layer.Unfinished.
+func (k *clock) needed(t *Timers, now lane.Time) bool {
+	switch k.endOf {
+	case timerD, timerJ, timerK, timerL, timerM:
+		waited := t.end(k.endOf, false, false) - k.end.Sub(now)
+		return k.end == 0 || waited < t.T1+t.T2
+	}
+	return true
+}

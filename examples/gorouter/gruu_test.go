@@ -62,6 +62,7 @@ func (w *wire) request(method, uri, from, to, more string) string {
 // A Go router has the registrar's interceptor by engine.Config: a GRUU that is the remote target of
 // a dialog leads to its phone.
 func TestGRUUWithinADialog(t *testing.T) {
+	t.Parallel() // their servers drain
 	server := peer.RunExample(t, func(e peer.Example) error { return serve(e.Context, e.Out, "udp:127.0.0.1:0", "example.com") })
 	alice, bob := newWire(t, server.Addr), newWire(t, server.Addr)
 	bob.send(bob.request("REGISTER", "sip:example.com", "<sip:bob@example.com>;tag=1", "<sip:bob@example.com>", ""))

@@ -7,6 +7,7 @@ import (
 )
 
 func TestCallThroughGoRouting(t *testing.T) {
+	t.Parallel() // their servers drain
 	server := peer.RunExample(t, func(e peer.Example) error { return serve(e.Context, e.Out, "udp:127.0.0.1:0", "example.com") })
 	alice, bob := peer.New(t, "alice", "example.com", server), peer.New(t, "bob", "example.com", server)
 	bob.Register()
