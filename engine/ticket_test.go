@@ -414,21 +414,38 @@ func TestTicketsOfASpiral(t *testing.T) {
 	b.quiet()
 }
 
-// The operator is told once per source and minute.
+// The operator is told once per source and minute, of peers without a route set too.
 func TestRefusedTicketsAreTold(t *testing.T) {
-	var log bytes.Buffer
-	p := newPair(t, ticketBench(t, within(to("sip:bob@10.0.0.3:5060")), func(c *engine.Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) }), 200)
-	for range 5 {
-		p.caller.branch++
-		p.outcome(p.alice, rewritten(p.caller, "INFO", "Call-ID: c1", "Call-ID: c2"))
-	}
-	told := 0
-	for _, l := range strings.Split(log.String(), "\n") {
-		if strings.Contains(l, "refused a request within a dialog") && strings.Contains(l, "level=WARN") && strings.Contains(l, "10.0.0.2") {
-			told++
-		}
-	}
-	if told != 1 || p.eng.Stats().Tickets != 5 {
-		t.Errorf("told %d times, counted %d: %q", told, p.eng.Stats().Tickets, log.String())
+	for _, row := range []struct {
+		name    string
+		spoil   func(*call, string) string
+		tickets uint64
+		why     string
+	}{
+		{"a Record-Route of another call", func(c *call, method string) string {
+			return rewritten(c, method, "Call-ID: c1", "Call-ID: c2")
+		}, 5, "not signed for it"},
+		{"no Route", func(c *call, method string) string {
+			c.extra = ""
+			return c.request(method)
+		}, 0, "no Route of ours"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var log bytes.Buffer
+			p := newPair(t, ticketBench(t, within(to("sip:bob@10.0.0.3:5060")), func(c *engine.Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) }), 200)
+			for range 5 {
+				p.caller.branch++
+				p.outcome(p.alice, row.spoil(p.caller, "INFO"))
+			}
+			told := 0
+			for _, l := range strings.Split(log.String(), "\n") {
+				if strings.Contains(l, "refused a request within a dialog") && strings.Contains(l, "level=WARN") && strings.Contains(l, "10.0.0.2") && strings.Contains(l, row.why) {
+					told++
+				}
+			}
+			if told != 1 || p.eng.Stats().Tickets != row.tickets {
+				t.Errorf("told %d times, counted %d: %q", told, p.eng.Stats().Tickets, log.String())
+			}
+		})
 	}
 }
