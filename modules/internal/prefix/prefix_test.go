@@ -1,0 +1,220 @@
+package prefix_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sipscript/sipscript/modules/internal/prefix"
+)
+
+func keys(t testing.TB, texts ...string) []prefix.Key {
+	t.Helper()
+	list := make([]prefix.Key, len(texts))
+	for i, text := range texts {
+		k, err := prefix.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list[i] = k
+	}
+	return list
+}
+
+func TestKeys(t *testing.T) {
+	for _, text := range []string{"", "0", "49", "+49", "*21#", "123456789012345", "+123456789012345", "9999999999999999"} {
+		t.Run(text, func(t *testing.T) {
+			k, err := prefix.Parse(text)
+			if err != nil || k.String() != text || k.Len() != len(text) {
+				t.Errorf("%v, %q of %d", err, k, k.Len())
+			}
+		})
+	}
+	for text, want := range map[string]string{"+1234567890123456": "at most 16 digits", "4 9": "consists of digits", "bob": "consists of digits", "４９": "consists of digits", "4\x00": "consists of digits"} {
+		t.Run(text, func(t *testing.T) {
+			if _, err := prefix.Parse(text); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v, want %q", err, want)
+			}
+		})
+	}
+	for text, want := range map[string]string{"49 30": "49", "bob": "", "12345678901234567890": "1234567890123456"} {
+		t.Run(text, func(t *testing.T) {
+			if got := prefix.Of(text).String(); got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestFind(t *testing.T) {
+	list := keys(t, "49", "4930", "493", "", "49", "5", "+49", "49301234567")
+	table, order := prefix.Build(list)
+	if table.Len() != 7 {
+		t.Errorf("%d prefixes", table.Len())
+	}
+	for number, want := range map[string]string{
+		"493012": "4930 493 49 ", "4931": "493 49 ", "4929": "49 ", "49": "49 ", "4": "", "": "", "9999999999999999": "", "+4930": "+49 ",
+		"49301234567": "49301234567 4930 493 49 ", "493012345678": "49301234567 4930 493 49 ", "5": "5 ", "50": "5 ", "x": "",
+	} {
+		t.Run(number, func(t *testing.T) {
+			var got strings.Builder
+			for i := table.Find(prefix.Of(number)); i >= 0; i = table.Up(i) {
+				if k := table.Key(i); k != 0 {
+					fmt.Fprint(&got, k, " ")
+				}
+			}
+			if got.String() != want {
+				t.Errorf("%q, want %q", got.String(), want)
+			}
+		})
+	}
+	i := table.Find(prefix.Of("49"))
+	from, to := table.Entries(i)
+	if got := order[from:to]; !slices.Equal(got, []int32{0, 4}) {
+		t.Errorf("entries of 49: %v", got)
+	}
+}
+
+func TestNothing(t *testing.T) {
+	table, order := prefix.Build(nil)
+	if table.Len() != 0 || len(order) != 0 || table.Find(prefix.Of("49")) != -1 {
+		t.Error("an empty table has something")
+	}
+	table, _ = prefix.Build(keys(t, "5"))
+	for _, number := range []string{"", "4", "6"} {
+		t.Run(number, func(t *testing.T) {
+			if i := table.Find(prefix.Of(number)); i != -1 {
+				t.Errorf("found %v", table.Key(i))
+			}
+		})
+	}
+}
+
+// Tables of all sizes find what a search through all keys finds.
+func TestAgainstASearchThroughAll(t *testing.T) {
+	const seed = 7
+	r := rand.New(rand.NewPCG(seed, seed))
+	number := func(most int) string {
+		b := make([]byte, r.IntN(most+1))
+		for i := range b {
+			b[i] = "0123*+"[r.IntN(6)]
+		}
+		return string(b)
+	}
+	for _, n := range []int{1, 2, 15, 16, 17, 255, 256, 257, 5000} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			texts := make([]string, n)
+			for i := range texts {
+				texts[i] = number(7)
+			}
+			table, order := prefix.Build(keys(t, texts...))
+			if len(order) != n {
+				t.Fatalf("%d entries", len(order))
+			}
+			for range 2000 {
+				asked, want := number(12), -1
+				for i, text := range texts {
+					if strings.HasPrefix(asked, text) && (want < 0 || len(text) > len(texts[want])) {
+						want = i
+					}
+				}
+				i := table.Find(prefix.Of(asked))
+				switch {
+				case i < 0 && want < 0:
+				case i < 0 || want < 0 || table.Key(i).String() != texts[want]:
+					t.Fatalf("seed %d: %q: found %d, want %d", seed, asked, i, want)
+				default:
+					if from, _ := table.Entries(i); int(order[from]) != want {
+						t.Fatalf("seed %d: %q: its first entry is %d, want %d", seed, asked, order[from], want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// million are prefixes of 6 to 11 digits.
+func million() []prefix.Key {
+	r := rand.New(rand.NewPCG(1, 2))
+	list := make([]prefix.Key, 1_000_000)
+	for i := range list {
+		list[i] = prefix.Of(fmt.Sprint(r.IntN(90_000_000_000) + 10_000_000_000)[:6+r.IntN(6)])
+	}
+	return list
+}
+
+func numbers() []prefix.Key {
+	r := rand.New(rand.NewPCG(3, 4))
+	list := make([]prefix.Key, 1<<16)
+	for i := range list {
+		list[i] = prefix.Of(fmt.Sprint(r.IntN(900_000_000_000) + 100_000_000_000))
+	}
+	return list
+}
+
+// A prefix takes 17 bytes.
+func TestMemory(t *testing.T) {
+	list := million()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	table, order := prefix.Build(list)
+	order = nil
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	each := float64(after.HeapAlloc-before.HeapAlloc) / float64(table.Len())
+	t.Logf("%d prefixes, %.1f bytes each", table.Len(), each)
+	if each > 20 {
+		t.Errorf("a prefix takes %.1f bytes", each)
+	}
+	runtime.KeepAlive(list)
+	runtime.KeepAlive(order)
+}
+
+func TestFindAllocatesNothing(t *testing.T) {
+	table, _ := prefix.Build(keys(t, "49", "4930"))
+	if n := testing.AllocsPerRun(100, func() { table.Find(prefix.Of("+4930123456789")) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkFind(b *testing.B) {
+	table, _ := prefix.Build(million())
+	list := numbers()
+	texts := make([]string, len(list))
+	for i, k := range list {
+		texts[i] = k.String()
+	}
+	b.ReportAllocs()
+	found, i := 0, 0
+	for b.Loop() {
+		found += table.Find(prefix.Of(texts[i&0xffff]))
+		i++
+	}
+}
+
+func BenchmarkBuild(b *testing.B) {
+	list := million()
+	b.ReportAllocs()
+	for b.Loop() {
+		prefix.Build(list)
+	}
+}
+
+func ExampleBuild() {
+	var list []prefix.Key
+	for _, text := range []string{"49", "4930", "33"} {
+		k, err := prefix.Parse(text)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		list = append(list, k)
+	}
+	table, _ := prefix.Build(list)
+	fmt.Println(table.Key(table.Find(prefix.Of("4930123456"))))
+	// Output: 4930
+}
