@@ -1,5 +1,5 @@
--- What webrtc.lua promises. Run it with `sipscript test webrtc_spec.lua`. Phones of specs speak UDP
--- and TCP; to the edge a TCP connection is what a WebSocket is: the only way to its client.
+-- What webrtc.lua promises. Run it with `sipscript test webrtc_spec.lua`. A browser's phone has a
+-- connection to the edge, and a Contact that leads nowhere.
 
 local t = require "sip.test"
 
@@ -14,7 +14,7 @@ local core = [[
 ]]
 
 local function browser(user, proxy)
-  return t.ua("sip:" .. user .. "@example.com", { transport = "tcp", proxy = proxy })
+  return t.ua("sip:" .. user .. "@example.com", { transport = "wss", outbound = true, proxy = proxy })
 end
 
 local function world()
@@ -25,6 +25,7 @@ end
 
 t.it("registers browsers at the core, and calls them on their connection", function()
   local alice, bob = world()
+  t.match(tostring(bob.contact), "%.invalid;transport=ws$")
   t.equal(#bob:register():headers("Contact"), 1)
   local call = alice:invite("sip:bob@example.com")
   local leg = bob:expect("INVITE")
@@ -53,6 +54,17 @@ t.it("answers for a browser whose connection has gone", function()
   bob:register()
   bob:leave()
   alice:invite("sip:bob@example.com"):expect("4xx")
+end)
+
+t.it("rings a browser that came back on its new connection alone", function()
+  local alice, bob = world()
+  bob:register()
+  bob:disconnect { silent = true }   -- a laptop that was closed: the edge does not know
+  bob:reconnect()
+  bob:register()
+  local call = alice:invite("sip:bob@example.com")
+  bob:expect("INVITE"):reply(486)
+  call:expect(486)
 end)
 
 t.it("answers 408 while the core is away", function()

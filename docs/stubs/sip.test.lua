@@ -72,6 +72,21 @@ function sip_test_ua:expect_nothing(seconds) end
 ---```
 function sip_test_ua:leave() end
 
+---Ends its connections and takes it off the network, until reconnect. Only in handlers.
+---```lua
+---bob:disconnect({ silent = true })
+---```
+---@param options? sip.test.sip.test.ua.disconnect.options optional
+function sip_test_ua:disconnect(options) end
+
+---Brings it back, at its address and on a new connection. It does not register by itself. Only in
+---handlers.
+---```lua
+---bob:disconnect()
+---bob:reconnect()
+---```
+function sip_test_ua:reconnect() end
+
 ---A response, as expect returns it.
 ---@class sip.test.response
 ---@field code integer 
@@ -454,6 +469,9 @@ function sip_test.fail(message) end
 ---@class sip.test.sip.test.ua.expect.options
 ---@field within? number seconds; default 10
 
+---@class sip.test.sip.test.ua.disconnect.options
+---@field silent? boolean the other ends of its connections are not told, as when a mobile loses its network
+
 ---@class sip.test.sip.test.call.expect.options
 ---@field within? number seconds; default 10
 
@@ -520,13 +538,16 @@ function sip_test.fail(message) end
 ---@field env? table the environment for sip.env
 ---@field hosts? table names and their addresses, because there is no DNS
 ---@field lanes? integer default 1; with more, a run is not repeated exactly by its seed
----@field addr? string where it listens, UDP and TCP; default 10.0.0.1
+---@field addr? string where it listens, UDP and TCP; default 10.0.0.1. At port 5060, also TLS at 5061, ws at 80 and wss at 443
+---@field listen? string|any[]|fun(res: sip.response): boolean further listeners, in the place of those: {"wss:10.0.0.1:8443"}
 ---@field budget? number how many seconds a handler may compute; default 5
 
 ---@class sip.test.sip.test.ua.options
 ---@field password? string answers digest challenges
 ---@field user? string the user name to answer them with; default: that of the URI
----@field transport? "udp"|"tcp" default udp
+---@field transport? "udp"|"tcp"|"tls"|"ws"|"wss" default udp
+---@field outbound? boolean registers with +sip.instance and reg-id, and writes ob into its Contact (RFC 5626), as browsers' phones do
+---@field instance? string its +sip.instance, "urn:uuid:…"
 ---@field addr? string where it is, "10.0.0.9" or with a port; default: one of its own
 ---@field proxy? string where it sends requests without a Route; default: the test's first server
 ---@field name? string what the ladder calls it; default: the user of the URI

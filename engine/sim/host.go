@@ -40,9 +40,6 @@ func (h *Host) Addr() netip.AddrPort { return h.addr }
 // Remove takes the host off the network: what is sent to it is lost, and its streams break.
 func (h *Host) Remove() { h.w.remove(h.node) }
 
-// Remove takes an engine off the network, like Host.Remove; what it still sends is lost.
-func (x *Wire) Remove() { x.w.remove(x.node) }
-
 func (w *World) remove(n *node) {
 	w.mu.Lock()
 	n.removed = true
@@ -63,7 +60,7 @@ func (w *World) breakStreams(of *node) int {
 	w.mu.Lock()
 	var ids []transport.FlowID
 	for id, c := range w.conns {
-		if uint64(c.ends[0].id) == id && (of == nil || c.ends[0].node == of || c.ends[1].node == of) {
+		if uint64(c.ends[0].id) == id && (of == nil || c.ends[0].hears(of) || c.ends[1].hears(of)) {
 			ids = append(ids, c.ends[0].id)
 		}
 	}
@@ -74,6 +71,9 @@ func (w *World) breakStreams(of *node) int {
 	}
 	return len(ids)
 }
+
+// hears reports whether it is an end of a node, and not deaf.
+func (e *connEnd) hears(n *node) bool { return e.node == n && !e.deaf }
 
 // Send sends a datagram.
 func (h *Host) Send(to string, b []byte) { h.SendTo(netip.MustParseAddrPort(to), b) }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
@@ -23,6 +24,7 @@ type Packet struct {
 // node is an endpoint at an address.
 type node struct {
 	kinds   [transport.WSS + 1]*transport.Local
+	client  [transport.WSS + 1]bool // of kinds: it connects, and nobody connects to it
 	receive func(p Packet, l *transport.Local)
 	closed  func(transport.FlowID)
 	removed bool
@@ -37,8 +39,10 @@ type conn struct {
 
 type connEnd struct {
 	id   transport.FlowID
-	addr netip.AddrPort
+	addr netip.AddrPort // as the other end sees it
+	own  netip.AddrPort // as this end sees it
 	node *node
+	deaf bool          // its host went without a word: nothing arrives any more
 	last lane.Time     // when the last message towards this end arrives
 	came lane.Time     // when the last one arrived, 0: none has
 	kept time.Duration // SetFlowIdleTimeout's, 0: none
@@ -51,8 +55,24 @@ type Wire struct {
 	node   *node
 }
 
+// Endpoint is where an engine or a phone is in a network.
+type Endpoint struct {
+	Listen []string // "udp:10.0.0.1:5060"
+	// Connect are the transports over which it only opens connections, from "tls:10.0.0.1:5061":
+	// peers see that address with another port.
+	Connect []string
+	// SentBy is what Via says for Connect, such as the "x.invalid" of a browser (RFC 7118 §5);
+	// default: the address.
+	SentBy string
+}
+
 // Network gives an engine listeners ("udp:10.0.0.1:5060") in this world; for engine.Config.Network.
 func (w *World) Network(listen ...string) func(transport.Receiver) (transport.Wire, error) {
+	return w.NetworkOf(Endpoint{Listen: listen})
+}
+
+// NetworkOf is Network for what may also be a client.
+func (w *World) NetworkOf(at Endpoint) func(transport.Receiver) (transport.Wire, error) {
 	return func(r transport.Receiver) (transport.Wire, error) {
 		wire := &Wire{w: w}
 		wire.node = &node{closed: r.FlowClosed}
@@ -62,14 +82,19 @@ func (w *World) Network(listen ...string) func(transport.Receiver) (transport.Wi
 			}
 			r.Receive(&transport.Inbound{Bytes: p.Bytes, Kind: p.Kind, Source: p.From, Local: l, Flow: p.Flow})
 		}
-		for i, text := range listen {
+		for i, text := range slices.Concat(at.Listen, at.Connect) {
 			spec, err := transport.ParseListen(text)
 			if err != nil {
 				return nil, err
 			}
 			l := &transport.Local{Index: i, Kind: spec.Kind, Name: text, Addr: spec.Addr, Host: spec.Addr.Addr().String(), Port: spec.Addr.Port(), SentBy: spec.Addr.String()}
 			wire.locals = append(wire.locals, l)
-			if err := w.bind(wire.node, l); err != nil {
+			if i >= len(at.Listen) {
+				if at.SentBy != "" {
+					l.SentBy = at.SentBy
+				}
+				wire.node.kinds[l.Kind], wire.node.client[l.Kind] = l, true
+			} else if err := w.bind(wire.node, l); err != nil {
 				return nil, err
 			}
 		}
@@ -130,12 +155,15 @@ func (x *Wire) Send(to *transport.Peer, b []byte, f transport.Failed) error {
 		return nil
 	}
 	c, end := w.flow(to.Flow)
-	if c == nil {
+	if c == nil || c.ends[1-end].deaf {
 		if to.FlowOnly {
 			return transport.ErrFlowGone
 		}
 		if l == nil {
 			return errNoListener
+		}
+		if (to.Kind == transport.WS || to.Kind == transport.WSS) && !x.node.client[to.Kind] {
+			return transport.ErrFlowGone // such a client can't be connected to (RFC 7118 §5)
 		}
 		c, end = w.dial(x.node, l, to.Kind, to.Addr)
 	}
@@ -230,15 +258,8 @@ func (w *World) flow(id transport.FlowID) (*conn, int) {
 
 // dial finds a stream to an address, or opens one; nil when nobody listens there. It needs w.mu.
 func (w *World) dial(n *node, l *transport.Local, k transport.Kind, to netip.AddrPort) (*conn, int) {
-	for _, c := range w.conns {
-		if c.gone || c.kind != k {
-			continue
-		}
-		for i := range c.ends {
-			if c.ends[i].addr == to && c.ends[1-i].node == n {
-				return c, i
-			}
-		}
+	if c, i := w.between(n, k, to); c != nil {
+		return c, i
 	}
 	from := l.Addr.Addr()
 	peer := w.nodes[to]
@@ -247,16 +268,32 @@ func (w *World) dial(n *node, l *transport.Local, k transport.Kind, to netip.Add
 	} else if w.hidden[to.Addr()] != nat {
 		peer = nil // nobody connects to the inside
 	}
-	if peer == nil || peer.kinds[k] == nil {
+	if peer == nil || peer.kinds[k] == nil || peer.client[k] {
 		return nil, 0
 	}
 	w.port++
 	c := &conn{kind: k}
-	c.ends[0] = connEnd{id: w.flowID(), addr: netip.AddrPortFrom(from, w.port), node: n}
-	c.ends[1] = connEnd{id: w.flowID(), addr: to, node: peer}
+	c.ends[0] = connEnd{id: w.flowID(), addr: netip.AddrPortFrom(from, w.port), own: netip.AddrPortFrom(l.Addr.Addr(), w.port), node: n}
+	c.ends[1] = connEnd{id: w.flowID(), addr: to, own: to, node: peer}
 	w.conns[uint64(c.ends[0].id)] = c
 	w.conns[uint64(c.ends[1].id)] = c
 	return c, 1
+}
+
+// between is the oldest open stream from a node to an address, and its far end; nil for none. It
+// needs w.mu.
+func (w *World) between(n *node, k transport.Kind, to netip.AddrPort) (found *conn, end int) {
+	for _, c := range w.conns {
+		if c.gone || c.kind != k {
+			continue
+		}
+		for i := range c.ends {
+			if c.ends[i].addr == to && c.ends[1-i].node == n && !c.ends[1-i].deaf && (found == nil || c.ends[0].id < found.ends[0].id) {
+				found, end = c, i
+			}
+		}
+	}
+	return found, end
 }
 
 func (w *World) flowID() transport.FlowID {
@@ -275,9 +312,12 @@ func (w *World) stream(c *conn, end int, b []byte) {
 	to.last = max(to.last, w.Now().Add(w.link.Delay+w.jitter(w.link)))
 	w.schedule(to.last, func() {
 		w.mu.Lock()
-		to.came = w.Now()
+		deaf := to.deaf
+		if !deaf {
+			to.came = w.Now()
+		}
 		w.mu.Unlock()
-		if !c.gone {
+		if !c.gone && !deaf {
 			to.node.receive(p, to.node.kinds[c.kind])
 		}
 	})

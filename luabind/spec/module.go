@@ -2,14 +2,10 @@ package spec
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
-	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/sim"
-	"github.com/sipscript/sipscript/engine/sim/phone"
-	"github.com/sipscript/sipscript/engine/transport"
 	"github.com/sipscript/sipscript/luabind"
 )
 
@@ -94,71 +90,6 @@ func (w *world) newServer(c *luabind.Call, o serverOptions) *server {
 	}
 	w.pass(c, 0) // what the script starts is done before the spec continues
 	return s
-}
-
-// uaOptions are those of t.ua.
-type uaOptions struct {
-	Password  string `lua:"password" doc:"answers digest challenges"`
-	User      string `lua:"user" doc:"the user name to answer them with; default: that of the URI"`
-	Transport string `lua:"transport" oneof:"udp tcp" doc:"default udp"`
-	Addr      string `lua:"addr" doc:"where it is, \"10.0.0.9\" or with a port; default: one of its own"`
-	Proxy     string `lua:"proxy" doc:"where it sends requests without a Route; default: the test's first server"`
-	Name      string `lua:"name" doc:"what the ladder calls it; default: the user of the URI"`
-	Auto      *bool  `lua:"auto" doc:"false: it does not answer CANCEL and BYE by itself"`
-}
-
-// newUA is t.ua(uri, {…}).
-func (w *world) newUA(c *luabind.Call, u *message.URI, o uaOptions) *ua {
-	host, user := string(u.Host), string(u.User)
-	po := phone.Options{URI: c.URIText(1), Kind: transport.UDP, Changed: w.changed, Trouble: w.trouble}
-	port := u.Port
-	if len(w.servers) == 0 {
-		if _, err := w.start(w.plan.defaults); err != nil {
-			c.Raise("the server does not start: %s", textOf(err))
-		}
-		w.pass(c, 0)
-	}
-	if o.Transport == "tcp" {
-		po.Kind = transport.TCP
-	}
-	po.User, po.Password, po.Manual = o.User, o.Password, o.Auto != nil && !*o.Auto
-	po.Addr, po.Proxy = w.place(c, o.Addr, host, port), w.servers[0].addr
-	if o.Proxy != "" {
-		po.Proxy = addressArg(c, o.Proxy)
-	}
-	po.Name = w.uniqueName(o.Name, user, host)
-	p, err := phone.New(w.sim, po)
-	if err != nil {
-		c.Raise("%v", err)
-	}
-	w.phones = append(w.phones, p)
-	w.ladder.phones = append(w.ladder.phones, party{po.Name, po.Addr.Addr(), po.Addr.Port()})
-	return &ua{w: w, p: p}
-}
-
-func addressArg(c *luabind.Call, text string) netip.AddrPort {
-	a, err := address(text)
-	if err != nil {
-		c.Raise("%v", err)
-	}
-	return a
-}
-
-// place is where a phone is: the given addr, or the URI's host if that is an address, or the next
-// free one.
-func (w *world) place(c *luabind.Call, addr, host string, port uint16) netip.AddrPort {
-	if addr != "" {
-		return addressArg(c, addr)
-	}
-	if ip, err := netip.ParseAddr(host); err == nil {
-		if port == 0 {
-			port = 5060
-		}
-		return netip.AddrPortFrom(ip, port)
-	}
-	ip := w.nextIP
-	w.nextIP = ip.Next()
-	return netip.AddrPortFrom(ip, 5060)
 }
 
 // uniqueName is the ladder's name for a phone: "bob", and "bob 2" for a second one.

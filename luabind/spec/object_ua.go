@@ -26,7 +26,7 @@ var uaType = &luabind.ObjectType{
 		luabind.FieldOf("addr", luabind.ReturnsText(`where it is: "10.0.1.1:5060"`), func(_ *luabind.Call, u *ua) string { return u.p.Addr().String() }),
 		luabind.FieldOf("name", luabind.ReturnsText("what the ladder calls it"), func(_ *luabind.Call, u *ua) string { return u.p.Name() }),
 	},
-	Methods: []luabind.Function{
+	Methods: append([]luabind.Function{
 		luabind.Func2(luabind.Function{Name: "register", Example: `bob:register({ expires = 60 })`, Waits: true,
 			Doc: "Registers, answers a challenge if it has a password, and fails unless the answer is 200, or what expect says."},
 			luabind.Self[*ua](), luabind.OptionsArg(registerOptions{Expires: time.Hour}), luabind.ReturnsObject[*response](responseType, ""), register),
@@ -46,10 +46,7 @@ var uaType = &luabind.ObjectType{
 		luabind.Do2(luabind.Function{Name: "expect_nothing", Example: `bob:expect_nothing(5)`, Waits: true,
 			Doc: "Fails if there is any request that the test has not expected, or one arrives within the time, except for ACKs."},
 			luabind.Self[*ua](), quietArg, func(c *luabind.Call, u *ua, d time.Duration) { u.w.nothing(c, u.p, nil, "", d) }),
-		luabind.Do1(luabind.Function{Name: "leave", Example: `bob:leave()`, Where: luabind.InHandler,
-			Doc: "Takes the phone off the network: what is sent to it is lost, and its connections break."},
-			luabind.Self[*ua](), func(_ *luabind.Call, u *ua) { u.p.Leave() }),
-	},
+	}, presence()...),
 }
 
 // ObjectType makes it an object of scripts.

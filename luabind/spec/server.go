@@ -30,7 +30,8 @@ type serverOptions struct {
 	Env     map[string]string `lua:"env" doc:"the environment for sip.env"`
 	Hosts   map[string]string `lua:"hosts" doc:"names and their addresses, because there is no DNS"`
 	Lanes   int               `lua:"lanes" min:"1" max:"16" doc:"default 1; with more, a run is not repeated exactly by its seed"`
-	Addr    string            `lua:"addr" doc:"where it listens, UDP and TCP; default 10.0.0.1"`
+	Addr    string            `lua:"addr" doc:"where it listens, UDP and TCP; default 10.0.0.1. At port 5060, also TLS at 5061, ws at 80 and wss at 443"`
+	Listen  []string          `lua:"listen" doc:"further listeners, in the place of those: {\"wss:10.0.0.1:8443\"}"`
 	Budget  time.Duration     `lua:"budget" doc:"how many seconds a handler may compute; default 5"`
 }
 
@@ -49,6 +50,7 @@ func defaultServer(file string) serverOptions {
 type server struct {
 	w      *world
 	addr   netip.AddrPort
+	listen []transport.ListenSpec
 	engine *engine.Engine
 }
 
@@ -91,6 +93,10 @@ func (w *world) start(o serverOptions) (*server, error) {
 		}
 	}
 	s := &server{w: w, addr: addr}
+	listen, err := s.listeners(&o)
+	if err != nil {
+		return nil, err
+	}
 	name := "server"
 	if n := len(w.servers); n > 0 {
 		name = fmt.Sprintf("server %d", n+1)
@@ -110,7 +116,7 @@ func (w *world) start(o serverOptions) (*server, error) {
 	var wire transport.Wire
 	network := func(r transport.Receiver) (transport.Wire, error) {
 		var err error
-		wire, err = w.sim.Network("udp:"+addr.String(), "tcp:"+addr.String())(r)
+		wire, err = w.sim.Network(listen...)(r)
 		return wire, err
 	}
 	s.engine, err = engine.New(engine.Config{Clock: w.sim, Meter: w.sim, Network: network, Seed: 2,

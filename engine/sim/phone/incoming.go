@@ -144,7 +144,7 @@ func (r *Incoming) response(code int, o Reply) (*message.Message, error) {
 	var headers bytes.Buffer
 	method := r.Msg.Method()
 	if code > 100 && code < 300 && (makesDialog(r.Msg) || method == message.MethodUpdate) {
-		fmt.Fprintf(&headers, "Contact: <%s>\r\n", r.p.Contact())
+		fmt.Fprintf(&headers, "Contact: <%s>\r\n", r.p.dialogContact())
 	}
 	if len(o.Body) > 0 {
 		ct := o.ContentType

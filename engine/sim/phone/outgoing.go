@@ -109,9 +109,12 @@ type Registration struct {
 // Register registers the phone. All its registrations have one Call-ID (§10.2).
 func (p *Phone) Register(r Registration) (o *Outgoing) {
 	if r.Contacts == nil {
-		r.Contacts = []string{"<" + p.Contact() + ">"}
+		r.Contacts = []string{p.binding()}
 	}
 	headers := []proxy.HeaderEdit{{Name: "Contact", Values: r.Contacts}, {Name: "Expires", Values: []string{fmt.Sprint(r.Expires)}}}
+	if p.o.Outbound {
+		headers = append(headers, proxy.HeaderEdit{Name: "Supported", Values: []string{"path, gruu, outbound"}})
+	}
 	spec := Spec{Method: "REGISTER", To: "<" + p.o.URI + ">", CallID: p.registerID, Headers: append(headers, r.Headers...)}
 	p.do(func() {
 		o = &Outgoing{p: p, spec: spec, counter: &p.registerSeq}
@@ -186,6 +189,9 @@ func (o *Outgoing) ownTag() {
 // hop is where a request is sent: to its first Route, or to its URI if it belongs to a dialog, or
 // to the proxy.
 func (p *Phone) hop(s *Spec) (transport.Peer, error) {
+	if p.browser() {
+		return transport.Peer{Kind: p.o.Kind, Addr: p.o.Proxy}, nil
+	}
 	if len(s.Routes) > 0 {
 		a, err := message.ParseAddress([]byte(s.Routes[0]))
 		if err != nil {
@@ -203,7 +209,7 @@ func (p *Phone) hop(s *Spec) (transport.Peer, error) {
 func (p *Phone) request(s *Spec, cseq uint32, credentials string) (*message.Message, error) {
 	var headers strings.Builder
 	if s.Contact {
-		fmt.Fprintf(&headers, "Contact: <%s>\r\n", p.Contact())
+		fmt.Fprintf(&headers, "Contact: <%s>\r\n", p.dialogContact())
 	}
 	headers.WriteString(credentials)
 	spec := message.RequestSpec{Method: s.Method, URI: s.URI, From: s.From, To: s.To, CallID: s.CallID, CSeq: cseq, Routes: s.Routes,

@@ -24,6 +24,12 @@ type Options struct {
 	// User and Password answer digest challenges; without a password the test sees them. User is
 	// the URI's by default.
 	User, Password string
+	// Listens: others can connect to it over TLS; over UDP and TCP they always can, over WebSocket
+	// never.
+	Listens bool
+	// Outbound: it registers with an instance and a reg-id (RFC 5626), as browsers' phones do.
+	Outbound bool
+	Instance string // its URN; default: one of its own
 	// Manual: it answers nothing by itself except CANCEL, which its transaction layer answers.
 	Manual bool
 	// Changed is called after whatever was added to an inbox. It may be nil.
@@ -47,6 +53,7 @@ type Phone struct {
 	ignored map[string]bool                   // requests it is dead for, by branchKey
 	cancels map[string]bool                   // CANCELs that came, by branchKey
 	calls   int
+	host    string // of Via and Contact, in the place of an address; "" for that
 
 	registerID  string
 	registerSeq uint32
@@ -75,8 +82,8 @@ func New(w *sim.World, o Options) (*Phone, error) {
 	if p.o.Trouble == nil {
 		p.o.Trouble = func(err error) { panic(err) }
 	}
-	addr := o.Addr.String()
-	if p.wire, err = w.Network("udp:"+addr, "tcp:"+addr)(p); err != nil {
+	p.identify()
+	if p.wire, err = w.NetworkOf(p.endpoint())(p); err != nil {
 		return nil, err
 	}
 	p.lane = lane.New(0, lane.Options{Clock: w, Meter: w, Panicked: func(_ *lane.Lane, v any, stack []byte) {
@@ -97,25 +104,8 @@ func (p *Phone) URI() string { return p.o.URI }
 // Addr is the phone's address.
 func (p *Phone) Addr() netip.AddrPort { return p.o.Addr }
 
-// Contact is the URI at which others reach the phone itself.
-func (p *Phone) Contact() string {
-	contact := p.o.Addr.String()
-	if len(p.uri.User) > 0 {
-		contact = string(p.uri.User) + "@" + contact
-	}
-	contact = "sip:" + contact
-	if p.o.Kind != transport.UDP {
-		contact += ";transport=" + p.o.Kind.String()
-	}
-	return contact
-}
-
 // Inbox are the requests that came, in their order: each once, however often it was sent.
 func (p *Phone) Inbox() []*Incoming { return p.inbox }
-
-// Leave takes the phone off the network, as if it were unplugged: what it sends and what is sent to
-// it is lost, and its connections break.
-func (p *Phone) Leave() { p.wire.(*sim.Wire).Remove() }
 
 // Close ends the phone's goroutine.
 func (p *Phone) Close() { p.lane.Stop() }
