@@ -2,8 +2,8 @@ package engine
 
 import "github.com/sipscript/sipscript/engine/proxy"
 
-// noRoute is what a request within a dialog lacks that a peer sends who keeps no route set (§12.1.1,
-// §12.1.2), or whose call was not record-routed.
+// noRoute is what a request within a dialog lacks that a peer sends who keeps no route set
+// (§12.1.1, §12.1.2), or whose call was not record-routed.
 const noRoute = "it has no Route of ours; record_route the first request, and have both sides keep its Record-Route"
 
 // tellRefusal logs why a request within a dialog, or with a Route of ours, is refused: once per

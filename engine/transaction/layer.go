@@ -105,10 +105,11 @@ func (l *Layer) Counts() (servers, clients int) {
 }
 
 // Unfinished reports whether there is a transaction that somebody may still need: one that has no
-// final response yet, that waits for the ACK of one, or that repeats an answer or an ACK (Completed,
-// Accepted) and has done so for less than T1+T2. Who missed an answer asks again within T2 (§17.1.1.2,
-// §17.1.2.2), and a 2xx without its ACK comes again within T2 (§13.3.1.4): after that long the other
-// side has what it needs, though the timers that wait for stragglers run for up to 64*T1.
+// final response yet, that waits for the ACK of one, or that repeats an answer or an ACK
+// (Completed, Accepted) and has done so for less than T1+T2. Who missed an answer asks again within
+// T2 (§17.1.1.2, §17.1.2.2), and a 2xx without its ACK comes again within T2 (§13.3.1.4): after
+// that long the other side has what it needs, though the timers that wait for stragglers run for up
+// to 64*T1.
 func (l *Layer) Unfinished() bool {
 	now := l.lane.Now()
 	for _, table := range []map[string]*Client{l.clients, l.cancels} {

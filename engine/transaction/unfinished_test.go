@@ -8,7 +8,8 @@ import (
 )
 
 // Whoever stops a server waits for what somebody may still need, and no longer: a lost answer is
-// asked for within T2, so T1+T2 after it nobody misses it, though Timers D, J, L and M run for 32 s.
+// asked for within T2, so T1+T2 after it nobody misses it, though Timers D, J, L and M run for 32
+// s.
 func TestUnfinished(t *testing.T) {
 	const enough = 4500 * time.Millisecond
 	answer := func(code int) func(*rig, req) {
