@@ -28,6 +28,7 @@ type field struct {
 	bounds   [2]string // of min and max, "" for none
 	oneof    []string
 	set      func(to reflect.Value, value any) error // value is never nil
+	plain    bool                                    // any text will do
 }
 
 // typeOf reads the tags of T. It panics if a field cannot be read: a mistake in the module.
@@ -45,6 +46,7 @@ func typeOf(t reflect.Type) *entryType {
 		if s := f.Tag.Get("oneof"); s != "" {
 			x.oneof = strings.Fields(s)
 		}
+		x.plain = f.Type == reflect.TypeFor[string]() && x.oneof == nil
 		if x.set == nil {
 			panic(fmt.Sprintf("source: field %s of %s has a type that can't be read", f.Name, t))
 		}

@@ -78,7 +78,6 @@ func readCSV[T any](c *collector[T], r io.Reader, path string) error {
 	if err := c.columns(names); err != nil {
 		return fmt.Errorf("%s: %w", c.place(line), err)
 	}
-	row := make([]any, len(names)) // as many as each row has
 	for {
 		values, err := rows.Read()
 		if errors.Is(err, io.EOF) {
@@ -88,10 +87,7 @@ func readCSV[T any](c *collector[T], r io.Reader, path string) error {
 			return errors.Join(c.err(), csvError(path, err))
 		}
 		line, _ := rows.FieldPos(0)
-		for i, text := range values {
-			row[i] = text
-		}
-		if !c.row(line, row[:len(values)]) {
+		if !c.texts(line, values) {
 			return nil
 		}
 	}

@@ -28,13 +28,17 @@ const (
 	mostLoad = time.Minute
 )
 
-// Options of Open. Name and Build are required.
+// Options of Open. Name and one of Build and Fold are required.
 type Options[T, V any] struct {
 	// Name identifies the list in logs, in metrics and on disk: "acl.trunks".
 	Name string
 	// Build makes from all entries what lookups need. An error made by At names the line of an
 	// entry.
 	Build func(entries []T) (V, error)
+	// Fold is for lists that are too long to be held as entries. It is called for each reading: add
+	// receives one entry after the other, each valid until it returns, and its error names the
+	// line; done makes what lookups need.
+	Fold func() (add func(entry *T) error, done func() (V, error))
 	// Default is the state of an entry before it is read.
 	Default T
 	// Line reads a line of a file that is neither .csv nor .json; is: it has an entry. nil: an
@@ -95,22 +99,7 @@ func Open[T, V any](ctx context.Context, s Spec, o Options[T, V]) (*List[V], err
 		s.Every = defaultEvery
 	}
 	l := &List[V]{name: o.Name, from: s.Name(), now: o.Now, log: o.Log.With("list", o.Name, "store", s.Name()), ended: make(chan struct{})}
-	typ := typeOf(reflect.TypeFor[T]())
-	learned := &atomic.Pointer[binding]{}
-	fresh := func() *collector[T] {
-		return &collector[T]{typ: typ, learned: learned, std: o.Default, max: o.Max, parser: o.Line, place: func(n int) string { return fmt.Sprintf("entry %d", n) }}
-	}
-	build := func(c *collector[T], err error) (v V, n int, _ error) {
-		if err == nil {
-			err = c.err()
-		}
-		if err == nil {
-			v, err = o.Build(c.list)
-			err = c.placed(err)
-		}
-		return v, len(c.list), err
-	}
-	next, err := prepare(l, &s, &o, fresh, build)
+	next, err := prepare(l, &s, &o, o.reader())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Name, err)
 	}
@@ -130,6 +119,31 @@ func Open[T, V any](ctx context.Context, s Spec, o Options[T, V]) (*List[V], err
 	return l, nil
 }
 
+// reader begins a reading: what is read goes into the collector, and finish, which receives the
+// error of reading, makes the list of it.
+type reader[T, V any] func() (c *collector[T], finish func(error) (v V, n int, err error))
+
+func (o *Options[T, V]) reader() reader[T, V] {
+	typ, learned := typeOf(reflect.TypeFor[T]()), &atomic.Pointer[binding]{}
+	return func() (*collector[T], func(error) (V, int, error)) {
+		c := &collector[T]{typ: typ, learned: learned, std: o.Default, max: o.Max, parser: o.Line, place: func(n int) string { return fmt.Sprintf("entry %d", n) }}
+		done := func() (V, error) { return o.Build(c.list) }
+		if o.Fold != nil {
+			c.fold, done = o.Fold()
+		}
+		return c, func(err error) (v V, n int, _ error) {
+			if err == nil {
+				err = c.err()
+			}
+			if err == nil {
+				v, err = done()
+				err = c.placed(err)
+			}
+			return v, c.count, err
+		}
+	}
+}
+
 // plan is what happens to a list after it was first read.
 type plan[V any] struct {
 	every time.Duration                     // how often it is looked at, 0: never
@@ -137,41 +151,41 @@ type plan[V any] struct {
 }
 
 // prepare sets how l is read.
-func prepare[T, V any](l *List[V], s *Spec, o *Options[T, V], fresh func() *collector[T], build func(*collector[T], error) (V, int, error)) (p plan[V], err error) {
+func prepare[T, V any](l *List[V], s *Spec, o *Options[T, V], read reader[T, V]) (p plan[V], err error) {
 	switch {
 	case s.path() != "":
 		p.every = look
 		l.read = func(context.Context) (V, int, error) {
-			c := fresh()
+			c, finish := read()
 			info, err := readFile(c, s.path())
-			v, n, err := build(c, err)
+			v, n, err := finish(err)
 			if info != nil {
 				l.file = info // also of a bad one: it is read again when it has changed
 			}
 			return v, n, err
 		}
 	case s.URL != "":
-		return database(l, s, o, fresh, build)
+		return database(l, s, o, read)
 	case s.Func != nil:
 		l.read = func(ctx context.Context) (V, int, error) {
-			c := fresh()
+			c, finish := read()
 			value, err := s.Func(ctx)
 			if err == nil {
 				err = c.table(value)
 			}
-			return build(c, err)
+			return finish(err)
 		}
 	default:
 		l.read = func(context.Context) (V, int, error) {
-			c := fresh()
-			return build(c, c.table(s.Entries))
+			c, finish := read()
+			return finish(c.table(s.Entries))
 		}
 	}
 	return p, nil
 }
 
 // database is prepare for a database.
-func database[T, V any](l *List[V], s *Spec, o *Options[T, V], fresh func() *collector[T], build func(*collector[T], error) (V, int, error)) (p plan[V], err error) {
+func database[T, V any](l *List[V], s *Spec, o *Options[T, V], read reader[T, V]) (p plan[V], err error) {
 	query, loose := o.Query, false
 	switch {
 	case s.Query != "":
@@ -194,18 +208,18 @@ func database[T, V any](l *List[V], s *Spec, o *Options[T, V], fresh func() *col
 	if o.Keep != "" {
 		keep = filepath.Join(o.Keep, "lists", fileName(o.Name))
 		p.kept = func() (v V, n int, at time.Time, err error) {
-			c := fresh()
+			c, finish := read()
 			c.loose = loose
 			at, err = readKept(c, keep)
-			v, n, err = build(c, err)
+			v, n, err = finish(err)
 			return v, n, at, err
 		}
 	}
 	p.every = s.Every
 	l.read = func(ctx context.Context) (V, int, error) {
-		c := fresh()
+		c, finish := read()
 		c.loose = loose
-		return build(c, readDatabase(ctx, c, l.db, query, keep))
+		return finish(readDatabase(ctx, c, l.db, query, keep))
 	}
 	return p, nil
 }
