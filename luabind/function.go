@@ -110,6 +110,8 @@ type Param struct {
 	Runs Where
 	// LeftOut: the next parameter may be in place of this optional one.
 	LeftOut bool
+	// Sure are types of which every value will do: given one, the function does not fail.
+	Sure []Type
 	// Event: the name of an event, which determines the arguments of the function after it.
 	Event bool
 	// Format: a format as for string.format, whose values are the arguments after it. One of type

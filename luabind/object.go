@@ -20,6 +20,7 @@ type ObjectType struct {
 	Fields  []Field
 	Methods []Function // called as object:name(...); their first argument is [Self]
 	kind    *kind      // of the objects of this package
+	keys    []Option   // of a table that scripts write
 }
 
 // kind is what the objects of this package have in addition to fields and methods.
@@ -48,7 +49,15 @@ type Field struct {
 	Effects  Effect // of reading it
 	push     func(c *Call, self any)
 	set      func(c *Call, self any) // of a Settable one; argument 3 is the value
+	targeter bool                    // the object it is of is a [Targeter]
 }
+
+// Keys are those of a type that is a table of scripts; nil for objects.
+func (t *ObjectType) Keys() []Option { return t.keys }
+
+// IsTarget reports whether relay, fork and redirect take objects of this type: they are
+// [Targeter]s.
+func (t *ObjectType) IsTarget() bool { return len(t.Fields) > 0 && t.Fields[0].targeter }
 
 // FieldOf declares a field: get reads it from the object.
 func FieldOf[O Object, R any](name string, r Returns[R], get func(*Call, O) R) Field {
@@ -57,7 +66,9 @@ func FieldOf[O Object, R any](name string, r Returns[R], get func(*Call, O) R) F
 
 func fieldOf[O, R any](name string, r Returns[R], get func(*Call, O) R) Field {
 	d := r.Results[0]
-	return Field{Name: name, Type: d.Type, Or: d.Or, Doc: d.Doc, Object: d.Object, OrNil: d.OrNil,
+	var none O
+	_, targeter := any(none).(Targeter)
+	return Field{Name: name, Type: d.Type, Or: d.Or, Doc: d.Doc, Object: d.Object, OrNil: d.OrNil, targeter: targeter,
 		push: func(c *Call, self any) { r.push(c, get(c, self.(O))) }}
 }
 

@@ -52,7 +52,8 @@ func Core() Library {
 func targetShape() *ObjectType {
 	t := &ObjectType{Name: "target", Example: `req:relay({ uri = "sip:bob@192.0.2.7", timeout = 20, headers = { Subject = "sales" } })`,
 		Doc: "Where a request goes: a string, a uri, a binding, or a table with these keys, of which uri, next_hop or flow is required."}
-	for _, o := range targetKeys.options() {
+	t.keys = targetKeys.options()
+	for _, o := range t.keys {
 		t.Fields = append(t.Fields, Field{Name: o.Name, Type: o.Kind, Doc: o.Doc})
 	}
 	return t
@@ -128,7 +129,7 @@ var uriSourceArg = ArgOf(func(c *Call, n int) string {
 	}
 	c.want(n, "a string or a uri")
 	return ""
-}, Param{Name: "text", Type: String, Or: []Type{URIType}})
+}, Param{Name: "text", Type: ObjectOf, Object: addressType, Or: []Type{String, URIType}, Sure: []Type{ObjectOf, URIType}})
 
 // addressSourceArg is the text to create an address from.
 var addressSourceArg = ArgOf(func(c *Call, n int) string {

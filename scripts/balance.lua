@@ -39,6 +39,7 @@ local function choose(call_id)
   return servers[n % #servers + 1]
 end
 
+---@param req sip.request
 function route(req)
   -- A health check: OPTIONS sip:<this server>, without a user.
   if req:is("OPTIONS") and not req.ruri.user and sip.is_local(req.ruri) then

@@ -18,6 +18,7 @@ auth.configure { identity_headers = "trusted" } -- and nobody is
 -- route is called once for each new request. It makes one decision (relay, reply, save ...) and
 -- returns. Retransmissions, CANCEL, loops and malformed requests never come here: the engine
 -- handles them.
+---@param req sip.request
 function route(req)
   -- Within a call (ACK, BYE, re-INVITE) the request follows the Record-Route that we set and signed
   -- below. Anything else that claims to belong to a call is answered 481.

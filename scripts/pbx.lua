@@ -10,8 +10,7 @@
 -- voicemail  takes the call if nobody answers or no phone is registered; without it the caller gets
 --            the failure
 -- forward    who takes the calls of a busy user
--- algorithms how passwords are checked: "auto" (the default) offers SHA-256 and MD5, and MD5 alone
--- to
+-- algorithms how passwords are checked: "auto" (the default) offers SHA-256 and MD5, and MD5 alone to
 --            phones that cannot choose; or "MD5"; or a list separated by commas
 -- trusted    peers whose asserted identities (P-Asserted-Identity) are kept: addresses, networks,
 --            cert:DOMAIN, separated by commas
@@ -70,6 +69,7 @@ local function call(req)
   end
 end
 
+---@param req sip.request
 function route(req)
   if req.in_dialog then
     return req:relay()

@@ -10,6 +10,7 @@ local auth = require "auth"
 -- Identities asserted by anybody are worthless here, and phones would display them (RFC 3325 §5).
 auth.configure { identity_headers = "trusted" } -- and nobody is
 
+---@param req sip.request
 function route(req)
   if req.in_dialog then return req:relay() end -- only along our own signed Record-Route; otherwise 481
   if req.method == "REGISTER" then return registrar.save(req) end -- 200, 423, 400, 403 or 404

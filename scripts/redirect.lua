@@ -5,6 +5,7 @@
 
 local registrar = require "registrar"
 
+---@param req sip.request
 function route(req)
   if req.method == "REGISTER" then
     return registrar.save(req)

@@ -20,6 +20,7 @@ registrar.configure {
   default_expires = tonumber(sip.args.default_expires) or 3600,
 }
 
+---@param req sip.request
 function route(req)
   if req.method == "REGISTER" then
     return registrar.save(req)

@@ -33,7 +33,7 @@ local function dial(user, to)
       },
     }
     if res and res.code < 300 then return true, 202, "the phone will call" end
-    why = failed or ("the phone says %d %s"):format(res.code, res.reason)
+    why = res and ("the phone says %d %s"):format(res.code, res.reason) or failed or why
   end
   return false, 502, why
 end
@@ -47,6 +47,7 @@ http.handle("POST /calls", { auth = "bearer" }, function(hreq)
   return { status = status, json = { [ok and "result" or "error"] = text } }
 end)
 
+---@param req sip.request
 function route(req)
   if req.in_dialog then return req:relay() end
   if req.method == "REGISTER" then return registrar.save(req) end

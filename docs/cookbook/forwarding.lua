@@ -55,6 +55,7 @@ local function call(req)
   req:reply(482)
 end
 
+---@param req sip.request
 function route(req)
   if req.in_dialog then return req:relay() end
   if req.method == "REGISTER" then return registrar.save(req) end

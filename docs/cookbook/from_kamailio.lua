@@ -64,6 +64,7 @@ local function call_user(req)
   })
 end
 
+---@param req sip.request
 function route(req)
   if req.in_dialog then return req:relay() end
   local gateway = auth.trusted(req)

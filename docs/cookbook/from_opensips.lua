@@ -58,6 +58,7 @@ local function in_dialog(req)
   return req:relay()
 end
 
+---@param req sip.request
 function route(req)
   if req.in_dialog then return in_dialog(req) end
   local customer, err = customer_of(req.source.ip)

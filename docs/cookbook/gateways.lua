@@ -26,7 +26,7 @@ sip.every(PROBE, function()
     for _, gateway in ipairs(group.gateways) do
       local res, err = sip.send { method = "OPTIONS", uri = gateway, timeout = 3 }
       if not res or is_gateway_failure(res) then
-        rest(gateway, err or res.cause or res.code)
+        rest(gateway, res and (res.cause or res.code) or err)
       elseif resting:delete(gateway) then
         sip.log.info("%s is back", gateway)
       end
@@ -53,6 +53,7 @@ local function targets_for(number)
   return first
 end
 
+---@param req sip.request
 function route(req)
   if req.in_dialog then return req:relay() end
   if req.source.ip ~= PBX then return req:reply(403) end

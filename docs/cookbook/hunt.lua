@@ -46,14 +46,15 @@ local function hunt(req, name, group)
   ring_in_turn(req, group, first)
 end
 
+---@param req sip.request
 function route(req)
   if req.in_dialog then return req:relay() end
   if req.method == "REGISTER" then return registrar.save(req) end
   if not sip.is_local(req.ruri) then return req:reply(404) end
 
   req:record_route()
-  local name = req.ruri.user
-  local group = name and GROUPS[name]
+  local name = req.ruri.user or ""
+  local group = GROUPS[name]
   if group and req.method == "INVITE" then return hunt(req, name, group) end
   req:relay(registrar.lookup(req.ruri))
 end

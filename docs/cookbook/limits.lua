@@ -37,6 +37,7 @@ local function is_blocked(ip)
   return answer == 1
 end
 
+---@param req sip.request
 function route(req)
   -- Calls in progress are not disturbed, and BYE must always get through.
   if req.in_dialog then return req:relay() end

@@ -13,6 +13,7 @@ local OLD = sip.args.old or "10.0.0.5"
 auth.configure { realm = sip.args.realm or "example.com", trusted = { OLD } }
 auth.users { url = USERS, layout = "kamailio" }
 
+---@param req sip.request
 function route(req)
   if req.in_dialog then return req:relay() end
   -- The old server has checked its users' passwords; anybody else who claims to be ours proves it.

@@ -21,6 +21,7 @@ local function ring_mobile(req, number)
   }
 end
 
+---@param req sip.request
 function route(req)
   if req.in_dialog then return req:relay() end
   if req.method == "REGISTER" then return registrar.save(req) end

@@ -34,6 +34,7 @@ local function is_blocked(number)
   return false
 end
 
+---@param req sip.request
 function route(req)
   if req.in_dialog then return req:relay() end
   if req.method == "REGISTER" then return registrar.save(req) end
@@ -52,7 +53,7 @@ function route(req)
   local extension = (req.from.uri.user or ""):match("^%d%d%d$")
   if not extension then return req:reply(403) end
 
-  local uri = sip.uri(CARRIER)
+  local uri = assert(sip.uri(CARRIER))
   uri.user, uri.params.user = number, "phone"
   req:relay {
     uri = uri,

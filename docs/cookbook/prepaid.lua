@@ -54,6 +54,7 @@ local function in_dialog(req)
   charge(req.call_id, call.account, tonumber(call.rate), sip.now() - began)
 end
 
+---@param req sip.request
 function route(req)
   if req.in_dialog then return in_dialog(req) end
   if req.method ~= "INVITE" then

@@ -38,6 +38,7 @@ local function targets_of(answer)
   return targets
 end
 
+---@param req sip.request
 function route(req)
   if req.in_dialog then return req:relay() end
   if req.method == "OPTIONS" then return req:reply(200) end

@@ -61,6 +61,7 @@ local function outbound(req, number)
   req:relay(targets, { order = "serial", failover = { 408, "5xx" } })
 end
 
+---@param req sip.request
 function route(req)
   if req.in_dialog then return req:relay() end
   if req.method == "REGISTER" then return registrar.save(req) end

@@ -12,6 +12,7 @@ local CORE = sip.args.core or "10.0.0.5"
 local NEXT_HOP = "sip:" .. CORE
 local METHODS = "REGISTER, INVITE, ACK, BYE, CANCEL, OPTIONS, MESSAGE, SUBSCRIBE, NOTIFY"
 
+---@param req sip.request
 function route(req)
   -- Requests of the core for a registered browser carry the Path of its REGISTER. They go to the
   -- browser's connection, and do not come here.

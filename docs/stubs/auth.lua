@@ -9,7 +9,7 @@ local auth = {}
 ---```lua
 ---auth.configure({ realm = "example.com", users = { alice = "secret" } })
 ---```
----@param options auth.configure.options 
+---@param options auth.configure.options
 function auth.configure(options) end
 
 ---Says, once, where users are found: a table of passwords, function(user, realm), "file:PATH", the URL
@@ -78,7 +78,7 @@ function auth.reload() end
 ---```lua
 ---auth.forget("alice")
 ---```
----@param user string 
+---@param user string
 function auth.forget(user) end
 
 ---@class auth.configure.options

@@ -13,8 +13,8 @@ local dns = {}
 ---local list, err = dns.lookup("_sip._udp.example.com", "SRV")
 ---for _, srv in ipairs(list or {}) do sip.log.info("%s:%d", srv.target, srv.port) end
 ---```
----@param name string 
----@param type "A"|"AAAA"|"SRV"|"NAPTR"|"TXT"|"PTR"|"CNAME"|"MX" 
+---@param name string
+---@param type "A"|"AAAA"|"SRV"|"NAPTR"|"TXT"|"PTR"|"CNAME"|"MX"
 ---@return any[]|nil result strings for A, AAAA, TXT, PTR and CNAME; tables {priority, weight, port, target} for SRV, {order, preference, flags, service, regexp, replacement} for NAPTR, {preference, target} for MX
 ---@return string|nil err why it failed
 function dns.lookup(name, type) end

@@ -14,7 +14,7 @@ local http_answer = {}
 ---local value = res and res:json()
 ---```
 ---@return any|nil result as of sip.json.decode
----@return string|nil err 
+---@return string|nil err
 function http_answer:json() end
 
 ---A request to the script's HTTP port.
@@ -35,7 +35,7 @@ local http_hreq = {}
 ---end)
 ---```
 ---@return any|nil result as of sip.json.decode
----@return string|nil err 
+---@return string|nil err
 function http_hreq:json() end
 
 ---@class http
@@ -45,7 +45,7 @@ local http = {}
 ---```lua
 ---http.configure({ tokens = { sip.env("API_TOKEN") or "a long secret" } })
 ---```
----@param options http.configure.options 
+---@param options http.configure.options
 function http.configure(options) end
 
 ---Requests a URL. nil, err if there was no answer: the server is unavailable or too slow, or the
@@ -75,7 +75,7 @@ function http.post(url, body, options) end
 ---```lua
 ---local res, err = http.request({ method = "DELETE", url = "http://127.0.0.1:8080/calls/7" })
 ---```
----@param request http.request.request 
+---@param request http.request.request
 ---@return http.answer|nil result whatever its status is
 ---@return string|nil err why it failed
 function http.request(request) end
@@ -90,8 +90,9 @@ function http.request(request) end
 ---end)
 ---```
 ---@param pattern string "POST /calls/{id}"
----@param options http.handle.options may be left out: then the function stands here
+---@param options http.handle.options|function may be left out: then the function stands here
 ---@param fn? fun(hreq: http.hreq): ...any returns {status=, headers=, body= | json=}, or nothing for 204; optional
+---@overload fun(pattern: string, fn?: fun(hreq: http.hreq): ...any)
 function http.handle(pattern, options, fn) end
 
 ---@class http.configure.options
@@ -135,14 +136,14 @@ function http.handle(pattern, options, fn) end
 ---@field body? string text or any bytes
 ---@field content_type? string of body
 ---@field method? string in capitals
----@field url string 
+---@field url string
 
 ---@class http.handle.options
 ---@field auth? any "bearer": with one of the tokens of configure; function(hreq): whether it may, true or false
 
 ---@class http.get.options.auth
----@field user? string 
----@field password? string 
+---@field user? string
+---@field password? string
 ---@field bearer? string a token
 
 ---@class http.get.options.tls
@@ -152,8 +153,8 @@ function http.handle(pattern, options, fn) end
 ---@field server_name? string the name that the server's certificate must have
 
 ---@class http.post.options.auth
----@field user? string 
----@field password? string 
+---@field user? string
+---@field password? string
 ---@field bearer? string a token
 
 ---@class http.post.options.tls
@@ -163,8 +164,8 @@ function http.handle(pattern, options, fn) end
 ---@field server_name? string the name that the server's certificate must have
 
 ---@class http.request.request.auth
----@field user? string 
----@field password? string 
+---@field user? string
+---@field password? string
 ---@field bearer? string a token
 
 ---@class http.request.request.tls

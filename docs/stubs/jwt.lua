@@ -9,8 +9,8 @@ local jwt = {}
 ---```lua
 ---local claims, err = jwt.verify(req:header("X-Token") or "", { keys = "a secret of at least 32 bytes, shared" })
 ---```
----@param token string 
----@param options jwt.verify.options 
+---@param token string
+---@param options jwt.verify.options
 ---@return table|nil result the claims
 ---@return string|nil err why it failed
 function jwt.verify(token, options) end
@@ -21,7 +21,7 @@ function jwt.verify(token, options) end
 ---local token = jwt.sign({ sub = "alice" }, { key = "a secret of at least 32 bytes, shared", ttl = 60 })
 ---```
 ---@param claims table as sip.json.encode takes it
----@param options jwt.sign.options 
+---@param options jwt.sign.options
 ---@return string|nil result the token
 ---@return string|nil err why it failed
 function jwt.sign(claims, options) end

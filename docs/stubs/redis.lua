@@ -43,7 +43,7 @@ function redis_server:script(text, keys, args) end
 ---```lua
 ---r:subscribe("reload", function(message) sip.log.info("told: %s", message) end)
 ---```
----@param channel string 
+---@param channel string
 ---@param fn fun(message: any): ...any it may wait
 function redis_server:subscribe(channel, fn) end
 
@@ -55,19 +55,19 @@ local redis = {}
 ---```lua
 ---local r = redis.open("redis://127.0.0.1:6379/0", { timeout = 0.5 })
 ---```
----@param url string|redis.open.url "redis://user:password@host:6379/0", "rediss://…" for TLS, "unix:///path", or a table
+---@param url redis.open.url|string|table "redis://user:password@host:6379/0", "rediss://…" for TLS, "unix:///path", or a table
 ---@param options? redis.open.options optional
----@return redis.server result 
+---@return redis.server result
 function redis.open(url, options) end
 
 ---@class redis.open.url
 ---@field cluster? string|any[]|fun(res: sip.response): boolean addresses of a cluster, "host:port"
 ---@field sentinel? string|any[]|fun(res: sip.response): boolean addresses of sentinels, "host:port"
 ---@field master? string the name by which sentinels know the master
----@field user? string 
----@field password? string 
----@field tls? boolean 
----@field database? integer 
+---@field user? string
+---@field password? string
+---@field tls? boolean
+---@field database? integer
 
 ---@class redis.open.options
 ---@field timeout? number of one call

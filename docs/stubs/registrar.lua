@@ -2,7 +2,7 @@
 -- Made by `sipscript stubs`. Where users are registered: REGISTER, lookups, GRUUs, Path, and the event package reg.
 
 ---One contact of a registered user. relay and fork accept it as a target.
----@class registrar.binding
+---@class registrar.binding : sip.targeter
 ---@field uri sip.uri the contact
 ---@field q number preference, 0 to 1; 1 if the client gave none
 ---@field path any[]|nil Path values, topmost first (RFC 3327); nil if there are none
@@ -23,7 +23,7 @@ local registrar = {}
 ---```lua
 ---registrar.configure({ max_contacts = 5, max_expires = 3600 })
 ---```
----@param options registrar.configure.options 
+---@param options registrar.configure.options
 function registrar.configure(options) end
 
 ---Processes a REGISTER and answers it: 200, 400, 403, 404, 420, 423, 500 or 503. It is the request's
@@ -58,7 +58,7 @@ function registrar.subscribe(req, options) end
 ---if req.method == "REGISTER" then registrar.add_path(req, { force = true }) end
 ---```
 ---@param req sip.request the request
----@param options? registrar.add.path.options optional
+---@param options? registrar.add_path.options optional
 ---@return boolean result whether it was written
 ---@return string|nil why the client does not support Path
 function registrar.add_path(req, options) end
@@ -110,7 +110,7 @@ function registrar.remove(aor, contact) end
 ---```lua
 ---sip.log.info("%d bindings", registrar.count())
 ---```
----@return integer|nil result 
+---@return integer|nil result
 ---@return string|nil err why it failed
 function registrar.count() end
 
@@ -136,7 +136,7 @@ function registrar.count() end
 ---@class registrar.subscribe.options
 ---@field headers? table {Name = text | list}, added to the answer
 
----@class registrar.add.path.options
+---@class registrar.add_path.options
 ---@field force? boolean also if the client does not list path in Supported
 
 ---@class registrar.configure.options.subscriptions

@@ -1,7 +1,17 @@
 ---@meta sip
 -- Made by `sipscript stubs`. Available to every script without a require.
 
----@alias sip.targets string|sip.uri|sip.address|sip.target|table|any[]
+---An object of a module that names a target, such as a binding.
+---@class sip.targeter
+
+---@alias sip.destination string|sip.uri|sip.address|sip.target|sip.targeter
+---@alias sip.targets sip.destination|sip.destination[]
+
+---Loads a module of the server, or the Lua file NAME.lua of the script's directory. Only while the
+---file loads.
+---@param name string
+---@return any
+function require(name) end
 
 ---The request that route was called for. Fields are read from the message on access; absent ones are nil. It lives until its handlers end.
 ---@class sip.request
@@ -45,7 +55,8 @@ function sip_request:is(...) end
 ---```
 ---@param code integer|sip.response from 100 to 699, or a response that fork returned
 ---@param reason? string default the standard one
----@param options? sip.sip.request.reply.options optional
+---@param options? sip.request.reply.options optional
+---@overload fun(self: sip.request, code: integer|sip.response, options?: sip.request.reply.options): boolean|nil, string|nil
 ---@return boolean|nil result false if the request is over
 ---@return string|nil err why it failed
 function sip_request:reply(code, reason, options) end
@@ -56,8 +67,8 @@ function sip_request:reply(code, reason, options) end
 ---```lua
 ---req:redirect({ "sip:bob@192.0.2.7", "sip:bob@198.51.100.7" }, { code = 302, expires = 60 })
 ---```
----@param targets sip.targets|sip.sip.request.redirect.targets a target or a list of them; nil, err from a failed lookup
----@param options? sip.sip.request.redirect.options optional
+---@param targets sip.destination|nil|sip.targets a target or a list of them; nil, err from a failed lookup
+---@param options? sip.request.redirect.options|string optional
 ---@return boolean|nil result false if the request is over
 ---@return string|nil err why it failed
 function sip_request:redirect(targets, options) end
@@ -79,8 +90,9 @@ function sip_request:record_route(params) end
 ---```lua
 ---req:relay({ uri = "sip:bob@192.0.2.7", timeout = 20 }, { on_failure = function(res) sip.log.info("%d", res.code) end })
 ---```
----@param targets? sip.targets|sip.sip.request.relay.targets a target or a list of them; nil, err from a failed lookup; default where this server vouches for
----@param options? sip.sip.request.relay.options optional
+---@param targets? sip.destination|nil|sip.targets a target or a list of them; nil, err from a failed lookup; default where this server vouches for
+---@param options? sip.request.relay.options|string optional
+---@overload fun(self: sip.request, options?: sip.request.relay.options|string): boolean|nil, string|nil
 ---@return boolean|nil result false if the request is over
 ---@return string|nil err why it failed
 function sip_request:relay(targets, options) end
@@ -91,8 +103,9 @@ function sip_request:relay(targets, options) end
 ---```lua
 ---local res = req:fork("sip:bob@192.0.2.7", { timeout = 20 })
 ---```
----@param targets? sip.targets|sip.sip.request.fork.targets a target or a list of them; nil, err from a failed lookup; default where this server vouches for
----@param options? sip.sip.request.fork.options optional
+---@param targets? sip.destination|nil|sip.targets a target or a list of them; nil, err from a failed lookup; default where this server vouches for
+---@param options? sip.request.fork.options|string optional
+---@overload fun(self: sip.request, options?: sip.request.fork.options|string): sip.response
 ---@return sip.response res always one, at shutdown too
 function sip_request:fork(targets, options) end
 
@@ -103,7 +116,7 @@ function sip_request:fork(targets, options) end
 ---```lua
 ---req:forward("sip:192.0.2.7")
 ---```
----@param target? sip.targets|sip.sip.request.forward.target default: along the route, or to the assigned req.ruri; optional
+---@param target? sip.destination|nil default: along the route, or to the assigned req.ruri; optional
 ---@param err? string from a failed lookup; optional
 ---@return boolean|nil result false if the request is over
 ---@return string|nil err why it failed
@@ -157,7 +170,7 @@ function sip_request:set_header(name, value) end
 ---req:add_header("Diversion", "<sip:bob@example.com>;reason=no-answer", "first")
 ---```
 ---@param name string of the header, in any case
----@param value string 
+---@param value string
 ---@param where? "first" default last
 function sip_request:add_header(name, value, where) end
 
@@ -172,7 +185,7 @@ function sip_request:remove_header(name) end
 ---```lua
 ---req:set_body("v=0\r\n", "application/sdp")
 ---```
----@param body string|nil 
+---@param body string|nil
 ---@param content_type? string required for a body that is not empty; optional
 function sip_request:set_body(body, content_type) end
 
@@ -185,7 +198,7 @@ function sip_request:set_body(body, content_type) end
 ---@field content_type string|nil Content-Type
 ---@field contacts sip.address[] the Contacts, without malformed ones
 ---@field source sip.endpoint|nil where it came from; nil for one made here
----@field target sip.targets|nil the target that answered, as the script passed it
+---@field target sip.destination|nil the target that answered, as the script passed it
 ---@field cause string|nil why there is no response from the network: "timeout", "unreachable", "cancelled", "empty" or "shutdown"; nil for one from the network
 local sip_response = {}
 
@@ -228,7 +241,7 @@ function sip_response:set_header(name, value) end
 ---req:add_header("Diversion", "<sip:bob@example.com>;reason=no-answer", "first")
 ---```
 ---@param name string of the header, in any case
----@param value string 
+---@param value string
 ---@param where? "first" default last
 function sip_response:add_header(name, value, where) end
 
@@ -243,14 +256,14 @@ function sip_response:remove_header(name) end
 ---```lua
 ---req:set_body("v=0\r\n", "application/sdp")
 ---```
----@param body string|nil 
+---@param body string|nil
 ---@param content_type? string required for a body that is not empty; optional
 function sip_response:set_body(body, content_type) end
 
 ---The request of one branch of relay or fork. It can be edited only while its on_branch runs.
 ---@class sip.branch
 ---@field ruri sip.uri the Request-URI of this branch; assigning it, or its parts, edits the branch
----@field target sip.targets|nil the target as the script passed it
+---@field target sip.destination|nil the target as the script passed it
 ---@field method string as in the request
 ---@field body string|nil the body; set_body replaces it
 ---@field content_type string|nil Content-Type
@@ -288,7 +301,7 @@ function sip_branch:set_header(name, value) end
 ---req:add_header("Diversion", "<sip:bob@example.com>;reason=no-answer", "first")
 ---```
 ---@param name string of the header, in any case
----@param value string 
+---@param value string
 ---@param where? "first" default last
 function sip_branch:add_header(name, value, where) end
 
@@ -303,7 +316,7 @@ function sip_branch:remove_header(name) end
 ---```lua
 ---req:set_body("v=0\r\n", "application/sdp")
 ---```
----@param body string|nil 
+---@param body string|nil
 ---@param content_type? string required for a body that is not empty; optional
 function sip_branch:set_body(body, content_type) end
 
@@ -352,7 +365,7 @@ local sip_dictionary = {}
 ---```
 ---@param key string|number|sip.uri|string its text counts
 ---@param load? fun(key: any): ...any returns value [, ttl], or nil, err; it may wait; optional
----@return any|nil result 
+---@return any|nil result
 ---@return string|nil err of load
 function sip_dictionary:get(key, load) end
 
@@ -440,7 +453,7 @@ function sip_dictionary:ttl(key) end
 ---```lua
 ---local keys = sip.shared("calls"):keys()
 ---```
----@return any[] result 
+---@return any[] result
 function sip_dictionary:keys() end
 
 ---Removes all keys.
@@ -473,21 +486,21 @@ function sip_timer:cancel() end
 
 ---A sequence number and its method.
 ---@class sip.cseq
----@field number integer 
----@field method string 
+---@field number integer
+---@field method string
 local sip_cseq = {}
 
 ---An address with its transport.
 ---@class sip.endpoint
 ---@field ip string the address, without brackets
----@field port integer 
+---@field port integer
 ---@field transport string udp, tcp, tls, ws or wss
 local sip_endpoint = {}
 
 ---Where a request came from.
 ---@class sip.source
 ---@field ip string the address, without brackets
----@field port integer 
+---@field port integer
 ---@field transport string udp, tcp, tls, ws or wss
 ---@field identity any[] the domains that the sender's certificate is valid for
 local sip_source = {}
@@ -495,28 +508,26 @@ local sip_source = {}
 ---Where a request was received.
 ---@class sip.listener
 ---@field ip string the address, without brackets
----@field port integer 
+---@field port integer
 ---@field transport string udp, tcp, tls, ws or wss
 ---@field name string of the listener, for from_socket
 local sip_listener = {}
 
----Where a request goes: a string, a uri, a binding, or a table with these keys, of which uri, next_hop or flow is required.
 ---@class sip.target
----@field uri sip.uri the new Request-URI, default unchanged; may be a binding, whose other keys then apply too
----@field next_hop sip.uri the next hop only
----@field path any[] the Route set to write: a route or a list of them
----@field flow number of a binding: the connection to use
----@field received string of a binding: the address its client was seen at
----@field from_socket string the name of the listener to send from
----@field q number from 0 to 1, for order "q"
----@field delay number to wait before trying this target; 0 for none
----@field timeout number to a final response
----@field ring_timeout number from its first 18x to a final response
----@field reply_timeout number to any response
----@field headers table {Name = text | list | false}, set or removed on this branch
----@field credentials table {user=, password=}, to answer a challenge with
----@field vars table values of your own, read back as res.target.vars
-local sip_target = {}
+---@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then apply too
+---@field next_hop? sip.uri|string the next hop only
+---@field path? string|any[]|fun(res: sip.response): boolean the Route set to write: a route or a list of them
+---@field flow? number of a binding: the connection to use
+---@field received? string of a binding: the address its client was seen at
+---@field from_socket? string the name of the listener to send from
+---@field q? number from 0 to 1, for order "q"
+---@field delay? number to wait before trying this target; 0 for none
+---@field timeout? number to a final response
+---@field ring_timeout? number from its first 18x to a final response
+---@field reply_timeout? number to any response
+---@field headers? table {Name = text | list | false}, set or removed on this branch
+---@field credentials? sip.target.credentials {user=, password=}, to answer a challenge with
+---@field vars? table values of your own, read back as res.target.vars
 
 ---@class sip
 ---@field args table the values of --set KEY=VALUE, by KEY; nil for a key that was not set
@@ -544,7 +555,8 @@ sip.log = {}
 ---```lua
 ---local u = sip.uri("sip:bob@example.com")
 ---```
----@param text string|sip.uri|string 
+---@param text string
+---@overload fun(text: sip.address|sip.uri): sip.uri
 ---@return sip.uri|nil result a uri that may be changed
 ---@return string|nil err why it failed
 function sip.uri(text) end
@@ -554,7 +566,7 @@ function sip.uri(text) end
 ---```lua
 ---local a = sip.address('"Bob" <sip:bob@example.com>;reason=busy')
 ---```
----@param text string|sip.address.text or {display=, uri=, params=}
+---@param text sip.address.text|string|table or {display=, uri=, params=}
 ---@return sip.address|nil result read-only
 ---@return string|nil err why it failed
 function sip.address(text) end
@@ -563,8 +575,8 @@ function sip.address(text) end
 ---```lua
 ---local key = sip.env("API_KEY")
 ---```
----@param name string 
----@return string|nil result 
+---@param name string
+---@return string|nil result
 function sip.env(name) end
 
 ---Reports whether a host is this server: its domains at any port, its listen addresses at their port.
@@ -572,7 +584,7 @@ function sip.env(name) end
 ---if not sip.is_local(req.ruri) then return req:reply(403) end
 ---```
 ---@param host string|sip.uri|string "host", "host:port", or a uri
----@return boolean result 
+---@return boolean result
 function sip.is_local(host) end
 
 ---Adds a local domain, until the process ends.
@@ -596,7 +608,7 @@ function sip.domains.remove(name) end
 ---```lua
 ---local domains = sip.domains.list()
 ---```
----@return any[] result 
+---@return any[] result
 function sip.domains.list() end
 
 ---Sends a request of this server's own and waits for its final response. nil, err if none arrives in
@@ -605,8 +617,8 @@ function sip.domains.list() end
 ---```lua
 ---local res, err = sip.send({ method = "OPTIONS", uri = "sip:bob@192.0.2.7", timeout = 2 })
 ---```
----@param options sip.send.options 
----@return sip.response|nil result 
+---@param options sip.send.options
+---@return sip.response|nil result
 ---@return string|nil err why it failed
 function sip.send(options) end
 
@@ -629,7 +641,7 @@ function sip.now() end
 ---```lua
 ---sip.sleep(0.5)
 ---```
----@param s number 
+---@param s number
 ---@return boolean|nil result true
 ---@return string|nil err why it failed
 function sip.sleep(s) end
@@ -642,7 +654,7 @@ function sip.sleep(s) end
 ---@param s number above 0
 ---@param fn fun(): ...any it may wait
 ---@param options? sip.every.options optional
----@return sip.timer result 
+---@return sip.timer result
 function sip.every(s, fn, options) end
 
 ---Calls a function once, after that many seconds, on the lane that asked for it. At file level it runs
@@ -650,9 +662,9 @@ function sip.every(s, fn, options) end
 ---```lua
 ---local timer = sip.after(30, function() req:cancel("too long") end)
 ---```
----@param s number 
+---@param s number
 ---@param fn fun(): ...any it may wait
----@return sip.timer result 
+---@return sip.timer result
 function sip.after(s, fn) end
 
 ---Runs a function concurrently with the caller, on the same lane. At file level it runs once per
@@ -662,7 +674,7 @@ function sip.after(s, fn) end
 ---local task = sip.spawn(function() return sip.send({ method = "OPTIONS", uri = "sip:bob@192.0.2.7" }) end)
 ---```
 ---@param fn fun(): ...any it may wait
----@return sip.task result 
+---@return sip.task result
 function sip.spawn(fn) end
 
 ---Calls a function at each event with that name: start, stop, and those of modules. It runs in its own
@@ -671,9 +683,20 @@ function sip.spawn(fn) end
 ---```lua
 ---sip.on("start", function(why) sip.log.info("serving after %s", why) end)
 ---```
----@param event string 
+---@param event string
 ---@param fn fun(...: any): ...any its arguments are listed with the event
 ---@param options? sip.on.options optional
+---@overload fun(event: "start", fn: fun(why: string), options?: sip.on.options)
+---@overload fun(event: "stop", fn: fun(why: string), options?: sip.on.options)
+---@overload fun(event: "auth.failed", fn: fun(user: string, source: string, reason: string), options?: sip.on.options)
+---@overload fun(event: "auth.banned", fn: fun(source: string, user?: string, seconds: number), options?: sip.on.options)
+---@overload fun(event: "registrar.bound", fn: fun(aor: string, binding: registrar.binding), options?: sip.on.options)
+---@overload fun(event: "registrar.refreshed", fn: fun(aor: string, binding: registrar.binding), options?: sip.on.options)
+---@overload fun(event: "registrar.expired", fn: fun(aor: string, binding: registrar.binding), options?: sip.on.options)
+---@overload fun(event: "registrar.removed", fn: fun(aor: string, binding: registrar.binding), options?: sip.on.options)
+---@overload fun(event: "uac.registered", fn: fun(name: string, seconds: number), options?: sip.on.options)
+---@overload fun(event: "uac.failed", fn: fun(name: string, error: string, code?: integer), options?: sip.on.options)
+---@overload fun(event: "uac.unregistered", fn: fun(name: string), options?: sip.on.options)
 function sip.on(event, fn, options) end
 
 ---Logs at level debug, with Call-ID and method in handlers. A single argument, of any type, is logged
@@ -732,7 +755,7 @@ function sip.hash.sha256(text) end
 ---```lua
 ---local h = sip.hash.hmac_sha256("key", "text")
 ---```
----@param key string 
+---@param key string
 ---@param text string any bytes
 ---@return string result in hexadecimal, lower case
 function sip.hash.hmac_sha256(key, text) end
@@ -742,7 +765,7 @@ function sip.hash.hmac_sha256(key, text) end
 ---local s = sip.base64.encode("alice:secret")
 ---```
 ---@param text string any bytes
----@return string result 
+---@return string result
 function sip.base64.encode(text) end
 
 ---Decodes Base64 text; nil, err if it is malformed. Returns string or nil: any bytes.
@@ -775,8 +798,8 @@ function sip.random(n) end
 ---```lua
 ---local text = sip.json.encode({ to = tostring(req.ruri), codes = { 486, 600 } })
 ---```
----@param value any 
----@return string result 
+---@param value any
+---@return string result
 function sip.json.encode(value) end
 
 ---Decodes JSON text; nil, err if it is malformed.
@@ -784,7 +807,7 @@ function sip.json.encode(value) end
 ---local rule, err = sip.json.decode('{"to": "sip:bob@example.com"}')
 ---```
 ---@param text string any bytes
----@return any|nil result 
+---@return any|nil result
 ---@return string|nil err why it failed
 function sip.json.decode(text) end
 
@@ -793,53 +816,21 @@ function sip.json.decode(text) end
 ---```lua
 ---local calls = sip.shared("calls", { capacity = 10000, ttl = 3600 })
 ---```
----@param name string 
+---@param name string
 ---@param options? sip.shared.options optional
----@return sip.dictionary result 
+---@return sip.dictionary result
 function sip.shared(name, options) end
 
----@class sip.sip.request.reply.options
+---@class sip.request.reply.options
 ---@field headers? table {Name = text | list}, added to the response
----@field body? string 
+---@field body? string
 ---@field content_type? string of the body
 
----@class sip.sip.request.redirect.targets
----@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then apply too
----@field next_hop? sip.uri|string the next hop only
----@field path? string|any[]|fun(res: sip.response): boolean the Route set to write: a route or a list of them
----@field flow? number of a binding: the connection to use
----@field received? string of a binding: the address its client was seen at
----@field from_socket? string the name of the listener to send from
----@field q? number from 0 to 1, for order "q"
----@field delay? number to wait before trying this target; 0 for none
----@field timeout? number to a final response
----@field ring_timeout? number from its first 18x to a final response
----@field reply_timeout? number to any response
----@field headers? table {Name = text | list | false}, set or removed on this branch
----@field credentials? sip.sip.request.redirect.targets.credentials {user=, password=}, to answer a challenge with
----@field vars? table values of your own, read back as res.target.vars
-
----@class sip.sip.request.redirect.options
+---@class sip.request.redirect.options
 ---@field code? integer default 302
 ---@field expires? number seconds for which the Contacts are valid
 
----@class sip.sip.request.relay.targets
----@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then apply too
----@field next_hop? sip.uri|string the next hop only
----@field path? string|any[]|fun(res: sip.response): boolean the Route set to write: a route or a list of them
----@field flow? number of a binding: the connection to use
----@field received? string of a binding: the address its client was seen at
----@field from_socket? string the name of the listener to send from
----@field q? number from 0 to 1, for order "q"
----@field delay? number to wait before trying this target; 0 for none
----@field timeout? number to a final response
----@field ring_timeout? number from its first 18x to a final response
----@field reply_timeout? number to any response
----@field headers? table {Name = text | list | false}, set or removed on this branch
----@field credentials? sip.sip.request.relay.targets.credentials {user=, password=}, to answer a challenge with
----@field vars? table values of your own, read back as res.target.vars
-
----@class sip.sip.request.relay.options
+---@class sip.request.relay.options
 ---@field order? "parallel"|"serial"|"q" all targets at once (default), one after the other, or equal q at once and groups one after the other
 ---@field failover? string|any[]|fun(res: sip.response): boolean for serial and q: the codes and classes ("5xx") after which the next target is tried, or a function that decides; default all except 6xx; not asked after the last target, of which on_response is told
 ---@field follow_redirects? boolean try the Contacts of a 3xx
@@ -858,26 +849,10 @@ function sip.shared(name, options) end
 ---@field ring_timeout? number from its first 18x to a final response
 ---@field reply_timeout? number to any response
 ---@field headers? table {Name = text | list | false}, set or removed on this branch
----@field credentials? sip.sip.request.relay.options.credentials {user=, password=}, to answer a challenge with
+---@field credentials? sip.request.relay.options.credentials {user=, password=}, to answer a challenge with
 ---@field vars? table values of your own, read back as res.target.vars
 
----@class sip.sip.request.fork.targets
----@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then apply too
----@field next_hop? sip.uri|string the next hop only
----@field path? string|any[]|fun(res: sip.response): boolean the Route set to write: a route or a list of them
----@field flow? number of a binding: the connection to use
----@field received? string of a binding: the address its client was seen at
----@field from_socket? string the name of the listener to send from
----@field q? number from 0 to 1, for order "q"
----@field delay? number to wait before trying this target; 0 for none
----@field timeout? number to a final response
----@field ring_timeout? number from its first 18x to a final response
----@field reply_timeout? number to any response
----@field headers? table {Name = text | list | false}, set or removed on this branch
----@field credentials? sip.sip.request.fork.targets.credentials {user=, password=}, to answer a challenge with
----@field vars? table values of your own, read back as res.target.vars
-
----@class sip.sip.request.fork.options
+---@class sip.request.fork.options
 ---@field order? "parallel"|"serial"|"q" all targets at once (default), one after the other, or equal q at once and groups one after the other
 ---@field failover? string|any[]|fun(res: sip.response): boolean for serial and q: the codes and classes ("5xx") after which the next target is tried, or a function that decides; default all except 6xx; not asked after the last target, of which on_response is told
 ---@field follow_redirects? boolean try the Contacts of a 3xx
@@ -895,40 +870,28 @@ function sip.shared(name, options) end
 ---@field ring_timeout? number from its first 18x to a final response
 ---@field reply_timeout? number to any response
 ---@field headers? table {Name = text | list | false}, set or removed on this branch
----@field credentials? sip.sip.request.fork.options.credentials {user=, password=}, to answer a challenge with
+---@field credentials? sip.request.fork.options.credentials {user=, password=}, to answer a challenge with
 ---@field vars? table values of your own, read back as res.target.vars
 
----@class sip.sip.request.forward.target
----@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then apply too
----@field next_hop? sip.uri|string the next hop only
----@field path? string|any[]|fun(res: sip.response): boolean the Route set to write: a route or a list of them
----@field flow? number of a binding: the connection to use
----@field received? string of a binding: the address its client was seen at
----@field from_socket? string the name of the listener to send from
----@field q? number from 0 to 1, for order "q"
----@field delay? number to wait before trying this target; 0 for none
----@field timeout? number to a final response
----@field ring_timeout? number from its first 18x to a final response
----@field reply_timeout? number to any response
----@field headers? table {Name = text | list | false}, set or removed on this branch
----@field credentials? sip.sip.request.forward.target.credentials {user=, password=}, to answer a challenge with
----@field vars? table values of your own, read back as res.target.vars
+---@class sip.target.credentials
+---@field user string
+---@field password string
 
 ---@class sip.address.text
 ---@field display? string quoted if necessary
----@field uri sip.uri|string 
----@field params? table 
+---@field uri sip.uri|string
+---@field params? table
 
 ---@class sip.send.options
 ---@field method string not INVITE, ACK or CANCEL, which need a dialog
 ---@field headers? table {Name = text | list}
----@field body? string 
+---@field body? string
 ---@field content_type? string of the body; a Content-Type in headers will do
 ---@field timeout? number to a final response, default 32
 ---@field from? string the URI in From, default that of the listener
 ---@field to? string the URI in To, default the Request-URI
 ---@field uri? sip.uri|string the Request-URI; this or target is required
----@field target? sip.send.options.target as for relay
+---@field target? sip.destination as for relay
 ---@field credentials? sip.send.options.credentials {user=, password=}, to answer a challenge with
 
 ---@class sip.every.options
@@ -943,52 +906,16 @@ function sip.shared(name, options) end
 ---@field bytes? integer approximate total size of values and keys in bytes
 ---@field ttl? number default time to live of a value in seconds; 0 for ever
 
----@class sip.sip.request.redirect.targets.credentials
----@field user string 
----@field password string 
+---@class sip.request.relay.options.credentials
+---@field user string
+---@field password string
 
----@class sip.sip.request.relay.targets.credentials
----@field user string 
----@field password string 
-
----@class sip.sip.request.relay.options.credentials
----@field user string 
----@field password string 
-
----@class sip.sip.request.fork.targets.credentials
----@field user string 
----@field password string 
-
----@class sip.sip.request.fork.options.credentials
----@field user string 
----@field password string 
-
----@class sip.sip.request.forward.target.credentials
----@field user string 
----@field password string 
-
----@class sip.send.options.target
----@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then apply too
----@field next_hop? sip.uri|string the next hop only
----@field path? string|any[]|fun(res: sip.response): boolean the Route set to write: a route or a list of them
----@field flow? number of a binding: the connection to use
----@field received? string of a binding: the address its client was seen at
----@field from_socket? string the name of the listener to send from
----@field q? number from 0 to 1, for order "q"
----@field delay? number to wait before trying this target; 0 for none
----@field timeout? number to a final response
----@field ring_timeout? number from its first 18x to a final response
----@field reply_timeout? number to any response
----@field headers? table {Name = text | list | false}, set or removed on this branch
----@field credentials? sip.send.options.target.credentials {user=, password=}, to answer a challenge with
----@field vars? table values of your own, read back as res.target.vars
+---@class sip.request.fork.options.credentials
+---@field user string
+---@field password string
 
 ---@class sip.send.options.credentials
----@field user string 
----@field password string 
-
----@class sip.send.options.target.credentials
----@field user string 
----@field password string 
+---@field user string
+---@field password string
 
 return sip

@@ -20,32 +20,32 @@ local sip_test_ua = {}
 ---```lua
 ---bob:register({ expires = 60 })
 ---```
----@param options? sip.test.sip.test.ua.register.options optional
----@return sip.test.response result 
+---@param options? sip.test.ua.register.options optional
+---@return sip.test.response result
 function sip_test_ua:register(options) end
 
 ---Removes its registration. Waits.
 ---```lua
 ---bob:unregister()
 ---```
----@return sip.test.response result 
+---@return sip.test.response result
 function sip_test_ua:unregister() end
 
 ---Calls a uri, and returns at once. Only in handlers.
 ---```lua
 ---local call = alice:invite("sip:bob@example.com")
 ---```
----@param uri sip.uri|string 
----@param options? sip.test.sip.test.ua.invite.options optional
----@return sip.test.call result 
+---@param uri sip.uri|string
+---@param options? sip.test.ua.invite.options optional
+---@return sip.test.call result
 function sip_test_ua:invite(uri, options) end
 
 ---Sends a request outside a dialog, and returns at once. Only in handlers.
 ---```lua
 ---alice:send({ method = "OPTIONS", uri = "sip:example.com" }):expect(200)
 ---```
----@param request sip.test.sip.test.ua.send.request 
----@return sip.test.call result 
+---@param request sip.test.ua.send.request
+---@return sip.test.call result
 function sip_test_ua:send(request) end
 
 ---Waits for a request with that method. Waits.
@@ -53,8 +53,8 @@ function sip_test_ua:send(request) end
 ---bob:expect("INVITE", { within = 2 })
 ---```
 ---@param what string|integer a method ("INVITE"), a code, or a class ("2xx")
----@param options? sip.test.sip.test.ua.expect.options optional
----@return sip.test.leg result 
+---@param options? sip.test.ua.expect.options optional
+---@return sip.test.leg result
 function sip_test_ua:expect(what, options) end
 
 ---Fails if there is any request that the test has not expected, or one arrives within the time, except
@@ -76,7 +76,7 @@ function sip_test_ua:leave() end
 ---```lua
 ---bob:disconnect({ silent = true })
 ---```
----@param options? sip.test.sip.test.ua.disconnect.options optional
+---@param options? sip.test.ua.disconnect.options optional
 function sip_test_ua:disconnect(options) end
 
 ---Brings it back, at its address and on a new connection. It does not register by itself. Only in
@@ -89,7 +89,7 @@ function sip_test_ua:reconnect() end
 
 ---A response, as expect returns it.
 ---@class sip.test.response
----@field code integer 
+---@field code integer
 ---@field reason string the reason phrase
 ---@field method string|nil of a request; of a response, that of its CSeq
 ---@field from sip.test.address an address
@@ -107,7 +107,7 @@ local sip_test_response = {}
 ---t.equal(leg:header("Max-Forwards"), "69")
 ---```
 ---@param name string of the header, in any case
----@return string|nil result 
+---@return string|nil result
 function sip_test_response:header(name) end
 
 ---All values of a header, one per element if the RFC defines it as a list.
@@ -115,20 +115,20 @@ function sip_test_response:header(name) end
 ---t.equal(#leg:headers("Via"), 2)
 ---```
 ---@param name string of the header, in any case
----@return any[] result 
+---@return any[] result
 function sip_test_response:headers(name) end
 
 ---A From or To. tostring gives its text.
 ---@class sip.test.address
 ---@field display string|nil the name without its quotes
----@field uri sip.uri 
----@field tag string|nil 
+---@field uri sip.uri
+---@field tag string|nil
 local sip_test_address = {}
 
 ---A request that a phone sent: what ua:invite and ua:send return.
 ---@class sip.test.call
 ---@field call_id string Call-ID
----@field method string 
+---@field method string
 ---@field ruri sip.uri the Request-URI
 local sip_test_call = {}
 
@@ -139,7 +139,7 @@ local sip_test_call = {}
 ---call:expect(180)
 ---```
 ---@param what string|integer a method ("INVITE"), a code, or a class ("2xx")
----@param options? sip.test.sip.test.call.expect.options optional
+---@param options? sip.test.call.expect.options optional
 ---@return sip.test.response|any result the response; a leg where a method was expected
 function sip_test_call:expect(what, options) end
 
@@ -147,7 +147,7 @@ function sip_test_call:expect(what, options) end
 ---```lua
 ---call:cancel({ headers = { Reason = "SIP;cause=480" } })
 ---```
----@param options? sip.test.sip.test.call.cancel.options optional
+---@param options? sip.test.call.cancel.options optional
 ---@return boolean|nil result true
 ---@return string|nil err why it failed
 function sip_test_call:cancel(options) end
@@ -157,16 +157,16 @@ function sip_test_call:cancel(options) end
 ---```lua
 ---call:bye()
 ---```
----@param options? sip.test.sip.test.call.bye.options optional
----@return sip.test.call result 
+---@param options? sip.test.call.bye.options optional
+---@return sip.test.call result
 function sip_test_call:bye(options) end
 
 ---Sends a request in the dialog, and returns at once. Only in handlers.
 ---```lua
 ---call:send({ method = "INFO" })
 ---```
----@param request sip.test.sip.test.call.send.request 
----@return sip.test.call result 
+---@param request sip.test.call.send.request
+---@return sip.test.call result
 function sip_test_call:send(request) end
 
 ---Fails if there is anything in the call that the test has not expected, or it arrives within the
@@ -195,9 +195,10 @@ local sip_test_leg = {}
 ---```lua
 ---leg:reply(486, "Busy Here", { headers = { ["Retry-After"] = "60" } })
 ---```
----@param code integer 
+---@param code integer
 ---@param reason? string default the standard one
----@param options? sip.test.sip.test.leg.reply.options optional
+---@param options? sip.test.leg.reply.options optional
+---@overload fun(self: sip.test.leg, code: integer, options?: sip.test.leg.reply.options)
 function sip_test_leg:reply(code, reason, options) end
 
 ---Plays dead for this request: answers neither its retransmissions nor its CANCEL. Only in handlers.
@@ -211,8 +212,8 @@ function sip_test_leg:ignore() end
 ---leg:expect("CANCEL")
 ---```
 ---@param what string|integer a method ("INVITE"), a code, or a class ("2xx")
----@param options? sip.test.sip.test.leg.expect.options optional
----@return sip.test.leg result 
+---@param options? sip.test.leg.expect.options optional
+---@return sip.test.leg result
 function sip_test_leg:expect(what, options) end
 
 ---Hangs up, and returns at once; the test fails unless the BYE is answered 2xx, or as the test
@@ -220,16 +221,16 @@ function sip_test_leg:expect(what, options) end
 ---```lua
 ---call:bye()
 ---```
----@param options? sip.test.sip.test.leg.bye.options optional
----@return sip.test.call result 
+---@param options? sip.test.leg.bye.options optional
+---@return sip.test.call result
 function sip_test_leg:bye(options) end
 
 ---Sends a request in the dialog, and returns at once. Only in handlers.
 ---```lua
 ---call:send({ method = "INFO" })
 ---```
----@param request sip.test.sip.test.leg.send.request 
----@return sip.test.call result 
+---@param request sip.test.leg.send.request
+---@return sip.test.call result
 function sip_test_leg:send(request) end
 
 ---Fails if there is anything in the call that the test has not expected, or it arrives within the
@@ -245,7 +246,7 @@ function sip_test_leg:expect_nothing(seconds) end
 ---t.equal(leg:header("Max-Forwards"), "69")
 ---```
 ---@param name string of the header, in any case
----@return string|nil result 
+---@return string|nil result
 function sip_test_leg:header(name) end
 
 ---All values of a header, one per element if the RFC defines it as a list.
@@ -253,7 +254,7 @@ function sip_test_leg:header(name) end
 ---t.equal(#leg:headers("Via"), 2)
 ---```
 ---@param name string of the header, in any case
----@return any[] result 
+---@return any[] result
 function sip_test_leg:headers(name) end
 
 ---An HTTP request of the script.
@@ -270,8 +271,8 @@ local sip_test_hreq = {}
 ---```lua
 ---t.http("POST /calls", function(hreq) return { json = hreq:json() } end)
 ---```
----@return any|nil result 
----@return string|nil err 
+---@return any|nil result
+---@return string|nil err
 function sip_test_hreq:json() end
 
 ---A Redis in memory.
@@ -282,16 +283,16 @@ local sip_test_redis = {}
 ---```lua
 ---t.equal(t.redis():get("none"), nil)
 ---```
----@param key string 
----@return string|nil result 
+---@param key string
+---@return string|nil result
 function sip_test_redis:get(key) end
 
 ---Sets a key to a text.
 ---```lua
 ---t.redis():set("forward:alice", "sip:bob@10.0.0.9")
 ---```
----@param key string 
----@param text string 
+---@param key string
+---@param text string
 function sip_test_redis:set(key, text) end
 
 ---Takes it away: calls fail from now on.
@@ -315,23 +316,23 @@ local sip_test = {}
 ---```lua
 ---t.it("rings bob", function() t.ua("sip:bob@example.com"):register() end)
 ---```
----@param name string 
----@param fn fun(): ...any 
+---@param name string
+---@param fn fun(): ...any
 function sip_test.it(name, fn) end
 
 ---Groups tests: their names begin with its name. Only while the file loads.
 ---```lua
 ---t.describe("calls", function() t.it("are refused", function() end) end)
 ---```
----@param name string 
----@param fn fun(): ...any 
+---@param name string
+---@param fn fun(): ...any
 function sip_test.describe(name, fn) end
 
 ---Fn runs before each test that follows in the file or the group. Only while the file loads.
 ---```lua
 ---t.before(function() t.advance(1) end)
 ---```
----@param fn fun(): ...any 
+---@param fn fun(): ...any
 function sip_test.before(fn) end
 
 ---Starts the test's server with options other than the defaults; outside tests, for all later tests in
@@ -339,7 +340,7 @@ function sip_test.before(fn) end
 ---```lua
 ---t.server({ addr = "10.0.0.2:5060", args = { limit = "2" } })
 ---```
----@param options? sip.test.sip.test.server.options optional
+---@param options? sip.test.server.options optional
 ---@return sip.test.server result nil outside of tests
 function sip_test.server(options) end
 
@@ -348,16 +349,16 @@ function sip_test.server(options) end
 ---```lua
 ---local carol = t.ua("sip:carol@example.com", { password = "secret", transport = "tcp" })
 ---```
----@param uri sip.uri|string 
----@param options? sip.test.sip.test.ua.options optional
----@return sip.test.ua result 
+---@param uri sip.uri|string
+---@param options? sip.test.ua.options optional
+---@return sip.test.ua result
 function sip_test.ua(uri, options) end
 
 ---Lets virtual time pass. Only in handlers. Waits.
 ---```lua
 ---t.advance(60)
 ---```
----@param seconds number 
+---@param seconds number
 function sip_test.advance(seconds) end
 
 ---Sets the quality of the links from now on. Only datagrams are lost, duplicated or reordered. Only in
@@ -365,7 +366,7 @@ function sip_test.advance(seconds) end
 ---```lua
 ---t.link({ loss = 0.2, delay = 0.05 })
 ---```
----@param options? sip.test.sip.test.link.options optional
+---@param options? sip.test.link.options optional
 function sip_test.link(options) end
 
 ---Answers the script's HTTP requests that fit a pattern by a function; nothing leaves the process.
@@ -394,15 +395,15 @@ function sip_test.sql(text, rows) end
 ---t.equal(r:get("forward:alice"), "sip:bob@10.0.0.9")
 ---```
 ---@param keys? any {key = text}: what is in it at first; optional
----@return sip.test.redis result 
+---@return sip.test.redis result
 function sip_test.redis(keys) end
 
 ---Fails unless got and want are equal; tables are compared by their contents, a uri by its text.
 ---```lua
 ---t.equal({ 1, 2 }, { 1, 2 }, "the list")
 ---```
----@param got any 
----@param want any 
+---@param got any
+---@param want any
 ---@param message? string put in front of the failure; optional
 function sip_test.equal(got, want, message) end
 
@@ -410,7 +411,7 @@ function sip_test.equal(got, want, message) end
 ---```lua
 ---t.match("sip:bob@example.com", "^sip:")
 ---```
----@param text any 
+---@param text any
 ---@param pattern string a Lua pattern
 ---@param message? string put in front of the failure; optional
 function sip_test.match(text, pattern, message) end
@@ -419,7 +420,7 @@ function sip_test.match(text, pattern, message) end
 ---```lua
 ---t.ok(bob.contact, "a contact")
 ---```
----@param value any 
+---@param value any
 ---@param message? string put in front of the failure; optional
 function sip_test.ok(value, message) end
 
@@ -427,7 +428,7 @@ function sip_test.ok(value, message) end
 ---```lua
 ---t.raises(function() error("no way") end, "no way")
 ---```
----@param fn fun(): ...any 
+---@param fn fun(): ...any
 ---@param pattern? string a Lua pattern; optional
 function sip_test.raises(fn, pattern) end
 
@@ -438,99 +439,99 @@ function sip_test.raises(fn, pattern) end
 ---@param message? string optional
 function sip_test.fail(message) end
 
----@class sip.test.sip.test.ua.register.options
+---@class sip.test.ua.register.options
 ---@field expires? number seconds; default 3600
 ---@field contact? string|any[]|fun(res: sip.response): boolean whole values of Contact; default: the phone's own
 ---@field headers? table {Name = text | list | false}
 ---@field expect? any the answer's code, or class ("4xx"); default 200
 
----@class sip.test.sip.test.ua.invite.options
----@field method? string 
+---@class sip.test.ua.invite.options
+---@field method? string
 ---@field uri? string default: the domain of the phone; in a dialog, its target
 ---@field from? string default: the phone's address of record
 ---@field to? string default: the uri
 ---@field call_id? string default: a new one
 ---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
 ---@field headers? table {Name = text | list | false}
----@field body? string 
+---@field body? string
 ---@field content_type? string default application/sdp
 
----@class sip.test.sip.test.ua.send.request
----@field method? string 
+---@class sip.test.ua.send.request
+---@field method? string
 ---@field uri? string default: the domain of the phone; in a dialog, its target
 ---@field from? string default: the phone's address of record
 ---@field to? string default: the uri
 ---@field call_id? string default: a new one
 ---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
 ---@field headers? table {Name = text | list | false}
----@field body? string 
+---@field body? string
 ---@field content_type? string default application/sdp
 
----@class sip.test.sip.test.ua.expect.options
+---@class sip.test.ua.expect.options
 ---@field within? number seconds; default 10
 
----@class sip.test.sip.test.ua.disconnect.options
+---@class sip.test.ua.disconnect.options
 ---@field silent? boolean the other ends of its connections are not told, as when a mobile loses its network
 
----@class sip.test.sip.test.call.expect.options
+---@class sip.test.call.expect.options
 ---@field within? number seconds; default 10
 
----@class sip.test.sip.test.call.cancel.options
+---@class sip.test.call.cancel.options
 ---@field headers? table {Name = text}: Reason
 
----@class sip.test.sip.test.call.bye.options
----@field method? string 
+---@class sip.test.call.bye.options
+---@field method? string
 ---@field uri? string default: the domain of the phone; in a dialog, its target
 ---@field from? string default: the phone's address of record
 ---@field to? string default: the uri
 ---@field call_id? string default: a new one
 ---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
 ---@field headers? table {Name = text | list | false}
----@field body? string 
+---@field body? string
 ---@field content_type? string default application/sdp
 
----@class sip.test.sip.test.call.send.request
----@field method? string 
+---@class sip.test.call.send.request
+---@field method? string
 ---@field uri? string default: the domain of the phone; in a dialog, its target
 ---@field from? string default: the phone's address of record
 ---@field to? string default: the uri
 ---@field call_id? string default: a new one
 ---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
 ---@field headers? table {Name = text | list | false}
----@field body? string 
+---@field body? string
 ---@field content_type? string default application/sdp
 
----@class sip.test.sip.test.leg.reply.options
+---@class sip.test.leg.reply.options
 ---@field headers? table {Name = text | list | false}
----@field body? string 
+---@field body? string
 ---@field content_type? string default application/sdp
 
----@class sip.test.sip.test.leg.expect.options
+---@class sip.test.leg.expect.options
 ---@field within? number seconds; default 10
 
----@class sip.test.sip.test.leg.bye.options
----@field method? string 
+---@class sip.test.leg.bye.options
+---@field method? string
 ---@field uri? string default: the domain of the phone; in a dialog, its target
 ---@field from? string default: the phone's address of record
 ---@field to? string default: the uri
 ---@field call_id? string default: a new one
 ---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
 ---@field headers? table {Name = text | list | false}
----@field body? string 
+---@field body? string
 ---@field content_type? string default application/sdp
 
----@class sip.test.sip.test.leg.send.request
----@field method? string 
+---@class sip.test.leg.send.request
+---@field method? string
 ---@field uri? string default: the domain of the phone; in a dialog, its target
 ---@field from? string default: the phone's address of record
 ---@field to? string default: the uri
 ---@field call_id? string default: a new one
 ---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
 ---@field headers? table {Name = text | list | false}
----@field body? string 
+---@field body? string
 ---@field content_type? string default application/sdp
 
----@class sip.test.sip.test.server.options
+---@class sip.test.server.options
 ---@field script? string the script's file, from the spec's directory; default: x.lua next to x_spec.lua
 ---@field source? string the script's text, in place of a file
 ---@field domains? string|any[]|fun(res: sip.response): boolean local domains; default example.com
@@ -542,7 +543,7 @@ function sip_test.fail(message) end
 ---@field listen? string|any[]|fun(res: sip.response): boolean further listeners, in the place of those: {"wss:10.0.0.1:8443"}
 ---@field budget? number how many seconds a handler may compute; default 5
 
----@class sip.test.sip.test.ua.options
+---@class sip.test.ua.options
 ---@field password? string answers digest challenges
 ---@field user? string the user name to answer them with; default: that of the URI
 ---@field transport? "udp"|"tcp"|"tls"|"ws"|"wss" default udp
@@ -553,7 +554,7 @@ function sip_test.fail(message) end
 ---@field name? string what the ladder calls it; default: the user of the URI
 ---@field auto? boolean false: it does not answer CANCEL and BYE by itself
 
----@class sip.test.sip.test.link.options
+---@class sip.test.link.options
 ---@field loss? number the share of datagrams that are lost, 0 to 1
 ---@field duplicate? number the share of datagrams that arrive twice, 0 to 1
 ---@field delay? number seconds, one way

@@ -22,7 +22,7 @@ function sql_database:rows(query, ...) end
 ---```
 ---@param query string with "?" for each parameter
 ---@param ... any a string, a number, a boolean, nil or a uri
----@return table|nil result 
+---@return table|nil result
 ---@return string|nil err why it failed
 function sql_database:row(query, ...) end
 
@@ -32,7 +32,7 @@ function sql_database:row(query, ...) end
 ---```
 ---@param query string with "?" for each parameter
 ---@param ... any a string, a number, a boolean, nil or a uri
----@return any|nil result 
+---@return any|nil result
 ---@return string|nil err why it failed
 function sql_database:value(query, ...) end
 
@@ -54,7 +54,7 @@ function sql_database:exec(query, ...) end
 ---  tx:exec("UPDATE accounts SET credit = credit - ? WHERE name = ?", 1, "alice")
 ---end)
 ---```
----@param fn fun(tx: any): ...any 
+---@param fn fun(tx: any): ...any
 ---@return any|nil result what fn returned; nil, err if it failed
 function sql_database:transaction(fn) end
 
@@ -69,7 +69,7 @@ local sql = {}
 ---```
 ---@param url string of the database
 ---@param options? sql.open.options optional
----@return sql.database result 
+---@return sql.database result
 function sql.open(url, options) end
 
 ---@class sql.open.options

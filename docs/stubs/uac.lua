@@ -19,7 +19,7 @@ local uac = {}
 ---```lua
 ---uac.configure({ retry = 60 })
 ---```
----@param options uac.configure.options 
+---@param options uac.configure.options
 function uac.configure(options) end
 
 ---Keeps an address registered elsewhere, as long as the script names it. Reloads do not disturb
@@ -28,14 +28,14 @@ function uac.configure(options) end
 ---```lua
 ---uac.register({ registrar = "sip:provider.example", user = "4930123", password = "secret" })
 ---```
----@param account uac.register.account 
+---@param account uac.register.account
 function uac.register(account) end
 
 ---The state of the registrations, by name. Only in handlers.
 ---```lua
 ---for _, r in ipairs(uac.registrations()) do sip.log.info("%s: %s", r.name, r.state) end
 ---```
----@return uac.registration[] result 
+---@return uac.registration[] result
 function uac.registrations() end
 
 ---A target by way of an account: along the Service-Route supplied by its registrar (RFC 3608), by its
@@ -46,7 +46,7 @@ function uac.registrations() end
 ---```
 ---@param name string of the account
 ---@param uri? sip.uri|string default the unchanged Request-URI
----@return sip.targets|nil result for relay and fork
+---@return sip.destination|nil result for relay and fork
 ---@return string|nil err why it failed
 function uac.target(name, uri) end
 
@@ -57,7 +57,7 @@ function uac.target(name, uri) end
 ---uac.mask(req, { from = "sip:4930123@provider.example", display = "" })
 ---```
 ---@param req sip.request|sip.branch the request, or the branch of an on_branch
----@param options uac.mask.options 
+---@param options uac.mask.options
 ---@return boolean|nil result true
 ---@return string|nil err why it failed
 function uac.mask(req, options) end

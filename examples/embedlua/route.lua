@@ -2,6 +2,7 @@
 local registrar = require "registrar"
 local spam = require "spam"
 
+---@param req sip.request
 function route(req)
   if req.in_dialog then return req:relay() end
   if req.method == "REGISTER" then return registrar.save(req) end

@@ -242,3 +242,30 @@ func TestStubsAreLua(t *testing.T) {
 		t.Errorf("only %d classes", len(classes))
 	}
 }
+
+// What a language server needs to understand scripts as they are written.
+func TestStubsSayHowFunctionsAreCalled(t *testing.T) {
+	files, err := Generated(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct{ name, file, text string }{
+		{"require is the only part of package", "sip.lua", "function require(name) end"},
+		{"an optional argument left out", "sip.lua", "---@overload fun(self: sip.request, code: integer|sip.response, options?: sip.request.reply.options)"},
+		{"left out in a spec", "sip.test.lua", "---@overload fun(self: sip.test.leg, code: integer, options?: sip.test.leg.reply.options)"},
+		{"a uri cannot fail to become a uri", "sip.lua", "---@overload fun(text: sip.address|sip.uri): sip.uri\n"},
+		{"a string can", "sip.lua", "---@param text string\n"},
+		{"targets", "sip.lua", "---@param targets? sip.destination|nil|sip.targets"},
+		{"a reason in place of options", "sip.lua", "---@param options? sip.request.relay.options|string"},
+		{"keys of a target are optional", "sip.lua", "---@field next_hop? sip.uri|string"},
+		{"one target as an option", "sip.lua", "---@field target? sip.destination"},
+		{"a binding is a target", "registrar.lua", "---@class registrar.binding : sip.targeter"},
+		{"the arguments of events", "sip.lua", `---@overload fun(event: "registrar.bound", fn: fun(aor: string, binding: registrar.binding), options?: sip.on.options)`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if !bytes.Contains(files["docs/stubs/"+row.file], []byte(row.text)) {
+				t.Errorf("%s has no line %s", row.file, row.text)
+			}
+		})
+	}
+}

@@ -3,6 +3,8 @@ package describe
 import (
 	"bytes"
 	"fmt"
+	"regexp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -15,19 +17,22 @@ func Stubs(libraries []luabind.Library) map[string][]byte {
 	files := map[string][]byte{}
 	for i := range libraries {
 		if l := &libraries[i]; !isStandard(l) {
-			files[l.Name+".lua"] = stub(l)
+			files[l.Name+".lua"] = stub(l, libraries)
 		}
 	}
 	files[".luarc.json"] = Config(".")
 	return files
 }
 
-// Config is a .luarc.json for scripts whose stubs are in a directory.
+// Config is a .luarc.json for scripts whose stubs are in a directory. Of the library package only
+// require is there, and the stubs declare it. A local function's parameters have the types of what
+// it is called with: helpers of route need no annotations.
 func Config(dir string) []byte {
 	return fmt.Appendf(nil, `{
   "runtime.version": "Lua 5.1",
   "runtime.builtin": { "io": "disable", "debug": "disable", "package": "disable", "bit": "disable", "ffi": "disable", "jit": "disable", "utf8": "disable" },
   "workspace.library": [%q],
+  "type.inferParamType": true,
   "diagnostics.globals": ["route"],
   "diagnostics.disable": ["lowercase-global"]
 }
@@ -38,6 +43,7 @@ func Config(dir string) []byte {
 type stubber struct {
 	bytes.Buffer
 	l       *luabind.Library
+	all     []luabind.Library
 	pending []optionClass
 	named   map[string]bool
 }
@@ -48,8 +54,8 @@ type optionClass struct {
 	list []luabind.Option
 }
 
-func stub(l *luabind.Library) []byte {
-	s := &stubber{l: l, named: map[string]bool{}}
+func stub(l *luabind.Library, libraries []luabind.Library) []byte {
+	s := &stubber{l: l, all: libraries, named: map[string]bool{}}
 	fmt.Fprintf(s, "---@meta %s\n-- Made by `sipscript stubs`. %s\n\n", l.Name, l.Doc)
 	if l.Name == "sip" {
 		s.aliases()
@@ -71,7 +77,8 @@ func stub(l *luabind.Library) []byte {
 		fmt.Fprintf(s, "%s.%s = {}\n\n", name, inner)
 	}
 	for i := range l.Functions {
-		s.function(name+"."+l.Functions[i].Name, &l.Functions[i])
+		f := &l.Functions[i]
+		s.function(name+"."+f.Name, l.Name+"."+f.Name, f)
 	}
 	for len(s.pending) > 0 {
 		c := s.pending[0]
@@ -79,8 +86,11 @@ func stub(l *luabind.Library) []byte {
 		s.optionClass(c)
 	}
 	fmt.Fprintf(s, "return %s\n", name)
-	return s.Bytes()
+	return trailing.ReplaceAll(s.Bytes(), nil)
 }
+
+// trailing are spaces where a text is empty.
+var trailing = regexp.MustCompile(`(?m) +$`)
 
 // tables are the tables within the library: "json" of "json.encode".
 func (s *stubber) tables() []string {
@@ -108,8 +118,21 @@ func (s *stubber) libraryFields(prefix string) {
 	}
 }
 
+// aliases are types that the core has no object for, and require.
 func (s *stubber) aliases() {
-	s.WriteString("---@alias sip.targets string|sip.uri|sip.address|sip.target|table|any[]\n\n")
+	s.WriteString(`---An object of a module that names a target, such as a binding.
+---@class sip.targeter
+
+---@alias sip.destination string|sip.uri|sip.address|sip.target|sip.targeter
+---@alias sip.targets sip.destination|sip.destination[]
+
+---Loads a module of the server, or the Lua file NAME.lua of the script's directory. Only while the
+---file loads.
+---@param name string
+---@return any
+function require(name) end
+
+`)
 }
 
 // className is that of a type: types of the core are found from all files.
@@ -124,6 +147,10 @@ func (s *stubber) className(t *luabind.ObjectType) string {
 
 // typeOf is a type as the language server writes it. An argument takes more than a result is.
 func (s *stubber) typeOf(t luabind.Type, or []luabind.Type, object *luabind.ObjectType, named string, orNil, argument bool) string {
+	if t == luabind.TargetType && slices.Contains(or, luabind.List) {
+		or = slices.DeleteFunc(slices.Clone(or), func(t luabind.Type) bool { return t == luabind.List })
+		return s.typeOf(t, or, nil, "", orNil, argument) + "|sip.targets"
+	}
 	parts := []string{}
 	for _, t := range append([]luabind.Type{t}, or...) {
 		parts = append(parts, s.oneType(t, object, named, argument))
@@ -160,7 +187,7 @@ func (s *stubber) oneType(t luabind.Type, object *luabind.ObjectType, named stri
 		}
 		return "sip.uri"
 	case luabind.TargetType:
-		return "sip.targets"
+		return "sip.destination"
 	case luabind.ObjectOf:
 		switch {
 		case object != nil:
@@ -175,7 +202,15 @@ func (s *stubber) oneType(t luabind.Type, object *luabind.ObjectType, named stri
 
 func (s *stubber) class(t *luabind.ObjectType) {
 	name := s.className(t)
-	fmt.Fprintf(s, "---%s\n---@class %s\n", line(t.Doc), name)
+	if keys := t.Keys(); len(keys) > 0 {
+		s.optionClass(optionClass{name, keys})
+		return
+	}
+	base := ""
+	if t.IsTarget() {
+		base = " : sip.targeter"
+	}
+	fmt.Fprintf(s, "---%s\n---@class %s%s\n", line(t.Doc), name, base)
 	for i := range t.Fields {
 		f := &t.Fields[i]
 		fmt.Fprintf(s, "---@field %s %s %s\n", f.Name, s.typeOf(f.Type, f.Or, f.Object, "", f.OrNil, false), line(f.Doc))
@@ -186,11 +221,14 @@ func (s *stubber) class(t *luabind.ObjectType) {
 	local := strings.NewReplacer(".", "_", " ", "_").Replace(name)
 	fmt.Fprintf(s, "local %s = {}\n\n", local)
 	for i := range t.Methods {
-		s.function(local+":"+t.Methods[i].Name, &t.Methods[i])
+		m := &t.Methods[i]
+		s.function(local+":"+m.Name, name+"."+m.Name, m)
 	}
 }
 
-func (s *stubber) function(name string, f *luabind.Function) {
+// function writes one: name is as Lua declares it, "sip_request:relay"; its options are named after
+// full, "sip.request.relay".
+func (s *stubber) function(name, full string, f *luabind.Function) {
 	for text := range strings.SplitSeq(wrap(sentence(f.Doc)+" "+notes(f), ""), "\n") {
 		fmt.Fprintf(s, "---%s\n", text)
 	}
@@ -205,17 +243,18 @@ func (s *stubber) function(name string, f *luabind.Function) {
 	for i := range f.Params {
 		p := &f.Params[i]
 		if p.Rest {
-			fmt.Fprintf(s, "---@param ... %s %s\n", s.paramType(name, p), line(p.Doc))
+			fmt.Fprintf(s, "---@param ... %s %s\n", s.paramType(full, p), line(p.Doc))
 			names = append(names, "...")
 			continue
 		}
-		mark := ""
-		if p.Optional {
-			mark = "?"
+		types := s.paramType(full, p)
+		if len(p.Sure) > 0 {
+			types = s.unsure(p)
 		}
-		fmt.Fprintf(s, "---@param %s%s %s %s\n", p.Name, mark, s.paramType(name, p), line(paramNote(p)))
+		fmt.Fprintf(s, "---@param %s %s %s\n", paramName(p), types, line(paramNote(p)))
 		names = append(names, p.Name)
 	}
+	s.overloads(name, full, f)
 	for i := range f.Results {
 		r := &f.Results[i]
 		if r.Name == "..." {
@@ -225,6 +264,85 @@ func (s *stubber) function(name string, f *luabind.Function) {
 		fmt.Fprintf(s, "---@return %s %s %s\n", s.typeOf(r.Type, r.Or, r.Object, r.Named, r.OrNil, false), resultName(r, i), line(r.Doc))
 	}
 	fmt.Fprintf(s, "function %s(%s) end\n\n", name, strings.Join(names, ", "))
+}
+
+func paramName(p *luabind.Param) string {
+	if p.Optional {
+		return p.Name + "?"
+	}
+	return p.Name
+}
+
+// unsure are the types of an argument with which the function may fail. The others have an
+// overload: where both match, the language server takes the results of both.
+func (s *stubber) unsure(p *luabind.Param) string {
+	var list []string
+	for _, t := range append([]luabind.Type{p.Type}, p.Or...) {
+		if !slices.Contains(p.Sure, t) {
+			list = append(list, s.oneType(t, nil, "", false))
+		}
+	}
+	return strings.Join(list, "|")
+}
+
+// overloads are the other ways to call a function: without an optional parameter before others,
+// with an argument that cannot be wrong, and, of sip.on, with each event.
+func (s *stubber) overloads(name, full string, f *luabind.Function) {
+	for i := range f.Params {
+		p := &f.Params[i]
+		switch {
+		case p.LeftOut:
+			s.overload(name, s.paramList(full, slices.Delete(slices.Clone(f.Params), i, i+1)), f.Results)
+		case len(p.Sure) > 0:
+			list, result := s.paramList(full, f.Params), f.Results[0]
+			list[i] = p.Name + ": " + s.typeOf(p.Sure[0], p.Sure[1:], p.Object, "", false, false)
+			result.OrNil = false
+			s.overload(name, list, []luabind.Result{result})
+		case p.Event && i+1 < len(f.Params):
+			for j := range s.all {
+				for k := range s.all[j].Events {
+					s.onEvent(full, &s.all[j], &s.all[j].Events[k], f.Params[i+2:])
+				}
+			}
+		}
+	}
+}
+
+func (s *stubber) paramList(function string, params []luabind.Param) []string {
+	list := make([]string, len(params))
+	for i := range params {
+		list[i] = paramName(&params[i]) + ": " + s.paramType(function, &params[i])
+	}
+	return list
+}
+
+func (s *stubber) overload(name string, params []string, results []luabind.Result) {
+	if object, _, isMethod := strings.Cut(name, ":"); isMethod {
+		params = append([]string{"self: " + strings.ReplaceAll(object, "_", ".")}, params...)
+	}
+	var out []string
+	for i := range results {
+		r := &results[i]
+		out = append(out, s.typeOf(r.Type, r.Or, r.Object, r.Named, r.OrNil, false))
+	}
+	text := "fun(" + strings.Join(params, ", ") + ")"
+	if len(out) > 0 {
+		text += ": " + strings.Join(out, ", ")
+	}
+	fmt.Fprintf(s, "---@overload %s\n", text)
+}
+
+// onEvent is sip.on with one event, whose arguments are known. more are the parameters after the
+// function.
+func (s *stubber) onEvent(function string, l *luabind.Library, e *luabind.Event, more []luabind.Param) {
+	of := stubber{l: l}
+	var list []string
+	for i := range e.Params {
+		p := &e.Params[i]
+		list = append(list, paramName(p)+": "+of.typeOf(p.Type, p.Or, p.Object, "", false, false))
+	}
+	params := append([]string{fmt.Sprintf("event: %q", e.Name), "fn: fun(" + strings.Join(list, ", ") + ")"}, s.paramList(function, more)...)
+	s.overload("", params, nil)
 }
 
 func resultName(r *luabind.Result, i int) string {
@@ -247,16 +365,20 @@ func (s *stubber) paramType(function string, p *luabind.Param) string {
 		return literals(p.OneOf)
 	}
 	list := options(p)
-	if len(list) == 0 {
+	if len(list) == 0 || p.Type == luabind.TargetType {
 		return s.typeOf(p.Type, p.Or, p.Object, "", false, true)
 	}
-	class := s.l.Name + "." + strings.NewReplacer(":", ".", "_", ".").Replace(strings.TrimPrefix(function, s.l.Name+".")) + "." + p.Name
+	class := function + "." + p.Name
 	if !s.named[class] {
 		s.named[class] = true
 		s.pending = append(s.pending, optionClass{class, list})
 	}
+	types := p.Or
 	if p.Type != luabind.Table {
-		return s.typeOf(p.Type, nil, nil, "", false, true) + "|" + class
+		types = append([]luabind.Type{p.Type}, types...)
+	}
+	for _, t := range types {
+		class += "|" + s.oneType(t, nil, "", true)
 	}
 	return class
 }
@@ -280,7 +402,7 @@ func (s *stubber) optionType(class string, o *luabind.Option) string {
 		return literals(o.OneOf)
 	case o.Kind == luabind.FunctionType && o.Type != "":
 		return callback(o.Type)
-	case len(o.Options) > 0:
+	case len(o.Options) > 0 && o.Kind != luabind.TargetType:
 		inner := class + "." + o.Name
 		s.pending = append(s.pending, optionClass{inner, o.Options})
 		return inner

@@ -11,6 +11,7 @@ auth.configure { identity_headers = "trusted" }
 
 -- route is called once for each new request. It makes one decision (relay, reply, save ...) and
 -- returns.
+---@param req sip.request
 function route(req)
   -- Within a call the request follows the Record-Route that we signed below. Otherwise it is
   -- answered 481.
