@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/sipscript/sipscript/luabind/internal/syntax"
@@ -24,6 +25,7 @@ type program struct {
 	parts map[string]*part // by the name required
 	paths []string
 	root  *os.Root // behind files, nil if the files are the embedder's
+	cover *Coverage
 }
 
 // close lets go of the directory: nothing is required once the VMs have been built.
@@ -41,7 +43,7 @@ type part struct {
 
 // open reads and compiles the script.
 func (o *Options) open() (*program, error) {
-	p := &program{name: o.Name, files: o.Files, parts: map[string]*part{}}
+	p := &program{name: o.Name, files: o.Files, parts: map[string]*part{}, cover: o.Cover}
 	text := o.Source
 	if o.Script != "" {
 		b, err := os.ReadFile(o.Script)
@@ -64,7 +66,11 @@ func (o *Options) open() (*program, error) {
 	if p.name == "" {
 		p.name = "script"
 	}
-	proto, err := compile(text, p.name)
+	path := ""
+	if len(p.paths) > 0 {
+		path = p.paths[0]
+	}
+	proto, err := p.compile(text, p.name, path)
 	if err != nil {
 		p.close()
 		return nil, err
@@ -75,6 +81,14 @@ func (o *Options) open() (*program, error) {
 
 // compile makes a prototype, which any number of VMs may share.
 func compile(text, name string) (*lua.FunctionProto, error) { return syntax.Compile(text, name) }
+
+// compile is compile with counts, if they are asked for and the text is a file's.
+func (p *program) compile(text, name, path string) (*lua.FunctionProto, error) {
+	if p.cover == nil || path == "" {
+		return compile(text, name)
+	}
+	return p.cover.compile(text, name, path)
+}
 
 // errNoFile says that a required name is not a file either.
 var errNoFile = errors.New("no such file")
@@ -101,17 +115,21 @@ func (p *program) require(name string) (*part, error) {
 			return nil, err
 		}
 		shown := path.Join(filepath.ToSlash(p.dir), file)
-		proto, err := compile(string(b), shown)
+		abs := ""
+		if p.dir != "" {
+			if abs, err = filepath.Abs(filepath.Join(p.dir, filepath.FromSlash(file))); err != nil {
+				abs = ""
+			}
+		}
+		if abs != "" && !slices.Contains(p.paths, abs) { // also of one that does not compile: it is to be watched
+			p.paths = append(p.paths, abs)
+		}
+		proto, err := p.compile(string(b), shown, abs)
 		if err != nil {
 			return nil, err
 		}
 		f := &part{name: shown, proto: proto}
 		p.parts[name] = f
-		if p.dir != "" {
-			if abs, err := filepath.Abs(filepath.Join(p.dir, filepath.FromSlash(file))); err == nil {
-				p.paths = append(p.paths, abs)
-			}
-		}
 		return f, nil
 	}
 	return nil, errNoFile

@@ -61,6 +61,9 @@ func (r *Router) build(ctx context.Context, number uint64) (*generation, error) 
 	g.ctx, g.cancel = context.WithCancel(r.ctx)
 	if err := g.open(); err != nil {
 		g.close()
+		r.mu.Lock()
+		r.tried = p.paths
+		r.mu.Unlock()
 		return nil, err
 	}
 	g.listening = map[string]bool{}

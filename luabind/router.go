@@ -45,6 +45,9 @@ type Options struct {
 	Env    func(name string) string // sip.env, default os.Getenv
 	// Of math.random and sip.random in a simulation; 0 seeds at random
 	Seed uint64
+	// Cover counts which lines of the script and its required files run. nil, the default, costs
+	// nothing.
+	Cover *Coverage
 	// Library allows a script without a route function: a spec, or a test of a module.
 	Library bool
 }
@@ -78,6 +81,7 @@ type Router struct {
 
 	mu      sync.Mutex  // held only briefly; guards what follows
 	current *generation // written with building held
+	tried   []string    // the paths of the last that could not be built
 	figures []*figures  // by lane, the background lane's last
 }
 
@@ -281,13 +285,17 @@ func (r *Router) AwaitReady(ctx context.Context) error {
 	return nil
 }
 
-// Files are the paths of the script and the Lua files it requires, for whoever watches them.
+// Files are the paths of the script and the Lua files it requires, for whoever watches them; before
+// one is in service, those that the last attempt has read.
 func (r *Router) Files() []string {
 	r.mu.Lock()
-	g := r.current
+	g, tried := r.current, r.tried
 	r.mu.Unlock()
 	if g != nil {
 		return append([]string(nil), g.program.paths...)
+	}
+	if tried != nil {
+		return append([]string(nil), tried...)
 	}
 	if p, err := r.opts.open(); err == nil {
 		p.close()

@@ -179,7 +179,7 @@ end
 `)
 			write(t, filepath.Join(dir, "x_spec.lua"), text)
 			var out bytes.Buffer
-			s := spec.Run(&out, []string{filepath.Join(dir, "x_spec.lua")}, spec.Options{Modules: all.ForSpec, Seed: 1}, false)
+			s := spec.Run(&out, []string{filepath.Join(dir, "x_spec.lua")}, spec.Options{Modules: all.ForSpec, Seed: 1}, spec.Show{})
 			if s.Failed > 0 || s.Passed == 0 {
 				t.Errorf("%s\n%s", text, out.String())
 			}

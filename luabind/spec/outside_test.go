@@ -24,7 +24,7 @@ func against(t *testing.T, script, text string) (string, spec.Summary) {
 		})
 	}
 	var out strings.Builder
-	s := spec.Run(&out, []string{filepath.Join(dir, "x_spec.lua")}, spec.Options{Modules: all.ForSpec, Seed: 1}, false)
+	s := spec.Run(&out, []string{filepath.Join(dir, "x_spec.lua")}, spec.Options{Modules: all.ForSpec, Seed: 1}, spec.Show{})
 	return out.String(), s
 }
 

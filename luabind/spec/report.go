@@ -4,37 +4,61 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/sipscript/sipscript/luabind"
 )
 
 // This file prints how tests went.
 
-// Summary is the result of a run.
-type Summary struct{ Passed, Failed, Left int }
+// Summary is the result of a run. A file that could not be run is a Result without a name.
+type Summary struct {
+	Passed, Failed int
+	Left           int // tests that Options.Run left out
+	Seed           uint64
+	Results        []Result
+	Coverage       []luabind.FileCoverage // what Options.Cover counted
+}
+
+// Show says what Run prints beside the failures.
+type Show struct {
+	Verbose  bool // the messages and logs of all tests
+	Coverage bool
+}
 
 // Run runs the specs and prints a line for each test and, for one that failed, why, with what went
-// over the links. verbose prints that for all.
-func Run(out io.Writer, files []string, o Options, verbose bool) Summary {
-	var s Summary
+// over the links. The coverage follows, if it is asked for and Options.Cover counts it.
+func Run(out io.Writer, files []string, o Options, show Show) Summary {
+	s := Summary{Seed: o.Seed}
 	for _, file := range files {
 		ran := 0
 		tests, err := File(file, o, func(r Result) {
 			ran++
+			s.Results = append(s.Results, r)
 			if r.Passed {
 				s.Passed++
 			} else {
 				s.Failed++
 			}
-			print(out, &r, verbose)
+			print(out, &r, show.Verbose)
 		})
+		text := ""
 		switch {
 		case err != nil:
-			s.Failed++
-			fmt.Fprintf(out, "FAIL  %s\n%s", file, indented(failure(err)))
+			text = failure(err)
 		case tests == 0:
+			text = "there is no test in it: t.it(\"…\", function() … end)"
+		}
+		if text != "" {
 			s.Failed++
-			fmt.Fprintf(out, "FAIL  %s\n%s", file, indented("there is no test in it: t.it(\"…\", function() … end)"))
+			s.Results = append(s.Results, Result{File: file, Failure: text})
+			fmt.Fprintf(out, "FAIL  %s\n%s", file, indented(text))
 		}
 		s.Left += tests - ran
+	}
+	if o.Cover != nil {
+		if s.Coverage = o.Cover.Files(); show.Coverage {
+			_ = WriteCoverage(out, s.Coverage)
+		}
 	}
 	fmt.Fprintf(out, "%d passed, %d failed (seed %d)\n", s.Passed, s.Failed, o.Seed)
 	return s

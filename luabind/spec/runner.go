@@ -24,6 +24,13 @@ type Options struct {
 	// Of losses, tags, and whatever is random; the same seed makes the same run
 	Seed uint64
 	Run  *regexp.Regexp // which tests, by "file: name"; nil for all
+	// Cover counts what runs of the scripts under test. It may be nil.
+	Cover *luabind.Coverage
+	// Begin is told each file before it is run. It may be nil.
+	Begin func(file string)
+	// Read is told the absolute path of each Lua file that a test read, the spec included. It may
+	// be nil.
+	Read func(path string)
 }
 
 // Result is how one test ended.
@@ -47,6 +54,9 @@ const (
 // File runs the tests of one file in their order, calling each with every result. The error is that
 // of a file that can't be run at all; tests is how many it has, those included that Run leaves out.
 func File(file string, o Options, each func(Result)) (tests int, err error) {
+	if o.Begin != nil {
+		o.Begin(file)
+	}
 	w, err := newWorld(file, o.Seed, &o)
 	names := make([]string, len(w.plan.tests))
 	for i, t := range w.plan.tests {

@@ -103,16 +103,19 @@ func (w *world) start(o serverOptions) (*server, error) {
 	}
 	logger := w.log.logger(name)
 	script.Args, script.Budget, script.Log, script.Seed = o.Args, o.Budget, logger, 1
+	script.Cover = w.opts.Cover
 	script.Env = func(name string) string { return o.Env[name] }
 	if w.opts.Modules != nil {
 		if script.Modules, err = w.opts.Modules(&w.outside); err != nil {
 			return nil, err
 		}
 	}
+	w.read(script.Script)
 	router, err := luabind.NewRouter(script)
 	if err != nil {
 		return nil, err
 	}
+	w.routers = append(w.routers, router)
 	var wire transport.Wire
 	network := func(r transport.Receiver) (transport.Wire, error) {
 		var err error

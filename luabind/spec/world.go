@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -29,6 +30,7 @@ type world struct {
 	ladder   ladder
 	plan     plan
 	servers  []*server
+	routers  []*luabind.Router // of all servers, those included that did not start
 	phones   []*phone.Phone
 	troubles []string // what fails the test whatever its function does
 
@@ -58,6 +60,7 @@ func newWorld(file string, seed uint64, opts *Options) (*world, error) {
 		w.trouble(fmt.Errorf("panic: %v\n%s", v, stack))
 	}})
 	w.sim.Drive(w.lane)
+	w.read(file)
 	var err error
 	w.router, err = luabind.NewRouter(luabind.Options{Script: file, Modules: []luabind.Opener{opener{w}}, Budget: specBudget, Log: w.log.logger("spec"),
 		Seed: seed, Library: true})
@@ -71,6 +74,7 @@ func newWorld(file string, seed uint64, opts *Options) (*world, error) {
 func (w *world) close() {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
+	w.tellRead()
 	for _, s := range w.servers {
 		_ = s.engine.Shutdown(ctx)
 	}
@@ -83,6 +87,31 @@ func (w *world) close() {
 	w.lane.Stop()
 	if r := w.outside.redis; r != nil {
 		r.r.Close()
+	}
+}
+
+// read tells that a file was read; "" is none.
+func (w *world) read(path string) {
+	if w.opts.Read == nil || path == "" {
+		return
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		w.opts.Read(abs)
+	}
+}
+
+// tellRead tells what the spec and the scripts required.
+func (w *world) tellRead() {
+	if w.opts.Read == nil {
+		return
+	}
+	for _, r := range append(w.routers, w.router) {
+		if r == nil {
+			continue
+		}
+		for _, path := range r.Files() {
+			w.opts.Read(path)
+		}
 	}
 }
 

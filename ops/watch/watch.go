@@ -28,7 +28,7 @@ const (
 	maxFile = 16 << 20
 )
 
-// Options of a Watcher. Files and Changed are required.
+// Options of a Watcher. Files and Changed, or ChangedFiles, are required.
 type Options struct {
 	// Files returns the paths to watch; it is called again after each change, because a new script
 	// may require other files.
@@ -37,6 +37,9 @@ type Options struct {
 	// the last call. After an error, it is also called for a change of any file in the directories
 	// with the extension of a watched one: the missing file may have arrived.
 	Changed func() error
+	// ChangedFiles is called in place of Changed, if it is given, with the paths whose contents
+	// differ; none after an error if only another file's did.
+	ChangedFiles func(paths []string) error
 	// Failed is called when a directory cannot be watched (any more). It may be nil.
 	Failed func(error)
 	// Quiet replaces DefaultQuiet.
@@ -123,8 +126,13 @@ func (w *Watcher) compare() {
 	}
 	// What is read from here on is newer than now: a write that comes meanwhile brings an event and
 	// another round.
+	before := w.seen
 	w.seen = now
-	w.failed = w.opts.Changed() != nil
+	if w.opts.ChangedFiles != nil {
+		w.failed = w.opts.ChangedFiles(differing(before, now)) != nil
+	} else {
+		w.failed = w.opts.Changed() != nil
+	}
 	files = w.opts.Files()
 	if err := w.follow(files); err != nil {
 		w.report(err)
@@ -136,6 +144,18 @@ func (w *Watcher) compare() {
 			w.seen[path] = sum
 		}
 	}
+}
+
+// differing are the paths whose sums differ, in order; one that is no longer watched is not among
+// them.
+func differing(before, now map[string][sha256.Size]byte) (paths []string) {
+	for path, sum := range now {
+		if old, ok := before[path]; !ok || old != sum {
+			paths = append(paths, path)
+		}
+	}
+	slices.Sort(paths)
+	return paths
 }
 
 // kin reports whether the path looks like one of the files watched.

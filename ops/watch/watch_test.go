@@ -151,3 +151,34 @@ func TestAfterAFailureNewFilesCount(t *testing.T) {
 	s.write(t, "lib.lua", "now it is there")
 	s.expect(t, 2)
 }
+
+func TestChangedFilesAreNamed(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(path(name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("a.lua", "one")
+	write("b.lua", "one")
+	calls := make(chan []string, 10)
+	w, err := New(Options{Files: func() []string { return []string{path("a.lua"), path("b.lua")} }, Quiet: 5 * time.Millisecond,
+		ChangedFiles: func(paths []string) error { calls <- paths; return errors.New("no") }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { w.Run(ctx); close(done) }()
+	defer func() { cancel(); <-done }()
+	write("b.lua", "two")
+	if got := <-calls; len(got) != 1 || got[0] != path("b.lua") {
+		t.Errorf("changed: %q", got)
+	}
+	write("c.lua", "one") // after an error this may be what was missing
+	if got := <-calls; len(got) != 0 {
+		t.Errorf("changed: %q", got)
+	}
+}
