@@ -31,6 +31,7 @@ import "github.com/sipscript/sipscript/engine/proxy"
 //     answer and ends this. They come before the next target of a serial order; each has its own
 //     times, and no Delay. Their own Others are ignored; so are those of a request that is not
 //     forked.
+//   - Gateway *Gateway: what a gateway of a list has in addition; nil for none
 //   - Value any: the caller's own (a script's table, its vars); Response.Target brings it back.
 //   - FlowOnly bool: the client asked to be reached on Flow and nowhere else (RFC 5626 §7).
 //     Without it, if the connection is gone, the address in URI is tried if it can be the client's:
@@ -39,6 +40,7 @@ import "github.com/sipscript/sipscript/engine/proxy"
 // Methods:
 //   - Check() error. Check refuses what cannot be sent: URIs that do not parse, headers owned by
 //     the engine, line breaks.
+//   - Ruled() bool. Ruled reports whether the Target has a Rule.
 //   - String() string. String names the target in logs.
 type Target = proxy.Target
 
@@ -48,6 +50,7 @@ type Target = proxy.Target
 //   - Defaults Target. Defaults are used for what a Target leaves empty. Its headers are set before
 //     the Target's own.
 //   - Order Order
+//   - Ordered bool: Order is meant even if a Target has a Rule
 //   - Failover func(res *Response) bool. Failover decides (Serial, ByQ) whether the failure res
 //     leads to the next target. nil: every failure except 6xx.
 //   - Nobody int: the outcome if there are no targets at all: 0 is 480, nobody is there for the
@@ -107,6 +110,8 @@ type Mask = proxy.Mask
 //   - Drop() error. Drop keeps a provisional response from going on. It works in OnResponse only; a
 //     final response, or a reliable provisional one (RFC 3262), can't be dropped.
 //   - Dropped() bool. Dropped reports whether Drop was called.
+//   - Early() bool. Early reports whether a provisional response other than 100 came before it from
+//     the same target.
 //   - Final() bool. Final reports whether the code is 200 or above.
 //   - Message() *message.Message: the response with the edits made so far, for reading only. A
 //     response made here has a start line and nothing more.
@@ -143,3 +148,38 @@ type Branch = proxy.Branch
 
 // Order says how the targets of a fork are tried (§16.6).
 type Order = proxy.Order
+
+// Gateway is what a Target has that is one of a list somebody looks after. All may be zero.
+//
+// Fields:
+//   - Peer *transport.Peer: an address of NextHop that was looked up before. A request for a sips
+//     URI ignores one that is not reached over TLS.
+//   - Host string: "host" or "host:port", in place of those of the Request-URI.
+//   - Guard Guard: asked before a request leaves for the Target, and learns what becomes of it.
+//     Requests forwarded without a transaction pass it by.
+//   - Counted bool: the Guard counts calls, so that an INVITE must be record-routed: otherwise its
+//     end would not be seen.
+//   - Rule *Rule: how a list with this Target is tried unless the ForkOptions say otherwise.
+type Gateway = proxy.Gateway
+
+// Rule is how a list of Targets is tried if nobody says otherwise.
+//
+// Fields:
+//   - Order Order
+//   - Failover func(res *Response) bool: as in ForkOptions
+type Rule = proxy.Rule
+
+// Guard stands before a place that requests are sent to. Several Targets, on all lanes, may have
+// the same one; its methods must not block.
+type Guard = proxy.Guard
+
+// Outcome is what became of a request at a Target.
+//
+// Fields:
+//   - Code int: the final one; that of Cause if there was none
+//   - Cause string: "" for a response from the network, otherwise one of the Cause constants
+//   - Err error: why nothing could be sent, or what was sent did not arrive; may be nil
+//   - Early bool: A provisional response came before it, other than 100: somebody rang, or was
+//     about to
+//   - Cancelled bool: The request was cancelled before: the outcome says nothing about the Target
+type Outcome = proxy.Outcome

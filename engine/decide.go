@@ -192,6 +192,9 @@ func (r *Request) Relay(targets []*Target, o *ForkOptions) (bool, error) {
 	if err := checkTargets(targets, o); err != nil {
 		return false, err
 	}
+	if err := r.mayCount(targets, "relay"); err != nil {
+		return false, err
+	}
 	if err := r.mayFork("relay"); err != nil {
 		return false, err
 	}
@@ -291,6 +294,9 @@ func (r *Request) Fork(targets []*Target, o *ForkOptions) (*Response, error) {
 	if err := checkTargets(targets, o); err != nil {
 		return nil, err
 	}
+	if err := r.mayCount(targets, "fork"); err != nil {
+		return nil, err
+	}
 	if r.ctx.Server.Stateless {
 		r.unit.e.log.Debug("not forked: it has no transaction", "call_id", string(r.callID()), "method", r.methodText())
 		return proxy.NewResponse(481, "", nil), nil
@@ -319,6 +325,19 @@ func (r *Request) Fork(targets []*Target, o *ForkOptions) (*Response, error) {
 		return r.ctx.Vouched(o, false).Wait(), nil
 	}
 	return r.ctx.Fork(targets, o, false).Wait(), nil
+}
+
+// mayCount refuses a call to a target that counts its calls if the call's end would not be seen.
+func (r *Request) mayCount(targets []*Target, what string) error {
+	if r.method != message.MethodInvite || r.inDialog || r.ctx.Recorded() && what != "forward" {
+		return nil
+	}
+	for _, t := range targets {
+		if t.Gateway != nil && t.Gateway.Counted {
+			return misuse("%s: the calls of %s are counted, and the end of this one would not be seen: relay it after req:record_route()", what, t)
+		}
+	}
+	return nil
 }
 
 // checkTargets refuses targets that have no destination or contain what cannot be sent.
@@ -359,6 +378,9 @@ func (r *Request) Forward(t *Target) (bool, error) {
 		t = targets[0]
 	}
 	if err := checkTargets(targets, nil); err != nil {
+		return false, err
+	}
+	if err := r.mayCount(targets, "forward"); err != nil {
 		return false, err
 	}
 	r.decided = true

@@ -33,6 +33,7 @@ type Engine struct {
 	wire       transport.Wire
 	stack      *transport.Stack // nil in a simulation
 	lookups    *lookups         // nil when the Config brought a resolver
+	resolver   proxy.Resolver   // either of them
 	domains    *Domains
 	self       []localName // what IsLocal knows in addition to the domains
 	seed       maphash.Seed
@@ -162,6 +163,7 @@ func (e *Engine) makeLanes() error {
 		}
 		e.lookups, env.Resolver = r, r
 	}
+	e.resolver = env.Resolver
 	o := lane.Options{Clock: c.Clock, Meter: c.Meter, Panicked: func(l *lane.Lane, v any, stack []byte) {
 		e.log.Error("panic in the engine; the message was abandoned", "lane", l.ID(), "panic", fmt.Sprint(v), "stack", string(stack))
 	}}

@@ -72,7 +72,7 @@ func BenchmarkTargets(b *testing.B) {
 	b.Run("options", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := v.relayOptions(v.main, &reqObj{vm: v}, opts, "relay"); err != nil {
+			if _, err := v.relayOptions(v.main, &reqObj{vm: v}, opts, "relay", false); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -66,7 +67,7 @@ func (v *vm) relayArgs(l *lua.LState, o *reqObj, name string) relayed {
 	if !ok {
 		raise(l, "req:%s: options must be a table, not %s", name, describe(second))
 	}
-	opts, err := v.relayOptions(l, o, x, name)
+	opts, err := v.relayOptions(l, o, x, name, slices.ContainsFunc(targets, (*engine.Target).Ruled))
 	if err != nil {
 		raise(l, "req:%s: %v", name, err)
 	}
@@ -112,7 +113,7 @@ func callbackKey(name, signature, doc string, of func(*relayTable) **lua.LFuncti
 // relayKeys are the options of relay; those of fork are the same without on_failure.
 var relayKeys = keysOf(append([]key[*relayTable]{
 	relayKey("order", Option{Kind: String, OneOf: []string{"parallel", "serial", "q"},
-		Doc: "all targets at once (default), one after the other, or equal q at once and groups one after the other"}, setOrder),
+		Doc: "all targets at once (default, except for a list of `dispatch`), one after the other, or equal q at once and groups one after the other"}, setOrder),
 	relayKey("failover", Option{Kind: List, Type: "list | function(res)",
 		Doc: "for serial and q: the codes and classes (\"5xx\") after which the next target is tried, or a function that decides; default all except 6xx; not asked after the last target, of which on_response is told"},
 		func(_ *vm, r *relayTable, value lua.LValue) error { r.failover = value; return nil }),
@@ -165,10 +166,13 @@ func setOrder(_ *vm, r *relayTable, value lua.LValue) error {
 	default:
 		return fmt.Errorf("order must be \"parallel\", \"serial\" or \"q\", not %s", describe(value))
 	}
+	r.opts.Ordered = true
 	return nil
 }
 
-func (v *vm) relayOptions(l *lua.LState, o *reqObj, x *lua.LTable, name string) (*engine.ForkOptions, error) {
+// relayOptions reads the options of relay and fork. ruled: the targets have a rule of their own,
+// which is serial.
+func (v *vm) relayOptions(l *lua.LState, o *reqObj, x *lua.LTable, name string, ruled bool) (*engine.ForkOptions, error) {
 	r := relayTable{opts: &engine.ForkOptions{}}
 	if lv := x.RawGetString("uri"); lv != lua.LNil {
 		if err := setURI(v, &r.opts.Defaults, lv); err != nil {
@@ -179,6 +183,9 @@ func (v *vm) relayOptions(l *lua.LState, o *reqObj, x *lua.LTable, name string) 
 		return nil, err
 	}
 	if r.failover != nil {
+		if r.opts.Order == engine.Parallel && (r.opts.Ordered || !ruled) {
+			return nil, errors.New(`failover needs order "serial" or "q"`)
+		}
 		if err := v.failover(l, o, r.failover, r.opts); err != nil {
 			return nil, err
 		}
@@ -215,9 +222,6 @@ func (v *vm) failover(l *lua.LState, o *reqObj, value lua.LValue, opts *engine.F
 			return err
 		}
 		opts.Failover = func(res *engine.Response) bool { return codes.has(res.Code()) }
-	}
-	if opts.Order == engine.Parallel {
-		return fmt.Errorf("failover needs order \"serial\" or \"q\"")
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ if res.code == 486 then req:reply(res) end`,
 		}).of(addressType),
 		resField("source", Table, "where it came from; nil for one made here", func(c *Call, o *resObj) lua.LValue { return responseSource(c.l, o.res) }).of(endpointShape).orNil(),
 		resField("target", TargetType, "the target that answered, as the script passed it", func(c *Call, o *resObj) lua.LValue { return c.vm.targetValue(o.res.Target()) }).orNil(),
-		resField("cause", String, `why there is no response from the network: "timeout", "unreachable", "cancelled", "empty" or "shutdown"; nil for one from the network`,
+		resField("cause", String, `why there is no response from the network: "timeout", "unreachable", "cancelled", "empty", "full" or "shutdown"; nil for one from the network`,
 			func(_ *Call, o *resObj) lua.LValue {
 				if cause := o.res.Cause(); cause != "" {
 					return lua.LString(cause)

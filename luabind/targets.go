@@ -146,6 +146,9 @@ func setURI(_ *vm, t *engine.Target, lv lua.LValue) error {
 				return errors.New("uri: the object no longer names a target")
 			}
 			*t = *base
+			if base.URI == "" { // it leads elsewhere without changing the Request-URI
+				return nil
+			}
 			lv = lua.LString(base.URI)
 		}
 	}

@@ -199,7 +199,7 @@ function sip_request:set_body(body, content_type) end
 ---@field contacts sip.address[] the Contacts, without malformed ones
 ---@field source sip.endpoint|nil where it came from; nil for one made here
 ---@field target sip.destination|nil the target that answered, as the script passed it
----@field cause string|nil why there is no response from the network: "timeout", "unreachable", "cancelled", "empty" or "shutdown"; nil for one from the network
+---@field cause string|nil why there is no response from the network: "timeout", "unreachable", "cancelled", "empty", "full" or "shutdown"; nil for one from the network
 local sip_response = {}
 
 ---Keeps a provisional response from being forwarded. Raises for a final one, and a reliable one
@@ -831,7 +831,7 @@ function sip.shared(name, options) end
 ---@field expires? number seconds for which the Contacts are valid
 
 ---@class sip.request.relay.options
----@field order? "parallel"|"serial"|"q" all targets at once (default), one after the other, or equal q at once and groups one after the other
+---@field order? "parallel"|"serial"|"q" all targets at once (default, except for a list of `dispatch`), one after the other, or equal q at once and groups one after the other
 ---@field failover? string|any[]|fun(res: sip.response): boolean for serial and q: the codes and classes ("5xx") after which the next target is tried, or a function that decides; default all except 6xx; not asked after the last target, of which on_response is told
 ---@field follow_redirects? boolean try the Contacts of a 3xx
 ---@field on_branch? fun(branch: sip.branch, req: sip.request): ...any edits the request of one branch
@@ -853,7 +853,7 @@ function sip.shared(name, options) end
 ---@field vars? table values of your own, read back as res.target.vars
 
 ---@class sip.request.fork.options
----@field order? "parallel"|"serial"|"q" all targets at once (default), one after the other, or equal q at once and groups one after the other
+---@field order? "parallel"|"serial"|"q" all targets at once (default, except for a list of `dispatch`), one after the other, or equal q at once and groups one after the other
 ---@field failover? string|any[]|fun(res: sip.response): boolean for serial and q: the codes and classes ("5xx") after which the next target is tried, or a function that decides; default all except 6xx; not asked after the last target, of which on_response is told
 ---@field follow_redirects? boolean try the Contacts of a 3xx
 ---@field on_branch? fun(branch: sip.branch, req: sip.request): ...any edits the request of one branch

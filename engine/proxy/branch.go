@@ -25,7 +25,8 @@ type Branch struct {
 	client *transaction.Client
 	peers  []transport.Peer // still to be tried (RFC 3263 §4.3)
 
-	altered *alteration // nil while nothing is changed that answers must agree with
+	admitted *admission  // nil unless a Guard let it in and does not know the outcome
+	altered  *alteration // nil while nothing is changed that answers must agree with
 
 	timer                                  lane.Timer
 	startAt, limitAt, replyAt, ringAt, cAt lane.Time // 0: not set
@@ -160,6 +161,8 @@ func (b *Branch) prepare() {
 	}
 	hop, peer, err := x.destination(b.msg, b.target, &b.fork.opts.Defaults)
 	switch {
+	case err == nil && !b.enter():
+		b.full()
 	case err != nil:
 		b.fail(err)
 	case hop == nil:
@@ -313,6 +316,7 @@ func (b *Branch) arm() {
 func (b *Branch) fail(err error) {
 	b.drop()
 	b.tell(err)
+	b.failing(err)
 	x := b.fork.x
 	x.later(event{b, NewResponse(b.codeOf(err), CauseUnreachable, b.target.shown()), true})
 }
@@ -357,6 +361,7 @@ func (w *waiting) Failed(c *transaction.Client, err error) {
 	timeout := errors.Is(err, transaction.ErrTimeout)
 	if !timeout { // the response code reports silence
 		b.tell(err)
+		b.failing(err)
 	}
 	b.failedAt(c.To(), timeout)
 	// It took the request by TCP and was silent: the same over UDP would only double the wait

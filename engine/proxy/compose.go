@@ -35,6 +35,11 @@ func (x *Context) compose(m *message.Message, t, d *Target) error {
 	if uri := or(t.URI, d.URI); uri != "" {
 		m.SetRequestURI(requestURI(uri))
 	}
+	if host := t.host(); host != "" {
+		if err := rehost(m, host); err != nil {
+			return err
+		}
+	}
 	path := t.Path
 	if path == nil {
 		path = d.Path
@@ -115,6 +120,9 @@ func (x *Context) destination(m *message.Message, t, d *Target) (*NextHop, trans
 		return nil, *x.flow, nil
 	}
 	uri := m.RequestURI()
+	if p := t.peer(); p != nil && (p.Kind.Secure() || !isSIPS(uri) && !isSIPS(view(t.NextHop))) {
+		return nil, *p, nil
+	}
 	if to := or(t.NextHop, d.NextHop); to != "" {
 		uri = view(to)
 	} else if i := m.Find(message.HeaderRoute, 0); i >= 0 {
@@ -249,6 +257,11 @@ func (t *Target) Check() error {
 		}
 		if _, err := message.ParseURI(view(uri)); err != nil {
 			return fmt.Errorf("bad uri %.80q: %w%s", uri, err, schemeHint(uri))
+		}
+	}
+	if host := t.host(); host != "" {
+		if _, err := message.ParseURI([]byte("sip:" + host)); err != nil || strings.ContainsAny(host, "@;?") {
+			return fmt.Errorf("bad host %.80q: expected HOST or HOST:PORT", host)
 		}
 	}
 	for _, p := range t.Path {

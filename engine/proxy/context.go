@@ -112,6 +112,7 @@ func (x *Context) forget() {
 	if x.cancelled && x.answered == 0 && !x.silent {
 		return
 	}
+	x.core.calls.endOf(x)
 	x.handler.Gone()
 	if !x.listed {
 		return

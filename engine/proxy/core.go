@@ -75,6 +75,7 @@ type Core struct {
 	moved  refreshes
 	parked map[string][]*parked // by branch: what waits behind a request that waits for an address
 
+	calls    calls        // that a Guard let in
 	watched  watched      // see lost.go
 	watching atomic.Int64 // how many are in it; read by anybody
 }

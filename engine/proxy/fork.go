@@ -37,6 +37,7 @@ func (x *Context) Fork(targets []*Target, o *ForkOptions, relay bool) *Fork {
 	if o == nil {
 		o = &noOptions
 	}
+	o = o.ruled(targets)
 	f := &Fork{x: x, opts: o, relay: relay}
 	x.begin(f)
 	f.queue = distinct(targets)

@@ -67,6 +67,7 @@ func (w *waiting) Lost(c *transaction.Client, err error) {
 	b := (*Branch)(w)
 	if c == b.client && !b.done {
 		b.tell(err)
+		b.failing(err)
 		b.lose(503)
 	}
 }

@@ -26,6 +26,9 @@ var (
 	errScheme        = errors.New("requests can be sent only to sip and sips URIs")
 )
 
+// ParseNextHop is the next hop that a URI names.
+func ParseNextHop(uri string) (NextHop, error) { return nextHop(view(uri)) }
+
 // view is the bytes of a string that nobody will write to.
 func view(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 

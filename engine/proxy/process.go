@@ -86,6 +86,7 @@ func (b *Branch) note(code int) {
 // handle is the turn of an event.
 func (b *Branch) handle(e event) {
 	r := e.res
+	r.early = b.early
 	if e.forced {
 		if b.showsOutcome(r) {
 			b.told = true
@@ -172,6 +173,7 @@ func (b *Branch) won(r *Response, code int) {
 	}
 	if first {
 		b.settled()
+		b.leave(code, "")
 		f.active--
 	}
 	if x.answered == 0 {
@@ -209,6 +211,7 @@ func (b *Branch) conclude(r *Response) {
 		return
 	}
 	b.settled()
+	b.leave(r.Code(), r.cause)
 	if b.flowFailed(r) {
 		if r = better(b.failed, r); b.failover(r) {
 			return

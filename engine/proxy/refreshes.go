@@ -104,6 +104,9 @@ func (b *Branch) answered(m *message.Message, seen netip.Addr) {
 	x := b.fork.x
 	c, code := x.core, m.Status()
 	target, sealed := c.sealAnswer(m, seen)
+	if b.admitted != nil && b.admitted.call && code >= 200 && code < 300 {
+		b.admitted.dialog = c.calls.dialogKey(m.CallID(), m.FromTag(), m.ToTag())
+	}
 	if sealed && code < 200 {
 		b.promised = target
 	}

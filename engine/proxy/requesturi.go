@@ -30,6 +30,27 @@ func requestURI(s string) []byte {
 	return appendParams(bytes.Clone(head), u.Params, "method")
 }
 
+// rehost replaces host and port of m's Request-URI, which must be a SIP URI; a maddr goes with
+// them.
+func rehost(m *message.Message, host string) error {
+	b := m.RequestURI()
+	u, err := message.ParseURI(b)
+	if err != nil {
+		return err
+	}
+	if !u.IsSIP() {
+		return errScheme
+	}
+	end := paramsAt(b, &u)
+	start := bytes.LastIndexByte(b[:end], '@') + 1
+	if start == 0 {
+		start = len(u.Scheme) + 1
+	}
+	out := append(append(make([]byte, 0, len(b)+len(host)), b[:start]...), host...)
+	m.SetRequestURI(appendParams(out, u.Params, "maddr"))
+	return nil
+}
+
 // mayHaveMethod is true of every URI that has a method parameter, and of few others.
 func mayHaveMethod(b []byte) bool {
 	const name = "method"

@@ -21,6 +21,7 @@ type Response struct {
 	cause       string
 	fork        *Fork
 	dropped     bool
+	early       bool // its branch had a provisional response before, other than 100
 	provisional bool // being shown to on_response
 }
 
@@ -31,6 +32,7 @@ const (
 	CauseCancelled   = "cancelled"
 	CauseEmpty       = "empty"
 	CauseShutdown    = "shutdown"
+	CauseFull        = "full"
 )
 
 // NewResponse makes a response that came from no wire.
@@ -84,6 +86,9 @@ func (r *Response) Source() (netip.AddrPort, transport.Kind) { return r.from.Add
 
 // Cause is "" for a response from the network, otherwise one of the Cause constants.
 func (r *Response) Cause() string { return r.cause }
+
+// Early reports whether a provisional response other than 100 came before it from the same target.
+func (r *Response) Early() bool { return r.early }
 
 // Dropped reports whether Drop was called.
 func (r *Response) Dropped() bool { return r.dropped }

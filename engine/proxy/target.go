@@ -40,6 +40,8 @@ type Target struct {
 	// own Others are ignored; so are those of a request that is not forked.
 	Others []*Target
 
+	Gateway *Gateway // what a gateway of a list has in addition; nil for none
+
 	// Value is the caller's own (a script's table, its vars); Response.Target brings it back.
 	Value any
 
@@ -81,6 +83,7 @@ type ForkOptions struct {
 	// own.
 	Defaults Target
 	Order    Order
+	Ordered  bool // Order is meant even if a Target has a Rule
 	// Failover decides (Serial, ByQ) whether the failure res leads to the next target. nil: every
 	// failure except 6xx.
 	Failover func(res *Response) bool

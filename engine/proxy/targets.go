@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
 )
 
 // The target set is a set (§16.5): a target is in it once, however often it was found.
@@ -28,11 +29,13 @@ func distinct(targets []*Target) []*Target {
 // same reports whether two targets would bring the same request to the same place: equal URIs
 // (§19.1.4), the same way there, nothing different on it.
 func (t *Target) same(u *Target) bool {
-	return t.NextHop == u.NextHop && t.Flow == u.Flow && t.Received == u.Received && t.FromSocket == u.FromSocket &&
+	return t.NextHop == u.NextHop && t.host() == u.host() && samePeer(t.peer(), u.peer()) && t.Flow == u.Flow && t.Received == u.Received && t.FromSocket == u.FromSocket &&
 		slices.Equal(t.Path, u.Path) && sameCredentials(t.Credentials, u.Credentials) &&
 		slices.EqualFunc(t.Headers, u.Headers, func(a, b HeaderEdit) bool { return a.Name == b.Name && slices.Equal(a.Values, b.Values) }) &&
 		sameURI(view(t.URI), view(u.URI))
 }
+
+func samePeer(a, b *transport.Peer) bool { return a == b || a != nil && b != nil && *a == *b }
 
 func sameCredentials(a, b *Credentials) bool { return a == b || a != nil && b != nil && *a == *b }
 
