@@ -121,7 +121,8 @@ func (p *program) require(name string) (*part, error) {
 				abs = ""
 			}
 		}
-		if abs != "" && !slices.Contains(p.paths, abs) { // also of one that does not compile: it is to be watched
+		// One that does not compile is watched too.
+		if abs != "" && !slices.Contains(p.paths, abs) {
 			p.paths = append(p.paths, abs)
 		}
 		proto, err := p.compile(string(b), shown, abs)

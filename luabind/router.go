@@ -48,6 +48,10 @@ type Options struct {
 	// Cover counts which lines of the script and its required files run. nil, the default, costs
 	// nothing.
 	Cover *Coverage
+	// Steps is told each call that determines what is sent for a request, before it is sent, on the
+	// request's lane. undo takes it back: the call turned out to determine nothing. nil, the
+	// default, costs nothing.
+	Steps func(Step) (undo func())
 	// Library allows a script without a route function: a spec, or a test of a module.
 	Library bool
 }
@@ -364,6 +368,7 @@ func (v *vm) report(req *engine.Request, what string, err *ScriptError) {
 		return
 	}
 	v.errors.Add(1)
+	v.gen.router.stepFailed(req, err)
 	log := v.gen.router.opts.Log
 	if req != nil {
 		log = v.log(req)

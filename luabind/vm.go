@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -304,6 +305,9 @@ func (v *vm) request() *engine.Request {
 
 // bind makes the Lua function of a declared one.
 func (v *vm) bind(f Function, full string, method bool) *lua.LFunction {
+	if v.steps(&f) {
+		f.Call = v.stepping(f, strings.TrimPrefix(full, "req:"))
+	}
 	b := &boundFunction{Function: f, full: full, method: method}
 	if b.Where == Anywhere && !b.Waits {
 		return v.main.NewFunction(func(l *lua.LState) int { return b.run(v, l) })

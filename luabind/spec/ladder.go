@@ -27,6 +27,7 @@ type hop struct {
 	at       time.Duration
 	from, to netip.AddrPort
 	label    string
+	step     string // the place of the script behind it
 	lost     bool
 }
 
@@ -36,11 +37,13 @@ type ladder struct {
 	hops            []hop
 	seen            map[string]bool
 	left            int // hops that are not kept
+	steps           steps
 }
 
 // record records a message. It is called with the network's lock held.
 func (l *ladder) record(at time.Duration, p sim.Packet) {
-	h := hop{at: at, from: p.From, to: p.To, label: labelOf(p.Bytes), lost: p.Lost}
+	h := hop{at: at, from: p.From, to: p.To, lost: p.Lost}
+	h.label, h.step = l.describe(p.From, p.Bytes)
 	if l.seen == nil {
 		l.seen = map[string]bool{}
 	}
@@ -56,23 +59,26 @@ func (l *ladder) record(at time.Duration, p sim.Packet) {
 	l.hops = append(l.hops, h)
 }
 
-// labelOf is a ladder's label for a message: its method or status, and its CSeq.
-func labelOf(b []byte) string {
+// describe is a ladder's label for a message, its method or status and its CSeq, and the place of a
+// script behind it.
+func (l *ladder) describe(from netip.AddrPort, b []byte) (label, step string) {
 	var m message.Message
 	if err := m.Parse(b, &message.Limits{}); err != nil {
 		line, _, _ := strings.Cut(string(b), "\r\n")
-		return fmt.Sprintf("%.40q", line)
+		return fmt.Sprintf("%.40q", line), ""
 	}
 	cseq, err := m.CSeq()
 	switch {
 	case err != nil && m.IsRequest():
-		return string(m.MethodText())
+		return string(m.MethodText()), ""
 	case err != nil:
-		return fmt.Sprintf("%d %s", m.Status(), m.ReasonPhrase())
-	case m.IsRequest():
-		return fmt.Sprintf("%s %d", m.MethodText(), cseq.Number)
+		return fmt.Sprintf("%d %s", m.Status(), m.ReasonPhrase()), ""
 	}
-	return fmt.Sprintf("%d %s (%s %d)", m.Status(), m.ReasonPhrase(), cseq.Text, cseq.Number)
+	step = l.steps.of(from.Addr(), &m, cseq.Number)
+	if m.IsRequest() {
+		return fmt.Sprintf("%s %d", m.MethodText(), cseq.Number), step
+	}
+	return fmt.Sprintf("%d %s (%s %d)", m.Status(), m.ReasonPhrase(), cseq.Text, cseq.Number), step
 }
 
 // columns are the parties in the order they are drawn: the first phone, the servers, the other
@@ -197,6 +203,9 @@ func (l *ladder) line(b *strings.Builder, h hop, list []party, gaps []int) {
 	}
 	if from == to {
 		b.WriteString("  " + h.label + " (to itself)")
+	}
+	if h.step != "" {
+		b.WriteString("  " + h.step)
 	}
 	b.WriteString("\n")
 }

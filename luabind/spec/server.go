@@ -104,6 +104,7 @@ func (w *world) start(o serverOptions) (*server, error) {
 	logger := w.log.logger(name)
 	script.Args, script.Budget, script.Log, script.Seed = o.Args, o.Budget, logger, 1
 	script.Cover = w.opts.Cover
+	script.Steps = func(step luabind.Step) func() { return w.ladder.steps.at(addr.Addr(), step) }
 	script.Env = func(name string) string { return o.Env[name] }
 	if w.opts.Modules != nil {
 		if script.Modules, err = w.opts.Modules(&w.outside); err != nil {

@@ -4,6 +4,7 @@ package spec_test
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -29,14 +30,26 @@ end`
 // run runs a spec beside the script above and returns what is printed.
 func run(t *testing.T, text string, change ...func(*spec.Options)) (string, spec.Summary) {
 	t.Helper()
+	return runBeside(t, phones, text, nil, change...)
+}
+
+// runBeside is run with another script, and files that it requires.
+func runBeside(t *testing.T, script, text string, files map[string]string, change ...func(*spec.Options)) (string, spec.Summary) {
+	t.Helper()
 	dir := t.TempDir()
-	for name, text := range map[string]string{"x.lua": phones, "x_spec.lua": "local t = require 'sip.test'\n" + text} {
-		t.Run(name, func(t *testing.T) {
-			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		})
+	all := map[string]string{"x.lua": script, "x_spec.lua": "local t = require 'sip.test'\n" + text}
+	maps.Copy(all, files)
+	for name, text := range all {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
+	return runIn(t, dir, change...)
+}
+
+// runIn runs x_spec.lua of a directory.
+func runIn(t *testing.T, dir string, change ...func(*spec.Options)) (string, spec.Summary) {
+	t.Helper()
 	o := spec.Options{Modules: all.ForSpec, Seed: 1}
 	for _, f := range change {
 		f(&o)
@@ -96,13 +109,13 @@ end)`,
 		"FAIL  x_spec.lua: waits in vain (10.", "x_spec.lua:8: ua:expect: alice: no INVITE came within 10 s; nothing came")
 	want := `         seconds   alice                         server                           bob
            0.000     |                              |<-- REGISTER 1 ---------------|
-           0.001     |                              |-- 200 OK (REGISTER 1) ------>|
+           0.001     |                              |-- 200 OK (REGISTER 1) ------>|  registrar.save  x.lua:5
            0.002     |-- INVITE 1 ----------------->|                              |
-           0.003     |                              |-- INVITE 1 ----------------->|
+           0.003     |                              |-- INVITE 1 ----------------->|  relay  x.lua:8
            0.004     |                              |<-- 200 OK (INVITE 1) --------|
-           0.005     |<-- 200 OK (INVITE 1) --------|                              |
+           0.005     |<-- 200 OK (INVITE 1) --------|                              |  relay  x.lua:8
            0.006     |-- ACK 1 -------------------->|                              |
-           0.007     |                              |-- ACK 1 -------------------->|
+           0.007     |                              |-- ACK 1 -------------------->|  relay  x.lua:4
 `
 	if squeeze(out[strings.Index(out, "         seconds"):strings.Index(out, "0 passed")]) != squeeze(want) {
 		t.Errorf("%s", out)
