@@ -41,6 +41,8 @@ var branchType = &ObjectType{
 		branchField("target", TargetType, "the target as the script passed it", func(c *Call, o *branchObj) lua.LValue { return c.vm.targetValue(o.b.Target()) }).orNil(),
 		branchField("method", String, "as in the request", func(c *Call, o *branchObj) lua.LValue { return c.vm.methodName(o.b.Message()) }),
 		branchField("body", String, "the body; set_body replaces it", func(_ *Call, o *branchObj) lua.LValue { return bodyValue(o.b.Message()) }).orNil(),
+		branchField("parts", List, "the parts of a multipart body; nil for any other body, and for one that can't be read",
+			func(c *Call, o *branchObj) lua.LValue { return partsValue(c.l, o.b.Message()) }).of(partShape).orNil(),
 		branchField("content_type", String, "Content-Type", func(_ *Call, o *branchObj) lua.LValue {
 			return textValue(o.b.Message().Header(message.HeaderContentType))
 		}).orNil(),

@@ -173,3 +173,47 @@ do`)
 		t.Errorf("%d of 7 raised\n%s", n, w.Log())
 	}
 }
+
+// "req.parts -> list of {content_type, disposition, id, headers, body} | nil; req:set_parts(list)":
+// what is read is what was written, on requests, branches and responses alike.
+func TestContractParts(t *testing.T) {
+	const list = `{ { content_type = "application/sdp", body = "v=0\r\n", disposition = "session" }, { content_type = "text/plain", body = "\0--x--\r\n", id = "<1@x>", headers = { ["X-A"] = "b" } } }`
+	const told = `local out = {}
+    for _, p in ipairs(req.parts or {}) do
+      out[#out + 1] = p.content_type .. ":" .. tostring(p.disposition) .. ":" .. tostring(p.id) .. ":" .. tostring(p.headers["X-A"]) .. ":" .. #p.body
+    end
+    return req.content_type:match("^[^;]+") .. " " .. table.concat(out, " ")`
+	const want = "application/sdp:session:nil:nil:5 text/plain:nil:<1@x>:b:8"
+	for name, c := range map[string]struct{ kind, body, script, want string }{
+		"of a body of another type":    {"text/plain", "hello", "req:set_parts(" + list + ")", "multipart/mixed " + want},
+		"of a multipart body":          {"multipart/related;type=x;boundary=ab", "--ab\r\n\r\nx\r\n--ab--", "req:set_parts(" + list + ")", "multipart/related " + want},
+		"whose boundary is in a part":  {"multipart/related;boundary=x", "--x\r\n\r\nx\r\n--x--", "req:set_parts(" + list + ")", "multipart/related " + want},
+		"as they were read":            {"multipart/mixed;boundary=x", "--x\r\nContent-Type: a/b\r\n\r\nc\r\n--x--", "req:set_parts(req.parts)", "multipart/mixed a/b:nil:nil:nil:1"},
+		"none":                         {"text/plain", "hello", `req:set_parts({}) if req.body or req.content_type then error("a body") end req:set_body("x", "a/b")`, "a/b "},
+		"of a body that is not":        {"text/plain", "hello", "", "text/plain "},
+		"of a body that can't be read": {"multipart/mixed", "hello", "", "multipart/mixed "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := luabindtest.New(t, "function route(req) local function told() "+told+" end "+c.script+" req:reply(299, told()) end")
+			if got := string(w.Send(w.Request("MESSAGE", "sip:bob@example.com", "Content-Type: "+c.kind+"\r\n", c.body)).ReasonPhrase()); got != c.want {
+				t.Errorf("\n got %s\nwant %s", got, c.want)
+			}
+		})
+	}
+	for script, want := range map[string]string{
+		`req:set_parts({ { body = "x" } })`:                                                          "content_type",
+		`req:set_parts({ { content_type = "a/b", body = "x", id = "a\r\nB: c" } })`:                  "CR, LF or NUL",
+		`req:set_parts({ { content_type = "a/b", body = "x", headers = { ["A: b\r\nC"] = "d" } } })`: "is not the name of a header",
+		`req:set_parts({ "x" })`: "part 1 must be a table",
+		`req:set_parts("x")`:     "must be a list of parts",
+		`req:set_parts({ { content_type = "a/b", body = "x", kind = "y" } })`: "kind",
+		`req.parts = {}`: "read-only",
+	} {
+		t.Run(script, func(t *testing.T) {
+			w := luabindtest.New(t, "function route(req) local ok, err = pcall(function() "+script+" end) req:reply(299, tostring(err)) end")
+			if got := string(w.Ask("MESSAGE", "sip:bob@example.com").ReasonPhrase()); !strings.Contains(got, want) {
+				t.Errorf("got %s", got)
+			}
+		})
+	}
+}

@@ -5,42 +5,23 @@ import (
 	"strings"
 
 	"github.com/sipscript/sipscript/engine"
-	"github.com/sipscript/sipscript/engine/message"
 	lua "github.com/yuin/gopher-lua"
 )
 
 // The header and body functions, which requests, responses and branches have in common.
 
-// editable is a message that scripts edit.
-type editable interface {
-	Message() *message.Message
-	SetHeader(name string, values ...string) error
-	AddHeader(name, value string, first bool) error
-	RemoveHeader(name string) error
-	SetBody(body []byte, contentType string) error
-}
-
 // messageSelf is the message that a header function was called on.
-func messageSelf() Arg[editable] {
-	return Arg[editable]{width: 1, read: func(c *Call, _ int) editable { return messageArg(c.l) }}
+func messageSelf() Arg[Editable] {
+	return Arg[Editable]{width: 1, read: func(c *Call, _ int) Editable { return messageArg(c.l) }}
 }
 
-func messageArg(l *lua.LState) editable {
-	if ud, ok := l.Get(1).(*lua.LUserData); ok {
-		switch o := ud.Value.(type) {
-		case *reqObj:
-			o.check(l)
-			return o.req
-		case *resObj:
-			o.check(l)
-			return o.res
-		case *branchObj:
-			o.check(l)
-			return o.b
-		}
+func messageArg(l *lua.LState) Editable {
+	o, ok := heldOf(l.Get(1))
+	if !ok {
+		raise(l, "a request, response or branch is expected before the ':', not %s", describe(l.Get(1)))
 	}
-	raise(l, "a request, response or branch is expected before the ':', not %s", describe(l.Get(1)))
-	return nil
+	o.check(l)
+	return o.editable()
 }
 
 // headerMethods are the methods of requests, responses and branches.
@@ -54,7 +35,7 @@ func headerMethods() []Function {
 			messageSelf(), headerNameArg, returnsLua(List, "strings"), headerList),
 		Do3(Function{Name: "set_header", Doc: "Replaces a header by a value, or by one field for each value of a list; an empty list removes it.",
 			Raises: "for CR, LF, NUL, and headers that the engine owns (Via, CSeq, Content-Length …)", Example: `req:set_header("Subject", "sales")`},
-			messageSelf(), headerNameArg, headerValuesArg, func(c *Call, m editable, name string, values []string) {
+			messageSelf(), headerNameArg, headerValuesArg, func(c *Call, m Editable, name string, values []string) {
 				if len(values) == 0 {
 					raiseErr(c.l, m.RemoveHeader(name))
 				} else {
@@ -63,13 +44,17 @@ func headerMethods() []Function {
 			}),
 		Do4(Function{Name: "add_header", Doc: "Adds a field to a header, after the existing ones or before them.",
 			Raises: "as set_header does", Example: `req:add_header("Diversion", "<sip:bob@example.com>;reason=no-answer", "first")`},
-			messageSelf(), headerNameArg, TextArg("value", ""), firstArg, func(c *Call, m editable, name, value string, first bool) {
+			messageSelf(), headerNameArg, TextArg("value", ""), firstArg, func(c *Call, m Editable, name, value string, first bool) {
 				raiseErr(c.l, m.AddHeader(name, value, first))
 			}),
 		Do2(Function{Name: "remove_header", Doc: "Removes all fields of a header.", Raises: "as set_header does", Example: `req:remove_header("User-Agent")`},
-			messageSelf(), headerNameArg, func(c *Call, m editable, name string) { raiseErr(c.l, m.RemoveHeader(name)) }),
+			messageSelf(), headerNameArg, func(c *Call, m Editable, name string) { raiseErr(c.l, m.RemoveHeader(name)) }),
 		Do2(Function{Name: "set_body", Doc: "Replaces the body and its Content-Type; a nil body removes both.", Example: `req:set_body("v=0\r\n", "application/sdp")`},
-			messageSelf(), bodyArg, func(c *Call, m editable, b body) { raiseErr(c.l, m.SetBody(b.bytes, b.contentType)) }),
+			messageSelf(), bodyArg, func(c *Call, m Editable, b body) { raiseErr(c.l, m.SetBody(b.bytes, b.contentType)) }),
+		Do2(Function{Name: "set_parts", Doc: "Replaces the body by a multipart one. A message that is multipart keeps its type, any other becomes multipart/mixed; an empty list removes the body.",
+			Raises:  "for a part without content_type, and for CR, LF or NUL in headers",
+			Example: `req:set_parts({ { content_type = "text/plain", body = "hello" }, { content_type = "application/sdp", body = req.body or "v=0\r\n" } })`},
+			messageSelf(), partsArg, setParts),
 	}
 }
 
@@ -122,7 +107,7 @@ var bodyArg = ArgOf(func(c *Call, n int) body {
 	return body{[]byte(text), string(kind)}
 }, Param{Name: "body", Type: String, Or: []Type{Nil}}, Param{Name: "content_type", Type: String, Optional: true, Doc: "required for a body that is not empty"})
 
-func headerGet(_ *Call, m editable, name string) lua.LValue {
+func headerGet(_ *Call, m Editable, name string) lua.LValue {
 	e := m.Message().ElementsName(name)
 	if e.Next() {
 		return lua.LString(unfold(e.Value))
@@ -130,7 +115,7 @@ func headerGet(_ *Call, m editable, name string) lua.LValue {
 	return lua.LNil
 }
 
-func headerList(c *Call, m editable, name string) lua.LValue {
+func headerList(c *Call, m Editable, name string) lua.LValue {
 	t := c.l.NewTable()
 	for e := m.Message().ElementsName(name); e.Next(); {
 		t.Append(lua.LString(unfold(e.Value)))

@@ -80,6 +80,8 @@ var requestType = &ObjectType{
 			return c.vm.addresses(c.l, o.req.Message(), message.HeaderRoute, o, "a route")
 		}).of(addressType),
 		reqField("body", String, "the body; set_body replaces it", func(_ *Call, o *reqObj) lua.LValue { return bodyValue(o.req.Message()) }).orNil(),
+		reqField("parts", List, "the parts of a multipart body; nil for any other body, and for one that can't be read",
+			func(c *Call, o *reqObj) lua.LValue { return partsValue(c.l, o.req.Message()) }).of(partShape).orNil(),
 		reqField("content_type", String, "Content-Type", func(_ *Call, o *reqObj) lua.LValue {
 			return textValue(o.req.Message().Header(message.HeaderContentType))
 		}).orNil(),

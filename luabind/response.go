@@ -55,6 +55,8 @@ if res.code == 486 then req:reply(res) end`,
 		resField("reason", String, "the reason phrase", func(_ *Call, o *resObj) lua.LValue { return lua.LString(o.res.Reason()) }),
 		resField("final", Boolean, "whether the code is 200 or more", func(_ *Call, o *resObj) lua.LValue { return lua.LBool(o.res.Final()) }),
 		resField("body", String, "the body; set_body replaces it", func(_ *Call, o *resObj) lua.LValue { return bodyValue(o.res.Message()) }).orNil(),
+		resField("parts", List, "the parts of a multipart body; nil for any other body, and for one that can't be read",
+			func(c *Call, o *resObj) lua.LValue { return partsValue(c.l, o.res.Message()) }).of(partShape).orNil(),
 		resField("content_type", String, "Content-Type", func(_ *Call, o *resObj) lua.LValue {
 			return textValue(o.res.Message().Header(message.HeaderContentType))
 		}).orNil(),

@@ -44,7 +44,7 @@ func Core() Library {
 		},
 		Events: coreEvents(),
 		Types: []*ObjectType{requestType, responseType, branchType, uriType, addressType, paramsType, dictType, taskType, timerType,
-			cseqShape, endpointShape, sourceShape, listenerShape, targetShape()},
+			cseqShape, endpointShape, sourceShape, listenerShape, partShape, targetShape()},
 	}
 }
 

@@ -25,6 +25,7 @@ function require(name) end
 ---@field contacts sip.address[] the Contacts, without malformed ones
 ---@field routes sip.address[] the Route entries after this server's own
 ---@field body string|nil the body; set_body replaces it
+---@field parts sip.part[]|nil the parts of a multipart body; nil for any other body, and for one that can't be read
 ---@field content_type string|nil Content-Type
 ---@field user_agent string|nil User-Agent
 ---@field expires number|nil Expires
@@ -189,12 +190,22 @@ function sip_request:remove_header(name) end
 ---@param content_type? string required for a body that is not empty; optional
 function sip_request:set_body(body, content_type) end
 
+---Replaces the body by a multipart one. A message that is multipart keeps its type, any other becomes
+---multipart/mixed; an empty list removes the body. Raises for a part without content_type, and for CR,
+---LF or NUL in headers.
+---```lua
+---req:set_parts({ { content_type = "text/plain", body = "hello" }, { content_type = "application/sdp", body = req.body or "v=0\r\n" } })
+---```
+---@param parts sip.request.set_parts.parts|any[] tables as the field parts has them
+function sip_request:set_parts(parts) end
+
 ---A response: from fork, in a callback, or from sip.send. It lives until the handlers of its request end; one from sip.send as long as the script holds it.
 ---@class sip.response
 ---@field code integer from 101 to 699
 ---@field reason string the reason phrase
 ---@field final boolean whether the code is 200 or more
 ---@field body string|nil the body; set_body replaces it
+---@field parts sip.part[]|nil the parts of a multipart body; nil for any other body, and for one that can't be read
 ---@field content_type string|nil Content-Type
 ---@field contacts sip.address[] the Contacts, without malformed ones
 ---@field source sip.endpoint|nil where it came from; nil for one made here
@@ -260,12 +271,22 @@ function sip_response:remove_header(name) end
 ---@param content_type? string required for a body that is not empty; optional
 function sip_response:set_body(body, content_type) end
 
+---Replaces the body by a multipart one. A message that is multipart keeps its type, any other becomes
+---multipart/mixed; an empty list removes the body. Raises for a part without content_type, and for CR,
+---LF or NUL in headers.
+---```lua
+---req:set_parts({ { content_type = "text/plain", body = "hello" }, { content_type = "application/sdp", body = req.body or "v=0\r\n" } })
+---```
+---@param parts sip.response.set_parts.parts|any[] tables as the field parts has them
+function sip_response:set_parts(parts) end
+
 ---The request of one branch of relay or fork. It can be edited only while its on_branch runs.
 ---@class sip.branch
 ---@field ruri sip.uri the Request-URI of this branch; assigning it, or its parts, edits the branch
 ---@field target sip.destination|nil the target as the script passed it
 ---@field method string as in the request
 ---@field body string|nil the body; set_body replaces it
+---@field parts sip.part[]|nil the parts of a multipart body; nil for any other body, and for one that can't be read
 ---@field content_type string|nil Content-Type
 local sip_branch = {}
 
@@ -319,6 +340,15 @@ function sip_branch:remove_header(name) end
 ---@param body string|nil
 ---@param content_type? string required for a body that is not empty; optional
 function sip_branch:set_body(body, content_type) end
+
+---Replaces the body by a multipart one. A message that is multipart keeps its type, any other becomes
+---multipart/mixed; an empty list removes the body. Raises for a part without content_type, and for CR,
+---LF or NUL in headers.
+---```lua
+---req:set_parts({ { content_type = "text/plain", body = "hello" }, { content_type = "application/sdp", body = req.body or "v=0\r\n" } })
+---```
+---@param parts sip.branch.set_parts.parts|any[] tables as the field parts has them
+function sip_branch:set_parts(parts) end
 
 ---A SIP, SIPS or tel URI. Those of a request or branch are views: assigning a part edits the message. sip.uri(u) makes a copy. tostring, .. and %s give its text; == compares two uris (§19.1.4), never a uri and a string.
 ---@class sip.uri
@@ -512,6 +542,15 @@ local sip_source = {}
 ---@field transport string udp, tcp, tls, ws or wss
 ---@field name string of the listener, for from_socket
 local sip_listener = {}
+
+---A part of a multipart body.
+---@class sip.part
+---@field content_type string|nil its Content-Type; nil if it has none
+---@field disposition string|nil its Content-Disposition; nil if it has none
+---@field id string|nil its Content-ID; nil if it has none
+---@field headers table its other headers, {Name = value}, as they are written
+---@field body string its content
+local sip_part = {}
 
 ---@class sip.target
 ---@field uri? sip.uri|string the new Request-URI, default unchanged; may be a binding, whose other keys then apply too
@@ -872,6 +911,27 @@ function sip.shared(name, options) end
 ---@field headers? table {Name = text | list | false}, set or removed on this branch
 ---@field credentials? sip.request.fork.options.credentials {user=, password=}, to answer a challenge with
 ---@field vars? table values of your own, read back as res.target.vars
+
+---@class sip.request.set_parts.parts
+---@field content_type string its Content-Type
+---@field body string its content
+---@field disposition? string its Content-Disposition
+---@field id? string its Content-ID
+---@field headers? table its other headers
+
+---@class sip.response.set_parts.parts
+---@field content_type string its Content-Type
+---@field body string its content
+---@field disposition? string its Content-Disposition
+---@field id? string its Content-ID
+---@field headers? table its other headers
+
+---@class sip.branch.set_parts.parts
+---@field content_type string its Content-Type
+---@field body string its content
+---@field disposition? string its Content-Disposition
+---@field id? string its Content-ID
+---@field headers? table its other headers
 
 ---@class sip.target.credentials
 ---@field user string

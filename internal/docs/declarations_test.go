@@ -125,7 +125,12 @@ func TestExamplesRun(t *testing.T) {
 			modules := offline(t)
 			script := head(modules, d.library, t.TempDir()) + atLoad + "\nfunction route(req)\n" + inRoute + "\nif not req.answered then sip.shared(\"done\"):set(\"yes\", 1) end\nend\n"
 			w := luabindtest.New(t, script, luabindtest.Modules(modules...), luabindtest.Engine(func(c *engine.Config) { c.Domains = []string{"example.com"} }))
-			w.Ask("INVITE", "sip:bob@example.com", "Subject: sales\r\nContact: <sip:alice@10.0.0.2>\r\n")
+			headers, body := "Subject: sales\r\nContact: <sip:alice@10.0.0.2>\r\n", ""
+			if d.library == "sdp" || d.library == "nat" {
+				headers += "Content-Type: application/sdp\r\n"
+				body = "v=0\r\no=- 1 1 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 8\r\n"
+			}
+			w.Send(w.Request("INVITE", "sip:bob@example.com", headers, body))
 			for _, sign := range []string{"script error", "bug in a binding"} {
 				if log := w.Log(); strings.Contains(log, sign) {
 					t.Errorf("%s\n%s", script, log)

@@ -12,6 +12,7 @@ import (
 	"github.com/sipscript/sipscript/modules/jwt"
 	"github.com/sipscript/sipscript/modules/redis"
 	registrar "github.com/sipscript/sipscript/modules/registrar/plugin"
+	"github.com/sipscript/sipscript/modules/sdp"
 	"github.com/sipscript/sipscript/modules/sql"
 	"github.com/sipscript/sipscript/modules/uac"
 )
@@ -27,6 +28,7 @@ func Plugins() []host.Plugin {
 		jwt.Plugin(),
 		redis.Plugin(),
 		sql.Plugin(),
+		sdp.Plugin(),
 	}
 }
 

@@ -1,0 +1,62 @@
+package luabind
+
+import (
+	"github.com/sipscript/sipscript/engine/message"
+	lua "github.com/yuin/gopher-lua"
+)
+
+// Editable is a message that scripts edit: a request, a response, or the request of one branch.
+type Editable interface {
+	Message() *message.Message
+	SetHeader(name string, values ...string) error
+	AddHeader(name, value string, first bool) error
+	RemoveHeader(name string) error
+	SetBody(body []byte, contentType string) error
+}
+
+// Held is a message that an object of a module is about. A script may keep such an object longer
+// than the message may be used.
+type Held struct{ o held }
+
+// held is a request, response or branch of a script.
+type held interface {
+	check(*lua.LState)
+	editable() Editable
+}
+
+func (o *reqObj) editable() Editable    { return o.req }
+func (o *resObj) editable() Editable    { return o.res }
+func (o *branchObj) editable() Editable { return o.b }
+
+// Message is the message. It raises an error in the script if that may no longer be used.
+func (h Held) Message(c *Call) Editable {
+	h.o.check(c.l)
+	return h.o.editable()
+}
+
+// IsResponse reports whether the message is a response.
+func (h Held) IsResponse() bool { _, ok := h.o.(*resObj); return ok }
+
+// heldOf is the message that a value is.
+func heldOf(v lua.LValue) (held, bool) {
+	if ud, ok := v.(*lua.LUserData); ok {
+		o, ok := ud.Value.(held)
+		return o, ok
+	}
+	return nil, false
+}
+
+// Held is argument n, a request, response or branch that may be used.
+func (c *Call) Held(n int) Held {
+	o, ok := heldOf(c.l.Get(n))
+	if !ok {
+		c.want(n, "a request, response or branch")
+	}
+	o.check(c.l)
+	return Held{o}
+}
+
+// MessageArg is a request, a response or a branch.
+func MessageArg(name string) Arg[Held] {
+	return ArgOf((*Call).Held, Param{Name: name, Type: RequestType, Or: []Type{ResponseType, BranchType}, Doc: "a request, response or branch"})
+}
