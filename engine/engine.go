@@ -157,7 +157,7 @@ func (e *Engine) makeLanes() error {
 		env.Need = w.Need
 	}
 	if env.Resolver == nil {
-		r, err := newLookups(e.wire.Locals(), c.DNS)
+		r, err := newLookups(e.wire.Locals(), c.DNS, c.Meter)
 		if err != nil {
 			return err
 		}

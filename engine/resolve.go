@@ -14,10 +14,14 @@ import (
 
 // lookups turns the engine's resolver into the proxy's Resolver: what is known is used at once, on
 // the lane; what must be asked for comes back to the lane.
-type lookups struct{ r *resolver.Resolver }
+type lookups struct {
+	r *resolver.Resolver
+	// Of a simulation, whose time stands still while the resolver's goroutines work; nil: none
+	meter lane.Meter
+}
 
 // newLookups creates a resolver for the transports the engine can send over.
-func newLookups(locals []*transport.Local, o resolver.Options) (*lookups, error) {
+func newLookups(locals []*transport.Local, o resolver.Options, meter lane.Meter) (*lookups, error) {
 	if len(o.Kinds) == 0 {
 		var has [transport.WSS + 1]bool
 		for _, l := range locals {
@@ -35,7 +39,7 @@ func newLookups(locals []*transport.Local, o resolver.Options) (*lookups, error)
 	if err != nil {
 		return nil, err
 	}
-	return &lookups{r}, nil
+	return &lookups{r, meter}, nil
 }
 
 // Resolve finds the addresses of a name.
@@ -52,9 +56,15 @@ func (x *lookups) Resolve(l *lane.Lane, hop *proxy.NextHop, done func([]transpor
 		give(peers, err)
 		return
 	}
+	if x.meter != nil {
+		x.meter.Add(1)
+	}
 	x.r.Resolve(q, func(peers []transport.Peer, err error) {
 		// Whoever waits was admitted before; once the lane has stopped nobody waits any more.
 		l.Return(lane.Func(func(*lane.Lane) { give(peers, err) }))
+		if x.meter != nil {
+			x.meter.Add(-1)
+		}
 	})
 }
 

@@ -19,6 +19,9 @@ func (v *vm) openOS() {
 	l.SetGlobal("os", lib)
 }
 
+// zone is the time zone of scripts: that of the clock, which is the process's (TZ), or a spec's.
+func (v *vm) zone() *time.Location { return v.clock.Wall().Location() }
+
 func (v *vm) osClock(l *lua.LState) int {
 	l.Push(lua.LNumber(time.Duration(v.clock.Now()).Seconds()))
 	return 1
@@ -59,7 +62,7 @@ func (v *vm) osTime(l *lua.LState) int {
 		raise(l, "os.time: the field '%s' must be a number", name)
 		return 0
 	}
-	when := time.Date(field("year", -1), time.Month(field("month", -1)), field("day", -1), field("hour", 12), field("min", 0), field("sec", 0), 0, time.Local)
+	when := time.Date(field("year", -1), time.Month(field("month", -1)), field("day", -1), field("hour", 12), field("min", 0), field("sec", 0), 0, v.zone())
 	l.Push(lua.LNumber(when.Unix()))
 	return 1
 }
@@ -69,12 +72,10 @@ func (v *vm) osDate(l *lua.LState) int {
 	format := l.OptString(1, "%c")
 	t := v.clock.Wall()
 	if l.Get(2) != lua.LNil {
-		t = time.Unix(int64(numberArg(l, 2)), 0)
+		t = time.Unix(int64(numberArg(l, 2)), 0).In(v.zone())
 	}
 	if rest, utc := strings.CutPrefix(format, "!"); utc {
 		format, t = rest, t.UTC()
-	} else {
-		t = t.Local()
 	}
 	if strings.HasPrefix(format, "*t") {
 		l.Push(dateTable(l, t))

@@ -2,15 +2,6 @@
 
 local t = require "sip.test"
 
--- Lets time pass until a moment: specs begin on some day, at some hour.
-local function wait_until(text)
-  local year, month, day, hour, min = text:match("^(%d+)-(%d+)-(%d+) (%d+):(%d+)$")
-  local at = os.time { year = year, month = month, day = day, hour = hour, min = min, sec = 0 }
-  local left = at - os.time()
-  t.ok(left >= 0, text .. " is over")
-  t.advance(left)
-end
-
 -- A phone and the two trunks.
 local function world()
   return t.ua("sip:alice@example.com"), t.ua("sip:one@10.0.3.1"), t.ua("sip:two@10.0.3.2")
@@ -25,7 +16,7 @@ t.it("chooses trunks by the hour, the weekday and the date", function()
     { "2026-01-05 17:59", one }, { "2026-01-05 18:00", two },     -- Monday
     { "2026-01-06 10:00", two },                                  -- Tuesday, but a holiday
   } do
-    wait_until(row[1])
+    t.clock(row[1])
     local call = alice:invite("sip:+33100@example.com")
     row[2]:expect("INVITE", { within = 1 }):reply(486)
     call:expect(486)
@@ -34,7 +25,7 @@ end)
 
 t.it("tries the other trunk when the first fails or is away", function()
   local alice, one, two = world()
-  wait_until("2026-01-02 10:00")
+  t.clock("2026-01-02 10:00")
   local call = alice:invite("sip:+33100@example.com")
   one:expect("INVITE"):reply(503)
   two:expect("INVITE"):reply(200)
@@ -50,14 +41,14 @@ end)
 
 t.it("has the guard answer at night", function()
   local _, one = world()
-  wait_until("2026-01-02 07:00")
+  t.clock("2026-01-02 07:00")
   local reception, guard = t.ua("sip:reception@example.com"), t.ua("sip:guard@example.com")
   reception:register()
   guard:register()
   local call = one:invite("sip:+4930555@example.com")
   guard:expect("INVITE"):reply(200)
   call:expect(200)
-  wait_until("2026-01-02 08:00")
+  t.clock("2026-01-02 08:00")
   reception:register()
   call = one:invite("sip:+4930555@example.com")
   reception:expect("INVITE"):reply(200)

@@ -361,6 +361,30 @@ function sip_test.ua(uri, options) end
 ---@param seconds number
 function sip_test.advance(seconds) end
 
+---Says what date and time it is. Before the test's first phone or server, and outside tests for all
+---later tests in the file or the group, it sets the clock. After that it lets time pass until then, as
+---advance does: timers fire, and registrations expire. It raises if that moment is over.
+---```lua
+---t.clock("2026-01-24 18:00", "Europe/Berlin")
+---```
+---@param at string|number "2026-12-24 18:00", with or without seconds, "2026-12-24", or what os.time returns
+---@param zone? string the time zone of the script and the spec; default that of before; at first UTC
+function sip_test.clock(at, zone) end
+
+---Says which names there are: an address, a list of addresses, or {TYPE = record or list of records}
+---with the types and fields of dns.lookup; false for a name that does not exist, {error = "SERVFAIL"}
+---for one whose servers fail. It replaces what a name had before. A name that nobody named fails the
+---test.
+---```lua
+---t.dns({
+---  ["gw.example"] = "10.0.0.9", ["gone.example"] = false,
+---  ["_sip._udp.carrier.example"] = { SRV = { { priority = 1, weight = 1, port = 5080, target = "gw.example" } } },
+---})
+---```
+---@param names any {name = …}
+---@param options? sip.test.dns.options optional
+function sip_test.dns(names, options) end
+
 ---Sets the quality of the links from now on. Only datagrams are lost, duplicated or reordered. Only in
 ---handlers.
 ---```lua
@@ -537,7 +561,7 @@ function sip_test.fail(message) end
 ---@field domains? string|any[]|fun(res: sip.response): boolean local domains; default example.com
 ---@field args? table sip.args
 ---@field env? table the environment for sip.env
----@field hosts? table names and their addresses, because there is no DNS
+---@field hosts? table {name = address}: names that this server knows; more in t.dns
 ---@field lanes? integer default 1; with more, a run is not repeated exactly by its seed
 ---@field addr? string where it listens, UDP and TCP; default 10.0.0.1. At port 5060, also TLS at 5061, ws at 80 and wss at 443
 ---@field listen? string|any[]|fun(res: sip.response): boolean further listeners, in the place of those: {"wss:10.0.0.1:8443"}
@@ -553,6 +577,9 @@ function sip_test.fail(message) end
 ---@field proxy? string where it sends requests without a Route; default: the test's first server
 ---@field name? string what the ladder calls it; default: the user of the URI
 ---@field auto? boolean false: it does not answer CANCEL and BYE by itself
+
+---@class sip.test.dns.options
+---@field ttl? integer how many seconds servers keep the records; that there is none they remember for 60
 
 ---@class sip.test.link.options
 ---@field loss? number the share of datagrams that are lost, 0 to 1

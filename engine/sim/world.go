@@ -16,7 +16,7 @@ import (
 // and for callbacks of hosts.
 type World struct {
 	now  atomic.Int64
-	wall time.Time // the time of day at the origin
+	wall atomic.Pointer[time.Time] // the time of day at the origin
 
 	// Guards busy, events, seq, rnd, nodes, conns, NATs: workers of lanes send while the loop waits
 	mu     sync.Mutex
@@ -57,7 +57,6 @@ const origin = lane.Time(time.Hour)
 // New makes a world; the same seed makes the same world.
 func New(seed uint64) *World {
 	w := &World{
-		wall:   time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		rnd:    rand.New(rand.NewPCG(seed, 0x5349505343524950)),
 		link:   Link{Delay: time.Millisecond},
 		links:  map[[2]netip.Addr]Link{},
@@ -69,14 +68,21 @@ func New(seed uint64) *World {
 	}
 	w.idle = sync.NewCond(&w.mu)
 	w.now.Store(int64(origin))
+	w.SetWall(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	return w
 }
 
 // Now is the virtual time.
 func (w *World) Now() lane.Time { return lane.Time(w.now.Load()) }
 
-// Wall is the virtual time of day.
-func (w *World) Wall() time.Time { return w.wall.Add(w.Now().Sub(origin)) }
+// Wall is the virtual time of day. It begins on 2026-01-01 at 00:00 UTC.
+func (w *World) Wall() time.Time { return w.wall.Load().Add(w.Now().Sub(origin)) }
+
+// SetWall sets the time of day, and the time zone of the world. Timers don't notice.
+func (w *World) SetWall(t time.Time) {
+	at := t.Add(-w.Now().Sub(origin))
+	w.wall.Store(&at)
+}
 
 // Elapsed is the virtual time since the world began.
 func (w *World) Elapsed() time.Duration { return w.Now().Sub(origin) }

@@ -55,6 +55,8 @@ func (m module) Functions() []luabind.Function {
 			luabind.URIArg("uri", ""), luabind.OptionsArg(uaOptions{}), luabind.ReturnsObject[*ua](uaType, ""), w.newUA),
 		luabind.Do1(luabind.Function{Name: "advance", Example: `t.advance(60)`, Doc: "Lets virtual time pass.", Where: luabind.InHandler, Waits: true},
 			luabind.SecondsArg("seconds", ""), w.advance),
+		w.clockFunction(),
+		w.dnsFunction(),
 		luabind.Do1(luabind.Function{Name: "link", Example: `t.link({ loss = 0.2, delay = 0.05 })`, Where: luabind.InHandler,
 			Doc: "Sets the quality of the links from now on. Only datagrams are lost, duplicated or reordered."},
 			luabind.OptionsArg(linkOptions{Delay: time.Millisecond}), w.setLink),

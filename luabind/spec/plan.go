@@ -2,6 +2,7 @@ package spec
 
 import (
 	"strings"
+	"time"
 
 	"github.com/sipscript/sipscript/luabind"
 )
@@ -13,6 +14,7 @@ import (
 type testCase struct {
 	name   string
 	server serverOptions
+	clock  time.Time // when it begins; zero: as usual
 	before []*luabind.Func
 	run    *luabind.Func
 }
@@ -21,6 +23,7 @@ type testCase struct {
 type plan struct {
 	tests    []testCase
 	defaults serverOptions // of t.server, for the tests that follow
+	clock    time.Time     // of t.clock, for the tests that follow
 	groups   []string      // the t.describe that are open
 	before   []*luabind.Func
 }
@@ -32,18 +35,18 @@ func (w *world) it(c *luabind.Call, name string, fn *luabind.Func) {
 		c.Raise("a test needs a name")
 	}
 	names := append(append([]string(nil), p.groups...), name)
-	p.tests = append(p.tests, testCase{strings.Join(names, " "), p.defaults, p.before[:len(p.before):len(p.before)], fn})
+	p.tests = append(p.tests, testCase{strings.Join(names, " "), p.defaults, p.clock, p.before[:len(p.before):len(p.before)], fn})
 }
 
 // describe is t.describe(name, fn): names within begin with its name, and t.before within it
 // applies within it.
 func (w *world) describe(c *luabind.Call, name string, fn *luabind.Func) {
 	p := &w.plan
-	before, defaults := len(p.before), p.defaults
+	before, defaults, clock := len(p.before), p.defaults, p.clock
 	p.groups = append(p.groups, name)
 	_, err := fn.Call()
 	p.groups = p.groups[:len(p.groups)-1]
-	p.before, p.defaults = p.before[:before], defaults
+	p.before, p.defaults, p.clock = p.before[:before], defaults, clock
 	if err != nil {
 		c.Rethrow(err)
 	}

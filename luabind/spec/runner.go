@@ -106,6 +106,9 @@ func seedOf(seed uint64, name string) uint64 {
 // test runs the test's functions and moves the world on until they have ended.
 func (w *world) test(t *testCase) error {
 	w.plan.defaults = t.server
+	if !t.clock.IsZero() {
+		w.sim.SetWall(t.clock)
+	}
 	var err error
 	var done atomic.Bool
 	w.lane.Post(lane.Func(func(*lane.Lane) {

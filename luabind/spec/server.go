@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -12,8 +11,6 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
-	"github.com/sipscript/sipscript/engine/lane"
-	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/engine/transport"
 	"github.com/sipscript/sipscript/luabind"
@@ -28,7 +25,7 @@ type serverOptions struct {
 	Domains []string          `lua:"domains" doc:"local domains; default example.com"`
 	Args    map[string]string `lua:"args" doc:"sip.args"`
 	Env     map[string]string `lua:"env" doc:"the environment for sip.env"`
-	Hosts   map[string]string `lua:"hosts" doc:"names and their addresses, because there is no DNS"`
+	Hosts   map[string]string `lua:"hosts" doc:"{name = address}: names that this server knows; more in t.dns"`
 	Lanes   int               `lua:"lanes" min:"1" max:"16" doc:"default 1; with more, a run is not repeated exactly by its seed"`
 	Addr    string            `lua:"addr" doc:"where it listens, UDP and TCP; default 10.0.0.1. At port 5060, also TLS at 5061, ws at 80 and wss at 443"`
 	Listen  []string          `lua:"listen" doc:"further listeners, in the place of those: {\"wss:10.0.0.1:8443\"}"`
@@ -97,6 +94,10 @@ func (w *world) start(o serverOptions) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
+	dns, err := w.names(o.Hosts)
+	if err != nil {
+		return nil, err
+	}
 	name := "server"
 	if n := len(w.servers); n > 0 {
 		name = fmt.Sprintf("server %d", n+1)
@@ -124,7 +125,7 @@ func (w *world) start(o serverOptions) (*server, error) {
 		return wire, err
 	}
 	s.engine, err = engine.New(engine.Config{Clock: w.sim, Meter: w.sim, Network: network, Seed: 2,
-		Lanes: o.Lanes, Domains: o.Domains, Router: router, Log: logger, Resolver: &hosts{o.Hosts, logger}, Secret: []byte("a secret that is known, for tests: " + addr.String())})
+		Lanes: o.Lanes, Domains: o.Domains, Router: router, Log: logger, DNS: dns, Secret: []byte("a secret that is known, for tests: " + addr.String())})
 	if err == nil {
 		err = s.engine.Start()
 	}
@@ -139,35 +140,4 @@ func (w *world) start(o serverOptions) (*server, error) {
 	w.servers = append(w.servers, s)
 	w.ladder.servers = append(w.ladder.servers, party{name, addr.Addr(), addr.Port()})
 	return s, nil
-}
-
-// hosts are the names a server can look up.
-type hosts struct {
-	names map[string]string
-	log   *slog.Logger
-}
-
-// Resolve finds a name at once.
-func (h *hosts) Resolve(_ *lane.Lane, hop *proxy.NextHop, done func([]transport.Peer, error)) {
-	text, ok := h.names[hop.Host]
-	if !ok {
-		err := fmt.Errorf("there is no DNS here: use t.server{hosts = {[%q] = \"10.0.0.9\"}}", hop.Host)
-		h.log.Warn("unknown host", "host", hop.Host, "error", err)
-		done(nil, err)
-		return
-	}
-	addr, err := address(text)
-	if err != nil {
-		h.log.Warn("t.server{hosts}", "error", err)
-		done(nil, err)
-		return
-	}
-	p := transport.Peer{Kind: hop.Kind, Local: hop.Local, Addr: addr}
-	if p.Kind == 0 {
-		p.Kind = transport.UDP
-	}
-	if hop.Port != 0 {
-		p.Addr = netip.AddrPortFrom(addr.Addr(), hop.Port)
-	}
-	done([]transport.Peer{p}, nil)
 }

@@ -246,14 +246,15 @@ t.it("through one to the other", function()
   call:expect(200)
   leg:bye():expect(200)
 end)
-t.it("a name nobody knows", function()
+t.it("a name that does not exist", function()
+  t.dns{["core.example.com"] = false}
   t.server{source = edge}
   t.ua("sip:alice@example.com"):invite("sip:bob@example.com"):expect(500)
 end)`)
 	fails(t, `t.it("x", function()
   t.server{source = "function route(req) req:relay('sip:core.example.com') end"}
   t.ua("sip:alice@example.com"):invite("sip:bob@example.com"):expect(200)
-end)`, `t.server{hosts = {["core.example.com"] = "10.0.0.9"}}`)
+end)`, `t.dns({ ["core.example.com"] = "10.0.0.9" })`)
 }
 
 func TestBeforeAndDescribe(t *testing.T) {

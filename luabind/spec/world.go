@@ -22,6 +22,7 @@ import (
 // while one does.
 type world struct {
 	opts     *Options
+	seed     uint64
 	file     string // the spec's path
 	sim      *sim.World
 	lane     *lane.Lane // the spec's
@@ -40,6 +41,7 @@ type world struct {
 	nextIP  netip.Addr        // of the next phone without an address
 
 	outside outside
+	zone    zone
 
 	// Guards what other goroutines change: troubles, outside.sql, outside.redis
 	outsideMu sync.Mutex
@@ -51,7 +53,7 @@ const phoneNet = "10.0.1.1"
 // newWorld makes a world and runs the spec's file in it: then its plan is known. The caller closes
 // it, whatever the error.
 func newWorld(file string, seed uint64, opts *Options) (*world, error) {
-	w := &world{opts: opts, file: file, sim: sim.New(seed), nextIP: netip.MustParseAddr(phoneNet)}
+	w := &world{opts: opts, seed: seed, file: file, sim: sim.New(seed), nextIP: netip.MustParseAddr(phoneNet)}
 	w.log.elapsed = w.sim.Elapsed
 	w.sim.Trace(func(p sim.Packet) { w.ladder.record(w.sim.Elapsed(), p) })
 	w.plan.defaults = defaultServer(file)
