@@ -105,6 +105,7 @@ type Mask = proxy.Mask
 // Methods:
 //   - AddHeader(name, value string, first bool) error. AddHeader adds a field, before all of its
 //     name when first is set.
+//   - Branch() *Branch: the branch that it is the answer or the outcome of; nil when there is none.
 //   - Cause() string: "" for a response from the network, otherwise one of the Cause constants.
 //   - Code() int: the status code.
 //   - Drop() error. Drop keeps a provisional response from going on. It works in OnResponse only; a
@@ -116,6 +117,11 @@ type Mask = proxy.Mask
 //   - Message() *message.Message: the response with the edits made so far, for reading only. A
 //     response made here has a start line and nothing more.
 //   - Reason() string: the reason phrase.
+//   - Refuse(code int, cause string). Refuse has the branch fail with this code (400 to 699) and
+//     cause in place of its response. It works in OnResponse. The callee of a 2xx to an INVITE gets
+//     ACK and BYE; that of a provisional response is cancelled. A final failure becomes another
+//     one.
+//   - Refused() bool. Refused reports whether Refuse was called.
 //   - RemoveHeader(name string) error. RemoveHeader removes all fields of a name.
 //   - SetBody(body []byte, contentType string) error. SetBody replaces the body and its type; an
 //     empty body removes both.
@@ -135,6 +141,8 @@ type Response = proxy.Response
 //
 // Methods:
 //   - AddHeader(name, value string, first bool) error. AddHeader adds a field on this branch.
+//   - Carry(name, value string) (err error): [Context.Carry] for one branch, beside what the
+//     request carries.
 //   - Mask(k Mask) error. Mask masks this branch, instead of the request's mask.
 //   - Message() *message.Message: what is about to be sent, for reading only.
 //   - RemoveHeader(name string) error. RemoveHeader removes a header on this branch.
@@ -145,6 +153,19 @@ type Response = proxy.Response
 //     follows, unless the target says otherwise.
 //   - Target() *Target: the target of the branch; nil when none was passed.
 type Branch = proxy.Branch
+
+// BranchError is an error of OnBranch that says how its branch fails: with this code and cause, not
+// 503 and "unreachable".
+//
+// Fields:
+//   - Code int: 400 to 699
+//   - Cause string: what Response.Cause is
+//   - Err error: why, for the log
+//
+// Methods:
+//   - Error() string. Error says why.
+//   - Unwrap() error: Err.
+type BranchError = proxy.BranchError
 
 // Order says how the targets of a fork are tried (§16.6).
 type Order = proxy.Order

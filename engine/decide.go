@@ -214,7 +214,7 @@ func (r *Request) Relay(targets []*Target, o *ForkOptions) (bool, error) {
 	if code != 0 {
 		return r.answer(code, "", nil, nil)
 	}
-	o = r.withFailure(o)
+	o = r.followed(r.withFailure(o))
 	if targets == nil {
 		r.ctx.Vouched(o, true)
 	} else {
@@ -313,6 +313,7 @@ func (r *Request) Fork(targets []*Target, o *ForkOptions) (*Response, error) {
 	if err := r.mayFork("fork"); err != nil {
 		return nil, err
 	}
+	o = r.followed(o)
 	switch code := r.unable(targets); code {
 	case 0:
 	case 480:
@@ -390,8 +391,8 @@ func (r *Request) Forward(t *Target) (bool, error) {
 		}
 		return r.answer(code, "", nil, nil)
 	}
-	if !r.ctx.MayForward() {
-		r.ctx.Sustain(t)
+	if !r.ctx.MayForward() || len(r.followers()) > 0 && !r.ctx.Server.Stateless {
+		r.ctx.Sustain(t, r.followed(nil))
 		return true, nil
 	}
 	ok, err := r.sent(r.ctx.Forward(t))

@@ -39,9 +39,11 @@ type Request struct {
 
 // waits is what the caller's CANCEL ends in addition to branches.
 type waits struct {
-	ctx    context.Context // nil until it is requested
-	stop   context.CancelFunc
-	sleeps []*sleep
+	followers []Follower
+	ctx       context.Context // nil until it is requested
+	ended     bool            // the followers know
+	stop      context.CancelFunc
+	sleeps    []*sleep
 }
 
 // Endpoint is an address a request came from or to.
@@ -224,6 +226,12 @@ func (w *watcher) Gone() {
 	r := (*Request)(w)
 	if c := r.unit.calls; c != nil {
 		c.note(r)
+	}
+	if w := r.waits; w != nil && !w.ended {
+		w.ended = true
+		for _, f := range w.followers {
+			f.Ended(r)
+		}
 	}
 	if r.waits != nil && r.waits.stop != nil {
 		r.waits.stop()

@@ -60,6 +60,10 @@ func (b *Branch) recordRoute(m *message.Message, out side) {
 		return
 	}
 	account := x.Req.ToTag() == nil && b.credentials() != nil
+	notes := b.notes
+	if notes == nil {
+		notes = x.notes
+	}
 	in, params := x.caller, x.recordParams
 	if in.local == nil {
 		in = x.callerSide()
@@ -67,9 +71,9 @@ func (b *Branch) recordRoute(m *message.Message, out side) {
 	switch {
 	case x.dialog != nil: // the entry of a re-INVITE says the same as that of the INVITE
 		params = x.core.Signer.state.seal(x.dialog, x.Req.CallID()) + params
-	case begins || account: // a side that requires no password now may do so later in the dialog
+	case begins || account || len(notes) > 0: // a side without a challenge now may challenge later
 		d := x.begun(m)
-		d.account = account
+		d.account, d.notes = account, notes
 		params = x.core.Signer.state.seal(d, x.Req.CallID()) + params
 	}
 	x.writeRecordRoute(m, &in, &out, params)

@@ -25,6 +25,7 @@ type Branch struct {
 	client *transaction.Client
 	peers  []transport.Peer // still to be tried (RFC 3263 §4.3)
 
+	notes    []note       // what its dialog carries; nil: what the request says
 	admitted *admission  // nil unless a Guard let it in and does not know the outcome
 	altered  *alteration // nil while nothing is changed that answers must agree with
 
@@ -318,7 +319,11 @@ func (b *Branch) fail(err error) {
 	b.tell(err)
 	b.failing(err)
 	x := b.fork.x
-	x.later(event{b, NewResponse(b.codeOf(err), CauseUnreachable, b.target.shown()), true})
+	code, cause := b.codeOf(err), CauseUnreachable
+	if e := (*BranchError)(nil); errors.As(err, &e) {
+		code, cause = e.Code, e.Cause
+	}
+	x.later(event{b, NewResponse(code, cause, b.target.shown()), true})
 }
 
 // codeOf is the response code that an attempt which could not be sent counts as: 503 (§16.9). But

@@ -42,6 +42,7 @@ type Context struct {
 	RouteUser []byte
 	flow      *transport.Peer // where its flow token leads; nil if it has none
 	dialog    *dialog         // what was changed in the dialog; nil for nothing
+	notes     []note          // what the dialog that begins carries
 	mask      *Mask           // nil for none
 	// Of our Route entry, if only the Request-URI is wrong; otherwise nil
 	strayed *ticket

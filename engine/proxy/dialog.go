@@ -5,6 +5,9 @@ import (
 	"crypto/cipher"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
 )
 
 // What this server changed in a dialog for good: the CSeq numbers of its caller, if it answered a
@@ -24,7 +27,14 @@ type dialog struct {
 	account bool
 	from    party
 	to      party
+	notes   []note
 }
+
+// note is something that a module carries through a dialog.
+type note struct{ name, value string }
+
+// longestNotes bounds the names and values of all notes together: they are in every request.
+const longestNotes = 256
 
 const callerBytes = 6
 
@@ -55,14 +65,29 @@ func (d *dialog) append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, n)
 	texts := d.texts()
 	last := len(texts)
-	for last > 0 && *texts[last-1] == "" {
+	for last > 0 && *texts[last-1] == "" && len(d.notes) == 0 {
 		last--
 	}
 	for _, s := range texts[:last] {
-		dst = binary.AppendUvarint(dst, uint64(len(*s)))
-		dst = append(dst, *s...)
+		dst = appendText(dst, *s)
+	}
+	for _, n := range d.notes {
+		dst = appendText(appendText(dst, n.name), n.value)
 	}
 	return dst
+}
+
+func appendText(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+// cutText is the opposite of appendText.
+func cutText(b []byte) (s string, rest []byte, ok bool) {
+	n, used := binary.Uvarint(b)
+	if used <= 0 || n > uint64(len(b)-used) {
+		return "", nil, false
+	}
+	return string(b[used : used+int(n)]), b[used+int(n):], true
 }
 
 func (d *dialog) texts() [4]*string {
@@ -82,18 +107,105 @@ func readDialog(b []byte) *dialog {
 	}
 	d.account = n != 0
 	d.shift, b = uint32(n%accountBit), b[used:]
+	ok := true
 	for _, s := range d.texts() {
 		if len(b) == 0 {
 			break
 		}
-		n, used := binary.Uvarint(b)
-		if used <= 0 || n > uint64(len(b)-used) {
+		if *s, b, ok = cutText(b); !ok {
 			return nil
 		}
-		*s, b = string(b[used:used+int(n)]), b[used+int(n):]
+	}
+	for len(b) > 0 {
+		var n note
+		if n.name, b, ok = cutText(b); !ok {
+			return nil
+		}
+		if n.value, b, ok = cutText(b); !ok {
+			return nil
+		}
+		d.notes = append(d.notes, n)
 	}
 	return d
 }
+
+// note is the value of a note, or "".
+func noted(notes []note, name string) string {
+	for _, n := range notes {
+		if n.name == name {
+			return n.value
+		}
+	}
+	return ""
+}
+
+var (
+	errNoteDialog = errors.New("what a dialog carries is settled by the request that begins it")
+	errNoteRoute  = errors.New("call record_route first: without it the rest of the dialog doesn't pass here")
+	errNoteLong   = fmt.Errorf("what modules carry in a dialog has more than %d bytes", longestNotes)
+)
+
+// Carry has the dialog that the request begins carry a value to its later requests, from both
+// sides: encrypted, in our Record-Route. name is the carrier's own, a few bytes; "" takes it away.
+// The request must begin a dialog, and its Record-Route have been asked for.
+func (x *Context) Carry(name, value string) (err error) {
+	switch {
+	case x.Req.ToTag() != nil || !StartsDialog(x.Req.Method()):
+		return errNoteDialog
+	case !x.recordRoute:
+		return errNoteRoute
+	}
+	x.notes, err = carry(x.notes, name, value)
+	return err
+}
+
+// Carry is [Context.Carry] for one branch, beside what the request carries.
+func (b *Branch) Carry(name, value string) (err error) {
+	if b.msg == nil {
+		return errSent
+	}
+	x := b.fork.x
+	if x.Req.ToTag() != nil || !x.recordRoute {
+		return errNoteDialog
+	}
+	if b.notes == nil {
+		b.notes = slices.Clone(x.notes)
+	}
+	b.notes, err = carry(b.notes, name, value)
+	return err
+}
+
+// carry replaces one note.
+func carry(notes []note, name, value string) ([]note, error) {
+	size := len(name) + len(value)
+	kept := make([]note, 0, len(notes)+1)
+	for _, n := range notes {
+		if n.name != name {
+			kept = append(kept, n)
+			size += len(n.name) + len(n.value)
+		}
+	}
+	if size > longestNotes {
+		return notes, errNoteLong
+	}
+	if value != "" {
+		kept = append(kept, note{name, value})
+	}
+	return kept, nil
+}
+
+// Carried is what Carry said when the dialog of the request began; "" for nothing, and for a
+// request that does not prove with its Route that it belongs to a dialog.
+func (x *Context) Carried(name string) string {
+	if x.dialog == nil {
+		return ""
+	}
+	return noted(x.dialog.notes, name)
+}
+
+// ByCaller reports whether a request that belongs to a dialog which carries something (Carried, a
+// mask) comes from the party that began it.
+func (x *Context) ByCaller() bool { return x.dialog != nil && x.byCaller() }
 
 // stateKeys encrypt dialogs. The initialization vector is a keyed hash over the Call-ID and the
 // text (as in RFC 5297), so equal ones are equal only within a call. The signature of the entry

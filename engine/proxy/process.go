@@ -44,6 +44,7 @@ func (w *waiting) Response(c *transaction.Client, m *message.Message) {
 	if code < 200 && x.answered != 0 || b.repeated(m) {
 		return
 	}
+	sent := b.asSent(m)
 	b.altered.restore(m)
 	shown := b.shows(code)
 	if !shown && x.handling == 0 && len(x.events) == 0 && (code < 200 || code < 300 && b.fork.waiter == nil) {
@@ -52,7 +53,9 @@ func (w *waiting) Response(c *transaction.Client, m *message.Message) {
 		x.drain()
 		return
 	}
-	x.deliver(event{branch: b, res: keepResponse(m, b)})
+	res := keepResponse(m, b)
+	res.sent = sent
+	x.deliver(event{branch: b, res: res})
 }
 
 // shows reports whether a callback sees a response with this code: all that are forwarded, also
@@ -89,7 +92,7 @@ func (b *Branch) handle(e event) {
 	r.early = b.early
 	if e.forced {
 		if b.showsOutcome(r) {
-			b.told = true
+			b.told, r.branch = true, b
 			b.fork.x.run(func() { b.fork.opts.OnResponse(r) })
 		}
 		b.conclude(r)
@@ -102,6 +105,10 @@ func (b *Branch) handle(e event) {
 		r.provisional = !r.Final()
 		b.fork.x.run(func() { b.fork.opts.OnResponse(r) })
 		r.provisional = false
+		if r.refused != nil {
+			b.refuse(r)
+			return
+		}
 		b.keep(r)
 	}
 	b.answered(&r.msg, r.from.Addr.Addr())
@@ -245,9 +252,12 @@ func (b *Branch) repeated(m *message.Message) bool {
 	for _, r := range b.passed {
 		if r.Code() == m.Status() && bytes.Equal(r.msg.ToTag(), m.ToTag()) &&
 			bytes.Equal(r.msg.Header(message.HeaderRSeq), m.Header(message.HeaderRSeq)) {
-			if r.Final() {
+			switch {
+			case r.refused != nil:
+				b.fork.x.core.acknowledge(r.refused)
+			case r.Final():
 				b.fork.x.core.sendSuccess(b.fork.x.Server, &r.msg)
-			} else {
+			default:
 				_ = b.fork.x.core.respond(b.fork.x.Server, &r.msg)
 			}
 			return true

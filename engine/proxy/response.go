@@ -20,6 +20,9 @@ type Response struct {
 	target      *Target
 	cause       string
 	fork        *Fork
+	branch      *Branch  // nil: of none
+	refused     *refusal // nil: it is not
+	sent        *asSent  // nil: as it came
 	dropped     bool
 	early       bool // its branch had a provisional response before, other than 100
 	provisional bool // being shown to on_response
@@ -50,7 +53,7 @@ func NewResponse(code int, cause string, target *Target) *Response {
 
 // keepResponse makes a Response of a message that is valid only now.
 func keepResponse(m *message.Message, b *Branch) *Response {
-	r := &Response{target: b.target.shown(), fork: b.fork}
+	r := &Response{target: b.target.shown(), fork: b.fork, branch: b}
 	if b.client != nil {
 		r.from = *b.client.To()
 	}
@@ -79,6 +82,12 @@ func (r *Response) Message() *message.Message { return &r.msg }
 
 // Target is the target passed to Relay or Fork that the response is from; nil when none was.
 func (r *Response) Target() *Target { return r.target }
+
+// Refused reports whether Refuse was called.
+func (r *Response) Refused() bool { return r.refused != nil }
+
+// Branch is the branch that it is the answer or the outcome of; nil when there is none.
+func (r *Response) Branch() *Branch { return r.branch }
 
 // Source is where the response came from: the address its request was sent to. It is invalid for a
 // response made here.

@@ -87,9 +87,12 @@ func (x *Context) MayForward() bool {
 
 // Sustain forks to one target, or along the request's own route if nil, with the branch that
 // Forward would use: copies forwarded earlier are the same request to their recipients, and their
-// responses and CANCELs belong to this transaction. It is for requests that cannot be forwarded.
-func (x *Context) Sustain(t *Target) {
-	o := &ForkOptions{}
+// responses and CANCELs belong to this transaction. It is for requests that cannot be forwarded. o
+// may be nil.
+func (x *Context) Sustain(t *Target, o *ForkOptions) {
+	if o == nil {
+		o = &ForkOptions{}
+	}
 	if branch, err := x.appendStateless(nil); err == nil {
 		o.branch = string(branch)
 	}

@@ -1,0 +1,148 @@
+package proxy
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transaction"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// Responses that must not go on: the router can do nothing with the answer of a branch, such as a
+// body for which there is no media relay. A 2xx to an INVITE has made a call of the callee's, which
+// has to be acknowledged and ended (RFC 3261 §13.2.2.4, §15).
+
+// BranchError is an error of OnBranch that says how its branch fails: with this code and cause, not
+// 503 and "unreachable".
+type BranchError struct {
+	Code  int    // 400 to 699
+	Cause string // what Response.Cause is
+	Err   error  // why, for the log
+}
+
+// Error says why.
+func (e *BranchError) Error() string { return fmt.Sprintf("%s: %v", e.Cause, e.Err) }
+
+// Unwrap is Err.
+func (e *BranchError) Unwrap() error { return e.Err }
+
+// refusal is what becomes of a response that was refused.
+type refusal struct {
+	code  int
+	cause string
+	ack   []byte // of a 2xx to an INVITE; its retransmissions are answered with it
+	to    transport.Peer
+}
+
+// asSent are the headers of a response that were changed back to what the caller wrote.
+type asSent struct {
+	from, to string
+	cseq     uint32
+}
+
+// Refuse has the branch fail with this code (400 to 699) and cause in place of its response. It
+// works in OnResponse. The callee of a 2xx to an INVITE gets ACK and BYE; that of a provisional
+// response is cancelled. A final failure becomes another one.
+func (r *Response) Refuse(code int, cause string) { r.refused = &refusal{code: code, cause: cause} }
+
+// refuse ends the branch whose response r was refused.
+func (b *Branch) refuse(r *Response) {
+	code := r.Code()
+	switch {
+	case b.client == nil:
+	case code < 200:
+		if !b.done {
+			b.client.Cancel(nil)
+			b.client.Quiet()
+			b.cancelled = true
+		}
+	case code < 300 && b.client.Method() == message.MethodInvite:
+		b.hangUp(r)
+		const most = 16
+		if len(b.passed) < most {
+			b.passed = append(b.passed, r)
+		}
+	}
+	own := NewResponse(r.refused.code, r.refused.cause, b.target.shown())
+	own.branch = b
+	b.conclude(own)
+	if b.held { // its 2xx will not win
+		b.held = false
+		b.fork.x.held--
+		b.fork.x.check()
+	}
+}
+
+// asSent are the headers of m that restore is going to change back, or nil.
+func (b *Branch) asSent(m *message.Message) *asSent {
+	if b.altered == nil || b.altered.cseq == "" || b.fork.opts.OnResponse == nil {
+		return nil
+	}
+	cs, err := m.CSeq()
+	if err != nil {
+		return nil
+	}
+	return &asSent{string(m.Header(message.HeaderFrom)), string(m.Header(message.HeaderTo)), cs.Number}
+}
+
+// hangUp acknowledges a 2xx and ends its dialog, where the INVITE was sent.
+func (b *Branch) hangUp(r *Response) {
+	x := b.fork.x
+	c, m := x.core, &r.msg
+	spec := message.RequestSpec{Method: "ACK", URI: string(contactURI(m)), From: string(m.Header(message.HeaderFrom)),
+		To: string(m.Header(message.HeaderTo)), CallID: string(m.CallID()), Routes: x.routesTo(m)}
+	if cs, err := m.CSeq(); err == nil {
+		spec.CSeq = cs.Number
+	}
+	if s := r.sent; s != nil {
+		spec.From, spec.To, spec.CSeq = s.from, s.to, s.cseq
+	}
+	if spec.URI == "" { // §12.1.1: a 2xx to an INVITE has a Contact
+		return
+	}
+	r.refused.to = *b.client.To()
+	r.refused.ack = message.AppendRequest(nil, &spec)
+	c.acknowledge(r.refused)
+	spec.Method, spec.CSeq = "BYE", spec.CSeq+1
+	var bye message.Message
+	if bye.Parse(message.AppendRequest(nil, &spec), &c.Limits) == nil {
+		to := r.refused.to
+		_, _ = c.SendOwn(&bye, &to, vouched, nobody{})
+	}
+}
+
+// acknowledge sends the ACK of a 2xx that was refused.
+func (c *Core) acknowledge(r *refusal) {
+	var ack message.Message
+	if len(r.ack) == 0 || ack.Parse(r.ack, &c.Limits) != nil {
+		return
+	}
+	to := r.to
+	var space [64]byte
+	_ = c.Layer.Forward(&ack, &to, text(c.Layer.AppendBranch(space[:0])))
+}
+
+// routesTo is the route set from here to the sender of a 2xx to the request (§12.1.2): what
+// Record-Route lists above our entry, or above those that the request came with, in reverse order.
+func (x *Context) routesTo(m *message.Message) (routes []string) {
+	for e := m.Elements(message.HeaderRecordRoute); e.Next(); {
+		routes = append(routes, string(e.Value))
+	}
+	var own answerEntries
+	if x.core.findEntries(m, &own); own.count > 0 {
+		routes = routes[:own.at[0].n]
+	} else {
+		for e := x.Req.Elements(message.HeaderRecordRoute); len(routes) > 0 && e.Next(); {
+			routes = routes[:len(routes)-1]
+		}
+	}
+	slices.Reverse(routes)
+	return routes
+}
+
+// nobody owns a request whose outcome nobody waits for.
+type nobody struct{}
+
+func (nobody) Response(*transaction.Client, *message.Message) {}
+func (nobody) Failed(*transaction.Client, error)              {}
