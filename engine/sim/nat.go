@@ -1,27 +1,59 @@
 package sim
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
 
-// NAT hides addresses of a world behind a public one, as a home router does: what leaves them has
-// the public address and a port that is fixed for the inner address, and what arrives at that port
-// is let in only from an address and port that was sent to (RFC 4787: endpoint-independent mapping,
-// address- and port-dependent filtering). Nothing gets in by the inner addresses themselves.
-type NAT struct {
-	public netip.Addr
-	ports  map[netip.AddrPort]uint16 // of inner addresses
-	inner  map[uint16]netip.AddrPort
-	sentTo map[hole]bool
+	"github.com/sipscript/sipscript/engine/lane"
+)
+
+// NATKind is how a NAT maps addresses, and what it lets in (RFC 3489 §5, in the terms of RFC 4787).
+type NATKind uint8
+
+const (
+	// PortRestricted maps an inner address to one port outside, and lets in what comes from an
+	// address and port that was sent to there: most home routers.
+	PortRestricted NATKind = iota
+	// FullCone lets in everything that comes to the port.
+	FullCone
+	// Restricted lets in what comes from an address that was sent to, whatever its port.
+	Restricted
+	// Symmetric maps an inner address to another port for each destination, and lets in what comes
+	// from there: companies' firewalls and carriers.
+	Symmetric
+)
+
+// String is the kind's usual name.
+func (k NATKind) String() string {
+	return [...]string{"port-restricted cone", "full cone", "restricted cone", "symmetric"}[k]
 }
 
-// hole is what a datagram to the outside opens.
-type hole struct {
-	port uint16
-	peer netip.AddrPort
+// NAT hides addresses of a world behind a public one, as a home router does: what leaves them has
+// the public address and a port of the NAT's, and what arrives at that port is let in if the NAT's
+// kind allows it. Nothing gets in by the inner addresses themselves. A mapping lasts for ever
+// unless Lifetime or Rebind ends it.
+type NAT struct {
+	w        *World
+	public   netip.Addr
+	kind     NATKind
+	lifetime time.Duration         // of a mapping that nothing leaves by; 0: for ever
+	ports    map[mapping]uint16    // current ones
+	inner    map[uint16]*portState // of ports
+}
+
+// mapping is what has a port: an inner address, and for a symmetric NAT where it sends to.
+type mapping struct{ from, to netip.AddrPort }
+
+// portState is a port of a NAT.
+type portState struct {
+	of     mapping
+	sentTo map[netip.AddrPort]struct{}
+	used   lane.Time // when something left by it last
 }
 
 // NAT puts one into the world, with the addresses it hides: w.NAT("192.0.2.9", "192.168.1.2").
 func (w *World) NAT(public string, inside ...string) *NAT {
-	n := &NAT{public: netip.MustParseAddr(public), ports: map[netip.AddrPort]uint16{}, inner: map[uint16]netip.AddrPort{}, sentTo: map[hole]bool{}}
+	n := &NAT{w: w, public: netip.MustParseAddr(public), ports: map[mapping]uint16{}, inner: map[uint16]*portState{}}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.public[n.public] = n
@@ -31,28 +63,80 @@ func (w *World) NAT(public string, inside ...string) *NAT {
 	return n
 }
 
+// As makes the NAT one of that kind, whose mappings end when nothing left by them for lifetime; 0:
+// they last.
+func (n *NAT) As(kind NATKind, lifetime time.Duration) *NAT {
+	n.w.mu.Lock()
+	defer n.w.mu.Unlock()
+	n.kind, n.lifetime = kind, lifetime
+	return n
+}
+
+// Rebind forgets all mappings, as a router does that restarts: what leaves from now on has new
+// ports, and nothing gets in by the old ones.
+func (n *NAT) Rebind() {
+	n.w.mu.Lock()
+	defer n.w.mu.Unlock()
+	clear(n.ports)
+	clear(n.inner)
+}
+
 // leave is the source that a datagram has outside. It needs w.mu.
 func (w *World) leave(from, to netip.AddrPort) netip.AddrPort {
 	n := w.hidden[from.Addr()]
 	if n == nil || w.hidden[to.Addr()] == n {
 		return from
 	}
-	port, ok := n.ports[from]
+	m := mapping{from: from}
+	if n.kind == Symmetric {
+		m.to = to
+	}
+	port, ok := n.ports[m]
+	if ok && n.ended(n.inner[port]) {
+		delete(n.inner, port)
+		ok = false
+	}
 	if !ok {
 		w.port++
 		port = w.port
-		n.ports[from], n.inner[port] = port, from
+		n.ports[m], n.inner[port] = port, &portState{of: m, sentTo: map[netip.AddrPort]struct{}{}}
 	}
-	n.sentTo[hole{port, to}] = true
+	s := n.inner[port]
+	s.used = w.Now()
+	s.sentTo[to] = struct{}{}
 	return netip.AddrPortFrom(n.public, port)
+}
+
+func (n *NAT) ended(s *portState) bool {
+	return n.lifetime > 0 && n.w.Now() >= s.used.Add(n.lifetime)
 }
 
 // enter is where a datagram goes inside; ok is false if it is not let in. It needs w.mu.
 func (w *World) enter(from, to netip.AddrPort) (_ netip.AddrPort, ok bool) {
 	if n := w.public[to.Addr()]; n != nil {
-		inner, known := n.inner[to.Port()]
-		return inner, known && n.sentTo[hole{to.Port(), from}]
+		s := n.inner[to.Port()]
+		if s == nil || n.ended(s) {
+			return to, false
+		}
+		return s.of.from, n.admits(s, from)
 	}
 	n := w.hidden[to.Addr()]
 	return to, n == nil || w.hidden[from.Addr()] == n
+}
+
+// admits reports whether a datagram may come in by a port.
+func (n *NAT) admits(s *portState, from netip.AddrPort) bool {
+	if n.kind == FullCone {
+		return true
+	}
+	if n.kind != Restricted {
+		_, ok := s.sentTo[from]
+		return ok
+	}
+	for to := range s.sentTo {
+		if to.Addr() == from.Addr() {
+			return true
+		}
+	}
+	return false
 }
