@@ -25,6 +25,10 @@ type Set struct {
 	bytes atomic.Int64     // of all dictionaries
 	most  int64
 
+	// Of dictionaries that processes share
+	remote Shared             // set once, by Share
+	common map[string]*Common // guarded by mu
+
 	// Of durable dictionaries; set once, by Keep.
 	keeper  Keeper
 	clock   lane.Clock
@@ -37,7 +41,9 @@ type Set struct {
 }
 
 // New is a set of no dictionaries.
-func New() *Set { return &Set{dicts: map[string]*Dict{}, most: sharedBytes} }
+func New() *Set {
+	return &Set{dicts: map[string]*Dict{}, common: map[string]*Common{}, most: sharedBytes}
+}
 
 const (
 	defaultCapacity = 100_000

@@ -181,27 +181,24 @@ func (d *Dict) change(key string, now lane.Time, wall time.Time) Change {
 	if e.expires != 0 {
 		c.Expires = wall.Add(e.expires.Sub(now))
 	}
-	c.Value = encode(e.value)
+	c.Value = []byte(Encode(e.value))
 	return c
 }
 
-// Values are kept as gob, which holds any bytes.
-func encode(value any) []byte {
-	var b bytes.Buffer
-	// Of the types that values have none fails
-	if err := gob.NewEncoder(&b).Encode(&box{pack(value)}); err != nil {
-		panic("dict: " + err.Error())
-	}
-	return b.Bytes()
-}
-
+// decode reads what Encode wrote, and what versions before it wrote, which is gob: that begins with
+// gobByte, the length of its first part.
 func decode(text []byte) (any, error) {
+	if len(text) == 0 || text[0] != gobByte {
+		return Decode(string(text))
+	}
 	var x box
 	if err := gob.NewDecoder(bytes.NewReader(text)).Decode(&x); err != nil {
 		return nil, err
 	}
 	return x.V.unpack(), nil
 }
+
+const gobByte = 0x17
 
 type box struct{ V packed }
 
@@ -213,31 +210,6 @@ type packed struct {
 	Yes   bool
 	Keys  []string
 	Items []packed
-}
-
-func pack(value any) packed {
-	switch v := value.(type) {
-	case string:
-		return packed{Kind: 's', Text: v}
-	case float64:
-		return packed{Kind: 'n', N: v}
-	case bool:
-		return packed{Kind: 'b', Yes: v}
-	case []any:
-		p := packed{Kind: 'l'}
-		for _, x := range v {
-			p.Items = append(p.Items, pack(x))
-		}
-		return p
-	case map[string]any:
-		p := packed{Kind: 't'}
-		for k, x := range v {
-			p.Keys = append(p.Keys, k)
-			p.Items = append(p.Items, pack(x))
-		}
-		return p
-	}
-	return packed{}
 }
 
 func (p *packed) unpack() any {
