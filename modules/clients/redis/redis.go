@@ -86,25 +86,65 @@ type Client struct {
 
 // connector connects when it is needed.
 type connector struct {
-	o  rueidis.ClientOption
-	at func() (addr string, err error) // see clients.Pool.RedisAt
+	o     rueidis.ClientOption
+	track *Tracking                       // nil: no changes are reported
+	at    func() (addr string, err error) // see clients.Pool.RedisAt
 
 	mu     sync.Mutex
 	client rueidis.Client // guarded by mu; nil before it is connected
+	tracks bool           // guarded by mu: the server reports changes
 	closed bool           // guarded by mu
+}
+
+// Tracking has a server report changes of keys, whoever makes them.
+type Tracking struct {
+	Prefix string // of the keys
+	// Changed is called with keys that were changed, and with nil if any may have been: the
+	// connection was lost. It is called where answers are read, in their order: it must not block
+	// or send commands.
+	Changed func(keys []string)
+}
+
+// options adds to o that changes are reported.
+func (t *Tracking) options(o rueidis.ClientOption) rueidis.ClientOption {
+	o.DisableCache, o.ClientTrackingOptions = false, []string{"BCAST", "PREFIX", t.Prefix}
+	o.OnInvalidations = func(list []rueidis.RedisMessage) {
+		if list == nil {
+			t.Changed(nil)
+			return
+		}
+		keys := make([]string, 0, len(list))
+		for i := range list {
+			if key, err := list[i].ToString(); err == nil {
+				keys = append(keys, key)
+			}
+		}
+		t.Changed(keys)
+	}
+	return o
 }
 
 // Open opens a client. It does not connect. patience bounds each call, default 2 s.
 func Open(p *clients.Pool, url string, patience time.Duration) (*Client, error) {
+	return open(p, "redis", url, patience, nil)
+}
+
+// OpenTracking is Open for a client of its own, to which changes are reported, on the connection
+// that answers come on. A pool has one for a kind and a URL.
+func OpenTracking(p *clients.Pool, kind, url string, patience time.Duration, t Tracking) (*Client, error) {
+	return open(p, kind, url, patience, &t)
+}
+
+func open(p *clients.Pool, kind, url string, patience time.Duration, t *Tracking) (*Client, error) {
 	if patience <= 0 {
 		patience = 2 * time.Second
 	}
-	s, err := clients.Share(p, "redis", url, func() (*connector, func() error, error) {
+	s, err := clients.Share(p, kind, url, func() (*connector, func() error, error) {
 		o, err := Options(url, patience)
 		if err != nil {
 			return nil, nil, err
 		}
-		c := &connector{o: o, at: func() (string, error) { return p.RedisAt(url) }}
+		c := &connector{o: o, track: t, at: func() (string, error) { return p.RedisAt(url) }}
 		return c, c.close, nil
 	})
 	if err != nil {
@@ -134,12 +174,36 @@ func (c *connector) get() (rueidis.Client, error) {
 		o.InitAddress, o.Sentinel, o.ForceSingleClient, o.TLSConfig = []string{addr}, rueidis.SentinelOption{}, true, nil
 		o.Username, o.Password, o.SelectDB = "", "", 0
 	}
+	if c.track != nil {
+		client, err := rueidis.NewClient(c.track.options(o))
+		if err == nil {
+			c.client, c.tracks = client, true
+			return client, nil
+		}
+		if !errors.Is(err, rueidis.ErrNoCache) {
+			return nil, WithoutURL(err)
+		}
+	}
 	client, err := rueidis.NewClient(o)
 	if err != nil {
 		return nil, WithoutURL(err)
 	}
 	c.client = client
 	return client, nil
+}
+
+// Tracks reports whether the server reports changes. It is known once a call has been answered.
+func (c *Client) Tracks() bool {
+	k := c.Shared.Client
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.tracks
+}
+
+// IsCluster reports whether keys are on several servers.
+func (c *Client) IsCluster() bool {
+	o := &c.Shared.Client.o
+	return !o.ForceSingleClient && o.Sentinel.MasterSet == ""
 }
 
 func (c *connector) close() error {
