@@ -167,6 +167,13 @@ func quotedList(texts []string) string {
 	return b.String()
 }
 
+// variant says that the result is another object if an option of the call is true.
+func (r Returns[R]) variant(option string, o *ObjectType) Returns[R] {
+	r.Results = append([]Result(nil), r.Results...)
+	r.Results[0].Variant = &Variant{Option: option, Object: o}
+	return r
+}
+
 // orNil says that the result may be nil.
 func (r Returns[R]) orNil() Returns[R] {
 	r.Results = append([]Result(nil), r.Results...)

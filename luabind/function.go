@@ -146,6 +146,14 @@ type Result struct {
 	// to each other.
 	Named string
 	OrNil bool
+	// Variant is what it is instead if an option of the call is true.
+	Variant *Variant
+}
+
+// Variant is the type of a result if an option of the call is true.
+type Variant struct {
+	Option string
+	Object *ObjectType
 }
 
 // Library is what scripts find under one name: "sip", or that of a module.

@@ -32,6 +32,7 @@ type generation struct {
 	events    map[string]bool // declared
 	listening map[string]bool // with handlers; set when the VMs have been built
 
+	common  sync.Map     // *dict.Common by name: dictionaries it opened with redis = true
 	started atomic.Int64 // timers and tasks of all VMs
 	retired atomic.Bool
 	winding sync.Once

@@ -8,7 +8,7 @@ import (
 // objectKinds are the metatables and the constant values of a VM's objects: made once, so that no
 // access creates a closure or a string.
 type objectKinds struct {
-	request, response, branch, uri, address, params, task, timer, dict *lua.LTable
+	request, response, branch, uri, address, params, task, timer, dict, common *lua.LTable
 
 	requestNames, uriNames []string // for error messages
 	next                   *lua.LFunction
@@ -28,5 +28,6 @@ func (v *vm) openKinds() {
 	k.uri, k.address, k.params = v.typeOf(uriType), v.typeOf(addressType), v.typeOf(paramsType)
 	k.uri.RawSetString("__eq", v.main.NewFunction(uriEqual))
 	k.params.RawSetString("__pairs", v.main.NewFunction(v.paramsPairs))
-	k.task, k.timer, k.dict = v.typeOf(taskType), v.typeOf(timerType), v.typeOf(dictType)
+	k.task, k.timer = v.typeOf(taskType), v.typeOf(timerType)
+	k.dict, k.common = v.typeOf(dictType), v.typeOf(commonType)
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/luabind/dict"
 )
 
 // Opener creates a module. It is the part that lives as long as the process: what must survive a
@@ -12,7 +13,8 @@ import (
 //
 // Its other capabilities are found by type assertion. If it is an [engine.Part] it is attached to
 // the engine before the first generation is made, may see each request before the script does
-// (engine.Interceptor), and learns when the engine drains and ends. See also [Metered].
+// (engine.Interceptor), and learns when the engine drains and ends. See also [Metered] and
+// [Sharer].
 type Opener interface {
 	// Name is what scripts require: lower case letters, digits and "_"; dots separate parts
 	// ("sip.test").
@@ -52,6 +54,12 @@ type Event struct {
 	Name   string
 	Doc    string
 	Params []Param
+}
+
+// Sharer is a module that keeps the dictionaries of sip.shared which servers have in common.
+type Sharer interface {
+	// Shared has them, or is nil.
+	Shared() dict.Shared
 }
 
 // Metered is an Opener with metrics of its own.

@@ -32,7 +32,10 @@ type Options struct {
 	Loading context.Context
 	// Dictionaries keeps the durable ones of sip.shared. It may be nil.
 	Dictionaries dict.Keeper
-	Args         map[string]string // sip.args
+	// Shared has the dictionaries of sip.shared that processes share; nil: those of a module that
+	// is a [Sharer].
+	Shared dict.Shared
+	Args   map[string]string // sip.args
 	// Budget is how long a handler may hold its lane between waits, default 200 ms.
 	Budget time.Duration
 	// LoadBudget is how long the file, and what it requires, may run when it is loaded; default ten
@@ -131,6 +134,14 @@ func NewRouter(o Options) (*Router, error) {
 	r := &Router{opts: o, dog: newWatchdog()}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.shared = dict.New()
+	for _, m := range o.Modules {
+		if x, ok := m.(Sharer); ok && o.Shared == nil {
+			o.Shared = x.Shared()
+		}
+	}
+	if o.Shared != nil {
+		r.shared.Share(o.Shared)
+	}
 	r.readyNow = make(chan struct{}, 1)
 	return r, nil
 }

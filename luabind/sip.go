@@ -43,7 +43,7 @@ func Core() Library {
 			{Name: "json.empty_list", Type: Any, Doc: "[] in JSON, because {} would be an object"},
 		},
 		Events: coreEvents(),
-		Types: []*ObjectType{requestType, responseType, branchType, uriType, addressType, paramsType, dictType, taskType, timerType,
+		Types: []*ObjectType{requestType, responseType, branchType, uriType, addressType, paramsType, dictType, commonType, taskType, timerType,
 			cseqShape, endpointShape, sourceShape, listenerShape, partShape, targetShape()},
 	}
 }

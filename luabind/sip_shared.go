@@ -13,6 +13,8 @@ import (
 // sip.shared, the Lua side.
 
 type sharedOptions struct {
+	Redis    bool           `lua:"redis" default:"false" doc:"all servers with the same --redis have it in common: see redis_dictionary"`
+	Stale    time.Duration  `lua:"stale" min:"2" max:"86400" default:"2" doc:"with redis: how old a value that was read may be while Redis is away"`
 	Durable  bool           `lua:"durable" default:"false" doc:"survives the process, with --data: changes are on disk within 0.1 s. Only while the file loads"`
 	Capacity int            `lua:"capacity" min:"1" max:"100000000" doc:"number of values kept; the least recently used is dropped first"`
 	Bytes    int            `lua:"bytes" min:"1024" max:"268435456" doc:"approximate total size of values and keys in bytes"`
@@ -23,7 +25,10 @@ type sharedOptions struct {
 func sipShared() Function {
 	return Func2(Function{Name: "shared", Doc: "A dictionary that all lanes share and that survives reloads; the same name gives the same dictionary.",
 		Raises: fmt.Sprintf("beyond %d dictionaries", dict.MaxDicts), Example: `local calls = sip.shared("calls", { capacity = 10000, ttl = 3600 })`},
-		dictNameArg, OptionsArg(sharedOptions{}), returnsLua(ObjectOf, "").of(dictType), func(c *Call, name string, opts sharedOptions) lua.LValue {
+		dictNameArg, OptionsArg(sharedOptions{}), returnsLua(ObjectOf, "").of(dictType).variant("redis", commonType), func(c *Call, name string, opts sharedOptions) lua.LValue {
+			if d := c.commonDict(name, &opts); d != nil {
+				return &lua.LUserData{Value: d, Metatable: c.vm.kinds.common}
+			}
 			ttl := time.Duration(0)
 			if opts.TTL != nil {
 				ttl = *opts.TTL
@@ -196,35 +201,40 @@ func dictGet(c *Call, d *dict.Dict, key string, load *lua.LFunction) int {
 const mostUpdates = 100
 
 func dictUpdate(c *Call, d *dict.Dict, key string, f *lua.LFunction, ttl time.Duration) int {
-	l, v := c.l, c.vm
-	waits := v.waits
+	v := c.vm
 	for range mostUpdates {
 		value, held := d.Look(key, v.clock.Now())
-		old, err := toLua(v, value)
-		if err != nil {
-			c.Raise("%v", err)
-		}
-		top := l.GetTop()
-		l.Push(f)
-		l.Push(old)
-		l.Call(1, 1)
-		result := l.Get(top + 1)
-		l.SetTop(top)
-		if v.waits != waits {
-			c.Raise("its function waited: do what waits before")
-		}
-		next, err := toGo(result)
-		if err != nil {
-			c.Raise("the result of its function: %v", err)
-		}
-		tooLarge(c, key, next)
+		result, next := c.updated(key, f, value)
 		if d.Replace(key, held, next, v.clock.Now(), ttl) {
-			l.Push(result)
+			c.l.Push(result)
 			return 1
 		}
 	}
 	c.Raise("%q changed %d times meanwhile", key, mostUpdates)
 	return 0
+}
+
+// updated is what the function of an update makes of a value, in Lua and in Go.
+func (c *Call) updated(key string, f *lua.LFunction, value any) (result lua.LValue, next any) {
+	l, v := c.l, c.vm
+	old, err := toLua(v, value)
+	if err != nil {
+		c.Raise("%v", err)
+	}
+	waits, top := v.waits, l.GetTop()
+	l.Push(f)
+	l.Push(old)
+	l.Call(1, 1)
+	result = l.Get(top + 1)
+	l.SetTop(top)
+	if v.waits != waits {
+		c.Raise("its function waited: do what waits before")
+	}
+	if next, err = toGo(result); err != nil {
+		c.Raise("the result of its function: %v", err)
+	}
+	tooLarge(c, key, next)
+	return result, next
 }
 
 // dictLoad fills a missing key, once at a time over all lanes.
@@ -276,9 +286,19 @@ func (v *vm) pushLoaded(l *lua.LState, ld *dict.Load) int {
 // runLoad calls load(key) -> value [, ttl] | nil, err. However that ends, those who wait learn of
 // it.
 func (v *vm) runLoad(l *lua.LState, d *dict.Dict, key string, ld *dict.Load, f *lua.LFunction) {
-	var value any
-	failure, ttl := "the load failed", time.Duration(-1)
-	defer func() { d.Finish(key, ld, value, failure, v.clock.Now(), ttl) }()
+	x := loaded{failure: "the load failed", ttl: -1}
+	defer func() { d.Finish(key, ld, x.value, x.failure, v.clock.Now(), x.ttl) }()
+	x.call(l, key, f)
+}
+
+// loaded is the outcome of a load.
+type loaded struct {
+	value   any
+	failure string
+	ttl     time.Duration
+}
+
+func (x *loaded) call(l *lua.LState, key string, f *lua.LFunction) {
 	top := l.GetTop()
 	l.Push(f)
 	l.Push(lua.LString(key))
@@ -286,26 +306,26 @@ func (v *vm) runLoad(l *lua.LState, d *dict.Dict, key string, ld *dict.Load, f *
 	result, extra := l.Get(top+1), l.Get(top+2)
 	l.SetTop(top)
 	if result == lua.LNil {
-		failure = "nothing was loaded"
+		x.failure = "nothing was loaded"
 		if s, ok := extra.(lua.LString); ok {
-			failure = string(s)
+			x.failure = string(s)
 		}
 		return
 	}
 	if extra != lua.LNil {
-		x, ok := seconds(extra)
+		ttl, ok := seconds(extra)
 		if !ok {
 			raise(l, "dict:get: the second result of load must be a ttl in seconds, not %s", describe(extra))
 		}
-		ttl = x
+		x.ttl = ttl
 	}
 	stored, err := toGo(result)
 	if err != nil {
-		failure = err.Error()
+		x.failure = err.Error()
 		raise(l, "dict:get: the result of load: %v", err)
 	}
 	tooLargeAt(l, "dict:get", key, stored)
-	value = stored
+	x.value = stored
 }
 
 // tooLarge raises an error for a value that is too large.

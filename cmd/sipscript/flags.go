@@ -42,7 +42,7 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "data", Usage: "keep registrations in `DIR` (SQLite), so that they survive a restart; by default they are kept in memory"},
 		&cli.StringSliceFlag{Name: "dns", Usage: "resolve names through the DNS server `IP[:PORT]`; repeatable", DefaultText: "those of /etc/resolv.conf"},
 		&cli.StringFlag{Name: "tls-ca", Usage: "trust servers we connect to over TLS if an authority in the PEM `FILE` issued their certificate", DefaultText: "those of the system"},
-		&cli.StringFlag{Name: "redis", Usage: "share registrations with other servers through the Redis server at `URL` (redis://host:6379/0); they must share --secret too"},
+		&cli.StringFlag{Name: "redis", Usage: "share registrations, and dictionaries with redis = true, with other servers through the Redis server at `URL` (redis://host:6379/0); they must share --secret too"},
 		&cli.StringFlag{Name: "secret", Usage: "read the key for route signatures, nonces and flow tokens from `FILE`; the nodes of a cluster share it", DefaultText: "DIR/secret of --data, created at the first start"},
 		&cli.StringFlag{Name: "admin", Usage: "serve HTTP on `HOST:PORT`: /metrics /healthz /readyz /reload /status (off unless given)"},
 		&cli.StringSliceFlag{Name: "admin-host", Usage: "let --admin also answer to the name `HOST`; repeatable", DefaultText: "loopback names and its address"},

@@ -492,6 +492,124 @@ function sip_dictionary:keys() end
 ---```
 function sip_dictionary:flush() end
 
+---The result of sip.shared with redis = true: a dictionary that all servers with the same --redis have in common. Each call is atomic across all of them, and waits. get returns a value that was read before without asking Redis, unless it was changed since; such a value is at most 2 s old, or as old as stale says while Redis is away. While Redis is away everything else returns nil, err; after an error of what changes something it is not known whether the change was made.
+---@class sip.redis_dictionary
+local sip_redis_dictionary = {}
+
+---The value of a key, or nil. With load, a missing key is filled with the result of load(key), which
+---runs once at a time in each server: a value and, optionally, its ttl; nil, err stores nothing.
+---Waits.
+---```lua
+---local route, err = sip.shared("routes", { redis = true }):get("alice", function(key) return "sip:" .. key .. "@192.0.2.7", 60 end)
+---```
+---@param key string|number|sip.uri|string its text counts
+---@param load? fun(key: any): ...any returns value [, ttl], or nil, err; it may wait; optional
+---@return any|nil result
+---@return string|nil err of Redis or of load
+function sip_redis_dictionary:get(key, load) end
+
+---Stores a value. Returns boolean or nil: whether it was stored. Raises for nil, and a value larger
+---than 1 MiB. Waits.
+---```lua
+---local stored, err = sip.shared("calls", { redis = true }):set("alice", 1, 60)
+---```
+---@param key string|number|sip.uri|string its text counts
+---@param value any a string, number, boolean or plain table
+---@param ttl? number 0 for ever; default the dictionary's
+---@return boolean|nil result whether it was stored
+---@return string|nil err why it failed
+function sip_redis_dictionary:set(key, value, ttl) end
+
+---Stores a value if the key has none. Returns boolean or nil: whether it was stored. Raises for nil,
+---and a value larger than 1 MiB. Waits.
+---```lua
+---local stored, err = sip.shared("calls", { redis = true }):add("alice", 1, 60)
+---```
+---@param key string|number|sip.uri|string its text counts
+---@param value any a string, number, boolean or plain table
+---@param ttl? number 0 for ever; default the dictionary's
+---@return boolean|nil result whether it was stored
+---@return string|nil err why it failed
+function sip_redis_dictionary:add(key, value, ttl) end
+
+---Stores a value if the key has one. Returns boolean or nil: whether it was stored. Raises for nil,
+---and a value larger than 1 MiB. Waits.
+---```lua
+---local stored, err = sip.shared("calls", { redis = true }):replace("alice", 1, 60)
+---```
+---@param key string|number|sip.uri|string its text counts
+---@param value any a string, number, boolean or plain table
+---@param ttl? number 0 for ever; default the dictionary's
+---@return boolean|nil result whether it was stored
+---@return string|nil err why it failed
+function sip_redis_dictionary:replace(key, value, ttl) end
+
+---Replaces a value by what fn(value) returns; nil removes the key. If the key was changed since, fn is
+---called again with what it then holds. Without ttl a key keeps its time. Returns any or nil: the new
+---value. Raises for a value larger than 1 MiB. Waits.
+---```lua
+---local list, err = sip.shared("queues", { redis = true }):update("sales", function(list)
+---  list = list or {}
+---  list[#list + 1] = req.call_id
+---  return list
+---end)
+---```
+---@param key string|number|sip.uri|string its text counts
+---@param fn fun(value: any): ...any may not wait
+---@param ttl? number 0 for ever; default the dictionary's
+---@return any|nil result the new value
+---@return string|nil err why it failed
+function sip_redis_dictionary:update(key, fn, ttl) end
+
+---Removes a key. Returns boolean or nil: whether there was one. Waits.
+---```lua
+---sip.shared("calls", { redis = true }):delete("alice")
+---```
+---@param key string|number|sip.uri|string its text counts
+---@return boolean|nil result whether there was one
+---@return string|nil err why it failed
+function sip_redis_dictionary:delete(key) end
+
+---Adds to a number; a missing key starts at init. nil, err also if the value is not a number. Returns
+---number or nil: the new number. Waits.
+---```lua
+---local n, err = sip.shared("calls", { redis = true }):incr("alice", 1, 0, 60)
+---```
+---@param key string|number|sip.uri|string its text counts
+---@param by? number default 1
+---@param init? number default 0
+---@param ttl? number 0 for ever; default the dictionary's
+---@return number|nil result the new number
+---@return string|nil err why it failed
+function sip_redis_dictionary:incr(key, by, init, ttl) end
+
+---The remaining lifetime of a key. Returns seconds or nil: math.huge for ever; nil if there is no such
+---key. Waits.
+---```lua
+---local left, err = sip.shared("calls", { redis = true }):ttl("alice")
+---```
+---@param key string|number|sip.uri|string its text counts
+---@return number|nil result math.huge for ever; nil if there is no such key
+---@return string|nil err why it failed
+function sip_redis_dictionary:ttl(key) end
+
+---All keys, in no particular order. A key that is set or removed meanwhile may be missing or listed.
+---Waits.
+---```lua
+---local keys, err = sip.shared("calls", { redis = true }):keys()
+---```
+---@return any[]|nil result
+---@return string|nil err why it failed
+function sip_redis_dictionary:keys() end
+
+---Removes all keys, some at a time. Waits.
+---```lua
+---sip.shared("calls", { redis = true }):flush()
+---```
+---@return boolean|nil result true
+---@return string|nil err why it failed
+function sip_redis_dictionary:flush() end
+
 ---A task started by sip.spawn.
 ---@class sip.task
 local sip_task = {}
@@ -961,6 +1079,8 @@ function sip.shared(name, options) end
 ---@field ready? boolean of start only: the server is not ready before the function has ended
 
 ---@class sip.shared.options
+---@field redis? boolean all servers with the same --redis have it in common: see redis_dictionary
+---@field stale? number with redis: how old a value that was read may be while Redis is away
 ---@field durable? boolean survives the process, with --data: changes are on disk within 0.1 s. Only while the file loads
 ---@field capacity? integer number of values kept; the least recently used is dropped first
 ---@field bytes? integer approximate total size of values and keys in bytes

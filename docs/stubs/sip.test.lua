@@ -413,7 +413,8 @@ function sip_test.http(pattern, fn) end
 ---@param rows? table|function {{column = value}}, or function(query, ...), which returns {rows=, changed=} or {error = text}; optional
 function sip_test.sql(text, rows) end
 
----A Redis in memory, which all of the script's clients reach, and which ends with the test.
+---A Redis in memory, which all of the script's clients reach, dictionaries with redis = true among
+---them, and which ends with the test.
 ---```lua
 ---local r = t.redis({ ["forward:alice"] = "sip:bob@10.0.0.9" })
 ---t.equal(r:get("forward:alice"), "sip:bob@10.0.0.9")

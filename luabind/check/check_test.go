@@ -139,6 +139,8 @@ sip.on("registrar.bound", function(aor, b) sip.log.info(b.adress) end)` + end, "
 	// place
 	{"waiting while the file runs", "sip.sleep(1)" + end, "1:5", "place", "sip.sleep waits", "sip.sleep(1) => sip.after(1, function() sip.sleep(1) end)"},
 	{"waiting in a function that the file calls", "local function f() sip.sleep(1) end\nf()" + end, "1:24", "place", "sip.sleep waits", "\nf() => \nsip.after(1, f)"},
+	{"waiting for Redis", "local d = sip.shared(\"x\", { capacity = 5, redis = true })\nd:get(\"k\")" + end, "2:3", "place", "dict:get waits", "redis = true => redis = false"},
+	{"an option of a dictionary", "sip.shared(\"x\", { redsi = true })" + end, "1:19", "options", "did you mean 'redis'?", "redsi => redis"},
 	{"waiting with a load", "sip.shared(\"x\"):get(\"k\", function() return 1 end)" + end, "1:17", "place", "dict:get waits", ", function() return 1 end => "},
 	{"configure in a handler", handler(`auth.configure { realm = "x" }`), "3:6", "place", "only be called while the file runs", `auth.configure { realm = "x" } => auth.forget("x")`},
 	{"on in a handler", handler(`sip.on("start", function() end)`), "3:5", "place", "handlers run once in the process", `sip.on("start", => sip.after(1,`},

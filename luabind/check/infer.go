@@ -296,11 +296,42 @@ func (f *file) result(call *ast.FuncCallExpr, n int) value {
 	case c.member != nil && c.member.full == "tostring" && n == 0 && len(call.Args) == 1:
 		return value{typ: luabind.String, sender: f.value(call.Args[0]).sender}
 	case c.member != nil:
+		if v, is := f.variant(call, c.member, n); is {
+			return v
+		}
 		return ofResult(c.member, n)
 	case c.fn != nil:
 		return f.returned(c.fn, n)
 	}
 	return value{}
+}
+
+// variant is result n of a call if an option makes it another object: one that is not known if the
+// option isn't.
+func (f *file) variant(call *ast.FuncCallExpr, m *member, n int) (v value, is bool) {
+	if m.fn == nil || n >= len(m.fn.Results) || m.fn.Results[n].Variant == nil {
+		return value{}, false
+	}
+	x := m.fn.Results[n].Variant
+	for _, g := range f.given(call, m) {
+		t := f.value(g.arg).table
+		if t == nil {
+			continue
+		}
+		for _, field := range t.Fields {
+			if key, ok := field.Key.(*ast.StringExpr); !ok || key.Value != x.Option {
+				continue
+			}
+			switch field.Value.(type) {
+			case *ast.TrueExpr:
+				return typed(luabind.ObjectOf, nil, x.Object, false), true
+			case *ast.FalseExpr, *ast.NilExpr:
+				return value{}, false
+			}
+			return value{}, true
+		}
+	}
+	return value{}, false
 }
 
 // module is what require returns.

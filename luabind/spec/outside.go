@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
+
 	"github.com/sipscript/sipscript/luabind"
 )
 
@@ -24,9 +26,13 @@ type Outside interface {
 	// SQL answers a query to the database of a URL. A statement that finds nothing tells how many
 	// rows it changed.
 	SQL(url, query string, args []any) (*SQLAnswer, error)
-	// Redis is the address of a server for a URL.
+	// Redis is the address of a server for a URL, which may be [Dictionaries].
 	Redis(url string) (addr string, err error)
 }
+
+// Dictionaries is the URL of the server that keeps what sip.shared has with redis = true. It is
+// there without t.redis.
+const Dictionaries = "redis://dictionaries"
 
 // HTTPAnswer is what an HTTP server answers, as the function of t.http returns it.
 type HTTPAnswer struct {
@@ -221,13 +227,32 @@ func redacted(text string) string {
 	return "a database"
 }
 
-// Redis is the address of the server in memory, if the spec wants one.
+// Redis is the address of the server in memory, if the spec or a dictionary wants one.
 func (o *outside) Redis(url string) (string, error) {
 	o.w.outsideMu.Lock()
 	r := o.redis
+	var err error
+	if r == nil && url == Dictionaries {
+		r, err = o.memory()
+	}
 	o.w.outsideMu.Unlock()
-	if r == nil {
+	switch {
+	case err != nil:
+		return "", err
+	case r == nil:
 		return "", o.fail("the script asks Redis at %s, which nothing answers: t.redis()", redacted(url))
 	}
 	return r.at, nil
+}
+
+// memory is the server in memory. outsideMu is held.
+func (o *outside) memory() (*memory, error) {
+	if o.redis == nil {
+		r := miniredis.NewMiniRedis()
+		if err := r.Start(); err != nil {
+			return nil, err
+		}
+		o.redis = &memory{r, r.Addr()}
+	}
+	return o.redis, nil
 }

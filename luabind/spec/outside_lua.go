@@ -24,7 +24,7 @@ func (w *world) outsideFunctions() []luabind.Function {
 			Example: "t.sql({ { uri = \"sip:bob@10.0.0.9\" } })\nt.sql(\"update targets\", function(query, q, name) return { changed = 1 } end)"},
 			sqlPartArg,
 			sqlMockArg, w.sqlMock),
-		luabind.Func1(luabind.Function{Name: "redis", Doc: "A Redis in memory, which all of the script's clients reach, and which ends with the test.",
+		luabind.Func1(luabind.Function{Name: "redis", Doc: "A Redis in memory, which all of the script's clients reach, dictionaries with redis = true among them, and which ends with the test.",
 			Example: "local r = t.redis({ [\"forward:alice\"] = \"sip:bob@10.0.0.9\" })\nt.equal(r:get(\"forward:alice\"), \"sip:bob@10.0.0.9\")"},
 			luabind.ValueArg("keys", "{key = text}: what is in it at first").Optional(), luabind.ReturnsObject[*memory](memoryType, ""), w.newRedis),
 	}
@@ -156,12 +156,8 @@ func (*memory) ObjectType() *luabind.ObjectType { return memoryType }
 func (w *world) newRedis(c *luabind.Call, keys any) *memory {
 	w.outsideMu.Lock()
 	defer w.outsideMu.Unlock()
-	if w.outside.redis == nil {
-		r := miniredis.NewMiniRedis()
-		if err := r.Start(); err != nil {
-			c.Raise("%v", err)
-		}
-		w.outside.redis = &memory{r, r.Addr()}
+	if _, err := w.outside.memory(); err != nil {
+		c.Raise("%v", err)
 	}
 	named, ok := keys.(map[string]any)
 	if !ok && keys != nil {

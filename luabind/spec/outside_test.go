@@ -32,9 +32,14 @@ const asking = `
 local http, sql, redis = require "http", require "sql", require "redis"
 local db = sql.open("postgres://me:secret@db.example/x")
 local r = redis.open("redis://cache.example:6379")
+local shared = sip.shared("calls", { redis = true })
 function route(req)
   local user = req.ruri.user
-  if user == "http" then
+  if user == "shared" then
+    local n, err = shared:incr("n", 1, 0, 60)
+    if not n then return req:reply(503, err) end
+    return req:reply(200, tostring(n))
+  elseif user == "http" then
     local res, err = http.post("https://api.example/route/" .. req.from.uri.user .. "?a=b", nil, { json = { n = 5 } })
     if not res then return req:reply(503, err) end
     if res.status ~= 200 then return req:reply(404) end
@@ -79,15 +84,17 @@ func TestOutside(t *testing.T) {
 		"SQL, functions": {`t.sql("select reason", function(query, name) return { rows = { { reason = name, n = 1 } } } end)
   t.sql("UPDATE", function() return { changed = 3 } end)
   t.equal(ask("sql").reason, "alice13")`, ""},
-		"SQL, no rows":     {`t.sql({}) t.equal(ask("sql").code, 404)`, ""},
-		"SQL, an error":    {`t.sql(function() return { error = "away" } end) t.match(ask("sql").reason, "away")`, ""},
-		"SQL, in a tx":     {`t.sql({ { n = 5 } }) t.equal(ask("tx").reason, "n5")`, ""},
-		"SQL, not there":   {`ask("sql")`, "the script asks postgres://me:xxxxx@db.example/x: SELECT reason"},
-		"SQL, no table":    {`t.sql({ 5 })`, "must be a list of tables"},
-		"Redis":            {`local r = t.redis({ reason = "Fine" }) t.equal(ask("redis").reason, "Fine") t.equal(r:get("asked"), "yes") t.advance(61) t.equal(r:get("asked"), nil)`, ""},
-		"Redis, away":      {`local r = t.redis() r:stop() t.equal(ask("redis").code, 503)`, ""},
-		"Redis, a change":  {`t.redis():set("reason", "Changed") t.equal(ask("redis").reason, "Changed")`, ""},
-		"Redis, not there": {`ask("redis")`, "the script asks Redis at redis://cache.example:6379, which nothing answers: t.redis()"},
+		"SQL, no rows":       {`t.sql({}) t.equal(ask("sql").code, 404)`, ""},
+		"SQL, an error":      {`t.sql(function() return { error = "away" } end) t.match(ask("sql").reason, "away")`, ""},
+		"SQL, in a tx":       {`t.sql({ { n = 5 } }) t.equal(ask("tx").reason, "n5")`, ""},
+		"SQL, not there":     {`ask("sql")`, "the script asks postgres://me:xxxxx@db.example/x: SELECT reason"},
+		"SQL, no table":      {`t.sql({ 5 })`, "must be a list of tables"},
+		"Redis":              {`local r = t.redis({ reason = "Fine" }) t.equal(ask("redis").reason, "Fine") t.equal(r:get("asked"), "yes") t.advance(61) t.equal(r:get("asked"), nil)`, ""},
+		"Redis, away":        {`local r = t.redis() r:stop() t.equal(ask("redis").code, 503)`, ""},
+		"Redis, a change":    {`t.redis():set("reason", "Changed") t.equal(ask("redis").reason, "Changed")`, ""},
+		"a dictionary":       {`t.equal(ask("shared").reason, "1") t.equal(ask("shared").reason, "2") t.advance(61) t.equal(ask("shared").reason, "1")`, ""},
+		"a dictionary, away": {`local r = t.redis() ask("shared") r:stop() t.equal(ask("shared").code, 503) r:restart()`, ""},
+		"Redis, not there":   {`ask("redis")`, "the script asks Redis at redis://cache.example:6379, which nothing answers: t.redis()"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, s := against(t, asking, `t.it("asks", function()

@@ -111,6 +111,7 @@ func (w *world) start(o serverOptions) (*server, error) {
 		if script.Modules, err = w.opts.Modules(&w.outside); err != nil {
 			return nil, err
 		}
+		w.modules = append(w.modules, script.Modules...)
 	}
 	w.read(script.Script)
 	router, err := luabind.NewRouter(script)

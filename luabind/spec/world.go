@@ -3,6 +3,7 @@ package spec
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
 	"path/filepath"
@@ -32,6 +33,7 @@ type world struct {
 	plan     plan
 	servers  []*server
 	routers  []*luabind.Router // of all servers, those included that did not start
+	modules  []luabind.Opener  // of all servers
 	phones   []*phone.Phone
 	troubles []string // what fails the test whatever its function does
 
@@ -87,6 +89,11 @@ func (w *world) close() {
 		p.Close()
 	}
 	w.lane.Stop()
+	for _, m := range slices.Backward(w.modules) {
+		if c, ok := m.(io.Closer); ok {
+			_ = c.Close()
+		}
+	}
 	if r := w.outside.redis; r != nil {
 		r.r.Close()
 	}

@@ -37,7 +37,7 @@ func Offline() ([]luabind.Opener, error) { return host.Offline(Plugins()) }
 
 // ForSpec makes modules for a spec, whose clients ask out and nothing else.
 func ForSpec(out spec.Outside) ([]luabind.Opener, error) {
-	set, err := host.Open(Plugins(), host.Environment{Clients: outside.Pool(out)})
+	set, err := host.Open(Plugins(), host.Environment{Clients: outside.Pool(out), Dictionaries: spec.Dictionaries})
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,9 @@ type Environment struct {
 	Data  string       // the directory of --data, which exists; "" to keep state in memory
 	Redis URL          // of --redis, "" for none
 	DB    URL          // of --db, "" for none
+	// Dictionaries is the server that keeps those of sip.shared which servers have in common: that
+	// of --redis, or one of a spec; "" for none.
+	Dictionaries URL
 	// Clients are the databases and servers that modules share; nil: each module has its own.
 	Clients *clients.Pool
 	Flags   Values // of the module's own flags, and of others'

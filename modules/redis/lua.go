@@ -8,6 +8,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strconv"
 	"sync/atomic"
@@ -16,14 +17,49 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/luabind/dict"
 	"github.com/sipscript/sipscript/modules/clients"
+	"github.com/sipscript/sipscript/modules/clients/dictredis"
 	client "github.com/sipscript/sipscript/modules/clients/redis"
 )
 
 // Redis is the module.
 type Redis struct {
 	pool    *clients.Pool
+	shared  *dictredis.Set // nil where servers have no dictionaries in common
 	serving atomic.Pointer[module]
+}
+
+var _ luabind.Sharer = (*Redis)(nil)
+
+// share keeps the dictionaries that servers have in common in the server of a URL.
+func (r *Redis) share(url string, log *slog.Logger) (err error) {
+	r.shared, err = dictredis.Open(r.pool, url, dictredis.Options{Log: log})
+	return err
+}
+
+// Shared implements luabind.Sharer.
+func (r *Redis) Shared() dict.Shared {
+	if r.shared == nil {
+		return nil
+	}
+	return r.shared
+}
+
+// Metrics are those of the dictionaries that servers have in common.
+func (r *Redis) Metrics() []luabind.Metric {
+	if r.shared == nil {
+		return nil
+	}
+	return r.shared.Metrics()
+}
+
+// Close ends the connection of dictionaries.
+func (r *Redis) Close() error {
+	if r.shared == nil {
+		return nil
+	}
+	return r.shared.Close()
 }
 
 // New makes the module. Its clients are opened in pool.

@@ -13,6 +13,12 @@ func Plugin() host.Plugin {
 		if pool == nil {
 			pool = clients.New(clients.Options{Log: env.Log})
 		}
-		return New(pool), nil
+		r := New(pool)
+		if env.Dictionaries != "" {
+			if err := r.share(string(env.Dictionaries), env.Log); err != nil {
+				return nil, env.Dictionaries.Explain("redis", err)
+			}
+		}
+		return r, nil
 	}}
 }
