@@ -24,12 +24,13 @@ import (
 //
 // Field types: string, bool, integers, floats, time.Duration (a number of seconds), []string (a
 // list or one string), map[string]string, map[string]FuncOrValue (the script's own names), any (a
-// copy), *Func (a function), FuncOrValue (a function or a copy), []engine.HeaderEdit ({Name = text
-// | list | false}), a struct (a nested table of options), pointers to these (nil: not given), and
-// types that implement [OptionDecoder]. The keys of an embedded struct are on the same level as the
-// others. `lua:"name,required"` must be given, `lua:"name,reloadable"` may change at a reload;
-// default:"…" and doc:"…" are for documentation; min and max bound numbers and durations (in
-// seconds); a duration is never negative.
+// copy), *Func (a function), FuncOrValue (a function or a copy), Tree (a copy that may have
+// functions inside), []engine.HeaderEdit ({Name = text | list | false}), a struct (a nested table
+// of options), pointers to these (nil: not given), and types that implement [OptionDecoder]. The
+// keys of an embedded struct are on the same level as the others. `lua:"name,required"` must be
+// given, `lua:"name,reloadable"` may change at a reload; default:"…" and doc:"…" are for
+// documentation; min and max bound numbers and durations (in seconds); a duration is never
+// negative.
 
 // OptionDecoder is a type of an option that decodes itself. It is implemented by the pointer.
 type OptionDecoder interface {
@@ -236,6 +237,8 @@ func decodeField(v *vm, value lua.LValue, field reflect.Value, name string) erro
 		*into = &Func{vm: v, f: f}
 		return nil
 	case *FuncOrValue:
+		return into.decode(v, value, name)
+	case *Tree:
 		return into.decode(v, value, name)
 	case *[]engine.HeaderEdit:
 		edits, err := headerEdits(value)

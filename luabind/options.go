@@ -63,7 +63,7 @@ func optionKind(t reflect.Type) (kind Type, words string, options []Option) {
 		return Seconds, "", nil
 	case reflect.TypeFor[*Func]():
 		return FunctionType, "", nil
-	case reflect.TypeFor[FuncOrValue]():
+	case reflect.TypeFor[FuncOrValue](), reflect.TypeFor[Tree]():
 		return Any, "function or value", nil
 	case reflect.TypeFor[[]engine.HeaderEdit]():
 		return Table, "{Name = text | list}", nil

@@ -96,5 +96,21 @@ func (f *FuncOrValue) decode(v *vm, value lua.LValue, name string) error {
 	return nil
 }
 
+// Tree is the type of an option that may have functions inside: a table of rules, some of which are
+// a function.
+type Tree struct {
+	// Value is a copy: nil, string, float64, bool, []any, map[string]any, and *Func for a function.
+	Value any
+}
+
+func (t *Tree) decode(v *vm, value lua.LValue, name string) error {
+	x, err := (&copier{funcs: v}).value(value, 0)
+	if err != nil {
+		return fmt.Errorf("option %s: %w", name, err)
+	}
+	t.Value = x
+	return nil
+}
+
 // URIText is text that a script receives as an independent uri object, if it is a URI.
 type URIText string

@@ -22,6 +22,7 @@ const maxValues = 100_000
 type copier struct {
 	count int
 	path  [maxDepth]*lua.LTable // the tables being copied, to find cycles
+	funcs *vm                   // not nil: functions are copied as its *Func
 }
 
 // toGo copies a value: nil, string, float64, bool; a table whose keys are 1 … n becomes []any, any
@@ -50,6 +51,10 @@ func (c *copier) value(v lua.LValue, depth int) (any, error) {
 		return bool(v), nil
 	case *lua.LTable:
 		return c.table(v, depth)
+	case *lua.LFunction:
+		if c.funcs != nil {
+			return &Func{vm: c.funcs, f: v}, nil
+		}
 	case *lua.LUserData:
 		if u, ok := v.Value.(*uriObj); ok && !u.dead() {
 			return nil, fmt.Errorf("a uri cannot be stored: use tostring(%s)", u.name())

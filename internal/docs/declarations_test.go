@@ -111,14 +111,20 @@ func inside(example string) string {
 }
 
 // The examples of the reference run as they stand: those of the file while it loads, the others in
-// a handler of an INVITE.
+// a handler of an INVITE, where the module is configured as in the example of that.
 func TestExamplesRun(t *testing.T) {
+	configured := map[string]string{}
+	for _, d := range everything(t) {
+		if d.name == d.library+".configure" {
+			configured[d.library] = d.example
+		}
+	}
 	for _, d := range everything(t) {
 		if d.library == "sip.test" {
 			continue
 		}
 		t.Run(d.name, func(t *testing.T) {
-			atLoad, inRoute := "", inside(d.example)
+			atLoad, inRoute := configured[d.library], inside(d.example)
 			if d.where == luabind.AtLoad || strings.HasPrefix(d.example, "http.handle(") {
 				atLoad, inRoute = d.example, ""
 			}

@@ -6,6 +6,7 @@ import (
 	"github.com/sipscript/sipscript/luabind/spec"
 	auth "github.com/sipscript/sipscript/modules/auth/plugin"
 	"github.com/sipscript/sipscript/modules/clients/outside"
+	"github.com/sipscript/sipscript/modules/dialplan"
 	"github.com/sipscript/sipscript/modules/dns"
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/http"
@@ -29,6 +30,7 @@ func Plugins() []host.Plugin {
 		redis.Plugin(),
 		sql.Plugin(),
 		sdp.Plugin(),
+		dialplan.Plugin(),
 	}
 }
 
