@@ -260,6 +260,9 @@ func (c *Call) Object(n int, t *ObjectType) Object {
 	return nil
 }
 
+// AnyObject is argument n if it is an object of a module, of whatever type.
+func (c *Call) AnyObject(n int) (Object, bool) { return c.anyObject(n) }
+
 // Self is the object that a method was called on.
 func (c *Call) Self() Object {
 	o, ok := c.anyObject(1)

@@ -91,11 +91,18 @@ function sip_test_ua:reconnect() end
 ---@class sip.test.response
 ---@field code integer
 ---@field reason string the reason phrase
+---@field final boolean whether the code is 200 or more
 ---@field method string|nil of a request; of a response, that of its CSeq
 ---@field from sip.test.address an address
 ---@field to sip.test.address an address
 ---@field call_id string|nil Call-ID
----@field cseq integer the number of CSeq
+---@field cseq table CSeq: {number=, method=}
+---@field contacts sip.test.address[] the Contacts
+---@field routes sip.test.address[] the Route entries
+---@field max_forwards integer|nil Max-Forwards
+---@field user_agent string|nil User-Agent
+---@field expires integer|nil Expires
+---@field sdp table|nil its session description, nil if there is none: {origin = {user=, id=, version=, address=}, address=, hold=, media = {{kind=, port=, protocol=, address=, direction=, codecs = {{payload=, name=, rate=}}}}}
 ---@field contact sip.uri|nil the first Contact
 ---@field body string|nil nil if there is none
 ---@field content_type string|nil nil if there is none
@@ -152,6 +159,35 @@ function sip_test_call:expect(what, options) end
 ---@return string|nil err why it failed
 function sip_test_call:cancel(options) end
 
+---Acknowledges the 2xx of an INVITE whose ack option leaves that to the spec, or before its time has
+---come. Only in handlers.
+---```lua
+---local call = alice:invite("sip:bob@example.com", { ack = false })
+---bob:expect("INVITE"):answer()
+---call:expect(200)
+---call:ack()
+---bob:expect("ACK")
+---```
+---@param options? sip.test.call.ack.options optional
+---@return boolean|nil result true
+---@return string|nil err why it failed
+function sip_test_call:ack(options) end
+
+---Acknowledges the last reliable provisional response of an INVITE whose prack option leaves that to
+---the spec, and returns at once. Only in handlers.
+---```lua
+---local call = alice:invite("sip:bob@example.com", { reliable = true, prack = false })
+---local leg = bob:expect("INVITE")
+---leg:reply(183, { reliable = true })
+---call:expect(183)
+---local prack = call:prack()
+---leg:expect("PRACK"):reply(200)
+---prack:expect(200)
+---```
+---@param options? sip.test.call.prack.options optional
+---@return sip.test.call result
+function sip_test_call:prack(options) end
+
 ---Hangs up, and returns at once; the test fails unless the BYE is answered 2xx, or as the test
 ---expects. Only in handlers.
 ---```lua
@@ -177,14 +213,142 @@ function sip_test_call:send(request) end
 ---@param seconds? number to wait; default 1
 function sip_test_call:expect_nothing(seconds) end
 
+---Sends an INVITE in the dialog, with the phone's own description unless the options say otherwise
+---(sdp = false: a late offer), and returns at once. Only in handlers.
+---```lua
+---leg:answer()
+---call:expect(200)
+---local again = call:reinvite()
+---leg:expect("INVITE"):reply(200)
+---again:expect(200)
+---```
+---@param options? sip.test.call.reinvite.options optional
+---@return sip.test.call result
+function sip_test_call:reinvite(options) end
+
+---Puts the other side on hold by a re-INVITE with sendonly or inactive (RFC 3264 §8.4), and returns at
+---once. Only in handlers.
+---```lua
+---leg:answer()
+---call:expect(200)
+---local again = call:hold()
+---leg:expect("INVITE"):reply(200)
+---again:expect(200)
+---```
+---@param options? sip.test.call.hold.options optional
+---@return sip.test.call result
+function sip_test_call:hold(options) end
+
+---Ends the hold by a re-INVITE, and returns at once. Only in handlers.
+---```lua
+---leg:answer()
+---call:expect(200)
+---local again = call:resume()
+---leg:expect("INVITE"):reply(200)
+---again:expect(200)
+---```
+---@param options? sip.test.call.resume.options optional
+---@return sip.test.call result
+function sip_test_call:resume(options) end
+
+---Sends a REFER in the dialog, and returns at once: the other side is to call the target, or with
+---another call of this phone to take its place there. With uri the other call is sought there, and not
+---at its Contact. Only in handlers.
+---```lua
+---leg:answer()
+---call:expect(200)
+---local refer = call:refer("sip:carol@example.com")
+---leg:expect("REFER"):reply(202)
+---refer:expect(202)
+---```
+---@param target sip.uri|string|any a uri: a blind transfer; another call or leg of the same phone: an attended one, with Replaces
+---@param options? sip.test.call.refer.options optional
+---@return sip.test.call result
+function sip_test_call:refer(target, options) end
+
+---Sends a NOTIFY in the dialog, and returns at once: of any event, or with code of the progress of a
+---REFER (RFC 3515 §2.4). Only in handlers.
+---```lua
+---leg:answer()
+---call:expect(200)
+---call:refer("sip:carol@example.com")
+---leg:expect("REFER"):reply(202)
+---local notify = leg:notify({ code = 200 })
+---call:expect("NOTIFY"):reply(200)
+---notify:expect(200)
+---```
+---@param options? sip.test.call.notify.options optional
+---@return sip.test.call result
+function sip_test_call:notify(options) end
+
+---Sends an UPDATE (RFC 3311) in the dialog, an early one too, and returns at once; sdp = true gives it
+---the phone's own description. Only in handlers.
+---```lua
+---leg:answer()
+---call:expect(200)
+---local again = call:update()
+---leg:expect("UPDATE"):reply(200)
+---again:expect(200)
+---```
+---@param options? sip.test.call.update.options optional
+---@return sip.test.call result
+function sip_test_call:update(options) end
+
+---Sends an INFO in the dialog, and returns at once. Only in handlers.
+---```lua
+---leg:answer()
+---call:expect(200)
+---local again = call:info()
+---leg:expect("INFO"):reply(200)
+---again:expect(200)
+---```
+---@param options? sip.test.call.info.options optional
+---@return sip.test.call result
+function sip_test_call:info(options) end
+
+---Sends a MESSAGE in the dialog, and returns at once; a body is text/plain unless content_type says
+---otherwise. Only in handlers.
+---```lua
+---leg:answer()
+---call:expect(200)
+---local again = call:message()
+---leg:expect("MESSAGE"):reply(200)
+---again:expect(200)
+---```
+---@param options? sip.test.call.message.options optional
+---@return sip.test.call result
+function sip_test_call:message(options) end
+
+---Sends an OPTIONS in the dialog, and returns at once. Only in handlers.
+---```lua
+---leg:answer()
+---call:expect(200)
+---local again = call:options()
+---leg:expect("OPTIONS"):reply(200)
+---again:expect(200)
+---```
+---@param options? sip.test.call.options.options optional
+---@return sip.test.call result
+function sip_test_call:options(options) end
+
 ---A request that came to a phone: what expect("INVITE") returns.
 ---@class sip.test.leg
 ---@field ruri sip.uri the Request-URI
+---@field in_dialog boolean whether it has a To tag
+---@field answered integer|nil the code of the final response that the phone sent
+---@field refer_to sip.uri|nil of a REFER: where to; Replaces is among its headers
+---@field replaces any|any|nil the call or leg of this phone that Replaces names: end it after the answer
 ---@field method string|nil of a request; of a response, that of its CSeq
 ---@field from sip.test.address an address
 ---@field to sip.test.address an address
 ---@field call_id string|nil Call-ID
----@field cseq integer the number of CSeq
+---@field cseq table CSeq: {number=, method=}
+---@field contacts sip.test.address[] the Contacts
+---@field routes sip.test.address[] the Route entries
+---@field max_forwards integer|nil Max-Forwards
+---@field user_agent string|nil User-Agent
+---@field expires integer|nil Expires
+---@field sdp table|nil its session description, nil if there is none: {origin = {user=, id=, version=, address=}, address=, hold=, media = {{kind=, port=, protocol=, address=, direction=, codecs = {{payload=, name=, rate=}}}}}
 ---@field contact sip.uri|nil the first Contact
 ---@field body string|nil nil if there is none
 ---@field content_type string|nil nil if there is none
@@ -216,6 +380,32 @@ function sip_test_leg:ignore() end
 ---@return sip.test.leg result
 function sip_test_leg:expect(what, options) end
 
+---Answers 200, with the phone's own description unless the options say otherwise. Only in handlers.
+---```lua
+---leg:answer()
+---call:expect(200)
+---```
+---@param options? sip.test.leg.answer.options optional
+function sip_test_leg:answer(options) end
+
+---Does what a REFER asks: sends an INVITE to its Refer-To, with the Replaces in it, and returns at
+---once. Only in handlers.
+---```lua
+---local carol = t.ua("sip:carol@example.com")
+---carol:register()
+---leg:answer()
+---call:expect(200)
+---call:refer("sip:carol@example.com")
+---local refer = leg:expect("REFER")
+---refer:reply(202)
+---local transferred = refer:follow()
+---carol:expect("INVITE"):answer()
+---transferred:expect(200)
+---```
+---@param options? sip.test.leg.follow.options optional
+---@return sip.test.call result
+function sip_test_leg:follow(options) end
+
 ---Hangs up, and returns at once; the test fails unless the BYE is answered 2xx, or as the test
 ---expects. Only in handlers.
 ---```lua
@@ -240,6 +430,124 @@ function sip_test_leg:send(request) end
 ---```
 ---@param seconds? number to wait; default 1
 function sip_test_leg:expect_nothing(seconds) end
+
+---Sends an INVITE in the dialog, with the phone's own description unless the options say otherwise
+---(sdp = false: a late offer), and returns at once. Only in handlers.
+---```lua
+---leg:answer()
+---call:expect(200)
+---local again = call:reinvite()
+---leg:expect("INVITE"):reply(200)
+---again:expect(200)
+---```
+---@param options? sip.test.leg.reinvite.options optional
+---@return sip.test.call result
+function sip_test_leg:reinvite(options) end
+
+---Puts the other side on hold by a re-INVITE with sendonly or inactive (RFC 3264 §8.4), and returns at
+---once. Only in handlers.
+---```lua
+---leg:answer()
+---call:expect(200)
+---local again = call:hold()
+---leg:expect("INVITE"):reply(200)
+---again:expect(200)
+---```
+---@param options? sip.test.leg.hold.options optional
+---@return sip.test.call result
+function sip_test_leg:hold(options) end
+
+---Ends the hold by a re-INVITE, and returns at once. Only in handlers.
+---```lua
+---leg:answer()
+---call:expect(200)
+---local again = call:resume()
+---leg:expect("INVITE"):reply(200)
+---again:expect(200)
+---```
+---@param options? sip.test.leg.resume.options optional
+---@return sip.test.call result
+function sip_test_leg:resume(options) end
+
+---Sends a REFER in the dialog, and returns at once: the other side is to call the target, or with
+---another call of this phone to take its place there. With uri the other call is sought there, and not
+---at its Contact. Only in handlers.
+---```lua
+---leg:answer()
+---call:expect(200)
+---local refer = call:refer("sip:carol@example.com")
+---leg:expect("REFER"):reply(202)
+---refer:expect(202)
+---```
+---@param target sip.uri|string|any a uri: a blind transfer; another call or leg of the same phone: an attended one, with Replaces
+---@param options? sip.test.leg.refer.options optional
+---@return sip.test.call result
+function sip_test_leg:refer(target, options) end
+
+---Sends a NOTIFY in the dialog, and returns at once: of any event, or with code of the progress of a
+---REFER (RFC 3515 §2.4). Only in handlers.
+---```lua
+---leg:answer()
+---call:expect(200)
+---call:refer("sip:carol@example.com")
+---leg:expect("REFER"):reply(202)
+---local notify = leg:notify({ code = 200 })
+---call:expect("NOTIFY"):reply(200)
+---notify:expect(200)
+---```
+---@param options? sip.test.leg.notify.options optional
+---@return sip.test.call result
+function sip_test_leg:notify(options) end
+
+---Sends an UPDATE (RFC 3311) in the dialog, an early one too, and returns at once; sdp = true gives it
+---the phone's own description. Only in handlers.
+---```lua
+---leg:answer()
+---call:expect(200)
+---local again = call:update()
+---leg:expect("UPDATE"):reply(200)
+---again:expect(200)
+---```
+---@param options? sip.test.leg.update.options optional
+---@return sip.test.call result
+function sip_test_leg:update(options) end
+
+---Sends an INFO in the dialog, and returns at once. Only in handlers.
+---```lua
+---leg:answer()
+---call:expect(200)
+---local again = call:info()
+---leg:expect("INFO"):reply(200)
+---again:expect(200)
+---```
+---@param options? sip.test.leg.info.options optional
+---@return sip.test.call result
+function sip_test_leg:info(options) end
+
+---Sends a MESSAGE in the dialog, and returns at once; a body is text/plain unless content_type says
+---otherwise. Only in handlers.
+---```lua
+---leg:answer()
+---call:expect(200)
+---local again = call:message()
+---leg:expect("MESSAGE"):reply(200)
+---again:expect(200)
+---```
+---@param options? sip.test.leg.message.options optional
+---@return sip.test.call result
+function sip_test_leg:message(options) end
+
+---Sends an OPTIONS in the dialog, and returns at once. Only in handlers.
+---```lua
+---leg:answer()
+---call:expect(200)
+---local again = call:options()
+---leg:expect("OPTIONS"):reply(200)
+---again:expect(200)
+---```
+---@param options? sip.test.leg.options.options optional
+---@return sip.test.call result
+function sip_test_leg:options(options) end
 
 ---The first value of a header; nil if there is none.
 ---```lua
@@ -480,6 +788,10 @@ function sip_test.fail(message) end
 ---@field headers? table {Name = text | list | false}
 ---@field body? string
 ---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
 
 ---@class sip.test.ua.send.request
 ---@field method? string
@@ -491,18 +803,56 @@ function sip_test.fail(message) end
 ---@field headers? table {Name = text | list | false}
 ---@field body? string
 ---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
 
 ---@class sip.test.ua.expect.options
 ---@field within? number seconds; default 10
+---@field headers? table {Name = pattern}: one of the header's values must match
+---@field sdp? any {direction=, codec=, address=, hold=}: the description must be so; false: there must be none
 
 ---@class sip.test.ua.disconnect.options
 ---@field silent? boolean the other ends of its connections are not told, as when a mobile loses its network
 
 ---@class sip.test.call.expect.options
 ---@field within? number seconds; default 10
+---@field headers? table {Name = pattern}: one of the header's values must match
+---@field sdp? any {direction=, codec=, address=, hold=}: the description must be so; false: there must be none
 
 ---@class sip.test.call.cancel.options
 ---@field headers? table {Name = text}: Reason
+
+---@class sip.test.call.ack.options
+---@field method? string
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
+
+---@class sip.test.call.prack.options
+---@field method? string
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
 
 ---@class sip.test.call.bye.options
 ---@field method? string
@@ -514,6 +864,10 @@ function sip_test.fail(message) end
 ---@field headers? table {Name = text | list | false}
 ---@field body? string
 ---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
 
 ---@class sip.test.call.send.request
 ---@field method? string
@@ -525,14 +879,182 @@ function sip_test.fail(message) end
 ---@field headers? table {Name = text | list | false}
 ---@field body? string
 ---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
+
+---@class sip.test.call.reinvite.options
+---@field method? string
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
+
+---@class sip.test.call.hold.options
+---@field method? string
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
+
+---@class sip.test.call.resume.options
+---@field method? string
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
+
+---@class sip.test.call.refer.options
+---@field method? string
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
+
+---@class sip.test.call.notify.options
+---@field event? string the Event; default: refer with code
+---@field state? string the Subscription-State; default: active, and terminated with a final code
+---@field code? integer how the call that a REFER asked for fares: the body says so (message/sipfrag)
+---@field method? string
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
+
+---@class sip.test.call.update.options
+---@field method? string
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
+
+---@class sip.test.call.info.options
+---@field method? string
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
+
+---@class sip.test.call.message.options
+---@field method? string
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
+
+---@class sip.test.call.options.options
+---@field method? string
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
 
 ---@class sip.test.leg.reply.options
 ---@field headers? table {Name = text | list | false}
 ---@field body? string
 ---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own (the answer to an offer, or else an offer), or a table to change that
+---@field reliable? boolean of a provisional one: it is repeated until its PRACK comes (RFC 3262)
 
 ---@class sip.test.leg.expect.options
 ---@field within? number seconds; default 10
+---@field headers? table {Name = pattern}: one of the header's values must match
+---@field sdp? any {direction=, codec=, address=, hold=}: the description must be so; false: there must be none
+
+---@class sip.test.leg.answer.options
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own (the answer to an offer, or else an offer), or a table to change that
+---@field reliable? boolean of a provisional one: it is repeated until its PRACK comes (RFC 3262)
+
+---@class sip.test.leg.follow.options
+---@field method? string
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
 
 ---@class sip.test.leg.bye.options
 ---@field method? string
@@ -544,6 +1066,10 @@ function sip_test.fail(message) end
 ---@field headers? table {Name = text | list | false}
 ---@field body? string
 ---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
 
 ---@class sip.test.leg.send.request
 ---@field method? string
@@ -555,6 +1081,148 @@ function sip_test.fail(message) end
 ---@field headers? table {Name = text | list | false}
 ---@field body? string
 ---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
+
+---@class sip.test.leg.reinvite.options
+---@field method? string
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
+
+---@class sip.test.leg.hold.options
+---@field method? string
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
+
+---@class sip.test.leg.resume.options
+---@field method? string
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
+
+---@class sip.test.leg.refer.options
+---@field method? string
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
+
+---@class sip.test.leg.notify.options
+---@field event? string the Event; default: refer with code
+---@field state? string the Subscription-State; default: active, and terminated with a final code
+---@field code? integer how the call that a REFER asked for fares: the body says so (message/sipfrag)
+---@field method? string
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
+
+---@class sip.test.leg.update.options
+---@field method? string
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
+
+---@class sip.test.leg.info.options
+---@field method? string
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
+
+---@class sip.test.leg.message.options
+---@field method? string
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
+
+---@class sip.test.leg.options.options
+---@field method? string
+---@field uri? string default: the domain of the phone; in a dialog, its target
+---@field from? string default: the phone's address of record
+---@field to? string default: the uri
+---@field call_id? string default: a new one
+---@field route? string|any[]|fun(res: sip.response): boolean values of Route; the request goes to the first
+---@field headers? table {Name = text | list | false}
+---@field body? string
+---@field content_type? string default application/sdp
+---@field sdp? any in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that
+---@field ack? any of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it
+---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
+---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
 
 ---@class sip.test.server.options
 ---@field script? string the script's file, from the spec's directory; default: x.lua next to x_spec.lua

@@ -162,6 +162,9 @@ leg:reply(180)
 		t.Run(d.name, func(t *testing.T) {
 			body, tail := before, ""
 			switch {
+			case strings.Contains(d.example, "alice:invite("):
+			case strings.Contains(d.example, "leg:answer()"):
+				body += ringing
 			case strings.Contains(d.example, "call:expect(180)"), strings.Contains(d.example, "call:cancel"):
 				body += ringing
 			case strings.HasPrefix(d.example, "call:"):

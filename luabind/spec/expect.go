@@ -22,7 +22,9 @@ const (
 
 // expectOptions are those of expect.
 type expectOptions struct {
-	Within time.Duration `lua:"within" doc:"seconds; default 10"`
+	Within  time.Duration     `lua:"within" doc:"seconds; default 10"`
+	Headers map[string]string `lua:"headers" doc:"{Name = pattern}: one of the header's values must match"`
+	SDP     sdpWanted         `lua:"sdp" doc:"{direction=, codec=, address=, hold=}: the description must be so; false: there must be none"`
 }
 
 // wanted is what an expect waits for.
@@ -32,6 +34,7 @@ type wanted struct {
 	low    int    // the codes of a response
 	high   int
 	within time.Duration
+	expectOptions
 }
 
 // wantedArg reads the arguments of expect.
@@ -55,7 +58,7 @@ func want(c *luabind.Call, n int) wanted {
 	}
 	o := expectOptions{Within: patience}
 	c.Decode(n+1, &o)
-	x.within = o.Within
+	x.within, x.expectOptions = o.Within, o
 	return x
 }
 
@@ -75,11 +78,12 @@ func (x *wanted) codes() bool {
 }
 
 // request waits for a request to the phone, in the dialog or call with a Call-ID, or in any ("").
-func (w *world) request(c *luabind.Call, p *phone.Phone, x wanted, callID string) *phone.Incoming {
+func (w *world) request(c *luabind.Call, p *phone.Phone, x wanted, callID string) *received {
 	var got *phone.Incoming
 	if w.wait(c, x.within, func() bool { got = pick(p, x.method, callID); return got != nil }) {
 		got.Taken = true
-		return got
+		x.check(c, p, got.Msg)
+		return &received{w, got}
 	}
 	c.Raise("%s: no %s came within %s; %s", p.Name(), x.text, seconds(x.within), came(p, callID))
 	return nil

@@ -2,7 +2,6 @@ package spec
 
 import (
 	"slices"
-	"time"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
@@ -39,14 +38,28 @@ var sentType = &luabind.ObjectType{
 			luabind.Self[*sent](), wantedArg, responseOrLeg(), sentExpect),
 		luabind.Act2(luabind.Function{Name: "cancel", Example: `call:cancel({ headers = { Reason = "SIP;cause=480" } })`, Doc: "Cancels the INVITE: the CANCEL is sent once a provisional response has arrived.", Where: luabind.InHandler},
 			luabind.Self[*sent](), luabind.OptionsArg(cancelOptions{}), func(c *luabind.Call, s *sent, o cancelOptions) error { raise(c, s.o.Cancel(o.Headers)); return nil }),
+		luabind.Act2(luabind.Function{Name: "ack", Example: "local call = alice:invite(\"sip:bob@example.com\", { ack = false })\nbob:expect(\"INVITE\"):answer()\ncall:expect(200)\ncall:ack()\nbob:expect(\"ACK\")",
+			Doc: "Acknowledges the 2xx of an INVITE whose ack option leaves that to the spec, or before its time has come.", Where: luabind.InHandler},
+			luabind.Self[*sent](), luabind.OptionsArg(requestOptions{}), func(c *luabind.Call, s *sent, o requestOptions) error {
+				raise(c, s.o.Ack(o.spec(c)))
+				return nil
+			}),
+		luabind.Func2(luabind.Function{Name: "prack", Where: luabind.InHandler,
+			Example: "local call = alice:invite(\"sip:bob@example.com\", { reliable = true, prack = false })\nlocal leg = bob:expect(\"INVITE\")\n" +
+				"leg:reply(183, { reliable = true })\ncall:expect(183)\nlocal prack = call:prack()\nleg:expect(\"PRACK\"):reply(200)\nprack:expect(200)",
+			Doc: "Acknowledges the last reliable provisional response of an INVITE whose prack option leaves that to the spec, and returns at once."},
+			luabind.Self[*sent](), luabind.OptionsArg(requestOptions{}), luabind.ReturnsNamed[*sent]("call", ""), func(c *luabind.Call, s *sent, o requestOptions) *sent {
+				x, err := s.o.Prack(o.spec(c))
+				raise(c, err)
+				return &sent{s.w, x}
+			}),
 	}, dialogMethods[*sent]()...),
 }
 
 // requestType is never changed.
 var requestType = &luabind.ObjectType{
 	Name: "leg", Doc: "A request that came to a phone: what expect(\"INVITE\") returns.",
-	Fields: append([]luabind.Field{luabind.FieldOf("ruri", luabind.ReturnsURI("the Request-URI"),
-		func(_ *luabind.Call, r *received) string { return string(r.r.Msg.RequestURI()) })}, messageFields[*received]()...),
+	Fields: append(legFields(), messageFields[*received]()...),
 	Methods: slices.Concat([]luabind.Function{
 		luabind.Do2(luabind.Function{Name: "reply", Example: `leg:reply(486, "Busy Here", { headers = { ["Retry-After"] = "60" } })`, Doc: "Answers. A 2xx to an INVITE is repeated until its ACK arrives.", Where: luabind.InHandler},
 			luabind.Self[*received](), answerArg, func(c *luabind.Call, r *received, a answer) { raise(c, r.r.Reply(a.code, a.reply)) }),
@@ -54,6 +67,23 @@ var requestType = &luabind.ObjectType{
 			luabind.Self[*received](), func(c *luabind.Call, r *received) { raise(c, r.r.Ignore()) }),
 		luabind.Func2(luabind.Function{Name: "expect", Example: `leg:expect("CANCEL")`, Doc: "Waits for a request with that method in the same call.", Waits: true},
 			luabind.Self[*received](), wantedArg, luabind.ReturnsNamed[*received]("leg", ""), receivedExpect),
+		luabind.Do2(luabind.Function{Name: "answer", Example: "leg:answer()\ncall:expect(200)",
+			Doc: "Answers 200, with the phone's own description unless the options say otherwise.", Where: luabind.InHandler},
+			luabind.Self[*received](), luabind.OptionsArg(replyOptions{SDP: sdpOption{media: phone.Media{Own: true}}}), func(c *luabind.Call, r *received, o replyOptions) {
+				if o.Body != "" && !o.SDP.given {
+					o.SDP = sdpOption{}
+				}
+				raise(c, r.r.Reply(200, o.reply(c)))
+			}),
+		luabind.Func2(luabind.Function{Name: "follow", Where: luabind.InHandler,
+			Example: "local carol = t.ua(\"sip:carol@example.com\")\ncarol:register()\nleg:answer()\ncall:expect(200)\ncall:refer(\"sip:carol@example.com\")\n" +
+				"local refer = leg:expect(\"REFER\")\nrefer:reply(202)\nlocal transferred = refer:follow()\ncarol:expect(\"INVITE\"):answer()\ntransferred:expect(200)",
+			Doc: "Does what a REFER asks: sends an INVITE to its Refer-To, with the Replaces in it, and returns at once."},
+			luabind.Self[*received](), luabind.OptionsArg(requestOptions{}), luabind.ReturnsNamed[*sent]("call", ""), func(c *luabind.Call, r *received, o requestOptions) *sent {
+				x, err := r.r.Follow(o.spec(c))
+				raise(c, err)
+				return &sent{r.w, x}
+			}),
 	}, dialogMethods[*received](), headerMethods[*received]()),
 }
 
@@ -63,33 +93,6 @@ type inDialog interface {
 	world() *world
 	dialog() *phone.Dialog // nil before it has begun
 	mine() (p *phone.Phone, o *phone.Outgoing, callID string)
-}
-
-// dialogMethods are those of both.
-func dialogMethods[O inDialog]() []luabind.Function {
-	return []luabind.Function{
-		luabind.Func2(luabind.Function{Name: "bye", Example: `call:bye()`, Where: luabind.InHandler,
-			Doc: "Hangs up, and returns at once; the test fails unless the BYE is answered 2xx, or as the test expects."},
-			luabind.Self[O](), luabind.OptionsArg(requestOptions{}), luabind.ReturnsNamed[*sent]("call", ""), func(c *luabind.Call, o O, opts requestOptions) *sent {
-				opts.Method = "BYE"
-				x := begun(c, o).Send(opts.spec())
-				w := o.world()
-				w.byes = append(w.byes, x)
-				return &sent{w, x}
-			}),
-		luabind.Func2(luabind.Function{Name: "send", Example: `call:send({ method = "INFO" })`, Doc: "Sends a request in the dialog, and returns at once.", Where: luabind.InHandler},
-			luabind.Self[O](), luabind.RequiredOptionsArg("request", requestOptions{}), luabind.ReturnsNamed[*sent]("call", ""),
-			func(c *luabind.Call, o O, opts requestOptions) *sent {
-				checkMethod(c, opts.Method)
-				return &sent{o.world(), begun(c, o).Send(opts.spec())}
-			}),
-		luabind.Do2(luabind.Function{Name: "expect_nothing", Example: `bob:expect_nothing(5)`, Waits: true,
-			Doc: "Fails if there is anything in the call that the test has not expected, or it arrives within the time, except for ACKs and 100."},
-			luabind.Self[O](), quietArg, func(c *luabind.Call, o O, d time.Duration) {
-				p, x, callID := o.mine()
-				o.world().nothing(c, p, x, callID, d)
-			}),
-	}
 }
 
 // begun is the dialog of an object.
@@ -136,9 +139,11 @@ func responseOrLeg() luabind.Returns[luabind.Object] {
 
 func sentExpect(c *luabind.Call, s *sent, x wanted) luabind.Object {
 	if x.method != "" {
-		return &received{s.w, s.w.request(c, s.o.Phone(), x, s.o.CallID())}
+		return s.w.request(c, s.o.Phone(), x, s.o.CallID())
 	}
-	return &response{s.w.response(c, s.o, x).Msg}
+	res := s.w.response(c, s.o, x).Msg
+	x.check(c, s.o.Phone(), res)
+	return &response{res}
 }
 
 // cancelOptions are those of call:cancel.
@@ -151,6 +156,16 @@ type replyOptions struct {
 	Headers     []engine.HeaderEdit `lua:"headers" doc:"{Name = text | list | false}"`
 	Body        string              `lua:"body"`
 	ContentType string              `lua:"content_type" doc:"default application/sdp"`
+	SDP         sdpOption           `lua:"sdp" doc:"in the place of body: a text, true for the phone's own (the answer to an offer, or else an offer), or a table to change that"`
+	Reliable    bool                `lua:"reliable" doc:"of a provisional one: it is repeated until its PRACK comes (RFC 3262)"`
+}
+
+// reply is the answer as the phone takes it.
+func (o *replyOptions) reply(c *luabind.Call) phone.Reply {
+	if o.SDP.given && o.Body != "" {
+		c.Raise("give either body or sdp")
+	}
+	return phone.Reply{Headers: o.Headers, Body: []byte(o.Body), ContentType: o.ContentType, Media: o.SDP.media, Reliable: o.Reliable}
 }
 
 // answer are the arguments of leg:reply.
@@ -170,7 +185,9 @@ var answerArg = luabind.ArgOf(func(c *luabind.Call, n int) answer {
 	}
 	var o replyOptions
 	c.Decode(options, &o)
-	a.reply.Headers, a.reply.Body, a.reply.ContentType = o.Headers, []byte(o.Body), o.ContentType
+	reason := a.reply.Reason
+	a.reply = o.reply(c)
+	a.reply.Reason = reason
 	return a
 }, luabind.Param{Name: "code", Type: luabind.Integer}, luabind.Param{Name: "reason", Type: luabind.String, Optional: true, LeftOut: true, Default: "the standard one"},
 	luabind.Param{Name: "options", Type: luabind.Table, Optional: true, Options: replyOptions{}})
@@ -179,5 +196,5 @@ func receivedExpect(c *luabind.Call, r *received, x wanted) *received {
 	if x.method == "" {
 		c.Raise("responses go the other way: expect them from the call")
 	}
-	return &received{r.w, r.w.request(c, r.r.Phone(), x, string(r.r.Msg.CallID()))}
+	return r.w.request(c, r.r.Phone(), x, string(r.r.Msg.CallID()))
 }

@@ -34,10 +34,26 @@ func messageFields[O carrier]() []luabind.Field {
 		address("from", message.HeaderFrom),
 		address("to", message.HeaderTo),
 		text("call_id", "Call-ID", func(m *message.Message) []byte { return m.CallID() }),
-		luabind.FieldOf("cseq", luabind.ReturnsInt("the number of CSeq"), func(_ *luabind.Call, o O) int {
+		luabind.FieldOf("cseq", luabind.ReturnsValue(luabind.Table, "CSeq: {number=, method=}"), func(_ *luabind.Call, o O) any {
 			cseq, _ := o.message().CSeq()
-			return int(cseq.Number)
+			return map[string]any{"number": float64(cseq.Number), "method": string(cseq.Text)}
 		}),
+		luabind.FieldOf("contacts", luabind.ReturnsList[addressObject](addressType, "the Contacts"), func(_ *luabind.Call, o O) []addressObject {
+			return addresses(o.message(), message.HeaderContact)
+		}),
+		luabind.FieldOf("routes", luabind.ReturnsList[addressObject](addressType, "the Route entries"), func(_ *luabind.Call, o O) []addressObject {
+			return addresses(o.message(), message.HeaderRoute)
+		}),
+		numberOrNil[O]("max_forwards", "Max-Forwards", func(m *message.Message) (int, bool) {
+			n, ok, err := m.MaxForwards()
+			return int(n), ok && err == nil
+		}),
+		text("user_agent", "User-Agent", func(m *message.Message) []byte { return m.Header(message.HeaderUserAgent) }),
+		numberOrNil[O]("expires", "Expires", func(m *message.Message) (int, bool) {
+			n, ok := m.Expires()
+			return int(n), ok
+		}),
+		luabind.FieldOf("sdp", luabind.OrNil(luabind.ReturnsValue(luabind.Table, sdpDoc)), func(_ *luabind.Call, o O) any { return sdpTable(o.message()) }),
 		luabind.FieldOf("contact", luabind.OrNil(luabind.ReturnsURI("the first Contact")), func(_ *luabind.Call, o O) string {
 			contacts := o.message().Elements(message.HeaderContact)
 			contacts.Next()
@@ -48,6 +64,28 @@ func messageFields[O carrier]() []luabind.Field {
 		text("content_type", "nil if there is none", func(m *message.Message) []byte { return m.Header(message.HeaderContentType) }),
 		text("text", "the whole message", func(m *message.Message) []byte { return m.AppendTo(nil) }),
 	}
+}
+
+// addresses are the elements of a header that can be read.
+func addresses(m *message.Message, id message.HeaderID) (list []addressObject) {
+	for e := m.Elements(id); e.Next(); {
+		if _, err := message.ParseAddress(e.Value); err == nil {
+			list = append(list, addressObject{string(e.Value)})
+		}
+	}
+	return list
+}
+
+// numberOrNil is a field that is nil if get finds none.
+func numberOrNil[O carrier](name, doc string, get func(m *message.Message) (int, bool)) luabind.Field {
+	push := func(c *luabind.Call, o O) int {
+		n, ok := get(o.message())
+		if !ok {
+			return c.PushNil()
+		}
+		return c.PushNumber(float64(n))
+	}
+	return luabind.FieldOf(name, luabind.ReturnsOf(push, luabind.Result{Type: luabind.Integer, OrNil: true, Doc: doc}), func(_ *luabind.Call, o O) O { return o })
 }
 
 // headerMethods are header(name) and headers(name) of an object.
@@ -111,6 +149,7 @@ var responseType = &luabind.ObjectType{
 	Fields: append([]luabind.Field{
 		luabind.FieldOf("code", luabind.ReturnsInt(""), func(_ *luabind.Call, r *response) int { return r.m.Status() }),
 		luabind.FieldOf("reason", luabind.ReturnsText("the reason phrase"), func(_ *luabind.Call, r *response) string { return string(r.m.ReasonPhrase()) }),
+		luabind.FieldOf("final", luabind.ReturnsBool("whether the code is 200 or more"), func(_ *luabind.Call, r *response) bool { return r.m.Status() >= 200 }),
 	}, messageFields[*response]()...),
 	Methods: headerMethods[*response](),
 }

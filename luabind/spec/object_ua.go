@@ -39,7 +39,7 @@ var uaType = &luabind.ObjectType{
 			luabind.Self[*ua](), luabind.RequiredOptionsArg("request", requestOptions{}), luabind.ReturnsObject[*sent](sentType, ""),
 			func(c *luabind.Call, u *ua, o requestOptions) *sent {
 				checkMethod(c, o.Method)
-				return &sent{u.w, u.p.Send(o.spec())}
+				return &sent{u.w, u.p.Send(o.spec(c))}
 			}),
 		luabind.Func2(luabind.Function{Name: "expect", Example: `bob:expect("INVITE", { within = 2 })`, Doc: "Waits for a request with that method.", Waits: true},
 			luabind.Self[*ua](), wantedArg, luabind.ReturnsObject[*received](requestType, ""), uaExpect),
@@ -86,18 +86,29 @@ type requestOptions struct {
 	Headers     []engine.HeaderEdit `lua:"headers" doc:"{Name = text | list | false}"`
 	Body        string              `lua:"body"`
 	ContentType string              `lua:"content_type" doc:"default application/sdp"`
+	SDP         sdpOption           `lua:"sdp" doc:"in the place of body: a text, true for the phone's own, or {direction=, codecs=, port=, address=} to change that"`
+	Ack         ackOption           `lua:"ack" doc:"of an INVITE: seconds to wait with the ACK of a 2xx, or false: only call:ack() sends it"`
+	Reliable    bool                `lua:"reliable" doc:"of an INVITE: offers 100rel (RFC 3262)"`
+	Prack       *bool               `lua:"prack" doc:"of an INVITE: false leaves PRACK to call:prack()"`
 }
 
-func (o *requestOptions) spec() phone.Spec {
-	return phone.Spec{Method: o.Method, URI: o.URI, From: o.From, To: o.To, CallID: o.CallID, Routes: o.Route, Headers: o.Headers,
-		Body: []byte(o.Body), ContentType: o.ContentType}
+func (o *requestOptions) spec(c *luabind.Call) phone.Spec {
+	if o.SDP.given && o.Body != "" {
+		c.Raise("give either body or sdp")
+	}
+	s := phone.Spec{Method: o.Method, URI: o.URI, From: o.From, To: o.To, CallID: o.CallID, Routes: o.Route, Headers: o.Headers,
+		Body: []byte(o.Body), ContentType: o.ContentType, Media: o.SDP.media, AckDelays: o.Ack.delays, PrackManual: o.Prack != nil && !*o.Prack}
+	if o.Reliable {
+		s.Headers = append(s.Headers, engine.HeaderEdit{Name: "Supported", Values: []string{"100rel"}})
+	}
+	return s
 }
 
 func uaInvite(c *luabind.Call, u *ua, uri string, o requestOptions) *sent {
 	if o.Method != "" || o.URI != "" {
 		c.Raise("the method is always INVITE, and the uri is the first argument")
 	}
-	return &sent{u.w, u.p.Invite(uri, o.spec())}
+	return &sent{u.w, u.p.Invite(uri, o.spec(c))}
 }
 
 func checkMethod(c *luabind.Call, method string) {
@@ -105,7 +116,7 @@ func checkMethod(c *luabind.Call, method string) {
 	case "":
 		c.Raise("method is required")
 	case "ACK":
-		c.Raise("a phone sends its ACKs by itself")
+		c.Raise("a phone sends its ACKs by itself, or by call:ack() if the call has ack = false")
 	case "CANCEL":
 		c.Raise("cancel a call with call:cancel()")
 	}
@@ -115,5 +126,5 @@ func uaExpect(c *luabind.Call, u *ua, x wanted) *received {
 	if x.method == "" {
 		c.Raise("a ua expects requests (\"INVITE\"); expect a response from the call: call:expect(%s)", x.text)
 	}
-	return &received{u.w, u.w.request(c, u.p, x, "")}
+	return u.w.request(c, u.p, x, "")
 }

@@ -170,7 +170,7 @@ for _, algorithm in ipairs{"MD5", "SHA-256", "SHA-512-256"} do
     local alice = t.ua("sip:alice@example.com", {password = "open sesame"})
     local call = alice:invite("sip:bob@example.com", {body = "v=0"})
     local leg = bob:expect("INVITE")
-    t.equal(leg.cseq, 2)
+    t.equal(leg.cseq.number, 2)
     leg:reply(200)
     call:expect(200)
     leg:expect("ACK")

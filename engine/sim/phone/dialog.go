@@ -1,8 +1,6 @@
 package phone
 
 import (
-	"fmt"
-
 	"github.com/sipscript/sipscript/engine/message"
 )
 
@@ -20,10 +18,33 @@ type Dialog struct {
 	routes    []string // as they are written
 	cseq      uint32   // of the last request this side sent
 	confirmed bool
-	over      bool // a BYE went one way or the other
-	// Branches of ACKs, by the CSeq of their INVITE: an ACK comes again as it was
-	acks map[uint32]string
+	over      bool                        // a BYE went one way or the other
+	acks      map[uint32]*acknowledgement // by the CSeq of their INVITE
+	rseq      uint32                      // of the last reliable provisional response (RFC 3262)
+	media     *session
+	offer     *SDP // the other side's, to be answered in a PRACK or an ACK
+	// What made it: one of them.
+	out *Outgoing
+	in  *Incoming
 }
+
+// Origin is the request that made the dialog: one that this side sent, or one that came.
+func (d *Dialog) Origin() (*Outgoing, *Incoming) { return d.out, d.in }
+
+// session is what this side says of its media.
+func (d *Dialog) session() *session {
+	if d.media == nil {
+		d.media = d.p.newSession()
+	}
+	return d.media
+}
+
+// Hold puts the other side on hold, or takes it back: it is what this side's descriptions say from
+// now on (RFC 3264 §8.4).
+func (d *Dialog) Hold(on bool) { d.p.do(func() { d.session().held = on }) }
+
+// Phone is the phone whose dialog it is.
+func (d *Dialog) Phone() *Phone { return d.p }
 
 // CallID is the Call-ID of the dialog.
 func (d *Dialog) CallID() string { return d.key.callID }
@@ -32,7 +53,8 @@ func (d *Dialog) CallID() string { return d.key.callID }
 // (§12.1.1).
 func (p *Phone) callee(r *Incoming) *Dialog {
 	key := dialogKey{string(r.Msg.CallID()), r.tag, string(r.Msg.FromTag())}
-	d := &Dialog{p: p, key: key, from: string(r.Msg.Header(message.HeaderTo)) + ";tag=" + r.tag, to: string(r.Msg.Header(message.HeaderFrom)), acks: map[uint32]string{}}
+	d := &Dialog{p: p, key: key, from: string(r.Msg.Header(message.HeaderTo)) + ";tag=" + r.tag, to: string(r.Msg.Header(message.HeaderFrom)), acks: map[uint32]*acknowledgement{},
+		in: r, media: r.session}
 	d.refresh(r.Msg)
 	for routes := r.Msg.Elements(message.HeaderRecordRoute); routes.Next(); {
 		d.routes = append(d.routes, string(routes.Value))
@@ -52,7 +74,11 @@ func (o *Outgoing) caller(m *message.Message) *Dialog {
 	key := dialogKey{o.spec.CallID, o.tag, tag}
 	d := o.p.dialogs[key]
 	if d == nil {
-		d = &Dialog{p: o.p, key: key, from: o.spec.From, to: string(m.Header(message.HeaderTo)), cseq: o.cseq, acks: map[uint32]string{}}
+		d = &Dialog{p: o.p, key: key, from: o.spec.From, to: string(m.Header(message.HeaderTo)), cseq: o.cseq, acks: map[uint32]*acknowledgement{}, out: o}
+		if o.session != nil {
+			media := *o.session // each fork negotiates on its own
+			d.media = &media
+		}
 		o.p.dialogs[key] = d
 	}
 	if !d.confirmed {
@@ -110,25 +136,4 @@ func (d *Dialog) fill(spec *Spec) {
 	}
 	spec.CallID, spec.inDialog = d.key.callID, true
 	spec.Contact = spec.Method == "INVITE" || spec.Method == "UPDATE" || spec.Method == "SUBSCRIBE"
-}
-
-// ack acknowledges a 2xx, the same way each time (§13.2.2.4), with the credentials of its INVITE
-// (§22.3).
-func (d *Dialog) ack(cseq uint32, credentials string) {
-	spec := Spec{Method: "ACK"}
-	d.fill(&spec)
-	m, err := d.p.request(&spec, cseq, credentials)
-	if err != nil {
-		d.p.trouble("can't acknowledge: %v", err)
-		return
-	}
-	peer, err := d.p.hop(&spec)
-	if err != nil {
-		d.p.trouble("can't acknowledge: %v", err)
-		return
-	}
-	if d.acks[cseq] == "" {
-		d.acks[cseq] = fmt.Sprintf("z9hG4bK%s", d.p.tag())
-	}
-	_ = d.p.layer.Forward(m, &peer, d.acks[cseq]) // the 2xx will come again
 }

@@ -29,6 +29,11 @@ type Incoming struct {
 	ignored  bool
 	dialog   *Dialog // that it belongs to, or made
 	timer    lane.Timer
+	session  *session // of what makes a dialog, before it is there
+
+	rseq           int       // of the last reliable response
+	unacknowledged *reliable // the one without its PRACK
+	known          bool      // of a PRACK: it acknowledges a response
 }
 
 // Reply is the content of an answer.
@@ -37,6 +42,8 @@ type Reply struct {
 	Headers     []proxy.HeaderEdit
 	Body        []byte
 	ContentType string
+	Media       Media // a description in the place of Body
+	Reliable    bool  // a provisional one that is repeated until its PRACK comes (RFC 3262)
 }
 
 // Phone is the phone whose inbox it is in.
@@ -77,16 +84,21 @@ func (p *Phone) newRequest(s *transaction.Server) {
 			p.lane.After(hesitation, &r.timer, r)
 		}
 	}
+	if r.Method() == "PRACK" {
+		if r.known = p.gotPrack(s.Req); !p.o.Manual {
+			p.lane.After(hesitation, &r.timer, r)
+		}
+	}
 	p.add(r)
 }
 
-// Expire answers a BYE that nobody answered.
+// Expire answers a BYE or a PRACK that nobody answered.
 func (r *Incoming) Expire(*lane.Timer) {
 	if r.answered != 0 || r.ignored {
 		return
 	}
 	code := 200
-	if r.dialog == nil {
+	if r.dialog == nil || r.Method() == "PRACK" && !r.known {
 		code = 481
 	}
 	r.byItself = true
@@ -115,6 +127,12 @@ func (r *Incoming) reply(code int, o Reply) error {
 	case r.Msg.Method() == message.MethodAck:
 		return fmt.Errorf("an ACK is never answered")
 	}
+	if o.Reliable {
+		if err := r.mayRely(code); err != nil {
+			return err
+		}
+		r.rseq++
+	}
 	m, err := r.response(code, o)
 	if err != nil {
 		return err
@@ -122,10 +140,17 @@ func (r *Incoming) reply(code int, o Reply) error {
 	invite := r.Msg.Method() == message.MethodInvite
 	if code >= 200 {
 		r.answered = code
+		r.settle()
 		delete(r.p.invites, r.server)
 	}
 	if code > 100 && code < 300 && r.dialog == nil && makesDialog(r.Msg) {
 		r.dialog = r.p.callee(r)
+	}
+	if r.dialog != nil && code/100 == 2 && invite {
+		r.dialog.confirmed = true
+	}
+	if o.Reliable {
+		r.repeat(m)
 	}
 	if invite && code/100 == 2 {
 		r.p.accept(r, m)
@@ -146,6 +171,13 @@ func (r *Incoming) response(code int, o Reply) (*message.Message, error) {
 	if code > 100 && code < 300 && (makesDialog(r.Msg) || method == message.MethodUpdate) {
 		fmt.Fprintf(&headers, "Contact: <%s>\r\n", r.p.dialogContact())
 	}
+	if o.Reliable {
+		fmt.Fprintf(&headers, "Require: 100rel\r\nRSeq: %d\r\n", r.rseq)
+	}
+	if o.Media.given() {
+		offer, _ := ParseSDP(r.Msg.Body())
+		o.Body, o.ContentType = []byte(r.describer().describe(&o.Media, offer)), ""
+	}
 	if len(o.Body) > 0 {
 		ct := o.ContentType
 		if ct == "" {
@@ -159,6 +191,17 @@ func (r *Incoming) response(code int, o Reply) (*message.Message, error) {
 		return nil, err
 	}
 	return m, edit(m, o.Headers)
+}
+
+// describer is the session that a description in an answer belongs to.
+func (r *Incoming) describer() *session {
+	if r.dialog != nil {
+		return r.dialog.session()
+	}
+	if r.session == nil {
+		r.session = r.p.newSession()
+	}
+	return r.session
 }
 
 // edit sets the given headers of m; one without values is removed.

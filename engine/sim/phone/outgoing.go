@@ -25,6 +25,11 @@ type Spec struct {
 	Body     []byte
 	// ContentType of the body; default application/sdp.
 	ContentType string
+	// Media is a description in the place of Body.
+	Media Media
+	AckDelays
+	// PrackManual: reliable provisional responses are acknowledged by Prack alone.
+	PrackManual bool
 
 	inDialog bool // without Routes it goes to the URI, not to the proxy
 }
@@ -45,6 +50,12 @@ type Outgoing struct {
 	credentials string  // the header line of the last try
 	in          *Dialog // that it was sent in
 	dialog      *Dialog // that it made, or was sent in
+	session     *session
+	// Of RFC 3262: whether it may get reliable responses, the last one without its PRACK, and
+	// whether a PRACK answered an offer.
+	offers100rel bool
+	reliable     *message.Message
+	agreed       bool
 }
 
 // Answer is a response.
@@ -163,7 +174,12 @@ func (o *Outgoing) start() {
 	if o.in != nil {
 		o.dialog = o.in
 	}
+	if o.spec.Media.given() {
+		o.spec.Body = []byte(o.describer().describe(&o.spec.Media, o.answering()))
+		o.spec.ContentType, o.spec.Media = "", Media{}
+	}
 	m, err := o.p.request(&o.spec, o.cseq, o.credentials)
+	o.offers100rel = err == nil && has100rel(m, "Supported", "Require")
 	var peer transport.Peer
 	if err == nil {
 		peer, err = o.p.hop(&o.spec)
@@ -174,6 +190,25 @@ func (o *Outgoing) start() {
 	if err != nil {
 		o.Failed(nil, err)
 	}
+}
+
+// describer is the session that a description of the request belongs to.
+func (o *Outgoing) describer() *session {
+	if o.in != nil {
+		return o.in.session()
+	}
+	if o.session == nil {
+		o.session = o.p.newSession()
+	}
+	return o.session
+}
+
+// answering is the offer that the request answers: only a PRACK's may be one.
+func (o *Outgoing) answering() *SDP {
+	if o.in == nil || o.spec.Method != "PRACK" {
+		return nil
+	}
+	return o.in.offer
 }
 
 // ownTag gives From a tag, if it has none.
@@ -250,11 +285,10 @@ func (o *Outgoing) advance(res *message.Message) bool {
 		if o.dialog == nil || !o.dialog.confirmed {
 			o.dialog = d
 		}
-		return true
+		return o.spec.Method != "INVITE" || o.provisional(d, res)
 	}
-	_, again := d.acks[o.cseq]
-	d.ack(o.cseq, o.credentials)
-	if again {
+	offer, _ := ParseSDP(res.Body())
+	if !o.accepted(d, offer) {
 		return false
 	}
 	if o.in == nil && o.dialog != nil && o.dialog != d && o.dialog.confirmed {

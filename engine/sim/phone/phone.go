@@ -53,6 +53,7 @@ type Phone struct {
 	ignored map[string]bool                   // requests it is dead for, by branchKey
 	cancels map[string]bool                   // CANCELs that came, by branchKey
 	calls   int
+	media   int    // sessions, of which each has a port of its own
 	host    string // of Via and Contact, in the place of an address; "" for that
 
 	registerID  string
