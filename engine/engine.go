@@ -328,5 +328,16 @@ func (e *Engine) Log() *slog.Logger { return e.log }
 // Clock is the engine's clock.
 func (e *Engine) Clock() lane.Clock { return e.clock }
 
+// Random is a random number, repeatable in a simulation; l is the lane whose token the caller
+// holds, or nil.
+func (e *Engine) Random(l *lane.Lane) uint64 {
+	if l != nil {
+		if u, ok := l.Local.(*unit); ok && u.e == e {
+			return u.core.Random()
+		}
+	}
+	return e.units[0].randomAny()
+}
+
 // randomAny is a random number for any goroutine.
 func (u *unit) randomAny() uint64 { return u.any() }

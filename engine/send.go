@@ -73,6 +73,9 @@ func (e *Engine) SendAsync(s *SendSpec, then func(*Response, error)) error {
 	return nil
 }
 
+// ErrNoAnswer is the error of a request that got no final response in time.
+var ErrNoAnswer = errors.New("send: no final response arrived in time")
+
 // outgoing makes the request of s, and finds the lane it belongs to.
 func (e *Engine) outgoing(s *SendSpec) (*outgoing, *unit, error) {
 	text, to, err := e.compose(s)
@@ -285,7 +288,7 @@ func (o *outgoing) Expire(*lane.Timer) {
 		o.client.Abandon()
 		o.client.Quiet()
 	}
-	o.end(nil, errors.New("send: no final response arrived in time"))
+	o.end(nil, ErrNoAnswer)
 }
 
 func (o *outgoing) end(res *Response, err error) {

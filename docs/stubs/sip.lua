@@ -854,6 +854,8 @@ function sip.spawn(fn) end
 ---@overload fun(event: "uac.registered", fn: fun(name: string, seconds: number), options?: sip.on.options)
 ---@overload fun(event: "uac.failed", fn: fun(name: string, error: string, code?: integer), options?: sip.on.options)
 ---@overload fun(event: "uac.unregistered", fn: fun(name: string), options?: sip.on.options)
+---@overload fun(event: "dispatch.up", fn: fun(set: string, uri: string, why: string), options?: sip.on.options)
+---@overload fun(event: "dispatch.down", fn: fun(set: string, uri: string, why: string), options?: sip.on.options)
 function sip.on(event, fn, options) end
 
 ---Logs at level debug, with Call-ID and method in handlers. A single argument, of any type, is logged

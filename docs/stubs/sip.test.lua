@@ -1234,6 +1234,7 @@ function sip_test.fail(message) end
 ---@field lanes? integer default 1; with more, a run is not repeated exactly by its seed
 ---@field addr? string where it listens, UDP and TCP; default 10.0.0.1. At port 5060, also TLS at 5061, ws at 80 and wss at 443
 ---@field listen? string|any[]|fun(res: sip.response): boolean further listeners, in the place of those: {"wss:10.0.0.1:8443"}
+---@field probes? boolean modules also send probes by themselves, which phones then receive; default false
 ---@field budget? number how many seconds a handler may compute; default 5
 
 ---@class sip.test.ua.options

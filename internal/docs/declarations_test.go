@@ -129,6 +129,9 @@ func TestExamplesRun(t *testing.T) {
 				atLoad, inRoute = d.example, ""
 			}
 			modules := offline(t)
+			if d.library == "dispatch" && atLoad == "" {
+				atLoad = `dispatch.configure({ sets = { carriers = { "sip:10.0.0.8", "sip:10.0.0.9" } } })`
+			}
 			script := head(modules, d.library, t.TempDir()) + atLoad + "\nfunction route(req)\n" + inRoute + "\nif not req.answered then sip.shared(\"done\"):set(\"yes\", 1) end\nend\n"
 			w := luabindtest.New(t, script, luabindtest.Modules(modules...), luabindtest.Engine(func(c *engine.Config) { c.Domains = []string{"example.com"} }))
 			headers, body := "Subject: sales\r\nContact: <sip:alice@10.0.0.2>\r\n", ""

@@ -28,6 +28,9 @@ type Outside interface {
 	SQL(url, query string, args []any) (*SQLAnswer, error)
 	// Redis is the address of a server for a URL, which may be [Dictionaries].
 	Redis(url string) (addr string, err error)
+	// Probes reports whether the server that is being started sends probes by itself: t.server{
+	// probes = true }.
+	Probes() bool
 }
 
 // Dictionaries is the URL of the server that keeps what sip.shared has with redis = true. It is
@@ -63,7 +66,12 @@ type outside struct {
 	mux   *http.ServeMux // of t.http
 	sql   []sqlMock
 	redis *memory
+
+	probes bool // of the server that is being started
 }
+
+// Probes is the option of t.server.
+func (o *outside) Probes() bool { return o.probes }
 
 // sqlMock is one t.sql.
 type sqlMock struct {

@@ -29,6 +29,7 @@ type serverOptions struct {
 	Lanes   int               `lua:"lanes" min:"1" max:"16" doc:"default 1; with more, a run is not repeated exactly by its seed"`
 	Addr    string            `lua:"addr" doc:"where it listens, UDP and TCP; default 10.0.0.1. At port 5060, also TLS at 5061, ws at 80 and wss at 443"`
 	Listen  []string          `lua:"listen" doc:"further listeners, in the place of those: {\"wss:10.0.0.1:8443\"}"`
+	Probes  bool              `lua:"probes" doc:"modules also send probes by themselves, which phones then receive; default false"`
 	Budget  time.Duration     `lua:"budget" doc:"how many seconds a handler may compute; default 5"`
 }
 
@@ -107,6 +108,7 @@ func (w *world) start(o serverOptions) (*server, error) {
 	script.Cover = w.opts.Cover
 	script.Steps = func(step luabind.Step) func() { return w.ladder.steps.at(addr.Addr(), step) }
 	script.Env = func(name string) string { return o.Env[name] }
+	w.outside.probes = o.Probes
 	if w.opts.Modules != nil {
 		if script.Modules, err = w.opts.Modules(&w.outside); err != nil {
 			return nil, err

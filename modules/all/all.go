@@ -7,6 +7,7 @@ import (
 	auth "github.com/sipscript/sipscript/modules/auth/plugin"
 	"github.com/sipscript/sipscript/modules/clients/outside"
 	"github.com/sipscript/sipscript/modules/dialplan"
+	"github.com/sipscript/sipscript/modules/dispatch"
 	"github.com/sipscript/sipscript/modules/dns"
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/http"
@@ -24,6 +25,7 @@ func Plugins() []host.Plugin {
 		auth.Plugin(),
 		registrar.Plugin(),
 		uac.Plugin(),
+		dispatch.Plugin(),
 		http.Plugin(),
 		dns.Plugin(),
 		jwt.Plugin(),
@@ -39,7 +41,7 @@ func Offline() ([]luabind.Opener, error) { return host.Offline(Plugins()) }
 
 // ForSpec makes modules for a spec, whose clients ask out and nothing else.
 func ForSpec(out spec.Outside) ([]luabind.Opener, error) {
-	set, err := host.Open(Plugins(), host.Environment{Clients: outside.Pool(out), Dictionaries: spec.Dictionaries})
+	set, err := host.Open(Plugins(), host.Environment{Clients: outside.Pool(out), Dictionaries: spec.Dictionaries, Quiet: !out.Probes()})
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,9 @@ type Environment struct {
 	// Clients are the databases and servers that modules share; nil: each module has its own.
 	Clients *clients.Pool
 	Flags   Values // of the module's own flags, and of others'
+	// Quiet: modules send nothing by themselves, such as probes and keep-alives: in a spec that did
+	// not ask for it.
+	Quiet bool
 	// Bulk runs f, which allocates much that stays and little that does not, such as a load of
 	// bindings. The command keeps the garbage collector from marking all of it again and again.
 	// Open makes nil call f.
