@@ -5,6 +5,7 @@ package engine_test
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,8 @@ type natScenario struct {
 	routes        []string      // of the INVITE at bob
 	ladder        []string
 	lost, settled int
+	nats          map[string]*sim.NAT // by phone
+	seen          netip.AddrPort      // where bob's REGISTER came from
 }
 
 // natPlace is where a phone is.
@@ -40,7 +43,13 @@ type natPlace struct {
 
 func newNATScenario(t *testing.T, seed uint64, server string, alice, bob natPlace, loss float64) *natScenario {
 	t.Helper()
-	s := &natScenario{t: t, seed: seed, w: sim.New(seed), server: server}
+	return newNATScenarioThrough(t, seed, server, alice, bob, loss, nil)
+}
+
+// newNATScenarioThrough has what phones send pass through gateways, by phone.
+func newNATScenarioThrough(t *testing.T, seed uint64, server string, alice, bob natPlace, loss float64, gateways map[string]sim.Gateway) *natScenario {
+	t.Helper()
+	s := &natScenario{t: t, seed: seed, w: sim.New(seed), server: server, nats: map[string]*sim.NAT{}}
 	s.w.SetLink(sim.Link{Delay: 10 * time.Millisecond, Jitter: 20 * time.Millisecond, Loss: loss, Duplicate: loss})
 	s.w.Trace(func(p sim.Packet) {
 		line, _, _ := strings.Cut(string(p.Bytes), "\r\n")
@@ -54,19 +63,22 @@ func newNATScenario(t *testing.T, seed uint64, server string, alice, bob natPlac
 	}
 	_ = s.eng.Start()
 	s.w.Drive(s.eng.Lanes()...)
-	s.alice, s.bob = s.phone(alice), s.phone(bob)
+	s.alice, s.bob = s.phone("alice", alice), s.phone("bob", bob)
+	for who, g := range gateways {
+		s.nats[who].Through(g)
+	}
 	s.bob.Do(func() { s.bob.Ask("REGISTER", "sip:example.com", server) })
 	s.w.Run(40 * time.Second)
 	return s
 }
 
-func (s *natScenario) phone(p natPlace) *agent.Agent {
+func (s *natScenario) phone(name string, p natPlace) *agent.Agent {
 	host, _, _ := strings.Cut(strings.TrimPrefix(p.addr, "["), "]")
 	if !strings.HasPrefix(p.addr, "[") {
 		host, _, _ = strings.Cut(p.addr, ":")
 	}
 	if p.nat != "" {
-		s.w.NAT(p.nat, host)
+		s.nats[name] = s.w.NAT(p.nat, host)
 	}
 	a := agent.New(s.w, p.kind, p.addr)
 	a.OnRequest = func(q *transaction.Server) {
@@ -87,6 +99,7 @@ func (s *natScenario) phone(p natPlace) *agent.Agent {
 func (s *natScenario) route(r *engine.Request) error {
 	switch {
 	case r.Method() == message.MethodRegister:
+		s.seen = r.Source().Addr
 		s.target = engine.Target{URI: "sip:bob@" + s.bob.Addr + transportOf(r), Flow: r.Flow(), Received: fmt.Sprintf("%s:%s", r.Source().Transport, r.Source().Addr), FromSocket: r.ReceivedOn().Name}
 		_, err := r.Reply(200, "", nil)
 		return err

@@ -28,7 +28,7 @@ func (m *Message) ContactAt(source netip.Addr, contact *URI) (same, hidden bool)
 	if addr = addr.Unmap().WithZone(""); addr == source {
 		return true, false
 	}
-	if addr.IsUnspecified() || inner(addr) && !inner(source) {
+	if isHidden(addr, source) {
 		return false, true
 	}
 	via, err := m.TopVia()
@@ -37,6 +37,48 @@ func (m *Message) ContactAt(source netip.Addr, contact *URI) (same, hidden bool)
 	}
 	sentBy, err := netip.ParseAddr(string(via.Host))
 	return false, err != nil || sentBy.Unmap().WithZone("") != source
+}
+
+// IsHidden reports whether a contact is an address that cannot be reached from outside of some
+// network, though its owner was reached, or seen, at an address that can.
+func IsHidden(contact *URI, seen netip.Addr) bool {
+	addr, err := netip.ParseAddr(string(contact.Host))
+	return err == nil && isHidden(addr.Unmap(), seen.Unmap().WithZone(""))
+}
+
+func isHidden(addr, seen netip.Addr) bool {
+	return addr.IsUnspecified() || inner(addr) && !inner(seen)
+}
+
+// PortMapped reports whether the sender of a request, whose contact names the host it came from, is
+// at another port than the contact says: the top Via says that the sender does not know the address
+// or, with rport (RFC 3581 §3), the port that it is seen at. A gateway in a router may have
+// rewritten the host of the contact alone.
+func (m *Message) PortMapped(source netip.AddrPort, contact *URI) bool {
+	if portOr5060(contact.Port) == source.Port() {
+		return false
+	}
+	from := source.Addr().Unmap().WithZone("")
+	if addr, err := netip.ParseAddr(string(contact.Host)); err != nil || addr.Unmap() != from {
+		return false
+	}
+	via, err := m.TopVia()
+	if err != nil {
+		return false
+	}
+	host, err := netip.ParseAddr(string(via.Host))
+	if err == nil && host.Unmap().WithZone("") != from {
+		return true
+	}
+	_, rport := via.Params.Get("rport")
+	return err == nil && rport && portOr5060(via.Port) != source.Port()
+}
+
+func portOr5060(port uint16) uint16 {
+	if port == 0 {
+		return 5060
+	}
+	return port
 }
 
 // IsInvalidName reports whether a host is a name that can't exist: one under .invalid (RFC 6761

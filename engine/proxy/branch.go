@@ -25,7 +25,7 @@ type Branch struct {
 	client *transaction.Client
 	peers  []transport.Peer // still to be tried (RFC 3263 §4.3)
 
-	notes    []note       // what its dialog carries; nil: what the request says
+	notes    []note      // what its dialog carries; nil: what the request says
 	admitted *admission  // nil unless a Guard let it in and does not know the outcome
 	altered  *alteration // nil while nothing is changed that answers must agree with
 

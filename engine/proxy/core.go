@@ -73,6 +73,7 @@ type Core struct {
 	noTCP  refusals
 	steps  steps
 	moved  refreshes
+	places places
 	parked map[string][]*parked // by branch: what waits behind a request that waits for an address
 
 	calls    calls        // that a Guard let in

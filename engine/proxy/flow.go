@@ -165,8 +165,8 @@ func (x *Context) behindNAT(contact *message.URI) bool {
 		return true
 	}
 	var space [64]byte
-	if bytes.Equal(contact.Host, source.AppendTo(space[:0])) {
-		return false // as nearly always: not worth a closer look
+	if bytes.Equal(contact.Host, source.AppendTo(space[:0])) { // as nearly always
+		return x.Req.PortMapped(x.Server.From.Source, contact)
 	}
 	_, hidden := x.Req.ContactAt(source, contact)
 	return hidden
@@ -196,6 +196,7 @@ func (x *Context) backOn(token []byte, back bool) {
 	from := &x.Server.From
 	if p, only, ok := x.core.readFlow(token); ok && (back || p.Flow != from.Flow || p.Flow == 0 && p.Addr != from.Source) {
 		at := p
+		x.place(&at)
 		x.flow, x.flowOnly = &at, only
 	}
 }

@@ -52,7 +52,7 @@ func (l *late) Response(c *transaction.Client, m *message.Message) {
 	}
 	l.core.Disbelieve(m, c.To())
 	l.altered.restore(m)
-	l.core.sealAnswer(m, c.To().Addr.Addr())
+	l.core.sealAnswer(m, c.To())
 	l.core.sendSuccess(l.server, m)
 }
 

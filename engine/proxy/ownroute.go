@@ -149,6 +149,7 @@ func (x *Context) follow() {
 		return
 	}
 	x.Signed = true
+	x.cameFromPlace(&r)
 }
 
 // onItsWay reports whether the request goes to where the other party was seen, whatever its

@@ -48,7 +48,7 @@ func (w *waiting) Response(c *transaction.Client, m *message.Message) {
 	b.altered.restore(m)
 	shown := b.shows(code)
 	if !shown && x.handling == 0 && len(x.events) == 0 && (code < 200 || code < 300 && b.fork.waiter == nil) {
-		b.answered(m, c.To().Addr.Addr())
+		b.answered(m, c.To())
 		b.pass(m) // nobody looks at it, and nothing of it is kept
 		x.drain()
 		return
@@ -111,7 +111,7 @@ func (b *Branch) handle(e event) {
 		}
 		b.keep(r)
 	}
-	b.answered(&r.msg, r.from.Addr.Addr())
+	b.answered(&r.msg, &r.from)
 	switch {
 	case r.dropped:
 	case r.Code() < 300:

@@ -2,9 +2,9 @@ package proxy
 
 import (
 	"bytes"
-	"net/netip"
 
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
 )
 
 // Remote targets that changed within dialogs (§12.2.1.2, RFC 3311): tickets know those that dialogs
@@ -100,10 +100,10 @@ func (c *Core) partyMoved(callID, tag, other []byte, target uint64) {
 
 // answered notes what the answer m says of its sender, before it goes on: in our Record-Route, and
 // in memory where that is not enough.
-func (b *Branch) answered(m *message.Message, seen netip.Addr) {
+func (b *Branch) answered(m *message.Message, from *transport.Peer) {
 	x := b.fork.x
 	c, code := x.core, m.Status()
-	target, sealed := c.sealAnswer(m, seen)
+	target, sealed := c.sealAnswer(m, from)
 	if b.admitted != nil && b.admitted.call && code >= 200 && code < 300 {
 		b.admitted.dialog = c.calls.dialogKey(m.CallID(), m.FromTag(), m.ToTag())
 	}

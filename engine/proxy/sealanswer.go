@@ -2,10 +2,10 @@ package proxy
 
 import (
 	"bytes"
-	"net/netip"
 	"slices"
 
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
 )
 
 // sealed entries of one response, in the order of Record-Route.
@@ -21,10 +21,11 @@ type answerEntries struct {
 }
 
 // sealAnswer signs our entries in a response that may begin a dialog, for the caller (§16.7 step
-// 8), and removes them from any other: they are the callee's. seen is where the response came from.
-// An invalid entry is left alone: nobody can use it. It returns the mark of the Contact they were
-// signed with, if they were.
-func (c *Core) sealAnswer(m *message.Message, seen netip.Addr) (target uint64, sealed bool) {
+// 8), and removes them from any other: they are the callee's. from is where the response came from.
+// If its Contact does not lead there, the entry of that side gets a token that does, in the
+// caller's copy. An invalid entry is left alone: nobody can use it. It returns the mark of the
+// Contact they were signed with, if they were.
+func (c *Core) sealAnswer(m *message.Message, from *transport.Peer) (target uint64, sealed bool) {
 	code := m.Status()
 	if code <= 100 || m.Find(message.HeaderRecordRoute, 0) < 0 {
 		return 0, false
@@ -49,8 +50,11 @@ func (c *Core) sealAnswer(m *message.Message, seen netip.Addr) (target uint64, s
 		}
 		t = own
 	}
-	t.answer, t.seen, t.target = true, s.seenMark(seen), s.targetMark(contactURI(m))
+	t.answer, t.seen, t.target = true, s.seenMark(from.Addr.Addr()), s.targetMark(contactURI(m))
 	is := bond{callID: was.callID, callerTag: was.callerTag, calleeTag: m.ToTag(), hop: r.above}
+	if r.above == nil && len(r.at[0].user) == 0 && hidden(m, from) {
+		c.leadBack(m, &r.at[0].entry, &r.at[0].value, from)
+	}
 	var space [2][512]byte
 	var values [2][]byte
 	for i := range r.at[:r.count] {
@@ -64,6 +68,29 @@ func (c *Core) sealAnswer(m *message.Message, seen netip.Addr) (target uint64, s
 		m.ReplaceElement(message.HeaderRecordRoute, r.at[i].n, values[i])
 	}
 	return t.target, true
+}
+
+// leadBack gives the callee's entry a token that leads where it answered. The callee's own copy has
+// none, and says nothing when the callee moves, so the place is noted here, too.
+func (c *Core) leadBack(m *message.Message, e *entry, value *[]byte, from *transport.Peer) {
+	a, err := message.ParseAddress(*value)
+	if err != nil {
+		return
+	}
+	at := bytes.Index(*value, a.URI)
+	colon := bytes.IndexByte(a.URI, ':')
+	if at < 0 || colon < 0 {
+		return
+	}
+	at += colon + 1
+	b := append(make([]byte, 0, len(*value)+longestToken*2), (*value)[:at]...)
+	start := len(b)
+	b = c.appendFlow(b, &side{local: from.Local, nat: from})
+	e.user = b[start:len(b):len(b)]
+	*value = append(append(b, '@'), (*value)[at:]...)
+	if tag := m.ToTag(); len(tag) > 0 && !bytes.EqualFold(tag, m.FromTag()) {
+		c.places.set(c.Signer.partyKey(m.CallID(), tag), placed{addr: from.Addr, local: from.Local, localIP: from.LocalIP})
+	}
 }
 
 // keepTickets removes our entries with a callee's ticket from a response that does not begin a

@@ -188,6 +188,6 @@ func (c *Core) Stray(a *transaction.Arrival) bool {
 	}
 	c.Disbelieve(m, c.cameFrom(a))
 	c.hide(m, to)
-	c.sealAnswer(m, a.Source.Addr())
+	c.sealAnswer(m, &transport.Peer{Kind: a.Kind, Addr: a.Source, Local: a.Local, LocalIP: a.LocalIP, Flow: a.Flow})
 	return c.Layer.ForwardResponse(m, to) == nil
 }

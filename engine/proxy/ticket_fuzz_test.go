@@ -61,7 +61,7 @@ func FuzzTickets(f *testing.F) {
 			}
 		}
 		if !m.IsRequest() {
-			c.sealAnswer(&m, netip.Addr{})
+			c.sealAnswer(&m, &transport.Peer{})
 		} else {
 			x := Context{core: c, Req: &m, Server: &transaction.Server{}}
 			x.Server.From.Kind = transport.UDP

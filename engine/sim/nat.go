@@ -36,6 +36,7 @@ type NAT struct {
 	w        *World
 	public   netip.Addr
 	kind     NATKind
+	gateway  Gateway               // nil for none
 	lifetime time.Duration         // of a mapping that nothing leaves by; 0: for ever
 	ports    map[mapping]uint16    // current ones
 	inner    map[uint16]*portState // of ports
@@ -81,11 +82,23 @@ func (n *NAT) Rebind() {
 	clear(n.inner)
 }
 
-// leave is the source that a datagram has outside. It needs w.mu.
-func (w *World) leave(from, to netip.AddrPort) netip.AddrPort {
+// Gateway is an application layer gateway of a router, which means well: it changes the addresses
+// in what passes. leaving: the datagram goes outside. It returns what passes in place of b, which
+// it may change.
+type Gateway func(leaving bool, b []byte, inner, outer netip.AddrPort) []byte
+
+// Through has all datagrams pass through g.
+func (n *NAT) Through(g Gateway) {
+	n.w.mu.Lock()
+	defer n.w.mu.Unlock()
+	n.gateway = g
+}
+
+// leave is the source that a datagram has outside, and what is in it. It needs w.mu.
+func (w *World) leave(from, to netip.AddrPort, b []byte) (netip.AddrPort, []byte) {
 	n := w.hidden[from.Addr()]
 	if n == nil || w.hidden[to.Addr()] == n {
-		return from
+		return from, b
 	}
 	m := mapping{from: from}
 	if n.kind == Symmetric {
@@ -104,24 +117,34 @@ func (w *World) leave(from, to netip.AddrPort) netip.AddrPort {
 	s := n.inner[port]
 	s.used = w.Now()
 	s.sentTo[to] = struct{}{}
-	return netip.AddrPortFrom(n.public, port)
+	outer := netip.AddrPortFrom(n.public, port)
+	if n.gateway != nil {
+		b = n.gateway(true, b, from, outer)
+	}
+	return outer, b
 }
 
 func (n *NAT) ended(s *portState) bool {
 	return n.lifetime > 0 && n.w.Now() >= s.used.Add(n.lifetime)
 }
 
-// enter is where a datagram goes inside; ok is false if it is not let in. It needs w.mu.
-func (w *World) enter(from, to netip.AddrPort) (_ netip.AddrPort, ok bool) {
-	if n := w.public[to.Addr()]; n != nil {
-		s := n.inner[to.Port()]
-		if s == nil || n.ended(s) {
-			return to, false
-		}
-		return s.of.from, n.admits(s, from)
+// enter leads a datagram to where it goes inside; it returns false if it is not let in. It needs
+// w.mu.
+func (w *World) enter(p *Packet) bool {
+	n := w.public[p.To.Addr()]
+	if n == nil {
+		n = w.hidden[p.To.Addr()]
+		return n == nil || w.hidden[p.From.Addr()] == n
 	}
-	n := w.hidden[to.Addr()]
-	return to, n == nil || w.hidden[from.Addr()] == n
+	s := n.inner[p.To.Port()]
+	if s == nil || n.ended(s) || !n.admits(s, p.From) {
+		return false
+	}
+	if n.gateway != nil {
+		p.Bytes = n.gateway(false, append([]byte(nil), p.Bytes...), s.of.from, p.To)
+	}
+	p.To = s.of.from
+	return true
 }
 
 // admits reports whether a datagram may come in by a port.

@@ -190,8 +190,9 @@ func (x *Wire) FlowOpen(id transport.FlowID) bool {
 
 // datagram needs w.mu.
 func (w *World) datagram(from, to netip.AddrPort, b []byte) {
-	from = w.leave(from, to)
-	p := Packet{Kind: transport.UDP, From: from, To: to, Bytes: append([]byte(nil), b...), At: w.Now()}
+	b = append([]byte(nil), b...)
+	from, b = w.leave(from, to, b)
+	p := Packet{Kind: transport.UDP, From: from, To: to, Bytes: b, At: w.Now()}
 	w.stats.Sent++
 	link, ok := w.links[[2]netip.Addr{from.Addr(), to.Addr()}]
 	if !ok {
@@ -222,9 +223,9 @@ func (w *World) deliver(p Packet) {
 	w.mu.Lock()
 	var l *transport.Local
 	var n *node
-	to, ok := w.enter(p.From, p.To)
-	if p.To = to; ok {
-		n = w.nodes[to]
+	ok := w.enter(&p)
+	if ok {
+		n = w.nodes[p.To]
 	}
 	if n != nil {
 		l = n.kinds[p.Kind]

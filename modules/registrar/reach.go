@@ -32,7 +32,7 @@ func reach(rec *Record, m *message.Message, from *Origin, contact *message.URI, 
 		}
 		return
 	}
-	if _, hidden := m.ContactAt(source, contact); flow || hidden {
+	if same, hidden := m.ContactAt(source, contact); flow || hidden || same && m.PortMapped(from.Source, contact) {
 		// The NAT lets in only packets from the address the client sent to.
 		rec.Received, rec.Socket = address, from.Socket
 	}

@@ -20,7 +20,8 @@ import (
 type Agent struct {
 	Addr  string // host:port, also its Contact
 	Kind  transport.Kind
-	Named bool // its Contact has a name in place of the host, [NameOf], which others must resolve
+	Named bool   // its Contact has a name in place of the host, [NameOf], which others must resolve
+	Claim string // host:port that its Contact has in place of its own; "" for none
 
 	// OnRequest gets every new request except ACK and CANCEL. nil answers 501.
 	OnRequest func(s *transaction.Server)
@@ -65,6 +66,9 @@ func (a *Agent) contact() string {
 	at := a.Addr
 	if host, port, ok := strings.Cut(a.Addr, ":"); ok && a.Named {
 		at = NameOf(host) + ":" + port
+	}
+	if a.Claim != "" {
+		at = a.Claim
 	}
 	return "Contact: <sip:" + at + transportParam(a.Kind) + ">\r\n"
 }
