@@ -43,6 +43,7 @@ type Engine struct {
 
 	withholders withholders
 	leftFlows   leftFlows
+	leftPlaces  leftPlaces
 	border      atomic.Pointer[proxy.Beyond]
 
 	parts        []Part        // attached, in order; not changed after New

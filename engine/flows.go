@@ -125,6 +125,43 @@ func (e *Engine) FlowLeft(id transport.FlowID) {
 	}
 }
 
+// leftPlaces are addresses that NATs gave to clients which have others now. There is no telling
+// when one is used again; the oldest are forgotten, half at a time.
+type leftPlaces struct {
+	mu          sync.Mutex
+	now, before map[netip.AddrPort]struct{} // guarded by mu
+	count       atomic.Int64                // of both: mostly few, and none at first
+}
+
+// mostLeftPlaces bounds each half of them, with some 60 bytes for each.
+const mostLeftPlaces = 1 << 15
+
+func (l *leftPlaces) add(at netip.AddrPort) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.now == nil || len(l.now) >= mostLeftPlaces {
+		l.before, l.now = l.now, map[netip.AddrPort]struct{}{}
+	}
+	l.now[at] = struct{}{}
+	l.count.Store(int64(len(l.now) + len(l.before)))
+}
+
+func (l *leftPlaces) has(at netip.AddrPort) bool {
+	if l.count.Load() == 0 {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, now := l.now[at]
+	_, before := l.before[at]
+	return now || before
+}
+
+// PlaceLeft says that the client which a NAT had given this address, over UDP, has another one now:
+// it has registered from there. Requests within dialogs whose path is the old address are offered
+// to whoever knows where the client is ([Request.LostFlow]).
+func (e *Engine) PlaceLeft(at netip.AddrPort) { e.leftPlaces.add(at) }
+
 // FlowClosed tells the watchers that a connection is gone, and the branches that wait for a
 // response on it.
 func (i *inbox) FlowClosed(id transport.FlowID) {

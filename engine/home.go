@@ -20,15 +20,10 @@ func (r *Request) HomeURI() (uri message.URI, ok bool) {
 
 // LostFlow is the Request-URI of a request that came along our signed Record-Route and would go
 // back on a connection that is gone, or that its client has left for another one
-// ([Engine.FlowLeft]); party is the identity of the client at the other end. ok is false for all
-// other requests.
+// ([Engine.FlowLeft]), or to an address that its client has left ([Engine.PlaceLeft]); party is the
+// identity of the client at the other end. ok is false for all other requests.
 func (r *Request) LostFlow() (uri, party message.URI, ok bool) {
-	if !r.inDialog || !r.ctx.Signed {
-		return uri, party, false
-	}
-	id := r.ctx.Flow()
-	open := id != transport.FlowGone && r.unit.e.FlowOpen(id) && !r.unit.e.leftFlows.has(id)
-	if id == 0 || open || r.ctx.Req.Find(message.HeaderRoute, 0) >= 0 {
+	if !r.inDialog || !r.ctx.Signed || !r.wayIsLost() || r.ctx.Req.Find(message.HeaderRoute, 0) >= 0 {
 		return uri, party, false
 	}
 	to, err := r.ctx.Req.To()
@@ -39,6 +34,16 @@ func (r *Request) LostFlow() (uri, party message.URI, ok bool) {
 		uri, err = message.ParseURI(r.ctx.Req.RequestURI())
 	}
 	return uri, party, err == nil && uri.IsSIP()
+}
+
+// wayIsLost reports whether the Record-Route leads to where a client was.
+func (r *Request) wayIsLost() bool {
+	e := r.unit.e
+	if id := r.ctx.Flow(); id != 0 {
+		return id == transport.FlowGone || !e.FlowOpen(id) || e.leftFlows.has(id)
+	}
+	at, ok := r.ctx.Place()
+	return ok && e.leftPlaces.has(at)
 }
 
 // ResolveTo says what the HomeURI of the request denotes, or where the client of a LostFlow is now:

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"net/netip"
 	"runtime/debug"
 
 	"github.com/sipscript/sipscript/engine/message"
@@ -148,6 +149,15 @@ func (x *Context) Flow() transport.FlowID {
 		return 0
 	}
 	return x.flow.Flow
+}
+
+// Place is the address, of a client behind a NAT, that the Record-Route names; ok is false if it
+// names none.
+func (x *Context) Place() (at netip.AddrPort, ok bool) {
+	if x.flow == nil || x.flow.Flow != 0 {
+		return at, false
+	}
+	return x.flow.Addr, true
 }
 
 // Answered is the final code that went out, or 0.

@@ -114,19 +114,38 @@ func (r *Registrar) watchFlow(g *registration) {
 }
 
 // leaveFlows reports connections whose clients are now on another one. They may stay open for a
-// long time: a network that goes down says nothing.
+// long time: a network that goes down says nothing. It reports addresses that a NAT gave to clients
+// which have another one now, too: the same client registers the same instance, or in the same
+// series of requests (§10.2.4).
 func (g *registration) leaveFlows() {
 	if g.from.Left == nil {
 		return
 	}
 	for i := range g.done.list {
 		e := &g.done.list[i]
-		if e.kind != Refreshed || e.old == nil || !e.old.named {
+		if e.kind != Refreshed || e.old == nil {
+			continue
+		}
+		if e.old.named || e.old.CallID() == e.b.CallID() {
+			g.leavePlace(e.old, e.b)
+		}
+		if !e.old.named {
 			continue
 		}
 		if old := e.old.Flow(); old != 0 && old != transport.FlowGone && old != e.b.Flow() {
 			g.from.Left(old)
 		}
+	}
+}
+
+// leavePlace reports the address of a UDP client that is elsewhere now.
+func (g *registration) leavePlace(old, b *Binding) {
+	place, ok := strings.CutPrefix(old.Received(), "udp:")
+	if !ok || g.from.Moved == nil || old.Received() == b.Received() {
+		return
+	}
+	if addr, err := netip.ParseAddrPort(place); err == nil {
+		g.from.Moved(addr)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transport"
@@ -133,5 +134,60 @@ func TestConnectionsThatAreLeft(t *testing.T) {
 				t.Errorf("left %v", left)
 			}
 		})
+	}
+}
+
+// A phone behind a NAT that forgot its mapping registers from another address: the requests of its
+// calls go there.
+func TestClientWhoseNATRebound(t *testing.T) {
+	const contact = "sip:bob@192.168.0.2:5060"
+	for _, c := range []struct {
+		name   string
+		again  string // what it registers with next, "" for nothing
+		params string // of both contacts
+		callID string // of the second REGISTER, "" for that of the first
+		moved  bool
+	}{
+		{"the same contact", contact, "", "", true},
+		{"its instance, in another series", contact, phoneID, "another", true},
+		{"it stays away", "", "", "", false},
+		{"perhaps another phone", contact, "", "another", false},
+	} {
+		for store, s := range map[string]*scripted{"memory": script(t, nil, proxyScript), "a store that waits": script(t, &slow{Memory: NewMemory()}, proxyScript)} {
+			t.Run(c.name+", "+store, func(t *testing.T) {
+				nat := s.NAT("203.0.113.77", "192.168.0.2")
+				bob, alice := s.phone("192.168.0.2:5060"), s.phone("203.0.113.9:5060")
+				register := func(contact, callID string) {
+					s.serial++
+					bob.Send(serverAddr, []byte(reg{via: via("UDP", "192.168.0.2:5060", s.serial), cseq: s.serial, callID: callID, contacts: list("<" + contact + ">;" + c.params), headers: list("Supported: gruu")}.text()))
+					if m, _ := bob.Next(); m.Status() != 200 {
+						t.Fatal(m.Status())
+					}
+				}
+				register(contact, "")
+				request := func(method, uri, more string) {
+					s.serial++
+					alice.Send(serverAddr, fmt.Appendf(nil, "%s %s SIP/2.0\r\nVia: %s\r\nMax-Forwards: 70\r\nFrom: <sip:alice@example.com>;tag=1\r\n%sCall-ID: c\r\nCSeq: %d %s\r\nContact: <sip:alice@203.0.113.9>\r\nContent-Length: 0\r\n\r\n",
+						method, uri, via("UDP", "203.0.113.9:5060", s.serial), more, s.serial, method))
+				}
+				request("INVITE", "sip:bob@example.com", "To: <sip:bob@example.com>\r\n")
+				invite, _ := bob.Next()
+				bob.Send(serverAddr, message.AppendResponse(nil, invite, 200, "", "2", []byte("Contact: <"+contact+">\r\n"), nil))
+				m, _ := alice.Next()
+				for ; m.Status() != 200; m, _ = alice.Next() {
+				}
+				later := "To: <sip:bob@example.com>;tag=2\r\nRoute: " + string(m.Header(message.HeaderRecordRoute)) + "\r\n"
+				nat.Rebind()
+				if c.again != "" {
+					register(c.again, c.callID)
+				}
+				bob.Forget()
+				request("INFO", contact, later)
+				s.World.Run(2 * time.Second)
+				if got := len(bob.Got) > 0; got != c.moved {
+					t.Errorf("the INFO arrived: %v", got)
+				}
+			})
+		}
 	}
 }

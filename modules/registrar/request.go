@@ -56,7 +56,7 @@ func (r *Registrar) take(req *engine.Request) (j job, err error) {
 		return j, engine.ErrRequestOver
 	}
 	e, source := req.Engine(), req.Source()
-	from := Origin{Source: source.Addr, Transport: source.Transport, Flow: req.Flow(), Socket: req.ReceivedOn().Name, Stands: e.FlowOpen, Left: e.FlowLeft, Supports: req.Supports}
+	from := Origin{Source: source.Addr, Transport: source.Transport, Flow: req.Flow(), Socket: req.ReceivedOn().Name, Stands: e.FlowOpen, Left: e.FlowLeft, Moved: e.PlaceLeft, Supports: req.Supports}
 	return job{registrar: r, engine: e, message: m, from: from, now: e.Clock().Wall()}, nil
 }
 

@@ -31,6 +31,9 @@ type Origin struct {
 	Stands func(transport.FlowID) bool
 	// Left receives a connection whose client registered on another one; nil: nobody wants to know.
 	Left func(transport.FlowID)
+	// Moved receives an address that a NAT gave to a UDP client which registered from another one;
+	// nil: nobody wants to know.
+	Moved func(netip.AddrPort)
 	// Supports reports further option tags that may be required, because the script implements
 	// them; nil: there are none.
 	Supports func(tag []byte) bool
