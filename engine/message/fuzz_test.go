@@ -82,7 +82,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("Size %d, %d appended", m.Size(), len(out))
 		}
 		if err == nil {
-			if !bytes.HasPrefix(b[SkipCRLF(b):], out) {
+			if !m.Mended() && !bytes.HasPrefix(b[SkipCRLF(b):], out) {
 				t.Fatalf("written otherwise than it came: %q", out)
 			}
 			if again.Parse(out, nil) != nil || viewsText(&again) != viewsText(&m) || !bytes.Equal(again.AppendTo(nil), out) {

@@ -31,6 +31,7 @@ type pieces struct {
 	bodyNew   bool
 	hasBlank  bool // buf has the empty line
 	cutOff    bool // the body ends before its Content-Length does
+	mended    bool // the Content-Length was wrong, and was corrected
 }
 
 // field is one header field, its folded lines included: offsets into buf or arena.
@@ -66,7 +67,7 @@ func (m *Message) clear() {
 	m.method = MethodOther
 	m.status = 0
 	m.headEnd, m.bodyStart, m.bodyEnd = 0, 0, 0
-	m.bodyNew, m.hasBlank, m.cutOff = false, false, false
+	m.bodyNew, m.hasBlank, m.cutOff, m.mended = false, false, false, false
 	m.views.have = 0
 }
 
@@ -118,6 +119,10 @@ func (m *Message) value(f *field) []byte { return m.source(f)[f.val:f.valEnd:f.v
 // CutOff reports whether the body ends before its Content-Length does: a response like that MUST be
 // dropped (§18.3).
 func (m *Message) CutOff() bool { return m.cutOff }
+
+// Mended reports whether Parse corrected the Content-Length, because a gateway between here and the
+// sender changed the length of the body.
+func (m *Message) Mended() bool { return m.mended }
 
 // Body is the message's body, empty if it has none.
 func (m *Message) Body() []byte {

@@ -1,6 +1,10 @@
 package message
 
-import "testing"
+import (
+	"strconv"
+	"strings"
+	"testing"
+)
 
 func TestDetachAndCopy(t *testing.T) {
 	text := []byte(request("Route: <sip:p1;lr>, <sip:p2;lr>\nContent-Length: 3\n") + "abc")
@@ -83,5 +87,52 @@ func TestHeld(t *testing.T) {
 	m.Reset()
 	if small > 2000 || m.Held() < 100_000 {
 		t.Errorf("%d, then %d", small, m.Held())
+	}
+}
+
+// A router's gateway rewrote addresses in a session description, and left the Content-Length: the
+// body passes as it is, with its own length. Nothing else is forgiven.
+func TestContentLengthOfGateways(t *testing.T) {
+	const sdp = "v=0\r\no=- 1 1 IN IP4 198.51.100.200\r\ns=-\r\nc=IN IP4 198.51.100.200\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\na=sendrecv\r\n"
+	for name, c := range map[string]struct {
+		kind, body string
+		length     int
+		want       string // the body; "" for an error
+	}{
+		"shorter now":                       {"application/sdp", sdp, len(sdp) + 12, sdp},
+		"longer now":                        {"application/sdp", sdp, len(sdp) - 5, sdp},
+		"longer by two addresses":           {"application/sdp", sdp, len(sdp) - 16, sdp},
+		"with a parameter":                  {"Application/SDP;x=y", sdp, len(sdp) + 1, sdp},
+		"right":                             {"application/sdp", sdp, len(sdp), sdp},
+		"much too long":                     {"application/sdp", sdp, len(sdp) + mostMiscounted + 1, ""},
+		"cut off in a line":                 {"application/sdp", sdp[:len(sdp)-3], len(sdp), ""},
+		"something behind whole lines":      {"application/sdp", sdp + "junk\r\n", len(sdp), sdp},
+		"zero bytes behind it":              {"application/sdp", sdp + "\x00\x00\r\n", len(sdp) - 2, sdp[:len(sdp)-2]},
+		"another type":                      {"text/plain", sdp, len(sdp) - 5, sdp[:len(sdp)-5]},
+		"another type, too long":            {"text/plain", sdp, len(sdp) + 5, ""},
+		"no description":                    {"application/sdp", "hello\r\n", 3, "hel"},
+		"a length of nothing, and no lines": {"application/sdp", sdp, 0, "-"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := request("Content-Type: "+c.kind+"\nl: "+strconv.Itoa(c.length)+"\n") + c.body
+			var m Message
+			err := m.Parse([]byte(text), nil)
+			if (err == nil) != (c.want != "") {
+				t.Fatal(err)
+			}
+			if err != nil {
+				return
+			}
+			want := strings.TrimSuffix(c.want, "-")
+			same(t, "body", m.Body(), want)
+			var again Message
+			if err := again.Parse(m.AppendTo(nil), nil); err != nil {
+				t.Fatal(err)
+			}
+			same(t, "sent", again.Body(), want)
+			if c.length != len(want) {
+				same(t, "length", again.Header(HeaderContentLength), strconv.Itoa(len(want)))
+			}
+		})
 	}
 }

@@ -13,7 +13,8 @@ const maxParse = math.MaxInt32
 // Parse indexes the datagram b, which m refers to from now on: b must not change while m or a view
 // of it is in use. After an error m holds what could be read, so that Answerable can say whether a
 // 400 can be built from it. A Content-Length shorter than the rest of a datagram truncates the body
-// (§18.3); a longer one is an error (400).
+// (§18.3); a longer one is an error (400). A length that is wrong because a gateway rewrote the
+// addresses of a session description is corrected (see miscounted).
 //
 // Lines end with CRLF. A lone LF or CR is an error (400): implementations differ on whether it ends
 // a line, and one that disagrees with its neighbour can be made to read another message than the
@@ -234,6 +235,9 @@ func (m *Message) parseBody(start int, length contentLength) {
 	switch {
 	case length.bad:
 		m.fail(bad("Bad Content-Length"))
+	case length.seen && m.miscounted(start, length.n):
+		m.mended = true
+		defer m.setContentLength()
 	case length.seen && length.n > uint64(end-start):
 		m.cutOff = true
 		m.fail(bad("Bad Content-Length: larger than the body"))
@@ -244,6 +248,29 @@ func (m *Message) parseBody(start int, length contentLength) {
 		m.fail(&Error{413, "Request Entity Too Large"})
 	}
 	m.bodyStart, m.bodyEnd = uint32(start), uint32(end)
+}
+
+// mostMiscounted is by how many bytes a gateway that rewrites addresses may change a body: an
+// address takes 7 to 15 bytes, and a session description has a few.
+const mostMiscounted = 96
+
+// miscounted reports whether the Content-Length is that of the body before a router's gateway
+// rewrote the addresses in it: the body in the datagram is a session description that ends with a
+// whole line, while the length says that it ends some bytes later, or within a line. Such a body is
+// taken as it is, which §18.3 would refuse or cut short.
+func (m *Message) miscounted(start int, length uint64) bool {
+	body := m.buf[start:]
+	n := len(body)
+	if length == uint64(n) || n == 0 || body[n-1] != '\n' || !bytes.HasPrefix(body, []byte("v=0")) || bytes.IndexByte(body, 0) >= 0 {
+		return false
+	}
+	if length > uint64(n)+mostMiscounted || length+mostMiscounted < uint64(n) {
+		return false
+	}
+	if length < uint64(n) && (length == 0 || body[length-1] == '\n') {
+		return false // whole lines, and something behind them
+	}
+	return IsMediaType(m.Header(HeaderContentType), "application/sdp")
 }
 
 // parseStart indexes the start line at b[i] and returns where the next line begins.
