@@ -42,6 +42,7 @@ type Engine struct {
 	watchers   watchers
 
 	withholders withholders
+	gates       gates
 	leftFlows   leftFlows
 	leftPlaces  leftPlaces
 	border      atomic.Pointer[proxy.Beyond]
@@ -157,6 +158,7 @@ func (e *Engine) makeLanes() error {
 	if w, ok := e.wire.(interface{ Need(transport.FlowID) }); ok {
 		env.Need = w.Need
 	}
+	env.Known = e.known
 	if env.Resolver == nil {
 		r, err := newLookups(e.wire.Locals(), c.DNS, c.Meter)
 		if err != nil {

@@ -14,12 +14,13 @@ import (
 
 // packet is a message on its way to its lane. Until it is kept it refers to the reader's buffer.
 type packet struct {
-	e    *Engine
-	msg  message.Message
-	from transaction.Arrival
-	bad  *message.Error // a request is answered with this, a response replaced
-	age  time.Duration  // how long it waited before it was read
-	kept bool           // it refers to its own bytes, and ends with its work
+	e     *Engine
+	msg   message.Message
+	from  transaction.Arrival
+	bad   *message.Error // a request is answered with this, a response replaced
+	age   time.Duration  // how long it waited before it was read
+	doubt bool           // it is heard only within a dialog of ours
+	kept  bool           // it refers to its own bytes, and ends with its work
 }
 
 // inbox is the engine as the transport sees it.
@@ -32,12 +33,16 @@ func (i *inbox) Receive(in *transport.Inbound) {
 	p.e = e
 	p.from = arrival(in)
 	p.from.Msg = &p.msg
-	p.bad, p.age = nil, in.Age
+	p.bad, p.age, p.doubt = nil, in.Age, in.Doubtful
 	err := p.msg.Parse(in.Bytes, &e.config.Limits)
 	if err == nil {
 		err = p.msg.Validate()
 	}
 	if err == nil {
+		if !e.hears(in, &p.msg) {
+			p.release()
+			return
+		}
 		p.msg.SpellVersion()
 		in.Accept()
 	}
@@ -107,6 +112,9 @@ func (p *packet) work(l *lane.Lane) {
 	u := l.Local.(*unit)
 	u.load.note(l.Now(), p.age+l.Waited())
 	switch {
+	case p.doubt && p.msg.IsRequest() && !u.core.Vouched(&p.msg):
+		p.e.dropped("unheard", p.from.Kind, p.from.Source, nil)
+		return
 	case p.bad != nil && !p.msg.IsRequest():
 		if u.layer.Spoiled(&p.from) {
 			p.e.log.Info("a final response cannot be read; it counts as 502", "call_id", string(p.msg.CallID()),
@@ -131,7 +139,7 @@ func (p *packet) work(l *lane.Lane) {
 // handed over like this, so the copies' storage is used again.
 func (p *packet) Keep() lane.Work {
 	q := p.e.packets.Get().(*packet)
-	q.e, q.from, q.bad, q.age, q.kept = p.e, p.from, p.bad, p.age, true
+	q.e, q.from, q.bad, q.age, q.doubt, q.kept = p.e, p.from, p.bad, p.age, p.doubt, true
 	p.msg.CopyTo(&q.msg)
 	q.msg.Detach()
 	q.from.Msg = &q.msg

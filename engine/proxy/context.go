@@ -288,7 +288,8 @@ func (x *Context) Finished(code int) {
 		x.answered = int16(code)
 	}
 	if code >= 200 && code < 300 {
-		x.core.need(x.Server.From.Flow, x.Req.Method())
+		from := &x.Server.From
+		x.core.need(from.Kind, from.Source, from.Flow, x.Req.Method())
 	}
 	x.end()
 	for _, f := range x.forks {

@@ -47,6 +47,9 @@ type Env struct {
 	// Need tells the transport that a connection has a use that may be silent for long; nil: it
 	// does not want to know.
 	Need func(transport.FlowID)
+	// Known is told who was answered, or has answered, a REGISTER or a request that begins a dialog
+	// with 2xx; nil: nobody wants to know.
+	Known func(k transport.Kind, from netip.AddrPort, m message.Method)
 	// Withhold removes credentials for this server from what is sent; nil: there are none.
 	Withhold func(m *message.Message, made bool)
 	// Border returns who is outside the trust domain; if it is nil, or returns nil, there is no

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"net/netip"
+
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transaction"
 	"github.com/sipscript/sipscript/engine/transport"
@@ -88,8 +90,14 @@ func (b *Branch) lose(code int) {
 // that has lasting consequences: a client that registered, here or through us, is called on it, and
 // the requests of a dialog may come after hours of silence. The end of that is not reported: the
 // connection is closed when it has been idle for long.
-func (c *Core) need(id transport.FlowID, m message.Method) {
-	if id != 0 && c.Need != nil && (m == message.MethodRegister || StartsDialog(m)) {
+func (c *Core) need(k transport.Kind, addr netip.AddrPort, id transport.FlowID, m message.Method) {
+	if m != message.MethodRegister && !StartsDialog(m) {
+		return
+	}
+	if id != 0 && c.Need != nil {
 		c.Need(id)
+	}
+	if c.Known != nil {
+		c.Known(k, addr, m)
 	}
 }

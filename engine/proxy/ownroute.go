@@ -152,6 +152,34 @@ func (x *Context) follow() {
 	x.cameFromPlace(&r)
 }
 
+// Vouched reports whether our Record-Route of a dialog leads the request here: its ticket was made
+// for this dialog and has not expired. It decides whether the request is looked at at all; follow
+// asks for more. The request is not changed.
+func (c *Core) Vouched(req *message.Message) bool {
+	routes := req.Elements(message.HeaderRoute)
+	var own entry
+	n := 0
+	b := bond{callID: req.CallID()}
+	for routes.Next() {
+		a, err := message.ParseAddress(routes.Value)
+		if err != nil {
+			return false
+		}
+		e, ok := c.ours(a.URI)
+		if !ok || n == len(route{}.entries) || n > 0 && !(own.double && e.double) {
+			b.hop = a.URI
+			break
+		}
+		own = e
+		n++
+	}
+	if n == 0 || own.ticket == nil {
+		return false
+	}
+	t, ok := c.readTicketOf(req, &own, &b)
+	return ok && !t.expired(c.Wall(), c.RouteLifetime)
+}
+
 // onItsWay reports whether the request goes to where the other party was seen, whatever its
 // Request-URI says.
 func (x *Context) onItsWay() bool {

@@ -138,10 +138,8 @@ func (b *Branch) pass(m *message.Message) {
 // sendSuccess sends a 2xx: the first, another of the same fork, or one that comes after another
 // final response (§16.7 step 5: a 2xx to an INVITE is always forwarded).
 func (c *Core) sendSuccess(s *transaction.Server, m *message.Message) {
-	if s.From.Flow != 0 {
-		if cs, err := m.CSeq(); err == nil {
-			c.need(s.From.Flow, cs.Method)
-		}
+	if cs, err := m.CSeq(); err == nil {
+		c.need(s.From.Kind, s.From.Source, s.From.Flow, cs.Method)
 	}
 	err := c.respond(s, m)
 	if errors.Is(err, transaction.ErrState) && isInvite(m) {
@@ -176,7 +174,8 @@ func (b *Branch) won(r *Response, code int) {
 	f := b.fork
 	first := !b.done
 	if b.client != nil {
-		x.core.need(b.client.To().Flow, b.client.Method())
+		to := b.client.To()
+		x.core.need(to.Kind, to.Addr, to.Flow, b.client.Method())
 	}
 	if first {
 		b.settled()

@@ -184,7 +184,7 @@ func (c *Core) Stray(a *transaction.Arrival) bool {
 		return false
 	}
 	if code := m.Status(); code >= 200 && code < 300 {
-		c.need(to.Flow, cs.Method)
+		c.need(to.Kind, to.Addr, to.Flow, cs.Method)
 	}
 	c.Disbelieve(m, c.cameFrom(a))
 	c.hide(m, to)

@@ -77,10 +77,17 @@ func (w *World) NetworkOf(at Endpoint) func(transport.Receiver) (transport.Wire,
 		wire := &Wire{w: w}
 		wire.node = &node{closed: r.FlowClosed}
 		wire.node.receive = func(p Packet, l *transport.Local) {
+			doubt := false
+			if d, ok := r.(transport.Doorkeeper); ok {
+				v := d.Admit(p.Kind, p.From, p.Bytes)
+				if doubt = v == transport.Doubt; v == transport.Drop {
+					return
+				}
+			}
 			if wire.keepAlive(r, p, l) {
 				return
 			}
-			r.Receive(&transport.Inbound{Bytes: p.Bytes, Kind: p.Kind, Source: p.From, Local: l, Flow: p.Flow})
+			r.Receive(&transport.Inbound{Bytes: p.Bytes, Kind: p.Kind, Source: p.From, Local: l, Flow: p.Flow, Doubtful: doubt})
 		}
 		for i, text := range slices.Concat(at.Listen, at.Connect) {
 			spec, err := transport.ParseListen(text)

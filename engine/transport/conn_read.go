@@ -45,6 +45,9 @@ func (c *conn) read(k *lane.Carrier) {
 			msg, err := c.nextMessage()
 			if err != nil {
 				c.in.broken = err
+				if !c.stack.admits(in, c.in.rest()) {
+					break
+				}
 				if c.reject(in, err); k.Lent() {
 					return
 				}
@@ -52,6 +55,10 @@ func (c *conn) read(k *lane.Carrier) {
 				break
 			}
 			if msg == nil {
+				break
+			}
+			if !c.stack.admits(in, msg) {
+				c.in.broken = errUnheard
 				break
 			}
 			if c.hand(in, msg); k.Lent() {
@@ -77,12 +84,18 @@ func (c *conn) hand(in *Inbound, msg []byte) {
 	c.stack.buffers.release(buf)
 }
 
+// errUnheard is why a connection ends whose sender is not heard.
+var errUnheard = errors.New("transport: the sender is not heard")
+
+// rest is what has been read and not been framed.
+func (in *reading) rest() []byte { return in.buf.b[in.buf.r:in.buf.w:in.buf.w] }
+
 // reject reports bytes that are not a message to the receiver.
 func (c *conn) reject(in *Inbound, err error) {
 	buf := c.in.buf
 	buf.refs.Add(1)
 	c.in.heard = true
-	in.Bytes, in.More = buf.b[buf.r:buf.w:buf.w], false
+	in.Bytes, in.More = c.in.rest(), false
 	c.stack.count(c.key.kind).badFrames.Add(1)
 	c.stack.receiver.BadFrame(in, err)
 	c.stack.buffers.release(buf)

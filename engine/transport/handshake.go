@@ -119,7 +119,12 @@ func (q *halfOpen) close() {
 
 // welcome begins the handshake of an accepted socket, or closes it when a cap is reached.
 func (s *Stack) welcome(nc net.Conn, local *Local) {
-	c := s.newConn(connKey{kind: local.Kind, addr: addrPortOf(nc.RemoteAddr())}, local)
+	remote := addrPortOf(nc.RemoteAddr())
+	if !s.admitsConn(local.Kind, remote) {
+		nc.Close()
+		return
+	}
+	c := s.newConn(connKey{kind: local.Kind, addr: remote}, local)
 	c.inbound = true
 	admitted := s.conns.admit(c, s.opts.MaxConns, s.opts.MaxConnsPerAddress, func() { s.running.Add(1) })
 	if !admitted {

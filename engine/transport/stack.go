@@ -19,6 +19,7 @@ type Stack struct {
 	receiver   Receiver
 	keepAlives KeepAliveReceiver   // nil: nobody wants to know
 	errors     UnreachableReceiver // nil: nobody wants to know
+	door       Doorkeeper          // nil: everybody is heard
 	opts       Options
 	clock      stopwatch
 	counts     [WSS + 1]counters
@@ -69,6 +70,7 @@ func NewStack(r Receiver, o Options) *Stack {
 	s := &Stack{receiver: r, opts: o.withDefaults(), clock: newStopwatch(), closing: make(chan struct{})}
 	s.keepAlives, _ = r.(KeepAliveReceiver)
 	s.errors, _ = r.(UnreachableReceiver)
+	s.door, _ = r.(Doorkeeper)
 	s.dialling, s.stop = context.WithCancel(context.Background())
 	s.flows.start()
 	s.conns.start()

@@ -24,17 +24,19 @@ type Stats struct {
 	Open            int64  // connections open now
 	SendErrors      uint64 // messages that Send refused or that failed later
 	Unreachable     uint64 // ICMP errors that say that a datagram could not be delivered
+	// Datagrams dropped, and connections refused or closed, because a [Doorkeeper] said so
+	Unheard uint64
 }
 
 // counters count the Stats. What readers write and what senders write is on different cache lines.
 type counters struct {
-	messagesIn, bytesIn, badFrames, keepalives, dropped atomic.Uint64
-	_                                                   [64]byte
-	messagesOut, bytesOut, sendErrors, unreachable      atomic.Uint64
-	_                                                   [64]byte
-	connected, accepted, refused, acceptErrors, closed  atomic.Uint64
-	handshakeErrors                                     atomic.Uint64
-	open                                                atomic.Int64
+	messagesIn, bytesIn, badFrames, keepalives, dropped, unheard atomic.Uint64
+	_                                                            [64]byte
+	messagesOut, bytesOut, sendErrors, unreachable               atomic.Uint64
+	_                                                            [64]byte
+	connected, accepted, refused, acceptErrors, closed           atomic.Uint64
+	handshakeErrors                                              atomic.Uint64
+	open                                                         atomic.Int64
 }
 
 // Stats are the figures of a kind; they may be read at any time.
@@ -46,7 +48,7 @@ func (s *Stack) Stats(k Kind) Stats {
 		BadFrames: c.badFrames.Load(), Keepalives: c.keepalives.Load(), Dropped: c.dropped.Load(),
 		Connected: c.connected.Load(), Accepted: c.accepted.Load(), Refused: c.refused.Load(),
 		AcceptErrors: c.acceptErrors.Load(), HandshakeErrors: c.handshakeErrors.Load(), Closed: c.closed.Load(), Open: c.open.Load(),
-		SendErrors: c.sendErrors.Load(), Unreachable: c.unreachable.Load(),
+		SendErrors: c.sendErrors.Load(), Unreachable: c.unreachable.Load(), Unheard: c.unheard.Load(),
 	}
 }
 

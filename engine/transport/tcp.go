@@ -78,6 +78,10 @@ func (t *tcpListener) accept() {
 // adopt makes an accepted socket a connection of the stack, or closes it when a cap is reached.
 func (s *Stack) adopt(nc net.Conn, local *Local) {
 	remote := addrPortOf(nc.RemoteAddr())
+	if !s.admitsConn(local.Kind, remote) {
+		nc.Close()
+		return
+	}
 	c := s.newConn(connKey{kind: local.Kind, addr: remote}, local)
 	c.inbound, c.state = true, connOpen
 	c.attach(nc)

@@ -156,6 +156,8 @@ type Inbound struct {
 	// How long it has waited in the system, if that is known and the reader is behind
 	Age  time.Duration
 	More bool // more messages wait behind this one in the same read
+	// A [Doorkeeper] said so: whoever sent it is heard only within a dialog of ours
+	Doubtful bool
 }
 
 // Receiver gets what comes in. Receive is called from many goroutines, but in order for one

@@ -165,6 +165,9 @@ var errTruncated = errors.New("transport: the datagram is longer than a message 
 func (u *udpListener) deliver(in *Inbound, d *datagram) {
 	count := u.stack.count(UDP)
 	in.Source, in.Bytes, in.More = d.source, d.bytes, u.next < u.got
+	if !u.stack.admits(in, d.bytes) {
+		return
+	}
 	if d.truncated {
 		count.badFrames.Add(1)
 		u.stack.receiver.BadFrame(in, fmt.Errorf("%w: over %d bytes", errTruncated, len(d.bytes)))

@@ -78,6 +78,7 @@ func emitTransport(emit func(prometheus.Metric), kind string, s transport.Stats)
 		{"transport_closed_total", "Connections closed.", s.Closed},
 		{"transport_send_errors_total", "Messages that could not be sent.", s.SendErrors},
 		{"transport_unreachable_total", "ICMP errors that say that a datagram was not delivered.", s.Unreachable},
+		{"transport_unheard_total", "Datagrams dropped, and connections refused or closed, because their sender is not heard.", s.Unheard},
 	} {
 		emit(counter(c.name, c.help, "transport").of(float64(c.value), kind))
 	}
