@@ -1,0 +1,42 @@
+//go:build unix
+
+package prefix
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// cpu is the processor time of the process so far.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkLookup looks up addresses of which half are in a set of a million.
+func BenchmarkLookup(b *testing.B) {
+	for name, v6 := range map[string]bool{"IPv4": false, "IPv6": true} {
+		b.Run(name, func(b *testing.B) {
+			r := rand.New(rand.NewPCG(1, 2))
+			items := many(1_000_000, v6, r)
+			asked := make([]netip.Addr, 1<<16)
+			for i := range asked {
+				if asked[i] = random(v6, r); i%2 == 0 {
+					asked[i] = items[r.IntN(len(items))].Prefix.Addr()
+				}
+			}
+			s := set(b, items...)
+			b.ResetTimer()
+			start := cpu()
+			for i := 0; b.Loop(); i++ {
+				s.Lookup(asked[i%len(asked)])
+			}
+			b.ReportMetric(float64(cpu()-start)/float64(b.N), "cpu-ns/op")
+			b.ReportMetric(float64(s.Bytes())/float64(s.Len()), "bytes/network")
+		})
+	}
+}
