@@ -67,11 +67,27 @@ func (r *Router) build(ctx context.Context, number uint64) (*generation, error) 
 		r.mu.Unlock()
 		return nil, err
 	}
+	if err := g.settle(); err != nil {
+		g.close()
+		return nil, err
+	}
 	g.listening = map[string]bool{}
 	for name := range g.back.events {
 		g.listening[name] = true
 	}
 	return g, nil
+}
+
+// settle lets the modules check what the file said.
+func (g *generation) settle() error {
+	for _, m := range g.modules {
+		if s, ok := m.module.(Settler); ok {
+			if err := s.Settle(); err != nil {
+				return fmt.Errorf("module %s: %w", m.name, err)
+			}
+		}
+	}
+	return nil
 }
 
 func (g *generation) open() error {

@@ -29,13 +29,20 @@ type Opener interface {
 //  1. Opener.Open, once per generation.
 //  2. Functions, once; the functions are bound into each VM. The script's file runs in each VM and
 //     may call those that are allowed there (configure). All this happens on one goroutine.
-//  3. Activate, if the module has it ([Activator]), when the generation begins to serve.
-//  4. Calls from handlers, on all lanes at once: what the calls share is the module's to guard.
-//  5. Close, once, when the last transaction of the generation is over, or when the generation
+//  3. Settle, if the module has it ([Settler]), when the file has run in all VMs.
+//  4. Activate, if the module has it ([Activator]), when the generation begins to serve.
+//  5. Calls from handlers, on all lanes at once: what the calls share is the module's to guard.
+//  6. Close, once, when the last transaction of the generation is over, or when the generation
 //     never served (its script failed).
 type Module interface {
 	Functions() []Function
 	Close() error
+}
+
+// Settler is a Module that checks what the file said as a whole: names that another module may have
+// been told later than this one. Its error is that of the load.
+type Settler interface {
+	Settle() error
 }
 
 // Activator is a Module that wants to know when its generation begins to serve: there it puts its

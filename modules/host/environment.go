@@ -35,6 +35,8 @@ type Environment struct {
 	// bindings. The command keeps the garbage collector from marking all of it again and again.
 	// Open makes nil call f.
 	Bulk func(f func())
+	// Services are what the modules offer each other. Open makes nil an empty one.
+	Services *Services
 }
 
 // URL names a server. It may have a password in it.

@@ -32,6 +32,9 @@ func Open(plugins []Plugin, env Environment) (*Set, error) {
 	if env.Bulk == nil {
 		env.Bulk = func(f func()) { f() }
 	}
+	if env.Services == nil {
+		env.Services = &Services{}
+	}
 	log := env.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)

@@ -110,3 +110,13 @@ func (r *Rows[T]) Query(ctx context.Context, db *clients.DB, query string, args 
 	err := readDatabase(ctx, c, db, query, "", args...)
 	return c.list, err
 }
+
+// One reads an entry that is a table with names.
+func One[T any](fields map[string]any) (entry T, err error) {
+	c := &collector[T]{typ: typeOf(reflect.TypeFor[T]()), max: 1, place: func(int) string { return "the entry" }}
+	c.value(1, "", fields)
+	if err := c.err(); err != nil || len(c.list) == 0 {
+		return entry, err
+	}
+	return c.list[0], nil
+}
