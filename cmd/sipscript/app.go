@@ -15,7 +15,8 @@ import (
 
 // execute runs one command line and returns the exit code.
 func execute(args []string, env environment) int {
-	err := newApp(env).Run(args)
+	app := newApp(env)
+	err := app.Run(flagsFirst(app.Commands, args))
 	if err != nil && !errors.Is(err, errSilent) {
 		fmt.Fprintf(env.stderr, "sipscript: %v\n", err)
 	}

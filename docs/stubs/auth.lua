@@ -92,7 +92,7 @@ function auth.forget(user) end
 ---@field max_source_failures? integer wrong passwords for all users from one source before a ban; 0: no limit
 ---@field window? number seconds in which failures are counted
 ---@field ban? number how long a ban lasts, in seconds
----@field trusted? string|any[]|fun(res: sip.response): boolean the peers for auth.trusted and identity_headers
+---@field trusted? string|any[]|fun(res: sip.response): boolean the peers for auth.trusted and identity_headers: addresses, networks, "cert:DOMAIN", and names of lists of acl
 ---@field cache? number seconds for which a user from a database is not looked up again. A wrong password always causes a new look-up
 ---@field identity_headers? "any"|"trusted" whose identity headers pass: "any" peer's, or "trusted": those of the peers in trusted only
 ---@field users? any as for auth.users

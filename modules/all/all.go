@@ -4,6 +4,7 @@ package all
 import (
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/luabind/spec"
+	"github.com/sipscript/sipscript/modules/acl"
 	auth "github.com/sipscript/sipscript/modules/auth/plugin"
 	"github.com/sipscript/sipscript/modules/clients/outside"
 	"github.com/sipscript/sipscript/modules/dialplan"
@@ -22,6 +23,7 @@ import (
 // Plugins are the modules, in the order in which they are made and attached, and see requests.
 func Plugins() []host.Plugin {
 	return []host.Plugin{
+		acl.Plugin(),
 		auth.Plugin(),
 		registrar.Plugin(),
 		uac.Plugin(),

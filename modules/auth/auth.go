@@ -16,6 +16,7 @@ import (
 	"github.com/sipscript/sipscript/internal/sparing"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/clients"
+	trusting "github.com/sipscript/sipscript/modules/trust"
 )
 
 // Options of New. The zero value knows no users.
@@ -32,6 +33,8 @@ type Options struct {
 	// Cluster, if not nil, makes several processes accept each other's challenges. They need the
 	// same Key.
 	Cluster Cluster
+	// Lists returns what has the lists that Policy.Trusted names; nil: there are none.
+	Lists func() trusting.Lists
 }
 
 // Auth asks for credentials and checks them. It is safe for concurrent use.
@@ -52,6 +55,7 @@ type service struct {
 	figures figures
 	sources sources
 	clients *clients.Pool
+	lists   func() trusting.Lists
 	first   atomic.Pointer[firstDomain]
 	told    sparing.Teller         // limits warnings per source
 	script  luabind.Events[Event]  // the script generation that receives events
@@ -72,10 +76,13 @@ func New(o Options) (*Auth, error) {
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
+	if o.Lists == nil {
+		o.Lists = func() trusting.Lists { return nil }
+	}
 	if o.Clients == nil {
 		o.Clients = newPool(nil)
 	}
-	return &Auth{service: &service{key: o.Key, cluster: o.Cluster, event: o.Event, clients: o.Clients, guesses: newGuesses(), choices: newChoices()}, given: o.Policy.orDefault(), policy: p}, nil
+	return &Auth{service: &service{key: o.Key, cluster: o.Cluster, event: o.Event, clients: o.Clients, lists: o.Lists, guesses: newGuesses(), choices: newChoices()}, given: o.Policy.orDefault(), policy: p}, nil
 }
 
 // With is an Auth with the same memory under another policy (a script generation's own settings).

@@ -44,6 +44,9 @@ type module struct {
 	release   func() error          // of the store
 }
 
+// Settle checks the names of lists.
+func (m *module) Settle() error { return m.auth.checkLists() }
+
 // Activate makes this generation's handlers receive events, and warns of users whose phones will be
 // refused.
 func (m *module) Activate() error {

@@ -23,7 +23,7 @@ type Policy struct {
 	CheckURI      string        `lua:"uri,reloadable" oneof:"direct always never" default:"\"direct\"" doc:"whether the signed uri must name the user and host of the Request-URI. \"always\"; \"never\"; or \"direct\": it may also name this server, or use another of its names, and it is not checked if a proxy in between may have changed the Request-URI: one in trusted, or in --trust-via, whose phones still need passwords. A server with the same --secret needs no listing: its Via proves what the Request-URI was before. It is not checked after the script itself has changed req.ruri"`
 	Info          string        `lua:"info,reloadable" oneof:"auto always never" default:"\"auto\"" doc:"whether this server's own 2xx responses carry Authentication-Info: \"auto\", once half of the nonce's lifetime has passed, to supply the next nonce; \"always\"; \"never\""`
 	Limits
-	Trusted []string      `lua:"trusted,reloadable" default:"{}" doc:"the peers for auth.trusted and identity_headers"`
+	Trusted []string      `lua:"trusted,reloadable" default:"{}" doc:"the peers for auth.trusted and identity_headers: addresses, networks, \"cert:DOMAIN\", and names of lists of acl"`
 	Cache   time.Duration `lua:"cache,reloadable" max:"86400" default:"60" doc:"seconds for which a user from a database is not looked up again. A wrong password always causes a new look-up"`
 	// P-Asserted-Identity, P-Preferred-Identity and Remote-Party-ID. Trusted peers are then also
 	// the only ones to be shown private identities (RFC 3325).

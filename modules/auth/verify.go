@@ -11,6 +11,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
+	trusting "github.com/sipscript/sipscript/modules/trust"
 )
 
 // Reason is why credentials were not enough; "" when they were.
@@ -317,7 +318,7 @@ func (t *attempt) proxied() bool {
 	if t.q.request != nil {
 		return t.auth.Trusted(t.q.request) != ""
 	}
-	return t.auth.policy.Trusts(t.q.Source, nil) != ""
+	return t.auth.trusts(&trusting.Sender{Addr: netip.AddrPortFrom(t.q.Source, 0)}) != ""
 }
 
 func (t *attempt) local(u *message.URI) bool {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
+	trusting "github.com/sipscript/sipscript/modules/trust"
 )
 
 // keeper is a service to one engine.
@@ -50,7 +51,7 @@ func (k *keeper) keepBorder() {
 // Beyond is called by the engine. The generation in service decides.
 func (k *keeper) Beyond(addr netip.Addr, identity []string) bool {
 	a := k.service.serving.Load()
-	return a != nil && a.policy.IdentityHeaders == "trusted" && a.policy.Trusts(addr, identity) == ""
+	return a != nil && a.policy.IdentityHeaders == "trusted" && a.trusts(&trusting.Sender{Addr: netip.AddrPortFrom(addr, 0), Identity: identity}) == ""
 }
 
 // Withhold is the engine's to call.

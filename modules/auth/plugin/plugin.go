@@ -7,6 +7,7 @@ import (
 	"github.com/sipscript/sipscript/modules/auth"
 	"github.com/sipscript/sipscript/modules/auth/rediscluster"
 	"github.com/sipscript/sipscript/modules/host"
+	"github.com/sipscript/sipscript/modules/trust"
 )
 
 // Plugin is the module "auth".
@@ -24,13 +25,14 @@ type clustered struct {
 func (c *clustered) Close() error { return c.cluster.Close() }
 
 func open(env *host.Environment) (luabind.Opener, error) {
+	lists := func() trust.Lists { return host.Find[trust.Lists](env) }
 	if env.Redis == "" {
-		return auth.New(auth.Options{Clients: env.Clients})
+		return auth.New(auth.Options{Clients: env.Clients, Lists: lists})
 	}
 	cluster, err := rediscluster.Open(string(env.Redis), rediscluster.Options{Log: env.Log})
 	if err != nil {
 		return nil, env.Redis.Explain("redis", err)
 	}
-	a, err := auth.New(auth.Options{Cluster: cluster, Clients: env.Clients})
+	a, err := auth.New(auth.Options{Cluster: cluster, Clients: env.Clients, Lists: lists})
 	return &clustered{a, cluster}, err
 }

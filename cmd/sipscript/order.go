@@ -1,0 +1,80 @@
+package main
+
+// Flags after arguments: `sipscript acl block 192.0.2.7 --ttl 1h`.
+
+import (
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// flagsFirst puts the flags of a command that asks a running server before its arguments, as
+// package cli wants them. What follows "--" is arguments.
+func flagsFirst(commands []*cli.Command, args []string) []string {
+	at := 1
+	var c *cli.Command
+	for at < len(args) {
+		next := named(commands, args[at])
+		if next == nil {
+			break
+		}
+		c, commands = next, next.Subcommands
+		at++
+	}
+	if c == nil || len(commands) > 0 || !asksServer(c) {
+		return args
+	}
+	var flags, rest []string
+	for i := at; i < len(args); i++ {
+		text := args[i]
+		if text == "--" {
+			rest = append(rest, args[i+1:]...)
+			break
+		}
+		if len(text) < 2 || text[0] != '-' {
+			rest = append(rest, text)
+			continue
+		}
+		flags = append(flags, text)
+		if takesValue(c, strings.TrimLeft(text, "-")) && i+1 < len(args) {
+			i++
+			flags = append(flags, args[i])
+		}
+	}
+	out := append(append([]string{}, args[:at]...), flags...)
+	if len(rest) > 0 {
+		out = append(append(out, "--"), rest...)
+	}
+	return out
+}
+
+func named(list []*cli.Command, name string) *cli.Command {
+	for _, c := range list {
+		if c.HasName(name) {
+			return c
+		}
+	}
+	return nil
+}
+
+func asksServer(c *cli.Command) bool {
+	for _, f := range c.Flags {
+		if f.Names()[0] == "timeout" {
+			return true
+		}
+	}
+	return false
+}
+
+// takesValue reports whether what follows a flag is its value.
+func takesValue(c *cli.Command, name string) bool {
+	for _, f := range c.Flags {
+		for _, n := range f.Names() {
+			if n == name {
+				_, isBool := f.(*cli.BoolFlag)
+				return !isBool
+			}
+		}
+	}
+	return false
+}
