@@ -23,7 +23,7 @@ func TestPolicies(t *testing.T) {
 		"qop needs":           func(p *Policy) { p.QOP = nil },
 		"qop must be":         func(p *Policy) { p.QOP = []string{"x"} },
 		"a realm must not":    func(p *Policy) { p.Realm = `"` },
-		"trusted":             func(p *Policy) { p.Trusted = []string{"x"} },
+		"trusted":             func(p *Policy) { p.Trusted = []string{"x y"} },
 		"and cache must not ": func(p *Policy) { p.Cache = -1 },
 	} {
 		t.Run(want, func(t *testing.T) {
