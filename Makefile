@@ -1,5 +1,5 @@
 # make test runs everything that must pass: vet, staticcheck, the tests with the race detector, fuzzing, and interop with
-# programs that are not ours. It needs Go; what else it needs (sipp, baresip, redis-server, postgresql, mariadb-server) it installs where it may.
+# programs that are not ours. It needs Go; what else it needs (sipp, baresip, redis-server, postgresql, mariadb-server, rtpengine-daemon) it installs where it may.
 
 GO          ?= go
 FUZZTIME    ?= 20s
@@ -17,7 +17,7 @@ TALLY  := $(GO) run ./internal/testcount -add $(COUNTS)
 docs:
 	$(GO) run ./internal/docs/generate
 
-.PHONY: docs test build vet lint cross portable plain race simulate beside fuzz hostile interop bench phones redis postgres mariadb lua51 counts clean
+.PHONY: docs test build vet lint cross portable plain race simulate beside fuzz hostile interop bench phones redis postgres mariadb rtpengine lua51 counts clean
 
 test: clean vet lint cross portable plain race simulate beside
 	@$(GO) run ./internal/testcount -sum $(COUNTS)
@@ -47,7 +47,7 @@ portable: | bin
 	$(GO) test -count=1 -tags portable -run 'Gone|Closed|Unreach|Socket|Trap' -json ./engine | $(TALLY)
 
 # The ceilings on allocations hold without the race detector only, so both ways. Interop has its own target: it tests a binary.
-plain race: redis postgres mariadb lua51 | bin
+plain race: redis postgres mariadb rtpengine lua51 | bin
 	$(GO) test $(if $(filter race,$@),-race) -timeout 14m -shuffle=on -json $$($(GO) list ./... | grep -v /internal/interop) | $(TALLY)
 
 fuzz: | bin
@@ -62,7 +62,7 @@ hostile: | bin
 	$(GO) test -count=1 -json -run Hostile ./engine -args -hostile $(HOSTILE) | $(TALLY)
 
 # Twice: the binary as it is shipped, and one with the race detector.
-interop: phones redis postgres mariadb | bin
+interop: phones redis postgres mariadb rtpengine | bin
 	SIPSCRIPT_INTEROP=required $(GO) test -count=1 -timeout 14m -json ./internal/interop | $(TALLY)
 	SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(GO) test -count=1 -timeout 14m -json ./internal/interop | $(TALLY)
 
@@ -89,6 +89,10 @@ postgres:
 
 mariadb:
 	@command -v mariadbd >/dev/null || ./.ci/install mariadb-server || true
+
+# Media is tested on a daemon in userspace that the tests start.
+rtpengine:
+	@command -v rtpengine >/dev/null || ./.ci/install rtpengine-daemon || true
 
 # What scripts get of Lua 5.1 is compared with the real one.
 lua51:

@@ -240,6 +240,8 @@ func decodeField(v *vm, value lua.LValue, field reflect.Value, name string) erro
 		return into.decode(v, value, name)
 	case *Tree:
 		return into.decode(v, value, name)
+	case branchDecoder:
+		return into.decodeBranch(v, value, name)
 	case *[]engine.HeaderEdit:
 		edits, err := headerEdits(value)
 		if err != nil {

@@ -58,6 +58,9 @@ func optionKind(t reflect.Type) (kind Type, words string, options []Option) {
 	if d, ok := reflect.New(t).Interface().(OptionDecoder); ok {
 		return Any, d.OptionType(), nil
 	}
+	if b, ok := reflect.New(t).Interface().(branchDecoder); ok {
+		return Any, "table | function(branch)", OptionsOf(b.branchOptions())
+	}
 	switch t {
 	case reflect.TypeFor[time.Duration]():
 		return Seconds, "", nil

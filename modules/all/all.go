@@ -15,6 +15,7 @@ import (
 	"github.com/sipscript/sipscript/modules/jwt"
 	"github.com/sipscript/sipscript/modules/redis"
 	registrar "github.com/sipscript/sipscript/modules/registrar/plugin"
+	"github.com/sipscript/sipscript/modules/rtpengine"
 	"github.com/sipscript/sipscript/modules/sdp"
 	"github.com/sipscript/sipscript/modules/sql"
 	"github.com/sipscript/sipscript/modules/uac"
@@ -35,6 +36,7 @@ func Plugins() []host.Plugin {
 		sql.Plugin(),
 		sdp.Plugin(),
 		dialplan.Plugin(),
+		rtpengine.Plugin(),
 	}
 }
 

@@ -1,0 +1,301 @@
+package ng
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Spec is one daemon of a set.
+type Spec struct {
+	URI    string // udp:HOST:PORT, tcp:HOST:PORT, ws://HOST:PORT/ws or wss://…
+	Set    string // "" is a set like others
+	Weight int    // share of new calls among those of the set that are up; 0: none
+}
+
+// Engine is one daemon. Its methods may be called by any goroutine.
+type Engine struct {
+	Spec
+	ID uint32 // of its URI, the same in each process
+
+	pool     *Pool
+	up       atomic.Bool
+	failures atomic.Int32 // in a row
+	commands atomic.Uint64
+	errors   atomic.Uint64
+	waiting  atomic.Int32
+
+	mu      sync.Mutex
+	link    link                   // guarded by mu; nil: none
+	pending map[uint64]chan answer // guarded by mu, by cookie
+	closed  bool                   // guarded by mu
+	retry   time.Time              // guarded by mu: when a connection is tried again
+
+	cancel context.CancelFunc // ends its watch
+	done   chan struct{}
+}
+
+// answer is what came for a cookie; d nil: the way to the daemon broke.
+type answer struct {
+	d   Dict
+	err error
+}
+
+// ErrDown is why a command was not even sent: no daemon of the set is up.
+var ErrDown = errors.New("no rtpengine is up")
+
+// ErrTimeout is why a command failed that nobody answered.
+var ErrTimeout = errors.New("rtpengine does not answer")
+
+// RefusedError is what a daemon said no with.
+type RefusedError struct{ Reason string }
+
+// Error is the reason.
+func (e *RefusedError) Error() string { return "rtpengine: " + e.Reason }
+
+// mostWaiting bounds the commands of one daemon in progress.
+const mostWaiting = 10000
+
+// retryAfter is how long nobody tries to connect again: those who wait for a connection wait for
+// one attempt.
+const retryAfter = time.Second
+
+// failuresDown are unanswered commands in a row after which a daemon is down.
+const failuresDown = 2
+
+func engineID(uri string) uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(uri))
+	return h.Sum32()
+}
+
+// Up reports whether the daemon is taken for alive.
+func (e *Engine) Up() bool { return e.up.Load() }
+
+// Stats are counters since the start.
+type Stats struct {
+	Commands, Errors uint64 // answered ones included
+	Waiting          int    // now in progress
+}
+
+// Stats are the daemon's.
+func (e *Engine) Stats() Stats {
+	return Stats{e.commands.Load(), e.errors.Load(), int(e.waiting.Load())}
+}
+
+// Do has the daemon carry out a command, and waits for its answer or the pool's timeout. Over UDP
+// it is repeated with the same cookie, by which the daemon knows it again.
+func (e *Engine) Do(ctx context.Context, command Dict) (Dict, error) {
+	e.commands.Add(1)
+	d, err := e.do(ctx, command)
+	var refused *RefusedError
+	switch {
+	case err == nil || errors.As(err, &refused):
+		e.failures.Store(0)
+		e.set(true, "it answers")
+	case ctx.Err() == nil:
+		e.errors.Add(1)
+		// A refused datagram or connection says more than silence does
+		if n := e.failures.Add(1); n >= failuresDown || !errors.Is(err, ErrTimeout) {
+			e.set(false, err.Error())
+		}
+	}
+	return d, err
+}
+
+func (e *Engine) do(ctx context.Context, command Dict) (Dict, error) {
+	if e.waiting.Add(1) > mostWaiting {
+		e.waiting.Add(-1)
+		return nil, fmt.Errorf("%d commands wait for rtpengine %s", mostWaiting, e.URI)
+	}
+	defer e.waiting.Add(-1)
+	cookie := rand.Uint64()
+	buf := strconv.AppendUint(make([]byte, 0, 1024), cookie, 36)
+	buf, err := appendDict(append(buf, ' '), command)
+	if err != nil {
+		return nil, err
+	}
+	ch := make(chan answer, 1)
+	l, err := e.open(ctx, cookie, ch)
+	if err != nil {
+		return nil, err
+	}
+	defer e.forget(cookie)
+	if err := l.send(buf); err != nil {
+		e.broken(l, err)
+		return nil, err
+	}
+	limit := time.NewTimer(e.pool.timeout())
+	defer limit.Stop()
+	var again <-chan time.Time
+	interval := firstRepeat
+	if _, ok := l.(*datagrams); ok {
+		t := time.NewTimer(interval)
+		defer t.Stop()
+		again = t.C
+		for {
+			select {
+			case a := <-ch:
+				return a.result()
+			case <-again:
+				interval *= 2
+				t.Reset(interval)
+				_ = l.send(buf)
+			case <-limit.C:
+				return nil, ErrTimeout
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+	}
+	select {
+	case a := <-ch:
+		return a.result()
+	case <-limit.C:
+		return nil, ErrTimeout
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// firstRepeat is when a command over UDP is sent again for the first time.
+const firstRepeat = 150 * time.Millisecond
+
+// result is the outcome of an answer.
+func (a answer) result() (Dict, error) {
+	if a.err != nil {
+		return nil, a.err
+	}
+	switch a.d.Text("result") {
+	case "ok", "pong":
+		return a.d, nil
+	}
+	reason := a.d.Text("error-reason")
+	if reason == "" {
+		reason = a.d.Text("result")
+	}
+	return a.d, &RefusedError{reason}
+}
+
+// open is the way to the daemon, made if there is none; what comes for cookie goes to ch.
+func (e *Engine) open(ctx context.Context, cookie uint64, ch chan answer) (link, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, ErrDown
+	}
+	if e.link == nil {
+		if time.Now().Before(e.retry) {
+			return nil, ErrDown
+		}
+		l, err := dial(ctx, e.URI)
+		if err != nil {
+			e.retry = time.Now().Add(retryAfter)
+			return nil, err
+		}
+		e.link = l
+		go e.read(l)
+	}
+	e.pending[cookie] = ch
+	return e.link, nil
+}
+
+func (e *Engine) forget(cookie uint64) {
+	e.mu.Lock()
+	delete(e.pending, cookie)
+	e.mu.Unlock()
+}
+
+// broken ends a way to the daemon, and what waits on it.
+func (e *Engine) broken(l link, err error) {
+	l.close()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.link != l {
+		return
+	}
+	e.link = nil
+	for cookie, ch := range e.pending {
+		delete(e.pending, cookie)
+		ch <- answer{err: err}
+	}
+}
+
+// read hands out the answers that come on a way, until it breaks.
+func (e *Engine) read(l link) {
+	for {
+		b, err := l.receive()
+		if err != nil {
+			e.broken(l, fmt.Errorf("rtpengine %s: %w", e.URI, err))
+			return
+		}
+		e.receive(b)
+	}
+}
+
+// receive takes one message. What can't be read, or belongs to no command, is dropped.
+func (e *Engine) receive(b []byte) {
+	name, rest, ok := bytes.Cut(b, []byte(" "))
+	if !ok || len(name) > 64 {
+		return
+	}
+	d, _, err := readDict(rest)
+	if err != nil {
+		return
+	}
+	cookie, err := strconv.ParseUint(string(name), 36, 64)
+	e.mu.Lock()
+	ch := e.pending[cookie]
+	if err == nil && ch != nil {
+		delete(e.pending, cookie)
+	}
+	e.mu.Unlock()
+	switch {
+	case err == nil && ch != nil:
+		ch <- answer{d: d}
+	case d.Text("event") != "":
+		e.pool.happened(e, d)
+	}
+}
+
+// set notes whether the daemon is up, and says so if that is news.
+func (e *Engine) set(up bool, why string) {
+	if e.up.Swap(up) != up {
+		e.pool.changed(e, up, why)
+	}
+}
+
+// watch asks the daemon regularly whether it lives.
+func (e *Engine) watch(ctx context.Context) {
+	defer close(e.done)
+	t := time.NewTicker(e.pool.interval)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			_, _ = e.Do(ctx, Dict{"command": "ping"})
+		}
+	}
+}
+
+// close ends the watch and the way to the daemon.
+func (e *Engine) close() {
+	e.cancel()
+	e.mu.Lock()
+	e.closed = true
+	l := e.link
+	e.mu.Unlock()
+	if l != nil {
+		e.broken(l, ErrDown)
+	}
+	<-e.done
+}

@@ -1,0 +1,164 @@
+package ng
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// link is a way to one daemon: messages are a cookie, a space and a dictionary.
+type link interface {
+	send(b []byte) error
+	// receive waits for the next message. The bytes are valid until the next call.
+	receive() ([]byte, error)
+	close()
+}
+
+const dialTime = 2 * time.Second
+
+// Check refuses a URI that names no daemon.
+func Check(uri string) error {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return fmt.Errorf("%.80q is no URI of an rtpengine; write udp:HOST:PORT, tcp:HOST:PORT or ws://HOST:PORT/ws", uri)
+	}
+	switch u.Scheme {
+	case "udp", "tcp":
+		host := u.Host
+		if host == "" {
+			host = u.Opaque // "udp:127.0.0.1:2223"
+		}
+		if _, _, err := net.SplitHostPort(host); err != nil {
+			return fmt.Errorf("%q: write udp:HOST:PORT or tcp:HOST:PORT", uri)
+		}
+		return nil
+	case "ws", "wss":
+		if u.Host == "" {
+			return fmt.Errorf("%q: write ws://HOST:PORT/ws", uri)
+		}
+		return nil
+	}
+	return fmt.Errorf("%q: an rtpengine is reached by udp:, tcp:, ws:// or wss://", uri)
+}
+
+// dial connects to a daemon.
+func dial(ctx context.Context, uri string) (link, error) {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	if u.Scheme == "ws" || u.Scheme == "wss" {
+		return dialWebSocket(ctx, uri)
+	}
+	host := u.Host
+	if host == "" {
+		host = u.Opaque
+	}
+	c, err := new(net.Dialer).DialContext(ctx, u.Scheme, host)
+	if err != nil {
+		return nil, err
+	}
+	if u.Scheme == "udp" {
+		return &datagrams{c, make([]byte, 65536)}, nil
+	}
+	return &stream{Conn: c}, nil
+}
+
+// datagrams are a connected UDP socket, so that a closed port is an error at once.
+type datagrams struct {
+	net.Conn
+	buf []byte
+}
+
+func (d *datagrams) send(b []byte) error {
+	_, err := d.Write(b)
+	return err
+}
+
+func (d *datagrams) receive() ([]byte, error) {
+	n, err := d.Read(d.buf)
+	return d.buf[:max(n, 0)], err
+}
+
+func (d *datagrams) close() { _ = d.Close() }
+
+// stream is a TCP connection: a dictionary ends where it ends.
+type stream struct {
+	net.Conn
+	buf  []byte
+	used int // of buf, by the message that was returned last
+}
+
+func (s *stream) send(b []byte) error {
+	_ = s.SetWriteDeadline(time.Now().Add(dialTime))
+	_, err := s.Write(b)
+	return err
+}
+
+func (s *stream) receive() ([]byte, error) {
+	s.buf = s.buf[:copy(s.buf, s.buf[s.used:])]
+	s.used = 0
+	for {
+		if n := len(s.buf) - len(bytes.TrimLeft(s.buf, "\r\n ")); n > 0 {
+			s.buf = s.buf[:copy(s.buf, s.buf[n:])]
+		}
+		if i := bytes.IndexByte(s.buf, ' '); i >= 0 {
+			_, rest, err := readDict(s.buf[i+1:])
+			switch {
+			case err == nil:
+				s.used = len(s.buf) - len(rest)
+				return s.buf[:s.used], nil
+			case !errors.Is(err, errShort):
+				return nil, err
+			}
+		}
+		if len(s.buf) > mostBytes {
+			return nil, errMuch
+		}
+		s.buf = slices.Grow(s.buf, 4096)
+		n, err := s.Read(s.buf[len(s.buf):cap(s.buf)])
+		if err != nil {
+			return nil, err
+		}
+		s.buf = s.buf[:len(s.buf)+n]
+	}
+}
+
+func (s *stream) close() { _ = s.Close() }
+
+// webSocket is a connection with the subprotocol of rtpengine; one message a frame.
+type webSocket struct{ c *websocket.Conn }
+
+// subprotocol is the one of NG over WebSocket.
+const subprotocol = "ng.rtpengine.com"
+
+func dialWebSocket(ctx context.Context, uri string) (link, error) {
+	c, _, err := websocket.Dial(ctx, uri, &websocket.DialOptions{Subprotocols: []string{subprotocol}})
+	if err != nil {
+		return nil, err
+	}
+	c.SetReadLimit(mostBytes)
+	return webSocket{c}, nil
+}
+
+func (w webSocket) send(b []byte) error {
+	ctx, cancel := context.WithTimeout(context.Background(), dialTime)
+	defer cancel()
+	return w.c.Write(ctx, websocket.MessageText, b)
+}
+
+func (w webSocket) receive() ([]byte, error) {
+	_, b, err := w.c.Read(context.Background())
+	return b, err
+}
+
+func (w webSocket) close() { _ = w.c.CloseNow() }

@@ -1,0 +1,153 @@
+package rtpengine
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/clients"
+	"github.com/sipscript/sipscript/modules/host"
+	"github.com/sipscript/sipscript/modules/rtpengine/ng"
+)
+
+// Plugin is the module "rtpengine".
+func Plugin() host.Plugin {
+	return host.Plugin{Name: "rtpengine", New: func(e *host.Environment) (luabind.Opener, error) {
+		return New(Options{Log: e.Log, Clients: e.Clients, Data: e.Data}), nil
+	},
+		Commands: []host.Command{{Name: "rtpengine", Usage: "look at the media relays of a running server",
+			Sub: []host.Command{{Name: "engines", Usage: "list them, as JSON", Remote: true, Run: enginesCommand}}}}}
+}
+
+// Options of New. All may be zero.
+type Options struct {
+	Log     *slog.Logger  // default slog.Default
+	Clients *clients.Pool // for lists of daemons in databases; nil: there are none
+	Data    string        // the directory of --data, "" for none: the last list is kept there
+	Ping    time.Duration // between two pings of a daemon, default 5 s
+}
+
+// RTPEngine is the module. It outlives script generations.
+type RTPEngine struct {
+	*Relay
+	clients *clients.Pool
+	data    string
+	events  luabind.Events[event]
+	mu      sync.Mutex // which generation's list is in force
+}
+
+// New makes the module. It has to be closed.
+func New(o Options) *RTPEngine {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	p := &RTPEngine{clients: o.Clients, data: o.Data}
+	p.Relay = NewRelay(ng.NewPool(ng.Options{Interval: o.Ping, Changed: p.changed, Event: p.happened}), o.Log)
+	return p
+}
+
+// Close ends what is sent, and the watch on the daemons.
+func (p *RTPEngine) Close() error {
+	err := p.Relay.Close()
+	p.pool.Close()
+	return err
+}
+
+// Policy is what a script sets.
+type Policy struct {
+	Timeout   time.Duration `lua:"timeout,reloadable" min:"0.05" max:"10" default:"1" doc:"how long a daemon has to answer; over udp: it is asked again meanwhile"`
+	OnFailure string        `lua:"on_failure,reloadable" oneof:"503 pass" default:"\"503\"" doc:"\"503\": a branch without a daemon fails, with the cause \"media\"; \"pass\": it goes on unchanged"`
+}
+
+// DefaultPolicy is what a script gets that sets nothing.
+func DefaultPolicy() Policy { return Policy{Timeout: ng.DefaultTimeout, OnFailure: "503"} }
+
+// Check refuses what makes no sense.
+func (p *Policy) Check() error {
+	if p.Timeout <= 0 {
+		return errors.New("timeout must be more than 0 seconds")
+	}
+	return nil
+}
+
+// daemon is one entry of the list.
+type daemon struct {
+	URI    string `lua:"uri,required" source:"bare" doc:"udp:HOST:PORT, tcp:HOST:PORT, ws://HOST:PORT/ws or wss://…"`
+	Weight int    `lua:"weight" min:"0" max:"1000" doc:"its share of new calls; 0: none, at the end of its life"`
+	Set    string `lua:"set" doc:"that it belongs to"`
+}
+
+const mostEngines = 1000
+
+// layouts are others' tables.
+var layouts = map[string]string{
+	"kamailio": "SELECT url AS uri, setid AS \"set\", CASE WHEN disabled = 0 THEN weight ELSE 0 END AS weight FROM rtpengine",
+}
+
+// API is GET /engines.
+func (p *RTPEngine) API() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /engines", func(w http.ResponseWriter, _ *http.Request) {
+		list := []engineAnswer{}
+		for _, e := range p.pool.Engines() {
+			s := e.Stats()
+			list = append(list, engineAnswer{e.URI, e.Set, e.Weight, e.Up(), s.Waiting, s.Commands, s.Errors})
+		}
+		host.Answer(w, http.StatusOK, map[string]any{"engines": list})
+	})
+	return mux
+}
+
+type engineAnswer struct {
+	URI      string `json:"uri"`
+	Set      string `json:"set"`
+	Weight   int    `json:"weight"`
+	Up       bool   `json:"up"`
+	Waiting  int    `json:"waiting"`
+	Commands uint64 `json:"commands"`
+	Errors   uint64 `json:"errors"`
+}
+
+func enginesCommand(c *host.Invocation) error {
+	if len(c.Args) > 0 {
+		return host.Usagef("%s takes no argument: found %q", c.Command, c.Args[0])
+	}
+	text, err := c.Get("/api/v1/rtpengine/engines")
+	if err != nil {
+		return err
+	}
+	_, err = c.Stdout.Write(text)
+	return err
+}
+
+// Metrics of the daemons.
+func (p *RTPEngine) Metrics() []luabind.Metric {
+	sum := func(get func(*ng.Engine) float64) func() float64 {
+		return func() (n float64) {
+			for _, e := range p.pool.Engines() {
+				n += get(e)
+			}
+			return n
+		}
+	}
+	return []luabind.Metric{
+		{Name: "rtpengine_up", Help: "Daemons that are up.", Kind: luabind.Gauge, Value: sum(func(e *ng.Engine) float64 {
+			if e.Up() {
+				return 1
+			}
+			return 0
+		})},
+		{Name: "rtpengine_down", Help: "Daemons that are down.", Kind: luabind.Gauge, Value: sum(func(e *ng.Engine) float64 {
+			if e.Up() {
+				return 0
+			}
+			return 1
+		})},
+		{Name: "rtpengine_commands_total", Help: "Commands sent to daemons.", Kind: luabind.Counter, Value: sum(func(e *ng.Engine) float64 { return float64(e.Stats().Commands) })},
+		{Name: "rtpengine_errors_total", Help: "Commands that no daemon answered.", Kind: luabind.Counter, Value: sum(func(e *ng.Engine) float64 { return float64(e.Stats().Errors) })},
+		{Name: "rtpengine_waiting", Help: "Commands that wait for their answer.", Kind: luabind.Gauge, Value: sum(func(e *ng.Engine) float64 { return float64(e.Stats().Waiting) })},
+	}
+}
