@@ -21,9 +21,9 @@ type Call struct {
 	l    *lua.LState
 	vm   *vm
 	fn   *boundFunction
-	uris [2]parsedURI // of arguments given as strings
-	used int          // how many of them are in use
-	busy bool         // the function runs
+	uris *[2]parsedURI // of arguments given as strings; nil before the first
+	used int           // how many of them are in use
+	busy bool          // the function runs
 }
 
 // parsedURI is a uri and its text.
@@ -128,6 +128,9 @@ func (c *Call) URI(n int) *message.URI {
 		}
 	case lua.LString:
 		into := &parsedURI{}
+		if c.uris == nil {
+			c.uris = new([2]parsedURI)
+		}
 		if c.used < len(c.uris) {
 			into = &c.uris[c.used]
 			c.used++
@@ -344,6 +347,9 @@ func (c *Call) Await(f func(ctx context.Context)) {
 	ctx := c.Context()
 	c.vm.lent(func() { c.vm.lane.Await(func() { f(ctx) }) })
 }
+
+// Drop forgets the arguments, which have been read: a long wait need not hold them.
+func (c *Call) Drop() { c.l.SetTop(0) }
 
 // Park lends the lane until w is woken (see [lane.Lane.Park]). It raises at file level.
 func (c *Call) Park(w *lane.Waiter) {

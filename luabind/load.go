@@ -18,6 +18,7 @@ import (
 func newVM(g *generation, l *lane.Lane, background bool) *vm {
 	v := &vm{gen: g, lane: l, background: background, loading: true, clock: g.router.clock}
 	v.main = lua.NewState(stateOptions())
+	v.main.Options.RegistrySize = threadRegistry // of its threads: NewState takes no less than 128
 	v.types, v.options = map[*ObjectType]*lua.LTable{}, map[reflect.Type][]optionField{}
 	v.modules = map[string]lua.LValue{}
 	v.events = map[string][]*lua.LFunction{}

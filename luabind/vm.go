@@ -76,6 +76,10 @@ type vm struct {
 	clock lane.Clock
 }
 
+// threadRegistry is how many values the stack of a thread has at first. It grows, and threads are
+// used again.
+const threadRegistry = 48
+
 // stateOptions are those of all Lua states. A RegistrySize below 128 falls back to the library's
 // default, which costs 100 kB for each thread.
 func stateOptions() lua.Options {

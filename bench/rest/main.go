@@ -1,59 +1,58 @@
 // Rest measures what calls cost that ask a REST service where to go: a script sends HTTP requests
 // at a rate, to a service that takes its time, while other calls need no answer from anybody. It
-// prints the latencies of those others with and without the asking ones, and the memory of a call
-// that waits.
+// prints how long those others take beside calls that ask, and beside as many calls that do the
+// same work and do not ask; and the memory of a call that waits.
 //
-//	go run ./bench/rest -rate 500 -others 200 -delay 50ms -seconds 10
+//	go run ./bench/rest -rate 500 -others 200 -delay 50ms -rounds 15
 //
-// The service runs in a process of its own.
+// The server runs in a process of its own, on the first core; the service and the load on the
+// second.
 package main
 
 import (
 	"bufio"
-	"bytes"
-	"context"
 	"flag"
 	"fmt"
-	"log/slog"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/sipscript/sipscript/engine"
-	"github.com/sipscript/sipscript/luabind"
-	"github.com/sipscript/sipscript/modules/clients"
-	module "github.com/sipscript/sipscript/modules/http"
 )
 
-const script = `
-local http = require "http"
-function route(req)
-  if req.ruri.user == "plain" then return req:reply(200) end
-  local res, err = http.get("http://%s/route", { query = { to = req.ruri.user }, timeout = 60 })
-  req:reply(res and res.status or 503)
-end`
+// options of a measurement.
+type options struct {
+	rate, others, rounds, waiting int
+	delay, each                   time.Duration
+	profile                       string
+}
 
 func main() {
-	rate := flag.Int("rate", 500, "asking calls a second")
-	others := flag.Int("others", 200, "other calls a second")
-	delay := flag.Duration("delay", 50*time.Millisecond, "what the service takes")
-	seconds := flag.Int("seconds", 10, "of each measurement")
-	waiting := flag.Int("waiting", 2000, "calls that wait at once, for the memory of one")
-	service := flag.Bool("service", false, "be the service")
+	var o options
+	flag.IntVar(&o.rate, "rate", 500, "asking calls a second")
+	flag.IntVar(&o.others, "others", 200, "other calls a second")
+	flag.IntVar(&o.rounds, "rounds", 15, "of each kind, by turns")
+	flag.IntVar(&o.waiting, "waiting", 2000, "calls that wait at once, for the memory of one")
+	flag.DurationVar(&o.delay, "delay", 50*time.Millisecond, "what the service takes")
+	flag.DurationVar(&o.each, "each", 2*time.Second, "how long a round is")
+	flag.StringVar(&o.profile, "profile", "", "write a profile of the heap while calls wait to this file")
+	role := flag.String("role", "", "be a part of it: service, server, load")
+	at := flag.String("service", "", "where the service is")
 	flag.Parse()
 	var err error
-	if *service {
-		err = serve(*delay)
-	} else {
-		err = measure(*rate, *others, *delay, time.Duration(*seconds)*time.Second, *waiting)
+	switch *role {
+	case "service":
+		err = serve(o.delay)
+	case "server":
+		err = proxy(*at)
+	case "load":
+		err = measure(&o)
+	default:
+		err = pinned(1, append([]string{"-role", "load"}, os.Args[1:]...)...).Run()
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "rest:", err)
@@ -61,7 +60,72 @@ func main() {
 	}
 }
 
-// serve answers after a delay, until its standard input ends.
+// pinned is this program on one core, where there are several and taskset is there.
+func pinned(core int, args ...string) *exec.Cmd {
+	self, err := os.Executable()
+	if err != nil {
+		self = os.Args[0]
+	}
+	cmd := exec.Command(self, args...)
+	// The number of cores is that of the machine: this process may be pinned already
+	if path, err := exec.LookPath("taskset"); err == nil && (core == 0 || runtime.NumCPU() > 1 || os.Getenv(several) != "") {
+		cmd = exec.Command(path, append([]string{"-c", fmt.Sprint(core), self}, args...)...)
+	}
+	cmd.Env = os.Environ()
+	if runtime.NumCPU() > 1 {
+		cmd.Env = append(cmd.Env, several+"=yes")
+	}
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	return cmd
+}
+
+// several is the variable that says that there are several cores.
+const several = "REST_SEVERAL_CORES"
+
+// part is a process that answers lines with lines, and ends with its standard input.
+type part struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+// start starts a part; first is its first line.
+func start(core int, args ...string) (p *part, first string, err error) {
+	p = &part{cmd: pinned(core, args...)}
+	p.cmd.Stdout = nil
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
+		return nil, "", err
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, "", err
+	}
+	p.out = bufio.NewReader(out)
+	if err := p.cmd.Start(); err != nil {
+		return nil, "", err
+	}
+	first, err = p.line()
+	return p, first, err
+}
+
+func (p *part) line() (string, error) {
+	text, err := p.out.ReadString('\n')
+	return strings.TrimSpace(text), err
+}
+
+func (p *part) ask(what string) (string, error) {
+	if _, err := fmt.Fprintln(p.in, what); err != nil {
+		return "", err
+	}
+	return p.line()
+}
+
+func (p *part) stop() {
+	_ = p.in.Close()
+	_ = p.cmd.Wait()
+}
+
+// serve answers after a delay.
 func serve(delay time.Duration) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -69,7 +133,7 @@ func serve(delay time.Duration) error {
 	}
 	fmt.Println(l.Addr())
 	go func() { // ends with the process
-		_, _ = bufio.NewReader(os.Stdin).ReadByte()
+		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
 	return http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -78,223 +142,86 @@ func serve(delay time.Duration) error {
 	}))
 }
 
-// start starts the service in a process of its own.
-func start(delay time.Duration) (addr string, stop func(), err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", nil, err
-	}
-	cmd := exec.Command(self, "-service", "-delay", delay.String())
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return "", nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return "", nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return "", nil, err
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	return strings.TrimSpace(line), func() { _ = in.Close(); _ = cmd.Wait() }, err
+// world is a service and a server that asks it.
+type world struct {
+	service, server *part
+	addr            string
 }
 
-// proxy is the engine with the script.
-type proxy struct {
-	e    *engine.Engine
-	addr string
-}
-
-func newProxy(service string) (*proxy, error) {
-	m := module.New(module.Options{Clients: clients.New(clients.Options{})})
-	quiet := slog.New(slog.DiscardHandler)
-	r, err := luabind.NewRouter(luabind.Options{Source: fmt.Sprintf(script, service), Name: "rest.lua", Modules: []luabind.Opener{m}, Log: quiet})
-	if err != nil {
+func newWorld(delay time.Duration) (w *world, err error) {
+	w = &world{}
+	var at string
+	if w.service, at, err = start(1, "-role", "service", "-delay", delay.String()); err != nil {
 		return nil, err
 	}
-	e, err := engine.New(engine.Config{Listen: []string{"udp:127.0.0.1:0"}, Router: r, Log: quiet})
-	if err != nil {
-		return nil, err
-	}
-	return &proxy{e, e.Locals()[0].Addr.String()}, e.Start()
+	w.server, w.addr, err = start(0, "-role", "server", "-service", at)
+	return w, err
 }
 
-func (p *proxy) stop() {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	_ = p.e.Shutdown(ctx)
+func (w *world) stop() {
+	w.server.stop()
+	w.service.stop()
 }
 
-// caller sends requests and takes the time to their answers.
-type caller struct {
-	c    *net.UDPConn
-	sent sync.Map // Call-ID → time.Time
-	next atomic.Int64
-	mu   sync.Mutex
-	took []time.Duration // guarded by mu
-	all  atomic.Int64    // answers
+// figures are latencies of the other calls.
+type figures struct{ p50, p99 []time.Duration }
+
+func (f *figures) String() string {
+	return fmt.Sprintf("p50 %v, p99 %v; of the quietest quarter p50 %v, p99 %v", quantile(f.p50, 2), quantile(f.p99, 2), quantile(f.p50, 8), quantile(f.p99, 8))
 }
 
-func newCaller(to string) (*caller, error) {
-	addr, err := net.ResolveUDPAddr("udp", to)
-	if err != nil {
-		return nil, err
-	}
-	c, err := net.DialUDP("udp", nil, addr)
-	if err != nil {
-		return nil, err
-	}
-	_ = c.SetReadBuffer(8 << 20)
-	x := &caller{c: c}
-	go x.read() // ends with the socket
-	return x, nil
+// quantile is the value at 1/part of a list.
+func quantile(list []time.Duration, part int) time.Duration {
+	return slices.Sorted(slices.Values(list))[len(list)/part].Round(time.Microsecond)
 }
 
-func (x *caller) read() {
-	b := make([]byte, 2048)
-	for {
-		n, err := x.c.Read(b)
-		if err != nil {
-			return
-		}
-		if !bytes.HasPrefix(b[:n], []byte("SIP/2.0 200")) {
-			continue
-		}
-		_, rest, _ := bytes.Cut(b[:n], []byte("Call-ID: "))
-		id, _, _ := bytes.Cut(rest, []byte("\r\n"))
-		if at, ok := x.sent.LoadAndDelete(string(id)); ok {
-			x.mu.Lock()
-			x.took = append(x.took, time.Since(at.(time.Time)))
-			x.mu.Unlock()
-			x.all.Add(1)
-		}
+// measure measures others beside calls that ask and beside calls that don't, by turns, since the
+// machine changes.
+func measure(o *options) error {
+	if err := latencies(o); err != nil {
+		return err
 	}
-}
-
-func (x *caller) send(user string) error {
-	id := strconv.FormatInt(x.next.Add(1), 10)
-	x.sent.Store(id, time.Now())
-	from := x.c.LocalAddr()
-	_, err := fmt.Fprintf(x.c, "MESSAGE sip:%s@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s%d\r\nMax-Forwards: 70\r\nFrom: <sip:a@127.0.0.1>;tag=%s\r\n"+
-		"To: <sip:%s@127.0.0.1>\r\nCall-ID: %s\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n", user, from, id, from.(*net.UDPAddr).Port, id, user, id)
-	return err
-}
-
-// run sends at a rate, evenly, until ctx ends.
-func (x *caller) run(ctx context.Context, user string, rate int) {
-	if rate == 0 {
-		return
-	}
-	tick := time.NewTicker(time.Second / time.Duration(rate))
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			_ = x.send(user)
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// latencies are quantiles of what was taken.
-func (x *caller) latencies() (n int, p50, p99 time.Duration) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	slices.Sort(x.took)
-	if n = len(x.took); n == 0 {
-		return 0, 0, 0
-	}
-	return n, x.took[n/2], x.took[n*99/100]
-}
-
-// round measures other calls beside a rate of asking ones.
-func round(service string, rate, others int, d time.Duration) (report string, err error) {
-	p, err := newProxy(service)
-	if err != nil {
-		return "", err
-	}
-	defer p.stop()
-	asking, err := newCaller(p.addr)
-	if err != nil {
-		return "", err
-	}
-	defer asking.c.Close()
-	plain, err := newCaller(p.addr)
-	if err != nil {
-		return "", err
-	}
-	defer plain.c.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	defer cancel()
-	var all sync.WaitGroup
-	all.Go(func() { asking.run(ctx, "ask", rate) })
-	all.Go(func() { plain.run(ctx, "plain", others) })
-	all.Wait()
-	time.Sleep(500 * time.Millisecond) // what is under way arrives
-	n, p50, p99 := plain.latencies()
-	a, a50, a99 := asking.latencies()
-	return fmt.Sprintf("asking %d/s: others %d answered of %d sent, p50 %v p99 %v; asking %d of %d, p50 %v p99 %v", rate, n, plain.next.Load(),
-		p50.Round(time.Microsecond), p99.Round(time.Microsecond), a, asking.next.Load(), a50.Round(time.Microsecond), a99.Round(time.Microsecond)), nil
-}
-
-// memory is what one call takes that waits for the service, in bytes.
-func memory(n int) (uint64, error) {
-	service, stop, err := start(time.Minute)
-	if err != nil {
-		return 0, err
-	}
-	defer stop()
-	p, err := newProxy(service)
-	if err != nil {
-		return 0, err
-	}
-	defer p.stop()
-	x, err := newCaller(p.addr)
-	if err != nil {
-		return 0, err
-	}
-	defer x.c.Close()
-	used := func() uint64 {
-		runtime.GC()
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc + m.StackInuse
-	}
-	before, routines := used(), runtime.NumGoroutine()
-	for range n {
-		if err := x.send("ask"); err != nil {
-			return 0, err
-		}
-		time.Sleep(200 * time.Microsecond)
-	}
-	for deadline := time.Now().Add(20 * time.Second); runtime.NumGoroutine() < routines+n; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			return 0, fmt.Errorf("%d goroutines, of %d calls that should wait", runtime.NumGoroutine()-routines, n)
-		}
-	}
-	return (used() - before) / uint64(n), nil
-}
-
-func measure(rate, others int, delay, d time.Duration, waiting int) error {
-	service, stop, err := start(delay)
+	each, err := memory(o)
 	if err != nil {
 		return err
 	}
-	defer stop()
-	for _, r := range []int{0, rate, 0, rate} { // by turns: the machine changes
-		text, err := round(service, r, others, d)
-		if err != nil {
-			return err
-		}
-		fmt.Println(text)
+	fmt.Printf("%d calls that wait: %d bytes each, of which %d of heap and %d of stacks\n", o.waiting, each[0]+each[1], each[0], each[1])
+	return nil
+}
+
+func latencies(o *options) error {
+	if o.rounds == 0 {
+		return nil
 	}
-	each, err := memory(waiting)
+	w, err := newWorld(o.delay)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d calls that wait: %d bytes each, the caller's record in this process included\n", waiting, each)
+	defer w.stop()
+	kinds := []string{"same", "ask"}
+	all := [2]figures{}
+	var ratios []float64
+	for i := range o.rounds + 1 {
+		var p99 [2]time.Duration
+		for j := range kinds {
+			kind := (i + j) % 2
+			p50, worst, err := round(w.addr, kinds[kind], o)
+			if err != nil {
+				return err
+			}
+			p99[kind] = worst
+			if i > 0 { // the first round warms up
+				all[kind].p50, all[kind].p99 = append(all[kind].p50, p50), append(all[kind].p99, worst)
+			}
+		}
+		if i > 0 {
+			ratios = append(ratios, float64(p99[1])/float64(p99[0]))
+		}
+	}
+	slices.Sort(ratios)
+	fmt.Printf("%d other calls/s, medians of %d rounds of %v by turns:\n", o.others, o.rounds, o.each)
+	fmt.Printf("  beside %d/s that do not ask: %v\n  beside %d/s that ask:        %v\n", o.rate, &all[0], o.rate, &all[1])
+	fmt.Printf("  p99 beside those that ask by that beside the others: median of rounds %.2f, quartiles %.2f and %.2f\n",
+		ratios[len(ratios)/2], ratios[len(ratios)/4], ratios[len(ratios)*3/4])
 	return nil
 }

@@ -35,6 +35,8 @@ type HTTPOptions struct {
 const (
 	// maxOrigins bounds the hosts whose circuits are kept.
 	maxOrigins = 256
+	// connBuffer is the size of each of a connection's two buffers. Bodies don't pass through it.
+	connBuffer = 2 << 10
 	// idleTime is how long a connection is kept that nobody uses.
 	idleTime = time.Minute
 )
@@ -93,7 +95,7 @@ func newHTTPClient(p *Pool, o HTTPOptions) *httpClient {
 	dialer := &net.Dialer{Timeout: o.Timeout}
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, TLSClientConfig: o.TLS, ForceAttemptHTTP2: true,
 		MaxConnsPerHost: o.Conns, MaxIdleConnsPerHost: o.Conns, MaxIdleConns: 8 * o.Conns, IdleConnTimeout: idleTime, TLSHandshakeTimeout: o.Timeout,
-		MaxResponseHeaderBytes: 64 << 10}
+		MaxResponseHeaderBytes: 64 << 10, ReadBufferSize: connBuffer, WriteBufferSize: connBuffer}
 	if o.Public {
 		transport.Proxy = nil
 		dialer.Control = controlPublic

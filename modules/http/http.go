@@ -145,22 +145,41 @@ func (h *HTTP) exchange(ctx context.Context, c *clients.HTTP, ask *asked) (*clie
 // script that waits keeps its small one. As many requests go to one host at a time as there are
 // connections; others wait for their turn.
 func (h *HTTP) await(ctx context.Context, c *clients.HTTP, ask *asked) (a *clients.Answer, err error) {
-	ctx, cancel := context.WithTimeout(ctx, ask.timeout)
-	defer cancel()
+	end := time.Now().Add(ask.timeout)
 	turn := h.turn(ask.host)
-	select {
-	case turn <- struct{}{}:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%s: all connections are busy: %w", ask.host, ctx.Err())
+	if err := take(ctx, turn, ask.timeout); err != nil {
+		return nil, fmt.Errorf("%s: all connections are busy: %w", ask.host, err)
 	}
 	done := make(chan struct{})
 	go func() { // ends with the timeout
 		defer close(done)
 		defer func() { <-turn }()
+		ctx, cancel := context.WithDeadline(ctx, end)
+		defer cancel()
 		a, err = h.exchange(ctx, c, ask)
 	}()
 	<-done
 	return a, err
+}
+
+// take takes a turn, within a time. Many calls wait here at once: a timer is smaller than a
+// context.
+func take(ctx context.Context, turn chan<- struct{}, limit time.Duration) error {
+	select {
+	case turn <- struct{}{}:
+		return nil
+	default:
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case turn <- struct{}{}:
+		return nil
+	case <-timer.C:
+		return context.DeadlineExceeded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // mostHosts bounds the hosts whose turns are kept.

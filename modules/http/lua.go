@@ -158,6 +158,7 @@ func (m *module) do(c *luabind.Call, method, address string, o *contentOptions) 
 	if err != nil {
 		c.Raise("%v", err)
 	}
+	c.Drop()
 	var a *clients.Answer
 	c.Await(func(ctx context.Context) { a, err = m.h.await(ctx, client, ask) })
 	if err != nil {
