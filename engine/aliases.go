@@ -113,6 +113,8 @@ type Mask = proxy.Mask
 //   - Dropped() bool. Dropped reports whether Drop was called.
 //   - Early() bool. Early reports whether a provisional response other than 100 came before it from
 //     the same target.
+//   - Failed() bool. Failed reports whether it tells of a failure of where the request was sent,
+//     and not of whoever was called: see [Failed].
 //   - Final() bool. Final reports whether the code is 200 or above.
 //   - Message() *message.Message: the response with the edits made so far, for reading only. A
 //     response made here has a start line and nothing more.

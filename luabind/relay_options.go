@@ -114,8 +114,8 @@ func callbackKey(name, signature, doc string, of func(*relayTable) **lua.LFuncti
 var relayKeys = keysOf(append([]key[*relayTable]{
 	relayKey("order", Option{Kind: String, OneOf: []string{"parallel", "serial", "q"},
 		Doc: "all targets at once (default, except for a list of `dispatch`), one after the other, or equal q at once and groups one after the other"}, setOrder),
-	relayKey("failover", Option{Kind: List, Type: "list | function(res)",
-		Doc: "for serial and q: the codes and classes (\"5xx\") after which the next target is tried, or a function that decides; default all except 6xx; not asked after the last target, of which on_response is told"},
+	relayKey("failover", Option{Kind: List, Type: "list | \"gateway\" | function(res)",
+		Doc: "for serial and q: the codes and classes (\"5xx\") after which the next target is tried, \"gateway\" for a response that is failed, or a function that decides; default all except 6xx; not asked after the last target, of which on_response is told"},
 		func(_ *vm, r *relayTable, value lua.LValue) error { r.failover = value; return nil }),
 	relayKey("follow_redirects", Option{Kind: Boolean, Doc: "try the Contacts of a 3xx"}, func(_ *vm, r *relayTable, value lua.LValue) error {
 		follow, ok := value.(lua.LBool)
@@ -218,6 +218,10 @@ func (v *vm) failover(l *lua.LState, o *reqObj, value lua.LValue, opts *engine.F
 		}
 		opts.Failover = func(res *engine.Response) bool { return codes.has(res.Code()) }
 	default:
+		if f == lua.LString("gateway") {
+			opts.Failover = (*engine.Response).Failed
+			return nil
+		}
 		if err := codes.add(f); err != nil {
 			return err
 		}
@@ -250,7 +254,7 @@ func (s *codeSet) add(v lua.LValue) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("failover accepts codes from 300 to 699, classes like \"5xx\", or function(res), not %s", describe(v))
+	return fmt.Errorf("failover accepts codes from 300 to 699, classes like \"5xx\", \"gateway\", or function(res), not %s", describe(v))
 }
 
 // callbacks makes the callbacks of the engine.

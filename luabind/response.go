@@ -72,6 +72,8 @@ if res.code == 486 then req:reply(res) end`,
 				}
 				return lua.LNil
 			}).orNil(),
+		resField("failed", Boolean, "whether where the request was sent has failed, such as a gateway, and not whoever was called: unreachable or full, no answer before an 18x, "+
+			"or 500, 502, 503 or 504", func(_ *Call, o *resObj) lua.LValue { return lua.LBool(o.res.Failed()) }),
 	},
 	Methods: append([]Function{
 		Do1(Function{Name: "drop", Doc: "Keeps a provisional response from being forwarded.", Raises: "for a final one, and a reliable one (RSeq)",

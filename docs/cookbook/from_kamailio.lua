@@ -14,14 +14,10 @@ auth.users {
 }
 registrar.configure { max_contacts = 5 }
 
-local function has_failed(res)
-  return res.cause == "timeout" or res.cause == "unreachable" or res.code == 500 or res.code == 503
-end
-
 sip.every(20, function()
   for _, gateway in ipairs(GATEWAYS) do
     local res = sip.send { method = "OPTIONS", uri = gateway, timeout = 3 }
-    if res and not has_failed(res) then down:delete(gateway) else down:set(gateway, true) end
+    if res and not res.failed then down:delete(gateway) else down:set(gateway, true) end
   end
 end)
 
@@ -42,9 +38,9 @@ local function call_gateway(req)
   if #targets == 0 then return req:reply(503) end
   req:relay(targets, {
     order = "serial",
-    failover = has_failed,
+    failover = "gateway",
     on_response = function(res)      -- also the outcome of the last target, unlike failover
-      if has_failed(res) then down:set(tostring(res.target.next_hop), true) end
+      if res.failed then down:set(tostring(res.target.next_hop), true) end
     end,
   })
 end

@@ -40,14 +40,10 @@ local function gateways_for(number)
   return gateways
 end
 
-local function has_failed(res)
-  return res.cause == "timeout" or res.cause == "unreachable" or res.code == 500 or res.code == 503
-end
-
 sip.every(20, function()
   for _, gateway in ipairs(down:keys()) do
     local res = sip.send { method = "OPTIONS", uri = "sip:" .. gateway, timeout = 3 }
-    if res and not has_failed(res) then down:delete(gateway) end
+    if res and not res.failed then down:delete(gateway) end
   end
 end)
 
@@ -88,10 +84,10 @@ function route(req)
   req:record_route { customer = customer }
   req:relay(targets, {
     order = "serial",
-    failover = has_failed,
+    failover = "gateway",
     on_response = function(res)      -- also the outcome of the last target, unlike failover
       if res.code == 200 then sip.log.info("call of %s to %s answered", customer, number) end
-      if has_failed(res) then
+      if res.failed then
         sip.log.warn("gateway %s failed: %s", res.target.vars.gateway, res.cause or res.code)
         down:set(res.target.vars.gateway, true)
       end

@@ -16,16 +16,11 @@ local function rest(gateway, why)
   if resting:set(gateway, true, REST) then sip.log.warn("%s is left out: %s", gateway, why) end
 end
 
--- Failures of the gateway itself, as opposed to those of the callee.
-local function is_gateway_failure(res)
-  return res.cause == "timeout" or res.cause == "unreachable" or res.code == 500 or res.code == 503
-end
-
 sip.every(PROBE, function()
   for _, group in ipairs(GROUPS) do
     for _, gateway in ipairs(group.gateways) do
       local res, err = sip.send { method = "OPTIONS", uri = gateway, timeout = 3 }
-      if not res or is_gateway_failure(res) then
+      if not res or res.failed then
         rest(gateway, res and (res.cause or res.code) or err)
       elseif resting:delete(gateway) then
         sip.log.info("%s is back", gateway)
@@ -67,9 +62,9 @@ function route(req)
   req:record_route()
   req:relay(targets_for(number), {
     order = "serial",
-    failover = is_gateway_failure,
+    failover = "gateway",
     on_response = function(res)      -- also the outcome of the last target, unlike failover
-      if is_gateway_failure(res) then rest(res.target.vars.gateway, res.cause or res.code) end
+      if res.failed then rest(res.target.vars.gateway, res.cause or res.code) end
     end,
   })
 end

@@ -211,6 +211,7 @@ function sip_request:set_parts(parts) end
 ---@field source sip.endpoint|nil where it came from; nil for one made here
 ---@field target sip.destination|nil the target that answered, as the script passed it
 ---@field cause string|nil why there is no response from the network: "timeout", "unreachable", "cancelled", "empty", "full" or "shutdown"; nil for one from the network
+---@field failed boolean whether where the request was sent has failed, such as a gateway, and not whoever was called: unreachable or full, no answer before an 18x, or 500, 502, 503 or 504
 local sip_response = {}
 
 ---Keeps a provisional response from being forwarded. Raises for a final one, and a reliable one
@@ -996,7 +997,7 @@ function sip.shared(name, options) end
 
 ---@class sip.request.relay.options
 ---@field order? "parallel"|"serial"|"q" all targets at once (default, except for a list of `dispatch`), one after the other, or equal q at once and groups one after the other
----@field failover? string|any[]|fun(res: sip.response): boolean for serial and q: the codes and classes ("5xx") after which the next target is tried, or a function that decides; default all except 6xx; not asked after the last target, of which on_response is told
+---@field failover? string|any[]|fun(res: sip.response): boolean for serial and q: the codes and classes ("5xx") after which the next target is tried, "gateway" for a response that is failed, or a function that decides; default all except 6xx; not asked after the last target, of which on_response is told
 ---@field follow_redirects? boolean try the Contacts of a 3xx
 ---@field on_branch? fun(branch: sip.branch, req: sip.request): ...any edits the request of one branch
 ---@field on_response? fun(res: sip.response, req: sip.request): ...any sees each response except 100, once, before it is forwarded, and the outcome of a branch without a response (cause)
@@ -1018,7 +1019,7 @@ function sip.shared(name, options) end
 
 ---@class sip.request.fork.options
 ---@field order? "parallel"|"serial"|"q" all targets at once (default, except for a list of `dispatch`), one after the other, or equal q at once and groups one after the other
----@field failover? string|any[]|fun(res: sip.response): boolean for serial and q: the codes and classes ("5xx") after which the next target is tried, or a function that decides; default all except 6xx; not asked after the last target, of which on_response is told
+---@field failover? string|any[]|fun(res: sip.response): boolean for serial and q: the codes and classes ("5xx") after which the next target is tried, "gateway" for a response that is failed, or a function that decides; default all except 6xx; not asked after the last target, of which on_response is told
 ---@field follow_redirects? boolean try the Contacts of a 3xx
 ---@field on_branch? fun(branch: sip.branch, req: sip.request): ...any edits the request of one branch
 ---@field on_response? fun(res: sip.response, req: sip.request): ...any sees each response except 100, once, before it is forwarded, and the outcome of a branch without a response (cause)

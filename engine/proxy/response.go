@@ -99,6 +99,31 @@ func (r *Response) Cause() string { return r.cause }
 // Early reports whether a provisional response other than 100 came before it from the same target.
 func (r *Response) Early() bool { return r.early }
 
+// Failed reports whether it tells of a failure of where the request was sent, and not of whoever
+// was called: see [Failed].
+func (r *Response) Failed() bool { return Failed(r.Code(), r.cause, r.early) }
+
+// Failed reports whether an outcome is a failure of the next hop, a gateway: it was unreachable or
+// full, did not answer before an 18x (early), or said that it fails (500, 502, 503, 504).
+func Failed(code int, cause string, early bool) bool {
+	switch cause {
+	case CauseUnreachable, CauseFull:
+		return true
+	case CauseTimeout:
+		return !early
+	case "":
+	default:
+		return false
+	}
+	switch code {
+	case 408:
+		return !early
+	case 500, 502, 503, 504:
+		return true
+	}
+	return false
+}
+
 // Dropped reports whether Drop was called.
 func (r *Response) Dropped() bool { return r.dropped }
 

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 
 	"github.com/sipscript/sipscript/engine"
-	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
@@ -58,30 +57,7 @@ func placeOf(p *transport.Peer) string { return p.Kind.String() + ":" + p.Addr.S
 
 // rule is how the targets of a list are tried: the next one follows if a gateway does not answer
 // before a 18x, is unreachable or full, or says that it fails.
-var rule = &engine.Rule{Order: engine.Serial, Failover: func(res *engine.Response) bool {
-	return hasFailed(res.Code(), res.Cause(), res.Early())
-}}
-
-// hasFailed reports whether an outcome is a gateway's failure, and not the answer of whoever was
-// called.
-func hasFailed(code int, cause string, early bool) bool {
-	switch cause {
-	case proxy.CauseUnreachable, proxy.CauseFull:
-		return true
-	case proxy.CauseTimeout:
-		return !early
-	case "":
-	default:
-		return false
-	}
-	switch code {
-	case 408:
-		return !early
-	case 500, 502, 503, 504:
-		return true
-	}
-	return false
-}
+var rule = &engine.Rule{Order: engine.Serial, Failover: (*engine.Response).Failed}
 
 // newAddress makes an address with its targets. peer is nil if the name has not been looked up.
 func (g *Gateway) newAddress(s *spot, peer *transport.Peer, tier, weight int) *address {

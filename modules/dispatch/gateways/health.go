@@ -84,7 +84,7 @@ func (s *spot) Outcome(o *engine.Outcome) {
 		s.gate.failed.Add(1)
 		s.put(false, o.Err.Error())
 	case o.Cancelled || o.Cause == proxy.CauseUnreachable && o.Err == nil:
-	case hasFailed(o.Code, o.Cause, o.Early):
+	case proxy.Failed(o.Code, o.Cause, o.Early):
 		s.gate.failed.Add(1)
 		s.failed(o)
 	case o.Cause == "" && s.failures.Load() != 0:
