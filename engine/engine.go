@@ -45,6 +45,7 @@ type Engine struct {
 	gates       gates
 	leftFlows   leftFlows
 	leftPlaces  leftPlaces
+	strays      strayWatchers
 	border      atomic.Pointer[proxy.Beyond]
 
 	parts        []Part        // attached, in order; not changed after New

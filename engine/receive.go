@@ -213,7 +213,7 @@ func (u *unit) Cancelled(s *transaction.Server, cancel *message.Message) {
 
 // Stray takes a response that belongs to no transaction.
 func (u *unit) Stray(a *transaction.Arrival) {
-	if !u.core.Stray(a) {
+	if !u.e.strays.take(a) && !u.core.Stray(a) {
 		u.count.strays.Add(1)
 		u.lost(a, transaction.EventStray)
 	}

@@ -1,6 +1,7 @@
 package luabind
 
 import (
+	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
 	lua "github.com/yuin/gopher-lua"
 )
@@ -36,6 +37,22 @@ func (h Held) Message(c *Call) Editable {
 
 // IsResponse reports whether the message is a response.
 func (h Held) IsResponse() bool { _, ok := h.o.(*resObj); return ok }
+
+// Source is where the message came from; of a branch, its request. ok is false for a response that
+// was made here.
+func (h Held) Source(c *Call) (from engine.Endpoint, ok bool) {
+	h.o.check(c.l)
+	switch o := h.o.(type) {
+	case *resObj:
+		addr, kind := o.res.Source()
+		return engine.Endpoint{Addr: addr, Transport: kind}, addr.IsValid()
+	case *branchObj:
+		return o.life.req.Source(), true
+	case *reqObj:
+		return o.req.Source(), true
+	}
+	return from, false
+}
 
 // heldOf is the message that a value is.
 func heldOf(v lua.LValue) (held, bool) {

@@ -107,7 +107,7 @@ func (x *Context) destination(m *message.Message, t, d *Target) (*NextHop, trans
 	}
 	if t.Flow != 0 || t.Received != "" {
 		if t.Received != "" {
-			p, err := parseReceived(t.Received)
+			p, err := ParseReceived(t.Received)
 			if err != nil {
 				return nil, peer, err
 			}

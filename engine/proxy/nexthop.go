@@ -101,8 +101,8 @@ func (h *NextHop) Peer() (p transport.Peer, ok bool) {
 	return p, true
 }
 
-// parseReceived reads "udp:192.0.2.7:1024", the address a client was seen at.
-func parseReceived(s string) (p transport.Peer, err error) {
+// ParseReceived reads "udp:192.0.2.7:1024", the address a client was seen at.
+func ParseReceived(s string) (p transport.Peer, err error) {
 	kind, rest, ok := strings.Cut(s, ":")
 	if ok {
 		if p.Kind, ok = transport.ParseKind(view(kind)); ok {

@@ -13,6 +13,7 @@ import (
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/http"
 	"github.com/sipscript/sipscript/modules/jwt"
+	"github.com/sipscript/sipscript/modules/nat"
 	"github.com/sipscript/sipscript/modules/redis"
 	registrar "github.com/sipscript/sipscript/modules/registrar/plugin"
 	"github.com/sipscript/sipscript/modules/rtpengine"
@@ -35,6 +36,7 @@ func Plugins() []host.Plugin {
 		redis.Plugin(),
 		sql.Plugin(),
 		sdp.Plugin(),
+		nat.Plugin(),
 		dialplan.Plugin(),
 		rtpengine.Plugin(),
 	}

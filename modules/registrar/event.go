@@ -4,6 +4,7 @@ package registrar
 // to appear.
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -110,9 +111,49 @@ func (s *service) tell(aor string, done *changes) {
 
 func (s *service) emit(e Event) {
 	s.notify(&e)
+	s.followers.tell(&e)
 	s.script.Emit(e)
 	if s.event != nil {
 		s.event(e)
+	}
+}
+
+// followers see every change; the list itself never changes, but is replaced.
+type followers struct {
+	mu  sync.Mutex
+	all atomic.Pointer[[]*follower]
+}
+
+type follower struct{ f func(*Event) }
+
+func (s *followers) tell(e *Event) {
+	if all := s.all.Load(); all != nil {
+		for _, o := range *all {
+			o.f(e)
+		}
+	}
+}
+
+func (s *followers) change(edit func([]*follower) []*follower) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []*follower
+	if old := s.all.Load(); old != nil {
+		list = slices.Clone(*old)
+	}
+	list = edit(list)
+	s.all.Store(&list)
+}
+
+// Follow calls f with each change that is made in this process, on whatever goroutine, until stop
+// is called. f must not block or keep the event; the binding in it never changes.
+func (r *Registrar) Follow(f func(*Event)) (stop func()) {
+	o := &follower{f}
+	r.followers.change(func(l []*follower) []*follower { return append(l, o) })
+	return func() {
+		r.followers.change(func(l []*follower) []*follower {
+			return slices.DeleteFunc(l, func(p *follower) bool { return p == o })
+		})
 	}
 }
 

@@ -75,6 +75,20 @@ func (m *Memory) Put(aor string, bindings []*Binding) {
 	_ = m.Update(context.Background(), aor, Relaxed, func([]*Binding) ([]*Binding, error) { return bindings, nil })
 }
 
+// each calls f with each binding, one part of the store after the other.
+func (m *Memory) each(f func(aor string, b *Binding)) {
+	for i := range m.shards {
+		s := &m.shards[i]
+		s.mu.RLock()
+		for aor, r := range s.records {
+			for _, b := range r.bindings {
+				f(aor, b)
+			}
+		}
+		s.mu.RUnlock()
+	}
+}
+
 // Close does nothing.
 func (m *Memory) Close() error { return nil }
 

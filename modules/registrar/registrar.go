@@ -40,15 +40,16 @@ type service struct {
 	store  Store
 	peeker Peeker // store, if it is one
 	// Answers lookups, if the store is a Memory: this avoids the interface and its strings
-	memory  *Memory
-	event   func(Event)
-	waiters waiters
-	figures figures
-	sweeper atomic.Pointer[sweeper] // the one that runs
-	counted atomic.Int64            // bindings at the last sweep, if no Memory can be asked
-	node    atomic.Pointer[Node]    // this process, once it is attached to an engine
-	gruus   atomic.Pointer[gruus]   // once it is attached to an engine, which has the key
-	flows   flows
+	memory    *Memory
+	event     func(Event)
+	waiters   waiters
+	followers followers
+	figures   figures
+	sweeper   atomic.Pointer[sweeper] // the one that runs
+	counted   atomic.Int64            // bindings at the last sweep, if no Memory can be asked
+	node      atomic.Pointer[Node]    // this process, once it is attached to an engine
+	gruus     atomic.Pointer[gruus]   // once it is attached to an engine, which has the key
+	flows     flows
 	// script is the script generation that receives changes.
 	script luabind.Events[Event]
 	// notifier informs subscribers (RFC 3680), by the policy of the registrar in service; nil: the
@@ -253,6 +254,35 @@ func (r *Registrar) update(ctx context.Context, aor string, now time.Time, done 
 	}
 	r.tell(aor, done)
 	return nil
+}
+
+// Each calls f with each binding that is stored in this process: all of them, unless they are in
+// Redis. f must not call the registrar.
+func (r *Registrar) Each(f func(aor string, b *Binding)) {
+	if r.memory != nil {
+		r.memory.each(f)
+	}
+}
+
+// Lose ends a binding whose client is gone, unless it has registered again since b, and reports it
+// as expired. ok is false if there was nothing to end.
+func (r *Registrar) Lose(ctx context.Context, aor string, b *Binding, now time.Time) (ok bool, err error) {
+	var done changes
+	err = r.update(ctx, aor, now, &done, func(live []*Binding) ([]*Binding, error) {
+		kept := make([]*Binding, 0, len(live))
+		for _, other := range live {
+			if other.updated == b.updated && other.Contact() == b.Contact() && other.CallID() == b.CallID() {
+				done.add(Expired, other)
+				continue
+			}
+			kept = append(kept, other)
+		}
+		return kept, nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("registrar: lose: %w", err)
+	}
+	return done.count(Expired) > 0, nil
 }
 
 // Count is the number of bindings; those that expired since the last sweep may still be included.
