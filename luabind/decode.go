@@ -26,11 +26,11 @@ import (
 // list or one string), map[string]string, map[string]FuncOrValue (the script's own names), any (a
 // copy), *Func (a function), FuncOrValue (a function or a copy), Tree (a copy that may have
 // functions inside), []engine.HeaderEdit ({Name = text | list | false}), a struct (a nested table
-// of options), pointers to these (nil: not given), and types that implement [OptionDecoder]. The
-// keys of an embedded struct are on the same level as the others. `lua:"name,required"` must be
-// given, `lua:"name,reloadable"` may change at a reload; default:"…" and doc:"…" are for
-// documentation; min and max bound numbers and durations (in seconds); a duration is never
-// negative.
+// of options), pointers to these (nil: not given), types that implement [Object] (such an object;
+// nil: not given), and types that implement [OptionDecoder]. The keys of an embedded struct are on
+// the same level as the others. `lua:"name,required"` must be given, `lua:"name,reloadable"` may
+// change at a reload; default:"…" and doc:"…" are for documentation; min and max bound numbers and
+// durations (in seconds); a duration is never negative.
 
 // OptionDecoder is a type of an option that decodes itself. It is implemented by the pointer.
 type OptionDecoder interface {
@@ -268,7 +268,20 @@ func decodeField(v *vm, value lua.LValue, field reflect.Value, name string) erro
 	case *map[string]FuncOrValue:
 		return decodeNamed(v, value, into, name, wrong)
 	}
+	if field.Type().Implements(reflect.TypeFor[Object]()) {
+		ud, ok := value.(*lua.LUserData)
+		if !ok || reflect.TypeOf(ud.Value) != field.Type() {
+			return wrong("a " + objectName(field.Type()))
+		}
+		field.Set(reflect.ValueOf(ud.Value))
+		return nil
+	}
 	return decodeKind(v, value, field, name, wrong)
+}
+
+// objectName is the name of a type of objects; its nil has to know it.
+func objectName(t reflect.Type) string {
+	return reflect.Zero(t).Interface().(Object).ObjectType().Name
 }
 
 func decodeMap(value lua.LValue, into *map[string]string, wrong func(string) error) error {

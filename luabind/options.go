@@ -52,6 +52,9 @@ func OptionsOf(opts any) []Option {
 
 // optionKind is the type of an option for documentation.
 func optionKind(t reflect.Type) (kind Type, words string, options []Option) {
+	if t.Implements(reflect.TypeFor[Object]()) {
+		return Any, objectName(t), nil
+	}
 	if t.Kind() == reflect.Pointer && t != reflect.TypeFor[*Func]() {
 		t = t.Elem()
 	}

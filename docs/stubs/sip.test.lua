@@ -565,6 +565,22 @@ function sip_test_leg:header(name) end
 ---@return any[] result
 function sip_test_leg:headers(name) end
 
+---A NAT of the test.
+---@class sip.test.nat
+---@field public string its address outside
+local sip_test_nat = {}
+
+---Has it start again: it forgets all ports, and lets nothing pass on old connections, of which the
+---server is not told. A phone opens a new one when it sends. Only in handlers.
+---```lua
+---local home = t.nat({ kind = "symmetric" })
+---local carol = t.ua("sip:carol@example.com", { nat = home })
+---carol:register()
+---home:rebind({ public = "203.0.113.99" })
+---```
+---@param options? sip.test.nat.rebind.options optional
+function sip_test_nat:rebind(options) end
+
 ---An HTTP request of the script.
 ---@class sip.test.hreq
 ---@field method string GET, POST …
@@ -692,6 +708,16 @@ function sip_test.clock(at, zone) end
 ---@param names any {name = …}
 ---@param options? sip.test.dns.options optional
 function sip_test.dns(names, options) end
+
+---A NAT, as home routers have it, for phones: t.ua(uri, { nat = home }). Phones behind it get
+---addresses in 192.168.N. Only in handlers.
+---```lua
+---local home = t.nat({ kind = "port_restricted", timeout = 30 })
+---t.ua("sip:carol@example.com", { nat = home }):register()
+---```
+---@param options? sip.test.nat.options optional
+---@return sip.test.nat result
+function sip_test.nat(options) end
 
 ---Sets the quality of the links from now on. Only datagrams are lost, duplicated or reordered. Only in
 ---handlers.
@@ -1224,6 +1250,9 @@ function sip_test.fail(message) end
 ---@field reliable? boolean of an INVITE: offers 100rel (RFC 3262)
 ---@field prack? boolean of an INVITE: false leaves PRACK to call:prack()
 
+---@class sip.test.nat.rebind.options
+---@field public? string its address from now on; default: the same
+
 ---@class sip.test.server.options
 ---@field script? string the script's file, from the spec's directory; default: x.lua next to x_spec.lua
 ---@field source? string the script's text, in place of a file
@@ -1243,6 +1272,8 @@ function sip_test.fail(message) end
 ---@field transport? "udp"|"tcp"|"tls"|"ws"|"wss" default udp
 ---@field outbound? boolean registers with +sip.instance and reg-id, and writes ob into its Contact (RFC 5626), as browsers' phones do
 ---@field instance? string its +sip.instance, "urn:uuid:…"
+---@field keepalive? number sends a keep-alive every so many seconds (RFC 5626 §3.5.1); default: none
+---@field nat? any the NAT it is behind: t.nat{…}
 ---@field addr? string where it is, "10.0.0.9" or with a port; default: one of its own
 ---@field proxy? string where it sends requests without a Route; default: the test's first server
 ---@field name? string what the ladder calls it; default: the user of the URI
@@ -1250,6 +1281,14 @@ function sip_test.fail(message) end
 
 ---@class sip.test.dns.options
 ---@field ttl? integer how many seconds servers keep the records; that there is none they remember for 60
+
+---@class sip.test.nat.options
+---@field kind? "full_cone"|"restricted"|"port_restricted"|"symmetric" who gets in by the port that a phone has outside; default port_restricted
+---@field public? string its address; default: one of its own, 203.0.113.1
+---@field timeout? number how many seconds a UDP port is kept after the last datagram that went out; default 120
+---@field stream_timeout? number the same for connections, in either direction; default 7440
+---@field hairpin? boolean phones behind it reach each other by the public address
+---@field alg? "headers"|"body" what it rewrites in SIP messages that are not encrypted: "headers" Via and Contact, "body" also SDP, without correcting Content-Length
 
 ---@class sip.test.link.options
 ---@field loss? number the share of datagrams that are lost, 0 to 1

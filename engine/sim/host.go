@@ -60,7 +60,7 @@ func (w *World) breakStreams(of *node) int {
 	w.mu.Lock()
 	var ids []transport.FlowID
 	for id, c := range w.conns {
-		if uint64(c.ends[0].id) == id && (of == nil || c.ends[0].hears(of) || c.ends[1].hears(of)) {
+		if uint64(c.ends[0].id) == id && (of == nil || c.ends[0].held(of) || c.ends[1].held(of)) {
 			ids = append(ids, c.ends[0].id)
 		}
 	}
@@ -72,8 +72,8 @@ func (w *World) breakStreams(of *node) int {
 	return len(ids)
 }
 
-// hears reports whether it is an end of a node, and not deaf.
-func (e *connEnd) hears(n *node) bool { return e.node == n && !e.deaf }
+// held reports whether it is an end of a node that has not left it.
+func (e *connEnd) held(n *node) bool { return e.node == n && !e.left }
 
 // Send sends a datagram.
 func (h *Host) Send(to string, b []byte) { h.SendTo(netip.MustParseAddrPort(to), b) }

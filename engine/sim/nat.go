@@ -28,63 +28,169 @@ func (k NATKind) String() string {
 	return [...]string{"port-restricted cone", "full cone", "restricted cone", "symmetric"}[k]
 }
 
+// NATOptions are about one NAT. Only Public is required.
+type NATOptions struct {
+	Public netip.Addr
+	Kind   NATKind
+	// Timeout is how long a datagram's port is kept after the last one that went out (RFC 4787
+	// REQ-5, REQ-6); 0: for ever.
+	Timeout time.Duration
+	// StreamTimeout is the same for streams (RFC 5382 REQ-5): later nothing passes any more, and
+	// neither end is told. 0: for ever.
+	StreamTimeout time.Duration
+	// Hairpin lets those inside reach each other by the public address (RFC 4787 REQ-9).
+	Hairpin bool
+	ALG     ALG
+}
+
 // NAT hides addresses of a world behind a public one, as a home router does: what leaves them has
-// the public address and a port of the NAT's, and what arrives at that port is let in if the NAT's
-// kind allows it. Nothing gets in by the inner addresses themselves. A mapping lasts for ever
-// unless Lifetime or Rebind ends it.
+// the public address and a port of the NAT's, and what comes to that port is let in as its kind
+// says. Nothing gets in by the inner addresses themselves.
 type NAT struct {
+	o        NATOptions
 	w        *World
-	public   netip.Addr
-	kind     NATKind
-	gateway  Gateway               // nil for none
-	lifetime time.Duration         // of a mapping that nothing leaves by; 0: for ever
-	ports    map[mapping]uint16    // current ones
-	inner    map[uint16]*portState // of ports
+	gateway  Gateway // nil for none
+	byInside map[inside]*mapping
+	byPort   map[uint16]*mapping
 }
 
-// mapping is what has a port: an inner address, and for a symmetric NAT where it sends to.
-type mapping struct{ from, to netip.AddrPort }
+// inside is what has a port of its own outside: an inner address, of a symmetric NAT with the peer
+// it sends to.
+type inside struct{ addr, peer netip.AddrPort }
 
-// portState is a port of a NAT.
-type portState struct {
-	of     mapping
-	sentTo map[netip.AddrPort]struct{}
-	used   lane.Time // when something left by it last
+// mapping is a port that stands for an inner address.
+type mapping struct {
+	key  inside
+	port uint16
+	used lane.Time                    // when something last went out
+	sent map[netip.AddrPort]lane.Time // to whom, and when last
 }
 
-// NAT puts one into the world, with the addresses it hides: w.NAT("192.0.2.9", "192.168.1.2").
+// NAT puts one into the world that is port-restricted and keeps its mappings for ever, with the
+// addresses it hides: w.NAT("192.0.2.9", "192.168.1.2").
 func (w *World) NAT(public string, inside ...string) *NAT {
-	n := &NAT{w: w, public: netip.MustParseAddr(public), ports: map[mapping]uint16{}, inner: map[uint16]*portState{}}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.public[n.public] = n
+	n := w.NATOf(NATOptions{Public: netip.MustParseAddr(public), Hairpin: true})
 	for _, a := range inside {
-		w.hidden[netip.MustParseAddr(a)] = n
+		n.Hide(netip.MustParseAddr(a))
 	}
 	return n
 }
 
-// As makes the NAT one of that kind, whose mappings end when nothing left by them for lifetime; 0:
-// they last.
-func (n *NAT) As(kind NATKind, lifetime time.Duration) *NAT {
-	n.w.mu.Lock()
-	defer n.w.mu.Unlock()
-	n.kind, n.lifetime = kind, lifetime
+// NATOf puts a NAT into the world; Hide says whom it hides.
+func (w *World) NATOf(o NATOptions) *NAT {
+	n := &NAT{o: o, w: w}
+	n.forget()
+	w.mu.Lock()
+	w.public[o.Public] = n
+	w.mu.Unlock()
 	return n
 }
 
-// Rebind forgets all mappings, as a router does that restarts: what leaves from now on has new
-// ports, and nothing gets in by the old ones.
-func (n *NAT) Rebind() {
+// As makes the NAT one of that kind, with that Timeout; 0: mappings last.
+func (n *NAT) As(kind NATKind, timeout time.Duration) *NAT {
 	n.w.mu.Lock()
 	defer n.w.mu.Unlock()
-	clear(n.ports)
-	clear(n.inner)
+	n.o.Kind, n.o.Timeout = kind, timeout
+	return n
 }
 
-// Gateway is an application layer gateway of a router, which means well: it changes the addresses
-// in what passes. leaving: the datagram goes outside. It returns what passes in place of b, which
-// it may change.
+// Hide puts an address behind the NAT.
+func (n *NAT) Hide(a netip.Addr) {
+	n.w.mu.Lock()
+	n.w.hidden[a] = n
+	n.w.mu.Unlock()
+}
+
+// Public is the address outside.
+func (n *NAT) Public() netip.Addr {
+	n.w.mu.Lock()
+	defer n.w.mu.Unlock()
+	return n.o.Public
+}
+
+// Rebind makes the NAT forget everything, as when it starts again: those inside get other ports,
+// and nothing passes on their streams any more, of which neither end is told.
+func (n *NAT) Rebind() { n.RebindAt(netip.Addr{}) }
+
+// RebindAt is Rebind with another address from now on, if that is a valid one.
+func (n *NAT) RebindAt(public netip.Addr) {
+	w := n.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n.forget()
+	for _, c := range w.conns {
+		if c.nat == n {
+			c.die()
+		}
+	}
+	if public.IsValid() {
+		delete(w.public, n.o.Public)
+		n.o.Public, w.public[public] = public, n
+	}
+}
+
+// Outside is the address that a datagram from an inner address to a peer has at the moment; ok is
+// false if there is none.
+func (n *NAT) Outside(addr, peer netip.AddrPort) (outside netip.AddrPort, ok bool) {
+	n.w.mu.Lock()
+	defer n.w.mu.Unlock()
+	m := n.byInside[n.key(addr, peer)]
+	if m == nil || n.over(m.used) {
+		return outside, false
+	}
+	return netip.AddrPortFrom(n.o.Public, m.port), true
+}
+
+func (n *NAT) forget() {
+	n.byInside, n.byPort = map[inside]*mapping{}, map[uint16]*mapping{}
+}
+
+func (n *NAT) key(addr, peer netip.AddrPort) inside {
+	if n.o.Kind != Symmetric {
+		peer = netip.AddrPort{}
+	}
+	return inside{addr, peer}
+}
+
+// over reports whether what was used then is forgotten now.
+func (n *NAT) over(used lane.Time) bool {
+	return n.o.Timeout > 0 && n.w.Now() >= used.Add(n.o.Timeout)
+}
+
+// mapped is the mapping of what an inner address sends to a peer, made if there is none. It needs
+// w.mu.
+func (n *NAT) mapped(addr, peer netip.AddrPort) *mapping {
+	key, now := n.key(addr, peer), n.w.Now()
+	m := n.byInside[key]
+	if m != nil && n.over(m.used) {
+		delete(n.byPort, m.port)
+		m = nil
+	}
+	if m == nil {
+		m = &mapping{key: key, port: n.w.freePort(), sent: map[netip.AddrPort]lane.Time{}}
+		n.byInside[key], n.byPort[m.port] = m, m
+	}
+	m.used, m.sent[peer] = now, now
+	return m
+}
+
+// lets reports whether something from a peer is let in to a mapping.
+func (n *NAT) lets(m *mapping, peer netip.AddrPort) bool {
+	if n.over(m.used) {
+		return false
+	}
+	for to, at := range m.sent {
+		switch {
+		case n.over(at):
+		case n.o.Kind == FullCone, to == peer, n.o.Kind == Restricted && to.Addr() == peer.Addr():
+			return true
+		}
+	}
+	return n.o.Kind == FullCone
+}
+
+// Gateway is an application layer gateway of a test's own. leaving: the datagram goes outside. It
+// returns what passes in place of b, which it may change.
 type Gateway func(leaving bool, b []byte, inner, outer netip.AddrPort) []byte
 
 // Through has all datagrams pass through g.
@@ -94,72 +200,84 @@ func (n *NAT) Through(g Gateway) {
 	n.gateway = g
 }
 
-// leave is the source that a datagram has outside, and what is in it. It needs w.mu.
+// leave is the source that a datagram has outside, and its bytes there. It needs w.mu.
 func (w *World) leave(from, to netip.AddrPort, b []byte) (netip.AddrPort, []byte) {
 	n := w.hidden[from.Addr()]
 	if n == nil || w.hidden[to.Addr()] == n {
 		return from, b
 	}
-	m := mapping{from: from}
-	if n.kind == Symmetric {
-		m.to = to
-	}
-	port, ok := n.ports[m]
-	if ok && n.ended(n.inner[port]) {
-		delete(n.inner, port)
-		ok = false
-	}
-	if !ok {
-		w.port++
-		port = w.port
-		n.ports[m], n.inner[port] = port, &portState{of: m, sentTo: map[netip.AddrPort]struct{}{}}
-	}
-	s := n.inner[port]
-	s.used = w.Now()
-	s.sentTo[to] = struct{}{}
-	outer := netip.AddrPortFrom(n.public, port)
+	out := netip.AddrPortFrom(n.o.Public, n.mapped(from, to).port)
 	if n.gateway != nil {
-		b = n.gateway(true, b, from, outer)
+		b = n.gateway(true, append([]byte(nil), b...), from, out)
 	}
-	return outer, b
+	return out, n.o.ALG.outward(b, from, out)
 }
 
-func (n *NAT) ended(s *portState) bool {
-	return n.lifetime > 0 && n.w.Now() >= s.used.Add(n.lifetime)
-}
-
-// enter leads a datagram to where it goes inside; it returns false if it is not let in. It needs
-// w.mu.
-func (w *World) enter(p *Packet) bool {
-	n := w.public[p.To.Addr()]
-	if n == nil {
-		n = w.hidden[p.To.Addr()]
-		return n == nil || w.hidden[p.From.Addr()] == n
-	}
-	s := n.inner[p.To.Port()]
-	if s == nil || n.ended(s) || !n.admits(s, p.From) {
-		return false
-	}
-	if n.gateway != nil {
-		p.Bytes = n.gateway(false, append([]byte(nil), p.Bytes...), s.of.from, p.To)
-	}
-	p.To = s.of.from
-	return true
-}
-
-// admits reports whether a datagram may come in by a port.
-func (n *NAT) admits(s *portState, from netip.AddrPort) bool {
-	if n.kind == FullCone {
-		return true
-	}
-	if n.kind != Restricted {
-		_, ok := s.sentTo[from]
-		return ok
-	}
-	for to := range s.sentTo {
-		if to.Addr() == from.Addr() {
-			return true
+// enter is where a datagram goes inside; ok is false if it is not let in. It needs w.mu.
+func (w *World) enter(from, to netip.AddrPort) (_ netip.AddrPort, ok bool) {
+	if n := w.public[to.Addr()]; n != nil {
+		m := n.byPort[to.Port()]
+		if m == nil || from.Addr() == n.o.Public && !n.o.Hairpin {
+			return to, false
 		}
+		return m.key.addr, n.lets(m, from)
 	}
-	return false
+	n := w.hidden[to.Addr()]
+	return to, n == nil || w.hidden[from.Addr()] == n
+}
+
+// inward are the bytes of a datagram behind the NAT that it came to.
+func (w *World) inward(b []byte, to, inner netip.AddrPort) []byte {
+	if n := w.public[to.Addr()]; n != nil {
+		if n.gateway != nil {
+			b = n.gateway(false, append([]byte(nil), b...), inner, to)
+		}
+		return n.o.ALG.inward(b, to, inner)
+	}
+	return b
+}
+
+// pass is what a stream's bytes are at the other end, if they get there. It needs w.mu.
+func (n *NAT) pass(c *conn, end int, b []byte) []byte {
+	now := n.w.Now()
+	if n.o.StreamTimeout > 0 && now >= c.passed.Add(n.o.StreamTimeout) {
+		c.die()
+		return b
+	}
+	c.passed = now // either way (RFC 5382 REQ-5)
+	inner := &c.ends[0]
+	switch {
+	case c.kind.Secure(): // it can't be read
+		return b
+	case end == 1:
+		return n.o.ALG.outward(b, inner.own, inner.addr)
+	}
+	return n.o.ALG.inward(b, inner.addr, inner.own)
+}
+
+// die has nothing arrive any more, at either end. The one inside learns it when it sends, as a NAT
+// resets what it does not know; the other end doesn't.
+func (c *conn) die() {
+	c.ends[0].deaf, c.ends[1].deaf = true, true
+	c.ends[0].left = true
+}
+
+// freePort is the next port for those who don't choose one. It needs w.mu.
+func (w *World) freePort() uint16 {
+	if w.port++; w.port < firstPort {
+		w.port = firstPort + 1
+	}
+	return w.port
+}
+
+const firstPort = 40000
+
+// through is the NAT that a connection from one address to another passes, nil for none; ok is
+// false if there is no way. It needs w.mu.
+func (w *World) through(from, to netip.Addr) (n *NAT, ok bool) {
+	n = w.hidden[from]
+	if n != nil && w.hidden[to] != n {
+		return n, w.hidden[to] == nil
+	}
+	return nil, w.hidden[to] == n // nobody connects to the inside
 }

@@ -18,7 +18,9 @@ type Packet struct {
 	Bytes    []byte
 	At       lane.Time
 	Flow     transport.FlowID // at the receiving end of a stream
-	Lost     bool             // of a traced one: the link loses it
+	Lost     bool             // of a traced one: the link loses it, or a NAT refuses it
+	// Of a traced one: From and To as they are behind their NATs, as far as that is known
+	Sender, Target netip.AddrPort
 }
 
 // node is an endpoint at an address.
@@ -35,6 +37,9 @@ type conn struct {
 	kind transport.Kind
 	ends [2]connEnd // 0 opened it
 	gone bool
+	nat  *NAT // that it passes; nil for none
+	// When something last passed the NAT
+	passed lane.Time
 }
 
 type connEnd struct {
@@ -42,7 +47,8 @@ type connEnd struct {
 	addr netip.AddrPort // as the other end sees it
 	own  netip.AddrPort // as this end sees it
 	node *node
-	deaf bool          // its host went without a word: nothing arrives any more
+	deaf bool          // nothing arrives any more
+	left bool          // its host knows, and the other end does not
 	last lane.Time     // when the last message towards this end arrives
 	came lane.Time     // when the last one arrived, 0: none has
 	kept time.Duration // SetFlowIdleTimeout's, 0: none
@@ -162,7 +168,7 @@ func (x *Wire) Send(to *transport.Peer, b []byte, f transport.Failed) error {
 		return nil
 	}
 	c, end := w.flow(to.Flow)
-	if c == nil || c.ends[1-end].deaf {
+	if c == nil || c.ends[1-end].left {
 		if to.FlowOnly {
 			return transport.ErrFlowGone
 		}
@@ -197,9 +203,9 @@ func (x *Wire) FlowOpen(id transport.FlowID) bool {
 
 // datagram needs w.mu.
 func (w *World) datagram(from, to netip.AddrPort, b []byte) {
-	b = append([]byte(nil), b...)
+	sender := from
 	from, b = w.leave(from, to, b)
-	p := Packet{Kind: transport.UDP, From: from, To: to, Bytes: b, At: w.Now()}
+	p := Packet{Kind: transport.UDP, From: from, To: to, Bytes: append([]byte(nil), b...), At: w.Now()}
 	w.stats.Sent++
 	link, ok := w.links[[2]netip.Addr{from.Addr(), to.Addr()}]
 	if !ok {
@@ -208,7 +214,8 @@ func (w *World) datagram(from, to netip.AddrPort, b []byte) {
 	lost := w.rnd.Float64() < link.Loss
 	if w.trace != nil {
 		seen := p
-		seen.Lost = lost
+		target, let := w.enter(from, to)
+		seen.Lost, seen.Sender, seen.Target = lost || !let, sender, target
 		w.trace(seen)
 	}
 	if lost {
@@ -230,10 +237,12 @@ func (w *World) deliver(p Packet) {
 	w.mu.Lock()
 	var l *transport.Local
 	var n *node
-	ok := w.enter(&p)
+	to, ok := w.enter(p.From, p.To)
 	if ok {
-		n = w.nodes[p.To]
+		p.Bytes = w.inward(p.Bytes, p.To, to)
+		n = w.nodes[to]
 	}
+	p.To = to
 	if n != nil {
 		l = n.kinds[p.Kind]
 	}
@@ -270,18 +279,18 @@ func (w *World) dial(n *node, l *transport.Local, k transport.Kind, to netip.Add
 		return c, i
 	}
 	from := l.Addr.Addr()
+	nat, ok := w.through(from, to.Addr())
 	peer := w.nodes[to]
-	if nat := w.hidden[from]; nat != nil && w.hidden[to.Addr()] != nat {
-		from = nat.public
-	} else if w.hidden[to.Addr()] != nat {
-		peer = nil // nobody connects to the inside
-	}
-	if peer == nil || peer.kinds[k] == nil || peer.client[k] {
+	if !ok || peer == nil || peer.kinds[k] == nil || peer.client[k] {
 		return nil, 0
 	}
-	w.port++
-	c := &conn{kind: k}
-	c.ends[0] = connEnd{id: w.flowID(), addr: netip.AddrPortFrom(from, w.port), own: netip.AddrPortFrom(l.Addr.Addr(), w.port), node: n}
+	own := netip.AddrPortFrom(from, w.freePort())
+	seen := own
+	if nat != nil {
+		seen = netip.AddrPortFrom(nat.o.Public, own.Port())
+	}
+	c := &conn{kind: k, nat: nat, passed: w.Now()}
+	c.ends[0] = connEnd{id: w.flowID(), addr: seen, own: own, node: n}
 	c.ends[1] = connEnd{id: w.flowID(), addr: to, own: to, node: peer}
 	w.conns[uint64(c.ends[0].id)] = c
 	w.conns[uint64(c.ends[1].id)] = c
@@ -296,7 +305,7 @@ func (w *World) between(n *node, k transport.Kind, to netip.AddrPort) (found *co
 			continue
 		}
 		for i := range c.ends {
-			if c.ends[i].addr == to && c.ends[1-i].node == n && !c.ends[1-i].deaf && (found == nil || c.ends[0].id < found.ends[0].id) {
+			if c.ends[i].addr == to && c.ends[1-i].node == n && !c.ends[1-i].left && (found == nil || c.ends[0].id < found.ends[0].id) {
 				found, end = c, i
 			}
 		}
@@ -312,10 +321,16 @@ func (w *World) flowID() transport.FlowID {
 // stream sends towards one end, in order. It needs w.mu.
 func (w *World) stream(c *conn, end int, b []byte) {
 	to, from := &c.ends[end], &c.ends[1-end]
-	p := Packet{Kind: c.kind, From: from.addr, To: to.addr, Bytes: append([]byte(nil), b...), At: w.Now(), Flow: to.id}
+	p := Packet{Kind: c.kind, From: from.addr, To: to.addr, At: w.Now(), Flow: to.id}
+	if c.nat != nil {
+		b = c.nat.pass(c, end, b)
+	}
+	p.Bytes = append([]byte(nil), b...)
 	w.stats.Sent++
 	if w.trace != nil {
-		w.trace(p)
+		seen := p
+		seen.Sender, seen.Target, seen.Lost = from.own, to.own, to.deaf
+		w.trace(seen)
 	}
 	to.last = max(to.last, w.Now().Add(w.link.Delay+w.jitter(w.link)))
 	w.schedule(to.last, func() {

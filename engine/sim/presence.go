@@ -19,12 +19,12 @@ func (x *Wire) Vanish() {
 	for _, c := range w.conns {
 		for i := range c.ends {
 			if c.ends[i].node == x.node {
-				c.ends[i].deaf = true
+				c.ends[i].deaf, c.ends[i].left = true, true
 			}
 		}
 	}
 	w.mu.Unlock()
-	w.remove(x.node) // deaf streams are left alone
+	w.remove(x.node) // streams that it left stay as they are
 }
 
 // Return brings back what was removed, at its addresses. Its streams are new ones.

@@ -64,7 +64,7 @@ func New(seed uint64) *World {
 		conns:  map[uint64]*conn{},
 		public: map[netip.Addr]*NAT{},
 		hidden: map[netip.Addr]*NAT{},
-		port:   40000,
+		port:   firstPort,
 	}
 	w.idle = sync.NewCond(&w.mu)
 	w.now.Store(int64(origin))

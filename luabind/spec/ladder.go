@@ -42,7 +42,10 @@ type ladder struct {
 
 // record records a message. It is called with the network's lock held.
 func (l *ladder) record(at time.Duration, p sim.Packet) {
-	h := hop{at: at, from: p.From, to: p.To, lost: p.Lost}
+	if len(p.Bytes) == 0 || p.Bytes[0] < ' ' { // a keep-alive, of which there are many
+		return
+	}
+	h := hop{at: at, from: behind(p.Sender, p.From), to: behind(p.Target, p.To), lost: p.Lost}
 	h.label, h.step = l.describe(p.From, p.Bytes)
 	if l.seen == nil {
 		l.seen = map[string]bool{}

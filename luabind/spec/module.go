@@ -57,6 +57,7 @@ func (m module) Functions() []luabind.Function {
 			luabind.SecondsArg("seconds", ""), w.advance),
 		w.clockFunction(),
 		w.dnsFunction(),
+		w.natFunction(),
 		luabind.Do1(luabind.Function{Name: "link", Example: `t.link({ loss = 0.2, delay = 0.05 })`, Where: luabind.InHandler,
 			Doc: "Sets the quality of the links from now on. Only datagrams are lost, duplicated or reordered."},
 			luabind.OptionsArg(linkOptions{Delay: time.Millisecond}), w.setLink),

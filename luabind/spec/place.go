@@ -3,6 +3,7 @@ package spec
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/sim/phone"
@@ -73,15 +74,17 @@ func (w *world) proxy(c *luabind.Call, k transport.Kind, text string) netip.Addr
 
 // uaOptions are those of t.ua.
 type uaOptions struct {
-	Password  string `lua:"password" doc:"answers digest challenges"`
-	User      string `lua:"user" doc:"the user name to answer them with; default: that of the URI"`
-	Transport string `lua:"transport" oneof:"udp tcp tls ws wss" doc:"default udp"`
-	Outbound  bool   `lua:"outbound" doc:"registers with +sip.instance and reg-id, and writes ob into its Contact (RFC 5626), as browsers' phones do"`
-	Instance  string `lua:"instance" doc:"its +sip.instance, \"urn:uuid:…\""`
-	Addr      string `lua:"addr" doc:"where it is, \"10.0.0.9\" or with a port; default: one of its own"`
-	Proxy     string `lua:"proxy" doc:"where it sends requests without a Route; default: the test's first server"`
-	Name      string `lua:"name" doc:"what the ladder calls it; default: the user of the URI"`
-	Auto      *bool  `lua:"auto" doc:"false: it does not answer CANCEL and BYE by itself"`
+	Password  string        `lua:"password" doc:"answers digest challenges"`
+	User      string        `lua:"user" doc:"the user name to answer them with; default: that of the URI"`
+	Transport string        `lua:"transport" oneof:"udp tcp tls ws wss" doc:"default udp"`
+	Outbound  bool          `lua:"outbound" doc:"registers with +sip.instance and reg-id, and writes ob into its Contact (RFC 5626), as browsers' phones do"`
+	Instance  string        `lua:"instance" doc:"its +sip.instance, \"urn:uuid:…\""`
+	KeepAlive time.Duration `lua:"keepalive" doc:"sends a keep-alive every so many seconds (RFC 5626 §3.5.1); default: none"`
+	NAT       *nat          `lua:"nat" doc:"the NAT it is behind: t.nat{…}"`
+	Addr      string        `lua:"addr" doc:"where it is, \"10.0.0.9\" or with a port; default: one of its own"`
+	Proxy     string        `lua:"proxy" doc:"where it sends requests without a Route; default: the test's first server"`
+	Name      string        `lua:"name" doc:"what the ladder calls it; default: the user of the URI"`
+	Auto      *bool         `lua:"auto" doc:"false: it does not answer CANCEL and BYE by itself"`
 }
 
 // newUA is t.ua(uri, {…}).
@@ -98,9 +101,16 @@ func (w *world) newUA(c *luabind.Call, u *message.URI, o uaOptions) *ua {
 		po.Kind, _ = transport.ParseKind([]byte(o.Transport))
 	}
 	_, err := netip.ParseAddr(host)
+	po.KeepAlive = o.KeepAlive
 	po.Listens, po.Outbound, po.Instance = err == nil, o.Outbound, o.Instance
 	po.User, po.Password, po.Manual = o.User, o.Password, o.Auto != nil && !*o.Auto
 	po.Addr, po.Proxy = w.place(c, po.Kind, o.Addr, host, u.Port), w.proxy(c, po.Kind, o.Proxy)
+	if o.NAT != nil {
+		if o.Addr == "" && err != nil {
+			po.Addr = o.NAT.next()
+		}
+		o.NAT.n.Hide(po.Addr.Addr())
+	}
 	po.Name = w.uniqueName(o.Name, user, host)
 	p, err := phone.New(w.sim, po)
 	if err != nil {

@@ -44,6 +44,7 @@ type world struct {
 
 	outside outside
 	zone    zone
+	nats    int // how many there are
 
 	// Guards what other goroutines change: troubles, outside.sql, outside.redis
 	outsideMu sync.Mutex

@@ -3,6 +3,7 @@ package phone
 import (
 	"fmt"
 
+	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/engine/transport"
 )
@@ -86,6 +87,22 @@ func (p *Phone) binding() string {
 		contact += ";reg-id=1"
 	}
 	return contact
+}
+
+// keepAlive begins to send keep-alives, if the phone does.
+func (p *Phone) keepAlive() {
+	if d := p.o.KeepAlive; d > 0 {
+		p.do(func() { p.lane.After(d, &p.pings, (*pinger)(p)) })
+	}
+}
+
+// pinger is a Phone as its timer of keep-alives sees it.
+type pinger Phone
+
+// Expire sends one. While the phone is off the network it is lost.
+func (p *pinger) Expire(*lane.Timer) {
+	_ = p.wire.Send(&transport.Peer{Kind: p.o.Kind, Addr: p.o.Proxy}, []byte("\r\n\r\n"), nil)
+	p.lane.After(p.o.KeepAlive, &p.pings, p)
 }
 
 // Leave takes the phone off the network, as if it were unplugged: what it sends and what is sent to

@@ -1,9 +1,11 @@
 package phone
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
@@ -24,6 +26,9 @@ type Options struct {
 	// User and Password answer digest challenges; without a password the test sees them. User is
 	// the URI's by default.
 	User, Password string
+	// KeepAlive is the time between the CRLFs that keep a NAT's port open (RFC 5626 §3.5.1); 0:
+	// none are sent.
+	KeepAlive time.Duration
 	// Listens: others can connect to it over TLS; over UDP and TCP they always can, over WebSocket
 	// never.
 	Listens bool
@@ -53,7 +58,8 @@ type Phone struct {
 	ignored map[string]bool                   // requests it is dead for, by branchKey
 	cancels map[string]bool                   // CANCELs that came, by branchKey
 	calls   int
-	media   int    // sessions, of which each has a port of its own
+	media   int // sessions, of which each has a port of its own
+	pings   lane.Timer
 	host    string // of Via and Contact, in the place of an address; "" for that
 
 	registerID  string
@@ -92,6 +98,7 @@ func New(w *sim.World, o Options) (*Phone, error) {
 	}})
 	p.layer = transaction.NewLayer(p.lane, p.wire, (*user)(p), transaction.Options{Random: w.Random})
 	w.Drive(p.lane)
+	p.keepAlive()
 	p.registerID = fmt.Sprintf("register-%s@%s", p.tag(), o.Addr.Addr())
 	return p, nil
 }
@@ -123,6 +130,9 @@ func (p *Phone) tag() string { return fmt.Sprintf("%010x", p.w.Random()>>24) }
 
 // Receive handles what the network brings.
 func (p *Phone) Receive(in *transport.Inbound) {
+	if len(bytes.Trim(in.Bytes, "\r\n")) == 0 { // the answer to a keep-alive
+		return
+	}
 	m := &message.Message{}
 	err := m.Parse(append([]byte(nil), in.Bytes...), &message.Limits{})
 	if err == nil {
