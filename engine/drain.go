@@ -77,15 +77,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	}
 	e.Drain()
 	e.leave(ctx)
-	e.await(ctx, func() bool {
-		var busy atomic.Bool
-		e.onLanes(func(u *unit) {
-			if u.core.Contexts() > 0 || u.layer.Unfinished() {
-				busy.Store(true)
-			}
-		})
-		return !busy.Load()
-	})
+	e.await(ctx, func() bool { return !e.Busy() })
 	if n := e.InProgress(); n > 0 {
 		e.log.Warn("some requests had not finished at the end of the drain, and were ended", "requests", n)
 		e.EndRequests()
@@ -104,6 +96,17 @@ func (e *Engine) await(ctx context.Context, done func() bool) {
 		case <-look.C:
 		}
 	}
+}
+
+// Busy reports whether anything is in progress that Shutdown waits for.
+func (e *Engine) Busy() bool {
+	var busy atomic.Bool
+	e.onLanes(func(u *unit) {
+		if u.core.Contexts() > 0 || u.layer.Unfinished() {
+			busy.Store(true)
+		}
+	})
+	return busy.Load()
 }
 
 // EndRequests answers requests in progress with 503, cancels their branches, and ends the waits of

@@ -74,6 +74,8 @@ type Router struct {
 	clock      lane.Clock
 	eng        atomic.Pointer[engine.Engine]
 
+	abandoned atomic.Bool // by Abandon
+
 	starting atomic.Int64  // handlers of start that the server waits for
 	readyNow chan struct{} // capacity 1: that may have become 0
 
@@ -215,6 +217,26 @@ func (r *Router) Reload(ctx context.Context) error {
 	return err
 }
 
+// ReloadAs is Reload with the script, source, name, files and arguments of o in the place of those
+// it had: for specs, and for programs that keep scripts elsewhere. A script that is refused leaves
+// them as they were.
+func (r *Router) ReloadAs(ctx context.Context, o Options) error {
+	r.building.Lock()
+	old := r.opts
+	r.opts.Script, r.opts.Source, r.opts.Name, r.opts.Files, r.opts.Args = o.Script, o.Source, o.Name, o.Files, o.Args
+	r.building.Unlock()
+	err := r.Reload(ctx)
+	if err != nil {
+		r.building.Lock()
+		r.opts.Script, r.opts.Source, r.opts.Name, r.opts.Files, r.opts.Args = old.Script, old.Source, old.Name, old.Files, old.Args
+		r.building.Unlock()
+	}
+	return err
+}
+
+// Abandon has Stop call no handlers of "stop": for a simulation of a process that was killed.
+func (r *Router) Abandon() { r.abandoned.Store(true) }
+
 // replace builds the next generation and swaps it in. r.building is held.
 func (r *Router) replace(ctx context.Context, why string) error {
 	r.last++
@@ -260,7 +282,7 @@ func (r *Router) Stop(ctx context.Context) error {
 	r.stopped = true
 	var err error
 	if g := r.current; g != nil {
-		if g.back.stopHandlers() {
+		if g.back.stopHandlers() && !r.abandoned.Load() {
 			err = g.back.runStop(ctx)
 		}
 		g.retired.Store(true)

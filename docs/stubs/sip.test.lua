@@ -7,6 +7,41 @@
 ---@field log string everything the test's servers have logged so far
 local sip_test_server = {}
 
+---Has the server load its script again, or another one. It raises if the script is refused; then the
+---old one goes on serving. What the process keeps (bindings, sip.shared) stays. Only in handlers.
+---```lua
+---local server = t.server({ addr = "10.0.0.2" })
+---server:reload()
+---```
+---@param options? sip.test.server.reload.options optional
+function sip_test_server:reload(options) end
+
+---Ends the server and starts it again. Without data = true in t.server all state is lost, and requests
+---in older calls are refused; with it, what --data keeps survives. A stop takes a second at least, in
+---which new calls are refused and those in progress may finish. Only in handlers.
+---```lua
+---local server = t.server({ addr = "10.0.0.2", data = true })
+---server:restart({ kill = true })
+---```
+---@param options? sip.test.server.restart.options optional
+function sip_test_server:restart(options) end
+
+---Ends it, until start. Only in handlers.
+---```lua
+---local server = t.server({ addr = "10.0.0.2" })
+---server:stop({ kill = true })
+---```
+---@param options? sip.test.server.stop.options optional
+function sip_test_server:stop(options) end
+
+---Starts it again. Only in handlers.
+---```lua
+---local server = t.server({ addr = "10.0.0.2" })
+---server:stop()
+---server:start()
+---```
+function sip_test_server:start() end
+
 ---A phone, or any other user agent.
 ---@class sip.test.ua
 ---@field uri sip.uri its address of record
@@ -719,6 +754,25 @@ function sip_test.dns(names, options) end
 ---@return sip.test.nat result
 function sip_test.nat(options) end
 
+---Has the server load its script again, or another one. It raises if the script is refused; then the
+---old one goes on serving. What the process keeps (bindings, sip.shared) stays. It is the test's first
+---server. Only in handlers.
+---```lua
+---t.reload({ args = { fallback = "sip:desk@10.0.0.7" } })
+---```
+---@param options? sip.test.reload.options optional
+function sip_test.reload(options) end
+
+---Ends the server and starts it again. Without data = true in t.server all state is lost, and requests
+---in older calls are refused; with it, what --data keeps survives. A stop takes a second at least, in
+---which new calls are refused and those in progress may finish. It is the test's first server. Only in
+---handlers.
+---```lua
+---t.restart({ kill = true })
+---```
+---@param options? sip.test.restart.options optional
+function sip_test.restart(options) end
+
 ---Sets the quality of the links from now on. Only datagrams are lost, duplicated or reordered. Only in
 ---handlers.
 ---```lua
@@ -797,6 +851,20 @@ function sip_test.raises(fn, pattern) end
 ---```
 ---@param message? string optional
 function sip_test.fail(message) end
+
+---@class sip.test.server.reload.options
+---@field script? string another file from now on, from the spec's directory
+---@field source? string another script's text, in place of a file
+---@field args? table sip.args from now on
+
+---@class sip.test.server.restart.options
+---@field script? string another file from now on, from the spec's directory
+---@field source? string another script's text, in place of a file
+---@field args? table sip.args from now on
+---@field kill? boolean as a process that is killed ends: without a drain, a handler of "stop", or anything sent
+
+---@class sip.test.server.stop.options
+---@field kill? boolean as a process that is killed ends
 
 ---@class sip.test.ua.register.options
 ---@field expires? number seconds; default 3600
@@ -1264,6 +1332,7 @@ function sip_test.fail(message) end
 ---@field addr? string where it listens, UDP and TCP; default 10.0.0.1. At port 5060, also TLS at 5061, ws at 80 and wss at 443
 ---@field listen? string|any[]|fun(res: sip.response): boolean further listeners, in the place of those: {"wss:10.0.0.1:8443"}
 ---@field probes? boolean modules also send probes by themselves, which phones then receive; default false
+---@field data? boolean keeps in a directory of its own what --data keeps, so that it survives a restart
 ---@field budget? number how many seconds a handler may compute; default 5
 
 ---@class sip.test.ua.options
@@ -1289,6 +1358,17 @@ function sip_test.fail(message) end
 ---@field stream_timeout? number the same for connections, in either direction; default 7440
 ---@field hairpin? boolean phones behind it reach each other by the public address
 ---@field alg? "headers"|"body" what it rewrites in SIP messages that are not encrypted: "headers" Via and Contact, "body" also SDP, without correcting Content-Length
+
+---@class sip.test.reload.options
+---@field script? string another file from now on, from the spec's directory
+---@field source? string another script's text, in place of a file
+---@field args? table sip.args from now on
+
+---@class sip.test.restart.options
+---@field script? string another file from now on, from the spec's directory
+---@field source? string another script's text, in place of a file
+---@field args? table sip.args from now on
+---@field kill? boolean as a process that is killed ends: without a drain, a handler of "stop", or anything sent
 
 ---@class sip.test.link.options
 ---@field loss? number the share of datagrams that are lost, 0 to 1

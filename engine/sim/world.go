@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -113,6 +114,11 @@ func (w *World) SetLinkBetween(from, to string, l Link) {
 
 // Drive adds lanes whose timers the world turns.
 func (w *World) Drive(lanes ...*lane.Lane) { w.lanes = append(w.lanes, lanes...) }
+
+// Release takes lanes out again, whose engine has stopped.
+func (w *World) Release(lanes ...*lane.Lane) {
+	w.lanes = slices.DeleteFunc(w.lanes, func(l *lane.Lane) bool { return slices.Contains(lanes, l) })
+}
 
 // Trace has f see every message that is sent, as it is sent; nil for none.
 func (w *World) Trace(f func(Packet)) { w.trace = f }

@@ -58,6 +58,8 @@ func (m module) Functions() []luabind.Function {
 		w.clockFunction(),
 		w.dnsFunction(),
 		w.natFunction(),
+		w.reloadFunction(),
+		w.restartFunction(),
 		luabind.Do1(luabind.Function{Name: "link", Example: `t.link({ loss = 0.2, delay = 0.05 })`, Where: luabind.InHandler,
 			Doc: "Sets the quality of the links from now on. Only datagrams are lost, duplicated or reordered."},
 			luabind.OptionsArg(linkOptions{Delay: time.Millisecond}), w.setLink),

@@ -16,6 +16,7 @@ var serverType = &luabind.ObjectType{
 		luabind.FieldOf("log", luabind.ReturnsText("everything the test's servers have logged so far"),
 			func(_ *luabind.Call, s *server) string { return s.w.log.text(slog.LevelDebug) }),
 	},
+	Methods: serverMethods(),
 }
 
 // ObjectType makes it an object of scripts.

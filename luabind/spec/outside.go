@@ -31,6 +31,14 @@ type Outside interface {
 	// Probes reports whether the server that is being started sends probes by itself: t.server{
 	// probes = true }.
 	Probes() bool
+	// Storage is where the server keeps its state.
+	Storage() Storage
+}
+
+// Storage is where a server keeps its state.
+type Storage struct {
+	Data string           // the directory of --data, "" for none
+	Now  func() time.Time // the time of day
 }
 
 // Dictionaries is the URL of the server that keeps what sip.shared has with redis = true. It is
@@ -66,12 +74,7 @@ type outside struct {
 	mux   *http.ServeMux // of t.http
 	sql   []sqlMock
 	redis *memory
-
-	probes bool // of the server that is being started
 }
-
-// Probes is the option of t.server.
-func (o *outside) Probes() bool { return o.probes }
 
 // sqlMock is one t.sql.
 type sqlMock struct {

@@ -13,8 +13,9 @@ import (
 
 // This file is about where servers and phones are, and over what they talk.
 
-// listeners are those of a server, and their texts.
-func (s *server) listeners(o *serverOptions) (texts []string, err error) {
+// listeners finds where a server listens.
+func (s *server) listeners() error {
+	o := &s.o
 	at := func(k transport.Kind, port uint16) {
 		s.listen = append(s.listen, transport.ListenSpec{Kind: k, Addr: netip.AddrPortFrom(s.addr.Addr(), port)})
 	}
@@ -28,16 +29,13 @@ func (s *server) listeners(o *serverOptions) (texts []string, err error) {
 	for _, text := range o.Listen {
 		spec, err := transport.ParseListen(text)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if !slices.Contains(s.listen, spec) {
 			s.listen = append(s.listen, spec)
 		}
 	}
-	for _, spec := range s.listen {
-		texts = append(texts, spec.String())
-	}
-	return texts, nil
+	return nil
 }
 
 // at is where the server listens for a transport.

@@ -30,6 +30,7 @@ type serverOptions struct {
 	Addr    string            `lua:"addr" doc:"where it listens, UDP and TCP; default 10.0.0.1. At port 5060, also TLS at 5061, ws at 80 and wss at 443"`
 	Listen  []string          `lua:"listen" doc:"further listeners, in the place of those: {\"wss:10.0.0.1:8443\"}"`
 	Probes  bool              `lua:"probes" doc:"modules also send probes by themselves, which phones then receive; default false"`
+	Data    bool              `lua:"data" doc:"keeps in a directory of its own what --data keeps, so that it survives a restart"`
 	Budget  time.Duration     `lua:"budget" doc:"how many seconds a handler may compute; default 5"`
 }
 
@@ -47,9 +48,20 @@ func defaultServer(file string) serverOptions {
 // server is one running server.
 type server struct {
 	w      *world
+	o      serverOptions
+	name   string // in logs and ladders
 	addr   netip.AddrPort
 	listen []transport.ListenSpec
-	engine *engine.Engine
+	starts uint64
+	data   string  // its directory, with one in it for each process; "" before there is one
+	dir    string  // that of the process that runs, or ran last
+	kept   *keeper // of its durable dictionaries; nil: none
+
+	// Of the process that runs; engine is nil if none does
+	engine  *engine.Engine
+	router  *luabind.Router
+	modules []luabind.Opener
+	wire    *sim.Wire
 }
 
 // script is what a server runs.
@@ -75,13 +87,9 @@ func (w *world) script(o *serverOptions) (s luabind.Options, err error) {
 	return s, nil
 }
 
-// start starts a server; the error is for the spec's author.
+// start adds a server and starts it; the error is for the spec's author.
 func (w *world) start(o serverOptions) (*server, error) {
 	addr, err := address(o.Addr)
-	if err != nil {
-		return nil, err
-	}
-	script, err := w.script(&o)
 	if err != nil {
 		return nil, err
 	}
@@ -90,57 +98,89 @@ func (w *world) start(o serverOptions) (*server, error) {
 			return nil, fmt.Errorf("there is already a server at %s: t.server comes before the first t.ua; a second server needs another addr", addr)
 		}
 	}
-	s := &server{w: w, addr: addr}
-	listen, err := s.listeners(&o)
-	if err != nil {
-		return nil, err
-	}
-	dns, err := w.names(o.Hosts)
-	if err != nil {
-		return nil, err
-	}
-	name := "server"
+	s := &server{w: w, o: o, addr: addr, name: "server"}
 	if n := len(w.servers); n > 0 {
-		name = fmt.Sprintf("server %d", n+1)
+		s.name = fmt.Sprintf("server %d", n+1)
 	}
-	logger := w.log.logger(name)
-	script.Args, script.Budget, script.Log, script.Seed = o.Args, o.Budget, logger, 1
-	script.Cover = w.opts.Cover
-	script.Steps = func(step luabind.Step) func() { return w.ladder.steps.at(addr.Addr(), step) }
-	script.Env = func(name string) string { return o.Env[name] }
-	w.outside.probes = o.Probes
-	if w.opts.Modules != nil {
-		if script.Modules, err = w.opts.Modules(&w.outside); err != nil {
-			return nil, err
-		}
-		w.modules = append(w.modules, script.Modules...)
-	}
-	w.read(script.Script)
-	router, err := luabind.NewRouter(script)
-	if err != nil {
+	if err := s.listeners(); err != nil {
 		return nil, err
 	}
-	w.routers = append(w.routers, router)
-	var wire transport.Wire
-	network := func(r transport.Receiver) (transport.Wire, error) {
-		var err error
-		wire, err = w.sim.Network(listen...)(r)
-		return wire, err
+	if o.Data {
+		s.kept = newKeeper()
 	}
-	s.engine, err = engine.New(engine.Config{Clock: w.sim, Meter: w.sim, Network: network, Seed: 2,
-		Lanes: o.Lanes, Domains: o.Domains, Router: router, Log: logger, DNS: dns, Secret: []byte("a secret that is known, for tests: " + addr.String())})
-	if err == nil {
-		err = s.engine.Start()
-	}
-	if err != nil {
-		if wire, ok := wire.(*sim.Wire); ok {
-			wire.Remove() // the address is free for another try
-		}
+	if err := s.launch(); err != nil {
+		s.close()
 		return nil, err
 	}
-	w.sim.Drive(s.engine.Lanes()...)
-	w.sim.Drive(s.engine.Background())
 	w.servers = append(w.servers, s)
-	w.ladder.servers = append(w.ladder.servers, party{name, addr.Addr(), addr.Port()})
+	w.ladder.servers = append(w.ladder.servers, party{s.name, addr.Addr(), addr.Port()})
 	return s, nil
+}
+
+// launch starts a server that does not run.
+func (s *server) launch() error {
+	w, logger := s.w, s.w.log.logger(s.name)
+	script, err := w.script(&s.o)
+	if err != nil {
+		return err
+	}
+	dns, err := w.names(s.o.Hosts)
+	if err != nil {
+		return err
+	}
+	script.Args, script.Budget, script.Log, script.Seed = s.o.Args, s.o.Budget, logger, 1+s.starts<<32
+	script.Cover = w.opts.Cover
+	script.Steps = func(step luabind.Step) func() { return w.ladder.steps.at(s.addr.Addr(), step) }
+	script.Env = func(name string) string { return s.o.Env[name] }
+	if s.kept != nil {
+		script.Dictionaries = s.kept
+	}
+	if w.opts.Modules != nil {
+		if script.Modules, err = w.opts.Modules(serverOutside{&w.outside, s}); err != nil {
+			return err
+		}
+	}
+	s.modules = script.Modules
+	w.read(script.Script)
+	if s.router, err = luabind.NewRouter(script); err != nil {
+		return errors.Join(err, s.closeModules())
+	}
+	w.routers = append(w.routers, s.router)
+	e, err := engine.New(engine.Config{Clock: w.sim, Meter: w.sim, Network: s.network, Seed: 2 + s.starts<<32,
+		Lanes: s.o.Lanes, Domains: s.o.Domains, Router: s.router, Log: logger, DNS: dns, Secret: s.secret()})
+	if err == nil {
+		err = e.Start()
+	}
+	if err != nil {
+		if s.wire != nil {
+			s.wire.Remove() // the address is free for another try
+		}
+		return errors.Join(err, s.closeModules())
+	}
+	s.engine = e
+	s.starts++
+	w.sim.Drive(e.Lanes()...)
+	w.sim.Drive(e.Background())
+	return nil
+}
+
+// network brings what arrives to an engine.
+func (s *server) network(r transport.Receiver) (transport.Wire, error) {
+	var texts []string
+	for _, l := range s.listen {
+		texts = append(texts, l.String())
+	}
+	wire, err := s.w.sim.Network(texts...)(r)
+	s.wire, _ = wire.(*sim.Wire)
+	return wire, err
+}
+
+// secret is the key of signatures and tokens: without data it is another after each start, as that
+// of a process is.
+func (s *server) secret() []byte {
+	text := "a secret that is known, for tests: " + s.addr.String()
+	if s.starts > 0 && !s.o.Data {
+		text += fmt.Sprint(" ", s.starts)
+	}
+	return []byte(text)
 }

@@ -3,7 +3,6 @@ package spec
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"net/netip"
 	"path/filepath"
@@ -33,7 +32,6 @@ type world struct {
 	plan     plan
 	servers  []*server
 	routers  []*luabind.Router // of all servers, those included that did not start
-	modules  []luabind.Opener  // of all servers
 	phones   []*phone.Phone
 	troubles []string // what fails the test whatever its function does
 
@@ -81,7 +79,8 @@ func (w *world) close() {
 	cancel()
 	w.tellRead()
 	for _, s := range w.servers {
-		_ = s.engine.Shutdown(ctx)
+		s.end(ctx)
+		s.close()
 	}
 	if w.router != nil {
 		_ = w.router.Stop(ctx)
@@ -90,11 +89,6 @@ func (w *world) close() {
 		p.Close()
 	}
 	w.lane.Stop()
-	for _, m := range slices.Backward(w.modules) {
-		if c, ok := m.(io.Closer); ok {
-			_ = c.Close()
-		}
-	}
 	if r := w.outside.redis; r != nil {
 		r.r.Close()
 	}

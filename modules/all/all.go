@@ -47,7 +47,8 @@ func Offline() ([]luabind.Opener, error) { return host.Offline(Plugins()) }
 
 // ForSpec makes modules for a spec, whose clients ask out and nothing else.
 func ForSpec(out spec.Outside) ([]luabind.Opener, error) {
-	set, err := host.Open(Plugins(), host.Environment{Clients: outside.Pool(out), Dictionaries: spec.Dictionaries, Quiet: !out.Probes()})
+	storage := out.Storage()
+	set, err := host.Open(Plugins(), host.Environment{Clients: outside.Pool(out), Data: storage.Data, Now: storage.Now, Dictionaries: spec.Dictionaries, Quiet: !out.Probes()})
 	if err != nil {
 		return nil, err
 	}

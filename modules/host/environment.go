@@ -27,7 +27,10 @@ type Environment struct {
 	Dictionaries URL
 	// Clients are the databases and servers that modules share; nil: each module has its own.
 	Clients *clients.Pool
-	Flags   Values // of the module's own flags, and of others'
+	// Now is the time of day of a simulation, for stores that are read before the engine is there;
+	// nil: time.Now.
+	Now   func() time.Time
+	Flags Values // of the module's own flags, and of others'
 	// Quiet: modules send nothing by themselves, such as probes and keep-alives: in a spec that did
 	// not ask for it.
 	Quiet bool

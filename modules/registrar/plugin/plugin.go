@@ -54,7 +54,7 @@ func openStore(env *host.Environment) (store registrar.Store, line string, err e
 func openFile(env *host.Environment) (_ registrar.Store, line string, err error) {
 	path := filepath.Join(env.Data, "location.db")
 	var store *sqlitestore.Store
-	env.Bulk(func() { store, err = sqlitestore.Open(path, sqlitestore.Options{Log: env.Log}) })
+	env.Bulk(func() { store, err = sqlitestore.Open(path, sqlitestore.Options{Log: env.Log, Now: env.Now}) })
 	if errors.Is(err, sqlitestore.ErrInUse) {
 		return nil, "", fmt.Errorf("--data: %w: each sipscript process needs its own directory", err)
 	}
