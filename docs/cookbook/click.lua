@@ -55,5 +55,3 @@ function route(req)
   req:record_route()
   req:relay(registrar.lookup(req.ruri))
 end
-
-return { dial = dial }    -- for click_spec.lua

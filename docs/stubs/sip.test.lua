@@ -616,6 +616,34 @@ local sip_test_nat = {}
 ---@param options? sip.test.nat.rebind.options optional
 function sip_test_nat:rebind(options) end
 
+---A request to the HTTP handlers of the script: what t.request returns.
+---@class sip.test.asked
+local sip_test_asked = {}
+
+---Waits for the answer, which must have that status, or one of that class ("2xx"). Waits.
+---```lua
+---local answer = t.request({ path = "/nothing" }):expect(404)
+---```
+---@param what string|integer a method ("INVITE"), a code, or a class ("2xx")
+---@param options? sip.test.asked.expect.options optional
+---@return sip.test.answer result
+function sip_test_asked:expect(what, options) end
+
+---What an HTTP handler of the script answered.
+---@class sip.test.answer
+---@field status integer 200, 404 …
+---@field headers table by name in lower case
+---@field body string any bytes
+local sip_test_answer = {}
+
+---The value of a body that is JSON; nil, err for another.
+---```lua
+---local value, err = t.request({ path = "/nothing" }):expect(404):json()
+---```
+---@return any|nil result
+---@return string|nil err
+function sip_test_answer:json() end
+
 ---An HTTP request of the script.
 ---@class sip.test.hreq
 ---@field method string GET, POST …
@@ -753,6 +781,22 @@ function sip_test.dns(names, options) end
 ---@param options? sip.test.nat.options optional
 ---@return sip.test.nat result
 function sip_test.nat(options) end
+
+---Sends a request to the HTTP handlers of the script (http.handle), and returns at once; expect waits
+---for the answer. --http need not be given: nothing leaves the process. Only in handlers.
+---```lua
+---t.server({ addr = "10.0.0.2", source = [[
+---  local http = require "http"
+---  http.handle("POST /calls/{id}", function(hreq)
+---    return { json = { id = hreq.params.id, to = hreq:json().to } }
+---  end)
+---  function route(req) req:reply(404) end
+---]] })
+---t.request({ path = "/nothing" }):expect(404)
+---```
+---@param request sip.test.request.request
+---@return sip.test.asked result
+function sip_test.request(request) end
 
 ---Has the server load its script again, or another one. It raises if the script is refused; then the
 ---old one goes on serving. What the process keeps (bindings, sip.shared) stays. It is the test's first
@@ -1321,6 +1365,11 @@ function sip_test.fail(message) end
 ---@class sip.test.nat.rebind.options
 ---@field public? string its address from now on; default: the same
 
+---@class sip.test.asked.expect.options
+---@field within? number seconds; default 10
+---@field headers? table {Name = pattern}: one of the header's values must match
+---@field sdp? any {direction=, codec=, address=, hold=}: the description must be so; false: there must be none
+
 ---@class sip.test.server.options
 ---@field script? string the script's file, from the spec's directory; default: x.lua next to x_spec.lua
 ---@field source? string the script's text, in place of a file
@@ -1359,6 +1408,18 @@ function sip_test.fail(message) end
 ---@field hairpin? boolean phones behind it reach each other by the public address
 ---@field alg? "headers"|"body" what it rewrites in SIP messages that are not encrypted: "headers" Via and Contact, "body" also SDP, without correcting Content-Length
 
+---@class sip.test.request.request
+---@field method? string default GET, or POST if there is a body
+---@field path string "/calls/7", perhaps with a query
+---@field query? table {name = text}, added to the path, escaped as it must be
+---@field headers? table {Name = text}
+---@field body? string text or any bytes
+---@field content_type? string of body
+---@field json? any a value that is sent as JSON, in the place of body
+---@field auth? sip.test.request.request.auth {user=, password=} or {bearer=}
+---@field source? string the client's address; default 127.0.0.1, from which handlers without auth answer
+---@field server? any whose script is asked; default: the test's first
+
 ---@class sip.test.reload.options
 ---@field script? string another file from now on, from the spec's directory
 ---@field source? string another script's text, in place of a file
@@ -1377,5 +1438,10 @@ function sip_test.fail(message) end
 ---@field jitter? number seconds: each datagram takes up to this much longer
 ---@field from? string only for datagrams from this address (needs to)
 ---@field to? string only for datagrams to this address (needs from)
+
+---@class sip.test.request.request.auth
+---@field user? string
+---@field password? string
+---@field bearer? string a token
 
 return sip_test

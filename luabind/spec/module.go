@@ -58,6 +58,7 @@ func (m module) Functions() []luabind.Function {
 		w.clockFunction(),
 		w.dnsFunction(),
 		w.natFunction(),
+		w.requestFunction(),
 		w.reloadFunction(),
 		w.restartFunction(),
 		luabind.Do1(luabind.Function{Name: "link", Example: `t.link({ loss = 0.2, delay = 0.05 })`, Where: luabind.InHandler,

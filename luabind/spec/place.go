@@ -85,16 +85,22 @@ type uaOptions struct {
 	Auto      *bool         `lua:"auto" doc:"false: it does not answer CANCEL and BYE by itself"`
 }
 
+// begin starts the test's server, if there is none yet.
+func (w *world) begin(c *luabind.Call) {
+	if len(w.servers) > 0 {
+		return
+	}
+	if _, err := w.start(w.plan.defaults); err != nil {
+		c.Raise("the server does not start: %s", textOf(err))
+	}
+	w.pass(c, 0)
+}
+
 // newUA is t.ua(uri, {…}).
 func (w *world) newUA(c *luabind.Call, u *message.URI, o uaOptions) *ua {
 	host, user := string(u.Host), string(u.User)
 	po := phone.Options{URI: c.URIText(1), Kind: transport.UDP, Changed: w.changed, Trouble: w.trouble}
-	if len(w.servers) == 0 {
-		if _, err := w.start(w.plan.defaults); err != nil {
-			c.Raise("the server does not start: %s", textOf(err))
-		}
-		w.pass(c, 0)
-	}
+	w.begin(c)
 	if o.Transport != "" {
 		po.Kind, _ = transport.ParseKind([]byte(o.Transport))
 	}

@@ -42,6 +42,9 @@ type Environment struct {
 	Services *Services
 }
 
+// Simulated reports whether the process is one of a spec.
+func (e *Environment) Simulated() bool { return e.Now != nil }
+
 // URL names a server. It may have a password in it.
 type URL string
 

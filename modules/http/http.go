@@ -24,13 +24,15 @@ import (
 type Options struct {
 	Clients *clients.Pool
 	Listen  string // host and port that handlers of scripts are served on; "" for none
-	Log     *slog.Logger
+	// Unserved: handlers are asked by Answer alone, as in a spec.
+	Unserved bool
+	Log      *slog.Logger
 }
 
 // HTTP is the module.
 type HTTP struct {
 	opts   Options
-	server *server // nil without Options.Listen
+	server *server // nil without Options.Listen and Unserved
 
 	mu    sync.Mutex
 	turns map[string]chan struct{}   // by host; guarded by mu
@@ -46,7 +48,7 @@ func New(o Options) *HTTP {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	h := &HTTP{opts: o, tls: map[tlsOptions]*tls.Config{}, open: map[any]*clients.HTTP{}}
-	if o.Listen != "" {
+	if o.Listen != "" || o.Unserved {
 		h.server = newServer(h)
 	}
 	return h
@@ -54,10 +56,31 @@ func New(o Options) *HTTP {
 
 // Attach begins to listen. The engine calls it.
 func (h *HTTP) Attach(*engine.Engine) error {
-	if h.server == nil {
+	if h.opts.Listen == "" {
 		return nil
 	}
 	return h.server.start(h.opts.Listen)
+}
+
+// Answer answers a request by the handlers of the script in force, as the port does. busy, of a
+// simulation, is called with -1 when it begins to wait for a script, and with 1 when it goes on.
+func (h *HTTP) Answer(w http.ResponseWriter, r *http.Request, busy func(delta int)) {
+	if h.server == nil {
+		http.Error(w, "nothing is served", http.StatusServiceUnavailable)
+		return
+	}
+	h.server.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), busyKey{}, busy)))
+}
+
+// busyKey is that of Answer's busy in the context of a request.
+type busyKey struct{}
+
+// busyOf is Answer's busy, or nothing to call.
+func busyOf(ctx context.Context) func(delta int) {
+	if busy, ok := ctx.Value(busyKey{}).(func(int)); ok && busy != nil {
+		return busy
+	}
+	return func(int) {}
 }
 
 // Addr is where handlers are served, or "".

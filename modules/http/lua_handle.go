@@ -3,6 +3,7 @@ package http
 // This file is http.handle: the handlers of a generation, and their arguments.
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
@@ -95,16 +96,22 @@ func (m *module) register(rt *route) (err error) {
 }
 
 // call calls a function on one lane after the other, and waits for its result.
-func (m *module) call(fs []*luabind.Func, what string, into any, hreq *request) error {
+func (m *module) call(ctx context.Context, fs []*luabind.Func, what string, into any, hreq *request) error {
 	f := fs[m.turn.Add(1)%uint64(len(fs))]
 	done := make(chan error, 1)
-	f.Start(what, into, func(err error) { done <- err }, hreq)
+	busy := busyOf(ctx)
+	f.Start(what, into, func(err error) {
+		busy(1)
+		done <- err
+	}, hreq)
+	busy(-1)
 	timer := time.NewTimer(mostHandling)
 	defer timer.Stop()
 	select {
 	case err := <-done:
 		return err
 	case <-timer.C:
+		busy(1)
 		return fmt.Errorf("%s: no answer within %v", what, mostHandling)
 	}
 }

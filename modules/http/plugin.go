@@ -24,7 +24,7 @@ func Plugin() host.Plugin {
 			if pool == nil {
 				pool = clients.New(clients.Options{Log: env.Log})
 			}
-			return New(Options{Clients: pool, Listen: env.Flags.Text("http"), Log: env.Log}), nil
+			return New(Options{Clients: pool, Listen: env.Flags.Text("http"), Unserved: env.Simulated(), Log: env.Log}), nil
 		},
 	}
 }

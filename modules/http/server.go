@@ -130,7 +130,7 @@ func (s *server) handle(m *module, rt *route, w http.ResponseWriter, r *http.Req
 		return
 	}
 	var a answer
-	if err := m.call(rt.handlers, "http "+rt.pattern, &a, hreq); err != nil {
+	if err := m.call(r.Context(), rt.handlers, "http "+rt.pattern, &a, hreq); err != nil {
 		s.failures.Add(1)
 		code := http.StatusInternalServerError
 		if errors.Is(err, luabind.ErrNotStarted) {
@@ -148,7 +148,7 @@ func (s *server) allowed(m *module, rt *route, r *http.Request, hreq *request) (
 	switch {
 	case rt.checks != nil:
 		var allow bool
-		err := m.call(rt.checks, "http auth "+rt.pattern, &allow, hreq)
+		err := m.call(r.Context(), rt.checks, "http auth "+rt.pattern, &allow, hreq)
 		return allow, err
 	case rt.bearer:
 		return m.tokens.has(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")), nil
