@@ -82,6 +82,18 @@ func (r *Request) Identity() []string {
 	return nil
 }
 
+// Upgrade is the HTTP request by which the sender opened its WebSocket; nil over other transports,
+// or if the connection is gone.
+func (r *Request) Upgrade() *transport.Upgrade {
+	w, ok := r.unit.e.wire.(interface {
+		FlowUpgrade(transport.FlowID) *transport.Upgrade
+	})
+	if k := r.ctx.Server.From.Kind; !ok || k != transport.WS && k != transport.WSS {
+		return nil
+	}
+	return w.FlowUpgrade(r.Flow())
+}
+
 // ReceivedOn is the listener it came in on.
 func (r *Request) ReceivedOn() Endpoint {
 	l := r.ctx.Server.From.Local

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -168,7 +169,14 @@ var (
 	}
 	endpointShape = &ObjectType{Name: "endpoint", Doc: "An address with its transport.", Fields: endpointFields}
 	sourceShape   = &ObjectType{Name: "source", Doc: "Where a request came from.", Fields: append(endpointFields[:3:3],
-		Field{Name: "identity", Type: List, Doc: "the domains that the sender's certificate is valid for"})}
+		Field{Name: "identity", Type: List, Doc: "the domains that the sender's certificate is valid for"},
+		Field{Name: "http", Type: ObjectOf, Object: upgradeShape, OrNil: true, Doc: "over ws and wss: the request that opened the connection"})}
+	upgradeShape = &ObjectType{Name: "upgrade", Doc: "The HTTP request that opened a WebSocket. All of it is what the client says.", Fields: []Field{
+		{Name: "path", Type: String, Doc: "without the query"},
+		{Name: "query", Type: Table, Doc: "the parameters after \"?\", the first of each name"},
+		{Name: "headers", Type: Table, Doc: "by name in lower case; at most 4 KiB in all"},
+		{Name: "origin", Type: String, OrNil: true, Doc: "of the web page, which only browsers say truly"},
+	}}
 	listenerShape = &ObjectType{Name: "listener", Doc: "Where a request was received.", Fields: append(endpointFields[:3:3],
 		Field{Name: "name", Type: String, Doc: "of the listener, for from_socket"})}
 )
@@ -231,8 +239,31 @@ func (o *reqObj) sourceTable(l *lua.LState) lua.LValue {
 			names.Append(lua.LString(name))
 		}
 		o.source.RawSetString("identity", names)
+		if a := o.req.Upgrade(); a != nil {
+			o.source.RawSetString("http", upgradeTable(l, a))
+		}
 	}
 	return o.source
+}
+
+// upgradeTable is req.source.http.
+func upgradeTable(l *lua.LState, a *transport.Upgrade) *lua.LTable {
+	t := l.CreateTable(0, 4)
+	t.RawSetString("path", lua.LString(a.Path))
+	t.RawSetString("query", textTable(l, a.Query))
+	t.RawSetString("headers", textTable(l, a.Headers))
+	if a.Origin != "" {
+		t.RawSetString("origin", lua.LString(a.Origin))
+	}
+	return t
+}
+
+func textTable(l *lua.LState, texts map[string]string) *lua.LTable {
+	t := l.CreateTable(0, len(texts))
+	for name, text := range texts {
+		t.RawSetString(name, lua.LString(text))
+	}
+	return t
 }
 
 func endpointTable(l *lua.LState, e engine.Endpoint, name bool) *lua.LTable {

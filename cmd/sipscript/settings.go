@@ -135,6 +135,9 @@ func (s *settings) readAdvertise(c *cli.Context) error {
 	s.advertise = map[string]string{}
 	for _, text := range c.StringSlice("advertise") {
 		listener, public, ok := strings.Cut(text, "=")
+		if i := slices.IndexFunc(s.listen, func(l string) bool { return strings.HasPrefix(l, listener+"?") }); i >= 0 {
+			listener = s.listen[i] // with its origins
+		}
 		switch {
 		case !ok || public == "":
 			return usagef("--advertise %s: expected PROTO:HOST:PORT=PUBLIC_HOST[:PORT]", text)

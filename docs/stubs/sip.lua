@@ -652,6 +652,7 @@ local sip_endpoint = {}
 ---@field port integer
 ---@field transport string udp, tcp, tls, ws or wss
 ---@field identity any[] the domains that the sender's certificate is valid for
+---@field http sip.upgrade|nil over ws and wss: the request that opened the connection
 local sip_source = {}
 
 ---Where a request was received.

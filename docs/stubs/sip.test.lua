@@ -1388,6 +1388,7 @@ function sip_test.fail(message) end
 ---@field password? string answers digest challenges
 ---@field user? string the user name to answer them with; default: that of the URI
 ---@field transport? "udp"|"tcp"|"tls"|"ws"|"wss" default udp
+---@field http? sip.test.ua.options.http over ws and wss: the request that opens its connection
 ---@field outbound? boolean registers with +sip.instance and reg-id, and writes ob into its Contact (RFC 5626), as browsers' phones do
 ---@field instance? string its +sip.instance, "urn:uuid:…"
 ---@field keepalive? number sends a keep-alive every so many seconds (RFC 5626 §3.5.1); default: none
@@ -1438,6 +1439,11 @@ function sip_test.fail(message) end
 ---@field jitter? number seconds: each datagram takes up to this much longer
 ---@field from? string only for datagrams from this address (needs to)
 ---@field to? string only for datagrams to this address (needs from)
+
+---@class sip.test.ua.options.http
+---@field path? string perhaps with a query: "/sip?token=1"
+---@field origin? string of the web page: "https://app.example.com"
+---@field headers? table {Name = text}
 
 ---@class sip.test.request.request.auth
 ---@field user? string

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
@@ -27,6 +28,7 @@ type Packet struct {
 type node struct {
 	kinds   [transport.WSS + 1]*transport.Local
 	client  [transport.WSS + 1]bool // of kinds: it connects, and nobody connects to it
+	asked   *transport.Upgrade      // how it opens WebSockets
 	receive func(p Packet, l *transport.Local)
 	closed  func(transport.FlowID)
 	removed bool
@@ -70,6 +72,8 @@ type Endpoint struct {
 	// SentBy is what Via says for Connect, such as the "x.invalid" of a browser (RFC 7118 §5);
 	// default: the address.
 	SentBy string
+	// Upgrade is the HTTP request by which it opens WebSockets.
+	Upgrade *transport.Upgrade
 }
 
 // Network gives an engine listeners ("udp:10.0.0.1:5060") in this world; for engine.Config.Network.
@@ -81,7 +85,7 @@ func (w *World) Network(listen ...string) func(transport.Receiver) (transport.Wi
 func (w *World) NetworkOf(at Endpoint) func(transport.Receiver) (transport.Wire, error) {
 	return func(r transport.Receiver) (transport.Wire, error) {
 		wire := &Wire{w: w}
-		wire.node = &node{closed: r.FlowClosed}
+		wire.node = &node{closed: r.FlowClosed, asked: at.Upgrade}
 		wire.node.receive = func(p Packet, l *transport.Local) {
 			doubt := false
 			if d, ok := r.(transport.Doorkeeper); ok {
@@ -100,7 +104,7 @@ func (w *World) NetworkOf(at Endpoint) func(transport.Receiver) (transport.Wire,
 			if err != nil {
 				return nil, err
 			}
-			l := &transport.Local{Index: i, Kind: spec.Kind, Name: text, Addr: spec.Addr, Host: spec.Addr.Addr().String(), Port: spec.Addr.Port(), SentBy: spec.Addr.String()}
+			l := &transport.Local{Index: i, Kind: spec.Kind, Name: spec.String(), Addr: spec.Addr, Host: spec.Addr.Addr().String(), Port: spec.Addr.Port(), SentBy: spec.Addr.String(), Origins: strings.Fields(spec.Origins)}
 			wire.locals = append(wire.locals, l)
 			if i >= len(at.Listen) {
 				if at.SentBy != "" {
@@ -281,7 +285,7 @@ func (w *World) dial(n *node, l *transport.Local, k transport.Kind, to netip.Add
 	from := l.Addr.Addr()
 	nat, ok := w.through(from, to.Addr())
 	peer := w.nodes[to]
-	if !ok || peer == nil || peer.kinds[k] == nil || peer.client[k] {
+	if !ok || peer == nil || peer.kinds[k] == nil || peer.client[k] || !n.mayConnect(peer.kinds[k]) {
 		return nil, 0
 	}
 	own := netip.AddrPortFrom(from, w.freePort())
@@ -295,6 +299,22 @@ func (w *World) dial(n *node, l *transport.Local, k transport.Kind, to netip.Add
 	w.conns[uint64(c.ends[0].id)] = c
 	w.conns[uint64(c.ends[1].id)] = c
 	return c, 1
+}
+
+// mayConnect reports whether a listener lets in pages of the origin that the node has.
+func (n *node) mayConnect(l *transport.Local) bool {
+	return len(l.Origins) == 0 || n.asked == nil || n.asked.Origin == "" || slices.Contains(l.Origins, n.asked.Origin)
+}
+
+// FlowUpgrade is the request by which the other end of a WebSocket opened it; nil for none.
+func (x *Wire) FlowUpgrade(id transport.FlowID) *transport.Upgrade {
+	x.w.mu.Lock()
+	defer x.w.mu.Unlock()
+	c, end := x.w.flow(id)
+	if c == nil || end != 0 || c.kind != transport.WS && c.kind != transport.WSS {
+		return nil
+	}
+	return c.ends[0].node.asked
 }
 
 // between is the oldest open stream from a node to an address, and its far end; nil for none. It

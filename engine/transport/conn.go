@@ -40,6 +40,8 @@ type conn struct {
 	remote  netip.AddrPort
 	inbound bool // accepted, not opened by us
 	ws      bool // messages are in WebSocket frames
+	// By which a client opened a WebSocket; set before reading begins
+	asked *Upgrade
 
 	// Set by attach, before the state becomes connOpen; never changed then.
 	nc       net.Conn

@@ -18,14 +18,45 @@ type ListenSpec struct {
 	// empty or 0.
 	AdvertisedHost string
 	AdvertisedPort uint16
+	// Origins are the web origins whose pages may connect over ws or wss, separated by spaces; "":
+	// those of WSOptions.
+	Origins string
 }
 
 // String is the form that ParseListen reads.
 func (l ListenSpec) String() string { return l.Kind.String() + ":" + l.Addr.String() }
 
 // ParseListen reads "udp:127.0.0.1:5060", "tcp:[::1]:0" and, without a port, "udp:127.0.0.1" for
-// the kind's default port. Its errors say what to write.
+// the kind's default port. "wss:192.0.2.1:443?origin=https://app.example.com" lets in pages of that
+// origin alone; more of them are joined by "&". Its errors say what to write.
 func ParseListen(text string) (ListenSpec, error) {
+	address, options, has := strings.Cut(text, "?")
+	spec, err := parseListen(address)
+	if err != nil || !has {
+		return spec, err
+	}
+	return spec, spec.readOptions(text, options)
+}
+
+// readOptions reads what is behind "?".
+func (l *ListenSpec) readOptions(text, options string) error {
+	if l.Kind != WS && l.Kind != WSS {
+		return fmt.Errorf("bad listener %q: only ws and wss have options: ?origin=https://app.example.com", text)
+	}
+	var origins []string
+	for option := range strings.SplitSeq(options, "&") {
+		name, value, _ := strings.Cut(option, "=")
+		scheme, host, found := strings.Cut(value, "://")
+		if name != "origin" || !found || scheme == "" || host == "" || strings.ContainsAny(host, "/ ") {
+			return fmt.Errorf("bad listener %q: behind ? only the origins of web pages can stand: ?origin=https://app.example.com", text)
+		}
+		origins = append(origins, value)
+	}
+	l.Origins = strings.Join(origins, " ")
+	return nil
+}
+
+func parseListen(text string) (ListenSpec, error) {
 	name, rest, found := strings.Cut(text, ":")
 	kind, known := ParseKind([]byte(name))
 	if !found || !known {

@@ -16,6 +16,8 @@ func TestParseListen(t *testing.T) {
 		"UDP:0.0.0.0:5070":   {Kind: UDP, Addr: netip.MustParseAddrPort("0.0.0.0:5070")},
 		"tls:192.0.2.1":      {Kind: TLS, Addr: netip.MustParseAddrPort("192.0.2.1:5061")},
 		"udp:[2001:db8::1]":  {Kind: UDP, Addr: netip.MustParseAddrPort("[2001:db8::1]:5060")},
+		"wss:192.0.2.1:443?origin=https://a.example&origin=http://b.example:8080": {Kind: WSS, Addr: netip.MustParseAddrPort("192.0.2.1:443"),
+			Origins: "https://a.example http://b.example:8080"},
 	} {
 		t.Run(text, func(t *testing.T) {
 			got, err := ParseListen(text)
@@ -29,6 +31,22 @@ func TestParseListen(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "127.0.0.1:") {
 			t.Errorf("%q: %v, which does not say what to write", text, err)
 		}
+	}
+}
+
+func TestParseListenOptions(t *testing.T) {
+	for text, want := range map[string]string{
+		"udp:127.0.0.1:5060?origin=https://a.example": "only ws and wss",
+		"ws:127.0.0.1:80?":                            "?origin=https://app.example",
+		"ws:127.0.0.1:80?origin=a.example":            "?origin=https://app.example",
+		"ws:127.0.0.1:80?origin=https://a/path":       "?origin=https://app.example",
+		"ws:127.0.0.1:80?color=red":                   "?origin=https://app.example",
+	} {
+		t.Run(text, func(t *testing.T) {
+			if _, err := ParseListen(text); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v", err)
+			}
+		})
 	}
 }
 

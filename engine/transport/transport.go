@@ -118,6 +118,8 @@ type Local struct {
 	// SentBy is Host and Port as a Via writes them, with brackets around IPv6: "192.0.2.1:5060".
 	// The port is always present.
 	SentBy string
+	// Origins are the web origins whose pages may connect over ws or wss; nil: those of WSOptions.
+	Origins []string
 }
 
 // Peer is the destination of a message.

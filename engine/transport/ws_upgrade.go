@@ -41,13 +41,17 @@ func (c *conn) upgrade(nc net.Conn) error {
 	if err != nil {
 		return errors.Join(err, refuse(nc, err))
 	}
-	key, err := checkUpgrade(head, c.stack.opts.WS.Origins)
+	origins := c.stack.opts.WS.Origins
+	if len(c.local.Origins) > 0 {
+		origins = c.local.Origins
+	}
+	key, asked, err := checkUpgrade(head, origins)
 	if err != nil {
 		c.stack.buffers.release(buf)
 		return errors.Join(err, refuse(nc, err))
 	}
 	buf.r = len(head)
-	c.in.buf, c.in.ws = buf, &wsReading{}
+	c.in.buf, c.in.ws, c.asked = buf, &wsReading{}, asked
 	_, err = nc.Write(fmt.Appendf(nil, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: sip\r\n\r\n", acceptKey(key)))
 	return err
@@ -81,40 +85,44 @@ func readHead(nc net.Conn, pool *bufferPool) (buf *buffer, head []byte, err erro
 	}
 }
 
-// checkUpgrade gives the key of a request for a WebSocket that speaks SIP, or a refusal.
-func checkUpgrade(head []byte, origins []string) (key string, err error) {
+// checkUpgrade gives the key of a request for a WebSocket that speaks SIP, and what else it says, or
+// a refusal.
+func checkUpgrade(head []byte, origins []string) (key string, asked *Upgrade, err error) {
 	r := textproto.NewReader(bufio.NewReader(bytes.NewReader(head)))
 	line, err := r.ReadLine()
 	if err != nil {
-		return "", badRequest("no request line")
+		return "", nil, badRequest("no request line")
 	}
 	parts := strings.Split(line, " ")
 	h, err := r.ReadMIMEHeader()
 	switch {
 	case len(parts) != 3 || err != nil || !strings.HasPrefix(parts[2], "HTTP/"):
-		return "", badRequest("this is no HTTP request")
+		return "", nil, badRequest("this is no HTTP request")
 	case parts[2] != "HTTP/1.1": // §4.1: at least 1.1; others have upgrades of their own
-		return "", &refusal{"505 HTTP Version Not Supported", "", "HTTP/1.1 is needed"}
+		return "", nil, &refusal{"505 HTTP Version Not Supported", "", "HTTP/1.1 is needed"}
 	case parts[0] != "GET":
-		return "", &refusal{"405 Method Not Allowed", "Allow: GET\r\n", "GET is needed"}
+		return "", nil, &refusal{"405 Method Not Allowed", "Allow: GET\r\n", "GET is needed"}
 	case len(h["Host"]) != 1:
-		return "", badRequest("one Host is needed")
+		return "", nil, badRequest("one Host is needed")
 	case !hasToken(h["Connection"], "upgrade") || !hasToken(h["Upgrade"], "websocket"):
-		return "", upgradeRequired("this is a WebSocket server for SIP (RFC 7118)")
+		return "", nil, upgradeRequired("this is a WebSocket server for SIP (RFC 7118)")
 	case !slices.Equal(h["Sec-Websocket-Version"], []string{"13"}):
-		return "", upgradeRequired("version 13 of WebSocket is needed")
+		return "", nil, upgradeRequired("version 13 of WebSocket is needed")
 	case !hasToken(h["Sec-Websocket-Protocol"], "sip"):
-		return "", badRequest("the subprotocol sip is needed (RFC 7118)")
+		return "", nil, badRequest("the subprotocol sip is needed (RFC 7118)")
 	}
 	key = h.Get("Sec-WebSocket-Key")
 	if raw, err := base64.StdEncoding.DecodeString(key); err != nil || len(raw) != 16 || len(h["Sec-Websocket-Key"]) != 1 {
-		return "", badRequest("bad Sec-WebSocket-Key")
+		return "", nil, badRequest("bad Sec-WebSocket-Key")
 	}
 	origin := h.Get("Origin")
 	if origin != "" && len(origins) > 0 && !slices.ContainsFunc(origins, func(o string) bool { return strings.EqualFold(o, origin) }) {
-		return "", &refusal{"403 Forbidden", "", "pages of this origin may not connect"}
+		return "", nil, &refusal{"403 Forbidden", "", "pages of this origin may not connect"}
 	}
-	return key, nil
+	if asked, err = newUpgrade(parts[1], origin, h); err != nil {
+		return "", nil, badRequest("bad request target")
+	}
+	return key, asked, nil
 }
 
 func badRequest(text string) error { return &refusal{"400 Bad Request", "", text} }

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -72,17 +73,41 @@ func (w *world) proxy(c *luabind.Call, k transport.Kind, text string) netip.Addr
 
 // uaOptions are those of t.ua.
 type uaOptions struct {
-	Password  string        `lua:"password" doc:"answers digest challenges"`
-	User      string        `lua:"user" doc:"the user name to answer them with; default: that of the URI"`
-	Transport string        `lua:"transport" oneof:"udp tcp tls ws wss" doc:"default udp"`
-	Outbound  bool          `lua:"outbound" doc:"registers with +sip.instance and reg-id, and writes ob into its Contact (RFC 5626), as browsers' phones do"`
-	Instance  string        `lua:"instance" doc:"its +sip.instance, \"urn:uuid:…\""`
-	KeepAlive time.Duration `lua:"keepalive" doc:"sends a keep-alive every so many seconds (RFC 5626 §3.5.1); default: none"`
-	NAT       *nat          `lua:"nat" doc:"the NAT it is behind: t.nat{…}"`
-	Addr      string        `lua:"addr" doc:"where it is, \"10.0.0.9\" or with a port; default: one of its own"`
-	Proxy     string        `lua:"proxy" doc:"where it sends requests without a Route; default: the test's first server"`
-	Name      string        `lua:"name" doc:"what the ladder calls it; default: the user of the URI"`
-	Auto      *bool         `lua:"auto" doc:"false: it does not answer CANCEL and BYE by itself"`
+	Password  string         `lua:"password" doc:"answers digest challenges"`
+	User      string         `lua:"user" doc:"the user name to answer them with; default: that of the URI"`
+	Transport string         `lua:"transport" oneof:"udp tcp tls ws wss" doc:"default udp"`
+	HTTP      upgradeOptions `lua:"http" doc:"over ws and wss: the request that opens its connection"`
+	Outbound  bool           `lua:"outbound" doc:"registers with +sip.instance and reg-id, and writes ob into its Contact (RFC 5626), as browsers' phones do"`
+	Instance  string         `lua:"instance" doc:"its +sip.instance, \"urn:uuid:…\""`
+	KeepAlive time.Duration  `lua:"keepalive" doc:"sends a keep-alive every so many seconds (RFC 5626 §3.5.1); default: none"`
+	NAT       *nat           `lua:"nat" doc:"the NAT it is behind: t.nat{…}"`
+	Addr      string         `lua:"addr" doc:"where it is, \"10.0.0.9\" or with a port; default: one of its own"`
+	Proxy     string         `lua:"proxy" doc:"where it sends requests without a Route; default: the test's first server"`
+	Name      string         `lua:"name" doc:"what the ladder calls it; default: the user of the URI"`
+	Auto      *bool          `lua:"auto" doc:"false: it does not answer CANCEL and BYE by itself"`
+}
+
+// upgradeOptions are the option http of t.ua: what the script sees as req.source.http.
+type upgradeOptions struct {
+	Path    string            `lua:"path" doc:"perhaps with a query: \"/sip?token=1\""`
+	Origin  string            `lua:"origin" doc:"of the web page: \"https://app.example.com\""`
+	Headers map[string]string `lua:"headers" doc:"{Name = text}"`
+}
+
+func (o *upgradeOptions) upgrade(c *luabind.Call) *transport.Upgrade {
+	headers := map[string]string{}
+	if o.Origin != "" {
+		headers["Origin"] = o.Origin
+	}
+	maps.Copy(headers, o.Headers)
+	if o.Path == "" {
+		o.Path = "/"
+	}
+	u, err := transport.NewUpgrade(o.Path, headers)
+	if err != nil {
+		c.Raise("http.path: %q is no path", o.Path)
+	}
+	return u
 }
 
 // begin starts the test's server, if there is none yet.
@@ -105,6 +130,7 @@ func (w *world) newUA(c *luabind.Call, u *message.URI, o uaOptions) *ua {
 		po.Kind, _ = transport.ParseKind([]byte(o.Transport))
 	}
 	_, err := netip.ParseAddr(host)
+	po.Upgrade = o.HTTP.upgrade(c)
 	po.KeepAlive = o.KeepAlive
 	po.Listens, po.Outbound, po.Instance = err == nil, o.Outbound, o.Instance
 	po.User, po.Password, po.Manual = o.User, o.Password, o.Auto != nil && !*o.Auto

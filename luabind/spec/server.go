@@ -168,7 +168,11 @@ func (s *server) launch() error {
 func (s *server) network(r transport.Receiver) (transport.Wire, error) {
 	var texts []string
 	for _, l := range s.listen {
-		texts = append(texts, l.String())
+		text := l.String()
+		if l.Origins != "" {
+			text += "?origin=" + strings.ReplaceAll(l.Origins, " ", "&origin=")
+		}
+		texts = append(texts, text)
 	}
 	wire, err := s.w.sim.Network(texts...)(r)
 	s.wire, _ = wire.(*sim.Wire)

@@ -142,3 +142,33 @@ func TestTransports(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) { passes(t, "t.it('does', function() "+router+c.lua+"\nend)") })
 	}
 }
+
+// The script sees the request by which a browser opened its connection.
+func TestUpgradeInSpecs(t *testing.T) {
+	passes(t, `
+local source = [[
+  function route(req)
+    local http = req.source.http
+    if not http then return req:reply(404, "none") end
+    req:reply(200, ("%s %s %s %s"):format(http.path, http.query.token or "-", http.origin or "-", http.headers["x-name"] or "-"))
+  end
+]]
+t.it("does", function()
+  t.server { source = source }
+  local function asks(o, code) return t.ua("sip:alice@example.com", o):send { method = "OPTIONS" }:expect(code or 200).reason end
+  t.equal(asks { transport = "wss", http = { path = "/ws?token=x%20y", origin = "https://app.example.com", headers = { ["X-Name"] = "n" } } },
+    "/ws x y https://app.example.com n")
+  t.equal(asks { transport = "ws" }, "/ - - -")
+  for _, transport in ipairs { "udp", "tcp", "tls" } do
+    t.equal(asks({ transport = transport, http = { path = "/ws" } }, 404), "none")
+  end
+  t.raises(function() t.ua("sip:x@example.com", { transport = "ws", http = { path = "ws" } }) end, 'http.path: "ws" is no path')
+end)
+t.it("lets in only pages of the listener's origins", function()
+  t.server { source = source, listen = { "wss:10.0.0.1:443?origin=https://app.example.com" } }
+  t.ua("sip:alice@example.com", { transport = "wss", http = { origin = "https://app.example.com" } }):send { method = "OPTIONS" }:expect(200)
+  t.ua("sip:alice@example.com", { transport = "wss" }):send { method = "OPTIONS" }:expect(200)
+  local evil = t.ua("sip:alice@example.com", { transport = "wss", http = { origin = "https://evil.example.com" } })
+  t.raises(function() evil:send { method = "OPTIONS" }:expect(200) end, "failed")
+end)`)
+}

@@ -23,6 +23,9 @@ func (p *Phone) connects() bool {
 // identify gives the phone the names that it has beside its address.
 func (p *Phone) identify() {
 	if p.browser() {
+		if p.o.Upgrade == nil {
+			p.o.Upgrade, _ = transport.NewUpgrade("/", nil)
+		}
 		p.host = p.tag() + ".invalid" // RFC 7118 §5: it can't know its address
 	}
 	if p.o.Outbound && p.o.Instance == "" {
@@ -36,7 +39,7 @@ func (p *Phone) endpoint() sim.Endpoint {
 	at := func(k transport.Kind) []string { return []string{k.String() + ":" + p.o.Addr.String()} }
 	switch {
 	case p.connects():
-		return sim.Endpoint{Connect: at(p.o.Kind), SentBy: p.host}
+		return sim.Endpoint{Connect: at(p.o.Kind), SentBy: p.host, Upgrade: p.o.Upgrade}
 	case p.o.Kind == transport.TLS:
 		return sim.Endpoint{Listen: at(transport.TLS)}
 	}

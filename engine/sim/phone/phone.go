@@ -34,6 +34,8 @@ type Options struct {
 	Listens bool
 	// Outbound: it registers with an instance and a reg-id (RFC 5626), as browsers' phones do.
 	Outbound bool
+	// Upgrade is the HTTP request by which it opens its WebSocket; nil: one for "/".
+	Upgrade  *transport.Upgrade
 	Instance string // its URN; default: one of its own
 	// Manual: it answers nothing by itself except CANCEL, which its transaction layer answers.
 	Manual bool
