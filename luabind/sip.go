@@ -44,7 +44,7 @@ func Core() Library {
 		},
 		Events: coreEvents(),
 		Types: []*ObjectType{requestType, responseType, branchType, uriType, addressType, paramsType, dictType, commonType, taskType, timerType,
-			cseqShape, endpointShape, sourceShape, listenerShape, partShape, targetShape()},
+			cseqShape, endpointShape, sourceShape, upgradeShape, listenerShape, partShape, targetShape()},
 	}
 }
 

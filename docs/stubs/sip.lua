@@ -655,6 +655,14 @@ local sip_endpoint = {}
 ---@field http sip.upgrade|nil over ws and wss: the request that opened the connection
 local sip_source = {}
 
+---The HTTP request that opened a WebSocket. All of it is what the client says.
+---@class sip.upgrade
+---@field path string without the query
+---@field query table the parameters after "?", the first of each name
+---@field headers table by name in lower case; at most 4 KiB in all
+---@field origin string|nil of the web page, which only browsers say truly
+local sip_upgrade = {}
+
 ---Where a request was received.
 ---@class sip.listener
 ---@field ip string the address, without brackets

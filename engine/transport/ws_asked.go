@@ -15,9 +15,10 @@ const maxAsked = 4 << 10
 
 // Upgrade is the HTTP request by which a client opened a WebSocket. It never changes.
 type Upgrade struct {
-	Path   string            // without the query, unescaped
-	Query  map[string]string // the parameters behind "?", the first of each name; nil for none
-	Origin string            // of the page, "" if there was none: what a browser says, and others make up
+	Path  string            // without the query, unescaped
+	Query map[string]string // the parameters behind "?", the first of each name; nil for none
+	// Origin is that of the page, "" if there was none. Browsers tell it truly; others make it up.
+	Origin string
 	// Headers by their names in lower case, without those of the upgrade itself; of several, the
 	// values are joined by commas
 	Headers map[string]string

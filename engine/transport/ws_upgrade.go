@@ -85,8 +85,8 @@ func readHead(nc net.Conn, pool *bufferPool) (buf *buffer, head []byte, err erro
 	}
 }
 
-// checkUpgrade gives the key of a request for a WebSocket that speaks SIP, and what else it says, or
-// a refusal.
+// checkUpgrade gives the key of a request for a WebSocket that speaks SIP, and what else it says;
+// or a refusal.
 func checkUpgrade(head []byte, origins []string) (key string, asked *Upgrade, err error) {
 	r := textproto.NewReader(bufio.NewReader(bytes.NewReader(head)))
 	line, err := r.ReadLine()
