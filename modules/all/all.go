@@ -14,6 +14,7 @@ import (
 	"github.com/sipscript/sipscript/modules/http"
 	"github.com/sipscript/sipscript/modules/jwt"
 	"github.com/sipscript/sipscript/modules/nat"
+	"github.com/sipscript/sipscript/modules/lcr"
 	"github.com/sipscript/sipscript/modules/redis"
 	registrar "github.com/sipscript/sipscript/modules/registrar/plugin"
 	"github.com/sipscript/sipscript/modules/rtpengine"
@@ -39,6 +40,7 @@ func Plugins() []host.Plugin {
 		nat.Plugin(),
 		dialplan.Plugin(),
 		rtpengine.Plugin(),
+		lcr.Plugin(),
 	}
 }
 

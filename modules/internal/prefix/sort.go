@@ -11,9 +11,9 @@ import (
 // stride is how many keys are worked on before others may run: some 100 µs.
 const stride = 2048
 
-// breathe lets others run once in stride steps. The scheduler would do so only after 10 ms, which a
+// Breathe lets others run once in stride steps. The scheduler would do so only after 10 ms, which a
 // call on a busy machine should not wait.
-func breathe(i int) {
+func Breathe(i int) {
 	if i%stride == stride-1 {
 		runtime.Gosched()
 	}
@@ -39,7 +39,7 @@ func sorted(keys []Key) []item {
 	for i, k := range keys {
 		list[i] = item{k, int32(i)}
 		inOrder = inOrder && (i == 0 || keys[i-1] <= k)
-		breathe(i)
+		Breathe(i)
 	}
 	if inOrder {
 		return list
@@ -67,6 +67,6 @@ func merge(into, a, b []item) {
 		} else {
 			into[i], b = b[0], b[1:]
 		}
-		breathe(i)
+		Breathe(i)
 	}
 }

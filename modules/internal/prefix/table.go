@@ -45,7 +45,7 @@ func Build(keys []Key) (t *Table, order []int32) {
 		if i == 0 || x.key != items[i-1].key {
 			t.add(x.key, int32(i))
 		}
-		breathe(i)
+		Breathe(i)
 	}
 	last := make([]Key, 0, (distinct+leaf-1)/leaf)
 	for i := 0; i < distinct; i += leaf {

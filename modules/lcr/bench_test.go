@@ -1,0 +1,129 @@
+//go:build unix
+
+package lcr_test
+
+// Figures: a million rates are loaded, asked, and replaced while others work.
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sipscript/sipscript/luabind/luabindtest"
+	"github.com/sipscript/sipscript/modules/lcr"
+)
+
+// sheet is a file of n rates.
+func sheet(t testing.TB, n int) string {
+	t.Helper()
+	var text strings.Builder
+	text.WriteString("prefix,carrier,cost,valid_from,days,hours,quality\n")
+	for i, r := range many(n) {
+		fmt.Fprintf(&text, "%s,%s,0.%04d,2026-01-01,mon-fri,08:00-18:00,%d\n", r.Prefix, r.Carrier, i%10000, i%100)
+	}
+	path := filepath.Join(t.TempDir(), "rates.csv")
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// cpu is the processor time used so far: others may share the machine.
+func cpu(t testing.TB) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// world has a script with the rates of a file.
+func world(t testing.TB, path string) *luabindtest.World {
+	return luabindtest.New(t, `lcr = require "lcr" lcr.configure { rates = "file:`+path+`", carriers = { carrier1 = { targets = "sip:10.0.3.1" } } } function route(req) end`,
+		luabindtest.Modules(lcr.NewModule(lcr.ModuleOptions{})))
+}
+
+// A million rates are read from a file.
+func BenchmarkLoad(b *testing.B) {
+	path := sheet(b, 1_000_000)
+	w := world(b, path)
+	b.ReportAllocs()
+	before := cpu(b)
+	for b.Loop() {
+		if out, err := w.Eval(`return lcr.reload()`); err != nil || out[0] != true {
+			b.Fatal(out, err)
+		}
+	}
+	b.ReportMetric((cpu(b)-before).Seconds()/float64(b.N), "cpu-s/op")
+}
+
+func BenchmarkOffers(b *testing.B) {
+	tab := table(b, many(1_000_000)...)
+	const count, digits = 1 << 16, 12
+	var text strings.Builder
+	for i, r := range many(count) {
+		fmt.Fprintf(&text, "%012s", (r.Prefix + fmt.Sprint(100_000_000_000+i))[:digits])
+	}
+	all, at := text.String(), time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+	b.ReportAllocs()
+	i, before := 0, cpu(b)
+	for b.Loop() {
+		from := i % count * digits
+		tab.Offers(all[from:from+digits], lcr.Query{At: at})
+		i++
+	}
+	b.ReportMetric(float64(cpu(b)-before)/float64(b.N), "cpu-ns/op")
+}
+
+// How late those are who want to run every 200 µs, as a call does that arrives: while nothing else
+// happens, and while a million rates are read again and again. What others do on the machine is in
+// both.
+func BenchmarkPause(b *testing.B) {
+	path := sheet(b, 1_000_000)
+	w := world(b, path)
+	for _, name := range []string{"quiet", "reloading"} {
+		b.Run(name, func(b *testing.B) {
+			var late [2][]time.Duration
+			var stop atomic.Bool
+			var waits sync.WaitGroup
+			for i := range late {
+				late[i] = make([]time.Duration, 0, 1<<16)
+				waits.Go(func() {
+					for !stop.Load() && len(late[i]) < cap(late[i]) {
+						due := time.Now().Add(200 * time.Microsecond)
+						time.Sleep(time.Until(due))
+						late[i] = append(late[i], time.Since(due))
+					}
+				})
+			}
+			for b.Loop() {
+				if name == "quiet" {
+					time.Sleep(time.Second)
+					continue
+				}
+				if out, err := w.Eval(`return lcr.reload()`); err != nil || out[0] != true {
+					b.Fatal(out, err)
+				}
+			}
+			stop.Store(true)
+			waits.Wait()
+			all := slices.Concat(late[:]...)
+			slices.Sort(all)
+			ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+			b.ReportMetric(ms(all[len(all)*99/100]), "p99-ms")
+			b.ReportMetric(ms(all[len(all)*999/1000]), "p99.9-ms")
+			b.ReportMetric(ms(all[len(all)-1]), "max-ms")
+			var stats runtime.MemStats
+			runtime.ReadMemStats(&stats)
+			b.ReportMetric(float64(slices.Max(stats.PauseNs[:]))/1e6, "gc-stop-ms")
+		})
+	}
+}

@@ -1,0 +1,269 @@
+package lcr
+
+// The module "lcr" of scripts: its functions. It only translates; README.md describes what scripts
+// see.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/clients"
+	"github.com/sipscript/sipscript/modules/clients/drivers"
+	"github.com/sipscript/sipscript/modules/host"
+	"github.com/sipscript/sipscript/modules/source"
+)
+
+// Plugin is the module "lcr".
+func Plugin() host.Plugin {
+	return host.Plugin{Name: "lcr", New: func(env *host.Environment) (luabind.Opener, error) {
+		return NewModule(ModuleOptions{Clients: env.Clients, Data: env.Data, Log: env.Log}), nil
+	}}
+}
+
+// ModuleOptions of NewModule. The zero value has no databases of its own, and no sets.
+type ModuleOptions struct {
+	Clients  *clients.Pool // the databases that scripts name
+	Data     string        // where the rates of a database are kept, "" for nowhere
+	Log      *slog.Logger
+	Gateways Gateways // of the sets that scripts name, nil if there are none
+}
+
+// Module is the module of scripts. It belongs to the process: rates that two script generations
+// name are read once.
+type Module struct {
+	o       ModuleOptions
+	lists   source.Shared[*Table]
+	figures struct{ routed, none atomic.Uint64 }
+}
+
+// NewModule makes the module.
+func NewModule(o ModuleOptions) *Module {
+	if o.Clients == nil {
+		o.Clients = clients.New(clients.Options{Drivers: drivers.All()})
+	}
+	return &Module{o: o}
+}
+
+// Doc describes the module.
+func (*Module) Doc() string { return "Finds the cheapest carriers for a number." }
+
+// Name is "lcr".
+func (*Module) Name() string { return "lcr" }
+
+// Open makes the module of one script generation.
+func (m *Module) Open(*luabind.Host) (luabind.Module, error) { return &generation{module: m}, nil }
+
+// generation is the module in one script generation. All of it is set while the file loads.
+type generation struct {
+	module   *Module
+	agreed   luabind.Agreed[settings]
+	said     source.Said
+	list     *source.List[*Table]
+	release  func() error
+	set      string
+	carriers map[string]*Carrier
+	own      map[string][]destination // of carriers that name their gateways
+}
+
+// Close gives the list back.
+func (g *generation) Close() error {
+	if g.release == nil {
+		return nil
+	}
+	return g.release()
+}
+
+// asked are the options of routes.
+type asked struct {
+	Account    string  `lua:"account" doc:"whose rates go before those for all"`
+	At         any     `lua:"at" default:"now" doc:"when: seconds since 1970, or text such as \"2026-01-31T12:00:00Z\""`
+	MaxCost    any     `lua:"max_cost" doc:"what costs more is left out: a number, or text"`
+	MinQuality float64 `lua:"min_quality" min:"0" doc:"what has less quality is left out"`
+	Limit      int     `lua:"limit" min:"1" max:"1000" doc:"at most so many carriers"`
+}
+
+// Functions of the module.
+func (g *generation) Functions() []luabind.Function {
+	return []luabind.Function{
+		luabind.Act1(luabind.Function{Name: "configure", Where: luabind.AtLoad,
+			Doc:    "Sets rates and carriers, once, while the file loads.",
+			Raises: "for rates that can't be read",
+			Example: "lcr.configure({ timezone = \"Europe/Berlin\", rates = { { prefix = \"49\", carrier = \"acme\", cost = \"0.0125\" } },\n" +
+				"  carriers = { acme = { strip = 1, add = \"00\", targets = { \"sip:192.0.2.7\" } } } })"},
+			luabind.RequiredOptionsArg("options", settings{}), g.configure),
+		luabind.Try2(luabind.Function{Name: "routes", Where: luabind.InHandler,
+			Doc: "Gateways for a number, those of the cheapest carrier first. Of each carrier the longest prefix counts. " +
+				"nil, err if no carrier takes the number, or none has a gateway that is up.",
+			Raises:  "before configure, and for options that are not what they should be",
+			Example: "local routes, err = lcr.routes(\"+4930123456\", { limit = 3 })\nreq:record_route()\nreq:relay(routes, err)"},
+			luabind.TextArg("number", "digits, with or without + in front"), luabind.OptionsArg(asked{}),
+			luabind.ReturnsList[*Route](routeType, "a list of routes"), g.routes),
+		luabind.Try0(luabind.Function{Name: "reload", Where: luabind.InHandler, Waits: true,
+			Doc:     "Reads the rates again. A file is read by itself when it has changed, a database in its time.",
+			Raises:  "before configure",
+			Example: "local ok, err = lcr.reload()"},
+			luabind.ReturnsBool("true, or nil and why they can't be read: the rates before remain"), g.reload),
+	}
+}
+
+var errNoRoute = errors.New("no carrier takes this number")
+
+func (g *generation) routes(c *luabind.Call, number string, o asked) ([]*Route, error) {
+	g.configured(c)
+	q := Query{At: c.Now(), Account: o.Account, MinQuality: o.MinQuality, Limit: o.Limit}
+	var err error
+	if o.At != nil {
+		if q.At, _, err = timeOf(o.At, g.list.Get().zone); err != nil {
+			c.Raise("option at %v", err)
+		}
+	}
+	if o.MaxCost != nil {
+		most, err := ParseCost(textOf(o.MaxCost))
+		if err != nil {
+			c.Raise("option max_cost %v", err)
+		}
+		q.MaxCost = &most
+	}
+	list, err := g.find(number, q)
+	if err != nil {
+		g.module.figures.none.Add(1)
+		return nil, err
+	}
+	g.module.figures.routed.Add(1)
+	return list, nil
+}
+
+// find makes the routes of a number.
+func (g *generation) find(number string, q Query) ([]*Route, error) {
+	number, err := numberOf(number)
+	if err != nil {
+		return nil, err
+	}
+	limit := q.Limit
+	q.Limit = 0 // a carrier without a gateway does not count
+	err = errNoRoute
+	var list []*Route
+	for _, offer := range g.list.Get().Offers(number, q) {
+		gateways, failed := g.gateways(offer.Carrier)
+		if failed != nil {
+			err = fmt.Errorf("carrier %s: %w", offer.Carrier, failed)
+			continue
+		}
+		list = g.appendRoutes(list, number, offer, gateways)
+		if limit--; limit == 0 {
+			break
+		}
+	}
+	if len(list) == 0 {
+		return nil, err
+	}
+	return list, nil
+}
+
+var errNoGateway = errors.New("it has no gateway: give carriers a set, or this one targets")
+
+// gateways are those of a carrier that are up, at least one.
+func (g *generation) gateways(carrier string) ([]destination, error) {
+	if own := g.own[carrier]; own != nil {
+		return own, nil
+	}
+	if g.set == "" || g.module.o.Gateways == nil {
+		return nil, errNoGateway
+	}
+	targets, err := g.module.o.Gateways.Gateways(g.set, carrier)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]destination, 0, len(targets))
+	for _, t := range targets {
+		uri := t.NextHop
+		if t.URI != "" {
+			uri = t.URI
+		}
+		if d, err := destinationOf(t, uri); err == nil {
+			list = append(list, d)
+		}
+	}
+	if len(list) == 0 {
+		return nil, errNoGateway
+	}
+	return list, nil
+}
+
+// nobody changes a number for carriers that want it as it is.
+var unchanged = &Carrier{}
+
+// appendRoutes appends a route for each gateway of an offer.
+func (g *generation) appendRoutes(list []*Route, number string, offer Offer, gateways []destination) []*Route {
+	c := g.carriers[offer.Carrier]
+	if c == nil {
+		c = unchanged
+	}
+	user := c.number(number)
+	for _, d := range gateways {
+		r := &Route{Offer: offer}
+		if d.base != nil {
+			r.target = *d.base
+		}
+		r.target.URI, r.target.Value = d.before+user+d.after, r
+		r.target.Gateway = ruled(r.target.Gateway)
+		list = append(list, r)
+	}
+	return list
+}
+
+// ruled is a gateway that is tried by our rule if it has none.
+func ruled(g *engine.Gateway) *engine.Gateway {
+	switch {
+	case g == nil:
+		return onlyRule
+	case g.Rule != nil:
+		return g
+	}
+	own := *g
+	own.Rule = rule
+	return &own
+}
+
+var onlyRule = &engine.Gateway{Rule: rule}
+
+func (g *generation) configured(c *luabind.Call) {
+	if g.list == nil {
+		c.Raise("there are no rates: call lcr.configure first")
+	}
+}
+
+func (g *generation) reload(c *luabind.Call) (bool, error) {
+	g.configured(c)
+	var err error
+	if g.said.IsFunction() {
+		err = g.list.Reload(g.said.Context(c))
+	} else {
+		c.Await(func(ctx context.Context) { err = g.list.Reload(ctx) })
+	}
+	return err == nil, err
+}
+
+// Metrics of the module.
+func (m *Module) Metrics() []luabind.Metric {
+	counter := func(result string, n *atomic.Uint64) luabind.Metric {
+		return luabind.Metric{Name: "lcr_lookups_total", Help: "Numbers that routes were asked for, by result.", Kind: luabind.Counter,
+			Labels: map[string]string{"result": result}, Value: func() float64 { return float64(n.Load()) }}
+	}
+	return slices.Concat(m.lists.Metrics(), []luabind.Metric{counter("routed", &m.figures.routed), counter("none", &m.figures.none)})
+}
+
+// zoneOf is a time zone by its name; "" is the process's.
+func zoneOf(name string) (*time.Location, error) {
+	if name == "" {
+		return time.Local, nil
+	}
+	return time.LoadLocation(name)
+}
