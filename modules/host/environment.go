@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/clients"
 )
 
@@ -34,6 +35,9 @@ type Environment struct {
 	// Quiet: modules send nothing by themselves, such as probes and keep-alives: in a spec that did
 	// not ask for it.
 	Quiet bool
+	// Made is a module that was made before, by its name; nil if there is none. Modules that work
+	// together find each other so, by an interface of the one that asks. Open makes nil find them.
+	Made func(name string) luabind.Opener
 	// Bulk runs f, which allocates much that stays and little that does not, such as a load of
 	// bindings. The command keeps the garbage collector from marking all of it again and again.
 	// Open makes nil call f.

@@ -40,6 +40,9 @@ func Open(plugins []Plugin, env Environment) (*Set, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	s := &Set{}
+	if env.Made == nil {
+		env.Made = s.made
+	}
 	for _, p := range plugins {
 		own := env
 		own.Log = log.With("module", p.Name)
@@ -53,6 +56,16 @@ func Open(plugins []Plugin, env Environment) (*Set, error) {
 		s.members = append(s.members, member{p.Name, m})
 	}
 	return s, nil
+}
+
+// made is a member, or nil.
+func (s *Set) made(name string) luabind.Opener {
+	for _, m := range s.members {
+		if m.name == name {
+			return m.module
+		}
+	}
+	return nil
 }
 
 // Offline creates modules that touch nothing outside the process, for checks, specs and references,

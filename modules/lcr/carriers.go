@@ -11,12 +11,14 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/proxy"
 )
 
-// Gateways finds the gateways of a carrier in a set that another module looks after, in the order
-// in which they are to be tried. An error: the carrier has none at present.
+// Gateways are sets of gateways that another module looks after: dispatch.
 type Gateways interface {
-	Gateways(set, carrier string) ([]*engine.Target, error)
+	// Carriers is nil for a set that does not exist; otherwise it calls each for the gateways that
+	// are up, in the order to try them, with their carrier.
+	Carriers(set string) func(random func() uint64, each func(carrier string, t *engine.Target))
 }
 
 // Carrier is how a carrier is reached.
@@ -33,14 +35,21 @@ const (
 	mostNumber = 64
 )
 
-// Rule is how routes are tried: one after the other, the next one while nobody has been reached.
-// A carrier that rang, or whose user is busy, was the right one.
+// rule is how routes are tried, as the gateways of dispatch are: one after the other, the next one
+// while nobody has been reached. A carrier whose user is busy was the right one.
 var rule = &engine.Rule{Order: engine.Serial, Failover: func(res *engine.Response) bool {
+	switch res.Cause() {
+	case proxy.CauseUnreachable, proxy.CauseFull:
+		return true
+	case "", proxy.CauseTimeout:
+	default:
+		return false
+	}
 	switch res.Code() {
-	case 500, 502, 503, 504:
-		return !res.Early()
 	case 408:
-		return !res.Early() && res.Cause() != ""
+		return !res.Early()
+	case 500, 502, 503, 504:
+		return true
 	}
 	return false
 }}

@@ -23,7 +23,9 @@ import (
 // Plugin is the module "lcr".
 func Plugin() host.Plugin {
 	return host.Plugin{Name: "lcr", New: func(env *host.Environment) (luabind.Opener, error) {
-		return NewModule(ModuleOptions{Clients: env.Clients, Data: env.Data, Log: env.Log}), nil
+		o := ModuleOptions{Clients: env.Clients, Data: env.Data, Log: env.Log}
+		o.Gateways, _ = env.Made("dispatch").(Gateways)
+		return NewModule(o), nil
 	}}
 }
 
@@ -58,18 +60,34 @@ func (*Module) Doc() string { return "Finds the cheapest carriers for a number."
 func (*Module) Name() string { return "lcr" }
 
 // Open makes the module of one script generation.
-func (m *Module) Open(*luabind.Host) (luabind.Module, error) { return &generation{module: m}, nil }
+func (m *Module) Open(h *luabind.Host) (luabind.Module, error) {
+	return &generation{module: m, host: h}, nil
+}
 
 // generation is the module in one script generation. All of it is set while the file loads.
 type generation struct {
-	module   *Module
-	agreed   luabind.Agreed[settings]
-	said     source.Said
-	list     *source.List[*Table]
-	release  func() error
-	set      string
+	module  *Module
+	host    *luabind.Host
+	agreed  luabind.Agreed[settings]
+	said    source.Said
+	list    *source.List[*Table]
+	release func() error
+	set     string
+	// Of the set, found when the generation begins to serve
+	gateways func(random func() uint64, each func(carrier string, t *engine.Target))
 	carriers map[string]*Carrier
 	own      map[string][]destination // of carriers that name their gateways
+}
+
+// Activate finds the set: dispatch, which comes before, has it then.
+func (g *generation) Activate() error {
+	if g.set == "" {
+		return nil
+	}
+	if g.gateways = g.module.o.Gateways.Carriers(g.set); g.gateways == nil {
+		return fmt.Errorf("carriers: dispatch has no set %q", g.set)
+	}
+	return nil
 }
 
 // Close gives the list back.
@@ -113,8 +131,6 @@ func (g *generation) Functions() []luabind.Function {
 	}
 }
 
-var errNoRoute = errors.New("no carrier takes this number")
-
 func (g *generation) routes(c *luabind.Call, number string, o asked) ([]*Route, error) {
 	g.configured(c)
 	q := Query{At: c.Now(), Account: o.Account, MinQuality: o.MinQuality, Limit: o.Limit}
@@ -131,7 +147,7 @@ func (g *generation) routes(c *luabind.Call, number string, o asked) ([]*Route, 
 		}
 		q.MaxCost = &most
 	}
-	list, err := g.find(number, q)
+	list, err := g.find(c, number, q)
 	if err != nil {
 		g.module.figures.none.Add(1)
 		return nil, err
@@ -141,82 +157,96 @@ func (g *generation) routes(c *luabind.Call, number string, o asked) ([]*Route, 
 }
 
 // find makes the routes of a number.
-func (g *generation) find(number string, q Query) ([]*Route, error) {
+func (g *generation) find(c *luabind.Call, number string, q Query) ([]*Route, error) {
 	number, err := numberOf(number)
 	if err != nil {
 		return nil, err
 	}
 	limit := q.Limit
 	q.Limit = 0 // a carrier without a gateway does not count
-	err = errNoRoute
+	offers := g.list.Get().Offers(number, q)
+	if len(offers) == 0 {
+		return nil, errNoRoute
+	}
+	up := g.up(c)
 	var list []*Route
-	for _, offer := range g.list.Get().Offers(number, q) {
-		gateways, failed := g.gateways(offer.Carrier)
-		if failed != nil {
-			err = fmt.Errorf("carrier %s: %w", offer.Carrier, failed)
+	for _, offer := range offers {
+		before := len(list)
+		if list = g.appendRoutes(list, number, offer, up); len(list) == before {
 			continue
 		}
-		list = g.appendRoutes(list, number, offer, gateways)
 		if limit--; limit == 0 {
 			break
 		}
 	}
 	if len(list) == 0 {
-		return nil, err
+		return nil, fmt.Errorf("%w: none of %d carriers", errNoGateway, len(offers))
 	}
 	return list, nil
 }
 
-var errNoGateway = errors.New("it has no gateway: give carriers a set, or this one targets")
+var (
+	errNoRoute   = errors.New("no carrier takes this number")
+	errNoGateway = errors.New("no gateway is up")
+)
 
-// gateways are those of a carrier that are up, at least one.
-func (g *generation) gateways(carrier string) ([]destination, error) {
-	if own := g.own[carrier]; own != nil {
-		return own, nil
+// ofCarrier is a gateway of a set.
+type ofCarrier struct {
+	carrier string
+	destination
+}
+
+// up are the gateways of the set that are up.
+func (g *generation) up(c *luabind.Call) (list []ofCarrier) {
+	if g.gateways == nil {
+		return nil
 	}
-	if g.set == "" || g.module.o.Gateways == nil {
-		return nil, errNoGateway
-	}
-	targets, err := g.module.o.Gateways.Gateways(g.set, carrier)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]destination, 0, len(targets))
-	for _, t := range targets {
+	g.gateways(func() uint64 { return g.host.Engine().Random(c.Lane()) }, func(carrier string, t *engine.Target) {
 		uri := t.NextHop
 		if t.URI != "" {
 			uri = t.URI
 		}
 		if d, err := destinationOf(t, uri); err == nil {
-			list = append(list, d)
+			list = append(list, ofCarrier{carrier, d})
 		}
-	}
-	if len(list) == 0 {
-		return nil, errNoGateway
-	}
-	return list, nil
+	})
+	return list
 }
 
 // nobody changes a number for carriers that want it as it is.
 var unchanged = &Carrier{}
 
-// appendRoutes appends a route for each gateway of an offer.
-func (g *generation) appendRoutes(list []*Route, number string, offer Offer, gateways []destination) []*Route {
+// appendRoutes appends a route for each gateway of an offer's carrier: its own, or those of the
+// set that are up.
+func (g *generation) appendRoutes(list []*Route, number string, offer Offer, up []ofCarrier) []*Route {
 	c := g.carriers[offer.Carrier]
 	if c == nil {
 		c = unchanged
 	}
 	user := c.number(number)
-	for _, d := range gateways {
-		r := &Route{Offer: offer}
-		if d.base != nil {
-			r.target = *d.base
+	if own := g.own[offer.Carrier]; own != nil {
+		for i := range own {
+			list = append(list, own[i].route(offer, user))
 		}
-		r.target.URI, r.target.Value = d.before+user+d.after, r
-		r.target.Gateway = ruled(r.target.Gateway)
-		list = append(list, r)
+		return list
+	}
+	for i := range up {
+		if up[i].carrier == offer.Carrier {
+			list = append(list, up[i].route(offer, user))
+		}
 	}
 	return list
+}
+
+// route is the route to a gateway for a user.
+func (d *destination) route(offer Offer, user string) *Route {
+	r := &Route{Offer: offer}
+	if d.base != nil {
+		r.target = *d.base
+	}
+	r.target.URI, r.target.Value = d.before+user+d.after, r
+	r.target.Gateway = ruled(r.target.Gateway)
+	return r
 }
 
 // ruled is a gateway that is tried by our rule if it has none.

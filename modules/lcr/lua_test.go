@@ -5,7 +5,6 @@ package lcr_test
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,25 +18,34 @@ import (
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/clients"
 	"github.com/sipscript/sipscript/modules/clients/drivers"
+	"github.com/sipscript/sipscript/modules/dispatch"
+	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/lcr"
 )
 
-// sets are gateways by set and carrier; a carrier that is missing has none that is up.
+// sets is one set, "pstn": gateways by their carrier. One that is missing is not up.
 type sets map[string][]*engine.Target
 
-func (s sets) Gateways(set, carrier string) ([]*engine.Target, error) {
-	if list := s[set+"/"+carrier]; list != nil {
-		return list, nil
+func (s sets) Carriers(set string) func(func() uint64, func(string, *engine.Target)) {
+	if set != "pstn" {
+		return nil
 	}
-	return nil, errors.New("none is up")
+	return func(random func() uint64, each func(string, *engine.Target)) {
+		random()
+		for carrier, list := range s {
+			for _, t := range list {
+				each(carrier, t)
+			}
+		}
+	}
 }
 
 var guarded = &engine.Gateway{Host: "x"}
 
 var known = sets{
-	"pstn/a": {{NextHop: "sip:10.0.3.1"}, {NextHop: "sips:10.0.3.2:5071", FromSocket: "udp:10.0.0.1:5060", Gateway: guarded}},
-	"pstn/b": {{URI: "sip:x:y@b.example.net;transport=tcp?X=y", NextHop: "sip:10.0.3.3"}, {NextHop: "tel:1"}},
-	"pstn/e": {{NextHop: "tel:1"}},
+	"a": {{NextHop: "sip:10.0.3.1"}, {NextHop: "sips:10.0.3.2:5071", FromSocket: "udp:10.0.0.1:5060", Gateway: guarded}},
+	"b": {{URI: "sip:x:y@b.example.net;transport=tcp?X=y", NextHop: "sip:10.0.3.3"}, {NextHop: "tel:1"}},
+	"e": {{NextHop: "tel:1"}},
 }
 
 func eval(t *testing.T, w *luabindtest.World, source string, want ...any) {
@@ -84,8 +92,8 @@ function route(req) end`, luabindtest.Modules(m), luabindtest.Lanes(2))
 		`return show(lcr.routes("33", { at = "2026-07-01T12:00:00Z", account = "vip", max_cost = "0.10" }))`: {"b 33 0.1 sip:33@b.example.net;transport=tcp"},
 		`return lcr.routes("+4930123")[2].attrs.x, lcr.routes("49")[1].attrs.x`:                              {"y", nil},
 		`return lcr.routes("+4930123")[3].quality`:                                                           {1.0},
-		`return show(lcr.routes("7"))`:                                                                       {"carrier d: none is up"},
-		`return show(lcr.routes("8"))`:                                                                       {"carrier e: it has no gateway: give carriers a set, or this one targets"},
+		`return show(lcr.routes("7"))`:                                                                       {"no gateway is up: none of 1 carriers"},
+		`return show(lcr.routes("8"))`:                                                                       {"no gateway is up: none of 1 carriers"},
 		`return lcr.routes("bob")`:                                                                           {nil, `"bob" is not a number`},
 		`return lcr.routes("")`:                                                                              {nil, `"" is not a number`},
 		`return lcr.routes("+")`:                                                                             {nil, `"+" is not a number`},
@@ -158,6 +166,11 @@ func TestConfigure(t *testing.T) {
 			}
 		})
 	}
+	_, err := luabindtest.Try(t, `require("lcr").configure { rates = {}, carriers = { set = "other" } } function route(req) end`,
+		luabindtest.Modules(lcr.NewModule(lcr.ModuleOptions{Gateways: known})))
+	if err == nil || !strings.Contains(err.Error(), `dispatch has no set "other"`) {
+		t.Errorf("%v", err)
+	}
 	w := luabindtest.New(t, "lcr = require 'lcr' function route(req) end", luabindtest.Modules(lcr.NewModule(lcr.ModuleOptions{})))
 	for _, source := range []string{`lcr.routes("1")`, `lcr.reload()`} {
 		t.Run(source, func(t *testing.T) {
@@ -180,7 +193,7 @@ func TestCalls(t *testing.T) {
 		"unavailable":          {[]int{503}, "", 200, "a1 a2"},
 		"a server error":       {[]int{500}, "", 200, "a1 a2"},
 		"silent":               {nil, "", 200, "a1 a2"},
-		"rang, then failed":    {[]int{180, 503}, "", 500, "a1"}, // RFC 3261 §16.7: 503 becomes 500
+		"rang, then failed":    {[]int{180, 503}, "", 200, "a1 a2"},
 		"busy":                 {[]int{486}, "", 486, "a1"},
 		"not found":            {[]int{404}, "", 404, "a1"},
 		"not found, but asked": {[]int{404}, `{ order = "serial", failover = { 404 } }`, 200, "a1 a2"},
@@ -220,6 +233,35 @@ end`, luabindtest.Modules(lcr.NewModule(lcr.ModuleOptions{})))
 			}
 		})
 	}
+}
+
+// The gateways of a set of dispatch: what is down is left out, of each carrier alone.
+func TestSetsOfDispatch(t *testing.T) {
+	modules, err := host.Offline([]host.Plugin{dispatch.Plugin(), lcr.Plugin()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := luabindtest.New(t, `lcr, dispatch = require "lcr", require "dispatch"
+dispatch.configure { sets = { pstn = { { next_hop = "10.0.3.1", carrier = "a" }, { next_hop = "10.0.3.2", carrier = "a", priority = 1 }, { next_hop = "10.0.3.3", carrier = "b" }, "10.0.3.4" } } }
+lcr.configure { rates = { { prefix = "49", carrier = "a", cost = 1 }, { prefix = "49", carrier = "b", cost = 2 } }, carriers = { set = "pstn", b = { strip = 1 } } }
+`+strings.Replace(list, "local function", "function", 1)+`function route(req)
+  req:record_route()
+  req:relay(lcr.routes(req.ruri.user))
+end`, luabindtest.Modules(modules...))
+	eval(t, w, `return show(lcr.routes("+4930"))`, "a 49 1 sip:+4930@10.0.3.1, a 49 1 sip:+4930@10.0.3.2, b 49 2 sip:4930@10.0.3.3")
+	eval(t, w, `dispatch.mark("pstn", "10.0.3.1", "disabled") return show(lcr.routes("+4930"))`, "a 49 1 sip:+4930@10.0.3.2, b 49 2 sip:4930@10.0.3.3")
+	asked := ""
+	w.Peer("10.0.3.2:5060", luabindtest.Answering(503))
+	w.Peer("10.0.3.3:5060", func(p *luabindtest.Peer, m *message.Message, in sim.Packet) {
+		if m.IsRequest() && m.Method() == message.MethodInvite {
+			asked = string(m.RequestURI())
+			p.Reply(m, in, 200, "")
+		}
+	})
+	if code := w.Code("INVITE", "sip:+4930@example.com", "Contact: <sip:alice@10.0.0.2>\r\n"); code != 200 || asked != "sip:4930@10.0.3.3" {
+		t.Errorf("%d by %s", code, asked)
+	}
+	eval(t, w, `dispatch.mark("pstn", "10.0.3.2", "down") dispatch.mark("pstn", "10.0.3.3", "down") return lcr.routes("+4930")`, nil, "no gateway is up: none of 2 carriers")
 }
 
 // execute runs statements in a new SQLite database, and returns its URL.
