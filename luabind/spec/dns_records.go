@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/miekg/dns"
+
+	"github.com/sipscript/sipscript/internal/dnstext"
 )
 
 // This file reads the records of t.dns: the fields are those that dns.lookup returns.
@@ -29,7 +31,7 @@ func (r *records) read(owner, kind string, v any, ttl uint32) error {
 			}
 			continue
 		case "TXT":
-			rr = &dns.TXT{Hdr: h, Txt: []string{f.text(x)}}
+			rr = &dns.TXT{Hdr: h, Txt: []string{dnstext.Quoted(f.text(x))}}
 		case "PTR":
 			rr = &dns.PTR{Hdr: h, Ptr: f.name(x)}
 		case "CNAME":
@@ -46,7 +48,7 @@ func (r *records) read(owner, kind string, v any, ttl uint32) error {
 				f.put("replacement", ".")
 			}
 			rr = &dns.NAPTR{Hdr: h, Order: f.number("order", 0), Preference: f.number("preference", 0), Flags: f.optional("flags"), Service: f.optional("service"),
-				Regexp: f.optional("regexp"), Replacement: f.name(f.m["replacement"])}
+				Regexp: dnstext.Quoted(f.optional("regexp")), Replacement: f.name(f.m["replacement"])}
 		default:
 			if !known {
 				return errors.New("there is no such type of records: A, AAAA, SRV, NAPTR, TXT, PTR, CNAME and MX are known")

@@ -10,6 +10,7 @@ import (
 	"github.com/sipscript/sipscript/modules/dialplan"
 	"github.com/sipscript/sipscript/modules/dispatch"
 	"github.com/sipscript/sipscript/modules/dns"
+	"github.com/sipscript/sipscript/modules/enum"
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/http"
 	"github.com/sipscript/sipscript/modules/jwt"
@@ -41,6 +42,7 @@ func Plugins() []host.Plugin {
 		dialplan.Plugin(),
 		rtpengine.Plugin(),
 		lcr.Plugin(),
+		enum.Plugin(),
 	}
 }
 

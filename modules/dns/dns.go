@@ -13,6 +13,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/sipscript/sipscript/engine/resolver"
+	"github.com/sipscript/sipscript/internal/dnstext"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/host"
 )
@@ -95,7 +96,7 @@ func value(rr dns.RR) any {
 	case *dns.AAAA:
 		return rr.AAAA.String()
 	case *dns.TXT:
-		return strings.Join(rr.Txt, "")
+		return dnstext.Raw(strings.Join(rr.Txt, ""))
 	case *dns.PTR:
 		return bare(rr.Ptr)
 	case *dns.CNAME:
@@ -106,7 +107,7 @@ func value(rr dns.RR) any {
 		return map[string]any{"priority": float64(rr.Priority), "weight": float64(rr.Weight), "port": float64(rr.Port), "target": bare(rr.Target)}
 	case *dns.NAPTR:
 		return map[string]any{"order": float64(rr.Order), "preference": float64(rr.Preference), "flags": rr.Flags, "service": rr.Service,
-			"regexp": rr.Regexp, "replacement": bare(rr.Replacement)}
+			"regexp": dnstext.Raw(rr.Regexp), "replacement": bare(rr.Replacement)}
 	}
 	return nil
 }

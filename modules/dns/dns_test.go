@@ -18,6 +18,8 @@ host.example.com. 60 IN A 192.0.2.1
 host.example.com. 60 IN A 192.0.2.2
 host.example.com. 60 IN AAAA 2001:db8::1
 t.example.com. 60 IN TXT "v=1; " "x"
+q.example.com. 60 IN TXT "say \"a\\b\""
+8.4.e164.arpa. 60 IN NAPTR 10 20 "u" "E2U+sip" "!^(.*)$!sip:\\1@example.com!" .
 _sip._udp.example.com. 60 IN SRV 1 2 5060 host.example.com.
 9.4.e164.arpa. 60 IN NAPTR 10 20 "u" "E2U+sip" "!^.*$!sip:bob@example.com!" .
 1.2.0.192.in-addr.arpa. 60 IN PTR host.example.com.
@@ -68,6 +70,8 @@ func TestLookup(t *testing.T) {
 		`local l = dns.lookup("host.example.com", "A") table.sort(l) return l`:                         {[]any{"192.0.2.1", "192.0.2.2"}},
 		`return dns.lookup("host.example.com", "AAAA")`:                                                {[]any{"2001:db8::1"}},
 		`return dns.lookup("t.example.com", "TXT")`:                                                    {[]any{"v=1; x"}},
+		`return dns.lookup("q.example.com", "TXT")`:                                                    {[]any{`say "a\b"`}},
+		`return dns.lookup("8.4.e164.arpa", "NAPTR")[1].regexp`:                                        {`!^(.*)$!sip:\1@example.com!`},
 		`return dns.lookup("_sip._udp.example.com", "SRV")`:                                            {[]any{map[string]any{"priority": 1.0, "weight": 2.0, "port": 5060.0, "target": "host.example.com"}}},
 		`return dns.lookup("9.4.e164.arpa", "NAPTR")[1].regexp`:                                        {"!^.*$!sip:bob@example.com!"},
 		`return dns.lookup("9.4.e164.arpa", "NAPTR")[1].replacement`:                                   {"."},
