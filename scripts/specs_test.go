@@ -6,11 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sipscript/sipscript/luabind"
-	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/luabind/spec"
-	"github.com/sipscript/sipscript/modules/auth"
-	"github.com/sipscript/sipscript/modules/registrar"
+	"github.com/sipscript/sipscript/modules/all"
 	"github.com/sipscript/sipscript/scripts"
 )
 
@@ -24,9 +21,7 @@ func TestSpecs(t *testing.T) {
 			t.Errorf("%s has no spec", name)
 		}
 	}
-	o := spec.Options{Seed: 1, Modules: func(spec.Outside) ([]luabind.Opener, error) {
-		return []luabind.Opener{luabindtest.Must(auth.New(auth.Options{})), luabindtest.Must(registrar.New(registrar.Options{}))}, nil
-	}}
+	o := spec.Options{Seed: 1, Modules: all.ForSpec}
 	for _, file := range files {
 		tests, err := spec.File(file, o, func(r spec.Result) {
 			t.Run(r.File+": "+r.Name, func(t *testing.T) {

@@ -3,35 +3,24 @@
 --
 -- carrier  where calls to numbers go
 
-local registrar = require "registrar"
+local dialplan, registrar = require "dialplan", require "registrar"
 
 local CARRIER = sip.args.carrier or "sip:10.0.3.1"
-local COUNTRY, AREA, COMPANY = "+49", "30", "+4930555"   -- extensions follow the company's number
-local BLOCKED = { "^%+49900", "^%+49137" }               -- what costs extra
-local EMERGENCY = { ["110"] = true, ["112"] = true }
+local HABITS = { country = "49", area = "30" }           -- how numbers are dialled where we are
+local COMPANY = "+4930555"                               -- extensions follow the company's number
 
--- The first rule that fits counts.
-local RULES = {
-  { "^%+(%d+)$", "+%1" },
-  { "^00(%d+)$", "+%1" },
-  { "^0(%d+)$", COUNTRY .. "%1" },
-  { "^(%d%d%d%d+)$", COUNTRY .. AREA .. "%1" },
-}
+dialplan.configure { plans = {
+  special = {
+    { match = "^(110|112)$", attrs = { emergency = true } },
+    { prefix = "+49900", attrs = { blocked = true } },   -- what costs extra
+    { prefix = "+49137", attrs = { blocked = true } },
+  },
+} }
 
-local function normalize(dialled)
-  local digits = dialled:gsub("[%s%-%.%(%)/]", "")
-  if EMERGENCY[digits] then return digits end
-  for _, rule in ipairs(RULES) do
-    local number, fits = digits:gsub(rule[1], rule[2])
-    if fits > 0 then return number end
-  end
-end
-
-local function is_blocked(number)
-  for _, pattern in ipairs(BLOCKED) do
-    if number:find(pattern) then return true end
-  end
-  return false
+-- What is special about a number: a table.
+local function about(number)
+  local known, attrs = dialplan.translate("special", number)
+  return known and attrs or {}
 end
 
 ---@param req sip.request
@@ -42,14 +31,16 @@ function route(req)
 
   req:record_route()
   local dialled = req.ruri.user or ""
-  -- Extensions have three digits, and users have names.
-  if dialled:find("^%d%d%d$") and not EMERGENCY[dialled] or dialled:find("%a") then
-    return req:relay(registrar.lookup(req.ruri))
+  local number = dialled
+  if not about(dialled).emergency then
+    -- Extensions have three digits, and users have names.
+    if dialled:find("^%d%d%d$") or dialled:find("%a") then
+      return req:relay(registrar.lookup(req.ruri))
+    end
+    number = dialplan.e164(dialled, HABITS)
   end
-
-  local number = normalize(dialled)
   if not number then return req:reply(484) end             -- Address Incomplete
-  if is_blocked(number) then return req:reply(403) end
+  if about(number).blocked then return req:reply(403) end
   local extension = (req.from.uri.user or ""):match("^%d%d%d$")
   if not extension then return req:reply(403) end
 
