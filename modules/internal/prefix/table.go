@@ -2,8 +2,6 @@ package prefix
 
 // The table, and looking it up.
 
-import "math/bits"
-
 const (
 	// fan is how many keys of one level are below one of the next: two cache lines.
 	fan = 16
@@ -20,12 +18,17 @@ type node struct {
 
 // Table is a set of prefixes, each with a run of entries. It is never changed.
 type Table struct {
-	nodes   []node // by key
+	nodes   []node // by key; filled up with afterAll to a multiple of leaf
+	size    int    // of nodes, without what fills up
 	entries int
 	// levels are a tree without pointers: the first has the key of every leaf-th node, each of the
-	// others that of every fan-th key of the level before; the last has at most fan.
+	// others that of every fan-th key of the level before; the last has at most fan. Each is filled
+	// up with afterAll to a multiple of fan.
 	levels [][]Key
 }
+
+// afterAll comes after all keys.
+const afterAll = Key(1<<64 - 1)
 
 // Build makes a table of keys, which may be there several times. order says where the entries are:
 // order[j] is the index in keys of the j-th entry by prefix, in the order given for equal ones. It
@@ -39,7 +42,7 @@ func Build(keys []Key) (t *Table, order []int32) {
 			distinct++
 		}
 	}
-	t = &Table{nodes: make([]node, 0, distinct), entries: len(items)}
+	t = &Table{nodes: make([]node, 0, roundUp(distinct, leaf)), size: distinct, entries: len(items)}
 	for i, x := range items {
 		order[i] = x.index
 		if i == 0 || x.key != items[i-1].key {
@@ -47,21 +50,38 @@ func Build(keys []Key) (t *Table, order []int32) {
 		}
 		Breathe(i)
 	}
-	last := make([]Key, 0, (distinct+leaf-1)/leaf)
-	for i := 0; i < distinct; i += leaf {
-		last = append(last, t.nodes[i].key)
+	for len(t.nodes) < cap(t.nodes) {
+		t.nodes = append(t.nodes, node{key: afterAll})
 	}
-	t.levels = append(t.levels, last)
-	for len(last) > fan {
-		next := make([]Key, 0, (len(last)+fan-1)/fan)
-		for i := 0; i < len(last); i += fan {
-			next = append(next, last[i])
-		}
-		t.levels = append(t.levels, next)
-		last = next
-	}
+	t.climb()
 	return t, order
 }
+
+// climb makes the levels above the nodes.
+func (t *Table) climb() {
+	last := make([]Key, 0, roundUp(len(t.nodes)/leaf, fan))
+	for i := 0; i < len(t.nodes); i += leaf {
+		last = append(last, t.nodes[i].key)
+	}
+	for {
+		count := len(last)
+		for len(last) < cap(last) {
+			last = append(last, afterAll)
+		}
+		t.levels = append(t.levels, last)
+		if count <= fan {
+			return
+		}
+		next := make([]Key, 0, roundUp((count+fan-1)/fan, fan))
+		for i := 0; i < count; i += fan {
+			next = append(next, last[i])
+		}
+		last = next
+	}
+}
+
+// roundUp is the next multiple of m.
+func roundUp(n, m int) int { return (n + m - 1) / m * m }
 
 // add appends the next key in order: its prefixes are on the way up from the one before it.
 func (t *Table) add(k Key, first int32) {
@@ -73,7 +93,7 @@ func (t *Table) add(k Key, first int32) {
 }
 
 // Len is how many different prefixes there are.
-func (t *Table) Len() int { return len(t.nodes) }
+func (t *Table) Len() int { return t.size }
 
 // Key is the i-th prefix.
 func (t *Table) Key(i int) Key { return t.nodes[i].key }
@@ -81,7 +101,7 @@ func (t *Table) Key(i int) Key { return t.nodes[i].key }
 // Entries are where the entries of the i-th prefix are: from the first up to the second, not
 // included.
 func (t *Table) Entries(i int) (from, to int) {
-	if i+1 < len(t.nodes) {
+	if i+1 < t.size {
 		return int(t.nodes[i].first), int(t.nodes[i+1].first)
 	}
 	return int(t.nodes[i].first), t.entries
@@ -108,34 +128,43 @@ func (t *Table) Up(i int) int { return int(t.nodes[i].parent) }
 
 // before is the last prefix in order that is not after the number, -1 for none.
 //
-// It counts without a branch that depends on the keys, which would be predicted wrongly each time.
+// It halves each block by conditional moves: branches that depend on the keys would be predicted
+// wrongly half of the time.
 func (t *Table) before(number Key) int {
-	at := 0
-	for l := len(t.levels) - 1; l >= 0; l-- {
-		level := t.levels[l]
-		from := at * fan
-		at = from - 1
-		for _, k := range level[from:min(from+fan, len(level))] {
-			at += notAfter(k, number)
-		}
-		if at < from {
-			return -1 // before all: on the highest level only
-		}
-	}
-	if len(t.nodes) == 0 {
+	if t.size == 0 {
 		return -1
 	}
-	from := at * leaf
-	at = from - 1
-	part := t.nodes[from:min(from+leaf, len(t.nodes))]
-	for i := range part {
-		at += notAfter(part[i].key, number)
+	at := 0
+	for l := len(t.levels) - 1; l >= 0; l-- {
+		block := (*[fan]Key)(t.levels[l][at*fan:])
+		i := 0
+		if block[8] <= number {
+			i = 8
+		}
+		if block[(i+4)&(fan-1)] <= number {
+			i += 4
+		}
+		if block[(i+2)&(fan-1)] <= number {
+			i += 2
+		}
+		if block[(i+1)&(fan-1)] <= number {
+			i++
+		}
+		at = at*fan + i
 	}
-	return at
-}
-
-// notAfter is 1 if a is not greater than b, otherwise 0.
-func notAfter(a, b Key) int {
-	_, less := bits.Sub64(uint64(b), uint64(a), 0)
-	return 1 - int(less)
+	block := (*[leaf]node)(t.nodes[at*leaf:])
+	i := 0
+	if block[4].key <= number {
+		i = 4
+	}
+	if block[(i+2)&(leaf-1)].key <= number {
+		i += 2
+	}
+	if block[(i+1)&(leaf-1)].key <= number {
+		i++
+	}
+	if block[i&(leaf-1)].key > number {
+		return -1 // it is before all
+	}
+	return at*leaf + i
 }
