@@ -11,7 +11,6 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
-	"github.com/sipscript/sipscript/engine/proxy"
 )
 
 // Gateways are sets of gateways that another module looks after: dispatch.
@@ -37,22 +36,7 @@ const (
 
 // rule is how routes are tried, as the gateways of dispatch are: one after the other, the next one
 // while nobody has been reached. A carrier whose user is busy was the right one.
-var rule = &engine.Rule{Order: engine.Serial, Failover: func(res *engine.Response) bool {
-	switch res.Cause() {
-	case proxy.CauseUnreachable, proxy.CauseFull:
-		return true
-	case "", proxy.CauseTimeout:
-	default:
-		return false
-	}
-	switch res.Code() {
-	case 408:
-		return !res.Early()
-	case 500, 502, 503, 504:
-		return true
-	}
-	return false
-}}
+var rule = &engine.Rule{Order: engine.Serial, Failover: (*engine.Response).Failed}
 
 // destination is a gateway, ready for numbers.
 type destination struct {
