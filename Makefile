@@ -17,7 +17,7 @@ TALLY  := $(GO) run ./internal/testcount -add $(COUNTS)
 docs:
 	$(GO) run ./internal/docs/generate
 
-.PHONY: docs test build vet lint cross portable plain race simulate beside fuzz hostile interop bench phones redis postgres mariadb rtpengine lua51 counts clean
+.PHONY: docs test build vet lint cross portable plain race simulate beside fuzz hostile interop bench phones redis postgres mariadb rtpengine lua51 fail2ban counts clean
 
 test: clean vet lint cross portable plain race simulate beside
 	@$(GO) run ./internal/testcount -sum $(COUNTS)
@@ -48,7 +48,7 @@ portable: | bin
 
 # All tests run with the race detector. Those of packages with tests that it can't hold for (ceilings on allocations and memory) run without it, too.
 # Interop has its own target: it tests a binary.
-race: redis postgres mariadb rtpengine lua51 | bin
+race: redis postgres mariadb rtpengine lua51 fail2ban | bin
 	$(GO) test -race -timeout 14m -shuffle=on -json $$($(GO) list ./... | grep -v /internal/interop) | $(TALLY)
 
 plain: | bin
@@ -101,6 +101,10 @@ rtpengine:
 # What scripts get of Lua 5.1 is compared with the real one.
 lua51:
 	@command -v lua5.1 >/dev/null || ./.ci/install lua5.1 || true
+
+# The shipped filter is tried with the program that reads it.
+fail2ban:
+	@command -v fail2ban-regex >/dev/null || ./.ci/install fail2ban || true
 
 clean:
 	@rm -f $(COUNTS)

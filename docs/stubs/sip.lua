@@ -857,6 +857,7 @@ function sip.spawn(fn) end
 ---@overload fun(event: "stop", fn: fun(why: string), options?: sip.on.options)
 ---@overload fun(event: "acl.added", fn: fun(list: string, address: string, note?: string), options?: sip.on.options)
 ---@overload fun(event: "acl.removed", fn: fun(list: string, address: string), options?: sip.on.options)
+---@overload fun(event: "limit.banned", fn: fun(ip: string, why: string), options?: sip.on.options)
 ---@overload fun(event: "auth.failed", fn: fun(user: string, source: string, reason: string), options?: sip.on.options)
 ---@overload fun(event: "auth.banned", fn: fun(source: string, user?: string, seconds: number), options?: sip.on.options)
 ---@overload fun(event: "registrar.bound", fn: fun(aor: string, binding: registrar.binding), options?: sip.on.options)

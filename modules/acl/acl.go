@@ -20,6 +20,7 @@ import (
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transport"
+	"github.com/sipscript/sipscript/internal/glob"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/clients"
 	"github.com/sipscript/sipscript/modules/source"
@@ -271,7 +272,7 @@ func (g gate) Hear(_ transport.Kind, _ netip.AddrPort, m *message.Message) bool 
 
 func (a *ACL) namesAgent(list []*rule, agent []byte) bool {
 	for _, x := range list {
-		if !x.gone.Load() && !x.except && (x.entry.Expires.IsZero() || a.now().Before(x.entry.Expires)) && matches(x.text, agent) {
+		if !x.gone.Load() && !x.except && (x.entry.Expires.IsZero() || a.now().Before(x.entry.Expires)) && glob.Match(x.text, agent) {
 			return true
 		}
 	}

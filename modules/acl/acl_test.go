@@ -275,17 +275,3 @@ func TestJournalIsWrittenAnew(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 }
-
-func TestMatches(t *testing.T) {
-	for _, row := range []struct {
-		pattern, text string
-		want          bool
-	}{{"*scan*", "A SCANner", true}, {"scan*", "a scan", false}, {"a*b*c", "aXbXbYc", true}, {"a*b*c", "aXcXb", false}, {"", "", true}, {"x", "X", true},
-		{"x", "xx", false}, {"*", "", true}, {"**x", "yx", true}} {
-		t.Run(row.pattern+" "+row.text, func(t *testing.T) {
-			if matches(row.pattern, []byte(row.text)) != row.want {
-				t.Errorf("want %v", row.want)
-			}
-		})
-	}
-}

@@ -14,8 +14,9 @@ import (
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/http"
 	"github.com/sipscript/sipscript/modules/jwt"
-	"github.com/sipscript/sipscript/modules/nat"
 	"github.com/sipscript/sipscript/modules/lcr"
+	"github.com/sipscript/sipscript/modules/limit"
+	"github.com/sipscript/sipscript/modules/nat"
 	"github.com/sipscript/sipscript/modules/redis"
 	registrar "github.com/sipscript/sipscript/modules/registrar/plugin"
 	"github.com/sipscript/sipscript/modules/rtpengine"
@@ -28,6 +29,7 @@ import (
 func Plugins() []host.Plugin {
 	return []host.Plugin{
 		acl.Plugin(),
+		limit.Plugin(),
 		auth.Plugin(),
 		registrar.Plugin(),
 		uac.Plugin(),

@@ -30,7 +30,8 @@ func (s *service) emit(e Event) {
 }
 
 // warn logs what a source did, once a minute: guessing must be visible, and must not fill the log.
-func (s *service) warn(q *Question, what, user string, more ...any) {
+// The filter in contrib/fail2ban reads offence.
+func (s *service) warn(q *Question, offence, what, user string, more ...any) {
 	if q.engine == nil {
 		return
 	}
@@ -39,7 +40,7 @@ func (s *service) warn(q *Question, what, user string, more ...any) {
 		return
 	}
 	// The message may be gone by now
-	args := []any{"source", q.Source.Unmap(), "user", cut(user), "suppressed", silent}
+	args := []any{"source", q.Source.Unmap(), "offence", offence, "user", cut(user), "suppressed", silent}
 	q.engine.Log().Warn("auth: "+what, append(args, more...)...)
 }
 

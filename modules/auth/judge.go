@@ -117,19 +117,19 @@ func (t *attempt) failed(user string) {
 	bannedUser, bannedSource := a.guesses.failed(t.whom, &a.policy.Limits, t.q.Now)
 	source := t.q.Source.Unmap().String()
 	a.emit(Event{Kind: EventFailed, User: user, Source: source, Reason: Failed})
-	a.warn(&t.q, "wrong password, or no such user", user)
+	a.warn(&t.q, "password", "wrong password, or no such user", user)
 	if !t.proven {
 		return
 	}
 	if bannedUser {
 		a.figures.bans.Add(1)
 		a.emit(Event{Kind: EventBanned, User: user, Source: source, Left: a.policy.Limits.Ban})
-		a.warn(&t.q, "too many wrong passwords: banned the user at this source", user, "ban", a.policy.Limits.Ban)
+		a.warn(&t.q, "guessing", "too many wrong passwords: banned the user at this source", user, "ban", a.policy.Limits.Ban)
 	}
 	if bannedSource {
 		a.figures.bans.Add(1)
 		a.emit(Event{Kind: EventBanned, Source: source, Left: a.policy.Limits.Ban})
-		a.warn(&t.q, "too many wrong passwords: banned the source", user, "ban", a.policy.Limits.Ban)
+		a.warn(&t.q, "guessing", "too many wrong passwords: banned the source", user, "ban", a.policy.Limits.Ban)
 	}
 }
 

@@ -172,7 +172,7 @@ func (a *Auth) check(req *engine.Request, w *Want, by waits) (v Verdict, err err
 	if !may {
 		a.figures.identity.Add(1)
 		a.emit(Event{Kind: EventFailed, User: v.User, Source: q.Source.Unmap().String(), Reason: Identity})
-		a.warn(&q, "the user may not use the identity claimed", v.User)
+		a.warn(&q, "identity", "the user may not use the identity claimed", v.User)
 		return Verdict{Reason: Identity, User: v.User}, nil
 	}
 	a.figures.accepted.Add(1)

@@ -338,7 +338,7 @@ func (t *attempt) refused() Verdict {
 		left = g.banned(g.whom(t.q.Source, t.creds.user, true), t.q.Now)
 	}
 	if left > 0 {
-		t.auth.warn(&t.q, "refused, as banned", string(t.creds.user), "left", left.Round(time.Second))
+		t.auth.warn(&t.q, "guessing", "refused, as banned", string(t.creds.user), "left", left.Round(time.Second))
 		return Verdict{Reason: Banned, User: string(t.creds.user), Left: left}
 	}
 	return Verdict{}

@@ -1,10 +1,10 @@
-package acl
+// Package glob matches patterns with "*".
+package glob
 
-// Patterns with "*".
-
-// matches reports whether a text fits a pattern in lower case, in which "*" stands for any bytes.
-// It goes back to the last star at most, so its time is bounded by the product of the lengths.
-func matches(pattern string, text []byte) bool {
+// Match reports whether a text, in any case, fits a pattern in lower case, in which "*" stands for
+// any bytes. It goes back to the last star at most, so its time is bounded by the product of the
+// lengths.
+func Match(pattern string, text []byte) bool {
 	p, t, star, from := 0, 0, -1, 0
 	for t < len(text) {
 		switch {

@@ -1,0 +1,132 @@
+package limit
+
+// The module in the command: its flags, its commands, its admin API, and its figures.
+
+import (
+	"errors"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/host"
+	"github.com/sipscript/sipscript/modules/trust"
+)
+
+// Plugin is the module "limit".
+func Plugin() host.Plugin {
+	return host.Plugin{Name: "limit", Commands: []host.Command{bansCommand()}, New: func(env *host.Environment) (luabind.Opener, error) {
+		o := Options{Log: env.Log, Clients: env.Clients, Data: env.Data, Lists: func() trust.Lists { return host.Find[trust.Lists](env) }}
+		if env.Redis != "" {
+			share, err := OpenRedis(env.Clients, string(env.Redis))
+			if err != nil {
+				return nil, env.Redis.Explain("redis", err)
+			}
+			o.Share = share
+		}
+		return New(o), nil
+	}}
+}
+
+// API is GET /bans, and DELETE /bans?ip=ADDRESS.
+func (l *Limit) API() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /bans", func(w http.ResponseWriter, _ *http.Request) {
+		type shown struct {
+			Source string    `json:"source"`
+			Why    string    `json:"why"`
+			Since  time.Time `json:"since"`
+			Left   float64   `json:"left_seconds"`
+			Drops  uint64    `json:"dropped"`
+		}
+		list := []shown{}
+		for _, b := range l.Bans() {
+			source := b.Source.String()
+			if b.Source.IsSingleIP() {
+				source = b.Source.Addr().String()
+			}
+			list = append(list, shown{source, b.Why, b.Since.UTC(), b.Left.Seconds(), b.Drops})
+		}
+		host.Answer(w, http.StatusOK, map[string]any{"bans": list})
+	})
+	mux.HandleFunc("DELETE /bans", func(w http.ResponseWriter, r *http.Request) {
+		text := r.URL.Query().Get("ip")
+		a, err := netip.ParseAddr(text)
+		if p, bad := netip.ParsePrefix(text); err != nil && bad == nil {
+			a, err = p.Addr(), nil
+		}
+		switch {
+		case err != nil:
+			host.Refuse(w, http.StatusBadRequest, errors.New("expected ?ip= with an address"))
+		case !l.Unban(a):
+			host.Refuse(w, http.StatusNotFound, errors.New(text+" is not banned"))
+		default:
+			host.Answer(w, http.StatusOK, map[string]any{"source": text})
+		}
+	})
+	return mux
+}
+
+func bansCommand() host.Command {
+	return host.Command{Name: "bans", Usage: "show and end the bans of a running server", Sub: []host.Command{
+		{Name: "list", Usage: "show who is not heard, why and for how long, as JSON", Remote: true, Run: func(c *host.Invocation) error {
+			if len(c.Args) > 0 {
+				return host.Usagef("%s takes no argument: found %q", c.Command, c.Args[0])
+			}
+			return showBans(c)
+		}},
+		{Name: "remove", Usage: "hear a source again", Args: "ADDRESS", Remote: true, Run: func(c *host.Invocation) error {
+			if len(c.Args) != 1 {
+				return host.Usagef("%s: expected one address", c.Command)
+			}
+			_, err := c.Ask(http.MethodDelete, "/api/v1/limit/bans?ip="+url.QueryEscape(c.Args[0]), nil)
+			return err
+		}},
+	}, Remote: true, Run: func(c *host.Invocation) error {
+		if len(c.Args) > 0 {
+			return host.Usagef("%s: unknown command %q; the commands are list and remove", c.Command, c.Args[0])
+		}
+		return showBans(c)
+	}}
+}
+
+func showBans(c *host.Invocation) error {
+	text, err := c.Get("/api/v1/limit/bans")
+	if err != nil {
+		return err
+	}
+	_, err = c.Stdout.Write(text)
+	return err
+}
+
+// Metrics of the limits.
+func (l *Limit) Metrics() []luabind.Metric {
+	counter := func(name, help string, labels map[string]string, get func() uint64) luabind.Metric {
+		return luabind.Metric{Name: name, Help: help, Kind: luabind.Counter, Labels: labels, Value: func() float64 { return float64(get()) }}
+	}
+	gauge := func(name, help string, get func() float64) luabind.Metric {
+		return luabind.Metric{Name: name, Help: help, Kind: luabind.Gauge, Value: get}
+	}
+	const checks, helpChecks = "limit_checks_total", "Calls of limit.rate and limit.window, by outcome."
+	list := []luabind.Metric{
+		counter(checks, helpChecks, map[string]string{"outcome": "ok"}, l.passed.Load),
+		counter(checks, helpChecks, map[string]string{"outcome": "refused"}, l.refused.Load),
+		counter("limit_flooded_total", "Messages beyond what one source may send.", nil, l.flooded.Load),
+		counter("limit_calls_refused_total", "Calls beyond what all may make.", nil, l.total.Load),
+		gauge("limit_bans", "Sources that are not heard.", func() float64 { return float64(len(l.Bans())) }),
+		gauge("limit_keys", "Keys that are counted.", func() float64 { return float64(l.keys.Len()) }),
+		counter("limit_keys_lost_total", "Keys that were forgotten although they mattered.", nil, l.keys.Lost),
+	}
+	if s := l.shared; s != nil {
+		list = append(list, counter("limit_shared_total", "Keys whose counts other nodes were told.", nil, s.synced.Load),
+			counter("limit_unshared_total", "Keys whose counts other nodes could not be told.", nil, s.overflow.Load),
+			gauge("limit_away_seconds", "For how long what is counted can't be shared, 0 while it can.", func() float64 {
+				if since := s.away.Load(); since != 0 {
+					return time.Since(time.Unix(0, since)).Seconds()
+				}
+				return 0
+			}))
+	}
+	return list
+}

@@ -1,0 +1,124 @@
+package limit
+
+// Sharing by Redis.
+
+import (
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/sipscript/sipscript/modules/clients"
+	client "github.com/sipscript/sipscript/modules/clients/redis"
+)
+
+// The scripts return what all have counted, in Redis' own time: nodes need not have the same. A
+// bucket may be in debt by a minute.
+const (
+	rateScript = `local t = redis.call('TIME')
+local now, step = t[1] * 1000000 + t[2], tonumber(ARGV[1])
+local at = tonumber(redis.call('GET', KEYS[1]) or now)
+if at < now then at = now end
+at = math.min(at + ARGV[3] * step, now + ARGV[2] * step + 60000000)
+if at - now >= 1 then redis.call('SET', KEYS[1], string.format('%.0f', at), 'PX', string.format('%.0f', math.ceil((at - now) / 1000))) end
+return string.format('%.0f', at - now)`
+	windowScript = `local n = redis.call('INCRBY', KEYS[1], ARGV[2])
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) left = tonumber(ARGV[1]) end
+return { n, left }`
+)
+
+// redisShare is a Share.
+type redisShare struct {
+	c            *client.Client
+	rate, window string // hashes of the scripts
+}
+
+// OpenRedis shares by the server with a URL. It connects with the first batch.
+func OpenRedis(pool *clients.Pool, url string) (Share, error) {
+	c, err := client.Open(pool, url, syncTime)
+	if err != nil {
+		return nil, err
+	}
+	return &redisShare{c, hashOf(rateScript), hashOf(windowScript)}, nil
+}
+
+func hashOf(script string) string {
+	sum := sha1.Sum([]byte(script))
+	return hex.EncodeToString(sum[:])
+}
+
+// Close closes the connections.
+func (r *redisShare) Close() error { return r.c.Close() }
+
+// command is the script's call for an item. What a key counts is part of its name, so that it can't
+// be something else.
+func (r *redisShare) command(i *Item) []string {
+	if i.Rate != nil {
+		step := max(1, i.Rate.Interval.Microseconds())
+		return []string{"EVALSHA", r.rate, "1", fmt.Sprintf("sipscript:limit:r:%d:%d:%s", step, i.Rate.Burst, i.Name), strconv.FormatInt(step, 10),
+			strconv.Itoa(i.Rate.Burst), strconv.Itoa(i.Count)}
+	}
+	return []string{"EVALSHA", r.window, "1", fmt.Sprintf("sipscript:limit:w:%d:%d:%s", i.Most, i.Per.Milliseconds(), i.Name),
+		strconv.FormatInt(i.Per.Milliseconds(), 10), strconv.Itoa(i.Count)}
+}
+
+// Sync implements Share.
+func (r *redisShare) Sync(ctx context.Context, items []Item) ([]State, error) {
+	commands := make([][]string, len(items))
+	for i := range items {
+		commands[i] = r.command(&items[i])
+	}
+	answers, err := r.c.Pipeline(ctx, commands...)
+	if err != nil {
+		return nil, err
+	}
+	if len(answers) > 0 && answers[0].Error() != nil && strings.Contains(answers[0].Error().Error(), "NOSCRIPT") {
+		// The server was started anew: none of the commands did anything
+		for _, text := range []string{rateScript, windowScript} {
+			if _, err := r.c.Call(ctx, "SCRIPT", "LOAD", text); err != nil {
+				return nil, err
+			}
+		}
+		if answers, err = r.c.Pipeline(ctx, commands...); err != nil {
+			return nil, err
+		}
+	}
+	states := make([]State, len(items))
+	for i := range items {
+		states[i], err = stateOf(&items[i], &answers[i])
+		if err != nil && answers[i].NonRedisError() != nil {
+			return nil, err
+		}
+		states[i].Err = err
+	}
+	return states, nil
+}
+
+var errAnswer = errors.New("limit: Redis answers something else")
+
+func stateOf(i *Item, a *rueidis.RedisResult) (s State, err error) {
+	if i.Rate != nil {
+		text, err := a.ToString()
+		if err != nil {
+			return s, err
+		}
+		n, err := strconv.ParseInt(text, 10, 64)
+		s.Left = time.Duration(n) * time.Microsecond
+		return s, err
+	}
+	list, err := a.AsIntSlice()
+	if err != nil {
+		return s, err
+	}
+	if len(list) != 2 {
+		return s, errAnswer
+	}
+	return State{Count: int(list[0]), Left: time.Duration(list[1]) * time.Millisecond}, nil
+}
