@@ -19,7 +19,7 @@ type Flood struct {
 	// Ban is for how long a source that sends more is not heard; 0: only what is too much is
 	// dropped.
 	Ban    time.Duration
-	Except   []string      // lists of acl whose senders are not counted
+	Except []string // lists of acl whose senders are not counted
 }
 
 // Total bounds what all sources send.
