@@ -11,6 +11,7 @@ import (
 	"github.com/sipscript/sipscript/modules/dispatch"
 	"github.com/sipscript/sipscript/modules/dns"
 	"github.com/sipscript/sipscript/modules/enum"
+	"github.com/sipscript/sipscript/modules/geo"
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/http"
 	"github.com/sipscript/sipscript/modules/jwt"
@@ -30,6 +31,7 @@ func Plugins() []host.Plugin {
 	return []host.Plugin{
 		acl.Plugin(),
 		limit.Plugin(),
+		geo.Plugin(),
 		auth.Plugin(),
 		registrar.Plugin(),
 		uac.Plugin(),
