@@ -1,8 +1,8 @@
 //go:build linux
 
-// Guard compares what it costs to say no: Kamailio's permissions, pike and htable with acl and limit
-// here, by the same lists, in turn, in one run. Each server is pinned to one core, the load to
-// another.
+// Guard compares what it costs to say no: Kamailio's permissions, pike and htable with acl and
+// limit here, by the same lists, in turn, in one run. Each server is pinned to one core, the load
+// to another.
 //
 //	go run ./bench/guard -rate 10000 -seconds 4 -rounds 3
 //
