@@ -82,6 +82,7 @@ bench: | bin
 phones:
 	@command -v sipp >/dev/null || ./.ci/install sip-tester
 	@command -v baresip >/dev/null || ./.ci/install baresip-core
+	@command -v nft >/dev/null || ./.ci/install nftables || true
 
 # The stores are tested on servers of Redis, PostgreSQL and MariaDB that the tests start themselves. Where they can't be had these tests say that they
 # were skipped; interop requires them.

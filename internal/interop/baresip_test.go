@@ -39,6 +39,8 @@ type baresip struct {
 	in    io.WriteCloser
 	out   *lines
 	ended chan struct{} // closed when the process has been waited for
+	// account is the line of its account, with its end
+	account string
 }
 
 // startBaresip runs a phone of user@example.com that sends everything to the server over the
@@ -52,11 +54,20 @@ func startBaresip(t *testing.T, s *server, transport, user, ca string) *baresip 
 // startBaresipWith adds parameters to its account: ";auth_pass=…".
 func startBaresipWith(t *testing.T, s *server, transport, user, ca, params string) *baresip {
 	t.Helper()
+	return startBaresipAt(t, place{"", "127.0.0.1"}, s.addrs[transport], transport, user, ca, params)
+}
+
+// place is where a phone runs: a network namespace, "" for that of the test, and its address there.
+type place struct{ namespace, ip string }
+
+// startBaresipAt runs a phone elsewhere; proxy is the server's host:port.
+func startBaresipAt(t *testing.T, at place, proxy, transport, user, ca, params string) *baresip {
+	t.Helper()
 	path, modules := needBaresip(t)
 	dir := t.TempDir()
-	config := fmt.Sprintf(`sip_listen 127.0.0.1:0
+	config := fmt.Sprintf(`sip_listen %s:0
 sip_cafile %s
-net_interface 127.0.0.1
+net_interface %s
 audio_source aubridge,none
 audio_player aubridge,none
 audio_alert aubridge,none
@@ -68,8 +79,8 @@ module aubridge.so
 module_tmp uuid.so
 module_tmp account.so
 module_app menu.so
-`, ca, dir, modules)
-	account := fmt.Sprintf("<sip:%s@example.com;transport=%s>;outbound=\"sip:%s;transport=%s\";regint=600;answermode=manual%s\n", user, transport, s.addrs[transport], transport, params)
+`, at.ip, ca, at.ip, dir, modules)
+	account := fmt.Sprintf("<sip:%s@example.com;transport=%s>;outbound=\"sip:%s;transport=%s\";regint=600;answermode=manual%s\n", user, transport, proxy, transport, params)
 	for name, text := range map[string]string{"config": config, "accounts": account, "contacts": ""} {
 		t.Run(name, func(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -77,8 +88,11 @@ module_app menu.so
 			}
 		})
 	}
-	b := &baresip{t: t, out: newLines(), ended: make(chan struct{})}
+	b := &baresip{t: t, out: newLines(), ended: make(chan struct{}), account: account}
 	b.cmd = exec.Command(path, "-f", dir)
+	if at.namespace != "" {
+		b.cmd = in(at.namespace, path, "-f", dir)
+	}
 	b.cmd.Stdout, b.cmd.Stderr = b.out, b.out
 	var err error
 	if b.in, err = b.cmd.StdinPipe(); err != nil {

@@ -51,6 +51,17 @@ type keeper struct {
 
 	timer   lane.Timer // belongs to the background lane
 	stopped atomic.Bool
+	stops   []func() // end what brings events here; called once
+}
+
+// stop ends the keeper.
+func (k *keeper) stop() {
+	if k.stopped.Swap(true) {
+		return
+	}
+	for _, stop := range k.stops {
+		stop()
+	}
 }
 
 // client is a binding that is kept alive. It is guarded by the keeper's mu.

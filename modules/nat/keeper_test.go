@@ -198,3 +198,22 @@ func TestKeepAliveAnswersOfOthers(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// An engine that stops sends nothing more, and a second one is served instead of the first.
+func TestKeepAlivesEndWithTheEngine(t *testing.T) {
+	w := start(t, `nat.configure { keepalive = { interval = 5 } }`+saving, nat.Options{})
+	p := w.phone(1)
+	w.Run(20 * time.Second)
+	if len(p.got) < 3 {
+		t.Fatalf("%d pings", len(p.got))
+	}
+	if err := w.nat.Detach(t.Context(), w.Engine); err != nil {
+		t.Fatal(err)
+	}
+	p.got = nil
+	p.register(3600)
+	w.Run(30 * time.Second)
+	if len(p.got) > 0 {
+		t.Errorf("%d pings after the end", len(p.got))
+	}
+}

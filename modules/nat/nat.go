@@ -81,7 +81,7 @@ func (*NAT) Doc() string {
 func (n *NAT) Attach(e *engine.Engine) error {
 	k := newKeeper(e, func(l Lost) { n.lost(e, l) })
 	if old := n.keeper.Swap(k); old != nil {
-		old.stopped.Store(true)
+		old.stop()
 	}
 	for _, p := range e.Parts() {
 		r, ok := p.(interface {
@@ -89,12 +89,20 @@ func (n *NAT) Attach(e *engine.Engine) error {
 			Each(f func(aor string, b *registrar.Binding))
 		})
 		if ok {
-			r.Follow(k.changed)
+			k.stops = append(k.stops, r.Follow(k.changed))
 			r.Each(k.add)
 		}
 	}
-	e.WatchStrays(k.answered)
+	k.stops = append(k.stops, e.WatchStrays(k.answered))
 	e.Background().Post(k)
+	return nil
+}
+
+// Detach ends the keep-alives. It makes a NAT an engine.Detacher.
+func (n *NAT) Detach(_ context.Context, e *engine.Engine) error {
+	if k := n.keeper.Load(); k != nil && k.engine == e {
+		k.stop()
+	}
 	return nil
 }
 
