@@ -1,12 +1,12 @@
 package luabind
 
-// Helpers for modules that are configured by a script's file, which runs once in each VM, and that
-// report events to the generation in force.
+// Helpers for modules that are configured by a script's file, which runs once in each VM.
 
 import (
 	"errors"
+	"maps"
 	"reflect"
-	"sync/atomic"
+	"slices"
 )
 
 var (
@@ -44,26 +44,28 @@ func (a *Agreed[T]) Say(vm any, value T) (first bool, err error) {
 // Value is the value that was set first; said: one was set.
 func (a *Agreed[T]) Value() (value T, said bool) { return a.value, a.seen != nil }
 
-// Events leads a module's events to the script generation that serves. It belongs to the process,
-// and is safe for concurrent use. The zero value is ready.
-type Events[E any] struct {
-	to atomic.Pointer[Listener[E]]
+// AgreedByName is an [Agreed] for each name that a file gives to something: accounts, pools. The
+// zero value is ready.
+type AgreedByName[T any] struct {
+	byName map[string]*Agreed[T]
 }
 
-// Listener is a generation that receives events.
-type Listener[E any] struct {
-	Hear func(E) // calls Host.Emit; on the goroutine that found the event
-}
-
-// Listen makes l receive events, in place of the previous generation: called from Activate.
-func (e *Events[E]) Listen(l *Listener[E]) { e.to.Store(l) }
-
-// Leave ends that, if l is still the receiver: called from Close.
-func (e *Events[E]) Leave(l *Listener[E]) { e.to.CompareAndSwap(l, nil) }
-
-// Emit reports an event to the generation in service, if any.
-func (e *Events[E]) Emit(event E) {
-	if l := e.to.Load(); l != nil {
-		l.Hear(event)
+// Say is [Agreed.Say] for a name.
+func (a *AgreedByName[T]) Say(vm any, name string, value T) (first bool, err error) {
+	if a.byName == nil {
+		a.byName = map[string]*Agreed[T]{}
 	}
+	if a.byName[name] == nil {
+		a.byName[name] = &Agreed[T]{}
+	}
+	return a.byName[name].Say(vm, value)
+}
+
+// Values are those that were said first, in the order of their names.
+func (a *AgreedByName[T]) Values() []T {
+	list := make([]T, 0, len(a.byName))
+	for _, name := range slices.Sorted(maps.Keys(a.byName)) {
+		list = append(list, a.byName[name].value)
+	}
+	return list
 }

@@ -2,6 +2,7 @@ package luabind_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,23 +34,30 @@ func TestAgreed(t *testing.T) {
 	}
 }
 
-// One generation hears at a time; one that has been replaced takes nothing away from the next.
-func TestEventsToGenerations(t *testing.T) {
-	var e luabind.Events[string]
-	var heard []string
-	listener := func(name string) *luabind.Listener[string] {
-		return &luabind.Listener[string]{Hear: func(s string) { heard = append(heard, name+s) }}
+// What is said under one name says nothing about another.
+func TestAgreedByName(t *testing.T) {
+	var a luabind.AgreedByName[int]
+	if len(a.Values()) != 0 {
+		t.Error("nobody said anything")
 	}
-	old, fresh := listener("old "), listener("new ")
-	e.Emit("0")
-	e.Listen(old)
-	e.Emit("1")
-	e.Listen(fresh)
-	e.Leave(old)
-	e.Emit("2")
-	e.Leave(fresh)
-	e.Emit("3")
-	if got := strings.Join(heard, ", "); got != "old 1, new 2" {
+	for _, row := range []struct {
+		name, of string
+		vm       int
+		value    int
+		first    bool
+		err      error
+	}{
+		{"the first", "b", 1, 20, true, nil}, {"another name", "a", 1, 10, true, nil}, {"the same again", "b", 1, 20, false, luabind.ErrSaid},
+		{"another lane", "b", 2, 20, false, nil}, {"a lane that differs", "a", 2, 20, false, luabind.ErrDiffers},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			first, err := a.Say(row.vm, row.of, row.value)
+			if first != row.first || !errors.Is(err, row.err) {
+				t.Errorf("%v %v", first, err)
+			}
+		})
+	}
+	if got := a.Values(); !slices.Equal(got, []int{10, 20}) {
 		t.Error(got)
 	}
 }

@@ -312,6 +312,14 @@ func (c *Call) Misuse(err error) {
 	}
 }
 
+// RaiseIf raises err, if there is one: for functions that do not return nil, err.
+func (c *Call) RaiseIf(err error) {
+	if err != nil {
+		c.Misuse(err)
+		c.Raise("%v", err)
+	}
+}
+
 // Fail is how a function reports a failure at run time: it pushes nil and the error's text and
 // returns 2. A misuse is raised.
 func (c *Call) Fail(err error) int {
@@ -350,6 +358,15 @@ func (c *Call) Await(f func(ctx context.Context)) {
 
 // Drop forgets the arguments, which have been read: a long wait need not hold them.
 func (c *Call) Drop() { c.l.SetTop(0) }
+
+// AwaitIf is Await if f may block; otherwise f runs with the lane held.
+func (c *Call) AwaitIf(blocks bool, f func(ctx context.Context)) {
+	if blocks {
+		c.Await(f)
+		return
+	}
+	f(context.Background())
+}
 
 // Park lends the lane until w is woken (see [lane.Lane.Park]). It raises at file level.
 func (c *Call) Park(w *lane.Waiter) {

@@ -273,13 +273,11 @@ var failure = Result{Name: "err", Type: String, OrNil: true, Doc: "why it failed
 
 func (c *Call) acted(err error) int {
 	switch {
-	case err != nil && c.fn.Where == AtLoad:
-		c.Misuse(err)
-		c.Raise("%v", err)
+	case c.fn.Where == AtLoad:
+		c.RaiseIf(err)
+		return 0
 	case err != nil:
 		return c.Fail(err)
-	case c.fn.Where == AtLoad:
-		return 0
 	}
 	return c.PushBool(true)
 }

@@ -50,6 +50,18 @@ func RequestArg() Arg[*engine.Request] {
 	return argOf("req", "the request", RequestType, (*Call).Request)
 }
 
+// RequestOrBranchArg is the request, or the branch of an on_branch: T is an interface that
+// *engine.Request and *engine.Branch have.
+func RequestOrBranchArg[T any]() Arg[T] {
+	read := func(c *Call, n int) T {
+		if c.Kind(n) == BranchType {
+			return any(c.Branch(n)).(T)
+		}
+		return any(c.Request(n)).(T)
+	}
+	return ArgOf(read, Param{Name: "req", Type: RequestType, Or: []Type{BranchType}, Doc: "the request, or the branch of an on_branch"})
+}
+
 // ResponseArg is a response.
 func ResponseArg(name, doc string) Arg[*engine.Response] {
 	return argOf(name, doc, ResponseType, (*Call).Response)

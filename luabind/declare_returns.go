@@ -68,6 +68,19 @@ func OrFalse[R comparable](r Returns[R]) Returns[R] { return instead(r, False, l
 // OrNil makes the zero value nil.
 func OrNil[R comparable](r Returns[R]) Returns[R] { return instead(r, Nil, lua.LNil) }
 
+// ListOrNil makes a nil list nil, and not an empty one.
+func ListOrNil[T any](r Returns[[]T]) Returns[[]T] {
+	push := r.push
+	r = r.orNil()
+	r.push = func(c *Call, list []T) int {
+		if list == nil {
+			return c.PushNil()
+		}
+		return push(c, list)
+	}
+	return r
+}
+
 func instead[R comparable](r Returns[R], t Type, value lua.LValue) Returns[R] {
 	r.Results = append([]Result(nil), r.Results...)
 	if t == Nil {

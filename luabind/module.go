@@ -51,18 +51,6 @@ type Activator interface {
 	Activate() error
 }
 
-// EventSource is a Module that emits events to sip.on handlers.
-type EventSource interface {
-	Events() []Event
-}
-
-// Event is an event that scripts can handle with sip.on(Name, function(...) end).
-type Event struct {
-	Name   string
-	Doc    string
-	Params []Param
-}
-
 // Sharer is a module that keeps the dictionaries of sip.shared which servers have in common.
 type Sharer interface {
 	// Shared has them, or is nil.

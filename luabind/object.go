@@ -64,6 +64,11 @@ func FieldOf[O Object, R any](name string, r Returns[R], get func(*Call, O) R) F
 	return fieldOf(name, r, get)
 }
 
+// FieldFrom is FieldOf for a field that needs no more than the object.
+func FieldFrom[O Object, R any](name string, r Returns[R], get func(O) R) Field {
+	return fieldOf(name, r, func(_ *Call, o O) R { return get(o) })
+}
+
 func fieldOf[O, R any](name string, r Returns[R], get func(*Call, O) R) Field {
 	d := r.Results[0]
 	var none O

@@ -207,10 +207,7 @@ func reqRecordRoute(c *Call, o *reqObj, params lua.LValue) {
 			return true
 		})
 	}
-	if err := o.req.RecordRoute(list...); err != nil {
-		c.Misuse(err)
-		raise(c.l, "req:record_route: %v", err)
-	}
+	c.RaiseIf(o.req.RecordRoute(list...))
 }
 
 // lookupFailed handles nil in place of targets: nil, err answers 503 and logs err; a nil of the

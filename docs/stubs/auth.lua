@@ -99,17 +99,17 @@ function auth.forget(user) end
 
 ---@class auth.require.options
 ---@field realm? string instead of the configured one
----@field identity? any false: any identity may be claimed; function(user, uri): whether this one may
 ---@field code? integer 401 or 407; default 401 for REGISTER, otherwise 407
+---@field identity? any false: any identity may be claimed; function(user, uri): whether this one may
 
 ---@class auth.check.options
 ---@field realm? string instead of the configured one
----@field identity? any false: any identity may be claimed; function(user, uri): whether this one may
 ---@field code? integer 401 or 407; default 401 for REGISTER, otherwise 407
+---@field identity? any false: any identity may be claimed; function(user, uri): whether this one may
 
 ---@class auth.challenge.options
 ---@field realm? string instead of the configured one
----@field stale? boolean only the nonce was bad: the client does not have to ask its user
 ---@field code? integer 401 or 407; default 401 for REGISTER, otherwise 407
+---@field stale? boolean only the nonce was bad: the client does not have to ask its user
 
 return auth

@@ -7,11 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/sipscript/sipscript/engine"
-	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/source"
 )
 
 // Doc describes the module.
@@ -25,9 +24,7 @@ func (a *Auth) Name() string { return "auth" }
 // Open creates the module of one script generation: memory and bans are the Auth's, the policy is
 // its own.
 func (a *Auth) Open(h *luabind.Host) (luabind.Module, error) {
-	m := &module{auth: a, host: h, functions: map[any]*luabind.Func{}}
-	m.hears.Hear = m.tell
-	return m, nil
+	return &module{auth: a, host: h, hears: events.Listener(h)}, nil
 }
 
 // module is auth within one script generation. Everything except hears is written while the
@@ -37,11 +34,9 @@ type module struct {
 	host  *luabind.Host
 	hears luabind.Listener[Event]
 
-	said luabind.Agreed[Policy] // by configure
-	// Where users are: "a table", "a function", or a store
-	where     luabind.Agreed[string]
-	functions map[any]*luabind.Func // each VM's own, if it is a function
-	release   func() error          // of the store
+	said    luabind.Agreed[Policy] // by configure
+	users   source.Said            // where users are
+	release func() error           // of the store; nil for others
 }
 
 // Settle checks the names of lists.
@@ -55,12 +50,8 @@ func (m *module) Activate() error {
 	if k := m.auth.kept.Load(); k != nil {
 		k.keepBorder()
 	}
-	t, _ := m.auth.policy.Users.(Table)
-	for _, a := range m.auth.policy.Algorithms {
-		if users := t.without(a); users != nil {
-			m.host.Log().Warn("auth: users have no hash for an offered algorithm, and are refused if their phone chooses it: add one, or offer only what all users have (algorithms)",
-				"algorithm", a, "users", strings.Join(users[:min(len(users), 10)], ", "), "count", len(users))
-		}
+	if t, ok := m.auth.policy.Users.(Table); ok {
+		t.warn(m.host.Log(), m.auth.policy.Algorithms)
 	}
 	return nil
 }
@@ -74,22 +65,8 @@ func (m *module) Close() error {
 	return nil
 }
 
-// wanted are the options of require and check.
-type wanted struct {
-	Realm    string              `lua:"realm" doc:"instead of the configured one"`
-	Identity luabind.FuncOrValue `lua:"identity" doc:"false: any identity may be claimed; function(user, uri): whether this one may"`
-	Code     int                 `lua:"code" doc:"401 or 407; default 401 for REGISTER, otherwise 407"`
-}
-
-// asked are the options of challenge.
-type asked struct {
-	Realm string `lua:"realm" doc:"instead of the configured one"`
-	Stale bool   `lua:"stale" doc:"only the nonce was bad: the client does not have to ask its user"`
-	Code  int    `lua:"code" doc:"401 or 407; default 401 for REGISTER, otherwise 407"`
-}
-
 func (m *module) Functions() []luabind.Function {
-	req := luabind.RequestArg()
+	req, want := luabind.RequestArg(), luabind.OptionsArg(wanted{})
 	return []luabind.Function{
 		luabind.Do1(luabind.Function{Name: "configure", Where: luabind.AtLoad,
 			Doc:     "Sets options, once, while the file loads. Raises if they contradict each other, or the store of users cannot be opened.",
@@ -99,24 +76,26 @@ func (m *module) Functions() []luabind.Function {
 			Doc:     "Says, once, where users are found: a table of passwords, function(user, realm), \"file:PATH\", the URL of a database, or a table {url=, layout=, query=, use_domain=}.",
 			Example: `auth.users({ alice = "secret", bob = { ha1 = "5ebe2294ecd0e0f08eab7690d2a6ee69" } })`},
 			luabind.FuncOrValueArg("users", "values of a table, and results of a function, are a password, {ha1=, algorithm=}, or a list of such"),
-			func(c *luabind.Call, u luabind.FuncOrValue) { m.setUsers(c, &u) }),
+			m.setUsers),
 		luabind.Func2(luabind.Function{Name: "require", Waits: true, Where: luabind.InHandler, Decides: true,
 			Effects: luabind.DecidesOnFalse | luabind.Vets,
 			Doc: "The user who sent the request, if the credentials are right and the claimed identity is theirs; otherwise false, and the request has been answered " +
 				"400, 401, 403, 407 or 503: that was its decision. An ACK or CANCEL is not answered: false.",
 			Example: "if not auth.require(req) then return end"},
-			req, m.wantArg(), luabind.OrFalse(luabind.ReturnsText("the user; false otherwise")), func(c *luabind.Call, req *engine.Request, w Want) string {
-				user, _, err := m.auth.require(req, &w, m.waits(c))
-				raise(c, err)
+			req, want, luabind.OrFalse(luabind.ReturnsText("the user; false otherwise")), func(c *luabind.Call, req *engine.Request, o wanted) string {
+				c.RaiseIf(o.complete())
+				user, _, err := m.auth.require(req, &o.Want, m.waits(c))
+				c.RaiseIf(err)
 				return user
 			}),
 		luabind.Try2(luabind.Function{Name: "check", Waits: true, Where: luabind.InHandler, Effects: luabind.Vets,
 			Doc: "The same as require, but answers nothing: nil and the reason, which is missing, malformed, unsupported, stale, replay, failed, banned, " +
 				"identity or unavailable.",
 			Example: "local user, why = auth.check(req)"},
-			req, m.wantArg(), luabind.ReturnsText("the user"), func(c *luabind.Call, req *engine.Request, w Want) (string, error) {
-				v, err := m.auth.check(req, &w, m.waits(c))
-				raise(c, err)
+			req, want, luabind.ReturnsText("the user"), func(c *luabind.Call, req *engine.Request, o wanted) (string, error) {
+				c.RaiseIf(o.complete())
+				v, err := m.auth.check(req, &o.Want, m.waits(c))
+				c.RaiseIf(err)
 				if v.Reason != "" {
 					return "", errors.New(string(v.Reason))
 				}
@@ -131,8 +110,8 @@ func (m *module) Functions() []luabind.Function {
 			Example: "auth.challenge(req, { stale = true })"},
 			req, luabind.OptionsArg(asked{}), luabind.ReturnsBool("false if the request is over, or an ACK or CANCEL"),
 			func(c *luabind.Call, req *engine.Request, o asked) bool {
-				sent, err := m.auth.Challenge(req, Want{Realm: o.Realm, Code: o.Code}, o.Stale)
-				raise(c, err)
+				sent, err := m.auth.Challenge(req, o.Want, o.Stale)
+				c.RaiseIf(err)
 				return sent
 			}),
 		luabind.Try0(luabind.Function{Name: "reload", Waits: true, Where: luabind.InHandler,
@@ -147,46 +126,11 @@ func (m *module) Functions() []luabind.Function {
 	}
 }
 
-func raise(c *luabind.Call, err error) {
-	if err != nil {
-		c.Misuse(err)
-		c.Raise("%v", err)
-	}
-}
-
-// wantArg are the options of require and check.
-func (m *module) wantArg() luabind.Arg[Want] {
-	return luabind.ArgOf(func(c *luabind.Call, n int) Want {
-		if c.IsNil(n) {
-			return Want{}
-		}
-		var o wanted
-		c.Decode(n, &o)
-		w := Want{Realm: o.Realm, Code: o.Code}
-		switch f := o.Identity.Func; {
-		case f != nil:
-			w.Identity = func(user string, uri *message.URI) (bool, error) {
-				out, err := f.Call(user, luabind.URIText(uri.AppendTo(nil)))
-				if err != nil {
-					return false, fmt.Errorf("identity: %w", err)
-				}
-				return len(out) > 0 && out[0] != nil && out[0] != false, nil
-			}
-		case o.Identity.Value == false:
-			w.AnyIdentity = true
-		case o.Identity.Value != nil && o.Identity.Value != true:
-			c.Raise("option identity must be false or function(user, uri)")
-		}
-		return w
-	}, luabind.Param{Name: "options", Type: luabind.Table, Optional: true, Options: wanted{}})
-}
-
 // waits waits with the lane lent, and looks users up with the script's function if there is one.
 func (m *module) waits(c *luabind.Call) waits {
 	w := waits{lend: func(f func(context.Context)) { c.Await(f) }}
-	if where, _ := m.where.Value(); where == fromFunction {
-		f := m.functions[c.VM()]
-		w.ask = func(q Query) (*Secret, error) { return ask(c, f, q) }
+	if m.users.IsFunction() {
+		w.ask = func(q Query) (*Secret, error) { return ask(c, m.users.Func(c), q) }
 	}
 	return w
 }
@@ -200,15 +144,7 @@ func ask(c *luabind.Call, f *luabind.Func, q Query) (*Secret, error) {
 	if err != nil {
 		c.Raise("users: %v", err)
 	}
-	if len(out) > 1 && out[0] == nil && out[1] != nil {
-		return nil, fmt.Errorf("users: %v", out[1])
-	}
-	if len(out) == 0 || out[0] == nil || out[0] == false {
-		return nil, nil
-	}
-	secret, err := secretOf(out[0])
-	if err != nil {
-		c.Raise("users: the function's result: %v", err)
-	}
-	return secret, nil
+	s, err := secretFound(out)
+	c.Misuse(err)
+	return s, err
 }

@@ -2,28 +2,22 @@ package auth
 
 // This file is the events of scripts.
 
-import "github.com/sipscript/sipscript/luabind"
+import (
+	"time"
+
+	"github.com/sipscript/sipscript/luabind"
+)
+
+// events are what sip.on knows of failures and bans; it is never changed.
+var events = luabind.EventsOf(func(e Event) string { return e.Kind },
+	luabind.EventOf(EventFailed, "Wrong credentials, or an identity that is not the user's.",
+		luabind.EventArg("user", luabind.ReturnsText(""), func(e Event) string { return e.User }), eventSource,
+		luabind.EventArg("reason", luabind.ReturnsText("failed or identity"), func(e Event) string { return string(e.Reason) })),
+	luabind.EventOf(EventBanned, "Too many wrong passwords: a ban began.", eventSource,
+		luabind.EventArg("user", luabind.OrNil(luabind.ReturnsText("nil: the source as a whole")), func(e Event) string { return e.User }),
+		luabind.EventArg("seconds", luabind.ReturnsSeconds(""), func(e Event) time.Duration { return e.Left })))
+
+var eventSource = luabind.EventArg("source", luabind.ReturnsText("address"), func(e Event) string { return e.Source })
 
 // Events of the module.
-func (m *module) Events() []luabind.Event {
-	user := luabind.Param{Name: "user", Type: luabind.String}
-	source := luabind.Param{Name: "source", Type: luabind.String, Doc: "address"}
-	return []luabind.Event{
-		{Name: EventFailed, Params: []luabind.Param{user, source, {Name: "reason", Type: luabind.String, Doc: "failed or identity"}},
-			Doc: "Wrong credentials, or an identity that is not the user's."},
-		{Name: EventBanned, Params: []luabind.Param{source, {Name: "user", Type: luabind.String, Optional: true, Doc: "nil: the source as a whole"},
-			{Name: "seconds", Type: luabind.Seconds}}, Doc: "Too many wrong passwords: a ban began."},
-	}
-}
-
-func (m *module) tell(e Event) {
-	if e.Kind == EventFailed {
-		m.host.Emit(e.Kind, e.User, e.Source, string(e.Reason))
-		return
-	}
-	var user any
-	if e.User != "" {
-		user = e.User
-	}
-	m.host.Emit(e.Kind, e.Source, user, e.Left)
-}
+func (m *module) Events() []luabind.Event { return events.Declared() }

@@ -1,10 +1,13 @@
 package auth
 
-// This file reads what scripts set while they load: configure and users.
+// This file reads what scripts set: for all requests with configure and users, and for one.
 
 import (
 	"errors"
+	"fmt"
 
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/source"
 )
@@ -28,7 +31,7 @@ func (m *module) configure(c *luabind.Call, s settings) {
 		c.Raise("%v", err)
 	}
 	if s.Store.Given() {
-		m.setUsers(c, &s.Store)
+		m.setUsers(c, s.Store)
 	}
 }
 
@@ -40,66 +43,52 @@ func (m *module) use(p Policy) error {
 	return err
 }
 
-// Places of users other than stores.
-const (
-	fromTable    = "a table"
-	fromFunction = "a function"
-)
-
-// setUsers records which store of users one VM's file names. All must name the same; it is opened
-// for the first.
-func (m *module) setUsers(c *luabind.Call, u *luabind.FuncOrValue) {
-	where := fromFunction
-	var spec source.Spec
-	if u.Func != nil {
-		m.functions[c.VM()] = u.Func
-	} else {
-		var err error
-		if spec, err = m.storeOf(u.Value); err != nil {
-			c.Raise("users: %v", err)
-		}
-		if where = fromTable; spec.URL != "" {
-			where = nameOf(&spec)
-		}
-	}
-	first, err := m.where.Say(c.VM(), where)
+// setUsers takes where one VM's file says that users are. They are opened for the first.
+func (m *module) setUsers(c *luabind.Call, where luabind.FuncOrValue) {
+	spec, first, err := m.users.Say(c, where, m.auth.clients.IsDatabase)
 	switch {
 	case errors.Is(err, luabind.ErrSaid):
 		c.Raise("users are given already")
+	case errors.Is(err, source.ErrSpec):
+		err = errSource
 	case first:
-		err = m.open(where, spec)
+		p := m.auth.given
+		if p.Users, m.release, err = m.auth.usersAt(spec, m.host.Log()); err == nil {
+			err = m.use(p)
+		}
 	}
 	if err != nil {
 		c.Raise("users: %v", err)
 	}
 }
 
-// storeOf reads what is not a function: a table of users, or the name of a store.
-func (m *module) storeOf(value any) (source.Spec, error) {
-	spec, err := source.SpecOf(value, m.auth.clients.IsDatabase)
-	if errors.Is(err, source.ErrSpec) {
-		return spec, errSource
-	}
-	return spec, err
+// wanted are the options of require and check.
+type wanted struct {
+	Want
+	Claims luabind.FuncOrValue `lua:"identity" doc:"false: any identity may be claimed; function(user, uri): whether this one may"`
 }
 
-func (m *module) open(where string, spec source.Spec) error {
-	p := m.auth.given
-	switch where {
-	case fromFunction:
-		p.Users = Table{} // the function is called, but users exist
-	case fromTable:
-		t, err := tableOf(spec.Entries)
-		if err != nil {
-			return err
+// asked are the options of challenge.
+type asked struct {
+	Want
+	Stale bool `lua:"stale" doc:"only the nonce was bad: the client does not have to ask its user"`
+}
+
+// complete makes the script's identity that of the Want.
+func (o *wanted) complete() error {
+	switch f := o.Claims.Func; {
+	case f != nil:
+		o.Identity = func(user string, uri *message.URI) (bool, error) {
+			out, err := f.Call(user, luabind.URIText(uri.AppendTo(nil)))
+			if err != nil {
+				return false, fmt.Errorf("identity: %w", err)
+			}
+			return len(out) > 0 && out[0] != nil && out[0] != false, nil
 		}
-		p.Users = t
-	default:
-		users, release, err := m.auth.sources.acquire(spec, m.auth.clients, m.host.Log())
-		if err != nil {
-			return err
-		}
-		p.Users, m.release = users, release
+	case o.Claims.Value == false:
+		o.AnyIdentity = true
+	case o.Claims.Value != nil && o.Claims.Value != true:
+		return &engine.MisuseError{Text: "option identity must be false or function(user, uri)"}
 	}
-	return m.use(p)
+	return nil
 }

@@ -371,6 +371,7 @@ func TestLuaMistakes(t *testing.T) {
 		`auth.configure {} auth.configure {}`:                              "already",
 		`auth.users({}) auth.users({})`:                                    "already",
 		`auth.configure { users = {} } auth.users({})`:                     "already",
+		`auth.users { alice = "hunter2" .. math.random(1e9) }`:             "users: differs between lanes",
 		`auth.users(7)`:                                                    "users must be a table",
 		`auth.users("nonsense")`:                                           "users must be a table",
 		`auth.users("oracle:x")`:                                           "users must be a table",

@@ -14,9 +14,9 @@ import (
 
 // Want is what may differ from the policy for one request. The zero value is the policy.
 type Want struct {
-	Realm string
+	Realm string `lua:"realm" doc:"instead of the configured one"` // "" for the policy's
 	// Code is 401 or 407; 0 is 401 for a REGISTER, otherwise 407 (RFC 3261 §22.2, §22.3).
-	Code int
+	Code int `lua:"code" doc:"401 or 407; default 401 for REGISTER, otherwise 407"`
 	// AnyIdentity: do not compare user and identity.
 	AnyIdentity bool
 	// Identity, when not nil, reports whether user may claim uri, instead of MayClaim. Its error is

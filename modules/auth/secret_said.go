@@ -5,6 +5,8 @@ package auth
 import (
 	"errors"
 	"fmt"
+
+	"github.com/sipscript/sipscript/engine"
 )
 
 // tableOf reads a table of users.
@@ -51,6 +53,22 @@ func secretOf(value any) (*Secret, error) {
 		return s, nil
 	}
 	return nil, errSecret
+}
+
+// secretFound reads the results of a script's function: a secret, nil or false for nobody, or nil
+// and why nobody can say.
+func secretFound(results []any) (*Secret, error) {
+	switch {
+	case len(results) > 1 && results[0] == nil && results[1] != nil:
+		return nil, fmt.Errorf("users: %v", results[1])
+	case len(results) == 0 || results[0] == nil || results[0] == false:
+		return nil, nil
+	}
+	s, err := secretOf(results[0])
+	if err != nil {
+		return nil, &engine.MisuseError{Text: "users: the function's result: " + err.Error()}
+	}
+	return s, nil
 }
 
 func addHash(s *Secret, v map[string]any) error {

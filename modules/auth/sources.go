@@ -36,6 +36,18 @@ func nameOf(s *source.Spec) string {
 	return fmt.Sprintf("%s %q %q %v", s.URL, s.Query, s.Layout, s.Domain == nil || *s.Domain)
 }
 
+// usersAt are the users that a script names. release gives a store back; it is nil for others.
+func (s *service) usersAt(spec source.Spec, log *slog.Logger) (users Users, release func() error, err error) {
+	switch {
+	case spec.Func != nil: // the function is called, but users exist
+		return Table{}, nil, nil
+	case spec.URL == "":
+		users, err = tableOf(spec.Entries)
+		return users, nil, err
+	}
+	return s.sources.acquire(spec, s.clients, log)
+}
+
 // acquire opens a store, or shares an open one. release returns it; the last release closes it.
 func (s *sources) acquire(spec source.Spec, pool *clients.Pool, log *slog.Logger) (users Users, release func() error, err error) {
 	s.mu.Lock()

@@ -4,7 +4,9 @@ package auth
 
 import (
 	"context"
+	"log/slog"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -50,6 +52,16 @@ type Table map[string]*Secret
 
 // Find looks the user up.
 func (t Table) Find(q Query) (*Secret, Certainty) { return t[q.User], Certain }
+
+// warn tells of users whose phones will be refused.
+func (t Table) warn(log *slog.Logger, offered Algorithms) {
+	for _, a := range offered {
+		if users := t.without(a); users != nil {
+			log.Warn("auth: users have no hash for an offered algorithm, and are refused if their phone chooses it: add one, or offer only what all users have (algorithms)",
+				"algorithm", a, "users", strings.Join(users[:min(len(users), 10)], ", "), "count", len(users))
+		}
+	}
+}
 
 // without lists the users who cannot answer a challenge for the algorithm, in order.
 func (t Table) without(a Algorithm) (users []string) {

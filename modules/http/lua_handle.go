@@ -186,7 +186,7 @@ var requestType = &luabind.ObjectType{
 }
 
 func field[R any](name string, r luabind.Returns[R], get func(*request) R) luabind.Field {
-	return luabind.FieldOf(name, r, func(_ *luabind.Call, q *request) R { return get(q) })
+	return luabind.FieldFrom(name, r, func(q *request) R { return get(q) })
 }
 
 // ObjectType makes it an object of scripts.

@@ -12,6 +12,11 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
+// pathOptions are the options of add_path.
+type pathOptions struct {
+	Force bool `lua:"force" doc:"also if the client does not list path in Supported"`
+}
+
 // errNoPath is why AddPath writes none.
 var errNoPath = errors.New("registrar: add_path: the client does not list path in Supported")
 

@@ -22,9 +22,7 @@ func (r *Registrar) Name() string { return "registrar" }
 // Open creates the module of one script generation: the bindings are the registrar's, the policy is
 // its own.
 func (r *Registrar) Open(h *luabind.Host) (luabind.Module, error) {
-	m := &module{registrar: r, host: h}
-	m.hears.Hear = func(e Event) { h.Emit(e.Kind.String(), e.AOR, e.Binding) }
-	return m, nil
+	return &module{registrar: r, host: h, hears: events.Listener(h)}, nil
 }
 
 // module is the registrar within one script generation. registrar is replaced by configure, before
@@ -109,16 +107,6 @@ func (m *module) Functions() []luabind.Function {
 	}
 }
 
-// saveOptions are the options of save and subscribe.
-type saveOptions struct {
-	Headers []engine.HeaderEdit `lua:"headers" doc:"{Name = text | list}, added to the answer"`
-}
-
-// pathOptions are the options of add_path.
-type pathOptions struct {
-	Force bool `lua:"force" doc:"also if the client does not list path in Supported"`
-}
-
 // accepted is the result of save and subscribe.
 var accepted = luabind.ReturnsBool("whether it was accepted").WithReason("if it was not")
 
@@ -148,18 +136,7 @@ var contactArg = luabind.ArgOf(func(c *luabind.Call, n int) string {
 }, luabind.Param{Name: "contact", Type: luabind.URIType, Optional: true, Default: "all"})
 
 func (m *module) save(c *luabind.Call, req *engine.Request, o saveOptions) (bool, error) {
-	job, err := m.registrar.take(req)
-	if err != nil {
-		return false, err
-	}
-	var res Result
-	if _, waits := m.registrar.Waits(); waits {
-		job = job.detached()
-		c.Await(func(ctx context.Context) { res = job.run(ctx) })
-	} else {
-		res = job.run(context.Background())
-	}
-	return answer(req, &res, o.Headers)
+	return m.registrar.save(req, o.Headers, func(f func(context.Context)) error { c.Await(f); return nil })
 }
 
 func (m *module) subscribe(c *luabind.Call, req *engine.Request, o saveOptions) (bool, error) {
@@ -168,17 +145,8 @@ func (m *module) subscribe(c *luabind.Call, req *engine.Request, o saveOptions) 
 		return false, err
 	}
 	waits, _ := m.registrar.Waits()
-	m.run(c, waits, func(ctx context.Context) { ask.Look(ctx) })
+	c.AwaitIf(waits, ask.Look)
 	return ask.Answer(o.Headers)
-}
-
-// run calls f: with the lane lent if f may block, otherwise directly.
-func (m *module) run(c *luabind.Call, waits bool, f func(ctx context.Context)) {
-	if waits {
-		c.Await(f)
-		return
-	}
-	f(context.Background())
 }
 
 func (m *module) lookup(c *luabind.Call, uri *message.URI) (listing, error) {
@@ -210,19 +178,19 @@ func (m *module) list(c *luabind.Call, q query) (listing, error) {
 func (m *module) find(c *luabind.Call, aor string) (found []*Binding, err error) {
 	now := c.Now()
 	waits, _ := m.registrar.Waits()
-	m.run(c, waits, func(ctx context.Context) { found, err = m.registrar.lookup(ctx, []byte(aor), now) })
+	c.AwaitIf(waits, func(ctx context.Context) { found, err = m.registrar.lookup(ctx, []byte(aor), now) })
 	return found, err
 }
 
 func (m *module) remove(c *luabind.Call, uri *message.URI, contact string) (n int, err error) {
 	aor, now := string(m.registrar.address(nil, uri)), c.Now()
 	_, waits := m.registrar.Waits()
-	m.run(c, waits, func(ctx context.Context) { n, err = m.registrar.removeText(ctx, aor, contact, now) })
+	c.AwaitIf(waits, func(ctx context.Context) { n, err = m.registrar.removeText(ctx, aor, contact, now) })
 	return n, err
 }
 
 func (m *module) count(c *luabind.Call) (n int, err error) {
 	waits, _ := m.registrar.Waits()
-	m.run(c, waits, func(ctx context.Context) { n, err = m.registrar.Count(ctx) })
+	c.AwaitIf(waits, func(ctx context.Context) { n, err = m.registrar.Count(ctx) })
 	return n, err
 }

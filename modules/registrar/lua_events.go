@@ -4,13 +4,18 @@ package registrar
 
 import "github.com/sipscript/sipscript/luabind"
 
-// Events of the module.
-func (m *module) Events() []luabind.Event {
-	params := []luabind.Param{{Name: "aor", Type: luabind.String}, {Name: "binding", Type: luabind.ObjectOf, Object: bindingType}}
-	return []luabind.Event{
-		{Name: Bound.String(), Params: params, Doc: "A new binding."},
-		{Name: Refreshed.String(), Params: params, Doc: "A binding was registered again before it expired."},
-		{Name: Expired.String(), Params: params, Doc: "A binding ended. It is reported within a few seconds."},
-		{Name: Removed.String(), Params: params, Doc: "A binding was removed, by its client or by remove."},
-	}
+// events are what sip.on knows of bindings; it is never changed.
+var events = luabind.EventsOf(func(e Event) string { return e.Kind.String() },
+	bindingEvent(Bound, "A new binding."),
+	bindingEvent(Refreshed, "A binding was registered again before it expired."),
+	bindingEvent(Expired, "A binding ended. It is reported within a few seconds."),
+	bindingEvent(Removed, "A binding was removed, by its client or by remove."))
+
+func bindingEvent(kind Kind, doc string) luabind.DeclaredEvent[Event] {
+	return luabind.EventOf(kind.String(), doc,
+		luabind.EventArg("aor", luabind.ReturnsText(""), func(e Event) string { return e.AOR }),
+		luabind.EventArg("binding", luabind.ReturnsObject[*Binding](bindingType, ""), func(e Event) *Binding { return e.Binding }))
 }
+
+// Events of the module.
+func (m *module) Events() []luabind.Event { return events.Declared() }

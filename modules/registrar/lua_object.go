@@ -15,40 +15,27 @@ var bindingType = &luabind.ObjectType{
 	Name: "binding",
 	Doc:  "One contact of a registered user. relay and fork accept it as a target.",
 	Fields: []luabind.Field{
-		bindingField("uri", luabind.ReturnsURI("the contact"), (*Binding).Contact),
-		bindingField("q", luabind.ReturnsNumber("preference, 0 to 1; 1 if the client gave none"), (*Binding).Q),
-		bindingField("path", stringsOrNil("Path values, topmost first (RFC 3327); nil if there are none"), (*Binding).Path),
-		bindingField("flow", luabind.OrNil(luabind.ReturnsNumber("identifies the connection it came on; nil if there is none")), func(b *Binding) float64 {
+		luabind.FieldFrom("uri", luabind.ReturnsURI("the contact"), (*Binding).Contact),
+		luabind.FieldFrom("q", luabind.ReturnsNumber("preference, 0 to 1; 1 if the client gave none"), (*Binding).Q),
+		luabind.FieldFrom("path", luabind.ListOrNil(luabind.ReturnsStrings("Path values, topmost first (RFC 3327); nil if there are none")), (*Binding).Path),
+		luabind.FieldFrom("flow", luabind.OrNil(luabind.ReturnsNumber("identifies the connection it came on; nil if there is none")), func(b *Binding) float64 {
 			if b.Flow() == transport.FlowGone {
 				return 0
 			}
 			return float64(b.Flow())
 		}),
-		bindingField("received", luabind.OrNil(luabind.ReturnsText(`"udp:192.0.2.7:1024" for a client behind a NAT, "tcp:192.0.2.7:49152" for one on a connection; otherwise nil`)),
+		luabind.FieldFrom("received", luabind.OrNil(luabind.ReturnsText(`"udp:192.0.2.7:1024" for a client behind a NAT, "tcp:192.0.2.7:49152" for one on a connection; otherwise nil`)),
 			(*Binding).Received),
-		bindingField("user_agent", luabind.OrNil(luabind.ReturnsText("of the last REGISTER; nil if it had none")), (*Binding).UserAgent),
-		bindingField("instance", luabind.OrNil(luabind.ReturnsText(`"urn:uuid:…" (RFC 5626 §4.1); nil if there is none`)), (*Binding).Instance),
-		bindingField("reg_id", luabind.OrNil(luabind.ReturnsInt("RFC 5626 §4.2; nil if there is none")), func(b *Binding) int { return int(b.RegID()) }),
-		bindingField("params", luabind.ReturnsValue(luabind.Table,
+		luabind.FieldFrom("user_agent", luabind.OrNil(luabind.ReturnsText("of the last REGISTER; nil if it had none")), (*Binding).UserAgent),
+		luabind.FieldFrom("instance", luabind.OrNil(luabind.ReturnsText(`"urn:uuid:…" (RFC 5626 §4.1); nil if there is none`)), (*Binding).Instance),
+		luabind.FieldFrom("reg_id", luabind.OrNil(luabind.ReturnsInt("RFC 5626 §4.2; nil if there is none")), func(b *Binding) int { return int(b.RegID()) }),
+		luabind.FieldFrom("params", luabind.ReturnsValue(luabind.Table,
 			"the contact's header parameters, by name in lower case; true for those without a value. Capabilities are among them (RFC 3840)"),
 			func(b *Binding) any { return b.params() }),
 		luabind.FieldOf("expires", luabind.ReturnsSeconds("left"), func(c *luabind.Call, b *Binding) time.Duration {
 			return time.Duration(max(0, b.expires-c.Now().UnixMilli())) * time.Millisecond
 		}),
 	},
-}
-
-func bindingField[R any](name string, r luabind.Returns[R], get func(*Binding) R) luabind.Field {
-	return luabind.FieldOf(name, r, func(_ *luabind.Call, b *Binding) R { return get(b) })
-}
-
-func stringsOrNil(doc string) luabind.Returns[[]string] {
-	return luabind.ReturnsOf(func(c *luabind.Call, list []string) int {
-		if list == nil {
-			return c.PushNil()
-		}
-		return c.PushStrings(list)
-	}, luabind.Result{Type: luabind.List, OrNil: true, Doc: doc})
 }
 
 // ObjectType makes a binding an object of scripts.

@@ -18,19 +18,30 @@ import (
 // refusal, the store's error, engine.ErrRequestOver when the request is over already, or an
 // *engine.MisuseError. Where the store waits, the lane is lent meanwhile.
 func (r *Registrar) Save(req *engine.Request, headers []engine.HeaderEdit) (ok bool, err error) {
+	return r.save(req, headers, func(f func(context.Context)) error {
+		_, err := engine.Await(req, func(ctx context.Context) (struct{}, error) { f(ctx); return struct{}{}, nil })
+		return err
+	})
+}
+
+// save is Save; lend lends the lane while a function runs.
+func (r *Registrar) save(req *engine.Request, headers []engine.HeaderEdit, lend func(func(context.Context)) error) (ok bool, err error) {
 	job, err := r.take(req)
 	if err != nil {
 		return false, err
 	}
-	var res Result
 	if _, waits := r.Waits(); waits {
-		job = job.detached()
-		res, err = engine.Await(req, func(ctx context.Context) (Result, error) { return job.run(ctx), nil })
-		if err != nil {
-			return false, err
-		}
-	} else {
-		res = job.run(context.Background())
+		return job.detached().saveLent(req, headers, lend)
+	}
+	res := job.run(context.Background())
+	return answer(req, &res, headers)
+}
+
+// saveLent is apart from save so that a job stays on the stack where nothing waits.
+func (j job) saveLent(req *engine.Request, headers []engine.HeaderEdit, lend func(func(context.Context)) error) (ok bool, err error) {
+	var res Result
+	if err := lend(func(ctx context.Context) { res = j.run(ctx) }); err != nil {
+		return false, err
 	}
 	return answer(req, &res, headers)
 }
@@ -82,6 +93,11 @@ func answer(req *engine.Request, res *Result, headers []engine.HeaderEdit) (ok b
 		return false, engine.ErrRequestOver
 	}
 	return res.Code == 200, res.Err
+}
+
+// saveOptions are the options of save and subscribe.
+type saveOptions struct {
+	Headers []engine.HeaderEdit `lua:"headers" doc:"{Name = text | list}, added to the answer"`
 }
 
 // sweepEvery is how often an engine's background lane sweeps the store.

@@ -59,6 +59,10 @@ func (s *Said) Context(c *luabind.Call) context.Context {
 // IsFunction reports whether the source is a function.
 func (s *Said) IsFunction() bool { return s.funcs != nil }
 
+// Func is the function that the file gave in c's VM, nil if it gave none: for a source that is not
+// read as a whole, but asked.
+func (s *Said) Func(c *luabind.Call) *luabind.Func { return s.funcs[c.VM()] }
+
 func (s *Said) call(ctx context.Context) (any, error) {
 	f := s.funcs[ctx.Value(vmKey{})]
 	if f == nil {

@@ -12,6 +12,28 @@ import (
 // Party is another From or To: nil fields stay as they are, but a new URI drops the old name.
 type Party struct{ URI, Display *string }
 
+// maskOptions are the options of mask.
+type maskOptions struct {
+	From      *string `lua:"from" doc:"the uri in From"`
+	Display   *string `lua:"display" doc:"the name in From; \"\" for none"`
+	To        *string `lua:"to" doc:"the uri in To"`
+	ToDisplay *string `lua:"to_display" doc:"the name in To; \"\" for none"`
+}
+
+// masked is what can be masked: a request or a branch.
+type masked interface {
+	Message() *message.Message
+	Mask(engine.Mask) error
+}
+
+// apply masks a message as the options say.
+func (o maskOptions) apply(to masked) error {
+	if o == (maskOptions{}) {
+		return &engine.MisuseError{Text: "takes what to show: {from = ..., display = ...}, {to = ..., to_display = ...}"}
+	}
+	return to.Mask(MaskOf(to.Message(), Party{o.From, o.Display}, Party{o.To, o.ToDisplay}))
+}
+
 // MaskOf is the mask that shows from and to in place of what m has.
 func MaskOf(m *message.Message, from, to Party) (k engine.Mask) {
 	if a, err := m.From(); err == nil {
