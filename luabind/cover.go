@@ -21,23 +21,23 @@ type Coverage struct {
 
 // FileCoverage is what ran of one file.
 type FileCoverage struct {
-	Name      string // as errors call it
-	Path      string
+	Name      string             // as errors call it
+	Path      string             // of the file; "" for a text without one
 	Lines     []LineCoverage     // those with code, in their order
 	Decisions []DecisionCoverage // in the order of the file
 }
 
 // LineCoverage is how often a line ran.
 type LineCoverage struct {
-	Line int
-	Hits uint64
+	Line int    // from 1
+	Hits uint64 // how often it did
 }
 
 // DecisionCoverage is how often a condition was true, and how often false.
 type DecisionCoverage struct {
-	Line        int
+	Line        int    // of the condition, from 1
 	Kind        string // "if", "while", "until", "and" or "or"
-	True, False uint64
+	True, False uint64 // how often it was either
 }
 
 // coveredFile has two counts for each point: of a statement the second is not used.

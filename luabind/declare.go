@@ -26,8 +26,8 @@ package luabind
 
 // Arg describes and reads one argument, or a few that belong together.
 type Arg[T any] struct {
-	Params []Param
-	width  int // how many arguments it reads
+	Params []Param // what documentation and check know of it, one for each argument read
+	width  int     // how many arguments it reads
 	read   func(c *Call, n int) T
 }
 

@@ -11,7 +11,7 @@ import (
 
 // Returns describes and pushes what a declared function returns.
 type Returns[R any] struct {
-	Results []Result
+	Results []Result // what documentation and check know of it
 	push    func(c *Call, r R) int
 	// fail reports an error in another way than nil, err.
 	fail func(c *Call, r R, err error) int

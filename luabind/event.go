@@ -16,8 +16,8 @@ type EventSource interface {
 // Event is an event that scripts can handle with sip.on(Name, function(...) end).
 type Event struct {
 	Name   string
-	Doc    string
-	Params []Param
+	Doc    string  // one sentence: when it happens
+	Params []Param // what its handlers are called with, in order
 }
 
 // EventSet declares the events of a module, whose Go type is E, once: what scripts know of them,

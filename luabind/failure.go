@@ -13,11 +13,11 @@ import (
 // ScriptError is an error of a script: its text, which begins with file and line, and its
 // traceback.
 type ScriptError struct {
-	Text      string
-	Traceback string
-	Stopped   bool // it overran its budget
-	Panic     bool // a bug of a binding, not of the script
-	replaced  bool // it was ended with its generation
+	Text      string // "route.lua:12: what"
+	Traceback string // the calls that led there, a line each; "" if it is not known
+	Stopped   bool   // it overran its budget
+	Panic     bool   // a bug of a binding, not of the script
+	replaced  bool   // it was ended with its generation
 }
 
 func (e *ScriptError) Error() string {

@@ -13,7 +13,7 @@ type Function struct {
 	Raises  string
 	Params  []Param
 	Results []Result
-	Where   Where
+	Where   Where // elsewhere it raises an error
 	// Why completes the error of a call out of place: ": it runs once in the process".
 	Why string
 	// Waits: the function may lend the lane. It is refused while the file runs.
@@ -93,15 +93,15 @@ func (t Type) String() string {
 
 // Param describes one parameter.
 type Param struct {
-	Name     string
-	Type     Type
-	Or       []Type // the other types it may be of
-	Optional bool
-	Default  string // the value of an optional one that is not given, in words or Lua
-	Unit     string // of a number: "bytes"; Seconds has its own
-	OneOf    []string
-	Min, Max string // of a number
-	Doc      string
+	Name     string      // as documentation calls it; errors count arguments instead
+	Type     Type        // what it must be, if it is none of Or
+	Or       []Type      // the other types it may be of
+	Optional bool        // nil, or nothing, will do
+	Default  string      // the value of an optional one that is not given, in words or Lua
+	Unit     string      // of a number: "bytes"; Seconds has its own
+	OneOf    []string    // of a string: the values it may have; nil for any
+	Min, Max string      // of a number
+	Doc      string      // a few words that follow the name: meaning, form, bounds
 	Object   *ObjectType // of ObjectOf, of a List's elements, or of a FunctionType's first argument
 	Options  any         // of a Table: a value of the struct that Decode fills, or []Option
 	Callback string      // of a FunctionType: its signature, "function(res, req)"
@@ -137,32 +137,32 @@ func (t Type) Object() *ObjectType {
 // Result describes one result. A function that can fail at run time has the results (value or nil,
 // error text).
 type Result struct {
-	Name   string
-	Type   Type
-	Or     []Type
-	Doc    string
-	Object *ObjectType
+	Name   string      // "" for the usual: "result", then "err"
+	Type   Type        // what it is, if it is none of Or
+	Or     []Type      // the other types it may be of
+	Doc    string      // a few words: meaning, unit
+	Object *ObjectType // of ObjectOf, or of a List's elements
 	// Named is the name of the type of ObjectOf, if Object cannot be given because the types refer
 	// to each other.
 	Named string
-	OrNil bool
+	OrNil bool // it may be nil: where nothing was found, or the function failed
 	// Variant is what it is instead if an option of the call is true.
 	Variant *Variant
 }
 
 // Variant is the type of a result if an option of the call is true.
 type Variant struct {
-	Option string
-	Object *ObjectType
+	Option string      // the name of the option
+	Object *ObjectType // what the result is
 }
 
 // Library is what scripts find under one name: "sip", or that of a module.
 type Library struct {
-	Name      string
-	Doc       string
-	Functions []Function
-	Fields    []Field // values beside functions: sip.args
-	Events    []Event
+	Name      string     // what scripts require; "" for the globals of Lua
+	Doc       string     // one sentence: what it is for
+	Functions []Function // in the order of the reference
+	Fields    []Field    // values beside functions: sip.args
+	Events    []Event    // that sip.on can handle
 	// Types are the objects that its functions return and take.
 	Types []*ObjectType
 }

@@ -102,9 +102,9 @@ const (
 // Metric is one figure for whoever exports them. Value, or for a histogram Buckets, may be called
 // from any goroutine at any time.
 type Metric struct {
-	Name   string // "script_calls_total", without the process's prefix
-	Help   string
-	Kind   MetricKind
+	Name   string            // "script_calls_total", without the process's prefix
+	Help   string            // one sentence, for # HELP
+	Kind   MetricKind        // what Value means; Counter for the zero value
 	Labels map[string]string // may be nil
 	Value  func() float64
 	// Buckets of a Histogram: cumulative counts by upper bound in ascending order, the count of

@@ -14,10 +14,10 @@ type Object interface {
 
 // ObjectType describes a kind of [Object]. It is made once and never changed.
 type ObjectType struct {
-	Name    string // as documentation calls it: "binding"
-	Doc     string
-	Example string // lines of Lua that a test runs
-	Fields  []Field
+	Name    string     // as documentation calls it: "binding"
+	Doc     string     // one or two sentences: what an object is
+	Example string     // lines of Lua that a test runs
+	Fields  []Field    // what can be read, in the order of documentation
 	Methods []Function // called as object:name(...); their first argument is [Self]
 	kind    *kind      // of the objects of this package
 	keys    []Option   // of a table that scripts write
@@ -39,14 +39,14 @@ type kind struct {
 
 // Field describes a field of an object, and reads it.
 type Field struct {
-	Name     string
-	Type     Type
-	Or       []Type
-	Doc      string
+	Name     string      // as scripts write it after the dot
+	Type     Type        // what it is, if it is none of Or
+	Or       []Type      // the other types it may be of
+	Doc      string      // a few words: meaning, unit
 	Object   *ObjectType // of ObjectOf, or of a List's elements
-	OrNil    bool
-	Settable bool
-	Effects  Effect // of reading it
+	OrNil    bool        // nil where there is none
+	Settable bool        // scripts may assign it
+	Effects  Effect      // of reading it
 	push     func(c *Call, self any)
 	set      func(c *Call, self any) // of a Settable one; argument 3 is the value
 	targeter bool                    // the object it is of is a [Targeter]

@@ -11,16 +11,16 @@ import (
 
 // Option is one key of an options struct, for documentation.
 type Option struct {
-	Name     string
-	Kind     Type
+	Name     string // the key in the table
+	Kind     Type   // the type of its value
 	Type     string // in words, if Kind does not say it: "list | function(res)"
-	Doc      string
+	Doc      string // a few words: meaning, unit, default if Default does not say it
 	Default  string // in Lua or in words; "" for none
-	Required bool
+	Required bool   // decoding fails without it
 	// Reloadable: the option of a configure may change when the script is reloaded.
 	Reloadable bool
-	OneOf      []string
-	Min, Max   string
+	OneOf      []string // the values it may have; nil for any
+	Min, Max   string   // inclusive bounds of a number, as decimal text; "" for none
 	Options    []Option // of a Table whose keys are known
 	// Destination: a table with this key is a target, not options.
 	Destination bool

@@ -25,7 +25,8 @@ type Options struct {
 	Name   string // what errors call it
 	// Files holds the Lua files that can be required; with Script it defaults to the script's
 	// directory.
-	Files   fs.FS
+	Files fs.FS
+	// What scripts can require; the router passes those that are engine.Parts on
 	Modules []Opener
 	// Loading ends a load that is in progress: a start that is to stop does not wait for a script.
 	// nil: nothing does. What it stops is an error of Start or Reload that wraps its cause.
@@ -371,9 +372,9 @@ func (r *Router) enter(l *lane.Lane) *vm {
 
 // ModuleInfo is what a module declared, for stubs, checks and the reference.
 type ModuleInfo struct {
-	Name      string
-	Functions []Function
-	Events    []Event
+	Name      string     // what scripts require
+	Functions []Function // with their declarations
+	Events    []Event    // that sip.on can handle
 }
 
 // Modules are the declarations of the modules of the generation that serves; none before Start.

@@ -65,8 +65,8 @@ type Stats struct {
 	Stopped      uint64 // of these: for overrunning the budget
 	Panics       uint64 // of these: for a bug of a binding
 	Suspended    int64  // scripts that wait
-	Reloads      uint64
-	ReloadErrors uint64
+	Reloads      uint64 // generations that took over from another
+	ReloadErrors uint64 // reloads that failed and left the old generation in service
 }
 
 // Stats reads the figures.

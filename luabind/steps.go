@@ -11,7 +11,7 @@ import (
 // request's next step.
 type Step struct {
 	CallID, Method string // of the request
-	CSeq           uint32
+	CSeq           uint32 // the number of the request's CSeq
 	Function       string // "relay" of req; "registrar.save"; "error" where the script failed
 	At             string // "route.lua:23"
 }

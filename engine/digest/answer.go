@@ -9,7 +9,7 @@ import (
 
 // Request is the request that the credentials are for.
 type Request struct {
-	User, Password string
+	User, Password string // the user's name and password, as the server knows them
 	Method, URI    string // URI is the Request-URI as it is sent
 	Body           []byte // for qop auth-int
 	Cnonce         string // fresh for each answer, of token characters

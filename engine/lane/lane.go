@@ -65,8 +65,8 @@ type Meter interface {
 // Options of a lane. Clock is required.
 type Options struct {
 	Clock Clock
-	Queue int // work items that may wait, default 65536; beyond it Run and Post refuse
-	Meter Meter
+	Queue int   // work items that may wait, default 65536; beyond it Run and Post refuse
+	Meter Meter // what a simulation learns by that nothing is left to do; nil: nothing counts
 	Round Round // of the lane's own worker, nil: none
 	// Panicked is called with the token held when a piece of work panicked; the lane continues with
 	// the next.

@@ -18,7 +18,8 @@ type Stats struct {
 	Queued  atomic.Uint64 // pieces of work that waited in the queue
 	Waited  atomic.Int64  // the sum of their waits, nanoseconds
 	Recent  atomic.Int64  // a moving average of the queueing delay, nanoseconds
-	Delays  [DelayBuckets]atomic.Uint64
+	// work by its queueing delay, in the buckets of [DelayBuckets]
+	Delays [DelayBuckets]atomic.Uint64
 }
 
 func (s *Stats) delay(d time.Duration) {

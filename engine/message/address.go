@@ -9,7 +9,7 @@ import "bytes"
 // belongs to the header (§20). The Params of a parsed Address must not be replaced.
 type Address struct {
 	Display []byte // as written, quotes included
-	URI     []byte
+	URI     []byte // without <>; [ParseURI] reads it
 	Params  Params
 	Star    bool // Contact: *
 

@@ -8,7 +8,7 @@ package message
 type Auth struct {
 	// As written: "Digest"; empty for Authentication-Info and Proxy-Authentication-Info
 	Scheme []byte
-	Params AuthParams
+	Params AuthParams // name=value, separated by commas; quotes are part of a value
 }
 
 // AuthParams is a run of name=value pairs separated by commas, as written. Names compare without

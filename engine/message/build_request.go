@@ -73,12 +73,14 @@ func appendLine[T ~[]byte | ~string](dst []byte, name string, value T) []byte {
 // it sends the request.
 type RequestSpec struct {
 	Method, URI, From, To, CallID string // From and To whole values, tags included
-	CSeq                          uint32
-	MaxForwards                   int // 0: 70 (§8.1.1.6)
-	Routes                        []string
-	Headers                       []byte // whole lines
-	ContentType                   string
-	Body                          []byte
+	CSeq                          uint32 // the number of CSeq, at most 2^31-1 (§8.1.1.5)
+	MaxForwards                   int    // 0: 70 (§8.1.1.6)
+	// Values of Route, the next hop first (§12.2.1.1)
+	Routes  []string
+	Headers []byte // whole lines
+	// Of Body, "type/subtype"; needed if there is one (§20.15)
+	ContentType string
+	Body        []byte // Content-Length is written for it, 0 for none
 }
 
 // AppendRequest appends a new request. Headers and Body are trusted; in the rest, characters that

@@ -10,8 +10,8 @@ type Elements struct {
 	// Value is the element, trimmed. Field is the field it is in, Index its place within that
 	// field. An element between two commas may be empty; a field without a value has none.
 	Value []byte
-	Field int
-	Index int
+	Field int // the number of the field among all fields of the message, from 0
+	Index int // from 0 in each field
 
 	m    *Message
 	id   HeaderID

@@ -25,9 +25,9 @@ var (
 // Part is one part of a multipart body. Its slices refer to the body.
 type Part struct {
 	Head   []byte // its header lines, each with its end; may be empty
-	Body   []byte
-	Start  int // of Head, in the body that was read
-	Lo, Hi int // of Body
+	Body   []byte // without the line end that belongs to the boundary (RFC 2046 §5.1.1)
+	Start  int    // of Head, in the body that was read
+	Lo, Hi int    // of Body
 }
 
 // Headers are the names and values of the part's headers; folded lines stay folded.

@@ -12,7 +12,7 @@ import (
 type URI struct {
 	Scheme      []byte // as written
 	User        []byte // escaped, as written; nil: none; tel: the number
-	Password    []byte
+	Password    []byte // after the first ':' of the userinfo, escaped, as written
 	HasPassword bool   // "user:@host" has an empty one
 	Host        []byte // IPv6 references without brackets
 	Port        uint16 // 0: none written

@@ -7,7 +7,7 @@ import "math"
 // CSeq is the CSeq header (§20.16).
 type CSeq struct {
 	Number uint32 // at most 2^31-1 (§8.1.1.5)
-	Method Method
+	Method Method // MethodOther for one that is not known; Text has its name
 	Text   []byte // the method as written
 }
 

@@ -30,6 +30,7 @@ type Context struct {
 	next, prev *Context
 	handler    Handler
 
+	// The server transaction of Req, which its responses leave through
 	Server *transaction.Server
 	// Req is the request as it came in, less what §16.4 takes off, with the edits of the script.
 	Req *message.Message

@@ -22,9 +22,10 @@ type Resolver interface {
 
 // Env is what the cores of an engine share; it does not change while there is traffic.
 type Env struct {
-	Wire     transport.Wire
+	Wire transport.Wire // the network: what sends requests and responses
+	// Finds the addresses of next hops (RFC 3263); its answers come on the lane
 	Resolver Resolver
-	Signer   *Signer
+	Signer   *Signer // recognizes what is this server's own: Record-Routes, branches, tokens
 	// IsLocal reports whether a host and port (0: none written) name this server.
 	IsLocal func(host []byte, port uint16, scheme []byte) bool
 	// Distinguishes our flow tokens from those of another process with the same secret
@@ -33,9 +34,10 @@ type Env struct {
 	// UDPLimit is the size in bytes above which a request goes to a UDP address by TCP first
 	// (§18.1.1); 0: never.
 	UDPLimit int
-	Limits   message.Limits
-	Log      *slog.Logger
-	Panics   *slog.Logger // receives panics of callbacks
+	// Bound the messages that are put together, as they bound those that are read
+	Limits message.Limits
+	Log    *slog.Logger // what peers do wrong, and what requests fail of
+	Panics *slog.Logger // receives panics of callbacks
 	// May reports whether something a source did, or caused, may be logged as a warning, once a
 	// minute, and how often it was suppressed since.
 	May func(what string, source netip.Addr) (silent int, ok bool)
@@ -63,8 +65,9 @@ type Env struct {
 // Core is the proxy of one lane.
 type Core struct {
 	*Env
-	Lane   *lane.Lane
-	Layer  *transaction.Layer
+	Lane  *lane.Lane         // whose token all calls need
+	Layer *transaction.Layer // the transactions of the lane
+	// For branches and the order of weighted addresses; seeded in a simulation
 	Random func() uint64
 
 	scratch []*message.Message // messages being put together; a free list

@@ -72,7 +72,7 @@ type Outcome struct {
 
 // Rule is how a list of Targets is tried if nobody says otherwise.
 type Rule struct {
-	Order    Order
+	Order    Order                    // parallel for the zero value
 	Failover func(res *Response) bool // as in ForkOptions
 }
 

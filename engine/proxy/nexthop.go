@@ -14,11 +14,11 @@ import (
 // NextHop is the next destination of a request, read from a URI (§8.1.2, §16.6 steps 6 and 7, RFC
 // 3263 §4).
 type NextHop struct {
-	Host   string         // a name or an address; maddr if the URI has one
-	Port   uint16         // 0: none written
-	Kind   transport.Kind // 0: none written, RFC 3263 §4.1 chooses
-	Secure bool           // sips: only TLS will do
-	Local  *transport.Local
+	Host   string           // a name or an address; maddr if the URI has one
+	Port   uint16           // 0: none written
+	Kind   transport.Kind   // 0: none written, RFC 3263 §4.1 chooses
+	Secure bool             // sips: only TLS will do
+	Local  *transport.Local // the listener to send from; nil: the transport chooses
 }
 
 var (

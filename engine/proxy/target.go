@@ -55,12 +55,14 @@ type Target struct {
 
 // HeaderEdit sets a header to Values, or removes it if there are none.
 type HeaderEdit struct {
-	Name   string
+	Name   string // of the header, in any case
 	Values []string
 }
 
 // Credentials answer a digest challenge. They are printed without the password.
-type Credentials struct{ User, Password string }
+type Credentials struct {
+	User, Password string // as the server knows them; the realm is the challenge's
+}
 
 // String keeps passwords out of logs.
 func (c Credentials) String() string { return c.User + ":…" }
@@ -82,8 +84,8 @@ type ForkOptions struct {
 	// Defaults are used for what a Target leaves empty. Its headers are set before the Target's
 	// own.
 	Defaults Target
-	Order    Order
-	Ordered  bool // Order is meant even if a Target has a Rule
+	Order    Order // how targets without a Rule are tried
+	Ordered  bool  // Order is meant even if a Target has a Rule
 	// Failover decides (Serial, ByQ) whether the failure res leads to the next target. nil: every
 	// failure except 6xx.
 	Failover func(res *Response) bool

@@ -12,6 +12,7 @@ import (
 // priority; RFC 3263 §4.1: the domain's preference for a transport); those of one Tier share the
 // load by Weight.
 type Place struct {
+	// The address, its transport, and the name to verify for TLS (RFC 5922 §4)
 	Peer   transport.Peer
 	Tier   int
 	Weight int // at least 1

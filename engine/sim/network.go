@@ -14,10 +14,12 @@ import (
 
 // Packet is a message on a virtual link.
 type Packet struct {
-	Kind     transport.Kind
+	// UDP for a datagram; for others a piece of a connection's stream
+	Kind transport.Kind
+	// who sent it, and where it is going
 	From, To netip.AddrPort
-	Bytes    []byte
-	At       lane.Time
+	Bytes    []byte           // a datagram, or a piece of a stream
+	At       lane.Time        // when it was sent, on the virtual clock
 	Flow     transport.FlowID // at the receiving end of a stream
 	Lost     bool             // of a traced one: the link loses it, or a NAT refuses it
 	// Of a traced one: From and To as they are behind their NATs, as far as that is known

@@ -50,7 +50,13 @@ type Link struct {
 }
 
 // Stats count what the network did.
-type Stats struct{ Sent, Lost, Duplicated, Delivered, Unreachable int }
+type Stats struct {
+	Sent        int // by all endpoints
+	Lost        int // by a link's chance
+	Duplicated  int // sent once and on the way twice
+	Delivered   int // duplicates included
+	Unreachable int // nobody was there
+}
 
 // origin keeps virtual time away from 0, which means "never" in timers.
 const origin = lane.Time(time.Hour)

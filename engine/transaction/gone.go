@@ -29,7 +29,7 @@ type Loser interface {
 type Quoted struct {
 	Branch []byte // of our Via, complete; nil if the quotation ends before it
 	CallID []byte // nil if the quotation ends before it
-	Cancel bool
+	Cancel bool   // it is the CANCEL of the request, not the request itself
 }
 
 // ParseQuoted reads the beginning of a datagram. ok is false when it is none of our requests; an

@@ -15,7 +15,7 @@ import (
 
 // Options of a Layer.
 type Options struct {
-	Timers Timers
+	Timers Timers // T1, T2 and T4; zero fields have the RFC's values (§17, table 4)
 	// Transactions in the layer, default 1000000; beyond it a new request is answered 503
 	// statelessly
 	Max          int

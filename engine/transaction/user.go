@@ -15,11 +15,11 @@ import (
 // to returns.
 type Arrival struct {
 	Msg     *message.Message
-	Kind    transport.Kind
-	Source  netip.AddrPort
-	Local   *transport.Local
-	LocalIP netip.Addr // as [transport.Inbound] has it
-	Flow    transport.FlowID
+	Kind    transport.Kind   // the transport it came by
+	Source  netip.AddrPort   // the address it came from, which responses may go to (§18.2.2)
+	Local   *transport.Local // the listener it came in at
+	LocalIP netip.Addr       // as [transport.Inbound] has it
+	Flow    transport.FlowID // the connection it came on; 0 for UDP
 }
 
 // User gets what starts here: it is the proxy core. All calls are made with the lane's token held.

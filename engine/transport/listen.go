@@ -12,12 +12,12 @@ import (
 
 // ListenSpec is one listener to open.
 type ListenSpec struct {
-	Kind Kind
+	Kind Kind           // UDP, TCP, TLS, WS or WSS
 	Addr netip.AddrPort // port 0 picks a free one, shown in Local.Addr
 	// AdvertisedHost and AdvertisedPort are given to peers instead of the bound address, unless
 	// empty or 0.
 	AdvertisedHost string
-	AdvertisedPort uint16
+	AdvertisedPort uint16 // the port others are told; 0: the port it listens at
 	// Origins are the web origins whose pages may connect over ws or wss, separated by spaces; "":
 	// those of WSOptions.
 	Origins string

@@ -11,6 +11,7 @@ import (
 
 // Options of a Stack. Zero values mean the defaults named.
 type Options struct {
+	// Bound what is read: a message beyond them is refused; zero fields have defaults
 	Limits             message.Limits
 	MaxConns           int           // connections in all, default 65536
 	MaxConnsPerAddress int           // connections accepted from one address, default 4096
@@ -35,7 +36,7 @@ type Options struct {
 	HandshakeTimeout time.Duration
 	MaxHandshakes    int          // of these in progress at a time, default 1024
 	TLS              TLSOptions   // read at Listen, when a listener is over TLS
-	WS               WSOptions    //
+	WS               WSOptions    // of WebSocket listeners; the zero value will do
 	Log              *slog.Logger // default: nothing is logged
 }
 

@@ -32,6 +32,7 @@ type TLSOptions struct {
 	// ReloadCertificates.
 	Load func() (*TLSMaterial, error)
 
+	// What is required of clients of all listeners but wss
 	ClientAuth ClientAuth
 	// WSSClientAuth is ClientAuth for wss listeners, because a browser would ask its user for a
 	// certificate; the default is ClientAuth.
@@ -49,9 +50,10 @@ type TLSFiles struct {
 
 // TLSMaterial is what is loaded. It must not be changed once given to a stack.
 type TLSMaterial struct {
-	Certificates []tls.Certificate
-	ClientCAs    *x509.CertPool // nil: there are none, and clients cannot be asked for certificates
-	RootCAs      *x509.CertPool // nil: the system's
+	Certificates []tls.Certificate // of this server; a client's SNI chooses among them
+	// Nil: there are none, and clients cannot be asked for certificates
+	ClientCAs *x509.CertPool
+	RootCAs   *x509.CertPool // nil: the system's
 }
 
 // LoadTLS reads the files. Its errors name the file and what is wrong with it.

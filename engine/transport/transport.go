@@ -108,13 +108,13 @@ const FlowGone FlowID = 1<<64 - 1
 // Local is one listener as the layers above see it; it never changes once traffic flows.
 type Local struct {
 	Index int            // its place in the list of listeners
-	Kind  Kind           //
+	Kind  Kind           // the transport of the socket
 	Name  string         // as configured: "udp:127.0.0.1:5060"
 	Addr  netip.AddrPort // the bound address, with the actual port even if 0 was requested
 	// Host and Port are what peers are given in Via, Record-Route and Contact: the advertised ones,
 	// or Addr's. IPv6 without brackets.
 	Host string
-	Port uint16
+	Port uint16 // the port others are told, in Via and Record-Route
 	// SentBy is Host and Port as a Via writes them, with brackets around IPv6: "192.0.2.1:5060".
 	// The port is always present.
 	SentBy string
@@ -124,8 +124,8 @@ type Local struct {
 
 // Peer is the destination of a message.
 type Peer struct {
-	Kind Kind
-	Addr netip.AddrPort
+	Kind Kind           // the transport to send by
+	Addr netip.AddrPort // where to connect, or to send a datagram to
 	// The listener whose socket sends (UDP) or whose identity is used; nil: the first one suitable
 	// for Kind and Addr's family
 	Local *Local
@@ -136,25 +136,25 @@ type Peer struct {
 	// Flow is the connection to use while it is open (§18.2.2, RFC 5626 §5.3). If it is gone, Addr
 	// is connected to, unless FlowOnly is set.
 	Flow       FlowID
-	FlowOnly   bool
+	FlowOnly   bool   // if Flow is gone, no new connection is made (RFC 5626 §5.3)
 	ServerName string // the name a TLS peer must prove exactly (RFC 5922); "": Addr's address
 }
 
 // Inbound is one message that came in. It and Bytes belong to the transport and are valid until
 // Receive returns.
 type Inbound struct {
-	Bytes  []byte // one whole message: a datagram, or a frame of a stream
-	Kind   Kind
-	Source netip.AddrPort
-	Local  *Local
+	Bytes  []byte         // one whole message: a datagram, or a frame of a stream
+	Kind   Kind           // the transport it came by
+	Source netip.AddrPort // the address it came from, as the socket says
+	Local  *Local         // the listener, or the one whose settings an outgoing connection has
 	// The address of this machine it was sent to, also when Local is bound to a wildcard
 	LocalIP netip.Addr
 	Flow    FlowID // the connection it came on; 0 on UDP
 	// Identity are the SIP domains the peer has proved (RFC 5922 §7.1), in lower case: with its
 	// certificate, over TLS if clients are asked for one. It never changes and may be kept.
 	Identity []string
-	Carrier  *lane.Carrier
-	conn     *conn // nil: a datagram
+	Carrier  *lane.Carrier // the goroutine that read it, for lanes that run on it
+	conn     *conn         // nil: a datagram
 	// How long it has waited in the system, if that is known and the reader is behind
 	Age  time.Duration
 	More bool // more messages wait behind this one in the same read

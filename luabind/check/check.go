@@ -30,12 +30,12 @@ import (
 
 // Finding is a mistake, or something that looks like one.
 type Finding struct {
-	File     string `json:"file"`
-	Line     int    `json:"line"`
+	File     string `json:"file"`     // as it was given
+	Line     int    `json:"line"`     // from 1
 	Column   int    `json:"column"`   // in bytes, from 1
 	Severity string `json:"severity"` // "error" or "warning"
 	Rule     string `json:"rule"`     // a name of docs/check.md
-	Message  string `json:"message"`
+	Message  string `json:"message"`  // one sentence
 }
 
 // The severities of findings.

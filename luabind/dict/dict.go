@@ -60,7 +60,7 @@ const (
 
 // Dict is one dictionary. A full shard drops what was used least recently.
 type Dict struct {
-	Name   string
+	Name   string // as scripts call it; it never changes
 	all    *Set
 	seed   maphash.Seed
 	shards []*shard
@@ -113,8 +113,8 @@ func SizeOf(value any) int64 {
 type Load struct {
 	Owner   any // the script that fills it
 	waiters []func()
-	Value   any
-	Err     string
+	Value   any    // what the owner filled it with
+	Err     string // why the owner could not; "" if it could
 }
 
 // Open returns the dictionary of that name, creating it on first use. capacity and ttl of 0 leave

@@ -25,7 +25,7 @@ type Keeper interface {
 
 // Change is an entry, or its removal.
 type Change struct {
-	Key     string
+	Key     string    // of the entry
 	Value   []byte    // nil: the key was removed
 	Expires time.Time // the zero time: never
 }

@@ -61,19 +61,19 @@ const (
 
 // Op is one thing to do with a dictionary, and its outcome.
 type Op struct {
-	Kind     OpKind
-	Key      string
-	Value    any
-	By, Init float64
+	Kind     OpKind        // says which of the others it needs, and which it sets
+	Key      string        // of all but OpKeys and OpFlush
+	Value    any           // string, float64, bool or what Encode takes; nil for none
+	By, Init float64       // of OpIncr
 	TTL      time.Duration // below 0: the dictionary's default
-	When     When
-	Held     string // what the key held, as Encode has it; "" for nothing
+	When     When          // of OpPut: the condition
+	Held     string        // what the key held, as Encode has it; "" for nothing
 
-	Done    bool
-	Number  float64
-	Left    time.Duration
-	Forever bool
-	Keys    []string
+	Done    bool          // it was done, or something was there: see the kinds
+	Number  float64       // of OpIncr: the sum
+	Left    time.Duration // of OpLeft
+	Forever bool          // of OpLeft: the key has no time to live
+	Keys    []string      // of OpKeys, in no order
 }
 
 // ErrNoShared is the error of a dictionary that processes are to share if there is nothing to share
@@ -83,7 +83,7 @@ var ErrNoShared = errors.New("there is no server that keeps it (--redis), so thi
 // Common is a dictionary that processes share, with what lanes of this one share besides.
 type Common struct {
 	Remote
-	Name string
+	Name string // as scripts call it
 
 	mu    sync.Mutex
 	loads map[string]*Load // guarded by mu

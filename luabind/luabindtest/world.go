@@ -39,10 +39,10 @@ const Patience = 60 * time.Second
 
 // World is an engine with a script, on virtual time. It belongs to the test's goroutine.
 type World struct {
-	T      testing.TB
-	Sim    *sim.World
-	Engine *engine.Engine
-	Router *luabind.Router
+	T      testing.TB      // the test, which failures end
+	Sim    *sim.World      // the virtual clock and network
+	Engine *engine.Engine  // what the script serves, at [Addr]
+	Router *luabind.Router // the script's
 	log    logBuffer
 	serial int
 }

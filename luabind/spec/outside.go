@@ -47,18 +47,18 @@ const Dictionaries = "redis://dictionaries"
 
 // HTTPAnswer is what an HTTP server answers, as the function of t.http returns it.
 type HTTPAnswer struct {
-	Status  int               `lua:"status" min:"100" max:"599" default:"200"`
+	Status  int               `lua:"status" min:"100" max:"599" default:"200"` // of the answer
 	Headers map[string]string `lua:"headers" doc:"{Name = text}"`
-	Body    string            `lua:"body"`
+	Body    string            `lua:"body"` // "" for none
 	JSON    luabind.JSON      `lua:"json" doc:"a value that is sent as JSON, in the place of body"`
 	Error   string            `lua:"error" doc:"in the place of an answer: why none comes"`
 }
 
 // SQLAnswer is what a database answers.
 type SQLAnswer struct {
-	Columns []string
-	Rows    [][]any // string, float64, bool or nil
-	Changed int64
+	Columns []string // the names of what Rows hold, in order
+	Rows    [][]any  // string, float64, bool or nil
+	Changed int64    // how many rows a statement changed
 }
 
 // sqlResult is what the function of t.sql returns.

@@ -12,17 +12,19 @@ import (
 
 // Summary is the result of a run. A file that could not be run is a Result without a name.
 type Summary struct {
+	// How many tests did either; a file that could not be run has failed
 	Passed, Failed int
 	Left           int // tests that Options.Run left out
-	Seed           uint64
-	Results        []Result
-	Coverage       []luabind.FileCoverage // what Options.Cover counted
+	// What the simulator's chances came from: with it, a run repeats
+	Seed     uint64
+	Results  []Result               // in the order of files and tests
+	Coverage []luabind.FileCoverage // what Options.Cover counted
 }
 
 // Show says what Run prints beside the failures.
 type Show struct {
 	Verbose  bool // the messages and logs of all tests
-	Coverage bool
+	Coverage bool // which lines and decisions of the scripts ran
 }
 
 // Run runs the specs and prints a line for each test and, for one that failed, why, with what went

@@ -35,8 +35,9 @@ type Options struct {
 
 // Result is how one test ended.
 type Result struct {
+	// The spec, and the test's name after those of its groups, with spaces
 	File, Name string
-	Passed     bool
+	Passed     bool          // no expectation failed, and nothing unexpected was sent
 	Took       time.Duration // virtual
 	Failure    string        // why it failed: "file:line: what", perhaps with a traceback
 	Ladder     string        // what went over the links; "" if nothing did

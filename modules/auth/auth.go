@@ -21,7 +21,7 @@ import (
 
 // Options of New. The zero value knows no users.
 type Options struct {
-	Policy Policy
+	Policy Policy // the zero value is DefaultPolicy()
 	// Event, if not nil, receives failures and bans, on the goroutine that found them. It must not
 	// block.
 	Event func(Event)

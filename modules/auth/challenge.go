@@ -11,11 +11,11 @@ import (
 
 // Challenge asks a sender for credentials.
 type Challenge struct {
-	Realm  string
+	Realm  string     // in which the user is to have a password; without quotes and backslashes
 	Source netip.Addr // who is asked
 	Stale  bool       // only the nonce was bad
-	Now    time.Time
-	Plain  bool // MD5 alone is offered, to a client that can't choose
+	Now    time.Time  // from when the nonce is valid
+	Plain  bool       // MD5 alone is offered, to a client that can't choose
 
 	engine *engine.Engine
 }

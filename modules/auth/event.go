@@ -15,7 +15,7 @@ const (
 
 // Event is one failure or ban.
 type Event struct {
-	Kind   string
+	Kind   string        // EventFailed or EventBanned
 	User   string        // as claimed; "" if a source is banned
 	Source string        // address
 	Reason Reason        // of EventFailed: Failed or Identity
@@ -85,12 +85,12 @@ func (f *figures) found(c Certainty, right bool) {
 
 // Stats are figures since the start.
 type Stats struct {
-	Challenges uint64
+	Challenges uint64            // that were sent
 	Accepted   uint64            // credentials that were right
 	Refused    map[Reason]uint64 // and others
-	Bans       uint64
-	CacheHits  uint64 // users whose cached secret let them in
-	CacheMiss  uint64 // users that had to be fetched
+	Bans       uint64            // that began
+	CacheHits  uint64            // users whose cached secret let them in
+	CacheMiss  uint64            // users that had to be fetched
 }
 
 // Stats reads the figures one after another.

@@ -14,7 +14,7 @@ import (
 
 // Account is a user of a store.
 type Account struct {
-	User, Realm string
+	User, Realm string      // as the store has the user, and the realm of the hashes
 	Algorithms  []Algorithm // of which it has hashes
 }
 
@@ -31,10 +31,10 @@ type Manager interface {
 
 // Change is a user's new hashes, from Hashes.
 type Change struct {
-	User, Realm string
+	User, Realm string // whose hashes they are, and for which realm
 	Hashes      map[Algorithm]string
-	Fresh       bool // the user must not exist yet; otherwise it must
-	At          time.Time
+	Fresh       bool      // the user must not exist yet; otherwise it must
+	At          time.Time // when they were made, for the store's records
 }
 
 // Why a user can't be added, changed or removed.

@@ -118,9 +118,9 @@ type ClusterSecrets []ClusterSecret
 
 // ClusterSecret is one of them.
 type ClusterSecret struct {
-	Number uint32 // below 1<<31
-	From   int64  // milliseconds since 1970; it is current until the next one is
-	Key    [32]byte
+	Number uint32   // below 1<<31
+	From   int64    // milliseconds since 1970; it is current until the next one is
+	Key    [32]byte // what nonces are made from; never logged
 }
 
 // sharedRing are the cluster's secrets as they are used: mixed with the key of --secret, so that

@@ -12,7 +12,7 @@ import (
 // work for one user name, realm and algorithm. The zero value is a secret that nobody knows. It is
 // not changed once it is in use.
 type Secret struct {
-	Password string
+	Password string        // "" where only hashes are known
 	known    bool          // Password is set, even if it is ""
 	ha1      [kinds]string // lower case, or "" if there is none
 }

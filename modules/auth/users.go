@@ -12,8 +12,8 @@ import (
 
 // Query asks for the secret of a user.
 type Query struct {
-	User, Realm string
-	Now         time.Time
+	User, Realm string        // as the client claims it, and in which realm
+	Now         time.Time     // the time that TTL counts back from
 	TTL         time.Duration // how old an answer from memory may be
 }
 

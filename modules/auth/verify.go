@@ -31,15 +31,15 @@ const (
 
 // Question is a request to check.
 type Question struct {
-	Message *message.Message
-	Source  netip.Addr
+	Message *message.Message // only read
+	Source  netip.Addr       // whose failures and nonces count: without its port
 	// Connected: the transport has shown that the sender receives at Source, as TCP does.
 	Connected bool
-	Proxy     bool   // look at Proxy-Authorization (407), otherwise Authorization (401)
-	Realm     string // ours
-	AnyURI    bool   // do not compare the URI signed with the Request-URI
-	Locals    Locals // our names, nil for none: see Policy.CheckURI
-	Now       time.Time
+	Proxy     bool      // look at Proxy-Authorization (407), otherwise Authorization (401)
+	Realm     string    // ours
+	AnyURI    bool      // do not compare the URI signed with the Request-URI
+	Locals    Locals    // our names, nil for none: see Policy.CheckURI
+	Now       time.Time // the time that nonces and bans are measured by
 
 	// Relayed: a proxy in between is believed to have changed the Request-URI. It matters only if
 	// there is a second Via.

@@ -61,9 +61,9 @@ var ErrTooLarge = errors.New("the answer is too large")
 
 // Answer is what a server answered, whatever its status.
 type Answer struct {
-	Status int
-	Header http.Header
-	Body   []byte
+	Status int         // from 100 to 599
+	Header http.Header // as it was received
+	Body   []byte      // the whole of it, at most MaxBody bytes
 }
 
 // HTTP opens a client.

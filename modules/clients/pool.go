@@ -29,7 +29,8 @@ type Options struct {
 	// Transport takes the place of the network for HTTP, and Redis names another server for the URL
 	// of one: for specs, from which nothing leaves the process. They may be nil.
 	Transport http.RoundTripper
-	Redis     func(url string) (addr string, err error)
+	// Its error is that of opening the URL.
+	Redis func(url string) (addr string, err error)
 	// Now replaces time.Now in tests of circuits.
 	Now func() time.Time
 }

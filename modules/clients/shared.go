@@ -10,7 +10,7 @@ import (
 
 // Shared is a client of some kind, shared by everybody who opened the same URL.
 type Shared[T any] struct {
-	Client T
+	Client T // may be used until Close, on any goroutine
 	pool   *Pool
 	b      *backend
 	once   sync.Once

@@ -28,7 +28,7 @@ func Plugin() host.Plugin {
 type ModuleOptions struct {
 	Clients *clients.Pool // the databases that scripts name
 	Data    string        // where lists of databases are kept, "" for nowhere
-	Log     *slog.Logger
+	Log     *slog.Logger  // of lists that cannot be read
 }
 
 // Module is the module of scripts. It belongs to the process: lists that two script generations

@@ -69,7 +69,7 @@ func (r *Rule) Check() error {
 
 // Result is what a text was translated to.
 type Result struct {
-	Text  string
+	Text  string         // the text as the rule leaves it
 	Attrs map[string]any // the rule's; not to be changed
 }
 

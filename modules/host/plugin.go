@@ -38,7 +38,7 @@ const (
 // Flag is one flag. A flag that is not given has its Default, or the zero value.
 type Flag struct {
 	Name    string // "turn-relay"; in lower case, words joined by dashes
-	Kind    Kind
+	Kind    Kind   // what its value is; Text for the zero value
 	Usage   string // one line; `NAME` in it is the value's name in help
 	Default string // as it would be written; "" for none
 	// DefaultText is what help shows instead of Default.

@@ -22,11 +22,11 @@ import (
 
 // Options of the module.
 type Options struct {
-	Clients *clients.Pool
-	Listen  string // host and port that handlers of scripts are served on; "" for none
+	Clients *clients.Pool // connections to other servers; required
+	Listen  string        // host and port that handlers of scripts are served on; "" for none
 	// Unserved: handlers are asked by Answer alone, as in a spec.
 	Unserved bool
-	Log      *slog.Logger
+	Log      *slog.Logger // nil: nobody is told
 }
 
 // HTTP is the module.

@@ -28,8 +28,8 @@ type Record struct {
 	Socket   string
 	Flow     transport.FlowID // the connection it came on, or 0; means nothing to another process
 	FlowOnly bool             // the client asked to be reached on Flow and nowhere else (RFC 5626)
-	Expires  time.Time
-	Updated  time.Time
+	Expires  time.Time        // when the binding ends, unless it is refreshed (§10.3)
+	Updated  time.Time        // when it was last registered
 }
 
 // Binding is one contact of an address-of-record. It is immutable, so that lookups share it; a

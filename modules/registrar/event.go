@@ -27,8 +27,8 @@ func (k Kind) String() string {
 // Event is one change that was stored. Binding is the new one if there is one, otherwise the one
 // that is gone.
 type Event struct {
-	Kind    Kind
-	AOR     string
+	Kind    Kind   // what happened
+	AOR     string // the address of record in its canonical form, "sip:bob@example.com"
 	Binding *Binding
 	Forced  bool // Removed by Remove, not by the UA
 }

@@ -26,7 +26,7 @@ type Stats struct {
 	Refused                            uint64 // and 4xx
 	Failed                             uint64 // and 5xx, with the lookups that failed
 	Bound, Refreshed, Expired, Removed uint64 // bindings
-	Lookups                            uint64
+	Lookups                            uint64 // since the start, GRUUs and lists included
 	Missed                             uint64 // lookups that found none; counted by Memory only
 }
 

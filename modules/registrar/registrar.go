@@ -21,8 +21,8 @@ import (
 
 // Options of New. The zero value keeps bindings in memory, with the default policy.
 type Options struct {
-	Store  Store // nil: NewMemory()
-	Policy Policy
+	Store  Store  // nil: NewMemory()
+	Policy Policy // the zero value is DefaultPolicy()
 	// Event, if not nil, receives each change after it was stored, on the goroutine that made it.
 	// It must not block.
 	Event func(Event)

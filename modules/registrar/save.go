@@ -23,8 +23,8 @@ type Domains interface {
 
 // Origin is where a REGISTER came from.
 type Origin struct {
-	Source    netip.AddrPort
-	Transport transport.Kind
+	Source    netip.AddrPort   // where the REGISTER came from, as the socket says
+	Transport transport.Kind   // by which it came
 	Flow      transport.FlowID // the connection it came on, 0 for UDP
 	Socket    string           // the listener it arrived on, as configured
 	// Stands reports whether a connection of this process is still open; nil: all are.
@@ -41,7 +41,7 @@ type Origin struct {
 
 // Result is how to answer a REGISTER.
 type Result struct {
-	Code    int
+	Code    int                // of the answer: 200, or a refusal
 	Reason  string             // "" is the code's own phrase
 	Headers []proxy.HeaderEdit // Contact, Date, Path, Min-Expires, Unsupported
 	Err     error              // why, for the log, when the code is not 200

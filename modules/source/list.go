@@ -48,15 +48,16 @@ type Options[T, V any] struct {
 	Clients *clients.Pool
 	// Query reads the module's own tables. Layouts are the queries for others' tables by name;
 	// columns that do not correspond to fields are ignored.
-	Query   string
+	Query string
+	// Queries by the name of a layout: whose tables a database has
 	Layouts map[string]string
 	// Keep is the directory of --data: there the last list of a database is kept for a start
 	// without it.
 	Keep string
 	// Max bounds the entries, default four million.
 	Max int
-	Log *slog.Logger // default: nobody is told
-	Now func() time.Time
+	Log *slog.Logger     // default: nobody is told
+	Now func() time.Time // replaces time.Now in tests; nil: time.Now
 }
 
 // List is a list in force. It is safe for concurrent use.

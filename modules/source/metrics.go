@@ -29,10 +29,10 @@ func (l *List[V]) Metrics() []luabind.Metric {
 
 // Stats is the state of a list.
 type Stats struct {
-	Entries  int
+	Entries  int       // in the list that is in force
 	Loaded   time.Time // when it was read
 	Stale    time.Time // since when it could not be read again; zero while it can
-	Failures uint64
+	Failures uint64    // reads since the start that failed and left the list as it was
 }
 
 // Stats reads the figures.

@@ -16,6 +16,7 @@ const (
 
 // Status is the state of a registration. It never changes; there is a new one after each answer.
 type Status struct {
+	// Of the account, what is registered, and where calls arrive (URIs)
 	Name, AOR, Contact string
 	Code               int    // of the last answer; 0 for none
 	Error              string // of the last attempt, "" if it was accepted
@@ -48,8 +49,8 @@ const (
 
 // Event is what happened to a registration.
 type Event struct {
-	Kind  string
-	Name  string
+	Kind  string        // EventRegistered, EventFailed or EventUnregistered
+	Name  string        // of the account
 	Left  time.Duration // of EventRegistered: how long it is granted for
 	Error string        // of EventFailed
 	Code  int           // of EventFailed: the answer, 0 for none

@@ -40,10 +40,11 @@ var ErrNotServing = errors.New("the server is not serving")
 
 // Options of a Server. All except Modules and Log are required.
 type Options struct {
-	Addr    string   // host:port; port 0 picks one
-	Hosts   []string // names it is known by besides loopback's and its address; may be empty
-	Figures prometheus.Gatherer
-	Ready   func() error // nil while traffic is served
+	Addr string // host:port; port 0 picks one
+	// Names it is known by besides loopback's and its address; may be empty
+	Hosts   []string
+	Figures prometheus.Gatherer // what /metrics answers; required
+	Ready   func() error        // nil while traffic is served
 	// Its error is the script's, or wraps ErrNotServing
 	Reload  func(ctx context.Context) (generation int, _ error)
 	Status  func() any   // encoded as JSON

@@ -18,9 +18,10 @@ import (
 
 // Agent is one user agent. Its callbacks and methods run with its lane's token; start with Do.
 type Agent struct {
-	Addr  string // host:port, also its Contact
-	Kind  transport.Kind
-	Named bool   // its Contact has a name in place of the host, [NameOf], which others must resolve
+	Addr string         // host:port, also its Contact
+	Kind transport.Kind // the transport it sends by
+	// Its Contact has a name in place of the host, [NameOf], which others must resolve
+	Named bool
 	Claim string // host:port that its Contact has in place of its own; "" for none
 
 	// OnRequest gets every new request except ACK and CANCEL. nil answers 501.

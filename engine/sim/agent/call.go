@@ -12,8 +12,8 @@ import (
 // Call is one INVITE of an agent and the dialogs it makes (§13.2).
 type Call struct {
 	a      *Agent
-	ID     string
-	URI    string
+	ID     string // its Call-ID
+	URI    string // the Request-URI of its INVITE
 	client *transaction.Client
 	cseq   uint32
 

@@ -29,11 +29,11 @@ type Dialog struct {
 type Exchange struct {
 	Agent     *Agent // who asked
 	dialog    *Dialog
-	Method    string
+	Method    string // of the request
 	ID        string // Call-ID
-	CSeq      uint32
-	Finals    []int // in order; repeated 2xx count once
-	Failure   error
+	CSeq      uint32 // the number of the request's CSeq
+	Finals    []int  // in order; repeated 2xx count once
+	Failure   error  // why no final response came; nil if one did
 	confirmed bool
 	done      func(code int)
 }

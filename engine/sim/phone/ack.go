@@ -103,6 +103,6 @@ func (o *Outgoing) Ack(spec Spec) error {
 
 // AckDelays says how an INVITE's 2xx is acknowledged: after a time, or by Ack alone.
 type AckDelays struct {
-	AckDelay  time.Duration
-	AckManual bool
+	AckDelay  time.Duration // after the 2xx; 0: at once
+	AckManual bool          // only Ack sends it
 }

@@ -18,8 +18,8 @@ const hesitation = 100 * time.Millisecond
 
 // Incoming is a request that came to the phone.
 type Incoming struct {
-	Msg   *message.Message
-	Taken bool // for whoever reads the inbox: this one was seen
+	Msg   *message.Message // the request, parsed; it must not be changed
+	Taken bool             // for whoever reads the inbox: this one was seen
 
 	p        *Phone
 	server   *transaction.Server // nil for ACK and CANCEL
@@ -38,12 +38,13 @@ type Incoming struct {
 
 // Reply is the content of an answer.
 type Reply struct {
-	Reason      string // default: the code's
-	Headers     []proxy.HeaderEdit
-	Body        []byte
-	ContentType string
-	Media       Media // a description in the place of Body
-	Reliable    bool  // a provisional one that is repeated until its PRACK comes (RFC 3262)
+	Reason      string             // default: the code's
+	Headers     []proxy.HeaderEdit // added to the response, after the phone's own
+	Body        []byte             // nil for none
+	ContentType string             // of Body; "" writes no Content-Type
+	Media       Media              // a description in the place of Body
+	// A provisional one that is repeated until its PRACK comes (RFC 3262)
+	Reliable bool
 }
 
 // Phone is the phone whose inbox it is in.

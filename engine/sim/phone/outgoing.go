@@ -16,13 +16,13 @@ import (
 // Spec is a request. Method is required; empty fields have defaults.
 type Spec struct {
 	Method   string
-	URI      string // default: the domain of the phone
-	From, To string // whole values; default: the phone's own URI, and URI
-	CallID   string
-	Routes   []string // written as they are; the request is sent to the first
-	Contact  bool     // include a Contact
-	Headers  []proxy.HeaderEdit
-	Body     []byte
+	URI      string             // default: the domain of the phone
+	From, To string             // whole values; default: the phone's own URI, and URI
+	CallID   string             // "" for a new one
+	Routes   []string           // written as they are; the request is sent to the first
+	Contact  bool               // include a Contact
+	Headers  []proxy.HeaderEdit // added to the request, after the phone's own
+	Body     []byte             // nil for none
 	// ContentType of the body; default application/sdp.
 	ContentType string
 	// Media is a description in the place of Body.
@@ -60,8 +60,8 @@ type Outgoing struct {
 
 // Answer is a response.
 type Answer struct {
-	Msg   *message.Message
-	Taken bool // for whoever reads them: this one was seen
+	Msg   *message.Message // the response, parsed; it must not be changed
+	Taken bool             // for whoever reads them: this one was seen
 }
 
 // Phone is the phone that sent it.
@@ -112,9 +112,9 @@ func (p *Phone) Invite(uri string, spec Spec) *Outgoing {
 
 // Registration says what to register.
 type Registration struct {
-	Contacts []string // whole values; default: the phone's own Contact
-	Expires  int      // seconds
-	Headers  []proxy.HeaderEdit
+	Contacts []string           // whole values; default: the phone's own Contact
+	Expires  int                // seconds
+	Headers  []proxy.HeaderEdit // added to the REGISTER, after the phone's own
 }
 
 // Register registers the phone. All its registrations have one Call-ID (§10.2).

@@ -14,29 +14,29 @@ import (
 
 // SDP is a session description.
 type SDP struct {
-	Origin  Origin
-	Address string // c= of the session, or of the first medium that has one
-	Media   []Medium
+	Origin  Origin   // who made it, and which version it is
+	Address string   // c= of the session, or of the first medium that has one
+	Media   []Medium // in the order of the m= lines
 }
 
 // Origin is o=.
 type Origin struct {
-	User, ID, Address string
-	Version           uint64
+	User, ID, Address string // as written; ID is sess-id
+	Version           uint64 // sess-version: one more with each change (RFC 3264 §8)
 }
 
 // Medium is an m= section.
 type Medium struct {
-	Kind, Protocol, Address, Direction string
-	Port                               int
-	Codecs                             []Codec
+	Kind, Protocol, Address, Direction string  // "audio", "RTP/AVP", c=, "sendrecv"
+	Port                               int     // 0: refused (RFC 3264 §6)
+	Codecs                             []Codec // in the order of preference
 }
 
 // Codec is one payload type of a medium.
 type Codec struct {
-	Payload int
+	Payload int    // the RTP payload type
 	Name    string // "" if it is dynamic and has no rtpmap
-	Rate    int
+	Rate    int    // of the clock in Hz
 }
 
 // Hold reports whether the other side is to send nothing: RFC 3264 §8.4, and the address 0.0.0.0 of
@@ -149,8 +149,8 @@ type Media struct {
 	Own  bool   // the phone's: an answer if there is an offer to answer, otherwise an offer, with
 	// these instead of the phone's own ways if they are given
 	Direction, Address string
-	Port               int
-	Codecs             []string
+	Port               int      // of the first medium
+	Codecs             []string // names, in the order of preference
 }
 
 // given reports whether there is one.

@@ -41,14 +41,16 @@ func ParseBy(name string) (By, bool) {
 
 // Choice is what Choose is asked for. Random is required.
 type Choice struct {
-	By     By
+	By     By            // the order of gateways of one priority
 	Key    string        // of ByHash
 	Limit  int           // at most so many targets; 0: all
 	Random func() uint64 // a source of random numbers
 }
 
 // NoneError is the error of a set in which no gateway is up.
-type NoneError struct{ Set string }
+type NoneError struct {
+	Set string // the name of the set
+}
 
 func (e *NoneError) Error() string { return fmt.Sprintf("no gateway of %s is up", e.Set) }
 

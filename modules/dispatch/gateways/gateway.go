@@ -37,7 +37,7 @@ type address struct {
 
 // Target leads to one address of a gateway.
 type Target struct {
-	Gateway *Gateway
+	Gateway *Gateway       // whose calls it counts
 	Address netip.AddrPort // invalid while the name has not been looked up
 	engine  engine.Target
 }

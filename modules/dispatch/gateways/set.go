@@ -29,8 +29,8 @@ const mostAddresses = 16
 
 // Event is a gateway that went down or came back.
 type Event struct {
-	Set, URI string
-	Up       bool
+	Set, URI string // the name of the set, and the gateway's URI
+	Up       bool   // it came back; otherwise it went down
 	Why      string // what was found: "OPTIONS: 503", "no answer"
 }
 

@@ -10,32 +10,32 @@ import (
 
 // Status is the state of a gateway at one moment.
 type Status struct {
-	Set      string  `json:"set"`
-	URI      string  `json:"uri"`
-	State    string  `json:"state"` // "up", "down", "draining" or "disabled"
-	Why      string  `json:"why,omitempty"`
+	Set      string  `json:"set"`                   // the name of its set
+	URI      string  `json:"uri"`                   // as the list has it
+	State    string  `json:"state"`                 // "up", "down", "draining" or "disabled"
+	Why      string  `json:"why,omitempty"`         // of a state other than up: what was found
 	Since    float64 `json:"since_seconds"`         // how long ago that became so
 	Left     float64 `json:"for_seconds,omitempty"` // how long a mark still lasts
-	Priority int     `json:"priority"`
-	Weight   int     `json:"weight"`
-	Carrier  string  `json:"carrier,omitempty"`
-	Calls    int     `json:"calls"`
-	MaxCalls int     `json:"max_calls,omitempty"`
-	Sent     uint64  `json:"sent"`   // requests since the start
-	Failed   uint64  `json:"failed"` // those that it failed
-	Full     uint64  `json:"full"`   // calls that it had no room for
+	Priority int     `json:"priority"`              // as the list has it
+	Weight   int     `json:"weight"`                // its share among those of its priority
+	Carrier  string  `json:"carrier,omitempty"`     // as the list has it
+	Calls    int     `json:"calls"`                 // that it has now
+	MaxCalls int     `json:"max_calls,omitempty"`   // 0: no limit
+	Sent     uint64  `json:"sent"`                  // requests since the start
+	Failed   uint64  `json:"failed"`                // those that it failed
+	Full     uint64  `json:"full"`                  // calls that it had no room for
 
-	Addresses []AddressStatus `json:"addresses"`
+	Addresses []AddressStatus `json:"addresses"` // those its name leads to
 
-	Gateway *Gateway `json:"-"`
+	Gateway *Gateway `json:"-"` // whose state it is
 }
 
 // AddressStatus is the state of one address.
 type AddressStatus struct {
-	Address string  `json:"address"` // "udp:192.0.2.1:5060"
-	Up      bool    `json:"up"`
-	Why     string  `json:"why,omitempty"`
-	Since   float64 `json:"since_seconds"`
+	Address string  `json:"address"`       // "udp:192.0.2.1:5060"
+	Up      bool    `json:"up"`            // requests are sent there
+	Why     string  `json:"why,omitempty"` // of one that is not: what was found
+	Since   float64 `json:"since_seconds"` // how long ago that became so
 }
 
 // List is the state of all gateways, in the order of the list.
@@ -82,8 +82,8 @@ func (s *Set) List() []*Status {
 // the others count since the set was made.
 type Stats struct {
 	Up, Down, Draining, Disabled int
-	Calls                        int
-	Sent, Failed, Full           uint64
+	Calls                        int    // that its gateways have now
+	Sent, Failed, Full           uint64 // requests, those that failed, calls without room
 	Probes, Missed               uint64 // probes, and those that were not answered well
 	Changes                      uint64 // how often a gateway went down or came back
 	None                         uint64 // choices that found none up

@@ -24,13 +24,13 @@ type Registrations interface {
 
 // Contact is one contact of a user.
 type Contact struct {
-	URI     string
+	URI     string         // as it was registered
 	Display string         // "" for none
 	Params  message.Params // its header parameters
 	CallID  string         // of the REGISTER that made or refreshed it
 	CSeq    uint32         // of that REGISTER
-	Expires time.Time
-	Updated time.Time // when that REGISTER came
+	Expires time.Time      // when it ends; the document has the seconds left (RFC 3680 §5.3)
+	Updated time.Time      // when that REGISTER came
 	// PubGRUU and TempGRUU are its GRUUs (RFC 5627), "" for none. The temporary one may differ at
 	// each look: that is not a change.
 	PubGRUU, TempGRUU string

@@ -9,10 +9,10 @@ import (
 
 // Codec is one format of a medium that is RTP.
 type Codec struct {
-	Payload        int
-	Name           string // as a=rtpmap has it; of a static payload type without one, its name
-	Rate, Channels int    // 0 if it is not known
-	FMTP           string
+	Payload        int      // the RTP payload type, 0 to 127
+	Name           string   // as a=rtpmap has it; of a static payload type without one, its name
+	Rate, Channels int      // 0 if it is not known
+	FMTP           string   // the parameters of a=fmtp, as written; "" for none
 	Feedback       []string // a=rtcp-fb (RFC 4585), those for all payload types too
 }
 

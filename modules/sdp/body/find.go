@@ -19,11 +19,11 @@ var errEncoded = errors.New("sdp: an encoded body")
 
 // Found is the description of a message: its body, or a part of it.
 type Found struct {
-	Session *Session
-	written []byte // the Session's text that is in the message
-	whole   []byte // the body it was found in
-	lo, hi  int    // where in it
-	length  place  // of the value of the part's own Content-Length
+	Session *Session // what was read
+	written []byte   // the Session's text that is in the message
+	whole   []byte   // the body it was found in
+	lo, hi  int      // where in it
+	length  place    // of the value of the part's own Content-Length
 }
 
 type place struct{ lo, hi int }

@@ -11,23 +11,25 @@ import (
 
 // Candidate is one a=candidate line (RFC 8839 §5.1).
 type Candidate struct {
-	Foundation     string
-	Component      int
-	Transport      string
-	Priority       int
-	Address        string
-	Port           int
-	Type           string // "host", "srflx", "prflx" or "relay"
+	// Alike for candidates of one type, base and server (RFC 8839 §5.1)
+	Foundation string
+	Component  int    // 1 for RTP, 2 for RTCP
+	Transport  string // "UDP" or "TCP", as written
+	Priority   int    // 1 to 2^31-1; the highest is tried first
+	Address    string // an IP address, or a name that ends with .local
+	Port       int    // 0 to 65535
+	Type       string // "host", "srflx", "prflx" or "relay"
+	// Of a candidate that is not a host: the address it was learned from; "" for none
 	RelatedAddress string
-	RelatedPort    int
+	RelatedPort    int    // the port of RelatedAddress
 	Extra          string // what follows: "generation 0"
 }
 
 // ICE is what a medium says about ICE.
 type ICE struct {
-	Ufrag, Pwd string // the medium's own or the session's
-	Lite       bool
-	Candidates []Candidate
+	Ufrag, Pwd string      // the medium's own or the session's
+	Lite       bool        // a=ice-lite: it answers checks and makes none (RFC 8445 §2.5)
+	Candidates []Candidate // in the order of the body
 }
 
 // ICE of the medium; ok is false if it is not negotiated with ICE.

@@ -9,7 +9,9 @@ import (
 )
 
 // Origin is the o= line (RFC 8866 §5.2).
-type Origin struct{ User, ID, Version, Address string }
+type Origin struct {
+	User, ID, Version, Address string // its fields without the types of network and address
+}
 
 // Origin is who made the description; ok is false without an o= line that can be read.
 func (s *Session) Origin() (o Origin, ok bool) {
