@@ -75,6 +75,11 @@ func Wrap(f func(*luabind.Router) engine.Router) Option { return func(c *config)
 // exactly by its seed.
 func Lanes(n int) Option { return func(c *config) { c.engine.Lanes = n } }
 
+// Listen makes the engine listen elsewhere than at [Addr]: "udp:198.51.100.1:5060" and the like.
+func Listen(at ...string) Option {
+	return func(c *config) { c.engine.Network = c.engine.Clock.(*sim.World).Network(at...) }
+}
+
 // Must returns the value of a constructor that cannot fail here. It panics if it does.
 func Must[T any](v T, err error) T {
 	if err != nil {

@@ -3,64 +3,31 @@ package registrar
 // This file tests the module as scripts see it, and the examples of README.md.
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
 // scripted is a world whose routing is a script's.
 type scripted struct {
 	*world
-	router *luabind.Router
-	log    logBuffer
 	bob    *client
 	serial int
 }
 
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer // guarded by mu
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-func tryScript(t *testing.T, store Store, source string) (*scripted, error) {
+func tryScript(t *testing.T, store Store, source string, options ...luabindtest.Option) (*scripted, error) {
 	t.Helper()
 	s := &scripted{world: emptyWorld(t, store)}
-	var err error
-	s.router, err = luabind.NewRouter(luabind.Options{Source: source, Name: "route.lua", Modules: []luabind.Opener{s.reg}, Seed: 1, Budget: 10 * time.Second,
-		Log: slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
-	if err != nil {
+	if err := s.run(source, append(options, luabindtest.Modules(s.reg))...); err != nil {
 		return nil, err
 	}
-	if err = s.start(s.router); err != nil {
-		return nil, err
-	}
-	t.Cleanup(func() {
-		_ = s.router.Stop(t.Context())
-		if t.Failed() {
-			t.Logf("log:\n%s", s.log.String())
-		}
-	})
 	s.bob = s.phone("203.0.113.5:5060")
 	return s, nil
 }
@@ -326,18 +293,13 @@ func TestLuaReload(t *testing.T) {
 	}
 	const rest = "function route(req) if save(req) then return end req:reply(200, #registrar.lookup(req.ruri) .. '') end"
 	write(head + rest)
-	s := &scripted{world: emptyWorld(t, nil)}
-	var err error
-	if s.router, err = luabind.NewRouter(luabind.Options{Script: path, Budget: 10 * time.Second, Modules: []luabind.Opener{s.reg}, Log: slog.New(slog.DiscardHandler)}); err != nil {
+	s, err := tryScript(t, nil, "", luabindtest.Script(func(o *luabind.Options) { o.Script = path }))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err = s.start(s.router); err != nil {
-		t.Fatal(err)
-	}
-	s.bob = s.phone("203.0.113.5:5060")
 	s.register("<sip:bob@203.0.113.5>")
 	write(head + "registrar.configure { max_contacts = 1 }\n" + rest)
-	s.Do(func() { err = s.router.Reload(t.Context()) })
+	s.Do(func() { err = s.lua.Router.Reload(t.Context()) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -348,7 +310,7 @@ func TestLuaReload(t *testing.T) {
 		t.Errorf("max_contacts: %d", m.Status())
 	}
 	write(head + "registrar.configure { max_contacts = 0 }\n" + rest)
-	s.Do(func() { err = s.router.Reload(t.Context()) })
+	s.Do(func() { err = s.lua.Router.Reload(t.Context()) })
 	if err == nil {
 		t.Error("max_contacts = 0 was taken")
 	}
@@ -398,8 +360,8 @@ func TestLuaMistakes(t *testing.T) {
 			if got := s.ask(); !strings.HasPrefix(got, "500") {
 				t.Errorf("%s: %s", source, got)
 			}
-			if !strings.Contains(s.log.String(), want) || !strings.Contains(s.log.String(), "route.lua:") {
-				t.Errorf("%s: the log says nothing of %q:\n%s", source, want, s.log.String())
+			if !strings.Contains(s.lua.Log(), want) || !strings.Contains(s.lua.Log(), "route.lua:") {
+				t.Errorf("%s: the log says nothing of %q:\n%s", source, want, s.lua.Log())
 			}
 		})
 	}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/engine/transport"
+	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
@@ -32,6 +32,7 @@ type world struct {
 	t   *testing.T
 	reg *Registrar
 	eng *engine.Engine
+	lua *luabindtest.World
 
 	mu     sync.Mutex
 	events []string // guarded by mu
@@ -81,7 +82,7 @@ func newWorld(t *testing.T, store Store, before func(*engine.Request) error) *wo
 
 // emptyWorld has a registrar and no engine yet.
 func emptyWorld(t *testing.T, store Store) *world {
-	w := &world{World: sim.New(1), t: t}
+	w := &world{t: t}
 	w.reg = luabindtest.Must(New(Options{Store: store, Event: func(e Event) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -90,20 +91,18 @@ func emptyWorld(t *testing.T, store Store) *world {
 	return w
 }
 
-func (w *world) start(router engine.Router) (err error) {
-	w.eng, err = engine.New(engine.Config{
-		Clock: w, Meter: w, Network: w.Network("udp:"+serverAddr, "tcp:"+serverAddr), Seed: 2, Lanes: 2,
-		Domains: list("example.com"), Router: router, Log: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		return err
+// start starts an engine whose router is a Go program's.
+func (w *world) start(router engine.Router) error {
+	return w.run("function route(req) end", luabindtest.Wrap(func(*luabind.Router) engine.Router { return router }))
+}
+
+// run starts an engine with a script.
+func (w *world) run(source string, options ...luabindtest.Option) error {
+	made, err := luabindtest.Try(w.t, source, append(options, luabindtest.Lanes(2), luabindtest.Listen("udp:"+serverAddr, "tcp:"+serverAddr))...)
+	if err == nil {
+		w.World, w.eng, w.lua = made.Sim, made.Engine, made
 	}
-	if err = w.eng.Start(); err != nil {
-		return err
-	}
-	w.Drive(w.eng.Lanes()...)
-	w.Drive(w.eng.Background())
-	return nil
+	return err
 }
 
 // client is a phone in the world.

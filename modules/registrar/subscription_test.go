@@ -115,8 +115,8 @@ func TestLuaSubscribe(t *testing.T) {
 		if !s.reg.Notifier().Idle() || metric(t, s.reg, "registrar_notifies_failed_total") != 0 || metric(t, s.reg, "registrar_notifies_total") != 9 {
 			t.Errorf("%+v", s.reg.Notifier().Stats())
 		}
-		if n := strings.Count(s.log.String(), "subscribe: true nil"); n != 1 {
-			t.Errorf("the script saw %d SUBSCRIBEs succeed:\n%s", n, s.log.String())
+		if n := strings.Count(s.lua.Log(), "subscribe: true nil"); n != 1 {
+			t.Errorf("the script saw %d SUBSCRIBEs succeed:\n%s", n, s.lua.Log())
 		}
 	}
 }
@@ -138,8 +138,8 @@ func TestLuaSubscribeRefused(t *testing.T) {
 	if m, _ := app.Next(); m.Status() != 423 || string(m.Header(message.HeaderMinExpires)) != "120" || string(m.HeaderName("X-Node")) != "one" {
 		t.Errorf("%s", m.AppendTo(nil))
 	}
-	if !strings.Contains(s.log.String(), "subscribe: false registrar: subscribe: 423 Interval Too Brief") {
-		t.Errorf("the script saw something else:\n%s", s.log.String())
+	if !strings.Contains(s.lua.Log(), "subscribe: false registrar: subscribe: 423 Interval Too Brief") {
+		t.Errorf("the script saw something else:\n%s", s.lua.Log())
 	}
 	app.subscribe(2, "120", "", "")
 	if m, _ := app.Next(); m.Status() != 200 {
@@ -169,7 +169,7 @@ func TestSubscribersHearOfTheStop(t *testing.T) {
 	app.Next()
 	app.notified()
 	s.Run(time.Second)
-	if err := s.router.Reload(t.Context()); err != nil {
+	if err := s.lua.Router.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	s.Run(time.Second)

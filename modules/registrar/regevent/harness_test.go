@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/engine/transport"
+	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
@@ -59,7 +59,7 @@ type world struct {
 
 func newWorld(t testing.TB, p Policy, waits bool) *world {
 	t.Helper()
-	w := &world{World: sim.New(1), t: t, book: &book{waits: waits, contacts: map[string][]Contact{}}}
+	w := &world{t: t, book: &book{waits: waits, contacts: map[string][]Contact{}}}
 	w.n = luabindtest.Must(New(w.book, p))
 	w.script = func(req *engine.Request) error {
 		_, w.last = w.n.Subscribe(req, []engine.HeaderEdit{header("X-Node", "one")})
@@ -69,17 +69,9 @@ func newWorld(t testing.TB, p Policy, waits bool) *world {
 		}
 		return nil
 	}
-	var err error
-	w.eng, err = engine.New(engine.Config{Clock: w, Meter: w, Seed: 2, Lanes: 2, Domains: []string{"example.com"}, Router: router{w}, Log: slog.New(slog.DiscardHandler),
-		Network: w.Network("udp:"+serverAddr, "tcp:"+serverAddr, "ws:198.51.100.1:80", "tls:198.51.100.1:5061")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.eng.Start(); err != nil {
-		t.Fatal(err)
-	}
-	w.Drive(w.eng.Lanes()...)
-	w.Drive(w.eng.Background())
+	made := luabindtest.New(t, "function route(req) end", luabindtest.Wrap(func(*luabind.Router) engine.Router { return router{w} }), luabindtest.Lanes(2),
+		luabindtest.Listen("udp:"+serverAddr, "tcp:"+serverAddr, "ws:198.51.100.1:80", "tls:198.51.100.1:5061"))
+	w.World, w.eng = made.Sim, made.Engine
 	return w
 }
 
