@@ -49,7 +49,7 @@ type Target = proxy.Target
 // Fields:
 //   - Defaults Target. Defaults are used for what a Target leaves empty. Its headers are set before
 //     the Target's own.
-//   - Order Order
+//   - Order Order: how targets without a Rule are tried
 //   - Ordered bool: Order is meant even if a Target has a Rule
 //   - Failover func(res *Response) bool. Failover decides (Serial, ByQ) whether the failure res
 //     leads to the next target. nil: every failure except 6xx.
@@ -71,14 +71,14 @@ type ForkOptions = proxy.ForkOptions
 // HeaderEdit sets a header to Values, or removes it if there are none.
 //
 // Fields:
-//   - Name string
+//   - Name string: of the header, in any case
 //   - Values []string
 type HeaderEdit = proxy.HeaderEdit
 
 // Credentials answer a digest challenge. They are printed without the password.
 //
 // Fields:
-//   - User, Password string
+//   - User, Password string: as the server knows them; the realm is the challenge's
 //
 // Methods:
 //   - GoString() string. GoString keeps passwords out of logs.
@@ -188,7 +188,7 @@ type Gateway = proxy.Gateway
 // Rule is how a list of Targets is tried if nobody says otherwise.
 //
 // Fields:
-//   - Order Order
+//   - Order Order: parallel for the zero value
 //   - Failover func(res *Response) bool: as in ForkOptions
 type Rule = proxy.Rule
 

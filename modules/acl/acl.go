@@ -127,8 +127,8 @@ func (a *ACL) Close() error {
 
 // Policy is the lists of a program: what acl.configure says.
 type Policy struct {
-	Lists map[string]source.Spec
-	Drop  []string // lists whose senders are not heard; nil: "blocked"
+	Lists map[string]source.Spec // where each list comes from, by its name
+	Drop  []string               // lists whose senders are not heard; nil: "blocked"
 }
 
 // ErrNoList is the error of a list that is not there.

@@ -19,9 +19,9 @@ const (
 // Event is an entry that was added or removed.
 type Event struct {
 	Kind    string // EventAdded or EventRemoved
-	List    string
-	Address string
-	Note    string
+	List    string // the name of the list
+	Address string // the address or network, as it was given
+	Note    string // why, as it was given; "" for none
 }
 
 // dynamicOf is the added entries of a list, in force or not.

@@ -11,9 +11,9 @@ import (
 
 // Sender is who sent something.
 type Sender struct {
-	Addr     netip.AddrPort
-	Kind     transport.Kind
-	Identity []string // SIP domains that a certificate has proved, in lower case
+	Addr     netip.AddrPort // where it came from
+	Kind     transport.Kind // by which transport
+	Identity []string       // SIP domains that a certificate has proved, in lower case
 }
 
 // Lists are lists of senders, by name. They are safe for concurrent use.

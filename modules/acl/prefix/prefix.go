@@ -15,8 +15,8 @@ const MaxValue = 1<<24 - 1
 
 // Item is a network and what the caller knows it by.
 type Item struct {
-	Prefix netip.Prefix
-	Value  uint32 // at most MaxValue
+	Prefix netip.Prefix // the network
+	Value  uint32       // at most MaxValue
 }
 
 // Set is networks, none of them twice.
@@ -26,9 +26,9 @@ type Set struct {
 
 // Match is a network that an address was found in.
 type Match struct {
-	Prefix netip.Prefix
-	Value  uint32
-	at     int // in the table of its family
+	Prefix netip.Prefix // the network
+	Value  uint32       // what the caller knows it by
+	at     int          // in the table of its family
 }
 
 // Canonical is a network as a Set has it: without the bits below its mask and without a zone, and
