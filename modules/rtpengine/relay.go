@@ -111,7 +111,7 @@ func (m *Relay) try(ctx context.Context, list []*ng.Engine, d ng.Dict, chosen fu
 // Manage says how a call's media passes.
 type Manage struct {
 	Set            string // of daemons
-	Caller, Callee Side
+	Caller, Callee Side   // what each of them is shown
 	// CalleeOf says what the callee of one branch is shown, in place of Callee; on: false leaves
 	// the media of the branch alone. It runs on the request's lane and may wait. May be nil.
 	CalleeOf func(b *engine.Branch) (side Side, on bool, err error)

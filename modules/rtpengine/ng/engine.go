@@ -55,7 +55,9 @@ var ErrDown = errors.New("no rtpengine is up")
 var ErrTimeout = errors.New("rtpengine does not answer")
 
 // RefusedError is what a daemon said no with.
-type RefusedError struct{ Reason string }
+type RefusedError struct {
+	Reason string // in its own words
+}
 
 // Error is the reason.
 func (e *RefusedError) Error() string { return "rtpengine: " + e.Reason }
