@@ -31,7 +31,7 @@ func (k NATKind) String() string {
 // NATOptions are about one NAT. Only Public is required.
 type NATOptions struct {
 	Public netip.Addr
-	Kind   NATKind
+	Kind   NATKind // which packets come in, and which ports go out
 	// Timeout is how long a datagram's port is kept after the last one that went out (RFC 4787
 	// REQ-5, REQ-6); 0: for ever.
 	Timeout time.Duration
@@ -40,7 +40,7 @@ type NATOptions struct {
 	StreamTimeout time.Duration
 	// Hairpin lets those inside reach each other by the public address (RFC 4787 REQ-9).
 	Hairpin bool
-	ALG     ALG
+	ALG     ALG // what it does to SIP; the zero value: nothing
 }
 
 // NAT hides addresses of a world behind a public one, as a home router does: what leaves them has

@@ -14,7 +14,9 @@ import (
 )
 
 // Found is which parts of a message name an address that does not lead to its sender.
-type Found struct{ Contact, Via, SDP bool }
+type Found struct {
+	Contact, Via, SDP bool // the first Contact, the topmost Via, an address of the media
+}
 
 // Detect compares a message with where it came from. A request that other proxies passed on says
 // nothing: its source is one of them.

@@ -80,8 +80,8 @@ type client struct {
 
 // Lost is a client that answered keep-alives, and does not any more.
 type Lost struct {
-	AOR     string
-	Binding *registrar.Binding
+	AOR     string             // whose client it is, in the canonical form
+	Binding *registrar.Binding // as it was when the client fell silent
 }
 
 func newKeeper(e *engine.Engine, lost func(Lost)) *keeper {
