@@ -13,13 +13,17 @@ import (
 )
 
 // query reads our own table.
-const query = `SELECT next_hop, rewrite, weight, priority, max_calls, from_socket, carrier, state, headers, attrs FROM dispatch_gateways`
+func query(set string) string {
+	return `SELECT next_hop, rewrite, weight, priority, max_calls, from_socket, carrier, state, headers, attrs FROM dispatch_gateways WHERE set_name = '` +
+		quoted(set) + `' ORDER BY id`
+}
 
 // listed is the list of one set in one generation.
 type listed struct {
-	said source.Said
-	set  *gateways.Set
-	list *source.List[[]gateways.Entry]
+	said  source.Said
+	setid luabind.Agreed[int] // of a layout
+	set   *gateways.Set
+	list  *source.List[[]gateways.Entry]
 }
 
 // entries are those of the list; none if it could not be opened.
@@ -37,9 +41,18 @@ func (m *module) say(c *luabind.Call, name string, option luabind.FuncOrValue) e
 		l = &listed{set: m.dispatch.acquire(name)}
 		m.sets[name] = l
 	}
-	spec, first, err := l.said.Say(c, option, m.dispatch.opts.Clients.IsDatabase)
+	setid, value, err := setidOf(name, option.Value)
+	if err == nil {
+		_, err = l.setid.Say(c.VM(), setid)
+	}
+	var spec source.Spec
+	var first bool
+	if err == nil {
+		option.Value = value
+		spec, first, err = l.said.Say(c, option, m.dispatch.opts.Clients.IsDatabase)
+	}
 	if err == nil && first {
-		l.list, err = m.open(l.said.Context(c), name, l, spec)
+		l.list, err = m.open(l.said.Context(c), name, l, spec, setid)
 	}
 	switch {
 	case errors.Is(err, source.ErrSpec):
@@ -51,7 +64,7 @@ func (m *module) say(c *luabind.Call, name string, option luabind.FuncOrValue) e
 }
 
 // open opens the list of a set.
-func (m *module) open(ctx context.Context, name string, l *listed, spec source.Spec) (*source.List[[]gateways.Entry], error) {
+func (m *module) open(ctx context.Context, name string, l *listed, spec source.Spec, setid int) (*source.List[[]gateways.Entry], error) {
 	build := func(entries []gateways.Entry) ([]gateways.Entry, error) {
 		if at, err := gateways.CheckList(entries); err != nil {
 			return nil, source.At(at, err)
@@ -60,11 +73,15 @@ func (m *module) open(ctx context.Context, name string, l *listed, spec source.S
 		return entries, nil
 	}
 	o := m.dispatch.opts
-	if layout := layoutOf(spec.Layout); layout != nil {
-		return layout(ctx, spec, name, o, build)
+	so := source.Options[gateways.Entry, []gateways.Entry]{Name: "dispatch." + name, Build: build, Default: gateways.NewEntry(),
+		Clients: o.Clients, Query: query(name), Keep: o.Keep, Max: gateways.MostGateways, Log: m.host.Log()}
+	switch {
+	case spec.Layout == "":
+		return source.Open(ctx, spec, so)
+	case setid < 0:
+		return nil, fmt.Errorf("setid is missing: which of the sets in %s it is", spec.Name())
 	}
-	return source.Open(ctx, spec, source.Options[gateways.Entry, []gateways.Entry]{Name: "dispatch." + name, Build: build, Default: gateways.NewEntry(),
-		Clients: o.Clients, Query: query, Keep: o.Keep, Max: gateways.MostGateways, Log: m.host.Log()})
+	return openLayout(ctx, spec, setid, so)
 }
 
 // entryOf reads one entry as scripts write it: text, or a table.

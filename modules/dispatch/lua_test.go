@@ -82,7 +82,9 @@ func TestConfigureRefuses(t *testing.T) {
 		{"too many probes", `{ sets = {}, probe = { interval = 0.01 } }`, "probe.interval must be at least 0.1"},
 		{"codes", `{ sets = {}, probe = { ok = { "ok" } } }`, "probe.ok must be a list of final codes"},
 		{"an address", `{ sets = {}, probe = { from = "x" } }`, "probe.from"},
-		{"a layout", `{ sets = { a = { url = "sqlite:x", layout = "asterisk" } } }`, `there is no layout "asterisk"`},
+		{"a layout", `{ sets = { a = { url = "sqlite:x", layout = "asterisk", setid = 1 } } }`, `there is no layout "asterisk"`},
+		{"no setid", `{ sets = { a = { url = "sqlite:x", layout = "kamailio" } } }`, "sets.a: setid is missing"},
+		{"a bad setid", `{ sets = { a = { url = "sqlite:x", layout = "kamailio", setid = "x" } } }`, "setid must be a whole number"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := luabindtest.Try(t, `require("dispatch").configure `+tt.options+` function route() end`, luabindtest.Modules(dispatch.New(dispatch.Options{})))

@@ -5,11 +5,13 @@ package gateways
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/proxy"
+	"github.com/sipscript/sipscript/engine/transaction"
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
@@ -82,8 +84,10 @@ func (s *spot) Outcome(o *engine.Outcome) {
 	switch {
 	case o.Cause == proxy.CauseUnreachable && isGone(o.Err):
 		s.gate.failed.Add(1)
-		s.put(false, o.Err.Error())
-	case o.Cancelled || o.Cause == proxy.CauseUnreachable && o.Err == nil:
+		s.put(false, strings.TrimPrefix(o.Err.Error(), "transaction: send: "))
+	case o.Cancelled:
+	case o.Cause == proxy.CauseUnreachable && o.Err != nil && !errors.Is(o.Err, transaction.ErrLost):
+		// It could be a fault of ours
 	case proxy.Failed(o.Code, o.Cause, o.Early):
 		s.gate.failed.Add(1)
 		s.failed(o)

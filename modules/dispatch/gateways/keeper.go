@@ -16,8 +16,7 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// soonest is the shortest time between two rounds of probes: when it is longer than an interval
-// divided by the addresses, a round has several.
+// soonest is the shortest time between two rounds of probes: a round has all that are due.
 const soonest = 5 * time.Millisecond
 
 // place is where a name leads.
@@ -38,6 +37,7 @@ type keeper struct {
 	order         []*address           // those probed, in turn
 	view          *view                // that order was made of
 	next          int                  // of order
+	at            lane.Time            // when that is due
 	due           map[string]lane.Time // when a name is looked up again; by next hop
 	asking        map[string]bool      // names being looked up
 }
@@ -84,7 +84,7 @@ func (k *keeper) look(l *lane.Lane) {
 	switch {
 	case !k.probes() || len(k.order) == 0:
 		l.StopTimer(&k.probe)
-	case !k.probe.Active():
+	case !k.probe.Active(), k.probe.When().Sub(l.Now()) > k.set.policy.Load().Probe.Interval/time.Duration(len(k.order)):
 		l.After(0, &k.probe, (*prober)(k))
 	}
 	(*chores)(k).do(l)
@@ -120,14 +120,18 @@ func (p *prober) Expire(*lane.Timer) {
 	if n == 0 {
 		return
 	}
-	step := k.set.policy.Load().Probe.Interval / time.Duration(n)
-	for range max(1, int(soonest/max(step, 1))) {
+	now, step := k.set.now(), max(k.set.policy.Load().Probe.Interval/time.Duration(n), 1)
+	if now.Sub(k.at) > step*time.Duration(n) { // the first time, or long ago
+		k.at = now
+	}
+	for sent := 0; k.at <= now && sent < n; sent++ {
 		k.ask(e, k.order[k.next])
+		k.at = k.at.Add(step)
 		if k.next++; k.next >= n {
 			k.next = 0
 		}
 	}
-	e.Background().After(max(step, soonest), &k.probe, p)
+	e.Background().After(max(k.at.Sub(now), soonest), &k.probe, p)
 }
 
 // ask sends one probe, unless one is under way or nobody wants it.
