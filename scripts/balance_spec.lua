@@ -84,7 +84,7 @@ end)
 
 t.it("is refused without servers", function()
   t.raises(function() t.server { args = { servers = "," } } end, "the list is empty")
-  t.raises(function() t.server { args = { servers = "bogus" } } end, "servers: ")
+  t.raises(function() t.server { args = { servers = "sip:" } } end, "servers: ")
 end)
 
 for trusted, want in pairs { ["10.0.0.0/8"] = "<sip:boss@example.com>", ["192.0.2.1"] = "none" } do
@@ -99,3 +99,38 @@ for trusted, want in pairs { ["10.0.0.0/8"] = "<sip:boss@example.com>", ["192.0.
     t.equal(sent:expect(202):header("P-Asserted-Identity") or "none", want)
   end)
 end
+
+-- messages sends some, and tells how many each server got.
+local function messages(alice, list, name, count)
+  local sent = {}
+  for i = 1, count do
+    sent[i] = alice:send { method = "MESSAGE", uri = "sip:bob@example.com", call_id = name .. i }
+  end
+  t.advance(0.1)
+  return calls(list, sent)
+end
+
+t.it("leaves out a server that is down, and has it back", function()
+  t.server { args = { servers = table.concat(servers, ", ") }, probes = true }
+  local alice, list = t.ua("sip:alice@example.com"), farm()
+  for _ = 1, 3 do
+    list[1]:expect("OPTIONS", { within = 11 }):ignore()
+    list[2]:expect("OPTIONS", { within = 6 }):reply(200)
+  end
+  local counts = messages(alice, list, "down-", 20)
+  t.equal(counts[1], 0)
+  t.equal(counts[2], 20)
+  list[1]:expect("OPTIONS", { within = 11 }):reply(200)
+  counts = messages(alice, list, "up-", 40)
+  t.ok(counts[1] >= 10 and counts[2] >= 10, "spread " .. counts[1] .. " to " .. counts[2])
+end)
+
+t.it("answers 503 when all servers are down", function()
+  t.server { args = { servers = servers[1] }, probes = true }
+  local alice, server = t.ua("sip:alice@example.com"), t.ua(servers[1])
+  for _ = 1, 3 do
+    server:expect("OPTIONS", { within = 11 }):reply(503)
+  end
+  t.advance(0.1)
+  alice:send({ method = "MESSAGE", uri = "sip:bob@example.com" }):expect(503)
+end)
