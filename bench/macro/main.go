@@ -2,8 +2,9 @@
 
 // Macro compares what a call costs: the kernel's floor, Kamailio with its own script and with Lua
 // (where it is installed), a proxy written on sipgo, and ours, in turn, in one run; ours also when
-// it forwards without a transaction, redirects, and rings ten contacts of which one answers. Each
-// server is pinned to one core, the load to another.
+// it forwards without a transaction, redirects, and rings ten contacts of which one answers; and
+// Kamailio's dispatcher and ours with 100 gateways. Each server is pinned to one core, the load to
+// another.
 //
 //	go run ./bench/macro -rate 2000 -seconds 5 -rounds 3
 //
@@ -14,6 +15,7 @@
 package main
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"os"
@@ -46,7 +48,7 @@ func main() {
 // contender is one server: its command line, without the address.
 type contender struct {
 	name string
-	args func(addr string) ([]string, error)
+	args func(addr, callee string) ([]string, error)
 	load []string // more arguments of the load
 	ours bool     // it has an admin port
 }
@@ -57,43 +59,59 @@ func (b *bench) contenders() (list []contender, err error) {
 			return nil, fmt.Errorf("build %s: %w\n%s", pkg, err, out)
 		}
 	}
-	list = append(list, contender{name: "floor", args: func(addr string) ([]string, error) {
+	list = append(list, contender{name: "floor", args: func(addr, _ string) ([]string, error) {
 		return []string{filepath.Join(b.dir, "floor"), "-listen", addr}, nil
 	}})
 	if _, err := exec.LookPath("kamailio"); err == nil {
-		list = append(list, contender{name: "kamailio-native", args: b.kamailio("native")}, contender{name: "kamailio-lua", args: b.kamailio("lua")})
+		list = append(list, contender{name: "kamailio-native", args: b.kamailio("native", "kamailio.lua")}, contender{name: "kamailio-lua", args: b.kamailio("lua", "kamailio.lua")},
+			contender{name: "kamailio-dispatch", args: b.kamailio("dispatch-native", "dispatch.lua")},
+			contender{name: "kamailio-dispatch-lua", args: b.kamailio("dispatch-lua", "dispatch.lua")})
 	} else {
 		fmt.Println("kamailio is not installed (Debian: kamailio kamailio-lua-modules): compared without it")
 	}
-	list = append(list, contender{name: "sipgo", args: func(addr string) ([]string, error) {
+	list = append(list, contender{name: "sipgo", args: func(addr, _ string) ([]string, error) {
 		return []string{filepath.Join(b.dir, "relay"), "-listen", addr}, nil
 	}})
 	return append(list,
 		contender{name: "ours", args: b.ours("bench/route.lua"), ours: true},
 		contender{name: "ours-forward", args: b.ours("bench/forward.lua"), ours: true},
 		contender{name: "ours-redirect", args: b.ours("bench/redirect.lua"), load: []string{"-expect", "302"}, ours: true},
-		contender{name: "ours-fork10", args: b.ours("bench/fork.lua"), load: []string{"-silent", "9"}, ours: true}), nil
+		contender{name: "ours-fork10", args: b.ours("bench/fork.lua"), load: []string{"-silent", "9"}, ours: true},
+		contender{name: "ours-dispatch", args: b.ours("bench/dispatch.lua"), ours: true}), nil
 }
 
 // ours is this project's server with a script.
-func (b *bench) ours(script string) func(string) ([]string, error) {
-	return func(addr string) ([]string, error) {
-		return []string{filepath.Join(b.dir, "sipscript"), "run", "--no-watch", "-d", "example.com", "-l", "udp:" + addr, script}, nil
+func (b *bench) ours(script string) func(string, string) ([]string, error) {
+	return func(addr, callee string) ([]string, error) {
+		return []string{filepath.Join(b.dir, "sipscript"), "run", "--no-watch", "-d", "example.com", "--set", "callee=" + callee, "-l", "udp:" + addr, script}, nil
 	}
 }
 
+// listOf is a dispatcher's list of 100 gateways, which are one address.
+func listOf(callee string) []byte {
+	var b bytes.Buffer
+	for i := 1; i <= 100; i++ {
+		fmt.Fprintf(&b, "1 sip:%s;gw=%d 0 0\n", callee, i)
+	}
+	return b.Bytes()
+}
+
 // kamailio writes the configuration for an address.
-func (b *bench) kamailio(kind string) func(string) ([]string, error) {
-	return func(addr string) ([]string, error) {
+func (b *bench) kamailio(kind, lua string) func(string, string) ([]string, error) {
+	return func(addr, callee string) ([]string, error) {
 		text, err := os.ReadFile("bench/kamailio/" + kind + ".cfg")
 		if err != nil {
 			return nil, err
 		}
-		script, err := filepath.Abs("bench/kamailio/kamailio.lua")
+		script, err := filepath.Abs("bench/kamailio/" + lua)
 		if err != nil {
 			return nil, err
 		}
-		cfg := strings.ReplaceAll(strings.ReplaceAll(string(text), "LISTEN", addr), "SCRIPT", script)
+		list := filepath.Join(b.dir, "dispatcher.list")
+		if err := os.WriteFile(list, listOf(callee), 0o644); err != nil {
+			return nil, err
+		}
+		cfg := strings.NewReplacer("LISTEN", addr, "SCRIPT", script, "LISTFILE", list).Replace(string(text))
 		file := filepath.Join(b.dir, kind+".cfg")
 		return []string{"kamailio", "-DD", "-E", "-m", "1024", "-M", "16", "-w", b.dir, "-f", file}, os.WriteFile(file, []byte(cfg), 0o644)
 	}
@@ -114,10 +132,10 @@ func (b *bench) run(only string) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
 			}
-			fmt.Printf("%-16s %7.1f µs/call  ok %d refused %d failed %d resent %d  %5.1f kB/call  p50 %.2f p99 %.2f p99.9 %.2f ms\n",
+			fmt.Printf("%-21s %7.1f µs/call  ok %d refused %d failed %d resent %d  %5.1f kB/call  p50 %.2f p99 %.2f p99.9 %.2f ms\n",
 				c.name, r.cpu, r.Completed, r.Refused, r.Failed, r.Resent, r.kept, r.P50, r.P99, r.P999)
 			if c.ours {
-				fmt.Printf("%-16s %7.0f cycles of the collector, pauses p99 %.0f at most %.0f µs\n", "", r.cycles, r.pauseP99, r.pauseMost)
+				fmt.Printf("%-21s %7.0f cycles of the collector, pauses p99 %.0f at most %.0f µs\n", "", r.cycles, r.pauseP99, r.pauseMost)
 			}
 			rows[c.name] = append(rows[c.name], r)
 		}

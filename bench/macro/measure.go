@@ -50,7 +50,7 @@ func (b *bench) measure(c contender) (r row, err error) {
 			return r, err
 		}
 	}
-	args, err := c.args(addr)
+	args, err := c.args(addr, callee)
 	if err != nil {
 		return r, err
 	}

@@ -85,8 +85,12 @@ type settings struct {
 type choice struct {
 	By    string `lua:"by" oneof:"weight round_robin hash least_calls random" default:"weight" doc:"how those of one priority are ordered"`
 	Key   string `lua:"key" doc:"for hash: the same key finds the same gateway"`
-	Limit int    `lua:"limit" min:"1" max:"10000" default:"all" doc:"how many at most"`
+	Limit int    `lua:"limit" min:"1" max:"10000" default:"8" doc:"how many at most"`
 }
+
+// usualLimit is how many targets are returned unless the script says otherwise: whoever has met so
+// many dead gateways has waited for too long.
+const usualLimit = 8
 
 const setDoc = "a name of configure's sets"
 
@@ -102,10 +106,10 @@ func (m *module) Functions() []luabind.Function {
 				"relay and fork try them one after the other: the next follows if one is silent before it rings, unreachable or full, or answers 500, 502, 503 or 504; options override that.",
 			Raises:  "for an unknown set, and for `hash` without a key; relay raises without record_route before it, if calls are counted: `least_calls`, `max_calls`",
 			Example: "req:relay(dispatch.targets(\"carriers\"), { reply_timeout = 2 })"},
-			set, luabind.OptionsArg(choice{}), luabind.ReturnsList[*object](objectType, "for relay and fork; nil and the reason if none is up"), m.targets),
+			set, luabind.OptionsArg(choice{Limit: usualLimit}), luabind.ReturnsList[*object](objectType, "for relay and fork; nil and the reason if none is up"), m.targets),
 		luabind.Try2(luabind.Function{Name: "select", Where: luabind.InHandler, Doc: "The first of what `targets` returns.", Raises: "as for `targets`",
 			Example: `req:forward(dispatch.select("carriers", { by = "hash", key = req.call_id }))`},
-			set, luabind.OptionsArg(choice{}), luabind.ReturnsObject[*object](objectType, "for relay, fork and forward; nil and the reason if none is up"), m.selectOne),
+			set, luabind.OptionsArg(choice{Limit: usualLimit}), luabind.ReturnsObject[*object](objectType, "for relay, fork and forward; nil and the reason if none is up"), m.selectOne),
 		luabind.Func2(luabind.Function{Name: "is_from", Where: luabind.InHandler, Effects: luabind.Vets,
 			Doc:     "The gateway that a request comes from, by its source address, whether it is up or not; otherwise false. Names count with all their addresses.",
 			Raises:  "for an unknown set",

@@ -36,6 +36,7 @@ func TestFunctions(t *testing.T) {
 	for _, tt := range []struct{ name, chunk, want string }{
 		{"targets", `local list = assert(dispatch.targets("carriers", { by = "round_robin" })) return #list, tostring(list[1]), list[3].next_hop`,
 			"3 sip:10.0.0.12 sip:10.0.0.13:5070;transport=tcp"},
+		{"eight unless it is said", `for i = 1, 10 do dispatch.add("carriers", "10.0.1." .. i) end return #dispatch.targets("carriers"), #dispatch.targets("carriers", { limit = 99 })`, "8 13"},
 		{"limit", `return #dispatch.targets("carriers", { limit = 2 })`, "2"},
 		{"select", `local g = dispatch.select("carriers", { by = "hash", key = "k" }) return g.set, g.priority`, "carriers 0"},
 		{"fields", `dispatch.mark("carriers", "10.0.0.12", "disabled") local g = dispatch.select("carriers")

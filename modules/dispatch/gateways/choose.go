@@ -121,7 +121,7 @@ func (g *Gateway) usable(now lane.Time) bool {
 	return false
 }
 
-// order sorts the gateways of one group; at least the first want of them are in their places.
+// order puts the gateways of one group into order, or the first want of them.
 func (s *Set) order(list []candidate, in *group, o *Choice, hash uint64, want int, now lane.Time) {
 	if len(list) < 2 {
 		return
@@ -130,14 +130,15 @@ func (s *Set) order(list []candidate, in *group, o *Choice, hash uint64, want in
 		list[i].key = list[i].g.score(o, hash, in.alike)
 	}
 	slowly, limited := o.By != ByHash && s.policy.Load().SlowStart > 0, s.view.Load().limited
-	most := want
-	if slowly || limited {
-		most = len(list)
-	}
-	if o.By == InTurn {
+	switch {
+	case o.By == InTurn:
 		rotate(list, int(in.turn.Add(1)%uint64(len(list))))
-	} else {
-		sortFirst(list, most)
+	case o.By == ByCalls:
+		slices.SortFunc(list, func(a, b candidate) int { return cmp.Compare(a.key, b.key) })
+	case slowly || limited:
+		sortFirst(list, drawnFirst)
+	default:
+		sortFirst(list, min(want, drawnFirst))
 	}
 	if slowly {
 		s.slowly(list, o, now)
@@ -180,17 +181,12 @@ func drawn(random uint64, weight float64, alike bool) float64 {
 	return -math.Log((float64(random>>11)+1)/(1<<53)) / weight
 }
 
-// fewest is up to how many places are found one by one, which is faster than sorting all.
-const fewest = 4
+// drawnFirst is how many places are drawn; few calls get beyond. The rest follow in any order.
+const drawnFirst = 8
 
-// sortFirst sorts a list, or at least brings its first want elements to their places. Equals stay
-// in order.
-func sortFirst(list []candidate, want int) {
-	if want > fewest {
-		slices.SortStableFunc(list, func(a, b candidate) int { return cmp.Compare(a.key, b.key) })
-		return
-	}
-	for i := range min(want, len(list)-1) {
+// sortFirst brings the first n elements of a list to their places.
+func sortFirst(list []candidate, n int) {
+	for i := range min(n, len(list)-1) {
 		least := i
 		for j := i + 1; j < len(list); j++ {
 			if list[j].key < list[least].key {
