@@ -49,7 +49,7 @@ func (m *module) setUsers(c *luabind.Call, where luabind.FuncOrValue) {
 	switch {
 	case errors.Is(err, luabind.ErrSaid):
 		c.Raise("users are given already")
-	case errors.Is(err, source.ErrSpec):
+	case errors.Is(err, source.ErrSpec), err == nil && spec.Web():
 		err = errSource
 	case first:
 		p := m.auth.given

@@ -28,6 +28,10 @@
 //   - A database, by its URL: [Spec].Query, the module's own query, or that of a Layout. It is read
 //     again every [Spec].Every. Where it is unavailable at the start, the list kept in
 //     [Options].Keep serves, else the start is refused.
+//   - An HTTP server, by its URL: asked every [Spec].Every, whether the list is still the one in
+//     force (ETag, Last-Modified). The end of its path (.csv, .json, .txt), or else the type of the
+//     answer, says how it is written; it may have 64 MiB. The last good list is kept like that of a
+//     database.
 //   - A function: called at the start, and by [List.Reload].
 //
 // Lists that are too large to hold, such as users, are looked up by key instead: [Keyed].

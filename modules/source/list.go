@@ -68,7 +68,8 @@ type List[V any] struct {
 	// And the number of entries; called with mu held
 	read    func(ctx context.Context) (V, int, error)
 	current atomic.Pointer[V]
-	db      *clients.DB // nil if the source is not one
+	db      *clients.DB   // nil if the source is not one
+	web     *clients.HTTP // nil if the source is not a server
 
 	entries  atomic.Int64
 	loaded   atomic.Int64 // when the list was read, in nanoseconds since 1970
@@ -106,7 +107,7 @@ func Open[T, V any](ctx context.Context, s Spec, o Options[T, V]) (*List[V], err
 	}
 	if err := l.Reload(ctx); err != nil {
 		if next.kept == nil || !errors.Is(err, clients.ErrAway) || !l.useKept(next.kept) {
-			l.closeDB()
+			_ = l.closeClients()
 			return nil, fmt.Errorf("%s: %w", o.Name, err)
 		}
 	}
@@ -165,6 +166,8 @@ func prepare[T, V any](l *List[V], s *Spec, o *Options[T, V], read reader[T, V])
 			}
 			return v, n, err
 		}
+	case isWeb(s.URL):
+		return web(l, s, o, read)
 	case s.URL != "":
 		return database(l, s, o, read)
 	case s.Func != nil:
@@ -249,6 +252,12 @@ func (l *List[V]) Reload(ctx context.Context) error {
 func (l *List[V]) reload(ctx context.Context) error {
 	v, n, err := l.read(ctx)
 	first := l.current.Load() == nil
+	if errors.Is(err, errSame) && !first {
+		l.loaded.Store(l.now().UnixNano())
+		l.stale.Store(0)
+		l.failed = ""
+		return nil
+	}
 	if err != nil {
 		if ctx.Err() != nil {
 			return err // it says nothing about the source
@@ -352,12 +361,15 @@ func (l *List[V]) Close() error {
 	}
 	l.stop()
 	<-l.ended
-	return l.closeDB()
+	return l.closeClients()
 }
 
-func (l *List[V]) closeDB() error {
-	if l.db == nil {
-		return nil
+func (l *List[V]) closeClients() error {
+	switch {
+	case l.db != nil:
+		return l.db.Close()
+	case l.web != nil:
+		return l.web.Close()
 	}
-	return l.db.Close()
+	return nil
 }

@@ -15,11 +15,12 @@ import (
 
 // Spec says where a list comes from: one of URL, Entries and Func.
 type Spec struct {
-	URL   string // "file:PATH", or of a database
+	URL   string // "file:PATH", or of a database or an HTTP server
 	Query string // of a database: instead of the module's own
 	// Of a database: whose tables it has, "kamailio" or "opensips"; "" for our own
 	Layout string
-	Every  time.Duration // how often a database is read, default a minute
+	Every  time.Duration // how often a database or a server is read, default a minute
+	Token  string        // of a server: "Authorization: Bearer …"
 	// Domain says, for layouts with users, whether the domain is part of a user's name; nil: it is.
 	Domain *bool
 
@@ -31,14 +32,14 @@ type Spec struct {
 const defaultEvery = time.Minute
 
 // ErrSpec is the error, wrapped, of a value that does not name a source.
-var ErrSpec = errors.New(`expected a table, a function, "file:PATH", or the URL of a database`)
+var ErrSpec = errors.New(`expected a table, a function, "file:PATH", or the URL of a database or of an HTTP server`)
 
 // SpecOf reads what a script gives: a string, a table with a url, or a table of entries. isURL
 // reports whether a string is the URL of a database; if nil, none is.
 func SpecOf(value any, isURL func(text string) bool) (Spec, error) {
 	switch v := value.(type) {
 	case string:
-		if path, ok := strings.CutPrefix(v, "file:"); ok && path != "" || isURL != nil && isURL(v) {
+		if path, ok := strings.CutPrefix(v, "file:"); ok && path != "" || isWeb(v) || isURL != nil && isURL(v) {
 			return Spec{URL: v}, nil
 		}
 		return Spec{}, fmt.Errorf("%w, not %.60q", ErrSpec, clients.Redacted(v))
@@ -66,6 +67,8 @@ func specOfTable(url string, table map[string]any, isURL func(string) bool) (Spe
 			s.Query = text
 		case key == "layout" && isText:
 			s.Layout = text
+		case key == "token" && isText:
+			s.Token = text
 		case key == "every":
 			n, ok := x.(float64)
 			if !ok || n < 1 || n > 86400 {
@@ -78,11 +81,14 @@ func specOfTable(url string, table map[string]any, isURL func(string) bool) (Spe
 				return s, fmt.Errorf("use_domain must be true or false, not %v", x)
 			}
 			s.Domain = &b
-		case slices.Contains([]string{"query", "layout"}, key):
+		case slices.Contains([]string{"query", "layout", "token"}, key):
 			return s, fmt.Errorf("%s must be text", key)
 		default:
-			return s, fmt.Errorf("unknown key %q of a source; the keys are every, layout, query, url, use_domain", key)
+			return s, fmt.Errorf("unknown key %q of a source; the keys are every, layout, query, token, url, use_domain", key)
 		}
+	}
+	if s.Token != "" && !isWeb(s.URL) {
+		return s, errors.New("token belongs to the URL of an HTTP server")
 	}
 	if s.Query != "" && s.Layout != "" {
 		return s, errors.New("a source has a query or a layout, not both")
@@ -98,6 +104,9 @@ func (s *Spec) path() string {
 	}
 	return path
 }
+
+// Web reports whether the list is on an HTTP server.
+func (s *Spec) Web() bool { return isWeb(s.URL) }
 
 // Name is the source as it may be logged.
 func (s *Spec) Name() string {
