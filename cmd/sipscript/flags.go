@@ -22,12 +22,6 @@ const (
 // accident.
 func defaultListen() []string { return []string{"udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"} }
 
-// laterFlags are flags whose names are reserved but which do nothing yet: they are refused with a
-// line that says so, rather than taken for a typing mistake.
-func laterFlags() []string {
-	return []string{"db"}
-}
-
 func runFlags() []cli.Flag {
 	flags := []cli.Flag{
 		&cli.StringSliceFlag{Name: "listen", Aliases: []string{"l"}, Usage: "listen on `PROTO:HOST:PORT`; repeatable; PROTO is udp, tcp, tls, ws or wss; port 0 picks a free port and prints it",
@@ -42,6 +36,7 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "data", Usage: "keep registrations in `DIR` (SQLite), so that they survive a restart; by default they are kept in memory"},
 		&cli.StringSliceFlag{Name: "dns", Usage: "resolve names through the DNS server `IP[:PORT]`; repeatable", DefaultText: "those of /etc/resolv.conf"},
 		&cli.StringFlag{Name: "tls-ca", Usage: "trust servers we connect to over TLS if an authority in the PEM `FILE` issued their certificate", DefaultText: "those of the system"},
+		&cli.StringFlag{Name: "db", Usage: "the database at `URL` (sqlite:PATH, postgres://…, mysql://…) is what scripts call \"db:\": sql.open(), auth.users(\"db:\"), lists"},
 		&cli.StringFlag{Name: "redis", Usage: "share registrations, and dictionaries with redis = true, with other servers through the Redis server at `URL` (redis://host:6379/0); they must share --secret too"},
 		&cli.StringFlag{Name: "secret", Usage: "read the key for route signatures, nonces and flow tokens from `FILE`; the nodes of a cluster share it", DefaultText: "DIR/secret of --data, created at the first start"},
 		&cli.StringFlag{Name: "admin", Usage: "serve HTTP on `HOST:PORT`: /metrics /healthz /readyz /reload /status (off unless given)"},
@@ -64,20 +59,17 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "config", Usage: "read the same settings from `FILE` (YAML); flags override SIPSCRIPT_* variables, which override the file"},
 	}
 	flags = append(flags, cliFlags(moduleFlags())...)
-	for _, name := range laterFlags() {
-		flags = append(flags, &cli.StringFlag{Name: name, Hidden: true})
-	}
 	return flags
 }
 
 // keys are the flags that exist as SIPSCRIPT_* variables and as keys of the configuration file, and
 // "script", which on the command line is the argument.
 func keys() []string {
-	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "admin-host", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "load-budget", "script-memory", "route-lifetime", "drain", "drain-calls", "max-delay"}
+	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "db", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "admin-host", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "load-budget", "script-memory", "route-lifetime", "drain", "drain-calls", "max-delay"}
 	for _, f := range moduleFlags() {
 		all = append(all, f.Name)
 	}
-	return append(all, laterFlags()...)
+	return all
 }
 
 // manyValued are the keys that may have more than one value.

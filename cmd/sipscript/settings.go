@@ -18,6 +18,8 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/transport"
+	"github.com/sipscript/sipscript/modules/clients"
+	"github.com/sipscript/sipscript/modules/clients/drivers"
 	"github.com/sipscript/sipscript/modules/host"
 )
 
@@ -37,6 +39,7 @@ type settings struct {
 	rootCA     string               // authorities that vouch for servers, "" for the system's
 	data       string               // a directory, "" for state in memory
 	redis      host.URL             // , "" for none
+	db         host.URL             // , "" for none
 	secret     string               // a file, "" for the one in data, or a key made again
 	admin      string               // host:port, "" for none
 	adminHosts []string             // names it is known by in addition to its own
@@ -78,12 +81,7 @@ func readSettings(c *cli.Context, lookup func(string) (string, bool)) (*settings
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range laterFlags() {
-		if c.IsSet(name) {
-			return nil, usagef("--%s is not available in this version", name)
-		}
-	}
-	s := &settings{script: script, data: c.String("data"), redis: host.URL(c.String("redis")), secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain"), lifetime: c.Duration("route-lifetime"), loadBudget: c.Duration("load-budget")}
+	s := &settings{script: script, data: c.String("data"), redis: host.URL(c.String("redis")), db: host.URL(c.String("db")), secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain"), lifetime: c.Duration("route-lifetime"), loadBudget: c.Duration("load-budget")}
 	s.drainCalls = c.Duration("drain-calls")
 	steps := []func(*cli.Context) error{s.readScript, s.readListen, s.readTLS, s.readAdvertise, s.readTrustVia, s.readDNS, s.readDomains, s.readArgs, s.readStorage, s.readWatch, s.readLimits, s.readLog}
 	for _, step := range steps {
@@ -204,6 +202,9 @@ func (s *settings) readArgs(c *cli.Context) error {
 func (s *settings) readStorage(c *cli.Context) error {
 	if c.IsSet("data") && s.data == "" {
 		return usagef("--data is empty; omit it to keep state in memory")
+	}
+	if c.IsSet("db") && !clients.New(clients.Options{Drivers: drivers.All()}).IsDatabase(string(s.db)) {
+		return usagef("--db: expected sqlite:PATH, postgres://… or mysql://…")
 	}
 	if !c.IsSet("redis") {
 		return nil

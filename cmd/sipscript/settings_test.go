@@ -155,7 +155,7 @@ func TestMistakes(t *testing.T) {
 		{args: one("--admin", "127.0.0.1:x"), contains: "port"},
 		{args: one("a.lua", "b.lua"), contains: "expected one script"},
 		{args: one("a.lua", "--no-watch"), contains: "flags go before the script"},
-		{args: one("--db", "x"), contains: "--db is not available in this version"},
+		{args: one("--db", "x"), contains: "--db: expected sqlite:PATH"},
 		{args: one("--tls-cert", "x"), contains: "each certificate needs its key"},
 		{args: one("--tls-client-ca", "x"), contains: "no --tls-cert"},
 		{args: one("--tls-client-auth", "optional"), contains: "no --tls-client-ca"},

@@ -33,8 +33,8 @@ func (s *server) makeData() error {
 
 // openModules makes the modules, with the stores they have.
 func (s *server) openModules() (err error) {
-	s.clients = clients.New(clients.Options{Drivers: drivers.All(), Log: s.log})
-	s.modules, err = host.Open(s.plugins, host.Environment{Log: s.log, Data: s.set.data, Redis: s.set.redis, Dictionaries: s.set.redis,
+	s.clients = clients.New(clients.Options{Drivers: drivers.All(), DB: string(s.set.db), Log: s.log})
+	s.modules, err = host.Open(s.plugins, host.Environment{Log: s.log, Data: s.set.data, Redis: s.set.redis, DB: s.set.db, Dictionaries: s.set.redis,
 		Clients: s.clients, Flags: s.set.flags, Bulk: undisturbed})
 	if err == nil && s.set.data != "" {
 		s.dictionaries, err = dictstore.Open(s.clients, s.set.data)

@@ -62,12 +62,13 @@ function sql_database:transaction(fn) end
 local sql = {}
 
 ---A database by its URL: "sqlite:PATH", "postgres://user:password@host/name" or
----"mysql://user:password@host/name". It connects with the first query. Connections survive reloads.
----Raises for a URL of another kind, and a missing SQLite file. Only while the file loads.
+---"mysql://user:password@host/name"; without one, or by "db:", that of --db. It connects with the
+---first query. Connections survive reloads. Raises for a URL of another kind, and a missing SQLite
+---file. Only while the file loads.
 ---```lua
 ---local db = sql.open("postgres://sip@127.0.0.1/pbx", { timeout = 2 })
 ---```
----@param url string of the database
+---@param url? string of the database; default that of --db
 ---@param options? sql.open.options optional
 ---@return sql.database result
 function sql.open(url, options) end

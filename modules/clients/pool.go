@@ -25,6 +25,7 @@ import (
 // Options of a Pool. The zero value will do for HTTP.
 type Options struct {
 	Drivers []Driver     // of databases: package drivers has them
+	DB      string       // the URL of the default database, see DefaultDB; "" for none
 	Log     *slog.Logger // reports that a server is unavailable, or back; default: nobody
 	// Transport takes the place of the network for HTTP, and Redis names another server for the URL
 	// of one: for specs, from which nothing leaves the process. They may be nil.

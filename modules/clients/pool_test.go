@@ -280,3 +280,26 @@ func BenchmarkGate(b *testing.B) {
 		_ = g.do(ctx, time.Second, nil, f)
 	}
 }
+
+// "db:" is the default database, where there is one.
+func TestDefaultDB(t *testing.T) {
+	opened := ""
+	d := Driver{Name: "x", Schemes: []string{"x"}, Open: func(url string, _ bool) (*sql.DB, error) {
+		opened = url
+		return nil, errors.New("not here")
+	}}
+	p := New(Options{Drivers: []Driver{d}, DB: "x:y"})
+	if !p.IsDatabase("db:") {
+		t.Error("it is no database")
+	}
+	if _, err := p.DB("db:", DBOptions{}); err == nil || opened != "x:y" {
+		t.Errorf("opened %q: %v", opened, err)
+	}
+	p = New(Options{Drivers: []Driver{d}})
+	if p.IsDatabase("db:") {
+		t.Error("there is none")
+	}
+	if _, err := p.DB("db:", DBOptions{}); err == nil || !strings.Contains(err.Error(), "--db URL") {
+		t.Errorf("%v", err)
+	}
+}

@@ -53,7 +53,19 @@ type DB struct {
 // IsDatabase reports whether the text is a URL of a database that the pool has a driver for.
 func (p *Pool) IsDatabase(text string) bool { return p.driver(text) != nil }
 
+// DefaultDB stands for the URL of Options.DB wherever the URL of a database is given.
+const DefaultDB = "db:"
+
+// resolve is the URL that is meant.
+func (p *Pool) resolve(url string) string {
+	if url == DefaultDB {
+		return p.opts.DB
+	}
+	return url
+}
+
 func (p *Pool) driver(url string) *Driver {
+	url = p.resolve(url)
 	scheme, rest, ok := strings.Cut(url, ":")
 	for i := range p.opts.Drivers {
 		if ok && rest != "" && slices.Contains(p.opts.Drivers[i].Schemes, scheme) {
@@ -67,6 +79,10 @@ func (p *Pool) driver(url string) *Driver {
 // so a start does not depend on which of two machines is up first; but a missing file is an error.
 func (p *Pool) DB(url string, o DBOptions) (*DB, error) {
 	d := p.driver(url)
+	if url == DefaultDB && p.opts.DB == "" {
+		return nil, errors.New("there is no default database: start the server with --db URL")
+	}
+	url = p.resolve(url)
 	if d == nil {
 		return nil, fmt.Errorf("%s is not the URL of a database; the schemes are %s", Redacted(url), p.schemes())
 	}

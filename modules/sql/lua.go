@@ -59,11 +59,11 @@ type openOptions struct {
 func (m *module) Functions() []luabind.Function {
 	return []luabind.Function{
 		luabind.Try2(luabind.Function{Name: "open", Where: luabind.AtLoad,
-			Doc: "A database by its URL: \"sqlite:PATH\", \"postgres://user:password@host/name\" or \"mysql://user:password@host/name\". It connects with the " +
-				"first query. Connections survive reloads.",
+			Doc: "A database by its URL: \"sqlite:PATH\", \"postgres://user:password@host/name\" or \"mysql://user:password@host/name\"; without one, or by \"db:\", " +
+				"that of --db. It connects with the first query. Connections survive reloads.",
 			Raises:  "for a URL of another kind, and a missing SQLite file",
 			Example: `local db = sql.open("postgres://sip@127.0.0.1/pbx", { timeout = 2 })`},
-			luabind.TextArg("url", "of the database"), luabind.OptionsArg(openOptions{}), luabind.ReturnsObject[*database](databaseType, ""), m.database),
+			luabind.TextArg("url", "of the database").Default(clients.DefaultDB, "that of --db"), luabind.OptionsArg(openOptions{}), luabind.ReturnsObject[*database](databaseType, ""), m.database),
 	}
 }
 

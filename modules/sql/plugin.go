@@ -12,7 +12,7 @@ func Plugin() host.Plugin {
 	return host.Plugin{Name: "sql", New: func(env *host.Environment) (luabind.Opener, error) {
 		pool := env.Clients
 		if pool == nil {
-			pool = clients.New(clients.Options{Drivers: drivers.All(), Log: env.Log})
+			pool = clients.New(clients.Options{Drivers: drivers.All(), DB: string(env.DB), Log: env.Log})
 		}
 		return New(pool), nil
 	}}

@@ -187,3 +187,17 @@ function route(req) end`, luabindtest.Modules(module.New(pool)))
 		t.Error(err)
 	}
 }
+
+// Without a URL, and by "db:", it is the database of --db.
+func TestDefaultDatabase(t *testing.T) {
+	pool := clients.New(clients.Options{Drivers: drivers.All(), DB: "sqlite:" + filepath.Join(t.TempDir(), "x.db")})
+	w := luabindtest.New(t, `
+local sql = require "sql"
+a, b = sql.open(nil, { create = true }), sql.open("db:")
+function route(req) end`, luabindtest.Modules(module.New(pool)))
+	eval(t, w, `a:exec("CREATE TABLE t (x INTEGER)") a:exec("INSERT INTO t VALUES (7)") return b:value("SELECT x FROM t")`, 7.0)
+	if _, err := luabindtest.Try(t, `require("sql").open() function route(req) end`,
+		luabindtest.Modules(module.New(clients.New(clients.Options{Drivers: drivers.All()})))); err == nil || !strings.Contains(err.Error(), "start the server with --db URL") {
+		t.Errorf("%v", err)
+	}
+}

@@ -19,6 +19,7 @@ import (
 // Pool is a pool of clients that call the spec.
 func Pool(out spec.Outside) *clients.Pool {
 	return clients.New(clients.Options{
+		DB:        "postgres://db",
 		Drivers:   []clients.Driver{database(out, "sqlite", "sqlite"), database(out, "postgres", "postgres", "postgresql"), database(out, "mysql", "mysql")},
 		Transport: transport{out},
 		Redis:     out.Redis,
