@@ -56,6 +56,8 @@ type Options struct {
 	// request's lane. undo takes it back: the call turned out to determine nothing. nil, the
 	// default, costs nothing.
 	Steps func(Step) (undo func())
+	// Console runs what a person types in the script's VMs. It may be nil.
+	Console *Console
 	// Library allows a script without a route function: a spec, or a test of a module.
 	Library bool
 }
@@ -146,6 +148,9 @@ func NewRouter(o Options) (*Router, error) {
 		r.shared.Share(o.Shared)
 	}
 	r.readyNow = make(chan struct{}, 1)
+	if o.Console != nil {
+		o.Console.router = r
+	}
 	return r, nil
 }
 
@@ -348,6 +353,9 @@ func (r *Router) Route(req *engine.Request) error {
 	defer v.end()
 	o := v.newRequest(req)
 	req.Handle = o
+	if c := r.opts.Console; c != nil && c.Take {
+		return c.hold(v, o, req)
+	}
 	v.sampled = v.figures.calls.Add(1)%sampleEvery == 0
 	err := v.invoke(o, v.route, nil, &o.ud)
 	if err != nil {

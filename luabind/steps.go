@@ -38,6 +38,8 @@ func (v *vm) stepping(f Function, name string) func(c *Call) int {
 		n := call(c)
 		if f.Effects&DecidesOnFalse != 0 && c.l.Get(-n) != lua.LFalse {
 			undo()
+		} else {
+			v.gen.router.opts.Console.noteSent(o)
 		}
 		return n
 	}

@@ -35,6 +35,7 @@ func newApp(env environment) *cli.App {
 			reloadCommand(env),
 			statusCommand(env),
 			testCommand(env),
+			replCommand(env),
 			versionCommand(),
 			checkCommand(env),
 			stubsCommand(env),

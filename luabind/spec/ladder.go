@@ -29,6 +29,7 @@ type hop struct {
 	label    string
 	step     string // the place of the script behind it
 	lost     bool
+	text     []byte // the message, if ladder.texts
 }
 
 // ladder is what happened in one world.
@@ -36,7 +37,8 @@ type ladder struct {
 	servers, phones []party
 	hops            []hop
 	seen            map[string]bool
-	left            int // hops that are not kept
+	left            int  // hops that are not kept
+	texts           bool // keep the messages' bytes
 	steps           steps
 }
 
@@ -47,6 +49,9 @@ func (l *ladder) record(at time.Duration, p sim.Packet) {
 	}
 	h := hop{at: at, from: behind(p.Sender, p.From), to: behind(p.Target, p.To), lost: p.Lost}
 	h.label, h.step = l.describe(p.From, p.Bytes)
+	if l.texts {
+		h.text = p.Bytes
+	}
 	if l.seen == nil {
 		l.seen = map[string]bool{}
 	}
@@ -121,11 +126,21 @@ func find(list []party, a netip.AddrPort) int {
 	return host
 }
 
+// since are the hops after the first n, and how many there are now.
+func (l *ladder) since(n int) ([]hop, int) {
+	total := l.left + len(l.hops)
+	return l.hops[min(max(0, n-l.left), len(l.hops)):], total
+}
+
 const timeWidth = 10
 
 // String draws the ladder.
 func (l *ladder) String() string {
-	hops := l.hops[max(0, len(l.hops)-mostHops):]
+	return l.draw(l.hops[max(0, len(l.hops)-mostHops):], l.left+max(0, len(l.hops)-mostHops))
+}
+
+// draw draws hops, before which left others are left out.
+func (l *ladder) draw(hops []hop, left int) string {
 	list := l.columns(hops)
 	if len(list) == 0 {
 		return ""
@@ -133,7 +148,7 @@ func (l *ladder) String() string {
 	gaps := l.gaps(list, hops)
 	var b strings.Builder
 	l.header(&b, list, gaps)
-	if left := l.left + len(l.hops) - len(hops); left > 0 {
+	if left > 0 {
 		fmt.Fprintf(&b, "%*s  (%d earlier messages left out)\n", timeWidth, "", left)
 	}
 	for _, h := range hops {

@@ -37,6 +37,19 @@ func (l *log) text(least slog.Level) string {
 	return b.String()
 }
 
+// since is what was logged at a level or above after the first n records, and how many there are.
+func (l *log) since(n int, least slog.Level) (string, int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var b strings.Builder
+	for _, r := range l.records[n:] {
+		if r.level >= least {
+			b.WriteString(r.text)
+		}
+	}
+	return b.String(), len(l.records)
+}
+
 // logger is a logger whose lines say who wrote them.
 func (l *log) logger(who string) *slog.Logger { return slog.New(&logHandler{log: l, who: who}) }
 

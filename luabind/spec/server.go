@@ -32,6 +32,9 @@ type serverOptions struct {
 	Probes  bool              `lua:"probes" doc:"modules also send probes by themselves, which phones then receive; default false"`
 	Data    bool              `lua:"data" doc:"keeps in a directory of its own what --data keeps, so that it survives a restart"`
 	Budget  time.Duration     `lua:"budget" doc:"how many seconds a handler may compute; default 5"`
+
+	name   string // of the source, at a console
+	memory int    // at a console
 }
 
 const (
@@ -129,7 +132,10 @@ func (s *server) launch() error {
 		return err
 	}
 	script.Args, script.Budget, script.Log, script.Seed = s.o.Args, s.o.Budget, logger, 1+s.starts<<32
-	script.Cover = w.opts.Cover
+	script.Cover, script.Console = w.opts.Cover, w.console
+	if w.console != nil {
+		script.Name, script.Memory = either(s.o.name, script.Name), s.o.memory
+	}
 	script.Steps = func(step luabind.Step) func() { return w.ladder.steps.at(s.addr.Addr(), step) }
 	script.Env = func(name string) string { return s.o.Env[name] }
 	if s.kept != nil {

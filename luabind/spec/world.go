@@ -40,6 +40,7 @@ type world struct {
 	byes    []*phone.Outgoing // those of the spec
 	nextIP  netip.Addr        // of the next phone without an address
 
+	console *luabind.Console // of its server; nil in tests
 	outside outside
 	zone    zone
 	nats    int // how many there are
@@ -54,6 +55,19 @@ const phoneNet = "10.0.1.1"
 // newWorld makes a world and runs the spec's file in it: then its plan is known. The caller closes
 // it, whatever the error.
 func newWorld(file string, seed uint64, opts *Options) (*world, error) {
+	w := bareWorld(file, seed, opts)
+	w.read(file)
+	var err error
+	w.router, err = luabind.NewRouter(luabind.Options{Script: file, Modules: []luabind.Opener{opener{w}}, Budget: specBudget, Log: w.log.logger("spec"),
+		Seed: seed, Library: true})
+	if err != nil {
+		return w, err
+	}
+	return w, w.router.StartLanes(nil, w.lane, w.sim)
+}
+
+// bareWorld is a world without a spec.
+func bareWorld(file string, seed uint64, opts *Options) *world {
 	w := &world{opts: opts, seed: seed, file: file, sim: sim.New(seed), nextIP: netip.MustParseAddr(phoneNet)}
 	w.log.elapsed = w.sim.Elapsed
 	w.sim.Trace(func(p sim.Packet) { w.ladder.record(w.sim.Elapsed(), p) })
@@ -63,14 +77,7 @@ func newWorld(file string, seed uint64, opts *Options) (*world, error) {
 		w.trouble(fmt.Errorf("panic: %v\n%s", v, stack))
 	}})
 	w.sim.Drive(w.lane)
-	w.read(file)
-	var err error
-	w.router, err = luabind.NewRouter(luabind.Options{Script: file, Modules: []luabind.Opener{opener{w}}, Budget: specBudget, Log: w.log.logger("spec"),
-		Seed: seed, Library: true})
-	if err != nil {
-		return w, err
-	}
-	return w, w.router.StartLanes(nil, w.lane, w.sim)
+	return w
 }
 
 // close ends everything that runs in the world.
