@@ -39,6 +39,7 @@ func newApp(env environment) *cli.App {
 			versionCommand(),
 			checkCommand(env),
 			stubsCommand(env),
+			schemaCommand(env),
 		}, moduleCommands(env, host.Commands(all.Plugins()))...),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

@@ -16,7 +16,7 @@ import (
 
 // Plugin is the module "acl".
 func Plugin() host.Plugin {
-	return host.Plugin{Name: "acl", Commands: []host.Command{command()}, New: func(env *host.Environment) (luabind.Opener, error) {
+	return host.Plugin{Name: "acl", Commands: []host.Command{command()}, Schema: Schema, New: func(env *host.Environment) (luabind.Opener, error) {
 		a, err := New(Options{Clients: env.Clients, Data: env.Data, Log: env.Log, Places: func() trust.Places { return host.Find[trust.Places](env) }})
 		if err != nil {
 			return nil, err

@@ -89,11 +89,7 @@ func (a *ACL) openList(ctx context.Context, name string, dropped bool, spec *sou
 			}
 			return newRules(list, dropped)
 		},
-		Query: "SELECT address, port, transport, expires, note, attrs FROM acl_entries WHERE list = '" + name + "'",
-		Layouts: map[string]string{
-			"kamailio": "SELECT ip_addr AS address, mask, port, tag, grp FROM address",
-			"opensips": "SELECT ip AS address, mask, port, proto AS transport, context_info AS tag, grp FROM address",
-		},
+		Query: ownQuery + name + "'", Layouts: layouts(),
 	})
 	l.source = s
 	return l, err

@@ -56,8 +56,8 @@ var migrations = [...]string{
 
 // dialect is a statement in the form the database needs. MySQL limits keys in bytes, and
 // distinguishes names by case only on request.
-func (s *SQL) dialect(statement string) string {
-	if s.db.Kind() == "mysql" {
+func dialect(database, statement string) string {
+	if database == "mysql" {
 		return strings.ReplaceAll(statement, " TEXT ", " VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin ")
 	}
 	return statement
@@ -71,7 +71,7 @@ func (s *SQL) Migrate(ctx context.Context) error {
 			return err
 		}
 		defer unlock()
-		if _, err := tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS auth_schema (version BIGINT NOT NULL PRIMARY KEY)`); err != nil {
+		if _, err := tx.ExecContext(ctx, versionTable); err != nil {
 			return err
 		}
 		var version int
@@ -79,7 +79,7 @@ func (s *SQL) Migrate(ctx context.Context) error {
 			return err
 		}
 		for ; version < len(migrations); version++ {
-			if _, err = tx.ExecContext(ctx, s.dialect(migrations[version])); err == nil {
+			if _, err = tx.ExecContext(ctx, dialect(s.db.Kind(), migrations[version])); err == nil {
 				_, err = tx.ExecContext(ctx, s.db.Bind(`INSERT INTO auth_schema (version) VALUES (?)`), version+1)
 			}
 			if err != nil {
@@ -93,6 +93,8 @@ func (s *SQL) Migrate(ctx context.Context) error {
 	}
 	return nil
 }
+
+const versionTable = `CREATE TABLE IF NOT EXISTS auth_schema (version BIGINT NOT NULL PRIMARY KEY)`
 
 const versionQuery = `SELECT COALESCE(MAX(version), 0) FROM auth_schema`
 

@@ -19,7 +19,7 @@ import (
 
 // Plugin is the module "dialplan".
 func Plugin() host.Plugin {
-	return host.Plugin{Name: "dialplan", New: func(env *host.Environment) (luabind.Opener, error) {
+	return host.Plugin{Name: "dialplan", Schema: Schema, New: func(env *host.Environment) (luabind.Opener, error) {
 		return NewModule(ModuleOptions{Clients: env.Clients, Data: env.Data, Log: env.Log}), nil
 	}}
 }

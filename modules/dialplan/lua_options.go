@@ -82,7 +82,7 @@ func (p *plan) configure(c *luabind.Call, m *Module, name string, value any) err
 func options[T any](m *Module, name string, layouts map[string]string, add func(*builder, *T) error) source.Options[T, *Plan] {
 	return source.Options[T, *Plan]{
 		Name: "dialplan." + name, Clients: m.o.Clients, Keep: m.o.Data, Log: m.o.Log,
-		Query:   `SELECT ` + columns + ` FROM dialplan_rules WHERE plan = '` + quoted(name) + `' ORDER BY priority, id`,
+		Query:   ownQuery(name),
 		Layouts: layouts,
 		Fold: func() (func(*T) error, func() (*Plan, error)) {
 			b := newBuilder()
@@ -93,6 +93,11 @@ func options[T any](m *Module, name string, layouts map[string]string, add func(
 
 // columns are those of our own table. As their names match, replace and add are words of SQL.
 const columns = `pattern AS "match", replacement AS "replace", prefix, strip, addition AS "add", attrs, priority`
+
+// ownQuery asks for the rules of a plan.
+func ownQuery(name string) string {
+	return `SELECT ` + columns + ` FROM dialplan_rules WHERE plan = '` + quoted(name) + `' ORDER BY priority, id`
+}
 
 // quoted is a name within a text of SQL.
 func quoted(name string) string {

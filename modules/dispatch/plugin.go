@@ -16,7 +16,7 @@ import (
 
 // Plugin is the module "dispatch".
 func Plugin() host.Plugin {
-	return host.Plugin{Name: "dispatch", Commands: []host.Command{command()}, New: func(env *host.Environment) (luabind.Opener, error) {
+	return host.Plugin{Name: "dispatch", Schema: Schema, Commands: []host.Command{command()}, New: func(env *host.Environment) (luabind.Opener, error) {
 		return New(Options{Log: env.Log, Clients: env.Clients, Keep: env.Data, Quiet: env.Quiet}), nil
 	}}
 }

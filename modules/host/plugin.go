@@ -20,6 +20,10 @@ type Plugin struct {
 	Flags []Flag
 	// Commands are those it adds to `sipscript`.
 	Commands []Command
+	// Schema are the statements that make the tables which the module reads from a database
+	// ("sqlite", "postgres" or "mysql"): those of a layout, its own for "". nil: there is no such
+	// layout. The field may be nil.
+	Schema func(layout, database string) []string
 	// New creates the module. See the package documentation for what it may do.
 	New func(env *Environment) (luabind.Opener, error)
 }

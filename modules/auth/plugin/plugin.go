@@ -12,7 +12,7 @@ import (
 
 // Plugin is the module "auth".
 func Plugin() host.Plugin {
-	return host.Plugin{Name: "auth", Commands: []host.Command{userCommand()}, New: open}
+	return host.Plugin{Name: "auth", Commands: []host.Command{userCommand()}, Schema: auth.Schema, New: open}
 }
 
 // clustered is an authenticator whose challenges other processes accept.
