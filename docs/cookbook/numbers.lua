@@ -31,8 +31,10 @@ function route(req)
 
   req:record_route()
   local dialled = req.ruri.user or ""
-  local number = dialled
-  if not about(dialled).emergency then
+  local number
+  if about(dialled).emergency then
+    number = dialled
+  else
     -- Extensions have three digits, and users have names.
     if dialled:find("^%d%d%d$") or dialled:find("%a") then
       return req:relay(registrar.lookup(req.ruri))

@@ -17,7 +17,7 @@ function limit.configure(options) end
 ---nil. Raises if n is not above 0, or per not from a millisecond to a year. Only in handlers.
 ---```lua
 ---local ok, retry = limit.rate("calls:" .. req.from.uri.user, 10, 60, { burst = 3 })
----if not ok then req:reply(503, { headers = { ["Retry-After"] = math.ceil(retry) } }) end
+---if retry then req:reply(503, { headers = { ["Retry-After"] = math.ceil(retry) } }) end
 ---```
 ---@param key string what is counted: any text
 ---@param n number how often

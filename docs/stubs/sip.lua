@@ -209,7 +209,7 @@ function sip_request:set_parts(parts) end
 ---@field content_type string|nil Content-Type
 ---@field contacts sip.address[] the Contacts, without malformed ones
 ---@field source sip.endpoint|nil where it came from; nil for one made here
----@field target sip.destination|nil the target that answered, as the script passed it
+---@field target any the target that answered, as the script passed it
 ---@field cause string|nil why there is no response from the network: "timeout", "unreachable", "cancelled", "empty", "full" or "shutdown"; nil for one from the network
 ---@field failed boolean whether where the request was sent has failed, such as a gateway, and not whoever was called: unreachable or full, no answer before an 18x, or 500, 502, 503 or 504
 local sip_response = {}
@@ -284,7 +284,7 @@ function sip_response:set_parts(parts) end
 ---The request of one branch of relay or fork. It can be edited only while its on_branch runs.
 ---@class sip.branch
 ---@field ruri sip.uri the Request-URI of this branch; assigning it, or its parts, edits the branch
----@field target sip.destination|nil the target as the script passed it
+---@field target any the target as the script passed it
 ---@field method string as in the request
 ---@field body string|nil the body; set_body replaces it
 ---@field parts sip.part[]|nil the parts of a multipart body; nil for any other body, and for one that can't be read

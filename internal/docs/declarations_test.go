@@ -276,6 +276,7 @@ func TestStubsSayHowFunctionsAreCalled(t *testing.T) {
 		{"a reason in place of options", "sip.lua", "---@param options? sip.request.relay.options|string"},
 		{"keys of a target are optional", "sip.lua", "---@field next_hop? sip.uri|string"},
 		{"one target as an option", "sip.lua", "---@field target? sip.destination"},
+		{"the target that the script passed", "sip.lua", "---@field target any "},
 		{"a binding is a target", "registrar.lua", "---@class registrar.binding : sip.targeter"},
 		{"the arguments of events", "sip.lua", `---@overload fun(event: "registrar.bound", fn: fun(aor: string, binding: registrar.binding), options?: sip.on.options)`},
 	} {

@@ -213,7 +213,11 @@ func (s *stubber) class(t *luabind.ObjectType) {
 	fmt.Fprintf(s, "---%s\n---@class %s%s\n", line(t.Doc), name, base)
 	for i := range t.Fields {
 		f := &t.Fields[i]
-		fmt.Fprintf(s, "---@field %s %s %s\n", f.Name, s.typeOf(f.Type, f.Or, f.Object, "", f.OrNil, false), line(f.Doc))
+		types := s.typeOf(f.Type, f.Or, f.Object, "", f.OrNil, false)
+		if f.Type == luabind.TargetType { // it is what the script passed, with all that is in it
+			types = "any"
+		}
+		fmt.Fprintf(s, "---@field %s %s %s\n", f.Name, types, line(f.Doc))
 	}
 	if t.Dynamic() {
 		s.WriteString("---@field [string] string|boolean|number|nil\n")

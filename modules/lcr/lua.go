@@ -33,8 +33,8 @@ func Plugin() host.Plugin {
 type ModuleOptions struct {
 	Clients  *clients.Pool // the databases that scripts name
 	Data     string        // where the rates of a database are kept, "" for nowhere
-	Log      *slog.Logger
-	Gateways Gateways // of the sets that scripts name, nil if there are none
+	Log      *slog.Logger  // of rates that cannot be read
+	Gateways Gateways      // of the sets that scripts name, nil if there are none
 }
 
 // Module is the module of scripts. It belongs to the process: rates that two script generations

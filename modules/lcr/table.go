@@ -33,19 +33,19 @@ type Rate struct {
 
 // Query is what is asked about a number. The zero value asks for everybody's rates in 1970.
 type Query struct {
-	At         time.Time
-	Account    string  // whose rates are preferred to those for all
-	MaxCost    *Cost   // nil: any
-	MinQuality float64 // 0: any
-	Limit      int     // the most carriers, 0 for all
+	At         time.Time // the rates that are valid then
+	Account    string    // whose rates are preferred to those for all
+	MaxCost    *Cost     // nil: any
+	MinQuality float64   // 0: any
+	Limit      int       // the most carriers, 0 for all
 }
 
 // Offer is what one carrier asks for a number.
 type Offer struct {
-	Carrier string
-	Prefix  string // the longest of the carrier's that applies
-	Cost    Cost
-	Quality float64
+	Carrier string         // its name
+	Prefix  string         // the longest of the carrier's that applies
+	Cost    Cost           // of the rate
+	Quality float64        // of the rate; 0 if it has none
 	Attrs   map[string]any // not to be changed
 }
 

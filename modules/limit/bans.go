@@ -18,11 +18,11 @@ const (
 
 // Ban is a source that is not heard.
 type Ban struct {
-	Source netip.Prefix // an address, of IPv6 a /64
-	Why    string       // "flood" or "scanner"
-	Since  time.Time    // time of day
-	Left   time.Duration
-	Drops  uint64 // what it has sent since
+	Source netip.Prefix  // an address, of IPv6 a /64
+	Why    string        // "flood" or "scanner"
+	Since  time.Time     // time of day
+	Left   time.Duration // until it ends
+	Drops  uint64        // what it has sent since
 }
 
 // bans are in shards, so that readers hardly ever wait for each other. While there are none, asking

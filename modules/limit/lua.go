@@ -19,8 +19,8 @@ const EventBanned = "limit.banned"
 
 // Event is a ban that began.
 type Event struct {
-	IP  netip.Addr
-	Why string // WhyFlood or WhyScanner
+	IP  netip.Addr // who is banned
+	Why string     // WhyFlood or WhyScanner
 }
 
 // Doc describes the module.
@@ -119,7 +119,7 @@ func (m *module) Functions() []luabind.Function {
 		luabind.Func4(luabind.Function{Name: "rate", Where: luabind.InHandler,
 			Doc:     "Takes a token from the bucket of a key, which gets n tokens in each per, evenly, and holds burst.",
 			Raises:  "if n is not above 0, or per not from a millisecond to a year",
-			Example: "local ok, retry = limit.rate(\"calls:\" .. req.from.uri.user, 10, 60, { burst = 3 })\nif not ok then req:reply(503, { headers = { [\"Retry-After\"] = math.ceil(retry) } }) end"},
+			Example: "local ok, retry = limit.rate(\"calls:\" .. req.from.uri.user, 10, 60, { burst = 3 })\nif retry then req:reply(503, { headers = { [\"Retry-After\"] = math.ceil(retry) } }) end"},
 			key, n, per, luabind.OptionsArg(rateOptions{}), answerReturned, func(c *luabind.Call, key string, n float64, per time.Duration, o rateOptions) (a answer) {
 				if err := check(n, per); err != nil {
 					c.Raise("%v", err)

@@ -28,18 +28,18 @@ const (
 
 // Item is what one node has counted of a key since the last time.
 type Item struct {
-	Name  string
-	Rate  *bucket.Rate // nil: a window
-	Per   time.Duration
-	Most  int // of a window
-	Count int
+	Name  string        // of the key, the same on all nodes
+	Rate  *bucket.Rate  // nil: a window
+	Per   time.Duration // of a window: its length
+	Most  int           // of a window
+	Count int           // what was counted
 }
 
 // State is what all nodes have counted of a key.
 type State struct {
 	Count int           // of a window
 	Left  time.Duration // until the bucket is full again, or the window ends
-	Err   error
+	Err   error         // why nothing is known of it; nil if something is
 }
 
 // Share is where nodes share what they count.

@@ -157,7 +157,7 @@ func (r *Rate) depth() int64 {
 
 // Result of counting.
 type Result struct {
-	OK    bool
+	OK    bool          // it was counted, and is within the limit
 	Retry time.Duration // if not: after how long it would be
 	First bool          // the first that is pending
 }
