@@ -26,24 +26,24 @@ type ConsoleOptions struct {
 	Source, Name string
 	// Modules is as in Options.
 	Modules func(out Outside) ([]luabind.Opener, error)
-	Args    map[string]string
-	Domains []string      // default example.com
-	Budget  time.Duration // of what is typed, and of the script's handlers
-	Memory  int           // bytes, 0 for the default
-	Seed    uint64
+	Args    map[string]string // sip.args
+	Domains []string          // default example.com
+	Budget  time.Duration     // of what is typed, and of the script's handlers
+	Memory  int               // bytes, 0 for the default
+	Seed    uint64            // of the simulator's chances
 }
 
 // Console is a script's world with a prompt. Its methods are for one goroutine.
 type Console struct {
-	w        *world
-	server   *server
-	you      *sim.Host
-	hops     int // shown
-	logged   int // records shown
-	sent     int // messages that were pasted
-	last     string
-	uris     map[string]string // that were asked for, by branch
-	texts    []hop // what went over the links since the last paste
+	w      *world
+	server *server
+	you    *sim.Host
+	hops   int // shown
+	logged int // records shown
+	sent   int // messages that were pasted
+	last   string
+	uris   map[string]string // that were asked for, by branch
+	texts  []hop             // what went over the links since the last paste
 }
 
 // Virtual times.
@@ -89,9 +89,9 @@ func (c *Console) Addr() netip.AddrPort { return c.server.addr }
 // Lines are what a line had printed: results, then what went over the links and what was logged in
 // the meantime.
 type Lines struct {
-	Results []string
-	Ladder  string
-	Log     string
+	Results []string // a line for each value that was returned, or the error
+	Ladder  string   // what went over the links; "" if nothing did
+	Log     string   // what scripts and the server logged
 }
 
 func (c *Console) lines(results ...string) Lines {
