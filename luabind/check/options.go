@@ -63,13 +63,27 @@ func namesDestination(t *ast.TableExpr, keys []luabind.Option) bool {
 }
 
 // optionsIn are the tables of options, and of targets, that an argument is.
-func (f *file) optionsIn(g given) []*optionList {
+func (f *file) optionsIn(g given) (all []*optionList) {
 	if g.param.Options == nil {
 		return nil
 	}
 	_, direct := g.arg.(*ast.TableExpr)
 	l := &optionList{known: luabind.OptionsOf(g.param.Options), what: "option", direct: direct}
-	if g.param.Type != luabind.TargetType {
+	switch g.param.Type {
+	case luabind.TargetType:
+	case luabind.List: // of tables with these keys
+		l.what = "key"
+		v := f.value(g.arg)
+		if v.table == nil {
+			return nil
+		}
+		for _, field := range v.table.Fields {
+			if field.Key == nil {
+				all = append(all, v.file.tablesIn(field.Value, l, false)...)
+			}
+		}
+		return all
+	default:
 		return f.tablesIn(g.arg, l, false)
 	}
 	l.what = "key of a target"
@@ -171,7 +185,7 @@ func (f *file) option(l *optionList, o *luabind.Option, val ast.Expr) {
 		return
 	}
 	f.bounds(val, v, what, kindOf(o.Kind, v), o.Min, o.Max, o.OneOf)
-	if len(o.Options) == 0 || v.table == nil || o.Kind != luabind.Table && o.Kind != luabind.TargetType {
+	if len(o.Options) == 0 || v.table == nil || o.Kind != luabind.Table && o.Kind != luabind.TargetType && o.Kind != luabind.Any {
 		return
 	}
 	inner := &optionList{file: v.file, table: v.table, known: o.Options, what: l.what, direct: l.direct && v.table == val,
