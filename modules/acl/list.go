@@ -48,9 +48,6 @@ func (f *found) item() *item {
 	return plainItem(f.net)
 }
 
-// text is the entry as it was written.
-func (f *found) text() string { return f.item().entry.Address }
-
 // view is the lists of one script.
 type view struct {
 	lists map[string]*list
