@@ -89,7 +89,7 @@ func (c *Console) Addr() netip.AddrPort { return c.server.addr }
 // Lines are what a line had printed: results, then what went over the links and what was logged in
 // the meantime.
 type Lines struct {
-	Results []string // a line for each value that was returned, or the error
+	Results []string // a line for each value that was returned
 	Ladder  string   // what went over the links; "" if nothing did
 	Log     string   // what scripts and the server logged
 }
