@@ -855,6 +855,17 @@ function sip_test.sql(text, rows) end
 ---@return sip.test.redis result
 function sip_test.redis(keys) end
 
+---Stands for the script's rtpengine: every command is carried out, and a description gets the address
+---203.0.113.99. A function decides otherwise: it gets the command as a table, with the names of the
+---protocol, and cannot wait. A command that nothing answers fails the test.
+---```lua
+---t.rtpengine(function(command)
+---  if command.command == "offer" then return { error = "no ports left" } end
+---end)
+---```
+---@param fn? fun(command: any): ...any returns {sdp=}, {error=} or nothing; optional
+function sip_test.rtpengine(fn) end
+
 ---Fails unless got and want are equal; tables are compared by their contents, a uri by its text.
 ---```lua
 ---t.equal({ 1, 2 }, { 1, 2 }, "the list")

@@ -64,7 +64,7 @@ func (m module) Functions() []luabind.Function {
 		luabind.Do1(luabind.Function{Name: "link", Example: `t.link({ loss = 0.2, delay = 0.05 })`, Where: luabind.InHandler,
 			Doc: "Sets the quality of the links from now on. Only datagrams are lost, duplicated or reordered."},
 			luabind.OptionsArg(linkOptions{Delay: time.Millisecond}), w.setLink),
-	}, append(w.outsideFunctions(), assertions()...)...)
+	}, append(append(w.outsideFunctions(), w.mediaFunctions()...), assertions()...)...)
 }
 
 // advance lets time pass, in the memory of a Redis too.

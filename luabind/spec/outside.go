@@ -28,6 +28,9 @@ type Outside interface {
 	SQL(url, query string, args []any) (*SQLAnswer, error)
 	// Redis is the address of a server for a URL, which may be [Dictionaries].
 	Redis(url string) (addr string, err error)
+	// Media has the rtpengine at a URI carry out a command of its protocol. Values are string,
+	// float64, []any and map[string]any.
+	Media(uri string, command map[string]any) (answer map[string]any, err error)
 	// Probes reports whether the server that is being started sends probes by itself: t.server{
 	// probes = true }.
 	Probes() bool
@@ -74,6 +77,7 @@ type outside struct {
 	mux   *http.ServeMux // of t.http
 	sql   []sqlMock
 	redis *memory
+	media *mediaMock // nil: none
 }
 
 // sqlMock is one t.sql.

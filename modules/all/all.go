@@ -56,7 +56,8 @@ func Offline() ([]luabind.Opener, error) { return host.Offline(Plugins()) }
 // ForSpec makes modules for a spec, whose clients ask out and nothing else.
 func ForSpec(out spec.Outside) ([]luabind.Opener, error) {
 	storage := out.Storage()
-	set, err := host.Open(Plugins(), host.Environment{Clients: outside.Pool(out), Data: storage.Data, Now: storage.Now, Dictionaries: spec.Dictionaries, Quiet: !out.Probes()})
+	set, err := host.Open(Plugins(), host.Environment{Clients: outside.Pool(out), Data: storage.Data, Now: storage.Now, Dictionaries: spec.Dictionaries, Quiet: !out.Probes(),
+		Exchange: out.Media})
 	if err != nil {
 		return nil, err
 	}

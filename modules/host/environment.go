@@ -35,6 +35,8 @@ type Environment struct {
 	// Quiet: modules send nothing by themselves, such as probes and keep-alives: in a spec that did
 	// not ask for it.
 	Quiet bool
+	// Exchange has the rtpengine at a URI carry out a command, in a spec; nil: it is really asked.
+	Exchange func(uri string, command map[string]any) (answer map[string]any, err error)
 	// Made is a module that was made before, by its name; nil if there is none. Modules that work
 	// together find each other so, by an interface of the one that asks. Open makes nil find them.
 	Made func(name string) luabind.Opener

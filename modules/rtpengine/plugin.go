@@ -16,7 +16,7 @@ import (
 // Plugin is the module "rtpengine".
 func Plugin() host.Plugin {
 	return host.Plugin{Name: "rtpengine", New: func(e *host.Environment) (luabind.Opener, error) {
-		return New(Options{Log: e.Log, Clients: e.Clients, Data: e.Data}), nil
+		return New(Options{Log: e.Log, Clients: e.Clients, Data: e.Data, Exchange: e.Exchange}), nil
 	},
 		Commands: []host.Command{{Name: "rtpengine", Usage: "look at the media relays of a running server",
 			Sub: []host.Command{{Name: "engines", Usage: "list them, as JSON", Remote: true, Run: enginesCommand}}}}}
@@ -28,6 +28,9 @@ type Options struct {
 	Clients *clients.Pool // for lists of daemons in databases; nil: there are none
 	Data    string        // the directory of --data, "" for none: the last list is kept there
 	Ping    time.Duration // between two pings of a daemon, default 5 s
+	// Exchange stands for the daemons in a simulation; nil: they are really asked. It must not
+	// block.
+	Exchange func(uri string, command map[string]any) (answer map[string]any, err error)
 }
 
 // RTPEngine is the module. It outlives script generations.
@@ -45,7 +48,7 @@ func New(o Options) *RTPEngine {
 		o.Log = slog.Default()
 	}
 	p := &RTPEngine{clients: o.Clients, data: o.Data}
-	p.Relay = NewRelay(ng.NewPool(ng.Options{Interval: o.Ping, Changed: p.changed, Event: p.happened}), o.Log)
+	p.Relay = NewRelay(ng.NewPool(ng.Options{Interval: o.Ping, Changed: p.changed, Event: p.happened, Exchange: o.Exchange}), o.Log)
 	return p
 }
 

@@ -113,6 +113,13 @@ func (e *Engine) Do(ctx context.Context, command Dict) (Dict, error) {
 }
 
 func (e *Engine) do(ctx context.Context, command Dict) (Dict, error) {
+	if f := e.pool.options.Exchange; f != nil {
+		a, err := f(e.URI, plainOf(command).(map[string]any))
+		if err != nil {
+			return nil, &RefusedError{err.Error()}
+		}
+		return Dict(a), nil
+	}
 	if e.waiting.Add(1) > mostWaiting {
 		e.waiting.Add(-1)
 		return nil, fmt.Errorf("%d commands wait for rtpengine %s", mostWaiting, e.URI)
@@ -277,6 +284,9 @@ func (e *Engine) set(up bool, why string) {
 // watch asks the daemon regularly whether it lives.
 func (e *Engine) watch(ctx context.Context) {
 	defer close(e.done)
+	if e.pool.options.Exchange != nil {
+		return
+	}
 	t := time.NewTicker(e.pool.interval)
 	defer t.Stop()
 	for {
@@ -300,4 +310,25 @@ func (e *Engine) close() {
 		e.broken(l, ErrDown)
 	}
 	<-e.done
+}
+
+// plainOf is a value as the function of a simulation gets it.
+func plainOf(v any) any {
+	switch v := v.(type) {
+	case Dict:
+		m := make(map[string]any, len(v))
+		for k, x := range v {
+			m[k] = plainOf(x)
+		}
+		return m
+	case []string:
+		list := make([]any, len(v))
+		for i, s := range v {
+			list[i] = s
+		}
+		return list
+	case int:
+		return float64(v)
+	}
+	return v
 }

@@ -20,6 +20,9 @@ type Options struct {
 	// Event is called for what a daemon says unasked: DTMF digits, over TCP (--dtmf-log-ng-tcp). It
 	// must not block.
 	Event func(e *Engine, d Dict)
+	// Exchange stands for the daemons in a simulation; nil: they are really asked. Nobody is pinged
+	// then.
+	Exchange func(uri string, command map[string]any) (answer map[string]any, err error)
 }
 
 // Pool is all daemons of a process. Its methods may be called by any goroutine.
