@@ -46,7 +46,8 @@ func (r *Request) wayIsLost() bool {
 	return ok && e.leftPlaces.has(at)
 }
 
-// ResolveTo says what the HomeURI of the request denotes, or where the client of a LostFlow is now:
+// ResolveTo says what the HomeURI of the request denotes, where the client of a LostFlow is now, or
+// where that of a Path entry is:
 // the request goes there if its decision names no target. No targets are answered 480.
 func (r *Request) ResolveTo(targets []*Target) {
 	r.home = append(make([]*Target, 0, len(targets)), targets...)

@@ -138,6 +138,7 @@ function registrar.count() end
 
 ---@class registrar.add_path.options
 ---@field force? boolean also if the client does not list path in Supported
+---@field route? boolean requests that come back for the client reach route, where req:relay() takes its flow; otherwise they go to the client unseen
 
 ---@class registrar.configure.options.subscriptions
 ---@field max_expires? number the longest duration of a subscription in seconds, and the default

@@ -15,6 +15,7 @@ import (
 // pathOptions are the options of add_path.
 type pathOptions struct {
 	Force bool `lua:"force" doc:"also if the client does not list path in Supported"`
+	Route bool `lua:"route" doc:"requests that come back for the client reach route, where req:relay() takes its flow; otherwise they go to the client unseen"`
 }
 
 // errNoPath is why AddPath writes none.
@@ -24,11 +25,12 @@ var errNoPath = errors.New("registrar: add_path: the client does not list path i
 // relayed to sends the client's requests here (RFC 3327 §5.2). If the client came straight here,
 // the entry leads back on its flow, and has ob if the client asks for outbound (RFC 5626 §5.1).
 // force: also if the client does not list path in Supported, which RFC 3327 advises against, but
-// old phones need.
+// old phones need. route: what comes back for the client reaches the router, which sends it on by a
+// Relay without targets; otherwise Intercept does.
 //
 // Errors: an *engine.MisuseError for another request than a REGISTER; errors for a client without
 // path, and before Attach.
-func (r *Registrar) AddPath(req *engine.Request, force bool) error {
+func (r *Registrar) AddPath(req *engine.Request, force, route bool) error {
 	m := req.Message()
 	if m.Method() != message.MethodRegister {
 		return &engine.MisuseError{Text: "the request is " + string(m.MethodText()) + ", not REGISTER"}
@@ -46,7 +48,7 @@ func (r *Registrar) AddPath(req *engine.Request, force bool) error {
 		if req.Source().Transport == transport.UDP {
 			rec.Socket = req.ReceivedOn().Name
 		}
-		entry = "<sip:" + n.token(&rec) + "@" + n.host
+		entry = "<sip:" + n.routedToken(&rec, route) + "@" + n.host
 		if supports(m, "outbound") && asksForFlow(m) {
 			entry += ";ob"
 		}

@@ -123,3 +123,56 @@ func TestEdge(t *testing.T) {
 		})
 	}
 }
+
+// With route = true the script decides on what comes back for the client, and relay takes its flow;
+// a token that somebody has changed leads nowhere.
+func TestEdgeThatRoutes(t *testing.T) {
+	s := script(t, nil, `
+local registrar = require "registrar"
+function route(req)
+  if req.method == "REGISTER" then
+    registrar.add_path(req, { force = true, route = true })
+    return req:relay{ uri = req.ruri, next_hop = "sip:192.0.2.50:5060" }
+  end
+  req:set_header("X-Seen", "yes")
+  req:relay()
+end`)
+	core := s.phone("192.0.2.50:5060")
+	c := s.flowClient("203.0.113.77:31024", transport.TCP)
+	var got []string
+	c.Host.Remove()
+	c.Host = s.Host("203.0.113.77:31024", func(p sim.Packet) {
+		m := new(message.Message)
+		if err := m.Parse(p.Bytes, &message.Limits{}); err != nil {
+			t.Error(err)
+			return
+		}
+		if !m.IsRequest() {
+			c.Got, c.In = append(c.Got, m), append(c.In, p)
+			return
+		}
+		got = append(got, fmt.Sprintf("%s %s", m.MethodText(), m.HeaderName("X-Seen")))
+		_ = c.Stream(transport.TCP, serverAddr, answerTo(m, 200))
+	})
+	path := pathOf(s, core, c)
+	ask := func(route string) int {
+		s.serial++
+		core.Send(serverAddr, fmt.Appendf(nil, "MESSAGE sip:bob@10.0.0.9 SIP/2.0\r\nVia: %s\r\nRoute: %s\r\nMax-Forwards: 70\r\nFrom: <sip:a@home.example.net>;tag=1\r\nTo: <sip:bob@home.example.net>\r\nCall-ID: ask%d\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n",
+			via("UDP", "192.0.2.50:5060", s.serial), route, s.serial))
+		for {
+			if m, _ := core.Next(); m.Status() >= 200 {
+				return m.Status()
+			}
+		}
+	}
+	if code := ask(path); code != 200 || fmt.Sprint(got) != "[MESSAGE yes]" {
+		t.Errorf("%d; the client got %q", code, got)
+	}
+	if code := ask(strings.Replace(path, "<sip:", "<sip:x", 1)); code != 403 || len(got) != 1 {
+		t.Errorf("forged: %d; the client got %q", code, got)
+	}
+	s.BreakStreams()
+	if code := ask(path); code != 430 || len(got) != 1 {
+		t.Errorf("the flow is gone: %d; the client got %q", code, got)
+	}
+}

@@ -79,7 +79,7 @@ func (m *module) Functions() []luabind.Function {
 			luabind.RequestArg(), luabind.OptionsArg(pathOptions{}),
 			luabind.ReturnsBool("whether it was written").WithReason("the client does not support Path"),
 			func(_ *luabind.Call, req *engine.Request, o pathOptions) (bool, error) {
-				err := m.registrar.AddPath(req, o.Force)
+				err := m.registrar.AddPath(req, o.Force, o.Route)
 				return err == nil, err
 			}),
 		luabind.Try1(luabind.Function{Name: "lookup", Waits: finding, Where: luabind.InHandler,

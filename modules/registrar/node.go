@@ -102,16 +102,22 @@ type way struct {
 	boot             uint64
 	flow             transport.FlowID
 	received, socket string
+	routed           bool // the router decides on what comes for the client
 }
 
 const macBytes = 12 // 96 bits, as the engine's own signatures
 
 // token holds the way of r, signed so that nobody else can make one.
-func (n *Node) token(r *Record) string {
+func (n *Node) token(r *Record) string { return n.routedToken(r, false) }
+
+func (n *Node) routedToken(r *Record, routed bool) string {
 	var b [256]byte
 	text := binary.BigEndian.AppendUint64(b[:0], n.boot)
 	text = binary.AppendUvarint(text, uint64(r.Flow))
 	text = appendText(appendText(text, r.Received), r.Socket)
+	if routed {
+		text = append(text, 1)
+	}
 	return string(proxy.AppendToken(nil, append(text, n.mac(text)...)))
 }
 
@@ -130,6 +136,7 @@ func (n *Node) read(token string) (w way, ok bool) {
 	d := decoder{rest: text[8:]}
 	w.flow = transport.FlowID(d.number())
 	w.received, w.socket = strings.Clone(d.text()), strings.Clone(d.text())
+	w.routed = len(d.rest) > 0 && d.number() == 1
 	return w, !d.failed
 }
 
@@ -149,8 +156,9 @@ func (n *Node) mac(text []byte) []byte {
 // else could have made the token in it. Go programs call it first in Route; scripts don't see the
 // request.
 //
-// It also says what a GRUU denotes that is the remote target of a dialog
-// (engine.Request.ResolveTo), for requests that it does not take.
+// It also says where the client of a token is whose requests the router wants to decide on, and
+// what a GRUU denotes that is the remote target of a dialog (engine.Request.ResolveTo), for
+// requests that it does not take.
 func (r *Registrar) Intercept(req *engine.Request) (taken bool, err error) {
 	if taken, err = r.notifier.Intercept(req); taken {
 		return true, err
@@ -170,10 +178,15 @@ func (r *Registrar) Intercept(req *engine.Request) (taken bool, err error) {
 		_, err = req.Reply(430, "Flow Failed", nil) // RFC 5626 §5.3.1
 		return true, err
 	}
+	targets := []*engine.Target{{Flow: w.flow, FlowOnly: w.flow != 0, Received: w.received, FromSocket: w.socket}}
+	if w.routed {
+		req.ResolveTo(targets)
+		return false, nil
+	}
 	// Later requests of the dialog come this way as well.
 	if err := req.RecordRoute(); err != nil {
 		return true, fmt.Errorf("registrar: %w", err)
 	}
-	_, err = req.Relay([]*engine.Target{{Flow: w.flow, FlowOnly: w.flow != 0, Received: w.received, FromSocket: w.socket}}, edge)
+	_, err = req.Relay(targets, edge)
 	return true, err
 }

@@ -33,7 +33,7 @@ func published(t *testing.T, n *Node) (Record, string) {
 func TestTokenComesBack(t *testing.T) {
 	n := newTestNode("192.0.2.1:5060", 1)
 	r, token := published(t, n)
-	want := way{1, 70000, "tcp:192.0.2.7:1024", "tcp:198.51.100.1:5060"}
+	want := way{1, 70000, "tcp:192.0.2.7:1024", "tcp:198.51.100.1:5060", false}
 	if w, ok := n.read(token); !ok || w != want {
 		t.Errorf("%+v, %v", w, ok)
 	}

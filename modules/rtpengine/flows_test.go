@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/internal/rtpenginetest"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
@@ -332,5 +333,45 @@ end`, d.UDP))
 				t.Errorf("%v %v, want %s", got, err, row.want)
 			}
 		})
+	}
+}
+
+// A call that comes through here twice, by way of a core server, is two calls at the daemon: its
+// media passes twice, and each ends by itself.
+func TestSpiral(t *testing.T) {
+	d := rtpenginetest.Start(t)
+	w := newWorld(t, fmt.Sprintf(`rtpengine = require "rtpengine"
+rtpengine.configure({ engines = { %q }, timeout = 5 })
+function route(req)
+  if req.in_dialog then return req:relay() end
+  req:record_route()
+  rtpengine.manage(req)
+  if req.source.ip == "10.0.0.9" then return req:relay("sip:bob@10.0.0.3:5060") end
+  req:relay("sip:bob@10.0.0.9:5060")
+end`, d.UDP))
+	alice, bob, core := w.alice, w.party("10.0.0.3:5060"), w.party("10.0.0.9:5060")
+	a, aPort := socket(t)
+	b, bPort := socket(t)
+	alice.send("INVITE", "", description("127.0.0.1", aPort))
+	in := core.expect("INVITE")
+	first := core.relayed(in)
+	// The core sends it back, as a proxy does
+	text := strings.Replace(string(in.m.AppendTo(nil)), "\r\n", "\r\nVia: SIP/2.0/UDP 10.0.0.9:5060;rport;branch=z9hG4bKcore1\r\n", 1)
+	core.peer.Send(luabindtest.Addr, []byte(text))
+	inv := bob.expect("INVITE")
+	toAlice := bob.relayed(inv)
+	if toAlice == first {
+		t.Errorf("both passages have port %d", first)
+	}
+	bob.answer(inv, 200, sdpType, description("127.0.0.1", bPort))
+	back := core.expect("200")
+	m := back.m
+	m.RemoveElement(message.HeaderVia, 0)
+	core.peer.Send(luabindtest.Addr, m.AppendTo(nil))
+	ok := alice.expect("200")
+	media(t, a, b, alice.relayed(ok), toAlice)
+	got, err := w.Eval(`local rtpengine = require "rtpengine" return rtpengine.query("c1") ~= nil`)
+	if err != nil || fmt.Sprint(got) != "[true]" {
+		t.Errorf("%v %v", got, err)
 	}
 }

@@ -182,7 +182,7 @@ var callArg = luabind.ArgOf(func(c *luabind.Call, n int) string {
 	if c.Kind(n) == luabind.String {
 		return c.String(n)
 	}
-	return string(c.Request(n).Message().CallID())
+	return callOf(c.Request(n))
 }, luabind.Param{Name: "call", Type: luabind.RequestType, Or: []luabind.Type{luabind.String}, Doc: "a request of the call, or its Call-ID"})
 
 var errNoEngine = errors.New("no rtpengine is up")

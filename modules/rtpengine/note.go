@@ -15,7 +15,7 @@ func (c *carried) text() string {
 		flags |= 1
 	}
 	b = append(b, flags, byte(c.caller.kind), byte(c.callee.kind))
-	b = appendText(b, c.set)
+	b = appendText(appendText(b, c.set), c.id)
 	b = c.caller.append(b)
 	b = append(b, 0) // the end of a side
 	b = c.callee.append(b)
@@ -31,6 +31,9 @@ func readNote(s string) (c carried, ok bool) {
 	c.engine = binary.BigEndian.Uint32(b)
 	c.pass, c.caller.kind, c.callee.kind = b[4]&1 != 0, kind(b[5]), kind(b[6])
 	if c.set, b, ok = cutText(b[7:]); !ok {
+		return c, false
+	}
+	if c.id, b, ok = cutText(b); !ok {
 		return c, false
 	}
 	if b, ok = c.caller.read(b); !ok {

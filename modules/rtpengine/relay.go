@@ -3,7 +3,9 @@ package rtpengine
 import (
 	"context"
 	"errors"
+	"hash/fnv"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
@@ -135,8 +137,10 @@ func (m *Relay) Manage(r *engine.Request, o Manage) error {
 	case r.InDialog():
 		return errInDialog
 	}
-	s := &session{m: m, manage: &o, callID: string(r.Message().CallID()), from: string(r.Message().FromTag())}
-	s.note = carried{set: o.Set, pass: o.Pass, caller: shown{speaks(r.Message().Body(), r.Source().Transport), o.Caller}, callee: shown{plain, o.Callee}}
+	s := &session{m: m, manage: &o, from: string(r.Message().FromTag())}
+	s.note = carried{set: o.Set, pass: o.Pass, id: passage(r.Message()),
+		caller: shown{speaks(r.Message().Body(), r.Source().Transport), o.Caller}, callee: shown{plain, o.Callee}}
+	s.callID = s.note.callID(r.Message().CallID())
 	if err := r.Carry(noteName, s.note.text()); err != nil {
 		if errors.As(err, new(*engine.MisuseError)) && len(s.note.text()) > 200 {
 			return errNote
@@ -145,6 +149,30 @@ func (m *Relay) Manage(r *engine.Request, o Manage) error {
 	}
 	r.Follow(s)
 	return nil
+}
+
+// passage tells an INVITE that may have passed here before, and has a call at a daemon, from that:
+// it is "" for one without Record-Route, which manage requires.
+func passage(m *message.Message) string {
+	via, err := m.TopVia()
+	if err != nil || m.Find(message.HeaderRecordRoute, 0) < 0 {
+		return ""
+	}
+	h := fnv.New32a()
+	_, _ = h.Write(via.Branch())
+	return strconv.FormatUint(uint64(h.Sum32()), 36)
+}
+
+// callOf is what the daemon knows the call of a request by.
+func callOf(r *engine.Request) string {
+	note, ok := readNote(r.Carried(noteName))
+	if !ok {
+		note.id = passage(r.Message())
+		if r.InDialog() {
+			note.id = ""
+		}
+	}
+	return note.callID(r.Message().CallID())
 }
 
 // Attach does nothing: calls are managed wherever their requests come.
@@ -164,7 +192,7 @@ func (m *Relay) Intercept(r *engine.Request) (bool, error) {
 		return false, nil
 	}
 	msg := r.Message()
-	s := &session{m: m, note: note, callID: string(msg.CallID()), from: string(msg.FromTag()), to: string(msg.ToTag())}
+	s := &session{m: m, note: note, callID: note.callID(msg.CallID()), from: string(msg.FromTag()), to: string(msg.ToTag())}
 	switch method := r.Method(); method {
 	case message.MethodAck, message.MethodPrack:
 		if method == message.MethodAck && len(msg.Body()) > 0 || method == message.MethodPrack && m.isOwed(r, s.callID, s.to) {

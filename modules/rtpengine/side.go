@@ -158,6 +158,16 @@ type carried struct {
 	pass           bool // on_failure
 	caller, callee shown
 	set            string
+	// Tells the passages of a call apart that comes through here more than once; "" for the first.
+	id string
+}
+
+// callID is what the daemon knows the call by.
+func (c *carried) callID(callID []byte) string {
+	if c.id == "" {
+		return string(callID)
+	}
+	return string(callID) + "." + c.id
 }
 
 // shown is one side and what it speaks.
