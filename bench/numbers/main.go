@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command numbers measures a million prefixes here and in Kamailio's mtree, the same ones in one
 // run: memory, and the processor time of a lookup.
 //
