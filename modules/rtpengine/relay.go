@@ -70,10 +70,10 @@ func (m *Relay) Close() error {
 	return nil
 }
 
-// later has a daemon told something without waiting. If too much waits already it is dropped: a
-// daemon ends calls without media by itself (its --timeout).
+// later has a daemon told something without waiting; not one that is down. If too much waits already
+// it is dropped. A daemon ends calls without media by itself (its --timeout).
 func (m *Relay) later(e *ng.Engine, d ng.Dict) {
-	if e == nil {
+	if e == nil || !e.Up() {
 		return
 	}
 	m.mu.Lock()
