@@ -17,7 +17,7 @@ TALLY  := $(GO) run ./internal/testcount -add $(COUNTS)
 docs:
 	$(GO) run ./internal/docs/generate
 
-.PHONY: docs test build vet lint cross portable plain race simulate beside fuzz hostile interop bench phones redis postgres mariadb rtpengine lua51 fail2ban counts clean
+.PHONY: docs test build vet lint cross cross-all portable plain race simulate beside fuzz hostile interop bench phones redis postgres mariadb rtpengine lua51 fail2ban counts clean
 
 test: clean vet lint cross portable plain race simulate beside
 	@$(GO) run ./internal/testcount -sum $(COUNTS)
@@ -37,11 +37,13 @@ vet:
 lint:
 	$(GO) run $(STATICCHECK) ./...
 
-# The engine and its scripts embed in programs for other systems, where parts of them are others. The command and its databases take minutes to
-# compile: they are built for the system that differs most.
+# The engine and its scripts embed in programs for other systems, where parts of them are others. The command with its databases takes minutes to
+# compile for each: cross-all, before a release.
 cross:
 	for os in darwin freebsd windows; do GOOS=$$os $(GO) vet ./engine/... ./luabind ./luabind/dict || exit 1; done
-	GOOS=windows $(GO) build ./...
+
+cross-all: cross
+	for os in darwin freebsd windows; do GOOS=$$os $(GO) build ./... || exit 1; done
 
 # What other systems run in place of Linux's own calls, on this one: datagrams one by one, and probes in place of ICMP errors.
 portable: | bin
