@@ -752,7 +752,7 @@ function sip_test.advance(seconds) end
 ---later tests in the file or the group, it sets the clock. After that it lets time pass until then, as
 ---advance does: timers fire, and registrations expire. It raises if that moment is over.
 ---```lua
----t.clock("2026-01-24 18:00", "Europe/Berlin")
+---t.clock("2026-01-01 18:00", "Europe/Berlin")
 ---```
 ---@param at string|number "2026-12-24 18:00", with or without seconds, "2026-12-24", or what os.time returns
 ---@param zone? string the time zone of the script and the spec; default that of before; at first UTC

@@ -11,7 +11,7 @@ import (
 // This file is t.clock: the date and time of a test.
 
 func (w *world) clockFunction() luabind.Function {
-	return luabind.Do2(luabind.Function{Name: "clock", Example: `t.clock("2026-01-24 18:00", "Europe/Berlin")`,
+	return luabind.Do2(luabind.Function{Name: "clock", Example: `t.clock("2026-01-01 18:00", "Europe/Berlin")`,
 		Doc: "Says what date and time it is. Before the test's first phone or server, and outside tests for all later tests in the file or the group, it sets the clock. " +
 			"After that it lets time pass until then, as advance does: timers fire, and registrations expire. It raises if that moment is over."},
 		momentArg, luabind.TextArg("zone", "the time zone of the script and the spec").Default("", "that of before; at first UTC"), w.setClock)
