@@ -70,8 +70,8 @@ func (m *Relay) Close() error {
 	return nil
 }
 
-// later has a daemon told something without waiting; not one that is down. If too much waits already
-// it is dropped. A daemon ends calls without media by itself (its --timeout).
+// later has a daemon told something without waiting; not one that is down. If too much waits
+// already it is dropped. A daemon ends calls without media by itself (its --timeout).
 func (m *Relay) later(e *ng.Engine, d ng.Dict) {
 	if e == nil || !e.Up() {
 		return
