@@ -857,7 +857,8 @@ function sip_test.redis(keys) end
 
 ---Stands for the script's rtpengine: every command is carried out, and a description gets the address
 ---203.0.113.99. A function decides otherwise: it gets the command as a table, with the names of the
----protocol, and cannot wait. A command that nothing answers fails the test.
+---protocol, and cannot wait. A command that nothing answers fails the test. The end of a call's media
+---is not shown.
 ---```lua
 ---t.rtpengine(function(command)
 ---  if command.command == "offer" then return { error = "no ports left" } end

@@ -71,7 +71,7 @@ func (w *world) mediaFunctions() []luabind.Function {
 	return []luabind.Function{
 		luabind.Do1(luabind.Function{Name: "rtpengine",
 			Doc: "Stands for the script's rtpengine: every command is carried out, and a description gets the address 203.0.113.99. A function decides otherwise: it gets " +
-				"the command as a table, with the names of the protocol, and cannot wait. A command that nothing answers fails the test.",
+				"the command as a table, with the names of the protocol, and cannot wait. A command that nothing answers fails the test. The end of a call's media is not shown.",
 			Example: "t.rtpengine(function(command)\n  if command.command == \"offer\" then return { error = \"no ports left\" } end\nend)"},
 			luabind.FuncArg("fn", "function(command)", "returns {sdp=}, {error=} or nothing").Optional(),
 			func(_ *luabind.Call, fn *luabind.Func) {

@@ -73,7 +73,7 @@ func (m *Relay) Close() error {
 // later has a daemon told something without waiting; not one that is down. If too much waits
 // already it is dropped. A daemon ends calls without media by itself (its --timeout).
 func (m *Relay) later(e *ng.Engine, d ng.Dict) {
-	if e == nil || !e.Up() {
+	if e == nil || !e.Up() || m.pool.Simulated() {
 		return
 	}
 	m.mu.Lock()

@@ -49,6 +49,10 @@ func NewPool(o Options) *Pool {
 	return p
 }
 
+// Simulated reports whether a function stands for the daemons: it is asked only while somebody
+// waits.
+func (p *Pool) Simulated() bool { return p.options.Exchange != nil }
+
 // SetTimeout is how long commands wait from now on.
 func (p *Pool) SetTimeout(d time.Duration) { p.wait.Store(int64(d)) }
 
