@@ -317,7 +317,7 @@ func TestContextOfARequestEnds(t *testing.T) {
 }
 
 // A fork whose on_branch still waits when the first answer is held up by on_response: the script's
-// wait for the outcome, which is no part of that callback, must not upset the order of responses,
+// wait for the outcome, which is not part of that callback, must not upset the order of responses,
 // or later ones are never handled.
 func TestForkWaitsBesideACallback(t *testing.T) {
 	b := newBench(t, 1, func(r *engine.Request) error {

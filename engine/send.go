@@ -101,7 +101,7 @@ func (e *Engine) compose(s *SendSpec) (text []byte, to string, err error) {
 		return nil, "", misuse("send: a method other than INVITE, ACK and CANCEL is wanted, not %q", s.Method)
 	}
 	if !message.IsToken([]byte(s.Method)) {
-		return nil, "", misuse("send: %.80q is no method: one is a token, such as OPTIONS", s.Method)
+		return nil, "", misuse("send: %.80q is not a method: one is a token, such as OPTIONS", s.Method)
 	}
 	uri := s.URI
 	if uri == "" && s.Target != nil {

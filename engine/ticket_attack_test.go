@@ -52,7 +52,7 @@ func TestTrap38MaddrOfOurs(t *testing.T) {
 	}
 }
 
-// A peer without tags has dialogs without; an empty tag is none, so that such a request is no part
+// A peer without tags has dialogs without; an empty tag is none, so that such a request is not part
 // of a dialog for scripts that let those pass.
 func TestTrap38EmptyTags(t *testing.T) {
 	var inDialog []bool

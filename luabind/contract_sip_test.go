@@ -168,6 +168,6 @@ func TestContractSend(t *testing.T) {
 		`sip.send{method = "OPTIONS", uri = "sip:b@10.0.0.9", timeout = "5"}`:                                                               "timeout must be a number of seconds",
 		`sip.send{method = "MESSAGE", uri = "sip:b@10.0.0.9", body = "x", content_type = "text/plain\r\nX-Evil: 1"}`:                        "Content-Type",
 		`sip.send{method = "OPTIONS", ruri = "sip:b@10.0.0.9"}`:                                                                             `unknown option "ruri"; did you mean 'uri'?; the options are: body, content_type, credentials, from, headers, method, target, timeout, to, uri`,
-		`sip.send{method = "TWO WORDS", uri = "sip:b@10.0.0.9"}`:                                                                            `"TWO WORDS" is no method`,
+		`sip.send{method = "TWO WORDS", uri = "sip:b@10.0.0.9"}`:                                                                            `"TWO WORDS" is not a method`,
 	})
 }

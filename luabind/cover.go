@@ -13,7 +13,7 @@ import (
 
 // Coverage counts which lines and decisions of scripts run, over all routers whose Options name it.
 // Files are told apart by their paths, so that what several scripts require is counted together; a
-// text that is no file's is not counted. Its methods may be called from any goroutine.
+// text that is not a file's is not counted. Its methods may be called from any goroutine.
 type Coverage struct {
 	mu    sync.Mutex
 	files map[string]*coveredFile // by path; guarded by mu
@@ -57,7 +57,7 @@ func (c *Coverage) compile(text, name, path string) (*lua.FunctionProto, error) 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f := c.files[path]
-	if f == nil || f.text != text { // a file that was changed is counted anew
+	if f == nil || f.text != text { // a file that was changed is counted again
 		f = &coveredFile{name: name, path: path, text: text, points: points, counts: make([]atomic.Uint64, 2*len(points))}
 		f.count = &lua.LFunction{IsG: true, GFunction: f.counted}
 		if c.files == nil {

@@ -230,7 +230,7 @@ func hostAndPort(u *message.URI) (string, uint16) {
 }
 
 // hostPort reads "host", "host:port", "[v6]:port" or the text of a uri. For unreadable text there
-// is no host: it may have come from the network.
+// is not a host: it may have come from the network.
 func hostPort(text string) (string, uint16) {
 	if scheme, _, ok := strings.Cut(text, ":"); ok && (strings.EqualFold(scheme, "sip") || strings.EqualFold(scheme, "sips") || strings.EqualFold(scheme, "tel")) {
 		u, err := message.ParseURI([]byte(text))

@@ -92,7 +92,7 @@ t.it("answers 480 when nobody is registered, and when a registration is over", f
   bob:expect_nothing()
 end)
 
-t.it("is no open relay", function()
+t.it("is not an open relay", function()
   local mallory, victim = t.ua("sip:mallory@example.com"), t.ua("sip:victim@10.0.0.9")
   mallory:send { method = "MESSAGE", uri = "sip:victim@10.0.0.9" }:expect(404)
   mallory:send { method = "MESSAGE", uri = "sip:victim@example.org" }:expect(404)

@@ -6,7 +6,7 @@ import "bytes"
 const Number = "0000000000"
 
 // Text is a message that is told from others like it by a number (in its branch, tag and Call-ID),
-// which is written in place: making messages is no part of what is measured.
+// which is written in place: making messages is not part of what is measured.
 type Text struct {
 	Bytes []byte
 	spots [][]byte

@@ -81,7 +81,7 @@ func TestDefaultsOfModuleFlags(t *testing.T) {
 	}
 	for _, f := range host.Flags(all.Plugins()) {
 		if !known[f.Name] {
-			t.Errorf("%s is no key", f.Name)
+			t.Errorf("%s is not a key", f.Name)
 		}
 		switch f.Kind {
 		case host.Duration:

@@ -91,7 +91,7 @@ func TestRepl(t *testing.T) {
 		{"an endless loop", "while true do end\n1 + 1", []string{"budget 100ms", "\n2\n"}},
 		{"memory", "t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1000) .. i end\n1 + 1", []string{"not enough memory", "\n2\n"}},
 		{"no memory is kept", "t = nil u = ('x'):rep(1e6)\n#u", []string{"\n1000000\n"}},
-		{"what is no request", "SIP/2.0 200 OK\n\nINVITE x SIP/2.0\n\n1 + 1", []string{"this is a response", "\n2\n"}},
+		{"what is not a request", "SIP/2.0 200 OK\n\nINVITE x SIP/2.0\n\n1 + 1", []string{"this is a response", "\n2\n"}},
 		{"commands", ":help\n:nonsense\n:advance x\n:send\n:again\n:quit\n1 + 1", []string{":reload", "there is no command :nonsense", ":advance takes a number", "no request in hand", "nothing has been pasted"}},
 		{"the end of the input within a request", "INVITE sip:alice@example.com SIP/2.0\nSubject: x", []string{"req = INVITE"}},
 	} {

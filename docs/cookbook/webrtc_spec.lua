@@ -74,7 +74,7 @@ t.it("answers 408 while the core is away", function()
   alice:invite("sip:bob@example.com"):expect(408, { within = 5 })
 end)
 
-t.it("is no relay to elsewhere", function()
+t.it("is not a relay to elsewhere", function()
   local alice = world()
   alice:invite("sip:bob@example.org"):expect(404)
   alice:send({ method = "PUBLISH", uri = "sip:bob@example.com" }):expect(405)

@@ -27,7 +27,7 @@ function dialplan.configure(options) end
 function dialplan.translate(plan, text) end
 
 ---The number with its country code, "+4930123456", of what somebody wrote or dialled in a country.
----Blanks and - . / ( ) are left out. nil, err for what is no number of the public network: names,
+---Blanks and - . / ( ) are left out. nil, err for what is not a number of the public network: names,
 ---short codes, numbers that need an area code. Returns string or nil: the number. Raises for options
 ---that are not digits, and for a country whose habits are not known and not given.
 ---```lua

@@ -122,7 +122,7 @@ func controls(x uint64) uint64 {
 		highs = 0x8080808080808080
 	)
 	// Neither sum carries from one byte into the next: the first sets the high bit of all from SP
-	// on, the second of DEL alone. Bytes that have it already are no ASCII.
+	// on, the second of DEL alone. Bytes that have it already are not ASCII.
 	low := x & (0x7f * ones)
 	return (^(low + 0x60*ones) | (low + ones)) &^ x & highs
 }

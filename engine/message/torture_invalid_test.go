@@ -28,7 +28,7 @@ Content-Type: application/sdp
 Content-Length: 9999
 
 ` + tortureSDP("192.0.2.155", "192.0.2.155")},
-		{"ncl", "3.1.2.3", 400, "a negative length is no 1*DIGIT", `INVITE sip:user@example.com SIP/2.0
+		{"ncl", "3.1.2.3", 400, "a negative length is not 1*DIGIT", `INVITE sip:user@example.com SIP/2.0
 Max-Forwards: 254
 To: sip:j.user@example.com
 From: sip:caller@example.net;tag=32394234

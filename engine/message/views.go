@@ -141,7 +141,7 @@ func (m *Message) parseParty(a *Address, id HeaderID, missing, prefix string) *E
 	}
 	flaw := a.parse(v, m.lim.Params)
 	if flaw == "" && a.Star {
-		flaw = "'*' is no address"
+		flaw = "'*' is not an address"
 	}
 	if flaw != "" {
 		return bad(prefix + flaw)

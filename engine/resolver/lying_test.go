@@ -158,7 +158,7 @@ func TestSRVRecordsThatDoNotFit(t *testing.T) {
 	same(t, "peers", list(peers), []string{"udp 192.0.2.1:5061"})
 }
 
-// Datagrams that are no answer to the question are skipped, and the true one is still taken (RFC
+// Datagrams that are not an answer to the question are skipped, and the true one is still taken (RFC
 // 5452 §9).
 func TestForgeries(t *testing.T) {
 	forge := func(change func(*dns.Msg)) dns.HandlerFunc {

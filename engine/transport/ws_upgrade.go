@@ -97,7 +97,7 @@ func checkUpgrade(head []byte, origins []string) (key string, asked *Upgrade, er
 	h, err := r.ReadMIMEHeader()
 	switch {
 	case len(parts) != 3 || err != nil || !strings.HasPrefix(parts[2], "HTTP/"):
-		return "", nil, badRequest("this is no HTTP request")
+		return "", nil, badRequest("this is not an HTTP request")
 	case parts[2] != "HTTP/1.1": // §4.1: at least 1.1; others have upgrades of their own
 		return "", nil, &refusal{"505 HTTP Version Not Supported", "", "HTTP/1.1 is needed"}
 	case parts[0] != "GET":

@@ -34,7 +34,7 @@ func TestBadPatterns(t *testing.T) {
 				_, _, _, err = m.Capture(i)
 			}
 			if err == nil {
-				t.Error("is no pattern, and matched")
+				t.Error("is not a pattern, and matched")
 			}
 		})
 	}

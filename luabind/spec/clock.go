@@ -40,7 +40,7 @@ func (m moment) in(zone *time.Location) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%q is no date and time: write \"2026-12-24 18:00\"", m.text)
+	return time.Time{}, fmt.Errorf("%q is not a date and time: write \"2026-12-24 18:00\"", m.text)
 }
 
 // setClock is t.clock(at, zone).
@@ -53,7 +53,7 @@ func (w *world) setClock(c *luabind.Call, m moment, name string) {
 	if name != "" {
 		var err error
 		if zone, err = time.LoadLocation(name); err != nil || name == "Local" {
-			c.Raise("%q is no time zone: write \"Europe/Berlin\" or \"UTC\"", name)
+			c.Raise("%q is not a time zone: write \"Europe/Berlin\" or \"UTC\"", name)
 		}
 	}
 	at, err := m.in(zone)

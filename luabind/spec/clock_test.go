@@ -67,10 +67,10 @@ func TestClock(t *testing.T) {
 		end)
 		t.it("after", function() t.equal(os.date("%F %Z"), "2026-01-01 UTC") end)`},
 		{"what is wrong is said", `t.it("does", function()
-			t.raises(function() t.clock("tomorrow") end, '"tomorrow" is no date and time: write "2026')
-			t.raises(function() t.clock("2026-13-01 10:00") end, "is no date and time")
-			t.raises(function() t.clock("2026-12-24", "Mars/Base") end, '"Mars/Base" is no time zone')
-			t.raises(function() t.clock("2026-12-24", "Local") end, "is no time zone")
+			t.raises(function() t.clock("tomorrow") end, '"tomorrow" is not a date and time: write "2026')
+			t.raises(function() t.clock("2026-13-01 10:00") end, "is not a date and time")
+			t.raises(function() t.clock("2026-12-24", "Mars/Base") end, '"Mars/Base" is not a time zone')
+			t.raises(function() t.clock("2026-12-24", "Local") end, "is not a time zone")
 			t.server { source = hours }
 			t.raises(function() t.clock("2025-12-31 23:00") end, "2025%-12%-31 23:00:00 is over: it is 2026%-01%-01 00:00:00")
 			t.raises(function() t.clock("2026-02-01") end, "more than 30 days ahead")

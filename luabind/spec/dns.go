@@ -211,7 +211,7 @@ func readRecords(owner string, v any, ttl uint32) (*records, error) {
 			if kind == "error" {
 				code, ok := dns.StringToRcode[fmt.Sprint(v[kind])]
 				if !ok || code == dns.RcodeSuccess {
-					return nil, fmt.Errorf("error: %q is no code: write \"SERVFAIL\" or \"REFUSED\"", fmt.Sprint(v[kind]))
+					return nil, fmt.Errorf("error: %q is not a code: write \"SERVFAIL\" or \"REFUSED\"", fmt.Sprint(v[kind]))
 				}
 				r.code = code
 				continue
@@ -231,7 +231,7 @@ func (r *records) addresses(owner string, v any, ttl uint32) error {
 		a, err := netip.ParseAddr(fmt.Sprint(x))
 		switch {
 		case err != nil:
-			return fmt.Errorf("%q is no address", fmt.Sprint(x))
+			return fmt.Errorf("%q is not an address", fmt.Sprint(x))
 		case a.Is4():
 			r.add(&dns.A{Hdr: header(owner, dns.TypeA, ttl), A: a.AsSlice()})
 		default:

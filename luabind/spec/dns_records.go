@@ -24,7 +24,7 @@ func (r *records) read(owner, kind string, v any, ttl uint32) error {
 		case "A", "AAAA":
 			a, err := netip.ParseAddr(fmt.Sprint(x))
 			if err != nil || a.Is4() != (kind == "A") {
-				return fmt.Errorf("%q is no such address", fmt.Sprint(x))
+				return fmt.Errorf("%q is not such an address", fmt.Sprint(x))
 			}
 			if err := r.addresses(owner, x, ttl); err != nil {
 				return err

@@ -109,7 +109,7 @@ func TestDNS(t *testing.T) {
 			for text, names in pairs {
 				["argument 1 must be a table"] = "gw.example",
 				["x.example: write an address, a list"] = { ["x.example"] = true },
-				['x.example: "no" is no address'] = { ["x.example"] = "no" },
+				['x.example: "no" is not an address'] = { ["x.example"] = "no" },
 				["x.example: XYZ: there is no such type"] = { ["x.example"] = { XYZ = "1" } },
 				["x.example: A: "] = { ["x.example"] = { A = "::1" } },
 				["x.example: SRV: a record must be a table {priority"] = { ["x.example"] = { SRV = "gw" } },
@@ -117,7 +117,7 @@ func TestDNS(t *testing.T) {
 				["x.example: SRV: port must be a number from 0 to 65535"] = { ["x.example"] = { SRV = { port = 65536, target = "gw" } } },
 				["x.example: SRV: a name is missing"] = { ["x.example"] = { SRV = { port = 1 } } },
 				["x.example: TXT: a record must be text"] = { ["x.example"] = { TXT = 7 } },
-				['x.example: error: "no" is no code'] = { ["x.example"] = { error = "no" } },
+				['x.example: error: "no" is not a code'] = { ["x.example"] = { error = "no" } },
 			} do
 				t.raises(function() t.dns(names) end, text)
 			end

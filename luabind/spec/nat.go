@@ -98,7 +98,7 @@ func publicAddr(c *luabind.Call, text string) netip.Addr {
 	}
 	a, err := netip.ParseAddr(text)
 	if err != nil {
-		c.Raise("%q is no address", text)
+		c.Raise("%q is not an address", text)
 	}
 	return a
 }

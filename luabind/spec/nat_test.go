@@ -104,7 +104,7 @@ func TestNAT(t *testing.T) {
 			end`},
 		{"what is wrong is said", `
 			t.raises(function() t.nat { kind = "cone" } end, "option kind must be one of full_cone, restricted, port_restricted, symmetric")
-			t.raises(function() t.nat { public = "home" } end, '"home" is no address')
+			t.raises(function() t.nat { public = "home" } end, '"home" is not an address')
 			t.raises(function() t.ua("sip:x@example.com", { nat = "home" }) end, "option nat must be a nat, not")
 			t.raises(function() t.ua("sip:x@example.com", { nat = t.ua("sip:y@example.com") }) end, "option nat must be a nat, not")`},
 	} {

@@ -105,7 +105,7 @@ func (o *upgradeOptions) upgrade(c *luabind.Call) *transport.Upgrade {
 	}
 	u, err := transport.NewUpgrade(o.Path, headers)
 	if err != nil {
-		c.Raise("http.path: %q is no path", o.Path)
+		c.Raise("http.path: %q is not a path", o.Path)
 	}
 	return u
 }

@@ -134,7 +134,7 @@ func (o *webOptions) request(c *luabind.Call) *http.Request {
 	}
 	target, err := url.ParseRequestURI(o.Path)
 	if err != nil || !strings.HasPrefix(o.Path, "/") {
-		c.Raise("%q is no path: write \"/calls\"", o.Path)
+		c.Raise("%q is not a path: write \"/calls\"", o.Path)
 	}
 	query := target.Query()
 	for name, value := range o.Query {
@@ -147,7 +147,7 @@ func (o *webOptions) request(c *luabind.Call) *http.Request {
 	}
 	source, err := netip.ParseAddr(o.Source)
 	if err != nil {
-		c.Raise("%q is no address", o.Source)
+		c.Raise("%q is not an address", o.Source)
 	}
 	r.RemoteAddr, r.RequestURI = netip.AddrPortFrom(source, 40000).String(), target.String()
 	if o.ContentType != "" {

@@ -72,9 +72,9 @@ func TestRequest(t *testing.T) {
 			t.restart()
 			t.request { path = "/secret", auth = { bearer = "secret" } }:expect(200)`},
 		{"what is wrong is said", `
-			t.raises(function() t.request { path = "calls" } end, '"calls" is no path')
+			t.raises(function() t.request { path = "calls" } end, '"calls" is not a path')
 			t.raises(function() t.request { path = "/", body = "x", json = 1 } end, "give body or json")
-			t.raises(function() t.request { path = "/", source = "home" } end, '"home" is no address')
+			t.raises(function() t.request { path = "/", source = "home" } end, '"home" is not an address')
 			t.raises(function() t.request { path = "/none" }:expect(200) end, "GET /none was answered 404, want 200; 404 page not found")
 			t.raises(function() t.request { path = "/slow" }:expect(200) end, "GET /slow: no answer came within 10 s")
 			t.raises(function() t.request { path = "/none" }:expect("GET") end, "an answer has a status")`},

@@ -162,7 +162,7 @@ t.it("does", function()
   for _, transport in ipairs { "udp", "tcp", "tls" } do
     t.equal(asks({ transport = transport, http = { path = "/ws" } }, 404), "none")
   end
-  t.raises(function() t.ua("sip:x@example.com", { transport = "ws", http = { path = "ws" } }) end, 'http.path: "ws" is no path')
+  t.raises(function() t.ua("sip:x@example.com", { transport = "ws", http = { path = "ws" } }) end, 'http.path: "ws" is not a path')
 end)
 t.it("lets in only pages of the listener's origins", function()
   t.server { source = source, listen = { "wss:10.0.0.1:443?origin=https://app.example.com" } }

@@ -246,7 +246,7 @@ func TestDurable(t *testing.T) {
 		t.Error(s)
 	}
 	if text, _ := os.ReadFile(path); strings.Count(string(text), "\n") != 4 {
-		t.Errorf("the file was not written anew:\n%s", text)
+		t.Errorf("the file was not rewritten:\n%s", text)
 	}
 	if err := os.WriteFile(path, []byte("{}\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -109,7 +109,7 @@ func (a *address) check(text string) error {
 }
 
 // isHostName reports whether a text is a name with letters, digits, "-" and "_" in labels: a number
-// that is no address is none.
+// that is not an address is none.
 func isHostName(s string) bool {
 	if s == "" || len(s) > 253 {
 		return false

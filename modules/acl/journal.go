@@ -20,7 +20,7 @@ import (
 const (
 	journalName = "acl.journal"
 	// spareLines is how many lines without effect a journal may have besides those with: then it is
-	// written anew.
+	// rewritten.
 	spareLines = 10_000
 	syncPause  = 100 * time.Millisecond
 	mostLine   = 1 << 20
@@ -66,7 +66,7 @@ type journal struct {
 	told  bool                        // guarded by mu: the error was logged
 }
 
-// openJournal reads what was kept, and writes it anew without what has no effect.
+// openJournal reads what was kept, and rewrites it without what has no effect.
 func openJournal(dir string, now func() time.Time, log *slog.Logger) (*journal, error) {
 	j := &journal{path: filepath.Join(dir, journalName), log: log, now: now, live: map[string]map[string]*item{}, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	if err := j.load(); err != nil {

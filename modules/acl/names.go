@@ -86,7 +86,7 @@ func (n *names) again() {
 	n.restart(0)
 }
 
-// restart starts the goroutine anew. n.mu is held.
+// restart starts the goroutine again. n.mu is held.
 func (n *names) restart(pause time.Duration) {
 	if n.stop != nil {
 		n.stop()

@@ -177,7 +177,7 @@ func (r *rules) find(q *query) (f found) {
 	return f
 }
 
-// all are the rules that hold at a time, those of networks first; what is plain is made anew.
+// all are the rules that hold at a time, those of networks first; what is plain is made again.
 func (r *rules) all(now time.Time, each func(*item) bool) {
 	if r == nil {
 		return

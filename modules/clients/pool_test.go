@@ -290,7 +290,7 @@ func TestDefaultDB(t *testing.T) {
 	}}
 	p := New(Options{Drivers: []Driver{d}, DB: "x:y"})
 	if !p.IsDatabase("db:") {
-		t.Error("it is no database")
+		t.Error("it is not a database")
 	}
 	if _, err := p.DB("db:", DBOptions{}); err == nil || opened != "x:y" {
 		t.Errorf("opened %q: %v", opened, err)

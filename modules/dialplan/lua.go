@@ -102,7 +102,7 @@ func (g *generation) Functions() []luabind.Function {
 			luabind.TextArg("plan", ""), luabind.TextArg("text", "at most 256 bytes; a longer one does not match"), returnsResult, g.translate),
 		luabind.Try2(luabind.Function{Name: "e164",
 			Doc: "The number with its country code, \"+4930123456\", of what somebody wrote or dialled in a country. Blanks and - . / ( ) are left out. " +
-				"nil, err for what is no number of the public network: names, short codes, numbers that need an area code.",
+				"nil, err for what is not a number of the public network: names, short codes, numbers that need an area code.",
 			Raises:  "for options that are not digits, and for a country whose habits are not known and not given",
 			Example: "local number, err = dialplan.e164(\"(030) 123 456\", { country = \"49\" })"},
 			luabind.TextArg("text", ""), luabind.RequiredOptionsArg("options", Habits{}), luabind.ReturnsText("the number"), e164),

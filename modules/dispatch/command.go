@@ -68,7 +68,7 @@ func list(c *host.Invocation, again func(*host.Invocation) bool) error {
 		if !c.Flags.Bool("json") {
 			shown = tableOf(answer.Gateways)
 		}
-		// Times alone are no change
+		// Times alone are not a change
 		if mark := essence(answer.Gateways); !bytes.Equal(mark, before) {
 			if before != nil && !c.Flags.Bool("json") {
 				fmt.Fprintln(c.Stdout)
@@ -128,12 +128,12 @@ func mark(c *host.Invocation) error {
 	}
 	m := marking{Set: c.Args[0], URI: c.Args[1], State: c.Args[2]}
 	if _, ok := gateways.ParseMark(m.State); !ok {
-		return host.Usagef("%s: %q is no state; they are up, down, draining and disabled", c.Command, m.State)
+		return host.Usagef("%s: %q is not a state; they are up, down, draining and disabled", c.Command, m.State)
 	}
 	if len(c.Args) == 4 {
 		n, err := strconv.ParseFloat(c.Args[3], 64)
 		if err != nil || !(n > 0 && n <= longestMark.Seconds()) {
-			return host.Usagef("%s: %q is no number of seconds", c.Command, c.Args[3])
+			return host.Usagef("%s: %q is not a number of seconds", c.Command, c.Args[3])
 		}
 		m.Seconds = n
 	}

@@ -111,7 +111,7 @@ func (r *row) entry(weighted bool) (e gateways.Entry, err error) {
 	}
 	if text := r.weight(); text != "" {
 		if e.Weight, err = strconv.Atoi(text); err != nil || e.Weight < 0 {
-			return e, fmt.Errorf("attrs: weight %.20q is no whole number", text)
+			return e, fmt.Errorf("attrs: weight %.20q is not a whole number", text)
 		}
 	}
 	if text, ok := e.Attrs["socket"].(string); ok {
@@ -119,7 +119,7 @@ func (r *row) entry(weighted bool) (e gateways.Entry, err error) {
 	}
 	if text, ok := e.Attrs["maxload"].(string); ok {
 		if e.MaxCalls, err = strconv.Atoi(text); err != nil || e.MaxCalls < 0 {
-			return e, fmt.Errorf("attrs: maxload %.20q is no whole number", text)
+			return e, fmt.Errorf("attrs: maxload %.20q is not a whole number", text)
 		}
 	}
 	if r.Description != "" {
@@ -151,7 +151,7 @@ func line(text string) (r row, is bool, err error) {
 			continue
 		}
 		if *into, err = strconv.Atoi(f[i]); err != nil {
-			return r, true, fmt.Errorf("%.20q is no whole number", f[i])
+			return r, true, fmt.Errorf("%.20q is not a whole number", f[i])
 		}
 	}
 	if len(f) == 5 {

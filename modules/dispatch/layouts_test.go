@@ -110,10 +110,10 @@ func TestTables(t *testing.T) {
 
 func TestBadLists(t *testing.T) {
 	for name, row := range map[string]struct{ text, want string }{
-		"no number":      {"1 sip:10.0.0.1 x", `:1: "x" is no whole number`},
+		"no number":      {"1 sip:10.0.0.1 x", `:1: "x" is not a whole number`},
 		"no destination": {"# a\n1", ":2: expected: setid destination"},
-		"a bad weight":   {"1 sip:10.0.0.1 0 0 weight=x", `:1: attrs: weight "x" is no whole number`},
-		"a bad maxload":  {"1 sip:10.0.0.1 0 0 maxload=x", `:1: attrs: maxload "x" is no whole number`},
+		"a bad weight":   {"1 sip:10.0.0.1 0 0 weight=x", `:1: attrs: weight "x" is not a whole number`},
+		"a bad maxload":  {"1 sip:10.0.0.1 0 0 maxload=x", `:1: attrs: maxload "x" is not a whole number`},
 		"no URI":         {"1 sip: 0 0", ":1: next_hop"},
 		"another set":    {"2 sip:10.0.0.1", "there is no set 1"},
 	} {

@@ -90,8 +90,8 @@ func TestCommand(t *testing.T) {
 		{"JSON", []string{"list", "b"}, true, `"address": "udp:10.0.0.3:5060"`},
 		{"no set", []string{"list", "x"}, false, "there is no set"},
 		{"two sets", []string{"list", "a", "b"}, false, `dispatch list: one set at a time: found "b" after "a"`},
-		{"no state", []string{"mark", "a", "sip:10.0.0.1", "gone"}, false, `"gone" is no state`},
-		{"no seconds", []string{"mark", "a", "sip:10.0.0.1", "up", "x"}, false, `"x" is no number of seconds`},
+		{"no state", []string{"mark", "a", "sip:10.0.0.1", "gone"}, false, `"gone" is not a state`},
+		{"no seconds", []string{"mark", "a", "sip:10.0.0.1", "up", "x"}, false, `"x" is not a number of seconds`},
 		{"nothing", []string{"mark", "a"}, false, "expected SET URI STATE"},
 		{"nobody", []string{"mark", "a", "sip:x", "up"}, false, "no such gateway"},
 	} {

@@ -89,7 +89,7 @@ func (m *module) Functions() []luabind.Function {
 	return []luabind.Function{
 		luabind.Configure(luabind.Function{Doc: "Opens the databases. Files that change are read again.", Raises: "if one can't be read",
 			Example: `-- geo.configure({ database = { "GeoLite2-City.mmdb", "GeoLite2-ASN.mmdb" } })`}, options{}, m.configure),
-		luabind.Try1(luabind.Function{Name: "lookup", Doc: "Where an address is. nil if no database has it; nil, err for a text that is no address, and without databases.",
+		luabind.Try1(luabind.Function{Name: "lookup", Doc: "Where an address is. nil if no database has it; nil, err for a text that is not an address, and without databases.",
 			Example: "local place = geo.lookup(\"203.0.113.9\")\nif place and place.country == \"DE\" then sip.log.info(\"from Germany\") end"},
 			luabind.TextArg("ip", "an address"), luabind.ReturnsValue(luabind.Table, "{country, city, asn, org}, each nil if it is not known"), m.lookup),
 	}

@@ -35,7 +35,7 @@ func TestFail2Ban(t *testing.T) {
 			l.ban(sourceOf(netip.MustParseAddr("2001:db8::1:2:3:4")), WhyScanner, time.Minute, 1)
 			// As auth does
 			log.Warn("auth: wrong password, or no such user", "source", netip.MustParseAddr("203.0.113.2"), "offence", "password", "user", "x\" source=198.51.100.1 offence=y", "suppressed", 0)
-			// What is no offence, or says so falsely
+			// What is not an offence, or says so falsely
 			log.Warn("auth: other", "user", "x", "source", "198.51.100.2:5060")
 			log.Info("x level=WARN msg=\"a\" source=198.51.100.3 offence=flood", "source", netip.MustParseAddr("198.51.100.4"), "offence", "flood")
 			log.Warn("x", "user", "level=WARN msg=\"a\" source=198.51.100.5 offence=flood \"level\":\"WARN\",\"msg\":\"a\",\"source\":\"198.51.100.5\",\"offence\":\"x\"")

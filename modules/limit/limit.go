@@ -124,7 +124,7 @@ func refuse(req *engine.Request, retry time.Duration) error {
 // clock is the time since some moment, in nanoseconds: the engine's.
 func (l *Limit) clock() int64 {
 	if e := l.engine.Load(); e != nil {
-		return int64(e.Clock().Now()) + int64(time.Hour) // 0 is no time
+		return int64(e.Clock().Now()) + int64(time.Hour) // 0 is not a time
 	}
 	return time.Now().UnixNano()
 }

@@ -80,7 +80,7 @@ func (r *redisShare) Sync(ctx context.Context, items []Item) ([]State, error) {
 		return nil, err
 	}
 	if len(answers) > 0 && answers[0].Error() != nil && strings.Contains(answers[0].Error().Error(), "NOSCRIPT") {
-		// The server was started anew: none of the commands did anything
+		// The server was started again: none of the commands did anything
 		for _, text := range []string{rateScript, windowScript} {
 			if _, err := r.c.Call(ctx, "SCRIPT", "LOAD", text); err != nil {
 				return nil, err

@@ -119,7 +119,7 @@ func TestKeepAlives(t *testing.T) {
 	}
 }
 
-// A client that registers again is judged anew, at its new address.
+// A client that registers again is judged again, at its new address.
 func TestKeepAlivesFollowTheNAT(t *testing.T) {
 	w := start(t, `nat.configure { keepalive = { interval = 10, lost_after = 2 } }`+saving, nat.Options{})
 	p := w.phone(1)

@@ -146,7 +146,7 @@ func TestRules(t *testing.T) {
 			{send: reg{ruri: "sip:elsewhere.net", contacts: list("<" + pc + ">")}, code: 404},
 			{send: reg{to: "<sip:bob@elsewhere.net>", contacts: list("<" + pc + ">")}, code: 404},
 		},
-		"who is no SIP URI can't be registered": {
+		"who is not a SIP URI can't be registered": {
 			{send: reg{to: "<tel:+15551234>", contacts: list("<" + pc + ">")}, code: 400},
 			{send: reg{to: "isbn:2983792873", contacts: list("<" + pc + ">")}, code: 400},
 			{send: reg{to: "<mailto:bob@example.com>"}, code: 400},

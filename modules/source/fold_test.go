@@ -68,7 +68,7 @@ func TestFold(t *testing.T) {
 		"add":   {"next_hop,weight\nsip:a,1\n\nsip:b,13\n", "x.csv:4: 13 is refused"},
 		"field": {"next_hop,weight\nsip:a,1\nsip:b,0\n", "x.csv:3: weight: must be at least 1"},
 		"empty": {"next_hop,weight\nsip:a,1\n\"\",2\n", "x.csv:3: next_hop is empty"},
-		"check": {"next_hop\nbad\n", "x.csv:2: bad is no next hop"},
+		"check": {"next_hop\nbad\n", "x.csv:2: bad is not a next hop"},
 		"done":  {"next_hop\na\nb\nc\n", "three are refused"},
 		"max":   {"next_hop\na\nb\nc\nd\ne\n", "x.csv:6: too many entries: more than 4"},
 	} {

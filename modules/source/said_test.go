@@ -116,7 +116,7 @@ func TestSaid(t *testing.T) {
 func TestSaidMistakes(t *testing.T) {
 	for script, want := range map[string]string{
 		`listing.configure { sets = { a = 7 } }`:                                         "sets.a: expected a table",
-		`listing.configure { sets = { a = { "bad" } } }`:                                 "sets.a: sets.a: entry 1: bad is no next hop",
+		`listing.configure { sets = { a = { "bad" } } }`:                                 "sets.a: sets.a: entry 1: bad is not a next hop",
 		`listing.configure { sets = { a = {} } } listing.configure{ sets = { a = {} } }`: "sets.a: has already been called",
 		`listing.configure { sets = { a = { "sip:" .. math.random(1e9) } } }`:            "sets.a: differs between lanes",
 		`listing.configure { sets = { [7] = {} } }`:                                      "option sets must be a table with names",

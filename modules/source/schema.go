@@ -29,7 +29,7 @@ type column struct {
 // Schema are the statements that make the table which query reads entries of type T from, in
 // "sqlite", "postgres" or "mysql": its columns are those that the query names, with the types of
 // the fields they become. unique names columns that no two rows have alike. It panics if the query
-// is not of the kind that modules write, or names what is no field: a mistake in the module.
+// is not of the kind that modules write, or names what is not a field: a mistake in the module.
 func Schema[T any](database, query string, unique ...string) []string {
 	m := queryParts.FindStringSubmatch(query)
 	if m == nil {
@@ -60,7 +60,7 @@ func Schema[T any](database, query string, unique ...string) []string {
 		}
 		i, ok := e.byName[field]
 		if !ok {
-			panic(fmt.Sprintf("source: %s of the query is no field of %s", field, t))
+			panic(fmt.Sprintf("source: %s of the query is not a field of %s", field, t))
 		}
 		if slices.ContainsFunc(columns, func(c column) bool { return c.name == name }) {
 			continue

@@ -38,7 +38,7 @@ type gateway struct {
 
 func (g *gateway) Check() error {
 	if g.NextHop == "bad" {
-		return errors.New("bad is no next hop")
+		return errors.New("bad is not a next hop")
 	}
 	return nil
 }
@@ -155,7 +155,7 @@ func TestErrors(t *testing.T) {
 		"net.csv":      {"next_hop,net\nsip:a,192.0.2.0\n", "net.csv:2: net: "},
 		"attrs.csv":    {"next_hop,attrs\nsip:a,x\n", "attrs.csv:2: attrs: must be an object of JSON"},
 		"required.csv": {"next_hop,weight\n\"\",1\n", "required.csv:2: next_hop is empty"},
-		"check.csv":    {"next_hop\nbad\n", "check.csv:2: bad is no next hop"},
+		"check.csv":    {"next_hop\nbad\n", "check.csv:2: bad is not a next hop"},
 		"fields.csv":   {"next_hop,weight\nsip:a\n", "fields.csv:2: wrong number of fields"},
 		"quote.csv":    {"next_hop\n\"a\n", "quote.csv:2: "},
 		"many.csv":     {"next_hop,weight\n" + strings.Repeat("a,x\n", 8), "many.csv:7: and perhaps more"},
@@ -166,7 +166,7 @@ func TestErrors(t *testing.T) {
 		"text.json":    {`"x"`, "text.json:1: expected a list of entries"},
 		"cut.json":     {"[\n\"a\",", "cut.json:2: "},
 		"more.json":    {"[]\n[]", "more.json:2: expected nothing after the list"},
-		"check.txt":    {"sip:a\n\nbad\n", "check.txt:3: bad is no next hop"},
+		"check.txt":    {"sip:a\n\nbad\n", "check.txt:3: bad is not a next hop"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if row.want == "" { // a number is text as well
@@ -186,7 +186,7 @@ func TestErrors(t *testing.T) {
 		"missing":        {source.Spec{URL: "file:/does/not/exist"}, "no such file"},
 		"a directory":    {source.Spec{URL: "file:/"}, "/ is a directory"},
 		"an entry":       {source.Spec{Entries: []any{"sip:a", map[string]any{"x": 1.0}}}, `entry 2: unknown "x"`},
-		"a named entry":  {source.Spec{Entries: map[string]any{"carrier": map[string]any{"next_hop": "bad"}}}, "carrier: bad is no next hop"},
+		"a named entry":  {source.Spec{Entries: map[string]any{"carrier": map[string]any{"next_hop": "bad"}}}, "carrier: bad is not a next hop"},
 		"a list in it":   {source.Spec{Entries: []any{[]any{}}}, "entry 1: next_hop: must be text, not a table"},
 		"text":           {source.Spec{Entries: "x"}, "expected a table"},
 		"a function":     {source.Spec{Func: func(context.Context) (any, error) { return nil, errors.New("away") }}, "test: away"},
@@ -265,7 +265,7 @@ func TestWatch(t *testing.T) {
 		write(t, path, "sip:a\nbad\n")
 		pass(5 * time.Second)
 		is("sip:a sip:b", true)
-		if n := strings.Count(log.String(), "x.txt:2: bad is no next hop"); n != 1 {
+		if n := strings.Count(log.String(), "x.txt:2: bad is not a next hop"); n != 1 {
 			t.Errorf("told %d times:\n%s", n, log.String())
 		}
 		if st := l.Stats(); st.Failures != 1 {

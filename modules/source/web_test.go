@@ -134,7 +134,7 @@ func TestWebErrors(t *testing.T) {
 	s.set(200, "sip:a\n", map[string]string{"ETag": `"1"`})
 	l, err := openWeb(t, source.Spec{URL: s.URL + "/x.csv?"}, "")
 	if err == nil {
-		t.Error("lines are no csv")
+		t.Error("lines are not csv")
 	}
 	s.set(200, "next_hop\nsip:a\n", map[string]string{"ETag": `"1"`})
 	if l, err = openWeb(t, source.Spec{URL: s.URL + "/x.csv?"}, ""); err != nil {

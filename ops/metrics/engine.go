@@ -68,7 +68,7 @@ func emitTransport(emit func(prometheus.Metric), kind string, s transport.Stats)
 		{"transport_messages_sent_total", "Messages sent.", s.MessagesOut},
 		{"transport_received_bytes_total", "Bytes of messages received.", s.BytesIn},
 		{"transport_sent_bytes_total", "Bytes of messages sent.", s.BytesOut},
-		{"transport_bad_frames_total", "Datagrams or streams that are no SIP.", s.BadFrames},
+		{"transport_bad_frames_total", "Datagrams or streams that are not SIP.", s.BadFrames},
 		{"transport_keepalives_total", "Keepalives received.", s.Keepalives},
 		{"transport_dropped_total", "Datagrams dropped unread: STUN, or too short.", s.Dropped},
 		{"transport_connected_total", "Connections opened.", s.Connected},

@@ -116,7 +116,7 @@ func (r *Incoming) Reply(code int, o Reply) (err error) {
 func (r *Incoming) reply(code int, o Reply) error {
 	switch {
 	case code < 100 || code > 699:
-		return fmt.Errorf("%d is no code of a response", code)
+		return fmt.Errorf("%d is not a code of a response", code)
 	case r.ignored:
 		return fmt.Errorf("the %s was ignored before", r.Method())
 	case r.byItself && r.answered == code:

@@ -73,7 +73,7 @@ func New(w *sim.World, o Options) (*Phone, error) {
 	p := &Phone{o: o, w: w, dialogs: map[dialogKey]*Dialog{}, invites: map[*transaction.Server]*Incoming{}, waiting: map[string]*accepted{}, ignored: map[string]bool{}, cancels: map[string]bool{}}
 	u, err := message.ParseURI([]byte(o.URI))
 	if err != nil {
-		return nil, fmt.Errorf("%q is no URI: %w", o.URI, err)
+		return nil, fmt.Errorf("%q is not a URI: %w", o.URI, err)
 	}
 	if !u.IsSIP() {
 		return nil, fmt.Errorf("%q is not a sip URI", o.URI)
@@ -157,7 +157,7 @@ func (p *Phone) Receive(in *transport.Inbound) {
 
 // BadFrame is part of transport.Receiver.
 func (p *Phone) BadFrame(in *transport.Inbound, err error) {
-	p.trouble("got what is no message: %v\n%q", err, in.Bytes)
+	p.trouble("got what is not a message: %v\n%q", err, in.Bytes)
 }
 
 // FlowClosed is part of transport.Receiver.
@@ -210,7 +210,7 @@ func keep(m *message.Message) *message.Message {
 func (p *Phone) peerOf(uri string) (transport.Peer, error) {
 	u, err := message.ParseURI([]byte(uri))
 	if err != nil {
-		return transport.Peer{}, fmt.Errorf("%q is no URI: %w", uri, err)
+		return transport.Peer{}, fmt.Errorf("%q is not a URI: %w", uri, err)
 	}
 	peer := transport.Peer{Kind: transport.UDP}
 	if t, ok := u.Params.Get("transport"); ok {

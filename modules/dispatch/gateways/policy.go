@@ -51,7 +51,7 @@ func (p *Policy) Check() error {
 		return fmt.Errorf("probe.method: %s needs a call; OPTIONS does not", b.Method)
 	}
 	if !message.IsToken([]byte(b.Method)) {
-		return fmt.Errorf("probe.method: %.40q is no method", b.Method)
+		return fmt.Errorf("probe.method: %.40q is not a method", b.Method)
 	}
 	if b.From != "" {
 		if _, err := message.ParseURI([]byte(b.From)); err != nil {

@@ -35,7 +35,7 @@ func TestView(t *testing.T) {
 		{name: "no change", was: []Contact{a, b}, is: []Contact{b, a}},
 		{name: "no change, all", was: []Contact{a, b}, is: []Contact{a, b}, full: true, tells: "full active [sip:a active registered, sip:b active registered]"},
 		{name: "refreshed", was: []Contact{a, b}, is: []Contact{renewed, b}, tells: "partial active [sip:a active refreshed]"},
-		{name: "ended and registered anew", was: []Contact{a}, is: []Contact{anew}, why: map[string]Event{"sip:a": Unregistered}, tells: "partial active [sip:a active registered]"},
+		{name: "ended and registered again", was: []Contact{a}, is: []Contact{anew}, why: map[string]Event{"sip:a": Unregistered}, tells: "partial active [sip:a active registered]"},
 		{name: "unregistered", was: []Contact{a, b}, is: []Contact{b}, why: map[string]Event{"sip:a": Unregistered}, tells: "partial active [sip:a terminated unregistered]"},
 		{name: "removed", was: []Contact{a, b, c}, is: nil, why: map[string]Event{"sip:a": Deactivated, "sip:c": Deactivated, "sip:b": Expired},
 			tells: "partial terminated [sip:a terminated deactivated, sip:b terminated expired, sip:c terminated deactivated]"},

@@ -26,7 +26,7 @@ const (
 
 var (
 	errShort = errors.New("the answer is cut short")
-	errBad   = errors.New("the answer is no bencode")
+	errBad   = errors.New("the answer is not bencode")
 	errMuch  = errors.New("the answer is too large")
 )
 

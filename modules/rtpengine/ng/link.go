@@ -27,7 +27,7 @@ const dialTime = 2 * time.Second
 func Check(uri string) error {
 	u, err := url.Parse(uri)
 	if err != nil {
-		return fmt.Errorf("%.80q is no URI of an rtpengine; write udp:HOST:PORT, tcp:HOST:PORT or ws://HOST:PORT/ws", uri)
+		return fmt.Errorf("%.80q is not a URI of an rtpengine; write udp:HOST:PORT, tcp:HOST:PORT or ws://HOST:PORT/ws", uri)
 	}
 	switch u.Scheme {
 	case "udp", "tcp":

@@ -8,7 +8,7 @@ import (
 )
 
 // multipart is a body like that of a gateway: SDP with a length of its own, and ISUP in bytes that
-// are no text.
+// are not text.
 func multipart(sdp string) []byte {
 	return []byte("a preamble\r\n--x\r\nContent-Type: application/sdp\r\ncontent-length : " + itoa(len(sdp)) + "\r\nContent-Disposition: session;handling=required\r\n\r\n" + sdp +
 		"\r\n--x \r\nContent-Type: application/isup;version=itu-t92+\r\n\r\n\x01\x00--x\x00\r\n--xy\r\n\r\n--x--\r\nan epilogue")
