@@ -192,6 +192,49 @@ func TestRefusedAnswers(t *testing.T) {
 		c.ack(alice.expect("500"))
 		b.quiet()
 	})
+	t.Run("a 200 within a dialog", func(t *testing.T) {
+		f := &follower{responding: func(_ *engine.Request, res *engine.Response) {
+			if res.Code() == 200 {
+				res.Refuse(481, "media")
+			}
+		}}
+		b := newBench(t, 1, func(r *engine.Request) error {
+			if r.InDialog() {
+				if r.Method() == message.MethodInvite {
+					r.Follow(f)
+				}
+				_, err := r.Relay(nil, nil)
+				return err
+			}
+			if err := r.RecordRoute(); err != nil {
+				return err
+			}
+			_, err := r.Relay(to("sip:bob@10.0.0.3:5060"), nil)
+			return err
+		})
+		alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
+		c := alice.call("c1", "sip:bob@example.com")
+		c.send("INVITE")
+		inv := bob.expect("INVITE")
+		inv.msg.InsertTop(message.HeaderRecordRoute, []byte("<sip:10.0.0.3:5060;lr;next>"))
+		bob.reply(inv, 200, "Contact: <sip:bob@10.0.0.9:5060>\r\n")
+		ok := alice.expect("200")
+		c.uri, c.branch, c.cseq, c.extra, c.toTag = "sip:bob@10.0.0.9:5060", 1, 1, callersRoutes(ok.msg), string(ok.msg.ToTag())
+		c.send("INVITE")
+		again := bob.expect("INVITE")
+		bob.reply(again, 200, "Contact: <sip:bob@10.0.0.9:5061>\r\n")
+		for _, method := range []string{"ACK", "BYE"} {
+			m := bob.expect(method + " sip:bob@10.0.0.9:5061")
+			if got := fmt.Sprint(elements(m.msg, message.HeaderRoute)); got != "[<sip:10.0.0.3:5060;lr;next>]" {
+				t.Errorf("%s with Route %s", method, got)
+			}
+			if method == "BYE" {
+				bob.reply(m, 200, "")
+			}
+		}
+		c.ack(alice.expect("481"))
+		b.quiet()
+	})
 	t.Run("a 183", func(t *testing.T) {
 		b := newBench(t, 1, following(refuse(183), nil, "sip:bob@10.0.0.3:5060"))
 		alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")

@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	mostCalls  = 1 << 20     // of one lane; those beyond count as ended
-	sweepCalls = time.Minute // how often the ones whose end was never seen are looked for
+	mostCalls  = 1 << 20          // of one lane; those beyond count as ended
+	sweepCalls = 10 * time.Second // how often the ones whose end was never seen are looked for
+	mostSwept  = 4096             // calls looked at each time: more would hold up the lane
 )
 
 // calls are those of one lane, by dialog. The zero value is empty.
@@ -59,12 +60,16 @@ func (c *calls) hold(core *Core, key uint64, g Guard) bool {
 	return true
 }
 
-// Expire ends the calls that can have no further request here.
+// Expire ends the calls that can have no further request here. Of many it looks at some, chosen at
+// random, as the order of a map is.
 func (c *calls) Expire(*lane.Timer) {
-	now := c.core.Lane.Now()
+	now, looked := c.core.Lane.Now(), 0
 	for key, g := range c.known {
 		if g.until <= now {
 			c.end(key)
+		}
+		if looked++; looked >= mostSwept {
+			break
 		}
 	}
 	if len(c.known) > 0 {

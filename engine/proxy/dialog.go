@@ -69,20 +69,21 @@ func (d *dialog) append(dst []byte) []byte {
 		last--
 	}
 	for _, s := range texts[:last] {
-		dst = appendText(dst, *s)
+		dst = AppendText(dst, *s)
 	}
 	for _, n := range d.notes {
-		dst = appendText(appendText(dst, n.name), n.value)
+		dst = AppendText(AppendText(dst, n.name), n.value)
 	}
 	return dst
 }
 
-func appendText(dst []byte, s string) []byte {
+// AppendText appends a text with its length before it.
+func AppendText(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
-// cutText is the opposite of appendText.
-func cutText(b []byte) (s string, rest []byte, ok bool) {
+// CutText is the opposite of AppendText; ok is false for what that did not write.
+func CutText(b []byte) (s string, rest []byte, ok bool) {
 	n, used := binary.Uvarint(b)
 	if used <= 0 || n > uint64(len(b)-used) {
 		return "", nil, false
@@ -112,16 +113,16 @@ func readDialog(b []byte) *dialog {
 		if len(b) == 0 {
 			break
 		}
-		if *s, b, ok = cutText(b); !ok {
+		if *s, b, ok = CutText(b); !ok {
 			return nil
 		}
 	}
 	for len(b) > 0 {
 		var n note
-		if n.name, b, ok = cutText(b); !ok {
+		if n.name, b, ok = CutText(b); !ok {
 			return nil
 		}
-		if n.value, b, ok = cutText(b); !ok {
+		if n.value, b, ok = CutText(b); !ok {
 			return nil
 		}
 		d.notes = append(d.notes, n)

@@ -43,7 +43,8 @@ type asSent struct {
 
 // Refuse has the branch fail with this code (400 to 699) and cause in place of its response. It
 // works in OnResponse. The callee of a 2xx to an INVITE gets ACK and BYE; that of a provisional
-// response is cancelled. A final failure becomes another one.
+// response is cancelled. A final failure becomes another one. Within a dialog 481 is the code that
+// has the caller end its side as well (§12.2.1.2).
 func (r *Response) Refuse(code int, cause string) { r.refused = &refusal{code: code, cause: cause} }
 
 // refuse ends the branch whose response r was refused.
@@ -123,9 +124,16 @@ func (c *Core) acknowledge(r *refusal) {
 	_ = c.Layer.Forward(&ack, &to, text(c.Layer.AppendBranch(space[:0])))
 }
 
-// routesTo is the route set from here to the sender of a 2xx to the request (§12.1.2): what
-// Record-Route lists above our entry, or above those that the request came with, in reverse order.
+// routesTo is the route set from here to the sender of a 2xx to the request. Within a dialog that is
+// what is left of the request's (§12.2.1.1). For a new one it is what Record-Route lists above our
+// entry, or above those that the request came with, in reverse order (§12.1.2).
 func (x *Context) routesTo(m *message.Message) (routes []string) {
+	if x.Req.ToTag() != nil {
+		for e := x.Req.Elements(message.HeaderRoute); e.Next(); {
+			routes = append(routes, string(e.Value))
+		}
+		return routes
+	}
 	for e := m.Elements(message.HeaderRecordRoute); e.Next(); {
 		routes = append(routes, string(e.Value))
 	}

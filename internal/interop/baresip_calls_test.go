@@ -8,12 +8,13 @@ import (
 
 	"github.com/emiago/sipgo/sip"
 
+	"github.com/sipscript/sipscript/internal/child"
 	"github.com/sipscript/sipscript/internal/peer"
 )
 
 // audio is a description of a phone that takes G.711 at a port where nobody listens.
 func audio(t *testing.T) []byte {
-	return fmt.Appendf(nil, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n", freePort(t))
+	return fmt.Appendf(nil, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n", child.FreePort(t))
 }
 
 func withAudio(t *testing.T) func(*sip.Request) {

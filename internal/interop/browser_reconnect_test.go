@@ -8,6 +8,7 @@ import (
 
 	"github.com/emiago/sipgo/sip"
 
+	"github.com/sipscript/sipscript/internal/child"
 	"github.com/sipscript/sipscript/internal/peer"
 )
 
@@ -22,7 +23,7 @@ func TestBrowserThatReconnected(t *testing.T) {
 		open bool // the server does not know yet that the connection is gone
 	}{{"the connection broke", false, false}, {"the network changed", false, true}, {"the server was killed", true, false}} {
 		t.Run(c.name, func(t *testing.T) {
-			port, web := freePort(t), freePort(t)
+			port, web := child.FreePort(t), child.FreePort(t)
 			args := []string{"run", "-d", "example.com", "--data", t.TempDir(), "--admin", "127.0.0.1:0",
 				"-l", fmt.Sprintf("udp:127.0.0.1:%d", port), "-l", fmt.Sprintf("ws:127.0.0.1:%d", web)}
 			s := spawn(t, args...)

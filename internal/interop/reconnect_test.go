@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/internal/child"
 	"github.com/sipscript/sipscript/internal/peer"
 )
 
@@ -14,7 +15,7 @@ import (
 // registers, and the call goes on there, though its Record-Route names the connection that is gone.
 func TestRestartKeepsCallsOfConnections(t *testing.T) {
 	dir := t.TempDir()
-	port := freePort(t)
+	port := child.FreePort(t)
 	args := []string{"run", "-d", "example.com", "--data", dir, "-l", fmt.Sprintf("udp:127.0.0.1:%d", port), "-l", fmt.Sprintf("tcp:127.0.0.1:%d", port)}
 	s := spawn(t, args...)
 	s.ready()

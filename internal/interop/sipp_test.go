@@ -6,8 +6,6 @@ import (
 	"bytes"
 	"crypto/tls"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,7 +46,7 @@ func startSipp(t *testing.T, o sippOptions) *sipp {
 	t.Helper()
 	s := &sipp{t: t, o: o, dir: t.TempDir(), ended: make(chan struct{})}
 	if s.o.port == 0 {
-		s.o.port = freePort(t)
+		s.o.port = child.FreePort(t)
 	}
 	server := o.server
 	switch {
@@ -59,7 +57,7 @@ func startSipp(t *testing.T, o sippOptions) *sipp {
 		server = clientPipe(t, o.tls, server)
 	}
 	mode := map[string]string{"udp": "u1", "tcp": "t1", "tls": "t1"}[o.transport]
-	args := append(s.scenario(), "-i", "127.0.0.1", "-bind_local", "-p", strconv.Itoa(s.o.port), "-cp", strconv.Itoa(freePort(t)), "-mp", strconv.Itoa(freePort(t)),
+	args := append(s.scenario(), "-i", "127.0.0.1", "-bind_local", "-p", strconv.Itoa(s.o.port), "-cp", strconv.Itoa(child.FreePort(t)), "-mp", strconv.Itoa(child.FreePort(t)),
 		"-t", mode, "-l", "100000", "-d", strconv.FormatInt(o.pause.Milliseconds(), 10), "-nostdin", "-buff_size", "4194304",
 		"-timeout", "180s", "-timeout_error", "-trace_stat", "-stf", filepath.Join(s.dir, "stat.csv"), "-fd", "1", "-trace_err", "-error_file", filepath.Join(s.dir, "errors.log"))
 	if o.calls > 0 {
@@ -201,29 +199,6 @@ func (s *sipp) errors() string {
 		return "(sipp wrote no errors)"
 	}
 	return tail(string(text), 40)
-}
-
-// freePort finds a port that nobody uses for UDP or TCP on loopback. It is none of those that
-// systems give to who asks for port 0, or connects: one of these could be gone before it is used.
-// Another run beside this one looks elsewhere, most likely.
-func freePort(t *testing.T) int {
-	t.Helper()
-	for range 1000 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(22000))
-		l, err := net.Listen("tcp", addr)
-		if err != nil {
-			continue
-		}
-		c, err := net.ListenPacket("udp", addr)
-		l.Close()
-		if err != nil {
-			continue
-		}
-		c.Close()
-		return l.Addr().(*net.TCPAddr).Port
-	}
-	t.Fatal("no free port")
-	return 0
 }
 
 // users are lines for register.xml and caller.xml: n users with one contact each.

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sipscript/sipscript/internal/child"
 	"github.com/sipscript/sipscript/internal/peer"
 	"github.com/sipscript/sipscript/internal/redistest"
 )
@@ -185,7 +186,7 @@ func onRedis(t *testing.T) (redis *redistest.Server, s *server, args []string) {
 // and who registered is called.
 func TestRestartKeepsCalls(t *testing.T) {
 	dir := t.TempDir()
-	s := spawn(t, "run", "-d", "example.com", "--data", dir, "-l", fmt.Sprintf("udp:127.0.0.1:%d", freePort(t))) // one that is there to be had again
+	s := spawn(t, "run", "-d", "example.com", "--data", dir, "-l", fmt.Sprintf("udp:127.0.0.1:%d", child.FreePort(t))) // one that is there to be had again
 	s.ready()
 	alice, bob := peer.New(t, "alice", "example.com", s.via("udp")), peer.New(t, "bob", "example.com", s.via("udp"))
 	bob.Register()

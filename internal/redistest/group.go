@@ -42,9 +42,9 @@ func node(t testing.TB, args ...string) *Node {
 	}
 	for range 10 {
 		dir := t.TempDir()
-		n := &Node{t: t, port: freePort(t)}
+		n := &Node{t: t, port: child.FreePort(t)}
 		n.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(n.port))
-		all := []string{"--port", strconv.Itoa(n.port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--cluster-port", strconv.Itoa(freePort(t))}
+		all := []string{"--port", strconv.Itoa(n.port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--cluster-port", strconv.Itoa(child.FreePort(t))}
 		// Of a sentinel: the file comes first
 		if len(args) > 0 && strings.HasSuffix(args[0], ".conf") {
 			text, err := os.ReadFile(args[0])
@@ -65,43 +65,13 @@ func node(t testing.TB, args ...string) *Node {
 			t.Fatal(err)
 		}
 		n.ended = ended
-		if n.listens() {
+		if child.Listens(n.Addr, n.ended) {
 			t.Cleanup(n.Kill)
 			return n
 		}
 	}
 	t.Fatal("no redis-server listens")
 	return nil
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
-// listens waits until the server listens, or has ended.
-func (n *Node) listens() bool {
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(time.Minute)
-	for {
-		if c, err := net.Dial("tcp", n.Addr); err == nil {
-			_ = c.Close()
-			return true
-		}
-		select {
-		case <-tick.C:
-		case <-n.ended:
-			return false
-		case <-deadline:
-			return false
-		}
-	}
 }
 
 // Kill ends the server at once. It may be called again.

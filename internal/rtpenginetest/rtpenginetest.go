@@ -5,13 +5,11 @@ package rtpenginetest
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/sipscript/sipscript/internal/child"
 )
@@ -38,8 +36,8 @@ func Start(t testing.TB, args ...string) *Daemon {
 		t.Skip("rtpengine is missing: install rtpengine-daemon (Debian) to run this test")
 	}
 	for range 10 {
-		ng, tcp, web, media := freePort(t), freePort(t), freePort(t), freePort(t)
-		low := 20000 + media%20000/2*2
+		ng, tcp, web, media := child.FreePort(t), child.FreePort(t), child.FreePort(t), child.FreePort(t)
+		low := 33000 + media%20000/2*2
 		d := &Daemon{t: t, UDP: at("udp:", ng), TCP: at("tcp:", tcp), WS: at("ws://", web) + "/ws"}
 		d.args = append([]string{path, "--foreground", "--log-stderr", "--log-level=3", "--table=-1", "--config-file=none", "--interface=127.0.0.1",
 			"--listen-ng=127.0.0.1:" + strconv.Itoa(ng), "--listen-tcp-ng=127.0.0.1:" + strconv.Itoa(tcp), "--listen-http=127.0.0.1:" + strconv.Itoa(web),
@@ -63,22 +61,7 @@ func (d *Daemon) run() bool {
 		d.t.Fatal(err)
 	}
 	d.ended = ended
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(time.Minute)
-	for {
-		if c, err := net.Dial("tcp", d.TCP[len("tcp:"):]); err == nil {
-			_ = c.Close()
-			return true
-		}
-		select {
-		case <-tick.C:
-		case <-d.ended:
-			return false
-		case <-deadline:
-			return false
-		}
-	}
+	return child.Listens(d.TCP[len("tcp:"):], ended)
 }
 
 // Again starts a daemon that was killed, with the same ports.
@@ -103,13 +86,3 @@ func (d *Daemon) Stop() { _ = d.cmd.Process.Signal(syscall.SIGSTOP) }
 
 // Continue is the end of Stop.
 func (d *Daemon) Continue() { _ = d.cmd.Process.Signal(syscall.SIGCONT) }
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}

@@ -16,6 +16,7 @@ import (
 	"unique"
 	"unsafe"
 
+	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
@@ -42,11 +43,11 @@ func AppendBindings(dst []byte, bindings []*Binding) []byte {
 // AppendRecord appends one more binding to the output of AppendBindings.
 func AppendRecord(dst []byte, r *Record) []byte {
 	for _, s := range [...]string{r.Contact, r.Params, r.CallID, r.UserAgent, r.Received, r.Socket} {
-		dst = appendText(dst, s)
+		dst = proxy.AppendText(dst, s)
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(r.Path)))
 	for _, p := range r.Path {
-		dst = appendText(dst, p)
+		dst = proxy.AppendText(dst, p)
 	}
 	q := uint64(math.Round(r.Q * 1000))
 	if r.FlowOnly {
@@ -57,10 +58,6 @@ func AppendRecord(dst []byte, r *Record) []byte {
 	dst = binary.AppendUvarint(dst, uint64(r.Flow))
 	dst = binary.AppendVarint(dst, r.Expires.UnixMilli())
 	return binary.AppendVarint(dst, r.Updated.UnixMilli())
-}
-
-func appendText(dst []byte, s string) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
 // ParseBindings reads what AppendBindings wrote; edit, if not nil, may change each record before it

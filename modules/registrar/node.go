@@ -114,7 +114,7 @@ func (n *Node) routedToken(r *Record, routed bool) string {
 	var b [256]byte
 	text := binary.BigEndian.AppendUint64(b[:0], n.boot)
 	text = binary.AppendUvarint(text, uint64(r.Flow))
-	text = appendText(appendText(text, r.Received), r.Socket)
+	text = proxy.AppendText(proxy.AppendText(text, r.Received), r.Socket)
 	if routed {
 		text = append(text, 1)
 	}

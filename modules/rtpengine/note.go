@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/sipscript/sipscript/engine/proxy"
 )
 
 // text is the note as it travels: fields that are not set take no room.
@@ -15,7 +17,7 @@ func (c *carried) text() string {
 		flags |= 1
 	}
 	b = append(b, flags, byte(c.caller.kind), byte(c.callee.kind))
-	b = appendText(appendText(b, c.set), c.id)
+	b = proxy.AppendText(proxy.AppendText(b, c.set), c.id)
 	b = c.caller.append(b)
 	b = append(b, 0) // the end of a side
 	b = c.callee.append(b)
@@ -30,10 +32,10 @@ func readNote(s string) (c carried, ok bool) {
 	}
 	c.engine = binary.BigEndian.Uint32(b)
 	c.pass, c.caller.kind, c.callee.kind = b[4]&1 != 0, kind(b[5]), kind(b[6])
-	if c.set, b, ok = cutText(b[7:]); !ok {
+	if c.set, b, ok = proxy.CutText(b[7:]); !ok {
 		return c, false
 	}
-	if c.id, b, ok = cutText(b); !ok {
+	if c.id, b, ok = proxy.CutText(b); !ok {
 		return c, false
 	}
 	if b, ok = c.caller.read(b); !ok {
@@ -67,11 +69,11 @@ func (s *Side) append(b []byte) []byte {
 		b = append(b, byte(i+1))
 		switch f.Kind() {
 		case reflect.String:
-			b = appendText(b, f.String())
+			b = proxy.AppendText(b, f.String())
 		case reflect.Bool:
-			b = appendText(b, "1")
+			b = proxy.AppendText(b, "1")
 		default:
-			b = appendText(b, strings.Join(f.Interface().([]string), "\x00"))
+			b = proxy.AppendText(b, strings.Join(f.Interface().([]string), "\x00"))
 		}
 	}
 	return b
@@ -85,7 +87,7 @@ func (s *Side) read(b []byte) (rest []byte, ok bool) {
 			return b, true
 		}
 		var text string
-		if text, b, ok = cutText(b); !ok || n > len(fields) {
+		if text, b, ok = proxy.CutText(b); !ok || n > len(fields) {
 			return nil, false
 		}
 		switch f := fields[n-1]; f.Kind() {
@@ -98,16 +100,4 @@ func (s *Side) read(b []byte) (rest []byte, ok bool) {
 		}
 	}
 	return nil, true
-}
-
-func appendText(b []byte, s string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
-}
-
-func cutText(b []byte) (s string, rest []byte, ok bool) {
-	n, used := binary.Uvarint(b)
-	if used <= 0 || n > uint64(len(b)-used) {
-		return "", nil, false
-	}
-	return string(b[used : used+int(n)]), b[used+int(n):], true
 }

@@ -233,7 +233,11 @@ func (s *session) settle(r *engine.Request, res *engine.Response, found *body.Fo
 	}
 	if s.failed(r, err) != nil {
 		s.m.log.Warn("a call has no media and was ended", "call_id", s.callID, "error", err)
-		res.Refuse(503, CauseMedia)
+		code := 503
+		if s.manage == nil { // whoever asked for other media in a call has to end it too
+			code = 481
+		}
+		res.Refuse(code, CauseMedia)
 	}
 	return false
 }
