@@ -1,14 +1,10 @@
 package acl
 
 import (
-	"context"
-	"database/sql"
 	"fmt"
-	"path/filepath"
 	"testing"
 
-	"github.com/sipscript/sipscript/modules/clients"
-	"github.com/sipscript/sipscript/modules/clients/drivers"
+	"github.com/sipscript/sipscript/internal/sqlitetest"
 )
 
 // Tables that are made as `sipscript schema acl` says are read.
@@ -19,17 +15,7 @@ func TestSchema(t *testing.T) {
 		"opensips": `INSERT INTO address (ip, mask, port, proto, grp) VALUES ('192.0.2.0', 24, 5060, 'any', 1)`,
 	} {
 		t.Run("layout "+layout, func(t *testing.T) {
-			url := "sqlite:" + filepath.Join(t.TempDir(), "x.db")
-			db, err := clients.New(clients.Options{Drivers: drivers.All()}).DB(url, clients.DBOptions{Create: true})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer db.Close()
-			for _, text := range append(Schema(layout, "sqlite"), insert) {
-				if err := db.Do(t.Context(), func(ctx context.Context, db *sql.DB) error { _, err := db.ExecContext(ctx, text); return err }); err != nil {
-					t.Fatalf("%s: %v", text, err)
-				}
-			}
+			url := sqlitetest.New(t, append(Schema(layout, "sqlite"), insert)...)
 			if layout != "" {
 				layout = fmt.Sprintf(", layout = %q", layout)
 			}

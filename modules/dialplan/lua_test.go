@@ -3,8 +3,6 @@ package dialplan_test
 // This file tests the module as scripts see it.
 
 import (
-	"context"
-	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,9 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sipscript/sipscript/internal/sqlitetest"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
-	"github.com/sipscript/sipscript/modules/clients"
-	"github.com/sipscript/sipscript/modules/clients/drivers"
 	"github.com/sipscript/sipscript/modules/dialplan"
 )
 
@@ -137,38 +134,18 @@ func TestConfigure(t *testing.T) {
 	}
 }
 
-// execute runs statements in a new SQLite database, and returns its URL.
-func execute(t *testing.T, statements ...string) string {
-	t.Helper()
-	url := "sqlite:" + filepath.Join(t.TempDir(), "x.db")
-	db, err := clients.New(clients.Options{Drivers: drivers.All()}).DB(url, clients.DBOptions{Create: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	for _, s := range statements {
-		if err := db.Do(t.Context(), func(ctx context.Context, db *sql.DB) error {
-			_, err := db.ExecContext(ctx, s)
-			return err
-		}); err != nil {
-			t.Fatalf("%s: %v", s, err)
-		}
-	}
-	return url
-}
-
 // The tables of Kamailio and OpenSIPS, as their scripts make them, and our own.
 func TestLayouts(t *testing.T) {
-	kamailio := execute(t, `CREATE TABLE dialplan (id INTEGER PRIMARY KEY NOT NULL, dpid INTEGER NOT NULL, pr INTEGER NOT NULL, match_op INTEGER NOT NULL,
+	kamailio := sqlitetest.New(t, `CREATE TABLE dialplan (id INTEGER PRIMARY KEY NOT NULL, dpid INTEGER NOT NULL, pr INTEGER NOT NULL, match_op INTEGER NOT NULL,
 		match_exp VARCHAR(64) NOT NULL, match_len INTEGER NOT NULL, subst_exp VARCHAR(64) NOT NULL, repl_exp VARCHAR(256) NOT NULL, attrs VARCHAR(64) NOT NULL)`,
 		`INSERT INTO dialplan VALUES (1, 1, 1, 1, '^0', 0, '^0(.*)$', '+49\1', 'national'), (2, 1, 0, 0, '112', 0, '', '', 'emergency'),
 			(3, 1, 9, 1, '^0', 4, '^(..)(..)$', '\2\1', ''), (4, 1, 5, 2, '7[!0-4]?-*', 0, '.*', 'glob', ''), (5, 1, 6, 1, 'x', 0, 'y', 'never', ''),
 			(6, 1, 7, 1, '^x', 0, '', 'whole', ''), (7, 2, 0, 1, '.', 0, '', 'other', ''), (8, 1, 0, 0, '112', 0, '', 'second', '')`)
-	opensips := execute(t, `CREATE TABLE dialplan (id INTEGER PRIMARY KEY NOT NULL, dpid INTEGER NOT NULL, pr INTEGER DEFAULT 0 NOT NULL, match_op INTEGER NOT NULL,
+	opensips := sqlitetest.New(t, `CREATE TABLE dialplan (id INTEGER PRIMARY KEY NOT NULL, dpid INTEGER NOT NULL, pr INTEGER DEFAULT 0 NOT NULL, match_op INTEGER NOT NULL,
 		match_exp CHAR(64) NOT NULL, match_flags INTEGER DEFAULT 0 NOT NULL, subst_exp CHAR(64) DEFAULT NULL, repl_exp CHAR(32) DEFAULT NULL,
 		timerec CHAR(255) DEFAULT NULL, disabled INTEGER DEFAULT 0 NOT NULL, attrs CHAR(255) DEFAULT NULL)`,
 		`INSERT INTO dialplan VALUES (1, 1, 0, 1, '^BOB', 1, '^(.)(.*)', '\2', NULL, 0, NULL), (2, 1, 0, 0, 'Eve', 1, NULL, 'adam', '', 0, 'x'), (3, 1, 0, 1, '.', 0, NULL, 'off', NULL, 1, NULL)`)
-	own := execute(t, `CREATE TABLE dialplan_rules (id INTEGER PRIMARY KEY, plan TEXT, pattern TEXT, replacement TEXT, prefix TEXT, strip INTEGER, addition TEXT, attrs TEXT, priority INTEGER)`,
+	own := sqlitetest.New(t, `CREATE TABLE dialplan_rules (id INTEGER PRIMARY KEY, plan TEXT, pattern TEXT, replacement TEXT, prefix TEXT, strip INTEGER, addition TEXT, attrs TEXT, priority INTEGER)`,
 		`INSERT INTO dialplan_rules VALUES (1, 'it''s', '^00', '+', NULL, NULL, NULL, '{"a": "b"}', NULL), (2, 'it''s', NULL, NULL, '0', 1, '+49', NULL, NULL), (3, 'x', '.', 'x', NULL, NULL, NULL, NULL, NULL)`)
 	w := world(t, fmt.Sprintf(`dialplan.configure { plans = {
 		["1"] = { url = %q, layout = "kamailio" }, two = { url = %q, layout = "kamailio", dpid = 2 },
@@ -200,7 +177,7 @@ func TestLayouts(t *testing.T) {
 		"subst":     {`1, 1, 0, 1, '^0', 0, '(', 'x', ''`, "row 1: subst_exp: match: error parsing regexp"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			url := execute(t, `CREATE TABLE dialplan (id INTEGER, dpid INTEGER, pr INTEGER, match_op INTEGER, match_exp TEXT, match_len INTEGER, subst_exp TEXT, repl_exp TEXT, attrs TEXT)`,
+			url := sqlitetest.New(t, `CREATE TABLE dialplan (id INTEGER, dpid INTEGER, pr INTEGER, match_op INTEGER, match_exp TEXT, match_len INTEGER, subst_exp TEXT, repl_exp TEXT, attrs TEXT)`,
 				`INSERT INTO dialplan VALUES (`+row.rule+`)`)
 			_, err := luabindtest.Try(t, fmt.Sprintf(`require("dialplan").configure { plans = { ["1"] = { url = %q, layout = "kamailio" } } } function route(req) end`, url),
 				luabindtest.Modules(dialplan.NewModule(dialplan.ModuleOptions{})))

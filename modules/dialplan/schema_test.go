@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/sipscript/sipscript/internal/sqlitetest"
 	"github.com/sipscript/sipscript/modules/dialplan"
 )
 
@@ -15,7 +16,7 @@ func TestSchema(t *testing.T) {
 		"opensips": `INSERT INTO dialplan (dpid, pr, match_op, match_exp, match_flags, subst_exp, repl_exp, disabled) VALUES (1, 0, 1, '^0', 0, '^0(.*)$', '+49\1', 0)`,
 	} {
 		t.Run("layout "+layout, func(t *testing.T) {
-			url := execute(t, append(dialplan.Schema(layout, "sqlite"), insert)...)
+			url := sqlitetest.New(t, append(dialplan.Schema(layout, "sqlite"), insert)...)
 			if layout != "" {
 				layout = fmt.Sprintf(", layout = %q", layout)
 			}

@@ -1,39 +1,16 @@
 package dispatch_test
 
 import (
-	"context"
-	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/sipscript/sipscript/internal/sqlitetest"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
-	"github.com/sipscript/sipscript/modules/clients"
-	"github.com/sipscript/sipscript/modules/clients/drivers"
 	"github.com/sipscript/sipscript/modules/dispatch"
 )
-
-// execute runs statements in a new SQLite database, and returns its URL.
-func execute(t *testing.T, statements ...string) string {
-	t.Helper()
-	url := "sqlite:" + filepath.Join(t.TempDir(), "x.db")
-	db, err := clients.New(clients.Options{Drivers: drivers.All()}).DB(url, clients.DBOptions{Create: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	for _, s := range statements {
-		if err := db.Do(t.Context(), func(ctx context.Context, db *sql.DB) error {
-			_, err := db.ExecContext(ctx, s)
-			return err
-		}); err != nil {
-			t.Fatalf("%s: %v", s, err)
-		}
-	}
-	return url
-}
 
 // kamailioTable is the table that Kamailio's script for SQLite makes (version 4).
 const kamailioTable = `CREATE TABLE dispatcher (id INTEGER PRIMARY KEY NOT NULL, setid INTEGER DEFAULT 0 NOT NULL, destination VARCHAR(192) DEFAULT '' NOT NULL,
@@ -61,7 +38,7 @@ const told = `local out = {} for _, g in ipairs(dispatch.list("SET")) do
 
 // Kamailio's table and list file, as they are.
 func TestKamailio(t *testing.T) {
-	url := execute(t, kamailioTable, kamailioRows)
+	url := sqlitetest.New(t, kamailioTable, kamailioRows)
 	path := filepath.Join(t.TempDir(), "dispatcher.list")
 	if err := os.WriteFile(path, []byte(listFile), 0o600); err != nil {
 		t.Fatal(err)
@@ -89,11 +66,11 @@ func TestKamailio(t *testing.T) {
 
 // OpenSIPS's table, and our own.
 func TestTables(t *testing.T) {
-	opensips := execute(t, `CREATE TABLE dispatcher (id INTEGER PRIMARY KEY NOT NULL, setid INTEGER DEFAULT 0 NOT NULL, destination CHAR(192) DEFAULT '' NOT NULL,
+	opensips := sqlitetest.New(t, `CREATE TABLE dispatcher (id INTEGER PRIMARY KEY NOT NULL, setid INTEGER DEFAULT 0 NOT NULL, destination CHAR(192) DEFAULT '' NOT NULL,
 		socket CHAR(128) DEFAULT NULL, state INTEGER DEFAULT 0 NOT NULL, probe_mode INTEGER DEFAULT 0 NOT NULL, weight CHAR(64) DEFAULT 1 NOT NULL,
 		priority INTEGER DEFAULT 0 NOT NULL, attrs CHAR(128) DEFAULT NULL, description CHAR(64) DEFAULT NULL)`,
 		`INSERT INTO dispatcher VALUES (1, 3, 'sip:10.0.0.1', 'udp:10.0.0.9:5060', 0, 0, '5', 0, 'class=x', NULL), (2, 3, 'sip:10.0.0.2', NULL, 1, 0, '1', 2, NULL, NULL)`)
-	own := execute(t, `CREATE TABLE dispatch_gateways (id INTEGER PRIMARY KEY, set_name TEXT NOT NULL, next_hop TEXT NOT NULL, rewrite TEXT, weight INTEGER, priority INTEGER,
+	own := sqlitetest.New(t, `CREATE TABLE dispatch_gateways (id INTEGER PRIMARY KEY, set_name TEXT NOT NULL, next_hop TEXT NOT NULL, rewrite TEXT, weight INTEGER, priority INTEGER,
 		max_calls INTEGER, from_socket TEXT, carrier TEXT, state TEXT, headers TEXT, attrs TEXT)`,
 		`INSERT INTO dispatch_gateways VALUES (1, 'it''s', 'sip:10.0.0.1', 'host', 5, 1, 9, NULL, 'one', NULL, '{"X-Carrier": "one"}', '{"class": "x"}'),
 			(2, 'it''s', '10.0.0.2', NULL, NULL, NULL, NULL, NULL, NULL, 'draining', NULL, '{}'), (3, 'other', 'sip:10.0.0.3', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)`)

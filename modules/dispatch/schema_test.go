@@ -1,12 +1,10 @@
 package dispatch_test
 
 import (
-	"context"
-	"database/sql"
 	"fmt"
-	"path/filepath"
 	"testing"
 
+	"github.com/sipscript/sipscript/internal/sqlitetest"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/clients"
 	"github.com/sipscript/sipscript/modules/clients/drivers"
@@ -15,18 +13,8 @@ import (
 
 // The table that is made as `sipscript schema dispatch` says is read.
 func TestSchema(t *testing.T) {
-	url := "sqlite:" + filepath.Join(t.TempDir(), "x.db")
+	url := sqlitetest.New(t, append(dispatch.Schema("", "sqlite"), `INSERT INTO dispatch_gateways (set_name, next_hop, weight, attrs) VALUES ('a', '10.0.0.11', 3, '{"region": "eu"}'), ('a', '10.0.0.12', NULL, NULL), ('b', '10.0.0.13', NULL, NULL)`)...)
 	pool := clients.New(clients.Options{Drivers: drivers.All()})
-	db, err := pool.DB(url, clients.DBOptions{Create: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	for _, text := range append(dispatch.Schema("", "sqlite"), `INSERT INTO dispatch_gateways (set_name, next_hop, weight, attrs) VALUES ('a', '10.0.0.11', 3, '{"region": "eu"}'), ('a', '10.0.0.12', NULL, NULL), ('b', '10.0.0.13', NULL, NULL)`) {
-		if err := db.Do(t.Context(), func(ctx context.Context, db *sql.DB) error { _, err := db.ExecContext(ctx, text); return err }); err != nil {
-			t.Fatalf("%s: %v", text, err)
-		}
-	}
 	w := luabindtest.New(t, fmt.Sprintf("local dispatch = require \"dispatch\"\ndispatch.configure { sets = { a = %q } }\nfunction route(req) req:drop() end", url),
 		luabindtest.Modules(dispatch.New(dispatch.Options{Quiet: true, Clients: pool})))
 	if got, want := eval(t, w, `local l, region = dispatch.list("a"), nil

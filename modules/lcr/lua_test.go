@@ -3,8 +3,6 @@ package lcr_test
 // This file tests the module as scripts see it.
 
 import (
-	"context"
-	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,9 +13,8 @@ import (
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/sim"
+	"github.com/sipscript/sipscript/internal/sqlitetest"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
-	"github.com/sipscript/sipscript/modules/clients"
-	"github.com/sipscript/sipscript/modules/clients/drivers"
 	"github.com/sipscript/sipscript/modules/dispatch"
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/lcr"
@@ -264,34 +261,14 @@ end`, luabindtest.Modules(modules...))
 	eval(t, w, `dispatch.mark("pstn", "10.0.3.2", "down") dispatch.mark("pstn", "10.0.3.3", "down") return lcr.routes("+4930")`, nil, "no gateway is up: none of 2 carriers")
 }
 
-// execute runs statements in a new SQLite database, and returns its URL.
-func execute(t *testing.T, statements ...string) string {
-	t.Helper()
-	url := "sqlite:" + filepath.Join(t.TempDir(), "x.db")
-	db, err := clients.New(clients.Options{Drivers: drivers.All()}).DB(url, clients.DBOptions{Create: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	for _, s := range statements {
-		if err := db.Do(t.Context(), func(ctx context.Context, db *sql.DB) error {
-			_, err := db.ExecContext(ctx, s)
-			return err
-		}); err != nil {
-			t.Fatalf("%s: %v", s, err)
-		}
-	}
-	return url
-}
-
 func TestLayouts(t *testing.T) {
-	kamailio := execute(t, `CREATE TABLE lcr_gw (id INTEGER, lcr_id INTEGER, gw_name TEXT)`, `CREATE TABLE lcr_rule (id INTEGER, lcr_id INTEGER, prefix TEXT, enabled INTEGER)`,
+	kamailio := sqlitetest.New(t, `CREATE TABLE lcr_gw (id INTEGER, lcr_id INTEGER, gw_name TEXT)`, `CREATE TABLE lcr_rule (id INTEGER, lcr_id INTEGER, prefix TEXT, enabled INTEGER)`,
 		`CREATE TABLE lcr_rule_target (id INTEGER, lcr_id INTEGER, rule_id INTEGER, gw_id INTEGER, priority INTEGER)`,
 		`INSERT INTO lcr_gw VALUES (1, 1, 'a'), (2, 1, 'b'), (1, 2, 'other')`, `INSERT INTO lcr_rule VALUES (1, 1, '49', 1), (2, 1, '4930', 0), (3, 1, NULL, 1)`,
 		`INSERT INTO lcr_rule_target VALUES (1, 1, 1, 1, 7), (2, 1, 1, 2, 3), (3, 1, 2, 1, 0), (4, 1, 3, 1, 9)`)
-	opensips := execute(t, `CREATE TABLE dr_rules (ruleid INTEGER, groupid TEXT, prefix TEXT, timerec TEXT, priority INTEGER, gwlist TEXT)`,
+	opensips := sqlitetest.New(t, `CREATE TABLE dr_rules (ruleid INTEGER, groupid TEXT, prefix TEXT, timerec TEXT, priority INTEGER, gwlist TEXT)`,
 		`INSERT INTO dr_rules VALUES (1, '1', '49', NULL, 0, 'b=10, #a=20;c'), (2, '1', '', '', 0, 'a')`)
-	own := execute(t, `CREATE TABLE lcr_rates (prefix TEXT, carrier TEXT, cost DECIMAL(12,6), valid_from TEXT, valid_to TEXT, days TEXT, hours TEXT, quality REAL, account TEXT, attrs TEXT)`,
+	own := sqlitetest.New(t, `CREATE TABLE lcr_rates (prefix TEXT, carrier TEXT, cost DECIMAL(12,6), valid_from TEXT, valid_to TEXT, days TEXT, hours TEXT, quality REAL, account TEXT, attrs TEXT)`,
 		`INSERT INTO lcr_rates VALUES ('49', 'a', 0.1, NULL, NULL, NULL, NULL, NULL, NULL, NULL), ('49', 'b', 0.012345, '2026-01-01', '2099-12-31', 'mon-sun', '0-24', 5, NULL, '{}')`)
 	for name, row := range map[string]struct{ source, want string }{
 		"kamailio": {fmt.Sprintf(`{ url = %q, layout = "kamailio" }`, kamailio), "b 49 3 sip:4930@10.0.3.2, a 49 7 sip:4930@10.0.3.1"},
@@ -306,7 +283,7 @@ func TestLayouts(t *testing.T) {
 	}
 	for _, rule := range []string{`'49', '20260101T000000', 'a'`, `'49', '', 'a,=2'`} {
 		t.Run(rule, func(t *testing.T) {
-			url := execute(t, `CREATE TABLE dr_rules (prefix TEXT, timerec TEXT, gwlist TEXT)`, `INSERT INTO dr_rules VALUES (`+rule+`)`)
+			url := sqlitetest.New(t, `CREATE TABLE dr_rules (prefix TEXT, timerec TEXT, gwlist TEXT)`, `INSERT INTO dr_rules VALUES (`+rule+`)`)
 			if _, err := luabindtest.Try(t, fmt.Sprintf(`require("lcr").configure { rates = { url = %q, layout = "opensips" } } function route(req) end`, url),
 				luabindtest.Modules(lcr.NewModule(lcr.ModuleOptions{}))); err == nil || !strings.Contains(err.Error(), "row 1: ") {
 				t.Error(err)

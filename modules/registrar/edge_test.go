@@ -49,6 +49,18 @@ func answerTo(m *message.Message, code int) []byte {
 	return []byte(b.String() + "Content-Length: 0\r\n\r\n")
 }
 
+// codeFor is the code of the answer to a MESSAGE of the core's for the client, along a Route.
+func codeFor(s *scripted, core *client, route string) int {
+	s.serial++
+	core.Send(serverAddr, fmt.Appendf(nil, "MESSAGE sip:bob@10.0.0.9 SIP/2.0\r\nVia: %s\r\nRoute: %s\r\nMax-Forwards: 70\r\nFrom: <sip:a@home.example.net>;tag=1\r\nTo: <sip:bob@home.example.net>\r\nCall-ID: ask%d\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n",
+		via("UDP", "192.0.2.50:5060", s.serial), route, s.serial))
+	for {
+		if m, _ := core.Next(); m.Status() >= 200 {
+			return m.Status()
+		}
+	}
+}
+
 func TestEdge(t *testing.T) {
 	for _, kind := range []transport.Kind{transport.UDP, transport.TCP} {
 		t.Run(kind.String(), func(t *testing.T) {
@@ -89,17 +101,7 @@ func TestEdge(t *testing.T) {
 			if none := pathOf(s, core, c); none != "" {
 				t.Errorf("Path %q for a client that does not support it", none)
 			}
-			ask := func(route string) int {
-				s.serial++
-				core.Send(serverAddr, fmt.Appendf(nil, "MESSAGE sip:bob@10.0.0.9 SIP/2.0\r\nVia: %s\r\nRoute: %s\r\nMax-Forwards: 70\r\nFrom: <sip:a@home.example.net>;tag=1\r\nTo: <sip:bob@home.example.net>\r\nCall-ID: ask%d\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n",
-					via("UDP", "192.0.2.50:5060", s.serial), route, s.serial))
-				for {
-					if m, _ := core.Next(); m.Status() >= 200 {
-						return m.Status()
-					}
-				}
-			}
-			if code := ask(path); code != 200 || len(got) != 1 || got[0] != "MESSAGE sip:bob@10.0.0.9" {
+			if code := codeFor(s, core, path); code != 200 || len(got) != 1 || got[0] != "MESSAGE sip:bob@10.0.0.9" {
 				t.Errorf("%d; the client got %q", code, got)
 			}
 			// A token that somebody has changed is nobody's: the script decides.
@@ -107,16 +109,16 @@ func TestEdge(t *testing.T) {
 			if forged[30]++; forged[30] == '[' || forged[30] == '{' || forged[30] == '.' || forged[30] == ':' || forged[30] == '`' {
 				forged[30] = 'A'
 			}
-			if code := ask(string(forged)); code != 403 || len(got) != 1 {
+			if code := codeFor(s, core, string(forged)); code != 403 || len(got) != 1 {
 				t.Errorf("forged: %d; the client got %q", code, got)
 			}
 			if kind == transport.TCP {
 				mute = true
 				s.After(time.Second, func() { s.BreakStreams() })
-				if code := ask(path); code != 430 || len(got) != 2 {
+				if code := codeFor(s, core, path); code != 430 || len(got) != 2 {
 					t.Errorf("the flow is gone while an answer is due: %d; the client got %q", code, got)
 				}
-				if code := ask(path); code != 430 {
+				if code := codeFor(s, core, path); code != 430 {
 					t.Errorf("the flow is gone: %d", code)
 				}
 			}
@@ -155,24 +157,14 @@ end`)
 		_ = c.Stream(transport.TCP, serverAddr, answerTo(m, 200))
 	})
 	path := pathOf(s, core, c)
-	ask := func(route string) int {
-		s.serial++
-		core.Send(serverAddr, fmt.Appendf(nil, "MESSAGE sip:bob@10.0.0.9 SIP/2.0\r\nVia: %s\r\nRoute: %s\r\nMax-Forwards: 70\r\nFrom: <sip:a@home.example.net>;tag=1\r\nTo: <sip:bob@home.example.net>\r\nCall-ID: ask%d\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n",
-			via("UDP", "192.0.2.50:5060", s.serial), route, s.serial))
-		for {
-			if m, _ := core.Next(); m.Status() >= 200 {
-				return m.Status()
-			}
-		}
-	}
-	if code := ask(path); code != 200 || fmt.Sprint(got) != "[MESSAGE yes]" {
+	if code := codeFor(s, core, path); code != 200 || fmt.Sprint(got) != "[MESSAGE yes]" {
 		t.Errorf("%d; the client got %q", code, got)
 	}
-	if code := ask(strings.Replace(path, "<sip:", "<sip:x", 1)); code != 403 || len(got) != 1 {
+	if code := codeFor(s, core, strings.Replace(path, "<sip:", "<sip:x", 1)); code != 403 || len(got) != 1 {
 		t.Errorf("forged: %d; the client got %q", code, got)
 	}
 	s.BreakStreams()
-	if code := ask(path); code != 430 || len(got) != 1 {
+	if code := codeFor(s, core, path); code != 430 || len(got) != 1 {
 		t.Errorf("the flow is gone: %d; the client got %q", code, got)
 	}
 }
