@@ -122,7 +122,7 @@ type Mask = proxy.Mask
 //   - Refuse(code int, cause string). Refuse has the branch fail with this code (400 to 699) and
 //     cause in place of its response. It works in OnResponse. The callee of a 2xx to an INVITE gets
 //     ACK and BYE; that of a provisional response is cancelled. A final failure becomes another
-//     one.
+//     one. Within a dialog 481 is the code that has the caller end its side as well (§12.2.1.2).
 //   - Refused() bool. Refused reports whether Refuse was called.
 //   - RemoveHeader(name string) error. RemoveHeader removes all fields of a name.
 //   - SetBody(body []byte, contentType string) error. SetBody replaces the body and its type; an

@@ -48,6 +48,13 @@ func (d *dependencies) affected(specs, paths []string) (list []string) {
 	return list
 }
 
+// unknown are the specs that never ran.
+func (d *dependencies) unknown(specs []string) []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(specs), func(s string) bool { return d.files[s] != nil })
+}
+
 // watch runs the specs, and again those that a change concerns, until ctx ends.
 func (r *testRun) watch(ctx context.Context, specs []string) error {
 	d := &dependencies{files: map[string]map[string]bool{}, failed: map[string]bool{}}
@@ -63,7 +70,8 @@ func (r *testRun) watch(ctx context.Context, specs []string) error {
 	if err != nil {
 		return err
 	}
-	if paths := changedSince(d.all(), began); len(paths) > 0 { // while the specs ran
+	// While the specs ran
+	if paths := append(changedSince(d.all(), began), d.unknown(r.specs())...); len(paths) > 0 {
 		_ = r.again(d, paths)
 	}
 	fmt.Fprintln(r.env.stderr, "watching; Ctrl-C ends it")

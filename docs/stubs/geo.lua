@@ -12,8 +12,8 @@ local geo = {}
 ---@param options geo.configure.options
 function geo.configure(options) end
 
----Where an address is. nil if no database has it; nil, err for a text that is not an address, and without
----databases. Returns table or nil: {country, city, asn, org}, each nil if it is not known.
+---Where an address is. nil if no database has it; nil, err for a text that is not an address, and
+---without databases. Returns table or nil: {country, city, asn, org}, each nil if it is not known.
 ---```lua
 ---local place = geo.lookup("203.0.113.9")
 ---if place and place.country == "DE" then sip.log.info("from Germany") end

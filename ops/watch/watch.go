@@ -117,7 +117,7 @@ func (w *Watcher) Run(ctx context.Context) {
 
 // compare calls Changed if the files are no longer what they were.
 func (w *Watcher) compare() {
-	files := w.opts.Files()
+	files, began := w.opts.Files(), time.Now()
 	now := contents(files, w.seen)
 	related := w.any
 	w.any = false
@@ -138,12 +138,23 @@ func (w *Watcher) compare() {
 		w.report(err)
 	}
 	w.seen = contents(files, w.seen)
-	// As they were before the call: what changed during it is a change to come
-	for path, sum := range now {
-		if _, ok := w.seen[path]; ok {
+	// As they were before the call: what changed during it is a change to come, and so is what came
+	for path := range w.seen {
+		if sum, known := now[path]; known {
 			w.seen[path] = sum
+		} else if newer(path, began) {
+			delete(w.seen, path)
 		}
 	}
+}
+
+// clockGrain is by how much the time of a file may be behind the clock.
+const clockGrain = 20 * time.Millisecond
+
+// newer reports whether a file was written since a moment, or just before it.
+func newer(path string, at time.Time) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.ModTime().After(at.Add(-clockGrain))
 }
 
 // differing are the paths whose sums differ, in order; one that is no longer watched is not among

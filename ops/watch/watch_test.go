@@ -182,3 +182,53 @@ func TestChangedFilesAreNamed(t *testing.T) {
 		t.Errorf("changed: %q", got)
 	}
 }
+
+// A file that comes while a change is handled, and is one of those to watch from then on, is a
+// change of its own; one that was there before is not.
+func TestFilesThatComeDuringACall(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	write := func(name string) {
+		t.Helper()
+		if err := os.WriteFile(path(name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("a.lua")
+	write("old.lua")
+	long := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(path("old.lua"), long, long); err != nil {
+		t.Fatal(err)
+	}
+	files := []string{path("a.lua")}
+	calls := make(chan []string, 10)
+	w, err := New(Options{Files: func() []string { return files }, Quiet: 5 * time.Millisecond,
+		ChangedFiles: func(paths []string) error {
+			calls <- paths
+			if len(files) == 1 {
+				write("new.lua")
+				files = append(files, path("old.lua"), path("new.lua"))
+			}
+			return nil
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { w.Run(ctx); close(done) }()
+	defer func() { cancel(); <-done }()
+	if err := os.WriteFile(path("a.lua"), []byte("changed"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"a.lua", "new.lua"} {
+		select {
+		case got := <-calls:
+			if len(got) != 1 || got[0] != path(want) {
+				t.Errorf("changed: %q, want %s", got, want)
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("nothing was said of %s", want)
+		}
+	}
+}
