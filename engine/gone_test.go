@@ -113,7 +113,8 @@ func (l *line) answers(code int) {
 	}
 }
 
-// ICMP errors of one peer are not the business of the others, whose datagrams leave by the same socket.
+// ICMP errors of one peer are not the business of the others, whose datagrams leave by the same
+// socket.
 func TestErrorsOfOthersLoseNothing(t *testing.T) {
 	if portable {
 		t.Skip("only Linux tells of ICMP errors by the socket that others send by")

@@ -124,9 +124,9 @@ func (c *Core) acknowledge(r *refusal) {
 	_ = c.Layer.Forward(&ack, &to, text(c.Layer.AppendBranch(space[:0])))
 }
 
-// routesTo is the route set from here to the sender of a 2xx to the request. Within a dialog that is
-// what is left of the request's (§12.2.1.1). For a new one it is what Record-Route lists above our
-// entry, or above those that the request came with, in reverse order (§12.1.2).
+// routesTo is the route set from here to the sender of a 2xx to the request. Within a dialog that
+// is what is left of the request's (§12.2.1.1). For a new one it is what Record-Route lists above
+// our entry, or above those that the request came with, in reverse order (§12.1.2).
 func (x *Context) routesTo(m *message.Message) (routes []string) {
 	if x.Req.ToTag() != nil {
 		for e := x.Req.Elements(message.HeaderRoute); e.Next(); {

@@ -158,8 +158,8 @@ func TestSRVRecordsThatDoNotFit(t *testing.T) {
 	same(t, "peers", list(peers), []string{"udp 192.0.2.1:5061"})
 }
 
-// Datagrams that are not an answer to the question are skipped, and the true one is still taken (RFC
-// 5452 §9).
+// Datagrams that are not an answer to the question are skipped, and the true one is still taken
+// (RFC 5452 §9).
 func TestForgeries(t *testing.T) {
 	forge := func(change func(*dns.Msg)) dns.HandlerFunc {
 		return func(w dns.ResponseWriter, m *dns.Msg) {

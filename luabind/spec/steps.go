@@ -46,8 +46,8 @@ func (s *steps) at(server netip.Addr, step luabind.Step) (undo func()) {
 	}
 }
 
-// of is the step behind a message from an address, "" if that is not a server's or the script has not
-// decided yet.
+// of is the step behind a message from an address, "" if that is not a server's or the script has
+// not decided yet.
 func (s *steps) of(from netip.Addr, m *message.Message, cseq uint32) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
