@@ -8,8 +8,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// flagsFirst puts the flags of a command that asks a running server before its arguments, as
-// package cli wants them. What follows "--" is arguments.
+// flagsFirst puts the flags of a command before its arguments, as package cli wants them. What
+// follows "--" is arguments.
 func flagsFirst(commands []*cli.Command, args []string) []string {
 	at := 1
 	var c *cli.Command
@@ -21,7 +21,7 @@ func flagsFirst(commands []*cli.Command, args []string) []string {
 		c, commands = next, next.Subcommands
 		at++
 	}
-	if c == nil || len(commands) > 0 || !asksServer(c) {
+	if c == nil || len(commands) > 0 {
 		return args
 	}
 	var flags, rest []string
@@ -57,24 +57,26 @@ func named(list []*cli.Command, name string) *cli.Command {
 	return nil
 }
 
-func asksServer(c *cli.Command) bool {
-	for _, f := range c.Flags {
-		if f.Names()[0] == "timeout" {
-			return true
-		}
-	}
-	return false
-}
-
 // takesValue reports whether what follows a flag is its value.
 func takesValue(c *cli.Command, name string) bool {
 	for _, f := range c.Flags {
 		for _, n := range f.Names() {
 			if n == name {
-				_, isBool := f.(*cli.BoolFlag)
-				return !isBool
+				return !isSwitch(f)
 			}
 		}
+	}
+	return false
+}
+
+// isSwitch reports whether a flag may stand alone: a boolean, or one whose value is optional.
+func isSwitch(f cli.Flag) bool {
+	switch f := f.(type) {
+	case *cli.BoolFlag:
+		return true
+	case *cli.GenericFlag:
+		b, ok := f.Value.(interface{ IsBoolFlag() bool })
+		return ok && b.IsBoolFlag()
 	}
 	return false
 }

@@ -95,8 +95,6 @@ func readSettings(c *cli.Context, lookup func(string) (string, bool)) (*settings
 
 func (s *settings) readScript(c *cli.Context) error {
 	switch args := c.Args(); {
-	case args.Len() > 1 && strings.HasPrefix(args.Get(1), "-"):
-		return usagef("flags go before the script: found %q after %q", args.Get(1), args.First())
 	case args.Len() > 1:
 		return usagef("expected one script: found %q after %q", args.Get(1), args.First())
 	case args.Len() == 1:

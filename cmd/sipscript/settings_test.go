@@ -154,7 +154,6 @@ func TestMistakes(t *testing.T) {
 		{args: one("--admin", "8060"), contains: "HOST:PORT"},
 		{args: one("--admin", "127.0.0.1:x"), contains: "port"},
 		{args: one("a.lua", "b.lua"), contains: "expected one script"},
-		{args: one("a.lua", "--no-watch"), contains: "flags go before the script"},
 		{args: one("--db", "x"), contains: "--db: expected sqlite:PATH"},
 		{args: one("--tls-cert", "x"), contains: "each certificate needs its key"},
 		{args: one("--tls-client-ca", "x"), contains: "no --tls-cert"},

@@ -70,7 +70,7 @@ func TestUserMistakes(t *testing.T) {
 		{"add --store FILE alice", 2, "--realm"},
 		{"add --store FILE --realm x", 2, "expected one user name"},
 		{"add --store FILE --realm x alice bob", 2, "expected one user name"},
-		{"add --store FILE alice --realm x", 2, "flags go before"},
+		{"add --store FILE alice --realm x", 2, "--password-stdin"},
 		{"add --store FILE --realm x a:b", 2, "is not a user name"},
 		{"add --store FILE --realm x --algorithm SHA-1 alice", 2, "unknown algorithm"},
 		{"add --store FILE --realm x alice", 2, "--password-stdin"},

@@ -33,6 +33,6 @@ type Places interface {
 
 var name = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,63}$`)
 
-// IsListName reports whether a text can be the name of a list. Then it is not an address, no
-// network, and not "cert:…".
+// IsListName reports whether a text can be the name of a list. Then it is neither an
+// address nor a network, nor "cert:…".
 func IsListName(text string) bool { return name.MatchString(text) }

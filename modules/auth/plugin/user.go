@@ -48,8 +48,6 @@ func withStore(c *host.Invocation, sub, args string, run func(*host.Invocation, 
 	switch n := len(c.Args); {
 	case spec == "":
 		return host.Usagef("%s: name the store with --store sqlite:PATH, file:PATH or postgres://USER@HOST/DATABASE", name)
-	case n > 1 && strings.HasPrefix(c.Args[1], "-"):
-		return host.Usagef("%s: flags go before the user's name: found %q", name, c.Args[1])
 	case args == "" && n > 0:
 		return host.Usagef("%s takes no argument: found %q", name, c.Args[0])
 	case args != "" && n != 1:
