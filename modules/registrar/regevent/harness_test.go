@@ -62,7 +62,7 @@ func newWorld(t testing.TB, p Policy, waits bool) *world {
 	w := &world{t: t, book: &book{waits: waits, contacts: map[string][]Contact{}}}
 	w.n = luabindtest.Must(New(w.book, p))
 	w.script = func(req *engine.Request) error {
-		_, w.last = w.n.Subscribe(req, []engine.HeaderEdit{header("X-Node", "one")})
+		_, w.last = w.n.Subscribe(req, []engine.HeaderEdit{{Name: "X-Node", Values: []string{"one"}}})
 		var misuse *engine.MisuseError
 		if errors.As(w.last, &misuse) {
 			return w.last
@@ -278,10 +278,8 @@ func (p *watcher) nothing(d time.Duration) {
 func (w *world) over() {
 	w.t.Helper()
 	w.Run(40 * time.Second)
-	w.n.mu.Lock()
-	defer w.n.mu.Unlock()
-	if len(w.n.dialogs) != 0 || len(w.n.byAOR) != 0 || !w.n.Idle() {
-		w.t.Errorf("left: %d dialogs, %d users, count %d", len(w.n.dialogs), len(w.n.byAOR), w.n.count.Load())
+	if n := w.n.core.Resources(); n != 0 || !w.n.Idle() {
+		w.t.Errorf("left: %d users, %d subscriptions", n, w.n.Stats().Subscriptions)
 	}
 }
 

@@ -5,6 +5,8 @@ package regevent
 import (
 	"errors"
 	"time"
+
+	"github.com/sipscript/sipscript/modules/internal/notifier"
 )
 
 // Policy is what a notifier grants: the table subscriptions of registrar.configure. The zero value
@@ -56,13 +58,7 @@ func (p Policy) complete() (Policy, error) {
 	return p, nil
 }
 
-// Bounds on the contents of one subscription.
-const (
-	maxURI     = 1024     // bytes of From's, To's and Contact's URI each
-	maxRoutes  = 2048     // bytes of all Record-Route values
-	maxTag     = 256      // bytes of the subscriber's tag, and of the Call-ID
-	maxEventID = 64       // bytes of Event's id
-	maxReasons = 256      // reasons kept of contacts that ended
-	maxBody    = 60 << 10 // bytes: what UDP carries, without the headers
-	maxTries   = 5        // of a NOTIFY that is answered with Retry-After
-)
+// core is a complete policy as the common notifier has it.
+func (p Policy) core() notifier.Policy {
+	return notifier.Policy{MaxExpires: p.MaxExpires, MinExpires: p.MinExpires, Interval: p.Interval, Max: p.MaxSubscriptions, MaxPerResource: p.MaxPerUser}
+}

@@ -1,4 +1,4 @@
-package regevent
+package notifier
 
 // This file keeps NOTIFYs from being aimed at strangers: a SUBSCRIBE costs its sender one packet,
 // and the Contact or Record-Route in it may name anybody. A place other than the sender's own
@@ -16,23 +16,13 @@ import (
 // that period.
 const proveTime = 2 * time.Second
 
-// place is where NOTIFYs to t are sent first: a URI.
-func place(t *engine.Target) string {
-	if len(t.Path) > 0 {
-		if a, err := message.ParseAddress([]byte(t.Path[0])); err == nil {
-			return string(a.URI)
-		}
-	}
-	return t.URI
-}
-
-// known reports whether NOTIFYs to t can hurt nobody: they go to where req came from, or req's
+// known reports whether NOTIFYs that way can hurt nobody: they go to where req came from, or req's
 // sender has proved who it is.
-func known(req *engine.Request, t *engine.Target) bool {
-	if t.Flow != 0 || t.Received != "" || authenticated(req) {
+func known(req *engine.Request, w *way) bool {
+	if w.flow != 0 || w.received != "" || authenticated(req) {
 		return true
 	}
-	uri, err := message.ParseURI([]byte(place(t)))
+	uri, err := message.ParseURI([]byte(w.place))
 	if err != nil {
 		return false
 	}
@@ -52,7 +42,7 @@ func authenticated(req *engine.Request) bool { return req.User() != "" || len(re
 
 // mayProve reports whether an unknown place may be asked on behalf of s: one subscription at a
 // time, or many SUBSCRIBEs would send it many requests. The notifier's mu is held.
-func (n *Notifier) mayProve(s *subscription) bool {
+func (n *Notifier) mayProve(s *Subscription) bool {
 	if s.proved {
 		return true
 	}
@@ -64,7 +54,7 @@ func (n *Notifier) mayProve(s *subscription) bool {
 }
 
 // proven is the end of that, whatever came of it.
-func (n *Notifier) proven(s *subscription) {
+func (n *Notifier) proven(s *Subscription) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.proving[s.place] == s {
@@ -72,23 +62,25 @@ func (n *Notifier) proven(s *subscription) {
 	}
 }
 
-// moved notes that a refresh named another target.
-func (s *subscription) moved(req *engine.Request, t *engine.Target) {
-	to := place(t)
+// moved notes that a refresh named another way.
+func (s *Subscription) moved(req *engine.Request, w way) {
 	// A refresh is not a script's, and comes by the tags of the dialog
-	if s.authenticated || known(req, t) {
+	if s.authenticated || known(req, &w) {
 		s.notifier.proven(s)
 		s.proved = true
-	} else if to != s.place {
+	} else if w.place != s.place {
 		s.notifier.proven(s)
 		s.proved = false
 	}
-	s.place = to
+	if w.uri == s.uri { // no second copy
+		w.uri = s.uri
+	}
+	s.way = w
 }
 
 // prove sends a NOTIFY without a document, which is all that goes to a place before its first
 // answer (RFC 6665 §4.2.2 lets a notifier say "pending" and nothing else).
-func (s *subscription) prove() {
+func (s *Subscription) prove() {
 	s.notifier.mu.Lock()
 	may := s.notifier.mayProve(s)
 	s.notifier.mu.Unlock()
@@ -97,17 +89,17 @@ func (s *subscription) prove() {
 			s.drop()
 			return
 		}
-		s.putOff(retryLater)
+		s.putOff(s.lane.Now(), retryLater)
 		return
 	}
-	s.send("pending;expires="+s.secondsLeft(), nil, proveTime, s.answeredFirst)
+	s.send("pending;expires="+s.secondsLeft(), &Document{}, proveTime, s.heardFirst)
 }
 
-// answeredFirst handles the outcome of that NOTIFY: any answer shows that somebody is listening.
-func (s *subscription) answeredFirst(res *engine.Response, err error) {
+// heardFirst handles the outcome of that NOTIFY: any answer shows that somebody is listening.
+func (s *Subscription) heardFirst(res *engine.Response, err error) {
 	s.notifier.proven(s)
 	if err == nil {
 		s.proved, s.full = true, true
 	}
-	s.answered(res, err)
+	s.heard(res, err)
 }
