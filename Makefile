@@ -1,5 +1,5 @@
 # make test runs everything that must pass: vet, staticcheck, the tests with the race detector, fuzzing, and interop with
-# programs that are not ours. It needs Go; what else it needs (sipp, baresip, redis-server, postgresql, mariadb-server, rtpengine-daemon) it installs where it may.
+# programs that are not ours. It needs Go; what else it needs (sipp, baresip, redis-server, postgresql, mariadb-server, rtpengine-daemon, chromium, npm) it installs where it may.
 
 GO          ?= go
 FUZZTIME    ?= 20s
@@ -17,7 +17,7 @@ TALLY  := $(GO) run ./internal/testcount -add $(COUNTS)
 docs:
 	$(GO) run ./internal/docs/generate
 
-.PHONY: docs test build vet lint cross cross-all portable plain race simulate beside fuzz hostile interop bench phones redis postgres mariadb rtpengine lua51 fail2ban counts clean
+.PHONY: docs test build vet lint cross cross-all portable plain race simulate beside fuzz hostile interop bench phones browsers redis postgres mariadb rtpengine lua51 fail2ban counts clean
 
 test: clean vet lint cross portable plain race simulate beside
 	@$(GO) run ./internal/testcount -sum $(COUNTS)
@@ -70,7 +70,7 @@ hostile: | bin
 	$(GO) test -count=1 -json -run Hostile ./engine -args -hostile $(HOSTILE) | $(TALLY)
 
 # Twice: the binary as it is shipped, and one with the race detector.
-interop: phones redis postgres mariadb rtpengine | bin
+interop: phones browsers redis postgres mariadb rtpengine | bin
 	SIPSCRIPT_INTEROP=required $(GO) test -count=1 -timeout 14m -json ./internal/interop | $(TALLY)
 	SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(GO) test -count=1 -timeout 14m -json ./internal/interop | $(TALLY)
 
@@ -87,6 +87,13 @@ phones:
 	@command -v sipp >/dev/null || ./.ci/install sip-tester
 	@command -v baresip >/dev/null || ./.ci/install baresip-core
 	@command -v nft >/dev/null || ./.ci/install nftables || true
+
+# Pages call with JsSIP and SIP.js, in the versions that the lock file pins.
+browsers: | bin
+	@command -v chromium >/dev/null || ./.ci/install chromium
+	@command -v npm >/dev/null || ./.ci/install npm
+	@mkdir -p bin/.npm && cp internal/interop/testdata/browser/package*.json bin/.npm/
+	@cd bin/.npm && npm ci --ignore-scripts --no-audit --no-fund --silent
 
 # The stores are tested on servers of Redis, PostgreSQL and MariaDB that the tests start themselves. Where they can't be had these tests say that they
 # were skipped; interop requires them.

@@ -1,0 +1,137 @@
+-- What webrtc.lua promises. Run it with `sipscript test webrtc_spec.lua`.
+
+local t = require "sip.test"
+
+local USERS = { WEBRTC_USERS = "alice:wonderland bob:builder desk:lamp" }
+local PASSWORDS = { alice = "wonderland", bob = "builder", desk = "lamp" }
+local KEY, MEDIA = "a secret of at least 32 bytes, shared", "203.0.113.99"
+
+local app -- the server of the web application
+
+local function server(args)
+  t.server { env = USERS, args = args or {} }
+  app = nil
+end
+
+local function browser(user, options)
+  options = options or {}
+  options.transport = "wss"
+  options.password = options.password or PASSWORDS[user]
+  return t.ua("sip:" .. user .. "@example.com", options)
+end
+
+local function phone(user)
+  return t.ua("sip:" .. user .. "@example.com", { password = PASSWORDS[user] })
+end
+
+-- The web application, whose pages get tokens from it.
+local application = [[
+  local http, jwt = require "http", require "jwt"
+  http.handle("GET /token", function(hreq)
+    local claims = { sub = hreq.query.sub, aud = hreq.query.aud }
+    return { status = 200, body = jwt.sign(claims, { key = "]] .. KEY .. [[" }) }
+  end)
+  function route(req) req:drop() end
+]]
+
+-- A browser with a page of the application; sub and aud are what its token says.
+local function page(user, sub, aud)
+  app = app or t.server { source = application, addr = "10.0.0.7" }
+  local asked = t.request { path = "/token", server = app, query = { sub = sub or user, aud = aud or "sip" } }
+  local token = asked:expect(200).body
+  return t.ua("sip:" .. user .. "@example.com",
+    { transport = "wss", http = { path = "/?token=" .. token, origin = "https://app.example.com" } })
+end
+
+t.describe("with passwords", function()
+  t.it("connects two browsers, whose media it leaves alone", function()
+    server { media = "udp:127.0.0.1:2223" }
+    t.rtpengine(function() error("the daemon was asked") end)
+    local alice, bob = browser "alice", browser "bob"
+    alice:register()
+    bob:register()
+    local call = alice:invite("sip:bob@example.com", { sdp = true })
+    local leg = bob:expect("INVITE")
+    leg:reply(180)
+    call:expect(180)
+    leg:reply(200, { sdp = true })
+    call:expect(200)
+    leg:bye():expect(200)
+  end)
+
+  t.it("connects a browser and a plain phone by rtpengine, whoever calls", function()
+    server { media = "udp:127.0.0.1:2223" }
+    t.rtpengine()
+    local alice, desk = browser "alice", phone "desk"
+    alice:register()
+    desk:register()
+    for _, row in ipairs { { alice, desk, "desk" }, { desk, alice, "alice" } } do
+      local call = row[1]:invite("sip:" .. row[3] .. "@example.com", { sdp = true })
+      local leg = row[2]:expect("INVITE")
+      t.match(leg.body, MEDIA)
+      leg:reply(200, { sdp = true })
+      t.match(call:expect(200).body, MEDIA)
+      call:bye():expect(200)
+    end
+  end)
+
+  t.it("asks who calls, and who registers", function()
+    server()
+    browser("alice", { password = "guess" }):register { expect = 401 }
+    local mallory = browser("mallory", { password = "guess" })
+    mallory:invite("sip:bob@example.com"):expect(407)
+    browser("alice", { name = "alice's page" }):register()
+  end)
+end)
+
+t.describe("with tokens", function()
+  t.it("lets a page in by the token it connects with", function()
+    server { token = KEY }
+    local alice, bob = page "alice", page "bob"
+    alice:register()
+    bob:register()
+    local call = alice:invite("sip:bob@example.com")
+    bob:expect("INVITE"):reply(486)
+    call:expect(486)
+  end)
+
+  t.it("refuses a page without one, or with another's", function()
+    server { token = KEY }
+    browser("alice"):register { expect = 403 }
+    page("bob", "alice"):register { expect = 403 }
+    page("desk", "desk", "mail"):register { expect = 403 }
+  end)
+
+  t.it("refuses a page whose token is too old", function()
+    server { token = KEY }
+    local alice = page "alice"
+    alice:register()
+    t.advance(301)
+    alice:register { expect = 403 }
+  end)
+
+  t.it("still asks phones for their passwords", function()
+    server { token = KEY }
+    phone("desk"):register()
+    t.ua("sip:alice@example.com", { password = "guess" }):register { expect = 401 }
+  end)
+end)
+
+t.it("answers OPTIONS, and serves no other domain", function()
+  server()
+  local alice = browser "alice"
+  alice:send { method = "OPTIONS", uri = "sip:example.com" }:expect(200)
+  alice:invite("sip:bob@elsewhere.example"):expect(404)
+  alice:send { method = "PUBLISH", uri = "sip:alice@example.com" }:expect(405)
+end)
+
+t.it("takes what clients assert of themselves away", function()
+  server()
+  local alice, bob = browser "alice", browser "bob"
+  bob:register()
+  local call = alice:invite("sip:bob@example.com", { headers = { ["P-Asserted-Identity"] = "<sip:boss@example.com>" } })
+  local leg = bob:expect("INVITE")
+  t.equal(leg:header("P-Asserted-Identity"), nil)
+  leg:reply(486)
+  call:expect(486)
+end)
