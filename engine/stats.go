@@ -6,6 +6,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/resolver"
 	"github.com/sipscript/sipscript/engine/transaction"
 	"github.com/sipscript/sipscript/engine/transport"
 )
@@ -77,6 +78,8 @@ type Stats struct {
 	ServerTransactions int // of requests that came in, answered ones included
 	ClientTransactions int // of requests that were sent
 
+	DNS resolver.Stats // of the DNS; empty where a Config.Resolver has its place
+
 	Lanes     []LaneStats                // those that carry calls
 	Transport map[string]transport.Stats // by transport: "udp"; empty in a simulation
 }
@@ -96,6 +99,9 @@ type LaneStats struct {
 // Stats gathers the figures.
 func (e *Engine) Stats() Stats {
 	s := Stats{Requests: map[string]uint64{}, Answers: map[int]uint64{}, Events: map[string]uint64{}, Dropped: e.drops.snapshot(), BadMessages: e.badMessages.Load(), BadFrames: e.badFrames.Load(), Refused: e.refused.Load()}
+	if e.lookups != nil {
+		s.DNS = e.lookups.r.Stats()
+	}
 	for _, u := range e.units {
 		c := &u.count
 		for m := range c.requests {

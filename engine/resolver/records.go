@@ -4,9 +4,24 @@ package resolver
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/miekg/dns"
 )
+
+// recordCounts are how often Records was answered from what was kept, and how often not.
+type recordCounts struct{ kept, asked atomic.Uint64 }
+
+// Stats are the figures of a Resolver.
+type Stats struct {
+	RecordsKept  uint64 // calls of Records that were answered from what was kept
+	RecordsAsked uint64 // those that had to wait for a server
+}
+
+// Stats reads the figures.
+func (r *Resolver) Stats() Stats {
+	return Stats{RecordsKept: r.records.kept.Load(), RecordsAsked: r.records.asked.Load()}
+}
 
 // Records are the records of a name, as they are, along its aliases: at most 256. They are asked
 // for once, however many want them, and kept as long as they live, within the bounds of Options. It
@@ -39,6 +54,11 @@ func (r *Resolver) Records(ctx context.Context, name string, qtype uint16) ([]dn
 	r.mu.Unlock()
 	f := r.launch(question{name: text, qtype: qtype, raw: true})
 	r.running.Done()
+	if f.done == r.landed {
+		r.records.kept.Add(1)
+	} else {
+		r.records.asked.Add(1)
+	}
 	select {
 	case <-f.done:
 	case <-ctx.Done():

@@ -52,6 +52,7 @@ type Resolver struct {
 	answers *lru.Cache[question, *answer]
 
 	server  atomic.Uint32 // the server that is asked first
+	records recordCounts
 	slots   chan struct{} // one element per question on the wire
 	running sync.WaitGroup
 

@@ -49,16 +49,29 @@ func (a *ACL) API() http.Handler {
 	return mux
 }
 
+// listJSON is a list as it is shown.
+type listJSON struct {
+	List    string     `json:"list"`
+	Drop    bool       `json:"drop"`
+	Entries int        `json:"entries"` // of its source
+	Added   int        `json:"added"`
+	Dropped uint64     `json:"dropped"` // messages and connections
+	Loaded  *time.Time `json:"loaded,omitempty"`
+	Stale   *time.Time `json:"stale_since,omitempty"`
+}
+
 func (a *ACL) apiLists(w http.ResponseWriter, _ *http.Request) {
 	v := a.serving.Load()
-	all := []map[string]any{}
+	all := []listJSON{}
 	for _, l := range v.sorted() {
-		one := map[string]any{"list": l.name, "drop": l.dropped, "added": l.dynamic.len(), "dropped": l.drops.Load()}
+		one := listJSON{List: l.name, Drop: l.dropped, Added: l.dynamic.len(), Dropped: l.drops.Load()}
 		if l.source != nil {
 			s := l.source.Stats()
-			one["entries"], one["loaded"] = s.Entries, s.Loaded.UTC()
+			loaded := s.Loaded.UTC()
+			one.Entries, one.Loaded = s.Entries, &loaded
 			if !s.Stale.IsZero() {
-				one["stale_since"] = s.Stale.UTC()
+				stale := s.Stale.UTC()
+				one.Stale = &stale
 			}
 		}
 		all = append(all, one)
@@ -104,6 +117,13 @@ func (a *ACL) apiEntries(w http.ResponseWriter, r *http.Request) {
 	host.Answer(w, http.StatusOK, map[string]any{"list": l.name, "entries": entries, "more": more})
 }
 
+// matchJSON is a list that has an address.
+type matchJSON struct {
+	List  string    `json:"list"`
+	Drop  bool      `json:"drop"`
+	Entry entryJSON `json:"entry"`
+}
+
 // apiCheck tells which lists have an address.
 func (a *ACL) apiCheck(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
@@ -117,16 +137,11 @@ func (a *ACL) apiCheck(w http.ResponseWriter, r *http.Request) {
 	if kind, ok := transport.ParseKind([]byte(q.Get("transport"))); ok {
 		s.Kind = kind
 	}
-	type match struct {
-		List  string    `json:"list"`
-		Drop  bool      `json:"drop"`
-		Entry entryJSON `json:"entry"`
-	}
-	matches, dropped := []match{}, false
+	matches, dropped := []matchJSON{}, false
 	for _, l := range a.serving.Load().sorted() {
 		query := a.query(&s)
 		if f, ok := l.find(&query); ok {
-			matches = append(matches, match{l.name, l.dropped, entryOf(f.item(), f.rule != nil && f.rule.dynamic && f.rule.of == nil)})
+			matches = append(matches, matchJSON{l.name, l.dropped, entryOf(f.item(), f.rule != nil && f.rule.dynamic && f.rule.of == nil)})
 			dropped = dropped || l.dropped
 		}
 	}

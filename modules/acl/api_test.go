@@ -36,22 +36,28 @@ func ask(a *ACL, words []string, flags map[string]any) (out string, err error) {
 
 func TestCommands(t *testing.T) {
 	a := newACL(t, Options{}, map[string][]any{"bad": {"192.0.2.0/24"}, "trunks": {"198.51.100.0/24"}}, "bad", Blocked)
+	asJSON := map[string]any{"json": true}
 	for _, row := range []struct {
 		words string
 		flags map[string]any
 		want  string
 	}{
-		{"check 192.0.2.7", nil, `{ "dropped": true, "ip": "192.0.2.7", "matches": [ { "list": "bad", "drop": true, "entry": { "address": "192.0.2.0/24" } } ] }`},
+		{"check 192.0.2.7", asJSON, `{ "dropped": true, "ip": "192.0.2.7", "matches": [ { "list": "bad", "drop": true, "entry": { "address": "192.0.2.0/24" } } ] }`},
 		{"allow 192.0.2.7", map[string]any{"ttl": time.Hour, "note": "ours"}, ""},
-		{"check 192.0.2.7", nil, `{ "dropped": false, "ip": "192.0.2.7", "matches": [] }`},
+		{"check 192.0.2.7", asJSON, `{ "dropped": false, "ip": "192.0.2.7", "matches": [] }`},
 		{"block 192.0.2.7", nil, ""},
-		{"check 192.0.2.7:5060", nil, `"address": "192.0.2.7", "added": true } } ]`},
+		{"check 192.0.2.7:5060", asJSON, `"address": "192.0.2.7", "added": true } } ]`},
 		{"block 203.0.113.9", map[string]any{"ttl": time.Hour, "note": "why", "list": "blocked"}, ""},
-		{"list blocked", map[string]any{"limit": 1}, `"address": "203.0.113.9", "expires": "20`},
-		{"list blocked", nil, `"note": "why", "added": true } ], "list": "blocked", "more": false }`},
-		{"list bad", map[string]any{"limit": 1}, `"more": true`},
-		{"list", nil, `{ "added": 1, "drop": true, "dropped": 0, "list": "blocked" }`},
-		{"list", nil, `"entries": 1, "list": "trunks"`},
+		{"list blocked", map[string]any{"limit": 1, "json": true}, `"address": "203.0.113.9", "expires": "20`},
+		{"list blocked", asJSON, `"note": "why", "added": true } ], "list": "blocked", "more": false }`},
+		{"list bad", map[string]any{"limit": 1, "json": true}, `"more": true`},
+		{"list bad", map[string]any{"limit": 1}, `192.0.2.7 any any never yes …`},
+		{"list", asJSON, `{ "list": "blocked", "drop": true, "entries": 0, "added": 1, "dropped": 0 }`},
+		{"list", asJSON, `"list": "trunks", "drop": false, "entries": 1, "added": 0, "dropped": 0, "loaded": "20`},
+		{"list", nil, `LIST DROP ENTRIES ADDED DROPPED bad yes 1 1 0 blocked yes 0 1 0 trunks 1 0 0`},
+		{"check 203.0.113.9", nil, `LIST DROP ENTRY PORT TRANSPORT ENDS ADDED NOTE blocked yes 203.0.113.9 any any 20`},
+		{"check 203.0.113.9", nil, `yes why dropped`},
+		{"check 203.0.113.8", nil, `NOTE not dropped`},
 		{"list nobody", nil, `!"nobody\": there is no such list"`},
 		{"block nobody!", nil, "!not an address"},
 		{"block !192.0.2.1", nil, "!an exception is made by allow"},

@@ -4,10 +4,12 @@ package acl
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/host"
@@ -31,19 +33,15 @@ func command() host.Command {
 	ttl := host.Flag{Name: "ttl", Kind: host.Duration, Usage: "for how long, such as 1h", DefaultText: "for ever"}
 	note := host.Flag{Name: "note", Usage: "why, for others"}
 	limit := host.Flag{Name: "limit", Kind: host.Int, Usage: "how many entries at most", Default: "1000"}
-	return host.Command{Name: "acl", Usage: "show and change the lists of senders of a running server", Sub: []host.Command{
+	show := host.ShowFlags()
+	return host.Command{Name: "acl", Usage: "show and change the lists of senders of a running server", Remote: true, Flags: show, Sub: []host.Command{
 		{Name: "block", Usage: "add an address, a network or a host name to a list; a drop list counts at once", Args: "ADDRESS", Remote: true,
 			Flags: []host.Flag{list, ttl, note}, Run: func(c *host.Invocation) error { return sendChange(c, "block") }},
 		{Name: "allow", Usage: "take an address out of a list, with an exception where a wider entry has it", Args: "ADDRESS", Remote: true,
 			Flags: []host.Flag{list, ttl, note}, Run: func(c *host.Invocation) error { return sendChange(c, "allow") }},
-		{Name: "list", Usage: "show the lists, or the entries of one, as JSON", Args: "[LIST]", Remote: true, Flags: []host.Flag{limit}, Run: showLists},
-		{Name: "check", Usage: "show which lists have an address, and whether it is dropped, as JSON", Args: "ADDRESS", Remote: true, Run: func(c *host.Invocation) error {
-			if len(c.Args) != 1 {
-				return host.Usagef("%s: expected one address", c.Command)
-			}
-			return show(c, "/api/v1/acl/check?ip="+url.QueryEscape(c.Args[0]))
-		}},
-	}}
+		{Name: "list", Usage: "show the lists, or the entries of one", Args: "[LIST]", Remote: true, Flags: append([]host.Flag{limit}, show...), Run: showLists},
+		{Name: "check", Usage: "show which lists have an address, and whether it is dropped", Args: "ADDRESS", Remote: true, Flags: show, Run: showMatches},
+	}, Run: func(c *host.Invocation) error { return c.Alone(showLists, "block", "allow", "list", "check") }}
 }
 
 func sendChange(c *host.Invocation, what string) error {
@@ -61,22 +59,71 @@ func sendChange(c *host.Invocation, what string) error {
 func showLists(c *host.Invocation) error {
 	switch len(c.Args) {
 	case 0:
-		return show(c, "/api/v1/acl/lists")
+		return host.Show(c, "/api/v1/acl/lists", func(a *struct{ Lists []listJSON }) host.View {
+			rows := [][]string{{"LIST", "DROP", "ENTRIES", "ADDED", "DROPPED"}}
+			for _, l := range a.Lists {
+				rows = append(rows, []string{l.List, yes(l.Drop), strconv.Itoa(l.Entries), strconv.Itoa(l.Added), strconv.FormatUint(l.Dropped, 10)})
+			}
+			return host.View{Table: host.Table(rows...)}
+		})
 	case 1:
 		q := url.Values{"list": {c.Args[0]}}
 		if n := c.Flags.Int("limit"); n > 0 {
 			q.Set("limit", strconv.Itoa(n))
 		}
-		return show(c, "/api/v1/acl/entries?"+q.Encode())
+		return host.Show(c, "/api/v1/acl/entries?"+q.Encode(), func(a *struct {
+			Entries []entryJSON
+			More    bool
+		}) host.View {
+			rows := [][]string{{"ENTRY", "PORT", "TRANSPORT", "ENDS", "ADDED", "NOTE"}}
+			for i := range a.Entries {
+				rows = append(rows, a.Entries[i].row())
+			}
+			if a.More {
+				rows = append(rows, []string{"…"})
+			}
+			return host.View{Table: host.Table(rows...)}
+		})
 	}
 	return host.Usagef("%s: one list at a time: found %q after %q", c.Command, c.Args[1], c.Args[0])
 }
 
-func show(c *host.Invocation, path string) error {
-	text, err := c.Get(path)
-	if err != nil {
-		return err
+func showMatches(c *host.Invocation) error {
+	if len(c.Args) != 1 {
+		return host.Usagef("%s: expected one address", c.Command)
 	}
-	_, err = c.Stdout.Write(text)
-	return err
+	return host.Show(c, "/api/v1/acl/check?ip="+url.QueryEscape(c.Args[0]), func(a *struct {
+		Dropped bool
+		Matches []matchJSON
+	}) host.View {
+		rows := [][]string{{"LIST", "DROP", "ENTRY", "PORT", "TRANSPORT", "ENDS", "ADDED", "NOTE"}}
+		for i := range a.Matches {
+			m := &a.Matches[i]
+			rows = append(rows, append([]string{m.List, yes(m.Drop)}, m.Entry.row()...))
+		}
+		verdict := "not dropped\n"
+		if a.Dropped {
+			verdict = "dropped\n"
+		}
+		return host.View{Table: append(host.Table(rows...), verdict...)}
+	})
+}
+
+// row is an entry for people.
+func (e *entryJSON) row() []string {
+	port, ends := "any", "never"
+	if e.Port != 0 {
+		port = strconv.Itoa(e.Port)
+	}
+	if e.Expires != nil {
+		ends = e.Expires.Format(time.RFC3339)
+	}
+	return []string{e.Address, port, cmp.Or(e.Transport, "any"), ends, yes(e.Added), e.Note}
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return ""
 }

@@ -19,7 +19,7 @@ import (
 
 // Plugin is the module "dialplan".
 func Plugin() host.Plugin {
-	return host.Plugin{Name: "dialplan", Schema: Schema, New: func(env *host.Environment) (luabind.Opener, error) {
+	return host.Plugin{Name: "dialplan", Schema: Schema, Commands: []host.Command{command()}, New: func(env *host.Environment) (luabind.Opener, error) {
 		return NewModule(ModuleOptions{Clients: env.Clients, Data: env.Data, Log: env.Log}), nil
 	}}
 }
@@ -36,6 +36,7 @@ type ModuleOptions struct {
 type Module struct {
 	o       ModuleOptions
 	lists   source.Shared[*Plan]
+	serving atomic.Pointer[generation] // the last that was activated; nil: none yet
 	figures struct{ translated, unmatched atomic.Uint64 }
 }
 
@@ -77,6 +78,7 @@ type plan struct {
 
 // Close gives the lists back.
 func (g *generation) Close() error {
+	g.module.serving.CompareAndSwap(g, nil)
 	var errs []error
 	for _, p := range g.plans {
 		if p.release != nil {

@@ -11,41 +11,22 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/sipscript/sipscript/modules/dispatch/gateways"
 	"github.com/sipscript/sipscript/modules/host"
 )
 
-// watchEvery is how often --watch asks.
-const watchEvery = time.Second
-
 func command() host.Command {
-	asJSON := host.Flag{Name: "json", Kind: host.Bool, Usage: "print JSON"}
-	return host.Command{Name: "dispatch", Usage: "look at the gateways of a running server, and mark them", Sub: []host.Command{
-		{Name: "list", Usage: "show how gateways fare, of one set or of all", Args: "[SET]", Remote: true,
-			Flags: []host.Flag{asJSON, {Name: "watch", Kind: host.Bool, Usage: "show it again when it changes, until interrupted"}},
-			Run:   func(c *host.Invocation) error { return list(c, pause) }},
+	show := host.Command{Name: "list", Usage: "show how gateways fare, of one set or of all", Args: "[SET]", Remote: true, Flags: host.ShowFlags(), Run: list}
+	return host.Command{Name: "dispatch", Usage: "look at the gateways of a running server, and mark them", Remote: true, Flags: show.Flags, Sub: []host.Command{
+		show,
 		{Name: "mark", Usage: "mark a gateway: up, down, draining (no new calls) or disabled, for some seconds or until it is marked again", Args: "SET URI STATE [SECONDS]",
-			Remote: true, Flags: []host.Flag{asJSON}, Run: mark},
-	}}
+			Remote: true, Flags: []host.Flag{{Name: "json", Kind: host.Bool, Usage: "print JSON"}}, Run: mark},
+	}, Run: func(c *host.Invocation) error { return c.Alone(list, "list", "mark") }}
 }
 
-// pause waits, unless the command ends.
-func pause(c *host.Invocation) bool {
-	timer := time.NewTimer(watchEvery)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-c.Context.Done():
-		return false
-	}
-}
-
-// list prints the gateways; again says whether to ask once more.
-func list(c *host.Invocation, again func(*host.Invocation) bool) error {
+func list(c *host.Invocation) error {
 	path := "/api/v1/dispatch/gateways"
 	switch len(c.Args) {
 	case 0:
@@ -54,40 +35,15 @@ func list(c *host.Invocation, again func(*host.Invocation) bool) error {
 	default:
 		return host.Usagef("%s: one set at a time: found %q after %q", c.Command, c.Args[1], c.Args[0])
 	}
-	var before []byte
-	for {
-		text, err := c.Get(path)
-		if err != nil {
-			return err
-		}
-		shown := text
-		var answer struct{ Gateways []gateways.Status }
-		if err := json.Unmarshal(text, &answer); err != nil {
-			return fmt.Errorf("the server's answer can't be read: %w", err)
-		}
-		if !c.Flags.Bool("json") {
-			shown = tableOf(answer.Gateways)
-		}
+	return host.Show(c, path, func(a *struct{ Gateways []gateways.Status }) host.View {
 		// Times alone are not a change
-		if mark := essence(answer.Gateways); !bytes.Equal(mark, before) {
-			if before != nil && !c.Flags.Bool("json") {
-				fmt.Fprintln(c.Stdout)
-			}
-			before = mark
-			if _, err := c.Stdout.Write(shown); err != nil {
-				return err
-			}
-		}
-		if !c.Flags.Bool("watch") || !again(c) {
-			return nil
-		}
-	}
+		return host.View{Table: tableOf(a.Gateways), Essence: essence(a.Gateways)}
+	})
 }
 
 // essence is what changes when something happened.
 func essence(all []gateways.Status) []byte {
 	var b bytes.Buffer
-	b.WriteByte('.')
 	for _, g := range all {
 		fmt.Fprintln(&b, g.Set, g.URI, g.State, g.Calls, g.Weight, g.Priority)
 		for _, a := range g.Addresses {
@@ -99,27 +55,28 @@ func essence(all []gateways.Status) []byte {
 
 // tableOf is for people.
 func tableOf(all []gateways.Status) []byte {
-	var b bytes.Buffer
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "SET\tGATEWAY\tSTATE\tFOR\tCALLS\tSENT\tFAILED\tWHY")
+	rows := [][]string{{"SET", "GATEWAY", "STATE", "FOR", "CALLS", "SENT", "FAILED", "WHY"}}
 	for _, g := range all {
 		calls := strconv.Itoa(g.Calls)
 		if g.MaxCalls > 0 {
 			calls += "/" + strconv.Itoa(g.MaxCalls)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", g.Set, g.URI, g.State, time.Duration(g.Since*float64(time.Second)).Round(time.Second), calls, g.Sent, g.Failed, g.Why)
+		rows = append(rows, []string{g.Set, g.URI, g.State, lasted(g.Since), calls, strconv.FormatUint(g.Sent, 10), strconv.FormatUint(g.Failed, 10), g.Why})
 		for _, a := range g.Addresses {
 			if len(g.Addresses) > 1 || a.Why != "" && a.Why != g.Why {
 				state := "up"
 				if !a.Up {
 					state = "down"
 				}
-				fmt.Fprintf(w, "\t  %s\t%s\t%s\t\t\t\t%s\n", a.Address, state, time.Duration(a.Since*float64(time.Second)).Round(time.Second), a.Why)
+				rows = append(rows, []string{"", "  " + a.Address, state, lasted(a.Since), "", "", "", a.Why})
 			}
 		}
 	}
-	_ = w.Flush()
-	return b.Bytes()
+	return host.Table(rows...)
+}
+
+func lasted(n float64) string {
+	return time.Duration(n * float64(time.Second)).Round(time.Second).String()
 }
 
 func mark(c *host.Invocation) error {

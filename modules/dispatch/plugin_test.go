@@ -69,11 +69,17 @@ func run(d *Dispatch, again func(n int) bool, flags map[string]any, args ...stri
 			}
 			return rec.Body.Bytes(), nil
 		}}
-	if args[0] == "mark" {
-		return out.String(), errors.Join(mark(c), nil)
-	}
 	n := 0
-	err := list(c, func(*host.Invocation) bool { n++; return again(n) })
+	c.Again = func(context.Context) bool { n++; return again(n) }
+	root := command()
+	for _, sub := range root.Sub {
+		if sub.Name == args[0] {
+			err := sub.Run(c)
+			return out.String(), err
+		}
+	}
+	c.Args = args
+	err := root.Run(c)
 	return out.String(), err
 }
 
@@ -86,6 +92,7 @@ func TestCommand(t *testing.T) {
 		want string
 	}{
 		{"list", []string{"list"}, false, "a    sip:10.0.0.2  up     0s   0/3    0     0"},
+		{"no sub-command", []string{"lst"}, false, `unknown command "lst"; the commands are list, mark`},
 		{"one set", []string{"list", "b"}, false, "b    sip:10.0.0.3"},
 		{"JSON", []string{"list", "b"}, true, `"address": "udp:10.0.0.3:5060"`},
 		{"no set", []string{"list", "x"}, false, "there is no set"},

@@ -37,6 +37,9 @@ type Invocation struct {
 	// Ask sends a request to the server's admin API, for a Remote command: path is "/api/v1/…". The
 	// error of an answer that is not a 2xx is the server's "error".
 	Ask func(method, path string, body io.Reader) ([]byte, error)
+	// Again waits until Show asks once more for --watch; false: it does not. nil: a second, until
+	// Context ends.
+	Again func(ctx context.Context) bool
 }
 
 // Get asks for a path of the admin API.

@@ -22,7 +22,7 @@ import (
 
 // Plugin is the module "lcr".
 func Plugin() host.Plugin {
-	return host.Plugin{Name: "lcr", New: func(env *host.Environment) (luabind.Opener, error) {
+	return host.Plugin{Name: "lcr", Commands: []host.Command{command()}, New: func(env *host.Environment) (luabind.Opener, error) {
 		o := ModuleOptions{Clients: env.Clients, Data: env.Data, Log: env.Log}
 		o.Gateways, _ = env.Made("dispatch").(Gateways)
 		return NewModule(o), nil
@@ -42,6 +42,7 @@ type ModuleOptions struct {
 type Module struct {
 	o       ModuleOptions
 	lists   source.Shared[*Table]
+	serving atomic.Pointer[generation] // the last that was activated; nil: none yet
 	figures struct{ routed, none atomic.Uint64 }
 }
 
@@ -79,19 +80,21 @@ type generation struct {
 	own      map[string][]destination // of carriers that name their gateways
 }
 
-// Activate finds the set: dispatch, which comes before, has it then.
+// Activate finds the set: dispatch, which comes before, has it then. From then on the admin API
+// shows these rates.
 func (g *generation) Activate() error {
-	if g.set == "" {
-		return nil
+	if g.set != "" {
+		if g.gateways = g.module.o.Gateways.Carriers(g.set); g.gateways == nil {
+			return fmt.Errorf("carriers: dispatch has no set %q", g.set)
+		}
 	}
-	if g.gateways = g.module.o.Gateways.Carriers(g.set); g.gateways == nil {
-		return fmt.Errorf("carriers: dispatch has no set %q", g.set)
-	}
+	g.module.serving.Store(g)
 	return nil
 }
 
 // Close gives the list back.
 func (g *generation) Close() error {
+	g.module.serving.CompareAndSwap(g, nil)
 	if g.release == nil {
 		return nil
 	}
@@ -168,7 +171,7 @@ func (g *generation) find(c *luabind.Call, number string, q Query) ([]*Route, er
 	if len(offers) == 0 {
 		return nil, errNoRoute
 	}
-	up := g.up(c)
+	up := g.upNow(func() uint64 { return g.host.Engine().Random(c.Lane()) })
 	var list []*Route
 	for _, offer := range offers {
 		before := len(list)
@@ -196,12 +199,12 @@ type ofCarrier struct {
 	destination
 }
 
-// up are the gateways of the set that are up.
-func (g *generation) up(c *luabind.Call) (list []ofCarrier) {
+// upNow are the gateways of the set that are up.
+func (g *generation) upNow(random func() uint64) (list []ofCarrier) {
 	if g.gateways == nil {
 		return nil
 	}
-	g.gateways(func() uint64 { return g.host.Engine().Random(c.Lane()) }, func(carrier string, t *engine.Target) {
+	g.gateways(random, func(carrier string, t *engine.Target) {
 		uri := t.NextHop
 		if t.URI != "" {
 			uri = t.URI

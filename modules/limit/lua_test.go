@@ -3,12 +3,7 @@ package limit
 // This file tests the module as scripts see it, and who is not heard.
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
@@ -17,6 +12,7 @@ import (
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/acl"
 	"github.com/sipscript/sipscript/modules/host"
+	"github.com/sipscript/sipscript/modules/host/hosttest"
 )
 
 func world(t *testing.T, script string) (*luabindtest.World, *Limit) {
@@ -242,32 +238,20 @@ func TestBansCommand(t *testing.T) {
 	if n := answered(w, 3, "OPTIONS"); n != 1 {
 		t.Fatal(n)
 	}
-	run := func(words ...string) (string, error) {
-		var out bytes.Buffer
-		c := bansCommand()
-		for _, sub := range c.Sub {
-			if len(words) > 0 && sub.Name == words[0] {
-				c, words = sub, words[1:]
-				break
-			}
-		}
-		err := c.Run(&host.Invocation{Command: c.Name, Args: words, Stdout: &out, Ask: func(method, path string, body io.Reader) ([]byte, error) {
-			r := httptest.NewRecorder()
-			http.StripPrefix("/api/v1/limit", l.API()).ServeHTTP(r, httptest.NewRequest(method, path, body))
-			if r.Code != 200 {
-				return nil, errors.New(strings.Join(strings.Fields(r.Body.String()), " "))
-			}
-			return r.Body.Bytes(), nil
-		}})
-		return strings.Join(strings.Fields(out.String()), " "), err
+	run := func(flags map[string]any, words ...string) (string, error) {
+		out, err := hosttest.Run(bansCommand(), "limit", l.API(), flags, append([]string{"bans"}, words...)...)
+		return strings.Join(strings.Fields(out), " "), err
 	}
-	if out, err := run(); err != nil || !strings.Contains(out, `"source": "10.0.0.2", "why": "flood"`) {
+	if out, err := run(nil); err != nil || out != "SOURCE WHY SINCE LEFT DROPPED 10.0.0.2 flood 2026-01-01T00:00:00Z 5m0s 1" {
+		t.Error(out, err)
+	}
+	if out, err := run(map[string]any{"json": true}, "list"); err != nil || !strings.Contains(out, `"source": "10.0.0.2", "why": "flood"`) {
 		t.Error(out, err)
 	}
 	for _, row := range []struct{ words, want string }{{"remove 10.0.0.9", "10.0.0.9 is not banned"}, {"remove x", "expected ?ip="}, {"remove", "expected one address"},
 		{"remove 10.0.0.2", ""}, {"list", ""}, {"list x", "takes no argument"}, {"x", "unknown command"}} {
 		t.Run(row.words, func(t *testing.T) {
-			_, err := run(strings.Fields(row.words)...)
+			_, err := run(nil, strings.Fields(row.words)...)
 			if row.want == "" && err != nil || row.want != "" && (err == nil || !strings.Contains(err.Error(), row.want)) {
 				t.Errorf("%v, want %q", err, row.want)
 			}

@@ -4,9 +4,11 @@ package limit
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/sipscript/sipscript/luabind"
@@ -33,20 +35,13 @@ func Plugin() host.Plugin {
 func (l *Limit) API() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /bans", func(w http.ResponseWriter, _ *http.Request) {
-		type shown struct {
-			Source string    `json:"source"`
-			Why    string    `json:"why"`
-			Since  time.Time `json:"since"`
-			Left   float64   `json:"left_seconds"`
-			Drops  uint64    `json:"dropped"`
-		}
-		list := []shown{}
+		list := []banJSON{}
 		for _, b := range l.Bans() {
 			source := b.Source.String()
 			if b.Source.IsSingleIP() {
 				source = b.Source.Addr().String()
 			}
-			list = append(list, shown{source, b.Why, b.Since.UTC(), b.Left.Seconds(), b.Drops})
+			list = append(list, banJSON{source, b.Why, b.Since.UTC(), b.Left.Seconds(), b.Drops})
 		}
 		host.Answer(w, http.StatusOK, map[string]any{"bans": list})
 	})
@@ -68,14 +63,19 @@ func (l *Limit) API() http.Handler {
 	return mux
 }
 
+// banJSON is a ban as it is shown.
+type banJSON struct {
+	Source string    `json:"source"`
+	Why    string    `json:"why"`
+	Since  time.Time `json:"since"`
+	Left   float64   `json:"left_seconds"`
+	Drops  uint64    `json:"dropped"`
+}
+
 func bansCommand() host.Command {
-	return host.Command{Name: "bans", Usage: "show and end the bans of a running server", Sub: []host.Command{
-		{Name: "list", Usage: "show who is not heard, why and for how long, as JSON", Remote: true, Run: func(c *host.Invocation) error {
-			if len(c.Args) > 0 {
-				return host.Usagef("%s takes no argument: found %q", c.Command, c.Args[0])
-			}
-			return showBans(c)
-		}},
+	show := host.ShowFlags()
+	return host.Command{Name: "bans", Usage: "show and end the bans of a running server", Remote: true, Flags: show, Sub: []host.Command{
+		{Name: "list", Usage: "show who is not heard, why and for how long", Remote: true, Flags: show, Run: showBans},
 		{Name: "remove", Usage: "hear a source again", Args: "ADDRESS", Remote: true, Run: func(c *host.Invocation) error {
 			if len(c.Args) != 1 {
 				return host.Usagef("%s: expected one address", c.Command)
@@ -83,21 +83,22 @@ func bansCommand() host.Command {
 			_, err := c.Ask(http.MethodDelete, "/api/v1/limit/bans?ip="+url.QueryEscape(c.Args[0]), nil)
 			return err
 		}},
-	}, Remote: true, Run: func(c *host.Invocation) error {
-		if len(c.Args) > 0 {
-			return host.Usagef("%s: unknown command %q; the commands are list and remove", c.Command, c.Args[0])
-		}
-		return showBans(c)
-	}}
+	}, Run: func(c *host.Invocation) error { return c.Alone(showBans, "list", "remove") }}
 }
 
 func showBans(c *host.Invocation) error {
-	text, err := c.Get("/api/v1/limit/bans")
-	if err != nil {
-		return err
+	if len(c.Args) > 0 {
+		return host.Usagef("%s takes no argument: found %q", c.Command, c.Args[0])
 	}
-	_, err = c.Stdout.Write(text)
-	return err
+	return host.Show(c, "/api/v1/limit/bans", func(a *struct{ Bans []banJSON }) host.View {
+		rows, essence := [][]string{{"SOURCE", "WHY", "SINCE", "LEFT", "DROPPED"}}, []byte{}
+		for _, b := range a.Bans {
+			left := time.Duration(b.Left * float64(time.Second)).Round(time.Second).String()
+			rows = append(rows, []string{b.Source, b.Why, b.Since.Format(time.RFC3339), left, strconv.FormatUint(b.Drops, 10)})
+			essence = fmt.Appendln(essence, b.Source, b.Why, b.Since)
+		}
+		return host.View{Table: host.Table(rows...), Essence: essence}
+	})
 }
 
 // Metrics of the limits.

@@ -19,6 +19,7 @@ func Engine(read func() engine.Stats) prometheus.Collector {
 	responses := counter("responses_total", "Final responses that answered requests, by code.", "code")
 	received := counter("responses_received_total", "Responses received, by class.", "class")
 	dropped := counter("messages_dropped_total", "Messages neither passed nor answered, by reason.", "reason")
+	records := counter("dns_records_total", "Records that modules asked for, by where they came from.", "from")
 	standing := gauge("transactions", "Transactions standing.", "side")
 	plain := []struct {
 		family
@@ -48,6 +49,8 @@ func Engine(read func() engine.Stats) prometheus.Collector {
 		for _, reason := range slices.Sorted(maps.Keys(s.Dropped)) {
 			emit(dropped.of(float64(s.Dropped[reason]), reason))
 		}
+		emit(records.of(float64(s.DNS.RecordsKept), "cache"))
+		emit(records.of(float64(s.DNS.RecordsAsked), "server"))
 		emit(standing.of(float64(s.ServerTransactions), "server"))
 		emit(standing.of(float64(s.ClientTransactions), "client"))
 		for _, p := range plain {
