@@ -154,6 +154,8 @@ type Response = proxy.Response
 //   - SetRURI(uri string) error. SetRURI changes the Request-URI of this branch; its destination
 //     follows, unless the target says otherwise.
 //   - Target() *Target: the target of the branch; nil when none was passed.
+//   - URI() string: the Request-URI that the branch of the response was sent with; "" where that is
+//     not known.
 type Branch = proxy.Branch
 
 // BranchError is an error of OnBranch that says how its branch fails: with this code and cause, not
@@ -206,3 +208,35 @@ type Guard = proxy.Guard
 //     about to
 //   - Cancelled bool: The request was cancelled before: the outcome says nothing about the Target
 type Outcome = proxy.Outcome
+
+// Witness sees what becomes of a request, after all who may change that. It is called on the
+// request's lane, and must not block.
+type Witness = proxy.Witness
+
+// Answer is a response as a Witness sees it, until Answering returns.
+//
+// Fields:
+//   - Branch *Branch: the one that it is of; nil for a 2xx that comes when the request is long
+//     over.
+//   - Message *message.Message: the response, as it goes on to the caller; a start line alone if it
+//     was made here. Headers of those below 300 may be changed.
+//   - Cause string: "" for a response from the network, otherwise one of the Cause constants
+//   - Asked uint32: the CSeq number that the callee answers; the caller's may be another.
+//
+// Methods:
+//   - Reach() Reach: where the sender of the response is reached.
+type Answer = proxy.Answer
+
+// Reach is where a party of a dialog is reached by requests of this server's own (§12.2.1.1).
+//
+// Fields:
+//   - URI string: its remote target: the URI in its Contact; "" for none
+//   - Routes []string: the Route set from here
+//   - Flow transport.FlowID: the connection that leads to it; 0 for none
+//   - Only bool: nothing else leads to it
+//   - At string: where a NAT has it: "udp:192.0.2.7:1024"; "" for none
+//   - Socket string: the listener that Flow or At belong to
+//
+// Methods:
+//   - Target() *Target: what a request to the party is sent to.
+type Reach = proxy.Reach

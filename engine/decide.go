@@ -294,7 +294,7 @@ func (r *Request) Forward(t *Target) (bool, error) {
 		}
 		return r.answer(code, "", nil, nil)
 	}
-	if !r.ctx.MayForward() || len(r.followers()) > 0 && !r.ctx.Server.Stateless {
+	if !r.ctx.MayForward() || len(r.followers())+len(r.ctx.Witnesses()) > 0 && !r.ctx.Server.Stateless {
 		r.ctx.Sustain(t, r.followed(nil))
 		return true, nil
 	}

@@ -25,6 +25,8 @@ type Branch struct {
 	client *transaction.Client
 	peers  []transport.Peer // still to be tried (RFC 3263 §4.3)
 
+	way      side        // how it left, for witnesses
+	sentTo   string      // its Request-URI, for witnesses
 	notes    []note      // what its dialog carries; nil: what the request says
 	admitted *admission  // nil unless a Guard let it in and does not know the outcome
 	altered  *alteration // nil while nothing is changed that answers must agree with
@@ -160,6 +162,7 @@ func (b *Branch) prepare() {
 		}
 		x.core.withhold(b.msg, true)
 	}
+	b.sending()
 	hop, peer, err := x.destination(b.msg, b.target, &b.fork.opts.Defaults)
 	switch {
 	case err == nil && !b.enter():
@@ -233,7 +236,11 @@ func (b *Branch) launch(to transport.Peer) {
 		m = c.takeMessage()
 		b.msg.CopyTo(m)
 	}
-	b.recordRoute(m, x.calleeSide(m, p, out, b.target, &b.fork.opts.Defaults))
+	way := x.calleeSide(m, p, out, b.target, &b.fork.opts.Defaults)
+	if len(x.witnesses) > 0 {
+		b.way = way
+	}
+	b.recordRoute(m, way)
 	x.refreshedBy(m)
 	x.core.hide(m, p)
 	if p.Kind.Reliable() {

@@ -46,6 +46,7 @@ type Context struct {
 	dialog    *dialog         // what was changed in the dialog; nil for nothing
 	notes     []note          // what the dialog that begins carries
 	mask      *Mask           // nil for none
+	witnesses []Witness       // nil for nobody
 	// Of our Route entry, if only the Request-URI is wrong; otherwise nil
 	strayed *ticket
 
@@ -79,6 +80,7 @@ type Context struct {
 	cancelled   bool
 	over        bool
 	silent      bool // nothing will be answered
+	accounted   bool // the witnesses know that it ended
 	unpreferred bool // the sender's P-Preferred-Identity is not forwarded
 	listed      bool
 	waited      bool // the router did, for this request
@@ -116,6 +118,7 @@ func (x *Context) forget() {
 		return
 	}
 	x.core.calls.endOf(x)
+	x.tellEnd()
 	x.handler.Gone()
 	if !x.listed {
 		return

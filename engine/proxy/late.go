@@ -12,6 +12,8 @@ type late struct {
 	core    *Core
 	server  *transaction.Server
 	altered *alteration // of a branch that is
+	// Of the request
+	witnesses []Witness
 }
 
 // handOver passes the client transactions of a request that is over to a late, so that its
@@ -28,11 +30,11 @@ func (x *Context) handOver() {
 				continue
 			}
 			if b.altered != nil {
-				b.client.SetOwner(&late{x.core, x.Server, b.altered})
+				b.client.SetOwner(&late{x.core, x.Server, b.altered, x.witnesses})
 				continue
 			}
 			if l == nil {
-				l = &late{x.core, x.Server, nil}
+				l = &late{x.core, x.Server, nil, x.witnesses}
 			}
 			b.client.SetOwner(l)
 		}
@@ -51,10 +53,23 @@ func (l *late) Response(c *transaction.Client, m *message.Message) {
 		return
 	}
 	l.core.Disbelieve(m, c.To())
+	a := Answer{Message: m, core: l.core, from: c.To()}
+	if cs, err := m.CSeq(); err == nil {
+		a.Asked = cs.Number
+	}
+	s := l.altered.asSent(m)
 	l.altered.restore(m)
+	if len(l.witnesses) > 0 && !show(&a, l.witnesses, unguarded) {
+		if spec, ok := l.core.ackOf(m, nil, s); ok {
+			l.core.acknowledge(&refusal{ack: message.AppendRequest(nil, &spec), to: *c.To()})
+		}
+		return
+	}
 	l.core.sealAnswer(m, c.To())
 	l.core.sendSuccess(l.server, m)
 }
+
+func unguarded(f func()) error { f(); return nil }
 
 // Failed has nobody to inform.
 func (l *late) Failed(*transaction.Client, error) {}

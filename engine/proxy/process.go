@@ -48,8 +48,12 @@ func (w *waiting) Response(c *transaction.Client, m *message.Message) {
 	b.altered.restore(m)
 	shown := b.shows(code)
 	if !shown && x.handling == 0 && len(x.events) == 0 && (code < 200 || code < 300 && b.fork.waiter == nil) {
+		if !b.witnessed(m, c.To(), x.askedOf(m, sent), "") {
+			b.turnAway(m, sent)
+			return
+		}
 		b.answered(m, c.To())
-		b.pass(m) // nobody looks at it, and nothing of it is kept
+		b.pass(m) // nobody changes it, and nothing of it is kept
 		x.drain()
 		return
 	}
@@ -88,7 +92,7 @@ func (b *Branch) note(code int) {
 
 // handle is the turn of an event.
 func (b *Branch) handle(e event) {
-	r := e.res
+	r, x := e.res, b.fork.x
 	r.early = b.early
 	if e.forced {
 		if b.showsOutcome(r) {
@@ -110,6 +114,10 @@ func (b *Branch) handle(e event) {
 			return
 		}
 		b.keep(r)
+	}
+	if code := r.Code(); code < 300 && !r.dropped && !b.witnessed(&r.msg, &r.from, x.askedOf(&r.msg, r.sent), "") {
+		b.turnAway(&r.msg, r.sent)
+		return
 	}
 	b.answered(&r.msg, &r.from)
 	switch {
@@ -218,6 +226,7 @@ func (b *Branch) conclude(r *Response) {
 	}
 	b.settled()
 	b.leave(r.Code(), r.cause)
+	b.witnessed(&r.msg, &r.from, 0, r.cause)
 	if b.flowFailed(r) {
 		if r = better(b.failed, r); b.failover(r) {
 			return

@@ -77,7 +77,15 @@ func (b *Branch) refuse(r *Response) {
 
 // asSent are the headers of m that restore is going to change back, or nil.
 func (b *Branch) asSent(m *message.Message) *asSent {
-	if b.altered == nil || b.altered.cseq == "" || b.fork.opts.OnResponse == nil {
+	if b.fork.opts.OnResponse == nil && len(b.fork.x.witnesses) == 0 {
+		return nil
+	}
+	return b.altered.asSent(m)
+}
+
+// asSent are the headers of m that restore is going to change back, or nil.
+func (a *alteration) asSent(m *message.Message) *asSent {
+	if a == nil || a.cseq == "" {
 		return nil
 	}
 	cs, err := m.CSeq()
@@ -89,17 +97,9 @@ func (b *Branch) asSent(m *message.Message) *asSent {
 
 // hangUp acknowledges a 2xx and ends its dialog, where the INVITE was sent.
 func (b *Branch) hangUp(r *Response) {
-	x := b.fork.x
-	c, m := x.core, &r.msg
-	spec := message.RequestSpec{Method: "ACK", URI: string(contactURI(m)), From: string(m.Header(message.HeaderFrom)),
-		To: string(m.Header(message.HeaderTo)), CallID: string(m.CallID()), Routes: x.routesTo(m)}
-	if cs, err := m.CSeq(); err == nil {
-		spec.CSeq = cs.Number
-	}
-	if s := r.sent; s != nil {
-		spec.From, spec.To, spec.CSeq = s.from, s.to, s.cseq
-	}
-	if spec.URI == "" { // §12.1.1: a 2xx to an INVITE has a Contact
+	c := b.fork.x.core
+	spec, ok := c.ackOf(&r.msg, b.fork.x.Req, r.sent)
+	if !ok {
 		return
 	}
 	r.refused.to = *b.client.To()
@@ -113,6 +113,20 @@ func (b *Branch) hangUp(r *Response) {
 	}
 }
 
+// ackOf is the ACK of m, a 2xx to req, which may be nil: to who sent it, as that knows the dialog
+// (s, or as m has it). ok is false for one without a Contact (§12.1.1).
+func (c *Core) ackOf(m, req *message.Message, s *asSent) (spec message.RequestSpec, ok bool) {
+	spec = message.RequestSpec{Method: "ACK", URI: string(contactURI(m)), From: string(m.Header(message.HeaderFrom)),
+		To: string(m.Header(message.HeaderTo)), CallID: string(m.CallID()), Routes: c.routesTo(m, req)}
+	if cs, err := m.CSeq(); err == nil {
+		spec.CSeq = cs.Number
+	}
+	if s != nil {
+		spec.From, spec.To, spec.CSeq = s.from, s.to, s.cseq
+	}
+	return spec, spec.URI != ""
+}
+
 // acknowledge sends the ACK of a 2xx that was refused.
 func (c *Core) acknowledge(r *refusal) {
 	var ack message.Message
@@ -124,12 +138,13 @@ func (c *Core) acknowledge(r *refusal) {
 	_ = c.Layer.Forward(&ack, &to, text(c.Layer.AppendBranch(space[:0])))
 }
 
-// routesTo is the route set from here to the sender of a 2xx to the request. Within a dialog that
-// is what is left of the request's (§12.2.1.1). For a new one it is what Record-Route lists above
-// our entry, or above those that the request came with, in reverse order (§12.1.2).
-func (x *Context) routesTo(m *message.Message) (routes []string) {
-	if x.Req.ToTag() != nil {
-		for e := x.Req.Elements(message.HeaderRoute); e.Next(); {
+// routesTo is the route set from here to the sender of m, a 2xx to req. Within a dialog that is
+// what is left of the request's (§12.2.1.1). For a new one it is what Record-Route lists above our
+// entry, or above those that the request came with, in reverse order (§12.1.2). req may be nil if
+// it began a dialog and our entry is there.
+func (c *Core) routesTo(m, req *message.Message) (routes []string) {
+	if req != nil && req.ToTag() != nil {
+		for e := req.Elements(message.HeaderRoute); e.Next(); {
 			routes = append(routes, string(e.Value))
 		}
 		return routes
@@ -138,10 +153,10 @@ func (x *Context) routesTo(m *message.Message) (routes []string) {
 		routes = append(routes, string(e.Value))
 	}
 	var own answerEntries
-	if x.core.findEntries(m, &own); own.count > 0 {
+	if c.findEntries(m, &own); own.count > 0 {
 		routes = routes[:own.at[0].n]
-	} else {
-		for e := x.Req.Elements(message.HeaderRecordRoute); len(routes) > 0 && e.Next(); {
+	} else if req != nil {
+		for e := req.Elements(message.HeaderRecordRoute); len(routes) > 0 && e.Next(); {
 			routes = routes[:len(routes)-1]
 		}
 	}

@@ -16,7 +16,7 @@ import (
 
 // aliased are the types of engine/proxy that routers work with. They are documented again where
 // `go doc engine.Target` looks, which shows of an alias nothing but its own comment.
-var aliased = []string{"Target", "ForkOptions", "HeaderEdit", "Credentials", "Mask", "Response", "Branch", "BranchError", "Order", "Gateway", "Rule", "Guard", "Outcome"}
+var aliased = []string{"Target", "ForkOptions", "HeaderEdit", "Credentials", "Mask", "Response", "Branch", "BranchError", "Order", "Gateway", "Rule", "Guard", "Outcome", "Witness", "Answer", "Reach"}
 
 const aliasesFile = "engine/aliases.go"
 

@@ -7,6 +7,7 @@ import (
 	"github.com/sipscript/sipscript/modules/acl"
 	auth "github.com/sipscript/sipscript/modules/auth/plugin"
 	"github.com/sipscript/sipscript/modules/clients/outside"
+	"github.com/sipscript/sipscript/modules/dialog"
 	"github.com/sipscript/sipscript/modules/dialplan"
 	"github.com/sipscript/sipscript/modules/dispatch"
 	"github.com/sipscript/sipscript/modules/dns"
@@ -45,6 +46,7 @@ func Plugins() []host.Plugin {
 		nat.Plugin(),
 		dialplan.Plugin(),
 		rtpengine.Plugin(),
+		dialog.Plugin(),
 		lcr.Plugin(),
 		enum.Plugin(),
 	}

@@ -1,0 +1,120 @@
+---@meta dialog
+-- Made by `sipscript stubs`. Knows the calls that pass: limits how many there are and how long they last, ends them, and tells what becomes of them.
+
+---A call that is tracked. Its fields are those of the moment they are read; after its end it stays as it was.
+---@class dialog.call
+---@field id string names it; hexadecimal
+---@field call_id string the Call-ID of its messages
+---@field state string "early", "confirmed" or "ended"
+---@field started number when, as sip.now() has it
+---@field answered number|nil when; nil before
+---@field ended number|nil when; nil before
+---@field by string|nil who ended it: "caller", "callee" or "server"; nil if that is not known
+---@field cause string|nil why it ended: "bye", "cancelled", "rejected" …
+---@field code integer|nil of the response that answered or ended it; nil for none
+---@field caller string who calls, by From: "alice@example.com"
+---@field callee string who is called, by the Request-URI when it was tracked
+---@field from_uri sip.uri the URI in From
+---@field to_uri sip.uri the URI in To
+---@field a table the caller's side: {tag, contact, received}
+---@field b table|nil the side that answered, or rings: {tag, contact, received}; nil before
+---@field legs any[] of {uri, tag, state, code, cause, started, answered, ended}: the branches, in their order
+---@field vars table what track and keep have kept; a copy
+local dialog_call = {}
+
+---Ends the call: BYE to both sides of an answered one, otherwise CANCEL and 480. Returns at once.
+---Returns boolean: false if it has ended.
+---```lua
+---local call = dialog.of(req)
+---if call then call:hang_up("Q.850;cause=16") end
+---```
+---@param reason? string the value of a Reason header (RFC 3326); optional
+---@return boolean result false if it has ended
+function dialog_call:hang_up(reason) end
+
+---Has the call count for further keys, all or none: for what is known only later. Then string or nil:
+---that is full.
+---```lua
+---local call = dialog.track(req)
+---local ok, key = call:limit({ ["trunk:9"] = 100 })
+---```
+---@param limits table how many calls may have each key: {["customer:7"] = 30}
+---@return boolean result
+---@return string|nil key that is full
+function dialog_call:limit(limits) end
+
+---Has the call last longer than max_duration by so many seconds.
+---```lua
+---local call = dialog.of(req)
+---if call then call:extend(600) end
+---```
+---@param seconds number
+function dialog_call:extend(seconds) end
+
+---Keeps a value with the call, or, with nil, keeps it no longer. Raises for other values than texts of
+---at most 1024 bytes, numbers and truth values, and more than 32 of them.
+---```lua
+---local call = dialog.track(req)
+---call:keep("account", "7")
+---```
+---@param key string
+---@param value any text, number or truth value
+function dialog_call:keep(key, value) end
+
+---@class dialog
+local dialog = {}
+
+---Follows the call that an INVITE begins, to its end. It record-routes if the script did not. All
+---limits are checked and counted in one step, and given back once, whatever ends the call. Called
+---again it changes options. Returns call or nil: nil if a limit is reached: answer the request. Then
+---string or nil: "limit". Then string or nil: that is full. Raises for anything but an INVITE outside
+---of a dialog. Only in handlers.
+---```lua
+---local call, why, key = dialog.track(req, { limits = { ["customer:7"] = 30 }, max_duration = 3600 })
+---if not call then return req:reply(486) end
+---```
+---@param req sip.request the request
+---@param options? dialog.track.options optional
+---@return dialog.call|nil result nil if a limit is reached: answer the request
+---@return string|nil why "limit"
+---@return string|nil key that is full
+function dialog.track(req, options) end
+
+---The call that a request begins or belongs to, or that has an id; nil if it is not tracked, or over.
+---Returns call or nil: nil for none. Only in handlers.
+---```lua
+---local call = dialog.of(req)
+---```
+---@param call sip.request|string a request of the call, or its id
+---@return dialog.call|nil result nil for none
+function dialog.of(call) end
+
+---How many calls have a key of their limits, or how many calls there are. Only in handlers.
+---```lua
+---local n = dialog.count("customer:7")
+---```
+---@param key? string of limits; default all calls
+---@return integer result
+function dialog.count(key) end
+
+---The calls there are, the oldest first. Only in handlers.
+---```lua
+---for _, call in ipairs(dialog.list({ key = "customer:7" })) do call:hang_up() end
+---```
+---@param options? dialog.list.options optional
+---@return dialog.call[] result
+function dialog.list(options) end
+
+---@class dialog.track.options
+---@field max_duration? number seconds from the answer, then it is ended
+---@field limits? any how many calls may have each of these keys at the same time
+---@field vars? any kept with the call: texts, numbers, truth values
+---@field flow_lost? number seconds after which the call ends when the connection of a browser or phone is gone that has no other way
+
+---@class dialog.list.options
+---@field key? string of their limits
+---@field from? string address of the caller: "alice@example.com"
+---@field to? string address of the called: as call.callee
+---@field limit? integer how many at most
+
+return dialog

@@ -1,0 +1,190 @@
+package proxy
+
+// Witnesses: who keeps account of what becomes of a request, on its path and at little cost.
+
+import (
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// Witness sees what becomes of a request, after all who may change that. It is called on the
+// request's lane, and must not block.
+type Witness interface {
+	// Sending is called for each branch that is about to be sent, whose headers it may still
+	// change.
+	Sending(b *Branch)
+	// Answering is called for each response except 100 that is about to go on, again for one that
+	// comes again, and for the final outcome of each branch. If it returns false, a 2xx to an
+	// INVITE is acknowledged and does not go on; it has no effect on others.
+	Answering(a *Answer) bool
+	// Ended is called once, when nothing of the request is left to be sent; code is the final one,
+	// 0 for none. A 2xx may come later yet.
+	Ended(code int)
+}
+
+// Answer is a response as a Witness sees it, until Answering returns.
+type Answer struct {
+	// Branch is the one that it is of; nil for a 2xx that comes when the request is long over.
+	Branch *Branch
+	// Message is the response, as it goes on to the caller; a start line alone if it was made here.
+	// Headers of those below 300 may be changed.
+	Message *message.Message
+	Cause   string // "" for a response from the network, otherwise one of the Cause constants
+	// Asked is the CSeq number that the callee answers; the caller's may be another.
+	Asked uint32
+
+	core *Core
+	req  *message.Message // nil: it is gone
+	from *transport.Peer  // nil if it was made here
+}
+
+// Reach is where a party of a dialog is reached by requests of this server's own (§12.2.1.1).
+type Reach struct {
+	URI    string           // its remote target: the URI in its Contact; "" for none
+	Routes []string         // the Route set from here
+	Flow   transport.FlowID // the connection that leads to it; 0 for none
+	Only   bool             // nothing else leads to it
+	At     string           // where a NAT has it: "udp:192.0.2.7:1024"; "" for none
+	Socket string           // the listener that Flow or At belong to
+}
+
+// Target is what a request to the party is sent to.
+func (r *Reach) Target() *Target {
+	t := &Target{URI: r.URI, Path: r.Routes}
+	if r.Flow != 0 || r.At != "" {
+		t.Flow, t.FlowOnly, t.Received, t.FromSocket = r.Flow, r.Only, r.At, r.Socket
+	}
+	return t
+}
+
+// put sets what the side of a party says; nothing if its Contact will do.
+func (r *Reach) put(s *side) {
+	if s.local == nil || !s.named() {
+		return
+	}
+	r.Socket, r.Flow, r.Only = s.local.Name, s.flow, s.only
+	if s.nat != nil {
+		r.At = "udp:" + s.nat.Addr.String()
+	}
+}
+
+// CallerReach is where the sender of a request that begins a dialog, or refreshes it, is reached.
+func (x *Context) CallerReach() Reach {
+	r := Reach{URI: string(contactURI(x.Req))}
+	if x.Req.ToTag() == nil {
+		for e := x.Req.Elements(message.HeaderRecordRoute); e.Next(); { // §12.1.1: in their order
+			r.Routes = append(r.Routes, string(e.Value))
+		}
+	}
+	if len(r.Routes) == 0 {
+		s := x.callerSide()
+		r.put(&s)
+	}
+	return r
+}
+
+// Reach is where the sender of the response is reached.
+func (a *Answer) Reach() Reach {
+	r := Reach{URI: string(contactURI(a.Message)), Routes: a.core.routesTo(a.Message, a.req)}
+	if len(r.Routes) > 0 || a.from == nil {
+		return r
+	}
+	var s side
+	if a.Branch != nil {
+		s = a.Branch.way
+	}
+	if s.local == nil {
+		s.local = a.from.Local
+	}
+	if !s.named() && hidden(a.Message, a.from) {
+		s.nat = a.from
+	}
+	r.put(&s)
+	return r
+}
+
+// URI is the Request-URI that the branch of the response was sent with; "" where that is not known.
+func (b *Branch) URI() string { return b.sentTo }
+
+// Witness has w see what becomes of the request from now on.
+func (x *Context) Witness(w Witness) { x.witnesses = append(x.witnesses, w) }
+
+// sending shows the witnesses a branch.
+func (b *Branch) sending() {
+	x := b.fork.x
+	if len(x.witnesses) == 0 {
+		return
+	}
+	b.sentTo = string(b.msg.RequestURI())
+	for _, w := range x.witnesses {
+		_ = x.guard(func() { w.Sending(b) })
+	}
+}
+
+// witnessed shows the witnesses a response, and reports whether it may go on.
+func (b *Branch) witnessed(m *message.Message, from *transport.Peer, asked uint32, cause string) bool {
+	x := b.fork.x
+	if len(x.witnesses) == 0 {
+		return true
+	}
+	a := Answer{Branch: b, Message: m, Cause: cause, Asked: asked, core: x.core, req: x.Req, from: from}
+	return show(&a, x.witnesses, x.guard)
+}
+
+func show(a *Answer, list []Witness, guard func(func()) error) bool {
+	keep := true
+	for _, w := range list {
+		_ = guard(func() { keep = w.Answering(a) && keep })
+	}
+	if keep {
+		return true
+	}
+	code := a.Message.Status()
+	return code < 200 || code >= 300 || !isInvite(a.Message)
+}
+
+// turnAway settles a branch with a 2xx that a witness kept from going on: its callee is answered
+// with ACK, and whoever kept it ends the dialog.
+func (b *Branch) turnAway(m *message.Message, s *asSent) {
+	x := b.fork.x
+	if spec, ok := x.core.ackOf(m, x.Req, s); ok && b.client != nil {
+		x.core.acknowledge(&refusal{ack: message.AppendRequest(nil, &spec), to: *b.client.To()})
+	}
+	own := NewResponse(480, CauseCancelled, b.target.shown())
+	own.branch = b
+	b.conclude(own)
+	if b.held { // its 2xx will not win
+		b.held = false
+		x.held--
+		x.check()
+	}
+}
+
+// askedOf is the number in the CSeq of a response, as it came.
+func (x *Context) askedOf(m *message.Message, s *asSent) uint32 {
+	if s != nil {
+		return s.cseq
+	}
+	if len(x.witnesses) == 0 {
+		return 0
+	}
+	cs, err := m.CSeq()
+	if err != nil {
+		return 0
+	}
+	return cs.Number
+}
+
+// tellEnd tells the witnesses that nothing of the request is left.
+func (x *Context) tellEnd() {
+	if x.accounted {
+		return
+	}
+	x.accounted = true
+	for _, w := range x.witnesses {
+		_ = x.guard(func() { w.Ended(x.Answered()) })
+	}
+}
+
+// Witnesses are those of the request.
+func (x *Context) Witnesses() []Witness { return x.witnesses }

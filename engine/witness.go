@@ -1,0 +1,37 @@
+package engine
+
+import (
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/proxy"
+)
+
+// What a module needs that keeps account of calls and ends them.
+
+// Witness has w see what becomes of the request from now on, after the router and all followers. A
+// request with a witness is not forwarded statelessly: Forward relays it.
+func (r *Request) Witness(w Witness) { r.ctx.Witness(w) }
+
+// Witnesses are those of the request. The list must not be changed.
+func (r *Request) Witnesses() []Witness { return r.ctx.Witnesses() }
+
+// Recorded reports whether RecordRoute was called.
+func (r *Request) Recorded() bool { return r.ctx.Recorded() }
+
+// Reach is where the sender of a request that begins a dialog, or refreshes it, is reached by
+// requests of this server's own.
+func (r *Request) Reach() Reach { return r.ctx.CallerReach() }
+
+// End ends a request that has no final answer, whatever the router has decided: its branches are
+// cancelled with the reason as the value of a Reason header (RFC 3326) or "", and it is answered
+// with the code of a failure. It reports false when the request is over.
+func (r *Request) End(code int, reason string, headers []HeaderEdit) bool {
+	if r.ctx.IsOver() || code < 300 || code > 699 || proxy.CheckEdits(headers) != nil {
+		return false
+	}
+	_ = r.Cancel(reason)
+	ok, err := r.answer(code, "", proxy.AppendLines(nil, headers), nil)
+	return ok && err == nil
+}
+
+// LaneOf is the lane of a Call-ID.
+func (e *Engine) LaneOf(callID string) *lane.Lane { return e.laneOf([]byte(callID)) }

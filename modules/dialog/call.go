@@ -1,0 +1,162 @@
+package dialog
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/modules/dialog/limits"
+	"github.com/sipscript/sipscript/modules/dialog/track"
+)
+
+// Call is one call. It may be used from any goroutine; after its end it stays as it was.
+type Call struct {
+	d    *Dialogs
+	lane *lane.Lane // of its Call-ID
+
+	mu    sync.Mutex
+	t     track.Call     // guarded by mu; changed on the lane alone
+	vars  map[string]any // guarded by mu
+	slots limits.Slots   // guarded by mu
+
+	// These belong to the lane.
+	settings
+	req    *engine.Request // the INVITE, until nothing of it is left
+	turned bool            // we gave the caller its failure: a 2xx must not reach it
+	timer  lane.Timer
+	due    [timers]lane.Time // 0: not set
+}
+
+// settings are the options of a call.
+type settings struct {
+	maxDuration time.Duration
+	flowLost    time.Duration // 0: a lost connection ends nothing
+}
+
+// View is a copy of what is known of a call.
+type View struct {
+	track.Call
+	Vars map[string]any // nil for none
+	Keys []string       // of its limits
+}
+
+// View is the call as it is now.
+func (c *Call) View() View {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	v := View{Call: c.t, Vars: maps.Clone(c.vars), Keys: c.slots.Keys()}
+	v.Legs = slices.Clone(c.t.Legs)
+	return v
+}
+
+// ID names the call.
+func (c *Call) ID() track.ID { return c.t.ID }
+
+// State is how far the call is.
+func (c *Call) State() track.State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.t.State
+}
+
+// Keep keeps a value with the call, in place of the one before: a text, number or truth value; nil
+// takes it away. ok is false if it is too large, or the call has too many.
+func (c *Call) Keep(key string, value any) (ok bool) {
+	if s, is := value.(string); is && len(s) > longestVar || key == "" || len(key) > longestVar {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if value == nil {
+		delete(c.vars, key)
+		return true
+	}
+	if _, there := c.vars[key]; !there && len(c.vars) >= mostVars {
+		return false
+	}
+	if c.vars == nil {
+		c.vars = map[string]any{}
+	}
+	c.vars[key] = value
+	return true
+}
+
+// Bounds of what is kept with a call.
+const (
+	mostVars   = 32
+	longestVar = 1024
+)
+
+// Limit counts the call by further keys; it is as Options.Limits. full is the key that is full.
+func (c *Call) Limit(l []limits.Limit) (full string, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.t.State == track.Ended {
+		return "", true
+	}
+	return c.d.limits.Take(&c.slots, l, false)
+}
+
+// Extend has the call last d longer than it may now.
+func (c *Call) Extend(d time.Duration) {
+	c.post(func() {
+		c.maxDuration += d
+		if at := c.due[timerMax]; at != 0 {
+			c.set(timerMax, at.Add(d))
+		}
+	})
+}
+
+// post has f run on the call's lane; not if that is overloaded.
+func (c *Call) post(f func()) bool { return c.lane.Return(lane.Func(func(*lane.Lane) { f() })) }
+
+// change applies an event to the call, and tells what it has made of it. It runs on the lane, or
+// when no lane works any more.
+func (c *Call) change(f func(t *track.Call, at int64) track.Change) track.Change {
+	at := c.d.wall()
+	c.mu.Lock()
+	what := f(&c.t, at)
+	if what == track.Over {
+		c.d.limits.Give(&c.slots)
+	}
+	c.mu.Unlock()
+	switch what {
+	case track.Rang:
+		c.d.emit(EventEarly, c)
+	case track.Answered:
+		c.d.count.answered.Add(1)
+		c.answered()
+		c.d.emit(EventAnswered, c)
+	case track.Over:
+		c.d.count.ended.Add(1)
+		c.over()
+		c.d.emit(EventEnded, c)
+	}
+	return what
+}
+
+// answered begins what a confirmed call has.
+func (c *Call) answered() {
+	now := c.lane.Now()
+	if c.maxDuration > 0 {
+		c.set(timerMax, now.Add(c.maxDuration))
+	}
+	c.watchFlows()
+}
+
+// over ends it.
+func (c *Call) over() {
+	for t := range c.due {
+		if timer(t) != timerAck {
+			c.due[t] = 0
+		}
+	}
+	c.arm()
+	c.d.flows.remove(c)
+	if c.due[timerAck] == 0 {
+		c.d.table.remove(c.t.ID)
+	}
+}

@@ -1,0 +1,142 @@
+package dialog
+
+import (
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/modules/dialog/track"
+)
+
+// Intercept follows the later requests of tracked calls; the router decides on them as on others.
+func (d *Dialogs) Intercept(r *engine.Request) (bool, error) {
+	if !r.InDialog() {
+		return false, nil
+	}
+	note := r.Carried(noteName)
+	if len(note) != len(track.ID{}) {
+		return false, nil
+	}
+	if _, ours := r.RouteParams(); !ours {
+		return false, nil
+	}
+	c := d.table.get(track.ID([]byte(note)))
+	if c == nil {
+		return false, nil
+	}
+	i := &inner{call: c, method: r.Method(), byCaller: r.ByCaller()}
+	if i.byCaller {
+		i.tag = string(r.Message().ToTag())
+	} else {
+		i.tag = string(r.Message().FromTag())
+	}
+	c.mu.Lock()
+	known := c.t.Leg(i.tag) != nil
+	c.mu.Unlock()
+	if !known {
+		return false, nil
+	}
+	i.came(r)
+	if i.method != message.MethodAck {
+		r.Witness(i)
+	}
+	return false, nil
+}
+
+// inner is the witness of a request within a call.
+type inner struct {
+	call     *Call
+	method   message.Method
+	byCaller bool
+	tag      string        // the callee's
+	refresh  *engine.Reach // of the sender, once the request is accepted; nil for none
+}
+
+// came notes what the request itself says.
+func (i *inner) came(r *engine.Request) {
+	c := i.call
+	if i.byCaller {
+		c.acked(i.tag)
+	}
+	c.returned(r, i)
+	switch i.method {
+	case message.MethodInvite, message.MethodUpdate: // §12.2.1.2, RFC 3311 §5.1
+		reach := r.Reach()
+		i.refresh = &reach
+	}
+}
+
+// Sending notes the number that the other party sees.
+func (i *inner) Sending(b *engine.Branch) {
+	if cs, err := b.Message().CSeq(); err == nil {
+		i.saw(cs.Number)
+	}
+}
+
+func (i *inner) saw(n uint32) {
+	c := i.call
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.t.Leg(i.tag)
+	if l == nil {
+		return
+	}
+	if i.byCaller {
+		l.ToCallee = max(l.ToCallee, n)
+	} else {
+		l.ToCaller = max(l.ToCaller, n)
+	}
+}
+
+// Answering notes where the parties are from now on.
+func (i *inner) Answering(a *engine.Answer) bool {
+	if a.Asked > 0 {
+		i.saw(a.Asked)
+	}
+	if code := a.Message.Status(); i.refresh == nil || code < 200 || code >= 300 {
+		return true
+	}
+	answered := a.Reach()
+	c := i.call
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.t.Leg(i.tag)
+	if l == nil {
+		return true
+	}
+	from, to := &c.t.A, &l.B
+	if !i.byCaller {
+		from, to = to, from
+	}
+	moved(from, i.refresh)
+	moved(to, &answered)
+	return true
+}
+
+// moved takes over a remote target; the route set of a dialog stays (§12.2).
+func moved(r, to *engine.Reach) {
+	if to.URI == "" {
+		return
+	}
+	routes := r.Routes
+	*r = *to
+	r.Routes = routes
+	if len(routes) > 0 {
+		r.Flow, r.At, r.Only, r.Socket = 0, "", false, ""
+	}
+}
+
+// Ended ends the leg if the request was its last: a BYE, except for a challenge of it (§15.1.1), or
+// one that found nobody (§12.2.1.2, RFC 5057 §5.1).
+func (i *inner) Ended(code int) {
+	who := track.Callee
+	if i.byCaller {
+		who = track.Caller
+	}
+	switch {
+	case i.method == message.MethodBye && code != 0 && code != 401 && code != 407:
+		i.call.change(func(t *track.Call, at int64) track.Change { return t.Hangup(i.tag, who, track.CauseBye, 0, at) })
+	case code == 408 || code == 481:
+		i.call.change(func(t *track.Call, at int64) track.Change {
+			return t.Hangup(i.tag, track.Nobody, track.CauseGone, code, at)
+		})
+	}
+}

@@ -1,0 +1,212 @@
+package dialog
+
+// This file is the module "dialog" of scripts. It only translates; README.md describes what scripts
+// see.
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/dialog/limits"
+	"github.com/sipscript/sipscript/modules/dialog/track"
+)
+
+// Name is "dialog".
+func (*Dialogs) Name() string { return "dialog" }
+
+// Doc describes the module.
+func (*Dialogs) Doc() string {
+	return "Knows the calls that pass: limits how many there are and how long they last, ends them, and tells what becomes of them."
+}
+
+// Open makes the module of one script generation.
+func (d *Dialogs) Open(h *luabind.Host) (luabind.Module, error) {
+	return &module{Dialogs: d, hears: events.Listener(h)}, nil
+}
+
+// module is dialog within one script generation.
+type module struct {
+	*Dialogs
+	hears luabind.Listener[Event]
+}
+
+// Activate has this generation hear of events.
+func (m *module) Activate() error {
+	m.script.Listen(&m.hears)
+	return nil
+}
+
+// Close ends that.
+func (m *module) Close() error {
+	m.script.Leave(&m.hears)
+	return nil
+}
+
+// events are what sip.on knows of calls; it is never changed.
+var events = luabind.EventsOf(func(e Event) string { return e.Kind },
+	luabind.EventOf(EventEarly, "Somebody rings: the first 18x of a tracked call.", eventCall),
+	luabind.EventOf(EventAnswered, "A tracked call was answered.", eventCall),
+	luabind.EventOf(EventEnded, "A tracked call is over, whether it was answered or not.", eventCall))
+
+var eventCall = luabind.EventArg("call", luabind.ReturnsObject[*Call](callType, ""), func(e Event) *Call { return e.Call })
+
+// Events of the module.
+func (*module) Events() []luabind.Event { return events.Declared() }
+
+// limitsOption is {["customer:7"] = 30}.
+type limitsOption []limits.Limit
+
+// mostLimits bounds the keys of one call; longestKey their length.
+const (
+	mostLimits = 32
+	longestKey = 256
+)
+
+// DecodeOption reads a table of numbers.
+func (o *limitsOption) DecodeOption(value any) error {
+	t, ok := value.(map[string]any)
+	if !ok {
+		if list, is := value.([]any); is && len(list) == 0 {
+			*o = limitsOption{}
+			return nil
+		}
+		return errors.New(`must be a table: {["customer:7"] = 30}`)
+	}
+	list := make(limitsOption, 0, len(t))
+	for key, v := range t {
+		n, ok := v.(float64)
+		switch {
+		case !ok || n < 0 || n != float64(int32(n)):
+			return fmt.Errorf("must have whole numbers: %q has %v", key, v)
+		case key == "" || len(key) > longestKey:
+			return fmt.Errorf("must have keys of 1 to %d bytes", longestKey)
+		}
+		list = append(list, limits.Limit{Key: key, Most: int(n)})
+	}
+	if len(list) > mostLimits {
+		return fmt.Errorf("must have at most %d keys", mostLimits)
+	}
+	slices.SortFunc(list, func(a, b limits.Limit) int { return strings.Compare(a.Key, b.Key) })
+	*o = list
+	return nil
+}
+
+// OptionType is the type in words.
+func (*limitsOption) OptionType() string { return "table of numbers by key" }
+
+// varsOption are values to keep.
+type varsOption map[string]any
+
+// DecodeOption reads a table of texts, numbers and truth values.
+func (o *varsOption) DecodeOption(value any) error {
+	t, ok := value.(map[string]any)
+	if !ok {
+		if list, is := value.([]any); is && len(list) == 0 {
+			return nil
+		}
+		return errors.New("must be a table")
+	}
+	if len(t) > mostVars {
+		return fmt.Errorf("must have at most %d entries", mostVars)
+	}
+	for key, v := range t {
+		if !keepable(key, v) {
+			return fmt.Errorf("must have texts, numbers and truth values of at most %d bytes: %q has %v", longestVar, key, v)
+		}
+	}
+	*o = t
+	return nil
+}
+
+// OptionType is the type in words.
+func (*varsOption) OptionType() string { return "table" }
+
+// keepable reports whether a call may keep a value.
+func keepable(key string, v any) bool {
+	switch v := v.(type) {
+	case string:
+		return key != "" && len(key) <= longestVar && len(v) <= longestVar
+	case float64, bool, nil:
+		return key != "" && len(key) <= longestVar
+	}
+	return false
+}
+
+// options are those of track.
+type options struct {
+	MaxDuration time.Duration `lua:"max_duration" min:"1" max:"2592000" default:"43200" doc:"seconds from the answer, then it is ended"`
+	Limits      limitsOption  `lua:"limits" doc:"how many calls may have each of these keys at the same time"`
+	Vars        varsOption    `lua:"vars" doc:"kept with the call: texts, numbers, truth values"`
+	FlowLost    time.Duration `lua:"flow_lost" max:"3600" default:"never" doc:"seconds after which the call ends when the connection of a browser or phone is gone that has no other way"`
+}
+
+// tracked is what track returns.
+type tracked struct {
+	call *Call
+	full string
+}
+
+var returnsTracked = luabind.ReturnsOf(func(c *luabind.Call, t tracked) int {
+	if t.call != nil {
+		return c.PushObject(t.call)
+	}
+	return c.PushNil() + c.PushString("limit") + c.PushString(t.full)
+}, luabind.Result{Type: luabind.ObjectOf, Object: callType, OrNil: true, Doc: "nil if a limit is reached: answer the request"},
+	luabind.Result{Name: "why", Type: luabind.String, OrNil: true, Doc: `"limit"`},
+	luabind.Result{Name: "key", Type: luabind.String, OrNil: true, Doc: "that is full"})
+
+// Functions of the module.
+func (m *module) Functions() []luabind.Function {
+	return []luabind.Function{
+		luabind.Try2(luabind.Function{Name: "track", Where: luabind.InHandler, Effects: luabind.RecordRoutes,
+			Doc: "Follows the call that an INVITE begins, to its end. It record-routes if the script did not. All limits are checked and counted in one step, and given back once, whatever ends " +
+				"the call. Called again it changes options.",
+			Raises:  "for anything but an INVITE outside of a dialog",
+			Example: "local call, why, key = dialog.track(req, { limits = { [\"customer:7\"] = 30 }, max_duration = 3600 })\nif not call then return req:reply(486) end"},
+			luabind.RequestArg(), luabind.OptionsArg(options{}), returnsTracked, m.track),
+		luabind.Func1(luabind.Function{Name: "of", Where: luabind.InHandler, Doc: "The call that a request begins or belongs to, or that has an id; nil if it is not tracked, or over.",
+			Example: `local call = dialog.of(req)`},
+			callArg, luabind.OrNil(luabind.ReturnsObject[*Call](callType, "nil for none")), func(_ *luabind.Call, f func(*Dialogs) *Call) *Call { return f(m.Dialogs) }),
+		luabind.Func1(luabind.Function{Name: "count", Where: luabind.InHandler, Doc: "How many calls have a key of their limits, or how many calls there are.",
+			Example: `local n = dialog.count("customer:7")`},
+			luabind.TextArg("key", "of limits").Default("", "all calls"), luabind.ReturnsInt(""), func(_ *luabind.Call, key string) int { return m.Count(key) }),
+		luabind.Func1(luabind.Function{Name: "list", Where: luabind.InHandler, Doc: "The calls there are, the oldest first.",
+			Example: "for _, call in ipairs(dialog.list({ key = \"customer:7\" })) do call:hang_up() end"},
+			luabind.OptionsArg(Filter{Limit: usualList}), luabind.ReturnsList[*Call](callType, ""), func(_ *luabind.Call, f Filter) []*Call { return m.List(f) }),
+	}
+}
+
+// callArg is a request or an id.
+var callArg = luabind.ArgOf(func(c *luabind.Call, n int) func(*Dialogs) *Call {
+	if c.Kind(n) == luabind.String {
+		id, err := track.ParseID(c.String(n))
+		return func(d *Dialogs) *Call {
+			if err != nil {
+				return nil
+			}
+			return d.ByID(id)
+		}
+	}
+	r := c.Request(n)
+	return func(d *Dialogs) *Call { return d.Of(r) }
+}, luabind.Param{Name: "call", Type: luabind.RequestType, Or: []luabind.Type{luabind.String}, Doc: "a request of the call, or its id"})
+
+func (m *module) track(c *luabind.Call, r *engine.Request, o options) (tracked, error) {
+	call, err := m.Track(r, TrackOptions{MaxDuration: o.MaxDuration, Limits: o.Limits, Vars: o.Vars, FlowLost: o.FlowLost})
+	var full *FullError
+	switch {
+	case err == nil:
+		return tracked{call: call}, nil
+	case errors.As(err, &full):
+		return tracked{full: full.Key}, nil
+	case errors.Is(err, errMany):
+		return tracked{}, err
+	}
+	c.Raise("%v", err)
+	return tracked{}, err
+}

@@ -1,0 +1,187 @@
+package dialog
+
+import (
+	"strings"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/modules/dialog/limits"
+	"github.com/sipscript/sipscript/modules/dialog/track"
+)
+
+// TrackOptions say how a call is tracked. All may be zero.
+type TrackOptions struct {
+	MaxDuration time.Duration  // from the answer; 0: DefaultMaxDuration
+	Limits      []limits.Limit // counted and checked in one step
+	Vars        map[string]any // kept with the call: texts, numbers, truth values
+	// FlowLost ends an answered call when the connection of a party that cannot be connected to has
+	// been gone for so long; 0: never.
+	FlowLost time.Duration
+}
+
+// DefaultMaxDuration is how long a call may last.
+const DefaultMaxDuration = 12 * time.Hour
+
+// FullError is the error of Track and Limit for a key that is full.
+type FullError struct {
+	Key string // that is full
+}
+
+// Error says which.
+func (e *FullError) Error() string { return "dialog: as many calls as may be have the key " + e.Key }
+
+// Track follows the call that r begins, an INVITE outside of a dialog that was record-routed.
+// Called again it changes options. The error is a *FullError if a limit is reached: nothing is
+// tracked then, and the router answers.
+func (d *Dialogs) Track(r *engine.Request, o TrackOptions) (*Call, error) {
+	switch {
+	case r.Method() != message.MethodInvite:
+		return nil, errInvite
+	case r.InDialog():
+		return nil, errInDialog
+	}
+	if c := d.Of(r); c != nil {
+		return c, c.retrack(&o)
+	}
+	if d.table.size.Load() >= mostCalls {
+		return nil, errMany
+	}
+	if !r.Recorded() {
+		if err := r.RecordRoute(); err != nil {
+			return nil, err
+		}
+	}
+	m := r.Message()
+	c := &Call{d: d, lane: r.Lane(), req: r}
+	c.t = track.Call{ID: d.newID(), CallID: string(m.CallID()), From: string(m.Header(message.HeaderFrom)), To: string(m.Header(message.HeaderTo)),
+		Asked: string(m.RequestURI()), A: r.Reach(), StartedAt: d.wall()}
+	if err := r.Carry(noteName, string(c.t.ID[:])); err != nil {
+		return nil, err
+	}
+	if err := c.retrack(&o); err != nil {
+		_ = r.Carry(noteName, "")
+		d.count.refused.Add(1)
+		return nil, err
+	}
+	d.count.tracked.Add(1)
+	d.table.add(c)
+	r.Witness(&session{call: c})
+	return c, nil
+}
+
+// retrack puts options into force.
+func (c *Call) retrack(o *TrackOptions) error {
+	if full, ok := c.Limit(o.Limits); !ok {
+		return &FullError{full}
+	}
+	c.maxDuration, c.flowLost = o.MaxDuration, o.FlowLost
+	if c.maxDuration == 0 {
+		c.maxDuration = DefaultMaxDuration
+	}
+	for key, value := range o.Vars {
+		c.Keep(key, value)
+	}
+	return nil
+}
+
+// session is the witness of a call's INVITE.
+type session struct {
+	call     *Call
+	branches []*engine.Branch // by leg, of those that were sent
+	legs     []int
+}
+
+// Sending notes a branch.
+func (s *session) Sending(b *engine.Branch) {
+	m := b.Message()
+	var cseq uint32
+	if cs, err := m.CSeq(); err == nil {
+		cseq = cs.Number
+	}
+	var shown *track.Shown
+	if from, to := m.Header(message.HeaderFrom), m.Header(message.HeaderTo); string(from) != s.call.t.From || string(to) != s.call.t.To {
+		shown = &track.Shown{From: string(from), To: string(to)}
+	}
+	s.call.change(func(t *track.Call, at int64) track.Change {
+		s.branches, s.legs = append(s.branches, b), append(s.legs, t.Send(b.URI(), cseq, shown, at))
+		return track.None
+	})
+}
+
+// leg is the number of the leg of a branch, -1 for none.
+func (s *session) leg(b *engine.Branch) int {
+	for i := range s.branches {
+		if b != nil && s.branches[i] == b {
+			return s.legs[i]
+		}
+	}
+	return -1
+}
+
+// Answering notes a response.
+func (s *session) Answering(a *engine.Answer) bool {
+	c, code := s.call, a.Message.Status()
+	if code >= 300 {
+		c.change(func(t *track.Call, at int64) track.Change {
+			t.Fail(s.leg(a.Branch), code, a.Cause, at)
+			return track.None
+		})
+		return true
+	}
+	r := track.Response{Leg: s.leg(a.Branch), Code: code, Tag: string(a.Message.ToTag()), Asked: a.Asked, B: a.Reach()}
+	if c.turned && code >= 200 {
+		c.turnAway(&r)
+		return false
+	}
+	c.change(func(t *track.Call, at int64) track.Change { return t.Respond(&r, at) })
+	return true
+}
+
+// Ended notes the end of the INVITE.
+func (s *session) Ended(code int) {
+	c := s.call
+	cancelled := c.req != nil && c.req.Cancelled()
+	c.req = nil
+	c.change(func(t *track.Call, at int64) track.Change {
+		by, cause := outcome(t, code, cancelled)
+		return t.Finish(code, by, cause, at)
+	})
+	s.branches, s.legs = nil, nil
+}
+
+// outcome says who ended an INVITE that nobody answered, and why.
+func outcome(t *track.Call, code int, cancelled bool) (track.Who, string) {
+	if cancelled {
+		return track.Caller, track.CauseCancelled
+	}
+	for i := range t.Legs {
+		switch l := &t.Legs[i]; {
+		case l.Code != code || l.State != track.Ended:
+		case l.Cause == "":
+			return track.Callee, track.CauseRejected
+		default:
+			return track.Server, l.Cause
+		}
+	}
+	if code == 0 {
+		return track.Server, track.CauseShutdown
+	}
+	return track.Server, track.CauseRejected
+}
+
+// withTag is a header value with a tag.
+func withTag(value, tag string) string {
+	if tag == "" {
+		return value
+	}
+	var b strings.Builder
+	b.Grow(len(value) + len(tag) + 5)
+	b.WriteString(value)
+	b.WriteString(";tag=")
+	b.WriteString(tag)
+	return b.String()
+}
+
+// Limit is how many calls may have a key at the same time.
+type Limit = limits.Limit

@@ -1,0 +1,208 @@
+package track
+
+import (
+	"github.com/sipscript/sipscript/engine"
+)
+
+// Call is one call. It is not safe for concurrent use. Times are nanoseconds since 1970, 0 for
+// not yet.
+type Call struct {
+	ID       ID     // travels in Record-Route
+	CallID   string // the Call-ID of all its messages
+	From, To string // the values of both headers as the caller wrote them
+	Asked    string // the Request-URI as the caller, or the script before track, wrote it
+
+	A    engine.Reach // the caller
+	Legs []Leg        // in the order in which they were sent
+
+	State     State  // how far it is
+	By        Who    // ended it
+	Cause     string // why it ended: a Cause constant, or a word of the response's
+	Code      int    // of the response that ended it; 0 for none
+	StartedAt int64  // the INVITE came
+	RangAt    int64  // the first 18x with a tag
+	AnswerAt  int64  // the first 2xx
+	EndedAt   int64  // it was over
+}
+
+// Leg is one branch of a call, or one user agent behind it.
+type Leg struct {
+	URI   string       // the Request-URI it was sent with; "" for one behind another leg's branch
+	Tag   string       // the callee's; "" until it gave one
+	B     engine.Reach // the callee
+	Shown *Shown       // what the callee is shown, if that differs from what the caller wrote
+	// The highest CSeq numbers that either party has seen of the other; 0 for none
+	ToCallee, ToCaller uint32
+
+	State    State  // how far it is
+	Acked    bool   // the ACK of its 2xx has passed
+	Code     int    // its last
+	Cause    string // of an end without a response
+	SentAt   int64  // the branch was
+	AnswerAt int64  // its 2xx
+	EndedAt  int64  // it was over
+}
+
+// Shown are From and To, without the callee's tag, as a callee knows them.
+type Shown struct{ From, To string }
+
+// Send notes a branch that is sent, and returns the number of its leg.
+func (c *Call) Send(uri string, cseq uint32, shown *Shown, at int64) int {
+	if len(c.Legs) >= mostLegs {
+		return len(c.Legs) - 1
+	}
+	c.Legs = append(c.Legs, Leg{URI: uri, ToCallee: cseq, Shown: shown, SentAt: at})
+	return len(c.Legs) - 1
+}
+
+// mostLegs bounds the legs of a call; the last one stands for all beyond.
+const mostLegs = 64
+
+// find is the leg with a tag among those of the branch that began with leg n, or leg n itself while
+// it has none; a further user agent behind the branch gets a leg of its own. n < 0: any leg.
+func (c *Call) find(n int, tag string, at int64) *Leg {
+	for i := range c.Legs {
+		if c.Legs[i].Tag == tag {
+			return &c.Legs[i]
+		}
+	}
+	if n >= 0 && n < len(c.Legs) && c.Legs[n].Tag == "" {
+		c.Legs[n].Tag = tag
+		return &c.Legs[n]
+	}
+	l := Leg{Tag: tag, SentAt: at}
+	if n >= 0 && n < len(c.Legs) {
+		l.ToCallee, l.Shown, l.SentAt = c.Legs[n].ToCallee, c.Legs[n].Shown, c.Legs[n].SentAt
+	}
+	if len(c.Legs) >= mostLegs {
+		return nil
+	}
+	c.Legs = append(c.Legs, l)
+	return &c.Legs[len(c.Legs)-1]
+}
+
+// Response is a response below 300 to the INVITE.
+type Response struct {
+	Leg   int          // the branch's, by Send; -1 if that is not known any more
+	Code  int          // 101 to 299
+	Tag   string       // its To tag
+	Asked uint32       // the CSeq number that the callee answered
+	B     engine.Reach // where its sender is reached
+}
+
+// Respond notes a response below 300. A 2xx to a call that has ended changes nothing: the caller
+// has had its final answer.
+func (c *Call) Respond(r *Response, at int64) Change {
+	if c.State == Ended {
+		return None
+	}
+	if r.Tag == "" { // no dialog: an old 1xx (§12.1)
+		return None
+	}
+	l := c.find(r.Leg, r.Tag, at)
+	if l == nil || l.State == Ended && (r.Code < 200 || l.Cause != "" || l.Code >= 300) {
+		return None
+	}
+	l.Code, l.ToCallee = r.Code, max(l.ToCallee, r.Asked)
+	if r.B.URI != "" {
+		l.B = r.B
+	}
+	switch {
+	case r.Code < 200:
+		if c.RangAt == 0 && l.State == Early {
+			c.RangAt = at
+			return Rang
+		}
+		return None
+	case l.State == Confirmed: // it came again
+		return None
+	}
+	l.State, l.AnswerAt, l.EndedAt = Confirmed, at, 0
+	if c.State == Confirmed {
+		return None
+	}
+	c.State, c.AnswerAt, c.Code = Confirmed, at, r.Code
+	return Answered
+}
+
+// Fail notes how a branch failed.
+func (c *Call) Fail(leg, code int, cause string, at int64) {
+	if leg < 0 || leg >= len(c.Legs) {
+		return
+	}
+	if l := &c.Legs[leg]; l.State == Early {
+		l.State, l.Code, l.Cause, l.EndedAt = Ended, code, cause, at
+	}
+}
+
+// Finish notes that the INVITE is over: nothing of it is left to be sent. A call that nobody
+// answered ends with it.
+func (c *Call) Finish(code int, by Who, cause string, at int64) Change {
+	if c.State != Early {
+		c.settle(at)
+		return None
+	}
+	return c.End(by, cause, code, at)
+}
+
+// settle ends the legs of a call that did not answer: those that did go on.
+func (c *Call) settle(at int64) {
+	for i := range c.Legs {
+		if l := &c.Legs[i]; l.State == Early {
+			l.State, l.EndedAt = Ended, at
+		}
+	}
+}
+
+// Leg is the leg whose callee has the tag, nil for none.
+func (c *Call) Leg(tag string) *Leg {
+	for i := range c.Legs {
+		if tag != "" && c.Legs[i].Tag == tag {
+			return &c.Legs[i]
+		}
+	}
+	return nil
+}
+
+// Live reports whether a leg was answered and has not ended.
+func (c *Call) Live() *Leg {
+	for i := range c.Legs {
+		if c.Legs[i].State == Confirmed {
+			return &c.Legs[i]
+		}
+	}
+	return nil
+}
+
+// Hangup ends one leg; the call ends with the last one that was answered. tag is the callee's.
+func (c *Call) Hangup(tag string, by Who, cause string, code int, at int64) Change {
+	l := c.Leg(tag)
+	if l == nil || c.State == Ended {
+		return None
+	}
+	if l.State != Ended {
+		l.State, l.Cause, l.EndedAt = Ended, cause, at
+	}
+	if c.State == Early || c.Live() != nil {
+		return None
+	}
+	return c.End(by, cause, code, at)
+}
+
+// End ends a call with all its legs; again, it does nothing.
+func (c *Call) End(by Who, cause string, code int, at int64) Change {
+	if c.State == Ended {
+		return None
+	}
+	c.settle(at)
+	for i := range c.Legs {
+		if l := &c.Legs[i]; l.State != Ended {
+			l.State, l.Cause, l.EndedAt = Ended, cause, at
+		}
+	}
+	c.State, c.By, c.Cause, c.EndedAt = Ended, by, cause, at
+	if code != 0 {
+		c.Code = code
+	}
+	return Over
+}
