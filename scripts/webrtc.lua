@@ -48,9 +48,8 @@ local function proven(req)
   local upgrade = req.source.http
   if not upgrade or not sip.args.token then return auth.require(req) end
   local claims, why = jwt.verify(upgrade.query.token or "", { keys = sip.args.token, aud = "sip" })
-  local uri = req.method == "REGISTER" and req.to.uri or req.from.uri
-  if claims and claims.sub == uri.user and sip.is_local(uri) then return true end
-  sip.log.info("token refused: %s", why or "of another user")
+  if claims and claims.sub then return auth.identify(req, claims.sub) end
+  sip.log.info("token refused: %s", why or "it names no user")
   req:reply(403)
   return false
 end

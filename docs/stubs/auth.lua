@@ -64,6 +64,31 @@ function auth.trusted(req) end
 ---@return boolean result false if the request is over, or an ACK or CANCEL
 function auth.challenge(req, options) end
 
+---The check of require, for a user who is known otherwise, such as by a token: the user, if the
+---identity that the request claims is theirs; otherwise false, and the request has been answered 403:
+---that was its decision. An ACK or CANCEL is not answered: false. Returns string or false: the user;
+---false otherwise. Raises for an empty user. Only in handlers. Waits. It is the request's decision.
+---```lua
+---local claims = jwt.verify(req.source.http and req.source.http.query.token or "", { keys = "secret of the pages, 32 bytes" })
+---if not claims then return req:reply(403) end
+---if not auth.identify(req, claims.sub) then return end
+---```
+---@param req sip.request the request
+---@param user string who it is
+---@param options? auth.identify.options optional
+---@return string|false result the user; false otherwise
+function auth.identify(req, user, options) end
+
+---Whether an address is that of a user. nil, err: they cannot be looked up at present. Returns boolean
+---or nil: whether there is such a user. Only in handlers. Waits.
+---```lua
+---if auth.exists(req.ruri) == false then return req:reply(404) end
+---```
+---@param uri sip.uri|string at a local domain
+---@return boolean|nil result whether there is such a user
+---@return string|nil err why it failed
+function auth.exists(uri) end
+
 ---Reads a file of users again at once, and drops all that is cached of a database. Returns boolean or
 ---nil: true, or nil and why the file cannot be read: the users known before remain. Only in handlers.
 ---Waits.
@@ -111,5 +136,8 @@ function auth.forget(user) end
 ---@field realm? string instead of the configured one
 ---@field code? integer 401 or 407; default 401 for REGISTER, otherwise 407
 ---@field stale? boolean only the nonce was bad: the client does not have to ask its user
+
+---@class auth.identify.options
+---@field identity? any false: any identity may be claimed; function(user, uri): whether this one may
 
 return auth

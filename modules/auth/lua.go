@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/source"
 )
@@ -113,6 +114,31 @@ func (m *module) Functions() []luabind.Function {
 				sent, err := m.auth.Challenge(req, o.Want, o.Stale)
 				c.RaiseIf(err)
 				return sent
+			}),
+		luabind.Func3(luabind.Function{Name: "identify", Waits: true, Where: luabind.InHandler, Decides: true,
+			Effects: luabind.DecidesOnFalse | luabind.Vets,
+			Doc: "The check of require, for a user who is known otherwise, such as by a token: the user, if the identity that the request claims is theirs; otherwise false, " +
+				"and the request has been answered 403: that was its decision. An ACK or CANCEL is not answered: false.",
+			Raises: "for an empty user",
+			Example: "local claims = jwt.verify(req.source.http and req.source.http.query.token or \"\", { keys = \"secret of the pages, 32 bytes\" })\n" +
+				"if not claims then return req:reply(403) end\nif not auth.identify(req, claims.sub) then return end"},
+			req, luabind.TextArg("user", "who it is"), luabind.OptionsArg(identified{}), luabind.OrFalse(luabind.ReturnsText("the user; false otherwise")),
+			func(c *luabind.Call, req *engine.Request, user string, o identified) string {
+				var w Want
+				c.RaiseIf(claims(&w, o.Claims))
+				ok, err := m.auth.identify(req, &w, user)
+				c.RaiseIf(err)
+				if !ok {
+					return ""
+				}
+				return user
+			}),
+		luabind.Try1(luabind.Function{Name: "exists", Waits: true, Where: luabind.InHandler,
+			Doc:     "Whether an address is that of a user. nil, err: they cannot be looked up at present.",
+			Example: "if auth.exists(req.ruri) == false then return req:reply(404) end"},
+			luabind.URIArg("uri", "at a local domain"), luabind.ReturnsBool("whether there is such a user"),
+			func(c *luabind.Call, uri *message.URI) (bool, error) {
+				return m.auth.exists(m.host.Engine(), uri, m.waits(c))
 			}),
 		luabind.Try0(luabind.Function{Name: "reload", Waits: true, Where: luabind.InHandler,
 			Doc:     "Reads a file of users again at once, and drops all that is cached of a database.",

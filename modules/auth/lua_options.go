@@ -65,6 +65,11 @@ func (m *module) setUsers(c *luabind.Call, where luabind.FuncOrValue) {
 // wanted are the options of require and check.
 type wanted struct {
 	Want
+	identified
+}
+
+// identified are the options of identify.
+type identified struct {
 	Claims luabind.FuncOrValue `lua:"identity" doc:"false: any identity may be claimed; function(user, uri): whether this one may"`
 }
 
@@ -75,19 +80,22 @@ type asked struct {
 }
 
 // complete makes the script's identity that of the Want.
-func (o *wanted) complete() error {
-	switch f := o.Claims.Func; {
+func (o *wanted) complete() error { return claims(&o.Want, o.Claims) }
+
+// claims has a Want say what the option identity says.
+func claims(w *Want, said luabind.FuncOrValue) error {
+	switch f := said.Func; {
 	case f != nil:
-		o.Identity = func(user string, uri *message.URI) (bool, error) {
+		w.Identity = func(user string, uri *message.URI) (bool, error) {
 			out, err := f.Call(user, luabind.URIText(uri.AppendTo(nil)))
 			if err != nil {
 				return false, fmt.Errorf("identity: %w", err)
 			}
 			return len(out) > 0 && out[0] != nil && out[0] != false, nil
 		}
-	case o.Claims.Value == false:
-		o.AnyIdentity = true
-	case o.Claims.Value != nil && o.Claims.Value != true:
+	case said.Value == false:
+		w.AnyIdentity = true
+	case said.Value != nil && said.Value != true:
 		return &engine.MisuseError{Text: "option identity must be false or function(user, uri)"}
 	}
 	return nil

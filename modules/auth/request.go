@@ -165,18 +165,12 @@ func (a *Auth) check(req *engine.Request, w *Want, by waits) (v Verdict, err err
 	if v.Reason != "" || req.Over() {
 		return v, nil
 	}
-	may, err := a.may(req, w, v.User)
-	if err != nil || req.Over() {
+	switch may, err := a.admit(req, w, v.User); {
+	case err != nil || req.Over():
 		return Verdict{Reason: Missing}, err
-	}
-	if !may {
-		a.figures.identity.Add(1)
-		a.emit(Event{Kind: EventFailed, User: v.User, Source: q.Source.Unmap().String(), Reason: Identity})
-		a.warn(&q, "identity", "the user may not use the identity claimed", v.User)
+	case !may:
 		return Verdict{Reason: Identity, User: v.User}, nil
 	}
-	a.figures.accepted.Add(1)
-	req.SetUser(v.User)
 	if v.Info != "" {
 		name := "Authentication-Info"
 		if q.Proxy {
@@ -249,11 +243,16 @@ func (a *Auth) realm(req *engine.Request, w *Want) string {
 	if w.Realm != "" {
 		return w.Realm
 	}
+	uri, _ := claimed(req.Message())
+	return a.realmOf(req.Engine(), &uri)
+}
+
+// realmOf is the realm of an address: as configured, or its domain if that is ours.
+func (a *Auth) realmOf(e *engine.Engine, uri *message.URI) string {
 	if a.policy.Realm != "" {
 		return a.policy.Realm
 	}
-	e := req.Engine()
-	if uri, ok := claimed(req.Message()); ok && len(uri.Host) > 0 {
+	if len(uri.Host) > 0 {
 		if base := e.UserBase(uri.Host, uri.Port); base != "" {
 			return base
 		}
