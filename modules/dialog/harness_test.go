@@ -16,6 +16,8 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/dialog"
+	"github.com/sipscript/sipscript/modules/registrar"
+	"github.com/sipscript/sipscript/modules/uac"
 )
 
 // world is a server whose script tracks calls, and phones at 10.0.0.x.
@@ -181,3 +183,11 @@ func (w *world) talk(a, b *phone.Phone) (out *phone.Outgoing, in *phone.Incoming
 	w.came(b, "ACK")
 	return out, in
 }
+
+// withRegistrar adds the module "registrar".
+func withRegistrar(t *testing.T) luabindtest.Option {
+	return luabindtest.Modules(luabindtest.Must(registrar.New(registrar.Options{})))
+}
+
+// withUAC adds the module "uac".
+func withUAC(t *testing.T) luabindtest.Option { return luabindtest.Modules(uac.New(uac.Options{})) }

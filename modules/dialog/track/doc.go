@@ -63,13 +63,14 @@ const (
 	CauseBye         = "bye"          // a party hung up
 	CauseCancelled   = "cancelled"    // the caller did, before the answer
 	CauseRejected    = "rejected"     // the answer was a failure, or the script gave it
-	CauseGone        = "gone"         // a party no longer knows the dialog (481), or does not answer (408)
+	CauseGone        = "gone"         // a party does not know the dialog (481), or is silent
 	CauseHungUp      = "hung up"      // hang_up
 	CauseMaxDuration = "max_duration" // it lasted as long as it may
 	CauseSession     = "session"      // nobody refreshed it (RFC 4028)
 	CauseFlowLost    = "flow_lost"    // a party's connection was lost for too long
 	CauseKeepalive   = "keepalive"    // a party did not answer pings
 	CauseMedia       = "media"        // its media is gone
+	CauseDropped     = "dropped"      // the script answered nothing
 	CauseShutdown    = "shutdown"     // the server stopped before it was answered
 	CauseLost        = "lost"         // the node that had it is gone
 )
