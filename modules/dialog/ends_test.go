@@ -160,8 +160,8 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-// The failover, the voicemail, and the branches that lose are legs of one call; another call through
-// here is another.
+// The failover, the voicemail, and the branches that lose are legs of one call; another call
+// through here is another.
 func TestLegs(t *testing.T) {
 	t.Run("failover", func(t *testing.T) {
 		w := newWorld(t, scriptOf("", `order = "serial", on_failure = function(res, req) req:relay("sip:mail@10.0.0.5:5060") end`, "10.0.0.3", "10.0.0.4"))
@@ -215,8 +215,8 @@ func TestLegs(t *testing.T) {
 	})
 }
 
-// An INVITE that comes through here again is a call of its own, with slots of its own: what a server
-// before us forks, here ourselves, and what comes back. Asked twice, it is one.
+// An INVITE that comes through here again is a call of its own, with slots of its own: what a
+// server before us forks, here ourselves, and what comes back. Asked twice, it is one.
 func TestPassages(t *testing.T) {
 	w := newWorld(t, `
 dialog = require "dialog"

@@ -22,8 +22,8 @@ func (w *world) hangUp(c *dialog.Call, reason string) {
 
 func header(r *phone.Incoming, id message.HeaderID) string { return string(r.Msg.Header(id)) }
 
-// Both parties get a BYE that belongs to their dialog: with the other's tags, at their Contact, with
-// a number higher than all before it.
+// Both parties get a BYE that belongs to their dialog: with the other's tags, at their Contact,
+// with a number higher than all before it.
 func TestHangUp(t *testing.T) {
 	for _, row := range []struct {
 		name  string
@@ -96,8 +96,8 @@ func (w *world) infoFrom(who string, out *phone.Outgoing, in *phone.Incoming, al
 	return got
 }
 
-// Proxies on the way are passed in their order, a masked party sees what it knows, and a Contact that
-// moved is followed.
+// Proxies on the way are passed in their order, a masked party sees what it knows, and a Contact
+// that moved is followed.
 func TestHangUpWithinTheirDialog(t *testing.T) {
 	const route = `
 dialog = require "dialog"
@@ -163,8 +163,8 @@ func peer2(w *world, addr string, bye **message.Message) {
 	})
 }
 
-// Before the answer the callee is cancelled and the caller gets 480; whoever answers at that moment is
-// acknowledged and gets a BYE, also when its 2xx comes again.
+// Before the answer the callee is cancelled and the caller gets 480; whoever answers just then
+// is acknowledged and gets a BYE, also when its 2xx comes again.
 func TestHangUpBeforeTheAnswer(t *testing.T) {
 	t.Run("it rings", func(t *testing.T) {
 		w := newWorld(t, scriptOf("limits = { x = 1 }", "", "10.0.0.3", "10.0.0.4"))
@@ -223,7 +223,8 @@ func TestHangUpBeforeTheAnswer(t *testing.T) {
 	})
 }
 
-// A caller whose ACK has not come gets its BYE when it has, or when it will not come (RFC 3261 §15).
+// A caller whose ACK has not come gets its BYE when it has, or when it will not come (RFC 3261
+// §15).
 func TestHangUpBeforeTheACK(t *testing.T) {
 	for _, row := range []struct {
 		name string

@@ -12,9 +12,9 @@ import (
 	"github.com/sipscript/sipscript/modules/dialog/track"
 )
 
-// Random calls between phones that ring, answer twice, refuse, redirect, cancel, hang up, vanish and
-// come back, and a script that forks, gives up, fails and hangs up, over links that lose, duplicate
-// and reorder. Whatever happens:
+// Random calls between phones that ring, answer twice, refuse, redirect, cancel, hang up, vanish
+// and come back, and a script that forks, gives up, fails and hangs up, over links that lose,
+// duplicate and reorder. Whatever happens:
 //   - a call's states come in their order, and it ends once;
 //   - a key has as many slots as there are calls with it that have not ended, at every event;
 //   - when all is over no call, slot or timer is left.
