@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	cryptorand "crypto/rand"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -312,6 +313,15 @@ func (e *Engine) ReloadCertificates() error {
 		return nil
 	}
 	return e.stack.ReloadCertificates()
+}
+
+// ServerTLS is a configuration for servers of [Part]s. They show the engine's certificates
+// ([transport.TLSOptions]), after a reload the new ones, and ask clients for none.
+func (e *Engine) ServerTLS() (*tls.Config, error) {
+	if e.stack == nil {
+		return nil, errors.New("a simulation has no certificates")
+	}
+	return e.stack.ServerTLS()
 }
 
 // Locals are the listeners.

@@ -24,7 +24,7 @@ func defaultListen() []string { return []string{"udp:127.0.0.1:5060", "tcp:127.0
 
 func runFlags() []cli.Flag {
 	flags := []cli.Flag{
-		&cli.StringSliceFlag{Name: "listen", Aliases: []string{"l"}, Usage: "listen on `PROTO:HOST:PORT`; repeatable; PROTO is udp, tcp, tls, ws or wss; port 0 picks a free port and prints it",
+		&cli.StringSliceFlag{Name: "listen", Aliases: []string{"l"}, Usage: "listen on `PROTO:HOST:PORT`; repeatable; PROTO is udp, tcp, tls, ws or wss, or stun, turn or turns; port 0 picks a free port and prints it",
 			DefaultText: "udp:127.0.0.1:5060 and tcp:127.0.0.1:5060"},
 		&cli.StringSliceFlag{Name: "advertise", Usage: "tell peers another address for a listener: `PROTO:HOST:PORT=PUBLIC_HOST[:PORT]`; repeatable"},
 		&cli.StringSliceFlag{Name: "trust-via", Usage: "send responses to the maddr of the Via for requests from `CIDR`; repeatable; for others, only if it is a multicast group or the sender's own address"},

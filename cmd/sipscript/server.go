@@ -143,6 +143,9 @@ func (s *server) announce(stop context.Context) {
 	for _, l := range s.engine.Locals() {
 		fmt.Fprintf(s.stderr, "listening %s %s\n", l.Kind, l.Addr)
 	}
+	for _, line := range s.modules.Listening() {
+		fmt.Fprintln(s.stderr, "listening", line)
+	}
 	if s.admin != nil {
 		fmt.Fprintf(s.stderr, "admin http://%s\n", s.admin.Addr())
 	}

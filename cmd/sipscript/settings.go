@@ -18,6 +18,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/transport"
+	"github.com/sipscript/sipscript/modules/all"
 	"github.com/sipscript/sipscript/modules/clients"
 	"github.com/sipscript/sipscript/modules/clients/drivers"
 	"github.com/sipscript/sipscript/modules/host"
@@ -29,6 +30,7 @@ const maxLanes = 1024
 type settings struct {
 	script     string // "" is the embedded default
 	listen     []string
+	served     []host.Listener   // listeners of modules
 	advertise  map[string]string // listen spec → public host[:port]
 	domains    []string
 	trustVia   []netip.Prefix
@@ -106,11 +108,29 @@ func (s *settings) readScript(c *cli.Context) error {
 }
 
 func (s *settings) readListen(c *cli.Context) error {
-	s.listen = c.StringSlice("listen")
+	protocols := host.Listens(all.Plugins())
+	seen := map[string]bool{}
+	for _, text := range c.StringSlice("listen") {
+		i := slices.IndexFunc(protocols, func(p host.Protocol) bool { return strings.HasPrefix(text, p.Name+":") })
+		if i < 0 {
+			s.listen = append(s.listen, text)
+			continue
+		}
+		if err := protocols[i].Check(text); err != nil {
+			return usagef("--listen %s: %v", text, err)
+		}
+		if seen[text] {
+			return usagef("--listen %s is given twice", text)
+		}
+		seen[text] = true
+		if protocols[i].Secure {
+			s.secure = text
+		}
+		s.served = append(s.served, host.Listener{Text: text})
+	}
 	if len(s.listen) == 0 {
 		s.listen = defaultListen()
 	}
-	seen := map[string]bool{}
 	for _, text := range s.listen {
 		spec, err := transport.ParseListen(text)
 		if err != nil {
@@ -134,9 +154,13 @@ func (s *settings) readAdvertise(c *cli.Context) error {
 		if i := slices.IndexFunc(s.listen, func(l string) bool { return strings.HasPrefix(l, listener+"?") }); i >= 0 {
 			listener = s.listen[i] // with its origins
 		}
+		served := slices.IndexFunc(s.served, func(l host.Listener) bool { return l.Text == listener || strings.HasPrefix(l.Text, listener+"?") })
 		switch {
 		case !ok || public == "":
 			return usagef("--advertise %s: expected PROTO:HOST:PORT=PUBLIC_HOST[:PORT]", text)
+		case served >= 0 && s.served[served].Advertised != "":
+			return usagef("--advertise %s: %s is advertised twice", text, listener)
+		case served >= 0:
 		case !slices.Contains(s.listen, listener):
 			return usagef("--advertise %s: there is no --listen %s; the listeners are %s", text, listener, strings.Join(s.listen, ", "))
 		case s.advertise[listener] != "":
@@ -144,6 +168,10 @@ func (s *settings) readAdvertise(c *cli.Context) error {
 		}
 		if _, _, err := engine.ParseAdvertised(public); err != nil {
 			return usagef("--advertise %s: %v", text, err)
+		}
+		if served >= 0 {
+			s.served[served].Advertised = public
+			continue
 		}
 		s.advertise[listener] = public
 	}

@@ -35,7 +35,7 @@ func (s *server) makeData() error {
 func (s *server) openModules() (err error) {
 	s.clients = clients.New(clients.Options{Drivers: drivers.All(), DB: string(s.set.db), Log: s.log})
 	s.modules, err = host.Open(s.plugins, host.Environment{Log: s.log, Data: s.set.data, Redis: s.set.redis, DB: s.set.db, Dictionaries: s.set.redis,
-		Clients: s.clients, Flags: s.set.flags, Bulk: undisturbed})
+		Clients: s.clients, Flags: s.set.flags, Listeners: s.set.served, Bulk: undisturbed})
 	if err == nil && s.set.data != "" {
 		s.dictionaries, err = dictstore.Open(s.clients, s.set.data)
 	}

@@ -40,6 +40,19 @@ func (s *Stack) ReloadCertificates() error {
 	return s.loadCertificates()
 }
 
+// ServerTLS is a configuration for servers beside this stack. They show its certificates, after a
+// reload the new ones, and ask clients for none.
+func (s *Stack) ServerTLS() (*tls.Config, error) {
+	if s.tls.Load() == nil {
+		if err := s.loadCertificates(); err != nil {
+			return nil, err
+		}
+	}
+	c := baseConfig()
+	c.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) { return s.tls.Load().choose(hello) }
+	return c, nil
+}
+
 func (s *Stack) loadCertificates() error {
 	m, err := s.opts.TLS.load()
 	if err != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/sipscript/sipscript/modules/rtpengine"
 	"github.com/sipscript/sipscript/modules/sdp"
 	"github.com/sipscript/sipscript/modules/sql"
+	"github.com/sipscript/sipscript/modules/turn"
 	"github.com/sipscript/sipscript/modules/uac"
 )
 
@@ -49,6 +50,7 @@ func Plugins() []host.Plugin {
 		dialog.Plugin(),
 		lcr.Plugin(),
 		enum.Plugin(),
+		turn.Plugin(),
 	}
 }
 

@@ -34,6 +34,7 @@
 //   - luabind.Metered: figures, as sipscript_NAME_….
 //   - [Handler]: its part of the admin API, below /api/v1/NAME.
 //   - [Storer]: it tells where it keeps what has to survive.
+//   - [Listening]: it tells where it listens.
 //   - [io.Closer]: closed at the very end, when neither scripts nor the admin API can ask for
 //     anything, the last made first.
 //

@@ -32,6 +32,8 @@ type Environment struct {
 	// nil: time.Now.
 	Now   func() time.Time
 	Flags Values // of the module's own flags, and of others'
+	// Listeners are those of the protocols that plugins declare, in the order they were given.
+	Listeners []Listener
 	// Quiet: modules send nothing by themselves, such as probes and keep-alives: in a spec that did
 	// not ask for it.
 	Quiet bool

@@ -18,6 +18,8 @@ type Plugin struct {
 	// --config as well. Their names begin with the module's, unless they are shared ones that CLI
 	// users know.
 	Flags []Flag
+	// Listens are the protocols of --listen that it serves, beside those of SIP.
+	Listens []Protocol
 	// Commands are those it adds to `sipscript`.
 	Commands []Command
 	// Schema are the statements that make the tables which the module reads from a database
@@ -49,6 +51,27 @@ type Flag struct {
 	DefaultText string
 	// Check returns what is wrong with a value, such as "expected an IP address". It may be nil.
 	Check func(value string) error
+}
+
+// Protocol is one that a module listens with: `--listen NAME:HOST:PORT`.
+type Protocol struct {
+	Name   string // "turn"
+	Secure bool   // it shows a certificate, that of --tls-cert
+	// Check returns what is wrong with a listener, which is given whole: "turn:127.0.0.1:3478".
+	Check func(listener string) error
+}
+
+// Listener is one that the operator wants of a module.
+type Listener struct {
+	Text string // "turn:127.0.0.1:3478"
+	// Advertised is what --advertise says clients are told instead: a host, or host:port; or "".
+	Advertised string
+}
+
+// Listening is a module with listeners, whose lines are printed as those of SIP are.
+type Listening interface {
+	// Listening returns them by name and address: "turn 127.0.0.1:3478".
+	Listening() []string
 }
 
 // Handler serves a module's part of the admin API: GET /api/v1/NAME/x arrives as GET /x. The server
@@ -91,6 +114,15 @@ func Flags(plugins []Plugin) []Flag {
 	var list []Flag
 	for _, p := range plugins {
 		list = append(list, p.Flags...)
+	}
+	return list
+}
+
+// Listens are the protocols that plugins listen with, in their order.
+func Listens(plugins []Plugin) []Protocol {
+	var list []Protocol
+	for _, p := range plugins {
+		list = append(list, p.Listens...)
 	}
 	return list
 }

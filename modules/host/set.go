@@ -110,6 +110,17 @@ func (s *Set) Storage() []string {
 	return lines
 }
 
+// Listening is where the modules listen, a line for each listener.
+func (s *Set) Listening() []string {
+	var lines []string
+	for _, m := range s.members {
+		if x, ok := m.module.(Listening); ok {
+			lines = append(lines, x.Listening()...)
+		}
+	}
+	return lines
+}
+
 // API serves /api/v1/NAME/… of the modules that have any.
 func (s *Set) API() http.Handler {
 	mux := http.NewServeMux()
