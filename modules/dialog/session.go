@@ -157,7 +157,7 @@ func outcome(t *track.Call, code int, cancelled bool) (track.Who, string) {
 	}
 	for i := range t.Legs {
 		switch l := &t.Legs[i]; {
-		case l.State != track.Ended, l.Code != code && (code != 500 || l.Code != 503): // §16.7 step 6
+		case l.State != track.Ended, l.Code != code && (code != 500 || l.Code != 503): // §16.7, 6
 		case l.Cause == "":
 			return track.Callee, track.CauseRejected
 		default:
