@@ -23,6 +23,8 @@ import (
 	"github.com/sipscript/sipscript/internal/glob"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/clients"
+	"github.com/sipscript/sipscript/modules/clients/redis"
+	"github.com/sipscript/sipscript/modules/clients/redisset"
 	"github.com/sipscript/sipscript/modules/source"
 	"github.com/sipscript/sipscript/modules/trust"
 )
@@ -37,6 +39,8 @@ type Options struct {
 	Log     *slog.Logger  // nil: nothing is logged
 	// Places returns what knows countries and autonomous systems; nil: nobody does.
 	Places func() trust.Places
+	// Redis is where nodes share what is added and removed; nil: they don't.
+	Redis *redis.Client
 }
 
 // ACL is the lists of a process. It is safe for concurrent use.
@@ -46,7 +50,8 @@ type ACL struct {
 	serving atomic.Pointer[view]
 	loading atomic.Pointer[module] // the last script that was opened
 	script  luabind.Events[Event]
-	journal *journal // nil: nothing is kept
+	journal *journal      // nil: nothing is kept
+	shared  *redisset.Set // nil: nothing is shared
 	names   *names
 	changes sync.Mutex // held by who changes a list: the journal has the changes in their order
 
@@ -76,11 +81,14 @@ func New(o Options) (*ACL, error) {
 		if a.journal, err = openJournal(o.Data, a.now, o.Log); err != nil {
 			return nil, err
 		}
-		for name, items := range a.journal.read() {
+		for name, items := range a.journal.read(false) {
 			if err := a.dynamicOf(name).fill(items, a.now()); err != nil {
 				return nil, fmt.Errorf("acl: list %s: %w", name, err)
 			}
 		}
+	}
+	if o.Redis != nil {
+		a.share(o.Redis)
 	}
 	a.serving.Store(a.standard())
 	return a, nil
@@ -102,7 +110,9 @@ func (a *ACL) now() time.Time {
 
 // Attach makes the drop lists count.
 func (a *ACL) Attach(e *engine.Engine) error {
-	a.engine.Store(e)
+	if a.engine.Swap(e) == nil && a.shared != nil {
+		a.shared.Start() // nobody is heard before it is known whom the others do not hear
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.release != nil {
@@ -115,6 +125,9 @@ func (a *ACL) Attach(e *engine.Engine) error {
 // Close ends what runs, and writes what is to be kept.
 func (a *ACL) Close() error {
 	a.names.close()
+	if a.shared != nil {
+		a.shared.Close()
+	}
 	a.mu.Lock()
 	dynamics := a.dynamics
 	a.dynamics = map[string]*dynamic{}

@@ -56,9 +56,9 @@ func (a *ACL) add(l *list, e Entry) error {
 		return errAgent
 	}
 	a.changes.Lock()
-	err = l.dynamic.add(i, a.now())
+	err = l.dynamic.add(a.now(), i)
 	if err == nil {
-		a.journal.put(l.name, i, true)
+		a.told(l.name, i, true)
 	}
 	a.changes.Unlock()
 	if err != nil {
@@ -87,8 +87,8 @@ func (a *ACL) remove(l *list, e Entry) (there bool, err error) {
 		return false, err
 	}
 	a.changes.Lock()
-	if there = l.dynamic.remove(i.key(), a.now()); there {
-		a.journal.put(l.name, i, false)
+	if _, there = l.dynamic.remove(i.key(), a.now()); there {
+		a.told(l.name, i, false)
 	}
 	a.changes.Unlock()
 	if !there {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/clients/redis"
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/trust"
 )
@@ -19,7 +20,15 @@ import (
 // Plugin is the module "acl".
 func Plugin() host.Plugin {
 	return host.Plugin{Name: "acl", Commands: []host.Command{command()}, Schema: Schema, New: func(env *host.Environment) (luabind.Opener, error) {
-		a, err := New(Options{Clients: env.Clients, Data: env.Data, Log: env.Log, Places: func() trust.Places { return host.Find[trust.Places](env) }})
+		o := Options{Clients: env.Clients, Data: env.Data, Log: env.Log, Places: func() trust.Places { return host.Find[trust.Places](env) }}
+		if env.Redis != "" {
+			c, err := redis.Open(env.Clients, string(env.Redis), 0)
+			if err != nil {
+				return nil, env.Redis.Explain("redis", err)
+			}
+			o.Redis = c
+		}
+		a, err := New(o)
 		if err != nil {
 			return nil, err
 		}

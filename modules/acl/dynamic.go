@@ -43,27 +43,43 @@ func newDynamic() *dynamic {
 
 var errFull = errors.New("the list has as many added entries as it can hold")
 
-// add adds an entry, in place of one with the same key. It is looked at when add returns.
-func (d *dynamic) add(i *item, now time.Time) error {
+// add adds entries, each in place of one with the same key. They are looked at when add returns.
+func (d *dynamic) add(now time.Time, list ...*item) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	key := i.key()
-	old := d.byKey[key]
-	if old == nil && len(d.byKey) >= mostDynamic {
-		if d.purge(now); len(d.byKey) >= mostDynamic {
-			return errFull
+	var replaced []*rule
+	for _, i := range list {
+		key := i.key()
+		old := d.byKey[key]
+		if old == nil && len(d.byKey) >= mostDynamic {
+			if d.purge(now); len(d.byKey) >= mostDynamic {
+				return errFull
+			}
 		}
+		if old != nil {
+			replaced = append(replaced, old)
+		}
+		x := &rule{item: i, dynamic: true}
+		d.byKey[key] = x
+		d.recent = append(d.recent, x)
 	}
-	x := &rule{item: i, dynamic: true}
-	d.byKey[key] = x
-	d.recent = append(d.recent, x)
 	if err := d.build(); err != nil {
 		return err
 	}
-	if old != nil {
+	for _, old := range replaced {
 		old.gone.Store(true)
 	}
 	d.settle(now)
+	return nil
+}
+
+// get is the entry of a key, or nil.
+func (d *dynamic) get(key string, now time.Time) *item {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if x := d.byKey[key]; x != nil && (x.entry.Expires.IsZero() || now.Before(x.entry.Expires)) {
+		return x.item
+	}
 	return nil
 }
 
@@ -77,17 +93,17 @@ func (d *dynamic) fill(list []*item, now time.Time) error {
 	return d.merge(now)
 }
 
-// remove removes an entry by its key. It reports whether it was there.
-func (d *dynamic) remove(key string, now time.Time) bool {
+// remove removes an entry by its key. It reports whether it was there, and had not ended.
+func (d *dynamic) remove(key string, now time.Time) (i *item, there bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	x := d.byKey[key]
 	if x == nil {
-		return false
+		return nil, false
 	}
 	x.gone.Store(true)
 	delete(d.byKey, key)
-	return x.entry.Expires.IsZero() || now.Before(x.entry.Expires)
+	return x.item, x.entry.Expires.IsZero() || now.Before(x.entry.Expires)
 }
 
 // build builds the recent ones. d.mu is held.

@@ -160,6 +160,7 @@ type item struct {
 	address
 	entry Entry // its Address as it was written
 	kind  transport.Kind
+	at    int64 // when it was added, for who shares it; guarded by ACL.changes
 }
 
 // plain reports whether nothing but the address matters.

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/sipscript/sipscript/modules/clients/redisset"
 )
 
 const (
@@ -24,6 +26,10 @@ const (
 	spareLines = 10_000
 	syncPause  = 100 * time.Millisecond
 	mostLine   = 1 << 20
+	// mostGone bounds the removed entries of one list that are remembered, and keepGone for how
+	// long: as long as Redis does.
+	mostGone = 100_000
+	keepGone = 7 * 24 * time.Hour
 )
 
 // line is a change.
@@ -36,11 +42,12 @@ type line struct {
 	Expires time.Time      `json:"expires,omitzero"`
 	Note    string         `json:"note,omitempty"`
 	Attrs   map[string]any `json:"attrs,omitempty"`
+	At      int64          `json:"at,omitempty"` // of what nodes share: see redisset.Entry
 }
 
 func lineOf(list string, i *item, added bool) line {
 	e := &i.entry
-	l := line{List: list, Address: i.address.String(), Port: e.Port, Trans: e.Transport, Remove: !added}
+	l := line{List: list, Address: i.address.String(), Port: e.Port, Trans: e.Transport, Remove: !added, At: i.at}
 	if added {
 		l.Expires, l.Note, l.Attrs = e.Expires, e.Note, e.Attrs
 	}
@@ -48,7 +55,11 @@ func lineOf(list string, i *item, added bool) line {
 }
 
 func (l *line) item() (*item, error) {
-	return newItem(&Entry{Address: l.Address, Port: l.Port, Transport: l.Trans, Expires: l.Expires, Note: l.Note, Attrs: l.Attrs})
+	i, err := newItem(&Entry{Address: l.Address, Port: l.Port, Transport: l.Trans, Expires: l.Expires, Note: l.Note, Attrs: l.Attrs})
+	if err == nil {
+		i.at = l.At
+	}
+	return i, err
 }
 
 // journal is the file. A nil one keeps nothing.
@@ -63,12 +74,13 @@ type journal struct {
 	f     *os.File                    // guarded by mu
 	lines int                         // guarded by mu
 	live  map[string]map[string]*item // guarded by mu: by list and key
+	gone  map[string]map[string]*item // guarded by mu: removed, for other nodes
 	told  bool                        // guarded by mu: the error was logged
 }
 
 // openJournal reads what was kept, and rewrites it without what has no effect.
 func openJournal(dir string, now func() time.Time, log *slog.Logger) (*journal, error) {
-	j := &journal{path: filepath.Join(dir, journalName), log: log, now: now, live: map[string]map[string]*item{}, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	j := &journal{path: filepath.Join(dir, journalName), log: log, now: now, live: map[string]map[string]*item{}, gone: map[string]map[string]*item{}, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	if err := j.load(); err != nil {
 		return nil, fmt.Errorf("acl: %w", err)
 	}
@@ -121,24 +133,31 @@ func (j *journal) apply(text string) error {
 // note records a change. j.mu is held, or nobody else has j.
 func (j *journal) note(list string, i *item, added bool) {
 	j.lines++
-	m := j.live[list]
-	if m == nil {
-		m = map[string]*item{}
-		j.live[list] = m
+	for _, m := range []map[string]map[string]*item{j.live, j.gone} {
+		if m[list] == nil {
+			m[list] = map[string]*item{}
+		}
 	}
+	key := i.key()
+	delete(j.live[list], key)
+	delete(j.gone[list], key)
 	if added {
-		m[i.key()] = i
-	} else {
-		delete(m, i.key())
+		j.live[list][key] = i
+	} else if i.at != 0 && len(j.gone[list]) < mostGone {
+		j.gone[list][key] = i
 	}
 }
 
-// read is what is kept, by list.
-func (j *journal) read() map[string][]*item {
+// read is what is kept, by list; gone: what is known to be removed.
+func (j *journal) read(gone bool) map[string][]*item {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	of := j.live
+	if gone {
+		of = j.gone
+	}
 	all := map[string][]*item{}
-	for name, list := range j.live {
+	for name, list := range of {
 		for _, i := range list {
 			all[name] = append(all[name], i)
 		}
@@ -175,8 +194,10 @@ func (j *journal) put(list string, i *item, added bool) {
 }
 
 func (j *journal) count() (n int) {
-	for _, list := range j.live {
-		n += len(list)
+	for _, m := range []map[string]map[string]*item{j.live, j.gone} {
+		for _, list := range m {
+			n += len(list)
+		}
 	}
 	return n
 }
@@ -197,6 +218,16 @@ func (j *journal) rewrite() error {
 				continue
 			}
 			err = errors.Join(err, enc.Encode(lineOf(name, i, true)))
+			n++
+		}
+	}
+	for name, list := range j.gone {
+		for key, i := range list {
+			if j.now().Sub(redisset.TimeOf(i.at)) > keepGone {
+				delete(list, key)
+				continue
+			}
+			err = errors.Join(err, enc.Encode(lineOf(name, i, false)))
 			n++
 		}
 	}

@@ -15,6 +15,9 @@ func (a *ACL) Metrics() []luabind.Metric {
 		{Name: "acl_checks_total", Help: "Senders that were looked for in a list.", Kind: luabind.Counter, Value: func() float64 { return float64(a.checks.Load()) }},
 		{Name: "acl_matches_total", Help: "Senders that were found in a list.", Kind: luabind.Counter, Value: func() float64 { return float64(a.matches.Load()) }},
 	}
+	if a.shared != nil {
+		list = append(list, a.shared.Metrics("acl_shared")...)
+	}
 	v := a.serving.Load()
 	for _, l := range v.sorted() {
 		of := map[string]string{"list": l.name}

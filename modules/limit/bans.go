@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sipscript/sipscript/modules/clients/redisset"
 )
 
 const (
@@ -153,5 +155,25 @@ func (b *bans) list(now int64) []Ban {
 // Bans are the sources that are not heard now.
 func (l *Limit) Bans() []Ban { return l.bans.list(l.clock()) }
 
+// why is why a source is banned, if it is.
+func (b *bans) why(source netip.Addr, now int64) (string, bool) {
+	s := b.shard(source)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if x := s.byAddr[source]; x != nil && now < x.until {
+		return x.why, true
+	}
+	return "", false
+}
+
 // Unban hears a source again. It reports whether it was banned.
-func (l *Limit) Unban(a netip.Addr) bool { return l.bans.remove(sourceOf(a), nil) }
+func (l *Limit) Unban(a netip.Addr) bool {
+	l.banning.Lock()
+	defer l.banning.Unlock()
+	source := sourceOf(a)
+	there := l.bans.remove(source, nil)
+	if there && l.sharesBans() {
+		l.together.Changed(redisset.Entry{Key: source.String(), Gone: true})
+	}
+	return there
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transport"
+	"github.com/sipscript/sipscript/modules/clients/redisset"
 	"github.com/sipscript/sipscript/modules/limit/bucket"
 	"github.com/sipscript/sipscript/modules/trust"
 )
@@ -142,11 +143,22 @@ func (l *Limit) ban(source netip.Addr, why string, d time.Duration, now int64) {
 	if e := l.engine.Load(); e != nil {
 		b.since = e.Clock().Wall()
 	}
-	if !l.bans.add(source, b, now) {
+	if !l.begins(source, b, d, now) {
 		return
 	}
 	l.o.Log.Warn("limit: a source is not heard for a while", "source", source, "offence", why, "seconds", d.Seconds())
 	l.script.Emit(Event{IP: source, Why: why})
+}
+
+// begins puts a ban into force, and tells the others. It reports whether there was none.
+func (l *Limit) begins(source netip.Addr, b *ban, d time.Duration, now int64) bool {
+	l.banning.Lock()
+	defer l.banning.Unlock()
+	fresh := l.bans.add(source, b, now)
+	if fresh && l.sharesBans() {
+		l.together.Changed(redisset.Entry{Key: source.String(), Ends: l.wall().Add(d)})
+	}
+	return fresh
 }
 
 // Known remembers who has a binding or a call. On a connection nobody forges an address.

@@ -14,6 +14,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +22,8 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/clients"
+	"github.com/sipscript/sipscript/modules/clients/redis"
+	"github.com/sipscript/sipscript/modules/clients/redisset"
 	"github.com/sipscript/sipscript/modules/limit/bucket"
 	"github.com/sipscript/sipscript/modules/trust"
 )
@@ -38,6 +41,7 @@ type Options struct {
 	Lists func() trust.Lists
 	// Share is where nodes share what they count; nil: they don't.
 	Share   Share
+	Redis   *redis.Client // where nodes that share share their bans; nil: nowhere
 	Clients *clients.Pool // of a list of scanners in a database; nil: it can't be in one
 	Data    string        // the directory where that list is kept for a start without the database
 }
@@ -53,6 +57,10 @@ type Limit struct {
 	serving atomic.Pointer[policy]
 	script  luabind.Events[Event]
 	shared  *shared // nil: nothing is shared
+
+	together *redisset.Set // of bans; nil: they are not shared
+	begin    sync.Once     // of together
+	banning  sync.Mutex    // held by who begins or ends a ban: the others are told in that order
 
 	passed, refused, flooded, total atomic.Uint64
 }
@@ -81,6 +89,9 @@ func New(o Options) *Limit {
 		now := l.clock
 		l.shared.now.Store(&now)
 	}
+	if o.Redis != nil {
+		l.shareBans(o.Redis)
+	}
 	return l
 }
 
@@ -94,6 +105,9 @@ func (l *Limit) Attach(e *engine.Engine) error {
 
 // Close ends what runs.
 func (l *Limit) Close() error {
+	if l.together != nil {
+		l.together.Close()
+	}
 	if l.shared != nil {
 		l.shared.close()
 	}

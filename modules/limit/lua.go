@@ -52,7 +52,7 @@ func (m *module) Settle() error { return m.l.checkLists(&m.policy.Policy) }
 
 // Activate puts the policy into force.
 func (m *module) Activate() error {
-	m.l.serving.Store(m.policy)
+	m.l.serve(m.policy)
 	m.l.script.Listen(&m.hears)
 	if m.policy.Shared && m.l.shared == nil {
 		m.host.Log().Warn("limit: shared needs --redis; this process counts alone")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/clients/redis"
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/trust"
 )
@@ -26,6 +27,9 @@ func Plugin() host.Plugin {
 				return nil, env.Redis.Explain("redis", err)
 			}
 			o.Share = share
+			if o.Redis, err = redis.Open(env.Clients, string(env.Redis), 0); err != nil {
+				return nil, env.Redis.Explain("redis", err)
+			}
 		}
 		return New(o), nil
 	}}
@@ -118,6 +122,9 @@ func (l *Limit) Metrics() []luabind.Metric {
 		gauge("limit_bans", "Sources that are not heard.", func() float64 { return float64(len(l.Bans())) }),
 		gauge("limit_keys", "Keys that are counted.", func() float64 { return float64(l.keys.Len()) }),
 		counter("limit_keys_lost_total", "Keys that were forgotten although they mattered.", nil, l.keys.Lost),
+	}
+	if l.together != nil {
+		list = append(list, l.together.Metrics("limit_bans_shared")...)
 	}
 	if s := l.shared; s != nil {
 		list = append(list, counter("limit_shared_total", "Keys whose counts other nodes were told.", nil, s.synced.Load),

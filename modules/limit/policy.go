@@ -86,7 +86,7 @@ func (l *Limit) Use(p Policy) error {
 		}
 		own.scanners = func() *scanners { return s }
 	}
-	l.serving.Store(own)
+	l.serve(own)
 	return nil
 }
 
