@@ -5,12 +5,14 @@
 --       --tls-cert cert.pem --tls-key key.pem -d example.com \
 --       --set core=10.0.0.5 --set media=udp:127.0.0.1:2223 edge.lua
 --
--- core   the address of the core server, which supports Path (RFC 3327)
+-- core   the address of the core server, which supports Path (RFC 3327), with its port
+--        if that is not 5060
 -- media  the rtpengine, or several with commas between them; without it media is not touched
 
 local auth, registrar, rtpengine = require "auth", require "registrar", require "rtpengine"
 
-local CORE = sip.args.core or "10.0.0.5"
+local NEXT_HOP = assert(sip.uri("sip:" .. (sip.args.core or "10.0.0.5")))
+local CORE = NEXT_HOP.host:match "^%[?(.-)%]?$" -- as sources have it: IPv6 without brackets
 local METHODS = "REGISTER, INVITE, ACK, BYE, CANCEL, OPTIONS, MESSAGE, SUBSCRIBE, REFER, NOTIFY"
 
 local engines = {}
@@ -49,5 +51,5 @@ function route(req)
   -- With route, calls for the client come to the function above, not straight to it.
   if req.method == "REGISTER" then registrar.add_path(req, { force = true, route = true }) end
   follow(req)
-  req:relay { uri = req.ruri, next_hop = "sip:" .. CORE, reply_timeout = 4 }
+  req:relay { uri = req.ruri, next_hop = NEXT_HOP, reply_timeout = 4 }
 end

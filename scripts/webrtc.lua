@@ -6,13 +6,15 @@
 --       --tls-cert cert.pem --tls-key key.pem -d example.com \
 --       --set users=sqlite:users.db --set media=udp:127.0.0.1:2223 webrtc.lua
 --
--- users  the store of users and passwords: "sqlite:…", "postgres:…" or "file:…". To try the script
---        out, the variable WEBRTC_USERS will do: WEBRTC_USERS="alice:secret bob:secret2"
--- token  of the pages in place of passwords: the key of the tokens (JWT) with which a page connects,
---        as wss://…/?token=…; "file:PATH" of a public key, or a secret. sub is the user, aud "sip",
---        and what a page asks after exp is refused: it connects again, with a new one
--- media  the rtpengine, or several with commas between them; without it browsers can call browsers,
---        and phones can call phones
+-- users       the store of users and passwords: "sqlite:…", "postgres:…" or "file:…". To try the
+--             script out, the variable WEBRTC_USERS will do: WEBRTC_USERS="alice:secret bob:secret2"
+-- algorithms  how passwords are checked: "auto" (the default), or "MD5" for phones that know no other
+--             one, and take long to find out
+-- token       of pages, in place of passwords: the key of the tokens (JWT) with which they connect, as
+--             wss://…/?token=…; "file:PATH" of a public key, or a secret. sub is the user, aud "sip",
+--             and what a page asks after exp is refused: it connects again, with a new one
+-- media       the rtpengine, or several with commas between them; without it browsers can call
+--             browsers, and phones can call phones
 --
 -- Pages of other origins than the listener's are not let in. Programs can say any origin; passwords
 -- and tokens keep them out.
@@ -27,7 +29,7 @@ for uri in (sip.args.media or ""):gmatch("[^,%s]+") do engines[#engines + 1] = u
 rtpengine.configure { engines = engines }
 
 -- What clients assert of themselves, phones would display (RFC 3325 §5).
-auth.configure { identity_headers = "trusted" }
+auth.configure { algorithms = sip.args.algorithms or "auto", identity_headers = "trusted" }
 
 if sip.args.users then
   auth.users(sip.args.users)

@@ -60,8 +60,10 @@ func startBaresipWith(t *testing.T, s *server, transport, user, ca, params strin
 // place is where a phone runs: a network namespace, "" for that of the test, and its address there.
 type place struct{ namespace, ip string }
 
-// startBaresipAt runs a phone elsewhere; proxy is the server's host:port.
-func startBaresipAt(t *testing.T, at place, proxy, transport, user, ca, params string) *baresip {
+// startBaresipAt runs a phone elsewhere; proxy is the server's host:port, and more are modules that
+// it loads too: "srtp"; with "ausine" it says a tone instead, as the bridge falls silent after a
+// hold.
+func startBaresipAt(t *testing.T, at place, proxy, transport, user, ca, params string, more ...string) *baresip {
 	t.Helper()
 	path, modules := needBaresip(t)
 	dir := t.TempDir()
@@ -72,6 +74,7 @@ audio_source aubridge,none
 audio_player aubridge,none
 audio_alert aubridge,none
 audio_path %s
+statmode_default off
 module_path %s
 module stdio.so
 module g711.so
@@ -80,6 +83,12 @@ module_tmp uuid.so
 module_tmp account.so
 module_app menu.so
 `, at.ip, ca, at.ip, dir, modules)
+	for _, name := range more {
+		if name == "ausine" {
+			config = strings.Replace(config, "audio_source aubridge,none", "ausrc_srate 48000\nausrc_channels 2\naudio_source ausine,440", 1)
+		}
+		config += "module " + name + ".so\n"
+	}
 	account := fmt.Sprintf("<sip:%s@example.com;transport=%s>;outbound=\"sip:%s;transport=%s\";regint=600;answermode=manual%s\n", user, transport, proxy, transport, params)
 	for name, text := range map[string]string{"config": config, "accounts": account, "contacts": ""} {
 		t.Run(name, func(t *testing.T) {

@@ -17,19 +17,42 @@ import (
 // webKey is the key of the tokens with which pages connect.
 const webKey = "a secret of at least 32 bytes, shared"
 
-// startWeb starts a server for pages of one origin, and a browser that takes its certificate.
-func startWeb(t *testing.T, origin string, args ...string) (*server, *chromium) {
+// web is a browser, the page it shows, and the certificate that it takes.
+type web struct {
+	*chromium
+	origin    string
+	cert, key string
+}
+
+func newWeb(t *testing.T) *web {
 	t.Helper()
 	needChromium(t)
-	a := newAuthority(t)
-	cert, key := a.issue("server")
-	flags := []string{"run", "--admin", "127.0.0.1:0", "-d", "example.com", "--tls-cert", cert, "--tls-key", key,
-		"-l", "udp:127.0.0.1:0", "-l", "tcp:127.0.0.1:0", "-l", "wss:127.0.0.1:0?origin=" + origin}
+	w := &web{origin: servePages(t)}
+	w.cert, w.key = newAuthority(t).issue("server")
+	w.chromium = startChromium(t, w.cert)
+	return w
+}
+
+// server starts one for the pages of the browser, with arguments and variables.
+func (w *web) server(t *testing.T, args ...string) *server {
+	t.Helper()
+	flags := []string{"run", "--admin", "127.0.0.1:0", "-d", "example.com", "--tls-cert", w.cert, "--tls-key", w.key,
+		"-l", "udp:127.0.0.1:0", "-l", "tcp:127.0.0.1:0", "-l", "wss:127.0.0.1:0?origin=" + w.origin}
 	cmd := exec.Command(binary, append(flags, args...)...)
-	cmd.Env = append(withoutOurs(os.Environ()), "SIPSCRIPT_DRAIN=1s", "WEBRTC_USERS=alice:wonderland desk:lamp")
+	cmd.Env = append(withoutOurs(os.Environ()), "SIPSCRIPT_DRAIN=1s", "WEBRTC_USERS=desk:lamp")
 	s := launch(t, cmd)
 	s.ready()
-	return s, startChromium(t, cert)
+	return s
+}
+
+// registers opens a page whose phone, by the library, registers.
+func (w *web) registers(t *testing.T, library string, conf webConf) *webPhone {
+	t.Helper()
+	p := w.phone(w.origin, library, conf).in(t)
+	if got := p.until("registered", "registrationFailed", "disconnected"); got != "registered" {
+		t.Fatalf("%s: %s", library, got)
+	}
+	return p
 }
 
 // web is what the page of a user with a password is told.
@@ -49,12 +72,11 @@ func (s *server) webWithToken(user string) webConf {
 }
 
 // Two pages call each other, each with another library, and each hears the other one: at first, and
-// after a hold; and either hangs up. One has a password, and the other one a token.
+// after a hold; and either hangs up.
 func TestBrowsersCallEachOther(t *testing.T) {
-	needChromium(t)
-	origin := servePages(t)
-	s, c := startWeb(t, origin, "--set", "token="+webKey, shipped("webrtc.lua"))
-	alice, bob := c.registers(origin, "JsSIP", s.webWithToken("alice")), c.registers(origin, "SIP.js", s.webWithToken("bob"))
+	w := newWeb(t)
+	s := w.server(t, "--set", "token="+webKey, shipped("webrtc.lua"))
+	alice, bob := w.registers(t, "JsSIP", s.webWithToken("alice")), w.registers(t, "SIP.js", s.webWithToken("bob"))
 	for _, row := range []struct {
 		name                           string
 		caller, callee, holds, hangsUp *webPhone
@@ -89,7 +111,7 @@ func TestBrowsersCallEachOther(t *testing.T) {
 		bob.until("ended")
 	})
 	t.Run("a page of elsewhere is not let in", func(t *testing.T) {
-		mallory := c.phone(servePages(t), "JsSIP", s.webWithToken("alice"))
+		mallory := w.phone(servePages(t), "JsSIP", s.webWithToken("alice"))
 		if got := mallory.until("registered", "registrationFailed", "disconnected"); got != "disconnected" {
 			t.Error(got)
 		}
@@ -97,7 +119,7 @@ func TestBrowsersCallEachOther(t *testing.T) {
 	t.Run("nor one with another's token", func(t *testing.T) {
 		conf := s.webWithToken("alice")
 		conf.User = "bob"
-		mallory := c.phone(origin, "SIP.js", conf)
+		mallory := w.phone(w.origin, "SIP.js", conf)
 		if got := mallory.until("registered", "registrationFailed", "disconnected"); got != "registrationFailed" {
 			t.Error(got)
 		}

@@ -73,7 +73,7 @@ func (s *session) Sending(r *engine.Request, b *engine.Branch) error {
 	if l.via != "" {
 		d["via-branch"] = l.via
 	}
-	d["sdp"] = string(found.Session.Bytes())
+	d["sdp"] = s.described(l, found.Session.Bytes())
 	s.began = true
 	answer, err := s.do(r, l, d)
 	if err != nil {
@@ -190,7 +190,7 @@ func (s *session) Responding(r *engine.Request, res *engine.Response) {
 		return
 	}
 	d, late := s.answer(r, l, tag)
-	d["sdp"] = text
+	d["sdp"] = s.described(l, found.Session.Bytes())
 	s.began = true
 	answer, err := s.do(r, l, d)
 	if s.settle(r, res, found, answer, err) {
@@ -301,8 +301,9 @@ func (s *session) acknowledged(r *engine.Request) error {
 	}
 	d := to.params(to.kind, true)
 	d["command"], d["call-id"], d["from-tag"], d["to-tag"] = "answer", s.callID, s.to, s.from
-	d["sdp"] = string(found.Session.Bytes())
-	answer, err := s.do(r, &leg{}, d)
+	l := &leg{}
+	d["sdp"] = s.described(l, found.Session.Bytes())
+	answer, err := s.do(r, l, d)
 	if err == nil {
 		err = replace(request{r}, found, answer)
 	}

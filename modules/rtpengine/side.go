@@ -88,6 +88,11 @@ func (s *Side) params(k kind, answer bool) ng.Dict {
 		d["SDES"] = []string{"off"}
 		flags = append(flags, "generate-mid")
 	}
+	if k == 's' || k == 't' || profile == profiles['s'] || profile == profiles['t'] {
+		// The daemon leaves the padding of keys out, and phones that expect it (RFC 4568 §6.1, RFC
+		// 3548 §2.2) read another key.
+		d["SDES"] = []string{"pad"}
+	}
 	if len(flags) > 0 {
 		d["flags"] = flags
 	}

@@ -38,6 +38,15 @@ window.RTCPeerConnection = class extends Native {
       audio.play();
     });
   }
+  // A page that was told codecs has no others.
+  limit() {
+    const names = window.phone.conf.codecs;
+    if (!names) return;
+    const some = RTCRtpSender.getCapabilities('audio').codecs.filter((c) => names.includes(c.mimeType));
+    for (const t of this.getTransceivers()) t.setCodecPreferences(some);
+  }
+  createOffer(...args) { this.limit(); return super.createOffer(...args); }
+  createAnswer(...args) { this.limit(); return super.createAnswer(...args); }
 };
 
 const media = { audio: true, video: false };
