@@ -876,6 +876,7 @@ function sip.spawn(fn) end
 ---@overload fun(event: "dialog.early", fn: fun(call: dialog.call), options?: sip.on.options)
 ---@overload fun(event: "dialog.answered", fn: fun(call: dialog.call), options?: sip.on.options)
 ---@overload fun(event: "dialog.ended", fn: fun(call: dialog.call), options?: sip.on.options)
+---@overload fun(event: "presence.changed", fn: fun(aor: string, package: string), options?: sip.on.options)
 function sip.on(event, fn, options) end
 
 ---Logs at level debug, with Call-ID and method in handlers. A single argument, of any type, is logged

@@ -19,6 +19,7 @@ import (
 	"github.com/sipscript/sipscript/modules/lcr"
 	"github.com/sipscript/sipscript/modules/limit"
 	"github.com/sipscript/sipscript/modules/nat"
+	"github.com/sipscript/sipscript/modules/presence"
 	"github.com/sipscript/sipscript/modules/redis"
 	registrar "github.com/sipscript/sipscript/modules/registrar/plugin"
 	"github.com/sipscript/sipscript/modules/rtpengine"
@@ -51,6 +52,7 @@ func Plugins() []host.Plugin {
 		lcr.Plugin(),
 		enum.Plugin(),
 		turn.Plugin(),
+		presence.Plugin(),
 	}
 }
 

@@ -29,7 +29,7 @@ func (n *Notifier) readDemand(req *engine.Request, old *way) (d demand, no *Refu
 	if d.event, d.eventID, no = n.readEvent(m); no != nil {
 		return d, no
 	}
-	if no = checkExtensions(req, d.event); no != nil {
+	if no = CheckExtensions(req, d.event.Extensions...); no != nil {
 		return d, no
 	}
 	if d.accepts, no = readAccept(m, d.event); no != nil {
@@ -71,14 +71,14 @@ func (n *Notifier) readEvent(m *message.Message) (p *Package, id string, no *Ref
 	return p, id, nil
 }
 
-// checkExtensions is §8.2.2.3 of RFC 3261: a subscriber can require only extensions that the script
-// or the package implements.
-func checkExtensions(req *engine.Request, p *Package) *Refusal {
+// CheckExtensions is §8.2.2.3 of RFC 3261: a request can require only extensions that the script
+// implements, or that are named.
+func CheckExtensions(req *engine.Request, known ...string) *Refusal {
 	var unknown []string
 	tags := req.Message().Elements(message.HeaderRequire)
 	for tags.Next() && len(unknown) < 16 {
 		tag := string(tags.Value)
-		if tag == "" || req.Supports(tags.Value) || slices.ContainsFunc(p.Extensions, func(e string) bool { return strings.EqualFold(e, tag) }) {
+		if tag == "" || req.Supports(tags.Value) || slices.ContainsFunc(known, func(e string) bool { return strings.EqualFold(e, tag) }) {
 			continue
 		}
 		if !strings.ContainsFunc(tag, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {

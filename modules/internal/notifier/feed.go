@@ -14,6 +14,8 @@ type Package struct {
 	// most 8
 	Types      []string
 	Extensions []string // option tags that a SUBSCRIBE may require beside the script's
+	// Interval bounds Policy.Interval for this package; 0: it doesn't.
+	Interval time.Duration
 }
 
 // Feed is what one subscription reports. Its methods are called one at a time, except for Ended.

@@ -91,7 +91,11 @@ func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.
 // send sends a NOTIFY; timeout 0 is as long as any request has.
 func (s *Subscription) send(state string, d *Document, timeout time.Duration, then func(*engine.Response, error)) {
 	s.cseq++
-	s.sends(s.lane.Now(), s.notifier.policy.Load().Interval)
+	interval := s.notifier.policy.Load().Interval
+	if s.event.Interval > 0 {
+		interval = min(interval, s.event.Interval)
+	}
+	s.sends(s.lane.Now(), interval)
 	event := s.event.Event
 	if s.eventID != "" {
 		event += ";id=" + s.eventID

@@ -19,6 +19,7 @@ type Ask struct {
 	s   *Subscription
 	aor string
 	no  *Refusal
+	on  func()
 }
 
 // Take reads req on its lane. An error is a MisuseError, or engine.ErrRequestOver; Answer reports
@@ -86,6 +87,9 @@ func (a *Ask) Offer(key, watcher string, feed Feed) {
 	}
 }
 
+// Then has f called once the SUBSCRIBE was accepted, before the first NOTIFY.
+func (a *Ask) Then(f func()) { a.on = f }
+
 // Answer answers on the request's lane, with headers added to the answer whatever its code, and
 // takes the request's decision. ok reports whether it was accepted; err says why not: a *Refusal,
 // engine.ErrRequestOver if the request is already over, or an *engine.MisuseError. The first NOTIFY
@@ -104,6 +108,9 @@ func (a *Ask) Answer(headers []engine.HeaderEdit) (ok bool, err error) {
 	if err := Reply(a.req, 200, "", s.accepted(), headers); err != nil {
 		s.drop()
 		return false, err
+	}
+	if a.on != nil {
+		a.on()
 	}
 	s.kick()
 	return true, nil

@@ -30,6 +30,7 @@ type Subscription struct {
 	eventID  string
 	key      string // of the resource
 	watcher  string
+	asked    string // the first Contact
 	first    uint32 // CSeq of the SUBSCRIBE that began it
 	accepts  uint8  // which of event.Types
 
@@ -105,7 +106,7 @@ func (s *Subscription) pack() {
 	}
 	s.local = s.dialog[len(s.callID())+1:][:len(s.local)]
 	s.remote = s.dialog[len(s.dialog)-len(s.remote):]
-	s.place = s.way.first()
+	s.place, s.asked = s.way.first(), s.uri
 }
 
 func (s *Subscription) callID() string {
@@ -120,6 +121,9 @@ func (s *Subscription) Event() string { return s.event.Event }
 
 // Watcher is who watches, as the package said.
 func (s *Subscription) Watcher() string { return s.watcher }
+
+// Contact is the URI that the first SUBSCRIBE named.
+func (s *Subscription) Contact() string { return s.asked }
 
 // Feed is what the package gave it.
 func (s *Subscription) Feed() Feed { return s.feed }

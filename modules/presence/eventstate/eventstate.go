@@ -1,0 +1,302 @@
+// Package eventstate is the state that users publish (RFC 3903): publications by user and event
+// package, each with an entity tag and an end. It is pure: it is told the time, and sends nothing.
+package eventstate
+
+import (
+	"container/heap"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Key is what publications are about: the event Package, and the user's canonical AOR.
+type Key struct{ Package, AOR string }
+
+// Publication is one publisher's state. It is not changed once it is stored.
+type Publication struct {
+	Tag     string    // its entity tag, a new one with each change
+	Type    string    // of the body, as it came
+	Body    []byte    // as it came
+	Value   any       // the body, read
+	At      time.Time // when the body came: the newest counts
+	Expires time.Time // zero: never, of a script's
+	Name    string    // of a script's publication; "" for those of PUBLISH
+}
+
+// Request is a PUBLISH.
+type Request struct {
+	IfMatch string        // SIP-If-Match, "" for none
+	Expires time.Duration // granted; 0 ends the publication
+	Type    string        // of the body
+	Body    []byte        // nil for none
+	Value   any           // the body, read
+}
+
+// Errors of Publish.
+var (
+	ErrNoMatch = errors.New("eventstate: there is no publication with that entity tag") // 412
+	ErrNoBody  = errors.New("eventstate: an initial publication needs a body")          // 400
+	ErrFull    = errors.New("eventstate: too many publications")
+)
+
+// Limits of a Store.
+type Limits struct {
+	PerKey int // publications about one user
+	All    int // in all
+}
+
+// Store keeps publications. It is safe for concurrent use.
+type Store struct {
+	limits Limits
+	tag    func() string // makes entity tags
+	journal
+
+	mu   sync.RWMutex
+	keys map[Key]*entity // guarded by mu
+	due  timetable       // guarded by mu
+	n    int             // publications; guarded by mu
+}
+
+// journal is told of each change, under the lock, before anybody can see it.
+type journal struct {
+	put  func(k Key, p *Publication, old string) error
+	drop func(k Key, p *Publication) error
+}
+
+type entity struct{ list []*Publication } // the newest first
+
+// New makes a store whose entity tags tag makes: each another one, over restarts too.
+func New(limits Limits, tag func() string) *Store {
+	return &Store{limits: limits, tag: tag, keys: map[Key]*entity{}}
+}
+
+// Keep has each change written: put is given what comes and the tag that it replaces, "" for none;
+// drop what goes. An error of put refuses the change.
+func (s *Store) Keep(put func(k Key, p *Publication, old string) error, drop func(k Key, p *Publication) error) {
+	s.journal = journal{put, drop}
+}
+
+// SetLimits has publications from now on bounded by others.
+func (s *Store) SetLimits(l Limits) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limits = l
+}
+
+// Publish carries out a PUBLISH (RFC 3903 §6) and returns the publication, nil if it ended; changed
+// reports whether what is published is another now: a refresh changes nothing.
+func (s *Store) Publish(k Key, r *Request, now time.Time) (p *Publication, changed bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.find(k, r.IfMatch, now)
+	switch {
+	case r.IfMatch != "" && old == nil: // §6 step 2
+		return nil, false, ErrNoMatch
+	case old == nil && r.Body == nil:
+		return nil, false, ErrNoBody
+	case r.Expires == 0: // step 5: removed
+		if old != nil {
+			s.remove(k, old)
+			if s.drop != nil {
+				err = s.drop(k, old)
+			}
+		}
+		return nil, old != nil, err
+	case old == nil && s.full(k):
+		return nil, false, ErrFull
+	}
+	p = &Publication{Tag: s.tag(), Type: r.Type, Body: r.Body, Value: r.Value, At: now, Expires: now.Add(r.Expires)}
+	if r.Body == nil { // refreshed
+		p.Type, p.Body, p.Value, p.At = old.Type, old.Body, old.Value, old.At
+	}
+	return p, r.Body != nil, s.enter(k, p, old)
+}
+
+// Set is a publication of a script's own by a name: p takes its place, nil ends it. It is not
+// counted against the limit of a key.
+func (s *Store) Set(k Key, name string, p *Publication, now time.Time) (changed bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var old *Publication
+	if e := s.keys[k]; e != nil {
+		if i := slices.IndexFunc(e.list, func(o *Publication) bool { return o.Name == name }); i >= 0 {
+			old = e.list[i]
+		}
+	}
+	switch {
+	case p != nil:
+		p.Name, p.Tag, p.At = name, s.tag(), now
+		return true, s.enter(k, p, old)
+	case old != nil:
+		s.remove(k, old)
+		if s.drop != nil {
+			err = s.drop(k, old)
+		}
+		return true, err
+	}
+	return false, nil
+}
+
+// Restore enters what was kept, unless it is over.
+func (s *Store) Restore(k Key, p *Publication, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.alive(now) {
+		s.insert(k, p)
+	}
+}
+
+func (s *Store) full(k Key) bool {
+	e := s.keys[k]
+	if e == nil {
+		return s.n >= s.limits.All
+	}
+	n := 0
+	for _, p := range e.list {
+		if p.Name == "" {
+			n++
+		}
+	}
+	return n >= s.limits.PerKey || s.n >= s.limits.All
+}
+
+// enter puts p in the place of old, which may be nil.
+func (s *Store) enter(k Key, p, old *Publication) error {
+	if s.put != nil {
+		replaced := ""
+		if old != nil {
+			replaced = old.Tag
+		}
+		if err := s.put(k, p, replaced); err != nil {
+			return err
+		}
+	}
+	if old != nil {
+		s.remove(k, old)
+	}
+	s.insert(k, p)
+	return nil
+}
+
+func (s *Store) insert(k Key, p *Publication) {
+	e := s.keys[k]
+	if e == nil {
+		e = &entity{}
+		s.keys[k] = e
+	}
+	i := slices.IndexFunc(e.list, func(o *Publication) bool { return !o.At.After(p.At) })
+	if i < 0 {
+		i = len(e.list)
+	}
+	// What others are reading stays as it is
+	list := make([]*Publication, 0, len(e.list)+1)
+	e.list = append(append(append(list, e.list[:i]...), p), e.list[i:]...)
+	s.n++
+	if !p.Expires.IsZero() {
+		heap.Push(&s.due, appointment{p.Expires, k, p})
+	}
+}
+
+func (s *Store) remove(k Key, p *Publication) bool {
+	e := s.keys[k]
+	if e == nil {
+		return false
+	}
+	i := slices.Index(e.list, p)
+	if i < 0 {
+		return false
+	}
+	s.n--
+	if len(e.list) == 1 {
+		delete(s.keys, k)
+		return true
+	}
+	e.list = append(e.list[:i:i], e.list[i+1:]...)
+	return true
+}
+
+func (p *Publication) alive(now time.Time) bool { return p.Expires.IsZero() || p.Expires.After(now) }
+
+// find is a publication of PUBLISH by its tag, or nil.
+func (s *Store) find(k Key, tag string, now time.Time) *Publication {
+	e := s.keys[k]
+	if e == nil || tag == "" {
+		return nil
+	}
+	for _, p := range e.list {
+		if p.Tag == tag && p.Name == "" && p.alive(now) {
+			return p
+		}
+	}
+	return nil
+}
+
+// Get lists the publications about a key, the newest first. The list is not changed.
+func (s *Store) Get(k Key, now time.Time) []*Publication {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	e := s.keys[k]
+	if e == nil {
+		return nil
+	}
+	for _, p := range e.list {
+		if !p.alive(now) {
+			return slices.DeleteFunc(slices.Clone(e.list), func(p *Publication) bool { return !p.alive(now) })
+		}
+	}
+	return e.list
+}
+
+// Expire removes what is over at now, and lists whose state has changed by it.
+func (s *Store) Expire(now time.Time) (changed []Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.due) > 0 && !s.due[0].at.After(now) {
+		a := heap.Pop(&s.due).(appointment)
+		if s.remove(a.key, a.p) {
+			changed = append(changed, a.key)
+			if s.drop != nil {
+				_ = s.drop(a.key, a.p) // it is over, whether that is written or not
+			}
+		}
+	}
+	// What was refreshed leaves its old appointment behind: they are bounded, not exact
+	if len(s.due) > 64 && len(s.due) > 4*s.n {
+		s.due = slices.DeleteFunc(s.due, func(a appointment) bool { e := s.keys[a.key]; return e == nil || !slices.Contains(e.list, a.p) })
+		heap.Init(&s.due)
+	}
+	return changed
+}
+
+// Len is how many publications there are.
+func (s *Store) Len() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.n
+}
+
+// appointment is when a publication ends.
+type appointment struct {
+	at  time.Time
+	key Key
+	p   *Publication
+}
+
+type timetable []appointment
+
+func (t timetable) Len() int           { return len(t) }
+func (t timetable) Less(i, j int) bool { return t[i].at.Before(t[j].at) }
+func (t timetable) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
+
+// Push is heap's.
+func (t *timetable) Push(x any) { *t = append(*t, x.(appointment)) }
+
+// Pop is heap's.
+func (t *timetable) Pop() any {
+	last := len(*t) - 1
+	a := (*t)[last]
+	(*t)[last] = appointment{}
+	*t = (*t)[:last]
+	return a
+}

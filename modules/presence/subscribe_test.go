@@ -1,0 +1,214 @@
+package presence_test
+
+// This file tests who may watch, and what watchers are told.
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sipscript/sipscript/luabind/luabindtest"
+)
+
+// Who may watch whom, and what is seen.
+func TestAuthorize(t *testing.T) {
+	for _, x := range []struct {
+		name, options, watcher, lines string
+		code                          int
+		state, sees                   string
+	}{
+		{name: "oneself, without authorize", watcher: "bob", code: 200, state: "active", sees: "open"},
+		{name: "another, without authorize", watcher: "alice", code: 403},
+		{name: "not authenticated", watcher: "bob", lines: "X-User: \r\n", code: 403},
+		{name: "trusted", watcher: "bob", lines: "X-Trusted: y\r\n", code: 200, state: "active", sees: "open"},
+		{name: "true", options: `authorize = function(w, u, p) return w == "sip:alice@example.com" and u == "sip:bob@example.com" and p == "presence" end`, watcher: "alice", code: 200, state: "active", sees: "open"},
+		{name: "false", options: `authorize = function() return false end`, watcher: "alice", code: 403},
+		{name: "nil", options: `authorize = function() end`, watcher: "alice", code: 403},
+		{name: "pending", options: `authorize = function() return "pending" end`, watcher: "alice", code: 200, state: "pending"},
+		{name: "polite", options: `authorize = function() return "polite" end`, watcher: "alice", code: 200, state: "active", sees: "closed"},
+		{name: "nonsense", options: `authorize = function() return "perhaps" end`, watcher: "alice", code: 503},
+		{name: "an error", options: `authorize = function() error("x") end`, watcher: "alice", code: 503},
+		{name: "a rule", options: `authorize = { { watcher = "sip:alice@example.com", user = "sip:bob@example.com" } }`, watcher: "alice", code: 200, state: "active", sees: "open"},
+		{name: "a rule about others", options: `authorize = { { watcher = "sip:carol@example.com" } }`, watcher: "alice", code: 403},
+		{name: "a rule of a domain", options: `authorize = { { watcher = "*@example.com", allow = "polite" } }`, watcher: "alice", code: 200, state: "active", sees: "closed"},
+		{name: "the more specific rule", options: `authorize = { { user = "sip:bob@example.com", allow = "pending" }, { watcher = "sip:alice@example.com" } }`, watcher: "alice", code: 200, state: "pending"},
+		{name: "a rule of the package", options: `authorize = { { package = "presence" }, { allow = "false" } }`, watcher: "alice", code: 200, state: "active", sees: "open"},
+		{name: "rules, and oneself", options: `authorize = { { allow = "false" } }`, watcher: "bob", code: 200, state: "active", sees: "open"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			w := newWorld(t, x.options)
+			bob, p := w.phone("bob"), w.phone(x.watcher)
+			bob.publish("presence", "", pidf("a", "open"))
+			res, _ := p.subscribe("bob", "presence", x.lines)
+			if res.Status() != x.code {
+				t.Fatalf("%d", res.Status())
+			}
+			if x.code != 200 {
+				return
+			}
+			state, body, _ := p.told()
+			if !strings.HasPrefix(state, x.state) || !strings.Contains(body, x.sees) || x.sees == "" && body != "" {
+				t.Errorf("told %s\n%s", state, body)
+			}
+		})
+	}
+}
+
+// A user says yes or no later: refresh asks again, and watchers hear what has become of them.
+func TestRefresh(t *testing.T) {
+	w := newWorld(t, `interval = 0, authorize = function(watcher) local v = sip.shared("said"):get(watcher) if v == nil then return "pending" end return v end`)
+	bob, alice, carol := w.phone("bob"), w.phone("alice"), w.phone("carol")
+	bob.publish("presence", "", pidf("a", "open"))
+	alice.subscribe("bob", "presence", "")
+	alice.hears("pending")
+	carol.subscribe("bob", "presence", "")
+	carol.hears("pending")
+	bob.publish("presence", "", pidf("b", "open"))
+	alice.quiet(10 * time.Second) // she learns nothing, not even that something has changed
+	eval := func(text string, want ...any) {
+		t.Helper()
+		got, err := w.Eval(text)
+		if err != nil || len(got) != len(want) || len(want) > 0 && got[0] != want[0] {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+	eval(`sip.shared("said"):set("sip:alice@example.com", true) return require("presence").refresh("sip:BOB@example.com".."")`, 0.0)
+	eval(`return require("presence").refresh("sip:bob@example.com")`, 1.0)
+	alice.hears("active", `id="a"`, `id="b"`)
+	carol.quiet(time.Second)
+	eval(`sip.shared("said"):set("sip:carol@example.com", false) return require("presence").refresh("sip:bob@example.com")`, 1.0)
+	carol.hears("terminated;reason=rejected", "!tuple")
+	eval(`sip.shared("said"):set("sip:alice@example.com", "polite") return require("presence").refresh("sip:bob@example.com")`, 1.0)
+	alice.hears("active", "closed", "!open")
+	eval(`return #require("presence").watchers("sip:bob@example.com")`, 1.0)
+	eval(`return require("presence").watchers("sip:bob@example.com", "presence")[1].state`, "polite")
+	eval(`local w = require("presence").watchers("sip:bob@example.com")[1] assert(w.watcher.user == "alice" and w.package == "presence" and w.expires > 3000 and tostring(w) == "sip:alice@example.com")
+		return require("presence").terminate(w.id, { reason = "probation", retry_after = 60 })`, true)
+	alice.hears("terminated;reason=probation;retry-after=60")
+	eval(`return require("presence").terminate("nobody")`, false)
+	if _, err := w.Eval(`require("presence").terminate("x", { reason = "because" })`); err == nil || !strings.Contains(err.Error(), "reason") {
+		t.Error(err)
+	}
+}
+
+// RFC 3857: a user sees who watches, by whom it was asked for and what became of them.
+func TestWatcherInfo(t *testing.T) {
+	w := newWorld(t, `interval = 0, authorize = function(watcher, user, package) if watcher == user then return true end return package == "presence" and (sip.shared("said"):get("yes") or "pending") end`)
+	bob, alice := w.phone("bob"), w.phone("alice")
+	if res, _ := alice.subscribe("bob", "presence.winfo", ""); res.Status() != 403 {
+		t.Errorf("somebody else's watchers: %d", res.Status())
+	}
+	bob.subscribe("bob", "presence.winfo", "")
+	bob.hears("active", `version="0" state="full"`, `<watcher-list resource="sip:bob@example.com" package="presence"/>`)
+	_, id := alice.subscribe("bob", "presence", "")
+	bob.hears("active", `version="1" state="partial"`, `status="pending" event="subscribe" expiration="3600">sip:alice@example.com</`)
+	if _, err := w.Eval(`sip.shared("said"):set("yes", true) require("presence").refresh("sip:bob@example.com")`); err != nil {
+		t.Fatal(err)
+	}
+	bob.hears("active", `version="2" state="partial"`, `status="active" event="approved"`)
+	alice.again(id, "Expires: 0\r\n")
+	bob.hears("active", `version="3" state="partial"`, `status="terminated" event="timeout"`)
+}
+
+// Events and types: what the server says it can do, it can, and no more.
+func TestAllowEvents(t *testing.T) {
+	for _, x := range []struct {
+		name, options, event, lines string
+		code                        int
+		head                        string
+	}{
+		{name: "the default", event: "x", code: 489, head: "Allow-Events: presence, presence.winfo, dialog, message-summary, reg"},
+		{name: "fewer", options: `packages = { "dialog" }`, event: "presence", code: 489, head: "Allow-Events: dialog, reg"},
+		{name: "reg is the registrar's", event: "reg", code: 200, head: "Allow-Events: reg"},
+		{name: "another type", event: "presence", lines: "Accept: text/plain\r\n", code: 406, head: "Accept: application/pidf+xml"},
+		{name: "dialog", event: "dialog", code: 200},
+		{name: "message-summary", event: "message-summary", code: 200},
+		{name: "too brief", event: "presence", lines: "Expires: 10\r\n", code: 423, head: "Min-Expires: 60"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			w := newWorld(t, x.options)
+			res, _ := w.phone("bob").subscribe("bob", x.event, x.lines)
+			name, value, _ := strings.Cut(x.head, ": ")
+			if res.Status() != x.code || x.head != "" && string(res.HeaderName(name)) != value {
+				t.Errorf("%d, %s: %q", res.Status(), name, res.HeaderName(name))
+			}
+		})
+	}
+	w := newWorld(t, everybody)
+	if res, _ := w.phone("alice").subscribe("bob", "reg", ""); res.Status() != 200 {
+		t.Errorf("reg of another, who may: %d", res.Status())
+	}
+	w = newWorld(t, "")
+	if res, _ := w.phone("alice").subscribe("bob", "reg", ""); res.Status() != 403 {
+		t.Errorf("reg of another, who may not: %d", res.Status())
+	}
+}
+
+// Phones that never publish: they are there while they are registered.
+func TestRegistrations(t *testing.T) {
+	w := newWorld(t, everybody+` from = "registrations"`)
+	bob, alice := w.phone("bob"), w.phone("alice")
+	alice.subscribe("bob", "presence", "")
+	alice.hears("active", "closed")
+	bob.send("REGISTER", "sip:example.com", "To: <sip:bob@example.com>\r\n", "")
+	register := func(expires string) {
+		t.Helper()
+		bob.cseq++
+		if res := bob.ask("REGISTER", "sip:example.com", "<sip:bob@example.com>", "reg", "Expires: "+expires+"\r\n", ""); res.Status() != 200 {
+			t.Fatal(res.Status())
+		}
+	}
+	register("60")
+	alice.hears("active", "open", "<contact priority=\"1\">sip:bob@example.com</contact>", "!10.0.1")
+	register("60") // refreshed
+	alice.quiet(30 * time.Second)
+	alice.hears("active", "closed") // it expired
+	register("60")
+	alice.hears("active", "open")
+	bob.publish("presence", "", pidf("mine", "closed"))
+	alice.hears("active", `id="mine"`, "!open") // who publishes is believed
+	register("0")
+	alice.quiet(10 * time.Second)
+}
+
+// Watchers of the same user in one change: each is told once, whatever happens meanwhile.
+func TestBurst(t *testing.T) {
+	w := newWorld(t, `authorize = function() return true end`)
+	bob, alice := w.phone("bob"), w.phone("alice")
+	alice.subscribe("bob", "presence", "")
+	alice.told()
+	for i := range 20 {
+		bob.publish("presence", "", pidf(strings.Repeat("x", i+1), "open"))
+	}
+	alice.told()
+	alice.quiet(30 * time.Second)
+}
+
+// The end: each watcher is told to come back.
+func TestDetach(t *testing.T) {
+	w := newWorld(t, everybody)
+	alice := w.phone("alice")
+	alice.subscribe("bob", "presence", "")
+	alice.told()
+	w.Sim.Do(func() { _ = w.module.Detach(t.Context(), w.Engine) })
+	alice.hears("terminated;reason=deactivated")
+}
+
+func TestConfigureRefuses(t *testing.T) {
+	for options, want := range map[string]string{
+		`packages = { "presense" }`:           `did you mean "presence"`,
+		`from = "nothing"`:                    "registrations",
+		`min_expires = 100, max_expires = 50`: "min_expires is greater",
+		`authorize = { { watcher = "x y" } }`: "watcher",
+		`authorize = { { allow = "maybe" } }`: "allow",
+		`autorize = function() end`:           "authorize",
+	} {
+		t.Run(options, func(t *testing.T) {
+			m := newModule()
+			_, err := luabindtest.Try(t, `require("presence").configure { `+options+` } function route(req) end`, luabindtest.Modules(m))
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
