@@ -27,9 +27,12 @@ type SendSpec struct {
 	ContentType string        // of the Body
 	Timeout     time.Duration // default 32 s
 	CallID      string        // "": a new one. REGISTERs for one address share one (§10.2.4)
-	// 0: 1. Answering a challenge increments it; the response has the value
+	// 0: 1; CSeqZero: 0. Answering a challenge increments it; the response has the value
 	CSeq uint32
 }
+
+// CSeqZero is the number 0 as SendSpec.CSeq; it is not a number that a message can have (§8.1.1.5).
+const CSeqZero = 1 << 31
 
 // Send sends a request of our own and waits for its final response; l is the lane whose token the
 // caller holds (any lane of this engine, including Background), and is lent in the meantime.
@@ -145,7 +148,7 @@ func (e *Engine) compose(s *SendSpec) (text []byte, to string, err error) {
 	if a, err := message.ParseAddress([]byte(from)); err == nil && a.Tag() == nil {
 		from += fmt.Sprintf(";tag=%016x", e.units[0].randomAny())
 	}
-	text = message.AppendRequest(nil, &message.RequestSpec{Method: s.Method, URI: uri, From: from, To: toValue, CallID: "?", CSeq: max(s.CSeq, 1),
+	text = message.AppendRequest(nil, &message.RequestSpec{Method: s.Method, URI: uri, From: from, To: toValue, CallID: "?", CSeq: max(s.CSeq, 1) % CSeqZero,
 		MaxForwards: 70, Headers: proxy.AppendLines(nil, s.Headers), ContentType: s.ContentType, Body: s.Body})
 	return text, uri, nil
 }

@@ -12,8 +12,8 @@
 ---@field by string|nil who ended it: "caller", "callee" or "server"; nil if that is not known
 ---@field cause string|nil why it ended: "bye", "cancelled", "rejected" …
 ---@field code integer|nil of the response that answered or ended it; nil for none
----@field caller string who calls, by From: "alice@example.com"
----@field callee string who is called, by the Request-URI when it was tracked
+---@field caller string the address of the caller, by From: "sip:alice@example.com"
+---@field callee string the address of the called, by the Request-URI when it was tracked
 ---@field from_uri sip.uri the URI in From
 ---@field to_uri sip.uri the URI in To
 ---@field a table the caller's side: {tag, contact, received}
@@ -67,8 +67,9 @@ local dialog = {}
 ---Follows the call that an INVITE begins, to its end. It record-routes if the script did not. All
 ---limits are checked and counted in one step, and given back once, whatever ends the call. Called
 ---again it changes options. Returns call or nil: nil if a limit is reached: answer the request. Then
----string or nil: "limit". Then string or nil: that is full. Raises for anything but an INVITE outside
----of a dialog. Only in handlers.
+---string or nil: "limit"; "session interval": it is too short, and the INVITE was answered 422. Then
+---string or nil: that is full. Raises for anything but an INVITE outside of a dialog. Only in
+---handlers.
 ---```lua
 ---local call, why, key = dialog.track(req, { limits = { ["customer:7"] = 30 }, max_duration = 3600 })
 ---if not call then return req:reply(486) end
@@ -76,7 +77,7 @@ local dialog = {}
 ---@param req sip.request the request
 ---@param options? dialog.track.options optional
 ---@return dialog.call|nil result nil if a limit is reached: answer the request
----@return string|nil why "limit"
+---@return string|nil why "limit"; "session interval": it is too short, and the INVITE was answered 422
 ---@return string|nil key that is full
 function dialog.track(req, options) end
 
@@ -88,6 +89,17 @@ function dialog.track(req, options) end
 ---@param call sip.request|string a request of the call, or its id
 ---@return dialog.call|nil result nil for none
 function dialog.of(call) end
+
+---Whether a request within a dialog belongs to a tracked call, with its tags, a CSeq number higher
+---than its sender's last, and the other party's Contact as its target. Then string or nil: what is
+---wrong. Only in handlers.
+---```lua
+---if req.in_dialog and not dialog.validate(req) then return req:reply(481) end
+---```
+---@param req sip.request the request
+---@return boolean result
+---@return string|nil why what is wrong
+function dialog.validate(req) end
 
 ---How many calls have a key of their limits, or how many calls there are. Only in handlers.
 ---```lua
@@ -109,12 +121,20 @@ function dialog.list(options) end
 ---@field max_duration? number seconds from the answer, then it is ended
 ---@field limits? any how many calls may have each of these keys at the same time
 ---@field vars? any kept with the call: texts, numbers, truth values
+---@field keepalive? number seconds between two pings of both parties, at least 10; 0: never. A 481 or three losses in a row end the call
+---@field session_timer? dialog.track.options.session_timer asks for session timers (RFC 4028)
+---@field end_without_media? boolean ends the call when its media is gone
 ---@field flow_lost? number seconds after which the call ends when the connection of a browser or phone is gone that has no other way
 
 ---@class dialog.list.options
 ---@field key? string of their limits
----@field from? string address of the caller: "alice@example.com"
+---@field from? string address of the caller: as call.caller
 ---@field to? string address of the called: as call.callee
 ---@field limit? integer how many at most
+
+---@class dialog.track.options.session_timer
+---@field interval? number seconds without a refresh after which the call is over; parties may want less
+---@field min? number less is refused: 422, with Min-SE
+---@field refresher? "uac" who refreshes where the callee knows no timers; a proxy may not choose otherwise (RFC 4028 §8.1)
 
 return dialog

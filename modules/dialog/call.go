@@ -34,6 +34,10 @@ type Call struct {
 type settings struct {
 	maxDuration time.Duration
 	flowLost    time.Duration // 0: a lost connection ends nothing
+	keepalive   time.Duration // 0: nobody is pinged
+
+	sessionTimer    *SessionTimer // nil for none
+	endWithoutMedia bool
 }
 
 // View is a copy of what is known of a call.
@@ -143,6 +147,9 @@ func (c *Call) answered() {
 	now := c.lane.Now()
 	if c.maxDuration > 0 {
 		c.set(timerMax, now.Add(c.maxDuration))
+	}
+	if c.keepalive > 0 {
+		c.set(timerPing, now.Add(c.keepalive))
 	}
 	c.watchFlows()
 }

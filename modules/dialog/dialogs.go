@@ -38,7 +38,7 @@ type Dialogs struct {
 
 // counters are figures since the start.
 type counters struct {
-	tracked, answered, ended, refused, hungUp atomic.Uint64
+	tracked, answered, ended, refused, hungUp, pings atomic.Uint64
 }
 
 // watcher is one call of Watch.
@@ -169,6 +169,19 @@ func (d *Dialogs) Count(key string) int {
 		return int(d.table.size.Load())
 	}
 	return d.limits.Count(key)
+}
+
+// MediaLost says that the media of a Call-ID is gone: calls that want it end.
+func (d *Dialogs) MediaLost(callID string) {
+	d.table.each(func(c *Call) {
+		if c.t.CallID == callID {
+			c.post(func() {
+				if c.endWithoutMedia {
+					c.end(track.CauseMedia, "")
+				}
+			})
+		}
+	})
 }
 
 // table has the calls by id.

@@ -34,6 +34,11 @@ func (d *Dialogs) Intercept(r *engine.Request) (bool, error) {
 	if !known {
 		return false, nil
 	}
+	if s := c.sessionTimer; s != nil && i.refreshes() {
+		if err := s.tooShort(r); err != nil {
+			return true, nil
+		}
+	}
 	i.came(r)
 	if i.method != message.MethodAck {
 		r.Witness(i)
@@ -48,6 +53,8 @@ type inner struct {
 	byCaller bool
 	tag      string        // the callee's
 	refresh  *engine.Reach // of the sender, once the request is accepted; nil for none
+	before   uint32        // the number of the sender's last request before it
+	timer    askedTimer    // what it asks for, if it may refresh the session
 }
 
 // came notes what the request itself says.
@@ -57,17 +64,44 @@ func (i *inner) came(r *engine.Request) {
 		c.acked(i.tag)
 	}
 	c.returned(r, i)
-	switch i.method {
-	case message.MethodInvite, message.MethodUpdate: // §12.2.1.2, RFC 3311 §5.1
+	i.number(r)
+	if i.refreshes() {
 		reach := r.Reach()
 		i.refresh = &reach
 	}
+}
+
+// refreshes reports whether the request may change where its sender is reached, and refresh the
+// session (§12.2.1.2, RFC 3311 §5.1, RFC 4028 §7.4).
+func (i *inner) refreshes() bool {
+	return i.method == message.MethodInvite || i.method == message.MethodUpdate
+}
+
+// number notes the request's own number.
+func (i *inner) number(r *engine.Request) {
+	cs, err := r.Message().CSeq()
+	if err != nil {
+		return
+	}
+	c := i.call
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.t.Leg(i.tag)
+	last := &l.FromCallee
+	if i.byCaller {
+		last = &l.FromCaller
+	}
+	i.before = *last
+	*last = max(*last, cs.Number)
 }
 
 // Sending notes the number that the other party sees.
 func (i *inner) Sending(b *engine.Branch) {
 	if cs, err := b.Message().CSeq(); err == nil {
 		i.saw(cs.Number)
+	}
+	if s := i.call.sessionTimer; s != nil && i.refreshes() {
+		i.timer = s.ask(b)
 	}
 }
 
@@ -96,6 +130,9 @@ func (i *inner) Answering(a *engine.Answer) bool {
 	}
 	answered := a.Reach()
 	c := i.call
+	if c.sessionTimer != nil {
+		c.sessionExpires(i.timer.answered(a.Message))
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l := c.t.Leg(i.tag)

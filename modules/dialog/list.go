@@ -11,7 +11,7 @@ import (
 // Filter says which calls to list.
 type Filter struct {
 	Key   string `lua:"key" default:"any" doc:"of their limits"`
-	From  string `lua:"from" default:"any" doc:"address of the caller: \"alice@example.com\""`
+	From  string `lua:"from" default:"any" doc:"address of the caller: as call.caller"`
 	To    string `lua:"to" default:"any" doc:"address of the called: as call.callee"`
 	Limit int    `lua:"limit" min:"1" max:"100000" default:"1000" doc:"how many at most"`
 }

@@ -139,15 +139,19 @@ func keepable(key string, v any) bool {
 
 // options are those of track.
 type options struct {
-	MaxDuration time.Duration `lua:"max_duration" min:"1" max:"2592000" default:"43200" doc:"seconds from the answer, then it is ended"`
-	Limits      limitsOption  `lua:"limits" doc:"how many calls may have each of these keys at the same time"`
-	Vars        varsOption    `lua:"vars" doc:"kept with the call: texts, numbers, truth values"`
-	FlowLost    time.Duration `lua:"flow_lost" max:"3600" default:"never" doc:"seconds after which the call ends when the connection of a browser or phone is gone that has no other way"`
+	MaxDuration     time.Duration  `lua:"max_duration" min:"1" max:"2592000" default:"43200" doc:"seconds from the answer, then it is ended"`
+	Limits          limitsOption   `lua:"limits" doc:"how many calls may have each of these keys at the same time"`
+	Vars            varsOption     `lua:"vars" doc:"kept with the call: texts, numbers, truth values"`
+	Keepalive       *time.Duration `lua:"keepalive" max:"86400" default:"300 with limits, otherwise never" doc:"seconds between two pings of both parties, at least 10; 0: never. A 481 or three losses in a row end the call"`
+	SessionTimer    *SessionTimer  `lua:"session_timer" doc:"asks for session timers (RFC 4028)"`
+	EndWithoutMedia bool           `lua:"end_without_media" default:"false" doc:"ends the call when its media is gone"`
+	FlowLost        time.Duration  `lua:"flow_lost" max:"3600" default:"never" doc:"seconds after which the call ends when the connection of a browser or phone is gone that has no other way"`
 }
 
 // tracked is what track returns.
 type tracked struct {
 	call *Call
+	why  string
 	full string
 }
 
@@ -155,9 +159,13 @@ var returnsTracked = luabind.ReturnsOf(func(c *luabind.Call, t tracked) int {
 	if t.call != nil {
 		return c.PushObject(t.call)
 	}
-	return c.PushNil() + c.PushString("limit") + c.PushString(t.full)
+	n := c.PushNil() + c.PushString(t.why)
+	if t.full != "" {
+		n += c.PushString(t.full)
+	}
+	return n
 }, luabind.Result{Type: luabind.ObjectOf, Object: callType, OrNil: true, Doc: "nil if a limit is reached: answer the request"},
-	luabind.Result{Name: "why", Type: luabind.String, OrNil: true, Doc: `"limit"`},
+	luabind.Result{Name: "why", Type: luabind.String, OrNil: true, Doc: `"limit"; "session interval": it is too short, and the INVITE was answered 422`},
 	luabind.Result{Name: "key", Type: luabind.String, OrNil: true, Doc: "that is full"})
 
 // Functions of the module.
@@ -172,6 +180,13 @@ func (m *module) Functions() []luabind.Function {
 		luabind.Func1(luabind.Function{Name: "of", Where: luabind.InHandler, Doc: "The call that a request begins or belongs to, or that has an id; nil if it is not tracked, or over.",
 			Example: `local call = dialog.of(req)`},
 			callArg, luabind.OrNil(luabind.ReturnsObject[*Call](callType, "nil for none")), func(_ *luabind.Call, f func(*Dialogs) *Call) *Call { return f(m.Dialogs) }),
+		luabind.Try1(luabind.Function{Name: "validate", Where: luabind.InHandler,
+			Doc:     "Whether a request within a dialog belongs to a tracked call, with its tags, a CSeq number higher than its sender's last, and the other party's Contact as its target.",
+			Example: "if req.in_dialog and not dialog.validate(req) then return req:reply(481) end"},
+			luabind.RequestArg(), luabind.ReturnsBool("").WithReason("what is wrong"), func(_ *luabind.Call, r *engine.Request) (bool, error) {
+				err := m.Validate(r)
+				return err == nil, err
+			}),
 		luabind.Func1(luabind.Function{Name: "count", Where: luabind.InHandler, Doc: "How many calls have a key of their limits, or how many calls there are.",
 			Example: `local n = dialog.count("customer:7")`},
 			luabind.TextArg("key", "of limits").Default("", "all calls"), luabind.ReturnsInt(""), func(_ *luabind.Call, key string) int { return m.Count(key) }),
@@ -197,13 +212,26 @@ var callArg = luabind.ArgOf(func(c *luabind.Call, n int) func(*Dialogs) *Call {
 }, luabind.Param{Name: "call", Type: luabind.RequestType, Or: []luabind.Type{luabind.String}, Doc: "a request of the call, or its id"})
 
 func (m *module) track(c *luabind.Call, r *engine.Request, o options) (tracked, error) {
-	call, err := m.Track(r, TrackOptions{MaxDuration: o.MaxDuration, Limits: o.Limits, Vars: o.Vars, FlowLost: o.FlowLost})
+	own := TrackOptions{MaxDuration: o.MaxDuration, Limits: o.Limits, Vars: o.Vars, FlowLost: o.FlowLost, SessionTimer: o.SessionTimer, EndWithoutMedia: o.EndWithoutMedia}
+	if k := o.Keepalive; k != nil {
+		own.Keepalive = *k
+		switch {
+		case *k == 0:
+			own.Keepalive = -1
+		case *k < shortestKeepalive:
+			c.Raise("option keepalive must be 0, or at least %d", shortestKeepalive/time.Second)
+		}
+	}
+	call, err := m.Track(r, own)
 	var full *FullError
+	var interval *IntervalError
 	switch {
 	case err == nil:
 		return tracked{call: call}, nil
 	case errors.As(err, &full):
-		return tracked{full: full.Key}, nil
+		return tracked{why: "limit", full: full.Key}, nil
+	case errors.As(err, &interval):
+		return tracked{why: "session interval"}, nil
 	case errors.Is(err, errMany):
 		return tracked{}, err
 	}

@@ -45,8 +45,8 @@ var callType = &luabind.ObjectType{
 		field("by", luabind.OrNil(luabind.ReturnsText("who ended it: \"caller\", \"callee\" or \"server\"; nil if that is not known")), func(t *track.Call) string { return t.By.String() }),
 		field("cause", luabind.OrNil(luabind.ReturnsText("why it ended: \"bye\", \"cancelled\", \"rejected\" …")), func(t *track.Call) string { return t.Cause }),
 		field("code", luabind.OrNil(luabind.ReturnsInt("of the response that answered or ended it; nil for none")), func(t *track.Call) int { return t.Code }),
-		field("caller", luabind.ReturnsText("who calls, by From: \"alice@example.com\""), func(t *track.Call) string { return aor(uriOf(t.From)) }),
-		field("callee", luabind.ReturnsText("who is called, by the Request-URI when it was tracked"), func(t *track.Call) string { return aor(t.Asked) }),
+		field("caller", luabind.ReturnsText("the address of the caller, by From: \"sip:alice@example.com\""), func(t *track.Call) string { return aor(uriOf(t.From)) }),
+		field("callee", luabind.ReturnsText("the address of the called, by the Request-URI when it was tracked"), func(t *track.Call) string { return aor(t.Asked) }),
 		field("from_uri", luabind.ReturnsURI("the URI in From"), func(t *track.Call) string { return uriOf(t.From) }),
 		field("to_uri", luabind.ReturnsURI("the URI in To"), func(t *track.Call) string { return uriOf(t.To) }),
 		field("a", luabind.ReturnsValue(luabind.Table, "the caller's side: {tag, contact, received}"), func(t *track.Call) any { return sideOf(tagOf(t.From), &t.A) }),
@@ -177,7 +177,7 @@ func tagOf(value string) string {
 	return string(a.Tag())
 }
 
-// aor is the canonical address of a URI, without its scheme.
+// aor is the canonical address of a URI.
 func aor(uri string) string {
 	u, err := message.ParseURI([]byte(uri))
 	if err != nil {

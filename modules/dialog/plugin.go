@@ -91,6 +91,7 @@ func (d *Dialogs) Metrics() []luabind.Metric {
 		counter("dialog_answered_total", "Tracked calls that were answered.", d.count.answered.Load),
 		counter("dialog_ended_total", "Tracked calls that ended.", d.count.ended.Load),
 		counter("dialog_refused_total", "Calls that a limit kept from being tracked.", d.count.refused.Load),
+		counter("dialog_pings_total", "Pings that were sent within calls.", d.count.pings.Load),
 		counter("dialog_hung_up_total", "Calls that hang_up ended.", d.count.hungUp.Load),
 	}
 }

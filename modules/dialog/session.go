@@ -18,6 +18,12 @@ type TrackOptions struct {
 	// FlowLost ends an answered call when the connection of a party that cannot be connected to has
 	// been gone for so long; 0: never.
 	FlowLost time.Duration
+	// Keepalive is how often both parties are pinged, at least 10 s; 0: every 300 s if there are
+	// limits, less than 0: never.
+	Keepalive    time.Duration
+	SessionTimer *SessionTimer // nil: none is asked for
+	// EndWithoutMedia ends the call when its media is gone ([Dialogs.MediaLost]).
+	EndWithoutMedia bool
 }
 
 // DefaultMaxDuration is how long a call may last.
@@ -56,6 +62,14 @@ func (d *Dialogs) Track(r *engine.Request, o TrackOptions) (*Call, error) {
 	c := &Call{d: d, lane: r.Lane(), req: r}
 	c.t = track.Call{ID: d.newID(), CallID: string(m.CallID()), From: string(m.Header(message.HeaderFrom)), To: string(m.Header(message.HeaderTo)),
 		Asked: string(m.RequestURI()), A: r.Reach(), StartedAt: d.wall()}
+	if o.SessionTimer != nil {
+		if err := o.SessionTimer.complete().tooShort(r); err != nil {
+			return nil, err
+		}
+	}
+	if cs, err := m.CSeq(); err == nil {
+		c.t.CSeq = cs.Number
+	}
 	if err := r.Carry(noteName, string(c.t.ID[:])); err != nil {
 		return nil, err
 	}
@@ -79,6 +93,18 @@ func (c *Call) retrack(o *TrackOptions) error {
 	if c.maxDuration == 0 {
 		c.maxDuration = DefaultMaxDuration
 	}
+	c.keepalive, c.endWithoutMedia, c.sessionTimer = o.Keepalive, o.EndWithoutMedia, nil
+	switch {
+	case o.Keepalive < 0:
+		c.keepalive = 0
+	case o.Keepalive == 0 && len(o.Limits) > 0:
+		c.keepalive = DefaultKeepalive
+	case o.Keepalive > 0:
+		c.keepalive = max(o.Keepalive, shortestKeepalive)
+	}
+	if o.SessionTimer != nil {
+		c.sessionTimer = o.SessionTimer.complete()
+	}
 	for key, value := range o.Vars {
 		c.Keep(key, value)
 	}
@@ -90,6 +116,7 @@ type session struct {
 	call     *Call
 	branches []*engine.Branch // by leg, of those that were sent
 	legs     []int
+	timers   []askedTimer
 }
 
 // Sending notes a branch.
@@ -102,6 +129,9 @@ func (s *session) Sending(b *engine.Branch) {
 	var shown *track.Shown
 	if from, to := m.Header(message.HeaderFrom), m.Header(message.HeaderTo); string(from) != s.call.t.From || string(to) != s.call.t.To {
 		shown = &track.Shown{From: string(from), To: string(to)}
+	}
+	if st := s.call.sessionTimer; st != nil {
+		s.timers = append(s.timers, st.ask(b))
 	}
 	s.call.change(func(t *track.Call, at int64) track.Change {
 		s.branches, s.legs = append(s.branches, b), append(s.legs, t.Send(b.URI(), cseq, shown, at))
@@ -135,7 +165,20 @@ func (s *session) Answering(a *engine.Answer) bool {
 		return false
 	}
 	c.change(func(t *track.Call, at int64) track.Change { return t.Respond(&r, at) })
+	if c.sessionTimer != nil && code >= 200 {
+		c.sessionExpires(s.timer(a.Branch).answered(a.Message))
+	}
 	return true
+}
+
+// timer is what a branch has asked for.
+func (s *session) timer(b *engine.Branch) *askedTimer {
+	for i := range s.branches {
+		if b != nil && s.branches[i] == b && i < len(s.timers) {
+			return &s.timers[i]
+		}
+	}
+	return &askedTimer{}
 }
 
 // Ended notes the end of the INVITE.

@@ -9,9 +9,11 @@ import (
 type timer int
 
 const (
-	timerMax  timer = iota // max_duration is over
-	timerFlow              // a party whose connection was lost has not come back
-	timerAck               // the ACK that a BYE waits for did not come
+	timerMax     timer = iota // max_duration is over
+	timerFlow                 // a party whose connection was lost has not come back
+	timerPing                 // the parties are pinged
+	timerSession              // nobody has refreshed the session
+	timerAck                  // the ACK that a BYE waits for did not come
 	timers
 )
 
@@ -48,6 +50,10 @@ func (c *Call) Expire(*lane.Timer) {
 		switch timer(t) {
 		case timerMax:
 			c.end(track.CauseMaxDuration, "")
+		case timerPing:
+			c.ping()
+		case timerSession:
+			c.expired()
 		case timerFlow:
 			c.end(track.CauseFlowLost, "")
 		case timerAck:

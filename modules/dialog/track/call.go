@@ -10,6 +10,7 @@ type Call struct {
 	ID       ID     // travels in Record-Route
 	CallID   string // the Call-ID of all its messages
 	From, To string // the values of both headers as the caller wrote them
+	CSeq     uint32 // of the INVITE, as the caller wrote it
 	Asked    string // the Request-URI as the caller, or the script before track, wrote it
 
 	A    engine.Reach // the caller
@@ -33,9 +34,13 @@ type Leg struct {
 	Shown *Shown       // what the callee is shown, if that differs from what the caller wrote
 	// The highest CSeq numbers that either party has seen of the other; 0 for none
 	ToCallee, ToCaller uint32
+	// The highest that either party has sent itself: a number may be shifted on its way
+	FromCaller, FromCallee uint32
 
 	State    State  // how far it is
 	Acked    bool   // the ACK of its 2xx has passed
+	LostA    uint8  // pings in a row that the caller did not answer
+	LostB    uint8  // and the callee
 	Code     int    // its last
 	Cause    string // of an end without a response
 	SentAt   int64  // the branch was
@@ -51,7 +56,7 @@ func (c *Call) Send(uri string, cseq uint32, shown *Shown, at int64) int {
 	if len(c.Legs) >= mostLegs {
 		return len(c.Legs) - 1
 	}
-	c.Legs = append(c.Legs, Leg{URI: uri, ToCallee: cseq, Shown: shown, SentAt: at})
+	c.Legs = append(c.Legs, Leg{URI: uri, ToCallee: cseq, FromCaller: c.CSeq, Shown: shown, SentAt: at})
 	return len(c.Legs) - 1
 }
 
@@ -70,7 +75,7 @@ func (c *Call) find(n int, tag string, at int64) *Leg {
 		c.Legs[n].Tag = tag
 		return &c.Legs[n]
 	}
-	l := Leg{Tag: tag, SentAt: at}
+	l := Leg{Tag: tag, SentAt: at, FromCaller: c.CSeq}
 	if n >= 0 && n < len(c.Legs) {
 		l.ToCallee, l.Shown, l.SentAt = c.Legs[n].ToCallee, c.Legs[n].Shown, c.Legs[n].SentAt
 	}
