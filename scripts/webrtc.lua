@@ -15,18 +15,30 @@
 --             and what a page asks after exp is refused: it connects again, with a new one
 -- media       the rtpengine, or several with commas between them; without it browsers can call
 --             browsers, and phones can call phones
+-- relay_to    networks to which TURN may relay although they are not public: "10.1.0.0/16"
+--
+-- With -l turn:203.0.113.1:3478 browsers find each other through NATs. With --http pages get what
+-- RTCPeerConnection needs for that, at GET /ice?token=…; without tokens only programs on this machine
+-- do, such as the web application: GET /ice?user=alice.
 --
 -- Pages of other origins than the listener's are not let in. Programs can say any origin; passwords
 -- and tokens keep them out.
 
-local auth, jwt, registrar = require "auth", require "jwt", require "registrar"
-local rtpengine = require "rtpengine"
+local auth, http, jwt = require "auth", require "http", require "jwt"
+local registrar, rtpengine, turn = require "registrar", require "rtpengine", require "turn"
 
-local METHODS = "REGISTER, INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, MESSAGE, PRACK, UPDATE, REFER, NOTIFY"
+local METHODS = "REGISTER, INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, MESSAGE, PRACK, UPDATE, REFER"
 
-local engines = {}
-for uri in (sip.args.media or ""):gmatch("[^,%s]+") do engines[#engines + 1] = uri end
+-- What stands between commas.
+local function list(text)
+  local parts = {}
+  for part in (text or ""):gmatch("[^,%s]+") do parts[#parts + 1] = part end
+  return parts
+end
+
+local engines = list(sip.args.media)
 rtpengine.configure { engines = engines }
+turn.configure { allow = list(sip.args.relay_to) }
 
 -- What clients assert of themselves, phones would display (RFC 3325 §5).
 auth.configure { algorithms = sip.args.algorithms or "auto", identity_headers = "trusted" }
@@ -44,16 +56,38 @@ else
   auth.users(passwords)
 end
 
+-- What a page's token says, or nil.
+local function claims_of(token)
+  local claims, why = jwt.verify(token or "", { keys = sip.args.token, aud = "sip" })
+  if not claims then sip.log.info("token refused: %s", why) end
+  return claims
+end
+
 -- Whether the sender is who From says; if not, the request has been answered.
 ---@param req sip.request
 local function proven(req)
   local upgrade = req.source.http
   if not upgrade or not sip.args.token then return auth.require(req) end
-  local claims, why = jwt.verify(upgrade.query.token or "", { keys = sip.args.token, aud = "sip" })
-  if claims and claims.sub then return auth.identify(req, claims.sub) end
-  sip.log.info("token refused: %s", why or "it names no user")
-  req:reply(403)
-  return false
+  local claims = claims_of(upgrade.query.token)
+  if not claims then return req:reply(403) and false end
+  return auth.identify(req, claims.sub)
+end
+
+-- Servers for the ICE of a user's page.
+local function ice(user)
+  local c = turn.credentials(user, 3600)
+  local server = { urls = c.uris, username = c.username, credential = c.password }
+  return {
+    headers = { ["Access-Control-Allow-Origin"] = "*", ["Cache-Control"] = "no-store" },
+    json = { iceServers = #c.uris > 0 and { server } or {} },
+  }
+end
+
+if sip.args.token then
+  local function asks(hreq) return claims_of(hreq.query.token) ~= nil end
+  http.handle("GET /ice", { auth = asks }, function(hreq) return ice(claims_of(hreq.query.token).sub) end)
+else
+  http.handle("GET /ice", function(hreq) return ice(hreq.query.user) end)
 end
 
 -- Whether a target is a browser: a page's connection is a WebSocket.

@@ -34,11 +34,15 @@ local application = [[
   function route(req) req:drop() end
 ]]
 
+local function token_of(sub, aud)
+  app = app or t.server { source = application, addr = "10.0.0.7" }
+  local asked = t.request { path = "/token", server = app, query = { sub = sub, aud = aud or "sip" } }
+  return asked:expect(200).body
+end
+
 -- A browser with a page of the application; sub and aud are what its token says.
 local function page(user, sub, aud)
-  app = app or t.server { source = application, addr = "10.0.0.7" }
-  local asked = t.request { path = "/token", server = app, query = { sub = sub or user, aud = aud or "sip" } }
-  local token = asked:expect(200).body
+  local token = token_of(sub or user, aud)
   return t.ua("sip:" .. user .. "@example.com",
     { transport = "wss", http = { path = "/?token=" .. token, origin = "https://app.example.com" } })
 end
@@ -114,6 +118,23 @@ t.describe("with tokens", function()
     server { token = KEY }
     phone("desk"):register()
     t.ua("sip:alice@example.com", { password = "guess" }):register { expect = 401 }
+  end)
+end)
+
+t.describe("a page's ICE", function()
+  t.it("gets its servers by the page's token", function()
+    server { token = KEY }
+    local res = t.request { path = "/ice", query = { token = token_of "alice" }, source = "192.0.2.9" }:expect(200)
+    t.equal(res:json().iceServers, {}, "specs have no listener for TURN")
+    t.equal(res.headers["access-control-allow-origin"], "*")
+    t.request { path = "/ice", query = { token = token_of("alice", "mail") } }:expect(401)
+    t.request { path = "/ice" }:expect(401)
+  end)
+
+  t.it("gets them from the application, where there are no tokens", function()
+    server()
+    t.request { path = "/ice", query = { user = "alice" } }:expect(200)
+    t.request { path = "/ice", query = { user = "alice" }, source = "192.0.2.9" }:expect(401)
   end)
 end)
 

@@ -6,10 +6,14 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 )
@@ -124,6 +128,82 @@ func TestBrowsersCallEachOther(t *testing.T) {
 			t.Error(got)
 		}
 	})
+}
+
+// Two pages that may use nothing but relayed addresses call each other through our TURN, with what
+// webrtc.lua tells them of it.
+func TestBrowsersCallThroughTURN(t *testing.T) {
+	w := newWeb(t)
+	s := w.server(t, "-l", "turn:127.0.0.1:0", "--turn-ports", "40000-48000", "--http", "127.0.0.1:0", "--set", "token="+webKey, "--set", "relay_to=127.0.0.0/8", shipped("webrtc.lua"))
+	open := func(library, user string) *webPhone {
+		conf := s.webWithToken(user)
+		conf.ICEServers, conf.Policy = s.ice(t, conf), "relay"
+		return w.registers(t, library, conf)
+	}
+	alice, bob := open("JsSIP", "alice"), open("SIP.js", "bob")
+	relayed := func(t *testing.T, p *webPhone) {
+		t.Helper()
+		if now := p.stats(); now.Local != "relay" || now.Remote != "relay" {
+			t.Errorf("%s goes from %s to %s", p.name, now.Local, now.Remote)
+		}
+	}
+	for _, row := range []struct {
+		name           string
+		caller, callee *webPhone
+		to             string
+	}{
+		{"JsSIP calls", alice, bob, "sip:bob@example.com"},
+		{"SIP.js calls", bob, alice, "sip:alice@example.com"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			before := s.metric("sipscript_turn_packets_total")
+			webCall(t, row.caller.in(t), row.callee.in(t), row.to, func(caller, callee *webPhone) {
+				relayed(t, caller)
+				relayed(t, callee)
+				holds(t, caller, callee)
+				callee.does("hangUp()")
+			})
+			if n := s.metric("sipscript_turn_packets_total") - before; n < 100 {
+				t.Errorf("TURN has relayed %v packets", n)
+			}
+		})
+	}
+	t.Run("without credentials", func(t *testing.T) {
+		if code, _ := s.get(t, "/ice?token=x"); code != 401 {
+			t.Errorf("answered %d", code)
+		}
+	})
+	eventually(t, "the allocations have gone with the calls", func() bool { return s.metric("sipscript_turn_allocations") == 0 })
+}
+
+// ice is what the script's HTTP port tells a page of TURN.
+func (s *server) ice(t *testing.T, conf webConf) any {
+	t.Helper()
+	_, query, _ := strings.Cut(conf.Server, "?")
+	_, body := s.get(t, "/ice?"+query)
+	var v struct {
+		ICEServers []any `json:"iceServers"`
+	}
+	if err := json.Unmarshal([]byte(body), &v); err != nil || len(v.ICEServers) != 1 {
+		t.Fatalf("%v in %s", err, body)
+	}
+	return v.ICEServers
+}
+
+// get asks the script's HTTP port.
+func (s *server) get(t *testing.T, path string) (code int, body string) {
+	t.Helper()
+	_, addr, _ := strings.Cut(s.log.await(t, 0, "serving the script's HTTP handlers"), "listener=")
+	res, err := (&http.Client{Timeout: patience}).Get("http://" + strings.Fields(addr)[0] + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(text)
 }
 
 // webCall makes a call between two pages that both hear each other, has something done, and waits
