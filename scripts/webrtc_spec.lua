@@ -122,6 +122,38 @@ t.describe("with tokens", function()
 end)
 
 t.describe("a page's ICE", function()
+  t.it("passes as it is, and so do candidates that come later (RFC 8840)", function()
+    server()
+    local audio = table.concat({
+      "m=audio 9 UDP/TLS/RTP/SAVPF 111", "c=IN IP4 0.0.0.0", "a=mid:0", "a=rtpmap:111 opus/48000/2",
+      "a=setup:actpass", "a=ice-ufrag:F7gI", "a=ice-pwd:x9cml/YzichV2+XlhiMu8g",
+      "a=candidate:1 1 udp 2130706431 2001:db8::1 9 typ host generation 0 network-id 1",
+      "a=candidate:2 1 tcp 1518280447 192.0.2.1 9 typ host tcptype active", "",
+    }, "\r\n")
+    local session = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"
+    local offer = session .. "a=ice-options:trickle ice2\r\n" .. audio
+    local answer = session .. "a=ice-lite\r\n" .. audio
+    local alice, bob = browser "alice", browser "bob"
+    bob:register()
+    local call = alice:invite("sip:bob@example.com", { sdp = offer })
+    local leg = bob:expect("INVITE")
+    t.equal(leg.body, offer)
+    leg:reply(200, { sdp = answer })
+    t.equal(call:expect(200).body, answer)
+
+    local fragment = table.concat({ "a=ice-pwd:x9cml/YzichV2+XlhiMu8g", "a=ice-ufrag:F7gI",
+      "m=audio 9 RTP/AVP 0", "a=mid:0", "a=candidate:3 1 udp 1 192.0.2.1 5000 typ relay",
+      "a=end-of-candidates", "" }, "\r\n")
+    call:send { method = "INFO", content_type = "application/trickle-ice-sdpfrag", body = fragment,
+      headers = { ["Info-Package"] = "trickle-ice", ["Content-Disposition"] = "Info-Package" } }
+    local info = bob:expect("INFO")
+    t.equal(info.body, fragment)
+    t.equal(info:header("Content-Type"), "application/trickle-ice-sdpfrag")
+    t.equal(info:header("Info-Package"), "trickle-ice")
+    info:reply(200)
+    leg:bye():expect(200)
+  end)
+
   t.it("gets its servers by the page's token", function()
     server { token = KEY }
     local res = t.request { path = "/ice", query = { token = token_of "alice" }, source = "192.0.2.9" }:expect(200)

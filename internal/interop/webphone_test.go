@@ -85,6 +85,15 @@ func (p *webPhone) stats() (s webStats) {
 	return s
 }
 
+// webDescriptions are what a page said, and what came.
+type webDescriptions struct{ Local, Remote string }
+
+func (p *webPhone) descriptions() (d webDescriptions) {
+	p.t.Helper()
+	p.evalInto("phone.descriptions()", &d)
+	return d
+}
+
 // hears waits until the phone hears more than it has: packets, and sound in them.
 func (p *webPhone) hears() webStats {
 	p.t.Helper()

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +93,7 @@ func TestBrowsersCallEachOther(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			webCall(t, row.caller.in(t), row.callee.in(t), row.to, func(caller, callee *webPhone) {
+				untouched(t, caller, callee)
 				if row.holds == row.caller {
 					holds(t, caller, callee)
 				} else {
@@ -221,6 +223,25 @@ func webCall(t *testing.T, caller, callee *webPhone, to string, then func(caller
 	then(caller, callee)
 	caller.until("ended")
 	callee.until("ended")
+}
+
+// untouched checks that either page got what the other one said, candidates and all, to the byte.
+// With SIPSCRIPT_RECORD=DIR the descriptions are written there: those of browsers in the corpus of
+// modules/sdp are.
+func untouched(t *testing.T, caller, callee *webPhone) {
+	t.Helper()
+	a, b := caller.descriptions(), callee.descriptions()
+	for _, row := range []struct{ what, said, came string }{{"offer", a.Local, b.Remote}, {"answer", b.Local, a.Remote}} {
+		if !strings.Contains(row.said, "a=candidate:") || row.said != row.came {
+			t.Errorf("the %s was\n%s\nand came as\n%s", row.what, row.said, row.came)
+		}
+		if dir := os.Getenv("SIPSCRIPT_RECORD"); dir != "" {
+			name := strings.ToLower(caller.name+" calls "+callee.name+" "+row.what) + ".sdp"
+			if err := os.WriteFile(filepath.Join(dir, strings.ReplaceAll(name, " ", "-")), []byte(row.said), 0o600); err != nil {
+				t.Error(err)
+			}
+		}
+	}
 }
 
 // holds has one phone hold the other one, and take it back.

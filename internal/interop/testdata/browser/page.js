@@ -45,6 +45,8 @@ window.RTCPeerConnection = class extends Native {
     const some = RTCRtpSender.getCapabilities('audio').codecs.filter((c) => names.includes(c.mimeType));
     for (const t of this.getTransceivers()) t.setCodecPreferences(some);
   }
+  // What came, to the byte: remoteDescription is the browser's own rendering of it.
+  setRemoteDescription(d) { this.came = d.sdp; return super.setRemoteDescription(d); }
   createOffer(...args) { this.limit(); return super.createOffer(...args); }
   createAnswer(...args) { this.limit(); return super.createAnswer(...args); }
 };
@@ -96,7 +98,7 @@ class Phone {
     return out;
   }
   descriptions() {
-    return { local: connection.localDescription.sdp, remote: connection.remoteDescription.sdp };
+    return { local: connection.localDescription.sdp, remote: connection.came };
   }
 }
 
