@@ -1,0 +1,269 @@
+package spool
+
+// The writer, which brings records from memory to files, and the syncer, which brings these to the
+// disk.
+
+import (
+	"fmt"
+	"os"
+	"time"
+)
+
+// segment is one file. Its fields are guarded by Spool.mu; f is used by writer and syncer.
+type segment struct {
+	name  string
+	f     file   // nil: nothing is written to it any more, and all of it was synced
+	size  int64  // bytes in it
+	last  uint64 // the highest number in it
+	first uint64 // the lowest
+	live  int    // how much is unfinished that is noted here
+	until uint64 // the highest number of what took the place of something noted here
+	dead  bool   // a sync of it failed: nothing is written to it, and it is not synced any more
+}
+
+// write is the writer.
+func (s *Spool) write() {
+	pause := firstRetry
+	for ended := false; !ended; {
+		select {
+		case <-s.wake:
+		case <-s.stop:
+			ended = true
+		}
+		for more := true; more; {
+			var err error
+			if more, err = s.writeSome(); err == nil {
+				s.recovered()
+				pause = firstRetry
+				more = more || s.release()
+				continue
+			}
+			s.trouble(err)
+			if ended || !s.sleep(pause) {
+				break // the last attempt
+			}
+			s.release()
+			pause = min(2*pause, mostRetry)
+			more = true
+		}
+	}
+}
+
+// sleep waits, and reports whether the queue is still open.
+func (s *Spool) sleep(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-s.stop:
+		return false
+	}
+}
+
+// writeSome writes the oldest of what waits, and reports whether there is more.
+func (s *Spool) writeSome() (more bool, err error) {
+	s.mu.Lock()
+	var batch []entry
+	var text []byte
+	for _, e := range s.tail {
+		if len(text) > 0 && len(text)+len(e.frame) > mostWrite {
+			break
+		}
+		batch, text = append(batch, e), append(text, e.frame...)
+	}
+	size := s.size
+	s.mu.Unlock()
+	switch {
+	case len(batch) == 0:
+		return false, nil
+	case size+int64(len(text)) > s.o.Size:
+		return true, fmt.Errorf("%w, %d bytes", errSize, s.o.Size)
+	}
+	seg, err := s.current()
+	if err != nil {
+		return true, err
+	}
+	if _, err = seg.f.WriteAt(text, seg.size); err != nil {
+		_ = seg.f.Truncate(seg.size) // if that fails, what comes next is written over it
+		return true, err
+	}
+	return s.wrote(seg, batch, int64(len(text))), nil
+}
+
+// current is the segment to write to.
+func (s *Spool) current() (*segment, error) {
+	s.mu.Lock()
+	var seg *segment
+	if n := len(s.segs); n > 0 {
+		seg = s.segs[n-1]
+	}
+	full := seg == nil || seg.f == nil || seg.size >= s.o.Segment || s.roll
+	s.made++
+	name := fmt.Sprintf("%016d%s", s.made, extension)
+	if !full {
+		s.made--
+	}
+	s.mu.Unlock()
+	if !full {
+		return seg, nil
+	}
+	f, err := s.o.create(s.path(name))
+	if err != nil {
+		return nil, err
+	}
+	syncDir(s.o.Dir)
+	seg = &segment{name: name, f: f}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.segs = append(s.segs, seg)
+	s.roll = false
+	return seg, nil
+}
+
+// syncDir makes a new name outlive the machine, where file systems can do that.
+func syncDir(path string) {
+	if d, err := os.Open(path); err == nil {
+		_ = d.Sync()
+		_ = d.Close()
+	}
+}
+
+// wrote records what was written, and reports whether more waits.
+func (s *Spool) wrote(seg *segment, batch []entry, size int64) (more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seg.size += size
+	s.size += size
+	if seg.first == 0 {
+		seg.first = batch[0].seq
+	}
+	for _, e := range batch {
+		seg.last = max(seg.last, e.seq)
+		if n, lives := s.live[e.key]; lives && n.seq == e.seq {
+			if n.home != nil { // it was written before, and not synced
+				n.home.live--
+				n.home.until = e.seq
+			}
+			n.home = seg
+			seg.live++
+			s.live[e.key] = n
+		}
+	}
+	last := batch[len(batch)-1].seq
+	s.written = max(s.written, last)
+	for len(s.tail) > 0 && s.tail[0].seq <= last {
+		s.waiting -= int64(len(s.tail[0].frame))
+		s.tail = s.tail[1:]
+	}
+	s.unsure = append(s.unsure, batch...)
+	for s.unsured += size; s.unsured > s.o.Memory; s.unsure = s.unsure[1:] { // the disk hangs
+		s.unsured -= int64(len(s.unsure[0].frame))
+	}
+	poke(s.sync)
+	return len(s.tail) > 0
+}
+
+// trouble records that the disk takes nothing.
+func (s *Spool) trouble(err error) {
+	s.mu.Lock()
+	first := s.failing == nil
+	s.failing = err
+	s.stats.Failures++
+	s.trim()
+	s.mu.Unlock()
+	if first {
+		s.o.Log.Error("acc: records can't be written; they wait in memory and are lost with the process: make room on the disk, or let destinations that are away come back",
+			"dir", s.o.Dir, "error", err)
+	}
+}
+
+// recovered records that it takes something.
+func (s *Spool) recovered() {
+	s.mu.Lock()
+	was := s.failing
+	s.failing = nil
+	s.mu.Unlock()
+	if was != nil {
+		s.o.Log.Info("acc: records are written again", "dir", s.o.Dir)
+	}
+}
+
+// syncer is the syncer.
+func (s *Spool) syncer() {
+	pause := firstRetry
+	for {
+		select {
+		case <-s.sync:
+		case <-s.stop:
+			return // Close syncs
+		}
+		if !s.sleep(s.o.Sync) {
+			return
+		}
+		if err := s.syncAll(); err == nil {
+			pause = firstRetry
+			continue
+		} else {
+			s.trouble(err)
+		}
+		if !s.sleep(pause) {
+			return
+		}
+		pause = min(2*pause, mostRetry)
+		s.again()
+	}
+}
+
+// syncAll syncs what was written, and closes files that nothing is written to any more.
+func (s *Spool) syncAll() error {
+	s.mu.Lock()
+	var until uint64
+	if n := len(s.unsure); n > 0 {
+		until = s.unsure[n-1].seq
+	}
+	var open []*segment
+	for _, seg := range s.segs {
+		if seg.f != nil {
+			open = append(open, seg)
+		}
+	}
+	current := s.segs[len(s.segs)-1] // the writer's
+	s.mu.Unlock()
+	for _, seg := range open {
+		if !seg.dead {
+			if err := seg.f.Sync(); err != nil {
+				return err
+			}
+		}
+		if seg != current {
+			_ = seg.f.Close() // all of it is on the disk, or was written again
+			s.mu.Lock()
+			seg.f = nil
+			s.mu.Unlock()
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.unsure) > 0 && s.unsure[0].seq <= until {
+		s.unsured -= int64(len(s.unsure[0].frame))
+		s.unsure = s.unsure[1:]
+	}
+	s.synced = max(s.synced, until)
+	return nil
+}
+
+// again has what was written and not synced written again, to another file: after a sync that
+// failed nobody knows what of it is on the disk, not even by syncing again.
+func (s *Spool) again() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tail := make([]entry, 0, len(s.unsure)+len(s.tail))
+	s.tail = append(append(tail, s.unsure...), s.tail...)
+	s.waiting += s.unsured
+	s.unsure, s.unsured, s.roll = nil, 0, true
+	for _, seg := range s.segs {
+		seg.dead = true
+	}
+	poke(s.wake)
+}
