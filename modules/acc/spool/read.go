@@ -227,8 +227,8 @@ func (r *Reader) readSome(limit int64, list []Record, most, bytes *int) ([]Recor
 	at := 0
 	for at < len(text) && len(list) < *most && *bytes > 0 {
 		f, n, st := readFrame(text[at:])
-		if st == partial && r.off+int64(len(text)) < limit { // at > 0: a window is larger than a frame
-			break
+		if st == partial && r.off+int64(len(text)) < limit {
+			break // at > 0: a window is larger than a frame
 		}
 		if st != whole {
 			r.damaged()

@@ -93,7 +93,7 @@ func (s *Spool) load(name string, open map[Key][]byte) (*segment, error) {
 	}
 	if damaged > 0 {
 		s.stats.Damaged += uint64(damaged)
-		s.o.Log.Error("acc: a file of the spool is damaged; what can't be read is skipped", "file", s.path(name), "places", damaged)
+		s.o.Log.Error("acc: a file of the spool is damaged; what can't be read is skipped", "file", s.path(name), "count", damaged)
 	}
 	return seg, nil
 }

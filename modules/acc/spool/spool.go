@@ -263,7 +263,8 @@ func (s *Spool) Stats() Stats {
 	return st
 }
 
-// Close writes and syncs what waits; readers are closed before it. What the disk does not take is lost, and the error says so.
+// Close writes and syncs what waits; readers are closed before it. What the disk does not take is
+// lost, and the error says so.
 func (s *Spool) Close() error {
 	s.mu.Lock()
 	if s.closed {

@@ -1,0 +1,207 @@
+package sink
+
+// Databases.
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sipscript/sipscript/modules/acc/cdr"
+	"github.com/sipscript/sipscript/modules/acc/spool"
+	"github.com/sipscript/sipscript/modules/clients"
+)
+
+// Table is our own table.
+const Table = "acc_records"
+
+// mostRows is how many rows one statement inserts: SQLite takes 32766 values.
+const mostRows = 500
+
+// Rows is a database with our own table, or, with the layout "kamailio", Kamailio's.
+func Rows(db *clients.DB, layout string) Sink {
+	if layout == "kamailio" {
+		return &kamailio{db: db}
+	}
+	return &rows{db: db}
+}
+
+// rows is a database with our own table. Records it has are known by their id.
+type rows struct {
+	db    *clients.DB
+	names []string // of the columns of the table, those that are filled; nil: not asked yet
+}
+
+// Write inserts the records, in one transaction.
+func (s *rows) Write(ctx context.Context, list []spool.Record) error {
+	records, err := decode(list)
+	if err != nil {
+		return err
+	}
+	if s.names == nil {
+		if s.names, err = s.look(ctx); err != nil {
+			return err
+		}
+	}
+	err = s.db.Tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		return insert(ctx, s.db, tx, Table, s.names, len(records), func(i int, name string) any {
+			return ownValue(s.db.Kind(), records[i], name)
+		}, true)
+	})
+	if err != nil {
+		s.names = nil // the table may be another one now
+	}
+	return refusal(s.db, err)
+}
+
+// look finds out which columns there are. A table in a file is made if it is missing: nobody else
+// would.
+func (s *rows) look(ctx context.Context) ([]string, error) {
+	names, err := columnsOf(ctx, s.db, Table)
+	if err == nil || s.db.Kind() != "sqlite" || !s.db.Missing(err) {
+		return names, err
+	}
+	err = s.db.Do(ctx, func(ctx context.Context, db *sql.DB) error {
+		for _, statement := range ownSchema("sqlite") {
+			if _, err := db.ExecContext(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return columnsOf(ctx, s.db, Table)
+}
+
+// Close gives the database back.
+func (s *rows) Close() error { return s.db.Close() }
+
+// decode reads records.
+func decode(list []spool.Record) ([]*cdr.Record, error) {
+	records := make([]*cdr.Record, len(list))
+	for i, r := range list {
+		var err error
+		if records[i], err = cdr.Read(r.Data); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+		}
+	}
+	return records, nil
+}
+
+// refusal tells an error of the statement from that of a server that is away, or of a table that is
+// missing. It may be the records' fault.
+func refusal(db *clients.DB, err error) error {
+	if err == nil || errors.Is(err, clients.ErrAway) || db.Missing(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrRefused, err)
+}
+
+// columnsOf are the columns of a table that is there.
+func columnsOf(ctx context.Context, db *clients.DB, table string) (names []string, err error) {
+	err = db.Do(ctx, func(ctx context.Context, h *sql.DB) error {
+		found, err := h.QueryContext(ctx, "SELECT * FROM "+table+" LIMIT 0")
+		if err != nil {
+			return err
+		}
+		defer found.Close()
+		if names, err = found.Columns(); err != nil {
+			return err
+		}
+		return found.Err()
+	})
+	if err != nil && db.Missing(err) {
+		err = fmt.Errorf("%w; `sipscript schema acc --database %s` makes the tables", err, db.Kind())
+	}
+	return names, err
+}
+
+// ownValue is a column of our table: a column that is none of a record is a field of the script's.
+func ownValue(database string, r *cdr.Record, name string) any {
+	switch v := valueOf(r, name).(type) {
+	case cdr.Time:
+		return timeValue(database, v)
+	case string:
+		if name == "call_id" {
+			return cut(v, 255)
+		}
+		if v != "" || isColumn(name) {
+			return v
+		}
+	default:
+		return v
+	}
+	return fieldValue(r.Fields[name])
+}
+
+func isColumn(name string) bool {
+	for _, c := range columns {
+		if c == name {
+			return true
+		}
+	}
+	return false
+}
+
+// fieldValue is a script's field as a database takes it.
+func fieldValue(v any) any {
+	switch v := v.(type) {
+	case nil, string, float64, bool:
+		return v
+	}
+	return jsonText(v)
+}
+
+// timeValue is a moment, NULL for none.
+func timeValue(database string, t cdr.Time) any {
+	switch {
+	case t.IsZero():
+		return nil
+	case database == "sqlite":
+		return t.String()
+	}
+	return t.UTC()
+}
+
+// insert inserts n rows. known: rows whose id is there are left as they are.
+func insert(ctx context.Context, db *clients.DB, tx *sql.Tx, table string, names []string, n int, value func(i int, name string) any, known bool) error {
+	for from := 0; from < n; from += mostRows {
+		to := min(n, from+mostRows)
+		var b strings.Builder
+		b.WriteString("INSERT INTO " + table + " (" + quoted(db.Kind(), names) + ") VALUES ")
+		args := make([]any, 0, (to-from)*len(names))
+		place := "(?" + strings.Repeat(", ?", len(names)-1) + ")"
+		for i := from; i < to; i++ {
+			if i > from {
+				b.WriteString(", ")
+			}
+			b.WriteString(place)
+			for _, name := range names {
+				args = append(args, value(i, name))
+			}
+		}
+		switch {
+		case known && db.Kind() == "mysql": // INSERT IGNORE would hide other errors as well
+			b.WriteString(" ON DUPLICATE KEY UPDATE id = id")
+		case known:
+			b.WriteString(" ON CONFLICT (id) DO NOTHING")
+		}
+		if _, err := tx.ExecContext(ctx, db.Bind(b.String()), args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// quoted are names of columns.
+func quoted(database string, names []string) string {
+	quote := `"`
+	if database == "mysql" {
+		quote = "`"
+	}
+	return quote + strings.Join(names, quote+", "+quote) + quote
+}
