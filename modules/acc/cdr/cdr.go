@@ -59,46 +59,58 @@ func (t Time) String() string {
 
 // Record is a CDR. Those of events have only some of the fields.
 type Record struct {
-	ID          string         `json:"id"`                     // a UUID
-	Type        string         `json:"type"`                   // Call, Leg or Event
-	Call        string         `json:"call,omitempty"`         // of a Leg or an Event: the id of its call's record
-	Event       string         `json:"event,omitempty"`        // its name
-	Node        string         `json:"node,omitempty"`         // the server's name
-	CallID      string         `json:"call_id"`                // the Call-ID of the caller's request
-	FromURI     string         `json:"from_uri"`               // who calls, as the request says
-	FromTag     string         `json:"from_tag"`               // of From
-	ToURI       string         `json:"to_uri"`                 // who was called
-	ToTag       string         `json:"to_tag,omitempty"`       // of whoever answered
-	RequestURI  string         `json:"request_uri"`            // as it arrived
-	User        string         `json:"user,omitempty"`         // who has proved to be the caller
-	Source      string         `json:"source"`                 // where the request came from: "udp:192.0.2.1:5060"
-	Target      string         `json:"target,omitempty"`       // the URI that answered, or the last that was tried
-	UserAgent   string         `json:"user_agent,omitempty"`   // of the caller
-	CalleeAgent string         `json:"callee_agent,omitempty"` // of whoever answered
-	Diversion   string         `json:"diversion,omitempty"`    // who forwarded the call here, as the request says
-	Began       Time           `json:"began"`                  // the INVITE, or what the event is of
-	Rang        Time           `json:"rang,omitzero"`          // the first 18x
-	Answered    Time           `json:"answered,omitzero"`      // the 2xx
-	Ended       Time           `json:"ended,omitzero"`         // the BYE, or the failure
-	Duration    float64        `json:"duration"`               // seconds from Answered to Ended; 0 without an answer
-	Code        int            `json:"code"`                   // that the caller got; 0: none
-	Reason      string         `json:"reason,omitempty"`       // the phrase of a failure, or what a Reason header of the BYE says
-	Cause       string         `json:"cause,omitempty"`        // "answered", "busy", "cancelled", … see the README
-	EndedBy     string         `json:"ended_by,omitempty"`     // "caller", "callee", "server"
-	Legs        []Branch       `json:"legs,omitempty"`         // each branch that was tried, in order
-	Fields      map[string]any `json:"fields,omitempty"`       // the script's
+	ID   string `json:"id"`   // a UUID
+	Type string `json:"type"` // Call, Leg or Event
+	// Call: of a Leg or an Event: the id of its call's record
+	Call  string `json:"call,omitempty"`
+	Event string `json:"event,omitempty"` // its name
+	Node  string `json:"node,omitempty"`  // the server's name
+	// CallID: the Call-ID of the caller's request
+	CallID     string `json:"call_id"`
+	FromURI    string `json:"from_uri"`         // who calls, as the request says
+	FromTag    string `json:"from_tag"`         // of From
+	ToURI      string `json:"to_uri"`           // who was called
+	ToTag      string `json:"to_tag,omitempty"` // of whoever answered
+	RequestURI string `json:"request_uri"`      // as it arrived
+	User       string `json:"user,omitempty"`   // who has proved to be the caller
+	// Source: where the request came from: "udp:192.0.2.1:5060"
+	Source string `json:"source"`
+	// Target: the URI that answered, or the last that was tried
+	Target      string `json:"target,omitempty"`
+	UserAgent   string `json:"user_agent,omitempty"`   // of the caller
+	CalleeAgent string `json:"callee_agent,omitempty"` // of whoever answered
+	// Diversion: who forwarded the call here, as the request says
+	Diversion string `json:"diversion,omitempty"`
+	// Began: the INVITE, or what the event is of
+	Began    Time `json:"began"`
+	Rang     Time `json:"rang,omitzero"`     // the first 18x
+	Answered Time `json:"answered,omitzero"` // the 2xx
+	Ended    Time `json:"ended,omitzero"`    // the BYE, or the failure
+	// Duration: seconds from Answered to Ended; 0 without an answer
+	Duration float64 `json:"duration"`
+	Code     int     `json:"code"` // that the caller got; 0: none
+	// Reason: the phrase of a failure, or what a Reason header of the BYE says
+	Reason string `json:"reason,omitempty"`
+	// Cause: "answered", "busy", "cancelled", … see the README
+	Cause   string `json:"cause,omitempty"`
+	EndedBy string `json:"ended_by,omitempty"` // "caller", "callee", "server"
+	// Legs: each branch that was tried, in order
+	Legs   []Branch       `json:"legs,omitempty"`
+	Fields map[string]any `json:"fields,omitempty"` // the script's
 }
 
 // Branch is one attempt to reach somebody.
 type Branch struct {
-	Target   string         `json:"target"`             // its Request-URI
-	NextHop  string         `json:"next_hop,omitempty"` // where it was sent, if the target says otherwise
-	Began    Time           `json:"began"`              // when it was sent
-	Rang     Time           `json:"rang,omitzero"`      // its first 18x
-	Ended    Time           `json:"ended,omitzero"`     // its final response
-	Code     int            `json:"code"`               // of that; 0: none
-	Reason   string         `json:"reason,omitempty"`   // its phrase
-	Cause    string         `json:"cause,omitempty"`    // why there is no response, or what a module says
+	Target string `json:"target"` // its Request-URI
+	// NextHop: where it was sent, if the target says otherwise
+	NextHop string `json:"next_hop,omitempty"`
+	Began   Time   `json:"began"`            // when it was sent
+	Rang    Time   `json:"rang,omitzero"`    // its first 18x
+	Ended   Time   `json:"ended,omitzero"`   // its final response
+	Code    int    `json:"code"`             // of that; 0: none
+	Reason  string `json:"reason,omitempty"` // its phrase
+	// Cause: why there is no response, or what a module says
+	Cause    string         `json:"cause,omitempty"`
 	Redirect []string       `json:"redirect,omitempty"` // the contacts of a 3xx
 	Fields   map[string]any `json:"fields,omitempty"`   // the script's
 }

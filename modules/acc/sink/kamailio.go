@@ -181,8 +181,8 @@ func (s *kamailio) cdrValue(r *cdr.Record, name string) any {
 
 func (s *kamailio) time(t cdr.Time) any { return t.UTC().Format("2006-01-02 15:04:05") }
 
-// extra is a column that an administrator added, for Kamailio's db_extra and cdr_extra: those of its
-// documentation, and the script's fields.
+// extra is a column that an administrator added, for Kamailio's db_extra and cdr_extra: those of
+// its documentation, and the script's fields.
 func extra(r *cdr.Record, name string) any {
 	if v, ok := r.Fields[name]; ok {
 		return fieldValue(v)

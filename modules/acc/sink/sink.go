@@ -57,7 +57,8 @@ type Worker struct {
 	done   sync.WaitGroup
 
 	written, failed, dead atomic.Uint64
-	away                  atomic.Pointer[string] // why the destination takes nothing now, nil: it does
+	// away is why the destination takes nothing now, nil while it does.
+	away atomic.Pointer[string]
 }
 
 // NewWorker starts one.
