@@ -43,7 +43,7 @@ type Options struct {
 	Reader *spool.Reader // which the worker closes
 	Sink   Sink          // as well
 	Gather time.Duration // how long records are gathered before they are written
-	Log    *slog.Logger
+	Log    *slog.Logger  // required
 	// Dead takes a record that the destination refuses.
 	Dead func(r spool.Record, why error) error
 	// Trouble is told when the destination is away, and with nil when it is back.

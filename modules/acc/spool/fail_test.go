@@ -380,11 +380,8 @@ func TestKilledWhileWrittenAgain(t *testing.T) {
 	begin, end := newEntry(kindBegin, keyOf(0), []byte("begun"), time.Now()), newEntry(kindRecord, keyOf(0), text(0), time.Now())
 	begin.number(1)
 	end.number(2)
-	for name, text := range map[string][]byte{"1": append(append([]byte(nil), begin.frame...), end.frame...), "2": begin.frame} {
-		if err := os.WriteFile(dir+"/000000000000000"+name+extension, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	store(t, dir+"/0000000000000001"+extension, append(append([]byte(nil), begin.frame...), end.frame...))
+	store(t, dir+"/0000000000000002"+extension, begin.frame)
 	s, list := open(t, quiet(dir))
 	if len(list) != 0 {
 		t.Errorf("%q is unfinished", list)

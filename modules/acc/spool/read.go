@@ -31,7 +31,7 @@ type Record struct {
 
 // Unfinished is what had begun and not ended.
 type Unfinished struct {
-	Key  Key
+	Key  Key    // it began with
 	Data []byte // of the last Begin
 }
 

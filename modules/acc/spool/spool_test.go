@@ -117,6 +117,13 @@ func closed(t *testing.T, s *Spool, readers ...*Reader) {
 	}
 }
 
+func store(t *testing.T, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func files(t *testing.T, dir string) []string {
 	t.Helper()
 	list, err := filepath.Glob(filepath.Join(dir, "*"+extension))
@@ -214,12 +221,8 @@ func TestEveryTruncation(t *testing.T) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, "0000000000000001"+extension), all[:size], 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, fileName("r")), []byte(positionText(1)), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		store(t, filepath.Join(dir, "0000000000000001"+extension), all[:size])
+		store(t, filepath.Join(dir, fileName("r")), []byte(positionText(1)))
 		s, list := open(t, quiet(dir))
 		whole := 0
 		for _, end := range ends {
@@ -260,11 +263,8 @@ func TestEveryDamage(t *testing.T) {
 		bad := append([]byte(nil), all...)
 		bad[at] ^= 0x41
 		dir := t.TempDir()
-		for name, data := range map[string][]byte{filepath.Base(path): bad, fileName("r"): []byte(positionText(1))} {
-			if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
+		store(t, filepath.Join(dir, filepath.Base(path)), bad)
+		store(t, filepath.Join(dir, fileName("r")), []byte(positionText(1)))
 		s, _ := open(t, quiet(dir))
 		if s.stats.Damaged != 1 {
 			t.Fatalf("byte %d: %d places", at, s.stats.Damaged)
