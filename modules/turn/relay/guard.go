@@ -38,9 +38,6 @@ func newGuard(p Policy, own map[netip.Addr]bool) *guard {
 // may reports whether media may go to an address. Those that carry an IPv4 address are judged by
 // it.
 func (g *guard) may(ip netip.Addr) bool {
-	if ip.Zone() != "" {
-		return false
-	}
 	ip = ip.Unmap()
 	if inner, ok := embedded(ip); ok && !g.may(inner) && !within(g.policy.Allow, ip) {
 		return false

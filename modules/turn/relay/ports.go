@@ -64,11 +64,14 @@ func (s *Server) reserveNext(a *allocation, relay *relayAddress, port uint16, no
 	return true
 }
 
-// tooManyReserved bounds reserved ports as allocations are bound: there is at most one for each.
+// fewReserved are reserved ports that there may be in any case.
+const fewReserved = 64
+
+// tooManyReserved bounds reserved ports: else there are no more of them than allocations.
 func (s *Server) tooManyReserved() bool {
 	s.table.mu.RLock()
 	defer s.table.mu.RUnlock()
-	return len(s.table.reserved) > len(s.table.all)
+	return len(s.table.reserved) >= max(fewReserved, len(s.table.all))
 }
 
 // RelayError says that media can't be relayed at an address.

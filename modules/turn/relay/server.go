@@ -33,6 +33,7 @@ type Server struct {
 	stop      context.CancelFunc // set by Serve
 	running   sync.WaitGroup
 	conns     connections
+	idle      atomic.Int64 // nanoseconds that a connection may have no allocation
 }
 
 // New makes a server, which does nothing until Listen.
@@ -41,6 +42,8 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{opts: o, log: o.Log, table: newTable(), nonces: nonces{o.NonceKey}}
+	s.idle.Store(int64(idleTime))
+	s.conns.most = connectionBounds{20000, 1000}
 	if len(o.NonceKey) == 0 {
 		s.nonces.key = make([]byte, 32)
 		rand.Read(s.nonces.key)

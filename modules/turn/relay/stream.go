@@ -21,9 +21,10 @@ const (
 	idleTime      = 30 * time.Second // of a connection without an allocation
 	handshakeTime = 10 * time.Second
 	writeTime     = 10 * time.Second
-	mostStreams   = 20000 // connections of all clients
-	mostStreamsIP = 1000  // connections from one address
 )
+
+// connectionBounds are how many connections there may be.
+type connectionBounds struct{ all, byIP int }
 
 // stream is the connection of one client.
 type stream struct {
@@ -39,6 +40,7 @@ type stream struct {
 // connections are all streams, for Close and for bounds.
 type connections struct {
 	mu     sync.Mutex
+	most   connectionBounds       // guarded by mu
 	all    map[*stream]netip.Addr // guarded by mu
 	byIP   map[netip.Addr]int     // guarded by mu
 	closed bool                   // guarded by mu
@@ -50,7 +52,7 @@ func (c *connections) add(st *stream, ip netip.Addr) bool {
 	if c.all == nil {
 		c.all, c.byIP = map[*stream]netip.Addr{}, map[netip.Addr]int{}
 	}
-	if c.closed || len(c.all) >= mostStreams || c.byIP[ip] >= mostStreamsIP {
+	if c.closed || len(c.all) >= c.most.all || c.byIP[ip] >= c.most.byIP {
 		return false
 	}
 	c.all[st] = ip
@@ -139,7 +141,7 @@ func (s *Server) readStream(c client) {
 	in := frames{conn: st.conn}
 	buf := make([]byte, headroom+mostPacket+tailroom)
 	for {
-		wait := idleTime
+		wait := time.Duration(s.idle.Load())
 		if st.allocation.Load() != nil {
 			wait = s.guard.Load().policy.MaxLifetime
 		}
