@@ -36,7 +36,7 @@ type Router interface {
 	// takes at most one decision (Reply, Redirect, Relay, Forward, Drop). If it returns without
 	// one, then after a Fork the best response is sent; otherwise, and on an error before a
 	// decision, the request is answered 500. req may be used until Route and the callbacks in its
-	// Options have returned.
+	// Options have returned. A router that goes on later says so ([Request.Later]).
 	Route(req *Request) error
 }
 

@@ -30,11 +30,13 @@ type Request struct {
 	assigned bool // the router set the Request-URI
 	decided  bool
 	failed   bool      // the router ended with an error before a decision
+	later    bool      // the router goes on when Route has returned
 	home     []*Target // what its HomeURI denotes; nil if nobody said
 	accept   []byte    // header lines that a 2xx made here carries
 	user     string    // who sent it, once that was proved
 
-	waits *waits // nil until the router waits
+	waits *waits    // nil until the router waits
+	began lane.Time // when Route was called
 }
 
 // waits is what the caller's CANCEL ends in addition to branches.
@@ -164,9 +166,34 @@ func (r *Request) waiting() *waits {
 // route calls the router.
 func (r *Request) route() {
 	r.ctx.Enter()
-	started := r.unit.e.clock.Now()
-	err := r.guard(r.decideOn)
-	r.unit.count.routed(r.unit.e.clock.Now().Sub(started), err)
+	r.began = r.unit.e.clock.Now()
+	r.routed(r.guard(r.decideOn))
+}
+
+// Later lets the router go on with the request after Route, or the function of Continue, has
+// returned: the request is not idle before Continue was called. It reports false for a request that
+// ends with Route, an ACK, and within a callback, which responses wait for.
+func (r *Request) Later() bool {
+	if r.ctx.Server.Stateless || !r.ctx.Outside() {
+		return false
+	}
+	r.ctx.Suspend()
+	r.later = true
+	return true
+}
+
+// Continue calls f as the rest of Route. The caller holds the lane's token, and is in no callback.
+func (r *Request) Continue(f func() error) {
+	r.later = false
+	r.routed(r.guard(f))
+}
+
+// routed is what follows Route.
+func (r *Request) routed(err error) {
+	if r.later {
+		return
+	}
+	r.unit.count.routed(r.unit.e.clock.Now().Sub(r.began), err)
 	if err != nil {
 		r.failed = true
 		level := slog.LevelError

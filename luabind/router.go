@@ -348,14 +348,31 @@ func (r *Router) Files() []string {
 // Route calls the script's route function. It runs on the request's lane, with its token.
 func (r *Router) Route(req *engine.Request) error {
 	v := r.enter(req.Lane())
-	defer v.end()
 	o := v.newRequest(req)
 	req.Handle = o
 	if c := r.opts.Console; c != nil && c.Take {
+		defer v.end()
 		return c.hold(v, o, req)
 	}
 	v.sampled = v.figures.calls.Add(1)%sampleEvery == 0
-	err := v.invoke(o, v.route, nil, &o.ud)
+	t, s, refused := v.begun(o)
+	if refused != nil {
+		return v.routed(req, refused)
+	}
+	t.l.Push(v.route)
+	t.l.Push(&o.ud)
+	t.route = true
+	err := t.protected(nil)
+	if t.aside != nil { // it goes on in aside.Do
+		v.restore(s)
+		return nil
+	}
+	return v.routed(req, v.ended(t, s, err, nil))
+}
+
+// routed is the end of a route function.
+func (v *vm) routed(req *engine.Request, err *ScriptError) error {
+	defer v.end()
 	if err != nil {
 		v.report(req, "route", err)
 		return err

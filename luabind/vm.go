@@ -26,8 +26,10 @@ type vm struct {
 
 	current *thread     // the script that runs now
 	co      *lua.LState // the coroutine it is in, or nil
-	free    []*thread
-	spare   []*lua.LState // for pcall
+	// continued was put aside, and is about to call its function of Go again.
+	continued *aside
+	free      []*thread
+	spare     []*lua.LState // for pcall
 
 	types   map[*ObjectType]*lua.LTable
 	options map[reflect.Type][]optionField
@@ -107,6 +109,8 @@ type thread struct {
 	quota    *quota
 	replaced bool
 	watch    stopwatch
+	route    bool   // it runs route, which can be put aside
+	aside    *aside // it was
 	// The list of running calls, and the states that pcall has functions run on.
 	next, prev *thread
 	states     []*lua.LState
@@ -220,25 +224,10 @@ func (v *vm) turn(t *thread) {
 // invoke calls fn with args on a thread of its own, as a handler of the request o (nil outside of
 // requests). fn's results are appended to out, unless that is nil.
 func (v *vm) invoke(o *reqObj, fn *lua.LFunction, out *[]lua.LValue, args ...lua.LValue) *ScriptError {
-	depth := 0
-	if outer := v.current; outer != nil { // which did something that calls back, without waiting
-		if depth = outer.depth + 1; depth > maxNesting {
-			return &ScriptError{Text: fmt.Sprintf("%s: stack overflow (callbacks %d deep)", position(outer.l), maxNesting)}
-		}
+	t, s, refused := v.begun(o)
+	if refused != nil {
+		return refused
 	}
-	t := v.thread()
-	t.req, t.depth = o, depth
-	t.quota, t.replaced, v.heir = v.heir, false, nil
-	if o != nil {
-		o.active++
-	}
-	if v.sampled {
-		v.sampled = false
-		t.watch = stopwatch{on: true}
-		t.watch.start(v.clock)
-	}
-	s := v.enter(t)
-	v.enroll(t)
 	l := t.l
 	l.Push(fn)
 	for _, a := range args {
@@ -248,7 +237,37 @@ func (v *vm) invoke(o *reqObj, fn *lua.LFunction, out *[]lua.LValue, args ...lua
 	if out != nil {
 		nret = lua.MultRet
 	}
-	err := l.PCall(len(args), nret, nil)
+	return v.ended(t, s, l.PCall(len(args), nret, nil), out)
+}
+
+// begun takes a thread for a call, and makes it the one that runs. The state is what runs now.
+func (v *vm) begun(o *reqObj) (t *thread, s saved, refused *ScriptError) {
+	depth := 0
+	if outer := v.current; outer != nil { // which did something that calls back, without waiting
+		if depth = outer.depth + 1; depth > maxNesting {
+			return nil, s, &ScriptError{Text: fmt.Sprintf("%s: stack overflow (callbacks %d deep)", position(outer.l), maxNesting)}
+		}
+	}
+	t = v.thread()
+	t.req, t.depth, t.route = o, depth, false
+	t.quota, t.replaced, v.heir = v.heir, false, nil
+	if o != nil {
+		o.active++
+	}
+	if v.sampled {
+		v.sampled = false
+		t.watch = stopwatch{on: true}
+		t.watch.start(v.clock)
+	}
+	s = v.enter(t)
+	v.enroll(t)
+	return t, s, nil
+}
+
+// ended is what follows a call of the thread: s runs again. The results are appended to out, unless
+// that is nil.
+func (v *vm) ended(t *thread, s saved, err error, out *[]lua.LValue) *ScriptError {
+	l, o := t.l, t.req
 	stopped := t.stopped()
 	v.leave(t)
 	v.restore(s)
@@ -317,6 +336,10 @@ func (v *vm) bind(f Function, full string, method bool) *lua.LFunction {
 		return v.main.NewFunction(func(l *lua.LState) int { return b.run(v, l) })
 	}
 	return v.main.NewFunction(func(l *lua.LState) int {
+		if a := v.continued; a != nil {
+			v.continued = nil
+			return a.finish()
+		}
 		switch {
 		case b.Where == AtLoad && !v.loading && b.Why != "":
 			raise(l, "%s can only be called while the file runs: %s", b.full, b.Why)

@@ -125,48 +125,86 @@ func round(addr, kind string, o *options) (p50, p99 time.Duration, err error) {
 	return took[len(took)/2], took[len(took)*99/100], nil
 }
 
-// memory is what one call takes that waits for the service: bytes of heap, and of stacks.
-func memory(o *options) (each [2]int64, err error) {
-	n := o.waiting
-	w, err := newWorld(time.Minute)
+// memory prints what a call takes that waits for the service: what n of them hold, less what the
+// server holds when none waits and one connection is open, by n. So it is the SIP transaction, the
+// script and the HTTP request, with the stacks of all goroutines that exist for it, and its share
+// of the connections. With idle, the service answers, and it prints what is left: the connections,
+// and the Lua threads that are kept.
+func memory(o *options, n int, idle bool) error {
+	var more []string
+	if o.profile != "" {
+		more = []string{"-profile", o.profile}
+	}
+	w, err := newWorld(time.Minute, more...)
 	if err != nil {
-		return each, err
+		return err
 	}
 	defer w.stop()
 	x, err := newCaller(w.addr)
 	if err != nil {
-		return each, err
+		return err
 	}
 	defer x.c.Close()
-	used := func(what string) (heap, stack, routines int64, err error) {
-		text, err := w.server.ask(what)
-		if err == nil {
-			_, err = fmt.Sscan(text, &heap, &stack, &routines)
-		}
-		return heap, stack, routines, err
+	pace := 200 * time.Microsecond
+	if o.profile != "" {
+		pace = 2 * time.Millisecond // each allocation is recorded
 	}
-	heap, stack, routines, err := used("memory")
-	if err != nil {
-		return each, err
-	}
-	for range n {
-		if err := x.send("ask"); err != nil {
-			return each, err
-		}
-		time.Sleep(200 * time.Microsecond)
-	}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		h, s, r, err := used("memory")
-		switch {
-		case err != nil:
-			return each, err
-		case r >= routines+int64(n):
-			if o.profile != "" {
-				_, _, _, err = used("profile " + o.profile)
+	wait := func(what, user string, n, want int64) (heap, stack int64, err error) {
+		for range n {
+			if err := x.send(user); err != nil {
+				return 0, 0, err
 			}
-			return [2]int64{(h - heap) / int64(n), (s - stack) / int64(n)}, err
-		case time.Now().After(deadline):
-			return each, fmt.Errorf("%d goroutines, of %d calls that should wait", r-routines, n)
+			time.Sleep(pace)
+		}
+		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+			text, err := w.server.ask(what)
+			if err != nil {
+				return 0, 0, err
+			}
+			var waiting int64
+			if _, err := fmt.Sscan(text, &heap, &stack, &waiting); err != nil {
+				return 0, 0, fmt.Errorf("%q: %w", text, err)
+			}
+			switch {
+			case waiting == want && n > 0:
+				n = 0 // once more, to be sure that everything is settled
+			case waiting == want:
+				return heap, stack, nil
+			case time.Now().After(deadline):
+				return 0, 0, fmt.Errorf("%d calls wait, of %d", waiting, want)
+			}
 		}
 	}
+	if _, _, err := wait("memory", "warm", 1, 1); err != nil {
+		return err
+	}
+	heap, stack, err := wait("memory", "", 0, 0)
+	if err != nil {
+		return err
+	}
+	user := "ask"
+	if idle {
+		user = "warm"
+	}
+	h, s, err := wait("memory", user, int64(n), int64(n))
+	if err != nil {
+		return err
+	}
+	each := func(now, before int64) int64 { return (now - before) / int64(n) }
+	if idle {
+		if h, s, err = wait("memory", "", 0, 0); err != nil {
+			return err
+		}
+		fmt.Printf("%d connections that nobody uses, and as many Lua threads: %d bytes each, of which %d of heap and %d of stacks\n",
+			n, each(h, heap)+each(s, stack), each(h, heap), each(s, stack))
+		return nil
+	}
+	if o.profile != "" {
+		if _, _, err := wait("profile "+o.profile, "", 0, int64(n)); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("%d calls that wait, %d of them at the service: %d bytes each, of which %d of heap and %d of stacks\n",
+		n, min(n, atOnce), each(h, heap)+each(s, stack), each(h, heap), each(s, stack))
+	return nil
 }

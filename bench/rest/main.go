@@ -48,7 +48,7 @@ func main() {
 	case "service":
 		err = serve(o.delay)
 	case "server":
-		err = proxy(*at)
+		err = proxy(*at, &o)
 	case "load":
 		err = measure(&o)
 	default:
@@ -125,6 +125,13 @@ func (p *part) stop() {
 	_ = p.cmd.Wait()
 }
 
+const (
+	// atOnce is how many requests the module http sends to one host at a time.
+	atOnce = 64
+	// warming is what the service takes for a request that only opens a connection.
+	warming = time.Second
+)
+
 // serve answers after a delay.
 func serve(delay time.Duration) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -136,8 +143,12 @@ func serve(delay time.Duration) error {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
-	return http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		time.Sleep(delay)
+	return http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("to") == "warm" {
+			time.Sleep(warming)
+		} else {
+			time.Sleep(delay)
+		}
 		w.WriteHeader(http.StatusOK)
 	}))
 }
@@ -148,13 +159,13 @@ type world struct {
 	addr            string
 }
 
-func newWorld(delay time.Duration) (w *world, err error) {
+func newWorld(delay time.Duration, more ...string) (w *world, err error) {
 	w = &world{}
 	var at string
 	if w.service, at, err = start(1, "-role", "service", "-delay", delay.String()); err != nil {
 		return nil, err
 	}
-	w.server, w.addr, err = start(0, "-role", "server", "-service", at)
+	w.server, w.addr, err = start(0, append([]string{"-role", "server", "-service", at}, more...)...)
 	return w, err
 }
 
@@ -181,12 +192,12 @@ func measure(o *options) error {
 	if err := latencies(o); err != nil {
 		return err
 	}
-	each, err := memory(o)
-	if err != nil {
-		return err
+	for _, n := range []int{o.waiting, atOnce} {
+		if err := memory(o, n, false); err != nil {
+			return err
+		}
 	}
-	fmt.Printf("%d calls that wait: %d bytes each, of which %d of heap and %d of stacks\n", o.waiting, each[0]+each[1], each[0], each[1])
-	return nil
+	return memory(o, atOnce, true)
 }
 
 func latencies(o *options) error {

@@ -23,15 +23,18 @@ local function nobody(url, options) return { status = 200 } end
 function route(req)
   local user = req.ruri.user
   if user == "plain" then return req:reply(200) end
-  local get = user == "ask" and http.get or nobody
+  local get = user ~= "same" and http.get or nobody
   local res, err = get("http://%s/route", { query = { to = user }, timeout = 60 })
   req:reply(res and res.status or 503)
 end`
 
 // proxy runs the server until its standard input ends. It answers each line with what it holds:
-// bytes of heap and of stacks, and goroutines. The line "profile FILE" writes a profile of the heap
-// there.
-func proxy(service string) error {
+// bytes of heap and of stacks, and scripts that wait. The line "profile FILE" writes a profile of
+// the heap there.
+func proxy(service string, o *options) error {
+	if o.profile != "" {
+		runtime.MemProfileRate = 1
+	}
 	m := module.New(module.Options{Clients: clients.New(clients.Options{})})
 	quiet := slog.New(slog.DiscardHandler)
 	r, err := luabind.NewRouter(luabind.Options{Source: fmt.Sprintf(script, service), Name: "rest.lua", Modules: []luabind.Opener{m}, Log: quiet})
@@ -56,7 +59,7 @@ func proxy(service string) error {
 		}
 		var s runtime.MemStats
 		runtime.ReadMemStats(&s)
-		fmt.Println(s.HeapAlloc, s.StackInuse, runtime.NumGoroutine())
+		fmt.Println(s.HeapAlloc, s.StackInuse, r.Stats().Suspended)
 	}
 	return nil // the process ends, and with it what waits
 }

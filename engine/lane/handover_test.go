@@ -51,3 +51,40 @@ func TestHandOverKeepsTheToken(t *testing.T) {
 		t.Error("the successor gave its duty away")
 	}
 }
+
+// What is brought is done at once where nothing is in the way, in its turn where something is, and
+// in both cases whoever watches knows that it is expected.
+func TestBring(t *testing.T) {
+	m := &slowMeter{}
+	l := New(0, Options{Clock: NewSystem(), Queue: 1, Meter: m})
+	t.Cleanup(l.Stop)
+	l.Expect()
+	if m.busy.Load() != 1 {
+		t.Errorf("%d are busy", m.busy.Load())
+	}
+	done := false
+	l.Bring(Func(func(*Lane) { done = m.busy.Load() == 1 }))
+	if !done || m.busy.Load() != 0 {
+		t.Errorf("done at once: %v, %d are busy", done, m.busy.Load())
+	}
+	var order []int
+	end := make(chan struct{})
+	l.Run(Func(func(*Lane) {
+		l.Post(Func(func(*Lane) { order = append(order, 1) }))
+		if l.Post(Func(func(*Lane) {})) {
+			t.Error("the queue is not full")
+		}
+		l.Expect()
+		brought := make(chan struct{})
+		go func() {
+			l.Bring(Func(func(*Lane) { order = append(order, 2); close(end) }))
+			close(brought)
+		}()
+		<-brought
+		order = append(order, 0)
+	}), nil)
+	<-end
+	if len(order) != 3 || order[0] != 0 || order[1] != 1 || order[2] != 2 {
+		t.Errorf("order %v", order)
+	}
+}

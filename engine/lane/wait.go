@@ -112,6 +112,26 @@ func (l *Lane) Await(f func()) {
 	f()
 }
 
+// Expect announces work that [Lane.Bring] will bring: to a simulation, whoever makes it is busy.
+func (l *Lane) Expect() { l.busy(1) }
+
+// Bring does expected work: now, on the calling goroutine, if nothing is in its way, or else when
+// its turn comes, whatever the queue's bound. The caller may be any goroutine without a duty.
+func (l *Lane) Bring(w Work) {
+	defer l.busy(-1)
+	l.mu.Lock()
+	if l.held || l.stop || l.queue.len() > 0 {
+		l.mu.Unlock()
+		l.Return(w)
+		return
+	}
+	l.held = true
+	l.mu.Unlock()
+	l.carrier = nil
+	l.do(w, 0)
+	l.letGo()
+}
+
 // Waiter is one wait for something that happens on the lane. It is made by NewWaiter and used once.
 type Waiter struct {
 	back   chan struct{}

@@ -260,6 +260,9 @@ func (x *Context) Suspend() *frame {
 	return own
 }
 
+// Outside reports whether no callback that responses wait for is running.
+func (x *Context) Outside() bool { return x.frame == nil }
+
 // Resume is the counterpart of Suspend and takes what it returned.
 func (x *Context) Resume(own *frame) { x.frame = own }
 

@@ -48,9 +48,9 @@ type HTTP struct {
 }
 
 type httpClient struct {
-	pool   *Pool
-	o      HTTPOptions
-	client *http.Client
+	pool      *Pool
+	o         HTTPOptions
+	transport http.RoundTripper
 
 	mu      sync.Mutex
 	origins map[string]*gate // guarded by mu
@@ -83,7 +83,7 @@ func (p *Pool) HTTP(o HTTPOptions) *HTTP {
 	key := fmt.Sprintf("%v %d %d %d %v %v %p", o.Timeout, o.MaxBody, o.Redirects, o.Conns, o.HTTPS, o.Public, o.TLS)
 	s, err := Share(p, "http", key, func() (*httpClient, func() error, error) {
 		c := newHTTPClient(p, o)
-		return c, func() error { c.client.CloseIdleConnections(); return nil }, nil
+		return c, c.close, nil
 	})
 	if err != nil {
 		panic("clients: " + err.Error()) // open above returns none
@@ -100,12 +100,21 @@ func newHTTPClient(p *Pool, o HTTPOptions) *httpClient {
 		transport.Proxy = nil
 		dialer.Control = controlPublic
 	}
-	c := &httpClient{pool: p, o: o, origins: map[string]*gate{}}
-	c.client = &http.Client{Transport: transport, CheckRedirect: c.mayFollow}
+	c := &httpClient{pool: p, o: o, transport: transport, origins: map[string]*gate{}}
 	if p.opts.Transport != nil {
-		c.client.Transport = p.opts.Transport
+		c.transport = p.opts.Transport
 	}
 	return c
+}
+
+func (c *httpClient) close() error {
+	c.client(c.transport).CloseIdleConnections()
+	return nil
+}
+
+// client follows redirects.
+func (c *httpClient) client(t http.RoundTripper) *http.Client {
+	return &http.Client{Transport: t, CheckRedirect: c.mayFollow}
 }
 
 // mayFollow lets a redirect pass, or not: none from https to http, and not for ever.
@@ -141,7 +150,7 @@ func (h *HTTP) Do(r *http.Request) (a *Answer, err error) {
 }
 
 func (c *httpClient) exchange(r *http.Request) (*Answer, error) {
-	res, err := c.client.Do(r)
+	res, err := c.answer(r)
 	if err != nil {
 		return nil, err
 	}
@@ -154,6 +163,38 @@ func (c *httpClient) exchange(r *http.Request) (*Answer, error) {
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, c.o.MaxBody)
 	}
 	return &Answer{Status: res.StatusCode, Header: res.Header, Body: body}, nil
+}
+
+// answer is a request's, not read yet. A client is asked only for redirects and URLs with a user:
+// while it waits its goroutine needs twice the stack.
+func (c *httpClient) answer(r *http.Request) (*http.Response, error) {
+	if r.URL.User != nil {
+		return c.client(c.transport).Do(r)
+	}
+	res, err := c.transport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	switch res.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return c.client(&answered{res: res, next: c.transport}).Do(r)
+	}
+	return res, nil
+}
+
+// answered gives the client the answer that there is, and sends what follows from it.
+type answered struct {
+	res  *http.Response
+	next http.RoundTripper
+}
+
+// RoundTrip is called by one goroutine at a time.
+func (a *answered) RoundTrip(r *http.Request) (*http.Response, error) {
+	if res := a.res; res != nil {
+		a.res = nil
+		return res, nil
+	}
+	return a.next.RoundTrip(r)
 }
 
 // origin is the circuit of a server. If there are too many, a closed one is forgotten.

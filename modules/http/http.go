@@ -35,7 +35,7 @@ type HTTP struct {
 	server *server // nil without Options.Listen and Unserved
 
 	mu    sync.Mutex
-	turns map[string]chan struct{}   // by host; guarded by mu
+	turns map[string]*turns          // by host; guarded by mu
 	tls   map[tlsOptions]*tls.Config // of clients; guarded by mu
 	open  map[any]*clients.HTTP      // by their options; guarded by mu
 
@@ -162,66 +162,6 @@ func (h *HTTP) exchange(ctx context.Context, c *clients.HTTP, ask *asked) (*clie
 			return a, err
 		}
 	}
-}
-
-// await has exchange run on a goroutine of its own, whose stack grows, and ends, with it: the
-// script that waits keeps its small one. As many requests go to one host at a time as there are
-// connections; others wait for their turn.
-func (h *HTTP) await(ctx context.Context, c *clients.HTTP, ask *asked) (a *clients.Answer, err error) {
-	end := time.Now().Add(ask.timeout)
-	turn := h.turn(ask.host)
-	if err := take(ctx, turn, ask.timeout); err != nil {
-		return nil, fmt.Errorf("%s: all connections are busy: %w", ask.host, err)
-	}
-	done := make(chan struct{})
-	go func() { // ends with the timeout
-		defer close(done)
-		defer func() { <-turn }()
-		ctx, cancel := context.WithDeadline(ctx, end)
-		defer cancel()
-		a, err = h.exchange(ctx, c, ask)
-	}()
-	<-done
-	return a, err
-}
-
-// take takes a turn, within a time. Many calls wait here at once: a timer is smaller than a
-// context.
-func take(ctx context.Context, turn chan<- struct{}, limit time.Duration) error {
-	select {
-	case turn <- struct{}{}:
-		return nil
-	default:
-	}
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case turn <- struct{}{}:
-		return nil
-	case <-timer.C:
-		return context.DeadlineExceeded
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// mostHosts bounds the hosts whose turns are kept.
-const mostHosts = 256
-
-// turn has room for each request to a host that is under way.
-func (h *HTTP) turn(host string) chan struct{} {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	t := h.turns[host]
-	if t != nil {
-		return t
-	}
-	if h.turns == nil || len(h.turns) >= mostHosts {
-		h.turns = map[string]chan struct{}{} // those who wait for an old one still get it
-	}
-	t = make(chan struct{}, conns)
-	h.turns[host] = t
-	return t
 }
 
 // conns is how many connections to one host there are at most.

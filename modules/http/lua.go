@@ -105,15 +105,15 @@ func (m *module) Functions() []luabind.Function {
 	return []luabind.Function{
 		luabind.Configure(luabind.Function{Example: `http.configure({ tokens = { sip.env("API_TOKEN") or "a long secret" } })`}, configureOptions{},
 			func(o configureOptions) error { m.tokens = newTokens(o.Tokens); return nil }),
-		luabind.Try2(luabind.Function{Name: "get", Waits: true, Doc: "Requests a URL. nil, err if there was no answer: the server is unavailable or too slow, or the answer too large.",
+		luabind.Later2(luabind.Function{Name: "get", Doc: "Requests a URL. nil, err if there was no answer: the server is unavailable or too slow, or the answer too large.",
 			Example: `local res, err = http.get("http://127.0.0.1:8080/route", { query = { to = req.ruri.user }, timeout = 1 })`},
-			url, luabind.OptionsArg(requestOptions{}), answer, func(c *luabind.Call, url string, o requestOptions) (*response, error) {
+			url, luabind.OptionsArg(requestOptions{}), answer, func(c *luabind.Call, url string, o requestOptions) luabind.Pending[*response] {
 				return m.do(c, http.MethodGet, url, &contentOptions{requestOptions: o})
 			}),
-		luabind.Try3(luabind.Function{Name: "post", Waits: true, Doc: "Sends a body: text, or what options have as json or form.",
+		luabind.Later3(luabind.Function{Name: "post", Doc: "Sends a body: text, or what options have as json or form.",
 			Example: `local res, err = http.post("http://127.0.0.1:8080/calls", nil, { json = { from = req.from.uri.aor } })`},
 			url, luabind.TextArg("body", "").Optional(), luabind.OptionsArg(contentOptions{}), answer,
-			func(c *luabind.Call, url, body string, o contentOptions) (*response, error) {
+			func(c *luabind.Call, url, body string, o contentOptions) luabind.Pending[*response] {
 				if body != "" {
 					if o.Body != "" {
 						c.Raise("the body is there twice")
@@ -122,9 +122,9 @@ func (m *module) Functions() []luabind.Function {
 				}
 				return m.do(c, http.MethodPost, url, &o)
 			}),
-		luabind.Try1(luabind.Function{Name: "request", Waits: true, Doc: "Sends a request of any method.",
+		luabind.Later1(luabind.Function{Name: "request", Doc: "Sends a request of any method.",
 			Example: `local res, err = http.request({ method = "DELETE", url = "http://127.0.0.1:8080/calls/7" })`},
-			luabind.RequiredOptionsArg("request", wholeOptions{}), answer, func(c *luabind.Call, o wholeOptions) (*response, error) {
+			luabind.RequiredOptionsArg("request", wholeOptions{}), answer, func(c *luabind.Call, o wholeOptions) luabind.Pending[*response] {
 				if o.Method == "" {
 					o.Method = http.MethodGet
 				}
@@ -139,8 +139,8 @@ func (m *module) Functions() []luabind.Function {
 	}
 }
 
-// do sends a request and waits.
-func (m *module) do(c *luabind.Call, method, address string, o *contentOptions) (*response, error) {
+// do prepares a request.
+func (m *module) do(c *luabind.Call, method, address string, o *contentOptions) luabind.Pending[*response] {
 	ask, err := o.asked(method, address)
 	if err != nil {
 		c.Raise("%v", err)
@@ -158,13 +158,7 @@ func (m *module) do(c *luabind.Call, method, address string, o *contentOptions) 
 	if err != nil {
 		c.Raise("%v", err)
 	}
-	c.Drop()
-	var a *clients.Answer
-	c.Await(func(ctx context.Context) { a, err = m.h.await(ctx, client, ask) })
-	if err != nil {
-		return nil, err
-	}
-	return &response{a}, nil
+	return func(ctx context.Context, done func(*response, error)) { m.h.send(ctx, client, ask, done) }
 }
 
 // asked makes a request of the options.
