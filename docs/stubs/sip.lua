@@ -873,6 +873,7 @@ function sip.spawn(fn) end
 ---@overload fun(event: "rtpengine.up", fn: fun(uri: string), options?: sip.on.options)
 ---@overload fun(event: "rtpengine.down", fn: fun(uri: string, why: string), options?: sip.on.options)
 ---@overload fun(event: "rtpengine.dtmf", fn: fun(call_id: string, tag: string, digit: string), options?: sip.on.options)
+---@overload fun(event: "rtpengine.timeout", fn: fun(call_id: string), options?: sip.on.options)
 ---@overload fun(event: "dialog.early", fn: fun(call: dialog.call), options?: sip.on.options)
 ---@overload fun(event: "dialog.answered", fn: fun(call: dialog.call), options?: sip.on.options)
 ---@overload fun(event: "dialog.ended", fn: fun(call: dialog.call), options?: sip.on.options)

@@ -16,6 +16,11 @@ func Plugin() host.Plugin {
 	return host.Plugin{Name: "dialog", New: func(e *host.Environment) (luabind.Opener, error) {
 		d := New(Options{Log: e.Log})
 		host.Offer(e, d)
+		if e.Made != nil {
+			if m, ok := e.Made("rtpengine").(interface{ OnMediaGone(func(callID string)) }); ok {
+				m.OnMediaGone(d.MediaLost)
+			}
+		}
 		return d, nil
 	}}
 }

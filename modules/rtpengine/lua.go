@@ -147,9 +147,9 @@ func (m *module) Functions() []luabind.Function {
 			luabind.MessageArg("message"), luabind.OptionsArg(sideOptions{}), luabind.ReturnsBool("true"),
 			func(c *luabind.Call, h luabind.Held, o sideOptions) (bool, error) { return m.byHand(c, h, o, "answer") }),
 		luabind.Try1(luabind.Function{Name: "delete", Where: luabind.InHandler, Waits: true, Doc: "Ends the media of a request's call, or of a Call-ID.",
-			Example: `rtpengine.delete(req)`}, callArg, luabind.ReturnsBool("true"), m.delete),
+			Example: `rtpengine.delete(req)`}, m.callArg(), luabind.ReturnsBool("true"), m.delete),
 		luabind.Try1(luabind.Function{Name: "query", Where: luabind.InHandler, Waits: true, Doc: "What the daemon knows of a call.",
-			Example: `local media, err = rtpengine.query(req)`}, callArg, luabind.ReturnsValue(luabind.Table, queryDoc), m.query),
+			Example: `local media, err = rtpengine.query(req)`}, m.callArg(), luabind.ReturnsValue(luabind.Table, queryDoc), m.query),
 		luabind.Func0(luabind.Function{Name: "engines", Where: luabind.InHandler, Doc: "The daemons.",
 			Example: `for _, e in ipairs(rtpengine.engines()) do sip.log.info("%s %s", e.uri, e.up) end`},
 			luabind.ReturnsValue(luabind.List, "of {uri=, set=, weight=, up=, waiting=, commands=, errors=}"), m.list),
@@ -178,12 +178,14 @@ func (m *module) byHand(c *luabind.Call, h luabind.Held, o sideOptions, command 
 }
 
 // callArg is a request or a Call-ID.
-var callArg = luabind.ArgOf(func(c *luabind.Call, n int) string {
-	if c.Kind(n) == luabind.String {
-		return c.String(n)
-	}
-	return callOf(c.Request(n))
-}, luabind.Param{Name: "call", Type: luabind.RequestType, Or: []luabind.Type{luabind.String}, Doc: "a request of the call, or its Call-ID"})
+func (m *module) callArg() luabind.Arg[string] {
+	return luabind.ArgOf(func(c *luabind.Call, n int) string {
+		if c.Kind(n) == luabind.String {
+			return c.String(n)
+		}
+		return m.callOf(c.Request(n))
+	}, luabind.Param{Name: "call", Type: luabind.RequestType, Or: []luabind.Type{luabind.String}, Doc: "a request of the call, or its Call-ID"})
+}
 
 var errNoEngine = errors.New("no rtpengine is up")
 

@@ -46,7 +46,7 @@ func (o *partyOptions) put(d ng.Dict) {
 func (m *module) commands() []luabind.Function {
 	order := func(name, command, doc string) luabind.Function {
 		return luabind.Try2(luabind.Function{Name: name, Where: luabind.InHandler, Waits: true, Doc: doc, Example: "rtpengine." + name + "(req)"},
-			callArg, luabind.OptionsArg(partyOptions{}), luabind.ReturnsBool("true"),
+			m.callArg(), luabind.OptionsArg(partyOptions{}), luabind.ReturnsBool("true"),
 			func(c *luabind.Call, callID string, o partyOptions) (bool, error) {
 				d := ng.Dict{"command": command}
 				o.put(d)
@@ -57,7 +57,7 @@ func (m *module) commands() []luabind.Function {
 	return []luabind.Function{
 		luabind.Try2(luabind.Function{Name: "play", Where: luabind.InHandler, Waits: true, Doc: "Plays a sound to a party. Returns when it has begun.",
 			Raises: "without a sound", Example: `rtpengine.play(req, { file = "/usr/share/sounds/busy.wav" })`},
-			callArg, luabind.RequiredOptionsArg("options", playOptions{}), luabind.ReturnsValue(luabind.Number, "seconds that it takes; 0 where the daemon does not say"), m.play),
+			m.callArg(), luabind.RequiredOptionsArg("options", playOptions{}), luabind.ReturnsValue(luabind.Number, "seconds that it takes; 0 where the daemon does not say"), m.play),
 		order("stop", "stop media", "Ends what play has begun."),
 		order("block_dtmf", "block DTMF", "Keeps the digits of a party from the other."),
 		order("unblock_dtmf", "unblock DTMF", "Ends block_dtmf."),
@@ -68,7 +68,7 @@ func (m *module) commands() []luabind.Function {
 		order("stop_recording", "stop recording", "Ends the recording."),
 		luabind.Try2(luabind.Function{Name: "send_dtmf", Where: luabind.InHandler, Waits: true, Doc: "Sends a digit in the media of a party.",
 			Example: `rtpengine.send_dtmf(req, { digit = "1" })`},
-			callArg, luabind.RequiredOptionsArg("options", digitOptions{}), luabind.ReturnsBool("true"),
+			m.callArg(), luabind.RequiredOptionsArg("options", digitOptions{}), luabind.ReturnsBool("true"),
 			func(c *luabind.Call, callID string, o digitOptions) (bool, error) {
 				d := ng.Dict{"command": "play DTMF", "code": o.Digit, "duration": o.Millis, "volume": o.Volume}
 				o.put(d)

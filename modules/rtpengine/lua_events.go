@@ -14,6 +14,7 @@ const (
 	EventUp   = "rtpengine.up"
 	EventDown = "rtpengine.down"
 	EventDTMF = "rtpengine.dtmf"
+	EventGone = "rtpengine.timeout"
 )
 
 // event is what a script may hear.
@@ -31,11 +32,15 @@ func (m *module) Events() []luabind.Event {
 		{Name: EventDTMF, Params: []luabind.Param{{Name: "call_id", Type: luabind.String}, {Name: "tag", Type: luabind.String, Doc: "of the party that pressed it"},
 			{Name: "digit", Type: luabind.String}},
 			Doc: "A party pressed a digit. The daemon tells over tcp: only, started with --dtmf-log-ng-tcp."},
+		{Name: EventGone, Params: []luabind.Param{{Name: "call_id", Type: luabind.String, Doc: "of the call, as it is in SIP"}},
+			Doc: "The media of a call is gone: for the daemon's --timeout nothing came, and it has forgotten the call. It tells whom its --b2b-url names."},
 	}
 }
 
 func (m *module) tell(e event) {
 	switch e.kind {
+	case EventGone:
+		m.host.Emit(e.kind, e.callID)
 	case EventDTMF:
 		m.host.Emit(e.kind, e.callID, e.tag, e.code)
 	case EventDown:

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sipscript/sipscript/luabind"
@@ -40,6 +41,9 @@ type RTPEngine struct {
 	data    string
 	events  luabind.Events[event]
 	mu      sync.Mutex // which generation's list is in force
+
+	timeouts atomic.Uint64
+	watcher  func(callID string) // set while the modules are made; nil: none
 }
 
 // New makes the module. It has to be closed.
@@ -90,9 +94,10 @@ var layouts = map[string]string{
 	"kamailio": "SELECT url AS uri, setid AS \"set\", CASE WHEN disabled = 0 THEN weight ELSE 0 END AS weight FROM rtpengine",
 }
 
-// API is GET /engines.
+// API is GET /engines, and POST /timeout for the daemons.
 func (p *RTPEngine) API() http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("POST /timeout", p.gone)
 	mux.HandleFunc("GET /engines", func(w http.ResponseWriter, _ *http.Request) {
 		list := []engineAnswer{}
 		for _, e := range p.pool.Engines() {
@@ -151,6 +156,7 @@ func (p *RTPEngine) Metrics() []luabind.Metric {
 		})},
 		{Name: "rtpengine_commands_total", Help: "Commands sent to daemons.", Kind: luabind.Counter, Value: sum(func(e *ng.Engine) float64 { return float64(e.Stats().Commands) })},
 		{Name: "rtpengine_errors_total", Help: "Commands that no daemon answered.", Kind: luabind.Counter, Value: sum(func(e *ng.Engine) float64 { return float64(e.Stats().Errors) })},
+		{Name: "rtpengine_timeouts_total", Help: "Calls whose media is gone, as daemons told.", Kind: luabind.Counter, Value: func() float64 { return float64(p.timeouts.Load()) }},
 		{Name: "rtpengine_waiting", Help: "Commands that wait for their answer.", Kind: luabind.Gauge, Value: sum(func(e *ng.Engine) float64 { return float64(e.Stats().Waiting) })},
 	}
 }

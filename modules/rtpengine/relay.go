@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
@@ -28,6 +29,7 @@ type Relay struct {
 	busy   sync.WaitGroup // the workers
 
 	owed owed
+	key  atomic.Pointer[[32]byte] // of the marks in the names of calls; nil before Attach
 }
 
 // job is a command nobody waits for.
@@ -140,7 +142,7 @@ func (m *Relay) Manage(r *engine.Request, o Manage) error {
 	s := &session{m: m, manage: &o, from: string(r.Message().FromTag())}
 	s.note = carried{set: o.Set, pass: o.Pass, id: passage(r.Message()),
 		caller: shown{speaks(r.Message().Body(), r.Source().Transport), o.Caller}, callee: shown{plain, o.Callee}}
-	s.callID = s.note.callID(r.Message().CallID())
+	s.callID = m.callID(&s.note, r.Message().CallID())
 	if err := r.Carry(noteName, s.note.text()); err != nil {
 		if errors.As(err, new(*engine.MisuseError)) && len(s.note.text()) > 200 {
 			return errNote
@@ -163,21 +165,6 @@ func passage(m *message.Message) string {
 	return strconv.FormatUint(uint64(h.Sum32()), 36)
 }
 
-// callOf is what the daemon knows the call of a request by.
-func callOf(r *engine.Request) string {
-	note, ok := readNote(r.Carried(noteName))
-	if !ok {
-		note.id = passage(r.Message())
-		if r.InDialog() {
-			note.id = ""
-		}
-	}
-	return note.callID(r.Message().CallID())
-}
-
-// Attach does nothing: calls are managed wherever their requests come.
-func (m *Relay) Attach(*engine.Engine) error { return nil }
-
 // Intercept follows the later requests of managed calls; the router decides on them as on others.
 func (m *Relay) Intercept(r *engine.Request) (bool, error) {
 	if !r.InDialog() {
@@ -192,7 +179,7 @@ func (m *Relay) Intercept(r *engine.Request) (bool, error) {
 		return false, nil
 	}
 	msg := r.Message()
-	s := &session{m: m, note: note, callID: note.callID(msg.CallID()), from: string(msg.FromTag()), to: string(msg.ToTag())}
+	s := &session{m: m, note: note, callID: m.callID(&note, msg.CallID()), from: string(msg.FromTag()), to: string(msg.ToTag())}
 	switch method := r.Method(); method {
 	case message.MethodAck, message.MethodPrack:
 		if method == message.MethodAck && len(msg.Body()) > 0 || method == message.MethodPrack && m.isOwed(r, s.callID, s.to) {

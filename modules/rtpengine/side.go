@@ -167,14 +167,6 @@ type carried struct {
 	id string
 }
 
-// callID is what the daemon knows the call by.
-func (c *carried) callID(callID []byte) string {
-	if c.id == "" {
-		return string(callID)
-	}
-	return string(callID) + "." + c.id
-}
-
 // shown is one side and what it speaks.
 type shown struct {
 	kind kind
