@@ -1,5 +1,6 @@
 -- pbx.lua: a small telephone exchange. Users have passwords and any number of phones, which ring
--- together; unanswered calls go to voicemail; calls to a busy user can be forwarded.
+-- together; unanswered calls go to voicemail; calls to a busy user can be forwarded; texts wait for
+-- users who are away.
 --
 --     sipscript user add --store sqlite:users.db --realm example.com alice
 --     sipscript run -l udp:192.0.2.1:5060 -d example.com --set users=sqlite:users.db \
@@ -18,6 +19,7 @@
 
 local registrar = require "registrar"
 local auth = require "auth"
+local messages = require "messages"
 
 local voicemail = sip.args.voicemail
 local ring = tonumber(sip.args.ring) or 20
@@ -99,6 +101,12 @@ function route(req)
   end
 
   req:record_route() -- for all dialogs: the NOTIFY of a SUBSCRIBE also comes back through here
+  if req.method == "MESSAGE" then
+    -- A text for a user who is away is kept until a phone of theirs registers.
+    return req:relay(registrar.lookup(req.ruri), { on_failure = function(failure)
+      if failure.code == 408 or failure.code == 480 then return messages.store(req) end
+    end })
+  end
   if req.method ~= "INVITE" then
     return req:relay(registrar.lookup(req.ruri))
   end

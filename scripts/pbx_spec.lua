@@ -255,3 +255,42 @@ t.it("keeps from phones the identity that a trusted peer's caller wants to be pr
   trunk:invite("sip:bob@example.com", { headers = { ["P-Asserted-Identity"] = "<sip:boss@example.org>", Privacy = "id" } })
   t.equal(bob:expect("INVITE"):header("P-Asserted-Identity"), nil)
 end)
+
+t.describe("a text", function()
+  local function text(from, body, to)
+    return from:send { method = "MESSAGE", uri = to or "sip:bob@example.com", body = body, content_type = "text/plain" }
+  end
+
+  t.it("waits for a user who is away, and comes in order", function()
+    local alice, bob = phone("alice"), phone("bob")
+    text(alice, "one"):expect(202)
+    text(alice, "two"):expect(202)
+    t.advance(3600)
+    bob:register()
+    for _, body in ipairs { "one", "two" } do
+      local message = bob:expect("MESSAGE")
+      t.equal(message.body, body)
+      t.equal(message.from.uri.user, "alice")
+      message:reply(200)
+    end
+  end)
+
+  t.it("waits where a phone did not take it", function()
+    local alice, bob = phone("alice"), phone("bob")
+    bob:register()
+    local sent = text(alice, "one")
+    bob:expect("MESSAGE"):reply(480)
+    sent:expect(202)
+    bob:register()
+    bob:expect("MESSAGE"):reply(200)
+  end)
+
+  t.it("is refused where a phone refuses it, and for nobody", function()
+    local alice, bob = phone("alice"), phone("bob")
+    bob:register()
+    local sent = text(alice, "one")
+    bob:expect("MESSAGE"):reply(488)
+    sent:expect(488)
+    text(alice, "one", "sip:nobody@example.com"):expect(404)
+  end)
+end)

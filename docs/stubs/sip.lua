@@ -870,6 +870,8 @@ function sip.spawn(fn) end
 ---@overload fun(event: "dispatch.up", fn: fun(set: string, uri: string, why: string), options?: sip.on.options)
 ---@overload fun(event: "dispatch.down", fn: fun(set: string, uri: string, why: string), options?: sip.on.options)
 ---@overload fun(event: "nat.lost", fn: fun(aor: string, binding: nat.binding), options?: sip.on.options)
+---@overload fun(event: "messages.delivered", fn: fun(aor: string, from: string, call_id: string), options?: sip.on.options)
+---@overload fun(event: "messages.failed", fn: fun(aor: string, from: string, call_id: string, why: string), options?: sip.on.options)
 ---@overload fun(event: "rtpengine.up", fn: fun(uri: string), options?: sip.on.options)
 ---@overload fun(event: "rtpengine.down", fn: fun(uri: string, why: string), options?: sip.on.options)
 ---@overload fun(event: "rtpengine.dtmf", fn: fun(call_id: string, tag: string, digit: string), options?: sip.on.options)

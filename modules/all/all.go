@@ -18,6 +18,7 @@ import (
 	"github.com/sipscript/sipscript/modules/jwt"
 	"github.com/sipscript/sipscript/modules/lcr"
 	"github.com/sipscript/sipscript/modules/limit"
+	"github.com/sipscript/sipscript/modules/messages"
 	"github.com/sipscript/sipscript/modules/nat"
 	"github.com/sipscript/sipscript/modules/presence"
 	"github.com/sipscript/sipscript/modules/redis"
@@ -46,6 +47,7 @@ func Plugins() []host.Plugin {
 		sql.Plugin(),
 		sdp.Plugin(),
 		nat.Plugin(),
+		messages.Plugin(),
 		dialplan.Plugin(),
 		rtpengine.Plugin(),
 		dialog.Plugin(),

@@ -4,11 +4,27 @@ package auth
 // known otherwise may use the identity that a request claims.
 
 import (
+	"context"
 	"strings"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
 )
+
+// Known reports whether the users of the script in force include an address. sure is false if there
+// are no users, or a function of the script finds them. It may block until ctx ends. An error: they
+// cannot be looked up at present.
+func (a *Auth) Known(ctx context.Context, e *engine.Engine, uri *message.URI) (known, sure bool, err error) {
+	serving := a.service.serving.Load()
+	if serving == nil || !serving.policy.asks {
+		return false, false, nil
+	}
+	if _, function := serving.policy.Users.(byFunction); function {
+		return false, false, nil
+	}
+	known, err = serving.exists(e, uri, waits{ctx: ctx})
+	return known, true, err
+}
 
 // exists reports whether an address is that of a user: at a local domain, and known to the policy's
 // Users by its user part, or by user and domain. An error: they cannot be looked up at present.

@@ -25,8 +25,13 @@ type fake struct {
 
 func (f *fake) Name() string                               { return f.name }
 func (f *fake) Open(*luabind.Host) (luabind.Module, error) { return nil, errors.New("not here") }
-func (f *fake) Storage() string                            { return f.name + " keeps nothing" }
-func (f *fake) Metrics() []luabind.Metric                  { return []luabind.Metric{{Name: f.name + "_total"}} }
+func (f *fake) Storage() string {
+	if f.name == "silent" {
+		return ""
+	}
+	return f.name + " keeps nothing"
+}
+func (f *fake) Metrics() []luabind.Metric { return []luabind.Metric{{Name: f.name + "_total"}} }
 
 func (f *fake) Close() error {
 	*f.notes = append(*f.notes, "close "+f.name)
@@ -92,6 +97,21 @@ func TestSet(t *testing.T) {
 	}
 	if got := strings.Join(notes, ", "); got != "new a 1, new b , close b, close a" {
 		t.Error(got)
+	}
+}
+
+// A module that keeps nothing worth a line says "".
+func TestStorage(t *testing.T) {
+	var notes []string
+	s, err := host.Open([]host.Plugin{plugin("silent", &notes, nil, nil), plugin("a", &notes, nil, nil)}, host.Environment{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Storage(); len(got) != 1 || got[0] != "a keeps nothing" {
+		t.Errorf("%q", got)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

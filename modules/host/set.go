@@ -103,7 +103,7 @@ func (s *Set) Metrics() []luabind.Metric {
 func (s *Set) Storage() []string {
 	var lines []string
 	for _, m := range s.members {
-		if x, ok := m.module.(Storer); ok {
+		if x, ok := m.module.(Storer); ok && x.Storage() != "" {
 			lines = append(lines, x.Storage())
 		}
 	}
