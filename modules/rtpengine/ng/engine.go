@@ -125,52 +125,74 @@ func (e *Engine) do(ctx context.Context, command Dict) (Dict, error) {
 		return nil, fmt.Errorf("%d commands wait for rtpengine %s", mostWaiting, e.URI)
 	}
 	defer e.waiting.Add(-1)
+	x := e.pool.exchange()
+	defer e.pool.done(x)
 	cookie := rand.Uint64()
-	buf := strconv.AppendUint(make([]byte, 0, 1024), cookie, 36)
-	buf, err := appendDict(append(buf, ' '), command)
-	if err != nil {
+	x.buf = append(strconv.AppendUint(x.buf[:0], cookie, 36), ' ')
+	var err error
+	if x.buf, err = appendDict(x.buf, command); err != nil {
 		return nil, err
 	}
-	ch := make(chan answer, 1)
+	ch := make(chan answer, 1) // not kept: a late answer must not reach another command
 	l, err := e.open(ctx, cookie, ch)
 	if err != nil {
 		return nil, err
 	}
 	defer e.forget(cookie)
-	if err := l.send(buf); err != nil {
+	if err := l.send(x.buf); err != nil {
 		e.broken(l, err)
 		return nil, err
 	}
-	limit := time.NewTimer(e.pool.timeout())
-	defer limit.Stop()
-	var again <-chan time.Time
-	interval := firstRepeat
-	if _, ok := l.(*datagrams); ok {
-		t := time.NewTimer(interval)
-		defer t.Stop()
-		again = t.C
-		for {
-			select {
-			case a := <-ch:
-				return a.result()
-			case <-again:
-				interval *= 2
-				t.Reset(interval)
-				_ = l.send(buf)
-			case <-limit.C:
-				return nil, ErrTimeout
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			}
-		}
+	return x.await(ctx, l, ch, e.pool.timeout())
+}
+
+// exchange is what a command needs until its answer is there; it is used again.
+type exchange struct {
+	buf   []byte
+	timer *time.Timer
+}
+
+// mostKept bounds the memory of one that is kept.
+const mostKept = 64 << 10
+
+func (p *Pool) exchange() *exchange {
+	if x, ok := p.exchanges.Get().(*exchange); ok {
+		return x
 	}
-	select {
-	case a := <-ch:
-		return a.result()
-	case <-limit.C:
-		return nil, ErrTimeout
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return &exchange{buf: make([]byte, 0, 1024), timer: t}
+}
+
+func (p *Pool) done(x *exchange) {
+	x.timer.Stop()
+	if cap(x.buf) <= mostKept {
+		p.exchanges.Put(x)
+	}
+}
+
+// await waits for the answer. Over UDP the command is repeated meanwhile, at twice the interval
+// each time.
+func (x *exchange) await(ctx context.Context, l link, ch chan answer, limit time.Duration) (Dict, error) {
+	_, repeats := l.(*datagrams)
+	interval := limit
+	if repeats {
+		interval = min(firstRepeat, limit)
+	}
+	for left := limit; ; {
+		x.timer.Reset(interval)
+		select {
+		case a := <-ch:
+			return a.result()
+		case <-x.timer.C:
+			if left -= interval; left <= 0 {
+				return nil, ErrTimeout
+			}
+			_ = l.send(x.buf)
+			interval = min(2*interval, left)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 }
 

@@ -32,6 +32,8 @@ type Pool struct {
 	wait     atomic.Int64 // the timeout
 	known    atomic.Pointer[[]*Engine]
 
+	exchanges sync.Pool // those that no command uses
+
 	mu sync.Mutex // guards Set and Close
 }
 
