@@ -19,7 +19,9 @@ import (
 
 // Plugin is the module "nat".
 func Plugin() host.Plugin {
-	return host.Plugin{Name: "nat", New: func(env *host.Environment) (luabind.Opener, error) { return New(Options{Quiet: env.Quiet}), nil }}
+	return host.Plugin{Name: "nat", Commands: []host.Command{command()}, New: func(env *host.Environment) (luabind.Opener, error) {
+		return New(Options{Quiet: env.Quiet}), nil
+	}}
 }
 
 // Options are those of a NAT.
