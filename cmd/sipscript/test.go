@@ -46,6 +46,7 @@ func testCommand(env environment) *cli.Command {
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "also print the messages and logs of tests that pass"},
 			&cli.StringFlag{Name: "run", Usage: "run only tests whose \"file: name\" matches `PATTERN` (a regular expression)"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "seed the random numbers with `N`"},
+			&cli.IntFlag{Name: "lanes", Value: 1, Usage: "run servers with `N` lanes, up to 16, as on machines with several processors; with more than one, a run is not repeated exactly by its seed"},
 			&cli.GenericFlag{Name: "cover", Value: &optionalFile{}, Usage: "print which lines and decisions of the scripts did not run, or with --cover=FILE write that to a file"},
 			&cli.StringFlag{Name: "lcov", Usage: "write the coverage to `FILE`, for genhtml and editors"},
 			&cli.StringFlag{Name: "junit", Usage: "write the results to `FILE` as JUnit's XML"},
@@ -94,6 +95,9 @@ type testRun struct {
 func newTestRun(c *cli.Context, env environment) (*testRun, error) {
 	r := &testRun{env: env, paths: c.Args().Slice(), options: spec.Options{Modules: all.ForSpec, Seed: c.Uint64("seed")}, verbose: c.Bool("verbose"),
 		json: c.Bool("json"), lcov: c.String("lcov"), junit: c.String("junit")}
+	if r.options.Lanes = c.Int("lanes"); r.options.Lanes < 1 || r.options.Lanes > 16 {
+		return nil, usagef("--lanes: expected 1 to 16, not %d", r.options.Lanes)
+	}
 	r.cover, _ = c.Generic("cover").(*optionalFile)
 	if pattern := c.String("run"); pattern != "" {
 		var err error

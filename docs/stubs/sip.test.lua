@@ -731,6 +731,18 @@ function sip_test.before(fn) end
 ---@return sip.test.server result nil outside of tests
 function sip_test.server(options) end
 
+---Starts a server that shares with the test's other nodes what --redis shares: registrations,
+---sip.shared with redis = true, limits that are shared. t.redis() is their Redis, server:stop{ kill =
+---true } ends one. Returns server: nil outside of tests.
+---```lua
+---local a, b = t.node({ addr = "10.0.0.2" }), t.node({ addr = "10.0.0.3" })
+---local carol = t.ua("sip:carol@example.com", { proxy = b.addr })
+---a:stop({ kill = true })
+---```
+---@param options? sip.test.node.options optional
+---@return sip.test.server result nil outside of tests
+function sip_test.node(options) end
+
 ---A phone, or any other user agent, with an address of record, or with an IP address
 ---("sip:vm@10.0.0.9"), at which it then is. Waits.
 ---```lua
@@ -1394,6 +1406,22 @@ function sip_test.fail(message) end
 ---@field listen? string|any[]|fun(res: sip.response): boolean further listeners, in the place of those: {"wss:10.0.0.1:8443"}
 ---@field probes? boolean modules also send probes by themselves, which phones then receive; default false
 ---@field data? boolean keeps in a directory of its own what --data keeps, so that it survives a restart
+---@field redis? boolean keeps with the test's Redis in memory what --redis shares, as t.node does; all such servers have one secret
+---@field budget? number how many seconds a handler may compute; default 5
+
+---@class sip.test.node.options
+---@field script? string the script's file, from the spec's directory; default: x.lua next to x_spec.lua
+---@field source? string the script's text, in place of a file
+---@field domains? string|any[]|fun(res: sip.response): boolean local domains; default example.com
+---@field args? table sip.args
+---@field env? table the environment for sip.env
+---@field hosts? table {name = address}: names that this server knows; more in t.dns
+---@field lanes? integer default 1; with more, a run is not repeated exactly by its seed
+---@field addr? string where it listens, UDP and TCP; default 10.0.0.1. At port 5060, also TLS at 5061, ws at 80 and wss at 443
+---@field listen? string|any[]|fun(res: sip.response): boolean further listeners, in the place of those: {"wss:10.0.0.1:8443"}
+---@field probes? boolean modules also send probes by themselves, which phones then receive; default false
+---@field data? boolean keeps in a directory of its own what --data keeps, so that it survives a restart
+---@field redis? boolean keeps with the test's Redis in memory what --redis shares, as t.node does; all such servers have one secret
 ---@field budget? number how many seconds a handler may compute; default 5
 
 ---@class sip.test.ua.options

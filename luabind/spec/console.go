@@ -68,7 +68,7 @@ func NewConsole(o ConsoleOptions) (*Console, error) {
 	if o.Budget > 0 {
 		so.Budget = o.Budget
 	}
-	s, err := w.start(so)
+	s, err := w.start(nil, so)
 	if err != nil {
 		w.close()
 		return nil, err

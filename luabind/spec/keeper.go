@@ -60,14 +60,21 @@ func (o serverOutside) Probes() bool { return o.s.o.Probes }
 
 // Storage is where the server keeps its state.
 func (o serverOutside) Storage() Storage {
-	s := o.s
-	if !s.o.Data {
-		return Storage{Now: s.w.sim.Wall}
+	s, kept := o.s, Storage{Now: o.s.w.sim.Wall}
+	if s.o.Redis {
+		at, err := o.Redis(Dictionaries)
+		if err != nil {
+			s.w.trouble(err)
+		}
+		kept.Redis = "redis://" + at
 	}
-	if err := s.makeDir(); err != nil {
-		s.w.trouble(err)
+	if s.o.Data {
+		if err := s.makeDir(); err != nil {
+			s.w.trouble(err)
+		}
+		kept.Data = s.dir
 	}
-	return Storage{Data: s.dir, Now: s.w.sim.Wall}
+	return kept
 }
 
 // makeDir makes the directory of the process that is about to start, unless its predecessor left

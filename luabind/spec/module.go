@@ -50,6 +50,9 @@ func (m module) Functions() []luabind.Function {
 		luabind.Func1(luabind.Function{Name: "server", Example: `t.server({ addr = "10.0.0.2:5060", args = { limit = "2" } })`,
 			Doc: "Starts the test's server with options other than the defaults; outside tests, for all later tests in the file or the group."},
 			serverArg(w), luabind.ReturnsObject[*server](serverType, "nil outside of tests"), w.newServer),
+		luabind.Func1(luabind.Function{Name: "node", Example: "local a, b = t.node({ addr = \"10.0.0.2\" }), t.node({ addr = \"10.0.0.3\" })\nlocal carol = t.ua(\"sip:carol@example.com\", { proxy = b.addr })\na:stop({ kill = true })",
+			Doc: "Starts a server that shares with the test's other nodes what --redis shares: registrations, sip.shared with redis = true, limits that are shared. t.redis() is their Redis, server:stop{ kill = true } ends one."},
+			serverArg(w), luabind.ReturnsObject[*server](serverType, "nil outside of tests"), w.newNode),
 		luabind.Func2(luabind.Function{Name: "ua", Example: `local carol = t.ua("sip:carol@example.com", { password = "secret", transport = "tcp" })`, Waits: true,
 			Doc: "A phone, or any other user agent, with an address of record, or with an IP address (\"sip:vm@10.0.0.9\"), at which it then is."},
 			luabind.URIArg("uri", ""), luabind.OptionsArg(uaOptions{}), luabind.ReturnsObject[*ua](uaType, ""), w.newUA),
@@ -67,13 +70,8 @@ func (m module) Functions() []luabind.Function {
 	}, append(append(w.outsideFunctions(), w.mediaFunctions()...), assertions()...)...)
 }
 
-// advance lets time pass, in the memory of a Redis too.
-func (w *world) advance(c *luabind.Call, d time.Duration) {
-	w.pass(c, d)
-	if r := w.outside.redis; r != nil {
-		r.r.FastForward(d)
-	}
-}
+// advance lets time pass.
+func (w *world) advance(c *luabind.Call, d time.Duration) { w.pass(c, d) }
 
 // serverArg are the options of t.server: those not given are as in the file or the group.
 func serverArg(w *world) luabind.Arg[serverOptions] {
@@ -90,12 +88,18 @@ func (w *world) newServer(c *luabind.Call, o serverOptions) *server {
 		w.plan.defaults = o
 		return nil
 	}
-	s, err := w.start(o)
+	s, err := w.start(c, o)
 	if err != nil {
 		c.Raise("%s", textOf(err))
 	}
 	w.pass(c, 0) // what the script starts is done before the spec continues
 	return s
+}
+
+// newNode is t.node{…}.
+func (w *world) newNode(c *luabind.Call, o serverOptions) *server {
+	o.Redis = true
+	return w.newServer(c, o)
 }
 
 // uniqueName is the ladder's name for a phone: "bob", and "bob 2" for a second one.

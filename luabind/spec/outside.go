@@ -36,12 +36,16 @@ type Outside interface {
 	Probes() bool
 	// Storage is where the server keeps its state.
 	Storage() Storage
+	// Common is something that the servers of one test have in common: what first was, which is
+	// called once for each name.
+	Common(name string, first func() any) any
 }
 
 // Storage is where a server keeps its state.
 type Storage struct {
-	Data string           // the directory of --data, "" for none
-	Now  func() time.Time // the time of day
+	Data  string           // the directory of --data, "" for none
+	Redis string           // the server of --redis, "" for none
+	Now   func() time.Time // the time of day
 }
 
 // Dictionaries is the URL of the server that keeps what sip.shared has with redis = true. It is
@@ -78,6 +82,8 @@ type outside struct {
 	sql   []sqlMock
 	redis *memory
 	media *mediaMock // nil: none
+	// What servers have in common; guarded by the world's outsideMu
+	common map[string]any
 }
 
 // sqlMock is one t.sql.
@@ -267,7 +273,35 @@ func (o *outside) memory() (*memory, error) {
 		if err := r.Start(); err != nil {
 			return nil, err
 		}
-		o.redis = &memory{r, r.Addr()}
+		o.redis = &memory{r: r, at: r.Addr(), at0: o.w.sim.Elapsed()}
+		o.tick()
 	}
 	return o.redis, nil
+}
+
+// tick lets the time that has passed pass in the server in memory. Whoever waits in the spec calls
+// it; nobody asks the server meanwhile, or time would stand still.
+func (o *outside) tick() {
+	m := o.redis
+	if m == nil {
+		return
+	}
+	m.r.SetTime(o.w.sim.Wall())
+	if now := o.w.sim.Elapsed(); now > m.at0 {
+		m.r.FastForward(now - m.at0)
+		m.at0 = now
+	}
+}
+
+// Common implements Outside.
+func (o *outside) Common(name string, first func() any) any {
+	o.w.outsideMu.Lock()
+	defer o.w.outsideMu.Unlock()
+	if o.common == nil {
+		o.common = map[string]any{}
+	}
+	if o.common[name] == nil {
+		o.common[name] = first()
+	}
+	return o.common[name]
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 
@@ -125,8 +126,9 @@ func (w *world) sqlMock(c *luabind.Call, part string, answer luabind.FuncOrValue
 
 // memory is a Redis in memory.
 type memory struct {
-	r  *miniredis.Miniredis
-	at string // its address, while it is stopped too
+	r   *miniredis.Miniredis
+	at  string        // its address, while it is stopped too
+	at0 time.Duration // when its time was last that of the world
 }
 
 var memoryType = &luabind.ObjectType{

@@ -113,3 +113,37 @@ end)`)
 		})
 	}
 }
+
+// What a file asks for while it loads is answered by functions too.
+func TestOutsideWhileTheFileLoads(t *testing.T) {
+	out, s := against(t, `
+local dispatch = require "dispatch"
+dispatch.configure { sets = {
+  db = { url = "postgres://db.example/x", query = "SELECT next_hop FROM gateways" },
+  web = "https://lists.example/gateways.json",
+} }
+function route(req)
+  local targets, err = dispatch.targets(req.ruri.user)
+  req:relay(targets, err)
+end`, `
+t.it("answers by functions", function()
+  t.sql("from gateways", function(query) return { rows = { { next_hop = "sip:10.0.0.8" } } } end)
+  t.http("GET /gateways.json", function() return { json = { "sip:10.0.0.9" } } end)
+  local a, b = t.ua("sip:one@10.0.0.8"), t.ua("sip:two@10.0.0.9")
+  local alice = t.ua("sip:alice@example.com")
+  local call = alice:invite("sip:db@example.com")
+  a:expect("INVITE"):reply(200)
+  call:expect(200)
+  call = alice:invite("sip:web@example.com")
+  b:expect("INVITE"):reply(200)
+  call:expect(200)
+end)
+t.it("fails where the function does", function()
+  t.sql("from gateways", function() error("boom") end)
+  t.http("GET /gateways.json", function() return { json = { "sip:10.0.0.9" } } end)
+  t.ua("sip:alice@example.com")
+end)`)
+	if s.Passed != 1 || s.Failed != 1 || !strings.Contains(out, "boom") {
+		t.Errorf("%+v\n%s", s, out)
+	}
+}

@@ -115,7 +115,7 @@ func (w *world) begin(c *luabind.Call) {
 	if len(w.servers) > 0 {
 		return
 	}
-	if _, err := w.start(w.plan.defaults); err != nil {
+	if _, err := w.start(c, w.plan.defaults); err != nil {
 		c.Raise("the server does not start: %s", textOf(err))
 	}
 	w.pass(c, 0)
@@ -123,7 +123,7 @@ func (w *world) begin(c *luabind.Call) {
 
 // newUA is t.ua(uri, {…}).
 func (w *world) newUA(c *luabind.Call, u *message.URI, o uaOptions) *ua {
-	host, user := string(u.Host), string(u.User)
+	host, user, port := string(u.Host), string(u.User), u.Port // u ends when the server starts
 	po := phone.Options{URI: c.URIText(1), Kind: transport.UDP, Changed: w.changed, Trouble: w.trouble}
 	w.begin(c)
 	if o.Transport != "" {
@@ -134,7 +134,7 @@ func (w *world) newUA(c *luabind.Call, u *message.URI, o uaOptions) *ua {
 	po.KeepAlive = o.KeepAlive
 	po.Listens, po.Outbound, po.Instance = err == nil, o.Outbound, o.Instance
 	po.User, po.Password, po.Manual = o.User, o.Password, o.Auto != nil && !*o.Auto
-	po.Addr, po.Proxy = w.place(c, po.Kind, o.Addr, host, u.Port), w.proxy(c, po.Kind, o.Proxy)
+	po.Addr, po.Proxy = w.place(c, po.Kind, o.Addr, host, port), w.proxy(c, po.Kind, o.Proxy)
 	if o.NAT != nil {
 		if o.Addr == "" && err != nil {
 			po.Addr = o.NAT.next()

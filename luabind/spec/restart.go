@@ -117,7 +117,7 @@ func (s *server) again(c *luabind.Call) {
 	if s.engine != nil {
 		c.Raise("the server at %s runs already", s.addr)
 	}
-	if err := s.launch(); err != nil {
+	if err := s.launch(c); err != nil {
 		c.Raise("the server does not start: %s", textOf(err))
 	}
 	s.w.pass(c, 0)

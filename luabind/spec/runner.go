@@ -22,8 +22,9 @@ type Options struct {
 	// servers through out alone. It may be nil.
 	Modules func(out Outside) ([]luabind.Opener, error)
 	// Of losses, tags, and whatever is random; the same seed makes the same run
-	Seed uint64
-	Run  *regexp.Regexp // which tests, by "file: name"; nil for all
+	Seed  uint64
+	Lanes int            // of each server whose spec does not say how many; 0: one
+	Run   *regexp.Regexp // which tests, by "file: name"; nil for all
 	// Cover counts what runs of the scripts under test. It may be nil.
 	Cover *luabind.Coverage
 	// Begin is told each file before it is run. It may be nil.

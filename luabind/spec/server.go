@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -31,6 +32,7 @@ type serverOptions struct {
 	Listen  []string          `lua:"listen" doc:"further listeners, in the place of those: {\"wss:10.0.0.1:8443\"}"`
 	Probes  bool              `lua:"probes" doc:"modules also send probes by themselves, which phones then receive; default false"`
 	Data    bool              `lua:"data" doc:"keeps in a directory of its own what --data keeps, so that it survives a restart"`
+	Redis   bool              `lua:"redis" doc:"keeps with the test's Redis in memory what --redis shares, as t.node does; all such servers have one secret"`
 	Budget  time.Duration     `lua:"budget" doc:"how many seconds a handler may compute; default 5"`
 
 	name   string // of the source, at a console
@@ -91,7 +93,7 @@ func (w *world) script(o *serverOptions) (s luabind.Options, err error) {
 }
 
 // start adds a server and starts it; the error is for the spec's author.
-func (w *world) start(o serverOptions) (*server, error) {
+func (w *world) start(c *luabind.Call, o serverOptions) (*server, error) {
 	addr, err := address(o.Addr)
 	if err != nil {
 		return nil, err
@@ -111,7 +113,7 @@ func (w *world) start(o serverOptions) (*server, error) {
 	if o.Data {
 		s.kept = newKeeper()
 	}
-	if err := s.launch(); err != nil {
+	if err := s.launch(c); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -120,8 +122,19 @@ func (w *world) start(o serverOptions) (*server, error) {
 	return s, nil
 }
 
-// launch starts a server that does not run.
-func (s *server) launch() error {
+// launch starts a server that does not run, with the spec's lane lent: functions of the spec may
+// have to answer what the file asks for while it loads.
+func (s *server) launch(c *luabind.Call) (err error) {
+	if c == nil { // at a console there is no spec
+		return s.run()
+	}
+	c.Await(func(context.Context) { err = s.run() })
+	return err
+}
+
+// run is launch without a lane. Nothing else of the spec's does anything meanwhile: whatever could
+// wait for it is what waits.
+func (s *server) run() error {
 	w, logger := s.w, s.w.log.logger(s.name)
 	script, err := w.script(&s.o)
 	if err != nil {
@@ -186,8 +199,11 @@ func (s *server) network(r transport.Receiver) (transport.Wire, error) {
 }
 
 // secret is the key of signatures and tokens: without data it is another after each start, as that
-// of a process is.
+// of a process is. Nodes have it in common.
 func (s *server) secret() []byte {
+	if s.o.Redis {
+		return []byte("a secret that is known, for tests, and that all nodes have")
+	}
 	text := "a secret that is known, for tests: " + s.addr.String()
 	if s.starts > 0 && !s.o.Data {
 		text += fmt.Sprint(" ", s.starts)

@@ -72,6 +72,9 @@ func bareWorld(file string, seed uint64, opts *Options) *world {
 	w.log.elapsed = w.sim.Elapsed
 	w.sim.Trace(func(p sim.Packet) { w.ladder.record(w.sim.Elapsed(), p) })
 	w.plan.defaults = defaultServer(file)
+	if opts.Lanes > 0 {
+		w.plan.defaults.Lanes = opts.Lanes
+	}
 	w.outside = outside{w: w, mux: http.NewServeMux()}
 	w.lane = lane.New(0, lane.Options{Clock: w.sim, Meter: w.sim, Panicked: func(_ *lane.Lane, v any, stack []byte) {
 		w.trouble(fmt.Errorf("panic: %v\n%s", v, stack))
@@ -154,6 +157,9 @@ func (w *world) wait(c *luabind.Call, d time.Duration, ready func() bool) bool {
 		w.look()
 	})
 	c.Park(x.w)
+	w.outsideMu.Lock()
+	w.outside.tick()
+	w.outsideMu.Unlock()
 	return ready()
 }
 

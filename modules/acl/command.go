@@ -21,7 +21,8 @@ import (
 func Plugin() host.Plugin {
 	return host.Plugin{Name: "acl", Commands: []host.Command{command()}, Schema: Schema, New: func(env *host.Environment) (luabind.Opener, error) {
 		o := Options{Clients: env.Clients, Data: env.Data, Log: env.Log, Places: func() trust.Places { return host.Find[trust.Places](env) }}
-		if env.Redis != "" {
+		// The Redis of a simulation takes no commands on a connection that subscribes
+		if env.Redis != "" && !env.Simulated() {
 			c, err := redis.Open(env.Clients, string(env.Redis), 0)
 			if err != nil {
 				return nil, env.Redis.Explain("redis", err)

@@ -65,7 +65,7 @@ func Offline() ([]luabind.Opener, error) { return host.Offline(Plugins()) }
 func ForSpec(out spec.Outside) ([]luabind.Opener, error) {
 	storage := out.Storage()
 	set, err := host.Open(Plugins(), host.Environment{Clients: outside.Pool(out), Data: storage.Data, Now: storage.Now, Dictionaries: spec.Dictionaries, Quiet: !out.Probes(),
-		Exchange: out.Media})
+		Exchange: out.Media, Redis: host.URL(storage.Redis), Common: out.Common})
 	if err != nil {
 		return nil, err
 	}

@@ -30,8 +30,11 @@ type Environment struct {
 	Clients *clients.Pool
 	// Now is the time of day of a simulation, for stores that are read before the engine is there;
 	// nil: time.Now.
-	Now   func() time.Time
-	Flags Values // of the module's own flags, and of others'
+	Now func() time.Time
+	// Common is something that the servers of one simulation have in common: what first was, which
+	// is called once for each name; nil outside of simulations.
+	Common func(name string, first func() any) any
+	Flags  Values // of the module's own flags, and of others'
 	// Listeners are those of the protocols that plugins declare, in the order they were given.
 	Listeners []Listener
 	// Quiet: modules send nothing by themselves, such as probes and keep-alives: in a spec that did

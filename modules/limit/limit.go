@@ -41,6 +41,7 @@ type Options struct {
 	Lists func() trust.Lists
 	// Share is where nodes share what they count; nil: they don't.
 	Share   Share
+	AtOnce  bool          // each decision is told to Share before the next: for simulations
 	Redis   *redis.Client // where nodes that share share their bans; nil: nowhere
 	Clients *clients.Pool // of a list of scanners in a database; nil: it can't be in one
 	Data    string        // the directory where that list is kept for a start without the database
@@ -85,7 +86,7 @@ func New(o Options) *Limit {
 	l := &Limit{o: o, keys: bucket.New(mostKeys), sources: bucket.New(mostSources), known: bucket.New(mostKnown), bans: newBans()}
 	l.serving.Store(&policy{})
 	if o.Share != nil {
-		l.shared = newShared(l.keys, o.Share, o.Log)
+		l.shared = newShared(l.keys, o.Share, o.AtOnce, o.Log)
 		now := l.clock
 		l.shared.now.Store(&now)
 	}
@@ -150,7 +151,7 @@ func (l *Limit) Rate(key string, n float64, per time.Duration, burst int) (ok bo
 	k := l.keys.Key(key, 1, uint64(r.Interval), uint64(r.Burst))
 	res := l.keys.Take(k, r, l.clock())
 	if res.First && l.sharing() {
-		l.shared.note(k, &sharedKey{name: key, rate: r})
+		l.shared.took(k, &sharedKey{name: key, rate: r})
 	}
 	return l.counted(res)
 }
@@ -161,7 +162,7 @@ func (l *Limit) Window(key string, n int, per time.Duration) (ok bool, retry tim
 	k := l.keys.Key(key, 2, uint64(n), uint64(per))
 	res := l.keys.Count(k, n, per, l.clock())
 	if res.First && l.sharing() {
-		l.shared.note(k, &sharedKey{name: key, most: n, per: per})
+		l.shared.took(k, &sharedKey{name: key, most: n, per: per})
 	}
 	return l.counted(res)
 }

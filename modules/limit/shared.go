@@ -71,10 +71,12 @@ type shared struct {
 	table *bucket.Table
 	share Share
 	log   *slog.Logger
-	now   atomic.Pointer[func() int64]
-	wake  chan struct{} // capacity 1
-	stop  context.CancelFunc
-	ended chan struct{}
+	// In a simulation time does not pass as that of run does
+	atOnce bool
+	now    atomic.Pointer[func() int64]
+	wake   chan struct{} // capacity 1
+	stop   context.CancelFunc
+	ended  chan struct{}
 
 	mu    sync.Mutex
 	dirty map[bucket.Key]*sharedKey // guarded by mu
@@ -83,8 +85,8 @@ type shared struct {
 	synced, overflow atomic.Uint64
 }
 
-func newShared(t *bucket.Table, share Share, log *slog.Logger) *shared {
-	s := &shared{table: t, share: share, log: log, wake: make(chan struct{}, 1), ended: make(chan struct{}), dirty: map[bucket.Key]*sharedKey{}}
+func newShared(t *bucket.Table, share Share, atOnce bool, log *slog.Logger) *shared {
+	s := &shared{table: t, share: share, atOnce: atOnce, log: log, wake: make(chan struct{}, 1), ended: make(chan struct{}), dirty: map[bucket.Key]*sharedKey{}}
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	go s.run(ctx) // ends with close
@@ -97,6 +99,14 @@ func (s *shared) close() {
 	_ = s.share.Close()
 }
 
+// took remembers a key of which something is pending, and in a simulation tells it.
+func (s *shared) took(k bucket.Key, x *sharedKey) {
+	s.note(k, x)
+	if s.atOnce {
+		s.sync(context.Background())
+	}
+}
+
 // note remembers a key of which something is pending.
 func (s *shared) note(k bucket.Key, x *sharedKey) {
 	s.mu.Lock()
@@ -106,6 +116,9 @@ func (s *shared) note(k bucket.Key, x *sharedKey) {
 		s.overflow.Add(1)
 	}
 	s.mu.Unlock()
+	if s.atOnce {
+		return
+	}
 	select {
 	case s.wake <- struct{}{}:
 	default:

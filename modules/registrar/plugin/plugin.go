@@ -66,7 +66,11 @@ func openFile(env *host.Environment) (_ registrar.Store, line string, err error)
 }
 
 func openRedis(env *host.Environment) (registrar.Store, string, error) {
-	store, err := redisstore.Open(string(env.Redis), redisstore.Options{Log: env.Log})
+	o := redisstore.Options{Log: env.Log}
+	if env.Common != nil {
+		o.Hub = env.Common("registrar", func() any { return &redisstore.Hub{} }).(*redisstore.Hub)
+	}
+	store, err := redisstore.Open(string(env.Redis), o)
 	if err != nil {
 		return nil, "", env.Redis.Explain("redis", err)
 	}

@@ -49,13 +49,17 @@ func (s *Store) askNumber(ctx context.Context, do func(ctx context.Context) ruei
 }
 
 func (s *Store) try(ctx context.Context, do func(ctx context.Context) rueidis.RedisResult, read func(rueidis.RedisResult) error) (err error) {
-	if s.away.Load() {
+	if s.away.Load() && s.opts.Hub == nil {
 		return ErrAway
 	}
 	bounded, cancel := context.WithTimeout(ctx, s.opts.Patience)
 	defer cancel()
 	for range tries {
 		if err = read(do(bounded)); err == nil {
+			// The keeper's time is not that of the simulation
+			if s.away.Load() && s.opts.Hub != nil {
+				s.away.Store(false)
+			}
 			return nil
 		}
 		if redis.Refused(err) {

@@ -29,7 +29,10 @@ type Options struct {
 	Patience time.Duration
 	// Cache is how many addresses are remembered, default 500,000.
 	Cache int
-	Log   *slog.Logger // reports that Redis is unavailable, or available again; default: nobody
+	// Hub passes on what the processes of one simulation change, whose Redis reports nothing; nil:
+	// Redis reports it.
+	Hub *Hub
+	Log *slog.Logger // reports that Redis is unavailable, or available again; default: nobody
 }
 
 // Store is a registrar.Store in a Redis server, version 6.2 or above, which other processes may use
@@ -93,11 +96,16 @@ func Open(url string, o Options) (*Store, error) {
 	s := &Store{opts: o, script: swapScript(), cache: newCache(o.Cache), turns: newTurns(), wake: make(chan struct{}, 1), lost: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
 	// With one connection, change notices and answers arrive in order. Redis reports each change of
 	// these keys. NOLOOP would exclude our own, but not those that scripts make.
-	c.DisableCache, c.ClientTrackingOptions = false, []string{"BCAST", "PREFIX", prefix}
-	c.OnInvalidations = s.invalidated
+	if o.Hub == nil {
+		c.DisableCache, c.ClientTrackingOptions = false, []string{"BCAST", "PREFIX", prefix}
+		c.OnInvalidations = s.invalidated
+	} else {
+		c.DisableCache, c.ForceSingleClient = true, true
+	}
 	if s.client, err = rueidis.NewClient(c); err != nil {
 		return nil, fmt.Errorf("redis: %w", redis.WithoutURL(err))
 	}
+	o.Hub.join(s)
 	go s.keep() // ends with Close
 	return s, nil
 }
@@ -159,6 +167,7 @@ func (s *Store) Count(ctx context.Context) (int, error) {
 
 // Close ends the connection.
 func (s *Store) Close() error {
+	s.opts.Hub.leave(s)
 	close(s.stop)
 	<-s.ended
 	s.client.Close()

@@ -93,6 +93,7 @@ func (s *Store) swap(ctx context.Context, aor string, old *stored, now []*regist
 	})
 	if err == nil && value == "1" {
 		s.cache.end(look, now, true, true)
+		s.opts.Hub.changed(s, aor)
 		return true, there, nil
 	}
 	if err == nil {
