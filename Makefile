@@ -47,7 +47,7 @@ cross-all: cross
 
 # What other systems run in place of Linux's own calls, on this one: datagrams one by one, and probes in place of ICMP errors.
 portable: | bin
-	$(GO) test -count=1 -tags portable -json ./engine/transport | $(TALLY)
+	$(GO) test -count=1 -tags portable -json ./engine/transport ./modules/turn/relay | $(TALLY)
 	$(GO) test -count=1 -tags portable -run 'Gone|Closed|Unreach|Socket|Trap' -json ./engine | $(TALLY)
 
 # All tests run with the race detector. Those of packages with tests that it can't hold for (ceilings on allocations and memory) run without it, too.

@@ -19,8 +19,7 @@ const (
 type client struct {
 	listener *listener
 	addr     netip.AddrPort
-	local    netip.Addr // the address that it sends to, if the listener is on all
-	stream   *stream    // nil over UDP
+	stream   *stream // nil over UDP
 }
 
 // allocation is changed only by the goroutine that reads its client, and ended by any.

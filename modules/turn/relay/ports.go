@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/netip"
 	"syscall"
 	"time"
@@ -103,15 +102,4 @@ func (r *relayAddress) probe() error {
 	}
 	socket.close()
 	return nil
-}
-
-func udpFamily(ip netip.Addr) string {
-	if ip.Is4() {
-		return "udp4"
-	}
-	return "udp6"
-}
-
-func listenUDP(at netip.AddrPort) (*net.UDPConn, error) {
-	return net.ListenUDP(udpFamily(at.Addr()), net.UDPAddrFromAddrPort(at))
 }

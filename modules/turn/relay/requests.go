@@ -52,7 +52,12 @@ func (r *request) allocate(a *allocation) {
 	lifetime := r.lifetime()
 	a.refresh(r.now, lifetime)
 	s.enter(a)
-	s.readers.add(s, a)
+	if err := s.readers.add(s, a); err != nil {
+		s.log.Error("what peers send to an allocation can't be read", "error", err)
+		s.end(a)
+		r.refuse(stun.CodeInsufficientCapacity)
+		return
+	}
 	r.allocated(a, lifetime)
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -75,10 +76,14 @@ func (s *Server) Listen() error {
 			return err
 		}
 	}
+	if err := s.readers.open(); err != nil {
+		return fmt.Errorf("turn: %w", err)
+	}
 	for _, asked := range s.opts.Listeners {
 		l, err := s.open(asked)
 		if err != nil {
 			s.closeListeners()
+			s.readers.stop()
 			return err
 		}
 		s.listeners = append(s.listeners, l)
@@ -229,7 +234,10 @@ func openOnce(asked Listener) (*listener, error) {
 		if err != nil {
 			return nil, &ListenError{asked, err}
 		}
-		l.udp = &udpSocket{conn: conn}
+		if l.udp, err = newUDPSocket(conn); err != nil {
+			_ = conn.Close()
+			return nil, &ListenError{asked, err}
+		}
 		l.Addr = addrPortOf(conn.LocalAddr())
 	}
 	if asked.Kind == TURNS || asked.Transport != "udp" {

@@ -16,7 +16,6 @@ import (
 type tuple struct {
 	listener *listener
 	addr     netip.AddrPort
-	local    netip.Addr
 }
 
 // user is whoever shows credentials with one name.
@@ -57,7 +56,7 @@ func (t *table) find(c *client) *allocation {
 	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return t.byTuple[tuple{c.listener, c.addr, c.local}]
+	return t.byTuple[tuple{c.listener, c.addr}]
 }
 
 // admit takes a place for an allocation of a user, or says why there is none.
@@ -108,7 +107,7 @@ func (s *Server) enter(a *allocation) {
 	t.opening--
 	t.all[a] = true
 	if a.client.stream == nil {
-		t.byTuple[tuple{a.client.listener, a.client.addr, a.client.local}] = a
+		t.byTuple[tuple{a.client.listener, a.client.addr}] = a
 	}
 	t.mu.Unlock()
 	if a.client.stream != nil {
@@ -135,7 +134,7 @@ func (s *Server) end(a *allocation) {
 	t.mu.Lock()
 	delete(t.all, a)
 	if a.client.stream == nil {
-		delete(t.byTuple, tuple{a.client.listener, a.client.addr, a.client.local})
+		delete(t.byTuple, tuple{a.client.listener, a.client.addr})
 	}
 	s.leaveLocked(a.user.name, a.client.addr.Addr())
 	t.mu.Unlock()

@@ -1,3 +1,5 @@
+//go:build !linux || (!amd64 && !arm64 && !riscv64 && !loong64) || portable
+
 package relay
 
 // UDP as every system has it: one system call for each datagram, and a goroutine for each
@@ -12,11 +14,17 @@ import (
 // udpSocket is one that clients send to.
 type udpSocket struct{ conn *net.UDPConn }
 
+func newUDPSocket(conn *net.UDPConn) (*udpSocket, error) { return &udpSocket{conn}, nil }
+
 // relaySocket is that of one allocation.
 type relaySocket struct{ conn *net.UDPConn }
 
 func openRelay(at netip.AddrPort) (*relaySocket, error) {
-	conn, err := listenUDP(at)
+	family := "udp6"
+	if at.Addr().Is4() {
+		family = "udp4"
+	}
+	conn, err := net.ListenUDP(family, net.UDPAddrFromAddrPort(at))
 	if err != nil {
 		return nil, err
 	}
@@ -60,11 +68,12 @@ func (s *Server) readClients(l *listener) {
 // relayReaders read what peers send.
 type relayReaders struct{}
 
+func (relayReaders) open() error   { return nil }
 func (relayReaders) start(*Server) {}
 func (relayReaders) stop()         {}
 
 // add reads what peers send to an allocation, until its socket is closed.
-func (relayReaders) add(s *Server, a *allocation) {
+func (relayReaders) add(s *Server, a *allocation) error {
 	s.running.Go(func() {
 		w := newWorker(s)
 		s.readUDP(a.socket.conn, func(from netip.AddrPort, buf []byte, n int) {
@@ -73,6 +82,7 @@ func (relayReaders) add(s *Server, a *allocation) {
 			w.end()
 		})
 	})
+	return nil
 }
 
 // readUDP reads until the socket is closed. Other errors are those of datagrams that were sent
