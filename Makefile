@@ -82,10 +82,11 @@ bench: | bin
 	$(GO) run ./bench/conns
 	$(GO) run ./bench/overload
 
-# sipp comes from Debian's sip-tester, baresip from baresip-core; installed where they are missing and we may.
+# sipp comes from Debian's sip-tester, baresip from baresip-core, clients of TURN from coturn; installed where they are missing and we may.
 phones:
 	@command -v sipp >/dev/null || ./.ci/install sip-tester
 	@command -v baresip >/dev/null || ./.ci/install baresip-core
+	@command -v turnutils_uclient >/dev/null || ./.ci/install coturn
 	@command -v nft >/dev/null || ./.ci/install nftables || true
 
 # Pages call with JsSIP and SIP.js, in the versions that the lock file pins.
