@@ -58,9 +58,6 @@ type channel struct {
 	until  atomic.Int64
 }
 
-// relayed is the address that peers are told.
-func (a *allocation) relayed() netip.AddrPort { return netip.AddrPortFrom(a.relay.public, a.port) }
-
 // reaches reports whether data may pass to or from an address.
 func (r *routes) reaches(ip netip.Addr, now int64) (*permission, bool) {
 	p := r.permissions[ip]

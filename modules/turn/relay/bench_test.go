@@ -55,7 +55,7 @@ func BenchmarkAllocate(b *testing.B) {
 
 // Relaying a packet allocates nothing.
 func TestRelayingAllocatesNothing(t *testing.T) {
-	if raceDetector {
+	if raceEnabled {
 		t.Skip("the race detector allocates by itself")
 	}
 	once := roundTrip(t)

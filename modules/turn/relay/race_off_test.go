@@ -2,4 +2,4 @@
 
 package relay_test
 
-const raceDetector = false
+const raceEnabled = false
