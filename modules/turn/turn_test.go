@@ -2,6 +2,8 @@ package turn_test
 
 import (
 	"net/netip"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -83,4 +85,32 @@ func TestBadPolicies(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A reload reads the secrets again: new credentials are made with the new one. A file that is wrong
+// refuses the reload.
+func TestSecretsAreReadAgain(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("the secret of last month\n")
+	w := world(t, "", turn.Options{SecretFile: file})
+	password := func(secret string) any {
+		return relay.Secrets{[]byte(secret)}.Credentials("alice", w.Sim.Wall(), time.Hour).Password
+	}
+	eval(t, w, `return turn.credentials("alice", 3600).password`, password("the secret of last month"))
+	write("the secret of this month\nthe secret of last month\n")
+	if err := w.Router.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eval(t, w, `return turn.credentials("alice", 3600).password`, password("the secret of this month"))
+	write("short\n")
+	if err := w.Router.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "5 bytes") {
+		t.Errorf("%v", err)
+	}
+	eval(t, w, `return turn.credentials("alice", 3600).password`, password("the secret of this month"))
 }
