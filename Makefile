@@ -1,5 +1,5 @@
 # make test runs everything that must pass: vet, staticcheck, the tests with the race detector, fuzzing, and interop with
-# programs that are not ours. It needs Go; what else it needs (sipp, baresip, redis-server, postgresql, mariadb-server, rtpengine-daemon, chromium, npm) it installs where it may.
+# programs that are not ours. It needs Go; what else it needs (sipp, baresip, sipvicious, sipsak, nsd, redis-server, postgresql, mariadb-server, rtpengine-daemon, chromium, npm) it installs where it may.
 
 GO          ?= go
 FUZZTIME    ?= 20s
@@ -17,7 +17,7 @@ TALLY  := $(GO) run ./internal/testcount -add $(COUNTS)
 docs:
 	$(GO) run ./internal/docs/generate
 
-.PHONY: docs test build vet lint cross cross-all portable plain race simulate beside fuzz hostile interop bench phones browsers redis postgres mariadb rtpengine lua51 fail2ban counts clean
+.PHONY: docs test build vet lint cross cross-all portable plain race simulate beside fuzz hostile interop bench phones browsers redis postgres mariadb rtpengine lua51 fail2ban nsd counts clean
 
 test: clean vet lint cross portable plain race simulate beside
 	@$(GO) run ./internal/testcount -sum $(COUNTS)
@@ -52,7 +52,7 @@ portable: | bin
 
 # All tests run with the race detector. Those of packages with tests that it can't hold for (ceilings on allocations and memory) run without it, too.
 # Interop has its own target: it tests a binary.
-race: redis postgres mariadb rtpengine lua51 fail2ban | bin
+race: redis postgres mariadb rtpengine lua51 fail2ban nsd | bin
 	$(GO) test -race -timeout 14m -shuffle=on -json $$($(GO) list ./... | grep -v /internal/interop) | $(TALLY)
 
 plain: | bin
@@ -88,6 +88,8 @@ phones:
 	@command -v baresip >/dev/null || ./.ci/install baresip-core
 	@command -v turnutils_uclient >/dev/null || ./.ci/install coturn
 	@command -v nft >/dev/null || ./.ci/install nftables || true
+	@command -v svmap >/dev/null || ./.ci/install sipvicious
+	@command -v sipsak >/dev/null || ./.ci/install sipsak
 
 # Pages call with JsSIP and SIP.js, in the versions that the lock file pins.
 browsers: | bin
@@ -114,6 +116,10 @@ rtpengine:
 # What scripts get of Lua 5.1 is compared with the real one.
 lua51:
 	@command -v lua5.1 >/dev/null || ./.ci/install lua5.1 || true
+
+# Numbers are looked up in a real name server.
+nsd:
+	@PATH=$$PATH:/usr/sbin; command -v nsd >/dev/null || ./.ci/install nsd || true
 
 # The shipped filter is tried with the program that reads it.
 fail2ban:

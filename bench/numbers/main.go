@@ -4,9 +4,11 @@
 // run: memory, and the processor time of a lookup.
 //
 //	go run ./bench/numbers [-prefixes 1000000] [-lookups 1000000] [-rounds 3]
+//	go run ./bench/numbers -reload
 //
 // Kamailio reads them by db_text. Its lookups are a loop in its script, less the same loop without
-// them; its memory is what mtree says that its tree takes.
+// them; its memory is what mtree says that its tree takes. With -reload it measures instead how
+// long callers wait for lanes while as many rates are read from a file again.
 package main
 
 import (
@@ -33,7 +35,15 @@ func main() {
 	count := flag.Int("prefixes", 1_000_000, "how many prefixes")
 	lookups := flag.Int("lookups", 1_000_000, "how many lookups a round")
 	rounds := flag.Int("rounds", 3, "rounds, whose median counts")
+	reload := flag.Bool("reload", false, "measure what callers notice of a reload")
 	flag.Parse()
+	if *reload {
+		if err := measureReload(*count, *rounds); err != nil {
+			fmt.Fprintln(os.Stderr, "numbers:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(*count, *lookups, *rounds); err != nil {
 		fmt.Fprintln(os.Stderr, "numbers:", err)
 		os.Exit(1)

@@ -182,6 +182,10 @@ func TestScanners(t *testing.T) {
 		"sipsak":     {request("sip:a@10.0.0.1", `<sip:sipsak@10.0.0.2>`, "x"), true},
 		"sipcli":     {request("sip:a@10.0.0.1", `<sip:b@10.0.0.2>`, "sipcli/v1.8"), true},
 		"nmap":       {request("sip:nm", `<sip:nm@nm>`, "x"), true},
+		"sippts":     {request("sip:100@10.0.0.1", `<sip:100@10.0.0.2>`, "pplsip"), true},
+		"old sippts": {request("sip:100@10.0.0.1", `<sip:100@10.0.0.2>`, "sipptk"), true},
+		"user nm":    {request("sip:nm@10.0.0.1", `<sip:nm@10.0.0.2>`, "x"), false},
+		"a library":  {request("sip:a@10.0.0.1", `<sip:b@10.0.0.2>`, "VaxSIPUserAgent/3.1"), false},
 		"phone":      {request("sip:nm2@10.0.0.1", `"Vicious" <sip:sid@10.0.0.2>`, "Phone scan 1.0"), false},
 		"smap phone": {request("sip:a@10.0.0.1", `<sip:b@10.0.0.2>`, "smapphone"), false},
 	} {

@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
-	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
+
+	"github.com/sipscript/sipscript/modules/internal/breathe"
 )
 
 const (
@@ -18,8 +19,7 @@ const (
 	shownErrors = 5
 	// defaultMax bounds the entries of a list.
 	defaultMax = 4_000_000
-	// stride is how many entries are read before others may run: some 0.3 ms. The scheduler would
-	// stop a reader only after 10 ms, which a call on a busy machine should not wait.
+	// stride is how many entries are read before others may run: some 0.3 ms.
 	stride = 512
 )
 
@@ -111,9 +111,7 @@ func (c *collector[T]) shut(n int, err error) bool {
 	if c.fold == nil {
 		c.where = append(c.where, n)
 	}
-	if c.count%stride == 0 {
-		runtime.Gosched()
-	}
+	breathe.Every(stride, c.count)
 	return true
 }
 

@@ -4,20 +4,17 @@ package prefix
 
 import (
 	"cmp"
-	"runtime"
 	"slices"
+
+	"github.com/sipscript/sipscript/modules/internal/breathe"
 )
 
-// stride is how many keys are worked on before others may run: some 100 µs.
-const stride = 2048
+// stride is how many keys are worked on before others may run, and how many are sorted at once:
+// some 100 to 300 µs.
+const stride = 4096
 
-// Breathe lets others run once in stride steps. The scheduler would do so only after 10 ms, which a
-// call on a busy machine should not wait.
-func Breathe(i int) {
-	if i%stride == stride-1 {
-		runtime.Gosched()
-	}
-}
+// Breathe lets others run once in stride steps.
+func Breathe(i int) { breathe.Every(stride, i) }
 
 // item is a key and where it was.
 type item struct {
@@ -46,7 +43,7 @@ func sorted(keys []Key) []item {
 	}
 	for from := 0; from < len(list); from += stride {
 		slices.SortFunc(list[from:min(from+stride, len(list))], compare)
-		runtime.Gosched()
+		breathe.Every(1, 0)
 	}
 	other := make([]item, len(list))
 	for width := stride; width < len(list); width *= 2 {
