@@ -199,6 +199,16 @@ func (p *Presence) hangUp(m *message.Message) {
 	v.become(calls.Terminated, cause, 0)
 }
 
+// take takes out a call by its Call-ID and its caller's tag; nil: it is not there.
+func (c *callView) take(callID, fromTag string) *viewed {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := callID + "\x00" + fromTag
+	v := c.by[key]
+	delete(c.by, key)
+	return v
+}
+
 // sweep takes out the calls that have lasted too long, once a minute.
 func (c *callView) sweep(now time.Time) (over []*viewed) {
 	c.mu.Lock()

@@ -11,6 +11,7 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
+	"github.com/sipscript/sipscript/modules/dialog"
 	"github.com/sipscript/sipscript/modules/internal/calls"
 	"github.com/sipscript/sipscript/modules/presence"
 	"github.com/sipscript/sipscript/modules/registrar"
@@ -219,6 +220,25 @@ func TestPublishedDialogs(t *testing.T) {
 	if res = bob.publish("dialog", "", strings.Replace(doc("early"), "full", "partial", 1)); res.Status() != 400 {
 		t.Errorf("a partial document: %d", res.Status())
 	}
+}
+
+// A call that the server itself ends puts the lamps out, where the script tracks it.
+func TestTrackedCall(t *testing.T) {
+	users, tracked := luabindtest.Must(registrar.New(registrar.Options{})), dialog.New(dialog.Options{})
+	w := &world{module: presence.New(presence.Options{Registrar: users, Dialogs: tracked})}
+	text := strings.Replace(fmt.Sprintf(script, everybody+"blf = true"), "req:relay(registrar", "require(\"dialog\").track(req) req:relay(registrar", 1)
+	w.World = luabindtest.New(t, text, luabindtest.Modules(users, tracked, w.module))
+	alice := w.phone("alice")
+	alice.subscribe("bob", "dialog", "X-Trusted: y\r\n")
+	alice.told()
+	c := w.call(t)
+	c.invite()
+	c.rings()(200, "")
+	alice.hears("active", "<state>confirmed</state>")
+	if _, err := w.Eval(`for _, c in ipairs(require("dialog").list()) do c:hang_up() end`); err != nil {
+		t.Fatal(err)
+	}
+	alice.hears("active", `<state>terminated</state>`)
 }
 
 // source is a module that follows calls.

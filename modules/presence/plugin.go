@@ -12,6 +12,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/dialog"
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/internal/calls"
 )
@@ -19,7 +20,7 @@ import (
 // Plugin is the module "presence".
 func Plugin() host.Plugin {
 	return host.Plugin{Name: "presence", Commands: []host.Command{command()}, New: func(env *host.Environment) (luabind.Opener, error) {
-		o := Options{Log: env.Log, Clients: env.Clients, Keep: env.Data, Calls: host.Find[calls.Source](env)}
+		o := Options{Log: env.Log, Clients: env.Clients, Keep: env.Data, Calls: host.Find[calls.Source](env), Dialogs: host.Find[*dialog.Dialogs](env)}
 		if env.Made != nil {
 			o.Registrar = env.Made("registrar")
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/clients"
 	"github.com/sipscript/sipscript/modules/clients/drivers"
+	"github.com/sipscript/sipscript/modules/dialog"
 	"github.com/sipscript/sipscript/modules/internal/calls"
 	"github.com/sipscript/sipscript/modules/internal/notifier"
 	"github.com/sipscript/sipscript/modules/presence/eventstate"
@@ -36,7 +37,9 @@ type Options struct {
 	// Registrar is the module that knows registrations and serves the package reg, or nil.
 	Registrar luabind.Opener
 	// Calls tells of calls, in place of the engine's own view; nil for none.
-	Calls   calls.Source
+	Calls calls.Source
+	// Dialogs are the calls that scripts track, whose ends are known better; nil for none.
+	Dialogs *dialog.Dialogs
 	Clients *clients.Pool // the databases of sources; nil: a pool of its own
 	Keep    string        // the directory in which state is kept, "" for none
 }
@@ -173,6 +176,9 @@ func (p *Presence) Attach(e *engine.Engine) error {
 	}
 	if p.o.Calls != nil {
 		p.stops = append(p.stops, p.o.Calls.FollowCalls(p.call))
+	}
+	if p.o.Dialogs != nil {
+		p.stops = append(p.stops, p.o.Dialogs.Watch(p.tracked))
 	}
 	return nil
 }
