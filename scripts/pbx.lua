@@ -16,13 +16,21 @@
 -- trusted    peers whose asserted identities (P-Asserted-Identity) are kept: addresses, networks,
 --            cert:DOMAIN, separated by commas
 -- ring       how many seconds phones ring, 20 by default
+-- presence   "on": users see who is there and who is in a call, and whose messages wait; trusted
+--            peers, a voicemail server, may say so (PUBLISH)
 
 local registrar = require "registrar"
 local auth = require "auth"
 local messages = require "messages"
+local presence = require "presence"
 
 local voicemail = sip.args.voicemail
 local ring = tonumber(sip.args.ring) or 20
+local present = sip.args.presence == "on"
+
+-- All users of an exchange may see each other. Phones that never publish are there while they are
+-- registered.
+presence.configure { from = "registrations", blf = present, authorize = function() return true end }
 
 local trusted = {}
 for peer in (sip.args.trusted or ""):gmatch("[^,%s]+") do
@@ -94,8 +102,15 @@ function route(req)
   if not req.ruri.user then
     return req:reply(req:is("OPTIONS") and 200 or 404)
   end
-  -- A phone subscribes to its own address (did anybody leave a message?), or publishes: nothing
-  -- here serves that, least of all the phone itself.
+  if present and req:is("SUBSCRIBE", "PUBLISH") then
+    local peer = not sip.is_local(req.from.uri) and auth.trusted(req) ~= false
+    if req.method == "PUBLISH" then
+      return presence.publish(req, { trusted = peer })
+    end
+    return presence.subscribe(req)
+  end
+  -- A phone subscribes to its own address (did anybody leave a message?), or publishes: without
+  -- presence nothing here serves that, least of all the phone itself.
   if req.method == "PUBLISH" or req.method == "SUBSCRIBE" and req.from.uri.aor == req.ruri.aor then
     return req:reply(489)
   end

@@ -214,6 +214,52 @@ t.it("rings nobody's own phone with what nothing here serves", function()
   bob:expect_nothing()
 end)
 
+t.describe("presence", function()
+  local function subscribe(phone, to, event)
+    return phone:send { method = "SUBSCRIBE", uri = "sip:" .. to .. "@example.com", headers = { Event = event, Expires = "60" } }
+  end
+
+  t.it("shows who is there", function()
+    t.server { args = { presence = "on" } }
+    local alice, bob = phone("alice"), phone("bob")
+    bob:register()
+    local sub = subscribe(alice, "bob", "presence")
+    t.equal(sub:expect(200):header("Allow-Events"), "presence")
+    local told = sub:expect("NOTIFY")
+    told:reply(200)
+    t.match(told.body, "<basic>open</basic>")
+    bob:send { method = "PUBLISH", uri = "sip:bob@example.com", headers = { Event = "presence", ["Content-Type"] = "application/pidf+xml" },
+      body = '<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="sip:bob@example.com"><tuple id="a"><status><basic>closed</basic></status></tuple></presence>' }
+      :expect(200)
+    told = sub:expect("NOTIFY")
+    told:reply(200)
+    t.match(told.body, "closed")
+    bob:expect_nothing()
+  end)
+
+  t.it("lights the lamp of a user in a call", function()
+    t.server { args = { presence = "on" } }
+    local alice, bob, carol = phone("alice"), phone("bob"), phone("carol")
+    bob:register()
+    local lamp = subscribe(carol, "bob", "dialog")
+    lamp:expect(200)
+    lamp:expect("NOTIFY"):reply(200)
+    local call = alice:invite("sip:bob@example.com")
+    bob:expect("INVITE"):reply(180)
+    local told = lamp:expect("NOTIFY")
+    told:reply(200)
+    t.match(told.body, "<state>early</state>")
+    call:cancel()
+  end)
+
+  t.it("takes no state from a stranger, and shows him none", function()
+    t.server { args = { presence = "on" } }
+    local stranger = t.ua("sip:stranger@example.org")
+    subscribe(stranger, "bob", "presence"):expect(403)
+    stranger:send { method = "PUBLISH", uri = "sip:bob@example.com", headers = { Event = "message-summary" } }:expect(403)
+  end)
+end)
+
 t.it("passes no stranger's word on his identity, at first and within a call, asked or answering", function()
   local stranger, bob = t.ua("sip:stranger@example.org"), phone("bob")
   bob:register()

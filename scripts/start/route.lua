@@ -35,6 +35,12 @@ function route(req)
     return req:reply(req:is("OPTIONS") and 200 or 404)
   end
 
+  -- What a phone sends for its own address is not for itself, and nothing here serves it yet: see the
+  -- README of modules/presence.
+  if req.method == "PUBLISH" or req.method == "SUBSCRIBE" and req.from.uri.aor == req.ruri.aor then
+    return req:reply(489)
+  end
+
   -- Stay in the path of the call, and ring all phones of the user. If nobody is registered: 480.
   req:record_route()
   req:relay(registrar.lookup(req.ruri))
