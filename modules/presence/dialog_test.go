@@ -225,7 +225,7 @@ func TestPublishedDialogs(t *testing.T) {
 // A call that the server itself ends puts the lamps out, where the script tracks it.
 func TestTrackedCall(t *testing.T) {
 	users, tracked := luabindtest.Must(registrar.New(registrar.Options{})), dialog.New(dialog.Options{})
-	w := &world{module: presence.New(presence.Options{Registrar: users, Dialogs: tracked})}
+	w := &world{module: luabindtest.Must(presence.New(presence.Options{Registrar: users, Dialogs: tracked}))}
 	text := strings.Replace(fmt.Sprintf(script, everybody+"blf = true"), "req:relay(registrar", "require(\"dialog\").track(req) req:relay(registrar", 1)
 	w.World = luabindtest.New(t, text, luabindtest.Modules(users, tracked, w.module))
 	alice := w.phone("alice")
@@ -250,7 +250,7 @@ func (s *source) FollowCalls(f func(*calls.Event)) func() { s.f = f; return func
 // Where a module follows calls, its view counts and not the engine's own.
 func TestCallsSource(t *testing.T) {
 	users, from := luabindtest.Must(registrar.New(registrar.Options{})), &source{}
-	w := &world{module: presence.New(presence.Options{Registrar: users, Calls: from})}
+	w := &world{module: luabindtest.Must(presence.New(presence.Options{Registrar: users, Calls: from}))}
 	w.World = luabindtest.New(t, fmt.Sprintf(script, everybody+"blf = true"), luabindtest.Modules(users, w.module))
 	alice := w.phone("alice")
 	alice.subscribe("bob", "dialog", "X-Trusted: y\r\n")

@@ -8,7 +8,10 @@ import (
 
 // A policy is checked before it counts.
 func ExamplePresence_SetPolicy() {
-	server := presence.New(presence.Options{})
+	server, err := presence.New(presence.Options{})
+	if err != nil {
+		panic(err)
+	}
 	policy := presence.DefaultPolicy()
 	policy.Packages = []string{"presence", "dialogue"}
 	fmt.Println(server.SetPolicy(policy))

@@ -50,7 +50,7 @@ func (v vouching) Route(req *engine.Request) error {
 func newWorld(t testing.TB, options string) *world {
 	t.Helper()
 	users := luabindtest.Must(registrar.New(registrar.Options{}))
-	w := &world{module: presence.New(presence.Options{Registrar: users})}
+	w := &world{module: luabindtest.Must(presence.New(presence.Options{Registrar: users}))}
 	w.World = luabindtest.New(t, fmt.Sprintf(script, options), luabindtest.Modules(users, w.module),
 		luabindtest.Wrap(func(r *luabind.Router) engine.Router { return vouching{r} }))
 	return w

@@ -20,11 +20,11 @@ import (
 // Plugin is the module "presence".
 func Plugin() host.Plugin {
 	return host.Plugin{Name: "presence", Commands: []host.Command{command()}, New: func(env *host.Environment) (luabind.Opener, error) {
-		o := Options{Log: env.Log, Clients: env.Clients, Keep: env.Data, Calls: host.Find[calls.Source](env), Dialogs: host.Find[*dialog.Dialogs](env)}
+		o := Options{Log: env.Log, Clients: env.Clients, Keep: env.Data, Now: env.Now, Calls: host.Find[calls.Source](env), Dialogs: host.Find[*dialog.Dialogs](env)}
 		if env.Made != nil {
 			o.Registrar = env.Made("registrar")
 		}
-		return New(o), nil
+		return New(o)
 	}}
 }
 

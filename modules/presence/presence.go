@@ -10,6 +10,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -40,8 +42,9 @@ type Options struct {
 	Calls calls.Source
 	// Dialogs are the calls that scripts track, whose ends are known better; nil for none.
 	Dialogs *dialog.Dialogs
-	Clients *clients.Pool // the databases of sources; nil: a pool of its own
-	Keep    string        // the directory in which state is kept, "" for none
+	Clients *clients.Pool    // the databases of sources; nil: a pool of its own
+	Keep    string           // the directory in which state is kept, "" for none
+	Now     func() time.Time // the time of day before Attach; nil: time.Now
 }
 
 // Presence is a presence server. It is safe for concurrent use.
@@ -59,6 +62,7 @@ type Presence struct {
 	stops    []func() // what was begun by Attach
 	script   luabind.Events[Event]
 	figures  figures
+	keeper   *keeper // nil: state is kept in memory alone
 }
 
 // subscribe is the part of the registrar that serves the package reg.
@@ -69,8 +73,8 @@ type subscribe interface {
 // figures are counters since the start.
 type figures struct{ published, refused atomic.Uint64 }
 
-// New makes a presence server.
-func New(o Options) *Presence {
+// New makes a presence server. An error: what is kept can't be read.
+func New(o Options) (*Presence, error) {
 	p := &Presence{o: o, contents: contents{by: map[eventstate.Key]*content{}}}
 	if p.o.Clients == nil {
 		p.o.Clients = clients.New(clients.Options{Drivers: drivers.All(), Log: o.Log})
@@ -79,9 +83,36 @@ func New(o Options) *Presence {
 	p.reg, _ = o.Registrar.(subscribe)
 	policy := DefaultPolicy()
 	p.store = eventstate.New(eventstate.Limits{}, newTag)
-	p.core = notifier.New(notifier.Options{Name: "presence", User: contactUser, Find: p.find, Allow: p.allowEvents, Policy: policy.notifier()})
+	served := notifier.Options{Name: "presence", User: contactUser, Find: p.find, Allow: p.allowEvents, Policy: policy.notifier()}
+	if o.Keep != "" {
+		if err := p.open(); err != nil {
+			return nil, err
+		}
+		served.Keep = p.keepSubscription
+	}
+	p.core = notifier.New(served)
 	p.setPolicy(policy)
-	return p
+	return p, nil
+}
+
+// open opens what is kept, and reads publications.
+func (p *Presence) open() (err error) {
+	log := p.o.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	if p.keeper, err = openKeeper(p.o.Clients, p.o.Keep, log); err != nil {
+		return err
+	}
+	now := time.Now()
+	if p.o.Now != nil {
+		now = p.o.Now()
+	}
+	if err = p.keeper.publications(func(k eventstate.Key, pub *eventstate.Publication) { p.store.Restore(k, pub, now) }); err != nil {
+		return errors.Join(fmt.Errorf("presence: --data: %w", err), p.keeper.close())
+	}
+	p.store.Keep(p.keeper.put, p.keeper.drop)
+	return nil
 }
 
 // newTag makes an entity tag that no other publication has or had.
@@ -138,7 +169,7 @@ func (p *Presence) waits() bool {
 }
 
 // durable reports whether publications are written somewhere.
-func (p *Presence) durable() bool { return p.o.Keep != "" }
+func (p *Presence) durable() bool { return p.keeper != nil }
 
 // Terminate ends a subscription with a last NOTIFY, and reports whether it was there. retry is when
 // the watcher should come back, 0 if that is not said.
@@ -171,6 +202,11 @@ func (p *Presence) Attach(e *engine.Engine) error {
 		return nil // they stand
 	}
 	p.stops = []func(){}
+	if p.keeper != nil {
+		if err := p.restore(e); err != nil {
+			return err
+		}
+	}
 	if p.users != nil {
 		p.stops = append(p.stops, p.users.Follow(p.registration))
 	}
@@ -207,6 +243,9 @@ func (p *Presence) Close() error {
 		stop()
 	}
 	p.stops = nil
+	if p.keeper != nil {
+		return p.keeper.close()
+	}
 	return nil
 }
 
@@ -247,8 +286,16 @@ func (s *sweeper) Expire(*lane.Timer) {
 		return
 	}
 	now := s.engine.Clock().Wall()
-	for _, k := range s.p.store.Expire(now) {
+	over := s.p.store.Expire(now)
+	for _, k := range over {
 		s.p.changed(k)
+	}
+	if k := s.p.keeper; k != nil && len(over) > 0 {
+		s.lane.Await(func() {
+			if err := k.forget(now); err != nil {
+				s.engine.Log().Error("publications that are over can't be removed", "error", err)
+			}
+		})
 	}
 	for _, v := range s.p.lamps.view.sweep(now) {
 		v.tell(calls.Terminated, "timeout", 0)

@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/presence"
 )
 
-func newModule() *presence.Presence { return presence.New(presence.Options{}) }
+func newModule() *presence.Presence { return luabindtest.Must(presence.New(presence.Options{})) }
 
 // What set takes, and what get and watchers see of it.
 func TestSet(t *testing.T) {

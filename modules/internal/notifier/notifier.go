@@ -18,7 +18,10 @@ type Options struct {
 	// Find is an event package by its name in lower case, or nil. It is called on lanes.
 	Find func(event string) *Package
 	// Allow is the value of Allow-Events.
-	Allow  func() string
+	Allow func() string
+	// Keep, if not nil, is given each subscription that may outlive the process, after each
+	// SUBSCRIBE, and nil when it is over. It is called on lanes, and must not block.
+	Keep   func(dialog string, r *Record)
 	Policy Policy
 }
 
@@ -161,6 +164,14 @@ func (n *Notifier) ByID(id string) *Subscription {
 		if s.local == id {
 			return s
 		}
+	}
+	return nil
+}
+
+// FeedOf is the feed of a subscription by its dialog, nil for none.
+func (n *Notifier) FeedOf(dialog string) Feed {
+	if s := n.find(dialog); s != nil {
+		return s.feed
 	}
 	return nil
 }

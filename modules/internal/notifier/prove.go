@@ -100,6 +100,7 @@ func (s *Subscription) heardFirst(res *engine.Response, err error) {
 	s.notifier.proven(s)
 	if err == nil {
 		s.proved, s.full = true, true
+		s.keep(false)
 	}
 	s.heard(res, err)
 }

@@ -112,6 +112,7 @@ func (a *Ask) Answer(headers []engine.HeaderEdit) (ok bool, err error) {
 	if a.on != nil {
 		a.on()
 	}
+	s.keep(false)
 	s.kick()
 	return true, nil
 }
@@ -181,6 +182,7 @@ func (s *Subscription) subscribeAgain(req *engine.Request) *Refusal {
 		s.drop()
 		return nil
 	}
+	s.keep(false)
 	s.kick()
 	return nil
 }

@@ -204,6 +204,7 @@ func (s *Subscription) drop() {
 	s.gone = true
 	s.lane.StopTimer(&s.timer)
 	if s.notifier.remove(s) && s.feed != nil {
+		s.keep(true)
 		reason := s.ending
 		if reason == "" { // its NOTIFY failed
 			reason = "timeout"

@@ -72,7 +72,8 @@ func New(limits Limits, tag func() string) *Store {
 }
 
 // Keep has each change written: put is given what comes and the tag that it replaces, "" for none;
-// drop what goes. An error of put refuses the change.
+// drop what is removed; what ends by itself is not told. An error of put
+// refuses the change.
 func (s *Store) Keep(put func(k Key, p *Publication, old string) error, drop func(k Key, p *Publication) error) {
 	s.journal = journal{put, drop}
 }
@@ -256,9 +257,6 @@ func (s *Store) Expire(now time.Time) (changed []Key) {
 		a := heap.Pop(&s.due).(appointment)
 		if s.remove(a.key, a.p) {
 			changed = append(changed, a.key)
-			if s.drop != nil {
-				_ = s.drop(a.key, a.p) // it is over, whether that is written or not
-			}
 		}
 	}
 	// What was refreshed leaves its old appointment behind: they are bounded, not exact

@@ -142,7 +142,7 @@ func TestKeep(t *testing.T) {
 		t.Errorf("%v %q", err, texts(s, start))
 	}
 	s.Expire(at(10))
-	if got := strings.Join(log, ", "); got != "put t1 , put t2 t1, put t3 t2, drop t2" {
+	if got := strings.Join(log, ", "); got != "put t1 , put t2 t1, put t3 t2" {
 		t.Error(got)
 	}
 	s.Restore(bob, &Publication{Body: []byte("kept"), Expires: at(20)}, at(10))

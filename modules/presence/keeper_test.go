@@ -1,0 +1,83 @@
+package presence_test
+
+// This file tests what outlives the process with --data.
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
+	"github.com/sipscript/sipscript/modules/presence"
+	"github.com/sipscript/sipscript/modules/registrar"
+)
+
+// kept is a world whose state is kept in dir. Nobody closes its module: it is killed.
+func kept(t *testing.T, dir string) *world {
+	t.Helper()
+	users := luabindtest.Must(registrar.New(registrar.Options{}))
+	start := luabindtest.New(t, "function route(req) end").Sim.Wall()
+	w := &world{module: luabindtest.Must(presence.New(presence.Options{Registrar: users, Keep: dir, Now: func() time.Time { return start }}))}
+	w.World = luabindtest.New(t, fmt.Sprintf(script, everybody), luabindtest.Modules(users, w.module),
+		luabindtest.Wrap(func(r *luabind.Router) engine.Router { return vouching{r} }))
+	return w
+}
+
+// A process that is killed comes back with what was published and who watched: watchers are told
+// again, with higher numbers, and may refresh; publishers may modify.
+func TestKilled(t *testing.T) {
+	dir := t.TempDir()
+	w := kept(t, dir)
+	bob, alice, carol := w.phone("bob"), w.phone("alice"), w.phone("carol")
+	tag := string(bob.publish("presence", "", pidf("a", "open")).HeaderName("SIP-ETag"))
+	bob.publish("presence", "Expires: 60\r\n", pidf("brief", "open"))
+	over := string(bob.publish("presence", "", pidf("over", "open")).HeaderName("SIP-ETag"))
+	bob.publish("presence", "SIP-If-Match: "+over+"\r\nExpires: 0\r\n", "")
+	if _, err := w.Eval(`assert(require("presence").set("sip:bob@example.com", "message-summary", { voice = { new = 1 } }))`); err != nil {
+		t.Fatal(err)
+	}
+	_, id := alice.subscribe("bob", "presence", "")
+	_, _, before := alice.told()
+	_, ended := carol.subscribe("bob", "presence", "")
+	carol.told()
+	carol.again(ended, "Expires: 0\r\n")
+	carol.told()
+	w.Run(time.Second)
+	if err := presence.Flush(w.module); err != nil {
+		t.Fatal(err)
+	}
+
+	next := kept(t, dir)
+	alice2 := next.phone("bob") // phones are numbered: the same addresses
+	alice2 = next.phone("alice")
+	alice2.calls, alice2.cseq = alice.calls, alice.cseq
+	state, body, after := alice2.told()
+	was, _ := before.CSeq()
+	is, _ := after.CSeq()
+	if string(after.CallID()) != id || is.Number <= was.Number || state[:6] != "active" {
+		t.Errorf("told %s, CSeq %d after %d", state, is.Number, was.Number)
+	}
+	for text, want := range map[string]bool{`id="a"`: true, `id="brief"`: true, `id="over"`: false} {
+		if has := strings.Contains(body, text); has != want {
+			t.Errorf("%s: %v in\n%s", text, has, body)
+		}
+	}
+	if res := alice2.again(id, "Expires: 600\r\n"); res.Status() != 200 {
+		t.Errorf("refreshed: %d", res.Status())
+	}
+	alice2.told()
+	bob2 := next.phone("bob")
+	if res := bob2.publish("presence", "SIP-If-Match: "+tag+"\r\n", pidf("a", "closed")); res.Status() != 200 {
+		t.Errorf("modified: %d", res.Status())
+	}
+	alice2.hears("active", "closed")
+	if got, err := next.Eval(`return #require("presence").watchers("sip:bob@example.com"), require("presence").get("sip:bob@example.com", "message-summary")`); err != nil || got[0] != 1.0 || got[1] == nil {
+		t.Errorf("%v, %v", got, err)
+	}
+	if err := next.module.Close(); err != nil {
+		t.Error(err)
+	}
+}
