@@ -120,6 +120,7 @@ function presence.terminate(id, options) end
 ---@field max_publications? integer publications of one package by one user; beyond it 403
 ---@field max_size? integer bytes of a document that is published; beyond it 413
 ---@field authorize? any who may watch whom: function(watcher, user, package), which returns true, "pending" (nothing is told until refresh finds true), "polite" (the user seems not to be there) or false (403); or a source of rules {watcher=, user=, package=, allow=}. Without it everybody watches only themselves
+---@field lists? any lists of users that are watched by one SUBSCRIBE (RFC 4662): a source of {uri=, members=}
 
 ---@class presence.publish.options
 ---@field trusted? boolean From is right although nobody has proved it, as for a voicemail server; publish: for any user

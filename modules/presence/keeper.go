@@ -240,8 +240,11 @@ func (k *keeper) close() error {
 func (p *Presence) keepSubscription(dialog string, r *notifier.Record) {
 	mode := Allowed
 	if r != nil {
-		if f, ok := p.core.FeedOf(dialog).(*feed); ok {
+		switch f := p.core.FeedOf(dialog).(type) {
+		case *feed:
 			mode = Mode(f.mode.Load())
+		case *listFeed: // what may be seen of each member is not kept
+			r = nil
 		}
 	}
 	p.keeper.subscription(dialog, kept{r, mode})

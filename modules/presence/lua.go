@@ -39,13 +39,20 @@ type module struct {
 	hears  luabind.Listener[Event]
 	agreed luabind.Agreed[Policy]
 	policy Policy
-	vets   source.Said         // authorize
-	rules  *source.List[rules] // where authorize is no function; nil for none
+	vets   source.Said          // authorize
+	rules  *source.List[rules]  // where authorize is no function; nil for none
+	said   source.Said          // lists
+	lists  *source.List[*lists] // nil for none
 }
 
 // Activate puts the policy into force.
 func (m *module) Activate() error {
 	m.p.setPolicy(m.policy)
+	if m.lists != nil {
+		m.p.lists.Store(&m.lists)
+	} else {
+		m.p.lists.Store(nil)
+	}
 	m.p.script.Listen(&m.hears)
 	return nil
 }
@@ -53,16 +60,22 @@ func (m *module) Activate() error {
 // Close closes the sources.
 func (m *module) Close() error {
 	m.p.script.Leave(&m.hears)
+	var errs []error
 	if m.rules != nil {
-		return m.rules.Close()
+		errs = append(errs, m.rules.Close())
 	}
-	return nil
+	if m.lists != nil {
+		m.p.lists.CompareAndSwap(&m.lists, nil)
+		errs = append(errs, m.lists.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // settings are the options of configure.
 type settings struct {
 	Policy
 	Authorize luabind.FuncOrValue `lua:"authorize" doc:"who may watch whom: function(watcher, user, package), which returns true, \"pending\" (nothing is told until refresh finds true), \"polite\" (the user seems not to be there) or false (403); or a source of rules {watcher=, user=, package=, allow=}. Without it everybody watches only themselves"`
+	Lists     luabind.FuncOrValue `lua:"lists" doc:"lists of users that are watched by one SUBSCRIBE (RFC 4662): a source of {uri=, members=}"`
 }
 
 type replyOptions struct {
@@ -154,6 +167,9 @@ func (m *module) configure(c *luabind.Call, s settings) {
 	if s.Authorize.Given() {
 		m.setAuthorize(c, s.Authorize)
 	}
+	if s.Lists.Given() {
+		m.setLists(c, s.Lists)
+	}
 }
 
 // setAuthorize takes what one VM's file says of who may watch.
@@ -165,6 +181,18 @@ func (m *module) setAuthorize(c *luabind.Call, option luabind.FuncOrValue) {
 	}
 	if err != nil {
 		c.Raise("authorize: %v", err)
+	}
+}
+
+// setLists takes what one VM's file says of lists.
+func (m *module) setLists(c *luabind.Call, option luabind.FuncOrValue) {
+	spec, first, err := m.said.Say(c, option, m.p.o.Clients.IsDatabase)
+	if err == nil && first {
+		m.lists, err = source.Open(m.said.Context(c), spec, source.Options[List, *lists]{Name: "presence.lists", Build: newLists,
+			Clients: m.p.o.Clients, Keep: m.p.o.Keep, Log: m.host.Log(), Query: `SELECT uri, members FROM presence_lists`})
+	}
+	if err != nil {
+		c.Raise("lists: %v", err)
 	}
 }
 

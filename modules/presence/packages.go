@@ -24,15 +24,19 @@ const (
 	regPackage            = "reg"             // RFC 3680: the registrar's
 )
 
-// packages are those that can be served. It is never changed.
+// packages are those that can be served, with the intervals of RFC 3856 §6.10, RFC 4235 §3.10, RFC
+// 3842 §3.10 and RFC 3857 §4.10. It is never changed.
 var packages = map[string]*notifier.Package{
-	PackagePresence:                     {Event: PackagePresence, Types: []string{pidf.Type}, Interval: 5 * time.Second},
-	PackageDialog:                       {Event: PackageDialog, Types: []string{dialoginfo.Type}, Interval: time.Second},  // RFC 4235 §3.10
-	PackageMessageSummary:               {Event: PackageMessageSummary, Types: []string{mwi.Type}, Interval: time.Second}, // RFC 3842 §3.10
-	PackagePresence + winfoSuffix:       {Event: PackagePresence + winfoSuffix, Types: []string{winfo.Type}},              // RFC 3857 §4.10
-	PackageDialog + winfoSuffix:         {Event: PackageDialog + winfoSuffix, Types: []string{winfo.Type}},                //
-	PackageMessageSummary + winfoSuffix: {Event: PackageMessageSummary + winfoSuffix, Types: []string{winfo.Type}},        //
+	PackagePresence:                     {Event: PackagePresence, Types: []string{pidf.Type}, Extensions: []string{eventlist}, Interval: 5 * time.Second},
+	PackageDialog:                       {Event: PackageDialog, Types: []string{dialoginfo.Type}, Extensions: []string{eventlist}, Interval: time.Second},
+	PackageMessageSummary:               {Event: PackageMessageSummary, Types: []string{mwi.Type}, Extensions: []string{eventlist}, Interval: time.Second},
+	PackagePresence + winfoSuffix:       {Event: PackagePresence + winfoSuffix, Types: []string{winfo.Type}},
+	PackageDialog + winfoSuffix:         {Event: PackageDialog + winfoSuffix, Types: []string{winfo.Type}},
+	PackageMessageSummary + winfoSuffix: {Event: PackageMessageSummary + winfoSuffix, Types: []string{winfo.Type}},
 }
+
+// eventlist is the option tag of lists (RFC 4662).
+const eventlist = "eventlist"
 
 // published is the type that a package's PUBLISH carries, "" for none (RFC 3903 §6: each package
 // says).

@@ -27,6 +27,7 @@ import (
 	"github.com/sipscript/sipscript/modules/internal/notifier"
 	"github.com/sipscript/sipscript/modules/presence/eventstate"
 	"github.com/sipscript/sipscript/modules/registrar"
+	"github.com/sipscript/sipscript/modules/source"
 )
 
 // contactUser is the user part of our Contacts, by which the later SUBSCRIBEs of a dialog are
@@ -62,7 +63,8 @@ type Presence struct {
 	stops    []func() // what was begun by Attach
 	script   luabind.Events[Event]
 	figures  figures
-	keeper   *keeper // nil: state is kept in memory alone
+	lists    atomic.Pointer[*source.List[*lists]] // nil for none
+	keeper   *keeper                              // nil: state is kept in memory alone
 }
 
 // subscribe is the part of the registrar that serves the package reg.
@@ -184,7 +186,7 @@ func (p *Presence) Terminate(id, reason string, retry time.Duration) bool {
 // changed is called after the state of a user became another one.
 func (p *Presence) changed(k eventstate.Key) {
 	p.contents.forget(k)
-	p.core.Changed(resourceKey(k), nil)
+	p.tell(k)
 	p.unsolicited(k)
 	p.script.Emit(Event{Kind: EventChanged, AOR: k.AOR, Package: k.Package})
 }
@@ -254,9 +256,9 @@ func (p *Presence) registration(e *registrar.Event) {
 	if e.Kind == registrar.Refreshed {
 		return
 	}
-	if k := (eventstate.Key{Package: PackagePresence, AOR: e.AOR}); p.Policy().From != "" && p.core.Watched(resourceKey(k)) {
+	if k := (eventstate.Key{Package: PackagePresence, AOR: e.AOR}); p.Policy().From != "" && !p.core.Idle() {
 		p.contents.forget(k)
-		p.core.Changed(resourceKey(k), nil)
+		p.tell(k)
 	}
 	if e.Kind == registrar.Bound {
 		p.greet(e.AOR, e.Binding)

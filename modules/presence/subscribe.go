@@ -44,6 +44,16 @@ func (p *Presence) Subscribe(req *engine.Request, trusted bool, authorize Author
 }
 
 func (p *Presence) offer(a *notifier.Ask, req *engine.Request, trusted bool, authorize Authorize) {
+	if members := p.listOf(a.AOR()); members != nil && published(a.Event().Event) != "" {
+		all := func(string, string, string) (Mode, error) { return Allowed, nil }
+		watcher, _, no := p.vet(req, a.AOR(), a.Event().Event, trusted, all)
+		if no != nil {
+			a.Refuse(no)
+			return
+		}
+		p.offerList(a, req, watcher, members, authorize)
+		return
+	}
 	watcher, mode, no := p.vet(req, a.AOR(), a.Event().Event, trusted, authorize)
 	if no != nil {
 		a.Refuse(no)

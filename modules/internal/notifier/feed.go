@@ -36,6 +36,12 @@ type Tagged interface {
 	Tag() string
 }
 
+// Listed is a Feed about a list of resources (RFC 4662): 2xx say so.
+type Listed interface {
+	// List is true.
+	List() bool
+}
+
 // Round is one NOTIFY.
 type Round struct {
 	Full   bool      // everything: after a SUBSCRIBE, and at the end

@@ -145,7 +145,11 @@ func (s *Subscription) last(d time.Duration) {
 
 // accepted are the headers of a 2xx.
 func (s *Subscription) accepted() []engine.HeaderEdit {
-	return []engine.HeaderEdit{Header("Contact", s.contact), Seconds("Expires", s.granted), Header("Allow-Events", s.notifier.o.Allow())}
+	list := []engine.HeaderEdit{Header("Contact", s.contact), Seconds("Expires", s.granted), Header("Allow-Events", s.notifier.o.Allow())}
+	if l, ok := s.feed.(Listed); ok && l.List() { // RFC 4662 §4.3
+		list = append(list, Header("Require", "eventlist"))
+	}
+	return list
 }
 
 func (s *Subscription) changed() {

@@ -1,0 +1,48 @@
+package presence_test
+
+// This file tests lists of users that are watched together (RFC 4662).
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+const knowsLists = "Supported: eventlist\r\nAccept: application/pidf+xml, application/rlmi+xml, multipart/related\r\n"
+
+func TestList(t *testing.T) {
+	w := newWorld(t, `interval = 0, lists = { { uri = "sip:friends@example.com", members = { "sip:bob@example.com", "sip:carol@example.com", "sip:dave@example.com", "sip:erin@example.com" } } },
+		authorize = function(watcher, user) return user ~= "sip:dave@example.com" and (user ~= "sip:erin@example.com" or "pending") end`)
+	bob, alice := w.phone("bob"), w.phone("alice")
+	bob.publish("presence", "", pidf("a", "open"))
+	for lines, want := range map[string]int{"": 421, "Supported: eventlist\r\n": 406, "Supported: eventlist\r\nAccept: application/pidf+xml\r\n": 406} {
+		t.Run(lines, func(t *testing.T) {
+			if res, _ := w.phone("x").subscribe("friends", "presence", lines); res.Status() != want {
+				t.Errorf("%d, want %d", res.Status(), want)
+			}
+		})
+	}
+	res, id := alice.subscribe("friends", "presence", knowsLists)
+	if res.Status() != 200 || string(res.HeaderName("Require")) != "eventlist" {
+		t.Fatal(res.Status(), string(res.HeaderName("Require")))
+	}
+	_, body, m := alice.told()
+	if kind := string(m.HeaderName("Content-Type")); !strings.HasPrefix(kind, `multipart/related;type="application/rlmi+xml";start="<root@`) || string(m.HeaderName("Require")) != "eventlist" {
+		t.Errorf("%s, Require %q", kind, m.HeaderName("Require"))
+	}
+	for _, part := range []string{`uri="sip:friends@example.com" version="0" fullState="true"`, `<resource uri="sip:bob@example.com"><instance id="1" state="active" cid="m0@`, `<tuple id="a">`,
+		`<resource uri="sip:dave@example.com"><instance id="1" state="terminated" reason="rejected"/>`, `<resource uri="sip:erin@example.com"><instance id="1" state="pending"/>`, "Content-Type: application/pidf+xml"} {
+		if !strings.Contains(body, part) {
+			t.Errorf("without %s:\n%s", part, body)
+		}
+	}
+	w.phone("carol").publish("presence", "", pidf("c", "open"))
+	alice.hears("active", `version="1" fullState="false"`, `<tuple id="c">`, "!sip:bob@", "!dave", "!erin")
+	w.phone("dave").publish("presence", "", pidf("d", "open"))
+	w.phone("erin").publish("presence", "", pidf("e", "open"))
+	alice.quiet(time.Second)
+	if res := alice.again(id, knowsLists+"Expires: 0\r\n"); res.Status() != 200 || string(res.HeaderName("Require")) != "eventlist" {
+		t.Error(res.Status())
+	}
+	alice.hears("terminated", `version="2" fullState="true"`, `<tuple id="a">`, `<tuple id="c">`)
+}
