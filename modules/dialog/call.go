@@ -21,13 +21,20 @@ type Call struct {
 	t     track.Call     // guarded by mu; changed on the lane alone
 	vars  map[string]any // guarded by mu
 	slots limits.Slots   // guarded by mu
+	// When the session is over without a refresh, in nanoseconds since 1970; guarded by mu
+	sessionAt int64
+	queued    bool // guarded by journal.mu: it is going to be written
+	stored    bool // it is in the journal; of its goroutine
+
+	settings // changed on the lane, with mu held
 
 	// These belong to the lane.
-	settings
-	req    *engine.Request // the INVITE, until nothing of it is left
-	turned bool            // we gave the caller its failure: a 2xx must not reach it
-	timer  lane.Timer
-	due    [timers]lane.Time // 0: not set
+	req     *engine.Request // the INVITE, until nothing of it is left
+	proven  bool            // pings have been sent since
+	proving bool            // after a restart: it is pinged until both parties have answered
+	turned  bool            // we gave the caller its failure: a 2xx must not reach it
+	timer   lane.Timer
+	due     [timers]lane.Time // 0: not set
 }
 
 // settings are the options of a call.
@@ -76,6 +83,7 @@ func (c *Call) Keep(key string, value any) (ok bool) {
 	defer c.mu.Unlock()
 	if value == nil {
 		delete(c.vars, key)
+		c.d.journal.note(c)
 		return true
 	}
 	if _, there := c.vars[key]; !there && len(c.vars) >= mostVars {
@@ -85,6 +93,7 @@ func (c *Call) Keep(key string, value any) (ok bool) {
 		c.vars = map[string]any{}
 	}
 	c.vars[key] = value
+	c.d.journal.note(c)
 	return true
 }
 
@@ -101,16 +110,20 @@ func (c *Call) Limit(l []limits.Limit) (full string, ok bool) {
 	if c.t.State == track.Ended {
 		return "", true
 	}
+	c.d.journal.note(c)
 	return c.d.limits.Take(&c.slots, l, false)
 }
 
 // Extend has the call last d longer than it may now.
 func (c *Call) Extend(d time.Duration) {
 	c.post(func() {
+		c.mu.Lock()
 		c.maxDuration += d
+		c.mu.Unlock()
 		if at := c.due[timerMax]; at != 0 {
 			c.set(timerMax, at.Add(d))
 		}
+		c.d.journal.note(c)
 	})
 }
 
@@ -152,6 +165,7 @@ func (c *Call) answered() {
 		c.set(timerPing, now.Add(c.keepalive))
 	}
 	c.watchFlows()
+	c.d.journal.note(c)
 }
 
 // over ends it.
@@ -163,6 +177,7 @@ func (c *Call) over() {
 	}
 	c.arm()
 	c.d.flows.remove(c)
+	c.d.journal.note(c)
 	if c.due[timerAck] == 0 {
 		c.d.table.remove(c.t.ID)
 	}

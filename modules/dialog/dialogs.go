@@ -17,7 +17,8 @@ import (
 
 // Options of New. All may be zero.
 type Options struct {
-	Log *slog.Logger // default slog.Default
+	Log  *slog.Logger // default slog.Default
+	Data string       // the directory of --data, where answered calls are kept; "": they end with the process
 }
 
 // Dialogs are the calls of a process. They outlive script generations.
@@ -25,11 +26,14 @@ type Dialogs struct {
 	log    *slog.Logger
 	engine atomic.Pointer[engine.Engine] // that it is attached to; nil before
 	table  table
-	limits limits.Table
-	flows  flows
-	next   atomic.Uint64 // the last number of an id
-	count  counters
-	script luabind.Events[Event]
+	// Where answered calls are kept; nil: nowhere
+	journal *journal
+	kept    []*record // that were there before this process, until Attach
+	limits  limits.Table
+	flows   flows
+	next    atomic.Uint64 // the last number of an id
+	count   counters
+	script  luabind.Events[Event]
 
 	mu       sync.Mutex
 	watchers atomic.Pointer[[]*watcher] // replaced under mu
@@ -57,15 +61,27 @@ const (
 	EventEnded    = "dialog.ended"    // it is over, answered or not
 )
 
-// New makes Dialogs without calls.
-func New(o Options) *Dialogs {
+// New makes Dialogs, with the calls that were kept. They have to be closed.
+func New(o Options) (*Dialogs, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
 	d := &Dialogs{log: o.Log}
 	d.table.init()
-	return d
+	if o.Data != "" {
+		var err error
+		if d.journal, d.kept, err = openJournal(o.Data, &d.table, o.Log); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
 }
+
+// Flush waits until all that has happened to calls is in the directory of Options.Data.
+func (d *Dialogs) Flush() { d.journal.flush() }
+
+// Close ends what is written.
+func (d *Dialogs) Close() error { return d.journal.close() }
 
 // Attach makes the calls those of an engine.
 func (d *Dialogs) Attach(e *engine.Engine) error {
@@ -79,6 +95,7 @@ func (d *Dialogs) Attach(e *engine.Engine) error {
 		d.next.Store(e.Random(nil) | 1)
 	}
 	d.stop = e.WatchFlows((*flowWatch)(d))
+	d.resume(e)
 	return nil
 }
 

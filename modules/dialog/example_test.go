@@ -9,7 +9,11 @@ import (
 
 // Calls of a router written in Go: two at a time for each caller.
 func Example() {
-	calls := dialog.New(dialog.Options{})
+	calls, err := dialog.New(dialog.Options{})
+	if err != nil {
+		panic(err)
+	}
+	defer calls.Close()
 	calls.Watch(func(e dialog.Event) { fmt.Println(e.Kind, e.Call.View().Cause) })
 	route := func(r *engine.Request) error {
 		if r.InDialog() {

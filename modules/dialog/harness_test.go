@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/engine/sim"
@@ -27,6 +28,8 @@ type world struct {
 	d      *dialog.Dialogs
 	events []string // what a watcher heard: kind, cause, who
 	ladder []string
+	wire   *sim.Wire
+	dir    string // of --data, after a restart
 }
 
 // tracked relays to targets, "10.0.0.3" and so on, with options of track, and of relay.
@@ -49,13 +52,20 @@ func scriptOf(options, relay string, targets ...string) string {
 }
 
 func newWorld(t *testing.T, script string, options ...luabindtest.Option) *world {
-	return newWorldOf(t, dialog.New(dialog.Options{Log: slog.New(slog.DiscardHandler)}), script, options...)
+	return newWorldOf(t, luabindtest.Must(dialog.New(dialog.Options{Log: slog.New(slog.DiscardHandler)})), script, options...)
 }
 
 func newWorldOf(t *testing.T, d *dialog.Dialogs, script string, options ...luabindtest.Option) *world {
 	t.Helper()
 	w := &world{t: t, d: d}
-	w.World = luabindtest.New(t, script, append(options, luabindtest.Modules(d))...)
+	w.World = luabindtest.New(t, script, append(options, luabindtest.Modules(d), luabindtest.Engine(func(c *engine.Config) {
+		network := c.Network
+		c.Network = func(r transport.Receiver) (x transport.Wire, err error) {
+			x, err = network(r)
+			w.wire, _ = x.(*sim.Wire)
+			return x, err
+		}
+	}))...)
 	d.Watch(func(e dialog.Event) {
 		v := e.Call.View()
 		w.events = append(w.events, strings.TrimSpace(strings.Join([]string{strings.TrimPrefix(e.Kind, "dialog."), v.Cause, v.By.String()}, " ")))

@@ -175,5 +175,7 @@ func (i *inner) Ended(code int) {
 		i.call.change(func(t *track.Call, at int64) track.Change {
 			return t.Hangup(i.tag, track.Nobody, track.CauseGone, code, at)
 		})
+	default:
+		i.call.d.journal.note(i.call) // its numbers, and perhaps a Contact
 	}
 }

@@ -19,8 +19,17 @@ const (
 
 // ping pings both parties of each leg.
 func (c *Call) ping() {
-	c.due[timerPing] = c.lane.Now().Add(c.keepalive)
 	v := c.View()
+	again := c.keepalive
+	if c.proving && again == 0 {
+		if again = proveEvery; c.proven {
+			if c.proving = !c.proved(&v); !c.proving {
+				return
+			}
+		}
+		c.proven = true
+	}
+	c.due[timerPing] = c.lane.Now().Add(again)
 	for i := range v.Legs {
 		if l := &v.Legs[i]; l.State == track.Confirmed {
 			c.pingParty(&v, l, true)

@@ -14,7 +14,10 @@ import (
 // Plugin is the module "dialog".
 func Plugin() host.Plugin {
 	return host.Plugin{Name: "dialog", New: func(e *host.Environment) (luabind.Opener, error) {
-		d := New(Options{Log: e.Log})
+		d, err := New(Options{Log: e.Log, Data: e.Data})
+		if err != nil {
+			return nil, err
+		}
 		host.Offer(e, d)
 		if e.Made != nil {
 			if m, ok := e.Made("rtpengine").(interface{ OnMediaGone(func(callID string)) }); ok {

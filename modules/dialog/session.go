@@ -89,6 +89,17 @@ func (c *Call) retrack(o *TrackOptions) error {
 	if full, ok := c.Limit(o.Limits); !ok {
 		return &FullError{full}
 	}
+	c.mu.Lock()
+	c.settings = settingsOf(o)
+	c.mu.Unlock()
+	for key, value := range o.Vars {
+		c.Keep(key, value)
+	}
+	c.d.journal.note(c)
+	return nil
+}
+
+func settingsOf(o *TrackOptions) (c settings) {
 	c.maxDuration, c.flowLost = o.MaxDuration, o.FlowLost
 	if c.maxDuration == 0 {
 		c.maxDuration = DefaultMaxDuration
@@ -105,10 +116,7 @@ func (c *Call) retrack(o *TrackOptions) error {
 	if o.SessionTimer != nil {
 		c.sessionTimer = o.SessionTimer.complete()
 	}
-	for key, value := range o.Vars {
-		c.Keep(key, value)
-	}
-	return nil
+	return c
 }
 
 // session is the witness of a call's INVITE.

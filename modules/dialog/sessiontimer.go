@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/modules/dialog/track"
 )
@@ -117,11 +118,15 @@ func (a *askedTimer) answered(m *message.Message) time.Duration {
 
 // sessionExpires sets when the call is over without a refresh.
 func (c *Call) sessionExpires(after time.Duration) {
-	if after == 0 {
-		c.set(timerSession, 0)
-		return
+	at, due := int64(0), lane.Time(0)
+	if after > 0 {
+		at, due = c.d.wall()+int64(after), c.lane.Now().Add(after)
 	}
-	c.set(timerSession, c.lane.Now().Add(after))
+	c.mu.Lock()
+	c.sessionAt = at
+	c.mu.Unlock()
+	c.set(timerSession, due)
+	c.d.journal.note(c)
 }
 
 // expired forgets the call: nobody has refreshed it.

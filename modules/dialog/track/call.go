@@ -211,3 +211,12 @@ func (c *Call) End(by Who, cause string, code int, at int64) Change {
 	}
 	return Over
 }
+
+// Parties are where the caller and the callees are reached; changes are changes of the call.
+func (c *Call) Parties() []*engine.Reach {
+	list := []*engine.Reach{&c.A}
+	for i := range c.Legs {
+		list = append(list, &c.Legs[i].B)
+	}
+	return list
+}

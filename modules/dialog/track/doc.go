@@ -31,6 +31,15 @@ func ParseID(s string) (id ID, err error) {
 	return id, err
 }
 
+// MarshalText is String.
+func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText is ParseID.
+func (id *ID) UnmarshalText(b []byte) (err error) {
+	*id, err = ParseID(string(b))
+	return err
+}
+
 // State is how far a call, or a leg, is.
 type State uint8
 
