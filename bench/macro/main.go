@@ -77,7 +77,8 @@ func (b *bench) contenders() (list []contender, err error) {
 		contender{name: "ours-forward", args: b.ours("bench/forward.lua"), ours: true},
 		contender{name: "ours-redirect", args: b.ours("bench/redirect.lua"), load: []string{"-expect", "302"}, ours: true},
 		contender{name: "ours-fork10", args: b.ours("bench/fork.lua"), load: []string{"-silent", "9"}, ours: true},
-		contender{name: "ours-dispatch", args: b.ours("bench/dispatch.lua"), ours: true}), nil
+		contender{name: "ours-dispatch", args: b.ours("bench/dispatch.lua"), ours: true},
+		contender{name: "ours-dialog", args: b.ours("bench/dialog.lua"), ours: true}), nil
 }
 
 // ours is this project's server with a script.

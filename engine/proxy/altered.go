@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"bytes"
+
 	"github.com/sipscript/sipscript/engine/message"
 )
 
@@ -91,6 +93,9 @@ func (x *Context) begun(m *message.Message) *dialog {
 		id   message.HeaderID
 		into *party
 	}{{message.HeaderFrom, &d.from}, {message.HeaderTo, &d.to}} {
+		if bytes.Equal(x.Req.Header(p.id), m.Header(p.id)) {
+			continue
+		}
 		if was, is := partyText(x.Req, p.id), partyText(m, p.id); was != is {
 			*p.into = party{was, is}
 		}

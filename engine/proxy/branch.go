@@ -26,7 +26,6 @@ type Branch struct {
 	peers  []transport.Peer // still to be tried (RFC 3263 §4.3)
 
 	way      side        // how it left, for witnesses
-	sentTo   string      // its Request-URI, for witnesses
 	notes    []note      // what its dialog carries; nil: what the request says
 	admitted *admission  // nil unless a Guard let it in and does not know the outcome
 	altered  *alteration // nil while nothing is changed that answers must agree with

@@ -243,10 +243,7 @@ func (x *Context) guard(f func()) (err error) {
 			return
 		}
 		err = fmt.Errorf("panic: %v", v)
-		x.core.Lane.Stats().Panics.Add(1)
-		if x.core.Panics != nil {
-			x.core.Panics.Error("panic in a callback of the router", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-		}
+		x.core.panicked(v)
 	}()
 	f()
 	return nil
@@ -278,6 +275,14 @@ func (x *Context) unyield(own *frame) {
 	if !own.over {
 		own.yielded = false
 		x.handling++
+	}
+}
+
+// panicked counts and logs a panic of the router's code, or a module's.
+func (c *Core) panicked(v any) {
+	c.Lane.Stats().Panics.Add(1)
+	if c.Panics != nil {
+		c.Panics.Error("panic in a callback of the router", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 	}
 }
 

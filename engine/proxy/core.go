@@ -73,6 +73,7 @@ type Core struct {
 	scratch []*message.Message // messages being put together; a free list
 	// Where the one goes that is being sent: in use only until that call returns
 	peer   transport.Peer
+	shown  Answer         // that witnesses are being shown
 	source transport.Peer // the origin of the message being processed; see cameFrom
 	first  *Context       // all contexts not yet forgotten, for the drain
 	count  int

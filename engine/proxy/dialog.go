@@ -4,10 +4,13 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/sipscript/sipscript/engine/siphash"
 )
 
 // What this server changed in a dialog for good: the CSeq numbers of its caller, if it answered a
@@ -212,32 +215,50 @@ func (x *Context) ByCaller() bool { return x.dialog != nil && x.byCaller() }
 // text (as in RFC 5297), so equal ones are equal only within a call. The signature of the entry
 // shows that nobody changed it.
 type stateKeys struct {
-	iv    macKey
+	iv    [2]siphash.Key
 	block cipher.Block
 }
 
 const vectorBytes = 12
 
 func newStateKeys(key [32]byte) (k stateKeys) {
-	k.iv = newMacKey(key)
-	own := k.iv.sum([]byte("encryption"))
+	mac := newMacKey(key)
+	own := mac.sum([]byte("encryption"))
 	k.block, _ = aes.NewCipher(own[:]) // the only error is a wrong length
+	for i := range k.iv {
+		k.iv[i] = siphashKey(mac.sum([]byte("vector"), []byte{byte(i)}))
+	}
 	return k
 }
 
+// vector is that of a text in a call.
+func (k *stateKeys) vector(callID, text []byte) (v [vectorBytes]byte) {
+	binary.BigEndian.PutUint64(v[:], k.iv[0].Sum(callID, text))
+	binary.BigEndian.PutUint32(v[8:], uint32(k.iv[1].Sum(callID, text)))
+	return v
+}
+
+// crypt is AES in counter mode. The texts have a few blocks: what the standard library prepares for
+// long ones would cost more than it does.
 func (k *stateKeys) crypt(vector, text []byte) {
-	var iv [aes.BlockSize]byte
-	copy(iv[:], vector[:vectorBytes])
-	cipher.NewCTR(k.block, iv[:]).XORKeyStream(text, text)
+	var b struct{ counter, stream [aes.BlockSize]byte }
+	copy(b.counter[:], vector[:vectorBytes])
+	for n := uint32(0); len(text) > 0; n++ {
+		binary.BigEndian.PutUint32(b.counter[vectorBytes:], n)
+		k.block.Encrypt(b.stream[:], b.counter[:])
+		done := subtle.XORBytes(text, text, b.stream[:min(len(text), aes.BlockSize)])
+		text = text[done:]
+	}
 }
 
 // seal is the parameter for a call, ";ds=…".
 func (k *stateKeys) seal(d *dialog, callID []byte) string {
-	text := d.append(make([]byte, vectorBytes, 256))
-	sum := k.iv.sum([]byte("vector"), callID, text[vectorBytes:])
-	copy(text, sum[:vectorBytes])
+	var space, token [longestState]byte
+	text := d.append(space[:vectorBytes])
+	sum := k.vector(callID, text[vectorBytes:])
+	copy(text, sum[:])
 	k.crypt(text, text[vectorBytes:])
-	return string(AppendToken([]byte(";"+stateName+"="), text))
+	return string(AppendToken(append(token[:0], ";"+stateName+"="...), text))
 }
 
 // open reads the value of the parameter, or returns nil if it is not ours.
@@ -249,8 +270,8 @@ func (k *stateKeys) open(value, callID []byte) *dialog {
 	}
 	text := space[:n]
 	k.crypt(text, text[vectorBytes:])
-	sum := k.iv.sum([]byte("vector"), callID, text[vectorBytes:])
-	if string(sum[:vectorBytes]) != string(text[:vectorBytes]) {
+	sum := k.vector(callID, text[vectorBytes:])
+	if string(sum[:]) != string(text[:vectorBytes]) {
 		return nil // of another secret; the signature would have said so
 	}
 	return readDialog(text[vectorBytes:])

@@ -59,7 +59,7 @@ func (l *late) Response(c *transaction.Client, m *message.Message) {
 	}
 	s := l.altered.asSent(m)
 	l.altered.restore(m)
-	if len(l.witnesses) > 0 && !show(&a, l.witnesses, unguarded) {
+	if len(l.witnesses) > 0 && !a.show(l.witnesses) {
 		if spec, ok := l.core.ackOf(m, nil, s); ok {
 			l.core.acknowledge(&refusal{ack: message.AppendRequest(nil, &spec), to: *c.To()})
 		}
@@ -68,8 +68,6 @@ func (l *late) Response(c *transaction.Client, m *message.Message) {
 	l.core.sealAnswer(m, c.To())
 	l.core.sendSuccess(l.server, m)
 }
-
-func unguarded(f func()) error { f(); return nil }
 
 // Failed has nobody to inform.
 func (l *late) Failed(*transaction.Client, error) {}

@@ -149,13 +149,12 @@ func (c *Core) routesTo(m, req *message.Message) (routes []string) {
 		}
 		return routes
 	}
-	for e := m.Elements(message.HeaderRecordRoute); e.Next(); {
+	var own answerEntries
+	c.findEntries(m, &own)
+	for e := m.Elements(message.HeaderRecordRoute); (own.count == 0 || len(routes) < own.at[0].n) && e.Next(); {
 		routes = append(routes, string(e.Value))
 	}
-	var own answerEntries
-	if c.findEntries(m, &own); own.count > 0 {
-		routes = routes[:own.at[0].n]
-	} else if req != nil {
+	if own.count == 0 && req != nil {
 		for e := req.Elements(message.HeaderRecordRoute); len(routes) > 0 && e.Next(); {
 			routes = routes[:len(routes)-1]
 		}

@@ -103,21 +103,16 @@ func (a *Answer) Reach() Reach {
 	return r
 }
 
-// URI is the Request-URI that the branch of the response was sent with; "" where that is not known.
-func (b *Branch) URI() string { return b.sentTo }
-
 // Witness has w see what becomes of the request from now on.
 func (x *Context) Witness(w Witness) { x.witnesses = append(x.witnesses, w) }
 
 // sending shows the witnesses a branch.
 func (b *Branch) sending() {
-	x := b.fork.x
-	if len(x.witnesses) == 0 {
-		return
-	}
-	b.sentTo = string(b.msg.RequestURI())
-	for _, w := range x.witnesses {
-		_ = x.guard(func() { w.Sending(b) })
+	if x := b.fork.x; len(x.witnesses) > 0 {
+		defer x.core.caught()
+		for _, w := range x.witnesses {
+			w.Sending(b)
+		}
 	}
 }
 
@@ -127,20 +122,30 @@ func (b *Branch) witnessed(m *message.Message, from *transport.Peer, asked uint3
 	if len(x.witnesses) == 0 {
 		return true
 	}
-	a := Answer{Branch: b, Message: m, Cause: cause, Asked: asked, core: x.core, req: x.Req, from: from}
-	return show(&a, x.witnesses, x.guard)
+	a := &x.core.shown
+	*a = Answer{Branch: b, Message: m, Cause: cause, Asked: asked, core: x.core, req: x.Req, from: from}
+	return a.show(x.witnesses)
 }
 
-func show(a *Answer, list []Witness, guard func(func()) error) bool {
-	keep := true
+// show shows the answer to those who see it, and reports whether it may go on.
+func (a *Answer) show(list []Witness) (keep bool) {
+	keep = true
+	defer a.core.caught()
 	for _, w := range list {
-		_ = guard(func() { keep = w.Answering(a) && keep })
+		keep = w.Answering(a) && keep
 	}
 	if keep {
 		return true
 	}
 	code := a.Message.Status()
 	return code < 200 || code >= 300 || !isInvite(a.Message)
+}
+
+// caught is deferred around calls of witnesses: one that panics has said nothing.
+func (c *Core) caught() {
+	if v := recover(); v != nil {
+		c.panicked(v)
+	}
 }
 
 // turnAway settles a branch with a 2xx that a witness kept from going on: its callee is answered
@@ -181,8 +186,9 @@ func (x *Context) tellEnd() {
 		return
 	}
 	x.accounted = true
+	defer x.core.caught()
 	for _, w := range x.witnesses {
-		_ = x.guard(func() { w.Ended(x.Answered()) })
+		w.Ended(x.Answered())
 	}
 }
 

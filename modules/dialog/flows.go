@@ -57,12 +57,9 @@ func (f *flows) get(id transport.FlowID) []*Call {
 func (c *Call) onlyFlows() (list []transport.FlowID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.t.A.Only && c.t.A.Flow != 0 {
-		list = append(list, c.t.A.Flow)
-	}
-	for i := range c.t.Legs {
-		if b := &c.t.Legs[i].B; b.Only && b.Flow != 0 {
-			list = append(list, b.Flow)
+	for _, s := range c.t.Parties() {
+		if id := s.Flow(); id != 0 {
+			list = append(list, id)
 		}
 	}
 	return list
@@ -98,10 +95,12 @@ func (c *Call) returned(r *engine.Request, i *inner) {
 	if l := c.t.Leg(i.tag); !i.byCaller && l != nil {
 		side = &l.B
 	}
-	came := side.Only && side.Flow != 0 && side.Flow != r.Flow()
-	was := side.Flow
+	was := side.Flow()
+	came := was != 0 && was != r.Flow()
 	if came {
-		side.Flow = r.Flow()
+		is := side.Reach()
+		is.Flow = r.Flow()
+		side.Set(is)
 	}
 	c.mu.Unlock()
 	if came {

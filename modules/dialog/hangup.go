@@ -100,12 +100,17 @@ func (c *Call) within(v *View, l *track.Leg, toCallee bool) *engine.SendSpec {
 		if l.Shown != nil {
 			from, to = l.Shown.From, l.Shown.To
 		}
-		s.From, s.To, s.Target, s.CSeq = from, withTag(to, l.Tag), l.B.Target(), l.ToCallee
+		s.From, s.To, s.Target, s.CSeq = from, withTag(to, l.Tag), targetOf(&l.B), l.ToCallee
 	} else {
-		s.From, s.To, s.Target, s.CSeq = withTag(to, l.Tag), from, v.A.Target(), l.ToCaller
+		s.From, s.To, s.Target, s.CSeq = withTag(to, l.Tag), from, targetOf(&v.A), l.ToCaller
 	}
 	s.URI = s.Target.URI
 	return s
+}
+
+func targetOf(s *track.Side) *engine.Target {
+	r := s.Reach()
+	return r.Target()
 }
 
 // send sends a request of ours.
@@ -127,7 +132,8 @@ func (c *Call) send(s *engine.SendSpec, then func(*engine.Response, error)) {
 // turnAway ends the dialog of a 2xx that came when the caller had got its failure from us.
 func (c *Call) turnAway(r *track.Response) {
 	c.mu.Lock()
-	l := track.Leg{Tag: r.Tag, B: r.B, ToCallee: r.Asked}
+	l := track.Leg{Tag: r.Tag, ToCallee: r.Asked}
+	l.B.Set(r.B)
 	if r.Leg >= 0 && r.Leg < len(c.t.Legs) {
 		l.Shown = c.t.Legs[r.Leg].Shown
 	}

@@ -22,18 +22,17 @@ func (d *Dialogs) Intercept(r *engine.Request) (bool, error) {
 	if c == nil {
 		return false, nil
 	}
-	i := &inner{call: c, method: r.Method(), byCaller: r.ByCaller()}
-	if i.byCaller {
-		i.tag = string(r.Message().ToTag())
-	} else {
-		i.tag = string(r.Message().FromTag())
+	byCaller, tag := r.ByCaller(), r.Message().FromTag()
+	if byCaller {
+		tag = r.Message().ToTag()
 	}
 	c.mu.Lock()
-	known := c.t.Leg(i.tag) != nil
+	l := c.t.LegOf(tag)
 	c.mu.Unlock()
-	if !known {
+	if l == nil {
 		return false, nil
 	}
+	i := &inner{call: c, method: r.Method(), byCaller: byCaller, tag: l.Tag}
 	if s := c.sessionTimer; s != nil && i.refreshes() {
 		if err := s.tooShort(r); err != nil {
 			return true, nil
@@ -149,16 +148,15 @@ func (i *inner) Answering(a *engine.Answer) bool {
 }
 
 // moved takes over a remote target; the route set of a dialog stays (§12.2).
-func moved(r, to *engine.Reach) {
+func moved(s *track.Side, to *engine.Reach) {
 	if to.URI == "" {
 		return
 	}
-	routes := r.Routes
-	*r = *to
-	r.Routes = routes
-	if len(routes) > 0 {
-		r.Flow, r.At, r.Only, r.Socket = 0, "", false, ""
+	is := *to
+	if is.Routes = s.Reach().Routes; len(is.Routes) > 0 {
+		is.Flow, is.At, is.Only, is.Socket = 0, "", false, ""
 	}
+	s.Set(is)
 }
 
 // Ended ends the leg if the request was its last: a BYE, except for a challenge of it (§15.1.1), or

@@ -297,13 +297,15 @@ func (c *Call) record() *record {
 // afterRestart makes what is kept of a call true of a new process: its connections are gone.
 func (r *record) afterRestart() {
 	c := r.Call
-	for _, reach := range c.Parties() {
-		if reach.Flow == 0 {
+	for _, side := range c.Parties() {
+		r := side.Reach()
+		if r.Flow == 0 {
 			continue
 		}
-		if reach.Flow = transport.FlowGone; !reach.Only {
-			reach.Flow, reach.At, reach.Socket = 0, "", ""
+		if r.Flow = transport.FlowGone; !r.Only {
+			r.Flow, r.At, r.Socket = 0, "", ""
 		}
+		side.Set(r)
 	}
 	for i := range c.Legs {
 		l := &c.Legs[i]

@@ -5,7 +5,6 @@ package dialog
 import (
 	"time"
 
-	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/luabind"
@@ -125,7 +124,8 @@ func shownLeg(t *track.Call) *track.Leg {
 	return best
 }
 
-func sideOf(tag string, r *engine.Reach) any {
+func sideOf(tag string, s *track.Side) any {
+	r := s.Reach()
 	side := map[string]any{"tag": tag}
 	if r.URI != "" {
 		side["contact"] = r.URI

@@ -60,8 +60,9 @@ func (d *Dialogs) Track(r *engine.Request, o TrackOptions) (*Call, error) {
 	}
 	m := r.Message()
 	c := &Call{d: d, lane: r.Lane(), req: r}
-	c.t = track.Call{ID: d.newID(), CallID: string(m.CallID()), From: string(m.Header(message.HeaderFrom)), To: string(m.Header(message.HeaderTo)),
-		Asked: string(m.RequestURI()), A: r.Reach(), StartedAt: d.wall()}
+	c.t = track.Call{ID: d.newID(), StartedAt: d.wall()}
+	c.t.A.Set(r.Reach())
+	packed(&c.t, m.CallID(), m.Header(message.HeaderFrom), m.Header(message.HeaderTo), m.RequestURI())
 	if o.SessionTimer != nil {
 		if err := o.SessionTimer.complete().tooShort(r); err != nil {
 			return nil, err
@@ -80,8 +81,22 @@ func (d *Dialogs) Track(r *engine.Request, o TrackOptions) (*Call, error) {
 	}
 	d.count.tracked.Add(1)
 	d.table.add(c)
-	r.Witness(&session{call: c})
+	s := &session{call: c}
+	s.branches, s.legs = s.space.branch[:0], s.space.leg[:0]
+	r.Witness(s)
 	return c, nil
+}
+
+// packed puts the texts of a call into one piece of memory.
+func packed(t *track.Call, callID, from, to, asked []byte) {
+	var space [512]byte
+	all := string(append(append(append(append(space[:0], callID...), from...), to...), asked...))
+	for _, p := range [...]struct {
+		into *string
+		n    int
+	}{{&t.CallID, len(callID)}, {&t.From, len(from)}, {&t.To, len(to)}, {&t.Asked, len(asked)}} {
+		*p.into, all = all[:p.n], all[p.n:]
+	}
 }
 
 // retrack puts options into force.
@@ -121,7 +136,11 @@ func settingsOf(o *TrackOptions) (c settings) {
 
 // session is the witness of a call's INVITE.
 type session struct {
-	call     *Call
+	call  *Call
+	space struct { // for the first branch, which mostly is the only one
+		branch [1]*engine.Branch
+		leg    [1]int
+	}
 	branches []*engine.Branch // by leg, of those that were sent
 	legs     []int
 	timers   []askedTimer
@@ -142,7 +161,7 @@ func (s *session) Sending(b *engine.Branch) {
 		s.timers = append(s.timers, st.ask(b))
 	}
 	s.call.change(func(t *track.Call, at int64) track.Change {
-		s.branches, s.legs = append(s.branches, b), append(s.legs, t.Send(b.URI(), cseq, shown, at))
+		s.branches, s.legs = append(s.branches, b), append(s.legs, t.Send(string(m.RequestURI()), cseq, shown, at))
 		return track.None
 	})
 }

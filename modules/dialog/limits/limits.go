@@ -43,6 +43,9 @@ func (t *Table) Take(s *Slots, limits []Limit, beyond bool) (full string, ok boo
 			return l.Key, false
 		}
 	}
+	if s.of == nil && len(limits) > 0 {
+		s.of = make([]*count, 0, len(limits))
+	}
 	for _, l := range limits {
 		if s.has(l.Key) {
 			continue
@@ -53,7 +56,7 @@ func (t *Table) Take(s *Slots, limits []Limit, beyond bool) (full string, ok boo
 			t.counts[l.Key] = c
 		}
 		c.n++
-		s.of = append(slices.Clip(s.of), c)
+		s.of = append(s.of, c)
 	}
 	return "", true
 }

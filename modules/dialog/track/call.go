@@ -13,8 +13,8 @@ type Call struct {
 	CSeq     uint32 // of the INVITE, as the caller wrote it
 	Asked    string // the Request-URI as the caller, or the script before track, wrote it
 
-	A    engine.Reach // the caller
-	Legs []Leg        // in the order in which they were sent
+	A    Side  // the caller
+	Legs []Leg // in the order in which they were sent
 
 	State     State  // how far it is
 	By        Who    // ended it
@@ -28,10 +28,10 @@ type Call struct {
 
 // Leg is one branch of a call, or one user agent behind it.
 type Leg struct {
-	URI   string       // the Request-URI it was sent with; "" for one behind another leg's branch
-	Tag   string       // the callee's; "" until it gave one
-	B     engine.Reach // the callee
-	Shown *Shown       // what the callee is shown, if that differs from what the caller wrote
+	URI   string // the Request-URI it was sent with; "" for one behind another leg's branch
+	Tag   string // the callee's; "" until it gave one
+	B     Side   // the callee
+	Shown *Shown // what the callee is shown, if that differs from what the caller wrote
 	// The highest CSeq numbers that either party has seen of the other; 0 for none
 	ToCallee, ToCaller uint32
 	// The highest that either party has sent itself: a number may be shifted on its way
@@ -110,7 +110,10 @@ func (c *Call) Respond(r *Response, at int64) Change {
 	}
 	l.Code, l.ToCallee = r.Code, max(l.ToCallee, r.Asked)
 	if r.B.URI != "" {
-		l.B = r.B
+		l.B.Set(r.B)
+		if l.B.URI == l.URI { // one text for both
+			l.B.URI = l.URI
+		}
 	}
 	switch {
 	case r.Code < 200:
@@ -169,6 +172,16 @@ func (c *Call) Leg(tag string) *Leg {
 	return nil
 }
 
+// LegOf is Leg for a tag in a message.
+func (c *Call) LegOf(tag []byte) *Leg {
+	for i := range c.Legs {
+		if len(tag) > 0 && c.Legs[i].Tag == string(tag) {
+			return &c.Legs[i]
+		}
+	}
+	return nil
+}
+
 // Live reports whether a leg was answered and has not ended.
 func (c *Call) Live() *Leg {
 	for i := range c.Legs {
@@ -213,8 +226,8 @@ func (c *Call) End(by Who, cause string, code int, at int64) Change {
 }
 
 // Parties are where the caller and the callees are reached; changes are changes of the call.
-func (c *Call) Parties() []*engine.Reach {
-	list := []*engine.Reach{&c.A}
+func (c *Call) Parties() []*Side {
+	list := []*Side{&c.A}
 	for i := range c.Legs {
 		list = append(list, &c.Legs[i].B)
 	}
