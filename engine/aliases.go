@@ -154,8 +154,6 @@ type Response = proxy.Response
 //   - SetRURI(uri string) error. SetRURI changes the Request-URI of this branch; its destination
 //     follows, unless the target says otherwise.
 //   - Target() *Target: the target of the branch; nil when none was passed.
-//   - URI() string: the Request-URI that the branch of the response was sent with; "" where that is
-//     not known.
 type Branch = proxy.Branch
 
 // BranchError is an error of OnBranch that says how its branch fails: with this code and cause, not

@@ -15,7 +15,9 @@ type witness struct {
 	last   engine.Reach
 }
 
-func (w *witness) Sending(b *engine.Branch) { w.saw = append(w.saw, "to "+string(b.Message().RequestURI())) }
+func (w *witness) Sending(b *engine.Branch) {
+	w.saw = append(w.saw, "to "+string(b.Message().RequestURI()))
+}
 
 func (w *witness) Answering(a *engine.Answer) bool {
 	code := a.Message.Status()

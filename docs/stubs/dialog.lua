@@ -33,7 +33,7 @@ local dialog_call = {}
 function dialog_call:hang_up(reason) end
 
 ---Has the call count for further keys, all or none: for what is known only later. Then string or nil:
----that is full.
+---that is full. Waits.
 ---```lua
 ---local call = dialog.track(req)
 ---local ok, key = call:limit({ ["trunk:9"] = 100 })
@@ -69,7 +69,7 @@ local dialog = {}
 ---again it changes options. Returns call or nil: nil if a limit is reached: answer the request. Then
 ---string or nil: "limit"; "session interval": it is too short, and the INVITE was answered 422. Then
 ---string or nil: that is full. Raises for anything but an INVITE outside of a dialog. Only in
----handlers.
+---handlers. Waits.
 ---```lua
 ---local call, why, key = dialog.track(req, { limits = { ["customer:7"] = 30 }, max_duration = 3600 })
 ---if not call then return req:reply(486) end

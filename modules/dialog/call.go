@@ -1,6 +1,7 @@
 package dialog
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"sync"
@@ -103,15 +104,51 @@ const (
 	longestVar = 1024
 )
 
-// Limit counts the call by further keys; it is as Options.Limits. full is the key that is full.
-func (c *Call) Limit(l []limits.Limit) (full string, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.t.State == track.Ended {
+// Limit counts the call by further keys, all or none: full is the key that is full. With a Share it
+// waits for that.
+func (c *Call) Limit(ctx context.Context, l []limits.Limit) (full string, ok bool) {
+	return c.limit(l, func(f func(context.Context)) { f(ctx) })
+}
+
+// limit counts here, and then with the other nodes. await calls a function that waits for them.
+func (c *Call) limit(l []limits.Limit, await func(func(context.Context))) (full string, ok bool) {
+	if len(l) == 0 {
 		return "", true
 	}
+	c.mu.Lock()
+	if c.t.State == track.Ended {
+		c.mu.Unlock()
+		return "", true
+	}
+	before := c.slots.Len()
+	full, ok = c.d.limits.Take(&c.slots, l, false)
+	c.mu.Unlock()
+	if !ok {
+		return full, false
+	}
 	c.d.journal.note(c)
-	return c.d.limits.Take(&c.slots, l, false)
+	if c.d.shared == nil {
+		return "", true
+	}
+	await(func(ctx context.Context) { full = c.d.shared.take(ctx, c, l) })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.t.State == track.Ended: // in the meantime: its end has given back what it had here
+		c.d.shared.gave(c.t.ID, keysOf(l))
+	case full != "":
+		c.d.limits.GiveFrom(&c.slots, before)
+		return full, false
+	}
+	return "", true
+}
+
+func keysOf(l []limits.Limit) []string {
+	keys := make([]string, len(l))
+	for i := range l {
+		keys[i] = l[i].Key
+	}
+	return keys
 }
 
 // Extend has the call last d longer than it may now.
@@ -137,6 +174,9 @@ func (c *Call) change(f func(t *track.Call, at int64) track.Change) track.Change
 	c.mu.Lock()
 	what := f(&c.t, at)
 	if what == track.Over {
+		if c.d.shared != nil {
+			c.d.shared.gave(c.t.ID, c.slots.Keys())
+		}
 		c.d.limits.Give(&c.slots)
 	}
 	c.mu.Unlock()

@@ -17,8 +17,9 @@ import (
 
 // Options of New. All may be zero.
 type Options struct {
-	Log  *slog.Logger // default slog.Default
-	Data string       // the directory of --data, where answered calls are kept; "": they end with the process
+	Log   *slog.Logger // default slog.Default
+	Data  string       // the directory of --data, where answered calls are kept; "" for none
+	Share Share        // counts with other nodes, and tells them of calls; nil: this node is alone
 }
 
 // Dialogs are the calls of a process. They outlive script generations.
@@ -28,6 +29,7 @@ type Dialogs struct {
 	table  table
 	// Where answered calls are kept; nil: nowhere
 	journal *journal
+	shared  *shared   // nil: this node is alone
 	kept    []*record // that were there before this process, until Attach
 	limits  limits.Table
 	flows   flows
@@ -74,6 +76,9 @@ func New(o Options) (*Dialogs, error) {
 			return nil, err
 		}
 	}
+	if o.Share != nil {
+		d.shared = newShared(d, o.Share, o.Log)
+	}
 	return d, nil
 }
 
@@ -81,7 +86,10 @@ func New(o Options) (*Dialogs, error) {
 func (d *Dialogs) Flush() { d.journal.flush() }
 
 // Close ends what is written.
-func (d *Dialogs) Close() error { return d.journal.close() }
+func (d *Dialogs) Close() error {
+	d.shared.close()
+	return d.journal.close()
+}
 
 // Attach makes the calls those of an engine.
 func (d *Dialogs) Attach(e *engine.Engine) error {

@@ -18,8 +18,10 @@ func (d *Dialogs) Intercept(r *engine.Request) (bool, error) {
 	if _, ours := r.RouteParams(); !ours {
 		return false, nil
 	}
-	c := d.table.get(track.ID([]byte(note)))
+	id := track.ID([]byte(note))
+	c := d.table.get(id)
 	if c == nil {
+		d.shared.strange(r, id)
 		return false, nil
 	}
 	byCaller, tag := r.ByCaller(), r.Message().FromTag()
@@ -159,21 +161,18 @@ func moved(s *track.Side, to *engine.Reach) {
 	s.Set(is)
 }
 
-// Ended ends the leg if the request was its last: a BYE, except for a challenge of it (§15.1.1), or
-// one that found nobody (§12.2.1.2, RFC 5057 §5.1).
+// Ended ends the leg if the request was its last.
 func (i *inner) Ended(code int) {
-	who := track.Callee
+	by := track.Callee
 	if i.byCaller {
-		who = track.Caller
+		by = track.Caller
 	}
-	switch {
-	case i.method == message.MethodBye && code != 0 && code != 401 && code != 407:
-		i.call.change(func(t *track.Call, at int64) track.Change { return t.Hangup(i.tag, who, track.CauseBye, 0, at) })
-	case code == 408 || code == 481:
-		i.call.change(func(t *track.Call, at int64) track.Change {
-			return t.Hangup(i.tag, track.Nobody, track.CauseGone, code, at)
-		})
-	default:
+	switch cause := endOf(i.method, code); cause {
+	case "":
 		i.call.d.journal.note(i.call) // its numbers, and perhaps a Contact
+	case track.CauseBye:
+		i.call.change(func(t *track.Call, at int64) track.Change { return t.Hangup(i.tag, by, cause, 0, at) })
+	default:
+		i.call.change(func(t *track.Call, at int64) track.Change { return t.Hangup(i.tag, track.Nobody, cause, code, at) })
 	}
 }

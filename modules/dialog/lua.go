@@ -4,6 +4,7 @@ package dialog
 // see.
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -171,7 +172,7 @@ var returnsTracked = luabind.ReturnsOf(func(c *luabind.Call, t tracked) int {
 // Functions of the module.
 func (m *module) Functions() []luabind.Function {
 	return []luabind.Function{
-		luabind.Try2(luabind.Function{Name: "track", Where: luabind.InHandler, Effects: luabind.RecordRoutes,
+		luabind.Try2(luabind.Function{Name: "track", Where: luabind.InHandler, Waits: true, Effects: luabind.RecordRoutes,
 			Doc: "Follows the call that an INVITE begins, to its end. It record-routes if the script did not. All limits are checked and counted in one step, and given back once, whatever ends " +
 				"the call. Called again it changes options.",
 			Raises:  "for anything but an INVITE outside of a dialog",
@@ -222,7 +223,7 @@ func (m *module) track(c *luabind.Call, r *engine.Request, o options) (tracked, 
 			c.Raise("option keepalive must be 0, or at least %d", shortestKeepalive/time.Second)
 		}
 	}
-	call, err := m.Track(r, own)
+	call, err := m.Dialogs.track(r, own, func(f func(context.Context)) { c.Await(f) })
 	var full *FullError
 	var interval *IntervalError
 	switch {

@@ -3,6 +3,7 @@ package dialog
 // This file is the call as scripts see it.
 
 import (
+	"context"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/message"
@@ -67,7 +68,7 @@ var callType = &luabind.ObjectType{
 		luabind.Func2(luabind.Function{Name: "hang_up", Doc: "Ends the call: BYE to both sides of an answered one, otherwise CANCEL and 480. Returns at once.",
 			Example: "local call = dialog.of(req)\nif call then call:hang_up(\"Q.850;cause=16\") end"},
 			luabind.Self[*Call](), reasonArg, luabind.ReturnsBool("false if it has ended"), func(_ *luabind.Call, c *Call, reason string) bool { return c.Hangup(reason) }),
-		luabind.Func2(luabind.Function{Name: "limit", Doc: "Has the call count for further keys, all or none: for what is known only later.",
+		luabind.Func2(luabind.Function{Name: "limit", Waits: true, Doc: "Has the call count for further keys, all or none: for what is known only later.",
 			Example: "local call = dialog.track(req)\nlocal ok, key = call:limit({ [\"trunk:9\"] = 100 })"},
 			luabind.Self[*Call](), limitsArg, luabind.ReturnsOf(func(c *luabind.Call, full *string) int {
 				if full == nil {
@@ -75,8 +76,8 @@ var callType = &luabind.ObjectType{
 				}
 				return c.PushBool(false) + c.PushString(*full)
 			}, luabind.Result{Type: luabind.Boolean}, luabind.Result{Name: "key", Type: luabind.String, OrNil: true, Doc: "that is full"}),
-			func(_ *luabind.Call, c *Call, l []limits.Limit) *string {
-				if full, ok := c.Limit(l); !ok {
+			func(x *luabind.Call, c *Call, l []limits.Limit) *string {
+				if full, ok := c.limit(l, func(f func(context.Context)) { x.Await(f) }); !ok {
 					return &full
 				}
 				return nil

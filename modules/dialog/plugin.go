@@ -14,7 +14,14 @@ import (
 // Plugin is the module "dialog".
 func Plugin() host.Plugin {
 	return host.Plugin{Name: "dialog", New: func(e *host.Environment) (luabind.Opener, error) {
-		d, err := New(Options{Log: e.Log, Data: e.Data})
+		o := Options{Log: e.Log, Data: e.Data}
+		var err error
+		if e.Redis != "" {
+			if o.Share, err = OpenRedis(e.Clients, string(e.Redis)); err != nil {
+				return nil, e.Redis.Explain("redis", err)
+			}
+		}
+		d, err := New(o)
 		if err != nil {
 			return nil, err
 		}

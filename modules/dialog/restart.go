@@ -30,8 +30,8 @@ func (d *Dialogs) resume(e *engine.Engine) {
 	d.kept = nil
 }
 
-// resumed starts the timers of a call that was there before. BYEs of the time between are noticed by
-// pings, whether the call is pinged otherwise or not.
+// resumed starts the timers of a call that was there before. BYEs of the time between are noticed
+// by pings, whether the call is pinged otherwise or not.
 func (c *Call) resumed(first time.Duration) {
 	now, wall := c.lane.Now(), c.d.wall()
 	if c.maxDuration > 0 {

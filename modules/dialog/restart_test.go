@@ -50,17 +50,28 @@ func (w *world) killed(dir, script string) *world {
 	_ = w.Engine.Shutdown(ctx)
 	w.Sim.Release(append(w.Engine.Lanes(), w.Engine.Background())...)
 	d := kept(w.t, copied)
-	next := newWorldOf(w.t, d, script, luabindtest.Engine(func(c *engine.Config) {
+	next := newWorldOf(w.t, d, script, w.sameNetwork())
+	next.join(w)
+	next.dir = copied
+	return next
+}
+
+// sameNetwork has a server be where w's was.
+func (w *world) sameNetwork() luabindtest.Option {
+	return luabindtest.Engine(func(c *engine.Config) {
 		secretOf(c)
 		c.Clock, c.Meter, c.Network = w.Sim, w.Sim, w.Sim.Network("udp:"+luabindtest.Addr, "tcp:"+luabindtest.Addr)
-	}))
-	next.Sim, next.dir = w.Sim, copied
-	next.Sim.Drive(append(next.Engine.Lanes(), next.Engine.Background())...)
-	next.Sim.Trace(func(p sim.Packet) {
-		line, _, _ := strings.Cut(string(p.Bytes), "\r\n")
-		next.ladder = append(next.ladder, line)
 	})
-	return next
+}
+
+// join has the server in w's world, whose time it shares.
+func (w *world) join(other *world) {
+	w.Sim = other.Sim
+	w.Sim.Drive(append(w.Engine.Lanes(), w.Engine.Background())...)
+	w.Sim.Trace(func(p sim.Packet) {
+		line, _, _ := strings.Cut(string(p.Bytes), "\r\n")
+		w.ladder = append(w.ladder, line)
+	})
 }
 
 // After kill -9 the calls are there, with their slots and what was kept with them; they go on, and
@@ -144,7 +155,8 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// A line that was being written when the process ended is no call; another file than ours is refused.
+// A line that was being written when the process ended is no call; another file than ours is
+// refused.
 func TestJournal(t *testing.T) {
 	for _, row := range []struct {
 		name, text string

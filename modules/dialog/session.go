@@ -1,6 +1,7 @@
 package dialog
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -40,7 +41,16 @@ func (e *FullError) Error() string { return "dialog: as many calls as may be hav
 // Track follows the call that r begins, an INVITE outside of a dialog that was record-routed.
 // Called again it changes options. The error is a *FullError if a limit is reached: nothing is
 // tracked then, and the router answers.
+//
+// With a Share it lends the lane while it asks that, as [engine.Await] does.
 func (d *Dialogs) Track(r *engine.Request, o TrackOptions) (*Call, error) {
+	return d.track(r, o, func(f func(context.Context)) {
+		_, _ = engine.Await(r, func(ctx context.Context) (struct{}, error) { f(ctx); return struct{}{}, nil })
+	})
+}
+
+// track is Track; await calls a function that waits for other nodes.
+func (d *Dialogs) track(r *engine.Request, o TrackOptions, await func(func(context.Context))) (*Call, error) {
 	switch {
 	case r.Method() != message.MethodInvite:
 		return nil, errInvite
@@ -48,7 +58,7 @@ func (d *Dialogs) Track(r *engine.Request, o TrackOptions) (*Call, error) {
 		return nil, errInDialog
 	}
 	if c := d.Of(r); c != nil {
-		return c, c.retrack(&o)
+		return c, c.retrack(&o, await)
 	}
 	if d.table.size.Load() >= mostCalls {
 		return nil, errMany
@@ -74,7 +84,7 @@ func (d *Dialogs) Track(r *engine.Request, o TrackOptions) (*Call, error) {
 	if err := r.Carry(noteName, string(c.t.ID[:])); err != nil {
 		return nil, err
 	}
-	if err := c.retrack(&o); err != nil {
+	if err := c.retrack(&o, await); err != nil {
 		_ = r.Carry(noteName, "")
 		d.count.refused.Add(1)
 		return nil, err
@@ -100,8 +110,8 @@ func packed(t *track.Call, callID, from, to, asked []byte) {
 }
 
 // retrack puts options into force.
-func (c *Call) retrack(o *TrackOptions) error {
-	if full, ok := c.Limit(o.Limits); !ok {
+func (c *Call) retrack(o *TrackOptions, await func(func(context.Context))) error {
+	if full, ok := c.limit(o.Limits, await); !ok {
 		return &FullError{full}
 	}
 	c.mu.Lock()

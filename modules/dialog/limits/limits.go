@@ -62,16 +62,24 @@ func (t *Table) Take(s *Slots, limits []Limit, beyond bool) (full string, ok boo
 }
 
 // Give gives back all that a call holds; again, it does nothing.
-func (t *Table) Give(s *Slots) {
+func (t *Table) Give(s *Slots) { t.GiveFrom(s, 0) }
+
+// GiveFrom gives back what a call took after the first n.
+func (t *Table) GiveFrom(s *Slots, n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, c := range s.of {
+	for _, c := range s.of[n:] {
 		if c.n--; c.n == 0 {
 			delete(t.counts, c.key)
 		}
 	}
-	s.of = nil
+	if s.of = s.of[:n:n]; n == 0 {
+		s.of = nil
+	}
 }
+
+// Len is how many keys a call holds.
+func (s *Slots) Len() int { return len(s.of) }
 
 // Count is how many calls hold a key.
 func (t *Table) Count(key string) int {
