@@ -17,11 +17,11 @@ import (
 
 // Status is a client that is kept alive.
 type Status struct {
-	AOR     string `json:"aor"`
-	Contact string `json:"contact"`
+	AOR     string `json:"aor"`     // whose client it is
+	Contact string `json:"contact"` // its URI, as it registered it
 	At      string `json:"at"`    // where it was seen: "udp:192.0.2.1:5060"
 	State   string `json:"state"` // answers, silent or unknown
-	Missed  int    `json:"missed"`
+	Missed  int    `json:"missed"` // keep-alives in a row that it did not answer
 }
 
 // States of a client.

@@ -32,7 +32,7 @@ func TestCommand(t *testing.T) {
 		{"nat", nil, []string{head, "sip:u0@example.com", " answers 0 ", " silent ", " unknown ", " 3 kept alive; ", "; 0 lost <nil>"}},
 		{"nat list sip:u0@example.com", nil, []string{head + "sip:u0@example.com sip:u0@10.0.0.2:5060 udp:192.0.10.2:", " answers 0 3 kept alive"}},
 		{"nat list sip:nobody@example.com", nil, []string{head + "3 kept alive"}},
-		{"nat", map[string]any{"state": "silent"}, []string{head + "sip:u1@example.com ", " silent 1 3 kept alive"}},
+		{"nat", map[string]any{"state": "silent"}, []string{head + "sip:u1@example.com ", " silent ", " 3 kept alive"}},
 		{"nat", map[string]any{"limit": 2}, []string{" … 3 kept alive"}},
 		{"nat", map[string]any{"state": "unknown", "json": true}, []string{`"kept": 3`, `"aor": "sip:u2@example.com"`, `"state": "unknown"`, `"more": false`}},
 		{"nat", map[string]any{"state": "lost"}, []string{"400 state is answers, silent or unknown"}},
