@@ -19,9 +19,9 @@ import (
 type Status struct {
 	AOR     string `json:"aor"`     // whose client it is
 	Contact string `json:"contact"` // its URI, as it registered it
-	At      string `json:"at"`    // where it was seen: "udp:192.0.2.1:5060"
-	State   string `json:"state"` // answers, silent or unknown
-	Missed  int    `json:"missed"` // keep-alives in a row that it did not answer
+	At      string `json:"at"`      // where it was seen: "udp:192.0.2.1:5060"
+	State   string `json:"state"`   // answers, silent or unknown
+	Missed  int    `json:"missed"`  // keep-alives in a row that it did not answer
 }
 
 // States of a client.
