@@ -87,8 +87,7 @@ func startPeer(t *testing.T) string {
 var received = regexp.MustCompile(`start_mclient: tot_send_msgs=[1-9]\d*, tot_recv_msgs=[1-9]`)
 
 // Media passes as coturn's client has it: by channels and by indications, over UDP, TCP and TLS,
-// with pairs of ports, to a peer and between two clients of the server. Between clients over TLS it
-// loses packets that came to it: two that arrive together.
+// with pairs of ports, to a peer and between two clients of the server.
 func TestCoturnClient(t *testing.T) {
 	needCoturn(t)
 	if raceBuild() {
@@ -105,6 +104,7 @@ func TestCoturnClient(t *testing.T) {
 		"channels over TLS":      {"turns", "-c -t -S"},
 		"between clients by UDP": {"turn", "-c -y"},
 		"between clients by TCP": {"turn", "-c -y -t"},
+		"between clients by TLS": {"turns", "-c -y -t -S"},
 	}
 	said := map[string]chan string{}
 	for name, row := range rows { // all at once: they wait most of the time

@@ -137,6 +137,31 @@ func TestBetweenAllocations(t *testing.T) {
 	}
 }
 
+// Over TLS each frame has a record of its own: coturn's client reads no more of one.
+func TestFramesHaveRecordsOfTheirOwn(t *testing.T) {
+	s := serve(t, func(o *relay.Options) {
+		o.Listeners[0].Kind = relay.TURNS
+		o.TLS = &tls.Config{Certificates: []tls.Certificate{certificate(t)}}
+	})
+	k := dial(t, "tcp4", at(s))
+	k.conn = tls.Client(k.conn, &tls.Config{InsecureSkipVerify: true})
+	k.login("alice", time.Minute)
+	relayed := k.allocate()
+	from, addr := socket(t)
+	k.wants(k.ask(stun.MethodChannelBind, channel(0x4000), peer(addr)), 0)
+	const n = 100
+	for i := range n {
+		send(t, from, relayed, strings.Repeat("x", i))
+	}
+	eventually(t, func() bool { return s.Stats().ToClients.Packets == n })
+	for i := range n { // a read has what one record has
+		want := 4 + (i+3)&^3
+		if got := len(k.read()); got != want {
+			t.Fatalf("%d: %d bytes, want %d", i, got, want)
+		}
+	}
+}
+
 func TestURIs(t *testing.T) {
 	for want, l := range map[string]relay.Listener{
 		"stun:192.0.2.1:3478": {Kind: relay.STUN, Addr: netip.MustParseAddrPort("192.0.2.1:3478")},

@@ -236,11 +236,32 @@ func (st *stream) write() {
 			return
 		}
 		_ = st.conn.SetWriteDeadline(time.Now().Add(writeTime))
-		if _, err := st.conn.Write(out); err != nil {
+		if st.writeAll(out) != nil {
 			_ = st.conn.Close() // which the reader notices
 			return
 		}
 	}
+}
+
+// writeAll writes frames. Over TLS each has a record of its own: there are clients, coturn's among
+// them, that take the first frame of a record and lose the others.
+func (st *stream) writeAll(frames []byte) error {
+	if _, ok := st.conn.(*tls.Conn); !ok {
+		_, err := st.conn.Write(frames)
+		return err
+	}
+	for len(frames) > 0 {
+		n := 4 + int(binary.BigEndian.Uint16(frames[2:]))
+		if frames[0]>>6 == 0 {
+			n += stunHeader - 4
+		}
+		n = min((n+3)&^3, len(frames))
+		if _, err := st.conn.Write(frames[:n]); err != nil {
+			return err
+		}
+		frames = frames[n:]
+	}
+	return nil
 }
 
 func (st *stream) close() {
