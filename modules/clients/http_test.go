@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -167,4 +169,73 @@ func TestPublic(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What follows a redirect is what a browser would send: the method and the body as RFC 9110 §15.4
+// says, and credentials to the same host alone.
+func TestRedirects(t *testing.T) {
+	echo := func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		user, _, _ := r.BasicAuth()
+		_, _ = fmt.Fprintf(w, "%s %s %s %q", r.Method, r.URL.Path, user, body)
+	}
+	other := httptest.NewServer(http.HandlerFunc(echo))
+	defer other.Close()
+	asked := map[string]int{}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked[r.URL.Path]++
+		var code int
+		switch _, err := fmt.Sscanf(r.URL.Path, "/%d", &code); {
+		case err != nil:
+			echo(w, r)
+		case strings.HasSuffix(r.URL.Path, "/other"):
+			_, port, _ := net.SplitHostPort(other.Listener.Addr().String())
+			http.Redirect(w, r, "http://localhost:"+port+"/there", code)
+		case strings.HasSuffix(r.URL.Path, "/nowhere"):
+			w.WriteHeader(code)
+		default:
+			http.Redirect(w, r, "/here", code)
+		}
+	}))
+	defer s.Close()
+	for path, want := range map[string]string{
+		"/301":         `200 GET /here me ""`,
+		"/302":         `200 GET /here me ""`,
+		"/303":         `200 GET /here me ""`,
+		"/307":         `200 POST /here me "text"`,
+		"/308":         `200 POST /here me "text"`,
+		"/307/other":   `200 POST /there  "text"`,
+		"/300":         "300 ",
+		"/304":         "304 ",
+		"/307/nowhere": "307 ",
+		"/none":        `200 POST /none me "text"`,
+	} {
+		t.Run(path, func(t *testing.T) {
+			h := New(Options{}).HTTP(HTTPOptions{})
+			defer h.Close()
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+path, strings.NewReader("text"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.SetBasicAuth("me", "secret")
+			a, err := h.Do(r)
+			if err != nil || fmt.Sprintf("%d %s", a.Status, a.Body) != want {
+				t.Errorf("%+v, %v, want %s", a, err, want)
+			}
+			if asked[path] != 1 {
+				t.Errorf("asked %d times", asked[path])
+			}
+		})
+	}
+	t.Run("a user in the URL", func(t *testing.T) {
+		h := New(Options{}).HTTP(HTTPOptions{})
+		defer h.Close()
+		a, err := get(t, h, strings.Replace(s.URL, "http://", "http://you:secret@", 1)+"/302")
+		if err != nil || string(a.Body) != `GET /here  ""` && string(a.Body) != `GET /here you ""` {
+			t.Errorf("%+v, %v", a, err)
+		}
+		if a, err = get(t, h, strings.Replace(s.URL, "http://", "http://you:secret@", 1)+"/x"); err != nil || string(a.Body) != `GET /x you ""` {
+			t.Errorf("%+v, %v", a, err)
+		}
+	})
 }
