@@ -212,16 +212,33 @@ func latencies(o *options) error {
 	kinds := []string{"same", "ask"}
 	all := [2]figures{}
 	var ratios []float64
+	var spent [2]int64 // microseconds of processor time
+	used := func() (us int64, err error) {
+		text, err := w.server.ask("time")
+		if err == nil {
+			_, err = fmt.Sscan(text, &us)
+		}
+		return us, err
+	}
 	for i := range o.rounds + 1 {
 		var p99 [2]time.Duration
 		for j := range kinds {
 			kind := (i + j) % 2
+			before, err := used()
+			if err != nil {
+				return err
+			}
 			p50, worst, err := round(w.addr, kinds[kind], o)
+			if err != nil {
+				return err
+			}
+			after, err := used()
 			if err != nil {
 				return err
 			}
 			p99[kind] = worst
 			if i > 0 { // the first round warms up
+				spent[kind] += after - before
 				all[kind].p50, all[kind].p99 = append(all[kind].p50, p50), append(all[kind].p99, worst)
 			}
 		}
@@ -234,5 +251,8 @@ func latencies(o *options) error {
 	fmt.Printf("  beside %d/s that do not ask: %v\n  beside %d/s that ask:        %v\n", o.rate, &all[0], o.rate, &all[1])
 	fmt.Printf("  p99 beside those that ask by that beside the others: median of rounds %.2f, quartiles %.2f and %.2f\n",
 		ratios[len(ratios)/2], ratios[len(ratios)/4], ratios[len(ratios)*3/4])
+	calls := int64(float64(o.rate) * o.each.Seconds() * float64(o.rounds))
+	fmt.Printf("  processor time of the server, by such calls: %d µs without the question, %d with it (the %d other calls/s included)\n",
+		spent[0]/max(calls, 1), spent[1]/max(calls, 1), o.others)
 	return nil
 }

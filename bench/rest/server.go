@@ -30,7 +30,7 @@ end`
 
 // proxy runs the server until its standard input ends. It answers each line with what it holds:
 // bytes of heap and of stacks, and scripts that wait. The line "profile FILE" writes a profile of
-// the heap there.
+// the heap there, "time" asks for the processor time so far, in microseconds.
 func proxy(service string, o *options) error {
 	if o.profile != "" {
 		runtime.MemProfileRate = 1
@@ -50,6 +50,10 @@ func proxy(service string, o *options) error {
 	}
 	fmt.Println(e.Locals()[0].Addr)
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		if lines.Text() == "time" {
+			fmt.Println(processorTime().Microseconds())
+			continue
+		}
 		runtime.GC()
 		runtime.GC()
 		if path, ok := strings.CutPrefix(lines.Text(), "profile "); ok {

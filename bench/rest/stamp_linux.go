@@ -25,6 +25,15 @@ func stamped(c *net.UDPConn) error {
 	return err
 }
 
+// processorTime is that of this process so far.
+func processorTime() time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // stamp is when a datagram arrived.
 func stamp(control []byte) time.Time {
 	list, err := unix.ParseSocketControlMessage(control)
