@@ -35,6 +35,42 @@ func (h Held) Message(c *Call) Editable {
 	return h.o.editable()
 }
 
+// Request is the request that the message is, or that it is a branch or response of.
+func (h Held) Request(c *Call) *engine.Request {
+	h.o.check(c.l)
+	switch o := h.o.(type) {
+	case *branchObj:
+		return o.life.req
+	case *resObj:
+		return o.life.req
+	case *reqObj:
+		return o.req
+	}
+	return nil
+}
+
+// Branch is the branch that the message is, nil if it is another one.
+func (h Held) Branch(c *Call) *engine.Branch {
+	h.o.check(c.l)
+	if o, ok := h.o.(*branchObj); ok {
+		return o.b
+	}
+	return nil
+}
+
+// value is the object itself, for a function that it is passed to.
+func (h Held) value() lua.LValue {
+	switch o := h.o.(type) {
+	case *branchObj:
+		return &o.ud
+	case *resObj:
+		return &o.ud
+	case *reqObj:
+		return &o.ud
+	}
+	return lua.LNil
+}
+
 // IsResponse reports whether the message is a response.
 func (h Held) IsResponse() bool { _, ok := h.o.(*resObj); return ok }
 

@@ -155,6 +155,8 @@ func toLua(v *vm, x any) (lua.LValue, error) {
 		return lua.LString(x.Error()), nil
 	case Object:
 		return v.object(x), nil
+	case Held:
+		return x.value(), nil
 	case URIText:
 		if u, err := v.newURI(string(x)); err == nil {
 			return u, nil

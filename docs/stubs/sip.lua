@@ -879,6 +879,8 @@ function sip.spawn(fn) end
 ---@overload fun(event: "dialog.early", fn: fun(call: dialog.call), options?: sip.on.options)
 ---@overload fun(event: "dialog.answered", fn: fun(call: dialog.call), options?: sip.on.options)
 ---@overload fun(event: "dialog.ended", fn: fun(call: dialog.call), options?: sip.on.options)
+---@overload fun(event: "acc.down", fn: fun(destination: string, why: string), options?: sip.on.options)
+---@overload fun(event: "acc.up", fn: fun(destination: string), options?: sip.on.options)
 ---@overload fun(event: "presence.changed", fn: fun(aor: string, package: string), options?: sip.on.options)
 function sip.on(event, fn, options) end
 

@@ -879,6 +879,15 @@ function sip_test.redis(keys) end
 ---@param fn? fun(command: any): ...any returns {sdp=}, {error=} or nothing; optional
 function sip_test.rtpengine(fn) end
 
+---The records that acc has made so far, in their order: of each call that has ended, and of acc.event.
+---A table each, with the names of the JSON: from_uri, to_uri, code, cause, ended_by, duration, legs,
+---fields … They go nowhere else. Returns list: of tables.
+---```lua
+---t.equal(#t.cdrs(), 0)
+---```
+---@return any[] result of tables
+function sip_test.cdrs() end
+
 ---Fails unless got and want are equal; tables are compared by their contents, a uri by its text.
 ---```lua
 ---t.equal({ 1, 2 }, { 1, 2 }, "the list")

@@ -29,6 +29,7 @@ type sippOptions struct {
 	rate      int      // calls a second, for a caller
 	fields    []string // lines of the injection file, used in turn
 	pause     time.Duration
+	logs      bool // what the scenario logs is in the file "log"
 }
 
 type sipp struct {
@@ -65,6 +66,9 @@ func startSipp(t *testing.T, o sippOptions) *sipp {
 	}
 	if os.Getenv("SIPSCRIPT_SIPP_TRACE") != "" {
 		args = append(args, "-trace_msg", "-message_file", filepath.Join(os.TempDir(), fmt.Sprintf("sipp-%s-%d.log", o.scenario, s.o.port)))
+	}
+	if o.logs {
+		args = append(args, "-trace_logs", "-log_file", filepath.Join(s.dir, "log"))
 	}
 	if server != "" {
 		args = append(args, "-r", strconv.Itoa(o.rate), server)

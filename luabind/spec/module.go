@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,7 +68,7 @@ func (m module) Functions() []luabind.Function {
 		luabind.Do1(luabind.Function{Name: "link", Example: `t.link({ loss = 0.2, delay = 0.05 })`, Where: luabind.InHandler,
 			Doc: "Sets the quality of the links from now on. Only datagrams are lost, duplicated or reordered."},
 			luabind.OptionsArg(linkOptions{Delay: time.Millisecond}), w.setLink),
-	}, append(append(w.outsideFunctions(), w.mediaFunctions()...), assertions()...)...)
+	}, slices.Concat(w.outsideFunctions(), w.mediaFunctions(), w.recordFunctions(), assertions())...)
 }
 
 // advance lets time pass.

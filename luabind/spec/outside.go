@@ -31,6 +31,8 @@ type Outside interface {
 	// Media has the rtpengine at a URI carry out a command of its protocol. Values are string,
 	// float64, []any and map[string]any.
 	Media(uri string, command map[string]any) (answer map[string]any, err error)
+	// Record takes the record of a call, in JSON.
+	Record(text []byte)
 	// Probes reports whether the server that is being started sends probes by itself: t.server{
 	// probes = true }.
 	Probes() bool
@@ -84,6 +86,8 @@ type outside struct {
 	media *mediaMock // nil: none
 	// What servers have in common; guarded by the world's outsideMu
 	common map[string]any
+	// records of calls, as they were decoded
+	records []any
 }
 
 // sqlMock is one t.sql.

@@ -4,6 +4,7 @@ package all
 import (
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/luabind/spec"
+	"github.com/sipscript/sipscript/modules/acc"
 	"github.com/sipscript/sipscript/modules/acl"
 	auth "github.com/sipscript/sipscript/modules/auth/plugin"
 	"github.com/sipscript/sipscript/modules/clients/outside"
@@ -51,6 +52,7 @@ func Plugins() []host.Plugin {
 		dialplan.Plugin(),
 		rtpengine.Plugin(),
 		dialog.Plugin(),
+		acc.Plugin(),
 		lcr.Plugin(),
 		enum.Plugin(),
 		turn.Plugin(),
@@ -65,7 +67,7 @@ func Offline() ([]luabind.Opener, error) { return host.Offline(Plugins()) }
 func ForSpec(out spec.Outside) ([]luabind.Opener, error) {
 	storage := out.Storage()
 	set, err := host.Open(Plugins(), host.Environment{Clients: outside.Pool(out), Data: storage.Data, Now: storage.Now, Dictionaries: spec.Dictionaries, Quiet: !out.Probes(),
-		Exchange: out.Media, Redis: host.URL(storage.Redis), Common: out.Common})
+		Exchange: out.Media, Redis: host.URL(storage.Redis), Common: out.Common, Record: out.Record})
 	if err != nil {
 		return nil, err
 	}

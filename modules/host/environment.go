@@ -42,6 +42,8 @@ type Environment struct {
 	Quiet bool
 	// Exchange has the rtpengine at a URI carry out a command, in a spec; nil: it is really asked.
 	Exchange func(uri string, command map[string]any) (answer map[string]any, err error)
+	// Record takes each record of a call (JSON), in a spec; nil: the destinations get it.
+	Record func(text []byte)
 	// Made is a module that was made before, by its name; nil if there is none. Modules that work
 	// together find each other so, by an interface of the one that asks. Open makes nil find them.
 	Made func(name string) luabind.Opener

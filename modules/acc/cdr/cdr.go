@@ -115,12 +115,6 @@ type Branch struct {
 	Fields   map[string]any `json:"fields,omitempty"`   // the script's
 }
 
-// Append appends the record in JSON.
-func (r *Record) Append(b []byte) ([]byte, error) {
-	text, err := json.Marshal(r)
-	return append(b, text...), err
-}
-
 // Read reads what Append wrote.
 func Read(text []byte) (*Record, error) {
 	r := &Record{}

@@ -103,6 +103,7 @@ func (r *Reader) Next(ctx context.Context, most, bytes int) ([]Record, error) {
 	for {
 		r.s.mu.Lock()
 		arrived, closed := r.s.arrived, r.s.closed
+		r.s.awaited = true
 		list := r.fromMemory(most, bytes)
 		r.s.mu.Unlock()
 		var err error

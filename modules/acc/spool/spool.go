@@ -56,6 +56,8 @@ const (
 	firstRetry, mostRetry = 500 * time.Millisecond, 5 * time.Second
 	// mostWrite bounds the bytes of one write.
 	mostWrite = 1 << 20
+	// delay is how long what has begun waits for something else to be written with.
+	delay = time.Millisecond
 )
 
 // Errors of Append.
@@ -80,6 +82,8 @@ type file interface {
 type Spool struct {
 	o    Options
 	wake chan struct{} // to the writer; capacity 1
+	soon chan struct{} // to the writer, which need not hurry; capacity 1
+	text []byte        // the writer's
 	sync chan struct{} // to the syncer; capacity 1
 	stop chan struct{} // closed by Close
 	done sync.WaitGroup
@@ -99,7 +103,8 @@ type Spool struct {
 	written uint64            // the number of the last record in files
 	synced  uint64            // the number of the last record on the disk
 	readers map[*Reader]bool  // all that are attached
-	arrived chan struct{}     // closed, and made again, when a record arrives
+	arrived chan struct{}     // closed, and made again, when a record arrives and a reader waits
+	awaited bool              // a reader waits
 	orphans map[string]uint64 // positions of files whose readers are not attached
 	failing error             // why the disk takes nothing, nil: it does
 	roll    bool              // the segment must not be written to any more: a sync failed
@@ -121,7 +126,7 @@ type Stats struct {
 // Open opens a queue, and returns with it what is unfinished in it.
 func Open(o Options) (*Spool, []Unfinished, error) {
 	setDefaults(&o)
-	s := &Spool{o: o, wake: make(chan struct{}, 1), sync: make(chan struct{}, 1), stop: make(chan struct{}), next: 1, live: map[Key]note{},
+	s := &Spool{o: o, wake: make(chan struct{}, 1), soon: make(chan struct{}, 1), sync: make(chan struct{}, 1), stop: make(chan struct{}), next: 1, live: map[Key]note{},
 		readers: map[*Reader]bool{}, arrived: make(chan struct{}), orphans: map[string]uint64{}}
 	if o.Dir == "" {
 		return s, nil, nil
@@ -199,8 +204,13 @@ func (s *Spool) add(kind byte, key Key, data []byte) error {
 		return ErrFull
 	}
 	s.push(e)
-	if kind == kindRecord {
-		s.stats.Appended++
+	if kind != kindRecord { // it is written with the next record, or soon
+		poke(s.soon)
+		return nil
+	}
+	s.stats.Appended++
+	if s.awaited {
+		s.awaited = false
 		close(s.arrived)
 		s.arrived = make(chan struct{})
 	}

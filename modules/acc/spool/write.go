@@ -27,6 +27,8 @@ func (s *Spool) write() {
 	for ended := false; !ended; {
 		select {
 		case <-s.wake:
+		case <-s.soon:
+			s.hurry()
 		case <-s.stop:
 			ended = true
 		}
@@ -49,6 +51,17 @@ func (s *Spool) write() {
 	}
 }
 
+// hurry waits briefly for something that is in a hurry.
+func (s *Spool) hurry() {
+	t := time.NewTimer(delay)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.wake:
+	case <-s.stop:
+	}
+}
+
 // sleep waits, and reports whether the queue is still open.
 func (s *Spool) sleep(d time.Duration) bool {
 	t := time.NewTimer(d)
@@ -65,7 +78,7 @@ func (s *Spool) sleep(d time.Duration) bool {
 func (s *Spool) writeSome() (more bool, err error) {
 	s.mu.Lock()
 	var batch []entry
-	var text []byte
+	text := s.text[:0]
 	for _, e := range s.tail {
 		if len(text) > 0 && len(text)+len(e.frame) > mostWrite {
 			break
@@ -74,6 +87,7 @@ func (s *Spool) writeSome() (more bool, err error) {
 	}
 	size := s.size
 	s.mu.Unlock()
+	s.text = text
 	switch {
 	case len(batch) == 0:
 		return false, nil

@@ -1,0 +1,101 @@
+package cdr
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// fill gives every field of a struct a value.
+func fill(v reflect.Value) {
+	for i := range v.NumField() {
+		switch f := v.Field(i); f.Addr().Interface().(type) {
+		case *string:
+			f.SetString("a \"b\" \\ é <" + v.Type().Field(i).Name + "> \x01")
+		case *int:
+			f.SetInt(200 + int64(i))
+		case *float64:
+			f.SetFloat(1.5)
+		case *Time:
+			f.Set(reflect.ValueOf(Time{time.Date(2026, 11, 30, 1, 2, 3, 456e6+int(i)*1e6, time.UTC)}))
+		case *[]string:
+			f.Set(reflect.ValueOf([]string{"sip:a@b", "sip:c@d"}))
+		case *map[string]any:
+			f.Set(reflect.ValueOf(map[string]any{"z": "x\n", "a": 1.25, "m": true, "n": []any{"l"}}))
+		case *[]Branch:
+			var one Branch
+			fill(reflect.ValueOf(&one).Elem())
+			f.Set(reflect.ValueOf([]Branch{one, {}}))
+		}
+	}
+}
+
+// What Append writes is what encoding/json would, and is read again: no field is forgotten.
+func TestAppend(t *testing.T) {
+	var full Record
+	fill(reflect.ValueOf(&full).Elem())
+	for _, row := range []struct {
+		name string
+		r    Record
+	}{{"full", full}, {"empty", Record{Began: full.Began}}} {
+		t.Run(row.name, func(t *testing.T) {
+			if row.name == "full" {
+				row.r.Legs[1].Began = full.Began
+			}
+			got, err := row.r.Append(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := json.Marshal(&row.r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var a, b any
+			if err := json.Unmarshal(got, &a); err != nil {
+				t.Fatalf("%s: %v", got, err)
+			}
+			if err := json.Unmarshal(want, &b); err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(a, b) {
+				t.Errorf("%s\nwant\n%s", got, want)
+			}
+			again, err := Read(got)
+			if err != nil || !reflect.DeepEqual(*again, row.r) {
+				t.Errorf("%v: read\n%+v\nof\n%+v", err, *again, row.r)
+			}
+		})
+	}
+}
+
+func TestText(t *testing.T) {
+	for in, want := range map[string]string{"": "", "a b": "a b", "é": "é", "a\xff": "a\ufffd", "a\x00": "a\ufffd", strings.Repeat("x", 2000): strings.Repeat("x", 1024)} {
+		t.Run("", func(t *testing.T) {
+			if got := Text(in); got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestIDsGrow(t *testing.T) {
+	now := time.Date(2026, 11, 30, 1, 2, 3, 0, time.UTC)
+	a, b := NewID(now, [10]byte{255, 255, 255, 255, 255, 255, 255, 255, 255, 255}), NewID(now.Add(time.Millisecond), [10]byte{})
+	if a.String() >= b.String() || a.String()[14] != '7' || !strings.ContainsRune("89ab", rune(a.String()[19])) {
+		t.Errorf("%s, %s", a, b)
+	}
+}
+
+func BenchmarkAppend(b *testing.B) {
+	var r Record
+	fill(reflect.ValueOf(&r).Elem())
+	buf := make([]byte, 0, 8<<10)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := r.Append(buf[:0]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
