@@ -61,9 +61,11 @@ func TestKilled(t *testing.T) {
 		t.Errorf("told %s, CSeq %d after %d", state, is.Number, was.Number)
 	}
 	for text, want := range map[string]bool{`id="a"`: true, `id="brief"`: true, `id="over"`: false} {
-		if has := strings.Contains(body, text); has != want {
-			t.Errorf("%s: %v in\n%s", text, has, body)
-		}
+		t.Run(text, func(t *testing.T) {
+			if has := strings.Contains(body, text); has != want {
+				t.Errorf("%v in\n%s", has, body)
+			}
+		})
 	}
 	if res := alice2.again(id, "Expires: 600\r\n"); res.Status() != 200 {
 		t.Errorf("refreshed: %d", res.Status())

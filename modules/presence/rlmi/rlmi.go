@@ -28,10 +28,10 @@ type Member struct {
 
 // Document is the state of a list.
 type Document struct {
-	URI     string // the list's
-	Version uint32 // rises by one with each document of a subscription
-	Full    bool   // all members are there
-	Members []Member
+	URI     string   // the list's
+	Version uint32   // rises by one with each document of a subscription
+	Full    bool     // all members are there
+	Members []Member // in the order of the list
 }
 
 // Append writes the body; boundary is a text that is in no member's. It returns the Content-Type.
