@@ -224,7 +224,7 @@ func TestPublishedDialogs(t *testing.T) {
 
 // A call that the server itself ends puts the lamps out, where the script tracks it.
 func TestTrackedCall(t *testing.T) {
-	users, tracked := luabindtest.Must(registrar.New(registrar.Options{})), dialog.New(dialog.Options{})
+	users, tracked := luabindtest.Must(registrar.New(registrar.Options{})), luabindtest.Must(dialog.New(dialog.Options{}))
 	w := &world{module: luabindtest.Must(presence.New(presence.Options{Registrar: users, Dialogs: tracked}))}
 	text := strings.Replace(fmt.Sprintf(script, everybody+"blf = true"), "req:relay(registrar", "require(\"dialog\").track(req) req:relay(registrar", 1)
 	w.World = luabindtest.New(t, text, luabindtest.Modules(users, tracked, w.module))
