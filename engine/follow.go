@@ -86,3 +86,14 @@ func (r *Request) Carried(name string) string { return r.ctx.Carried(name) }
 // ByCaller reports whether a request within a dialog that carries something comes from the party
 // that began the dialog.
 func (r *Request) ByCaller() bool { return r.ctx.ByCaller() }
+
+// FollowerOf finds the Follower of a type that goes with a request, so that a module asked for the
+// same again changes what it does, and does not do it twice.
+func FollowerOf[T Follower](r *Request) (f T, ok bool) {
+	for _, one := range r.followers() {
+		if f, ok = one.(T); ok {
+			return f, true
+		}
+	}
+	return f, false
+}

@@ -27,6 +27,7 @@ import (
 	"github.com/sipscript/sipscript/modules/rtpengine"
 	"github.com/sipscript/sipscript/modules/sdp"
 	"github.com/sipscript/sipscript/modules/sql"
+	"github.com/sipscript/sipscript/modules/stir"
 	"github.com/sipscript/sipscript/modules/turn"
 	"github.com/sipscript/sipscript/modules/uac"
 )
@@ -44,6 +45,7 @@ func Plugins() []host.Plugin {
 		http.Plugin(),
 		dns.Plugin(),
 		jwt.Plugin(),
+		stir.Plugin(),
 		redis.Plugin(),
 		sql.Plugin(),
 		sdp.Plugin(),

@@ -161,7 +161,7 @@ func TestPublic(t *testing.T) {
 	for text, want := range map[string]bool{
 		"8.8.8.8": true, "2a00:1450:4001::1": true, "127.0.0.1": false, "10.0.0.1": false, "192.168.1.1": false, "169.254.169.254": false, "100.64.0.1": false,
 		"0.0.0.0": false, "224.0.0.1": false, "255.255.255.255": false, "198.18.0.1": false, "::1": false, "fe80::1": false, "fc00::1": false, "::": false,
-		"::ffff:127.0.0.1": false, "64:ff9b::7f00:1": false, "2002:7f00:1::": false, "2001:db8::1": false,
+		"::ffff:127.0.0.1": false, "64:ff9b::7f00:1": false, "::7f00:1": false, "fec0::1": false, "2002:7f00:1::": false, "2001:db8::1": false,
 	} {
 		t.Run(text, func(t *testing.T) {
 			if isPublic(netip.MustParseAddr(text)) != want {
