@@ -234,6 +234,7 @@ type Answer = proxy.Answer
 //   - Only bool: nothing else leads to it
 //   - At string: where a NAT has it: "udp:192.0.2.7:1024"; "" for none
 //   - Socket string: the listener that Flow or At belong to
+//   - CallID string: the Call-ID by which it knows the dialog, if that is another
 //
 // Methods:
 //   - Target() *Target: what a request to the party is sent to.

@@ -274,6 +274,9 @@ func (r *Request) Forward(t *Target) (bool, error) {
 	if ok, err := r.decide("forward"); !ok {
 		return false, err
 	}
+	if r.hides {
+		return false, misuse("forward: what is hidden must be relayed")
+	}
 	var targets []*Target
 	if t != nil {
 		targets = []*Target{t}
@@ -294,7 +297,7 @@ func (r *Request) Forward(t *Target) (bool, error) {
 		}
 		return r.answer(code, "", nil, nil)
 	}
-	if !r.ctx.MayForward() || len(r.followers())+len(r.ctx.Witnesses()) > 0 && !r.ctx.Server.Stateless {
+	if !r.ctx.MayForward() || r.ctx.Hides() && !r.ctx.Server.Stateless || len(r.followers())+len(r.ctx.Witnesses()) > 0 && !r.ctx.Server.Stateless {
 		r.ctx.Sustain(t, r.followed(nil))
 		return true, nil
 	}

@@ -16,14 +16,18 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/engine/transaction"
 	"github.com/sipscript/sipscript/engine/transport"
+	"github.com/sipscript/sipscript/engine/veil"
 	"github.com/sipscript/sipscript/internal/sparing"
 )
 
 // Engine is a running SIP server.
 type Engine struct {
+	veil *veil.Keys // reveals what arrives
+
 	config     Config
 	log        *slog.Logger
 	clock      lane.Clock
@@ -150,8 +154,10 @@ func (e *Engine) open() error {
 
 func (e *Engine) makeLanes() error {
 	c := &e.config
+	e.veil = veil.NewKeys(e.Key("veil"))
+	e.veil.Local = func(u *message.URI) bool { return e.isLocal(u.Host, u.Port, u.Scheme) }
 	env := &proxy.Env{
-		Wire: e.wire, Resolver: c.Resolver, Signer: proxy.NewSigner(e.Key("route"), e.Key("branch"), e.Key("dialog"), e.Key("marks")),
+		Wire: e.wire, Resolver: c.Resolver, Signer: proxy.NewSigner(e.Key("route"), e.Key("branch"), e.Key("dialog"), e.Key("marks")), Veil: e.veil,
 		Wall: steadyWall(e.clock), RouteLifetime: c.RouteLifetime,
 		Process: uint32(newRandom(c.Seed, 1<<33)()), IsLocal: e.isLocal, TimerC: c.TimerC, UDPLimit: max(c.UDPLimit, 0), Limits: c.Limits, Log: e.log,
 		Panics: e.log, May: func(what string, from netip.Addr) (int, bool) { return e.refusals.May(what, from, e.clock.Wall()) },

@@ -45,12 +45,16 @@ func (i *inbox) Receive(in *transport.Inbound) {
 		}
 		p.msg.SpellVersion()
 		in.Accept()
+		p.from.Veil = e.veil.Reveal(&p.msg)
 	}
 	if err != nil && !p.refuse(err) {
 		e.badMessages.Add(1)
 		e.dropped(reasonOf(err), in.Kind, in.Source, err)
 		p.release()
 		return
+	}
+	if err != nil { // it goes to the lane of its call all the same
+		p.from.Veil = e.veil.RevealCallID(&p.msg)
 	}
 	l := e.laneOf(p.msg.CallID())
 	ok := true

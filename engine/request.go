@@ -29,6 +29,7 @@ type Request struct {
 	inDialog bool
 	assigned bool // the router set the Request-URI
 	decided  bool
+	hides    bool      // Hide was called
 	failed   bool      // the router ended with an error before a decision
 	later    bool      // the router goes on when Route has returned
 	home     []*Target // what its HomeURI denotes; nil if nobody said

@@ -27,6 +27,7 @@ type SendSpec struct {
 	ContentType string        // of the Body
 	Timeout     time.Duration // default 32 s
 	CallID      string        // "": a new one. REGISTERs for one address share one (§10.2.4)
+	KnownAs     string        // a Call-ID that the recipient knows it by ([Reach]); "": CallID
 	// 0: 1; CSeqZero: 0. Answering a challenge increments it; the response has the value
 	CSeq uint32
 }
@@ -85,7 +86,7 @@ func (e *Engine) outgoing(s *SendSpec) (*outgoing, *unit, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	o := &outgoing{e: e, to: to, timeout: s.Timeout, target: s.Target}
+	o := &outgoing{e: e, to: to, timeout: s.Timeout, target: s.Target, knownAs: s.KnownAs}
 	if s.Target == nil {
 		o.target = &Target{URI: s.URI}
 	}
@@ -113,7 +114,7 @@ func (e *Engine) compose(s *SendSpec) (text []byte, to string, err error) {
 	if _, err := message.ParseURI([]byte(uri)); err != nil {
 		return nil, "", misuse("send: bad uri %.80q: %v", uri, err)
 	}
-	if strings.ContainsAny(s.CallID, " \t\r\n\x00") {
+	if strings.ContainsAny(s.CallID+s.KnownAs, " \t\r\n\x00") {
 		return nil, "", misuse("send: bad Call-ID %.80q", s.CallID)
 	}
 	if s.Target != nil {
@@ -173,6 +174,7 @@ type outgoing struct {
 	text    []byte
 	to      string
 	target  *Target
+	knownAs string
 	timeout time.Duration
 
 	unit    *unit
@@ -199,6 +201,9 @@ func (o *outgoing) start(u *unit) {
 	}
 	u.lane.After(d, &o.timer, o)
 	err := o.msg.Parse(o.text, &o.e.config.Limits)
+	if err == nil && o.knownAs != "" {
+		err = o.msg.Set("Call-ID", o.knownAs)
+	}
 	if err == nil {
 		err = u.core.ComposeOwn(&o.msg, o.target)
 	}

@@ -94,6 +94,19 @@ func (m *Message) InsertTop(id HeaderID, value []byte) {
 	m.insert(max(m.Find(id, 0), 0), newField(m, id, id.String(), value))
 }
 
+// AppendLast puts a field after the last of that id, with bytes the engine made itself, or before
+// all fields if there is none.
+func (m *Message) AppendLast(id HeaderID, value []byte) {
+	if id == HeaderOther {
+		return
+	}
+	last := 0
+	for i := m.Find(id, 0); i >= 0; i = m.Find(id, i+1) {
+		last = i + 1
+	}
+	m.insert(last, newField(m, id, id.String(), value))
+}
+
 // RemoveID is Remove by id.
 func (m *Message) RemoveID(id HeaderID) int {
 	n := 0

@@ -66,7 +66,7 @@ const (
 // socket, the address is not a NAT's, and it has not refused TCP recently.
 func (b *Branch) tooLarge(p *transport.Peer) bool {
 	c, x := b.fork.x.core, b.fork.x
-	size := b.msg.Size() + viaRoom
+	size := b.msg.Size() + viaRoom + x.veilRoom(b.msg)
 	if x.recordRoute {
 		size += routeRoom + len(x.recordParams)
 	}

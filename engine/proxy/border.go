@@ -115,12 +115,13 @@ func hiddenParty(m *message.Message) int {
 // still look at.
 func (c *Core) respond(s *transaction.Server, m *message.Message) error {
 	to := c.cameFrom(&s.From)
-	if !c.hides(m, to) {
+	if !c.hides(m, to) && s.Veil == nil {
 		return s.Respond(m)
 	}
 	own := c.takeMessage()
 	defer c.giveMessage(own)
 	m.CopyTo(own)
 	c.hide(own, to)
+	c.disguiseAnswer(own, s)
 	return s.Respond(own)
 }

@@ -242,6 +242,13 @@ func (b *Branch) launch(to transport.Peer) {
 	b.recordRoute(m, way)
 	x.refreshedBy(m)
 	x.core.hide(m, p)
+	if err := x.disguise(m, out); err != nil {
+		if m != b.msg {
+			c.giveMessage(m)
+		}
+		b.fail(err)
+		return
+	}
 	if p.Kind.Reliable() {
 		m.EnsureContentLength() // §16.6 step 9
 	}

@@ -96,6 +96,7 @@ func (x *Context) Start(c *Core, s *transaction.Server, h Handler) {
 		x.mark = c.Signer.loopMark(s.Req)
 	}
 	x.disbelieve()
+	x.resume()
 	x.follow()
 	if s.Stateless {
 		return

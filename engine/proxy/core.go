@@ -10,6 +10,7 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transaction"
 	"github.com/sipscript/sipscript/engine/transport"
+	"github.com/sipscript/sipscript/engine/veil"
 )
 
 // Resolver finds the address of a next hop (RFC 3263). It is called only for hosts that are not
@@ -25,7 +26,8 @@ type Env struct {
 	Wire transport.Wire // the network: what sends requests and responses
 	// Finds the addresses of next hops (RFC 3263); its answers come on the lane
 	Resolver Resolver
-	Signer   *Signer // recognizes what is this server's own: Record-Routes, branches, tokens
+	Signer   *Signer    // recognizes what is this server's own: Record-Routes, branches, tokens
+	Veil     *veil.Keys // hides the sides of a dialog from each other
 	// IsLocal reports whether a host and port (0: none written) name this server.
 	IsLocal func(host []byte, port uint16, scheme []byte) bool
 	// Distinguishes our flow tokens from those of another process with the same secret

@@ -152,6 +152,10 @@ func (c *Core) sendSuccess(s *transaction.Server, m *message.Message) {
 	err := c.respond(s, m)
 	if errors.Is(err, transaction.ErrState) && isInvite(m) {
 		c.hide(m, c.cameFrom(&s.From))
+		c.disguiseAnswer(m, s)
+		if v := s.From.Veil; v != nil && v.CallID != "" {
+			_ = m.Set("Call-ID", v.CallID)
+		}
 		_ = c.Layer.ForwardResponse(m, &s.ReplyTo)
 	}
 }

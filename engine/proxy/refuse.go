@@ -102,6 +102,7 @@ func (b *Branch) hangUp(r *Response) {
 	if !ok {
 		return
 	}
+	spec.CallID = b.fork.x.knownAs(r.msg.CallID())
 	r.refused.to = *b.client.To()
 	r.refused.ack = message.AppendRequest(nil, &spec)
 	c.acknowledge(r.refused)

@@ -141,5 +141,5 @@ func (c *Core) findEntries(m *message.Message, r *answerEntries) {
 
 // forCallee reports whether a ticket says that it is a callee's: its first bit is not set.
 func forCallee(ticket []byte) bool {
-	return len(ticket) == ticketChars && values[ticket[0]] < 16
+	return len(ticket) == ticketChars && message.TokenFirst(ticket) < 16
 }

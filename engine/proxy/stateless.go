@@ -186,6 +186,9 @@ func (x *Context) sendStateless(m *message.Message, p transport.Peer, t *Target,
 	}
 	x.refreshedBy(m)
 	x.core.hide(m, to)
+	if err := x.disguise(m, out); err != nil {
+		return err
+	}
 	if to.Kind.Reliable() {
 		m.EnsureContentLength()
 	}

@@ -46,6 +46,7 @@ type Reach struct {
 	Only   bool             // nothing else leads to it
 	At     string           // where a NAT has it: "udp:192.0.2.7:1024"; "" for none
 	Socket string           // the listener that Flow or At belong to
+	CallID string           // the Call-ID by which it knows the dialog, if that is another
 }
 
 // Target is what a request to the party is sent to.
@@ -71,6 +72,9 @@ func (r *Reach) put(s *side) {
 // CallerReach is where the sender of a request that begins a dialog, or refreshes it, is reached.
 func (x *Context) CallerReach() Reach {
 	r := Reach{URI: string(contactURI(x.Req))}
+	if v := x.Server.From.Veil; v != nil {
+		r.CallID = v.CallID
+	}
 	if x.Req.ToTag() == nil {
 		for e := x.Req.Elements(message.HeaderRecordRoute); e.Next(); { // §12.1.1: in their order
 			r.Routes = append(r.Routes, string(e.Value))
@@ -86,6 +90,11 @@ func (x *Context) CallerReach() Reach {
 // Reach is where the sender of the response is reached.
 func (a *Answer) Reach() Reach {
 	r := Reach{URI: string(contactURI(a.Message)), Routes: a.core.routesTo(a.Message, a.req)}
+	if a.Branch != nil {
+		if id := a.Branch.fork.x.knownAs(a.Message.CallID()); id != string(a.Message.CallID()) {
+			r.CallID = id
+		}
+	}
 	if len(r.Routes) > 0 || a.from == nil {
 		return r
 	}
@@ -153,6 +162,7 @@ func (c *Core) caught() {
 func (b *Branch) turnAway(m *message.Message, s *asSent) {
 	x := b.fork.x
 	if spec, ok := x.core.ackOf(m, x.Req, s); ok && b.client != nil {
+		spec.CallID = x.knownAs(m.CallID())
 		x.core.acknowledge(&refusal{ack: message.AppendRequest(nil, &spec), to: *b.client.To()})
 	}
 	own := NewResponse(480, CauseCancelled, b.target.shown())

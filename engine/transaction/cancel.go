@@ -65,7 +65,7 @@ func (l *Layer) answerCancel(a *Arrival, key string) {
 	s.state = Trying
 	l.servers[key] = s
 	var tag [16]byte
-	l.out = message.AppendResponse(l.out[:0], a.Msg, 200, "", string(l.appendTag(tag[:0], a.Msg)), l.lines(nil), nil)
+	l.out = a.respell(message.AppendResponse(l.out[:0], a.Msg, 200, "", string(l.appendTag(tag[:0], a.Msg)), l.lines(nil), nil))
 	s.feed(ev2xx, &outgoing{code: 200, bytes: l.out}) //nolint:errcheck // counted in feed
 }
 

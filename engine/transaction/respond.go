@@ -30,7 +30,7 @@ func (s *Server) Respond(res *message.Message) error {
 		return err
 	}
 	l := s.layer
-	l.out = res.AppendTo(l.out[:0])
+	l.out = s.From.respell(res.AppendTo(l.out[:0]))
 	var tag []byte
 	if s.old() {
 		tag = res.ToTag()
@@ -58,7 +58,7 @@ func (s *Server) Reply(code int, reason string, headers []byte, body []byte) err
 			tag = []byte(s.ToTag())
 		}
 	}
-	l.out = message.AppendResponse(l.out[:0], s.Req, code, reason, s.ToTag(), l.lines(headers), body)
+	l.out = s.From.respell(message.AppendResponse(l.out[:0], s.Req, code, reason, s.ToTag(), l.lines(headers), body))
 	return s.answer(&outgoing{code: code, tag: tag, bytes: l.out})
 }
 
@@ -164,7 +164,7 @@ func (s *Server) Release() {
 	}
 	if !s.Stateless && s.answered == 0 && s.clock.end != 0 && s.clock.endOf == timerTrying {
 		l := s.layer
-		l.out = message.AppendResponse(l.out[:0], s.Req, 100, "", "", l.lines(nil), nil)
+		l.out = s.From.respell(message.AppendResponse(l.out[:0], s.Req, 100, "", "", l.lines(nil), nil))
 		s.last = l.stored.keep(s.last, l.out)
 	}
 	s.Req = nil

@@ -4,6 +4,7 @@ import (
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transport"
+	"github.com/sipscript/sipscript/engine/veil"
 )
 
 // This file runs server transactions: it creates them, feeds their machine and carries out the
@@ -11,6 +12,8 @@ import (
 
 // Server is a server transaction.
 type Server struct {
+	// Veil is how the user's responses are hidden from the sender of the request; nil: not at all.
+	Veil *veil.Veil
 	// Req is the request, with received= and rport= set. Its bytes are its own and nobody writes to
 	// them again, unless the user returns it with Layer.Reuse: a holder of the pointer may read it
 	// for any length of time. The transaction sets the field to nil when no further response can be
@@ -141,7 +144,7 @@ func (s *Server) emit(do action, res *outgoing) error {
 		return s.send(res.bytes)
 	case do&doTrying != 0:
 		if s.Req != nil {
-			l.out = message.AppendResponse(l.out[:0], s.Req, 100, "", "", l.lines(nil), nil)
+			l.out = s.From.respell(message.AppendResponse(l.out[:0], s.Req, 100, "", "", l.lines(nil), nil))
 			s.last = l.stored.keep(s.last, l.out)
 		}
 		return s.send(s.last)

@@ -57,7 +57,7 @@ func (l *Layer) Reply(a *Arrival, code int, reason string, headers []byte) error
 	m.SetReceived(a.Source)
 	to := l.replyTo(a)
 	var tag [16]byte
-	l.out = message.AppendResponse(l.out[:0], m, code, reason, string(l.appendTag(tag[:0], m)), l.lines(headers), nil)
+	l.out = a.respell(message.AppendResponse(l.out[:0], m, code, reason, string(l.appendTag(tag[:0], m)), l.lines(headers), nil))
 	if err := l.wire.Send(&to, l.out, nil); err != nil {
 		l.count(EventTransportError)
 		return fmt.Errorf("transaction: reply: %w", err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transport"
+	"github.com/sipscript/sipscript/engine/veil"
 )
 
 // This file holds what the layer and its user exchange: arrivals, the two interfaces above, errors,
@@ -20,6 +21,16 @@ type Arrival struct {
 	Local   *transport.Local // the listener it came in at
 	LocalIP netip.Addr       // as [transport.Inbound] has it
 	Flow    transport.FlowID // the connection it came on; 0 for UDP
+	Veil    *veil.Veil       // what was put back in Msg as it arrived; nil: nothing
+}
+
+// respell gives a response, as it is about to be sent, the Call-ID that the sender of the request
+// knows.
+func (a *Arrival) respell(out []byte) []byte {
+	if a.Veil == nil || a.Veil.CallID == "" {
+		return out
+	}
+	return veil.WithCallID(out, a.Veil.CallID)
 }
 
 // User gets what starts here: it is the proxy core. All calls are made with the lane's token held.

@@ -28,6 +28,7 @@ import (
 	"github.com/sipscript/sipscript/modules/sdp"
 	"github.com/sipscript/sipscript/modules/sql"
 	"github.com/sipscript/sipscript/modules/stir"
+	"github.com/sipscript/sipscript/modules/topology"
 	"github.com/sipscript/sipscript/modules/turn"
 	"github.com/sipscript/sipscript/modules/uac"
 )
@@ -53,6 +54,7 @@ func Plugins() []host.Plugin {
 		messages.Plugin(),
 		dialplan.Plugin(),
 		rtpengine.Plugin(),
+		topology.Plugin(),
 		dialog.Plugin(),
 		acc.Plugin(),
 		lcr.Plugin(),

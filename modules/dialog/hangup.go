@@ -101,8 +101,10 @@ func (c *Call) within(v *View, l *track.Leg, toCallee bool) *engine.SendSpec {
 			from, to = l.Shown.From, l.Shown.To
 		}
 		s.From, s.To, s.Target, s.CSeq = from, withTag(to, l.Tag), targetOf(&l.B), l.ToCallee
+		s.KnownAs = knownAs(&l.B)
 	} else {
 		s.From, s.To, s.Target, s.CSeq = withTag(to, l.Tag), from, targetOf(&v.A), l.ToCaller
+		s.KnownAs = knownAs(&v.A)
 	}
 	s.URI = s.Target.URI
 	return s
@@ -112,6 +114,9 @@ func targetOf(s *track.Side) *engine.Target {
 	r := s.Reach()
 	return r.Target()
 }
+
+// knownAs is the Call-ID by which a party knows the dialog, if that is another than the call's.
+func knownAs(s *track.Side) string { return s.Reach().CallID }
 
 // send sends a request of ours.
 func (c *Call) send(s *engine.SendSpec, then func(*engine.Response, error)) {
