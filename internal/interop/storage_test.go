@@ -26,6 +26,7 @@ type registrant struct {
 	conn  net.Conn
 	id    int
 	acked []string // users
+	asked int      // requests other than REGISTER
 }
 
 func newRegistrant(t *testing.T, id int, addr string) *registrant {
