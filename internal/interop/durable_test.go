@@ -28,8 +28,8 @@ function route(req)
 end
 `
 
-// TestDurableDictionaryAfterKill: forwardings that users set are there after kill -9. A change is on
-// disk a tenth of a second after it was made (sip.shared).
+// TestDurableDictionaryAfterKill: forwardings that users set are there after kill -9. A change is
+// on disk a tenth of a second after it was made.
 func TestDurableDictionaryAfterKill(t *testing.T) {
 	dir, path := t.TempDir(), script(t, remembering)
 	s := start(t, "--data", dir, path)

@@ -10,17 +10,19 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"strings"
 
 	"github.com/sipscript/sipscript/luabind/spec"
 	"github.com/sipscript/sipscript/modules/clients"
+	"github.com/sipscript/sipscript/modules/clients/drivers"
 )
 
 // Pool is a pool of clients that call the spec.
 func Pool(out spec.Outside) *clients.Pool {
 	return clients.New(clients.Options{
 		DB:        "postgres://db",
-		Drivers:   []clients.Driver{database(out, "sqlite", "sqlite"), database(out, "postgres", "postgres", "postgresql"), database(out, "mysql", "mysql")},
+		Drivers:   []clients.Driver{files(out), database(out, "postgres", "postgres", "postgresql"), database(out, "mysql", "mysql")},
 		Transport: transport{out},
 		Redis:     out.Redis,
 	})
@@ -64,6 +66,20 @@ func database(out spec.Outside, name string, schemes ...string) clients.Driver {
 	return clients.Driver{Name: name, Schemes: schemes, Open: func(url string, _ bool) (*sql.DB, error) {
 		return sql.OpenDB(connector{out, url}), nil
 	}}
+}
+
+// files are databases in files. Those in the directory of --data are the modules' own, and are
+// opened: what a spec answers for is the script's.
+func files(out spec.Outside) clients.Driver {
+	asked, dir := database(out, "sqlite", "sqlite"), out.Storage().Data
+	open := asked.Open
+	asked.Open = func(url string, create bool) (*sql.DB, error) {
+		if dir != "" && filepath.Dir(strings.TrimPrefix(url, "sqlite:")) == filepath.Clean(dir) {
+			return drivers.SQLite().Open(url, create)
+		}
+		return open(url, create)
+	}
+	return asked
 }
 
 type connector struct {
