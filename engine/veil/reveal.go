@@ -81,7 +81,8 @@ func (k *Keys) revealRequest(m *message.Message, v *Veil) *Veil {
 
 func (k *Keys) revealResponse(m *message.Message, v *Veil) *Veil {
 	vias := m.Elements(message.HeaderVia)
-	if !vias.Next() || !vias.Next() {
+	vias.Next()
+	if !vias.Next() { // ours is the first
 		return v
 	}
 	via, err := message.ParseVia(vias.Value)

@@ -19,9 +19,9 @@ import (
 
 // Options of New. All may be zero.
 type Options struct {
-	Log     *slog.Logger  // default: nobody
-	Clients *clients.Pool // fetches certificates; nil: a pool of its own
-	Now     func() time.Time
+	Log     *slog.Logger     // default: nobody
+	Clients *clients.Pool    // fetches certificates; nil: a pool of its own
+	Now     func() time.Time // default: time.Now
 }
 
 // Stir is the module. It outlives script generations: the certificates of others stay.

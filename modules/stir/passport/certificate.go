@@ -26,11 +26,11 @@ const (
 
 // Certificate is a signer's, with those that lead from it to a root.
 type Certificate struct {
-	Leaf      *x509.Certificate
-	Key       *ecdsa.PublicKey // of the curve P-256
-	Numbers   *Numbers         // nil: it names no numbers
-	NotAfter  time.Time        // of the chain that was verified; of Leaf before
-	NotBefore time.Time
+	Leaf      *x509.Certificate // the signer's
+	Key       *ecdsa.PublicKey  // of the curve P-256
+	Numbers   *Numbers          // nil: it names no numbers
+	NotAfter  time.Time         // of the chain that was verified; of Leaf before
+	NotBefore time.Time         // of the same
 	between   []*x509.Certificate
 }
 
@@ -167,7 +167,7 @@ func (c *Certificate) MaySign(id Identity) error {
 // Numbers are whose numbers a certificate is for: its TNAuthList (RFC 8226 §9).
 type Numbers struct {
 	Codes  []string // of service providers
-	Ranges []Range
+	Ranges []Range  // of numbers
 }
 
 // Range are numbers that follow each other.

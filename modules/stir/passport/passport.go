@@ -130,7 +130,7 @@ func To(id Identity) Dest {
 type Token struct {
 	Type   string // ppt: Base, Shaken, Div or one that is not known here
 	X5U    string // where its certificate is
-	Claims Claims
+	Claims Claims // what it says
 
 	signed    []byte // what the signature is over; nil: it has to be made of the rest
 	signature []byte

@@ -11,7 +11,7 @@ import (
 
 // Request is what verification compares tokens with.
 type Request struct {
-	Tokens []*Token
+	Tokens []*Token  // of types that are known
 	Flaws  []error   // of headers that could not be read
 	Orig   Identity  // who calls
 	To     Identity  // who was called first, by the To header

@@ -16,20 +16,20 @@ import (
 
 // Authority issues certificates.
 type Authority struct {
-	Key  *ecdsa.PrivateKey
-	Cert *x509.Certificate
-	PEM  []byte // its certificate
+	Key  *ecdsa.PrivateKey // signs
+	Cert *x509.Certificate // its own
+	PEM  []byte            // its certificate
 	t    testing.TB
 }
 
 // Signer is somebody with a certificate.
 type Signer struct {
-	Key      *ecdsa.PrivateKey
-	Cert     *x509.Certificate
-	PEM      []byte    // the certificate
-	KeyPEM   []byte    // the key
-	DER      []byte    // the certificate
-	NotAfter time.Time // of the certificate
+	Key      *ecdsa.PrivateKey // its own
+	Cert     *x509.Certificate // for that
+	PEM      []byte            // the certificate
+	KeyPEM   []byte            // the key
+	DER      []byte            // the certificate
+	NotAfter time.Time         // of the certificate
 }
 
 // New makes an authority whose certificate is valid for ten years around that time.
