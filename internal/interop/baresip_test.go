@@ -62,7 +62,7 @@ type place struct{ namespace, ip string }
 
 // startBaresipAt runs a phone elsewhere; proxy is the server's host:port, and more are modules that
 // it loads too: "srtp"; with "ausine" it says a tone instead, as the bridge falls silent after a
-// hold.
+// hold. One that begins with a quote is a contact of its user.
 func startBaresipAt(t *testing.T, at place, proxy, transport, user, ca, params string, more ...string) *baresip {
 	t.Helper()
 	path, modules := needBaresip(t)
@@ -83,14 +83,19 @@ module_tmp uuid.so
 module_tmp account.so
 module_app menu.so
 `, at.ip, ca, at.ip, dir, modules)
+	contacts := ""
 	for _, name := range more {
+		if strings.HasPrefix(name, "\"") {
+			contacts += name + "\n"
+			continue
+		}
 		if name == "ausine" {
 			config = strings.Replace(config, "audio_source aubridge,none", "ausrc_srate 48000\nausrc_channels 2\naudio_source ausine,440", 1)
 		}
 		config += "module " + name + ".so\n"
 	}
 	account := fmt.Sprintf("<sip:%s@example.com;transport=%s>;outbound=\"sip:%s;transport=%s\";regint=600;answermode=manual%s\n", user, transport, proxy, transport, params)
-	for name, text := range map[string]string{"config": config, "accounts": account, "contacts": ""} {
+	for name, text := range map[string]string{"config": config, "accounts": account, "contacts": contacts} {
 		t.Run(name, func(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
