@@ -2,6 +2,7 @@ package luabind
 
 import (
 	"math"
+	"runtime"
 	"time"
 	"weak"
 
@@ -37,6 +38,8 @@ const (
 	// fullShare: a VM with less than this fraction of its budget left counts as full, so that it is
 	// not weighed again and again.
 	fullShare = 64
+	// muchShare: what takes at least this fraction of a VM's budget at once is much.
+	muchShare = 8
 	// fullFor is how long a VM that stays full, though the calls that filled it ended, is not
 	// weighed again.
 	fullFor   = 500 * time.Millisecond
@@ -80,9 +83,14 @@ func (v *vm) spendHere(n int) {
 	}
 }
 
-// weigh determines what the VM holds.
+// weigh determines what the VM holds. What a script leaves behind that takes so much at once is
+// collected before it goes on: a few such strings more than double the process while the collector
+// waits for its turn on a busy machine.
 func (v *vm) weigh(l *lua.LState, n int) {
 	m := &v.mem
+	if n >= m.limit/muchShare {
+		runtime.GC()
+	}
 	if now := time.Now(); m.times < fullTimes || now.Sub(m.full) > fullFor {
 		m.debt, m.room = n, m.limit-v.held()
 		if m.room >= max(n, m.limit/fullShare) {

@@ -84,6 +84,12 @@ func (f *fake) set(fail func(list []spool.Record) error) {
 	f.mu.Unlock()
 }
 
+func (f *fake) failing() func(list []spool.Record) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.fail
+}
+
 // bench is a spool in memory and a worker of its own.
 type bench struct {
 	t      *testing.T
@@ -92,7 +98,13 @@ type bench struct {
 	w      *Worker
 	dead   []string
 	told   []string
-	cannot error // dead letters can't be kept
+	cannot error // guarded by f.mu: dead letters can't be kept
+}
+
+func (b *bench) keepsNothing(err error) {
+	b.f.mu.Lock()
+	defer b.f.mu.Unlock()
+	b.cannot = err
 }
 
 func newBench(t *testing.T, fail func(list []spool.Record) error) *bench {
@@ -107,12 +119,18 @@ func newBench(t *testing.T, fail func(list []spool.Record) error) *bench {
 	b := &bench{t: t, s: s, f: &fake{fail: fail}}
 	b.w = NewWorker(Options{Name: "fake", Reader: r, Sink: b.f, Gather: 100 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
 		Dead: func(r spool.Record, _ error) error {
+			b.f.mu.Lock()
+			defer b.f.mu.Unlock()
 			if b.cannot == nil {
 				b.dead = append(b.dead, string(r.Data))
 			}
 			return b.cannot
 		},
-		Trouble: func(_ string, err error) { b.told = append(b.told, fmt.Sprint(err)) }})
+		Trouble: func(_ string, err error) {
+			b.f.mu.Lock()
+			defer b.f.mu.Unlock()
+			b.told = append(b.told, fmt.Sprint(err))
+		}})
 	return b
 }
 
