@@ -119,8 +119,8 @@ func (a *aside) Do(*lane.Lane) {
 			v.restore(saved{waits: v.waits})
 			return nil
 		}
-		o := t.req
-		return v.routed(o.req, v.ended(t, saved{waits: v.waits}, err, nil))
+		req := t.req.req // ended takes it away
+		return v.routed(req, v.ended(t, saved{waits: v.waits}, err, nil))
 	})
 }
 

@@ -18,7 +18,7 @@ import (
 
 const (
 	secret = "a secret of the measurement"
-	script = "require(\"turn\").configure { allow = { \"127.0.0.0/8\" }, per_user = 0, per_ip = 0, total = 0 }\nfunction route(req) req:reply(404) end\n"
+	script = "require(\"turn\").configure { allow = { \"127.0.0.1\" }, per_user = 0, per_ip = 0, total = 0 }\nfunction route(req) req:reply(404) end\n"
 )
 
 // contender is one server: its command line for a port.

@@ -93,7 +93,7 @@ func TestCoturnClient(t *testing.T) {
 	if raceBuild() {
 		t.Skip("package relay has this under the race detector")
 	}
-	s := startTurn(t, `"127.0.0.0/8"`)
+	s := startTurn(t, `"127.0.0.1"`)
 	peer := startPeer(t)
 	rows := map[string]struct{ listener, args string }{
 		"channels over UDP":      {"turn", "-c"},

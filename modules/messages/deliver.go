@@ -47,14 +47,14 @@ type deliverer struct {
 	stopped atomic.Bool
 	stops   []func()
 
-	runs    map[string]*run
-	waiting []string            // users, the first that came first
-	queued  map[string]struct{} // those in waiting
-	timer   lane.Timer          // of the sweep
+	runs    map[string]*run // by user: those that wait for settle, for a place, and for answers
+	active  int             // that have a place
+	waiting []*run          // for a place, the first that came first
+	timer   lane.Timer      // of the sweep
 }
 
 func newDeliverer(s *Messages, e *engine.Engine) *deliverer {
-	return &deliverer{of: s, engine: e, runs: map[string]*run{}, queued: map[string]struct{}{}}
+	return &deliverer{of: s, engine: e, runs: map[string]*run{}}
 }
 
 // stop ends it: nothing begins any more.
@@ -68,7 +68,7 @@ func (d *deliverer) stop() {
 
 // changed is what the registrar reports.
 func (d *deliverer) changed(e *registrar.Event) {
-	if e.Kind == registrar.Bound || e.Kind == registrar.Refreshed {
+	if (e.Kind == registrar.Bound || e.Kind == registrar.Refreshed) && d.of.store.May(e.AOR) {
 		d.soon(e.AOR)
 	}
 }
@@ -86,37 +86,28 @@ func (d *deliverer) enqueue(l *lane.Lane, aor string) {
 		r.again = r.again || r.devices != nil // else it will find the device
 		return
 	}
-	if _, there := d.queued[aor]; there || len(d.waiting) >= mostWaiting {
-		return
+	if len(d.runs) < mostWaiting {
+		r := &run{d: d, aor: aor}
+		d.runs[aor] = r
+		l.After(settle, &r.timer, r)
 	}
-	if len(d.runs) >= mostRuns {
-		d.queued[aor] = struct{}{}
-		d.waiting = append(d.waiting, aor)
-		return
-	}
-	d.begin(l, aor)
 }
 
-func (d *deliverer) begin(l *lane.Lane, aor string) {
-	r := &run{d: d, aor: aor}
-	d.runs[aor] = r
-	l.After(settle, &r.timer, r)
-}
-
-// over is called at the end of a run.
+// over is called at the end of a run that had a place.
 func (d *deliverer) over(l *lane.Lane, r *run) {
 	delete(d.runs, r.aor)
+	d.active--
 	if d.stopped.Load() {
 		return
 	}
 	if r.again {
 		d.enqueue(l, r.aor)
 	}
-	for len(d.waiting) > 0 && len(d.runs) < mostRuns {
-		aor := d.waiting[0]
+	if len(d.waiting) > 0 {
+		next := d.waiting[0]
 		d.waiting = d.waiting[1:]
-		delete(d.queued, aor)
-		d.begin(l, aor)
+		d.active++
+		d.engine.Background().Return(next)
 	}
 }
 
@@ -218,8 +209,15 @@ type device struct {
 	silent bool // it did not answer: it gets no more this time
 }
 
-// Expire begins.
-func (r *run) Expire(*lane.Timer) { r.d.engine.Background().Post(r) }
+// Expire begins, when there is a place.
+func (r *run) Expire(*lane.Timer) {
+	if r.d.active >= mostRuns {
+		r.d.waiting = append(r.d.waiting, r)
+		return
+	}
+	r.d.active++
+	r.d.engine.Background().Return(r)
+}
 
 // Do goes on, on the background lane: with the next message, or to the end.
 func (r *run) Do(l *lane.Lane) {
@@ -250,10 +248,10 @@ func (r *run) ready(l *lane.Lane) bool {
 	if err != nil || len(r.left) == 0 {
 		return false
 	}
-	return r.devices != nil || r.find(l) && r.claim(l)
+	return r.devices != nil || r.find(l)
 }
 
-// claim makes sure that no other process delivers to the user.
+// claim makes sure that no other process delivers to the user, for longer than one message takes.
 func (r *run) claim(l *lane.Lane) bool {
 	_ = r.d.call(l, func(ctx context.Context) (err error) {
 		r.claimed, err = r.d.of.store.Claim(ctx, r.aor, claimTime)
@@ -299,6 +297,9 @@ func (r *run) next(l *lane.Lane) bool {
 	}
 	if len(r.left) == 0 {
 		return r.more && r.ready(l) && r.next(l)
+	}
+	if !r.claim(l) {
+		return false
 	}
 	r.current, r.left = r.left[0], r.left[1:]
 	r.open, r.taken, r.refused = 1, false, 0 // one until all are sent

@@ -32,6 +32,13 @@ func NewMemory(bytes int) *Memory {
 // Waits reports that nothing waits.
 func (s *Memory) Waits() bool { return false }
 
+// May reports whether a user has messages.
+func (s *Memory) May(aor string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.users[aor]) > 0
+}
+
 // Put keeps a message.
 func (s *Memory) Put(_ context.Context, m *Message, most int) error {
 	s.mu.Lock()

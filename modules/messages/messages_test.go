@@ -368,3 +368,33 @@ func TestReceipts(t *testing.T) {
 		})
 	}
 }
+
+// Users who register at once wait for each other, and are all served; who has no messages takes
+// nobody's place.
+func TestManyUsers(t *testing.T) {
+	w := start(t, nil, keeping)
+	const users = 150 // more than have a place at a time
+	var all []*phone
+	for i := range users {
+		if code := w.message(fmt.Sprintf("sip:u%d@example.com", i), fmt.Sprint(i)); code != 202 {
+			t.Fatal(code)
+		}
+		p := w.phone(fmt.Sprintf("10.0.2.%d", i+1))
+		p.answer = func(string) int { return 0 }
+		all = append(all, p)
+	}
+	for i, p := range all {
+		w.phone(fmt.Sprintf("10.0.3.%d", i+1)).register(fmt.Sprintf("idle%d", i))
+		p.register(fmt.Sprintf("u%d", i))
+	}
+	w.Run(2 * time.Second) // the first 64 are being asked, and do not answer
+	for _, p := range all {
+		p.answer = func(string) int { return 200 }
+	}
+	w.Run(2 * time.Minute)
+	for i, p := range all {
+		if got := p.bodies(); got != fmt.Sprint(i) {
+			t.Errorf("u%d got %q", i, got)
+		}
+	}
+}

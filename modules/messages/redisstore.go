@@ -33,6 +33,11 @@ if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[1]) then return false end
 local id = redis.call('XADD', KEYS[1], '*', 'm', ARGV[2])
 if redis.call('TTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('EXPIRE', KEYS[1], ARGV[3]) end
 return id`)
+	// KEYS[1] the claim; ARGV: whose it shall be, for how many milliseconds.
+	claim = rueidis.NewLuaScript(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
+return 0`)
 	// KEYS[1] the claim; ARGV[1] whose it may be.
 	release = rueidis.NewLuaScript(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
@@ -56,6 +61,9 @@ func OpenRedis(pool *clients.Pool, url, self string) (*Redis, error) {
 
 // Waits reports that calls may block.
 func (*Redis) Waits() bool { return true }
+
+// May is true of everybody: only Redis knows.
+func (*Redis) May(string) bool { return true }
 
 // Put keeps a message. The user is noted after it, so that a look at what is over (Overdue), which
 // forgets the user first, can't lose it.
@@ -185,11 +193,12 @@ func (s *Redis) Count(ctx context.Context) (n int, err error) {
 
 // Claim makes this process the one that delivers to a user.
 func (s *Redis) Claim(ctx context.Context, aor string, d time.Duration) (bool, error) {
-	answer, err := s.client.Call(ctx, "SET", claimKey+aor, s.self, "NX", "PX", strconv.FormatInt(d.Milliseconds(), 10))
+	answer, err := s.client.Script(ctx, claim, []string{claimKey + aor}, []string{s.self, strconv.FormatInt(d.Milliseconds(), 10)})
 	if err != nil {
 		return false, err
 	}
-	return !answer.IsNil(), nil
+	n, err := answer.AsInt64()
+	return n == 1, err
 }
 
 // Release ends a claim of this process.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/sipscript/sipscript/modules/clients"
@@ -25,7 +26,12 @@ CREATE INDEX IF NOT EXISTS messages_aor ON messages (aor, id);
 CREATE INDEX IF NOT EXISTS messages_expires ON messages (expires)`
 
 // File is a Store in a file.
-type File struct{ db *clients.DB }
+type File struct {
+	db *clients.DB
+
+	mu    sync.Mutex
+	count map[string]int // guarded by mu: of messages, by user
+}
 
 // OpenFile opens the file "messages.db" in a directory, and creates it if it does not exist.
 func OpenFile(pool *clients.Pool, dir string) (*File, error) {
@@ -33,11 +39,20 @@ func OpenFile(pool *clients.Pool, dir string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &File{db}
+	s := &File{db: db, count: map[string]int{}}
 	err = db.Do(context.Background(), func(ctx context.Context, db *sql.DB) error {
 		_, err := db.ExecContext(ctx, schema)
 		return err
 	})
+	if err == nil {
+		err = db.Query(context.Background(), func(rows *sql.Rows) error {
+			var aor string
+			var n int
+			err := rows.Scan(&aor, &n)
+			s.count[aor] = n
+			return err
+		}, `SELECT aor, COUNT(*) FROM messages GROUP BY aor`)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("messages: %w", err), db.Close())
 	}
@@ -47,13 +62,30 @@ func OpenFile(pool *clients.Pool, dir string) (*File, error) {
 // Waits reports that calls may block.
 func (*File) Waits() bool { return true }
 
+// May reports whether a user has messages, or will have in a moment.
+func (s *File) May(aor string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.count[aor] > 0
+}
+
+// add counts messages of a user.
+func (s *File) add(aor string, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.count[aor] += n; s.count[aor] <= 0 {
+		delete(s.count, aor)
+	}
+}
+
 // Put keeps a message, in one transaction with the look at how many there are.
 func (s *File) Put(ctx context.Context, m *Message, most int) error {
 	text, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
-	return s.db.Do(ctx, func(ctx context.Context, db *sql.DB) error {
+	s.add(m.AOR, 1) // before it is there: who registers meanwhile is looked at
+	err = s.db.Do(ctx, func(ctx context.Context, db *sql.DB) error {
 		done, err := db.ExecContext(ctx, `INSERT INTO messages (aor, expires, message) SELECT ?, ?, ? WHERE (SELECT COUNT(*) FROM messages WHERE aor = ?) < ?`,
 			m.AOR, m.Expires.UnixMilli(), string(text), m.AOR, most)
 		if err != nil {
@@ -66,6 +98,10 @@ func (s *File) Put(ctx context.Context, m *Message, most int) error {
 		m.ID = strconv.FormatInt(id, 10)
 		return err
 	})
+	if err != nil {
+		s.add(m.AOR, -1)
+	}
+	return err
 }
 
 func (s *File) list(ctx context.Context, query string, args ...any) (list []*Message, err error) {
@@ -93,7 +129,12 @@ func (s *File) Pending(ctx context.Context, aor string, limit int) ([]*Message, 
 // Remove removes one.
 func (s *File) Remove(ctx context.Context, m *Message) error {
 	return s.db.Do(ctx, func(ctx context.Context, db *sql.DB) error {
-		_, err := db.ExecContext(ctx, `DELETE FROM messages WHERE id = ?`, m.ID)
+		done, err := db.ExecContext(ctx, `DELETE FROM messages WHERE id = ?`, m.ID)
+		if err != nil {
+			return err
+		}
+		n, err := done.RowsAffected()
+		s.add(m.AOR, -int(n))
 		return err
 	})
 }

@@ -47,6 +47,8 @@ var ErrFull = errors.New("messages: there is no room for another one")
 type Store interface {
 	// Waits reports whether calls may block. A lane must be lent for them.
 	Waits() bool
+	// May reports, without waiting, whether a user may have messages. It is asked at each REGISTER.
+	May(aor string) bool
 	// Put keeps a message, unless its user has most of them.
 	Put(ctx context.Context, m *Message, most int) error
 	// Pending are the user's messages, the oldest first, at most limit.
@@ -60,8 +62,8 @@ type Store interface {
 	Overdue(ctx context.Context, now time.Time, limit int) ([]*Message, error)
 	// Count is how many there are.
 	Count(ctx context.Context) (int, error)
-	// Claim makes this process the one that delivers to a user, for d. ok is false if another one
-	// does.
+	// Claim makes this process the one that delivers to a user, for d from now on. ok is false if
+	// another one does.
 	Claim(ctx context.Context, aor string, d time.Duration) (ok bool, err error)
 	// Release ends a claim of this process.
 	Release(ctx context.Context, aor string) error

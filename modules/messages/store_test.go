@@ -98,6 +98,9 @@ func TestStores(t *testing.T) {
 			if got := bodies("sip:b@x", 10); len(got) != 2 || got[1] != "2\x00\xff" {
 				t.Errorf("without the second: %q", got)
 			}
+			if !s.May("sip:b@x") || name != "redis" && s.May("sip:nobody@x") {
+				t.Error("it does not know who has messages")
+			}
 			if n, err := s.Count(ctx); n != 3 || err != nil {
 				t.Error(n, err)
 			}
@@ -123,6 +126,9 @@ func TestStores(t *testing.T) {
 				if err := s.Remove(ctx, m); err != nil {
 					t.Error(err)
 				}
+			}
+			if name != "redis" && s.May("sip:b@x") {
+				t.Error("it takes somebody without messages for one with")
 			}
 			if over, err := s.Overdue(ctx, now.Add(time.Hour), 10); len(over) != 0 || err != nil {
 				t.Error(over, err)
@@ -152,7 +158,7 @@ func TestClaims(t *testing.T) {
 	claim := func(s messages.Store, d time.Duration) bool {
 		return orFatal(s.Claim(ctx, "sip:b@x", d))(t)
 	}
-	if !claim(one, time.Minute) || claim(two, time.Minute) {
+	if !claim(one, time.Minute) || !claim(one, time.Minute) || claim(two, time.Minute) {
 		t.Error("both have it, or nobody")
 	}
 	if err := two.Release(ctx, "sip:b@x"); err != nil || claim(two, time.Minute) {

@@ -45,10 +45,16 @@ func (g *guard) may(ip netip.Addr) bool {
 	switch {
 	case within(g.policy.Deny, ip):
 		return false
-	case within(g.policy.Allow, ip):
-		return true
+	case g.own[ip]:
+		return g.named(ip)
 	}
-	return !g.own[ip] && !within(g.closed, ip)
+	return within(g.policy.Allow, ip) || !within(g.closed, ip)
+}
+
+// named reports whether an entry of Allow is this address alone. A network that has an address of
+// ours in it opens none of our ports: whoever allows 10.1.0.0/16 means the machines there.
+func (g *guard) named(ip netip.Addr) bool {
+	return slices.ContainsFunc(g.policy.Allow, func(p netip.Prefix) bool { return p.IsSingleIP() && p.Addr() == ip })
 }
 
 func within(list []netip.Prefix, ip netip.Addr) bool {
@@ -132,9 +138,9 @@ func (s *Server) ours(ip netip.Addr) *relayAddress {
 // permitted reports whether an allocation may get a permission for an address. own is the relay
 // address it is, of which only the ports of allocations can be reached.
 func (s *Server) permitted(ip netip.Addr) (own *relayAddress, ok bool) {
-	if s.guard.Load().may(ip) {
-		return nil, true
+	g := s.guard.Load()
+	if own = s.ours(ip); own != nil && !g.named(ip) {
+		return own, !within(g.policy.Deny, ip)
 	}
-	own = s.ours(ip)
-	return own, own != nil && !within(s.guard.Load().policy.Deny, ip)
+	return nil, g.may(ip)
 }

@@ -33,7 +33,7 @@ func serve(t testing.TB, change func(*relay.Options)) *relay.Server {
 		Listeners: []relay.Listener{{Kind: relay.TURN, Addr: netip.MustParseAddrPort("127.0.0.1:0")}},
 		Secrets:   relay.Secrets{[]byte(secret)}, Realm: "example.com", Policy: relay.DefaultPolicy(),
 	}
-	o.Policy.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	o.Policy.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("127.0.0.1/32")}
 	if change != nil {
 		change(&o)
 	}
