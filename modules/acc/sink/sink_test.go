@@ -23,8 +23,8 @@ func worker(t *testing.T, name string, fail func(list []spool.Record) error, tes
 	})
 }
 
-// pass lets time pass, and waits until nobody has anything to do. What the test has read and written
-// before is ordered before what the worker does.
+// pass lets time pass, and waits until nobody has anything to do. What the test has read before is
+// ordered before what the worker does.
 func (b *bench) pass(d time.Duration) {
 	b.f.set(b.f.failing())
 	time.Sleep(d)
