@@ -66,10 +66,11 @@ local dialog = {}
 
 ---Follows the call that an INVITE begins, to its end. It record-routes if the script did not. All
 ---limits are checked and counted in one step, and given back once, whatever ends the call. Called
----again it changes options. Returns call or nil: nil if a limit is reached: answer the request. Then
----string or nil: "limit"; "session interval": it is too short, and the INVITE was answered 422. Then
----string or nil: that is full. Raises for anything but an INVITE outside of a dialog. Only in
----handlers. Waits.
+---again it changes the options that are given. Within a dialog it does nothing, and returns the call.
+---Returns call or nil: nil if a limit is reached: answer the request. Then string or nil: "limit";
+---"session interval": it is too short, and the INVITE was answered 422; "not tracked": it is within a
+---dialog whose call is not. Then string or nil: that is full. Raises for anything but an INVITE,
+---outside of a dialog. Only in handlers. Waits.
 ---```lua
 ---local call, why, key = dialog.track(req, { limits = { ["customer:7"] = 30 }, max_duration = 3600 })
 ---if not call then return req:reply(486) end
@@ -77,7 +78,7 @@ local dialog = {}
 ---@param req sip.request the request
 ---@param options? dialog.track.options optional
 ---@return dialog.call|nil result nil if a limit is reached: answer the request
----@return string|nil why "limit"; "session interval": it is too short, and the INVITE was answered 422
+---@return string|nil why "limit"; "session interval": it is too short, and the INVITE was answered 422; "not tracked": it is within a dialog whose call is not
 ---@return string|nil key that is full
 function dialog.track(req, options) end
 

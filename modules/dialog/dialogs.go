@@ -272,9 +272,8 @@ const mostCalls = 1 << 20
 
 // Errors of Track.
 var (
-	errInvite   = errors.New("track is for an INVITE")
-	errInDialog = errors.New("track is for the INVITE that begins a call; what follows is tracked by itself")
-	errMany     = errors.New("dialog: there are too many calls")
+	errInvite = errors.New("track is for an INVITE, and what follows it")
+	errMany   = errors.New("dialog: there are too many calls")
 )
 
 // noteName is what a call's id is carried under.

@@ -56,6 +56,7 @@ type inner struct {
 	refresh  *engine.Reach // of the sender, once the request is accepted; nil for none
 	before   uint32        // the number of the sender's last request before it
 	timer    askedTimer    // what it asks for, if it may refresh the session
+	heard    outcomes
 }
 
 // came notes what the request itself says.
@@ -123,6 +124,7 @@ func (i *inner) saw(n uint32) {
 
 // Answering notes where the parties are from now on.
 func (i *inner) Answering(a *engine.Answer) bool {
+	i.heard.note(a)
 	if a.Asked > 0 {
 		i.saw(a.Asked)
 	}
@@ -162,17 +164,19 @@ func moved(s *track.Side, to *engine.Reach) {
 }
 
 // Ended ends the leg if the request was its last.
-func (i *inner) Ended(code int) {
+func (i *inner) Ended(int) {
 	by := track.Callee
 	if i.byCaller {
 		by = track.Caller
 	}
-	switch cause := endOf(i.method, code); cause {
+	switch cause := i.heard.endOf(i.method); cause {
 	case "":
 		i.call.d.journal.note(i.call) // its numbers, and perhaps a Contact
 	case track.CauseBye:
 		i.call.change(func(t *track.Call, at int64) track.Change { return t.Hangup(i.tag, by, cause, 0, at) })
 	default:
-		i.call.change(func(t *track.Call, at int64) track.Change { return t.Hangup(i.tag, track.Nobody, cause, code, at) })
+		i.call.change(func(t *track.Call, at int64) track.Change {
+			return t.Hangup(i.tag, track.Nobody, cause, i.heard.code, at)
+		})
 	}
 }

@@ -166,7 +166,7 @@ var returnsTracked = luabind.ReturnsOf(func(c *luabind.Call, t tracked) int {
 	}
 	return n
 }, luabind.Result{Type: luabind.ObjectOf, Object: callType, OrNil: true, Doc: "nil if a limit is reached: answer the request"},
-	luabind.Result{Name: "why", Type: luabind.String, OrNil: true, Doc: `"limit"; "session interval": it is too short, and the INVITE was answered 422`},
+	luabind.Result{Name: "why", Type: luabind.String, OrNil: true, Doc: `"limit"; "session interval": it is too short, and the INVITE was answered 422; "not tracked": it is within a dialog whose call is not`},
 	luabind.Result{Name: "key", Type: luabind.String, OrNil: true, Doc: "that is full"})
 
 // Functions of the module.
@@ -174,8 +174,8 @@ func (m *module) Functions() []luabind.Function {
 	return []luabind.Function{
 		luabind.Try2(luabind.Function{Name: "track", Where: luabind.InHandler, Waits: true, Effects: luabind.RecordRoutes,
 			Doc: "Follows the call that an INVITE begins, to its end. It record-routes if the script did not. All limits are checked and counted in one step, and given back once, whatever ends " +
-				"the call. Called again it changes options.",
-			Raises:  "for anything but an INVITE outside of a dialog",
+				"the call. Called again it changes the options that are given. Within a dialog it does nothing, and returns the call.",
+			Raises:  "for anything but an INVITE, outside of a dialog",
 			Example: "local call, why, key = dialog.track(req, { limits = { [\"customer:7\"] = 30 }, max_duration = 3600 })\nif not call then return req:reply(486) end"},
 			luabind.RequestArg(), luabind.OptionsArg(options{}), returnsTracked, m.track),
 		luabind.Func1(luabind.Function{Name: "of", Where: luabind.InHandler, Doc: "The call that a request begins or belongs to, or that has an id; nil if it is not tracked, or over.",
@@ -227,6 +227,8 @@ func (m *module) track(c *luabind.Call, r *engine.Request, o options) (tracked, 
 	var full *FullError
 	var interval *IntervalError
 	switch {
+	case err == nil && call == nil:
+		return tracked{why: "not tracked"}, nil
 	case err == nil:
 		return tracked{call: call}, nil
 	case errors.As(err, &full):

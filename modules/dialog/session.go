@@ -39,7 +39,8 @@ type FullError struct {
 func (e *FullError) Error() string { return "dialog: as many calls as may be have the key " + e.Key }
 
 // Track follows the call that r begins, an INVITE outside of a dialog that was record-routed.
-// Called again it changes options. The error is a *FullError if a limit is reached: nothing is
+// Called again it changes the options that are given. Within a dialog it does nothing, and returns
+// the call, nil if that is not tracked. The error is a *FullError if a limit is reached: nothing is
 // tracked then, and the router answers.
 //
 // With a Share it lends the lane while it asks that, as [engine.Await] does.
@@ -51,11 +52,11 @@ func (d *Dialogs) Track(r *engine.Request, o TrackOptions) (*Call, error) {
 
 // track is Track; await calls a function that waits for other nodes.
 func (d *Dialogs) track(r *engine.Request, o TrackOptions, await func(func(context.Context))) (*Call, error) {
-	switch {
-	case r.Method() != message.MethodInvite:
+	if r.InDialog() {
+		return d.Of(r), nil
+	}
+	if r.Method() != message.MethodInvite {
 		return nil, errInvite
-	case r.InDialog():
-		return nil, errInDialog
 	}
 	if c := d.Of(r); c != nil {
 		return c, c.retrack(&o, await)

@@ -3,6 +3,7 @@ package dialog
 import (
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/modules/dialog/track"
 )
 
@@ -11,6 +12,7 @@ type stranger struct {
 	s      *shared
 	method message.Method
 	notice notice
+	heard  outcomes
 }
 
 // strange follows a request whose call is not here.
@@ -42,26 +44,52 @@ func (w *stranger) saw(n uint32) {
 
 // Answering notes the number that was answered.
 func (w *stranger) Answering(a *engine.Answer) bool {
+	w.heard.note(a)
 	w.saw(a.Asked)
 	return true
 }
 
 // Ended tells the call's node.
-func (w *stranger) Ended(code int) {
-	if w.notice.Ends = endOf(w.method, code); w.notice.Ends == track.CauseGone {
-		w.notice.By, w.notice.Code = track.Nobody, code
+func (w *stranger) Ended(int) {
+	if w.notice.Ends = w.heard.endOf(w.method); w.notice.Ends == track.CauseGone {
+		w.notice.By, w.notice.Code = track.Nobody, w.heard.code
 	}
 	w.s.tell(&w.notice)
 }
 
-// endOf is why the answer to a request within a call ends its leg, "" if it does not: a BYE, except
-// for a challenge of it (§15.1.1), or one that found nobody (§12.2.1.2, RFC 5057 §5.1).
-func endOf(method message.Method, code int) string {
+// outcomes are what became of the branches of a request within a call. What a script or the router
+// answers is not among them: it says nothing of the other party.
+type outcomes struct {
+	code        int  // the other party's last, 408 if it was silent; a 2xx stays; 0 for none
+	unreachable bool // it could not be sent there
+}
+
+func (o *outcomes) note(a *engine.Answer) {
+	code := a.Message.Status()
 	switch {
-	case method == message.MethodBye && code != 0 && code != 401 && code != 407:
-		return track.CauseBye
-	case code == 408 || code == 481:
-		return track.CauseGone
+	case code < 200 || o.code >= 200 && o.code < 300:
+	case a.Cause == "" || a.Cause == proxy.CauseTimeout:
+		o.code, o.unreachable = code, false
+	case a.Cause == proxy.CauseUnreachable:
+		o.unreachable = true
+	}
+}
+
+// endOf is why what became of a request within a call ends its leg, "" if it does not. A BYE was
+// answered, or found nobody (§15.1.1); other requests of the INVITE's usage found nobody
+// (§12.2.1.2, RFC 5057 §5.1). Those of other usages say nothing of it, and PRACK is for an early
+// dialog.
+func (o *outcomes) endOf(method message.Method) string {
+	nobody := o.code == 408 || o.code == 481
+	switch method {
+	case message.MethodBye:
+		if nobody || o.unreachable || o.code >= 200 && o.code < 300 {
+			return track.CauseBye
+		}
+	case message.MethodInvite, message.MethodUpdate, message.MethodInfo, message.MethodOptions:
+		if nobody {
+			return track.CauseGone
+		}
 	}
 	return ""
 }

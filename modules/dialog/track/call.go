@@ -192,16 +192,15 @@ func (c *Call) Live() *Leg {
 	return nil
 }
 
-// Hangup ends one leg; the call ends with the last one that was answered. tag is the callee's.
+// Hangup ends one leg that was answered; the call ends with the last one. tag is the callee's. One
+// that was not answered ends with the INVITE alone: its 2xx may come yet.
 func (c *Call) Hangup(tag string, by Who, cause string, code int, at int64) Change {
 	l := c.Leg(tag)
-	if l == nil || c.State == Ended {
+	if l == nil || c.State != Confirmed || l.State != Confirmed {
 		return None
 	}
-	if l.State != Ended {
-		l.State, l.Cause, l.EndedAt = Ended, cause, at
-	}
-	if c.State == Early || c.Live() != nil {
+	l.State, l.Cause, l.EndedAt = Ended, cause, at
+	if c.Live() != nil {
 		return None
 	}
 	return c.End(by, cause, code, at)
