@@ -116,7 +116,8 @@ func idIn(data []byte) string {
 	return string(id)
 }
 
-// ready opens the file, another one if it is time for that or it was moved.
+// ready opens the file, another one if it is time for that or it was moved, and the same one if it
+// was cut.
 func (f *file) ready() error {
 	if f.f != nil {
 		there, err := os.Stat(f.path)
@@ -125,6 +126,8 @@ func (f *file) ready() error {
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			return err
 		case err != nil || err2 != nil || !os.SameFile(there, ours):
+			f.close()
+		case ours.Size() < f.size: // logrotate's copytruncate: it has no header either
 			f.close()
 		case f.rotate.Size > 0 && f.size >= f.rotate.Size, !f.turn.IsZero() && !f.now().Before(f.turn):
 			if err := f.setAside(); err != nil {

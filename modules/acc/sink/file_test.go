@@ -189,3 +189,17 @@ func TestFileThatCannotBeWritten(t *testing.T) {
 		t.Error("written to a directory that is not there")
 	}
 }
+
+// A file that somebody has cut (logrotate's copytruncate) goes on where it ends now, with a header.
+func TestCopyTruncate(t *testing.T) {
+	eachKind(t, func(t *testing.T, kind, path string, open func(r Rotation) Sink, _ *time.Time) {
+		s := open(Rotation{})
+		write(t, s, recordOf(0), recordOf(1))
+		if err := os.Truncate(path, 0); err != nil {
+			t.Fatal(err)
+		}
+		write(t, s, recordOf(2))
+		write(t, s, recordOf(3))
+		wantIDs(t, kind, path, 2, 3)
+	})
+}
