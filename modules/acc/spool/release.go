@@ -2,7 +2,10 @@ package spool
 
 // Room: segments that nobody needs any more are removed.
 
-import "os"
+import (
+	"errors"
+	"os"
+)
 
 // release removes the oldest segments, as many as nobody needs, and reports whether something was
 // copied from one to the end of the queue. It is called by the writer.
@@ -19,8 +22,8 @@ func (s *Spool) release() (copied bool) {
 			return false
 		case seg.live > 0:
 			// A copy of what is unfinished has its price: only when files have several times the
-			// size of what they are for.
-			worth := s.size > 4*s.o.Segment+3*s.alive
+			// size of what they are for, or are full.
+			worth := s.size > 4*s.o.Segment+3*s.alive || errors.Is(s.failing, errSize) && s.size > 2*s.alive
 			s.mu.Unlock()
 			if worth {
 				s.copy(seg)
@@ -86,12 +89,16 @@ func each(text []byte, f func(frame), bad func(at int)) (end int) {
 	return end
 }
 
-// position is how far the slowest reader is: the first number that it is not done with. s.mu is
-// held.
+// position is how far the slowest reader is: the first number that it is not done with. Those that
+// are not attached count until Settle: at the start they come one by one, and one that is replaced
+// leaves first. s.mu is held.
 func (s *Spool) position() uint64 {
 	least := s.next
 	for r := range s.readers {
 		least = min(least, r.pos)
+	}
+	for _, at := range s.orphans {
+		least = min(least, at)
 	}
 	return least
 }

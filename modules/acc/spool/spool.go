@@ -39,8 +39,8 @@ import (
 // Options of Open.
 type Options struct {
 	Dir     string           // where the files are, made if missing; "" keeps all in memory
-	Size    int64            // bytes on disk at most, default 8 GiB
-	Segment int64            // bytes of one file, default 16 MiB
+	Size    int64            // bytes on disk at most, but for two segments' of calls, default 8 GiB
+	Segment int64            // bytes of one file, default 16 MiB, at most an eighth of Size
 	Memory  int64            // bytes in memory at most, default 64 MiB
 	Sync    time.Duration    // from a write to its sync at most, default 100 ms
 	Log     *slog.Logger     // default slog.Default
@@ -148,7 +148,7 @@ func setDefaults(o *Options) {
 		o.Size = 8 << 30
 	}
 	if o.Segment <= 0 {
-		o.Segment = 16 << 20
+		o.Segment = min(16<<20, o.Size/8) // the last one is never removed
 	}
 	if o.Memory <= 0 {
 		o.Memory = 64 << 20

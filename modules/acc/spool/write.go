@@ -77,22 +77,15 @@ func (s *Spool) sleep(d time.Duration) bool {
 // writeSome writes the oldest of what waits, and reports whether there is more.
 func (s *Spool) writeSome() (more bool, err error) {
 	s.mu.Lock()
-	var batch []entry
-	text := s.text[:0]
-	for _, e := range s.tail {
-		if len(text) > 0 && len(text)+len(e.frame) > mostWrite {
-			break
-		}
-		batch, text = append(batch, e), append(text, e.frame...)
-	}
-	size := s.size
+	batch, text, full := s.batch()
 	s.mu.Unlock()
 	s.text = text
 	switch {
-	case len(batch) == 0:
-		return false, nil
-	case size+int64(len(text)) > s.o.Size:
+	case len(batch) > 0:
+	case full:
 		return true, fmt.Errorf("%w, %d bytes", errSize, s.o.Size)
+	default:
+		return false, nil
 	}
 	seg, err := s.current()
 	if err != nil {
@@ -103,6 +96,30 @@ func (s *Spool) writeSome() (more bool, err error) {
 		return true, err
 	}
 	return s.wrote(seg, batch, int64(len(text))), nil
+}
+
+// batch is the oldest of what waits, as much as is written at once and there is room for. What is
+// no record may exceed the largest size by two segments: segments are not removed without it. s.mu
+// is held.
+func (s *Spool) batch() (batch []entry, text []byte, full bool) {
+	text = s.text[:0]
+	most := min(mostWrite, s.o.Segment)
+	for _, e := range s.tail {
+		size := int64(len(text) + len(e.frame))
+		if len(text) > 0 && size > most {
+			break
+		}
+		room := s.o.Size - s.size
+		if e.kind != kindRecord {
+			room += 2 * s.o.Segment
+		}
+		if size > room {
+			full = true
+			break
+		}
+		batch, text = append(batch, e), append(text, e.frame...)
+	}
+	return batch, text, full
 }
 
 // current is the segment to write to.
