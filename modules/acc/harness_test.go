@@ -75,10 +75,15 @@ func newWorld(t *testing.T, script string, options ...luabindtest.Option) *world
 }
 
 // phone is one at an address.
-func (w *world) phone(name, addr string) *phone.Phone {
+func (w *world) phone(name, addr string) *phone.Phone { return w.newPhone(name, addr, false) }
+
+// manual is one that answers nothing by itself.
+func (w *world) manual(name, addr string) *phone.Phone { return w.newPhone(name, addr, true) }
+
+func (w *world) newPhone(name, addr string, manual bool) *phone.Phone {
 	w.t.Helper()
 	p, err := phone.New(w.Sim, phone.Options{URI: "sip:" + name + "@example.com", Addr: netip.MustParseAddrPort(addr + ":5060"), Kind: transport.UDP,
-		Proxy: netip.MustParseAddrPort(luabindtest.Addr), Trouble: func(err error) { w.t.Errorf("%s: %v", name, err) }})
+		Proxy: netip.MustParseAddrPort(luabindtest.Addr), Manual: manual, Trouble: func(err error) { w.t.Errorf("%s: %v", name, err) }})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -217,7 +217,7 @@ func (s *session) Answering(x *proxy.Answer) bool {
 		if len(agent) == 0 {
 			agent = m.Header(message.HeaderServer)
 		}
-		if s.c.answered(s.leg(x.Branch), cdr.Text(m.ToTag()), cdr.Text(agent), code, now) {
+		if !s.over() && s.c.answered(s.leg(x.Branch), cdr.Text(m.ToTag()), cdr.Text(agent), code, now) {
 			s.track()
 			s.a.noted(s.c)
 		}
@@ -257,6 +257,16 @@ func (s *session) Ended(code int) {
 	case !answered:
 		s.a.end(s.c, s.a.wall(), by, cause, code, reason)
 	}
+}
+
+// over reports whether the tracked call has ended: it was hung up while a 2xx was on its way, which
+// does not reach the caller.
+func (s *session) over() bool {
+	if s.a.o.Dialogs == nil || s.req == nil {
+		return false
+	}
+	d := s.a.o.Dialogs.Of(s.req)
+	return d != nil && d.State() == track.Ended
 }
 
 // hungUp is why the tracked call was ended from here before it was answered, "" if it was not.
@@ -308,92 +318,6 @@ func causeOf(code int) string {
 	return causeRejected
 }
 
-// Intercept follows the later requests of calls; the router decides on them as on others.
-func (a *Accounts) Intercept(r *engine.Request) (bool, error) {
-	if !r.InDialog() {
-		return false, nil
-	}
-	note := r.Carried(noteName)
-	if len(note) != len(cdr.ID{}) {
-		return false, nil
-	}
-	c := a.calls.get(cdr.ID([]byte(note)))
-	if c == nil {
-		return false, nil
-	}
-	if r.Method() == message.MethodAck {
-		if r.ByCaller() {
-			a.resumed(c, cdr.Text(r.Message().ToTag()))
-		}
-		return false, nil
-	}
-	i := &inner{a: a, c: c, bye: r.Method() == message.MethodBye, by: byCallee, at: a.wall(), tag: cdr.Text(r.Message().FromTag())}
-	if r.ByCaller() {
-		i.by, i.tag = byCaller, cdr.Text(r.Message().ToTag())
-	}
-	if i.bye {
-		i.reason = cdr.Text(r.Message().Header(message.HeaderReason))
-		a.resumed(c, i.tag)
-	}
-	r.Witness(i)
-	return false, nil
-}
-
-// resumed notes the answer to a call that was ringing when the process was killed: the 2xx has
-// passed since, and what it begins tells of it.
-func (a *Accounts) resumed(c *call, tag string) {
-	c.mu.Lock()
-	late := c.restored && c.r.Answered.IsZero()
-	c.mu.Unlock()
-	if late && c.answered(-1, tag, "", 200, a.wall()) {
-		a.noted(c)
-	}
-}
-
-// inner is the witness of a request within a call.
-type inner struct {
-	a      *Accounts
-	c      *call
-	bye    bool
-	by     string // who sent it
-	tag    string // the callee's
-	reason string // of the BYE
-	at     cdr.Time
-}
-
-// Sending does nothing.
-func (*inner) Sending(*engine.Branch) {}
-
-// Answering ends the call before the answer goes on: whoever has it knows that there is a record.
-func (i *inner) Answering(x *proxy.Answer) bool {
-	if code := x.Message.Status(); code >= 200 {
-		i.settle(code)
-	}
-	return true
-}
-
-// Ended ends it where the answer was ours.
-func (i *inner) Ended(code int) {
-	if code != 0 {
-		i.settle(code)
-	}
-}
-
-// settle ends the call if the request was its last: a BYE, except for a challenge of it (§15.1.1),
-// or one that found nobody (§12.2.1.2, RFC 5057 §5.1).
-func (i *inner) settle(code int) {
-	switch {
-	case i.bye && code != 401 && code != 407:
-		if i.c.hungUp(i.tag) {
-			i.a.end(i.c, i.at, i.by, causeBye, 0, i.reason)
-		}
-	case code == 408 || code == 481:
-		if i.c.hungUp(i.tag) {
-			i.a.end(i.c, i.at, "", causeGone, 0, "")
-		}
-	}
-}
-
 // tracked hears what becomes of tracked calls: it may be the server that ends one.
 func (a *Accounts) tracked(e dialog.Event) {
 	if e.Kind != dialog.EventEnded {
@@ -424,12 +348,22 @@ func (a *Accounts) sweep(l *lane.Lane) {
 	a.calls.each(func(c *call) {
 		c.mu.Lock()
 		late := !c.r.Answered.IsZero() && now.Sub(c.r.Answered.Time) > most || c.restored && c.r.Answered.IsZero() && now.Sub(c.r.Began.Time) > mostRinging
+		id := c.track
 		c.mu.Unlock()
-		if late {
+		if late && !a.lives(id) {
 			a.end(c, now, "", CauseLost, 0, "")
 		}
 	})
 	l.After(sweepEvery, &a.due, a)
+}
+
+// lives reports whether the tracked call with an id is still in progress: its own end will come.
+func (a *Accounts) lives(id string) bool {
+	if a.o.Dialogs == nil || id == "" {
+		return false
+	}
+	t, err := track.ParseID(id)
+	return err == nil && a.o.Dialogs.ByID(t) != nil
 }
 
 // Expire is the sweep's timer.
