@@ -35,6 +35,7 @@ type Request struct {
 	home     []*Target // what its HomeURI denotes; nil if nobody said
 	accept   []byte    // header lines that a 2xx made here carries
 	user     string    // who sent it, once that was proved
+	vouched  bool      // the user may use the identity claimed
 
 	waits *waits    // nil until the router waits
 	began lane.Time // when Route was called
@@ -110,7 +111,14 @@ func (r *Request) Flow() transport.FlowID { return r.ctx.Server.From.Flow }
 func (r *Request) User() string { return r.user }
 
 // SetUser records who has proved to have sent the request. It is for those who verify that.
-func (r *Request) SetUser(user string) { r.user = user }
+func (r *Request) SetUser(user string) { r.user, r.vouched = user, false }
+
+// Identified reports whether that user may use the identity that the request claims: From, and in a
+// REGISTER To ([Request.SetIdentified]).
+func (r *Request) Identified() bool { return r.vouched }
+
+// SetIdentified records that this was checked, after SetUser.
+func (r *Request) SetIdentified() { r.vouched = r.user != "" }
 
 // InDialog reports whether it has a To tag.
 func (r *Request) InDialog() bool { return r.inDialog }

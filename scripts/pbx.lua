@@ -28,9 +28,12 @@ local voicemail = sip.args.voicemail
 local ring = tonumber(sip.args.ring) or 20
 local present = sip.args.presence == "on"
 
--- All users of an exchange may see each other. Phones that never publish are there while they are
--- registered.
-presence.configure { from = "registrations", blf = present, authorize = function() return true end }
+-- All users of an exchange may see each other, but not each other's mailboxes and watchers. Phones
+-- that never publish are there while they are registered.
+presence.configure { from = "registrations", blf = present,
+  authorize = function(watcher, user, package)
+    return watcher == user or package == "presence" or package == "dialog"
+  end }
 
 local trusted = {}
 for peer in (sip.args.trusted or ""):gmatch("[^,%s]+") do

@@ -16,7 +16,7 @@ local presence = {}
 ---Sets options, once, while the file loads. Raises if options contradict each other, or a source can't
 ---be read. Only while the file loads.
 ---```lua
----presence.configure({ authorize = function(watcher, user, package) return watcher:match("@(.*)") == user:match("@(.*)") end })
+---presence.configure({ authorize = function(watcher, user, package) return (package == "presence" or package == "dialog") and watcher:match("@(.*)") == user:match("@(.*)") or watcher == user end })
 ---```
 ---@param options presence.configure.options
 function presence.configure(options) end

@@ -73,7 +73,7 @@ func (a *Auth) identify(req *engine.Request, w *Want, user string) (ok bool, err
 
 // admit holds a user to the identity that a request claims, and makes him the request's.
 func (a *Auth) admit(req *engine.Request, w *Want, user string) (bool, error) {
-	may, err := a.may(req, w, user)
+	may, identified, err := a.may(req, w, user)
 	if err != nil || req.Over() {
 		return false, err
 	}
@@ -86,5 +86,8 @@ func (a *Auth) admit(req *engine.Request, w *Want, user string) (bool, error) {
 	}
 	a.figures.accepted.Add(1)
 	req.SetUser(user)
+	if identified {
+		req.SetIdentified()
+	}
 	return true, nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
@@ -83,6 +84,46 @@ func TestIdentify(t *testing.T) {
 			failed, err := w.Eval(`return sip.shared("said"):get("failed")`)
 			if err != nil || (failed[0] != nil) != (row.code == 403) {
 				t.Error(failed, err)
+			}
+		})
+	}
+}
+
+// watching is a router that notes whether the identity of a request was compared with its user.
+type watching struct {
+	*luabind.Router
+	identified *bool
+}
+
+// Route is the engine's router.
+func (w watching) Route(req *engine.Request) error {
+	err := w.Router.Route(req)
+	*w.identified = req.Identified()
+	return err
+}
+
+// What relies on From asks whether From was compared with the user: with identity = false it was
+// not required, and counts only if it is theirs by itself.
+func TestIdentified(t *testing.T) {
+	for _, row := range []struct {
+		name, user, options string
+		want                bool
+	}{
+		{"their own", "alice", "", true},
+		{"their own, though any will do", "alice", ", { identity = false }", true},
+		{"another's, and any will do", "bob", ", { identity = false }", false},
+		{"another's, by the script", "bob", ", { identity = function() return true end }", true},
+		{"another's", "bob", "", false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got := !row.want
+			w := world(t, `function route(req) if auth.identify(req, "`+row.user+`"`+row.options+`) then req:reply(200) end end`,
+				luabindtest.Wrap(func(r *luabind.Router) engine.Router { return watching{r, &got} }))
+			p := newPhone(w, client{method: "MESSAGE"})
+			p.from = "sip:alice@example.com"
+			p.send()
+			if got != row.want {
+				t.Errorf("identified: %v", got)
 			}
 		})
 	}

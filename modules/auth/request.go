@@ -183,18 +183,18 @@ func (a *Auth) check(req *engine.Request, w *Want, by waits) (v Verdict, err err
 	return v, a.strip(req, &q)
 }
 
-func (a *Auth) may(req *engine.Request, w *Want, user string) (bool, error) {
-	if w.AnyIdentity {
-		return true, nil
-	}
+// may reports whether a user may send the request, and whether the identity that it claims is
+// theirs: the same, unless any will do.
+func (a *Auth) may(req *engine.Request, w *Want, user string) (may, identified bool, err error) {
 	uri, ok := claimed(req.Message())
-	if !ok {
-		return false, nil
+	switch {
+	case !ok:
+	case w.Identity != nil && !w.AnyIdentity:
+		identified, err = w.Identity(user, &uri)
+	default:
+		identified = MayClaim(user, &uri, req.Engine())
 	}
-	if w.Identity != nil {
-		return w.Identity(user, &uri)
-	}
-	return MayClaim(user, &uri, req.Engine()), nil
+	return identified || w.AnyIdentity, identified, err
 }
 
 // strip removes the credentials for our realm from the request; others pass unchanged (RFC 3261

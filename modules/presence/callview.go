@@ -6,6 +6,7 @@ package presence
 
 import (
 	"bytes"
+	"strconv"
 	"sync"
 	"time"
 
@@ -71,10 +72,14 @@ func (p *Presence) follow(req *engine.Request) {
 	if v.caller.aor == "" && v.callee.aor == "" {
 		return
 	}
-	// By another INVITE of the same dialog identifiers, a fork upstream, it is the same call
-	v.id = tagOf([]byte(v.callID + "\x00" + v.fromTag))
+	cseq, err := m.CSeq()
+	if err != nil {
+		return
+	}
+	// By another INVITE of the same identifiers, a fork upstream, it is the same call; one with
+	// credentials, after a challenge, has the next CSeq (RFC 3261 §22.2) and is another
+	v.id = tagOf([]byte(v.callID + "\x00" + v.fromTag + "\x00" + strconv.FormatUint(uint64(cseq.Number), 10)))
 	req.Follow(v)
-	v.become(calls.Trying, "", 0)
 }
 
 // localParty is a user of ours by a URI, or only the URI.
@@ -121,8 +126,14 @@ func other(cause string) string {
 	return cause
 }
 
-// Sending is an engine.Follower's: nothing is changed.
-func (v *viewed) Sending(*engine.Request, *engine.Branch) error { return nil }
+// Sending begins the call: the script lets it pass. Before that From may be anybody's, and nobody
+// hears of what is challenged or refused. Nothing is changed.
+func (v *viewed) Sending(*engine.Request, *engine.Branch) error {
+	if v.state == "" {
+		v.become(calls.Trying, "", 0)
+	}
+	return nil
+}
 
 // Responding sees it ring, and the answer.
 func (v *viewed) Responding(_ *engine.Request, res *engine.Response) {
@@ -140,9 +151,9 @@ func (v *viewed) Responding(_ *engine.Request, res *engine.Response) {
 	v.become(calls.Confirmed, "", 0)
 }
 
-// Ended sees a call that failed.
+// Ended sees a call that failed; one that went nowhere was never told.
 func (v *viewed) Ended(req *engine.Request) {
-	if v.state == calls.Confirmed || v.state == calls.Terminated {
+	if v.state == "" || v.state == calls.Confirmed || v.state == calls.Terminated {
 		return
 	}
 	code, cause := req.Answered(), "rejected"

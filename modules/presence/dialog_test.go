@@ -276,3 +276,38 @@ func TestCallsSource(t *testing.T) {
 		t.Error(err, "it is followed after the end")
 	}
 }
+
+// Nobody hears of a call before the script lets it pass: From may be forged. What comes again with
+// credentials is a call of its own, whoever challenged it.
+func TestChallengedCall(t *testing.T) {
+	begin := func(t *testing.T, line string) (*phone, *call) {
+		users := luabindtest.Must(registrar.New(registrar.Options{}))
+		w := &world{module: luabindtest.Must(presence.New(presence.Options{Registrar: users}))}
+		w.World = luabindtest.New(t, strings.Replace(fmt.Sprintf(script, everybody+"blf = true"), "req:record_route()", line+" req:record_route()", 1), luabindtest.Modules(users, w.module))
+		dave := w.phone("dave")
+		dave.subscribe("carol", "dialog", "X-Trusted: y\r\n")
+		dave.told()
+		return dave, w.call(t)
+	}
+	again := func(c *call) {
+		c.carol.Send(luabindtest.Addr, c.request("INVITE", "sip:bob@example.com", "Proxy-Authorization: x\r\n", ""))
+	}
+	t.Run("here", func(t *testing.T) {
+		dave, c := begin(t, `if not req:header("Proxy-Authorization") then return req:reply(407) end`)
+		c.invite()
+		dave.quiet(time.Second)
+		again(c)
+		c.rings()
+		dave.hears("active", "<state>trying</state>", "!terminated")
+	})
+	t.Run("further on", func(t *testing.T) {
+		dave, c := begin(t, "")
+		c.invite()
+		answer := c.rings()
+		dave.hears("active", "<state>trying</state>")
+		answer(407, "")
+		dave.hears("active", "terminated")
+		again(c)
+		dave.hears("active", "<state>trying</state>")
+	})
+}

@@ -46,7 +46,9 @@ func (f *feed) Waits() bool { return f.key.Package == PackagePresence && f.p.wai
 func (f *feed) Next(ctx context.Context, r notifier.Round) (d notifier.Document, tell bool, err error) {
 	switch Mode(f.mode.Load()) {
 	case Denied:
-		return notifier.Document{End: "rejected"}, true, nil
+		tell = f.told != "rejected"
+		f.told = "rejected"
+		return notifier.Document{End: "rejected"}, tell, nil
 	case Pending:
 		tell = f.told != "pending"
 		f.told = "pending"

@@ -43,6 +43,9 @@ type vouching struct{ *luabind.Router }
 func (v vouching) Route(req *engine.Request) error {
 	if user := string(req.Message().HeaderName("X-User")); user != "" {
 		req.SetUser(user)
+		if len(req.Message().HeaderName("X-Any")) == 0 {
+			req.SetIdentified()
+		}
 	}
 	return v.Router.Route(req)
 }

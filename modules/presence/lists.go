@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sipscript/sipscript/engine"
@@ -47,6 +48,9 @@ func newLists(list []List) (*lists, error) {
 			if err != nil {
 				return nil, source.At(i, fmt.Errorf("members: %w", err))
 			}
+			if slices.Contains(l.members[uri], member) {
+				continue
+			}
 			l.members[uri] = append(l.members[uri], member)
 			l.of[member] = append(l.of[member], uri)
 		}
@@ -71,14 +75,18 @@ func (p *Presence) listOf(aor string) []string {
 	return nil
 }
 
+// listsOf are the lists that a user is in.
+func (p *Presence) listsOf(aor string) []string {
+	if l := p.lists.Load(); l != nil {
+		return (*l).Get().of[aor]
+	}
+	return nil
+}
+
 // tell tells the watchers of a user, and of the lists that the user is in.
 func (p *Presence) tell(k eventstate.Key) {
 	p.core.Changed(resourceKey(k), nil)
-	l := p.lists.Load()
-	if l == nil {
-		return
-	}
-	for _, uri := range (*l).Get().of[k.AOR] {
+	for _, uri := range p.listsOf(k.AOR) {
 		p.core.Changed(resourceKey(eventstate.Key{Package: k.Package, AOR: uri}), nil)
 	}
 }
@@ -118,10 +126,25 @@ func (p *Presence) offerList(a *notifier.Ask, req *engine.Request, watcher strin
 			a.Refuse(notifier.Unavailable("", err))
 			return
 		}
-		f.members = append(f.members, &feed{p: p, key: eventstate.Key{Package: f.event, AOR: m}, own: watcher == m})
+		f.members = append(f.members, &feed{p: p, key: eventstate.Key{Package: f.event, AOR: m}, own: watcher == m, id: a.Subscription().ID()})
 		f.members[len(f.members)-1].mode.Store(int32(mode))
 	}
 	a.Offer(resourceKey(eventstate.Key{Package: f.event, AOR: f.list}), watcher, f)
+	a.Then(func() {
+		for _, m := range f.members {
+			p.watcherCame(m)
+		}
+	})
+}
+
+// member is what the list reports of a user, nil for one who is not in it.
+func (f *listFeed) member(aor string) *feed {
+	for _, m := range f.members {
+		if m.key.AOR == aor {
+			return m
+		}
+	}
+	return nil
 }
 
 // listFeed is what one subscription to a list reports: all members at first and at the end, then
@@ -153,8 +176,6 @@ func (f *listFeed) Next(ctx context.Context, r notifier.Round) (doc notifier.Doc
 		}
 		member := rlmi.Member{URI: m.key.AOR, State: "active", Type: one.Type, Body: one.Body}
 		switch {
-		case one.End != "" && !r.Full: // that was said
-			continue
 		case one.End != "":
 			member.State, member.Reason = "terminated", one.End
 		case one.Pending:
@@ -171,5 +192,9 @@ func (f *listFeed) Next(ctx context.Context, r notifier.Round) (doc notifier.Doc
 	return doc, true, nil
 }
 
-// Ended has nothing to undo.
-func (*listFeed) Ended(string) {}
+// Ended tells those who watch the members' watchers.
+func (f *listFeed) Ended(reason string) {
+	for _, m := range f.members {
+		f.p.watcherLeft(m, reason)
+	}
+}

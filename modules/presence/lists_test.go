@@ -46,3 +46,55 @@ func TestList(t *testing.T) {
 	}
 	alice.hears("terminated", `version="2" fullState="true"`, `<tuple id="a">`, `<tuple id="c">`)
 }
+
+// A list names its members: it is for those who may watch the list itself.
+func TestListIsPrivate(t *testing.T) {
+	const list = `lists = { { uri = "sip:friends@example.com", members = { "sip:bob@example.com" } } },`
+	for _, x := range []struct {
+		name, authorize string
+		code            int
+	}{
+		{"without authorize", "", 403},
+		{"no", `authorize = function(_, user) return user ~= "sip:friends@example.com" end`, 403},
+		{"pending", `authorize = function() return "pending" end`, 403},
+		{"yes", `authorize = function(_, user) return user == "sip:friends@example.com" end`, 200},
+		{"a rule", `authorize = { { watcher = "sip:alice@example.com", user = "sip:friends@example.com" } }`, 200},
+		{"a rule about others", `authorize = { { user = "sip:bob@example.com" } }`, 403},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			w := newWorld(t, list+x.authorize)
+			if res, _ := w.phone("alice").subscribe("friends", "presence", knowsLists); res.Status() != x.code {
+				t.Errorf("%d, want %d", res.Status(), x.code)
+			}
+		})
+	}
+}
+
+// Who watches by a list is a watcher of each member: refresh reaches them, and the member sees
+// them.
+func TestListWatchers(t *testing.T) {
+	w := newWorld(t, `interval = 0, lists = { { uri = "sip:friends@example.com", members = { "sip:bob@example.com", "sip:carol@example.com" } } },
+		authorize = function(watcher, user) return watcher == user or user ~= "sip:bob@example.com" or not sip.shared("said"):get("no") end`)
+	bob, alice := w.phone("bob"), w.phone("alice")
+	bob.publish("presence", "", pidf("a", "open"))
+	bob.subscribe("bob", "presence.winfo", "")
+	bob.told()
+	alice.subscribe("friends", "presence", knowsLists)
+	alice.hears("active", `<tuple id="a">`)
+	bob.hears("active", `status="active" event="subscribe"`, "sip:alice@example.com")
+	eval := func(text string, want any) {
+		t.Helper()
+		if got, err := w.Eval(text); err != nil || len(got) != 1 || got[0] != want {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+	eval(`return require("presence").watchers("sip:bob@example.com")[1].watcher.user`, "alice")
+	eval(`sip.shared("said"):set("no", true) return require("presence").refresh("sip:bob@example.com")`, 1.0)
+	alice.hears("active", `<resource uri="sip:bob@example.com"><instance id="1" state="terminated" reason="rejected"/>`, "!tuple", "!carol")
+	bob.publish("presence", "", pidf("b", "open"))
+	alice.quiet(time.Second)
+	eval(`local p = require("presence") return p.terminate(p.watchers("sip:carol@example.com")[1].id)`, true)
+	alice.hears("terminated")
+	w.Run(time.Second)
+	eval(`return #require("presence").watchers("sip:carol@example.com")`, 0.0)
+}

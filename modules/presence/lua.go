@@ -102,7 +102,7 @@ func (m *module) Functions() []luabind.Function {
 	accepted := luabind.ReturnsBool("whether it was accepted").WithReason("if it was not")
 	return []luabind.Function{
 		luabind.Do1(luabind.Function{Name: "configure", Where: luabind.AtLoad, Doc: "Sets options, once, while the file loads.", Raises: "if options contradict each other, or a source can't be read",
-			Example: "presence.configure({ authorize = function(watcher, user, package) return watcher:match(\"@(.*)\") == user:match(\"@(.*)\") end })"},
+			Example: "presence.configure({ authorize = function(watcher, user, package) return (package == \"presence\" or package == \"dialog\") and watcher:match(\"@(.*)\") == user:match(\"@(.*)\") or watcher == user end })"},
 			luabind.RequiredOptionsArg("options", settings{Policy: DefaultPolicy()}), m.configure),
 		luabind.Try2(luabind.Function{Name: "publish", Waits: true, Where: luabind.InHandler, Decides: true,
 			Doc: "Processes a PUBLISH (RFC 3903) and answers it: 200, 400, 403, 404, 412, 413, 415, 420, 423, 489 or 503. It is 403 unless From, which was authenticated, is " +

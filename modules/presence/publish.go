@@ -184,8 +184,8 @@ func (g *publishing) answer(headers []engine.HeaderEdit) (ok bool, err error) {
 }
 
 // claimed is the canonical address of From, if its sender has proved to be there: a user who
-// authenticated (auth.require checks that From is theirs), or the server of From's domain by its
-// certificate.
+// authenticated and whose From is theirs (auth.require checks that, unless it is told not to), or
+// the server of From's domain by its certificate.
 func claimed(req *engine.Request) (string, *notifier.Refusal) {
 	m := req.Message()
 	from, err := m.From()
@@ -196,7 +196,7 @@ func claimed(req *engine.Request) (string, *notifier.Refusal) {
 	if err != nil || !uri.IsSIP() || len(from.URI) > 512 {
 		return "", notifier.Refuse(403, "")
 	}
-	if req.User() == "" {
+	if !req.Identified() {
 		proved := false
 		for _, domain := range req.Identity() {
 			proved = proved || strings.EqualFold(domain, string(uri.Host))

@@ -4,6 +4,7 @@ package presence
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/modules/source"
@@ -13,7 +14,7 @@ import (
 type Rule struct {
 	Watcher string `lua:"watcher" default:"everybody" doc:"the watcher's address, or \"*@DOMAIN\""`
 	User    string `lua:"user" default:"everybody" doc:"the user's address, or \"*@DOMAIN\""`
-	Package string `lua:"package" default:"all" doc:"the event package"`
+	Package string `lua:"package" default:"all, but not others' presence.winfo" doc:"the event package"`
 	Allow   string `lua:"allow" default:"true" doc:"\"true\", \"pending\", \"polite\" or \"false\""`
 }
 
@@ -69,6 +70,9 @@ func (r rules) mode(watcher, user, event string) Mode {
 	for _, u := range spellings(user) {
 		for _, w := range spellings(watcher) {
 			for _, e := range [...]string{event, ""} {
+				if e == "" && strings.HasSuffix(event, winfoSuffix) {
+					continue // who watches a user is told to others only where a rule says so
+				}
 				if m, ok := r[ruleKey{w, u, e}]; ok {
 					return m
 				}

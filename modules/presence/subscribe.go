@@ -45,8 +45,10 @@ func (p *Presence) Subscribe(req *engine.Request, trusted bool, authorize Author
 
 func (p *Presence) offer(a *notifier.Ask, req *engine.Request, trusted bool, authorize Authorize) {
 	if members := p.listOf(a.AOR()); members != nil && published(a.Event().Event) != "" {
-		all := func(string, string, string) (Mode, error) { return Allowed, nil }
-		watcher, _, no := p.vet(req, a.AOR(), a.Event().Event, trusted, all)
+		watcher, mode, no := p.vet(req, a.AOR(), a.Event().Event, trusted, authorize)
+		if no == nil && mode != Allowed { // who is in it is told at once, or not at all
+			no = notifier.Refuse(403, "")
+		}
 		if no != nil {
 			a.Refuse(no)
 			return
@@ -61,6 +63,11 @@ func (p *Presence) offer(a *notifier.Ask, req *engine.Request, trusted bool, aut
 	}
 	k := eventstate.Key{Package: a.Event().Event, AOR: a.AOR()}
 	if of, is := strings.CutSuffix(k.Package, winfoSuffix); is {
+		// There is nothing between all watchers and none: one who waits for a yes learns nothing
+		if mode != Allowed {
+			a.Refuse(notifier.Refuse(403, ""))
+			return
+		}
 		a.Offer(resourceKey(k), watcher, &winfoFeed{p: p, key: eventstate.Key{Package: of, AOR: k.AOR}})
 		return
 	}
@@ -107,13 +114,14 @@ func (p *Presence) subscribeReg(req *engine.Request, trusted bool, authorize Aut
 	return p.reg.Subscribe(req, headers)
 }
 
-// Watcher is one subscription to a user's state.
+// Watcher is one subscription to a user's state, or to a list with the user in it.
 type Watcher struct {
 	s *notifier.Subscription
 	f *feed
 }
 
-// Watchers lists those of a user by a package, "" for all packages.
+// Watchers lists those of a user by a package, "" for all packages; also those of a list that the
+// user is in.
 func (p *Presence) Watchers(aor, event string) (list []*Watcher) {
 	for name := range packages {
 		if event != "" && name != event {
@@ -122,6 +130,13 @@ func (p *Presence) Watchers(aor, event string) (list []*Watcher) {
 		for _, s := range p.core.Of(resourceKey(eventstate.Key{Package: name, AOR: aor})) {
 			if f, ok := s.Feed().(*feed); ok {
 				list = append(list, &Watcher{s, f})
+			}
+		}
+		for _, uri := range p.listsOf(aor) {
+			for _, s := range p.core.Of(resourceKey(eventstate.Key{Package: name, AOR: uri})) {
+				if l, ok := s.Feed().(*listFeed); ok && l.member(aor) != nil {
+					list = append(list, &Watcher{s, l.member(aor)})
+				}
 			}
 		}
 	}
@@ -159,7 +174,7 @@ func (p *Presence) Refresh(aor string, authorize Authorize) (n int, err error) {
 		}
 	}
 	for k := range keys {
-		p.core.Changed(resourceKey(k), nil)
+		p.tell(k)
 		p.core.Changed(resourceKey(eventstate.Key{Package: k.Package + winfoSuffix, AOR: k.AOR}), nil)
 	}
 	return n, err

@@ -212,3 +212,40 @@ func TestConfigureRefuses(t *testing.T) {
 		})
 	}
 }
+
+// Who watches a user is told to others only if the answer is a plain yes about just that.
+func TestWatcherInfoIsPrivate(t *testing.T) {
+	for _, x := range []struct {
+		name, authorize, watcher string
+		code                     int
+	}{
+		{"oneself", `{}`, "bob", 200},
+		{"pending", `function() return "pending" end`, "alice", 403},
+		{"polite", `function() return "polite" end`, "alice", 403},
+		{"yes", `function() return true end`, "alice", 200},
+		{"a rule that names no package", `{ { watcher = "sip:alice@example.com" } }`, "alice", 403},
+		{"a rule that names it", `{ { watcher = "sip:alice@example.com", package = "presence.winfo" } }`, "alice", 200},
+		{"a pending rule that names it", `{ { package = "presence.winfo", allow = "pending" } }`, "alice", 403},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			w := newWorld(t, "authorize = "+x.authorize)
+			if res, _ := w.phone(x.watcher).subscribe("bob", "presence.winfo", ""); res.Status() != x.code {
+				t.Errorf("%d, want %d", res.Status(), x.code)
+			}
+		})
+	}
+}
+
+// A user who authenticated, but whose From nobody has compared with that, watches and publishes as
+// nobody.
+func TestIdentityUnchecked(t *testing.T) {
+	w := newWorld(t, everybody)
+	bob := w.phone("bob")
+	const unchecked = "X-User: mallory\r\nX-Any: y\r\n"
+	if res, _ := bob.subscribe("bob", "presence", unchecked); res.Status() != 403 {
+		t.Errorf("SUBSCRIBE: %d", res.Status())
+	}
+	if res := bob.publish("presence", unchecked, pidf("a", "open")); res.Status() != 403 {
+		t.Errorf("PUBLISH: %d", res.Status())
+	}
+}
