@@ -42,7 +42,7 @@ type Call struct {
 type settings struct {
 	maxDuration time.Duration
 	flowLost    time.Duration // 0: a lost connection ends nothing
-	keepalive   time.Duration // 0: nobody is pinged
+	keepalive   time.Duration // 0: nobody is pinged until there are slots; neverPinged: nor then
 
 	sessionTimer    *SessionTimer // nil for none
 	endWithoutMedia bool
@@ -110,8 +110,17 @@ func (c *Call) Limit(ctx context.Context, l []limits.Limit) (full string, ok boo
 	return c.limit(l, func(f func(context.Context)) { f(ctx) })
 }
 
-// limit counts here, and then with the other nodes. await calls a function that waits for them.
+// limit is Limit, and has the call be pinged from then on.
 func (c *Call) limit(l []limits.Limit, await func(func(context.Context))) (full string, ok bool) {
+	full, ok = c.take(l, await)
+	if ok && len(l) > 0 {
+		c.post(c.pingSlots)
+	}
+	return full, ok
+}
+
+// take counts here, and then with the other nodes. await calls a function that waits for them.
+func (c *Call) take(l []limits.Limit, await func(func(context.Context))) (full string, ok bool) {
 	if len(l) == 0 {
 		return "", true
 	}

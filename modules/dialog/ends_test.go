@@ -269,6 +269,7 @@ func TestLostFlow(t *testing.T) {
 		{"the caller", true, false, []string{"early", "answered", "ended flow_lost server"}},
 		{"the callee", false, false, []string{"early", "answered", "ended flow_lost server"}},
 		{"the caller, and comes back", true, true, []string{"early", "answered"}},
+		{"the callee, and is found again", false, true, []string{"early", "answered"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			script := scriptOf("flow_lost = 5, limits = { x = 1 }", "", "10.0.0.3")
@@ -277,6 +278,7 @@ func TestLostFlow(t *testing.T) {
 dialog, registrar = require "dialog", require "registrar"
 function route(req)
   if req.method == "REGISTER" then return registrar.save(req) end
+  if req.method == "INVITE" and req.in_dialog then return req:relay(registrar.lookup("sip:bob@example.com")) end
   if req.in_dialog then return req:relay() end
   dialog.track(req, { flow_lost = 5, limits = { x = 1 } })
   req:relay(registrar.lookup(req.ruri))
@@ -302,6 +304,9 @@ end`
 				if err := gone.Return(); err != nil {
 					t.Fatal(err)
 				}
+				if !row.caller {
+					w.answered(bob.Register(phone.Registration{Expires: 300}), 200)
+				}
 				again := out.Dialog().Send(phone.Spec{Method: "INVITE", Contact: true})
 				w.reply(w.came(bob, "INVITE"), 200)
 				w.answered(again, 200)
@@ -310,6 +315,9 @@ end`
 			w.heard(row.events...)
 			if row.back {
 				w.calls(1)
+				gone.Leave(false) // its new connection is looked after as well
+				w.Run(6 * time.Second)
+				w.heard("ended flow_lost server")
 				return
 			}
 			w.came(stays, "BYE")

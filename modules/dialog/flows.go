@@ -7,6 +7,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/transport"
+	"github.com/sipscript/sipscript/modules/dialog/track"
 )
 
 // flows are the calls with a party that is reached on its connection and nowhere else.
@@ -108,6 +109,24 @@ func (c *Call) returned(r *engine.Request, i *inner) {
 		c.set(timerFlow, 0)
 		c.watchFlows()
 	}
+}
+
+// adoptFlows looks after the connections that a refresh has brought, in place of those before.
+func (c *Call) adoptFlows(before []transport.FlowID) {
+	if c.flowLost == 0 || c.State() != track.Confirmed {
+		return
+	}
+	now := c.onlyFlows()
+	if slices.Equal(before, now) {
+		return
+	}
+	for _, id := range before {
+		if !slices.Contains(now, id) {
+			c.d.flows.drop(id, c)
+		}
+	}
+	c.set(timerFlow, 0) // it begins again for one that is still lost
+	c.watchFlows()
 }
 
 // flowWatch is Dialogs as it watches flows.

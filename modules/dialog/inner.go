@@ -56,6 +56,7 @@ type inner struct {
 	refresh  *engine.Reach // of the sender, once the request is accepted; nil for none
 	before   uint32        // the number of the sender's last request before it
 	timer    askedTimer    // what it asks for, if it may refresh the session
+	settled  bool          // it was accepted; it may be answered again
 	heard    outcomes
 }
 
@@ -134,21 +135,35 @@ func (i *inner) Answering(a *engine.Answer) bool {
 	answered := a.Reach()
 	c := i.call
 	if c.sessionTimer != nil {
-		c.sessionExpires(i.timer.answered(a.Message))
+		after := i.timer.answered(a.Message)
+		if !i.settled { // it may come again
+			c.sessionExpires(after)
+		}
 	}
+	if !i.settled {
+		i.settled = true
+		before := c.onlyFlows()
+		i.moved(&answered)
+		c.adoptFlows(before)
+	}
+	return true
+}
+
+// moved notes where both parties of an accepted request are from now on.
+func (i *inner) moved(answered *engine.Reach) {
+	c := i.call
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l := c.t.Leg(i.tag)
 	if l == nil {
-		return true
+		return
 	}
 	from, to := &c.t.A, &l.B
 	if !i.byCaller {
 		from, to = to, from
 	}
 	moved(from, i.refresh)
-	moved(to, &answered)
-	return true
+	moved(to, answered)
 }
 
 // moved takes over a remote target; the route set of a dialog stays (§12.2).

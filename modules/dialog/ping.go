@@ -17,10 +17,30 @@ const (
 	mostLosses        = 3 // in a row; then a party is gone
 )
 
+// neverPinged is the keepalive of a call whose script wants no pings.
+const neverPinged = -1
+
+// pingSlots has a call with slots be pinged, unless the script has said how. It runs on the lane.
+func (c *Call) pingSlots() {
+	c.mu.Lock()
+	if c.keepalive == 0 && c.slots.Len() > 0 {
+		c.keepalive = DefaultKeepalive
+	}
+	up := c.t.State == track.Confirmed
+	c.mu.Unlock()
+	switch {
+	case !up:
+	case c.keepalive > 0 && c.due[timerPing] == 0:
+		c.set(timerPing, c.lane.Now().Add(c.keepalive))
+	case c.keepalive < 0 && !c.proving:
+		c.set(timerPing, 0)
+	}
+}
+
 // ping pings both parties of each leg.
 func (c *Call) ping() {
 	v := c.View()
-	again := c.keepalive
+	again := max(c.keepalive, 0)
 	if c.proving && again == 0 {
 		if again = proveEvery; c.proven {
 			if c.proving = !c.proved(&v); !c.proving {

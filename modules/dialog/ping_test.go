@@ -96,24 +96,71 @@ func TestWhoIsPinged(t *testing.T) {
 			w := newWorld(t, scriptOf(row.options, "", "10.0.0.3"))
 			alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3")
 			w.talk(alice, bob)
-			n := 0
-			for range 33 {
-				w.Run(10 * time.Second)
-				for _, p := range []*phone.Phone{alice, bob} {
-					for _, r := range p.Inbox() {
-						if r.Method() == "OPTIONS" && !r.Taken {
-							r.Taken = true
-							n++
-							w.reply(r, 200)
-						}
-					}
-				}
-			}
-			if n != 2*row.pings {
+			if n := w.pingsOf(33, alice, bob); n != 2*row.pings {
 				t.Errorf("%d pings, want %d", n, 2*row.pings)
 			}
 		})
 	}
+}
+
+// What is given when track or limit are called again is what changes; slots that came later are
+// pinged for as well.
+func TestPingedLater(t *testing.T) {
+	for _, row := range []struct {
+		name, first, again, later string
+		pings                     int
+	}{
+		{"a bare track keeps the limits' pings", "{ limits = { x = 1 } }", "dialog.track(req)", "", 1},
+		{"a bare track keeps what was asked for", "{ keepalive = 100 }", "dialog.track(req)", "", 3},
+		{"a bare track keeps that there are none", "{ limits = { x = 1 }, keepalive = 0 }", "dialog.track(req)", "", 0},
+		{"other options do so too", "{ keepalive = 100 }", "dialog.track(req, { max_duration = 3000 })", "", 3},
+		{"a second track with limits", "{}", "dialog.track(req, { limits = { x = 1 } })", "", 1},
+		{"a limit before the answer", "{}", "dialog.of(req):limit({ x = 1 })", "", 1},
+		{"a limit after the answer", "{}", "", "call:limit({ x = 1 })", 1},
+		{"a limit, and no pings", "{ keepalive = 0 }", "", "call:limit({ x = 1 })", 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, `
+dialog = require "dialog"
+function route(req)
+  if not req.in_dialog then
+    dialog.track(req, `+row.first+`)
+    `+row.again+`
+    return req:relay("sip:bob@10.0.0.3:5060")
+  end
+  if req.method == "INFO" then
+    local call = dialog.of(req)
+    `+row.later+`
+  end
+  req:relay()
+end`)
+			alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3")
+			out, _ := w.talk(alice, bob)
+			info := out.Dialog().Send(phone.Spec{Method: "INFO"})
+			w.reply(w.came(bob, "INFO"), 200)
+			w.answered(info, 200)
+			if n := w.pingsOf(33, alice, bob); n != 2*row.pings {
+				t.Errorf("%d pings, want %d", n, 2*row.pings)
+			}
+		})
+	}
+}
+
+// pingsOf answers and counts pings for so many times 10 s.
+func (w *world) pingsOf(tens int, phones ...*phone.Phone) (n int) {
+	for range tens {
+		w.Run(10 * time.Second)
+		for _, p := range phones {
+			for _, r := range p.Inbox() {
+				if r.Method() == "OPTIONS" && !r.Taken {
+					r.Taken = true
+					n++
+					w.reply(r, 200)
+				}
+			}
+		}
+	}
+	return n
 }
 
 // Media that is gone ends the calls that want it.

@@ -18,6 +18,9 @@ func (d *Dialogs) resume(e *engine.Engine) {
 		c := &Call{d: d, lane: e.LaneOf(r.Call.CallID), t: *r.Call, vars: r.Vars, sessionAt: r.Session, stored: true, proving: true}
 		k := r.Kept
 		c.settings = settings{maxDuration: k.MaxDuration, flowLost: k.FlowLost, keepalive: k.Keepalive, sessionTimer: k.SessionTimer, endWithoutMedia: k.EndWithoutMedia}
+		if len(r.Keys) > 0 && k.Keepalive == 0 { // as versions before this one wrote it
+			c.keepalive = neverPinged
+		}
 		var keys []limits.Limit
 		for _, key := range r.Keys {
 			keys = append(keys, limits.Limit{Key: key})

@@ -112,12 +112,13 @@ func packed(t *track.Call, callID, from, to, asked []byte) {
 
 // retrack puts options into force.
 func (c *Call) retrack(o *TrackOptions, await func(func(context.Context))) error {
-	if full, ok := c.limit(o.Limits, await); !ok {
+	if full, ok := c.take(o.Limits, await); !ok {
 		return &FullError{full}
 	}
 	c.mu.Lock()
-	c.settings = settingsOf(o)
+	c.settings.take(o)
 	c.mu.Unlock()
+	c.pingSlots()
 	for key, value := range o.Vars {
 		c.Keep(key, value)
 	}
@@ -125,24 +126,26 @@ func (c *Call) retrack(o *TrackOptions, await func(func(context.Context))) error
 	return nil
 }
 
-func settingsOf(o *TrackOptions) (c settings) {
-	c.maxDuration, c.flowLost = o.MaxDuration, o.FlowLost
-	if c.maxDuration == 0 {
-		c.maxDuration = DefaultMaxDuration
+// take puts into force what is given; the rest stays.
+func (s *settings) take(o *TrackOptions) {
+	if o.MaxDuration != 0 {
+		s.maxDuration = o.MaxDuration
+	} else if s.maxDuration == 0 {
+		s.maxDuration = DefaultMaxDuration
 	}
-	c.keepalive, c.endWithoutMedia, c.sessionTimer = o.Keepalive, o.EndWithoutMedia, nil
+	if o.FlowLost != 0 {
+		s.flowLost = o.FlowLost
+	}
 	switch {
 	case o.Keepalive < 0:
-		c.keepalive = 0
-	case o.Keepalive == 0 && len(o.Limits) > 0:
-		c.keepalive = DefaultKeepalive
+		s.keepalive = neverPinged
 	case o.Keepalive > 0:
-		c.keepalive = max(o.Keepalive, shortestKeepalive)
+		s.keepalive = max(o.Keepalive, shortestKeepalive)
 	}
 	if o.SessionTimer != nil {
-		c.sessionTimer = o.SessionTimer.complete()
+		s.sessionTimer = o.SessionTimer.complete()
 	}
-	return c
+	s.endWithoutMedia = s.endWithoutMedia || o.EndWithoutMedia
 }
 
 // session is the witness of a call's INVITE.
@@ -154,7 +157,15 @@ type session struct {
 	}
 	branches []*engine.Branch // by leg, of those that were sent
 	legs     []int
-	timers   []askedTimer
+	timers   []askedTimer  // by branch, until it is over
+	answered []answerTimer // those that were answered
+}
+
+// answerTimer is what the answer of a callee has settled. It outlives the INVITE: a 2xx may come
+// again, and is completed as the first was.
+type answerTimer struct {
+	tag   string
+	asked askedTimer
 }
 
 // Sending notes a branch.
@@ -204,17 +215,38 @@ func (s *session) Answering(a *engine.Answer) bool {
 	}
 	c.change(func(t *track.Call, at int64) track.Change { return t.Respond(&r, at) })
 	if c.sessionTimer != nil && code >= 200 {
-		c.sessionExpires(s.timer(a.Branch).answered(a.Message))
+		s.settle(a, r.Tag)
 	}
 	return true
 }
 
-// timer is what a branch has asked for.
+// settle completes a 2xx, and begins the session of one that comes for the first time.
+func (s *session) settle(a *engine.Answer, tag string) {
+	for i := range s.answered {
+		if s.answered[i].tag == tag {
+			s.answered[i].asked.answered(a.Message)
+			return
+		}
+	}
+	asked := *s.timer(a.Branch)
+	if len(s.answered) < mostAnswers {
+		s.answered = append(s.answered, answerTimer{tag, asked})
+	}
+	s.call.sessionExpires(asked.answered(a.Message))
+}
+
+// mostAnswers bounds the user agents whose answers are remembered.
+const mostAnswers = 64
+
+// timer is what a branch has asked for; of one that is over, what the last has.
 func (s *session) timer(b *engine.Branch) *askedTimer {
 	for i := range s.branches {
 		if b != nil && s.branches[i] == b && i < len(s.timers) {
 			return &s.timers[i]
 		}
+	}
+	if n := len(s.timers); n > 0 && b == nil {
+		return &s.timers[n-1]
 	}
 	return &askedTimer{}
 }

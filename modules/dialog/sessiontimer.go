@@ -62,6 +62,7 @@ func (s *SessionTimer) tooShort(r *engine.Request) error {
 // asked is what must be remembered of a request for its answer (§8.1).
 type askedTimer struct {
 	interval int64 // of the request as it was sent; 0: it asks for none
+	least    int64 // its Min-SE
 	callers  bool  // its sender knows timers
 }
 
@@ -93,14 +94,15 @@ func (s *SessionTimer) ask(b *engine.Branch) (a askedTimer) {
 		}
 		_ = b.SetHeader("Session-Expires", value)
 	}
-	a.interval = n
+	a.interval, a.least = n, lowest
 	return a
 }
 
-// answered completes a 2xx (§8.2), and returns in what time the session expires; 0: never.
+// answered completes a 2xx (§8.2), and returns in what time the session expires; 0: never. Less than
+// the least it may be (§5) is not believed: it would end the call.
 func (a *askedTimer) answered(m *message.Message) time.Duration {
 	if n, ok := secondsIn(m, message.HeaderSessionExpires); ok {
-		return time.Duration(n) * time.Second
+		return time.Duration(max(n, a.least, lowestSE)) * time.Second
 	}
 	if a.interval == 0 || !a.callers {
 		return 0 // neither side has timers: nobody would refresh
@@ -116,8 +118,11 @@ func (a *askedTimer) answered(m *message.Message) time.Duration {
 	return time.Duration(a.interval) * time.Second
 }
 
-// sessionExpires sets when the call is over without a refresh.
+// sessionExpires sets when the call is over without a refresh; not after its end.
 func (c *Call) sessionExpires(after time.Duration) {
+	if c.State() == track.Ended {
+		return
+	}
 	at, due := int64(0), lane.Time(0)
 	if after > 0 {
 		at, due = c.d.wall()+int64(after), c.lane.Now().Add(after)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/proxy"
+	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/engine/sim/phone"
 )
 
@@ -55,6 +56,9 @@ func TestSessionTimer(t *testing.T) {
 			"Session-Expires: 350;refresher=uac | Require: timer", "350s"},
 		{"too little, of one who knows no timers", "Session-Expires: 100", "Session-Expires: 200;refresher=uas", "Session-Expires: 200 | Min-SE: 200",
 			"Session-Expires: 200;refresher=uas", "200s"},
+		{"the callee wants nothing", "Supported: timer", "Session-Expires: 0;refresher=uac", "Session-Expires: 600", "Session-Expires: 0;refresher=uac", "90s"},
+		{"the callee wants less than the caller's least", "Supported: timer\nMin-SE: 300", "Session-Expires: 91;refresher=uac", "Session-Expires: 600 | Min-SE: 300",
+			"Session-Expires: 91;refresher=uac", "300s"},
 		{"too little, and a higher Min-SE", "Session-Expires: 100\nMin-SE: 300", "", "Session-Expires: 300 | Min-SE: 300", "", none},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -122,5 +126,31 @@ func TestSessionIntervals(t *testing.T) {
 	w.Run(500 * time.Second)
 	w.calls(1)
 	w.Run(101 * time.Second)
+	w.calls(0)
+}
+
+// A 2xx that comes again, because its ACK is lost, is completed as the first was, and leaves the
+// timer alone.
+func TestSessionAnswerAgain(t *testing.T) {
+	w := newWorld(t, scriptOf("session_timer = { interval = 600 }, limits = { x = 1 }, keepalive = 0", "", "10.0.0.3"))
+	alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3", func(o *phone.Options) { o.Manual = true })
+	out := alice.Invite("sip:bob@example.com", phone.Spec{Headers: lines("Supported: timer"), AckDelays: phone.AckDelays{AckManual: true}})
+	passed, whole := 0, 0
+	w.Sim.Trace(func(p sim.Packet) {
+		if p.To.String() == "10.0.0.2:5060" && strings.HasPrefix(string(p.Bytes), "SIP/2.0 200") {
+			passed++
+			if text := string(p.Bytes); strings.Contains(text, "Session-Expires: 600;refresher=uac") && strings.Contains(text, "Require: timer") {
+				whole++
+			}
+		}
+	})
+	w.reply(w.came(bob, "INVITE"), 200)
+	w.Run(20 * time.Second)
+	if err := out.Ack(phone.Spec{}); err != nil || passed < 4 || whole != passed {
+		t.Errorf("%v; %d answers, %d of them with a timer", err, passed, whole)
+	}
+	w.Run(579 * time.Second)
+	w.calls(1)
+	w.Run(2 * time.Second)
 	w.calls(0)
 }
