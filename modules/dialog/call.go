@@ -26,6 +26,7 @@ type Call struct {
 	sessionAt int64
 	queued    bool // guarded by journal.mu: it is going to be written
 	stored    bool // it is in the journal; of its goroutine
+	wasStored bool // and was before the line that is being written; likewise
 
 	settings // changed on the lane, with mu held
 

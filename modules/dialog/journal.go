@@ -61,10 +61,19 @@ type journal struct {
 	closed bool            // guarded by mu
 
 	// These belong to the goroutine that writes.
-	f     *os.File
+	f     file
+	size  int64 // of its whole lines
+	torn  bool  // there may be a part of a line after them
 	lines int
 	live  int
 	told  bool // the error was logged
+}
+
+// file is what a journal needs of an *os.File.
+type file interface {
+	io.WriteCloser
+	Sync() error
+	Truncate(size int64) error
 }
 
 // openJournal reads the calls that were kept.
@@ -103,20 +112,29 @@ func (j *journal) load() (map[track.ID]*record, error) {
 	}
 	defer f.Close()
 	lines := bufio.NewReaderSize(f, 64<<10)
+	bad := 0
 	for n := 1; ; n++ {
 		text, err := lines.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			return known, nil // a line that is not whole was being written when the process ended
+		if errors.Is(err, io.EOF) { // half a line was being written when the process ended
+			if bad > 0 {
+				j.log.Warn("dialog: lines of the journal can't be read; their calls are lost", "file", j.path, "count", bad)
+			}
+			return known, nil
 		}
 		if err == nil && len(text) > longestLine {
-			err = errors.New("the line is too long")
+			err = errTooLong
 		}
 		r := &record{}
 		if err == nil {
 			err = json.Unmarshal(text, r)
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+		case n == 1: // it is another file
 			return nil, fmt.Errorf("%s:%d: %w", j.path, n, err)
+		default:
+			bad++
+			continue
 		}
 		switch {
 		case r.Call != nil && r.Kept != nil:
@@ -161,7 +179,9 @@ func (j *journal) write() {
 			if dirty {
 				dirty = j.f.Sync() != nil
 			}
-			continue
+			if !j.torn {
+				continue
+			}
 		}
 		j.mu.Lock()
 		list, asked := j.queue, j.asked
@@ -171,13 +191,22 @@ func (j *journal) write() {
 		}
 		j.mu.Unlock()
 		buf.Reset()
-		enc := json.NewEncoder(&buf)
+		lines, live := j.lines, j.live
 		var err error
+		var written []*Call
 		for _, c := range list {
-			err = errors.Join(err, j.line(enc, c))
+			before := buf.Len()
+			if one := j.line(&buf, c); one != nil {
+				err = errors.Join(err, one)
+			} else if buf.Len() > before {
+				written = append(written, c)
+			}
 		}
-		if err == nil && buf.Len() > 0 {
-			_, err = j.f.Write(buf.Bytes())
+		if failed := j.put(buf.Bytes()); failed != nil {
+			err = errors.Join(err, failed)
+			j.lines, j.live = lines, live
+			j.again(written)
+		} else if buf.Len() > 0 {
 			dirty = true
 		}
 		if err == nil && j.lines > 2*j.live+spareLines {
@@ -213,15 +242,55 @@ func (j *journal) flush() {
 	<-done
 }
 
+// put writes whole lines, or none: what is left of a part of them is cut off before the next.
+func (j *journal) put(text []byte) error {
+	if j.torn {
+		if err := j.f.Truncate(j.size); err != nil {
+			return err
+		}
+		j.torn = false
+	}
+	if len(text) == 0 {
+		return nil
+	}
+	if _, err := j.f.Write(text); err != nil {
+		j.torn = true // until the next try, within a second
+		return errors.Join(err, j.f.Truncate(j.size))
+	}
+	j.size += int64(len(text))
+	return nil
+}
+
+// again has calls be written that could not be: as they are by then.
+func (j *journal) again(list []*Call) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, c := range list {
+		c.stored = c.wasStored
+		if !c.queued {
+			c.queued = true
+			j.queue = append(j.queue, c)
+		}
+	}
+}
+
 // line encodes a call, or its end if it was kept.
-func (j *journal) line(enc *json.Encoder, c *Call) error {
+func (j *journal) line(to *bytes.Buffer, c *Call) error {
 	r := c.record()
+	c.wasStored = c.stored
 	switch {
 	case r.Call.State == track.Confirmed:
+		text, err := r.encode()
+		if err != nil {
+			return err
+		}
 		if !c.stored {
 			c.stored = true
 			j.live++
 		}
+		j.lines++
+		to.Write(text)
+		return nil
 	case r.Call.State == track.Ended && c.stored:
 		c.stored = false
 		j.live--
@@ -230,15 +299,65 @@ func (j *journal) line(enc *json.Encoder, c *Call) error {
 		return nil
 	}
 	j.lines++
-	return enc.Encode(r)
+	text, err := r.encode()
+	to.Write(text)
+	return err
 }
+
+// encode is the line of a record. One that would be too long goes without the legs that are over,
+// and then without all but one leg, and the routes: what can't be reached by them is found by its
+// Contact.
+func (r *record) encode() ([]byte, error) {
+	for _, less := range [...]func(){func() {}, r.dropLegs, r.dropRoutes} {
+		less()
+		text, err := json.Marshal(r)
+		if err != nil {
+			return nil, err
+		}
+		if len(text) < longestLine {
+			return append(text, '\n'), nil
+		}
+	}
+	return nil, errTooLong
+}
+
+func (r *record) dropLegs() {
+	if r.Call == nil {
+		return
+	}
+	live := r.Call.Legs[:0:0]
+	for _, l := range r.Call.Legs {
+		if l.State == track.Confirmed {
+			live = append(live, l)
+		}
+	}
+	r.Call.Legs = live
+}
+
+func (r *record) dropRoutes() {
+	if r.Call == nil {
+		return
+	}
+	r.Call.Legs = r.Call.Legs[:min(1, len(r.Call.Legs))]
+	for _, side := range r.Call.Parties() {
+		is := side.Reach()
+		is.Routes = nil
+		side.Set(is)
+	}
+}
+
+// errTooLong is the error of a call that is too large to be kept.
+var errTooLong = errors.New("the line is too long")
 
 // each puts all calls there are.
 func (j *journal) each(put func(*record) error) (err error) {
 	j.table.each(func(c *Call) {
 		if r := c.record(); r.Call.State == track.Confirmed {
+			if one := put(r); one != nil {
+				err = errors.Join(err, one)
+				return
+			}
 			c.stored = true
-			err = errors.Join(err, put(r))
 		}
 	})
 	return err
@@ -251,18 +370,28 @@ func (j *journal) rewrite(each func(put func(*record) error) error) error {
 		return err
 	}
 	w := bufio.NewWriter(f)
-	enc, n := json.NewEncoder(w), 0
-	err = each(func(r *record) error { n++; return enc.Encode(r) })
+	n, size := 0, int64(0)
+	err = each(func(r *record) error {
+		text, err := r.encode()
+		if err != nil {
+			return nil // it was said when it was to be written
+		}
+		n++
+		size += int64(len(text))
+		_, err = w.Write(text)
+		return err
+	})
 	if err = errors.Join(err, w.Flush(), f.Sync()); err == nil {
 		err = os.Rename(j.path+".new", j.path)
 	}
 	if err != nil {
+		_ = os.Remove(j.path + ".new") // the disk may be full
 		return errors.Join(err, f.Close())
 	}
 	if j.f != nil {
 		_ = j.f.Close()
 	}
-	j.f, j.lines, j.live = f, n, n
+	j.f, j.size, j.torn, j.lines, j.live = f, size, false, n, n
 	return nil
 }
 

@@ -98,8 +98,8 @@ func (s *SessionTimer) ask(b *engine.Branch) (a askedTimer) {
 	return a
 }
 
-// answered completes a 2xx (§8.2), and returns in what time the session expires; 0: never. Less than
-// the least it may be (§5) is not believed: it would end the call.
+// answered completes a 2xx (§8.2), and returns in what time the session expires; 0: never. Less
+// than the least it may be (§5) is not believed: it would end the call.
 func (a *askedTimer) answered(m *message.Message) time.Duration {
 	if n, ok := secondsIn(m, message.HeaderSessionExpires); ok {
 		return time.Duration(max(n, a.least, lowestSE)) * time.Second
