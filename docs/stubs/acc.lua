@@ -54,7 +54,7 @@ function acc.event(req, name, fields) end
 ---@field headers? table {Name = text} of HTTP requests
 ---@field node? string the server's name, in each record
 ---@field gather? number seconds for which records are gathered before a destination gets them
----@field max_duration? number seconds after which a call that was answered and has not ended is recorded as "lost"
+---@field max_duration? number seconds after which a call that was answered and has not ended is recorded as "lost", unless it is tracked and goes on
 ---@field spool? acc.configure.options.spool where records wait; it takes effect at the start of the server
 ---@field fields? table {name = text | function(req)}: in each record; a function is called at record
 
@@ -64,7 +64,7 @@ function acc.event(req, name, fields) end
 
 ---@class acc.configure.options.spool
 ---@field dir? string a directory
----@field size? integer bytes on disk at most; beyond it records wait in memory, up to 64 MiB
+---@field size? integer bytes on disk at most, but for up to a quarter more for calls in progress; beyond it records wait in memory, up to 64 MiB
 ---@field sync? number seconds after which a record is on the disk at the latest; it outlives the process at once
 
 return acc

@@ -27,7 +27,7 @@ type Policy struct {
 	Headers     map[string]string `lua:"headers,reloadable" doc:"{Name = text} of HTTP requests"`
 	Node        string            `lua:"node,reloadable" doc:"the server's name, in each record"`
 	Gather      time.Duration     `lua:"gather,reloadable" max:"60" default:"0.1" doc:"seconds for which records are gathered before a destination gets them"`
-	MaxDuration time.Duration     `lua:"max_duration,reloadable" min:"60" max:"2592000" default:"43200" doc:"seconds after which a call that was answered and has not ended is recorded as \"lost\""`
+	MaxDuration time.Duration     `lua:"max_duration,reloadable" min:"60" max:"2592000" default:"43200" doc:"seconds after which a call that was answered and has not ended is recorded as \"lost\", unless it is tracked and goes on"`
 	Spool       SpoolOptions      `lua:"spool" doc:"where records wait; it takes effect at the start of the server"`
 }
 
@@ -40,7 +40,7 @@ type Rotation struct {
 // SpoolOptions are those of the queue.
 type SpoolOptions struct {
 	Dir  string        `lua:"dir" default:"acc in --data" doc:"a directory"`
-	Size int           `lua:"size" min:"1048576" default:"8589934592" doc:"bytes on disk at most; beyond it records wait in memory, up to 64 MiB"`
+	Size int           `lua:"size" min:"1048576" default:"8589934592" doc:"bytes on disk at most, but for up to a quarter more for calls in progress; beyond it records wait in memory, up to 64 MiB"`
 	Sync time.Duration `lua:"sync" min:"0.001" max:"10" default:"0.1" doc:"seconds after which a record is on the disk at the latest; it outlives the process at once"`
 }
 

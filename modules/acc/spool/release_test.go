@@ -88,12 +88,15 @@ func TestFullAndBack(t *testing.T) {
 				}
 				take(t, r, 0, 600)
 				time.Sleep(time.Minute)
-				put(t, s, 600, 900)
-				take(t, r, 600, 900)
+				put(t, s, 600, 601)
+				take(t, r, 600, 601)
+				time.Sleep(time.Minute)
+				put(t, s, 601, 700) // there is room for them again
 				time.Sleep(time.Minute)
 				if st := s.Stats(); st.Failing != nil || st.Memory != 0 || st.Live != live || st.Lost != 0 {
 					t.Errorf("after it: %+v", st)
 				}
+				take(t, r, 601, 700)
 				closed(t, s, r)
 				s, list := open(t, quiet(dir))
 				if len(list) != live {
