@@ -43,14 +43,16 @@ type keeper struct {
 
 // kept is a subscription as it is written: nil for one that is over.
 type kept struct {
-	record *notifier.Record
-	mode   Mode
+	record  *notifier.Record
+	mode    Mode
+	version uint32
 }
 
 // row is what is written of one.
 type row struct {
 	notifier.Record
-	Mode Mode
+	Mode    Mode
+	Version uint32 `json:",omitempty"` // of the next document
 }
 
 func openKeeper(pool *clients.Pool, dir string, log *slog.Logger) (*keeper, error) {
@@ -206,7 +208,7 @@ func (k *keeper) writeBatch(batch map[string]kept) error {
 				_, err = tx.ExecContext(ctx, `DELETE FROM subscriptions WHERE dialog = ?`, dialog)
 			} else {
 				var text []byte
-				if text, err = json.Marshal(row{*s.record, s.mode}); err == nil {
+				if text, err = json.Marshal(row{*s.record, s.mode, s.version}); err == nil {
 					_, err = tx.ExecContext(ctx, `INSERT INTO subscriptions (dialog, record, expires) VALUES (?, ?, ?) ON CONFLICT (dialog) DO UPDATE SET record = excluded.record, expires = excluded.expires`,
 						dialog, string(text), s.record.Until)
 				}
@@ -238,16 +240,21 @@ func (k *keeper) close() error {
 
 // keepSubscription is what the notifier calls.
 func (p *Presence) keepSubscription(dialog string, r *notifier.Record) {
-	mode := Allowed
+	mode, version := Allowed, uint32(0)
 	if r != nil {
 		switch f := p.core.FeedOf(dialog).(type) {
 		case *feed:
 			mode = Mode(f.mode.Load())
+			if f.key.Package == PackageDialog { // no other has versions; it never lends its lane
+				version = f.version
+			}
+		case *winfoFeed:
+			version = f.version
 		case *listFeed: // what may be seen of each member is not kept
 			r = nil
 		}
 	}
-	p.keeper.subscription(dialog, kept{r, mode})
+	p.keeper.subscription(dialog, kept{r, mode, version})
 }
 
 // restoreSpread is over how long those who watched before a restart are told.
@@ -261,9 +268,9 @@ func (p *Presence) restore(e *engine.Engine) error {
 		k := eventstate.Key{Package: r.Event, AOR: aor}
 		var f notifier.Feed
 		if of, is := strings.CutSuffix(r.Event, winfoSuffix); is {
-			f = &winfoFeed{p: p, key: eventstate.Key{Package: of, AOR: aor}, version: restoredVersion}
+			f = &winfoFeed{p: p, key: eventstate.Key{Package: of, AOR: aor}, version: r.Version + restoredVersion}
 		} else {
-			o := &feed{p: p, key: k, own: r.Watcher == aor, id: r.Local, version: restoredVersion}
+			o := &feed{p: p, key: k, own: r.Watcher == aor, id: r.Local, version: r.Version + restoredVersion}
 			o.mode.Store(int32(r.Mode))
 			f = o
 		}
@@ -283,5 +290,6 @@ func (p *Presence) restore(e *engine.Engine) error {
 	})
 }
 
-// restoredVersion is higher than that of any document before a restart: watchers skip older ones.
+// restoredVersion is more than the documents between two SUBSCRIBEs: those after a restart have
+// higher numbers than any before, and watchers skip older ones.
 const restoredVersion = 20_000

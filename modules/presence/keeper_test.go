@@ -83,3 +83,31 @@ func TestKilled(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Numbers rise over two crashes in a row, with no SUBSCRIBE between them.
+func TestKilledTwice(t *testing.T) {
+	dir := t.TempDir()
+	w := kept(t, dir)
+	w.phone("alice").subscribe("bob", "dialog", "")
+	w.Run(time.Second)
+	seen, number := map[string]bool{}, uint32(0)
+	for range 3 {
+		if err := presence.Flush(w.module); err != nil {
+			t.Fatal(err)
+		}
+		w = kept(t, dir)
+		_, body, m := w.phone("alice").told()
+		_, body, _ = strings.Cut(body, "<dialog-info")
+		_, version, _ := strings.Cut(body, ` version="`)
+		version, _, _ = strings.Cut(version, `"`)
+		cseq, _ := m.CSeq()
+		if cseq.Number <= number || seen[version] || version == "" {
+			t.Errorf("CSeq %d after %d, version %s once more: %v", cseq.Number, number, version, seen[version])
+		}
+		number, seen[version] = cseq.Number, true
+		w.Run(time.Second)
+	}
+	if err := w.module.Close(); err != nil {
+		t.Error(err)
+	}
+}

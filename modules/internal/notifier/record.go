@@ -77,6 +77,7 @@ func (n *Notifier) Restore(e *engine.Engine, r *Record, feed Feed, spread time.D
 	return l.Return(lane.Func(func(l *lane.Lane) {
 		s.granted, s.ends = left, l.Now().Add(left)
 		s.putOff(l.Now(), min(wait, left))
+		s.keep(false) // the next process begins above these numbers
 		s.kick()
 	}))
 }

@@ -52,13 +52,16 @@ type Store struct {
 	tag    func() string // makes entity tags
 	journal
 
+	// Held by one change at a time, also while it is written. Who reads never waits for it
+	writing sync.Mutex
+
 	mu   sync.RWMutex
 	keys map[Key]*entity // guarded by mu
 	due  timetable       // guarded by mu
 	n    int             // publications; guarded by mu
 }
 
-// journal is told of each change, under the lock, before anybody can see it.
+// journal is told of each change, one at a time; of what comes before anybody can see it.
 type journal struct {
 	put  func(k Key, p *Publication, old string) error
 	drop func(k Key, p *Publication) error
@@ -88,9 +91,11 @@ func (s *Store) SetLimits(l Limits) {
 // Publish carries out a PUBLISH (RFC 3903 §6) and returns the publication, nil if it ended; changed
 // reports whether what is published is another now: a refresh changes nothing.
 func (s *Store) Publish(k Key, r *Request, now time.Time) (p *Publication, changed bool, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old := s.find(k, r.IfMatch, now)
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.mu.RLock()
+	old, full := s.find(k, r.IfMatch, now), s.full(k)
+	s.mu.RUnlock()
 	switch {
 	case r.IfMatch != "" && old == nil: // §6 step 2
 		return nil, false, ErrNoMatch
@@ -98,13 +103,10 @@ func (s *Store) Publish(k Key, r *Request, now time.Time) (p *Publication, chang
 		return nil, false, ErrNoBody
 	case r.Expires == 0: // step 5: removed
 		if old != nil {
-			s.remove(k, old)
-			if s.drop != nil {
-				err = s.drop(k, old)
-			}
+			err = s.leave(k, old)
 		}
 		return nil, old != nil, err
-	case old == nil && s.full(k):
+	case old == nil && full:
 		return nil, false, ErrFull
 	}
 	p = &Publication{Tag: s.tag(), Type: r.Type, Body: r.Body, Value: r.Value, At: now, Expires: now.Add(r.Expires)}
@@ -117,24 +119,22 @@ func (s *Store) Publish(k Key, r *Request, now time.Time) (p *Publication, chang
 // Set is a publication of a script's own by a name: p takes its place, nil ends it. It is not
 // counted against the limit of a key.
 func (s *Store) Set(k Key, name string, p *Publication, now time.Time) (changed bool, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	var old *Publication
+	s.mu.RLock()
 	if e := s.keys[k]; e != nil {
 		if i := slices.IndexFunc(e.list, func(o *Publication) bool { return o.Name == name }); i >= 0 {
 			old = e.list[i]
 		}
 	}
+	s.mu.RUnlock()
 	switch {
 	case p != nil:
 		p.Name, p.Tag, p.At = name, s.tag(), now
 		return true, s.enter(k, p, old)
 	case old != nil:
-		s.remove(k, old)
-		if s.drop != nil {
-			err = s.drop(k, old)
-		}
-		return true, err
+		return true, s.leave(k, old)
 	}
 	return false, nil
 }
@@ -162,7 +162,18 @@ func (s *Store) full(k Key) bool {
 	return n >= s.limits.PerKey || s.n >= s.limits.All
 }
 
-// enter puts p in the place of old, which may be nil.
+// leave takes p out. writing is held.
+func (s *Store) leave(k Key, p *Publication) error {
+	s.mu.Lock()
+	s.remove(k, p)
+	s.mu.Unlock()
+	if s.drop == nil {
+		return nil
+	}
+	return s.drop(k, p)
+}
+
+// enter puts p in the place of old, which may be nil, or have ended meanwhile. writing is held.
 func (s *Store) enter(k Key, p, old *Publication) error {
 	if s.put != nil {
 		replaced := ""
@@ -173,6 +184,8 @@ func (s *Store) enter(k Key, p, old *Publication) error {
 			return err
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if old != nil {
 		s.remove(k, old)
 	}

@@ -165,3 +165,46 @@ func TestTimetableIsBounded(t *testing.T) {
 		t.Errorf("%d appointments of one publication", len(s.due))
 	}
 }
+
+// While a change is on its way to the disk, readers go on with what was.
+func TestReadersDontWait(t *testing.T) {
+	s := newStore(Limits{PerKey: 9, All: 9})
+	writing, written := make(chan string), make(chan struct{})
+	s.Keep(func(Key, *Publication, string) error { writing <- "put"; <-written; return nil },
+		func(Key, *Publication) error { writing <- "drop"; <-written; return nil })
+	p := &Publication{Body: []byte("a")}
+	for _, x := range []struct {
+		name, is, during, after string
+		do                      func() error
+	}{
+		{"publish", "put", "", "b", func() error {
+			_, _, err := s.Publish(bob, &Request{Body: []byte("b"), Expires: time.Minute}, start)
+			return err
+		}},
+		{"set", "put", "b", "a b", func() error { _, err := s.Set(bob, "x", p, at(1)); return err }},
+		{"unset", "drop", "b", "b", func() error { _, err := s.Set(bob, "x", nil, at(1)); return err }},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			done, read := make(chan error), make(chan string)
+			go func() { done <- x.do() }()
+			if is := <-writing; is != x.is {
+				t.Error(is)
+			}
+			go func() { s.Expire(at(1)); read <- texts(s, at(1)) }()
+			select {
+			case got := <-read:
+				if got != x.during {
+					t.Errorf("meanwhile %q", got)
+				}
+				written <- struct{}{}
+			case <-time.After(2 * time.Second):
+				t.Error("a reader waits for the disk")
+				written <- struct{}{}
+				<-read
+			}
+			if err := <-done; err != nil || texts(s, at(1)) != x.after {
+				t.Errorf("%v, %q", err, texts(s, at(1)))
+			}
+		})
+	}
+}
