@@ -111,3 +111,23 @@ func TestKilledTwice(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A server that is stopped leaves alone those whose subscriptions it brings back.
+func TestDetachKeeps(t *testing.T) {
+	dir := t.TempDir()
+	w := kept(t, dir)
+	alice := w.phone("alice")
+	alice.subscribe("bob", "presence", "")
+	alice.told()
+	w.Run(time.Second)
+	w.Sim.Do(func() { _ = w.module.Detach(t.Context(), w.Engine) })
+	alice.quiet(time.Second)
+	if err := w.module.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w = kept(t, dir)
+	w.phone("alice").hears("active")
+	if err := w.module.Close(); err != nil {
+		t.Error(err)
+	}
+}

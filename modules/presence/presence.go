@@ -230,8 +230,8 @@ func (p *Presence) Intercept(req *engine.Request) (taken bool, err error) {
 	return p.core.Intercept(req)
 }
 
-// Detach ends the subscriptions, so that their subscribers need not find out by themselves. The
-// engine calls it at its end.
+// Detach ends the subscriptions, so that their subscribers need not find out by themselves; with a
+// keeper those alone that can't come back. The engine calls it at its end.
 func (p *Presence) Detach(ctx context.Context, _ *engine.Engine) error {
 	if !p.core.Idle() {
 		p.core.Stop(ctx)

@@ -295,13 +295,15 @@ func (n *Notifier) find(dialog string) *Subscription {
 	return n.dialogs[dialog]
 }
 
-// Stop ends all subscriptions: each subscriber is told to subscribe again ("deactivated", RFC 6665
-// §4.2.2). It returns when the NOTIFYs have been passed to the network, or ctx ends; it does not
-// wait for those to subscribers that have not answered an earlier one.
+// Stop ends all subscriptions but those that outlive the process: each subscriber is told to
+// subscribe again ("deactivated", RFC 6665 §4.2.2). It returns when the NOTIFYs have been passed to
+// the network, or ctx ends; it does not wait for those to subscribers that have not answered an
+// earlier one.
 func (n *Notifier) Stop(ctx context.Context) {
 	lanes := map[*lane.Lane]struct{}{}
 	for _, s := range n.all() {
-		s.Terminate(Deactivated, 0)
+		s.closing.CompareAndSwap(nil, &closing{reason: Deactivated, stop: true})
+		s.kick()
 		lanes[s.lane] = struct{}{}
 	}
 	done := make(chan struct{}, len(lanes))

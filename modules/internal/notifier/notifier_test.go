@@ -22,12 +22,19 @@ type board struct {
 	doc   Document
 	tell  bool
 	ended []string
+	waits bool
+	next  func(Round) // nil for none
 }
 
-func (b *board) Waits() bool                                         { return false }
-func (b *board) Next(context.Context, Round) (Document, bool, error) { return b.doc, b.tell, nil }
-func (b *board) Ended(reason string)                                 { b.ended = append(b.ended, reason) }
-func (b *board) Tag() string                                         { return b.doc.ETag }
+func (b *board) Waits() bool { return b.waits }
+func (b *board) Next(_ context.Context, r Round) (Document, bool, error) {
+	if b.next != nil {
+		b.next(r)
+	}
+	return b.doc, b.tell, nil
+}
+func (b *board) Ended(reason string) { b.ended = append(b.ended, reason) }
+func (b *board) Tag() string         { return b.doc.ETag }
 
 type world struct {
 	*luabindtest.World
@@ -369,5 +376,30 @@ func TestAgain(t *testing.T) {
 	w.n.Again("sip:jim@example.com", func(Feed) { heard++ })
 	if heard != 1 || !w.n.Watched("sip:joe@example.com") || w.n.Watched("sip:jim@example.com") {
 		t.Errorf("%d heard", heard)
+	}
+}
+
+// A SUBSCRIBE that comes while the lane is lent to a look for changes is owed the full state.
+func TestRefreshedMeanwhile(t *testing.T) {
+	w := newWorld(t, generous)
+	w.board.waits = true
+	var rounds []bool
+	p := w.phone(1)
+	w.board.next = func(r Round) {
+		if rounds = append(rounds, r.Full); len(rounds) == 2 {
+			s := w.n.Of("sip:joe@example.com")[0]
+			if s.knows("*") {
+				t.Error("it is taken to know what is not told yet")
+			}
+			s.full = true
+		}
+	}
+	p.subscribe("")
+	p.told()
+	w.Run(time.Second)
+	w.n.Changed("sip:joe@example.com", nil)
+	p.told()
+	if fmt.Sprint(rounds) != "[true false true]" {
+		t.Errorf("full: %v", rounds)
 	}
 }

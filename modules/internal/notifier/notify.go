@@ -49,7 +49,9 @@ func (s *Subscription) report() {
 		}
 		s.suppress = ""
 	}
-	s.told()
+	if s.told(); s.final {
+		s.keep(true) // whatever becomes of the NOTIFY
+	}
 	s.send(s.state(d.Pending), &d, 0, s.heard)
 }
 
@@ -63,6 +65,11 @@ func (s *Subscription) look() (d Document, tell bool, err error) {
 	}
 	if s.feed.Waits() {
 		s.lane.Await(read)
+		// A SUBSCRIBE that came meanwhile is owed everything (RFC 6665 §4.2.1.2)
+		if !r.Full && (s.full || s.ending != "") && !s.gone {
+			r = Round{Full: true, Ending: s.ending, Now: s.lane.Wall()}
+			s.lane.Await(read)
+		}
 		return d, tell, err
 	}
 	return s.feed.Next(context.Background(), r)

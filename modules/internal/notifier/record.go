@@ -36,6 +36,9 @@ func (s *Subscription) record() *Record {
 	if s.flow != 0 || !s.proved {
 		return nil
 	}
+	if l, ok := s.feed.(Listed); ok && l.List() { // what may be seen of each member is not kept
+		return nil
+	}
 	return &Record{CallID: s.callID(), Local: s.local, Remote: s.remote, From: s.from, To: s.to, Event: s.event.Event, EventID: s.eventID, Key: s.key, Watcher: s.watcher,
 		Contact: s.contact, Asked: s.asked, URI: s.uri, Path: s.path, Received: s.received, Socket: s.socket, CSeq: s.cseq, RemoteCSeq: s.remoteCSeq, First: s.first,
 		Accepts: s.accepts, Authenticated: s.authenticated, Until: s.until.Load()}

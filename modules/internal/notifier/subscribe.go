@@ -190,7 +190,7 @@ func (s *Subscription) subscribeAgain(req *engine.Request) *Refusal {
 // knows reports whether the state is the one with that entity tag, of which the subscriber was
 // told.
 func (s *Subscription) knows(tag string) bool {
-	if tag == "" || s.flying || s.full {
+	if tag == "" || s.flying || s.full || s.busy {
 		return false
 	}
 	t, ok := s.feed.(Tagged)

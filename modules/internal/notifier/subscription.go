@@ -58,6 +58,7 @@ type Subscription struct {
 type closing struct {
 	reason string
 	retry  time.Duration
+	stop   bool // the process ends: one that outlives it goes on
 }
 
 // newSubscription creates the subscription that the SUBSCRIBE of req requests. It is not entered
@@ -134,7 +135,7 @@ func (s *Subscription) Until() time.Time { return time.UnixMilli(s.until.Load())
 // Terminate ends the subscription with a last NOTIFY, for a reason of RFC 6665 §4.1.3; retry is
 // when the subscriber should come back, 0 if that is not said. Any goroutine may call it.
 func (s *Subscription) Terminate(reason string, retry time.Duration) {
-	s.closing.CompareAndSwap(nil, &closing{reason, retry})
+	s.closing.CompareAndSwap(nil, &closing{reason: reason, retry: retry})
 	s.kick()
 }
 
@@ -188,7 +189,9 @@ func (s *Subscription) advance() {
 	if s.gone || s.flying {
 		return
 	}
-	if c := s.closing.Load(); c != nil {
+	if c := s.closing.Load(); c != nil && c.stop && s.notifier.o.Keep != nil && s.record() != nil {
+		s.closing.CompareAndSwap(c, nil)
+	} else if c != nil {
 		s.end(c.reason, c.retry)
 	}
 	if s.wanted.Swap(false) {
