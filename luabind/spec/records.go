@@ -34,11 +34,7 @@ func (w *world) recordFunctions() []luabind.Function {
 			luabind.ReturnsValue(luabind.List, "of tables"), func(*luabind.Call) any {
 				w.outsideMu.Lock()
 				defer w.outsideMu.Unlock()
-				list := make([]any, len(w.outside.records))
-				for i, r := range w.outside.records {
-					list[i] = r
-				}
-				return list
+				return append([]any{}, w.outside.records...)
 			}),
 	}
 }

@@ -100,13 +100,15 @@ func uriIn(m *message.Message, h message.HeaderID) string {
 
 // diversion is who forwarded a call last: the first Diversion (RFC 5806).
 func diversion(m *message.Message) string {
-	for e := m.Elements(message.HeaderDiversion); e.Next(); {
-		if addr, err := message.ParseAddress(e.Value); err == nil {
-			return cdr.Text(addr.URI)
-		}
-		break
+	e := m.Elements(message.HeaderDiversion)
+	if !e.Next() {
+		return ""
 	}
-	return ""
+	addr, err := message.ParseAddress(e.Value)
+	if err != nil {
+		return ""
+	}
+	return cdr.Text(addr.URI)
 }
 
 // of is the call that a request begins or belongs to, nil for none.

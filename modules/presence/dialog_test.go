@@ -22,7 +22,6 @@ type call struct {
 	w          *world
 	bob, carol *luabindtest.Peer
 	route      string // of carol's requests
-	contact    string
 	n          int
 }
 

@@ -51,8 +51,8 @@ func TestKilled(t *testing.T) {
 	}
 
 	next := kept(t, dir)
-	alice2 := next.phone("bob") // phones are numbered: the same addresses
-	alice2 = next.phone("alice")
+	next.phone("bob") // phones are numbered: the same addresses
+	alice2 := next.phone("alice")
 	alice2.calls, alice2.cseq = alice.calls, alice.cseq
 	state, body, after := alice2.told()
 	was, _ := before.CSeq()
