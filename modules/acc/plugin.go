@@ -27,7 +27,7 @@ func Plugin() host.Plugin {
 // Storage is where records wait.
 func (a *Accounts) Storage() string {
 	if a.o.Data == "" {
-		return "records of calls that wait for their destination are kept in memory"
+		return "" // a script that records calls is warned of it
 	}
 	return "records of calls that wait for their destination are kept in " + filepath.Join(a.o.Data, "acc")
 }

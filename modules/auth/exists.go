@@ -55,20 +55,25 @@ func (a *Auth) exists(e *engine.Engine, uri *message.URI, by waits) (bool, error
 	return false, nil
 }
 
-// identify is require for a user who is known otherwise, such as by a token.
-func (a *Auth) identify(req *engine.Request, w *Want, user string) (ok bool, err error) {
+// identify is require for a user who is known otherwise, such as by a token: it returns the user,
+// or "" if the request has been answered, or is over, or cannot be answered.
+func (a *Auth) identify(req *engine.Request, w *Want, user string) (string, error) {
 	switch {
 	case user == "":
-		return false, &engine.MisuseError{Text: "the user is empty: nobody is known yet"}
+		return "", &engine.MisuseError{Text: "the user is empty: nobody is known yet"}
 	case req.Decided():
-		return false, &engine.MisuseError{Text: "this request has been decided already; return after the first decision"}
+		return "", &engine.MisuseError{Text: "this request has been decided already; return after the first decision"}
 	case !challengeable(req) || req.Over():
-		return false, nil
+		return "", nil
 	}
-	if ok, err = a.admit(req, w, user); err != nil || ok || req.Over() {
-		return ok, err
+	ok, err := a.admit(req, w, user)
+	switch {
+	case err != nil || req.Over():
+		return "", err
+	case ok:
+		return user, nil
 	}
-	return false, a.refuse(req, w, &Verdict{Reason: Identity, User: user})
+	return "", a.refuse(req, w, &Verdict{Reason: Identity, User: user})
 }
 
 // admit holds a user to the identity that a request claims, and makes him the request's.

@@ -6,7 +6,6 @@ package auth
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
@@ -125,12 +124,9 @@ func (m *module) Functions() []luabind.Function {
 			req, luabind.TextArg("user", "who it is"), luabind.OptionsArg(identified{}), luabind.OrFalse(luabind.ReturnsText("the user; false otherwise")),
 			func(c *luabind.Call, req *engine.Request, user string, o identified) string {
 				var w Want
-				c.RaiseIf(claims(&w, o.Claims))
-				ok, err := m.auth.identify(req, &w, user)
+				c.RaiseIf(o.into(&w))
+				user, err := m.auth.identify(req, &w, user)
 				c.RaiseIf(err)
-				if !ok {
-					return ""
-				}
 				return user
 			}),
 		luabind.Try1(luabind.Function{Name: "exists", Waits: true, Where: luabind.InHandler,
@@ -150,27 +146,4 @@ func (m *module) Functions() []luabind.Function {
 		luabind.Do1(luabind.Function{Name: "forget", Where: luabind.InHandler, Doc: "Drops what is cached about a user.", Example: `auth.forget("alice")`},
 			luabind.TextArg("user", ""), func(_ *luabind.Call, user string) { m.auth.Forget(user) }),
 	}
-}
-
-// waits waits with the lane lent, and looks users up with the script's function if there is one.
-func (m *module) waits(c *luabind.Call) waits {
-	w := waits{lend: func(f func(context.Context)) { c.Await(f) }}
-	if m.users.IsFunction() {
-		w.ask = func(q Query) (*Secret, error) { return ask(c, m.users.Func(c), q) }
-	}
-	return w
-}
-
-// ask calls the script's function.
-func ask(c *luabind.Call, f *luabind.Func, q Query) (*Secret, error) {
-	if f == nil {
-		return nil, fmt.Errorf("users: this lane's script supplied no function")
-	}
-	out, err := f.Call(q.User, q.Realm)
-	if err != nil {
-		c.Raise("users: %v", err)
-	}
-	s, err := secretFound(out)
-	c.Misuse(err)
-	return s, err
 }

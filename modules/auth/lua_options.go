@@ -80,11 +80,11 @@ type asked struct {
 }
 
 // complete makes the script's identity that of the Want.
-func (o *wanted) complete() error { return claims(&o.Want, o.Claims) }
+func (o *wanted) complete() error { return o.into(&o.Want) }
 
-// claims has a Want say what the option identity says.
-func claims(w *Want, said luabind.FuncOrValue) error {
-	switch f := said.Func; {
+// into has a Want say what the option identity says.
+func (o *identified) into(w *Want) error {
+	switch f := o.Claims.Func; {
 	case f != nil:
 		w.Identity = func(user string, uri *message.URI) (bool, error) {
 			out, err := f.Call(user, luabind.URIText(uri.AppendTo(nil)))
@@ -93,9 +93,9 @@ func claims(w *Want, said luabind.FuncOrValue) error {
 			}
 			return len(out) > 0 && out[0] != nil && out[0] != false, nil
 		}
-	case said.Value == false:
+	case o.Claims.Value == false:
 		w.AnyIdentity = true
-	case said.Value != nil && said.Value != true:
+	case o.Claims.Value != nil && o.Claims.Value != true:
 		return &engine.MisuseError{Text: "option identity must be false or function(user, uri)"}
 	}
 	return nil

@@ -36,9 +36,6 @@ func nameOf(s *source.Spec) string {
 	return fmt.Sprintf("%s %q %q %v", s.URL, s.Query, s.Layout, s.Domain == nil || *s.Domain)
 }
 
-// byFunction stands for users whom a script's function finds: it is called instead.
-type byFunction struct{ Table }
-
 // usersAt are the users that a script names. release gives a store back; it is nil for others.
 func (s *service) usersAt(spec source.Spec, log *slog.Logger) (users Users, release func() error, err error) {
 	switch {
