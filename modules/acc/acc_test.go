@@ -22,7 +22,7 @@ import (
 // All of a record of a call that was answered.
 func TestAnsweredCall(t *testing.T) {
 	w := newWorld(t, usual("", "10.0.0.3"))
-	alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3")
+	alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
 	out := alice.Invite("sip:bob@example.com", phone.Spec{Headers: []proxy.HeaderEdit{{Name: "User-Agent", Values: []string{"Alice's \xffphone"}},
 		{Name: "Diversion", Values: []string{"<sip:carol@example.com>;reason=unconditional, <sip:dave@example.com>"}}}})
 	in := w.answer(out, bob)
@@ -66,25 +66,25 @@ func TestEnds(t *testing.T) {
 		}},
 		{name: "busy", script: usual("", "10.0.0.3"), want: "486 busy by callee, 0 s (Busy Here); 10.0.0.3 486", play: func(w *world, alice, bob, _ *phone.Phone) {
 			out := alice.Invite("sip:bob@example.com", phone.Spec{})
-			w.reply(w.came(bob, "INVITE"), 486)
-			w.answered(out, 486)
+			w.Reply(w.Came(bob, "INVITE"), 486)
+			w.Answered(out, 486)
 		}},
 		{name: "cancelled", script: usual("", "10.0.0.3"), want: "487 cancelled by caller, 0 s; 10.0.0.3 487", play: func(w *world, alice, bob, _ *phone.Phone) {
 			out := alice.Invite("sip:bob@example.com", phone.Spec{})
-			w.reply(w.came(bob, "INVITE"), 180)
-			w.answered(out, 180)
+			w.Reply(w.Came(bob, "INVITE"), 180)
+			w.Answered(out, 180)
 			if err := out.Cancel(nil); err != nil {
 				w.t.Fatal(err)
 			}
-			w.answered(out, 487)
+			w.Answered(out, 487)
 		}},
 		{name: "nobody answers", script: usual("ring_timeout = 5", "10.0.0.3"), want: "408 timeout by server, 0 s (Request Timeout); 10.0.0.3 408 timeout", play: func(w *world, alice, bob, _ *phone.Phone) {
 			out := alice.Invite("sip:bob@example.com", phone.Spec{})
-			w.reply(w.came(bob, "INVITE"), 180)
-			w.answered(out, 408)
+			w.Reply(w.Came(bob, "INVITE"), 180)
+			w.Answered(out, 408)
 		}},
 		{name: "nobody is there", script: usual("", "10.0.0.9"), want: "408 timeout by server, 0 s (Request Timeout); 10.0.0.9 408 timeout", play: func(w *world, alice, _, _ *phone.Phone) {
-			w.answered(alice.Invite("sip:bob@example.com", phone.Spec{}), 408)
+			w.Answered(alice.Invite("sip:bob@example.com", phone.Spec{}), 408)
 		}},
 		{name: "failover, then voicemail", want: "200 bye by caller, 10 s; 10.0.0.3 503; 10.0.0.3 486; 10.0.0.4 200", script: begin + `
 function route(req)
@@ -95,27 +95,27 @@ function route(req)
   end })
 end`, play: func(w *world, alice, bob, carol *phone.Phone) {
 			out := alice.Invite("sip:bob@example.com", phone.Spec{})
-			w.reply(w.came(bob, "INVITE"), 503)
-			w.reply(w.came(bob, "INVITE"), 486)
+			w.Reply(w.Came(bob, "INVITE"), 503)
+			w.Reply(w.Came(bob, "INVITE"), 486)
 			w.answer(out, carol)
 			w.bye(out.Dialog())
 		}},
 		{name: "two ring, one answers", script: usual("", "10.0.0.3", "10.0.0.4"), want: "200 bye by caller, 10 s; 10.0.0.3 487; 10.0.0.4 200", play: func(w *world, alice, bob, carol *phone.Phone) {
 			out := alice.Invite("sip:bob@example.com", phone.Spec{})
-			w.reply(w.came(bob, "INVITE"), 180)
+			w.Reply(w.Came(bob, "INVITE"), 180)
 			w.answer(out, carol)
 			w.bye(out.Dialog())
 		}},
 		{name: "redirected", script: usual("", "10.0.0.3"), want: "302 redirected by callee, 0 s (Moved Temporarily); 10.0.0.3 302", play: func(w *world, alice, bob, _ *phone.Phone) {
 			out := alice.Invite("sip:bob@example.com", phone.Spec{})
-			w.reply(w.came(bob, "INVITE"), 302, proxy.HeaderEdit{Name: "Contact", Values: []string{"<sip:carol@10.0.0.4>, <sip:dave@10.0.0.5>"}})
-			w.answered(out, 302)
+			w.Reply(w.Came(bob, "INVITE"), 302, proxy.HeaderEdit{Name: "Contact", Values: []string{"<sip:carol@10.0.0.4>, <sip:dave@10.0.0.5>"}})
+			w.Answered(out, 302)
 		}},
 		{name: "the script answers", want: "404 rejected by server, 0 s", script: begin + `function route(req) acc.record(req) req:reply(404) end`, play: func(w *world, alice, _, _ *phone.Phone) {
-			w.answered(alice.Invite("sip:bob@example.com", phone.Spec{}), 404)
+			w.Answered(alice.Invite("sip:bob@example.com", phone.Spec{}), 404)
 		}},
 		{name: "the script fails", want: "500 rejected by server, 0 s", script: begin + `function route(req) acc.record(req) error("oh") end`, play: func(w *world, alice, _, _ *phone.Phone) {
-			w.answered(alice.Invite("sip:bob@example.com", phone.Spec{}), 500)
+			w.Answered(alice.Invite("sip:bob@example.com", phone.Spec{}), 500)
 		}},
 		{name: "the BYE is challenged", want: "200 bye by caller, 20 s; 10.0.0.3 200", script: begin + `
 local challenged = false
@@ -126,7 +126,7 @@ function route(req)
 end`, play: func(w *world, alice, bob, _ *phone.Phone) {
 			out, _ := w.talk(alice, bob)
 			w.Run(10 * time.Second)
-			w.answered(out.Dialog().Send(phone.Spec{Method: "BYE"}), 407)
+			w.Answered(out.Dialog().Send(phone.Spec{Method: "BYE"}), 407)
 			w.bye(out.Dialog(), proxy.HeaderEdit{Name: "Subject", Values: []string{"now"}})
 		}},
 		{name: "a tracked call is hung up", want: "200 hung up by server, 10 s; 10.0.0.3 200", script: begin + `
@@ -139,7 +139,7 @@ function route(req)
 end`, play: func(w *world, alice, bob, _ *phone.Phone) {
 			w.talk(alice, bob)
 			w.Run(10 * time.Second)
-			w.answered(alice.Send(phone.Spec{Method: "MESSAGE", URI: "sip:x@example.com"}), 200)
+			w.Answered(alice.Send(phone.Spec{Method: "MESSAGE", URI: "sip:x@example.com"}), 200)
 		}},
 		{name: "a tracked call lasts too long", want: "200 max_duration by server, 60 s; 10.0.0.3 200", script: begin + `
 function route(req)
@@ -159,14 +159,14 @@ function route(req)
   req:relay("sip:bob@10.0.0.3:5060")
 end`, play: func(w *world, alice, bob, _ *phone.Phone) {
 			out := alice.Invite("sip:bob@example.com", phone.Spec{})
-			w.reply(w.came(bob, "INVITE"), 180)
-			w.answered(alice.Send(phone.Spec{Method: "MESSAGE", URI: "sip:x@example.com"}), 200)
-			w.answered(out, 480)
+			w.Reply(w.Came(bob, "INVITE"), 180)
+			w.Answered(alice.Send(phone.Spec{Method: "MESSAGE", URI: "sip:x@example.com"}), 200)
+			w.Answered(out, 480)
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t, row.script)
-			row.play(w, w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3"), w.phone("carol", "10.0.0.4"))
+			row.play(w, w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3"), w.Phone("carol", "10.0.0.4"))
 			if got := brief(w.one()); got != row.want {
 				t.Errorf("%s, want %s", got, row.want)
 			}
@@ -177,7 +177,7 @@ end`, play: func(w *world, alice, bob, _ *phone.Phone) {
 // What the script drops was never a call, however often it is sent.
 func TestDropped(t *testing.T) {
 	w := newWorld(t, begin+`function route(req) acc.record(req) req:drop() end`)
-	w.phone("alice", "10.0.0.2").Invite("sip:bob@example.com", phone.Spec{})
+	w.Phone("alice", "10.0.0.2").Invite("sip:bob@example.com", phone.Spec{})
 	w.Run(time.Minute)
 	if len(w.records) != 0 {
 		t.Errorf("%d records", len(w.records))
@@ -200,13 +200,13 @@ function route(req)
     on_branch = function(branch) acc.set(branch, { carrier = branch.ruri.host }) end,
     on_response = function(res) acc.set(req, { code = res.code }) end })
 end`)
-	alice, bob, carol := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3"), w.phone("carol", "10.0.0.4")
+	alice, bob, carol := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3"), w.Phone("carol", "10.0.0.4")
 	out := alice.Invite("sip:bob@example.com", phone.Spec{})
-	w.reply(w.came(carol, "INVITE"), 500)
+	w.Reply(w.Came(carol, "INVITE"), 500)
 	in := w.answer(out, bob)
 	info := in.Dialog().Send(phone.Spec{Method: "INFO"})
-	w.reply(w.came(alice, "INFO"), 200)
-	w.answered(info, 200)
+	w.Reply(w.Came(alice, "INFO"), 200)
+	w.Answered(info, 200)
 	w.bye(out.Dialog())
 	w.Run(time.Minute)
 	if len(w.records) != 2 {
@@ -224,9 +224,9 @@ end`)
 // With every_leg, each leg has a record before that of its call.
 func TestEveryLeg(t *testing.T) {
 	w := newWorld(t, strings.Replace(usual(`order = "serial"`, "10.0.0.4", "10.0.0.3"), "to = {", "every_leg = true, node = \"n1\", to = {", 1))
-	alice, bob, carol := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3"), w.phone("carol", "10.0.0.4")
+	alice, bob, carol := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3"), w.Phone("carol", "10.0.0.4")
 	out := alice.Invite("sip:bob@example.com", phone.Spec{})
-	w.reply(w.came(carol, "INVITE"), 503)
+	w.Reply(w.Came(carol, "INVITE"), 503)
 	w.answer(out, bob)
 	w.bye(out.Dialog())
 	w.Run(time.Minute)
@@ -244,7 +244,7 @@ func TestEveryLeg(t *testing.T) {
 // A call whose BYE never comes has its record after max_duration.
 func TestLostCall(t *testing.T) {
 	w := newWorld(t, strings.Replace(usual("", "10.0.0.3"), "to = {", "max_duration = 300, to = {", 1))
-	w.talk(w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3"))
+	w.talk(w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3"))
 	w.Run(4 * time.Minute)
 	if len(w.records) != 0 {
 		t.Errorf("%d records", len(w.records))
@@ -263,14 +263,14 @@ func TestAfterKill(t *testing.T) {
 	killed := acc.New(acc.Options{Log: log, Data: dir})
 	w := &world{t: t, World: luabindtest.New(t, strings.Replace(strings.Replace(usual("", "10.0.0.3"), "json:unused", "json:"+file, 1), `, dialog = require "acc", require "dialog"`, ` = require "acc"`, 1),
 		luabindtest.Modules(killed))}
-	alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3")
+	alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
 	w.talk(alice, bob)
 	out := alice.Invite("sip:bob@example.com", phone.Spec{})
 	w.answer(out, bob)
 	w.bye(out.Dialog())
 	ringing := alice.Invite("sip:bob@example.com", phone.Spec{})
-	w.reply(w.came(bob, "INVITE"), 180)
-	w.answered(ringing, 180)
+	w.Reply(w.Came(bob, "INVITE"), 180)
+	w.Answered(ringing, 180)
 	if err := killed.Close(); err != nil { // which writes nothing of calls in progress
 		t.Error(err)
 	}

@@ -40,7 +40,7 @@ func TestWhatEndsACall(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(row.method, " own ", row.own, " theirs ", row.code), func(t *testing.T) {
 			w := newWorld(t, begin+picky)
-			alice, bob := w.phone("alice", "10.0.0.2"), w.manual("bob", "10.0.0.3")
+			alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3", manual)
 			out, _ := w.talk(alice, bob)
 			w.Run(10 * time.Second)
 			spec := phone.Spec{Method: row.method}
@@ -49,8 +49,8 @@ func TestWhatEndsACall(t *testing.T) {
 			}
 			out.Dialog().Send(spec)
 			if row.own == "" {
-				if in := w.came(bob, row.method); row.code != 0 {
-					w.reply(in, row.code)
+				if in := w.Came(bob, row.method); row.code != 0 {
+					w.Reply(in, row.code)
 				} else {
 					w.Run(32 * time.Second) // Timer F
 				}
@@ -58,7 +58,7 @@ func TestWhatEndsACall(t *testing.T) {
 			w.Run(10 * time.Second)
 			if len(w.records) == 0 {
 				out.Dialog().Send(phone.Spec{Method: "BYE"})
-				w.reply(w.came(bob, "BYE"), 200)
+				w.Reply(w.Came(bob, "BYE"), 200)
 			}
 			if got := brief(w.one()); got != row.want {
 				t.Errorf("%s, want %s", got, row.want)
@@ -76,15 +76,15 @@ function route(req)
   acc.record(req)
   req:relay("sip:bob@10.0.0.3:5060")
 end`)
-	alice, bob := w.phone("alice", "10.0.0.2"), w.manual("bob", "10.0.0.3")
+	alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3", manual)
 	out := alice.Invite("sip:bob@example.com", phone.Spec{})
-	in := w.came(bob, "INVITE")
-	w.reply(in, 180)
+	in := w.Came(bob, "INVITE")
+	w.Reply(in, 180)
 	w.Run(time.Second)
 	message := alice.Send(phone.Spec{Method: "MESSAGE", URI: "sip:x@example.com"})
-	w.reply(in, 200) // both are on their way
-	w.answered(message, 200)
-	w.answered(out, 480)
+	w.Reply(in, 200) // both are on their way
+	w.Answered(message, 200)
+	w.Answered(out, 480)
 	if r := w.one(); !r.Answered.IsZero() || r.Code != 480 || r.Cause != "hung up" {
 		t.Error(brief(r), r.Answered)
 	}
@@ -99,7 +99,7 @@ function route(req)
   acc.record(req)
   req:relay("sip:bob@10.0.0.3:5060")
 end`)
-	out, _ := w.talk(w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3"))
+	out, _ := w.talk(w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3"))
 	w.Run(20 * time.Minute)
 	if len(w.records) != 0 {
 		t.Errorf("%s after 20 minutes", brief(w.records[0]))

@@ -47,9 +47,9 @@ func TestMisuse(t *testing.T) {
 acc = require "acc"
 acc.configure({ to = { "json:unused" }, fields = { x = function(req) if req.vars.fail then error("oh no") end if req.vars.wrong then return {} end end } })
 function route(req) `+row.handler+` end`)
-			alice := w.phone("alice", "10.0.0.2")
+			alice := w.Phone("alice", "10.0.0.2")
 			out := alice.Send(phone.Spec{Method: row.method, URI: "sip:bob@example.com", Contact: true})
-			w.answered(out, 500)
+			w.Answered(out, 500)
 			if !strings.Contains(w.Log(), row.want) {
 				t.Errorf("%s, want %q", w.Log(), row.want)
 			}
@@ -57,7 +57,7 @@ function route(req) `+row.handler+` end`)
 	}
 	t.Run("without configure", func(t *testing.T) {
 		w := newWorld(t, `acc = require "acc" function route(req) acc.record(req) end`)
-		w.answered(w.phone("alice", "10.0.0.2").Invite("sip:bob@example.com", phone.Spec{}), 500)
+		w.Answered(w.Phone("alice", "10.0.0.2").Invite("sip:bob@example.com", phone.Spec{}), 500)
 		if !strings.Contains(w.Log(), "says where records go") {
 			t.Error(w.Log())
 		}
@@ -73,7 +73,7 @@ function route(req)
   req:record_route()
   req:relay("sip:bob@10.0.0.3:5060", { on_branch = function(branch) acc.set(branch, { b = 1 }) end })
 end`)
-	out, _ := w.talk(w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3"))
+	out, _ := w.talk(w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3"))
 	w.bye(out.Dialog())
 	if len(w.records) != 0 {
 		t.Errorf("%+v", w.records[0])

@@ -29,13 +29,13 @@ function route(req)
   end
   req:relay()
 end`)
-			alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3")
+			alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
 			out, _ := w.talk(alice, bob)
 			sent := out.Dialog().Send(phone.Spec{Method: row.method})
 			if row.method != "BYE" {
-				w.reply(w.came(bob, row.method), 200)
+				w.Reply(w.Came(bob, row.method), 200)
 			}
-			w.answered(sent, 200)
+			w.Answered(sent, 200)
 			got, err := w.Eval(`return sip.shared("seen"):get("got")`)
 			if err != nil || fmt.Sprint(got) != "["+row.want+"]" || w.d.Count("x") != 0 {
 				t.Errorf("%v %v, want %s", got, err, row.want)
@@ -93,7 +93,7 @@ function route(req)
   dialog.track(req, { limits = { x = 1 } })
   req:relay("sip:bob@10.0.0.3:5060")
 end`)
-			alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3", func(o *phone.Options) { o.Manual = true })
+			alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3", func(o *phone.Options) { o.Manual = true })
 			out, _ := w.talk(alice, bob)
 			spec := phone.Spec{Method: row.method}
 			if row.old {
@@ -101,7 +101,7 @@ end`)
 			}
 			sent := out.Dialog().Send(spec)
 			if row.code != 0 {
-				w.reply(w.came(bob, row.method), row.code)
+				w.Reply(w.Came(bob, row.method), row.code)
 			}
 			w.Sim.RunUntil(time.Minute, sent.Done)
 			slots := 1
@@ -123,16 +123,16 @@ func TestEarlyLegStays(t *testing.T) {
 	for _, method := range []string{"PRACK", "UPDATE", "BYE"} {
 		t.Run(method, func(t *testing.T) {
 			w := newWorld(t, scriptOf("limits = { x = 1 }", "", "10.0.0.3"))
-			alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3", func(o *phone.Options) { o.Manual = true })
+			alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3", func(o *phone.Options) { o.Manual = true })
 			out := alice.Invite("sip:bob@example.com", phone.Spec{})
-			in := w.came(bob, "INVITE")
-			w.reply(in, 180)
-			w.answered(out, 180)
+			in := w.Came(bob, "INVITE")
+			w.Reply(in, 180)
+			w.Answered(out, 180)
 			sent := out.Dialog().Send(phone.Spec{Method: method})
-			w.reply(w.came(bob, method), 481)
-			w.answered(sent, 481)
-			w.reply(in, 200)
-			w.answered(out, 200)
+			w.Reply(w.Came(bob, method), 481)
+			w.Answered(sent, 481)
+			w.Reply(in, 200)
+			w.Answered(out, 200)
 			w.heard("early", "answered")
 			w.calls(1)
 			if n := w.d.Count("x"); n != 1 {

@@ -13,16 +13,16 @@ func TestCall(t *testing.T) {
 	for _, row := range []struct{ name, by string }{{"the caller hangs up", "caller"}, {"the callee hangs up", "callee"}} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t, scriptOf("", "", "10.0.0.3"))
-			alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3")
+			alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
 			out := alice.Invite("sip:bob@example.com", phone.Spec{})
-			in := w.came(bob, "INVITE")
+			in := w.Came(bob, "INVITE")
 			w.calls(1)
 			w.heard()
-			w.reply(in, 180)
-			w.answered(out, 180)
+			w.Reply(in, 180)
+			w.Answered(out, 180)
 			w.heard("early")
-			w.reply(in, 200)
-			w.answered(out, 200)
+			w.Reply(in, 200)
+			w.Answered(out, 200)
 			w.heard("answered")
 			v := w.only().View()
 			if v.State != track.Confirmed || len(v.Legs) != 1 || v.Legs[0].Tag == "" || v.Legs[0].B.URI != "sip:bob@10.0.0.3:5060" || v.A.URI != "sip:alice@10.0.0.2:5060" {
@@ -30,9 +30,9 @@ func TestCall(t *testing.T) {
 			}
 			w.Run(10 * time.Second)
 			if row.by == "caller" {
-				w.answered(out.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+				w.Answered(out.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
 			} else {
-				w.answered(in.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+				w.Answered(in.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
 			}
 			w.heard("ended bye " + row.by)
 			w.calls(0)

@@ -18,7 +18,7 @@ import (
 // Whatever ends a call: one end is told, and its slots are free again.
 func TestEnds(t *testing.T) {
 	const limited = `limits = { x = 1, y = 5 }`
-	refused := func(w *world, out *phone.Outgoing, code int) { w.answered(out, code) }
+	refused := func(w *world, out *phone.Outgoing, code int) { w.Answered(out, code) }
 	for _, row := range []struct {
 		name    string
 		options string
@@ -30,12 +30,12 @@ func TestEnds(t *testing.T) {
 	}{
 		{name: "busy", play: func(w *world, alice, bob *phone.Phone) {
 			out := alice.Invite("sip:bob@example.com", phone.Spec{})
-			w.reply(w.came(bob, "INVITE"), 486)
+			w.Reply(w.Came(bob, "INVITE"), 486)
 			refused(w, out, 486)
 		}, events: "ended rejected callee"},
 		{name: "redirected by the callee", play: func(w *world, alice, bob *phone.Phone) {
 			out := alice.Invite("sip:bob@example.com", phone.Spec{})
-			w.reply(w.came(bob, "INVITE"), 302, proxy.HeaderEdit{Name: "Contact", Values: []string{"<sip:c@10.0.0.9>"}})
+			w.Reply(w.Came(bob, "INVITE"), 302, proxy.HeaderEdit{Name: "Contact", Values: []string{"<sip:c@10.0.0.9>"}})
 			refused(w, out, 302)
 		}, events: "ended rejected callee"},
 		{name: "nobody there", play: func(w *world, alice, bob *phone.Phone) {
@@ -45,7 +45,7 @@ func TestEnds(t *testing.T) {
 		}, events: "ended timeout server"},
 		{name: "rings for too long", relay: "ring_timeout = 20", play: func(w *world, alice, bob *phone.Phone) {
 			out := alice.Invite("sip:bob@example.com", phone.Spec{})
-			w.reply(w.came(bob, "INVITE"), 180)
+			w.Reply(w.Came(bob, "INVITE"), 180)
 			refused(w, out, 408)
 		}, events: "early,ended timeout server"},
 		{name: "no target", targets: []string{}, play: func(w *world, alice, bob *phone.Phone) {
@@ -56,21 +56,21 @@ func TestEnds(t *testing.T) {
 		}, events: "ended unreachable server"},
 		{name: "cancelled", play: func(w *world, alice, bob *phone.Phone) {
 			out := alice.Invite("sip:bob@example.com", phone.Spec{})
-			w.reply(w.came(bob, "INVITE"), 180)
-			w.answered(out, 180)
+			w.Reply(w.Came(bob, "INVITE"), 180)
+			w.Answered(out, 180)
 			_ = out.Cancel(nil)
 			refused(w, out, 487)
 		}, events: "early,ended cancelled caller"},
 		{name: "a CANCEL that crosses the 200", play: func(w *world, alice, bob *phone.Phone) {
 			out := alice.Invite("sip:bob@example.com", phone.Spec{})
-			in := w.came(bob, "INVITE")
-			w.reply(in, 180)
-			w.answered(out, 180)
+			in := w.Came(bob, "INVITE")
+			w.Reply(in, 180)
+			w.Answered(out, 180)
 			_ = out.Cancel(nil)
 			_ = in.Reply(200, phone.Reply{})
-			w.answered(out, 200)
+			w.Answered(out, 200)
 			w.calls(1)
-			w.answered(out.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+			w.Answered(out.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
 		}, events: "early,answered,ended bye caller"},
 		{name: "the script refuses", play: func(w *world, alice, bob *phone.Phone) {
 			refused(w, alice.Invite("sip:bob@example.com", phone.Spec{}), 603)
@@ -90,11 +90,11 @@ func TestEnds(t *testing.T) {
 		}, events: "ended dropped server", script: `req:drop()`},
 		{name: "the caller hangs up", play: func(w *world, alice, bob *phone.Phone) {
 			out, _ := w.talk(alice, bob)
-			w.answered(out.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+			w.Answered(out.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
 		}, events: "early,answered,ended bye caller"},
 		{name: "the callee hangs up", play: func(w *world, alice, bob *phone.Phone) {
 			_, in := w.talk(alice, bob)
-			w.answered(in.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+			w.Answered(in.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
 		}, events: "early,answered,ended bye callee"},
 		{name: "both hang up at once", play: func(w *world, alice, bob *phone.Phone) {
 			out, in := w.talk(alice, bob)
@@ -110,8 +110,8 @@ func TestEnds(t *testing.T) {
 		{name: "a re-INVITE finds nobody", play: func(w *world, alice, bob *phone.Phone) {
 			out, _ := w.talk(alice, bob)
 			again := out.Dialog().Send(phone.Spec{Method: "INVITE"})
-			w.reply(w.came(bob, "INVITE"), 481)
-			w.answered(again, 481)
+			w.Reply(w.Came(bob, "INVITE"), 481)
+			w.Answered(again, 481)
 		}, events: "early,answered,ended gone"},
 		{name: "an INFO is not answered", play: func(w *world, alice, bob *phone.Phone) {
 			_, in := w.talk(alice, bob)
@@ -124,8 +124,8 @@ func TestEnds(t *testing.T) {
 			w.Run(59 * time.Second)
 			w.calls(1)
 			w.Run(2 * time.Second)
-			w.came(alice, "BYE")
-			w.came(bob, "BYE")
+			w.Came(alice, "BYE")
+			w.Came(bob, "BYE")
 		}, events: "early,answered,ended max_duration server"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -143,7 +143,7 @@ func TestEnds(t *testing.T) {
 				script = before + row.script + "\nend"
 			}
 			w := newWorld(t, script)
-			alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3")
+			alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
 			row.play(w, alice, bob)
 			w.heard(strings.Split(row.events, ",")...)
 			w.Run(40 * time.Second)
@@ -165,12 +165,12 @@ func TestEnds(t *testing.T) {
 func TestLegs(t *testing.T) {
 	t.Run("failover", func(t *testing.T) {
 		w := newWorld(t, scriptOf("", `order = "serial", on_failure = function(res, req) req:relay("sip:mail@10.0.0.5:5060") end`, "10.0.0.3", "10.0.0.4"))
-		alice, bob, carol, mail := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3"), w.phone("carol", "10.0.0.4"), w.phone("mail", "10.0.0.5")
+		alice, bob, carol, mail := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3"), w.Phone("carol", "10.0.0.4"), w.Phone("mail", "10.0.0.5")
 		out := alice.Invite("sip:bob@example.com", phone.Spec{})
-		w.reply(w.came(bob, "INVITE"), 486)
-		w.reply(w.came(carol, "INVITE"), 480)
-		w.reply(w.came(mail, "INVITE"), 200)
-		w.answered(out, 200)
+		w.Reply(w.Came(bob, "INVITE"), 486)
+		w.Reply(w.Came(carol, "INVITE"), 480)
+		w.Reply(w.Came(mail, "INVITE"), 200)
+		w.Answered(out, 200)
 		var codes []int
 		var uris []string
 		for _, l := range w.only().View().Legs {
@@ -179,37 +179,37 @@ func TestLegs(t *testing.T) {
 		if !slices.Equal(codes, []int{486, 480, 200}) || !slices.Equal(uris, []string{"sip:bob@10.0.0.3:5060", "sip:bob@10.0.0.4:5060", "sip:mail@10.0.0.5:5060"}) {
 			t.Errorf("legs %v %v", codes, uris)
 		}
-		w.answered(out.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+		w.Answered(out.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
 		w.heard("answered", "ended bye caller")
 	})
 	t.Run("parallel", func(t *testing.T) {
 		w := newWorld(t, scriptOf("", "", "10.0.0.3", "10.0.0.4"))
-		alice, bob, carol := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3"), w.phone("carol", "10.0.0.4")
+		alice, bob, carol := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3"), w.Phone("carol", "10.0.0.4")
 		out := alice.Invite("sip:bob@example.com", phone.Spec{})
-		b, c := w.came(bob, "INVITE"), w.came(carol, "INVITE")
-		w.reply(b, 180)
-		w.reply(c, 180)
-		w.reply(c, 200)
-		w.answered(out, 200)
+		b, c := w.Came(bob, "INVITE"), w.Came(carol, "INVITE")
+		w.Reply(b, 180)
+		w.Reply(c, 180)
+		w.Reply(c, 200)
+		w.Answered(out, 200)
 		w.heard("early", "answered")
 		w.calls(1)
-		w.answered(c.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+		w.Answered(c.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
 		w.heard("ended bye callee")
 		w.Run(time.Minute)
 	})
 	t.Run("two answers", func(t *testing.T) {
 		w := newWorld(t, scriptOf("limits = { x = 1 }", "", "10.0.0.3", "10.0.0.4"))
-		alice, bob, carol := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3"), w.phone("carol", "10.0.0.4", func(o *phone.Options) { o.Manual = true })
+		alice, bob, carol := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3"), w.Phone("carol", "10.0.0.4", func(o *phone.Options) { o.Manual = true })
 		out := alice.Invite("sip:bob@example.com", phone.Spec{})
-		b, c := w.came(bob, "INVITE"), w.came(carol, "INVITE")
+		b, c := w.Came(bob, "INVITE"), w.Came(carol, "INVITE")
 		_ = b.Reply(200, phone.Reply{})
 		_ = c.Reply(200, phone.Reply{})
-		w.answered(out, 200)
+		w.Answered(out, 200)
 		w.Run(time.Second)
 		w.heard("answered")
-		w.answered(b.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+		w.Answered(b.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
 		w.calls(1)
-		w.answered(c.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+		w.Answered(c.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
 		w.heard("ended bye callee")
 		w.calls(0)
 	})
@@ -229,19 +229,19 @@ function route(req)
   assert(dialog.of(call.id).id == call.id)
   req:relay(to[req.ruri.user] or { "sip:b@10.0.0.1:5060", "sip:c@10.0.0.1:5060" })
 end`)
-	alice, bob, carol := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3"), w.phone("carol", "10.0.0.4")
+	alice, bob, carol := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3"), w.Phone("carol", "10.0.0.4")
 	out := alice.Invite("sip:bob@example.com", phone.Spec{})
-	in := w.came(bob, "INVITE")
-	w.came(carol, "INVITE")
+	in := w.Came(bob, "INVITE")
+	w.Came(carol, "INVITE")
 	w.calls(3)
 	if n := w.d.Count("x"); n != 3 {
 		t.Errorf("%d slots", n)
 	}
-	other := w.phone("dave", "10.0.0.5").Invite("sip:bob@example.com", phone.Spec{})
-	w.answered(other, 486)
-	w.reply(in, 200)
-	w.answered(out, 200)
-	w.came(bob, "ACK")
+	other := w.Phone("dave", "10.0.0.5").Invite("sip:bob@example.com", phone.Spec{})
+	w.Answered(other, 486)
+	w.Reply(in, 200)
+	w.Answered(out, 200)
+	w.Came(bob, "ACK")
 	w.calls(2) // carol's is cancelled
 	var users []any
 	for _, c := range w.d.List(dialog.Filter{Key: "x"}) {
@@ -250,7 +250,7 @@ end`)
 	if fmt.Sprint(users) != "[bob b]" {
 		t.Errorf("calls of %v", users)
 	}
-	w.answered(in.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+	w.Answered(in.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
 	w.calls(0)
 	if n := w.d.Count("x"); n != 0 {
 		t.Errorf("%d slots", n)
@@ -287,10 +287,10 @@ end`
 			w := newWorld(t, script, luabindtest.Listen("udp:10.0.0.1:5060", "ws:10.0.0.1:8080"), withRegistrar(t))
 			var alice, bob *phone.Phone
 			if row.caller {
-				alice, bob = w.phone("alice", "10.0.0.2", browser), w.phone("bob", "10.0.0.3")
+				alice, bob = w.Phone("alice", "10.0.0.2", browser), w.Phone("bob", "10.0.0.3")
 			} else {
-				alice, bob = w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3", browser)
-				w.answered(bob.Register(phone.Registration{Expires: 300}), 200)
+				alice, bob = w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3", browser)
+				w.Answered(bob.Register(phone.Registration{Expires: 300}), 200)
 			}
 			out, _ := w.talk(alice, bob)
 			gone, stays := alice, bob
@@ -305,11 +305,11 @@ end`
 					t.Fatal(err)
 				}
 				if !row.caller {
-					w.answered(bob.Register(phone.Registration{Expires: 300}), 200)
+					w.Answered(bob.Register(phone.Registration{Expires: 300}), 200)
 				}
 				again := out.Dialog().Send(phone.Spec{Method: "INVITE", Contact: true})
-				w.reply(w.came(bob, "INVITE"), 200)
-				w.answered(again, 200)
+				w.Reply(w.Came(bob, "INVITE"), 200)
+				w.Answered(again, 200)
 			}
 			w.Run(4 * time.Second)
 			w.heard(row.events...)
@@ -320,7 +320,7 @@ end`
 				w.heard("ended flow_lost server")
 				return
 			}
-			w.came(stays, "BYE")
+			w.Came(stays, "BYE")
 			w.calls(0)
 			if n := w.d.Count("x"); n != 0 {
 				t.Errorf("%d slots", n)

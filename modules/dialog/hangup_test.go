@@ -37,11 +37,11 @@ func TestHangUp(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t, scriptOf("", "", "10.0.0.3"))
-			alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3")
+			alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
 			out, in := w.talk(alice, bob)
 			info := header(w.infoFrom(row.by, out, in, alice, bob), message.HeaderCSeq)
 			w.hangUp(w.only(), "Q.850;cause=31")
-			toBob, toAlice := w.came(bob, "BYE"), w.came(alice, "BYE")
+			toBob, toAlice := w.Came(bob, "BYE"), w.Came(alice, "BYE")
 			a := row.a
 			if a == "" {
 				var n int
@@ -90,9 +90,9 @@ func (w *world) infoFrom(who string, out *phone.Outgoing, in *phone.Incoming, al
 		sender, to = in.Dialog(), alice
 	}
 	o := sender.Send(phone.Spec{Method: "INFO"})
-	got := w.came(to, "INFO")
-	w.reply(got, 200)
-	w.answered(o, 200)
+	got := w.Came(to, "INFO")
+	w.Reply(got, 200)
+	w.Answered(o, 200)
 	return got
 }
 
@@ -114,7 +114,7 @@ end`
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t, fmt.Sprintf(route, row.mask), withUAC(t))
-			alice := w.phone("alice", "10.0.0.2")
+			alice := w.Phone("alice", "10.0.0.2")
 			var bye *message.Message
 			w.Peer("10.0.0.9:5060", func(p *luabindtest.Peer, m *message.Message, in sim.Packet) {
 				switch {
@@ -131,10 +131,10 @@ end`
 			})
 			peer2(w, "10.0.0.8:5060", &bye)
 			out := alice.Invite("sip:bob@example.com", phone.Spec{})
-			w.answered(out, 200)
+			w.Answered(out, 200)
 			w.Run(time.Second)
 			w.hangUp(w.only(), "")
-			w.came(alice, "BYE")
+			w.Came(alice, "BYE")
 			w.Run(time.Second)
 			if bye == nil {
 				t.Fatal("no BYE for the callee")
@@ -168,18 +168,18 @@ func peer2(w *world, addr string, bye **message.Message) {
 func TestHangUpBeforeTheAnswer(t *testing.T) {
 	t.Run("it rings", func(t *testing.T) {
 		w := newWorld(t, scriptOf("limits = { x = 1 }", "", "10.0.0.3", "10.0.0.4"))
-		alice, bob, carol := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3"), w.phone("carol", "10.0.0.4")
+		alice, bob, carol := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3"), w.Phone("carol", "10.0.0.4")
 		out := alice.Invite("sip:bob@example.com", phone.Spec{})
-		w.reply(w.came(bob, "INVITE"), 180)
-		w.reply(w.came(carol, "INVITE"), 183)
-		w.answered(out, 180)
+		w.Reply(w.Came(bob, "INVITE"), 180)
+		w.Reply(w.Came(carol, "INVITE"), 183)
+		w.Answered(out, 180)
 		w.hangUp(w.only(), "SIP;cause=503")
 		for _, p := range []*phone.Phone{bob, carol} {
-			if got := header(w.came(p, "CANCEL"), message.HeaderReason); got != "SIP;cause=503" {
+			if got := header(w.Came(p, "CANCEL"), message.HeaderReason); got != "SIP;cause=503" {
 				t.Errorf("Reason: %s", got)
 			}
 		}
-		w.answered(out, 480)
+		w.Answered(out, 480)
 		w.heard("early", "ended hung up server")
 		w.calls(0)
 		w.Run(time.Minute)
@@ -187,20 +187,20 @@ func TestHangUpBeforeTheAnswer(t *testing.T) {
 	})
 	t.Run("the callee answers at that moment", func(t *testing.T) {
 		w := newWorld(t, scriptOf("limits = { x = 1 }", "", "10.0.0.3"))
-		alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3", func(o *phone.Options) { o.Manual = true })
+		alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3", func(o *phone.Options) { o.Manual = true })
 		out := alice.Invite("sip:bob@example.com", phone.Spec{})
-		in := w.came(bob, "INVITE")
-		w.reply(in, 180)
-		w.answered(out, 180)
+		in := w.Came(bob, "INVITE")
+		w.Reply(in, 180)
+		w.Answered(out, 180)
 		w.hangUp(w.only(), "")
-		w.reply(in, 200)
-		w.answered(out, 480)
-		w.came(bob, "ACK")
-		bye := w.came(bob, "BYE")
+		w.Reply(in, 200)
+		w.Answered(out, 480)
+		w.Came(bob, "ACK")
+		bye := w.Came(bob, "BYE")
 		if got := header(bye, message.HeaderCSeq); got != "2 BYE" {
 			t.Errorf("CSeq: %s", got)
 		}
-		w.reply(bye, 200)
+		w.Reply(bye, 200)
 		w.Run(time.Minute)
 		for _, a := range out.Answers {
 			if a.Msg.Status() == 200 {
@@ -233,12 +233,12 @@ func TestHangUpBeforeTheACK(t *testing.T) {
 	}{{"it comes", true, 3 * time.Second}, {"it does not", false, 33 * time.Second}} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t, scriptOf("", "", "10.0.0.3"))
-			alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3")
+			alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
 			out := alice.Invite("sip:bob@example.com", phone.Spec{AckDelays: phone.AckDelays{AckManual: true}})
-			w.reply(w.came(bob, "INVITE"), 200)
-			w.answered(out, 200)
+			w.Reply(w.Came(bob, "INVITE"), 200)
+			w.Answered(out, 200)
 			w.hangUp(w.only(), "")
-			w.came(bob, "BYE")
+			w.Came(bob, "BYE")
 			w.calls(1) // the BYE for the caller waits
 			w.heard("answered", "ended hung up server")
 			if row.ack {
@@ -251,7 +251,7 @@ func TestHangUpBeforeTheACK(t *testing.T) {
 				t.Errorf("%d requests before", n)
 			}
 			w.Run(row.wait)
-			w.came(alice, "BYE")
+			w.Came(alice, "BYE")
 			w.calls(0)
 		})
 	}
@@ -260,17 +260,17 @@ func TestHangUpBeforeTheACK(t *testing.T) {
 // Each leg that was answered is ended.
 func TestHangUpAllLegs(t *testing.T) {
 	w := newWorld(t, scriptOf("", "", "10.0.0.3", "10.0.0.4"))
-	alice, bob, carol := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3"), w.phone("carol", "10.0.0.4")
+	alice, bob, carol := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3"), w.Phone("carol", "10.0.0.4")
 	out := alice.Invite("sip:bob@example.com", phone.Spec{})
-	b, c := w.came(bob, "INVITE"), w.came(carol, "INVITE")
+	b, c := w.Came(bob, "INVITE"), w.Came(carol, "INVITE")
 	_ = b.Reply(200, phone.Reply{})
 	_ = c.Reply(200, phone.Reply{})
-	w.answered(out, 200)
+	w.Answered(out, 200)
 	w.Run(time.Second)
 	w.hangUp(w.only(), "")
-	w.came(bob, "BYE")
-	w.came(carol, "BYE")
-	w.came(alice, "BYE")
+	w.Came(bob, "BYE")
+	w.Came(carol, "BYE")
+	w.Came(alice, "BYE")
 	w.Run(40 * time.Second)
 	w.calls(0)
 	w.heard("answered", "ended hung up server")
@@ -279,9 +279,9 @@ func TestHangUpAllLegs(t *testing.T) {
 // At a shutdown the calls that nobody answered end.
 func TestShutdown(t *testing.T) {
 	w := newWorld(t, scriptOf("limits = { x = 5 }", "", "10.0.0.3"))
-	alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3")
+	alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
 	alice.Invite("sip:bob@example.com", phone.Spec{})
-	w.came(bob, "INVITE")
+	w.Came(bob, "INVITE")
 	w.calls(1)
 	w.events = nil
 	if err := w.d.Detach(t.Context(), w.Engine); err != nil {

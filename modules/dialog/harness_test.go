@@ -3,15 +3,12 @@ package dialog_test
 import (
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
-	"github.com/sipscript/sipscript/engine/message"
-	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/engine/sim/phone"
 	"github.com/sipscript/sipscript/engine/transport"
@@ -27,7 +24,6 @@ type world struct {
 	t      *testing.T
 	d      *dialog.Dialogs
 	events []string // what a watcher heard: kind, cause, who
-	ladder []string
 	wire   *sim.Wire
 	dir    string // of --data, after a restart
 }
@@ -70,87 +66,8 @@ func newWorldOf(t *testing.T, d *dialog.Dialogs, script string, options ...luabi
 		v := e.Call.View()
 		w.events = append(w.events, strings.TrimSpace(strings.Join([]string{strings.TrimPrefix(e.Kind, "dialog."), v.Cause, v.By.String()}, " ")))
 	})
-	w.Sim.Trace(func(p sim.Packet) {
-		line, _, _ := strings.Cut(string(p.Bytes), "\r\n")
-		w.ladder = append(w.ladder, fmt.Sprintf("%10.3f  %s → %s  %s", w.Sim.Elapsed().Seconds(), p.From, p.To, line))
-	})
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("ladder:\n%s", strings.Join(w.ladder, "\n"))
-		}
-	})
+	w.Ladder()
 	return w
-}
-
-// phone is one at an address.
-func (w *world) phone(name, addr string, change ...func(*phone.Options)) *phone.Phone {
-	w.t.Helper()
-	o := phone.Options{URI: "sip:" + name + "@example.com", Addr: netip.MustParseAddrPort(addr + ":5060"), Kind: transport.UDP, Proxy: netip.MustParseAddrPort(luabindtest.Addr),
-		Trouble: func(err error) { w.t.Errorf("%s: %v", name, err) }}
-	for _, f := range change {
-		f(&o)
-	}
-	p, err := phone.New(w.Sim, o)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(p.Close)
-	return p
-}
-
-// came waits for a request that nobody has looked at yet.
-func (w *world) came(p *phone.Phone, method string) *phone.Incoming {
-	w.t.Helper()
-	var found *phone.Incoming
-	if !w.Sim.RunUntil(200*time.Second, func() bool {
-		for _, r := range p.Inbox() {
-			if !r.Taken && r.Method() == method {
-				found = r
-				return true
-			}
-		}
-		return false
-	}) {
-		var have []string
-		for _, r := range p.Inbox() {
-			have = append(have, r.Method())
-		}
-		w.t.Fatalf("%s: no %s; has %v\n%s", p.Name(), method, have, w.Log())
-	}
-	found.Taken = true
-	return found
-}
-
-// answered waits for a response.
-func (w *world) answered(o *phone.Outgoing, code int) *message.Message {
-	w.t.Helper()
-	var found *message.Message
-	if !w.Sim.RunUntil(200*time.Second, func() bool {
-		for _, a := range o.Answers {
-			if !a.Taken && a.Msg.Status() == code {
-				a.Taken, found = true, a.Msg
-				return true
-			}
-		}
-		return false
-	}) {
-		w.t.Fatalf("no %d to %s: %v\n%s", code, o.Method(), codes(o), w.Log())
-	}
-	return found
-}
-
-func codes(o *phone.Outgoing) (list []int) {
-	for _, a := range o.Answers {
-		list = append(list, a.Msg.Status())
-	}
-	return list
-}
-
-func (w *world) reply(r *phone.Incoming, code int, headers ...proxy.HeaderEdit) {
-	w.t.Helper()
-	if err := r.Reply(code, phone.Reply{Headers: headers}); err != nil {
-		w.t.Fatal(err)
-	}
 }
 
 // calls checks how many calls there are.
@@ -186,11 +103,11 @@ func (w *world) only() *dialog.Call {
 func (w *world) talk(a, b *phone.Phone) (out *phone.Outgoing, in *phone.Incoming) {
 	w.t.Helper()
 	out = a.Invite("sip:bob@example.com", phone.Spec{})
-	in = w.came(b, "INVITE")
-	w.reply(in, 180)
-	w.reply(in, 200)
-	w.answered(out, 200)
-	w.came(b, "ACK")
+	in = w.Came(b, "INVITE")
+	w.Reply(in, 180)
+	w.Reply(in, 200)
+	w.Answered(out, 200)
+	w.Came(b, "ACK")
 	return out, in
 }
 

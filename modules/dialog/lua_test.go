@@ -13,7 +13,7 @@ import (
 func TestFields(t *testing.T) {
 	w := newWorld(t, scriptOf(`vars = { account = "7", n = 3, on = true }, limits = { x = 2 }`, "", "10.0.0.3")+`
 sip.on("dialog.ended", function(call) sip.shared("seen"):set("end", call.state .. " " .. call.by .. " " .. call.cause .. " " .. call.vars.account) end)`)
-	alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3")
+	alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
 	out, _ := w.talk(alice, bob)
 	id := w.only().ID().String()
 	for _, row := range []struct{ lua, want string }{
@@ -81,7 +81,7 @@ end`)
 // A call can be extended, also several times.
 func TestExtend(t *testing.T) {
 	w := newWorld(t, scriptOf("max_duration = 60", "", "10.0.0.3"))
-	alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3")
+	alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
 	w.talk(alice, bob)
 	w.only().Extend(30 * time.Second)
 	w.only().Extend(30 * time.Second)
@@ -129,7 +129,7 @@ function route(req)
   if req.in_dialog then return req:relay() end
   req:reply(200)
 end`)
-			alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3")
+			alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
 			out, in := w.talk(alice, bob)
 			row.send(out, in)
 			w.Run(time.Second)

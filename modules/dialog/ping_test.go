@@ -15,25 +15,25 @@ import (
 func TestPings(t *testing.T) {
 	w := newWorld(t, scriptOf("keepalive = 30", "", "10.0.0.3"))
 	manual := func(o *phone.Options) { o.Manual = true }
-	alice, bob := w.phone("alice", "10.0.0.2", manual), w.phone("bob", "10.0.0.3", manual)
+	alice, bob := w.Phone("alice", "10.0.0.2", manual), w.Phone("bob", "10.0.0.3", manual)
 	out, in := w.talk(alice, bob)
 	for round := range 3 {
-		toBob, toAlice := w.came(bob, "OPTIONS"), w.came(alice, "OPTIONS")
+		toBob, toAlice := w.Came(bob, "OPTIONS"), w.Came(alice, "OPTIONS")
 		if b, a := header(toBob, message.HeaderCSeq), header(toAlice, message.HeaderCSeq); b != fmt.Sprint(1+round, " OPTIONS") || a != "0 OPTIONS" {
 			t.Errorf("CSeq %s and %s", b, a)
 		}
 		if toBob.Dialog() != in.Dialog() || toAlice.Dialog() != out.Dialog() {
 			t.Error("a ping is outside of the dialog")
 		}
-		w.reply(toBob, []int{200, 500, 405}[round])
-		w.reply(toAlice, 200)
+		w.Reply(toBob, []int{200, 500, 405}[round])
+		w.Reply(toAlice, 200)
 		info := out.Dialog().Send(phone.Spec{Method: "INFO"})
-		got := w.came(bob, "INFO")
+		got := w.Came(bob, "INFO")
 		if n := header(got, message.HeaderCSeq); n != fmt.Sprint(2+round, " INFO") {
 			t.Errorf("CSeq of the caller's INFO: %s", n)
 		}
-		w.reply(got, 200)
-		w.answered(info, 200)
+		w.Reply(got, 200)
+		w.Answered(info, 200)
 	}
 	w.calls(1)
 }
@@ -54,16 +54,16 @@ func TestPingsFindNobody(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t, scriptOf("keepalive = 60, limits = { x = 1 }", "", "10.0.0.3"))
-			alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3", func(o *phone.Options) { o.Manual = true })
+			alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3", func(o *phone.Options) { o.Manual = true })
 			w.talk(alice, bob)
 			for _, code := range row.codes {
-				ping := w.came(bob, "OPTIONS")
+				ping := w.Came(bob, "OPTIONS")
 				if code == 0 {
 					_ = ping.Ignore()
 				} else {
-					w.reply(ping, code)
+					w.Reply(ping, code)
 				}
-				w.reply(w.came(alice, "OPTIONS"), 200)
+				w.Reply(w.Came(alice, "OPTIONS"), 200)
 				w.Run(40 * time.Second)
 			}
 			if !row.ends {
@@ -71,8 +71,8 @@ func TestPingsFindNobody(t *testing.T) {
 				return
 			}
 			w.heard("early", "answered", "ended keepalive server")
-			w.came(alice, "BYE")
-			w.came(bob, "BYE")
+			w.Came(alice, "BYE")
+			w.Came(bob, "BYE")
 			w.calls(0)
 			if w.d.Count("x") != 0 {
 				t.Error("a slot is left")
@@ -94,7 +94,7 @@ func TestWhoIsPinged(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t, scriptOf(row.options, "", "10.0.0.3"))
-			alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3")
+			alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
 			w.talk(alice, bob)
 			if n := w.pingsOf(33, alice, bob); n != 2*row.pings {
 				t.Errorf("%d pings, want %d", n, 2*row.pings)
@@ -134,11 +134,11 @@ function route(req)
   end
   req:relay()
 end`)
-			alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3")
+			alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
 			out, _ := w.talk(alice, bob)
 			info := out.Dialog().Send(phone.Spec{Method: "INFO"})
-			w.reply(w.came(bob, "INFO"), 200)
-			w.answered(info, 200)
+			w.Reply(w.Came(bob, "INFO"), 200)
+			w.Answered(info, 200)
 			if n := w.pingsOf(33, alice, bob); n != 2*row.pings {
 				t.Errorf("%d pings, want %d", n, 2*row.pings)
 			}
@@ -155,7 +155,7 @@ func (w *world) pingsOf(tens int, phones ...*phone.Phone) (n int) {
 				if r.Method() == "OPTIONS" && !r.Taken {
 					r.Taken = true
 					n++
-					w.reply(r, 200)
+					w.Reply(r, 200)
 				}
 			}
 		}
@@ -171,7 +171,7 @@ func TestMediaLost(t *testing.T) {
 	}{{"asked for", "end_without_media = true", true}, {"not asked for", "", false}} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t, scriptOf(row.options, "", "10.0.0.3"))
-			alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3")
+			alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
 			out, _ := w.talk(alice, bob)
 			w.d.MediaLost("another")
 			w.calls(1)
@@ -180,8 +180,8 @@ func TestMediaLost(t *testing.T) {
 				w.calls(1)
 				return
 			}
-			w.came(alice, "BYE")
-			w.came(bob, "BYE")
+			w.Came(alice, "BYE")
+			w.Came(bob, "BYE")
 			w.heard("early", "answered", "ended media server")
 		})
 	}

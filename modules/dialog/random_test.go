@@ -91,7 +91,7 @@ func randomCalls(t *testing.T, seed uint64, link sim.Link) {
 	var phones []*phone.Phone
 	for i, name := range []string{"alice", "zoe", "bob", "carol", "dave"} {
 		addr := []string{"10.0.0.2", "10.0.0.6", "10.0.0.3", "10.0.0.4", "10.0.0.5"}[i]
-		phones = append(phones, w.phone(name, addr, func(o *phone.Options) { o.Trouble = func(error) {} }))
+		phones = append(phones, w.Phone(name, addr, func(o *phone.Options) { o.Trouble = func(error) {} }))
 	}
 	handled := map[*phone.Incoming]bool{}
 	act := func(p *phone.Phone) {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
-	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/engine/sim/phone"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/dialog"
@@ -68,10 +67,7 @@ func (w *world) sameNetwork() luabindtest.Option {
 func (w *world) join(other *world) {
 	w.Sim = other.Sim
 	w.Sim.Drive(append(w.Engine.Lanes(), w.Engine.Background())...)
-	w.Sim.Trace(func(p sim.Packet) {
-		line, _, _ := strings.Cut(string(p.Bytes), "\r\n")
-		w.ladder = append(w.ladder, line)
-	})
+	w.Ladder()
 }
 
 // After kill -9 the calls are there, with their slots and what was kept with them; they go on, and
@@ -84,22 +80,22 @@ func TestRestart(t *testing.T) {
 		want string
 	}{
 		{"the caller hangs up", func(w *world, out *phone.Outgoing, _ *phone.Incoming, _, _ *phone.Phone) {
-			w.answered(out.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+			w.Answered(out.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
 		}, "ended bye caller"},
 		{"the callee hangs up", func(w *world, _ *phone.Outgoing, in *phone.Incoming, _, _ *phone.Phone) {
-			w.answered(in.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+			w.Answered(in.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
 		}, "ended bye callee"},
 		{"hang_up", func(w *world, _ *phone.Outgoing, _ *phone.Incoming, alice, bob *phone.Phone) {
 			w.hangUp(w.only(), "")
 			for _, p := range []*phone.Phone{alice, bob} {
-				if got := string(w.came(p, "BYE").Msg.Header(message.HeaderCSeq)); p == bob && got != "3 BYE" {
+				if got := string(w.Came(p, "BYE").Msg.Header(message.HeaderCSeq)); p == bob && got != "3 BYE" {
 					w.t.Errorf("CSeq %s", got)
 				}
 			}
 		}, "ended hung up server"},
 		{"a party that hung up in between", func(w *world, _ *phone.Outgoing, _ *phone.Incoming, alice, bob *phone.Phone) {
-			w.reply(w.came(bob, "OPTIONS"), 481)
-			w.came(alice, "BYE")
+			w.Reply(w.Came(bob, "OPTIONS"), 481)
+			w.Came(alice, "BYE")
 		}, "ended keepalive server"},
 		{"parties that are gone", func(w *world, _ *phone.Outgoing, _ *phone.Incoming, alice, bob *phone.Phone) {
 			alice.Leave(false)
@@ -107,8 +103,8 @@ func TestRestart(t *testing.T) {
 			w.Run(200 * time.Second)
 		}, "ended keepalive server"},
 		{"max_duration", func(w *world, _ *phone.Outgoing, _ *phone.Incoming, alice, bob *phone.Phone) {
-			w.reply(w.came(alice, "OPTIONS"), 200)
-			w.reply(w.came(bob, "OPTIONS"), 500)
+			w.Reply(w.Came(alice, "OPTIONS"), 200)
+			w.Reply(w.Came(bob, "OPTIONS"), 500)
 			w.Run(500 * time.Second)
 			w.calls(1)
 			w.Run(90 * time.Second)
@@ -119,8 +115,8 @@ func TestRestart(t *testing.T) {
 					}
 				}
 			}
-			w.came(alice, "BYE")
-			w.came(bob, "BYE")
+			w.Came(alice, "BYE")
+			w.Came(bob, "BYE")
 		}, "ended max_duration server"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -128,11 +124,11 @@ func TestRestart(t *testing.T) {
 			d := kept(t, dir)
 			w := newWorldOf(t, d, script, luabindtest.Engine(secretOf))
 			manual := func(o *phone.Options) { o.Manual = row.name != "hang_up" && !strings.HasPrefix(row.name, "the ") }
-			alice, bob := w.phone("alice", "10.0.0.2", manual), w.phone("bob", "10.0.0.3", manual)
+			alice, bob := w.Phone("alice", "10.0.0.2", manual), w.Phone("bob", "10.0.0.3", manual)
 			out, in := w.talk(alice, bob)
 			info := out.Dialog().Send(phone.Spec{Method: "INFO"})
-			w.reply(w.came(bob, "INFO"), 200)
-			w.answered(info, 200)
+			w.Reply(w.Came(bob, "INFO"), 200)
+			w.Answered(info, 200)
 			w.Run(time.Second)
 			before := w.only().View()
 			d.Flush()

@@ -63,14 +63,14 @@ func TestSessionTimer(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t, scriptOf("session_timer = { interval = 600, min = 200 }, limits = { x = 1 }, keepalive = 0", "", "10.0.0.3"))
-			alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3")
+			alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
 			out := alice.Invite("sip:bob@example.com", phone.Spec{Headers: lines(row.invite)})
-			in := w.came(bob, "INVITE")
+			in := w.Came(bob, "INVITE")
 			if got := timersOf(in.Msg); got != row.sent {
 				t.Errorf("sent %q, want %q", got, row.sent)
 			}
-			w.reply(in, 200, lines(row.ok)...)
-			if got := timersOf(w.answered(out, 200)); got != row.passed {
+			w.Reply(in, 200, lines(row.ok)...)
+			if got := timersOf(w.Answered(out, 200)); got != row.passed {
 				t.Errorf("passed %q, want %q", got, row.passed)
 			}
 			if row.ends == none {
@@ -99,9 +99,9 @@ func TestSessionTimer(t *testing.T) {
 // interval again.
 func TestSessionIntervals(t *testing.T) {
 	w := newWorld(t, scriptOf("session_timer = { interval = 600, min = 200 }, limits = { x = 1 }, keepalive = 0", "", "10.0.0.3"))
-	alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3")
+	alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
 	short := lines("Supported: timer\nSession-Expires: 100")
-	res := w.answered(alice.Invite("sip:bob@example.com", phone.Spec{Headers: short}), 422)
+	res := w.Answered(alice.Invite("sip:bob@example.com", phone.Spec{Headers: short}), 422)
 	if got := string(res.Header(message.HeaderMinSE)); got != "200" {
 		t.Errorf("Min-SE: %s", got)
 	}
@@ -110,17 +110,17 @@ func TestSessionIntervals(t *testing.T) {
 		t.Error("a script error, or a slot")
 	}
 	out := alice.Invite("sip:bob@example.com", phone.Spec{Headers: lines("Supported: timer")})
-	w.reply(w.came(bob, "INVITE"), 200)
-	w.answered(out, 200)
+	w.Reply(w.Came(bob, "INVITE"), 200)
+	w.Answered(out, 200)
 	w.Run(400 * time.Second)
-	w.answered(out.Dialog().Send(phone.Spec{Method: "UPDATE", Headers: short}), 422)
+	w.Answered(out.Dialog().Send(phone.Spec{Method: "UPDATE", Headers: short}), 422)
 	again := out.Dialog().Send(phone.Spec{Method: "UPDATE", Contact: true, Headers: lines("Supported: timer\nSession-Expires: 700;refresher=uac")})
-	in := w.came(bob, "UPDATE")
+	in := w.Came(bob, "UPDATE")
 	if got := timersOf(in.Msg); got != "Session-Expires: 600;refresher=uac" {
 		t.Errorf("sent %q", got)
 	}
-	w.reply(in, 200)
-	if got := timersOf(w.answered(again, 200)); got != "Session-Expires: 600;refresher=uac | Require: timer" {
+	w.Reply(in, 200)
+	if got := timersOf(w.Answered(again, 200)); got != "Session-Expires: 600;refresher=uac | Require: timer" {
 		t.Errorf("passed %q", got)
 	}
 	w.Run(500 * time.Second)
@@ -133,7 +133,7 @@ func TestSessionIntervals(t *testing.T) {
 // timer alone.
 func TestSessionAnswerAgain(t *testing.T) {
 	w := newWorld(t, scriptOf("session_timer = { interval = 600 }, limits = { x = 1 }, keepalive = 0", "", "10.0.0.3"))
-	alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3", func(o *phone.Options) { o.Manual = true })
+	alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3", func(o *phone.Options) { o.Manual = true })
 	out := alice.Invite("sip:bob@example.com", phone.Spec{Headers: lines("Supported: timer"), AckDelays: phone.AckDelays{AckManual: true}})
 	passed, whole := 0, 0
 	w.Sim.Trace(func(p sim.Packet) {
@@ -144,7 +144,7 @@ func TestSessionAnswerAgain(t *testing.T) {
 			}
 		}
 	})
-	w.reply(w.came(bob, "INVITE"), 200)
+	w.Reply(w.Came(bob, "INVITE"), 200)
 	w.Run(20 * time.Second)
 	if err := out.Ack(phone.Spec{}); err != nil || passed < 4 || whole != passed {
 		t.Errorf("%v; %d answers, %d of them with a timer", err, passed, whole)

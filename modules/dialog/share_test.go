@@ -122,24 +122,24 @@ func TestNodesCount(t *testing.T) {
 	script := scriptOf(`limits = { x = 1, y = 9 }, keepalive = 0`, "", "10.0.0.3")
 	one, two := newWorldOf(t, sharing(t, b), script), newWorldOf(t, sharing(t, b), script,
 		luabindtest.Engine(func(c *engine.Config) { c.Seed = 99 })) // their ids differ
-	a1, b1 := one.phone("alice", "10.0.0.2"), one.phone("bob", "10.0.0.3")
-	a2, b2 := two.phone("alice", "10.0.0.2"), two.phone("bob", "10.0.0.3")
+	a1, b1 := one.Phone("alice", "10.0.0.2"), one.Phone("bob", "10.0.0.3")
+	a2, b2 := two.Phone("alice", "10.0.0.2"), two.Phone("bob", "10.0.0.3")
 	out, _ := one.talk(a1, b1)
-	two.answered(a2.Invite("sip:bob@example.com", phone.Spec{}), 486)
+	two.Answered(a2.Invite("sip:bob@example.com", phone.Spec{}), 486)
 	if two.d.Count("x")+two.d.Count("y") != 0 {
 		t.Error("a slot of a refused call is left")
 	}
-	one.answered(out.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+	one.Answered(out.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
 	one.calls(0)
 	b.empty(t)
 	out, _ = two.talk(a2, b2)
-	two.answered(out.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+	two.Answered(out.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
 	b.empty(t)
 	b.mu.Lock()
 	b.away = true // each counts alone
 	b.mu.Unlock()
 	one.talk(a1, b1)
-	one.answered(a1.Invite("sip:bob@example.com", phone.Spec{}), 486)
+	one.Answered(a1.Invite("sip:bob@example.com", phone.Spec{}), 486)
 	two.talk(a2, b2)
 }
 
@@ -170,16 +170,16 @@ func TestRequestsAtAnotherNode(t *testing.T) {
 					ended <- e.Call.View()
 				}
 			})
-			alice, bob := w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3")
+			alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
 			out, in := w.talk(alice, bob)
 			w.wire.Remove()
 			other := newWorldOf(t, sharing(t, bus), script, w.sameNetwork())
 			other.join(w)
 			info := out.Dialog().Send(phone.Spec{Method: "INFO"})
-			other.reply(other.came(bob, "INFO"), 200)
-			other.answered(info, 200)
+			other.Reply(other.Came(bob, "INFO"), 200)
+			other.Answered(info, 200)
 			eventually(t, "the number is known", func() bool { return w.only().View().Legs[0].ToCallee == 2 })
-			other.answered(row.send(out, in), 200)
+			other.Answered(row.send(out, in), 200)
 			select {
 			case v := <-ended:
 				if got := v.Cause + " " + v.By.String(); got != row.want {

@@ -3,7 +3,6 @@ package topology_test
 import (
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/engine/sim/phone"
-	"github.com/sipscript/sipscript/engine/transport"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/dialog"
 	"github.com/sipscript/sipscript/modules/topology"
@@ -53,37 +51,8 @@ func newWorld(t *testing.T, options string) *world {
 			t.Errorf("%s is sent\n%s", p.To, p.Bytes)
 		}
 	})
-	w.alice, w.bob = w.phone("alice", "10.0.0.2"), w.phone("bob", "10.0.0.3")
+	w.alice, w.bob = w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
 	return w
-}
-
-func (w *world) phone(name, addr string) *phone.Phone {
-	p, err := phone.New(w.Sim, phone.Options{URI: "sip:" + name + "@example.com", Addr: netip.MustParseAddrPort(addr + ":5060"), Kind: transport.UDP,
-		Proxy: netip.MustParseAddrPort(luabindtest.Addr), Trouble: func(err error) { w.t.Errorf("%s: %v", name, err) }})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(p.Close)
-	return p
-}
-
-// came waits for a request.
-func (w *world) came(p *phone.Phone, method string) *phone.Incoming {
-	w.t.Helper()
-	var found *phone.Incoming
-	w.Sim.RunUntil(time.Minute, func() bool {
-		for _, r := range p.Inbox() {
-			if !r.Taken && r.Method() == method {
-				found = r
-			}
-		}
-		return found != nil
-	})
-	if found == nil {
-		w.t.Fatalf("%s: no %s\n%s", p.Name(), method, w.Log())
-	}
-	found.Taken = true
-	return found
 }
 
 // Calls of real phones, which check what belongs to their dialogs; hung up by the server, which has
@@ -93,7 +62,7 @@ func TestCalls(t *testing.T) {
 		t.Run(options, func(t *testing.T) {
 			w := newWorld(t, options)
 			out := w.alice.Invite("sip:bob@example.com", phone.Spec{})
-			in := w.came(w.bob, "INVITE")
+			in := w.Came(w.bob, "INVITE")
 			in.Reply(180, phone.Reply{})
 			in.Reply(200, phone.Reply{})
 			if !w.Sim.RunUntil(time.Minute, func() bool { return out.Final() != nil && in.Dialog() != nil && in.Dialog().Confirmed() }) {
@@ -107,7 +76,7 @@ func TestCalls(t *testing.T) {
 				t.Fatalf("%d calls", len(list))
 			}
 			for p, m := range map[*phone.Phone]*message.Message{w.alice: out.Final(), w.bob: in.Msg} {
-				bye := w.came(p, "BYE")
+				bye := w.Came(p, "BYE")
 				if got, want := string(bye.Msg.CallID()), string(m.CallID()); got != want {
 					t.Errorf("%s: BYE with %s, want %s", p.Name(), got, want)
 				}
