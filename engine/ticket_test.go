@@ -163,7 +163,7 @@ func TestTrap38RecordRouteIsForItsTwoParties(t *testing.T) {
 	}
 }
 
-// Either party's ticket is no use to the other, nor to the one who sees both.
+// Either party's ticket is of no use to the other, nor to the one who sees both.
 func TestTrap38TicketsAreOfOneDirection(t *testing.T) {
 	p := newPair(t, ticketBench(t, within(to("sip:bob@10.0.0.3:5060")), nil), 200)
 	p.caller.extra, p.callee.extra = p.callee.extra, p.caller.extra

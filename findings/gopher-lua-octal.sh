@@ -2,7 +2,7 @@
 # gopher-lua 1.1.2 (github.com/yuin/gopher-lua@v1.1.2), beside Lua 5.1.5 (Debian lua5.1 5.1.5-9).
 #
 # Text in arithmetic is read as Go reads source: a leading zero makes it octal. "0030" + 0 is 24 (Lua 5.1: 30), while
-# "0049" + 0 is 49 in both, for 9 is no octal digit; tonumber("0030") is 30 in both. Underscores pass: "1_000" + 0 is
+# "0049" + 0 is 49 in both, for 9 is not an octal digit; tonumber("0030") is 30 in both. Underscores pass: "1_000" + 0 is
 # 1000 (Lua 5.1: an error). Telephone numbers and prefixes come as such text.
 set -euo pipefail
 dir=$(mktemp -d); trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT; cd "$dir"

@@ -202,7 +202,7 @@ func measureReload(count, rounds int) error {
 		return err
 	}
 	defer conn.Close()
-	debug.SetGCPercent(-1) // the caller's own collections are no pauses of lanes
+	debug.SetGCPercent(-1) // the caller's own collections are not pauses of lanes
 	c := &caller{conn: conn.(*net.UDPConn), from: conn.LocalAddr().String()}
 	fmt.Printf("| | answers | p50 ms | p99 | p99.9 | longest | missing | reload s |\n|---|---|---|---|---|---|---|---|\n")
 	var all [2][]time.Duration

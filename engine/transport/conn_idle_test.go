@@ -77,7 +77,7 @@ func TestWhatKeepsAFlow(t *testing.T) {
 		t.Errorf("answered %q", b)
 	}
 	if due() <= before {
-		t.Error("a keep-alive was no sign of life")
+		t.Error("a keep-alive was not taken for a sign of life")
 	}
 	before = due()
 	if err := s.Send(&Peer{Kind: TCP, Flow: id, FlowOnly: true}, []byte(request(2, 0)), nil); err != nil {
@@ -107,7 +107,7 @@ func TestWhatKeepsAFlow(t *testing.T) {
 	write(t, w, clientFrame(0x89, "x"))
 	w.expect(0x8a, "x")
 	if due() <= before {
-		t.Error("a ping was no sign of life")
+		t.Error("a ping was not taken for a sign of life")
 	}
 }
 

@@ -45,7 +45,7 @@ func (s *Stack) listenUDP(spec ListenSpec) (listener, error) {
 		return nil, err
 	}
 	u := &udpListener{stack: s, conn: pc.(*net.UDPConn), held: -1}
-	// A refusal by the system is no reason not to serve.
+	// A refusal by the system is not a reason to refuse service.
 	_ = u.conn.SetReadBuffer(socketBuffer)
 	_ = u.conn.SetWriteBuffer(socketBuffer)
 	wildcard := spec.Addr.Addr().IsUnspecified()

@@ -149,7 +149,7 @@ func TestNodes(t *testing.T) {
 			t.advance(5)
 			bob:register()
 			talk(alice, "sip:bob@example.com", bob)`},
-		{"servers that are no nodes share nothing", `
+		{"servers that are not nodes share nothing", `
 			local a, b = t.server { source = sharing }, t.server { source = sharing, addr = "10.0.0.2" }
 			local bob = t.ua("sip:bob@example.com", { proxy = a.addr })
 			local alice = t.ua("sip:alice@example.com", { proxy = b.addr })

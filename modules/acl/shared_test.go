@@ -142,7 +142,7 @@ func TestNodesShareEntries(t *testing.T) {
 	t.Logf("the other node dropped a datagram %v after Add", b.until(ip, false).Sub(began))
 	a.until(ip, false)
 	b.has(ip + " floods")
-	// Removed there, with attributes and exceptions and what is no address
+	// Removed there, with attributes and exceptions and what is not an address
 	b.remove(ip)
 	a.until(ip, true)
 	a.add(Entry{Address: "127.0.9.0/24", Attrs: map[string]any{"k": "v"}})

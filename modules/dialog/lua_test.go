@@ -52,7 +52,7 @@ func TestMisuse(t *testing.T) {
 	for _, row := range []struct{ name, route, why string }{
 		{"another method", `dialog.track(req)`, "track is for an INVITE"},
 		{"an unknown option", `dialog.track(req, { limit = {} })`, "limit"},
-		{"limits that are no numbers", `dialog.track(req, { limits = { x = "1" } })`, "whole numbers"},
+		{"limits that are not numbers", `dialog.track(req, { limits = { x = "1" } })`, "whole numbers"},
 		{"limits that are a list", `dialog.track(req, { limits = { 1 } })`, "limits"},
 		{"vars that are tables", `dialog.track(req, { vars = { x = {} } })`, "texts, numbers"},
 		{"pings too often", `dialog.track(req, { keepalive = 5 })`, "keepalive"},

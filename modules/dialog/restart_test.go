@@ -151,7 +151,7 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// A line that was being written when the process ended is no call; another file than ours is
+// A line that was being written when the process ended is not a call; another file than ours is
 // refused.
 func TestJournal(t *testing.T) {
 	for _, row := range []struct {

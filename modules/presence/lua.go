@@ -40,7 +40,7 @@ type module struct {
 	agreed luabind.Agreed[Policy]
 	policy Policy
 	vets   source.Said          // authorize
-	rules  *source.List[rules]  // where authorize is no function; nil for none
+	rules  *source.List[rules]  // where authorize is not a function; nil for none
 	said   source.Said          // lists
 	lists  *source.List[*lists] // nil for none
 }

@@ -48,7 +48,7 @@ t.it("answers 503 when both failed", function()
   call:expect(503)
 end)
 
-t.it("refuses strangers, and what is no number", function()
+t.it("refuses strangers, and what is not a number", function()
   local pbx = world()
   t.ua("sip:x@10.0.0.3"):invite("sip:+4912@example.com"):expect(403)
   pbx:invite("sip:bob@example.com"):expect(404)

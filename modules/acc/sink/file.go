@@ -54,7 +54,7 @@ func JSON(path string, r Rotation, now func() time.Time) Sink {
 		line: func(b, data []byte) ([]byte, error) { return append(append(b, data...), '\n'), nil },
 		idOf: func(line []byte) string {
 			var r struct{ ID string }
-			_ = json.Unmarshal(line, &r) // what is no record has no id
+			_ = json.Unmarshal(line, &r) // what is not a record has no id
 			return r.ID
 		},
 	}}

@@ -108,7 +108,7 @@ func readFrame(b []byte) (f frame, n int, s state) {
 	return f, n, whole
 }
 
-// skip is how many bytes of b are no frame: up to the next that may be one, at least one byte.
+// skip is how many bytes of b are not a frame: up to the next that may be one, at least one byte.
 func skip(b []byte) int {
 	for i := 1; i < len(b); i++ {
 		j := bytes.IndexByte(b[i:], magic[0])

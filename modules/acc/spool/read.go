@@ -110,7 +110,7 @@ func (r *Reader) Next(ctx context.Context, most, bytes int) ([]Record, error) {
 		if list == nil {
 			if list, err = r.fromFiles(most, bytes); err == nil && list == nil {
 				r.s.mu.Lock()
-				list = r.fromMemory(most, bytes) // if what was left in files is no record
+				list = r.fromMemory(most, bytes) // if what was left in files is not a record
 				r.s.mu.Unlock()
 			}
 		}
@@ -267,7 +267,7 @@ func (r *Reader) Done(seq uint64) {
 		return
 	}
 	r.pos, r.oldest = seq+1, time.Time{}
-	if seq >= r.given { // what was read after it were no records
+	if seq >= r.given { // what was read after it were not records
 		r.pos = r.next
 	}
 	at := r.pos
@@ -306,7 +306,7 @@ func (r *Reader) Close(forget bool) error {
 	return err
 }
 
-// Stats are how many records wait for the reader, those that are no records included, and for how
+// Stats are how many records wait for the reader, those that are not records included, and for how
 // long the first has; 0 if that is not known.
 func (r *Reader) Stats() (waiting uint64, age time.Duration) {
 	r.s.mu.Lock()

@@ -247,7 +247,7 @@ func TestBounds(t *testing.T) {
 	agree(t, "short=1", b)
 }
 
-// Other data under the keys is no reason to stop.
+// Other data under the keys is not a reason to stop.
 func TestOtherData(t *testing.T) {
 	server := redistest.Start(t)
 	c, err := redis.Open(clients.New(clients.Options{}), server.URL, time.Second)

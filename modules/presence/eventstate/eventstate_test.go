@@ -97,7 +97,7 @@ func TestExpire(t *testing.T) {
 	}
 }
 
-// A script's publication lasts until it is set again, and is no publisher's.
+// A script's publication lasts until it is set again, and is not a publisher's.
 func TestSet(t *testing.T) {
 	s := newStore(Limits{PerKey: 1, All: 9})
 	set := func(text string, now time.Time) {

@@ -165,7 +165,7 @@ func TestLongPackets(t *testing.T) {
 	}
 }
 
-// A connection whose bytes are no frames, or that says nothing, is closed; with an allocation it
+// A connection whose bytes are not frames, or that says nothing, is closed; with an allocation it
 // may be silent.
 func TestConnectionsThatAreClosed(t *testing.T) {
 	s := serve(t, nil)
