@@ -23,6 +23,7 @@ func TestListenersOfModules(t *testing.T) {
 		"advertised twice":  {[]string{"-l", "turn:127.0.0.1:0", "--advertise", "turn:127.0.0.1:0=a", "--advertise", "turn:127.0.0.1:0=b"}, "advertised twice"},
 		"of another":        {[]string{"-l", "turn:127.0.0.1:0", "--advertise", "stun:127.0.0.1:0=a"}, "there is no --listen stun:127.0.0.1:0"},
 		"twice":             {[]string{"-l", "turn:127.0.0.1:3478", "-l", "turn:127.0.0.1:3478"}, "is given twice"},
+		"misspelt":          {[]string{"-l", "trun:127.0.0.1:3478"}, "the protocols are udp, tcp, tls, ws, wss, stun, turn, turns"},
 		"a name":            {[]string{"-l", "turn:localhost:3478"}, "write an IP address and a port"},
 		"another transport": {[]string{"-l", "turn:127.0.0.1:3478?transport=sctp"}, "?transport=udp or ?transport=tcp"},
 		"turns over UDP":    {[]string{"-l", "turns:127.0.0.1:3478?transport=udp"}, "over TCP alone"},

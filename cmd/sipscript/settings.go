@@ -134,7 +134,11 @@ func (s *settings) readListen(c *cli.Context) error {
 	for _, text := range s.listen {
 		spec, err := transport.ParseListen(text)
 		if err != nil {
-			return usagef("--listen %s: %v", text, err)
+			name, _, _ := strings.Cut(text, ":")
+			if _, known := transport.ParseKind([]byte(name)); known {
+				return usagef("--listen %s: %v", text, err)
+			}
+			return usagef("--listen %s: write PROTO:IP:PORT, as in udp:127.0.0.1:5060; the protocols are udp, tcp, tls, ws, wss, %s", text, names(protocols))
 		}
 		if spec.Kind.Secure() {
 			s.secure = text
@@ -145,6 +149,15 @@ func (s *settings) readListen(c *cli.Context) error {
 		seen[text] = true
 	}
 	return nil
+}
+
+// names are those of protocols, with commas between them.
+func names(protocols []host.Protocol) string {
+	var list []string
+	for _, p := range protocols {
+		list = append(list, p.Name)
+	}
+	return strings.Join(list, ", ")
 }
 
 func (s *settings) readAdvertise(c *cli.Context) error {
