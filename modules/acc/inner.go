@@ -67,10 +67,15 @@ func (*inner) Sending(*engine.Branch) {}
 
 // Answering ends the call before the answer goes on: whoever has it knows that there is a record.
 // Only what the other party says counts, or that it says nothing: a request that the router or the
-// script answers has not reached it, and the call goes on.
+// script answers has not reached it, and the call goes on. A BYE that can't be sent is one that is
+// not answered: its sender has left.
 func (i *inner) Answering(x *proxy.Answer) bool {
-	if x.Branch != nil && (x.Cause == "" || x.Cause == proxy.CauseTimeout) {
+	switch {
+	case x.Branch == nil:
+	case x.Cause == "", x.Cause == proxy.CauseTimeout:
 		i.settle(x.Message.Status())
+	case x.Cause == proxy.CauseUnreachable && i.method == message.MethodBye:
+		i.settle(408)
 	}
 	return true
 }

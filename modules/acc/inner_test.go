@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/engine/sim/phone"
 	"github.com/sipscript/sipscript/modules/acc"
 )
@@ -64,6 +65,27 @@ func TestWhatEndsACall(t *testing.T) {
 				t.Errorf("%s, want %s", got, row.want)
 			}
 		})
+	}
+}
+
+// Whoever says BYE has left, also where it can't be sent on; another request that can't be says
+// nothing of the call.
+func TestByeThatCannotBeSent(t *testing.T) {
+	w := newWorld(t, begin+picky)
+	alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3", manual)
+	out := alice.Invite("sip:bob@example.com", phone.Spec{})
+	in := w.Came(bob, "INVITE")
+	w.Reply(in, 200, proxy.HeaderEdit{Name: "Contact", Values: []string{"<sip:bob@10.0.0.3;transport=tls>"}}) // there is no listener for it
+	w.Answered(out, 200)
+	w.Run(5 * time.Second)
+	w.Answered(out.Dialog().Send(phone.Spec{Method: "INFO"}), 500)
+	w.Run(5 * time.Second)
+	if len(w.records) != 0 {
+		t.Fatal("the INFO ended the call")
+	}
+	w.Answered(out.Dialog().Send(phone.Spec{Method: "BYE"}), 500)
+	if r := w.one(); r.Cause != "bye" || r.EndedBy != "caller" || r.Duration < 9 || r.Duration > 11 {
+		t.Error(brief(r))
 	}
 }
 
