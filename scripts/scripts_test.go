@@ -262,7 +262,7 @@ func TestBalance(t *testing.T) {
 }
 
 func TestGet(t *testing.T) {
-	if names := scripts.Names(); !slices.Equal(names, []string{"balance.lua", "default.lua", "edge.lua", "pbx.lua", "proxy.lua", "redirect.lua", "registrar.lua", "trunk.lua", "webrtc.lua"}) {
+	if names := scripts.Names(); !slices.Equal(names, []string{"balance.lua", "carrier.lua", "default.lua", "edge.lua", "pbx.lua", "proxy.lua", "redirect.lua", "registrar.lua", "trunk.lua", "webrtc.lua"}) {
 		t.Errorf("%q", names)
 	}
 	for _, name := range scripts.Names() {
@@ -274,5 +274,21 @@ func TestGet(t *testing.T) {
 	}
 	if _, err := scripts.Get("nonsense"); err == nil || !strings.Contains(err.Error(), "proxy.lua") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A carrier's whole policy fits on a page.
+func TestCarrierIsShort(t *testing.T) {
+	text, err := scripts.Get("carrier")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), "\n"); n > 60 {
+		t.Errorf("%d lines, at most 60", n)
+	}
+	for _, name := range []string{"acl", "limit", "dialog", "dialplan", "lcr", "dispatch", "stir", "topology", "acc"} {
+		if !strings.Contains(string(text), `require "`+name+`"`) {
+			t.Errorf("it doesn't use %s", name)
+		}
 	}
 }

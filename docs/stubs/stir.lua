@@ -66,10 +66,10 @@ function stir.verify(req) end
 function stir.verstat(uri, status) end
 
 ---@class stir.configure.options
----@field certificate? string the file with our certificate and those that lead to its authority, as PEM
----@field key? string the file with its private key, as PEM
+---@field certificate? string our certificate and those that lead to its authority: a file of PEM, or the PEM text itself
+---@field key? string its private key: a file of PEM, or the text
 ---@field x5u? string the https URL where others get the certificate
----@field roots? string|any[]|fun(res: sip.response): boolean files with the certificates of authorities, as PEM; needed to verify
+---@field roots? string|any[]|fun(res: sip.response): boolean the certificates of authorities: files of PEM, or texts; needed to verify
 ---@field max_age? number by how much Date and iat may differ from now
 ---@field hosts? string|any[]|fun(res: sip.response): boolean the hosts that certificates are fetched from: "cert.example.org", "*.example.org", "cert.example.org:8444"
 ---@field authority? boolean false: a certificate may sign for numbers that it does not name (TNAuthList)

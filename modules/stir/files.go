@@ -30,10 +30,10 @@ const (
 
 // Config is what a script sets.
 type Config struct {
-	Certificate string        `lua:"certificate" doc:"the file with our certificate and those that lead to its authority, as PEM"`
-	Key         string        `lua:"key" doc:"the file with its private key, as PEM"`
+	Certificate string        `lua:"certificate" doc:"our certificate and those that lead to its authority: a file of PEM, or the PEM text itself"`
+	Key         string        `lua:"key" doc:"its private key: a file of PEM, or the text"`
 	X5U         string        `lua:"x5u" doc:"the https URL where others get the certificate"`
-	Roots       []string      `lua:"roots" doc:"files with the certificates of authorities, as PEM; needed to verify"`
+	Roots       []string      `lua:"roots" doc:"the certificates of authorities: files of PEM, or texts; needed to verify"`
 	MaxAge      time.Duration `lua:"max_age,reloadable" min:"1" max:"3600" default:"60" doc:"by how much Date and iat may differ from now"`
 	Hosts       []string      `lua:"hosts" default:"any" doc:"the hosts that certificates are fetched from: \"cert.example.org\", \"*.example.org\", \"cert.example.org:8444\""`
 	Authority   bool          `lua:"authority" default:"true" doc:"false: a certificate may sign for numbers that it does not name (TNAuthList)"`
@@ -119,12 +119,26 @@ func (u *setup) close() {
 	}
 }
 
-// files are those that are read.
-func (u *setup) files() []string {
-	if u.Certificate == "" {
-		return u.Roots
+// files are those that are read; a text in place of a file can't change.
+func (u *setup) files() (list []string) {
+	for _, s := range append([]string{u.Certificate, u.Key}, u.Roots...) {
+		if s != "" && !isText(s) {
+			list = append(list, s)
+		}
 	}
-	return append([]string{u.Certificate, u.Key}, u.Roots...)
+	return list
+}
+
+// isText reports whether an option is the PEM itself, as secrets come in environment variables, and
+// not a file's name.
+func isText(s string) bool { return strings.HasPrefix(s, "-----BEGIN ") }
+
+// nameOf is what an error calls a file, and never a key.
+func nameOf(s, option string) string {
+	if isText(s) {
+		return option
+	}
+	return s
 }
 
 // load reads all files, and puts them into force only if all are right.
@@ -153,7 +167,7 @@ func (u *setup) load() error {
 			err = passport.ReadRoots(roots, b)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return fmt.Errorf("%s: %w", nameOf(path, "roots"), err)
 		}
 	}
 	u.own.Store(o)
@@ -162,6 +176,9 @@ func (u *setup) load() error {
 }
 
 func read(path string) ([]byte, error) {
+	if isText(path) {
+		return []byte(path), nil
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -181,17 +198,17 @@ func readOwn(certificate, key string) (*own, error) {
 	}
 	c, err := passport.ReadCertificate(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", certificate, err)
+		return nil, fmt.Errorf("%s: %w", nameOf(certificate, "certificate"), err)
 	}
 	if b, err = read(key); err != nil {
 		return nil, err
 	}
 	k, err := parseKey(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", key, err)
+		return nil, fmt.Errorf("%s: %w", nameOf(key, "key"), err)
 	}
 	if !k.PublicKey.Equal(c.Key) {
-		return nil, fmt.Errorf("%s is not the key of %s", key, certificate)
+		return nil, fmt.Errorf("%s is not the key of %s", nameOf(key, "key"), nameOf(certificate, "certificate"))
 	}
 	return &own{k, c}, nil
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/stir"
 	"github.com/sipscript/sipscript/modules/stir/passport/passporttest"
@@ -244,6 +246,43 @@ func TestFetching(t *testing.T) {
 			}
 			if n := w.web.count(); n != row.asked {
 				t.Errorf("asked %d times: %q", n, w.web.asked)
+			}
+		})
+	}
+}
+
+// Secrets come as text too, in environment variables, and errors don't show them.
+func TestTextsInPlaceOfFiles(t *testing.T) {
+	o := newWorld(t, "", signing)
+	other := o.ca.Issue(started, passporttest.Codes("709J"), nil)
+	for _, row := range []struct{ name, key, want string }{
+		{"all are texts", string(o.own.KeyPEM), ""},
+		{"the key of another", string(other.KeyPEM), "key is not the key of certificate"},
+		{"damaged", "-----BEGIN SECRET", "key: there is no private key of P-256 in it"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := stir.New(stir.Options{})
+			t.Cleanup(func() { _ = s.Close() })
+			text := fmt.Sprintf(`local stir = require "stir" stir.configure({ certificate = %q, key = %q, roots = %q, x5u = "https://cert.example.org/a.pem" })
+				function route(req) assert(stir.sign(req, { attest = "A", orig = "+4930123456" })) req:relay("sip:bob@10.0.0.9") end`, o.own.PEM, row.key, o.ca.PEM)
+			w, err := luabindtest.Try(t, text, luabindtest.Modules(s))
+			if row.want != "" {
+				if err == nil || !strings.Contains(err.Error(), row.want) || strings.Contains(err.Error(), "PRIVATE KEY-") {
+					t.Errorf("%v, want %q", err, row.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			signed := false
+			w.Peer("10.0.0.9:5060", func(p *luabindtest.Peer, m *message.Message, in sim.Packet) {
+				signed = signed || m.HeaderName("Identity") != nil
+				p.Reply(m, in, 486, "")
+			})
+			w.Ask("INVITE", "sip:+4930123457@example.com")
+			if !signed {
+				t.Error("it is not signed")
 			}
 		})
 	}
