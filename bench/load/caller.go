@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -59,8 +60,8 @@ func (c *caller) send(b []byte) { _, _ = c.conn.WriteToUDP(b, c.server) }
 
 // request is the head of a request; more are further lines.
 func (c *caller) request(method, uri string, id int, seq int, to, more, body string) []byte {
-	return fmt.Appendf(nil, "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s-%d-%s\r\n%sFrom: \"Alice\" <sip:alice@example.com>;tag=a%d\r\nTo: %s\r\nCall-ID: %d@%s\r\nCSeq: %d %s\r\nContact: <sip:alice@%s>\r\nMax-Forwards: 70\r\nUser-Agent: load\r\nContent-Length: %d\r\n\r\n%s",
-		method, uri, c.self, c.run, id, method, more, id, to, id, c.run, seq, method, c.self, len(body), body)
+	return fmt.Appendf(nil, "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s-%d-%s\r\n%sFrom: \"Alice\" <%s>;tag=a%d\r\nTo: %s\r\nCall-ID: %d@%s\r\nCSeq: %d %s\r\nContact: <sip:alice@%s>\r\nMax-Forwards: 70\r\nUser-Agent: load\r\nContent-Length: %d\r\n\r\n%s",
+		method, uri, c.self, c.run, id, method, more, c.o.caller, id, to, id, c.run, seq, method, c.self, len(body), body)
 }
 
 // register registers the users at the callee's address, again and again until each was answered
@@ -84,7 +85,7 @@ func (c *caller) register(contact string) error {
 			aor := fmt.Sprintf("<sip:user%05d@example.com>", i)
 			text := c.request("REGISTER", "sip:example.com", -1-i-round*c.o.users, 1, aor, "Expires: 3600\r\n", "")
 			text = bytes.Replace(text, []byte("Contact: <sip:alice@"+c.self+">"), []byte(c.contacts(i, contact)), 1)
-			text = bytes.Replace(text, []byte("From: \"Alice\" <sip:alice@example.com>"), []byte("From: "+aor), 1)
+			text = bytes.Replace(text, []byte("From: \"Alice\" <"+c.o.caller+">"), []byte("From: "+aor), 1)
 			if c.send(text); i%50 == 49 {
 				time.Sleep(5 * time.Millisecond)
 			}
@@ -101,6 +102,32 @@ func (c *caller) register(contact string) error {
 			}
 		}
 	}
+}
+
+// called is whom a call is for.
+func (c *caller) called(id int) string {
+	if c.o.number != "" {
+		return fmt.Sprintf("sip:%s%05d@example.com", c.o.number, id%c.o.users)
+	}
+	return fmt.Sprintf("sip:user%05d@example.com", id%c.o.users)
+}
+
+// ping waits until the server answers OPTIONS; nobody is registered.
+func (c *caller) ping() error {
+	c.mu.Lock()
+	c.confirmed, c.missing = make([]bool, c.o.users), 1
+	c.mu.Unlock()
+	for round := range 400 {
+		c.send(c.request("OPTIONS", "sip:example.com", -1-round*c.o.users, 1, "<sip:example.com>", "", ""))
+		time.Sleep(50 * time.Millisecond)
+		c.mu.Lock()
+		missing := c.missing
+		c.mu.Unlock()
+		if missing == 0 {
+			return nil
+		}
+	}
+	return errors.New("the server answers no OPTIONS")
 }
 
 // contacts is the Contact header of a user: the one that answers, and the silent ones.
@@ -150,7 +177,7 @@ func (c *caller) lookEvery() time.Duration {
 }
 
 func (c *caller) begin(id int, now time.Time) {
-	uri := fmt.Sprintf("sip:user%05d@example.com", id%c.o.users)
+	uri := c.called(id)
 	x := &call{begun: now, sent: now, wait: t1}
 	x.text = c.request("INVITE", uri, id, 1, "<"+uri+">", "Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, REFER, NOTIFY, MESSAGE\r\nSupported: replaces, timer\r\nContent-Type: application/sdp\r\n", sdp)
 	c.mu.Lock()
@@ -216,7 +243,7 @@ func (c *caller) response(b []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	method := value(b, "CSeq: ")
-	if bytes.HasSuffix(method, []byte("REGISTER")) {
+	if bytes.HasSuffix(method, []byte("REGISTER")) || bytes.HasSuffix(method, []byte("OPTIONS")) {
 		if user := (-1 - id) % c.o.users; code == 200 && id < 0 && !c.confirmed[user] {
 			c.confirmed[user] = true
 			c.missing--
@@ -229,7 +256,7 @@ func (c *caller) response(b []byte) {
 	case bytes.HasSuffix(method, []byte("INVITE")) && code == 200:
 		c.answered(id, x, b, now)
 	case bytes.HasSuffix(method, []byte("INVITE")):
-		c.send(c.request("ACK", fmt.Sprintf("sip:user%05d@example.com", id%c.o.users), id, 1, string(value(b, "To: ")), "", ""))
+		c.send(c.request("ACK", c.called(id), id, 1, string(value(b, "To: ")), "", ""))
 		switch c.end(id, now); code {
 		case c.o.expect:
 			c.times = append(c.times, now.Sub(x.begun))

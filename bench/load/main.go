@@ -28,6 +28,8 @@ type options struct {
 	expect  int
 	silent  int
 	callee  string
+	caller  string // the URI in From
+	number  string // what numbers begin with that are called in place of users; "" for users
 }
 
 func main() {
@@ -43,6 +45,8 @@ func main() {
 	flag.IntVar(&o.expect, "expect", 200, "the answer that completes a call; without one of 200 a call ends with it")
 	flag.IntVar(&o.silent, "silent", 0, "so many more contacts of each user, which ring and never answer")
 	flag.StringVar(&o.callee, "callee", "127.0.0.1:0", "where the users answer; loads one after the other on one server give the same, else calls fork to all of them")
+	flag.StringVar(&o.caller, "caller", "sip:alice@example.com", "who calls, a URI")
+	flag.StringVar(&o.number, "number", "", "what numbers begin with that are called in place of users; the server knows where they are")
 	flag.Parse()
 	r, err := run(o)
 	if err != nil {
@@ -63,7 +67,11 @@ func run(o options) (*result, error) {
 		return nil, err
 	}
 	defer c.close()
-	if err := c.register(callee.addr()); err != nil {
+	ready := func() error { return c.register(callee.addr()) }
+	if o.number != "" {
+		ready = c.ping
+	}
+	if err := ready(); err != nil {
 		return nil, err
 	}
 	if o.only {

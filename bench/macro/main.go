@@ -3,7 +3,8 @@
 // Macro compares what a call costs: the kernel's floor, Kamailio with its own script and with Lua
 // (where it is installed), a proxy written on sipgo, and ours, in turn, in one run; ours also when
 // it forwards without a transaction, redirects, and rings ten contacts of which one answers; and
-// Kamailio's dispatcher and ours with 100 gateways. Each server is pinned to one core, the load to
+// Kamailio's dispatcher and ours with 100 gateways; scripts/carrier.lua and what Kamailio's modules
+// do for the same (carrier.go). Each server is pinned to one core, the load to
 // another.
 //
 //	go run ./bench/macro -rate 2000 -seconds 5 -rounds 3
@@ -16,6 +17,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -51,6 +53,8 @@ type contender struct {
 	args func(addr, callee string) ([]string, error)
 	load []string // more arguments of the load
 	ours bool     // it has an admin port
+
+	beside string // whom it is compared with; "" for kamailio-lua
 }
 
 func (b *bench) contenders() (list []contender, err error) {
@@ -66,6 +70,10 @@ func (b *bench) contenders() (list []contender, err error) {
 		list = append(list, contender{name: "kamailio-native", args: b.kamailio("native", "kamailio.lua")}, contender{name: "kamailio-lua", args: b.kamailio("lua", "kamailio.lua")},
 			contender{name: "kamailio-dispatch", args: b.kamailio("dispatch-native", "dispatch.lua")},
 			contender{name: "kamailio-dispatch-lua", args: b.kamailio("dispatch-lua", "dispatch.lua")})
+		// Debian: kamailio-secsipid-modules
+		if signs, _ := filepath.Glob("/usr/lib/*/kamailio/modules/secsipid.so"); signs != nil {
+			list = append(list, contender{name: "kamailio-carrier", args: b.kamailioCarrier, load: carrierLoad, beside: "kamailio-carrier"})
+		}
 	} else {
 		fmt.Println("kamailio is not installed (Debian: kamailio kamailio-lua-modules): compared without it")
 	}
@@ -77,6 +85,7 @@ func (b *bench) contenders() (list []contender, err error) {
 		contender{name: "ours-forward", args: b.ours("bench/forward.lua"), ours: true},
 		contender{name: "ours-redirect", args: b.ours("bench/redirect.lua"), load: []string{"-expect", "302"}, ours: true},
 		contender{name: "ours-fork10", args: b.ours("bench/fork.lua"), load: []string{"-silent", "9"}, ours: true},
+		contender{name: "ours-carrier", args: b.oursCarrier, load: carrierLoad, ours: true, beside: "kamailio-carrier"},
 		contender{name: "ours-dispatch", args: b.ours("bench/dispatch.lua"), ours: true},
 		contender{name: "ours-dialog", args: b.ours("bench/dialog.lua"), ours: true}), nil
 }
@@ -179,7 +188,7 @@ func (b *bench) table(list []contender, rows map[string][]row) {
 			}
 			collector = fmt.Sprintf("%.0f | %.0f | %.0f", med(c.name, func(r row) float64 { return r.pauseP99 }), longest, med(c.name, func(r row) float64 { return r.cycles }))
 		}
-		fmt.Printf("| %s | %.1f | %s | %s | %.1f | %.2f | %.2f | %.2f | %s |\n", c.name, med(c.name, cpu), ratio(c.name, "floor"), ratio(c.name, "kamailio-lua"),
+		fmt.Printf("| %s | %.1f | %s | %s | %.1f | %.2f | %.2f | %.2f | %s |\n", c.name, med(c.name, cpu), ratio(c.name, "floor"), ratio(c.name, cmp.Or(c.beside, "kamailio-lua")),
 			med(c.name, func(r row) float64 { return r.kept }), med(c.name, func(r row) float64 { return r.P50 }), med(c.name, func(r row) float64 { return r.P99 }), med(c.name, func(r row) float64 { return r.P999 }), collector)
 	}
 }
