@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -36,7 +37,7 @@ type stream struct {
 }
 
 func load(o options) error {
-	streams := make([]stream, o.Streams)
+	streams := make([]stream, o.Streams+1) // and that of the probe
 	for i := range streams {
 		if err := streams[i].open(o.Server, i); err != nil {
 			return fmt.Errorf("stream %d: %w", i, err)
@@ -44,11 +45,11 @@ func load(o options) error {
 	}
 	frame := binary.BigEndian.AppendUint16(nil, channelNumber)
 	frame = append(binary.BigEndian.AppendUint16(frame, uint16(o.Size)), make([]byte, o.Size)...)
-	p := pump{streams: streams, frame: frame, together: o.Together, buf: make([]byte, 2048)}
+	p := pump{streams: streams[:o.Streams], frame: frame, together: o.Together, buf: make([]byte, 2048), probe: probe{stream: streams[o.Streams]}}
 	p.run(warmUp)
 	time.Sleep(20 * time.Millisecond)
 	p.drain()
-	p.sent, p.got = 0, 0
+	p.sent, p.got, p.probe.delays = 0, 0, nil
 	before, err := cpu(o.Process)
 	if err != nil {
 		return err
@@ -62,7 +63,9 @@ func load(o options) error {
 		return err
 	}
 	p.drain()
-	return json.NewEncoder(os.Stdout).Encode(result{Sent: p.sent, Packets: p.got, CPU: (after - before).Seconds(), Wall: wall.Seconds()})
+	r := result{Sent: p.sent, Packets: p.got, CPU: (after - before).Seconds(), Wall: wall.Seconds()}
+	r.Half, r.Most = p.probe.quantiles()
+	return json.NewEncoder(os.Stdout).Encode(r)
 }
 
 // pump sends the packets of streams evenly, and takes what has come meanwhile.
@@ -72,6 +75,50 @@ type pump struct {
 	together  bool
 	buf       []byte
 	sent, got int
+	probe     probe
+}
+
+// probe measures how long packets take: one at a time, now from its client and now from its peer.
+type probe struct {
+	stream
+	back   bool // the peer sends
+	next   time.Time
+	began  time.Time // of the packet that is under way, or zero
+	delays []time.Duration
+}
+
+const probePeriod = 7 * time.Millisecond // and so at every time of a period
+
+// watch sends when it is time to, and looks whether the packet is there.
+func (p *pump) watch() {
+	o, now := &p.probe, time.Now()
+	from, to, b := o.client, o.peer, p.frame
+	if o.back {
+		from, to, b = o.peer, o.client, p.frame[4:]
+	}
+	switch {
+	case o.began.IsZero() && now.After(o.next):
+		o.began = now
+		_ = write(from, b)
+	case o.began.IsZero():
+	case read(to, p.buf):
+		o.delays = append(o.delays, time.Since(o.began))
+		o.began, o.next, o.back = time.Time{}, o.began.Add(probePeriod), !o.back
+	case now.Sub(o.began) > time.Second: // it is lost
+		o.began = time.Time{}
+	}
+}
+
+// quantiles are microseconds that half of the packets take at most, and 99 of 100.
+func (o *probe) quantiles() (half, most float64) {
+	slices.Sort(o.delays)
+	at := func(q float64) float64 {
+		if len(o.delays) == 0 {
+			return 0
+		}
+		return float64(o.delays[int(q*float64(len(o.delays)-1))]) / 1e3
+	}
+	return at(0.5), at(0.99)
 }
 
 func (p *pump) run(d time.Duration) {
@@ -85,7 +132,8 @@ func (p *pump) run(d time.Duration) {
 		if p.together {
 			due = due.Truncate(time.Millisecond)
 		}
-		for time.Since(begin) < due { //nolint:revive // a sleep would be longer than a slot
+		for p.watch(); time.Since(begin) < due; { // a sleep would be longer than a slot
+			p.watch()
 		}
 		s := &p.streams[n%len(p.streams)]
 		p.take(s.client)
@@ -96,17 +144,27 @@ func (p *pump) run(d time.Duration) {
 }
 
 func (p *pump) send(fd int, b []byte) {
-	if _, _, err := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), syscall.MSG_DONTWAIT, 0, 0); err == 0 {
+	if write(fd, b) {
 		p.sent++
 	}
 }
 
 // take takes a packet of which there is usually one, and whatever waits with it.
 func (p *pump) take(fd int) bool {
-	_, _, err := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&p.buf[0])), uintptr(len(p.buf)), syscall.MSG_DONTWAIT, 0, 0)
-	if err == 0 {
-		p.got++
+	if !read(fd, p.buf) {
+		return false
 	}
+	p.got++
+	return true
+}
+
+func write(fd int, b []byte) bool {
+	_, _, err := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), syscall.MSG_DONTWAIT, 0, 0)
+	return err == 0
+}
+
+func read(fd int, b []byte) bool {
+	_, _, err := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), syscall.MSG_DONTWAIT, 0, 0)
 	return err == 0
 }
 

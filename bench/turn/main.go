@@ -7,8 +7,9 @@
 //	go run ./bench/turn
 //	go run ./bench/turn -streams 200,800 -seconds 5 -rounds 3
 //
-// It prints packets relayed for each second of user and system CPU of the server's process. It
-// needs Linux, taskset, and two cores.
+// It prints packets relayed for each second of user and system CPU of the server's process, and how
+// long packets take from one end to the other, in the round of the median. It needs Linux, taskset,
+// and two cores.
 package main
 
 import (
@@ -78,7 +79,7 @@ func (b *bench) run(streams, only string) (err error) {
 	if only != "" {
 		list = slices.DeleteFunc(list, func(c contender) bool { return !slices.Contains(strings.Split(only, ","), c.name) })
 	}
-	fmt.Printf("%-8s %-8s %12s %16s %8s\n", "streams", "server", "packets/s", "packets/CPU s", "lost")
+	fmt.Printf("%-8s %-8s %12s %16s %8s %10s %10s\n", "streams", "server", "packets/s", "packets/CPU s", "lost", "p50 µs", "p99 µs")
 	for text := range strings.SplitSeq(streams, ",") {
 		if b.Streams, err = strconv.Atoi(text); err != nil || b.Streams < 1 || b.Streams > 10000 {
 			return fmt.Errorf("-streams %s: expected 1 to 10000", text)
@@ -108,7 +109,8 @@ func (b *bench) compare(list []contender) error {
 		slices.SortFunc(rows, func(x, y result) int { return int(x.rate() - y.rate()) })
 		m := rows[len(rows)/2]
 		median[c.name] = m.rate()
-		fmt.Printf("%-8d %-8s %12.0f %16.0f %7.2f%%\n", b.Streams, c.name, float64(m.Packets)/m.Wall, m.rate(), 100*float64(m.Sent-m.Packets)/float64(m.Sent))
+		fmt.Printf("%-8d %-8s %12.0f %16.0f %7.2f%% %10.0f %10.0f\n",
+			b.Streams, c.name, float64(m.Packets)/m.Wall, m.rate(), 100*float64(m.Sent-m.Packets)/float64(m.Sent), m.Half, m.Most)
 	}
 	if other := median["coturn"]; other > 0 && median["ours"] > 0 {
 		fmt.Printf("%-8d ours relay %.2f times coturn's packets for a CPU second\n", b.Streams, median["ours"]/other)
@@ -120,6 +122,7 @@ func (b *bench) compare(list []contender) error {
 type result struct {
 	Sent, Packets int     // both ways
 	CPU, Wall     float64 // seconds
+	Half, Most    float64 // microseconds that a packet takes: the median, and the 99th percentile
 }
 
 func (r result) rate() float64 { return float64(r.Packets) / r.CPU }

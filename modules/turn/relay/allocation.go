@@ -29,7 +29,7 @@ type allocation struct {
 	username string // of the last request, with its time; of the client's goroutine alone
 	relay    *relayAddress
 	port     uint16
-	socket   *relaySocket
+	socket   *udpSocket
 	request  [12]byte // the transaction that made it
 	token    []byte   // of the port reserved for its next one, nil for none
 	until    atomic.Int64

@@ -4,6 +4,7 @@ package relay_test
 
 import (
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"strings"
@@ -142,6 +143,39 @@ func TestBandwidth(t *testing.T) {
 	before := s.Stats()
 	k.write(channelData(0x4000, "a new second"))
 	eventually(t, func() bool { return s.Stats().FromClients.Packets > before.FromClients.Packets })
+}
+
+// Bursts and single packets take turns: each arrives, whether the server gathers or is woken.
+func TestBursts(t *testing.T) {
+	s := serve(t, nil)
+	k := dial(t, "udp4", at(s)).login("alice", time.Minute)
+	relayed := k.allocate()
+	to, addr := socket(t)
+	k.wants(k.ask(stun.MethodChannelBind, channel(0x4000), peer(addr)), 0)
+	seed := time.Now().UnixNano()
+	r := rand.New(rand.NewPCG(1, uint64(seed)))
+	for round := range 300 {
+		there, back := r.IntN(20), r.IntN(20)
+		if round%3 == 0 {
+			there, back = 1, 0
+		}
+		for range there {
+			k.write(channelData(0x4000, "there"))
+		}
+		for range back {
+			send(t, to, relayed, "back")
+		}
+		for range there {
+			if got, _ := receive(t, to); got != "there" {
+				t.Fatalf("round %d: %q (seed %d)", round, got, seed)
+			}
+		}
+		for range back {
+			if got := string(k.read()); got != string(channelData(0x4000, "back")) {
+				t.Fatalf("round %d: %q (seed %d)", round, got, seed)
+			}
+		}
+	}
 }
 
 // Packets are relayed up to a length.

@@ -51,13 +51,15 @@ func (r *request) allocate(a *allocation) {
 	a.routes.Store(&routes{})
 	lifetime := r.lifetime()
 	a.refresh(r.now, lifetime)
-	s.enter(a)
 	if err := s.readers.add(s, a); err != nil {
 		s.log.Error("what peers send to an allocation can't be read", "error", err)
-		s.end(a)
+		s.abandon(name, r.client.addr.Addr())
+		a.relay.mark(a.port, false)
+		a.socket.close()
 		r.refuse(stun.CodeInsufficientCapacity)
 		return
 	}
+	s.enter(a)
 	r.allocated(a, lifetime)
 }
 

@@ -81,12 +81,17 @@ func (s *Server) Listen() error {
 	}
 	for _, asked := range s.opts.Listeners {
 		l, err := s.open(asked)
+		if err == nil {
+			s.listeners = append(s.listeners, l)
+			if l.udp != nil {
+				err = s.readers.listen(l)
+			}
+		}
 		if err != nil {
 			s.closeListeners()
 			s.readers.stop()
 			return err
 		}
-		s.listeners = append(s.listeners, l)
 	}
 	return nil
 }
@@ -97,9 +102,6 @@ func (s *Server) Serve() {
 	s.stop = stop
 	s.readers.start(s)
 	for _, l := range s.listeners {
-		if l.udp != nil {
-			s.running.Go(func() { s.readClients(l) }) // ends with its socket
-		}
 		if l.tcp != nil {
 			s.running.Go(func() { s.accept(ctx, l) }) // ends with its socket
 		}
@@ -204,7 +206,7 @@ type listener struct {
 
 func (l *listener) close() {
 	if l.udp != nil {
-		_ = l.udp.conn.Close()
+		l.udp.close()
 	}
 	if l.tcp != nil {
 		_ = l.tcp.Close()
@@ -230,15 +232,10 @@ func openOnce(asked Listener) (*listener, error) {
 		family = "4"
 	}
 	if asked.Kind != TURNS && asked.Transport != "tcp" {
-		conn, err := net.ListenUDP("udp"+family, net.UDPAddrFromAddrPort(l.Addr))
-		if err != nil {
+		var err error
+		if l.udp, l.Addr, err = openUDP(l.Addr); err != nil {
 			return nil, &ListenError{asked, err}
 		}
-		if l.udp, err = newUDPSocket(conn); err != nil {
-			_ = conn.Close()
-			return nil, &ListenError{asked, err}
-		}
-		l.Addr = addrPortOf(conn.LocalAddr())
 	}
 	if asked.Kind == TURNS || asked.Transport != "udp" {
 		tcp, err := net.ListenTCP("tcp"+family, net.TCPAddrFromAddrPort(l.Addr))

@@ -38,7 +38,7 @@ type table struct {
 
 // reserved is the other port of a pair (RFC 8656 §7.2).
 type reserved struct {
-	socket *relaySocket
+	socket *udpSocket
 	relay  *relayAddress
 	port   uint16
 	user   string

@@ -2,105 +2,17 @@
 
 package relay
 
-// UDP on Linux: many datagrams with one system call, into buffers that they leave from again, and
-// one goroutine for the sockets of many allocations.
+// UDP on Linux: many datagrams with one system call, into buffers that they leave from again.
 
 import (
 	"encoding/binary"
-	"net"
 	"net/netip"
-	"sync/atomic"
-	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-const (
-	batchSize  = 32      // datagrams that are read before what they cause is sent
-	bufferSize = 4 << 20 // of a listener's socket: what arrives while other goroutines run
-)
-
-// udpSocket is one that clients send to.
-type udpSocket struct {
-	conn *net.UDPConn
-	raw  syscall.RawConn
-}
-
-func newUDPSocket(conn *net.UDPConn) (*udpSocket, error) {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	err = raw.Control(func(fd uintptr) {
-		if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bufferSize) != nil {
-			// As much as is allowed to everybody
-			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, bufferSize)
-		}
-	})
-	return &udpSocket{conn, raw}, err
-}
-
-// relaySocket is that of one allocation. It is not known to Go's poller, which would be woken by
-// each datagram as well. Its descriptor is closed when the last user has let it go, so that no
-// other socket can have its number meanwhile.
-type relaySocket struct {
-	fd     int
-	users  atomic.Int32 // its owner, and system calls
-	reader *relayReader // nil before add
-}
-
-func openRelay(at netip.AddrPort) (*relaySocket, error) {
-	family, addr := unix.AF_INET, unix.Sockaddr(nil)
-	if at.Addr().Is4() {
-		addr = &unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()}
-	} else {
-		family, addr = unix.AF_INET6, &unix.SockaddrInet6{Port: int(at.Port()), Addr: at.Addr().As16()}
-	}
-	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	if family == unix.AF_INET6 {
-		err = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
-	}
-	if err == nil {
-		err = unix.Bind(fd, addr)
-	}
-	if err != nil {
-		_ = unix.Close(fd)
-		return nil, err
-	}
-	r := &relaySocket{fd: fd}
-	r.users.Store(1)
-	return r, nil
-}
-
-func (r *relaySocket) hold() bool {
-	for {
-		n := r.users.Load()
-		if n == 0 {
-			return false
-		}
-		if r.users.CompareAndSwap(n, n+1) {
-			return true
-		}
-	}
-}
-
-func (r *relaySocket) drop() {
-	if r.users.Add(-1) == 0 {
-		_ = unix.Close(r.fd)
-	}
-}
-
-// close is called once, by the owner.
-func (r *relaySocket) close() {
-	if r.reader != nil {
-		r.reader.forget(r.fd)
-	}
-	r.drop()
-}
+const batchSize = 32 // datagrams that are read before what they cause is sent
 
 // mmsghdr is the kernel's struct mmsghdr on 64 bits.
 type mmsghdr struct {
@@ -160,74 +72,29 @@ func (b *batch) from(i int) (from netip.AddrPort, ok bool) {
 	return netip.AddrPortFrom(netip.AddrFrom16(name.Addr).Unmap(), port), ok
 }
 
-// readClients reads what clients send to a listener, until it is closed.
-func (s *Server) readClients(l *listener) {
-	w, b := newWorker(s), newBatch()
-	c := client{listener: l}
-	n, errno := 0, unix.Errno(0)
-	receive := func(fd uintptr) bool {
-		n, errno = b.receive(int(fd), 0, batchSize)
-		return errno != unix.EAGAIN
-	}
-	for {
-		if err := l.udp.raw.Read(receive); err != nil {
-			return // it is closed
-		}
-		if errno != 0 { // of a datagram that was sent before
-			continue
-		}
-		w.begin()
-		for i := range n {
-			from, ok := b.from(i)
-			if !ok {
-				w.drop(droppedLong)
-				continue
-			}
-			c.addr = from
-			w.fromClient(&c, b.bufs[i], int(b.hdrs[i].n))
-		}
-		w.end()
-	}
-}
-
 // outbox holds what a batch sends until its end. What it is given must stay as it is until then.
 type outbox struct {
-	n      int
-	failed int
-	// Where each leaves from: a listener, or the socket of an allocation, which is held
-	fronts [batchSize]*udpSocket
-	relays [batchSize]*relaySocket
-	hdrs   [batchSize]mmsghdr
-	iovs   [batchSize]unix.Iovec
-	names  [batchSize]unix.RawSockaddrInet6
-
-	// The call that is made: these of hdrs
-	first, last int
-	sent        int
-	errno       unix.Errno
-	call        func(fd uintptr) // send, bound once
+	n       int
+	failed  int
+	sockets [batchSize]*udpSocket // where each leaves from, which is held
+	hdrs    [batchSize]mmsghdr
+	iovs    [batchSize]unix.Iovec
+	names   [batchSize]unix.RawSockaddrInet6
 }
 
-func (o *outbox) toClient(c *client, b []byte) {
-	o.add(c.addr, b)
-	o.fronts[o.n], o.relays[o.n] = c.listener.udp, nil
-	o.n++
-}
+func (o *outbox) toClient(c *client, b []byte) { o.add(c.listener.udp, c.addr, b) }
 
-func (o *outbox) toPeer(r *relaySocket, to netip.AddrPort, b []byte) {
-	if !r.hold() {
+func (o *outbox) toPeer(u *udpSocket, to netip.AddrPort, b []byte) { o.add(u, to, b) }
+
+func (o *outbox) add(u *udpSocket, to netip.AddrPort, b []byte) {
+	if !u.hold() {
 		o.failed++
 		return
 	}
-	o.add(to, b)
-	o.fronts[o.n], o.relays[o.n] = nil, r
-	o.n++
-}
-
-func (o *outbox) add(to netip.AddrPort, b []byte) {
 	if o.n == batchSize {
 		o.failed += o.flushed()
 	}
+	o.sockets[o.n] = u
 	h, iov, name := &o.hdrs[o.n].hdr, &o.iovs[o.n], &o.names[o.n]
 	iov.Base = unsafe.SliceData(b)
 	iov.SetLen(len(b))
@@ -243,6 +110,7 @@ func (o *outbox) add(to netip.AddrPort, b []byte) {
 		name.Family, name.Addr = unix.AF_INET6, ip.As16()
 	}
 	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&name.Port))[:], to.Port())
+	o.n++
 }
 
 // flush sends everything, and returns how many could not be sent.
@@ -254,17 +122,15 @@ func (o *outbox) flush() int {
 
 // flushed sends everything: what leaves from one socket, one after the other, by one call.
 func (o *outbox) flushed() (failed int) {
-	for i := 0; i < o.n; i = o.last {
-		o.first, o.last = i, i+1
-		for o.last < o.n && o.fronts[o.last] == o.fronts[i] && o.relays[o.last] == o.relays[i] {
-			o.last++
+	for first := 0; first < o.n; {
+		u, last := o.sockets[first], first+1
+		for last < o.n && o.sockets[last] == u {
+			last++
 		}
-		failed += o.leave(o.fronts[i], o.relays[i])
-		for j := i; j < o.last; j++ {
-			if o.relays[j] != nil {
-				o.relays[j].drop()
-			}
-			o.fronts[j], o.relays[j], o.iovs[j].Base = nil, nil, nil
+		failed += o.leave(u.fd, first, last)
+		for ; first < last; first++ {
+			u.drop()
+			o.sockets[first], o.iovs[first].Base = nil, nil
 		}
 	}
 	o.n = 0
@@ -272,35 +138,16 @@ func (o *outbox) flushed() (failed int) {
 }
 
 // leave sends some from one socket. What a full buffer has no room for is lost, as on any link.
-func (o *outbox) leave(front *udpSocket, relay *relaySocket) (failed int) {
-	if o.call == nil {
-		o.call = o.send
-	}
-	for at := o.first; at < o.last; at = o.first {
-		o.sent, o.errno = 0, 0
-		if relay != nil {
-			o.send(uintptr(relay.fd))
-		} else if front.raw.Control(o.call) != nil { // it is closed
-			return failed + o.last - o.first
-		}
-		o.first += o.sent
-		if o.errno != 0 || o.sent == 0 { // of the first that was not sent
-			o.first++
+func (o *outbox) leave(fd, first, last int) (failed int) {
+	for first < last {
+		n, _, err := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&o.hdrs[first])), uintptr(last-first), unix.MSG_DONTWAIT, 0, 0)
+		switch {
+		case err == 0 && n > 0:
+			first += int(n)
+		case err != unix.EINTR: // the error is that of the first, which was not sent
+			first++
 			failed++
 		}
 	}
 	return failed
-}
-
-func (o *outbox) send(fd uintptr) {
-	for {
-		n, _, err := unix.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&o.hdrs[o.first])), uintptr(o.last-o.first), unix.MSG_DONTWAIT, 0, 0)
-		if err == unix.EINTR {
-			continue
-		}
-		if o.errno = err; err == 0 {
-			o.sent = int(n)
-		}
-		return
-	}
 }

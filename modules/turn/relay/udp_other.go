@@ -11,15 +11,13 @@ import (
 	"net/netip"
 )
 
-// udpSocket is one that clients send to.
+// udpSocket is that of a listener or of an allocation.
 type udpSocket struct{ conn *net.UDPConn }
 
-func newUDPSocket(conn *net.UDPConn) (*udpSocket, error) { return &udpSocket{conn}, nil }
+func (u *udpSocket) close() { _ = u.conn.Close() }
 
-// relaySocket is that of one allocation.
-type relaySocket struct{ conn *net.UDPConn }
-
-func openRelay(at netip.AddrPort) (*relaySocket, error) {
+// openRelay opens the socket of an allocation.
+func openRelay(at netip.AddrPort) (*udpSocket, error) {
 	family := "udp6"
 	if at.Addr().Is4() {
 		family = "udp4"
@@ -28,17 +26,24 @@ func openRelay(at netip.AddrPort) (*relaySocket, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &relaySocket{conn}, nil
+	return &udpSocket{conn}, nil
 }
 
-func (r *relaySocket) close() { _ = r.conn.Close() }
+// openUDP opens the socket of a listener, and returns where it is.
+func openUDP(at netip.AddrPort) (*udpSocket, netip.AddrPort, error) {
+	u, err := openRelay(at)
+	if err != nil {
+		return nil, at, err
+	}
+	return u, addrPortOf(u.conn.LocalAddr()), nil
+}
 
 // outbox sends at once.
 type outbox struct{ failed int }
 
 func (o *outbox) toClient(c *client, b []byte) { o.send(c.listener.udp.conn, c.addr, b) }
 
-func (o *outbox) toPeer(r *relaySocket, to netip.AddrPort, b []byte) { o.send(r.conn, to, b) }
+func (o *outbox) toPeer(u *udpSocket, to netip.AddrPort, b []byte) { o.send(u.conn, to, b) }
 
 func (o *outbox) send(conn *net.UDPConn, to netip.AddrPort, b []byte) {
 	if _, err := conn.WriteToUDPAddrPort(b, to); err != nil {
@@ -53,24 +58,31 @@ func (o *outbox) flush() int {
 	return n
 }
 
-// readClients reads what clients send to a listener, until it is closed.
-func (s *Server) readClients(l *listener) {
-	w := newWorker(s)
-	c := client{listener: l}
-	s.readUDP(l.udp.conn, func(from netip.AddrPort, buf []byte, n int) {
-		c.addr = from
-		w.begin()
-		w.fromClient(&c, buf, n)
-		w.end()
-	})
-}
-
-// relayReaders read what peers send.
+// relayReaders read datagrams.
 type relayReaders struct{}
 
-func (relayReaders) open() error   { return nil }
-func (relayReaders) start(*Server) {}
-func (relayReaders) stop()         {}
+func (relayReaders) open() error            { return nil }
+func (relayReaders) listen(*listener) error { return nil }
+func (relayReaders) stop()                  {}
+
+// start reads what clients send to listeners, until they are closed.
+func (relayReaders) start(s *Server) {
+	for _, l := range s.listeners {
+		if l.udp == nil {
+			continue
+		}
+		s.running.Go(func() {
+			w := newWorker(s)
+			c := client{listener: l}
+			s.readUDP(l.udp.conn, func(from netip.AddrPort, buf []byte, n int) {
+				c.addr = from
+				w.begin()
+				w.fromClient(&c, buf, n)
+				w.end()
+			})
+		})
+	}
+}
 
 // add reads what peers send to an allocation, until its socket is closed.
 func (relayReaders) add(s *Server, a *allocation) error {

@@ -32,10 +32,7 @@ func (w *worker) begin() { w.now = w.s.opts.Now().UnixNano() }
 
 // end ends a batch: everything leaves.
 func (w *worker) end() {
-	if failed := w.out.flush(); failed > 0 {
-		w.s.stats.dropped[droppedSend].Add(uint64(failed))
-	}
-	c := &w.s.stats
+	c := &w.s.stats // before anybody gets something
 	if w.fromClients > 0 {
 		c.fromClients.Add(w.fromClients)
 		c.bytesFromClients.Add(w.bytesFromClients)
@@ -45,6 +42,9 @@ func (w *worker) end() {
 		c.toClients.Add(w.toClients)
 		c.bytesToClients.Add(w.bytesToClients)
 		w.toClients, w.bytesToClients = 0, 0
+	}
+	if failed := w.out.flush(); failed > 0 {
+		c.dropped[droppedSend].Add(uint64(failed))
 	}
 }
 
