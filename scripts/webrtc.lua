@@ -16,6 +16,8 @@
 -- media       the rtpengine, or several with commas between them; without it browsers can call
 --             browsers, and phones can call phones
 -- relay_to    networks to which TURN may relay although they are not public: "10.1.0.0/16"
+-- turn        TURN servers elsewhere that have the same secret (--turn-secret), in place of our own:
+--             "turn:turn.example.com:3478"
 --
 -- With -l turn:203.0.113.1:3478 browsers find each other through NATs. With --http pages get what
 -- RTCPeerConnection needs for that, at GET /ice?token=…; without tokens only programs on this machine
@@ -38,7 +40,7 @@ end
 
 local engines = list(sip.args.media)
 rtpengine.configure { engines = engines }
-turn.configure { allow = list(sip.args.relay_to) }
+turn.configure { allow = list(sip.args.relay_to), uris = list(sip.args.turn) }
 
 -- What clients assert of themselves, phones would display (RFC 3325 §5).
 auth.configure { algorithms = sip.args.algorithms or "auto", identity_headers = "trusted" }

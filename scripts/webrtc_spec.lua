@@ -168,6 +168,21 @@ t.describe("a page's ICE", function()
     t.request { path = "/ice", query = { user = "alice" } }:expect(200)
     t.request { path = "/ice", query = { user = "alice" }, source = "192.0.2.9" }:expect(401)
   end)
+
+  t.it("gets credentials for an hour, with its user's name in them", function()
+    t.clock(1800000000)
+    server { turn = "turn:turn.example.com:3478, turns:turn.example.com" }
+    local function credentials(user)
+      local servers = t.request { path = "/ice", query = { user = user } }:expect(200):json().iceServers
+      t.equal(#servers, 1)
+      return servers[1]
+    end
+    local alice, bob = credentials "alice", credentials "bob"
+    t.equal(alice.urls, { "turn:turn.example.com:3478", "turns:turn.example.com" })
+    t.equal(alice.username, "1800003600:alice")
+    t.match(alice.credential, "^[%w+/]+=$", "a hash in base64")
+    t.ok(alice.credential ~= bob.credential, "each has its own")
+  end)
 end)
 
 t.it("answers OPTIONS, and serves no other domain", function()

@@ -20,8 +20,9 @@ import (
 func Plugin() host.Plugin {
 	check := func(text string) error { _, err := parseListener(text); return err }
 	return host.Plugin{
-		Name:    "turn",
-		Listens: []host.Protocol{{Name: "stun", Check: check}, {Name: "turn", Check: check}, {Name: "turns", Secure: true, Check: check}},
+		Name:     "turn",
+		Commands: []host.Command{command()},
+		Listens:  []host.Protocol{{Name: "stun", Check: check}, {Name: "turn", Check: check}, {Name: "turns", Secure: true, Check: check}},
 		Flags: []host.Flag{
 			{Name: "turn-relay", Kind: host.List, DefaultText: "the address of the first turn listener", Check: func(text string) error { _, err := parseRelay(text); return err },
 				Usage: "relay media at `IP`, or at PUBLIC/LOCAL if a NAT leads PUBLIC to the address LOCAL of this machine; repeatable, for IPv4 and IPv6"},
