@@ -18,7 +18,8 @@ func TestSchemaCommand(t *testing.T) {
 		{"--layout asterisk acl", exitUsage, `acl has no layout "asterisk", only kamailio, opensips`},
 		{"--layout kamailio dispatch", exitUsage, "dispatch reads only its own tables"},
 		{"--database oracle acl", exitUsage, "sqlite, postgres, mysql"},
-		{"", exitUsage, "name one module with tables: acc, acl, auth, dialplan, dispatch"},
+		{"", exitUsage, "name one module with tables: acc, acl, auth, dialplan, dispatch, presence"},
+		{"presence", 0, "CREATE TABLE presence_lists ("},
 		{"nonsense", exitUsage, "name one module with tables"},
 		{"acl auth", exitUsage, "name one module with tables"},
 	} {

@@ -42,6 +42,14 @@ func (c *contents) forget(k eventstate.Key) {
 	delete(c.by, k)
 }
 
+// forgetAll is forget for all of them.
+func (c *contents) forgetAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.made++
+	clear(c.by)
+}
+
 func (c *contents) get(k eventstate.Key) (found *content, made uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -92,6 +100,7 @@ func (p *Presence) compose(ctx context.Context, k eventstate.Key, now time.Time)
 		if own := p.lamps.document(k.AOR); own != nil {
 			docs = append([]*dialoginfo.Document{own}, docs...)
 		}
+		docs = append(docs, p.shared.documents(k.AOR)...)
 		c.dialog = dialoginfo.Compose(k.AOR, docs)
 		c.body = c.dialog.Append(nil, 0, true, false)
 	case PackageMessageSummary:
@@ -116,6 +125,7 @@ type users interface {
 	Bindings(ctx context.Context, uri *message.URI, now time.Time) ([]*registrar.Binding, error)
 	Waits() (lookup, update bool)
 	Follow(f func(*registrar.Event)) (stop func())
+	FollowElsewhere(f func(aor string)) (stop func())
 }
 
 // registered is a user's state as registrations have it: each contact is a tuple.

@@ -42,17 +42,14 @@ type keeper struct {
 }
 
 // kept is a subscription as it is written: nil for one that is over.
-type kept struct {
-	record  *notifier.Record
-	mode    Mode
-	version uint32
-}
+type kept struct{ row *row }
 
 // row is what is written of one.
 type row struct {
 	notifier.Record
-	Mode    Mode
-	Version uint32 `json:",omitempty"` // of the next document
+	Mode    Mode     `json:",omitempty"`
+	Version uint32   `json:",omitempty"` // of the next document
+	Members []member `json:",omitempty"` // of a list
 }
 
 func openKeeper(pool *clients.Pool, dir string, log *slog.Logger) (*keeper, error) {
@@ -204,13 +201,13 @@ func (k *keeper) writeBatch(batch map[string]kept) error {
 	return k.tx(func(ctx context.Context, tx *sql.Tx) error {
 		for dialog, s := range batch {
 			var err error
-			if s.record == nil {
+			if s.row == nil {
 				_, err = tx.ExecContext(ctx, `DELETE FROM subscriptions WHERE dialog = ?`, dialog)
 			} else {
 				var text []byte
-				if text, err = json.Marshal(row{*s.record, s.mode, s.version}); err == nil {
+				if text, err = json.Marshal(s.row); err == nil {
 					_, err = tx.ExecContext(ctx, `INSERT INTO subscriptions (dialog, record, expires) VALUES (?, ?, ?) ON CONFLICT (dialog) DO UPDATE SET record = excluded.record, expires = excluded.expires`,
-						dialog, string(text), s.record.Until)
+						dialog, string(text), s.row.Until)
 				}
 			}
 			if err != nil {
@@ -239,42 +236,52 @@ func (k *keeper) close() error {
 }
 
 // keepSubscription is what the notifier calls.
-func (p *Presence) keepSubscription(dialog string, r *notifier.Record) {
-	mode, version := Allowed, uint32(0)
+func (p *Presence) keepSubscription(s *notifier.Subscription, r *notifier.Record, over bool) {
+	var whole *row
 	if r != nil {
-		switch f := p.core.FeedOf(dialog).(type) {
-		case *feed:
-			mode = Mode(f.mode.Load())
-			if f.key.Package == PackageDialog { // no other has versions; it never lends its lane
-				version = f.version
-			}
-		case *winfoFeed:
+		whole = &row{Record: *r, Mode: Allowed}
+	}
+	n := note{Row: whole, ID: s.ID(), Watcher: s.Watcher(), Asked: s.Contact(), Key: s.Key(), Mode: Allowed, Until: s.Until().UnixMilli()}
+	version := uint32(0)
+	switch f := s.Feed().(type) {
+	case *feed:
+		n.Mode, n.Approved = Mode(f.mode.Load()), f.approved.Load()
+		if f.key.Package == PackageDialog { // no other has versions; it never lends its lane
 			version = f.version
-		case *listFeed: // what may be seen of each member is not kept
-			r = nil
+		}
+	case *winfoFeed:
+		version = f.version
+	case *listFeed:
+		version = f.version
+		for _, m := range f.members {
+			n.Members = append(n.Members, member{m.key.AOR, Mode(m.mode.Load())})
 		}
 	}
-	p.keeper.subscription(dialog, kept{r, mode, version})
+	if whole != nil {
+		whole.Mode, whole.Version, whole.Members = n.Mode, version, n.Members
+	}
+	if p.shared == nil {
+		p.keeper.subscription(s.Dialog(), kept{whole})
+		return
+	}
+	if over {
+		n.End = s.Reason()
+	}
+	p.shared.told(s.Dialog(), &n)
 }
 
-// restoreSpread is over how long those who watched before a restart are told.
-const restoreSpread = 10 * time.Second
+// restoreSpread is over how long those who watched before a restart are told, at most, and
+// restorePace how long that takes for each of a few.
+const (
+	restoreSpread = 10 * time.Second
+	restorePace   = 5 * time.Millisecond
+)
 
 // restore brings back who watched.
 func (p *Presence) restore(e *engine.Engine) error {
 	n := 0
 	err := p.keeper.subscriptions(func(r *row) {
-		_, aor, _ := strings.Cut(r.Key, " ")
-		k := eventstate.Key{Package: r.Event, AOR: aor}
-		var f notifier.Feed
-		if of, is := strings.CutSuffix(r.Event, winfoSuffix); is {
-			f = &winfoFeed{p: p, key: eventstate.Key{Package: of, AOR: aor}, version: r.Version + restoredVersion}
-		} else {
-			o := &feed{p: p, key: k, own: r.Watcher == aor, id: r.Local, version: r.Version + restoredVersion}
-			o.mode.Store(int32(r.Mode))
-			f = o
-		}
-		if p.core.Restore(e, &r.Record, f, restoreSpread) {
+		if p.revive(e, r, restoreSpread) {
 			n++
 		}
 	})
@@ -288,6 +295,32 @@ func (p *Presence) restore(e *engine.Engine) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM subscriptions WHERE expires <= ?`, e.Clock().Wall().UnixMilli())
 		return err
 	})
+}
+
+// revive goes on with a subscription of an earlier process, or of another node.
+func (p *Presence) revive(e *engine.Engine, r *row, spread time.Duration) bool {
+	return p.core.Restore(e, &r.Record, p.feedOf(r), spread)
+}
+
+// feedOf is what a subscription reported.
+func (p *Presence) feedOf(r *row) notifier.Feed {
+	_, aor, _ := strings.Cut(r.Key, " ")
+	if of, is := strings.CutSuffix(r.Event, winfoSuffix); is {
+		return &winfoFeed{p: p, key: eventstate.Key{Package: of, AOR: aor}, version: r.Version + restoredVersion}
+	}
+	one := func(aor string, mode Mode) *feed {
+		f := &feed{p: p, key: eventstate.Key{Package: r.Event, AOR: aor}, own: r.Watcher == aor, id: r.Local, version: r.Version + restoredVersion}
+		f.mode.Store(int32(mode))
+		return f
+	}
+	if len(r.Members) == 0 {
+		return one(aor, r.Mode)
+	}
+	list := &listFeed{p: p, list: aor, event: r.Event, version: r.Version + restoredVersion}
+	for _, m := range r.Members {
+		list.members = append(list.members, one(m.AOR, m.Mode))
+	}
+	return list
 }
 
 // restoredVersion is more than the documents between two SUBSCRIBEs: those after a restart have

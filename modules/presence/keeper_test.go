@@ -16,12 +16,15 @@ import (
 )
 
 // kept is a world whose state is kept in dir. Nobody closes its module: it is killed.
-func kept(t *testing.T, dir string) *world {
+func kept(t *testing.T, dir string) *world { return keptWith(t, dir, everybody) }
+
+// keptWith is kept with other options.
+func keptWith(t *testing.T, dir, options string) *world {
 	t.Helper()
 	users := luabindtest.Must(registrar.New(registrar.Options{}))
 	start := luabindtest.New(t, "function route(req) end").Sim.Wall()
 	w := &world{module: luabindtest.Must(presence.New(presence.Options{Registrar: users, Keep: dir, Now: func() time.Time { return start }}))}
-	w.World = luabindtest.New(t, fmt.Sprintf(script, everybody), luabindtest.Modules(users, w.module),
+	w.World = luabindtest.New(t, fmt.Sprintf(script, options), luabindtest.Modules(users, w.module),
 		luabindtest.Wrap(func(r *luabind.Router) engine.Router { return vouching{r} }))
 	return w
 }
@@ -128,6 +131,59 @@ func TestDetachKeeps(t *testing.T) {
 	w = kept(t, dir)
 	w.phone("alice").hears("active")
 	if err := w.module.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A list that is watched is watched after a crash: with what may be seen of each member, though the
+// list has one more meanwhile.
+func TestListKilled(t *testing.T) {
+	dir := t.TempDir()
+	const list = `interval = 0, authorize = function(watcher, user) return user ~= "sip:carol@example.com" end, lists = { { uri = "sip:friends@example.com", members = { %s } } },`
+	w := keptWith(t, dir, fmt.Sprintf(list, `"sip:bob@example.com", "sip:carol@example.com"`))
+	w.phone("bob").publish("presence", "", pidf("a", "open"))
+	alice := w.phone("alice")
+	_, id := alice.subscribe("friends", "presence", knowsLists)
+	alice.hears("active", `<tuple id="a">`)
+	w.Run(time.Second)
+	if err := presence.Flush(w.module); err != nil {
+		t.Fatal(err)
+	}
+	next := keptWith(t, dir, fmt.Sprintf(list, `"sip:dave@example.com", "sip:bob@example.com", "sip:carol@example.com"`))
+	bob := next.phone("bob")
+	alice2 := next.phone("alice")
+	alice2.calls, alice2.cseq = alice.calls, alice.cseq
+	alice2.hears("active", `fullState="true"`, `<tuple id="a">`, `<resource uri="sip:carol@example.com"><instance id="1" state="terminated" reason="rejected"/>`)
+	next.phone("carol").publish("presence", "", pidf("c", "open"))
+	bob.publish("presence", "", pidf("b", "open"))
+	alice2.hears("active", `fullState="false"`, `<tuple id="b">`, "!carol", "!dave")
+	if res := alice2.again(id, knowsLists+"Expires: 600\r\n"); res.Status() != 200 || string(res.HeaderName("Require")) != "eventlist" {
+		t.Errorf("refreshed: %d", res.Status())
+	}
+	if err := next.module.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// What refresh has found outlives a crash, though the watcher has sent nothing since.
+func TestRefreshKilled(t *testing.T) {
+	dir := t.TempDir()
+	const options = `interval = 0, authorize = function(watcher, user) return watcher == user or sip.shared("said"):get("yes") or "pending" end,`
+	w := keptWith(t, dir, options)
+	alice := w.phone("alice")
+	alice.subscribe("bob", "presence", "")
+	alice.hears("pending")
+	if got, err := w.Eval(`sip.shared("said"):set("yes", true) return require("presence").refresh("sip:bob@example.com")`); err != nil || got[0] != 1.0 {
+		t.Fatal(got, err)
+	}
+	alice.hears("active")
+	w.Run(time.Second)
+	if err := presence.Flush(w.module); err != nil {
+		t.Fatal(err)
+	}
+	next := keptWith(t, dir, options)
+	next.phone("alice").hears("active", "closed")
+	if err := next.module.Close(); err != nil {
 		t.Error(err)
 	}
 }

@@ -41,6 +41,7 @@ func (p *Presence) call(e *calls.Event) {
 		return
 	}
 	p.changed(eventstate.Key{Package: PackageDialog, AOR: e.AOR})
+	p.shared.lamp(e.AOR)
 }
 
 // now is the engine's time of day.
@@ -103,6 +104,14 @@ func (l *lamps) document(aor string) *dialoginfo.Document {
 		d.Dialogs = append(d.Dialogs, list[i].Dialog)
 	}
 	return d
+}
+
+// dialogs are those of document.
+func (l *lamps) dialogs(aor string) []dialoginfo.Dialog {
+	if d := l.document(aor); d != nil {
+		return d.Dialogs
+	}
+	return nil
 }
 
 // sweep forgets what was told as terminated: nobody hears of that. It lists whose dialogs are fewer

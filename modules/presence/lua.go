@@ -177,7 +177,7 @@ func (m *module) setAuthorize(c *luabind.Call, option luabind.FuncOrValue) {
 	spec, first, err := m.vets.Say(c, option, m.p.o.Clients.IsDatabase)
 	if err == nil && first && !m.vets.IsFunction() {
 		m.rules, err = source.Open(m.vets.Context(c), spec, source.Options[Rule, rules]{Name: "presence.authorize", Build: newRules, Default: Rule{Allow: "true"},
-			Clients: m.p.o.Clients, Keep: m.p.o.Keep, Log: m.host.Log(), Query: `SELECT watcher, user_uri AS user, package, allow FROM presence_rules`})
+			Clients: m.p.o.Clients, Keep: m.p.o.Keep, Log: m.host.Log(), Query: rulesQuery})
 	}
 	if err != nil {
 		c.Raise("authorize: %v", err)
@@ -189,7 +189,7 @@ func (m *module) setLists(c *luabind.Call, option luabind.FuncOrValue) {
 	spec, first, err := m.said.Say(c, option, m.p.o.Clients.IsDatabase)
 	if err == nil && first {
 		m.lists, err = source.Open(m.said.Context(c), spec, source.Options[List, *lists]{Name: "presence.lists", Build: newLists,
-			Clients: m.p.o.Clients, Keep: m.p.o.Keep, Log: m.host.Log(), Query: `SELECT uri, members FROM presence_lists`})
+			Clients: m.p.o.Clients, Keep: m.p.o.Keep, Log: m.host.Log(), Query: listsQuery})
 	}
 	if err != nil {
 		c.Raise("lists: %v", err)

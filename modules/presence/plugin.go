@@ -12,6 +12,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/clients/redis"
 	"github.com/sipscript/sipscript/modules/dialog"
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/internal/calls"
@@ -19,10 +20,18 @@ import (
 
 // Plugin is the module "presence".
 func Plugin() host.Plugin {
-	return host.Plugin{Name: "presence", Commands: []host.Command{command()}, New: func(env *host.Environment) (luabind.Opener, error) {
+	return host.Plugin{Name: "presence", Commands: []host.Command{command()}, Schema: Schema, New: func(env *host.Environment) (luabind.Opener, error) {
 		o := Options{Log: env.Log, Clients: env.Clients, Keep: env.Data, Now: env.Now, Calls: host.Find[calls.Source](env), Dialogs: host.Find[*dialog.Dialogs](env)}
 		if env.Made != nil {
 			o.Registrar = env.Made("registrar")
+		}
+		// The Redis of a spec takes no commands on a connection that subscribes
+		if env.Redis != "" && !env.Simulated() {
+			c, err := redis.Open(env.Clients, string(env.Redis), 0)
+			if err != nil {
+				return nil, env.Redis.Explain("redis", err)
+			}
+			o.Redis, o.Keep = c, "" // Redis keeps what there is
 		}
 		return New(o)
 	}}
@@ -124,7 +133,7 @@ func (p *Presence) answerWatchers(w http.ResponseWriter, r *http.Request) {
 	}
 	list := []shownWatcher{}
 	for _, o := range p.Watchers(aor, r.URL.Query().Get("package")) {
-		list = append(list, shownWatcher{o.s.ID(), o.s.Watcher(), o.f.key.Package, o.State(), max(0, o.s.Until().Sub(p.now()).Seconds())})
+		list = append(list, shownWatcher{o.id, o.watcher, o.key.Package, o.State(), max(0, o.until.Sub(p.now()).Seconds())})
 	}
 	host.Answer(w, http.StatusOK, map[string]any{"aor": aor, "watchers": list})
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/clients"
 	"github.com/sipscript/sipscript/modules/clients/drivers"
+	"github.com/sipscript/sipscript/modules/clients/redis"
 	"github.com/sipscript/sipscript/modules/dialog"
 	"github.com/sipscript/sipscript/modules/internal/calls"
 	"github.com/sipscript/sipscript/modules/internal/notifier"
@@ -43,9 +44,12 @@ type Options struct {
 	Calls calls.Source
 	// Dialogs are the calls that scripts track, whose ends are known better; nil for none.
 	Dialogs *dialog.Dialogs
-	Clients *clients.Pool    // the databases of sources; nil: a pool of its own
-	Keep    string           // the directory in which state is kept, "" for none
-	Now     func() time.Time // the time of day before Attach; nil: time.Now
+	Clients *clients.Pool // the databases of sources; nil: a pool of its own
+	Keep    string        // the directory in which state is kept, "" for none
+	// Redis keeps the state in place of Keep, and shares it with other nodes; nil: there are none
+	Redis *redis.Client
+	Lease time.Duration    // after which a silent node is taken to be gone; 0: DefaultLease
+	Now   func() time.Time // the time of day before Attach; nil: time.Now
 }
 
 // Presence is a presence server. It is safe for concurrent use.
@@ -64,7 +68,8 @@ type Presence struct {
 	script   luabind.Events[Event]
 	figures  figures
 	lists    atomic.Pointer[*source.List[*lists]] // nil for none
-	keeper   *keeper                              // nil: state is kept in memory alone
+	keeper   *keeper                              // nil: no directory has it
+	shared   *shared                              // nil: no other node has it
 }
 
 // subscribe is the part of the registrar that serves the package reg.
@@ -86,7 +91,11 @@ func New(o Options) (*Presence, error) {
 	policy := DefaultPolicy()
 	p.store = eventstate.New(eventstate.Limits{}, newTag)
 	served := notifier.Options{Name: "presence", User: contactUser, Find: p.find, Allow: p.allowEvents, Policy: policy.notifier()}
-	if o.Keep != "" {
+	switch {
+	case o.Redis != nil:
+		p.shared = newShared(p, o.Redis, o.Lease, o.Log)
+		served.Keep, served.Elsewhere = p.keepSubscription, p.shared.take
+	case o.Keep != "":
 		if err := p.open(); err != nil {
 			return nil, err
 		}
@@ -171,16 +180,20 @@ func (p *Presence) waits() bool {
 }
 
 // durable reports whether publications are written somewhere.
-func (p *Presence) durable() bool { return p.keeper != nil }
+func (p *Presence) durable() bool { return p.keeper != nil || p.shared != nil }
 
 // Terminate ends a subscription with a last NOTIFY, and reports whether it was there. retry is when
 // the watcher should come back, 0 if that is not said.
 func (p *Presence) Terminate(id, reason string, retry time.Duration) bool {
-	s := p.core.ByID(id)
-	if s != nil {
+	if s := p.core.ByID(id); s != nil {
 		s.Terminate(reason, retry)
+		return true
 	}
-	return s != nil
+	dialog := p.shared.byID(id)
+	if dialog != "" {
+		p.shared.ask(dialog, order{End: reason, Retry: retry})
+	}
+	return dialog != ""
 }
 
 // changed is called after the state of a user became another one.
@@ -209,8 +222,11 @@ func (p *Presence) Attach(e *engine.Engine) error {
 			return err
 		}
 	}
+	if p.shared != nil {
+		p.shared.start(e)
+	}
 	if p.users != nil {
-		p.stops = append(p.stops, p.users.Follow(p.registration))
+		p.stops = append(p.stops, p.users.Follow(p.registration), p.users.FollowElsewhere(p.registeredElsewhere))
 	}
 	if p.o.Calls != nil {
 		p.stops = append(p.stops, p.o.Calls.FollowCalls(p.call))
@@ -233,6 +249,9 @@ func (p *Presence) Intercept(req *engine.Request) (taken bool, err error) {
 // Detach ends the subscriptions, so that their subscribers need not find out by themselves; with a
 // keeper those alone that can't come back. The engine calls it at its end.
 func (p *Presence) Detach(ctx context.Context, _ *engine.Engine) error {
+	if p.shared != nil {
+		p.shared.leave()
+	}
 	if !p.core.Idle() {
 		p.core.Stop(ctx)
 	}
@@ -245,6 +264,10 @@ func (p *Presence) Close() error {
 		stop()
 	}
 	p.stops = nil
+	if p.shared != nil {
+		p.shared.close()
+		return p.o.Redis.Close()
+	}
 	if p.keeper != nil {
 		return p.keeper.close()
 	}
@@ -263,6 +286,22 @@ func (p *Presence) registration(e *registrar.Event) {
 	if e.Kind == registrar.Bound {
 		p.greet(e.AOR, e.Binding)
 	}
+}
+
+// registeredElsewhere hears that a user's registrations have changed at another node, "" for any
+// user's.
+func (p *Presence) registeredElsewhere(aor string) {
+	if p.Policy().From == "" || p.core.Idle() {
+		return
+	}
+	if aor == "" {
+		p.contents.forgetAll()
+		p.core.AllChanged()
+		return
+	}
+	k := eventstate.Key{Package: PackagePresence, AOR: aor}
+	p.contents.forget(k)
+	p.tell(k)
 }
 
 // sweepEvery is how often publications are ended that are over.
@@ -290,7 +329,12 @@ func (s *sweeper) Expire(*lane.Timer) {
 	now := s.engine.Clock().Wall()
 	over := s.p.store.Expire(now)
 	for _, k := range over {
-		s.p.changed(k)
+		if s.p.chooses(resourceKey(k)) {
+			s.p.changed(k)
+		} else { // another node says it to scripts and phones
+			s.p.contents.forget(k)
+			s.p.tell(k)
+		}
 	}
 	if k := s.p.keeper; k != nil && len(over) > 0 {
 		s.lane.Await(func() {
@@ -304,6 +348,7 @@ func (s *sweeper) Expire(*lane.Timer) {
 	}
 	for _, aor := range s.p.lamps.sweep(now) {
 		s.p.contents.forget(eventstate.Key{Package: PackageDialog, AOR: aor})
+		s.p.shared.lamp(aor)
 	}
 	s.lane.After(sweepEvery, &s.timer, s)
 }

@@ -142,12 +142,21 @@ func (g *publishing) readBody() *notifier.Refusal {
 }
 
 // do carries it out. It may block, and run on any goroutine.
-func (g *publishing) do(context.Context) {
+func (g *publishing) do(ctx context.Context) {
 	if g.no != nil {
 		return
 	}
 	var err error
 	g.done, g.changed, err = g.p.store.Publish(g.key, &g.r, g.now)
+	if shared := g.p.shared; shared != nil {
+		if errors.Is(err, eventstate.ErrNoMatch) { // another node has just given it
+			shared.set.Hear(ctx)
+			g.done, g.changed, err = g.p.store.Publish(g.key, &g.r, g.now)
+		}
+		if g.done != nil {
+			shared.settled(ctx, g.key, g.done.ID)
+		}
+	}
 	switch {
 	case errors.Is(err, eventstate.ErrNoMatch):
 		g.no = notifier.Refuse(412, "")

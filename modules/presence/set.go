@@ -21,7 +21,7 @@ const scriptName = "script"
 
 // Set publishes for a user: text, a whole document, or fields as scripts have them (see Fields);
 // nil ends what was set. expires 0 is for ever. It may block.
-func (p *Presence) Set(_ context.Context, aor, event string, value any, expires time.Duration, now time.Time) error {
+func (p *Presence) Set(ctx context.Context, aor, event string, value any, expires time.Duration, now time.Time) error {
 	if p.find(event) == nil || published(event) == "" {
 		return fmt.Errorf("presence: set: nothing can be published for the package %q", event)
 	}
@@ -43,6 +43,9 @@ func (p *Presence) Set(_ context.Context, aor, event string, value any, expires 
 	changed, err := p.store.Set(k, scriptName, pub, now)
 	if changed {
 		p.changed(k)
+	}
+	if pub != nil {
+		p.shared.settled(ctx, k, pub.ID)
 	}
 	return err
 }

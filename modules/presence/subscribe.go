@@ -4,6 +4,7 @@ package presence
 
 import (
 	"strings"
+	"time"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
@@ -114,38 +115,65 @@ func (p *Presence) subscribeReg(req *engine.Request, trusted bool, authorize Aut
 	return p.reg.Subscribe(req, headers)
 }
 
-// Watcher is one subscription to a user's state, or to a list with the user in it.
+// Watcher is one subscription to a user's state, or to a list with the user in it. It is as it was
+// when it was asked for.
 type Watcher struct {
+	id, watcher, asked string
+	key                eventstate.Key // what is watched
+	mode               Mode
+	approved           bool
+	until              time.Time
+	// Of a subscription at this node
 	s *notifier.Subscription
 	f *feed
+	// Of one at another
+	dialog string
+}
+
+// watcherAt is a watcher at this node.
+func watcherAt(s *notifier.Subscription, f *feed) *Watcher {
+	return &Watcher{id: s.ID(), watcher: s.Watcher(), asked: s.Contact(), key: f.key, mode: Mode(f.mode.Load()), approved: f.approved.Load(), until: s.Until(), s: s, f: f}
+}
+
+// feedsOf are what a subscription reports of users: several for a list.
+func feedsOf(f notifier.Feed) []*feed {
+	switch f := f.(type) {
+	case *feed:
+		return []*feed{f}
+	case *listFeed:
+		return f.members
+	}
+	return nil
 }
 
 // Watchers lists those of a user by a package, "" for all packages; also those of a list that the
-// user is in.
+// user is in, and those at other nodes.
 func (p *Presence) Watchers(aor, event string) (list []*Watcher) {
 	for name := range packages {
 		if event != "" && name != event {
 			continue
 		}
-		for _, s := range p.core.Of(resourceKey(eventstate.Key{Package: name, AOR: aor})) {
+		k := eventstate.Key{Package: name, AOR: aor}
+		for _, s := range p.core.Of(resourceKey(k)) {
 			if f, ok := s.Feed().(*feed); ok {
-				list = append(list, &Watcher{s, f})
+				list = append(list, watcherAt(s, f))
 			}
 		}
 		for _, uri := range p.listsOf(aor) {
 			for _, s := range p.core.Of(resourceKey(eventstate.Key{Package: name, AOR: uri})) {
 				if l, ok := s.Feed().(*listFeed); ok && l.member(aor) != nil {
-					list = append(list, &Watcher{s, l.member(aor)})
+					list = append(list, watcherAt(s, l.member(aor)))
 				}
 			}
 		}
+		list = append(list, p.shared.watchersOf(k)...)
 	}
 	return list
 }
 
 // State is "active", "pending", or "polite" for one who is told that the user is not there.
 func (w *Watcher) State() string {
-	switch Mode(w.f.mode.Load()) {
+	switch w.mode {
 	case Pending:
 		return "pending"
 	case Polite:
@@ -162,20 +190,41 @@ func (p *Presence) Refresh(aor string, authorize Authorize) (n int, err error) {
 	}
 	keys := map[eventstate.Key]bool{}
 	for _, w := range p.Watchers(aor, "") {
-		mode, failed := authorize(w.s.Watcher(), aor, w.f.key.Package)
+		mode, failed := authorize(w.watcher, aor, w.key.Package)
 		if failed != nil {
 			err = failed
 			continue
 		}
-		if was := Mode(w.f.mode.Swap(int32(mode))); was != mode {
-			w.f.approved.Store(was == Pending)
+		switch {
+		case w.s == nil:
+			if mode != w.mode {
+				p.shared.ask(w.dialog, order{Modes: map[string]Mode{aor: mode}})
+				n++
+			}
+		case w.f.become(mode):
+			w.s.Rewrite()
 			n++
-			keys[w.f.key] = true
+			keys[w.key] = true
 		}
 	}
 	for k := range keys {
-		p.tell(k)
-		p.core.Changed(resourceKey(eventstate.Key{Package: k.Package + winfoSuffix, AOR: k.AOR}), nil)
+		p.tellAbout(k)
 	}
 	return n, err
+}
+
+// become reports whether what may be seen is another now.
+func (f *feed) become(mode Mode) bool {
+	was := Mode(f.mode.Swap(int32(mode)))
+	if was != mode {
+		f.approved.Store(was == Pending)
+	}
+	return was != mode
+}
+
+// tellAbout tells the watchers of a user, of whom some may see something else now, and who watches
+// them.
+func (p *Presence) tellAbout(k eventstate.Key) {
+	p.tell(k)
+	p.core.Changed(resourceKey(eventstate.Key{Package: k.Package + winfoSuffix, AOR: k.AOR}), nil)
 }

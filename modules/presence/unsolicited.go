@@ -61,8 +61,8 @@ func (p *Presence) greet(aor string, b *registrar.Binding) {
 }
 
 func (p *Presence) tellPhone(e *engine.Engine, k eventstate.Key, b *registrar.Binding) {
-	for _, s := range p.core.Of(resourceKey(k)) {
-		if s.Watcher() == k.AOR && s.Contact() == b.Contact() {
+	for _, w := range p.Watchers(k.AOR, k.Package) {
+		if w.watcher == k.AOR && w.asked == b.Contact() {
 			return // it is told by its subscription
 		}
 	}

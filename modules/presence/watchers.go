@@ -56,12 +56,12 @@ func (p *Presence) winfo(k eventstate.Key, now time.Time) *winfo.Document {
 	d := &winfo.Document{Resource: k.AOR, Package: k.Package}
 	for _, w := range p.Watchers(k.AOR, k.Package) {
 		status, event := "active", "subscribe"
-		if Mode(w.f.mode.Load()) == Pending {
+		if w.mode == Pending {
 			status = "pending"
-		} else if w.f.approved.Load() {
+		} else if w.approved {
 			event = "approved"
 		}
-		d.Watchers = append(d.Watchers, winfo.Watcher{ID: w.s.ID(), URI: w.s.Watcher(), Status: status, Event: event, Left: max(0, int(w.s.Until().Sub(now).Seconds()))})
+		d.Watchers = append(d.Watchers, winfo.Watcher{ID: w.id, URI: w.watcher, Status: status, Event: event, Left: max(0, int(w.until.Sub(now).Seconds()))})
 	}
 	return d
 }

@@ -157,6 +157,26 @@ func (r *Registrar) Follow(f func(*Event)) (stop func()) {
 	}
 }
 
+// FollowElsewhere calls f for each change that another process has made in the store, with the
+// address, or "" where any may have changed, on whatever goroutine, until stop is called. f must
+// not block.
+func (r *Registrar) FollowElsewhere(f func(aor string)) (stop func()) {
+	o := &distant{f}
+	r.distants.Store(o, struct{}{})
+	return func() { r.distants.Delete(o) }
+}
+
+// distant is who follows the changes of other processes.
+type distant struct{ f func(aor string) }
+
+// tellElsewhere tells them.
+func (s *service) tellElsewhere(aor string) {
+	s.distants.Range(func(o, _ any) bool {
+		o.(*distant).f(aor)
+		return true
+	})
+}
+
 // waiters are those who wait for a binding to appear.
 type waiters struct {
 	// How many there are: registrations pay for the lock only if somebody waits

@@ -11,6 +11,7 @@ package registrar
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +45,7 @@ type service struct {
 	event     func(Event)
 	waiters   waiters
 	followers followers
+	distants  sync.Map // of *distant
 	figures   figures
 	sweeper   atomic.Pointer[sweeper] // the one that runs
 	counted   atomic.Int64            // bindings at the last sweep, if no Memory can be asked

@@ -67,6 +67,7 @@ func (s *service) notify(e *Event) {
 // changedElsewhere receives changes by other processes that share the store, "" for anything they
 // may have changed.
 func (s *service) changedElsewhere(aor string) {
+	defer s.tellElsewhere(aor)
 	if aor == "" {
 		s.waiters.wakeAll()
 		s.notifier.AllChanged()

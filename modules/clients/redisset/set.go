@@ -84,6 +84,7 @@ type Set struct {
 	known   map[string]stamp    // guarded by mu
 	pending map[string]struct{} // guarded by mu: keys whose change the others were not told
 	last    int64               // guarded by mu: the latest time that was seen
+	round   chan struct{}       // guarded by mu: closed at the end of an exchange; then another
 
 	turn    sync.Mutex // held by who exchanges
 	epoch   string     // guarded by turn: which data Redis has; "": none yet
@@ -107,7 +108,7 @@ func New(o Options) *Set {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Set{o: o, node: rand.Int64N(nodeMask + 1), wake: make(chan struct{}, 1), known: map[string]stamp{}, pending: map[string]struct{}{}}
+	return &Set{o: o, node: rand.Int64N(nodeMask + 1), wake: make(chan struct{}, 1), known: map[string]stamp{}, pending: map[string]struct{}{}, round: make(chan struct{})}
 }
 
 // Have says of an entry what this process kept from before, for Start to compare.
@@ -167,6 +168,39 @@ func (s *Set) Changed(e Entry) (at int64) {
 	return e.At
 }
 
+// Told waits until Redis has the change of an entry that was made here, so that it outlives this
+// process. It returns at once while Redis is away, and when ctx ends.
+func (s *Set) Told(ctx context.Context, key string) {
+	for {
+		s.mu.Lock()
+		_, waits := s.pending[key]
+		round := s.round
+		s.mu.Unlock()
+		if !waits || s.Away() {
+			return
+		}
+		select {
+		case <-round:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Hear asks Redis now for what others have changed, instead of within a second. It does nothing
+// while Redis is away.
+func (s *Set) Hear(ctx context.Context) {
+	if s.Away() {
+		return
+	}
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	_ = s.hear(ctx) // its error is told by who asks every second
+}
+
+// Away reports whether the last attempt to reach Redis has failed.
+func (s *Set) Away() bool { return s.away.Load() != 0 }
+
 func stampOf(e *Entry) stamp {
 	x := stamp{at: e.At, gone: e.Gone}
 	if !e.Ends.IsZero() {
@@ -219,6 +253,7 @@ func (s *Set) exchange(ctx context.Context) {
 	if err == nil {
 		err = s.tell(ctx)
 	}
+	defer s.rounds()
 	switch {
 	case err == nil:
 		if since := s.away.Swap(0); since != 0 {
@@ -229,6 +264,14 @@ func (s *Set) exchange(ctx context.Context) {
 			s.o.Log.Warn("entries can't be shared with the other nodes at present; each goes on with what it has", "list", s.o.Name, "error", err)
 		}
 	}
+}
+
+// rounds wakes who waits for an exchange.
+func (s *Set) rounds() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.round)
+	s.round = make(chan struct{})
 }
 
 // take puts changes of others into force that are later than what is here.

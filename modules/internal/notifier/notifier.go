@@ -19,10 +19,15 @@ type Options struct {
 	Find func(event string) *Package
 	// Allow is the value of Allow-Events.
 	Allow func() string
-	// Keep, if not nil, is given each subscription that may outlive the process, after each
-	// SUBSCRIBE, and nil when it is over. It is called on lanes, and must not block.
-	Keep   func(dialog string, r *Record)
-	Policy Policy
+	// Keep, if not nil, is given each subscription after each SUBSCRIBE, with what has to be
+	// written of it (nil: it can't outlive the process), and when it is over. It is called on
+	// lanes, and must not block.
+	Keep func(s *Subscription, r *Record, over bool)
+	// Elsewhere, if not nil, is asked for a dialog that is not known here: where another process
+	// has it, it becomes one of this process (see Adopt). It is called on lanes, and must not
+	// block.
+	Elsewhere func(l *lane.Lane, dialog string) bool
+	Policy    Policy
 }
 
 // Notifier keeps subscriptions. It is safe for concurrent use.
@@ -168,13 +173,8 @@ func (n *Notifier) ByID(id string) *Subscription {
 	return nil
 }
 
-// FeedOf is the feed of a subscription by its dialog, nil for none.
-func (n *Notifier) FeedOf(dialog string) Feed {
-	if s := n.find(dialog); s != nil {
-		return s.feed
-	}
-	return nil
-}
+// ByDialog is the subscription of a dialog, as Subscription.Dialog names it, or nil.
+func (n *Notifier) ByDialog(dialog string) *Subscription { return n.find(dialog) }
 
 func (n *Notifier) all() []*Subscription {
 	if n.Idle() {

@@ -36,9 +36,6 @@ func (s *Subscription) record() *Record {
 	if s.flow != 0 || !s.proved {
 		return nil
 	}
-	if l, ok := s.feed.(Listed); ok && l.List() { // what may be seen of each member is not kept
-		return nil
-	}
 	return &Record{CallID: s.callID(), Local: s.local, Remote: s.remote, From: s.from, To: s.to, Event: s.event.Event, EventID: s.eventID, Key: s.key, Watcher: s.watcher,
 		Contact: s.contact, Asked: s.asked, URI: s.uri, Path: s.path, Received: s.received, Socket: s.socket, CSeq: s.cseq, RemoteCSeq: s.remoteCSeq, First: s.first,
 		Accepts: s.accepts, Authenticated: s.authenticated, Until: s.until.Load()}
@@ -53,34 +50,72 @@ func (s *Subscription) keep(over bool) {
 	if !over {
 		r = s.record()
 	}
-	s.notifier.o.Keep(s.dialog, r)
+	s.notifier.o.Keep(s, r, over)
+}
+
+// Dialog names the subscription's dialog.
+func (r *Record) Dialog() string {
+	return dialogKey([]byte(r.CallID), []byte(r.Local), []byte(r.Remote))
+}
+
+// revive makes the subscription of a record on a lane, and enters it; nil: it is over, or its
+// package is no longer served.
+func (n *Notifier) revive(e *engine.Engine, l *lane.Lane, r *Record, feed Feed) *Subscription {
+	event := n.o.Find(r.Event)
+	if r.left(e) <= 0 || event == nil || l == nil {
+		return nil
+	}
+	s := &Subscription{notifier: n, engine: e, lane: l, event: event, feed: feed, dialog: r.Dialog(),
+		local: r.Local, remote: r.Remote, from: r.From, to: r.To, eventID: r.EventID, key: r.Key, watcher: r.Watcher, contact: r.Contact, first: r.First, accepts: r.Accepts,
+		proved: true, authenticated: r.Authenticated, cseq: r.CSeq + spareCSeq, remoteCSeq: r.RemoteCSeq,
+		way: way{uri: r.URI, path: r.Path, received: r.Received, socket: r.Socket}}
+	s.pack()
+	if s.target().Check() != nil || n.add(s) != nil {
+		return nil
+	}
+	s.until.Store(r.Until)
+	return s
+}
+
+// left is how long the subscription lasts.
+func (r *Record) left(e *engine.Engine) time.Duration {
+	return time.UnixMilli(r.Until).Sub(e.Clock().Wall())
 }
 
 // Restore brings a subscription back on the engine e, whose subscriber is told everything within
 // spread: who watched before this process was there must not be told all at once. ok is false if it
 // is over, or its package is no longer served.
 func (n *Notifier) Restore(e *engine.Engine, r *Record, feed Feed, spread time.Duration) (ok bool) {
-	now := e.Clock().Wall()
-	left := time.UnixMilli(r.Until).Sub(now)
-	event := n.o.Find(r.Event)
-	l := e.LaneOf(r.CallID)
-	if left <= 0 || event == nil || l == nil {
+	s := n.revive(e, e.LaneOf(r.CallID), r, feed)
+	if s == nil {
 		return false
 	}
-	s := &Subscription{notifier: n, engine: e, lane: l, event: event, feed: feed, dialog: dialogKey([]byte(r.CallID), []byte(r.Local), []byte(r.Remote)),
-		local: r.Local, remote: r.Remote, from: r.From, to: r.To, eventID: r.EventID, key: r.Key, watcher: r.Watcher, contact: r.Contact, first: r.First, accepts: r.Accepts,
-		proved: true, authenticated: r.Authenticated, cseq: r.CSeq + spareCSeq, remoteCSeq: r.RemoteCSeq,
-		way: way{uri: r.URI, path: r.Path, received: r.Received, socket: r.Socket}}
-	s.pack()
-	if s.target().Check() != nil || n.add(s) != nil {
-		return false
-	}
-	s.until.Store(r.Until)
+	left := r.left(e)
 	wait := time.Duration(e.Random(nil) % uint64(max(spread, 1)))
-	return l.Return(lane.Func(func(l *lane.Lane) {
+	return s.lane.Return(lane.Func(func(l *lane.Lane) {
 		s.granted, s.ends = left, l.Now().Add(left)
 		s.putOff(l.Now(), min(wait, left))
 		s.keep(false) // the next process begins above these numbers
 		s.kick()
 	}))
+}
+
+// Adopt brings a subscription here on its lane l, whose subscriber has sent a SUBSCRIBE here: that
+// tells the subscriber everything. ok is as for Restore.
+func (n *Notifier) Adopt(e *engine.Engine, l *lane.Lane, r *Record, feed Feed) (ok bool) {
+	s := n.revive(e, l, r, feed)
+	if s == nil {
+		return false
+	}
+	s.granted, s.ends = r.left(e), l.Now().Add(r.left(e))
+	return true
+}
+
+// Leave ends a subscription here without a word: another process goes on with it. It is called from
+// any goroutine.
+func (n *Notifier) Leave(s *Subscription) {
+	if n.remove(s) {
+		s.left.Store(true)
+		s.kick()
+	}
 }

@@ -124,7 +124,11 @@ func (n *Notifier) Intercept(req *engine.Request) (taken bool, err error) {
 		return false, nil
 	}
 	m := req.Message()
-	s := n.find(dialogKey(m.CallID(), m.ToTag(), m.FromTag()))
+	dialog := dialogKey(m.CallID(), m.ToTag(), m.FromTag())
+	s := n.find(dialog)
+	if s == nil && n.o.Elsewhere != nil && n.o.Elsewhere(req.Lane(), dialog) {
+		s = n.find(dialog)
+	}
 	no := Refuse(481, "")
 	if s != nil && s.lane == req.Lane() && s.ending == "" && !s.gone {
 		no = s.subscribeAgain(req)

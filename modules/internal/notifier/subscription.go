@@ -52,6 +52,8 @@ type Subscription struct {
 	dirty   atomic.Bool             // something has changed since the last look
 	wanted  atomic.Bool             // everything should be told
 	closing atomic.Pointer[closing] // it should end
+	left    atomic.Bool             // another process has it
+	written atomic.Bool             // what is kept of it is another now
 	until   atomic.Int64            // when it ends: milliseconds of the day's clock
 }
 
@@ -117,6 +119,20 @@ func (s *Subscription) callID() string {
 // ID names the subscription among all of a notifier.
 func (s *Subscription) ID() string { return s.local }
 
+// Dialog names its dialog.
+func (s *Subscription) Dialog() string { return s.dialog }
+
+// Key names the resource that it is about.
+func (s *Subscription) Key() string { return s.key }
+
+// Reason is why it is over, as a watcher may be told (RFC 3857 §4.2): on its lane.
+func (s *Subscription) Reason() string {
+	if s.ending == "" { // its NOTIFY failed
+		return "timeout"
+	}
+	return s.ending
+}
+
 // Event is the event package's name.
 func (s *Subscription) Event() string { return s.event.Event }
 
@@ -153,6 +169,12 @@ func (s *Subscription) accepted() []engine.HeaderEdit {
 	return list
 }
 
+// Rewrite has it kept once more: what its feed keeps has changed. Any goroutine may call it.
+func (s *Subscription) Rewrite() {
+	s.written.Store(true)
+	s.kick()
+}
+
 func (s *Subscription) changed() {
 	s.dirty.Store(true)
 	s.kick()
@@ -186,8 +208,15 @@ func (s *Subscription) Do(*lane.Lane) {
 
 // advance does what is due: one NOTIFY at a time, the end first.
 func (s *Subscription) advance() {
+	if s.left.Load() {
+		s.gone = true
+		s.lane.StopTimer(&s.timer)
+	}
 	if s.gone || s.flying {
 		return
+	}
+	if s.written.Swap(false) {
+		s.keep(false)
 	}
 	if c := s.closing.Load(); c != nil && c.stop && s.notifier.o.Keep != nil && s.record() != nil {
 		s.closing.CompareAndSwap(c, nil)
@@ -212,11 +241,7 @@ func (s *Subscription) drop() {
 	s.lane.StopTimer(&s.timer)
 	if s.notifier.remove(s) && s.feed != nil {
 		s.keep(true)
-		reason := s.ending
-		if reason == "" { // its NOTIFY failed
-			reason = "timeout"
-		}
-		s.feed.Ended(reason)
+		s.feed.Ended(s.Reason())
 	}
 }
 

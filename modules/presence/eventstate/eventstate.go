@@ -3,6 +3,7 @@
 package eventstate
 
 import (
+	"bytes"
 	"container/heap"
 	"errors"
 	"slices"
@@ -15,6 +16,7 @@ type Key struct{ Package, AOR string }
 
 // Publication is one publisher's state. It is not changed once it is stored.
 type Publication struct {
+	ID      string    // which it is among those about its key; its changes have it too
 	Tag     string    // its entity tag, a new one with each change
 	Type    string    // of the body, as it came
 	Body    []byte    // as it came
@@ -51,6 +53,7 @@ type Store struct {
 	limits Limits
 	tag    func() string // makes entity tags
 	journal
+	common
 
 	// Held by one change at a time, also while it is written. Who reads never waits for it
 	writing sync.Mutex
@@ -67,6 +70,12 @@ type journal struct {
 	drop func(k Key, p *Publication) error
 }
 
+// common is what processes with one state have: each change is made and told under the lock.
+type common struct {
+	lock sync.Locker // nil: nothing is common
+	told func(k Key, id string, p *Publication)
+}
+
 type entity struct{ list []*Publication } // the newest first
 
 // New makes a store whose entity tags tag makes: each another one, over restarts too.
@@ -79,6 +88,48 @@ func New(limits Limits, tag func() string) *Store {
 // refuses the change.
 func (s *Store) Keep(put func(k Key, p *Publication, old string) error, drop func(k Key, p *Publication) error) {
 	s.journal = journal{put, drop}
+}
+
+// Share has each change that is made here told, with lock held: p, or nil for one that was removed.
+// What ends by itself is not told.
+func (s *Store) Share(lock sync.Locker, told func(k Key, id string, p *Publication)) {
+	s.common = common{lock, told}
+}
+
+// Adopt takes in a change that another process has made, nil for one that was removed, and reports
+// whether what is published is another now. The lock of Share is held.
+func (s *Store) Adopt(k Key, id string, p *Publication) (changed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.byID(k, id)
+	if old != nil {
+		s.remove(k, old)
+	}
+	if p == nil {
+		return old != nil
+	}
+	p.ID = id
+	s.insert(k, p)
+	return old == nil || !bytes.Equal(old.Body, p.Body)
+}
+
+// Find is a publication by its ID, or nil.
+func (s *Store) Find(k Key, id string) *Publication {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.byID(k, id)
+}
+
+// byID is Find with mu held.
+func (s *Store) byID(k Key, id string) *Publication {
+	if e := s.keys[k]; e != nil {
+		for _, p := range e.list {
+			if p.ID == id {
+				return p
+			}
+		}
+	}
+	return nil
 }
 
 // SetLimits has publications from now on bounded by others.
@@ -110,6 +161,9 @@ func (s *Store) Publish(k Key, r *Request, now time.Time) (p *Publication, chang
 		return nil, false, ErrFull
 	}
 	p = &Publication{Tag: s.tag(), Type: r.Type, Body: r.Body, Value: r.Value, At: now, Expires: now.Add(r.Expires)}
+	if p.ID = p.Tag; old != nil {
+		p.ID = old.ID
+	}
 	if r.Body == nil { // refreshed
 		p.Type, p.Body, p.Value, p.At = old.Type, old.Body, old.Value, old.At
 	}
@@ -131,7 +185,7 @@ func (s *Store) Set(k Key, name string, p *Publication, now time.Time) (changed 
 	s.mu.RUnlock()
 	switch {
 	case p != nil:
-		p.Name, p.Tag, p.At = name, s.tag(), now
+		p.ID, p.Name, p.Tag, p.At = "="+name, name, s.tag(), now
 		return true, s.enter(k, p, old)
 	case old != nil:
 		return true, s.leave(k, old)
@@ -144,6 +198,9 @@ func (s *Store) Restore(k Key, p *Publication, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p.alive(now) {
+		if p.ID = p.Tag; p.Name != "" {
+			p.ID = "=" + p.Name
+		}
 		s.insert(k, p)
 	}
 }
@@ -164,9 +221,18 @@ func (s *Store) full(k Key) bool {
 
 // leave takes p out. writing is held.
 func (s *Store) leave(k Key, p *Publication) error {
+	if s.lock != nil {
+		s.lock.Lock()
+		defer s.lock.Unlock()
+	}
 	s.mu.Lock()
-	s.remove(k, p)
+	if now := s.byID(k, p.ID); now != nil { // as another process has left it
+		s.remove(k, now)
+	}
 	s.mu.Unlock()
+	if s.told != nil {
+		s.told(k, p.ID, nil)
+	}
 	if s.drop == nil {
 		return nil
 	}
@@ -184,12 +250,19 @@ func (s *Store) enter(k Key, p, old *Publication) error {
 			return err
 		}
 	}
+	if s.lock != nil {
+		s.lock.Lock()
+		defer s.lock.Unlock()
+	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if old != nil {
-		s.remove(k, old)
+	if now := s.byID(k, p.ID); now != nil {
+		s.remove(k, now)
 	}
 	s.insert(k, p)
+	s.mu.Unlock()
+	if s.told != nil {
+		s.told(k, p.ID, p)
+	}
 	return nil
 }
 
