@@ -5,6 +5,7 @@ package transport
 import (
 	"crypto/tls"
 	"io"
+	"math"
 	"net"
 	"os"
 	"runtime"
@@ -19,29 +20,51 @@ func TestIdleLayeredConnectionsAreCheap(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector's memory counts too")
 	}
-	const n = 300
-	for kind, most := range map[string]int64{"tls": 15000, "ws": 6000, "wss": 15000} {
+	const first, n = 50, 500 // what is made once may be made late: it is spread over many, and the ceilings have room for it
+	for kind, most := range map[string]int64{"tls": 16000, "ws": 6000, "wss": 16000} {
 		t.Run(kind, func(t *testing.T) {
 			a := newAuthority(t)
-			var got atomic.Int64
-			s := serve(t, newRecorder(func(*Stack, *Inbound) { got.Add(1) }), a.options(a.issue("b.example")), kind+":127.0.0.1:0")
+			var got counter
+			s := serve(t, &got, a.options(a.issue("b.example")), kind+":127.0.0.1:0")
 			conf := a.client("b.example")
-			sayAndForget(t, s, kind, conf, 0) // what is made once
-			until(t, "said", func() bool { return got.Load() == 1 })
+			for i := range first {
+				sayAndForget(t, s, kind, conf, i)
+			}
+			until(t, "said", func() bool { return got.Load() == first })
 			before := memory()
 			for i := range n {
 				sayAndForget(t, s, kind, conf, i)
 			}
-			until(t, "all said something", func() bool { return got.Load() == n+1 })
-			each := (memory() - before) / n
-			t.Logf("%d bytes for each idle connection", each)
-			if each > most {
-				t.Errorf("an idle connection costs %d bytes", each)
-			}
-			if open := s.Stats(s.Locals()[0].Kind).Open; open != n+1 {
+			until(t, "all said something", func() bool { return got.Load() == first+n })
+			idleCost(t, before, n, most)
+			if open := s.Stats(s.Locals()[0].Kind).Open; open != first+n {
 				t.Errorf("%d are open", open)
 			}
 		})
+	}
+}
+
+// counter is a Receiver that counts messages, and weighs nothing.
+type counter struct{ atomic.Int64 }
+
+func (c *counter) Receive(*Inbound)         { c.Add(1) }
+func (c *counter) BadFrame(*Inbound, error) {}
+func (c *counter) FlowClosed(FlowID)        {}
+
+// idleCost looks whether each of n connections costs at most so many bytes more than before. What has
+// just spoken may hold a buffer yet: the least of ten looks counts.
+func idleCost(t *testing.T, before, n, most int64) {
+	t.Helper()
+	each := int64(math.MaxInt64)
+	for range 10 {
+		if each = min(each, (memory()-before)/n); each <= most {
+			break
+		}
+		runtime.Gosched()
+	}
+	t.Logf("%d bytes for each idle connection", each)
+	if each > most {
+		t.Errorf("an idle connection costs %d bytes", each)
 	}
 }
 

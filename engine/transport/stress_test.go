@@ -129,8 +129,8 @@ func TestTrap11IdleConnectionsAreCheap(t *testing.T) {
 		t.Skip("the race detector's memory counts too")
 	}
 	const n = 400
-	var got atomic.Int64
-	s := serve(t, newRecorder(func(*Stack, *Inbound) { got.Add(1) }), Options{}, "tcp:127.0.0.1:0")
+	var got counter
+	s := serve(t, &got, Options{}, "tcp:127.0.0.1:0")
 	before := memory()
 	// Plain sockets, so that the client's side costs this process nothing but the kernel's part.
 	for i := range n {
@@ -141,11 +141,7 @@ func TestTrap11IdleConnectionsAreCheap(t *testing.T) {
 		}
 	}
 	until(t, "all said something", func() bool { return got.Load() == n })
-	each := (memory() - before) / n
-	t.Logf("%d bytes for each idle connection", each)
-	if each > 15000 {
-		t.Errorf("an idle connection costs %d bytes", each)
-	}
+	idleCost(t, before, n, 15000)
 }
 
 func plainConn(t *testing.T, to netip.AddrPort) int {
