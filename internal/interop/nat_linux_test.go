@@ -99,7 +99,11 @@ func TestPhoneBehindARealNAT(t *testing.T) {
 	if err := os.WriteFile(script, []byte(`local registrar = require "registrar"
 function route(req)
   if req.in_dialog then return req:relay() end
-  if req.method == "REGISTER" then return registrar.save(req) end
+  if req.method == "REGISTER" then
+    registrar.save(req)
+    if #(registrar.bindings(req.to.uri) or {}) == 0 then sip.log.info("%s has left", req.to.uri.user) end
+    return
+  end
   req:record_route()
   req:relay(registrar.lookup(req.ruri))
 end
@@ -173,9 +177,10 @@ end
 			} else {
 				hangUp(away, home)
 			}
-			if c.moves { // so that the next call finds it
-				from := home.out.count()
+			if c.moves { // so that the next call finds it; both registrations are of one instance, and must not cross
+				from, left := home.out.count(), s.log.count()
 				home.command("uadel sip:home@example.com")
+				s.log.await(t, left, "home has left")
 				_, _ = io.WriteString(home.in, "/uanew "+home.account)
 				home.says(from, "200 OK", "binding")
 			}
