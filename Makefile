@@ -2,7 +2,7 @@
 # programs that are not ours. It needs Go; what else it needs (sipp, baresip, sipvicious, sipsak, nsd, redis-server, postgresql, mariadb-server, rtpengine-daemon, chromium, npm) it installs where it may.
 
 GO          ?= go
-FUZZTIME    ?= 20s
+FUZZTIME    ?= 15s
 HOSTILE     ?= 20000
 SEEDS       ?= 1000
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2

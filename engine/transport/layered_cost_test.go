@@ -20,7 +20,8 @@ func TestIdleLayeredConnectionsAreCheap(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector's memory counts too")
 	}
-	const first, n = 50, 500 // what is made once may be made late: it is spread over many, and the ceilings have room for it
+	// What is made once may be made late: it is spread over many, and the ceilings have room for it
+	const first, n = 50, 500
 	for kind, most := range map[string]int64{"tls": 16000, "ws": 6000, "wss": 16000} {
 		t.Run(kind, func(t *testing.T) {
 			a := newAuthority(t)
@@ -51,8 +52,8 @@ func (c *counter) Receive(*Inbound)         { c.Add(1) }
 func (c *counter) BadFrame(*Inbound, error) {}
 func (c *counter) FlowClosed(FlowID)        {}
 
-// idleCost looks whether each of n connections costs at most so many bytes more than before. What has
-// just spoken may hold a buffer yet: the least of ten looks counts.
+// idleCost looks whether each of n connections costs at most so many bytes more than before. What
+// has just spoken may hold a buffer yet: the least of ten looks counts.
 func idleCost(t *testing.T, before, n, most int64) {
 	t.Helper()
 	each := int64(math.MaxInt64)

@@ -16,7 +16,7 @@ import (
 // addUser runs `sipscript user add`.
 func addUser(t *testing.T, store, user, password string) {
 	t.Helper()
-	cmd := exec.Command(binary, "user", "add", "--store", store, "--realm", "example.com", "--password-stdin", user)
+	cmd := exec.Command(commands, "user", "add", "--store", store, "--realm", "example.com", "--password-stdin", user)
 	cmd.Env = withoutOurs(os.Environ())
 	cmd.Stdin = strings.NewReader(password + "\n")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -58,7 +58,8 @@ func TestTrackedCall(t *testing.T) {
 	<-s.ended
 	again := spawn(t, "run", "-l", "udp:"+s.addrs["udp"], "--admin", "127.0.0.1:0", "-d", "example.com", "--data", dir, path)
 	again.ready()
-	t.Cleanup(bob.stop) // before the server: it waits half a minute for one that can't take its registration
+	// Before the server ends: it would wait for it half a minute, to take its registration back
+	t.Cleanup(bob.stop)
 	after := again.tracked()
 	if len(after) != 1 || after[0].ID != before[0].ID || after[0].State != "confirmed" || len(after[0].Keys) != 1 {
 		t.Fatalf("after kill -9: %+v, before: %+v", after, before)

@@ -177,7 +177,8 @@ end
 			} else {
 				hangUp(away, home)
 			}
-			if c.moves { // so that the next call finds it; both registrations are of one instance, and must not cross
+			// So that the next call finds it. Both registrations are of one instance: not at once
+			if c.moves {
 				from, left := home.out.count(), s.log.count()
 				home.command("uadel sip:home@example.com")
 				s.log.await(t, left, "home has left")

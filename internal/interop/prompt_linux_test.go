@@ -47,7 +47,7 @@ func atTerminal(t *testing.T, args ...string) *terminal {
 	// Kept open: what the terminal is set to outlives the command
 	t.Cleanup(func() { _ = side.Close() })
 	x := &terminal{t: t, pty: pty, out: newLines()}
-	x.cmd = exec.Command(binary, args...)
+	x.cmd = exec.Command(commands, args...)
 	x.cmd.Env = withoutOurs(os.Environ())
 	x.cmd.Stdin, x.cmd.Stdout, x.cmd.Stderr = side, side, side
 	x.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}

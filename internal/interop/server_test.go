@@ -205,7 +205,7 @@ func command(t *testing.T, args ...string) (out string, code int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd := exec.CommandContext(ctx, commands, args...)
 	cmd.Env = withoutOurs(os.Environ())
 	text, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
