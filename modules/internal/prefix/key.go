@@ -1,7 +1,7 @@
 // Package prefix finds the longest of a million prefixes of a number.
 //
 // A [Table] is made once and then only read: flat arrays without pointers, so that the garbage
-// collector has nothing to follow in them, 17 bytes for each prefix. A list that changes is built
+// collector has nothing to follow in them, some 27 bytes for each prefix. A list that changes is built
 // anew and swapped as a whole.
 package prefix
 

@@ -2,14 +2,9 @@ package prefix
 
 // The table, and looking it up.
 
-const (
-	// fan is how many keys of one level are below one of the next: two cache lines.
-	fan = 16
-	// leaf is how many prefixes are below one key of the lowest level: two cache lines.
-	leaf = 8
-)
+import "math/bits"
 
-// node is one prefix, with what is needed next in the same cache line.
+// node is one prefix, with what is needed of it together.
 type node struct {
 	key    Key
 	parent int32 // the longest other prefix of it, -1 for none
@@ -17,18 +12,23 @@ type node struct {
 }
 
 // Table is a set of prefixes, each with a run of entries. It is never changed.
+//
+// A look-up in a million prefixes takes as long as memory takes that no cache has: it touches a
+// line of slots, one or two of rests and one of ups, which are kept small for that, and no node.
 type Table struct {
-	nodes   []node // by key; filled up with afterAll to a multiple of leaf
-	size    int    // of nodes, without what fills up
+	nodes   []node // by key
 	entries int
-	// levels are a tree without pointers: the first has the key of every leaf-th node, each of the
-	// others that of every fan-th key of the level before; the last has at most fan. Each is filled
-	// up with afterAll to a multiple of fan.
-	levels [][]Key
+	// slots has, by the first symbols of a number, the prefixes that begin with these.
+	slots []slot
+	lead  int      // how many symbols these are
+	rests []uint32 // of each node: the eight symbols after the first lead
+	// ups is of each node how far before it its parent is, 0 if not in the same slot. If it is
+	// further than far, the way leads by another one, which has that parent too.
+	ups []uint8
 }
 
-// afterAll comes after all keys.
-const afterAll = Key(1<<64 - 1)
+// far is how long a way in ups may be.
+const far = 255
 
 // Build makes a table of keys, which may be there several times. order says where the entries are:
 // order[j] is the index in keys of the j-th entry by prefix, in the order given for equal ones. It
@@ -41,8 +41,9 @@ func Build(keys []Key) (t *Table, order []int32) {
 		if i == 0 || items[i].key != items[i-1].key {
 			distinct++
 		}
+		Breathe(i)
 	}
-	t = &Table{nodes: make([]node, 0, roundUp(distinct, leaf)), size: distinct, entries: len(items)}
+	t = &Table{nodes: make([]node, 0, distinct), entries: len(items)}
 	for i, x := range items {
 		order[i] = x.index
 		if i == 0 || x.key != items[i-1].key {
@@ -50,38 +51,11 @@ func Build(keys []Key) (t *Table, order []int32) {
 		}
 		Breathe(i)
 	}
-	for len(t.nodes) < cap(t.nodes) {
-		t.nodes = append(t.nodes, node{key: afterAll})
+	if distinct > 0 {
+		t.makeSlots()
 	}
-	t.climb()
 	return t, order
 }
-
-// climb makes the levels above the nodes.
-func (t *Table) climb() {
-	last := make([]Key, 0, roundUp(len(t.nodes)/leaf, fan))
-	for i := 0; i < len(t.nodes); i += leaf {
-		last = append(last, t.nodes[i].key)
-	}
-	for {
-		count := len(last)
-		for len(last) < cap(last) {
-			last = append(last, afterAll)
-		}
-		t.levels = append(t.levels, last)
-		if count <= fan {
-			return
-		}
-		next := make([]Key, 0, roundUp((count+fan-1)/fan, fan))
-		for i := 0; i < count; i += fan {
-			next = append(next, last[i])
-		}
-		last = next
-	}
-}
-
-// roundUp is the next multiple of m.
-func roundUp(n, m int) int { return (n + m - 1) / m * m }
 
 // add appends the next key in order: its prefixes are on the way up from the one before it.
 func (t *Table) add(k Key, first int32) {
@@ -93,7 +67,7 @@ func (t *Table) add(k Key, first int32) {
 }
 
 // Len is how many different prefixes there are.
-func (t *Table) Len() int { return t.size }
+func (t *Table) Len() int { return len(t.nodes) }
 
 // Key is the i-th prefix.
 func (t *Table) Key(i int) Key { return t.nodes[i].key }
@@ -101,70 +75,84 @@ func (t *Table) Key(i int) Key { return t.nodes[i].key }
 // Entries are where the entries of the i-th prefix are: from the first up to the second, not
 // included.
 func (t *Table) Entries(i int) (from, to int) {
-	if i+1 < t.size {
+	if i+1 < len(t.nodes) {
 		return int(t.nodes[i].first), int(t.nodes[i+1].first)
 	}
 	return int(t.nodes[i].first), t.entries
 }
 
-// Find is the longest prefix of a number, -1 for none.
-func (t *Table) Find(number Key) int {
-	i := t.before(number)
-	if i < 0 {
-		return -1
-	}
-	// The longest prefix of the number is the key found, or one of that key's prefixes: whatever
-	// lies between a prefix and the number begins with that prefix too.
-	for n := common(t.nodes[i].key, number); t.nodes[i].key.Len() > n; {
-		if i = int(t.nodes[i].parent); i < 0 {
-			return -1
-		}
-	}
-	return i
-}
-
 // Up is the longest prefix of the i-th prefix besides itself, -1 for none.
 func (t *Table) Up(i int) int { return int(t.nodes[i].parent) }
 
-// before is the last prefix in order that is not after the number, -1 for none.
-//
-// It halves each block by conditional moves: branches that depend on the keys would be predicted
-// wrongly half of the time.
-func (t *Table) before(number Key) int {
-	if t.size == 0 {
+// Find is the longest prefix of a number, -1 for none.
+func (t *Table) Find(number Key) int {
+	if len(t.slots) == 0 {
 		return -1
 	}
-	at := 0
-	for l := len(t.levels) - 1; l >= 0; l-- {
-		block := (*[fan]Key)(t.levels[l][at*fan:])
-		i := 0
-		if block[8] <= number {
-			i = 8
+	first, end, outer := t.slot(number)
+	rest := t.rest(number)
+	i := first + upTo(t.rests[first:end], rest) - 1
+	if i < first {
+		return outer
+	}
+	if t.rests[i] == rest && rest&0xf != 0 {
+		return t.findLong(first, end, number, outer)
+	}
+	// The longest prefix of the number is the one found, or one of that one's prefixes: whatever
+	// lies between a prefix and the number begins with that prefix too.
+	for {
+		own := t.rests[i]
+		if (own^rest)>>(bits.TrailingZeros32(own)&^3) == 0 {
+			return i
 		}
-		if block[(i+4)&(fan-1)] <= number {
-			i += 4
+		up := t.ups[i]
+		if up == 0 {
+			return outer
 		}
-		if block[(i+2)&(fan-1)] <= number {
-			i += 2
+		i -= int(up)
+	}
+}
+
+// findLong is Find among the prefixes of a slot, by whole keys, for those that are longer than what
+// rests have of them.
+func (t *Table) findLong(first, end int, number Key, outer int) int {
+	lo, hi := first, end
+	for lo < hi {
+		if mid := int(uint(lo+hi) / 2); t.nodes[mid].key <= number {
+			lo = mid + 1
+		} else {
+			hi = mid
 		}
-		if block[(i+1)&(fan-1)] <= number {
-			i++
+	}
+	for i := lo - 1; i >= first; i = int(t.nodes[i].parent) {
+		if t.nodes[i].key.Begins(number) {
+			return i
 		}
-		at = at*fan + i
 	}
-	block := (*[leaf]node)(t.nodes[at*leaf:])
-	i := 0
-	if block[4].key <= number {
-		i = 4
+	return outer
+}
+
+// rest is what rests have of a key.
+func (t *Table) rest(k Key) uint32 { return uint32(k << (4 * t.lead) >> 32) }
+
+// upTo is how many of a sorted list are not greater than x.
+//
+// It halves the list by conditional moves: branches that depend on the numbers would be predicted
+// wrongly half of the time.
+func upTo(list []uint32, x uint32) int {
+	from, n := 0, len(list)
+	for n > 8 {
+		half := n / 2
+		if list[from+half-1] <= x {
+			from += half
+		}
+		n -= half
 	}
-	if block[(i+2)&(leaf-1)].key <= number {
-		i += 2
+	count := from
+	for _, y := range list[from : from+n] {
+		if y <= x {
+			count++
+		}
 	}
-	if block[(i+1)&(leaf-1)].key <= number {
-		i++
-	}
-	if block[i&(leaf-1)].key > number {
-		return -1 // it is before all
-	}
-	return at*leaf + i
+	return count
 }
