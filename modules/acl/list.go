@@ -45,7 +45,7 @@ func (f *found) item() *item {
 	if f.rule != nil {
 		return f.rule.item
 	}
-	return plainItem(f.net)
+	return plainItem(f.network)
 }
 
 // view is the lists of one script.

@@ -46,8 +46,8 @@ const (
 
 // found is a match.
 type found struct {
-	rule     *rule // nil: a plain network
-	net      netip.Prefix
+	rule     *rule        // nil: a plain network
+	network  netip.Prefix // of a plain one
 	specific int
 }
 
@@ -159,10 +159,10 @@ func (r *rules) find(q *query) (f found) {
 	}
 	for m, ok := r.nets.Lookup(q.Addr.Addr()); ok; m, ok = r.nets.Around(m) {
 		if m.Value == 0 {
-			return found{net: m.Prefix, specific: m.Prefix.Bits()}
+			return found{network: r.nets.Prefix(m), specific: m.Bits()}
 		}
 		if x := best(r.more[m.Value-1], q); x != nil {
-			return found{rule: x, net: m.Prefix, specific: m.Prefix.Bits()}
+			return found{rule: x, specific: m.Bits()}
 		}
 	}
 	if len(r.asns)+len(r.countries) > 0 {
@@ -195,7 +195,7 @@ func (r *rules) all(now time.Time, each func(*item) bool) {
 			give(r.more[m.Value-1])
 			return more
 		}
-		more = each(plainItem(m.Prefix))
+		more = each(plainItem(r.nets.Prefix(m)))
 		return more
 	})
 	give(r.hosts)

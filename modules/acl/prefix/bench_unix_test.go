@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sipscript/sipscript/internal/memread"
 )
 
 // cpu is the processor time of the process so far.
@@ -30,12 +32,7 @@ func BenchmarkLookup(b *testing.B) {
 				}
 			}
 			s := set(b, items...)
-			b.ResetTimer()
-			start := cpu()
-			for i := 0; b.Loop(); i++ {
-				s.Lookup(asked[i%len(asked)])
-			}
-			b.ReportMetric(float64(cpu()-start)/float64(b.N), "cpu-ns/op")
+			memread.Run(b, cpu, func(i int) { s.Lookup(asked[i%len(asked)]) })
 			b.ReportMetric(float64(s.Bytes())/float64(s.Len()), "bytes/network")
 		})
 	}

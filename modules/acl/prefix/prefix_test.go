@@ -36,7 +36,7 @@ func TestLookup(t *testing.T) {
 	} {
 		t.Run(text, func(t *testing.T) {
 			m, ok := s.Lookup(netip.MustParseAddr(text))
-			if !ok || m.Prefix.String() != want {
+			if !ok || s.Prefix(m).String() != want {
 				t.Errorf("%v %v, want %s", m, ok, want)
 			}
 		})
@@ -61,13 +61,13 @@ func TestBuild(t *testing.T) {
 	m, ok := s.Lookup(netip.MustParseAddr("10.1.2.3"))
 	path := ""
 	for ; ok; m, ok = s.Around(m) {
-		path += m.Prefix.String() + " "
+		path += s.Prefix(m).String() + " "
 	}
 	if path != "10.1.2.3/32 10.1.0.0/16 10.0.0.0/8 " {
 		t.Error(path)
 	}
 	all := ""
-	s.Each(func(m Match) bool { all += m.Prefix.String() + " "; return m.Value != 5 })
+	s.Each(func(m Match) bool { all += s.Prefix(m).String() + " "; return m.Value != 5 })
 	if all != "10.0.0.0/8 10.1.0.0/16 10.1.2.3/32 11.0.0.0/8 " {
 		t.Error(all)
 	}
@@ -125,19 +125,74 @@ func TestLikeGoingThroughAll(t *testing.T) {
 		}
 		for range 40 {
 			a := draw("address")
-			best, found := Match{}, false
+			best, found := Item{}, false
 			for _, i := range all {
 				if i.Prefix.Contains(a) && (!found || i.Prefix.Bits() >= best.Prefix.Bits()) {
-					best, found = Match{Prefix: i.Prefix.Masked(), Value: i.Value}, true
+					best, found = Item{i.Prefix.Masked(), i.Value}, true
 				}
 			}
 			m, ok := s.Lookup(a)
-			m.at = 0
-			if ok != found || m != best {
+			if ok != found || ok && (Item{s.Prefix(m), m.Value}) != best {
 				t.Fatalf("%v: %v %v, want %v %v", a, m, ok, best, found)
 			}
 		}
 	})
+}
+
+// clustered are n networks of all sizes in a few places, as those that are given out: many are
+// divided again and again.
+func clustered(n int, v6 bool, r *rand.Rand) []Item {
+	items, seen := make([]Item, 0, n), make(map[netip.Prefix]bool, n)
+	for len(items) < n {
+		a := random(v6, r)
+		b := a.AsSlice()
+		for i := range len(b) - 2 {
+			if i < 1+r.IntN(len(b)) {
+				b[i] = byte(0x20 + i)
+			}
+		}
+		a, _ = netip.AddrFromSlice(b)
+		p := netip.PrefixFrom(a, a.BitLen()-r.IntN(r.IntN(a.BitLen())+1)).Masked()
+		if !seen[p] {
+			seen[p] = true
+			items = append(items, Item{p, uint32(len(items))})
+		}
+	}
+	return items
+}
+
+// A set of many networks finds what a map of them finds.
+func TestLikeAMap(t *testing.T) {
+	const seed = 5
+	for name, v6 := range map[string]bool{"IPv4": false, "IPv6": true} {
+		t.Run(name, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, seed))
+			items := clustered(20_000, v6, r)
+			known := map[netip.Prefix]uint32{}
+			for _, i := range items {
+				known[i.Prefix] = i.Value
+			}
+			s := set(t, append(items, items...)...)
+			for i := range 50_000 {
+				a := items[r.IntN(len(items))].Prefix.Addr()
+				if i%2 == 0 {
+					b := a.AsSlice()
+					b[r.IntN(len(b))] ^= 1 << r.IntN(8)
+					a, _ = netip.AddrFromSlice(b)
+				}
+				want, found := Item{}, false
+				for bits := a.BitLen(); bits >= 0 && !found; bits-- {
+					p := netip.PrefixFrom(a, bits).Masked()
+					want.Prefix = p
+					want.Value, found = known[p]
+				}
+				m, ok := s.Lookup(a)
+				if ok != found || ok && (Item{s.Prefix(m), m.Value}) != want {
+					t.Fatalf("seed %d: %v: %v %v, want %v %v", seed, a, m, ok, want, found)
+				}
+			}
+		})
+	}
 }
 
 // many are n networks of hosts, all apart from each other.
@@ -164,10 +219,13 @@ func random(v6 bool, r *rand.Rand) netip.Addr {
 // Networks take at most 48 bytes each, all told.
 func TestMemory(t *testing.T) {
 	const n = 200_000
-	for name, v6 := range map[string]bool{"IPv4": false, "IPv6": true} {
+	for name, c := range map[string]struct {
+		v6   bool
+		make func(int, bool, *rand.Rand) []Item
+	}{"IPv4": {false, many}, "IPv6": {true, many}, "IPv4 in a few places": {false, clustered}, "IPv6 in a few places": {true, clustered}} {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
-			items := many(n, v6, rand.New(rand.NewPCG(1, 2)))
+			items := c.make(n, c.v6, rand.New(rand.NewPCG(1, 2)))
 			runtime.GC()
 			runtime.ReadMemStats(&before)
 			s := set(t, items...)

@@ -7,7 +7,7 @@ import (
 	"math"
 	"math/bits"
 	"net/netip"
-	"sort"
+	"unsafe"
 )
 
 // table is sorted by the first address of each network, and those with the same by their size, the
@@ -15,21 +15,19 @@ import (
 // within it.
 //
 // What matters to the time of a search is how many cache lines it touches that no cache has. With a
-// million networks these are one or two: of IPv4 one of small, of IPv6 one of keys and one of
-// large.
+// million networks these are one or two, of small or large; slots has a few bytes for each.
 type table struct {
 	v6    bool
 	small []small4 // of IPv4
 	// parents are, of IPv4, the smallest networks around each, or none; nil if no network is within
 	// another.
 	parents []uint32
-	keys    []uint32 // of IPv6: 32 bits of the address, behind those of index
-	large   []large6
-	// index has, by 16 bits of the address, the first network that has these or greater ones. Of
-	// IPv6 they come after the bits that nearly all networks begin with: the first skip of common.
-	index  []uint32
-	skip   int
-	common addr
+	large   []large6 // of IPv6
+	// divisions divide the networks by some bits of their addresses, the first of them all. slots
+	// has, for each value of these bits, the first network that has it or a greater one, or another
+	// division.
+	divisions []division
+	slots     []uint32
 }
 
 // The networks. value is the length in the upper 8 bits, the caller's value below.
@@ -44,22 +42,38 @@ type (
 const (
 	none      = math.MaxUint32
 	valueBits = 24
-	indexBits = 16
 )
 
 // addr is an address: of IPv4 in the upper half of hi, so that bits count from the left.
 type addr struct{ hi, lo uint64 }
 
+// addrOf doesn't ask for an array ([netip.Addr.As16]), whose 16 bytes are read at once right after
+// they were written in two steps: the processor then waits until all that came before is done, and
+// searches can't overlap.
 func addrOf(a netip.Addr) addr {
 	if a.Is4() {
 		b := a.As4()
 		return addr{uint64(binary.BigEndian.Uint32(b[:])) << 32, 0}
 	}
-	b := a.As16()
+	if a.Zone() != "" {
+		a = a.WithZone("") // the zone is written too
+	}
+	var b [16]byte
+	if out, err := a.AppendBinary(b[:0]); err != nil || len(out) != len(b) {
+		return addr{} // never: addresses without a zone have 16 bytes
+	}
 	return addr{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
 }
 
-func (a addr) less(b addr) bool { return a.hi < b.hi || a.hi == b.hi && a.lo < b.lo }
+func (a addr) less(b addr) bool { return a.below(b) != 0 }
+
+// below is 1 if an address is less than another, or 0. It has no branch, since one that depends on
+// addresses is predicted wrongly half of the time.
+func (a addr) below(b addr) uint64 {
+	_, borrow := bits.Sub64(a.lo, b.lo, 0)
+	_, borrow = bits.Sub64(a.hi, b.hi, borrow)
+	return borrow
+}
 
 // shared is how many leading bits two addresses share.
 func (a addr) shared(b addr) int {
@@ -69,12 +83,12 @@ func (a addr) shared(b addr) int {
 	return 64 + bits.LeadingZeros64(a.lo^b.lo)
 }
 
-// from is the 64 bits from bit n on.
+// from is the 64 bits from bit n on; n is less than 128.
 func (a addr) from(n int) uint64 {
 	if n >= 64 {
-		return a.lo << (n - 64)
+		return a.lo << (n & 63)
 	}
-	return a.hi<<n | a.lo>>(64-n)
+	return a.hi<<(n&63) | a.lo>>1>>(^n&63)
 }
 
 func newTable(items []Item, v6 bool) table {
@@ -84,41 +98,21 @@ func newTable(items []Item, v6 bool) table {
 		return t
 	}
 	if v6 {
-		// A few networks elsewhere, such as ::/0, must not cost the others the index
-		a, b := addrOf(items[n/64].Prefix.Addr()), addrOf(items[n-1-n/64].Prefix.Addr())
-		t.common, t.skip = a, min(a.shared(b), 128-indexBits-32)
-		t.keys, t.large = make([]uint32, n), make([]large6, n)
+		t.large = make([]large6, n)
 	} else {
 		t.small = make([]small4, n)
 	}
 	for i, item := range items {
 		x, value := addrOf(item.Prefix.Addr()), uint32(item.Prefix.Bits())<<valueBits|item.Value
 		if v6 {
-			t.keys[i], t.large[i] = t.key(x), large6{x, value, none}
+			t.large[i] = large6{x, value, none}
 		} else {
-			t.small[i] = small4{t.key(x), value}
+			t.small[i] = small4{uint32(x.hi >> 32), value}
 		}
 	}
-	t.makeIndex()
 	t.nest()
+	t.divide()
 	return t
-}
-
-func (t *table) makeIndex() {
-	t.index = make([]uint32, 1<<indexBits+1)
-	n := t.len()
-	next := 0
-	for i := range n {
-		if x := t.start(i); t.indexed(x) {
-			for at := t.slot(x); next <= at; next++ {
-				t.index[next] = uint32(i)
-			}
-		}
-	}
-	end := sort.Search(n, func(i int) bool { x := t.start(i); return t.common.less(x) && !t.indexed(x) })
-	for ; next < len(t.index); next++ {
-		t.index[next] = uint32(end)
-	}
 }
 
 // nest finds the parents.
@@ -150,58 +144,6 @@ func (t *table) setParent(i int, parent uint32) {
 }
 
 func (t *table) len() int { return len(t.small) + len(t.large) }
-
-// indexed reports whether the index has an address's place.
-func (t *table) indexed(a addr) bool { return t.skip == 0 || a.shared(t.common) >= t.skip }
-
-// slot is the place in the index.
-func (t *table) slot(a addr) int { return int(a.from(t.skip) >> (64 - indexBits)) }
-
-func (t *table) key(a addr) uint32 {
-	if !t.v6 {
-		return uint32(a.hi >> 32)
-	}
-	return uint32(a.from(t.skip) >> (32 - indexBits))
-}
-
-// before is the last network that begins at an address or before, or -1.
-func (t *table) before(a addr) int {
-	if len(t.index) == 0 {
-		return -1
-	}
-	if !t.indexed(a) {
-		return t.within(0, len(t.large), a)
-	}
-	i := t.slot(a)
-	first, end, key := int(t.index[i]), int(t.index[i+1]), t.key(a)
-	lo, hi := first, end
-	if !t.v6 {
-		for lo < hi {
-			if mid := int(uint(lo+hi) / 2); t.small[mid].start <= key {
-				lo = mid + 1
-			} else {
-				hi = mid
-			}
-		}
-		return lo - 1
-	}
-	for lo < hi {
-		if mid := int(uint(lo+hi) / 2); t.keys[mid] <= key {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	if lo == first || t.keys[lo-1] != key || !a.less(t.large[lo-1].start) {
-		return lo - 1
-	}
-	return t.within(first, lo, a)
-}
-
-// within is before for IPv6, by whole addresses, between two places.
-func (t *table) within(first, end int, a addr) int {
-	return first + sort.Search(end-first, func(i int) bool { return a.less(t.large[first+i].start) }) - 1
-}
 
 // climb is the smallest network around an address, if it is i or around i; -1 for none.
 func (t *table) climb(i int, a addr) int {
@@ -252,16 +194,15 @@ func (t *table) address(i int) netip.Addr {
 	return netip.AddrFrom16(b)
 }
 
-// match is network i, which has a.
-func (t *table) match(i int, a netip.Addr) (m Match, ok bool) {
+// match is network i, or nothing if that is negative.
+func (t *table) match(i int) (m Match, ok bool) {
 	if i < 0 {
 		return m, false
 	}
 	v := t.value(i)
-	p, err := a.Prefix(int(v >> valueBits))
-	return Match{p, v & MaxValue, i}, err == nil
+	return Match{v & MaxValue, uint32(i), uint8(v >> valueBits), t.v6}, true
 }
 
 func (t *table) bytes() int {
-	return 4*(cap(t.keys)+cap(t.parents)+cap(t.index)) + 8*cap(t.small) + 24*cap(t.large)
+	return 4*(cap(t.parents)+cap(t.slots)) + 8*cap(t.small) + 24*cap(t.large) + int(unsafe.Sizeof(division{}))*cap(t.divisions)
 }

@@ -1,8 +1,8 @@
 // Package prefix finds the longest of a million prefixes of a number.
 //
 // A [Table] is made once and then only read: flat arrays without pointers, so that the garbage
-// collector has nothing to follow in them, some 27 bytes for each prefix. A list that changes is built
-// anew and swapped as a whole.
+// collector has nothing to follow in them, some 25 bytes for each prefix. A list that changes is
+// built again and swapped as a whole.
 package prefix
 
 import (

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sipscript/sipscript/internal/memread"
 	"github.com/sipscript/sipscript/modules/internal/prefix"
 )
 
@@ -140,8 +141,8 @@ func TestAgainstASearchThroughAll(t *testing.T) {
 	}
 }
 
-// Tables find what a map of all prefixes finds, whatever the prefixes look like: many of them behind
-// a few first symbols, so that slots are divided, or longer than what a slot looks at.
+// Tables find what a map of all prefixes finds, whatever the prefixes look like: many of them
+// behind a few first symbols, so that slots are divided, or longer than what a slot looks at.
 func TestAgainstAMap(t *testing.T) {
 	const seed = 8
 	for name, c := range map[string]struct {
@@ -271,14 +272,10 @@ func BenchmarkFind(b *testing.B) {
 	}
 	all := text.String()
 	b.ReportAllocs()
-	found, i := 0, 0
-	before := cpu(b)
-	for b.Loop() {
+	memread.Run(b, func() time.Duration { return cpu(b) }, func(i int) {
 		at := i % count * digits
-		found += table.Find(prefix.Of(all[at : at+digits]))
-		i++
-	}
-	b.ReportMetric(float64(cpu(b)-before)/float64(b.N), "cpu-ns/op")
+		table.Find(prefix.Of(all[at : at+digits]))
+	})
 }
 
 // cpu is the processor time used so far: others may share the machine.
