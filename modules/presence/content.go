@@ -24,6 +24,7 @@ type content struct {
 	tag    string // of the body: an entity tag (RFC 5839)
 	body   []byte // with version 0, where documents have versions
 	dialog *dialoginfo.Document
+	pidf   *pidf.Document
 }
 
 // contents are those that watchers were told last, so that a change is composed once for all. A
@@ -94,7 +95,8 @@ func (p *Presence) compose(ctx context.Context, k eventstate.Key, now time.Time)
 		if len(docs) == 0 {
 			docs = append(docs, pidf.Closed(k.AOR))
 		}
-		c.body = pidf.Compose(k.AOR, docs).Append(nil)
+		c.pidf = pidf.Compose(k.AOR, docs)
+		c.body = c.pidf.Append(nil)
 	case PackageDialog:
 		docs := values[*dialoginfo.Document](pubs)
 		if own := p.lamps.document(k.AOR); own != nil {

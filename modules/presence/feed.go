@@ -37,6 +37,9 @@ type feed struct {
 	told    string
 	version uint32
 	last    *dialoginfo.Document // only with Policy.Partial
+	// The watcher understands partial PIDF (RFC 5263), and knows this
+	diff bool
+	seen *pidf.Document
 }
 
 // Waits reports whether Next may block: registrations may.
@@ -67,6 +70,9 @@ func (f *feed) Next(ctx context.Context, r notifier.Round) (d notifier.Document,
 		d.Body, tell = f.dialogs(c, r.Full)
 		return d, tell, nil
 	}
+	if f.diff {
+		d.Type, d.Body = pidf.DiffType, f.partial(c, r.Full)
+	}
 	return d, true, nil
 }
 
@@ -83,7 +89,8 @@ func nobody(k eventstate.Key) *content {
 	c := &content{}
 	switch k.Package {
 	case PackagePresence:
-		c.body = pidf.Closed(k.AOR).Append(nil)
+		c.pidf = pidf.Closed(k.AOR)
+		c.body = c.pidf.Append(nil)
 	case PackageDialog:
 		c.dialog = &dialoginfo.Document{Entity: k.AOR}
 		c.body = c.dialog.Append(nil, 0, true, false)
@@ -114,6 +121,21 @@ func (f *feed) dialogs(c *content, full bool) (body []byte, tell bool) {
 	body = doc.Append(nil, f.version, full, anonymous)
 	f.version++
 	return body, true
+}
+
+// partial is the state, or what has changed of it where that is shorter (RFC 5263 §4.2). Versions
+// rise by one.
+func (f *feed) partial(c *content, full bool) (body []byte) {
+	old := f.seen
+	f.seen = c.pidf
+	f.version++
+	body = c.pidf.AppendFull(nil, f.version)
+	if old != nil && !full {
+		if diff, ok := c.pidf.AppendDiff(nil, old, f.version); ok && len(diff) < len(body) {
+			return diff
+		}
+	}
+	return body
 }
 
 // Tag is the entity tag of what the watcher was told last (RFC 5839).

@@ -246,7 +246,9 @@ func (p *Presence) keepSubscription(s *notifier.Subscription, r *notifier.Record
 	switch f := s.Feed().(type) {
 	case *feed:
 		n.Mode, n.Approved = Mode(f.mode.Load()), f.approved.Load()
-		if f.key.Package == PackageDialog { // no other has versions; it never lends its lane
+		// Partial PIDF begins with a full document, whatever its number; no other has numbers, and
+		// this one never lends its lane
+		if f.key.Package == PackageDialog {
 			version = f.version
 		}
 	case *winfoFeed:
@@ -314,7 +316,9 @@ func (p *Presence) feedOf(r *row) notifier.Feed {
 		return f
 	}
 	if len(r.Members) == 0 {
-		return one(aor, r.Mode)
+		f := one(aor, r.Mode)
+		f.diff = r.Event == PackagePresence && r.Accepts&(1<<partialType) != 0
+		return f
 	}
 	list := &listFeed{p: p, list: aor, event: r.Event, version: r.Version + restoredVersion}
 	for _, m := range r.Members {

@@ -27,13 +27,16 @@ const (
 // packages are those that can be served, with the intervals of RFC 3856 §6.10, RFC 4235 §3.10, RFC
 // 3842 §3.10 and RFC 3857 §4.10. It is never changed.
 var packages = map[string]*notifier.Package{
-	PackagePresence:                     {Event: PackagePresence, Types: []string{pidf.Type}, Extensions: []string{eventlist}, Interval: 5 * time.Second},
+	PackagePresence:                     {Event: PackagePresence, Types: []string{pidf.Type, pidf.DiffType}, Extensions: []string{eventlist}, Interval: 5 * time.Second},
 	PackageDialog:                       {Event: PackageDialog, Types: []string{dialoginfo.Type}, Extensions: []string{eventlist}, Interval: time.Second},
 	PackageMessageSummary:               {Event: PackageMessageSummary, Types: []string{mwi.Type}, Extensions: []string{eventlist}, Interval: time.Second},
 	PackagePresence + winfoSuffix:       {Event: PackagePresence + winfoSuffix, Types: []string{winfo.Type}},
 	PackageDialog + winfoSuffix:         {Event: PackageDialog + winfoSuffix, Types: []string{winfo.Type}},
 	PackageMessageSummary + winfoSuffix: {Event: PackageMessageSummary + winfoSuffix, Types: []string{winfo.Type}},
 }
+
+// partialType is which of the Types of presence has documents that may be partial.
+const partialType = 1
 
 // eventlist is the option tag of lists (RFC 4662).
 const eventlist = "eventlist"

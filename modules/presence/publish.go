@@ -146,17 +146,18 @@ func (g *publishing) do(ctx context.Context) {
 	if g.no != nil {
 		return
 	}
+	if shared := g.p.shared; shared != nil {
+		if g.r.IfMatch != "" { // another node may have given the tag just now, or taken it
+			shared.set.Hear(ctx)
+		}
+		defer func() {
+			if g.done != nil {
+				shared.settled(ctx, g.key, g.done.ID)
+			}
+		}()
+	}
 	var err error
 	g.done, g.changed, err = g.p.store.Publish(g.key, &g.r, g.now)
-	if shared := g.p.shared; shared != nil {
-		if errors.Is(err, eventstate.ErrNoMatch) { // another node has just given it
-			shared.set.Hear(ctx)
-			g.done, g.changed, err = g.p.store.Publish(g.key, &g.r, g.now)
-		}
-		if g.done != nil {
-			shared.settled(ctx, g.key, g.done.ID)
-		}
-	}
 	switch {
 	case errors.Is(err, eventstate.ErrNoMatch):
 		g.no = notifier.Refuse(412, "")

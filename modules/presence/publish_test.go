@@ -125,3 +125,51 @@ func TestTooManyPublications(t *testing.T) {
 		}
 	}
 }
+
+// A watcher who understands partial PIDF gets everything first, then what has changed, with
+// versions that rise by one (RFC 5263); others get whole documents.
+func TestPartialPIDF(t *testing.T) {
+	w := newWorld(t, everybody)
+	bob := w.phone("bob")
+	var etags []string
+	for _, id := range []string{"a", "b", "c", "d", "e"} {
+		etags = append(etags, string(bob.publish("presence", "", pidf(id, "open")).HeaderName("SIP-ETag")))
+	}
+	for _, x := range []struct {
+		accept string
+		diff   bool
+	}{
+		{"application/pidf+xml;q=0.3, application/pidf-diff+xml;q=1", true},
+		{"application/pidf-diff+xml", true},
+		{"application/pidf+xml, application/pidf-diff+xml", true},
+		{"application/pidf+xml;q=1, application/pidf-diff+xml;q=0.3", false},
+		{"application/pidf+xml, application/pidf-diff+xml;q=0", false},
+		{"application/*", false},
+	} {
+		t.Run(x.accept, func(t *testing.T) {
+			alice := w.phone("alice")
+			_, id := alice.subscribe("bob", "presence", "Accept: "+x.accept+"\r\n")
+			_, _, m := alice.told()
+			if kind := string(m.HeaderName("Content-Type")); (kind == "application/pidf-diff+xml") != x.diff {
+				t.Fatal(kind)
+			}
+			etags[1] = string(bob.publish("presence", "SIP-If-Match: "+etags[1]+"\r\n", pidf("b", "closed")).HeaderName("SIP-ETag"))
+			if !x.diff {
+				alice.hears("active", `id="a"`, `id="b"`, "closed", "!pidf-diff")
+			} else {
+				alice.hears("active", `<p:pidf-diff `, `version="2"`, `<p:replace sel="*/tuple[@id=&#39;b&#39;]">`, `!"a"`)
+			}
+			etags[1] = string(bob.publish("presence", "SIP-If-Match: "+etags[1]+"\r\n", pidf("b", "open")).HeaderName("SIP-ETag"))
+			_, body, _ := alice.told()
+			if x.diff && !strings.Contains(body, `version="3"`) {
+				t.Error(body)
+			}
+			alice.again(id, "Expires: 0\r\n")
+			if x.diff {
+				alice.hears("terminated", "<p:pidf-full ", `version="4"`, `id="a"`)
+			} else {
+				alice.hears("terminated", `id="a"`)
+			}
+		})
+	}
+}

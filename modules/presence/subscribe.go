@@ -72,7 +72,7 @@ func (p *Presence) offer(a *notifier.Ask, req *engine.Request, trusted bool, aut
 		a.Offer(resourceKey(k), watcher, &winfoFeed{p: p, key: eventstate.Key{Package: of, AOR: k.AOR}})
 		return
 	}
-	f := &feed{p: p, key: k, own: watcher == k.AOR, id: a.Subscription().ID()}
+	f := &feed{p: p, key: k, own: watcher == k.AOR, id: a.Subscription().ID(), diff: k.Package == PackagePresence && a.Accepts(partialType)}
 	f.mode.Store(int32(mode))
 	a.Offer(resourceKey(k), watcher, f)
 	a.Then(func() { p.watcherCame(f) })

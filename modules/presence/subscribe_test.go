@@ -120,7 +120,7 @@ func TestAllowEvents(t *testing.T) {
 		{name: "the default", event: "x", code: 489, head: "Allow-Events: presence, presence.winfo, dialog, message-summary, reg"},
 		{name: "fewer", options: `packages = { "dialog" }`, event: "presence", code: 489, head: "Allow-Events: dialog, reg"},
 		{name: "reg is the registrar's", event: "reg", code: 200, head: "Allow-Events: reg"},
-		{name: "another type", event: "presence", lines: "Accept: text/plain\r\n", code: 406, head: "Accept: application/pidf+xml"},
+		{name: "another type", event: "presence", lines: "Accept: text/plain\r\n", code: 406, head: "Accept: application/pidf+xml, application/pidf-diff+xml"},
 		{name: "dialog", event: "dialog", code: 200},
 		{name: "message-summary", event: "message-summary", code: 200},
 		{name: "too brief", event: "presence", lines: "Expires: 10\r\n", code: 423, head: "Min-Expires: 60"},

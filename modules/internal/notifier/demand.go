@@ -5,6 +5,7 @@ package notifier
 import (
 	"bytes"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -95,17 +96,26 @@ func CheckExtensions(req *engine.Request, known ...string) *Refusal {
 // default without Accept.
 func readAccept(m *message.Message, p *Package) (accepts uint8, no *Refusal) {
 	types := m.Elements(message.HeaderAccept)
-	listed := false
+	listed, best := false, 0.0
 	for n := 0; types.Next() && n < 64; n++ {
 		listed = true
-		kind, _, _ := bytes.Cut(types.Value, []byte(";"))
+		kind, params, _ := bytes.Cut(types.Value, []byte(";"))
 		text := strings.ToLower(string(bytes.TrimSpace(kind)))
 		family, isFamily := strings.CutSuffix(text, "*")
+		mask := uint8(0)
 		for i, t := range p.Types {
 			// A family asks for the default, not for what needs more of its reader
 			if text == t || isFamily && i == 0 && (family == "*/" || strings.HasSuffix(family, "/") && strings.HasPrefix(t, family)) {
-				accepts |= 1 << i
+				mask |= 1 << i
 			}
+		}
+		// What is wanted most counts (RFC 3261 §20.1, RFC 2616 §14.1)
+		switch q := quality(params); {
+		case mask == 0 || q == 0 || q < best:
+		case q > best:
+			best, accepts = q, mask
+		default:
+			accepts |= mask
 		}
 	}
 	switch {
@@ -115,6 +125,19 @@ func readAccept(m *message.Message, p *Package) (accepts uint8, no *Refusal) {
 		return 0, Refuse(406, "", Header("Accept", strings.Join(p.Types, ", ")))
 	}
 	return 1, nil
+}
+
+// quality is the parameter q, 1 for none.
+func quality(params []byte) float64 {
+	text, ok := message.Params(append([]byte(";"), params...)).Get("q")
+	if !ok {
+		return 1
+	}
+	q, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || !(q >= 0 && q <= 1) {
+		return 1
+	}
+	return q
 }
 
 // grant is how long the subscription lasts. RFC 6665 §4.2.1.1: a time may be shortened, and is too

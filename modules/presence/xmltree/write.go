@@ -19,7 +19,7 @@ var prefixes = map[string]string{
 	"urn:ietf:params:xml:ns:pidf:caps":               "caps",
 	"urn:ietf:params:xml:ns:pidf:geopriv10":          "gp",
 	"urn:ietf:params:xml:ns:pidf:timed-status":       "ts",
-	"urn:ietf:params:xml:ns:pidf:diff":               "p",
+	"urn:ietf:params:xml:ns:pidf-diff":               "p",
 	"http://www.w3.org/2001/XMLSchema-instance":      "xsi",
 	"urn:ietf:params:xml:ns:dialog-info":             "di",
 	"urn:ietf:params:xml:ns:sa-dialog-info":          "sa",
@@ -33,12 +33,19 @@ var prefixes = map[string]string{
 
 // Append writes n as a document. Texts may contain anything: characters that XML does not have
 // become U+FFFD.
-func (n *Node) Append(dst []byte) []byte {
-	w := writer{Buffer: bytes.NewBuffer(dst), known: map[string]string{n.Space: "", "": "", xmlSpace: "xml:"}}
+func (n *Node) Append(dst []byte) []byte { return n.AppendIn(dst, n.Space) }
+
+// AppendIn is Append with another namespace as the default one than that of n, and with further
+// ones declared, which texts name by Prefix.
+func (n *Node) AppendIn(dst []byte, space string, others ...string) []byte {
+	w := writer{Buffer: bytes.NewBuffer(dst), known: map[string]string{space: "", "": "", xmlSpace: "xml:"}}
+	for _, o := range others {
+		w.know(o)
+	}
 	w.collect(n)
-	w.raw(`<?xml version="1.0" encoding="UTF-8"?>` + "\n<" + n.Name)
-	if n.Space != "" {
-		w.attribute("xmlns", n.Space)
+	w.raw(`<?xml version="1.0" encoding="UTF-8"?>` + "\n<" + w.known[n.Space] + n.Name)
+	if space != "" {
+		w.attribute("xmlns", space)
 	}
 	for _, space := range w.spaces {
 		name := w.known[space]
@@ -47,6 +54,14 @@ func (n *Node) Append(dst []byte) []byte {
 	w.rest(n)
 	w.raw("\n")
 	return w.Bytes()
+}
+
+// Prefix is by which AppendIn knows a namespace, with ":"; "" for one without a fixed prefix.
+func Prefix(space string) string {
+	if p := prefixes[space]; p != "" {
+		return p + ":"
+	}
+	return ""
 }
 
 type writer struct {
