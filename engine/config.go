@@ -123,6 +123,10 @@ type Config struct {
 	// Server is the Server header of responses made here, "" for none.
 	Server string
 
+	// Observe makes the Observer of a lane, for each lane once, in New. nil, the default, costs
+	// nothing.
+	Observe func(l *lane.Lane) Observer
+
 	// Clock, Network, Meter and Seed replace the machine's in a simulation.
 	Clock   lane.Clock
 	Network func(r transport.Receiver) (transport.Wire, error) // brings what it receives to r

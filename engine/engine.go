@@ -86,6 +86,10 @@ type unit struct {
 	spare *Request // of the last ACK
 	calls *calls   // nil without Config.DrainCalls
 	count counts
+
+	observer Observer // nil: nobody observes
+	observed Observed // the one that the observer is shown
+	step     ObservedStep
 }
 
 // New creates an engine: sockets are bound and the router is started, but nothing is received
@@ -188,9 +192,16 @@ func (e *Engine) makeLanes() error {
 			u.lane = lane.New(i, o)
 			wire = e.stack.OnLane(u.lane)
 		}
+		if c.Observe != nil {
+			u.observer = c.Observe(u.lane)
+			wire = &observedWire{wire, u}
+		}
 		u.core = &proxy.Core{Env: env, Lane: u.lane, Random: newRandom(c.Seed, uint64(i))}
 		u.layer = transaction.NewLayer(u.lane, wire, u, transaction.Options{Timers: c.Timers, Random: u.core.Random, ServerHeader: c.Server, Counter: u.count.event, Lost: u.lost, TrustVia: e.trustsVia, Refuse: u.overloaded, Messages: &e.messages})
 		u.core.Layer = u.layer
+		if u.observer != nil {
+			u.core.Note = u.note
+		}
 		u.any = locked(newRandom(c.Seed, uint64(i)+1<<32))
 		if c.DrainCalls > 0 {
 			u.calls = newCalls()

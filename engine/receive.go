@@ -115,6 +115,9 @@ func (p *packet) Do(l *lane.Lane) {
 func (p *packet) work(l *lane.Lane) {
 	u := l.Local.(*unit)
 	u.load.note(l.Now(), p.age+l.Waited())
+	if u.observer != nil {
+		u.received(p)
+	}
 	switch {
 	case p.doubt && p.msg.IsRequest() && !u.core.Vouched(&p.msg):
 		p.e.dropped("unheard", p.from.Kind, p.from.Source, nil)

@@ -107,7 +107,11 @@ func (a *asideFor[R]) done(out R, err error) {
 	a.t.vm.lane.Bring(&a.aside)
 }
 
-func (a *asideFor[R]) results(c *Call) int { return a.returns.outcome(c, a.out, a.err) }
+func (a *asideFor[R]) results(c *Call) int {
+	n := a.returns.outcome(c, a.out, a.err)
+	c.foundLater(n)
+	return n
+}
 
 // Do continues the handler.
 func (a *aside) Do(*lane.Lane) {

@@ -26,6 +26,7 @@ type reqObj struct {
 	receivedOn *lua.LTable
 	id         lua.LValue
 	quota      *quota // nil until it starts a timer or a task
+	told       int    // steps told to the engine's observer
 }
 
 func (v *vm) newRequest(req *engine.Request) *reqObj {

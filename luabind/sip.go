@@ -28,7 +28,7 @@ func (v *vm) openSIP() {
 
 // sipFunctions are all functions of sip.
 func sipFunctions() []Function {
-	return slices.Concat(sipText(), sipEngine(), sipTime(), sipLog(), sipCodecs(), []Function{sipShared()})
+	return slices.Concat(sipText(), sipEngine(), sipTime(), sipLog(), sipCodecs(), []Function{sipShared(), sipTrace()})
 }
 
 // Core is what every script has without a require: the table sip, and the objects of messages.

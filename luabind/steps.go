@@ -2,6 +2,7 @@ package luabind
 
 import (
 	"regexp"
+	"strings"
 
 	"github.com/sipscript/sipscript/engine"
 	lua "github.com/yuin/gopher-lua"
@@ -18,7 +19,7 @@ type Step struct {
 
 // steps reports whether calls of a function are told to Options.Steps.
 func (v *vm) steps(f *Function) bool {
-	return v.gen.router.opts.Steps != nil && (f.Decides || f.Effects&(Forks|DecidesOnFalse) != 0 || f.Name == "cancel")
+	return v.gen.router.opts.Steps != nil && determines(f)
 }
 
 // stepping is a function whose calls are told. That of one which decides only on false is taken
@@ -56,10 +57,16 @@ var errorAt = regexp.MustCompile(`^(.+?:\d+): `)
 
 // stepFailed tells that a handler of a request failed.
 func (r *Router) stepFailed(req *engine.Request, err *ScriptError) {
-	if r.opts.Steps == nil || req == nil {
+	if req == nil || r.opts.Steps == nil && !req.Observed() {
 		return
 	}
-	if at := errorAt.FindStringSubmatch(err.Text); at != nil {
+	at := errorAt.FindStringSubmatch(err.Text)
+	if at == nil {
+		return
+	}
+	line, _, _ := strings.Cut(err.Text[len(at[0]):], "\n")
+	req.Observe(engine.ObservedStep{Function: "error", Place: at[1], Answer: shorten(line), Decides: true})
+	if r.opts.Steps != nil {
 		r.opts.Steps(stepOf(req, "error", at[1]))
 	}
 }

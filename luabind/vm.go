@@ -331,6 +331,9 @@ func (v *vm) bind(f Function, full string, method bool) *lua.LFunction {
 	if v.steps(&f) {
 		f.Call = v.stepping(f, strings.TrimPrefix(full, "req:"))
 	}
+	if v.observes(&f, full) {
+		f.Call = v.observing(f, full)
+	}
 	b := &boundFunction{Function: f, full: full, method: method}
 	if b.Where == Anywhere && !b.Waits {
 		return v.main.NewFunction(func(l *lua.LState) int { return b.run(v, l) })

@@ -1006,6 +1006,14 @@ function sip.json.decode(text) end
 ---@return sip.dictionary result
 function sip.shared(name, options) end
 
+---Marks the call or request for those who look at what happened (`sipscript trace --name`) and for
+---what is exported. Without a ring it does nothing. Only in handlers.
+---```lua
+---if req.from.uri.user == "alice" then sip.trace(req, { name = "the complaint of monday" }) end
+---```
+---@param options? sip.trace.options optional
+function sip.trace(options) end
+
 ---@class sip.request.reply.options
 ---@field headers? table {Name = text | list}, added to the response
 ---@field body? string
@@ -1113,6 +1121,9 @@ function sip.shared(name, options) end
 ---@field capacity? integer number of values kept; the least recently used is dropped first
 ---@field bytes? integer approximate total size of values and keys in bytes
 ---@field ttl? number default time to live of a value in seconds; 0 for ever
+
+---@class sip.trace.options
+---@field name? string what the call is called by those who look at it
 
 ---@class sip.request.relay.options.credentials
 ---@field user string

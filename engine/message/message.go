@@ -116,6 +116,9 @@ func (m *Message) line(f *field) []byte { return m.source(f)[f.lo:f.hi] }
 
 func (m *Message) value(f *field) []byte { return m.source(f)[f.val:f.valEnd:f.valEnd] }
 
+// Original is what was parsed, without edits. It is valid as long as the bytes of m are.
+func (m *Message) Original() []byte { return m.buf }
+
 // CutOff reports whether the body ends before its Content-Length does: a response like that MUST be
 // dropped (§18.3).
 func (m *Message) CutOff() bool { return m.cutOff }

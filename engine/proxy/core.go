@@ -71,6 +71,7 @@ type Core struct {
 	Layer *transaction.Layer // the transactions of the lane
 	// For branches and the order of weighted addresses; seeded in a simulation
 	Random func() uint64
+	Note   Note // nil: nobody wants to know
 
 	scratch []*message.Message // messages being put together; a free list
 	// Where the one goes that is being sent: in use only until that call returns

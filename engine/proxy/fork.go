@@ -124,6 +124,7 @@ func (t *Target) shown() *Target {
 // advance starts the next group of targets; without one the fork ends.
 func (f *Fork) advance() {
 	if f.closed || f.x.over {
+		f.untried()
 		f.queue = nil
 	}
 	n := len(f.queue)

@@ -38,12 +38,26 @@ func (w *waiting) Expire(*lane.Timer) {
 				b.hold()
 			}
 			b.expired = !b.cancelled
+			b.remark("gave up", b.patience(at))
 			b.cancelled, b.resolving = true, false
 			b.settle(NewResponse(408, CauseTimeout, b.target.shown()))
 			return
 		}
 	}
 	b.arm()
+}
+
+// patience says which time of the branch was over.
+func (b *Branch) patience(at lane.Time) string {
+	switch {
+	case b.cancelled:
+		return "it was cancelled, and said nothing"
+	case at == b.replyAt && !b.heard:
+		return "it said nothing in time"
+	case at == b.ringAt:
+		return "it rang for too long"
+	}
+	return "its time was over"
 }
 
 // expiredPatience is how long hold waits: a CANCEL and its first three retransmissions.
@@ -107,6 +121,7 @@ func (b *Branch) cancel(headers []byte) {
 
 // lost settles a branch that was ended before it was sent.
 func (b *Branch) lost() {
+	b.remark("not tried", "it was cancelled before")
 	b.drop()
 	b.fork.x.later(event{b, NewResponse(487, CauseCancelled, b.target.shown()), true})
 }

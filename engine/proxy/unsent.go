@@ -15,6 +15,7 @@ func (b *Branch) tell(err error) {
 	if x.Req == nil {
 		return
 	}
+	b.remark("branch failed", err.Error())
 	level := slog.LevelWarn
 	if b.codeOf(err) != 503 {
 		level = slog.LevelInfo

@@ -1,0 +1,111 @@
+package engine
+
+// Observing: who remembers what came and went, and why. Without Config.Observe it costs nothing.
+
+import (
+	"net/netip"
+
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// Observer is shown everything that happens on one lane, in order. It is called with the lane's
+// token held, must not block, and keeps nothing of what it is shown.
+type Observer interface {
+	// Message is called for each message that belongs to a lane: before one that was received is
+	// processed, and after one was handed to its transport, or was refused by it. Those that cannot
+	// be read and have no consequences, and keep-alives, are not shown.
+	Message(m *Observed)
+	// Step is called for what determines what is sent for a request, and for what was found out
+	// about it.
+	Step(s *ObservedStep)
+}
+
+// Observed is a message as an Observer sees it, as it is on the wire.
+type Observed struct {
+	Bytes []byte // the whole message
+	// As the caller chose it; nil if it has not been looked for: of one sent
+	CallID  []byte
+	At      lane.Time        // when the lane began the work it belongs to
+	Sent    bool             // it was sent, not received
+	Err     error            // of a message that was to be sent: why it was not
+	Kind    transport.Kind   // what it came or went by
+	Peer    netip.AddrPort   // where it comes from, or goes to
+	Local   *transport.Local // the listener it came to, or leaves from; nil if there is none
+	LocalIP netip.Addr       // the address of this machine, if the listener is on all of them
+}
+
+// ObservedStep is one step as an Observer sees it.
+type ObservedStep struct {
+	At       lane.Time // when the lane began the work it belongs to
+	CallID   []byte    // of the request, as its caller chose it
+	CSeq     uint32    // of the request
+	Function string    // "relay", "auth.require"; "branch failed" for what happened by itself
+	Place    string    // the line of the script, "route.lua:23"; "" for none
+	Answer   string    // what came of it: "false", "2 targets"; or what it is about; "" for nothing
+	// Decides: what is sent for the request from now on is sent because of it, until the next one
+	// that decides. One with an Answer is told again when it is known.
+	Decides bool
+}
+
+// Observed reports whether there is somebody to tell steps.
+func (r *Request) Observed() bool { return r.unit.observer != nil }
+
+// Observe tells the observer a step of the request, whose time, Call-ID and CSeq are filled in;
+// nothing if there is none.
+func (r *Request) Observe(step ObservedStep) {
+	o := r.unit.observer
+	if o == nil || r.ctx.Req == nil {
+		return
+	}
+	cseq, _ := r.ctx.Req.CSeq()
+	s := &r.unit.step
+	*s = step
+	s.At, s.CallID, s.CSeq = r.unit.lane.Now(), r.ctx.Req.CallID(), cseq.Number
+	o.Step(s)
+	*s = ObservedStep{}
+}
+
+// note tells the observer what happened to a request by itself.
+func (u *unit) note(m *message.Message, what, about string) {
+	cseq, _ := m.CSeq()
+	s := &u.step
+	*s = ObservedStep{At: u.lane.Now(), CallID: m.CallID(), CSeq: cseq.Number, Function: what, Answer: about}
+	u.observer.Step(s)
+	*s = ObservedStep{}
+}
+
+// received shows the observer a message.
+func (u *unit) received(p *packet) {
+	o := &u.observed
+	*o = Observed{Bytes: p.msg.Original(), CallID: p.msg.CallID(), At: u.lane.Now(), Kind: p.from.Kind, Peer: p.from.Source, Local: p.from.Local, LocalIP: p.from.LocalIP}
+	u.observer.Message(o)
+	o.Bytes, o.CallID = nil, nil
+}
+
+// observedWire is a wire whose messages are shown to the observer of a lane.
+type observedWire struct {
+	transport.Wire
+	u *unit
+}
+
+// Send sends as the wire does.
+func (w *observedWire) Send(to *transport.Peer, b []byte, f transport.Failed) error {
+	err := w.Wire.Send(to, b, f)
+	o := &w.u.observed
+	*o = Observed{Bytes: b, At: w.u.lane.Now(), Sent: true, Err: err, Kind: to.Kind, Peer: to.Addr, Local: to.Local, LocalIP: to.LocalIP}
+	if o.Local == nil {
+		o.Local = w.Choose(to)
+	}
+	w.u.observer.Message(o)
+	o.Bytes = nil
+	return err
+}
+
+// Observed reports whether Config.Observe is set.
+func (e *Engine) Observed() bool { return e.config.Observe != nil }
+
+// Revealed returns the Call-ID behind one that was hidden from a side of its dialog; ok is false
+// for all others.
+func (e *Engine) Revealed(callID []byte) (revealed []byte, ok bool) { return e.veil.CallID(callID) }

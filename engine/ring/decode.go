@@ -1,0 +1,173 @@
+package ring
+
+// Reading segments while lanes write them.
+
+import (
+	"encoding/binary"
+	"errors"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// errDamaged: a segment is not what an encoder writes, which would be a fault of this package.
+var errDamaged = errors.New("ring: a segment cannot be read")
+
+// decoder reads one segment after the other of a lane, each from its beginning.
+type decoder struct {
+	lane   int
+	number uint64 // of the segment that is read
+	at     int    // where it goes on
+	clock  time.Time
+	window []byte // the text so far
+}
+
+// start begins a segment, with the storage of the texts of another, which must no longer be in use,
+// or nil.
+func (d *decoder) start(s *segment, window []byte) {
+	if n := windowRatio * cap(s.buf); cap(window) < n {
+		window = make([]byte, 0, n)
+	}
+	*d = decoder{lane: d.lane, number: s.number, clock: s.began, window: window[:0]}
+}
+
+// read calls f for each record of the segment that is complete and was not read yet. The record,
+// but not its texts, is used again when f has returned. It stops when f returns false.
+func (d *decoder) read(s *segment, r *Record, f func(*Record) bool) error {
+	b := s.buf[:s.n.Load()]
+	for d.at < len(b) {
+		c := cursor{b: b, at: d.at}
+		*r = Record{Kind: Kind(c.byte()), Lane: d.lane}
+		d.clock = d.clock.Add(time.Duration(c.number()) * time.Microsecond)
+		r.At = d.clock
+		switch r.Kind {
+		case Received, Sent, Unsent:
+			r.Transport = transport.Kind(c.byte())
+			r.Local, r.Peer = c.address(), c.address()
+			r.Length = int(c.number())
+			r.Text = d.text(&c)
+			if r.Kind == Unsent {
+				r.Answer = string(d.text(&c))
+			}
+		case Step, Decision:
+			r.call = c.word()
+			r.CSeq = uint32(c.number())
+			r.Function, r.Place, _ = strings.Cut(string(d.text(&c)), "\x00")
+			r.Place, r.Answer, _ = strings.Cut(r.Place, "\x00")
+		default:
+			return errDamaged
+		}
+		if c.bad {
+			return errDamaged
+		}
+		d.at = c.at
+		if !f(r) {
+			break
+		}
+	}
+	return nil
+}
+
+// text reads a text, and returns it as part of the window.
+func (d *decoder) text(c *cursor) []byte {
+	start := len(d.window)
+	for !c.bad {
+		d.window = append(d.window, c.take(int(c.number()))...)
+		n := int(c.number())
+		if n == 0 {
+			break
+		}
+		from := len(d.window) - int(c.number())
+		if from < 0 || n > mostText+mostStep || len(d.window)+n > cap(d.window) {
+			c.bad = true
+			break
+		}
+		for n > 0 { // a match may reach into itself
+			k := min(n, len(d.window)-from)
+			if k <= 0 {
+				c.bad = true
+				break
+			}
+			d.window = append(d.window, d.window[from:from+k]...)
+			from, n = from+k, n-k
+		}
+	}
+	return d.window[start:len(d.window):len(d.window)]
+}
+
+// cursor reads numbers from a segment; bad tells that there was none.
+type cursor struct {
+	b   []byte
+	at  int
+	bad bool
+}
+
+func (c *cursor) take(n int) []byte {
+	if n < 0 || n > len(c.b)-c.at {
+		c.bad = true
+		return nil
+	}
+	c.at += n
+	return c.b[c.at-n : c.at]
+}
+
+func (c *cursor) byte() byte {
+	if b := c.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (c *cursor) word() uint64 {
+	if b := c.take(8); b != nil {
+		return binary.LittleEndian.Uint64(b)
+	}
+	return 0
+}
+
+func (c *cursor) number() uint64 {
+	v, n := binary.Uvarint(c.b[c.at:])
+	if n <= 0 || v > 1<<62 {
+		c.bad = true
+		return 0
+	}
+	c.at += n
+	return v
+}
+
+func (c *cursor) address() netip.AddrPort {
+	ip, _ := netip.AddrFromSlice(c.take(int(c.byte())))
+	port := c.take(2)
+	if port == nil {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(ip, binary.LittleEndian.Uint16(port))
+}
+
+// each calls f for all records of all lanes: those of a lane in order, lanes after each other. The
+// record and its text are used again when f has returned.
+func (r *Ring) each(f func(*Record) bool) error {
+	r.readers.Add(1)
+	defer r.readers.Add(-1)
+	var rec Record
+	for i := range r.lanes {
+		t := r.lanes[i].Load()
+		if t == nil {
+			continue
+		}
+		d := decoder{lane: i}
+		going := true
+		for _, s := range *t.segments.Load() {
+			d.start(s, d.window)
+			if err := d.read(s, &rec, func(rec *Record) bool { going = f(rec); return going }); err != nil {
+				return err
+			}
+			if !going {
+				return nil
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package ring
+
+// What is asked of a ring.
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Filter chooses calls; what is empty chooses all.
+type Filter struct {
+	User   string     // of the Request-URI, From or To of a request
+	CallID string     // the beginning of one
+	From   string     // contained in the URI of From
+	To     string     // contained in the URI of To
+	Method string     // of the first request
+	Code   int        // of a response; 4 stands for 400 to 499
+	IP     netip.Addr // of a party
+	Name   string     // by sip.trace
+	State  string     // one of the constants
+}
+
+// Match reports whether a call is chosen.
+func (f *Filter) Match(c *Call) bool {
+	switch {
+	case f.User != "" && !slices.Contains(c.users, f.User),
+		f.CallID != "" && !strings.HasPrefix(c.ID, f.CallID) && !slices.ContainsFunc(c.Others, func(id string) bool { return strings.HasPrefix(id, f.CallID) }),
+		!strings.Contains(c.From, f.From), !strings.Contains(c.To, f.To),
+		f.Method != "" && !strings.EqualFold(c.Method, f.Method),
+		f.Code != 0 && !slices.ContainsFunc(c.codes, f.code),
+		f.IP.IsValid() && !slices.Contains(c.ips, f.IP.Unmap()),
+		f.Name != "" && c.Name != f.Name,
+		f.State != "" && c.State != f.State:
+		return false
+	}
+	return true
+}
+
+func (f *Filter) code(code int) bool { return code == f.Code || f.Code < 10 && code/100 == f.Code }
+
+// Calls are the last ones that a filter chooses, the newest first, at most so many; 0: all.
+func (r *Ring) Calls(f Filter, most int) ([]*Call, error) {
+	b := r.NewBook(0)
+	if err := r.each(func(rec *Record) bool { b.Add(rec); return true }); err != nil {
+		return nil, err
+	}
+	var list []*Call
+	for _, c := range b.calls {
+		if f.Match(c) {
+			list = append(list, c)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *Call) int { return b.Began.Compare(a.Began) })
+	if most > 0 && len(list) > most {
+		list = list[:most]
+	}
+	return list, nil
+}
+
+// Call is the call with a Call-ID, any of those it has, and its records in order; nil if there is
+// none.
+func (r *Ring) Call(callID string) (*Call, []Record, error) {
+	b := r.NewBook(0)
+	if err := r.each(func(rec *Record) bool { b.Add(rec); return true }); err != nil {
+		return nil, nil, err
+	}
+	c := b.Find(callID)
+	if c == nil {
+		return nil, nil, nil
+	}
+	hashes := map[uint64]bool{}
+	for _, id := range append([]string{c.ID}, c.Others...) {
+		hashes[r.hash([]byte(id))] = true
+	}
+	var list []Record
+	err := r.each(func(rec *Record) bool {
+		h := rec.call
+		if rec.Text != nil {
+			h = r.hash(callIDOf(rec.Text))
+		}
+		if hashes[h] {
+			one := *rec
+			one.Text = slices.Clone(rec.Text) // not the whole window with it
+			list = append(list, one)
+		}
+		return true
+	})
+	slices.SortStableFunc(list, func(a, b Record) int { return a.At.Compare(b.At) })
+	return c, list, err
+}
