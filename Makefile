@@ -13,9 +13,10 @@ SHELL       := bash
 COUNTS := bin/counts
 TALLY  := $(GO) run ./internal/testcount -add $(COUNTS)
 
-# What is made from the declarations of scripts' functions: the reference, the tables of READMEs, and the stubs of editors.
+# What is made from declarations: the reference, the tables of READMEs, and the stubs of editors; the document of the admin API.
 docs:
 	$(GO) run ./internal/docs/generate
+	$(GO) run ./cmd/sipscript docs .
 
 .PHONY: docs test build vet lint cross cross-all portable plain race simulate beside fuzz hostile interop bench phones browsers redis postgres mariadb rtpengine lua51 fail2ban nsd counts clean
 

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
@@ -21,6 +22,7 @@ type generation struct {
 	router  *Router
 	number  uint64
 	loading context.Context // ends the load of the file
+	loaded  time.Time       // when it took over
 	program *program
 	modules []*openModule
 	byName  map[string]*openModule
@@ -205,6 +207,7 @@ func (g *generation) all() []*vm {
 func (g *generation) close() {
 	g.once.Do(func() {
 		g.cancel()
+		g.router.left(g)
 		for _, v := range g.all() {
 			g.router.dog.remove(v)
 		}

@@ -89,10 +89,11 @@ type Router struct {
 	last     uint64 // the number of the last generation that was built or tried
 	stopped  bool
 
-	mu      sync.Mutex  // held only briefly; guards what follows
-	current *generation // written with building held
-	tried   []string    // the paths of the last that could not be built
-	figures []*figures  // by lane, the background lane's last
+	mu      sync.Mutex    // held only briefly; guards what follows
+	current *generation   // written with building held
+	leaving []*generation // replaced, and not closed yet
+	tried   []string      // the paths of the last that could not be built
+	figures []*figures    // by lane, the background lane's last
 }
 
 var (
@@ -258,8 +259,12 @@ func (r *Router) replace(ctx context.Context, why string) error {
 		return err
 	}
 	old := r.current
+	next.loaded = r.clock.Wall()
 	r.mu.Lock()
 	r.current = next
+	if old != nil {
+		r.leaving = append(r.leaving, old)
+	}
 	r.mu.Unlock()
 	for i, l := range r.lanes {
 		r.slots[l.ID()].Store(next.vms[i])

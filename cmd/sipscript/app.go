@@ -40,7 +40,9 @@ func newApp(env environment) *cli.App {
 			checkCommand(env),
 			stubsCommand(env),
 			schemaCommand(env),
-		}, moduleCommands(env, host.Commands(all.Plugins()))...),
+			tokenCommand(env),
+			docsCommand(),
+		}, moduleCommands(env, append(serverCommands(), host.Commands(all.Plugins())...))...),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usagef("unknown command %q; `sipscript help` lists the commands", c.Args().First())

@@ -3,8 +3,11 @@ package main
 // sipscript reload and status: they ask a running server at its --admin address.
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -60,7 +63,9 @@ func statusCommand(env environment) *cli.Command {
 
 func clientFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "admin", Usage: "the server's --admin `HOST:PORT`", DefaultText: "$SIPSCRIPT_ADMIN"},
+		&cli.StringFlag{Name: "admin", Usage: "the server's --admin `HOST:PORT`, or https://HOST:PORT", DefaultText: "$SIPSCRIPT_ADMIN"},
+		&cli.StringFlag{Name: "admin-token-file", Usage: "show the token in `FILE`", DefaultText: "$SIPSCRIPT_ADMIN_TOKEN"},
+		&cli.StringFlag{Name: "admin-ca", Usage: "trust the server if an authority in the PEM `FILE` issued its certificate", DefaultText: "$SIPSCRIPT_ADMIN_CA"},
 		&cli.DurationFlag{Name: "timeout", Usage: "wait at most `TIME` for the answer", Value: 70 * time.Second},
 	}
 }
@@ -73,8 +78,50 @@ func newClient(c *cli.Context, env environment) (*admin.Client, error) {
 	if addr == "" {
 		return nil, usagef("name the server with --admin HOST:PORT, as given to its `sipscript run --admin`")
 	}
-	if err := checkHostPort(addr); err != nil {
+	bare := strings.TrimPrefix(strings.TrimPrefix(addr, "http://"), "https://")
+	if err := checkHostPort(strings.TrimSuffix(bare, "/")); err != nil {
 		return nil, usagef("--admin %s: %v", addr, err)
 	}
-	return &admin.Client{Addr: addr, Timeout: c.Duration("timeout")}, nil
+	client := &admin.Client{Addr: strings.TrimSuffix(addr, "/"), Timeout: c.Duration("timeout")}
+	var err error
+	if client.Token, err = readToken(c, env); err != nil {
+		return nil, err
+	}
+	client.Roots, err = readRoots(c, env)
+	return client, err
+}
+
+// readToken is the token that a command shows, "" for none. It is not taken from a flag, which
+// others on the machine could read.
+func readToken(c *cli.Context, env environment) (string, error) {
+	path := c.String("admin-token-file")
+	if path == "" {
+		token, _ := env.lookup(variable("admin-token"))
+		return strings.TrimSpace(token), nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", usagef("--admin-token-file: %v", err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// readRoots are the authorities that vouch for the server, nil for those of the system.
+func readRoots(c *cli.Context, env environment) (*x509.CertPool, error) {
+	path := c.String("admin-ca")
+	if path == "" {
+		path, _ = env.lookup(variable("admin-ca"))
+	}
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, usagef("--admin-ca: %v", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, usagef("--admin-ca %s: there is no PEM certificate in it", path)
+	}
+	return roots, nil
 }

@@ -41,6 +41,9 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "secret", Usage: "read the key for route signatures, nonces and flow tokens from `FILE`; the nodes of a cluster share it", DefaultText: "DIR/secret of --data, created at the first start"},
 		&cli.StringFlag{Name: "admin", Usage: "serve HTTP on `HOST:PORT`: /metrics /healthz /readyz /reload /status (off unless given)"},
 		&cli.StringSliceFlag{Name: "admin-host", Usage: "let --admin also answer to the name `HOST`; repeatable", DefaultText: "loopback names and its address"},
+		&cli.StringFlag{Name: "admin-tokens", Usage: "ask callers of --admin from elsewhere for a token of `FILE`, made by sipscript token"},
+		&cli.StringFlag{Name: "admin-tls-cert", Usage: "serve --admin over TLS with the PEM certificate `FILE`"},
+		&cli.StringFlag{Name: "admin-tls-key", Usage: "the PEM key `FILE` for --admin-tls-cert"},
 		&cli.BoolFlag{Name: "watch", Usage: "reload when the script or a file it requires changes", DefaultText: "on"},
 		&cli.BoolFlag{Name: "no-watch", Usage: "reload only on request (SIGHUP, sipscript reload)"},
 		&cli.StringSliceFlag{Name: "set", Usage: "set sip.args.KEY with `KEY=VALUE`; repeatable"},
@@ -65,7 +68,7 @@ func runFlags() []cli.Flag {
 // keys are the flags that exist as SIPSCRIPT_* variables and as keys of the configuration file, and
 // "script", which on the command line is the argument.
 func keys() []string {
-	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "db", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "admin-host", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "load-budget", "script-memory", "route-lifetime", "drain", "drain-calls", "max-delay"}
+	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "db", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "admin-host", "admin-tokens", "admin-tls-cert", "admin-tls-key", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "load-budget", "script-memory", "route-lifetime", "drain", "drain-calls", "max-delay"}
 	for _, f := range moduleFlags() {
 		all = append(all, f.Name)
 	}

@@ -52,13 +52,22 @@ type server struct {
 	router       *luabind.Router
 	engine       *engine.Engine
 	admin        *admin.Server // nil without --admin
+	// Of --admin-tokens and --admin-tls-cert; nil without them.
+	tokens           *admin.Tokens
+	adminCertificate *admin.Certificate
 
 	watching sync.WaitGroup // the watcher's goroutine
 	reloads  reloads
+	level    *slog.LevelVar // of the log
+
+	argsMu sync.Mutex
+	args   map[string]string // guarded by argsMu: those of the script; never changed, only replaced
 }
 
 func newServer(set *settings, stderr io.Writer) *server {
-	return &server{set: set, plugins: all.Plugins(), stderr: stderr, log: newLog(stderr, set.logLevel, set.logJSON), begun: time.Now(), figures: prometheus.NewRegistry()}
+	level := &slog.LevelVar{}
+	level.Set(set.logLevel)
+	return &server{set: set, plugins: all.Plugins(), stderr: stderr, log: newLog(stderr, level, set.logJSON), level: level, args: set.args, begun: time.Now(), figures: prometheus.NewRegistry()}
 }
 
 // start brings everything up, or returns why not. The end of stop ends it early, without an error.
@@ -111,18 +120,6 @@ func (s *server) readKey() ([]byte, error) {
 	return key, err
 }
 
-func (s *server) openAdmin() (err error) {
-	if s.set.admin == "" {
-		return nil
-	}
-	s.admin, err = admin.New(admin.Options{Addr: s.set.admin, Hosts: s.set.adminHosts, Figures: s.figures, Ready: s.ready, Reload: s.reload, Status: s.status, Modules: s.modules.API(), Log: s.log})
-	if err != nil {
-		return explainAdmin(err)
-	}
-	s.admin.Serve()
-	return nil
-}
-
 func (s *server) makeEngine(secret []byte) (err error) {
 	drain := s.set.drain
 	if drain == 0 {
@@ -147,7 +144,11 @@ func (s *server) announce(stop context.Context) {
 		fmt.Fprintln(s.stderr, "listening", line)
 	}
 	if s.admin != nil {
-		fmt.Fprintf(s.stderr, "admin http://%s\n", s.admin.Addr())
+		scheme := "http"
+		if s.adminCertificate != nil {
+			scheme = "https"
+		}
+		fmt.Fprintf(s.stderr, "admin %s://%s\n", scheme, s.admin.Addr())
 	}
 	if s.router.AwaitReady(stop) != nil {
 		return
@@ -161,6 +162,7 @@ func (s *server) serve(sig *signals) {
 	if s.set.watch {
 		s.watch(sig.stop)
 	}
+	s.watchAdmin(sig.stop)
 	for {
 		select {
 		case <-sig.hup:

@@ -45,6 +45,7 @@ type settings struct {
 	secret     string               // a file, "" for the one in data, or a key made again
 	admin      string               // host:port, "" for none
 	adminHosts []string             // names it is known by in addition to its own
+	adminFiles
 	watch      bool
 	args       map[string]string
 	lanes      int
@@ -59,6 +60,9 @@ type settings struct {
 	flags      host.Values   // of modules
 	maxDelay   time.Duration // as engine.Config has it: 0 for its default, negative for never
 }
+
+// adminFiles are those of the admin interface, "" for none.
+type adminFiles struct{ adminTokens, adminCert, adminKey string }
 
 // maxMemory bounds --script-memory.
 const maxMemory = 1 << 40
@@ -85,7 +89,7 @@ func readSettings(c *cli.Context, lookup func(string) (string, bool)) (*settings
 	}
 	s := &settings{script: script, data: c.String("data"), redis: host.URL(c.String("redis")), db: host.URL(c.String("db")), secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain"), lifetime: c.Duration("route-lifetime"), loadBudget: c.Duration("load-budget")}
 	s.drainCalls = c.Duration("drain-calls")
-	steps := []func(*cli.Context) error{s.readScript, s.readListen, s.readTLS, s.readAdvertise, s.readTrustVia, s.readDNS, s.readDomains, s.readArgs, s.readStorage, s.readWatch, s.readLimits, s.readLog}
+	steps := []func(*cli.Context) error{s.readScript, s.readListen, s.readTLS, s.readAdvertise, s.readTrustVia, s.readDNS, s.readDomains, s.readArgs, s.readStorage, s.readWatch, s.readLimits, s.readAdmin, s.readLog}
 	for _, step := range steps {
 		if err := step(c); err != nil {
 			return nil, err
@@ -316,22 +320,12 @@ func (s *settings) readLimits(c *cli.Context) error {
 			s.maxDelay = -1
 		}
 	}
-	if s.admin != "" {
-		if err := checkHostPort(s.admin); err != nil {
-			return usagef("--admin %s: %v", s.admin, err)
-		}
-	}
-	s.adminHosts = c.StringSlice("admin-host")
-	for _, name := range s.adminHosts {
-		if name == "" || strings.ContainsAny(name, "/@ *") {
-			return usagef("--admin-host %s: expected a name or an address, such as pbx.example.com", name)
-		}
-	}
 	return nil
 }
 
 func (s *settings) readLog(c *cli.Context) error {
-	if err := s.logLevel.UnmarshalText([]byte(c.String("log-level"))); err != nil {
+	var err error
+	if s.logLevel, err = readLevel(c.String("log-level")); err != nil {
 		return usagef("--log-level %s: expected debug, info, warn or error", c.String("log-level"))
 	}
 	switch c.String("log-format") {

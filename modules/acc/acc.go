@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"log/slog"
-	"net/http"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -19,6 +18,7 @@ import (
 	"github.com/sipscript/sipscript/modules/acc/spool"
 	"github.com/sipscript/sipscript/modules/clients"
 	"github.com/sipscript/sipscript/modules/dialog"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // Options of New. All may be zero.
@@ -231,5 +231,5 @@ func (a *Accounts) open(o SpoolOptions) error {
 	return nil
 }
 
-// API is GET /destinations.
-func (a *Accounts) API() http.Handler { return a.api() }
+// API is what a running server tells of where its records go.
+func (a *Accounts) API() []openapi.Operation { return a.api() }

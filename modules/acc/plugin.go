@@ -11,6 +11,7 @@ import (
 	"github.com/sipscript/sipscript/modules/acc/spool"
 	"github.com/sipscript/sipscript/modules/dialog"
 	"github.com/sipscript/sipscript/modules/host"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // Plugin is the module "acc".
@@ -44,10 +45,16 @@ type destinationAnswer struct {
 	Refused uint64  `json:"refused"`
 }
 
-// api is GET /destinations.
-func (a *Accounts) api() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /destinations", func(w http.ResponseWriter, _ *http.Request) {
+// destinationsAnswer is the whole of it.
+type destinationsAnswer struct {
+	Destinations []destinationAnswer `json:"destinations"`
+	Calls        int                 `json:"calls"`
+	Spool        map[string]any      `json:"spool"`
+}
+
+// api is what a running server tells of where its records go.
+func (a *Accounts) api() []openapi.Operation {
+	return []openapi.Operation{{Method: "GET", Path: "/destinations", Summary: "list where records of calls go, and how that fares", Answer: destinationsAnswer{}, Serve: func(w http.ResponseWriter, _ *http.Request) {
 		list := []destinationAnswer{}
 		for _, f := range a.Destinations() {
 			list = append(list, destinationAnswer{f.Name, f.Away == "", f.Away, f.Written, f.Waiting, f.Oldest.Seconds(), f.Failed, f.Dead})
@@ -57,9 +64,8 @@ func (a *Accounts) api() http.Handler {
 		if s.Failing != nil {
 			spooled["why"] = s.Failing.Error()
 		}
-		host.Answer(w, http.StatusOK, map[string]any{"destinations": list, "calls": a.calls.size(), "spool": spooled})
-	})
-	return mux
+		host.Answer(w, http.StatusOK, destinationsAnswer{list, a.calls.size(), spooled})
+	}}}
 }
 
 func destinationsCommand(c *host.Invocation) error {

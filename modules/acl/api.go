@@ -15,6 +15,7 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/trust"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // entryJSON is an entry as it is shown.
@@ -38,16 +39,41 @@ func entryOf(i *item, added bool) entryJSON {
 	return j
 }
 
-// API is GET /lists, /entries?list= and /check?ip=, and POST /block and /allow.
-func (a *ACL) API() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /lists", a.apiLists)
-	mux.HandleFunc("GET /entries", a.apiEntries)
-	mux.HandleFunc("GET /check", a.apiCheck)
-	mux.HandleFunc("POST /block", func(w http.ResponseWriter, r *http.Request) { a.apiChange(w, r, a.block) })
-	mux.HandleFunc("POST /allow", func(w http.ResponseWriter, r *http.Request) { a.apiChange(w, r, a.allow) })
-	return mux
+// API is what a running server tells of its lists, and how they are changed.
+func (a *ACL) API() []openapi.Operation {
+	return []openapi.Operation{
+		{Method: "GET", Path: "/lists", Summary: "list the lists", Answer: listsJSON{}, Serve: a.apiLists},
+		{Method: "GET", Path: "/entries", Summary: "list the entries of a list", Answer: entriesJSON{}, Fails: []int{400, 404}, Serve: a.apiEntries,
+			Query: []openapi.Param{{Name: "list", Doc: "its name; the first that is dropped unless it is said"}, {Name: "limit", Type: "integer", Doc: "how many at most, 1000 unless it is said"}}},
+		{Method: "GET", Path: "/check", Summary: "tell which lists have an address, and whether it is dropped", Answer: checkJSON{}, Fails: []int{400}, Serve: a.apiCheck,
+			Query: []openapi.Param{{Name: "ip", Required: true, Doc: "an address, or an address and a port"}, {Name: "transport", Doc: "udp, tcp, tls, ws or wss"}}},
+		{Method: "POST", Path: "/block", Summary: "add an address to a list", Body: change{}, Answer: changedJSON{}, Fails: []int{400, 404},
+			Serve: func(w http.ResponseWriter, r *http.Request) { a.apiChange(w, r, a.block) }},
+		{Method: "POST", Path: "/allow", Summary: "take an address out of a list, with an exception where a wider entry has it", Body: change{}, Answer: changedJSON{}, Fails: []int{400, 404},
+			Serve: func(w http.ResponseWriter, r *http.Request) { a.apiChange(w, r, a.allow) }},
+	}
 }
+
+// What the operations answer.
+type (
+	listsJSON struct {
+		Lists []listJSON `json:"lists"`
+	}
+	entriesJSON struct {
+		List    string      `json:"list"`
+		Entries []entryJSON `json:"entries"`
+		More    bool        `json:"more" doc:"there are others"`
+	}
+	checkJSON struct {
+		IP      string      `json:"ip"`
+		Dropped bool        `json:"dropped"`
+		Matches []matchJSON `json:"matches"`
+	}
+	changedJSON struct {
+		List    string `json:"list"`
+		Address string `json:"address"`
+	}
+)
 
 // listJSON is a list as it is shown.
 type listJSON struct {
@@ -76,7 +102,7 @@ func (a *ACL) apiLists(w http.ResponseWriter, _ *http.Request) {
 		}
 		all = append(all, one)
 	}
-	host.Answer(w, http.StatusOK, map[string]any{"lists": all})
+	host.Answer(w, http.StatusOK, listsJSON{all})
 }
 
 // listOf is the list that a request names, or the first that is dropped.
@@ -114,7 +140,7 @@ func (a *ACL) apiEntries(w http.ResponseWriter, r *http.Request) {
 		}
 		return !more
 	})
-	host.Answer(w, http.StatusOK, map[string]any{"list": l.name, "entries": entries, "more": more})
+	host.Answer(w, http.StatusOK, entriesJSON{l.name, entries, more})
 }
 
 // matchJSON is a list that has an address.
@@ -145,15 +171,15 @@ func (a *ACL) apiCheck(w http.ResponseWriter, r *http.Request) {
 			dropped = dropped || l.dropped
 		}
 	}
-	host.Answer(w, http.StatusOK, map[string]any{"ip": q.Get("ip"), "dropped": dropped, "matches": matches})
+	host.Answer(w, http.StatusOK, checkJSON{q.Get("ip"), dropped, matches})
 }
 
 // change is the body of /block and /allow.
 type change struct {
-	List    string  `json:"list"` // "": the first that is dropped
+	List    string  `json:"list,omitempty" doc:"the first that is dropped unless it is said"`
 	Address string  `json:"address"`
-	TTL     float64 `json:"ttl_seconds"` // 0: for ever
-	Note    string  `json:"note"`
+	TTL     float64 `json:"ttl_seconds,omitempty" doc:"0: for ever"`
+	Note    string  `json:"note,omitempty"`
 }
 
 func (a *ACL) apiChange(w http.ResponseWriter, r *http.Request, do func(l *list, c *change) error) {
@@ -177,7 +203,7 @@ func (a *ACL) apiChange(w http.ResponseWriter, r *http.Request, do func(l *list,
 		host.Refuse(w, http.StatusBadRequest, err)
 		return
 	}
-	host.Answer(w, http.StatusOK, map[string]any{"list": l.name, "address": c.Address})
+	host.Answer(w, http.StatusOK, changedJSON{l.name, c.Address})
 }
 
 func (a *ACL) block(l *list, c *change) error {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/modules/host"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // ask runs a command against an ACL's API.
@@ -24,7 +25,7 @@ func ask(a *ACL, words []string, flags map[string]any) (out string, err error) {
 		err = sub.Run(&host.Invocation{Command: "acl " + sub.Name, Args: words[1:], Flags: host.NewValues(flags), Stdout: &b,
 			Ask: func(method, path string, body io.Reader) ([]byte, error) {
 				w := httptest.NewRecorder()
-				http.StripPrefix("/api/v1/acl", a.API()).ServeHTTP(w, httptest.NewRequest(method, path, body))
+				http.StripPrefix("/api/v1/acl", openapi.Handler(a.API())).ServeHTTP(w, httptest.NewRequest(method, path, body))
 				if w.Code != http.StatusOK {
 					return nil, errors.New(strings.Join(strings.Fields(w.Body.String()), " "))
 				}
@@ -42,14 +43,14 @@ func TestCommands(t *testing.T) {
 		flags map[string]any
 		want  string
 	}{
-		{"check 192.0.2.7", asJSON, `{ "dropped": true, "ip": "192.0.2.7", "matches": [ { "list": "bad", "drop": true, "entry": { "address": "192.0.2.0/24" } } ] }`},
+		{"check 192.0.2.7", asJSON, `{ "ip": "192.0.2.7", "dropped": true, "matches": [ { "list": "bad", "drop": true, "entry": { "address": "192.0.2.0/24" } } ] }`},
 		{"allow 192.0.2.7", map[string]any{"ttl": time.Hour, "note": "ours"}, ""},
-		{"check 192.0.2.7", asJSON, `{ "dropped": false, "ip": "192.0.2.7", "matches": [] }`},
+		{"check 192.0.2.7", asJSON, `{ "ip": "192.0.2.7", "dropped": false, "matches": [] }`},
 		{"block 192.0.2.7", nil, ""},
 		{"check 192.0.2.7:5060", asJSON, `"address": "192.0.2.7", "added": true } } ]`},
 		{"block 203.0.113.9", map[string]any{"ttl": time.Hour, "note": "why", "list": "blocked"}, ""},
 		{"list blocked", map[string]any{"limit": 1, "json": true}, `"address": "203.0.113.9", "expires": "20`},
-		{"list blocked", asJSON, `"note": "why", "added": true } ], "list": "blocked", "more": false }`},
+		{"list blocked", asJSON, `"note": "why", "added": true } ], "more": false }`},
 		{"list bad", map[string]any{"limit": 1, "json": true}, `"more": true`},
 		{"list bad", map[string]any{"limit": 1}, `192.0.2.7 any any never yes …`},
 		{"list", asJSON, `{ "list": "blocked", "drop": true, "entries": 0, "added": 1, "dropped": 0 }`},

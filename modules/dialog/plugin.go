@@ -4,16 +4,19 @@ package dialog
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"strconv"
 
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/dialog/track"
 	"github.com/sipscript/sipscript/modules/host"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // Plugin is the module "dialog".
 func Plugin() host.Plugin {
-	return host.Plugin{Name: "dialog", New: func(e *host.Environment) (luabind.Opener, error) {
+	return host.Plugin{Name: "dialog", Commands: []host.Command{callsCommand()}, New: func(e *host.Environment) (luabind.Opener, error) {
 		o := Options{Log: e.Log, Data: e.Data}
 		var err error
 		// The Redis of a spec takes no commands on a connection that subscribes.
@@ -36,29 +39,55 @@ func Plugin() host.Plugin {
 	}}
 }
 
-// API is GET /calls?key=&from=&to=, GET /calls/ID and POST /calls/ID/hang_up.
-func (d *Dialogs) API() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /calls", func(w http.ResponseWriter, r *http.Request) {
-		q := r.URL.Query()
-		list := []callAnswer{}
-		for _, c := range d.List(Filter{Key: q.Get("key"), From: q.Get("from"), To: q.Get("to")}) {
-			list = append(list, answerOf(c))
+// API is what a running server tells of its calls, and how it ends one.
+func (d *Dialogs) API() []openapi.Operation {
+	return []openapi.Operation{
+		{Method: "GET", Path: "/calls", Summary: "list the tracked calls that have not ended, the oldest first", Answer: callsAnswer{}, Fails: []int{400}, Serve: d.answerCalls,
+			Query: []openapi.Param{{Name: "key", Doc: "only calls that hold this key of a limit"}, {Name: "from", Doc: "only those of this caller"}, {Name: "to", Doc: "only those to this address"},
+				{Name: "limit", Type: "integer", Doc: "how many at most, 1000 unless it is said"}}},
+		{Method: "GET", Path: "/calls/{id}", Summary: "show a call", Answer: callAnswer{}, Fails: []int{404}, Serve: func(w http.ResponseWriter, r *http.Request) {
+			if c := d.asked(w, r); c != nil {
+				host.Answer(w, http.StatusOK, answerOf(c))
+			}
+		}},
+		{Method: "POST", Path: "/calls/{id}/hang_up", Summary: "end a call", Answer: hungUp{}, Fails: []int{404}, Serve: func(w http.ResponseWriter, r *http.Request) {
+			if c := d.asked(w, r); c != nil {
+				c.Hangup("")
+				host.Answer(w, http.StatusOK, hungUp{c.ID().String()})
+			}
+		}},
+	}
+}
+
+// What the operations answer.
+type (
+	callsAnswer struct {
+		Calls []callAnswer `json:"calls"`
+		Count int          `json:"count" doc:"of all calls, listed or not"`
+	}
+	hungUp struct {
+		ID string `json:"id"`
+	}
+)
+
+// mostListed bounds a list of calls.
+const mostListed = 100_000
+
+func (d *Dialogs) answerCalls(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	f := Filter{Key: q.Get("key"), From: q.Get("from"), To: q.Get("to")}
+	if text := q.Get("limit"); text != "" {
+		var err error
+		if f.Limit, err = strconv.Atoi(text); err != nil || f.Limit < 1 || f.Limit > mostListed {
+			host.Refuse(w, http.StatusBadRequest, fmt.Errorf("limit must be 1 to %d", mostListed))
+			return
 		}
-		host.Answer(w, http.StatusOK, map[string]any{"calls": list, "count": d.Count("")})
-	})
-	mux.HandleFunc("GET /calls/{id}", func(w http.ResponseWriter, r *http.Request) {
-		if c := d.asked(w, r); c != nil {
-			host.Answer(w, http.StatusOK, answerOf(c))
-		}
-	})
-	mux.HandleFunc("POST /calls/{id}/hang_up", func(w http.ResponseWriter, r *http.Request) {
-		if c := d.asked(w, r); c != nil {
-			c.Hangup("")
-			host.Answer(w, http.StatusOK, map[string]any{"id": c.ID().String()})
-		}
-	})
-	return mux
+	}
+	list := []callAnswer{}
+	for _, c := range d.List(f) {
+		list = append(list, answerOf(c))
+	}
+	host.Answer(w, http.StatusOK, callsAnswer{list, d.Count("")})
 }
 
 var errNoCall = errors.New("there is no call with this id")

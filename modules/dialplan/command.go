@@ -13,6 +13,7 @@ import (
 
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/source"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // Activate makes the plans those that the admin API shows.
@@ -21,13 +22,25 @@ func (g *generation) Activate() error {
 	return nil
 }
 
-// API is GET /plans, GET /translate?plan=&text=, and POST /reload?plan=.
-func (m *Module) API() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /plans", m.apiPlans)
-	mux.HandleFunc("GET /translate", m.apiTranslate)
-	mux.HandleFunc("POST /reload", m.apiReload)
-	return mux
+// API is what a running server tells of its plans.
+func (m *Module) API() []openapi.Operation {
+	plan := openapi.Param{Name: "plan", Doc: "the name of a plan"}
+	return []openapi.Operation{
+		{Method: "GET", Path: "/plans", Summary: "list the plans", Answer: plansJSON{}, Serve: m.apiPlans},
+		{Method: "GET", Path: "/translate", Summary: "tell what a plan makes of a text", Answer: translation{}, Fails: []int{400, 404, 409}, Serve: m.apiTranslate,
+			Query: []openapi.Param{plan, {Name: "text", Doc: "the text"}}},
+		{Method: "POST", Path: "/reload", Summary: "read the list of a plan again, or all", Answer: reloadedJSON{}, Fails: []int{404, 409}, Serve: m.apiReload, Query: []openapi.Param{plan}},
+	}
+}
+
+// plansJSON are the plans.
+type plansJSON struct {
+	Plans []planJSON `json:"plans"`
+}
+
+// reloadedJSON are the names of plans that were read again.
+type reloadedJSON struct {
+	Reloaded []string `json:"reloaded"`
 }
 
 // planJSON is a plan as it is shown.
@@ -59,7 +72,7 @@ func (m *Module) apiPlans(w http.ResponseWriter, _ *http.Request) {
 		l := plans[name].list
 		list = append(list, planJSON{name, l.Get().Len(), l.State()})
 	}
-	host.Answer(w, http.StatusOK, map[string]any{"plans": list})
+	host.Answer(w, http.StatusOK, plansJSON{list})
 }
 
 // translation is what a text becomes.
@@ -118,7 +131,7 @@ func (m *Module) apiReload(w http.ResponseWriter, r *http.Request) {
 		host.Refuse(w, http.StatusConflict, err)
 		return
 	}
-	host.Answer(w, http.StatusOK, map[string]any{"reloaded": read})
+	host.Answer(w, http.StatusOK, reloadedJSON{read})
 }
 
 func command() host.Command {

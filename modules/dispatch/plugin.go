@@ -12,6 +12,7 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/dispatch/gateways"
 	"github.com/sipscript/sipscript/modules/host"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // Plugin is the module "dispatch".
@@ -21,12 +22,17 @@ func Plugin() host.Plugin {
 	}}
 }
 
-// API is GET /gateways?set=NAME, and POST /mark.
-func (d *Dispatch) API() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /gateways", d.answerList)
-	mux.HandleFunc("POST /mark", d.answerMark)
-	return mux
+// API is what a running server tells of gateways, and how they are marked.
+func (d *Dispatch) API() []openapi.Operation {
+	return []openapi.Operation{
+		{Method: "GET", Path: "/gateways", Summary: "list gateways and how they fare, of one set or of all", Answer: gatewaysAnswer{}, Fails: []int{404}, Serve: d.answerList,
+			Query: []openapi.Param{{Name: "set", Doc: "the name of a set"}}},
+		{Method: "POST", Path: "/mark", Summary: "mark a gateway: up, down, draining or disabled", Body: marking{}, Answer: marking{}, Fails: []int{400, 404}, Serve: d.answerMark},
+	}
+}
+
+type gatewaysAnswer struct {
+	Gateways []*gateways.Status `json:"gateways"`
 }
 
 func (d *Dispatch) answerList(w http.ResponseWriter, r *http.Request) {
@@ -42,7 +48,7 @@ func (d *Dispatch) answerList(w http.ResponseWriter, r *http.Request) {
 		host.Refuse(w, http.StatusNotFound, fmt.Errorf("there is no set %q", name))
 		return
 	}
-	host.Answer(w, http.StatusOK, map[string]any{"gateways": list})
+	host.Answer(w, http.StatusOK, gatewaysAnswer{list})
 }
 
 // marking is what POST /mark takes.

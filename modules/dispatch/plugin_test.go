@@ -13,6 +13,7 @@ import (
 
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/host"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // serving is a server with two sets.
@@ -46,7 +47,7 @@ func TestAPI(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			rec := httptest.NewRecorder()
-			d.API().ServeHTTP(rec, httptest.NewRequest(tt.method, tt.path, strings.NewReader(tt.body)))
+			openapi.Handler(d.API()).ServeHTTP(rec, httptest.NewRequest(tt.method, tt.path, strings.NewReader(tt.body)))
 			if text := strings.Join(strings.Fields(rec.Body.String()), " "); rec.Code != tt.code || !strings.Contains(text, tt.want) {
 				t.Errorf("%d %s\nwant %d %s", rec.Code, text, tt.code, tt.want)
 			}
@@ -63,7 +64,7 @@ func run(d *Dispatch, again func(n int) bool, flags map[string]any, args ...stri
 				body = http.NoBody
 			}
 			rec := httptest.NewRecorder()
-			http.StripPrefix("/api/v1/dispatch", d.API()).ServeHTTP(rec, httptest.NewRequest(method, path, body))
+			http.StripPrefix("/api/v1/dispatch", openapi.Handler(d.API())).ServeHTTP(rec, httptest.NewRequest(method, path, body))
 			if rec.Code != 200 {
 				return nil, errors.New(rec.Body.String())
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/sipscript/sipscript/engine/resolver"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/host"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // figures are lookups by result.
@@ -48,11 +49,10 @@ func (m *Module) Attach(e *engine.Engine) error {
 	return nil
 }
 
-// API is GET /lookup?number=&suffix=&service=.
-func (m *Module) API() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /lookup", m.apiLookup)
-	return mux
+// API is what a running server finds.
+func (m *Module) API() []openapi.Operation {
+	return []openapi.Operation{{Method: "GET", Path: "/lookup", Summary: "look a number up in the DNS", Answer: found{}, Fails: []int{400, 404, 502, 503}, Serve: m.apiLookup,
+		Query: []openapi.Param{{Name: "number", Doc: "the number, in E.164"}, {Name: "suffix", Doc: "the domain below which numbers are"}, {Name: "service", Doc: "the enumservice"}}}}
 }
 
 // found is the answer of a lookup.

@@ -14,6 +14,7 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/all"
 	"github.com/sipscript/sipscript/modules/host"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // fake is a module with all that may be there.
@@ -38,14 +39,14 @@ func (f *fake) Close() error {
 	return f.fail
 }
 
-func (f *fake) API() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/x" {
-			host.Refuse(w, http.StatusNotFound, errors.New("there is no "+r.URL.Path))
+func (f *fake) API() []openapi.Operation {
+	return []openapi.Operation{{Method: "GET", Path: "/{name}", Summary: "tell whose it is", Serve: func(w http.ResponseWriter, r *http.Request) {
+		if name := r.PathValue("name"); name != "x" {
+			host.Refuse(w, http.StatusNotFound, errors.New("there is no "+name))
 			return
 		}
 		host.Answer(w, http.StatusOK, map[string]string{"of": f.name})
-	})
+	}}}
 }
 
 func plugin(name string, notes *[]string, fail, closing error) host.Plugin {
@@ -74,9 +75,9 @@ func TestSet(t *testing.T) {
 	if got := strings.Join(s.Storage(), ", "); got != "a keeps nothing, b keeps nothing" {
 		t.Error(got)
 	}
-	server := httptest.NewServer(s.API())
+	server := httptest.NewServer(openapi.Handler(s.API()))
 	defer server.Close()
-	for path, want := range map[string]string{"/api/v1/b/x": `"of": "b"`, "/api/v1/a/y": `"error": "there is no /y"`, "/api/v1/c/x": "404"} {
+	for path, want := range map[string]string{"/api/v1/b/x": `"of": "b"`, "/api/v1/a/y": `"error": "there is no y"`, "/api/v1/c/x": "404"} {
 		t.Run(path, func(t *testing.T) {
 			res, err := http.Get(server.URL + path)
 			if err != nil {

@@ -4,10 +4,10 @@ package host
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // Plugin declares a module. Name and New are required.
@@ -74,10 +74,11 @@ type Listening interface {
 	Listening() []string
 }
 
-// Handler serves a module's part of the admin API: GET /api/v1/NAME/x arrives as GET /x. The server
-// has checked the host, refused requests from web pages, and bounded bodies and time.
+// Handler serves a module's part of the admin API: the path "/x" is /api/v1/NAME/x. The server has
+// checked the host and the token, refused requests from web pages, and bounded bodies and time.
+// What is declared does not change, and is known before the module is attached.
 type Handler interface {
-	API() http.Handler
+	API() []openapi.Operation
 }
 
 // Storer says in one line where state is kept, for whoever starts the server.

@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // Set is the modules of a process, made and not closed.
@@ -121,15 +122,14 @@ func (s *Set) Listening() []string {
 	return lines
 }
 
-// API serves /api/v1/NAME/… of the modules that have any.
-func (s *Set) API() http.Handler {
-	mux := http.NewServeMux()
+// API is what the modules serve, with whole paths: /api/v1/NAME/….
+func (s *Set) API() (list []openapi.Operation) {
 	for _, m := range s.members {
 		if x, ok := m.module.(Handler); ok {
-			mux.Handle("/api/v1/"+m.name+"/", http.StripPrefix("/api/v1/"+m.name, x.API()))
+			list = append(list, openapi.Below("/api/v1/"+m.name, x.API())...)
 		}
 	}
-	return mux
+	return list
 }
 
 // Close closes the modules that need closing, the last created first. It may be called again.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 )
 
 // watchEvery is how often --watch asks.
@@ -93,6 +94,16 @@ func Table(rows ...[]string) []byte {
 	}
 	_ = w.Flush() // into memory
 	return b.Bytes()
+}
+
+// Printable is what strangers wrote, without what a terminal would obey.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
 }
 
 // Alone runs what a command does that was given none of its sub-commands.

@@ -17,15 +17,29 @@ import (
 
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/source"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
-// API is GET /rates, GET /routes?number=, and POST /reload.
-func (m *Module) API() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /rates", m.apiRates)
-	mux.HandleFunc("GET /routes", m.apiRoutes)
-	mux.HandleFunc("POST /reload", m.apiReload)
-	return mux
+// API is what a running server tells of its rates.
+func (m *Module) API() []openapi.Operation {
+	return []openapi.Operation{
+		{Method: "GET", Path: "/rates", Summary: "tell how many rates there are, of whom, and how old they are", Answer: ratesJSON{}, Fails: []int{404}, Serve: m.apiRates},
+		{Method: "GET", Path: "/routes", Summary: "list the carriers for a number, the cheapest first, and their gateways", Answer: routesJSON{}, Fails: []int{400, 404}, Serve: m.apiRoutes,
+			Query: []openapi.Param{{Name: "number", Required: true, Doc: "the number, in E.164"}, {Name: "account", Doc: "whose rates go before those for all"},
+				{Name: "at", Doc: "at another time, in RFC 3339"}, {Name: "max_cost", Doc: "leave out what costs more"}, {Name: "min_quality", Type: "number", Doc: "leave out what has less"}}},
+		{Method: "POST", Path: "/reload", Summary: "read the rates again", Answer: countJSON{}, Fails: []int{404, 409}, Serve: m.apiReload},
+	}
+}
+
+// routesJSON are the carriers for a number.
+type routesJSON struct {
+	Number string      `json:"number"`
+	Routes []offerJSON `json:"routes"`
+}
+
+// countJSON is how many rates were read.
+type countJSON struct {
+	Rates int `json:"rates"`
 }
 
 var errNotConfigured = errors.New("the script has no rates: it does not call lcr.configure")
@@ -86,7 +100,7 @@ func (m *Module) apiRoutes(w http.ResponseWriter, r *http.Request) {
 		host.Refuse(w, http.StatusNotFound, errNoRoute)
 		return
 	}
-	host.Answer(w, http.StatusOK, map[string]any{"number": number, "routes": list})
+	host.Answer(w, http.StatusOK, routesJSON{number, list})
 }
 
 // queryOf reads what is asked.
@@ -128,7 +142,7 @@ func (m *Module) apiReload(w http.ResponseWriter, r *http.Request) {
 		host.Refuse(w, http.StatusConflict, err)
 		return
 	}
-	host.Answer(w, http.StatusOK, map[string]any{"rates": g.list.Get().Len()})
+	host.Answer(w, http.StatusOK, countJSON{g.list.Get().Len()})
 }
 
 func command() host.Command {

@@ -15,6 +15,7 @@ import (
 	"github.com/sipscript/sipscript/modules/clients/redis"
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/trust"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // Plugin is the module "limit".
@@ -38,36 +39,51 @@ func Plugin() host.Plugin {
 	}}
 }
 
-// API is GET /bans, and DELETE /bans?ip=ADDRESS.
-func (l *Limit) API() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /bans", func(w http.ResponseWriter, _ *http.Request) {
-		list := []banJSON{}
-		for _, b := range l.Bans() {
-			source := b.Source.String()
-			if b.Source.IsSingleIP() {
-				source = b.Source.Addr().String()
-			}
-			list = append(list, banJSON{source, b.Why, b.Since.UTC(), b.Left.Seconds(), b.Drops})
+// API is what a running server tells of its bans, and how they end.
+func (l *Limit) API() []openapi.Operation {
+	return []openapi.Operation{
+		{Method: "GET", Path: "/bans", Summary: "list who is not heard, why and for how long", Answer: bansJSON{}, Serve: l.answerBans},
+		{Method: "DELETE", Path: "/bans", Summary: "hear a source again", Answer: sourceJSON{}, Fails: []int{400, 404}, Serve: l.answerUnban,
+			Query: []openapi.Param{{Name: "ip", Required: true, Doc: "an address"}}},
+	}
+}
+
+func (l *Limit) answerBans(w http.ResponseWriter, _ *http.Request) {
+	list := []banJSON{}
+	for _, b := range l.Bans() {
+		source := b.Source.String()
+		if b.Source.IsSingleIP() {
+			source = b.Source.Addr().String()
 		}
-		host.Answer(w, http.StatusOK, map[string]any{"bans": list})
-	})
-	mux.HandleFunc("DELETE /bans", func(w http.ResponseWriter, r *http.Request) {
-		text := r.URL.Query().Get("ip")
-		a, err := netip.ParseAddr(text)
-		if p, bad := netip.ParsePrefix(text); err != nil && bad == nil {
-			a, err = p.Addr(), nil
-		}
-		switch {
-		case err != nil:
-			host.Refuse(w, http.StatusBadRequest, errors.New("expected ?ip= with an address"))
-		case !l.Unban(a):
-			host.Refuse(w, http.StatusNotFound, errors.New(text+" is not banned"))
-		default:
-			host.Answer(w, http.StatusOK, map[string]any{"source": text})
-		}
-	})
-	return mux
+		list = append(list, banJSON{source, b.Why, b.Since.UTC(), b.Left.Seconds(), b.Drops})
+	}
+	host.Answer(w, http.StatusOK, bansJSON{list})
+}
+
+func (l *Limit) answerUnban(w http.ResponseWriter, r *http.Request) {
+	text := r.URL.Query().Get("ip")
+	a, err := netip.ParseAddr(text)
+	if p, bad := netip.ParsePrefix(text); err != nil && bad == nil {
+		a, err = p.Addr(), nil
+	}
+	switch {
+	case err != nil:
+		host.Refuse(w, http.StatusBadRequest, errors.New("expected ?ip= with an address"))
+	case !l.Unban(a):
+		host.Refuse(w, http.StatusNotFound, errors.New(text+" is not banned"))
+	default:
+		host.Answer(w, http.StatusOK, sourceJSON{text})
+	}
+}
+
+// bansJSON are the bans.
+type bansJSON struct {
+	Bans []banJSON `json:"bans"`
+}
+
+// sourceJSON is one that is heard again.
+type sourceJSON struct {
+	Source string `json:"source"`
 }
 
 // banJSON is a ban as it is shown.

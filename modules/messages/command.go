@@ -8,12 +8,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/modules/host"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // mostUsers bounds an answer about all users.
@@ -42,11 +41,10 @@ type report struct {
 	Messages []item    `json:"messages,omitempty"`
 }
 
-// API is GET /pending?aor=URI. What messages say is never shown.
-func (s *Messages) API() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /pending", s.answerPending)
-	return mux
+// API is what a running server tells of them. What messages say is never shown.
+func (s *Messages) API() []openapi.Operation {
+	return []openapi.Operation{{Method: "GET", Path: "/pending", Summary: "list who has messages, or what waits for one", Answer: report{}, Fails: []int{400, 503}, Serve: s.answerPending,
+		Query: []openapi.Param{{Name: "aor", Doc: "the address of one user"}}}}
 }
 
 func (s *Messages) answerPending(w http.ResponseWriter, r *http.Request) {
@@ -120,17 +118,7 @@ func view(a *report) host.View {
 		rows = [][]string{{"ARRIVED", "FROM", "TYPE", "BYTES", "UNTIL"}}
 	}
 	for _, m := range a.Messages {
-		rows = append(rows, []string{m.Arrived.Format(time.DateTime), printable(m.From), printable(m.ContentType), fmt.Sprint(m.Size), m.Expires.Format(time.DateTime)})
+		rows = append(rows, []string{m.Arrived.Format(time.DateTime), host.Printable(m.From), host.Printable(m.ContentType), fmt.Sprint(m.Size), m.Expires.Format(time.DateTime)})
 	}
 	return host.View{Table: host.Table(rows...)}
-}
-
-// printable is what strangers wrote, without what a terminal would obey.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s)
 }

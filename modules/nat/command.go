@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/sipscript/sipscript/modules/host"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // Status is a client that is kept alive.
@@ -91,28 +92,31 @@ var (
 	errLimit = errors.New("limit is a number from 1 to " + strconv.Itoa(mostClients))
 )
 
-// API is GET /clients?aor=&state=&limit=.
-func (n *NAT) API() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /clients", func(w http.ResponseWriter, r *http.Request) {
-		q := r.URL.Query()
-		limit := usualClients
-		if text := q.Get("limit"); text != "" {
-			var err error
-			if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > mostClients {
-				host.Refuse(w, http.StatusBadRequest, errLimit)
-				return
-			}
-		}
-		if s := q.Get("state"); !slices.Contains([]string{"", answers, silent, unknown}, s) {
-			host.Refuse(w, http.StatusBadRequest, errState)
+// API is what a running server tells of them.
+func (n *NAT) API() []openapi.Operation {
+	return []openapi.Operation{{Method: "GET", Path: "/clients", Summary: "list clients behind NATs that are kept reachable", Answer: clientsAnswer{}, Fails: []int{400},
+		Query: []openapi.Param{{Name: "aor", Doc: "only those of this address of record"}, {Name: "state", Doc: "only those in this state"},
+			{Name: "limit", Type: "integer", Doc: "how many at most, 100 unless it is said"}},
+		Serve: n.answerClients}}
+}
+
+func (n *NAT) answerClients(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	limit := usualClients
+	if text := q.Get("limit"); text != "" {
+		var err error
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > mostClients {
+			host.Refuse(w, http.StatusBadRequest, errLimit)
 			return
 		}
-		s := n.Stats()
-		list, more := n.Clients(q.Get("aor"), q.Get("state"), limit)
-		host.Answer(w, http.StatusOK, clientsAnswer{s.Kept, s.Pings, s.Answered, s.Lost, append([]Status{}, list...), more})
-	})
-	return mux
+	}
+	if s := q.Get("state"); !slices.Contains([]string{"", answers, silent, unknown}, s) {
+		host.Refuse(w, http.StatusBadRequest, errState)
+		return
+	}
+	s := n.Stats()
+	list, more := n.Clients(q.Get("aor"), q.Get("state"), limit)
+	host.Answer(w, http.StatusOK, clientsAnswer{s.Kept, s.Pings, s.Answered, s.Lost, append([]Status{}, list...), more})
 }
 
 func command() host.Command {

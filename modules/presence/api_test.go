@@ -3,7 +3,6 @@ package presence_test
 // This file tests the admin API, the command, and the figures.
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,13 +11,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sipscript/sipscript/modules/host"
+	"github.com/sipscript/sipscript/modules/host/hosttest"
 	"github.com/sipscript/sipscript/modules/presence"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 func TestAPI(t *testing.T) {
 	w := newWorld(t, everybody)
-	server := httptest.NewServer(w.module.API())
+	server := httptest.NewServer(openapi.Handler(w.module.API()))
 	defer server.Close()
 	alice := w.phone("alice")
 	alice.subscribe("bob", "message-summary", "")
@@ -73,22 +73,46 @@ func TestAPI(t *testing.T) {
 }
 
 func TestCommand(t *testing.T) {
-	for args, want := range map[string]string{"state sip:bob@h": "GET /api/v1/presence/state?aor=sip%3Abob%40h", "watchers sip:bob@h dialog": "GET /api/v1/presence/watchers?aor=sip%3Abob%40h&package=dialog",
-		"state": "expected URI [PACKAGE]"} {
-		t.Run(args, func(t *testing.T) {
-			name, rest, _ := strings.Cut(args, " ")
-			for _, c := range presence.Plugin().Commands[0].Sub {
-				if c.Name != name {
-					continue
-				}
-				var out bytes.Buffer
-				err := c.Run(&host.Invocation{Command: name, Args: strings.Fields(rest), Stdout: &out, Ask: func(method, path string, _ io.Reader) ([]byte, error) {
-					return fmt.Append(nil, method, " ", path), nil
-				}})
-				if got := out.String() + fmt.Sprint(err); !strings.Contains(got, want) {
-					t.Errorf("%q: %s", args, got)
-				}
+	w := newWorld(t, everybody)
+	alice := w.phone("alice")
+	alice.subscribe("bob", "message-summary", "")
+	alice.told()
+	id := ""
+	for _, x := range []struct {
+		words string
+		flags map[string]any
+		want  string // in the output, or the error
+	}{
+		{`presence set sip:bob@example.com message-summary {"voice":{"new":3}}`, nil, ""},
+		{"presence set sip:bob@example.com message-summary {", nil, "expected URI PACKAGE JSON"},
+		{"presence set sip:bob@example.com nothing 1", nil, "400"},
+		{"presence", nil, "sip:bob@example.com  message-summary  2"},
+		{"presence list", map[string]any{"package": "dialog"}, "USER"},
+		{"presence list", map[string]any{"json": true}, `"by": "script"`},
+		{"presence state sip:bob@example.com message-summary", nil, "published\nMessages-Waiting: yes"},
+		{"presence state sip:bob@example.com message-summary", map[string]any{"json": true}, `"published": true`},
+		{"presence state", nil, "expected URI [PACKAGE]"},
+		{"presence watchers sip:bob@example.com", nil, "sip:alice@example.com  message-summary  active"},
+		{"presence terminate", nil, "expected the id"},
+		{"presence terminate x", nil, "404"},
+		{"presence terminate ID", nil, ""},
+		{"presence other", nil, `unknown command "other"`},
+	} {
+		t.Run(x.words, func(t *testing.T) {
+			words := strings.Fields(strings.Replace(x.words, "ID", id, 1))
+			out, err := hosttest.Run(presence.Plugin().Commands[0], "presence", w.module.API(), x.flags, words...)
+			if err != nil {
+				out = err.Error()
 			}
+			if !strings.Contains(out, x.want) {
+				t.Errorf("%s, want %s", out, x.want)
+			}
+			if words[len(words)-1] == "sip:bob@example.com" {
+				id = strings.Fields(out)[5] // the first of the second row
+			}
+			w.Run(time.Second)
 		})
 	}
+	alice.hears("active", "Messages-Waiting: yes")
+	alice.hears("terminated;reason=deactivated")
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/message"
@@ -16,6 +15,7 @@ import (
 	"github.com/sipscript/sipscript/modules/dialog"
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/internal/calls"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // Plugin is the module "presence".
@@ -37,15 +37,42 @@ func Plugin() host.Plugin {
 	}}
 }
 
-// API is GET /state?aor=URI&package=NAME, POST /state, GET /watchers?aor=URI, POST /terminate.
-func (p *Presence) API() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /state", p.answerState)
-	mux.HandleFunc("POST /state", p.answerSet)
-	mux.HandleFunc("GET /watchers", p.answerWatchers)
-	mux.HandleFunc("POST /terminate", p.answerTerminate)
-	return mux
+// API is what a running server tells of users' state and of who watches it.
+func (p *Presence) API() []openapi.Operation {
+	aor := openapi.Param{Name: "aor", Doc: "a user's address, such as sip:bob@example.com"}
+	return []openapi.Operation{
+		{Method: "GET", Path: "/state", Summary: "show the document of a user's state", Answer: stateAnswer{}, Fails: []int{400, 503}, Serve: p.answerState,
+			Query: []openapi.Param{aor, {Name: "package", Doc: "presence unless it is said"}}},
+		{Method: "POST", Path: "/state", Summary: "set a user's state", Body: setting{}, Answer: setAnswer{}, Fails: []int{400, 503}, Serve: p.answerSet},
+		{Method: "GET", Path: "/publications", Summary: "list what was published, by users and by scripts", Answer: publicationsAnswer{}, Fails: []int{400}, Serve: p.answerPublications,
+			Query: []openapi.Param{{Name: "package", Doc: "only those of an event package"}, {Name: "limit", Type: "integer", Doc: "how many at most, 1000 unless it is said"}}},
+		{Method: "GET", Path: "/watchers", Summary: "list who watches a user", Answer: watchersAnswer{}, Fails: []int{400, 503}, Serve: p.answerWatchers,
+			Query: []openapi.Param{aor, {Name: "package", Doc: "all unless it is said"}}},
+		{Method: "POST", Path: "/terminate", Summary: "end a subscription", Body: terminated{}, Answer: terminated{}, Fails: []int{400, 404}, Serve: p.answerTerminate},
+	}
 }
+
+// What the operations answer.
+type (
+	stateAnswer struct {
+		AOR       string `json:"aor"`
+		Package   string `json:"package"`
+		Published bool   `json:"published" doc:"somebody said it; else it is what holds where nobody did"`
+		Type      string `json:"type"`
+		Document  string `json:"document"`
+	}
+	setAnswer struct {
+		AOR     string `json:"aor"`
+		Package string `json:"package"`
+	}
+	watchersAnswer struct {
+		AOR      string         `json:"aor"`
+		Watchers []shownWatcher `json:"watchers"`
+	}
+	terminated struct {
+		ID string `json:"id" doc:"of a subscription, as watchers have it"`
+	}
+)
 
 // address reads a user's address; a wrong one is answered.
 func (p *Presence) address(w http.ResponseWriter, text string) (aor string, ok bool) {
@@ -76,7 +103,7 @@ func (p *Presence) answerState(w http.ResponseWriter, r *http.Request) {
 		host.Refuse(w, http.StatusBadRequest, err)
 		return
 	}
-	host.Answer(w, http.StatusOK, map[string]any{"aor": aor, "package": event, "published": ok, "type": published(event), "document": string(body)})
+	host.Answer(w, http.StatusOK, stateAnswer{aor, event, ok, published(event), string(body)})
 }
 
 // setting is what POST /state takes.
@@ -104,7 +131,7 @@ func (p *Presence) answerSet(w http.ResponseWriter, r *http.Request) {
 		host.Refuse(w, http.StatusBadRequest, err)
 		return
 	}
-	host.Answer(w, http.StatusOK, map[string]any{"aor": aor, "package": s.Package})
+	host.Answer(w, http.StatusOK, setAnswer{aor, s.Package})
 }
 
 func decode(w http.ResponseWriter, r *http.Request, into any, want string) bool {
@@ -135,13 +162,11 @@ func (p *Presence) answerWatchers(w http.ResponseWriter, r *http.Request) {
 	for _, o := range p.Watchers(aor, r.URL.Query().Get("package")) {
 		list = append(list, shownWatcher{o.id, o.watcher, o.key.Package, o.State(), max(0, o.until.Sub(p.now()).Seconds())})
 	}
-	host.Answer(w, http.StatusOK, map[string]any{"aor": aor, "watchers": list})
+	host.Answer(w, http.StatusOK, watchersAnswer{aor, list})
 }
 
 func (p *Presence) answerTerminate(w http.ResponseWriter, r *http.Request) {
-	var t struct {
-		ID string `json:"id"`
-	}
+	var t terminated
 	if !decode(w, r, &t, `{"id":}`) {
 		return
 	}
@@ -150,30 +175,4 @@ func (p *Presence) answerTerminate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	host.Answer(w, http.StatusOK, t)
-}
-
-// command asks a running server.
-func command() host.Command {
-	return host.Command{Name: "presence", Usage: "look at the state of users of a running server, and at who watches them, as JSON", Sub: []host.Command{
-		{Name: "state", Usage: "show the document of a user's state; PACKAGE is presence unless it is said", Args: "URI [PACKAGE]", Remote: true,
-			Run: func(c *host.Invocation) error { return show(c, "/api/v1/presence/state") }},
-		{Name: "watchers", Usage: "show who watches a user, by one event package or by all", Args: "URI [PACKAGE]", Remote: true,
-			Run: func(c *host.Invocation) error { return show(c, "/api/v1/presence/watchers") }},
-	}}
-}
-
-func show(c *host.Invocation, path string) error {
-	if len(c.Args) < 1 || len(c.Args) > 2 {
-		return host.Usagef("%s: expected URI [PACKAGE]", c.Command)
-	}
-	query := url.Values{"aor": {c.Args[0]}}
-	if len(c.Args) == 2 {
-		query.Set("package", c.Args[1])
-	}
-	text, err := c.Get(path + "?" + query.Encode())
-	if err != nil {
-		return err
-	}
-	_, err = c.Stdout.Write(text)
-	return err
 }

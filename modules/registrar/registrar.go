@@ -10,6 +10,7 @@ package registrar
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -205,6 +206,46 @@ func (r *Registrar) Remove(ctx context.Context, uri, contact *message.URI, now t
 		text = string(contact.AppendTo(nil))
 	}
 	return r.removeText(ctx, string(r.address(nil, uri)), text, now)
+}
+
+// ErrContact is returned by Add for a record that makes no binding.
+var ErrContact = errors.New("registrar: a binding needs the URI of a contact of at most 1024 bytes, a q from 0 to 1, and a time to live")
+
+// Add makes a binding of uri's address-of-record that no client asked for, such as a gateway's, or
+// replaces that of the same contact. A client that registers the contact replaces it in turn. Of
+// rec the contact, Q and Expires count. Errors: ErrContact; the store is unavailable.
+func (r *Registrar) Add(ctx context.Context, uri *message.URI, rec Record, now time.Time) error {
+	contact, err := message.ParseURI([]byte(rec.Contact))
+	if line, bad := oneLine([]byte(rec.Contact)); err != nil || bad != nil || line != rec.Contact || len(line) > maxContact || !(rec.Q >= 0 && rec.Q <= 1) || !rec.Expires.After(now) {
+		return ErrContact
+	}
+	var done changes
+	// A Call-ID that no client has: each REGISTER is newer than the binding.
+	made := NewBinding(&Record{Contact: rec.Contact, Q: rec.Q, CallID: "added-by-operator", Expires: rec.Expires, Updated: now})
+	err = r.update(ctx, string(r.address(nil, uri)), now, &done, func(live []*Binding) ([]*Binding, error) {
+		next, replaced := make([]*Binding, 0, len(live)+1), false
+		for _, b := range live {
+			switch {
+			case !b.matches(viewOf(rec.Contact), &contact):
+				next = append(next, b)
+			case !replaced:
+				replaced = true
+				done.refresh(b, made)
+			default:
+				done.remove(b)
+			}
+		}
+		if !replaced {
+			done.add(Bound, made)
+		}
+		next = append(next, made)
+		sortBindings(next)
+		return next, nil
+	})
+	if err != nil {
+		return fmt.Errorf("registrar: add: %w", err)
+	}
+	return nil
 }
 
 // removeText is Remove for a canonical address and a contact's text, "" for all.

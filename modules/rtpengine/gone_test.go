@@ -15,6 +15,7 @@ import (
 	"github.com/sipscript/sipscript/internal/rtpenginetest"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/rtpengine"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // hears adds what counts the events of calls whose media is gone to a script.
@@ -49,7 +50,7 @@ func TestMediaThatIsGone(t *testing.T) {
 		t.Run("format "+row.format+" "+row.before, func(t *testing.T) {
 			t.Parallel()
 			m := closing(t)
-			s := httptest.NewServer(m.API())
+			s := httptest.NewServer(openapi.Handler(m.API()))
 			defer s.Close()
 			d := rtpenginetest.Start(t, "--timeout=1", "--silent-timeout=1", "--xmlrpc-format="+row.format, "--b2b-url="+s.URL+"/timeout")
 			w := goneWorld(t, script([]string{d.UDP}, "", "", []string{"10.0.0.3:5060"}, ""), m)
@@ -74,7 +75,7 @@ func TestForgedTimeouts(t *testing.T) {
 	const teardown = `<?xml version="1.0"?><methodCall><methodName>teardown</methodName><params><param><value><string>%s</string></value></param></params></methodCall>`
 	m := rtpengine.New(rtpengine.Options{Log: slog.New(slog.DiscardHandler)})
 	defer m.Close()
-	s := httptest.NewServer(m.API())
+	s := httptest.NewServer(openapi.Handler(m.API()))
 	defer s.Close()
 	w := goneWorld(t, script(nil, "", "", []string{"10.0.0.3:5060"}, ""), m)
 	for _, row := range []struct {

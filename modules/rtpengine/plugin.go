@@ -12,6 +12,7 @@ import (
 	"github.com/sipscript/sipscript/modules/clients"
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/rtpengine/ng"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // Plugin is the module "rtpengine".
@@ -94,19 +95,23 @@ var layouts = map[string]string{
 	"kamailio": "SELECT url AS uri, setid AS \"set\", CASE WHEN disabled = 0 THEN weight ELSE 0 END AS weight FROM rtpengine",
 }
 
-// API is GET /engines, and POST /timeout for the daemons.
-func (p *RTPEngine) API() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /timeout", p.gone)
-	mux.HandleFunc("GET /engines", func(w http.ResponseWriter, _ *http.Request) {
-		list := []engineAnswer{}
-		for _, e := range p.pool.Engines() {
-			s := e.Stats()
-			list = append(list, engineAnswer{e.URI, e.Set, e.Weight, e.Up(), s.Waiting, s.Commands, s.Errors})
-		}
-		host.Answer(w, http.StatusOK, map[string]any{"engines": list})
-	})
-	return mux
+// API is what a running server tells of the daemons, and what they tell it.
+func (p *RTPEngine) API() []openapi.Operation {
+	return []openapi.Operation{
+		{Method: "POST", Path: "/timeout", Summary: "hear from a daemon that the media of a call is gone", Serve: p.gone},
+		{Method: "GET", Path: "/engines", Summary: "list the daemons and how they fare", Answer: enginesAnswer{}, Serve: func(w http.ResponseWriter, _ *http.Request) {
+			list := []engineAnswer{}
+			for _, e := range p.pool.Engines() {
+				s := e.Stats()
+				list = append(list, engineAnswer{e.URI, e.Set, e.Weight, e.Up(), s.Waiting, s.Commands, s.Errors})
+			}
+			host.Answer(w, http.StatusOK, enginesAnswer{list})
+		}},
+	}
+}
+
+type enginesAnswer struct {
+	Engines []engineAnswer `json:"engines"`
 }
 
 type engineAnswer struct {

@@ -5,25 +5,31 @@
 //	GET  /healthz   200 while the process answers at all
 //	GET  /readyz    200 while traffic is served, else 503 and why not
 //	GET  /status    what runs, as JSON
-//	*    /api/v1/NAME/…   what the module NAME serves
+//	*    /api/v1/…  the API: what Options.Operations declares
+//	GET  /api/v1/openapi.json   what there is, as OpenAPI 3.1
 //	POST /reload    200; 422 and the script's error when it was refused; 409 when the server is not serving
 //
-// It answers only to the Host names it is known by. There is no authentication: bind it to
-// loopback, or put something in front of it.
+// It answers only to the Host names it is known by. With Options.Tokens others than loopback need a
+// token that may do what they ask for; without, everybody may do everything: then bind it to
+// loopback. Each act leaves a line in the log.
 package admin
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // Limits of the server: what one client may use.
@@ -38,7 +44,7 @@ const (
 // ErrNotServing is returned by Reload if there is nothing to reload yet, or no longer.
 var ErrNotServing = errors.New("the server is not serving")
 
-// Options of a Server. All except Modules and Log are required.
+// Options of a Server. Addr, Figures, Ready, Reload and Status are required.
 type Options struct {
 	Addr string // host:port; port 0 picks one
 	// Names it is known by besides loopback's and its address; may be empty
@@ -46,10 +52,14 @@ type Options struct {
 	Figures prometheus.Gatherer // what /metrics answers; required
 	Ready   func() error        // nil while traffic is served
 	// Its error is the script's, or wraps ErrNotServing
-	Reload  func(ctx context.Context) (generation int, _ error)
-	Status  func() any   // encoded as JSON
-	Modules http.Handler // of /api/v1/; nil: none
-	Log     *slog.Logger // default slog.Default()
+	Reload func(ctx context.Context) (generation int, _ error)
+	Status func() any // encoded as JSON
+	// Operations are those of the API, with whole paths: /api/v1/…
+	Operations  []openapi.Operation
+	Info        openapi.Info // what the document of the API begins with
+	Tokens      *Tokens      // nil: everybody may do everything
+	Certificate *Certificate // nil: HTTP without TLS
+	Log         *slog.Logger // default slog.Default()
 }
 
 // Server listens from New on and answers from Serve on.
@@ -57,7 +67,9 @@ type Server struct {
 	opts     Options
 	listener net.Listener
 	http     *http.Server
-	served   chan struct{} // closed when Serve's goroutine ended; nil before Serve
+	refusals rateLimit                // of lines about requests that were refused
+	secret   func(*http.Request) bool // reports whether the body of a request is not to be logged
+	served   chan struct{}            // closed when Serve's goroutine ended; nil before Serve
 }
 
 // New opens the listener, so that a port in use is found before anything else runs.
@@ -69,9 +81,16 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("admin: %w", err)
 	}
-	s := &Server{opts: o, listener: l}
+	if o.Certificate != nil {
+		l = tls.NewListener(l, o.Certificate.config())
+	}
+	s := &Server{opts: o, listener: l, refusals: rateLimit{allowed: 10}}
+	handler, err := s.handler()
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
 	s.http = &http.Server{
-		Handler:           s.handler(),
+		Handler:           handler,
 		ReadHeaderTimeout: readTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      answerTimeout,
@@ -79,8 +98,8 @@ func New(o Options) (*Server, error) {
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 	}
-	if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
-		o.Log.Warn("the admin interface is open to other machines, without a password", "address", a.String())
+	if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() && o.Tokens == nil {
+		o.Log.Warn("the admin interface is open to other machines, without a password: give it --admin-tokens", "address", a.String())
 	}
 	return s, nil
 }
@@ -112,43 +131,77 @@ func (s *Server) Close(ctx context.Context) error {
 	return err
 }
 
-func (s *Server) handler() http.Handler {
+func (s *Server) handler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.opts.Figures, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: readTimeout}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, map[string]any{"healthy": true})
-	})
-	mux.HandleFunc("GET /readyz", s.ready)
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.opts.Status()) })
-	mux.HandleFunc("POST /reload", s.reload)
-	if s.opts.Modules != nil {
-		mux.Handle("/api/v1/", s.opts.Modules)
+	all := append(s.operations(), s.opts.Operations...)
+	document, err := openapi.Document(s.opts.Info, all)
+	if err != nil {
+		return nil, err
 	}
+	mux.HandleFunc("GET /api/v1/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(document)
+	})
+	api := openapi.Handler(all)
+	s.secret = func(r *http.Request) bool {
+		_, pattern := api.Handler(r)
+		return slices.ContainsFunc(all, func(o openapi.Operation) bool { return o.Secret && o.Method+" "+o.Path == pattern })
+	}
+	mux.Handle("/", api)
 	bounded := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		mux.ServeHTTP(w, r)
 	})
 	// A page in the operator's browser must not be able to order a reload from loopback.
-	return s.known(http.NewCrossOriginProtection().Handler(bounded))
+	return s.known(http.NewCrossOriginProtection().Handler(s.guarded(bounded))), nil
+}
+
+// What the server's own operations answer.
+type (
+	health struct {
+		Healthy bool `json:"healthy"`
+	}
+	readiness struct {
+		Ready bool   `json:"ready"`
+		Error string `json:"error,omitempty" doc:"why not"`
+	}
+	reloaded struct {
+		Generation int `json:"generation" doc:"of the script that serves now"`
+	}
+)
+
+// Operations are those that each server has, without what they do: for a document.
+func Operations() []openapi.Operation { return (&Server{}).operations() }
+
+func (s *Server) operations() []openapi.Operation {
+	return []openapi.Operation{
+		{Method: "GET", Path: "/healthz", Summary: "tell that the process answers", Answer: health{}, Serve: func(w http.ResponseWriter, _ *http.Request) {
+			answer(w, http.StatusOK, health{true})
+		}},
+		{Method: "GET", Path: "/readyz", Summary: "tell whether traffic is served", Answer: readiness{}, Fails: []int{503}, Serve: s.ready},
+		{Method: "GET", Path: "/status", Summary: "tell what runs", Serve: func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.opts.Status()) }},
+		{Method: "POST", Path: "/reload", Summary: "load the script again", Answer: reloaded{}, Fails: []int{409, 422}, Serve: s.reload},
+	}
 }
 
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	if err := s.opts.Ready(); err != nil {
-		answer(w, http.StatusServiceUnavailable, map[string]any{"ready": false, "error": err.Error()})
+		answer(w, http.StatusServiceUnavailable, readiness{false, err.Error()})
 		return
 	}
-	answer(w, http.StatusOK, map[string]any{"ready": true})
+	answer(w, http.StatusOK, readiness{Ready: true})
 }
 
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
 	generation, err := s.opts.Reload(r.Context())
 	switch {
 	case errors.Is(err, ErrNotServing):
-		answer(w, http.StatusConflict, map[string]any{"error": err.Error()})
+		answer(w, http.StatusConflict, failed(err.Error()))
 	case err != nil:
-		answer(w, http.StatusUnprocessableEntity, map[string]any{"error": err.Error()})
+		answer(w, http.StatusUnprocessableEntity, failed(err.Error()))
 	default:
-		answer(w, http.StatusOK, map[string]any{"generation": generation})
+		answer(w, http.StatusOK, reloaded{generation})
 	}
 }
 

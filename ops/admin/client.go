@@ -5,6 +5,8 @@ package admin
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,10 +24,12 @@ type Refused struct{ Text string }
 
 func (e *Refused) Error() string { return e.Text }
 
-// Client queries the server at Addr (host:port).
+// Client queries the server at Addr.
 type Client struct {
-	Addr    string
-	Timeout time.Duration // default 70 s, longer than a server takes to answer
+	Addr    string         // host:port, or https://host:port
+	Token   string         // "" for none
+	Roots   *x509.CertPool // of authorities that vouch for the server; nil: those of the system
+	Timeout time.Duration  // default 70 s, longer than a server takes to answer
 }
 
 // Reload orders a reload and returns the generation that serves now.
@@ -84,13 +88,21 @@ func (c *Client) do(ctx context.Context, method, path string, content io.Reader)
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, "http://"+c.Addr+path, content)
+	base := c.Addr
+	if !strings.Contains(base, "://") {
+		base = "http://" + base
+	}
+	r, err := http.NewRequestWithContext(ctx, method, base+path, content)
 	if err != nil {
 		return nil, 0, err
 	}
+	if c.Token != "" {
+		r.Header.Set("Authorization", "Bearer "+c.Token)
+	}
 	// The server is on this machine or near: never by way of a proxy of the environment.
-	transport := &http.Transport{Proxy: nil, DisableKeepAlives: true}
-	res, err := (&http.Client{Transport: transport}).Do(r)
+	transport := &http.Transport{Proxy: nil, DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: c.Roots}}
+	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	res, err := client.Do(r)
 	if err != nil {
 		var inner interface{ Unwrap() error }
 		if errors.As(err, &inner) { // without the method and URL that net/http puts in front

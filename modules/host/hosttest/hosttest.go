@@ -13,11 +13,12 @@ import (
 	"strings"
 
 	"github.com/sipscript/sipscript/modules/host"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // Run runs the words of a command, its name first, as `sipscript` would, against the API of the
 // module "name". The error of an answer that is not a 2xx is the server's, as it is there.
-func Run(c host.Command, name string, api http.Handler, flags map[string]any, words ...string) (out string, err error) {
+func Run(c host.Command, name string, api []openapi.Operation, flags map[string]any, words ...string) (out string, err error) {
 	if words[0] != c.Name {
 		return "", fmt.Errorf("the command is %s, not %s", c.Name, words[0])
 	}
@@ -40,7 +41,7 @@ func Run(c host.Command, name string, api http.Handler, flags map[string]any, wo
 				body = http.NoBody
 			}
 			w := httptest.NewRecorder()
-			http.StripPrefix("/api/v1/"+name, api).ServeHTTP(w, httptest.NewRequest(method, path, body))
+			openapi.Handler(openapi.Below("/api/v1/"+name, api)).ServeHTTP(w, httptest.NewRequest(method, path, body))
 			return answer(w)
 		}})
 	return b.String(), err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/host/hosttest"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 func ExampleRun() {
@@ -14,9 +15,9 @@ func ExampleRun() {
 			return host.View{Table: fmt.Appendln(nil, a.Things)}
 		})
 	}}}}
-	api := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	api := []openapi.Operation{{Method: "GET", Path: "/things", Summary: "list things", Serve: func(w http.ResponseWriter, _ *http.Request) {
 		host.Answer(w, http.StatusOK, map[string]any{"things": []string{"a", "b"}})
-	})
+	}}}
 	fmt.Println(hosttest.Run(command, "shop", api, nil, "shop", "list"))
 	// Output:
 	// [a b]

@@ -353,6 +353,20 @@ func (s *Store) Expire(now time.Time) (changed []Key) {
 	return changed
 }
 
+// Each calls f with each publication until it returns false, in no order. f must not call the
+// store.
+func (s *Store) Each(f func(k Key, p *Publication) bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for k, e := range s.keys {
+		for _, p := range e.list {
+			if !f(k, p) {
+				return
+			}
+		}
+	}
+}
+
 // Len is how many publications there are.
 func (s *Store) Len() int {
 	s.mu.RLock()

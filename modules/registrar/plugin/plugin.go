@@ -24,7 +24,9 @@ func Plugin() host.Plugin {
 // plugged is a registrar that knows where its bindings are kept.
 type plugged struct {
 	*registrar.Registrar
-	line   string
+	line string
+	// All bindings are in this process, so that they can be listed
+	listed bool
 	engine atomic.Pointer[engine.Engine] // once it is attached
 }
 
@@ -38,7 +40,7 @@ func open(env *host.Environment) (luabind.Opener, error) {
 		return nil, err
 	}
 	r, err := registrar.New(registrar.Options{Store: store})
-	return &plugged{Registrar: r, line: line}, err
+	return &plugged{Registrar: r, line: line, listed: env.Redis == ""}, err
 }
 
 func openStore(env *host.Environment) (store registrar.Store, line string, err error) {
