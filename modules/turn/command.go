@@ -13,6 +13,7 @@ import (
 
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/turn/relay"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // Bounds of a list of allocations.
@@ -54,22 +55,21 @@ type traffic struct {
 
 var errLimit = errors.New("limit is a number from 1 to " + strconv.Itoa(mostAllocations))
 
-// API is GET /allocations?user=&limit=.
-func (t *Turn) API() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /allocations", func(w http.ResponseWriter, r *http.Request) {
-		q := r.URL.Query()
-		limit := usualAllocations
-		if text := q.Get("limit"); text != "" {
-			var err error
-			if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > mostAllocations {
-				host.Refuse(w, http.StatusBadRequest, errLimit)
-				return
+// API is what a running server tells of its allocations.
+func (t *Turn) API() []openapi.Operation {
+	return []openapi.Operation{{Method: "GET", Path: "/allocations", Summary: "list allocations, all or those of one user", Answer: allocationsAnswer{}, Fails: []int{400},
+		Query: []openapi.Param{{Name: "user", Doc: "only those of this user"}, {Name: "limit", Type: "integer", Doc: "how many at most, 100 unless it is said"}}, Serve: func(w http.ResponseWriter, r *http.Request) {
+			q := r.URL.Query()
+			limit := usualAllocations
+			if text := q.Get("limit"); text != "" {
+				var err error
+				if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > mostAllocations {
+					host.Refuse(w, http.StatusBadRequest, errLimit)
+					return
+				}
 			}
-		}
-		host.Answer(w, http.StatusOK, t.answer(q.Get("user"), limit))
-	})
-	return mux
+			host.Answer(w, http.StatusOK, t.answer(q.Get("user"), limit))
+		}}}
 }
 
 func (t *Turn) answer(user string, limit int) allocationsAnswer {
