@@ -226,7 +226,7 @@ func (e *Engine) open(ctx context.Context, cookie uint64, ch chan answer) (link,
 		if time.Now().Before(e.retry) {
 			return nil, ErrDown
 		}
-		l, err := dial(ctx, e.URI)
+		l, err := dial(ctx, e.URI, e.pool.timeout, e.receive)
 		if err != nil {
 			e.retry = time.Now().Add(retryAfter)
 			return nil, err

@@ -9,8 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"time"
-
-	"github.com/coder/websocket"
 )
 
 // link is a way to one daemon: messages are a cookie, a space and a dictionary.
@@ -48,8 +46,9 @@ func Check(uri string) error {
 	return fmt.Errorf("%q: an rtpengine is reached by udp:, tcp:, ws:// or wss://", uri)
 }
 
-// dial connects to a daemon.
-func dial(ctx context.Context, uri string) (link, error) {
+// dial connects to a daemon; limit is how long a command may take. Messages that receive does not
+// return are given to got.
+func dial(ctx context.Context, uri string, limit func() time.Duration, got func(b []byte)) (link, error) {
 	u, err := url.Parse(uri)
 	if err != nil {
 		return nil, err
@@ -57,7 +56,7 @@ func dial(ctx context.Context, uri string) (link, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
 	if u.Scheme == "ws" || u.Scheme == "wss" {
-		return dialWebSocket(ctx, uri)
+		return dialWebSockets(ctx, uri, limit, got)
 	}
 	host := u.Host
 	if host == "" {
@@ -134,31 +133,3 @@ func (s *stream) receive() ([]byte, error) {
 }
 
 func (s *stream) close() { _ = s.Close() }
-
-// webSocket is a connection with the subprotocol of rtpengine; one message a frame.
-type webSocket struct{ c *websocket.Conn }
-
-// subprotocol is the one of NG over WebSocket.
-const subprotocol = "ng.rtpengine.com"
-
-func dialWebSocket(ctx context.Context, uri string) (link, error) {
-	c, _, err := websocket.Dial(ctx, uri, &websocket.DialOptions{Subprotocols: []string{subprotocol}})
-	if err != nil {
-		return nil, err
-	}
-	c.SetReadLimit(mostBytes)
-	return webSocket{c}, nil
-}
-
-func (w webSocket) send(b []byte) error {
-	ctx, cancel := context.WithTimeout(context.Background(), dialTime)
-	defer cancel()
-	return w.c.Write(ctx, websocket.MessageText, b)
-}
-
-func (w webSocket) receive() ([]byte, error) {
-	_, b, err := w.c.Read(context.Background())
-	return b, err
-}
-
-func (w webSocket) close() { _ = w.c.CloseNow() }
