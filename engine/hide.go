@@ -38,3 +38,13 @@ func (r *Request) Hide(o HideOptions) error {
 	r.hides = true
 	return asMisuse(r.ctx.Hide(o))
 }
+
+// CallIDThere is the Call-ID by which those know the request whom it goes to: not the request's own
+// where Hide hides that.
+func (r *Request) CallIDThere() string {
+	id := r.ctx.Req.CallID()
+	if v := r.ctx.Server.Veil; v != nil && v.Options.CallID && v.CallID == "" {
+		return r.Engine().veil.HideCallID(id)
+	}
+	return string(id)
+}

@@ -33,6 +33,7 @@ type viewed struct {
 	p       *Presence
 	id      string
 	callID  string
+	there   string // the Call-ID as the callee knows it: topology.hide may hide it
 	fromTag string
 	toTag   string
 	caller  party // no aor: not a local user
@@ -49,6 +50,7 @@ func (l *lamps) look(p *Presence, req *engine.Request) {
 	switch req.Method() {
 	case message.MethodInvite:
 		if !req.InDialog() {
+			p.pickUp(req)
 			p.follow(req)
 		}
 	case message.MethodBye:
@@ -110,7 +112,7 @@ func (v *viewed) tell(state, cause string, code int) {
 	}
 	// The callee's phone knows nothing before it rings
 	if v.callee.aor != "" && state != calls.Trying {
-		v.p.call(&calls.Event{ID: v.id + "-b", AOR: v.callee.aor, CallID: v.callID, Local: v.toTag, Remote: v.fromTag, State: state, Cause: other(cause), Code: code,
+		v.p.call(&calls.Event{ID: v.id + "-b", AOR: v.callee.aor, CallID: v.there, Local: v.toTag, Remote: v.fromTag, State: state, Cause: other(cause), Code: code,
 			Near: v.callee.uri, Far: v.caller.uri, FarName: v.caller.name})
 	}
 }
@@ -128,8 +130,9 @@ func other(cause string) string {
 
 // Sending begins the call: the script lets it pass. Before that From may be anybody's, and nobody
 // hears of what is challenged or refused. Nothing is changed.
-func (v *viewed) Sending(*engine.Request, *engine.Branch) error {
+func (v *viewed) Sending(req *engine.Request, _ *engine.Branch) error {
 	if v.state == "" {
+		v.there = req.CallIDThere()
 		v.become(calls.Trying, "", 0)
 	}
 	return nil
