@@ -40,7 +40,7 @@ const CSeqZero = 1 << 31
 // INVITE, ACK and CANCEL are a *MisuseError: they need a dialog of their own. An error means that
 // no final response arrived: no address, no answer in time.
 func (e *Engine) Send(l *lane.Lane, s *SendSpec) (*Response, error) {
-	o, home, err := e.outgoing(s)
+	o, home, err := e.outgoing(s, false)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (e *Engine) Send(l *lane.Lane, s *SendSpec) (*Response, error) {
 // SendAsync is Send without the wait: then is called once, with what Send would return, on the lane
 // of the Call-ID. If the error is not nil, nothing was sent, and then is not called.
 func (e *Engine) SendAsync(s *SendSpec, then func(*Response, error)) error {
-	o, home, err := e.outgoing(s)
+	o, home, err := e.outgoing(s, false)
 	if err != nil {
 		return err
 	}
@@ -80,9 +80,9 @@ func (e *Engine) SendAsync(s *SendSpec, then func(*Response, error)) error {
 // ErrNoAnswer is the error of a request that got no final response in time.
 var ErrNoAnswer = errors.New("send: no final response arrived in time")
 
-// outgoing makes the request of s, and finds the lane it belongs to.
-func (e *Engine) outgoing(s *SendSpec) (*outgoing, *unit, error) {
-	text, to, err := e.compose(s)
+// outgoing makes the request of s, and finds the lane it belongs to. inDialog: it may be an INVITE.
+func (e *Engine) outgoing(s *SendSpec, inDialog bool) (*outgoing, *unit, error) {
+	text, to, err := e.compose(s, inDialog)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -99,9 +99,9 @@ func (e *Engine) outgoing(s *SendSpec) (*outgoing, *unit, error) {
 }
 
 // compose writes the request, its Call-ID left open.
-func (e *Engine) compose(s *SendSpec) (text []byte, to string, err error) {
+func (e *Engine) compose(s *SendSpec, inDialog bool) (text []byte, to string, err error) {
 	method := message.ParseMethod([]byte(s.Method))
-	if method == message.MethodInvite || method == message.MethodAck || method == message.MethodCancel || s.Method == "" {
+	if method == message.MethodInvite && !inDialog || method == message.MethodAck || method == message.MethodCancel || s.Method == "" {
 		return nil, "", misuse("send: a method other than INVITE, ACK and CANCEL is wanted, not %q", s.Method)
 	}
 	if !message.IsToken([]byte(s.Method)) {
@@ -184,6 +184,7 @@ type outgoing struct {
 	timer   lane.Timer
 	peers   []transport.Peer
 	ended   bool
+	invite  *Reinvitation // of an INVITE
 
 	res    *Response
 	err    error
@@ -262,6 +263,10 @@ func (o *outgoing) next(err error) {
 // Response handles what came back. A challenge is answered where it came from, if the target has
 // credentials.
 func (o *outgoing) Response(c *transaction.Client, res *message.Message) {
+	if o.invite != nil && c == o.client && res.Status()/100 == 2 {
+		o.invite.accepted(res)
+		return
+	}
 	if o.ended || c != o.client || res.Status() < 200 {
 		return
 	}
@@ -292,7 +297,11 @@ func (o *outgoing) Failed(c *transaction.Client, err error) {
 
 // Expire gives up.
 func (o *outgoing) Expire(*lane.Timer) {
-	if o.client != nil {
+	switch {
+	case o.client == nil:
+	case o.invite != nil: // a 2xx may come all the same
+		o.client.Cancel(nil)
+	default:
 		o.client.Abandon()
 		o.client.Quiet()
 	}

@@ -33,5 +33,26 @@ func (r *Request) End(code int, reason string, headers []HeaderEdit) bool {
 	return ok && err == nil
 }
 
+// Renumber has the CSeq numbers of a request within a dialog, and of what a PRACK names, raised by
+// what f says where it goes on: this server's own requests have taken numbers of its sender's. An
+// Interceptor calls it, before anything is sent.
+func (r *Request) Renumber(f func(number uint32) uint32) { r.ctx.Renumber(f) }
+
+// Hides reports whether Hide was called.
+func (r *Request) Hides() bool { return r.hides }
+
+// A MediaRelay is a Follower by which media pass through a relay.
+type MediaRelay interface{ RelaysMedia() }
+
+// MediaRelayed reports whether a MediaRelay goes with the request.
+func (r *Request) MediaRelayed() bool {
+	for _, f := range r.followers() {
+		if _, ok := f.(MediaRelay); ok {
+			return true
+		}
+	}
+	return false
+}
+
 // LaneOf is the lane of a Call-ID.
 func (e *Engine) LaneOf(callID string) *lane.Lane { return e.laneOf([]byte(callID)) }

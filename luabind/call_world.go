@@ -37,6 +37,13 @@ func (c *Call) Await(f func(ctx context.Context)) {
 	c.vm.lent(func() { c.vm.lane.Await(func() { f(ctx) }) })
 }
 
+// Lend has f run with the call's lane, which f lends while it waits for something that a lane
+// brings: [engine.Engine.Ask]. It raises an error at file level.
+func (c *Call) Lend(f func(l *lane.Lane)) {
+	c.mustWait()
+	c.vm.lent(func() { f(c.vm.lane) })
+}
+
 // Drop forgets the arguments, which have been read: a long wait need not hold them.
 func (c *Call) Drop() { c.l.SetTop(0) }
 

@@ -11,6 +11,7 @@
 ---@field ended number|nil when; nil before
 ---@field by string|nil who ended it: "caller", "callee" or "server"; nil if that is not known
 ---@field cause string|nil why it ended: "bye", "cancelled", "rejected" …
+---@field held boolean hold has put the parties on hold
 ---@field code integer|nil of the response that answered or ended it; nil for none
 ---@field caller string the address of the caller, by From: "sip:alice@example.com"
 ---@field callee string the address of the called, by the Request-URI when it was tracked
@@ -42,6 +43,44 @@ function dialog_call:hang_up(reason) end
 ---@return boolean result
 ---@return string|nil key that is full
 function dialog_call:limit(limits) end
+
+---Puts both parties on hold: each gets an INVITE within the dialog, in the name of the other, by which
+---all media are inactive. Waits for both. nil, err, code if one refuses; the other may be on hold
+---then, until resume. Then integer or nil: what a party answered; 408 for nothing. Waits.
+---```lua
+---local call = dialog.of(req)
+---if call then call:hold() end
+---```
+---@return boolean|nil result true
+---@return string|nil err why not
+---@return integer|nil code what a party answered; 408 for nothing
+function dialog_call:hold() end
+
+---Ends a hold: both parties negotiate again. Then integer or nil: what a party answered; 408 for
+---nothing. Waits.
+---```lua
+---local call = dialog.of(req)
+---if call then call:resume() end
+---```
+---@return boolean|nil result true
+---@return string|nil err why not
+---@return integer|nil code what a party answered; 408 for nothing
+function dialog_call:resume() end
+
+---Has one party call somebody else (REFER, in the name of the other), and waits for what becomes of
+---that: true when the target has answered, and the call ends; otherwise nil, err, code, and the call
+---goes on. Then integer or nil: what a party answered; 408 for nothing. Raises if the target is not a
+---sip or sips URI. Waits.
+---```lua
+---local call = dialog.of(req)
+---if call then call:transfer("sip:desk@example.com", { who = "callee" }) end
+---```
+---@param target sip.uri|string a sip or sips URI
+---@param options? dialog.call.transfer.options optional
+---@return boolean|nil result true
+---@return string|nil err why not
+---@return integer|nil code what a party answered; 408 for nothing
+function dialog_call:transfer(target, options) end
 
 ---Has the call last longer than max_duration by so many seconds.
 ---```lua
@@ -117,6 +156,10 @@ function dialog.count(key) end
 ---@param options? dialog.list.options optional
 ---@return dialog.call[] result
 function dialog.list(options) end
+
+---@class dialog.call.transfer.options
+---@field who? "caller"|"callee" the party that calls the target
+---@field timeout? number seconds until the target has answered
 
 ---@class dialog.track.options
 ---@field max_duration? number seconds from the answer, then it is ended

@@ -29,7 +29,7 @@ func (b *Branch) alter() *alteration {
 // agree with, and records it if so.
 func (b *Branch) differs(m *message.Message) bool {
 	x := b.fork.x
-	if x.dialog == nil && x.mask == nil && b.altered == nil && len(x.core.steps.known) == 0 || !x.changes(m) {
+	if x.dialog == nil && x.mask == nil && x.renumber == nil && b.altered == nil && len(x.core.steps.known) == 0 || !x.changes(m) {
 		return false
 	}
 	r := x.Req

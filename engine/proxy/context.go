@@ -47,6 +47,9 @@ type Context struct {
 	notes     []note          // what the dialog that begins carries
 	mask      *Mask           // nil for none
 	witnesses []Witness       // nil for nobody
+	// By how much a CSeq number of the sender is raised, in addition to what the dialog says; nil:
+	// not at all
+	renumber func(number uint32) uint32
 	// Of our Route entry, if only the Request-URI is wrong; otherwise nil
 	strayed *ticket
 

@@ -181,6 +181,9 @@ func (s *Signer) seenHost(uri []byte) (mark uint32, ok bool) {
 	return s.seenMark(p.Addr.Addr()), true
 }
 
+// ContactURI is the URI of the first Contact, "" for none that can be read.
+func ContactURI(m *message.Message) string { return string(contactURI(m)) }
+
 // contactURI is the URI of the first Contact, nil for none that can be read.
 func contactURI(m *message.Message) []byte {
 	contacts := m.Elements(message.HeaderContact)

@@ -177,13 +177,20 @@ func (x *Context) shift(number uint32) (n uint32) {
 	if x.dialog != nil && x.byCaller() {
 		n = x.dialog.shift
 	}
+	if x.renumber != nil {
+		n += x.renumber(number)
+	}
 	return n + x.core.steps.extra(x.Req.CallID(), x.Req.FromTag(), number)
 }
+
+// Renumber has CSeq numbers of the request's sender raised by what f says, where the request goes
+// on; nothing was sent yet. Within the dialog requests of this server's own have taken numbers.
+func (x *Context) Renumber(f func(number uint32) uint32) { x.renumber = f }
 
 // shiftNumbers raises the number of CSeq, and that of the INVITE which a PRACK names (RFC 3262
 // §7.2).
 func (x *Context) shiftNumbers(m *message.Message) {
-	if x.dialog == nil && len(x.core.steps.known) == 0 {
+	if x.dialog == nil && x.renumber == nil && len(x.core.steps.known) == 0 {
 		return
 	}
 	cs, err := m.CSeq()

@@ -21,8 +21,7 @@ func Plugin() host.Plugin {
 			// Without clients it is a check or a reference, not a server
 			return New(Options{Log: e.Log, Clients: e.Clients, Data: e.Data, Dialogs: host.Find[*dialog.Dialogs](e), Quiet: e.Clients == nil, Record: e.Record}), nil
 		},
-		Commands: []host.Command{{Name: "acc", Usage: "look at the records of calls of a running server",
-			Sub: []host.Command{{Name: "destinations", Usage: "list where records go, and what waits, as JSON", Remote: true, Run: destinationsCommand}}}}}
+		Commands: []host.Command{command()}}
 }
 
 // Storage is where records wait.
@@ -66,18 +65,6 @@ func (a *Accounts) api() []openapi.Operation {
 		}
 		host.Answer(w, http.StatusOK, destinationsAnswer{list, a.calls.size(), spooled})
 	}}}
-}
-
-func destinationsCommand(c *host.Invocation) error {
-	if len(c.Args) > 0 {
-		return host.Usagef("%s takes no argument: found %q", c.Command, c.Args[0])
-	}
-	text, err := c.Get("/api/v1/acc/destinations")
-	if err != nil {
-		return err
-	}
-	_, err = c.Stdout.Write(text)
-	return err
 }
 
 // Destinations are the figures of those in force.

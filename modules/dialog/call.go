@@ -36,7 +36,11 @@ type Call struct {
 	proving bool            // after a restart: it is pinged until both parties have answered
 	turned  bool            // we gave the caller its failure: a 2xx must not reach it
 	timer   lane.Timer
-	due     [timers]lane.Time // 0: not set
+
+	// Requests of the parties in progress that may change the session
+	negotiating uint16
+	asks        *asking           // what is asked of the parties; nil: nothing
+	due         [timers]lane.Time // 0: not set
 }
 
 // settings are the options of a call.
@@ -226,6 +230,9 @@ func (c *Call) over() {
 		}
 	}
 	c.arm()
+	if c.asks != nil {
+		c.asks.leave(ErrOver)
+	}
 	c.d.flows.remove(c)
 	c.d.journal.note(c)
 	if c.due[timerAck] == 0 {

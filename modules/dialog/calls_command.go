@@ -4,6 +4,7 @@ package dialog
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -31,8 +32,14 @@ func callsCommand() host.Command {
 			_, err = c.Stdout.Write(text)
 			return err
 		}},
-		{Name: "hang-up", Usage: "end calls", Args: "ID…", Remote: true, Run: hangUpCalls},
-	}, Run: func(c *host.Invocation) error { return c.Alone(showCalls, "list", "show", "hang-up") }}
+		{Name: "hang-up", Usage: "end calls", Args: "ID…", Remote: true, Run: func(c *host.Invocation) error { return askCalls(c, "hang_up") }},
+		{Name: "hold", Usage: "put both parties of calls on hold", Args: "ID…", Remote: true, Run: func(c *host.Invocation) error { return askCalls(c, "hold") }},
+		{Name: "resume", Usage: "end the hold of calls", Args: "ID…", Remote: true, Run: func(c *host.Invocation) error { return askCalls(c, "resume") }},
+		{Name: "transfer", Usage: "have one party of a call call somebody else", Args: "ID URI", Remote: true, Run: transferCall,
+			Flags: []host.Flag{{Name: "who", Usage: "`PARTY` that calls: caller or callee", DefaultText: "caller"}}},
+	}, Run: func(c *host.Invocation) error {
+		return c.Alone(showCalls, "list", "show", "hang-up", "hold", "resume", "transfer")
+	}}
 }
 
 func showCalls(c *host.Invocation) error {
@@ -64,8 +71,12 @@ func viewCalls(a *callsAnswer, now time.Time) host.View {
 			since = one.Started
 		}
 		lasts := now.Sub(time.UnixMilli(int64(since * 1000))).Round(time.Second).String()
-		rows = append(rows, []string{one.ID, one.State, lasts, host.Printable(one.Caller), host.Printable(one.Callee), host.Printable(one.CallID)})
-		fmt.Fprintln(&essence, one.ID, one.State)
+		state := one.State
+		if one.Held {
+			state = "held"
+		}
+		rows = append(rows, []string{one.ID, state, lasts, host.Printable(one.Caller), host.Printable(one.Callee), host.Printable(one.CallID)})
+		fmt.Fprintln(&essence, one.ID, state)
 	}
 	table := host.Table(rows...)
 	if len(a.Calls) != a.Count {
@@ -75,14 +86,29 @@ func viewCalls(a *callsAnswer, now time.Time) host.View {
 	return host.View{Table: table, Essence: append(essence.Bytes(), '\n')}
 }
 
-func hangUpCalls(c *host.Invocation) error {
+// askCalls asks the same of all calls that are named.
+func askCalls(c *host.Invocation, what string) error {
 	if len(c.Args) == 0 {
 		return host.Usagef("%s: expected the id of a call", c.Command)
 	}
 	for _, id := range c.Args {
-		if _, err := c.Ask(http.MethodPost, callsPath+"/"+url.PathEscape(id)+"/hang_up", nil); err != nil {
+		if _, err := c.Ask(http.MethodPost, callsPath+"/"+url.PathEscape(id)+"/"+what, nil); err != nil {
 			return fmt.Errorf("%s: %w", id, err)
 		}
 	}
 	return nil
+}
+
+func transferCall(c *host.Invocation) error {
+	if len(c.Args) != 2 {
+		return host.Usagef("%s: expected the id of a call, and a URI", c.Command)
+	}
+	body, err := json.Marshal(transferring{Target: c.Args[1], Who: c.Flags.Text("who")})
+	if err != nil {
+		return err
+	}
+	if _, err = c.Ask(http.MethodPost, callsPath+"/"+url.PathEscape(c.Args[0])+"/transfer", bytes.NewReader(body)); err != nil {
+		err = fmt.Errorf("%s: %w", c.Args[0], err)
+	}
+	return err
 }

@@ -14,7 +14,9 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/dialog"
+	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/registrar"
+	"github.com/sipscript/sipscript/modules/topology"
 	"github.com/sipscript/sipscript/modules/uac"
 )
 
@@ -118,3 +120,12 @@ func withRegistrar(t *testing.T) luabindtest.Option {
 
 // withUAC adds the module "uac".
 func withUAC(t *testing.T) luabindtest.Option { return luabindtest.Modules(uac.New(uac.Options{})) }
+
+// withTopology adds the module "topology".
+func withTopology(t *testing.T) luabindtest.Option {
+	o, err := topology.Plugin().New(&host.Environment{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return luabindtest.Modules(o)
+}

@@ -35,6 +35,10 @@ func (d *Dialogs) Intercept(r *engine.Request) (bool, error) {
 		return false, nil
 	}
 	i := &inner{call: c, method: r.Method(), byCaller: byCaller, tag: l.Tag}
+	if c.asks.interrupts(r, i) {
+		return true, nil
+	}
+	c.renumber(r, l.Own, byCaller)
 	if s := c.sessionTimer; s != nil && i.refreshes() {
 		if err := s.tooShort(r); err != nil {
 			return true, nil
@@ -42,6 +46,9 @@ func (d *Dialogs) Intercept(r *engine.Request) (bool, error) {
 	}
 	i.came(r)
 	if i.method != message.MethodAck {
+		if i.refreshes() {
+			c.negotiating++
+		}
 		r.Witness(i)
 	}
 	return false, nil
@@ -180,6 +187,9 @@ func moved(s *track.Side, to *engine.Reach) {
 
 // Ended ends the leg if the request was its last.
 func (i *inner) Ended(int) {
+	if i.refreshes() {
+		i.call.negotiating--
+	}
 	by := track.Callee
 	if i.byCaller {
 		by = track.Caller

@@ -4,8 +4,10 @@ package dialog
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/luabind"
@@ -44,6 +46,7 @@ var callType = &luabind.ObjectType{
 		field("ended", luabind.OrNil(luabind.ReturnsNumber("when; nil before")), func(t *track.Call) float64 { return seconds(t.EndedAt) }),
 		field("by", luabind.OrNil(luabind.ReturnsText("who ended it: \"caller\", \"callee\" or \"server\"; nil if that is not known")), func(t *track.Call) string { return t.By.String() }),
 		field("cause", luabind.OrNil(luabind.ReturnsText("why it ended: \"bye\", \"cancelled\", \"rejected\" …")), func(t *track.Call) string { return t.Cause }),
+		field("held", luabind.ReturnsBool("hold has put the parties on hold"), func(t *track.Call) bool { return t.Held }),
 		field("code", luabind.OrNil(luabind.ReturnsInt("of the response that answered or ended it; nil for none")), func(t *track.Call) int { return t.Code }),
 		field("caller", luabind.ReturnsText("the address of the caller, by From: \"sip:alice@example.com\""), func(t *track.Call) string { return aor(uriOf(t.From)) }),
 		field("callee", luabind.ReturnsText("the address of the called, by the Request-URI when it was tracked"), func(t *track.Call) string { return aor(t.Asked) }),
@@ -82,6 +85,28 @@ var callType = &luabind.ObjectType{
 				}
 				return nil
 			}),
+		luabind.Func1(luabind.Function{Name: "hold", Waits: true,
+			Doc: "Puts both parties on hold: each gets an INVITE within the dialog, in the name of the other, by which all media are inactive. Waits for both. " +
+				"nil, err, code if one refuses; the other may be on hold then, until resume.",
+			Example: "local call = dialog.of(req)\nif call then call:hold() end"},
+			luabind.Self[*Call](), returnsAsked, func(c *luabind.Call, x *Call) error { return x.ask(c, func(done func(error)) { x.hold(true, done) }) }),
+		luabind.Func1(luabind.Function{Name: "resume", Waits: true, Doc: "Ends a hold: both parties negotiate again.",
+			Example: "local call = dialog.of(req)\nif call then call:resume() end"},
+			luabind.Self[*Call](), returnsAsked, func(c *luabind.Call, x *Call) error { return x.ask(c, func(done func(error)) { x.hold(false, done) }) }),
+		luabind.Func3(luabind.Function{Name: "transfer", Waits: true,
+			Doc: "Has one party call somebody else (REFER, in the name of the other), and waits for what becomes of that: true when the target has answered, and the call ends; " +
+				"otherwise nil, err, code, and the call goes on.",
+			Raises:  "if the target is not a sip or sips URI",
+			Example: "local call = dialog.of(req)\nif call then call:transfer(\"sip:desk@example.com\", { who = \"callee\" }) end"},
+			luabind.Self[*Call](), luabind.URITextArg("target", "a sip or sips URI"), luabind.OptionsArg(transferOptions{}), returnsAsked,
+			func(c *luabind.Call, x *Call, target string, o transferOptions) error {
+				own := TransferOptions{Callee: o.Who == "callee", Timeout: o.Timeout}
+				err := x.ask(c, func(done func(error)) { x.transfer(target, own, done) })
+				if errors.Is(err, errReferTo) {
+					c.Raise("%v", err)
+				}
+				return err
+			}),
 		luabind.Do2(luabind.Function{Name: "extend", Doc: "Has the call last longer than max_duration by so many seconds.", Example: "local call = dialog.of(req)\nif call then call:extend(600) end"},
 			luabind.Self[*Call](), luabind.SecondsArg("seconds", ""), func(_ *luabind.Call, c *Call, d time.Duration) { c.Extend(d) }),
 		luabind.Do3(luabind.Function{Name: "keep", Doc: "Keeps a value with the call, or, with nil, keeps it no longer.", Raises: "for other values than texts of at most 1024 bytes, numbers and truth values, and more than 32 of them",
@@ -92,6 +117,40 @@ var callType = &luabind.ObjectType{
 				}
 			}),
 	},
+}
+
+// transferOptions are those of transfer.
+type transferOptions struct {
+	Who     string        `lua:"who" oneof:"caller callee" default:"\"caller\"" doc:"the party that calls the target"`
+	Timeout time.Duration `lua:"timeout" min:"1" max:"600" default:"60" doc:"seconds until the target has answered"`
+}
+
+// returnsAsked is what becomes of something that is asked of the parties.
+var returnsAsked = luabind.ReturnsOf(func(c *luabind.Call, err error) int {
+	if err == nil {
+		return c.PushBool(true)
+	}
+	n := c.PushNil() + c.PushString(err.Error())
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		n += c.PushNumber(float64(refused.Code))
+	}
+	return n
+}, luabind.Result{Type: luabind.Boolean, OrNil: true, Doc: "true"},
+	luabind.Result{Name: "err", Type: luabind.String, OrNil: true, Doc: "why not"},
+	luabind.Result{Name: "code", Type: luabind.Integer, OrNil: true, Doc: "what a party answered; 408 for nothing"})
+
+// ask has something asked of the parties, and waits for it.
+func (c *Call) ask(x *luabind.Call, begin func(done func(error))) (err error) {
+	x.Lend(func(l *lane.Lane) {
+		ok := c.d.engine.Load().Ask(l, c.t.CallID, func(done func()) {
+			begin(func(e error) { err = e; done() })
+		})
+		if !ok {
+			err = errMany
+		}
+	})
+	return err
 }
 
 var reasonArg = luabind.ArgOf(func(c *luabind.Call, n int) string {

@@ -3,10 +3,12 @@ package dialog
 // This file is the module as the command sees it, and what a running server reports about it.
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/dialog/track"
@@ -39,7 +41,7 @@ func Plugin() host.Plugin {
 	}}
 }
 
-// API is what a running server tells of its calls, and how it ends one.
+// API is what a running server tells of its calls, and how it ends, holds and transfers one.
 func (d *Dialogs) API() []openapi.Operation {
 	return []openapi.Operation{
 		{Method: "GET", Path: "/calls", Summary: "list the tracked calls that have not ended, the oldest first", Answer: callsAnswer{}, Fails: []int{400}, Serve: d.answerCalls,
@@ -56,6 +58,61 @@ func (d *Dialogs) API() []openapi.Operation {
 				host.Answer(w, http.StatusOK, hungUp{c.ID().String()})
 			}
 		}},
+		{Method: "POST", Path: "/calls/{id}/hold", Summary: "put both parties of a call on hold; it answers when they are", Answer: hungUp{}, Fails: []int{404, 409},
+			Serve: func(w http.ResponseWriter, r *http.Request) { d.answerAsked(w, r, (*Call).Hold) }},
+		{Method: "POST", Path: "/calls/{id}/resume", Summary: "end the hold of a call; it answers when it has ended", Answer: hungUp{}, Fails: []int{404, 409},
+			Serve: func(w http.ResponseWriter, r *http.Request) { d.answerAsked(w, r, (*Call).Resume) }},
+		{Method: "POST", Path: "/calls/{id}/transfer", Summary: "have one party call somebody else; it answers when the target has answered", Body: transferring{}, Answer: hungUp{},
+			Fails: []int{400, 404, 409}, Serve: d.answerTransfer},
+	}
+}
+
+// transferring is what a transfer takes.
+type transferring struct {
+	Target  string  `json:"target" doc:"a sip or sips URI"`
+	Who     string  `json:"who,omitempty" doc:"the party that calls it: caller, which is the default, or callee"`
+	Timeout float64 `json:"timeout,omitempty" doc:"seconds until the target has answered, 60 unless it is said"`
+}
+
+func (d *Dialogs) answerTransfer(w http.ResponseWriter, r *http.Request) {
+	var o transferring
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4096)).Decode(&o)
+	if err == nil && (o.Who != "" && o.Who != "caller" && o.Who != "callee" || !(o.Timeout >= 0 && o.Timeout <= 600)) {
+		err = errTransfer
+	}
+	if err != nil {
+		host.Refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	d.answerAsked(w, r, func(c *Call, done func(error)) bool {
+		return c.Transfer(o.Target, TransferOptions{Callee: o.Who == "callee", Timeout: time.Duration(o.Timeout * float64(time.Second))}, done)
+	})
+}
+
+var errTransfer = errors.New(`who is "caller" or "callee", and timeout at most 600 seconds`)
+
+// answerAsked answers when what is asked of the parties of a call is done.
+func (d *Dialogs) answerAsked(w http.ResponseWriter, r *http.Request, ask func(c *Call, done func(error)) bool) {
+	c := d.asked(w, r)
+	if c == nil {
+		return
+	}
+	result := make(chan error, 1)
+	err := errMany
+	if ask(c, func(err error) { result <- err }) {
+		select {
+		case err = <-result:
+		case <-r.Context().Done():
+			return
+		}
+	}
+	switch {
+	case err == nil:
+		host.Answer(w, http.StatusOK, hungUp{c.ID().String()})
+	case errors.Is(err, errReferTo):
+		host.Refuse(w, http.StatusBadRequest, err)
+	default:
+		host.Refuse(w, http.StatusConflict, err)
 	}
 }
 
@@ -109,6 +166,7 @@ type callAnswer struct {
 	ID       string         `json:"id"`
 	CallID   string         `json:"call_id"`
 	State    string         `json:"state"`
+	Held     bool           `json:"held,omitempty"`
 	Caller   string         `json:"caller"`
 	Callee   string         `json:"callee"`
 	Started  float64        `json:"started"`
@@ -120,7 +178,7 @@ type callAnswer struct {
 
 func answerOf(c *Call) callAnswer {
 	v := c.View()
-	return callAnswer{ID: v.ID.String(), CallID: v.CallID, State: v.State.String(), Caller: aor(uriOf(v.From)), Callee: aor(v.Asked),
+	return callAnswer{ID: v.ID.String(), CallID: v.CallID, State: v.State.String(), Held: v.Held, Caller: aor(uriOf(v.From)), Callee: aor(v.Asked),
 		Started: seconds(v.StartedAt), Answered: seconds(v.AnswerAt), Keys: v.Keys, Vars: v.Vars, Legs: legsOf(&v.Call)}
 }
 

@@ -213,11 +213,27 @@ func (s *session) Answering(a *engine.Answer) bool {
 		c.turnAway(&r)
 		return false
 	}
-	c.change(func(t *track.Call, at int64) track.Change { return t.Respond(&r, at) })
+	fixed := s.fixed(code)
+	c.change(func(t *track.Call, at int64) track.Change {
+		t.Fixed = max(t.Fixed, fixed)
+		return t.Respond(&r, at)
+	})
 	if c.sessionTimer != nil && code >= 200 {
 		s.settle(a, r.Tag)
 	}
 	return true
+}
+
+// fixed is why the parties of a call can't be asked for anything once it is answered.
+func (s *session) fixed(code int) track.Fixed {
+	switch req := s.call.req; {
+	case code < 200 || req == nil:
+	case req.MediaRelayed():
+		return track.Media
+	case req.Hides():
+		return track.Hidden
+	}
+	return track.Free
 }
 
 // settle completes a 2xx, and begins the session of one that comes for the first time.

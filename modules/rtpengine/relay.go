@@ -165,6 +165,9 @@ func passage(m *message.Message) string {
 	return strconv.FormatUint(uint64(h.Sum32()), 36)
 }
 
+// RelaysMedia says that media pass through a daemon.
+func (*session) RelaysMedia() {}
+
 // Intercept follows the later requests of managed calls; the router decides on them as on others.
 func (m *Relay) Intercept(r *engine.Request) (bool, error) {
 	if !r.InDialog() {

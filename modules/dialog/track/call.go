@@ -18,6 +18,8 @@ type Call struct {
 
 	State     State  // how far it is
 	By        Who    // ended it
+	Held      bool   `json:",omitempty"` // both parties were put on hold
+	Fixed     Fixed  `json:",omitempty"` // why the parties can't be asked for anything
 	Cause     string // why it ended: a Cause constant, or a word of the response's
 	Code      int    // of the response that ended it; 0 for none
 	StartedAt int64  // the INVITE came
@@ -36,6 +38,8 @@ type Leg struct {
 	ToCallee, ToCaller uint32
 	// The highest that either party has sent itself: a number may be shifted on its way
 	FromCaller, FromCallee uint32
+	// What our own requests have taken; nil: nothing
+	Own *Own `json:",omitempty"`
 
 	State    State  // how far it is
 	Acked    bool   // the ACK of its 2xx has passed

@@ -81,6 +81,7 @@ const (
 	CauseMedia       = "media"        // its media is gone
 	CauseDropped     = "dropped"      // the script answered nothing
 	CauseShutdown    = "shutdown"     // the server stopped before it was answered
+	CauseTransferred = "transferred"  // one of its parties calls somebody else now
 	CauseLost        = "lost"         // the node that had it is gone
 )
 

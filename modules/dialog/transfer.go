@@ -1,0 +1,112 @@
+package dialog
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/modules/dialog/track"
+)
+
+// A blind transfer: one party is told to call somebody else (REFER, RFC 3515), in the name of the
+// other. What it tells about that call (NOTIFY) is for this server alone; when the target has
+// answered, both parties get a BYE (RFC 5589 §6.1).
+
+// DefaultTransferTime is how long a transfer may take.
+const DefaultTransferTime = 60 * time.Second
+
+// errReferTo is the error for a target that is not one.
+var errReferTo = errors.New("the target is not a sip or sips URI")
+
+// TransferOptions say how a call is transferred. All may be zero.
+type TransferOptions struct {
+	Callee  bool          // the callee calls the target; otherwise the caller
+	Timeout time.Duration // until the target has answered; 0: DefaultTransferTime
+}
+
+// Transfer has one party call the target instead. It returns at once; done is called on the call's
+// lane, with nil when the target has answered, and the call ends; otherwise the call goes on.
+// false: the server is overloaded, and done is not called.
+func (c *Call) Transfer(target string, o TransferOptions, done func(error)) bool {
+	return c.post(func() { c.transfer(target, o, done) })
+}
+
+// referral is a transfer in progress.
+type referral struct {
+	toCallee bool // who was told
+	accepted bool // it has accepted the REFER
+}
+
+func (c *Call) transfer(target string, o TransferOptions, done func(error)) {
+	u, err := message.ParseURI([]byte(target))
+	if err != nil || !u.IsSIP() || len(target) > 1024 || strings.ContainsAny(target, "<>\"\r\n \t\x00") {
+		done(errReferTo)
+		return
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = DefaultTransferTime
+	}
+	c.do(func(a *asking, v *View, _ *track.Leg) {
+		a.refer = &referral{toCallee: o.Callee}
+		s := a.request("REFER", o.Callee)
+		by := aor(uriOf(v.To))
+		if o.Callee {
+			by = aor(uriOf(v.From))
+		}
+		s.Headers = append(s.Headers, engine.HeaderEdit{Name: "Refer-To", Values: []string{"<" + target + ">"}},
+			engine.HeaderEdit{Name: "Referred-By", Values: []string{"<" + by + ">"}})
+		a.after(o.Timeout, func() { a.finish(&RefusedError{a.refer.who(), 408}) })
+		c.send(s, func(res *engine.Response, err error) {
+			if a.over || err == nil && res.Code() < 300 {
+				return
+			}
+			a.refused(a.refer.who(), res, err)
+		})
+	}, done)
+}
+
+// who was told to call.
+func (f *referral) who() track.Who {
+	if f.toCallee {
+		return track.Callee
+	}
+	return track.Caller
+}
+
+// notified takes a NOTIFY about the call of the party that was told: it is answered here, for the
+// other one knows nothing of the REFER.
+func (f *referral) notified(a *asking, r *engine.Request, i *inner) bool {
+	m := r.Message()
+	event, _, _ := bytes.Cut(m.HeaderName("Event"), []byte(";"))
+	if string(m.MethodText()) != "NOTIFY" || i.byCaller == f.toCallee || !bytes.EqualFold(bytes.TrimSpace(event), []byte("refer")) {
+		return false
+	}
+	i.number(r)
+	_, _ = r.Reply(200, "", nil)
+	code, final := fragment(m.Body()), bytes.HasPrefix(bytes.ToLower(m.HeaderName("Subscription-State")), []byte("terminated"))
+	switch c := a.c; {
+	case code >= 200 && code < 300:
+		a.finish(nil)
+		c.end(track.CauseTransferred, "")
+	case code >= 300 || final:
+		a.finish(&RefusedError{f.who(), max(code, 300)})
+	}
+	return true
+}
+
+// fragment is the code of a message/sipfrag (RFC 3420), 0 for none.
+func fragment(text []byte) int {
+	rest, ok := bytes.CutPrefix(text, []byte("SIP/2.0 "))
+	if !ok || len(rest) < 3 {
+		return 0
+	}
+	code, err := strconv.Atoi(string(rest[:3]))
+	if err != nil || code < 100 || code > 699 {
+		return 0
+	}
+	return code
+}

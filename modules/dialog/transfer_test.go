@@ -1,0 +1,186 @@
+package dialog_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/proxy"
+	"github.com/sipscript/sipscript/engine/sim/phone"
+	"github.com/sipscript/sipscript/modules/dialog"
+)
+
+// notify tells about the call of a party that was referred.
+func notify(d *phone.Dialog, fragment, state string) *phone.Outgoing {
+	return d.Send(phone.Spec{Method: "NOTIFY", Body: []byte(fragment), ContentType: "message/sipfrag", Headers: []proxy.HeaderEdit{
+		{Name: "Event", Values: []string{"refer"}}, {Name: "Subscription-State", Values: []string{state}}}})
+}
+
+func TestTransfer(t *testing.T) {
+	const target = "sip:carol@example.com"
+	for _, row := range []struct {
+		name   string
+		callee bool
+		play   func(w *world, refer *phone.Incoming, d *phone.Dialog)
+		want   string
+		calls  int
+	}{
+		{"the target answers", false, func(w *world, refer *phone.Incoming, d *phone.Dialog) {
+			w.Reply(refer, 202)
+			w.Answered(notify(d, "SIP/2.0 100 Trying\r\n", "active"), 200)
+			w.Answered(notify(d, "SIP/2.0 200 OK\r\n", "terminated;reason=noresource"), 200)
+		}, "", 0},
+		{"the callee is told, and the target answers", true, func(w *world, refer *phone.Incoming, d *phone.Dialog) {
+			w.Reply(refer, 202)
+			w.Answered(notify(d, "SIP/2.0 200 OK\r\n", "terminated"), 200)
+		}, "", 0},
+		{"before the REFER is answered", false, func(w *world, refer *phone.Incoming, d *phone.Dialog) {
+			w.Answered(notify(d, "SIP/2.0 200 OK\r\n", "terminated"), 200)
+			w.Reply(refer, 202)
+		}, "", 0},
+		{"the target is busy", false, func(w *world, refer *phone.Incoming, d *phone.Dialog) {
+			w.Reply(refer, 202)
+			w.Answered(notify(d, "SIP/2.0 486 Busy Here\r\n", "terminated"), 200)
+		}, "the caller answered 486", 1},
+		{"it ends without a word", false, func(w *world, refer *phone.Incoming, d *phone.Dialog) {
+			w.Reply(refer, 202)
+			w.Answered(notify(d, "nonsense", "terminated"), 200)
+		}, "the caller answered 300", 1},
+		{"the party refuses", true, func(w *world, refer *phone.Incoming, _ *phone.Dialog) { w.Reply(refer, 603) }, "the callee answered 603", 1},
+		{"the party is gone", false, func(w *world, refer *phone.Incoming, _ *phone.Dialog) { w.Reply(refer, 481) }, "the caller answered 481", 0},
+		{"nothing is told", false, func(w *world, refer *phone.Incoming, _ *phone.Dialog) { w.Reply(refer, 202) }, "the caller answered 408", 1},
+		{"the party hangs up", false, func(w *world, refer *phone.Incoming, d *phone.Dialog) {
+			w.Reply(refer, 202)
+			w.Answered(d.Send(phone.Spec{Method: "BYE"}), 200)
+		}, dialog.ErrOver.Error(), 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, scriptOf("", "", "10.0.0.3"))
+			alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
+			out, in := w.talk(alice, bob)
+			c := w.only()
+			b := w.begin(func(done func(error)) bool {
+				return c.Transfer(target, dialog.TransferOptions{Callee: row.callee}, done)
+			})
+			told, d, other := alice, out.Dialog(), "<sip:bob@example.com>"
+			if row.callee {
+				told, d, other = bob, in.Dialog(), "<sip:alice@example.com>"
+			}
+			refer := w.Came(told, "REFER")
+			if string(refer.Msg.HeaderName("Refer-To")) != "<"+target+">" || string(refer.Msg.HeaderName("Referred-By")) != other || refer.Msg.Header(message.HeaderContact) == nil {
+				t.Errorf("%s", refer.Msg.AppendTo(nil))
+			}
+			row.play(w, refer, d)
+			w.ends(b, row.want)
+			for _, p := range []*phone.Phone{alice, bob} {
+				for _, r := range p.Inbox() {
+					if r.Method() == "NOTIFY" {
+						t.Errorf("%s got a NOTIFY", p.Name())
+					}
+				}
+			}
+			w.calls(row.calls)
+			if row.calls > 0 { // and goes on, with numbers of its own
+				w.infoFrom("caller", out, in, alice, bob)
+				w.infoFrom("callee", out, in, alice, bob)
+			} else if row.want == "" {
+				w.Came(alice, "BYE")
+				w.Came(bob, "BYE")
+				if v := c.View(); v.Cause != "transferred" {
+					t.Errorf("%s", v.Cause)
+				}
+			}
+		})
+	}
+}
+
+// What is not asked, and why.
+func TestNothingIsAsked(t *testing.T) {
+	w := newWorld(t, scriptOf("", "", "10.0.0.3"))
+	alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
+	out := alice.Invite("sip:bob@example.com", phone.Spec{AckDelays: phone.AckDelays{AckManual: true}})
+	in := w.Came(bob, "INVITE")
+	w.Reply(in, 180)
+	c := w.only()
+	w.ends(w.begin(c.Hold), dialog.ErrOver.Error())
+	w.Reply(in, 200)
+	w.Answered(out, 200)
+	w.ends(w.begin(c.Hold), dialog.ErrBusy.Error())
+	if err := out.Ack(phone.Spec{}); err != nil {
+		t.Fatal(err)
+	}
+	w.Came(bob, "ACK")
+	for name, target := range map[string]string{"no URI": "carol", "a line": "sip:c@x\r\nX: y", "another URI": "sip:c@x>, <sip:d@y", "tel": "tel:+4930"} {
+		t.Run(name, func(t *testing.T) {
+			w.ends(w.begin(func(done func(error)) bool { return c.Transfer(target, dialog.TransferOptions{}, done) }), "the target is not a sip or sips URI")
+		})
+	}
+	w.Run(time.Second)
+	if n := len(alice.Inbox()) + len(bob.Inbox()); n != 2 { // INVITE and ACK
+		t.Errorf("%d requests", n)
+	}
+}
+
+const hiding = `
+dialog = require "dialog"
+function route(req)
+  if req.in_dialog then return req:relay() end
+  require("topology").hide(req)
+  dialog.track(req)
+  req:relay("sip:bob@10.0.0.3:5060")
+end`
+
+// The parties of a hidden call know each other by other addresses.
+func TestHiddenCallsAreNotAsked(t *testing.T) {
+	w := newWorld(t, hiding, withTopology(t))
+	alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
+	w.talk(alice, bob)
+	w.ends(w.begin(w.only().Hold), dialog.ErrHidden.Error())
+}
+
+// Scripts wait, on the call's lane and on others.
+func TestAskInScripts(t *testing.T) {
+	const script = `
+dialog = require "dialog"
+function route(req)
+  if req.in_dialog then return req:relay() end
+  if req.method == "MESSAGE" then
+    local call = dialog.list()[1]
+    local ok, err, code = call[req.ruri.user](call, req.ruri.user == "transfer" and "sip:carol@example.com" or nil)
+    return req:reply(ok and 202 or 500, ("%s %s %s"):format(ok, err, code))
+  end
+  dialog.track(req)
+  req:relay("sip:bob@10.0.0.3:5060")
+end`
+	w := newWorld(t, script)
+	alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
+	w.speak(alice, bob)
+	for _, row := range []struct {
+		what, method string
+		code         int
+		want         string
+	}{
+		{"hold", "INVITE", 200, "true nil nil"},
+		{"resume", "INVITE", 200, "true nil nil"},
+		{"hold", "INVITE", 488, "nil the caller answered 488 488"},
+		{"transfer", "REFER", 603, "nil the caller answered 603 603"},
+	} {
+		t.Run(row.what+" "+row.want, func(t *testing.T) {
+			carol := w.Phone("carol", "10.0.0.4")
+			defer carol.Leave(true)
+			o := carol.Send(phone.Spec{Method: "MESSAGE", URI: "sip:" + row.what + "@example.com"})
+			ask := w.Came(alice, row.method)
+			if row.code == 200 {
+				answer(t, ask)
+				answer(t, w.Came(bob, "INVITE"))
+				w.Came(bob, "ACK")
+			} else {
+				w.Reply(ask, row.code)
+			}
+			w.Run(time.Second)
+			if m := o.Final(); m == nil || string(m.ReasonPhrase()) != row.want {
+				t.Errorf("%v", m)
+			}
+		})
+	}
+}
