@@ -22,6 +22,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -35,8 +37,7 @@ type server struct {
 	addr, admin string
 }
 
-// startServer builds it and starts it before others, if that is allowed: the machine may have other
-// work to do.
+// startServer builds it and starts it.
 func startServer(dir string, count int) (*server, error) {
 	binary := filepath.Join(dir, "sipscript")
 	if out, err := exec.Command("go", "build", "-o", binary, "./cmd/sipscript").CombinedOutput(); err != nil {
@@ -57,8 +58,7 @@ end`
 	if err := errors.Join(os.WriteFile(rates, []byte(text.String()), 0o600), os.WriteFile(script, []byte(route), 0o600)); err != nil {
 		return nil, err
 	}
-	words := append(before(1), binary, "run", "--no-watch", "--lanes", "2", "-d", "example.com", "-l", "udp:127.0.0.1:0", "--admin", "127.0.0.1:0", script)
-	s := &server{cmd: exec.Command(words[0], words[1:]...)}
+	s := &server{cmd: exec.Command(binary, "run", "--no-watch", "--lanes", "2", "-d", "example.com", "-l", "udp:127.0.0.1:0", "--admin", "127.0.0.1:0", script)}
 	s.cmd.Env = append(os.Environ(), "SIPSCRIPT_DRAIN=0s", "SIPSCRIPT_LOG_LEVEL=error")
 	out, err := s.cmd.StderrPipe()
 	if err != nil {
@@ -86,14 +86,6 @@ end`
 		}
 	}
 	return nil, errors.New("the server does not get ready")
-}
-
-// before is the beginning of a command that goes before others: by its priority, if that may be.
-func before(priority int) []string {
-	if exec.Command("chrt", "-f", "1", "true").Run() != nil {
-		return nil
-	}
-	return []string{"chrt", "-f", strconv.Itoa(priority)}
 }
 
 func (s *server) stop() {
@@ -174,19 +166,40 @@ func (c *caller) call(round int, stop <-chan struct{}) (took []time.Duration, mi
 	return took, missing
 }
 
-// measureReload prints what callers notice, by turns. The program runs itself again, before the
-// server, so that it notices what the server does and not what the machine does.
-func measureReload(count, rounds int) error {
-	if again := before(2); again != nil && os.Getenv("SIPNUMBERS_AHEAD") == "" {
-		self, err := os.Executable()
-		if err != nil {
-			return err
+// kinds are what else happens in a round: nothing; another program uses a processor as much as a
+// reload does, so that what it does to callers is the machine's doing; and a reload.
+var kinds = []string{"without", "beside another program at work", "during a reload"}
+
+// work is what that other program does: it ends when it is killed.
+func work() {
+	for {
+		for began := time.Now(); time.Since(began) < 300*time.Microsecond; {
 		}
-		cmd := exec.Command(again[0], append(append(again[1:], self), os.Args[1:]...)...)
-		cmd.Env = append(os.Environ(), "SIPNUMBERS_AHEAD=1")
-		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-		return cmd.Run()
+		_ = unix.Nanosleep(&unix.Timespec{Nsec: 20_000}, nil)
 	}
+}
+
+// elsewhere starts that program, and returns what ends it.
+func elsewhere() (stop func(), err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), workVariable+"=1", "GOMAXPROCS=1")
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}, nil
+}
+
+const workVariable = "SIPNUMBERS_WORK"
+
+// measureReload prints what callers notice, by turns.
+func measureReload(count, rounds int) error {
 	dir, err := os.MkdirTemp("", "sipnumbers")
 	if err != nil {
 		return err
@@ -204,40 +217,64 @@ func measureReload(count, rounds int) error {
 	defer conn.Close()
 	debug.SetGCPercent(-1) // the caller's own collections are not pauses of lanes
 	c := &caller{conn: conn.(*net.UDPConn), from: conn.LocalAddr().String()}
-	fmt.Printf("| | answers | p50 ms | p99 | p99.9 | longest | missing | reload s |\n|---|---|---|---|---|---|---|---|\n")
-	var all [2][]time.Duration
-	for round := range 2 * rounds {
-		stop := make(chan struct{})
-		var took time.Duration
+	fmt.Printf("| | answers | p50 ms | p99 | p99.9 | longest | missing | reload s | its processor time |\n|---|---|---|---|---|---|---|---|---|\n")
+	all := make([][]time.Duration, len(kinds))
+	for round := range len(kinds) * rounds {
+		kind, stop := round%len(kinds), make(chan struct{})
+		var took, used time.Duration
 		var failed error
 		var other sync.WaitGroup
 		other.Go(func() {
-			if round%2 == 1 {
-				took, failed = s.reload()
-			} else {
-				time.Sleep(time.Second)
-			}
-			close(stop)
+			defer close(stop)
+			took, used, failed = s.happen(kind)
 		})
 		list, missing := c.call(round, stop)
 		if other.Wait(); failed != nil {
 			return failed
 		}
-		all[round%2] = append(all[round%2], list...)
-		row([2]string{"without", "during a reload"}[round%2], list, missing, took)
+		all[kind] = append(all[kind], list...)
+		row(kinds[kind], list, missing, took, used)
 	}
-	row("without, all rounds", all[0], 0, 0)
-	row("during reloads, all rounds", all[1], 0, 0)
+	for i, kind := range kinds {
+		row(kind+", all rounds", all[i], 0, 0, 0)
+	}
 	return nil
 }
 
-func row(what string, list []time.Duration, missing int, reload time.Duration) {
+// happen has a kind of round happen.
+func (s *server) happen(kind int) (took, cpu time.Duration, err error) {
+	switch kind {
+	case 0:
+		time.Sleep(time.Second)
+		return 0, 0, nil
+	case 1:
+		end, err := elsewhere()
+		if err != nil {
+			return 0, 0, err
+		}
+		time.Sleep(time.Second)
+		end()
+		return 0, 0, nil
+	}
+	before, err := used(strconv.Itoa(s.cmd.Process.Pid))
+	if err != nil {
+		return 0, 0, err
+	}
+	if took, err = s.reload(); err != nil {
+		return 0, 0, err
+	}
+	after, err := used(strconv.Itoa(s.cmd.Process.Pid))
+	return took, after - before, err
+}
+
+func row(what string, list []time.Duration, missing int, reload, cpu time.Duration) {
 	if len(list) == 0 {
-		fmt.Printf("| %s | 0 | | | | | %d | |\n", what, missing)
+		fmt.Printf("| %s | 0 | | | | | %d | | |\n", what, missing)
 		return
 	}
 	slices.Sort(list)
 	ms := func(i int) float64 { return float64(list[min(i, len(list)-1)].Microseconds()) / 1000 }
 	n := len(list)
-	fmt.Printf("| %s | %d | %.2f | %.2f | %.2f | %.2f | %d | %.2f |\n", what, n, ms(n/2), ms(n*99/100), ms(n*999/1000), ms(n-1), missing, reload.Seconds())
+	fmt.Printf("| %s | %d | %.2f | %.2f | %.2f | %.2f | %d | %.2f | %.2f |\n",
+		what, n, ms(n/2), ms(n*99/100), ms(n*999/1000), ms(n-1), missing, reload.Seconds(), cpu.Seconds())
 }

@@ -5,6 +5,7 @@ package dialplan
 import (
 	"fmt"
 
+	"github.com/sipscript/sipscript/modules/internal/breathe"
 	"github.com/sipscript/sipscript/modules/internal/prefix"
 )
 
@@ -19,8 +20,8 @@ type builder struct {
 // groupBuilder is a group whose prefixes are not sorted yet.
 type groupBuilder struct {
 	g       *group
-	keys    []prefix.Key
-	actions []action
+	keys    breathe.List[prefix.Key]
+	actions breathe.List[action]
 	attrs   map[int32]map[string]any
 }
 
@@ -67,10 +68,10 @@ func (b *builder) add(r *Rule) error {
 		if g.attrs == nil {
 			g.attrs = map[int32]map[string]any{}
 		}
-		g.attrs[int32(len(g.keys))] = r.Attrs
+		g.attrs[int32(g.keys.Len())] = r.Attrs
 	}
-	g.keys = append(g.keys, k)
-	g.actions = append(g.actions, action{add: add, strip: uint32(r.Strip)})
+	g.keys.Append(k)
+	g.actions.Append(action{add: add, strip: uint32(r.Strip)})
 	return nil
 }
 
@@ -93,7 +94,7 @@ func (b *builder) pattern(r *Rule) (*pattern, error) {
 func (b *builder) plan() (*Plan, error) {
 	p := &Plan{rules: b.rules}
 	for _, x := range sortedGroups(b.groups) {
-		if len(x.keys) > 0 {
+		if x.keys.Len() > 0 {
 			x.sort(b.texts)
 		}
 		p.groups = append(p.groups, x.g)
@@ -103,11 +104,12 @@ func (b *builder) plan() (*Plan, error) {
 
 // sort puts the actions in the order of the table's entries.
 func (x *groupBuilder) sort(texts []string) {
-	table, at := prefix.Build(x.keys)
+	table, at := prefix.Build(x.keys.Slice())
 	actions := make([]action, len(at))
 	var attrs map[int32]map[string]any
 	for to, from := range at {
-		actions[to] = x.actions[from]
+		actions[to] = *x.actions.At(int(from))
+		prefix.Breathe(to)
 		if a := x.attrs[from]; a != nil {
 			if attrs == nil {
 				attrs = map[int32]map[string]any{}

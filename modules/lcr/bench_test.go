@@ -8,11 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
-	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -81,49 +77,4 @@ func BenchmarkOffers(b *testing.B) {
 		i++
 	}
 	b.ReportMetric(float64(cpu(b)-before)/float64(b.N), "cpu-ns/op")
-}
-
-// How late those are who want to run every 200 µs, as a call does that arrives: while nothing else
-// happens, and while a million rates are read again and again. What others do on the machine is in
-// both.
-func BenchmarkPause(b *testing.B) {
-	path := sheet(b, 1_000_000)
-	w := world(b, path)
-	for _, name := range []string{"quiet", "reloading"} {
-		b.Run(name, func(b *testing.B) {
-			var late [2][]time.Duration
-			var stop atomic.Bool
-			var waits sync.WaitGroup
-			for i := range late {
-				late[i] = make([]time.Duration, 0, 1<<16)
-				waits.Go(func() {
-					for !stop.Load() && len(late[i]) < cap(late[i]) {
-						due := time.Now().Add(200 * time.Microsecond)
-						time.Sleep(time.Until(due))
-						late[i] = append(late[i], time.Since(due))
-					}
-				})
-			}
-			for b.Loop() {
-				if name == "quiet" {
-					time.Sleep(time.Second)
-					continue
-				}
-				if out, err := w.Eval(`return lcr.reload()`); err != nil || out[0] != true {
-					b.Fatal(out, err)
-				}
-			}
-			stop.Store(true)
-			waits.Wait()
-			all := slices.Concat(late[:]...)
-			slices.Sort(all)
-			ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-			b.ReportMetric(ms(all[len(all)*99/100]), "p99-ms")
-			b.ReportMetric(ms(all[len(all)*999/1000]), "p99.9-ms")
-			b.ReportMetric(ms(all[len(all)-1]), "max-ms")
-			var stats runtime.MemStats
-			runtime.ReadMemStats(&stats)
-			b.ReportMetric(float64(slices.Max(stats.PauseNs[:]))/1e6, "gc-stop-ms")
-		})
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sipscript/sipscript/modules/internal/breathe"
 	"github.com/sipscript/sipscript/modules/internal/prefix"
 )
 
@@ -23,8 +24,8 @@ const (
 // builder takes in rates. What many rates say alike is read once.
 type builder struct {
 	zone     *time.Location
-	keys     []prefix.Key
-	rates    []rate
+	keys     breathe.List[prefix.Key]
+	rates    breathe.List[rate]
 	attrs    map[int32]map[string]any
 	carriers map[string]uint16
 	names    []string
@@ -91,9 +92,10 @@ func (b *builder) add(r *Rate) error {
 		if len(b.attrs) == mostAttrs {
 			return fmt.Errorf("attrs: at most %d rates may have some", mostAttrs)
 		}
-		b.attrs[int32(len(b.rates))] = r.Attrs
+		b.attrs[int32(b.rates.Len())] = r.Attrs
 	}
-	b.keys, b.rates = append(b.keys, key), append(b.rates, x)
+	b.keys.Append(key)
+	b.rates.Append(x)
 	return nil
 }
 
@@ -172,22 +174,23 @@ func (b *builder) time(end int, value any) (uint32, error) {
 
 // table is the table of the rates so far.
 func (b *builder) table() (*Table, error) {
-	if len(b.rates) > math.MaxInt32 {
+	if b.rates.Len() > math.MaxInt32 {
 		return nil, errors.New("too many rates")
 	}
 	t := &Table{zone: b.zone, carriers: b.names, accounts: b.accounts, bands: b.list}
 	var order []int32
-	t.prefixes, order = prefix.Build(b.keys)
+	t.prefixes, order = prefix.Build(b.keys.Slice())
 	if len(b.accounts) > 0 {
 		for i := range t.prefixes.Len() {
+			prefix.Breathe(i)
 			if from, to := t.prefixes.Entries(i); to-from > 1 {
-				slices.SortStableFunc(order[from:to], func(x, y int32) int { return cmp.Compare(b.rates[x].account, b.rates[y].account) })
+				slices.SortStableFunc(order[from:to], func(x, y int32) int { return cmp.Compare(b.rates.At(int(x)).account, b.rates.At(int(y)).account) })
 			}
 		}
 	}
 	t.rates = make([]rate, len(order))
 	for to, from := range order {
-		t.rates[to] = b.rates[from]
+		t.rates[to] = *b.rates.At(int(from))
 		if a := b.attrs[from]; a != nil {
 			if t.attrs == nil {
 				t.attrs = map[int32]map[string]any{}

@@ -100,6 +100,9 @@ func (f *field) check(v reflect.Value) error {
 		return nil
 	}
 	for i, text := range f.bounds {
+		if text == "" {
+			continue // an error for each would cost more than all else that is done with a field
+		}
 		bound, err := strconv.ParseFloat(text, 64)
 		if err != nil {
 			continue

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package breathe
+
+import "time"
+
+func pause() { time.Sleep(length) }
