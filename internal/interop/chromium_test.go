@@ -239,8 +239,14 @@ type tab struct {
 	console *lines
 }
 
-// open opens a page, in a tab of its own.
+// open opens a page, in a tab of its own, and waits until it says that it is ready.
 func (c *chromium) open(url string) *tab {
+	c.t.Helper()
+	return c.openUntil(url, "window.ready === true")
+}
+
+// openUntil opens a page and waits until an expression is true in it.
+func (c *chromium) openUntil(url, ready string) *tab {
 	c.t.Helper()
 	var target struct {
 		TargetID string `json:"targetId"`
@@ -272,7 +278,7 @@ func (c *chromium) open(url string) *tab {
 			c.t.Logf("the console of %s:\n%s", url, tail(p.console.text(), 60))
 		}
 	})
-	eventually(c.t, "the page is loaded", func() bool { return p.eval("window.ready === true") == true })
+	eventually(c.t, "the page is loaded", func() bool { return p.eval(ready) == true })
 	return p
 }
 

@@ -62,7 +62,7 @@ export function ladder(records, chosen) {
 
   function row(r, i) {
     const y = head + rowHeight * i, middle = y + rowHeight / 2;
-    const g = draw("g", { role: "option", id: `record-${i}`, "aria-selected": "false", "aria-label": words(r), click: () => choose(i) },
+    const g = draw("g", { role: "option", id: `record-${i}`, "aria-selected": "false", "aria-description": words(r), click: () => choose(i) },
       draw("rect", { x: 0, y, width, height: rowHeight }),
       draw("text", { x: 8, y: middle + 4, class: "faint" }, clock(r.at, true)));
     const us = columns.indexOf("");

@@ -43,8 +43,7 @@ export class Table {
     const top = Math.floor(this.list.scrollTop / rowHeight);
     const sight = Math.ceil((this.list.clientHeight || 600) / rowHeight);
     const from = Math.max(0, top - around), to = Math.min(this.rows.length, top + sight + around);
-    const armed = this.body.querySelector(".sure");
-    if (armed && this.body.contains(document.activeElement)) return; // a button waits for its second click
+    if (this.body.querySelector(".sure")) return; // a button waits for its second click
     const focused = document.activeElement?.dataset?.row;
     const inside = [this.spacer(from), ...this.rows.slice(from, to).map((r, i) => this.row(r, from + i)), this.spacer(this.rows.length - to)];
     this.body.replaceChildren(...inside.filter(Boolean));
@@ -52,7 +51,10 @@ export class Table {
   }
 
   spacer(rows) {
-    return rows > 0 && make("tr", { class: "spacer", "aria-hidden": "true" }, make("td", { colspan: this.columns.length, height: rows * rowHeight }));
+    if (rows <= 0) return null;
+    const cell = make("td", { colspan: this.columns.length });
+    cell.style.height = `${rows * rowHeight}px`;
+    return make("tr", { class: "spacer", "aria-hidden": "true" }, cell);
   }
 
   row(row, index) {

@@ -72,7 +72,7 @@ export function registrations(again) {
       { title: "Seen at", of: b => b.received ?? "", class: "minor" },
       { title: "Device", of: b => b.user_agent ?? "", class: "minor" },
       { title: "Ends in", of: b => span(b.expires_seconds), class: "number" },
-      { title: "", of: b => sure("Remove", b.contact, async () => {
+      { title: "Acts", of: b => sure("Remove", b.contact, async () => {
         await act("DELETE", `/api/v1/registrar/bindings${query({ aor: b.aor, contact: b.contact })}`);
         again();
       }) },
@@ -105,7 +105,7 @@ export function destinations(again) {
       { title: "Calls", of: g => count(g.calls ?? 0), class: "number" },
       { title: "Sent", of: g => count(g.sent), class: "number minor" },
       { title: "Failed", of: g => count(g.failed), class: "number minor" },
-      { title: "", of: g => make("span", {}, ...["up", "draining", "disabled"].filter(s => s !== g.state && !(s === "up" && g.state === "down")).map(s => mark(g, s))) },
+      { title: "Acts", of: g => make("span", {}, ...["up", "draining", "disabled"].filter(s => s !== g.state && !(s === "up" && g.state === "down")).map(s => mark(g, s))) },
     ],
   });
   return {
@@ -148,7 +148,7 @@ export function protection(again) {
       { title: "Since", of: b => clock(b.since) },
       { title: "Heard again in", of: b => span(b.left_seconds), class: "number" },
       { title: "Dropped", of: b => count(b.dropped), class: "number" },
-      { title: "", of: b => sure("Hear again", b.source, async () => {
+      { title: "Acts", of: b => sure("Hear again", b.source, async () => {
         await act("DELETE", `/api/v1/limit/bans${query({ source: b.source })}`);
         again();
       }) },
