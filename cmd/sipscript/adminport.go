@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/sipscript/sipscript/ops/admin"
+	"github.com/sipscript/sipscript/ops/page"
 	"github.com/sipscript/sipscript/ops/watch"
 )
 
@@ -45,6 +46,9 @@ func (s *server) openAdmin() (err error) {
 	}
 	o := admin.Options{Addr: s.set.admin, Hosts: s.set.adminHosts, Figures: s.figures, Ready: s.ready, Reload: s.reload, Status: s.status,
 		Operations: append(s.operations(), s.modules.API()...), Info: apiInfo(), Log: s.log}
+	if o.Page, err = page.Handler(); err != nil {
+		return err
+	}
 	if s.set.adminTokens != "" {
 		if o.Tokens, err = admin.LoadTokens(s.set.adminTokens); err != nil {
 			return fmt.Errorf("--admin-tokens: %w", err)
@@ -60,6 +64,7 @@ func (s *server) openAdmin() (err error) {
 	if s.admin, err = admin.New(o); err != nil {
 		return explainAdmin(err)
 	}
+	s.feedPage()
 	s.admin.Serve()
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/ops/admin"
 	"github.com/sipscript/sipscript/ops/openapi"
+	"github.com/sipscript/sipscript/ops/page"
 )
 
 // errStarting is the answer before the server serves.
@@ -90,6 +91,8 @@ func (s *server) operations() []openapi.Operation {
 			host.Answer(w, http.StatusOK, levelAnswer{levelName(s.level.Level())})
 		}},
 		{Method: "PUT", Path: "/api/v1/log-level", Summary: "change the level of the log until the server stops", Body: levelAnswer{}, Answer: levelAnswer{}, Fails: []int{400}, Serve: s.setLevel},
+		{Method: "GET", Path: "/api/v1/live", Summary: "stream a sample of the server each second, as server-sent events; the first event has those of the last five minutes", Answer: page.Sample{}, Type: "text/event-stream",
+			Fails: []int{503}, Serve: s.live.ServeHTTP},
 		{Method: "GET", Path: "/api/v1/listeners", Summary: "list where the server listens", Answer: listenersAnswer{}, Fails: []int{503}, Serve: s.once(s.answerListeners)},
 	}
 }

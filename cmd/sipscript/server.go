@@ -25,6 +25,7 @@ import (
 	"github.com/sipscript/sipscript/modules/clients/dictstore"
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/ops/admin"
+	"github.com/sipscript/sipscript/ops/page"
 	"github.com/sipscript/sipscript/ops/watch"
 )
 
@@ -59,6 +60,8 @@ type server struct {
 	watching sync.WaitGroup // the watcher's goroutine
 	reloads  reloads
 	level    *slog.LevelVar // of the log
+	live     *page.Live     // what the page draws
+	endLive  func()         // ends live and waits for it; nil while it does not run
 
 	argsMu sync.Mutex
 	args   map[string]string // guarded by argsMu: those of the script; never changed, only replaced
@@ -67,7 +70,9 @@ type server struct {
 func newServer(set *settings, stderr io.Writer) *server {
 	level := &slog.LevelVar{}
 	level.Set(set.logLevel)
-	return &server{set: set, plugins: all.Plugins(), stderr: stderr, log: newLog(stderr, level, set.logJSON), level: level, args: set.args, begun: time.Now(), figures: prometheus.NewRegistry()}
+	s := &server{set: set, plugins: all.Plugins(), stderr: stderr, log: newLog(stderr, level, set.logJSON), level: level, args: set.args, begun: time.Now(), figures: prometheus.NewRegistry()}
+	s.live = page.NewLive(s.pageFigures)
+	return s
 }
 
 // start brings everything up, or returns why not. The end of stop ends it early, without an error.
@@ -210,6 +215,9 @@ func (s *server) drain() {
 // drain could be watched and which queries the stores, and then the stores, which write what they
 // have not written yet.
 func (s *server) close() {
+	if s.endLive != nil { // streams would hold up the end of the admin interface
+		s.endLive()
+	}
 	if s.admin != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()

@@ -1,6 +1,7 @@
 // Package admin is the HTTP side of a running server: figures, health, status, and the order to
 // reload.
 //
+//	GET  /          the page for people, and its files below /assets/
 //	GET  /metrics   the registry's figures, in Prometheus' format
 //	GET  /healthz   200 while the process answers at all
 //	GET  /readyz    200 while traffic is served, else 503 and why not
@@ -57,6 +58,7 @@ type Options struct {
 	// Operations are those of the API, with whole paths: /api/v1/…
 	Operations  []openapi.Operation
 	Info        openapi.Info // what the document of the API begins with
+	Page        http.Handler // of / and /assets/, without secrets; nil: none
 	Tokens      *Tokens      // nil: everybody may do everything
 	Certificate *Certificate // nil: HTTP without TLS
 	Log         *slog.Logger // default slog.Default()
@@ -149,6 +151,10 @@ func (s *Server) handler() (http.Handler, error) {
 		return slices.ContainsFunc(all, func(o openapi.Operation) bool { return o.Secret && o.Method+" "+o.Path == pattern })
 	}
 	mux.Handle("/", api)
+	if s.opts.Page != nil {
+		mux.Handle("GET /{$}", s.opts.Page)
+		mux.Handle("GET /assets/", s.opts.Page)
+	}
 	bounded := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		mux.ServeHTTP(w, r)

@@ -14,8 +14,11 @@ import (
 	"github.com/sipscript/sipscript/ops/openapi"
 )
 
-// open are the paths that need no token: those who watch over processes have none.
-func open(path string) bool { return path == "/healthz" || path == "/readyz" }
+// open reports whether a path needs no token: those who watch over processes have none, and the
+// files of the page tell nothing; what it shows it asks for with the token that it is given.
+func (s *Server) open(path string) bool {
+	return path == "/healthz" || path == "/readyz" || s.opts.Page != nil && (path == "/" || strings.HasPrefix(path, "/assets/"))
+}
 
 // guarded lets those through who may do what they ask for, and notes each act.
 func (s *Server) guarded(next http.Handler) http.Handler {
@@ -30,7 +33,7 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 			need = Act
 		}
 		by, role := s.whoIs(r)
-		if role < need && !open(r.URL.Path) {
+		if role < need && !s.open(r.URL.Path) {
 			s.refuse(w, r, by, need)
 			return
 		}

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
@@ -116,6 +117,49 @@ func TestRoles(t *testing.T) {
 			handler(row.loopback).ServeHTTP(w, r)
 			if w.Code != row.code || row.code == 401 && w.Header().Get("WWW-Authenticate") == "" {
 				t.Errorf("%d %s, want %d", w.Code, w.Body, row.code)
+			}
+		})
+	}
+}
+
+// The page's files need no token, whatever they show needs one.
+func TestPageIsOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens")
+	_, line := NewToken("alice", Act)
+	if err := os.WriteFile(path, []byte(line+"\nloopback none"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := LoadTokens(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		page bool
+		path string
+		code int
+	}{
+		{true, "/", 200}, {true, "/assets/main.js", 200}, {true, "/api/v1/x/things", 401}, {true, "/status", 401}, {true, "/assets", 401}, {true, "//assets/x", 401},
+		{false, "/", 401}, {false, "/assets/main.js", 401},
+	} {
+		t.Run(fmt.Sprint(row.page, row.path), func(t *testing.T) {
+			o := options(io.Discard)
+			o.Tokens = tokens
+			if row.page {
+				o.Page = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "page") })
+			}
+			s, err := New(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close(context.Background())
+			h, err := s.handler()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := httptest.NewRequest("GET", "http://127.0.0.1"+row.path, nil)
+			w := httptest.NewRecorder()
+			if h.ServeHTTP(w, r); w.Code != row.code {
+				t.Errorf("%d %s", w.Code, w.Body)
 			}
 		})
 	}

@@ -78,7 +78,11 @@ func (s *schemas) operation(o *Operation) object {
 		answer = s.of(o.Answer)
 	}
 	failed := jsonOf(object{"$ref": "#/components/schemas/Error"})
-	responses := object{"200": object{"description": "Done.", "content": jsonOf(answer)}, "default": object{"description": "It was refused.", "content": failed}}
+	kind := o.Type
+	if kind == "" {
+		kind = "application/json"
+	}
+	responses := object{"200": object{"description": "Done.", "content": object{kind: object{"schema": answer}}}, "default": object{"description": "It was refused.", "content": failed}}
 	for _, code := range o.Fails {
 		responses[strconv.Itoa(code)] = object{"description": http.StatusText(code) + ".", "content": failed}
 	}

@@ -62,15 +62,6 @@ func Handler() (http.Handler, error) {
 	return mux, err
 }
 
-// Open reports whether a path is one of the page's own, which need no token.
-func Open(path string) bool {
-	if path == "/" {
-		return true
-	}
-	_, err := fs.Stat(assets, path[min(1, len(path)):])
-	return err == nil
-}
-
 func (f *file) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)
