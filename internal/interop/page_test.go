@@ -51,10 +51,10 @@ func newMadeUp(t *testing.T, calls int) *madeUp {
 	}
 	began := time.Now().UTC()
 	one := func(i int) map[string]any {
-		return map[string]any{"id": fmt.Sprintf("call-%d@192.0.2.1", i), "method": "INVITE", "uri": "sip:bob@example.com", "from": fmt.Sprintf("sip:user%d@example.com", i), "to": "sip:" + hostile,
-			"source": "192.0.2.1:5060", "state": []string{"answered", "failed", "ended", "ringing"}[i%4], "code": []int{200, 486, 200, 180}[i%4], "began": began, "answered": began, "messages": 4, "steps": 1}
+		return map[string]any{"call_id": fmt.Sprintf("call-%d@192.0.2.1", i), "method": "INVITE", "uri": "sip:bob@example.com", "from": fmt.Sprintf("sip:user%d@example.com", i), "to": "sip:" + hostile,
+			"source": "192.0.2.1:5060", "state": []string{"answered", "failed", "ended", "ringing"}[i%4], "code": []int{200, 486, 200, 180}[i%4], "began": began, "answered_seconds": 0.5, "ended_seconds": 2, "messages": 4, "steps": 1}
 	}
-	answer("GET /api/v1/ring/calls", func(r *http.Request) any {
+	answer("GET /api/v1/trace/calls", func(r *http.Request) any {
 		list, limit := []any{}, 0
 		_, _ = fmt.Sscan(r.URL.Query().Get("limit"), &limit)
 		for i := range min(limit, m.calls) {
@@ -62,19 +62,21 @@ func newMadeUp(t *testing.T, calls int) *madeUp {
 				list = append(list, one(i))
 			}
 		}
-		return map[string]any{"calls": list}
+		return list
 	})
-	answer("GET /api/v1/ring/calls/{id}", func(*http.Request) any {
+	answer("GET /api/v1/trace/calls/{id}", func(*http.Request) any {
 		record := func(kind, peer, text string) map[string]any {
 			return map[string]any{"kind": kind, "at": began, "transport": "udp", "local": "198.51.100.1:5060", "peer": peer, "text": text, "length": len(text)}
 		}
-		return map[string]any{"call": one(0), "records": []any{
+		call := one(0)
+		call["events"] = []any{
 			record("received", "192.0.2.1:5060", "INVITE sip:bob@example.com SIP/2.0\r\nCSeq: 1 INVITE\r\nSubject: "+hostile+"\r\n\r\n"),
 			map[string]any{"kind": "decision", "at": began, "function": "relay", "place": "route.lua:7", "answer": "sip:bob@192.0.2.2"},
 			record("sent", "192.0.2.2:5060", "INVITE sip:bob@192.0.2.2 SIP/2.0\r\nCSeq: 1 INVITE\r\n\r\n"),
 			record("received", "192.0.2.2:5060", "SIP/2.0 486 Busy Here\r\nCSeq: 1 INVITE\r\n\r\n"),
 			record("sent", "192.0.2.1:5060", "SIP/2.0 486 Busy Here\r\nCSeq: 1 INVITE\r\n\r\n"),
-		}}
+		}
+		return call
 	})
 	answer("GET /api/v1/dialog/calls", func(*http.Request) any {
 		return map[string]any{"calls": []any{map[string]any{"id": "d1", "call_id": "call-0@192.0.2.1"}}, "count": 1}

@@ -3,17 +3,17 @@ import { act, get } from "./api.js";
 import { clock, make, span, sure } from "./dom.js";
 import { ladder, words } from "./ladder.js";
 
-const seconds = (from, to) => (new Date(to) - new Date(from)) / 1000;
+const idsOf = call => [call.call_id, ...(call.other_call_ids ?? [])];
 
 function facts(call) {
   const rows = [
     ["From", call.from], ["To", call.to], ["Request", `${call.method} ${call.uri}`], ["Came from", call.source],
     ["State", [call.state, call.code || "", call.ended_by ? `ended by ${call.ended_by}` : ""].filter(Boolean).join(", ")],
     ["Began", call.began && new Date(call.began).toLocaleString()],
-    ["Rang after", call.rang && `${seconds(call.began, call.rang).toFixed(3)} s`],
-    ["Answered after", call.answered && `${seconds(call.began, call.answered).toFixed(3)} s`],
-    ["Lasted", call.ended && call.state === "ended" ? span(seconds(call.answered, call.ended)) : ""],
-    ["Call-ID", [call.id, ...(call.others ?? [])].join(", ")], ["Session-ID", call.session], ["Marked", call.name],
+    ["Rang after", call.rang_seconds && `${call.rang_seconds.toFixed(3)} s`],
+    ["Answered after", call.answered_seconds && `${call.answered_seconds.toFixed(3)} s`],
+    ["Lasted", call.state === "ended" ? span(call.ended_seconds - call.answered_seconds) : ""],
+    ["Call-ID", idsOf(call).join(", ")], ["Session-ID", call.session_id], ["Marked", call.name],
   ];
   return make("dl", {}, ...rows.filter(r => r[1]).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
 }
@@ -21,7 +21,7 @@ function facts(call) {
 // hangUp ends a call that dialog.track follows; null if none with that Call-ID is.
 async function hangUp(call) {
   if (call.method !== "INVITE" || call.state === "ended" || call.state === "failed") return null;
-  const ids = [call.id, ...(call.others ?? [])];
+  const ids = idsOf(call);
   let list;
   try {
     list = (await get("/api/v1/dialog/calls?limit=10000")).calls;
@@ -42,14 +42,14 @@ export async function showCall(id) {
   dialog.replaceChildren(make("header", {}, title, end, close), inside);
   if (!dialog.open) dialog.showModal();
   try {
-    const { call, records } = await get(`/api/v1/ring/calls/${encodeURIComponent(id)}`);
+    const call = await get(`/api/v1/trace/calls/${encodeURIComponent(id)}`);
     const text = make("pre", { tabindex: "0", "aria-label": "The message that was chosen", hidden: true });
     const shown = r => {
       text.hidden = false;
       text.textContent = r.text ? `${r.transport} ${r.local} ${r.kind === "received" ? "←" : "→"} ${r.peer}   ${clock(r.at, true)}\n\n${r.text}${r.length > r.text.length ? `\n… ${r.length} bytes in all` : ""}` : words(r);
     };
     title.textContent = `${call.method} ${call.to || call.uri}`;
-    inside.replaceChildren(facts(call), ladder(records, shown), text);
+    inside.replaceChildren(facts(call), ladder(call.events ?? [], shown), text);
     const button = await hangUp(call);
     if (button) end.replaceChildren(button);
   } catch (e) {

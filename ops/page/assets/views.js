@@ -16,6 +16,12 @@ function searching(label, changed) {
   } });
 }
 
+// lasted says for how long there has been a call, or there was.
+function lasted(c) {
+  if (c.method !== "INVITE" || !c.answered_seconds || c.code >= 300) return "";
+  return span((c.ended_seconds || (Date.now() - new Date(c.began)) / 1000) - c.answered_seconds);
+}
+
 const stateTone = c => ({ answered: "good", failed: c.code === 487 ? "faint" : "bad", ended: "faint" })[c.state] ?? "warn";
 
 export function calls(again) {
@@ -26,7 +32,7 @@ export function calls(again) {
   const all = make("input", { type: "checkbox", change: again });
   const told = make("output", {});
   const table = new Table({
-    caption: "Calls", key: c => c.id, open: c => showCall(c.id), empty: "No call is remembered that fits.",
+    caption: "Calls", key: c => c.call_id, open: c => showCall(c.call_id), empty: "No call is remembered that fits.",
     columns: [
       { title: "Began", of: c => clock(c.began) },
       { title: "State", of: c => c.state === "answered" ? "in progress" : c.state, tone: stateTone },
@@ -34,9 +40,9 @@ export function calls(again) {
       { title: "Method", of: c => c.method, class: "minor" },
       { title: "From", of: c => c.from },
       { title: "To", of: c => c.to },
-      { title: "Lasted", class: "number", of: c => c.answered && c.code < 300 ? span((new Date(c.ended || Date.now()) - new Date(c.answered)) / 1000) : "" },
+      { title: "Lasted", class: "number", of: c => lasted(c) },
       { title: "Source", of: c => c.source, class: "minor" },
-      { title: "Call-ID", of: c => c.id, class: "minor" },
+      { title: "Call-ID", of: c => c.call_id, class: "minor" },
     ],
   });
   const element = make("div", {}, make("div", { class: "tools" }, search, state,
@@ -45,9 +51,9 @@ export function calls(again) {
     name: "Calls", element, search,
     async refresh(signal) {
       const limit = all.checked ? many : few;
-      const a = await get(`/api/v1/ring/calls${query({ ...filterOf(search.value.trim()), state: state.value, method: only.checked ? "INVITE" : "", limit })}`, signal);
-      table.show(a.calls);
-      told.textContent = `${count(a.calls.length)}${a.calls.length === limit ? " and more" : ""}`;
+      const list = await get(`/api/v1/trace/calls${query({ ...filterOf(search.value.trim()), state: state.value, method: only.checked ? "INVITE" : "", limit })}`, signal);
+      table.show(list);
+      told.textContent = `${count(list.length)}${list.length === limit ? " and more" : ""}`;
     },
   };
 }
