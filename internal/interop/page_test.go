@@ -180,7 +180,8 @@ func TestPage(t *testing.T) {
 	c := startChromium(t, newAuthority(t).file)
 	m := newMadeUp(t, 10_000)
 	p := c.openUntil(m.URL, rows)
-	still := []map[string]string{{"name": "prefers-reduced-motion", "value": "reduce"}} // or colours are looked at while they change
+	// Or colours would be looked at while they change
+	still := []map[string]string{{"name": "prefers-reduced-motion", "value": "reduce"}}
 	if err := c.do(p.session, "Emulation.setEmulatedMedia", map[string]any{"features": still}, nil); err != nil {
 		t.Fatal(err)
 	}

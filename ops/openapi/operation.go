@@ -20,7 +20,9 @@ type Operation struct {
 	Body any
 	// Answer is a value of what it answers as JSON with 200; nil: an object of no fixed shape.
 	Answer any
-	Type   string // Content-Type of the answer, "application/json" for ""; of a stream Answer is one piece
+	// Type is the Content-Type of the answer, "application/json" for ""; of a stream Answer is one
+	// piece.
+	Type string
 	// Secret: the body may hold secrets, and is not logged.
 	Secret bool
 	// Fails are the codes of its errors: {"error": "…"}.

@@ -22,14 +22,15 @@ const (
 
 // Figures are what a server knows of itself at a time. Totals count since its start.
 type Figures struct {
-	State      string // "serving", "draining"
-	Generation uint64 // of the script
-	Version    string
-	Uptime     time.Duration
-	Calls      int           // in progress
-	Delay      time.Duration // how long work waited lately, in the slowest lane
-
-	TotalCalls, TotalRequests, TotalFailures uint64 // INVITEs that began calls, other requests, and answers of 500 or more
+	State         string // "serving", "draining"
+	Generation    uint64 // of the script
+	Version       string
+	Uptime        time.Duration
+	Calls         int           // in progress
+	Delay         time.Duration // how long work waited lately, in the slowest lane
+	TotalCalls    uint64        // INVITEs
+	TotalRequests uint64        // others
+	TotalFailures uint64        // answers from 500 to 599
 }
 
 // Sample is one second of a server.

@@ -2,8 +2,8 @@
 // calls in progress and recent ones with their ladders, registrations, destinations, generations of
 // the script, bans, and plots of the last minutes.
 //
-// It is plain HTML, CSS and JavaScript, embedded as it is in the directory assets: nothing is built,
-// and nothing is fetched from elsewhere. What it shows it asks the API for, with the token of
+// It is plain HTML, CSS and JavaScript, embedded as it is in the directory assets: nothing is
+// built, and nothing is fetched from elsewhere. What it shows it asks the API for, with the token of
 // whoever looks at it; [Live] is the stream of samples behind the plots. The files themselves
 // contain no secrets, so they need no token.
 package page
@@ -67,7 +67,7 @@ func (f *file) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-cache") // asked again each time, with the ETag: a new version is seen at once
+	h.Set("Cache-Control", "no-cache") // with the ETag: a new version is seen at once
 	h.Set("ETag", f.entag)
 	if r.Header.Get("If-None-Match") == f.entag {
 		w.WriteHeader(http.StatusNotModified)

@@ -65,7 +65,7 @@ func TestFiles(t *testing.T) {
 			t.Errorf("%s again: %s", path, again.Status)
 		}
 		for _, url := range outside.FindAllString(body, -1) {
-			if !strings.HasPrefix(url, "http://www.w3.org/2000/svg") { // a name, which nobody fetches
+			if !strings.HasPrefix(url, "http://www.w3.org/2000/svg") { // a name; nobody fetches it
 				t.Errorf("%s names %s", path, url)
 			}
 		}
