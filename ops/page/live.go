@@ -35,21 +35,32 @@ type Figures struct {
 
 // Sample is one second of a server.
 type Sample struct {
-	At         time.Time `json:"at"`
-	State      string    `json:"state"`
-	Generation uint64    `json:"generation"`
-	Version    string    `json:"version"`
-	Uptime     float64   `json:"uptime_seconds"`
-	Calls      int       `json:"calls"`
-	Delay      float64   `json:"delay_seconds"`
-	Rates      Rates     `json:"rates"`
+	// when it was taken
+	At time.Time `json:"at" doc:"when it was taken"`
+	// as in Figures
+	State string `json:"state" doc:"starting, serving or draining"`
+	// of the script
+	Generation uint64 `json:"generation" doc:"of the script"`
+	// of the server
+	Version string `json:"version" doc:"of the server"`
+	// seconds since the start
+	Uptime float64 `json:"uptime_seconds" doc:"since the start"`
+	// in progress
+	Calls int `json:"calls" doc:"in progress"`
+	// seconds, of the slowest lane
+	Delay float64 `json:"delay_seconds" doc:"how long work waited in the slowest lane"`
+	// since the sample before it
+	Rates Rates `json:"rates" doc:"since the sample before it"`
 }
 
 // Rates are per second.
 type Rates struct {
-	Calls    float64 `json:"calls"`
-	Requests float64 `json:"requests"`
-	Failures float64 `json:"failures"`
+	// INVITEs
+	Calls float64 `json:"calls" doc:"INVITEs, per second"`
+	// other requests
+	Requests float64 `json:"requests" doc:"other requests, per second"`
+	// answers from 500 to 599
+	Failures float64 `json:"failures" doc:"answers from 500 to 599, per second"`
 }
 
 // Live samples figures and streams them, as server-sent events, to every page that is open. The

@@ -2,9 +2,9 @@
 // calls in progress and recent ones with their ladders, registrations, destinations, generations of
 // the script, bans, and plots of the last minutes.
 //
-// It is plain HTML, CSS and JavaScript, embedded as it is in the directory assets: nothing is
-// built, and nothing is fetched from elsewhere. What it shows it asks the API for, with the token of
-// whoever looks at it; [Live] is the stream of samples behind the plots. The files themselves
+// It is plain HTML, CSS and JavaScript, embedded as it is in the directory assets. Nothing is
+// built, and nothing is fetched from elsewhere. What it shows it asks the API for, with the token
+// of whoever looks at it; [Live] is the stream of samples behind the plots. The files themselves
 // contain no secrets, so they need no token.
 package page
 
