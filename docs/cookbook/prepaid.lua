@@ -1,32 +1,29 @@
 -- prepaid.lua: a call needs credit, and its BYE charges for it.
 --
 --     CREATE TABLE accounts (name VARCHAR(255) PRIMARY KEY, credit INTEGER NOT NULL)   -- in cents
---     CREATE TABLE rates (prefix VARCHAR(16) PRIMARY KEY, cents INTEGER NOT NULL)      -- a minute
 --     CREATE TABLE charges (call_id VARCHAR(255) PRIMARY KEY, account VARCHAR(255),
 --       seconds INTEGER, cents INTEGER)
 --
--- db       the database: "sqlite:PATH", "postgres://…" or "mysql://…"
--- carrier  where calls go
+-- What a minute costs, in cents, and which carrier takes the call, are rates of lcr in the same
+-- database, in the table that `sipscript schema lcr` prints; their carrier is "main" or "other".
+--
+-- db  the database: "sqlite:PATH", "postgres://…" or "mysql://…"
 
-local auth, sql = require "auth", require "sql"
+local auth, lcr, sql = require "auth", require "lcr", require "sql"
 
-local db = sql.open(sip.args.db or "sqlite:prepaid.db", { timeout = 1, create = true })
-local CARRIER = sip.args.carrier or "sip:10.0.3.1"
+local DB = sip.args.db or "sqlite:prepaid.db"
+local db = sql.open(DB, { timeout = 1, create = true })
+lcr.configure {
+  rates = DB, timezone = "UTC",
+  carriers = { main = { targets = "sip:10.0.3.1" }, other = { targets = "sip:10.0.3.2" } },
+}
 local RESERVE = 3      -- the minutes that the credit must cover
 
 -- For trying it out: --set password=SECRET. Replace it by your users: auth.users "file:users".
 auth.users { alice = assert(sip.args.password, "set password, or name your users in the script") }
 
--- When calls were answered. A day is longer than a signed route lives.
+-- When calls were answered, and what a minute costs. A day is longer than a signed route lives.
 local answered = sip.shared("prepaid.answered", { capacity = 200000, ttl = 90000, durable = true })
-
--- Cents a minute: the rate of the longest prefix. nil for none, nil, err without a database.
-local function rate_of(number)
-  local prefixes, marks = {}, {}
-  for i = 1, math.min(#number, 16) do prefixes[i], marks[i] = number:sub(1, i), "?" end
-  return db:value("SELECT cents FROM rates WHERE prefix IN (" .. table.concat(marks, ", ") .. ")"
-    .. " ORDER BY length(prefix) DESC LIMIT 1", unpack(prefixes))
-end
 
 -- Charges for a call, once: the key of charges keeps a second BYE from doing it again.
 local function charge(call_id, account, cents_a_minute, seconds)
@@ -48,10 +45,10 @@ local function in_dialog(req)
   local call = req.route_params
   req:relay()
   if req.method ~= "BYE" or not call or not call.account then return end
-  local began = answered:get(req.call_id)
-  if not began then return end                       -- not answered, or charged
+  local one = answered:get(req.call_id)
+  if not one then return end                         -- not answered, or charged
   answered:delete(req.call_id)
-  charge(req.call_id, call.account, tonumber(call.rate), sip.now() - began)
+  charge(req.call_id, call.account, one.rate, sip.now() - one.began)
 end
 
 ---@param req sip.request
@@ -65,22 +62,22 @@ function route(req)
   local number = (req.ruri.user or ""):match("^%+%d+$")
   if not number then return req:reply(404) end
 
-  local rate, err = rate_of(number)
-  local credit
-  if not err then credit, err = db:value("SELECT credit FROM accounts WHERE name = ?", account) end
+  local credit, err = db:value("SELECT credit FROM accounts WHERE name = ?", account)
   if err then
     sip.log.error("prepaid: %s", err)
     return req:reply(503, { headers = { ["Retry-After"] = 30 } })   -- no call without a check
   end
-  if not rate then return req:reply(404) end
-  if not credit or credit < rate * RESERVE then return req:reply(402) end   -- Payment Required
+  -- The cheapest first; those that the credit does not cover are left out.
+  local routes = lcr.routes(number, { max_cost = math.max(credit or 0, 0) / RESERVE })
+  if not routes then
+    return req:reply(lcr.routes(number) and 402 or 404)              -- Payment Required
+  end
 
-  req:record_route { account = account, rate = tostring(rate) }
-  local uri = sip.uri(CARRIER)
-  uri.user = number
-  req:relay(uri, {
+  req:record_route { account = account }
+  req:relay(routes, {
     on_response = function(res)
-      if res.code >= 200 and res.code < 300 then answered:add(req.call_id, sip.now()) end
+      if res.code < 200 or res.code > 299 then return end
+      answered:add(req.call_id, { began = sip.now(), rate = res.target.cost })
     end,
   })
 end

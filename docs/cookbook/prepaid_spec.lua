@@ -2,12 +2,16 @@
 
 local t = require "sip.test"
 
+-- A minute costs 10 cents by the main carrier, and 12 by the other one.
+t.sql("from lcr_rates", {
+  { prefix = "33", carrier = "main", cost = "10" },
+  { prefix = "33", carrier = "other", cost = "12" },
+})
 t.server { args = { password = "secret" } }
 
 -- A database with one account; charges are what was written.
 local function database(credit)
   local charges = {}
-  t.sql("from rates", { { cents = 10 } })
   t.sql("from accounts", { { credit = credit } })
   t.sql("insert into charges", function(_, id, account, seconds, cents)
     charges[#charges + 1] = { account = account, seconds = seconds, cents = cents }
@@ -47,6 +51,27 @@ t.it("charges the caller when the other side hangs up", function()
   t.equal(charges[1].cents, 10)
 end)
 
+t.it("charges what the carrier costs that took the call", function()
+  local charges, caller = database(100), alice()
+  local call = caller:invite("sip:+33100@example.com")
+  carrier():expect("INVITE"):reply(503)
+  local leg = t.ua("sip:other@10.0.3.2"):expect("INVITE")
+  leg:reply(200)
+  call:expect(200)
+  t.advance(90)
+  call:bye()
+  leg:expect("BYE")
+  t.advance(1)
+  t.equal(charges, { { account = "alice", seconds = 90, cents = 24 } })
+end)
+
+t.it("leaves out a carrier that the credit does not cover", function()
+  database(35)                                   -- three minutes cost 30 and 36
+  local call = alice():invite("sip:+33100@example.com")
+  carrier():expect("INVITE"):reply(503)
+  call:expect(500)
+end)
+
 t.it("charges nothing for a call that nobody answers", function()
   local charges, caller, trunk = database(100), alice(), carrier()
   local call = caller:invite("sip:+33100@example.com")
@@ -64,13 +89,13 @@ end)
 t.it("refuses a call without credit, or without a rate", function()
   database(29)                                   -- three minutes cost 30
   alice():invite("sip:+33100@example.com"):expect(402)
-  t.sql("from rates", {})
-  alice():invite("sip:+33100@example.com"):expect(404)
+  alice():invite("sip:+44100@example.com"):expect(404)
 end)
 
 t.it("lets nobody call while the database is away", function()
+  local caller = alice()
   t.sql(function() return { error = "connection refused" } end)
-  local res = alice():invite("sip:+33100@example.com"):expect(503)
+  local res = caller:invite("sip:+33100@example.com"):expect(503)
   t.equal(res:header("Retry-After"), "30")
 end)
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -144,7 +145,11 @@ func (g *generation) routes(c *luabind.Call, number string, o asked) ([]*Route, 
 		}
 	}
 	if o.MaxCost != nil {
-		most, err := ParseCost(textOf(o.MaxCost))
+		text := textOf(o.MaxCost)
+		if n, ok := o.MaxCost.(float64); ok { // calculated, perhaps: it may have too many places
+			text = strconv.FormatFloat(n, 'f', places, 64)
+		}
+		most, err := ParseCost(text)
 		if err != nil {
 			c.Raise("option max_cost %v", err)
 		}

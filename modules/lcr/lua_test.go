@@ -82,6 +82,7 @@ function route(req) end`, luabindtest.Modules(m), luabindtest.Lanes(2))
 			"a 49 0.02 sip:004930123@10.0.3.1, a 49 0.02 sips:004930123@10.0.3.2:5071"},
 		`return show(lcr.routes("+4930123", { limit = 2 }))`:                                                 {"c 49 0.005 sip:9+4930123@10.0.3.9:5080;transport=tcp, b 4930 0.01 sip:+4930123@b.example.net;transport=tcp"},
 		`return show(lcr.routes("+4930123", { min_quality = 1, limit = 1 }))`:                                {"a 49 0.02 sip:004930123@10.0.3.1, a 49 0.02 sips:004930123@10.0.3.2:5071"},
+		`return show(lcr.routes("49#3*0", { max_cost = 0.016 / 3 }))`:                                        {"c 49 0.005 sip:949%233*0@10.0.3.9:5080;transport=tcp"},
 		`return show(lcr.routes("49#3*0", { max_cost = 0.005 }))`:                                            {"c 49 0.005 sip:949%233*0@10.0.3.9:5080;transport=tcp"},
 		`return show(lcr.routes("33", { at = "2026-07-01T23:00:00" }))`:                                      {"a 33 0.3 sip:003@10.0.3.1, a 33 0.3 sips:003@10.0.3.2:5071"},
 		`return show(lcr.routes("33", { at = 1782939600 }))`:                                                 {"a 33 0.3 sip:003@10.0.3.1, a 33 0.3 sips:003@10.0.3.2:5071"},
@@ -101,6 +102,7 @@ function route(req) end`, luabindtest.Modules(m), luabindtest.Lanes(2))
 	}
 	for source, want := range map[string]string{
 		`lcr.routes("49", { at = "soon" })`:     "option at must be a time",
+		`lcr.routes("49", { max_cost = -1/3 })`: "option max_cost must be a decimal number",
 		`lcr.routes("49", { max_cost = "a" })`:  "option max_cost must be a decimal number",
 		`lcr.routes("49", { max_cost = true })`: "option max_cost must be a decimal number",
 		`lcr.routes("49", { limit = 0 })`:       "option limit must be at least 1",
