@@ -93,7 +93,7 @@ phones:
 	@command -v svmap >/dev/null || ./.ci/install sipvicious
 	@command -v sipsak >/dev/null || ./.ci/install sipsak
 
-# Pages call with JsSIP and SIP.js, in the versions that the lock file pins.
+# Pages call with JsSIP and SIP.js, and hep-js reads what is exported, in the versions that the lock file pins.
 browsers: | bin
 	@command -v chromium >/dev/null || ./.ci/install chromium
 	@command -v npm >/dev/null || ./.ci/install npm

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -45,7 +46,7 @@ func (s *server) openAdmin() (err error) {
 		return nil
 	}
 	o := admin.Options{Addr: s.set.admin, Hosts: s.set.adminHosts, Figures: s.figures, Ready: s.ready, Reload: s.reload, Status: s.status,
-		Operations: append(s.operations(), s.modules.API()...), Info: apiInfo(), Log: s.log}
+		Operations: slices.Concat(s.operations(), s.tracing().Operations(), s.modules.API()), Info: apiInfo(), Log: s.log}
 	if o.Page, err = page.Handler(); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/sipscript/sipscript/ops/admin"
 	"github.com/sipscript/sipscript/ops/openapi"
 	"github.com/sipscript/sipscript/ops/page"
+	"github.com/sipscript/sipscript/ops/trace"
 )
 
 // errStarting is the answer before the server serves.
@@ -39,7 +41,7 @@ func operations() ([]openapi.Operation, error) {
 		return nil, err
 	}
 	list := append(admin.Operations(), (&server{}).operations()...)
-	return append(list, modules.API()...), nil
+	return slices.Concat(list, (&trace.API{}).Operations(), modules.API()), nil
 }
 
 // What the operations take and answer.

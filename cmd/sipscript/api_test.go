@@ -46,6 +46,9 @@ func TestAnswersFitTheDocument(t *testing.T) {
 		if item.Get == nil || strings.Contains(path, "{") || required(item.Get) {
 			continue
 		}
+		if r := item.Get.Responses.Status(200); r != nil && r.Value.Content["application/json"] == nil {
+			continue // events, without end
+		}
 		t.Run(path, func(t *testing.T) {
 			res, err := http.Get("http://" + s.admin.Addr().String() + path)
 			if err != nil {

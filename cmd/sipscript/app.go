@@ -34,6 +34,8 @@ func newApp(env environment) *cli.App {
 			initCommand(env),
 			reloadCommand(env),
 			statusCommand(env),
+			traceCommand(env),
+			explainCommand(env),
 			testCommand(env),
 			replCommand(env),
 			versionCommand(),

@@ -59,6 +59,9 @@ func runFlags() []cli.Flag {
 		&cli.DurationFlag{Name: "drain-calls", DefaultText: "0s",
 			Usage: "before that, wait at most `TIME` for calls in progress to end; new calls are refused"},
 		&cli.DurationFlag{Name: "max-delay", Usage: "refuse new calls (503) when messages wait for `TIME`, to protect calls in progress; 0: never", DefaultText: "100ms"},
+		&cli.StringFlag{Name: "ring", Value: defaultRing, Usage: "remember the last calls in `SIZE` of memory, for `sipscript explain` and trace; 0: none"},
+		&cli.StringFlag{Name: "hep", Usage: "send all messages to the capture server (Homer) at `udp:HOST:PORT`, as HEP version 3"},
+		&cli.Uint64Flag{Name: "hep-id", Usage: "be `NUMBER` to the capture server of --hep", DefaultText: "0"},
 		&cli.StringFlag{Name: "config", Usage: "read the same settings from `FILE` (YAML); flags override SIPSCRIPT_* variables, which override the file"},
 	}
 	flags = append(flags, cliFlags(moduleFlags())...)
@@ -68,7 +71,7 @@ func runFlags() []cli.Flag {
 // keys are the flags that exist as SIPSCRIPT_* variables and as keys of the configuration file, and
 // "script", which on the command line is the argument.
 func keys() []string {
-	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "db", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "admin-host", "admin-tokens", "admin-tls-cert", "admin-tls-key", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "load-budget", "script-memory", "route-lifetime", "drain", "drain-calls", "max-delay"}
+	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "db", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "admin-host", "admin-tokens", "admin-tls-cert", "admin-tls-key", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "load-budget", "script-memory", "route-lifetime", "drain", "drain-calls", "max-delay", "ring", "hep", "hep-id"}
 	for _, f := range moduleFlags() {
 		all = append(all, f.Name)
 	}

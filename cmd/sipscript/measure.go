@@ -19,7 +19,7 @@ func (s *server) measure() error {
 		ConstLabels: prometheus.Labels{"version": version(), "go": runtime.Version()}})
 	build.Set(1)
 	var errs []error
-	for _, c := range []prometheus.Collector{
+	for _, c := range append(s.memory.figures(), []prometheus.Collector{
 		build,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -28,7 +28,7 @@ func (s *server) measure() error {
 		metrics.Pauses(),
 		metrics.Metered(s.router.Metrics),
 		metrics.Metered(s.clients.Metrics),
-	} {
+	}...) {
 		errs = append(errs, s.figures.Register(c))
 	}
 	return errors.Join(errs...)

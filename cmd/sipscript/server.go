@@ -56,6 +56,7 @@ type server struct {
 	// Of --admin-tokens and --admin-tls-cert; nil without them.
 	tokens           *admin.Tokens
 	adminCertificate *admin.Certificate
+	memory           memory
 
 	watching sync.WaitGroup // the watcher's goroutine
 	reloads  reloads
@@ -87,6 +88,7 @@ func (s *server) start(stop context.Context) error {
 	steps := []func() error{
 		s.checkTLS,
 		s.openModules,
+		s.remember,
 		s.openAdmin,
 		func() error { return s.loadScript(stop) },
 		func() error { return s.makeEngine(secret) },
@@ -130,10 +132,15 @@ func (s *server) makeEngine(secret []byte) (err error) {
 	if drain == 0 {
 		drain = time.Nanosecond // 0 would be the default
 	}
-	s.engine, err = engine.New(engine.Config{Listen: s.set.listen, Advertise: s.set.advertise, Domains: s.set.domains, Router: s.router,
+	config := engine.Config{Listen: s.set.listen, Advertise: s.set.advertise, Domains: s.set.domains, Router: s.router,
 		Secret: secret, Lanes: s.set.lanes, Log: s.log, Drain: drain, DrainCalls: s.set.drainCalls, MaxDelay: s.set.maxDelay, DNS: resolver.Options{Servers: s.set.dns}, TrustVia: s.set.trustVia,
 		RouteLifetime: s.set.lifetime,
-		Transport:     transport.Options{TLS: transport.TLSOptions{Files: s.set.tls, RootCA: s.set.rootCA, ClientAuth: s.set.clientAuth}}})
+		Transport:     transport.Options{TLS: transport.TLSOptions{Files: s.set.tls, RootCA: s.set.rootCA, ClientAuth: s.set.clientAuth}}}
+	if s.memory.ring != nil {
+		config.Observe = s.memory.ring.Observe
+	}
+	s.engine, err = engine.New(config)
+	s.memory.engine.Store(s.engine)
 	return explainListen(err)
 }
 
@@ -224,6 +231,9 @@ func (s *server) close() {
 		if err := s.admin.Close(ctx); err != nil {
 			s.log.Debug("admin interface", "error", err)
 		}
+	}
+	if err := s.memory.close(); err != nil {
+		s.log.Debug("the exporter of --hep has failed", "error", err)
 	}
 	if s.modules != nil {
 		if err := s.modules.Close(); err != nil {

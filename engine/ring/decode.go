@@ -20,6 +20,7 @@ type decoder struct {
 	lane   int
 	number uint64 // of the segment that is read
 	at     int    // where it goes on
+	next   uint64 // the number of the record there, of the lane's
 	clock  time.Time
 	window []byte // the text so far
 }
@@ -30,7 +31,7 @@ func (d *decoder) start(s *segment, window []byte) {
 	if n := windowRatio * cap(s.buf); cap(window) < n {
 		window = make([]byte, 0, n)
 	}
-	*d = decoder{lane: d.lane, number: s.number, clock: s.began, window: window[:0]}
+	*d = decoder{lane: d.lane, number: s.number, next: s.first, clock: s.began, window: window[:0]}
 }
 
 // read calls f for each record of the segment that is complete and was not read yet. The record,
@@ -63,6 +64,7 @@ func (d *decoder) read(s *segment, r *Record, f func(*Record) bool) error {
 			return errDamaged
 		}
 		d.at = c.at
+		d.next++
 		if !f(r) {
 			break
 		}

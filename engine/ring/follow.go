@@ -43,8 +43,7 @@ func (f *Follower) Next() []Record {
 	return f.list
 }
 
-// Lost is how many segments, of some hundred records each, were dropped before the follower came to
-// them.
+// Lost is how many records were dropped before the follower came to them.
 func (f *Follower) Lost() uint64 { return f.lost }
 
 // next reads on, and reports whether it stopped because there was too much.
@@ -65,9 +64,9 @@ func (f *Follower) next(got func(*Record)) (more bool) {
 		for ; k < len(list); k++ {
 			s := list[k]
 			if f.fresh[i] || s.number != d.number {
-				if skipped := s.number - d.number; !f.fresh[i] && skipped > 1 {
-					f.lost += skipped - 1
-					r.lost.Add(skipped - 1)
+				if !f.fresh[i] && s.first > d.next {
+					f.lost += s.first - d.next
+					r.lost.Add(s.first - d.next)
 				}
 				d.start(s, nil)
 				f.fresh[i] = false

@@ -53,6 +53,7 @@ func New(o Options) *Ring {
 // segment is a part of a lane's records. Behind n it belongs to the holder of the lane's token.
 type segment struct {
 	number uint64 // of the lane's segments, from 0
+	first  uint64 // the number of its first record, of the lane's, from 0
 	began  time.Time
 	buf    []byte        // its length is what is written at, its capacity never changes
 	n      atomic.Uint32 // bytes that are complete
@@ -68,6 +69,7 @@ type track struct {
 	current  *segment
 	spare    *segment // one that was dropped while nobody read
 	next     uint64   // number
+	records  uint64   // that were written
 	last     lane.Time
 	heard    lane.Time // when the last message was received
 	call     uint64    // the hash of its Call-ID
@@ -117,7 +119,7 @@ func (t *track) turn() {
 	if s == nil {
 		s = &segment{buf: make([]byte, 0, t.size)}
 	}
-	s.number, s.began = t.next, t.lane.Wall()
+	s.number, s.first, s.began = t.next, t.records, t.lane.Wall()
 	s.n.Store(0)
 	t.next++
 	t.last = t.lane.Now()
@@ -142,7 +144,10 @@ func (t *track) head(k Kind, at lane.Time) {
 }
 
 // done publishes what was written.
-func (t *track) done() { t.current.n.Store(uint32(len(t.encoder.out))) }
+func (t *track) done() {
+	t.records++
+	t.current.n.Store(uint32(len(t.encoder.out)))
+}
 
 // Message records a message.
 func (t *track) Message(o *engine.Observed) {
@@ -262,7 +267,7 @@ func callIDOf(b []byte) []byte {
 	return nil
 }
 
-// Lost is how many segments followers have lost because they were too slow.
+// Lost is how many records followers have lost because they were too slow.
 func (r *Ring) Lost() uint64 { return r.lost.Load() }
 
 // Written is how many bytes were written, those included that were dropped again.

@@ -44,6 +44,8 @@ func rules() []rule {
 		{"modules/host", []string{"std", "luabind", "engine", "modules/clients", "ops/openapi"}, "what every module declares itself with brings nothing along"},
 		{"modules/...", []string{"std", "external", "modules/...", "luabind/...", "engine/...", "ops/openapi", "internal/..."}, "modules know bindings and engine, not the command"},
 		{"ops/metrics", []string{"std", "external", "luabind", "engine", "engine/lane", "engine/transport"}, "figures are read from engine and scripts"},
+		{"ops/hep", []string{"std", "engine/ring"}, "a ring is exported without the engine"},
+		{"ops/trace", []string{"std", "engine/ring", "engine/message", "ops/openapi", "internal/ladder"}, "what a ring remembers is shown without the engine"},
 		{"ops/...", []string{"std", "external", "ops/..."}, "what a server is operated with knows nothing of SIP"},
 		{"scripts", []string{"std"}, "scripts are text"},
 		{"cmd/...", []string{"std", "external", "modules/all", "modules/host", "modules/clients/...", "luabind/...", "engine/...", "ops/...", "scripts", "internal/...", "cmd/..."}, "the command wires all of it, and knows no module by name: modules/all has the list"},

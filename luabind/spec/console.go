@@ -75,7 +75,7 @@ func NewConsole(o ConsoleOptions) (*Console, error) {
 	}
 	c := &Console{w: w, server: s, uris: map[string]string{}}
 	c.you = w.sim.Host(yourAddr, c.receive)
-	w.ladder.phones = []party{{"you", c.you.Addr().Addr(), c.you.Addr().Port()}}
+	w.ladder.phones = []party{{Name: "you", IP: c.you.Addr().Addr(), Port: c.you.Addr().Port()}}
 	w.sim.Run(0)
 	return c, nil
 }
@@ -225,7 +225,7 @@ func (c *Console) Reload() (Lines, error) {
 func (c *Console) Texts() []string {
 	var list []string
 	for _, h := range c.texts {
-		list = append(list, fmt.Sprintf("%s to %s:\n%s", h.from, h.to, strings.TrimRight(strings.ReplaceAll(string(h.text), "\r\n", "\n"), "\n")))
+		list = append(list, fmt.Sprintf("%s to %s:\n%s", h.From, h.To, strings.TrimRight(strings.ReplaceAll(string(h.text), "\r\n", "\n"), "\n")))
 	}
 	return list
 }

@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine/sim"
+	drawing "github.com/sipscript/sipscript/internal/ladder"
 )
 
 func draw(names []string, hops [][3]string, lost int) string {
-	l := ladder{servers: []party{{"server", netip.MustParseAddr("10.0.0.1"), 5060}}}
+	l := ladder{servers: []party{{Name: "server", IP: netip.MustParseAddr("10.0.0.1"), Port: 5060}}}
 	for i, name := range names {
-		l.phones = append(l.phones, party{name, netip.AddrFrom4([4]byte{10, 0, 1, byte(i + 1)}), 5060})
+		l.phones = append(l.phones, party{Name: name, IP: netip.AddrFrom4([4]byte{10, 0, 1, byte(i + 1)}), Port: 5060})
 	}
 	for i, h := range hops {
 		l.record(time.Duration(i)*time.Second, sim.Packet{From: netip.MustParseAddrPort(h[0]), To: netip.MustParseAddrPort(h[1]),
@@ -51,9 +52,9 @@ func TestLadderIsAligned(t *testing.T) {
      6.000     |                     |                                |                  |  INVITE 1 (to itself)
 `
 	lines := strings.Split(strings.TrimSpace(out), "\n")
-	wide := width(lines[1])
+	wide := drawing.Width(lines[1])
 	for i, line := range lines[1:] {
-		if w := width(line); w != wide && i != 6 {
+		if w := drawing.Width(line); w != wide && i != 6 {
 			t.Errorf("line %d is %d cells wide, not %d", i+1, w, wide)
 		}
 	}
@@ -76,15 +77,5 @@ func TestLadderIsBounded(t *testing.T) {
 	out := draw([]string{"alice"}, hops, -1)
 	if n := strings.Count(out, "INVITE"); n != mostHops || !strings.Contains(out, "(1200 earlier messages left out)") {
 		t.Errorf("%d lines\n%.500s", n, out)
-	}
-}
-
-func TestWidth(t *testing.T) {
-	for s, want := range map[string]int{"": 0, "abc": 3, "é": 1, "e\u0301": 1, "日本": 4, "한국": 4, "ｆｕ": 4, "👍": 2, "a\u200db": 2} {
-		t.Run(s, func(t *testing.T) {
-			if got := width(s); got != want {
-				t.Errorf("%q: %d, want %d", s, got, want)
-			}
-		})
 	}
 }

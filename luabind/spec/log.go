@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	drawing "github.com/sipscript/sipscript/internal/ladder"
 )
 
 // This file keeps what is logged in a test, at virtual times, for people to read.
@@ -65,12 +67,12 @@ func (h *logHandler) Enabled(context.Context, slog.Level) bool { return true }
 // Handle writes a record as one line; values of several lines follow it, indented.
 func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
 	var line, more strings.Builder
-	fmt.Fprintf(&line, "%*.3f  %s: %s: %s", timeWidth, h.log.elapsed().Seconds(), h.who, strings.ToLower(r.Level.String()), r.Message)
+	fmt.Fprintf(&line, "%*.3f  %s: %s: %s", drawing.TimeWidth, h.log.elapsed().Seconds(), h.who, strings.ToLower(r.Level.String()), r.Message)
 	write := func(a slog.Attr) bool {
 		value := a.Value.String()
 		if strings.Contains(value, "\n") {
 			for part := range strings.Lines(value) {
-				fmt.Fprintf(&more, "%*s  %s\n", timeWidth, "", strings.TrimRight(part, "\n"))
+				fmt.Fprintf(&more, "%*s  %s\n", drawing.TimeWidth, "", strings.TrimRight(part, "\n"))
 			}
 		} else if value != "" {
 			fmt.Fprintf(&line, " %s=%s", a.Key, value)

@@ -114,7 +114,7 @@ func (w *world) uniqueName(given, user, host string) string {
 	}
 	n := 0
 	for _, p := range w.ladder.phones {
-		if p.name == name || strings.HasPrefix(p.name, name+" ") {
+		if p.Name == name || strings.HasPrefix(p.Name, name+" ") {
 			n++
 		}
 	}

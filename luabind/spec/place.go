@@ -147,7 +147,7 @@ func (w *world) newUA(c *luabind.Call, u *message.URI, o uaOptions) *ua {
 		c.Raise("%v", err)
 	}
 	w.phones = append(w.phones, p)
-	w.ladder.phones = append(w.ladder.phones, party{po.Name, po.Addr.Addr(), po.Addr.Port()})
+	w.ladder.phones = append(w.ladder.phones, party{Name: po.Name, IP: po.Addr.Addr(), Port: po.Addr.Port()})
 	return &ua{w: w, p: p}
 }
 

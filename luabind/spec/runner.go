@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/luabind"
 )
@@ -32,6 +33,8 @@ type Options struct {
 	// Read is told the absolute path of each Lua file that a test read, the spec included. It may
 	// be nil.
 	Read func(path string)
+	// Observe is the engine.Config.Observe of each server. It may be nil.
+	Observe func(l *lane.Lane) engine.Observer
 }
 
 // Result is how one test ended.

@@ -118,7 +118,7 @@ func (w *world) start(c *luabind.Call, o serverOptions) (*server, error) {
 		return nil, err
 	}
 	w.servers = append(w.servers, s)
-	w.ladder.servers = append(w.ladder.servers, party{s.name, addr.Addr(), addr.Port()})
+	w.ladder.servers = append(w.ladder.servers, party{Name: s.name, IP: addr.Addr(), Port: addr.Port()})
 	return s, nil
 }
 
@@ -166,7 +166,7 @@ func (s *server) run() error {
 	}
 	w.routers = append(w.routers, s.router)
 	e, err := engine.New(engine.Config{Clock: w.sim, Meter: w.sim, Network: s.network, Seed: 2 + s.starts<<32,
-		Lanes: s.o.Lanes, Domains: s.o.Domains, Router: s.router, Log: logger, DNS: dns, Secret: s.secret()})
+		Lanes: s.o.Lanes, Domains: s.o.Domains, Router: s.router, Log: logger, DNS: dns, Secret: s.secret(), Observe: w.opts.Observe})
 	if err == nil {
 		err = e.Start()
 	}

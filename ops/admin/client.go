@@ -88,13 +88,24 @@ func (c *Client) do(ctx context.Context, method, path string, content io.Reader)
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	res, err := c.send(ctx, method, path, content)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer res.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	return body, res.StatusCode, err
+}
+
+// send sends a request. The caller closes the body of the response.
+func (c *Client) send(ctx context.Context, method, path string, content io.Reader) (*http.Response, error) {
 	base := c.Addr
 	if !strings.Contains(base, "://") {
 		base = "http://" + base
 	}
 	r, err := http.NewRequestWithContext(ctx, method, base+path, content)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	if c.Token != "" {
 		r.Header.Set("Authorization", "Bearer "+c.Token)
@@ -108,11 +119,9 @@ func (c *Client) do(ctx context.Context, method, path string, content io.Reader)
 		if errors.As(err, &inner) { // without the method and URL that net/http puts in front
 			err = inner.Unwrap()
 		}
-		return nil, 0, fmt.Errorf("no answer from a server at %s: %w; is a server running with --admin %s?", c.Addr, err, c.Addr)
+		return nil, fmt.Errorf("no answer from a server at %s: %w; is a server running with --admin %s?", c.Addr, err, c.Addr)
 	}
-	defer res.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	return body, res.StatusCode, err
+	return res, nil
 }
 
 func (c *Client) strange(code int, text []byte) error {

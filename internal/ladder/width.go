@@ -1,8 +1,8 @@
-package spec
+package ladder
 
 import "unicode"
 
-// This file measures text in the cells of a terminal.
+// Text in the cells of a terminal.
 
 // wide are the ranges of characters that take two cells (Unicode TR 11: W and F), as far as text is
 // written in them.
@@ -16,8 +16,8 @@ var wide = &unicode.RangeTable{
 	R32: []unicode.Range32{{0x1f300, 0x1f64f, 1}, {0x1f680, 0x1f6ff, 1}, {0x1f900, 0x1faff, 1}, {0x20000, 0x2fffd, 1}, {0x30000, 0x3fffd, 1}},
 }
 
-// width is how many cells s takes.
-func width(s string) (n int) {
+// Width is how many cells s takes.
+func Width(s string) (n int) {
 	for _, r := range s {
 		switch {
 		case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf): // combining, joining

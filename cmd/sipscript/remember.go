@@ -1,0 +1,117 @@
+package main
+
+// What the server remembers of calls, and who may ask for it.
+
+import (
+	"math"
+	"strings"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/urfave/cli/v2"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/ring"
+	"github.com/sipscript/sipscript/ops/hep"
+	"github.com/sipscript/sipscript/ops/trace"
+)
+
+// defaultRing is the size of --ring.
+const defaultRing = "32MiB"
+
+// memory is what a server remembers of calls; without --ring its ring is nil.
+type memory struct {
+	ring *ring.Ring
+	hep  *hep.Exporter // nil without --hep
+	// Whose keys reveal hidden Call-IDs; nil until it is there
+	engine atomic.Pointer[engine.Engine]
+}
+
+// smallRing is what is remembered for those who export it, if nobody else is to ask for it.
+const smallRing = 1 << 20
+
+// remember makes the ring, and starts whoever exports what is in it.
+func (s *server) remember() (err error) {
+	size := s.set.ring
+	if size == 0 && s.set.hep != "" {
+		size = smallRing
+	}
+	if size == 0 {
+		return nil
+	}
+	s.memory.ring = ring.New(ring.Options{Size: size, Lanes: s.set.lanes, Reveal: func(id []byte) ([]byte, bool) {
+		if e := s.memory.engine.Load(); e != nil {
+			return e.Revealed(id)
+		}
+		return nil, false
+	}})
+	if s.set.hep != "" {
+		s.memory.hep, err = hep.New(hep.Options{Ring: s.memory.ring, To: s.set.hep, ID: s.set.hepID})
+	}
+	return err
+}
+
+// close sends what is left to send.
+func (m *memory) close() error {
+	if m.hep == nil {
+		return nil
+	}
+	return m.hep.Close()
+}
+
+// figures are those of what is remembered and exported.
+func (m *memory) figures() []prometheus.Collector {
+	if m.hep == nil {
+		return nil
+	}
+	counter := func(name, help string, read func() uint64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(read()) })
+	}
+	return []prometheus.Collector{
+		counter("sipscript_hep_sent_total", "Messages and steps sent to the HEP server.", m.hep.Sent),
+		counter("sipscript_hep_dropped_total", "Messages and steps that were not sent to the HEP server: there were too many, or the system took none.", m.hep.Dropped),
+	}
+}
+
+// tracing is the API that answers what is asked about calls.
+func (s *server) tracing() *trace.API {
+	return &trace.API{Ring: s.memory.ring, About: func() ([]string, string) {
+		e := s.memory.engine.Load()
+		if e == nil {
+			return nil, s.set.script
+		}
+		return e.Domains().List(), s.set.script
+	}}
+}
+
+// readRing reads --ring.
+func (s *settings) readRing(c *cli.Context) error {
+	text := c.String("ring")
+	if text == "0" {
+		return nil
+	}
+	size, ok := readSize(text)
+	if !ok || size < 1<<20 {
+		return usagef("--ring %s: expected a size of at least 1MiB, with its unit, such as 32MiB, or 0 to remember nothing", text)
+	}
+	s.ring = size
+	return nil
+}
+
+// readHEP reads --hep and --hep-id.
+func (s *settings) readHEP(c *cli.Context) error {
+	text, id := c.String("hep"), c.Uint64("hep-id")
+	if id > math.MaxUint32 {
+		return usagef("--hep-id %d: expected a number up to %d", id, uint32(math.MaxUint32))
+	}
+	s.hepID = uint32(id)
+	if text == "" {
+		return nil
+	}
+	rest, ok := strings.CutPrefix(text, "udp:")
+	if !ok || checkHostPort(rest) != nil {
+		return usagef("--hep %s: expected udp:HOST:PORT, such as udp:127.0.0.1:9060", text)
+	}
+	s.hep = rest
+	return nil
+}

@@ -1,0 +1,219 @@
+// Package hep sends what a ring remembers to a capture server, such as Homer's heplify-server, by
+// HEP version 3 over UDP.
+//
+// An [Exporter] follows the ring, so it never delays a call: it reads what is new many times a
+// second, sends a batch of datagrams, and if it cannot keep up, what the ring has dropped meanwhile
+// is lost and counted. Messages are sent as the ring has them, credentials masked. What a script
+// decided and found out is sent as a log line of its call.
+package hep
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/ring"
+)
+
+// Options of an Exporter. Ring and To are required.
+type Options struct {
+	Ring *ring.Ring
+	To   string // host:port of the capture server
+	ID   uint32 // by which the capture server knows this one
+}
+
+const (
+	pause     = 50 * time.Millisecond // between looks at the ring
+	mostBatch = 1 << 20               // bytes in a row without a pause
+	rest      = 5 * time.Millisecond  // after so many, so that no socket's buffer overflows
+	mostBytes = 60_000                // of a datagram
+	mostCalls = 20_000                // whose Call-IDs are known at a time
+)
+
+// Exporter sends from New until Close.
+type Exporter struct {
+	opts     Options
+	conn     net.Conn
+	follower *ring.Follower
+	book     *ring.Book
+	stop     chan struct{}
+	done     chan struct{}
+	once     sync.Once
+	sent     atomic.Uint64
+	dropped  atomic.Uint64
+	buf      []byte
+}
+
+// New starts sending what is recorded from now on. The error is that of an address.
+func New(o Options) (*Exporter, error) {
+	conn, err := net.Dial("udp", o.To)
+	if err != nil {
+		return nil, fmt.Errorf("hep: %w", err)
+	}
+	e := &Exporter{opts: o, conn: conn, follower: o.Ring.Follow(false), book: o.Ring.NewBook(mostCalls), stop: make(chan struct{}), done: make(chan struct{})}
+	go e.run() // ends with Close
+	return e, nil
+}
+
+// Close sends what is left and ends.
+func (e *Exporter) Close() error {
+	var err error
+	e.once.Do(func() {
+		close(e.stop)
+		<-e.done
+		err = e.conn.Close()
+	})
+	return err
+}
+
+// Sent is how many datagrams were sent.
+func (e *Exporter) Sent() uint64 { return e.sent.Load() }
+
+// Dropped is how many records were not: the ring had dropped them, or the system took no datagram.
+func (e *Exporter) Dropped() uint64 { return e.dropped.Load() }
+
+func (e *Exporter) run() {
+	defer close(e.done)
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-e.stop:
+			e.flush()
+			return
+		case <-tick.C:
+			e.flush()
+		}
+	}
+}
+
+// flush sends all that is new.
+func (e *Exporter) flush() {
+	bytes := 0
+	for {
+		before := e.follower.Lost()
+		list := e.follower.Next()
+		e.dropped.Add(e.follower.Lost() - before)
+		if len(list) == 0 {
+			return
+		}
+		for i := range list {
+			c := e.book.Add(&list[i])
+			if c == nil || list[i].Kind == ring.Unsent {
+				continue
+			}
+			e.buf = Append(e.buf[:0], &list[i], c, e.opts.ID)
+			if _, err := e.conn.Write(e.buf); err != nil {
+				e.dropped.Add(1)
+				continue
+			}
+			e.sent.Add(1)
+			if bytes += len(e.buf); bytes > mostBatch {
+				bytes = 0
+				time.Sleep(rest)
+			}
+		}
+	}
+}
+
+// The chunks of HEP version 3.
+const (
+	chunkFamily      = 1
+	chunkProtocol    = 2
+	chunkSource4     = 3
+	chunkTarget4     = 4
+	chunkSource6     = 5
+	chunkTarget6     = 6
+	chunkSourcePort  = 7
+	chunkTargetPort  = 8
+	chunkSeconds     = 9
+	chunkMicros      = 10
+	chunkType        = 11
+	chunkID          = 12
+	chunkPayload     = 15
+	chunkCorrelation = 17
+
+	typeSIP = 1
+	typeLog = 100
+
+	familyIPv4, familyIPv6 = 2, 10
+	protoTCP, protoUDP     = 6, 17
+)
+
+// Append appends a record as a HEP packet. The Call-ID that the call's caller chose is its
+// correlation.
+func Append(b []byte, r *ring.Record, c *ring.Call, id uint32) []byte {
+	start := len(b)
+	b = append(b, "HEP3\x00\x00"...)
+	kind, text := byte(typeSIP), r.Text
+	from, to, proto := r.Peer, r.Local, byte(protoTCP)
+	if r.Transport.String() == "udp" {
+		proto = protoUDP
+	}
+	switch r.Kind {
+	case ring.Sent:
+		from, to = to, from
+	case ring.Step, ring.Decision:
+		kind, text, proto = typeLog, fmt.Appendf(nil, "%s %s %s", r.Place, r.Function, r.Answer), protoUDP
+		from, to = c.Source, c.Source
+	}
+	from, to = pair(from, to)
+	b = append(chunk(b, chunkFamily, 1), family(from.Addr()))
+	b = append(chunk(b, chunkProtocol, 1), proto)
+	if from.Addr().Is4() {
+		b = append(chunk(b, chunkSource4, 4), from.Addr().AsSlice()...)
+		b = append(chunk(b, chunkTarget4, 4), to.Addr().AsSlice()...)
+	} else {
+		b = append(chunk(b, chunkSource6, 16), from.Addr().AsSlice()...)
+		b = append(chunk(b, chunkTarget6, 16), to.Addr().AsSlice()...)
+	}
+	b = binary.BigEndian.AppendUint16(chunk(b, chunkSourcePort, 2), from.Port())
+	b = binary.BigEndian.AppendUint16(chunk(b, chunkTargetPort, 2), to.Port())
+	b = binary.BigEndian.AppendUint32(chunk(b, chunkSeconds, 4), uint32(r.At.Unix()))
+	b = binary.BigEndian.AppendUint32(chunk(b, chunkMicros, 4), uint32(r.At.Nanosecond()/1000))
+	b = append(chunk(b, chunkType, 1), kind)
+	b = binary.BigEndian.AppendUint32(chunk(b, chunkID, 4), id)
+	correlation := c.ID[:min(len(c.ID), 1000)]
+	b = append(chunk(b, chunkCorrelation, len(correlation)), correlation...)
+	text = text[:min(len(text), mostBytes)]
+	b = append(chunk(b, chunkPayload, len(text)), text...)
+	binary.BigEndian.PutUint16(b[start+4:], uint16(len(b)-start))
+	return b
+}
+
+// pair makes two addresses of one family; one that is not known is unspecified.
+func pair(from, to netip.AddrPort) (netip.AddrPort, netip.AddrPort) {
+	f, t := from.Addr().Unmap(), to.Addr().Unmap()
+	six := f.Is6() || t.Is6()
+	return netip.AddrPortFrom(inFamily(f, six), from.Port()), netip.AddrPortFrom(inFamily(t, six), to.Port())
+}
+
+func inFamily(a netip.Addr, six bool) netip.Addr {
+	switch {
+	case !a.IsValid() && six:
+		return netip.IPv6Unspecified()
+	case !a.IsValid():
+		return netip.IPv4Unspecified()
+	case six:
+		return netip.AddrFrom16(a.As16())
+	}
+	return a
+}
+
+func family(a netip.Addr) byte {
+	if a.Is4() {
+		return familyIPv4
+	}
+	return familyIPv6
+}
+
+// chunk begins a chunk of no vendor.
+func chunk(b []byte, kind uint16, n int) []byte {
+	b = append(b, 0, 0)
+	b = binary.BigEndian.AppendUint16(b, kind)
+	return binary.BigEndian.AppendUint16(b, uint16(n+6))
+}
