@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,14 +18,27 @@ import (
 
 // caller sends requests.
 type caller struct {
-	c    *net.UDPConn
-	sent sync.Map // Call-ID → time.Time
-	next atomic.Int64
-	mu   sync.Mutex
-	took []time.Duration // guarded by mu
+	c     *net.UDPConn
+	clock processorClock // of the server
+	sent  sync.Map       // Call-ID → moment
+	next  atomic.Int64
+	mu    sync.Mutex
+	got   map[string]answered // by Call-ID; guarded by mu
 }
 
-func newCaller(to string) (*caller, error) {
+// answered is a request with its answer.
+type answered struct {
+	moment
+	took time.Duration
+}
+
+// moment is when a request was sent.
+type moment struct {
+	wall  time.Time
+	clock int64
+}
+
+func newCaller(to string, clock processorClock) (*caller, error) {
 	addr, err := net.ResolveUDPAddr("udp", to)
 	if err != nil {
 		return nil, err
@@ -37,7 +51,7 @@ func newCaller(to string) (*caller, error) {
 	if err := stamped(c); err != nil {
 		return nil, err
 	}
-	x := &caller{c: c}
+	x := &caller{c: c, clock: clock, got: map[string]answered{}}
 	go x.read() // ends with the socket
 	return x, nil
 }
@@ -57,7 +71,7 @@ func (x *caller) read() {
 		id, _, _ := bytes.Cut(rest, []byte("\r\n"))
 		if at, ok := x.sent.LoadAndDelete(string(id)); ok {
 			x.mu.Lock()
-			x.took = append(x.took, arrived.Sub(at.(time.Time)))
+			x.got[string(id)] = answered{at.(moment), arrived.Sub(at.(moment).wall)}
 			x.mu.Unlock()
 		}
 	}
@@ -66,7 +80,7 @@ func (x *caller) read() {
 func (x *caller) send(user string) error {
 	from := x.c.LocalAddr()
 	id := fmt.Sprintf("%d-%s", from.(*net.UDPAddr).Port, strconv.FormatInt(x.next.Add(1), 10))
-	x.sent.Store(id, time.Now().Round(0)) // the kernel has no other clock
+	x.sent.Store(id, moment{time.Now().Round(0), x.clock.now()}) // the kernel has no other clock
 	_, err := fmt.Fprintf(x.c, "MESSAGE sip:%s@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s\r\nMax-Forwards: 70\r\nFrom: <sip:a@127.0.0.1>;tag=%s\r\n"+
 		"To: <sip:%s@127.0.0.1>\r\nCall-ID: %s\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n", user, from, id, id, user, id)
 	return err
@@ -74,11 +88,11 @@ func (x *caller) send(user string) error {
 
 // run sends at a rate until ctx ends, by chance as callers do: at even intervals calls of two rates
 // would meet again and again, and an answer of the service would meet the call of a later moment.
-func (x *caller) run(ctx context.Context, user string, rate int) {
+func (x *caller) run(ctx context.Context, user string, rate int, seed uint64) {
 	if rate == 0 {
 		return
 	}
-	random := rand.New(rand.NewPCG(uint64(rate), 1))
+	random := rand.New(rand.NewPCG(uint64(rate), seed))
 	for next := time.Now(); ; {
 		next = next.Add(time.Duration(random.ExpFloat64() * float64(time.Second) / float64(rate)))
 		timer := time.NewTimer(time.Until(next))
@@ -92,37 +106,95 @@ func (x *caller) run(ctx context.Context, user string, rate int) {
 	}
 }
 
-// round measures other calls beside calls of a kind.
-func round(addr, kind string, o *options) (p50, p99 time.Duration, err error) {
-	beside, err := newCaller(addr)
-	if err != nil {
-		return 0, 0, err
+// slot is what other calls took for a while, beside calls of one kind.
+type slot struct {
+	wall  []float64 // microseconds from the request to its answer, of calls that nobody disturbed
+	calls int       // with those that were disturbed
+	spent int64     // microseconds of processor time, altogether
+}
+
+const (
+	// disturbed is what a call took more than the server's own work: somebody else had the core.
+	disturbed = 100 * time.Microsecond
+	// settled is how long after it calls may still wait for what had piled up.
+	settled = 10 * time.Millisecond
+)
+
+// calm takes the calls that nobody else's work disturbed. A call that waits for other work of the
+// server is not disturbed: then its processor time goes on. list is what the server noted.
+func (s *slot) calm(got map[string]answered, list string) {
+	type call struct {
+		answered
+		clock time.Duration
 	}
-	defer beside.c.Close()
-	plain, err := newCaller(addr)
-	if err != nil {
-		return 0, 0, err
+	var all []call
+	for one := range strings.FieldsSeq(list) {
+		id, at, _ := strings.Cut(one, "=")
+		ns, err := strconv.ParseInt(at, 10, 64)
+		if x, ok := got[id]; ok && err == nil {
+			all = append(all, call{x, time.Duration(ns - x.moment.clock)})
+		}
 	}
-	defer plain.c.Close()
+	slices.SortFunc(all, func(a, b call) int { return a.wall.Compare(b.wall) })
+	s.calls = len(all)
+	var again time.Time // when it is calm again
+	for _, x := range all {
+		if x.took-x.clock > disturbed || x.clock < 0 {
+			if end := x.wall.Add(x.took + settled); end.After(again) {
+				again = end
+			}
+		} else if x.wall.After(again) {
+			s.wall = append(s.wall, float64(x.took)/1e3)
+		}
+	}
+}
+
+// slot sends calls for a while, at moments that depend on the seed alone.
+func (w *world) slot(beside, plain *caller, kind string, o *options, seed uint64) (s slot, err error) {
+	before, err := w.usage()
+	if err != nil {
+		return s, err
+	}
+	for _, x := range []*caller{beside, plain} {
+		x.mu.Lock()
+		x.got = map[string]answered{}
+		x.next.Store(x.next.Load()/1_000_000*1_000_000 + 1_000_000)
+		x.mu.Unlock()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), o.each)
 	defer cancel()
 	var all sync.WaitGroup
-	all.Go(func() { beside.run(ctx, kind, o.rate) })
-	all.Go(func() { plain.run(ctx, "plain", o.others) })
+	all.Go(func() { beside.run(ctx, kind, o.rate, seed) })
+	all.Go(func() { plain.run(ctx, "plain", o.others, seed) })
 	all.Wait()
-	time.Sleep(500*time.Millisecond + 2*o.delay) // what is under way arrives
-	for name, x := range map[string]*caller{kind: beside, "plain": plain} {
-		x.mu.Lock()
-		if n := int64(len(x.took)); n != x.next.Load() {
-			err = fmt.Errorf("%s: %d of %d were answered", name, n, x.next.Load())
+	for deadline := time.Now().Add(2*time.Second + o.delay); ; time.Sleep(10 * time.Millisecond) {
+		if beside.all() && plain.all() {
+			break
 		}
-		x.mu.Unlock()
+		if time.Now().After(deadline) {
+			return s, fmt.Errorf("calls were not answered: %s or plain", kind)
+		}
 	}
+	after, err := w.usage()
 	if err != nil {
-		return 0, 0, err
+		return s, err
 	}
-	took := slices.Sorted(slices.Values(plain.took))
-	return took[len(took)/2], took[len(took)*99/100], nil
+	s.spent = after - before
+	text, err := w.server.ask("clocks")
+	if err != nil {
+		return s, err
+	}
+	plain.mu.Lock()
+	defer plain.mu.Unlock()
+	s.calm(plain.got, text)
+	return s, nil
+}
+
+// all reports whether all were answered.
+func (x *caller) all() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return int64(len(x.got)) == x.next.Load()%1_000_000
 }
 
 // memory prints what a call takes that waits for the service: what n of them hold, less what the
@@ -140,7 +212,7 @@ func memory(o *options, n int, idle bool) error {
 		return err
 	}
 	defer w.stop()
-	x, err := newCaller(w.addr)
+	x, err := newCaller(w.addr, 0)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,7 @@
 // prints how long those others take beside calls that ask, and beside as many calls that do the
 // same work and do not ask; and the memory of a call that waits.
 //
-//	go run ./bench/rest -rate 500 -others 200 -delay 50ms -rounds 15
+//	go run ./bench/rest -rate 500 -others 500 -delay 50ms -rounds 100
 //
 // The server runs in a process of its own, on the first core; the service and the load on the
 // second.
@@ -19,7 +19,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 )
@@ -34,11 +33,11 @@ type options struct {
 func main() {
 	var o options
 	flag.IntVar(&o.rate, "rate", 500, "asking calls a second")
-	flag.IntVar(&o.others, "others", 200, "other calls a second")
-	flag.IntVar(&o.rounds, "rounds", 15, "of each kind, by turns")
+	flag.IntVar(&o.others, "others", 500, "other calls a second")
+	flag.IntVar(&o.rounds, "rounds", 100, "pairs of slots, one of each kind")
 	flag.IntVar(&o.waiting, "waiting", 2000, "calls that wait at once, for the memory of one")
 	flag.DurationVar(&o.delay, "delay", 50*time.Millisecond, "what the service takes")
-	flag.DurationVar(&o.each, "each", 2*time.Second, "how long a round is")
+	flag.DurationVar(&o.each, "each", 500*time.Millisecond, "how long a slot is")
 	flag.StringVar(&o.profile, "profile", "", "write a profile of the heap while calls wait to this file")
 	role := flag.String("role", "", "be a part of it: service, server, load")
 	at := flag.String("service", "", "where the service is")
@@ -157,6 +156,16 @@ func serve(delay time.Duration) error {
 type world struct {
 	service, server *part
 	addr            string
+	pid             int // of the server
+}
+
+// usage is the processor time that the server has used, in microseconds.
+func (w *world) usage() (us int64, err error) {
+	text, err := w.server.ask("time")
+	if err == nil {
+		_, err = fmt.Sscan(text, &us)
+	}
+	return us, err
 }
 
 func newWorld(delay time.Duration, more ...string) (w *world, err error) {
@@ -165,25 +174,17 @@ func newWorld(delay time.Duration, more ...string) (w *world, err error) {
 	if w.service, at, err = start(1, "-role", "service", "-delay", delay.String()); err != nil {
 		return nil, err
 	}
-	w.server, w.addr, err = start(0, append([]string{"-role", "server", "-service", at}, more...)...)
+	var first string
+	if w.server, first, err = start(0, append([]string{"-role", "server", "-service", at}, more...)...); err != nil {
+		return nil, err
+	}
+	_, err = fmt.Sscan(first, &w.addr, &w.pid)
 	return w, err
 }
 
 func (w *world) stop() {
 	w.server.stop()
 	w.service.stop()
-}
-
-// figures are latencies of the other calls.
-type figures struct{ p50, p99 []time.Duration }
-
-func (f *figures) String() string {
-	return fmt.Sprintf("p50 %v, p99 %v; of the quietest quarter p50 %v, p99 %v", quantile(f.p50, 2), quantile(f.p99, 2), quantile(f.p50, 8), quantile(f.p99, 8))
-}
-
-// quantile is the value at 1/part of a list.
-func quantile(list []time.Duration, part int) time.Duration {
-	return slices.Sorted(slices.Values(list))[len(list)/part].Round(time.Microsecond)
 }
 
 // measure measures others beside calls that ask and beside calls that don't, by turns, since the
@@ -198,61 +199,4 @@ func measure(o *options) error {
 		}
 	}
 	return memory(o, atOnce, true)
-}
-
-func latencies(o *options) error {
-	if o.rounds == 0 {
-		return nil
-	}
-	w, err := newWorld(o.delay)
-	if err != nil {
-		return err
-	}
-	defer w.stop()
-	kinds := []string{"same", "ask"}
-	all := [2]figures{}
-	var ratios []float64
-	var spent [2]int64 // microseconds of processor time
-	used := func() (us int64, err error) {
-		text, err := w.server.ask("time")
-		if err == nil {
-			_, err = fmt.Sscan(text, &us)
-		}
-		return us, err
-	}
-	for i := range o.rounds + 1 {
-		var p99 [2]time.Duration
-		for j := range kinds {
-			kind := (i + j) % 2
-			before, err := used()
-			if err != nil {
-				return err
-			}
-			p50, worst, err := round(w.addr, kinds[kind], o)
-			if err != nil {
-				return err
-			}
-			after, err := used()
-			if err != nil {
-				return err
-			}
-			p99[kind] = worst
-			if i > 0 { // the first round warms up
-				spent[kind] += after - before
-				all[kind].p50, all[kind].p99 = append(all[kind].p50, p50), append(all[kind].p99, worst)
-			}
-		}
-		if i > 0 {
-			ratios = append(ratios, float64(p99[1])/float64(p99[0]))
-		}
-	}
-	slices.Sort(ratios)
-	fmt.Printf("%d other calls/s, medians of %d rounds of %v by turns:\n", o.others, o.rounds, o.each)
-	fmt.Printf("  beside %d/s that do not ask: %v\n  beside %d/s that ask:        %v\n", o.rate, &all[0], o.rate, &all[1])
-	fmt.Printf("  p99 beside those that ask by that beside the others: median of rounds %.2f, quartiles %.2f and %.2f\n",
-		ratios[len(ratios)/2], ratios[len(ratios)/4], ratios[len(ratios)*3/4])
-	calls := int64(float64(o.rate) * o.each.Seconds() * float64(o.rounds))
-	fmt.Printf("  processor time of the server, by such calls: %d µs without the question, %d with it (the %d other calls/s included)\n",
-		spent[0]/max(calls, 1), spent[1]/max(calls, 1), o.others)
-	return nil
 }

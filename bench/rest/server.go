@@ -4,12 +4,16 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"log/slog"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"runtime/pprof"
+	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/luabind"
@@ -30,10 +34,14 @@ end`
 
 // proxy runs the server until its standard input ends. It answers each line with what it holds:
 // bytes of heap and of stacks, and scripts that wait. The line "profile FILE" writes a profile of
-// the heap there, "time" asks for the processor time so far, in microseconds.
+// the heap there, "time" asks for the processor time so far, in microseconds; "clocks" for the
+// processor time at which other calls were answered.
 func proxy(service string, o *options) error {
 	if o.profile != "" {
 		runtime.MemProfileRate = 1
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(200) // as the command does
 	}
 	m := module.New(module.Options{Clients: clients.New(clients.Options{})})
 	quiet := slog.New(slog.DiscardHandler)
@@ -41,17 +49,22 @@ func proxy(service string, o *options) error {
 	if err != nil {
 		return err
 	}
-	e, err := engine.New(engine.Config{Listen: []string{"udp:127.0.0.1:0"}, Router: r, Log: quiet})
+	c := &clocked{Router: r}
+	e, err := engine.New(engine.Config{Listen: []string{"udp:127.0.0.1:0"}, Router: c, Log: quiet})
 	if err != nil {
 		return err
 	}
 	if err := e.Start(); err != nil {
 		return err
 	}
-	fmt.Println(e.Locals()[0].Addr)
+	fmt.Println(e.Locals()[0].Addr, os.Getpid())
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		if lines.Text() == "time" {
 			fmt.Println(processorTime().Microseconds())
+			continue
+		}
+		if lines.Text() == "clocks" {
+			fmt.Println(c.take())
 			continue
 		}
 		runtime.GC()
@@ -75,4 +88,32 @@ func profile(path string) error {
 	}
 	defer f.Close()
 	return pprof.WriteHeapProfile(f)
+}
+
+// clocked notes the processor time at which other calls are answered.
+type clocked struct {
+	*luabind.Router
+	mu  sync.Mutex
+	ids []byte // guarded by mu: "Call-ID=nanoseconds "
+}
+
+// Route makes it an engine.Router.
+func (c *clocked) Route(req *engine.Request) error {
+	err := c.Router.Route(req)
+	if bytes.HasPrefix(req.Message().RequestURI(), []byte("sip:plain@")) {
+		now := clockOf(0).now()
+		c.mu.Lock()
+		c.ids = append(append(c.ids, req.Message().CallID()...), '=')
+		c.ids = append(strconv.AppendInt(c.ids, now, 10), ' ')
+		c.mu.Unlock()
+	}
+	return err
+}
+
+func (c *clocked) take() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	text := string(c.ids)
+	c.ids = c.ids[:0]
+	return text
 }
