@@ -34,6 +34,7 @@ func latencies(o *options) error {
 	}
 	defer plain.c.Close()
 	var pairs []pair
+	lost := 0
 	for i := range o.rounds + 2 {
 		var p pair
 		for j := range kinds {
@@ -42,9 +43,15 @@ func latencies(o *options) error {
 				return err
 			}
 		}
-		if i > 1 { // the first ones warm up
+		switch {
+		case p[0].lost || p[1].lost:
+			lost++
+		case i > 1: // the first ones warm up
 			pairs = append(pairs, p)
 		}
+	}
+	if lost > 0 {
+		fmt.Printf("%d pairs are left out: calls were lost\n", lost)
 	}
 	o.report(pairs)
 	return nil

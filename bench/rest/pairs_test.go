@@ -12,7 +12,7 @@ func TestCalm(t *testing.T) {
 	got := map[string]answered{}
 	list := ""
 	call := func(id string, at, took time.Duration, clock string) {
-		got[id] = answered{moment{start.Add(at), 1000}, took}
+		got[id] = answered{moment{wall: start.Add(at), clock: 1000}, took}
 		if clock != "" {
 			list += id + "=" + clock + " "
 		}
