@@ -127,6 +127,10 @@ type Config struct {
 	// nothing.
 	Observe func(l *lane.Lane) Observer
 
+	// TraceParent is the W3C Trace Context of what is asked in the course of a request with a
+	// Call-ID; nil: there is none.
+	TraceParent func(callID []byte) string
+
 	// Clock, Network, Meter and Seed replace the machine's in a simulation.
 	Clock   lane.Clock
 	Network func(r transport.Receiver) (transport.Wire, error) // brings what it receives to r

@@ -103,6 +103,15 @@ func (w *observedWire) Send(to *transport.Peer, b []byte, f transport.Failed) er
 	return err
 }
 
+// TraceParent is the W3C Trace Context of what is asked in the course of the request, "" for none.
+func (r *Request) TraceParent() string {
+	f := r.unit.e.config.TraceParent
+	if f == nil || r.ctx.Req == nil {
+		return ""
+	}
+	return f(r.ctx.Req.CallID())
+}
+
 // Observed reports whether Config.Observe is set.
 func (e *Engine) Observed() bool { return e.config.Observe != nil }
 

@@ -44,6 +44,15 @@ func (c *Call) Lend(f func(l *lane.Lane)) {
 	c.vm.lent(func() { f(c.vm.lane) })
 }
 
+// TraceParent is the W3C Trace Context of what the script asks in the course of the request that it
+// handles; "" for none.
+func (c *Call) TraceParent() string {
+	if req := c.vm.request(); req != nil {
+		return req.TraceParent()
+	}
+	return ""
+}
+
 // Drop forgets the arguments, which have been read: a long wait need not hold them.
 func (c *Call) Drop() { c.l.SetTop(0) }
 

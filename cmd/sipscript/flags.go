@@ -62,6 +62,7 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "ring", Value: defaultRing, Usage: "remember the last calls in `SIZE` of memory, for `sipscript explain` and trace; 0: none"},
 		&cli.StringFlag{Name: "hep", Usage: "send all messages to the capture server (Homer) at `udp:HOST:PORT`, as HEP version 3"},
 		&cli.Uint64Flag{Name: "hep-id", Usage: "be `NUMBER` to the capture server of --hep", DefaultText: "0"},
+		&cli.StringFlag{Name: "otlp", Usage: "tell the OpenTelemetry collector at `URL` of each call as a span, by OTLP over HTTP: http://127.0.0.1:4318"},
 		&cli.StringFlag{Name: "config", Usage: "read the same settings from `FILE` (YAML); flags override SIPSCRIPT_* variables, which override the file"},
 	}
 	flags = append(flags, cliFlags(moduleFlags())...)
@@ -71,7 +72,7 @@ func runFlags() []cli.Flag {
 // keys are the flags that exist as SIPSCRIPT_* variables and as keys of the configuration file, and
 // "script", which on the command line is the argument.
 func keys() []string {
-	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "db", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "admin-host", "admin-tokens", "admin-tls-cert", "admin-tls-key", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "load-budget", "script-memory", "route-lifetime", "drain", "drain-calls", "max-delay", "ring", "hep", "hep-id"}
+	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "db", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "admin-host", "admin-tokens", "admin-tls-cert", "admin-tls-key", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "load-budget", "script-memory", "route-lifetime", "drain", "drain-calls", "max-delay", "ring", "hep", "hep-id", "otlp"}
 	for _, f := range moduleFlags() {
 		all = append(all, f.Name)
 	}

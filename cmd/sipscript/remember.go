@@ -3,6 +3,7 @@ package main
 // What the server remembers of calls, and who may ask for it.
 
 import (
+	"errors"
 	"math"
 	"strings"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/ring"
 	"github.com/sipscript/sipscript/ops/hep"
+	"github.com/sipscript/sipscript/ops/otel"
 	"github.com/sipscript/sipscript/ops/trace"
 )
 
@@ -22,7 +24,8 @@ const defaultRing = "32MiB"
 // memory is what a server remembers of calls; without --ring its ring is nil.
 type memory struct {
 	ring *ring.Ring
-	hep  *hep.Exporter // nil without --hep
+	hep  *hep.Exporter  // nil without --hep
+	otel *otel.Exporter // nil without --otlp
 	// Whose keys reveal hidden Call-IDs; nil until it is there
 	engine atomic.Pointer[engine.Engine]
 }
@@ -33,7 +36,7 @@ const smallRing = 1 << 20
 // remember makes the ring, and starts whoever exports what is in it.
 func (s *server) remember() (err error) {
 	size := s.set.ring
-	if size == 0 && s.set.hep != "" {
+	if size == 0 && (s.set.hep != "" || s.set.otlp != "") {
 		size = smallRing
 	}
 	if size == 0 {
@@ -46,31 +49,45 @@ func (s *server) remember() (err error) {
 		return nil, false
 	}})
 	if s.set.hep != "" {
-		s.memory.hep, err = hep.New(hep.Options{Ring: s.memory.ring, To: s.set.hep, ID: s.set.hepID})
+		if s.memory.hep, err = hep.New(hep.Options{Ring: s.memory.ring, To: s.set.hep, ID: s.set.hepID}); err != nil {
+			return err
+		}
+	}
+	if s.set.otlp != "" {
+		s.memory.otel, err = otel.New(otel.Options{Ring: s.memory.ring, URL: s.set.otlp})
 	}
 	return err
 }
 
 // close sends what is left to send.
 func (m *memory) close() error {
-	if m.hep == nil {
-		return nil
+	var errs []error
+	if m.otel != nil {
+		errs = append(errs, m.otel.Close())
 	}
-	return m.hep.Close()
+	if m.hep != nil {
+		errs = append(errs, m.hep.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // figures are those of what is remembered and exported.
 func (m *memory) figures() []prometheus.Collector {
-	if m.hep == nil {
-		return nil
-	}
 	counter := func(name, help string, read func() uint64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(read()) })
 	}
-	return []prometheus.Collector{
-		counter("sipscript_hep_sent_total", "Messages and steps sent to the HEP server.", m.hep.Sent),
-		counter("sipscript_hep_dropped_total", "Messages and steps that were not sent to the HEP server: there were too many, or the system took none.", m.hep.Dropped),
+	var list []prometheus.Collector
+	if m.hep != nil {
+		list = append(list,
+			counter("sipscript_hep_sent_total", "Messages and steps sent to the HEP server.", m.hep.Sent),
+			counter("sipscript_hep_dropped_total", "Messages and steps that were not sent to the HEP server: there were too many, or the system took none.", m.hep.Dropped))
 	}
+	if m.otel != nil {
+		list = append(list,
+			counter("sipscript_otel_sent_total", "Spans that the OpenTelemetry collector took.", m.otel.Sent),
+			counter("sipscript_otel_dropped_total", "Spans that were lost: the collector did not take them, or there were too many.", m.otel.Dropped))
+	}
+	return list
 }
 
 // tracing is the API that answers what is asked about calls.
@@ -95,6 +112,17 @@ func (s *settings) readRing(c *cli.Context) error {
 		return usagef("--ring %s: expected a size of at least 1MiB, with its unit, such as 32MiB, or 0 to remember nothing", text)
 	}
 	s.ring = size
+	return nil
+}
+
+// readOTLP reads --otlp.
+func (s *settings) readOTLP(c *cli.Context) error {
+	if s.otlp = c.String("otlp"); s.otlp == "" {
+		return nil
+	}
+	if err := otel.CheckURL(s.otlp); err != nil {
+		return usagef("--otlp: %v", err)
+	}
 	return nil
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/sipscript/sipscript/modules/clients/dictstore"
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/ops/admin"
+	"github.com/sipscript/sipscript/ops/otel"
 	"github.com/sipscript/sipscript/ops/page"
 	"github.com/sipscript/sipscript/ops/watch"
 )
@@ -138,6 +139,9 @@ func (s *server) makeEngine(secret []byte) (err error) {
 		Transport:     transport.Options{TLS: transport.TLSOptions{Files: s.set.tls, RootCA: s.set.rootCA, ClientAuth: s.set.clientAuth}}}
 	if s.memory.ring != nil {
 		config.Observe = s.memory.ring.Observe
+	}
+	if s.memory.otel != nil {
+		config.TraceParent = otel.Parent
 	}
 	s.engine, err = engine.New(config)
 	s.memory.engine.Store(s.engine)

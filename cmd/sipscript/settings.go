@@ -55,7 +55,8 @@ type settings struct {
 	memory     int    // bytes
 	hep        string // host:port, "" for none
 	hepID      uint32
-	ring       int // bytes that the server remembers calls in; 0: none
+	otlp       string // URL, "" for none
+	ring       int    // bytes that the server remembers calls in; 0: none
 	drain      time.Duration
 	drainCalls time.Duration
 	loadBudget time.Duration
@@ -92,7 +93,7 @@ func readSettings(c *cli.Context, lookup func(string) (string, bool)) (*settings
 	}
 	s := &settings{script: script, data: c.String("data"), redis: host.URL(c.String("redis")), db: host.URL(c.String("db")), secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain"), lifetime: c.Duration("route-lifetime"), loadBudget: c.Duration("load-budget")}
 	s.drainCalls = c.Duration("drain-calls")
-	steps := []func(*cli.Context) error{s.readScript, s.readListen, s.readTLS, s.readAdvertise, s.readTrustVia, s.readDNS, s.readDomains, s.readArgs, s.readStorage, s.readWatch, s.readLimits, s.readAdmin, s.readRing, s.readHEP, s.readLog}
+	steps := []func(*cli.Context) error{s.readScript, s.readListen, s.readTLS, s.readAdvertise, s.readTrustVia, s.readDNS, s.readDomains, s.readArgs, s.readStorage, s.readWatch, s.readLimits, s.readAdmin, s.readRing, s.readHEP, s.readOTLP, s.readLog}
 	for _, step := range steps {
 		if err := step(c); err != nil {
 			return nil, err

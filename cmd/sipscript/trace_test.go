@@ -6,7 +6,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,7 +29,7 @@ type watched struct {
 func watchedServer(t *testing.T, flags ...string) *watched {
 	t.Helper()
 	script := filepath.Join(t.TempDir(), "route.lua")
-	if err := os.WriteFile(script, []byte("function route(req)\n  req:reply(404)\nend\n"), 0o600); err != nil {
+	if err := os.WriteFile(script, []byte("function route(req)\n  req:reply(404)\nend\nif sip.args.url then\n  local http = require 'http'\n  function route(req) http.get(sip.args.url .. '/asked') req:reply(404) end\nend\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	set, err := parse(t, append([]string{"-l", "udp:127.0.0.1:0", "--admin", "127.0.0.1:0", "--drain", "0s"}, append(flags, script)...), nil, "")
@@ -234,4 +237,31 @@ func TestHEPFlag(t *testing.T) {
 		}
 	}
 	t.Error("what was sent is not counted")
+}
+
+// With --otlp a span tells of a call, and what the script asks by HTTP is part of its trace.
+func TestOTLPFlag(t *testing.T) {
+	if _, err := parse(t, []string{"--otlp", "127.0.0.1:4318"}, nil, ""); err == nil || !strings.Contains(err.Error(), "--otlp: expected a URL") {
+		t.Errorf("%v", err)
+	}
+	var mu sync.Mutex
+	got := map[string]string{} // guarded by mu: by path
+	outside := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		text, _ := io.ReadAll(r.Body)
+		got[r.URL.Path] = r.Header.Get("Traceparent") + string(text)
+	}))
+	defer outside.Close()
+	w := watchedServer(t, "--ring", "0", "--otlp", outside.URL, "--set", "url="+outside.URL)
+	w.ask("one")
+	if err := w.s.memory.otel.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	parts := strings.Split(got["/asked"], "-")
+	if len(parts) != 4 || !strings.Contains(got["/v1/traces"], `"traceId":"`+parts[1]+`","spanId":"`+parts[2]+`"`) || !strings.Contains(got["/v1/traces"], "received OPTIONS") {
+		t.Errorf("%v", got)
+	}
 }

@@ -95,6 +95,9 @@ func (b *Book) Calls() []*Call { return b.calls }
 // Find is the call with a Call-ID, or nil.
 func (b *Book) Find(callID string) *Call { return whole(b.byID[callID]) }
 
+// Whole is the call that c became part of, or c itself.
+func (c *Call) Whole() *Call { return whole(c) }
+
 func whole(c *Call) *Call {
 	for c != nil && c.merged != nil {
 		c = c.merged

@@ -44,6 +44,7 @@ func rules() []rule {
 		{"modules/host", []string{"std", "luabind", "engine", "modules/clients", "ops/openapi"}, "what every module declares itself with brings nothing along"},
 		{"modules/...", []string{"std", "external", "modules/...", "luabind/...", "engine/...", "ops/openapi", "internal/..."}, "modules know bindings and engine, not the command"},
 		{"ops/metrics", []string{"std", "external", "luabind", "engine", "engine/lane", "engine/transport"}, "figures are read from engine and scripts"},
+		{"ops/otel", []string{"std", "engine/ring"}, "a ring is exported without the engine"},
 		{"ops/hep", []string{"std", "engine/ring"}, "a ring is exported without the engine"},
 		{"ops/trace", []string{"std", "engine/ring", "engine/message", "ops/openapi", "internal/ladder"}, "what a ring remembers is shown without the engine"},
 		{"ops/...", []string{"std", "external", "ops/..."}, "what a server is operated with knows nothing of SIP"},

@@ -145,6 +145,9 @@ func (m *module) do(c *luabind.Call, method, address string, o *contentOptions) 
 	if err != nil {
 		c.Raise("%v", err)
 	}
+	if parent := c.TraceParent(); parent != "" && ask.header.Get("Traceparent") == "" {
+		ask.header.Set("Traceparent", parent)
+	}
 	key := clientKey{redirects: 3, maxBody: 1 << 20, tls: o.TLS}
 	if o.Redirects != nil {
 		if key.redirects = *o.Redirects; key.redirects == 0 {
