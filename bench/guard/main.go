@@ -112,7 +112,7 @@ func scenarios() []scenario {
 				units := float64(n)/float64(rate)/2 + 1
 				return len(a) == 1 && a[200] > 0 && float64(a[200]) < 15*senders*units && a.share(n, 200) < 0.6
 			}},
-		{"rate", 0, `$sht(a=>$si) = $shtinc(a=>$si); if ($sht(a=>$si) > 10) sl_send_reply("503", "Slow Down"); else sl_send_reply("200", "OK");`,
+		{"rate", 0, `if ($shtinc(a=>$si) > 10) sl_send_reply("503", "Slow Down"); else sl_send_reply("200", "OK");`,
 			reply + `req:reply(limit.window(req.source.ip, 10, 1) and 200 or 503) end`,
 			func(a answers, n, rate int) bool {
 				return near(a.share(n, 200)+a.share(n, 503), 1, 0.02) && a[200] > 0 && a[503] > 0 && (rate < 20*senders || a.share(n, 503) > 0.3)
