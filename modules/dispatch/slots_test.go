@@ -1,11 +1,16 @@
 package dispatch_test
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/sim/phone"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
+	"github.com/sipscript/sipscript/modules/dispatch"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // Whatever ends a call, its place at the gateway is free again, and once: a call beside it keeps
@@ -137,5 +142,46 @@ end`)
 	w.Run(time.Second)
 	if got := eval(t, w, state); got != "draining 0" {
 		t.Errorf("afterwards: %s", got)
+	}
+}
+
+// What one lane marks, all see with their next request, and so does who asks from outside.
+func TestAllLanesSeeAMark(t *testing.T) {
+	d := dispatch.New(dispatch.Options{Quiet: true})
+	w := luabindtest.New(t, `local dispatch = require "dispatch"
+dispatch.configure { sets = { carriers = { "sip:10.0.0.11", "sip:10.0.0.12" } } }
+local seen, lane = sip.shared("seen"), tostring({})
+sip.on("dispatch.down", function(set, uri) seen:set("down", uri) end)
+function route(req)
+  for _ = 1, 8 do seen:set(lane .. " " .. dispatch.targets("carriers")[1].next_hop, true) end
+  req:reply(200)
+end`, luabindtest.Modules(d), luabindtest.Lanes(4))
+	ask := func() {
+		for range 60 {
+			w.Code("OPTIONS", "sip:example.com")
+		}
+	}
+	// How many lanes chose, and which gateways
+	const said = `local lanes, hops, n = {}, {}, 0
+		for _, key in ipairs(sip.shared("seen"):keys()) do
+			local lane, hop = key:match("^(table.*) (sip:.*)$")
+			if lane then hops[hop] = true if not lanes[lane] then lanes[lane] = true n = n + 1 end end
+		end
+		return n, hops["sip:10.0.0.11"] or false, hops["sip:10.0.0.12"] or false`
+	ask()
+	if got := eval(t, w, said); got != "4 true true" {
+		t.Fatalf("before: %s", got)
+	}
+	if got := eval(t, w, `sip.shared("seen"):flush() return dispatch.mark("carriers", "sip:10.0.0.11", "down")`); got != "true" {
+		t.Fatal(got)
+	}
+	ask()
+	if got := eval(t, w, said+`, sip.shared("seen"):get("down")`); got != "4 false true sip:10.0.0.11" {
+		t.Errorf("after: %s", got)
+	}
+	rec := httptest.NewRecorder()
+	openapi.Handler(d.API()).ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/gateways?set=carriers", nil))
+	if text := rec.Body.String(); strings.Count(text, `"state": "down"`) != 1 {
+		t.Errorf("the API says %s", text)
 	}
 }

@@ -164,6 +164,26 @@ func TestManyKeys(t *testing.T) {
 	runtime.KeepAlive(b)
 }
 
+// Three million keys in a table for a million: what it takes is bounded.
+func BenchmarkMillionKeys(b *testing.B) {
+	const n = 1_000_000
+	var before, after runtime.MemStats
+	r := RateOf(1, time.Hour, 1)
+	for b.Loop() {
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		t := New(n)
+		for i := range 3 * n {
+			t.Take(t.Key("key", uint64(i)), r, second)
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "bytes/key")
+		b.ReportMetric(float64(t.keys.Load()), "keys")
+		runtime.KeepAlive(t)
+	}
+}
+
 // Many at once take no more than there is.
 func TestAtOnce(t *testing.T) {
 	b := New(1000)
