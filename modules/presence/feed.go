@@ -29,6 +29,7 @@ type feed struct {
 	p    *Presence
 	key  eventstate.Key
 	own  bool         // the watcher is the user
+	diff bool         // the watcher understands partial PIDF (RFC 5263)
 	mode atomic.Int32 // a Mode
 	id   string       // of the subscription
 	// It was pending before
@@ -37,9 +38,7 @@ type feed struct {
 	told    string
 	version uint32
 	last    *dialoginfo.Document // only with Policy.Partial
-	// The watcher understands partial PIDF (RFC 5263), and knows this
-	diff bool
-	seen *pidf.Document
+	seen    *pidf.Document       // only with diff
 }
 
 // Waits reports whether Next may block: registrations may.

@@ -26,7 +26,7 @@ func (s *Subscription) report() {
 	if s.ending != Deactivated { // at a shutdown nothing is waited for
 		next, tell, err := s.look()
 		switch {
-		case s.gone, s.left.Load():
+		case s.gone, s.isLeft():
 			return
 		case err != nil && s.ending == "":
 			s.putOff(s.lane.Now(), retryLater)
@@ -131,7 +131,7 @@ func (s *Subscription) send(state string, d *Document, timeout time.Duration, th
 // heard takes the outcome of a NOTIFY, on the subscription's lane.
 func (s *Subscription) heard(res *engine.Response, err error) {
 	switch {
-	case s.left.Load():
+	case s.isLeft():
 		s.gone = true
 	case err != nil: // no answer, or nobody there: "SHOULD remove the subscription"
 		s.fails(false, 0)

@@ -98,7 +98,7 @@ func (s *Subscription) prove() {
 // heardFirst handles the outcome of that NOTIFY: any answer shows that somebody is listening.
 func (s *Subscription) heardFirst(res *engine.Response, err error) {
 	s.notifier.proven(s)
-	if err == nil && !s.left.Load() {
+	if err == nil && !s.isLeft() {
 		s.proved, s.full = true, true
 		s.keep(false)
 	}

@@ -115,7 +115,7 @@ func (n *Notifier) Adopt(e *engine.Engine, l *lane.Lane, r *Record, feed Feed) (
 // any goroutine.
 func (n *Notifier) Leave(s *Subscription) {
 	if n.remove(s) {
-		s.left.Store(true)
+		s.marks.Or(markLeft)
 		s.kick()
 	}
 }

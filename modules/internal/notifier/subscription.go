@@ -51,11 +51,19 @@ type Subscription struct {
 	posted  atomic.Bool             // it waits in its lane's queue
 	dirty   atomic.Bool             // something has changed since the last look
 	wanted  atomic.Bool             // everything should be told
+	marks   atomic.Uint32           // markLeft, markWrite
 	closing atomic.Pointer[closing] // it should end
-	left    atomic.Bool             // another process has it
-	written atomic.Bool             // what is kept of it is another now
 	until   atomic.Int64            // when it ends: milliseconds of the day's clock
 }
+
+// Marks of a subscription; one field takes little memory.
+const (
+	markLeft  = 1 << iota // another process has it
+	markWrite             // what is kept of it is another now
+)
+
+// isLeft reports whether another process has it.
+func (s *Subscription) isLeft() bool { return s.marks.Load()&markLeft != 0 }
 
 type closing struct {
 	reason string
@@ -171,7 +179,7 @@ func (s *Subscription) accepted() []engine.HeaderEdit {
 
 // Rewrite has it kept once more: what its feed keeps has changed. Any goroutine may call it.
 func (s *Subscription) Rewrite() {
-	s.written.Store(true)
+	s.marks.Or(markWrite)
 	s.kick()
 }
 
@@ -208,14 +216,14 @@ func (s *Subscription) Do(*lane.Lane) {
 
 // advance does what is due: one NOTIFY at a time, the end first.
 func (s *Subscription) advance() {
-	if s.left.Load() {
+	if s.isLeft() {
 		s.gone = true
 		s.lane.StopTimer(&s.timer)
 	}
 	if s.gone || s.flying {
 		return
 	}
-	if s.written.Swap(false) {
+	if s.marks.And(^uint32(markWrite))&markWrite != 0 {
 		s.keep(false)
 	}
 	if c := s.closing.Load(); c != nil && c.stop && s.notifier.o.Keep != nil && s.record() != nil {
