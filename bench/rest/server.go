@@ -9,13 +9,13 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"runtime/pprof"
 	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/internal/collector"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/clients"
 	module "github.com/sipscript/sipscript/modules/http"
@@ -41,7 +41,7 @@ func proxy(service string, o *options) error {
 		runtime.MemProfileRate = 1
 	}
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(200) // as the command does
+		defer collector.Floor(200, 64<<20)() // as the command does
 	}
 	m := module.New(module.Options{Clients: clients.New(clients.Options{})})
 	quiet := slog.New(slog.DiscardHandler)

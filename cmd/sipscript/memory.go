@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/sipscript/sipscript/internal/collector"
 )
 
 // gcPercent is how much the heap may grow between two collections, in percent of the live heap.
@@ -22,16 +24,23 @@ const gcPercent = 200
 // a large heap does not grow by gcPercent beyond what is available.
 const memoryShare = 0.75
 
-// tuneMemory configures the collector, unless the operator has (GOGC, GOMEMLIMIT).
-func tuneMemory(lookup func(string) (string, bool)) {
+// leastHeap is what the heap may grow to in any case. A server with few bindings has a live heap of
+// some megabytes; collecting it each time it has tripled doubled the 99th percentile of what calls
+// take (docs/performance.md).
+const leastHeap = 64 << 20
+
+// tuneMemory configures the collector, unless the operator has (GOGC, GOMEMLIMIT), until stop.
+func tuneMemory(lookup func(string) (string, bool)) (stop func()) {
+	stop = func() {}
 	if _, ok := lookup("GOGC"); !ok {
-		debug.SetGCPercent(gcPercent)
+		stop = collector.Floor(gcPercent, leastHeap)
 	}
 	if _, ok := lookup("GOMEMLIMIT"); !ok {
 		if n := machineMemory(); n > 0 {
 			debug.SetMemoryLimit(int64(float64(n) * memoryShare))
 		}
 	}
+	return stop
 }
 
 // undisturbed runs f without collections, except for those that the memory limit causes; if there

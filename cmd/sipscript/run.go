@@ -26,7 +26,7 @@ func runCommand(env environment) *cli.Command {
 
 // run serves until a signal says stop.
 func run(set *settings, env environment, sig *signals) error {
-	tuneMemory(env.lookup)
+	defer tuneMemory(env.lookup)()
 	s := newServer(set, env.stderr)
 	defer s.close()
 	if err := s.start(sig.stop); err != nil {
