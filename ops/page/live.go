@@ -22,10 +22,10 @@ const (
 
 // Figures are what a server knows of itself at a time. Totals count since its start.
 type Figures struct {
-	State         string // "serving", "draining"
-	Generation    uint64 // of the script
-	Version       string
-	Uptime        time.Duration
+	State         string        // "serving", "draining"
+	Generation    uint64        // of the script
+	Version       string        // of the server
+	Uptime        time.Duration // since the start
 	Calls         int           // in progress
 	Delay         time.Duration // how long work waited lately, in the slowest lane
 	TotalCalls    uint64        // INVITEs
