@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sipscript/sipscript/internal/peer"
 	"github.com/sipscript/sipscript/ops/page"
 )
 
@@ -271,6 +272,58 @@ func TestPage(t *testing.T) {
 		t.Errorf("a stranger's text became markup: the title is %v", title)
 	}
 	if said := strings.TrimSpace(p.console.text()); said != "" {
+		t.Errorf("the console says:\n%s", said)
+	}
+}
+
+// The page of a real server shows a real call, the line of the script behind it, and who is
+// registered; it reloads the script, and ends the call.
+func TestPageOfAServer(t *testing.T) {
+	needChromium(t)
+	path := script(t, `local registrar, dialog = require "registrar", require "dialog"
+function route(req)
+  if req.in_dialog then return req:relay() end
+  if req.method == "REGISTER" then return registrar.save(req) end
+  dialog.track(req)
+  req:relay(registrar.lookup(req.ruri))
+end`)
+	s := start(t, path)
+	alice, bob := peer.New(t, "alice", "example.com", s.via("udp")), peer.New(t, "bob", "example.com", s.via("udp"))
+	alice.Register()
+	bob.Register()
+	call := alice.Invite("sip:bob@example.com", nil)
+	in := bob.Incoming()
+	in.Answer(nil)
+	call.Final()
+	call.Ack()
+	bob.Ack()
+
+	p := startChromium(t, newAuthority(t).file).openUntil("http://"+s.admin+"/", rows)
+	p.until("the call is in progress", `document.querySelector("#view tbody").innerText.includes("in progress") && document.querySelector("#view tbody").innerText.includes("sip:alice@example.com")`)
+	p.until("figures come", `/^serving, script generation 1,/.test(document.getElementById("state").innerText)`)
+	p.eval(`document.querySelector("#view tbody tr.opens").click()`)
+	p.until("its ladder has the script's line", `/relay.*route\.lua:6/.test(document.querySelector("dialog[open] svg")?.textContent)`)
+	for range 2 {
+		p.clickText("Hang up")
+	}
+	alice.Bye()
+	bob.Bye()
+	p.eval(`document.getElementById("dialog").close()`)
+	p.until("the call has ended", `document.querySelector("#view tbody").innerText.includes("ended")`)
+	p.clickText("Registrations")
+	p.until("bob is registered", `document.querySelector("#view tbody").innerText.includes("sip:bob@example.com")`)
+	p.clickText("Destinations")
+	p.until("what is not configured is said", `document.querySelector("#view").innerText.includes("No script configures dispatch") || document.querySelector("#view").innerText.includes("no such module")`)
+	p.clickText("Script")
+	for range 2 {
+		p.clickText("Reload the script")
+	}
+	p.until("the script is loaded again", `document.querySelector("#view tbody").innerText.startsWith("2")`)
+	if err := os.WriteFile(path, []byte("function route(req)\n  oops(\nend\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.until("the script's error is shown", `document.querySelector("#view pre").innerText.includes("route.lua:")`)
+	if said := strings.TrimSpace(p.console.text()); said != "" && !strings.Contains(said, "404") {
 		t.Errorf("the console says:\n%s", said)
 	}
 }
