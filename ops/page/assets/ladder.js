@@ -68,7 +68,7 @@ export function ladder(records, chosen) {
     const us = columns.indexOf("");
     if (!r.text) {
       g.classList.add("step");
-      const text = [r.function, r.answer].filter(Boolean).join(": ") + (r.place ? `  ${r.place}` : "");
+      const text = [r.function, r.answer].filter(Boolean).join(": ") + (r.place ? `  ${r.place.split("/").pop()}` : ""); // the file's name is enough here
       g.append(draw("text", { x: x(us) + 8, y: middle + 4 }, text.length > 90 ? `${text.slice(0, 89)}…` : text));
       return g;
     }
