@@ -1,8 +1,12 @@
 package main
 
 import (
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
 	"testing"
 	"testing/fstest"
+	"time"
 )
 
 func TestMemTotal(t *testing.T) {
@@ -47,5 +51,27 @@ func TestLeastMemory(t *testing.T) {
 				t.Errorf("%s: %d, want %d", name, got, c.want)
 			}
 		})
+	}
+}
+
+// The operator's GOGC holds; without it the command sets its own, and more while little is live.
+func TestCollectorIsSet(t *testing.T) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
+	defer debug.SetGCPercent(debug.SetGCPercent(123))
+	percent := func() uint64 {
+		s := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+		metrics.Read(s)
+		return s[0].Value.Uint64()
+	}
+	tuneMemory(func(name string) (string, bool) { return "123", name == "GOGC" })()
+	if n := percent(); n != 123 {
+		t.Errorf("%d in place of the operator's 123", n)
+	}
+	stop := tuneMemory(func(string) (string, bool) { return "", false })
+	defer stop()
+	for deadline := time.Now().Add(20 * time.Second); percent() <= gcPercent; runtime.GC() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d, with hardly anything live", percent())
+		}
 	}
 }
