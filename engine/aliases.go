@@ -222,6 +222,7 @@ type Witness = proxy.Witness
 //   - Asked uint32: the CSeq number that the callee answers; the caller's may be another.
 //
 // Methods:
+//   - At() lane.Time: when the lane began the work that brought it.
 //   - Reach() Reach: where the sender of the response is reached.
 type Answer = proxy.Answer
 

@@ -115,11 +115,15 @@ type callBench struct {
 }
 
 func newCallBench(b *testing.B, observe func(*lane.Lane) engine.Observer) *callBench {
+	return newCallBenchWith(b, func(c *engine.Config) { c.Observe = observe })
+}
+
+func newCallBenchWith(b *testing.B, change func(*engine.Config)) *callBench {
 	local := &transport.Local{Kind: transport.UDP, Name: "udp:10.0.0.1:5060", Addr: netip.MustParseAddrPort("10.0.0.1:5060"), Host: "10.0.0.1", Port: 5060, SentBy: "10.0.0.1:5060"}
 	c := &callBench{wire: &quietWire{loopWire{local: local}}}
 	targets := to("sip:bob@10.0.0.3:5060")
 	var err error
-	c.eng, err = engine.New(engine.Config{Lanes: 1, Observe: observe, Clock: frozen{}, Meter: &idle{}, Network: func(r transport.Receiver) (transport.Wire, error) { c.inbox = r; return c.wire, nil },
+	config := engine.Config{Lanes: 1, Clock: frozen{}, Meter: &idle{}, Network: func(r transport.Receiver) (transport.Wire, error) { c.inbox = r; return c.wire, nil },
 		Router: routerFunc(func(r *engine.Request) error {
 			if r.InDialog() {
 				_, err := r.Relay(nil, nil)
@@ -128,8 +132,9 @@ func newCallBench(b *testing.B, observe func(*lane.Lane) engine.Observer) *callB
 			_ = r.RecordRoute()
 			_, err := r.Relay(targets, nil)
 			return err
-		})})
-	if err != nil {
+		})}
+	change(&config)
+	if c.eng, err = engine.New(config); err != nil {
 		b.Fatal(err)
 	}
 	_ = c.eng.Start()

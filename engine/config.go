@@ -21,6 +21,16 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
+// Why a call failed without a word of a user agent.
+const (
+	CauseTimeout     = proxy.CauseTimeout
+	CauseUnreachable = proxy.CauseUnreachable
+	CauseCancelled   = proxy.CauseCancelled
+	CauseEmpty       = proxy.CauseEmpty
+	CauseShutdown    = proxy.CauseShutdown
+	CauseFull        = proxy.CauseFull
+)
+
 // Orders in which the targets of a fork are tried.
 const (
 	Parallel = proxy.Parallel // all at once
@@ -130,6 +140,9 @@ type Config struct {
 	// TraceParent is the W3C Trace Context of what is asked in the course of a request with a
 	// Call-ID; nil: there is none.
 	TraceParent func(callID []byte) string
+
+	// Reporter is told what becomes of each call; nil, the default, costs nothing.
+	Reporter Reporter
 
 	// Clock, Network, Meter and Seed replace the machine's in a simulation.
 	Clock   lane.Clock

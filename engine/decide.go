@@ -297,7 +297,7 @@ func (r *Request) Forward(t *Target) (bool, error) {
 		}
 		return r.answer(code, "", nil, nil)
 	}
-	if !r.ctx.MayForward() || r.ctx.Hides() && !r.ctx.Server.Stateless || len(r.followers())+len(r.ctx.Witnesses()) > 0 && !r.ctx.Server.Stateless {
+	if !r.ctx.MayForward() || r.ctx.Hides() && !r.ctx.Server.Stateless || len(r.followers())+r.watchers() > 0 && !r.ctx.Server.Stateless {
 		r.ctx.Sustain(t, r.followed(nil))
 		return true, nil
 	}

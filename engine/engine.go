@@ -77,15 +77,16 @@ type Engine struct {
 // unit is what the engine keeps for one lane. It belongs to the holder of the lane's token, except
 // for counts.
 type unit struct {
-	e     *Engine
-	lane  *lane.Lane
-	layer *transaction.Layer
-	core  *proxy.Core
-	any   func() uint64 // random numbers for any goroutine
-	load  standing
-	spare *Request // of the last ACK
-	calls *calls   // nil without Config.DrainCalls
-	count counts
+	e       *Engine
+	lane    *lane.Lane
+	layer   *transaction.Layer
+	core    *proxy.Core
+	any     func() uint64 // random numbers for any goroutine
+	load    standing
+	spare   *Request // of the last ACK
+	calls   *calls   // nil without Config.DrainCalls
+	reports *reports // nil without Config.Reporter
+	count   counts
 
 	observer Observer // nil: nobody observes
 	observed Observed // the one that the observer is shown
@@ -206,6 +207,9 @@ func (e *Engine) makeLanes() error {
 		if c.DrainCalls > 0 {
 			u.calls = newCalls()
 		}
+		if c.Reporter != nil {
+			u.reports = newReports(c.Reporter)
+		}
 		u.lane.Local = u
 		e.units = append(e.units, u)
 		e.lanes = append(e.lanes, u.lane)
@@ -284,6 +288,11 @@ func (e *Engine) close(ctx context.Context) error {
 	if e.lookups != nil {
 		e.lookups.close()
 	}
+	e.onLanes(func(u *unit) {
+		if u.reports != nil {
+			u.reports.flush(u.lane.Now())
+		}
+	})
 	if e.driver != nil {
 		e.driver.Stop()
 	}

@@ -50,11 +50,14 @@ type ObservedStep struct {
 }
 
 // Observed reports whether there is somebody to tell steps.
-func (r *Request) Observed() bool { return r.unit.observer != nil }
+func (r *Request) Observed() bool { return r.unit.observer != nil || r.report != nil }
 
 // Observe tells the observer a step of the request, whose time, Call-ID and CSeq are filled in;
 // nothing if there is none.
 func (r *Request) Observe(step ObservedStep) {
+	if r.report != nil && step.Decides && step.Place != "" {
+		r.report.Place = step.Place
+	}
 	o := r.unit.observer
 	if o == nil || r.ctx.Req == nil {
 		return
@@ -112,8 +115,8 @@ func (r *Request) TraceParent() string {
 	return f(r.ctx.Req.CallID())
 }
 
-// Observed reports whether Config.Observe is set.
-func (e *Engine) Observed() bool { return e.config.Observe != nil }
+// Observed reports whether Config.Observe or Config.Reporter is set.
+func (e *Engine) Observed() bool { return e.config.Observe != nil || e.config.Reporter != nil }
 
 // Revealed returns the Call-ID behind one that was hidden from a side of its dialog; ok is false
 // for all others.

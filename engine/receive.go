@@ -177,6 +177,9 @@ func (u *unit) Request(s *transaction.Server) {
 		return
 	}
 	r.ctx.Start(u.core, s, (*watcher)(r))
+	if u.reports != nil {
+		u.begin(r)
+	}
 	s.User = r
 	r.route()
 	if r.method == message.MethodAck {

@@ -37,8 +37,9 @@ type Request struct {
 	user     string    // who sent it, once that was proved
 	vouched  bool      // the user may use the identity claimed
 
-	waits *waits    // nil until the router waits
-	began lane.Time // when Route was called
+	report *report   // nil: nobody wants one, or it was given
+	waits  *waits    // nil until the router waits
+	began  lane.Time // when Route was called
 }
 
 // waits is what the caller's CANCEL ends in addition to branches.
@@ -274,6 +275,10 @@ func (w *watcher) Gone() {
 	r := (*Request)(w)
 	if c := r.unit.calls; c != nil {
 		c.note(r)
+	}
+	if c := r.unit.reports; c != nil {
+		c.note(r)
+		r.unit.count.calls.Store(int64(len(c.open)))
 	}
 	if w := r.waits; w != nil && !w.ended {
 		w.ended = true

@@ -25,6 +25,7 @@ type counts struct {
 	// New dialogs refused because messages waited too long
 	overload atomic.Uint64
 	failures atomic.Uint64 // those that ended with an error
+	calls    atomic.Int64  // answered ones that are known to a Reporter and have not ended
 	// Nanoseconds from the call of the router to its return, waits included
 	routeTime atomic.Int64
 }
@@ -74,6 +75,7 @@ type Stats struct {
 	RouteFailures uint64        // those that ended with an error
 	RouteTime     time.Duration // their time in all, waits included
 
+	Calls              int // answered and not ended, with a Config.Reporter, on whose path we are
 	InProgress         int // requests with no final answer, or with a branch that has none
 	ServerTransactions int // of requests that came in, answered ones included
 	ClientTransactions int // of requests that were sent
@@ -130,6 +132,7 @@ func (e *Engine) Stats() Stats {
 		s.Tickets += c.tickets.Load()
 		s.Overload += c.overload.Load()
 		s.Routes += c.routes.Load()
+		s.Calls += int(c.calls.Load())
 		s.RouteFailures += c.failures.Load()
 		s.RouteTime += time.Duration(c.routeTime.Load())
 		s.Lanes = append(s.Lanes, laneStats(u.lane))

@@ -14,6 +14,15 @@ func (r *Request) Witness(w Witness) { r.ctx.Witness(w) }
 // Witnesses are those of the request. The list must not be changed.
 func (r *Request) Witnesses() []Witness { return r.ctx.Witnesses() }
 
+// watchers is how many witnesses there are, less our own, who does without.
+func (r *Request) watchers() int {
+	n := len(r.ctx.Witnesses())
+	if r.report != nil {
+		n--
+	}
+	return n
+}
+
 // Recorded reports whether RecordRoute was called.
 func (r *Request) Recorded() bool { return r.ctx.Recorded() }
 

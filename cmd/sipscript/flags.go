@@ -50,6 +50,7 @@ func runFlags() []cli.Flag {
 		&cli.IntFlag{Name: "lanes", Usage: "distribute calls over `N` lanes", DefaultText: "one for each CPU"},
 		&cli.StringFlag{Name: "log-level", Usage: "log from `LEVEL` up: debug, info, warn or error", Value: "info"},
 		&cli.StringFlag{Name: "log-format", Usage: "write the log as `FORMAT`: text or json", Value: "text"},
+		&cli.BoolFlag{Name: "no-call-log", Usage: "do not write a line for each call"},
 		&cli.DurationFlag{Name: "script-budget", Usage: "stop a script that runs for `TIME` without waiting", Value: defaultBudget},
 		&cli.StringFlag{Name: "script-memory", Value: defaultMemory,
 			Usage: "let a script hold `SIZE` on each lane beyond what its file loads; a handler that takes more gets an error"},
@@ -72,7 +73,7 @@ func runFlags() []cli.Flag {
 // keys are the flags that exist as SIPSCRIPT_* variables and as keys of the configuration file, and
 // "script", which on the command line is the argument.
 func keys() []string {
-	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "db", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "admin-host", "admin-tokens", "admin-tls-cert", "admin-tls-key", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "script-budget", "load-budget", "script-memory", "route-lifetime", "drain", "drain-calls", "max-delay", "ring", "hep", "hep-id", "otlp"}
+	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "db", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "admin-host", "admin-tokens", "admin-tls-cert", "admin-tls-key", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "no-call-log", "script-budget", "load-budget", "script-memory", "route-lifetime", "drain", "drain-calls", "max-delay", "ring", "hep", "hep-id", "otlp"}
 	for _, f := range moduleFlags() {
 		all = append(all, f.Name)
 	}

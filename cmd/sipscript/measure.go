@@ -26,6 +26,7 @@ func (s *server) measure() error {
 		metrics.Engine(s.engine.Stats),
 		metrics.Lanes(s.engine.Lanes(), s.engine.Background()),
 		metrics.Pauses(),
+		s.callFigures,
 		metrics.Metered(s.router.Metrics),
 		metrics.Metered(s.clients.Metrics),
 	}...) {

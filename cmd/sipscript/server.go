@@ -25,6 +25,7 @@ import (
 	"github.com/sipscript/sipscript/modules/clients/dictstore"
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/ops/admin"
+	"github.com/sipscript/sipscript/ops/metrics"
 	"github.com/sipscript/sipscript/ops/otel"
 	"github.com/sipscript/sipscript/ops/page"
 	"github.com/sipscript/sipscript/ops/watch"
@@ -58,6 +59,9 @@ type server struct {
 	tokens           *admin.Tokens
 	adminCertificate *admin.Certificate
 	memory           memory
+
+	callFigures *metrics.Calls
+	calls       *callLog // nil with --no-call-log
 
 	watching sync.WaitGroup // the watcher's goroutine
 	reloads  reloads
@@ -133,7 +137,13 @@ func (s *server) makeEngine(secret []byte) (err error) {
 	if drain == 0 {
 		drain = time.Nanosecond // 0 would be the default
 	}
-	config := engine.Config{Listen: s.set.listen, Advertise: s.set.advertise, Domains: s.set.domains, Router: s.router,
+	s.callFigures = metrics.NewCalls(func() engine.Stats { return s.engine.Stats() })
+	told := reporters{s.callFigures}
+	if !s.set.noCallLog {
+		s.calls = newCallLog(s.log)
+		told = append(told, s.calls)
+	}
+	config := engine.Config{Reporter: told, Listen: s.set.listen, Advertise: s.set.advertise, Domains: s.set.domains, Router: s.router,
 		Secret: secret, Lanes: s.set.lanes, Log: s.log, Drain: drain, DrainCalls: s.set.drainCalls, MaxDelay: s.set.maxDelay, DNS: resolver.Options{Servers: s.set.dns}, TrustVia: s.set.trustVia,
 		RouteLifetime: s.set.lifetime,
 		Transport:     transport.Options{TLS: transport.TLSOptions{Files: s.set.tls, RootCA: s.set.rootCA, ClientAuth: s.set.clientAuth}}}
@@ -228,6 +238,10 @@ func (s *server) drain() {
 func (s *server) close() {
 	if s.endLive != nil { // streams would hold up the end of the admin interface
 		s.endLive()
+	}
+	if s.calls != nil {
+		s.calls.close()
+		s.calls = nil
 	}
 	if s.admin != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)

@@ -50,6 +50,7 @@ type settings struct {
 	args       map[string]string
 	lanes      int
 	logLevel   slog.Level
+	noCallLog  bool
 	logJSON    bool
 	budget     time.Duration
 	memory     int    // bytes
@@ -92,7 +93,7 @@ func readSettings(c *cli.Context, lookup func(string) (string, bool)) (*settings
 		return nil, err
 	}
 	s := &settings{script: script, data: c.String("data"), redis: host.URL(c.String("redis")), db: host.URL(c.String("db")), secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain"), lifetime: c.Duration("route-lifetime"), loadBudget: c.Duration("load-budget")}
-	s.drainCalls = c.Duration("drain-calls")
+	s.drainCalls, s.noCallLog = c.Duration("drain-calls"), c.Bool("no-call-log")
 	steps := []func(*cli.Context) error{s.readScript, s.readListen, s.readTLS, s.readAdvertise, s.readTrustVia, s.readDNS, s.readDomains, s.readArgs, s.readStorage, s.readWatch, s.readLimits, s.readAdmin, s.readRing, s.readHEP, s.readOTLP, s.readLog}
 	for _, step := range steps {
 		if err := step(c); err != nil {

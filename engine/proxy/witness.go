@@ -3,6 +3,7 @@ package proxy
 // Witnesses: who keeps account of what becomes of a request, on its path and at little cost.
 
 import (
+	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transport"
 )
@@ -135,6 +136,9 @@ func (b *Branch) witnessed(m *message.Message, from *transport.Peer, asked uint3
 	*a = Answer{Branch: b, Message: m, Cause: cause, Asked: asked, core: x.core, req: x.Req, from: from}
 	return a.show(x.witnesses)
 }
+
+// At is when the lane began the work that brought it.
+func (a *Answer) At() lane.Time { return a.core.Lane.Now() }
 
 // show shows the answer to those who see it, and reports whether it may go on.
 func (a *Answer) show(list []Witness) (keep bool) {

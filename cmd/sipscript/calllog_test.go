@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+func aCall() *engine.CallReport {
+	return &engine.CallReport{CallID: "c1", From: "sip:alice@example.com", To: "sip:bob@example.com", URI: "sip:bob@example.com", Target: "sip:bob@10.0.0.3",
+		Kind: transport.UDP, Source: netip.MustParseAddrPort("10.0.0.2:5060"), Place: "route.lua:23", Code: 200, Tried: 1, Ringing: time.Second, Answered: 1234567890, Open: true}
+}
+
+func TestCallLog(t *testing.T) {
+	var out bytes.Buffer
+	c := newCallLog(newLog(&out, slog.LevelInfo, false))
+	r := aCall()
+	c.Settled(r) // its end will be told
+	r.Lasted, r.EndedBy = time.Minute, engine.EndedByCallee
+	c.Ended(r)
+	failed := &engine.CallReport{CallID: "c2\nlevel=ERROR", Code: 408, Cause: engine.CauseTimeout}
+	c.Settled(failed)
+	c.close()
+	quiet := newCallLog(newLog(&out, slog.LevelWarn, false))
+	quiet.Settled(failed)
+	quiet.close()
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 2 {
+		t.Fatalf("%q", lines)
+	}
+	if want := `msg=call call_id=c1 from=sip:alice@example.com to=sip:bob@example.com uri=sip:bob@example.com target=sip:bob@10.0.0.3 source=10.0.0.2:5060 transport=udp status=200 branches=1 ringing=1 setup=1.235 duration=60 ended_by=callee at=route.lua:23`; !strings.HasSuffix(lines[0], want) {
+		t.Errorf("%s, want %s", lines[0], want)
+	}
+	if !strings.Contains(lines[1], `call_id="c2\nlevel=ERROR"`) || !strings.Contains(lines[1], "status=408 reason=timeout") {
+		t.Error(lines[1])
+	}
+}
+
+// gate is a writer that waits.
+type gate struct{ open chan struct{} }
+
+func (g gate) Write(p []byte) (int, error) {
+	<-g.open
+	return len(p), nil
+}
+
+// A log that does not take lines costs lines, not calls.
+func TestCallLogNeverWaits(t *testing.T) {
+	g := gate{make(chan struct{})}
+	c := newCallLog(newLog(g, slog.LevelInfo, false))
+	r := aCall()
+	for range 2 * mostCallLines {
+		c.Ended(r)
+	}
+	if n := c.lost.Load(); n < mostCallLines-1 {
+		t.Errorf("%d lost", n)
+	}
+	close(g.open)
+	c.close()
+}
+
+func BenchmarkCallLine(b *testing.B) {
+	for _, json := range []bool{false, true} {
+		b.Run(fmt.Sprint("json=", json), func(b *testing.B) {
+			c := &callLog{log: newLog(io.Discard, slog.LevelInfo, json)}
+			r := aCall()
+			b.ReportAllocs()
+			for b.Loop() {
+				c.write(r)
+			}
+		})
+	}
+}

@@ -1,0 +1,59 @@
+package metrics
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/sipscript/sipscript/engine"
+)
+
+func TestCalls(t *testing.T) {
+	c := NewCalls(func() engine.Stats { return engine.Stats{Calls: 3} })
+	c.Settled(&engine.CallReport{Code: 200, Ringing: 150 * time.Millisecond, Answered: 4 * time.Second, Open: true})
+	c.Settled(&engine.CallReport{Code: 486})
+	c.Settled(&engine.CallReport{Code: 408, Cause: engine.CauseTimeout, Ringing: 90 * time.Second})
+	c.Settled(&engine.CallReport{Code: 503, Cause: "of a module"})
+	c.Ended(&engine.CallReport{EndedBy: engine.EndedByCallee, Lasted: 70 * time.Second})
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(c)
+	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
+		t.Errorf("%v %v", problems, err)
+	}
+	for name, want := range map[string]string{
+		"sipscript_calls_total": `sipscript_calls_total{cause="none",class="2xx"} 1
+sipscript_calls_total{cause="none",class="4xx"} 1
+sipscript_calls_total{cause="timeout",class="4xx"} 1
+sipscript_calls_total{cause="other",class="5xx"} 1
+`,
+		"sipscript_calls_in_progress": "sipscript_calls_in_progress 3\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			kind := "counter"
+			help := "Calls whose INVITE is over, by class of the final response and by cause: none where a user agent decided."
+			if !strings.HasSuffix(name, "total") {
+				kind, help = "gauge", "Calls that were answered and have not ended, on whose path the server is."
+			}
+			text := "# HELP " + name + " " + help + "\n# TYPE " + name + " " + kind + "\n" + want
+			if err := testutil.GatherAndCompare(registry, strings.NewReader(text), name); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != "sipscript_call_post_dial_delay_seconds" {
+			continue
+		}
+		h := f.Metric[0].GetHistogram()
+		if h.GetSampleCount() != 2 || h.GetSampleSum() != 90.15 || h.Bucket[1].GetCumulativeCount() != 0 || h.Bucket[2].GetCumulativeCount() != 1 || h.Bucket[12].GetCumulativeCount() != 2 {
+			t.Errorf("%v", h)
+		}
+	}
+}
