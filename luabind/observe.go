@@ -52,7 +52,7 @@ func (v *vm) observing(f Function, full string) func(c *Call) int {
 			return call(c)
 		}
 		if deciding {
-			o.req.Observe(engine.ObservedStep{Function: name, Place: position(c.l), Answer: argument(c, 2), Decides: true})
+			o.req.Observe(engine.ObservedStep{Function: name, Place: c.place(), Answer: argument(c, 2), Decides: true})
 		}
 		n := call(c)
 		if finds {
@@ -60,6 +60,38 @@ func (v *vm) observing(f Function, full string) func(c *Call) int {
 		}
 		return n
 	}
+}
+
+// scriptLine is a line of a script.
+type scriptLine struct {
+	proto *lua.FunctionProto
+	line  int
+}
+
+// mostSites bounds the lines whose texts a VM keeps: those of its script that call something.
+const mostSites = 4096
+
+// place is position, whose text is made once for each line.
+func (c *Call) place() string {
+	f := frameOf(c.l)
+	for depth := 0; depth < 4 && f != nil && (f.fn == nil || f.fn.IsG); depth++ {
+		f = (*frame)(f.parent)
+	}
+	if f == nil || f.fn == nil || f.fn.IsG || int(f.pc) < 1 || int(f.pc) > len(f.fn.Proto.DbgSourcePositions) {
+		return position(c.l)
+	}
+	at := scriptLine{f.fn.Proto, f.fn.Proto.DbgSourcePositions[f.pc-1]}
+	text, ok := c.vm.sites[at]
+	if !ok {
+		text = at.proto.SourceName + ":" + strconv.Itoa(at.line)
+		if c.vm.sites == nil {
+			c.vm.sites = map[scriptLine]string{}
+		}
+		if len(c.vm.sites) < mostSites {
+			c.vm.sites[at] = text
+		}
+	}
+	return text
 }
 
 // told is the request whose handler runs, if a step of it may be told; nil if not.
@@ -77,7 +109,7 @@ func (v *vm) told(deciding bool) *reqObj {
 // found tells what a function returned, which is on top of the stack.
 func (v *vm) found(c *Call, o *reqObj, name string, n int) {
 	if o.req != nil {
-		o.req.Observe(engine.ObservedStep{Function: name, Place: position(c.l), Answer: outcome(c, n)})
+		o.req.Observe(engine.ObservedStep{Function: name, Place: c.place(), Answer: outcome(c, n)})
 	}
 }
 

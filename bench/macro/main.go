@@ -82,6 +82,7 @@ func (b *bench) contenders() (list []contender, err error) {
 	}})
 	return append(list,
 		contender{name: "ours", args: b.ours("bench/route.lua"), ours: true},
+		contender{name: "ours-no-ring", args: b.ours("bench/route.lua", "--ring", "0"), ours: true},
 		contender{name: "ours-forward", args: b.ours("bench/forward.lua"), ours: true},
 		contender{name: "ours-redirect", args: b.ours("bench/redirect.lua"), load: []string{"-expect", "302"}, ours: true},
 		contender{name: "ours-fork10", args: b.ours("bench/fork.lua"), load: []string{"-silent", "9"}, ours: true},
@@ -90,10 +91,11 @@ func (b *bench) contenders() (list []contender, err error) {
 		contender{name: "ours-dialog", args: b.ours("bench/dialog.lua"), ours: true}), nil
 }
 
-// ours is this project's server with a script.
-func (b *bench) ours(script string) func(string, string) ([]string, error) {
+// ours is this project's server with a script, and further flags.
+func (b *bench) ours(script string, flags ...string) func(string, string) ([]string, error) {
 	return func(addr, callee string) ([]string, error) {
-		return []string{filepath.Join(b.dir, "sipscript"), "run", "--no-watch", "-d", "example.com", "--set", "callee=" + callee, "-l", "udp:" + addr, script}, nil
+		args := []string{filepath.Join(b.dir, "sipscript"), "run", "--no-watch", "-d", "example.com", "--set", "callee=" + callee, "-l", "udp:" + addr}
+		return append(append(args, flags...), script), nil
 	}
 }
 

@@ -58,11 +58,15 @@ func (e *encoder) append(text []byte, call uint64) {
 		if k := bytes.IndexByte(w[m:], '\n'); k >= 0 {
 			end = m + k + 1
 		}
-		if w[line] <= ' ' || suspect(w[line]) || bytes.IndexByte(w[m:end], '@') >= 0 {
-			if changed := mask(w[:end], line, end); changed < m {
-				n -= m - changed
-				m = changed
-			}
+		changed := end
+		if w[line] <= ' ' || suspect(w[line]) {
+			changed = mask(w[:end], line, end)
+		} else if bytes.IndexByte(w[m:end], '@') >= 0 {
+			changed = line + maskURIs(w[line:end])
+		}
+		if changed < m {
+			n -= m - changed
+			m = changed
 		}
 		if n >= word {
 			e.match(w[lit:i], n, i-at)

@@ -181,6 +181,10 @@ func maskURIs(line []byte) int {
 			break
 		}
 		at += n
+		if !colons(line[:at]) {
+			at++
+			continue
+		}
 		if i := userinfo(line[:at]); i >= 0 {
 			if colon := bytes.IndexByte(line[i:at], ':'); colon >= 0 {
 				first = min(first, hide(line, i+colon+1, at))
@@ -189,6 +193,23 @@ func maskURIs(line []byte) int {
 		at++
 	}
 	return first
+}
+
+// colons reports whether there are two colons between an @ and what could delimit a URI before it:
+// without a password there is one, after the scheme.
+func colons(line []byte) bool {
+	n := 0
+	for i := len(line) - 1; i >= 0; i-- {
+		switch line[i] {
+		case '<', '>', ' ', '\t', '"', ',':
+			return false
+		case ':':
+			if n++; n == 2 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // userinfo is where the userinfo begins that ends with line, or -1: behind sip: or sips:.
