@@ -1,5 +1,5 @@
 # make test runs everything that must pass: vet, staticcheck, the tests with the race detector, fuzzing, and interop with
-# programs that are not ours. It needs Go; what else it needs (sipp, baresip, sipvicious, sipsak, nsd, redis-server, postgresql, mariadb-server, rtpengine-daemon, chromium, npm) it installs where it may.
+# programs that are not ours. It needs Go; what else it needs (sipp, baresip, sipvicious, sipsak, nsd, tshark, redis-server, postgresql, mariadb-server, rtpengine-daemon, chromium, npm) it installs where it may.
 
 GO          ?= go
 FUZZTIME    ?= 15s
@@ -18,7 +18,7 @@ docs:
 	$(GO) run ./internal/docs/generate
 	$(GO) run ./cmd/sipscript docs .
 
-.PHONY: docs test build vet lint cross cross-all portable plain race simulate beside fuzz hostile interop bench phones browsers redis postgres mariadb rtpengine lua51 fail2ban nsd counts clean
+.PHONY: docs test build vet lint cross cross-all portable plain race simulate beside fuzz hostile interop bench phones browsers redis postgres mariadb rtpengine lua51 fail2ban nsd tshark counts clean
 
 test: clean vet lint cross portable plain race simulate beside
 	@$(GO) run ./internal/testcount -sum $(COUNTS)
@@ -53,7 +53,7 @@ portable: | bin
 
 # All tests run with the race detector. Those of files that know of it, because it changes what they hold (ceilings on allocations and memory), run
 # without it, too. Interop has its own target: it tests a binary.
-race: redis postgres mariadb rtpengine lua51 fail2ban nsd | bin
+race: redis postgres mariadb rtpengine lua51 fail2ban nsd tshark | bin
 	$(GO) test -race -timeout 14m -shuffle=on -json $$($(GO) list ./... | grep -v /internal/interop) | $(TALLY)
 
 plain: | bin
@@ -104,6 +104,10 @@ browsers: | bin
 # were skipped; interop requires them.
 redis:
 	@command -v redis-server >/dev/null || ./.ci/install redis-server || true
+
+# Reads captures of `sipscript explain --pcap`; where it can't be had the test says that it was skipped.
+tshark:
+	@command -v tshark >/dev/null || ./.ci/install tshark || true
 
 postgres:
 	@ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 || command -v pg_ctl >/dev/null || ./.ci/install postgresql || true

@@ -204,12 +204,12 @@ func objectBriefly(x any) string {
 }
 
 func ofFirst(x lua.LValue) string {
-	switch x.(type) {
+	switch s := x.(type) {
 	case *lua.LTable, *lua.LUserData:
 		return ": " + brief(x) + " …"
 	case lua.LString:
-		if s := string(x.(lua.LString)); isAddress(s) {
-			return ": " + shorten(s) + " …"
+		if isAddress(string(s)) {
+			return ": " + shorten(string(s)) + " …"
 		}
 	}
 	return ""

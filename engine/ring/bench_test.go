@@ -82,7 +82,7 @@ func BenchmarkCall(b *testing.B) {
 // A plain call takes no more than 2 kB.
 func TestBytesOfACall(t *testing.T) {
 	b := newBench(t, 0)
-	const calls = 500
+	const calls = 200
 	for i := range calls {
 		for _, text := range callTexts(i) {
 			b.message(text)

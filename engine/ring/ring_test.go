@@ -102,7 +102,7 @@ func TestAnyText(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	b := newBench(t, MinSize)
 	var want []string
-	for range 3000 {
+	for range 1200 {
 		text := invite(rnd.IntN(40))
 		switch rnd.IntN(6) {
 		case 0:
@@ -154,14 +154,14 @@ func TestSlowFollower(t *testing.T) {
 	b.message(invite(0))
 	f := b.ring.Follow(true)
 	f.Next()
-	for i := range 20000 {
+	for i := range 6000 {
 		b.message(invite(i) + fmt.Sprint(rand.Uint64(), rand.Uint64()))
 	}
 	n := 0
 	for list := f.Next(); len(list) > 0; list = f.Next() {
 		n += len(list)
 	}
-	if n == 0 || f.Lost() == 0 || n+int(f.Lost()) != 20000 || b.ring.Lost() != f.Lost() {
+	if n == 0 || f.Lost() == 0 || n+int(f.Lost()) != 6000 || b.ring.Lost() != f.Lost() {
 		t.Errorf("%d records, %d lost (%d)", n, f.Lost(), b.ring.Lost())
 	}
 }
@@ -191,7 +191,7 @@ func TestReadWhileWriting(t *testing.T) {
 			}
 		}()
 	}
-	for i := range 30000 {
+	for i := range 6000 {
 		b.message(invite(i))
 	}
 	close(stop)

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -22,13 +23,14 @@ import (
 // publishes.
 type collector struct {
 	*httptest.Server
-	t     *testing.T
-	spans []*tracepb.Span
-	code  int
+	code int // that it answers
+
+	mu    sync.Mutex
+	spans []*tracepb.Span // guarded by mu
 }
 
 func newCollector(t *testing.T) *collector {
-	c := &collector{t: t, code: 200}
+	c := &collector{code: 200}
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		text, err := io.ReadAll(r.Body)
 		if err != nil || r.URL.Path != "/v1/traces" || r.Header.Get("Content-Type") != "application/json" {
@@ -39,9 +41,9 @@ func newCollector(t *testing.T) *collector {
 			t.Errorf("%v: %s", err, text)
 			return
 		}
-		for _, s := range data.ResourceSpans[0].ScopeSpans[0].Spans {
-			c.spans = append(c.spans, s)
-		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.spans = append(c.spans, data.ResourceSpans[0].ScopeSpans[0].Spans...)
 		w.WriteHeader(c.code)
 	}))
 	t.Cleanup(c.Close)
@@ -75,6 +77,8 @@ func TestSpans(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if len(c.spans) != 1 || e.Sent() != 1 || e.Dropped() != 0 {
 		t.Fatalf("%d spans, sent %d, dropped %d", len(c.spans), e.Sent(), e.Dropped())
 	}

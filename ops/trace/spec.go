@@ -62,7 +62,6 @@ type specDialog struct {
 	caller    bool // the phone sent the request
 	answered  bool // finally
 	cancelled bool
-	confirmed bool
 	cseq      uint32
 	ended     bool
 }

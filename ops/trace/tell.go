@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/sipscript/sipscript/engine/message"
 )
@@ -77,7 +76,6 @@ type teller struct {
 	call *Call
 	view *view
 	b    *strings.Builder
-	last time.Time
 }
 
 func (t *teller) event(e *Event) {
