@@ -48,6 +48,18 @@ func (c *calls) note(r *Request) {
 	}
 }
 
+// CallOver says that the call of a dialog has ended, which no request here has shown: this server
+// hung up, or knows that the parties are gone. Gateways that count calls have room again, and a
+// drain doesn't wait for it. from is the caller's From, toTag the callee's tag. It is called on the
+// lane of the Call-ID.
+func (e *Engine) CallOver(callID, from, toTag string) {
+	u := e.units[e.laneIndex([]byte(callID))]
+	u.core.EndCall(callID, from, toTag)
+	if u.calls != nil {
+		delete(u.calls.heard, maphash.String(e.seed, callID))
+	}
+}
+
 // room reports whether there is room, after removing calls whose end was never reported.
 func (c *calls) room(now lane.Time) bool {
 	if len(c.heard) >= mostCalls && now.Sub(c.cleaned) >= callsCleanUp {

@@ -168,7 +168,7 @@ function dialog.list(options) end
 ---@field keepalive? number seconds between two pings of both parties, at least 10; 0: never. A 481 or three losses in a row end the call
 ---@field session_timer? dialog.track.options.session_timer asks for session timers (RFC 4028)
 ---@field end_without_media? boolean ends the call when its media is gone
----@field flow_lost? number seconds after which the call ends when the connection of a browser or phone is gone that has no other way
+---@field flow_lost? number seconds after which the call ends when the connection of a browser or phone is gone that has no other way; 0: never
 
 ---@class dialog.list.options
 ---@field key? string of their limits

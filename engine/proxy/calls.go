@@ -84,6 +84,17 @@ func (c *calls) end(key uint64) {
 	}
 }
 
+// EndCall ends a call whose end is not seen here: this server hung up by requests of its own, or
+// knows otherwise.
+func (c *Core) EndCall(callID, from, toTag string) {
+	if len(c.calls.known) == 0 {
+		return
+	}
+	if a, err := message.ParseAddress([]byte(from)); err == nil {
+		c.calls.end(c.calls.dialogKey([]byte(callID), a.Tag(), []byte(toTag)))
+	}
+}
+
 // endOf ends the call that a finished request was the last of: a BYE (§15.1.1) except for a
 // challenge of it, or whatever found nobody (RFC 5057 §5.1). Only what our Record-Route let pass
 // counts: a stranger can be answered 481 by us, too; or what the other side of the dialog accepted.

@@ -194,6 +194,7 @@ func (c *Call) change(f func(t *track.Call, at int64) track.Change) track.Change
 		c.d.limits.Give(&c.slots)
 	}
 	c.mu.Unlock()
+	c.release(what == track.Over)
 	switch what {
 	case track.Rang:
 		c.d.emit(EventEarly, c)
@@ -207,6 +208,19 @@ func (c *Call) change(f func(t *track.Call, at int64) track.Change) track.Change
 		c.d.emit(EventEnded, c)
 	}
 	return what
+}
+
+// release says that legs are over: gateways that count them have room again. all: the call is over.
+func (c *Call) release(all bool) {
+	if !all && len(c.t.Legs) < 2 {
+		return
+	}
+	e := c.d.engine.Load()
+	for i := range c.t.Legs {
+		if l := &c.t.Legs[i]; l.AnswerAt != 0 && l.State == track.Ended && l.Tag != "" {
+			e.CallOver(c.t.CallID, c.t.From, l.Tag)
+		}
+	}
 }
 
 // answered begins what a confirmed call has.

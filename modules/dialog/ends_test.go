@@ -328,3 +328,13 @@ end`
 		})
 	}
 }
+
+// What a second track switches off stays off.
+func TestLostFlowNotWatchedAnyMore(t *testing.T) {
+	w := newWorld(t, scriptOf("flow_lost = 5 }) dialog.track(req, { flow_lost = 0", "", "10.0.0.3"), luabindtest.Listen("udp:10.0.0.1:5060", "ws:10.0.0.1:8080"))
+	alice := w.Phone("alice", "10.0.0.2", func(o *phone.Options) { o.Kind, o.Proxy = transport.WS, netip.MustParseAddrPort("10.0.0.1:8080") })
+	w.talk(alice, w.Phone("bob", "10.0.0.3"))
+	alice.Leave(false)
+	w.Run(30 * time.Second)
+	w.calls(1)
+}

@@ -145,8 +145,8 @@ type options struct {
 	Vars            varsOption     `lua:"vars" doc:"kept with the call: texts, numbers, truth values"`
 	Keepalive       *time.Duration `lua:"keepalive" max:"86400" default:"300 with limits, otherwise never" doc:"seconds between two pings of both parties, at least 10; 0: never. A 481 or three losses in a row end the call"`
 	SessionTimer    *SessionTimer  `lua:"session_timer" doc:"asks for session timers (RFC 4028)"`
-	EndWithoutMedia bool           `lua:"end_without_media" default:"false" doc:"ends the call when its media is gone"`
-	FlowLost        time.Duration  `lua:"flow_lost" max:"3600" default:"never" doc:"seconds after which the call ends when the connection of a browser or phone is gone that has no other way"`
+	EndWithoutMedia *bool          `lua:"end_without_media" default:"false" doc:"ends the call when its media is gone"`
+	FlowLost        *time.Duration `lua:"flow_lost" max:"3600" default:"never" doc:"seconds after which the call ends when the connection of a browser or phone is gone that has no other way; 0: never"`
 }
 
 // tracked is what track returns.
@@ -213,7 +213,15 @@ var callArg = luabind.ArgOf(func(c *luabind.Call, n int) func(*Dialogs) *Call {
 }, luabind.Param{Name: "call", Type: luabind.RequestType, Or: []luabind.Type{luabind.String}, Doc: "a request of the call, or its id"})
 
 func (m *module) track(c *luabind.Call, r *engine.Request, o options) (tracked, error) {
-	own := TrackOptions{MaxDuration: o.MaxDuration, Limits: o.Limits, Vars: o.Vars, FlowLost: o.FlowLost, SessionTimer: o.SessionTimer, EndWithoutMedia: o.EndWithoutMedia}
+	own := TrackOptions{MaxDuration: o.MaxDuration, Limits: o.Limits, Vars: o.Vars, SessionTimer: o.SessionTimer}
+	if m := o.EndWithoutMedia; m != nil {
+		own.EndWithoutMedia, own.KeepWithoutMedia = *m, !*m
+	}
+	if f := o.FlowLost; f != nil {
+		if own.FlowLost = *f; *f == 0 {
+			own.FlowLost = -1
+		}
+	}
 	if k := o.Keepalive; k != nil {
 		own.Keepalive = *k
 		switch {

@@ -168,7 +168,8 @@ func TestMediaLost(t *testing.T) {
 	for _, row := range []struct {
 		name, options string
 		ends          bool
-	}{{"asked for", "end_without_media = true", true}, {"not asked for", "", false}} {
+	}{{"asked for", "end_without_media = true", true}, {"not asked for", "", false},
+		{"not any more", "end_without_media = true }) dialog.track(req, { end_without_media = false", false}} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t, scriptOf(row.options, "", "10.0.0.3"))
 			alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")

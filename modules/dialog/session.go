@@ -17,14 +17,15 @@ type TrackOptions struct {
 	Limits      []limits.Limit // counted and checked in one step
 	Vars        map[string]any // kept with the call: texts, numbers, truth values
 	// FlowLost ends an answered call when the connection of a party that cannot be connected to has
-	// been gone for so long; 0: never.
+	// been gone for so long; 0: never, or as before; less than 0: never.
 	FlowLost time.Duration
 	// Keepalive is how often both parties are pinged, at least 10 s; 0: every 300 s if there are
 	// limits, less than 0: never.
 	Keepalive    time.Duration
 	SessionTimer *SessionTimer // nil: none is asked for
 	// EndWithoutMedia ends the call when its media is gone ([Dialogs.MediaLost]).
-	EndWithoutMedia bool
+	EndWithoutMedia  bool
+	KeepWithoutMedia bool // takes back an EndWithoutMedia of before
 }
 
 // DefaultMaxDuration is how long a call may last.
@@ -134,7 +135,7 @@ func (s *settings) take(o *TrackOptions) {
 		s.maxDuration = DefaultMaxDuration
 	}
 	if o.FlowLost != 0 {
-		s.flowLost = o.FlowLost
+		s.flowLost = max(o.FlowLost, 0)
 	}
 	switch {
 	case o.Keepalive < 0:
@@ -145,7 +146,7 @@ func (s *settings) take(o *TrackOptions) {
 	if o.SessionTimer != nil {
 		s.sessionTimer = o.SessionTimer.complete()
 	}
-	s.endWithoutMedia = s.endWithoutMedia || o.EndWithoutMedia
+	s.endWithoutMedia = (s.endWithoutMedia || o.EndWithoutMedia) && !o.KeepWithoutMedia
 }
 
 // session is the witness of a call's INVITE.

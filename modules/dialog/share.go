@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/modules/dialog/limits"
 	"github.com/sipscript/sipscript/modules/dialog/track"
 )
@@ -171,6 +172,16 @@ type notice struct {
 	Code     int       `json:"code"`      // of the answer
 	ToCallee uint32    `json:"to_callee"` // a CSeq number that the callee has seen, or 0
 	ToCaller uint32    `json:"to_caller"`
+	// Of an accepted request that refreshes the call: the Contacts of its sender and of who
+	// answered, "" where another node can't reach them, and the Session-Expires of the answer
+	Refresh *refreshed `json:"refresh,omitempty"`
+}
+
+// refreshed is what an accepted INVITE or UPDATE has changed.
+type refreshed struct {
+	Sender   string `json:"sender,omitempty"`
+	Answerer string `json:"answerer,omitempty"`
+	Expires  int64  `json:"expires,omitempty"` // seconds; 0: the answer has none
 }
 
 // tell sends a notice; if too many wait it is dropped: pings notice the end of a call as well.
@@ -206,6 +217,9 @@ func (s *shared) hear(text []byte) {
 		return
 	}
 	c.post(func() {
+		if n.Refresh != nil {
+			c.refreshed(&n)
+		}
 		c.change(func(t *track.Call, at int64) track.Change {
 			l := t.Leg(n.Tag)
 			if l == nil {
@@ -219,4 +233,29 @@ func (s *shared) hear(text []byte) {
 		})
 		c.d.journal.note(c)
 	})
+}
+
+// refreshed takes over what a request through another node has changed. It runs on the lane.
+func (c *Call) refreshed(n *notice) {
+	c.mu.Lock()
+	l := c.t.Leg(n.Tag)
+	if l == nil || l.State != track.Confirmed {
+		c.mu.Unlock()
+		return
+	}
+	from, to := &c.t.A, &l.B
+	if n.By != track.Caller {
+		from, to = to, from
+	}
+	moved(from, &engine.Reach{URI: n.Refresh.Sender})
+	moved(to, &engine.Reach{URI: n.Refresh.Answerer})
+	s := c.sessionTimer
+	c.mu.Unlock()
+	if s != nil {
+		after := time.Duration(0) // none is agreed on any more
+		if n.Refresh.Expires > 0 {
+			after = max(time.Duration(n.Refresh.Expires)*time.Second, s.Min)
+		}
+		c.sessionExpires(after)
+	}
 }

@@ -11,11 +11,13 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/engine/sim/phone"
 	"github.com/sipscript/sipscript/internal/redistest"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/clients"
 	"github.com/sipscript/sipscript/modules/dialog"
+	"github.com/sipscript/sipscript/modules/dialog/track"
 )
 
 // bus is a Share without a server: what nodes have in common.
@@ -271,4 +273,39 @@ func TestRedisExchange(t *testing.T) {
 		}
 	}
 	t.Fatal("nothing was heard")
+}
+
+// A session that is refreshed through another node goes on at its own, which knows the new Contact.
+func TestRefreshAtAnotherNode(t *testing.T) {
+	bus := newBus()
+	script := scriptOf(`session_timer = { interval = 90 }, keepalive = 0`, "", "10.0.0.3")
+	w := newWorldOf(t, sharing(t, bus), script, luabindtest.Engine(secretOf))
+	<-bus.ready
+	timers := func(p *phone.Options) { p.Manual = true }
+	alice, bob := w.Phone("alice", "10.0.0.2", timers), w.Phone("bob", "10.0.0.3", timers)
+	supported := proxy.HeaderEdit{Name: "Supported", Values: []string{"timer"}}
+	expires := proxy.HeaderEdit{Name: "Session-Expires", Values: []string{"90;refresher=uac"}}
+	out := alice.Invite("sip:bob@example.com", phone.Spec{Headers: []proxy.HeaderEdit{supported}})
+	in := w.Came(bob, "INVITE")
+	w.Reply(in, 200, expires)
+	w.Answered(out, 200)
+	w.Came(bob, "ACK")
+	w.Run(60 * time.Second)
+	c := w.only()
+	w.wire.Remove()
+	other := newWorldOf(t, sharing(t, bus), script, w.sameNetwork())
+	other.join(w)
+	update := out.Dialog().Send(phone.Spec{Method: "UPDATE", Headers: []proxy.HeaderEdit{supported, expires}})
+	got := other.Came(bob, "UPDATE")
+	other.Reply(got, 200, expires, proxy.HeaderEdit{Name: "Contact", Values: []string{"<sip:bob@10.0.0.3:5077>"}})
+	other.Answered(update, 200)
+	eventually(t, "the Contact is known", func() bool { return c.View().Legs[0].B.URI == "sip:bob@10.0.0.3:5077" })
+	other.Run(60 * time.Second)
+	if s := c.State(); s != track.Confirmed {
+		t.Errorf("it is %s", s)
+	}
+	other.Run(40 * time.Second)
+	if v := c.View(); v.Cause != track.CauseSession {
+		t.Errorf("nobody has refreshed it: %s %s", v.State, v.Cause)
+	}
 }

@@ -12,6 +12,7 @@ type stranger struct {
 	s      *shared
 	method message.Method
 	notice notice
+	sender string // the Contact of a request that may refresh the call
 	heard  outcomes
 }
 
@@ -24,7 +25,22 @@ func (s *shared) strange(r *engine.Request, id track.ID) {
 	if r.ByCaller() {
 		w.notice.By, w.notice.Tag = track.Caller, string(r.Message().ToTag())
 	}
+	if w.refreshes() {
+		w.sender = reachable(r.Reach())
+	}
 	r.Witness(w)
+}
+
+func (w *stranger) refreshes() bool {
+	return w.method == message.MethodInvite || w.method == message.MethodUpdate
+}
+
+// reachable is the Contact of a party, "" for one that is reached by this node alone.
+func reachable(r engine.Reach) string {
+	if r.Flow != 0 || r.At != "" {
+		return ""
+	}
+	return r.URI
 }
 
 // Sending notes the number that the other party sees.
@@ -46,6 +62,10 @@ func (w *stranger) saw(n uint32) {
 func (w *stranger) Answering(a *engine.Answer) bool {
 	w.heard.note(a)
 	w.saw(a.Asked)
+	if code := a.Message.Status(); w.refreshes() && code >= 200 && code < 300 && w.notice.Refresh == nil {
+		expires, _ := secondsIn(a.Message, message.HeaderSessionExpires)
+		w.notice.Refresh = &refreshed{w.sender, reachable(a.Reach()), expires}
+	}
 	return true
 }
 
