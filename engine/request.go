@@ -32,10 +32,10 @@ type Request struct {
 	hides    bool      // Hide was called
 	failed   bool      // the router ended with an error before a decision
 	later    bool      // the router goes on when Route has returned
+	vouched  bool      // the user may use the identity claimed
 	home     []*Target // what its HomeURI denotes; nil if nobody said
 	accept   []byte    // header lines that a 2xx made here carries
 	user     string    // who sent it, once that was proved
-	vouched  bool      // the user may use the identity claimed
 
 	report *report   // nil: nobody wants one, or it was given
 	waits  *waits    // nil until the router waits
