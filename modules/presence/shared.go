@@ -48,6 +48,7 @@ type shared struct {
 	self  string // this process
 	lease time.Duration
 	log   *slog.Logger
+	wake  chan struct{}      // a node has left; capacity 1
 	stop  context.CancelFunc // nil: it was not started
 	ended sync.WaitGroup
 
@@ -78,7 +79,7 @@ func newShared(p *Presence, c *client.Client, lease time.Duration, log *slog.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := &shared{p: p, self: rand.Text(), lease: lease, log: log, nodes: map[string]sibling{}, watchers: map[string]*elsewhere{}, of: map[string]map[string]*elsewhere{},
+	s := &shared{p: p, self: rand.Text(), lease: lease, log: log, wake: make(chan struct{}, 1), nodes: map[string]sibling{}, watchers: map[string]*elsewhere{}, of: map[string]map[string]*elsewhere{},
 		orders: map[string]asked{}, calls: map[string]map[string][]dialoginfo.Dialog{}, lit: map[string]bool{}}
 	s.set = redisset.New(redisset.Options{Client: c, Name: "presence", Now: s.wall, Log: log, Lock: &s.mu, Apply: s.apply, Value: s.value})
 	p.store.Share(&s.mu, s.published)
@@ -136,6 +137,11 @@ func (s *shared) watch(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-s.wake:
+			s.mu.Lock()
+			s.inherit()
+			s.mu.Unlock()
+			continue
 		case <-tick.C:
 		}
 		s.mu.Lock()
@@ -284,6 +290,10 @@ func (s *shared) heardNode(node string, e *redisset.Entry) {
 	case node == s.self:
 	case e.Gone:
 		s.gone(node)
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
 	case s.engine != nil:
 		s.nodes[node] = sibling{s.engine.Clock().Now(), e.Value}
 	}
@@ -343,67 +353,6 @@ func (s *shared) heardPublication(rest string, e *redisset.Entry) {
 		s.p.contents.forget(k)
 		s.p.tell(k)
 	}
-}
-
-// lamp tells the others which calls a user is in, if somebody watches that.
-func (s *shared) lamp(aor string) {
-	if s == nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.lampLocked(aor)
-}
-
-func (s *shared) lampLocked(aor string) {
-	none := s.p.lamps.document(aor) == nil
-	if !s.lit[aor] && (none || !s.watched(aor)) {
-		return
-	}
-	if s.lit[aor] = true; none {
-		delete(s.lit, aor)
-	}
-	s.set.Changed(redisset.Entry{Key: callsKind + aor + " " + s.self, Ends: s.wall().Add(longestCall), Gone: none})
-}
-
-// watched reports whether anybody at another node watches a user's calls.
-func (s *shared) watched(aor string) bool {
-	return len(s.of[resourceKey(eventstate.Key{Package: PackageDialog, AOR: aor})]) > 0
-}
-
-// heardCalls hears of the calls that pass another node. mu is held.
-func (s *shared) heardCalls(aor, node string, calls []dialoginfo.Dialog) {
-	by := s.calls[aor]
-	switch {
-	case len(calls) == 0 && by == nil || node == s.self || len(s.calls) >= maxLamps && by == nil:
-		return
-	case len(calls) == 0:
-		if delete(by, node); len(by) == 0 {
-			delete(s.calls, aor)
-		}
-	default:
-		if by == nil {
-			by = map[string][]dialoginfo.Dialog{}
-			s.calls[aor] = by
-		}
-		by[node] = calls[:min(len(calls), maxLampDialogs)]
-	}
-	k := eventstate.Key{Package: PackageDialog, AOR: aor}
-	s.p.contents.forget(k)
-	s.p.tell(k)
-}
-
-// documents are the calls of a user that pass other nodes.
-func (s *shared) documents(aor string) (list []*dialoginfo.Document) {
-	if s == nil {
-		return nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, calls := range s.calls[aor] {
-		list = append(list, &dialoginfo.Document{Entity: aor, Dialogs: calls})
-	}
-	return list
 }
 
 // metrics of the sharing.
