@@ -44,16 +44,22 @@ func newApp(env environment) *cli.App {
 			schemaCommand(env),
 			tokenCommand(env),
 			docsCommand(),
+			completionCommand(env),
 		}, moduleCommands(env, append(serverCommands(), host.Commands(all.Plugins())...))...),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return usagef("unknown command %q; `sipscript help` lists the commands", c.Args().First())
+				return usagef("unknown command %q; %s`sipscript help` lists the commands", c.Args().First(), meant(c.Args().First(), commandNames(c.App.Commands), ""))
+			}
+			if c.Bool("version") {
+				printVersion(c.App.Writer)
+				return nil
 			}
 			return cli.ShowAppHelp(c)
 		},
 		// A value such as KEY=a,b is one value: a flag that takes several is repeated.
 		DisableSliceFlagSeparator: true,
 		HideVersion:               true,
+		Flags:                     []cli.Flag{&cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "print the version"}},
 		OnUsageError:              onUsageError,
 		// Execute prints the error and chooses the code
 		ExitErrHandler: func(*cli.Context, error) {},

@@ -7,12 +7,13 @@ import (
 )
 
 func main() {
-	os.Exit(execute(os.Args, environment{lookup: os.LookupEnv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}))
+	os.Exit(execute(os.Args, environment{lookup: os.LookupEnv, environ: os.Environ, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}))
 }
 
 // environment is what a command takes from its process, so that tests can substitute it.
 type environment struct {
 	lookup         func(name string) (value string, ok bool)
+	environ        func() []string // all variables; nil: none
 	stdin          io.Reader
 	stdout, stderr io.Writer
 }

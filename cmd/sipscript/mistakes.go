@@ -6,8 +6,11 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/sipscript/sipscript/luabind"
 )
 
 var (
@@ -25,7 +28,7 @@ func flagMistake(flags []cli.Flag, err error) string {
 		}
 	}
 	if m := unknownFlag.FindStringSubmatch(text); m != nil {
-		return "there is no flag " + dashed(m[1])
+		return strings.TrimRight("there is no flag "+dashed(m[1])+"; "+meant(m[1], flagNames(flags), "--"), "; ")
 	}
 	if m := noValue.FindStringSubmatch(text); m != nil {
 		return dashed(m[1]) + " needs a value"
@@ -51,6 +54,32 @@ func expected(flags []cli.Flag, name string) string {
 		}
 	}
 	return ""
+}
+
+// meant is "did you mean X? " if a known name is close to what was written, otherwise "".
+func meant(name string, known []string, prefix string) string {
+	name, _, _ = strings.Cut(name, "=")
+	best := luabind.Closest(name, known)
+	if best == "" {
+		return ""
+	}
+	return "did you mean " + prefix + best + "? "
+}
+
+func commandNames(list []*cli.Command) (names []string) {
+	for _, c := range list {
+		if !c.Hidden {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+func flagNames(flags []cli.Flag) (names []string) {
+	for _, f := range flags {
+		names = append(names, f.Names()[0])
+	}
+	return names
 }
 
 // dashed is a flag's name as it is written.

@@ -17,6 +17,9 @@ func runCommand(env environment) *cli.Command {
 			if err != nil {
 				return err
 			}
+			if env.environ != nil {
+				tellUnknown(env.stderr, env.environ())
+			}
 			sig := watchSignals(env.stderr, os.Exit)
 			defer sig.close()
 			return run(set, env, sig)
@@ -28,6 +31,7 @@ func runCommand(env environment) *cli.Command {
 func run(set *settings, env environment, sig *signals) error {
 	defer tuneMemory(env.lookup)()
 	s := newServer(set, env.stderr)
+	s.above = newSupervisor(env.lookup, os.Getpid())
 	defer s.close()
 	if err := s.start(sig.stop); err != nil {
 		return err

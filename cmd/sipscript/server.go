@@ -65,9 +65,11 @@ type server struct {
 
 	watching sync.WaitGroup // the watcher's goroutine
 	reloads  reloads
-	level    *slog.LevelVar // of the log
-	live     *page.Live     // what the page draws
-	endLive  func()         // ends live and waits for it; nil while it does not run
+	above    supervisor           // systemd, or nobody
+	expiry   *prometheus.GaugeVec // nil before certificates were read
+	level    *slog.LevelVar       // of the log
+	live     *page.Live           // what the page draws
+	endLive  func()               // ends live and waits for it; nil while it does not run
 
 	argsMu sync.Mutex
 	args   map[string]string // guarded by argsMu: those of the script; never changed, only replaced
@@ -181,6 +183,7 @@ func (s *server) announce(stop context.Context) {
 	}
 	s.state.Store(serving)
 	fmt.Fprintln(s.stderr, "ready")
+	s.above.say("READY=1")
 }
 
 // serve handles signals and changes of the script until it is told to stop.
@@ -189,6 +192,7 @@ func (s *server) serve(sig *signals) {
 		s.watch(sig.stop)
 	}
 	s.watchAdmin(sig.stop)
+	s.watching.Go(func() { s.above.watchdog(sig.stop, s.alive) })
 	for {
 		select {
 		case <-sig.hup:
@@ -216,6 +220,7 @@ func (s *server) watch(stop context.Context) {
 // --drain to finish, and stops the engine.
 func (s *server) drain() {
 	s.state.Store(draining)
+	s.above.say("STOPPING=1")
 	s.watching.Wait()
 	if s.engine == nil {
 		return

@@ -176,6 +176,7 @@ func (s *settings) readAdvertise(c *cli.Context) error {
 		if i := slices.IndexFunc(s.listen, func(l string) bool { return strings.HasPrefix(l, listener+"?") }); i >= 0 {
 			listener = s.listen[i] // with its origins
 		}
+		listener = s.atHost(listener)
 		served := slices.IndexFunc(s.served, func(l host.Listener) bool { return l.Text == listener || strings.HasPrefix(l.Text, listener+"?") })
 		switch {
 		case !ok || public == "":
@@ -198,6 +199,25 @@ func (s *settings) readAdvertise(c *cli.Context) error {
 		s.advertise[listener] = public
 	}
 	return nil
+}
+
+// atHost is the listener that is meant by PROTO:HOST without its port, if there is only one there;
+// otherwise what was written.
+func (s *settings) atHost(text string) string {
+	var found []string
+	for _, l := range s.listen {
+		address, _, _ := strings.Cut(l, "?")
+		if l == text {
+			return text
+		}
+		if i := strings.LastIndexByte(address, ':'); i > 0 && address[:i] == text && strings.Contains(text, ":") {
+			found = append(found, l)
+		}
+	}
+	if len(found) == 1 {
+		return found[0]
+	}
+	return text
 }
 
 func (s *settings) readTrustVia(c *cli.Context) error {

@@ -54,6 +54,7 @@ func (s *server) checkTLS() error {
 	if err != nil {
 		return fmt.Errorf("%w; --tls-cert, --tls-key, --tls-client-ca and --tls-ca need PEM files that this process may read, and each key must match its certificate", err)
 	}
+	s.noteExpiry(m)
 	for i, c := range m.Certificates {
 		if now := time.Now(); c.Leaf != nil && (now.After(c.Leaf.NotAfter) || now.Before(c.Leaf.NotBefore)) {
 			s.log.Warn("a certificate is not valid at this time, and clients will refuse it; renew it, then reload", "file", s.set.tls[i].Cert, "not_before", c.Leaf.NotBefore, "not_after", c.Leaf.NotAfter)

@@ -7,6 +7,7 @@ import (
 	"container/list"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -118,8 +119,7 @@ func (q *halfOpen) close() {
 }
 
 // welcome begins the handshake of an accepted socket, or closes it when a cap is reached.
-func (s *Stack) welcome(nc net.Conn, local *Local) {
-	remote := addrPortOf(nc.RemoteAddr())
+func (s *Stack) welcome(nc net.Conn, local *Local, remote netip.AddrPort) {
 	if !s.admitsConn(local.Kind, remote) {
 		nc.Close()
 		return
@@ -158,7 +158,7 @@ func (c *conn) greet(h *handshake) {
 		err = errors.Join(errHandshakes, err)
 	}
 	if err == nil {
-		err = h.nc.SetDeadline(time.Time{})
+		err = clearDeadline(h.nc)
 	}
 	if err != nil {
 		count.handshakeErrors.Add(1)
@@ -170,6 +170,9 @@ func (c *conn) greet(h *handshake) {
 	}
 	c.open(nc)
 }
+
+// clearDeadline ends the time that a handshake has.
+func clearDeadline(nc net.Conn) error { return nc.SetDeadline(time.Time{}) }
 
 // shakeHands performs what the kind requires, and returns the connection to read messages from.
 func (c *conn) shakeHands(nc net.Conn) (net.Conn, error) {

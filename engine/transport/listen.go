@@ -21,6 +21,9 @@ type ListenSpec struct {
 	// Origins are the web origins whose pages may connect over ws or wss, separated by spaces; "":
 	// those of WSOptions.
 	Origins string
+	// Proxies are networks of load balancers, separated by spaces: each connection from one begins
+	// with a header of the PROXY protocol, version 1 or 2, and counts as its client's.
+	Proxies string
 }
 
 // String is the form that ParseListen reads.
@@ -28,7 +31,8 @@ func (l ListenSpec) String() string { return l.Kind.String() + ":" + l.Addr.Stri
 
 // ParseListen reads "udp:127.0.0.1:5060", "tcp:[::1]:0" and, without a port, "udp:127.0.0.1" for
 // the kind's default port. "wss:192.0.2.1:443?origin=https://app.example.com" lets in pages of that
-// origin alone; more of them are joined by "&". Its errors say what to write.
+// origin alone; more of them are joined by "&". "?proxy_protocol=10.0.0.0/8" expects the PROXY
+// protocol of load balancers there; more networks are joined by ",". Its errors say what to write.
 func ParseListen(text string) (ListenSpec, error) {
 	address, options, has := strings.Cut(text, "?")
 	spec, err := parseListen(address)
@@ -40,19 +44,32 @@ func ParseListen(text string) (ListenSpec, error) {
 
 // readOptions reads what is behind "?".
 func (l *ListenSpec) readOptions(text, options string) error {
-	if l.Kind != WS && l.Kind != WSS {
-		return fmt.Errorf("bad listener %q: only ws and wss have options: ?origin=https://app.example.com", text)
+	if l.Kind == UDP {
+		return fmt.Errorf("bad listener %q: udp has no options: only ws and wss have ?origin=https://app.example.com, and they, tcp and tls ?proxy_protocol=10.0.0.0/8", text)
 	}
-	var origins []string
+	var origins, proxies []string
 	for option := range strings.SplitSeq(options, "&") {
 		name, value, _ := strings.Cut(option, "=")
+		if name == "proxy_protocol" {
+			for word := range strings.SplitSeq(value, ",") {
+				network, err := proxyNetwork(word)
+				if err != nil {
+					return fmt.Errorf("bad listener %q: proxy_protocol: %w", text, err)
+				}
+				proxies = append(proxies, network)
+			}
+			continue
+		}
+		if l.Kind != WS && l.Kind != WSS {
+			return fmt.Errorf("bad listener %q: only ws and wss have ?origin=https://app.example.com; all but udp have ?proxy_protocol=10.0.0.0/8", text)
+		}
 		scheme, host, found := strings.Cut(value, "://")
 		if name != "origin" || !found || scheme == "" || host == "" || strings.ContainsAny(host, "/ ") {
-			return fmt.Errorf("bad listener %q: behind ? only the origins of web pages can stand: ?origin=https://app.example.com", text)
+			return fmt.Errorf("bad listener %q: behind ? only origins of web pages and load balancers can stand: ?origin=https://app.example.com, ?proxy_protocol=10.0.0.0/8", text)
 		}
 		origins = append(origins, value)
 	}
-	l.Origins = strings.Join(origins, " ")
+	l.Origins, l.Proxies = strings.Join(origins, " "), strings.Join(proxies, " ")
 	return nil
 }
 

@@ -18,6 +18,8 @@ func TestParseListen(t *testing.T) {
 		"udp:[2001:db8::1]":  {Kind: UDP, Addr: netip.MustParseAddrPort("[2001:db8::1]:5060")},
 		"wss:192.0.2.1:443?origin=https://a.example&origin=http://b.example:8080": {Kind: WSS, Addr: netip.MustParseAddrPort("192.0.2.1:443"),
 			Origins: "https://a.example http://b.example:8080"},
+		"wss:192.0.2.1:443?proxy_protocol=10.1.2.3/8,2001:db8::1&origin=https://a.example": {Kind: WSS, Addr: netip.MustParseAddrPort("192.0.2.1:443"),
+			Origins: "https://a.example", Proxies: "10.0.0.0/8 2001:db8::1/128"},
 	} {
 		t.Run(text, func(t *testing.T) {
 			got, err := ParseListen(text)
@@ -36,11 +38,15 @@ func TestParseListen(t *testing.T) {
 
 func TestParseListenOptions(t *testing.T) {
 	for text, want := range map[string]string{
-		"udp:127.0.0.1:5060?origin=https://a.example": "only ws and wss",
-		"ws:127.0.0.1:80?":                            "?origin=https://app.example",
-		"ws:127.0.0.1:80?origin=a.example":            "?origin=https://app.example",
-		"ws:127.0.0.1:80?origin=https://a/path":       "?origin=https://app.example",
-		"ws:127.0.0.1:80?color=red":                   "?origin=https://app.example",
+		"udp:127.0.0.1:5060?origin=https://a.example":  "only ws and wss",
+		"ws:127.0.0.1:80?":                             "?origin=https://app.example",
+		"ws:127.0.0.1:80?origin=a.example":             "?origin=https://app.example",
+		"ws:127.0.0.1:80?origin=https://a/path":        "?origin=https://app.example",
+		"ws:127.0.0.1:80?color=red":                    "?origin=https://app.example",
+		"udp:127.0.0.1:5060?proxy_protocol=10.0.0.0/8": "udp has no options",
+		"tcp:127.0.0.1:5060?proxy_protocol=any":        `"any" is not a network`,
+		"tcp:127.0.0.1:5060?proxy_protocol=":           "is not a network",
+		"tcp:127.0.0.1:5060?origin=https://a.example":  "only ws and wss",
 	} {
 		t.Run(text, func(t *testing.T) {
 			if _, err := ParseListen(text); err == nil || !strings.Contains(err.Error(), want) {

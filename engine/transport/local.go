@@ -11,7 +11,7 @@ import (
 
 // newLocal describes the listener bound to addr.
 func newLocal(index int, spec ListenSpec, addr netip.AddrPort) *Local {
-	l := &Local{Index: index, Kind: spec.Kind, Name: spec.String(), Addr: addr, Origins: strings.Fields(spec.Origins)}
+	l := &Local{Index: index, Kind: spec.Kind, Name: spec.String(), Addr: addr, Origins: strings.Fields(spec.Origins), Proxies: readProxies(spec.Proxies)}
 	l.Host, l.Port = spec.AdvertisedHost, spec.AdvertisedPort
 	if l.Host == "" {
 		host := addr.Addr()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"sync/atomic"
 )
 
@@ -55,10 +56,10 @@ func (t *tcpListener) accept() {
 		nc, err := t.ln.Accept()
 		if err == nil {
 			pause = firstPause
-			if t.local.Kind == TCP {
-				t.stack.adopt(nc, t.local)
+			if from := addrPortOf(nc.RemoteAddr()); t.local.proxied(from) {
+				t.stack.unwrap(nc, t.local, from)
 			} else {
-				t.stack.welcome(nc, t.local)
+				t.stack.enter(nc, t.local, from)
 			}
 			continue
 		}
@@ -75,9 +76,17 @@ func (t *tcpListener) accept() {
 	}
 }
 
+// enter lets an accepted socket in, whose other end is remote.
+func (s *Stack) enter(nc net.Conn, local *Local, remote netip.AddrPort) {
+	if local.Kind == TCP {
+		s.adopt(nc, local, remote)
+	} else {
+		s.welcome(nc, local, remote)
+	}
+}
+
 // adopt makes an accepted socket a connection of the stack, or closes it when a cap is reached.
-func (s *Stack) adopt(nc net.Conn, local *Local) {
-	remote := addrPortOf(nc.RemoteAddr())
+func (s *Stack) adopt(nc net.Conn, local *Local, remote netip.AddrPort) {
 	if !s.admitsConn(local.Kind, remote) {
 		nc.Close()
 		return

@@ -120,6 +120,8 @@ type Local struct {
 	SentBy string
 	// Origins are the web origins whose pages may connect over ws or wss; nil: those of WSOptions.
 	Origins []string
+	// Proxies are the networks of load balancers whose connections begin with a PROXY header.
+	Proxies []netip.Prefix
 }
 
 // Peer is the destination of a message.

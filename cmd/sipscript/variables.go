@@ -1,0 +1,30 @@
+package main
+
+// Variables of the environment that nothing reads: most are misspelt.
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/sipscript/sipscript/luabind"
+)
+
+// tellUnknown tells of variables named SIPSCRIPT_… that no setting has. They may be the script's
+// own, so the server starts.
+func tellUnknown(w io.Writer, environ []string) {
+	known := []string{"SIPSCRIPT_CONFIG", "SIPSCRIPT_ADMIN_TOKEN", "SIPSCRIPT_ADMIN_CA"}
+	for _, key := range keys() {
+		known = append(known, variable(key))
+	}
+	for _, text := range environ {
+		name, _, _ := strings.Cut(text, "=")
+		if !strings.HasPrefix(name, "SIPSCRIPT_") || slices.Contains(known, name) {
+			continue
+		}
+		if best := luabind.Closest(name, known); best != "" {
+			fmt.Fprintf(w, "no setting is called %s; did you mean %s?\n", name, best)
+		}
+	}
+}
