@@ -26,6 +26,7 @@ type encoder struct {
 	out    []byte // the segment, up to its end
 	// By the hash of a line's first bytes, with and without the call's: where it was last, plus one
 	lines [1 << tableBits]uint32
+	mask  masker
 }
 
 // reset begins a segment: it refers to nothing outside of itself.
@@ -40,6 +41,7 @@ func (e *encoder) append(text []byte, call uint64) {
 	start := len(e.window)
 	e.window = append(e.window, text...)
 	w := e.window
+	e.mask.begin(start)
 	lit := start // what has not been written yet
 	for i := start; i < len(w); {
 		n, at := e.find(i, call)
@@ -60,9 +62,9 @@ func (e *encoder) append(text []byte, call uint64) {
 		}
 		changed := end
 		if w[line] <= ' ' || suspect(w[line]) {
-			changed = mask(w[:end], line, end)
-		} else if bytes.IndexByte(w[m:end], '@') >= 0 {
-			changed = line + maskURIs(w[line:end])
+			changed = e.mask.mask(w[:end], line, end)
+		} else if bytes.IndexByte(w[m:end], '@') >= 0 || bytes.IndexByte(w[line:end], '?') >= 0 {
+			changed = line + e.mask.uris(w[line:end], line == start)
 		}
 		if changed < m {
 			n -= m - changed

@@ -45,8 +45,9 @@ func secrecyOf(line []byte) secrecy {
 		if s.how != credentials {
 			return s.how
 		}
-		rest := bytes.TrimLeft(line[len(s.name):], " \t") // a header's name ends here
-		if len(rest) > 0 && rest[0] == ':' {
+		// A header's name ends here, and its colon may be on the next line
+		rest := bytes.TrimLeft(line[len(s.name):], " \t\r")
+		if len(rest) == 0 || rest[0] == ':' || rest[0] == '\n' {
 			return s.how
 		}
 	}
@@ -68,12 +69,25 @@ func foldEqual(b []byte, lower string) bool {
 	return true
 }
 
+// masker masks one text, line by line, from its beginning to its end. Whoever sends chooses the
+// text, so each byte of it is looked at a fixed number of times.
+type masker struct {
+	start int     // where the text begins
+	seen  int     // the last line whose header was looked for, or -1
+	how   secrecy // of that header
+	work  int     // bytes that were looked at: tests bound it
+}
+
+// begin begins a text.
+func (m *masker) begin(at int) { *m = masker{start: at, seen: -1} }
+
 // mask overwrites what is secret in text[lo:hi], a line with its end, and returns where the first
 // byte was that it changed, or hi.
-func mask(text []byte, lo, hi int) int {
+func (m *masker) mask(text []byte, lo, hi int) int {
 	line := text[lo:hi]
 	first := hi
-	switch secrecyOf(header(text, lo)) {
+	m.work += len(line)
+	switch m.header(text, lo, hi) {
 	case credentials:
 		if line[0] == ' ' || line[0] == '\t' {
 			first = lo + hide(line, 0, len(line))
@@ -94,15 +108,23 @@ func mask(text []byte, lo, hi int) int {
 		}
 	case open:
 	}
-	return min(first, lo+maskURIs(line))
+	return min(first, lo+m.uris(line, lo == m.start))
 }
 
-// header is the line at lo, or the one that it continues (RFC 3261 §7.3.1).
-func header(text []byte, lo int) []byte {
-	for lo > 0 && lo < len(text) && (text[lo] == ' ' || text[lo] == '\t') {
-		lo = bytes.LastIndexByte(text[:lo-1], '\n') + 1
+// header is how the line must be masked that begins at lo, or the one that it continues (RFC 3261
+// §7.3.1). It goes back as far as the last line that was asked for, never further.
+func (m *masker) header(text []byte, lo, hi int) secrecy {
+	at, least := lo, max(m.seen, m.start)
+	for at > least && (text[at] == ' ' || text[at] == '\t') {
+		at = least + bytes.LastIndexByte(text[least:at-1], '\n') + 1
 	}
-	return text[lo:]
+	m.work += lo - at
+	if at != m.seen {
+		m.work += hi - at
+		m.how = secrecyOf(text[at:hi])
+	}
+	m.seen = lo
+	return m.how
 }
 
 // hide overwrites what is neither white space nor a quotation mark in line[lo:hi], and returns
@@ -132,6 +154,9 @@ func plain(name []byte) bool {
 // maskCredentials leaves the scheme and what only names something.
 func maskCredentials(line []byte) int {
 	i := bytes.IndexByte(line, ':') + 1
+	if i == 0 {
+		return len(line)
+	}
 	i += len(line[i:]) - len(bytes.TrimLeft(line[i:], " \t"))
 	first := len(line)
 	word := bytes.IndexAny(line[i:], " \t=\r\n")
@@ -170,61 +195,4 @@ func paramEnd(line []byte, i int) int {
 		}
 	}
 	return len(line)
-}
-
-// maskURIs overwrites the passwords of SIP URIs: sip:user:password@host (RFC 3261 §19.1.1).
-func maskURIs(line []byte) int {
-	first := len(line)
-	for at := 0; at < len(line); {
-		n := bytes.IndexByte(line[at:], '@')
-		if n < 0 {
-			break
-		}
-		at += n
-		if !colons(line[:at]) {
-			at++
-			continue
-		}
-		if i := userinfo(line[:at]); i >= 0 {
-			if colon := bytes.IndexByte(line[i:at], ':'); colon >= 0 {
-				first = min(first, hide(line, i+colon+1, at))
-			}
-		}
-		at++
-	}
-	return first
-}
-
-// colons reports whether there are two colons between an @ and what could delimit a URI before it:
-// without a password there is one, after the scheme.
-func colons(line []byte) bool {
-	n := 0
-	for i := len(line) - 1; i >= 0; i-- {
-		switch line[i] {
-		case '<', '>', ' ', '\t', '"', ',':
-			return false
-		case ':':
-			if n++; n == 2 {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// userinfo is where the userinfo begins that ends with line, or -1: behind sip: or sips:.
-func userinfo(line []byte) int {
-	lo := bytes.LastIndexAny(line, "<> \t\",") + 1
-	for i := lo; i+4 <= len(line); i++ {
-		if line[i]|0x20 != 's' || line[i+1]|0x20 != 'i' || line[i+2]|0x20 != 'p' {
-			continue
-		}
-		switch {
-		case line[i+3] == ':':
-			return i + 4
-		case line[i+3]|0x20 == 's' && i+4 < len(line) && line[i+4] == ':':
-			return i + 5
-		}
-	}
-	return -1
 }
