@@ -61,14 +61,14 @@ func traceCommand(env environment) *cli.Command {
 			w := trace.NewWatcher()
 			err = client.Stream(c.Context, "/api/v1/trace/live?"+query(c).Encode(), func(kind, data string) error {
 				if kind == "lost" {
-					_, err := fmt.Fprintf(env.stdout, "(%s records were lost: the server was faster)\n", data)
+					_, err := fmt.Fprintf(env.stdout, "(%s records were lost: the server was faster)\n", trace.Plain(data))
 					return err
 				}
 				var e trace.Event
 				if err := json.Unmarshal([]byte(data), &e); err != nil {
 					return fmt.Errorf("the server says what cannot be read: %w", err)
 				}
-				_, err := fmt.Fprint(env.stdout, w.Add(&e))
+				_, err := fmt.Fprint(env.stdout, trace.Plain(w.Add(&e)))
 				return err
 			})
 			if errors.Is(err, context.Canceled) {
@@ -161,12 +161,12 @@ func explain(c *cli.Context, env environment, text []byte) (err error) {
 		_, err = env.stdout.Write(text)
 		return err
 	}
-	if _, err = fmt.Fprintf(env.stdout, "%s\n%s", call.Tell(), call.Ladder()); err != nil || !c.Bool("messages") {
+	if _, err = fmt.Fprintf(env.stdout, "%s\n%s", trace.Plain(call.Tell()), trace.Plain(call.Ladder())); err != nil || !c.Bool("messages") {
 		return err
 	}
 	for i := range call.Events {
 		if e := &call.Events[i]; e.Text != "" {
-			if _, err = fmt.Fprintf(env.stdout, "\n%s %s %s by %s:\n%s", e.At, e.Kind, e.Peer, e.Transport, e.Text); err != nil {
+			if _, err = fmt.Fprintf(env.stdout, "\n%s %s %s by %s:\n%s", e.At, e.Kind, e.Peer, e.Transport, trace.Plain(e.Text)); err != nil {
 				return err
 			}
 		}

@@ -62,12 +62,12 @@ func (v *view) add(e *Event) *ladder.Hop {
 		v.server = local
 	}
 	v.party(peer, e.Kind != "received")
-	h := ladder.Hop{At: when(e.At).Sub(v.began), From: peer, To: v.server, Label: ladder.Label(&v.msg)}
+	h := ladder.Hop{At: when(e.At).Sub(v.began), From: peer, To: v.server, Label: unfold(ladder.Label(&v.msg))}
 	if e.Kind != "received" {
 		h.From, h.To, h.Lost = v.server, peer, e.Kind == "unsent"
 		h.Note = v.behind()
 		if e.Answer != "" {
-			h.Note = e.Answer
+			h.Note = unfold(e.Answer)
 		}
 	}
 	key := e.Kind + e.Peer + e.Text
@@ -186,7 +186,7 @@ func (w *Watcher) Add(e *Event) string {
 func (e *Event) words() string {
 	text := e.Function
 	if e.Answer != "" {
-		text += ": " + e.Answer
+		text += ": " + unfold(e.Answer)
 	}
 	if e.Place != "" {
 		text = filepath.Base(e.Place) + "  " + text

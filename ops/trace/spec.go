@@ -395,7 +395,7 @@ func luaText(b []byte) string {
 func (s *specWriter) text() []byte {
 	c := s.call
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "-- %s %s, as it was at %s\n", c.Method, strings.Map(oneLine, c.ID), c.Began)
+	fmt.Fprintf(&b, "-- %s\n", strings.Map(oneLine, fmt.Sprintf("%s %s, as it was at %s", c.Method, c.ID, c.Began)))
 	if c.Script != "" {
 		fmt.Fprintf(&b, "-- It ran %s: put this file beside it, as %s.\n", filepath.Base(c.Script), strings.TrimSuffix(filepath.Base(c.Script), ".lua")+"_spec.lua")
 	}
@@ -424,9 +424,9 @@ func (s *specWriter) text() []byte {
 	return b.Bytes()
 }
 
-// oneLine keeps a comment on its line.
+// oneLine keeps a comment on its line: Lua ends one at a CR, too.
 func oneLine(r rune) rune {
-	if r < ' ' {
+	if r < ' ' || r >= 0x7f && r < 0xa0 {
 		return ' '
 	}
 	return r

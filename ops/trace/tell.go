@@ -95,7 +95,7 @@ func (t *teller) event(e *Event) {
 		text = t.message(e, h.Note)
 	}
 	if text != "" {
-		fmt.Fprintf(t.b, "%10.3f  %s.\n", at, text)
+		fmt.Fprintf(t.b, "%10.3f  %s.\n", at, unfold(text))
 	}
 }
 
