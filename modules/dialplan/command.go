@@ -176,6 +176,9 @@ func reload(c *host.Invocation) error {
 	switch len(c.Args) {
 	case 0:
 	case 1:
+		if c.Args[0] == "" {
+			return host.Usagef("%s: PLAN is empty: leave it out to read all", c.Command)
+		}
 		path += "?" + url.Values{"plan": {c.Args[0]}}.Encode()
 	default:
 		return host.Usagef("%s: one plan at a time: found %q after %q", c.Command, c.Args[1], c.Args[0])

@@ -24,7 +24,7 @@ func TestCommand(t *testing.T) {
 	write("prefix,strip,add\n0,1,+49\n")
 	m := NewModule(ModuleOptions{})
 	run := func(words string) string {
-		out, err := hosttest.Run(command(), "dialplan", m.API(), nil, strings.Fields(words)...)
+		out, err := hosttest.Run(command(), "dialplan", m.API(), nil, strings.Split(strings.ReplaceAll(words, "EMPTY", ""), " ")...)
 		return strings.TrimSpace(strings.Join(strings.Fields(out), " ") + " " + fmt.Sprint(err))
 	}
 	if got := run("dialplan"); got != "PLAN RULES READ STALE SINCE FAILURES SOURCE <nil>" {
@@ -46,6 +46,7 @@ function route(req) end`, luabindtest.Modules(m))
 		{"dialplan reload here", "<nil>"},
 		{"dialplan reload made", "409 made: the list comes from a function"},
 		{"dialplan reload nowhere", `404 there is no plan "nowhere"`},
+		{"dialplan reload EMPTY", "PLAN is empty: leave it out to read all"},
 		{"dialplan reload a b", `one plan at a time: found "b" after "a"`},
 		{"dialplan show", `unknown command "show"; the commands are list, lookup, reload`},
 		{"dialplan list x", `takes no argument: found "x"`},

@@ -14,10 +14,11 @@ import (
 	"github.com/sipscript/sipscript/ops/openapi"
 )
 
-// open reports whether a path needs no token: those who watch over processes have none, and the
-// files of the page tell nothing; what it shows it asks for with the token that it is given.
-func (s *Server) open(path string) bool {
-	return path == "/healthz" || path == "/readyz" || s.opts.Page != nil && (path == "/" || strings.HasPrefix(path, "/assets/"))
+// open reports whether it needs no token to ask for a path: those who watch over processes have
+// none, and the files of the page tell nothing; what it shows it asks for with the token that it is
+// given. To act it needs one everywhere, or strangers could write as many lines as they like.
+func (s *Server) open(path string, need Role) bool {
+	return need == Read && (path == "/healthz" || path == "/readyz" || s.opts.Page != nil && (path == "/" || strings.HasPrefix(path, "/assets/")))
 }
 
 // guarded lets those through who may do what they ask for, and notes each act.
@@ -33,7 +34,7 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 			need = Act
 		}
 		by, role := s.whoIs(r)
-		if role < need && !s.open(r.URL.Path) {
+		if role < need && !s.open(r.URL.Path, need) {
 			s.refuse(w, r, by, need)
 			return
 		}
@@ -86,12 +87,17 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, by string, need 
 	if ok, suppressed := s.refusals.allow(time.Now()); ok {
 		s.opts.Log.Warn("the admin interface refused a request", "source", r.RemoteAddr, "request", requestOf(r), "operator", by, "suppressed", suppressed)
 	}
+	text := "a token is needed: Authorization: Bearer TOKEN"
 	if by != "" {
-		answer(w, http.StatusForbidden, failed(by+" may not "+need.String()))
-		return
+		text = by + " may not " + need.String()
+		if r.Header.Get("Authorization") != "" {
+			answer(w, http.StatusForbidden, failed(text))
+			return
+		}
+		text += " without a token: Authorization: Bearer TOKEN" // this machine may with one
 	}
 	w.Header().Set("WWW-Authenticate", `Bearer realm="sipscript"`)
-	answer(w, http.StatusUnauthorized, failed("a token is needed: Authorization: Bearer TOKEN"))
+	answer(w, http.StatusUnauthorized, failed(text))
 }
 
 func failed(text string) map[string]any { return map[string]any{"error": text} }

@@ -100,9 +100,13 @@ func TestRoles(t *testing.T) {
 		{"a page elsewhere reads", "", "GET", "/api/v1/x/things", here, "", []string{"Sec-Fetch-Site", "cross-site"}, 403},
 		{"a link leads here", "", "GET", "/api/v1/x/things", here, "", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"}, 200},
 		{"a page elsewhere acts", "", "POST", "/api/v1/x/things", here, "", []string{"Origin", "http://evil.example"}, 403},
-		{"this machine may read alone", "read", "POST", "/api/v1/x/things", here, "", nil, 403},
+		{"this machine may read alone", "read", "POST", "/api/v1/x/things", here, "", nil, 401},
 		{"and reads", "read", "GET", "/api/v1/x/things", here, "", nil, 200},
-		{"this machine may nothing", "none", "GET", "/api/v1/x/things", here, "", nil, 403},
+		{"and acts with a token", "read", "POST", "/api/v1/x/things", here, actor, nil, 200},
+		{"and has a token that may only read", "read", "POST", "/api/v1/x/things", here, reader, nil, 403},
+		{"this machine may nothing", "none", "GET", "/api/v1/x/things", here, "", nil, 401},
+		{"a probe that acts", "", "POST", "/healthz", elsewhere, "", nil, 401},
+		{"a probe by HEAD", "", "HEAD", "/healthz", elsewhere, "", nil, 200},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := httptest.NewRequest(row.method, "http://127.0.0.1"+row.path, strings.NewReader("{}"))
@@ -117,6 +121,38 @@ func TestRoles(t *testing.T) {
 			handler(row.loopback).ServeHTTP(w, r)
 			if w.Code != row.code || row.code == 401 && w.Header().Get("WWW-Authenticate") == "" {
 				t.Errorf("%d %s, want %d", w.Code, w.Body, row.code)
+			}
+		})
+	}
+}
+
+// Strangers leave no lines of acts: what is open without a token is open to be asked for.
+func TestStrangersLeaveNoLines(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens")
+	_, line := NewToken("alice", Act)
+	if err := os.WriteFile(path, []byte(line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := LoadTokens(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct{ method, path string }{
+		{"POST", "/"}, {"DELETE", "/assets/main.js"}, {"PUT", "/healthz"}, {"OPTIONS", "/readyz"}, {"BREW", "/"},
+	} {
+		t.Run(row.method+" "+row.path, func(t *testing.T) {
+			var log bytes.Buffer
+			o := options(&log)
+			o.Tokens, o.Page = tokens, http.NotFoundHandler()
+			s := &Server{opts: o}
+			h, err := s.handler()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := httptest.NewRequest(row.method, "http://127.0.0.1"+row.path, nil)
+			w := httptest.NewRecorder()
+			if h.ServeHTTP(w, r); w.Code != http.StatusUnauthorized || log.Len() > 0 {
+				t.Errorf("%d %s", w.Code, &log)
 			}
 		})
 	}

@@ -62,6 +62,9 @@ func TestQueries(t *testing.T) {
 		{"/things?who=a&who=b", 400, "who is given twice"},
 		{"/all?x=1", 400, `it takes no parameters: found \"x\"`},
 		{"/none", 404, ""},
+		{"/things?who=a&state=up;x=y", 400, "semicolon"},
+		{"/things?who=a&state=%zz", 400, "escape"},
+		{"/all?x;y", 400, "semicolon"},
 	} {
 		t.Run(row.path, func(t *testing.T) {
 			w := httptest.NewRecorder()
@@ -71,4 +74,39 @@ func TestQueries(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What acts is never done for more than was said: a parameter that is cut off or empty is refused.
+func TestActsAreNotWidened(t *testing.T) {
+	served := 0
+	h := Handler([]Operation{{Method: "DELETE", Path: "/things", Summary: "remove one or all", Query: []Param{{Name: "who", Required: true}, {Name: "which"}},
+		Serve: func(w http.ResponseWriter, _ *http.Request) { served++; w.WriteHeader(204) }}})
+	for _, row := range []struct {
+		query string
+		code  int
+		want  string
+	}{
+		{"who=a", 204, ""},
+		{"who=a&which=b%3Bc", 204, ""},
+		{"who=a&which=b;c", 400, "semicolon"},
+		{"who=a&which=%b", 400, "escape"},
+		{"who=a&which=", 400, "which is empty"},
+		{"who=a&which", 400, "which is empty"},
+		{"who=&which=b", 400, "who is empty"},
+	} {
+		t.Run(row.query, func(t *testing.T) {
+			before, w := served, httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest("DELETE", "/things?"+row.query, nil))
+			if w.Code != row.code || !strings.Contains(w.Body.String(), row.want) || served-before != btoi(row.code == 204) {
+				t.Errorf("%d %s, served %d times", w.Code, w.Body, served-before)
+			}
+		})
+	}
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -63,7 +64,12 @@ func Handler(list []Operation) *http.ServeMux {
 
 // check returns what is wrong with a request's query.
 func (o *Operation) check(r *http.Request) error {
-	q := r.URL.Query()
+	// Not r.URL.Query, which leaves out what it can't read: a contact with a raw ";" would be gone,
+	// and all of a user's would be removed.
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return fmt.Errorf(`the query can't be read (";" is written %%3B, "%%" %%25): %w`, err)
+	}
 	for name, values := range q {
 		i := slices.IndexFunc(o.Query, func(p Param) bool { return p.Name == name })
 		switch {
@@ -73,6 +79,9 @@ func (o *Operation) check(r *http.Request) error {
 			return fmt.Errorf("there is no parameter %.60q; there are %s", name, o.names())
 		case len(values) > 1:
 			return fmt.Errorf("%s is given twice", name)
+		case values[0] == "" && o.Acts():
+			// A shell's variable that is not set must not select everything.
+			return fmt.Errorf("%s is empty", name)
 		case len(o.Query[i].Enum) > 0 && values[0] != "" && !slices.Contains(o.Query[i].Enum, values[0]):
 			return fmt.Errorf("%s: expected %s", name, strings.Join(o.Query[i].Enum, ", "))
 		}

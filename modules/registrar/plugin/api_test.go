@@ -74,6 +74,9 @@ func TestAPI(t *testing.T) {
 		{"POST", "/bindings", `{"aor": "sip:gw@example.com", "contact": "sip:10.0.0.9", "expires_seconds": 1, "q": 7}`, 400, "a q from 0 to 1"},
 		{"POST", "/bindings", `{"user": 1}`, 400, "unknown field"},
 		{"DELETE", "/bindings?aor=sip:gw@example.com&contact=sip:10.0.0.8", "", 404, "no such binding"},
+		{"DELETE", "/bindings?aor=sip:gw@example.com&contact=sip:10.0.0.9;transport=tcp", "", 400, "semicolon"},
+		{"DELETE", "/bindings?aor=sip:gw@example.com&contact=", "", 400, "contact is empty"},
+		{"DELETE", "/bindings?aor=sip:gw@example.com&contact=10.0.0.9", "", 400, "expected ?contact= with a URI"},
 		{"DELETE", "/bindings?aor=sip:gw@example.com", "", 200, `"removed": 1`},
 		{"DELETE", "/bindings", "", 400, "expected ?aor="},
 	} {
@@ -122,6 +125,7 @@ func TestRegistrationsCommand(t *testing.T) {
 		"registrations sip:a+b@h;x":            "GET /api/v1/registrar/bindings?aor=sip%3Aa%2Bb%40h%3Bx\n{}",
 		"registrations add sip:a@h sip:b@h":    `POST /api/v1/registrar/bindings {"aor":"sip:a@h","contact":"sip:b@h","expires_seconds":3600}` + "\nsip:a@h is registered at sip:b@h\n",
 		"registrations remove sip:a@h sip:b@h": "DELETE /api/v1/registrar/bindings?aor=sip%3Aa%40h&contact=sip%3Ab%40h\nremoved: 0\n",
+		"registrations remove sip:a@h EMPTY":   "registrations remove: CONTACT is empty: leave it out to remove all",
 		"registrations list a b":               `registrations list: one URI at a time: found "b" after "a"`,
 		"registrations lst":                    `registrations: unknown command "lst"; the commands are list, add, remove, count`,
 		"registrations add sip:a@h":            "registrations add: expected URI CONTACT",
@@ -134,6 +138,9 @@ func TestRegistrationsCommand(t *testing.T) {
 				if len(words) > 0 && sub.Name == words[0] {
 					c, called, words = sub, called+" "+sub.Name, words[1:]
 				}
+			}
+			for i := range words {
+				words[i] = strings.TrimPrefix(words[i], "EMPTY")
 			}
 			err := c.Run(&host.Invocation{Command: called, Args: words, Flags: host.NewValues(map[string]any{"json": true, "expires": time.Hour}), Stdout: &out,
 				Ask: func(method, path string, body io.Reader) ([]byte, error) {

@@ -105,6 +105,9 @@ func removeBindings(c *host.Invocation) error {
 	q := url.Values{}
 	switch len(c.Args) {
 	case 2:
+		if c.Args[1] == "" {
+			return host.Usagef("%s: CONTACT is empty: leave it out to remove all", c.Command)
+		}
 		q.Set("contact", c.Args[1])
 		fallthrough
 	case 1:
