@@ -38,7 +38,6 @@ func (c *Call) Transfer(target string, o TransferOptions, done func(error)) bool
 // referral is a transfer in progress.
 type referral struct {
 	toCallee bool // who was told
-	accepted bool // it has accepted the REFER
 }
 
 func (c *Call) transfer(target string, o TransferOptions, done func(error)) {
