@@ -47,7 +47,9 @@ func shellWords(list []*cli.Command) map[string][]string {
 			for _, f := range flagNames(c.Flags) {
 				words[name] = append(words[name], dashed(f))
 			}
-			walk(name, c.Subcommands)
+			if c.Name != "help" { // which the library gives itself as a sub-command once it was asked for
+				walk(name, c.Subcommands)
+			}
 		}
 	}
 	walk("", list)

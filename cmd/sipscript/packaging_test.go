@@ -5,12 +5,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/urfave/cli/v2"
 )
 
 func TestMeant(t *testing.T) {
@@ -32,6 +35,16 @@ func TestMeant(t *testing.T) {
 				t.Errorf("%d %s", code, &out)
 			}
 		})
+	}
+}
+
+// The library's own help command contains itself once it has run.
+func TestWordsEnd(t *testing.T) {
+	help := &cli.Command{Name: "help"}
+	help.Subcommands = []*cli.Command{help}
+	words := shellWords([]*cli.Command{{Name: "acl", Subcommands: []*cli.Command{{Name: "block"}, help}}})
+	if want := "map[:[acl] acl:[block help]]"; fmt.Sprint(words) != want {
+		t.Errorf("%v", words)
 	}
 }
 
