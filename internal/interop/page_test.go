@@ -16,7 +16,11 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/internal/peer"
+	"github.com/sipscript/sipscript/modules/all"
+	"github.com/sipscript/sipscript/modules/host"
+	"github.com/sipscript/sipscript/ops/openapi"
 	"github.com/sipscript/sipscript/ops/page"
+	"github.com/sipscript/sipscript/ops/trace"
 )
 
 // madeUp is an API of calls and gateways, which notes what it is told to do.
@@ -39,8 +43,9 @@ func newMadeUp(t *testing.T, calls int) *madeUp {
 		t.Fatal(err)
 	}
 	mux.Handle("/", files)
+	answers := map[string]http.HandlerFunc{}
 	answer := func(pattern string, of func(r *http.Request) any) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		answers[pattern] = func(w http.ResponseWriter, r *http.Request) {
 			if r.Method != "GET" {
 				m.mu.Lock()
 				m.acts = append(m.acts, r.Method+" "+r.URL.RequestURI())
@@ -48,7 +53,7 @@ func newMadeUp(t *testing.T, calls int) *madeUp {
 			}
 			w.Header().Set("Content-Type", "application/json")
 			_ = json.NewEncoder(w).Encode(of(r))
-		})
+		}
 	}
 	began := time.Now().UTC()
 	one := func(i int) map[string]any {
@@ -65,7 +70,7 @@ func newMadeUp(t *testing.T, calls int) *madeUp {
 		}
 		return list
 	})
-	answer("GET /api/v1/trace/calls/{id}", func(*http.Request) any {
+	answer("GET /api/v1/trace/calls/{call_id}", func(*http.Request) any {
 		record := func(kind, peer, text string) map[string]any {
 			return map[string]any{"kind": kind, "at": began, "transport": "udp", "local": "198.51.100.1:5060", "peer": peer, "text": text, "length": len(text)}
 		}
@@ -108,12 +113,41 @@ func newMadeUp(t *testing.T, calls int) *madeUp {
 	ticks <- began
 	go live.Run(t.Context(), ticks)
 	mux.Handle("GET /api/v1/live", live)
+	mux.Handle("/api/v1/", declared(t, answers))
+	for _, own := range []string{"GET /api/v1/generations", "GET /api/v1/arguments", "POST /reload"} {
+		mux.Handle(own, answers[own]) // declared by the command
+		delete(answers, own)
+	}
+	for pattern := range answers {
+		t.Errorf("no module declares %s", pattern)
+	}
 	m.Server = httptest.NewServer(mux)
 	t.Cleanup(func() {
 		m.CloseClientConnections()
 		m.Close()
 	})
 	return m
+}
+
+// declared serves answers where modules declare them, and takes them out of the map: what the page
+// asks for, and with which parameters, is checked as a server checks it.
+func declared(t *testing.T, answers map[string]http.HandlerFunc) http.Handler {
+	t.Helper()
+	modules, err := host.Open(all.Plugins(), host.Environment{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = modules.Close() })
+	var list []openapi.Operation
+	for _, o := range append(modules.API(), (&trace.API{}).Operations()...) {
+		pattern := o.Method + " " + o.Path
+		if serve := answers[pattern]; serve != nil {
+			o.Serve = serve
+			list = append(list, o)
+			delete(answers, pattern)
+		}
+	}
+	return openapi.Handler(list)
 }
 
 func (m *madeUp) told() string {
@@ -256,7 +290,7 @@ func TestPage(t *testing.T) {
 		for _, row := range []struct{ view, button, act string }{
 			{"Registrations", "Remove", "DELETE /api/v1/registrar/bindings?aor=sip%3Abob%40example.com&contact=sip%3Abob%40192.0.2.2"},
 			{"Destinations", "Drain", "POST /api/v1/dispatch/mark"},
-			{"Bans", "Hear again", "DELETE /api/v1/limit/bans?source=192.0.2.66"},
+			{"Bans", "Hear again", "DELETE /api/v1/limit/bans?ip=192.0.2.66"},
 			{"Script", "Reload the script", "POST /reload"},
 		} {
 			p.clickText(row.view)

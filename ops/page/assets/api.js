@@ -38,6 +38,7 @@ async function ask(method, path, body, signal) {
   try {
     text = (await res.json()).error ?? text;
   } catch { /* not JSON: the status says it */ }
+  if (res.status === 401) dispatchEvent(new Event("tokenneeded"));
   throw new Refused(res.status, text);
 }
 

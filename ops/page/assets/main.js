@@ -10,11 +10,11 @@ const kept = 300; // seconds of the plots
 
 const again = () => refresh();
 const all = [views.calls, views.registrations, views.destinations, views.script, views.protection].map(v => v(again));
-let current = all[0], asking;
+let current = all[0], asking, busy = 0;
 
 // The view of the tab, which the address names.
 function choose() {
-  const name = decodeURIComponent(location.hash.slice(1));
+  const name = location.hash.slice(1).toLowerCase();
   current = all.find(v => v.name.toLowerCase() === name) ?? all[0];
   document.getElementById("view").replaceChildren(current.element);
   for (const a of document.querySelectorAll("#tabs a")) {
@@ -28,6 +28,7 @@ async function refresh() {
   asking?.abort();
   asking = new AbortController();
   const of = current;
+  busy++;
   try {
     await of.refresh(asking.signal);
     of.element.querySelector(".unavailable")?.remove();
@@ -36,6 +37,8 @@ async function refresh() {
     if (e instanceof Refused && e.status === 401) return askToken();
     of.element.querySelector(".unavailable")?.remove();
     of.element.prepend(make("p", { class: "unavailable warn" }, e.status === 404 ? "This server has no such module, or its script does not configure it." : e.message));
+  } finally {
+    busy--;
   }
 }
 
@@ -99,6 +102,8 @@ function keys(e) {
   e.preventDefault();
 }
 
+addEventListener("tokenneeded", askToken);
+
 const reload = sure("Reload the script", "every new call goes to what the file says now", async () => {
   await act("POST", "/reload");
   refresh();
@@ -117,7 +122,7 @@ function begin() {
   addEventListener("keydown", keys);
   document.addEventListener("visibilitychange", () => document.hidden || refresh());
   choose();
-  setInterval(() => document.hidden || document.getElementById("dialog").open || refresh(), refreshEvery);
+  setInterval(() => document.hidden || document.getElementById("dialog").open || busy || refresh(), refreshEvery);
   live("/api/v1/live", heard, gone);
 }
 

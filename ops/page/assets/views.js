@@ -25,7 +25,7 @@ function lasted(c) {
 const stateTone = c => ({ answered: "good", failed: c.code === 487 ? "faint" : "bad", ended: "faint" })[c.state] ?? "warn";
 
 export function calls(again) {
-  const search = searching("User, Call-ID, address or code", again);
+  const search = searching("User, Call-ID, address, 4xx or code 486", again);
   const state = make("select", { "aria-label": "State", change: again },
     ...[["", "all"], ["trying", "trying"], ["ringing", "ringing"], ["answered", "in progress"], ["ended", "ended"], ["failed", "failed"]].map(([value, text]) => make("option", { value }, text)));
   const only = make("input", { type: "checkbox", checked: true, change: again });
@@ -58,10 +58,12 @@ export function calls(again) {
   };
 }
 
-// filterOf guesses what was typed: "404", "192.0.2.1", "alice", "sip:alice@…", "abc@192.0.2.1".
+// filterOf guesses what was typed: "code 404", "4xx", "192.0.2.1", "alice" or "101", "sip:alice@…",
+// "abc@192.0.2.1".
 export function filterOf(text) {
   if (!text) return {};
-  if (/^\d{1,3}$/.test(text)) return { code: text };
+  const code = /^(?:code ?([1-6]\d\d)|([1-6]xx))$/i.exec(text);
+  if (code) return { code: code[1] ?? code[2].toLowerCase() };
   if (/^[\d.]+$/.test(text) && text.split(".").length === 4 || /^[\da-f:]*:[\da-f:]+$/i.test(text)) return { ip: text };
   if (/^sips?:/i.test(text)) return { to: text };
   return /^[\w.+-]{1,30}$/.test(text) && !/[\da-f]{16}/i.test(text) ? { user: text } : { call_id: text };
@@ -155,7 +157,7 @@ export function protection(again) {
       { title: "Heard again in", of: b => span(b.left_seconds), class: "number" },
       { title: "Dropped", of: b => count(b.dropped), class: "number" },
       { title: "Acts", of: b => sure("Hear again", b.source, async () => {
-        await act("DELETE", `/api/v1/limit/bans${query({ source: b.source })}`);
+        await act("DELETE", `/api/v1/limit/bans${query({ ip: b.source })}`);
         again();
       }) },
     ],
