@@ -49,8 +49,9 @@ function route(req)
   local call = dialog.track(req, { limits = { [who.name] = who.calls or 10 }, max_duration = 14400 })
   if not call then return refuse(req, 486, "Too Many Calls") end
   if who.prefix then
+    req:remove_header("P-Asserted-Identity") -- a customer's word, which would be signed in place of From
     local ours = (req.from.uri.user or ""):sub(1, #who.prefix) == who.prefix
-    local signed, err = stir.sign(req, { attest = ours and "A" or "C", dest = number })
+    local signed, err = stir.sign(req, { attest = ours and "A" or "B", dest = number })
     if not signed then return refuse(req, 403, "Caller: " .. err) end
   end
   topology.hide(req, { call_id = true })

@@ -138,6 +138,16 @@ t.it("vouches less for a number that is not the customer's", function()
   leg:reply(486)
 end)
 
+t.it("vouches for the caller in From, whatever else the customer asserts", function()
+  pbx:invite("sip:030123456@example.com", { from = "sip:+493011123@example.com",
+    headers = { ["P-Asserted-Identity"] = "<sip:+4989999@example.com>" } })
+  local leg = acme1:expect("INVITE")
+  local claims = leg:header("Identity"):match("^[^.]*%.([^.]*)")
+  t.ok(claims:find("ciOnsidG4iOiI0OTMwMTExMjMifSw", 1, true), claims) -- ig":{"tn":"493011123"},
+  t.equal(leg:header("P-Asserted-Identity"), nil)
+  leg:reply(486)
+end)
+
 t.it("refuses a peer that is unknown, and records nothing", function()
   t.ua("sip:eve@192.0.2.9"):invite("sip:030123456@example.com"):expect(403)
   t.advance(1)

@@ -48,7 +48,7 @@ function ksr_request_route()
   KSR.pv.sets("$dlg_var(who)", who)
   KSR.setflag(1)
   local from = KSR.pv.get("$fU") or ""
-  local attest = from:sub(1, #PREFIX) == PREFIX and "A" or "C"
+  local attest = from:sub(1, #PREFIX) == PREFIX and "A" or "B"
   if KSR.secsipid.secsipid_add_identity(from, number, attest, "", X5U, KEY) < 0 then
     KSR.sl.sl_send_reply(403, "Caller")
     return 1
