@@ -47,7 +47,7 @@ func shellWords(list []*cli.Command) map[string][]string {
 			for _, f := range flagNames(c.Flags) {
 				words[name] = append(words[name], dashed(f))
 			}
-			if c.Name != "help" { // which the library gives itself as a sub-command once it was asked for
+			if c.Name != "help" { // which has itself as a sub-command once it has run
 				walk(name, c.Subcommands)
 			}
 		}
