@@ -104,6 +104,9 @@ func (e *Engine) Do(ctx context.Context, command Dict) (Dict, error) {
 		e.set(true, "it answers")
 	case ctx.Err() == nil:
 		e.errors.Add(1)
+		if errors.Is(err, errBusy) { // which says nothing of the daemon
+			break
+		}
 		// A refused datagram or connection says more than silence does
 		if n := e.failures.Add(1); n >= failuresDown || !errors.Is(err, ErrTimeout) {
 			e.set(false, err.Error())
@@ -139,11 +142,14 @@ func (e *Engine) do(ctx context.Context, command Dict) (Dict, error) {
 		return nil, err
 	}
 	defer e.forget(cookie)
+	limit := e.pool.timeout()
 	if err := l.send(x.buf); err != nil {
-		e.broken(l, err)
+		if !errors.Is(err, errBusy) && !errors.Is(err, ErrTimeout) {
+			e.broken(l, err)
+		}
 		return nil, err
 	}
-	return x.await(ctx, l, ch, e.pool.timeout())
+	return x.await(ctx, l, ch, limit)
 }
 
 // exchange is what a command needs until its answer is there; it is used again.

@@ -13,6 +13,8 @@ import (
 
 // link is a way to one daemon: messages are a cookie, a space and a dictionary.
 type link interface {
+	// send's error is errBusy or ErrTimeout if just this message could not be sent; after another
+	// one the way is dead.
 	send(b []byte) error
 	// receive waits for the next message. The bytes are valid until the next call.
 	receive() ([]byte, error)

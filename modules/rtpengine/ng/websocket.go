@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -111,8 +112,20 @@ func (w *webSockets) take() (*socket, error) {
 	s, err := w.dial(ctx)
 	if err != nil {
 		<-w.slots
+		return nil, w.failed(err)
 	}
-	return s, err
+	return s, nil
+}
+
+// failed is what it means that one further connection could not be had: while there are others,
+// just that those are busy.
+func (w *webSockets) failed(err error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed || len(w.all) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errBusy, err)
 }
 
 // give gives a connection back whose command was answered.
@@ -130,11 +143,15 @@ func (w *webSockets) send(b []byte) error {
 	}
 	s.busy.Store(true)
 	s.late.Reset(w.limit()) // also when the daemon takes nothing
-	return s.c.Write(context.Background(), websocket.MessageText, b)
+	err = s.c.Write(context.Background(), websocket.MessageText, b)
+	if err != nil && s.lost.Load() {
+		return ErrTimeout
+	}
+	return err
 }
 
-// read reads one connection until it ends, and all others with it, unless it ended because of one
-// answer.
+// read reads one connection until it ends. All others end with it if its command could have been
+// answered.
 func (w *webSockets) read(s *socket) {
 	defer s.late.Stop()
 	var b bytes.Buffer
@@ -159,12 +176,20 @@ func (w *webSockets) read(s *socket) {
 func (w *webSockets) lose(s *socket, err error) {
 	w.mu.Lock()
 	delete(w.all, s)
-	w.idle = slices.DeleteFunc(w.idle, func(x *socket) bool { return x == s })
+	i := slices.Index(w.idle, s)
+	if i >= 0 {
+		w.idle = slices.Delete(w.idle, i, i+1)
+	}
+	others := len(w.all) > 0
 	w.mu.Unlock()
-	if !s.lost.Load() {
+	switch {
+	case s.lost.Load():
+		if s.busy.Swap(false) {
+			<-w.slots
+		}
+	case i >= 0 && others: // a proxy between ends those that are idle for long
+	default:
 		w.end(err)
-	} else if s.busy.Swap(false) {
-		<-w.slots
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -87,6 +88,120 @@ func TestWebSocketWithoutAnAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// What one connection can't do says nothing of the others, nor of the daemon: a command in progress
+// is answered.
+func TestOneWebSocketOfMany(t *testing.T) {
+	for _, x := range []struct {
+		name string
+		busy int                                           // commands in progress
+		next func(d *sockets, c *websocket.Conn) (on bool) // what becomes of a later connection
+		do   func(t *testing.T, d *sockets, p *ng.Pool)
+	}{
+		{"all are busy", 32, nil, func(t *testing.T, _ *sockets, p *ng.Pool) {
+			p.SetTimeout(5 * time.Millisecond)
+			fails(t, p, ng.Dict{"command": "ping"})
+		}},
+		{"one more is refused", 1, nil, func(t *testing.T, d *sockets, p *ng.Pool) {
+			d.refuse.Store(true)
+			fails(t, p, ng.Dict{"command": "ping"})
+		}},
+		{"one takes nothing", 1, func(d *sockets, _ *websocket.Conn) bool { <-d.release; return false }, func(t *testing.T, _ *sockets, p *ng.Pool) {
+			p.SetTimeout(20 * time.Millisecond)
+			fails(t, p, ng.Dict{"command": "ping", "sdp": strings.Repeat("x", 16<<20)})
+		}},
+		{"an idle one ends", 1, func(d *sockets, c *websocket.Conn) bool {
+			_, b, err := c.Read(context.Background())
+			if err == nil {
+				d.answer(c, b)
+				_ = c.Close(websocket.StatusGoingAway, "idle") // waits for the answer to that
+				close(d.closed)
+			}
+			return false
+		}, func(t *testing.T, d *sockets, p *ng.Pool) {
+			if _, err := p.Engines()[0].Do(t.Context(), ng.Dict{"command": "ping"}); err != nil {
+				t.Error(err)
+			}
+			<-d.closed
+		}},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			d := &sockets{busy: int32(x.busy), held: make(chan bool, x.busy), release: make(chan bool), closed: make(chan bool), next: x.next}
+			p, _ := newPool(t, ng.Options{Interval: time.Hour}, ng.Spec{URI: d.serve(t), Weight: 1})
+			p.SetTimeout(20 * time.Second)
+			var all sync.WaitGroup
+			for range x.busy {
+				all.Go(func() {
+					if _, err := p.Engines()[0].Do(context.Background(), ng.Dict{"command": "ping"}); err != nil {
+						t.Error("in progress:", err)
+					}
+				})
+			}
+			for range x.busy {
+				<-d.held
+			}
+			x.do(t, d, p)
+			close(d.release)
+			all.Wait()
+			if !p.Engines()[0].Up() {
+				t.Error("it is down")
+			}
+		})
+	}
+}
+
+func fails(t *testing.T, p *ng.Pool, d ng.Dict) {
+	t.Helper()
+	if _, err := p.Engines()[0].Do(t.Context(), d); err == nil {
+		t.Error("it was answered")
+	}
+}
+
+// sockets is a daemon that answers the commands of its first connections after release.
+type sockets struct {
+	busy                  int32
+	n                     atomic.Int32
+	held, release, closed chan bool
+	refuse                atomic.Bool
+	next                  func(d *sockets, c *websocket.Conn) bool
+}
+
+func (d *sockets) serve(t *testing.T) (uri string) {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if d.refuse.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"ng.rtpengine.com"}})
+		if err != nil {
+			return
+		}
+		defer c.CloseNow()
+		if d.n.Add(1) > d.busy && d.next != nil && !d.next(d, c) {
+			return
+		}
+		for {
+			_, b, err := c.Read(r.Context())
+			if err != nil {
+				return
+			}
+			select {
+			case d.held <- true:
+				<-d.release
+			case <-d.release:
+			}
+			d.answer(c, b)
+		}
+	}))
+	t.Cleanup(s.Close)
+	return strings.Replace(s.URL, "http", "ws", 1)
+}
+
+func (*sockets) answer(c *websocket.Conn, command []byte) {
+	cookie, _, _ := bytes.Cut(command, []byte(" "))
+	_ = c.Write(context.Background(), websocket.MessageText, append(append(cookie, ' '), pong...))
 }
 
 // A real daemon's answers to many commands at once all arrive.
