@@ -102,7 +102,8 @@ func (s *server) operations() []openapi.Operation {
 // once serves when the server does: before, its parts are not there.
 func (s *server) once(serve http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if s.state.Load() == starting {
+		// One that is told to stop while it starts drains without an engine.
+		if s.state.Load() == starting || s.engine == nil || s.router == nil {
 			host.Refuse(w, http.StatusServiceUnavailable, errStarting)
 			return
 		}
@@ -133,7 +134,10 @@ func (s *server) answerGenerations(w http.ResponseWriter, _ *http.Request) {
 }
 
 // secretName fits names of arguments that hold secrets.
-var secretName = regexp.MustCompile(`(?i)pass|secret|token|key|pwd|credential`)
+var secretName = regexp.MustCompile(`(?i)pass|secret|token|key|pwd|credential|dsn|auth`)
+
+// passwordInURL fits the user and the password of a URL, wherever they are in a value.
+var passwordInURL = regexp.MustCompile(`(://[^/?#\s:@]*:)\S*@`)
 
 func (s *server) answerArguments(w http.ResponseWriter, _ *http.Request) {
 	shown := map[string]string{}
@@ -141,6 +145,7 @@ func (s *server) answerArguments(w http.ResponseWriter, _ *http.Request) {
 		if secretName.MatchString(name) {
 			value = "***"
 		}
+		value = passwordInURL.ReplaceAllString(value, "$1***@")
 		shown[name] = value
 	}
 	host.Answer(w, http.StatusOK, argumentsAnswer{shown})

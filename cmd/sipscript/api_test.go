@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -118,6 +119,37 @@ func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+// A server that was told to stop while it started has no engine: it says so, and does not panic.
+func TestAskedWhileItStopsInTheStart(t *testing.T) {
+	s := newServer(&settings{}, io.Discard)
+	s.state.Store(draining)
+	for _, o := range s.operations() {
+		switch o.Path {
+		case "/api/v1/lanes", "/api/v1/generations", "/api/v1/listeners":
+			t.Run(o.Path, func(t *testing.T) {
+				w := httptest.NewRecorder()
+				if o.Serve(w, httptest.NewRequest(o.Method, o.Path, nil)); w.Code != 503 {
+					t.Errorf("%d %s", w.Code, w.Body)
+				}
+			})
+		}
+	}
+}
+
+// Passwords of arguments are not shown, by their names or within a URL.
+func TestArgumentsHideSecrets(t *testing.T) {
+	s := newServer(&settings{args: map[string]string{"db": "postgres://bob:hunter2@h/x", "dsn": "bob:hunter2@tcp(h)/x", "sms_auth": "hunter2", "web": "https://h:80/x", "two": "x redis://:hun@ter2@h:1"}}, io.Discard)
+	w := httptest.NewRecorder()
+	s.answerArguments(w, nil)
+	for _, want := range []string{`"db": "postgres://bob:***@h/x"`, `"dsn": "***"`, `"sms_auth": "***"`, `"web": "https://h:80/x"`, `"two": "x redis://:***@h:1"`} {
+		t.Run(want, func(t *testing.T) {
+			if !strings.Contains(w.Body.String(), want) {
+				t.Errorf("%s is not in %s", want, w.Body)
+			}
+		})
+	}
 }
 
 func TestServerCommands(t *testing.T) {

@@ -4,6 +4,7 @@ package dialog_test
 
 import (
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/sipscript/sipscript/engine/sim/phone"
 	"github.com/sipscript/sipscript/modules/dialog"
 	"github.com/sipscript/sipscript/modules/host/hosttest"
+	"github.com/sipscript/sipscript/ops/openapi"
 )
 
 // command runs a command while time passes, and phones answer what they are asked.
@@ -42,6 +44,31 @@ func (w *world) command(flags map[string]any, words string, phones ...*phone.Pho
 	}
 	w.t.Fatal("the command does not end")
 	return ""
+}
+
+// patient is an answer that remembers until when it may be written.
+type patient struct {
+	*httptest.ResponseRecorder
+	until time.Time
+}
+
+func (p *patient) SetWriteDeadline(until time.Time) error { p.until = until; return nil }
+
+// A transfer may be answered later than other requests: when the target had its time.
+func TestTransferMayTakeItsTime(t *testing.T) {
+	w := newWorld(t, scriptOf("", "", "10.0.0.3"))
+	for _, row := range []struct {
+		body string
+		want time.Duration
+	}{{`{"target": "sip:carol@example.com"}`, 70 * time.Second}, {`{"target": "sip:carol@example.com", "timeout": 600}`, 610 * time.Second}} {
+		t.Run(row.body, func(t *testing.T) {
+			began, out := time.Now(), &patient{ResponseRecorder: httptest.NewRecorder()}
+			openapi.Handler(w.d.API()).ServeHTTP(out, httptest.NewRequest("POST", "/calls/000000000000000000000000/transfer", strings.NewReader(row.body)))
+			if out.Code != 404 || out.until.Before(began.Add(row.want)) || out.until.After(time.Now().Add(row.want)) {
+				t.Errorf("%d, until %v", out.Code, out.until.Sub(began))
+			}
+		})
+	}
 }
 
 // The operator holds and transfers calls.

@@ -3,6 +3,7 @@ package dialog
 // This file is the module as the command sees it, and what a running server reports about it.
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -84,8 +85,12 @@ func (d *Dialogs) answerTransfer(w http.ResponseWriter, r *http.Request) {
 		host.Refuse(w, http.StatusBadRequest, err)
 		return
 	}
+	timeout := time.Duration(o.Timeout * float64(time.Second))
+	// The target may take longer to answer than the server gives other requests. An answer that has
+	// no deadline needs none.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(cmp.Or(timeout, DefaultTransferTime) + 10*time.Second))
 	d.answerAsked(w, r, func(c *Call, done func(error)) bool {
-		return c.Transfer(o.Target, TransferOptions{Callee: o.Who == "callee", Timeout: time.Duration(o.Timeout * float64(time.Second))}, done)
+		return c.Transfer(o.Target, TransferOptions{Callee: o.Who == "callee", Timeout: timeout}, done)
 	})
 }
 

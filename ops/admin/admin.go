@@ -100,8 +100,13 @@ func New(o Options) (*Server, error) {
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 	}
-	if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() && o.Tokens == nil {
-		o.Log.Warn("the admin interface is open to other machines, without a password: give it --admin-tokens", "address", a.String())
+	if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
+		switch {
+		case o.Tokens == nil:
+			o.Log.Warn("the admin interface is open to other machines, without a password: give it --admin-tokens", "address", a.String())
+		case o.Certificate == nil:
+			o.Log.Warn("the tokens of the admin interface cross the network unencrypted: give it --admin-tls-cert", "address", a.String())
+		}
 	}
 	return s, nil
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +121,36 @@ func TestBoundElsewhereWarns(t *testing.T) {
 	defer s.Close(context.Background())
 	if !strings.Contains(out.String(), "open to other machines") {
 		t.Errorf("no warning: %q", out.String())
+	}
+}
+
+// Tokens that others on the network can read are worth a warning; on loopback nobody does.
+func TestTokensInClearWarn(t *testing.T) {
+	for _, row := range []struct {
+		addr  string
+		warns bool
+	}{{"0.0.0.0:0", true}, {"127.0.0.1:0", false}} {
+		t.Run(row.addr, func(t *testing.T) {
+			var out bytes.Buffer
+			s, err := New(Options{Addr: row.addr, Tokens: &Tokens{}, Figures: prometheus.NewRegistry(), Log: slog.New(slog.NewTextHandler(&out, nil))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close(context.Background())
+			if strings.Contains(out.String(), "unencrypted") != row.warns {
+				t.Errorf("%q", out.String())
+			}
+		})
+	}
+}
+
+// An answer that is too long is said to be, and not cut.
+func TestAnswersTooLong(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, maxAnswer+1)) }))
+	defer server.Close()
+	c := &Client{Addr: server.URL}
+	if _, err := c.Asker(t.Context())("GET", "/api/v1/x/things", nil); err == nil || !strings.Contains(err.Error(), "--limit") {
+		t.Errorf("%v", err)
 	}
 }
 

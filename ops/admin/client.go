@@ -93,7 +93,10 @@ func (c *Client) do(ctx context.Context, method, path string, content io.Reader)
 		return nil, 0, err
 	}
 	defer res.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	body, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	if len(body) > maxAnswer {
+		return nil, 0, fmt.Errorf("the answer is longer than %d MiB: ask for less, with --limit where there is one", maxAnswer>>20)
+	}
 	return body, res.StatusCode, err
 }
 

@@ -4,9 +4,11 @@ package admin
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -38,6 +40,7 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 			s.refuse(w, r, by, need)
 			return
 		}
+		next := s.recovered(next)
 		if need == Read {
 			next.ServeHTTP(w, r)
 			return
@@ -124,9 +127,29 @@ func (s *Server) noted(w http.ResponseWriter, r *http.Request, by string, next h
 		}{io.TeeReader(r.Body, &limited{&body}), r.Body}
 	}
 	out := &statusWriter{ResponseWriter: w, code: http.StatusOK}
+	defer func() { // also of one that panics
+		said := bounded(strings.Join(strings.Fields(body.String()), " "))
+		s.opts.Log.Info("an operator acted", "operator", by, "source", r.RemoteAddr, "request", requestOf(r), "body", said, "status", out.code)
+	}()
 	next.ServeHTTP(out, r)
-	said := bounded(strings.Join(strings.Fields(body.String()), " "))
-	s.opts.Log.Info("an operator acted", "operator", by, "source", r.RemoteAddr, "request", requestOf(r), "body", said, "status", out.code)
+}
+
+// recovered answers 500 where an operation panics, and says so louder than package http would.
+func (s *Server) recovered(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if p == http.ErrAbortHandler { // how a handler cuts off its answer
+				panic(p)
+			}
+			s.opts.Log.Error("a request to the admin interface panicked", "request", requestOf(r), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			answer(w, http.StatusInternalServerError, failed("the server made a mistake; its log has more"))
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
 // limited keeps the beginning of what is written to it.

@@ -246,6 +246,23 @@ func TestTokensStay(t *testing.T) {
 	if name, role := tokens.find(token); name != "a" || role != Act {
 		t.Errorf("%q %s", name, role)
 	}
+	for _, row := range []struct{ name, text, want string }{
+		{"empty", "", "nothing is in it any longer"},
+		{"only comments", "# later\n\n", "nothing is in it any longer"},
+		{"too long", line + "\n" + strings.Repeat("# so many words\n", maxTokensFile/16) + "loopback none\n", "is longer than 1048576 bytes"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if err := os.WriteFile(path, []byte(row.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := tokens.Reload(); err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Errorf("%v, want %s", err, row.want)
+			}
+			if name, role := tokens.find(token); name != "a" || role != Act {
+				t.Errorf("%q %s", name, role)
+			}
+		})
+	}
 }
 
 // Each act leaves a line: who, from where, what, how it ended. What asks leaves none.
@@ -283,6 +300,32 @@ func TestActsAreNoted(t *testing.T) {
 	ask("POST", strings.Repeat("x", 100_000))
 	if log.Len() > 3*maxNoted {
 		t.Errorf("a line of %d bytes", log.Len())
+	}
+}
+
+// An operation that panics is answered and told, and an act leaves its line all the same.
+func TestPanicsAreTold(t *testing.T) {
+	for _, row := range []struct {
+		method string
+		acts   bool
+	}{{"GET", false}, {"POST", true}} {
+		t.Run(row.method, func(t *testing.T) {
+			var log bytes.Buffer
+			o := options(&log)
+			o.Operations = []openapi.Operation{{Method: row.method, Path: "/api/v1/x/bad", Summary: "panic", Serve: func(http.ResponseWriter, *http.Request) { panic("oh") }}}
+			h, err := (&Server{opts: o}).handler()
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest(row.method, "http://127.0.0.1/api/v1/x/bad", nil))
+			if w.Code != 500 || !strings.Contains(log.String(), "level=ERROR") || !strings.Contains(log.String(), "panic=oh") {
+				t.Errorf("%d %s", w.Code, &log)
+			}
+			if strings.Contains(log.String(), `msg="an operator acted"`) != row.acts || row.acts && !strings.Contains(log.String(), "status=500") {
+				t.Errorf("%s", &log)
+			}
+		})
 	}
 }
 

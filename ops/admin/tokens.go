@@ -4,6 +4,7 @@ package admin
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -67,6 +68,7 @@ type Tokens struct {
 type tokenList struct {
 	loopback Role
 	tokens   []token
+	lines    int // that say something
 }
 
 type token struct {
@@ -91,9 +93,19 @@ func (t *Tokens) Reload() error {
 		return fmt.Errorf("admin: tokens: %w", err)
 	}
 	defer f.Close()
-	list, err := readTokens(io.LimitReader(f, maxTokensFile))
+	text, err := io.ReadAll(io.LimitReader(f, maxTokensFile+1))
+	if err != nil {
+		return fmt.Errorf("admin: tokens: %w", err)
+	}
+	if len(text) > maxTokensFile { // a last line "loopback none" must not be lost
+		return fmt.Errorf("admin: tokens: %s is longer than %d bytes", t.path, maxTokensFile)
+	}
+	list, err := readTokens(bytes.NewReader(text))
 	if err != nil {
 		return fmt.Errorf("admin: tokens: %s:%w", t.path, err)
+	}
+	if list.lines == 0 && t.list.Load() != nil { // somebody writes it just now
+		return fmt.Errorf("admin: tokens: %s: nothing is in it any longer", t.path)
 	}
 	t.list.Store(list)
 	return nil
@@ -113,6 +125,7 @@ func readTokens(r io.Reader) (*tokenList, error) {
 			return nil, fmt.Errorf("%d: %q is there twice", n, words[0])
 		}
 		names[words[0]] = true
+		list.lines++
 		if err := list.add(words); err != nil {
 			return nil, fmt.Errorf("%d: %w", n, err)
 		}
