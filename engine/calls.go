@@ -48,15 +48,20 @@ func (c *calls) note(r *Request) {
 	}
 }
 
-// CallOver says that the call of a dialog has ended, which no request here has shown: this server
-// hung up, or knows that the parties are gone. Gateways that count calls have room again, and a
-// drain doesn't wait for it. from is the caller's From, toTag the callee's tag. It is called on the
-// lane of the Call-ID.
+// CallOver says that the call of a dialog has ended, which no request here need have shown: this
+// server hung up, or knows that the parties are gone. Gateways that count calls have room again, a
+// drain doesn't wait for it, and a Reporter hears of its end. from is the caller's From, toTag the
+// callee's tag. It is called on the lane of the Call-ID.
 func (e *Engine) CallOver(callID, from, toTag string) {
 	u := e.units[e.laneIndex([]byte(callID))]
 	u.core.EndCall(callID, from, toTag)
+	key := maphash.String(e.seed, callID)
 	if u.calls != nil {
-		delete(u.calls.heard, maphash.String(e.seed, callID))
+		delete(u.calls.heard, key)
+	}
+	if c := u.reports; c != nil && len(c.open) > 0 {
+		c.over(key, u.lane.Now())
+		u.count.calls.Store(int64(len(c.open)))
 	}
 }
 

@@ -6,6 +6,7 @@ package engine
 import (
 	"hash/maphash"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
@@ -15,8 +16,9 @@ import (
 )
 
 // Reporter is told what becomes of each call: of an INVITE that begins a dialog, unless it was
-// dropped or forwarded statelessly. It is called with a lane's token held, by one lane or another,
-// and must not block. A report belongs to it only until it returns.
+// dropped, forwarded statelessly, or answered here with a challenge, after which it comes again. It
+// is called with a lane's token held, by one lane or another, and must not block. A report belongs
+// to it only until it returns.
 type Reporter interface {
 	// Settled is called when the INVITE is over. If the report is Open, Ended follows.
 	Settled(c *CallReport)
@@ -29,12 +31,14 @@ type Reporter interface {
 const (
 	EndedByCaller   = "caller"
 	EndedByCallee   = "callee"
+	EndedByServer   = "server"   // it hung up, or knew that a party was gone: CallOver
 	EndedByShutdown = "shutdown" // it goes on without us
 	// Nothing was heard of it for too long, or there were too many to remember
 	EndedUnknown = "unknown"
 )
 
-// CallReport is what became of a call.
+// CallReport is what became of a call. Its texts have no passwords (RFC 3261 §19.1.1), and their
+// first 256 bytes at most.
 type CallReport struct {
 	CallID string         // as its caller chose it
 	From   string         // the URI of the caller
@@ -60,6 +64,7 @@ const (
 	mostReports    = 1 << 16 // of one lane, that wait for their end
 	longestReport  = 24 * time.Hour
 	reportsCleanUp = time.Minute
+	mostReportText = 256
 )
 
 // report is a CallReport in the making: the witness of an INVITE.
@@ -77,17 +82,34 @@ type reports struct {
 	to      Reporter
 	open    map[uint64]*report
 	cleaned lane.Time
+	oldest  lane.Time // none of open was answered before
 }
 
 func newReports(to Reporter) *reports { return &reports{to: to, open: map[uint64]*report{}} }
 
-// begin follows an INVITE that begins a dialog.
+// begin follows an INVITE that begins a dialog, and notes whose BYE a call ends with.
 func (u *unit) begin(r *Request) {
+	if r.method == message.MethodBye && r.inDialog && len(u.reports.open) > 0 {
+		if one := u.reports.open[r.reportKey()]; one != nil {
+			one.EndedBy = one.sender(r)
+		}
+	}
 	if r.method != message.MethodInvite || r.inDialog {
 		return
 	}
 	r.report = &report{came: u.lane.Now()}
 	r.ctx.Witness((*reportWitness)(r.report))
+}
+
+// reportKey is that of reports.open.
+func (r *Request) reportKey() uint64 { return maphash.Bytes(r.unit.e.seed, r.ctx.Req.CallID()) }
+
+// sender is who sent a request within the call.
+func (one *report) sender(r *Request) string {
+	if string(r.ctx.Req.FromTag()) == one.from {
+		return EndedByCaller
+	}
+	return EndedByCallee
 }
 
 // reportWitness is a report as the witness of its request.
@@ -127,30 +149,37 @@ func (w *reportWitness) Ended(int) {}
 
 // note reports what became of a request.
 func (c *reports) note(r *Request) {
+	now := r.unit.lane.Now()
+	c.clean(now)
 	code := r.ctx.Answered()
+	challenge := code == 401 || code == 407
 	switch {
 	case r.ctx.Req == nil || code == 0: // dropped, or forwarded statelessly
 	case r.report != nil:
-		c.settled(r, code)
+		// The call is the INVITE that follows; one that nobody could have sent is none
+		if !challenge || r.report.Tried > 0 {
+			c.settled(r, code)
+		}
+		r.report = nil
 	case len(c.open) == 0:
-	case r.method == message.MethodBye && code != 401 && code != 407,
+	case r.method == message.MethodBye,
 		r.method == message.MethodInvite && (code == 408 || code == 481): // RFC 5057 §5.1
-		key := maphash.Bytes(r.unit.e.seed, r.ctx.Req.CallID())
-		if one := c.open[key]; one != nil {
-			by := EndedByCallee
-			if string(r.ctx.Req.FromTag()) == one.from {
-				by = EndedByCaller
-			}
-			c.end(key, one, r.unit.lane.Now(), by)
+		key := r.reportKey()
+		switch one := c.open[key]; {
+		case one == nil:
+		case r.method == message.MethodBye && challenge:
+			one.EndedBy = ""
+		default:
+			c.end(key, one, now, one.sender(r))
 		}
 	}
 }
 
 func (c *reports) settled(r *Request, code int) {
 	one, m := r.report, r.ctx.Req
-	r.report = nil
-	one.CallID, one.From, one.To, one.URI = string(m.CallID()), partyOf(m.From()), partyOf(m.To()), string(m.RequestURI())
-	one.User, one.Code, one.from = r.user, code, string(m.FromTag())
+	one.CallID, one.From, one.To, one.URI = bounded(m.CallID()), partyOf(m.From()), partyOf(m.To()), uriTold(m.RequestURI())
+	one.Target, one.User = uriTold(one.Target), bounded(r.user)
+	one.Code, one.from = code, string(m.FromTag())
 	one.Source, one.Kind = r.ctx.Server.From.Source, r.ctx.Server.From.Kind
 	now := r.unit.lane.Now()
 	one.Began = r.unit.e.clock.Wall().Add(-now.Sub(one.came))
@@ -158,19 +187,21 @@ func (c *reports) settled(r *Request, code int) {
 		if one.Answered == 0 { // answered here
 			one.Answered, one.answered = max(1, now.Sub(one.came)), now
 		}
-		one.Open = r.ctx.Recorded() && c.room(now, &r.unit.count)
+		one.Open = r.ctx.Recorded() && len(c.open) < mostReports
 	}
 	if code != one.failed {
 		one.Cause = ""
 	}
 	c.to.Settled(&one.CallReport)
 	if one.Open {
-		key := maphash.Bytes(r.unit.e.seed, m.CallID())
+		key := r.reportKey()
 		if old := c.open[key]; old != nil { // another with the same Call-ID
 			c.end(key, old, now, EndedUnknown)
 		}
+		if len(c.open) == 0 {
+			c.oldest = one.answered
+		}
 		c.open[key] = one
-		r.unit.count.calls.Store(int64(len(c.open)))
 	}
 }
 
@@ -179,7 +210,33 @@ func partyOf(a message.Address, err error) string {
 	if err != nil {
 		return ""
 	}
-	return string(a.URI)
+	return uriTold(a.URI)
+}
+
+// uriTold is a URI as others may read it: without the password (§19.1.1), of which it may be said
+// only that it ends before an @, and bounded.
+func uriTold[T string | []byte](uri T) string {
+	at := len(uri) - 1
+	for at >= 0 && uri[at] != '@' {
+		at--
+	}
+	for i, colons := 0, 0; i < at; i++ {
+		if uri[i] != ':' {
+			continue
+		}
+		if colons++; colons == 2 {
+			return bounded(bounded(uri[:i]) + bounded(uri[at:]))
+		}
+	}
+	return bounded(uri)
+}
+
+// bounded is a copy of the beginning: what is left out must not be kept by what is told.
+func bounded[T string | []byte](text T) string {
+	if len(text) > mostReportText {
+		return strings.Clone(string(text[:mostReportText]))
+	}
+	return string(text)
 }
 
 // end reports the end of an answered call.
@@ -189,18 +246,32 @@ func (c *reports) end(key uint64, one *report, now lane.Time, by string) {
 	c.to.Ended(&one.CallReport)
 }
 
-// room reports whether there is room, after letting go of calls whose end was never heard.
-func (c *reports) room(now lane.Time, count *counts) bool {
-	if len(c.open) >= mostReports && now.Sub(c.cleaned) >= reportsCleanUp {
-		c.cleaned = now
-		for key, one := range c.open {
-			if now.Sub(one.answered) > longestReport {
-				c.end(key, one, now, EndedUnknown)
-			}
-		}
-		count.calls.Store(int64(len(c.open)))
+// over reports a call that this server has ended, unless a BYE came that is about to.
+func (c *reports) over(key uint64, now lane.Time) {
+	one := c.open[key]
+	if one == nil {
+		return
 	}
-	return len(c.open) < mostReports
+	by := one.EndedBy
+	if by == "" {
+		by = EndedByServer
+	}
+	c.end(key, one, now, by)
+}
+
+// clean lets go of calls whose end was never heard, in the minute in which it is too late for one.
+func (c *reports) clean(now lane.Time) {
+	if len(c.open) == 0 || now.Sub(c.oldest) <= longestReport || now.Sub(c.cleaned) < reportsCleanUp {
+		return
+	}
+	c.cleaned, c.oldest = now, now
+	for key, one := range c.open {
+		if now.Sub(one.answered) > longestReport {
+			c.end(key, one, now, EndedUnknown)
+		} else if one.answered < c.oldest {
+			c.oldest = one.answered
+		}
+	}
 }
 
 // flush reports calls that outlive the engine.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/sim"
 )
@@ -24,7 +26,11 @@ func (p *reporter) Ended(c *engine.CallReport) {
 	p.told = append(p.told, fmt.Sprintf("ended %s by %s after %v", c.CallID, c.EndedBy, c.Lasted.Round(time.Second)))
 }
 
-const parties = "sip:alice@example.com→sip:bob@10.0.0.1"
+const (
+	parties = "sip:alice@example.com→sip:bob@10.0.0.1"
+	talked  = "settled c1 " + parties + ` at sip:bob@10.0.0.3:5060 200 "" tried 1 ringing 2s answered 5s open true`
+	busy    = "settled c1 " + parties + ` at sip:bob@10.0.0.3:5060 486 "" tried 1 ringing 0s answered 0s open false`
+)
 
 func TestReports(t *testing.T) {
 	for _, row := range []struct {
@@ -56,10 +62,54 @@ func TestReports(t *testing.T) {
 			bob.reply(in, 487, "")
 			c.ack(alice.expect("487"))
 		}, []string{"settled c1 " + parties + ` at sip:bob@10.0.0.3:5060 487 "" tried 1 ringing 0s answered 0s open false`}},
+		{"ended by this server", true, func(b *bench, alice, bob *handset, c *call) {
+			answer(b, alice, bob, c)
+			b.w.Run(10 * time.Second)
+			callOver(b, c)
+		}, []string{talked, "ended c1 by server after 10s"}},
+		{"whose BYE a module takes note of first", true, func(b *bench, alice, bob *handset, c *call) {
+			answer(b, alice, bob, c)
+			b.w.Run(10 * time.Second)
+			c.branch++
+			c.cseq++
+			c.send("BYE")
+			bye := bob.expect("BYE")
+			callOver(b, c)
+			bob.reply(bye, 200, "")
+			alice.expect("200")
+		}, []string{talked, "ended c1 by caller after 10s"}},
+		{"whose end is never heard, though the table is not full", true, func(b *bench, alice, bob *handset, c *call) {
+			answer(b, alice, bob, c)
+			b.w.Run(25 * time.Hour)
+			options := alice.call("c2", "sip:bob@10.0.0.1")
+			options.send("OPTIONS")
+			bob.reply(bob.expect("OPTIONS"), 200, "")
+			alice.expect("200")
+		}, []string{talked, "ended c1 by unknown after 25h0m0s"}},
+		{"challenged here, then answered", true, func(b *bench, alice, bob *handset, c *call) {
+			in := bob.expect("INVITE")
+			bob.reply(in, 486, "")
+			c.ack(alice.expect("486"))
+			second := alice.call("c2", "sip:challenged@10.0.0.1")
+			second.send("INVITE")
+			second.ack(alice.expect("407"))
+			second.uri, second.branch, second.cseq = "sip:bob@10.0.0.1", 1, 1
+			second.send("INVITE")
+			bob.reply(bob.expect("INVITE"), 486, "")
+			second.ack(alice.expect("486"))
+		}, []string{busy, strings.Replace(busy, "c1", "c2", 1)}},
+		{"challenged by the callee", true, func(b *bench, alice, bob *handset, c *call) {
+			bob.reply(bob.expect("INVITE"), 401, "WWW-Authenticate: Digest realm=\"bob\", nonce=\"1\"\r\n")
+			c.ack(alice.expect("401"))
+		}, []string{"settled c1 " + parties + ` at sip:bob@10.0.0.3:5060 401 "" tried 1 ringing 0s answered 0s open false`}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			p := &reporter{}
 			b := newBenchWith(t, 1, func(r *engine.Request) error {
+				if strings.Contains(string(r.Message().RequestURI()), "challenged@") {
+					_, err := r.Reply(407, "", nil)
+					return err
+				}
 				if row.record && !r.InDialog() {
 					if err := r.RecordRoute(); err != nil {
 						return err
@@ -87,19 +137,31 @@ func TestReports(t *testing.T) {
 	}
 }
 
-// talk answers after 5 s, of which it rings 3, and ends the call after 10.
-func talk(b *bench, alice, bob *handset, c *call, byCaller bool) {
-	in := bob.expect("INVITE")
+// answer answers after 5 s, of which it rings 3.
+func answer(b *bench, alice, bob *handset, c *call) (in, ok *received) {
+	in = bob.expect("INVITE")
 	b.w.Run(2 * time.Second)
 	bob.reply(in, 180, "")
 	alice.expect("180")
 	b.w.Run(3 * time.Second)
 	bob.reply(in, 200, "Contact: <sip:bob@10.0.0.3:5060>\r\n")
-	ok := alice.expect("200")
+	ok = alice.expect("200")
 	c.toTag, c.extra, c.uri = string(ok.msg.ToTag()), callersRoutes(ok.msg), "sip:bob@10.0.0.3:5060"
 	c.branch++
 	c.send("ACK")
 	bob.expect("ACK")
+	return in, ok
+}
+
+// callOver is what a module says of the call, on its lane.
+func callOver(b *bench, c *call) {
+	b.eng.Lanes()[0].Return(lane.Func(func(*lane.Lane) { b.eng.CallOver(c.id, "<sip:alice@example.com>;tag=a1", c.toTag) }))
+	b.w.Run(time.Second)
+}
+
+// talk answers, and ends the call after 10 s.
+func talk(b *bench, alice, bob *handset, c *call, byCaller bool) {
+	in, ok := answer(b, alice, bob, c)
 	b.w.Run(10 * time.Second)
 	if byCaller {
 		c.branch++
@@ -115,6 +177,54 @@ func talk(b *bench, alice, bob *handset, c *call, byCaller bool) {
 	bye.send("BYE")
 	alice.reply(alice.expect("BYE"), 200, "")
 	bob.expect("200")
+}
+
+// lastReport keeps the last report.
+type lastReport struct{ engine.CallReport }
+
+func (k *lastReport) Settled(c *engine.CallReport) { k.CallReport = *c }
+func (k *lastReport) Ended(*engine.CallReport)     {}
+
+// Others read reports: they have no passwords, and hostile lengths are cut.
+func TestReportTexts(t *testing.T) {
+	long := strings.Repeat("x", 5000)
+	for _, row := range []struct{ name, uri, want string }{
+		{"plain", "sip:bob@10.0.0.1", "sip:bob@10.0.0.1"},
+		{"a password", "sip:bob:secret@10.0.0.1", "sip:bob@10.0.0.1"},
+		{"an empty one, and a port", "sip:bob:@10.0.0.1:5060", "sip:bob@10.0.0.1:5060"},
+		{"IPv6 and parameters", "sip:bob@[2001:db8::1]:5060;x=a:b", "sip:bob@[2001:db8::1]:5060;x=a:b"},
+		{"no user", "sip:10.0.0.1:5060", "sip:10.0.0.1:5060"},
+		{"a long user", "sip:" + long + "@10.0.0.1", "sip:" + long[:252]},
+		{"a long user with a password", "sip:" + long + ":secret@10.0.0.1", "sip:" + long[:252]},
+		{"a long password", "sip:bob:secret" + long + "@10.0.0.1", "sip:bob@10.0.0.1"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			k := &lastReport{}
+			b := newBenchWith(t, 1, func(r *engine.Request) error {
+				_, err := r.Relay(to(strings.Replace(row.uri, "10.0.0.1", "10.0.0.3", 1)), nil)
+				return err
+			}, func(c *engine.Config, _ *sim.World) { c.Reporter = k })
+			alice := b.phone("10.0.0.2:5060")
+			b.phone("10.0.0.3:5060") // says nothing
+			c := alice.call("c"+long, row.uri)
+			c.from = "<" + row.uri + ">;tag=a1"
+			text := strings.Replace(c.request("INVITE"), "z9hG4bK-c"+long, "z9hG4bK-c", 1)
+			alice.Send(proxyAddr, []byte(text))
+			b.w.Run(time.Minute)
+			texts := []string{k.From, k.To, k.URI}
+			if k.Target != "" { // that of IPv6 is not reached
+				texts = append(texts, strings.Replace(k.Target, "10.0.0.3", "10.0.0.1", 1))
+			}
+			for _, text := range texts {
+				if text != row.want {
+					t.Errorf("%q, want %q", text, row.want)
+				}
+			}
+			if k.Code == 0 || len(k.CallID) != 256 {
+				t.Errorf("%d, a Call-ID of %d bytes", k.Code, len(k.CallID))
+			}
+		})
+	}
 }
 
 // What goes on at the end of the engine is told, once.

@@ -26,7 +26,7 @@ type Calls struct {
 // causes are the values of the label cause: "none" where a user agent decided.
 var causes = [...]string{"none", engine.CauseTimeout, engine.CauseUnreachable, engine.CauseCancelled, engine.CauseShutdown, engine.CauseFull, "media", "other"}
 
-var endings = [...]string{engine.EndedByCaller, engine.EndedByCallee, engine.EndedByShutdown, engine.EndedUnknown}
+var endings = [...]string{engine.EndedByCaller, engine.EndedByCallee, engine.EndedByServer, engine.EndedByShutdown, engine.EndedUnknown}
 
 // Bounds of the buckets, in seconds.
 var (

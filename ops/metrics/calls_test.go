@@ -18,6 +18,7 @@ func TestCalls(t *testing.T) {
 	c.Settled(&engine.CallReport{Code: 408, Cause: engine.CauseTimeout, Ringing: 90 * time.Second})
 	c.Settled(&engine.CallReport{Code: 503, Cause: "of a module"})
 	c.Ended(&engine.CallReport{EndedBy: engine.EndedByCallee, Lasted: 70 * time.Second})
+	c.Ended(&engine.CallReport{EndedBy: engine.EndedByServer, Lasted: time.Second})
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(c)
 	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
@@ -29,12 +30,21 @@ sipscript_calls_total{cause="none",class="4xx"} 1
 sipscript_calls_total{cause="timeout",class="4xx"} 1
 sipscript_calls_total{cause="other",class="5xx"} 1
 `,
+		"sipscript_calls_ended_total": `sipscript_calls_ended_total{by="callee"} 1
+sipscript_calls_ended_total{by="caller"} 0
+sipscript_calls_ended_total{by="server"} 1
+sipscript_calls_ended_total{by="shutdown"} 0
+sipscript_calls_ended_total{by="unknown"} 0
+`,
 		"sipscript_calls_in_progress": "sipscript_calls_in_progress 3\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			kind := "counter"
 			help := "Calls whose INVITE is over, by class of the final response and by cause: none where a user agent decided."
-			if !strings.HasSuffix(name, "total") {
+			switch {
+			case strings.HasSuffix(name, "ended_total"):
+				help = "Answered calls that ended, by who ended them."
+			case !strings.HasSuffix(name, "total"):
 				kind, help = "gauge", "Calls that were answered and have not ended, on whose path the server is."
 			}
 			text := "# HELP " + name + " " + help + "\n# TYPE " + name + " " + kind + "\n" + want
