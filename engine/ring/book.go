@@ -149,7 +149,11 @@ func (b *Book) open(id string, m *message.Message, r *Record) *Call {
 	session := sessionOf(m)
 	c := b.Find(root)
 	if c == nil {
-		c = whole(b.bySession[session])
+		// Some clients say the same UUID for ever: a call has no room for all that they do
+		if c = whole(b.bySession[session]); c != nil && len(c.Others)+2 > mostCallIDs {
+			delete(b.bySession, session)
+			c = nil
+		}
 	}
 	if c == nil {
 		c = &Call{ID: root, State: Trying, Began: r.At, Session: session}

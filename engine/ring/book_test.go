@@ -158,6 +158,22 @@ func TestFilter(t *testing.T) {
 	}
 }
 
+// A client that says one Session-ID for ever hides no call (RFC 7989 §5 wants one for each).
+func TestConstantSession(t *testing.T) {
+	b := newBench(t, 0)
+	const calls = 40
+	for i := range calls {
+		b.at(1, "from "+alice, inv, fmt.Sprint(i, "@h"), "1 INVITE", "Session-ID: ab30317f1a784dc48ff824d0d3715d86\r\n")
+	}
+	for i := range calls {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			if c, records, err := b.ring.Call(fmt.Sprint(i, "@h")); c == nil || len(records) != c.Messages || err != nil {
+				t.Errorf("%v: %d records, %v", c, len(records), err)
+			}
+		})
+	}
+}
+
 // A book forgets the oldest calls.
 func TestBookIsBounded(t *testing.T) {
 	b := newBench(t, 0)
