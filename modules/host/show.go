@@ -85,12 +85,16 @@ func pause(ctx context.Context) bool {
 	}
 }
 
-// Table is rows in columns; the first row has their names.
+// Table is rows in columns; the first row has their names. What a terminal would obey is not shown.
 func Table(rows ...[]string) []byte {
 	var b bytes.Buffer
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
-		fmt.Fprintln(w, strings.Join(row, "\t"))
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = Printable(cell)
+		}
+		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	_ = w.Flush() // into memory
 	return b.Bytes()
