@@ -145,7 +145,10 @@ func explain(c *cli.Context, env environment, text []byte) (err error) {
 	}
 	if path := c.String("pcap"); path != "" {
 		// Only the operator may read who called whom
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if errors.Is(err, os.ErrExist) {
+			return fmt.Errorf("--pcap %s: there is such a file already, and it is not written over", path)
+		}
 		if err != nil {
 			return err
 		}

@@ -85,6 +85,7 @@ func TestExplain(t *testing.T) {
 		{"by a user", []string{"--user", "alice"}, 0, []string{"request two was"}},
 		{"messages", []string{"--messages", "one"}, 0, []string{"received 127.0.0.1:", `response="**********"`}},
 		{"a capture", []string{"--pcap", pcap, "one"}, 0, []string{"It failed"}},
+		{"a capture that is there", []string{"--pcap", pcap, "one"}, 1, []string{"there is such a file already"}},
 		{"a spec", []string{"--spec", "one"}, 0, []string{`local alice = t.ua("sip:alice@example.com")`, ":expect(404)", "route_spec.lua"}},
 		{"JSON", []string{"--json", "one"}, 0, []string{`"call_id": "one"`}},
 		{"an unknown call", []string{"three"}, 1, []string{"no call three is remembered"}},

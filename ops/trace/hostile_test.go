@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	lua "github.com/yuin/gopher-lua"
+
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/ring"
@@ -43,6 +45,49 @@ func TestSpecIsNotCode(t *testing.T) {
 	}
 	if !strings.Contains(c.Method, "\r") || strings.Contains(b.String(), "\r") {
 		t.Errorf("of %q:\n%q", c.Method, &b)
+	}
+}
+
+// A spec says what was on the wire: its escapes are those of Lua.
+func TestSpecText(t *testing.T) {
+	for _, c := range []struct{ name, text string }{
+		{"C1", "sip:b@h;x=\u009b2J"}, {"not UTF-8", "sip:b@h;x=\xff\xfe1"}, {"a digit behind", "a\r7\x00\x7f"},
+		{"quotes", `a"b\c`}, {"letters", "sip:jürgen@h"}, {"direction", "\u202e"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := lua.NewState()
+			defer l.Close()
+			if err := l.DoString("text = " + luaText(c.text)); err != nil || l.GetGlobal("text").String() != c.text {
+				t.Errorf("%s: %v", luaText(c.text), err)
+			}
+		})
+	}
+	call := received(t, "INVITE sip:b@h;x=\u009b2J"+headers("x", ""))
+	var b bytes.Buffer
+	if err := WriteSpec(&b, call); err != nil || !strings.Contains(b.String(), `:invite("sip:b@h;x=\194\1552J")`) {
+		t.Errorf("%v\n%s", err, &b)
+	}
+}
+
+// Bytes that are not UTF-8 are in a capture as they came.
+func TestBytesOfCapture(t *testing.T) {
+	text := "MESSAGE sip:b@h" + headers("x", "") + "a\xff\xfeb"
+	var b bytes.Buffer
+	if err := WritePcap(&b, received(t, text)); err != nil || !bytes.Contains(b.Bytes(), []byte(text)) {
+		t.Errorf("%v: %q", err, b.Bytes())
+	}
+}
+
+// Of a long message the beginning is remembered: a spec says so, and a capture has its length.
+func TestCutMessage(t *testing.T) {
+	text := "INVITE sip:b@h" + headers("x", "X-Long: "+strings.Repeat("a", 9000)+"\r\n")
+	call := received(t, text)
+	var spec, capture bytes.Buffer
+	if err := WriteSpec(&spec, call); err != nil || !strings.Contains(spec.String(), "-- A message is missing here, which had") || !strings.Contains(spec.String(), ": INVITE sip:b@h SIP/2.0") {
+		t.Errorf("%v\n%s", err, &spec)
+	}
+	if err := WritePcap(&capture, call); err != nil || capture.Len() < len(text) || !bytes.Contains(capture.Bytes(), bytes.Repeat([]byte{' '}, len(text)-8<<10)) {
+		t.Errorf("%v: %d bytes of %d", err, capture.Len(), len(text))
 	}
 }
 

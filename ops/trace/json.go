@@ -3,6 +3,7 @@ package trace
 import (
 	"net/netip"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sipscript/sipscript/engine/ring"
 )
@@ -38,6 +39,7 @@ type Event struct {
 	Local     string `json:"local,omitempty" doc:"the address of the listener"`
 	Peer      string `json:"peer,omitempty" doc:"where it came from, or went to"`
 	Text      string `json:"text,omitempty" doc:"the message; secrets are asterisks"`
+	Base64    []byte `json:"text_base64,omitempty" doc:"the message, if it is not UTF-8 and so text is not quite it"`
 	Length    int    `json:"length,omitempty" doc:"of the message as it was, in bytes"`
 	Function  string `json:"function,omitempty" doc:"what the script called, or what happened"`
 	Place     string `json:"place,omitempty" doc:"the line of the script"`
@@ -71,8 +73,20 @@ func summaryOf(c *ring.Call) Summary {
 }
 
 func eventOf(r *ring.Record, callID string) Event {
-	return Event{Kind: kinds[r.Kind], At: r.At.UTC().Format(stamp), CallID: callID, Transport: r.Transport.String(), Local: addr(r.Local), Peer: addr(r.Peer),
+	e := Event{Kind: kinds[r.Kind], At: r.At.UTC().Format(stamp), CallID: callID, Transport: r.Transport.String(), Local: addr(r.Local), Peer: addr(r.Peer),
 		Text: string(r.Text), Length: r.Length, Function: r.Function, Place: r.Place, Answer: r.Answer, CSeq: r.CSeq}
+	if !utf8.Valid(r.Text) {
+		e.Base64 = r.Text
+	}
+	return e
+}
+
+// bytes are the message as it was.
+func (e *Event) bytes() []byte {
+	if len(e.Base64) > 0 {
+		return e.Base64
+	}
+	return []byte(e.Text)
 }
 
 func addr(a netip.AddrPort) string {

@@ -54,7 +54,7 @@ func (v *view) add(e *Event) *ladder.Hop {
 		return nil
 	}
 	peer := addrOf(e.Peer)
-	if err := v.msg.Parse([]byte(e.Text), &message.Limits{}); err != nil && v.msg.CallID() == nil {
+	if err := v.msg.Parse(e.bytes(), &message.Limits{}); err != nil && v.msg.CallID() == nil {
 		return nil
 	}
 	local := addrOf(e.Local)

@@ -4,6 +4,7 @@ package trace
 // frames that were never on a wire.
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -40,7 +41,7 @@ func WritePcap(w io.Writer, calls ...*Call) error {
 			if h.Note != "" {
 				comment += ", because of " + h.Note
 			}
-			if e.Length > len(e.Text) {
+			if e.Length > len(e.bytes()) {
 				comment += fmt.Sprintf(", cut from %d bytes", e.Length)
 			}
 			out = block(out, 6, packet(e, streams, comment))
@@ -114,7 +115,11 @@ func loopback(like netip.Addr) netip.Addr {
 
 // frame is an IP packet with the message.
 func frame(from, to netip.AddrPort, e *Event, streams map[[2]netip.AddrPort]uint32) []byte {
-	text := []byte(e.Text)
+	text := e.bytes()
+	// What was cut is spaces: a reader of TCP counts by Content-Length, and must find the next
+	if n := min(e.Length, mostPacket) - len(text); n > 0 {
+		text = append(text[:len(text):len(text)], bytes.Repeat([]byte{' '}, n)...)
+	}
 	text = text[:min(len(text), mostPacket)]
 	proto := byte(protoUDP)
 	var body []byte

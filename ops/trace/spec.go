@@ -89,7 +89,16 @@ func (s *specWriter) event(e *Event) {
 		}
 		return
 	}
-	if err := s.msg.Parse([]byte(e.Text), &message.Limits{}); err != nil || e.Kind == "unsent" {
+	if e.Kind == "unsent" {
+		return
+	}
+	if err := s.msg.Parse(e.bytes(), &message.Limits{}); err != nil {
+		start, _, _ := strings.Cut(e.Text, "\n")
+		why := "could not be read"
+		if e.Length > len(e.bytes()) {
+			why = fmt.Sprintf("had %d bytes, of which too few are remembered", e.Length)
+		}
+		s.line(e, "-- A message is missing here, which %s: %s", why, strings.Map(oneLine, start))
 		return
 	}
 	if s.seen == nil {
@@ -158,7 +167,7 @@ func (s *specWriter) asked(e *Event, cseq message.CSeq) {
 		return
 	case len(s.msg.ToTag()) > 0 && d != nil:
 		name := s.variable("request")
-		s.line(e, "local %s = %s:send{ method = %q%s }", name, d.name, method, s.content())
+		s.line(e, "local %s = %s:send{ method = %s%s }", name, d.name, luaText(method), s.content())
 		s.open(e, &specDialog{name: name, phone: d.phone, caller: true, cseq: cseq.Number}, method+" within")
 		return
 	}
@@ -169,9 +178,9 @@ func (s *specWriter) asked(e *Event, cseq message.CSeq) {
 	p := s.phone(e, false)
 	name := s.variable(map[bool]string{true: "call", false: "request"}[method == "INVITE"])
 	if method == "INVITE" {
-		s.line(e, "local %s = %s:invite(%q%s)", name, p.name, s.msg.RequestURI(), s.options())
+		s.line(e, "local %s = %s:invite(%s%s)", name, p.name, luaText(s.msg.RequestURI()), s.options())
 	} else {
-		s.line(e, "local %s = %s:send{ method = %q, uri = %q%s }", name, p.name, method, s.msg.RequestURI(), s.content())
+		s.line(e, "local %s = %s:send{ method = %s, uri = %s%s }", name, p.name, luaText(method), luaText(s.msg.RequestURI()), s.content())
 	}
 	s.open(e, &specDialog{name: name, phone: p, caller: true, cseq: cseq.Number}, method)
 }
@@ -185,21 +194,21 @@ func (s *specWriter) wasAsked(e *Event, cseq message.CSeq) {
 	case method == "CANCEL":
 		if d != nil && !d.cancelled {
 			d.cancelled = true
-			s.line(e, "%s:expect(%q)", d.phone.name, "CANCEL")
+			s.line(e, "%s:expect(%s)", d.phone.name, luaText(method))
 		}
 	case len(s.msg.ToTag()) > 0 && d != nil:
 		name := s.variable("leg")
 		if method == "BYE" {
 			d.ended = true
-			s.line(e, "%s:expect(%q)", d.name, method)
+			s.line(e, "%s:expect(%s)", d.name, luaText(method))
 			return
 		}
-		s.line(e, "local %s = %s:expect(%q)", name, d.name, method)
+		s.line(e, "local %s = %s:expect(%s)", name, d.name, luaText(method))
 		s.open(e, &specDialog{name: name, phone: d.phone, cseq: cseq.Number}, method+" within")
 	default:
 		p := s.phone(e, true)
 		name := s.variable("leg")
-		s.line(e, "local %s = %s:expect(%q)", name, p.name, method)
+		s.line(e, "local %s = %s:expect(%s)", name, p.name, luaText(method))
 		s.open(e, &specDialog{name: name, phone: p, cseq: cseq.Number}, method)
 	}
 }
@@ -253,7 +262,7 @@ func (s *specWriter) gets(e *Event, cseq message.CSeq) {
 func (s *specWriter) retried(e *Event, d *specDialog, cseq message.CSeq) bool {
 	var m message.Message
 	return slices.ContainsFunc(s.call.Events, func(x Event) bool {
-		if x.Kind != "received" || x.Peer != e.Peer || x.At < e.At || m.Parse([]byte(x.Text), &message.Limits{}) != nil || !m.IsRequest() {
+		if x.Kind != "received" || x.Peer != e.Peer || x.At < e.At || m.Parse(x.bytes(), &message.Limits{}) != nil || !m.IsRequest() {
 			return false
 		}
 		again, err := m.CSeq()
@@ -372,25 +381,6 @@ func (s *specWriter) name(user string, callee bool) string {
 	return name
 }
 
-// luaText is a text as Lua writes it.
-func luaText(b []byte) string {
-	var out strings.Builder
-	out.WriteByte('"')
-	for _, c := range b {
-		switch {
-		case c == '"' || c == '\\':
-			out.WriteByte('\\')
-			out.WriteByte(c)
-		case c < ' ' || c == 0x7f:
-			fmt.Fprintf(&out, "\\%03d", c)
-		default:
-			out.WriteByte(c)
-		}
-	}
-	out.WriteByte('"')
-	return out.String()
-}
-
 // text is the whole spec.
 func (s *specWriter) text() []byte {
 	c := s.call
@@ -400,11 +390,11 @@ func (s *specWriter) text() []byte {
 		fmt.Fprintf(&b, "-- It ran %s: put this file beside it, as %s.\n", filepath.Base(c.Script), strings.TrimSuffix(filepath.Base(c.Script), ".lua")+"_spec.lua")
 	}
 	b.WriteString("local t = require \"sip.test\"\n\n")
-	fmt.Fprintf(&b, "t.it(%s, function()\n", luaText([]byte(fmt.Sprintf("%s from %s to %s: %s", c.Method, c.From, c.URI, c.State))))
+	fmt.Fprintf(&b, "t.it(%s, function()\n", luaText(fmt.Sprintf("%s from %s to %s: %s", c.Method, c.From, c.URI, c.State)))
 	if len(c.Domains) > 0 && !slices.Equal(c.Domains, []string{"example.com"}) {
 		var list []string
 		for _, d := range c.Domains {
-			list = append(list, luaText([]byte(d)))
+			list = append(list, luaText(d))
 		}
 		fmt.Fprintf(&b, "  t.server{ domains = { %s } }\n", strings.Join(list, ", "))
 	}
@@ -441,13 +431,13 @@ func (p *specPhone) declare() string {
 		remark = " -- the password was not recorded"
 	}
 	if p.transport != "udp" && p.transport != "" {
-		options = append(options, fmt.Sprintf("transport = %q", p.transport))
+		options = append(options, "transport = "+luaText(p.transport))
 	}
 	if !p.at && !p.addr.Addr().IsLoopback() && p.addr.Addr() != netip.MustParseAddr("10.0.0.1") {
-		options = append(options, fmt.Sprintf("addr = %q", p.addr))
+		options = append(options, "addr = "+luaText(p.addr.String()))
 	}
 	if len(options) > 0 {
-		return fmt.Sprintf("  local %s = t.ua(%s, { %s })%s\n", p.name, luaText([]byte(p.uri)), strings.Join(options, ", "), remark)
+		return fmt.Sprintf("  local %s = t.ua(%s, { %s })%s\n", p.name, luaText(p.uri), strings.Join(options, ", "), remark)
 	}
-	return fmt.Sprintf("  local %s = t.ua(%s)\n", p.name, luaText([]byte(p.uri)))
+	return fmt.Sprintf("  local %s = t.ua(%s)\n", p.name, luaText(p.uri))
 }

@@ -127,7 +127,7 @@ func (t *teller) step(e *Event) string {
 // message: one came or went.
 func (t *teller) message(e *Event, because string) string {
 	var m message.Message
-	if m.Parse([]byte(e.Text), &message.Limits{}) != nil && m.CallID() == nil {
+	if m.Parse(e.bytes(), &message.Limits{}) != nil && m.CallID() == nil {
 		return ""
 	}
 	cseq, _ := m.CSeq()
