@@ -16,6 +16,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,13 +34,17 @@ type Options struct {
 }
 
 const (
-	pause      = time.Second
-	longest    = 24 * time.Hour  // without a message
-	linger     = 3 * time.Second // after a call has ended: its last messages
-	mostOpen   = 50_000          // calls that have not ended
-	mostEvents = 100             // of a span
-	mostSpans  = 500             // of a request
-	postTime   = 5 * time.Second
+	pause    = time.Second
+	linger   = 3 * time.Second // after a call has ended: its last messages
+	mostOpen = 50_000          // calls that have not ended; of those beyond the oldest is sent
+	// Without a message: of an answered call; of an INVITE that is not, Timer C (RFC 3261 §16.6) and
+	// some; of another request, Timer F and some
+	longest        = 24 * time.Hour
+	longestInvite  = 5 * time.Minute
+	longestRequest = time.Minute
+	mostEvents     = 100 // of a span
+	mostSpans      = 500 // of a request
+	postTime       = 5 * time.Second
 )
 
 // IDs are the ids of a call's trace and span.
@@ -70,6 +75,11 @@ type Exporter struct {
 	follower *ring.Follower
 	book     *ring.Book
 	open     map[*ring.Call]*span
+	oldest   []*span // of open, in the order in which they came; some are not open any more
+	mostOpen int
+	early    []spanJSON      // sent with the next flush: there was no room
+	ctx      context.Context // of what is sent; ends some time after Close
+	cancel   context.CancelFunc
 	stop     chan struct{}
 	done     chan struct{}
 	once     sync.Once
@@ -97,16 +107,31 @@ func New(o Options) (*Exporter, error) {
 		o.Service = "sipscript"
 	}
 	e := &Exporter{opts: o, client: http.Client{Timeout: postTime}, follower: o.Ring.Follow(false), book: o.Ring.NewBook(mostOpen), open: map[*ring.Call]*span{},
-		stop: make(chan struct{}), done: make(chan struct{})}
+		mostOpen: mostOpen, stop: make(chan struct{}), done: make(chan struct{})}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
 	go e.run() // ends with Close
 	return e, nil
 }
 
-// Close sends what is left, calls that have not ended included, and ends; it takes some seconds at
+// Close sends what is left, calls that have not ended included, and ends; it takes five seconds at
 // most.
 func (e *Exporter) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), postTime)
+	defer cancel()
+	return e.close(ctx)
+}
+
+// close is Close with its own end: what is not sent by then is dropped, that of a flush under way
+// included.
+func (e *Exporter) close(ctx context.Context) error {
 	e.once.Do(func() { close(e.stop) })
-	<-e.done
+	defer e.cancel()
+	select {
+	case <-e.done:
+	case <-ctx.Done():
+		e.cancel()
+		<-e.done
+	}
 	return nil
 }
 
@@ -147,12 +172,12 @@ func (e *Exporter) look() {
 func (e *Exporter) note(c *ring.Call, r *ring.Record) {
 	s := e.open[c]
 	if s == nil {
-		if len(e.open) >= mostOpen {
-			e.dropped.Add(1)
-			return
+		if len(e.open) >= e.mostOpen {
+			e.makeRoom()
 		}
 		s = &span{call: c}
 		e.open[c] = s
+		e.oldest = append(e.oldest, s)
 	}
 	s.last = r.At
 	if len(s.events) >= mostEvents {
@@ -162,9 +187,28 @@ func (e *Exporter) note(c *ring.Call, r *ring.Record) {
 	s.events = append(s.events, eventOf(r))
 }
 
+// makeRoom has the oldest sent though it has not ended.
+func (e *Exporter) makeRoom() {
+	for len(e.oldest) > 0 {
+		s := e.oldest[0]
+		e.oldest[0], e.oldest = nil, e.oldest[1:]
+		if e.open[s.call] != s {
+			continue
+		}
+		delete(e.open, s.call)
+		e.early = append(e.early, s.json())
+		if len(e.early) == mostSpans {
+			e.post(e.early)
+			e.early = nil
+		}
+		return
+	}
+}
+
 // flush sends the calls that have ended; with the zero time all.
 func (e *Exporter) flush(now time.Time) {
-	var batch []spanJSON
+	batch := e.early
+	e.early = nil
 	for c, s := range e.open {
 		if whole := c.Whole(); whole != c {
 			e.join(whole, s)
@@ -172,7 +216,7 @@ func (e *Exporter) flush(now time.Time) {
 		}
 	}
 	for c, s := range e.open {
-		if !now.IsZero() && (now.Sub(s.last) < linger || !over(c) && now.Sub(s.last) < longest) {
+		if !now.IsZero() && now.Sub(s.last) < patience(c) {
 			continue
 		}
 		delete(e.open, c)
@@ -185,6 +229,20 @@ func (e *Exporter) flush(now time.Time) {
 	if len(batch) > 0 {
 		e.post(batch)
 	}
+	e.oldest = slices.DeleteFunc(e.oldest, func(s *span) bool { return e.open[s.call] != s })
+}
+
+// patience is how long nothing may be heard of a call before it is sent.
+func patience(c *ring.Call) time.Duration {
+	switch {
+	case over(c):
+		return linger
+	case c.Method != "INVITE":
+		return longestRequest
+	case c.State == ring.Answered:
+		return longest
+	}
+	return longestInvite
 }
 
 // join adds what is known of a call that turned out to be part of another.
@@ -221,7 +279,7 @@ func (e *Exporter) post(batch []spanJSON) {
 }
 
 func (e *Exporter) send(body []byte) error {
-	ctx, cancel := context.WithTimeout(context.Background(), postTime)
+	ctx, cancel := context.WithTimeout(e.ctx, postTime)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, e.opts.URL, bytes.NewReader(body))
 	if err != nil {

@@ -1,14 +1,18 @@
 package otel
 
 import (
+	"context"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -115,6 +119,97 @@ func TestDropped(t *testing.T) {
 	play(o, "b@b", "404 Not Found")
 	if err := e.Close(); err != nil || e.Sent() != 0 || e.Dropped() != 2 {
 		t.Errorf("sent %d, dropped %d, %v", e.Sent(), e.Dropped(), err)
+	}
+}
+
+// ask records a request that nobody answers.
+func ask(o engine.Observer, method, callID string) {
+	peer := netip.MustParseAddrPort("10.0.0.2:5070")
+	o.Message(&engine.Observed{Bytes: []byte(method + " sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.2;branch=z9hG4bK1\r\nFrom: <sip:alice@example.com>;tag=1\r\nTo: <sip:bob@example.com>\r\nCall-ID: " + callID + "\r\nCSeq: 1 " + method + "\r\n\r\n"),
+		Kind: transport.UDP, Peer: peer})
+}
+
+// still is an exporter that does nothing by itself.
+func still(t *testing.T, r *ring.Ring, url string) *Exporter {
+	e, err := New(Options{Ring: r, URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = e.Close()
+	e.ctx, e.cancel = context.WithCancel(t.Context())
+	return e
+}
+
+// What is never answered does not stay: not for long, and not in the way of new calls.
+func TestUnanswered(t *testing.T) {
+	for _, row := range []struct {
+		method      string
+		after, want time.Duration // not sent after that; sent after that
+	}{{"OPTIONS", longestRequest - time.Second, longestRequest + time.Second}, {"INVITE", longestInvite - time.Second, longestInvite + time.Second}} {
+		t.Run(row.method, func(t *testing.T) {
+			c := newCollector(t)
+			r, o := recorder(t)
+			e := still(t, r, c.URL)
+			ask(o, row.method, "a@b")
+			e.look()
+			now := time.Now()
+			if e.flush(now.Add(row.after)); e.Sent() != 0 {
+				t.Error("sent too early")
+			}
+			if e.flush(now.Add(row.want)); e.Sent() != 1 || len(e.open) != 0 {
+				t.Errorf("%d sent, %d open", e.Sent(), len(e.open))
+			}
+		})
+	}
+	t.Run("full", func(t *testing.T) {
+		c := newCollector(t)
+		r, o := recorder(t)
+		e := still(t, r, c.URL)
+		e.mostOpen = 3
+		for i := range 8 {
+			ask(o, "OPTIONS", fmt.Sprint(i))
+		}
+		e.look()
+		if len(e.open) != 3 {
+			t.Errorf("%d open", len(e.open))
+		}
+		e.flush(time.Now())
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		var ids []string
+		for _, s := range c.spans {
+			ids = append(ids, s.Attributes[0].Value.GetStringValue())
+		}
+		if got := strings.Join(ids, " "); got != "0 1 2 3 4" || e.Dropped() != 0 || len(e.oldest) != 3 {
+			t.Errorf("sent %s, %d dropped, %d in order", got, e.Dropped(), len(e.oldest))
+		}
+	})
+}
+
+// A collector that hangs holds up neither the end nor a flush that the end meets.
+func TestCloseIsBounded(t *testing.T) {
+	var asked atomic.Int32
+	release := make(chan struct{})
+	hung := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		asked.Add(1)
+		<-release
+	}))
+	t.Cleanup(hung.Close)
+	t.Cleanup(func() { close(release) })
+	r, o := recorder(t)
+	e, err := New(Options{Ring: r, URL: hung.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 1500 {
+		ask(o, "OPTIONS", fmt.Sprint(i))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_ = e.close(ctx)
+	// Each try at its own five seconds would have reached the collector
+	if n := asked.Load(); n > 1 || e.Dropped() != 1500 {
+		t.Errorf("%d requests, %d dropped", n, e.Dropped())
 	}
 }
 
