@@ -43,7 +43,7 @@ type member struct {
 
 // order is what a node asks the one that has a subscription.
 type order struct {
-	Modes map[string]Mode `json:",omitempty"` // by address
+	Modes map[string]Mode `json:",omitempty"` // by address: of one
 	End   string          `json:",omitempty"`
 	Retry time.Duration   `json:",omitempty"`
 }
@@ -62,9 +62,9 @@ type grave struct {
 
 // tidy forgets what all others have heard by now. mu is held.
 func (s *shared) tidy(now lane.Time) {
-	for dialog, o := range s.orders {
+	for key, o := range s.orders {
 		if now.Sub(o.at) > orderKept {
-			delete(s.orders, dialog)
+			delete(s.orders, key)
 		}
 	}
 	n := 0
@@ -285,9 +285,23 @@ func contactHere(e *engine.Engine, theirs string) string {
 	return "<sip:" + contactUser + "@" + best.SentBy + ";transport=" + best.Kind.String() + ">"
 }
 
+// keyOf names an order: those about several members of a list don't replace each other.
+func (o *order) keyOf(dialog string) string {
+	for aor := range o.Modes { // one
+		return dialog + "\x00" + aor
+	}
+	return dialog
+}
+
+// dialogOf is the dialog of an order: Call-ID and two tags.
+func dialogOf(key string) string {
+	part := strings.SplitN(key, "\x00", 4)
+	return strings.Join(part[:min(3, len(part))], "\x00")
+}
+
 // obey does what another node asks for a subscription of this one. mu is held.
-func (s *shared) obey(dialog, text string) {
-	sub := s.p.core.ByDialog(dialog)
+func (s *shared) obey(key, text string) {
+	sub := s.p.core.ByDialog(dialogOf(key))
 	var o order
 	if sub == nil || json.Unmarshal([]byte(text), &o) != nil {
 		return
@@ -308,8 +322,9 @@ func (s *shared) obey(dialog, text string) {
 func (s *shared) ask(dialog string, o order) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.orders[dialog] = asked{jsonOf(o), s.engine.Clock().Now()}
-	s.set.Changed(redisset.Entry{Key: orderKind + dialog, Ends: s.wall().Add(orderKept)})
+	key := o.keyOf(dialog)
+	s.orders[key] = asked{jsonOf(o), s.engine.Clock().Now()}
+	s.set.Changed(redisset.Entry{Key: orderKind + key, Ends: s.wall().Add(orderKept)})
 }
 
 // watchersOf are those of other nodes who watch a user by a package.

@@ -31,7 +31,7 @@ const (
 	nodeKind        = "n " // the node
 	publicationKind = "p " // package, address, ID
 	watcherKind     = "w " // the dialog
-	orderKind       = "o " // the dialog
+	orderKind       = "o " // the dialog, and the address that it is about
 	callsKind       = "c " // address, node
 )
 
@@ -57,7 +57,7 @@ type shared struct {
 	nodes    map[string]sibling               // guarded by mu
 	watchers map[string]*elsewhere            // of all nodes, by dialog; guarded by mu
 	of       map[string]map[string]*elsewhere // those of others by what they watch; guarded by mu
-	orders   map[string]asked                 // to other nodes, by dialog; guarded by mu
+	orders   map[string]asked                 // to other nodes, by keyOf; guarded by mu
 	graves   []grave                          // the oldest first; guarded by mu
 	// Calls that pass other nodes, by user and node; guarded by mu
 	calls map[string]map[string][]dialoginfo.Dialog

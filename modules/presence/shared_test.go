@@ -302,6 +302,28 @@ func TestNodesWatchers(t *testing.T) {
 	}
 }
 
+// What is refused about several members of a list is refused to its watcher at another node.
+func TestNodesListWatchers(t *testing.T) {
+	server := redistest.Start(t)
+	const rule = `lists = { { uri = "sip:friends@example.com", members = { "sip:bob@example.com", "sip:carol@example.com" } } },
+		authorize = function(watcher, user) return watcher == user or user == "sip:friends@example.com" or sip.shared("rule"):get("mode") or true end,`
+	a, b := newNode(t, server.URL, rule), newNode(t, server.URL, rule)
+	alice := newHandset(t, "alice")
+	alice.subscribe(b, "friends", "presence", knowsLists)
+	alice.hears("active")
+	waitFor(t, func() bool { return len(a.p.Watchers("sip:carol@example.com", "presence")) == 1 })
+	if got := a.eval(`sip.shared("rule"):set("mode", "pending") local p = require("presence") return p.refresh("sip:bob@example.com") + p.refresh("sip:carol@example.com")`); got != "[2] <nil>" {
+		t.Error(got)
+	}
+	for _, user := range []string{"bob", "carol"} {
+		t.Run(user, func(t *testing.T) {
+			waitFor(t, func() bool {
+				return b.eval(`return require("presence").watchers("sip:`+user+`@example.com", "presence")[1].state`) == "[pending] <nil>"
+			})
+		})
+	}
+}
+
 // A node that is gone hands its watchers over: another one tells them everything, with higher
 // numbers and a Contact of its own, and takes their SUBSCRIBEs.
 func TestNodesHandOver(t *testing.T) {
@@ -367,6 +389,11 @@ func TestNodesRefreshElsewhere(t *testing.T) {
 		}
 		waitFor(t, func() bool { return subscriptions(a)+subscriptions(b) == 1+1 }) // and bob's
 	}
+	if code := alice.refresh(a, "presence", "Expires: 1\r\n"); code != 423 { // refused, but it moves
+		t.Errorf("too brief: %d", code)
+	}
+	alice.hears("closed")
+	waitFor(t, func() bool { return subscriptions(a)+subscriptions(b) == 1+1 })
 	bob.publish(a, "presence", "", pidf("a", "open"))
 	alice.hears(`id="a"`)
 	if got := a.eval(`return #require("presence").watchers("sip:bob@example.com", "presence")`); got != "[1] <nil>" {

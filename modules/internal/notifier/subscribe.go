@@ -126,7 +126,8 @@ func (n *Notifier) Intercept(req *engine.Request) (taken bool, err error) {
 	m := req.Message()
 	dialog := dialogKey(m.CallID(), m.ToTag(), m.FromTag())
 	s := n.find(dialog)
-	if s == nil && n.o.Elsewhere != nil && n.o.Elsewhere(req.Lane(), dialog) {
+	adopted := s == nil && n.o.Elsewhere != nil && n.o.Elsewhere(req.Lane(), dialog)
+	if adopted {
 		s = n.find(dialog)
 	}
 	no := Refuse(481, "")
@@ -135,6 +136,11 @@ func (n *Notifier) Intercept(req *engine.Request) (taken bool, err error) {
 	}
 	if no != nil {
 		err = Reply(req, no.Code, no.Reason, no.Headers, nil)
+		if adopted && s != nil && !s.gone { // it is here now all the same: the other process hears so
+			s.putOff(s.lane.Now(), 0)
+			s.keep(false)
+			s.kick()
+		}
 	}
 	if errors.Is(err, engine.ErrRequestOver) {
 		err = nil
