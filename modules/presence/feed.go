@@ -140,5 +140,8 @@ func (f *feed) partial(c *content, full bool) (body []byte) {
 // Tag is the entity tag of what the watcher was told last (RFC 5839).
 func (f *feed) Tag() string { return f.told }
 
+// Unseen has the next document say everything: the subscriber has none to change.
+func (f *feed) Unseen() { f.seen, f.last = nil, nil }
+
 // Ended tells those who watch the watchers.
 func (f *feed) Ended(reason string) { f.p.watcherLeft(f, reason) }

@@ -3,6 +3,7 @@ package presence_test
 // This file tests who may watch, and what watchers are told.
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -247,5 +248,33 @@ func TestIdentityUnchecked(t *testing.T) {
 	}
 	if res := bob.publish("presence", unchecked, pidf("a", "open")); res.Status() != 403 {
 		t.Errorf("PUBLISH: %d", res.Status())
+	}
+}
+
+// A document that was suppressed (RFC 5839 §6.3) is none that a later one can change: that says
+// everything.
+func TestSuppressedThenWhole(t *testing.T) {
+	for _, x := range []struct {
+		name, event, lines, want string
+		change                   func(w *world, bob *phone)
+	}{
+		{"presence", "presence", "Accept: application/pidf-diff+xml\r\n", "<p:pidf-full ", func(_ *world, bob *phone) { bob.publish("presence", "", pidf("a", "closed")) }},
+		{"watchers", "presence.winfo", "", `state="full"`, func(w *world, _ *phone) { w.phone("carol").subscribe("bob", "presence", "") }},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			w := newWorld(t, everybody)
+			bob := w.phone("bob")
+			for i := range 5 { // a difference is shorter
+				w.phone("bob").publish("presence", "", pidf(fmt.Sprint("t", i), "open"))
+			}
+			alice := bob
+			if x.event == "presence" {
+				alice = w.phone("alice")
+			}
+			alice.subscribe("bob", x.event, x.lines+"Suppress-If-Match: *\r\n")
+			alice.hears("active", "!<")
+			x.change(w, bob)
+			alice.hears("active", x.want)
+		})
 	}
 }

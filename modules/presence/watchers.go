@@ -48,6 +48,9 @@ func (f *winfoFeed) Next(_ context.Context, r notifier.Round) (d notifier.Docume
 	return d, true, nil
 }
 
+// Unseen has the next document say everything.
+func (f *winfoFeed) Unseen() { f.last = nil }
+
 // Ended has nothing to undo: nobody watches those who watch watchers.
 func (*winfoFeed) Ended(string) {}
 

@@ -36,6 +36,12 @@ type Tagged interface {
 	Tag() string
 }
 
+// Partial is a Feed whose documents may say just what has changed.
+type Partial interface {
+	// Unseen says that the last document was not sent: the next one says everything.
+	Unseen()
+}
+
 // Listed is a Feed about a list of resources (RFC 4662): 2xx say so.
 type Listed interface {
 	// List is true.

@@ -46,6 +46,9 @@ func (s *Subscription) report() {
 	if s.suppress != "" { // RFC 5839 §6.3: what the subscriber has
 		if d.ETag == s.suppress || s.suppress == "*" {
 			d.Body = nil
+			if f, ok := s.feed.(Partial); ok {
+				f.Unseen()
+			}
 		}
 		s.suppress = ""
 	}
