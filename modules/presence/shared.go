@@ -60,9 +60,11 @@ type shared struct {
 	orders   map[string]asked                 // to other nodes, by keyOf; guarded by mu
 	graves   []grave                          // the oldest first; guarded by mu
 	// Calls that pass other nodes, by user and node; guarded by mu
-	calls map[string]map[string][]dialoginfo.Dialog
-	lit   map[string]bool // whose calls the others were told; guarded by mu
-	taken uint64          // subscriptions of nodes that are gone; guarded by mu
+	calls  map[string]map[string][]dialoginfo.Dialog
+	lit    map[string]bool // whose calls the others were told; guarded by mu
+	ticked lane.Time       // the last round; guarded by mu
+	away   bool            // Redis was, at the last round; guarded by mu
+	taken  uint64          // subscriptions of nodes that are gone; guarded by mu
 }
 
 // sibling is another node.
@@ -102,6 +104,7 @@ func (s *shared) start(e *engine.Engine) {
 	s.set.Start()
 	s.mu.Lock()
 	s.alive()
+	s.ticked = e.Clock().Now()
 	s.mu.Unlock()
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
@@ -132,7 +135,6 @@ func (s *shared) alive() {
 func (s *shared) watch(ctx context.Context) {
 	tick := time.NewTicker(s.lease / 3)
 	defer tick.Stop()
-	away := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -145,23 +147,30 @@ func (s *shared) watch(ctx context.Context) {
 		case <-tick.C:
 		}
 		s.mu.Lock()
-		s.alive()
-		now := s.engine.Clock().Now()
-		s.tidy(now)
-		switch {
-		case s.set.Away(): // who is silent now may be well
-			away = true
-		case away:
-			away = false
-			for node, o := range s.nodes {
-				o.heard = now
-				s.nodes[node] = o
-			}
-		default:
-			s.bury(now)
-			s.inherit()
-		}
+		s.round(s.engine.Clock().Now())
 		s.mu.Unlock()
+	}
+}
+
+// round is what watch does at each tick. mu is held.
+func (s *shared) round(now lane.Time) {
+	s.alive()
+	s.tidy(now)
+	// A process that was stopped has not read what the others said meanwhile
+	stopped := now.Sub(s.ticked) > s.lease
+	s.ticked = now
+	switch {
+	case s.set.Away(): // who is silent now may be well
+		s.away = true
+	case s.away || stopped:
+		s.away = false
+		for node, o := range s.nodes {
+			o.heard = now
+			s.nodes[node] = o
+		}
+	default:
+		s.bury(now)
+		s.inherit()
 	}
 }
 

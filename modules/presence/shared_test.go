@@ -448,6 +448,25 @@ func TestNodesWithoutRedis(t *testing.T) {
 	}
 }
 
+// A node that was stopped for longer than the lease has not heard of the others: that is not their
+// end. One that is silent from then on is gone.
+func TestNodesAfterAStop(t *testing.T) {
+	server := redistest.Start(t)
+	a, _ := newNodeFor(t, time.Hour, server.URL, ""), newNodeFor(t, time.Hour, server.URL, "")
+	waitFor(t, func() bool { return presence.Nodes(a.p, 0) == 1 })
+	for _, x := range []struct {
+		name string
+		at   time.Duration
+		want int
+	}{{"stopped", 61 * time.Minute, 1}, {"a tick", 100 * time.Minute, 1}, {"silent", 122 * time.Minute, 0}} {
+		t.Run(x.name, func(t *testing.T) {
+			if got := presence.Nodes(a.p, x.at); got != x.want {
+				t.Errorf("%d other nodes", got)
+			}
+		})
+	}
+}
+
 // A call that passes one node lights the lamp that is watched at another, also if it is watched
 // later, and the lamp goes out with the call, or its node.
 func TestNodesLamps(t *testing.T) {
