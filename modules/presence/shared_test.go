@@ -389,7 +389,7 @@ func TestNodesRefreshElsewhere(t *testing.T) {
 		}
 		waitFor(t, func() bool { return subscriptions(a)+subscriptions(b) == 1+1 }) // and bob's
 	}
-	if code := alice.refresh(a, "presence", "Expires: 1\r\n"); code != 423 { // refused, but it moves
+	if code := alice.refresh(a, "presence", "Expires: 1\r\n"); code != 423 { // it moves
 		t.Errorf("too brief: %d", code)
 	}
 	alice.hears("closed")

@@ -136,7 +136,7 @@ func (n *Notifier) Intercept(req *engine.Request) (taken bool, err error) {
 	}
 	if no != nil {
 		err = Reply(req, no.Code, no.Reason, no.Headers, nil)
-		if adopted && s != nil && !s.gone { // it is here now all the same: the other process hears so
+		if adopted && s != nil && !s.gone { // it is here all the same: the other process hears so
 			s.putOff(s.lane.Now(), 0)
 			s.keep(false)
 			s.kick()
