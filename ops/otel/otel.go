@@ -37,8 +37,8 @@ const (
 	pause    = time.Second
 	linger   = 3 * time.Second // after a call has ended: its last messages
 	mostOpen = 50_000          // calls that have not ended; of those beyond the oldest is sent
-	// Without a message: of an answered call; of an INVITE that is not, Timer C (RFC 3261 §16.6) and
-	// some; of another request, Timer F and some
+	// Without a message: of an answered call; of an INVITE that is not: Timer C (RFC 3261 §16.6)
+	// and some; of another request: Timer F and some
 	longest        = 24 * time.Hour
 	longestInvite  = 5 * time.Minute
 	longestRequest = time.Minute
