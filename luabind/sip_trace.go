@@ -17,11 +17,11 @@ func sipTrace() Function {
 		Doc: "Marks the call or request for those who look at what happened (`sipscript trace --name`) and for what is exported. " +
 			"Without a ring it does nothing.",
 		Example: `if req.from.uri.user == "alice" then sip.trace(req, { name = "the complaint of monday" }) end`},
-		reqSelf(), OptionsArg(traceOptions{}), func(c *Call, o *reqObj, opts traceOptions) {
+		RequestArg(), OptionsArg(traceOptions{}), func(c *Call, r *engine.Request, opts traceOptions) {
 			name := opts.Name
 			if name == "" {
 				name = "marked"
 			}
-			o.req.Observe(engine.ObservedStep{Function: traceMark, Place: position(c.l), Answer: shorten(name)})
+			r.Observe(engine.ObservedStep{Function: traceMark, Place: position(c.l), Answer: shorten(name)})
 		})
 }

@@ -1011,8 +1011,9 @@ function sip.shared(name, options) end
 ---```lua
 ---if req.from.uri.user == "alice" then sip.trace(req, { name = "the complaint of monday" }) end
 ---```
+---@param req sip.request the request
 ---@param options? sip.trace.options optional
-function sip.trace(options) end
+function sip.trace(req, options) end
 
 ---@class sip.request.reply.options
 ---@field headers? table {Name = text | list}, added to the response
