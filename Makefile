@@ -2,9 +2,9 @@
 # programs that are not ours. It needs Go; what else it needs (sipp, baresip, sipvicious, sipsak, nsd, tshark, redis-server, postgresql, mariadb-server, rtpengine-daemon, chromium, npm) it installs where it may.
 
 GO          ?= go
-FUZZTIME    ?= 15s
-HOSTILE     ?= 20000
-SEEDS       ?= 1000
+FUZZTIME    ?= 6s
+HOSTILE     ?= 10000
+SEEDS       ?= 500
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SHELL       := bash
 .SHELLFLAGS := -eu -o pipefail -c
