@@ -52,13 +52,14 @@ portable: | bin
 	$(GO) test -count=1 -tags portable -run 'Gone|Closed|Unreach|Socket|Trap' -json ./engine | $(TALLY)
 
 # All tests run with the race detector. Those of files that know of it, because it changes what they hold (ceilings on allocations and memory), run
-# without it, too. Interop has its own target: it tests a binary.
+# without it, too; texts have no races (internal/docs). Interop has its own target: it tests a binary.
 race: redis postgres mariadb rtpengine lua51 fail2ban nsd tshark | bin
-	$(GO) test -race -timeout 14m -shuffle=on -json $$($(GO) list ./... | grep -v /internal/interop) | $(TALLY)
+	$(GO) test -race -timeout 14m -shuffle=on -json $$($(GO) list ./... | grep -vE '/internal/(interop|docs)$$') | $(TALLY)
 
 plain: | bin
 	@files=$$(grep -rl --include='*_test.go' raceEnabled .); tests=$$(grep -hoE '^func Test[A-Za-z0-9_]+' $$files | sed 's/func //' | sort -u | paste -sd'|'); \
 	echo "go test of what the race detector changes"; $(GO) test -timeout 14m -shuffle=on -json -run "^($$tests)\$$" $$(dirname $$files | sort -u) | $(TALLY)
+	$(GO) test -timeout 14m -json ./internal/docs | $(TALLY)
 
 fuzz: | bin
 	COUNTS=$(COUNTS) FUZZTIME=$(FUZZTIME) GO=$(GO) ./.ci/fuzz
@@ -74,7 +75,7 @@ hostile: | bin
 # Twice: the binary as it is shipped, and one with the race detector.
 interop: phones browsers redis postgres mariadb rtpengine | bin
 	SIPSCRIPT_INTEROP=required $(GO) test -count=1 -timeout 14m -json ./internal/interop | $(TALLY)
-	SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(GO) test -count=1 -timeout 14m -json ./internal/interop | $(TALLY)
+	SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(GO) test -count=1 -timeout 14m -skip '^(TestPasswords|TestPasswordPrompt|TestNewcomersPath)$$' -json ./internal/interop | $(TALLY)
 
 # What a call costs: small benchmarks, fit for benchstat, in bin/bench.txt, and whole servers side by side.
 bench: | bin
