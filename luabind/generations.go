@@ -5,6 +5,7 @@ package luabind
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -57,3 +58,6 @@ func (r *Router) SetArgs(ctx context.Context, args map[string]string) error {
 	o.Args = args
 	return r.ReloadAs(ctx, o)
 }
+
+// String names the router in logs.
+func (r *Router) String() string { return fmt.Sprintf("script %s%s", r.opts.Script, r.opts.Name) }

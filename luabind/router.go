@@ -397,6 +397,3 @@ func (r *Router) enter(l *lane.Lane) *vm {
 		v.end()
 	}
 }
-
-// String names the router in logs.
-func (r *Router) String() string { return fmt.Sprintf("script %s%s", r.opts.Script, r.opts.Name) }
