@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,52 +43,42 @@ type sipp struct {
 	err   error // of the process; valid once ended is closed
 }
 
-// startSipp runs sipp; it ends by itself after its calls.
+// startSipp runs sipp; it ends by itself after its calls. A port that is taken before sipp has it
+// costs another start with other ports.
 func startSipp(t *testing.T, o sippOptions) *sipp {
 	t.Helper()
-	s := &sipp{t: t, o: o, dir: t.TempDir(), ended: make(chan struct{})}
-	if s.o.port == 0 {
-		s.o.port = child.FreePort(t)
-	}
-	server := o.server
-	switch {
-	case o.transport != "tls":
-	case server == "":
-		s.pipe = serverPipe(t, o.tls, s.addr())
-	default:
-		server = clientPipe(t, o.tls, server)
-	}
-	mode := map[string]string{"udp": "u1", "tcp": "t1", "tls": "t1"}[o.transport]
-	args := append(s.scenario(), "-i", "127.0.0.1", "-bind_local", "-p", strconv.Itoa(s.o.port), "-cp", strconv.Itoa(child.FreePort(t)), "-mp", strconv.Itoa(child.FreePort(t)),
-		"-t", mode, "-l", "100000", "-d", strconv.FormatInt(o.pause.Milliseconds(), 10), "-nostdin", "-buff_size", "4194304",
-		"-timeout", "180s", "-timeout_error", "-trace_stat", "-stf", filepath.Join(s.dir, "stat.csv"), "-fd", "1", "-trace_err", "-error_file", filepath.Join(s.dir, "errors.log"))
-	if o.calls > 0 {
-		args = append(args, "-m", strconv.Itoa(o.calls))
-	}
-	if os.Getenv("SIPSCRIPT_SIPP_TRACE") != "" {
-		args = append(args, "-trace_msg", "-message_file", filepath.Join(os.TempDir(), fmt.Sprintf("sipp-%s-%d.log", o.scenario, s.o.port)))
-	}
-	if o.logs {
-		args = append(args, "-trace_logs", "-log_file", filepath.Join(s.dir, "log"))
-	}
-	if server != "" {
-		args = append(args, "-r", strconv.Itoa(o.rate), server)
-	}
-	if o.fields != nil {
-		path := filepath.Join(s.dir, "fields.csv")
-		if err := os.WriteFile(path, []byte("SEQUENTIAL\n"+strings.Join(o.fields, "\n")+"\n"), 0o600); err != nil {
-			t.Fatal(err)
+	for range 5 {
+		s := &sipp{t: t, o: o, dir: t.TempDir(), ended: make(chan struct{})}
+		if s.o.port == 0 {
+			s.o.port = child.FreePort(t)
 		}
-		args = append(args, "-inf", path)
+		if s.run(child.FreePort(t)) {
+			return s
+		}
 	}
-	s.cmd = exec.Command(needSipp(t), args...)
+	t.Fatalf("sipp %s finds its ports taken again and again", o.scenario)
+	return nil
+}
+
+// run starts the process with a port for remote control; false if one of its ports is taken.
+func (s *sipp) run(control int) bool {
+	s.t.Helper()
+	server := s.o.server
+	switch {
+	case s.o.transport != "tls":
+	case server == "":
+		s.pipe = serverPipe(s.t, s.o.tls, s.addr())
+	default:
+		server = clientPipe(s.t, s.o.tls, server)
+	}
+	s.cmd = exec.Command(needSipp(s.t), s.args(server, control)...)
 	s.cmd.Dir = s.dir
 	wait, err := child.Start(s.cmd)
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	go func() { s.err = <-wait; close(s.ended) }() // ends with the process
-	t.Cleanup(func() {
+	s.t.Cleanup(func() {
 		select {
 		case <-s.ended:
 		default:
@@ -95,10 +86,40 @@ func startSipp(t *testing.T, o sippOptions) *sipp {
 			<-s.ended
 		}
 	})
-	if o.server == "" {
-		s.listening()
+	// The socket of remote control is the last that it opens, before it calls.
+	if !s.bound("udp", control) {
+		return false
 	}
-	return s
+	return s.o.server != "" || s.bound(strings.Replace(s.o.transport, "tls", "tcp", 1), s.o.port)
+}
+
+// args are what the process is told.
+func (s *sipp) args(server string, control int) []string {
+	s.t.Helper()
+	mode := map[string]string{"udp": "u1", "tcp": "t1", "tls": "t1"}[s.o.transport]
+	args := append(s.scenario(), "-i", "127.0.0.1", "-bind_local", "-p", strconv.Itoa(s.o.port), "-cp", strconv.Itoa(control), "-mp", strconv.Itoa(child.FreePort(s.t)),
+		"-t", mode, "-l", "100000", "-d", strconv.FormatInt(s.o.pause.Milliseconds(), 10), "-nostdin", "-buff_size", "4194304",
+		"-timeout", "180s", "-timeout_error", "-trace_stat", "-stf", filepath.Join(s.dir, "stat.csv"), "-fd", "1", "-trace_err", "-error_file", filepath.Join(s.dir, "errors.log"))
+	if s.o.calls > 0 {
+		args = append(args, "-m", strconv.Itoa(s.o.calls))
+	}
+	if os.Getenv("SIPSCRIPT_SIPP_TRACE") != "" {
+		args = append(args, "-trace_msg", "-message_file", filepath.Join(os.TempDir(), fmt.Sprintf("sipp-%s-%d.log", s.o.scenario, s.o.port)))
+	}
+	if s.o.logs {
+		args = append(args, "-trace_logs", "-log_file", filepath.Join(s.dir, "log"))
+	}
+	if server != "" {
+		args = append(args, "-r", strconv.Itoa(s.o.rate), server)
+	}
+	if s.o.fields != nil {
+		path := filepath.Join(s.dir, "fields.csv")
+		if err := os.WriteFile(path, []byte("SEQUENTIAL\n"+strings.Join(s.o.fields, "\n")+"\n"), 0o600); err != nil {
+			s.t.Fatal(err)
+		}
+		args = append(args, "-inf", path)
+	}
+	return args
 }
 
 // scenario names the file; over TLS it is a copy that says so (tlspipe_test.go).
@@ -125,28 +146,34 @@ func (s *sipp) scenario() []string {
 	return []string{"-sf", path}
 }
 
-// listening waits until a callee's socket is open.
-func (s *sipp) listening() {
+// bound waits until the process has the port, or is through with its calls; false if it ended
+// because another one has a port of it.
+func (s *sipp) bound(network string, port int) (ok bool) {
 	s.t.Helper()
-	want := fmt.Sprintf(":%04X ", s.o.port)
+	want := fmt.Sprintf(":%04X ", port)
 	eventually(s.t, "sipp listens", func() bool {
 		select {
 		case <-s.ended:
-			s.t.Fatalf("%s ended: %v\n%s", s.o.scenario, s.err, s.errors())
+			ok = !strings.Contains(s.errors(), "Unable to bind")
+			if ok && s.err != nil && s.o.server == "" { // a caller's end is judged by its figures
+				s.t.Fatalf("%s ended: %v\n%s", s.o.scenario, s.err, s.errors())
+			}
+			return true
 		default:
 		}
-		table, err := os.ReadFile("/proc/net/" + strings.Replace(s.o.transport, "tls", "tcp", 1))
+		table, err := os.ReadFile("/proc/net/" + network)
 		if err != nil {
 			s.t.Fatal(err)
 		}
 		for line := range strings.SplitSeq(string(table), "\n") {
 			f := strings.Fields(line)
-			if len(f) > 3 && strings.HasSuffix(f[1]+" ", want) && (s.o.transport == "udp" || f[3] == "0A") {
-				return true
+			if len(f) > 3 && strings.HasSuffix(f[1]+" ", want) && (network == "udp" || f[3] == "0A") {
+				ok = true
 			}
 		}
-		return false
+		return ok
 	})
+	return ok
 }
 
 // addr is where the process listens.
@@ -211,4 +238,30 @@ func users(n int, contact, transport string) (fields []string) {
 		fields = append(fields, fmt.Sprintf("user%05d;%s;%s", i, contact, transport))
 	}
 	return fields
+}
+
+// A port that somebody took meanwhile is seen, so that startSipp looks for others.
+func TestPortsOfSippAreTaken(t *testing.T) {
+	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	taken := c.LocalAddr().(*net.UDPAddr).Port
+	for _, row := range []struct {
+		name          string
+		port, control int
+		want          bool
+	}{
+		{"its own", taken, child.FreePort(t), false},
+		{"remote control", child.FreePort(t), taken, false},
+		{"neither", child.FreePort(t), child.FreePort(t), true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := &sipp{t: t, o: sippOptions{scenario: "callee", transport: "udp", port: row.port}, dir: t.TempDir(), ended: make(chan struct{})}
+			if got := s.run(row.control); got != row.want {
+				t.Errorf("%v %s", got, s.errors())
+			}
+		})
+	}
 }

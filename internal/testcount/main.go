@@ -2,11 +2,17 @@
 // know: the output of failures, each package's result, why tests were skipped, the seeds, and how
 // many tests passed, failed and were skipped. It exits with 1 if anything failed. With -add FILE
 // the counts are appended to a file; -sum FILE prints the sum of such a file.
+//
+// With -again COMMAND (a go test of the same kind, without -run and packages) up to three tests
+// that failed run once more, each package's alone: what a real peer or a busy machine did to them
+// is told apart from a fault, and the last lines say which needed a second run. Nothing runs again
+// after a data race, a panic or a test that hung: those are faults whatever comes after.
 package main
 
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -17,15 +23,23 @@ import (
 func main() {
 	add := flag.String("add", "", "append the counts to `FILE`")
 	sum := flag.String("sum", "", "print the sum of the counts in `FILE`, and do nothing else")
+	again := flag.String("again", "", "run up to three tests that failed once more with `COMMAND`")
 	flag.Parse()
 	if *sum != "" {
 		os.Exit(printSum(*sum, os.Stdout))
 	}
-	c, err := read(os.Stdin, os.Stdout)
+	r, err := read(os.Stdin, os.Stdout)
+	if err == nil && r.counts == (counts{}) {
+		err = errors.New("no test ran")
+	}
+	if err == nil && *again != "" {
+		err = r.second(strings.Fields(*again))
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testcount:", err)
 		os.Exit(1)
 	}
+	c := r.counts
 	fmt.Println(c)
 	if *add != "" {
 		if err := appendCounts(*add, c); err != nil {
@@ -54,14 +68,16 @@ type event struct {
 // report is what has been read so far.
 type report struct {
 	counts
-	out    io.Writer
-	held   map[string][]string // output of tests that run, by package and test
-	blamed map[string]bool     // packages with a test that failed
+	out      io.Writer
+	held     map[string][]string // output of tests that run, by package and test
+	blamed   map[string]bool     // packages with a test that failed
+	failures map[string][]string // tests that failed and rows of them, by package
+	fault    bool                // a race, a panic or a test that hung
 }
 
 // read reads all events and prints on the way.
-func read(in io.Reader, out io.Writer) (counts, error) {
-	r := &report{out: out, held: map[string][]string{}, blamed: map[string]bool{}}
+func read(in io.Reader, out io.Writer) (*report, error) {
+	r := &report{out: out, held: map[string][]string{}, blamed: map[string]bool{}, failures: map[string][]string{}}
 	s := bufio.NewScanner(in)
 	s.Buffer(make([]byte, 64<<10), 16<<20)
 	for s.Scan() {
@@ -73,7 +89,7 @@ func read(in io.Reader, out io.Writer) (counts, error) {
 		}
 		r.note(e)
 	}
-	return r.counts, s.Err()
+	return r, s.Err()
 }
 
 func (r *report) note(e event) {
@@ -84,6 +100,7 @@ func (r *report) note(e event) {
 			fmt.Fprintf(r.out, "seed\t%s\t%s", e.Package, e.Output)
 		}
 		r.held[key] = append(r.held[key], e.Output)
+		r.fault = r.fault || strings.Contains(e.Output, "DATA RACE") || strings.HasPrefix(e.Output, "panic: ") || strings.HasPrefix(e.Output, "fatal error: ")
 	case "build-output":
 		fmt.Fprint(r.out, e.Output)
 	case "pass":
@@ -96,10 +113,14 @@ func (r *report) note(e event) {
 	case "fail":
 		fmt.Fprint(r.out, strings.Join(r.held[key], ""))
 		if e.Test == "" && !r.blamed[e.Package] {
-			r.failed++ // it did not build, or ended before any test did
+			r.counts.failed++ // it did not build, or ended before any test did
+			r.fault = true
 		}
 		r.blamed[e.Package] = true
-		r.done(e, "FAIL", &r.failed)
+		if e.Test != "" {
+			r.failures[e.Package] = append(r.failures[e.Package], e.Test)
+		}
+		r.done(e, "FAIL", &r.counts.failed)
 	}
 }
 

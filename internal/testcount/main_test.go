@@ -27,9 +27,9 @@ func TestRead(t *testing.T) {
 		`go: downloading something`,
 	}, "\n")
 	var out bytes.Buffer
-	c, err := read(strings.NewReader(in), &out)
-	if err != nil || c != (counts{1, 2, 1}) {
-		t.Errorf("%v %v", c, err)
+	r, err := read(strings.NewReader(in), &out)
+	if err != nil || r.counts != (counts{1, 2, 1}) {
+		t.Errorf("%v %v", r.counts, err)
 	}
 	for _, part := range []string{"seed\ta\t-test.shuffle 42", "a_test.go:3: wrong", "no sipp here", "does not compile", "FAIL\ta", "FAIL\tb", "go: downloading"} {
 		if !strings.Contains(out.String(), part) {
@@ -51,5 +51,44 @@ func TestSum(t *testing.T) {
 	var out bytes.Buffer
 	if code := printSum(path, &out); code != 0 || out.String() != "11 passed, 2 failed, 3 skipped\n" {
 		t.Errorf("%d %q", code, out.String())
+	}
+}
+
+func TestSecondRun(t *testing.T) {
+	fail := func(names ...string) (lines []string) {
+		for _, name := range names {
+			lines = append(lines, `{"Action":"fail","Package":"a","Test":"`+name+`"}`)
+		}
+		return append(lines, `{"Action":"fail","Package":"a"}`)
+	}
+	passes := `echo {"Action":"pass","Package":"a","Test":"TestA"}`
+	for _, row := range []struct {
+		name    string
+		first   []string
+		command string
+		want    counts
+	}{
+		{"passes", fail("TestA"), passes, counts{1, 0, 0}},
+		{"with its rows", fail("TestA/row", "TestA"), passes, counts{2, 0, 0}},
+		{"fails again", fail("TestA"), `echo {"Action":"fail","Package":"a","Test":"TestA"}`, counts{0, 1, 0}},
+		{"runs nothing", fail("TestA"), "true", counts{0, 1, 0}},
+		{"too many", fail("TestA", "TestB", "TestC", "TestD"), passes, counts{0, 4, 0}},
+		{"a race", append([]string{`{"Action":"output","Package":"a","Test":"TestA","Output":"WARNING: DATA RACE\n"}`}, fail("TestA")...), passes, counts{0, 1, 0}},
+		{"a panic", append([]string{`{"Action":"output","Package":"a","Test":"TestA","Output":"panic: no\n"}`}, fail("TestA")...), passes, counts{0, 1, 0}},
+		{"ended without a test", fail(), passes, counts{0, 1, 0}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var out bytes.Buffer
+			r, err := read(strings.NewReader(strings.Join(row.first, "\n")), &out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := r.second([]string{"sh", "-c", row.command[:4] + " '" + strings.TrimSpace(row.command[4:]) + "'"}); err != nil {
+				t.Fatal(err)
+			}
+			if r.counts != row.want {
+				t.Errorf("%v, want %v\n%s", r.counts, row.want, out.String())
+			}
+		})
 	}
 }
