@@ -80,10 +80,11 @@ interop: phones browsers redis postgres mariadb rtpengine | bin
 	{ SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(GO) test -count=1 -timeout 14m -skip '^(TestPasswords|TestPasswordPrompt|TestNewcomersPath)$$' -json ./internal/interop || [ $$? -eq 1 ]; } | SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(TALLY) -again '$(GO) test -timeout 5m'
 
 # What a call costs: small benchmarks, fit for benchstat, in bin/bench.txt, and whole servers side by side.
-bench: | bin
+bench: lua51 | bin
 	$(GO) test -run '^$$' -bench . -benchmem -count 6 ./engine/... ./luabind ./modules/... | tee bin/bench.txt
 	$(GO) run ./bench/macro
 	$(GO) run ./bench/scale
+	$(GO) run ./bench/lua
 	$(GO) run ./bench/conns
 	$(GO) run ./bench/overload
 
