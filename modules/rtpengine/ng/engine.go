@@ -97,6 +97,9 @@ func (e *Engine) Stats() Stats {
 func (e *Engine) Do(ctx context.Context, command Dict) (Dict, error) {
 	e.commands.Add(1)
 	d, err := e.do(ctx, command)
+	if errors.Is(err, errCut) { // the next one may arrive in one piece
+		d, err = e.do(ctx, command)
+	}
 	var refused *RefusedError
 	switch {
 	case err == nil || errors.As(err, &refused):
@@ -104,7 +107,7 @@ func (e *Engine) Do(ctx context.Context, command Dict) (Dict, error) {
 		e.set(true, "it answers")
 	case ctx.Err() == nil:
 		e.errors.Add(1)
-		if errors.Is(err, errBusy) { // which says nothing of the daemon
+		if errors.Is(err, errBusy) || errors.Is(err, errCut) { // which says nothing of the daemon
 			break
 		}
 		// A refused datagram or connection says more than silence does
@@ -232,7 +235,7 @@ func (e *Engine) open(ctx context.Context, cookie uint64, ch chan answer) (link,
 		if time.Now().Before(e.retry) {
 			return nil, ErrDown
 		}
-		l, err := dial(ctx, e.URI, e.pool.timeout, e.receive)
+		l, err := dial(ctx, e.URI, e.pool.timeout, func(b []byte) { e.receive(b, false) }, e.cut)
 		if err != nil {
 			e.retry = time.Now().Add(retryAfter)
 			return nil, err
@@ -273,12 +276,23 @@ func (e *Engine) read(l link) {
 			e.broken(l, fmt.Errorf("rtpengine %s: %w", e.URI, err))
 			return
 		}
-		e.receive(b)
+		e.receive(b, true)
 	}
 }
 
-// receive takes one message. What can't be read, or belongs to no command, is dropped.
-func (e *Engine) receive(b []byte) {
+// cut ends a command whose connection ended.
+func (e *Engine) cut(cookie []byte, err error) {
+	if ch := e.take(cookie); ch != nil {
+		ch <- answer{err: fmt.Errorf("%w: %s: %w", errCut, e.URI, err)}
+	}
+}
+
+// errCut is why a long command failed whose connection ended while others may go on.
+var errCut = errors.New("the connection ended with a command of more than 1,024 bytes; rtpengine does this to those that arrive in pieces over tcp: (use udp: or ws:)")
+
+// receive takes one message; events only where a daemon tells each once. What can't be read, or
+// belongs to no command, is dropped.
+func (e *Engine) receive(b []byte, events bool) {
 	name, rest, ok := bytes.Cut(b, []byte(" "))
 	if !ok || len(name) > 64 {
 		return
@@ -287,19 +301,24 @@ func (e *Engine) receive(b []byte) {
 	if err != nil {
 		return
 	}
-	cookie, err := strconv.ParseUint(string(name), 36, 64)
-	e.mu.Lock()
-	ch := e.pending[cookie]
-	if err == nil && ch != nil {
-		delete(e.pending, cookie)
-	}
-	e.mu.Unlock()
-	switch {
-	case err == nil && ch != nil:
+	if ch := e.take(name); ch != nil {
 		ch <- answer{d: d}
-	case d.Text("event") != "":
+	} else if events && d.Text("event") != "" {
 		e.pool.happened(e, d)
 	}
+}
+
+// take is who waits for the answer with a cookie, who waits no longer; nil: nobody does.
+func (e *Engine) take(name []byte) chan answer {
+	cookie, err := strconv.ParseUint(string(name), 36, 64)
+	if err != nil {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	ch := e.pending[cookie]
+	delete(e.pending, cookie)
+	return ch
 }
 
 // set notes whether the daemon is up, and says so if that is news.

@@ -1,13 +1,10 @@
 package ng
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
-	"slices"
 	"time"
 )
 
@@ -49,8 +46,8 @@ func Check(uri string) error {
 }
 
 // dial connects to a daemon; limit is how long a command may take. Messages that receive does not
-// return are given to got.
-func dial(ctx context.Context, uri string, limit func() time.Duration, got func(b []byte)) (link, error) {
+// return are given to got, and the cookies of commands that broke a connection to cut.
+func dial(ctx context.Context, uri string, limit func() time.Duration, got func(b []byte), cut func(cookie []byte, err error)) (link, error) {
 	u, err := url.Parse(uri)
 	if err != nil {
 		return nil, err
@@ -64,14 +61,14 @@ func dial(ctx context.Context, uri string, limit func() time.Duration, got func(
 	if host == "" {
 		host = u.Opaque
 	}
+	if u.Scheme == "tcp" {
+		return dialStreams(ctx, host, limit, got, cut)
+	}
 	c, err := new(net.Dialer).DialContext(ctx, u.Scheme, host)
 	if err != nil {
 		return nil, err
 	}
-	if u.Scheme == "udp" {
-		return &datagrams{c, make([]byte, 65536)}, nil
-	}
-	return &stream{Conn: c}, nil
+	return &datagrams{c, make([]byte, 65536)}, nil
 }
 
 // datagrams are a connected UDP socket, so that a closed port is an error at once.
@@ -91,47 +88,3 @@ func (d *datagrams) receive() ([]byte, error) {
 }
 
 func (d *datagrams) close() { _ = d.Close() }
-
-// stream is a TCP connection: a dictionary ends where it ends.
-type stream struct {
-	net.Conn
-	buf  []byte
-	used int // of buf, by the message that was returned last
-}
-
-func (s *stream) send(b []byte) error {
-	_ = s.SetWriteDeadline(time.Now().Add(dialTime))
-	_, err := s.Write(b)
-	return err
-}
-
-func (s *stream) receive() ([]byte, error) {
-	s.buf = s.buf[:copy(s.buf, s.buf[s.used:])]
-	s.used = 0
-	for {
-		if n := len(s.buf) - len(bytes.TrimLeft(s.buf, "\r\n ")); n > 0 {
-			s.buf = s.buf[:copy(s.buf, s.buf[n:])]
-		}
-		if i := bytes.IndexByte(s.buf, ' '); i >= 0 {
-			_, rest, err := readDict(s.buf[i+1:])
-			switch {
-			case err == nil:
-				s.used = len(s.buf) - len(rest)
-				return s.buf[:s.used], nil
-			case !errors.Is(err, errShort):
-				return nil, err
-			}
-		}
-		if len(s.buf) > mostBytes {
-			return nil, errMuch
-		}
-		s.buf = slices.Grow(s.buf, 4096)
-		n, err := s.Read(s.buf[len(s.buf):cap(s.buf)])
-		if err != nil {
-			return nil, err
-		}
-		s.buf = s.buf[:len(s.buf)+n]
-	}
-}
-
-func (s *stream) close() { _ = s.Close() }
