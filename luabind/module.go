@@ -106,7 +106,7 @@ type Metric struct {
 	Help   string            // one sentence, for # HELP
 	Kind   MetricKind        // what Value means; Counter for the zero value
 	Labels map[string]string // may be nil
-	Value  func() float64
+	Value  func() float64    // math.NaN: unknown at the moment, and left out
 	// Buckets of a Histogram: cumulative counts by upper bound in ascending order, the count of
 	// all, and the sum.
 	Buckets func() (bounds []float64, counts []uint64, count uint64, sum float64)

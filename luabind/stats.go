@@ -89,15 +89,15 @@ func (r *Router) Stats() Stats {
 	return s
 }
 
-// Metrics are the router's figures and those of its modules.
+// Metrics are the router's figures and those of its modules. How often route is called the engine
+// counts: sipscript_routes_total.
 func (r *Router) Metrics() []Metric {
 	counter := func(name, help string, f func(Stats) float64) Metric {
 		return Metric{Name: name, Help: help, Kind: Counter, Value: func() float64 { return f(r.Stats()) }}
 	}
 	list := []Metric{
-		counter("script_calls_total", "Calls of the script's route function.", func(s Stats) float64 { return float64(s.Calls) }),
 		counter("script_handler_calls_total", "Calls of callbacks, timers, event handlers and tasks.", func(s Stats) float64 { return float64(s.Handlers) }),
-		counter("script_errors_total", "Calls of either kind that ended with an error.", func(s Stats) float64 { return float64(s.Errors) }),
+		counter("script_errors_total", "Calls of route and of handlers that ended with an error.", func(s Stats) float64 { return float64(s.Errors) }),
 		counter("script_budget_stops_total", "Scripts stopped for holding their lane too long.", func(s Stats) float64 { return float64(s.Stopped) }),
 		counter("script_panics_total", "Script calls that ended with a bug of a binding.", func(s Stats) float64 { return float64(s.Panics) }),
 		counter("script_reloads_total", "Successful reloads.", func(s Stats) float64 { return float64(s.Reloads) }),

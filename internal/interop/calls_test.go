@@ -86,7 +86,7 @@ func startForLoad(t *testing.T, l load) (s *server, callee *sipp, conf *tls.Conf
 func leftNothing(t *testing.T, s *server) {
 	t.Helper()
 	eventually(t, "no request in progress", func() bool { return s.metric("sipscript_requests_in_progress") == 0 })
-	for _, name := range []string{"sipscript_lane_panics_total", "sipscript_lane_refused_total", "sipscript_messages_refused_total", "sipscript_bad_messages_total", "sipscript_script_errors_total"} {
+	for _, name := range []string{"sipscript_lane_panics_total", "sipscript_lane_refused_total", "sipscript_bad_messages_total", "sipscript_script_errors_total"} {
 		if n := s.metric(name); n != 0 {
 			t.Errorf("%s is %g", name, n)
 		}

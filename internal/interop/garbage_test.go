@@ -91,5 +91,5 @@ func TestGarbageOnTheWire(t *testing.T) {
 	if n := s.metric("sipscript_lane_panics_total"); n != 0 {
 		t.Errorf("%g panics (seed %d)", n, seedOfGarbage)
 	}
-	t.Logf("bad messages %g, bad frames %g, requests %g", s.metric("sipscript_bad_messages_total"), s.metric("sipscript_bad_frames_total"), s.metric("sipscript_requests_total"))
+	t.Logf("bad messages %g, bad frames %g, requests %g", s.metric("sipscript_bad_messages_total"), s.metric("sipscript_transport_bad_frames_total"), s.metric("sipscript_requests_total"))
 }

@@ -92,7 +92,7 @@ func TestAdmin(t *testing.T) {
 		"/readyz":  {"true"},
 		"/status":  {`"state": "serving"`, `"generation": 1`, s.addrs["udp"], s.addrs["tcp"], "example.com"},
 		"/metrics": {`sipscript_requests_total{method="REGISTER"} 1`, `sipscript_requests_total{method="OPTIONS"} 1`, `sipscript_responses_total{code="200"} 1`, `sipscript_responses_total{code="480"} 1`,
-			"sipscript_lane_queue_delay_seconds_bucket", "sipscript_script_calls_total", "sipscript_registrar_", "sipscript_transport_", "sipscript_transactions", "sipscript_gc_pause_seconds_bucket", "go_goroutines"},
+			"sipscript_lane_queue_delay_seconds_bucket", "sipscript_routes_total", "sipscript_registrar_", "sipscript_transport_", "sipscript_transactions", "sipscript_gc_pause_seconds_bucket", "go_goroutines"},
 	} {
 		t.Run(path, func(t *testing.T) {
 			code, body := s.http("GET", path)

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/sipscript/sipscript/modules/source"
 )
 
 // readText reads users from a file with that text, called "u" in errors.
@@ -285,4 +287,32 @@ func (l *lockedLog) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
+}
+
+// A reload may bring another file while calls hold the one before: each has its figures.
+func TestFiguresOfTwoFiles(t *testing.T) {
+	dir := t.TempDir()
+	var s sources
+	for _, name := range []string{"before", "after"} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, release, err := s.acquire(source.Spec{URL: "file:" + path}, nil, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = release() }()
+	}
+	seen := map[string]bool{}
+	for _, m := range s.metrics() {
+		name := m.Name + " " + m.Labels["list"]
+		if seen[name] {
+			t.Errorf("%s is there twice", name)
+		}
+		seen[name] = true
+	}
+	if !seen["list_entries auth.file:"+filepath.Join(dir, "after")] {
+		t.Errorf("%v", seen)
+	}
 }

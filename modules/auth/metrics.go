@@ -2,19 +2,32 @@ package auth
 
 // What a running server tells of authentication.
 
-import "github.com/sipscript/sipscript/luabind"
+import (
+	"maps"
+	"slices"
+
+	"github.com/sipscript/sipscript/luabind"
+)
 
 // Metrics of the list.
 func (f *File) Metrics() []luabind.Metric { return f.list.Metrics() }
 
-// metrics are those of the stores that are open.
+// metrics are those of the stores that are open. A reload may bring another file while the one
+// before is in use: each has figures of its own.
 func (s *sources) metrics() []luabind.Metric {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var list []luabind.Metric
-	for _, o := range s.open {
-		if m, ok := o.users.(luabind.Metered); ok {
-			list = append(list, m.Metrics()...)
+	for _, name := range slices.Sorted(maps.Keys(s.open)) {
+		m, ok := s.open[name].users.(luabind.Metered)
+		if !ok {
+			continue
+		}
+		for _, x := range m.Metrics() {
+			if x.Labels["list"] != "" {
+				x.Labels = map[string]string{"list": "auth." + name}
+			}
+			list = append(list, x)
 		}
 	}
 	return list

@@ -4,6 +4,7 @@ package messages
 
 import (
 	"context"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -49,7 +50,10 @@ func (s *Messages) Metrics() []luabind.Metric {
 		{Name: "messages_pending", Help: "Messages that wait for their user.", Kind: luabind.Gauge, Value: func() float64 {
 			ctx, cancel := context.WithTimeout(context.Background(), countTime)
 			defer cancel()
-			n, _ := s.store.Count(ctx)
+			n, err := s.store.Count(ctx)
+			if err != nil {
+				return math.NaN() // unknown
+			}
 			return float64(n)
 		}},
 		counter("messages_stored_total", "Messages that were answered 202 and kept.", &s.figures.stored),

@@ -4,11 +4,16 @@ package registrar
 
 import (
 	"context"
+	"math"
 	"sync/atomic"
+	"time"
 
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/registrar/regevent"
 )
+
+// countTime bounds the look at how many bindings there are.
+const countTime = time.Second
 
 // figures are counted since the start.
 type figures struct {
@@ -59,15 +64,23 @@ func (f *figures) change(k Kind) {
 func (r *Registrar) Stats(ctx context.Context) Stats {
 	f := &r.figures
 	s := Stats{Accepted: f.accepted.Load(), Refused: f.refused.Load(), Failed: f.failed.Load(), Bound: f.bound.Load(),
-		Refreshed: f.refreshed.Load(), Expired: f.expired.Load(), Removed: f.removed.Load(), Lookups: f.lookups.Load()}
+		Refreshed: f.refreshed.Load(), Expired: f.expired.Load(), Removed: f.removed.Load(), Lookups: r.lookups()}
 	if r.memory != nil {
-		s.Lookups, s.Missed = r.memory.lookedUp()
+		_, s.Missed = r.memory.lookedUp()
 	}
 	var err error
 	if s.Bindings, err = r.store.Count(ctx); err != nil {
 		s.Bindings = -1
 	}
 	return s
+}
+
+func (r *Registrar) lookups() uint64 {
+	if r.memory == nil {
+		return r.figures.lookups.Load()
+	}
+	n, _ := r.memory.lookedUp()
+	return n
 }
 
 func (m *Memory) lookedUp() (lookups, missed uint64) {
@@ -95,8 +108,15 @@ func (r *Registrar) bindingMetrics() []luabind.Metric {
 	const registers, helpRegisters = "registrar_registers_total", "REGISTER requests processed, by outcome"
 	const changes, helpChanges = "registrar_changes_total", "changes of bindings"
 	return []luabind.Metric{
-		{Name: "registrar_bindings", Help: "current bindings; -1 if the store is unavailable", Kind: luabind.Gauge,
-			Value: func() float64 { return float64(r.Stats(context.Background()).Bindings) }},
+		{Name: "registrar_bindings", Help: "current bindings; none while the store is unavailable", Kind: luabind.Gauge, Value: func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), countTime)
+			defer cancel()
+			n, err := r.store.Count(ctx)
+			if err != nil {
+				return math.NaN()
+			}
+			return float64(n)
+		}},
 		counter(registers, helpRegisters, "outcome", "accepted", f.accepted.Load),
 		counter(registers, helpRegisters, "outcome", "refused", f.refused.Load),
 		counter(registers, helpRegisters, "outcome", "failed", f.failed.Load),
@@ -104,7 +124,7 @@ func (r *Registrar) bindingMetrics() []luabind.Metric {
 		counter(changes, helpChanges, "change", "refreshed", f.refreshed.Load),
 		counter(changes, helpChanges, "change", "expired", f.expired.Load),
 		counter(changes, helpChanges, "change", "removed", f.removed.Load),
-		counter("registrar_lookups_total", "lookups", "", "", func() uint64 { return r.Stats(context.Background()).Lookups }),
+		counter("registrar_lookups_total", "lookups", "", "", r.lookups),
 	}
 }
 

@@ -28,7 +28,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/sipscript/sipscript/ops/openapi"
 )
@@ -140,7 +139,7 @@ func (s *Server) Close(ctx context.Context) error {
 
 func (s *Server) handler() (http.Handler, error) {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.opts.Figures, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: readTimeout}))
+	mux.Handle("GET /metrics", figuresHandler(s.opts.Figures, s.opts.Log))
 	all := append(s.operations(), s.opts.Operations...)
 	document, err := openapi.Document(s.opts.Info, all)
 	if err != nil {

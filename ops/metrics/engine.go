@@ -13,12 +13,13 @@ import (
 	"github.com/sipscript/sipscript/engine/transport"
 )
 
-// Engine exports the snapshot that read takes.
+// Engine exports the snapshot that read takes. What others count with labels is not here: a lane
+// what it refused, a transport what is not SIP.
 func Engine(read func() engine.Stats) prometheus.Collector {
 	requests := counter("requests_total", "New requests received, by method.", "method")
 	responses := counter("responses_total", "Final responses that answered requests, by code.", "code")
 	received := counter("responses_received_total", "Responses received, by class.", "class")
-	dropped := counter("messages_dropped_total", "Messages neither passed nor answered, by reason.", "reason")
+	dropped := counter("dropped_messages_total", "Messages neither passed nor answered, by reason.", "reason")
 	records := counter("dns_records_total", "Records that modules asked for, by where they came from.", "from")
 	standing := gauge("transactions", "Transactions standing.", "side")
 	plain := []struct {
@@ -26,10 +27,8 @@ func Engine(read func() engine.Stats) prometheus.Collector {
 		of func(*engine.Stats) float64
 	}{
 		{counter("responses_stray_total", "Responses received that belonged to no transaction."), func(s *engine.Stats) float64 { return float64(s.Strays) }},
-		{counter("dialog_requests_refused_total", "Requests that our Record-Route did not let pass."), func(s *engine.Stats) float64 { return float64(s.Tickets) }},
+		{counter("refused_in_dialog_total", "Requests that our Record-Route did not let pass."), func(s *engine.Stats) float64 { return float64(s.Tickets) }},
 		{counter("bad_messages_total", "Messages dropped because they could not be read."), func(s *engine.Stats) float64 { return float64(s.BadMessages) }},
-		{counter("bad_frames_total", "Datagrams and streams that held no message."), func(s *engine.Stats) float64 { return float64(s.BadFrames) }},
-		{counter("messages_refused_total", "Messages refused because a lane's queue was full."), func(s *engine.Stats) float64 { return float64(s.Refused) }},
 		{counter("routes_total", "Calls of the router."), func(s *engine.Stats) float64 { return float64(s.Routes) }},
 		{counter("route_failures_total", "Calls of the router that ended with an error."), func(s *engine.Stats) float64 { return float64(s.RouteFailures) }},
 		{counter("route_seconds_total", "Time spent in the router, waits included."), func(s *engine.Stats) float64 { return s.RouteTime.Seconds() }},

@@ -4,6 +4,7 @@ package metrics
 
 import (
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,11 +16,14 @@ import (
 func Metered(read func() []luabind.Metric) prometheus.Collector {
 	return collect(func(emit func(prometheus.Metric)) {
 		for _, m := range read() {
-			emit(figure(m))
+			if f := figure(m); f != nil {
+				emit(f)
+			}
 		}
 	})
 }
 
+// figure is nil for one that is unknown: a number in its place would be taken for true.
 func figure(m luabind.Metric) prometheus.Metric {
 	names := slices.Sorted(maps.Keys(m.Labels))
 	values := make([]string, len(names))
@@ -39,7 +43,11 @@ func figure(m luabind.Metric) prometheus.Metric {
 	if m.Kind == luabind.Gauge {
 		kind = prometheus.GaugeValue
 	}
-	return orInvalid(prometheus.NewConstMetric(desc, kind, m.Value(), values...))(desc)
+	value := m.Value()
+	if math.IsNaN(value) {
+		return nil
+	}
+	return orInvalid(prometheus.NewConstMetric(desc, kind, value, values...))(desc)
 }
 
 // orInvalid turns a figure that a module described badly into one that the scrape reports as an
