@@ -1,10 +1,12 @@
 package sim
 
 import (
+	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
 )
 
 // TB is what a Phone says of a test; *testing.T is one.
@@ -19,8 +21,15 @@ type TB interface {
 // sim/phone has user agents that do.
 type Phone struct {
 	*Host
-	Got []*message.Message // not taken yet, the oldest first
-	In  []Packet           // how each of them came
+	Writer
+	Server string             // where its own requests go
+	Got    []*message.Message // not taken yet, the oldest first
+	In     []Packet           // how each of them came
+	// Answers are the codes that it answers requests other than ACKs with by itself, 0 for silence;
+	// nil: what the test doesn't answer is not answered.
+	Answers  func(m *message.Message) int
+	Lines    string             // header lines of those answers
+	Answered []*message.Message // what it answered by itself
 
 	t TB
 }
@@ -28,7 +37,7 @@ type Phone struct {
 // Phone puts a phone at an address such as "10.0.0.9:5060". on, which may be nil, is called for
 // each message. One that can't be parsed fails the test; answers to keep-alives are skipped.
 func (w *World) Phone(t TB, addr string, on func(p *Phone, m *message.Message, in Packet)) *Phone {
-	p := &Phone{t: t}
+	p := &Phone{t: t, Writer: Writer{User: "alice", Kind: transport.UDP, Own: netip.MustParseAddrPort(addr)}}
 	p.Host = w.Host(addr, func(in Packet) {
 		if b := in.Bytes; len(b) == 0 || b[0] < ' ' { // STUN, CRLF: the answer to a keep-alive
 			return
@@ -39,6 +48,12 @@ func (w *World) Phone(t TB, addr string, on func(p *Phone, m *message.Message, i
 			return
 		}
 		p.Got, p.In = append(p.Got, m), append(p.In, in)
+		if p.Answers != nil && m.IsRequest() && m.Method() != message.MethodAck {
+			if code := p.Answers(m); code > 0 {
+				p.Answered = append(p.Answered, m)
+				p.Reply(m, in, code, p.Lines)
+			}
+		}
 		if on != nil {
 			on(p, m, in)
 		}

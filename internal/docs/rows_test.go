@@ -6,21 +6,33 @@ import (
 	"go/token"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// A table of tests names its rows (t.Run), so that one can be run alone and a failure says which.
-func TestTablesNameTheirRows(t *testing.T) {
+// testFiles reads each file of tests.
+func testFiles(t *testing.T, f func(path string, fset *token.FileSet, file *ast.File)) {
+	t.Helper()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}
 		fset := token.NewFileSet()
-		f, err := parser.ParseFile(fset, path, nil, 0)
-		if err != nil {
-			return err
+		file, err := parser.ParseFile(fset, path, nil, 0)
+		if err == nil {
+			f(path, fset, file)
 		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A table of tests names its rows (t.Run), so that one can be run alone and a failure says which.
+func TestTablesNameTheirRows(t *testing.T) {
+	testFiles(t, func(_ string, fset *token.FileSet, f *ast.File) {
 		for _, decl := range f.Decls {
 			if fn, ok := decl.(*ast.FuncDecl); ok && fn.Body != nil && isTest(fn.Type) {
 				for _, at := range namelessTables(fn.Body) {
@@ -28,11 +40,23 @@ func TestTablesNameTheirRows(t *testing.T) {
 				}
 			}
 		}
-		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+}
+
+// Tests have one phone: what it lacks is added to it, so that the next test has that too. One on
+// real sockets is luabindtest.Socket, one that isn't ours is in internal/peer.
+func TestOnePhone(t *testing.T) {
+	homes := []string{"engine/sim", "luabind/luabindtest", "internal/peer"}
+	testFiles(t, func(path string, fset *token.FileSet, f *ast.File) {
+		ast.Inspect(f, func(n ast.Node) bool {
+			at, err := filepath.Rel(root, path)
+			if s, ok := n.(*ast.TypeSpec); ok && err == nil && strings.EqualFold(s.Name.Name, "phone") &&
+				!slices.ContainsFunc(homes, func(home string) bool { return strings.HasPrefix(filepath.ToSlash(at), home+"/") }) {
+				t.Errorf("%s: a phone of its own: use sim.Phone, or add to it what it lacks", fset.Position(s.Pos()))
+			}
+			return true
+		})
+	})
 }
 
 // isTest: its one parameter is t *testing.T.

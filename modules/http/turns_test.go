@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -52,34 +51,35 @@ end`, s.URL)}))
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = e.Shutdown(t.Context()) })
-	c := newPhone(t, e.Locals()[0].Addr.String())
+	c, server := luabindtest.NewSocket(t, "a"), net.UDPAddrFromAddrPort(e.Locals()[0].Addr)
+	send := func(method, user string) { c.Write(server, c.Request(method, "sip:"+user+"@127.0.0.1", "")) }
 	await := func(what string, f func() bool) {
 		t.Helper()
 		for end := time.Now().Add(20 * time.Second); !f(); time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
-				t.Fatalf("%s: %d wait, %d at the service, answers %v", what, router.Stats().Suspended, at.Load(), c.codes())
+				t.Fatalf("%s: %d wait, %d at the service, answers %v", what, router.Stats().Suspended, at.Load(), c.Finals())
 			}
 		}
 	}
 	waiting := func(n int) func() bool { return func() bool { return router.Stats().Suspended == int64(n) } }
 	for i := range conns {
-		c.send("MESSAGE", fmt.Sprint(i))
+		send("MESSAGE", fmt.Sprint(i))
 	}
 	await("the first", func() bool { return at.Load() == conns })
 	before := runtime.NumGoroutine()
 	for i := range more {
-		c.send("MESSAGE", fmt.Sprint(conns+i))
+		send("MESSAGE", fmt.Sprint(conns+i))
 		await("the next", waiting(conns+i+1))
 	}
 	if n := runtime.NumGoroutine() - before; n > more/4 {
 		t.Errorf("%d goroutines for %d requests that wait", n, more)
 	}
-	c.send("MESSAGE", "soon")
-	await("one that gives up", func() bool { return c.codes()[298] == 1 })
-	c.send("INVITE", "cancelled")
+	send("MESSAGE", "soon")
+	await("one that gives up", func() bool { return c.Finals()[298] == 1 })
+	send("INVITE", "cancelled")
 	await("one that is cancelled", waiting(conns+more+1))
-	c.send("CANCEL", "cancelled")
-	await("its end", func() bool { return c.codes()[487] == 1 && waiting(conns+more)() })
+	send("CANCEL", "cancelled")
+	await("its end", func() bool { return c.Finals()[487] == 1 && waiting(conns+more)() })
 	asked := func() (n int, last string) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -91,72 +91,11 @@ end`, s.URL)}))
 		t.Errorf("%s came before it", last)
 	}
 	close(release)
-	await("all", func() bool { return c.codes()[299] == conns+more && waiting(0)() })
+	await("all", func() bool { return c.Finals()[299] == conns+more && waiting(0)() })
 	if most.Load() != conns {
 		t.Errorf("%d requests at once", most.Load())
 	}
 	if n, _ := asked(); n != conns+more {
 		t.Errorf("%d requests", n)
 	}
-}
-
-// phone sends requests over UDP, and counts the final responses.
-type phone struct {
-	t    *testing.T
-	c    net.Conn
-	mu   sync.Mutex
-	seen map[string]int // code by Call-ID; guarded by mu
-}
-
-func newPhone(t *testing.T, to string) *phone {
-	p := &phone{t: t, c: luabindtest.Must(net.Dial("udp", to)), seen: map[string]int{}}
-	t.Cleanup(func() { p.c.Close() })
-	go p.read() // ends with the socket
-	return p
-}
-
-func (p *phone) send(method, user string) {
-	p.t.Helper()
-	via, cseq := p.c.LocalAddr(), method
-	if method == "CANCEL" {
-		cseq = "INVITE"
-	}
-	_, err := fmt.Fprintf(p.c, "%s sip:%s@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s\r\nMax-Forwards: 70\r\nFrom: <sip:a@127.0.0.1>;tag=a\r\n"+
-		"To: <sip:%s@127.0.0.1>\r\nCall-ID: %s-%s\r\nCSeq: 1 %s\r\nContent-Length: 0\r\n\r\n", method, user, via, user, user, user, cseq, method)
-	if err != nil {
-		p.t.Error(err)
-	}
-}
-
-func (p *phone) read() {
-	b := make([]byte, 2048)
-	for {
-		n, err := p.c.Read(b)
-		if err != nil {
-			return
-		}
-		text := string(b[:n])
-		var code int
-		if _, err := fmt.Sscanf(text, "SIP/2.0 %d", &code); err != nil || code < 200 {
-			continue
-		}
-		_, rest, _ := strings.Cut(text, "Call-ID: ")
-		id, _, _ := strings.Cut(rest, "\r\n")
-		p.mu.Lock()
-		if p.seen[id] < code {
-			p.seen[id] = code
-		}
-		p.mu.Unlock()
-	}
-}
-
-// codes are the numbers of requests by their responses.
-func (p *phone) codes() map[int]int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := map[int]int{}
-	for _, code := range p.seen {
-		n[code]++
-	}
-	return n
 }

@@ -66,39 +66,20 @@ func (w *world) message(to, body string, headers ...string) int {
 	return m.Status()
 }
 
-// phone is a device that answers MESSAGEs with what answer says, 0 for nothing.
-type phone struct {
-	*luabindtest.Peer
-	w      *world
-	host   string
-	answer func(body string) int
-	got    []*message.Message
-	cseq   int
-}
-
-func (w *world) phone(host string) *phone {
-	p := &phone{w: w, host: host, answer: func(string) int { return 200 }}
-	p.Peer = w.Peer(host+":5060", func(at *luabindtest.Peer, m *message.Message, in sim.Packet) {
-		if !m.IsRequest() {
-			return
-		}
-		if code := p.answer(string(m.Body())); code != 0 {
-			p.got = append(p.got, m)
-			luabindtest.Answering(code)(at, m, in)
-		}
-	})
+// phone is a user's device. It answers MESSAGEs with 200.
+func (w *world) phone(user, host string) *sim.Phone {
+	p := w.Peer(host+":5060", nil)
+	p.User, p.Answers = user, luabindtest.Always(200)
 	return p
 }
 
-func (p *phone) register(user string) {
-	p.cseq++
-	p.Send(luabindtest.Addr, fmt.Appendf(nil, "REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP %s:5060;branch=z9hG4bK%s%d\r\nMax-Forwards: 70\r\nFrom: <sip:%s@example.com>;tag=1\r\nTo: <sip:%s@example.com>\r\n"+
-		"Call-ID: r%s\r\nCSeq: %d REGISTER\r\nContact: <sip:%s@%s>\r\nExpires: 600\r\nContent-Length: 0\r\n\r\n", p.host, p.host, p.cseq, user, user, p.host, p.cseq, user, p.host))
-}
+// register registers a phone, and doesn't wait for the answer.
+func register(p *sim.Phone) { p.Write(p.Request("REGISTER", "sip:example.com", "", "Expires: 600")) }
 
-func (p *phone) bodies() string {
+// bodies are those of the messages that a phone answered.
+func bodies(p *sim.Phone) string {
 	var list []string
-	for _, m := range p.got {
+	for _, m := range p.Answered {
 		list = append(list, string(m.Body()))
 	}
 	return strings.Join(list, ",")
@@ -132,17 +113,17 @@ func TestDelivery(t *testing.T) {
 	}
 	w.message("sip:b%6fb@EXAMPLE.com:5060", "last")
 	w.Run(time.Hour)
-	bob := w.phone("10.0.0.9")
-	bob.register("bob")
+	bob := w.phone("bob", "10.0.0.9")
+	register(bob)
 	w.Run(10 * time.Second)
 	want := ""
 	for i := range 40 {
 		want += fmt.Sprint(i) + ","
 	}
-	if got := bob.bodies(); got != want+"last" {
+	if got := bodies(bob); got != want+"last" {
 		t.Fatalf("got %s\n%s", got, w.Log())
 	}
-	m := bob.got[0]
+	m := bob.Answered[0]
 	for name, want := range map[string]string{"From": `"Al" <sip:alice@example.com>;tag=a1`, "Call-ID": "m1", "CSeq": "1 MESSAGE", "Subject": "hi", "X-Own": "1", "Content-Type": "text/plain",
 		"Date": "Mon, 23 Nov 2026 10:00:00 GMT", "Supported": "", "To": "<sip:bob@example.com>"} {
 		t.Run(name, func(t *testing.T) {
@@ -151,20 +132,20 @@ func TestDelivery(t *testing.T) {
 			}
 		})
 	}
-	if uri := string(m.RequestURI()); uri != "sip:bob@10.0.0.9" {
+	if uri := string(m.RequestURI()); uri != "sip:bob@10.0.0.9:5060" {
 		t.Error(uri)
 	}
 	stamp := w.Sim.Wall().Add(-time.Hour - 10*time.Second).UTC().Format("Mon, 02 Jan 2006 15:04")
-	if got := string(bob.got[40].HeaderName("Date")); !strings.HasPrefix(got, stamp) {
+	if got := string(bob.Answered[40].HeaderName("Date")); !strings.HasPrefix(got, stamp) {
 		t.Errorf("a message without a Date got %q, want that of its arrival, %s", got, stamp)
 	}
 	if w.told("delivered sip:bob@example.com") != 41.0 || w.pending() != 0 {
 		t.Error(w.told("delivered sip:bob@example.com"), w.pending())
 	}
-	bob.register("bob")
+	register(bob)
 	w.Run(10 * time.Second)
-	if len(bob.got) != 41 {
-		t.Errorf("%d messages after another REGISTER", len(bob.got))
+	if len(bob.Answered) != 41 {
+		t.Errorf("%d messages after another REGISTER", len(bob.Answered))
 	}
 }
 
@@ -255,21 +236,21 @@ func TestDevices(t *testing.T) {
 			w := start(t, nil, keeping)
 			w.message("sip:bob@example.com", "one")
 			w.message("sip:bob@example.com", "two")
-			var all []*phone
+			var all []*sim.Phone
 			for i, d := range row.devices {
-				p := w.phone(fmt.Sprintf("10.0.1.%d", i+1))
-				p.answer = func(body string) int {
-					if body == "one" {
+				p := w.phone("bob", fmt.Sprintf("10.0.1.%d", i+1))
+				p.Answers = func(m *message.Message) int {
+					if string(m.Body()) == "one" {
 						return d.first
 					}
 					return d.second
 				}
 				all = append(all, p)
-				p.register("bob")
+				register(p)
 			}
 			w.Run(3 * time.Minute)
 			for i, p := range all {
-				if got := p.bodies(); got != row.got[i] {
+				if got := bodies(p); got != row.got[i] {
 					t.Errorf("device %d got %q, want %q", i, got, row.got[i])
 				}
 			}
@@ -281,9 +262,9 @@ func TestDevices(t *testing.T) {
 			}
 			// Whatever is left comes with the next registration.
 			for _, p := range all {
-				p.answer = func(string) int { return 200 }
+				p.Answers = luabindtest.Always(200)
 			}
-			all[0].register("bob")
+			register(all[0])
 			w.Run(3 * time.Minute)
 			if n := w.pending(); n != 0 {
 				t.Errorf("%d are left at the end", n)
@@ -295,18 +276,18 @@ func TestDevices(t *testing.T) {
 // A message that could not be delivered for now is kept in on_failure.
 func TestAfterFailure(t *testing.T) {
 	w := start(t, nil, keeping)
-	bob := w.phone("10.0.0.9")
-	bob.answer = func(string) int { return 480 }
-	bob.register("bob")
+	bob := w.phone("bob", "10.0.0.9")
+	bob.Answers = luabindtest.Always(480)
+	register(bob)
 	w.Run(time.Second)
 	if code := w.message("sip:bob@example.com", "x"); code != 202 || w.pending() != 1 {
 		t.Fatalf("answered %d, %d are kept\n%s", code, w.pending(), w.Log())
 	}
-	bob.got, bob.answer = nil, func(string) int { return 200 }
-	bob.register("bob")
+	bob.Answered, bob.Answers = nil, luabindtest.Always(200)
+	register(bob)
 	w.Run(5 * time.Second)
-	if bob.bodies() != "x" {
-		t.Errorf("got %q", bob.bodies())
+	if bodies(bob) != "x" {
+		t.Errorf("got %q", bodies(bob))
 	}
 }
 
@@ -344,21 +325,21 @@ func TestReceipts(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := start(t, nil, keeping+"\nmessages.configure { ttl = 100, "+row.options+" }")
-			alice := w.phone("10.0.0.7")
-			alice.register("alice")
+			alice := w.phone("alice", "10.0.0.7")
+			register(alice)
 			w.Run(time.Second)
 			if code := w.message("sip:bob@example.com", fmt.Sprintf(asking, row.more, row.inner), "Content-Type: message/cpim"); code != 202 {
 				t.Fatal(code)
 			}
 			w.Run(5 * time.Minute)
-			if len(alice.got) != row.want {
-				t.Fatalf("%d receipts: %s", len(alice.got), alice.bodies())
+			if len(alice.Answered) != row.want {
+				t.Fatalf("%d receipts: %s", len(alice.Answered), bodies(alice))
 			}
 			if row.want == 0 {
 				return
 			}
 			for i, part := range []string{"<stored/>", "<error/>"} {
-				m := alice.got[i]
+				m := alice.Answered[i]
 				body := string(m.Body())
 				if !strings.Contains(body, part) || !strings.Contains(body, "<message-id>34jk324j</message-id>") || !strings.Contains(body, "To: Al <im:alice@example.com>\r\n") ||
 					string(m.HeaderName("Content-Type")) != "message/cpim" || strings.Contains(body, "Disposition-Notification") {
@@ -374,26 +355,26 @@ func TestReceipts(t *testing.T) {
 func TestManyUsers(t *testing.T) {
 	w := start(t, nil, keeping)
 	const users = 150 // more than have a place at a time
-	var all []*phone
+	var all []*sim.Phone
 	for i := range users {
 		if code := w.message(fmt.Sprintf("sip:u%d@example.com", i), fmt.Sprint(i)); code != 202 {
 			t.Fatal(code)
 		}
-		p := w.phone(fmt.Sprintf("10.0.2.%d", i+1))
-		p.answer = func(string) int { return 0 }
+		p := w.phone(fmt.Sprintf("u%d", i), fmt.Sprintf("10.0.2.%d", i+1))
+		p.Answers = luabindtest.Always(0)
 		all = append(all, p)
 	}
 	for i, p := range all {
-		w.phone(fmt.Sprintf("10.0.3.%d", i+1)).register(fmt.Sprintf("idle%d", i))
-		p.register(fmt.Sprintf("u%d", i))
+		register(w.phone(fmt.Sprintf("idle%d", i), fmt.Sprintf("10.0.3.%d", i+1)))
+		register(p)
 	}
 	w.Run(2 * time.Second) // the first 64 are being asked, and do not answer
 	for _, p := range all {
-		p.answer = func(string) int { return 200 }
+		p.Answers = luabindtest.Always(200)
 	}
 	w.Run(2 * time.Minute)
 	for i, p := range all {
-		if got := p.bodies(); got != fmt.Sprint(i) {
+		if got := bodies(p); got != fmt.Sprint(i) {
 			t.Errorf("u%d got %q", i, got)
 		}
 	}

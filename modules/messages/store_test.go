@@ -188,10 +188,10 @@ func TestDeliveryFromStores(t *testing.T) {
 				}
 			}
 			second := start(t, open(), keeping)
-			bob := second.phone("10.0.0.9")
-			bob.register("bob")
+			bob := second.phone("bob", "10.0.0.9")
+			register(bob)
 			second.Run(5 * time.Second)
-			if got := bob.bodies(); got != "0,1,2" || second.pending() != 0 || first.pending() != 0 {
+			if got := bodies(bob); got != "0,1,2" || second.pending() != 0 || first.pending() != 0 {
 				t.Errorf("got %s, %d are left\n%s", got, second.pending(), second.Log())
 			}
 		})

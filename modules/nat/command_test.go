@@ -8,16 +8,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/modules/host/hosttest"
 	"github.com/sipscript/sipscript/modules/nat"
 )
 
 func TestCommand(t *testing.T) {
 	w := start(t, `nat.configure { keepalive = { interval = 20, lost_after = 5 } }`+saving, nat.Options{})
-	all := []*phone{w.phone(0), w.phone(1), w.phone(2)}
-	all[2].answers = false
+	all := []*sim.Phone{w.phone(0), w.phone(1), w.phone(2)}
+	all[2].Answers = nil
 	w.Run(21 * time.Second)
-	all[1].answers = false
+	all[1].Answers = nil
 	w.Run(41 * time.Second)
 	run := func(flags map[string]any, words string) string {
 		out, err := hosttest.Run(nat.Plugin().Commands[0], "nat", w.nat.API(), flags, strings.Fields(words)...)

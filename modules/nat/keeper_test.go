@@ -30,42 +30,22 @@ func start(t testing.TB, script string, o nat.Options) *world {
 	return w
 }
 
-// phone is one behind a NAT of its own that registers, and counts what comes.
-type phone struct {
-	*sim.Phone
-	nat      *sim.NAT
-	answers  bool
-	got      []string
-	at       []time.Duration
-	contact  string
-	sequence int
-}
+// phone registers one behind a NAT of its own. It answers pings.
+func (w *world) phone(n int) *sim.Phone { p, _ := w.behind(n); return p }
 
-func (w *world) phone(n int) *phone {
-	p := &phone{answers: true}
+// behind is phone, with the NAT.
+func (w *world) behind(n int) (*sim.Phone, *sim.NAT) {
 	inside := fmt.Sprintf("10.0.%d.%d", n/250, n%250+2)
-	p.contact = "sip:u" + fmt.Sprint(n) + "@" + inside + ":5060"
-	p.nat = w.Sim.NAT(fmt.Sprintf("192.0.%d.%d", 10+n/250, n%250+2), inside)
-	p.Phone = w.Sim.Phone(w.T, inside+":5060", func(_ *sim.Phone, m *message.Message, in sim.Packet) {
-		if !m.IsRequest() {
-			return
-		}
-		p.got = append(p.got, string(m.MethodText())+" "+string(m.RequestURI()))
-		p.at = append(p.at, w.Sim.Elapsed())
-		if p.answers {
-			p.Reply(m, in, 200, "")
-		}
-	})
-	p.register(3600)
-	return p
+	nat := w.Sim.NAT(fmt.Sprintf("192.0.%d.%d", 10+n/250, n%250+2), inside)
+	p := w.Peer(inside+":5060", nil)
+	p.Server, p.User, p.Answers = server, fmt.Sprint("u", n), luabindtest.Always(200)
+	p.Register("3600")
+	return p, nat
 }
 
-func (p *phone) register(expires int) {
-	p.sequence++
-	user := strings.TrimPrefix(p.contact[:strings.IndexByte(p.contact, '@')], "sip:")
-	p.Send(server, fmt.Appendf(nil, "REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=z9hG4bK%s%d\r\nMax-Forwards: 70\r\nFrom: <sip:%s@example.com>;tag=1\r\n"+
-		"To: <sip:%s@example.com>\r\nCall-ID: %s\r\nCSeq: %d REGISTER\r\nContact: <%s>\r\nExpires: %d\r\nContent-Length: 0\r\n\r\n", p.Addr(), user, p.sequence, user, user, user, p.sequence, p.contact, expires))
-}
+func contact(p *sim.Phone) string { return "sip:" + p.User + "@" + p.Addr().String() }
+
+func pings(p *sim.Phone) int { return len(p.Requests("OPTIONS")) }
 
 const saving = `
 sip.on("nat.lost", function(aor, binding) sip.shared("lost"):incr(aor .. " " .. tostring(binding.uri), 1, 0) end)
@@ -77,22 +57,25 @@ function route(req) if req.method == "REGISTER" then return registrar.save(req) 
 func TestKeepAlives(t *testing.T) {
 	w := start(t, `nat.configure { keepalive = { interval = 20, lost_after = 2 } }`+saving, nat.Options{})
 	const phones = 200
-	all := make([]*phone, phones)
+	all := make([]*sim.Phone, phones)
 	for n := range all {
 		all[n] = w.phone(n)
 	}
 	silent, dies, leaves := all[0], all[1], all[2]
-	silent.answers = false
+	silent.Answers = nil
 	w.Run(200 * time.Second)
 	perTick := map[time.Duration]int{}
-	for n, p := range all {
-		if len(p.got) < 9 || len(p.got) > 11 || p.got[0] != "OPTIONS "+p.contact {
-			t.Fatalf("phone %d got %d: %q", n, len(p.got), p.got)
+	for _, p := range all {
+		if n := len(p.Got); n < 9 || n > 11 || n != pings(p) || string(p.Got[0].RequestURI()) != contact(p) {
+			t.Fatalf("%s got %d, first %s", p.User, n, p.Got[0].RequestURI())
 		}
-		for i, at := range p.at {
-			if i > 0 && (at-p.at[i-1] < 19900*time.Millisecond || at-p.at[i-1] > 20100*time.Millisecond) {
-				t.Fatalf("phone %d was pinged after %v", n, at-p.at[i-1])
+		var last time.Duration
+		for _, in := range p.In {
+			at := time.Duration(in.At)
+			if last > 0 && (at-last < 19900*time.Millisecond || at-last > 20100*time.Millisecond) {
+				t.Fatalf("%s was pinged after %v", p.User, at-last)
 			}
+			last = at
 			perTick[at.Truncate(time.Second)]++
 		}
 	}
@@ -105,15 +88,15 @@ func TestKeepAlives(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 
-	dies.answers = false
-	leaves.register(0)
-	before := len(leaves.got)
+	dies.Answers = nil
+	leaves.Register("0")
+	before := pings(leaves)
 	w.Run(100 * time.Second)
 	s := w.nat.Stats()
-	if s.Lost != 1 || s.Kept != phones-2 || len(leaves.got) > before {
-		t.Errorf("%+v; the one that unregistered got %d", s, len(leaves.got)-before)
+	if s.Lost != 1 || s.Kept != phones-2 || pings(leaves) > before {
+		t.Errorf("%+v; the one that unregistered got %d", s, pings(leaves)-before)
 	}
-	got, err := w.Eval(`return sip.shared("lost"):get("sip:u1@example.com " .. "` + dies.contact + `"), #registrar.bindings("sip:u1@example.com"), #registrar.bindings("sip:u0@example.com"), #sip.shared("lost"):keys()`)
+	got, err := w.Eval(`return sip.shared("lost"):get("sip:u1@example.com " .. "` + contact(dies) + `"), #registrar.bindings("sip:u1@example.com"), #registrar.bindings("sip:u0@example.com"), #sip.shared("lost"):keys()`)
 	if err != nil || fmt.Sprint(got) != "[1 0 1 1]" {
 		t.Errorf("%v %v", got, err)
 	}
@@ -122,15 +105,15 @@ func TestKeepAlives(t *testing.T) {
 // A client that registers again is judged again, at its new address.
 func TestKeepAlivesFollowTheNAT(t *testing.T) {
 	w := start(t, `nat.configure { keepalive = { interval = 10, lost_after = 2 } }`+saving, nat.Options{})
-	p := w.phone(1)
+	p, nat := w.behind(1)
 	w.Run(31 * time.Second)
-	p.nat.Rebind()
+	nat.Rebind()
 	w.Run(15 * time.Second)
-	p.register(3600)
-	p.got = nil
+	p.Register("3600")
+	p.Forget()
 	w.Run(60 * time.Second)
-	if s := w.nat.Stats(); len(p.got) < 5 || s.Lost != 0 {
-		t.Errorf("%d pings at the new address, %+v", len(p.got), s)
+	if s := w.nat.Stats(); pings(p) < 5 || s.Lost != 0 {
+		t.Errorf("%d pings at the new address, %+v", pings(p), s)
 	}
 }
 
@@ -159,7 +142,7 @@ func TestKeepAliveMethodsAndPolicies(t *testing.T) {
 			})
 			p := w.phone(1)
 			w.Run(60 * time.Second)
-			p.answers = false
+			p.Answers = nil
 			w.Run(120 * time.Second)
 			if c.sent == "" && len(sent) > 0 || c.sent != "" && (len(sent) < 3 || !strings.HasPrefix(sent[0], c.sent)) {
 				t.Errorf("%d sent: %.200q", len(sent), sent)
@@ -186,7 +169,7 @@ func TestKeepAliveAnswersOfOthers(t *testing.T) {
 		}
 	})
 	w.Run(30 * time.Second)
-	p.answers = false
+	p.Answers = nil
 	other := w.Sim.Phone(t, "198.51.100.9:5060", nil)
 	for range 10 {
 		w.Run(5 * time.Second)
@@ -204,16 +187,16 @@ func TestKeepAlivesEndWithTheEngine(t *testing.T) {
 	w := start(t, `nat.configure { keepalive = { interval = 5 } }`+saving, nat.Options{})
 	p := w.phone(1)
 	w.Run(20 * time.Second)
-	if len(p.got) < 3 {
-		t.Fatalf("%d pings", len(p.got))
+	if pings(p) < 3 {
+		t.Fatalf("%d pings", pings(p))
 	}
 	if err := w.nat.Detach(t.Context(), w.Engine); err != nil {
 		t.Fatal(err)
 	}
-	p.got = nil
-	p.register(3600)
+	p.Forget()
+	p.Register("3600")
 	w.Run(30 * time.Second)
-	if len(p.got) > 0 {
-		t.Errorf("%d pings after the end", len(p.got))
+	if pings(p) > 0 {
+		t.Errorf("%d pings after the end", pings(p))
 	}
 }

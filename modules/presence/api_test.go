@@ -21,8 +21,8 @@ func TestAPI(t *testing.T) {
 	server := httptest.NewServer(openapi.Handler(w.module.API()))
 	defer server.Close()
 	alice := w.phone("alice")
-	alice.subscribe("bob", "message-summary", "")
-	alice.told()
+	alice.Subscribe("bob", "message-summary", "")
+	alice.Told()
 	id := ""
 	for _, x := range []struct {
 		name, method, path, body string
@@ -61,8 +61,8 @@ func TestAPI(t *testing.T) {
 			}
 		})
 	}
-	alice.hears("active", "Messages-Waiting: yes")
-	alice.hears("terminated;reason=deactivated")
+	alice.Hears("active", "Messages-Waiting: yes")
+	alice.Hears("terminated;reason=deactivated")
 	var figures []string
 	for _, m := range w.module.Metrics() {
 		figures = append(figures, fmt.Sprint(m.Name, " ", m.Value()))
@@ -75,8 +75,8 @@ func TestAPI(t *testing.T) {
 func TestCommand(t *testing.T) {
 	w := newWorld(t, everybody)
 	alice := w.phone("alice")
-	alice.subscribe("bob", "message-summary", "")
-	alice.told()
+	alice.Subscribe("bob", "message-summary", "")
+	alice.Told()
 	id := ""
 	for _, x := range []struct {
 		words string
@@ -113,6 +113,6 @@ func TestCommand(t *testing.T) {
 			w.Run(time.Second)
 		})
 	}
-	alice.hears("active", "Messages-Waiting: yes")
-	alice.hears("terminated;reason=deactivated")
+	alice.Hears("active", "Messages-Waiting: yes")
+	alice.Hears("terminated;reason=deactivated")
 }

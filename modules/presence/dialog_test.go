@@ -29,9 +29,8 @@ func (w *world) call(t *testing.T) *call {
 	c := &call{w: w}
 	c.bob = w.Peer("10.0.2.1:5060", nil)
 	c.carol = w.Peer("10.0.2.2:5060", nil)
-	c.bob.Send(luabindtest.Addr, []byte("REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.2.1:5060;branch=z9hG4bKreg\r\nMax-Forwards: 70\r\nFrom: <sip:bob@example.com>;tag=r\r\nTo: <sip:bob@example.com>\r\n"+
-		"Call-ID: reg\r\nCSeq: 1 REGISTER\r\nContact: <sip:bob@10.0.2.1:5060>\r\nContent-Length: 0\r\n\r\n"))
-	if m, _ := c.bob.Next(); m.Status() != 200 {
+	c.bob.User = "bob"
+	if m := c.bob.Register("600"); m.Status() != 200 {
 		t.Fatal(m.Status())
 	}
 	return c
@@ -95,47 +94,47 @@ const bobTag = "tag-10.0.2.1-5060"
 func TestCall(t *testing.T) {
 	w := newWorld(t, everybody+"blf = true")
 	alice, dave := w.phone("alice"), w.phone("dave")
-	alice.subscribe("bob", "dialog", "")
-	alice.hears("active", `version="0" state="full" entity="sip:bob@example.com"/>`)
-	dave.subscribe("carol", "dialog", "")
-	dave.hears("active", `entity="sip:carol@example.com"/>`)
+	alice.Subscribe("bob", "dialog", "")
+	alice.Hears("active", `version="0" state="full" entity="sip:bob@example.com"/>`)
+	dave.Subscribe("carol", "dialog", "")
+	dave.Hears("active", `entity="sip:carol@example.com"/>`)
 	c := w.call(t)
 	c.invite()
 	answer := c.rings()
-	dave.hears("active", `version="1"`, `call-id="the-call" local-tag="carol" direction="initiator"><state>trying</state><local><identity>sip:carol@example.com</identity></local><remote><identity>sip:bob@example.com</identity></remote>`)
+	dave.Hears("active", `version="1"`, `call-id="the-call" local-tag="carol" direction="initiator"><state>trying</state><local><identity>sip:carol@example.com</identity></local><remote><identity>sip:bob@example.com</identity></remote>`)
 	answer(180, "")
-	dave.hears("active", `local-tag="carol" remote-tag="`+bobTag+`" direction="initiator"><state>early</state>`)
-	alice.hears("active", `version="1" state="full"`, `call-id="the-call" local-tag="`+bobTag+`" remote-tag="carol" direction="recipient"><state>early</state><local><identity>sip:bob@example.com</identity></local>`+
+	dave.Hears("active", `local-tag="carol" remote-tag="`+bobTag+`" direction="initiator"><state>early</state>`)
+	alice.Hears("active", `version="1" state="full"`, `call-id="the-call" local-tag="`+bobTag+`" remote-tag="carol" direction="recipient"><state>early</state><local><identity>sip:bob@example.com</identity></local>`+
 		`<remote><identity display="Carol">sip:carol@example.com</identity></remote>`)
 	answer(200, "")
-	alice.hears("active", `version="2"`, "<state>confirmed</state>")
-	dave.hears("active", "<state>confirmed</state>")
+	alice.Hears("active", `version="2"`, "<state>confirmed</state>")
+	dave.Hears("active", "<state>confirmed</state>")
 	late := w.phone("erin") // who comes in the middle of it
-	late.subscribe("bob", "dialog", "")
-	late.hears("active", "<state>confirmed</state>")
+	late.Subscribe("bob", "dialog", "")
+	late.Hears("active", "<state>confirmed</state>")
 	c.carol.Send(luabindtest.Addr, c.request("BYE", "sip:bob@10.0.2.1:5060", c.route, ";tag="+bobTag))
-	alice.hears("active", `<state event="remote-bye">terminated</state>`)
-	dave.hears("active", `<state event="local-bye">terminated</state>`)
+	alice.Hears("active", `<state event="remote-bye">terminated</state>`)
+	dave.Hears("active", `<state event="local-bye">terminated</state>`)
 	w.Run(20 * time.Second)
-	late.told()
-	late.quiet(time.Second)
+	late.Told()
+	late.Quiet(time.Second)
 	another := w.phone("frank") // who comes after it
-	another.subscribe("bob", "dialog", "")
-	another.hears("active", "!<dialog ")
+	another.Subscribe("bob", "dialog", "")
+	another.Hears("active", "!<dialog ")
 }
 
 // A call whose BYE took another way is over after half a day.
 func TestCallWithoutEnd(t *testing.T) {
 	w := newWorld(t, everybody+"blf = true, max_expires = 86400")
 	alice := w.phone("alice")
-	alice.subscribe("bob", "dialog", "")
-	alice.told()
+	alice.Subscribe("bob", "dialog", "")
+	alice.Told()
 	c := w.call(t)
 	c.invite()
 	c.rings()(200, "")
-	alice.hears("active", "<state>confirmed</state>")
+	alice.Hears("active", "<state>confirmed</state>")
 	w.Run(12*time.Hour + 2*time.Minute)
-	alice.hears("active", `<state event="timeout">terminated</state>`)
+	alice.Hears("active", `<state event="timeout">terminated</state>`)
 }
 
 // Calls that fail.
@@ -155,15 +154,15 @@ func TestFailedCalls(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			w := newWorld(t, everybody+"blf = true")
 			alice := w.phone("alice")
-			alice.subscribe("bob", "dialog", "")
-			alice.told()
+			alice.Subscribe("bob", "dialog", "")
+			alice.Told()
 			c := w.call(t)
 			c.invite()
 			answer := c.rings()
 			answer(180, "")
-			alice.hears("active", "<state>early</state>")
+			alice.Hears("active", "<state>early</state>")
 			x.do(c, answer)
-			alice.hears("active", x.want)
+			alice.Hears("active", x.want)
 		})
 	}
 }
@@ -187,16 +186,16 @@ func TestDialogPolicy(t *testing.T) {
 			}
 			w := newWorld(t, options+everybody)
 			p := w.phone(x.watcher)
-			p.subscribe("bob", "dialog", "")
-			p.hears("active", `state="full"`)
+			p.Subscribe("bob", "dialog", "")
+			p.Hears("active", `state="full"`)
 			c := w.call(t)
 			c.invite()
 			c.rings()(180, "")
 			if x.wants == nil {
-				p.quiet(10 * time.Second)
+				p.Quiet(10 * time.Second)
 				return
 			}
-			p.hears("active", x.wants...)
+			p.Hears("active", x.wants...)
 		})
 	}
 }
@@ -205,18 +204,18 @@ func TestDialogPolicy(t *testing.T) {
 func TestPublishedDialogs(t *testing.T) {
 	w := newWorld(t, everybody+"blf = true")
 	bob, alice := w.phone("bob"), w.phone("alice")
-	alice.subscribe("bob", "dialog", "")
-	alice.told()
+	alice.Subscribe("bob", "dialog", "")
+	alice.Told()
 	doc := func(state string) string {
 		return `<dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" version="7" state="full" entity="sip:bob@x"><dialog id="d"><state>` + state + `</state></dialog></dialog-info>`
 	}
-	res := bob.publish("dialog", "", doc("early"))
-	alice.hears("active", `version="1" state="full" entity="sip:bob@example.com"`, "<state>early</state>")
-	if res = bob.publish("dialog", "SIP-If-Match: "+string(res.HeaderName("SIP-ETag"))+"\r\n", doc("confirmed")); res.Status() != 200 {
+	res := bob.Publish("dialog", "", doc("early"))
+	alice.Hears("active", `version="1" state="full" entity="sip:bob@example.com"`, "<state>early</state>")
+	if res = bob.Publish("dialog", "SIP-If-Match: "+string(res.HeaderName("SIP-ETag"))+"\r\n", doc("confirmed")); res.Status() != 200 {
 		t.Error(res.Status())
 	}
-	alice.hears("active", `version="2"`, "<state>confirmed</state>")
-	if res = bob.publish("dialog", "", strings.Replace(doc("early"), "full", "partial", 1)); res.Status() != 400 {
+	alice.Hears("active", `version="2"`, "<state>confirmed</state>")
+	if res = bob.Publish("dialog", "", strings.Replace(doc("early"), "full", "partial", 1)); res.Status() != 400 {
 		t.Errorf("a partial document: %d", res.Status())
 	}
 }
@@ -228,16 +227,16 @@ func TestTrackedCall(t *testing.T) {
 	text := strings.Replace(fmt.Sprintf(script, everybody+"blf = true"), "req:relay(registrar", "require(\"dialog\").track(req) req:relay(registrar", 1)
 	w.World = luabindtest.New(t, text, luabindtest.Modules(users, tracked, w.module))
 	alice := w.phone("alice")
-	alice.subscribe("bob", "dialog", "X-Trusted: y\r\n")
-	alice.told()
+	alice.Subscribe("bob", "dialog", "X-Trusted: y\r\n")
+	alice.Told()
 	c := w.call(t)
 	c.invite()
 	c.rings()(200, "")
-	alice.hears("active", "<state>confirmed</state>")
+	alice.Hears("active", "<state>confirmed</state>")
 	if _, err := w.Eval(`for _, c in ipairs(require("dialog").list()) do c:hang_up() end`); err != nil {
 		t.Fatal(err)
 	}
-	alice.hears("active", `<state>terminated</state>`)
+	alice.Hears("active", `<state>terminated</state>`)
 }
 
 // source is a module that follows calls.
@@ -252,25 +251,25 @@ func TestCallsSource(t *testing.T) {
 	w := &world{module: luabindtest.Must(presence.New(presence.Options{Registrar: users, Calls: from}))}
 	w.World = luabindtest.New(t, fmt.Sprintf(script, everybody+"blf = true"), luabindtest.Modules(users, w.module))
 	alice := w.phone("alice")
-	alice.subscribe("bob", "dialog", "X-Trusted: y\r\n")
-	alice.hears("active", "!<dialog ")
+	alice.Subscribe("bob", "dialog", "X-Trusted: y\r\n")
+	alice.Hears("active", "!<dialog ")
 	c := w.call(t)
 	c.invite()
 	c.rings()(180, "")
-	alice.quiet(time.Second)
+	alice.Quiet(time.Second)
 	e := calls.Event{ID: "x", AOR: "sip:bob@example.com", CallID: "c", Local: "l", State: calls.Early, Far: "sip:carol@example.com"}
 	tell := func(state string) {
 		e.State = state
 		w.Sim.Do(func() { own := e; from.f(&own) })
 	}
 	tell(calls.Early)
-	alice.hears("active", `<dialog id="x" call-id="c" local-tag="l" direction="recipient"><state>early</state>`)
+	alice.Hears("active", `<dialog id="x" call-id="c" local-tag="l" direction="recipient"><state>early</state>`)
 	tell(calls.Early) // nothing new
-	alice.quiet(time.Second)
+	alice.Quiet(time.Second)
 	tell(calls.Terminated)
-	alice.hears("active", "<state>terminated</state>")
+	alice.Hears("active", "<state>terminated</state>")
 	tell(calls.Confirmed) // late
-	alice.quiet(time.Second)
+	alice.Quiet(time.Second)
 	if err := w.module.Close(); err != nil || from.f != nil {
 		t.Error(err, "it is followed after the end")
 	}
@@ -279,13 +278,13 @@ func TestCallsSource(t *testing.T) {
 // Nobody hears of a call before the script lets it pass: From may be forged. What comes again with
 // credentials is a call of its own, whoever challenged it.
 func TestChallengedCall(t *testing.T) {
-	begin := func(t *testing.T, line string) (*phone, *call) {
+	begin := func(t *testing.T, line string) (*sim.Phone, *call) {
 		users := luabindtest.Must(registrar.New(registrar.Options{}))
 		w := &world{module: luabindtest.Must(presence.New(presence.Options{Registrar: users}))}
 		w.World = luabindtest.New(t, strings.Replace(fmt.Sprintf(script, everybody+"blf = true"), "req:record_route()", line+" req:record_route()", 1), luabindtest.Modules(users, w.module))
 		dave := w.phone("dave")
-		dave.subscribe("carol", "dialog", "X-Trusted: y\r\n")
-		dave.told()
+		dave.Subscribe("carol", "dialog", "X-Trusted: y\r\n")
+		dave.Told()
 		return dave, w.call(t)
 	}
 	again := func(c *call) {
@@ -294,19 +293,19 @@ func TestChallengedCall(t *testing.T) {
 	t.Run("here", func(t *testing.T) {
 		dave, c := begin(t, `if not req:header("Proxy-Authorization") then return req:reply(407) end`)
 		c.invite()
-		dave.quiet(time.Second)
+		dave.Quiet(time.Second)
 		again(c)
 		c.rings()
-		dave.hears("active", "<state>trying</state>", "!terminated")
+		dave.Hears("active", "<state>trying</state>", "!terminated")
 	})
 	t.Run("further on", func(t *testing.T) {
 		dave, c := begin(t, "")
 		c.invite()
 		answer := c.rings()
-		dave.hears("active", "<state>trying</state>")
+		dave.Hears("active", "<state>trying</state>")
 		answer(407, "")
-		dave.hears("active", "terminated")
+		dave.Hears("active", "terminated")
 		again(c)
-		dave.hears("active", "<state>trying</state>")
+		dave.Hears("active", "<state>trying</state>")
 	})
 }

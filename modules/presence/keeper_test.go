@@ -35,19 +35,19 @@ func TestKilled(t *testing.T) {
 	dir := t.TempDir()
 	w := kept(t, dir)
 	bob, alice, carol := w.phone("bob"), w.phone("alice"), w.phone("carol")
-	tag := string(bob.publish("presence", "", pidf("a", "open")).HeaderName("SIP-ETag"))
-	bob.publish("presence", "Expires: 60\r\n", pidf("brief", "open"))
-	over := string(bob.publish("presence", "", pidf("over", "open")).HeaderName("SIP-ETag"))
-	bob.publish("presence", "SIP-If-Match: "+over+"\r\nExpires: 0\r\n", "")
+	tag := string(bob.Publish("presence", "", pidf("a", "open")).HeaderName("SIP-ETag"))
+	bob.Publish("presence", "Expires: 60\r\n", pidf("brief", "open"))
+	over := string(bob.Publish("presence", "", pidf("over", "open")).HeaderName("SIP-ETag"))
+	bob.Publish("presence", "SIP-If-Match: "+over+"\r\nExpires: 0\r\n", "")
 	if _, err := w.Eval(`assert(require("presence").set("sip:bob@example.com", "message-summary", { voice = { new = 1 } }))`); err != nil {
 		t.Fatal(err)
 	}
-	_, id := alice.subscribe("bob", "presence", "")
-	_, _, before := alice.told()
-	_, ended := carol.subscribe("bob", "presence", "")
-	carol.told()
-	carol.again(ended, "Expires: 0\r\n")
-	carol.told()
+	_, id := alice.Subscribe("bob", "presence", "")
+	_, _, before := alice.Told()
+	_, ended := carol.Subscribe("bob", "presence", "")
+	carol.Told()
+	carol.Again(ended, "Expires: 0\r\n")
+	carol.Told()
 	w.Run(time.Second)
 	if err := presence.Flush(w.module); err != nil {
 		t.Fatal(err)
@@ -56,8 +56,8 @@ func TestKilled(t *testing.T) {
 	next := kept(t, dir)
 	next.phone("bob") // phones are numbered: the same addresses
 	alice2 := next.phone("alice")
-	alice2.calls, alice2.cseq = alice.calls, alice.cseq
-	state, body, after := alice2.told()
+	alice2.Dialogs, alice2.CSeq = alice.Dialogs, alice.CSeq
+	state, body, after := alice2.Told()
 	was, _ := before.CSeq()
 	is, _ := after.CSeq()
 	if string(after.CallID()) != id || is.Number <= was.Number || state[:6] != "active" {
@@ -70,15 +70,15 @@ func TestKilled(t *testing.T) {
 			}
 		})
 	}
-	if res := alice2.again(id, "Expires: 600\r\n"); res.Status() != 200 {
+	if res := alice2.Again(id, "Expires: 600\r\n"); res.Status() != 200 {
 		t.Errorf("refreshed: %d", res.Status())
 	}
-	alice2.told()
+	alice2.Told()
 	bob2 := next.phone("bob")
-	if res := bob2.publish("presence", "SIP-If-Match: "+tag+"\r\n", pidf("a", "closed")); res.Status() != 200 {
+	if res := bob2.Publish("presence", "SIP-If-Match: "+tag+"\r\n", pidf("a", "closed")); res.Status() != 200 {
 		t.Errorf("modified: %d", res.Status())
 	}
-	alice2.hears("active", "closed")
+	alice2.Hears("active", "closed")
 	if got, err := next.Eval(`return #require("presence").watchers("sip:bob@example.com"), require("presence").get("sip:bob@example.com", "message-summary")`); err != nil || got[0] != 1.0 || got[1] == nil {
 		t.Errorf("%v, %v", got, err)
 	}
@@ -91,7 +91,7 @@ func TestKilled(t *testing.T) {
 func TestKilledTwice(t *testing.T) {
 	dir := t.TempDir()
 	w := kept(t, dir)
-	w.phone("alice").subscribe("bob", "dialog", "")
+	w.phone("alice").Subscribe("bob", "dialog", "")
 	w.Run(time.Second)
 	seen, number := map[string]bool{}, uint32(0)
 	for range 3 {
@@ -99,7 +99,7 @@ func TestKilledTwice(t *testing.T) {
 			t.Fatal(err)
 		}
 		w = kept(t, dir)
-		_, body, m := w.phone("alice").told()
+		_, body, m := w.phone("alice").Told()
 		_, body, _ = strings.Cut(body, "<dialog-info")
 		_, version, _ := strings.Cut(body, ` version="`)
 		version, _, _ = strings.Cut(version, `"`)
@@ -120,16 +120,16 @@ func TestDetachKeeps(t *testing.T) {
 	dir := t.TempDir()
 	w := kept(t, dir)
 	alice := w.phone("alice")
-	alice.subscribe("bob", "presence", "")
-	alice.told()
+	alice.Subscribe("bob", "presence", "")
+	alice.Told()
 	w.Run(time.Second)
 	w.Sim.Do(func() { _ = w.module.Detach(t.Context(), w.Engine) })
-	alice.quiet(time.Second)
+	alice.Quiet(time.Second)
 	if err := w.module.Close(); err != nil {
 		t.Fatal(err)
 	}
 	w = kept(t, dir)
-	w.phone("alice").hears("active")
+	w.phone("alice").Hears("active")
 	if err := w.module.Close(); err != nil {
 		t.Error(err)
 	}
@@ -141,10 +141,10 @@ func TestListKilled(t *testing.T) {
 	dir := t.TempDir()
 	const list = `interval = 0, authorize = function(watcher, user) return user ~= "sip:carol@example.com" end, lists = { { uri = "sip:friends@example.com", members = { %s } } },`
 	w := keptWith(t, dir, fmt.Sprintf(list, `"sip:bob@example.com", "sip:carol@example.com"`))
-	w.phone("bob").publish("presence", "", pidf("a", "open"))
+	w.phone("bob").Publish("presence", "", pidf("a", "open"))
 	alice := w.phone("alice")
-	_, id := alice.subscribe("friends", "presence", knowsLists)
-	alice.hears("active", `<tuple id="a">`)
+	_, id := alice.Subscribe("friends", "presence", knowsLists)
+	alice.Hears("active", `<tuple id="a">`)
 	w.Run(time.Second)
 	if err := presence.Flush(w.module); err != nil {
 		t.Fatal(err)
@@ -152,12 +152,12 @@ func TestListKilled(t *testing.T) {
 	next := keptWith(t, dir, fmt.Sprintf(list, `"sip:dave@example.com", "sip:bob@example.com", "sip:carol@example.com"`))
 	bob := next.phone("bob")
 	alice2 := next.phone("alice")
-	alice2.calls, alice2.cseq = alice.calls, alice.cseq
-	alice2.hears("active", `fullState="true"`, `<tuple id="a">`, `<resource uri="sip:carol@example.com"><instance id="1" state="terminated" reason="rejected"/>`)
-	next.phone("carol").publish("presence", "", pidf("c", "open"))
-	bob.publish("presence", "", pidf("b", "open"))
-	alice2.hears("active", `fullState="false"`, `<tuple id="b">`, "!carol", "!dave")
-	if res := alice2.again(id, knowsLists+"Expires: 600\r\n"); res.Status() != 200 || string(res.HeaderName("Require")) != "eventlist" {
+	alice2.Dialogs, alice2.CSeq = alice.Dialogs, alice.CSeq
+	alice2.Hears("active", `fullState="true"`, `<tuple id="a">`, `<resource uri="sip:carol@example.com"><instance id="1" state="terminated" reason="rejected"/>`)
+	next.phone("carol").Publish("presence", "", pidf("c", "open"))
+	bob.Publish("presence", "", pidf("b", "open"))
+	alice2.Hears("active", `fullState="false"`, `<tuple id="b">`, "!carol", "!dave")
+	if res := alice2.Again(id, knowsLists+"Expires: 600\r\n"); res.Status() != 200 || string(res.HeaderName("Require")) != "eventlist" {
 		t.Errorf("refreshed: %d", res.Status())
 	}
 	if err := next.module.Close(); err != nil {
@@ -171,18 +171,18 @@ func TestRefreshKilled(t *testing.T) {
 	const options = `interval = 0, authorize = function(watcher, user) return watcher == user or sip.shared("said"):get("yes") or "pending" end,`
 	w := keptWith(t, dir, options)
 	alice := w.phone("alice")
-	alice.subscribe("bob", "presence", "")
-	alice.hears("pending")
+	alice.Subscribe("bob", "presence", "")
+	alice.Hears("pending")
 	if got, err := w.Eval(`sip.shared("said"):set("yes", true) return require("presence").refresh("sip:bob@example.com")`); err != nil || got[0] != 1.0 {
 		t.Fatal(got, err)
 	}
-	alice.hears("active")
+	alice.Hears("active")
 	w.Run(time.Second)
 	if err := presence.Flush(w.module); err != nil {
 		t.Fatal(err)
 	}
 	next := keptWith(t, dir, options)
-	next.phone("alice").hears("active", "closed")
+	next.phone("alice").Hears("active", "closed")
 	if err := next.module.Close(); err != nil {
 		t.Error(err)
 	}

@@ -14,19 +14,19 @@ func TestList(t *testing.T) {
 	w := newWorld(t, `interval = 0, lists = { { uri = "sip:friends@example.com", members = { "sip:bob@example.com", "sip:carol@example.com", "sip:dave@example.com", "sip:erin@example.com" } } },
 		authorize = function(watcher, user) return user ~= "sip:dave@example.com" and (user ~= "sip:erin@example.com" or "pending") end`)
 	bob, alice := w.phone("bob"), w.phone("alice")
-	bob.publish("presence", "", pidf("a", "open"))
+	bob.Publish("presence", "", pidf("a", "open"))
 	for lines, want := range map[string]int{"": 421, "Supported: eventlist\r\n": 406, "Supported: eventlist\r\nAccept: application/pidf+xml\r\n": 406} {
 		t.Run(lines, func(t *testing.T) {
-			if res, _ := w.phone("x").subscribe("friends", "presence", lines); res.Status() != want {
+			if res, _ := w.phone("x").Subscribe("friends", "presence", lines); res.Status() != want {
 				t.Errorf("%d, want %d", res.Status(), want)
 			}
 		})
 	}
-	res, id := alice.subscribe("friends", "presence", knowsLists)
+	res, id := alice.Subscribe("friends", "presence", knowsLists)
 	if res.Status() != 200 || string(res.HeaderName("Require")) != "eventlist" {
 		t.Fatal(res.Status(), string(res.HeaderName("Require")))
 	}
-	_, body, m := alice.told()
+	_, body, m := alice.Told()
 	if kind := string(m.HeaderName("Content-Type")); !strings.HasPrefix(kind, `multipart/related;type="application/rlmi+xml";start="<root@`) || string(m.HeaderName("Require")) != "eventlist" {
 		t.Errorf("%s, Require %q", kind, m.HeaderName("Require"))
 	}
@@ -36,15 +36,15 @@ func TestList(t *testing.T) {
 			t.Errorf("without %s:\n%s", part, body)
 		}
 	}
-	w.phone("carol").publish("presence", "", pidf("c", "open"))
-	alice.hears("active", `version="1" fullState="false"`, `<tuple id="c">`, "!sip:bob@", "!dave", "!erin")
-	w.phone("dave").publish("presence", "", pidf("d", "open"))
-	w.phone("erin").publish("presence", "", pidf("e", "open"))
-	alice.quiet(time.Second)
-	if res := alice.again(id, knowsLists+"Expires: 0\r\n"); res.Status() != 200 || string(res.HeaderName("Require")) != "eventlist" {
+	w.phone("carol").Publish("presence", "", pidf("c", "open"))
+	alice.Hears("active", `version="1" fullState="false"`, `<tuple id="c">`, "!sip:bob@", "!dave", "!erin")
+	w.phone("dave").Publish("presence", "", pidf("d", "open"))
+	w.phone("erin").Publish("presence", "", pidf("e", "open"))
+	alice.Quiet(time.Second)
+	if res := alice.Again(id, knowsLists+"Expires: 0\r\n"); res.Status() != 200 || string(res.HeaderName("Require")) != "eventlist" {
 		t.Error(res.Status())
 	}
-	alice.hears("terminated", `version="2" fullState="true"`, `<tuple id="a">`, `<tuple id="c">`)
+	alice.Hears("terminated", `version="2" fullState="true"`, `<tuple id="a">`, `<tuple id="c">`)
 }
 
 // A list names its members: it is for those who may watch the list itself.
@@ -63,7 +63,7 @@ func TestListIsPrivate(t *testing.T) {
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			w := newWorld(t, list+x.authorize)
-			if res, _ := w.phone("alice").subscribe("friends", "presence", knowsLists); res.Status() != x.code {
+			if res, _ := w.phone("alice").Subscribe("friends", "presence", knowsLists); res.Status() != x.code {
 				t.Errorf("%d, want %d", res.Status(), x.code)
 			}
 		})
@@ -76,12 +76,12 @@ func TestListWatchers(t *testing.T) {
 	w := newWorld(t, `interval = 0, lists = { { uri = "sip:friends@example.com", members = { "sip:bob@example.com", "sip:carol@example.com" } } },
 		authorize = function(watcher, user) return watcher == user or user ~= "sip:bob@example.com" or not sip.shared("said"):get("no") end`)
 	bob, alice := w.phone("bob"), w.phone("alice")
-	bob.publish("presence", "", pidf("a", "open"))
-	bob.subscribe("bob", "presence.winfo", "")
-	bob.told()
-	alice.subscribe("friends", "presence", knowsLists)
-	alice.hears("active", `<tuple id="a">`)
-	bob.hears("active", `status="active" event="subscribe"`, "sip:alice@example.com")
+	bob.Publish("presence", "", pidf("a", "open"))
+	bob.Subscribe("bob", "presence.winfo", "")
+	bob.Told()
+	alice.Subscribe("friends", "presence", knowsLists)
+	alice.Hears("active", `<tuple id="a">`)
+	bob.Hears("active", `status="active" event="subscribe"`, "sip:alice@example.com")
 	eval := func(text string, want any) {
 		t.Helper()
 		if got, err := w.Eval(text); err != nil || len(got) != 1 || got[0] != want {
@@ -90,11 +90,11 @@ func TestListWatchers(t *testing.T) {
 	}
 	eval(`return require("presence").watchers("sip:bob@example.com")[1].watcher.user`, "alice")
 	eval(`sip.shared("said"):set("no", true) return require("presence").refresh("sip:bob@example.com")`, 1.0)
-	alice.hears("active", `<resource uri="sip:bob@example.com"><instance id="1" state="terminated" reason="rejected"/>`, "!tuple", "!carol")
-	bob.publish("presence", "", pidf("b", "open"))
-	alice.quiet(time.Second)
+	alice.Hears("active", `<resource uri="sip:bob@example.com"><instance id="1" state="terminated" reason="rejected"/>`, "!tuple", "!carol")
+	bob.Publish("presence", "", pidf("b", "open"))
+	alice.Quiet(time.Second)
 	eval(`local p = require("presence") return p.terminate(p.watchers("sip:carol@example.com")[1].id)`, true)
-	alice.hears("terminated")
+	alice.Hears("terminated")
 	w.Run(time.Second)
 	eval(`return #require("presence").watchers("sip:carol@example.com")`, 0.0)
 }

@@ -57,8 +57,8 @@ func TestPickup(t *testing.T) {
 					w.Answered(p.Register(peer.Registration{Expires: 600}), 200)
 				}
 				lamp := w.phone("alice")
-				lamp.subscribe(x.lamp, "dialog", "")
-				lamp.told()
+				lamp.Subscribe(x.lamp, "dialog", "")
+				lamp.Told()
 
 				out := carol.Invite("sip:bob@example.com", peer.Spec{})
 				in := w.Came(bob, "INVITE")
@@ -66,7 +66,7 @@ func TestPickup(t *testing.T) {
 				body := ""
 				hears := func(state string) {
 					for !strings.Contains(body, "<state>"+state+"</state>") {
-						_, body, _ = lamp.told()
+						_, body, _ = lamp.Told()
 					}
 				}
 				hears("early")

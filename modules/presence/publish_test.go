@@ -15,34 +15,34 @@ import (
 func TestPublishFlow(t *testing.T) {
 	w := newWorld(t, everybody)
 	bob, alice := w.phone("bob"), w.phone("alice")
-	alice.subscribe("bob", "presence", "")
-	alice.hears("active;expires=3600", `entity="sip:bob@example.com"`, "closed", "!open")
-	res := bob.publish("presence", "Expires: 600\r\n", pidf("a", "open"))
+	alice.Subscribe("bob", "presence", "")
+	alice.Hears("active;expires=3600", `entity="sip:bob@example.com"`, "closed", "!open")
+	res := bob.Publish("presence", "Expires: 600\r\n", pidf("a", "open"))
 	tag := string(res.HeaderName("SIP-ETag"))
 	if res.Status() != 200 || string(res.Header(message.HeaderExpires)) != "600" || tag == "" || string(res.HeaderName("X-Node")) != "one" {
 		t.Fatalf("initial: %d, %q", res.Status(), tag)
 	}
-	alice.hears("active", `<tuple id="a"><status><basic>open</basic></status></tuple>`, "!closed")
-	res = bob.publish("presence", "Expires: 600\r\nSIP-If-Match: "+tag+"\r\n", "")
+	alice.Hears("active", `<tuple id="a"><status><basic>open</basic></status></tuple>`, "!closed")
+	res = bob.Publish("presence", "Expires: 600\r\nSIP-If-Match: "+tag+"\r\n", "")
 	next := string(res.HeaderName("SIP-ETag"))
 	if res.Status() != 200 || next == tag {
 		t.Fatalf("refreshed: %d, %q after %q", res.Status(), next, tag)
 	}
-	alice.quiet(10 * time.Second)
-	if res = bob.publish("presence", "SIP-If-Match: "+tag+"\r\n", pidf("a", "closed")); res.Status() != 412 {
+	alice.Quiet(10 * time.Second)
+	if res = bob.Publish("presence", "SIP-If-Match: "+tag+"\r\n", pidf("a", "closed")); res.Status() != 412 {
 		t.Errorf("by the tag before: %d", res.Status())
 	}
-	res = bob.publish("presence", "SIP-If-Match: "+next+"\r\nExpires: 9999\r\n", pidf("a", "closed"))
+	res = bob.Publish("presence", "SIP-If-Match: "+next+"\r\nExpires: 9999\r\n", pidf("a", "closed"))
 	if res.Status() != 200 || string(res.Header(message.HeaderExpires)) != "3600" {
 		t.Errorf("modified: %d", res.Status())
 	}
-	alice.hears("active", `id="a"`, "closed")
+	alice.Hears("active", `id="a"`, "closed")
 	next = string(res.HeaderName("SIP-ETag"))
-	if res = bob.publish("presence", "SIP-If-Match: "+next+"\r\nExpires: 0\r\n", ""); res.Status() != 200 || string(res.Header(message.HeaderExpires)) != "0" {
+	if res = bob.Publish("presence", "SIP-If-Match: "+next+"\r\nExpires: 0\r\n", ""); res.Status() != 200 || string(res.Header(message.HeaderExpires)) != "0" {
 		t.Errorf("removed: %d", res.Status())
 	}
-	alice.hears("active", "closed", `!id="a"`)
-	if res = bob.publish("presence", "SIP-If-Match: "+next+"\r\nExpires: 0\r\n", ""); res.Status() != 412 {
+	alice.Hears("active", "closed", `!id="a"`)
+	if res = bob.Publish("presence", "SIP-If-Match: "+next+"\r\nExpires: 0\r\n", ""); res.Status() != 412 {
 		t.Errorf("removed twice: %d", res.Status())
 	}
 }
@@ -52,23 +52,23 @@ func TestPublishFlow(t *testing.T) {
 func TestComposition(t *testing.T) {
 	w := newWorld(t, everybody)
 	desk, mobile, alice := w.phone("bob"), w.phone("bob"), w.phone("alice")
-	desk.publish("presence", "Expires: 60\r\n", pidf("desk", "open"))
+	desk.Publish("presence", "Expires: 60\r\n", pidf("desk", "open"))
 	w.Run(time.Second)
-	mobile.publish("presence", "Expires: 120\r\n", pidf("mobile", "open"))
-	_, id := alice.subscribe("bob", "presence", "")
-	alice.hears("active", `id="mobile"`, `id="desk"`)
+	mobile.Publish("presence", "Expires: 120\r\n", pidf("mobile", "open"))
+	_, id := alice.Subscribe("bob", "presence", "")
+	alice.Hears("active", `id="mobile"`, `id="desk"`)
 	start := w.Sim.Elapsed()
-	alice.hears("active", `id="mobile"`, `!id="desk"`)
+	alice.Hears("active", `id="mobile"`, `!id="desk"`)
 	if d := w.Sim.Elapsed() - start; d < 58*time.Second || d > 61*time.Second {
 		t.Errorf("the end of the first was told after %v", d)
 	}
-	alice.hears("active", "closed", `!id="mobile"`)
-	if res := alice.again(id, "Expires: 0\r\n"); res.Status() != 200 {
+	alice.Hears("active", "closed", `!id="mobile"`)
+	if res := alice.Again(id, "Expires: 0\r\n"); res.Status() != 200 {
 		t.Error(res.Status())
 	}
-	alice.hears("terminated;reason=timeout", "closed")
-	desk.publish("presence", "", pidf("desk", "open"))
-	alice.quiet(time.Minute)
+	alice.Hears("terminated;reason=timeout", "closed")
+	desk.Publish("presence", "", pidf("desk", "open"))
+	alice.Quiet(time.Minute)
 }
 
 // What a PUBLISH is refused for (RFC 3903 §6), in its order.
@@ -107,7 +107,7 @@ func TestPublishRefusals(t *testing.T) {
 			if x.body != "" && !strings.Contains(x.lines, "Content-Type") {
 				x.lines += "Content-Type: application/pidf+xml\r\n"
 			}
-			res := bob.send("PUBLISH", x.uri, x.lines, x.body)
+			res := bob.Ask("PUBLISH", x.uri, x.body, x.lines)
 			name, value, _ := strings.Cut(x.head, ": ")
 			if res.Status() != x.code || x.head != "" && string(res.HeaderName(name)) != value {
 				t.Errorf("%d, %s: %q", res.Status(), name, res.HeaderName(name))
@@ -120,7 +120,7 @@ func TestTooManyPublications(t *testing.T) {
 	w := newWorld(t, "max_publications = 2")
 	bob := w.phone("bob")
 	for i, want := range []int{200, 200, 403} {
-		if res := bob.publish("presence", "", pidf("a", "open")); res.Status() != want {
+		if res := bob.Publish("presence", "", pidf("a", "open")); res.Status() != want {
 			t.Errorf("number %d: %d", i+1, res.Status())
 		}
 	}
@@ -133,7 +133,7 @@ func TestPartialPIDF(t *testing.T) {
 	bob := w.phone("bob")
 	var etags []string
 	for _, id := range []string{"a", "b", "c", "d", "e"} {
-		etags = append(etags, string(bob.publish("presence", "", pidf(id, "open")).HeaderName("SIP-ETag")))
+		etags = append(etags, string(bob.Publish("presence", "", pidf(id, "open")).HeaderName("SIP-ETag")))
 	}
 	for _, x := range []struct {
 		accept string
@@ -148,27 +148,27 @@ func TestPartialPIDF(t *testing.T) {
 	} {
 		t.Run(x.accept, func(t *testing.T) {
 			alice := w.phone("alice")
-			_, id := alice.subscribe("bob", "presence", "Accept: "+x.accept+"\r\n")
-			_, _, m := alice.told()
+			_, id := alice.Subscribe("bob", "presence", "Accept: "+x.accept+"\r\n")
+			_, _, m := alice.Told()
 			if kind := string(m.HeaderName("Content-Type")); (kind == "application/pidf-diff+xml") != x.diff {
 				t.Fatal(kind)
 			}
-			etags[1] = string(bob.publish("presence", "SIP-If-Match: "+etags[1]+"\r\n", pidf("b", "closed")).HeaderName("SIP-ETag"))
+			etags[1] = string(bob.Publish("presence", "SIP-If-Match: "+etags[1]+"\r\n", pidf("b", "closed")).HeaderName("SIP-ETag"))
 			if !x.diff {
-				alice.hears("active", `id="a"`, `id="b"`, "closed", "!pidf-diff")
+				alice.Hears("active", `id="a"`, `id="b"`, "closed", "!pidf-diff")
 			} else {
-				alice.hears("active", `<p:pidf-diff `, `version="2"`, `<p:replace sel="*/tuple[@id=&#39;b&#39;]">`, `!"a"`)
+				alice.Hears("active", `<p:pidf-diff `, `version="2"`, `<p:replace sel="*/tuple[@id=&#39;b&#39;]">`, `!"a"`)
 			}
-			etags[1] = string(bob.publish("presence", "SIP-If-Match: "+etags[1]+"\r\n", pidf("b", "open")).HeaderName("SIP-ETag"))
-			_, body, _ := alice.told()
+			etags[1] = string(bob.Publish("presence", "SIP-If-Match: "+etags[1]+"\r\n", pidf("b", "open")).HeaderName("SIP-ETag"))
+			_, body, _ := alice.Told()
 			if x.diff && !strings.Contains(body, `version="3"`) {
 				t.Error(body)
 			}
-			alice.again(id, "Expires: 0\r\n")
+			alice.Again(id, "Expires: 0\r\n")
 			if x.diff {
-				alice.hears("terminated", "<p:pidf-full ", `version="4"`, `id="a"`)
+				alice.Hears("terminated", "<p:pidf-full ", `version="4"`, `id="a"`)
 			} else {
-				alice.hears("terminated", `id="a"`)
+				alice.Hears("terminated", `id="a"`)
 			}
 		})
 	}

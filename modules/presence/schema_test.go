@@ -14,10 +14,10 @@ func TestSchema(t *testing.T) {
 		`INSERT INTO presence_lists (uri, members) VALUES ('sip:friends@example.com', 'sip:bob@example.com, sip:carol@example.com')`)...)
 	w := newWorld(t, fmt.Sprintf("interval = 0, authorize = %q, lists = %q", url, url))
 	alice, dave := w.phone("alice"), w.phone("dave")
-	w.phone("bob").publish("presence", "", pidf("a", "open"))
-	alice.subscribe("friends", "presence", knowsLists)
-	alice.hears("active", `<tuple id="a">`, `<resource uri="sip:carol@example.com"><instance id="1" state="pending"/>`)
-	if res, _ := dave.subscribe("bob", "presence", ""); res.Status() != 403 {
+	w.phone("bob").Publish("presence", "", pidf("a", "open"))
+	alice.Subscribe("friends", "presence", knowsLists)
+	alice.Hears("active", `<tuple id="a">`, `<resource uri="sip:carol@example.com"><instance id="1" state="pending"/>`)
+	if res, _ := dave.Subscribe("bob", "presence", ""); res.Status() != 403 {
 		t.Errorf("a stranger: %d", res.Status())
 	}
 	if presence.Schema("kamailio", "sqlite") != nil {

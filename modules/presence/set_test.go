@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/presence"
 )
@@ -43,8 +44,8 @@ func TestSet(t *testing.T) {
 			alice := w.phone("alice")
 			want, fails := strings.CutPrefix(x.want, "!")
 			if !fails {
-				alice.subscribe("bob", x.event, "")
-				alice.told()
+				alice.Subscribe("bob", x.event, "")
+				alice.Told()
 			}
 			got, err := w.Eval(`local p = require "presence" local ok, err = p.set("sip:bob@example.com", "` + x.event + `", ` + x.state + `) if not ok then return nil, err end
 				return p.get("sip:bob@example.com", "` + x.event + `")`)
@@ -60,11 +61,11 @@ func TestSet(t *testing.T) {
 			if text, _ := got[0].(string); !strings.Contains(text, want) {
 				t.Errorf("get: %q", text)
 			}
-			alice.hears("active", want)
+			alice.Hears("active", want)
 			if got, err = w.Eval(`local p = require "presence" p.set("sip:bob@example.com", "` + x.event + `", nil) return p.get("sip:bob@example.com", "` + x.event + `")`); err != nil || got[0] != nil {
 				t.Errorf("after its end: %v, %v", got, err)
 			}
-			alice.hears("active", "!"+want)
+			alice.Hears("active", "!"+want)
 		})
 	}
 }
@@ -73,14 +74,14 @@ func TestSet(t *testing.T) {
 func TestSetExpires(t *testing.T) {
 	w := newWorld(t, everybody)
 	alice := w.phone("alice")
-	alice.subscribe("bob", "presence", "")
-	alice.told()
+	alice.Subscribe("bob", "presence", "")
+	alice.Told()
 	if _, err := w.Eval(`assert(require("presence").set("sip:bob@example.com", "presence", { open = true }, { expires = 30 }))`); err != nil {
 		t.Fatal(err)
 	}
-	alice.hears("active", "open")
+	alice.Hears("active", "open")
 	start := w.Sim.Elapsed()
-	alice.hears("active", "closed")
+	alice.Hears("active", "closed")
 	if d := w.Sim.Elapsed() - start; d < 29*time.Second || d > 32*time.Second {
 		t.Errorf("after %v", d)
 	}
@@ -93,10 +94,9 @@ func TestUnsolicited(t *testing.T) {
 		t.Run(map[bool]string{true: "on", false: "off"}[on], func(t *testing.T) {
 			w := newWorld(t, map[bool]string{true: "unsolicited = true,", false: ""}[on]+"interval = 0")
 			bob := w.phone("bob")
-			register := func(p *phone) {
+			register := func(p *sim.Phone) {
 				t.Helper()
-				p.cseq++
-				if res := p.ask("REGISTER", "sip:example.com", "<sip:bob@example.com>", "reg"+p.Addr().String(), "Expires: 600\r\n", ""); res.Status() != 200 {
+				if res := p.Register("600"); res.Status() != 200 {
 					t.Fatal(res.Status())
 				}
 			}
@@ -105,25 +105,25 @@ func TestUnsolicited(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !on {
-				bob.quiet(10 * time.Second)
+				bob.Quiet(10 * time.Second)
 				return
 			}
-			_, body, m := bob.told()
+			_, body, m := bob.Told()
 			if !strings.Contains(body, "Messages-Waiting: yes") || string(m.Header(message.HeaderEvent)) != "message-summary" || string(m.Header(message.HeaderContentType)) != "application/simple-message-summary" ||
 				string(m.RequestURI()) != "sip:bob@10.0.1.1:5060" {
 				t.Errorf("told\n%s", m.AppendTo(nil))
 			}
 			second := w.phone("bob")
 			register(second)
-			second.hears("active", "Messages-Waiting: yes")
-			second.subscribe("bob", "message-summary", "")
-			second.hears("active;expires", "Messages-Waiting: yes")
+			second.Hears("active", "Messages-Waiting: yes")
+			second.Subscribe("bob", "message-summary", "")
+			second.Hears("active;expires", "Messages-Waiting: yes")
 			if _, err := w.Eval(`assert(require("presence").set("sip:bob@example.com", "message-summary", { voice = { old = 1 } }))`); err != nil {
 				t.Fatal(err)
 			}
-			second.hears("active;expires", "Messages-Waiting: no")
-			second.quiet(time.Second)
-			bob.hears("active", "Messages-Waiting: no")
+			second.Hears("active;expires", "Messages-Waiting: no")
+			second.Quiet(time.Second)
+			bob.Hears("active", "Messages-Waiting: no")
 		})
 	}
 }
@@ -132,10 +132,10 @@ func TestUnsolicited(t *testing.T) {
 func TestVoicemailPublishes(t *testing.T) {
 	w := newWorld(t, "interval = 0")
 	bob, vm := w.phone("bob"), w.phone("vm")
-	bob.subscribe("bob", "message-summary", "")
-	bob.hears("active", "Messages-Waiting: no")
-	if res := vm.send("PUBLISH", "sip:bob@example.com", "Event: message-summary\r\nX-Trusted: y\r\nContent-Type: application/simple-message-summary\r\n", "Messages-Waiting: yes\r\nVoice-Message: 1/0\r\n"); res.Status() != 200 {
+	bob.Subscribe("bob", "message-summary", "")
+	bob.Hears("active", "Messages-Waiting: no")
+	if res := vm.Ask("PUBLISH", "sip:bob@example.com", "Messages-Waiting: yes\r\nVoice-Message: 1/0\r\n", "Event: message-summary", "X-Trusted: y", "Content-Type: application/simple-message-summary"); res.Status() != 200 {
 		t.Fatal(res.Status())
 	}
-	bob.hears("active", "Messages-Waiting: yes", "Voice-message: 1/0")
+	bob.Hears("active", "Messages-Waiting: yes", "Voice-message: 1/0")
 }

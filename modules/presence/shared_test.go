@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,130 +87,59 @@ func (n *node) end() {
 	n.e = nil
 }
 
-// handset is a user's phone on a socket. It answers NOTIFYs and calls with 200.
+// handset is a user's phone on a socket, with one subscription.
 type handset struct {
-	t        *testing.T
-	user     string
-	conn     *net.UDPConn
-	cseq     int
-	tag      string // of its subscription, and where that leads
-	contact  string
-	callID   string
-	answers  chan *message.Message
-	notifies chan *message.Message
-	invites  chan *message.Message
+	*luabindtest.Socket
+	t    *testing.T
+	call string // of its subscription
 }
 
 func newHandset(t *testing.T, user string) *handset {
 	t.Helper()
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := &handset{t: t, user: user, conn: conn, answers: make(chan *message.Message, 100), notifies: make(chan *message.Message, 100), invites: make(chan *message.Message, 100)}
-	t.Cleanup(func() { _ = conn.Close() })
-	go h.read() // ends with conn
+	h := &handset{Socket: luabindtest.NewSocket(t, user), t: t}
+	h.Always = "X-User: " + user
 	return h
-}
-
-func (h *handset) read() {
-	buf := make([]byte, 65536)
-	for {
-		size, from, err := h.conn.ReadFromUDP(buf)
-		if err != nil {
-			return
-		}
-		m := new(message.Message)
-		if m.Parse([]byte(string(buf[:size])), nil) != nil {
-			continue
-		}
-		to := h.answers
-		if m.IsRequest() {
-			_, _ = h.conn.WriteToUDP(message.AppendResponse(nil, m, 200, "", h.user+"-tag", fmt.Appendf(nil, "Contact: <sip:%s@%s>\r\n", h.user, h.conn.LocalAddr()), nil), from)
-			if to = h.notifies; string(m.MethodText()) == "INVITE" {
-				to = h.invites
-			}
-		}
-		select {
-		case to <- m:
-		default:
-		}
-	}
-}
-
-// ask sends a request to a node and returns its final answer.
-func (h *handset) ask(n *node, method, uri, to, callID, lines, body string) *message.Message {
-	h.t.Helper()
-	h.cseq++
-	text := fmt.Sprintf("%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s%d\r\nMax-Forwards: 70\r\nFrom: <sip:%s@example.com>;tag=%s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\n"+
-		"Contact: <sip:%s@%s>\r\nX-User: %s\r\n%sContent-Length: %d\r\n\r\n%s", method, uri, h.conn.LocalAddr(), h.conn.LocalAddr().String()[10:], h.cseq, h.user, h.user, to, callID, h.cseq, method,
-		h.user, h.conn.LocalAddr(), h.user, lines, len(body), body)
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
-		if _, err := h.conn.WriteToUDP([]byte(text), n.addr); err != nil {
-			h.t.Fatal(err)
-		}
-		again := time.After(time.Second)
-		for waiting := true; waiting; {
-			select {
-			case m := <-h.answers:
-				if cseq, err := m.CSeq(); err == nil && int(cseq.Number) == h.cseq && m.Status() >= 200 {
-					return m
-				}
-			case <-again:
-				waiting = false
-			}
-		}
-	}
-	h.t.Fatalf("%s is not answered", method)
-	return nil
 }
 
 func (h *handset) publish(n *node, event, lines, body string) *message.Message {
 	h.t.Helper()
-	uri := "sip:" + h.user + "@example.com"
-	if body != "" {
-		lines += "Content-Type: " + map[string]string{"presence": "application/pidf+xml", "message-summary": "application/simple-message-summary"}[event] + "\r\n"
-	}
-	return h.ask(n, "PUBLISH", uri, "<"+uri+">", fmt.Sprintf("p%d-%s", h.cseq, h.conn.LocalAddr()), "Event: "+event+"\r\n"+lines, body)
+	return h.Ask(n.addr, h.Publication(event, body, lines))
 }
 
-func (h *handset) subscribe(n *node, user, event, lines string) {
+func (h *handset) subscribe(n *node, user, event string, lines ...string) {
 	h.t.Helper()
-	uri := "sip:" + user + "@example.com"
-	h.callID = fmt.Sprintf("s%d-%s", h.cseq, h.conn.LocalAddr())
-	m := h.ask(n, "SUBSCRIBE", uri, "<"+uri+">", h.callID, "Event: "+event+"\r\n"+lines, "")
-	if m.Status() != 200 {
-		h.t.Fatalf("SUBSCRIBE: %d", m.Status())
+	text, id := h.Subscription(user, event, lines...)
+	m := h.Ask(n.addr, text)
+	if err := h.Subscribed(user, event, m); err != nil || m.Status() != 200 {
+		h.t.Fatalf("SUBSCRIBE: %d, %v", m.Status(), err)
 	}
-	h.tag, h.contact = "<"+uri+">;tag="+string(m.ToTag()), strings.Trim(string(m.Header(message.HeaderContact)), "<>")
+	h.call = id
 }
 
-// refresh sends the next SUBSCRIBE of the dialog to a node.
-func (h *handset) refresh(n *node, event, lines string) int {
+// refresh sends the next SUBSCRIBE of the dialog to a node, whichever began it.
+func (h *handset) refresh(n *node, lines ...string) int {
 	h.t.Helper()
-	return h.ask(n, "SUBSCRIBE", "sip:presence@"+n.addr.String(), h.tag, h.callID, "Event: "+event+"\r\n"+lines, "").Status()
+	h.Dialogs[h.call].URI = "sip:presence@" + n.addr.String()
+	return h.Ask(n.addr, h.Refresh(h.call, lines...)).Status()
 }
 
 // hears waits for a NOTIFY with all those texts in it, and returns its Contact and CSeq; one with
 // "!" before it, it has not.
 func (h *handset) hears(texts ...string) (contact string, cseq uint32) {
 	h.t.Helper()
-	last := ""
-	for deadline := time.After(patience); ; {
-		select {
-		case m := <-h.notifies:
-			last = string(m.Header(message.HeaderSubscriptionState)) + "\n" + string(m.Body())
-			found := true
-			for _, text := range texts {
-				without, not := strings.CutPrefix(text, "!")
-				found = found && strings.Contains(last, without) != not
-			}
-			if found {
-				number, _ := m.CSeq()
-				return string(m.Header(message.HeaderContact)), number.Number
-			}
-		case <-deadline:
-			h.t.Fatalf("%s does not hear %q, but at last\n%s", h.user, texts, last)
+	last, end := "", time.Now().Add(patience)
+	for {
+		m := h.Take(time.Until(end), func(m *message.Message) bool { return m.Method() == message.MethodNotify })
+		if m == nil {
+			h.t.Fatalf("%s does not hear %q, but at last\n%s", h.User, texts, last)
+		}
+		last = string(m.Header(message.HeaderSubscriptionState)) + "\n" + string(m.Body())
+		if !slices.ContainsFunc(texts, func(text string) bool {
+			without, not := strings.CutPrefix(text, "!")
+			return strings.Contains(last, without) == not
+		}) {
+			number, _ := m.CSeq()
+			return string(m.Header(message.HeaderContact)), number.Number
 		}
 	}
 }
@@ -233,7 +163,7 @@ func TestNodesPublish(t *testing.T) {
 	server := redistest.Start(t)
 	a, b, c := newNode(t, server.URL, ""), newNode(t, server.URL, ""), newNode(t, server.URL, "")
 	alice, bob := newHandset(t, "alice"), newHandset(t, "bob")
-	alice.subscribe(b, "bob", "presence", "")
+	alice.subscribe(b, "bob", "presence")
 	alice.hears("closed")
 	tag := string(bob.publish(a, "presence", "", pidf("a", "open")).HeaderName("SIP-ETag"))
 	alice.hears(`id="a"`, "open")
@@ -256,7 +186,7 @@ func TestNodesPublish(t *testing.T) {
 		t.Error(got)
 	}
 	carol := newHandset(t, "alice")
-	carol.subscribe(b, "alice", "message-summary", "")
+	carol.subscribe(b, "alice", "message-summary")
 	carol.hears("Messages-Waiting: yes", "2/0")
 	c.eval(`return require("presence").set("sip:alice@example.com", "message-summary", { voice = { new = 3 } })`)
 	carol.hears("3/0")
@@ -275,9 +205,9 @@ func TestNodesWatchers(t *testing.T) {
 	const rule = `authorize = function(watcher, user) return watcher == user or sip.shared("rule"):get("mode") or true end,`
 	a, b := newNode(t, server.URL, rule), newNode(t, server.URL, rule)
 	alice, bob := newHandset(t, "alice"), newHandset(t, "bob")
-	bob.subscribe(a, "bob", "presence.winfo", "")
+	bob.subscribe(a, "bob", "presence.winfo")
 	bob.hears(`state="full"`)
-	alice.subscribe(b, "bob", "presence", "")
+	alice.subscribe(b, "bob", "presence")
 	alice.hears("active")
 	bob.hears("sip:alice@example.com", `status="active"`)
 	const first = `local p = require("presence") local w = p.watchers("sip:bob@example.com", "presence")[1] return w and (w.watcher.user .. " " .. w.state)`
@@ -342,12 +272,12 @@ func TestNodesHandOver(t *testing.T) {
 			a, b := newNodeFor(t, x.lease, server.URL, list), newNodeFor(t, x.lease, server.URL, list)
 			alice, bob, carol, dave := newHandset(t, "alice"), newHandset(t, "bob"), newHandset(t, "carol"), newHandset(t, "dave")
 			bob.publish(b, "presence", "", pidf("a", "open"))
-			alice.subscribe(a, "bob", "presence", "")
+			alice.subscribe(a, "bob", "presence")
 			_, before := alice.hears(`id="a"`)
 			carol.subscribe(a, "friends", "presence", knowsLists)
 			carol.hears("rlmi", `id="a"`)
 			waitFor(t, func() bool { return len(b.p.Watchers("sip:bob@example.com", "presence")) == 2 })
-			dave.subscribe(b, "bob", "presence.winfo", "")
+			dave.subscribe(b, "bob", "presence.winfo")
 			dave.hears("sip:alice@", "sip:carol@")
 			x.gone(a)
 			contact, after := alice.hears(`id="a"`)
@@ -358,10 +288,10 @@ func TestNodesHandOver(t *testing.T) {
 			bob.publish(b, "presence", "", pidf("b", "open"))
 			alice.hears(`id="b"`)
 			carol.hears(`id="b"`)
-			if code := alice.refresh(b, "presence", "Expires: 600\r\n"); code != 200 {
+			if code := alice.refresh(b, "Expires: 600\r\n"); code != 200 {
 				t.Errorf("refreshed: %d", code)
 			}
-			if code := alice.refresh(b, "presence", "Expires: 0\r\n"); code != 200 {
+			if code := alice.refresh(b, "Expires: 0\r\n"); code != 200 {
 				t.Errorf("ended: %d", code)
 			}
 			alice.hears("terminated")
@@ -376,12 +306,12 @@ func TestNodesRefreshElsewhere(t *testing.T) {
 	server := redistest.Start(t)
 	a, b := newNode(t, server.URL, ""), newNode(t, server.URL, "")
 	alice, bob := newHandset(t, "alice"), newHandset(t, "bob")
-	alice.subscribe(a, "bob", "presence", "")
+	alice.subscribe(a, "bob", "presence")
 	alice.hears("closed")
-	bob.subscribe(b, "bob", "presence.winfo", "")
+	bob.subscribe(b, "bob", "presence.winfo")
 	bob.hears("sip:alice@") // b knows
 	for i, n := range []*node{b, a, b} {
-		if code := alice.refresh(n, "presence", "Expires: 600\r\n"); code != 200 {
+		if code := alice.refresh(n, "Expires: 600\r\n"); code != 200 {
 			t.Fatalf("%d: %d", i, code)
 		}
 		if contact, _ := alice.hears("closed"); !strings.Contains(contact, n.addr.String()) {
@@ -389,7 +319,7 @@ func TestNodesRefreshElsewhere(t *testing.T) {
 		}
 		waitFor(t, func() bool { return subscriptions(a)+subscriptions(b) == 1+1 }) // and bob's
 	}
-	if code := alice.refresh(a, "presence", "Expires: 1\r\n"); code != 423 { // it moves
+	if code := alice.refresh(a, "Expires: 1\r\n"); code != 423 { // it moves
 		t.Errorf("too brief: %d", code)
 	}
 	alice.hears("closed")
@@ -399,7 +329,8 @@ func TestNodesRefreshElsewhere(t *testing.T) {
 	if got := a.eval(`return #require("presence").watchers("sip:bob@example.com", "presence")`); got != "[1] <nil>" {
 		t.Error(got)
 	}
-	if code := newHandset(t, "mallory").ask(b, "SUBSCRIBE", "sip:presence@"+b.addr.String(), "<sip:bob@example.com>;tag=x", "x", "Event: presence\r\n", "").Status(); code != 481 {
+	mallory := newHandset(t, "mallory")
+	if code := mallory.Ask(b.addr, mallory.Request("SUBSCRIBE", "sip:presence@"+b.addr.String(), "", "To: <sip:bob@example.com>;tag=x", "Event: presence")).Status(); code != 481 {
 		t.Errorf("a dialog that nobody knows: %d", code)
 	}
 }
@@ -430,14 +361,14 @@ func TestNodesWithoutRedis(t *testing.T) {
 	server := redistest.Start(t)
 	a, b := newNode(t, server.URL, ""), newNode(t, server.URL, "")
 	alice, bob, carol := newHandset(t, "alice"), newHandset(t, "bob"), newHandset(t, "carol")
-	alice.subscribe(a, "bob", "presence", "")
+	alice.subscribe(a, "bob", "presence")
 	alice.hears("closed")
-	carol.subscribe(b, "bob", "presence", "")
+	carol.subscribe(b, "bob", "presence")
 	carol.hears("closed")
 	server.Kill()
 	bob.publish(a, "presence", "", pidf("a", "open"))
 	alice.hears(`id="a"`)
-	if code := carol.refresh(b, "presence", "Expires: 600\r\n"); code != 200 {
+	if code := carol.refresh(b, "Expires: 600\r\n"); code != 200 {
 		t.Errorf("refreshed while Redis is away: %d", code)
 	}
 	carol.hears(`!id="a"`)
@@ -474,12 +405,12 @@ func TestNodesLamps(t *testing.T) {
 	a, b := newNode(t, server.URL, "blf = true,"), newNode(t, server.URL, "blf = true,")
 	alice, bob, carol := newHandset(t, "alice"), newHandset(t, "bob"), newHandset(t, "carol")
 	call := func(id string) {
-		if code := carol.ask(a, "INVITE", "sip:bob@example.com", "<sip:bob@example.com>", id, "X-To: sip:bob@"+bob.conn.LocalAddr().String()+"\r\n", "").Status(); code != 200 {
+		if code := carol.Ask(a.addr, carol.Request("INVITE", "sip:bob@example.com", "", "Call-ID: "+id, "X-To: sip:bob@"+bob.Own.String())).Status(); code != 200 {
 			t.Fatalf("INVITE: %d", code)
 		}
 	}
 	call("one")
-	alice.subscribe(b, "bob", "dialog", "")
+	alice.subscribe(b, "bob", "dialog")
 	alice.hears("confirmed", `call-id="one"`)
 	call("two")
 	alice.hears("confirmed", `call-id="one"`, `call-id="two"`)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
@@ -39,15 +40,15 @@ func TestAuthorize(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			w := newWorld(t, x.options)
 			bob, p := w.phone("bob"), w.phone(x.watcher)
-			bob.publish("presence", "", pidf("a", "open"))
-			res, _ := p.subscribe("bob", "presence", x.lines)
+			bob.Publish("presence", "", pidf("a", "open"))
+			res, _ := p.Subscribe("bob", "presence", x.lines)
 			if res.Status() != x.code {
 				t.Fatalf("%d", res.Status())
 			}
 			if x.code != 200 {
 				return
 			}
-			state, body, _ := p.told()
+			state, body, _ := p.Told()
 			if !strings.HasPrefix(state, x.state) || !strings.Contains(body, x.sees) || x.sees == "" && body != "" {
 				t.Errorf("told %s\n%s", state, body)
 			}
@@ -59,13 +60,13 @@ func TestAuthorize(t *testing.T) {
 func TestRefresh(t *testing.T) {
 	w := newWorld(t, `interval = 0, authorize = function(watcher) local v = sip.shared("said"):get(watcher) if v == nil then return "pending" end return v end`)
 	bob, alice, carol := w.phone("bob"), w.phone("alice"), w.phone("carol")
-	bob.publish("presence", "", pidf("a", "open"))
-	alice.subscribe("bob", "presence", "")
-	alice.hears("pending")
-	carol.subscribe("bob", "presence", "")
-	carol.hears("pending")
-	bob.publish("presence", "", pidf("b", "open"))
-	alice.quiet(10 * time.Second) // she learns nothing, not even that something has changed
+	bob.Publish("presence", "", pidf("a", "open"))
+	alice.Subscribe("bob", "presence", "")
+	alice.Hears("pending")
+	carol.Subscribe("bob", "presence", "")
+	carol.Hears("pending")
+	bob.Publish("presence", "", pidf("b", "open"))
+	alice.Quiet(10 * time.Second) // she learns nothing, not even that something has changed
 	eval := func(text string, want ...any) {
 		t.Helper()
 		got, err := w.Eval(text)
@@ -75,17 +76,17 @@ func TestRefresh(t *testing.T) {
 	}
 	eval(`sip.shared("said"):set("sip:alice@example.com", true) return require("presence").refresh("sip:BOB@example.com".."")`, 0.0)
 	eval(`return require("presence").refresh("sip:bob@example.com")`, 1.0)
-	alice.hears("active", `id="a"`, `id="b"`)
-	carol.quiet(time.Second)
+	alice.Hears("active", `id="a"`, `id="b"`)
+	carol.Quiet(time.Second)
 	eval(`sip.shared("said"):set("sip:carol@example.com", false) return require("presence").refresh("sip:bob@example.com")`, 1.0)
-	carol.hears("terminated;reason=rejected", "!tuple")
+	carol.Hears("terminated;reason=rejected", "!tuple")
 	eval(`sip.shared("said"):set("sip:alice@example.com", "polite") return require("presence").refresh("sip:bob@example.com")`, 1.0)
-	alice.hears("active", "closed", "!open")
+	alice.Hears("active", "closed", "!open")
 	eval(`return #require("presence").watchers("sip:bob@example.com")`, 1.0)
 	eval(`return require("presence").watchers("sip:bob@example.com", "presence")[1].state`, "polite")
 	eval(`local w = require("presence").watchers("sip:bob@example.com")[1] assert(w.watcher.user == "alice" and w.package == "presence" and w.expires > 3000 and tostring(w) == "sip:alice@example.com")
 		return require("presence").terminate(w.id, { reason = "probation", retry_after = 60 })`, true)
-	alice.hears("terminated;reason=probation;retry-after=60")
+	alice.Hears("terminated;reason=probation;retry-after=60")
 	eval(`return require("presence").terminate("nobody")`, false)
 	if _, err := w.Eval(`require("presence").terminate("x", { reason = "because" })`); err == nil || !strings.Contains(err.Error(), "reason") {
 		t.Error(err)
@@ -96,19 +97,19 @@ func TestRefresh(t *testing.T) {
 func TestWatcherInfo(t *testing.T) {
 	w := newWorld(t, `interval = 0, authorize = function(watcher, user, package) if watcher == user then return true end return package == "presence" and (sip.shared("said"):get("yes") or "pending") end`)
 	bob, alice := w.phone("bob"), w.phone("alice")
-	if res, _ := alice.subscribe("bob", "presence.winfo", ""); res.Status() != 403 {
+	if res, _ := alice.Subscribe("bob", "presence.winfo", ""); res.Status() != 403 {
 		t.Errorf("somebody else's watchers: %d", res.Status())
 	}
-	bob.subscribe("bob", "presence.winfo", "")
-	bob.hears("active", `version="0" state="full"`, `<watcher-list resource="sip:bob@example.com" package="presence"/>`)
-	_, id := alice.subscribe("bob", "presence", "")
-	bob.hears("active", `version="1" state="partial"`, `status="pending" event="subscribe" expiration="3600">sip:alice@example.com</`)
+	bob.Subscribe("bob", "presence.winfo", "")
+	bob.Hears("active", `version="0" state="full"`, `<watcher-list resource="sip:bob@example.com" package="presence"/>`)
+	_, id := alice.Subscribe("bob", "presence", "")
+	bob.Hears("active", `version="1" state="partial"`, `status="pending" event="subscribe" expiration="3600">sip:alice@example.com</`)
 	if _, err := w.Eval(`sip.shared("said"):set("yes", true) require("presence").refresh("sip:bob@example.com")`); err != nil {
 		t.Fatal(err)
 	}
-	bob.hears("active", `version="2" state="partial"`, `status="active" event="approved"`)
-	alice.again(id, "Expires: 0\r\n")
-	bob.hears("active", `version="3" state="partial"`, `status="terminated" event="timeout"`)
+	bob.Hears("active", `version="2" state="partial"`, `status="active" event="approved"`)
+	alice.Again(id, "Expires: 0\r\n")
+	bob.Hears("active", `version="3" state="partial"`, `status="terminated" event="timeout"`)
 }
 
 // Events and types: what the server says it can do, it can, and no more.
@@ -128,7 +129,7 @@ func TestAllowEvents(t *testing.T) {
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			w := newWorld(t, x.options)
-			res, _ := w.phone("bob").subscribe("bob", x.event, x.lines)
+			res, _ := w.phone("bob").Subscribe("bob", x.event, x.lines)
 			name, value, _ := strings.Cut(x.head, ": ")
 			if res.Status() != x.code || x.head != "" && string(res.HeaderName(name)) != value {
 				t.Errorf("%d, %s: %q", res.Status(), name, res.HeaderName(name))
@@ -136,11 +137,11 @@ func TestAllowEvents(t *testing.T) {
 		})
 	}
 	w := newWorld(t, everybody)
-	if res, _ := w.phone("alice").subscribe("bob", "reg", ""); res.Status() != 200 {
+	if res, _ := w.phone("alice").Subscribe("bob", "reg", ""); res.Status() != 200 {
 		t.Errorf("reg of another, who may: %d", res.Status())
 	}
 	w = newWorld(t, "")
-	if res, _ := w.phone("alice").subscribe("bob", "reg", ""); res.Status() != 403 {
+	if res, _ := w.phone("alice").Subscribe("bob", "reg", ""); res.Status() != 403 {
 		t.Errorf("reg of another, who may not: %d", res.Status())
 	}
 }
@@ -149,50 +150,49 @@ func TestAllowEvents(t *testing.T) {
 func TestRegistrations(t *testing.T) {
 	w := newWorld(t, everybody+` from = "registrations"`)
 	bob, alice := w.phone("bob"), w.phone("alice")
-	alice.subscribe("bob", "presence", "")
-	alice.hears("active", "closed")
-	bob.send("REGISTER", "sip:example.com", "To: <sip:bob@example.com>\r\n", "")
+	alice.Subscribe("bob", "presence", "")
+	alice.Hears("active", "closed")
+	bob.Register("")
 	register := func(expires string) {
 		t.Helper()
-		bob.cseq++
-		if res := bob.ask("REGISTER", "sip:example.com", "<sip:bob@example.com>", "reg", "Expires: "+expires+"\r\n", ""); res.Status() != 200 {
+		if res := bob.Register(expires); res.Status() != 200 {
 			t.Fatal(res.Status())
 		}
 	}
 	register("60")
-	alice.hears("active", "open", "<contact priority=\"1\">sip:bob@example.com</contact>", "!10.0.1")
+	alice.Hears("active", "open", "<contact priority=\"1\">sip:bob@example.com</contact>", "!10.0.1")
 	register("60") // refreshed
-	alice.quiet(30 * time.Second)
-	alice.hears("active", "closed") // it expired
+	alice.Quiet(30 * time.Second)
+	alice.Hears("active", "closed") // it expired
 	register("60")
-	alice.hears("active", "open")
-	bob.publish("presence", "", pidf("mine", "closed"))
-	alice.hears("active", `id="mine"`, "!open") // who publishes is believed
+	alice.Hears("active", "open")
+	bob.Publish("presence", "", pidf("mine", "closed"))
+	alice.Hears("active", `id="mine"`, "!open") // who publishes is believed
 	register("0")
-	alice.quiet(10 * time.Second)
+	alice.Quiet(10 * time.Second)
 }
 
 // Watchers of the same user in one change: each is told once, whatever happens meanwhile.
 func TestBurst(t *testing.T) {
 	w := newWorld(t, `authorize = function() return true end`)
 	bob, alice := w.phone("bob"), w.phone("alice")
-	alice.subscribe("bob", "presence", "")
-	alice.told()
+	alice.Subscribe("bob", "presence", "")
+	alice.Told()
 	for i := range 20 {
-		bob.publish("presence", "", pidf(strings.Repeat("x", i+1), "open"))
+		bob.Publish("presence", "", pidf(strings.Repeat("x", i+1), "open"))
 	}
-	alice.told()
-	alice.quiet(30 * time.Second)
+	alice.Told()
+	alice.Quiet(30 * time.Second)
 }
 
 // The end: each watcher is told to come back.
 func TestDetach(t *testing.T) {
 	w := newWorld(t, everybody)
 	alice := w.phone("alice")
-	alice.subscribe("bob", "presence", "")
-	alice.told()
+	alice.Subscribe("bob", "presence", "")
+	alice.Told()
 	w.Sim.Do(func() { _ = w.module.Detach(t.Context(), w.Engine) })
-	alice.hears("terminated;reason=deactivated")
+	alice.Hears("terminated;reason=deactivated")
 }
 
 func TestConfigureRefuses(t *testing.T) {
@@ -230,7 +230,7 @@ func TestWatcherInfoIsPrivate(t *testing.T) {
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			w := newWorld(t, "authorize = "+x.authorize)
-			if res, _ := w.phone(x.watcher).subscribe("bob", "presence.winfo", ""); res.Status() != x.code {
+			if res, _ := w.phone(x.watcher).Subscribe("bob", "presence.winfo", ""); res.Status() != x.code {
 				t.Errorf("%d, want %d", res.Status(), x.code)
 			}
 		})
@@ -243,10 +243,10 @@ func TestIdentityUnchecked(t *testing.T) {
 	w := newWorld(t, everybody)
 	bob := w.phone("bob")
 	const unchecked = "X-User: mallory\r\nX-Any: y\r\n"
-	if res, _ := bob.subscribe("bob", "presence", unchecked); res.Status() != 403 {
+	if res, _ := bob.Subscribe("bob", "presence", unchecked); res.Status() != 403 {
 		t.Errorf("SUBSCRIBE: %d", res.Status())
 	}
-	if res := bob.publish("presence", unchecked, pidf("a", "open")); res.Status() != 403 {
+	if res := bob.Publish("presence", unchecked, pidf("a", "open")); res.Status() != 403 {
 		t.Errorf("PUBLISH: %d", res.Status())
 	}
 }
@@ -256,25 +256,25 @@ func TestIdentityUnchecked(t *testing.T) {
 func TestSuppressedThenWhole(t *testing.T) {
 	for _, x := range []struct {
 		name, event, lines, want string
-		change                   func(w *world, bob *phone)
+		change                   func(w *world, bob *sim.Phone)
 	}{
-		{"presence", "presence", "Accept: application/pidf-diff+xml\r\n", "<p:pidf-full ", func(_ *world, bob *phone) { bob.publish("presence", "", pidf("a", "closed")) }},
-		{"watchers", "presence.winfo", "", `state="full"`, func(w *world, _ *phone) { w.phone("carol").subscribe("bob", "presence", "") }},
+		{"presence", "presence", "Accept: application/pidf-diff+xml\r\n", "<p:pidf-full ", func(_ *world, bob *sim.Phone) { bob.Publish("presence", "", pidf("a", "closed")) }},
+		{"watchers", "presence.winfo", "", `state="full"`, func(w *world, _ *sim.Phone) { w.phone("carol").Subscribe("bob", "presence", "") }},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			w := newWorld(t, everybody)
 			bob := w.phone("bob")
 			for i := range 5 { // a difference is shorter
-				w.phone("bob").publish("presence", "", pidf(fmt.Sprint("t", i), "open"))
+				w.phone("bob").Publish("presence", "", pidf(fmt.Sprint("t", i), "open"))
 			}
 			alice := bob
 			if x.event == "presence" {
 				alice = w.phone("alice")
 			}
-			alice.subscribe("bob", x.event, x.lines+"Suppress-If-Match: *\r\n")
-			alice.hears("active", "!<")
+			alice.Subscribe("bob", x.event, x.lines+"Suppress-If-Match: *\r\n")
+			alice.Hears("active", "!<")
 			x.change(w, bob)
-			alice.hears("active", x.want)
+			alice.Hears("active", x.want)
 		})
 	}
 }

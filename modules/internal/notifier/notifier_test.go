@@ -68,68 +68,23 @@ func newWorld(t *testing.T, p Policy) *world {
 	return w
 }
 
+const joe = "sip:joe@example.com"
+
 var generous = Policy{MaxExpires: time.Hour, MinExpires: time.Minute, Max: 100, MaxPerResource: 100}
 
-// phone is a subscriber of joe's board, which answers NOTIFYs with code.
-type phone struct {
-	*luabindtest.Peer
-	w    *world
-	code int
-	head string // of its answers
-	n    int
-	cseq int
-	to   string
-	uri  string
-}
-
-func (w *world) phone(n int) *phone {
-	p := &phone{w: w, code: 200, n: n, uri: "sip:joe@example.com", to: "<sip:joe@example.com>"}
-	p.Peer = w.Peer(fmt.Sprintf("10.0.1.%d:5060", n), func(_ *luabindtest.Peer, m *message.Message, in sim.Packet) {
-		if m.IsRequest() && p.code > 0 {
-			p.Reply(m, in, p.code, p.head)
-		}
-	})
+// phone is a watcher's, which answers NOTIFYs with 200.
+func (w *world) phone(n int) *sim.Phone {
+	p := w.Peer(fmt.Sprintf("10.0.1.%d:5060", n), nil)
+	p.User, p.Answers = fmt.Sprintf("w%d", n), luabindtest.Always(200)
 	return p
 }
 
-// subscribe sends a SUBSCRIBE with further lines, and returns its answer.
-func (p *phone) subscribe(lines string) *message.Message {
-	p.w.T.Helper()
-	p.cseq++
-	if !strings.Contains(lines, "Event:") {
-		lines += "Event: board\r\n"
-	}
-	p.Send(luabindtest.Addr, []byte(fmt.Sprintf("SUBSCRIBE %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK-%d-%d\r\nMax-Forwards: 70\r\nFrom: <sip:w%d@example.com>;tag=w\r\n"+
-		"To: %s\r\nCall-ID: call-%d\r\nCSeq: %d SUBSCRIBE\r\nContact: <sip:w@%s>\r\n%sContent-Length: 0\r\n\r\n", p.uri, p.Addr(), p.n, p.cseq, p.n, p.to, p.n, p.cseq, p.Addr(), lines)))
-	m, _ := p.Next()
-	if m.IsRequest() {
-		p.w.T.Fatalf("a request in place of the answer: %s", m.MethodText())
-	}
-	if m.Status() < 300 && !strings.Contains(p.to, "tag") {
-		contact, err := message.ParseAddress(m.Header(message.HeaderContact))
-		if err != nil {
-			p.w.T.Fatal(err)
-		}
-		p.to, p.uri = p.to+";tag="+string(m.ToTag()), string(contact.URI)
-	}
-	return m
-}
-
-// told takes a NOTIFY, and returns its state and body.
-func (p *phone) told() (state, body string, m *message.Message) {
-	p.w.T.Helper()
-	m, _ = p.Next()
-	if !m.IsRequest() || string(m.MethodText()) != "NOTIFY" {
-		p.w.T.Fatalf("not a NOTIFY: %d", m.Status())
-	}
-	return string(m.Header(message.HeaderSubscriptionState)), string(m.Body()), m
-}
-
-func (p *phone) wants(state, body string) *message.Message {
-	p.w.T.Helper()
-	gotState, got, m := p.told()
+// wants takes a NOTIFY that says that.
+func wants(t *testing.T, p *sim.Phone, state, body string) *message.Message {
+	t.Helper()
+	gotState, got, m := p.Told()
 	if gotState != state || got != body {
-		p.w.T.Errorf("told %q %q, want %q %q", gotState, got, state, body)
+		t.Errorf("told %q %q, want %q %q", gotState, got, state, body)
 	}
 	return m
 }
@@ -156,8 +111,8 @@ func TestStates(t *testing.T) {
 			x.doc.Type = "text/plain"
 			w.board.doc = x.doc
 			p := w.phone(1)
-			p.subscribe("")
-			state, body, _ := p.told()
+			p.Subscribe(joe, "board")
+			state, body, _ := p.Told()
 			if state != x.state || len(x.doc.Body) < 10 && body != string(x.doc.Body) {
 				t.Errorf("told %q, %q", state, body)
 			}
@@ -173,20 +128,20 @@ func TestStates(t *testing.T) {
 func TestTerminate(t *testing.T) {
 	w := newWorld(t, generous)
 	p := w.phone(1)
-	p.subscribe("")
-	p.told()
+	_, id := p.Subscribe(joe, "board")
+	p.Told()
 	s := w.n.Of("sip:joe@example.com")
 	if len(s) != 1 || w.n.ByID(s[0].ID()) != s[0] || w.n.ByID("x") != nil || s[0].Event() != "board" || s[0].Feed() != Feed(w.board) ||
 		!s[0].Until().After(w.Sim.Wall().Add(59*time.Minute)) {
 		t.Fatalf("%v", s)
 	}
 	s[0].Terminate("probation", 90*time.Second)
-	p.wants("terminated;reason=probation;retry-after=90", "here")
+	wants(t, p, "terminated;reason=probation;retry-after=90", "here")
 	w.Run(time.Second)
 	if !w.n.Idle() || strings.Join(w.board.ended, " ") != "probation" {
 		t.Errorf("ended %q", w.board.ended)
 	}
-	if m := p.subscribe("Expires: 60\r\n"); m.Status() != 481 {
+	if m := p.Again(id, "Expires: 60"); m.Status() != 481 {
 		t.Errorf("a refresh of what is over: %d", m.Status())
 	}
 }
@@ -196,23 +151,18 @@ func TestTerminate(t *testing.T) {
 func TestForked(t *testing.T) {
 	w := newWorld(t, generous)
 	p := w.phone(1)
-	p.subscribe("")
-	p.told()
-	uri, to := p.uri, p.to
-	p.uri, p.to, p.cseq = "sip:joe@example.com", "<sip:joe@example.com>", 0
-	p.n = 1
-	p.Send(luabindtest.Addr, []byte("SUBSCRIBE sip:joe@example.com SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.1.1:5060;branch=z9hG4bK-other\r\nMax-Forwards: 69\r\nFrom: <sip:w1@example.com>;tag=w\r\n"+
-		"To: <sip:joe@example.com>\r\nCall-ID: call-1\r\nCSeq: 1 SUBSCRIBE\r\nContact: <sip:w@10.0.1.1>\r\nEvent: board\r\nContent-Length: 0\r\n\r\n"))
-	if m, _ := p.Next(); m.Status() != 482 {
+	_, first := p.Subscribe(joe, "board")
+	p.Told()
+	p.CSeq--
+	if m := p.Ask("SUBSCRIBE", joe, "", "Via: SIP/2.0/UDP 10.0.1.1:5060;branch=z9hG4bK-other", "Call-ID: "+first, "Event: board"); m.Status() != 482 {
 		t.Errorf("the second way: %d", m.Status())
 	}
-	p.cseq = 4 // it begins again: the old one may be lost
-	if m := p.subscribe(""); m.Status() != 200 {
+	p.CSeq = 4 // it begins again: the old one may be lost
+	if m := p.Ask("SUBSCRIBE", joe, "", "Call-ID: "+first, "Event: board"); m.Status() != 200 {
 		t.Errorf("another SUBSCRIBE of the same Call-ID: %d", m.Status())
 	}
-	p.told()
-	p.uri, p.to = uri, to
-	if m := p.subscribe("Expires: 0\r\n"); m.Status() != 200 || w.n.Stats().Subscriptions != 2 {
+	p.Told()
+	if m := p.Again(first, "Expires: 0"); m.Status() != 200 || w.n.Stats().Subscriptions != 2 {
 		t.Errorf("the first one: %d", m.Status())
 	}
 }
@@ -232,22 +182,27 @@ func TestBounds(t *testing.T) {
 			policy := generous
 			x.change(&policy)
 			w := newWorld(t, policy)
-			var phones []*phone
+			var phones []*sim.Phone
+			id := "" // of the first
 			for i := range 3 {
 				p := w.phone(i + 1)
 				want := 200
 				if i == 2 {
 					want = x.code
 				}
-				if m := p.subscribe("X-Watcher: bob\r\n"); m.Status() != want {
+				m, call := p.Subscribe(joe, "board", "X-Watcher: bob")
+				if m.Status() != want {
 					t.Errorf("number %d: %d", i+1, m.Status())
+				}
+				if i == 0 {
+					id = call
 				}
 				phones = append(phones, p)
 			}
-			phones[0].told()
-			phones[0].subscribe("Expires: 0\r\n")
+			phones[0].Told()
+			phones[0].Again(id, "Expires: 0")
 			w.Run(time.Second)
-			if m := phones[2].subscribe("X-Watcher: bob\r\n"); m.Status() != 200 {
+			if m, _ := phones[2].Subscribe(joe, "board", "X-Watcher: bob"); m.Status() != 200 {
 				t.Errorf("after one ended: %d", m.Status())
 			}
 		})
@@ -259,27 +214,25 @@ func TestEntityTags(t *testing.T) {
 	w := newWorld(t, generous)
 	w.board.doc.ETag = "one"
 	p := w.phone(1)
-	p.subscribe("")
-	if m := p.wants("active;expires=3600", "here"); string(m.HeaderName("SIP-ETag")) != "one" {
+	_, id := p.Subscribe(joe, "board")
+	if m := wants(t, p, "active;expires=3600", "here"); string(m.HeaderName("SIP-ETag")) != "one" {
 		t.Errorf("SIP-ETag %q", m.HeaderName("SIP-ETag"))
 	}
 	w.Run(time.Second)
-	if m := p.subscribe("Suppress-If-Match: one\r\nExpires: 600\r\n"); m.Status() != 204 || string(m.Header(message.HeaderExpires)) != "600" {
+	if m := p.Again(id, "Suppress-If-Match: one\r\nExpires: 600"); m.Status() != 204 || string(m.Header(message.HeaderExpires)) != "600" {
 		t.Errorf("with its tag: %d", m.Status())
 	}
 	w.Run(time.Minute)
-	if len(p.Got) > 0 {
-		t.Error("told although suppressed")
-	}
-	if m := p.subscribe("Suppress-If-Match: two\r\nExpires: 600\r\n"); m.Status() != 200 {
+	p.Quiet(0) // the NOTIFY is suppressed
+	if m := p.Again(id, "Suppress-If-Match: two\r\nExpires: 600"); m.Status() != 200 {
 		t.Errorf("with another tag: %d", m.Status())
 	}
-	p.wants("active;expires=600", "here")
+	wants(t, p, "active;expires=600", "here")
 	w.Run(time.Second)
 	w.n.Changed("sip:joe@example.com", nil)
-	p.wants("active;expires=599", "here")
+	wants(t, p, "active;expires=599", "here")
 	w.Run(time.Second)
-	if m := p.subscribe("Suppress-If-Match: *\r\nExpires: 0\r\n"); m.Status() != 204 {
+	if m := p.Again(id, "Suppress-If-Match: *\r\nExpires: 0"); m.Status() != 204 {
 		t.Errorf("unsubscribed: %d", m.Status())
 	}
 	w.Run(time.Second)
@@ -287,9 +240,9 @@ func TestEntityTags(t *testing.T) {
 		t.Error("the end was told, or never came")
 	}
 	q := w.phone(2) // a subscriber that comes back: RFC 5839 §6.3, the NOTIFY stays without a body
-	q.subscribe("Suppress-If-Match: one\r\n")
-	q.wants("active;expires=3600", "")
-	if m := w.phone(3).subscribe("Suppress-If-Match: " + strings.Repeat("x", maxEventID+1) + "\r\n"); m.Status() != 400 {
+	q.Subscribe(joe, "board", "Suppress-If-Match: one")
+	wants(t, q, "active;expires=3600", "")
+	if m, _ := w.phone(3).Subscribe(joe, "board", "Suppress-If-Match: "+strings.Repeat("x", maxEventID+1)); m.Status() != 400 {
 		t.Errorf("a long tag: %d", m.Status())
 	}
 }
@@ -310,9 +263,9 @@ func TestAccept(t *testing.T) {
 			}
 			line := ""
 			if accept != "" {
-				line = "Accept: " + accept + "\r\n"
+				line = "Accept: " + accept
 			}
-			if m := w.phone(1).subscribe(line); m.Status() != 200 {
+			if m, _ := w.phone(1).Subscribe(joe, "board", line); m.Status() != 200 {
 				got = []string{fmt.Sprint(m.Status())}
 			}
 			if text := strings.Join(got, " "); text != want {
@@ -347,7 +300,7 @@ func TestRefusals(t *testing.T) {
 		t.Run(x.lines, func(t *testing.T) {
 			w := newWorld(t, generous)
 			w.serve = x.serve
-			m := w.phone(1).subscribe(x.lines)
+			m, _ := w.phone(1).Subscribe(joe, "board", x.lines)
 			name, value, _ := strings.Cut(x.head, ": ")
 			if m.Status() != x.code || x.head != "" && string(m.HeaderName(name)) != value {
 				t.Errorf("%d, %s: %q", m.Status(), name, m.HeaderName(name))
@@ -361,8 +314,8 @@ func TestRefusals(t *testing.T) {
 func TestAgain(t *testing.T) {
 	w := newWorld(t, generous)
 	p := w.phone(1)
-	p.subscribe("")
-	p.told()
+	p.Subscribe(joe, "board")
+	p.Told()
 	w.Run(time.Second)
 	w.board.tell = false
 	w.n.Changed("sip:joe@example.com", nil)
@@ -372,7 +325,7 @@ func TestAgain(t *testing.T) {
 	}
 	heard := 0
 	w.n.Again("sip:joe@example.com", func(Feed) { heard++ })
-	p.wants("active;expires=3598", "here")
+	wants(t, p, "active;expires=3598", "here")
 	w.n.Again("sip:jim@example.com", func(Feed) { heard++ })
 	if heard != 1 || !w.n.Watched("sip:joe@example.com") || w.n.Watched("sip:jim@example.com") {
 		t.Errorf("%d heard", heard)
@@ -394,11 +347,11 @@ func TestRefreshedMeanwhile(t *testing.T) {
 			s.full = true
 		}
 	}
-	p.subscribe("")
-	p.told()
+	p.Subscribe(joe, "board")
+	p.Told()
 	w.Run(time.Second)
 	w.n.Changed("sip:joe@example.com", nil)
-	p.told()
+	p.Told()
 	if fmt.Sprint(rounds) != "[true false true]" {
 		t.Errorf("full: %v", rounds)
 	}
