@@ -93,14 +93,16 @@ func (t Type) String() string {
 
 // Param describes one parameter.
 type Param struct {
-	Name     string      // as documentation calls it; errors count arguments instead
-	Type     Type        // what it must be, if it is none of Or
-	Or       []Type      // the other types it may be of
-	Optional bool        // nil, or nothing, will do
-	Default  string      // the value of an optional one that is not given, in words or Lua
-	Unit     string      // of a number: "bytes"; Seconds has its own
-	OneOf    []string    // of a string: the values it may have; nil for any
-	Min, Max string      // of a number
+	Name     string   // as documentation calls it; errors count arguments instead
+	Type     Type     // what it must be, if it is none of Or
+	Or       []Type   // the other types it may be of
+	Optional bool     // nil, or nothing, will do
+	Default  string   // the value of an optional one that is not given, in words or Lua
+	Unit     string   // of a number: "bytes"; Seconds has its own
+	OneOf    []string // of a string: the values it may have; nil for any
+	Min, Max string   // of a number
+	// Check says what is wrong with a string, as the function itself would; nil if it takes any.
+	Check    func(text string) error
 	Doc      string      // a few words that follow the name: meaning, form, bounds
 	Object   *ObjectType // of ObjectOf, of a List's elements, or of a FunctionType's first argument
 	Options  any         // of a Table: a value of the struct that Decode fills, or []Option

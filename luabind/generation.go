@@ -12,6 +12,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/luabind/metric"
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -34,8 +35,9 @@ type generation struct {
 	events    map[string]bool // declared
 	listening map[string]bool // with handlers; set when the VMs have been built
 
-	common  sync.Map     // *dict.Common by name: dictionaries it opened with redis = true
-	started atomic.Int64 // timers and tasks of all VMs
+	metrics *metric.Group // that it declared
+	common  sync.Map      // *dict.Common by name: dictionaries it opened with redis = true
+	started atomic.Int64  // timers and tasks of all VMs
 	retired atomic.Bool
 	winding sync.Once
 	once    sync.Once
@@ -56,7 +58,7 @@ func (r *Router) build(ctx context.Context, number uint64) (*generation, error) 
 		return nil, err
 	}
 	defer p.close()
-	g := &generation{router: r, number: number, loading: ctx, program: p, byName: map[string]*openModule{}}
+	g := &generation{router: r, number: number, loading: ctx, program: p, byName: map[string]*openModule{}, metrics: r.metrics.Group()}
 	g.events = map[string]bool{}
 	for _, e := range coreEvents() {
 		g.events[e.Name] = true
@@ -208,6 +210,7 @@ func (g *generation) close() {
 	g.once.Do(func() {
 		g.cancel()
 		g.router.left(g)
+		g.metrics.Leave()
 		for _, v := range g.all() {
 			g.router.dog.remove(v)
 		}

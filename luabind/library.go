@@ -30,7 +30,7 @@ func declaredBy(o Opener) (l Library, err error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	g := &generation{router: r, byName: map[string]*openModule{}}
+	g := &generation{router: r, byName: map[string]*openModule{}, metrics: r.metrics.Group()}
 	m, err := o.Open(&Host{router: r, gen: g, module: o.Name(), log: r.opts.Log, ctx: ctx})
 	if m != nil {
 		defer m.Close()

@@ -8,7 +8,7 @@ import (
 // objectKinds are the metatables and the constant values of a VM's objects: made once, so that no
 // access creates a closure or a string.
 type objectKinds struct {
-	request, response, branch, uri, address, params, task, timer, dict, common *lua.LTable
+	request, response, branch, uri, address, params, task, timer, dict, common, counter, gauge, histogram *lua.LTable
 
 	requestNames, uriNames []string // for error messages
 	next                   *lua.LFunction
@@ -30,4 +30,5 @@ func (v *vm) openKinds() {
 	k.params.RawSetString("__pairs", v.main.NewFunction(v.paramsPairs))
 	k.task, k.timer = v.typeOf(taskType), v.typeOf(timerType)
 	k.dict, k.common = v.typeOf(dictType), v.typeOf(commonType)
+	k.counter, k.gauge, k.histogram = v.typeOf(counterType), v.typeOf(gaugeType), v.typeOf(histogramType)
 }

@@ -103,6 +103,7 @@ const (
 // from any goroutine at any time.
 type Metric struct {
 	Name   string            // "script_calls_total", without the process's prefix
+	Own    bool              // the name is whole: a script chose it
 	Help   string            // one sentence, for # HELP
 	Kind   MetricKind        // what Value means; Counter for the zero value
 	Labels map[string]string // may be nil

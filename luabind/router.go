@@ -14,6 +14,7 @@ import (
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/luabind/dict"
+	"github.com/sipscript/sipscript/luabind/metric"
 )
 
 // Options of a router. Script or Source is required.
@@ -68,6 +69,7 @@ type Router struct {
 	cancel     context.CancelFunc
 	dog        *watchdog
 	shared     *dict.Set
+	metrics    metric.Set // of scripts
 	stats      stats
 	told       told
 	lanes      []*lane.Lane // set by start
@@ -258,6 +260,7 @@ func (r *Router) replace(ctx context.Context, why string) error {
 		}
 		return err
 	}
+	next.metrics.Enter()
 	old := r.current
 	next.loaded = r.clock.Wall()
 	r.mu.Lock()

@@ -28,7 +28,7 @@ func (v *vm) openSIP() {
 
 // sipFunctions are all functions of sip.
 func sipFunctions() []Function {
-	return slices.Concat(sipText(), sipEngine(), sipTime(), sipLog(), sipCodecs(), []Function{sipShared(), sipTrace()})
+	return slices.Concat(sipText(), sipEngine(), sipTime(), sipLog(), sipCodecs(), sipMetric(), []Function{sipShared(), sipTrace()})
 }
 
 // Core is what every script has without a require: the table sip, and the objects of messages.
@@ -43,7 +43,7 @@ func Core() Library {
 			{Name: "json.empty_list", Type: Any, Doc: "[] in JSON, because {} would be an object"},
 		},
 		Events: coreEvents(),
-		Types: []*ObjectType{requestType, responseType, branchType, uriType, addressType, paramsType, dictType, commonType, taskType, timerType,
+		Types: []*ObjectType{requestType, responseType, branchType, uriType, addressType, paramsType, dictType, commonType, counterType, gaugeType, histogramType, taskType, timerType,
 			cseqShape, endpointShape, sourceShape, upgradeShape, listenerShape, partShape, targetShape()},
 	}
 }

@@ -112,7 +112,7 @@ func (r *Router) Metrics() []Metric {
 			list = append(list, m.Metrics()...)
 		}
 	}
-	return list
+	return append(list, r.scriptMetrics()...)
 }
 
 func (r *Router) buckets() (bounds []float64, counts []uint64, count uint64, sum float64) {

@@ -47,6 +47,7 @@ type vm struct {
 	missing   missing // for error messages
 	random    *randomSource
 	matcher   pattern.Matcher
+	key       []byte // of a metric's series, used again
 
 	serial  uint64
 	waits   uint64 // that ended: if the number is the same as before, the lane was not lent

@@ -611,6 +611,78 @@ function sip_redis_dictionary:keys() end
 ---@return string|nil err why it failed
 function sip_redis_dictionary:flush() end
 
+---A metric that only grows, the result of sip.metric.counter.
+---@class sip.counter
+local sip_counter = {}
+
+---Adds 1. Raises if there are not as many values as labels; beyond 1000 series of one metric, or 10000
+---of all, nothing is counted.
+---```lua
+---sip.metric.counter("my_calls_total", "Calls.", { "country" }):inc("de")
+---```
+---@param ... any of the labels, in their order; their text counts, nil is none
+function sip_counter:inc(...) end
+
+---Adds a number. Raises if there are not as many values as labels; beyond 1000 series of one metric,
+---or 10000 of all, nothing is counted.
+---```lua
+---sip.metric.counter("my_bytes_total", "Bytes of bodies."):add(312)
+---```
+---@param by number not negative
+---@param ... any of the labels, in their order; their text counts, nil is none
+function sip_counter:add(by, ...) end
+
+---A metric that goes up and down, the result of sip.metric.gauge.
+---@class sip.gauge
+local sip_gauge = {}
+
+---Sets it. Raises if there are not as many values as labels; beyond 1000 series of one metric, or
+---10000 of all, nothing is counted.
+---```lua
+---sip.metric.gauge("my_waiting_calls", "Calls that wait."):set(3)
+---```
+---@param to number
+---@param ... any of the labels, in their order; their text counts, nil is none
+function sip_gauge:set(to, ...) end
+
+---Adds a number, which may be negative. Raises if there are not as many values as labels; beyond 1000
+---series of one metric, or 10000 of all, nothing is counted.
+---```lua
+---sip.metric.gauge("my_waiting_calls", "Calls that wait."):add(-2)
+---```
+---@param by number
+---@param ... any of the labels, in their order; their text counts, nil is none
+function sip_gauge:add(by, ...) end
+
+---Adds 1. Raises if there are not as many values as labels; beyond 1000 series of one metric, or 10000
+---of all, nothing is counted.
+---```lua
+---sip.metric.gauge("my_waiting_calls", "Calls that wait."):inc()
+---```
+---@param ... any of the labels, in their order; their text counts, nil is none
+function sip_gauge:inc(...) end
+
+---Subtracts 1. Raises if there are not as many values as labels; beyond 1000 series of one metric, or
+---10000 of all, nothing is counted.
+---```lua
+---sip.metric.gauge("my_waiting_calls", "Calls that wait."):dec()
+---```
+---@param ... any of the labels, in their order; their text counts, nil is none
+function sip_gauge:dec(...) end
+
+---A metric that counts observations by their size, the result of sip.metric.histogram.
+---@class sip.histogram
+local sip_histogram = {}
+
+---Counts a value. Raises if there are not as many values as labels; beyond 1000 series of one metric,
+---or 10000 of all, nothing is counted.
+---```lua
+---sip.metric.histogram("my_score", "Scores.", nil, { 1, 5, 10 }):observe(7)
+---```
+---@param value number
+---@param ... any of the labels, in their order; their text counts, nil is none
+function sip_histogram:observe(value, ...) end
+
 ---A task started by sip.spawn.
 ---@class sip.task
 local sip_task = {}
@@ -716,6 +788,9 @@ sip.json = {}
 
 ---@class sip.log
 sip.log = {}
+
+---@class sip.metric
+sip.metric = {}
 
 ---Creates a uri from a string, or a copy of a uri or of an address's uri. nil, err for a string that
 ---is not a URI. Returns uri or nil: a uri that may be changed.
@@ -995,6 +1070,42 @@ function sip.json.encode(value) end
 ---@return any|nil result
 ---@return string|nil err why it failed
 function sip.json.decode(text) end
+
+---Declares a metric that only grows. /metrics has it, all lanes count into it, and a reload that
+---declares it alike keeps its values. Raises for a name that the server or another metric has, and
+---beyond 100 metrics of 8 labels. Only while the file loads.
+---```lua
+---local calls = sip.metric.counter("my_calls_total", "Calls by country.", { "country" })
+---```
+---@param name string as it is exported: my_calls_total
+---@param help string a sentence: what it counts
+---@param labels? any[] names; optional
+---@return sip.counter result
+function sip.metric.counter(name, help, labels) end
+
+---Declares a metric that goes up and down. Otherwise as metric.counter. Raises for a name that the
+---server or another metric has, and beyond 100 metrics of 8 labels. Only while the file loads.
+---```lua
+---local waiting = sip.metric.gauge("my_waiting_calls", "Calls that wait for an agent.")
+---```
+---@param name string as it is exported: my_calls_total
+---@param help string a sentence: what it counts
+---@param labels? any[] names; optional
+---@return sip.gauge result
+function sip.metric.gauge(name, help, labels) end
+
+---Declares a metric that counts observations by their size. Otherwise as metric.counter. Raises for a
+---name that the server or another metric has, and beyond 100 metrics of 8 labels. Only while the file
+---loads.
+---```lua
+---local score = sip.metric.histogram("my_score", "Scores of callers.", nil, { 1, 5, 10, 50 })
+---```
+---@param name string as it is exported: my_calls_total
+---@param help string a sentence: what it counts
+---@param labels? any[] names; optional
+---@param buckets? any[] upper bounds in ascending order, at most 30; default from 0.005 to 60
+---@return sip.histogram result
+function sip.metric.histogram(name, help, labels, buckets) end
 
 ---A dictionary that all lanes share and that survives reloads; the same name gives the same
 ---dictionary. Raises beyond 1000 dictionaries.

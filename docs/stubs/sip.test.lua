@@ -42,6 +42,17 @@ function sip_test_server:stop(options) end
 ---```
 function sip_test_server:start() end
 
+---The value of a metric as /metrics has it: of a histogram how many were observed. nil: there is none
+---with this name and these labels.
+---```lua
+---local server = t.server({ addr = "10.0.0.2" })
+---t.equal(server:metric("sipscript_script_calls_total"), 0)
+---```
+---@param name string the whole name
+---@param labels? any {name = value}, all of them; optional
+---@return number|nil result
+function sip_test_server:metric(name, labels) end
+
 ---A phone, or any other user agent.
 ---@class sip.test.ua
 ---@field uri sip.uri its address of record

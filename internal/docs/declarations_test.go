@@ -125,7 +125,7 @@ func TestExamplesRun(t *testing.T) {
 		}
 		t.Run(d.name, func(t *testing.T) {
 			atLoad, inRoute := configured[d.library], inside(d.example)
-			if d.where == luabind.AtLoad || strings.HasPrefix(d.example, "http.handle(") {
+			if d.where == luabind.AtLoad || strings.HasPrefix(d.example, "http.handle(") || strings.Contains(d.example, "sip.metric.") {
 				atLoad, inRoute = d.example, ""
 			}
 			modules := offline(t)

@@ -139,6 +139,11 @@ func (f *file) argument(call *ast.FuncCallExpr, m *member, i int, g given) {
 		return
 	}
 	f.bounds(g.arg, v, what, kindOf(p.Type, v), p.Min, p.Max, p.OneOf)
+	if p.Check != nil && v.literal && v.typ == luabind.String {
+		if err := p.Check(v.text); err != nil {
+			f.report(f, g.arg, Error, "values", "%s is wrong: %v", what, err)
+		}
+	}
 	for _, list := range f.optionsIn(g) {
 		f.options(list)
 	}

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"fmt"
 	"log/slog"
 
 	"github.com/sipscript/sipscript/luabind"
@@ -21,3 +22,44 @@ var serverType = &luabind.ObjectType{
 
 // ObjectType makes it an object of scripts.
 func (*server) ObjectType() *luabind.ObjectType { return serverType }
+
+// metric is the value of one; nil: there is none.
+func serverMetric(c *luabind.Call, s *server, name string, labels any) *float64 {
+	if s.engine == nil {
+		c.Raise("the server at %s does not run", s.addr)
+	}
+	wanted, _ := labels.(map[string]any)
+	for _, m := range s.router.Metrics() {
+		full := m.Name
+		if !m.Own {
+			full = "sipscript_" + m.Name
+		}
+		if full != name || !sameLabels(m.Labels, wanted) {
+			continue
+		}
+		if m.Kind == luabind.Histogram {
+			_, _, count, _ := m.Buckets()
+			n := float64(count)
+			return &n
+		}
+		n := m.Value()
+		return &n
+	}
+	return nil
+}
+
+func sameLabels(has map[string]string, wanted map[string]any) bool {
+	for k, v := range has {
+		if w, ok := wanted[k]; !ok || fmt.Sprint(w) != v {
+			return false
+		}
+	}
+	return len(has) == len(wanted)
+}
+
+func pushFigure(c *luabind.Call, n *float64) int {
+	if n == nil {
+		return c.PushNil()
+	}
+	return c.PushNumber(*n)
+}

@@ -66,6 +66,9 @@ func serverMethods() []luabind.Function {
 		luabind.Do1(luabind.Function{Name: "start", Where: luabind.InHandler, Doc: "Starts it again.",
 			Example: "local server = t.server({ addr = \"10.0.0.2\" })\nserver:stop()\nserver:start()"},
 			self, func(c *luabind.Call, s *server) { s.again(c) }),
+		luabind.Func3(luabind.Function{Name: "metric", Doc: "The value of a metric as /metrics has it: of a histogram how many were observed. nil: there is none with this name and these labels.",
+			Example: "local server = t.server({ addr = \"10.0.0.2\" })\nt.equal(server:metric(\"sipscript_script_errors_total\"), 0)"},
+			self, luabind.TextArg("name", "the whole name"), luabind.ValueArg("labels", "{name = value}, all of them").Optional(), luabind.ReturnsOf(pushFigure, luabind.Result{Type: luabind.Number, OrNil: true}), serverMetric),
 	}
 }
 

@@ -143,6 +143,23 @@ func TestRestart(t *testing.T) {
 			alice:invite(bob.uri):expect(480)
 			bob:register()
 			talk(alice, bob)`},
+		{"what a script counts can be read, and outlives a reload but no restart", `
+			local server = t.server { source = [[
+				local calls = sip.metric.counter("my_calls_total", "Calls.", { "method" })
+				local size = sip.metric.histogram("my_size", "Sizes.")
+				function route(req) calls:inc(req.method) size:observe(2) req:reply(200) end]] }
+			local alice = t.ua("sip:alice@example.com")
+			for i = 1, 3 do alice:send { method = "OPTIONS" }:expect(200) end
+			t.equal(server:metric("my_calls_total", { method = "OPTIONS" }), 3)
+			t.equal(server:metric("my_calls_total", { method = "INVITE" }), nil)
+			t.equal(server:metric("my_size"), 3)
+			t.equal(server:metric("sipscript_script_errors_total"), 0)
+			server:reload()
+			t.equal(server:metric("my_calls_total", { method = "OPTIONS" }), 3)
+			server:restart()
+			t.equal(server:metric("my_size"), 0)
+			server:stop()
+			t.raises(function() server:metric("my_size") end, "does not run")`},
 		{"there is no server before the first phone", `
 			t.raises(function() t.reload() end, "there is no server yet")
 			t.raises(function() t.restart() end, "there is no server yet")`},

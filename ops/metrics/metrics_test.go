@@ -86,13 +86,14 @@ func TestGCPauses(t *testing.T) {
 func TestModuleFigures(t *testing.T) {
 	got := text(t, Metered(func() []luabind.Metric {
 		return []luabind.Metric{
+			{Name: "my_calls_total", Own: true, Help: "Calls.", Value: func() float64 { return 13 }},
 			{Name: "script_things_total", Help: "Things.", Labels: map[string]string{"event": "route"}, Value: func() float64 { return 11 }},
 			{Name: "registrar_bindings", Help: "Bindings.", Kind: luabind.Gauge, Value: func() float64 { return 12 }},
 			{Name: "script_unknown", Help: "Unknown.", Kind: luabind.Gauge, Value: math.NaN},
 			{Name: "script_seconds", Help: "Time.", Kind: luabind.Histogram, Buckets: func() ([]float64, []uint64, uint64, float64) { return []float64{1, 2}, []uint64{3, 4}, 5, 6 }},
 		}
 	}))
-	contains(t, got, `"sipscript_script_things_total"`, `value:"route"`, "value:11", "type:GAUGE", "value:12", "sample_count:5", "cumulative_count:4")
+	contains(t, got, `"sipscript_script_things_total"`, `value:"route"`, "value:11", `name:"my_calls_total"`, "value:13", "type:GAUGE", "value:12", "sample_count:5", "cumulative_count:4")
 	if strings.Contains(got, "script_unknown") {
 		t.Errorf("what is unknown has a number:\n%s", got)
 	}

@@ -30,7 +30,11 @@ func figure(m luabind.Metric) prometheus.Metric {
 	for i, n := range names {
 		values[i] = m.Labels[n]
 	}
-	desc := prometheus.NewDesc(prefix+m.Name, m.Help, names, nil)
+	name := prefix + m.Name
+	if m.Own {
+		name = m.Name
+	}
+	desc := prometheus.NewDesc(name, m.Help, names, nil)
 	if m.Kind == luabind.Histogram {
 		bounds, counts, count, sum := m.Buckets()
 		buckets := make(map[float64]uint64, len(bounds))
