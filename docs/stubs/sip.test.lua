@@ -46,7 +46,7 @@ function sip_test_server:start() end
 ---with this name and these labels.
 ---```lua
 ---local server = t.server({ addr = "10.0.0.2" })
----t.equal(server:metric("sipscript_script_calls_total"), 0)
+---t.equal(server:metric("sipscript_script_errors_total"), 0)
 ---```
 ---@param name string the whole name
 ---@param labels? any {name = value}, all of them; optional

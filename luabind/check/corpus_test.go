@@ -38,7 +38,8 @@ func TestScriptsOfTheProjectAreClean(t *testing.T) {
 		switch shown := strings.TrimPrefix(path, root+"/"); {
 		case d.IsDir() && (strings.HasPrefix(d.Name(), ".") && path != root || shown == "docs/stubs"): // no scripts
 			return filepath.SkipDir
-		case d.IsDir() && (shown == "bench/kamailio" || shown == "bench/lua"): // scripts of another server, and pieces of some
+		case d.IsDir() && (shown == "bench/kamailio" || shown == "bench/lua"):
+			// Scripts of another server, and pieces that are no scripts
 			return filepath.SkipDir
 		case strings.HasSuffix(path, ".lua"):
 			found++
