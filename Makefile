@@ -1,5 +1,5 @@
 # make test runs everything that must pass: vet, staticcheck, the tests with the race detector, fuzzing, and interop with
-# programs that are not ours. It needs Go; what else it needs (sipp, baresip, sipvicious, sipsak, nsd, tshark, redis-server, postgresql, mariadb-server, rtpengine-daemon, chromium, npm) it installs where it may.
+# programs that are not ours. It needs Go; what else it needs (sipp, baresip, sipvicious, sipsak, nsd, tshark, promtool, redis-server, postgresql, mariadb-server, rtpengine-daemon, chromium, npm) it installs where it may.
 
 GO          ?= go
 FUZZTIME    ?= 6s
@@ -20,7 +20,7 @@ docs:
 	$(GO) run ./internal/docs/generate
 	$(GO) run ./cmd/sipscript docs .
 
-.PHONY: docs test build vet lint cross cross-all portable plain race simulate beside fuzz hostile interop bench phones browsers redis postgres mariadb rtpengine lua51 fail2ban nsd tshark counts clean
+.PHONY: docs test build vet lint cross cross-all portable plain race simulate beside fuzz hostile interop bench phones browsers redis postgres mariadb rtpengine lua51 fail2ban nsd tshark promtool counts clean
 
 test: clean vet lint cross portable plain race simulate beside
 	@$(GO) run ./internal/testcount -sum $(COUNTS)
@@ -55,7 +55,7 @@ portable: | bin
 
 # All tests run with the race detector. Those of files that know of it, because it changes what they hold (ceilings on allocations and memory), run
 # without it, too; texts have no races (internal/docs). Interop has its own target: it tests a binary.
-race: redis postgres mariadb rtpengine lua51 fail2ban nsd tshark | bin
+race: redis postgres mariadb rtpengine lua51 fail2ban nsd tshark promtool | bin
 	{ $(GO) test -race -timeout 14m -shuffle=on -json $$($(GO) list ./... | grep -vE '/internal/(interop|docs)$$') || [ $$? -eq 1 ]; } | $(TALLY) -again '$(GO) test -race -timeout 5m'
 
 plain: | bin
@@ -130,6 +130,10 @@ lua51:
 # Numbers are looked up in a real name server.
 nsd:
 	@PATH=$$PATH:/usr/sbin; command -v nsd >/dev/null || ./.ci/install nsd || true
+
+# Alerts and dashboard are read by Prometheus' own tool.
+promtool:
+	@command -v promtool >/dev/null || ./.ci/install prometheus || true
 
 # The shipped filter is tried with the program that reads it.
 fail2ban:
