@@ -25,8 +25,7 @@ const serverAddr = "10.0.0.1:5060"
 
 type world struct {
 	*sim.World
-	t      *testing.T
-	serial int
+	t *testing.T
 }
 
 func start(t *testing.T, name string, args map[string]string) *world {
@@ -77,7 +76,11 @@ type client struct {
 	w *world
 }
 
-func (w *world) phone(addr string) *client { return &client{w.Phone(w.t, addr, nil), w} }
+func (w *world) phone(addr string) *client {
+	p := &client{w.Phone(w.t, addr, nil), w}
+	p.Server = serverAddr
+	return p
+}
 
 // next takes the next message that is not a 100.
 func (p *client) next() (*message.Message, sim.Packet) {
@@ -98,26 +101,13 @@ func (p *client) ask(method, uri string, lines ...string) *message.Message {
 }
 
 func (p *client) send(method, uri string, lines ...string) {
-	p.w.serial++
-	id := fmt.Sprintf("call-%d", p.w.serial)
-	if i := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "Call-ID: ") }); i >= 0 {
-		id = strings.TrimPrefix(lines[i], "Call-ID: ")
-		lines = slices.Delete(slices.Clone(lines), i, i+1)
-	}
-	to := "<" + uri + ">"
-	if i := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "To: ") }); i >= 0 {
-		to = strings.TrimPrefix(lines[i], "To: ")
-		lines = slices.Delete(slices.Clone(lines), i, i+1)
-	}
-	head := fmt.Sprintf("%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK-%d\r\nMax-Forwards: 70\r\nFrom: <sip:alice@example.com>;tag=a\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\n",
-		method, uri, p.Addr(), p.w.serial, to, id, p.w.serial, method)
-	p.Send(serverAddr, []byte(head+strings.Join(append(lines, "Content-Length: 0", "", ""), "\r\n")))
+	p.Write(p.Request(method, uri, "", lines...))
 }
 
 func (p *client) register(user string) {
 	p.w.t.Helper()
-	m := p.ask("REGISTER", "sip:example.com", "To: <sip:"+user+"@example.com>", fmt.Sprintf("Contact: <sip:%s@%s>", user, p.Addr()))
-	if m.Status() != 200 {
+	p.User = user
+	if m := p.Register(""); m.Status() != 200 {
 		p.w.t.Fatalf("REGISTER: %s", m.AppendTo(nil))
 	}
 }
