@@ -130,6 +130,9 @@ func TestBrowsersCallEachOther(t *testing.T) {
 			t.Error(got)
 		}
 	})
+	if !raceBuild() { // once is enough
+		t.Run("presence and messages", func(t *testing.T) { browsersKnowOfEachOther(t, w) })
+	}
 }
 
 // Two pages that may use nothing but relayed addresses call each other through our TURN, with what

@@ -102,12 +102,19 @@ class Phone {
   }
 }
 
+// What is published: a document with one tuple.
+const document_ = (user, basic) => `<?xml version="1.0" encoding="UTF-8"?>\n<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="${user}"><tuple id="page"><status><basic>${basic}</basic></status></tuple></presence>`;
+const pidf = 'application/pidf+xml';
+const told = (body) => 'told ' + /<basic>(\w+)</.exec(body)?.[1];
+
 class JsSIPPhone extends Phone {
   start() {
     const JsSIP = load('/npm/jssip/lib/JsSIP.js');
     const c = this.conf;
     this.ua = new JsSIP.UA({ sockets: [new JsSIP.WebSocketInterface(c.server)], uri: `sip:${c.user}@${c.domain}`, password: c.password, session_timers: false, register_expires: 300 });
     for (const name of ['registered', 'registrationFailed', 'disconnected']) this.ua.on(name, (e) => this.happened(name, e?.cause));
+    this.ua.on('unregistered', () => this.happened('unregistered'));
+    this.ua.on('newMessage', ({ originator, request }) => { if (originator === 'remote') this.happened(`message ${request.body}`, request.from.uri); });
     this.ua.on('newRTCSession', ({ session, originator }) => {
       this.session = session;
       session.on('progress', () => this.happened('ringing'));
@@ -124,6 +131,28 @@ class JsSIPPhone extends Phone {
   resume() { return new Promise((done) => this.session.unhold({}, done)); }
   hangUp() { this.session.terminate(); }
   info(type, body) { this.session.sendInfo(type, body); }
+  watch(user) {
+    this.subscriber = this.ua.subscribe(user, 'presence', pidf, { expires: 300 });
+    this.subscriber.on('notify', (last, request, body) => this.happened(told(body)));
+    this.subscriber.on('terminated', (code, reason) => this.happened('over', reason));
+    this.subscriber.subscribe();
+  }
+  unwatch() { this.subscriber.terminate(); }
+  // JsSIP has no publisher, but what one is made of.
+  publish(basic) {
+    const { OutgoingRequest } = load('/npm/jssip/lib/SIPMessage.js'), RequestSender = load('/npm/jssip/lib/RequestSender.js');
+    const self = this.ua.configuration.uri, headers = ['Event: presence', `Content-Type: ${pidf}`, 'Expires: 300'];
+    if (this.etag) headers.push(`SIP-If-Match: ${this.etag}`);
+    const request = new OutgoingRequest('PUBLISH', self, this.ua, {}, headers, document_(self, basic));
+    new RequestSender(this.ua, request, { onRequestTimeout() {}, onTransportError() {}, onAuthenticated() {},
+      onReceiveResponse: (r) => { this.etag = r.getHeader('SIP-ETag'); this.happened(`published ${r.status_code}`); } }).send();
+  }
+  message(to, text) {
+    const done = (e) => this.happened(`answered ${e.response?.status_code}`);
+    this.ua.sendMessage(to, text, { eventHandlers: { succeeded: done, failed: done } });
+  }
+  leave() { this.ua.unregister(); }
+  back() { this.ua.register(); }
 }
 
 class SIPJSPhone extends Phone {
@@ -131,10 +160,10 @@ class SIPJSPhone extends Phone {
     const c = this.conf;
     this.ua = new SIP.UserAgent({ uri: SIP.UserAgent.makeURI(`sip:${c.user}@${c.domain}`), transportOptions: { server: c.server }, authorizationUsername: c.user, authorizationPassword: c.password,
       logLevel: 'warn', sessionDescriptionHandlerFactoryOptions: { peerConnectionConfiguration: this.ice, iceGatheringTimeout: 5000 },
-      delegate: { onInvite: (invitation) => { this.follow(invitation); this.happened('called'); } } });
+      delegate: { onMessage: (m) => { m.accept(); this.happened(`message ${m.request.body}`, m.request.from.uri); }, onInvite: (invitation) => { this.follow(invitation); this.happened('called'); } } });
     await this.ua.start();
     this.registerer = new SIP.Registerer(this.ua, { expires: 300 });
-    this.registerer.stateChange.addListener((s) => { if (s === SIP.RegistererState.Registered) this.happened('registered'); });
+    this.registerer.stateChange.addListener((s) => { this.happened({ [SIP.RegistererState.Registered]: 'registered', [SIP.RegistererState.Unregistered]: 'unregistered' }[s] ?? s); });
     await this.registerer.register({ requestDelegate: { onReject: (r) => this.happened('registrationFailed', r.message.statusCode) } });
   }
   follow(session) {
@@ -162,6 +191,28 @@ class SIPJSPhone extends Phone {
     else if (s instanceof SIP.Inviter) s.cancel();
     else s.reject();
   }
+  watch(user) {
+    this.subscriber = new SIP.Subscriber(this.ua, SIP.UserAgent.makeURI(user), 'presence', { expires: 300, extraHeaders: [`Accept: ${pidf}`],
+      delegate: { onNotify: (n) => { n.accept(); this.happened(told(n.request.body)); } } });
+    this.subscriber.stateChange.addListener((s) => { if (s === SIP.SubscriptionState.Terminated) this.happened('over'); });
+    this.subscriber.subscribe();
+  }
+  unwatch() { this.subscriber.unsubscribe(); }
+  publish(basic) {
+    const self = this.ua.configuration.uri;
+    if (!this.publisher) {
+      this.publisher = new SIP.Publisher(this.ua, self, 'presence', { contentType: pidf, expires: 300 });
+      const receive = this.publisher.receiveResponse.bind(this.publisher); // which it tells nobody
+      this.publisher.receiveResponse = (r) => { receive(r); this.happened(`published ${r.statusCode}`); };
+    }
+    this.publisher.publish(document_(self, basic));
+  }
+  message(to, text) {
+    const done = (r) => this.happened(`answered ${r.message.statusCode}`);
+    new SIP.Messager(this.ua, SIP.UserAgent.makeURI(to), text).message({ requestDelegate: { onAccept: done, onReject: done } });
+  }
+  leave() { this.registerer.unregister(); }
+  back() { this.registerer.register(); }
 }
 
 window.open_ = (library, conf) => {
