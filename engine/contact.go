@@ -13,12 +13,18 @@ import (
 // OwnContact is this server's Contact, with that user part, in a dialog of the request: the
 // listener it arrived on, as a sips URI if the request requires that (§12.1.1).
 func (r *Request) OwnContact(user string) string {
-	l := r.ctx.Server.From.Local
+	return contactOn(r.ctx.Server.From.Local, user, sips(r.ctx.Req.RequestURI()))
+}
+
+// sips reports whether a URI is a sips URI.
+func sips(uri []byte) bool { return len(uri) > 5 && strings.EqualFold(string(uri[:5]), "sips:") }
+
+// contactOn is a Contact that leads to a listener.
+func contactOn(l *transport.Local, user string, secure bool) string {
 	if user != "" {
 		user += "@"
 	}
-	ruri := r.ctx.Req.RequestURI()
-	if l.Kind.Secure() && len(ruri) > 5 && strings.EqualFold(string(ruri[:5]), "sips:") {
+	if l.Kind.Secure() && secure {
 		if l.Kind == transport.WSS {
 			return "<sips:" + user + l.SentBy + ";transport=ws>"
 		}

@@ -61,8 +61,8 @@ func (e *Engine) AwaitCalls(ctx context.Context) (left int) {
 			n.Add(int64(u.calls.inProgress(u.lane.Now())))
 			requests.Add(int64(u.core.Contexts())) // one may be a call that is just beginning
 		})
-		left = int(n.Load())
-		return n.Load()+requests.Load() == 0
+		left = int(n.Load()) + e.ownCalls()
+		return int64(left)+requests.Load() == 0
 	})
 	return left
 }
@@ -77,6 +77,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	}
 	e.Drain()
 	e.leave(ctx)
+	e.endOwnCalls()
 	e.await(ctx, func() bool { return !e.Busy() })
 	if n := e.InProgress(); n > 0 {
 		e.log.Warn("some requests had not finished at the end of the drain, and were ended", "requests", n)

@@ -13,7 +13,7 @@ import (
 // registrar. An engine knows those in Config.Parts, and those of a Router that is a [PartsOwner].
 //
 // What a Part does beyond Attach is found by type assertion: it may be an [Interceptor], a
-// [Drainer], a [Detacher]. The life of a Part on an engine:
+// [Drainer], a [Detacher], a [Caller]. The life of a Part on an engine:
 //
 //  1. Attach, in New: sockets are bound, nothing is received yet, and the router has not started.
 //  2. Intercept, for each new request.
@@ -43,6 +43,33 @@ type Drainer interface {
 type Detacher interface {
 	// Detach returns when that is sent or ctx ends, which is soon. Its error is logged.
 	Detach(ctx context.Context, e *Engine) error
+}
+
+// Caller is a Part with calls of its own, which no Record-Route tells of (package engine/dialog).
+type Caller interface {
+	// Calls is how many there are: a drain waits for them, as Config.DrainCalls says.
+	Calls() int
+	// EndCalls begins to end them. The drain waits for the answers.
+	EndCalls()
+}
+
+// ownCalls is how many calls the parts have.
+func (e *Engine) ownCalls() (n int) {
+	for _, p := range e.parts {
+		if c, ok := p.(Caller); ok {
+			n += c.Calls()
+		}
+	}
+	return n
+}
+
+// endOwnCalls ends them.
+func (e *Engine) endOwnCalls() {
+	for _, p := range e.parts {
+		if c, ok := p.(Caller); ok {
+			c.EndCalls()
+		}
+	}
 }
 
 const (

@@ -216,8 +216,13 @@ func (u *unit) refuses(r *Request, s *transaction.Server) bool {
 
 // Cancelled takes the caller's CANCEL of an INVITE in progress (§16.10).
 func (u *unit) Cancelled(s *transaction.Server, cancel *message.Message) {
-	if r, ok := s.User.(*Request); ok {
-		r.ctx.CallerCancelled(cancel)
+	switch x := s.User.(type) {
+	case *Request:
+		x.ctx.CallerCancelled(cancel)
+	case *Incoming:
+		if x.cancelled != nil {
+			x.cancelled(cancel)
+		}
 	}
 }
 

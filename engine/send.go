@@ -29,7 +29,8 @@ type SendSpec struct {
 	CallID      string        // "": a new one. REGISTERs for one address share one (§10.2.4)
 	KnownAs     string        // a Call-ID that the recipient knows it by ([Reach]); "": CallID
 	// 0: 1; CSeqZero: 0. Answering a challenge increments it; the response has the value
-	CSeq uint32
+	CSeq        uint32
+	MaxForwards int // 0: 70
 }
 
 // CSeqZero is the number 0 as SendSpec.CSeq; it is not a number that a message can have (§8.1.1.5).
@@ -150,7 +151,7 @@ func (e *Engine) compose(s *SendSpec, inDialog bool) (text []byte, to string, er
 		from += fmt.Sprintf(";tag=%016x", e.units[0].randomAny())
 	}
 	text = message.AppendRequest(nil, &message.RequestSpec{Method: s.Method, URI: uri, From: from, To: toValue, CallID: "?", CSeq: max(s.CSeq, 1) % CSeqZero,
-		MaxForwards: 70, Headers: proxy.AppendLines(nil, s.Headers), ContentType: s.ContentType, Body: s.Body})
+		MaxForwards: s.MaxForwards, Headers: proxy.AppendLines(nil, s.Headers), ContentType: s.ContentType, Body: s.Body})
 	return text, uri, nil
 }
 
@@ -185,6 +186,9 @@ type outgoing struct {
 	peers   []transport.Peer
 	ended   bool
 	invite  *Reinvitation // of an INVITE
+	calls   *Invitation   // of one that a user agent of this server sends
+	contact string        // the user part of a Contact that is to be written
+	named   bool          // it is
 
 	res    *Response
 	err    error
@@ -200,7 +204,9 @@ func (o *outgoing) start(u *unit) {
 	if d <= 0 {
 		d = 32 * time.Second
 	}
-	u.lane.After(d, &o.timer, o)
+	if o.calls == nil {
+		u.lane.After(d, &o.timer, o)
+	}
 	err := o.msg.Parse(o.text, &o.e.config.Limits)
 	if err == nil && o.knownAs != "" {
 		err = o.msg.Set("Call-ID", o.knownAs)
@@ -253,6 +259,9 @@ func (o *outgoing) next(err error) {
 	for len(o.peers) > 0 {
 		p := o.peers[0]
 		o.peers = o.peers[1:]
+		if o.named {
+			o.nameContact(&p)
+		}
 		if o.client, err = o.unit.core.SendOwn(&o.msg, &p, o.target, o); err == nil {
 			return
 		}
@@ -265,6 +274,10 @@ func (o *outgoing) next(err error) {
 func (o *outgoing) Response(c *transaction.Client, res *message.Message) {
 	if o.invite != nil && c == o.client && res.Status()/100 == 2 {
 		o.invite.accepted(res)
+		return
+	}
+	if o.calls != nil && (o.ended || res.Status() < 300) {
+		o.calls.response(c, res)
 		return
 	}
 	if o.ended || c != o.client || res.Status() < 200 {
@@ -316,6 +329,9 @@ func (o *outgoing) end(res *Response, err error) {
 	o.unit.lane.StopTimer(&o.timer)
 	o.res, o.err = res, err
 	switch {
+	case o.calls != nil:
+		o.calls.refused(res, err)
+		return
 	case o.then != nil:
 		o.then(res, err)
 		return

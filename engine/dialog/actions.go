@@ -1,0 +1,230 @@
+package dialog
+
+import (
+	"strconv"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// feed makes a step of the machine and carries it out. What is told comes last, when the leg is in
+// order, for whoever is told may do anything. It returns what the step said.
+func (l *Leg) feed(e event) action {
+	to, do := step(l.s, e)
+	l.s = to
+	if do&(doAnswer|doRefuse|doTerminated) != 0 {
+		l.settle(do)
+	}
+	if do&doStop != 0 {
+		l.lane.StopTimer(&l.timer)
+		if l.in != nil {
+			l.in.Acknowledged()
+			l.in = nil
+		}
+	}
+	if do&doCancel != 0 && l.out != nil {
+		l.out.Cancel(l.headers...)
+	}
+	if do&doAck != 0 {
+		l.acknowledge()
+	}
+	if do&doBye != 0 {
+		l.sendBye()
+	}
+	if do&doTell != 0 {
+		l.told(e)
+	}
+	if do&doEnd != 0 {
+		l.end(e)
+	}
+	l.remove()
+	return do
+}
+
+// settle sends the final answer to the peer's INVITE.
+func (l *Leg) settle(do action) {
+	in := l.in
+	if in == nil {
+		return
+	}
+	switch {
+	case do&doAnswer != 0:
+		sdp := l.answer
+		l.answer = nil
+		_ = in.Answer(200, "", l.tag, l.answerOptions(sdp))
+		if r := l.inReach; r != nil { // §12.2.2: once it was accepted
+			l.move(*r)
+		}
+		l.repeatLater()
+		return
+	case do&doRefuse != 0:
+		code := l.code
+		if code < 300 {
+			code = 480
+		}
+		_ = in.Answer(code, "", l.tag, &engine.ReplyOptions{Headers: l.headers})
+	default:
+		_ = in.Answer(487, "", l.tag, nil)
+	}
+	l.in, l.inReach = nil, nil
+}
+
+// move takes over where the party is from now on; its route set stays (§12.2).
+func (l *Leg) move(to engine.Reach) {
+	if to.URI == "" {
+		return
+	}
+	routes := l.reach.Routes
+	if l.reach = to; len(routes) > 0 {
+		l.reach.Flow, l.reach.At, l.reach.Only, l.reach.Socket = 0, "", false, ""
+	}
+	l.reach.Routes = routes
+}
+
+// repeatLater begins to repeat the 2xx until its ACK comes (§13.3.1.4), whatever the transport.
+func (l *Leg) repeatLater() {
+	l.interval = l.agent.t1
+	l.deadline = l.lane.Now().Add(64 * l.agent.t1)
+	l.lane.After(l.interval, &l.timer, (*repeater)(l))
+}
+
+// repeater is the Leg as its timer sees it.
+type repeater Leg
+
+// Expire repeats the 2xx, or gives up.
+func (r *repeater) Expire(*lane.Timer) {
+	l := (*Leg)(r)
+	now := l.lane.Now()
+	if now >= l.deadline {
+		l.setWhy(WhyNoAck)
+		l.feed(evUnacked)
+		return
+	}
+	if l.in != nil {
+		l.in.Repeat()
+	}
+	l.interval = min(2*l.interval, l.agent.t2)
+	wait := l.interval
+	if left := l.deadline.Sub(now); wait > left {
+		wait = left
+	}
+	l.lane.After(wait, &l.timer, r)
+}
+
+// sendBye sends the BYE. That it is not answered changes nothing.
+func (l *Leg) sendBye() {
+	s := l.within("BYE")
+	if l.headers != nil && len(l.headers) == 1 && l.headers[0].Name == "Reason" {
+		s.Headers = append(s.Headers, l.headers...)
+	}
+	if l.send(s, func(*engine.Response, error) {
+		l.byes--
+		l.remove()
+	}) == nil {
+		l.byes++
+	}
+}
+
+// within is a request of ours within the dialog, with the next number.
+func (l *Leg) within(method string) *engine.SendSpec {
+	l.seq++
+	return &engine.SendSpec{Method: method, URI: l.reach.URI, From: l.local, To: l.remote, CallID: l.callID, KnownAs: l.reach.CallID, CSeq: l.seq, Target: l.way()}
+}
+
+// way is the target of requests within the dialog.
+func (l *Leg) way() *engine.Target {
+	t := l.reach.Target()
+	if l.target != nil {
+		t.Credentials = l.target.Credentials
+	}
+	if len(t.Path) > 0 && !loose(t.Path[0]) { // §12.2.1.1: a strict router
+		path := append([]string(nil), t.Path[1:]...)
+		t.URI, t.Path = uriIn(t.Path[0]), append(path, "<"+t.URI+">")
+	}
+	return t
+}
+
+// loose reports whether a Route entry is that of a loose router.
+func loose(route string) bool {
+	a, err := message.ParseAddress([]byte(route))
+	if err != nil {
+		return true
+	}
+	u, err := message.ParseURI(a.URI)
+	return err != nil || u.Params.Has("lr")
+}
+
+// send sends one of those, but not INVITE.
+func (l *Leg) send(s *engine.SendSpec, then func(*engine.Response, error)) error {
+	return l.agent.eng.SendAsync(s, func(res *engine.Response, err error) {
+		if err == nil { // a challenge has taken a number
+			if cs, bad := res.Message().CSeq(); bad == nil && cs.Number > l.seq {
+				l.seq = cs.Number
+			}
+		}
+		then(res, err)
+	})
+}
+
+// acknowledge sends the ACK of the 2xx that has come. An offer that nobody answered gets the answer
+// that takes nothing of it (RFC 3261 §13.2.2.4).
+func (l *Leg) acknowledge() {
+	if l.out == nil {
+		return
+	}
+	s := &engine.SendSpec{Method: "ACK", From: l.local, To: l.remote, CallID: l.callID, CSeq: l.out.CSeq(), Target: l.way()}
+	switch {
+	case l.outOffer:
+	case l.answer != nil:
+		s.Body, s.ContentType = l.say(l.answer), sdpType
+	case l.remoteSDP != nil:
+		s.Body, s.ContentType = l.say(rejected(l.remoteSDP)), sdpType
+	}
+	l.answer = nil
+	l.ackSeq = s.CSeq
+	l.ack, _ = l.agent.eng.Acknowledge(l.lane, s)
+	l.out = nil
+}
+
+// setWhy says why the leg ends, unless that is known.
+func (l *Leg) setWhy(why string) {
+	if l.why == "" {
+		l.why = why
+	}
+}
+
+// end tells those who wait for it, and then the owner, that the leg has ended.
+func (l *Leg) end(e event) {
+	switch e {
+	case evCancel:
+		l.setWhy(WhyCancelled)
+	case evBye:
+		l.setWhy(WhyBye)
+	case evUnacked:
+		l.setWhy(WhyNoAck)
+	case evRefused, evRefuse:
+		l.setWhy(WhyRejected)
+	case evLost:
+		l.setWhy(WhyLost)
+	}
+	l.lane.StopTimer(&l.limit)
+	l.agent.ended.Add(1)
+	if h := l.hunt; h != nil {
+		h.ended(l)
+	}
+	if b := l.bridge; b != nil {
+		b.ended(l)
+	}
+	l.agent.tell(Event{Kind: EventEnded, Leg: l, Why: l.why})
+	if f := l.OnEnd; f != nil {
+		l.OnEnd = nil
+		f(l, l.why)
+	}
+	l.met = nil
+}
+
+// retryAfter is the header of a 500 to an INVITE that came too early (§14.2).
+func (l *Leg) retryAfter() []engine.HeaderEdit {
+	return []engine.HeaderEdit{{Name: "Retry-After", Values: []string{strconv.Itoa(int(l.agent.eng.Random(l.lane) % 11))}}}
+}

@@ -1,0 +1,313 @@
+package dialog
+
+// Two legs that are joined.
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/transaction"
+)
+
+// ErrBusy is the error of a bridge with a leg that is in another, or is being called.
+var ErrBusy = errors.New("busy")
+
+// WhyAgain is why a bridge ended whose time was over: neither leg has ended.
+const WhyAgain = "timeout"
+
+// BridgeOptions of Bridge. The zero value is good.
+type BridgeOptions struct {
+	Timeout time.Duration // after which the bridge ends, and the legs go on; 0: none
+	Pass    []string      // methods that are passed beside INVITEs; nil: INFO
+}
+
+// bridge joins two legs. It belongs to their lane.
+type bridge struct {
+	a, b *Leg
+	o    BridgeOptions
+	done func(ended *Leg, why string)
+
+	timer   lane.Timer
+	asks    *Leg // whose INVITE waits for the other's answer; nil for none
+	ours    *Leg // who was asked for an offer by us; nil for none
+	offered *Leg // who got it
+	tries   int
+	waits   bool // for an ACK, before the legs can negotiate
+}
+
+// Bridge joins two legs of one lane, and returns at once. A caller's leg that was not answered gets
+// the answer of the other. From then on each INVITE of one party goes to the other, and its answer
+// back. done is called once: with the leg that ended and why, or with nil and why the bridge has
+// ended: its time is over (WhyAgain), or the parties agree on no media (WhyMedia). It ends neither
+// leg.
+func (a *Agent) Bridge(x, y *Leg, o BridgeOptions, done func(ended *Leg, why string)) error {
+	for _, l := range [...]*Leg{x, y} {
+		switch {
+		case l.s.phase == over:
+			done(l, l.why)
+			return nil
+		case l.bridge != nil || l.hunt != nil || x == y || x.lane != y.lane:
+			return ErrBusy
+		case l.s.phase == calling:
+			return ErrState
+		}
+	}
+	if x.s.phase == ringing && y.s.phase == ringing || y.s.phase == ringing {
+		x, y = y, x
+	}
+	if y.s.phase != up {
+		return ErrState
+	}
+	if o.Pass == nil {
+		o.Pass = []string{"INFO"}
+	}
+	b := &bridge{a: x, b: y, o: o, done: done}
+	x.bridge, y.bridge = b, b
+	if o.Timeout > 0 {
+		x.lane.After(o.Timeout, &b.timer, b)
+	}
+	a.tell(Event{Kind: EventBridged, Leg: x, Far: y})
+	b.begin()
+	return nil
+}
+
+// begin brings the two descriptions together.
+func (b *bridge) begin() {
+	x, y := b.a, b.b
+	y.lane.StopTimer(&y.limit)
+	again := x.met == y && y.met == x
+	x.met, y.met = y, x
+	switch {
+	case x.s.phase == ringing:
+		if err := x.Answer(padded(y.remoteSDP, x.localSDP)); err != nil {
+			b.finish(nil, WhyMedia)
+		}
+	case again && y.s.out != outAccepted:
+	case x.s.in != inNone || y.s.in != inNone:
+		b.waits = true
+	default:
+		b.negotiate()
+	}
+}
+
+// negotiate has two legs that were answered agree (RFC 3725): what one offers, the other answers.
+func (b *bridge) negotiate() {
+	x, y := b.a, b.b
+	if y.s.out == outAccepted && !y.outOffer { // it has made an offer, which waits for its answer
+		b.ours, b.offered = y, x
+		if !x.offer(padded(y.remoteSDP, x.localSDP)) {
+			b.finish(nil, WhyMedia)
+		}
+		return
+	}
+	b.ours, b.offered = x, nil
+	if !x.offer(nil) {
+		b.later()
+	}
+}
+
+// later tries once more (§14.1).
+func (b *bridge) later() {
+	if b.tries++; b.tries > 5 {
+		b.finish(nil, WhyMedia)
+		return
+	}
+	b.ours, b.offered = nil, nil
+	l := b.a
+	// Up to 2 s
+	wait := time.Duration(l.agent.eng.Random(l.lane)%200) * 10 * time.Millisecond
+	if l.target != nil { // the Call-ID is ours: 2.1 s to 4 s
+		wait = 2100*time.Millisecond + time.Duration(l.agent.eng.Random(l.lane)%191)*10*time.Millisecond
+	}
+	l.lane.After(wait, &l.limit, (*retrier)(b))
+}
+
+// retrier is the bridge as the timer sees it that waits for the end of a glare.
+type retrier bridge
+
+// Expire negotiates.
+func (r *retrier) Expire(*lane.Timer) {
+	if b := (*bridge)(r); b.a.bridge == b {
+		b.negotiate()
+	}
+}
+
+// Expire ends the bridge: its time is over.
+func (b *bridge) Expire(*lane.Timer) { b.finish(nil, WhyAgain) }
+
+func (b *bridge) other(l *Leg) *Leg {
+	if l == b.a {
+		return b.b
+	}
+	return b.a
+}
+
+func (b *bridge) passes(method string) bool { return slices.Contains(b.o.Pass, method) }
+
+// finish takes the legs apart. An INVITE of one that waits for the other is answered.
+func (b *bridge) finish(ended *Leg, why string) {
+	done := b.done
+	if done == nil {
+		return
+	}
+	b.done = nil
+	b.a.lane.StopTimer(&b.timer)
+	b.a.lane.StopTimer(&b.a.limit)
+	b.a.bridge, b.b.bridge = nil, nil
+	for _, l := range [...]*Leg{b.a, b.b} {
+		if l == ended || l.s.phase == over {
+			continue
+		}
+		if l.s.out == outAccepted { // nobody will answer what it offers
+			l.met = nil
+			l.feed(evAck)
+		}
+		if l.s.out == outSent && l.s.phase == up {
+			l.headers = nil
+			l.feed(evWithdraw)
+		}
+		if l.s.in == inOpen && l.s.phase == up {
+			l.code, l.headers = 480, nil
+			l.feed(evRefuse)
+		}
+	}
+	done(ended, why)
+}
+
+// ended is told of the end of one of the legs.
+func (b *bridge) ended(l *Leg) {
+	other := b.other(l)
+	other.met = nil
+	b.finish(l, l.why)
+}
+
+// invited takes an INVITE of one leg to the other.
+func (b *bridge) invited(l *Leg, sdp []byte) {
+	other := b.other(l)
+	var offer []byte
+	if sdp != nil {
+		l.remoteSDP = sdp
+		offer = padded(sdp, other.localSDP)
+	}
+	b.asks = l
+	if !other.offer(offer) {
+		b.asks = nil
+		l.code, l.headers = 491, nil
+		l.feed(evRefuse)
+	}
+}
+
+// accepted is a 2xx to an INVITE that was sent to a leg.
+func (b *bridge) accepted(l *Leg) {
+	asks := b.asks
+	switch {
+	case asks != nil && asks == b.other(l):
+		b.asks = nil
+		if l.outOffer {
+			l.feed(evAck)
+		}
+		if asks.s.in == inOpen && l.remoteSDP != nil {
+			sdp := l.remoteSDP
+			if asks.inOffer {
+				sdp = trimmed(padded(sdp, asks.remoteSDP), media(asks.remoteSDP))
+			} else {
+				sdp = padded(sdp, asks.localSDP)
+			}
+			asks.accept(sdp)
+			return
+		}
+		l.feed(evAck)
+	case l == b.ours && b.offered == nil: // it offers, as we asked
+		b.offered = b.other(l)
+		if l.remoteSDP == nil || !b.offered.offer(padded(l.remoteSDP, b.offered.localSDP)) {
+			l.feed(evAck)
+			b.later()
+		}
+	case l == b.offered && b.ours != nil:
+		ours := b.ours
+		b.ours, b.offered = nil, nil
+		l.feed(evAck)
+		ours.answer = trimmed(l.remoteSDP, media(ours.remoteSDP))
+		ours.feed(evAck)
+	default:
+		l.feed(evAck)
+	}
+}
+
+// refused is a failure of an INVITE that was sent to a leg.
+func (b *bridge) refused(l *Leg, res *engine.Response) {
+	code := 500
+	if res != nil {
+		code = res.Code()
+	}
+	switch asks := b.asks; {
+	case asks != nil && asks == b.other(l):
+		b.asks = nil
+		if asks.s.in == inOpen {
+			asks.code, asks.headers = passedCode(code), nil
+			asks.feed(evRefuse)
+		}
+	case l == b.ours || l == b.offered:
+		ours := b.ours
+		b.ours, b.offered = nil, nil
+		if ours != l && ours.s.out == outAccepted {
+			ours.feed(evAck)
+		}
+		if code == 491 {
+			b.later()
+			return
+		}
+		if l.s.phase != over {
+			b.a.met, b.b.met = nil, nil
+			b.finish(nil, WhyMedia)
+		}
+	}
+}
+
+// passedCode is the code of one leg's refusal as the other gets it: a challenge is not for it.
+func passedCode(code int) int {
+	switch {
+	case code == 401 || code == 407:
+		return 503
+	case code < 400:
+		return 480
+	}
+	return code
+}
+
+// acked is the ACK of a leg, with the answer to what it was offered or nil.
+func (b *bridge) acked(l *Leg, answer []byte) {
+	other := b.other(l)
+	if b.waits && l.s.in == inNone && other.s.in == inNone {
+		b.waits = false
+		b.negotiate()
+		return
+	}
+	if other.s.out != outAccepted || other.outOffer || l.inOffer {
+		return
+	}
+	if answer == nil { // it answers nothing: there is no session
+		l.setWhy(WhyMedia)
+		l.hangUp(488, WhyMedia, "")
+		return
+	}
+	other.answer = trimmed(answer, media(other.remoteSDP))
+	other.feed(evAck)
+}
+
+// withdrawn is the CANCEL of a leg's INVITE.
+func (b *bridge) withdrawn(l *Leg) {
+	if b.asks != l {
+		return
+	}
+	other := b.other(l)
+	other.headers = nil
+	other.feed(evWithdraw)
+}
+
+func isTimeout(err error) bool {
+	return errors.Is(err, transaction.ErrTimeout) || errors.Is(err, engine.ErrNoAnswer)
+}

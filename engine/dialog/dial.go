@@ -1,0 +1,390 @@
+package dialog
+
+// Calling somebody: a hunt goes through targets until one of them answers.
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/proxy"
+)
+
+// Early is what a caller is told while others ring.
+type Early string
+
+// What a caller is told.
+const (
+	EarlyRinging Early = "ringing" // 180, without a description; the default for several targets
+	EarlyFirst   Early = "first"   // the early media of the first that has some; default for one
+	EarlyNone    Early = "none"    // nothing
+)
+
+// DialOptions of Dial. All may be zero.
+type DialOptions struct {
+	Timeout time.Duration       // until one target has answered, default 180 s
+	Serial  bool                // one target after the other; otherwise all at once
+	Early   Early               // what the caller is told meanwhile
+	From    string              // the URI in From; default: the caller's
+	Display string              // its display name; default: the caller's
+	Headers []engine.HeaderEdit // in each INVITE
+	SDP     []byte              // what is offered; default: what the caller offers
+	CallID  string              // default: a new one
+}
+
+const (
+	dialTime    = 180 * time.Second
+	joinTime    = 5 * time.Second // in which an answered late offer must be taken up
+	mostTargets = 100
+)
+
+// hunt is one Dial in progress. It belongs to the lane.
+type hunt struct {
+	agent *Agent
+	lane  *lane.Lane
+	a     *Leg // the caller's leg; nil if there is none
+	o     DialOptions
+	queue []*engine.Target
+	legs  []*Leg // that ring
+	best  *engine.Response
+	done  func(*Leg, *engine.Response)
+
+	rang     bool
+	shown    *Leg   // whose description the caller has got
+	shownTag string // and in which dialog
+	earlySDP []byte
+}
+
+// Dial calls one of the targets for the leg a, or, if that is nil, for nobody yet: then l is the
+// lane that the call will belong to. done is called once, on the lane: with the leg that answered,
+// or with the best refusal. If the caller gives up the others are cancelled, and the refusal is a
+// 487 with the cause "cancelled". An answer to an INVITE with an offer is acknowledged at once; one
+// without waits for Bridge, for 5 s.
+func (a *Agent) Dial(l *lane.Lane, from *Leg, targets []*engine.Target, o DialOptions, done func(*Leg, *engine.Response)) error {
+	if len(targets) > mostTargets {
+		return fmt.Errorf("dial: more than %d targets", mostTargets)
+	}
+	for _, t := range targets {
+		if err := t.Check(); err != nil {
+			return err
+		}
+		if t.URI == "" {
+			return fmt.Errorf("dial: a target without a uri")
+		}
+	}
+	if from != nil {
+		l = from.lane
+		switch {
+		case from.s.phase == over:
+			done(nil, proxy.NewResponse(487, engine.CauseCancelled, nil))
+			return nil
+		case from.hunt != nil || from.bridge != nil || from.s.phase == calling:
+			return ErrState
+		}
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = dialTime
+	}
+	if o.Early == "" {
+		o.Early = EarlyFirst
+		if len(targets) > 1 && !o.Serial {
+			o.Early = EarlyRinging
+		}
+	}
+	h := &hunt{agent: a, lane: l, a: from, o: o, queue: slices.Clone(targets), done: done}
+	if from != nil {
+		from.hunt = h
+	}
+	h.next()
+	return nil
+}
+
+// next calls the next target, or all.
+func (h *hunt) next() {
+	for len(h.queue) > 0 {
+		t := h.queue[0]
+		h.queue = h.queue[1:]
+		h.call(t)
+		if h.done == nil || h.o.Serial && len(h.legs) > 0 {
+			return
+		}
+	}
+	if len(h.legs) > 0 || h.done == nil {
+		return
+	}
+	if h.best == nil {
+		h.best = proxy.NewResponse(480, engine.CauseEmpty, nil)
+	}
+	h.finish(nil, h.best)
+}
+
+// finish ends the hunt.
+func (h *hunt) finish(l *Leg, res *engine.Response) {
+	done := h.done
+	if done == nil {
+		return
+	}
+	h.done = nil
+	if h.a != nil && h.a.hunt == h {
+		h.a.hunt = nil
+	}
+	rest := h.legs
+	h.legs, h.queue = nil, nil
+	for _, other := range rest {
+		other.hunt = nil
+		switch {
+		case other == l:
+		case l != nil:
+			other.hangUp(480, WhyElsewhere, `SIP;cause=200;text="Call completed elsewhere"`)
+		default:
+			other.hangUp(480, WhyCancelled, "")
+		}
+	}
+	done(l, res)
+}
+
+// call sends an INVITE to one target.
+func (h *hunt) call(t *engine.Target) {
+	if h.agent.Calls() >= h.agent.o.MaxLegs {
+		h.note(proxy.NewResponse(503, engine.CauseFull, t))
+		return
+	}
+	l := h.agent.newLeg(h.lane)
+	l.s = state{phase: calling, out: outSent}
+	l.target, l.hunt = t, h
+	l.callID = h.o.CallID
+	if l.callID == "" || len(h.legs) > 0 {
+		l.callID = h.agent.eng.NewCallID(h.lane)
+	}
+	s := l.first(h, t)
+	var err error
+	if l.out, err = h.agent.eng.Invite(h.lane, s, l.contact, l); err != nil {
+		h.note(failure(err))
+		return
+	}
+	l.add()
+	h.agent.dialled.Add(1)
+	h.legs = append(h.legs, l)
+	h.lane.After(h.o.Timeout, &l.limit, (*limiter)(l))
+}
+
+// first is the INVITE that begins the leg.
+func (l *Leg) first(h *hunt, t *engine.Target) *engine.SendSpec {
+	l.seq = l.number()
+	l.from, l.displayName, l.to = h.o.From, h.o.Display, t.URI
+	hops, offer := 0, h.o.SDP
+	if a := h.a; a != nil {
+		if l.from == "" {
+			l.from = a.from
+			if l.displayName == "" {
+				l.displayName = a.displayName
+			}
+		}
+		hops = max(a.forwards-1, 1)
+		if offer == nil && a.s.phase == ringing {
+			offer = a.remoteSDP
+		}
+	}
+	if l.from == "" {
+		l.from = "sip:" + h.agent.host()
+	}
+	if u, err := message.ParseURI([]byte(l.from)); err == nil && !strings.ContainsAny(string(u.User), "<>") {
+		l.contact = string(u.User)
+	}
+	l.local = address(l.displayName, l.from) + ";tag=" + l.tag
+	l.remote = "<" + bare(t.URI) + ">"
+	l.outOffer = len(offer) > 0
+	s := &engine.SendSpec{Method: "INVITE", URI: t.URI, From: l.local, To: l.remote, CallID: l.callID, CSeq: l.seq, Target: t, MaxForwards: hops,
+		Headers: append(slices.Clone(h.o.Headers), engine.HeaderEdit{Name: "Allow", Values: []string{allowed}})}
+	if l.outOffer {
+		s.Body, s.ContentType = l.say(offer), sdpType
+	}
+	return s
+}
+
+// bare is a URI without its parameters and headers, as To wants it.
+func bare(uri string) string {
+	if i := strings.IndexAny(uri, "?"); i >= 0 {
+		uri = uri[:i]
+	}
+	at := strings.LastIndexByte(uri, '@') // a user part may have semicolons
+	if i := strings.IndexByte(uri[at+1:], ';'); i >= 0 {
+		uri = uri[:at+1+i]
+	}
+	return uri
+}
+
+// address is a name-addr.
+func address(display, uri string) string {
+	if display == "" {
+		return "<" + uri + ">"
+	}
+	clean := strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, display)
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(clean) + `" <` + uri + ">"
+}
+
+// host is how this server calls itself.
+func (a *Agent) host() string {
+	if d := a.eng.Domains().First(); d != "" {
+		return d
+	}
+	return a.own.String()
+}
+
+// limiter is the Leg as the timer sees it that bounds how long it rings, or waits to be bridged.
+type limiter Leg
+
+// Expire gives the leg up.
+func (x *limiter) Expire(*lane.Timer) {
+	l := (*Leg)(x)
+	switch h := l.hunt; {
+	case l.s.phase == up && l.s.out == outAccepted:
+		l.hangUp(480, WhyMedia, "")
+	case l.s.phase == calling && h != nil:
+		l.hunt = nil
+		h.leave(l)
+		l.hangUp(480, WhyTimeout, "")
+		h.note(proxy.NewResponse(408, engine.CauseTimeout, l.target))
+		h.next()
+	}
+}
+
+// leave takes a leg out of the hunt.
+func (h *hunt) leave(l *Leg) {
+	h.legs = slices.DeleteFunc(h.legs, func(o *Leg) bool { return o == l })
+}
+
+// note remembers a refusal if it is better than those before (§16.7 step 6).
+func (h *hunt) note(res *engine.Response) {
+	if h.best == nil || rank(res) < rank(h.best) {
+		h.best = res
+	}
+	if res.Code() >= 600 { // whoever was called wants it nowhere
+		h.queue = nil
+	}
+}
+
+// rank orders refusals: a 6xx, then the lowest class; what came over the wire before what did not.
+func rank(res *engine.Response) int {
+	n := res.Code() / 100 * 2
+	if n == 12 {
+		n = 0
+	}
+	if res.Cause() != "" {
+		n++
+	}
+	return n
+}
+
+// failure is the response in place of one that did not come.
+func failure(err error) *engine.Response {
+	if err == nil {
+		return nil
+	}
+	if isTimeout(err) {
+		return proxy.NewResponse(408, engine.CauseTimeout, nil)
+	}
+	return proxy.NewResponse(503, engine.CauseUnreachable, nil)
+}
+
+// progress is a provisional answer of somebody who is called.
+func (h *hunt) progress(l *Leg, res *message.Message) {
+	code := res.Status()
+	if code < 180 || code > 189 {
+		return
+	}
+	l.agent.tell(Event{Kind: EventRinging, Leg: l})
+	a := h.a
+	if a == nil || a.s.phase != ringing || h.o.Early == EarlyNone {
+		return
+	}
+	sdp, ok := descriptionOf(res)
+	tag := string(res.ToTag())
+	if h.o.Early == EarlyFirst && ok && sdp != nil && tag != "" && a.inOffer && l.outOffer && (h.shown == nil || h.shown == l && h.shownTag == tag) {
+		h.shown, h.shownTag = l, tag
+		if !bytes.Equal(h.earlySDP, sdp) {
+			h.earlySDP = clone(sdp)
+		}
+		_ = a.Ring(code, h.earlySDP)
+		return
+	}
+	if h.rang && code != 180 || h.shown != nil {
+		return
+	}
+	h.rang = true
+	_ = a.Ring(180, nil)
+}
+
+// accepted is the first 2xx of a leg that is called.
+func (h *hunt) accepted(l *Leg) {
+	l.hunt = nil
+	h.leave(l)
+	l.lane.StopTimer(&l.limit)
+	if l.remoteSDP == nil && h.shown == l && h.shownTag == l.remoteTag {
+		l.remoteSDP = h.earlySDP
+	}
+	if l.remoteSDP == nil { // no answer, or no offer (§13.2.1, §13.3.1)
+		l.feed(evAck)
+		l.hangUp(480, WhyMedia, "")
+		h.note(proxy.NewResponse(502, "", l.target))
+		h.next()
+		return
+	}
+	if l.outOffer {
+		l.feed(evAck)
+	} else {
+		l.lane.After(joinTime, &l.limit, (*limiter)(l))
+	}
+	// A description that the caller has got is of another dialog (RFC 3261 §13.2.1)
+	if a := h.a; a != nil && a.s.phase == ringing && h.shown != nil && (h.shown != l || h.shownTag != l.remoteTag) {
+		a.retag()
+	}
+	l.agent.answered.Add(1)
+	l.agent.tell(Event{Kind: EventAnswered, Leg: l})
+	h.finish(l, nil)
+}
+
+// refused is a final failure of a leg that is called.
+func (h *hunt) refused(l *Leg, res *engine.Response) {
+	l.hunt = nil
+	h.leave(l)
+	if res != nil {
+		h.note(res)
+	}
+	if res != nil && res.Code() >= 600 {
+		h.finish(nil, res)
+		return
+	}
+	h.next()
+}
+
+// ended is told of the caller's end, or of one that is called, by its owner.
+func (h *hunt) ended(l *Leg) {
+	l.hunt = nil
+	if l == h.a {
+		h.finish(nil, proxy.NewResponse(487, engine.CauseCancelled, nil))
+		return
+	}
+	h.leave(l)
+	h.next()
+}
+
+// retag gives a caller's leg another tag: it is another dialog for the caller.
+func (l *Leg) retag() {
+	t := l.agent.tables[l.lane.ID()]
+	delete(t, l.tag)
+	l.local = strings.TrimSuffix(l.local, l.tag)
+	l.tag = fmt.Sprintf("%016x", l.agent.eng.Random(l.lane))
+	l.local += l.tag
+	t[l.tag] = l
+}

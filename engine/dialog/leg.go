@@ -1,0 +1,297 @@
+package dialog
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// Why a leg ended.
+const (
+	WhyBye       = "bye"       // its party hung up
+	WhyCancelled = "cancelled" // the caller gave up
+	WhyRejected  = "rejected"  // it was refused, by us or by who was called
+	WhyHangUp    = "hang up"   // its owner ended it
+	WhyNoAck     = "no ack"    // the ACK of our 2xx did not come
+	WhyLost      = "lost"      // its party knows nothing of it, or is silent
+	WhyMedia     = "media"     // there was no answer to an offer
+	WhyShutdown  = "shutdown"  // this server ends
+	WhyTimeout   = "timeout"   // nobody answered in time
+	WhyElsewhere = "elsewhere" // somebody else answered
+)
+
+// allowed are the methods that legs serve.
+const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE"
+
+// State is how far a leg is, for its owner.
+type State string
+
+// The states of a leg.
+const (
+	Ringing  State = "ringing"  // of a caller: it was not answered
+	Calling  State = "calling"  // of one that was dialled
+	Answered State = "answered" // and has not ended
+	Ended    State = "ended"
+)
+
+// Leg is one end of a call of our own. It belongs to the holder of its lane's token.
+type Leg struct {
+	// Handle is the owner's own.
+	Handle any
+	// OnEnd, if not nil, is told once that the leg has ended.
+	OnEnd func(l *Leg, why string)
+
+	agent *Agent
+	lane  *lane.Lane
+	s     state
+
+	callID, tag, remoteTag string
+	local, remote          string // From and To as this side sends them, with the tags there are
+	contact                string // the user part of our Contact
+	ownContact             string // of a caller's leg: the whole Contact
+	seq, peerSeq           uint32 // CSeq numbers: the last of ours, the last of the peer's
+	reach                  engine.Reach
+	target                 *engine.Target // of one that was dialled: what was called
+
+	in       *engine.Incoming // the peer's INVITE that is open, or whose ACK is awaited
+	inSeq    uint32
+	inOffer  bool          // it has an offer
+	inReach  *engine.Reach // where its sender will be reached, if it is accepted
+	code     int           // what refuses it
+	headers  []engine.HeaderEdit
+	out      *engine.Invitation // ours that is open, or whose 2xx waits for its ACK
+	outOffer bool
+	lost     *engine.Invitation // of a call that was given up for lost
+	ack      *engine.Acknowledgement
+	ackSeq   uint32
+	answer   []byte // what the next ACK carries
+	extras   []*extra
+
+	timer    lane.Timer // repeats the 2xx
+	interval time.Duration
+	deadline lane.Time
+	limit    lane.Timer // until a call that was dialled is given up
+	byes     int        // BYEs that have no answer yet
+
+	origin                origin
+	localSDP, remoteSDP   []byte
+	why                   string
+	refusal               *engine.Response // of our INVITE, while that is told
+	hunt                  *hunt            // in which the leg is called, or which it waits for
+	bridge                *bridge          // nil: it has no peer
+	met                   *Leg             // the peer that its description is from
+	forwards              int              // Max-Forwards that the caller's INVITE came with
+	from, to, displayName string
+}
+
+// AcceptOptions of Accept.
+type AcceptOptions struct{}
+
+// Accept takes the INVITE of a request as a leg: the request's decision. The leg is ringing until
+// its owner answers or refuses it, or its caller gives up.
+func (a *Agent) Accept(r *engine.Request, _ AcceptOptions) (*Leg, error) {
+	m := r.Message()
+	if r.Method() != message.MethodInvite || r.InDialog() {
+		return nil, ErrMethod
+	}
+	if r.Decided() || r.Over() {
+		return nil, engine.ErrDecided
+	}
+	if tags := unsupported(m); tags != "" {
+		_, err := r.Reply(420, "", &engine.ReplyOptions{Headers: []engine.HeaderEdit{{Name: "Unsupported", Values: []string{tags}}}})
+		if err != nil {
+			return nil, err
+		}
+		return nil, &RequireError{tags}
+	}
+	sdp, ok := descriptionOf(m)
+	if !ok {
+		_, _ = r.Reply(415, "", &engine.ReplyOptions{Headers: []engine.HeaderEdit{{Name: "Accept", Values: []string{sdpType}}}})
+		return nil, ErrBody
+	}
+	if a.Calls() >= a.o.MaxLegs {
+		_, _ = r.Reply(503, "", &engine.ReplyOptions{Headers: []engine.HeaderEdit{{Name: "Retry-After", Values: []string{"10"}}}})
+		return nil, ErrFull
+	}
+	cs, err := m.CSeq()
+	if err != nil {
+		return nil, err
+	}
+	l := a.newLeg(r.Lane())
+	l.s = state{phase: ringing, in: inOpen}
+	l.callID, l.remoteTag = string(m.CallID()), string(m.FromTag())
+	l.local, l.remote = string(m.Header(message.HeaderTo))+";tag="+l.tag, string(m.Header(message.HeaderFrom))
+	l.from, l.to, l.displayName = uriIn(l.remote), string(m.RequestURI()), displayIn(l.remote)
+	l.peerSeq, l.inSeq, l.inOffer = cs.Number, cs.Number, sdp != nil
+	l.reach = r.Reach()
+	l.remoteSDP = clone(sdp)
+	if n, has, err := m.MaxForwards(); err == nil && has {
+		l.forwards = n
+	} else {
+		l.forwards = 70
+	}
+	if u, err := message.ParseURI(m.RequestURI()); err == nil && !strings.ContainsAny(string(u.User), "<>") {
+		l.contact = string(u.User)
+	}
+	l.ownContact = r.OwnContact(l.contact)
+	if l.in, err = r.Serve(func(*message.Message) { l.feed(evCancel) }); err != nil {
+		return nil, err
+	}
+	l.add()
+	return l, nil
+}
+
+func (a *Agent) newLeg(l *lane.Lane) *Leg {
+	return &Leg{agent: a, lane: l, tag: fmt.Sprintf("%016x", a.eng.Random(l)), origin: origin{id: a.eng.Random(l) >> 2, version: a.eng.Random(l) >> 34}}
+}
+
+func clone(b []byte) []byte {
+	if b == nil {
+		return nil
+	}
+	return append([]byte(nil), b...)
+}
+
+func uriIn(value string) string {
+	a, err := message.ParseAddress([]byte(value))
+	if err != nil {
+		return ""
+	}
+	return string(a.URI)
+}
+
+func displayIn(value string) string {
+	a, err := message.ParseAddress([]byte(value))
+	if err != nil {
+		return ""
+	}
+	return a.DisplayName()
+}
+
+// ID names the leg: its own tag.
+func (l *Leg) ID() string { return l.tag }
+
+// CallID is that of its messages.
+func (l *Leg) CallID() string { return l.callID }
+
+// Lane is the lane it belongs to.
+func (l *Leg) Lane() *lane.Lane { return l.lane }
+
+// State is how far it is.
+func (l *Leg) State() State {
+	switch l.s.phase {
+	case ringing:
+		return Ringing
+	case calling:
+		return Calling
+	case up:
+		return Answered
+	}
+	return Ended
+}
+
+// Why is why it ended; "" before.
+func (l *Leg) Why() string { return l.why }
+
+// Peer is the leg that it is bridged with; nil for none.
+func (l *Leg) Peer() *Leg {
+	if l.bridge == nil {
+		return nil
+	}
+	return l.bridge.other(l)
+}
+
+// From and To are the URIs that the first INVITE was from, and to.
+func (l *Leg) From() string { return l.from }
+
+// To is the URI that was called.
+func (l *Leg) To() string { return l.to }
+
+// LocalSDP is the description that this side sent last; nil for none. It must not be changed.
+func (l *Leg) LocalSDP() []byte { return l.localSDP }
+
+// RemoteSDP is the description that the party sent last; nil for none. It must not be changed.
+func (l *Leg) RemoteSDP() []byte { return l.remoteSDP }
+
+// Ring sends a provisional answer to a caller, 101 to 199, with a description or none.
+func (l *Leg) Ring(code int, sdp []byte) error {
+	if l.s.phase != ringing || code <= 100 || code > 199 {
+		return ErrState
+	}
+	o := l.answerOptions(sdp)
+	l.agent.tell(Event{Kind: EventRinging, Leg: l})
+	return l.in.Answer(code, "", l.tag, o)
+}
+
+// Answer accepts the caller's INVITE with a description: the answer to its offer, or an offer if it
+// had none.
+func (l *Leg) Answer(sdp []byte) error {
+	if len(sdp) == 0 {
+		return ErrNoMedia
+	}
+	if l.s.phase != ringing || l.s.in != inOpen {
+		return ErrState
+	}
+	l.accept(sdp)
+	l.agent.answered.Add(1)
+	l.agent.tell(Event{Kind: EventAnswered, Leg: l})
+	return nil
+}
+
+// accept sends the 2xx to the INVITE that is open.
+func (l *Leg) accept(sdp []byte) {
+	l.answer = sdp
+	l.feed(evAnswer)
+}
+
+// Reject refuses the caller's INVITE.
+func (l *Leg) Reject(code int, headers ...engine.HeaderEdit) error {
+	if l.s.phase != ringing || code < 300 || code > 699 {
+		return ErrState
+	}
+	l.code, l.headers, l.why = code, headers, WhyRejected
+	l.feed(evRefuse)
+	return nil
+}
+
+// HangUp ends the leg: BYE, in its time; a caller that was not answered gets 480, somebody who was
+// not reached yet a CANCEL. reason is the value of a Reason header (RFC 3326), or "". It reports
+// false if the leg has ended.
+func (l *Leg) HangUp(reason string) bool { return l.hangUp(480, WhyHangUp, reason) }
+
+// End is HangUp with another code for a caller that was not answered.
+func (l *Leg) End(code int, reason string) bool { return l.hangUp(code, WhyHangUp, reason) }
+
+func (l *Leg) hangUp(code int, why, reason string) bool {
+	if l.s.phase == over {
+		return false
+	}
+	l.code, l.why, l.headers = code, why, nil
+	if reason != "" {
+		l.headers = []engine.HeaderEdit{{Name: "Reason", Values: []string{reason}}}
+	}
+	if why == WhyShutdown && l.s.phase == ringing { // §21.5.4
+		l.headers = append(l.headers, engine.HeaderEdit{Name: "Retry-After", Values: []string{"10"}})
+	}
+	l.feed(evHangUp)
+	return true
+}
+
+// answerOptions are a Contact, Allow, and a description.
+func (l *Leg) answerOptions(sdp []byte) *engine.ReplyOptions {
+	o := &engine.ReplyOptions{Headers: []engine.HeaderEdit{{Name: "Contact", Values: []string{l.ownContact}}, {Name: "Allow", Values: []string{allowed}}}}
+	if len(sdp) > 0 {
+		o.Body, o.ContentType = l.say(sdp), sdpType
+	}
+	return o
+}
+
+// say is a description as the leg sends it.
+func (l *Leg) say(sdp []byte) []byte {
+	l.localSDP = l.origin.write(sdp, l.agent.own)
+	return l.localSDP
+}

@@ -1,0 +1,174 @@
+package dialog_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/dialog"
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/sim"
+	"github.com/sipscript/sipscript/engine/sim/phone"
+)
+
+// Callers, callees and an owner who do anything at any time, over links that lose, delay, reorder
+// and duplicate: each leg ends once, and what was on the wire is in order (wire).
+func TestRandom(t *testing.T) {
+	seeds := uint64(60)
+	if testing.Short() {
+		seeds = 15
+	}
+	for seed := range seeds {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			b := newBench(t, 1000+seed)
+			x := &chaos{bench: b, rnd: rand.New(rand.NewPCG(seed, 19))}
+			x.run()
+			b.over()
+		})
+	}
+}
+
+// chaos is one such run.
+type chaos struct {
+	*bench
+	rnd    *rand.Rand
+	phones []*phone.Phone
+	calls  []*phone.Outgoing
+	met    []*dialog.Leg // that were answered, and belong to nobody but the test
+}
+
+func (x *chaos) chance(n int) bool { return x.rnd.IntN(100) < n }
+
+func (x *chaos) run() {
+	x.w.SetLink(sim.Link{Delay: 5 * time.Millisecond, Jitter: time.Duration(x.rnd.IntN(120)) * time.Millisecond, Loss: float64(x.rnd.IntN(4)) * 0.08, Duplicate: 0.05})
+	for i, name := range []string{"alice", "bob", "carol", "dave"} {
+		x.phones = append(x.phones, x.phone(name, fmt.Sprintf("10.0.%d.1:5060", i+1)))
+	}
+	x.route = x.accept
+	for range 60 {
+		if len(x.calls) < 6 && x.chance(30) {
+			s := phone.Spec{AckDelays: phone.AckDelays{AckDelay: time.Duration(x.rnd.IntN(3)) * time.Second, AckManual: x.chance(8)}}
+			if x.chance(75) {
+				s.Media = own
+			}
+			x.calls = append(x.calls, x.phones[x.rnd.IntN(2)].Invite("sip:someone@example.com", s))
+		}
+		x.w.Run(time.Duration(x.rnd.IntN(900)) * time.Millisecond)
+		x.answer()
+		x.meddle()
+	}
+	x.agent.EndCalls()
+	for range 100 {
+		x.w.Run(400 * time.Millisecond)
+		x.answer()
+	}
+}
+
+// accept is the owner: it dials, bridges, and has whims.
+func (x *chaos) accept(r *engine.Request) error {
+	a, err := x.agent.Accept(r, dialog.AcceptOptions{})
+	if err != nil {
+		return nil
+	}
+	x.legs = append(x.legs, a)
+	var targets []*engine.Target
+	for range 1 + x.rnd.IntN(2) {
+		targets = append(targets, &engine.Target{URI: "sip:callee@" + x.phones[2+x.rnd.IntN(2)].Addr().String()})
+	}
+	o := dialog.DialOptions{Timeout: time.Duration(2+x.rnd.IntN(10)) * time.Second, Serial: x.chance(40)}
+	return x.agent.Dial(nil, a, targets, o, func(far *dialog.Leg, res *engine.Response) {
+		if far == nil {
+			_ = a.Reject(res.Code())
+			return
+		}
+		x.legs = append(x.legs, far)
+		x.met = append(x.met, a, far)
+		x.join(a, far)
+	})
+}
+
+// join bridges two legs, sometimes again and with others.
+func (x *chaos) join(a, far *dialog.Leg) {
+	o := dialog.BridgeOptions{}
+	if x.chance(30) {
+		o.Timeout = time.Duration(1+x.rnd.IntN(5)) * time.Second
+	}
+	err := x.agent.Bridge(a, far, o, func(ended *dialog.Leg, why string) {
+		switch {
+		case ended == nil && x.chance(80):
+			x.join(a, far)
+		case ended == nil || x.chance(70):
+			a.HangUp("")
+			far.HangUp("")
+		}
+	})
+	if err != nil {
+		a.HangUp("")
+		far.HangUp("")
+	}
+}
+
+// answer answers what the phones have got.
+func (x *chaos) answer() {
+	for _, p := range x.phones {
+		for _, i := range p.Inbox() {
+			if i.Answered() != 0 || i.Method() == "ACK" || i.Method() == "CANCEL" {
+				continue
+			}
+			if i.Method() != "INVITE" {
+				_ = i.Reply(200, phone.Reply{})
+				continue
+			}
+			switch n := x.rnd.IntN(10); {
+			case n < 3:
+				_ = i.Reply(180, phone.Reply{})
+			case n < 7:
+				_ = i.Reply(200, phone.Reply{Media: own})
+			case n < 8:
+				_ = i.Reply([]int{486, 491, 500, 603, 481}[x.rnd.IntN(5)], phone.Reply{})
+			}
+		}
+	}
+}
+
+// meddle is what phones and the owner do by themselves.
+func (x *chaos) meddle() {
+	for _, o := range x.calls {
+		switch n := x.rnd.IntN(100); {
+		case n < 4:
+			_ = o.Cancel(nil)
+		case n < 8 && o.Dialog() != nil && o.Dialog().Confirmed():
+			o.Dialog().Send(phone.Spec{Method: "INVITE", Media: own})
+		case n < 10 && o.Dialog() != nil && o.Dialog().Confirmed():
+			o.Dialog().Send(phone.Spec{Method: "BYE"})
+		case n < 12 && o.Dialog() != nil && o.Dialog().Confirmed():
+			o.Dialog().Send(phone.Spec{Method: "INVITE"})
+		}
+	}
+	for _, p := range x.phones[2:] {
+		for _, i := range p.Inbox() {
+			d := i.Dialog()
+			if i.Method() != "INVITE" || d == nil || !d.Confirmed() {
+				continue
+			}
+			switch n := x.rnd.IntN(100); {
+			case n < 3:
+				d.Send(phone.Spec{Method: "BYE"})
+			case n < 8:
+				d.Send(phone.Spec{Method: "INVITE", Media: own})
+			}
+		}
+	}
+	if n := len(x.met); n >= 4 && x.chance(10) {
+		x.eng.Lanes()[0].Post(lane.Func(func(*lane.Lane) {
+			a, far := x.met[x.rnd.IntN(n)], x.met[x.rnd.IntN(n)]
+			if x.chance(50) {
+				a.HangUp("SIP;cause=200")
+			} else if a != far && a.Peer() == nil && far.Peer() == nil {
+				x.join(a, far)
+			}
+		}))
+	}
+}

@@ -1,0 +1,342 @@
+package dialog
+
+// Requests of the party within the dialog, and the answers to ours.
+
+import (
+	"bytes"
+	"net/netip"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// request takes one of them.
+func (l *Leg) request(r *engine.Request) {
+	m := r.Message()
+	cs, err := m.CSeq()
+	if err != nil {
+		return
+	}
+	if r.Method() == message.MethodAck {
+		l.acked(m, cs.Number)
+		_, _ = r.Serve(nil)
+		return
+	}
+	in, err := r.Serve(nil)
+	if err != nil {
+		return
+	}
+	switch {
+	case l.remoteTag != string(m.FromTag()):
+		_ = in.Answer(481, "", l.tag, nil)
+	case cs.Number <= l.peerSeq: // §12.2.2; the same number again is another request
+		_ = in.Answer(500, "", l.tag, nil)
+	default:
+		l.peerSeq = cs.Number
+		l.serve(in, r, m)
+	}
+}
+
+// serve answers a request that is in order.
+func (l *Leg) serve(in *engine.Incoming, r *engine.Request, m *message.Message) {
+	if tags := unsupported(m); tags != "" && r.Method() != message.MethodBye {
+		_ = in.Answer(420, "", l.tag, &engine.ReplyOptions{Headers: []engine.HeaderEdit{{Name: "Unsupported", Values: []string{tags}}}})
+		return
+	}
+	switch r.Method() {
+	case message.MethodBye:
+		_ = in.Answer(200, "", l.tag, nil)
+		l.feed(evBye)
+	case message.MethodInvite:
+		l.invited(in, r, m)
+	case message.MethodOptions:
+		_ = in.Answer(200, "", l.tag, l.answerOptions(nil))
+	case message.MethodInfo, message.MethodMessage:
+		l.pass(in, r, m)
+	case message.MethodRefer:
+		_ = in.Answer(603, "", l.tag, nil)
+	default:
+		_ = in.Answer(405, "", l.tag, &engine.ReplyOptions{Headers: []engine.HeaderEdit{{Name: "Allow", Values: []string{allowed}}}})
+	}
+}
+
+// acked takes the ACK of our 2xx; another one is too late, or of another INVITE.
+func (l *Leg) acked(m *message.Message, number uint32) {
+	if l.s.in != inAccepted || number != l.inSeq || l.remoteTag != string(m.FromTag()) {
+		return
+	}
+	if sdp, ok := descriptionOf(m); ok && sdp != nil && !l.inOffer {
+		l.remoteSDP = clone(sdp)
+		l.answer = l.remoteSDP
+	}
+	l.feed(evAcked)
+	l.answer = nil
+}
+
+// invited takes an INVITE within the dialog.
+func (l *Leg) invited(in *engine.Incoming, r *engine.Request, m *message.Message) {
+	sdp, ok := descriptionOf(m)
+	if !ok {
+		_ = in.Answer(415, "", l.tag, &engine.ReplyOptions{Headers: []engine.HeaderEdit{{Name: "Accept", Values: []string{sdpType}}}})
+		return
+	}
+	reach := r.Reach()
+	number := l.peerSeq
+	sdp = clone(sdp)
+	switch do := l.feed(evInvited); {
+	case do&doGone != 0:
+		_ = in.Answer(481, "", l.tag, nil)
+	case do&doPending != 0:
+		_ = in.Answer(491, "", l.tag, nil)
+	case do&doLater != 0:
+		_ = in.Answer(500, "", l.tag, &engine.ReplyOptions{Headers: l.retryAfter()})
+	case do&doOpen != 0:
+		l.in, l.inSeq, l.inOffer, l.inReach = in, number, sdp != nil, &reach
+		in.OnCancel(func(*message.Message) { l.feed(evCancel) })
+		if b := l.bridge; b != nil {
+			b.invited(l, sdp)
+			return
+		}
+		l.alone(sdp)
+	}
+}
+
+// alone answers an INVITE within the dialog of a leg without a peer: nobody is there to talk to.
+func (l *Leg) alone(sdp []byte) {
+	if l.localSDP == nil || sdp != nil && media(sdp) != media(l.localSDP) {
+		l.code, l.headers = 488, nil
+		l.feed(evRefuse)
+		return
+	}
+	if sdp != nil {
+		l.remoteSDP = sdp
+	}
+	l.accept(still(l.localSDP))
+}
+
+// pass passes a request that has nothing to do with the session to the peer, and its answer back.
+func (l *Leg) pass(in *engine.Incoming, r *engine.Request, m *message.Message) {
+	peer := l.Peer()
+	method := r.Method().String()
+	if peer == nil || peer.s.phase != up || !l.bridge.passes(method) {
+		code := 200
+		if r.Method() != message.MethodInfo {
+			code = 405
+		}
+		_ = in.Answer(code, "", l.tag, &engine.ReplyOptions{Headers: []engine.HeaderEdit{{Name: "Allow", Values: []string{allowed}}}})
+		return
+	}
+	s := peer.within(method)
+	s.Body, s.ContentType = clone(m.Body()), string(m.Header(message.HeaderContentType))
+	for _, name := range [...]string{"Info-Package", "Content-Disposition"} {
+		if v := m.HeaderName(name); v != nil {
+			s.Headers = append(s.Headers, engine.HeaderEdit{Name: name, Values: []string{string(v)}})
+		}
+	}
+	err := peer.send(s, func(res *engine.Response, err error) {
+		if err != nil {
+			_ = in.Answer(408, "", l.tag, nil)
+			return
+		}
+		o := &engine.ReplyOptions{Body: clone(res.Message().Body()), ContentType: string(res.Message().Header(message.HeaderContentType))}
+		code := res.Code()
+		if code == 401 || code == 407 { // their challenge is not for the other side
+			code = 503
+		}
+		_ = in.Answer(code, res.Reason(), l.tag, o)
+	})
+	if err != nil {
+		_ = in.Answer(503, "", l.tag, nil)
+	}
+}
+
+// Progress is told the answers to our INVITE that are no failure.
+func (l *Leg) Progress(i *engine.Invitation, res *message.Message) {
+	tag := res.ToTag()
+	if res.Status() < 200 {
+		if i == l.out && l.hunt != nil && l.s.phase == calling {
+			l.hunt.progress(l, res)
+		}
+		return
+	}
+	switch {
+	case len(tag) == 0: // none that a dialog could have
+	case l.remoteTag != "" && !bytes.Equal(tag, []byte(l.remoteTag)):
+		l.another(i, res)
+	case i == l.out && (l.s.out == outSent || l.s.out == outCancelled):
+		l.accepted(i, res)
+	case l.ack != nil && i.CSeq() == l.ackSeq: // §13.2.2.4: it has come again
+		l.ack.Again()
+	}
+}
+
+// accepted takes the first 2xx.
+func (l *Leg) accepted(i *engine.Invitation, res *message.Message) {
+	if l.remoteTag == "" {
+		l.remoteTag = string(res.ToTag())
+		l.remote = string(res.Header(message.HeaderTo))
+		l.reach = i.Reach(res)
+	} else {
+		l.move(i.Reach(res))
+	}
+	l.seq = max(l.seq, i.CSeq())
+	sdp, ok := descriptionOf(res)
+	if ok && sdp != nil {
+		l.remoteSDP = clone(sdp)
+	}
+	if l.reach.URI == "" { // §12.1.1: there must be a Contact
+		l.reach.URI = uriIn(l.remote)
+	}
+	l.feed(evAccepted)
+}
+
+// extra is a dialog that another user agent has made of the same INVITE (§13.2.2.4).
+type extra struct {
+	tag string
+	ack *engine.Acknowledgement
+}
+
+// mostExtras bounds them.
+const mostExtras = 16
+
+// another acknowledges the 2xx of a second user agent, and ends its dialog.
+func (l *Leg) another(i *engine.Invitation, res *message.Message) {
+	tag := string(res.ToTag())
+	for _, x := range l.extras {
+		if x.tag == tag {
+			if x.ack != nil {
+				x.ack.Again()
+			}
+			return
+		}
+	}
+	if len(l.extras) >= mostExtras || l.s.opened && i.CSeq() != l.ackSeq && i != l.out {
+		return
+	}
+	reach := i.Reach(res)
+	if reach.URI == "" {
+		reach.URI = uriIn(string(res.Header(message.HeaderTo)))
+	}
+	target := reach.Target()
+	to := string(res.Header(message.HeaderTo))
+	s := &engine.SendSpec{Method: "ACK", From: l.local, To: to, CallID: l.callID, CSeq: i.CSeq(), Target: target}
+	if sdp, ok := descriptionOf(res); ok && sdp != nil && !l.outOffer {
+		var o origin
+		s.Body, s.ContentType = o.write(rejected(sdp), l.agent.own), sdpType
+	}
+	x := &extra{tag: tag}
+	x.ack, _ = l.agent.eng.Acknowledge(l.lane, s)
+	l.extras = append(l.extras, x)
+	bye := &engine.SendSpec{Method: "BYE", URI: reach.URI, From: l.local, To: to, CallID: l.callID, CSeq: i.CSeq() + 1, Target: target}
+	_ = l.agent.eng.SendAsync(bye, func(*engine.Response, error) {})
+}
+
+// Refused is told the failure of our INVITE.
+func (l *Leg) Refused(i *engine.Invitation, res *engine.Response, err error) {
+	if i != l.out {
+		return
+	}
+	l.seq = max(l.seq, i.CSeq())
+	e := evRefused
+	if l.s.opened && (err != nil || res.Code() == 408 || res.Code() == 481) {
+		e = evLost
+	}
+	if err != nil {
+		res = failure(err)
+	}
+	if err != nil && !l.s.opened && isTimeout(err) {
+		l.linger(i)
+	}
+	l.refusal = res
+	l.feed(e)
+	l.refusal = nil
+	if l.s.out == outNone && l.out == i {
+		l.out = nil
+	}
+}
+
+// linger keeps a leg to whose INVITE nothing final came for as long as a 2xx may yet come: it would
+// belong to no transaction any more.
+func (l *Leg) linger(i *engine.Invitation) {
+	l.lost = i
+	l.byes++
+	l.lane.After(64*l.agent.t1, &l.timer, (*lingering)(l))
+}
+
+// lingering is the Leg as that timer sees it.
+type lingering Leg
+
+// Expire forgets the leg.
+func (x *lingering) Expire(*lane.Timer) {
+	l := (*Leg)(x)
+	l.byes--
+	l.lost = nil
+	l.remove()
+}
+
+// stray takes a response that belongs to no transaction.
+func (a *Agent) stray(m *message.Message, _ netip.AddrPort) bool {
+	cs, err := m.CSeq()
+	if err != nil || cs.Method != message.MethodInvite || m.Status()/100 != 2 || len(m.ToTag()) == 0 {
+		return false
+	}
+	l := a.tables[a.eng.LaneOf(string(m.CallID())).ID()][string(m.FromTag())]
+	if l == nil || l.lost == nil || l.callID != string(m.CallID()) || l.lost.CSeq() != cs.Number {
+		return false
+	}
+	l.another(l.lost, m)
+	return true
+}
+
+// told is what the machine has for the owner, or for whoever has joined the leg.
+func (l *Leg) told(e event) {
+	switch e {
+	case evAccepted:
+		switch {
+		case l.hunt != nil:
+			l.hunt.accepted(l)
+		case l.bridge != nil:
+			l.bridge.accepted(l)
+		default:
+			l.feed(evAck)
+		}
+	case evRefused, evLost:
+		switch {
+		case l.hunt != nil:
+			l.hunt.refused(l, l.refusal)
+		case l.bridge != nil:
+			l.bridge.refused(l, l.refusal)
+		}
+	case evAcked:
+		if l.bridge != nil {
+			l.bridge.acked(l, l.answer)
+		}
+	case evCancel:
+		if l.bridge != nil {
+			l.bridge.withdrawn(l)
+		}
+	}
+}
+
+// offer sends an INVITE within the dialog, with an offer or without one; false: not now.
+func (l *Leg) offer(sdp []byte) bool {
+	if l.feed(evOffer)&doInvite == 0 {
+		return false
+	}
+	s := l.within("INVITE")
+	s.Headers = []engine.HeaderEdit{{Name: "Allow", Values: []string{allowed}}}
+	l.outOffer = sdp != nil
+	if sdp != nil {
+		s.Body, s.ContentType = l.say(sdp), sdpType
+	}
+	var err error
+	if l.out, err = l.agent.eng.Invite(l.lane, s, l.contact, l); err != nil {
+		l.s.out = outNone
+		return false
+	}
+	return true
+}
+
+// number is a CSeq number to begin with (§8.1.1.5).
+func (l *Leg) number() uint32 { return uint32(l.agent.eng.Random(l.lane)%(1<<20)) + 1 }

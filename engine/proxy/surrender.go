@@ -1,0 +1,36 @@
+package proxy
+
+import (
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transaction"
+	"github.com/sipscript/sipscript/engine/transport"
+)
+
+// Surrender gives away the server transaction of a request that a user agent of this server
+// answers: from now on nothing of it passes through x, which is over. The request stays what it
+// was, for whoever reads it.
+func (x *Context) Surrender() *transaction.Server {
+	s := x.Server
+	x.Server = &transaction.Server{From: s.From, ReplyTo: s.ReplyTo}
+	x.shown = true
+	x.Forgotten()
+	return s
+}
+
+// UAReach is where the sender of a response to a request of this server's own is reached by the
+// later requests of the dialog (RFC 3261 §12.1.2).
+func (c *Core) UAReach(res, req *message.Message, from *transport.Peer) Reach {
+	r := Reach{URI: string(contactURI(res))}
+	for e := res.Elements(message.HeaderRecordRoute); e.Next(); {
+		r.Routes = append([]string{string(e.Value)}, r.Routes...)
+	}
+	if len(r.Routes) > 0 || from == nil {
+		return r
+	}
+	s := side{local: from.Local, flow: from.Flow, only: from.FlowOnly}
+	if hidden(res, from) {
+		s.nat = from
+	}
+	r.put(&s)
+	return r
+}
