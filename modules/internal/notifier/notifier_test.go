@@ -356,3 +356,27 @@ func TestRefreshedMeanwhile(t *testing.T) {
 		t.Errorf("full: %v", rounds)
 	}
 }
+
+// A phone that was given a GRUU has that for its Contact, as linphone and JsSIP do (RFC 5627 §4.4):
+// a name of this server's own, behind which is the sender.
+func TestContactIsGRUU(t *testing.T) {
+	w := newWorld(t, generous)
+	p := w.phone(1)
+	const gruu, contact = "sip:w1@example.com;gr=urn:uuid:1", "Contact: <sip:w1@example.com;gr=urn:uuid:1>"
+	_, id := p.Subscribe(joe, "board", contact)
+	for _, row := range []struct{ name, lines, state string }{
+		{"at first", "", "active;expires=3600"},
+		{"refreshed", "Expires: 600", "active;expires=600"},
+		{"ended", "Expires: 0", "terminated;reason=timeout"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if row.lines != "" {
+				p.Again(id, contact, row.lines)
+			}
+			if m := wants(t, p, row.state, "here"); string(m.RequestURI()) != gruu {
+				t.Errorf("told %s", m.RequestURI())
+			}
+			w.Run(time.Second)
+		})
+	}
+}

@@ -98,13 +98,15 @@ func (w *way) nearby(req *engine.Request, contact *message.URI) {
 	address := from.Transport.String() + ":" + netip.AddrPortFrom(source, from.Addr.Port()).String()
 	// Always behind its connection (RFC 7118 §5)
 	websocket := from.Transport == transport.WS || from.Transport == transport.WSS
+	// A GRUU (RFC 5627 §4.4): a name of this server's own, by which nothing leaves it
+	home := req.Engine().IsLocal(string(contact.Host), contact.Port)
 	switch {
 	case from.Transport.Reliable():
-		if websocket || m.BehindStream(source, contact) {
+		if websocket || home || m.BehindStream(source, contact) {
 			w.flow, w.received = req.Flow(), address
 		}
 	default:
-		if _, hidden := m.ContactAt(source, contact); hidden {
+		if _, hidden := m.ContactAt(source, contact); hidden || home {
 			w.received, w.socket = address, req.ReceivedOn().Name
 		}
 	}
