@@ -16,11 +16,22 @@ func (r *Request) Witnesses() []Witness { return r.ctx.Witnesses() }
 
 // watchers is how many witnesses there are, less our own, who does without.
 func (r *Request) watchers() int {
-	n := len(r.ctx.Witnesses())
+	n := 0
+	for _, w := range r.ctx.Witnesses() {
+		if b, ok := w.(Bystander); !ok || !b.Bystands() {
+			n++
+		}
+	}
 	if r.report != nil {
 		n--
 	}
 	return n
+}
+
+// Bystander is a [Witness] that sees what it can: a request that it alone watches may be forwarded
+// statelessly, after which it is told nothing.
+type Bystander interface {
+	Bystands() bool
 }
 
 // Recorded reports whether RecordRoute was called.

@@ -39,6 +39,8 @@ type generation struct {
 	common  sync.Map      // *dict.Common by name: dictionaries it opened with redis = true
 	started atomic.Int64  // timers and tasks of all VMs
 	retired atomic.Bool
+	beside  atomic.Bool       // it is on trial, and hears no events
+	said    map[string]uint64 // hashes of how the file configured modules
 	winding sync.Once
 	once    sync.Once
 }
@@ -52,13 +54,16 @@ type openModule struct {
 
 // build makes a new generation up to the point where it could serve. On an error everything that
 // was opened is closed again.
-func (r *Router) build(ctx context.Context, number uint64) (*generation, error) {
+func (r *Router) build(ctx context.Context, number uint64, beside bool) (*generation, error) {
 	p, err := r.opts.open()
 	if err != nil {
 		return nil, err
 	}
 	defer p.close()
 	g := &generation{router: r, number: number, loading: ctx, program: p, byName: map[string]*openModule{}, metrics: r.metrics.Group()}
+	g.beside.Store(beside)
+	g.metrics.Beside = beside
+	g.said = map[string]uint64{}
 	g.events = map[string]bool{}
 	for _, e := range coreEvents() {
 		g.events[e.Name] = true
@@ -255,7 +260,7 @@ func (g *generation) emit(name string, args []any) bool {
 	if !g.events[name] {
 		panic(fmt.Sprintf("luabind: event %q was not declared", name))
 	}
-	if !g.listening[name] || g.retired.Load() {
+	if !g.listening[name] || g.retired.Load() || g.beside.Load() {
 		return true
 	}
 	return g.back.lane.Post(lane.Func(func(*lane.Lane) { g.back.fire(name, args) }))

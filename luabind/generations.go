@@ -14,6 +14,7 @@ import (
 type GenerationInfo struct {
 	Number  uint64    // counted from the start of the server, refused ones included
 	Serving bool      // new requests go to it
+	Trial   bool      // some of them go to it ([Router.Try])
 	Loaded  time.Time // when it took over
 	// Held is how many handlers, timers, tasks and transactions with callbacks keep it.
 	Held int64
@@ -25,6 +26,11 @@ func (r *Router) Generations() []GenerationInfo {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var list []GenerationInfo
+	if t := r.trial.Load(); t != nil && r.lastTrial == nil {
+		i := t.gen.info(false)
+		i.Trial = true
+		list = append(list, i)
+	}
 	if r.current != nil {
 		list = append(list, r.current.info(true))
 	}

@@ -143,6 +143,9 @@ func (g *generation) moduleNames() []string {
 func (v *vm) bindModule(m *openModule) *lua.LTable {
 	fs := map[string]lua.LValue{}
 	for _, f := range m.functions {
+		if v.background && f.Where == AtLoad {
+			f.Call = v.saying(f, m.name)
+		}
 		fs[f.Name] = v.bind(f, m.name+"."+f.Name, false)
 	}
 	return v.namespace(m.name, fs)

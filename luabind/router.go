@@ -55,6 +55,8 @@ type Options struct {
 	// request's lane. undo takes it back: the call turned out to determine nothing. nil, the
 	// default, costs nothing.
 	Steps func(Step) (undo func())
+	// Tried is told when a trial ([Router.Try]) is over. It must not call the router's reloads.
+	Tried func(TrialInfo)
 	// Console runs what a person types in the script's VMs. It may be nil.
 	Console *Console
 	// Library allows a script without a route function: a spec, or a test of a module.
@@ -84,6 +86,7 @@ type Router struct {
 
 	// slots hold the VM that serves on each lane; a request's handler keeps the one it began with.
 	slots []atomic.Pointer[vm]
+	trial atomic.Pointer[trial] // nil: none runs. Written with building held
 
 	// building is held while a generation is built and swapped in. It guards last and stopped, and
 	// is taken before mu.
@@ -91,11 +94,12 @@ type Router struct {
 	last     uint64 // the number of the last generation that was built or tried
 	stopped  bool
 
-	mu      sync.Mutex    // held only briefly; guards what follows
-	current *generation   // written with building held
-	leaving []*generation // replaced, and not closed yet
-	tried   []string      // the paths of the last that could not be built
-	figures []*figures    // by lane, the background lane's last
+	mu        sync.Mutex    // held only briefly; guards what follows
+	current   *generation   // written with building held
+	leaving   []*generation // replaced, and not closed yet
+	lastTrial *TrialInfo    // the last trial; nil: none, or one runs
+	tried     []string      // the paths of the last that could not be built
+	figures   []*figures    // by lane, the background lane's last
 }
 
 var (
@@ -230,15 +234,20 @@ func (r *Router) Reload(ctx context.Context) error {
 func (r *Router) ReloadAs(ctx context.Context, o Options) error {
 	r.building.Lock()
 	old := r.opts
-	r.opts.Script, r.opts.Source, r.opts.Name, r.opts.Files, r.opts.Args = o.Script, o.Source, o.Name, o.Files, o.Args
+	r.setSource(&o)
 	r.building.Unlock()
 	err := r.Reload(ctx)
 	if err != nil {
 		r.building.Lock()
-		r.opts.Script, r.opts.Source, r.opts.Name, r.opts.Files, r.opts.Args = old.Script, old.Source, old.Name, old.Files, old.Args
+		r.setSource(&old)
 		r.building.Unlock()
 	}
 	return err
+}
+
+// setSource takes what may change with a reload. r.building is held.
+func (r *Router) setSource(o *Options) {
+	r.opts.Script, r.opts.Source, r.opts.Name, r.opts.Files, r.opts.Args = o.Script, o.Source, o.Name, o.Files, o.Args
 }
 
 // Abandon has Stop call no handlers of "stop": for a simulation of a process that was killed.
@@ -246,8 +255,9 @@ func (r *Router) Abandon() { r.abandoned.Store(true) }
 
 // replace builds the next generation and swaps it in. r.building is held.
 func (r *Router) replace(ctx context.Context, why string) error {
+	r.endTrial(r.trial.Load(), TrialEnded, "the script was loaded again")
 	r.last++
-	next, err := r.build(ctx, r.last)
+	next, err := r.build(ctx, r.last, false)
 	if err == nil {
 		err = ctx.Err()
 	}
@@ -261,6 +271,15 @@ func (r *Router) replace(ctx context.Context, why string) error {
 		return err
 	}
 	next.metrics.Enter()
+	for _, v := range next.all() {
+		r.dog.add(v, 1)
+	}
+	r.install(next, why)
+	return nil
+}
+
+// install has a generation take over. r.building is held.
+func (r *Router) install(next *generation, why string) {
 	old := r.current
 	next.loaded = r.clock.Wall()
 	r.mu.Lock()
@@ -273,14 +292,12 @@ func (r *Router) replace(ctx context.Context, why string) error {
 		r.slots[l.ID()].Store(next.vms[i])
 	}
 	for _, v := range next.all() {
-		r.dog.add(v, 1)
 		v.serve(why)
 	}
 	if old != nil {
 		old.leave(why)
 		old.retire()
 	}
-	return nil
 }
 
 // Stop calls the handlers of "stop", closes the modules and ends the router's goroutines. The
@@ -290,6 +307,13 @@ func (r *Router) Stop(ctx context.Context) error {
 	defer r.building.Unlock()
 	if r.stopped {
 		return nil
+	}
+	if t := r.trial.Load(); t != nil {
+		t.over.Store(true)
+		r.trial.Store(nil)
+		t.gen.retired.Store(true)
+		t.gen.wind()
+		t.gen.close()
 	}
 	r.stopped = true
 	var err error
@@ -351,52 +375,4 @@ func (r *Router) Files() []string {
 		return p.paths
 	}
 	return nil
-}
-
-// Route calls the script's route function. It runs on the request's lane, with its token.
-func (r *Router) Route(req *engine.Request) error {
-	v := r.enter(req.Lane())
-	o := v.newRequest(req)
-	req.Handle = o
-	if c := r.opts.Console; c != nil && c.Take {
-		defer v.end()
-		return c.hold(v, o, req)
-	}
-	v.sampled = v.figures.calls.Add(1)%sampleEvery == 0
-	t, s, refused := v.begun(o)
-	if refused != nil {
-		return v.routed(req, refused)
-	}
-	t.l.Push(v.route)
-	t.l.Push(&o.ud)
-	t.route = true
-	err := t.protected(nil)
-	if t.aside != nil { // it goes on in aside.Do
-		v.restore(s)
-		return nil
-	}
-	return v.routed(req, v.ended(t, s, err, nil))
-}
-
-// routed is the end of a route function.
-func (v *vm) routed(req *engine.Request, err *ScriptError) error {
-	defer v.end()
-	if err != nil {
-		v.report(req, "route", err)
-		return err
-	}
-	return nil
-}
-
-// enter is the VM that serves on l, kept from being closed until its end is called.
-func (r *Router) enter(l *lane.Lane) *vm {
-	slot := &r.slots[l.ID()]
-	for {
-		v := slot.Load()
-		v.begin()
-		if slot.Load() == v { // otherwise it was replaced before begin, and may have been closed
-			return v
-		}
-		v.end()
-	}
 }

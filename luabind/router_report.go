@@ -18,6 +18,9 @@ func (v *vm) report(req *engine.Request, what string, err *ScriptError) {
 		return
 	}
 	v.errors.Add(1)
+	if t := v.gen.router.trial.Load(); t != nil {
+		t.erred(v.gen, what, err.Text)
+	}
 	v.gen.router.stepFailed(req, err)
 	log := v.gen.router.opts.Log
 	if req != nil {

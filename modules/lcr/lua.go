@@ -68,26 +68,38 @@ func (m *Module) Open(h *luabind.Host) (luabind.Module, error) {
 
 // generation is the module in one script generation. All of it is set while the file loads.
 type generation struct {
-	module  *Module
-	host    *luabind.Host
-	agreed  luabind.Agreed[settings]
-	said    source.Said
-	list    *source.List[*Table]
-	release func() error
-	set     string
-	// Of the set, found when the generation begins to serve
-	gateways func(random func() uint64, each func(carrier string, t *engine.Target))
+	module   *Module
+	host     *luabind.Host
+	agreed   luabind.Agreed[settings]
+	said     source.Said
+	list     *source.List[*Table]
+	release  func() error
+	set      string
+	gateways atomic.Pointer[gateways] // of the set, found when the generation begins to serve
 	carriers map[string]*Carrier
 	own      map[string][]destination // of carriers that name their gateways
+}
+
+// gateways calls each for those of a set that are up.
+type gateways func(random func() uint64, each func(carrier string, t *engine.Target))
+
+// Try finds the gateways, of the sets that serve.
+func (g *generation) Try() error {
+	if g.set != "" {
+		found := gateways(g.module.o.Gateways.Carriers(g.set))
+		if found == nil {
+			return fmt.Errorf("carriers: dispatch has no set %q", g.set)
+		}
+		g.gateways.Store(&found)
+	}
+	return nil
 }
 
 // Activate finds the set: dispatch, which comes before, has it then. From then on the admin API
 // shows these rates.
 func (g *generation) Activate() error {
-	if g.set != "" {
-		if g.gateways = g.module.o.Gateways.Carriers(g.set); g.gateways == nil {
-			return fmt.Errorf("carriers: dispatch has no set %q", g.set)
-		}
+	if err := g.Try(); err != nil {
+		return err
 	}
 	g.module.serving.Store(g)
 	return nil
@@ -206,10 +218,11 @@ type ofCarrier struct {
 
 // upNow are the gateways of the set that are up.
 func (g *generation) upNow(random func() uint64) (list []ofCarrier) {
-	if g.gateways == nil {
+	up := g.gateways.Load()
+	if up == nil {
 		return nil
 	}
-	g.gateways(random, func(carrier string, t *engine.Target) {
+	(*up)(random, func(carrier string, t *engine.Target) {
 		uri := t.NextHop
 		if t.URI != "" {
 			uri = t.URI

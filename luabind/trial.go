@@ -1,0 +1,307 @@
+package luabind
+
+// A new script on trial: it gets some of the new requests while the old one serves the others, and
+// takes over or goes by what becomes of them.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"math"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/lane"
+)
+
+// Trial says which requests a new script gets, and for how long.
+type Trial struct {
+	// Share of the new requests, from 0 to 1, chosen by their Call-ID.
+	Share float64
+	// Sources of which it gets all.
+	Sources []netip.Prefix
+	// After that time it takes over, if it has served a request; 0: ten minutes.
+	After time.Duration
+}
+
+// The states of a trial.
+const (
+	TrialRuns     = "running"
+	TrialPromoted = "promoted"
+	TrialEnded    = "rolled back"
+)
+
+// TrialInfo is a trial at one moment.
+type TrialInfo struct {
+	Trial
+	Generation uint64        // the script on trial
+	State      string        // one of the Trial constants
+	Reason     string        // why it is over
+	Began      time.Time     // see there
+	Ended      time.Time     // zero while it runs
+	Left       time.Duration // until it takes over
+	// Configured are the modules that the script configures differently: that is in force when it
+	// takes over.
+	Configured []string
+	New, Old   TrialSide
+}
+
+// TrialSide is what became of the requests that one of the scripts got since the trial began.
+type TrialSide struct {
+	Requests uint64 // new ones, and of those within calls those of calls that it began
+	Answered uint64 // of the new ones: those that are over
+	Failed   uint64 // of these: with 400 to 699, apart from 401, 407 and 487
+	Errors   uint64 // of the script
+}
+
+// ErrNoTrial says that no trial runs.
+var ErrNoTrial = errors.New("no canary runs")
+
+// trial is one that runs.
+type trial struct {
+	Trial
+	router     *Router
+	gen        *generation
+	opts       Options // of the router, once it has taken over
+	below      uint32  // of trialParts
+	began      time.Time
+	due        lane.Time
+	configured []string
+	seed       maphash.Seed
+	calls      []map[uint64]struct{} // by lane, whose token is held: dialogs that it began
+	over       atomic.Bool
+	fresh, old side
+	timer      lane.Timer
+}
+
+const (
+	trialParts     = 1 << 16
+	mostTrialCalls = 1 << 16 // of one lane; beyond that the old script gets new calls
+	defaultAfter   = 10 * time.Minute
+)
+
+// check fills in defaults.
+func (t *Trial) check() error {
+	if t.After == 0 {
+		t.After = defaultAfter
+	}
+	switch {
+	case !(t.Share >= 0 && t.Share <= 1):
+		return fmt.Errorf("a share of %v is not between 0 and 1", t.Share)
+	case t.Share == 0 && len(t.Sources) == 0:
+		return errors.New("a canary needs a share of the requests, or sources")
+	case t.After < 0 || t.After > 30*24*time.Hour:
+		return fmt.Errorf("%v is not a time up to 30 days", t.After)
+	}
+	return nil
+}
+
+// Try is Reload for some requests only: the new script gets the share and the sources of t, until
+// it takes over, or fails. It fails with its first error, and when significantly more of its
+// requests fail than of those that the old script gets. Its timers, events and the configuration of
+// modules begin when it takes over. Another Try, and a Reload, end it.
+func (r *Router) Try(ctx context.Context, t Trial) error {
+	return r.try(ctx, t, func(*Options) {})
+}
+
+func (r *Router) try(ctx context.Context, t Trial, change func(*Options)) error {
+	if err := t.check(); err != nil {
+		return err
+	}
+	r.building.Lock()
+	defer r.building.Unlock()
+	if r.current == nil || r.stopped {
+		return errors.New("luabind: the router is not running")
+	}
+	r.endTrial(r.trial.Load(), TrialEnded, "another canary began")
+	r.last++
+	before := r.opts
+	opts := before
+	change(&opts)
+	r.setSource(&opts)
+	g, err := r.build(ctx, r.last, true)
+	r.setSource(&before)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		err = g.tried()
+	}
+	if err != nil {
+		if g != nil {
+			g.close()
+		}
+		r.stats.reloadErrors.Add(1)
+		return err
+	}
+	r.begin(g, t, opts)
+	return nil
+}
+
+// TryAs is Try with the script, source, name, files and arguments of o, which the router has from
+// when the script takes over.
+func (r *Router) TryAs(ctx context.Context, o Options, t Trial) error {
+	return r.try(ctx, t, func(own *Options) {
+		own.Script, own.Source, own.Name, own.Files, own.Args = o.Script, o.Source, o.Name, o.Files, o.Args
+	})
+}
+
+// tried tells the modules that a generation serves beside another.
+func (g *generation) tried() error {
+	for _, m := range g.modules {
+		if a, ok := m.module.(Trier); ok {
+			if err := a.Try(); err != nil {
+				return fmt.Errorf("module %s: %w", m.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// begin puts a generation on trial.
+func (r *Router) begin(g *generation, t Trial, o Options) {
+	x := &trial{Trial: t, router: r, opts: o, gen: g, below: uint32(math.Round(t.Share * trialParts)), began: r.clock.Wall(),
+		due: r.clock.Now() + lane.Time(t.After), configured: g.differs(r.current), seed: maphash.MakeSeed(), calls: make([]map[uint64]struct{}, len(r.slots))}
+	x.fresh.trial, x.old.trial = x, x
+	for i := range x.calls {
+		x.calls[i] = map[uint64]struct{}{}
+	}
+	g.loaded = x.began
+	g.metrics.Enter()
+	for _, v := range g.all() {
+		r.dog.add(v, 1)
+	}
+	r.mu.Lock()
+	r.lastTrial = nil
+	r.mu.Unlock()
+	r.trial.Store(x)
+	x.wait(t.After)
+}
+
+// wait has the trial looked at after a time.
+func (t *trial) wait(d time.Duration) {
+	t.router.background.Post(lane.Func(func(l *lane.Lane) {
+		if !t.over.Load() {
+			l.After(d, &t.timer, t)
+		}
+	}))
+}
+
+// Expire is called on the background lane when the script is to take over.
+func (t *trial) Expire(*lane.Timer) {
+	if t.over.Load() {
+		return
+	}
+	if t.fresh.answered.Load() == 0 { // nobody knows what it does
+		t.router.background.After(time.Second, &t.timer, t)
+		return
+	}
+	t.finish(TrialPromoted, "its time was over without a failure")
+}
+
+// finish ends the trial. New requests go to the old script at once; what may wait is done aside.
+func (t *trial) finish(state, why string) {
+	if state == TrialEnded && !t.over.CompareAndSwap(false, true) {
+		return
+	}
+	go func() { // ends with its one piece of work
+		t.router.building.Lock()
+		defer t.router.building.Unlock()
+		t.router.endTrial(t, state, why)
+	}()
+}
+
+// endTrial promotes or removes the generation on trial. r.building is held.
+func (r *Router) endTrial(t *trial, state, why string) {
+	if t == nil || r.trial.Load() != t || r.stopped {
+		return
+	}
+	if state == TrialPromoted && !t.over.CompareAndSwap(false, true) {
+		return // it failed meanwhile
+	}
+	t.over.Store(true)
+	t.router.background.Post(lane.Func(func(l *lane.Lane) { l.StopTimer(&t.timer) }))
+	if state == TrialPromoted {
+		if err := t.gen.activate(); err != nil {
+			state, why = TrialEnded, "it could not take over: "+err.Error()
+		}
+	}
+	info := t.info(state, why)
+	info.Ended = r.clock.Wall()
+	r.mu.Lock()
+	r.lastTrial = &info
+	if state != TrialPromoted {
+		r.leaving = append(r.leaving, t.gen)
+	}
+	r.mu.Unlock()
+	log := r.opts.Log.With("generation", t.gen.number, "reason", why, "requests", info.New.Requests, "failed", info.New.Failed)
+	if state == TrialPromoted {
+		t.gen.beside.Store(false)
+		r.setSource(&t.opts)
+		r.install(t.gen, "reload")
+		r.trial.Store(nil)
+		r.stats.reloads.Add(1)
+		log.Info("the canary has taken over")
+	} else {
+		r.trial.Store(nil)
+		t.gen.retire()
+		r.stats.reloadErrors.Add(1)
+		log.Error("the canary was rolled back; the previous script serves all requests")
+	}
+	if f := r.opts.Tried; f != nil {
+		f(info)
+	}
+}
+
+// EndTrial ends the trial that runs: the script takes over, or goes.
+func (r *Router) EndTrial(promote bool) error {
+	r.building.Lock()
+	defer r.building.Unlock()
+	t := r.trial.Load()
+	if t == nil || t.over.Load() {
+		return ErrNoTrial
+	}
+	if !promote {
+		r.endTrial(t, TrialEnded, "an operator ended it")
+		return nil
+	}
+	r.endTrial(t, TrialPromoted, "an operator promoted it")
+	if info, _ := r.Trial(); info.State == TrialEnded {
+		return errors.New(info.Reason)
+	}
+	return nil
+}
+
+// Trial is the trial that runs, or the last one; false: there was none.
+func (r *Router) Trial() (TrialInfo, bool) {
+	r.mu.Lock()
+	last := r.lastTrial
+	r.mu.Unlock()
+	if t := r.trial.Load(); t != nil && last == nil {
+		return t.info(TrialRuns, ""), true
+	}
+	if last == nil {
+		return TrialInfo{}, false
+	}
+	return *last, true
+}
+
+func (t *trial) info(state, why string) TrialInfo {
+	i := TrialInfo{Trial: t.Trial, Generation: t.gen.number, State: state, Reason: why, Began: t.began, Configured: t.configured, New: t.fresh.now(), Old: t.old.now()}
+	if state == TrialRuns {
+		i.Left = max(0, t.due.Sub(t.router.clock.Now()))
+	}
+	return i
+}
+
+func (s *side) now() TrialSide {
+	return TrialSide{s.requests.Load(), s.answered.Load(), s.failed.Load(), s.errors.Load()}
+}
+
+// Trier is a Module that prepares itself to be called before it is activated, beside the generation
+// that serves ([Router.Try]). What all generations share stays as the one that serves set it.
+type Trier interface {
+	Try() error
+}
