@@ -1,5 +1,5 @@
 # make test runs everything that must pass: vet, staticcheck, the tests with the race detector, fuzzing, and interop with
-# programs that are not ours. It needs Go; what else it needs (sipp, baresip, sipvicious, sipsak, nsd, tshark, promtool, redis-server, postgresql, mariadb-server, rtpengine-daemon, chromium, npm) it installs where it may.
+# programs that are not ours. It needs Go; what else it needs (sipp, baresip, linphone, sipvicious, sipsak, nsd, tshark, promtool, redis-server, postgresql, mariadb-server, rtpengine-daemon, chromium, npm) it installs where it may.
 
 GO          ?= go
 FUZZTIME    ?= 6s
@@ -88,10 +88,11 @@ bench: lua51 | bin
 	$(GO) run ./bench/conns
 	$(GO) run ./bench/overload
 
-# sipp comes from Debian's sip-tester, baresip from baresip-core, clients of TURN from coturn; installed where they are missing and we may.
+# sipp comes from Debian's sip-tester, baresip from baresip-core, linphonec from linphone-cli, clients of TURN from coturn; installed where they are missing and we may.
 phones:
 	@command -v sipp >/dev/null || ./.ci/install sip-tester
 	@command -v baresip >/dev/null || ./.ci/install baresip-core
+	@command -v linphonec >/dev/null || ./.ci/install linphone-cli
 	@command -v turnutils_uclient >/dev/null || ./.ci/install coturn
 	@command -v nft >/dev/null || ./.ci/install nftables || true
 	@command -v svmap >/dev/null || ./.ci/install sipvicious

@@ -18,6 +18,7 @@ function route(req)
   if req.method == "SUBSCRIBE" then return presence.subscribe(req, { trusted = true }) end
   local list = registrar.lookup(req.ruri)
   if req.method == "MESSAGE" and #list == 0 then return messages.store(req) end
+  req:record_route()
   req:relay(list)
 end
 `
