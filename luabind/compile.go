@@ -63,6 +63,9 @@ func (o *Options) open() (*program, error) {
 			p.root, p.files = root, root.FS()
 		}
 	}
+	if o.Through != nil {
+		text = o.Through(filepath.Base(p.name))
+	}
 	if p.name == "" {
 		p.name = "script"
 	}

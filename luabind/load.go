@@ -56,13 +56,17 @@ func (v *vm) load() error {
 	}
 	switch f := v.main.GetGlobal("route").(type) {
 	case *lua.LFunction:
-		v.route = f
+		if v.route == nil {
+			v.route = f
+		}
 	case *lua.LNilType:
-		if !v.gen.router.opts.Library {
+		if v.route == nil && !v.gen.router.opts.Library {
 			return fmt.Errorf("%s: the script defines no function route(req); it must be a global function, not a local one", v.gen.program.name)
 		}
 	default:
-		return fmt.Errorf("%s: route must be a function, not %s", v.gen.program.name, describe(f))
+		if v.route == nil { // otherwise an extension has set it
+			return fmt.Errorf("%s: route must be a function, not %s", v.gen.program.name, describe(f))
+		}
 	}
 	v.loading = false
 	v.loaded()
@@ -197,7 +201,7 @@ func (v *vm) strictGlobals() {
 		t, name := l.CheckTable(1), l.Get(2)
 		if v.loading {
 			v.globals[name.String()] = true
-		} else if !v.globals[name.String()] {
+		} else if !v.loose && !v.globals[name.String()] {
 			raise(l, "the global '%s' is not declared: write \"local %s = ...\", or keep it in req.vars or sip.shared", name.String(), name.String())
 		}
 		t.RawSet(name, l.Get(3))

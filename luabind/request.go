@@ -27,6 +27,7 @@ type reqObj struct {
 	id         lua.LValue
 	quota      *quota // nil until it starts a timer or a task
 	told       int    // steps told to the engine's observer
+	kept       any    // of Call.Running
 }
 
 func (v *vm) newRequest(req *engine.Request) *reqObj {

@@ -22,6 +22,9 @@ type Options struct {
 	Script string // the path of the script, or
 	Source string // its text, with
 	Name   string // what errors call it
+	// Through makes the text that is run in place of Script, a file of another form, from its name
+	// within its directory. It may be nil.
+	Through func(file string) string
 	// Files holds the Lua files that can be required; with Script it defaults to the script's
 	// directory.
 	Files fs.FS

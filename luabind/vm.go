@@ -42,6 +42,7 @@ type vm struct {
 	needed  []*lua.LFunction // those of start that the server waits for to be ready
 	starts  []func()
 	globals map[string]bool // declared with the value nil
+	loose   bool            // handlers may assign any global: see Include
 	// Option tags, in lower case; never changed once the file has run
 	supported []string
 	missing   missing // for error messages
@@ -111,6 +112,7 @@ type thread struct {
 	quota    *quota
 	replaced bool
 	watch    stopwatch
+	frame    any    // of Call.Running
 	route    bool   // it runs route, which can be put aside
 	aside    *aside // it was
 	// The list of running calls, and the states that pcall has functions run on.
@@ -253,6 +255,7 @@ func (v *vm) begun(o *reqObj) (t *thread, s saved, refused *ScriptError) {
 	t = v.thread()
 	t.req, t.depth, t.route = o, depth, false
 	t.quota, t.replaced, v.heir = v.heir, false, nil
+	t.frame = nil
 	if o != nil {
 		o.active++
 	}

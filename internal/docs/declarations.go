@@ -7,6 +7,7 @@ import (
 
 	"github.com/sipscript/sipscript/luabind/describe"
 	"github.com/sipscript/sipscript/modules/all"
+	"github.com/sipscript/sipscript/modules/kemi"
 )
 
 // Generated are the files that are made from the declarations, by their path below the root of the
@@ -19,6 +20,7 @@ func Generated(root string) (map[string][]byte, error) {
 	files := map[string][]byte{
 		"docs/lua-reference.md": describe.Reference(libraries),
 		"scripts/.luarc.json":   describe.Config("../docs/stubs"),
+		"docs/kemi.md":          []byte(kemi.Document()),
 	}
 	if files[aliasesFile], err = aliases(root); err != nil {
 		return nil, err

@@ -133,7 +133,8 @@ func TestExamplesRun(t *testing.T) {
 				atLoad = `dispatch.configure({ sets = { carriers = { "sip:10.0.0.8", "sip:10.0.0.9" } } })`
 			}
 			script := head(modules, d.library, t.TempDir()) + atLoad + "\nfunction route(req)\n" + inRoute + "\nif not req.answered then sip.shared(\"done\"):set(\"yes\", 1) end\nend\n"
-			w := luabindtest.New(t, script, luabindtest.Modules(modules...), luabindtest.Engine(func(c *engine.Config) { c.Domains = []string{"example.com"} }))
+			w := luabindtest.New(t, script, luabindtest.Modules(modules...), luabindtest.Engine(func(c *engine.Config) { c.Domains = []string{"example.com"} }),
+				luabindtest.Script(func(o *luabind.Options) { o.Files = besideKEMI }))
 			headers, body := "Subject: sales\r\nContact: <sip:alice@10.0.0.2>\r\n", ""
 			if d.library == "sdp" || d.library == "nat" {
 				headers += "Content-Type: application/sdp\r\n"

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/luabind"
@@ -40,13 +41,16 @@ func readmes(t *testing.T) (paths []string) {
 	return paths
 }
 
+// besideKEMI is next to scripts that load one written for Kamailio.
+var besideKEMI = fstest.MapFS{"kamailio.lua": {Data: []byte("function ksr_request_route() KSR.sl.send_reply(480, \"\") end")}}
+
 // load runs a script's file in an engine, on all its lanes, as a start would.
 func load(name, text string) error {
 	modules, err := all.Offline()
 	if err != nil {
 		return err
 	}
-	router, err := luabind.NewRouter(luabind.Options{Source: text, Name: name, Modules: modules})
+	router, err := luabind.NewRouter(luabind.Options{Source: text, Name: name, Modules: modules, Files: besideKEMI})
 	if err != nil {
 		return err
 	}

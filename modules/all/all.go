@@ -17,6 +17,7 @@ import (
 	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/modules/http"
 	"github.com/sipscript/sipscript/modules/jwt"
+	"github.com/sipscript/sipscript/modules/kemi"
 	"github.com/sipscript/sipscript/modules/lcr"
 	"github.com/sipscript/sipscript/modules/limit"
 	"github.com/sipscript/sipscript/modules/messages"
@@ -61,6 +62,7 @@ func Plugins() []host.Plugin {
 		enum.Plugin(),
 		turn.Plugin(),
 		presence.Plugin(),
+		kemi.Plugin(),
 	}
 }
 

@@ -1,0 +1,275 @@
+package kemi
+
+// What ksr.lua is made with, beside KSR.
+
+import (
+	"strings"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/kemi/cfg"
+	"github.com/sipscript/sipscript/modules/kemi/pv"
+)
+
+// hooks are those functions. ksr.lua calls them with the arguments they take.
+func (sh *shim) hooks(config *cfg.Config) []luabind.Function {
+	do := func(name string, f func(k *call) int) luabind.Function {
+		return luabind.Function{Name: name, Call: func(c *luabind.Call) int {
+			k := call{c: c, sh: sh, row: &Row{Name: name}}
+			k.s, k.f = sh.running(c)
+			return f(&k)
+		}}
+	}
+	return []luabind.Function{
+		do("has", func(k *call) int { return k.bool(loaded(config, k.c.String(1))) }),
+		do("param", func(k *call) int {
+			if config == nil {
+				return k.c.PushNil()
+			}
+			return k.c.PushText(config.Param(k.c.String(1), k.c.String(2), ""))
+		}),
+		do("ready", sh.ready),
+		do("int", func(k *call) int { return k.num(k.int(1)) }),
+		do("request", func(k *call) int { return k.c.PushRunning() }),
+		do("begin", func(k *call) int { sh.enter(k.c, &frame{kind: inRequest}); return 0 }),
+		do("branch", func(k *call) int { return sh.beginBranch(k) }),
+		do("reply", func(k *call) int { return sh.beginReply(k) }),
+		do("failure", func(k *call) int { return sh.beginFailure(k) }),
+		do("finish", func(k *call) int {
+			k.apply()
+			if k.f.kind == inBranch && k.f.uri != "" {
+				if err := k.f.branch.SetRURI(k.f.uri); err != nil {
+					k.sh.module.log.Error("the branch's URI is none", "error", err)
+				}
+			}
+			return k.bool(k.f.dropped)
+		}),
+		do("quiet", func(k *call) int { k.f.quiet = true; return 0 }),
+		do("callback", callback),
+		do("over", func(k *call) int {
+			return k.bool(k.s.relayed || k.s.replied || k.f.kind != inFailure && k.s.req.Decided() || k.s.req.Over())
+		}),
+		do("users", func(k *call) int { return k.c.PushText(sh.module.users()) }),
+		do("replied", func(k *call) int { k.s.replied = true; return 0 }),
+		do("answers", func(k *call) int { return k.pushAnswers() }),
+		do("plan", plan),
+		do("destination", destination),
+		do("found", found),
+		do("times", times),
+		do("uri", func(k *call) int { return k.c.PushText(k.uri()) }),
+		do("user", func(k *call) int { k.s.user, k.s.realm = k.c.String(1), k.c.String(2); return 0 }),
+		do("failed", func(k *call) int {
+			k.sh.module.log.Error("the script's function failed", "function", k.c.String(1), "error", k.c.String(2))
+			return 0
+		}),
+		do("error", func(k *call) int {
+			k.sh.module.log.Error(k.c.String(1), "call_id", string(k.s.req.Message().CallID()))
+			return 0
+		}),
+	}
+}
+
+// ready is ready(name, takes, given): whether a function of ksr.lua may run.
+func (sh *shim) ready(k *call) int {
+	name, takes, given := k.c.String(1), k.c.Int(2), k.c.Int(3)
+	if k.s == nil {
+		return sh.refuse(k.c, name, "there is no message outside of handlers")
+	}
+	if given < takes || takes == 0 && given > 0 || given > maxArguments {
+		return sh.refuse(k.c, name, "it was given "+decimal(given)+" arguments and takes "+decimal(takes))
+	}
+	return k.bool(true)
+}
+
+// beginBranch is branch(branch).
+func (sh *shim) beginBranch(k *call) int {
+	b := k.c.Branch(1)
+	s := sh.enter(k.c, &frame{kind: inBranch, branch: b, index: 0})
+	_, f := sh.running(k.c)
+	f.index = s.tried
+	s.tried++
+	if len(s.sent) < maxStack {
+		s.sent = append(s.sent, b)
+	}
+	return 0
+}
+
+// beginReply is reply(response).
+func (sh *shim) beginReply(k *call) int {
+	res := k.c.Response(1)
+	f := &frame{kind: inReply, res: res}
+	s := sh.enter(k.c, f)
+	for i, b := range s.sent {
+		if b == res.Branch() {
+			f.index = i
+		}
+	}
+	return 0
+}
+
+// beginFailure is failure(response): the functions for branches and failure must be named again.
+func (sh *shim) beginFailure(k *call) int {
+	s := sh.enter(k.c, &frame{kind: inFailure, res: k.c.Response(1)})
+	s.relayed = false
+	s.branches, s.contact, s.changed = nil, 0, false
+	s.onFailure, s.onBranch = "", ""
+	return 0
+}
+
+// callback is callback("branch" | "reply" | "failure") -> the name of the function, or nil.
+func callback(k *call) int {
+	switch k.c.String(1) {
+	case "branch":
+		return k.c.PushText(k.s.onBranch)
+	case "reply":
+		return k.c.PushText(k.s.onReply)
+	}
+	name := k.s.onFailure
+	return k.c.PushText(name)
+}
+
+// pushAnswers pushes the headers for an answer of this server, or nil.
+func (k *call) pushAnswers() int {
+	if len(k.s.answers) == 0 {
+		return k.c.PushNil()
+	}
+	out := map[string]any{}
+	for _, h := range k.s.answers {
+		list, _ := out[h.Name].([]any)
+		out[h.Name] = append(list, h.Values[0])
+	}
+	return k.c.Push(out)
+}
+
+// badURI is what t_relay returns for a Request-URI that is none; twice for a second relay.
+const (
+	badURI  = -400
+	badNext = -478
+	twice   = -1
+)
+
+// plan is plan() -> how many destinations the request has, 0 for along its Route, negative for what
+// t_relay returns. The changes that were noted are carried out: from here on the request goes.
+func plan(k *call) int {
+	s := k.s
+	if s.relayed || k.f.kind == inBranch || k.f.kind == inReply {
+		return k.num(twice)
+	}
+	if s.set {
+		if _, ok := withPart(s.ruri, "", ""); !ok {
+			return k.num(badURI)
+		}
+	}
+	if s.duri != "" {
+		if _, ok := withPart(s.duri, "", ""); !ok {
+			return k.num(badNext)
+		}
+	}
+	if k.f.kind == inRequest {
+		k.carryDialog()
+		k.maskAll()
+	}
+	k.carryOut(s.req, s.edits)
+	s.edits = nil
+	s.relayed, s.round = true, s.tried
+	if (s.loose == ours || s.loose == unsigned) && !s.set && s.duri == s.looseURI && len(s.branches) == 0 && k.f.kind == inRequest {
+		return k.num(0)
+	}
+	if k.f.kind == inFailure && len(s.branches) > 0 && !s.changed {
+		s.skip = 1
+		return k.num(len(s.branches))
+	}
+	s.skip = 0
+	return k.num(1 + len(s.branches))
+}
+
+// destination is destination(i) -> the place among the contacts of the lookup or nil, URI, next
+// hop or nil, whether the Route goes with it.
+func destination(k *call) int {
+	i := k.c.Int(1) - 1 + k.s.skip
+	b := branch{uri: k.s.uri(), duri: k.s.duri, contact: k.s.contact}
+	if i > 0 {
+		b = k.s.branches[i-1]
+	}
+	if b.contact > 0 {
+		k.num(b.contact)
+	} else {
+		k.c.PushNil()
+	}
+	k.c.PushString(b.uri)
+	if i == 0 && b.contact > 0 && b.duri == k.s.foundURI { // the contact knows it
+		b.duri = ""
+	}
+	k.c.PushText(b.duri)
+	k.c.PushBool(!k.s.noRoutes && k.nextRoute() != "")
+	return 4
+}
+
+// found is found({uri…}, received): what a lookup found, the best first.
+func found(k *call) int {
+	uris := k.c.Strings(1)
+	s := k.s
+	s.branches = s.branches[:0]
+	for i, uri := range uris {
+		if i == 0 {
+			s.ruri, s.set, s.contact, s.duri = uri, true, 1, received(k.c.String(2))
+			s.foundURI = s.duri
+			if s.duri != "" {
+				s.bflags |= k.sh.natFlag()
+			}
+		} else if len(s.branches) < maxStack {
+			s.branches = append(s.branches, branch{uri: uri, contact: i + 1})
+		}
+	}
+	return 0
+}
+
+// received is "udp:192.0.2.7:1024" as $du has it.
+func received(text string) string {
+	transport, at, ok := strings.Cut(text, ":")
+	if !ok {
+		return ""
+	}
+	if transport == "udp" {
+		return "sip:" + at
+	}
+	return "sip:" + at + ";transport=" + transport
+}
+
+// natFlag is the branch flag of a contact behind a NAT, as usrloc is configured.
+func (sh *shim) natFlag() uint32 {
+	c := sh.module.config
+	if c == nil {
+		return 0
+	}
+	n := asInt(pv.Str(c.Param("usrloc", "nat_bflag", "99")))
+	if n < 0 || n > 31 {
+		return 0
+	}
+	return 1 << n
+}
+
+// carryDialog has the Record-Route carry the values of $dlg_var.
+func (k *call) carryDialog() {
+	if len(k.s.dialog) == 0 || k.s.req.InDialog() || !k.s.rr {
+		return
+	}
+	if err := k.s.req.Carry(carrier, encodePairs(k.s.dialog)); err != nil {
+		k.sh.module.log.Error("the values of $dlg_var cannot be kept for the dialog", "error", err)
+	}
+}
+
+var _ luabind.Editable = (*engine.Request)(nil)
+
+// times is times() -> the seconds to a final and to any response, nil for the server's own.
+func times(k *call) int {
+	for _, d := range []time.Duration{k.s.frInv, k.s.fr} {
+		if d == 0 {
+			k.c.PushNil()
+		} else {
+			k.c.PushSeconds(d)
+		}
+	}
+	return 2
+}

@@ -1,0 +1,289 @@
+-- KSR as far as other modules do the work, and the routes by their names. See the package comment.
+local core = ...
+local sip = require "sip"
+local registrar, auth, acl = require "registrar", require "auth", require "acl"
+
+local KSR = core.KSR
+local EXIT = "~~ksr~exit~~"
+
+-- define puts a function that takes n arguments in its place. One that is called where there is no
+-- message, or with too few arguments, returns false, as there.
+local function define(name, n, f)
+  local module, last = name:match("^(.-)%.([^.]+)$")
+  if module and not core.has(module) then return end
+  local place = KSR
+  if module then
+    place[module] = place[module] or {}
+    place = place[module]
+  end
+  place[last or name] = function(...)
+    if not core.ready(name, n, select("#", ...)) then return false end
+    return f(...)
+  end
+end
+
+local function text(v)
+  local kind = type(v)
+  return kind == "string" and v or kind == "number" and tostring(v) or ""
+end
+
+-- Answers.
+
+local function answer(code, reason)
+  local req = core.request()
+  code, reason = core.int(code), text(reason)
+  if req.method == "ACK" then return -1 end
+  if code < 100 or code > 699 or reason:find("[\r\n%z]") then
+    core.error("KSR: " .. code .. " is not a code to answer with, or the reason has line breaks")
+    return -1
+  end
+  if core.over() then
+    core.error("KSR: the request was answered, or relayed, before: " .. code .. " is not sent")
+    return 1
+  end
+  if code >= 200 then core.replied() end
+  local headers = core.answers()
+  if reason == "" then
+    req:reply(code, headers and { headers = headers })
+  else
+    req:reply(code, reason, headers and { headers = headers })
+  end
+  return 1
+end
+
+define("sl.sl_send_reply", 2, answer)
+define("sl.send_reply", 2, answer)
+define("tm.t_reply", 2, answer)
+define("tm.t_send_reply", 2, answer)
+define("sl.sl_reply_error", 0, function()
+  local req = core.request()
+  if req.method ~= "ACK" and not core.over() then answer(500, "I'm terribly sorry, server error occurred") end
+  return 1
+end)
+
+-- Relays.
+
+-- call runs a function of the script by its name. Its error ends it and nothing more.
+local function call(name)
+  local f = name and _G[name]
+  if type(f) ~= "function" then return end
+  local ok, err = pcall(f)
+  if not ok and err ~= EXIT then core.failed(name, tostring(err)) end
+end
+
+local function onsend()
+  if _G.ksr_onsend_route then
+    core.quiet()
+    call("ksr_onsend_route")
+  end
+end
+
+local relayed
+
+relayed = {
+  on_branch = function(branch)
+    core.branch(branch)
+    call(core.callback("branch"))
+    if core.finish(branch) then error("KSR: the script dropped the branch", 0) end
+    onsend()
+  end,
+  on_response = function(res)
+    if res.cause then return end
+    core.reply(res)
+    call("ksr_reply_route")
+    call(core.callback("reply"))
+    if core.finish(res) and not res.final then
+      local rel = res:header("RSeq")
+      if not rel then return res:drop() end
+    end
+    onsend()
+  end,
+  on_failure = function(res, req)
+    if not req.vars.kemi_failure then return end
+    core.failure(res)
+    local name = req.vars.kemi_failure
+    req.vars.kemi_failure = nil
+    call(name)
+  end,
+}
+
+-- target is where branch i goes.
+local function target(req, i)
+  local contact, uri, hop, routed = core.destination(i)
+  local known = contact and req.vars.kemi_contacts and req.vars.kemi_contacts[contact]
+  if known and not hop then return known end
+  return { uri = known or uri, next_hop = hop or routed and uri or nil, path = routed and req.routes or nil }
+end
+
+local function options(req)
+  local inv, any = core.times()
+  if not inv and not any then return relayed end
+  return { on_branch = relayed.on_branch, on_response = relayed.on_response, on_failure = relayed.on_failure, timeout = inv, reply_timeout = any }
+end
+
+local function relay()
+  local req = core.request()
+  local failure = core.callback("failure")
+  local n = core.plan()
+  if n < 0 then return n end
+  req.vars.kemi_failure = failure
+  local ok
+  if req.method == "CANCEL" then
+    ok = req:forward(target(req, 1))
+  elseif n == 0 then
+    ok = req:relay(options(req))
+  elseif n == 1 then
+    ok = req:relay(target(req, 1), options(req))
+  else
+    local list = {}
+    for i = 1, n do list[i] = target(req, i) end
+    ok = req:relay(list, options(req))
+  end
+  return ok and 1 or -1
+end
+
+define("tm.t_relay", 0, relay)
+
+define("forward", 0, function()
+  local req = core.request()
+  local n = core.plan()
+  if n < 0 then return -1 end
+  local ok
+  if n == 0 then ok = req:forward() else ok = req:forward(target(req, 1)) end
+  return ok and 1 or -1
+end)
+define("forward_uri", 1, function(uri)
+  local req = core.request()
+  if not sip.uri(text(uri)) or core.plan() < 0 then return -1 end
+  return req:forward { next_hop = text(uri), uri = core.uri() } and 1 or -1
+end)
+
+-- Registrations.
+
+-- home is an address as the registrar knows it: by its user alone, as use_domain = 0 has it.
+local function home(uri)
+  local u = uri and sip.uri(uri)
+  if not u or not u.user then return nil end
+  if not sip.is_local(u) then
+    local first = sip.domains.list()[1]
+    if not first then return nil end
+    u.host, u.port = first, nil
+  end
+  return u
+end
+
+local function same(a, b)
+  for _, x in ipairs(a) do
+    for _, y in ipairs(b) do
+      if x.uri == y.uri then return true end
+    end
+  end
+  return false
+end
+
+define("registrar.save", 2, function(_, flags)
+  local req = core.request()
+  if core.int(flags) ~= 0 then error("KSR.registrar.save: flags other than 0 have no meaning here; the answer is always sent", 2) end
+  if core.over() then return -1 end
+  local contacts, gone = req.contacts, req.expires == 0
+  local star = req:header("Contact") == "*"
+  local before = registrar.bindings(req.to.uri) or {}
+  local known = same(before, contacts)
+  core.replied()
+  local headers = core.answers()
+  local ok = registrar.save(req, headers and { headers = headers })
+  if not ok then return -1 end
+  if #contacts == 0 and not star then return 4 end
+  if #contacts > 0 and contacts[1].params.expires == "0" then gone = true end
+  if star or gone then return (star and #before > 0 or known) and 3 or 1 end
+  return known and 2 or 1
+end)
+
+define("registrar.lookup", 1, function()
+  local req = core.request()
+  local uri = home(core.uri())
+  if not uri then return -1 end
+  local list = registrar.lookup(uri)
+  if not list or #list == 0 then return -1 end
+  local uris = {}
+  for i, b in ipairs(list) do uris[i] = tostring(b.uri) end
+  req.vars.kemi_contacts = list
+  core.found(uris, list[1].received or "")
+  return 1
+end)
+
+local function registered(uri)
+  local home_uri = home(uri)
+  local list = home_uri and registrar.lookup(home_uri)
+  return list and #list > 0 and 1 or -1
+end
+
+define("registrar.registered", 1, function() return registered(core.uri()) end)
+define("registrar.registered_uri", 2, function(_, uri) return registered(text(uri)) end)
+define("registrar.unregister", 2, function(_, uri)
+  local u = home(text(uri))
+  if u then registrar.remove(u) end
+  return 1
+end)
+
+-- Credentials.
+
+local codes = { missing = -5, failed = -2, banned = -2, identity = -8 }
+
+define("auth_db.auth_check", 3, function(realm, _, flags)
+  local req = core.request()
+  if req.method == "ACK" then return 1 end
+  realm = text(realm)
+  local code = req.method == "REGISTER" and 401 or 407
+  local user, why = auth.check(req, { realm = realm, code = code, identity = false })
+  if not user then return codes[why] or -1 end
+  core.user(user, realm)
+  local claimed = req.method == "REGISTER" and req.to.uri or req.from.uri
+  if core.int(flags) % 2 == 1 and claimed.user ~= (user:match("^(.*)@") or user) then return -8 end
+  return 1
+end)
+
+define("auth.auth_challenge", 2, function(realm)
+  local req = core.request()
+  if req.method == "ACK" then return -3 end
+  if core.over() then return -1 end
+  core.replied()
+  auth.challenge(req, { realm = text(realm) })
+  return 1
+end)
+
+define("auth.consume_credentials", 0, function()
+  local req = core.request()
+  return (req:header("Authorization") or req:header("Proxy-Authorization")) and 1 or -1
+end)
+
+define("rtpproxy.rtpproxy_manage", 1, function()
+  core.error("KSR.rtpproxy.rtpproxy_manage: media passes no proxy: this server works with rtpengine")
+  return -1
+end)
+
+define("permissions.allow_source_address", 1, function(group)
+  local ok, entry = pcall(acl.check, core.request(), tostring(core.int(group)))
+  return ok and entry and 1 or -1
+end)
+
+-- The routes.
+
+local function handler(req)
+  core.begin()
+  local f = _G.ksr_request_route
+  if type(f) ~= "function" then error("the script has no function ksr_request_route", 0) end
+  local ok, err = pcall(f)
+  if not ok and err ~= EXIT then error(err, 0) end
+  if not core.over() then req:drop() end
+end
+
+_G.KSR, _G.KSRVERSION = KSR, "2.0"
+
+-- The file may have configured them before.
+pcall(registrar.configure, { domains = "all", max_expires = tonumber(core.param("registrar", "max_expires") or "") or 3600 })
+pcall(auth.configure, { algorithms = "MD5" })
+local users = core.has("auth_db") and core.users()
+if users then auth.users { url = users, layout = "kamailio" } end
+
+return { route = handler, libraries = { KSR = KSR } }

@@ -1,0 +1,232 @@
+package kemi
+
+// What is known of a request, and of the handler that runs.
+
+import (
+	"strings"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/kemi/cfg"
+	"github.com/sipscript/sipscript/modules/kemi/pv"
+)
+
+// shim is what KSR is made of in one VM.
+type shim struct {
+	module *module
+	script string
+	rows   map[string]*Row
+	vars   map[string]parsed // variables and texts that were read, at most maxParsed
+	texts  map[string]parsedText
+}
+
+// kind is what runs.
+type kind uint8
+
+const (
+	inRequest kind = iota
+	inBranch
+	inReply
+	inFailure
+)
+
+// session is what belongs to a request: what the script made of it, and what it keeps with it. It
+// belongs to the request's lane.
+type session struct {
+	req *engine.Request
+	// The Request-URI as the script sees it, and the destination it set; set: they are not those of
+	// the message.
+	ruri, duri string
+	set        bool
+	contact    int      // the place of ruri among the contacts of a lookup, from 1; 0: it is none
+	branches   []branch // beside ruri
+	// What loose_route found
+	loose    looseness
+	noRoutes bool // the script removed Route
+	tried    int  // branches that were sent
+	round    int  // those before the present round
+	skip     int  // 1: only the further branches are tried
+	changed  bool // a failure function set the Request-URI
+	sent     []*engine.Branch
+
+	flags    uint32
+	bflags   uint32
+	avps     map[string][]pv.Value
+	xavps    map[string][]map[string][]pv.Value
+	vars     map[string]pv.Value
+	dialog   map[string]string // $dlg_var
+	edits    []edit            // of headers, not in the message yet
+	answers  []engine.HeaderEdit
+	rrParam  string
+	rr       bool
+	from, to party
+	aliased  bool
+
+	looseURI  string // $du as loose_route left it
+	foundURI  string // and as lookup did
+	frInv, fr time.Duration
+
+	onBranch, onReply, onFailure string
+	newtran, relayed, replied    bool
+	user                         string // who has proved to have sent it
+	realm                        string
+}
+
+// branch is a further destination.
+type branch struct {
+	uri, duri string
+	contact   int
+	flags     uint32
+}
+
+// looseness is what loose_route found.
+type looseness uint8
+
+const (
+	notAsked  looseness = iota
+	ours                // along our signed Record-Route
+	unsigned            // along our Route, whose signature does not hold
+	elsewhere           // along another's Route
+)
+
+// frame is one run of a handler.
+type frame struct {
+	kind    kind
+	branch  *engine.Branch
+	res     *engine.Response
+	index   int // of the branch
+	dropped bool
+	edits   []edit
+	uri     string // of the branch, as the script set it
+	quiet   bool   // onsend: changes have no effect
+	aliased bool
+}
+
+// maxParsed bounds the variables that are kept as they were read.
+const maxParsed = 4096
+
+type parsed struct {
+	v   *pv.Var
+	err error
+}
+
+type parsedText struct {
+	t   pv.Text
+	err error
+}
+
+func (sh *shim) variable(name string) (*pv.Var, error) {
+	p, ok := sh.vars[name]
+	if !ok {
+		p.v, p.err = pv.Parse(name)
+		if len(sh.vars) < maxParsed {
+			sh.vars[name] = p
+		}
+	}
+	return p.v, p.err
+}
+
+func (sh *shim) text(text string) (pv.Text, error) {
+	p, ok := sh.texts[text]
+	if !ok {
+		p.t, p.err = pv.ParseText(text)
+		if len(sh.texts) < maxParsed {
+			sh.texts[text] = p
+		}
+	}
+	return p.t, p.err
+}
+
+// running is the session and the frame of the handler that runs; nil at file level.
+func (sh *shim) running(c *luabind.Call) (*session, *frame) {
+	_, kept, at := c.Running()
+	if kept == nil {
+		return nil, nil
+	}
+	s, _ := (*kept).(*session)
+	f, _ := (*at).(*frame)
+	if f == nil {
+		return nil, nil
+	}
+	return s, f
+}
+
+// enter begins a frame; the request's session is made with its first.
+func (sh *shim) enter(c *luabind.Call, f *frame) *session {
+	req, kept, at := c.Running()
+	s, ok := (*kept).(*session)
+	if !ok {
+		s = &session{req: req}
+		*kept = s
+	}
+	*at = f
+	return s
+}
+
+// message is what the frame is about.
+func (k *call) message() *message.Message {
+	switch {
+	case k.f.res != nil && k.f.kind == inReply:
+		return k.f.res.Message()
+	case k.f.branch != nil:
+		return k.f.branch.Message()
+	}
+	return k.s.req.Message()
+}
+
+// uri is the present Request-URI, "" in a reply.
+func (k *call) uri() string {
+	switch k.f.kind {
+	case inReply:
+		return ""
+	case inBranch:
+		if k.f.uri != "" {
+			return k.f.uri
+		}
+		return string(k.f.branch.Message().RequestURI())
+	}
+	return k.s.uri()
+}
+
+func (s *session) uri() string {
+	if s.set {
+		return s.ruri
+	}
+	return string(s.req.Message().RequestURI())
+}
+
+// setURI changes the Request-URI, and with it what the lookup found for it.
+func (k *call) setURI(uri string) {
+	if k.f.kind == inBranch {
+		k.f.uri = uri
+		return
+	}
+	k.s.ruri, k.s.set, k.s.contact, k.s.changed = uri, true, 0, true
+}
+
+// functions are those of the table that ksr.lua gets: KSR, and what it is made with.
+func (sh *shim) functions(config *cfg.Config) []luabind.Function {
+	sh.rows, sh.vars, sh.texts = map[string]*Row{}, map[string]parsed{}, map[string]parsedText{}
+	rows := Rows()
+	list := sh.hooks(config)
+	for i := range rows {
+		row := &rows[i]
+		sh.rows[row.Name] = row
+		if row.call != nil && loaded(config, moduleOf(row.Name)) {
+			list = append(list, sh.bind(row))
+		}
+	}
+	return list
+}
+
+// has reports whether a list separated by "|" has a word, in any case.
+func has(list, word string) bool {
+	for part := range strings.SplitSeq(list, "|") {
+		if strings.EqualFold(strings.TrimSpace(part), word) {
+			return true
+		}
+	}
+	return false
+}
