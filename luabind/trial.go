@@ -82,8 +82,8 @@ const (
 	defaultAfter   = 10 * time.Minute
 )
 
-// check fills in defaults.
-func (t *Trial) check() error {
+// Check fills in defaults, and says what is wrong.
+func (t *Trial) Check() error {
 	if t.After == 0 {
 		t.After = defaultAfter
 	}
@@ -107,7 +107,7 @@ func (r *Router) Try(ctx context.Context, t Trial) error {
 }
 
 func (r *Router) try(ctx context.Context, t Trial, change func(*Options)) error {
-	if err := t.check(); err != nil {
+	if err := t.Check(); err != nil {
 		return err
 	}
 	r.building.Lock()

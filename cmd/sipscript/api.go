@@ -64,6 +64,7 @@ type (
 	generationAnswer struct {
 		Number  uint64    `json:"generation"`
 		Serving bool      `json:"serving" doc:"new requests go to it; others finish what they began"`
+		Canary  bool      `json:"canary,omitempty" doc:"it is on trial: some new requests go to it"`
 		Loaded  time.Time `json:"loaded"`
 		Held    int64     `json:"held" doc:"handlers, timers, tasks and transactions that keep it"`
 	}
@@ -83,7 +84,7 @@ type (
 )
 
 func (s *server) operations() []openapi.Operation {
-	return []openapi.Operation{
+	return append(s.canaryOperations(), []openapi.Operation{
 		{Method: "GET", Path: "/api/v1/lanes", Summary: "list the lanes and how busy they are", Answer: lanesAnswer{}, Fails: []int{503}, Serve: s.once(s.answerLanes)},
 		{Method: "GET", Path: "/api/v1/generations", Summary: "list the generations of the script that are there", Answer: generationsAnswer{}, Fails: []int{503}, Serve: s.once(s.answerGenerations)},
 		{Method: "GET", Path: "/api/v1/arguments", Summary: "list the arguments of the script", Answer: argumentsAnswer{}, Fails: []int{503}, Serve: s.once(s.answerArguments)},
@@ -96,7 +97,7 @@ func (s *server) operations() []openapi.Operation {
 		{Method: "GET", Path: "/api/v1/live", Summary: "stream a sample of the server each second, as server-sent events; the first event has those of the last five minutes", Answer: page.Sample{}, Type: "text/event-stream",
 			Fails: []int{503}, Serve: s.live.ServeHTTP},
 		{Method: "GET", Path: "/api/v1/listeners", Summary: "list where the server listens", Answer: listenersAnswer{}, Fails: []int{503}, Serve: s.once(s.answerListeners)},
-	}
+	}...)
 }
 
 // once serves when the server does: before, its parts are not there.
@@ -128,7 +129,7 @@ func (s *server) answerGenerations(w http.ResponseWriter, _ *http.Request) {
 	_, refused := s.reloads.last()
 	a := generationsAnswer{Generations: []generationAnswer{}, Refused: refused}
 	for _, g := range s.router.Generations() {
-		a.Generations = append(a.Generations, generationAnswer{g.Number, g.Serving, g.Loaded.UTC(), g.Held})
+		a.Generations = append(a.Generations, generationAnswer{g.Number, g.Serving, g.Trial, g.Loaded.UTC(), g.Held})
 	}
 	host.Answer(w, http.StatusOK, a)
 }

@@ -20,6 +20,7 @@ import (
 func serverCommands() []host.Command {
 	show := host.ShowFlags()
 	return []host.Command{
+		canaryCommand(),
 		{Name: "lanes", Usage: "show the lanes of a running server and how busy they are", Remote: true, Flags: show, Run: showLanes},
 		{Name: "generations", Usage: "show the generations of the script that a running server has", Remote: true, Flags: show, Run: showGenerations},
 		{Name: "arguments", Usage: "show and change the arguments of the script of a running server (--set)", Remote: true, Flags: show, Sub: []host.Command{
@@ -62,8 +63,11 @@ func showGenerations(c *host.Invocation) error {
 		rows := [][]string{{"GENERATION", "STATE", "LOADED", "HELD"}}
 		for _, g := range a.Generations {
 			state := "finishing"
-			if g.Serving {
+			switch {
+			case g.Serving:
 				state = "serving"
+			case g.Canary:
+				state = "canary"
 			}
 			rows = append(rows, []string{strconv.FormatUint(g.Number, 10), state, g.Loaded.Format(time.RFC3339), strconv.FormatInt(g.Held, 10)})
 		}

@@ -1,11 +1,9 @@
 package main
 
-// sipscript reload and status: they ask a running server at its --admin address.
+// How commands reach a running server at its --admin address, and sipscript status.
 
 import (
 	"crypto/x509"
-	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -14,31 +12,6 @@ import (
 
 	"github.com/sipscript/sipscript/ops/admin"
 )
-
-func reloadCommand(env environment) *cli.Command {
-	return &cli.Command{
-		Name: "reload", Usage: "make a running server reload its script", Flags: clientFlags(), OnUsageError: onUsageError,
-		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return usagef("%s takes no argument: found %q", c.Command.Name, c.Args().First())
-			}
-			client, err := newClient(c, env)
-			if err != nil {
-				return err
-			}
-			generation, err := client.Reload(c.Context)
-			var refused *admin.Refused
-			if errors.As(err, &refused) {
-				return fmt.Errorf("the reload was refused; the server continues as before:\n%s", refused.Text)
-			}
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(env.stdout, "reloaded: now serving generation %d\n", generation)
-			return nil
-		},
-	}
-}
 
 func statusCommand(env environment) *cli.Command {
 	return &cli.Command{

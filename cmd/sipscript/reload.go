@@ -32,6 +32,9 @@ func (r *reloads) note(at time.Time, err error) {
 	r.loaded = at
 }
 
+// refuse notes why a script was refused, or rolled back.
+func (r *reloads) refuse(err error) { r.note(time.Time{}, err) }
+
 func (r *reloads) last() (loaded time.Time, failed string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -41,7 +44,7 @@ func (r *reloads) last() (loaded time.Time, failed string) {
 // loadScript makes the router. Errors name the script's file and line.
 func (s *server) loadScript(stop context.Context) (err error) {
 	options := luabind.Options{Script: s.set.script, Modules: s.modules.Openers(), Args: s.set.args, Budget: s.set.budget, LoadBudget: s.set.loadBudget, Log: s.log}
-	options.Memory, options.Loading = s.set.memory, stop
+	options.Memory, options.Loading, options.Tried = s.set.memory, stop, s.tried
 	if s.dictionaries != nil {
 		options.Dictionaries = s.dictionaries
 	}

@@ -127,7 +127,7 @@ export function script() {
     caption: "Generations of the script", key: g => String(g.generation), empty: "None serves.",
     columns: [
       { title: "Generation", of: g => String(g.generation), class: "number" },
-      { title: "State", of: g => g.serving ? "serves" : "finishes what it began", tone: g => g.serving ? "good" : "warn" },
+      { title: "State", of: g => g.serving ? "serves" : g.canary ? "is on trial" : "finishes what it began", tone: g => g.serving ? "good" : "warn" },
       { title: "Loaded", of: g => new Date(g.loaded).toLocaleString() },
       { title: "Held by", of: g => `${count(g.held)} handlers, timers, tasks and transactions` },
     ],

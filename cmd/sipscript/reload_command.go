@@ -1,0 +1,108 @@
+package main
+
+// sipscript reload.
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/ops/admin"
+)
+
+func reloadCommand(env environment) *cli.Command {
+	return &cli.Command{
+		Name: "reload", Usage: "make a running server reload its script", OnUsageError: onUsageError,
+		Description: "With --canary or --canary-source the new script gets a part of the new requests at first. It is rolled back at its first\n" +
+			"error, and when more of its requests fail than of the others; otherwise it takes over after --after. `sipscript canary`\n" +
+			"shows how it does. The server must run with --no-watch.",
+		Flags: append(clientFlags(),
+			&cli.StringFlag{Name: "canary", Usage: "at first only for `SHARE` of the new requests, such as 5%"},
+			&cli.StringSliceFlag{Name: "canary-source", Usage: "at first only for requests from `CIDR`; repeatable"},
+			&cli.DurationFlag{Name: "after", Usage: "have a canary take over after `TIME`", Value: 10 * time.Minute},
+			&cli.BoolFlag{Name: "wait", Usage: "wait for the end of a canary, and exit with 1 if it was rolled back"}),
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usagef("%s takes no argument: found %q", c.Command.Name, c.Args().First())
+			}
+			canary := c.IsSet("canary") || c.IsSet("canary-source")
+			if !canary && (c.IsSet("after") || c.IsSet("wait")) {
+				return usagef("reload: --after and --wait go with --canary or --canary-source")
+			}
+			client, err := newClient(c, env)
+			if err != nil {
+				return err
+			}
+			if canary {
+				return reloadCanary(c, env, client)
+			}
+			generation, err := client.Reload(c.Context)
+			var refused *admin.Refused
+			if errors.As(err, &refused) {
+				return fmt.Errorf("the reload was refused; the server continues as before:\n%s", refused.Text)
+			}
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(env.stdout, "reloaded: now serving generation %d\n", generation)
+			return nil
+		},
+	}
+}
+
+func reloadCanary(c *cli.Context, env environment, client *admin.Client) error {
+	body := canaryBody{Sources: c.StringSlice("canary-source"), After: c.Duration("after").Seconds()}
+	if text := c.String("canary"); text != "" {
+		share, err := readShare(text)
+		if err != nil {
+			return usagef("reload: --canary %s: %v", text, err)
+		}
+		body.Share = share
+	}
+	if _, err := body.trial(); err != nil {
+		return usagef("reload: %v", err)
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	ask := client.Asker(c.Context)
+	a, err := askCanary(ask(http.MethodPost, canaryPath, bytes.NewReader(text)))
+	if err != nil {
+		return fmt.Errorf("the reload was refused; the server continues as before:\n%w", err)
+	}
+	fmt.Fprintf(env.stdout, "generation %d is on trial; it takes over after %s\n", a.Generation, c.Duration("after"))
+	if !c.Bool("wait") {
+		return nil
+	}
+	for a.State == luabind.TrialRuns {
+		timer := time.NewTimer(500 * time.Millisecond)
+		select {
+		case <-timer.C:
+		case <-c.Context.Done():
+			timer.Stop()
+			return c.Context.Err()
+		}
+		if a, err = askCanary(ask(http.MethodGet, canaryPath, nil)); err != nil {
+			return err
+		}
+	}
+	_, _ = env.stdout.Write(a.table())
+	if a.State != luabind.TrialPromoted {
+		return errSilent
+	}
+	return nil
+}
+
+func askCanary(text []byte, err error) (a canaryAnswer, _ error) {
+	if err == nil {
+		err = json.Unmarshal(text, &a)
+	}
+	return a, err
+}
