@@ -24,7 +24,7 @@ func execute(args []string, env environment) int {
 }
 
 func newApp(env environment) *cli.App {
-	return &cli.App{
+	app := &cli.App{
 		Name:      "sipscript",
 		Usage:     "a SIP proxy directed by a Lua script",
 		Writer:    env.stdout,
@@ -56,6 +56,12 @@ func newApp(env environment) *cli.App {
 			}
 			return cli.ShowAppHelp(c)
 		},
+		Before: func(c *cli.Context) error {
+			if env.environ != nil && c.Args().First() != "run" { // which tells it in the form of its log
+				tellUnknown(env.stderr, env.environ())
+			}
+			return nil
+		},
 		// A value such as KEY=a,b is one value: a flag that takes several is repeated.
 		DisableSliceFlagSeparator: true,
 		HideVersion:               true,
@@ -64,6 +70,8 @@ func newApp(env environment) *cli.App {
 		// Execute prints the error and chooses the code
 		ExitErrHandler: func(*cli.Context, error) {},
 	}
+	helpPages(app)
+	return app
 }
 
 // onUsageError keeps cli from printing the whole help above the one line that says what is wrong.

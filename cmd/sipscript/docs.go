@@ -11,6 +11,9 @@ import (
 	"github.com/sipscript/sipscript/ops/openapi"
 )
 
+// manDir is where man pages are.
+const manDir = "contrib/man"
+
 // docsCommand is for the makers of sipscript.
 func docsCommand() *cli.Command {
 	return &cli.Command{
@@ -44,5 +47,9 @@ func madeFiles() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string][]byte{"docs/openapi.json": document}, nil
+	files := map[string][]byte{"docs/openapi.json": document}
+	for name, text := range manPages() {
+		files[manDir+"/"+name] = text
+	}
+	return files, nil
 }
