@@ -57,7 +57,8 @@ func newApp(env environment) *cli.App {
 			return cli.ShowAppHelp(c)
 		},
 		Before: func(c *cli.Context) error {
-			if env.environ != nil && c.Args().First() != "run" { // which tells it in the form of its log
+			// run tells it in the form of its log.
+			if env.environ != nil && c.Args().First() != "run" {
 				tellUnknown(env.stderr, env.environ())
 			}
 			return nil

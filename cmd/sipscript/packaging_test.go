@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -144,5 +145,32 @@ func TestAlive(t *testing.T) {
 	s, _ := served(t)
 	if !s.alive(t.Context()) {
 		t.Error("it is not alive")
+	}
+}
+
+// systemd finds nothing wrong with the unit, and little that the service could do beyond its work.
+func TestUnit(t *testing.T) {
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("there is no systemd-analyze: the unit was not checked")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../../contrib/systemd/sipscript.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit := fileOf(t, "sipscript.service", strings.ReplaceAll(string(text), "/usr/bin/sipscript", self))
+	for name, args := range map[string][]string{"verify": {"verify", "--man=no", unit}, "security": {"security", "--offline=true", "--threshold=20", unit}} {
+		t.Run(name, func(t *testing.T) {
+			switch out, err := exec.Command(analyze, args...).CombinedOutput(); {
+			case err != nil && (strings.Contains(string(out), "unrecognized option") || strings.Contains(string(out), "Unknown operation")):
+				t.Skipf("this systemd-analyze can't: %s", out)
+			case err != nil || name == "verify" && len(out) > 0:
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
 	}
 }
