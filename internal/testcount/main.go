@@ -11,12 +11,14 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -39,6 +41,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "testcount:", err)
 		os.Exit(1)
 	}
+	r.printSlow()
 	c := r.counts
 	fmt.Println(c)
 	if *add != "" {
@@ -72,6 +75,7 @@ type report struct {
 	held     map[string][]string // output of tests that run, by package and test
 	blamed   map[string]bool     // packages with a test that failed
 	failures map[string][]string // tests that failed and rows of them, by package
+	slow     []event             // tests that took a second or more, without their rows
 	fault    bool                // a race, a panic or a test that hung
 }
 
@@ -129,6 +133,9 @@ func (r *report) done(e event, word string, n *int) {
 	delete(r.held, e.Package+" "+e.Test)
 	if e.Test != "" {
 		*n++
+		if e.Elapsed >= 1 && !strings.Contains(e.Test, "/") {
+			r.slow = append(r.slow, e)
+		}
 		return
 	}
 	if word == "-" { // no test files
@@ -136,6 +143,16 @@ func (r *report) done(e event, word string, n *int) {
 	}
 	fmt.Fprintf(r.out, "%s\t%s\t%.1fs\n", word, e.Package, e.Elapsed)
 }
+
+// printSlow prints the tests that took longest: where minutes go is to be seen in each run.
+func (r *report) printSlow() {
+	slices.SortStableFunc(r.slow, func(a, b event) int { return cmp.Compare(b.Elapsed, a.Elapsed) })
+	for _, e := range r.slow[:min(len(r.slow), mostSlow)] {
+		fmt.Fprintf(r.out, "slow\t%.1fs\t%s\t%s\n", e.Elapsed, e.Package, e.Test)
+	}
+}
+
+const mostSlow = 25
 
 // reason is why a test skipped: its last line of output that is not about running it.
 func reason(output []string) string {

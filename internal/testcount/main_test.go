@@ -12,7 +12,7 @@ func TestRead(t *testing.T) {
 		`{"Action":"start","Package":"a"}`,
 		`{"Action":"output","Package":"a","Output":"-test.shuffle 42\n"}`,
 		`{"Action":"output","Package":"a","Test":"TestGood","Output":"noise of a test that passes\n"}`,
-		`{"Action":"pass","Package":"a","Test":"TestGood","Elapsed":0.1}`,
+		`{"Action":"pass","Package":"a","Test":"TestGood","Elapsed":1.5}`,
 		`{"Action":"output","Package":"a","Test":"TestBad","Output":"    a_test.go:3: wrong\n"}`,
 		`{"Action":"fail","Package":"a","Test":"TestBad","Elapsed":0.1}`,
 		`{"Action":"output","Package":"a","Test":"TestSkipped","Output":"    a_test.go:9: no sipp here\n"}`,
@@ -35,6 +35,9 @@ func TestRead(t *testing.T) {
 		if !strings.Contains(out.String(), part) {
 			t.Errorf("no %q in:\n%s", part, out.String())
 		}
+	}
+	if r.printSlow(); !strings.HasSuffix(out.String(), "slow\t1.5s\ta\tTestGood\n") || strings.Contains(out.String(), "0.1s\ta\tTestBad") {
+		t.Errorf("what took long:\n%s", out.String())
 	}
 	if strings.Contains(out.String(), "noise") {
 		t.Errorf("output of a test that passed:\n%s", out.String())
