@@ -107,7 +107,11 @@ func (i *Reinvitation) acknowledge() {
 // is the lane whose token the caller holds, and is lent in the meantime. It reports false, and
 // begins nothing, if the server is overloaded.
 func (e *Engine) Ask(l *lane.Lane, callID string, begin func(done func())) bool {
-	home := e.laneOf([]byte(callID))
+	return e.AskOn(l, e.laneOf([]byte(callID)), begin)
+}
+
+// AskOn is Ask for a lane: home is where begin is called.
+func (e *Engine) AskOn(l, home *lane.Lane, begin func(done func())) bool {
 	if home == l {
 		w := lane.NewWaiter()
 		begin(func() { home.Wake(w) })

@@ -260,6 +260,16 @@ func Act2[A, B any](f Function, a Arg[A], b Arg[B], act func(*Call, A, B) error)
 	return f
 }
 
+// Act3 is Act1 for three arguments.
+func Act3[A, B, C any](f Function, a Arg[A], b Arg[B], d Arg[C], act func(*Call, A, B, C) error) Function {
+	declared(&f, a.Params, b.Params, d.Params)
+	f.Results = acted(&f)
+	nb := 1 + a.width
+	nd := nb + b.width
+	f.Call = func(c *Call) int { return c.acted(act(c, a.read(c, 1), b.read(c, nb), d.read(c, nd))) }
+	return f
+}
+
 // acted are the results of an Act: none if it raises its errors.
 func acted(f *Function) []Result {
 	if f.Where == AtLoad {

@@ -118,6 +118,7 @@ type thread struct {
 	// The list of running calls, and the states that pcall has functions run on.
 	next, prev *thread
 	states     []*lua.LState
+	ends       []func(failed bool) // what waits for the end of the handler
 }
 
 const (
@@ -276,6 +277,9 @@ func (v *vm) ended(t *thread, s saved, err error, out *[]lua.LValue) *ScriptErro
 	stopped := t.stopped()
 	v.leave(t)
 	v.restore(s)
+	if t.ends != nil {
+		t.end(err != nil || stopped || t.replaced)
+	}
 	t.req = nil
 	if t.watch.on {
 		t.watch.on = false

@@ -252,7 +252,7 @@ func TestBalance(t *testing.T) {
 }
 
 func TestGet(t *testing.T) {
-	if names := scripts.Names(); !slices.Equal(names, []string{"balance.lua", "carrier.lua", "default.lua", "edge.lua", "pbx.lua", "proxy.lua", "redirect.lua", "registrar.lua", "trunk.lua", "webrtc.lua"}) {
+	if names := scripts.Names(); !slices.Equal(names, []string{"balance.lua", "carrier.lua", "default.lua", "edge.lua", "pbx-b2b.lua", "pbx.lua", "proxy.lua", "redirect.lua", "registrar.lua", "trunk.lua", "webrtc.lua"}) {
 		t.Errorf("%q", names)
 	}
 	for _, name := range scripts.Names() {

@@ -63,7 +63,7 @@ func (l *Leg) settle(do action) {
 		if code < 300 {
 			code = 480
 		}
-		_ = in.Answer(code, "", l.tag, &engine.ReplyOptions{Headers: l.headers})
+		_ = in.Answer(code, l.reason, l.tag, &engine.ReplyOptions{Headers: l.headers})
 	default:
 		_ = in.Answer(487, "", l.tag, nil)
 	}

@@ -87,6 +87,11 @@ func (a *Agent) Dial(l *lane.Lane, from *Leg, targets []*engine.Target, o DialOp
 			return ErrState
 		}
 	}
+	if from != nil && from.s.out == outAccepted { // RFC 3725 flow IV: its offer is put on hold
+		l.StopTimer(&from.limit)
+		from.answer = held(from.remoteSDP)
+		from.feed(evAck)
+	}
 	if o.Timeout <= 0 {
 		o.Timeout = dialTime
 	}

@@ -62,6 +62,7 @@ type Leg struct {
 	inOffer  bool          // it has an offer
 	inReach  *engine.Reach // where its sender will be reached, if it is accepted
 	code     int           // what refuses it
+	reason   string        // and its phrase; "" for the usual one
 	headers  []engine.HeaderEdit
 	out      *engine.Invitation // ours that is open, or whose 2xx waits for its ACK
 	outOffer bool
@@ -256,6 +257,38 @@ func (l *Leg) Reject(code int, headers ...engine.HeaderEdit) error {
 	l.code, l.headers, l.why = code, headers, WhyRejected
 	l.feed(evRefuse)
 	return nil
+}
+
+// Pass refuses the caller's INVITE as somebody else refused ours: with the code, the reason phrase,
+// Retry-After and Warning. A challenge becomes 503 and a redirection 480: they are not the caller's
+// business.
+func (l *Leg) Pass(res *engine.Response) error {
+	if l.s.phase != ringing || res.Code() < 300 {
+		return ErrState
+	}
+	code := passedCode(res.Code())
+	var headers []engine.HeaderEdit
+	if code == res.Code() {
+		l.reason = res.Reason()
+		for _, name := range [...]string{"Retry-After", "Warning"} {
+			if v := res.Message().HeaderName(name); v != nil {
+				headers = append(headers, engine.HeaderEdit{Name: name, Values: []string{string(v)}})
+			}
+		}
+	}
+	return l.Reject(code, headers...)
+}
+
+// Header are the values of a header of the caller's INVITE, until that has a final answer.
+func (l *Leg) Header(name string) (values []string) {
+	if l.in == nil || l.in.Message() == nil {
+		return nil
+	}
+	m := l.in.Message()
+	for i := m.FindName(name, 0); i >= 0; i = m.FindName(name, i+1) {
+		values = append(values, string(m.Value(i)))
+	}
+	return values
 }
 
 // HangUp ends the leg: BYE, in its time; a caller that was not answered gets 480, somebody who was

@@ -170,5 +170,6 @@ func (x *chaos) meddle() {
 				x.join(a, far)
 			}
 		}))
+		x.w.Run(0) // it is done before the test goes on
 	}
 }

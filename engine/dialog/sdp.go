@@ -161,6 +161,29 @@ func still(text []byte) []byte {
 	return out
 }
 
+// held is an answer that takes what is offered, and is nobody's address. What needs keys for its
+// media gets none of them yet.
+func held(offer []byte) []byte {
+	if bytes.Contains(offer, []byte("a=fingerprint:")) || bytes.Contains(offer, []byte("a=crypto:")) {
+		return rejected(offer)
+	}
+	var out []byte
+	for rest := still(offer); len(rest) > 0; {
+		l := rest[:lineLen(rest)]
+		rest = rest[len(l):]
+		switch {
+		case bytes.HasPrefix(l, []byte("c=IN IP4 ")):
+			out = append(out, "c=IN IP4 0.0.0.0\r\n"...)
+		case bytes.HasPrefix(l, []byte("c=IN IP6 ")):
+			out = append(out, "c=IN IP6 ::\r\n"...)
+		case bytes.HasPrefix(l, []byte("a=candidate:")), bytes.HasPrefix(l, []byte("a=ice-")), bytes.HasPrefix(l, []byte("a=rtcp:")):
+		default:
+			out = append(out, l...)
+		}
+	}
+	return out
+}
+
 func isDirection(l []byte) bool {
 	switch string(bytes.TrimRight(l, "\r\n \t")) {
 	case "a=sendrecv", "a=sendonly", "a=recvonly", "a=inactive":

@@ -30,6 +30,7 @@ func TestDescriptions(t *testing.T) {
 	for _, c := range []struct{ name, got, want string }{
 		{"rejected", string(rejected([]byte(both))), "m=audio 0 RTP/AVP 8\r\nm=video 0 RTP/AVP 96\r\n"},
 		{"still", string(still([]byte(both))), "m=audio 4000 RTP/AVP 8\r\na=inactive\r\nm=video 5000 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\na=inactive\r\n"},
+		{"held", string(held([]byte(audio))), "m=audio 4000 RTP/AVP 8\r\na=inactive\r\n"},
 		{"padded", string(padded([]byte(audio), []byte(both))), "m=audio 4000 RTP/AVP 8\r\na=sendonly\r\nm=video 0 RTP/AVP 96\r\n"},
 		{"not padded", string(padded([]byte(both), []byte(audio))), both[strings.Index(both, "m=audio"):]},
 		{"trimmed", string(trimmed([]byte(both), 1)), "m=audio 4000 RTP/AVP 8\r\na=sendonly\r\n"},

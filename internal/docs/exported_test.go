@@ -132,7 +132,7 @@ func (x exported) fields(typ *doc.Type) {
 var implements = map[string]bool{"Error": true, "String": true, "Unwrap": true, "Len": true, "Less": true, "Swap": true}
 
 // withoutAPI are modules for scripts alone: their package docs say what Go programs use instead.
-var withoutAPI = []string{"dns", "http", "jwt", "redis", "sql", "topology"}
+var withoutAPI = []string{"b2b", "dns", "http", "jwt", "redis", "sql", "topology"}
 
 // notModules are packages beside them: the list of all, their frame, and names they share.
 var notModules = []string{"all", "host", "internal", "trust"}

@@ -7,6 +7,7 @@ import (
 	"github.com/sipscript/sipscript/modules/acc"
 	"github.com/sipscript/sipscript/modules/acl"
 	auth "github.com/sipscript/sipscript/modules/auth/plugin"
+	"github.com/sipscript/sipscript/modules/b2b"
 	"github.com/sipscript/sipscript/modules/clients/outside"
 	"github.com/sipscript/sipscript/modules/dialog"
 	"github.com/sipscript/sipscript/modules/dialplan"
@@ -41,6 +42,7 @@ func Plugins() []host.Plugin {
 		limit.Plugin(),
 		geo.Plugin(),
 		auth.Plugin(),
+		b2b.Plugin(),
 		registrar.Plugin(),
 		uac.Plugin(),
 		dispatch.Plugin(),

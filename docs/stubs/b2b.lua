@@ -1,0 +1,213 @@
+---@meta b2b
+-- Made by `sipscript stubs`. Makes calls of this server's own: a caller's leg, legs that are dialled, and bridges between them.
+
+---One end of a call of this server's own. It ends with the handler or task that made it, unless join has given it away.
+---@class b2b.leg
+---@field id string names it
+---@field call_id string the Call-ID of its messages
+---@field state string "ringing", "calling", "answered" or "ended"
+---@field why string|nil why it ended: "bye", "cancelled", "rejected", "hang up", "timeout", "elsewhere", "no ack", "lost", "media", "shutdown"; nil before
+---@field from sip.uri who called
+---@field to sip.uri who was called
+---@field peer any|nil the leg that it is bridged with
+---@field local_sdp string|nil what this side sent last
+---@field remote_sdp string|nil what the party sent last
+local b2b_leg = {}
+
+---Sends the caller a provisional answer. nil, err if it is not ringing any more. Raises for a code
+---that is not 101 to 199. Only in handlers. Waits.
+---```lua
+---local a = b2b.incoming(req)
+---if not a then return end
+---a:reply(180)
+---```
+---@param code integer 101 to 199
+---@param options? b2b.leg.reply.options optional
+---@return boolean|nil result true
+---@return string|nil err why it failed
+function b2b_leg:reply(code, options) end
+
+---Answers the caller with a description: that of a media server. A bridge answers by itself. nil, err
+---if it is not ringing any more. Only in handlers. Waits.
+---```lua
+---local a = b2b.incoming(req)
+---if not a then return end
+---a:answer("v=0\r\no=- 1 1 IN IP4 192.0.2.20\r\ns=-\r\nc=IN IP4 192.0.2.20\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n")
+---```
+---@param sdp string
+---@return boolean|nil result true
+---@return string|nil err why it failed
+function b2b_leg:answer(sdp) end
+
+---Refuses the caller. nil, err if it is not ringing any more: it gave up, or was answered. Only in
+---handlers. Waits.
+---```lua
+---local a = b2b.incoming(req)
+---if not a then return end
+---a:reject(486, { headers = { ["Retry-After"] = "60" } })
+---```
+---@param code integer|sip.response or a response: its code, reason, Retry-After and Warning; 401 and 407 become 503, 3xx 480
+---@param options? b2b.leg.reject.options optional
+---@return boolean|nil result true
+---@return string|nil err why it failed
+function b2b_leg:reject(code, options) end
+
+---Calls others for the leg, and waits until one has answered; a bridge then joins the two. The far leg
+---has its own Call-ID, tags and numbers, and gets of the caller's INVITE no more than From,
+---Max-Forwards and the offer. If the caller gives up the others are cancelled, and the response has
+---the cause "cancelled"; targets that are nil, a lookup that failed, are a 503. Returns leg or nil:
+---the leg that answered. Then response or nil: the best refusal; cause "cancelled" if the caller gave
+---up. Only in handlers. Waits.
+---```lua
+---local a = b2b.incoming(req)
+---if not a then return end
+---local b, res = a:dial("sip:bob@192.0.2.7", { timeout = 20 })
+---if not b then return a:reject(res) end
+---a:bridge(b)
+---```
+---@param targets sip.destination as relay takes them; each needs a uri
+---@param options? b2b.leg.dial.options optional
+---@return b2b.leg|nil result the leg that answered
+---@return sip.response|nil response the best refusal; cause "cancelled" if the caller gave up
+function b2b_leg:dial(targets, options) end
+
+---Joins two legs and waits until one has ended. A caller that was not answered is answered with what
+---the other side said; from then on each INVITE of one side goes to the other. It ends neither leg,
+---and may be called again: with the same leg, nothing is sent; with another, the two negotiate.
+---Returns leg or nil: the one that ended; nil if neither did. Then string or nil: as leg.why;
+---"timeout": its time is over; "media": the parties agree on none; "busy": a leg is in another bridge.
+---Only in handlers. Waits.
+---```lua
+---local a = b2b.incoming(req)
+---if not a then return end
+---local b, res = a:dial("sip:bob@192.0.2.7")
+---if not b then return a:reject(res) end
+---local ended, why = a:bridge(b, { timeout = 3600 })
+---sip.log.info("%s", why)
+---```
+---@param other any a leg
+---@param options? b2b.leg.bridge.options optional
+---@return b2b.leg|nil leg the one that ended; nil if neither did
+---@return string|nil why as leg.why; "timeout": its time is over; "media": the parties agree on none; "busy": a leg is in another bridge
+function b2b_leg:bridge(other, options) end
+
+---A bridge that nobody waits for: it returns at once, the handler no longer owns the legs, and when
+---one of them ends the other is ended too. Only in handlers. Waits.
+---```lua
+---local a = b2b.incoming(req)
+---if not a then return end
+---local b, res = a:dial("sip:bob@192.0.2.7")
+---if not b then return a:reject(res) end
+---a:join(b)
+---```
+---@param other any a leg
+---@param options? b2b.leg.join.options optional
+---@return boolean|nil result true
+---@return string|nil err why it failed
+function b2b_leg:join(other, options) end
+
+---Ends the leg: BYE, in its time; 480 for a caller that was not answered; CANCEL for one that rings.
+---Returns boolean: false if it has ended. Only in handlers. Waits.
+---```lua
+---local a = b2b.incoming(req)
+---if not a then return end
+---a:hang_up("Q.850;cause=16")
+---```
+---@param reason? string the value of a Reason header (RFC 3326); default none
+---@return boolean result false if it has ended
+function b2b_leg:hang_up(reason) end
+
+---@class b2b
+local b2b = {}
+
+---Sets options, once, while the file loads. Only while the file loads.
+---```lua
+---b2b.configure({ refer = "refuse" })
+---```
+---@param options b2b.configure.options
+function b2b.configure(options) end
+
+---Takes the call that an INVITE begins: the request's decision, and from here on this server is who
+---was called. The leg rings until it is answered or refused, or the caller gives up; without either it
+---ends with the handler, by 480, or 500 after an error. nil if the INVITE was refused because of what
+---it requires (420, 415, 503). Raises for anything but an INVITE outside of a dialog. Only in
+---handlers. It is the request's decision.
+---```lua
+---local a = b2b.incoming(req)
+---if a then a:reject(486) end
+---```
+---@param req sip.request the request
+---@return b2b.leg|nil result
+---@return string|nil err why it failed
+function b2b.incoming(req) end
+
+---Calls somebody for nobody yet: click-to-dial, a call-back, an alarm. Without sdp the INVITE makes no
+---offer; what is offered then waits 5 s for a bridge or a dial, which puts it on hold. Returns leg or
+---nil: the leg that answered. Then response or nil: the best refusal; cause "cancelled" if the caller
+---gave up. Only in handlers. Waits.
+---```lua
+---local a, res = b2b.originate({ from = "sip:alarm@example.com", target = "sip:bob@192.0.2.7", timeout = 20 })
+---if a then a:hang_up() end
+---```
+---@param call b2b.originate.call
+---@param options? table optional
+---@return b2b.leg|nil result the leg that answered
+---@return sip.response|nil response the best refusal; cause "cancelled" if the caller gave up
+function b2b.originate(call, options) end
+
+---The leg that has an id. Only in handlers. Waits.
+---```lua
+---local a, why = b2b.leg("0.12ab")
+---```
+---@param id string as leg.id
+---@return b2b.leg|nil result
+---@return string|nil err why it failed
+function b2b.leg(id) end
+
+---The legs that have not ended. Only in handlers. Waits.
+---```lua
+---sip.log.info("%d legs", #b2b.list())
+---```
+---@return b2b.leg[] result
+function b2b.list() end
+
+---@class b2b.leg.reply.options
+---@field sdp? string early media
+
+---@class b2b.leg.reject.options
+---@field headers? table {Name = text | list}
+
+---@class b2b.leg.dial.options
+---@field timeout? number seconds until somebody has answered, for each target
+---@field from? string the URI in From; default: the caller's, or this server
+---@field display? string its display name; default: the caller's
+---@field headers? table {Name = text | list}: of each INVITE
+---@field sdp? string what is offered; default: what the caller offers
+---@field early? any what the caller hears meanwhile: "first", the early media of the first that has some, is the default for one target; "ringing", 180 alone, for several; false: nothing
+---@field order? "parallel"|"serial" all targets at once, or one after the other
+---@field copy? string|any[]|fun(res: sip.response): boolean names of headers of the caller's INVITE that the others get
+
+---@class b2b.leg.bridge.options
+---@field timeout? number seconds after which the bridge ends, and the legs go on
+---@field pass? string|any[]|fun(res: sip.response): boolean methods that are passed beside INVITE: INFO, MESSAGE
+
+---@class b2b.leg.join.options
+---@field pass? string|any[]|fun(res: sip.response): boolean methods that are passed beside INVITE: INFO, MESSAGE
+
+---@class b2b.configure.options
+---@field refer? "refuse" what becomes of a REFER: it is refused (603); nothing else is built yet
+
+---@class b2b.originate.call
+---@field timeout? number seconds until somebody has answered, for each target
+---@field from? string the URI in From; default: the caller's, or this server
+---@field display? string its display name; default: the caller's
+---@field headers? table {Name = text | list}: of each INVITE
+---@field sdp? string what is offered; default: what the caller offers
+---@field target string the URI that is called
+---@field credentials? b2b.originate.call.credentials {user=, password=}, to answer a challenge with
+
+---@class b2b.originate.call.credentials
+---@field user string
+---@field password string
+
+return b2b

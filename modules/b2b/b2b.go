@@ -1,0 +1,228 @@
+// Package b2b is the module "b2b": calls of this server's own, which scripts write straight down.
+//
+// Go programs use package engine/dialog, which this module gives to scripts: it says who owns a
+// leg, waits, and reaches legs of other lanes.
+package b2b
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/dialog"
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/host"
+)
+
+// Plugin is the module "b2b".
+func Plugin() host.Plugin {
+	return host.Plugin{Name: "b2b", New: func(*host.Environment) (luabind.Opener, error) { return New(), nil }}
+}
+
+// B2B is the module: an engine.Part, and what scripts require.
+type B2B struct {
+	agent  *dialog.Agent
+	eng    atomic.Pointer[engine.Engine]
+	script luabind.Events[event]
+}
+
+// New makes the module.
+func New() *B2B {
+	m := &B2B{}
+	m.agent = dialog.New(dialog.Options{Told: m.told})
+	return m
+}
+
+// Attach makes it a part of an engine.
+func (m *B2B) Attach(e *engine.Engine) error {
+	m.eng.Store(e)
+	return m.agent.Attach(e)
+}
+
+// Intercept takes the requests of legs.
+func (m *B2B) Intercept(r *engine.Request) (bool, error) { return m.agent.Intercept(r) }
+
+// Calls is how many legs there are.
+func (m *B2B) Calls() int { return m.agent.Calls() }
+
+// EndCalls ends them.
+func (m *B2B) EndCalls() { m.agent.EndCalls() }
+
+// Metrics of the legs.
+func (m *B2B) Metrics() []luabind.Metric {
+	counter := func(name, help string, get func(answered, dialled, ended uint64) uint64) luabind.Metric {
+		return luabind.Metric{Name: name, Help: help, Kind: luabind.Counter, Value: func() float64 { return float64(get(m.agent.Stats())) }}
+	}
+	return []luabind.Metric{
+		{Name: "b2b_legs", Help: "Legs that have not ended.", Kind: luabind.Gauge, Value: func() float64 { return float64(m.agent.Calls()) }},
+		counter("b2b_answered_total", "Legs that were answered.", func(n, _, _ uint64) uint64 { return n }),
+		counter("b2b_dialled_total", "Legs that were dialled.", func(_, n, _ uint64) uint64 { return n }),
+		counter("b2b_ended_total", "Legs that have ended.", func(_, _, n uint64) uint64 { return n }),
+	}
+}
+
+// leg is a leg as scripts have it. What may be read on any lane does not change, or is atomic; the
+// rest belongs to the lane of the leg.
+type leg struct {
+	m       *B2B
+	l       *dialog.Leg
+	lane    *lane.Lane
+	id      string
+	callID  string
+	from    string
+	to      string
+	state   atomic.Int32
+	why     atomic.Pointer[string]
+	ownerOf *owner // nil: nobody, it ends by itself
+}
+
+// The states, as scripts know them.
+const (
+	ringing = iota
+	calling
+	answered
+	ended
+)
+
+var stateNames = [...]string{"ringing", "calling", "answered", "ended"} // never changed
+
+// of is the leg of scripts for one of the agent. The lane's token is held.
+func (m *B2B) of(l *dialog.Leg) *leg {
+	if x, ok := l.Handle.(*leg); ok {
+		return x
+	}
+	x := &leg{m: m, l: l, lane: l.Lane(), id: fmt.Sprintf("%d.%s", l.Lane().ID(), l.ID()), callID: l.CallID(), from: l.From(), to: l.To()}
+	x.note()
+	l.Handle = x
+	return x
+}
+
+// note takes over the state.
+func (x *leg) note() {
+	switch x.l.State() {
+	case dialog.Ringing:
+		x.state.Store(ringing)
+	case dialog.Calling:
+		x.state.Store(calling)
+	case dialog.Answered:
+		x.state.Store(answered)
+	default:
+		x.state.Store(ended)
+	}
+}
+
+// event is one that scripts hear of.
+type event struct {
+	kind string
+	leg  *leg
+	far  *leg
+	why  string
+}
+
+// told hears of the agent's events, on their lanes.
+func (m *B2B) told(e dialog.Event) {
+	x := m.of(e.Leg)
+	x.note()
+	out := event{kind: "b2b." + e.Kind, leg: x, why: e.Why}
+	if e.Kind == dialog.EventEnded {
+		x.state.Store(ended)
+		why := e.Why
+		x.why.Store(&why)
+		x.ownerOf = nil
+	}
+	if e.Far != nil {
+		out.far = m.of(e.Far)
+	}
+	m.script.Emit(out)
+}
+
+// owner is a handler or task with its legs: they end with it.
+type owner struct {
+	legs []*leg
+	over bool
+}
+
+// owner makes the handler that runs one.
+func (m *B2B) owner(c *luabind.Call) *owner {
+	o := &owner{}
+	l := c.Lane()
+	c.AtEnd(func(failed bool) { o.end(l, failed) })
+	return o
+}
+
+// take makes the leg the owner's. The leg's lane is held.
+func (o *owner) take(x *leg) {
+	if o.over {
+		x.l.HangUp("")
+		return
+	}
+	x.ownerOf = o
+	o.legs = append(o.legs, x)
+}
+
+// end ends the legs that are still the owner's: a caller that was not answered gets 480, or 500
+// after an error. here is the lane whose token is held.
+func (o *owner) end(here *lane.Lane, failed bool) {
+	o.over = true
+	code := 480
+	if failed {
+		code = 500
+	}
+	for _, x := range o.legs {
+		on(here, x.lane, func() {
+			if x.ownerOf == o {
+				x.l.End(code, "")
+			}
+		})
+	}
+	o.legs = nil
+}
+
+// on has f run with the token of a lane: now, if that is held.
+func on(here, home *lane.Lane, f func()) {
+	if here == home {
+		f()
+		return
+	}
+	home.Return(lane.Func(func(*lane.Lane) { f() }))
+}
+
+var errMany = errors.New("the server is overloaded")
+
+// wait has begin run on the lane of a leg, for a function that waits for what it is told there.
+func wait[R any](m *B2B, c *luabind.Call, home *lane.Lane, begin luabind.Parked[R]) luabind.Parked[R] {
+	if c.Lane() == home {
+		return begin
+	}
+	var out R
+	var err error
+	c.Lend(func(l *lane.Lane) {
+		if !m.eng.Load().AskOn(l, home, func(done func()) {
+			begin(func(o R, e error) {
+				out, err = o, e
+				done()
+			})
+		}) {
+			err = errMany
+		}
+	})
+	return func(done func(R, error)) { done(out, err) }
+}
+
+// do has f run on the lane of a leg, and waits for that.
+func do[R any](x *leg, c *luabind.Call, f func() (R, error)) (out R, err error) {
+	if c.Lane() == x.lane {
+		return f()
+	}
+	c.Lend(func(l *lane.Lane) {
+		if !x.m.eng.Load().AskOn(l, x.lane, func(done func()) {
+			out, err = f()
+			done()
+		}) {
+			err = errMany
+		}
+	})
+	return out, err
+}

@@ -1,0 +1,232 @@
+package b2b
+
+// This file is the module as scripts see it. It only translates; README.md describes it.
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/dialog"
+	"github.com/sipscript/sipscript/luabind"
+)
+
+// Name is "b2b".
+func (*B2B) Name() string { return "b2b" }
+
+// Doc describes the module.
+func (*B2B) Doc() string {
+	return "Makes calls of this server's own: a caller's leg, legs that are dialled, and bridges between them."
+}
+
+// Open makes the module of one script generation.
+func (m *B2B) Open(h *luabind.Host) (luabind.Module, error) {
+	return &module{B2B: m, hears: events.Listener(h)}, nil
+}
+
+// module is b2b within one script generation.
+type module struct {
+	*B2B
+	hears luabind.Listener[event]
+}
+
+// Activate has this generation hear of events.
+func (m *module) Activate() error {
+	m.script.Listen(&m.hears)
+	return nil
+}
+
+// Close ends that.
+func (m *module) Close() error {
+	m.script.Leave(&m.hears)
+	return nil
+}
+
+// events are what sip.on knows of legs; it is never changed.
+var events = luabind.EventsOf(func(e event) string { return e.kind },
+	luabind.EventOf("b2b.ringing", "Somebody who was dialled rings, or a caller is told so.", eventLeg),
+	luabind.EventOf("b2b.answered", "A leg was answered.", eventLeg),
+	luabind.EventOf("b2b.bridged", "Two legs were joined.", eventLeg,
+		luabind.EventArg("other", luabind.ReturnsObject[*leg](legType, ""), func(e event) *leg { return e.far })),
+	luabind.EventOf("b2b.ended", "A leg has ended.", eventLeg,
+		luabind.EventArg("why", luabind.ReturnsText("as leg.why"), func(e event) string { return e.why })))
+
+var eventLeg = luabind.EventArg("leg", luabind.ReturnsObject[*leg](legType, ""), func(e event) *leg { return e.leg })
+
+// Events of the module.
+func (*module) Events() []luabind.Event { return events.Declared() }
+
+// configuration is what configure takes.
+type configuration struct {
+	Refer string `lua:"refer" oneof:"refuse" default:"refuse" doc:"what becomes of a REFER: it is refused (603); nothing else is built yet"`
+}
+
+// Functions of the module.
+func (m *module) Functions() []luabind.Function {
+	return []luabind.Function{
+		luabind.Configure(luabind.Function{Name: "configure", Example: `b2b.configure({ refer = "refuse" })`},
+			configuration{Refer: "refuse"}, func(configuration) error { return nil }),
+		luabind.Try1(luabind.Function{Name: "incoming", Where: luabind.InHandler, Decides: true,
+			Doc: "Takes the call that an INVITE begins: the request's decision, and from here on this server is who was called. The leg rings until it is answered or refused, or the " +
+				"caller gives up; without either it ends with the handler, by 480, or 500 after an error. nil if the INVITE was refused because of what it requires (420, 415, 503).",
+			Raises:  "for anything but an INVITE outside of a dialog",
+			Example: "local a = b2b.incoming(req)\nif a then a:reject(486) end"},
+			luabind.RequestArg(), luabind.ReturnsObject[*leg](legType, ""), m.incoming),
+		luabind.Parked2(luabind.Function{Name: "originate", Where: luabind.InHandler,
+			Doc: "Calls somebody for nobody yet: click-to-dial, a call-back, an alarm. Without sdp the INVITE makes no offer; what is offered then waits 5 s for a bridge or a dial, which puts it on hold.",
+			Example: "local a, res = b2b.originate({ from = \"sip:alarm@example.com\", target = \"sip:bob@192.0.2.7\", timeout = 20 })\n" +
+				"if a then a:hang_up() end"},
+			luabind.RequiredOptionsArg("call", originating{}), luabind.OptionsArg(nothing{}), returnsDialled,
+			func(c *luabind.Call, o originating, _ nothing) luabind.Parked[dialled] { return m.originate(c, o) }),
+		luabind.Try1(luabind.Function{Name: "leg", Where: luabind.InHandler, Waits: true, Doc: "The leg that has an id.", Example: `local a, why = b2b.leg("0.12ab")`},
+			luabind.TextArg("id", "as leg.id"), luabind.ReturnsObject[*leg](legType, ""), m.find),
+		luabind.Func0(luabind.Function{Name: "list", Where: luabind.InHandler, Waits: true, Doc: "The legs that have not ended.", Example: `sip.log.info("%d legs", #b2b.list())`},
+			luabind.ReturnsList[*leg](legType, ""), m.list),
+	}
+}
+
+// nothing are no options.
+type nothing struct{}
+
+func (m *module) incoming(c *luabind.Call, r *engine.Request) (*leg, error) {
+	o := m.owner(c)
+	l, err := m.agent.Accept(r, dialog.AcceptOptions{})
+	switch {
+	case err == nil:
+		x := m.of(l)
+		o.take(x)
+		return x, nil
+	case errors.Is(err, dialog.ErrMethod):
+		c.Raise("%v", err)
+	case errors.Is(err, engine.ErrDecided):
+		if r.Cancelled() || r.Answered() != 0 {
+			return nil, errors.New("the request is over")
+		}
+		c.Raise("this request has been decided already")
+	}
+	c.Misuse(err)
+	return nil, err
+}
+
+// dialled is what dial and originate return.
+type dialled struct {
+	leg *leg
+	res *engine.Response
+}
+
+var returnsDialled = luabind.ReturnsOf(func(c *luabind.Call, d dialled) int {
+	if d.leg != nil {
+		return c.PushObject(d.leg)
+	}
+	return c.PushNil() + c.PushResponse(d.res)
+}, luabind.Result{Type: luabind.ObjectOf, Named: "leg", OrNil: true, Doc: "the leg that answered"},
+	luabind.Result{Name: "response", Type: luabind.ResponseType, OrNil: true, Doc: "the best refusal; cause \"cancelled\" if the caller gave up"})
+
+// calls are the options that dial and originate share.
+type calls struct {
+	Timeout time.Duration       `lua:"timeout" min:"1" max:"3600" default:"180" doc:"seconds until somebody has answered, for each target"`
+	From    string              `lua:"from" doc:"the URI in From; default: the caller's, or this server"`
+	Display string              `lua:"display" doc:"its display name; default: the caller's"`
+	Headers []engine.HeaderEdit `lua:"headers" doc:"{Name = text | list}: of each INVITE"`
+	SDP     string              `lua:"sdp" doc:"what is offered; default: what the caller offers"`
+}
+
+// dialing are the options of dial.
+type dialing struct {
+	calls
+	Early any      `lua:"early" doc:"what the caller hears meanwhile: \"first\", the early media of the first that has some, is the default for one target; \"ringing\", 180 alone, for several; false: nothing"`
+	Order string   `lua:"order" oneof:"parallel serial" default:"parallel" doc:"all targets at once, or one after the other"`
+	Copy  []string `lua:"copy" doc:"names of headers of the caller's INVITE that the others get"`
+}
+
+// originating are the options of originate.
+type originating struct {
+	calls
+	Target      string       `lua:"target,required" doc:"the URI that is called"`
+	Credentials *credentials `lua:"credentials" doc:"{user=, password=}, to answer a challenge with"`
+}
+
+// credentials answer a challenge.
+type credentials struct {
+	User     string `lua:"user,required"`
+	Password string `lua:"password,required"`
+}
+
+func (o *calls) options() dialog.DialOptions {
+	d := dialog.DialOptions{Timeout: o.Timeout, From: o.From, Display: o.Display, Headers: o.Headers}
+	if o.SDP != "" {
+		d.SDP = []byte(o.SDP)
+	}
+	return d
+}
+
+func (m *module) originate(c *luabind.Call, o originating) luabind.Parked[dialled] {
+	e := m.eng.Load()
+	if e == nil {
+		c.Raise("there is no engine")
+	}
+	home := c.Lane()
+	if c.Background() {
+		lanes := e.Lanes()
+		home = lanes[e.Random(nil)%uint64(len(lanes))]
+	}
+	t := &engine.Target{URI: o.Target}
+	if p := o.Credentials; p != nil {
+		t.Credentials = &engine.Credentials{User: p.User, Password: p.Password}
+	}
+	if err := t.Check(); err != nil {
+		c.Raise("target: %v", err)
+	}
+	options, own := o.options(), m.owner(c)
+	return wait(m.B2B, c, home, func(done func(dialled, error)) {
+		err := m.agent.Dial(home, nil, []*engine.Target{t}, options, func(l *dialog.Leg, res *engine.Response) { done(m.taken(own, l, res), nil) })
+		if err != nil {
+			done(dialled{}, err)
+		}
+	})
+}
+
+// taken is what a Dial came to, for whoever owns it.
+func (m *B2B) taken(o *owner, l *dialog.Leg, res *engine.Response) dialled {
+	if l == nil {
+		return dialled{res: res}
+	}
+	x := m.of(l)
+	o.take(x)
+	return dialled{leg: x}
+}
+
+var errNoLeg = errors.New("ended")
+
+func (m *module) find(c *luabind.Call, id string) (*leg, error) {
+	number, _, _ := strings.Cut(id, ".")
+	for _, x := range m.list(c) {
+		if x.id == id && number != "" {
+			return x, nil
+		}
+	}
+	return nil, errNoLeg
+}
+
+// list asks one lane after the other.
+func (m *module) list(c *luabind.Call) []*leg {
+	list := []*leg{}
+	e := m.eng.Load()
+	if e == nil {
+		return list
+	}
+	for _, l := range e.Lanes() {
+		probe := &leg{m: m.B2B, lane: l}
+		some, _ := do(probe, c, func() (legs []*leg, _ error) {
+			for _, x := range m.agent.Legs(l) {
+				legs = append(legs, m.of(x))
+			}
+			return legs, nil
+		})
+		list = append(list, some...)
+	}
+	slices.SortFunc(list, func(a, b *leg) int { return strings.Compare(a.id, b.id) })
+	return list
+}

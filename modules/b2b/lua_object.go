@@ -1,0 +1,293 @@
+package b2b
+
+// This file is the leg as scripts see it.
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/dialog"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/proxy"
+	"github.com/sipscript/sipscript/luabind"
+)
+
+// ObjectType makes a leg an object of scripts.
+func (*leg) ObjectType() *luabind.ObjectType { return legType }
+
+// String is the leg's id.
+func (x *leg) String() string { return x.id }
+
+// legType describes legs to scripts; it is never changed after init.
+var legType = &luabind.ObjectType{
+	Name:    "leg",
+	Doc:     "One end of a call of this server's own. It ends with the handler or task that made it, unless join has given it away.",
+	Example: "local a = b2b.incoming(req)\nif a then a:reject(486) end",
+	Fields: []luabind.Field{
+		luabind.FieldFrom("id", luabind.ReturnsText("names it"), func(x *leg) string { return x.id }),
+		luabind.FieldFrom("call_id", luabind.ReturnsText("the Call-ID of its messages"), func(x *leg) string { return x.callID }),
+		luabind.FieldFrom("state", luabind.ReturnsText("\"ringing\", \"calling\", \"answered\" or \"ended\""), func(x *leg) string { return stateNames[x.state.Load()] }),
+		luabind.FieldFrom("why", luabind.OrNil(luabind.ReturnsText("why it ended: \"bye\", \"cancelled\", \"rejected\", \"hang up\", \"timeout\", \"elsewhere\", \"no ack\", \"lost\", \"media\", \"shutdown\"; nil before")), func(x *leg) string {
+			if w := x.why.Load(); w != nil {
+				return *w
+			}
+			return ""
+		}),
+		luabind.FieldFrom("from", luabind.ReturnsURI("who called"), func(x *leg) string { return x.from }),
+		luabind.FieldFrom("to", luabind.ReturnsURI("who was called"), func(x *leg) string { return x.to }),
+		luabind.FieldOf("peer", luabind.OrNil(luabind.ReturnsNamed[*leg]("leg", "the leg that it is bridged with")), func(c *luabind.Call, x *leg) *leg {
+			x.mustBeHere(c, "peer")
+			if p := x.l.Peer(); p != nil {
+				return x.m.of(p)
+			}
+			return nil
+		}),
+		luabind.FieldOf("local_sdp", luabind.OrNil(luabind.ReturnsText("what this side sent last")), func(c *luabind.Call, x *leg) string {
+			x.mustBeHere(c, "local_sdp")
+			return string(x.l.LocalSDP())
+		}),
+		luabind.FieldOf("remote_sdp", luabind.OrNil(luabind.ReturnsText("what the party sent last")), func(c *luabind.Call, x *leg) string {
+			x.mustBeHere(c, "remote_sdp")
+			return string(x.l.RemoteSDP())
+		}),
+	},
+	Methods: []luabind.Function{replyMethod, answerMethod, rejectMethod, dialMethod, bridgeMethod, joinMethod, hangUpMethod},
+}
+
+// mustBeHere raises where the leg belongs to another lane than the script runs on.
+func (x *leg) mustBeHere(c *luabind.Call, field string) {
+	if c.Lane() != x.lane {
+		c.Raise("%s can be read only in the handler of the call, not on another lane", field)
+	}
+}
+
+const takeCall = "local a = b2b.incoming(req)\nif not a then return end\n"
+
+var replyMethod = luabind.Act3(luabind.Function{Name: "reply", Where: luabind.InHandler, Waits: true,
+	Doc: "Sends the caller a provisional answer. nil, err if it is not ringing any more.", Raises: "for a code that is not 101 to 199", Example: takeCall + "a:reply(180)"},
+	luabind.Self[*leg](), luabind.IntArg("code", "101 to 199"), luabind.OptionsArg(described{}), func(c *luabind.Call, x *leg, code int, o described) error {
+		if code < 101 || code > 199 {
+			c.Raise("%d is not a provisional code (101 to 199); answer and reject are final", code)
+		}
+		_, err := do(x, c, func() (struct{}, error) { return struct{}{}, x.l.Ring(code, []byte(o.SDP)) })
+		return err
+	})
+
+// described are the options of reply.
+type described struct {
+	SDP string `lua:"sdp" doc:"early media"`
+}
+
+var answerMethod = luabind.Act2(luabind.Function{Name: "answer", Where: luabind.InHandler, Waits: true,
+	Doc: "Answers the caller with a description: that of a media server. A bridge answers by itself. nil, err if it is not ringing any more.", Example: takeCall + "a:answer(\"v=0\\r\\no=- 1 1 IN IP4 192.0.2.20\\r\\ns=-\\r\\nc=IN IP4 192.0.2.20\\r\\nt=0 0\\r\\nm=audio 4000 RTP/AVP 8\\r\\n\")"},
+	luabind.Self[*leg](), luabind.TextArg("sdp", ""), func(c *luabind.Call, x *leg, sdp string) error {
+		_, err := do(x, c, func() (struct{}, error) { return struct{}{}, x.l.Answer([]byte(sdp)) })
+		return err
+	})
+
+// refusal is the argument of reject.
+type refusal struct {
+	code int
+	res  *engine.Response
+}
+
+var refusalArg = luabind.ArgOf(func(c *luabind.Call, n int) refusal {
+	if c.Kind(n) == luabind.ResponseType {
+		return refusal{res: c.Response(n)}
+	}
+	code := c.Int(n)
+	if code < 300 || code > 699 {
+		c.Raise("%d does not refuse a call (300 to 699)", code)
+	}
+	return refusal{code: code}
+}, luabind.Param{Name: "code", Type: luabind.Integer, Or: []luabind.Type{luabind.ResponseType}, Doc: "or a response: its code, reason, Retry-After and Warning; 401 and 407 become 503, 3xx 480"})
+
+// refusing are the options of reject.
+type refusing struct {
+	Headers []engine.HeaderEdit `lua:"headers" doc:"{Name = text | list}"`
+}
+
+var rejectMethod = luabind.Act3(luabind.Function{Name: "reject", Where: luabind.InHandler, Waits: true,
+	Doc: "Refuses the caller. nil, err if it is not ringing any more: it gave up, or was answered.", Example: takeCall + "a:reject(486, { headers = { [\"Retry-After\"] = \"60\" } })"},
+	luabind.Self[*leg](), refusalArg, luabind.OptionsArg(refusing{}), func(c *luabind.Call, x *leg, r refusal, o refusing) error {
+		_, err := do(x, c, func() (struct{}, error) {
+			if r.res != nil {
+				return struct{}{}, x.l.Pass(r.res)
+			}
+			return struct{}{}, x.l.Reject(r.code, o.Headers...)
+		})
+		return err
+	})
+
+// dialOptionsArg are the options of dial; the text of a failed lookup in their place is no option.
+var dialOptionsArg = luabind.ArgOf(func(c *luabind.Call, n int) dialing {
+	o := dialing{Order: "parallel"}
+	if c.Kind(n) != luabind.String {
+		c.Decode(n, &o)
+	}
+	switch o.Early {
+	case nil, false, "ringing", "first":
+	default:
+		c.Raise(`option early must be "ringing", "first" or false`)
+	}
+	return o
+}, luabind.Param{Name: "options", Type: luabind.Table, Optional: true, Options: dialing{}})
+
+var dialMethod = luabind.Parked3(luabind.Function{Name: "dial", Where: luabind.InHandler,
+	Doc: "Calls others for the leg, and waits until one has answered; a bridge then joins the two. The far leg has its own Call-ID, tags and numbers, and gets of the caller's INVITE no more than " +
+		"From, Max-Forwards and the offer. If the caller gives up the others are cancelled, and the response has the cause \"cancelled\"; targets that are nil, a lookup that failed, are a 503.",
+	Example: takeCall + "local b, res = a:dial(\"sip:bob@192.0.2.7\", { timeout = 20 })\nif not b then return a:reject(res) end\na:bridge(b)"},
+	luabind.Self[*leg](), luabind.TargetsArg("targets", "as relay takes them; each needs a uri"), dialOptionsArg, returnsDialled, dial)
+
+func dial(c *luabind.Call, x *leg, targets []*engine.Target, o dialing) luabind.Parked[dialled] {
+	m := x.m
+	options, own := o.options(), m.owner(c)
+	options.Serial = o.Order == "serial"
+	switch early := o.Early.(type) {
+	case string:
+		options.Early = dialog.Early(early)
+	case bool:
+		options.Early = dialog.EarlyNone
+	}
+	for i, t := range targets {
+		if t.URI == "" {
+			c.Raise("target %d has no uri", i+1)
+		}
+		if err := t.Check(); err != nil {
+			c.Raise("target %d: %v", i+1, err)
+		}
+	}
+	return wait(m, c, x.lane, func(done func(dialled, error)) {
+		if targets == nil {
+			done(dialled{res: proxy.NewResponse(503, engine.CauseUnreachable, nil)}, nil)
+			return
+		}
+		for _, name := range o.Copy {
+			if values := x.l.Header(name); values != nil && !proxy.OwnedHeader(message.LookupHeader([]byte(name))) {
+				options.Headers = append(options.Headers, engine.HeaderEdit{Name: name, Values: values})
+			}
+		}
+		err := m.agent.Dial(x.lane, x.l, targets, options, func(l *dialog.Leg, res *engine.Response) { done(m.taken(own, l, res), nil) })
+		if err != nil {
+			done(dialled{}, err)
+		}
+	})
+}
+
+// bridging are the options of bridge.
+type bridging struct {
+	Timeout time.Duration `lua:"timeout" min:"1" max:"86400" default:"none" doc:"seconds after which the bridge ends, and the legs go on"`
+	Pass    []string      `lua:"pass" default:"INFO" doc:"methods that are passed beside INVITE: INFO, MESSAGE"`
+}
+
+func (o *bridging) options(c *luabind.Call) dialog.BridgeOptions {
+	for _, method := range o.Pass {
+		if method != "INFO" && method != "MESSAGE" {
+			c.Raise("option pass: %q cannot be passed, only INFO and MESSAGE can", method)
+		}
+	}
+	return dialog.BridgeOptions{Timeout: o.Timeout, Pass: o.Pass}
+}
+
+// parted is what bridge returns.
+type parted struct {
+	leg *leg
+	why string
+}
+
+var returnsParted = luabind.ReturnsOf(func(c *luabind.Call, p parted) int {
+	if p.leg == nil {
+		return c.PushNil() + c.PushString(p.why)
+	}
+	return c.PushObject(p.leg) + c.PushString(p.why)
+}, luabind.Result{Name: "leg", Type: luabind.ObjectOf, Named: "leg", OrNil: true, Doc: "the one that ended; nil if neither did"},
+	luabind.Result{Name: "why", Type: luabind.String, OrNil: true, Doc: "as leg.why; \"timeout\": its time is over; \"media\": the parties agree on none; \"busy\": a leg is in another bridge"})
+
+// legArg is another leg.
+var legArg = luabind.ArgOf(func(c *luabind.Call, n int) *leg {
+	if o, ok := c.AnyObject(n); ok {
+		if x, ok := o.(*leg); ok {
+			return x
+		}
+	}
+	c.Raise("argument %d must be a leg, not %s", n-1, c.Describe(n))
+	return nil
+}, luabind.Param{Name: "other", Type: luabind.ObjectOf, Doc: "a leg"})
+
+var bridgeMethod = luabind.Parked3(luabind.Function{Name: "bridge", Where: luabind.InHandler,
+	Doc: "Joins two legs and waits until one has ended. A caller that was not answered is answered with what the other side said; from then on each INVITE of one side goes to the other. " +
+		"It ends neither leg, and may be called again: with the same leg, nothing is sent; with another, the two negotiate.",
+	Example: takeCall + "local b, res = a:dial(\"sip:bob@192.0.2.7\")\nif not b then return a:reject(res) end\nlocal ended, why = a:bridge(b, { timeout = 3600 })\nsip.log.info(\"%s\", why)"},
+	luabind.Self[*leg](), legArg, luabind.OptionsArg(bridging{}), returnsParted, bridge)
+
+func bridge(c *luabind.Call, x, y *leg, o bridging) luabind.Parked[parted] {
+	options := o.options(c)
+	x.mustShare(c, y)
+	return wait(x.m, c, x.lane, func(done func(parted, error)) {
+		err := x.m.agent.Bridge(x.l, y.l, options, func(over *dialog.Leg, why string) {
+			p := parted{why: why}
+			if over != nil {
+				p.leg = x.m.of(over)
+			}
+			done(p, nil)
+		})
+		if err != nil {
+			done(parted{}, err)
+		}
+	})
+}
+
+// mustShare raises for legs of two lanes.
+func (x *leg) mustShare(c *luabind.Call, y *leg) {
+	if x.lane != y.lane {
+		c.Raise("the legs are on different lanes: bridge a leg with one that it has dialled")
+	}
+}
+
+var joinMethod = luabind.Act3(luabind.Function{Name: "join", Where: luabind.InHandler, Waits: true,
+	Doc:     "A bridge that nobody waits for: it returns at once, the handler no longer owns the legs, and when one of them ends the other is ended too.",
+	Example: takeCall + "local b, res = a:dial(\"sip:bob@192.0.2.7\")\nif not b then return a:reject(res) end\na:join(b)"},
+	luabind.Self[*leg](), legArg, luabind.OptionsArg(joining{}), func(c *luabind.Call, x, y *leg, o joining) error {
+		options := (&bridging{Pass: o.Pass}).options(c)
+		x.mustShare(c, y)
+		_, err := do(x, c, func() (struct{}, error) {
+			over := func(*dialog.Leg, string) {
+				x.l.HangUp("")
+				y.l.HangUp("")
+			}
+			if err := x.m.agent.Bridge(x.l, y.l, options, over); err != nil {
+				return struct{}{}, err
+			}
+			x.ownerOf, y.ownerOf = nil, nil
+			return struct{}{}, nil
+		})
+		return err
+	})
+
+// joining are the options of join.
+type joining struct {
+	Pass []string `lua:"pass" default:"INFO" doc:"methods that are passed beside INVITE: INFO, MESSAGE"`
+}
+
+var hangUpMethod = luabind.Func2(luabind.Function{Name: "hang_up", Where: luabind.InHandler, Waits: true,
+	Doc:     "Ends the leg: BYE, in its time; 480 for a caller that was not answered; CANCEL for one that rings.",
+	Example: takeCall + "a:hang_up(\"Q.850;cause=16\")"},
+	luabind.Self[*leg](), luabind.TextArg("reason", "the value of a Reason header (RFC 3326)").Default("", "none"), luabind.ReturnsBool("false if it has ended"),
+	func(c *luabind.Call, x *leg, reason string) bool {
+		if err := proxyCheck(reason); err != nil {
+			c.Raise("reason: %v", err)
+		}
+		ok, _ := do(x, c, func() (bool, error) { return x.l.HangUp(reason), nil })
+		return ok
+	})
+
+var errReason = errors.New("a line break in it")
+
+func proxyCheck(reason string) error {
+	if err := proxy.CheckEdits([]engine.HeaderEdit{{Name: "Reason", Values: []string{reason}}}); err != nil {
+		return fmt.Errorf("%w: %w", errReason, err)
+	}
+	return nil
+}
