@@ -82,7 +82,7 @@ func (b *bridge) begin() {
 	x.met, y.met = y, x
 	switch {
 	case x.s.phase == ringing:
-		if err := x.Answer(padded(y.remoteSDP, x.localSDP)); err != nil {
+		if err := x.Answer(padded(y.remoteSDP, x.said)); err != nil {
 			b.finish(nil, WhyMedia)
 		}
 	case again && y.s.out != outAccepted:
@@ -98,7 +98,7 @@ func (b *bridge) negotiate() {
 	x, y := b.a, b.b
 	if y.s.out == outAccepted && !y.outOffer { // it has made an offer, which waits for its answer
 		b.ours, b.offered = y, x
-		if !x.offer(padded(y.remoteSDP, x.localSDP)) {
+		if !x.offer(padded(y.remoteSDP, x.said)) {
 			b.finish(nil, WhyMedia)
 		}
 		return
@@ -190,7 +190,7 @@ func (b *bridge) invited(l *Leg, sdp []byte) {
 	var offer []byte
 	if sdp != nil {
 		l.remoteSDP = sdp
-		offer = padded(sdp, other.localSDP)
+		offer = padded(sdp, other.said)
 	}
 	b.asks = l
 	if !other.offer(offer) {
@@ -214,7 +214,7 @@ func (b *bridge) accepted(l *Leg) {
 			if asks.inOffer {
 				sdp = trimmed(padded(sdp, asks.remoteSDP), media(asks.remoteSDP))
 			} else {
-				sdp = padded(sdp, asks.localSDP)
+				sdp = padded(sdp, asks.said)
 			}
 			asks.accept(sdp)
 			return
@@ -222,7 +222,7 @@ func (b *bridge) accepted(l *Leg) {
 		l.feed(evAck)
 	case l == b.ours && b.offered == nil: // it offers, as we asked
 		b.offered = b.other(l)
-		if l.remoteSDP == nil || !b.offered.offer(padded(l.remoteSDP, b.offered.localSDP)) {
+		if l.remoteSDP == nil || !b.offered.offer(padded(l.remoteSDP, b.offered.said)) {
 			l.feed(evAck)
 			b.later()
 		}

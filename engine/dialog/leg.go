@@ -78,8 +78,9 @@ type Leg struct {
 	limit    lane.Timer // until a call that was dialled is given up
 	byes     int        // BYEs that have no answer yet
 
-	origin                origin
-	localSDP, remoteSDP   []byte
+	origin origin
+	// The last descriptions. That of this side is as its peer has it: the two share it.
+	said, remoteSDP       []byte
 	why                   string
 	refusal               *engine.Response // of our INVITE, while that is told
 	hunt                  *hunt            // in which the leg is called, or which it waits for
@@ -213,7 +214,12 @@ func (l *Leg) From() string { return l.from }
 func (l *Leg) To() string { return l.to }
 
 // LocalSDP is the description that this side sent last; nil for none. It must not be changed.
-func (l *Leg) LocalSDP() []byte { return l.localSDP }
+func (l *Leg) LocalSDP() []byte {
+	if l.said == nil {
+		return nil
+	}
+	return l.origin.render(l.said, l.agent.own)
+}
 
 // RemoteSDP is the description that the party sent last; nil for none. It must not be changed.
 func (l *Leg) RemoteSDP() []byte { return l.remoteSDP }
@@ -325,6 +331,6 @@ func (l *Leg) answerOptions(sdp []byte) *engine.ReplyOptions {
 
 // say is a description as the leg sends it.
 func (l *Leg) say(sdp []byte) []byte {
-	l.localSDP = l.origin.write(sdp, l.agent.own)
-	return l.localSDP
+	l.said = sdp
+	return l.origin.write(sdp, l.agent.own)
 }

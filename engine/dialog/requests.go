@@ -104,7 +104,7 @@ func (l *Leg) invited(in *engine.Incoming, r *engine.Request, m *message.Message
 
 // alone answers an INVITE within the dialog of a leg without a peer: nobody is there to talk to.
 func (l *Leg) alone(sdp []byte) {
-	if l.localSDP == nil || sdp != nil && media(sdp) != media(l.localSDP) {
+	if l.said == nil || sdp != nil && media(sdp) != media(l.said) {
 		l.code, l.headers = 488, nil
 		l.feed(evRefuse)
 		return
@@ -112,7 +112,7 @@ func (l *Leg) alone(sdp []byte) {
 	if sdp != nil {
 		l.remoteSDP = sdp
 	}
-	l.accept(still(l.localSDP))
+	l.accept(still(l.said))
 }
 
 // pass passes a request that has nothing to do with the session to the peer, and its answer back.

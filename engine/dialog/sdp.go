@@ -55,6 +55,12 @@ func (o *origin) write(text []byte, own netip.Addr) []byte {
 		o.version++
 		o.sum, o.sent = sum, true
 	}
+	return o.render(text, own)
+}
+
+// render is the description with the o= as it is.
+func (o *origin) render(text []byte, own netip.Addr) []byte {
+	lo, hi := line(text, 'o')
 	out := make([]byte, 0, len(text)+64)
 	out = append(out, text[:lo]...)
 	if lo == hi { // there is none, where there must be one
