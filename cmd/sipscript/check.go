@@ -19,16 +19,16 @@ func checkCommand(env environment) *cli.Command {
 		Description: "FILE is a script, a spec, or a file that scripts require; what a file requires is checked with it.\n" +
 			"Each finding is one line, file:line:column: message. Exit code 1 says that there are errors, with --strict also " +
 			"that there are warnings. docs/check.md explains the findings.",
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print the findings as JSON"},
 			&cli.BoolFlag{Name: "strict", Usage: "exit with 1 for warnings too"},
-		},
+		}, dialectFlags()...),
 		OnUsageError: onUsageError,
 		Action: func(c *cli.Context) error {
 			if !c.Args().Present() {
 				return usagef("check: name the files to look at, as in `sipscript check route.lua`")
 			}
-			found, err := checkFiles(c.Args().Slice())
+			found, err := checkGiven(c)
 			if err != nil {
 				return err
 			}
@@ -47,6 +47,32 @@ func checkCommand(env environment) *cli.Command {
 			return nil
 		},
 	}
+}
+
+// dialectFlags say that the files are scripts for another server.
+func dialectFlags() (list []cli.Flag) {
+	for _, d := range all.Dialects() {
+		list = append(list, &cli.BoolFlag{Name: d.Name, Usage: "FILE is a script for run --" + d.Name})
+	}
+	return list
+}
+
+// checkGiven checks the files of the command line.
+func checkGiven(c *cli.Context) (found []check.Finding, err error) {
+	for _, d := range all.Dialects() {
+		if !c.Bool(d.Name) {
+			continue
+		}
+		for _, path := range c.Args().Slice() {
+			list, err := d.Check(filepath.Clean(path))
+			if err != nil {
+				return nil, fmt.Errorf("check: %w", err)
+			}
+			found = append(found, list...)
+		}
+		return found, nil
+	}
+	return checkFiles(c.Args().Slice())
 }
 
 // checkFiles checks files one after another. What several of them require is reported once.

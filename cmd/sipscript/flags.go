@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/sipscript/sipscript/modules/all"
 	"github.com/sipscript/sipscript/modules/host"
 )
 
@@ -66,6 +67,9 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "otlp", Usage: "tell the OpenTelemetry collector at `URL` of each call as a span, by OTLP over HTTP: http://127.0.0.1:4318"},
 		&cli.StringFlag{Name: "config", Usage: "read the same settings from `FILE` (YAML); flags override SIPSCRIPT_* variables, which override the file"},
 	}
+	for _, d := range all.Dialects() {
+		flags = append(flags, &cli.StringFlag{Name: d.Name, Usage: d.Usage})
+	}
 	flags = append(flags, cliFlags(moduleFlags())...)
 	return flags
 }
@@ -73,11 +77,14 @@ func runFlags() []cli.Flag {
 // keys are the flags that exist as SIPSCRIPT_* variables and as keys of the configuration file, and
 // "script", which on the command line is the argument.
 func keys() []string {
-	all := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "db", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "admin-host", "admin-tokens", "admin-tls-cert", "admin-tls-key", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "no-call-log", "script-budget", "load-budget", "script-memory", "route-lifetime", "drain", "drain-calls", "max-delay", "ring", "hep", "hep-id", "otlp"}
+	list := []string{"script", "listen", "advertise", "trust-via", "domain", "data", "db", "redis", "tls-cert", "tls-key", "tls-client-ca", "tls-client-auth", "tls-ca", "dns", "secret", "admin", "admin-host", "admin-tokens", "admin-tls-cert", "admin-tls-key", "watch", "no-watch", "set", "lanes", "log-level", "log-format", "no-call-log", "script-budget", "load-budget", "script-memory", "route-lifetime", "drain", "drain-calls", "max-delay", "ring", "hep", "hep-id", "otlp"}
 	for _, f := range moduleFlags() {
-		all = append(all, f.Name)
+		list = append(list, f.Name)
 	}
-	return all
+	for _, d := range all.Dialects() {
+		list = append(list, d.Name)
+	}
+	return list
 }
 
 // manyValued are the keys that may have more than one value.

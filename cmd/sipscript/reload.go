@@ -45,6 +45,9 @@ func (r *reloads) last() (loaded time.Time, failed string) {
 func (s *server) loadScript(stop context.Context) (err error) {
 	options := luabind.Options{Script: s.set.script, Modules: s.modules.Openers(), Args: s.set.args, Budget: s.set.budget, LoadBudget: s.set.loadBudget, Log: s.log}
 	options.Memory, options.Loading, options.Tried = s.set.memory, stop, s.tried
+	if s.set.dialect != nil {
+		options.Through = s.set.dialect.Through
+	}
 	if s.dictionaries != nil {
 		options.Dictionaries = s.dictionaries
 	}

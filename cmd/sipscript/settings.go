@@ -28,7 +28,8 @@ import (
 const maxLanes = 1024
 
 type settings struct {
-	script     string // "" is the embedded default
+	script     string       // "" is the embedded default
+	dialect    *all.Dialect // of the script, nil for this server's own
 	listen     []string
 	served     []host.Listener   // listeners of modules
 	advertise  map[string]string // listen spec → public host[:port]
@@ -112,6 +113,16 @@ func (s *settings) readScript(c *cli.Context) error {
 		if s.script = args.First(); s.script == "" {
 			return usagef("the script's name is empty; omit it to run the embedded default")
 		}
+	}
+	for _, d := range all.Dialects() {
+		file := c.String(d.Name)
+		if file == "" {
+			continue
+		}
+		if c.Args().Present() {
+			return usagef("--%s %s: there is another script, %s: only one can direct the server", d.Name, file, c.Args().First())
+		}
+		s.script, s.dialect = file, &d
 	}
 	return nil
 }

@@ -177,7 +177,7 @@ var places = map[string]string{
 // single are functions with a replacement of their own.
 var single = map[string]string{
 	"sl.sreply": "KSR.sl.send_reply",
-	"drop": "KSR.x.drop(), or KSR.set_drop()", "hdr.append_hf": "KSR.hdr.append", "auth.www_challenge": "KSR.auth.auth_challenge", "textops.append_hf": "KSR.hdr.append", "textops.insert_hf": "KSR.hdr.insert",
+	"drop":      "KSR.x.drop(), or KSR.set_drop()", "hdr.append_hf": "KSR.hdr.append", "auth.www_challenge": "KSR.auth.auth_challenge", "textops.append_hf": "KSR.hdr.append", "textops.insert_hf": "KSR.hdr.insert",
 	"route": "a Lua function", "x.modf": "the function itself", "tmx.t_suspend": "sip.sleep, or any function that waits", "tmx.t_continue": "nothing: a function that waits goes on where it was",
 	"auth.pv_auth_check": "auth.users with the passwords, KSR.auth_db.auth_check", "permissions.allow_uri": "Lua",
 }
