@@ -60,20 +60,45 @@ type grave struct {
 	at     lane.Time
 }
 
-// tidy forgets what all others have heard by now. mu is held.
-func (s *shared) tidy(now lane.Time) {
+// tidy forgets what all others have heard by now, or have no use for any more. away: they can't
+// have heard it. mu is held.
+func (s *shared) tidy(now lane.Time, away bool) {
 	for key, o := range s.orders {
-		if now.Sub(o.at) > orderKept {
+		w := s.watchers[dialogOf(key)] // which it is about
+		if !away && now.Sub(o.at) > s.kept() || w == nil || w.Node == s.self {
 			delete(s.orders, key)
 		}
 	}
+	kept := s.kept()
+	if away { // until the others see by themselves that it has ended
+		kept = max(kept, s.p.Policy().MaxExpires)
+	}
 	n := 0
-	for ; n < len(s.graves) && now.Sub(s.graves[n].at) > graveKept; n++ {
+	for ; n < len(s.graves) && (now.Sub(s.graves[n].at) > kept || len(s.graves)-n > mostGraves); n++ {
 		if g := &s.graves[n]; s.watchers[g.dialog] == g.w {
 			delete(s.watchers, g.dialog)
 		}
 	}
 	s.graves = append(s.graves[:0:0], s.graves[n:]...)
+}
+
+// mostGraves bounds them. Of one more the others hear when it would have ended by itself.
+const mostGraves = 1 << 17
+
+// repeat says again, now that Redis is back, what may have ended there before anybody heard it. mu
+// is held.
+func (s *shared) repeat(now lane.Time) {
+	for key, o := range s.orders {
+		o.at = now
+		s.orders[key] = o
+		s.set.Changed(redisset.Entry{Key: orderKind + key, Ends: s.wall().Add(s.kept())})
+	}
+	for i := range s.graves {
+		if g := &s.graves[i]; s.watchers[g.dialog] == g.w {
+			g.at = now
+			s.set.Changed(redisset.Entry{Key: watcherKind + g.dialog, Ends: s.wall().Add(s.kept())})
+		}
+	}
 }
 
 // told tells the others of a subscription of this node.
@@ -88,7 +113,7 @@ func (s *shared) told(dialog string, n *note) {
 	s.enter(dialog, n, jsonOf(n))
 	ends := time.UnixMilli(n.Until)
 	if n.End != "" {
-		ends = s.wall().Add(graveKept)
+		ends = s.wall().Add(s.kept())
 	}
 	s.set.Changed(redisset.Entry{Key: watcherKind + dialog, Ends: ends})
 }
@@ -324,7 +349,7 @@ func (s *shared) ask(dialog string, o order) {
 	defer s.mu.Unlock()
 	key := o.keyOf(dialog)
 	s.orders[key] = asked{jsonOf(o), s.engine.Clock().Now()}
-	s.set.Changed(redisset.Entry{Key: orderKind + key, Ends: s.wall().Add(orderKept)})
+	s.set.Changed(redisset.Entry{Key: orderKind + key, Ends: s.wall().Add(s.kept())})
 }
 
 // watchersOf are those of other nodes who watch a user by a package.

@@ -35,11 +35,12 @@ const (
 	callsKind       = "c " // address, node
 )
 
-const (
-	nodeKept  = 24 * time.Hour // for how long a node is known that nobody has buried
-	orderKept = time.Minute
-	graveKept = time.Minute
-)
+// nodeKept is for how long a node is known that nobody has buried.
+const nodeKept = 24 * time.Hour
+
+// kept is for how long what is said once is kept for the others to hear, while Redis is there: a
+// minute by default.
+func (s *shared) kept() time.Duration { return 4 * s.lease }
 
 // shared is what nodes with --redis have in common.
 type shared struct {
@@ -155,14 +156,18 @@ func (s *shared) watch(ctx context.Context) {
 // round is what watch does at each tick. mu is held.
 func (s *shared) round(now lane.Time) {
 	s.alive()
-	s.tidy(now)
+	away := s.set.Away()
+	s.tidy(now, away || s.away)
 	// A process that was stopped has not read what the others said meanwhile
 	stopped := now.Sub(s.ticked) > s.lease
 	s.ticked = now
 	switch {
-	case s.set.Away(): // who is silent now may be well
+	case away: // who is silent now may be well
 		s.away = true
 	case s.away || stopped:
+		if s.away {
+			s.repeat(now)
+		}
 		s.away = false
 		for node, o := range s.nodes {
 			o.heard = now

@@ -355,30 +355,6 @@ func waitFor(t *testing.T, ok func() bool) {
 	}
 }
 
-// While Redis is away each node serves what it knows; what was said meanwhile is told when it is
-// back, and nobody takes the silent ones for dead.
-func TestNodesWithoutRedis(t *testing.T) {
-	server := redistest.Start(t)
-	a, b := newNode(t, server.URL, ""), newNode(t, server.URL, "")
-	alice, bob, carol := newHandset(t, "alice"), newHandset(t, "bob"), newHandset(t, "carol")
-	alice.subscribe(a, "bob", "presence")
-	alice.hears("closed")
-	carol.subscribe(b, "bob", "presence")
-	carol.hears("closed")
-	server.Kill()
-	bob.publish(a, "presence", "", pidf("a", "open"))
-	alice.hears(`id="a"`)
-	if code := carol.refresh(b, "Expires: 600\r\n"); code != 200 {
-		t.Errorf("refreshed while Redis is away: %d", code)
-	}
-	carol.hears(`!id="a"`)
-	server.Start()
-	carol.hears(`id="a"`)
-	if a, b := subscriptions(a), subscriptions(b); a != 1 || b != 1 {
-		t.Errorf("%d and %d subscriptions at the nodes", a, b)
-	}
-}
-
 // A node that was stopped for longer than the lease has not heard of the others: that is not their
 // end. One that is silent from then on is gone.
 func TestNodesAfterAStop(t *testing.T) {
