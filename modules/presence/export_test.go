@@ -1,6 +1,9 @@
 package presence
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Flush writes the subscriptions that would be written soon.
 func Flush(p *Presence) error { return p.keeper.flush() }
@@ -13,3 +16,6 @@ func Nodes(p *Presence, later time.Duration) int {
 	s.round(s.engine.Clock().Now().Add(later))
 	return len(s.nodes)
 }
+
+// ReloadLists reads the source of the lists again, as it does by itself when that changes.
+func ReloadLists(p *Presence) error { return p.lists.Load().Reload(context.Background()) }

@@ -262,7 +262,7 @@ func (p *Presence) keepSubscription(s *notifier.Subscription, r *notifier.Record
 		version = f.version
 	case *listFeed:
 		version = f.version
-		for _, m := range f.members {
+		for _, m := range f.members() {
 			n.Members = append(n.Members, member{m.key.AOR, Mode(m.mode.Load())})
 		}
 	}
@@ -327,9 +327,9 @@ func (p *Presence) feedOf(r *row) notifier.Feed {
 		f.diff = r.Event == PackagePresence && r.Accepts&(1<<partialType) != 0
 		return f
 	}
-	list := &listFeed{p: p, list: aor, event: r.Event, version: r.Version + restoredVersion}
+	list := &listFeed{p: p, list: aor, event: r.Event, watcher: r.Watcher, id: r.Local, version: r.Version + restoredVersion}
 	for _, m := range r.Members {
-		list.members = append(list.members, one(m.AOR, m.Mode))
+		list.add(m.AOR, m.Mode, list.version)
 	}
 	return list
 }

@@ -4,8 +4,6 @@ package presence
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -67,21 +65,19 @@ func address(text string) (string, error) {
 	return string(uri.AppendAOR(nil)), nil
 }
 
-// listOf is the members of a list, nil for an address that is none.
-func (p *Presence) listOf(aor string) []string {
+// listed are the lists in force.
+func (p *Presence) listed() *lists {
 	if l := p.lists.Load(); l != nil {
-		return (*l).Get().members[aor]
+		return l.Get()
 	}
-	return nil
+	return &lists{}
 }
 
+// listOf is the members of a list, nil for an address that is none.
+func (p *Presence) listOf(aor string) []string { return p.listed().members[aor] }
+
 // listsOf are the lists that a user is in.
-func (p *Presence) listsOf(aor string) []string {
-	if l := p.lists.Load(); l != nil {
-		return (*l).Get().of[aor]
-	}
-	return nil
-}
+func (p *Presence) listsOf(aor string) []string { return p.listed().of[aor] }
 
 // tell tells the watchers of a user, and of the lists that the user is in.
 func (p *Presence) tell(k eventstate.Key) {
@@ -119,82 +115,19 @@ func (p *Presence) offerList(a *notifier.Ask, req *engine.Request, watcher strin
 		a.Refuse(no)
 		return
 	}
-	f := &listFeed{p: p, list: a.AOR(), event: a.Event().Event}
+	f := &listFeed{p: p, list: a.AOR(), event: a.Event().Event, watcher: watcher, id: a.Subscription().ID()}
 	for _, m := range members {
 		mode, err := authorize(watcher, m, f.event)
 		if err != nil {
 			a.Refuse(notifier.Unavailable("", err))
 			return
 		}
-		f.members = append(f.members, &feed{p: p, key: eventstate.Key{Package: f.event, AOR: m}, own: watcher == m, id: a.Subscription().ID()})
-		f.members[len(f.members)-1].mode.Store(int32(mode))
+		f.add(m, mode, 0)
 	}
 	a.Offer(resourceKey(eventstate.Key{Package: f.event, AOR: f.list}), watcher, f)
 	a.Then(func() {
-		for _, m := range f.members {
+		for _, m := range f.members() {
 			p.watcherCame(m)
 		}
 	})
-}
-
-// member is what the list reports of a user, nil for one who is not in it.
-func (f *listFeed) member(aor string) *feed {
-	for _, m := range f.members {
-		if m.key.AOR == aor {
-			return m
-		}
-	}
-	return nil
-}
-
-// listFeed is what one subscription to a list reports: all members at first and at the end, then
-// those that have changed.
-type listFeed struct {
-	p           *Presence
-	list, event string
-	members     []*feed
-	version     uint32
-}
-
-// Waits reports whether Next may block.
-func (f *listFeed) Waits() bool { return f.event == PackagePresence && f.p.waits() }
-
-// List says that the documents are about a list.
-func (f *listFeed) List() bool { return true }
-
-// Next asks each member.
-func (f *listFeed) Next(ctx context.Context, r notifier.Round) (doc notifier.Document, tell bool, err error) {
-	d := rlmi.Document{URI: f.list, Version: f.version, Full: r.Full}
-	for _, m := range f.members {
-		one, changed, failed := m.Next(ctx, r)
-		if failed != nil {
-			err = errors.Join(err, failed)
-			continue
-		}
-		if !changed && !r.Full {
-			continue
-		}
-		member := rlmi.Member{URI: m.key.AOR, State: "active", Type: one.Type, Body: one.Body}
-		switch {
-		case one.End != "":
-			member.State, member.Reason = "terminated", one.End
-		case one.Pending:
-			member.State = "pending"
-		}
-		d.Members = append(d.Members, member)
-	}
-	if err != nil || len(d.Members) == 0 && !r.Full {
-		return doc, false, err
-	}
-	f.version++
-	doc.List = true
-	doc.Body, doc.Type = d.Append(nil, newTag())
-	return doc, true, nil
-}
-
-// Ended tells those who watch the members' watchers.
-func (f *listFeed) Ended(reason string) {
-	for _, m := range f.members {
-		f.p.watcherLeft(m, reason)
-	}
 }

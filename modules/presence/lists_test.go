@@ -3,9 +3,14 @@ package presence_test
 // This file tests lists of users that are watched together (RFC 4662).
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sipscript/sipscript/modules/presence"
 )
 
 const knowsLists = "Supported: eventlist\r\nAccept: application/pidf+xml, application/rlmi+xml, multipart/related\r\n"
@@ -97,4 +102,63 @@ func TestListWatchers(t *testing.T) {
 	alice.Hears("terminated")
 	w.Run(time.Second)
 	eval(`return #require("presence").watchers("sip:carol@example.com")`, 0.0)
+}
+
+// A list whose source changes is told to its watchers as a whole (RFC 4662 §5.2): who is in it now,
+// and nothing of who is not. One of whom only the script could say what may be seen of a new member
+// has its watcher subscribe again.
+func TestListChanges(t *testing.T) {
+	const one, two, three = "sip:friends@example.com sip:bob@example.com sip:carol@example.com", "sip:friends@example.com sip:carol@example.com sip:dave@example.com", "sip:others@example.com sip:bob@example.com"
+	for _, row := range []struct {
+		name, authorize, list, state string
+		texts                        []string
+		over                         bool
+	}{
+		{"members come and go", `{ { user = "*@example.com" } }`, two, "active", []string{`fullState="true"`, "sip:carol@", `<resource uri="sip:dave@example.com"><instance id="1" state="active"`, "!sip:bob@"}, false},
+		{"one who may not be seen comes", `{ { user = "sip:friends@example.com" } }`, two, "active", []string{`fullState="true"`, `<resource uri="sip:dave@example.com"><instance id="1" state="terminated" reason="rejected"/>`, "!sip:bob@"}, false},
+		{"the script has to be asked", `function() return true end`, two, "terminated;reason=deactivated", []string{"sip:carol@", "!sip:bob@", "!sip:dave@"}, true},
+		{"the list is gone", `{ { user = "*@example.com" } }`, three, "terminated;reason=noresource", nil, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "lists.json")
+			write := func(line string) {
+				t.Helper()
+				part := strings.Split(line, " ")
+				text := fmt.Sprintf(`[{"uri": %q, "members": ["%s"]}]`, part[0], strings.Join(part[1:], `", "`))
+				if err := os.WriteFile(file+".new", []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Rename(file+".new", file); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write(one)
+			w := newWorld(t, fmt.Sprintf(`interval = 0, lists = "file:%s", authorize = %s`, file, row.authorize))
+			bob, alice := w.phone("bob"), w.phone("alice")
+			bob.Subscribe("bob", "presence.winfo")
+			bob.Told()
+			_, id := alice.Subscribe("friends", "presence", knowsLists)
+			alice.Hears("active", "sip:bob@", "sip:carol@")
+			bob.Hears("active", "sip:alice@")
+			write(row.list)
+			if err := presence.ReloadLists(w.module); err != nil {
+				t.Fatal(err)
+			}
+			alice.Hears(row.state, row.texts...)
+			bob.Hears("active", `status="terminated"`)
+			if row.over {
+				return
+			}
+			w.phone("carol").Publish("presence", "", pidf("c", "open"))
+			if row.name == "members come and go" {
+				alice.Hears("active", `fullState="false"`, `<tuple id="c">`)
+				w.phone("dave").Publish("presence", "", pidf("d", "open"))
+				alice.Hears("active", `fullState="false"`, `<tuple id="d">`)
+			}
+			bob.Publish("presence", "", pidf("b", "open"))
+			alice.Quiet(time.Second)
+			alice.Again(id, knowsLists+"Expires: 0")
+			alice.Hears("terminated", "!sip:bob@")
+		})
+	}
 }

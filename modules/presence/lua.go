@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
@@ -43,29 +44,38 @@ type module struct {
 	rules  *source.List[rules]  // where authorize is not a function; nil for none
 	said   source.Said          // lists
 	lists  *source.List[*lists] // nil for none
+	serves atomic.Bool          // between Activate and Close
 }
 
 // Activate puts the policy into force.
 func (m *module) Activate() error {
 	m.p.setPolicy(m.policy)
-	if m.lists != nil {
-		m.p.lists.Store(&m.lists)
-	} else {
-		m.p.lists.Store(nil)
+	m.p.vets.Store(nil)
+	if f := m.authorize(nil); f != nil {
+		m.p.vets.Store(&f)
 	}
+	is, now := (*source.List[*lists])(nil), &lists{}
+	if m.lists != nil {
+		is, now = m.lists, m.lists.Get()
+	}
+	was := m.p.listed()
+	m.p.lists.Store(is)
+	m.serves.Store(true)
+	m.p.listsChanged(was, now)
 	m.p.script.Listen(&m.hears)
 	return nil
 }
 
 // Close closes the sources.
 func (m *module) Close() error {
+	m.serves.Store(false)
 	m.p.script.Leave(&m.hears)
 	var errs []error
 	if m.rules != nil {
 		errs = append(errs, m.rules.Close())
 	}
 	if m.lists != nil {
-		m.p.lists.CompareAndSwap(&m.lists, nil)
+		m.p.lists.CompareAndSwap(m.lists, nil)
 		errs = append(errs, m.lists.Close())
 	}
 	return errors.Join(errs...)
@@ -188,7 +198,7 @@ func (m *module) setAuthorize(c *luabind.Call, option luabind.FuncOrValue) {
 func (m *module) setLists(c *luabind.Call, option luabind.FuncOrValue) {
 	spec, first, err := m.said.Say(c, option, m.p.o.Clients.IsDatabase)
 	if err == nil && first {
-		m.lists, err = source.Open(m.said.Context(c), spec, source.Options[List, *lists]{Name: "presence.lists", Build: newLists,
+		m.lists, err = source.Open(m.said.Context(c), spec, source.Options[List, *lists]{Name: "presence.lists", Build: newLists, Changed: m.listsChanged,
 			Clients: m.p.o.Clients, Keep: m.p.o.Keep, Log: m.host.Log(), Query: listsQuery})
 	}
 	if err != nil {
@@ -196,15 +206,23 @@ func (m *module) setLists(c *luabind.Call, option luabind.FuncOrValue) {
 	}
 }
 
-// authorize is the check of this generation, for a call.
+// listsChanged tells watchers that the source has other lists now, once this generation serves.
+func (m *module) listsChanged(was, is *lists) {
+	if m.serves.Load() {
+		m.p.listsChanged(was, is)
+	}
+}
+
+// authorize is the check of this generation, for a call; without one nil if it takes one.
 func (m *module) authorize(c *luabind.Call) Authorize {
 	switch {
+	case m.vets.IsFunction() && c == nil:
+		return nil
 	case m.vets.IsFunction():
 		f := m.vets.Func(c)
 		return func(watcher, user, event string) (Mode, error) { return ask(f, watcher, user, event) }
 	case m.rules != nil:
-		list := m.rules.Get()
-		return func(watcher, user, event string) (Mode, error) { return list.mode(watcher, user, event), nil }
+		return func(watcher, user, event string) (Mode, error) { return m.rules.Get().mode(watcher, user, event), nil }
 	}
 	return own
 }

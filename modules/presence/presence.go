@@ -67,9 +67,10 @@ type Presence struct {
 	stops    []func() // what was begun by Attach
 	script   luabind.Events[Event]
 	figures  figures
-	lists    atomic.Pointer[*source.List[*lists]] // nil for none
-	keeper   *keeper                              // nil: no directory has it
-	shared   *shared                              // nil: no other node has it
+	lists    atomic.Pointer[source.List[*lists]] // nil for none
+	vets     atomic.Pointer[Authorize]           // what counts without a script; nil: its function
+	keeper   *keeper                             // nil: no directory has it
+	shared   *shared                             // nil: no other node has it
 }
 
 // subscribe is the part of the registrar that serves the package reg.
@@ -168,6 +169,14 @@ func (p *Presence) allowEvents() string {
 		list = append(list[:len(list):len(list)], regPackage)
 	}
 	return strings.Join(list, ", ")
+}
+
+// authorizer is who says what a watcher may see without a script at hand, nil for nobody.
+func (p *Presence) authorizer() Authorize {
+	if f := p.vets.Load(); f != nil {
+		return *f
+	}
+	return nil
 }
 
 // waits reports whether the state of a user may have to be waited for.

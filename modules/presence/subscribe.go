@@ -141,7 +141,7 @@ func feedsOf(f notifier.Feed) []*feed {
 	case *feed:
 		return []*feed{f}
 	case *listFeed:
-		return f.members
+		return f.members()
 	}
 	return nil
 }

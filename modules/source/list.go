@@ -51,6 +51,8 @@ type Options[T, V any] struct {
 	Query string
 	// Queries by the name of a layout: whose tables a database has
 	Layouts map[string]string
+	// Changed is told of a list that took the place of another one; nil: nobody is.
+	Changed func(was, is V)
 	// Keep is the directory of --data: there the last list of a database is kept for a start
 	// without it.
 	Keep string
@@ -68,6 +70,7 @@ type List[V any] struct {
 	// And the number of entries; called with mu held
 	read    func(ctx context.Context) (V, int, error)
 	current atomic.Pointer[V]
+	changed func(was, is V) // or nil
 	db      *clients.DB   // nil if the source is not one
 	web     *clients.HTTP // nil if the source is not a server
 
@@ -100,7 +103,7 @@ func Open[T, V any](ctx context.Context, s Spec, o Options[T, V]) (*List[V], err
 	if s.Every <= 0 {
 		s.Every = defaultEvery
 	}
-	l := &List[V]{name: o.Name, from: s.Name(), now: o.Now, log: o.Log.With("list", o.Name, "store", s.Name()), ended: make(chan struct{})}
+	l := &List[V]{name: o.Name, from: s.Name(), now: o.Now, changed: o.Changed, log: o.Log.With("list", o.Name, "store", s.Name()), ended: make(chan struct{})}
 	next, err := prepare(l, &s, &o, o.reader())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Name, err)
@@ -270,7 +273,11 @@ func (l *List[V]) reload(ctx context.Context) error {
 		}
 		return err
 	}
+	was := l.current.Load()
 	l.put(v, n, l.now())
+	if !first && l.changed != nil {
+		l.changed(*was, v)
+	}
 	l.stale.Store(0)
 	if !first {
 		l.log.Info("the list was read again", "count", n)
