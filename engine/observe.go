@@ -52,6 +52,10 @@ type ObservedStep struct {
 // Observed reports whether there is somebody to tell steps.
 func (r *Request) Observed() bool { return r.unit.observer != nil || r.report != nil }
 
+// Shown reports whether steps are told with what came of them: there is more than a report, which
+// takes the places of decisions alone.
+func (r *Request) Shown() bool { return r.unit.observer != nil }
+
 // Observe tells the observer a step of the request, whose time, Call-ID and CSeq are filled in;
 // nothing if there is none.
 func (r *Request) Observe(step ObservedStep) {

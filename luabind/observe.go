@@ -52,7 +52,11 @@ func (v *vm) observing(f Function, full string) func(c *Call) int {
 			return call(c)
 		}
 		if deciding {
-			o.req.Observe(engine.ObservedStep{Function: name, Place: c.place(), Answer: argument(c, 2), Decides: true})
+			step := engine.ObservedStep{Function: name, Place: c.place(), Decides: true}
+			if o.req.Shown() {
+				step.Answer = argument(c, 2)
+			}
+			o.req.Observe(step)
 		}
 		n := call(c)
 		if finds {
@@ -100,6 +104,9 @@ func (v *vm) told(deciding bool) *reqObj {
 	if t == nil || t.req == nil || t.req.req == nil || !t.req.req.Observed() {
 		return nil
 	}
+	if !deciding && !t.req.req.Shown() {
+		return nil
+	}
 	if t.req.told++; t.req.told > mostToldSteps && !deciding {
 		return nil
 	}
@@ -108,7 +115,7 @@ func (v *vm) told(deciding bool) *reqObj {
 
 // found tells what a function returned, which is on top of the stack.
 func (v *vm) found(c *Call, o *reqObj, name string, n int) {
-	if o.req != nil {
+	if o.req != nil && o.req.Shown() {
 		o.req.Observe(engine.ObservedStep{Function: name, Place: c.place(), Answer: outcome(c, n)})
 	}
 }

@@ -21,24 +21,56 @@ const mostCallLines = 4096
 type callLog struct {
 	log     *slog.Logger
 	lines   chan engine.CallReport
-	lost    atomic.Int64 // since the last line
+	lost    atomic.Int64  // since the last line
+	hurry   chan struct{} // closed when nobody waits any longer
+	patient atomic.Bool   // the server stops: what is reported waits for room
+	over    chan struct{} // closed when no line is taken any more
 	writing sync.WaitGroup
 }
 
 func newCallLog(log *slog.Logger) *callLog {
-	c := &callLog{log: log, lines: make(chan engine.CallReport, mostCallLines)}
-	c.writing.Go(func() { // ends with close
-		for r := range c.lines {
-			c.write(&r)
-		}
-	})
+	c := &callLog{log: log, lines: make(chan engine.CallReport, mostCallLines), hurry: make(chan struct{}), over: make(chan struct{})}
+	c.writing.Go(c.run) // ends with close
 	return c
 }
 
-// close writes what waits. Nothing is reported after it.
+// run writes until close.
+func (c *callLog) run() {
+	for {
+		select {
+		case r := <-c.lines:
+			c.write(&r)
+		case <-c.over:
+			for {
+				select {
+				case r := <-c.lines:
+					c.write(&r)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// mostPatience is how long the end of a server waits for a slow log.
+const mostPatience = 5 * time.Second
+
+// wait has reports wait for room from now on: at the end of the server those of all calls in
+// progress come at once.
+func (c *callLog) wait() {
+	if !c.patient.Swap(true) {
+		time.AfterFunc(mostPatience, func() { close(c.hurry) })
+	}
+}
+
+// close writes what waits. What is reported after it is left out.
 func (c *callLog) close() {
-	close(c.lines)
+	close(c.over)
 	c.writing.Wait()
+	if n := c.lost.Swap(0); n > 0 {
+		c.log.Warn("lines of calls were left out: there were too many", "suppressed", int(n))
+	}
 }
 
 // Settled notes a call that has failed, or whose end we would not see.
@@ -54,6 +86,14 @@ func (c *callLog) Ended(r *engine.CallReport) { c.put(r) }
 func (c *callLog) put(r *engine.CallReport) {
 	if !c.log.Enabled(context.Background(), slog.LevelInfo) {
 		return
+	}
+	if c.patient.Load() {
+		select {
+		case c.lines <- *r:
+			return
+		case <-c.hurry:
+		case <-c.over:
+		}
 	}
 	select {
 	case c.lines <- *r:

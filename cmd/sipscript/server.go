@@ -231,6 +231,9 @@ func (s *server) drain() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.set.drain)
 	defer cancel()
+	if s.calls != nil {
+		s.calls.wait()
+	}
 	if err := s.engine.Shutdown(ctx); err != nil {
 		s.log.Warn("the shutdown was not clean", "error", err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/ops/trace"
 )
 
@@ -161,7 +162,7 @@ func explain(c *cli.Context, env environment, text []byte) (err error) {
 	case c.Bool("spec"):
 		return trace.WriteSpec(env.stdout, &call)
 	case c.Bool("json"):
-		_, err = env.stdout.Write(text)
+		_, err = env.stdout.Write(host.PrintableJSON(text))
 		return err
 	}
 	if _, err = fmt.Fprintf(env.stdout, "%s\n%s", trace.Plain(call.Tell()), trace.Plain(call.Ladder())); err != nil || !c.Bool("messages") {

@@ -50,6 +50,7 @@ type Call struct {
 	EndedBy string
 
 	Messages, Steps int // how many there are of each
+	LeftOut         int // of both together, by Ring.Call
 
 	cseq   uint32 // of the first request
 	tag    string // of its From

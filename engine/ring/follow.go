@@ -15,6 +15,7 @@ type Follower struct {
 	ring  *Ring
 	lanes []decoder
 	fresh []bool // nothing of the lane was read yet
+	from  int    // the lane to begin with
 	lost  uint64
 	list  []Record
 }
@@ -53,7 +54,8 @@ func (f *Follower) next(got func(*Record)) (more bool) {
 	defer r.readers.Add(-1)
 	n := 0
 	var rec Record
-	for i := range f.lanes {
+	for j := range f.lanes {
+		i := (f.from + j) % len(f.lanes)
 		t := r.lanes[i].Load()
 		if t == nil {
 			continue
@@ -76,6 +78,7 @@ func (f *Follower) next(got func(*Record)) (more bool) {
 				d.at = int(s.n.Load()) // what is unreadable is passed over
 			}
 			if stopped {
+				f.from = (i + 1) % len(f.lanes) // one that is busy keeps none of the others back
 				return true
 			}
 		}

@@ -58,8 +58,11 @@ func (r *Ring) Calls(f Filter, most int) ([]*Call, error) {
 	return list, nil
 }
 
+// mostOfCall bounds the records of one call: half of them its first, half its last.
+const mostOfCall = 2000
+
 // Call is the call with a Call-ID, any of those it has, and its records in order; nil if there is
-// none.
+// none. Of one with very many those in the middle are left out, and counted in LeftOut.
 func (r *Ring) Call(callID string) (*Call, []Record, error) {
 	b := r.NewBook(0)
 	if err := r.each(func(rec *Record) bool { b.Add(rec); return true }); err != nil {
@@ -73,7 +76,7 @@ func (r *Ring) Call(callID string) (*Call, []Record, error) {
 	for _, id := range append([]string{c.ID}, c.Others...) {
 		hashes[r.hash([]byte(id))] = true
 	}
-	var list []Record
+	var list, last []Record // last is used in a round
 	err := r.each(func(rec *Record) bool {
 		h := rec.call
 		if rec.Text != nil {
@@ -82,10 +85,22 @@ func (r *Ring) Call(callID string) (*Call, []Record, error) {
 		if hashes[h] {
 			one := *rec
 			one.Text = slices.Clone(rec.Text) // not the whole window with it
-			list = append(list, one)
+			switch {
+			case len(list) < mostOfCall/2:
+				list = append(list, one)
+			case len(last) < mostOfCall/2:
+				last = append(last, one)
+			default:
+				last[c.LeftOut%len(last)] = one
+				c.LeftOut++
+			}
 		}
 		return true
 	})
+	if n := len(last); n > 0 {
+		at := c.LeftOut % n
+		list = append(append(list, last[at:]...), last[:at]...)
+	}
 	slices.SortStableFunc(list, func(a, b Record) int { return a.At.Compare(b.At) })
 	return c, list, err
 }

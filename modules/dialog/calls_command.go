@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sipscript/sipscript/modules/host"
@@ -18,6 +19,7 @@ const callsPath = "/api/v1/dialog/calls"
 
 func callsCommand() host.Command {
 	show := append([]host.Flag{{Name: "from", Usage: "only calls of the caller `URI`"}, {Name: "to", Usage: "only calls to `URI`"},
+		{Name: "call-id", Usage: "only calls with this `CALL-ID`"},
 		{Name: "key", Usage: "only calls that hold the `KEY` of a limit"}, {Name: "limit", Kind: host.Int, Usage: "how many at most", DefaultText: "1000"}}, host.ShowFlags()...)
 	return host.Command{Name: "calls", Usage: "show the tracked calls of a running server, and end them", Remote: true, Flags: show, Sub: []host.Command{
 		{Name: "list", Usage: "show the calls that have not ended, the oldest first", Remote: true, Flags: show, Run: showCalls},
@@ -47,9 +49,9 @@ func showCalls(c *host.Invocation) error {
 		return host.Usagef("%s takes no argument: found %q", c.Command, c.Args[0])
 	}
 	q := url.Values{}
-	for _, name := range []string{"from", "to", "key"} {
+	for _, name := range []string{"from", "to", "key", "call-id"} {
 		if text := c.Flags.Text(name); text != "" {
-			q.Set(name, text)
+			q.Set(strings.ReplaceAll(name, "-", "_"), text)
 		}
 	}
 	if n := c.Flags.Int("limit"); n != 0 {

@@ -1,6 +1,7 @@
 package dialog_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -21,6 +22,15 @@ func TestCallsCommand(t *testing.T) {
 			calls = c
 		}
 	}
+	text, err := hosttest.Run(calls, "dialog", w.d.API(), map[string]any{"json": true}, "calls", "list")
+	var listed struct {
+		Calls []struct {
+			CallID string `json:"call_id"`
+		}
+	}
+	if err != nil || json.Unmarshal([]byte(text), &listed) != nil || len(listed.Calls) != 1 {
+		t.Fatal(err, text)
+	}
 	for _, row := range []struct {
 		words string
 		flags map[string]any
@@ -30,6 +40,8 @@ func TestCallsCommand(t *testing.T) {
 		{"calls list", map[string]any{"key": "customer:7"}, id},
 		{"calls list", map[string]any{"key": "customer:8"}, "0 of 1 calls"},
 		{"calls list", map[string]any{"from": "sip:nobody@example.com"}, "0 of 1 calls"},
+		{"calls list", map[string]any{"call-id": "other"}, "0 of 1 calls"},
+		{"calls list", map[string]any{"call-id": listed.Calls[0].CallID}, id},
 		{"calls list", map[string]any{"limit": -1}, "400 limit must be 1 to 100000"},
 		{"calls list", map[string]any{"json": true}, `"count": 1`},
 		{"calls lst", nil, "the commands are list, show, hang-up"},

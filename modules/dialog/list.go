@@ -19,7 +19,10 @@ type Filter struct {
 const usualList = 1000
 
 // List are the calls that a filter leaves, the oldest first.
-func (d *Dialogs) List(f Filter) []*Call {
+func (d *Dialogs) List(f Filter) []*Call { return d.list(f, "") }
+
+// list is List for those with a Call-ID alone, if one is given.
+func (d *Dialogs) list(f Filter, callID string) []*Call {
 	type found struct {
 		call *Call
 		at   int64
@@ -30,6 +33,7 @@ func (d *Dialogs) List(f Filter) []*Call {
 		defer c.mu.Unlock()
 		switch {
 		case c.t.State == track.Ended,
+			callID != "" && c.t.CallID != callID,
 			f.Key != "" && !c.slots.Has(f.Key),
 			f.From != "" && !strings.EqualFold(f.From, aor(uriOf(c.t.From))),
 			f.To != "" && !strings.EqualFold(f.To, aor(c.t.Asked)):

@@ -47,7 +47,7 @@ func (d *Dialogs) API() []openapi.Operation {
 	return []openapi.Operation{
 		{Method: "GET", Path: "/calls", Summary: "list the tracked calls that have not ended, the oldest first", Answer: callsAnswer{}, Fails: []int{400}, Serve: d.answerCalls,
 			Query: []openapi.Param{{Name: "key", Doc: "only calls that hold this key of a limit"}, {Name: "from", Doc: "only those of this caller"}, {Name: "to", Doc: "only those to this address"},
-				{Name: "limit", Type: "integer", Doc: "how many at most, 1000 unless it is said"}}},
+				{Name: "call_id", Doc: "only calls with this Call-ID"}, {Name: "limit", Type: "integer", Doc: "how many at most, 1000 unless it is said"}}},
 		{Method: "GET", Path: "/calls/{id}", Summary: "show a call", Answer: callAnswer{}, Fails: []int{404}, Serve: func(w http.ResponseWriter, r *http.Request) {
 			if c := d.asked(w, r); c != nil {
 				host.Answer(w, http.StatusOK, answerOf(c))
@@ -146,7 +146,7 @@ func (d *Dialogs) answerCalls(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	list := []callAnswer{}
-	for _, c := range d.List(f) {
+	for _, c := range d.list(f, q.Get("call_id")) {
 		list = append(list, answerOf(c))
 	}
 	host.Answer(w, http.StatusOK, callsAnswer{list, d.Count("")})

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"slices"
 
 	"github.com/sipscript/sipscript/luabind"
@@ -53,6 +54,9 @@ func Open(plugins []Plugin, env Environment) (*Set, error) {
 		}
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
+		}
+		if err := checkAPI(m); err != nil {
+			return nil, errors.Join(fmt.Errorf("host: module %s: %w", p.Name, err), s.Close())
 		}
 		s.members = append(s.members, member{p.Name, m})
 	}
@@ -120,6 +124,18 @@ func (s *Set) Listening() []string {
 		}
 	}
 	return lines
+}
+
+// checkAPI refuses a module whose API would never be served: its method is of another type than a
+// [Handler] has.
+func checkAPI(m luabind.Opener) error {
+	if _, ok := m.(Handler); ok {
+		return nil
+	}
+	if f, ok := reflect.TypeOf(m).MethodByName("API"); ok {
+		return fmt.Errorf("its method API is a %s, not that of a Handler: it would not be served", f.Type)
+	}
+	return nil
 }
 
 // API is what the modules serve, with whole paths: /api/v1/NAME/….

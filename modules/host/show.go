@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // watchEvery is how often --watch asks.
@@ -65,7 +66,7 @@ func Show[A any](c *Invocation, path string, look func(a *A) View) error {
 
 func (c *Invocation) print(text, table []byte, first bool) error {
 	if c.Flags.Bool("json") {
-		table = text
+		table = PrintableJSON(text)
 	} else if !first {
 		table = append([]byte{'\n'}, table...)
 	}
@@ -108,6 +109,29 @@ func Printable(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// PrintableJSON is JSON for a terminal: what that would obey, or what would turn the order of
+// characters, is written as JSON's escapes. Such characters are only in strings.
+func PrintableJSON(text []byte) []byte {
+	if bytes.IndexFunc(text, obeyed) < 0 {
+		return text
+	}
+	var b bytes.Buffer
+	for _, r := range string(text) { // what is not UTF-8 becomes U+FFFD
+		if obeyed(r) {
+			fmt.Fprintf(&b, "\\u%04x", r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.Bytes()
+}
+
+// obeyed are DEL, C1, what turns the direction of text, and bytes that are no UTF-8. JSON itself
+// escapes C0.
+func obeyed(r rune) bool {
+	return r == utf8.RuneError || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
 }
 
 // Alone runs what a command does that was given none of its sub-commands.

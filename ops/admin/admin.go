@@ -60,6 +60,7 @@ type Options struct {
 	Page        http.Handler // of / and /assets/, without secrets; nil: none
 	Tokens      *Tokens      // nil: everybody may do everything
 	Certificate *Certificate // nil: HTTP without TLS
+	Connections int          // at a time; further ones wait. Default 512
 	Log         *slog.Logger // default slog.Default()
 }
 
@@ -82,6 +83,10 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("admin: %w", err)
 	}
+	if o.Connections <= 0 {
+		o.Connections = maxConnections
+	}
+	l = limitListener(l, o.Connections)
 	if o.Certificate != nil {
 		l = tls.NewListener(l, o.Certificate.config())
 	}

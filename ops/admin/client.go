@@ -82,11 +82,7 @@ func (c *Client) Asker(ctx context.Context) func(method, path string, body io.Re
 }
 
 func (c *Client) do(ctx context.Context, method, path string, content io.Reader) (body []byte, code int, err error) {
-	timeout := c.Timeout
-	if timeout == 0 {
-		timeout = 70 * time.Second
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout())
 	defer cancel()
 	res, err := c.send(ctx, method, path, content)
 	if err != nil {
@@ -125,6 +121,13 @@ func (c *Client) send(ctx context.Context, method, path string, content io.Reade
 		return nil, fmt.Errorf("no answer from a server at %s: %w; is a server running with --admin %s?", c.Addr, err, c.Addr)
 	}
 	return res, nil
+}
+
+func (c *Client) timeout() time.Duration {
+	if c.Timeout == 0 {
+		return 70 * time.Second
+	}
+	return c.Timeout
 }
 
 func (c *Client) strange(code int, text []byte) error {

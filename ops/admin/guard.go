@@ -4,6 +4,7 @@ package admin
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -42,6 +43,13 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 		}
 		next := s.recovered(next)
 		if need == Read {
+			if t := s.opts.Tokens; t != nil && !s.open(r.URL.Path, need) {
+				ctx, cancel := context.WithCancel(r.Context())
+				defer cancel()
+				asked := r
+				defer t.follow(func() bool { _, role := s.whoIs(asked); return role >= need }, cancel)()
+				r = r.WithContext(ctx)
+			}
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 )
 
@@ -63,6 +64,42 @@ const (
 type Tokens struct {
 	path string
 	list atomic.Pointer[tokenList]
+
+	mu    sync.Mutex
+	asked map[*asked]struct{} // guarded by mu: requests under way
+}
+
+// asked is a request under way.
+type asked struct {
+	may func() bool // still
+	end func()
+}
+
+// follow ends a request when its token is gone, until forget is called.
+func (t *Tokens) follow(may func() bool, end func()) (forget func()) {
+	one := &asked{may, end}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.asked == nil {
+		t.asked = map[*asked]struct{}{}
+	}
+	t.asked[one] = struct{}{}
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.asked, one)
+	}
+}
+
+// endOthers ends the requests whose tokens are gone: streams may have no end of their own.
+func (t *Tokens) endOthers() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for one := range t.asked {
+		if !one.may() {
+			one.end()
+		}
+	}
 }
 
 type tokenList struct {
@@ -108,6 +145,7 @@ func (t *Tokens) Reload() error {
 		return fmt.Errorf("admin: tokens: %s: nothing is in it any longer", t.path)
 	}
 	t.list.Store(list)
+	t.endOthers()
 	return nil
 }
 

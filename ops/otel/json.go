@@ -29,6 +29,7 @@ type (
 	spanJSON struct {
 		TraceID       string      `json:"traceId"`
 		SpanID        string      `json:"spanId"`
+		ParentSpanID  string      `json:"parentSpanId,omitempty"`
 		Name          string      `json:"name"`
 		Kind          int         `json:"kind"`
 		Start         string      `json:"startTimeUnixNano"`

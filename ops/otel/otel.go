@@ -89,6 +89,7 @@ type Exporter struct {
 
 // span is a call that has not been sent.
 type span struct {
+	first  time.Time // when its first record was made
 	call   *ring.Call
 	events []event
 	left   int       // events that were not kept
@@ -175,7 +176,7 @@ func (e *Exporter) note(c *ring.Call, r *ring.Record) {
 		if len(e.open) >= e.mostOpen {
 			e.makeRoom()
 		}
-		s = &span{call: c}
+		s = &span{call: c, first: r.At}
 		e.open[c] = s
 		e.oldest = append(e.oldest, s)
 	}
@@ -251,7 +252,10 @@ func (e *Exporter) join(whole *ring.Call, s *span) {
 	if to == nil {
 		s.call = whole
 		e.open[whole] = s
-		return
+		return // its first record is later than that of the whole, whose span was sent
+	}
+	if s.first.Before(to.first) {
+		to.first = s.first
 	}
 	n := min(len(s.events), mostEvents-len(to.events))
 	to.events = append(to.events, s.events[:n]...)
@@ -305,11 +309,17 @@ func nano(t time.Time) string { return strconv.FormatInt(t.UnixNano(), 10) }
 func (s *span) json() spanJSON {
 	c := s.call
 	trace, id := IDs([]byte(c.ID))
+	began, parent := c.Began, ""
+	if s.first.After(c.Began) { // what began was sent: the refresh of a registration, say
+		began, parent = s.first, hex.EncodeToString(id[:])
+		sum := sha256.Sum256(fmt.Appendf(nil, "sipscript span %s %d", c.ID, s.first.UnixNano()))
+		id = [8]byte(sum[:8])
+	}
 	end := s.last
 	if !c.Ended.IsZero() {
 		end = c.Ended
 	}
-	j := spanJSON{TraceID: hex.EncodeToString(trace[:]), SpanID: hex.EncodeToString(id[:]), Name: c.Method, Kind: spanKindServer, Start: nano(c.Began), End: nano(end), Events: s.events, DroppedEvents: s.left}
+	j := spanJSON{TraceID: hex.EncodeToString(trace[:]), SpanID: hex.EncodeToString(id[:]), ParentSpanID: parent, Name: c.Method, Kind: spanKindServer, Start: nano(began), End: nano(end), Events: s.events, DroppedEvents: s.left}
 	j.Attributes = []attribute{text("sip.call_id", c.ID), text("sip.method", c.Method), text("sip.request_uri", c.URI), text("sip.from", c.From), text("sip.to", c.To),
 		text("sip.state", c.State), text("network.peer.address", c.Source.String())}
 	if c.Code > 0 {

@@ -124,7 +124,7 @@ func (a *API) one(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, fmt.Errorf("no call %s is remembered", id))
 		return
 	}
-	all := Call{Summary: summaryOf(c), Domains: []string{}}
+	all := Call{Summary: summaryOf(c), Domains: []string{}, LeftOut: c.LeftOut}
 	if a.About != nil {
 		all.Domains, all.Script = a.About()
 	}

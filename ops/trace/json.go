@@ -53,6 +53,7 @@ type Call struct {
 	Domains []string `json:"domains" doc:"those that the server is responsible for"`
 	Script  string   `json:"script" doc:"the file it runs"`
 	Events  []Event  `json:"events" doc:"in order"`
+	LeftOut int      `json:"left_out,omitempty" doc:"how many events in the middle are not here: there were very many"`
 }
 
 // kinds are the names of kinds of records.

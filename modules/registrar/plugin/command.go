@@ -25,7 +25,15 @@ func registrationsCommand() host.Command {
 		{Name: "add", Usage: "register a contact that does not register by itself, such as a gateway", Args: "URI CONTACT", Remote: true, Run: addBinding,
 			Flags: []host.Flag{{Name: "expires", Kind: host.Duration, Usage: "for how long", Default: "1h"}, {Name: "q", Usage: "its preference, `0` to 1", DefaultText: "1"}}},
 		{Name: "remove", Usage: "remove a contact of a user, or all", Args: "URI [CONTACT]", Remote: true, Run: removeBindings},
-		{Name: "count", Usage: "show how many there are", Remote: true, Flags: host.ShowFlags(), Run: func(c *host.Invocation) error {
+		{Name: "count", Usage: "show how many there are, of one user or all", Args: "[URI]", Remote: true, Flags: host.ShowFlags(), Run: func(c *host.Invocation) error {
+			switch len(c.Args) {
+			case 0:
+			case 1:
+				path := bindingsPath + "?" + url.Values{"aor": c.Args}.Encode()
+				return host.Show(c, path, func(a *bindingsAnswer) host.View { return host.View{Table: fmt.Appendln(nil, len(a.Bindings))} })
+			default:
+				return host.Usagef("%s: one URI at a time: found %q after %q", c.Command, c.Args[1], c.Args[0])
+			}
 			return host.Show(c, "/api/v1/registrar/count", func(a *countAnswer) host.View { return host.View{Table: fmt.Appendln(nil, a.Count)} })
 		}},
 	}, Run: func(c *host.Invocation) error {

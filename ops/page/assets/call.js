@@ -1,5 +1,5 @@
 // One call in a dialog: facts, ladder, the message that was chosen.
-import { act, get } from "./api.js";
+import { act, get, query } from "./api.js";
 import { clock, make, span, sure } from "./dom.js";
 import { ladder, words } from "./ladder.js";
 
@@ -22,13 +22,12 @@ function facts(call) {
 async function hangUp(call) {
   if (call.method !== "INVITE" || call.state === "ended" || call.state === "failed") return null;
   const ids = idsOf(call);
-  let list;
+  let tracked;
   try {
-    list = (await get("/api/v1/dialog/calls?limit=10000")).calls;
+    for (const id of ids) tracked ??= (await get(`/api/v1/dialog/calls${query({ call_id: id, limit: 1 })}`)).calls.find(c => c.call_id === id);
   } catch {
     return null; // no script tracks calls
   }
-  const tracked = list.find(c => ids.includes(c.call_id));
   return tracked && sure("Hang up", `the call of ${call.from}`, () => act("POST", `/api/v1/dialog/calls/${encodeURIComponent(tracked.id)}/hang_up`));
 }
 
