@@ -106,8 +106,8 @@ func (s *shared) in(c *cfg.Config, name string, f func(t *htable)) bool {
 	return t != nil
 }
 
-func (s *shared) get(c *cfg.Config, name, key string) (v pv.Value) {
-	s.in(c, name, func(t *htable) { v = t.get(key, time.Now()) })
+func (s *shared) get(c *cfg.Config, name, key string, now time.Time) (v pv.Value) {
+	s.in(c, name, func(t *htable) { v = t.get(key, now) })
 	return v
 }
 

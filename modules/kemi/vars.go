@@ -51,7 +51,7 @@ func (k *call) raw(v *pv.Var) pv.Value {
 	case "shv":
 		return k.sh.module.shared.variable(v.Arg)
 	case "sht":
-		return k.sh.module.shared.get(k.sh.module.config, v.Arg, v.Key.Expand(k.value))
+		return k.sh.module.shared.get(k.sh.module.config, v.Arg, v.Key.Expand(k.value), k.c.Now())
 	case "dlg_var":
 		return k.dialogValue(v.Arg)
 	case "env":
