@@ -47,6 +47,9 @@ func (s *server) openAdmin() (err error) {
 	}
 	o := admin.Options{Addr: s.set.admin, Hosts: s.set.adminHosts, Figures: s.figures, Ready: s.ready, Reload: s.reload, Status: s.status,
 		Operations: slices.Concat(s.operations(), s.tracing().Operations(), s.modules.API()), Info: apiInfo(), Log: s.log}
+	if s.set.passed != nil {
+		o.Listener = s.set.passed.admin
+	}
 	if o.Page, err = page.Handler(); err != nil {
 		return err
 	}

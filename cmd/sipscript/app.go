@@ -59,7 +59,7 @@ func newApp(env environment) *cli.App {
 		Before: func(c *cli.Context) error {
 			// run tells it in the form of its log.
 			if env.environ != nil && c.Args().First() != "run" {
-				tellUnknown(env.stderr, env.environ())
+				tellUnknown(lineTeller(env.stderr, false), env.environ())
 			}
 			return nil
 		},

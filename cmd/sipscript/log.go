@@ -17,6 +17,17 @@ func newLog(w io.Writer, level slog.Leveler, json bool) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
+// lineTeller tells what is said whatever the level of the log: as lines of text, or in the form of a
+// log that is JSON. What "listening" and "ready" begin are lines of text always: programs wait for
+// them.
+func lineTeller(w io.Writer, json bool) func(text string) {
+	if !json {
+		return func(text string) { fmt.Fprintln(w, text) }
+	}
+	log := newLog(w, slog.LevelInfo, true)
+	return func(text string) { log.Info(text) }
+}
+
 // readLevel reads one of the four levels.
 func readLevel(text string) (level slog.Level, err error) {
 	for _, l := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {

@@ -51,7 +51,7 @@ func TestWordsEnd(t *testing.T) {
 
 func TestMisspeltVariables(t *testing.T) {
 	var out bytes.Buffer
-	tellUnknown(&out, []string{"SIPSCRIPT_LISTEN=x", "SIPSCRIPT_LISEN=y", "SIPSCRIPT_ADMIN_TOKEN=z", "SIPSCRIPT_SOMETHING_ELSE_ALTOGETHER=1", "PATH=/bin"})
+	tellUnknown(lineTeller(&out, false), []string{"SIPSCRIPT_LISTEN=x", "SIPSCRIPT_LISEN=y", "SIPSCRIPT_ADMIN_TOKEN=z", "SIPSCRIPT_SOMETHING_ELSE_ALTOGETHER=1", "PATH=/bin"})
 	if got := out.String(); got != "no setting is called SIPSCRIPT_LISEN; did you mean SIPSCRIPT_LISTEN?\n" {
 		t.Error(got)
 	}
@@ -158,12 +158,18 @@ func TestUnit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile("../../contrib/systemd/sipscript.service")
-	if err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	for _, name := range []string{"sipscript.service", "sipscript.socket"} {
+		text, err := os.ReadFile("../../contrib/systemd/" + name)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), []byte(strings.ReplaceAll(string(text), "/usr/bin/sipscript", self)), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
-	unit := fileOf(t, "sipscript.service", strings.ReplaceAll(string(text), "/usr/bin/sipscript", self))
-	for name, args := range map[string][]string{"verify": {"verify", "--man=no", unit}, "security": {"security", "--offline=true", "--threshold=20", unit}} {
+	unit := filepath.Join(dir, "sipscript.service")
+	for name, args := range map[string][]string{"verify": {"verify", "--man=no", unit, filepath.Join(dir, "sipscript.socket")}, "security": {"security", "--offline=true", "--threshold=20", unit}} {
 		t.Run(name, func(t *testing.T) {
 			switch out, err := exec.Command(analyze, args...).CombinedOutput(); {
 			case err != nil && (strings.Contains(string(out), "unrecognized option") || strings.Contains(string(out), "Unknown operation")):

@@ -3,6 +3,7 @@ package main
 // sipscript run: a server from its start to its end.
 
 import (
+	"log/slog"
 	"os"
 
 	"github.com/urfave/cli/v2"
@@ -17,12 +18,18 @@ func runCommand(env environment) *cli.Command {
 			if err != nil {
 				return err
 			}
+			tell := lineTeller(env.stderr, set.logJSON)
 			if env.environ != nil {
-				tellUnknown(env.stderr, env.environ())
+				tellUnknown(tell, env.environ())
 			}
-			sig := watchSignals(env.stderr, os.Exit)
+			sig := watchSignals(tell, os.Exit)
 			defer sig.close()
-			return run(set, env, sig)
+			err = run(set, env, sig)
+			if err != nil && set.logJSON {
+				newLog(env.stderr, slog.LevelError, true).Error("the start failed", "error", err)
+				return errSilent
+			}
+			return err
 		},
 	}
 }

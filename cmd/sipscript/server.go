@@ -42,6 +42,7 @@ type server struct {
 	set     *settings
 	plugins []host.Plugin
 	stderr  io.Writer
+	tell    func(text string) // a line, whatever the level of the log
 	log     *slog.Logger
 	begun   time.Time
 	figures *prometheus.Registry
@@ -78,7 +79,7 @@ type server struct {
 func newServer(set *settings, stderr io.Writer) *server {
 	level := &slog.LevelVar{}
 	level.Set(set.logLevel)
-	s := &server{set: set, plugins: all.Plugins(), stderr: stderr, log: newLog(stderr, level, set.logJSON), level: level, args: set.args, begun: time.Now(), figures: prometheus.NewRegistry()}
+	s := &server{set: set, plugins: all.Plugins(), stderr: stderr, tell: lineTeller(stderr, set.logJSON), log: newLog(stderr, level, set.logJSON), level: level, args: set.args, begun: time.Now(), figures: prometheus.NewRegistry()}
 	s.live = page.NewLive(s.pageFigures)
 	return s
 }
@@ -119,7 +120,7 @@ func (s *server) readKey() ([]byte, error) {
 	path := s.set.secret
 	if path == "" {
 		if s.set.data == "" {
-			fmt.Fprintln(s.stderr, "no --secret: each start creates a new key; requests within calls from before it will be refused")
+			s.tell("no --secret: each start creates a new key; requests within calls from before it will be refused")
 			return nil, nil
 		}
 		path = filepath.Join(s.set.data, "secret")
@@ -149,6 +150,9 @@ func (s *server) makeEngine(secret []byte) (err error) {
 		Secret: secret, Lanes: s.set.lanes, Log: s.log, Drain: drain, DrainCalls: s.set.drainCalls, MaxDelay: s.set.maxDelay, DNS: resolver.Options{Servers: s.set.dns}, TrustVia: s.set.trustVia,
 		RouteLifetime: s.set.lifetime,
 		Transport:     transport.Options{TLS: transport.TLSOptions{Files: s.set.tls, RootCA: s.set.rootCA, ClientAuth: s.set.clientAuth}}}
+	if s.set.passed != nil {
+		config.Transport.Sockets = s.set.passed
+	}
 	if s.memory.ring != nil {
 		config.Observe = s.memory.ring.Observe
 	}
@@ -163,7 +167,7 @@ func (s *server) makeEngine(secret []byte) (err error) {
 // announce prints where the server listens, and that it is ready.
 func (s *server) announce(stop context.Context) {
 	for _, line := range s.modules.Storage() {
-		fmt.Fprintln(s.stderr, line)
+		s.tell(line)
 	}
 	for _, l := range s.engine.Locals() {
 		fmt.Fprintf(s.stderr, "listening %s %s\n", l.Kind, l.Addr)
@@ -176,7 +180,7 @@ func (s *server) announce(stop context.Context) {
 		if s.adminCertificate != nil {
 			scheme = "https"
 		}
-		fmt.Fprintf(s.stderr, "admin %s://%s\n", scheme, s.admin.Addr())
+		s.tell(fmt.Sprintf("admin %s://%s", scheme, s.admin.Addr()))
 	}
 	if s.router.AwaitReady(stop) != nil {
 		return
@@ -237,13 +241,16 @@ func (s *server) drain() {
 	if err := s.engine.Shutdown(ctx); err != nil {
 		s.log.Warn("the shutdown was not clean", "error", err)
 	}
-	fmt.Fprintln(s.stderr, "stopped")
+	s.tell("stopped")
 }
 
 // close ends what is left once the engine has drained: first the admin interface, through which the
 // drain could be watched and which queries the stores, and then the stores, which write what they
 // have not written yet.
 func (s *server) close() {
+	if s.set.passed != nil {
+		s.set.passed.close()
+	}
 	if s.endLive != nil { // streams would hold up the end of the admin interface
 		s.endLive()
 	}

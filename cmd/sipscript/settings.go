@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -32,6 +33,7 @@ type settings struct {
 	dialect    *all.Dialect // of the script, nil for this server's own
 	listen     []string
 	served     []host.Listener   // listeners of modules
+	passed     *sockets          // of systemd; nil: none
 	advertise  map[string]string // listen spec → public host[:port]
 	domains    []string
 	trustVia   []netip.Prefix
@@ -94,6 +96,9 @@ func readSettings(c *cli.Context, lookup func(string) (string, bool)) (*settings
 		return nil, err
 	}
 	s := &settings{script: script, data: c.String("data"), redis: host.URL(c.String("redis")), db: host.URL(c.String("db")), secret: c.String("secret"), admin: c.String("admin"), budget: c.Duration("script-budget"), drain: c.Duration("drain"), lifetime: c.Duration("route-lifetime"), loadBudget: c.Duration("load-budget")}
+	if s.passed, err = readSockets(lookup, os.Getpid(), os.NewFile); err != nil {
+		return nil, err
+	}
 	s.drainCalls, s.noCallLog = c.Duration("drain-calls"), c.Bool("no-call-log")
 	steps := []func(*cli.Context) error{s.readScript, s.readListen, s.readTLS, s.readAdvertise, s.readTrustVia, s.readDNS, s.readDomains, s.readArgs, s.readStorage, s.readWatch, s.readLimits, s.readAdmin, s.readRing, s.readHEP, s.readOTLP, s.readLog}
 	for _, step := range steps {
@@ -148,8 +153,12 @@ func (s *settings) readListen(c *cli.Context) error {
 		}
 		s.served = append(s.served, host.Listener{Text: text})
 	}
-	if len(s.listen) == 0 {
+	given := len(s.listen) > 0
+	if !given {
 		s.listen = defaultListen()
+	}
+	if err := s.serveOn(s.passed, given); err != nil {
+		return err
 	}
 	for _, text := range s.listen {
 		spec, err := transport.ParseListen(text)

@@ -4,8 +4,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -23,7 +21,7 @@ type signals struct {
 }
 
 // watchSignals starts listening; close ends it. exit is called by the second SIGINT or SIGTERM.
-func watchSignals(stderr io.Writer, exit func(code int)) *signals {
+func watchSignals(tell func(text string), exit func(code int)) *signals {
 	s := &signals{hup: make(chan struct{}, 1), raw: make(chan os.Signal, 8), ended: make(chan struct{})}
 	s.stop, s.cancel = context.WithCancel(context.Background())
 	signal.Notify(s.raw, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
@@ -37,10 +35,10 @@ func watchSignals(stderr io.Writer, exit func(code int)) *signals {
 				default:
 				}
 			case s.stop.Err() == nil:
-				fmt.Fprintf(stderr, "stopping once transactions have finished; signal again to stop at once\n")
+				tell("stopping once transactions have finished; signal again to stop at once")
 				s.cancel()
 			default:
-				fmt.Fprintf(stderr, "stopped at once\n")
+				tell("stopped at once")
 				exit(exitFailed)
 			}
 		}

@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -13,7 +12,7 @@ import (
 
 // tellUnknown tells of variables named SIPSCRIPT_… that no setting has. They may be the script's
 // own, so the server starts.
-func tellUnknown(w io.Writer, environ []string) {
+func tellUnknown(tell func(text string), environ []string) {
 	known := []string{"SIPSCRIPT_CONFIG", "SIPSCRIPT_ADMIN_TOKEN", "SIPSCRIPT_ADMIN_CA"}
 	for _, key := range keys() {
 		known = append(known, variable(key))
@@ -24,7 +23,7 @@ func tellUnknown(w io.Writer, environ []string) {
 			continue
 		}
 		if best := luabind.Closest(name, known); best != "" {
-			fmt.Fprintf(w, "no setting is called %s; did you mean %s?\n", name, best)
+			tell(fmt.Sprintf("no setting is called %s; did you mean %s?", name, best))
 		}
 	}
 }

@@ -37,6 +37,7 @@ type Options struct {
 	MaxHandshakes    int          // of these in progress at a time, default 1024
 	TLS              TLSOptions   // read at Listen, when a listener is over TLS
 	WS               WSOptions    // of WebSocket listeners; the zero value will do
+	Sockets          Sockets      // that are open already; default none
 	Log              *slog.Logger // default: nothing is logged
 }
 

@@ -3,7 +3,6 @@
 package transport
 
 import (
-	"context"
 	"errors"
 	"net"
 	"net/netip"
@@ -19,8 +18,7 @@ type tcpListener struct {
 }
 
 func (s *Stack) listenTCP(spec ListenSpec) (listener, error) {
-	lc := net.ListenConfig{}
-	ln, err := lc.Listen(context.Background(), network("tcp", spec.Addr.Addr()), spec.Addr.String())
+	ln, err := s.streamSocket(spec)
 	if err != nil {
 		return nil, err
 	}

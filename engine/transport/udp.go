@@ -5,7 +5,6 @@
 package transport
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -39,12 +38,11 @@ type udpListener struct {
 }
 
 func (s *Stack) listenUDP(spec ListenSpec) (listener, error) {
-	lc := net.ListenConfig{}
-	pc, err := lc.ListenPacket(context.Background(), network("udp", spec.Addr.Addr()), spec.Addr.String())
+	pc, err := s.packetSocket(spec)
 	if err != nil {
 		return nil, err
 	}
-	u := &udpListener{stack: s, conn: pc.(*net.UDPConn), held: -1}
+	u := &udpListener{stack: s, conn: pc, held: -1}
 	// A refusal by the system is not a reason to refuse service.
 	_ = u.conn.SetReadBuffer(socketBuffer)
 	_ = u.conn.SetWriteBuffer(socketBuffer)

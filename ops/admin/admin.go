@@ -46,7 +46,8 @@ var ErrNotServing = errors.New("the server is not serving")
 
 // Options of a Server. Addr, Figures, Ready, Reload and Status are required.
 type Options struct {
-	Addr string // host:port; port 0 picks one
+	Addr     string       // host:port; port 0 picks one
+	Listener net.Listener // one that is open already; nil: it is opened at Addr
 	// Names it is known by besides loopback's and its address; may be empty
 	Hosts   []string
 	Figures prometheus.Gatherer // what /metrics answers; required
@@ -79,9 +80,12 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	l, err := net.Listen("tcp", o.Addr)
-	if err != nil {
-		return nil, fmt.Errorf("admin: %w", err)
+	l := o.Listener
+	if l == nil {
+		var err error
+		if l, err = net.Listen("tcp", o.Addr); err != nil {
+			return nil, fmt.Errorf("admin: %w", err)
+		}
 	}
 	if o.Connections <= 0 {
 		o.Connections = maxConnections
