@@ -11,14 +11,15 @@ t.server { args = { password = "secret" } }
 
 -- A database with one account; charges are what was written.
 local function database(credit)
-  local charges = {}
+  local charges, ids = {}, {}
   t.sql("from accounts", { { credit = credit } })
   t.sql("insert into charges", function(_, id, account, seconds, cents)
+    ids[#ids + 1] = id
     charges[#charges + 1] = { account = account, seconds = seconds, cents = cents }
     return { changed = 1 }
   end)
   t.sql("update accounts", function() return { changed = 1 } end)
-  return charges
+  return charges, ids
 end
 
 local function alice() return t.ua("sip:alice@example.com", { password = "secret" }) end
@@ -70,6 +71,61 @@ t.it("leaves out a carrier that the credit does not cover", function()
   local call = alice():invite("sip:+33100@example.com")
   carrier():expect("INVITE"):reply(503)
   call:expect(500)
+end)
+
+t.it("charges by the call's own id, not by the Call-ID that the caller chooses", function()
+  local _, ids = database(100)
+  local caller, trunk = alice(), carrier()
+  local call = caller:invite("sip:+33100@example.com")
+  local invite = trunk:expect("INVITE")
+  invite:reply(200)
+  call:expect(200)
+  call:bye()
+  invite:expect("BYE")
+  t.advance(1)
+  t.equal(#ids, 1)
+  t.equal(ids[1] ~= invite.call_id, true)
+end)
+
+t.it("does not take a BYE for the end that the other side refuses", function()
+  local charges, caller, trunk = database(100), alice(), carrier()
+  local call = caller:invite("sip:+33100@example.com")
+  local leg = trunk:expect("INVITE")
+  leg:reply(200)
+  call:expect(200)
+  t.advance(30)
+  local stranger = t.ua("sip:mallory@10.0.9.9")
+  stranger:send { method = "BYE", uri = "sip:carrier@10.0.3.1", to = "<sip:+33100@example.com>;tag=x",
+    headers = { ["Call-ID"] = call.call_id } }:expect(481)
+  t.equal(charges, {})
+  t.advance(60)
+  call:bye()
+  leg:expect("BYE")
+  t.advance(1)
+  t.equal(charges[1].cents, 20)
+end)
+
+t.it("ends a call when the credit is used up", function()
+  local charges, caller, trunk = database(40), alice(), carrier()
+  local call = caller:invite("sip:+33100@example.com")
+  local leg = trunk:expect("INVITE")
+  leg:reply(200)
+  call:expect(200)
+  t.advance(3 * 60 + 1)                          -- 40 cents are three minutes at 12, the dearest
+  call:expect("BYE"):reply(200)
+  leg:expect("BYE"):reply(200)
+  t.advance(1)
+  t.equal(charges[1].seconds, 180)
+  t.equal(charges[1].cents, 30)
+end)
+
+t.it("lets an account have one call at a time", function()
+  database(100)
+  local caller, trunk = alice(), carrier()
+  local call = caller:invite("sip:+33100@example.com")
+  trunk:expect("INVITE"):reply(200)
+  call:expect(200)
+  caller:invite("sip:+33100@example.com"):expect(486)
 end)
 
 t.it("charges nothing for a call that nobody answers", function()
