@@ -17,9 +17,9 @@ func newLog(w io.Writer, level slog.Leveler, json bool) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
-// lineTeller tells what is said whatever the level of the log: as lines of text, or in the form of a
-// log that is JSON. What "listening" and "ready" begin are lines of text always: programs wait for
-// them.
+// lineTeller tells what is said whatever the level of the log: as lines of text, or in the form
+// of a log that is JSON. Lines that begin with "listening" or "ready" are text always: programs
+// wait for them.
 func lineTeller(w io.Writer, json bool) func(text string) {
 	if !json {
 		return func(text string) { fmt.Fprintln(w, text) }

@@ -80,10 +80,14 @@ func (a *asking) callerSaid(i *engine.Reinvitation, res *engine.Response, err er
 func (a *asking) askCallee() {
 	s := a.request("INVITE", true)
 	s.Timeout = holdPatience
-	s.ContentType, s.Body = sdpType, a.offered
-	if a.hold {
-		s.Body = inactive(a.offered, false)
+	if a.offer == nil { // and not once more after a 491
+		a.offer = a.offered
+		if a.hold {
+			a.offer = inactive(a.offered, false)
+		}
+		a.offer = a.c.show(track.Caller, a.offer)
 	}
+	s.ContentType, s.Body = sdpType, a.offer
 	err := a.c.d.engine.Load().Reinvite(s, a.calleeSaid)
 	if err != nil {
 		a.leave(err)
@@ -113,7 +117,7 @@ func (a *asking) calleeSaid(i *engine.Reinvitation, res *engine.Response, err er
 		if a.hold {
 			answer = inactive(answer, false)
 		}
-		a.caller.Ack(sdpType, answer)
+		a.caller.Ack(sdpType, a.c.show(track.Callee, answer))
 		a.caller = nil
 		c := a.c
 		c.mu.Lock()

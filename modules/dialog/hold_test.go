@@ -269,3 +269,54 @@ func TestHoldAndLostMessages(t *testing.T) {
 		})
 	}
 }
+
+// versionOf is that of a description (RFC 8866 §5.2).
+func versionOf(t *testing.T, m *message.Message) int {
+	t.Helper()
+	var user string
+	var id, version int
+	_, rest, _ := strings.Cut(string(m.Body()), "\no=")
+	if _, err := fmt.Sscan(rest, &user, &id, &version); err != nil {
+		t.Fatalf("%v in %q", err, m.Body())
+	}
+	return version
+}
+
+// With each description that is another one the version rises by one, both ways: a phone passes
+// over one whose version it knows (RFC 3264 §8). What the parties negotiate later goes on from
+// there.
+func TestVersionsOfHold(t *testing.T) {
+	w := newWorld(t, scriptOf("", "", "10.0.0.3"))
+	alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
+	out := alice.Invite("sip:bob@example.com", phone.Spec{Media: phone.Media{Own: true}})
+	in := w.Came(bob, "INVITE")
+	fromAlice := versionOf(t, in.Msg)
+	answer(t, in)
+	w.Answered(out, 200)
+	fromBob := versionOf(t, out.Final())
+	w.Came(bob, "ACK")
+	c := w.only()
+	for n, do := range []func(func(error)) bool{c.Hold, c.Resume, c.Hold, c.Resume} {
+		b := w.begin(do)
+		answer(t, w.Came(alice, "INVITE"))
+		offer := w.Came(bob, "INVITE")
+		if got := versionOf(t, offer.Msg); got != fromAlice+n+1 {
+			t.Errorf("%d: bob is offered version %d after %d", n, got, fromAlice+n)
+		}
+		answer(t, offer)
+		if got := versionOf(t, w.Came(alice, "ACK").Msg); got != fromBob+n+1 {
+			t.Errorf("%d: alice is answered version %d after %d", n, got, fromBob+n)
+		}
+		w.ends(b, "")
+	}
+	again := out.Dialog().Send(phone.Spec{Method: "INVITE", Media: phone.Media{Own: true}})
+	passed := w.Came(bob, "INVITE")
+	if got := versionOf(t, passed.Msg); got != fromAlice+4 {
+		t.Errorf("alice's own offer, which is as it was, has version %d", got)
+	}
+	answer(t, passed)
+	w.Answered(again, 200)
+	if got := versionOf(t, again.Final()); got != fromBob+4 {
+		t.Errorf("bob's own answer, which is as it was, has version %d", got)
+	}
+}

@@ -39,6 +39,7 @@ func (d *Dialogs) Intercept(r *engine.Request) (bool, error) {
 		return true, nil
 	}
 	c.renumber(r, l.Own, byCaller)
+	c.renewRequest(r, byCaller)
 	if s := c.sessionTimer; s != nil && i.refreshes() {
 		if err := s.tooShort(r); err != nil {
 			return true, nil
@@ -133,6 +134,9 @@ func (i *inner) saw(n uint32) {
 // Answering notes where the parties are from now on.
 func (i *inner) Answering(a *engine.Answer) bool {
 	i.heard.note(a)
+	if a.Message.Status() < 300 {
+		i.call.renewResponse(a.Message, i.byCaller)
+	}
 	if a.Asked > 0 {
 		i.saw(a.Asked)
 	}

@@ -57,6 +57,7 @@ type asking struct {
 	refer   *referral
 	caller  *engine.Reinvitation // whose 2xx waits for its ACK; nil: none
 	offered []byte               // by the caller, in its 2xx
+	offer   []byte               // as the callee gets it; nil before
 }
 
 // do has begin run on the lane, with what asks, if something can be asked now.

@@ -180,6 +180,7 @@ func (s *session) Sending(b *engine.Branch) {
 	if from, to := m.Header(message.HeaderFrom), m.Header(message.HeaderTo); string(from) != s.call.t.From || string(to) != s.call.t.To {
 		shown = &track.Shown{From: string(from), To: string(to)}
 	}
+	s.call.passes(track.Caller, m)
 	if st := s.call.sessionTimer; st != nil {
 		s.timers = append(s.timers, st.ask(b))
 	}
@@ -209,6 +210,7 @@ func (s *session) Answering(a *engine.Answer) bool {
 		})
 		return true
 	}
+	c.passes(track.Callee, a.Message)
 	r := track.Response{Leg: s.leg(a.Branch), Code: code, Tag: string(a.Message.ToTag()), Asked: a.Asked, B: a.Reach()}
 	if c.turned && code >= 200 {
 		c.turnAway(&r)

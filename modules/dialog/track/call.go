@@ -16,16 +16,23 @@ type Call struct {
 	A    Side  // the caller
 	Legs []Leg // in the order in which they were sent
 
-	State     State  // how far it is
-	By        Who    // ended it
-	Held      bool   `json:",omitempty"` // both parties were put on hold
-	Fixed     Fixed  `json:",omitempty"` // why the parties can't be asked for anything
-	Cause     string // why it ended: a Cause constant, or a word of the response's
-	Code      int    // of the response that ended it; 0 for none
-	StartedAt int64  // the INVITE came
-	RangAt    int64  // the first 18x with a tag
-	AnswerAt  int64  // the first 2xx
-	EndedAt   int64  // it was over
+	State     State   // how far it is
+	By        Who     // ended it
+	Held      bool    `json:",omitempty"` // both parties were put on hold
+	Said      [2]Said `json:",omitzero"`  // by the caller, and by the callee
+	Fixed     Fixed   `json:",omitempty"` // why the parties can't be asked for anything
+	Cause     string  // why it ended: a Cause constant, or a word of the response's
+	Code      int     // of the response that ended it; 0 for none
+	StartedAt int64   // the INVITE came
+	RangAt    int64   // the first 18x with a tag
+	AnswerAt  int64   // the first 2xx
+	EndedAt   int64   // it was over
+}
+
+// Said is which version of its description a party has shown (RFC 8866 §5.2).
+type Said struct {
+	Last  uint64 `json:",omitempty"` // the version that it wrote last, and one; 0 for none
+	Newer uint32 `json:",omitempty"` // by so much the other party knows it newer
 }
 
 // Leg is one branch of a call, or one user agent behind it.

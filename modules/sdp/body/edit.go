@@ -6,10 +6,34 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 var errText = errors.New("sdp: a name or value with line breaks, NUL, or none at all")
+
+// AddVersion makes the version in the o= line higher (RFC 3264 §8). The error is for a line that
+// has none.
+func (s *Session) AddVersion(by uint32) error {
+	s.fresh()
+	for _, l := range s.lines[:s.head()] {
+		if l.kind != 'o' {
+			continue
+		}
+		lo, hi, ok := s.word(l.val, l.end, 2)
+		if !ok {
+			break
+		}
+		n, err := strconv.ParseUint(string(s.text[lo:hi]), 10, 64)
+		if err != nil || n+uint64(by) < n {
+			break
+		}
+		return s.apply([]splice{{lo, hi, strconv.FormatUint(n+uint64(by), 10)}})
+	}
+	return errVersion
+}
+
+var errVersion = errors.New("sdp: there is no o= line with a version that can be higher")
 
 // SetAddress puts an address into the c= lines of the session and its media, and into the address
 // of a=rtcp (RFC 3605). Addresses that are 0.0.0.0 stay: a phone on hold would be sent sound again,
