@@ -3,7 +3,7 @@ package luabind
 import (
 	"context"
 	"fmt"
-	"unsafe"
+	_ "unsafe" // for go:linkname
 
 	"github.com/sipscript/sipscript/engine/lane"
 	lua "github.com/yuin/gopher-lua"
@@ -31,12 +31,6 @@ type aside struct {
 // leaving unwinds Go's stack down to where the handler was called.
 type leaving struct{}
 
-// continueLoop is the interpreter's loop for states with a context. Of a function of Go that is
-// current, it calls that again, and does nothing else.
-//
-//go:linkname continueLoop github.com/yuin/gopher-lua.mainLoopWithContext
-func continueLoop(l *lua.LState, base unsafe.Pointer)
-
 //go:linkname stackTrace github.com/yuin/gopher-lua.(*LState).stackTrace
 func stackTrace(l *lua.LState, level int) string
 
@@ -48,7 +42,7 @@ func (c *Call) mayLeave() (ok, tail bool) {
 	}
 	first := true
 	for f := frameOf(c.l); f.parent != nil; first = false {
-		f = (*frame)(f.parent)
+		f = f.parent
 		if f.fn.IsG {
 			return false, false
 		}
@@ -153,8 +147,8 @@ func (t *thread) protected(a *aside) (err error) {
 		t.l.RemoveCallerFrame()
 	}
 	t.vm.continued = a
-	continueLoop(t.l, nil)
-	continueLoop(t.l, nil)
+	run(t.l, nil)
+	run(t.l, nil)
 	return nil
 }
 

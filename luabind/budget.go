@@ -6,12 +6,9 @@ import (
 )
 
 // The budget of scripts. A script that holds its lane too long between waits is stopped, pcall or
-// not: its thread is its own context.Context, which the interpreter checks before each instruction,
-// and from the moment the watchdog trips it every instruction raises.
-//
-// The cost of the check (BenchmarkContext, one shared core): 14 ns on a call of 75 ns, 2 to 3 ns
-// for each instruction of a tight loop. A route of a few dozen instructions pays about 0.1 µs of
-// the tens of µs that its request costs, so there is no second mechanism for scripts without loops.
+// not: the executor looks at the watchdog's mark at each jump backwards and each call (tick), and
+// from the moment the watchdog trips it each of them raises. Its thread is also its own
+// context.Context, which says the same to the interpreter.
 
 // closedChannel is what a stopped thread's Done returns. It is made once and never changed.
 var closedChannel = func() chan struct{} {

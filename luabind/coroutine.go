@@ -25,7 +25,7 @@ func (v *vm) openCoroutine() {
 		coFunction(l)
 		v.spend(l, threadSize)
 		n := create(l)
-		l.ToThread(-1).SetContext(v.current)
+		v.current.adopt(l.ToThread(-1))
 		return n
 	}))
 	lib.RawSetString("resume", l.NewFunction(guarded))
@@ -101,7 +101,7 @@ func (v *vm) coResume(l *lua.LState, resume lua.LGFunction, active map[*lua.LSta
 	}
 	outer := v.co
 	v.co, active[co] = co, true
-	co.SetContext(t)
+	t.adopt(co)
 	t.depth++
 	defer func() {
 		t.depth--

@@ -27,8 +27,16 @@ func (v *vm) openLibraries() {
 	}
 	g.RawSetString("select", l.NewFunction(readsNumbersAt(g.RawGetString("select").(*lua.LFunction).GFunction, 1)))
 	g.RawSetString("rawset", l.NewFunction(v.rawSet(g.RawGetString("rawset").(*lua.LFunction).GFunction)))
+	g.RawSetString("next", l.NewFunction(v.baseNext))
 	v.kinds.next = g.RawGetString("next").(*lua.LFunction)
+	l.Push(g.RawGetString("ipairs"))
+	l.Push(l.NewTable())
+	l.Call(1, 1)
+	v.kinds.ipairs = l.Get(-1).(*lua.LFunction)
+	l.Pop(1)
+	g.RawSetString("ipairs", l.NewFunction(v.baseIpairs))
 	g.RawSetString("pairs", l.NewFunction(v.basePairs))
+	hastenBase(g)
 	v.openTable()
 	v.openMath()
 	v.openString()
@@ -51,6 +59,26 @@ func (v *vm) basePairs(l *lua.LState) int {
 	}
 	raise(l, "pairs needs a table, not %s", describe(l.Get(1)))
 	return 0
+}
+
+// baseIpairs is ipairs(list).
+func (v *vm) baseIpairs(l *lua.LState) int {
+	t := l.CheckTable(1)
+	l.Push(v.kinds.ipairs)
+	l.Push(t)
+	l.Push(lua.LNumber(0))
+	return 3
+}
+
+// baseNext is next(table [, key]).
+func (v *vm) baseNext(l *lua.LState) int {
+	k, value, _ := v.next(l.CheckTable(1), l.Get(2))
+	l.Push(k)
+	if isNil(k) {
+		return 1
+	}
+	l.Push(value)
+	return 2
 }
 
 // basePrint writes to the log.
@@ -122,7 +150,7 @@ func (v *vm) protect(l *lua.LState, nargs int) int {
 		raise(l, "stack overflow (pcall within pcall %d deep)", maxNesting)
 	}
 	s := v.spareState()
-	s.SetContext(t)
+	t.adopt(s)
 	for i := 1; i <= nargs+1; i++ {
 		s.Push(l.Get(i))
 	}

@@ -75,6 +75,7 @@ func (v *vm) openMath() {
 		l.Push(lua.LNumber(lo + v.random.r.Int64N(hi-lo+1)))
 		return 1
 	}))
+	hastenMath(lib)
 }
 
 func (v *vm) openTable() {
@@ -86,6 +87,7 @@ func (v *vm) openTable() {
 	lib.RawSetString("concat", l.NewFunction(tableConcat))
 	lib.RawSetString("unpack", l.NewFunction(baseUnpack))
 	lib.RawSetString("insert", l.NewFunction(v.tableInsert(lib.RawGetString("insert").(*lua.LFunction).GFunction)))
+	hastenTable(lib)
 }
 
 // tableConcat is table.concat, its result bounded.

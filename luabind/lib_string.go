@@ -26,6 +26,8 @@ func (v *vm) openString() {
 	} {
 		lib.RawSetString(name, l.NewFunction(f))
 	}
+	hastenString(lib)
+	v.kinds.text = lib
 	mt := l.NewTable()
 	mt.RawSetString("__index", lib)
 	mt.RawSetString("__metatable", lua.LFalse)
@@ -241,24 +243,47 @@ func (v *vm) strGmatch(l *lua.LState) int {
 	if strings.HasPrefix(pat, "^") {
 		pat = "%" + pat
 	}
-	at, steps := 0, 0
+	g := &matches{s: s, pat: pat}
 	l.Push(l.NewClosure(func(l *lua.LState) int {
-		if at > len(s) {
-			return 0
+		from, to, err := g.next(v)
+		if err != nil {
+			raise(l, "%v", err)
 		}
-		v.matcher.Steps = steps
-		from, to := v.matched(l, s, pat, at)
-		steps = v.matcher.Steps
 		if from == pattern.NoMatch {
-			at = len(s) + 1
 			return 0
-		}
-		if at = to; to == from {
-			at++
 		}
 		return pushCaptures(l, &v.matcher, s, from, to, true)
-	}, lua.LString(s))) // so that it is weighed
+	}, g))
 	return 1
+}
+
+// matches is what gmatch goes over. It is a value of the iterator, which the executor finds there.
+type matches struct {
+	s, pat    string
+	at, steps int
+}
+
+func (*matches) String() string       { return "matches" }
+func (*matches) Type() lua.LValueType { return lua.LTNil }
+
+// next finds the next match.
+func (g *matches) next(v *vm) (from, to int, err error) {
+	if g.at > len(g.s) {
+		return pattern.NoMatch, pattern.NoMatch, nil
+	}
+	v.matcher.Steps = g.steps
+	from, to, err = v.matcher.Find(g.s, g.pat, g.at)
+	v.toil((v.matcher.Steps - g.steps) / 8)
+	g.steps = v.matcher.Steps
+	switch {
+	case from == pattern.NoMatch:
+		g.at = len(g.s) + 1
+	case to == from:
+		g.at = to + 1
+	default:
+		g.at = to
+	}
+	return from, to, err
 }
 
 // strGsub is string.gsub(s, pattern, replacement [, n]).

@@ -179,7 +179,7 @@ func (v *vm) assigns(l *lua.LState, obj, key lua.LValue) {
 	if !ok {
 		return
 	}
-	for range 10 { // __newindex of __newindex …
+	for range lua.MaxTableGetLoop { // __newindex of __newindex …
 		mt, ok := t.Metatable.(*lua.LTable)
 		if !ok {
 			break
@@ -197,6 +197,7 @@ func (v *vm) assigns(l *lua.LState, obj, key lua.LValue) {
 // grows is called before a value is put into a table under a key: the interpreter fills an array up
 // to the key.
 func (v *vm) grows(l *lua.LState, t *lua.LTable, key lua.LValue) {
+	insideOf(t).index()
 	n := entrySize
 	if k, ok := key.(lua.LNumber); ok && k >= 1 && k < lua.LNumber(lua.MaxArrayIndex) && k == lua.LNumber(math.Trunc(float64(k))) {
 		array := insideOf(t).array

@@ -10,8 +10,9 @@ import (
 type objectKinds struct {
 	request, response, branch, uri, address, params, task, timer, dict, common, counter, gauge, histogram *lua.LTable
 
-	requestNames, uriNames []string // for error messages
-	next                   *lua.LFunction
+	requestNames, uriNames []string       // for error messages
+	next, ipairs           *lua.LFunction // the iterators of pairs and ipairs
+	text                   *lua.LTable    // the methods of strings
 	sip, sips, tel         lua.LValue
 	null                   *lua.LUserData // sip.json.null
 	methods                [message.MethodUpdate + 1]lua.LValue

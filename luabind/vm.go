@@ -49,6 +49,10 @@ type vm struct {
 	random    *randomSource
 	matcher   pattern.Matcher
 	key       []byte // of a metric's series, used again
+	plain     bool   // tests only: the loop of the interpreter runs the scripts
+	boxes     boxes  // of the executor, as the next two are
+	scratch   []byte // for the text that is being made
+	walked    walked
 
 	serial  uint64
 	waits   uint64 // that ended: if the number is the same as before, the lane was not lent
@@ -136,7 +140,7 @@ func (v *vm) thread() *thread {
 	}
 	l, _ := v.main.NewThread()
 	t := &thread{vm: v, l: l}
-	l.SetContext(t)
+	t.adopt(l)
 	return t
 }
 
@@ -303,6 +307,7 @@ func (v *vm) ended(t *thread, s saved, err error, out *[]lua.LValue) *ScriptErro
 		}
 	}
 	l.SetTop(0)
+	v.walked = walked{}
 	if t.uses++; t.uses < maxThreadUses && len(v.free) < maxIdleThreads {
 		v.free = append(v.free, t)
 	}

@@ -85,6 +85,8 @@ func (s *scale) add(x lua.LValue) {
 		if s.first(unsafe.Pointer(x)) {
 			s.rest = append(s.rest, x)
 		}
+	case *matches:
+		s.add(lua.LString(x.s))
 	case *lua.LUserData:
 		s.total += tableSize
 		if t, ok := x.Value.(*task); ok && s.first(unsafe.Pointer(t)) {

@@ -17,7 +17,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +24,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/internal/collector"
 	"github.com/sipscript/sipscript/luabind"
 )
 
@@ -45,7 +45,7 @@ func main() {
 	only := flag.String("only", "", "do only pieces whose name contains this")
 	lua := flag.String("lua", "lua5.1", "the other interpreter")
 	flag.Parse()
-	debug.SetGCPercent(200) // the command's
+	defer collector.Floor(200, 64<<20)() // as the command collects
 	runtime.GOMAXPROCS(1)
 	if err := compare(*rounds, *times/turn*turn, *only, *lua); err != nil {
 		fmt.Fprintf(os.Stderr, "lua: %v\n", err)

@@ -13,6 +13,9 @@ type Matcher struct {
 	depth   int
 	Breathe func() // called each 0.6 ms or so; nil: nobody waits for the match
 	capture [maxCaptures]capture
+	// Of patterns without mistakes, by the place of their text, and of that which is matched.
+	programs [cached]*program
+	items    []item
 }
 
 // Match reports whether a pattern matches anywhere in text; an error says what is wrong with the
@@ -68,6 +71,14 @@ func (m *Matcher) begin(src, pat string) { m.src, m.pat, m.level, m.depth = src,
 
 // Find finds the first match at or after init.
 func (m *Matcher) Find(src, pat string, init int) (start, end int, err error) {
+	if p := m.program(pat); p != nil {
+		return m.find(p, src, init)
+	}
+	return m.findPlain(src, pat, init)
+}
+
+// findPlain is Find by the text of a pattern.
+func (m *Matcher) findPlain(src, pat string, init int) (start, end int, err error) {
 	defer m.caught(&err)
 	anchored := len(pat) > 0 && pat[0] == '^'
 	p := 0
@@ -270,10 +281,13 @@ func (m *Matcher) balance(s, p int) int {
 	if p+1 >= len(m.pat) {
 		bad("%b in a pattern needs two characters")
 	}
-	if s >= len(m.src) || m.src[s] != m.pat[p] {
+	return m.balanced(s, m.pat[p], m.pat[p+1])
+}
+
+func (m *Matcher) balanced(s int, open, end byte) int {
+	if s >= len(m.src) || m.src[s] != open {
 		return NoMatch
 	}
-	open, end := m.pat[p], m.pat[p+1]
 	for depth, i := 1, s+1; i < len(m.src); i++ {
 		m.step()
 		switch m.src[i] {

@@ -71,6 +71,7 @@ func CompileTree(chunk []ast.Stmt, name string) (proto *lua.FunctionProto, err e
 	if proto, err = lua.Compile(split(chunk), name); err != nil {
 		return nil, described(err, name)
 	}
+	widen(proto)
 	return proto, nil
 }
 
