@@ -83,7 +83,11 @@ var ErrNoAnswer = errors.New("send: no final response arrived in time")
 
 // outgoing makes the request of s, and finds the lane it belongs to. inDialog: it may be an INVITE.
 func (e *Engine) outgoing(s *SendSpec, inDialog bool) (*outgoing, *unit, error) {
-	text, to, err := e.compose(s, inDialog)
+	callID := s.CallID
+	if callID == "" {
+		callID = fmt.Sprintf("%016x%016x", e.units[0].randomAny(), e.units[0].randomAny())
+	}
+	text, to, err := e.compose(s, callID, inDialog)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -91,16 +95,12 @@ func (e *Engine) outgoing(s *SendSpec, inDialog bool) (*outgoing, *unit, error) 
 	if s.Target == nil {
 		o.target = &Target{URI: s.URI}
 	}
-	callID := s.CallID
-	if callID == "" {
-		callID = fmt.Sprintf("%016x%016x", e.units[0].randomAny(), e.units[0].randomAny())
-	}
-	o.text = append([]byte(nil), strings.Replace(string(text), "Call-ID: ?", "Call-ID: "+callID, 1)...)
+	o.text = text
 	return o, e.units[e.laneIndex([]byte(callID))], nil
 }
 
-// compose writes the request, its Call-ID left open.
-func (e *Engine) compose(s *SendSpec, inDialog bool) (text []byte, to string, err error) {
+// compose writes the request.
+func (e *Engine) compose(s *SendSpec, callID string, inDialog bool) (text []byte, to string, err error) {
 	method := message.ParseMethod([]byte(s.Method))
 	if method == message.MethodInvite && !inDialog || method == message.MethodAck || method == message.MethodCancel || s.Method == "" {
 		return nil, "", misuse("send: a method other than INVITE, ACK and CANCEL is wanted, not %q", s.Method)
@@ -150,7 +150,7 @@ func (e *Engine) compose(s *SendSpec, inDialog bool) (text []byte, to string, er
 	if a, err := message.ParseAddress([]byte(from)); err == nil && a.Tag() == nil {
 		from += fmt.Sprintf(";tag=%016x", e.units[0].randomAny())
 	}
-	text = message.AppendRequest(nil, &message.RequestSpec{Method: s.Method, URI: uri, From: from, To: toValue, CallID: "?", CSeq: max(s.CSeq, 1) % CSeqZero,
+	text = message.AppendRequest(make([]byte, 0, 512+len(s.Body)), &message.RequestSpec{Method: s.Method, URI: uri, From: from, To: toValue, CallID: callID, CSeq: max(s.CSeq, 1) % CSeqZero,
 		MaxForwards: s.MaxForwards, Headers: proxy.AppendLines(nil, s.Headers), ContentType: s.ContentType, Body: s.Body})
 	return text, uri, nil
 }

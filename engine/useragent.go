@@ -60,7 +60,7 @@ func (i *Incoming) Answer(code int, reason, toTag string, o *ReplyOptions) error
 	if err != nil {
 		return err
 	}
-	text := message.AppendResponse(nil, i.s.Req, code, reason, toTag, headers, body)
+	text := message.AppendResponse(make([]byte, 0, 768+len(body)), i.s.Req, code, reason, toTag, headers, body)
 	var res message.Message
 	if err := res.Parse(text, &i.unit.e.config.Limits); err != nil {
 		return err
@@ -206,7 +206,7 @@ func (e *Engine) Acknowledge(l *lane.Lane, s *SendSpec) (*Acknowledgement, error
 	}
 	t := s.Target
 	a := &Acknowledgement{u: u}
-	a.text = message.AppendRequest(nil, &message.RequestSpec{Method: "ACK", URI: t.URI, From: s.From, To: s.To, CallID: s.CallID, CSeq: s.CSeq,
+	a.text = message.AppendRequest(make([]byte, 0, 384+len(s.Body)), &message.RequestSpec{Method: "ACK", URI: t.URI, From: s.From, To: s.To, CallID: s.CallID, CSeq: s.CSeq,
 		Routes: t.Path, Headers: proxy.AppendLines(nil, s.Headers), ContentType: s.ContentType, Body: s.Body})
 	u.core.Locate(t, t.URI, func(peers []transport.Peer, err error) {
 		if err == nil && len(peers) > 0 {

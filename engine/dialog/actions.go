@@ -115,7 +115,7 @@ func (r *repeater) Expire(*lane.Timer) {
 // sendBye sends the BYE. That it is not answered changes nothing.
 func (l *Leg) sendBye() {
 	s := l.within("BYE")
-	if l.headers != nil && len(l.headers) == 1 && l.headers[0].Name == "Reason" {
+	if len(l.headers) == 1 && l.headers[0].Name == "Reason" {
 		s.Headers = append(s.Headers, l.headers...)
 	}
 	if l.send(s, func(*engine.Response, error) {

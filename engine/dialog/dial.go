@@ -235,7 +235,10 @@ func address(display, uri string) string {
 		}
 		return r
 	}, display)
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(clean) + `" <` + uri + ">"
+	if strings.ContainsAny(clean, `\"`) {
+		clean = strings.ReplaceAll(strings.ReplaceAll(clean, `\`, `\\`), `"`, `\"`)
+	}
+	return `"` + clean + `" <` + uri + ">"
 }
 
 // host is how this server calls itself.

@@ -26,7 +26,6 @@ type onWire struct {
 	firstSent map[uint32]time.Duration
 	gotAck    map[uint32]bool // ACKs of our 2xx
 	byes      int
-	offers    int // 2xx of ours without one to an INVITE without one
 }
 
 // slowest is how long a message may be on its way.

@@ -202,14 +202,16 @@ func (x *Context) sendStateless(m *message.Message, p transport.Peer, t *Target,
 // Locate finds the addresses of a target, or of uri if the target names no other; done is called
 // once, on the lane.
 func (c *Core) Locate(t *Target, uri string, done func([]transport.Peer, error)) {
-	var m message.Message
+	m := c.takeMessage()
+	defer c.giveMessage(m)
 	x := Context{core: c}
-	text := message.AppendRequest(nil, &message.RequestSpec{Method: "OPTIONS", URI: uri, Routes: t.Path, From: "<sip:a@b>", To: "<sip:a@b>", CallID: "x", CSeq: 1, MaxForwards: 70})
+	var space [512]byte
+	text := message.AppendRequest(space[:0], &message.RequestSpec{Method: "OPTIONS", URI: uri, Routes: t.Path, From: "<sip:a@b>", To: "<sip:a@b>", CallID: "x", CSeq: 1, MaxForwards: 70})
 	if err := m.Parse(text, &c.Limits); err != nil {
 		done(nil, err)
 		return
 	}
-	hop, peer, err := x.destination(&m, t, &noOptions.Defaults)
+	hop, peer, err := x.destination(m, t, &noOptions.Defaults)
 	switch {
 	case err != nil:
 		done(nil, err)
