@@ -70,8 +70,8 @@ func coreRows() []Row {
 		{Name: "seturi", Params: "s", Result: "bool", Does: "sets the Request-URI", call: func(k *call) int { k.setURI(k.str(1)); return k.bool(true) }},
 		{Name: "setuser", Params: "s", Result: "bool", Does: "sets the user of the Request-URI", call: func(k *call) int { k.setPart("user", k.str(1)); return k.bool(true) }},
 		{Name: "sethost", Params: "s", Result: "bool", Does: "sets host and port of the Request-URI", call: func(k *call) int { k.setPart("host", k.str(1)); return k.bool(true) }},
-		{Name: "setdsturi", Params: "s", Result: "bool", Does: "sets $du", call: func(k *call) int { k.s.duri = k.str(1); return k.bool(true) }},
-		{Name: "resetdsturi", Result: "bool", Does: "unsets $du", call: func(k *call) int { k.s.duri = ""; return k.bool(true) }},
+		{Name: "setdsturi", Params: "s", Result: "bool", Does: "sets $du", call: func(k *call) int { k.setDestinationURI(k.str(1)); return k.bool(true) }},
+		{Name: "resetdsturi", Result: "bool", Does: "unsets $du", call: func(k *call) int { k.setDestinationURI(""); return k.bool(true) }},
 		{Name: "log", Params: "ss", Result: "none", Does: "writes to the log", call: func(k *call) int { return k.write(level(k.str(1)), 2) }},
 	}...)
 	for _, name := range []string{"dbg", "info", "notice", "warn", "err", "crit"} {

@@ -27,8 +27,11 @@ failure, and both are true in Lua.
 - **A final reply is never lost.** ksr_reply_route may drop provisional replies only.
 - **What never reaches the script.** Retransmissions, the CANCEL of a known INVITE, the ACK of a
   failure, malformed messages, and requests with Max-Forwards 0 are dealt with before.
-- **No relay for strangers.** Within a dialog a request goes along our Record-Route only with its
-  signature, otherwise it is answered 481: there a To tag and a Route of the sender's will do.
+- **No relay for strangers.** Within a dialog a request that loose_route was asked about goes along
+  our Record-Route only with its signature. Without it the request goes only where the script chose:
+  by $du, by another host in $ru, or by a lookup. Where its Request-URI, its Route or its alias
+  would choose, it is answered 481: there a To tag and a Route of the sender's will do. A script
+  that relays such requests without asking loose_route relays them, as there.
 - **Nothing leaks.** $var begins with 0 for each request: there it keeps what an earlier request of
   the process left. Globals belong to a lane, as there to a process; $shv and hash tables are
   common to all.

@@ -173,7 +173,11 @@ func plan(k *call) int {
 	k.carryOut(s.req, s.edits)
 	s.edits = nil
 	s.relayed, s.round = true, s.tried
-	if (s.loose == ours || s.loose == unsigned) && !s.set && s.duri == s.looseURI && len(s.branches) == 0 && k.f.kind == inRequest {
+	if s.stranger() { // without a signature the server refuses it
+		s.branches = nil
+		return k.num(0)
+	}
+	if s.loose == ours && !s.set && s.duri == s.looseURI && len(s.branches) == 0 && k.f.kind == inRequest {
 		return k.num(0)
 	}
 	if k.f.kind == inFailure && len(s.branches) > 0 && !s.changed {
@@ -210,7 +214,7 @@ func destination(k *call) int {
 func found(k *call) int {
 	uris := k.c.Strings(1)
 	s := k.s
-	s.branches = s.branches[:0]
+	s.branches, s.ownRURI, s.ownDURI = s.branches[:0], true, true
 	for i, uri := range uris {
 		if i == 0 {
 			s.ruri, s.set, s.contact, s.duri = uri, true, 1, received(k.c.String(2))
@@ -219,7 +223,7 @@ func found(k *call) int {
 				s.bflags |= k.sh.natFlag()
 			}
 		} else if len(s.branches) < maxStack {
-			s.branches = append(s.branches, branch{uri: uri, contact: i + 1})
+			s.branches = append(s.branches, branch{uri: uri, contact: i + 1, own: true})
 		}
 	}
 	return 0

@@ -129,7 +129,7 @@ local function relay()
   req.vars.kemi_failure = failure
   local ok
   if req.method == "CANCEL" then
-    ok = req:forward(target(req, 1))
+    ok = req:forward(n > 0 and target(req, 1) or nil)
   elseif n == 0 then
     ok = req:relay(options(req))
   elseif n == 1 then

@@ -98,6 +98,7 @@ func ruriAlias(k *call) int {
 	if !ok || strings.Trim(parts[1], "0123456789") != "" || parts[1] == "" {
 		return k.num(2)
 	}
+	k.s.ownDURI = false // the sender chose it
 	k.s.duri = "sip:" + netip.AddrPortFrom(a, 0).Addr().String() + ":" + parts[1]
 	if a.Is6() {
 		k.s.duri = "sip:[" + a.String() + "]:" + parts[1]

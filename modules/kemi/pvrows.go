@@ -290,7 +290,7 @@ func (k *call) setDestination(name string, value pv.Value) bool {
 	s := value.String()
 	switch name {
 	case "du":
-		k.s.duri = s
+		k.setDestinationURI(s)
 		return true
 	case "ru":
 		if value.Kind == pv.Null {

@@ -3,6 +3,7 @@ package kemi
 // What is known of a request, and of the handler that runs.
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +42,8 @@ type session struct {
 	ruri, duri string
 	set        bool
 	contact    int      // the place of ruri among the contacts of a lookup, from 1; 0: it is none
+	// ownRURI, ownDURI: the script chose the host, and not who sent the request
+	ownRURI, ownDURI bool
 	branches   []branch // beside ruri
 	// What loose_route found
 	loose    looseness
@@ -79,6 +82,7 @@ type branch struct {
 	uri, duri string
 	contact   int
 	flags     uint32
+	own       bool // the script chose where it goes
 }
 
 // looseness is what loose_route found.
@@ -89,6 +93,7 @@ const (
 	ours                // along our signed Record-Route
 	unsigned            // along our Route, whose signature does not hold
 	elsewhere           // along another's Route
+	nowhere             // there is no Route
 )
 
 // frame is one run of a handler.
@@ -204,6 +209,39 @@ func (k *call) setURI(uri string) {
 		return
 	}
 	k.s.ruri, k.s.set, k.s.contact, k.s.changed = uri, true, 0, true
+	k.s.ownRURI = !sameHost(uri, string(k.s.req.Message().RequestURI()))
+}
+
+// setDestinationURI sets $du as the script wants it; "" unsets it.
+func (k *call) setDestinationURI(uri string) { k.s.duri, k.s.ownDURI = uri, uri != "" }
+
+// own reports whether the script chose where the request goes.
+func (s *session) own() bool {
+	switch {
+	case s.contact > 0:
+		return true
+	case s.duri != "":
+		return s.ownDURI
+	}
+	return s.ownRURI
+}
+
+// stranger reports whether a request that claims to be within a dialog would go where its sender
+// says, without a signature of ours: anybody can write a To tag and a Route. What the script has
+// chosen itself is not concerned, nor is a script that did not ask for the Route.
+func (s *session) stranger() bool {
+	if !s.req.InDialog() || s.loose == notAsked || s.loose == ours {
+		return false
+	}
+	return !s.own() || slices.ContainsFunc(s.branches, func(b branch) bool { return !b.own })
+}
+
+// sameHost reports whether two URIs have the same host: a URI with another user or port leads to
+// the same party.
+func sameHost(a, b string) bool {
+	u, err := message.ParseURI([]byte(a))
+	v, err2 := message.ParseURI([]byte(b))
+	return err == nil && err2 == nil && strings.EqualFold(string(u.Host), string(v.Host))
 }
 
 // functions are those of the table that ksr.lua gets: KSR, and what it is made with.

@@ -66,14 +66,17 @@ func tmRows() []Row {
 		{Name: "tm.t_set_disable_internal_reply", Params: "i", Result: "int", Does: "nothing: a caller always gets an answer", Differs: "a request is never left without an answer", call: one},
 		{Name: "tm.t_release", Result: "int", Does: "nothing: transactions end by themselves", call: one},
 		{Name: "corex.append_branch", Result: "int", Does: "adds the present Request-URI as a branch", call: func(k *call) int {
-			k.s.branches = append(k.s.branches, branch{uri: k.uri(), duri: k.s.duri})
+			if len(k.s.branches) >= maxStack {
+				return k.num(-1)
+			}
+			k.s.branches = append(k.s.branches, branch{uri: k.uri(), duri: k.s.duri, own: k.s.own()})
 			return k.num(1)
 		}},
 		{Name: "corex.append_branch_uri", Params: "s", Result: "int", Does: "adds a URI as a branch", call: func(k *call) int {
 			if len(k.s.branches) >= maxStack {
 				return k.num(-1)
 			}
-			k.s.branches = append(k.s.branches, branch{uri: k.str(1)})
+			k.s.branches = append(k.s.branches, branch{uri: k.str(1), own: true})
 			return k.num(1)
 		}},
 	}
@@ -112,7 +115,7 @@ func routeRows() []Row {
 			}
 			return k.num(1)
 		}},
-		{Name: "rr.loose_route", Result: "int", Does: "follows the Route", Differs: "an entry of ours counts only with its signature: without it the request is answered 481", call: looseRoute},
+		{Name: "rr.loose_route", Result: "int", Does: "follows the Route", Differs: "an entry of ours counts only with its signature: without it, and along another's Route, a request within a dialog is answered 481 unless the script sets $du or the host of $ru", call: looseRoute},
 		{Name: "rr.check_route_param", Params: "s", Result: "int", Does: "searches the parameters of our Route for a regular expression", call: func(k *call) int {
 			p, ok := k.s.req.RouteParams()
 			re, err := regexp.Compile(k.str(1))
@@ -160,16 +163,17 @@ func looseRoute(k *call) int {
 	}
 	next := k.nextRoute()
 	if next != "" && k.s.duri == "" {
-		k.s.duri = next
+		k.s.duri, k.s.ownDURI = next, false
 	}
 	switch {
 	case signed:
 		k.s.loose, k.s.looseURI = ours, k.s.duri
 	case mine:
-		k.s.loose, k.s.looseURI = unsigned, k.s.duri
+		k.s.loose = unsigned
 	case next != "":
 		k.s.loose = elsewhere
 	default:
+		k.s.loose = nowhere
 		return k.num(-1)
 	}
 	return k.num(1)
