@@ -5,6 +5,7 @@ package kemi
 import (
 	"strings"
 	"time"
+	"weak"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/luabind"
@@ -17,6 +18,7 @@ func (sh *shim) hooks(config *cfg.Config) []luabind.Function {
 	do := func(name string, f func(k *call) int) luabind.Function {
 		return luabind.Function{Name: name, Call: func(c *luabind.Call) int {
 			k := call{c: c, sh: sh, row: &Row{Name: name}}
+			defer k.release()
 			k.s, k.f = sh.running(c)
 			return f(&k)
 		}}
@@ -32,7 +34,7 @@ func (sh *shim) hooks(config *cfg.Config) []luabind.Function {
 		do("ready", sh.ready),
 		do("int", func(k *call) int { return k.num(k.int(1)) }),
 		do("request", func(k *call) int { return k.c.PushRunning() }),
-		do("begin", func(k *call) int { sh.enter(k.c, &frame{kind: inRequest}); return 0 }),
+		do("begin", func(k *call) int { k.s = sh.enter(k.c, &frame{kind: inRequest}); return 0 }),
 		do("branch", func(k *call) int { return sh.beginBranch(k) }),
 		do("reply", func(k *call) int { return sh.beginReply(k) }),
 		do("failure", func(k *call) int { return sh.beginFailure(k) }),
@@ -45,6 +47,7 @@ func (sh *shim) hooks(config *cfg.Config) []luabind.Function {
 			}
 			return k.bool(k.f.dropped)
 		}),
+		do("leave", func(k *call) int { k.f.branch, k.f.res = nil, nil; return 0 }),
 		do("quiet", func(k *call) int { k.f.quiet = true; return 0 }),
 		do("callback", callback),
 		do("over", func(k *call) int {
@@ -85,12 +88,12 @@ func (sh *shim) ready(k *call) int {
 // beginBranch is branch(branch).
 func (sh *shim) beginBranch(k *call) int {
 	b := k.c.Branch(1)
-	s := sh.enter(k.c, &frame{kind: inBranch, branch: b, index: 0})
-	_, f := sh.running(k.c)
-	f.index = s.tried
+	s := sh.enter(k.c, &frame{kind: inBranch, branch: b})
+	k.s, k.f = sh.running(k.c)
+	k.f.index = s.tried
 	s.tried++
 	if len(s.sent) < maxStack {
-		s.sent = append(s.sent, b)
+		s.sent = append(s.sent, weak.Make(b))
 	}
 	return 0
 }
@@ -100,8 +103,9 @@ func (sh *shim) beginReply(k *call) int {
 	res := k.c.Response(1)
 	f := &frame{kind: inReply, res: res}
 	s := sh.enter(k.c, f)
+	k.s = s
 	for i, b := range s.sent {
-		if b == res.Branch() {
+		if b == weak.Make(res.Branch()) {
 			f.index = i
 		}
 	}
@@ -111,6 +115,7 @@ func (sh *shim) beginReply(k *call) int {
 // beginFailure is failure(response): the functions for branches and failure must be named again.
 func (sh *shim) beginFailure(k *call) int {
 	s := sh.enter(k.c, &frame{kind: inFailure, res: k.c.Response(1)})
+	k.s = s
 	s.relayed = false
 	s.branches, s.contact, s.changed = nil, 0, false
 	s.onFailure, s.onBranch = "", ""

@@ -84,19 +84,20 @@ relayed = {
   on_branch = function(branch)
     core.branch(branch)
     call(core.callback("branch"))
-    if core.finish(branch) then error("KSR: the script dropped the branch", 0) end
-    onsend()
+    local dropped = core.finish()
+    if not dropped then onsend() end
+    core.leave()
+    if dropped then error("KSR: the script dropped the branch", 0) end
   end,
   on_response = function(res)
     if res.cause then return end
     core.reply(res)
     call("ksr_reply_route")
     call(core.callback("reply"))
-    if core.finish(res) and not res.final then
-      local rel = res:header("RSeq")
-      if not rel then return res:drop() end
-    end
-    onsend()
+    -- A reliable provisional one must be acknowledged, and a final one ends the transaction.
+    local dropped = core.finish() and not res.final and not res:header("RSeq")
+    if dropped then res:drop() else onsend() end
+    core.leave()
   end,
   on_failure = function(res, req)
     if not req.vars.kemi_failure then return end
@@ -104,6 +105,7 @@ relayed = {
     local name = req.vars.kemi_failure
     req.vars.kemi_failure = nil
     call(name)
+    core.leave()
   end,
 }
 

@@ -76,6 +76,7 @@ func (sh *shim) bind(row *Row) luabind.Function {
 	n := len(row.Params)
 	return luabind.Function{Name: "KSR." + row.Name, Call: func(c *luabind.Call) int {
 		k.c = c
+		defer k.release()
 		if k.s, k.f = sh.running(c); k.s == nil {
 			return sh.refuse(c, row.Name, "there is no message outside of handlers")
 		}
@@ -84,6 +85,16 @@ func (sh *shim) bind(row *Row) luabind.Function {
 		}
 		return row.call(k)
 	}}
+}
+
+// release forgets what the call was for. A request has callbacks, which keep their generation open,
+// so that neither a function of the VM nor the session, which the VM may have for longer, may refer
+// to it.
+func (k *call) release() {
+	if k.s != nil {
+		k.s.req = nil
+	}
+	k.c, k.s, k.f = nil, nil, nil
 }
 
 func (sh *shim) refuse(c *luabind.Call, name, why string) int {

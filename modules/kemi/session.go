@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"weak"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
@@ -36,7 +37,7 @@ const (
 // session is what belongs to a request: what the script made of it, and what it keeps with it. It
 // belongs to the request's lane.
 type session struct {
-	req *engine.Request
+	req *engine.Request // while a function of KSR runs
 	// The Request-URI as the script sees it, and the destination it set; set: they are not those of
 	// the message.
 	ruri, duri string
@@ -52,7 +53,7 @@ type session struct {
 	round    int  // those before the present round
 	skip     int  // 1: only the further branches are tried
 	changed  bool // a failure function set the Request-URI
-	sent     []*engine.Branch
+	sent     []weak.Pointer[engine.Branch]
 
 	flags    uint32
 	bflags   uint32
@@ -146,7 +147,7 @@ func (sh *shim) text(text string) (pv.Text, error) {
 
 // running is the session and the frame of the handler that runs; nil at file level.
 func (sh *shim) running(c *luabind.Call) (*session, *frame) {
-	_, kept, at := c.Running()
+	req, kept, at := c.Running()
 	if kept == nil {
 		return nil, nil
 	}
@@ -155,6 +156,7 @@ func (sh *shim) running(c *luabind.Call) (*session, *frame) {
 	if f == nil {
 		return nil, nil
 	}
+	s.req = req
 	return s, f
 }
 
@@ -163,9 +165,10 @@ func (sh *shim) enter(c *luabind.Call, f *frame) *session {
 	req, kept, at := c.Running()
 	s, ok := (*kept).(*session)
 	if !ok {
-		s = &session{req: req}
+		s = &session{}
 		*kept = s
 	}
+	s.req = req
 	*at = f
 	return s
 }
