@@ -67,10 +67,11 @@ func (e *Engine) AwaitCalls(ctx context.Context) (left int) {
 	return left
 }
 
-// Shutdown refuses new dialogs (503, Retry-After), lets what is in progress finish until ctx ends,
-// answers the requests that still have no answer, and stops. In progress are requests without a
-// final answer, refusals without their ACK, which last at most 64*T1 (§17.2.1), and for T1+T2 after
-// an answer what may have to repeat it. An engine is shut down once: ErrStopped.
+// Shutdown refuses new dialogs (503, Retry-After), ends the calls of the parts, lets what is in
+// progress finish until ctx ends, answers the requests that still have no answer, and stops. In
+// progress are those calls until they are over, requests without a final answer, refusals without
+// their ACK, which last at most 64*T1 (§17.2.1), and for T1+T2 after an answer what may have to
+// repeat it. An engine is shut down once: ErrStopped.
 func (e *Engine) Shutdown(ctx context.Context) error {
 	if e.stopped.Swap(true) {
 		return ErrStopped
@@ -78,7 +79,8 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	e.Drain()
 	e.leave(ctx)
 	e.endOwnCalls()
-	e.await(ctx, func() bool { return !e.Busy() })
+	// In this order: a leg that has ended leaves its last answer behind.
+	e.await(ctx, func() bool { return e.ownCalls() == 0 && !e.Busy() })
 	if n := e.InProgress(); n > 0 {
 		e.log.Warn("some requests had not finished at the end of the drain, and were ended", "requests", n)
 		e.EndRequests()

@@ -53,7 +53,7 @@ func (e *Engine) Send(l *lane.Lane, s *SendSpec) (*Response, error) {
 	}
 	done := make(chan struct{})
 	o.done = done
-	if !home.lane.Post(lane.Func(func(*lane.Lane) { o.start(home) })) {
+	if !o.begin(home) {
 		return nil, errors.New("send: the server is overloaded")
 	}
 	if m := e.config.Meter; m != nil {
@@ -72,10 +72,21 @@ func (e *Engine) SendAsync(s *SendSpec, then func(*Response, error)) error {
 		return err
 	}
 	o.then = then
-	if !home.lane.Post(lane.Func(func(*lane.Lane) { o.start(home) })) {
+	if !o.begin(home) {
 		return errors.New("send: the server is overloaded")
 	}
 	return nil
+}
+
+// begin has the request start on its lane; false: that is full. A BYE is queued all the same, or
+// its party would never hear that a call is over: there are no more of them than calls, which were
+// admitted before.
+func (o *outgoing) begin(home *unit) bool {
+	start := lane.Func(func(*lane.Lane) { o.start(home) })
+	if o.bye {
+		return home.lane.Return(start)
+	}
+	return home.lane.Post(start)
 }
 
 // ErrNoAnswer is the error of a request that got no final response in time.
@@ -91,7 +102,7 @@ func (e *Engine) outgoing(s *SendSpec, inDialog bool) (*outgoing, *unit, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	o := &outgoing{e: e, to: to, timeout: s.Timeout, target: s.Target, knownAs: s.KnownAs}
+	o := &outgoing{e: e, to: to, timeout: s.Timeout, target: s.Target, knownAs: s.KnownAs, bye: s.Method == "BYE"}
 	if s.Target == nil {
 		o.target = &Target{URI: s.URI}
 	}
@@ -185,6 +196,8 @@ type outgoing struct {
 	timer   lane.Timer
 	peers   []transport.Peer
 	ended   bool
+	bye     bool          // it is a BYE
+	given   bool          // it was cancelled: it is sent to nobody again
 	invite  *Reinvitation // of an INVITE
 	calls   *Invitation   // of one that a user agent of this server sends
 	contact string        // the user part of a Contact that is to be written
@@ -256,7 +269,7 @@ func (o *outgoing) streamsFirst(peers []transport.Peer) []transport.Peer {
 
 // next sends to the next address.
 func (o *outgoing) next(err error) {
-	for len(o.peers) > 0 {
+	for len(o.peers) > 0 && !o.given {
 		p := o.peers[0]
 		o.peers = o.peers[1:]
 		if o.named {
@@ -284,6 +297,10 @@ func (o *outgoing) Response(c *transaction.Client, res *message.Message) {
 		return
 	}
 	o.unit.core.Disbelieve(res, c.To())
+	if o.given { // §9.1: whatever it is, it ends the request
+		o.end(proxy.KeepResponse(res, o.target, c), nil)
+		return
+	}
 	if cr := o.target.Credentials; cr != nil && o.answers.Answer(&o.msg, res, cr, o.unit.core.Random) {
 		o.peers = append([]transport.Peer{*c.To()}, o.peers...)
 		o.next(nil)

@@ -140,6 +140,7 @@ func (i *Invitation) refused(res *Response, err error) { i.h.Refused(i, res, err
 // yet never is.
 func (i *Invitation) Cancel(headers ...HeaderEdit) {
 	o := i.o
+	o.given = true
 	switch {
 	case o.client != nil:
 		if proxy.CheckEdits(headers) != nil {
