@@ -3,6 +3,7 @@ package kemi
 // What is known of a request, and of the handler that runs.
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -20,8 +21,10 @@ type shim struct {
 	module *module
 	script string
 	rows   map[string]*Row
-	vars   map[string]parsed // variables and texts that were read, at most maxParsed
-	texts  map[string]parsedText
+	// What was read of what the script wrote
+	vars        parsed[*pv.Var]
+	texts       parsed[pv.Text]
+	expressions parsed[*regexp.Regexp]
 }
 
 // kind is what runs.
@@ -42,10 +45,10 @@ type session struct {
 	// the message.
 	ruri, duri string
 	set        bool
-	contact    int      // the place of ruri among the contacts of a lookup, from 1; 0: it is none
+	contact    int // the place of ruri among the contacts of a lookup, from 1; 0: it is none
 	// ownRURI, ownDURI: the script chose the host, and not who sent the request
 	ownRURI, ownDURI bool
-	branches   []branch // beside ruri
+	branches         []branch // beside ruri
 	// What loose_route found
 	loose    looseness
 	noRoutes bool // the script removed Route
@@ -110,39 +113,41 @@ type frame struct {
 	aliased bool
 }
 
-// maxParsed bounds the variables that are kept as they were read.
-const maxParsed = 4096
+// Bounds of what is kept of the texts that a VM has parsed. Scripts make texts of what a peer has
+// sent: those that are long, or that are none, are parsed each time.
+const (
+	maxParsed     = 1024
+	maxParsedText = 256
+)
 
-type parsed struct {
-	v   *pv.Var
-	err error
-}
+// parsed are texts as they were read.
+type parsed[T any] map[string]T
 
-type parsedText struct {
-	t   pv.Text
-	err error
-}
-
-func (sh *shim) variable(name string) (*pv.Var, error) {
-	p, ok := sh.vars[name]
-	if !ok {
-		p.v, p.err = pv.Parse(name)
-		if len(sh.vars) < maxParsed {
-			sh.vars[name] = p
-		}
+// read parses a text, unless it is known. When there is no place left all are forgotten: what the
+// script writes itself is soon there again.
+func (p parsed[T]) read(text string, parse func(string) (T, error)) (T, error) {
+	v, ok := p[text]
+	if ok {
+		return v, nil
 	}
-	return p.v, p.err
+	v, err := parse(text)
+	if err != nil || len(text) > maxParsedText {
+		return v, err
+	}
+	if len(p) >= maxParsed {
+		clear(p)
+	}
+	p[text] = v
+	return v, nil
 }
 
-func (sh *shim) text(text string) (pv.Text, error) {
-	p, ok := sh.texts[text]
-	if !ok {
-		p.t, p.err = pv.ParseText(text)
-		if len(sh.texts) < maxParsed {
-			sh.texts[text] = p
-		}
-	}
-	return p.t, p.err
+func (sh *shim) variable(name string) (*pv.Var, error) { return sh.vars.read(name, pv.Parse) }
+
+func (sh *shim) text(text string) (pv.Text, error) { return sh.texts.read(text, pv.ParseText) }
+
+// expression is a regular expression.
+func (sh *shim) expression(text string) (*regexp.Regexp, error) {
+	return sh.expressions.read(text, regexp.Compile)
 }
 
 // running is the session and the frame of the handler that runs; nil at file level.
@@ -249,7 +254,7 @@ func sameHost(a, b string) bool {
 
 // functions are those of the table that ksr.lua gets: KSR, and what it is made with.
 func (sh *shim) functions(config *cfg.Config) []luabind.Function {
-	sh.rows, sh.vars, sh.texts = map[string]*Row{}, map[string]parsed{}, map[string]parsedText{}
+	sh.rows, sh.vars, sh.texts, sh.expressions = map[string]*Row{}, parsed[*pv.Var]{}, parsed[pv.Text]{}, parsed[*regexp.Regexp]{}
 	rows := Rows()
 	list := sh.hooks(config)
 	for i := range rows {

@@ -4,6 +4,7 @@ package kemi
 
 import (
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,19 +20,32 @@ const (
 	maxEntries = 1 << 20 // of a table
 	maxShared  = 1 << 16 // variables
 	maxSources = 1 << 17 // addresses that pike counts
+	// looks is how many entries of a full map are looked at for one that is over: whoever fills it
+	// must not have each packet walk through all of it.
+	looks = 64
 )
 
-// shared is guarded by mu: it is held for a look-up in a map.
+// shared has a lock for the names, one for each table and one for the addresses, none of them held
+// for longer than a look-up in a map.
 type shared struct {
 	mu     sync.Mutex
-	vars   map[string]pv.Value
-	tables map[string]*htable
-	pike   map[netip.Addr]*hits
+	vars   map[string]pv.Value // guarded by mu
+	tables map[string]*htable  // guarded by mu; what they have is not
+	pike   sources
 }
 
-// htable is one hash table.
+// sources are the addresses that pike counts.
+type sources struct {
+	mu   sync.Mutex
+	hits map[netip.Addr]*hits // guarded by mu
+	most int
+}
+
+// htable is one hash table. mu guards its entries.
 type htable struct {
+	mu      sync.Mutex
 	entries map[string]entry
+	most    int
 	ttl     time.Duration // 0: for ever
 	initial pv.Value
 }
@@ -45,7 +59,7 @@ type entry struct {
 func (e entry) over(now time.Time) bool { return !e.until.IsZero() && now.After(e.until) }
 
 func newShared() *shared {
-	return &shared{vars: map[string]pv.Value{}, tables: map[string]*htable{}, pike: map[netip.Addr]*hits{}}
+	return &shared{vars: map[string]pv.Value{}, tables: map[string]*htable{}, pike: sources{hits: map[netip.Addr]*hits{}, most: maxSources}}
 }
 
 func (s *shared) variable(name string) pv.Value {
@@ -71,7 +85,7 @@ func (s *shared) table(c *cfg.Config, name string) *htable {
 	if t := s.tables[name]; t != nil {
 		return t
 	}
-	t := &htable{entries: map[string]entry{}}
+	t := &htable{entries: map[string]entry{}, most: maxEntries}
 	if c != nil {
 		def, ok := c.Tables()[name]
 		if !ok {
@@ -98,12 +112,15 @@ func (s *shared) table(c *cfg.Config, name string) *htable {
 // in calls f with a table; false if there is none.
 func (s *shared) in(c *cfg.Config, name string, f func(t *htable)) bool {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	t := s.table(c, name)
-	if t != nil {
-		f(t)
+	s.mu.Unlock()
+	if t == nil {
+		return false
 	}
-	return t != nil
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f(t)
+	return true
 }
 
 func (s *shared) get(c *cfg.Config, name, key string, now time.Time) (v pv.Value) {
@@ -128,15 +145,8 @@ func (t *htable) set(key string, v pv.Value, ttl time.Duration, now time.Time) b
 		delete(t.entries, key)
 		return true
 	}
-	if _, there := t.entries[key]; !there && len(t.entries) >= maxEntries {
-		for k, e := range t.entries {
-			if e.over(now) {
-				delete(t.entries, k)
-			}
-		}
-		if len(t.entries) >= maxEntries {
-			return false
-		}
+	if _, there := t.entries[key]; !there && !room(t.entries, t.most, func(e entry) bool { return e.over(now) }) {
+		return false
 	}
 	e := entry{value: v, ttl: ttl}
 	if ttl > 0 {
@@ -146,20 +156,42 @@ func (t *htable) set(key string, v pv.Value, ttl time.Duration, now time.Time) b
 	return true
 }
 
-// matches reports whether an entry's name compares as op says.
-func matches(op, name, want string) (hit, known bool) {
+// room reports whether one more fits into a map of at most most entries. Of a full one a few are
+// looked at, which Go chooses at random, and those that are over leave it.
+func room[K comparable, V any](m map[K]V, most int, over func(V) bool) bool {
+	if len(m) < most {
+		return true
+	}
+	n := 0
+	for k, v := range m {
+		if over(v) {
+			delete(m, k)
+		}
+		if n++; n == looks {
+			break
+		}
+	}
+	return len(m) < most
+}
+
+// comparison is what op compares a name or a value with want by; ok is false for an op that there
+// is not, and for a regular expression that is none. It is made once for all entries.
+func comparison(op, want string) (compare func(string) bool, ok bool) {
 	switch op {
 	case "eq":
-		return name == want, true
+		return func(s string) bool { return s == want }, true
 	case "ne":
-		return name != want, true
+		return func(s string) bool { return s != want }, true
 	case "sw":
-		return strings.HasPrefix(name, want), true
+		return func(s string) bool { return strings.HasPrefix(s, want) }, true
 	case "re":
-		re, err := expression(want)
-		return err == nil && re.MatchString(name), err == nil
+		re, err := regexp.Compile(want)
+		if err != nil {
+			return nil, false
+		}
+		return re.MatchString, true
 	}
-	return false, false
+	return nil, false
 }
 
 // hits are those of one address.
@@ -176,23 +208,16 @@ type pikeRule struct {
 }
 
 // hit counts a request: 1, -2 for the one that crosses the limit, then -1.
-func (s *shared) hit(a netip.Addr, r pikeRule, now time.Time) int {
+func (s *sources) hit(a netip.Addr, r pikeRule, now time.Time) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	h := s.pike[a]
+	h := s.hits[a]
 	if h == nil {
-		if len(s.pike) >= maxSources {
-			for b, old := range s.pike {
-				if now.Sub(old.since) > 2*r.unit {
-					delete(s.pike, b)
-				}
-			}
-			if len(s.pike) >= maxSources {
-				return 1
-			}
+		if !room(s.hits, s.most, func(old *hits) bool { return now.Sub(old.since) > 2*r.unit }) {
+			return 1
 		}
 		h = &hits{since: now}
-		s.pike[a] = h
+		s.hits[a] = h
 	}
 	if passed := now.Sub(h.since); passed >= r.unit {
 		h.hot = h.count > r.density && passed < 2*r.unit

@@ -3,14 +3,11 @@ package kemi
 // KSR.htable and KSR.pike.
 
 import (
-	"regexp"
 	"strconv"
 	"time"
 
 	"github.com/sipscript/sipscript/modules/kemi/pv"
 )
-
-func expression(text string) (*regexp.Regexp, error) { return regexp.Compile(text) }
 
 func tableRows() []Row {
 	return []Row{
@@ -42,18 +39,9 @@ func tableRows() []Row {
 		}},
 		{Name: "htable.sht_match_name", Params: "sss", Result: "int", Does: "whether a key compares: eq ne sw re", call: func(k *call) int { return k.matchEntries(false) }},
 		{Name: "htable.sht_match_str_value", Params: "sss", Result: "int", Does: "whether a value compares: eq ne sw re", call: func(k *call) int { return k.matchEntries(true) }},
-		{Name: "htable.sht_rm_name", Params: "sss", Result: "int", Does: "removes the keys that compare: eq ne sw re", call: func(k *call) int {
-			return k.inTable(func(t *htable) int {
-				for name := range t.entries {
-					if hit, _ := matches(k.str(2), name, k.str(3)); hit {
-						delete(t.entries, name)
-					}
-				}
-				return 1
-			})
-		}},
+		{Name: "htable.sht_rm_name", Params: "sss", Result: "int", Does: "removes the keys that compare: eq ne sw re", call: removeEntries},
 		{Name: "pike.pike_check_req", Result: "int", Does: "counts the requests of the source address", Differs: "counts each address in whole units of time", call: func(k *call) int {
-			return k.num(k.sh.module.shared.hit(k.source().Addr.Addr().Unmap(), k.sh.pike(), k.c.Now()))
+			return k.num(k.sh.module.shared.pike.hit(k.source().Addr.Addr().Unmap(), k.sh.pike(), k.c.Now()))
 		}},
 	}
 }
@@ -130,31 +118,53 @@ func (k *call) count(by int64) int {
 	return k.num(out)
 }
 
+// comparison is that of the arguments, nil, which is logged, for one that there is not.
+func (k *call) comparison() func(string) bool {
+	op, want := k.str(2), k.str(3)
+	compare, ok := comparison(op, want)
+	if !ok {
+		k.log("there is no comparison " + strconv.Quote(op) + " of " + strconv.Quote(want) + ": eq, ne, sw and re")
+		return nil
+	}
+	return compare
+}
+
 // matchEntries is sht_match_name and sht_match_str_value.
 func (k *call) matchEntries(values bool) int {
-	op, want, now := k.str(2), k.str(3), k.c.Now()
-	if _, known := matches(op, "", want); !known {
-		k.log("there is no comparison " + strconv.Quote(op) + " of " + strconv.Quote(want) + ": eq, ne, sw and re")
+	now, compare := k.c.Now(), k.comparison()
+	if compare == nil {
 		return k.num(-1)
 	}
 	return k.inTable(func(t *htable) int {
-		if !values && op == "eq" {
-			if e, ok := t.entries[want]; ok && !e.over(now) {
+		if !values && k.str(2) == "eq" {
+			if e, ok := t.entries[k.str(3)]; ok && !e.over(now) {
 				return 1
 			}
 			return -1
 		}
 		for name, e := range t.entries {
-			if e.over(now) {
-				continue
-			}
-			if values {
-				name = e.value.Text
-			}
-			if hit, _ := matches(op, name, want); hit && (!values || e.value.Kind == pv.String) {
+			switch {
+			case e.over(now) || values && e.value.Kind != pv.String:
+			case values && compare(e.value.Text) || !values && compare(name):
 				return 1
 			}
 		}
 		return -1
+	})
+}
+
+// removeEntries is sht_rm_name.
+func removeEntries(k *call) int {
+	compare := k.comparison()
+	if compare == nil {
+		return k.num(-1)
+	}
+	return k.inTable(func(t *htable) int {
+		for name := range t.entries {
+			if compare(name) {
+				delete(t.entries, name)
+			}
+		}
+		return 1
 	})
 }

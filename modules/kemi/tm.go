@@ -3,7 +3,6 @@ package kemi
 // KSR.tm and KSR.tmx as far as nothing is sent: what is sent is in ksr.lua.
 
 import (
-	"regexp"
 	"strings"
 	"time"
 
@@ -46,7 +45,7 @@ func tmRows() []Row {
 			if k.f.res == nil {
 				return k.num(-1)
 			}
-			re, err := regexp.Compile(k.str(1))
+			re, err := k.sh.expression(k.str(1))
 			return k.is(err == nil && re.MatchString(decimal(k.f.res.Code())))
 		}},
 		{Name: "tm.t_get_status_code", Result: "int", Does: "the best code", call: func(k *call) int {
@@ -118,7 +117,7 @@ func routeRows() []Row {
 		{Name: "rr.loose_route", Result: "int", Does: "follows the Route", Differs: "an entry of ours counts only with its signature: without it, and along another's Route, a request within a dialog is answered 481 unless the script sets $du or the host of $ru", call: looseRoute},
 		{Name: "rr.check_route_param", Params: "s", Result: "int", Does: "searches the parameters of our Route for a regular expression", call: func(k *call) int {
 			p, ok := k.s.req.RouteParams()
-			re, err := regexp.Compile(k.str(1))
+			re, err := k.sh.expression(k.str(1))
 			return k.is(ok && err == nil && k.s.loose != notAsked && re.MatchString(string(p)))
 		}},
 		{Name: "rr.is_direction", Params: "s", Result: "int", Does: "whether the request comes from the caller (downstream) or the callee (upstream)", call: func(k *call) int {
