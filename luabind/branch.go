@@ -12,7 +12,9 @@ type branchObj struct {
 	life *reqObj
 	b    *engine.Branch
 	over bool
-	ruri uriObj
+	// refused is why the branch is not to be sent, nil if it is
+	refused error
+	ruri    uriObj
 }
 
 func (v *vm) newBranch(b *engine.Branch, life *reqObj) *branchObj {

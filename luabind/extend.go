@@ -131,6 +131,23 @@ func (c *Call) PushRunning() int {
 	return 1
 }
 
+// Report logs and counts an error of a script's function that the module caught, as if it had ended
+// a handler.
+func (c *Call) Report(function, text string) {
+	var req *engine.Request
+	if t := c.vm.current; t != nil && t.req != nil {
+		req = t.req.req
+	}
+	c.vm.report(req, function, &ScriptError{Text: c.vm.explained(text)})
+}
+
+// RefuseBranch has the branch at argument n, whose on_branch runs, fail with err and not be sent.
+// It is not an error of the script.
+func (c *Call) RefuseBranch(n int, err error) {
+	c.Branch(n)
+	c.l.Get(n).(*lua.LUserData).Value.(*branchObj).refused = err
+}
+
 // Throw raises an error of exactly this text, without a position.
 func (c *Call) Throw(text string) { c.Rethrow(errors.New(text)) }
 

@@ -3,11 +3,13 @@ package kemi
 // What ksr.lua is made with, beside KSR.
 
 import (
+	"errors"
 	"strings"
 	"time"
 	"weak"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/kemi/cfg"
 	"github.com/sipscript/sipscript/modules/kemi/pv"
@@ -51,7 +53,7 @@ func (sh *shim) hooks(config *cfg.Config) []luabind.Function {
 		do("quiet", func(k *call) int { k.f.quiet = true; return 0 }),
 		do("callback", callback),
 		do("over", func(k *call) int {
-			return k.bool(k.s.relayed || k.s.replied || k.f.kind != inFailure && k.s.req.Decided() || k.s.req.Over())
+			return k.bool(k.over())
 		}),
 		do("users", func(k *call) int { return k.c.PushText(sh.module.users()) }),
 		do("replied", func(k *call) int { k.s.replied = true; return 0 }),
@@ -62,10 +64,9 @@ func (sh *shim) hooks(config *cfg.Config) []luabind.Function {
 		do("times", times),
 		do("uri", func(k *call) int { return k.c.PushText(k.uri()) }),
 		do("user", func(k *call) int { k.s.user, k.s.realm = k.c.String(1), k.c.String(2); return 0 }),
-		do("failed", func(k *call) int {
-			k.sh.module.log.Error("the script's function failed", "function", k.c.String(1), "error", k.c.String(2))
-			return 0
-		}),
+		do("claimed", claimed),
+		do("failed", func(k *call) int { k.c.Report(k.c.String(1), k.c.String(2)); return 0 }),
+		do("refuse", func(k *call) int { k.c.RefuseBranch(1, errDropped); return 0 }),
 		do("error", func(k *call) int {
 			k.sh.module.log.Error(k.c.String(1), "call_id", string(k.s.req.Message().CallID()))
 			return 0
@@ -154,11 +155,26 @@ const (
 	twice   = -1
 )
 
+// errDropped is why a branch is not sent.
+var errDropped = errors.New("the script dropped the branch")
+
+// over reports whether the request was answered or relayed: nothing more is sent.
+func (k *call) over() bool {
+	return k.s.relayed || k.s.replied || k.f.kind != inFailure && k.s.req.Decided() || k.s.req.Over()
+}
+
 // plan is plan() -> how many destinations the request has, 0 for along its Route, negative for what
-// t_relay returns. The changes that were noted are carried out: from here on the request goes.
+// t_relay returns, nil in a reply. The changes that were noted are carried out: from here on the
+// request goes.
 func plan(k *call) int {
 	s := k.s
-	if s.relayed || k.f.kind == inBranch || k.f.kind == inReply {
+	switch {
+	case k.f.kind == inReply:
+		return k.c.PushNil()
+	case s.relayed || k.f.kind == inBranch:
+		return k.num(twice)
+	case k.over():
+		k.sh.module.log.Error("KSR: the request was answered before: it is not relayed", "call_id", string(s.req.Message().CallID()))
 		return k.num(twice)
 	}
 	if s.set {
@@ -267,6 +283,27 @@ func (k *call) carryDialog() {
 	if err := k.s.req.Carry(carrier, encodePairs(k.s.dialog)); err != nil {
 		k.sh.module.log.Error("the values of $dlg_var cannot be kept for the dialog", "error", err)
 	}
+}
+
+// claimed is claimed(realm): the user whom the credentials for a realm name is $au, whoever sent
+// them.
+func claimed(k *call) int {
+	realm := k.c.String(1)
+	for _, id := range []message.HeaderID{message.HeaderAuthorization, message.HeaderProxyAuthorization} {
+		m := k.s.req.Message()
+		for i := m.Find(id, 0); i >= 0; i = m.Find(id, i+1) {
+			a, err := message.ParseAuth(m.Value(i))
+			if err != nil {
+				continue
+			}
+			name, named := a.Params.Get("username")
+			if in, _ := a.Params.Get("realm"); named && string(in) == realm {
+				k.s.user, k.s.realm = string(name), realm
+				return 0
+			}
+		}
+	}
+	return 0
 }
 
 var _ luabind.Editable = (*engine.Request)(nil)

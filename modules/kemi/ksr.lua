@@ -53,7 +53,11 @@ end
 
 define("sl.sl_send_reply", 2, answer)
 define("sl.send_reply", 2, answer)
-define("tm.t_reply", 2, answer)
+define("tm.t_reply", 2, function(code, reason)
+  local late = core.over()
+  local result = answer(code, reason)
+  return late and -1 or result
+end)
 define("tm.t_send_reply", 2, answer)
 define("sl.sl_reply_error", 0, function()
   local req = core.request()
@@ -63,7 +67,7 @@ end)
 
 -- Relays.
 
--- call runs a function of the script by its name. Its error ends it and nothing more.
+-- call runs a function of the script by its name. Its error is counted, ends it and nothing more.
 local function call(name)
   local f = name and _G[name]
   if type(f) ~= "function" then return end
@@ -87,7 +91,7 @@ relayed = {
     local dropped = core.finish()
     if not dropped then onsend() end
     core.leave()
-    if dropped then error("KSR: the script dropped the branch", 0) end
+    if dropped then core.refuse(branch) end
   end,
   on_response = function(res)
     if res.cause then return end
@@ -127,6 +131,7 @@ local function relay()
   local req = core.request()
   local failure = core.callback("failure")
   local n = core.plan()
+  if not n then return 0 end -- in a reply
   if n < 0 then return n end
   req.vars.kemi_failure = failure
   local ok
@@ -148,7 +153,7 @@ define("tm.t_relay", 0, relay)
 
 define("forward", 0, function()
   local req = core.request()
-  local n = core.plan()
+  local n = core.plan() or -1
   if n < 0 then return -1 end
   local ok
   if n == 0 then ok = req:forward() else ok = req:forward(target(req, 1)) end
@@ -156,7 +161,7 @@ define("forward", 0, function()
 end)
 define("forward_uri", 1, function(uri)
   local req = core.request()
-  if not sip.uri(text(uri)) or core.plan() < 0 then return -1 end
+  if not sip.uri(text(uri)) or (core.plan() or -1) < 0 then return -1 end
   return req:forward { next_hop = text(uri), uri = core.uri() } and 1 or -1
 end)
 
@@ -238,7 +243,10 @@ define("auth_db.auth_check", 3, function(realm, _, flags)
   realm = text(realm)
   local code = req.method == "REGISTER" and 401 or 407
   local user, why = auth.check(req, { realm = realm, code = code, identity = false })
-  if not user then return codes[why] or -1 end
+  if not user then
+    core.claimed(realm)
+    return codes[why] or -1
+  end
   core.user(user, realm)
   local claimed = req.method == "REGISTER" and req.to.uri or req.from.uri
   if core.int(flags) % 2 == 1 and claimed.user ~= (user:match("^(.*)@") or user) then return -8 end

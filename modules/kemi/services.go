@@ -5,8 +5,9 @@ package kemi
 func serviceRows() []Row {
 	const twice = "a request is answered once: what comes after a final answer, or a relay, is not sent"
 	return []Row{
-		{Name: "tm.t_relay", Result: "int", Does: "relays to $du or $ru, and to the branches", Differs: "names are resolved later: a host that there is not is answered by the server, with 1 here; " + twice},
-		{Name: "tm.t_reply", Params: "is", Result: "int", Does: "answers", Differs: twice},
+		{Name: "tm.t_relay", Result: "int", Does: "relays to $du or $ru, and to the branches", Differs: "names are resolved later: a host that there is not is answered by the server, with 1 here; after a final answer, -1 is returned; " + twice},
+		{Name: "tm.t_reply", Params: "is", Result: "int", Does: "answers; -1 after a final answer",
+			Differs: "every request is a transaction: it answers, with 1, without t_newtran too; after a relay, -1 is returned; " + twice},
 		{Name: "tm.t_send_reply", Params: "is", Result: "int", Does: "answers", Differs: twice},
 		{Name: "sl.sl_send_reply", Params: "is", Result: "int", Does: "answers", Differs: "with a transaction: an ACK is consumed, and codes below 100 and above 699 are refused with -1; " + twice},
 		{Name: "sl.send_reply", Params: "is", Result: "int", Does: "answers", Differs: twice},
