@@ -202,8 +202,8 @@ type Acknowledgement struct {
 // the call.
 func (e *Engine) Acknowledge(l *lane.Lane, s *SendSpec) (*Acknowledgement, error) {
 	u, ok := l.Local.(*unit)
-	if !ok || s.Target == nil || !tagged(s.From) || !tagged(s.To) {
-		return nil, misuse("acknowledge: a target, and tags in From and To, are wanted")
+	if !ok || s.Target == nil || !tagged(s.From) { // To: RFC 3261 §12.1.2
+		return nil, misuse("acknowledge: a target, and a tag in From, are wanted")
 	}
 	t := s.Target
 	a := &Acknowledgement{u: u}

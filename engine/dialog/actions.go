@@ -13,6 +13,7 @@ import (
 func (l *Leg) feed(e event) action {
 	to, do := step(l.s, e)
 	l.s = to
+	l.depth++
 	if do&(doAnswer|doRefuse|doTerminated) != 0 {
 		l.settle(do)
 	}
@@ -24,6 +25,7 @@ func (l *Leg) feed(e event) action {
 		}
 	}
 	if do&doCancel != 0 && l.out != nil {
+		l.lane.After(cancelTime*l.agent.t1, &l.patience, (*patience)(l))
 		l.out.Cancel(l.headers...)
 	}
 	if do&doAck != 0 {
@@ -37,6 +39,12 @@ func (l *Leg) feed(e event) action {
 	}
 	if do&doEnd != 0 {
 		l.end(e)
+	}
+	l.depth--
+	if l.unsent { // no ACK of it will come
+		l.unsent = false
+		l.setWhy(WhyMedia)
+		l.feed(evUnacked)
 	}
 	l.remove()
 	return do
@@ -52,7 +60,9 @@ func (l *Leg) settle(do action) {
 	case do&doAnswer != 0:
 		sdp := l.answer
 		l.answer = nil
-		_ = in.Answer(200, "", l.tag, l.answerOptions(sdp))
+		if in.Answer(200, "", l.tag, l.answerOptions(sdp)) != nil && in.Answered() == 0 {
+			l.unsent = in.Answer(500, "", l.tag, nil) == nil
+		}
 		if r := l.inReach; r != nil { // §12.2.2: once it was accepted
 			l.move(*r)
 		}
@@ -63,7 +73,9 @@ func (l *Leg) settle(do action) {
 		if code < 300 {
 			code = 480
 		}
-		_ = in.Answer(code, l.reason, l.tag, &engine.ReplyOptions{Headers: l.headers})
+		if in.Answer(code, l.reason, l.tag, &engine.ReplyOptions{Headers: l.headers}) != nil && in.Answered() == 0 {
+			_ = in.Answer(code, "", l.tag, nil) // what can be sent: there must be a final answer
+		}
 	default:
 		_ = in.Answer(487, "", l.tag, nil)
 	}

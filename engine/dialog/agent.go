@@ -44,6 +44,8 @@ var (
 	ErrBody    = errors.New("the body is not a session description")
 	ErrState   = errors.New("the leg is not in a state for that")
 	ErrNoMedia = errors.New("a session description is wanted")
+	ErrAddress = errors.New("From or To cannot be read")
+	ErrContact = errors.New("the INVITE has no Contact that a request can be sent to")
 )
 
 // RequireError is the error of an INVITE that requires what legs cannot do. It has been answered
@@ -198,7 +200,7 @@ func (l *Leg) add() {
 // remove takes it out when nothing is left to do for it.
 func (l *Leg) remove() {
 	t := l.agent.tables[l.lane.ID()]
-	if l.byes > 0 || !l.s.done() || t[l.tag] != l {
+	if l.byes > 0 || l.depth > 0 || !l.s.done() || t[l.tag] != l {
 		return
 	}
 	delete(t, l.tag)

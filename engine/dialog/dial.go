@@ -41,6 +41,7 @@ const (
 	dialTime    = 180 * time.Second
 	joinTime    = 5 * time.Second // in which an answered late offer must be taken up
 	mostTargets = 100
+	firstHops   = 70 // Max-Forwards of a call that comes from nobody (RFC 3261 §8.1.1.6)
 )
 
 // hunt is one Dial in progress. It belongs to the lane.
@@ -91,6 +92,10 @@ func (a *Agent) Dial(l *lane.Lane, from *Leg, targets []*engine.Target, o DialOp
 		l.StopTimer(&from.limit)
 		from.answer = held(from.remoteSDP)
 		from.feed(evAck)
+	}
+	if from != nil && from.forwards <= 1 { // §16.3 step 3: a call that comes back to us ends
+		done(nil, proxy.NewResponse(483, "", nil))
+		return nil
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = dialTime
@@ -161,7 +166,7 @@ func (h *hunt) call(t *engine.Target) {
 	}
 	l := h.agent.newLeg(h.lane)
 	l.s = state{phase: calling, out: outSent}
-	l.target, l.hunt = t, h
+	l.target, l.hunt, l.peerSeq = t, h, -1
 	l.callID = h.o.CallID
 	if l.callID == "" || len(h.legs) > 0 {
 		l.callID = h.agent.eng.NewCallID(h.lane)
@@ -182,7 +187,7 @@ func (h *hunt) call(t *engine.Target) {
 func (l *Leg) first(h *hunt, t *engine.Target) *engine.SendSpec {
 	l.seq = l.number()
 	l.from, l.displayName, l.to = h.o.From, h.o.Display, t.URI
-	hops, offer := 0, h.o.SDP
+	hops, offer := firstHops, h.o.SDP
 	if a := h.a; a != nil {
 		if l.from == "" {
 			l.from = a.from
@@ -190,7 +195,7 @@ func (l *Leg) first(h *hunt, t *engine.Target) *engine.SendSpec {
 				l.displayName = a.displayName
 			}
 		}
-		hops = max(a.forwards-1, 1)
+		hops = a.forwards - 1 // Dial has seen that it is not 0
 		if offer == nil && a.s.phase == ringing {
 			offer = a.remoteSDP
 		}
@@ -201,8 +206,10 @@ func (l *Leg) first(h *hunt, t *engine.Target) *engine.SendSpec {
 	if u, err := message.ParseURI([]byte(l.from)); err == nil && !strings.ContainsAny(string(u.User), "<>") {
 		l.contact = string(u.User)
 	}
+	l.forwards = hops
 	l.local = address(l.displayName, l.from) + ";tag=" + l.tag
-	l.remote = "<" + bare(t.URI) + ">"
+	l.remoteName = "<" + bare(t.URI) + ">"
+	l.remote = l.remoteName
 	l.outOffer = len(offer) > 0
 	s := &engine.SendSpec{Method: "INVITE", URI: t.URI, From: l.local, To: l.remote, CallID: l.callID, CSeq: l.seq, Target: t, MaxForwards: hops,
 		Headers: append(slices.Clone(h.o.Headers), engine.HeaderEdit{Name: "Allow", Values: []string{allowed}})}
@@ -210,43 +217,6 @@ func (l *Leg) first(h *hunt, t *engine.Target) *engine.SendSpec {
 		s.Body, s.ContentType = l.say(offer), sdpType
 	}
 	return s
-}
-
-// bare is a URI without its parameters and headers, as To wants it.
-func bare(uri string) string {
-	if i := strings.IndexAny(uri, "?"); i >= 0 {
-		uri = uri[:i]
-	}
-	at := strings.LastIndexByte(uri, '@') // a user part may have semicolons
-	if i := strings.IndexByte(uri[at+1:], ';'); i >= 0 {
-		uri = uri[:at+1+i]
-	}
-	return uri
-}
-
-// address is a name-addr.
-func address(display, uri string) string {
-	if display == "" {
-		return "<" + uri + ">"
-	}
-	clean := strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, display)
-	if strings.ContainsAny(clean, `\"`) {
-		clean = strings.ReplaceAll(strings.ReplaceAll(clean, `\`, `\\`), `"`, `\"`)
-	}
-	return `"` + clean + `" <` + uri + ">"
-}
-
-// host is how this server calls itself.
-func (a *Agent) host() string {
-	if d := a.eng.Domains().First(); d != "" {
-		return d
-	}
-	return a.own.String()
 }
 
 // limiter is the Leg as the timer sees it that bounds how long it rings, or waits to be bridged.

@@ -8,6 +8,7 @@ import (
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/proxy"
 )
 
 // Why a leg ended.
@@ -51,9 +52,11 @@ type Leg struct {
 
 	callID, tag, remoteTag string
 	local, remote          string // From and To as this side sends them, with the tags there are
+	remoteName             string // the latter without its tag
 	contact                string // the user part of our Contact
 	ownContact             string // of a caller's leg: the whole Contact
-	seq, peerSeq           uint32 // CSeq numbers: the last of ours, the last of the peer's
+	seq                    uint32 // CSeq: the last number of ours
+	peerSeq                int64  // and of the peer's; -1 for none yet (§12.1.2)
 	reach                  engine.Reach
 	target                 *engine.Target // of one that was dialled: what was called
 
@@ -76,6 +79,10 @@ type Leg struct {
 	interval time.Duration
 	deadline lane.Time
 	limit    lane.Timer // until a call that was dialled is given up
+	patience lane.Timer // until an INVITE of ours within the dialog is, or one that was cancelled
+	depth    int        // of steps within steps
+	strange  bool       // what answers our INVITE is another dialog
+	unsent   bool       // our 2xx cannot be sent
 	byes     int        // BYEs that have no answer yet
 
 	origin origin
@@ -86,7 +93,7 @@ type Leg struct {
 	hunt                  *hunt            // in which the leg is called, or which it waits for
 	bridge                *bridge          // nil: it has no peer
 	met                   *Leg             // the peer that its description is from
-	forwards              int              // Max-Forwards that the caller's INVITE came with
+	forwards              int              // Max-Forwards that the first INVITE had
 	from, to, displayName string
 }
 
@@ -126,15 +133,19 @@ func (a *Agent) Accept(r *engine.Request, _ AcceptOptions) (*Leg, error) {
 	l := a.newLeg(r.Lane())
 	l.s = state{phase: ringing, in: inOpen}
 	l.callID, l.remoteTag = string(m.CallID()), string(m.FromTag())
-	l.local, l.remote = string(m.Header(message.HeaderTo))+";tag="+l.tag, string(m.Header(message.HeaderFrom))
-	l.from, l.to, l.displayName = uriIn(l.remote), string(m.RequestURI()), displayIn(l.remote)
-	l.peerSeq, l.inSeq, l.inOffer = cs.Number, cs.Number, sdp != nil
-	l.reach = r.Reach()
+	l.to = string(m.RequestURI())
+	if !l.named(m) {
+		return nil, refuse(r, ErrAddress)
+	}
+	if l.reach, ok = reachable(r.Reach()); !ok { // §8.1.1.8
+		return nil, refuse(r, ErrContact)
+	}
+	l.peerSeq, l.inSeq, l.inOffer = int64(cs.Number), cs.Number, sdp != nil
 	l.remoteSDP = clone(sdp)
 	if n, has, err := m.MaxForwards(); err == nil && has {
 		l.forwards = n
 	} else {
-		l.forwards = 70
+		l.forwards = firstHops
 	}
 	if u, err := message.ParseURI(m.RequestURI()); err == nil && !strings.ContainsAny(string(u.User), "<>") {
 		l.contact = string(u.User)
@@ -166,12 +177,19 @@ func uriIn(value string) string {
 	return string(a.URI)
 }
 
-func displayIn(value string) string {
-	a, err := message.ParseAddress([]byte(value))
-	if err != nil {
-		return ""
-	}
-	return a.DisplayName()
+// named takes who calls and who is called from the caller's INVITE.
+func (l *Leg) named(m *message.Message) bool {
+	name, display, uri, ok := party(m.Header(message.HeaderFrom))
+	to, _, _, good := party(m.Header(message.HeaderTo))
+	l.from, l.displayName = uri, display
+	l.remoteName, l.remote, l.local = name, tagged(name, l.remoteTag), to+";tag="+l.tag
+	return ok && good
+}
+
+// refuse answers an INVITE whose dialog could not be ended: 400.
+func refuse(r *engine.Request, err error) error {
+	_, _ = r.Reply(400, "", nil)
+	return err
 }
 
 // ID names the leg: its own tag.
@@ -255,10 +273,14 @@ func (l *Leg) accept(sdp []byte) {
 	l.feed(evAnswer)
 }
 
-// Reject refuses the caller's INVITE.
+// Reject refuses the caller's INVITE. Headers that a response cannot carry are an error, and the
+// caller goes on ringing.
 func (l *Leg) Reject(code int, headers ...engine.HeaderEdit) error {
 	if l.s.phase != ringing || code < 300 || code > 699 {
 		return ErrState
+	}
+	if err := proxy.CheckEdits(headers); err != nil {
+		return err
 	}
 	l.code, l.headers, l.why = code, headers, WhyRejected
 	l.feed(evRefuse)
@@ -278,11 +300,11 @@ func (l *Leg) Pass(res *engine.Response) error {
 		l.reason = res.Reason()
 		for _, name := range [...]string{"Retry-After", "Warning"} {
 			if v := res.Message().HeaderName(name); v != nil {
-				headers = append(headers, engine.HeaderEdit{Name: name, Values: []string{string(v)}})
+				headers = append(headers, engine.HeaderEdit{Name: name, Values: []string{unfolded(string(v))}})
 			}
 		}
 	}
-	return l.Reject(code, headers...)
+	return l.Reject(code, sendable(headers)...)
 }
 
 // Header are the values of a header of the caller's INVITE, until that has a final answer.
@@ -292,7 +314,7 @@ func (l *Leg) Header(name string) (values []string) {
 	}
 	m := l.in.Message()
 	for i := m.FindName(name, 0); i >= 0; i = m.FindName(name, i+1) {
-		values = append(values, string(m.Value(i)))
+		values = append(values, unfolded(string(m.Value(i))))
 	}
 	return values
 }

@@ -3,7 +3,6 @@ package dialog
 // Requests of the party within the dialog, and the answers to ours.
 
 import (
-	"bytes"
 	"net/netip"
 
 	"github.com/sipscript/sipscript/engine"
@@ -30,10 +29,10 @@ func (l *Leg) request(r *engine.Request) {
 	switch {
 	case l.remoteTag != string(m.FromTag()):
 		_ = in.Answer(481, "", l.tag, nil)
-	case cs.Number <= l.peerSeq: // §12.2.2; the same number again is another request
+	case int64(cs.Number) <= l.peerSeq: // §12.2.2; the same number again is another request
 		_ = in.Answer(500, "", l.tag, nil)
 	default:
-		l.peerSeq = cs.Number
+		l.peerSeq = int64(cs.Number)
 		l.serve(in, r, m)
 	}
 }
@@ -47,6 +46,7 @@ func (l *Leg) serve(in *engine.Incoming, r *engine.Request, m *message.Message) 
 	switch r.Method() {
 	case message.MethodBye:
 		_ = in.Answer(200, "", l.tag, nil)
+		l.headers = nil
 		l.feed(evBye)
 	case message.MethodInvite:
 		l.invited(in, r, m)
@@ -81,8 +81,11 @@ func (l *Leg) invited(in *engine.Incoming, r *engine.Request, m *message.Message
 		_ = in.Answer(415, "", l.tag, &engine.ReplyOptions{Headers: []engine.HeaderEdit{{Name: "Accept", Values: []string{sdpType}}}})
 		return
 	}
-	reach := r.Reach()
-	number := l.peerSeq
+	reach, good := reachable(r.Reach())
+	if !good { // §12.2.2: it leaves the remote target as it is
+		reach.URI = ""
+	}
+	number := uint32(l.peerSeq)
 	sdp = clone(sdp)
 	switch do := l.feed(evInvited); {
 	case do&doGone != 0:
@@ -153,19 +156,21 @@ func (l *Leg) pass(in *engine.Incoming, r *engine.Request, m *message.Message) {
 
 // Progress is told the answers to our INVITE that are no failure.
 func (l *Leg) Progress(i *engine.Invitation, res *message.Message) {
-	tag := res.ToTag()
 	if res.Status() < 200 {
 		if i == l.out && l.hunt != nil && l.s.phase == calling {
 			l.hunt.progress(l, res)
 		}
 		return
 	}
-	switch {
-	case len(tag) == 0: // none that a dialog could have
-	case l.remoteTag != "" && !bytes.Equal(tag, []byte(l.remoteTag)):
-		l.another(i, res)
-	case i == l.out && (l.s.out == outSent || l.s.out == outCancelled):
+	waits := i == l.out && (l.s.out == outSent || l.s.out == outCancelled)
+	switch other := l.remoteTag != string(res.ToTag()); {
+	case waits && (!l.s.opened || !other):
 		l.accepted(i, res)
+	case !l.s.opened || other: // before a dialog: it was refused, and accepted all the same
+		l.another(i, res)
+		if waits {
+			l.misled()
+		}
 	case l.ack != nil && i.CSeq() == l.ackSeq: // §13.2.2.4: it has come again
 		l.ack.Again()
 	}
@@ -173,20 +178,23 @@ func (l *Leg) Progress(i *engine.Invitation, res *message.Message) {
 
 // accepted takes the first 2xx.
 func (l *Leg) accepted(i *engine.Invitation, res *message.Message) {
-	if l.remoteTag == "" {
+	l.lane.StopTimer(&l.patience)
+	reach, good := reachable(i.Reach(res))
+	switch {
+	case !l.s.opened:
 		l.remoteTag = string(res.ToTag())
-		l.remote = string(res.Header(message.HeaderTo))
-		l.reach = i.Reach(res)
-	} else {
-		l.move(i.Reach(res))
+		l.remote = tagged(l.remoteName, l.remoteTag)
+		l.reach = reach
+	case good:
+		l.move(reach)
 	}
 	l.seq = max(l.seq, i.CSeq())
 	sdp, ok := descriptionOf(res)
 	if ok && sdp != nil {
 		l.remoteSDP = clone(sdp)
 	}
-	if l.reach.URI == "" { // §12.1.1: there must be a Contact
-		l.reach.URI = uriIn(l.remote)
+	if !l.s.opened && !good { // §12.1.1: there must be a Contact
+		l.reach.URI, l.reach.Routes = uriIn(l.remote), nil
 	}
 	l.feed(evAccepted)
 }
@@ -214,12 +222,12 @@ func (l *Leg) another(i *engine.Invitation, res *message.Message) {
 	if len(l.extras) >= mostExtras || l.s.opened && i.CSeq() != l.ackSeq && i != l.out {
 		return
 	}
-	reach := i.Reach(res)
-	if reach.URI == "" {
-		reach.URI = uriIn(string(res.Header(message.HeaderTo)))
+	reach, good := reachable(i.Reach(res))
+	if !good {
+		reach.URI, reach.Routes = uriIn(l.remoteName), nil
 	}
 	target := reach.Target()
-	to := string(res.Header(message.HeaderTo))
+	to := tagged(l.remoteName, tag)
 	s := &engine.SendSpec{Method: "ACK", From: l.local, To: to, CallID: l.callID, CSeq: i.CSeq(), Target: target}
 	if sdp, ok := descriptionOf(res); ok && sdp != nil && !l.outOffer {
 		var o origin
@@ -237,6 +245,7 @@ func (l *Leg) Refused(i *engine.Invitation, res *engine.Response, err error) {
 	if i != l.out {
 		return
 	}
+	l.lane.StopTimer(&l.patience)
 	l.seq = max(l.seq, i.CSeq())
 	e := evRefused
 	if l.s.opened && (err != nil || res.Code() == 408 || res.Code() == 481) {
@@ -278,7 +287,7 @@ func (x *lingering) Expire(*lane.Timer) {
 // stray takes a response that belongs to no transaction.
 func (a *Agent) stray(m *message.Message, _ netip.AddrPort) bool {
 	cs, err := m.CSeq()
-	if err != nil || cs.Method != message.MethodInvite || m.Status()/100 != 2 || len(m.ToTag()) == 0 {
+	if err != nil || cs.Method != message.MethodInvite || m.Status()/100 != 2 {
 		return false
 	}
 	l := a.tables[a.eng.LaneOf(string(m.CallID())).ID()][string(m.FromTag())]
@@ -330,11 +339,13 @@ func (l *Leg) offer(sdp []byte) bool {
 	if sdp != nil {
 		s.Body, s.ContentType = l.say(sdp), sdpType
 	}
+	l.strange = false
 	var err error
 	if l.out, err = l.agent.eng.Invite(l.lane, s, l.contact, l); err != nil {
 		l.s.out = outNone
 		return false
 	}
+	l.lane.After(offerTime, &l.patience, (*patience)(l))
 	return true
 }
 

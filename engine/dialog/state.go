@@ -178,7 +178,7 @@ func stepBye(s state) (state, action) {
 		return s, do
 	}
 	do |= doEnd
-	if s.phase == calling && s.out == outSent {
+	if s.out == outSent {
 		s.out = outCancelled
 		do |= doCancel
 	}
@@ -198,15 +198,15 @@ func stepHangUp(s state) (state, action) {
 	var do action = doEnd
 	was := s.phase
 	s.phase = over
+	if s.out == outSent {
+		s.out = outCancelled
+		do |= doCancel
+	}
 	switch was {
 	case ringing:
 		s.in = inNone
 		return s, do | doRefuse
 	case calling:
-		if s.out == outSent {
-			s.out = outCancelled
-			do |= doCancel
-		}
 		return s, do
 	}
 	if s.in == inOpen {

@@ -68,6 +68,8 @@ func rules(before, after seen, e event, do action) string {
 		return "a dialog is left behind without a BYE"
 	case before.in == inOpen && after.in != inOpen && finals != 1, before.in != inOpen && finals > 0 && before.phase != ringing:
 		return fmt.Sprintf("%d final answers to an INVITE", finals)
+	case after.phase == over && after.out == outSent:
+		return "an INVITE is left open, which nothing bounds"
 	case before.in == inAccepted && after.in != inAccepted && do&doStop == 0:
 		return "the 2xx is repeated for ever"
 	case e == evBye && do&doOK == 0:
@@ -141,6 +143,14 @@ func TestRulesAreFound(t *testing.T) {
 				return s, doOpen
 			}
 			return step(s, e)
+		}},
+		{"an INVITE left open", state{phase: ringing, in: inOpen}, func(s state, e event) (state, action) {
+			to, do := step(s, e)
+			if e == evBye && s.phase == up && s.out == outSent {
+				to.out = outSent
+				do &^= doCancel
+			}
+			return to, do
 		}},
 		{"silence", state{phase: ringing, in: inOpen}, func(s state, e event) (state, action) {
 			to, do := step(s, e)
