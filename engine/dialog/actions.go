@@ -1,6 +1,7 @@
 package dialog
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/sipscript/sipscript/engine"
@@ -66,6 +67,7 @@ func (l *Leg) settle(do action) {
 		if r := l.inReach; r != nil { // §12.2.2: once it was accepted
 			l.move(*r)
 		}
+		l.remoteBefore = nil
 		l.repeatLater()
 		return
 	case do&doRefuse != 0:
@@ -79,7 +81,10 @@ func (l *Leg) settle(do action) {
 	default:
 		_ = in.Answer(487, "", l.tag, nil)
 	}
-	l.in, l.inReach = nil, nil
+	if l.inReach != nil { // within a dialog: the session is what it was (RFC 3261 §14.1)
+		l.remoteSDP = l.remoteBefore
+	}
+	l.in, l.inReach, l.remoteBefore = nil, nil, nil
 }
 
 // move takes over where the party is from now on; its route set stays (§12.2).
@@ -194,9 +199,39 @@ func (l *Leg) acknowledge() {
 		s.Body, s.ContentType = l.say(rejected(l.remoteSDP)), sdpType
 	}
 	l.answer = nil
-	l.ackSeq = s.CSeq
-	l.ack, _ = l.agent.eng.Acknowledge(l.lane, s)
+	if ack, err := l.agent.eng.Acknowledge(l.lane, s); err == nil {
+		l.keep(ack, s.CSeq)
+	}
 	l.out = nil
+}
+
+// sentAck is the ACK of a 2xx.
+type sentAck struct {
+	seq uint32
+	at  lane.Time
+	ack *engine.Acknowledgement
+}
+
+// mostAcks bounds those that a leg keeps: more than one for as long as their 2xx may come again.
+const mostAcks = 8
+
+// keep keeps an ACK for the 2xx that come again, and forgets those whose time is over.
+func (l *Leg) keep(ack *engine.Acknowledgement, seq uint32) {
+	now := l.lane.Now()
+	l.acks = slices.DeleteFunc(l.acks, func(a sentAck) bool { return now >= a.at.Add(acceptedTime*l.agent.t1) })
+	if len(l.acks) >= mostAcks {
+		l.acks = slices.Delete(l.acks, 0, 1)
+	}
+	l.acks = append(l.acks, sentAck{seq, now, ack})
+}
+
+// acknowledgeAgain answers a 2xx that has come again (§13.2.2.4).
+func (l *Leg) acknowledgeAgain(seq uint32) {
+	for _, a := range l.acks {
+		if a.seq == seq {
+			a.ack.Again()
+		}
+	}
 }
 
 // setWhy says why the leg ends, unless that is known.
@@ -233,7 +268,7 @@ func (l *Leg) end(e event) {
 		l.OnEnd = nil
 		f(l, l.why)
 	}
-	l.met = nil
+	l.met, l.answers = nil, nil
 }
 
 // retryAfter is the header of a 500 to an INVITE that came too early (§14.2).

@@ -31,6 +31,7 @@ func (x *patience) Expire(*lane.Timer) {
 		l.headers = nil
 		l.feed(evWithdraw)
 	case l.s.out == outSent || l.s.out == outCancelled:
+		l.unsay()
 		l.feed(evLost)
 		if l.s.out == outNone {
 			l.out = nil

@@ -36,6 +36,8 @@ type bridge struct {
 	offered *Leg // who got it
 	tries   int
 	waits   bool // for an ACK, before the legs can negotiate
+	retry   lane.Timer
+	agreed  bool // each has the description of the other
 }
 
 // Bridge joins two legs of one lane, and returns at once. A caller's leg that was not answered gets
@@ -74,67 +76,6 @@ func (a *Agent) Bridge(x, y *Leg, o BridgeOptions, done func(ended *Leg, why str
 	return nil
 }
 
-// begin brings the two descriptions together.
-func (b *bridge) begin() {
-	x, y := b.a, b.b
-	y.lane.StopTimer(&y.limit)
-	again := x.met == y && y.met == x
-	x.met, y.met = y, x
-	switch {
-	case x.s.phase == ringing:
-		if err := x.Answer(padded(y.remoteSDP, x.said)); err != nil {
-			b.finish(nil, WhyMedia)
-		}
-	case again && y.s.out != outAccepted:
-	case x.s.in != inNone || y.s.in != inNone:
-		b.waits = true
-	default:
-		b.negotiate()
-	}
-}
-
-// negotiate has two legs that were answered agree (RFC 3725): what one offers, the other answers.
-func (b *bridge) negotiate() {
-	x, y := b.a, b.b
-	if y.s.out == outAccepted && !y.outOffer { // it has made an offer, which waits for its answer
-		b.ours, b.offered = y, x
-		if !x.offer(padded(y.remoteSDP, x.said)) {
-			b.finish(nil, WhyMedia)
-		}
-		return
-	}
-	b.ours, b.offered = x, nil
-	if !x.offer(nil) {
-		b.later()
-	}
-}
-
-// later tries once more (§14.1).
-func (b *bridge) later() {
-	if b.tries++; b.tries > 5 {
-		b.finish(nil, WhyMedia)
-		return
-	}
-	b.ours, b.offered = nil, nil
-	l := b.a
-	// Up to 2 s
-	wait := time.Duration(l.agent.eng.Random(l.lane)%200) * 10 * time.Millisecond
-	if l.target != nil { // the Call-ID is ours: 2.1 s to 4 s
-		wait = 2100*time.Millisecond + time.Duration(l.agent.eng.Random(l.lane)%191)*10*time.Millisecond
-	}
-	l.lane.After(wait, &l.limit, (*retrier)(b))
-}
-
-// retrier is the bridge as the timer sees it that waits for the end of a glare.
-type retrier bridge
-
-// Expire negotiates.
-func (r *retrier) Expire(*lane.Timer) {
-	if b := (*bridge)(r); b.a.bridge == b {
-		b.negotiate()
-	}
-}
-
 // Expire ends the bridge: its time is over.
 func (b *bridge) Expire(*lane.Timer) { b.finish(nil, WhyAgain) }
 
@@ -155,14 +96,17 @@ func (b *bridge) finish(ended *Leg, why string) {
 	}
 	b.done = nil
 	b.a.lane.StopTimer(&b.timer)
-	b.a.lane.StopTimer(&b.a.limit)
+	b.a.lane.StopTimer(&b.retry)
 	b.a.bridge, b.b.bridge = nil, nil
+	if !b.agreed {
+		b.disagree()
+	}
 	for _, l := range [...]*Leg{b.a, b.b} {
 		if l == ended || l.s.phase == over {
 			continue
 		}
 		if l.s.out == outAccepted { // nobody will answer what it offers
-			l.met = nil
+			b.disagree()
 			l.feed(evAck)
 		}
 		if l.s.out == outSent && l.s.phase == up {
@@ -170,7 +114,8 @@ func (b *bridge) finish(ended *Leg, why string) {
 			l.feed(evWithdraw)
 		}
 		if l.s.in == inOpen && l.s.phase == up {
-			l.code, l.headers = 480, nil
+			// It may come again; after a 480 the dialog would be over (RFC 5057 §5.1)
+			l.code, l.headers = 491, nil
 			l.feed(evRefuse)
 		}
 	}
@@ -206,20 +151,14 @@ func (b *bridge) accepted(l *Leg) {
 	switch {
 	case asks != nil && asks == b.other(l):
 		b.asks = nil
+		if asks.s.in != inOpen { // cancelled, which has crossed it
+			b.again(l)
+			return
+		}
 		if l.outOffer {
 			l.feed(evAck)
 		}
-		if asks.s.in == inOpen && l.remoteSDP != nil {
-			sdp := l.remoteSDP
-			if asks.inOffer {
-				sdp = trimmed(padded(sdp, asks.remoteSDP), media(asks.remoteSDP))
-			} else {
-				sdp = padded(sdp, asks.said)
-			}
-			asks.accept(sdp)
-			return
-		}
-		l.feed(evAck)
+		b.answer(asks, l.remoteSDP)
 	case l == b.ours && b.offered == nil: // it offers, as we asked
 		b.offered = b.other(l)
 		if l.remoteSDP == nil || !b.offered.offer(padded(l.remoteSDP, b.offered.said)) {
@@ -231,9 +170,30 @@ func (b *bridge) accepted(l *Leg) {
 		b.ours, b.offered = nil, nil
 		l.feed(evAck)
 		ours.answer = trimmed(l.remoteSDP, media(ours.remoteSDP))
+		b.agree()
 		ours.feed(evAck)
 	default:
-		l.feed(evAck)
+		b.again(l)
+	}
+}
+
+// answer answers the INVITE of a leg with the description of the other.
+func (b *bridge) answer(asks *Leg, sdp []byte) {
+	if asks.inOffer {
+		sdp = trimmed(padded(sdp, asks.remoteSDP), media(asks.remoteSDP))
+	} else {
+		sdp = padded(sdp, asks.said)
+	}
+	b.agree()
+	asks.accept(sdp)
+}
+
+// again is for a 2xx to what was withdrawn: its sender has a new session, the other the old one.
+func (b *bridge) again(l *Leg) {
+	l.feed(evAck)
+	if b.done != nil {
+		b.disagree()
+		b.later()
 	}
 }
 
@@ -246,10 +206,7 @@ func (b *bridge) refused(l *Leg, res *engine.Response) {
 	switch asks := b.asks; {
 	case asks != nil && asks == b.other(l):
 		b.asks = nil
-		if asks.s.in == inOpen {
-			asks.code, asks.headers = passedCode(code), nil
-			asks.feed(evRefuse)
-		}
+		b.refuse(l, asks, code)
 	case l == b.ours || l == b.offered:
 		ours := b.ours
 		b.ours, b.offered = nil, nil
@@ -261,9 +218,27 @@ func (b *bridge) refused(l *Leg, res *engine.Response) {
 			return
 		}
 		if l.s.phase != over {
-			b.a.met, b.b.met = nil, nil
+			b.disagree()
 			b.finish(nil, WhyMedia)
 		}
+	}
+}
+
+// refuse refuses the INVITE of a leg as the other has refused ours.
+func (b *bridge) refuse(l, asks *Leg, code int) {
+	switch {
+	case asks.s.phase == ringing && code == 491:
+		b.later()
+	case asks.s.phase == ringing:
+		if l.s.phase != over {
+			b.finish(nil, WhyMedia)
+		}
+	case asks.s.in == inOpen:
+		asks.code, asks.headers = passedCode(code), nil
+		if code == 487 { // it was us who gave up
+			asks.code, asks.headers = 500, asks.retryAfter()
+		}
+		asks.feed(evRefuse)
 	}
 }
 

@@ -196,8 +196,8 @@ func (l *Leg) first(h *hunt, t *engine.Target) *engine.SendSpec {
 			}
 		}
 		hops = a.forwards - 1 // Dial has seen that it is not 0
-		if offer == nil && a.s.phase == ringing {
-			offer = a.remoteSDP
+		if offer == nil && a.s.phase == ringing && a.inOffer {
+			offer, l.answers = a.remoteSDP, a
 		}
 	}
 	if l.from == "" {
@@ -239,6 +239,10 @@ func (x *limiter) Expire(*lane.Timer) {
 
 // leave takes a leg out of the hunt.
 func (h *hunt) leave(l *Leg) {
+	if h.shown == l && l.s.phase != up { // the next one may be heard
+		h.shown, h.rang, h.earlySDP = nil, false, nil
+		h.a.stale = true
+	}
 	h.legs = slices.DeleteFunc(h.legs, func(o *Leg) bool { return o == l })
 }
 
@@ -324,8 +328,8 @@ func (h *hunt) accepted(l *Leg) {
 		l.lane.After(joinTime, &l.limit, (*limiter)(l))
 	}
 	// A description that the caller has got is of another dialog (RFC 3261 §13.2.1)
-	if a := h.a; a != nil && a.s.phase == ringing && h.shown != nil && (h.shown != l || h.shownTag != l.remoteTag) {
-		a.retag()
+	if a := h.a; a != nil && h.shown != nil && (h.shown != l || h.shownTag != l.remoteTag) {
+		a.stale = true
 	}
 	l.agent.answered.Add(1)
 	l.agent.tell(Event{Kind: EventAnswered, Leg: l})

@@ -255,3 +255,14 @@ func TestLateAccept(t *testing.T) {
 		})
 	}
 }
+
+// A 2xx that cannot be sent ends the call: the caller gets a final answer.
+func TestAnswerTooLarge(t *testing.T) {
+	b := newBench(t, 40)
+	alice := b.phone("alice", "10.0.1.1:5060")
+	b.takes(func(a *dialog.Leg) {
+		_ = a.Answer(append([]byte(rawSDP), strings.Repeat("a=x\r\n", 1<<20)...))
+	})
+	b.answered(alice.Invite("sip:bob@example.com", phone.Spec{Media: own}), 500)
+	b.over()
+}

@@ -1,6 +1,7 @@
 package dialog
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"time"
@@ -70,8 +71,7 @@ type Leg struct {
 	out      *engine.Invitation // ours that is open, or whose 2xx waits for its ACK
 	outOffer bool
 	lost     *engine.Invitation // of a call that was given up for lost
-	ack      *engine.Acknowledgement
-	ackSeq   uint32
+	acks     []sentAck
 	answer   []byte // what the next ACK carries
 	extras   []*extra
 
@@ -85,13 +85,18 @@ type Leg struct {
 	unsent   bool       // our 2xx cannot be sent
 	byes     int        // BYEs that have no answer yet
 
+	early  []byte // what a caller was offered before the 2xx, in the dialog that the tag is of
+	stale  bool   // whoever it was from has left
 	origin origin
 	// The last descriptions. That of this side is as its peer has it: the two share it.
 	said, remoteSDP       []byte
+	saidBefore            []byte // what holds if our INVITE within the dialog is refused
+	remoteBefore          []byte // and the peer's
 	why                   string
 	refusal               *engine.Response // of our INVITE, while that is told
 	hunt                  *hunt            // in which the leg is called, or which it waits for
 	bridge                *bridge          // nil: it has no peer
+	answers               *Leg             // the caller whose own offer its description answers
 	met                   *Leg             // the peer that its description is from
 	forwards              int              // Max-Forwards that the first INVITE had
 	from, to, displayName string
@@ -247,6 +252,7 @@ func (l *Leg) Ring(code int, sdp []byte) error {
 	if l.s.phase != ringing || code <= 100 || code > 199 {
 		return ErrState
 	}
+	l.describe(sdp)
 	o := l.answerOptions(sdp)
 	l.agent.tell(Event{Kind: EventRinging, Leg: l})
 	return l.in.Answer(code, "", l.tag, o)
@@ -262,15 +268,37 @@ func (l *Leg) Answer(sdp []byte) error {
 		return ErrState
 	}
 	l.accept(sdp)
-	l.agent.answered.Add(1)
-	l.agent.tell(Event{Kind: EventAnswered, Leg: l})
 	return nil
 }
 
 // accept sends the 2xx to the INVITE that is open.
 func (l *Leg) accept(sdp []byte) {
+	first := l.s.phase == ringing
+	if first {
+		l.describe(sdp)
+	}
 	l.answer = sdp
 	l.feed(evAnswer)
+	if first {
+		l.agent.answered.Add(1)
+		l.agent.tell(Event{Kind: EventAnswered, Leg: l})
+	}
+}
+
+// describe is called before a caller that was not answered gets a description or none. There is one
+// answer to an offer in a dialog (RFC 3261 §13.2.1): another one is in another dialog, for phones
+// keep the first. So is what comes when whoever gave that one has left.
+func (l *Leg) describe(sdp []byte) {
+	if !l.inOffer {
+		return
+	}
+	if l.early != nil && (l.stale || len(sdp) > 0 && !bytes.Equal(l.early, sdp)) {
+		l.retag()
+		l.early, l.said, l.stale = nil, nil, false
+	}
+	if len(sdp) > 0 && l.early == nil {
+		l.early = clone(sdp)
+	}
 }
 
 // Reject refuses the caller's INVITE. Headers that a response cannot carry are an error, and the
@@ -288,13 +316,17 @@ func (l *Leg) Reject(code int, headers ...engine.HeaderEdit) error {
 }
 
 // Pass refuses the caller's INVITE as somebody else refused ours: with the code, the reason phrase,
-// Retry-After and Warning. A challenge becomes 503 and a redirection 480: they are not the caller's
-// business.
+// Retry-After and Warning. A challenge becomes 503, a redirection 480, and the 503 of a callee 500:
+// they are not the caller's business, nor does this server as a whole refuse calls.
 func (l *Leg) Pass(res *engine.Response) error {
 	if l.s.phase != ringing || res.Code() < 300 {
 		return ErrState
 	}
 	code := passedCode(res.Code())
+	// §16.7 step 6: it is the callee that is full
+	if code == 503 && code == res.Code() && res.Cause() == "" {
+		code = 500
+	}
 	var headers []engine.HeaderEdit
 	if code == res.Code() {
 		l.reason = res.Reason()

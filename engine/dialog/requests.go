@@ -96,6 +96,7 @@ func (l *Leg) invited(in *engine.Incoming, r *engine.Request, m *message.Message
 		_ = in.Answer(500, "", l.tag, &engine.ReplyOptions{Headers: l.retryAfter()})
 	case do&doOpen != 0:
 		l.in, l.inSeq, l.inOffer, l.inReach = in, number, sdp != nil, &reach
+		l.remoteBefore = l.remoteSDP
 		in.OnCancel(func(*message.Message) { l.feed(evCancel) })
 		if b := l.bridge; b != nil {
 			b.invited(l, sdp)
@@ -115,6 +116,7 @@ func (l *Leg) alone(sdp []byte) {
 	if sdp != nil {
 		l.remoteSDP = sdp
 	}
+	l.met, l.answers = nil, nil // a bridge negotiates
 	l.accept(still(l.said))
 }
 
@@ -171,8 +173,8 @@ func (l *Leg) Progress(i *engine.Invitation, res *message.Message) {
 		if waits {
 			l.misled()
 		}
-	case l.ack != nil && i.CSeq() == l.ackSeq: // §13.2.2.4: it has come again
-		l.ack.Again()
+	default:
+		l.acknowledgeAgain(i.CSeq())
 	}
 }
 
@@ -189,6 +191,7 @@ func (l *Leg) accepted(i *engine.Invitation, res *message.Message) {
 		l.move(reach)
 	}
 	l.seq = max(l.seq, i.CSeq())
+	l.saidBefore = nil
 	sdp, ok := descriptionOf(res)
 	if ok && sdp != nil {
 		l.remoteSDP = clone(sdp)
@@ -219,7 +222,7 @@ func (l *Leg) another(i *engine.Invitation, res *message.Message) {
 			return
 		}
 	}
-	if len(l.extras) >= mostExtras || l.s.opened && i.CSeq() != l.ackSeq && i != l.out {
+	if len(l.extras) >= mostExtras {
 		return
 	}
 	reach, good := reachable(i.Reach(res))
@@ -257,12 +260,22 @@ func (l *Leg) Refused(i *engine.Invitation, res *engine.Response, err error) {
 	if err != nil && !l.s.opened && isTimeout(err) {
 		l.linger(i)
 	}
+	l.unsay()
 	l.refusal = res
 	l.feed(e)
 	l.refusal = nil
 	if l.s.out == outNone && l.out == i {
 		l.out = nil
 	}
+}
+
+// unsay takes back the offer of an INVITE that was refused: the session is what it was (RFC 3261
+// §14.1).
+func (l *Leg) unsay() {
+	if l.s.opened && l.outOffer {
+		l.said = l.saidBefore
+	}
+	l.saidBefore = nil
 }
 
 // linger keeps a leg to whose INVITE nothing final came for as long as a 2xx may yet come: it would
@@ -307,7 +320,8 @@ func (l *Leg) told(e event) {
 			l.hunt.accepted(l)
 		case l.bridge != nil:
 			l.bridge.accepted(l)
-		default:
+		default: // of a bridge that is over
+			l.met = nil
 			l.feed(evAck)
 		}
 	case evRefused, evLost:
@@ -335,14 +349,14 @@ func (l *Leg) offer(sdp []byte) bool {
 	}
 	s := l.within("INVITE")
 	s.Headers = []engine.HeaderEdit{{Name: "Allow", Values: []string{allowed}}}
-	l.outOffer = sdp != nil
+	l.outOffer, l.saidBefore = sdp != nil, l.said
 	if sdp != nil {
 		s.Body, s.ContentType = l.say(sdp), sdpType
 	}
-	l.strange = false
+	l.strange, l.answers = false, nil
 	var err error
 	if l.out, err = l.agent.eng.Invite(l.lane, s, l.contact, l); err != nil {
-		l.s.out = outNone
+		l.s.out, l.said = outNone, l.saidBefore
 		return false
 	}
 	l.lane.After(offerTime, &l.patience, (*patience)(l))
