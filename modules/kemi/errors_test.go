@@ -3,11 +3,14 @@ package kemi_test
 // What of a script's mistakes is counted, and what a script gets back for them.
 
 import (
+	"runtime"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/sim/phone"
+	"github.com/sipscript/sipscript/luabind"
 )
 
 // An error in any function of the script is counted, as for a canary; what a script may do is not.
@@ -101,6 +104,37 @@ end`, config("auth auth_db", ""))
 			f.Answered(p.Invite("sip:x@example.com", phone.Spec{}), 486)
 			if got, err := f.Eval("return got"); err != nil || got[0] != c.want {
 				t.Errorf("%v, %v, want %s", got, err, c.want)
+			}
+		})
+	}
+}
+
+// A canary is rolled back for an error in a function that t_on_branch named, and not for a branch
+// that is dropped.
+func TestCanaryAndErrorsInABranch(t *testing.T) {
+	for _, c := range []struct{ name, branch, state string }{
+		{"an error", `error("oops")`, luabind.TrialEnded},
+		{"a drop", `KSR.x.drop()`, luabind.TrialRuns},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := run(t, "", `function ksr_request_route() KSR.sl.send_reply(480, "Old") end`, config("", ""))
+			err := f.Router.TryAs(t.Context(), luabind.Options{Name: "k.lua", Source: `require("kemi").load("k.lua")`, Files: fstest.MapFS{"k.lua": &fstest.MapFile{Data: []byte(
+				`function ksr_request_route() KSR.tm.t_on_branch("b") KSR.setdsturi("sip:10.0.0.3:5060") KSR.tm.t_relay() end function b() ` + c.branch + ` end`)}}}, luabind.Trial{Share: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := f.alice.Invite("sip:bob@example.com", phone.Spec{})
+			if c.state == luabind.TrialEnded {
+				f.Reply(f.Came(f.bob, "INVITE"), 486)
+			}
+			f.Sim.RunUntil(time.Minute, func() bool { return out.Final() != nil })
+			i, _ := f.Router.Trial()
+			for end := time.Now().Add(30 * time.Second); i.State != c.state && time.Now().Before(end); i, _ = f.Router.Trial() {
+				f.Run(0)
+				runtime.Gosched()
+			}
+			if i.State != c.state || i.New.Errors != 0 && c.state == luabind.TrialRuns {
+				t.Errorf("%+v", i)
 			}
 		})
 	}
