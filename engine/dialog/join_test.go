@@ -236,6 +236,45 @@ func TestJoinCalled(t *testing.T) {
 			})
 		}
 	})
+	t.Run("slowly", func(t *testing.T) {
+		b := newBench(t, 46)
+		bob, carol := b.phone("bob", "10.0.2.1:5060"), b.phone("carol", "10.0.3.1:5060")
+		var first *dialog.Leg
+		b.does(func(l *lane.Lane) {
+			for _, uri := range []string{bobURI, carolURI} {
+				b.dial(nil, l, uri, dialog.DialOptions{}, func(x *dialog.Leg) {
+					if first != nil {
+						b.join(first, x)
+					}
+					first = x
+				})
+			}
+		})
+		in := b.got(bob, "INVITE", 1)
+		b.reply(in, 200, phone.Reply{Media: own})
+		b.reply(b.got(carol, "INVITE", 1), 200, phone.Reply{Media: own})
+		re := b.got(bob, "INVITE", 2)
+		b.reply(re, 180, phone.Reply{})
+		b.w.Run(8 * time.Second) // longer than an offer waits that nobody takes up
+		b.reply(re, 200, phone.Reply{Media: own})
+		b.w.Run(time.Second)
+		b.told(bob, "10.0.3.1")
+		b.told(carol, "10.0.2.1")
+		b.ended(in.Dialog(), carol)
+	})
+	t.Run("glare as a caller rings", func(t *testing.T) {
+		b := newBench(t, 47)
+		alice, bob := b.phone("alice", "10.0.1.1:5060"), b.phone("bob", "10.0.2.1:5060")
+		b.takes(func(a *dialog.Leg) {
+			b.dial(nil, a.Lane(), bobURI, dialog.DialOptions{}, func(x *dialog.Leg) { b.join(a, x) })
+		})
+		o := alice.Invite("sip:bob@example.com", phone.Spec{Media: own})
+		b.reply(b.got(bob, "INVITE", 1), 200, phone.Reply{Media: own})
+		b.reply(b.got(bob, "INVITE", 2), 491, phone.Reply{})
+		b.reply(b.got(bob, "INVITE", 3), 200, phone.Reply{Media: own})
+		b.answered(o, 200)
+		b.ended(o.Dialog(), bob)
+	})
 	t.Run("one who answered, and one called", func(t *testing.T) {
 		for _, swapped := range []bool{false, true} {
 			b := newBench(t, 45)
@@ -255,6 +294,9 @@ func TestJoinCalled(t *testing.T) {
 			b.agrees(alice, bob)
 			b.told(alice, "10.0.2.1")
 			b.told(bob, "10.0.1.1")
+			if n := len(b.methods(bob, "INVITE")); n != 1 { // the ACK has the answer
+				t.Errorf("bob got %d INVITEs", n)
+			}
 			b.ended(o.Dialog(), bob)
 		}
 	})

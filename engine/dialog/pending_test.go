@@ -123,6 +123,52 @@ func TestPassedTooLate(t *testing.T) {
 	}
 }
 
+// What is accepted while nobody is joined is told to both once they are.
+func TestAcceptedBetween(t *testing.T) {
+	p := newPair(t, 57, 5*time.Second, false)
+	p.w.Run(4500 * time.Millisecond)
+	re := p.o.Dialog().Send(phone.Spec{Method: "INVITE", Media: phone.Media{Own: true, Port: 4444}})
+	again := p.got(p.bob, "INVITE", 2)
+	p.answered(re, 491)
+	p.reply(again, 200, phone.Reply{Media: own})
+	p.w.Run(time.Second)
+	before := len(p.methods(p.alice, "INVITE")) + len(p.methods(p.bob, "INVITE"))
+	p.does(func(*lane.Lane) { p.bridge(0, false) })
+	p.agrees(p.alice, p.bob)
+	if n := len(p.methods(p.alice, "INVITE")) + len(p.methods(p.bob, "INVITE")); n != before+2 {
+		t.Errorf("%d INVITEs brought them together", n-before)
+	}
+	p.ended(p.o.Dialog(), p.bob)
+}
+
+// A 2xx that comes long after its INVITE was cancelled gets its ACK.
+func TestAcceptedAfterEnd(t *testing.T) {
+	b := newBench(t, 58)
+	alice, bob := b.phone("alice", "10.0.1.1:5060"), b.raw("10.0.2.1:5060")
+	var invites []string
+	bob.on = func(m string) {
+		switch {
+		case strings.HasPrefix(m, "INVITE"):
+			if invites = append(invites, m); len(invites) == 1 {
+				bob.reply(m, 200, "b", rawContact, rawSDP)
+			} else {
+				bob.reply(m, 180, "b", rawContact, "")
+			}
+		case strings.HasPrefix(m, "BYE"), strings.HasPrefix(m, "CANCEL"):
+			bob.reply(m, 200, "", "", "")
+		}
+	}
+	b.joins(dialog.DialOptions{}, bobURI)
+	o := alice.Invite("sip:bob@example.com", phone.Spec{Media: own})
+	b.answered(o, 200)
+	o.Dialog().Send(phone.Spec{Method: "INVITE", Media: own})
+	b.w.Run(58 * time.Second)
+	o.Dialog().Send(phone.Spec{Method: "BYE"})
+	b.w.Run(5 * time.Second)
+	bob.reply(invites[1], 200, "b", rawContact, rawSDP)
+	b.over() // each 2xx has its ACK
+}
+
 // An INVITE that is passed has a bound, and may come again after it.
 func TestPassedHasBound(t *testing.T) {
 	p := newPair(t, 53, 0, false)
