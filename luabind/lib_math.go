@@ -87,6 +87,7 @@ func (v *vm) openTable() {
 	lib.RawSetString("concat", l.NewFunction(tableConcat))
 	lib.RawSetString("unpack", l.NewFunction(baseUnpack))
 	lib.RawSetString("insert", l.NewFunction(v.tableInsert(lib.RawGetString("insert").(*lua.LFunction).GFunction)))
+	lib.RawSetString("sort", l.NewFunction(v.tableSort(lib.RawGetString("sort").(*lua.LFunction).GFunction)))
 	hastenTable(lib)
 }
 
@@ -113,6 +114,27 @@ func tableConcat(l *lua.LState) int {
 	spends(l, len(b))
 	l.Push(lua.LString(b))
 	return 1
+}
+
+// shortList is how long a list is that is sorted here. The interpreter sorts it in the same way.
+const shortList = 12
+
+// tableSort is table.sort(list [, less]).
+func (v *vm) tableSort(sort lua.LGFunction) lua.LGFunction {
+	return func(l *lua.LState) int {
+		t, ok := l.Get(1).(*lua.LTable)
+		less, ok2 := l.Get(2).(*lua.LFunction)
+		if !ok || !ok2 || len(insideOf(t).array) > shortList {
+			return sort(l)
+		}
+		list := insideOf(t).array
+		for i := 1; i < len(list); i++ {
+			for j := i; j > 0 && !falsy(v.call2(l, less, list[j], list[j-1])); j-- {
+				list[j], list[j-1] = list[j-1], list[j]
+			}
+		}
+		return 0
+	}
 }
 
 // tableInsert is table.insert(t, [place,] value).

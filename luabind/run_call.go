@@ -120,6 +120,28 @@ func (s *state) close(index int) {
 	}
 }
 
+// call2 calls a function with two arguments from a function of Go, and returns its result.
+func (v *vm) call2(l *lua.LState, fn *lua.LFunction, x, y lua.LValue) lua.LValue {
+	s := insideState(l)
+	reg, at := s.reg, s.reg.top
+	if !fn.IsG && !v.plain && at+3 <= len(reg.array) {
+		reg.array[at], reg.array[at+1], reg.array[at+2] = fn, x, y
+		if next := s.push(s.frame, fn, at-s.frame.localBase, 2, 1); next != nil {
+			run(l, next)
+			result := reg.array[at]
+			reg.array[at], reg.top = nil, at
+			return result
+		}
+	}
+	l.Push(fn)
+	l.Push(x)
+	l.Push(y)
+	l.Call(2, 1)
+	result := l.Get(-1)
+	l.Pop(1)
+	return result
+}
+
 // leaveValues arranges n results, which begin with register a, for a call that wants so many.
 func (s *state) leaveValues(f *frame, regs []lua.LValue, a, n, want int) {
 	if want == lua.MultRet {
