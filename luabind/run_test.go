@@ -23,7 +23,6 @@ type writer struct {
 	b     strings.Builder
 	depth int
 	loops int
-	calls int
 }
 
 func (w *writer) pick(of ...string) string { return of[w.r.IntN(len(of))] }

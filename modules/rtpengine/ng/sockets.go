@@ -183,12 +183,22 @@ func (w *sockets) read(s *socket) {
 			w.lose(s, err)
 			return
 		}
-		s.late.Stop()
 		w.got(b)
-		if s.busy.Swap(false) { // else nobody asked
+		// Only the answer frees it: it may be told events as well, and nobody may have asked
+		if s.asked(b) && s.busy.Swap(false) {
+			s.late.Stop()
 			w.give(s)
 		}
 	}
+}
+
+// asked reports whether a message answers the command of the connection.
+func (s *socket) asked(b []byte) bool {
+	if !s.busy.Load() {
+		return false
+	}
+	rest, ok := bytes.CutPrefix(b, s.cookie)
+	return ok && bytes.HasPrefix(rest, []byte(" "))
 }
 
 func (w *sockets) lose(s *socket, err error) {

@@ -222,3 +222,51 @@ func TestManyCommandsOverWebSocket(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// An event before the answer does not free a connection for the next command.
+func TestEventBeforeAnAnswer(t *testing.T) {
+	told, release := make(chan bool, 1), make(chan bool)
+	var connections atomic.Int32
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"ng.rtpengine.com"}})
+		if err != nil {
+			return
+		}
+		defer c.CloseNow()
+		first := connections.Add(1) == 1
+		_, b, err := c.Read(r.Context())
+		if err != nil {
+			return
+		}
+		if first {
+			for range 2 { // when the second one is read the first one was dealt with
+				_ = c.Write(r.Context(), websocket.MessageText, []byte("0 d5:event4:DTMFe"))
+			}
+			_ = c.Ping(clientReads(c))
+			told <- true
+			<-release
+		}
+		(*sockets)(nil).answer(c, b)
+		_, _, _ = c.Read(r.Context())
+	}))
+	t.Cleanup(s.Close)
+	p, _ := newPool(t, ng.Options{Interval: time.Hour}, ng.Spec{URI: strings.Replace(s.URL, "http", "ws", 1), Weight: 1})
+	p.SetTimeout(20 * time.Second)
+	ping := func() {
+		if _, err := p.Engines()[0].Do(context.Background(), ng.Dict{"command": "ping"}); err != nil {
+			t.Error(err)
+		}
+	}
+	var all sync.WaitGroup
+	all.Go(ping)
+	<-told
+	ping()
+	close(release)
+	all.Wait()
+	if n := connections.Load(); n != 2 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+// clientReads is a context for a ping: its pong comes when the client has read what came before.
+func clientReads(c *websocket.Conn) context.Context { return c.CloseRead(context.Background()) }
