@@ -85,10 +85,7 @@ func without(lines []string, user, realm string) []string {
 // one process at a time can create.
 func (f fileManager) edit(change func([]string) ([]string, error)) error {
 	temp := f.path + ".new"
-	mode := fs.FileMode(0o600)
-	if info, err := os.Stat(f.path); err == nil {
-		mode = info.Mode().Perm()
-	}
+	uid, gid, mode := readable(f.path)
 	out, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if errors.Is(err, fs.ErrExist) {
 		return errors.New(temp + " exists: somebody else is changing the file; if not, remove it")
@@ -112,7 +109,7 @@ func (f fileManager) edit(change func([]string) ([]string, error)) error {
 	if len(lines) > 0 {
 		_, err = out.WriteString(strings.Join(lines, "\n") + "\n")
 	}
-	if err = errors.Join(err, out.Chmod(mode), out.Sync(), out.Close()); err != nil {
+	if err = errors.Join(err, give(out, uid, gid), out.Chmod(mode), out.Sync(), out.Close()); err != nil {
 		return err
 	}
 	return os.Rename(temp, filepath.Clean(f.path))
