@@ -45,7 +45,7 @@ type TrialInfo struct {
 	// Configured are the modules that the script configures differently: that is in force when it
 	// takes over.
 	Configured []string
-	New, Old   TrialSide
+	New, Old   TrialSide // what became of the requests of each script
 }
 
 // TrialSide is what became of the requests that one of the scripts got since the trial began.

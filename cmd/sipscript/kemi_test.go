@@ -11,15 +11,14 @@ import (
 
 func TestKEMI(t *testing.T) {
 	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"good.lua": "function ksr_request_route()\n  KSR.tm.t_relay()\nend\n",
-		"bad.lua":  "function ksr_request_route()\n  KSR.drop()\nend\n",
-		"k.cfg":    "modparam(\"app_lua\", \"load\", \"/etc/kamailio/bad.lua\")\ncfgengine \"lua\"\n",
-	} {
+	write := func(name, text string) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+	write("good.lua", "function ksr_request_route()\n  KSR.tm.t_relay()\nend\n")
+	write("bad.lua", "function ksr_request_route()\n  KSR.drop()\nend\n")
+	write("k.cfg", "modparam(\"app_lua\", \"load\", \"/etc/kamailio/bad.lua\")\ncfgengine \"lua\"\n")
 	good, bad := filepath.Join(dir, "good.lua"), filepath.Join(dir, "bad.lua")
 	const drop = "KSR.drop: there is no such function in Kamailio 5.6: use KSR.x.drop(), or KSR.set_drop()"
 	for _, c := range []struct {

@@ -20,16 +20,20 @@ const domain = "example.com"
 // the place of the line by that name which would be there without it, and one without a value takes
 // it away.
 type Writer struct {
-	User    string         // "alice": of From and Contact, and whom it registers
-	Own     netip.AddrPort // its address, in Via and Contact
-	Kind    transport.Kind // what its Via says
-	Always  string         // header lines of each request
-	CSeq    int            // of the last request
-	Dialogs map[string]*Dialog
+	User    string             // "alice": of From and Contact, and whom it registers
+	Own     netip.AddrPort     // its address, in Via and Contact
+	Kind    transport.Kind     // what its Via says
+	Always  string             // header lines of each request
+	CSeq    int                // of the last request
+	Dialogs map[string]*Dialog // its subscriptions, by Call-ID
 }
 
 // Dialog is a subscription of a phone's own.
-type Dialog struct{ URI, To, Event string }
+type Dialog struct {
+	URI   string // the remote target
+	To    string // the value of the header, with the tag there is
+	Event string // the value of the header
+}
 
 // AOR is the address of record of a user, or what is a URI already.
 func AOR(user string) string {
