@@ -22,6 +22,9 @@ import "github.com/sipscript/sipscript/engine/proxy"
 //   - Credentials *Credentials: for a challenge of this branch's server
 //   - FromSocket string: The listener to send from, as "udp:192.0.2.1:5060"; "" lets the engine
 //     choose
+//   - Home string: a listener to send from as far as it can, for requests of this server's own in a
+//     dialog: they stay on the network where that began. One that cannot send to an address leaves
+//     it to another with its own address; "" for none.
 //   - Timeout, RingTimeout, ReplyTimeout time.Duration: Times until the branch is given up: to a
 //     final response, from its first 18x, to any response. 0 is the engine's default: none except
 //     Timers B and C.
@@ -234,7 +237,7 @@ type Answer = proxy.Answer
 //   - Flow transport.FlowID: the connection that leads to it; 0 for none
 //   - Only bool: nothing else leads to it
 //   - At string: where a NAT has it: "udp:192.0.2.7:1024"; "" for none
-//   - Socket string: the listener that Flow or At belong to
+//   - Socket string: the listener it is reached from; "" if any will do
 //   - CallID string: the Call-ID by which it knows the dialog, if that is another
 //
 // Methods:

@@ -79,14 +79,18 @@ func (i *Reinvitation) Ack(contentType string, body []byte) {
 		target.URI = uri
 	}
 	i.ack = message.AppendRequest(nil, &message.RequestSpec{Method: "ACK", URI: target.URI, From: string(was.Header(message.HeaderFrom)),
-		To: string(was.Header(message.HeaderTo)), CallID: string(was.CallID()), CSeq: cs.Number, Routes: target.Path, ContentType: contentType, Body: body})
+		To: string(was.Header(message.HeaderTo)), CallID: string(was.CallID()), CSeq: cs.Number, Routes: target.Path,
+		Headers: proxy.AppendLines(nil, credentialsIn(was)), ContentType: contentType, Body: body})
 	if target.URI == o.target.URI || len(target.Path) > 0 || target.Flow != 0 || target.Received != "" {
 		i.acknowledge() // the same next hop
 		return
 	}
 	o.unit.core.Locate(&target, target.URI, func(peers []transport.Peer, err error) {
 		if err == nil && len(peers) > 0 {
-			i.to = peers[0]
+			to := peers[0]
+			if _, err := o.unit.core.Socket(&to, &target); err == nil {
+				i.to = to
+			}
 		}
 		i.acknowledge()
 	})

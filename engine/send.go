@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,7 +30,10 @@ type SendSpec struct {
 	CallID      string        // "": a new one. REGISTERs for one address share one (§10.2.4)
 	KnownAs     string        // a Call-ID that the recipient knows it by ([Reach]); "": CallID
 	// 0: 1; CSeqZero: 0. Answering a challenge increments it; the response has the value
-	CSeq        uint32
+	CSeq uint32
+	// NextCSeq, if not nil, says the number of the request that answers a challenge, on the lane of
+	// the Call-ID: in a dialog others may have been sent meanwhile (§12.2.1.1)
+	NextCSeq    func() uint32
 	MaxForwards int // 0: 70
 }
 
@@ -102,7 +106,7 @@ func (e *Engine) outgoing(s *SendSpec, inDialog bool) (*outgoing, *unit, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	o := &outgoing{e: e, to: to, timeout: s.Timeout, target: s.Target, knownAs: s.KnownAs, bye: s.Method == "BYE"}
+	o := &outgoing{e: e, to: to, timeout: s.Timeout, target: s.Target, knownAs: s.KnownAs, nextCSeq: s.NextCSeq, bye: s.Method == "BYE"}
 	if s.Target == nil {
 		o.target = &Target{URI: s.URI}
 	}
@@ -182,12 +186,13 @@ func nameAddr(s string) (string, error) {
 
 // outgoing is one request of our own on its way. It belongs to the lane of its Call-ID.
 type outgoing struct {
-	e       *Engine
-	text    []byte
-	to      string
-	target  *Target
-	knownAs string
-	timeout time.Duration
+	e        *Engine
+	text     []byte
+	to       string
+	target   *Target
+	knownAs  string
+	nextCSeq func() uint32
+	timeout  time.Duration
 
 	unit    *unit
 	msg     message.Message // what is sent
@@ -259,7 +264,8 @@ func (o *outgoing) streamsFirst(peers []transport.Peer) []transport.Peer {
 	}
 	var list []transport.Peer
 	for _, p := range peers {
-		if tcp := (transport.Peer{Kind: transport.TCP, Addr: p.Addr}); p.Kind == transport.UDP && o.unit.core.Wire.Choose(&tcp) != nil {
+		tcp := transport.Peer{Kind: transport.TCP, Addr: p.Addr}
+		if _, err := o.unit.core.Socket(&tcp, o.target); p.Kind == transport.UDP && err == nil && (o.target.Home == "" || tcp.Local != nil) {
 			list = append(list, tcp)
 		}
 		list = append(list, p)
@@ -302,6 +308,9 @@ func (o *outgoing) Response(c *transaction.Client, res *message.Message) {
 		return
 	}
 	if cr := o.target.Credentials; cr != nil && o.answers.Answer(&o.msg, res, cr, o.unit.core.Random) {
+		if o.nextCSeq != nil {
+			_ = o.msg.Set("CSeq", strconv.FormatUint(uint64(o.nextCSeq()), 10)+" "+string(o.msg.MethodText()))
+		}
 		o.peers = append([]transport.Peer{*c.To()}, o.peers...)
 		o.next(nil)
 		return

@@ -170,6 +170,19 @@ func (i *Invitation) CSeq() uint32 {
 	return cs.Number
 }
 
+// Credentials are the headers that answered challenges to it: its ACK has the same (§13.2.2.4).
+func (i *Invitation) Credentials() []HeaderEdit { return credentialsIn(&i.o.msg) }
+
+// credentialsIn are the credentials that a request has.
+func credentialsIn(m *message.Message) (list []HeaderEdit) {
+	for _, id := range [...]message.HeaderID{message.HeaderAuthorization, message.HeaderProxyAuthorization} {
+		for i := m.Find(id, 0); i >= 0; i = m.Find(id, i+1) {
+			list = append(list, HeaderEdit{Name: id.String(), Values: []string{string(m.Value(i))}})
+		}
+	}
+	return list
+}
+
 // Reach is where the sender of a response to it is reached by later requests (§12.1.2).
 func (i *Invitation) Reach(res *message.Message) Reach {
 	return i.o.unit.core.UAReach(res, &i.o.msg, i.o.client.To())
@@ -177,11 +190,8 @@ func (i *Invitation) Reach(res *message.Message) Reach {
 
 // nameContact writes the Contact: where a peer reaches this server.
 func (o *outgoing) nameContact(p *transport.Peer) {
-	l := p.Local
-	if l == nil {
-		l = o.unit.core.Wire.Choose(p)
-	}
-	if l == nil {
+	l, err := o.unit.core.Socket(p, o.target)
+	if err != nil {
 		return
 	}
 	ruri := o.msg.RequestURI()
@@ -210,8 +220,12 @@ func (e *Engine) Acknowledge(l *lane.Lane, s *SendSpec) (*Acknowledgement, error
 	a.text = message.AppendRequest(make([]byte, 0, 384+len(s.Body)), &message.RequestSpec{Method: "ACK", URI: t.URI, From: s.From, To: s.To, CallID: s.CallID, CSeq: s.CSeq,
 		Routes: t.Path, Headers: proxy.AppendLines(nil, s.Headers), ContentType: s.ContentType, Body: s.Body})
 	u.core.Locate(t, t.URI, func(peers []transport.Peer, err error) {
-		if err == nil && len(peers) > 0 {
-			a.to, a.ready = peers[0], true
+		if err != nil || len(peers) == 0 {
+			return
+		}
+		a.to = peers[0]
+		if _, err := u.core.Socket(&a.to, t); err == nil {
+			a.ready = true
 			a.Again()
 		}
 	})

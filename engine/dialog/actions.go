@@ -94,7 +94,7 @@ func (l *Leg) move(to engine.Reach) {
 	}
 	routes := l.reach.Routes
 	if l.reach = to; len(routes) > 0 {
-		l.reach.Flow, l.reach.At, l.reach.Only, l.reach.Socket = 0, "", false, ""
+		l.reach.Flow, l.reach.At, l.reach.Only = 0, "", false
 	}
 	l.reach.Routes = routes
 }
@@ -146,7 +146,13 @@ func (l *Leg) sendBye() {
 // within is a request of ours within the dialog, with the next number.
 func (l *Leg) within(method string) *engine.SendSpec {
 	l.seq++
-	return &engine.SendSpec{Method: method, URI: l.reach.URI, From: l.local, To: l.remote, CallID: l.callID, KnownAs: l.reach.CallID, CSeq: l.seq, Target: l.way()}
+	return &engine.SendSpec{Method: method, URI: l.reach.URI, From: l.local, To: l.remote, CallID: l.callID, KnownAs: l.reach.CallID, CSeq: l.seq, NextCSeq: l.next, Target: l.way()}
+}
+
+// next is the next number.
+func (l *Leg) next() uint32 {
+	l.seq++
+	return l.seq
 }
 
 // way is the target of requests within the dialog.
@@ -190,7 +196,7 @@ func (l *Leg) acknowledge() {
 	if l.out == nil {
 		return
 	}
-	s := &engine.SendSpec{Method: "ACK", From: l.local, To: l.remote, CallID: l.callID, CSeq: l.out.CSeq(), Target: l.way()}
+	s := &engine.SendSpec{Method: "ACK", From: l.local, To: l.remote, CallID: l.callID, CSeq: l.out.CSeq(), Target: l.way(), Headers: l.out.Credentials()}
 	switch {
 	case l.outOffer:
 	case l.answer != nil:

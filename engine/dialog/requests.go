@@ -231,7 +231,7 @@ func (l *Leg) another(i *engine.Invitation, res *message.Message) {
 	}
 	target := reach.Target()
 	to := tagged(l.remoteName, tag)
-	s := &engine.SendSpec{Method: "ACK", From: l.local, To: to, CallID: l.callID, CSeq: i.CSeq(), Target: target}
+	s := &engine.SendSpec{Method: "ACK", From: l.local, To: to, CallID: l.callID, CSeq: i.CSeq(), Target: target, Headers: i.Credentials()}
 	if sdp, ok := descriptionOf(res); ok && sdp != nil && !l.outOffer {
 		var o origin
 		s.Body, s.ContentType = o.write(rejected(sdp), l.agent.own), sdpType

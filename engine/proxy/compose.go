@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sipscript/sipscript/engine/message"
@@ -222,6 +223,9 @@ func (x *Context) socket(p *transport.Peer, t, d *Target) (*transport.Local, err
 		}
 		return nil, fmt.Errorf("from_socket: there is no listener %q; the listeners are %s", name, strings.Join(names, ", "))
 	}
+	if t.Home != "" && p.Local == nil && p.Flow == 0 {
+		p.Local = c.beside(t.Home, p)
+	}
 	if in := x.Server.From.Local; p.Local == nil && p.Flow == 0 && in != nil && in.Kind == p.Kind &&
 		in.Addr.Addr().Is4() == p.Addr.Addr().Is4() {
 		p.Local = in
@@ -238,6 +242,25 @@ func (x *Context) socket(p *transport.Peer, t, d *Target) (*transport.Local, err
 		p.Kind = out.Kind // a target of which only the connection is known
 	}
 	return out, nil
+}
+
+// beside is the listener with a name, or one with its address, that can send to p; nil for none.
+func (c *Core) beside(name string, p *transport.Peer) *transport.Local {
+	all := c.Wire.Locals()
+	i := slices.IndexFunc(all, func(l *transport.Local) bool { return l.Name == name })
+	if i < 0 || all[i].Addr.Addr().Is4() != p.Addr.Addr().Is4() {
+		return nil
+	}
+	home := all[i]
+	if home.Kind == p.Kind {
+		return home
+	}
+	for _, l := range all {
+		if l.Kind == p.Kind && l.Addr.Addr() == home.Addr.Addr() {
+			return l
+		}
+	}
+	return nil
 }
 
 // schemeHint is for a script that gave a host instead of a URI.

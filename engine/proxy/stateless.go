@@ -237,10 +237,16 @@ func (c *Core) ComposeOwn(m *message.Message, t *Target) error {
 	return nil
 }
 
+// Socket chooses the listener that a request of this server's own leaves from, and sets it on p if
+// it is not the first that can send there.
+func (c *Core) Socket(p *transport.Peer, t *Target) (*transport.Local, error) {
+	x := Context{core: c, Server: &transaction.Server{}}
+	return x.socket(p, t, &noOptions.Defaults)
+}
+
 // SendOwn sends a request of this server's own, composed for t, in a transaction. m is not kept.
 func (c *Core) SendOwn(m *message.Message, p *transport.Peer, t *Target, owner transaction.Owner) (*transaction.Client, error) {
-	x := Context{core: c, Server: &transaction.Server{}}
-	if _, err := x.socket(p, t, &noOptions.Defaults); err != nil {
+	if _, err := c.Socket(p, t); err != nil {
 		return nil, err
 	}
 	if c.hides(m, p) {

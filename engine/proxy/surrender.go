@@ -24,13 +24,17 @@ func (c *Core) UAReach(res, req *message.Message, from *transport.Peer) Reach {
 	for e := res.Elements(message.HeaderRecordRoute); e.Next(); {
 		r.Routes = append([]string{string(e.Value)}, r.Routes...)
 	}
-	if len(r.Routes) > 0 || from == nil {
+	if from == nil {
+		return r
+	}
+	if len(r.Routes) > 0 {
+		c.putHome(&r, from.Local)
 		return r
 	}
 	s := side{local: from.Local, flow: from.Flow, only: from.FlowOnly}
 	if hidden(res, from) {
 		s.nat = from
 	}
-	r.put(&s)
+	c.put(&r, &s)
 	return r
 }

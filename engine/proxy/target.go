@@ -28,6 +28,10 @@ type Target struct {
 	Credentials *Credentials // for a challenge of this branch's server
 	// The listener to send from, as "udp:192.0.2.1:5060"; "" lets the engine choose
 	FromSocket string
+	// Home is a listener to send from as far as it can, for requests of this server's own in a
+	// dialog: they stay on the network where that began. One that cannot send to an address leaves
+	// it to another with its own address; "" for none.
+	Home string
 
 	// Times until the branch is given up: to a final response, from its first 18x, to any response.
 	// 0 is the engine's default: none except Timers B and C.

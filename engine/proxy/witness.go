@@ -46,7 +46,7 @@ type Reach struct {
 	Flow   transport.FlowID // the connection that leads to it; 0 for none
 	Only   bool             // nothing else leads to it
 	At     string           // where a NAT has it: "udp:192.0.2.7:1024"; "" for none
-	Socket string           // the listener that Flow or At belong to
+	Socket string           // the listener it is reached from; "" if any will do
 	CallID string           // the Call-ID by which it knows the dialog, if that is another
 }
 
@@ -55,18 +55,39 @@ func (r *Reach) Target() *Target {
 	t := &Target{URI: r.URI, Path: r.Routes}
 	if r.Flow != 0 || r.At != "" {
 		t.Flow, t.FlowOnly, t.Received, t.FromSocket = r.Flow, r.Only, r.At, r.Socket
+		return t
 	}
+	t.Home = r.Socket
 	return t
 }
 
-// put sets what the side of a party says; nothing if its Contact will do.
-func (r *Reach) put(s *side) {
-	if s.local == nil || !s.named() {
+// put sets what the side of a party says; no more than its network if its Contact will do.
+func (c *Core) put(r *Reach, s *side) {
+	if s.local == nil {
+		return
+	}
+	if !s.named() {
+		c.putHome(r, s.local)
 		return
 	}
 	r.Socket, r.Flow, r.Only = s.local.Name, s.flow, s.only
 	if s.nat != nil {
 		r.At = "udp:" + s.nat.Addr.String()
+	}
+}
+
+// putHome sets the listener that a party is reached from, if requests could leave from another one:
+// one with another address, or of the same kind.
+func (c *Core) putHome(r *Reach, home *transport.Local) {
+	if home == nil {
+		return
+	}
+	ip := home.Addr.Addr()
+	for _, l := range c.Wire.Locals() {
+		if o := l.Addr.Addr(); l != home && o.Is4() == ip.Is4() && (o != ip || l.Kind == home.Kind) {
+			r.Socket = home.Name
+			return
+		}
 	}
 }
 
@@ -81,10 +102,12 @@ func (x *Context) CallerReach() Reach {
 			r.Routes = append(r.Routes, string(e.Value))
 		}
 	}
-	if len(r.Routes) == 0 {
-		s := x.callerSide()
-		r.put(&s)
+	if len(r.Routes) > 0 {
+		x.core.putHome(&r, x.Server.From.Local)
+		return r
 	}
+	s := x.callerSide()
+	x.core.put(&r, &s)
 	return r
 }
 
@@ -96,7 +119,11 @@ func (a *Answer) Reach() Reach {
 			r.CallID = id
 		}
 	}
-	if len(r.Routes) > 0 || a.from == nil {
+	if a.from == nil {
+		return r
+	}
+	if len(r.Routes) > 0 {
+		a.core.putHome(&r, a.from.Local)
 		return r
 	}
 	var s side
@@ -109,7 +136,7 @@ func (a *Answer) Reach() Reach {
 	if !s.named() && hidden(a.Message, a.from) {
 		s.nat = a.from
 	}
-	r.put(&s)
+	a.core.put(&r, &s)
 	return r
 }
 

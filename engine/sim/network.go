@@ -29,6 +29,7 @@ type Packet struct {
 // node is an endpoint at an address.
 type node struct {
 	kinds   [transport.WSS + 1]*transport.Local
+	bound   []*transport.Local      // all of them: several of a kind, on a host between networks
 	client  [transport.WSS + 1]bool // of kinds: it connects, and nobody connects to it
 	asked   *transport.Upgrade      // how it opens WebSockets
 	receive func(p Packet, l *transport.Local)
@@ -129,7 +130,18 @@ func (w *World) bind(n *node, l *transport.Local) error {
 	}
 	w.nodes[l.Addr] = n
 	n.kinds[l.Kind] = l
+	n.bound = append(n.bound, l)
 	return nil
+}
+
+// on is the listener of a kind that datagrams to an address come to; nil for none.
+func (n *node) on(k transport.Kind, to netip.AddrPort) *transport.Local {
+	for _, l := range n.bound {
+		if l.Kind == k && l.Addr == to {
+			return l
+		}
+	}
+	return n.kinds[k]
 }
 
 // Locals are the listeners.
@@ -250,7 +262,7 @@ func (w *World) deliver(p Packet) {
 	}
 	p.To = to
 	if n != nil {
-		l = n.kinds[p.Kind]
+		l = n.on(p.Kind, to)
 	}
 	if l == nil {
 		w.stats.Unreachable++

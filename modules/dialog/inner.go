@@ -184,7 +184,7 @@ func moved(s *track.Side, to *engine.Reach) {
 	}
 	is := *to
 	if is.Routes = s.Reach().Routes; len(is.Routes) > 0 {
-		is.Flow, is.At, is.Only, is.Socket = 0, "", false, ""
+		is.Flow, is.At, is.Only = 0, "", false
 	}
 	s.Set(is)
 }

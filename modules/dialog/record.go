@@ -51,7 +51,7 @@ func (r *record) afterRestart() {
 			continue
 		}
 		if r.Flow = transport.FlowGone; !r.Only {
-			r.Flow, r.At, r.Socket = 0, "", ""
+			r.Flow, r.At = 0, ""
 		}
 		side.Set(r)
 	}

@@ -40,7 +40,7 @@ func (s *Side) Set(r engine.Reach) {
 		s.URI = r.URI
 	}
 	s.Way = nil
-	if len(r.Routes) > 0 || r.Flow != 0 || r.At != "" || r.CallID != "" {
+	if len(r.Routes) > 0 || r.Flow != 0 || r.At != "" || r.Socket != "" || r.CallID != "" {
 		r.URI = ""
 		s.Way = &Way{r}
 	}

@@ -23,7 +23,13 @@ type way struct {
 }
 
 func (w *way) target() *engine.Target {
-	return &engine.Target{URI: w.uri, Path: w.path, Flow: w.flow, Received: w.received, FromSocket: w.socket}
+	t := &engine.Target{URI: w.uri, Path: w.path, Flow: w.flow, Received: w.received}
+	if w.received != "" {
+		t.FromSocket = w.socket
+	} else {
+		t.Home = w.socket
+	}
+	return t
 }
 
 // first is where NOTIFYs are sent first: a URI.
@@ -64,6 +70,9 @@ func readWay(req *engine.Request, old *way) (w way, no *Refusal) {
 	}
 	if len(w.path) == 0 && m.Direct() {
 		w.nearby(req, &uri)
+	}
+	if w.received == "" { // the network that it is on, if there are several
+		w.socket = req.Reach().Socket
 	}
 	if w.target().Check() != nil {
 		return w, Refuse(400, "Bad Contact")
