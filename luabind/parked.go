@@ -61,20 +61,34 @@ func Parked3[A, B, C, R any](f Function, a Arg[A], b Arg[B], d Arg[C], r Returns
 	return f
 }
 
-// AtEnd has f called with the lane's token when the handler or task that makes the call has ended;
-// failed: by an error. It is for what belongs to a handler and must not outlive it.
-func (c *Call) AtEnd(f func(failed bool)) {
-	if t := c.vm.current; t != nil {
-		t.ends = append(t.ends, f)
-	}
+// Ender belongs to a handler or task and must not outlive it.
+type Ender interface {
+	// End is called with the lane's token when the handler has ended; failed: by an error.
+	End(failed bool)
 }
 
-// end calls what waits for the end of the handler.
+// Owned is what the handler or task that makes the call has of a type: one, made by its first call.
+func Owned[T Ender](c *Call, fresh func() T) T {
+	t := c.vm.current
+	if t == nil {
+		return fresh()
+	}
+	for _, e := range t.ends {
+		if x, ok := e.(T); ok {
+			return x
+		}
+	}
+	x := fresh()
+	t.ends = append(t.ends, x)
+	return x
+}
+
+// end ends what belongs to the handler.
 func (t *thread) end(failed bool) {
 	ends := t.ends
 	t.ends = nil
-	for _, f := range ends {
-		f(failed)
+	for _, x := range ends {
+		x.End(failed)
 	}
 }
 

@@ -122,7 +122,7 @@ type thread struct {
 	// The list of running calls, and the states that pcall has functions run on.
 	next, prev *thread
 	states     []*lua.LState
-	ends       []func(failed bool) // what waits for the end of the handler
+	ends       []Ender // what ends with the handler
 }
 
 const (

@@ -28,7 +28,8 @@ local function call(req)
   if not a then return end
 
   -- All phones of the user ring. A caller who hangs up meanwhile ends everything by itself.
-  local b, res = a:dial(registrar.lookup(req.ruri), { timeout = ring, copy = { "Alert-Info" } })
+  -- Nothing of the INVITE is copied: an Alert-Info of a user's could have phones answer by themselves.
+  local b, res = a:dial(registrar.lookup(req.ruri), { timeout = ring })
   if not b and reception and res.cause ~= "cancelled" and res.code < 600 then
     b, res = a:dial(reception, { timeout = ring })
   end

@@ -130,8 +130,8 @@ function b2b.configure(options) end
 ---Takes the call that an INVITE begins: the request's decision, and from here on this server is who
 ---was called. The leg rings until it is answered or refused, or the caller gives up; without either it
 ---ends with the handler, by 480, or 500 after an error. nil if the INVITE was refused because of what
----it requires (420, 415, 503). Raises for anything but an INVITE outside of a dialog. Only in
----handlers. It is the request's decision.
+---it requires (420, 415, 503), or has Replaces (481). Raises for anything but an INVITE outside of a
+---dialog. Only in handlers. It is the request's decision.
 ---```lua
 ---local a = b2b.incoming(req)
 ---if a then a:reject(486) end
@@ -192,6 +192,7 @@ function b2b.list() end
 ---@field pass? string|any[]|fun(res: sip.response): boolean methods that are passed beside INVITE: INFO, MESSAGE
 
 ---@class b2b.leg.join.options
+---@field max_duration? number seconds after which both legs are ended
 ---@field pass? string|any[]|fun(res: sip.response): boolean methods that are passed beside INVITE: INFO, MESSAGE
 
 ---@class b2b.configure.options

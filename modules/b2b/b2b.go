@@ -7,6 +7,10 @@ package b2b
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/sipscript/sipscript/engine"
@@ -26,6 +30,7 @@ type B2B struct {
 	agent  *dialog.Agent
 	eng    atomic.Pointer[engine.Engine]
 	script luabind.Events[event]
+	known  []map[string]*leg // by id, one map a lane, which belongs to the holder of its token
 }
 
 // New makes the module.
@@ -37,6 +42,10 @@ func New() *B2B {
 
 // Attach makes it a part of an engine.
 func (m *B2B) Attach(e *engine.Engine) error {
+	m.known = make([]map[string]*leg, len(e.Lanes()))
+	for i := range m.known {
+		m.known[i] = map[string]*leg{}
+	}
 	m.eng.Store(e)
 	return m.agent.Attach(e)
 }
@@ -96,6 +105,9 @@ func (m *B2B) of(l *dialog.Leg) *leg {
 	x := &leg{m: m, l: l, lane: l.Lane(), id: fmt.Sprintf("%d.%s", l.Lane().ID(), l.ID()), callID: l.CallID(), from: l.From(), to: l.To()}
 	x.note()
 	l.Handle = x
+	if x.state.Load() != ended {
+		m.known[x.lane.ID()][x.id] = x
+	}
 	return x
 }
 
@@ -130,7 +142,8 @@ func (m *B2B) told(e dialog.Event) {
 		x.state.Store(ended)
 		why := e.Why
 		x.why.Store(&why)
-		x.ownerOf = nil
+		x.disown()
+		delete(m.known[x.lane.ID()], x.id)
 	}
 	if e.Far != nil {
 		out.far = m.of(e.Far)
@@ -140,44 +153,61 @@ func (m *B2B) told(e dialog.Event) {
 
 // owner is a handler or task with its legs: they end with it.
 type owner struct {
-	legs []*leg
+	here *lane.Lane // of the handler
+	mu   sync.Mutex // a task's legs are of several lanes
+	legs map[*leg]struct{}
 	over bool
 }
 
-// owner makes the handler that runs one.
+// owner is the handler that runs.
 func (m *B2B) owner(c *luabind.Call) *owner {
-	o := &owner{}
-	l := c.Lane()
-	c.AtEnd(func(failed bool) { o.end(l, failed) })
-	return o
+	return luabind.Owned(c, func() *owner { return &owner{here: c.Lane(), legs: map[*leg]struct{}{}} })
 }
 
 // take makes the leg the owner's. The leg's lane is held.
 func (o *owner) take(x *leg) {
-	if o.over {
+	o.mu.Lock()
+	over := o.over
+	if !over && x.state.Load() != ended {
+		o.legs[x] = struct{}{}
+	}
+	o.mu.Unlock()
+	if over {
 		x.l.HangUp("")
 		return
 	}
 	x.ownerOf = o
-	o.legs = append(o.legs, x)
 }
 
-// end ends the legs that are still the owner's: a caller that was not answered gets 480, or 500
-// after an error. here is the lane whose token is held.
-func (o *owner) end(here *lane.Lane, failed bool) {
-	o.over = true
+// disown makes the leg nobody's: it was given away, or has ended. The leg's lane is held.
+func (x *leg) disown() {
+	o := x.ownerOf
+	if x.ownerOf = nil; o == nil {
+		return
+	}
+	o.mu.Lock()
+	delete(o.legs, x)
+	o.mu.Unlock()
+}
+
+// End ends the legs that are still the owner's: a caller that was not answered gets 480, or 500
+// after an error.
+func (o *owner) End(failed bool) {
 	code := 480
 	if failed {
 		code = 500
 	}
-	for _, x := range o.legs {
-		on(here, x.lane, func() {
+	o.mu.Lock()
+	o.over = true
+	legs := slices.SortedFunc(maps.Keys(o.legs), func(a, b *leg) int { return strings.Compare(a.id, b.id) })
+	o.mu.Unlock()
+	for _, x := range legs {
+		on(o.here, x.lane, func() {
 			if x.ownerOf == o {
 				x.l.End(code, "")
 			}
 		})
 	}
-	o.legs = nil
 }
 
 // on has f run with the token of a lane: now, if that is held.

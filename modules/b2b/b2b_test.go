@@ -164,6 +164,44 @@ func TestJoin(t *testing.T) {
 	w.over()
 }
 
+// Two whose phones have vanished do not stay for ever.
+func TestLongest(t *testing.T) {
+	for _, c := range []struct {
+		name, body string
+		up         time.Duration
+	}{
+		{"join", "a:join(b)", 12 * time.Hour},
+		{"join for a while", "a:join(b, { max_duration = 60 })", time.Minute},
+		{"bridge", "a:bridge(b)", 12 * time.Hour},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, route+"local b = a:dial(bob) "+c.body+" end")
+			o := w.calls()
+			w.answer(w.Came(w.bob, "INVITE"))
+			w.Answered(o, 200)
+			w.Run(c.up - 10*time.Second)
+			if n := w.m.Calls(); n != 2 {
+				t.Fatalf("%d legs", n)
+			}
+			w.Run(20 * time.Second)
+			w.Reply(w.Came(w.alice, "BYE"), 200)
+			w.Reply(w.Came(w.bob, "BYE"), 200)
+			w.over()
+		})
+	}
+}
+
+// An INVITE that would take the place of a dialog finds none (RFC 3891 §3).
+func TestReplaces(t *testing.T) {
+	w := newWorld(t, "function route(req) sip.log.warn('%s %s', b2b.incoming(req)) end")
+	o := w.alice.Invite("sip:someone@example.com", phone.Spec{Media: own, Headers: []proxy.HeaderEdit{{Name: "Replaces", Values: []string{"x;to-tag=1;from-tag=2"}}}})
+	w.Answered(o, 481)
+	w.over()
+	if !strings.Contains(w.Log(), "nil the INVITE has Replaces") {
+		t.Errorf("the log:\n%s", w.Log())
+	}
+}
+
 // A reload ends no call; the end of the server ends all.
 func TestReloadAndShutdown(t *testing.T) {
 	w := newWorld(t, route+"local b = a:dial(bob) a:bridge(b) sip.log.warn('it came back') end")
@@ -222,6 +260,14 @@ func TestMisuse(t *testing.T) {
 		{"pass", "a:dial(bob, {}) a:bridge(a, { pass = { 'REFER' } })", "cannot be passed"},
 		{"not provisional", "a:reply(200)", "not a provisional"},
 		{"no leg", "a:bridge('x')", "must be a leg"},
+		{"from is no URI", "a:dial(bob, { from = 'alarm' })", "is not a URI, such as"},
+		{"from is no URI for nobody", "b2b.originate({ target = bob, from = 'alarm' })", "is not a URI, such as"},
+		{"an owned header", "a:dial(bob, { headers = { ['Call-ID'] = 'x' } })", "option headers: "},
+		{"an owned header for nobody", "b2b.originate({ target = bob, headers = { ['Call-ID'] = 'x' } })", "option headers: "},
+		{"an owned header of a refusal", "a:reject(486, { headers = { ['Content-Length'] = '0' } })", "option headers: "},
+		{"a copied one", "a:dial(bob, { copy = { 'Call-ID' } })", "each leg has a Call-ID of its own"},
+		{"no such leg", "sip.log.warn('%s %s, %s, %s', b2b.leg('0.x'), b2b.leg('7.x'), b2b.leg('x'), b2b.leg(a.id) == a)", "nil nil, nil, true"},
+		{"a leg that has ended", "local id = a.id a:reject(486) sip.log.warn('%s %s', b2b.leg(id))", "nil ended"},
 		{"itself", "sip.log.warn('%s %s', a:bridge(a))", "nil busy"},
 		{"answer without sdp", "sip.log.warn('%s %s', a:answer(''))", "nil a session description is wanted"},
 		{"late", "a:reject(486) sip.log.warn('%s %s', a:reply(180))", "nil the leg is not in a state for that"},

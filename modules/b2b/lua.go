@@ -5,11 +5,14 @@ package b2b
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/dialog"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/luabind"
 )
 
@@ -70,7 +73,7 @@ func (m *module) Functions() []luabind.Function {
 			configuration{Refer: "refuse"}, func(configuration) error { return nil }),
 		luabind.Try1(luabind.Function{Name: "incoming", Where: luabind.InHandler, Decides: true,
 			Doc: "Takes the call that an INVITE begins: the request's decision, and from here on this server is who was called. The leg rings until it is answered or refused, or the " +
-				"caller gives up; without either it ends with the handler, by 480, or 500 after an error. nil if the INVITE was refused because of what it requires (420, 415, 503).",
+				"caller gives up; without either it ends with the handler, by 480, or 500 after an error. nil if the INVITE was refused because of what it requires (420, 415, 503), or has Replaces (481).",
 			Raises:  "for anything but an INVITE outside of a dialog",
 			Example: "local a = b2b.incoming(req)\nif a then a:reject(486) end"},
 			luabind.RequestArg(), luabind.ReturnsObject[*leg](legType, ""), m.incoming),
@@ -91,6 +94,13 @@ func (m *module) Functions() []luabind.Function {
 type nothing struct{}
 
 func (m *module) incoming(c *luabind.Call, r *engine.Request) (*leg, error) {
+	if r.Method() == message.MethodInvite && !r.InDialog() && !r.Decided() && !r.Over() && r.Message().HeaderName("Replaces") != nil {
+		// RFC 3891 §3: it takes the place of a dialog, and there is none that it could.
+		if _, err := r.Reply(481, "", nil); err != nil {
+			return nil, err
+		}
+		return nil, errReplaces
+	}
 	o := m.owner(c)
 	l, err := m.agent.Accept(r, dialog.AcceptOptions{})
 	switch {
@@ -154,12 +164,25 @@ type credentials struct {
 	Password string `lua:"password,required"`
 }
 
-func (o *calls) options() dialog.DialOptions {
+func (o *calls) options(c *luabind.Call) dialog.DialOptions {
+	if o.From != "" {
+		if _, err := message.ParseURI([]byte(o.From)); err != nil {
+			c.Raise("option from: %q is not a URI, such as \"sip:alarm@example.com\"", o.From)
+		}
+	}
+	mayEdit(c, o.Headers)
 	d := dialog.DialOptions{Timeout: o.Timeout, From: o.From, Display: o.Display, Headers: o.Headers}
 	if o.SDP != "" {
 		d.SDP = []byte(o.SDP)
 	}
 	return d
+}
+
+// mayEdit raises for headers that legs have of themselves, and for values that are none.
+func mayEdit(c *luabind.Call, headers []engine.HeaderEdit) {
+	if err := proxy.CheckEdits(headers); err != nil {
+		c.Raise("option headers: %v", err)
+	}
 }
 
 func (m *module) originate(c *luabind.Call, o originating) luabind.Parked[dialled] {
@@ -179,7 +202,7 @@ func (m *module) originate(c *luabind.Call, o originating) luabind.Parked[dialle
 	if err := t.Check(); err != nil {
 		c.Raise("target: %v", err)
 	}
-	options, own := o.options(), m.owner(c)
+	options, own := o.options(c), m.owner(c)
 	return wait(m.B2B, c, home, func(done func(dialled, error)) {
 		err := m.agent.Dial(home, nil, []*engine.Target{t}, options, func(l *dialog.Leg, res *engine.Response) { done(m.taken(own, l, res), nil) })
 		if err != nil {
@@ -198,16 +221,23 @@ func (m *B2B) taken(o *owner, l *dialog.Leg, res *engine.Response) dialled {
 	return dialled{leg: x}
 }
 
+var errReplaces = errors.New("the INVITE has Replaces, which is not supported")
+
 var errNoLeg = errors.New("ended")
 
 func (m *module) find(c *luabind.Call, id string) (*leg, error) {
 	number, _, _ := strings.Cut(id, ".")
-	for _, x := range m.list(c) {
-		if x.id == id && number != "" {
-			return x, nil
-		}
+	n, err := strconv.Atoi(number)
+	e := m.eng.Load()
+	if err != nil || e == nil || n < 0 || n >= len(e.Lanes()) {
+		return nil, errNoLeg
 	}
-	return nil, errNoLeg
+	probe := &leg{m: m.B2B, lane: e.Lanes()[n]}
+	x, err := do(probe, c, func() (*leg, error) { return m.known[n][id], nil })
+	if err == nil && x == nil {
+		err = errNoLeg
+	}
+	return x, err
 }
 
 // list asks one lane after the other.

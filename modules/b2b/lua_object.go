@@ -112,6 +112,7 @@ type refusing struct {
 var rejectMethod = luabind.Act3(luabind.Function{Name: "reject", Where: luabind.InHandler, Waits: true,
 	Doc: "Refuses the caller. nil, err if it is not ringing any more: it gave up, or was answered.", Example: takeCall + "a:reject(486, { headers = { [\"Retry-After\"] = \"60\" } })"},
 	luabind.Self[*leg](), refusalArg, luabind.OptionsArg(refusing{}), func(c *luabind.Call, x *leg, r refusal, o refusing) error {
+		mayEdit(c, o.Headers)
 		_, err := do(x, c, func() (struct{}, error) {
 			if r.res != nil {
 				return struct{}{}, x.l.Pass(r.res)
@@ -143,13 +144,18 @@ var dialMethod = luabind.Parked3(luabind.Function{Name: "dial", Where: luabind.I
 
 func dial(c *luabind.Call, x *leg, targets []*engine.Target, o dialing) luabind.Parked[dialled] {
 	m := x.m
-	options, own := o.options(), m.owner(c)
+	options, own := o.options(c), m.owner(c)
 	options.Serial = o.Order == "serial"
 	switch early := o.Early.(type) {
 	case string:
 		options.Early = dialog.Early(early)
 	case bool:
 		options.Early = dialog.EarlyNone
+	}
+	for _, name := range o.Copy {
+		if proxy.OwnedHeader(message.LookupHeader([]byte(name))) {
+			c.Raise("option copy: each leg has a %s of its own", name)
+		}
 	}
 	for i, t := range targets {
 		if t.URI == "" {
@@ -165,7 +171,7 @@ func dial(c *luabind.Call, x *leg, targets []*engine.Target, o dialing) luabind.
 			return
 		}
 		for _, name := range o.Copy {
-			if values := x.l.Header(name); values != nil && !proxy.OwnedHeader(message.LookupHeader([]byte(name))) {
+			if values := x.l.Header(name); values != nil {
 				options.Headers = append(options.Headers, engine.HeaderEdit{Name: name, Values: values})
 			}
 		}
@@ -176,9 +182,13 @@ func dial(c *luabind.Call, x *leg, targets []*engine.Target, o dialing) luabind.
 	})
 }
 
+// longest is how long two legs stay together unless a script says otherwise: nothing else ends a
+// call whose phones have vanished.
+const longest = 12 * time.Hour
+
 // bridging are the options of bridge.
 type bridging struct {
-	Timeout time.Duration `lua:"timeout" min:"1" max:"86400" default:"none" doc:"seconds after which the bridge ends, and the legs go on"`
+	Timeout time.Duration `lua:"timeout" min:"1" max:"86400" default:"43200" doc:"seconds after which the bridge ends, and the legs go on"`
 	Pass    []string      `lua:"pass" default:"INFO" doc:"methods that are passed beside INVITE: INFO, MESSAGE"`
 }
 
@@ -220,7 +230,7 @@ var bridgeMethod = luabind.Parked3(luabind.Function{Name: "bridge", Where: luabi
 	Doc: "Joins two legs and waits until one has ended. A caller that was not answered is answered with what the other side said; from then on each INVITE of one side goes to the other. " +
 		"It ends neither leg, and may be called again: with the same leg, nothing is sent; with another, the two negotiate.",
 	Example: takeCall + "local b, res = a:dial(\"sip:bob@192.0.2.7\")\nif not b then return a:reject(res) end\nlocal ended, why = a:bridge(b, { timeout = 3600 })\nsip.log.info(\"%s\", why)"},
-	luabind.Self[*leg](), legArg, luabind.OptionsArg(bridging{}), returnsParted, bridge)
+	luabind.Self[*leg](), legArg, luabind.OptionsArg(bridging{Timeout: longest}), returnsParted, bridge)
 
 func bridge(c *luabind.Call, x, y *leg, o bridging) luabind.Parked[parted] {
 	options := o.options(c)
@@ -249,8 +259,8 @@ func (x *leg) mustShare(c *luabind.Call, y *leg) {
 var joinMethod = luabind.Act3(luabind.Function{Name: "join", Where: luabind.InHandler, Waits: true,
 	Doc:     "A bridge that nobody waits for: it returns at once, the handler no longer owns the legs, and when one of them ends the other is ended too.",
 	Example: takeCall + "local b, res = a:dial(\"sip:bob@192.0.2.7\")\nif not b then return a:reject(res) end\na:join(b)"},
-	luabind.Self[*leg](), legArg, luabind.OptionsArg(joining{}), func(c *luabind.Call, x, y *leg, o joining) error {
-		options := (&bridging{Pass: o.Pass}).options(c)
+	luabind.Self[*leg](), legArg, luabind.OptionsArg(joining{MaxDuration: longest}), func(c *luabind.Call, x, y *leg, o joining) error {
+		options := (&bridging{Timeout: o.MaxDuration, Pass: o.Pass}).options(c)
 		x.mustShare(c, y)
 		_, err := do(x, c, func() (struct{}, error) {
 			over := func(*dialog.Leg, string) {
@@ -260,7 +270,8 @@ var joinMethod = luabind.Act3(luabind.Function{Name: "join", Where: luabind.InHa
 			if err := x.m.agent.Bridge(x.l, y.l, options, over); err != nil {
 				return struct{}{}, err
 			}
-			x.ownerOf, y.ownerOf = nil, nil
+			x.disown()
+			y.disown()
 			return struct{}{}, nil
 		})
 		return err
@@ -268,7 +279,8 @@ var joinMethod = luabind.Act3(luabind.Function{Name: "join", Where: luabind.InHa
 
 // joining are the options of join.
 type joining struct {
-	Pass []string `lua:"pass" default:"INFO" doc:"methods that are passed beside INVITE: INFO, MESSAGE"`
+	MaxDuration time.Duration `lua:"max_duration" min:"1" max:"86400" default:"43200" doc:"seconds after which both legs are ended"`
+	Pass        []string      `lua:"pass" default:"INFO" doc:"methods that are passed beside INVITE: INFO, MESSAGE"`
 }
 
 var hangUpMethod = luabind.Func2(luabind.Function{Name: "hang_up", Where: luabind.InHandler, Waits: true,
