@@ -78,7 +78,7 @@ func (c *Calls) Collect(ch chan<- prometheus.Metric) {
 	settled := counter("calls_total", "Calls whose INVITE is over, by class of the final response and by cause: none where a user agent decided.", "class", "cause")
 	for class := range c.settled {
 		for cause := range c.settled[class] {
-			if n := c.settled[class][cause].Load(); n > 0 {
+			if n := c.settled[class][cause].Load(); n > 0 || fromZero(class, cause) {
 				ch <- settled.of(float64(n), strconv.Itoa(class)+"xx", causes[cause])
 			}
 		}
@@ -92,6 +92,11 @@ func (c *Calls) Collect(ch chan<- prometheus.Metric) {
 	ch <- c.setup.metric("call_setup_seconds", "From the INVITE to the answer.")
 	ch <- c.talk.metric("call_duration_seconds", "From the answer to the end, of calls on whose path the server is.")
 }
+
+// fromZero reports whether a figure is exported before it has counted anything: what a series
+// begins with is no increase to Prometheus, and what is not there can't be compared. A server has
+// no causes for what is not a failure.
+func fromZero(class, cause int) bool { return class >= 4 || class >= 2 && cause == 0 }
 
 // histogram counts durations. Buckets are not cumulative here.
 type histogram struct {
