@@ -302,6 +302,7 @@ func (r *Request) Forward(t *Target) (bool, error) {
 		return true, nil
 	}
 	ok, err := r.sent(r.ctx.Forward(t))
+	r.passed() // sent or not: a peer that can't be reached is not the router's decision to drop
 	if !r.ctx.Server.Stateless {
 		r.ctx.Server.Forget()
 	}

@@ -273,6 +273,9 @@ func (w *watcher) Ended() {
 // Gone ends the context of a request that is over, or the engine's would keep it for ever.
 func (w *watcher) Gone() {
 	r := (*Request)(w)
+	if !r.inDialog && r.method != message.MethodAck && r.method != message.MethodCancel {
+		r.unit.count.over(r.ctx.Answered())
+	}
 	if c := r.unit.calls; c != nil {
 		c.note(r)
 	}

@@ -17,6 +17,7 @@ type counts struct {
 	requests  [message.MethodUpdate + 1]atomic.Uint64 // new requests, by method
 	responses [7]atomic.Uint64                        // responses received, by class
 	answers   [700]atomic.Uint32                      // final answers to requests, by code
+	begun     [700]atomic.Uint32                      // of these, to those outside of dialogs
 	// Of the transaction layer, by transaction.Event
 	events  [32]atomic.Uint64
 	strays  atomic.Uint64 // responses that belonged to nothing
@@ -33,6 +34,13 @@ type counts struct {
 func (c *counts) answer(code int) {
 	if code >= 0 && code < len(c.answers) {
 		c.answers[code].Add(1)
+	}
+}
+
+// over counts the final answer of a request outside of dialogs.
+func (c *counts) over(code int) {
+	if code > 0 && code < len(c.begun) {
+		c.begun[code].Add(1)
 	}
 }
 
@@ -61,6 +69,7 @@ type Stats struct {
 	Requests    map[string]uint64 // new requests by method; "other" for extension methods
 	Responses   [7]uint64         // responses received by class: [2] is 2xx
 	Answers     map[int]uint64    // final answers to requests by code
+	Begun       map[int]uint64    // final answers to requests outside of dialogs, by code
 	Strays      uint64            // responses that belonged to no transaction
 	Tickets     uint64            // requests that our Record-Route did not let pass
 	Events      map[string]uint64 // events in transactions, by the name of the transaction.Event
@@ -100,7 +109,7 @@ type LaneStats struct {
 
 // Stats gathers the figures.
 func (e *Engine) Stats() Stats {
-	s := Stats{Requests: map[string]uint64{}, Answers: map[int]uint64{}, Events: map[string]uint64{}, Dropped: e.drops.snapshot(), BadMessages: e.badMessages.Load(), BadFrames: e.badFrames.Load(), Refused: e.refused.Load()}
+	s := Stats{Requests: map[string]uint64{}, Answers: map[int]uint64{}, Begun: map[int]uint64{}, Events: map[string]uint64{}, Dropped: e.drops.snapshot(), BadMessages: e.badMessages.Load(), BadFrames: e.badFrames.Load(), Refused: e.refused.Load()}
 	if e.lookups != nil {
 		s.DNS = e.lookups.r.Stats()
 	}
@@ -121,6 +130,9 @@ func (e *Engine) Stats() Stats {
 		for code := range c.answers {
 			if n := c.answers[code].Load(); n > 0 {
 				s.Answers[code] += uint64(n)
+			}
+			if n := c.begun[code].Load(); n > 0 {
+				s.Begun[code] += uint64(n)
 			}
 		}
 		for i := range c.events {

@@ -29,9 +29,19 @@ func (r *Request) watchers() int {
 }
 
 // Bystander is a [Witness] that sees what it can: a request that it alone watches may be forwarded
-// statelessly, after which it is told nothing.
+// statelessly, which Passed tells it. Nobody knows what becomes of that request: it ends with 0.
 type Bystander interface {
 	Bystands() bool
+	Passed()
+}
+
+// passed tells the bystanders that the request went on statelessly.
+func (r *Request) passed() {
+	for _, w := range r.ctx.Witnesses() {
+		if b, ok := w.(Bystander); ok {
+			b.Passed()
+		}
+	}
 }
 
 // Recorded reports whether RecordRoute was called.

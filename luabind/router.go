@@ -258,7 +258,7 @@ func (r *Router) Abandon() { r.abandoned.Store(true) }
 
 // replace builds the next generation and swaps it in. r.building is held.
 func (r *Router) replace(ctx context.Context, why string) error {
-	r.endTrial(r.trial.Load(), TrialEnded, "the script was loaded again")
+	r.endTrial(r.trial.Load(), trialEnd{TrialEnded, "the script was loaded again", false})
 	r.last++
 	next, err := r.build(ctx, r.last, false)
 	if err == nil {

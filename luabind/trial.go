@@ -38,7 +38,8 @@ type TrialInfo struct {
 	Trial
 	Generation uint64        // the script on trial
 	State      string        // one of the Trial constants
-	Reason     string        // why it is over
+	Reason     string        // why it is over, or waits longer than it was to
+	Failed     bool          // it was rolled back for what it did, not by an operator
 	Began      time.Time     // see there
 	Ended      time.Time     // zero while it runs
 	Left       time.Duration // until it takes over
@@ -52,8 +53,10 @@ type TrialInfo struct {
 type TrialSide struct {
 	Requests uint64 // new ones, and of those within calls those of calls that it began
 	Answered uint64 // of the new ones: those that are over
-	Failed   uint64 // of these: with 400 to 699, apart from 401, 407 and 487
-	Errors   uint64 // of the script
+	// Of these: with 400 to 699, apart from 401, 407 and 487; or dropped. With sources: with 500 to
+	// 599, or dropped.
+	Failed uint64
+	Errors uint64 // of the script
 }
 
 // ErrNoTrial says that no trial runs.
@@ -70,7 +73,11 @@ type trial struct {
 	due        lane.Time
 	configured []string
 	seed       maphash.Seed
-	calls      []map[uint64]struct{} // by lane, whose token is held: dialogs that it began
+	calls      []map[uint64]int // by lane, whose token is held: how often it began a dialog
+	room       int              // of calls, for one lane
+	full       atomic.Bool      // one of these was, and the old script got what was the new one's
+	before     TrialSide        // what became of requests from the server's start to the trial's
+	waits      atomic.Pointer[string]
 	over       atomic.Bool
 	fresh, old side
 	timer      lane.Timer
@@ -100,7 +107,8 @@ func (t *Trial) Check() error {
 
 // Try is Reload for some requests only: the new script gets the share and the sources of t, until
 // it takes over, or fails. It fails with its first error, and when significantly more of its
-// requests fail than of those that the old script gets. Its timers, events and the configuration of
+// requests fail than of those that the old script gets. In doubt it waits for more of them, for
+// After again at most, and goes. Its timers, events and the configuration of
 // modules begin when it takes over. Another Try, and a Reload, end it.
 func (r *Router) Try(ctx context.Context, t Trial) error {
 	return r.try(ctx, t, func(*Options) {})
@@ -115,7 +123,7 @@ func (r *Router) try(ctx context.Context, t Trial, change func(*Options)) error 
 	if r.current == nil || r.stopped {
 		return errors.New("luabind: the router is not running")
 	}
-	r.endTrial(r.trial.Load(), TrialEnded, "another canary began")
+	r.endTrial(r.trial.Load(), trialEnd{TrialEnded, "another canary began", false})
 	r.last++
 	before := r.opts
 	opts := before
@@ -163,11 +171,12 @@ func (g *generation) tried() error {
 // begin puts a generation on trial.
 func (r *Router) begin(g *generation, t Trial, o Options) {
 	x := &trial{Trial: t, router: r, opts: o, gen: g, below: uint32(math.Round(t.Share * trialParts)), began: r.clock.Wall(),
-		due: r.clock.Now() + lane.Time(t.After), configured: g.differs(r.current), seed: maphash.MakeSeed(), calls: make([]map[uint64]struct{}, len(r.slots))}
+		due: r.clock.Now() + lane.Time(t.After), configured: g.differs(r.current), seed: maphash.MakeSeed(), room: mostTrialCalls, calls: make([]map[uint64]int, len(r.slots))}
 	x.fresh.trial, x.old.trial = x, x
 	for i := range x.calls {
-		x.calls[i] = map[uint64]struct{}{}
+		x.calls[i] = map[uint64]int{}
 	}
+	x.before = x.since()
 	g.loaded = x.began
 	g.metrics.Enter()
 	for _, v := range g.all() {
@@ -182,73 +191,90 @@ func (r *Router) begin(g *generation, t Trial, o Options) {
 
 // wait has the trial looked at after a time.
 func (t *trial) wait(d time.Duration) {
-	t.router.background.Post(lane.Func(func(l *lane.Lane) {
+	// Return: a full queue would have it never end
+	t.router.background.Return(lane.Func(func(l *lane.Lane) {
 		if !t.over.Load() {
 			l.After(d, &t.timer, t)
 		}
 	}))
 }
 
-// Expire is called on the background lane when the script is to take over.
+// Expire is called on the background lane when the script is to take over, and each second while it
+// may not.
 func (t *trial) Expire(*lane.Timer) {
 	if t.over.Load() {
 		return
 	}
-	if t.fresh.answered.Load() == 0 { // nobody knows what it does
-		t.router.background.After(time.Second, &t.timer, t)
+	late := t.router.clock.Now().Sub(t.due) >= t.After
+	if o, wait := verdict(t.fresh.now(), t.yardstick(), late); wait == "" {
+		t.finish(o)
 		return
+	} else {
+		t.waits.Store(&wait)
 	}
-	t.finish(TrialPromoted, "its time was over without a failure")
+	t.router.background.After(time.Second, &t.timer, t)
+}
+
+// trialEnd is how a trial ends.
+type trialEnd struct {
+	state, why string
+	failed     bool // of TrialInfo
 }
 
 // finish ends the trial. New requests go to the old script at once; what may wait is done aside.
-func (t *trial) finish(state, why string) {
-	if state == TrialEnded && !t.over.CompareAndSwap(false, true) {
+func (t *trial) finish(o trialEnd) {
+	if o.state == TrialEnded && !t.over.CompareAndSwap(false, true) {
 		return
 	}
 	go func() { // ends with its one piece of work
 		t.router.building.Lock()
 		defer t.router.building.Unlock()
-		t.router.endTrial(t, state, why)
+		t.router.endTrial(t, o)
 	}()
 }
 
 // endTrial promotes or removes the generation on trial. r.building is held.
-func (r *Router) endTrial(t *trial, state, why string) {
+func (r *Router) endTrial(t *trial, o trialEnd) {
 	if t == nil || r.trial.Load() != t || r.stopped {
 		return
 	}
-	if state == TrialPromoted && !t.over.CompareAndSwap(false, true) {
+	if o.state == TrialPromoted && !t.over.CompareAndSwap(false, true) {
 		return // it failed meanwhile
 	}
 	t.over.Store(true)
-	t.router.background.Post(lane.Func(func(l *lane.Lane) { l.StopTimer(&t.timer) }))
-	if state == TrialPromoted {
+	t.router.background.Return(lane.Func(func(l *lane.Lane) { l.StopTimer(&t.timer) }))
+	if o.state == TrialPromoted {
 		if err := t.gen.activate(); err != nil {
-			state, why = TrialEnded, "it could not take over: "+err.Error()
+			o = trialEnd{TrialEnded, "it could not take over: " + err.Error(), true}
 		}
 	}
-	info := t.info(state, why)
-	info.Ended = r.clock.Wall()
+	info := t.info(o.state, o.why)
+	info.Ended, info.Failed = r.clock.Wall(), o.failed
 	r.mu.Lock()
 	r.lastTrial = &info
-	if state != TrialPromoted {
+	if o.state != TrialPromoted {
 		r.leaving = append(r.leaving, t.gen)
 	}
 	r.mu.Unlock()
-	log := r.opts.Log.With("generation", t.gen.number, "reason", why, "requests", info.New.Requests, "failed", info.New.Failed)
-	if state == TrialPromoted {
+	if o.state == TrialPromoted {
 		t.gen.beside.Store(false)
 		r.setSource(&t.opts)
 		r.install(t.gen, "reload")
 		r.trial.Store(nil)
 		r.stats.reloads.Add(1)
-		log.Info("the canary has taken over")
 	} else {
 		r.trial.Store(nil)
 		t.gen.retire()
+	}
+	log := r.opts.Log.With("generation", t.gen.number, "reason", o.why, "requests", info.New.Requests, "failed", info.New.Failed)
+	switch {
+	case o.failed:
 		r.stats.reloadErrors.Add(1)
 		log.Error("the canary was rolled back; the previous script serves all requests")
+	case o.state == TrialPromoted:
+		log.Info("the canary has taken over")
+	default: // as somebody wanted
+		log.Info("the canary was ended; the previous script serves all requests")
 	}
 	if f := r.opts.Tried; f != nil {
 		f(info)
@@ -264,10 +290,10 @@ func (r *Router) EndTrial(promote bool) error {
 		return ErrNoTrial
 	}
 	if !promote {
-		r.endTrial(t, TrialEnded, "an operator ended it")
+		r.endTrial(t, trialEnd{TrialEnded, "an operator ended it", false})
 		return nil
 	}
-	r.endTrial(t, TrialPromoted, "an operator promoted it")
+	r.endTrial(t, trialEnd{TrialPromoted, "an operator promoted it", false})
 	if info, _ := r.Trial(); info.State == TrialEnded {
 		return errors.New(info.Reason)
 	}
@@ -292,6 +318,9 @@ func (t *trial) info(state, why string) TrialInfo {
 	i := TrialInfo{Trial: t.Trial, Generation: t.gen.number, State: state, Reason: why, Began: t.began, Configured: t.configured, New: t.fresh.now(), Old: t.old.now()}
 	if state == TrialRuns {
 		i.Left = max(0, t.due.Sub(t.router.clock.Now()))
+		if w := t.waits.Load(); w != nil {
+			i.Reason = *w
+		}
 	}
 	return i
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"hash/maphash"
-	"math"
 	"net/netip"
 	"sync/atomic"
 
@@ -64,14 +63,25 @@ func (t *trial) takes(req *engine.Request) (begins, mine bool) {
 	if t.over.Load() || !t.chosen(id) && !t.from(req.Source().Addr.Addr()) {
 		return true, false
 	}
-	key := maphash.Bytes(t.seed, id)
-	if _, known := calls[key]; !known {
-		if len(calls) >= mostTrialCalls {
+	if beginsDialog(method) && len(calls) >= t.room {
+		if _, known := calls[maphash.Bytes(t.seed, id)]; !known {
+			t.filled()
 			return true, false
 		}
-		calls[key] = struct{}{}
 	}
 	return true, true
+}
+
+// beginsDialog reports whether requests within a dialog may follow.
+func beginsDialog(m message.Method) bool {
+	return m == message.MethodInvite || m == message.MethodSubscribe || m == message.MethodRefer
+}
+
+// filled tells once that the new script gets no more calls on a lane.
+func (t *trial) filled() {
+	if t.full.CompareAndSwap(false, true) {
+		t.router.opts.Log.Warn("the canary gets no more new calls: it has begun as many as are remembered", "generation", t.gen.number)
+	}
 }
 
 // chosen reports whether a Call-ID is in the share: for all servers of a cluster alike.
@@ -98,37 +108,98 @@ func (t *trial) from(a netip.Addr) bool {
 // saw counts a request, and follows one that begins something.
 func (s *side) saw(req *engine.Request, begins bool) {
 	s.requests.Add(1)
-	if begins {
-		req.Witness(s)
+	if !begins {
+		return
 	}
+	w := &seen{side: s}
+	if m := req.Message(); s == &s.trial.fresh && beginsDialog(m.Method()) {
+		w.calls, w.key = s.trial.calls[req.Lane().ID()], maphash.Bytes(s.trial.seed, m.CallID())
+		w.calls[w.key]++
+	}
+	req.Witness(w)
+}
+
+// seen is the witness of one request.
+type seen struct {
+	side   *side
+	calls  map[uint64]int // of the lane, if the new script may begin a dialog; otherwise nil
+	key    uint64
+	passed bool // statelessly
 }
 
 // Bystands of engine.Bystander: what is forwarded statelessly stays so.
-func (s *side) Bystands() bool { return true }
+func (w *seen) Bystands() bool { return true }
+
+// Passed of engine.Bystander: that is all that will be known.
+func (w *seen) Passed() { w.passed = true }
 
 // Sending of engine.Witness has nothing to do.
-func (s *side) Sending(*engine.Branch) {}
+func (w *seen) Sending(*engine.Branch) {}
 
 // Answering has nothing to do either.
-func (s *side) Answering(*engine.Answer) bool { return true }
+func (w *seen) Answering(*engine.Answer) bool { return true }
 
-// Ended counts what became of a request.
-func (s *side) Ended(code int) {
+// Ended counts what became of a request, and forgets a dialog that did not come to be.
+func (w *seen) Ended(code int) {
+	if w.calls != nil && !w.passed && (code == 0 || code >= 300) {
+		if w.calls[w.key]--; w.calls[w.key] <= 0 {
+			delete(w.calls, w.key)
+		}
+	}
+	w.side.ended(code, code == 0 && !w.passed)
+}
+
+func (s *side) ended(code int, dropped bool) {
 	t := s.trial
-	if code == 0 || t.over.Load() {
+	if t.over.Load() {
 		return
 	}
 	s.answered.Add(1)
-	if code < 400 || code == 401 || code == 407 || code == 487 {
+	if !dropped && !t.isFailure(code) {
 		return
 	}
 	s.failed.Add(1)
 	if s != &t.fresh {
 		return
 	}
-	if a, b := t.fresh.now(), t.old.now(); worse(a, b) {
-		t.finish(TrialEnded, fmt.Sprintf("%s of its requests failed, and %s of those of the script before it", rate(a), rate(b)))
+	if a, b := t.fresh.now(), t.yardstick(); worse(a, b) {
+		t.finish(rolledBack(a, b))
 	}
+}
+
+// isFailure reports whether an answer is one. Callers of one source may dial more busy and unknown
+// numbers than others: with sources only what a server does wrong counts.
+func (t *trial) isFailure(code int) bool {
+	if len(t.Sources) > 0 {
+		return code >= 500 && code < 600
+	}
+	return code >= 400 && code != 401 && code != 407 && code != 487
+}
+
+// since is what became of all requests since the server's start.
+func (t *trial) since() (s TrialSide) {
+	for code, n := range t.router.engine().Stats().Begun {
+		s.Answered += n
+		if t.isFailure(code) {
+			s.Failed += n
+		}
+	}
+	return s
+}
+
+// yardstick is what the new script is compared with: the old one meanwhile, and where that gets too
+// little, all that was before.
+func (t *trial) yardstick() TrialSide {
+	s := t.old.now()
+	if s.Answered < leastSamples {
+		s.Answered += t.before.Answered
+		s.Failed += t.before.Failed
+	}
+	return s
+}
+
+func rolledBack(a, b TrialSide) trialEnd {
+	return trialEnd{TrialEnded, fmt.Sprintf("%s of its requests failed, and %s of those of the script before it", rate(a), rate(b)), true}
 }
 
 func rate(s TrialSide) string {
@@ -142,23 +213,5 @@ func (t *trial) erred(g *generation, what, text string) {
 		return
 	}
 	t.fresh.errors.Add(1)
-	t.finish(TrialEnded, "script error in "+what+": "+clip(text))
-}
-
-const (
-	leastSamples = 30   // of each script, before their failures are compared
-	leastWorse   = 0.02 // by how much more must fail
-	deviations   = 3    // how many standard deviations are not chance
-)
-
-// worse reports whether significantly more requests fail with a than with b, by the test of two
-// proportions.
-func worse(a, b TrialSide) bool {
-	if a.Answered < leastSamples || b.Answered < leastSamples {
-		return false
-	}
-	n, m := float64(a.Answered), float64(b.Answered)
-	p, q := float64(a.Failed)/n, float64(b.Failed)/m
-	both := (float64(a.Failed) + float64(b.Failed)) / (n + m)
-	return p-q >= leastWorse && p-q > deviations*math.Sqrt(both*(1-both)*(1/n+1/m))
+	t.finish(trialEnd{TrialEnded, "script error in " + what + ": " + clip(text), true})
 }

@@ -30,7 +30,7 @@ type (
 	}
 	canaryAnswer struct {
 		State      string      `json:"state" doc:"none, running, promoted or rolled back"`
-		Reason     string      `json:"reason,omitempty" doc:"why it is over"`
+		Reason     string      `json:"reason,omitempty" doc:"why it is over, or waits longer"`
 		Generation uint64      `json:"generation,omitempty"`
 		Share      float64     `json:"share,omitempty"`
 		Sources    []string    `json:"sources,omitempty"`
@@ -44,7 +44,7 @@ type (
 	canarySide struct {
 		Requests uint64 `json:"requests" doc:"since it began"`
 		Answered uint64 `json:"answered" doc:"new requests that are over"`
-		Failed   uint64 `json:"failed" doc:"of these: with 400 to 699, apart from 401, 407 and 487"`
+		Failed   uint64 `json:"failed" doc:"of these: with 400 to 699, apart from 401, 407 and 487, or dropped; with sources: with 500 to 599, or dropped"`
 		Errors   uint64 `json:"errors" doc:"of the script"`
 	}
 )
@@ -168,7 +168,9 @@ func (s *server) tried(i luabind.TrialInfo) {
 		s.reloads.note(i.Ended, nil)
 		return
 	}
-	s.reloads.refuse(errors.New("the canary was rolled back: " + i.Reason))
+	if i.Failed { // otherwise somebody wanted so
+		s.reloads.refuse(errors.New("the canary was rolled back: " + i.Reason))
+	}
 }
 
 func canaryCommand() host.Command {
@@ -205,7 +207,7 @@ func (a *canaryAnswer) table() []byte {
 	if a.Reason != "" {
 		line += ": " + host.Printable(a.Reason)
 	}
-	if a.State == luabind.TrialRuns {
+	if a.State == luabind.TrialRuns && a.Left > 0 {
 		line += ", takes over in " + (time.Duration(a.Left) * time.Second).String()
 	}
 	if len(a.Configured) > 0 {

@@ -112,6 +112,27 @@ func TestCanaryCommands(t *testing.T) {
 	}
 }
 
+// A canary that an operator ended, or a reload that was accepted, was not refused.
+func TestCanaryEndedByHand(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "route.lua")
+	if err := os.WriteFile(script, []byte(`function route(req) req:reply(200) end`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, _ := served(t, "--no-watch", script)
+	for _, end := range []string{"canary rollback", "reload"} {
+		t.Run(end, func(t *testing.T) {
+			for _, line := range []string{"reload --canary 1%", end} {
+				if code, out := commanded(s, line); code != 0 {
+					t.Fatalf("%s: %d %s", line, code, out)
+				}
+			}
+			if code, out := commanded(s, "generations"); code != 0 || strings.Contains(out, "refused") {
+				t.Errorf("%d %s", code, out)
+			}
+		})
+	}
+}
+
 // --wait waits for what becomes of it.
 func TestCanaryWait(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "route.lua")
