@@ -34,8 +34,6 @@ func config(modules, lines string) string {
 	return text + lines + "\nmodparam(\"app_lua\", \"load\", \"/etc/kamailio/k.lua\")\ncfgengine \"lua\"\n"
 }
 
-const domains = `sip.domains.add("example.com")`
-
 // flows is a world with three phones.
 type flows struct {
 	*luabindtest.World

@@ -155,6 +155,3 @@ func (k *call) is(b bool) int {
 func (k *call) log(text string) {
 	k.sh.module.log.Error("KSR."+k.row.Name+": "+text, "at", k.c.Position())
 }
-
-// misuse raises an error with the function's name: the script asks for what cannot be done here.
-func (k *call) misuse(text string) { k.c.Raise("%s", text) }
