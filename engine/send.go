@@ -259,13 +259,13 @@ const ownVia = 110
 // (§18.1.1), and nothing says how its receiver is reached.
 func (o *outgoing) streamsFirst(peers []transport.Peer) []transport.Peer {
 	limit := o.e.config.UDPLimit
-	if t := o.target; limit <= 0 || o.msg.Size()+ownVia <= limit || t.Flow != 0 || t.Received != "" || t.FromSocket != "" {
+	if t := o.target; limit <= 0 || o.msg.Size()+ownVia <= limit || t.Flow != 0 || t.Received != "" || t.FromSocket != "" && !t.FromHome {
 		return peers
 	}
 	var list []transport.Peer
 	for _, p := range peers {
 		tcp := transport.Peer{Kind: transport.TCP, Addr: p.Addr}
-		if _, err := o.unit.core.Socket(&tcp, o.target); p.Kind == transport.UDP && err == nil && (o.target.Home == "" || tcp.Local != nil) {
+		if _, err := o.unit.core.Socket(&tcp, o.target); p.Kind == transport.UDP && err == nil && (!o.target.FromHome || tcp.Local != nil) {
 			list = append(list, tcp)
 		}
 		list = append(list, p)

@@ -71,7 +71,7 @@ func (b *Branch) tooLarge(p *transport.Peer) bool {
 		size += routeRoom + len(x.recordParams)
 	}
 	if c.UDPLimit <= 0 || size <= c.UDPLimit || p.Flow != 0 || b.target.Received != "" || x.flow != nil && p.Addr == x.flow.Addr ||
-		or(b.target.FromSocket, b.fork.opts.Defaults.FromSocket) != "" {
+		or(b.target.from(), b.fork.opts.Defaults.from()) != "" {
 		return false
 	}
 	tcp := transport.Peer{Kind: transport.TCP, Addr: p.Addr}

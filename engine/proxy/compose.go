@@ -207,7 +207,7 @@ func appendRoute(m *message.Message, value []byte) {
 // the one the request came in on if suitable, or the first suitable one.
 func (x *Context) socket(p *transport.Peer, t, d *Target) (*transport.Local, error) {
 	c := x.core
-	if name := or(t.FromSocket, d.FromSocket); name != "" {
+	if name := or(t.from(), d.from()); name != "" {
 		for _, l := range c.Wire.Locals() {
 			if l.Name == name {
 				p.Local = l
@@ -223,8 +223,8 @@ func (x *Context) socket(p *transport.Peer, t, d *Target) (*transport.Local, err
 		}
 		return nil, fmt.Errorf("from_socket: there is no listener %q; the listeners are %s", name, strings.Join(names, ", "))
 	}
-	if t.Home != "" && p.Local == nil && p.Flow == 0 {
-		p.Local = c.beside(t.Home, p)
+	if t.FromHome && p.Local == nil && p.Flow == 0 {
+		p.Local = c.beside(t.FromSocket, p)
 	}
 	if in := x.Server.From.Local; p.Local == nil && p.Flow == 0 && in != nil && in.Kind == p.Kind &&
 		in.Addr.Addr().Is4() == p.Addr.Addr().Is4() {

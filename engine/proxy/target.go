@@ -28,11 +28,6 @@ type Target struct {
 	Credentials *Credentials // for a challenge of this branch's server
 	// The listener to send from, as "udp:192.0.2.1:5060"; "" lets the engine choose
 	FromSocket string
-	// Home is a listener to send from as far as it can, for requests of this server's own in a
-	// dialog: they stay on the network where that began. One that cannot send to an address leaves
-	// it to another with its own address; "" for none.
-	Home string
-
 	// Times until the branch is given up: to a final response, from its first 18x, to any response.
 	// 0 is the engine's default: none except Timers B and C.
 	Timeout, RingTimeout, ReplyTimeout time.Duration
@@ -53,8 +48,20 @@ type Target struct {
 	// if the connection is gone, the address in URI is tried if it can be the client's: if Received
 	// does not name another one.
 	FlowOnly bool
+	// FromHome: FromSocket is a listener to send from as far as it can, for requests of this
+	// server's own in a dialog: they stay on the network where that began. One that cannot send to
+	// an address leaves it to another with its own address, or to any.
+	FromHome bool
 
 	found bool // by a redirect: a stranger, who gets no credentials
+}
+
+// from is the listener that a request must leave from; "" for none.
+func (t *Target) from() string {
+	if t.FromHome {
+		return ""
+	}
+	return t.FromSocket
 }
 
 // HeaderEdit sets a header to Values, or removes it if there are none.

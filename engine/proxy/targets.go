@@ -29,7 +29,7 @@ func distinct(targets []*Target) []*Target {
 // same reports whether two targets would bring the same request to the same place: equal URIs
 // (§19.1.4), the same way there, nothing different on it.
 func (t *Target) same(u *Target) bool {
-	return t.NextHop == u.NextHop && t.host() == u.host() && samePeer(t.peer(), u.peer()) && t.Flow == u.Flow && t.Received == u.Received && t.FromSocket == u.FromSocket &&
+	return t.NextHop == u.NextHop && t.host() == u.host() && samePeer(t.peer(), u.peer()) && t.Flow == u.Flow && t.Received == u.Received && t.FromSocket == u.FromSocket && t.FromHome == u.FromHome &&
 		slices.Equal(t.Path, u.Path) && sameCredentials(t.Credentials, u.Credentials) &&
 		slices.EqualFunc(t.Headers, u.Headers, func(a, b HeaderEdit) bool { return a.Name == b.Name && slices.Equal(a.Values, b.Values) }) &&
 		sameURI(view(t.URI), view(u.URI))

@@ -57,7 +57,7 @@ func (r *Reach) Target() *Target {
 		t.Flow, t.FlowOnly, t.Received, t.FromSocket = r.Flow, r.Only, r.At, r.Socket
 		return t
 	}
-	t.Home = r.Socket
+	t.FromSocket, t.FromHome = r.Socket, r.Socket != ""
 	return t
 }
 

@@ -122,7 +122,7 @@ func knownAs(s *track.Side) string { return s.Reach().CallID }
 func (c *Call) send(s *engine.SendSpec, then func(*engine.Response, error)) {
 	e := c.d.engine.Load()
 	if t := s.Target; t.Flow != 0 && !t.FlowOnly && !e.FlowOpen(t.Flow) { // §18: its address may do
-		t.Flow, t.Received, t.FromSocket, t.Home = 0, "", "", t.FromSocket
+		t.Flow, t.Received, t.FromHome = 0, "", t.FromSocket != ""
 	}
 	if s.URI == "" {
 		then(nil, engine.ErrNoAnswer)

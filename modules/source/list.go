@@ -71,8 +71,8 @@ type List[V any] struct {
 	read    func(ctx context.Context) (V, int, error)
 	current atomic.Pointer[V]
 	changed func(was, is V) // or nil
-	db      *clients.DB   // nil if the source is not one
-	web     *clients.HTTP // nil if the source is not a server
+	db      *clients.DB     // nil if the source is not one
+	web     *clients.HTTP   // nil if the source is not a server
 
 	entries  atomic.Int64
 	loaded   atomic.Int64 // when the list was read, in nanoseconds since 1970

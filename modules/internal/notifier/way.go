@@ -23,12 +23,8 @@ type way struct {
 }
 
 func (w *way) target() *engine.Target {
-	t := &engine.Target{URI: w.uri, Path: w.path, Flow: w.flow, Received: w.received}
-	if w.received != "" {
-		t.FromSocket = w.socket
-	} else {
-		t.Home = w.socket
-	}
+	t := &engine.Target{URI: w.uri, Path: w.path, Flow: w.flow, Received: w.received, FromSocket: w.socket}
+	t.FromHome = w.received == "" && w.socket != ""
 	return t
 }
 
