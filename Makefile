@@ -69,11 +69,11 @@ portable: | bin
 # All tests run with the race detector. Those of files that know of it, because it changes what they hold (ceilings on allocations and memory), run
 # without it, too; texts have no races (internal/docs). Interop has its own target: it tests a binary.
 race: redis postgres mariadb rtpengine lua51 fail2ban nsd tshark promtool | bin
-	{ $(GO) test -race -timeout 14m -shuffle=on -json $$($(GO) list ./... | grep -vE '/internal/(interop|docs)$$') || [ $$? -eq 1 ]; } | $(TALLY) -again '$(GO) test -race -timeout 5m'
+	{ $(GO) test -race -timeout 6m -shuffle=on -json $$($(GO) list ./... | grep -vE '/internal/(interop|docs)$$') || [ $$? -eq 1 ]; } | $(TALLY) -again '$(GO) test -race -timeout 5m'
 
 plain: | bin
 	@files=$$(grep -rl --include='*_test.go' raceEnabled .); tests=$$(grep -hoE '^func Test[A-Za-z0-9_]+' $$files | sed 's/func //' | sort -u | paste -sd'|'); \
-	echo "go test of what the race detector changes"; { $(GO) test -timeout 14m -shuffle=on -json -run "^($$tests)\$$" $$(dirname $$files | sort -u) || [ $$? -eq 1 ]; } | $(TALLY) -again '$(GO) test -timeout 5m'
+	echo "go test of what the race detector changes"; { $(GO) test -timeout 6m -shuffle=on -json -run "^($$tests)\$$" $$(dirname $$files | sort -u) || [ $$? -eq 1 ]; } | $(TALLY) -again '$(GO) test -timeout 5m'
 	$(GO) test -timeout 14m -json ./internal/docs | $(TALLY)
 
 fuzz: | bin
@@ -89,8 +89,8 @@ hostile: | bin
 
 # Twice: the binary as it is shipped, and one with the race detector.
 interop: phones browsers redis postgres mariadb rtpengine | bin
-	{ SIPSCRIPT_INTEROP=required $(GO) test -count=1 -timeout 14m -json ./internal/interop || [ $$? -eq 1 ]; } | SIPSCRIPT_INTEROP=required $(TALLY) -again '$(GO) test -timeout 5m'
-	{ SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(GO) test -count=1 -timeout 14m -skip '^(TestPasswords|TestPasswordPrompt|TestNewcomersPath|TestDebianPackage)$$' -json ./internal/interop || [ $$? -eq 1 ]; } | SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(TALLY) -again '$(GO) test -timeout 5m'
+	{ SIPSCRIPT_INTEROP=required $(GO) test -count=1 -timeout 9m -json ./internal/interop || [ $$? -eq 1 ]; } | SIPSCRIPT_INTEROP=required $(TALLY) -again '$(GO) test -timeout 5m'
+	{ SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(GO) test -count=1 -timeout 9m -skip '^(TestPasswords|TestPasswordPrompt|TestNewcomersPath|TestDebianPackage)$$' -json ./internal/interop || [ $$? -eq 1 ]; } | SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(TALLY) -again '$(GO) test -timeout 5m'
 
 # What a call costs: small benchmarks, fit for benchstat, in bin/bench.txt, and whole servers side by side.
 bench: lua51 | bin

@@ -17,6 +17,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -117,7 +118,8 @@ func (r *report) note(e event) {
 	case "fail":
 		fmt.Fprint(r.out, strings.Join(r.held[key], ""))
 		if e.Test == "" && !r.blamed[e.Package] {
-			r.counts.failed++ // it did not build, or ended before any test did
+			r.counts.failed++ // it did not build, or ended before a test of it did
+			r.printUnfinished(e.Package)
 			r.fault = true
 		}
 		r.blamed[e.Package] = true
@@ -142,6 +144,16 @@ func (r *report) done(e event, word string, n *int) {
 		return
 	}
 	fmt.Fprintf(r.out, "%s\t%s\t%.1fs\n", word, e.Package, e.Elapsed)
+}
+
+// printUnfinished prints what tests said that a package's end left without a result: a test that
+// hangs is one of them, and its stack is among it.
+func (r *report) printUnfinished(pkg string) {
+	for _, key := range slices.Sorted(maps.Keys(r.held)) {
+		if strings.HasPrefix(key, pkg+" Test") {
+			fmt.Fprint(r.out, strings.Join(r.held[key], ""))
+		}
+	}
 }
 
 // printSlow prints the tests that took longest: where minutes go is to be seen in each run.

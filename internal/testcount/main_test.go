@@ -95,3 +95,18 @@ func TestSecondRun(t *testing.T) {
 		})
 	}
 }
+
+// What a test said that never ended is printed with its package's end.
+func TestUnfinished(t *testing.T) {
+	in := strings.Join([]string{
+		`{"Action":"output","Package":"a","Test":"TestGood","Output":"noise\n"}`,
+		`{"Action":"pass","Package":"a","Test":"TestGood"}`,
+		`{"Action":"output","Package":"a","Test":"TestHangs","Output":"panic: test timed out\n"}`,
+		`{"Action":"fail","Package":"a"}`,
+	}, "\n")
+	var out bytes.Buffer
+	r, err := read(strings.NewReader(in), &out)
+	if err != nil || r.counts != (counts{1, 1, 0}) || !strings.Contains(out.String(), "timed out") || strings.Contains(out.String(), "noise") {
+		t.Errorf("%v %v\n%s", r.counts, err, out.String())
+	}
+}

@@ -303,6 +303,7 @@ func TestGroupCommit(t *testing.T) {
 	record := storetest.Record("sip:a@h", time.Now(), time.Hour)
 	s.file.mu.Lock()
 	before := s.file.transactions
+	first := s.await(t, "first", record) // the writer has this one, and takes no other before Unlock
 	var done sync.WaitGroup
 	for i := range 1000 {
 		done.Go(func() {
@@ -311,10 +312,13 @@ func TestGroupCommit(t *testing.T) {
 			}
 		})
 	}
-	for len(s.queue) < 900 { // nearly all wait
+	for len(s.queue) < 1000 {
 		runtime.Gosched()
 	}
 	s.file.mu.Unlock()
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
 	done.Wait()
 	s.file.mu.Lock()
 	defer s.file.mu.Unlock()
