@@ -22,9 +22,6 @@ import "github.com/sipscript/sipscript/engine/proxy"
 //   - Credentials *Credentials: for a challenge of this branch's server
 //   - FromSocket string: The listener to send from, as "udp:192.0.2.1:5060"; "" lets the engine
 //     choose
-//   - Home string: a listener to send from as far as it can, for requests of this server's own in a
-//     dialog: they stay on the network where that began. One that cannot send to an address leaves
-//     it to another with its own address; "" for none.
 //   - Timeout, RingTimeout, ReplyTimeout time.Duration: Times until the branch is given up: to a
 //     final response, from its first 18x, to any response. 0 is the engine's default: none except
 //     Timers B and C.
@@ -39,6 +36,9 @@ import "github.com/sipscript/sipscript/engine/proxy"
 //   - FlowOnly bool: the client asked to be reached on Flow and nowhere else (RFC 5626 §7).
 //     Without it, if the connection is gone, the address in URI is tried if it can be the client's:
 //     if Received does not name another one.
+//   - FromHome bool: FromSocket is a listener to send from as far as it can, for requests of this
+//     server's own in a dialog: they stay on the network where that began. One that cannot send to
+//     an address leaves it to another with its own address, or to any.
 //
 // Methods:
 //   - Check() error. Check refuses what cannot be sent: URIs that do not parse, headers owned by

@@ -23,11 +23,13 @@ func TestPackageScripts(t *testing.T) {
 		}
 	}
 	asked := filepath.Join(root, "asked")
-	for name, text := range map[string]string{"systemctl": "echo \"$@\" >>" + asked + "\n[ \"$1\" != is-enabled ] || [ ! -e " + root + "/disabled ]\n", "getent": "exit 0\n"} {
+	program := func(name, text string) {
 		if err := os.WriteFile(filepath.Join(root, "bin", name), []byte("#!"+sh+"\n"+text), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
+	program("systemctl", "echo \"$@\" >>"+asked+"\n[ \"$1\" != is-enabled ] || [ ! -e "+root+"/disabled ]\n")
+	program("getent", "exit 0\n")
 	run := func(t *testing.T, line string) {
 		t.Helper()
 		words := strings.Fields(line)

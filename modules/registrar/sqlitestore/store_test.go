@@ -303,7 +303,7 @@ func TestGroupCommit(t *testing.T) {
 	record := storetest.Record("sip:a@h", time.Now(), time.Hour)
 	s.file.mu.Lock()
 	before := s.file.transactions
-	first := s.await(t, "first", record) // the writer has this one, and takes no other before Unlock
+	first := s.await(t, "first", record) // the writer takes no other before Unlock
 	var done sync.WaitGroup
 	for i := range 1000 {
 		done.Go(func() {
