@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/transport"
 )
 
 // NATKind is how a NAT maps addresses, and what it lets in (RFC 3489 §5, in the terms of RFC 4787).
@@ -280,4 +281,20 @@ func (w *World) through(from, to netip.Addr) (n *NAT, ok bool) {
 		return n, w.hidden[to] == nil
 	}
 	return nil, w.hidden[to] == n // nobody connects to the inside
+}
+
+// Break ends a stream, as a NAT or a reboot does: both ends are informed.
+func (w *World) Break(id transport.FlowID) {
+	w.mu.Lock()
+	c, _ := w.flow(id)
+	if c != nil {
+		c.gone = true
+		for _, e := range c.ends {
+			delete(w.conns, uint64(e.id))
+			if e.node.closed != nil {
+				w.schedule(w.Now(), func() { e.node.closed(e.id) })
+			}
+		}
+	}
+	w.mu.Unlock()
 }

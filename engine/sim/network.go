@@ -386,19 +386,3 @@ func (w *World) jitter(l Link) (d time.Duration) {
 	}
 	return d
 }
-
-// Break ends a stream, as a NAT or a reboot does: both ends are informed.
-func (w *World) Break(id transport.FlowID) {
-	w.mu.Lock()
-	c, _ := w.flow(id)
-	if c != nil {
-		c.gone = true
-		for _, e := range c.ends {
-			delete(w.conns, uint64(e.id))
-			if e.node.closed != nil {
-				w.schedule(w.Now(), func() { e.node.closed(e.id) })
-			}
-		}
-	}
-	w.mu.Unlock()
-}
