@@ -43,8 +43,19 @@ func clientFlags() []cli.Flag {
 	}
 }
 
+// given is where a flag of clientFlags was set: the command, or the one that it is a part of, as in
+// `sipscript canary --admin HOST:PORT promote`.
+func given(c *cli.Context, flag string) *cli.Context {
+	for _, x := range c.Lineage() {
+		if x.IsSet(flag) {
+			return x
+		}
+	}
+	return c
+}
+
 func newClient(c *cli.Context, env environment) (*admin.Client, error) {
-	addr := c.String("admin")
+	addr := given(c, "admin").String("admin")
 	if addr == "" {
 		addr, _ = env.lookup(variable("admin"))
 	}
@@ -55,7 +66,7 @@ func newClient(c *cli.Context, env environment) (*admin.Client, error) {
 	if err := checkHostPort(strings.TrimSuffix(bare, "/")); err != nil {
 		return nil, usagef("--admin %s: %v", addr, err)
 	}
-	client := &admin.Client{Addr: strings.TrimSuffix(addr, "/"), Timeout: c.Duration("timeout")}
+	client := &admin.Client{Addr: strings.TrimSuffix(addr, "/"), Timeout: given(c, "timeout").Duration("timeout")}
 	var err error
 	if client.Token, err = readToken(c, env); err != nil {
 		return nil, err
@@ -67,7 +78,7 @@ func newClient(c *cli.Context, env environment) (*admin.Client, error) {
 // readToken is the token that a command shows, "" for none. It is not taken from a flag, which
 // others on the machine could read.
 func readToken(c *cli.Context, env environment) (string, error) {
-	path := c.String("admin-token-file")
+	path := given(c, "admin-token-file").String("admin-token-file")
 	if path == "" {
 		token, _ := env.lookup(variable("admin-token"))
 		return strings.TrimSpace(token), nil
@@ -81,7 +92,7 @@ func readToken(c *cli.Context, env environment) (string, error) {
 
 // readRoots are the authorities that vouch for the server, nil for those of the system.
 func readRoots(c *cli.Context, env environment) (*x509.CertPool, error) {
-	path := c.String("admin-ca")
+	path := given(c, "admin-ca").String("admin-ca")
 	if path == "" {
 		path, _ = env.lookup(variable("admin-ca"))
 	}
