@@ -16,6 +16,8 @@ type alteration struct {
 	// As they came in from the caller; "" until something was sent that differs.
 	cseq, from, to string
 	tagged         bool // to has a tag
+
+	carried []byte // credentials that the ACK of a 2xx has, where a witness refused it
 }
 
 func (b *Branch) alter() *alteration {

@@ -61,6 +61,9 @@ func (l *late) Response(c *transaction.Client, m *message.Message) {
 	l.altered.restore(m)
 	if len(l.witnesses) > 0 && !a.show(l.witnesses) {
 		if spec, ok := l.core.ackOf(m, nil, s); ok {
+			if l.altered != nil {
+				spec.Headers = l.altered.carried
+			}
 			l.core.acknowledge(&refusal{ack: message.AppendRequest(nil, &spec), to: *c.To()})
 		}
 		return

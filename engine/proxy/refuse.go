@@ -102,16 +102,32 @@ func (b *Branch) hangUp(r *Response) {
 	if !ok {
 		return
 	}
-	spec.CallID = b.fork.x.knownAs(r.msg.CallID())
+	spec.CallID, spec.Headers = b.fork.x.knownAs(r.msg.CallID()), b.carried()
 	r.refused.to = *b.client.To()
 	r.refused.ack = message.AppendRequest(nil, &spec)
 	c.acknowledge(r.refused)
-	spec.Method, spec.CSeq = "BYE", spec.CSeq+1
+	spec.Method, spec.CSeq, spec.Headers = "BYE", spec.CSeq+1, nil
 	var bye message.Message
 	if bye.Parse(message.AppendRequest(nil, &spec), &c.Limits) == nil {
 		to := r.refused.to
 		_, _ = c.SendOwn(&bye, &to, vouched, nobody{})
 	}
+}
+
+// carried are the credentials in the INVITE, its sender's or ours, as header lines: the ACK of a
+// 2xx has the same (§13.2.2.4).
+func (b *Branch) carried() (lines []byte) {
+	m := b.msg
+	if m == nil { // it has left, and none of the credentials are ours
+		m = b.fork.x.Req
+	}
+	for _, id := range [...]message.HeaderID{message.HeaderAuthorization, message.HeaderProxyAuthorization} {
+		for i := m.Find(id, 0); i >= 0; i = m.Find(id, i+1) {
+			lines = append(lines, id.String()...)
+			lines = append(append(append(lines, ": "...), m.Value(i)...), "\r\n"...)
+		}
+	}
+	return lines
 }
 
 // ackOf is the ACK of m, a 2xx to req, which may be nil: to who sent it, as that knows the dialog
@@ -134,6 +150,7 @@ func (c *Core) acknowledge(r *refusal) {
 	if len(r.ack) == 0 || ack.Parse(r.ack, &c.Limits) != nil {
 		return
 	}
+	c.withhold(&ack, false)
 	to := r.to
 	var space [64]byte
 	_ = c.Layer.Forward(&ack, &to, text(c.Layer.AppendBranch(space[:0])))

@@ -194,6 +194,9 @@ func (b *Branch) turnAway(m *message.Message, s *asSent) {
 	x := b.fork.x
 	if spec, ok := x.core.ackOf(m, x.Req, s); ok && b.client != nil {
 		spec.CallID = x.knownAs(m.CallID())
+		if spec.Headers = b.carried(); spec.Headers != nil {
+			b.alter().carried = spec.Headers
+		}
 		x.core.acknowledge(&refusal{ack: message.AppendRequest(nil, &spec), to: *b.client.To()})
 	}
 	own := NewResponse(480, CauseCancelled, b.target.shown())
