@@ -183,6 +183,7 @@ function b2b.list() end
 ---@field display? string its display name; default: the caller's
 ---@field headers? table {Name = text | list}: of each INVITE
 ---@field sdp? string what is offered; default: what the caller offers
+---@field id? string the id of the leg, up to 64 letters, digits and _.:- with a letter first; of several targets the first has it, the others ID-2, ID-3; default: one of ours
 ---@field early? any what the caller hears meanwhile: "first", the early media of the first that has some, is the default for one target; "ringing", 180 alone, for several; false: nothing
 ---@field order? "parallel"|"serial" all targets at once, or one after the other
 ---@field copy? string|any[]|fun(res: sip.response): boolean names of headers of the caller's INVITE that the others get
@@ -204,6 +205,7 @@ function b2b.list() end
 ---@field display? string its display name; default: the caller's
 ---@field headers? table {Name = text | list}: of each INVITE
 ---@field sdp? string what is offered; default: what the caller offers
+---@field id? string the id of the leg, up to 64 letters, digits and _.:- with a letter first; of several targets the first has it, the others ID-2, ID-3; default: one of ours
 ---@field target string the URI that is called
 ---@field credentials? b2b.originate.call.credentials {user=, password=}, to answer a challenge with
 

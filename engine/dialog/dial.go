@@ -35,6 +35,9 @@ type DialOptions struct {
 	Headers []engine.HeaderEdit // in each INVITE
 	SDP     []byte              // what is offered; default: what the caller offers
 	CallID  string              // default: a new one
+	// Begun, if not nil, is told of each leg when its INVITE has been handed over, before anything
+	// else is told of it.
+	Begun func(l *Leg, t *engine.Target)
 }
 
 const (
@@ -180,6 +183,9 @@ func (h *hunt) call(t *engine.Target) {
 	l.add()
 	h.agent.dialled.Add(1)
 	h.legs = append(h.legs, l)
+	if h.o.Begun != nil {
+		h.o.Begun(l, t)
+	}
 	h.lane.After(h.o.Timeout, &l.limit, (*limiter)(l))
 }
 

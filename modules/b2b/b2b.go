@@ -31,6 +31,7 @@ type B2B struct {
 	eng    atomic.Pointer[engine.Engine]
 	script luabind.Events[event]
 	known  []map[string]*leg // by id, one map a lane, which belongs to the holder of its token
+	names  sync.Map          // *lane.Lane by the ids that callers chose for its legs
 }
 
 // New makes the module.
@@ -102,7 +103,12 @@ func (m *B2B) of(l *dialog.Leg) *leg {
 	if x, ok := l.Handle.(*leg); ok {
 		return x
 	}
-	x := &leg{m: m, l: l, lane: l.Lane(), id: fmt.Sprintf("%d.%s", l.Lane().ID(), l.ID()), callID: l.CallID(), from: l.From(), to: l.To()}
+	return m.make(l, fmt.Sprintf("%d.%s", l.Lane().ID(), l.ID()))
+}
+
+// make makes it, with an id.
+func (m *B2B) make(l *dialog.Leg, id string) *leg {
+	x := &leg{m: m, l: l, lane: l.Lane(), id: id, callID: l.CallID(), from: l.From(), to: l.To()}
 	x.note()
 	l.Handle = x
 	if x.state.Load() != ended {
@@ -144,6 +150,9 @@ func (m *B2B) told(e dialog.Event) {
 		x.why.Store(&why)
 		x.disown()
 		delete(m.known[x.lane.ID()], x.id)
+		if isName(x.id) {
+			m.names.Delete(x.id)
+		}
 	}
 	if e.Far != nil {
 		out.far = m.of(e.Far)
@@ -255,4 +264,12 @@ func do[R any](x *leg, c *luabind.Call, f func() (R, error)) (out R, err error) 
 		}
 	})
 	return out, err
+}
+
+// joined bridges two legs, and ends both when that is over. Their lane is held.
+func (m *B2B) joined(x, y *leg, o dialog.BridgeOptions) error {
+	return m.agent.Bridge(x.l, y.l, o, func(*dialog.Leg, string) {
+		x.l.HangUp("")
+		y.l.HangUp("")
+	})
 }

@@ -266,6 +266,8 @@ func TestMisuse(t *testing.T) {
 		{"an owned header for nobody", "b2b.originate({ target = bob, headers = { ['Call-ID'] = 'x' } })", "option headers: "},
 		{"an owned header of a refusal", "a:reject(486, { headers = { ['Content-Length'] = '0' } })", "option headers: "},
 		{"a copied one", "a:dial(bob, { copy = { 'Call-ID' } })", "each leg has a Call-ID of its own"},
+		{"an id like ours", "a:dial(bob, { id = '0.x' })", "is not an id"},
+		{"an id that is taken", "sip.log.warn('%s %s', a:dial({ bob, carol }, { id = 'x', timeout = 1 })) b2b.originate({ target = bob, id = 'x-2', timeout = 1 }) sip.log.warn('free')", "free"},
 		{"no such leg", "sip.log.warn('%s %s, %s, %s', b2b.leg('0.x'), b2b.leg('7.x'), b2b.leg('x'), b2b.leg(a.id) == a)", "nil nil, nil, true"},
 		{"a leg that has ended", "local id = a.id a:reject(486) sip.log.warn('%s %s', b2b.leg(id))", "nil ended"},
 		{"itself", "sip.log.warn('%s %s', a:bridge(a))", "nil busy"},
@@ -285,5 +287,35 @@ func TestMisuse(t *testing.T) {
 				t.Errorf("the log has no %q:\n%s", c.want, w.Log())
 			}
 		})
+	}
+}
+
+// A leg has the id that its caller chose, until it ends, and nobody else has it meanwhile.
+func TestChosenID(t *testing.T) {
+	w := newWorld(t, `
+sip.on("b2b.ringing", function(leg)
+  sip.log.warn("rings %s %s", leg.id, b2b.leg("desk") == leg)
+  local x, err = b2b.originate({ target = carol, id = "desk" })
+  sip.log.warn("%s %s", x, err)
+end)
+sip.after(1, function()
+  b2b.originate({ target = bob, id = "desk", timeout = 20 })
+  sip.log.warn("over %s", b2b.leg("desk"))
+  sip.sleep(3)
+  local a, res = b2b.originate({ target = bob, id = "desk", timeout = 20 })
+  sip.log.warn("again %s", a.id)
+end)
+function route(req) req:reply(403) end`, luabindtest.Lanes(3))
+	in := w.Came(w.bob, "INVITE")
+	w.Reply(in, 180)
+	w.Run(time.Second)
+	w.Reply(in, 486)
+	w.answer(w.Came(w.bob, "INVITE"))
+	w.Reply(w.Came(w.bob, "BYE"), 200)
+	w.over()
+	for _, want := range []string{"rings desk true", "nil a leg has that id", "over nil", "again desk"} {
+		if !strings.Contains(w.Log(), want) {
+			t.Errorf("the log has no %q:\n%s", want, w.Log())
+		}
 	}
 }

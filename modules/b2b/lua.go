@@ -5,14 +5,11 @@ package b2b
 import (
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/dialog"
 	"github.com/sipscript/sipscript/engine/message"
-	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/luabind"
 )
 
@@ -134,57 +131,6 @@ var returnsDialled = luabind.ReturnsOf(func(c *luabind.Call, d dialled) int {
 }, luabind.Result{Type: luabind.ObjectOf, Named: "leg", OrNil: true, Doc: "the leg that answered"},
 	luabind.Result{Name: "response", Type: luabind.ResponseType, OrNil: true, Doc: "the best refusal; cause \"cancelled\" if the caller gave up"})
 
-// calls are the options that dial and originate share.
-type calls struct {
-	Timeout time.Duration       `lua:"timeout" min:"1" max:"3600" default:"180" doc:"seconds until somebody has answered, for each target"`
-	From    string              `lua:"from" doc:"the URI in From; default: the caller's, or this server"`
-	Display string              `lua:"display" doc:"its display name; default: the caller's"`
-	Headers []engine.HeaderEdit `lua:"headers" doc:"{Name = text | list}: of each INVITE"`
-	SDP     string              `lua:"sdp" doc:"what is offered; default: what the caller offers"`
-}
-
-// dialing are the options of dial.
-type dialing struct {
-	calls
-	Early any      `lua:"early" doc:"what the caller hears meanwhile: \"first\", the early media of the first that has some, is the default for one target; \"ringing\", 180 alone, for several; false: nothing"`
-	Order string   `lua:"order" oneof:"parallel serial" default:"parallel" doc:"all targets at once, or one after the other"`
-	Copy  []string `lua:"copy" doc:"names of headers of the caller's INVITE that the others get"`
-}
-
-// originating are the options of originate.
-type originating struct {
-	calls
-	Target      string       `lua:"target,required" doc:"the URI that is called"`
-	Credentials *credentials `lua:"credentials" doc:"{user=, password=}, to answer a challenge with"`
-}
-
-// credentials answer a challenge.
-type credentials struct {
-	User     string `lua:"user,required"`
-	Password string `lua:"password,required"`
-}
-
-func (o *calls) options(c *luabind.Call) dialog.DialOptions {
-	if o.From != "" {
-		if _, err := message.ParseURI([]byte(o.From)); err != nil {
-			c.Raise("option from: %q is not a URI, such as \"sip:alarm@example.com\"", o.From)
-		}
-	}
-	mayEdit(c, o.Headers)
-	d := dialog.DialOptions{Timeout: o.Timeout, From: o.From, Display: o.Display, Headers: o.Headers}
-	if o.SDP != "" {
-		d.SDP = []byte(o.SDP)
-	}
-	return d
-}
-
-// mayEdit raises for headers that legs have of themselves, and for values that are none.
-func mayEdit(c *luabind.Call, headers []engine.HeaderEdit) {
-	if err := proxy.CheckEdits(headers); err != nil {
-		c.Raise("option headers: %v", err)
-	}
-}
-
 func (m *module) originate(c *luabind.Call, o originating) luabind.Parked[dialled] {
 	e := m.eng.Load()
 	if e == nil {
@@ -195,16 +141,10 @@ func (m *module) originate(c *luabind.Call, o originating) luabind.Parked[dialle
 		lanes := e.Lanes()
 		home = lanes[e.Random(nil)%uint64(len(lanes))]
 	}
-	t := &engine.Target{URI: o.Target}
-	if p := o.Credentials; p != nil {
-		t.Credentials = &engine.Credentials{User: p.User, Password: p.Password}
-	}
-	if err := t.Check(); err != nil {
-		c.Raise("target: %v", err)
-	}
-	options, own := o.options(c), m.owner(c)
+	t := mustBe(c, o.target)
+	options, own := mustBe(c, o.options), m.owner(c)
 	return wait(m.B2B, c, home, func(done func(dialled, error)) {
-		err := m.agent.Dial(home, nil, []*engine.Target{t}, options, func(l *dialog.Leg, res *engine.Response) { done(m.taken(own, l, res), nil) })
+		err := m.dial(home, nil, []*engine.Target{t}, options, o.ID, func(l *dialog.Leg, res *engine.Response) { done(m.taken(own, l, res), nil) })
 		if err != nil {
 			done(dialled{}, err)
 		}
@@ -226,14 +166,11 @@ var errReplaces = errors.New("the INVITE has Replaces, which is not supported")
 var errNoLeg = errors.New("ended")
 
 func (m *module) find(c *luabind.Call, id string) (*leg, error) {
-	number, _, _ := strings.Cut(id, ".")
-	n, err := strconv.Atoi(number)
-	e := m.eng.Load()
-	if err != nil || e == nil || n < 0 || n >= len(e.Lanes()) {
+	home := m.laneOf(id)
+	if home == nil {
 		return nil, errNoLeg
 	}
-	probe := &leg{m: m.B2B, lane: e.Lanes()[n]}
-	x, err := do(probe, c, func() (*leg, error) { return m.known[n][id], nil })
+	x, err := do(&leg{m: m.B2B, lane: home}, c, func() (*leg, error) { return m.known[home.ID()][id], nil })
 	if err == nil && x == nil {
 		err = errNoLeg
 	}

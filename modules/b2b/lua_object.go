@@ -3,13 +3,9 @@ package b2b
 // This file is the leg as scripts see it.
 
 import (
-	"errors"
-	"fmt"
-	"time"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/dialog"
-	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/luabind"
 )
@@ -68,17 +64,10 @@ const takeCall = "local a = b2b.incoming(req)\nif not a then return end\n"
 var replyMethod = luabind.Act3(luabind.Function{Name: "reply", Where: luabind.InHandler, Waits: true,
 	Doc: "Sends the caller a provisional answer. nil, err if it is not ringing any more.", Raises: "for a code that is not 101 to 199", Example: takeCall + "a:reply(180)"},
 	luabind.Self[*leg](), luabind.IntArg("code", "101 to 199"), luabind.OptionsArg(described{}), func(c *luabind.Call, x *leg, code int, o described) error {
-		if code < 101 || code > 199 {
-			c.Raise("%d is not a provisional code (101 to 199); answer and reject are final", code)
-		}
+		check(c, checkProvisional(code))
 		_, err := do(x, c, func() (struct{}, error) { return struct{}{}, x.l.Ring(code, []byte(o.SDP)) })
 		return err
 	})
-
-// described are the options of reply.
-type described struct {
-	SDP string `lua:"sdp" doc:"early media"`
-}
 
 var answerMethod = luabind.Act2(luabind.Function{Name: "answer", Where: luabind.InHandler, Waits: true,
 	Doc: "Answers the caller with a description: that of a media server. A bridge answers by itself. nil, err if it is not ringing any more.", Example: takeCall + "a:answer(\"v=0\\r\\no=- 1 1 IN IP4 192.0.2.20\\r\\ns=-\\r\\nc=IN IP4 192.0.2.20\\r\\nt=0 0\\r\\nm=audio 4000 RTP/AVP 8\\r\\n\")"},
@@ -98,21 +87,14 @@ var refusalArg = luabind.ArgOf(func(c *luabind.Call, n int) refusal {
 		return refusal{res: c.Response(n)}
 	}
 	code := c.Int(n)
-	if code < 300 || code > 699 {
-		c.Raise("%d does not refuse a call (300 to 699)", code)
-	}
+	check(c, checkRefusal(code))
 	return refusal{code: code}
 }, luabind.Param{Name: "code", Type: luabind.Integer, Or: []luabind.Type{luabind.ResponseType}, Doc: "or a response: its code, reason, Retry-After and Warning; 401 and 407 become 503, 3xx 480"})
-
-// refusing are the options of reject.
-type refusing struct {
-	Headers []engine.HeaderEdit `lua:"headers" doc:"{Name = text | list}"`
-}
 
 var rejectMethod = luabind.Act3(luabind.Function{Name: "reject", Where: luabind.InHandler, Waits: true,
 	Doc: "Refuses the caller. nil, err if it is not ringing any more: it gave up, or was answered.", Example: takeCall + "a:reject(486, { headers = { [\"Retry-After\"] = \"60\" } })"},
 	luabind.Self[*leg](), refusalArg, luabind.OptionsArg(refusing{}), func(c *luabind.Call, x *leg, r refusal, o refusing) error {
-		mayEdit(c, o.Headers)
+		check(c, mayEdit(o.Headers))
 		_, err := do(x, c, func() (struct{}, error) {
 			if r.res != nil {
 				return struct{}{}, x.l.Pass(r.res)
@@ -128,11 +110,6 @@ var dialOptionsArg = luabind.ArgOf(func(c *luabind.Call, n int) dialing {
 	if c.Kind(n) != luabind.String {
 		c.Decode(n, &o)
 	}
-	switch o.Early {
-	case nil, false, "ringing", "first":
-	default:
-		c.Raise(`option early must be "ringing", "first" or false`)
-	}
 	return o
 }, luabind.Param{Name: "options", Type: luabind.Table, Optional: true, Options: dialing{}})
 
@@ -144,61 +121,19 @@ var dialMethod = luabind.Parked3(luabind.Function{Name: "dial", Where: luabind.I
 
 func dial(c *luabind.Call, x *leg, targets []*engine.Target, o dialing) luabind.Parked[dialled] {
 	m := x.m
-	options, own := o.options(c), m.owner(c)
-	options.Serial = o.Order == "serial"
-	switch early := o.Early.(type) {
-	case string:
-		options.Early = dialog.Early(early)
-	case bool:
-		options.Early = dialog.EarlyNone
-	}
-	for _, name := range o.Copy {
-		if proxy.OwnedHeader(message.LookupHeader([]byte(name))) {
-			c.Raise("option copy: each leg has a %s of its own", name)
-		}
-	}
-	for i, t := range targets {
-		if t.URI == "" {
-			c.Raise("target %d has no uri", i+1)
-		}
-		if err := t.Check(); err != nil {
-			c.Raise("target %d: %v", i+1, err)
-		}
-	}
+	options, own := mustBe(c, o.options), m.owner(c)
+	check(c, checkTargets(targets))
 	return wait(m, c, x.lane, func(done func(dialled, error)) {
 		if targets == nil {
 			done(dialled{res: proxy.NewResponse(503, engine.CauseUnreachable, nil)}, nil)
 			return
 		}
-		for _, name := range o.Copy {
-			if values := x.l.Header(name); values != nil {
-				options.Headers = append(options.Headers, engine.HeaderEdit{Name: name, Values: values})
-			}
-		}
-		err := m.agent.Dial(x.lane, x.l, targets, options, func(l *dialog.Leg, res *engine.Response) { done(m.taken(own, l, res), nil) })
+		options.Headers = o.copied(x.l)
+		err := m.dial(x.lane, x.l, targets, options, o.ID, func(l *dialog.Leg, res *engine.Response) { done(m.taken(own, l, res), nil) })
 		if err != nil {
 			done(dialled{}, err)
 		}
 	})
-}
-
-// longest is how long two legs stay together unless a script says otherwise: nothing else ends a
-// call whose phones have vanished.
-const longest = 12 * time.Hour
-
-// bridging are the options of bridge.
-type bridging struct {
-	Timeout time.Duration `lua:"timeout" min:"1" max:"86400" default:"43200" doc:"seconds after which the bridge ends, and the legs go on"`
-	Pass    []string      `lua:"pass" default:"INFO" doc:"methods that are passed beside INVITE: INFO, MESSAGE"`
-}
-
-func (o *bridging) options(c *luabind.Call) dialog.BridgeOptions {
-	for _, method := range o.Pass {
-		if method != "INFO" && method != "MESSAGE" {
-			c.Raise("option pass: %q cannot be passed, only INFO and MESSAGE can", method)
-		}
-	}
-	return dialog.BridgeOptions{Timeout: o.Timeout, Pass: o.Pass}
 }
 
 // parted is what bridge returns.
@@ -233,7 +168,7 @@ var bridgeMethod = luabind.Parked3(luabind.Function{Name: "bridge", Where: luabi
 	luabind.Self[*leg](), legArg, luabind.OptionsArg(bridging{Timeout: longest}), returnsParted, bridge)
 
 func bridge(c *luabind.Call, x, y *leg, o bridging) luabind.Parked[parted] {
-	options := o.options(c)
+	options := mustBe(c, o.options)
 	x.mustShare(c, y)
 	return wait(x.m, c, x.lane, func(done func(parted, error)) {
 		err := x.m.agent.Bridge(x.l, y.l, options, func(over *dialog.Leg, why string) {
@@ -260,14 +195,10 @@ var joinMethod = luabind.Act3(luabind.Function{Name: "join", Where: luabind.InHa
 	Doc:     "A bridge that nobody waits for: it returns at once, the handler no longer owns the legs, and when one of them ends the other is ended too.",
 	Example: takeCall + "local b, res = a:dial(\"sip:bob@192.0.2.7\")\nif not b then return a:reject(res) end\na:join(b)"},
 	luabind.Self[*leg](), legArg, luabind.OptionsArg(joining{MaxDuration: longest}), func(c *luabind.Call, x, y *leg, o joining) error {
-		options := (&bridging{Timeout: o.MaxDuration, Pass: o.Pass}).options(c)
+		options := mustBe(c, o.options)
 		x.mustShare(c, y)
 		_, err := do(x, c, func() (struct{}, error) {
-			over := func(*dialog.Leg, string) {
-				x.l.HangUp("")
-				y.l.HangUp("")
-			}
-			if err := x.m.agent.Bridge(x.l, y.l, options, over); err != nil {
+			if err := x.m.joined(x, y, options); err != nil {
 				return struct{}{}, err
 			}
 			x.disown()
@@ -277,29 +208,26 @@ var joinMethod = luabind.Act3(luabind.Function{Name: "join", Where: luabind.InHa
 		return err
 	})
 
-// joining are the options of join.
-type joining struct {
-	MaxDuration time.Duration `lua:"max_duration" min:"1" max:"86400" default:"43200" doc:"seconds after which both legs are ended"`
-	Pass        []string      `lua:"pass" default:"INFO" doc:"methods that are passed beside INVITE: INFO, MESSAGE"`
-}
-
 var hangUpMethod = luabind.Func2(luabind.Function{Name: "hang_up", Where: luabind.InHandler, Waits: true,
 	Doc:     "Ends the leg: BYE, in its time; 480 for a caller that was not answered; CANCEL for one that rings.",
 	Example: takeCall + "a:hang_up(\"Q.850;cause=16\")"},
 	luabind.Self[*leg](), luabind.TextArg("reason", "the value of a Reason header (RFC 3326)").Default("", "none"), luabind.ReturnsBool("false if it has ended"),
 	func(c *luabind.Call, x *leg, reason string) bool {
-		if err := proxyCheck(reason); err != nil {
-			c.Raise("reason: %v", err)
-		}
+		check(c, checkReason(reason))
 		ok, _ := do(x, c, func() (bool, error) { return x.l.HangUp(reason), nil })
 		return ok
 	})
 
-var errReason = errors.New("a line break in it")
-
-func proxyCheck(reason string) error {
-	if err := proxy.CheckEdits([]engine.HeaderEdit{{Name: "Reason", Values: []string{reason}}}); err != nil {
-		return fmt.Errorf("%w: %w", errReason, err)
+// check raises for what is wrong with an argument.
+func check(c *luabind.Call, err error) {
+	if err != nil {
+		c.Raise("%v", err)
 	}
-	return nil
+}
+
+// mustBe is what f makes of an argument; it raises for what is wrong with that.
+func mustBe[T any](c *luabind.Call, f func() (T, error)) T {
+	x, err := f()
+	check(c, err)
+	return x
 }

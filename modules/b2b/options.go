@@ -1,0 +1,197 @@
+package b2b
+
+// The options of calls, which orders from outside take as well as scripts do.
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/dialog"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/proxy"
+)
+
+// calls are the options that dial and originate share.
+type calls struct {
+	Timeout time.Duration       `lua:"timeout" min:"1" max:"3600" default:"180" doc:"seconds until somebody has answered, for each target"`
+	From    string              `lua:"from" doc:"the URI in From; default: the caller's, or this server"`
+	Display string              `lua:"display" doc:"its display name; default: the caller's"`
+	Headers []engine.HeaderEdit `lua:"headers" doc:"{Name = text | list}: of each INVITE"`
+	SDP     string              `lua:"sdp" doc:"what is offered; default: what the caller offers"`
+	ID      string              `lua:"id" doc:"the id of the leg, up to 64 letters, digits and _.:- with a letter first; of several targets the first has it, the others ID-2, ID-3; default: one of ours"`
+}
+
+// dialing are the options of dial.
+type dialing struct {
+	calls
+	Early any      `lua:"early" doc:"what the caller hears meanwhile: \"first\", the early media of the first that has some, is the default for one target; \"ringing\", 180 alone, for several; false: nothing"`
+	Order string   `lua:"order" oneof:"parallel serial" default:"parallel" doc:"all targets at once, or one after the other"`
+	Copy  []string `lua:"copy" doc:"names of headers of the caller's INVITE that the others get"`
+}
+
+// originating are the options of originate.
+type originating struct {
+	calls
+	Target      string       `lua:"target,required" doc:"the URI that is called"`
+	Credentials *credentials `lua:"credentials" doc:"{user=, password=}, to answer a challenge with"`
+}
+
+// credentials answer a challenge.
+type credentials struct {
+	User     string `lua:"user,required"`
+	Password string `lua:"password,required"`
+}
+
+// described are the options of reply.
+type described struct {
+	SDP string `lua:"sdp" doc:"early media"`
+}
+
+// refusing are the options of reject.
+type refusing struct {
+	Headers []engine.HeaderEdit `lua:"headers" doc:"{Name = text | list}"`
+}
+
+// longest is how long two legs stay together unless a script says otherwise: nothing else ends a
+// call whose phones have vanished.
+const longest = 12 * time.Hour
+
+// bridging are the options of bridge.
+type bridging struct {
+	Timeout time.Duration `lua:"timeout" min:"1" max:"86400" default:"43200" doc:"seconds after which the bridge ends, and the legs go on"`
+	Pass    []string      `lua:"pass" default:"INFO" doc:"methods that are passed beside INVITE: INFO, MESSAGE"`
+}
+
+// joining are the options of join.
+type joining struct {
+	MaxDuration time.Duration `lua:"max_duration" min:"1" max:"86400" default:"43200" doc:"seconds after which both legs are ended"`
+	Pass        []string      `lua:"pass" default:"INFO" doc:"methods that are passed beside INVITE: INFO, MESSAGE"`
+}
+
+func (o *calls) options() (dialog.DialOptions, error) {
+	d := dialog.DialOptions{Timeout: o.Timeout, From: o.From, Display: o.Display, Headers: o.Headers}
+	if o.From != "" {
+		if _, err := message.ParseURI([]byte(o.From)); err != nil {
+			return d, fmt.Errorf("option from: %q is not a URI, such as \"sip:alarm@example.com\"", o.From)
+		}
+	}
+	if o.ID != "" && !isName(o.ID) {
+		return d, fmt.Errorf("option id: %q is not an id: up to 64 letters, digits and _.:- with a letter first", o.ID)
+	}
+	if o.SDP != "" {
+		d.SDP = []byte(o.SDP)
+	}
+	return d, mayEdit(o.Headers)
+}
+
+// options of dial, but for the headers that are copied.
+func (o *dialing) options() (dialog.DialOptions, error) {
+	d, err := o.calls.options()
+	if err != nil {
+		return d, err
+	}
+	switch early := o.Early.(type) {
+	case nil:
+	case string:
+		if d.Early = dialog.Early(early); early != "ringing" && early != "first" {
+			return d, errEarly
+		}
+	default:
+		if d.Early = dialog.EarlyNone; early != false {
+			return d, errEarly
+		}
+	}
+	for _, name := range o.Copy {
+		if proxy.OwnedHeader(message.LookupHeader([]byte(name))) {
+			return d, fmt.Errorf("option copy: each leg has a %s of its own", name)
+		}
+	}
+	d.Serial = o.Order == "serial"
+	return d, nil
+}
+
+var errEarly = fmt.Errorf(`option early must be "ringing", "first" or false`)
+
+// copied are the headers that a leg's INVITE had, as the others get them.
+func (o *dialing) copied(l *dialog.Leg) []engine.HeaderEdit {
+	list := slices.Clone(o.Headers)
+	for _, name := range o.Copy {
+		if values := l.Header(name); values != nil {
+			list = append(list, engine.HeaderEdit{Name: name, Values: values})
+		}
+	}
+	return list
+}
+
+// target is who is called.
+func (o *originating) target() (*engine.Target, error) {
+	t := &engine.Target{URI: o.Target}
+	if p := o.Credentials; p != nil {
+		t.Credentials = &engine.Credentials{User: p.User, Password: p.Password}
+	}
+	if err := t.Check(); err != nil {
+		return nil, fmt.Errorf("target: %w", err)
+	}
+	return t, nil
+}
+
+// checkTargets returns what is wrong with those who are to be called.
+func checkTargets(targets []*engine.Target) error {
+	for i, t := range targets {
+		if t.URI == "" {
+			return fmt.Errorf("target %d has no uri", i+1)
+		}
+		if err := t.Check(); err != nil {
+			return fmt.Errorf("target %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+func (o *bridging) options() (dialog.BridgeOptions, error) {
+	b := dialog.BridgeOptions{Timeout: o.Timeout, Pass: o.Pass}
+	for _, method := range o.Pass {
+		if method != "INFO" && method != "MESSAGE" {
+			return b, fmt.Errorf("option pass: %q cannot be passed, only INFO and MESSAGE can", method)
+		}
+	}
+	return b, nil
+}
+
+func (o *joining) options() (dialog.BridgeOptions, error) {
+	return (&bridging{Timeout: o.MaxDuration, Pass: o.Pass}).options()
+}
+
+// mayEdit returns what is wrong with headers: legs have some of themselves, and a value may be
+// none.
+func mayEdit(headers []engine.HeaderEdit) error {
+	if err := proxy.CheckEdits(headers); err != nil {
+		return fmt.Errorf("option headers: %w", err)
+	}
+	return nil
+}
+
+// checkReason returns what is wrong with the value of a Reason header.
+func checkReason(reason string) error {
+	if err := proxy.CheckEdits([]engine.HeaderEdit{{Name: "Reason", Values: []string{reason}}}); err != nil {
+		return fmt.Errorf("reason: a line break in it: %w", err)
+	}
+	return nil
+}
+
+// checkProvisional and checkRefusal return what is wrong with a code.
+func checkProvisional(code int) error {
+	if code < 101 || code > 199 {
+		return fmt.Errorf("%d is not a provisional code (101 to 199); answer and reject are final", code)
+	}
+	return nil
+}
+
+func checkRefusal(code int) error {
+	if code < 300 || code > 699 {
+		return fmt.Errorf("%d does not refuse a call (300 to 699)", code)
+	}
+	return nil
+}
