@@ -161,6 +161,10 @@ func (i *Invitation) callID() []byte {
 	return append([]byte(nil), m.CallID()...)
 }
 
+// Reliable reports whether it went over a transport that loses nothing: its transaction is over as
+// soon as it was refused (§17.1.1.2, Timer D).
+func (i *Invitation) Reliable() bool { return i.o.client != nil && i.o.client.To().Kind.Reliable() }
+
 // CSeq is the number that it has: answering a challenge raises it.
 func (i *Invitation) CSeq() uint32 {
 	cs, err := i.o.msg.CSeq()

@@ -75,7 +75,7 @@ func (l *Leg) settle(do action) {
 		if code < 300 {
 			code = 480
 		}
-		if in.Answer(code, l.reason, l.tag, &engine.ReplyOptions{Headers: l.headers}) != nil && in.Answered() == 0 {
+		if in.Answer(code, l.reason, l.tag, &engine.ReplyOptions{Headers: l.sessionID(l.headers)}) != nil && in.Answered() == 0 {
 			_ = in.Answer(code, "", l.tag, nil) // what can be sent: there must be a final answer
 		}
 	default:
@@ -133,7 +133,7 @@ func (r *repeater) Expire(*lane.Timer) {
 func (l *Leg) sendBye() {
 	s := l.within("BYE")
 	if len(l.headers) == 1 && l.headers[0].Name == "Reason" {
-		s.Headers = append(s.Headers, l.headers...)
+		s.Headers = append(s.Headers, l.headers[0])
 	}
 	if l.send(s, func(*engine.Response, error) {
 		l.byes--
@@ -146,7 +146,7 @@ func (l *Leg) sendBye() {
 // within is a request of ours within the dialog, with the next number.
 func (l *Leg) within(method string) *engine.SendSpec {
 	l.seq++
-	return &engine.SendSpec{Method: method, URI: l.reach.URI, From: l.local, To: l.remote, CallID: l.callID, KnownAs: l.reach.CallID, CSeq: l.seq, NextCSeq: l.next, Target: l.way()}
+	return &engine.SendSpec{Method: method, URI: l.reach.URI, From: l.local, To: l.remote, CallID: l.callID, KnownAs: l.reach.CallID, CSeq: l.seq, NextCSeq: l.next, Target: l.way(), Headers: l.sessionID(nil)}
 }
 
 // next is the next number.
@@ -196,7 +196,7 @@ func (l *Leg) acknowledge() {
 	if l.out == nil {
 		return
 	}
-	s := &engine.SendSpec{Method: "ACK", From: l.local, To: l.remote, CallID: l.callID, CSeq: l.out.CSeq(), Target: l.way(), Headers: l.out.Credentials()}
+	s := &engine.SendSpec{Method: "ACK", From: l.local, To: l.remote, CallID: l.callID, CSeq: l.out.CSeq(), Target: l.way(), Headers: l.sessionID(l.out.Credentials())}
 	switch {
 	case l.outOffer:
 	case l.answer != nil:
@@ -231,13 +231,16 @@ func (l *Leg) keep(ack *engine.Acknowledgement, seq uint32) {
 	l.acks = append(l.acks, sentAck{seq, now, ack})
 }
 
-// acknowledgeAgain answers a 2xx that has come again (§13.2.2.4).
-func (l *Leg) acknowledgeAgain(seq uint32) {
+// acknowledgeAgain answers a 2xx that has come again (§13.2.2.4), and reports whether there was an
+// ACK of it.
+func (l *Leg) acknowledgeAgain(seq uint32) (known bool) {
 	for _, a := range l.acks {
 		if a.seq == seq {
 			a.ack.Again()
+			known = true
 		}
 	}
+	return known
 }
 
 // setWhy says why the leg ends, unless that is known.

@@ -62,7 +62,8 @@ func (e *RequireError) Error() string { return "the caller requires " + e.Tags }
 type Agent struct {
 	o      Options
 	eng    *engine.Engine
-	tables []table // one a lane
+	tables []table            // one a lane
+	late   []map[string]*late // one a lane: INVITEs that are over, by our tag
 	own    netip.Addr
 	legs   atomic.Int64
 	t1, t2 time.Duration
@@ -93,8 +94,10 @@ func (a *Agent) Attach(e *engine.Engine) error {
 	}
 	a.eng = e
 	a.tables = make([]table, len(e.Lanes()))
+	a.late = make([]map[string]*late, len(a.tables))
 	for i := range a.tables {
 		a.tables[i] = table{}
+		a.late[i] = map[string]*late{}
 	}
 	a.legs.Store(0)
 	t := e.Timers()

@@ -71,6 +71,13 @@ func (a *Agent) Bridge(x, y *Leg, o BridgeOptions, done func(ended *Leg, why str
 	if o.Timeout > 0 {
 		x.lane.After(o.Timeout, &b.timer, b)
 	}
+	for _, l := range [...]*Leg{x, y} {
+		if l.rare != nil {
+			l.rare.passed = nil // of whom it talked to before
+		}
+	}
+	x.passSession(y)
+	y.passSession(x)
 	a.tell(Event{Kind: EventBridged, Leg: x, Far: y})
 	b.begin()
 	return nil
@@ -126,6 +133,7 @@ func (b *bridge) finish(ended *Leg, why string) {
 func (b *bridge) ended(l *Leg) {
 	other := b.other(l)
 	other.met = nil
+	l.passReason(other)
 	b.finish(l, l.why)
 }
 

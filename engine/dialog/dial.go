@@ -155,6 +155,7 @@ func (h *hunt) finish(l *Leg, res *engine.Response) {
 		case l != nil:
 			other.hangUp(480, WhyElsewhere, `SIP;cause=200;text="Call completed elsewhere"`)
 		default:
+			h.a.passReason(other)
 			other.hangUp(480, WhyCancelled, "")
 		}
 	}
@@ -217,8 +218,9 @@ func (l *Leg) first(h *hunt, t *engine.Target) *engine.SendSpec {
 	l.remoteName = "<" + bare(t.URI) + ">"
 	l.remote = l.remoteName
 	l.outOffer = len(offer) > 0
+	h.a.passSession(l)
 	s := &engine.SendSpec{Method: "INVITE", URI: t.URI, From: l.local, To: l.remote, CallID: l.callID, CSeq: l.seq, Target: t, MaxForwards: hops,
-		Headers: append(slices.Clone(h.o.Headers), engine.HeaderEdit{Name: "Allow", Values: []string{allowed}})}
+		NextCSeq: l.next, Headers: l.sessionID(append(slices.Clone(h.o.Headers), engine.HeaderEdit{Name: "Allow", Values: []string{allowed}}))}
 	if l.outOffer {
 		s.Body, s.ContentType = l.say(offer), sdpType
 	}

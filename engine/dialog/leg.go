@@ -70,7 +70,6 @@ type Leg struct {
 	headers  []engine.HeaderEdit
 	out      *engine.Invitation // ours that is open, or whose 2xx waits for its ACK
 	outOffer bool
-	lost     *engine.Invitation // of a call that was given up for lost
 	acks     []sentAck
 	answer   []byte // what the next ACK carries
 	extras   []*extra
@@ -98,6 +97,7 @@ type Leg struct {
 	bridge                *bridge          // nil: it has no peer
 	answers               *Leg             // the caller whose own offer its description answers
 	met                   *Leg             // the peer that its description is from
+	rare                  *rare            // what few legs have; nil for none
 	forwards              int              // Max-Forwards that the first INVITE had
 	from, to, displayName string
 }
@@ -156,11 +156,18 @@ func (a *Agent) Accept(r *engine.Request, _ AcceptOptions) (*Leg, error) {
 		l.contact = string(u.User)
 	}
 	l.ownContact = r.OwnContact(l.contact)
-	if l.in, err = r.Serve(func(*message.Message) { l.feed(evCancel) }); err != nil {
+	if l.in, err = r.Serve(l.cancelled); err != nil {
 		return nil, err
 	}
 	l.add()
+	l.heardSession(m)
 	return l, nil
+}
+
+// cancelled is told the CANCEL of the peer's INVITE.
+func (l *Leg) cancelled(cancel *message.Message) {
+	l.heardReason(cancel)
+	l.feed(evCancel)
 }
 
 func (a *Agent) newLeg(l *lane.Lane) *Leg {
@@ -316,8 +323,8 @@ func (l *Leg) Reject(code int, headers ...engine.HeaderEdit) error {
 }
 
 // Pass refuses the caller's INVITE as somebody else refused ours: with the code, the reason phrase,
-// Retry-After and Warning. A challenge becomes 503, a redirection 480, and the 503 of a callee 500:
-// they are not the caller's business, nor does this server as a whole refuse calls.
+// Retry-After, Warning and Reason. A challenge becomes 503, a redirection 480, and the 503 of a
+// callee 500: they are not the caller's business, nor does this server as a whole refuse calls.
 func (l *Leg) Pass(res *engine.Response) error {
 	if l.s.phase != ringing || res.Code() < 300 {
 		return ErrState
@@ -330,7 +337,7 @@ func (l *Leg) Pass(res *engine.Response) error {
 	var headers []engine.HeaderEdit
 	if code == res.Code() {
 		l.reason = res.Reason()
-		for _, name := range [...]string{"Retry-After", "Warning"} {
+		for _, name := range [...]string{"Retry-After", "Warning", "Reason"} {
 			if v := res.Message().HeaderName(name); v != nil {
 				headers = append(headers, engine.HeaderEdit{Name: name, Values: []string{unfolded(string(v))}})
 			}
@@ -364,8 +371,11 @@ func (l *Leg) hangUp(code int, why, reason string) bool {
 		return false
 	}
 	l.code, l.why, l.headers = code, why, nil
-	if reason != "" {
+	switch {
+	case reason != "":
 		l.headers = []engine.HeaderEdit{{Name: "Reason", Values: []string{reason}}}
+	case l.rare != nil && l.rare.passed != nil && l.s.phase != ringing:
+		l.headers = []engine.HeaderEdit{{Name: "Reason", Values: l.rare.passed}}
 	}
 	if why == WhyShutdown && l.s.phase == ringing { // §21.5.4
 		l.headers = append(l.headers, engine.HeaderEdit{Name: "Retry-After", Values: []string{"10"}})
@@ -376,7 +386,7 @@ func (l *Leg) hangUp(code int, why, reason string) bool {
 
 // answerOptions are a Contact, Allow, and a description.
 func (l *Leg) answerOptions(sdp []byte) *engine.ReplyOptions {
-	o := &engine.ReplyOptions{Headers: []engine.HeaderEdit{{Name: "Contact", Values: []string{l.ownContact}}, {Name: "Allow", Values: []string{allowed}}}}
+	o := &engine.ReplyOptions{Headers: l.sessionID([]engine.HeaderEdit{{Name: "Contact", Values: []string{l.ownContact}}, {Name: "Allow", Values: []string{allowed}}})}
 	if len(sdp) > 0 {
 		o.Body, o.ContentType = l.say(sdp), sdpType
 	}

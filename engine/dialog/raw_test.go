@@ -18,12 +18,15 @@ type raw struct {
 	h   *sim.Host
 	got []string
 	on  func(text string)
+	tcp bool // it answers on the connection that the last request came by
+	by  sim.Packet
 }
 
 func (b *bench) raw(addr string) *raw {
 	r := &raw{}
 	r.h = b.w.Host(addr, func(p sim.Packet) {
 		text := string(p.Bytes)
+		r.by = p
 		r.got = append(r.got, text)
 		if r.on != nil {
 			r.on(text)
@@ -64,8 +67,16 @@ func (r *raw) reply(req string, code int, tag, extra, body string) {
 	if body != "" {
 		kind = "Content-Type: application/sdp\r\n"
 	}
-	r.h.Send(here, fmt.Appendf(nil, "SIP/2.0 %d X\r\nVia: %s\r\nFrom: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %s\r\n%s%sContent-Length: %d\r\n\r\n%s", code,
+	r.send(fmt.Appendf(nil, "SIP/2.0 %d X\r\nVia: %s\r\nFrom: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %s\r\n%s%sContent-Length: %d\r\n\r\n%s", code,
 		hdr(req, "Via"), hdr(req, "From"), to, hdr(req, "Call-ID"), hdr(req, "CSeq"), extra, kind, len(body), body))
+}
+
+func (r *raw) send(b []byte) {
+	if r.tcp {
+		r.h.Answer(r.by, b)
+		return
+	}
+	r.h.Send(here, b)
 }
 
 // bye ends the dialog of an INVITE that the party was sent.

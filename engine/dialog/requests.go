@@ -3,10 +3,7 @@ package dialog
 // Requests of the party within the dialog, and the answers to ours.
 
 import (
-	"net/netip"
-
 	"github.com/sipscript/sipscript/engine"
-	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
 )
 
@@ -33,6 +30,7 @@ func (l *Leg) request(r *engine.Request) {
 		_ = in.Answer(500, "", l.tag, nil)
 	default:
 		l.peerSeq = int64(cs.Number)
+		l.heardSession(m)
 		l.serve(in, r, m)
 	}
 }
@@ -47,6 +45,7 @@ func (l *Leg) serve(in *engine.Incoming, r *engine.Request, m *message.Message) 
 	case message.MethodBye:
 		_ = in.Answer(200, "", l.tag, nil)
 		l.headers = nil
+		l.heardReason(m)
 		l.feed(evBye)
 	case message.MethodInvite:
 		l.invited(in, r, m)
@@ -97,7 +96,7 @@ func (l *Leg) invited(in *engine.Incoming, r *engine.Request, m *message.Message
 	case do&doOpen != 0:
 		l.in, l.inSeq, l.inOffer, l.inReach = in, number, sdp != nil, &reach
 		l.remoteBefore = l.remoteSDP
-		in.OnCancel(func(*message.Message) { l.feed(evCancel) })
+		in.OnCancel(l.cancelled)
 		if b := l.bridge; b != nil {
 			b.invited(l, sdp)
 			return
@@ -158,6 +157,7 @@ func (l *Leg) pass(in *engine.Incoming, r *engine.Request, m *message.Message) {
 
 // Progress is told the answers to our INVITE that are no failure.
 func (l *Leg) Progress(i *engine.Invitation, res *message.Message) {
+	l.heardSession(res)
 	if res.Status() < 200 {
 		if i == l.out && l.hunt != nil && l.s.phase == calling {
 			l.hunt.progress(l, res)
@@ -174,7 +174,7 @@ func (l *Leg) Progress(i *engine.Invitation, res *message.Message) {
 			l.misled()
 		}
 	default:
-		l.acknowledgeAgain(i.CSeq())
+		l.acceptedLate(res, i.CSeq(), i.Credentials())
 	}
 }
 
@@ -257,8 +257,12 @@ func (l *Leg) Refused(i *engine.Invitation, res *engine.Response, err error) {
 	if err != nil {
 		res = failure(err)
 	}
-	if err != nil && !l.s.opened && isTimeout(err) {
+	if !l.s.opened && (err == nil && i.Reliable() || isTimeout(err)) {
 		l.linger(i)
+	}
+	if err == nil {
+		l.heardReason(res.Message())
+		l.heardSession(res.Message())
 	}
 	l.unsay()
 	l.refusal = res
@@ -276,39 +280,6 @@ func (l *Leg) unsay() {
 		l.said = l.saidBefore
 	}
 	l.saidBefore = nil
-}
-
-// linger keeps a leg to whose INVITE nothing final came for as long as a 2xx may yet come: it would
-// belong to no transaction any more.
-func (l *Leg) linger(i *engine.Invitation) {
-	l.lost = i
-	l.byes++
-	l.lane.After(64*l.agent.t1, &l.timer, (*lingering)(l))
-}
-
-// lingering is the Leg as that timer sees it.
-type lingering Leg
-
-// Expire forgets the leg.
-func (x *lingering) Expire(*lane.Timer) {
-	l := (*Leg)(x)
-	l.byes--
-	l.lost = nil
-	l.remove()
-}
-
-// stray takes a response that belongs to no transaction.
-func (a *Agent) stray(m *message.Message, _ netip.AddrPort) bool {
-	cs, err := m.CSeq()
-	if err != nil || cs.Method != message.MethodInvite || m.Status()/100 != 2 {
-		return false
-	}
-	l := a.tables[a.eng.LaneOf(string(m.CallID())).ID()][string(m.FromTag())]
-	if l == nil || l.lost == nil || l.callID != string(m.CallID()) || l.lost.CSeq() != cs.Number {
-		return false
-	}
-	l.another(l.lost, m)
-	return true
 }
 
 // told is what the machine has for the owner, or for whoever has joined the leg.
@@ -348,7 +319,7 @@ func (l *Leg) offer(sdp []byte) bool {
 		return false
 	}
 	s := l.within("INVITE")
-	s.Headers = []engine.HeaderEdit{{Name: "Allow", Values: []string{allowed}}}
+	s.Headers = append(s.Headers, engine.HeaderEdit{Name: "Allow", Values: []string{allowed}})
 	l.outOffer, l.saidBefore = sdp != nil, l.said
 	if sdp != nil {
 		s.Body, s.ContentType = l.say(sdp), sdpType

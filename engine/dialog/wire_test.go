@@ -58,7 +58,7 @@ func (w *wire) see(p sim.Packet, at time.Duration) {
 		return
 	}
 	l := w.leg(&m)
-	ours := p.From.String() == here
+	ours := p.From.Addr().String() == "10.0.0.1" // a stream has a port of its own
 	switch {
 	case m.IsRequest() && ours:
 		w.sentRequest(l, &m, cs, at)

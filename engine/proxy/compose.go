@@ -214,6 +214,9 @@ func (x *Context) socket(p *transport.Peer, t, d *Target) (*transport.Local, err
 				if p.Kind != l.Kind && p.Flow == 0 {
 					return nil, fmt.Errorf("from_socket: %s cannot send over %s", name, p.Kind)
 				}
+				if p.Kind == 0 {
+					p.Kind = l.Kind // a target of which only the connection is known
+				}
 				return l, nil
 			}
 		}

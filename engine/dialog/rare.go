@@ -1,0 +1,117 @@
+package dialog
+
+// What few legs have, or have for a while: a leg has room for it only when it comes.
+
+import (
+	"strings"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// rare is the part of a leg that most legs do without. It belongs to the lane.
+type rare struct {
+	said   []string // the Reason of the party's CANCEL or BYE, or of its refusal
+	passed []string // that of the party it talks to, which it gets when it is ended
+	// Session-ID (RFC 7989): the UUID of the party, and that of whom it talks to.
+	session, others string
+}
+
+// more makes room.
+func (l *Leg) more() *rare {
+	if l.rare == nil {
+		l.rare = &rare{}
+	}
+	return l.rare
+}
+
+const (
+	mostReasons   = 4   // values of Reason that are passed
+	longestReason = 256 // bytes of one
+)
+
+// heardReason keeps why a party leaves (RFC 3326), or refuses (RFC 6432), for whom it talks to.
+func (l *Leg) heardReason(m *message.Message) {
+	if m == nil {
+		return
+	}
+	var values []string
+	for i := m.FindName("Reason", 0); i >= 0 && len(values) < mostReasons; i = m.FindName("Reason", i+1) {
+		if v := unfolded(string(m.Value(i))); v != "" && len(v) <= longestReason {
+			values = append(values, v)
+		}
+	}
+	headers := []engine.HeaderEdit{{Name: "Reason", Values: values}}
+	if values != nil && sendable(headers) != nil {
+		l.more().said = values
+	}
+}
+
+// passReason has another leg end for the reason for which this one has.
+func (l *Leg) passReason(to *Leg) {
+	if l != nil && to != nil && l.rare != nil && l.rare.said != nil {
+		to.more().passed = l.rare.said
+	}
+}
+
+// nobody is the UUID of a party that has none, or is not known yet (RFC 7989 §5).
+const nobody = "00000000000000000000000000000000"
+
+// heardSession keeps the UUID by which a party names its end of the session, and tells whom it
+// talks to.
+func (l *Leg) heardSession(m *message.Message) {
+	id := sessionIn(m)
+	if id == "" {
+		return
+	}
+	l.more().session = id
+	if p := l.partner(); p != nil {
+		p.more().others = id
+	}
+}
+
+// partner is the leg whose party this one's talks to, or will.
+func (l *Leg) partner() *Leg {
+	switch {
+	case l.bridge != nil:
+		return l.bridge.other(l)
+	case l.hunt != nil && l.hunt.a != l:
+		return l.hunt.a
+	}
+	return nil
+}
+
+// passSession tells each of two legs the other's UUID.
+func (l *Leg) passSession(to *Leg) {
+	if l != nil && l.rare != nil && l.rare.session != "" {
+		to.more().others = l.rare.session
+	}
+}
+
+// sessionIn is the UUID of a message's sender: 32 hexadecimal digits, the first in Session-ID (RFC
+// 7989 §5); "" for none.
+func sessionIn(m *message.Message) string {
+	v := m.HeaderName("Session-ID")
+	if v == nil {
+		return ""
+	}
+	id, _, _ := strings.Cut(string(v), ";")
+	id = strings.ToLower(strings.TrimSpace(id))
+	if len(id) != len(nobody) || id == nobody || strings.Trim(id, "0123456789abcdef") != "" {
+		return ""
+	}
+	return id
+}
+
+// sessionID is the Session-ID of what is sent to the party: whom it talks to, and itself. Nothing
+// is made up for a party that has none.
+func (l *Leg) sessionID(headers []engine.HeaderEdit) []engine.HeaderEdit {
+	if l.rare == nil || l.rare.others == "" {
+		return headers
+	}
+	remote := l.rare.session
+	if remote == "" {
+		remote = nobody
+	}
+	return append(headers, engine.HeaderEdit{Name: "Session-ID", Values: []string{l.rare.others + ";remote=" + remote}})
+}
