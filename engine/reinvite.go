@@ -141,3 +141,19 @@ func (e *Engine) AskOn(l, home *lane.Lane, begin func(done func())) bool {
 	})
 	return true
 }
+
+// Aside has work run on a goroutine of its own, and then what follows from it on a lane; not once
+// that has stopped. Whoever calls it bounds how often, and for how long.
+func (e *Engine) Aside(home *lane.Lane, work, then func()) {
+	m := e.config.Meter
+	if m != nil {
+		m.Add(1)
+	}
+	go func() {
+		work()
+		home.Return(lane.Func(func(*lane.Lane) { then() }))
+		if m != nil {
+			m.Add(-1)
+		}
+	}()
+}

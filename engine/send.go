@@ -35,7 +35,14 @@ type SendSpec struct {
 	// the Call-ID: in a dialog others may have been sent meanwhile (§12.2.1.1)
 	NextCSeq    func() uint32
 	MaxForwards int // 0: 70
+	// Disguise hides the party of a dialog in whose name the request is sent, as [Request.Hide]
+	// does; nil: it is not hidden
+	Disguise *Disguise
 }
+
+// Disguise is how a request of this server's own, in the name of a party of a dialog, hides that
+// party from the other one.
+type Disguise = proxy.Disguise
 
 // CSeqZero is the number 0 as SendSpec.CSeq; it is not a number that a message can have (§8.1.1.5).
 const CSeqZero = 1 << 31
@@ -106,7 +113,7 @@ func (e *Engine) outgoing(s *SendSpec, inDialog bool) (*outgoing, *unit, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	o := &outgoing{e: e, to: to, timeout: s.Timeout, target: s.Target, knownAs: s.KnownAs, nextCSeq: s.NextCSeq, bye: s.Method == "BYE"}
+	o := &outgoing{e: e, to: to, timeout: s.Timeout, target: s.Target, knownAs: s.KnownAs, nextCSeq: s.NextCSeq, disguise: s.Disguise, bye: s.Method == "BYE"}
 	if s.Target == nil {
 		o.target = &Target{URI: s.URI}
 	}
@@ -191,6 +198,7 @@ type outgoing struct {
 	to       string
 	target   *Target
 	knownAs  string
+	disguise *Disguise
 	nextCSeq func() uint32
 	timeout  time.Duration
 
@@ -259,7 +267,7 @@ const ownVia = 110
 // (§18.1.1), and nothing says how its receiver is reached.
 func (o *outgoing) streamsFirst(peers []transport.Peer) []transport.Peer {
 	limit := o.e.config.UDPLimit
-	if t := o.target; limit <= 0 || o.msg.Size()+ownVia <= limit || t.Flow != 0 || t.Received != "" || t.FromSocket != "" && !t.FromHome {
+	if t := o.target; limit <= 0 || o.msg.Size()+ownVia+o.disguise.Room() <= limit || t.Flow != 0 || t.Received != "" || t.FromSocket != "" && !t.FromHome {
 		return peers
 	}
 	var list []transport.Peer
@@ -281,7 +289,7 @@ func (o *outgoing) next(err error) {
 		if o.named {
 			o.nameContact(&p)
 		}
-		if o.client, err = o.unit.core.SendOwn(&o.msg, &p, o.target, o); err == nil {
+		if o.client, err = o.unit.core.SendOwn(&o.msg, &p, o.target, o.disguise, o); err == nil {
 			return
 		}
 	}

@@ -68,21 +68,8 @@ func (r *Request) End(code int, reason string, headers []HeaderEdit) bool {
 // Interceptor calls it, before anything is sent.
 func (r *Request) Renumber(f func(number uint32) uint32) { r.ctx.Renumber(f) }
 
-// Hides reports whether Hide was called.
-func (r *Request) Hides() bool { return r.hides }
-
-// A MediaRelay is a Follower by which media pass through a relay.
-type MediaRelay interface{ RelaysMedia() }
-
-// MediaRelayed reports whether a MediaRelay goes with the request.
-func (r *Request) MediaRelayed() bool {
-	for _, f := range r.followers() {
-		if _, ok := f.(MediaRelay); ok {
-			return true
-		}
-	}
-	return false
-}
+// Hidden is how the sides are hidden from each other ([Request.Hide]), nil if they are not.
+func (r *Request) Hidden() *HideOptions { return r.ctx.Hidden() }
 
 // LaneOf is the lane of a Call-ID.
 func (e *Engine) LaneOf(callID string) *lane.Lane { return e.laneOf([]byte(callID)) }

@@ -110,7 +110,7 @@ func (b *Branch) hangUp(r *Response) {
 	var bye message.Message
 	if bye.Parse(message.AppendRequest(nil, &spec), &c.Limits) == nil {
 		to := r.refused.to
-		_, _ = c.SendOwn(&bye, &to, vouched, nobody{})
+		_, _ = c.SendOwn(&bye, &to, vouched, nil, nobody{})
 	}
 }
 

@@ -244,16 +244,21 @@ func (c *Core) Socket(p *transport.Peer, t *Target) (*transport.Local, error) {
 	return x.socket(p, t, &noOptions.Defaults)
 }
 
-// SendOwn sends a request of this server's own, composed for t, in a transaction. m is not kept.
-func (c *Core) SendOwn(m *message.Message, p *transport.Peer, t *Target, owner transaction.Owner) (*transaction.Client, error) {
-	if _, err := c.Socket(p, t); err != nil {
+// SendOwn sends a request of this server's own, composed for t, in a transaction. d hides the party
+// in whose name it is from whom it goes to; nil: nobody is hidden. m is not kept.
+func (c *Core) SendOwn(m *message.Message, p *transport.Peer, t *Target, d *Disguise, owner transaction.Owner) (*transaction.Client, error) {
+	out, err := c.Socket(p, t)
+	if err != nil {
 		return nil, err
 	}
-	if c.hides(m, p) {
+	if d != nil || c.hides(m, p) {
 		own := c.takeMessage()
 		defer c.giveMessage(own)
 		m.CopyTo(own) // m may be sent elsewhere yet
 		c.hide(own, p)
+		if err := c.disguiseOwn(own, d, out); err != nil {
+			return nil, err
+		}
 		m = own
 	}
 	return c.Layer.Send(m, p, "", owner)

@@ -34,6 +34,15 @@ func (x *Context) Hide(o veil.Options) error {
 // Hides reports whether the sides are hidden from each other.
 func (x *Context) Hides() bool { return x.Server.Veil != nil }
 
+// Hidden is how the sides are hidden from each other, nil if they are not.
+func (x *Context) Hidden() *veil.Options {
+	if v := x.Server.Veil; v != nil && v.Hidden {
+		o := v.Options
+		return &o
+	}
+	return nil
+}
+
 // veil hides what is sent for the request, and its responses.
 func (x *Context) veil(v *veil.Veil) {
 	v.Below = 0
@@ -71,6 +80,36 @@ func (x *Context) disguise(m *message.Message, out *transport.Local) error {
 		return &BranchError{Code: 513, Cause: CauseTooLong, Err: err}
 	}
 	return nil
+}
+
+// Disguise is how a request of this server's own, in the name of a party of a dialog, hides that
+// party from the other one.
+type Disguise struct {
+	veil.Options
+	Routes []string // that lead to the party from here
+}
+
+// disguiseOwn hides in m, which has its recipient's Call-ID, the party in whose name it is sent.
+func (c *Core) disguiseOwn(m *message.Message, d *Disguise, out *transport.Local) error {
+	if d == nil {
+		return nil
+	}
+	for _, r := range d.Routes { // of which a Contact takes its way
+		m.AppendLast(message.HeaderRecordRoute, []byte(r))
+	}
+	v := &veil.Veil{Options: d.Options, Hidden: true, CallID: string(m.CallID())}
+	return c.Veil.Request(m, v, place(out), false)
+}
+
+// Room is about how many bytes more a request with a disguise has.
+func (d *Disguise) Room() (n int) {
+	if d == nil {
+		return 0
+	}
+	for _, r := range d.Routes {
+		n += 2 * len(r)
+	}
+	return n + 200
 }
 
 // disguiseAnswer hides the other side in a response to the request of s.

@@ -24,23 +24,24 @@ type Call struct {
 	slots limits.Slots   // guarded by mu
 	// When the session is over without a refresh, in nanoseconds since 1970; guarded by mu
 	sessionAt int64
+
+	// These are side by side for their size.
 	queued    bool // guarded by journal.mu: it is going to be written
 	stored    bool // it is in the journal; of its goroutine
 	wasStored bool // and was before the line that is being written; likewise
 
+	// These and what follows the settings belong to the lane.
+	proven      bool   // pings have been sent since
+	proving     bool   // after a restart: it is pinged until both parties have answered
+	turned      bool   // we gave the caller its failure: a 2xx must not reach it
+	negotiating uint16 // requests of the parties in progress that may change the session
+
 	settings // changed on the lane, with mu held
 
-	// These belong to the lane.
-	req     *engine.Request // the INVITE, until nothing of it is left
-	proven  bool            // pings have been sent since
-	proving bool            // after a restart: it is pinged until both parties have answered
-	turned  bool            // we gave the caller its failure: a 2xx must not reach it
-	timer   lane.Timer
-
-	// Requests of the parties in progress that may change the session
-	negotiating uint16
-	asks        *asking           // what is asked of the parties; nil: nothing
-	due         [timers]lane.Time // 0: not set
+	req   *engine.Request // the INVITE, until nothing of it is left
+	timer lane.Timer
+	asks  *asking           // what is asked of the parties; nil: nothing
+	due   [timers]lane.Time // 0: not set
 }
 
 // settings are the options of a call.
@@ -247,6 +248,7 @@ func (c *Call) over() {
 	if c.asks != nil {
 		c.asks.leave(ErrOver)
 	}
+	c.mediaOver()
 	c.d.flows.remove(c)
 	c.d.journal.note(c)
 	if c.due[timerAck] == 0 {

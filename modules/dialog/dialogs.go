@@ -29,8 +29,9 @@ type Dialogs struct {
 	table  table
 	// Where answered calls are kept; nil: nowhere
 	journal *journal
-	shared  *shared   // nil: this node is alone
-	kept    []*record // that were there before this process, until Attach
+	shared  *shared           // nil: this node is alone
+	media   engine.MediaRelay // set while the modules are made; nil: there is none
+	kept    []*record         // that were there before this process, until Attach
 	limits  limits.Table
 	flows   flows
 	next    atomic.Uint64 // the last number of an id

@@ -27,7 +27,8 @@ type world struct {
 	d      *dialog.Dialogs
 	events []string // what a watcher heard: kind, cause, who
 	wire   *sim.Wire
-	dir    string // of --data, after a restart
+	dir    string                      // of --data, after a restart
+	more   func() []luabindtest.Option // of the server after a restart
 }
 
 // tracked relays to targets, "10.0.0.3" and so on, with options of track, and of relay.
@@ -55,7 +56,7 @@ func newWorld(t *testing.T, script string, options ...luabindtest.Option) *world
 
 func newWorldOf(t *testing.T, d *dialog.Dialogs, script string, options ...luabindtest.Option) *world {
 	t.Helper()
-	w := &world{t: t, d: d}
+	w := &world{t: t, d: d, more: func() []luabindtest.Option { return nil }}
 	w.World = luabindtest.New(t, script, append(options, luabindtest.Modules(d), luabindtest.Engine(func(c *engine.Config) {
 		network := c.Network
 		c.Network = func(r transport.Receiver) (x transport.Wire, err error) {

@@ -78,15 +78,26 @@ func (a *asking) callerSaid(i *engine.Reinvitation, res *engine.Response, err er
 
 // askCallee passes the caller's offer to the callee.
 func (a *asking) askCallee() {
+	offer := a.offered
+	if a.hold {
+		offer = inactive(a.offered, false)
+	}
+	a.pass(track.Caller, false, offer, func(text []byte, err error) {
+		switch {
+		case a.over:
+		case err != nil:
+			a.leave(err)
+		default:
+			a.offer = a.c.show(track.Caller, text)
+			a.offerCallee()
+		}
+	})
+}
+
+// offerCallee sends the callee the offer.
+func (a *asking) offerCallee() {
 	s := a.request("INVITE", true)
 	s.Timeout = holdPatience
-	if a.offer == nil { // and not once more after a 491
-		a.offer = a.offered
-		if a.hold {
-			a.offer = inactive(a.offered, false)
-		}
-		a.offer = a.c.show(track.Caller, a.offer)
-	}
 	s.ContentType, s.Body = sdpType, a.offer
 	err := a.c.d.engine.Load().Reinvite(s, a.calleeSaid)
 	if err != nil {
@@ -102,7 +113,7 @@ func (a *asking) calleeSaid(i *engine.Reinvitation, res *engine.Response, err er
 	switch {
 	case a.over:
 	case !ok:
-		if a.again(res, err, a.askCallee) {
+		if a.again(res, err, a.offerCallee) {
 			return
 		}
 		a.leave(nil)
@@ -117,17 +128,29 @@ func (a *asking) calleeSaid(i *engine.Reinvitation, res *engine.Response, err er
 		if a.hold {
 			answer = inactive(answer, false)
 		}
-		a.caller.Ack(sdpType, a.c.show(track.Callee, answer))
-		a.caller = nil
-		c := a.c
-		c.mu.Lock()
-		c.t.Held = a.hold
-		c.mu.Unlock()
-		if c.sessionTimer != nil { // nobody refreshes it any more (RFC 4028 §10)
-			c.sessionExpires(0)
-		}
-		a.finish(nil)
+		a.pass(track.Callee, true, answer, a.answered)
 	}
+}
+
+// answered gives the caller the callee's answer.
+func (a *asking) answered(text []byte, err error) {
+	switch {
+	case a.over:
+		return
+	case err != nil:
+		a.leave(err)
+		return
+	}
+	a.caller.Ack(sdpType, a.c.show(track.Callee, text))
+	a.caller = nil
+	c := a.c
+	c.mu.Lock()
+	c.t.Held = a.hold
+	c.mu.Unlock()
+	if c.sessionTimer != nil { // nobody refreshes it any more (RFC 4028 §10)
+		c.sessionExpires(0)
+	}
+	a.finish(nil)
 }
 
 // leave gives the caller the answer that it waits for, by which its media are inactive, and

@@ -26,13 +26,8 @@ var (
 	ErrNoOffer = errors.New("a party made no offer that can be read")
 )
 
-// Errors for calls of whose parties nothing can be asked.
-var (
-	// ErrMedia is the error for a call whose media pass through a relay (rtpengine).
-	ErrMedia = errors.New("the media of the call pass through a relay, which would have to be asked")
-	// ErrHidden is the error for a call whose sides are hidden from each other (topology).
-	ErrHidden = errors.New("the sides of the call are hidden from each other")
-)
+// ErrMedia is the error for a call whose media pass through a relay that can't be asked.
+var ErrMedia = errors.New("the media of the call pass through a relay that can't be asked")
 
 // RefusedError is the error of a party that refuses.
 type RefusedError struct {
@@ -76,10 +71,8 @@ func (c *Call) do(begin func(a *asking, v *View, l *track.Leg), done func(error)
 	switch {
 	case v.State != track.Confirmed || live == nil:
 		done(ErrOver)
-	case v.Fixed == track.Media:
+	case v.Fixed != track.Free, v.Relayed() != "" && c.d.media == nil:
 		done(ErrMedia)
-	case v.Fixed == track.Hidden:
-		done(ErrHidden)
 	case c.asks != nil || c.negotiating > 0 || !live.Acked:
 		done(ErrBusy)
 	default:
@@ -126,9 +119,12 @@ func (a *asking) request(method string, toCallee bool) *engine.SendSpec {
 	l = v.Leg(a.tag)
 	s := c.within(&v, l, toCallee)
 	s.Method, s.CSeq = method, number
-	contact := l.B.URI
+	contact, way := l.B.URI, l.B.Reach().Routes
 	if toCallee {
-		contact = v.A.URI
+		contact, way = v.A.URI, v.A.Reach().Routes
+	}
+	if b := v.Between; b != nil && b.Hide != nil {
+		s.Disguise = &engine.Disguise{Options: *b.Hide, Routes: way}
 	}
 	s.Headers = []engine.HeaderEdit{{Name: "Contact", Values: []string{"<" + contact + ">"}}}
 	return s

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/dialog/track"
 	"github.com/sipscript/sipscript/modules/host"
@@ -36,6 +37,9 @@ func Plugin() host.Plugin {
 		if e.Made != nil {
 			if m, ok := e.Made("rtpengine").(interface{ OnMediaGone(func(callID string)) }); ok {
 				m.OnMediaGone(d.MediaLost)
+			}
+			if m, ok := e.Made("rtpengine").(engine.MediaRelay); ok {
+				d.Relay(m)
 			}
 		}
 		return d, nil

@@ -49,7 +49,7 @@ func (w *world) killed(dir, script string) *world {
 	_ = w.Engine.Shutdown(ctx)
 	w.Sim.Release(append(w.Engine.Lanes(), w.Engine.Background())...)
 	d := kept(w.t, copied)
-	next := newWorldOf(w.t, d, script, w.sameNetwork())
+	next := newWorldOf(w.t, d, script, append(w.more(), w.sameNetwork())...)
 	next.join(w)
 	next.dir = copied
 	return next

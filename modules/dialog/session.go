@@ -1,6 +1,7 @@
 package dialog
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -216,8 +217,13 @@ func (s *session) Answering(a *engine.Answer) bool {
 		c.turnAway(&r)
 		return false
 	}
-	fixed := s.fixed(code)
+	between, fixed := s.between(a.Branch, code)
 	c.change(func(t *track.Call, at int64) track.Change {
+		if t.Between == nil || between == nil {
+			t.Between = cmp.Or(t.Between, between)
+		} else if t.Between.Media != between.Media { // another user agent, by another way
+			fixed = track.Media
+		}
 		t.Fixed = max(t.Fixed, fixed)
 		return t.Respond(&r, at)
 	})
@@ -225,18 +231,6 @@ func (s *session) Answering(a *engine.Answer) bool {
 		s.settle(a, r.Tag)
 	}
 	return true
-}
-
-// fixed is why the parties of a call can't be asked for anything once it is answered.
-func (s *session) fixed(code int) track.Fixed {
-	switch req := s.call.req; {
-	case code < 200 || req == nil:
-	case req.MediaRelayed():
-		return track.Media
-	case req.Hides():
-		return track.Hidden
-	}
-	return track.Free
 }
 
 // settle completes a 2xx, and begins the session of one that comes for the first time.

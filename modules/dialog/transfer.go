@@ -49,13 +49,10 @@ func (c *Call) transfer(target string, o TransferOptions, done func(error)) {
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTransferTime
 	}
-	c.do(func(a *asking, v *View, _ *track.Leg) {
+	c.do(func(a *asking, _ *View, _ *track.Leg) {
 		a.refer = &referral{toCallee: o.Callee}
 		s := a.request("REFER", o.Callee)
-		by := aor(uriOf(v.To))
-		if o.Callee {
-			by = aor(uriOf(v.From))
-		}
+		by := aor(uriOf(s.From)) // as the party is shown the other
 		s.Headers = append(s.Headers, engine.HeaderEdit{Name: "Refer-To", Values: []string{"<" + target + ">"}},
 			engine.HeaderEdit{Name: "Referred-By", Values: []string{"<" + by + ">"}})
 		a.after(o.Timeout, func() { a.finish(&RefusedError{a.refer.who(), 408}) })

@@ -121,23 +121,6 @@ func TestNothingIsAsked(t *testing.T) {
 	}
 }
 
-const hiding = `
-dialog = require "dialog"
-function route(req)
-  if req.in_dialog then return req:relay() end
-  require("topology").hide(req)
-  dialog.track(req)
-  req:relay("sip:bob@10.0.0.3:5060")
-end`
-
-// The parties of a hidden call know each other by other addresses.
-func TestHiddenCallsAreNotAsked(t *testing.T) {
-	w := newWorld(t, hiding, withTopology(t))
-	alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
-	w.talk(alice, bob)
-	w.ends(w.begin(w.only().Hold), dialog.ErrHidden.Error())
-}
-
 // Scripts wait, on the call's lane and on others.
 func TestAskInScripts(t *testing.T) {
 	const script = `

@@ -28,8 +28,9 @@ type Relay struct {
 	closed bool           // guarded by mu
 	busy   sync.WaitGroup // the workers
 
-	owed owed
-	key  atomic.Pointer[[32]byte] // of the marks in the names of calls; nil before Attach
+	owed  owed
+	asked atomic.Int32             // descriptions that wait for a daemon, of requests of our own
+	key   atomic.Pointer[[32]byte] // of the marks in the names of calls; nil before Attach
 }
 
 // job is a command nobody waits for.

@@ -112,16 +112,22 @@ func (s *session) carry(b *engine.Branch, l *leg) error {
 	if l.off {
 		return b.Carry(noteName, "")
 	}
+	note := s.noteOf(l)
+	if err := b.Carry(noteName, note.text()); err != nil {
+		return errNote
+	}
+	return nil
+}
+
+// noteOf is what later requests of a branch's dialog need.
+func (s *session) noteOf(l *leg) carried {
 	note := s.note
 	note.callee = l.callee
 	note.engine = 0
 	if l.engine != nil {
 		note.engine = l.engine.ID
 	}
-	if err := b.Carry(noteName, note.text()); err != nil {
-		return errNote
-	}
-	return nil
+	return note
 }
 
 // failed is the failure of a branch for want of media, or nil if it goes on unchanged.

@@ -10,23 +10,25 @@ type Call struct {
 	ID       ID     // travels in Record-Route
 	CallID   string // the Call-ID of all its messages
 	From, To string // the values of both headers as the caller wrote them
-	CSeq     uint32 // of the INVITE, as the caller wrote it
 	Asked    string // the Request-URI as the caller, or the script before track, wrote it
 
 	A    Side  // the caller
 	Legs []Leg // in the order in which they were sent
 
-	State     State   // how far it is
-	By        Who     // ended it
-	Held      bool    `json:",omitempty"` // both parties were put on hold
-	Said      [2]Said `json:",omitzero"`  // by the caller, and by the callee
-	Fixed     Fixed   `json:",omitempty"` // why the parties can't be asked for anything
-	Cause     string  // why it ended: a Cause constant, or a word of the response's
-	Code      int     // of the response that ended it; 0 for none
-	StartedAt int64   // the INVITE came
-	RangAt    int64   // the first 18x with a tag
-	AnswerAt  int64   // the first 2xx
-	EndedAt   int64   // it was over
+	State State   // how far it is
+	By    Who     // ended it
+	Held  bool    `json:",omitempty"` // both parties were put on hold
+	Fixed Fixed   `json:",omitempty"` // why the parties can't be asked for anything
+	CSeq  uint32  // of the INVITE, as the caller wrote it
+	Said  [2]Said `json:",omitzero"` // by the caller, and by the callee
+	// What stands between the parties; nil: nothing
+	Between   *Between `json:",omitempty"`
+	Cause     string   // why it ended: a Cause constant, or a word of the response's
+	Code      int      // of the response that ended it; 0 for none
+	StartedAt int64    // the INVITE came
+	RangAt    int64    // the first 18x with a tag
+	AnswerAt  int64    // the first 2xx
+	EndedAt   int64    // it was over
 }
 
 // Said is which version of its description a party has shown (RFC 8866 §5.2).

@@ -1,6 +1,10 @@
 package track
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/sipscript/sipscript/engine"
+)
 
 // Requests of this server's own within a dialog, in the name of a party, take numbers of that
 // party's (RFC 3261 §12.2.1.1). It knows nothing of them, so its later numbers are raised on their
@@ -11,10 +15,18 @@ type Fixed uint8
 
 // Reasons of Fixed.
 const (
-	Free   Fixed = iota // it can
-	Media               // their media pass through a relay, which would have to be asked
-	Hidden              // they are hidden from each other
+	Free  Fixed = iota // it can
+	Media              // their media pass through a relay that can't be asked
 )
+
+// Between is what stands between the parties of a call, beside this server itself. It is never
+// changed.
+type Between struct {
+	// How they are hidden from each other; nil: they are not
+	Hide *engine.HideOptions `json:",omitempty"`
+	// What a relay of their media knows the call by; "" for none
+	Media string `json:",omitempty"`
+}
 
 // Step says that the numbers of a party are raised by Extra from From on.
 type Step struct{ From, Extra uint32 }
