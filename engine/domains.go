@@ -131,6 +131,12 @@ type localName struct {
 	port uint16
 }
 
+// ownNames are the names of listeners.
+type ownNames struct {
+	serving []localName // what IsLocal knows in addition to the domains
+	ever    []localName // and those of listeners that have left
+}
+
 // localNames are the bound and the advertised addresses; for a wildcard, every address of the
 // machine.
 func localNames(locals []*transport.Local) []localName {
@@ -168,6 +174,15 @@ func (e *Engine) IsLocal(host string, port uint16) bool {
 }
 
 func (e *Engine) isLocal(host []byte, port uint16, scheme []byte) bool {
+	return e.isNamed(e.names.Load().serving, host, port, scheme)
+}
+
+// wasLocal is isLocal also for listeners that have left: routes of ours that name them are ours.
+func (e *Engine) wasLocal(host []byte, port uint16, scheme []byte) bool {
+	return e.isNamed(e.names.Load().ever, host, port, scheme)
+}
+
+func (e *Engine) isNamed(names []localName, host []byte, port uint16, scheme []byte) bool {
 	if port == 0 {
 		port = 5060
 		if len(scheme) == 4 { // sips
@@ -180,8 +195,8 @@ func (e *Engine) isLocal(host []byte, port uint16, scheme []byte) bool {
 			host = addr.AppendTo(make([]byte, 0, 46))
 		}
 	}
-	for i := range e.self {
-		if n := &e.self[i]; n.port == port && len(n.host) == len(host) && (n.host == string(host) || strings.EqualFold(n.host, string(host))) {
+	for i := range names {
+		if n := &names[i]; n.port == port && len(n.host) == len(host) && (n.host == string(host) || strings.EqualFold(n.host, string(host))) {
 			return true
 		}
 	}

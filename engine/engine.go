@@ -40,7 +40,8 @@ type Engine struct {
 	lookups    *lookups         // nil when the Config brought a resolver
 	resolver   proxy.Resolver   // either of them
 	domains    *Domains
-	self       []localName // what IsLocal knows in addition to the domains
+	names      atomic.Pointer[ownNames]
+	leaving    leavers
 	seed       maphash.Seed
 	packets    sync.Pool // *packet
 	messages   sync.Pool // of the transaction layers
@@ -110,7 +111,7 @@ func New(c Config) (*Engine, error) {
 		e.cancel()
 		return nil, err
 	}
-	e.self = localNames(e.wire.Locals())
+	e.followListeners()
 	if err := e.makeLanes(); err != nil {
 		e.close(context.Background())
 		return nil, err
@@ -160,11 +161,11 @@ func (e *Engine) open() error {
 func (e *Engine) makeLanes() error {
 	c := &e.config
 	e.veil = veil.NewKeys(e.Key("veil"))
-	e.veil.Local = func(u *message.URI) bool { return e.isLocal(u.Host, u.Port, u.Scheme) }
+	e.veil.Local = func(u *message.URI) bool { return e.wasLocal(u.Host, u.Port, u.Scheme) }
 	env := &proxy.Env{
 		Wire: e.wire, Resolver: c.Resolver, Signer: proxy.NewSigner(e.Key("route"), e.Key("branch"), e.Key("dialog"), e.Key("marks")), Veil: e.veil,
 		Wall: steadyWall(e.clock), RouteLifetime: c.RouteLifetime,
-		Process: uint32(newRandom(c.Seed, 1<<33)()), IsLocal: e.isLocal, TimerC: c.TimerC, UDPLimit: max(c.UDPLimit, 0), Limits: c.Limits, Log: e.log,
+		Process: uint32(newRandom(c.Seed, 1<<33)()), IsLocal: e.wasLocal, TimerC: c.TimerC, UDPLimit: max(c.UDPLimit, 0), Limits: c.Limits, Log: e.log,
 		Panics: e.log, May: func(what string, from netip.Addr) (int, bool) { return e.refusals.May(what, from, e.clock.Wall()) },
 	}
 	env.Withhold, env.Border, env.Supported = e.withhold, e.beyond, e.supported
@@ -273,6 +274,7 @@ func (e *Engine) Start() error {
 func (e *Engine) close(ctx context.Context) error {
 	defer close(e.ended)
 	e.cancel()
+	e.leaving.end()
 	var err error
 	if s, ok := e.config.Router.(Stopper); ok {
 		err = s.Stop(ctx)
@@ -339,6 +341,15 @@ func (e *Engine) ReloadCertificates() error {
 		return nil
 	}
 	return e.stack.ReloadCertificates()
+}
+
+// AddCertificate shows a further certificate to clients over TLS ([transport.TLSFiles]), to those
+// that ask for one of its names. On an error nothing changes.
+func (e *Engine) AddCertificate(f transport.TLSFiles) error {
+	if e.stack == nil {
+		return ErrSimulated
+	}
+	return e.stack.AddCertificate(f)
 }
 
 // ServerTLS is a configuration for servers of [Part]s. They show the engine's certificates

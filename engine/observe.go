@@ -97,6 +97,9 @@ type observedWire struct {
 	u *unit
 }
 
+// Known are the listeners that peers may name.
+func (w *observedWire) Known() []*transport.Local { return transport.Known(w.Wire) }
+
 // Send sends as the wire does.
 func (w *observedWire) Send(to *transport.Peer, b []byte, f transport.Failed) error {
 	err := w.Wire.Send(to, b, f)

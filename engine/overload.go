@@ -6,6 +6,7 @@ import (
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transaction"
+	"github.com/sipscript/sipscript/engine/transport"
 )
 
 // Overload control (RFC 6357 §3: reject early, locally, and by the effect of the load, not by a
@@ -48,7 +49,7 @@ func (s *standing) wait() time.Duration { return min(s.now, s.last) }
 // overloaded returns after how many seconds a request should be tried again, or 0 if it is
 // accepted. It is called only for new requests, not for retransmissions, ACK or CANCEL.
 func (u *unit) overloaded(a *transaction.Arrival) (retryAfter int) {
-	draining := u.e.draining.Load()
+	draining := u.e.draining.Load() || a.Local != nil && a.Local.Standing() != transport.Serving
 	wait := u.load.wait()
 	if !draining && wait < u.e.config.MaxDelay/2 {
 		return 0

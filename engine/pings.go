@@ -28,8 +28,8 @@ func (e *Engine) SendTo(l *lane.Lane, to *transport.Peer, b []byte) error {
 }
 
 // ReachedAt is where a target is reached that names an address or a connection: the client of a
-// registration behind a NAT. ok is false for all others, whose URI must be resolved, and for a
-// listener that is not there.
+// registration behind a NAT. ok is false for all others, whose URI must be resolved. Where its
+// listener has left, it is another one of its kind; ok is false if there is none.
 func (e *Engine) ReachedAt(t *Target) (p transport.Peer, ok bool) {
 	if t.Received == "" || len(t.Path) > 0 || t.Flow == transport.FlowGone {
 		return p, false
@@ -39,12 +39,14 @@ func (e *Engine) ReachedAt(t *Target) (p transport.Peer, ok bool) {
 		return p, false
 	}
 	p.Flow, p.FlowOnly = t.Flow, t.Flow != 0
-	for _, l := range e.wire.Locals() {
-		if l.Name == t.FromSocket {
-			p.Local = l
+	if t.FromSocket != "" {
+		for _, l := range transport.Known(e.wire) {
+			if l.Name == t.FromSocket && l.Standing() != transport.Gone {
+				p.Local = l
+			}
 		}
 	}
-	if t.FromSocket == "" {
+	if p.Local == nil {
 		p.Local = e.wire.Choose(&p)
 	}
 	return p, p.Local != nil

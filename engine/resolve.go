@@ -16,30 +16,45 @@ import (
 // the lane; what must be asked for comes back to the lane.
 type lookups struct {
 	r *resolver.Resolver
+	// The Config names no kinds: they are those of the listeners
+	follows bool
 	// Of a simulation, whose time stands still while the resolver's goroutines work; nil: none
 	meter lane.Meter
 }
 
 // newLookups creates a resolver for the transports the engine can send over.
 func newLookups(locals []*transport.Local, o resolver.Options, meter lane.Meter) (*lookups, error) {
-	if len(o.Kinds) == 0 {
-		var has [transport.WSS + 1]bool
-		for _, l := range locals {
-			has[l.Kind] = true
-		}
-		// RFC 3263 §4.1 leaves the choice to the client if the server has no preference: UDP first,
-		// as is usual.
-		for _, k := range []transport.Kind{transport.UDP, transport.TCP, transport.TLS} {
-			if has[k] {
-				o.Kinds = append(o.Kinds, k)
-			}
-		}
+	follows := len(o.Kinds) == 0
+	if follows {
+		o.Kinds = kindsOf(locals)
 	}
 	r, err := resolver.New(o)
 	if err != nil {
 		return nil, err
 	}
-	return &lookups{r, meter}, nil
+	return &lookups{r, follows, meter}, nil
+}
+
+// kindsOf are the transports that requests can leave by: RFC 3263 §4.1 leaves the choice to the
+// client if the server has no preference, and UDP first is usual.
+func kindsOf(locals []*transport.Local) (kinds []transport.Kind) {
+	var has [transport.WSS + 1]bool
+	for _, l := range locals {
+		has[l.Kind] = true
+	}
+	for _, k := range []transport.Kind{transport.UDP, transport.TCP, transport.TLS} {
+		if has[k] {
+			kinds = append(kinds, k)
+		}
+	}
+	return kinds
+}
+
+// follow takes the transports of other listeners.
+func (x *lookups) follow(locals []*transport.Local) {
+	if x.follows {
+		_ = x.r.SetKinds(kindsOf(locals)) // each of them is known
+	}
 }
 
 // Resolve finds the addresses of a name.

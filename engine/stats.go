@@ -159,7 +159,7 @@ func (e *Engine) Stats() Stats {
 	s.InProgress, s.ServerTransactions, s.ClientTransactions = int(progress.Load()), int(servers.Load()), int(clients.Load())
 	if e.stack != nil {
 		s.Transport = map[string]transport.Stats{}
-		for _, l := range e.wire.Locals() {
+		for _, l := range e.stack.Known() {
 			s.Transport[l.Kind.String()] = e.stack.Stats(l.Kind)
 		}
 	}

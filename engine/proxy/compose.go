@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/sipscript/sipscript/engine/message"
@@ -208,28 +207,25 @@ func appendRoute(m *message.Message, value []byte) {
 func (x *Context) socket(p *transport.Peer, t, d *Target) (*transport.Local, error) {
 	c := x.core
 	if name := or(t.from(), d.from()); name != "" {
-		for _, l := range c.Wire.Locals() {
-			if l.Name == name {
-				p.Local = l
-				if p.Kind != l.Kind && p.Flow == 0 {
-					return nil, fmt.Errorf("from_socket: %s cannot send over %s", name, p.Kind)
-				}
-				if p.Kind == 0 {
-					p.Kind = l.Kind // a target of which only the connection is known
-				}
-				return l, nil
+		if l := c.named(name); l != nil {
+			p.Local = l
+			if p.Kind != l.Kind && p.Flow == 0 {
+				return nil, fmt.Errorf("from_socket: %s cannot send over %s", name, p.Kind)
 			}
+			if p.Kind == 0 {
+				p.Kind = l.Kind // a target of which only the connection is known
+			}
+			return l, nil
 		}
-		var names []string
-		for _, l := range c.Wire.Locals() {
-			names = append(names, l.Name)
+		// The listener that a client registered at may have left; another one may still reach it
+		if p.Flow == 0 && or(t.Received, d.Received) == "" {
+			return nil, c.noListener(name)
 		}
-		return nil, fmt.Errorf("from_socket: there is no listener %q; the listeners are %s", name, strings.Join(names, ", "))
 	}
 	if t.FromHome && p.Local == nil && p.Flow == 0 {
 		p.Local = c.beside(t.FromSocket, p)
 	}
-	if in := x.Server.From.Local; p.Local == nil && p.Flow == 0 && in != nil && in.Kind == p.Kind &&
+	if in := x.Server.From.Local; p.Local == nil && p.Flow == 0 && in != nil && in.Kind == p.Kind && in.Standing() != transport.Gone &&
 		in.Addr.Addr().Is4() == p.Addr.Addr().Is4() {
 		p.Local = in
 	}
@@ -247,18 +243,39 @@ func (x *Context) socket(p *transport.Peer, t, d *Target) (*transport.Local, err
 	return out, nil
 }
 
+// named is the listener with a name, one that leaves if need be; nil for none.
+func (c *Core) named(name string) *transport.Local {
+	for _, l := range c.Wire.Locals() {
+		if l.Name == name {
+			return l
+		}
+	}
+	for _, l := range transport.Known(c.Wire) {
+		if l.Name == name && l.Standing() == transport.Leaving {
+			return l
+		}
+	}
+	return nil
+}
+
+func (c *Core) noListener(name string) error {
+	var names []string
+	for _, l := range c.Wire.Locals() {
+		names = append(names, l.Name)
+	}
+	return fmt.Errorf("from_socket: there is no listener %q; the listeners are %s", name, strings.Join(names, ", "))
+}
+
 // beside is the listener with a name, or one with its address, that can send to p; nil for none.
 func (c *Core) beside(name string, p *transport.Peer) *transport.Local {
-	all := c.Wire.Locals()
-	i := slices.IndexFunc(all, func(l *transport.Local) bool { return l.Name == name })
-	if i < 0 || all[i].Addr.Addr().Is4() != p.Addr.Addr().Is4() {
+	home := c.named(name)
+	if home == nil || home.Addr.Addr().Is4() != p.Addr.Addr().Is4() {
 		return nil
 	}
-	home := all[i]
 	if home.Kind == p.Kind {
 		return home
 	}
-	for _, l := range all {
+	for _, l := range c.Wire.Locals() {
 		if l.Kind == p.Kind && l.Addr.Addr() == home.Addr.Addr() {
 			return l
 		}

@@ -76,7 +76,7 @@ func (c *Core) readFlow(token []byte) (p transport.Peer, only, ok bool) {
 	var space [longestToken]byte
 	n, read := ReadToken(space[:], token)
 	b := space[:n]
-	if locals := c.Wire.Locals(); read && n >= addrToken {
+	if locals := transport.Known(c.Wire); read && n >= addrToken {
 		index := int(binary.BigEndian.Uint16(b))
 		if only = n == connToken && index&onlyWay != 0; only {
 			index &^= onlyWay

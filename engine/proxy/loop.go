@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
 )
 
 // Loop detection (§16.3 step 4, §16.6 step 8, RFC 5393 §4.2): the branch we push ends in a hash
@@ -67,7 +68,7 @@ func (c *Core) Looped(req *message.Message) bool {
 
 // ourSentBy reports whether a Via was written by one of our listeners.
 func (c *Core) ourSentBy(via *message.Via) bool {
-	for _, l := range c.Wire.Locals() {
+	for _, l := range transport.Known(c.Wire) {
 		port := via.Port
 		if port == 0 {
 			port = l.Kind.DefaultPort()

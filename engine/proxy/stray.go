@@ -142,7 +142,7 @@ func (c *Core) wayBack(branch []byte, via *message.Via, callID []byte, cseq uint
 	if !sameWithoutCase(branch[n:], want[n:]) {
 		return to, false
 	}
-	return readWay(way[:size], c.Wire.Locals())
+	return readWay(way[:size], transport.Known(c.Wire))
 }
 
 // sameWithoutCase compares a text with one in lower case, in constant time.

@@ -87,10 +87,10 @@ func (r *Resolver) run(j *job) *plan {
 	}
 	ctx, cancel := context.WithTimeout(r.ctx, left)
 	defer cancel()
-	table := r.hosts.loaded.Load()
+	table, kinds := r.hosts.loaded.Load(), r.kinds.Load()
 	w := walk{r: r, key: j.key, now: now, ctx: ctx}
 	p := w.plan()
-	p.hosts = table
+	p.hosts, p.kinds = table, kinds
 	if r.ctx.Err() != nil {
 		return &plan{err: &Error{Query: j.key.String(), Err: ErrClosed}}
 	}

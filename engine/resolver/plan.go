@@ -30,7 +30,8 @@ type plan struct {
 	count   int // peers
 	err     error
 	expires time.Time
-	hosts   *hostTable // in force when it was made; under another it is worth nothing
+	hosts   *hostTable        // in force when it was made; under another it is worth nothing
+	kinds   *[]transport.Kind // likewise
 }
 
 // order draws one order of all the peers. The slice is the caller's.

@@ -42,7 +42,8 @@ func (k key) String() string { return uriText(k.host, k.port, k.kind, k.secure) 
 // Resolver looks up names. Its methods may be called on many goroutines.
 type Resolver struct {
 	opts       Options
-	ctx        context.Context // ends with Close
+	kinds      atomic.Pointer[[]transport.Kind] // Options.Kinds, or those of SetKinds
+	ctx        context.Context                  // ends with Close
 	cancel     context.CancelFunc
 	hosts      *hosts
 	quarantine *quarantine
@@ -85,6 +86,7 @@ func New(opts Options) (*Resolver, error) {
 	if r.quarantine, err = newQuarantine(opts.CacheSize); err != nil {
 		return nil, err
 	}
+	r.kinds.Store(&r.opts.Kinds)
 	r.hosts = newHosts(opts.HostsFile, opts.Hosts, opts.Now())
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r, nil
@@ -133,7 +135,7 @@ func (r *Resolver) look(q *Query) (peers []transport.Peer, k key, ok bool, err e
 	k = key{host, q.Port, q.Kind, q.Secure}
 	now := r.opts.Now()
 	p, ok := r.plans.Get(k)
-	if !ok || !now.Before(p.expires) || p.hosts != r.hosts.loaded.Load() {
+	if !ok || !now.Before(p.expires) || p.hosts != r.hosts.loaded.Load() || p.kinds != r.kinds.Load() {
 		if p, ok = r.planFromCache(k, now); !ok {
 			return nil, k, false, nil
 		}
@@ -147,13 +149,13 @@ func (r *Resolver) planFromCache(k key, now time.Time) (*plan, bool) {
 	r.lookAtHosts(now)
 	k.host = strings.Clone(k.host)
 	// Before the walk: if it changes meanwhile, the plan is made again
-	table := r.hosts.loaded.Load()
+	table, kinds := r.hosts.loaded.Load(), r.kinds.Load()
 	w := walk{r: r, key: k, now: now}
 	p := w.plan()
 	if w.missed {
 		return nil, false
 	}
-	p.hosts = table
+	p.hosts, p.kinds = table, kinds
 	r.plans.Add(k, p)
 	return p, true
 }

@@ -219,3 +219,37 @@ func TestErrorsSayWhat(t *testing.T) {
 		})
 	}
 }
+
+// What was found for other transports than there are now is found once more.
+func TestTransportsChange(t *testing.T) {
+	s := serve(t, `
+		b.example.com. 600 IN SRV 1 1 5070 h.example.com.
+		_sip._udp.b.example.com. 600 IN SRV 1 1 5070 h.example.com.
+		_sips._tcp.b.example.com. 600 IN SRV 1 1 5071 h.example.com.
+		h.example.com. 600 IN A 192.0.2.1`)
+	o := options(newClock(), s.addr)
+	o.Kinds = []transport.Kind{transport.UDP}
+	r := start(t, o)
+	for _, row := range []struct {
+		kinds []transport.Kind
+		want  string
+	}{
+		{nil, "udp 192.0.2.1:5070"},
+		{[]transport.Kind{transport.TLS}, "tls 192.0.2.1:5071/b.example.com"},
+		{[]transport.Kind{transport.UDP, transport.TLS}, "udp 192.0.2.1:5070|tls 192.0.2.1:5071/b.example.com"},
+	} {
+		t.Run(row.want, func(t *testing.T) {
+			if row.kinds != nil {
+				if err := r.SetKinds(row.kinds); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if peers, _, err := resolve(r, query(t, "sip:b.example.com")); err != nil || strings.Join(list(peers), "|") != row.want {
+				t.Errorf("%v %v", list(peers), err)
+			}
+		})
+	}
+	if r.SetKinds([]transport.Kind{99}) == nil {
+		t.Error("there is no such transport")
+	}
+}

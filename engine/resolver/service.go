@@ -33,7 +33,20 @@ func naptrKind(service string) transport.Kind {
 	return 0
 }
 
-func (r *Resolver) has(k transport.Kind) bool { return slices.Contains(r.opts.Kinds, k) }
+func (r *Resolver) has(k transport.Kind) bool { return slices.Contains(*r.kinds.Load(), k) }
+
+// SetKinds changes Options.Kinds, for what is resolved from now on; what was found for others is
+// worth nothing then.
+func (r *Resolver) SetKinds(kinds []transport.Kind) error {
+	o := Options{Kinds: slices.Clone(kinds)}
+	if err := o.completeKinds(); err != nil {
+		return err
+	}
+	if !slices.Equal(o.Kinds, *r.kinds.Load()) {
+		r.kinds.Store(&o.Kinds)
+	}
+	return nil
+}
 
 // written is the transport that a URI names, as modified by sips: sips with transport=tcp is TLS
 // over TCP (RFC 3261 §26.2.2), and it does not exist over UDP.

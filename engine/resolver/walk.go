@@ -98,7 +98,7 @@ func (w *walk) byNAPTR() (services []service) {
 
 // byCustom is the SRV names of every transport the engine has, in its order (§4.1, without NAPTR).
 func (w *walk) byCustom() (services []service) {
-	for _, k := range w.r.opts.Kinds {
+	for _, k := range *w.r.kinds.Load() {
 		if k.Secure() || !w.key.secure {
 			services = append(services, service{kind: k, name: srvPrefix(k) + w.key.host})
 		}

@@ -110,17 +110,23 @@ func (l *Layer) Counts() (servers, clients int) {
 // T2 (§17.1.1.2, §17.1.2.2), and a 2xx without its ACK comes again within T2 (§13.3.1.4): after
 // that long the other side has what it needs, though the timers that wait for stragglers run for up
 // to 64*T1.
-func (l *Layer) Unfinished() bool {
+func (l *Layer) Unfinished() bool { return l.unfinished(nil) }
+
+// Uses is Unfinished for what came in at a listener, or was sent from it.
+func (l *Layer) Uses(local *transport.Local) bool { return l.unfinished(local) }
+
+// unfinished looks at transactions of one listener, or of any if it is nil.
+func (l *Layer) unfinished(of *transport.Local) bool {
 	now := l.lane.Now()
 	for _, table := range []map[string]*Client{l.clients, l.cancels} {
 		for _, c := range table {
-			if c.clock.needed(c.timers, now) {
+			if (of == nil || of == c.to.Local) && c.clock.needed(c.timers, now) {
 				return true
 			}
 		}
 	}
 	for _, s := range l.servers {
-		if s.state != Confirmed && s.clock.needed(s.timers, now) {
+		if (of == nil || of == s.From.Local) && s.state != Confirmed && s.clock.needed(s.timers, now) {
 			return true
 		}
 	}

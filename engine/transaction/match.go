@@ -124,7 +124,8 @@ func (l *Layer) clientOf(via *message.Via, cseq *message.CSeq) *Client {
 // ours reports whether a Via was written by this element.
 func (l *Layer) ours(via *message.Via) bool {
 	port := sentByPort(via)
-	for _, local := range l.wire.Locals() {
+	// A response may come when its listener has left
+	for _, local := range transport.Known(l.wire) {
 		if local.Port == port && equalFold(via.Host, local.Host) {
 			return true
 		}

@@ -15,7 +15,7 @@ import (
 // sent while a connection is being made wait in its queue.
 func (s *Stack) connect(key connKey, to *Peer, message []byte, f Failed) (*conn, error) {
 	local := s.Choose(to)
-	if !s.owns(local, to.Kind) || !key.addr.IsValid() {
+	if !s.roster.Load().owns(local, to.Kind) || !key.addr.IsValid() {
 		return nil, ErrNoListener
 	}
 	c := s.newConn(key, local)

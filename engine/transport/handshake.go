@@ -215,6 +215,7 @@ func (c *conn) open(nc net.Conn) {
 	case <-s.closing: // Close may have looked for connections before this one was there
 		c.leaving = true
 	default:
+		c.leaving = c.leaving || c.local.Standing() == Gone // likewise Release
 	}
 	s.running.Add(1)
 	writes := c.out != nil || c.leaving

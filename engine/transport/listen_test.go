@@ -68,7 +68,7 @@ func TestAddressInUse(t *testing.T) {
 		if !errors.Is(err, syscall.EADDRINUSE) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v", err)
 		}
-		if len(again.Locals()) != 0 || len(again.listeners) != 0 {
+		if len(again.Locals()) != 0 || len(again.Known()) != 0 {
 			t.Error("a listener was left")
 		}
 		again.Close(context.Background())

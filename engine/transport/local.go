@@ -49,12 +49,12 @@ func ownAddress(v4 bool) netip.Addr {
 	return netip.IPv6Loopback()
 }
 
-// Choose returns the listener that a message to the peer leaves from: to.Local if set, or that of
-// the connection to.Flow while it is open, or the first one of its kind and address family. A
-// listener on loopback reaches only loopback, so for other peers it is skipped if there is another.
-// It is nil if none is suitable.
+// Choose returns the listener that a message to the peer leaves from: to.Local if set and not gone,
+// or that of the connection to.Flow while it is open, or the first one of its kind and address
+// family. A listener on loopback reaches only loopback, so for other peers it is skipped if there
+// is another. It is nil if none is suitable.
 func (s *Stack) Choose(to *Peer) *Local {
-	if to.Local != nil {
+	if to.Local != nil && to.Local.Standing() != Gone {
 		return to.Local
 	}
 	if to.Flow != 0 {
@@ -64,7 +64,7 @@ func (s *Stack) Choose(to *Peer) *Local {
 	}
 	addr := to.Addr.Addr().Unmap()
 	var fallback *Local
-	for _, l := range s.locals {
+	for _, l := range s.Locals() {
 		own := l.Addr.Addr()
 		if l.Kind != to.Kind || addr.IsValid() && own.Is4() != addr.Is4() {
 			continue
@@ -78,6 +78,3 @@ func (s *Stack) Choose(to *Peer) *Local {
 	}
 	return fallback
 }
-
-// Locals are the listeners, in the order they were requested. The slice must not be changed.
-func (s *Stack) Locals() []*Local { return s.locals }

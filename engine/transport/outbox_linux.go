@@ -33,7 +33,7 @@ type Outbox struct {
 
 // NewOutbox makes an outbox for one goroutine that brings work to lanes.
 func (s *Stack) NewOutbox() *Outbox {
-	return &Outbox{stack: s, boxes: make([]*udpBox, len(s.listeners))}
+	return &Outbox{stack: s, boxes: make([]*udpBox, len(s.Locals()))}
 }
 
 // OnLane is the Wire for the work of a lane: its datagrams go to the outbox of the round the work
@@ -62,7 +62,7 @@ func (w *laneWire) Send(to *Peer, message []byte, f Failed) error {
 func (o *Outbox) send(to *Peer, message []byte, f Failed, now lane.Time) error {
 	s := o.stack
 	count := s.count(UDP)
-	u, index, err := s.udpFor(to)
+	u, err := s.udpFor(to)
 	var addr netip.AddrPort
 	var from netip.Addr
 	if err == nil {
@@ -72,11 +72,7 @@ func (o *Outbox) send(to *Peer, message []byte, f Failed, now lane.Time) error {
 		count.sendErrors.Add(1)
 		return err
 	}
-	box := o.boxes[index]
-	if box == nil {
-		box = newUDPBox(&u.sender)
-		o.boxes[index] = box
-	}
+	box := o.box(u)
 	if box.n == boxDatagrams || len(box.bytes)+len(message) > boxBytes {
 		box.flush(s)
 	} else if box.n == 0 {
@@ -88,6 +84,21 @@ func (o *Outbox) send(to *Peer, message []byte, f Failed, now lane.Time) error {
 	box.add(addr, from, message, f)
 	count.out(len(message))
 	return nil
+}
+
+// box is the one of a listener. The listener that had its place before has left, and so has what
+// was in its box, or it leaves with this round.
+func (o *Outbox) box(u *udpListener) *udpBox {
+	index := u.local.Index
+	if index >= len(o.boxes) {
+		o.boxes = append(o.boxes, make([]*udpBox, index+1-len(o.boxes))...)
+	}
+	box := o.boxes[index]
+	if box == nil || box.sender != &u.sender {
+		box = newUDPBox(&u.sender)
+		o.boxes[index] = box
+	}
+	return box
 }
 
 // Next sends what has waited long enough.

@@ -390,3 +390,25 @@ func TestCloseSendsWhatIsLeft(t *testing.T) {
 	await(t, closed)
 	(&boxing{T: t}).has(c, "answer")
 }
+
+// The box of a listener that has left is not that of the one which has its place.
+func TestOutboxOfAListenerThatCameBack(t *testing.T) {
+	s := serve(t, newRecorder(nil), Options{}, "udp:127.0.0.1:0")
+	out := s.NewOutbox()
+	text := "udp:127.0.0.1:0"
+	for range 2 {
+		var l *Local
+		until(t, "the address is free", func() (ok bool) {
+			var err error
+			l, err = s.Add(spec(t, text))
+			return err == nil
+		})
+		text = "udp:" + l.Addr.String()
+		u := s.roster.Load().sockets[l.Index].(*udpListener)
+		if out.box(u).sender != &u.sender {
+			t.Error("a box of another socket")
+		}
+		_ = s.Retire(l)
+		s.Release(l)
+	}
+}

@@ -51,26 +51,26 @@ func (s *Stack) Send(to *Peer, message []byte, f Failed) error {
 }
 
 func (s *Stack) sendDatagram(to *Peer, message []byte) error {
-	u, _, err := s.udpFor(to)
+	u, err := s.udpFor(to)
 	if err != nil || len(message) == 0 {
 		return err
 	}
 	return u.send(to, message)
 }
 
-// udpFor returns the listener whose socket sends a datagram to the peer, and its index: u.local
-// belongs to its reader, which may not have started.
-func (s *Stack) udpFor(to *Peer) (u *udpListener, index int, err error) {
+// udpFor returns the listener whose socket sends a datagram to the peer.
+func (s *Stack) udpFor(to *Peer) (*udpListener, error) {
 	local := s.Choose(to)
-	if !s.owns(local, UDP) {
-		return nil, 0, ErrNoListener
+	r := s.roster.Load()
+	if !r.owns(local, UDP) {
+		return nil, ErrNoListener
 	}
-	return s.listeners[local.Index].(*udpListener), local.Index, nil
+	return r.sockets[local.Index].(*udpListener), nil
 }
 
-// owns reports whether local is a listener of the stack and of the kind.
-func (s *Stack) owns(local *Local, kind Kind) bool {
-	return local != nil && local.Kind == kind && local.Index < len(s.locals) && s.locals[local.Index] == local
+// owns reports whether local is a listener of the roster and of the kind.
+func (r *roster) owns(local *Local, kind Kind) bool {
+	return local != nil && local.Kind == kind && local.Index < len(r.known) && r.known[local.Index] == local
 }
 
 func (s *Stack) sendStream(to *Peer, message []byte, f Failed) error {

@@ -24,14 +24,12 @@ type Stack struct {
 	clock      stopwatch
 	counts     [WSS + 1]counters
 
-	// Set by Listen, never changed once traffic flows.
-	locals    []*Local
-	listeners []listener // the one of locals[i] is listeners[i]
-
+	roster   atomic.Pointer[roster] // changed with mu held
 	flows    flowTable
 	conns    connTable
 	halfOpen halfOpen
 	tls      atomic.Pointer[tlsState] // nil: no listener is over TLS
+	tlsMu    sync.Mutex               // guards opts.TLS.Files
 	buffers  bufferPool
 	dgrams   datagramPool
 	queues   sync.Pool // of *outgoing
@@ -48,7 +46,7 @@ type Stack struct {
 	// counted.
 	running sync.WaitGroup
 
-	mu      sync.Mutex // guards serving, closed
+	mu      sync.Mutex // guards serving, closed, and changes of roster
 	serving bool
 	closed  bool
 
@@ -60,8 +58,10 @@ type Stack struct {
 type listener interface {
 	// addr is the address the socket is bound to.
 	addr() net.Addr
-	// serve starts the reading goroutines, which end after close. l describes the listener.
-	serve(l *Local)
+	// bind says how the listener is known, before it serves or anything is sent from it.
+	bind(l *Local)
+	// serve starts the reading goroutines, which end after close.
+	serve()
 	close() error
 }
 
@@ -72,6 +72,7 @@ func NewStack(r Receiver, o Options) *Stack {
 	s.errors, _ = r.(UnreachableReceiver)
 	s.door, _ = r.(Doorkeeper)
 	s.dialling, s.stop = context.WithCancel(context.Background())
+	s.roster.Store(&roster{})
 	s.flows.start()
 	s.conns.start()
 	s.buffers.most = s.opts.Limits.Message
@@ -87,19 +88,15 @@ func (s *Stack) Listen(specs []ListenSpec) error {
 	if s.serving || s.closed {
 		return errors.New("transport: listen: the stack is already serving, or closed")
 	}
-	first := len(s.listeners)
+	before := s.roster.Load()
 	for _, spec := range specs {
-		l, err := s.open(spec)
-		if err != nil {
-			for _, opened := range s.listeners[first:] {
-				opened.close()
+		if _, err := s.addLocked(spec); err != nil {
+			for _, opened := range s.roster.Load().sockets[len(before.sockets):] {
+				_ = opened.close()
 			}
-			s.listeners, s.locals = s.listeners[:first], s.locals[:first]
-			return listenError(spec, err)
+			s.roster.Store(before)
+			return err
 		}
-		addr := addrPortOf(l.addr())
-		s.listeners = append(s.listeners, l)
-		s.locals = append(s.locals, newLocal(len(s.locals), spec, addr))
 	}
 	return nil
 }
@@ -133,8 +130,8 @@ func (s *Stack) Serve() {
 		return
 	}
 	s.serving = true
-	for i, l := range s.listeners {
-		l.serve(s.locals[i])
+	for _, l := range s.roster.Load().sockets {
+		l.serve()
 	}
 }
 
@@ -148,8 +145,8 @@ func (s *Stack) Close(ctx context.Context) error {
 	s.mu.Unlock()
 	if first {
 		close(s.closing)
-		for _, l := range s.listeners {
-			l.close()
+		for _, l := range s.roster.Load().sockets {
+			_ = l.close()
 		}
 		refused := s.conns.refuse()
 		s.halfOpen.close()

@@ -13,7 +13,7 @@ import (
 type tcpListener struct {
 	stack  *Stack
 	ln     net.Listener
-	local  *Local      // set by serve, before the accepting starts
+	local  *Local      // set by bind
 	closed atomic.Bool // an error of Accept is the end, not a mishap
 }
 
@@ -35,9 +35,10 @@ func (t *tcpListener) close() error {
 	return t.ln.Close()
 }
 
+func (t *tcpListener) bind(l *Local) { t.local = l }
+
 // serve starts the accepting goroutine, which ends when the listener is closed.
-func (t *tcpListener) serve(l *Local) {
-	t.local = l
+func (t *tcpListener) serve() {
 	t.stack.running.Add(1)
 	go func() {
 		defer t.stack.running.Done()
@@ -105,4 +106,7 @@ func (s *Stack) adopt(nc net.Conn, local *Local, remote netip.AddrPort) {
 	count.accepted.Add(1)
 	count.open.Add(1)
 	c.startReading()
+	if local.Standing() == Gone { // meanwhile: Release may not have seen the connection
+		c.closeWhenWritten()
+	}
 }

@@ -53,12 +53,36 @@ func (s *Stack) ServerTLS() (*tls.Config, error) {
 	return c, nil
 }
 
+// AddCertificate shows a further certificate, to clients that ask for a name of its own. If it
+// cannot be used nothing changes.
+func (s *Stack) AddCertificate(f TLSFiles) error {
+	s.tlsMu.Lock()
+	defer s.tlsMu.Unlock()
+	o := s.opts.TLS
+	if o.Load != nil {
+		return errors.New("tls: certificates come from TLSOptions.Load")
+	}
+	o.Files = append(slices.Clone(o.Files), f)
+	if err := s.useLocked(&o); err != nil {
+		return err
+	}
+	s.opts.TLS.Files = o.Files
+	return nil
+}
+
 func (s *Stack) loadCertificates() error {
-	m, err := s.opts.TLS.load()
+	s.tlsMu.Lock()
+	defer s.tlsMu.Unlock()
+	return s.useLocked(&s.opts.TLS)
+}
+
+// useLocked loads what the options name; tlsMu is held.
+func (s *Stack) useLocked(o *TLSOptions) error {
+	m, err := o.load()
 	if err != nil {
 		return err
 	}
-	state, err := newTLSState(&s.opts.TLS, m)
+	state, err := newTLSState(o, m)
 	if err != nil {
 		return err
 	}

@@ -105,9 +105,9 @@ type FlowID uint64
 // FlowGone stands for a connection of an earlier process; it never names one.
 const FlowGone FlowID = 1<<64 - 1
 
-// Local is one listener as the layers above see it; it never changes once traffic flows.
+// Local is one listener as the layers above see it; only its Standing changes once traffic flows.
 type Local struct {
-	Index int            // its place in the list of listeners
+	Index int            // its place among all listeners there ever were
 	Kind  Kind           // the transport of the socket
 	Name  string         // as configured: "udp:127.0.0.1:5060"
 	Addr  netip.AddrPort // the bound address, with the actual port even if 0 was requested
@@ -122,6 +122,8 @@ type Local struct {
 	Origins []string
 	// Proxies are the networks of load balancers whose connections begin with a PROXY header.
 	Proxies []netip.Prefix
+
+	standing standing
 }
 
 // Peer is the destination of a message.

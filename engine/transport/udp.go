@@ -23,7 +23,8 @@ const socketBuffer = 4 << 20
 type udpListener struct {
 	stack  *Stack
 	conn   *net.UDPConn
-	local  *Local // set by serve, before the reading starts
+	local  *Local // set by bind
+	served bool   // a goroutine reads, or has read
 	sender udpSender
 
 	// duty
@@ -65,15 +66,17 @@ func (u *udpListener) addr() net.Addr { return u.conn.LocalAddr() }
 // close ends the reading. The reader closes the socket, because it may still have to send the rest
 // of its round.
 func (u *udpListener) close() error {
-	if u.local == nil { // it never began
+	if !u.served {
 		return u.conn.Close()
 	}
 	return u.conn.SetReadDeadline(time.Unix(1, 0))
 }
 
+func (u *udpListener) bind(l *Local) { u.local = l }
+
 // serve starts the reader, which ends with close.
-func (u *udpListener) serve(l *Local) {
-	u.local = l
+func (u *udpListener) serve() {
+	u.served = true
 	u.out = u.stack.NewOutbox()
 	u.batch.idle = u.endRound
 	u.stack.running.Add(1)

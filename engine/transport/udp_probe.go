@@ -54,11 +54,11 @@ func (s *Stack) Doubt(to *Peer) {
 // probe sends a keep-alive (RFC 5626 §3.5.1), which has no effect on its recipient, to a UDP
 // address, and informs the receiver if it comes back as undeliverable.
 func (s *Stack) probe(to *Peer) {
-	u, index, err := s.udpFor(to)
+	u, err := s.udpFor(to)
 	if err != nil || !s.probes.begin(to.Addr) {
 		return
 	}
-	local, from := s.locals[index], u.addr().(*net.UDPAddr)
+	local, from := u.local, u.addr().(*net.UDPAddr)
 	addr := to.Addr
 	s.mu.Lock()
 	if s.closed {
