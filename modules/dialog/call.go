@@ -245,8 +245,12 @@ func (c *Call) over() {
 		}
 	}
 	c.arm()
-	if c.asks != nil {
-		c.asks.leave(ErrOver)
+	switch a := c.asks; {
+	case a == nil:
+	case a.refer != nil && c.t.By != track.Server:
+		c.d.lingers.put(c)
+	default:
+		a.leave(ErrOver)
 	}
 	c.mediaOver()
 	c.d.flows.remove(c)

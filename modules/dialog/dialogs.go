@@ -34,6 +34,7 @@ type Dialogs struct {
 	kept    []*record         // that were there before this process, until Attach
 	limits  limits.Table
 	flows   flows
+	lingers lingers
 	next    atomic.Uint64 // the last number of an id
 	count   counters
 	script  luabind.Events[Event]

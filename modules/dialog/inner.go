@@ -21,6 +21,9 @@ func (d *Dialogs) Intercept(r *engine.Request) (bool, error) {
 	id := track.ID([]byte(note))
 	c := d.table.get(id)
 	if c == nil {
+		if d.lingers.takes(r, id) {
+			return true, nil
+		}
 		d.shared.strange(r, id)
 		return false, nil
 	}

@@ -90,6 +90,7 @@ func (a *asking) finish(err error) {
 	a.over = true
 	a.c.lane.StopTimer(&a.timer)
 	a.c.asks = nil
+	a.c.d.lingers.drop(a.c)
 	a.c.d.journal.note(a.c)
 	a.done(err)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
@@ -55,7 +56,13 @@ func (c *Call) transfer(target string, o TransferOptions, done func(error)) {
 		by := aor(uriOf(s.From)) // as the party is shown the other
 		s.Headers = append(s.Headers, engine.HeaderEdit{Name: "Refer-To", Values: []string{"<" + target + ">"}},
 			engine.HeaderEdit{Name: "Referred-By", Values: []string{"<" + by + ">"}})
-		a.after(o.Timeout, func() { a.finish(&RefusedError{a.refer.who(), 408}) })
+		a.after(o.Timeout, func() {
+			if a.c.State() == track.Ended {
+				a.finish(ErrOver)
+				return
+			}
+			a.finish(&RefusedError{a.refer.who(), 408})
+		})
 		c.send(s, func(res *engine.Response, err error) {
 			if a.over || err == nil && res.Code() < 300 {
 				return
@@ -92,6 +99,45 @@ func (f *referral) notified(a *asking, r *engine.Request, i *inner) bool {
 		a.finish(&RefusedError{f.who(), max(code, 300)})
 	}
 	return true
+}
+
+// lingers are calls that a party has ended while it was being transferred: what became of that is
+// told all the same, for the subscription of a REFER outlives the call (RFC 5057 §4.1). Each stays
+// no longer than its transfer may take.
+type lingers struct {
+	mu    sync.Mutex
+	calls map[track.ID]*Call // guarded by mu
+}
+
+func (l *lingers) put(c *Call) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.calls == nil {
+		l.calls = map[track.ID]*Call{}
+	}
+	l.calls[c.t.ID] = c
+}
+
+func (l *lingers) drop(c *Call) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.calls, c.t.ID)
+}
+
+// takes has a request be answered that is for one of them. It runs on the call's lane.
+func (l *lingers) takes(r *engine.Request, id track.ID) bool {
+	l.mu.Lock()
+	c := l.calls[id]
+	l.mu.Unlock()
+	if c == nil || c.asks == nil {
+		return false
+	}
+	i := &inner{call: c, method: r.Method(), byCaller: r.ByCaller(), tag: c.asks.tag}
+	tag := r.Message().FromTag()
+	if i.byCaller {
+		tag = r.Message().ToTag()
+	}
+	return string(tag) == i.tag && c.asks.interrupts(r, i)
 }
 
 // fragment is the code of a message/sipfrag (RFC 3420), 0 for none.

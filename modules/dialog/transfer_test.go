@@ -6,6 +6,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/proxy"
+	"github.com/sipscript/sipscript/engine/sim"
 	"github.com/sipscript/sipscript/engine/sim/phone"
 	"github.com/sipscript/sipscript/modules/dialog"
 )
@@ -49,10 +50,6 @@ func TestTransfer(t *testing.T) {
 		{"the party refuses", true, func(w *world, refer *phone.Incoming, _ *phone.Dialog) { w.Reply(refer, 603) }, "the callee answered 603", 1},
 		{"the party is gone", false, func(w *world, refer *phone.Incoming, _ *phone.Dialog) { w.Reply(refer, 481) }, "the caller answered 481", 0},
 		{"nothing is told", false, func(w *world, refer *phone.Incoming, _ *phone.Dialog) { w.Reply(refer, 202) }, "the caller answered 408", 1},
-		{"the party hangs up", false, func(w *world, refer *phone.Incoming, d *phone.Dialog) {
-			w.Reply(refer, 202)
-			w.Answered(d.Send(phone.Spec{Method: "BYE"}), 200)
-		}, dialog.ErrOver.Error(), 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t, scriptOf("", "", "10.0.0.3"))
@@ -163,6 +160,103 @@ end`
 			w.Run(time.Second)
 			if m := o.Final(); m == nil || string(m.ReasonPhrase()) != row.want {
 				t.Errorf("%v", m)
+			}
+		})
+	}
+}
+
+// The party that is told may hang up at any time: what counts is what it tells, before or after.
+func TestTransferAndBye(t *testing.T) {
+	const done, ringing, busy = "SIP/2.0 200 OK\r\n", "SIP/2.0 180 Ringing\r\n", "SIP/2.0 486 Busy Here\r\n"
+	bye := phone.Spec{Method: "BYE"}
+	for _, row := range []struct {
+		name  string
+		play  func(w *world, refer *phone.Incoming, d, other *phone.Dialog)
+		want  string
+		cause string
+	}{
+		{"202, BYE, NOTIFY", func(w *world, refer *phone.Incoming, d, _ *phone.Dialog) {
+			w.Reply(refer, 202)
+			w.Answered(d.Send(bye), 200)
+			w.Answered(notify(d, ringing, "active"), 200)
+			w.Answered(notify(d, done, "terminated"), 200)
+		}, "", "bye"},
+		{"202, NOTIFY of what rings, BYE, NOTIFY", func(w *world, refer *phone.Incoming, d, _ *phone.Dialog) {
+			w.Reply(refer, 202)
+			w.Answered(notify(d, ringing, "active"), 200)
+			w.Answered(d.Send(bye), 200)
+			w.Answered(notify(d, done, "terminated"), 200)
+		}, "", "bye"},
+		{"BYE, 202, NOTIFY", func(w *world, refer *phone.Incoming, d, _ *phone.Dialog) {
+			w.Answered(d.Send(bye), 200)
+			w.Reply(refer, 202)
+			w.Answered(notify(d, done, "terminated"), 200)
+		}, "", "bye"},
+		{"NOTIFY and BYE at once", func(w *world, refer *phone.Incoming, d, _ *phone.Dialog) {
+			w.Reply(refer, 202)
+			a, b := notify(d, done, "terminated"), d.Send(bye)
+			w.Answered(a, 200)
+			w.Sim.RunUntil(time.Minute, b.Done)
+		}, "", "transferred"},
+		{"BYE and NOTIFY at once", func(w *world, refer *phone.Incoming, d, _ *phone.Dialog) {
+			w.Reply(refer, 202)
+			b, a := d.Send(bye), notify(d, done, "terminated")
+			w.Answered(a, 200)
+			w.Sim.RunUntil(time.Minute, b.Done)
+		}, "", "transferred"},
+		{"NOTIFY, BYE before its 200 arrives", func(w *world, refer *phone.Incoming, d, _ *phone.Dialog) {
+			w.Reply(refer, 202)
+			w.Sim.SetLinkBetween("10.0.0.1", "10.0.0.2", sim.Link{Delay: time.Second})
+			a := notify(d, done, "terminated")
+			w.Run(100 * time.Millisecond)
+			b := d.Send(bye)
+			w.Answered(a, 200)
+			w.Sim.RunUntil(time.Minute, b.Done)
+		}, "", "transferred"},
+		{"the other one hangs up, NOTIFY", func(w *world, refer *phone.Incoming, d, other *phone.Dialog) {
+			w.Reply(refer, 202)
+			w.Answered(other.Send(bye), 200)
+			w.Answered(notify(d, done, "terminated"), 200)
+		}, "", "bye"},
+		{"BYE, NOTIFY of a failure", func(w *world, refer *phone.Incoming, d, _ *phone.Dialog) {
+			w.Reply(refer, 202)
+			w.Answered(d.Send(bye), 200)
+			w.Answered(notify(d, busy, "terminated"), 200)
+		}, "the caller answered 486", "bye"},
+		{"BYE, and no NOTIFY", func(w *world, refer *phone.Incoming, d, _ *phone.Dialog) {
+			w.Reply(refer, 202)
+			w.Answered(d.Send(bye), 200)
+		}, dialog.ErrOver.Error(), "bye"},
+		{"BYE, 481", func(w *world, refer *phone.Incoming, d, _ *phone.Dialog) {
+			w.Answered(d.Send(bye), 200)
+			w.Reply(refer, 481)
+		}, "the caller answered 481", "bye"},
+		{"the server hangs up", func(w *world, refer *phone.Incoming, d, _ *phone.Dialog) {
+			w.Reply(refer, 202)
+			w.only().Hangup("")
+		}, dialog.ErrOver.Error(), "hung up"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, scriptOf("limits = { x = 1 }", "", "10.0.0.3"))
+			alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
+			out, in := w.talk(alice, bob)
+			c := w.only()
+			b := w.begin(func(done func(error)) bool {
+				return c.Transfer("sip:carol@example.com", dialog.TransferOptions{}, done)
+			})
+			row.play(w, w.Came(alice, "REFER"), out.Dialog(), in.Dialog())
+			w.calls(0)
+			if n := w.d.Count("x"); n != 0 {
+				t.Errorf("%d slots", n)
+			}
+			w.ends(b, row.want)
+			if v := c.View(); v.Cause != row.cause {
+				t.Errorf("%s", v.Cause)
+			}
+			for _, r := range bob.Inbox() {
+				if r.Method() == "NOTIFY" {
+					t.Error("bob got a NOTIFY")
+				}
 			}
 		})
 	}
