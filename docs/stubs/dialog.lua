@@ -19,6 +19,7 @@
 ---@field to_uri sip.uri the URI in To
 ---@field a table the caller's side: {tag, contact, received}
 ---@field b table|nil the side that answered, or rings: {tag, contact, received}; nil before
+---@field node string|nil the node that has it, of a call in list; nil for this one. Of another node's call its parties, state and times are known, and hang_up alone has an effect
 ---@field legs any[] of {uri, tag, state, code, cause, started, answered, ended}: the branches, in their order
 ---@field vars table what track and keep have kept; a copy
 local dialog_call = {}
@@ -141,7 +142,8 @@ function dialog.of(call) end
 ---@return string|nil why what is wrong
 function dialog.validate(req) end
 
----How many calls have a key of their limits, or how many calls there are. Only in handlers.
+---How many calls have a key of their limits, or how many calls there are; with --redis at all nodes,
+---those of others as they were up to 20 s ago. Only in handlers.
 ---```lua
 ---local n = dialog.count("customer:7")
 ---```
@@ -149,7 +151,8 @@ function dialog.validate(req) end
 ---@return integer result
 function dialog.count(key) end
 
----The calls there are, the oldest first. Only in handlers.
+---The calls there are, the oldest first; with --redis those of all nodes, of others as they were up to
+---20 s ago. Only in handlers.
 ---```lua
 ---for _, call in ipairs(dialog.list({ key = "customer:7" })) do call:hang_up() end
 ---```

@@ -127,8 +127,11 @@ func (c *Call) limit(l []limits.Limit, await func(func(context.Context))) (full 
 
 // take counts here, and then with the other nodes. await calls a function that waits for them.
 func (c *Call) take(l []limits.Limit, await func(func(context.Context))) (full string, ok bool) {
-	if len(l) == 0 {
+	switch {
+	case len(l) == 0:
 		return "", true
+	case c.Node() != "": // which counts it
+		return l[0].Key, false
 	}
 	c.mu.Lock()
 	if c.t.State == track.Ended {
@@ -180,7 +183,12 @@ func (c *Call) Extend(d time.Duration) {
 }
 
 // post has f run on the call's lane; not if that is overloaded.
-func (c *Call) post(f func()) bool { return c.lane.Return(lane.Func(func(*lane.Lane) { f() })) }
+func (c *Call) post(f func()) bool {
+	if c.lane == nil { // another node has the call
+		return false
+	}
+	return c.lane.Return(lane.Func(func(*lane.Lane) { f() }))
+}
 
 // change applies an event to the call, and tells what it has made of it. It runs on the lane, or
 // when no lane works any more.

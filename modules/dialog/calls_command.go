@@ -65,7 +65,7 @@ func showCalls(c *host.Invocation) error {
 }
 
 func viewCalls(a *callsAnswer, now time.Time) host.View {
-	rows := [][]string{{"ID", "STATE", "FOR", "CALLER", "CALLED", "CALL-ID"}}
+	rows := [][]string{{"ID", "STATE", "FOR", "CALLER", "CALLED", "CALL-ID", "NODE"}}
 	var essence bytes.Buffer
 	for _, one := range a.Calls {
 		since := one.Answered
@@ -77,7 +77,7 @@ func viewCalls(a *callsAnswer, now time.Time) host.View {
 		if one.Held {
 			state = "held"
 		}
-		rows = append(rows, []string{one.ID, state, lasts, host.Printable(one.Caller), host.Printable(one.Callee), host.Printable(one.CallID)})
+		rows = append(rows, []string{one.ID, state, lasts, host.Printable(one.Caller), host.Printable(one.Callee), host.Printable(one.CallID), host.Printable(one.Node)})
 		fmt.Fprintln(&essence, one.ID, state)
 	}
 	table := host.Table(rows...)

@@ -1,6 +1,7 @@
 package dialog
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/luabind"
@@ -20,6 +22,9 @@ type Options struct {
 	Log   *slog.Logger // default slog.Default
 	Data  string       // the directory of --data, where answered calls are kept; "" for none
 	Share Share        // counts with other nodes, and tells them of calls; nil: this node is alone
+	// ReportEvery is how often other nodes are told of all calls, and asked for theirs; 0: every 10
+	// s
+	ReportEvery time.Duration
 }
 
 // Dialogs are the calls of a process. They outlive script generations.
@@ -28,16 +33,17 @@ type Dialogs struct {
 	engine atomic.Pointer[engine.Engine] // that it is attached to; nil before
 	table  table
 	// Where answered calls are kept; nil: nowhere
-	journal *journal
-	shared  *shared           // nil: this node is alone
-	media   engine.MediaRelay // set while the modules are made; nil: there is none
-	kept    []*record         // that were there before this process, until Attach
-	limits  limits.Table
-	flows   flows
-	lingers lingers
-	next    atomic.Uint64 // the last number of an id
-	count   counters
-	script  luabind.Events[Event]
+	journal     *journal
+	shared      *shared           // nil: this node is alone
+	reportEvery time.Duration     // with shared
+	media       engine.MediaRelay // set while the modules are made; nil: there is none
+	kept        []*record         // that were there before this process, until Attach
+	limits      limits.Table
+	flows       flows
+	lingers     lingers
+	next        atomic.Uint64 // the last number of an id
+	count       counters
+	script      luabind.Events[Event]
 
 	mu       sync.Mutex
 	watchers atomic.Pointer[[]*watcher] // replaced under mu
@@ -79,7 +85,8 @@ func New(o Options) (*Dialogs, error) {
 		}
 	}
 	if o.Share != nil {
-		d.shared = newShared(d, o.Share, o.Log)
+		d.reportEvery = cmp.Or(o.ReportEvery, reportEvery)
+		d.shared = newShared(d, o.Share, nodeName(o.Data), o.Log)
 	}
 	return d, nil
 }

@@ -14,6 +14,10 @@ func (c *Call) Hangup(reason string) bool {
 	if c.State() == track.Ended {
 		return false
 	}
+	if c.Node() != "" { // which hears of it
+		c.d.shared.tell(&notice{ID: c.t.ID, HangUp: true, Reason: reason})
+		return true
+	}
 	c.d.count.hungUp.Add(1)
 	return c.post(func() { c.end(track.CauseHungUp, reason) })
 }

@@ -23,10 +23,10 @@ const (
 
 // Hold puts both parties on hold. It returns at once; done is called on the call's lane, with nil
 // when they are. false: the server is overloaded, and done is not called.
-func (c *Call) Hold(done func(error)) bool { return c.post(func() { c.hold(true, done) }) }
+func (c *Call) Hold(done func(error)) bool { return c.begin(func() { c.hold(true, done) }) }
 
 // Resume ends what Hold began; see there.
-func (c *Call) Resume(done func(error)) bool { return c.post(func() { c.hold(false, done) }) }
+func (c *Call) Resume(done func(error)) bool { return c.begin(func() { c.hold(false, done) }) }
 
 func (c *Call) hold(on bool, done func(error)) {
 	c.do(func(a *asking, _ *View, _ *track.Leg) {

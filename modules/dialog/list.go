@@ -23,36 +23,37 @@ func (d *Dialogs) List(f Filter) []*Call { return d.list(f, "") }
 
 // list is List for those with a Call-ID alone, if one is given.
 func (d *Dialogs) list(f Filter, callID string) []*Call {
-	type found struct {
-		call *Call
-		at   int64
-	}
-	var list []found
+	var list []*Call
 	d.Each(func(c *Call) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		switch {
-		case c.t.State == track.Ended,
-			callID != "" && c.t.CallID != callID,
-			f.Key != "" && !c.slots.Has(f.Key),
-			f.From != "" && !strings.EqualFold(f.From, aor(uriOf(c.t.From))),
-			f.To != "" && !strings.EqualFold(f.To, aor(c.t.Asked)):
-			return
+		if c.passesFilter(&f, callID, nil) {
+			list = append(list, c)
 		}
-		list = append(list, found{c, c.t.StartedAt})
 	})
-	slices.SortFunc(list, func(a, b found) int {
-		if n := cmp.Compare(a.at, b.at); n != 0 {
+	return oldest(list, f.Limit)
+}
+
+// passesFilter reports whether a filter leaves the call. keys are those of its limits at another
+// node; c.mu is held.
+func (c *Call) passesFilter(f *Filter, callID string, keys []string) bool {
+	return c.t.State != track.Ended &&
+		(callID == "" || c.t.CallID == callID) &&
+		(f.Key == "" || c.slots.Has(f.Key) || slices.Contains(keys, f.Key)) &&
+		(f.From == "" || strings.EqualFold(f.From, aor(uriOf(c.t.From)))) &&
+		(f.To == "" || strings.EqualFold(f.To, aor(c.t.Asked)))
+}
+
+// oldest are the first calls of a list, by age; 0: as many as usual.
+func oldest(list []*Call, limit int) []*Call {
+	slices.SortFunc(list, func(a, b *Call) int {
+		if n := cmp.Compare(a.t.StartedAt, b.t.StartedAt); n != 0 {
 			return n
 		}
-		return slices.Compare(a.call.t.ID[:], b.call.t.ID[:])
+		return slices.Compare(a.t.ID[:], b.t.ID[:])
 	})
-	if f.Limit <= 0 {
-		f.Limit = usualList
+	if limit <= 0 {
+		limit = usualList
 	}
-	out := make([]*Call, 0, min(len(list), f.Limit))
-	for _, one := range list[:min(len(list), f.Limit)] {
-		out = append(out, one.call)
-	}
-	return out
+	return slices.Clip(list[:min(len(list), limit)])
 }

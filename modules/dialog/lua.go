@@ -188,12 +188,12 @@ func (m *module) Functions() []luabind.Function {
 				err := m.Validate(r)
 				return err == nil, err
 			}),
-		luabind.Func1(luabind.Function{Name: "count", Where: luabind.InHandler, Doc: "How many calls have a key of their limits, or how many calls there are.",
+		luabind.Func1(luabind.Function{Name: "count", Where: luabind.InHandler, Doc: "How many calls have a key of their limits, or how many calls there are; with --redis at all nodes, those of others as they were up to 20 s ago.",
 			Example: `local n = dialog.count("customer:7")`},
-			luabind.TextArg("key", "of limits").Default("", "all calls"), luabind.ReturnsInt(""), func(_ *luabind.Call, key string) int { return m.Count(key) }),
-		luabind.Func1(luabind.Function{Name: "list", Where: luabind.InHandler, Doc: "The calls there are, the oldest first.",
+			luabind.TextArg("key", "of limits").Default("", "all calls"), luabind.ReturnsInt(""), func(_ *luabind.Call, key string) int { return m.CountAll(key) }),
+		luabind.Func1(luabind.Function{Name: "list", Where: luabind.InHandler, Doc: "The calls there are, the oldest first; with --redis those of all nodes, of others as they were up to 20 s ago.",
 			Example: "for _, call in ipairs(dialog.list({ key = \"customer:7\" })) do call:hang_up() end"},
-			luabind.OptionsArg(Filter{Limit: usualList}), luabind.ReturnsList[*Call](callType, ""), func(_ *luabind.Call, f Filter) []*Call { return m.List(f) }),
+			luabind.OptionsArg(Filter{Limit: usualList}), luabind.ReturnsList[*Call](callType, ""), func(_ *luabind.Call, f Filter) []*Call { return m.ListAll(f) }),
 	}
 }
 

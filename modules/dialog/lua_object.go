@@ -59,6 +59,8 @@ var callType = &luabind.ObjectType{
 			}
 			return nil
 		}),
+		luabind.FieldFrom("node", luabind.OrNil(luabind.ReturnsText("the node that has it, of a call in list; nil for this one. Of another node's call its parties, state and times are known, "+
+			"and hang_up alone has an effect")), (*Call).Node),
 		field("legs", luabind.ReturnsValue(luabind.List, "of {uri, tag, state, code, cause, started, answered, ended}: the branches, in their order"), legsOf),
 		luabind.FieldFrom("vars", luabind.ReturnsValue(luabind.Table, "what track and keep have kept; a copy"), func(c *Call) any {
 			if v := c.View().Vars; v != nil {

@@ -26,6 +26,9 @@ var (
 	ErrNoOffer = errors.New("a party made no offer that can be read")
 )
 
+// ErrElsewhere is the error for a call that another node has.
+var ErrElsewhere = errors.New("another node has the call")
+
 // ErrMedia is the error for a call whose media pass through a relay that can't be asked.
 var ErrMedia = errors.New("the media of the call pass through a relay that can't be asked")
 
@@ -57,6 +60,10 @@ type asking struct {
 
 // do has begin run on the lane, with what asks, if something can be asked now.
 func (c *Call) do(begin func(a *asking, v *View, l *track.Leg), done func(error)) {
+	if c.Node() != "" {
+		done(ErrElsewhere)
+		return
+	}
 	v := c.View()
 	var live *track.Leg
 	for i := range v.Legs {
@@ -80,6 +87,15 @@ func (c *Call) do(begin func(a *asking, v *View, l *track.Leg), done func(error)
 		c.asks = a
 		begin(a, &v, live)
 	}
+}
+
+// begin has something begin on the lane. A call of another node has none, and refuses it at once.
+func (c *Call) begin(f func()) bool {
+	if c.Node() != "" {
+		f()
+		return true
+	}
+	return c.post(f)
 }
 
 // finish ends it; again, it does nothing.

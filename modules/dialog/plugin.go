@@ -150,10 +150,10 @@ func (d *Dialogs) answerCalls(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	list := []callAnswer{}
-	for _, c := range d.list(f, q.Get("call_id")) {
+	for _, c := range d.listAll(f, q.Get("call_id")) {
 		list = append(list, answerOf(c))
 	}
-	host.Answer(w, http.StatusOK, callsAnswer{list, d.Count("")})
+	host.Answer(w, http.StatusOK, callsAnswer{list, d.CountAll("")})
 }
 
 var errNoCall = errors.New("there is no call with this id")
@@ -162,6 +162,9 @@ func (d *Dialogs) asked(w http.ResponseWriter, r *http.Request) *Call {
 	id, err := track.ParseID(r.PathValue("id"))
 	if err == nil {
 		if c := d.ByID(id); c != nil {
+			return c
+		}
+		if c := d.elsewhere(id); c != nil {
 			return c
 		}
 		err = errNoCall
@@ -174,6 +177,7 @@ func (d *Dialogs) asked(w http.ResponseWriter, r *http.Request) *Call {
 type callAnswer struct {
 	ID       string         `json:"id"`
 	CallID   string         `json:"call_id"`
+	Node     string         `json:"node,omitempty" doc:"that has it; without: the one that is asked"`
 	State    string         `json:"state"`
 	Held     bool           `json:"held,omitempty"`
 	Caller   string         `json:"caller"`
@@ -187,7 +191,7 @@ type callAnswer struct {
 
 func answerOf(c *Call) callAnswer {
 	v := c.View()
-	return callAnswer{ID: v.ID.String(), CallID: v.CallID, State: v.State.String(), Held: v.Held, Caller: aor(uriOf(v.From)), Callee: aor(v.Asked),
+	return callAnswer{ID: v.ID.String(), CallID: v.CallID, Node: c.Node(), State: v.State.String(), Held: v.Held, Caller: aor(uriOf(v.From)), Callee: aor(v.Asked),
 		Started: seconds(v.StartedAt), Answered: seconds(v.AnswerAt), Keys: v.Keys, Vars: v.Vars, Legs: legsOf(&v.Call)}
 }
 

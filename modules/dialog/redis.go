@@ -18,6 +18,7 @@ import (
 const (
 	keyPrefix = "{sipscript:dialog}:"
 	channel   = "sipscript:dialog"
+	reportKey = "sipscript:dialog:nodes"
 )
 
 // takeScript returns 0, or the number of the key that is full.
@@ -98,6 +99,36 @@ func (r *redisShare) Update(ctx context.Context, renew, give []Slot, lease time.
 	}
 	_, err := r.c.Script(ctx, updateScript, keys, args)
 	return err
+}
+
+// reportScript keeps the reports of nodes in a hash: each with the end of its lease, which has 15
+// digits, before it. It returns those that are in force.
+var reportScript = rueidis.NewLuaScript(`local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%015d', now + ARGV[2]) .. ARGV[3])
+redis.call('PEXPIRE', KEYS[1], 2 * ARGV[2])
+local all, out = redis.call('HGETALL', KEYS[1]), {}
+for i = 2, #all, 2 do
+  local ends = tonumber(string.sub(all[i], 1, 15))
+  if ends and ends > now then out[#out + 1] = string.sub(all[i], 16) else redis.call('HDEL', KEYS[1], all[i - 1]) end
+end
+return out`)
+
+// Report implements Share.
+func (r *redisShare) Report(ctx context.Context, node string, text []byte, lease time.Duration) ([][]byte, error) {
+	m, err := r.c.Script(ctx, reportScript, []string{reportKey}, []string{node, strconv.FormatInt(lease.Milliseconds(), 10), string(text)})
+	if err != nil {
+		return nil, err
+	}
+	list, err := m.AsStrSlice()
+	if err != nil {
+		return nil, err
+	}
+	all := make([][]byte, len(list))
+	for i := range list {
+		all[i] = []byte(list[i])
+	}
+	return all, nil
 }
 
 // Exchange implements Share.

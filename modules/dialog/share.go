@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/modules/dialog/limits"
 	"github.com/sipscript/sipscript/modules/dialog/track"
 )
@@ -42,6 +43,9 @@ type Share interface {
 	// Exchange sends what comes from out, and has hear called with what nodes send, until ctx ends
 	// or it fails.
 	Exchange(ctx context.Context, out <-chan []byte, hear func(message []byte)) error
+	// Report puts what a node says of its calls in the place of what it said before, until the
+	// lease ends, and returns what all nodes have said whose lease has not ended.
+	Report(ctx context.Context, node string, text []byte, lease time.Duration) (all [][]byte, err error)
 }
 
 // shared is the part of Dialogs that shares.
@@ -54,13 +58,18 @@ type shared struct {
 	out   chan []byte
 	wake  chan struct{} // capacity 1: slots were given back
 	away  atomic.Bool
+	// This node's name; what other nodes have reported, nil before and when that is too old; and
+	// when it was read, which belongs to keep
+	node   string
+	others atomic.Pointer[[]*report]
+	readAt time.Time
 
 	mu   sync.Mutex
 	give []Slot // guarded by mu
 }
 
-func newShared(d *Dialogs, share Share, log *slog.Logger) *shared {
-	s := &shared{d: d, share: share, log: log, out: make(chan []byte, mostTold), wake: make(chan struct{}, 1)}
+func newShared(d *Dialogs, share Share, node string, log *slog.Logger) *shared {
+	s := &shared{d: d, share: share, node: node, log: log, out: make(chan []byte, mostTold), wake: make(chan struct{}, 1)}
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.busy.Go(func() { s.keep(ctx) }) // both end with close
@@ -119,11 +128,15 @@ func (s *shared) gave(id track.ID, keys []string) {
 func (s *shared) keep(ctx context.Context) {
 	renew := time.NewTicker(renewEvery)
 	defer renew.Stop()
+	tell := time.NewTicker(s.d.reportEvery)
+	defer tell.Stop()
 	for {
 		var held []Slot
 		select {
 		case <-ctx.Done():
 			return
+		case <-tell.C:
+			s.reports(ctx)
 		case <-s.wake:
 		case <-renew.C:
 			held = s.held()
@@ -175,6 +188,9 @@ type notice struct {
 	// Of an accepted request that refreshes the call: the Contacts of its sender and of who
 	// answered, "" where another node can't reach them, and the Session-Expires of the answer
 	Refresh *refreshed `json:"refresh,omitempty"`
+	// The call has to be ended, and nothing was seen of it; the value of a Reason header
+	HangUp bool   `json:"hang_up,omitempty"`
+	Reason string `json:"reason,omitempty"`
 }
 
 // refreshed is what an accepted INVITE or UPDATE has changed.
@@ -214,6 +230,12 @@ func (s *shared) hear(text []byte) {
 	}
 	c := s.d.table.get(n.ID)
 	if c == nil {
+		return
+	}
+	if n.HangUp {
+		if proxy.CheckEdits([]proxy.HeaderEdit{{Name: "Reason", Values: []string{n.Reason}}}) == nil {
+			c.Hangup(n.Reason)
+		}
 		return
 	}
 	c.post(func() {

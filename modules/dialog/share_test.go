@@ -22,11 +22,12 @@ import (
 
 // bus is a Share without a server: what nodes have in common.
 type bus struct {
-	mu    sync.Mutex
-	away  bool                       // guarded by mu
-	slots map[string]map[string]bool // guarded by mu: ids by key
-	hears []func([]byte)             // guarded by mu
-	ready chan struct{}              // receives when a node has begun to hear
+	mu      sync.Mutex
+	away    bool                       // guarded by mu
+	slots   map[string]map[string]bool // guarded by mu: ids by key
+	reports map[string][]byte          // guarded by mu: by node
+	hears   []func([]byte)             // guarded by mu
+	ready   chan struct{}              // receives when a node has begun to hear
 }
 
 func newBus() *bus { return &bus{slots: map[string]map[string]bool{}, ready: make(chan struct{}, 10)} }
@@ -80,6 +81,22 @@ func (b *bus) Exchange(ctx context.Context, out <-chan []byte, hear func([]byte)
 	}
 }
 
+func (b *bus) Report(_ context.Context, node string, text []byte, _ time.Duration) (all [][]byte, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.away {
+		return nil, errors.New("away")
+	}
+	if b.reports == nil {
+		b.reports = map[string][]byte{}
+	}
+	b.reports[node] = text
+	for _, text := range b.reports {
+		all = append(all, text)
+	}
+	return all, nil
+}
+
 // empty waits until nothing is held.
 func (b *bus) empty(t *testing.T) {
 	t.Helper()
@@ -110,7 +127,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 func sharing(t *testing.T, s dialog.Share) *dialog.Dialogs {
 	t.Helper()
-	d, err := dialog.New(dialog.Options{Log: slog.New(slog.DiscardHandler), Share: s})
+	d, err := dialog.New(dialog.Options{Log: slog.New(slog.DiscardHandler), Share: s, ReportEvery: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ type TransferOptions struct {
 // lane, with nil when the target has answered, and the call ends; otherwise the call goes on.
 // false: the server is overloaded, and done is not called.
 func (c *Call) Transfer(target string, o TransferOptions, done func(error)) bool {
-	return c.post(func() { c.transfer(target, o, done) })
+	return c.begin(func() { c.transfer(target, o, done) })
 }
 
 // referral is a transfer in progress.

@@ -26,6 +26,8 @@ type Between struct {
 	Hide *engine.HideOptions `json:",omitempty"`
 	// What a relay of their media knows the call by; "" for none
 	Media string `json:",omitempty"`
+	// The node that has the call, of one that another node reports; "" for this one
+	Node string `json:"-"`
 }
 
 // Step says that the numbers of a party are raised by Extra from From on.

@@ -1,0 +1,98 @@
+//go:build unix
+
+package dialog_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/internal/redistest"
+	"github.com/sipscript/sipscript/luabind/luabindtest"
+	"github.com/sipscript/sipscript/modules/clients"
+	"github.com/sipscript/sipscript/modules/dialog"
+)
+
+// Nodes count and list each other's calls, and can hang them up; what is not sound is passed over.
+func TestNodesListEachOther(t *testing.T) {
+	b := newBus()
+	b.reports = map[string][]byte{
+		"no JSON": []byte("{"), "a state that is none": []byte(`{"node":"x","count":7,"calls":[{"state":9,"id":"000000000000000000000000"}]}`),
+		"less than no calls": []byte(`{"node":"y","count":-7}`),
+	}
+	script := scriptOf(`limits = { x = 3 }, keepalive = 0`, "", "10.0.0.3")
+	one, two := newWorldOf(t, sharing(t, b), script), newWorldOf(t, sharing(t, b), script,
+		luabindtest.Engine(func(c *engine.Config) { c.Seed = 99 }))
+	<-b.ready
+	<-b.ready
+	alice, bob := one.Phone("alice", "10.0.0.2"), one.Phone("bob", "10.0.0.3")
+	one.talk(alice, bob)
+	own := one.only()
+	all := func() []*dialog.Call { return two.d.ListAll(dialog.Filter{Key: "x", From: "sip:alice@example.com"}) }
+	eventually(t, "the other node knows the call", func() bool { return len(all()) == 1 && all()[0].View().AnswerAt != 0 })
+	if n, x, y := two.d.CountAll(""), two.d.CountAll("x"), two.d.CountAll("y"); n != 1 || x != 1 || y != 0 || two.d.Count("") != 0 {
+		t.Errorf("%d calls, %d and %d by key", n, x, y)
+	}
+	for _, f := range []dialog.Filter{{Key: "y"}, {From: "sip:bob@example.com"}, {To: "sip:carol@example.com"}} {
+		if list := two.d.ListAll(f); len(list) != 0 {
+			t.Errorf("%+v leaves %v", f, list)
+		}
+	}
+	c := all()[0]
+	if c.ID() != own.ID() || c.Node() == "" || own.Node() != "" || c.View().CallID != own.View().CallID {
+		t.Errorf("%v at %q", c, c.Node())
+	}
+	if got, err := two.Eval(`local c = require("dialog").list()[1] return require("dialog").count(), c.node ~= nil, c.state, c.caller, (c:hold())`); err != nil ||
+		fmt.Sprint(got) != "[1 true confirmed sip:alice@example.com <nil>]" {
+		t.Errorf("%v, %v", got, err)
+	}
+	two.ends(two.begin(c.Hold), dialog.ErrElsewhere.Error())
+	two.ends(two.begin(func(done func(error)) bool { return c.Transfer("sip:x@example.com", dialog.TransferOptions{}, done) }), dialog.ErrElsewhere.Error())
+	c.Extend(time.Hour)
+	if _, ok := c.Limit(t.Context(), []dialog.Limit{{Key: "z", Most: 1}}); ok || two.d.Count("z") != 0 {
+		t.Error("it was counted here")
+	}
+	if !c.Hangup("Q.850;cause=16") {
+		t.Error("it can't be hung up")
+	}
+	eventually(t, "it ends at its own node", func() bool { one.Run(time.Millisecond); return own.View().Cause == "hung up" })
+	if bye := one.Came(bob, "BYE"); string(bye.Msg.HeaderName("Reason")) != "Q.850;cause=16" {
+		t.Errorf("%s", bye.Msg.AppendTo(nil))
+	}
+	eventually(t, "the other node knows that", func() bool { return len(all()) == 0 && two.d.CountAll("") == 0 })
+}
+
+// What a node has said is there until its lease ends.
+func TestRedisReports(t *testing.T) {
+	server := redistest.Start(t)
+	s, err := dialog.OpenRedis(clients.New(clients.Options{}), server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := func(node, text string, lease time.Duration) string {
+		t.Helper()
+		all, err := s.Report(t.Context(), node, []byte(text), lease)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var list []string
+		for _, one := range all {
+			list = append(list, string(one))
+		}
+		return strings.Join(list, " ")
+	}
+	for _, row := range []struct{ name, got, want string }{
+		{"the first", report("a", "one", time.Minute), "one"},
+		{"again", report("a", "two", time.Minute), "two"},
+		{"another", report("b", "three", 20*time.Millisecond), "two three"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if row.got != row.want {
+				t.Errorf("%q, want %q", row.got, row.want)
+			}
+		})
+	}
+	eventually(t, "the lease ends", func() bool { return report("a", "two", time.Minute) == "two" })
+}
