@@ -117,6 +117,23 @@ function b2b_leg:join(other, options) end
 ---@return boolean result false if it has ended
 function b2b_leg:hang_up(reason) end
 
+---Hands the leg over to a program elsewhere that serves an app over the admin port (docs/control.md),
+---and waits until it is the handler's again, or has ended. Of several programs that serve the app each
+---has its turn. nil, err if the leg is in a bridge, or being dialled. Returns string or nil: "given
+---back" by its master; "ended"; "nobody" took it in time; "lost": its master was gone for too long.
+---Only in handlers. Waits.
+---```lua
+---local a = b2b.incoming(req)
+---if not a then return end
+---local why = a:handover("ivr", { deadline = 10, on_lost = "return" })
+---if why == "nobody" or why == "lost" then a:reject(480) end
+---```
+---@param app string what the program says it serves
+---@param options? b2b.leg.handover.options optional
+---@return string|nil result "given back" by its master; "ended"; "nobody" took it in time; "lost": its master was gone for too long
+---@return string|nil err why it failed
+function b2b_leg:handover(app, options) end
+
 ---@class b2b
 local b2b = {}
 
@@ -195,6 +212,10 @@ function b2b.list() end
 ---@class b2b.leg.join.options
 ---@field max_duration? number seconds after which both legs are ended
 ---@field pass? string|any[]|fun(res: sip.response): boolean methods that are passed beside INVITE: INFO, MESSAGE
+
+---@class b2b.leg.handover.options
+---@field deadline? number seconds that the leg may be without a master: at first, and when the connection of its master was lost
+---@field on_lost? "hang_up"|"return" what happens then: the leg is ended, or the script's again
 
 ---@class b2b.configure.options
 ---@field refer? "refuse" what becomes of a REFER: it is refused (603); nothing else is built yet

@@ -7,6 +7,7 @@ package b2b
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -17,27 +18,34 @@ import (
 	"github.com/sipscript/sipscript/engine/dialog"
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/b2b/control"
 	"github.com/sipscript/sipscript/modules/host"
 )
 
 // Plugin is the module "b2b".
 func Plugin() host.Plugin {
-	return host.Plugin{Name: "b2b", New: func(*host.Environment) (luabind.Opener, error) { return New(), nil }}
+	return host.Plugin{Name: "b2b", New: func(env *host.Environment) (luabind.Opener, error) { return newWith(env.Log), nil }}
 }
 
 // B2B is the module: an engine.Part, and what scripts require.
 type B2B struct {
 	agent  *dialog.Agent
+	log    *slog.Logger // nil: none
 	eng    atomic.Pointer[engine.Engine]
 	script luabind.Events[event]
 	known  []map[string]*leg // by id, one map a lane, which belongs to the holder of its token
-	names  sync.Map          // *lane.Lane by the ids that callers chose for its legs
+	// where programs elsewhere control legs
+	control *control.Hub
+	names   sync.Map // *lane.Lane by the ids that callers chose for its legs
 }
 
 // New makes the module.
-func New() *B2B {
-	m := &B2B{}
+func New() *B2B { return newWith(nil) }
+
+func newWith(log *slog.Logger) *B2B {
+	m := &B2B{log: log}
 	m.agent = dialog.New(dialog.Options{Told: m.told})
+	m.control = m.newControl()
 	return m
 }
 
@@ -48,6 +56,7 @@ func (m *B2B) Attach(e *engine.Engine) error {
 		m.known[i] = map[string]*leg{}
 	}
 	m.eng.Store(e)
+	m.control.Attach(e)
 	return m.agent.Attach(e)
 }
 
@@ -65,12 +74,12 @@ func (m *B2B) Metrics() []luabind.Metric {
 	counter := func(name, help string, get func(answered, dialled, ended uint64) uint64) luabind.Metric {
 		return luabind.Metric{Name: name, Help: help, Kind: luabind.Counter, Value: func() float64 { return float64(get(m.agent.Stats())) }}
 	}
-	return []luabind.Metric{
+	return append(m.controlMetrics(), []luabind.Metric{
 		{Name: "b2b_legs", Help: "Legs that have not ended.", Kind: luabind.Gauge, Value: func() float64 { return float64(m.agent.Calls()) }},
 		counter("b2b_answered_total", "Legs that were answered.", func(n, _, _ uint64) uint64 { return n }),
 		counter("b2b_dialled_total", "Legs that were dialled.", func(_, n, _ uint64) uint64 { return n }),
 		counter("b2b_ended_total", "Legs that have ended.", func(_, _, n uint64) uint64 { return n }),
-	}
+	}...)
 }
 
 // leg is a leg as scripts have it. What may be read on any lane does not change, or is atomic; the
@@ -158,6 +167,7 @@ func (m *B2B) told(e dialog.Event) {
 		out.far = m.of(e.Far)
 	}
 	m.script.Emit(out)
+	m.control.Told(e)
 }
 
 // owner is a handler or task with its legs: they end with it.

@@ -104,6 +104,7 @@ func (m *module) incoming(c *luabind.Call, r *engine.Request) (*leg, error) {
 	case err == nil:
 		x := m.of(l)
 		o.take(x)
+		m.control.Began(l)
 		return x, nil
 	case errors.Is(err, dialog.ErrMethod):
 		c.Raise("%v", err)

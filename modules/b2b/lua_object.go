@@ -3,7 +3,6 @@ package b2b
 // This file is the leg as scripts see it.
 
 import (
-
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/dialog"
 	"github.com/sipscript/sipscript/engine/proxy"
@@ -49,7 +48,7 @@ var legType = &luabind.ObjectType{
 			return string(x.l.RemoteSDP())
 		}),
 	},
-	Methods: []luabind.Function{replyMethod, answerMethod, rejectMethod, dialMethod, bridgeMethod, joinMethod, hangUpMethod},
+	Methods: []luabind.Function{replyMethod, answerMethod, rejectMethod, dialMethod, bridgeMethod, joinMethod, hangUpMethod, handoverMethod},
 }
 
 // mustBeHere raises where the leg belongs to another lane than the script runs on.

@@ -78,7 +78,7 @@ func (m *B2B) dial(home *lane.Lane, from *dialog.Leg, targets []*engine.Target, 
 	if err != nil {
 		return err
 	}
-	if begun := o.Begun; begun != nil || names != nil {
+	if begun := o.Begun; begun != nil || names != nil || m.control.Watched() {
 		o.Begun = func(l *dialog.Leg, t *engine.Target) {
 			if i := slices.Index(targets, t); names != nil && names[i] != "" {
 				m.make(l, names[i])
@@ -87,6 +87,7 @@ func (m *B2B) dial(home *lane.Lane, from *dialog.Leg, targets []*engine.Target, 
 			if begun != nil {
 				begun(l, t)
 			}
+			m.control.Began(l)
 		}
 	}
 	err = m.agent.Dial(home, from, targets, o, func(l *dialog.Leg, res *engine.Response) {

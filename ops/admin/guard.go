@@ -41,12 +41,12 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 			s.refuse(w, r, by, need)
 			return
 		}
-		next := s.recovered(next)
+		next, asked := s.recovered(next), r
+		r = r.WithContext(openapi.WithAsker(r.Context(), openapi.Asker{Name: by, Acts: func() bool { _, role := s.whoIs(asked); return role >= Act }}))
 		if need == Read {
 			if t := s.opts.Tokens; t != nil && !s.open(r.URL.Path, need) {
 				ctx, cancel := context.WithCancel(r.Context())
 				defer cancel()
-				asked := r
 				defer t.follow(func() bool { _, role := s.whoIs(asked); return role >= need }, cancel)()
 				r = r.WithContext(ctx)
 			}

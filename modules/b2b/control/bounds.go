@@ -1,0 +1,28 @@
+package control
+
+import "time"
+
+// Bounds of what clients can use.
+const (
+	mostSessions = 64       // with those whose connection was lost
+	mostMessage  = 64 << 10 // bytes of an order
+	mostKept     = 4096     // messages of a session that wait, or can be heard again
+	mostBytes    = 4 << 20  // and bytes of these
+	mostOrders   = 256      // of a session that may be answered much later, and are not
+	mostAnswers  = 512      // that a session remembers
+	mostEnded    = 512      // legs of a session's that have ended, which it remembers
+	mostLegs     = 4000     // of which a session is the master
+	mostListed   = 2000     // legs of others in a snapshot, or in a list
+	mostInPiece  = 50       // legs in one message of a snapshot
+	mostApps     = 16       // that a session serves
+	mostDirect   = 16       // messages outside of a session that wait
+	mostName     = 64       // bytes of a reference, of a name
+)
+
+// Times of a connection.
+const (
+	helloTime = 10 * time.Second // to say hello
+	pingEvery = 15 * time.Second
+	pingTime  = 15 * time.Second // to answer a ping
+	writeTime = 10 * time.Second // to take a message
+)

@@ -1,0 +1,213 @@
+package control
+
+// A grip is what a hub knows of a leg that has a master, or waits for one. All of it belongs to the
+// holder of the token of the leg's lane.
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/dialog"
+	"github.com/sipscript/sipscript/engine/lane"
+)
+
+// OnLost is what becomes of a leg that has no master for too long.
+type OnLost string
+
+// The values of OnLost.
+const (
+	HangUp OnLost = "hang_up"
+	Return OnLost = "return" // to the script
+)
+
+// Why a leg came back to its script.
+const (
+	WhyGivenBack = "given back" // by its master
+	WhyEnded     = "ended"      // it has ended
+	WhyNobody    = "nobody"     // no session took it in time
+	WhyLost      = "lost"       // its master was gone for too long
+)
+
+// Handover is how a script hands a leg over.
+type Handover struct {
+	App      string        // to sessions that serve this
+	Deadline time.Duration // how long it may be without a master whose connection stands
+	OnLost   OnLost        // and what happens then
+}
+
+// grip is one leg's.
+type grip struct {
+	hub    *Hub
+	leg    *dialog.Leg
+	id     string
+	master *Session // nil: it waits for one
+	o      Handover
+	back   func(why string) // to its script; nil: no script waits for it
+	alone  bool             // it goes on by itself: nobody has to end it
+	busy   int              // orders that have not come back
+	why    string           // what its script is told when it has ended
+	timer  lane.Timer
+	waits  bool // the timer runs
+}
+
+// HandOver gives a leg to a session that serves an app: from then on that is its master. back is
+// called once, on the lane: with why the leg is the script's again, or has ended.
+func (h *Hub) HandOver(l *dialog.Leg, o Handover, back func(why string)) {
+	g := h.grip(l)
+	g.o, g.back = o, back
+	if s := h.pick(o.App); s != nil {
+		g.give(s)
+	} else {
+		g.wait()
+	}
+}
+
+func (h *Hub) grip(l *dialog.Leg) *grip {
+	p := h.place(l)
+	g := p.grips[l]
+	if g == nil {
+		g = &grip{hub: h, leg: l, id: h.o.ID(l)}
+		p.grips[l] = g
+	}
+	return g
+}
+
+// Holds reports whether a leg has a master, or waits for one.
+func (h *Hub) Holds(l *dialog.Leg) bool { return h.place(l).grips[l] != nil }
+
+// wait begins the time that the leg may be without a master.
+func (g *grip) wait() {
+	if !g.waits && g.back != nil && !g.alone {
+		g.waits = true
+		g.leg.Lane().After(g.o.Deadline, &g.timer, g)
+	}
+}
+
+func (g *grip) stop() {
+	g.waits = false
+	g.leg.Lane().StopTimer(&g.timer)
+}
+
+// take makes a session the master of a leg that it has made.
+func (g *grip) take(s *Session) {
+	if g.master != nil {
+		g.master.legs.Add(-1)
+	}
+	g.master = s
+	s.legs.Add(1)
+	g.hub.place(g.leg).watch(s)
+}
+
+// give makes a session the master of a leg, and tells it.
+func (g *grip) give(s *Session) {
+	g.take(s)
+	g.why = ""
+	about := map[string]any{"leg": g.hub.info(g.leg)}
+	if g.back != nil {
+		about["app"], about["deadline"], about["on_lost"] = g.o.App, seconds(g.o.Deadline), g.o.OnLost
+	}
+	s.push(eventText("handed_over", about))
+	if g.stop(); s.lost.Load() { // meanwhile: whoever lost it may have been here before us
+		g.wait()
+	}
+}
+
+// Expire is called when the leg was without a master for too long.
+func (g *grip) Expire(*lane.Timer) {
+	g.waits = false
+	why := WhyNobody
+	if g.master != nil || g.why != "" {
+		why = WhyLost
+	}
+	g.takeApart()
+	if g.o.OnLost == HangUp {
+		g.why = why
+		g.leg.HangUp("")
+		return
+	}
+	g.release(why)
+}
+
+// takeApart ends what a lost master has begun with the leg, and the leg that it has joined it with.
+func (g *grip) takeApart() {
+	peer := g.leg.Peer()
+	g.leg.CallOff()
+	g.leg.Part()
+	if peer == nil {
+		return
+	}
+	if p := g.hub.place(peer).grips[peer]; p == nil || p.back == nil {
+		peer.HangUp("")
+	}
+}
+
+// release gives the leg up: to its script, if that waits for it.
+func (g *grip) release(why string) {
+	g.drop()
+	if back := g.back; back != nil {
+		g.back = nil
+		back(why)
+	}
+}
+
+// drop forgets the leg.
+func (g *grip) drop() {
+	g.stop()
+	delete(g.hub.place(g.leg).grips, g.leg)
+	if s := g.master; s != nil {
+		g.master = nil
+		s.legs.Add(-1)
+	}
+}
+
+// ended is told of the leg's end.
+func (g *grip) ended(why string) {
+	if g.master != nil {
+		g.master.noteEnd(g.id, why)
+	}
+	g.release(cmp.Or(g.why, WhyEnded))
+}
+
+// settle brings the legs of a lane in order after the connection of their master was lost or came
+// back, or the session has ended. It looks at what is, not at what was: what was lost may be back.
+func (h *Hub) settle(p *place, s *Session) {
+	gone := s.gone.Load()
+	if gone {
+		p.watching = slices.DeleteFunc(p.watching, func(o *Session) bool { return o == s })
+	}
+	for _, g := range p.sorted() {
+		switch {
+		case g.master != s:
+		case !gone && s.lost.Load():
+			g.wait()
+		case !gone:
+			g.stop()
+		case g.alone && g.back == nil:
+			g.drop()
+		case g.alone: // its script waits for the end
+			s.legs.Add(-1)
+			g.master = nil
+		case g.back != nil: // it may be another's in what is left of the time
+			s.legs.Add(-1)
+			g.master, g.why = nil, WhyLost
+			if next := h.pick(g.o.App); next != nil && next != s {
+				g.give(next)
+			} else {
+				g.wait()
+			}
+		default:
+			g.leg.HangUp("")
+		}
+	}
+}
+
+// sorted are the grips of a lane by their ids.
+func (p *place) sorted() []*grip {
+	list := make([]*grip, 0, len(p.grips))
+	for _, g := range p.grips {
+		list = append(list, g)
+	}
+	slices.SortFunc(list, func(a, b *grip) int { return cmp.Compare(a.id, b.id) })
+	return list
+}

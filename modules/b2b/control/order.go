@@ -1,0 +1,241 @@
+package control
+
+// Orders: how they are declared, and carried out.
+
+import (
+	"encoding/json"
+
+	"github.com/sipscript/sipscript/engine/dialog"
+	"github.com/sipscript/sipscript/engine/lane"
+)
+
+// Where is what an order is about.
+type Where uint8
+
+// The values of Where.
+const (
+	OnLeg    Where = iota // a leg whose master the session is
+	OnAnyLeg              // a leg
+	OnLane                // a lane, any: its leg is made there
+	Apart                 // none: it is not called on a lane
+)
+
+// Order is an order that clients may give. Name, Doc, Result and Begin are required.
+type Order struct {
+	Name   string // as a script calls it
+	Doc    string // one sentence
+	Result string // what its result is
+	Where  Where  // what it is about
+	// Asks: it changes nothing, and is for those who may only read.
+	Asks    bool
+	Planned bool // it is refused: "not-here"
+	// Long: it may be answered much later. A session has so many of these at a time, and no more.
+	Long bool
+	// Options is a value of the struct that it takes, with the defaults; nil: none.
+	Options any
+	// IfEnded is its result for a leg that has ended; nil: it is refused.
+	IfEnded any
+	// Read makes the options of a message, or says what is wrong with them.
+	Read func(object map[string]json.RawMessage) (options any, err error)
+	// Begin is called with them, and with the token of the lane, but for Apart.
+	Begin func(t *Turn, options any)
+}
+
+// OrderOf declares an order by its options: a value with the defaults, of a struct with the tags of
+// options. check, if it is not nil, says what is wrong with them beside that.
+func OrderOf[T any](o Order, defaults T, check func(o *T) error, begin func(t *Turn, o *T)) Order {
+	o.Options = defaults
+	o.Read = func(object map[string]json.RawMessage) (any, error) {
+		options := defaults
+		if err := decode(object, &options); err != nil {
+			return nil, err
+		}
+		if check != nil {
+			if err := check(&options); err != nil {
+				return nil, err
+			}
+		}
+		return &options, nil
+	}
+	o.Begin = func(t *Turn, options any) { begin(t, options.(*T)) }
+	return o
+}
+
+// Turn is an order that is carried out. Done or Refuse is called once, now or later.
+type Turn struct {
+	Lane *lane.Lane  // whose token is held when it begins
+	Leg  *dialog.Leg // that it is about; nil for none
+
+	hub     *Hub
+	session *Session
+	conn    *Conn
+	message message
+	grip    *grip // of Leg
+	held    bool
+	over    bool
+}
+
+// Done answers it.
+func (t *Turn) Done(result any) {
+	if t.finish() {
+		t.session.answer(t.message.ref, tail(map[string]any{"ref": t.message.ref, "result": result}))
+	}
+}
+
+// Refuse refuses it. about, which may be "", is for people.
+func (t *Turn) Refuse(code Code, about string) {
+	if t.finish() {
+		t.hub.stats.refused.Add(1)
+		t.hub.o.Log.Info("an order to calls was refused", "operator", t.session.operator, "source", t.conn.by.Source, "order", t.message.order, "leg", t.message.leg, "refused", code)
+		t.session.answer(t.message.ref, tail(refusal(t.message.ref, code, about)))
+	}
+}
+
+func (t *Turn) finish() bool {
+	if t.over {
+		return false
+	}
+	t.over = true
+	if t.held {
+		t.grip.busy--
+	}
+	return true
+}
+
+// Hold keeps the leg with its master until the order is answered.
+func (t *Turn) Hold() {
+	if t.grip != nil && !t.held {
+		t.held = true
+		t.grip.busy++
+	}
+}
+
+// Own makes the session the master of a leg that the order has made.
+func (t *Turn) Own(l *dialog.Leg) { t.hub.grip(l).take(t.session) }
+
+// Leave has a leg go on when its master is gone: it ends by itself.
+func (t *Turn) Leave(l *dialog.Leg) {
+	if g := t.hub.place(l).grips[l]; g != nil {
+		g.alone = true
+	}
+}
+
+// Other is another leg that the order names, whose master the session must be too. nil: the order
+// was refused.
+func (t *Turn) Other(id string) *dialog.Leg {
+	home := t.hub.o.LaneOf(id)
+	if home != nil && home != t.Lane {
+		t.Refuse(OtherLane, "")
+		return nil
+	}
+	l, code, about := t.find(home, id)
+	if code != "" {
+		t.Refuse(code, about)
+	}
+	return l
+}
+
+// Info describes a leg of the lane.
+func (t *Turn) Info(l *dialog.Leg) Info { return t.hub.info(l) }
+
+// find is a leg of the lane whose token is held, if the session is its master.
+func (t *Turn) find(home *lane.Lane, id string) (*dialog.Leg, Code, string) {
+	if home == nil {
+		return nil, t.missing(id), t.why(id)
+	}
+	l := t.hub.o.Find(home, id)
+	if l == nil {
+		return nil, t.missing(id), t.why(id)
+	}
+	if t.hub.place(l).master(l) != t.session && t.hub.orders[t.message.order].Where == OnLeg {
+		return nil, NotMaster, ""
+	}
+	return l, "", ""
+}
+
+func (t *Turn) missing(id string) Code {
+	if _, ended := t.session.whyEnded(id); ended {
+		return Ended
+	}
+	return NoLeg
+}
+
+func (t *Turn) why(id string) string {
+	why, _ := t.session.whyEnded(id)
+	return why
+}
+
+// carryOut begins an order that has not come before.
+func (c *Conn) carryOut(s *Session, m message, o *Order) {
+	t := &Turn{hub: c.hub, session: s, conn: c, message: m}
+	switch {
+	case o == nil:
+		t.Refuse(UnknownOrder, "")
+		return
+	case o.Planned:
+		t.Refuse(NotHere, "")
+		return
+	case !o.Asks && (c.by.Acts == nil || !c.by.Acts()):
+		t.Refuse(MayNotAct, "")
+		return
+	}
+	about := o.Where == OnLeg || o.Where == OnAnyLeg
+	options, err := o.Read(m.options)
+	switch {
+	case err != nil:
+		t.Refuse(BadOption, err.Error())
+		return
+	case about != (m.leg != ""):
+		t.Refuse(BadOption, map[bool]string{true: "option leg is required", false: "it takes no leg"}[about])
+		return
+	case o.Where == Apart:
+		t.begin(o, options)
+		return
+	}
+	e := c.hub.eng.Load()
+	home := e.Lanes()[e.Random(nil)%uint64(len(e.Lanes()))]
+	if about {
+		home = c.hub.o.LaneOf(m.leg)
+	}
+	if home == nil {
+		t.onLeg(o, nil, options)
+		return
+	}
+	if !home.Post(lane.Func(func(*lane.Lane) {
+		t.Lane = home
+		if about {
+			t.onLeg(o, home, options)
+			return
+		}
+		if s.legs.Load() >= mostLegs {
+			t.Refuse(Full, "")
+			return
+		}
+		t.begin(o, options)
+	})) {
+		t.Refuse(Overload, "")
+	}
+}
+
+// onLeg begins an order about a leg.
+func (t *Turn) onLeg(o *Order, home *lane.Lane, options any) {
+	l, code, about := t.find(home, t.message.leg)
+	switch {
+	case code == Ended && o.IfEnded != nil:
+		t.Done(o.IfEnded)
+	case code != "":
+		t.Refuse(code, about)
+	default:
+		t.Leg, t.grip = l, t.hub.place(l).grips[l]
+		t.begin(o, options)
+	}
+}
+
+// begin has it carried out, and notes that.
+func (t *Turn) begin(o *Order, options any) {
+	t.hub.stats.orders.Add(1)
+	if !o.Asks {
+		t.hub.o.Log.Info("an operator gave an order to calls", "operator", t.session.operator, "source", t.conn.by.Source, "order", o.Name, "leg", t.message.leg)
+	}
+	o.Begin(t, options)
+}
