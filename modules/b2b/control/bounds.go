@@ -19,10 +19,14 @@ const (
 	mostName     = 64       // bytes of a reference, of a name
 )
 
-// Times of a connection.
-const (
-	helloTime = 10 * time.Second // to say hello
-	pingEvery = 15 * time.Second
-	pingTime  = 15 * time.Second // to answer a ping
-	writeTime = 10 * time.Second // to take a message
-)
+// times of a connection.
+type times struct {
+	hello time.Duration // to say hello
+	ping  time.Duration // from one ping to the next
+	pong  time.Duration // to answer it
+	write time.Duration // to take a message
+}
+
+func usualTimes() times {
+	return times{hello: 10 * time.Second, ping: 15 * time.Second, pong: 15 * time.Second, write: 10 * time.Second}
+}

@@ -28,6 +28,7 @@ type Options struct {
 // Hub leads what becomes of calls to sessions, and their orders to calls.
 type Hub struct {
 	o      Options
+	times  times
 	orders map[string]*Order // never changed after Attach
 	eng    atomic.Pointer[engine.Engine]
 	places []place // one a lane, which belongs to the holder of its token
@@ -53,7 +54,7 @@ func New(o Options) *Hub {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	h := &Hub{o: o, orders: map[string]*Order{}}
+	h := &Hub{o: o, times: usualTimes(), orders: map[string]*Order{}}
 	h.sessions.Store(&[]*Session{})
 	h.Handle(ownOrders()...)
 	return h

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/coder/websocket"
@@ -33,20 +34,20 @@ func (h *Hub) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	defer c.Close()
 	// To read goes on until the closing frame was sent
 	reads, unread := context.WithCancel(context.WithoutCancel(ctx))
-	written := make(chan struct{})
-	go func() { // ends with the connection, or ctx
-		defer close(written)
+	var both sync.WaitGroup
+	both.Go(func() { // ends with the connection, or ctx
 		defer unread()
 		c.write(ctx, ws)
-	}()
+	})
+	both.Go(func() { c.ping(ctx, ws) }) // ends with ctx
 	c.read(reads, ws)
 	cancel()
-	<-written
+	both.Wait()
 }
 
 // read takes messages until the connection ends.
 func (c *Conn) read(ctx context.Context, ws *websocket.Conn) {
-	silent := time.AfterFunc(helloTime, func() {
+	silent := time.AfterFunc(c.hub.times.hello, func() {
 		if c.of() == nil {
 			c.end(ReasonSilent)
 		}
@@ -69,40 +70,52 @@ func (c *Conn) read(ctx context.Context, ws *websocket.Conn) {
 	}
 }
 
-// write sends what there is, and pings, until the connection is to end.
+// write sends what there is until the connection is to end, and then says why it ends.
 func (c *Conn) write(ctx context.Context, ws *websocket.Conn) {
-	ping := time.NewTicker(pingEvery)
-	defer ping.Stop()
 	for {
 		for text := c.Next(); text != nil; text = c.Next() {
-			if send(ctx, ws, text) != nil {
+			if c.send(ctx, ws, text) != nil {
 				c.Close()
 				return
 			}
 		}
 		select {
 		case <-c.Told():
-		case <-ping.C:
-			within, cancel := context.WithTimeout(ctx, pingTime)
-			if err := ws.Ping(within); err != nil && ctx.Err() == nil {
-				c.end(ReasonSilent)
-			}
-			cancel()
-		case <-c.Done():
-			for text := c.Next(); text != nil && send(ctx, ws, text) == nil; text = c.Next() {
-			}
-			reason := c.Reason()
-			_ = ws.Close(websocket.StatusCode(closing(reason)), reason)
-			return
+			continue
 		case <-ctx.Done():
-			_ = ws.Close(websocket.StatusCode(closing(ReasonGone)), ReasonGone)
+			c.end(ReasonGone) // unless it ends for another reason
+		case <-c.Done():
+			for text := c.Next(); text != nil && c.send(ctx, ws, text) == nil; text = c.Next() {
+			}
+		}
+		reason := c.Reason()
+		_ = ws.Close(websocket.StatusCode(closing(reason)), reason)
+		return
+	}
+}
+
+// ping asks from time to time whether there is still somebody.
+func (c *Conn) ping(ctx context.Context, ws *websocket.Conn) {
+	next := time.NewTicker(c.hub.times.ping)
+	defer next.Stop()
+	for {
+		select {
+		case <-next.C:
+		case <-ctx.Done():
+			return
+		}
+		within, cancel := context.WithTimeout(ctx, c.hub.times.pong)
+		err := ws.Ping(within)
+		cancel()
+		if err != nil {
+			c.end(ReasonSilent)
 			return
 		}
 	}
 }
 
-func send(ctx context.Context, ws *websocket.Conn, text []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, writeTime)
+func (c *Conn) send(ctx context.Context, ws *websocket.Conn, text []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, c.hub.times.write)
 	defer cancel()
 	return ws.Write(ctx, websocket.MessageText, text)
 }
