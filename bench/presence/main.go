@@ -28,6 +28,7 @@ func main() {
 	flag.IntVar(&b.watchers, "watchers", 10, "watchers of each")
 	flag.IntVar(&b.rate, "rate", 0, "PUBLISHes a second; 0: each user's next as soon as the last was answered")
 	flag.IntVar(&b.seconds, "seconds", 5, "how long a load lasts")
+	flag.StringVar(&b.beside, "beside", "", "another build of sipscript, to compare with")
 	flag.Parse()
 	if err := b.run(*rounds, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "presence:", err)
@@ -37,7 +38,7 @@ func main() {
 
 // bench is one run.
 type bench struct {
-	dir                            string
+	dir, beside                    string
 	users, watchers, rate, seconds int
 }
 

@@ -97,9 +97,18 @@ func (b *bench) contenders() (list []contender, err error) {
 	} else {
 		fmt.Println("Kamailio's presence is not installed (Debian: kamailio-presence-modules, kamailio-sqlite-modules): ours alone")
 	}
-	return append(list, contender{"ours", func(port int, dir string) ([]string, error) {
-		return []string{filepath.Join(b.dir, "sipscript"), "run", "--no-watch", "-d", "example.com", "-l", "udp:127.0.0.1:" + strconv.Itoa(port), "--data", dir, route}, nil
-	}}), nil
+	list = append(list, ours("ours", filepath.Join(b.dir, "sipscript"), route))
+	if b.beside != "" {
+		list = append(list, ours("ours, "+filepath.Base(b.beside), b.beside, route))
+	}
+	return list, nil
+}
+
+// ours is a build of our server.
+func ours(name, program, route string) contender {
+	return contender{name, func(port int, dir string) ([]string, error) {
+		return []string{program, "run", "--no-watch", "-d", "example.com", "-l", "udp:127.0.0.1:" + strconv.Itoa(port), "--data", dir, route}, nil
+	}}
 }
 
 // tables makes Kamailio's database.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -31,6 +32,7 @@ const keeperTime = 10 * time.Second
 type keeper struct {
 	db  *clients.DB
 	log *slog.Logger
+	committer
 
 	writing sync.Mutex // held while subscriptions are written: no lane waits for it
 
@@ -53,7 +55,7 @@ type row struct {
 }
 
 func openKeeper(pool *clients.Pool, dir string, log *slog.Logger) (*keeper, error) {
-	db, err := pool.DB("sqlite:"+filepath.Join(dir, "presence.db"), clients.DBOptions{Create: true, Conns: 2})
+	db, err := pool.DB("sqlite:"+filepath.Join(dir, "presence.db"), clients.DBOptions{Create: true, Conns: 3})
 	if err != nil {
 		return nil, fmt.Errorf("presence: --data: %w", err)
 	}
@@ -66,7 +68,7 @@ func openKeeper(pool *clients.Pool, dir string, log *slog.Logger) (*keeper, erro
 				return err
 			}
 		}
-		return nil
+		return k.prepare(ctx, db)
 	})
 	if err != nil {
 		_ = db.Close()
@@ -74,31 +76,6 @@ func openKeeper(pool *clients.Pool, dir string, log *slog.Logger) (*keeper, erro
 	}
 	go k.write() // ends with close
 	return k, nil
-}
-
-// put writes a publication in place of another: by one statement, which is a transaction of its own
-// and half as dear as one of two.
-func (k *keeper) put(key eventstate.Key, p *eventstate.Publication, old string) error {
-	expires := int64(0)
-	if !p.Expires.IsZero() {
-		expires = p.Expires.UnixMilli()
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), keeperTime)
-	defer cancel()
-	return k.db.Do(ctx, func(ctx context.Context, db *sql.DB) error {
-		if old != "" {
-			done, err := db.ExecContext(ctx, `UPDATE publications SET tag = ?, type = ?, body = ?, at = ?, expires = ? WHERE tag = ?`, p.Tag, p.Type, p.Body, p.At.UnixMilli(), expires, old)
-			if err != nil {
-				return err
-			}
-			if n, err := done.RowsAffected(); err == nil && n > 0 {
-				return nil
-			}
-		}
-		_, err := db.ExecContext(ctx, `INSERT INTO publications (tag, package, aor, name, type, body, at, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-			p.Tag, key.Package, key.AOR, p.Name, p.Type, p.Body, p.At.UnixMilli(), expires)
-		return err
-	})
 }
 
 func (k *keeper) drop(_ eventstate.Key, p *eventstate.Publication) error {
@@ -239,7 +216,7 @@ func (k *keeper) close() error {
 	default:
 	}
 	<-k.done
-	return k.db.Close()
+	return errors.Join(k.committer.close(), k.db.Close())
 }
 
 // keepSubscription is what the notifier calls.

@@ -4,8 +4,8 @@ package eventstate
 
 import (
 	"bytes"
-	"container/heap"
 	"errors"
+	"hash/maphash"
 	"slices"
 	"sync"
 	"time"
@@ -55,16 +55,29 @@ type Store struct {
 	journal
 	common
 
-	// Held by one change at a time, also while it is written. Who reads never waits for it
-	writing sync.Mutex
+	// A key's is held by one change at a time, also while it is written. Who reads never waits
+	writing [stripes]sync.Mutex
+	seed    maphash.Seed
 
-	mu   sync.RWMutex
-	keys map[Key]*entity // guarded by mu
-	due  timetable       // guarded by mu
-	n    int             // publications; guarded by mu
+	mu     sync.RWMutex
+	keys   map[Key]*entity // guarded by mu
+	due    timetable       // guarded by mu
+	n      int             // publications; guarded by mu
+	coming int             // new ones that are being written; guarded by mu
 }
 
-// journal is told of each change, one at a time; of what comes before anybody can see it.
+// stripes is more changes than are written at a time: two keys seldom wait for one another.
+const stripes = 64
+
+// lockKey keeps other changes of a key out.
+func (s *Store) lockKey(k Key) *sync.Mutex {
+	m := &s.writing[maphash.String(s.seed, k.AOR)%stripes]
+	m.Lock()
+	return m
+}
+
+// journal is told of each change, those of one key one at a time; of what comes before anybody can
+// see it.
 type journal struct {
 	put  func(k Key, p *Publication, old string) error
 	drop func(k Key, p *Publication) error
@@ -80,7 +93,7 @@ type entity struct{ list []*Publication } // the newest first
 
 // New makes a store whose entity tags tag makes: each another one, over restarts too.
 func New(limits Limits, tag func() string) *Store {
-	return &Store{limits: limits, tag: tag, keys: map[Key]*entity{}}
+	return &Store{limits: limits, tag: tag, keys: map[Key]*entity{}, seed: maphash.MakeSeed()}
 }
 
 // Keep has each change written: put is given what comes and the tag that it replaces, "" for none;
@@ -142,10 +155,9 @@ func (s *Store) SetLimits(l Limits) {
 // Publish carries out a PUBLISH (RFC 3903 §6) and returns the publication, nil if it ended; changed
 // reports whether what is published is another now: a refresh changes nothing.
 func (s *Store) Publish(k Key, r *Request, now time.Time) (p *Publication, changed bool, err error) {
-	s.writing.Lock()
-	defer s.writing.Unlock()
+	defer s.lockKey(k).Unlock()
 	s.mu.RLock()
-	old, full := s.find(k, r.IfMatch, now), s.full(k)
+	old := s.find(k, r.IfMatch, now)
 	s.mu.RUnlock()
 	switch {
 	case r.IfMatch != "" && old == nil: // §6 step 2
@@ -157,8 +169,10 @@ func (s *Store) Publish(k Key, r *Request, now time.Time) (p *Publication, chang
 			err = s.leave(k, old)
 		}
 		return nil, old != nil, err
-	case old == nil && full:
+	case old == nil && !s.reserve(k):
 		return nil, false, ErrFull
+	case old == nil:
+		defer s.reserved()
 	}
 	p = &Publication{Tag: s.tag(), Type: r.Type, Body: r.Body, Value: r.Value, At: now, Expires: now.Add(r.Expires)}
 	if p.ID = p.Tag; old != nil {
@@ -173,8 +187,7 @@ func (s *Store) Publish(k Key, r *Request, now time.Time) (p *Publication, chang
 // Set is a publication of a script's own by a name: p takes its place, nil ends it. It is not
 // counted against the limit of a key.
 func (s *Store) Set(k Key, name string, p *Publication, now time.Time) (changed bool, err error) {
-	s.writing.Lock()
-	defer s.writing.Unlock()
+	defer s.lockKey(k).Unlock()
 	var old *Publication
 	s.mu.RLock()
 	if e := s.keys[k]; e != nil {
@@ -205,10 +218,28 @@ func (s *Store) Restore(k Key, p *Publication, now time.Time) {
 	}
 }
 
+// reserve has a new publication counted while it is written, unless there are too many.
+func (s *Store) reserve(k Key) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.full(k) {
+		return false
+	}
+	s.coming++
+	return true
+}
+
+// reserved ends reserve.
+func (s *Store) reserved() {
+	s.mu.Lock()
+	s.coming--
+	s.mu.Unlock()
+}
+
 func (s *Store) full(k Key) bool {
 	e := s.keys[k]
 	if e == nil {
-		return s.n >= s.limits.All
+		return s.n+s.coming >= s.limits.All
 	}
 	n := 0
 	for _, p := range e.list {
@@ -216,10 +247,10 @@ func (s *Store) full(k Key) bool {
 			n++
 		}
 	}
-	return n >= s.limits.PerKey || s.n >= s.limits.All
+	return n >= s.limits.PerKey || s.n+s.coming >= s.limits.All
 }
 
-// leave takes p out. writing is held.
+// leave takes p out. The lock of k is held.
 func (s *Store) leave(k Key, p *Publication) error {
 	if s.lock != nil {
 		s.lock.Lock()
@@ -239,7 +270,8 @@ func (s *Store) leave(k Key, p *Publication) error {
 	return s.drop(k, p)
 }
 
-// enter puts p in the place of old, which may be nil, or have ended meanwhile. writing is held.
+// enter puts p in the place of old, which may be nil, or have ended meanwhile. The lock of k is
+// held.
 func (s *Store) enter(k Key, p, old *Publication) error {
 	if s.put != nil {
 		replaced := ""
@@ -281,7 +313,7 @@ func (s *Store) insert(k Key, p *Publication) {
 	e.list = append(append(append(list, e.list[:i]...), p), e.list[i:]...)
 	s.n++
 	if !p.Expires.IsZero() {
-		heap.Push(&s.due, appointment{p.Expires, k, p})
+		s.due.add(appointment{p.Expires, k, p})
 	}
 }
 
@@ -335,24 +367,6 @@ func (s *Store) Get(k Key, now time.Time) []*Publication {
 	return e.list
 }
 
-// Expire removes what is over at now, and lists whose state has changed by it.
-func (s *Store) Expire(now time.Time) (changed []Key) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for len(s.due) > 0 && !s.due[0].at.After(now) {
-		a := heap.Pop(&s.due).(appointment)
-		if s.remove(a.key, a.p) {
-			changed = append(changed, a.key)
-		}
-	}
-	// What was refreshed leaves its old appointment behind: they are bounded, not exact
-	if len(s.due) > 64 && len(s.due) > 4*s.n {
-		s.due = slices.DeleteFunc(s.due, func(a appointment) bool { e := s.keys[a.key]; return e == nil || !slices.Contains(e.list, a.p) })
-		heap.Init(&s.due)
-	}
-	return changed
-}
-
 // Each calls f with each publication until it returns false, in no order. f must not call the
 // store.
 func (s *Store) Each(f func(k Key, p *Publication) bool) {
@@ -372,29 +386,4 @@ func (s *Store) Len() int {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.n
-}
-
-// appointment is when a publication ends.
-type appointment struct {
-	at  time.Time
-	key Key
-	p   *Publication
-}
-
-type timetable []appointment
-
-func (t timetable) Len() int           { return len(t) }
-func (t timetable) Less(i, j int) bool { return t[i].at.Before(t[j].at) }
-func (t timetable) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
-
-// Push is heap's.
-func (t *timetable) Push(x any) { *t = append(*t, x.(appointment)) }
-
-// Pop is heap's.
-func (t *timetable) Pop() any {
-	last := len(*t) - 1
-	a := (*t)[last]
-	(*t)[last] = appointment{}
-	*t = (*t)[:last]
-	return a
 }

@@ -3,8 +3,10 @@ package eventstate
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -206,5 +208,59 @@ func TestReadersDontWait(t *testing.T) {
 				t.Errorf("%v, %q", err, texts(s, at(1)))
 			}
 		})
+	}
+}
+
+// While a change of one key is being written, those of others are made; another of its own waits.
+// What is being written counts against the limits.
+func TestKeysDontWait(t *testing.T) {
+	tag := 0
+	var mu sync.Mutex
+	s := New(Limits{PerKey: 9, All: 2}, func() string { mu.Lock(); defer mu.Unlock(); tag++; return fmt.Sprint("t", tag) })
+	if _, _, err := s.Publish(bob, &Request{Body: []byte("old"), Expires: time.Minute}, start); err != nil {
+		t.Fatal(err)
+	}
+	other := Key{Package: "presence"}
+	for i := 0; other.AOR == "" || maphash.String(s.seed, other.AOR)%stripes == maphash.String(s.seed, bob.AOR)%stripes; i++ {
+		other.AOR = fmt.Sprint("sip:", i, "@example.com")
+	}
+	writing, written := make(chan bool), make(chan bool)
+	s.Keep(func(k Key, _ *Publication, _ string) error {
+		if k == bob {
+			writing <- true
+			<-written
+		}
+		return nil
+	}, nil)
+	outcome := make(chan error, 2)
+	go func() {
+		_, _, err := s.Publish(bob, &Request{Body: []byte("new"), Expires: time.Minute}, start)
+		outcome <- err
+	}()
+	<-writing
+	go func() {
+		_, _, err := s.Publish(bob, &Request{IfMatch: "t1", Expires: 0}, start)
+		outcome <- err
+	}()
+	if _, _, err := s.Publish(other, &Request{Body: []byte("x"), Expires: time.Minute}, start); !errors.Is(err, ErrFull) {
+		t.Error("the third of two that may be:", err)
+	}
+	s.SetLimits(Limits{PerKey: 9, All: 3})
+	if _, _, err := s.Publish(other, &Request{Body: []byte("x"), Expires: time.Minute}, start); err != nil {
+		t.Error("one of another key:", err)
+	}
+	select {
+	case err := <-outcome:
+		t.Error("the second of the same key did not wait:", err)
+	default:
+	}
+	written <- true
+	for range 2 {
+		if err := <-outcome; err != nil {
+			t.Error(err)
+		}
+	}
+	if s.coming != 0 || texts(s, start) != "new" {
+		t.Errorf("%d are coming, %q is published", s.coming, texts(s, start))
 	}
 }
