@@ -67,7 +67,7 @@ type Options struct {
 	Clock Clock
 	Queue int   // work items that may wait, default 65536; beyond it Run and Post refuse
 	Meter Meter // what a simulation learns by that nothing is left to do; nil: nothing counts
-	Round Round // of the lane's own worker, nil: none
+	Round Round // of the lane's own worker, and of whoever has waited; nil: none
 	// Panicked is called with the token held when a piece of work panicked; the lane continues with
 	// the next.
 	Panicked func(l *Lane, value any, stack []byte)
@@ -96,6 +96,8 @@ type Lane struct {
 	wheel   wheel
 	expiry  expiry // of the timer that runs out
 	carrier *Carrier
+	// Of a goroutine that has waited: it has no duty left but the queue. Never changed
+	own Carrier
 
 	// Local is for the layers above to attach their state. It is set before the first work and
 	// never changed.
@@ -111,7 +113,7 @@ func New(id int, opts Options) *Lane {
 	if opts.Queue <= 0 {
 		opts.Queue = 65536
 	}
-	l := &Lane{id: id, opts: opts, wake: make(chan struct{}, 1)}
+	l := &Lane{id: id, opts: opts, wake: make(chan struct{}, 1), own: Carrier{Round: opts.Round, resident: true, lent: true}}
 	l.now = opts.Clock.Now()
 	l.wheel.start(l.now)
 	go l.work(&Carrier{Round: opts.Round, successor: l.work, resident: true})
@@ -321,7 +323,7 @@ func (l *Lane) letGo() {
 	if !kept {
 		return
 	}
-	if did > 0 {
+	if did > 0 || l.carrier == &l.own {
 		// The goroutine that brought it may do its next work itself, which must not overtake this.
 		// The round of a reader that did only its own work continues until everything it has read
 		// is delivered.

@@ -101,6 +101,7 @@ func (l *Lane) retake() {
 		l.busy(-1)
 		<-back
 	}
+	l.carrier = &l.own
 	l.now = l.opts.Clock.Now()
 }
 
@@ -127,7 +128,7 @@ func (l *Lane) Bring(w Work) {
 	}
 	l.held = true
 	l.mu.Unlock()
-	l.carrier = nil
+	l.carrier = &l.own
 	l.do(w, 0)
 	l.letGo()
 }
@@ -152,6 +153,7 @@ func (l *Lane) Park(w *Waiter) {
 	l.lend()
 	l.busy(-1)
 	<-w.back
+	l.carrier = &l.own
 	l.now = l.opts.Clock.Now()
 }
 
