@@ -88,7 +88,7 @@ hostile: | bin
 	$(GO) test -count=1 -json -run Hostile ./engine -args -hostile $(HOSTILE) | $(TALLY)
 
 # Twice: the binary as it is shipped, and one with the race detector, which leaves out what takes longest and shows nothing more with it.
-interop: phones browsers redis postgres mariadb rtpengine | bin
+interop: phones browsers redis postgres mariadb rtpengine kemi | bin
 	{ SIPSCRIPT_INTEROP=required $(GO) test -count=1 -timeout 9m -json ./internal/interop || [ $$? -eq 1 ]; } | SIPSCRIPT_INTEROP=required $(TALLY) -again '$(GO) test -timeout 5m'
 	{ SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(GO) test -count=1 -timeout 9m -skip '^(TestPasswords|TestPasswordPrompt|TestNewcomersPath|TestDebianPackage|TestClockJumps|TestBaresipPassword|TestHiddenCallsOfSipp|TestCallsAreBalanced|TestCallsFromTLSToUDP|TestCallsOverTCP|TestCallsFromUDPToTCP|TestDiskFull|TestBrowserCalls)$$' -json ./internal/interop || [ $$? -eq 1 ]; } | SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(TALLY) -again '$(GO) test -timeout 5m'
 
@@ -158,6 +158,11 @@ clean:
 
 bin:
 	@mkdir -p bin
+
+# Kamailio runs its own example script beside us.
+.PHONY: kemi
+kemi:
+	@ls /usr/lib/*/kamailio/modules/app_lua.so /usr/lib/*/kamailio/modules/db_sqlite.so /usr/lib/*/kamailio/modules/db_mysql.so >/dev/null 2>&1 || ./.ci/install kamailio kamailio-lua-modules kamailio-sqlite-modules kamailio-mysql-modules
 
 # Kamailio's module secsipid signs for us, and verifies what we sign.
 .PHONY: kamailio

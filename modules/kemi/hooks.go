@@ -56,6 +56,8 @@ func (sh *shim) hooks(config *cfg.Config) []luabind.Function {
 			return k.bool(k.over())
 		}),
 		do("users", func(k *call) int { return k.c.PushText(sh.module.users()) }),
+		do("addresses", func(k *call) int { return k.c.PushText(sh.module.addresses()) }),
+		do("groups", func(k *call) int { return k.c.PushStrings(sh.groups) }),
 		do("replied", func(k *call) int { k.s.replied = true; return 0 }),
 		do("answers", func(k *call) int { return k.pushAnswers() }),
 		do("plan", plan),

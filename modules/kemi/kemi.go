@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -101,7 +102,7 @@ func (m *module) load(c *luabind.Call, file string) {
 		c.Raise("%s", refusal(bad))
 	}
 	m.tell(script, found)
-	s := &shim{module: m, script: script}
+	s := &shim{module: m, script: script, groups: groups(string(text))}
 	c.Extend("ksr.lua", prelude, s.functions(m.config))
 	c.Include(script, string(text), true)
 }
@@ -141,6 +142,27 @@ func (m *module) tell(script string, warnings []check.Finding) {
 	}
 }
 
+// groupNumber is a use of a group of the table address.
+var groupNumber = regexp.MustCompile(`allow_source_address\(\s*"?(\d{1,4})"?\s*\)`)
+
+// groups are the groups of the table address that a script asks for.
+func groups(text string) []string {
+	var list []string
+	for _, m := range groupNumber.FindAllStringSubmatch(text, -1) {
+		list = append(list, m[1])
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// addresses is the database of the table address, "" for none.
+func (m *module) addresses() string {
+	if m.config == nil {
+		return ""
+	}
+	return database(m.config.Param("permissions", "db_url", ""))
+}
+
 // users is the database of the table subscriber, "" for none: that of the configuration, or the
 // process's own.
 func (m *module) users() string {
@@ -157,7 +179,11 @@ func (m *module) users() string {
 
 // database is a URL of Kamailio's as this server writes it.
 func database(url string) string {
+	// A third slash ends the host that there is not
 	if path, ok := strings.CutPrefix(url, "sqlite://"); ok {
+		if strings.HasPrefix(path, "//") {
+			path = path[1:]
+		}
 		return "sqlite:" + path
 	}
 	return url

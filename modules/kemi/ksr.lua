@@ -248,7 +248,7 @@ define("auth_db.auth_check", 3, function(realm, _, flags)
     return codes[why] or -1
   end
   core.user(user, realm)
-  local claimed = req.method == "REGISTER" and req.to.uri or req.from.uri
+  local claimed = (req.method == "REGISTER" or req.method == "PUBLISH") and req.to.uri or req.from.uri
   if core.int(flags) % 2 == 1 and claimed.user ~= (user:match("^(.*)@") or user) then return -8 end
   return 1
 end)
@@ -273,7 +273,7 @@ define("rtpproxy.rtpproxy_manage", 1, function()
 end)
 
 define("permissions.allow_source_address", 1, function(group)
-  local ok, entry = pcall(acl.check, core.request(), tostring(core.int(group)))
+  local ok, entry = pcall(acl.check, core.request(), "group" .. core.int(group))
   return ok and entry and 1 or -1
 end)
 
@@ -295,5 +295,13 @@ pcall(registrar.configure, { domains = "all", max_expires = tonumber(core.param(
 pcall(auth.configure, { algorithms = "MD5" })
 local users = core.has("auth_db") and core.users()
 if users then auth.users { url = users, layout = "kamailio" } end
+local addresses = core.has("permissions") and core.addresses()
+if addresses then
+  local lists = {}
+  for _, group in ipairs(core.groups()) do
+    lists["group" .. group] = { url = addresses, query = "SELECT ip_addr AS address, mask, port, tag FROM address WHERE grp = " .. group }
+  end
+  acl.configure { lists = lists }
+end
 
 return { route = handler, libraries = { KSR = KSR } }

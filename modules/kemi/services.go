@@ -24,7 +24,7 @@ func serviceRows() []Row {
 			Differs: "an unknown user is -2: whether there is such a user is not told"},
 		{Name: "auth.auth_challenge", Params: "si", Result: "int", Does: "answers 401 or 407", Differs: "the challenge always has qop and an algorithm; nonces are this server's"},
 		{Name: "auth.consume_credentials", Result: "int", Does: "nothing: credentials that were checked do not go on; -1 if there are none"},
-		{Name: "permissions.allow_source_address", Params: "i", Result: "int", Does: `whether the source is in the acl list of that name: "1"`},
+		{Name: "permissions.allow_source_address", Params: "i", Result: "int", Does: "whether the source is in that group of the table address, or in the acl list \"group1\""},
 		{Name: "rtpproxy.rtpproxy_manage", Params: "s", Result: "int", Does: "logs an error and returns -1, as without a proxy", Differs: "media passes no proxy: this server works with rtpengine"},
 		{Name: "registrar.registered_uri", Params: "ss", Result: "int", Does: "whether a URI is registered"},
 	}

@@ -20,6 +20,7 @@ import (
 type shim struct {
 	module *module
 	script string
+	groups []string // of the table address, that the script asks for
 	rows   map[string]*Row
 	// What was read of what the script wrote
 	vars        parsed[*pv.Var]

@@ -1,0 +1,28 @@
+package kemi
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestDatabase(t *testing.T) {
+	for _, c := range []struct{ name, url, want string }{
+		{"none", "", ""},
+		{"MariaDB", "mysql://u:p@h/kamailio", "mysql://u:p@h/kamailio"},
+		{"SQLite, relative to the root", "sqlite:////var/k.db", "sqlite:/var/k.db"},
+		{"SQLite", "sqlite:///var/k.db", "sqlite:/var/k.db"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := database(c.url); got != c.want {
+				t.Errorf("%s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestGroups(t *testing.T) {
+	got := strings.Join(groups(`KSR.permissions.allow_source_address(1) allow_source_address( "7" ) allow_source_address(1) allow_source_address(n)`), ",")
+	if got != "1,7" {
+		t.Error(got)
+	}
+}
