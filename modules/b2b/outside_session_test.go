@@ -386,3 +386,15 @@ func TestShutdownTellsClients(t *testing.T) {
 	x.again()
 	x.refused(control.Overload, "hello", nil)
 }
+
+// What a stranger writes does not swell what is said: URIs are cut.
+func TestLongURIs(t *testing.T) {
+	w := controlled(t, "")
+	x := w.serving(nil)
+	x.order("originate", fields{"target": bobURI, "from": "sip:" + strings.Repeat("x", 5000) + "@example.com"})
+	if from := x.event("began")["leg"].(fields)["from"].(string); len(from) != 1024 {
+		t.Errorf("%d bytes", len(from))
+	}
+	x.result("bye", nil)
+	w.over()
+}

@@ -14,6 +14,8 @@ const (
 	mostLegs     = 4000     // of which a session is the master
 	mostListed   = 2000     // legs of others in a snapshot, or in a list
 	mostInPiece  = 50       // legs in one message of a snapshot
+	mostQueued   = 64       // orders of a connection that wait for a lane
+	mostURI      = 1 << 10  // bytes of what From and To say of a leg
 	mostApps     = 16       // that a session serves
 	mostDirect   = 16       // messages outside of a session that wait
 	mostName     = 64       // bytes of a reference, of a name

@@ -3,11 +3,13 @@ package control
 // A connection: what comes over it, and what goes.
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,6 +27,9 @@ type Conn struct {
 	told chan struct{} // of capacity 1: there may be something for Next
 	done chan struct{} // closed by end
 
+	queued atomic.Int64  // orders that wait for a lane
+	fewer  chan struct{} // of capacity 1: they may be fewer
+
 	next uint64 // guarded by the session's mu: the number of the next message
 
 	mu      sync.Mutex // guards what follows
@@ -35,7 +40,7 @@ type Conn struct {
 
 // Connect begins one. It ends with Close.
 func (h *Hub) Connect(by Asker) *Conn {
-	return &Conn{hub: h, by: by, told: make(chan struct{}, 1), done: make(chan struct{})}
+	return &Conn{hub: h, by: by, told: make(chan struct{}, 1), done: make(chan struct{}), fewer: make(chan struct{}, 1)}
 }
 
 // Told is sent to when there may be something for Next.
@@ -56,6 +61,28 @@ func (c *Conn) Close() {
 	c.end(ReasonBye)
 	if s := c.of(); s != nil {
 		s.leave(c)
+	}
+}
+
+// room waits until the lanes have taken so many orders that they are not flooded by one client. It
+// reports false if the connection ends before that.
+func (c *Conn) room(ctx context.Context) bool {
+	for c.queued.Load() >= mostQueued {
+		select {
+		case <-c.fewer:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// taken notes that a lane has taken an order.
+func (c *Conn) taken() {
+	c.queued.Add(-1)
+	select {
+	case c.fewer <- struct{}{}:
+	default:
 	}
 }
 

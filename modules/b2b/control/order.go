@@ -201,7 +201,9 @@ func (c *Conn) carryOut(s *Session, m message, o *Order) {
 		t.onLeg(o, nil, options)
 		return
 	}
+	c.queued.Add(1)
 	if !home.Post(lane.Func(func(*lane.Lane) {
+		c.taken()
 		t.Lane = home
 		if about {
 			t.onLeg(o, home, options)
@@ -213,6 +215,7 @@ func (c *Conn) carryOut(s *Session, m message, o *Order) {
 		}
 		t.begin(o, options)
 	})) {
+		c.taken()
 		t.Refuse(Overload, "")
 	}
 }

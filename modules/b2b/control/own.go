@@ -20,7 +20,7 @@ func ownOrders() []Order {
 			greeting{Watch: "own"}, nil, func(*Turn, *greeting) {}),
 		OrderOf(Order{Name: "bye", Doc: "Ends the session, and the connection.", Asks: true, Where: Apart, Result: "true"}, none{}, nil,
 			func(t *Turn, _ *none) { t.bye() }),
-		OrderOf(Order{Name: "list", Doc: "Tells which legs there are.", Asks: true, Where: Apart, Result: "legs, a list; left_out, how many more there are"},
+		OrderOf(Order{Name: "list", Long: true, Doc: "Tells which legs there are.", Asks: true, Where: Apart, Result: "legs, a list; left_out, how many more there are"},
 			none{}, nil, func(t *Turn, _ *none) { t.list() }),
 		OrderOf(Order{Name: "leg", Doc: "Tells the state of a leg.", Asks: true, Where: OnAnyLeg, Result: "the leg, with local_sdp and remote_sdp"},
 			none{}, nil, func(t *Turn, _ *none) { t.state() }),

@@ -23,7 +23,7 @@ type Info struct {
 
 // info describes a leg. The token of its lane is held.
 func (h *Hub) info(l *dialog.Leg) Info {
-	i := Info{ID: h.o.ID(l), CallID: l.CallID(), State: string(l.State()), From: l.From(), To: l.To()}
+	i := Info{ID: h.o.ID(l), CallID: l.CallID(), State: string(l.State()), From: cut(l.From()), To: cut(l.To())}
 	if p := l.Peer(); p != nil {
 		i.Peer = h.o.ID(p)
 	}
@@ -34,6 +34,14 @@ func (h *Hub) info(l *dialog.Leg) Info {
 		i.Why = l.Why()
 	}
 	return i
+}
+
+// cut is the beginning of a text that strangers have written, as long as it may be.
+func cut(text string) string {
+	if len(text) > mostURI {
+		return text[:mostURI]
+	}
+	return text
 }
 
 // eventText is an event without its number: what follows "{".

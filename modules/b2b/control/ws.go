@@ -66,7 +66,9 @@ func (c *Conn) read(ctx context.Context, ws *websocket.Conn) {
 			c.end(ReasonBinary)
 			return
 		}
-		c.Receive(text)
+		if c.Receive(text); !c.room(ctx) {
+			return
+		}
 	}
 }
 

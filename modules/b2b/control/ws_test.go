@@ -2,6 +2,7 @@ package control
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -91,5 +92,23 @@ func TestReasonsHaveCodes(t *testing.T) {
 				t.Errorf("%s is closed by %s", r.Doc, want)
 			}
 		})
+	}
+}
+
+// A client's orders that lanes have not taken yet are few: it is not read until they are fewer.
+func TestQueueOfOrders(t *testing.T) {
+	c := New(Options{}).Connect(Asker{})
+	ctx, cancel := context.WithCancel(t.Context())
+	if c.queued.Store(mostQueued - 1); !c.room(ctx) {
+		t.Error("there is no room for one more")
+	}
+	c.queued.Store(mostQueued)
+	go c.taken()
+	if !c.room(ctx) || c.queued.Load() != mostQueued-1 {
+		t.Errorf("%d are queued", c.queued.Load())
+	}
+	c.queued.Store(mostQueued)
+	if cancel(); c.room(ctx) {
+		t.Error("it did not wait")
 	}
 }
