@@ -1,6 +1,7 @@
 package b2b_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +156,45 @@ func TestMasterGoneInABridge(t *testing.T) {
 	w.over()
 	if !strings.Contains(w.Log(), "back: lost nil answered") {
 		t.Errorf("the script:\n%s", w.Log())
+	}
+}
+
+// A leg that is the script's again has no peer, and nobody is dialled for it: the script goes on
+// with it at once, while the session that was lost is still kept.
+func TestReturnedLegIsFree(t *testing.T) {
+	for _, bridged := range []bool{false, true} {
+		t.Run(fmt.Sprint("bridged ", bridged), func(t *testing.T) {
+			w := newWorld(t, route+`  a:handover("ivr", { deadline = 2, on_lost = "return" })
+  local b, res = a:dial(carol)
+  sip.log.warn("carol: %s %s", b ~= nil, a.peer)
+end`)
+			x := w.serving(fields{"apps": []string{"ivr"}, "keep": 600})
+			o := w.calls()
+			a := of(x.event("handed_over"))
+			dial := x.order("dial", fields{"leg": a, "targets": bobURI, "id": "bob"})
+			in := w.Came(w.bob, "INVITE")
+			if bridged {
+				w.answer(in)
+				x.answer(dial)
+				x.order("bridge", fields{"leg": a, "other": "bob"})
+				w.Answered(o, 200)
+				x.event("b2b.bridged")
+			} else {
+				w.Reply(in, 180)
+			}
+			x.conn.Close()
+			if bridged {
+				w.Reply(w.Came(w.bob, "BYE"), 200)
+			} else {
+				w.Came(w.bob, "CANCEL")
+			}
+			w.answer(w.Came(w.carol, "INVITE"))
+			w.Reply(w.Came(w.carol, "BYE"), 200)
+			w.over()
+			if !strings.Contains(w.Log(), "carol: true nil") {
+				t.Errorf("the script:\n%s", w.Log())
+			}
+		})
 	}
 }
 
