@@ -1,7 +1,6 @@
 package main
 
-// The server's own part of the admin API: lanes, script generations, arguments, the log's level,
-// listeners.
+// The server's own part of the admin API: lanes, script generations, arguments, the log's level.
 
 import (
 	"context"
@@ -78,13 +77,10 @@ type (
 	levelAnswer struct {
 		Level string `json:"level" doc:"debug, info, warn or error"`
 	}
-	listenersAnswer struct {
-		Listeners []statusListener `json:"listeners"`
-	}
 )
 
 func (s *server) operations() []openapi.Operation {
-	return append(s.canaryOperations(), []openapi.Operation{
+	return append(slices.Concat(s.canaryOperations(), s.listenerOperations()), []openapi.Operation{
 		{Method: "GET", Path: "/api/v1/lanes", Summary: "list the lanes and how busy they are", Answer: lanesAnswer{}, Fails: []int{503}, Serve: s.once(s.answerLanes)},
 		{Method: "GET", Path: "/api/v1/generations", Summary: "list the generations of the script that are there", Answer: generationsAnswer{}, Fails: []int{503}, Serve: s.once(s.answerGenerations)},
 		{Method: "GET", Path: "/api/v1/arguments", Summary: "list the arguments of the script", Answer: argumentsAnswer{}, Fails: []int{503}, Serve: s.once(s.answerArguments)},
@@ -96,7 +92,6 @@ func (s *server) operations() []openapi.Operation {
 		{Method: "PUT", Path: "/api/v1/log-level", Summary: "change the level of the log until the server stops", Body: levelAnswer{}, Answer: levelAnswer{}, Fails: []int{400}, Serve: s.setLevel},
 		{Method: "GET", Path: "/api/v1/live", Summary: "stream a sample of the server each second, as server-sent events; the first event has those of the last five minutes", Answer: page.Sample{}, Type: "text/event-stream",
 			Fails: []int{503}, Serve: s.live.ServeHTTP},
-		{Method: "GET", Path: "/api/v1/listeners", Summary: "list where the server listens", Answer: listenersAnswer{}, Fails: []int{503}, Serve: s.once(s.answerListeners)},
 	}...)
 }
 
@@ -223,12 +218,4 @@ func (s *server) setLevel(w http.ResponseWriter, r *http.Request) {
 	}
 	s.level.Set(level)
 	host.Answer(w, http.StatusOK, levelAnswer{levelName(level)})
-}
-
-func (s *server) answerListeners(w http.ResponseWriter, _ *http.Request) {
-	list := []statusListener{}
-	for _, l := range s.engine.Locals() {
-		list = append(list, statusListener{l.Kind.String(), l.Addr.String()})
-	}
-	host.Answer(w, http.StatusOK, listenersAnswer{list})
 }

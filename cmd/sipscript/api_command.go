@@ -29,7 +29,7 @@ func serverCommands() []host.Command {
 			{Name: "unset", Usage: "remove them until the server stops; the script is loaded again", Args: "KEY…", Remote: true, Run: unsetArguments},
 		}, Run: func(c *host.Invocation) error { return c.Alone(showArguments, "list", "set", "unset") }},
 		{Name: "log-level", Usage: "show the level of the log of a running server, or change it", Args: "[LEVEL]", Remote: true, Flags: show, Run: logLevel},
-		{Name: "listeners", Usage: "show where a running server listens", Remote: true, Flags: show, Run: showListeners},
+		listenersCommand(),
 	}
 }
 
@@ -138,17 +138,4 @@ func logLevel(c *host.Invocation) error {
 		return send(c, http.MethodPut, "/api/v1/log-level", levelAnswer{c.Args[0]})
 	}
 	return host.Usagef("%s: one level: found %q after %q", c.Command, c.Args[1], c.Args[0])
-}
-
-func showListeners(c *host.Invocation) error {
-	if err := noArgs(c); err != nil {
-		return err
-	}
-	return host.Show(c, "/api/v1/listeners", func(a *listenersAnswer) host.View {
-		rows := [][]string{{"PROTOCOL", "ADDRESS"}}
-		for _, l := range a.Listeners {
-			rows = append(rows, []string{l.Transport, l.Address})
-		}
-		return host.View{Table: host.Table(rows...)}
-	})
 }

@@ -27,6 +27,7 @@ func (s *server) measure() error {
 		metrics.Lanes(s.engine.Lanes(), s.engine.Background()),
 		metrics.Pauses(),
 		s.callFigures,
+		listenerFigure{s.engine},
 		metrics.Metered(s.router.Metrics),
 		metrics.Metered(s.clients.Metrics),
 	}...) {
