@@ -107,6 +107,57 @@ func readDict(b []byte) (d Dict, rest []byte, err error) {
 	return d, r.b, nil
 }
 
+// skipDict is readDict that keeps nothing: it finds where the dictionary ends.
+func skipDict(b []byte) (rest []byte, err error) {
+	r := decoder{b: b}
+	if err = r.skip(0); err == nil && b[0] != 'd' {
+		err = errBad
+	}
+	return r.b, err
+}
+
+// skip is value that keeps nothing, with the same errors.
+func (r *decoder) skip(depth int) error {
+	switch {
+	case len(r.b) == 0:
+		return errShort
+	case depth > mostDepth:
+		return errMuch
+	}
+	if r.items++; r.items > mostItems {
+		return errMuch
+	}
+	switch c := r.b[0]; {
+	case c >= '0' && c <= '9':
+		_, err := r.bytes()
+		return err
+	case c == 'i':
+		_, err := r.number()
+		return err
+	case c == 'l' || c == 'd':
+		r.b = r.b[1:]
+		return r.skipItems(c == 'd', depth)
+	}
+	return errBad
+}
+
+func (r *decoder) skipItems(keys bool, depth int) error {
+	for !r.ended() {
+		if keys {
+			if len(r.b) > 0 && (r.b[0] < '0' || r.b[0] > '9') {
+				return errBad
+			}
+			if _, err := r.bytes(); err != nil {
+				return err
+			}
+		}
+		if err := r.skip(depth + 1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (r *decoder) value(depth int) (any, error) {
 	switch {
 	case len(r.b) == 0:
@@ -149,18 +200,24 @@ func (r *decoder) digits(end byte) (n int, err error) {
 }
 
 func (r *decoder) text() (string, error) {
+	b, err := r.bytes()
+	return string(b), err
+}
+
+// bytes is a text where it lies.
+func (r *decoder) bytes() ([]byte, error) {
 	n, err := r.digits(':')
 	switch {
 	case err != nil:
-		return "", err
+		return nil, err
 	case n < 0 || n > mostBytes:
-		return "", errMuch
+		return nil, errMuch
 	case n > len(r.b):
-		return "", errShort
+		return nil, errShort
 	}
-	s := string(r.b[:n])
+	b := r.b[:n]
 	r.b = r.b[n:]
-	return s, nil
+	return b, nil
 }
 
 func (r *decoder) number() (int, error) {

@@ -33,6 +33,9 @@ func TestBencode(t *testing.T) {
 			if want == nil {
 				want = row.d
 			}
+			if left, err := skipDict(append(text, "rest"...)); err != nil || string(left) != "rest" {
+				t.Errorf("skipped to %q, %v", left, err)
+			}
 			if err != nil || string(rest) != "rest" || !reflect.DeepEqual(back, want) {
 				t.Errorf("%v %q %#v", err, rest, back)
 			}
@@ -61,6 +64,9 @@ func TestBadBencode(t *testing.T) {
 			if d, _, err := readDict([]byte(row.text)); !errors.Is(err, row.err) {
 				t.Errorf("%v %v, want %v", d, err, row.err)
 			}
+			if _, err := skipDict([]byte(row.text)); !errors.Is(err, row.err) {
+				t.Errorf("skipped: %v, want %v", err, row.err)
+			}
 		})
 	}
 	if _, err := appendDict(nil, Dict{"x": 1.5}); err == nil {
@@ -74,6 +80,9 @@ func FuzzBencode(f *testing.F) {
 	f.Add("d6:result2:ok3:sdp5:v=0\r\ne")
 	f.Fuzz(func(t *testing.T, text string) {
 		d, rest, err := readDict([]byte(text))
+		if left, no := skipDict([]byte(text)); !errors.Is(no, err) || err == nil && string(left) != string(rest) {
+			t.Fatalf("skipped to %q, %v; read to %q, %v", left, no, rest, err)
+		}
 		if err != nil {
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -92,13 +93,16 @@ func (e *Engine) Stats() Stats {
 	return Stats{e.commands.Load(), e.errors.Load(), int(e.waiting.Load())}
 }
 
-// Do has the daemon carry out a command, and waits for its answer or the pool's timeout. Over UDP
-// it is repeated with the same cookie, by which the daemon knows it again.
+// Do has the daemon carry out a command, and waits for its answer or the pool's timeout. Over UDP,
+// and if its connection breaks, it is repeated with the same cookie, by which the daemon knows it
+// again.
 func (e *Engine) Do(ctx context.Context, command Dict) (Dict, error) {
 	e.commands.Add(1)
-	d, err := e.do(ctx, command)
-	if errors.Is(err, errCut) { // the next one may arrive in one piece
-		d, err = e.do(ctx, command)
+	cookie := rand.Uint64()
+	d, err := e.do(ctx, command, cookie)
+	// The next one may arrive in one piece; a daemon that is there takes another connection
+	if errors.Is(err, errCut) || errors.Is(err, errBroken) {
+		d, err = e.do(ctx, command, cookie)
 	}
 	var refused *RefusedError
 	switch {
@@ -118,7 +122,7 @@ func (e *Engine) Do(ctx context.Context, command Dict) (Dict, error) {
 	return d, err
 }
 
-func (e *Engine) do(ctx context.Context, command Dict) (Dict, error) {
+func (e *Engine) do(ctx context.Context, command Dict, cookie uint64) (Dict, error) {
 	if f := e.pool.options.Exchange; f != nil {
 		a, err := f(e.URI, plainOf(command).(map[string]any))
 		if err != nil {
@@ -133,7 +137,6 @@ func (e *Engine) do(ctx context.Context, command Dict) (Dict, error) {
 	defer e.waiting.Add(-1)
 	x := e.pool.exchange()
 	defer e.pool.done(x)
-	cookie := rand.Uint64()
 	x.buf = append(strconv.AppendUint(x.buf[:0], cookie, 36), ' ')
 	var err error
 	if x.buf, err = appendDict(x.buf, command); err != nil {
@@ -148,6 +151,7 @@ func (e *Engine) do(ctx context.Context, command Dict) (Dict, error) {
 	limit := e.pool.timeout()
 	if err := l.send(x.buf); err != nil {
 		if !errors.Is(err, errBusy) && !errors.Is(err, ErrTimeout) {
+			err = ended(l, err)
 			e.broken(l, err)
 		}
 		return nil, err
@@ -273,10 +277,13 @@ func (e *Engine) read(l link) {
 	for {
 		b, err := l.receive()
 		if err != nil {
-			e.broken(l, fmt.Errorf("rtpengine %s: %w", e.URI, err))
+			e.broken(l, fmt.Errorf("rtpengine %s: %w", e.URI, ended(l, err)))
 			return
 		}
 		e.receive(b, true)
+		// Who waited sends the next command first: meanwhile another answer may come, which is read
+		// without waking anybody.
+		runtime.Gosched()
 	}
 }
 
@@ -289,6 +296,20 @@ func (e *Engine) cut(cookie []byte, err error) {
 
 // errCut is why a long command failed whose connection ended while others may go on.
 var errCut = errors.New("the connection ended with a command of more than 1,024 bytes; rtpengine does this to those that arrive in pieces over tcp: (use udp: or ws:)")
+
+// errBroken is why a command failed whose TCP connection ended. rtpengine (10.5.3) ends one with
+// more than 1,024 bytes in its buffer when it has found no whole command there. It looks for that
+// first, and another of its threads may read meanwhile: now and then twenty short commands at a
+// time are enough.
+var errBroken = errors.New("the connection ended")
+
+// ended is the error of what waits on a way that broke.
+func ended(l link, err error) error {
+	if _, is := l.(*streams); is {
+		return fmt.Errorf("%w: %w", errBroken, err)
+	}
+	return err
+}
 
 // receive takes one message; events only where a daemon tells each once. What can't be read, or
 // belongs to no command, is dropped.

@@ -68,22 +68,23 @@ func dial(ctx context.Context, uri string, limit func() time.Duration, got func(
 	if err != nil {
 		return nil, err
 	}
-	return &datagrams{c, make([]byte, 65536)}, nil
+	raw, err := newRawConn(c)
+	if err != nil {
+		return nil, err
+	}
+	return &datagrams{raw, make([]byte, 65536)}, nil
 }
 
 // datagrams are a connected UDP socket, so that a closed port is an error at once.
 type datagrams struct {
-	net.Conn
+	*rawConn
 	buf []byte
 }
 
-func (d *datagrams) send(b []byte) error {
-	_, err := d.Write(b)
-	return err
-}
+func (d *datagrams) send(b []byte) error { return d.writeOne(b) }
 
 func (d *datagrams) receive() ([]byte, error) {
-	n, err := d.Read(d.buf)
+	n, err := d.readSome(d.buf)
 	return d.buf[:max(n, 0)], err
 }
 

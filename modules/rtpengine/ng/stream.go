@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"slices"
 	"time"
@@ -27,7 +28,11 @@ func dialStreams(ctx context.Context, host string, limit func() time.Duration, g
 		if err != nil {
 			return nil, err
 		}
-		return &stream{Conn: c}, nil
+		raw, err := newRawConn(c)
+		if err != nil {
+			return nil, err
+		}
+		return &stream{rawConn: raw}, nil
 	}
 	c, err := connect(ctx)
 	if err != nil {
@@ -54,16 +59,12 @@ func (l *streams) close() {
 
 // stream is a TCP connection: a dictionary ends where it ends.
 type stream struct {
-	net.Conn
+	*rawConn
 	buf  []byte
 	used int // of buf, by the message that was returned last
 }
 
-func (s *stream) write(b []byte) error {
-	_ = s.SetWriteDeadline(time.Now().Add(dialTime))
-	_, err := s.Write(b)
-	return err
-}
+func (s *stream) write(b []byte) error { return s.writeAll(b, dialTime) }
 
 func (s *stream) read() ([]byte, error) {
 	s.buf = s.buf[:copy(s.buf, s.buf[s.used:])]
@@ -73,7 +74,7 @@ func (s *stream) read() ([]byte, error) {
 			s.buf = s.buf[:copy(s.buf, s.buf[n:])]
 		}
 		if i := bytes.IndexByte(s.buf, ' '); i >= 0 {
-			_, rest, err := readDict(s.buf[i+1:])
+			rest, err := skipDict(s.buf[i+1:])
 			switch {
 			case err == nil:
 				s.used = len(s.buf) - len(rest)
@@ -86,7 +87,10 @@ func (s *stream) read() ([]byte, error) {
 			return nil, errMuch
 		}
 		s.buf = slices.Grow(s.buf, 4096)
-		n, err := s.Read(s.buf[len(s.buf):cap(s.buf)])
+		n, err := s.readSome(s.buf[len(s.buf):cap(s.buf)])
+		if err == nil && n == 0 {
+			err = io.EOF
+		}
 		if err != nil {
 			return nil, err
 		}

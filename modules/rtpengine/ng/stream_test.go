@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -81,6 +83,64 @@ func TestLongCommandIsCut(t *testing.T) {
 				t.Errorf("%v; up %t", err, e.Up())
 			}
 		})
+	}
+}
+
+// A TCP connection that ends takes nobody's command with it: those without an answer are sent once
+// more, with their cookies, and the daemon is not down.
+func TestConnectionEnds(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		ends int32 // connections that end with the first commands they carry
+		ok   bool
+	}{{"once", 1, true}, {"again and again", 100, false}, {"never", 0, true}} {
+		t.Run(row.name, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			cookies := make(chan string, 100)
+			go func() {
+				for ends := row.ends; ; ends-- {
+					c, err := l.Accept()
+					if err != nil {
+						return
+					}
+					go servePings(c, ends > 0, cookies)
+				}
+			}()
+			p, _ := newPool(t, ng.Options{Interval: time.Hour}, ng.Spec{URI: "tcp:" + l.Addr().String(), Weight: 1})
+			p.SetTimeout(20 * time.Second)
+			e := p.Engines()[0]
+			if _, err := e.Do(t.Context(), ng.Dict{"command": "ping"}); (err == nil) != row.ok || e.Up() != row.ok {
+				t.Errorf("%v; up: %v", err, e.Up())
+			}
+			seen := map[string]int{}
+			for range len(cookies) { // each was noted before its connection ended, or was answered
+				seen[<-cookies]++
+			}
+			if want := 1 + min(1, int(row.ends)); len(seen) != 1 || seen[slices.Collect(maps.Keys(seen))[0]] != want {
+				t.Errorf("sent %v, want one %d times", seen, want)
+			}
+		})
+	}
+}
+
+// servePings answers pings, or ends the connection with the first.
+func servePings(c net.Conn, ends bool, cookies chan<- string) {
+	defer c.Close()
+	r := bufio.NewReader(c)
+	for {
+		cookie, err := r.ReadString(' ')
+		if err != nil {
+			return
+		}
+		cookies <- cookie
+		if _, err := r.Discard(len("d7:command4:pinge")); err != nil || ends {
+			return
+		}
+		_, _ = fmt.Fprint(c, cookie, string(pong))
 	}
 }
 
