@@ -8,6 +8,8 @@ import (
 	"math/bits"
 	"net/netip"
 	"unsafe"
+
+	"github.com/sipscript/sipscript/internal/largepages"
 )
 
 // table is sorted by the first address of each network, and those with the same by their size, the
@@ -112,6 +114,9 @@ func newTable(items []Item, v6 bool) table {
 	}
 	t.nest()
 	t.divide()
+	largepages.Join(t.large)
+	largepages.Join(t.small)
+	largepages.Join(t.slots)
 	return t
 }
 
