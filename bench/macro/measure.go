@@ -54,12 +54,6 @@ func (b *bench) measure(c contender) (r row, err error) {
 	if err != nil {
 		return r, err
 	}
-	admin := ""
-	if c.ours {
-		if admin, err = freeAddr(); err != nil {
-			return r, err
-		}
-	}
 	logFile, err := os.Create(filepath.Join(b.dir, "server.log"))
 	if err != nil {
 		return r, err
@@ -67,7 +61,7 @@ func (b *bench) measure(c contender) (r row, err error) {
 	defer logFile.Close()
 	srv := exec.Command("taskset", append([]string{"-c", "0"}, args...)...)
 	srv.Stdout, srv.Stderr = logFile, logFile
-	srv.Env = append(os.Environ(), "SIPSCRIPT_ADMIN="+admin, "SIPSCRIPT_DRAIN=0s")
+	srv.Env = append(os.Environ(), "SIPSCRIPT_ADMIN="+c.admin(), "SIPSCRIPT_DRAIN=0s")
 	srv.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := srv.Start(); err != nil {
 		return r, err
@@ -86,7 +80,11 @@ func (b *bench) measure(c contender) (r row, err error) {
 		return r, fmt.Errorf("it does not answer: %w\n%s", err, text)
 	}
 	var before, after pauses
+	admin := ""
 	if c.ours {
+		if admin, err = adminOf(logFile.Name()); err != nil {
+			return r, err
+		}
 		if before, err = pausesOf(admin); err != nil {
 			return r, err
 		}

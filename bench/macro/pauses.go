@@ -6,10 +6,12 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -22,9 +24,28 @@ type pauses struct {
 	cycles float64
 }
 
+// admin is the admin port of the contender: the system picks one that is free.
+func (c *contender) admin() string {
+	if c.ours {
+		return "127.0.0.1:0"
+	}
+	return ""
+}
+
+// adminOf is the URL that a server has said, of which the text of a file is all it has said.
+func adminOf(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	for line := range strings.Lines(string(text)) {
+		if url, is := strings.CutPrefix(strings.TrimSpace(line), "admin "); is {
+			return url, nil
+		}
+	}
+	return "", errors.Join(err, errors.New("the server names no admin port"))
+}
+
 // pausesOf asks the server's admin port.
 func pausesOf(admin string) (p pauses, err error) {
-	res, err := (&http.Client{Timeout: 10 * time.Second}).Get("http://" + admin + "/metrics")
+	res, err := (&http.Client{Timeout: 10 * time.Second}).Get(admin + "/metrics")
 	if err != nil {
 		return p, err
 	}

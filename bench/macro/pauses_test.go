@@ -4,6 +4,8 @@ package main
 
 import (
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -48,5 +50,23 @@ func TestPauses(t *testing.T) {
 		if p, err := parsePauses(strings.NewReader(bad)); err == nil {
 			t.Errorf("no error, and %+v", p)
 		}
+	}
+}
+
+// The admin port is what the server says: nobody else can have it.
+func TestAdminOf(t *testing.T) {
+	for _, row := range []struct{ name, text, want string }{
+		{"said", "listening udp 127.0.0.1:5060\nadmin http://127.0.0.1:4321\nready\n", "http://127.0.0.1:4321"},
+		{"not said", "ready\n", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "log")
+			if err := os.WriteFile(path, []byte(row.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := adminOf(path); got != row.want || (err == nil) != (row.want != "") {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
 	}
 }
