@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -61,7 +62,9 @@ func (d *Daemon) run() bool {
 		d.t.Fatal(err)
 	}
 	d.ended = ended
-	return child.Listens(d.TCP[len("tcp:"):], ended)
+	// It opens one port after the other
+	web := strings.TrimSuffix(strings.TrimPrefix(d.WS, "ws://"), "/ws")
+	return child.Listens(d.TCP[len("tcp:"):], ended) && child.Listens(web, ended)
 }
 
 // Again starts a daemon that was killed, with the same ports.
