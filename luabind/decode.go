@@ -41,6 +41,30 @@ type OptionDecoder interface {
 	OptionType() string
 }
 
+// NumbersDecoder is an OptionDecoder of tables of numbers by text, which reads most of them without
+// the copy. Where it can't, it is set to its zero value, and DecodeOption says why.
+type NumbersDecoder interface {
+	OptionDecoder
+	// DecodeNumber reads one entry; they come in no order. It reports whether it could.
+	DecodeNumber(key string, n float64) bool
+}
+
+// decodeNumbers reads the table of a NumbersDecoder, and reports whether it could.
+func decodeNumbers(into NumbersDecoder, value lua.LValue) bool {
+	t, ok := value.(*lua.LTable)
+	if !ok || t.Metatable != nil && t.Metatable != lua.LNil {
+		return false
+	}
+	empty := true
+	t.ForEach(func(k, v lua.LValue) {
+		key, isText := k.(lua.LString)
+		n, isNumber := v.(lua.LNumber)
+		empty = false
+		ok = ok && isText && isNumber && into.DecodeNumber(string(key), float64(n))
+	})
+	return ok && !empty
+}
+
 // optionField is one key of an options struct.
 type optionField struct {
 	name     string
@@ -98,17 +122,22 @@ func decodeTable(v *vm, t *lua.LTable, into any) error {
 
 func decodeStruct(v *vm, t *lua.LTable, s reflect.Value, path string) error {
 	fields := v.optionFields(s.Type())
-	if err := knownKeys(t, fields, path); err != nil {
+	left, err := knownKeys(t, fields, path)
+	if err != nil {
 		return err
 	}
-	for _, f := range fields {
-		value := t.RawGetString(f.name)
+	for i := range fields {
+		f, value := &fields[i], lua.LValue(lua.LNil)
+		if left > 0 {
+			value = t.RawGetString(f.name)
+		}
 		if value == lua.LNil {
 			if f.required {
 				return fmt.Errorf("option %s%s is required", path, f.name)
 			}
 			continue
 		}
+		left--
 		if err := decodeField(v, value, s.FieldByIndex(f.index), path+f.name); err != nil {
 			return err
 		}
@@ -119,12 +148,22 @@ func decodeStruct(v *vm, t *lua.LTable, s reflect.Value, path string) error {
 	return nil
 }
 
-func knownKeys(t *lua.LTable, fields []optionField, path string) error {
+// knownKeys is how many keys t has, all of them those of fields, or an error for another one.
+func knownKeys(t *lua.LTable, fields []optionField, path string) (n int, err error) {
+	all := true
+	t.ForEach(func(k, _ lua.LValue) {
+		n++
+		s, ok := k.(lua.LString)
+		all = all && ok && slices.ContainsFunc(fields, func(f optionField) bool { return f.name == string(s) })
+	})
+	if all {
+		return n, nil
+	}
 	names := make([]string, 0, len(fields))
 	for _, f := range fields {
 		names = append(names, f.name)
 	}
-	return unknownKey(t, names, path)
+	return 0, unknownKey(t, names, path)
 }
 
 // unknownKey is an error for the first key of t that is not among known.
@@ -207,6 +246,12 @@ func decodeField(v *vm, value lua.LValue, field reflect.Value, name string) erro
 	}
 	switch into := field.Addr().Interface().(type) {
 	case OptionDecoder:
+		if n, ok := into.(NumbersDecoder); ok {
+			if decodeNumbers(n, value) {
+				return nil
+			}
+			field.SetZero()
+		}
 		x, err := toGo(value)
 		if err == nil {
 			err = into.DecodeOption(x)

@@ -89,7 +89,7 @@ func (s *EventSet[E]) Listener(h *Host) Listener[E] {
 		name := s.kind(e)
 		for i := range s.events {
 			d := &s.events[i]
-			if d.Name != name {
+			if d.Name != name || !h.hears(name) {
 				continue
 			}
 			args := make([]any, len(d.args))

@@ -257,13 +257,18 @@ func (o *reqObj) pinned() *pin {
 
 // emit calls the handlers of an event, each as a piece of work of the background lane.
 func (g *generation) emit(name string, args []any) bool {
-	if !g.events[name] {
-		panic(fmt.Sprintf("luabind: event %q was not declared", name))
-	}
-	if !g.listening[name] || g.retired.Load() || g.beside.Load() {
+	if !g.hears(name) {
 		return true
 	}
 	return g.back.lane.Post(lane.Func(func(*lane.Lane) { g.back.fire(name, args) }))
+}
+
+// hears reports whether the generation has a handler for an event, and serves.
+func (g *generation) hears(name string) bool {
+	if !g.events[name] {
+		panic(fmt.Sprintf("luabind: event %q was not declared", name))
+	}
+	return g.listening[name] && !g.retired.Load() && !g.beside.Load()
 }
 
 // fire runs on the background lane.

@@ -90,6 +90,9 @@ func (h *Host) Generation() uint64 { return h.gen.number }
 // event could not be queued.
 func (h *Host) Emit(event string, args ...any) bool { return h.gen.emit(event, args) }
 
+// hears reports whether anybody hears of an event: arguments need not be made for nobody.
+func (h *Host) hears(event string) bool { return h.gen.hears(event) }
+
 // MetricKind is the type of a metric.
 type MetricKind uint8
 

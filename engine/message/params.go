@@ -126,7 +126,14 @@ func (p Params) Has(name string) bool {
 // Each calls f for each parameter in order until it returns false. Values are as [Params.Get] gives
 // them.
 func (p Params) Each(f func(name, value []byte) bool) {
-	for i := 0; ; {
+	for i := 0; i < len(p); {
+		if nameEnd, end := p.plain(i); end >= 0 {
+			if !f(p[i+1:nameEnd:nameEnd], p[min(nameEnd+1, end):end:end]) {
+				return
+			}
+			i = end
+			continue
+		}
 		q, ok, _ := p.next(i)
 		if !ok || !f(p[q.name:q.nameEnd:q.nameEnd], p[q.val:q.valEnd:q.valEnd]) {
 			return

@@ -74,33 +74,34 @@ func (b *Branch) recordRoute(m *message.Message, out side) {
 	}
 	switch {
 	case x.dialog != nil: // the entry of a re-INVITE says the same as that of the INVITE
-		params = x.core.Signer.state.seal(x.dialog, x.Req.CallID()) + params
+		params = x.core.Signer.state.seal(&x.core.crypt, x.dialog, x.Req.CallID()) + params
 	case begins || account || len(notes) > 0: // a side without a challenge now may challenge later
-		d := x.begun(m)
-		d.account, d.notes = account, notes
-		params = x.core.Signer.state.seal(d, x.Req.CallID()) + params
+		d := dialog{account: account, notes: notes}
+		x.begun(m, &d)
+		params = x.core.Signer.state.seal(&x.core.crypt, &d, x.Req.CallID()) + params
 	}
 	x.writeRecordRoute(m, &in, &out, params)
 }
 
-// begun is the dialog that m begins.
-func (x *Context) begun(m *message.Message) *dialog {
-	d := &dialog{caller: callerMark(x.Req.FromTag())}
+// begun notes what was changed in the dialog that m begins.
+func (x *Context) begun(m *message.Message, d *dialog) {
+	d.caller = callerMark(x.Req.FromTag())
 	was, err := x.Req.CSeq()
 	is, err2 := m.CSeq()
 	if err == nil && err2 == nil {
 		d.shift = is.Number - was.Number
 	}
+	var sides masked
 	for _, p := range [...]struct {
 		id   message.HeaderID
 		into *party
-	}{{message.HeaderFrom, &d.from}, {message.HeaderTo, &d.to}} {
+	}{{message.HeaderFrom, &sides.from}, {message.HeaderTo, &sides.to}} {
 		if bytes.Equal(x.Req.Header(p.id), m.Header(p.id)) {
 			continue
 		}
 		if was, is := partyText(x.Req, p.id), partyText(m, p.id); was != is {
 			*p.into = party{was, is}
+			d.masked = &masked{sides.from, sides.to}
 		}
 	}
-	return d
 }

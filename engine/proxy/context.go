@@ -87,6 +87,7 @@ type Context struct {
 	unpreferred bool // the sender's P-Preferred-Identity is not forwarded
 	listed      bool
 	waited      bool // the router did, for this request
+	sender      sender
 }
 
 // Start makes x the context of a new request and applies §16.4 to it.

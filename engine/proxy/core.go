@@ -81,6 +81,7 @@ type Core struct {
 	first  *Context       // all contexts not yet forgotten, for the drain
 	count  int
 	noTCP  refusals
+	crypt  cryptRoom
 	steps  steps
 	moved  refreshes
 	places places

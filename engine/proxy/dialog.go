@@ -28,10 +28,13 @@ type dialog struct {
 	// account says that requests to the callee may answer challenges with credentials: those given
 	// when the dialog began. If there is a shift, they have done so.
 	account bool
-	from    party
-	to      party
+	masked  *masked // nil if From and To are the same on both sides
 	notes   []note
+	room    [1]note // where notes begin: most dialogs carry one
 }
+
+// masked is From and To where the sides have them differently.
+type masked struct{ from, to party }
 
 // note is something that a module carries through a dialog.
 type note struct{ name, value string }
@@ -66,7 +69,10 @@ func (d *dialog) append(dst []byte) []byte {
 		n = accountBit
 	}
 	dst = binary.AppendUvarint(dst, n)
-	texts := d.texts()
+	texts := (&masked{}).texts()
+	if d.masked != nil {
+		texts = d.masked.texts()
+	}
 	last := len(texts)
 	for last > 0 && *texts[last-1] == "" && len(d.notes) == 0 {
 		last--
@@ -94,8 +100,8 @@ func CutText(b []byte) (s string, rest []byte, ok bool) {
 	return string(b[used : used+int(n)]), b[used+int(n):], true
 }
 
-func (d *dialog) texts() [4]*string {
-	return [...]*string{&d.from.caller, &d.from.callee, &d.to.caller, &d.to.callee}
+func (m *masked) texts() [4]*string {
+	return [...]*string{&m.from.caller, &m.from.callee, &m.to.caller, &m.to.callee}
 }
 
 // readDialog is the opposite of append.
@@ -112,7 +118,8 @@ func readDialog(b []byte) *dialog {
 	d.account = n != 0
 	d.shift, b = uint32(n%accountBit), b[used:]
 	ok := true
-	for _, s := range d.texts() {
+	var m masked
+	for _, s := range m.texts() {
 		if len(b) == 0 {
 			break
 		}
@@ -120,6 +127,10 @@ func readDialog(b []byte) *dialog {
 			return nil
 		}
 	}
+	if m != (masked{}) {
+		d.masked = &masked{m.from, m.to}
+	}
+	d.notes = d.room[:0]
 	for len(b) > 0 {
 		var n note
 		if n.name, b, ok = CutText(b); !ok {
@@ -238,10 +249,13 @@ func (k *stateKeys) vector(callID, text []byte) (v [vectorBytes]byte) {
 	return v
 }
 
+// cryptRoom is what crypt works in: the cipher is behind an interface, so an array of crypt's own
+// would be a new one on the heap each time.
+type cryptRoom struct{ counter, stream [aes.BlockSize]byte }
+
 // crypt is AES in counter mode. The texts have a few blocks: what the standard library prepares for
 // long ones would cost more than it does.
-func (k *stateKeys) crypt(vector, text []byte) {
-	var b struct{ counter, stream [aes.BlockSize]byte }
+func (k *stateKeys) crypt(b *cryptRoom, vector, text []byte) {
 	copy(b.counter[:], vector[:vectorBytes])
 	for n := uint32(0); len(text) > 0; n++ {
 		binary.BigEndian.PutUint32(b.counter[vectorBytes:], n)
@@ -252,24 +266,24 @@ func (k *stateKeys) crypt(vector, text []byte) {
 }
 
 // seal is the parameter for a call, ";ds=…".
-func (k *stateKeys) seal(d *dialog, callID []byte) string {
+func (k *stateKeys) seal(room *cryptRoom, d *dialog, callID []byte) string {
 	var space, token [longestState]byte
 	text := d.append(space[:vectorBytes])
 	sum := k.vector(callID, text[vectorBytes:])
 	copy(text, sum[:])
-	k.crypt(text, text[vectorBytes:])
+	k.crypt(room, text, text[vectorBytes:])
 	return string(AppendToken(append(token[:0], ";"+stateName+"="...), text))
 }
 
 // open reads the value of the parameter, or returns nil if it is not ours.
-func (k *stateKeys) open(value, callID []byte) *dialog {
+func (k *stateKeys) open(room *cryptRoom, value, callID []byte) *dialog {
 	var space [longestState]byte
 	n, ok := ReadToken(space[:], value)
 	if !ok || n < vectorBytes {
 		return nil
 	}
 	text := space[:n]
-	k.crypt(text, text[vectorBytes:])
+	k.crypt(room, text, text[vectorBytes:])
 	sum := k.vector(callID, text[vectorBytes:])
 	if string(sum[:]) != string(text[:vectorBytes]) {
 		return nil // of another secret; the signature would have said so

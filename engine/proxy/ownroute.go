@@ -23,12 +23,34 @@ func (c *Core) ours(text []byte) (e entry, ok bool) {
 	if err != nil || !u.IsSIP() || !c.IsLocal(u.Host, u.Port, u.Scheme) {
 		return e, false
 	}
-	if maddr, there := u.Params.Get("maddr"); there && !c.IsLocal(maddr, u.Port, u.Scheme) {
-		return e, false
+	e = entry{params: u.Params, user: u.User}
+	maddr, there := e.read()
+	if there && !c.IsLocal(maddr, u.Port, u.Scheme) {
+		return entry{}, false
 	}
-	e = entry{params: u.Params, user: u.User, double: u.Params.Has("r2")}
-	e.ticket, _ = u.Params.Get("s")
 	return e, true
+}
+
+// read finds in one pass what matters of the parameters, which are long. Of several with a name the
+// first counts.
+func (e *entry) read() (maddr []byte, there bool) {
+	signed := false
+	e.params.Each(func(name, value []byte) bool {
+		switch {
+		case len(name) == 1 && name[0]|0x20 == 's':
+			if !signed {
+				e.ticket, signed = value, true
+			}
+		case len(name) == 2 && bytes.EqualFold(name, []byte("r2")):
+			e.double = true
+		case len(name) == 5 && bytes.EqualFold(name, []byte("maddr")):
+			if !there {
+				maddr, there = value, true
+			}
+		}
+		return true
+	})
+	return maddr, there
 }
 
 // scripts are the parameters of an entry that are the script's, as they came.
@@ -48,7 +70,8 @@ func (e *entry) scripts() message.Params {
 
 func (e *entry) clone() {
 	e.params, e.user = bytes.Clone(e.params), bytes.Clone(e.user)
-	e.ticket, _ = e.params.Get("s")
+	e.ticket = nil
+	e.read()
 }
 
 // route is what the topmost Route entries of a request, which were ours, say about it.
@@ -140,7 +163,7 @@ func (x *Context) follow() {
 	}
 	x.Params = last.scripts()
 	if state, there := last.params.Get(stateName); there {
-		x.dialog = c.Signer.state.open(state, req.CallID())
+		x.dialog = c.Signer.state.open(&c.crypt, state, req.CallID())
 	}
 	x.backOn(last.user, r.n > 1)
 	if refusal == RefusedTarget && !x.onItsWay() {

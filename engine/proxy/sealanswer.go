@@ -50,9 +50,10 @@ func (c *Core) sealAnswer(m *message.Message, from *transport.Peer) (target uint
 		}
 		t = own
 	}
-	t.answer, t.seen, t.target = true, s.seenMark(from.Addr.Addr()), s.targetMark(contactURI(m))
+	contact := contactURI(m)
+	t.answer, t.seen, t.target = true, s.seenMark(from.Addr.Addr()), s.targetMark(contact)
 	is := bond{callID: was.callID, callerTag: was.callerTag, calleeTag: m.ToTag(), hop: r.above}
-	if r.above == nil && len(r.at[0].user) == 0 && hidden(m, from) {
+	if r.above == nil && len(r.at[0].user) == 0 && unreached(contact, from) {
 		c.leadBack(m, &r.at[0].entry, &r.at[0].value, from)
 	}
 	var space [2][512]byte

@@ -155,26 +155,43 @@ func (x *Context) translate(m *message.Message) {
 		}
 	}
 	x.shiftNumbers(m)
-	d := x.dialog
-	if d == nil {
+	if x.dialog == nil || x.dialog.masked == nil {
 		return
 	}
+	sides := x.dialog.masked
 	if x.byCaller() {
-		setParty(m, message.HeaderFrom, d.from.callee)
-		setParty(m, message.HeaderTo, d.to.callee)
+		setParty(m, message.HeaderFrom, sides.from.callee)
+		setParty(m, message.HeaderTo, sides.to.callee)
 		return
 	}
-	setParty(m, message.HeaderTo, d.from.caller)
-	setParty(m, message.HeaderFrom, d.to.caller)
+	setParty(m, message.HeaderTo, sides.from.caller)
+	setParty(m, message.HeaderFrom, sides.to.caller)
 }
 
 // byCaller reports whether the request, in a dialog that was changed, comes from the party that
-// began it.
-func (x *Context) byCaller() bool { return x.dialog.caller == callerMark(x.Req.FromTag()) }
+// began it. It is asked several times for each request.
+func (x *Context) byCaller() bool {
+	if x.sender == senderUnknown {
+		x.sender = senderCallee
+		if x.dialog.caller == callerMark(x.Req.FromTag()) {
+			x.sender = senderCaller
+		}
+	}
+	return x.sender == senderCaller
+}
+
+// sender is who of a dialog's parties has sent a request.
+type sender uint8
+
+const (
+	senderUnknown sender = iota // nobody has asked
+	senderCaller
+	senderCallee
+)
 
 // shift is what is added to a CSeq number of the request's sender.
 func (x *Context) shift(number uint32) (n uint32) {
-	if x.dialog != nil && x.byCaller() {
+	if x.dialog != nil && x.dialog.shift > 0 && x.byCaller() {
 		n = x.dialog.shift
 	}
 	if x.renumber != nil {
@@ -190,7 +207,7 @@ func (x *Context) Renumber(f func(number uint32) uint32) { x.renumber = f }
 // shiftNumbers raises the number of CSeq, and that of the INVITE which a PRACK names (RFC 3262
 // §7.2).
 func (x *Context) shiftNumbers(m *message.Message) {
-	if x.dialog == nil && x.renumber == nil && len(x.core.steps.known) == 0 {
+	if (x.dialog == nil || x.dialog.shift == 0) && x.renumber == nil && len(x.core.steps.known) == 0 {
 		return
 	}
 	cs, err := m.CSeq()

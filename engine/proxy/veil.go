@@ -140,10 +140,18 @@ func (c *Core) ownAbove(m *message.Message, n int) bool {
 
 // knownAs is the Call-ID by which those know the dialog that the request went to.
 func (x *Context) knownAs(callID []byte) string {
+	if id := x.hiddenAs(callID); id != "" {
+		return id
+	}
+	return string(callID)
+}
+
+// hiddenAs is knownAs where it is another Call-ID than ours, otherwise "".
+func (x *Context) hiddenAs(callID []byte) string {
 	if v := x.Server.Veil; v != nil && v.Options.CallID && v.CallID == "" {
 		return x.core.Veil.HideCallID(callID)
 	}
-	return string(callID)
+	return ""
 }
 
 // veilRoom is about how many bytes hiding adds to m.

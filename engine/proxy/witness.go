@@ -113,11 +113,10 @@ func (x *Context) CallerReach() Reach {
 
 // Reach is where the sender of the response is reached.
 func (a *Answer) Reach() Reach {
-	r := Reach{URI: string(contactURI(a.Message)), Routes: a.core.routesTo(a.Message, a.req)}
+	contact := contactURI(a.Message)
+	r := Reach{URI: string(contact), Routes: a.core.routesTo(a.Message, a.req)}
 	if a.Branch != nil {
-		if id := a.Branch.fork.x.knownAs(a.Message.CallID()); id != string(a.Message.CallID()) {
-			r.CallID = id
-		}
+		r.CallID = a.Branch.fork.x.hiddenAs(a.Message.CallID())
 	}
 	if a.from == nil {
 		return r
@@ -133,7 +132,7 @@ func (a *Answer) Reach() Reach {
 	if s.local == nil {
 		s.local = a.from.Local
 	}
-	if !s.named() && hidden(a.Message, a.from) {
+	if !s.named() && unreached(contact, a.from) {
 		s.nat = a.from
 	}
 	a.core.put(&r, &s)

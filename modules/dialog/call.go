@@ -148,6 +148,11 @@ func (c *Call) take(l []limits.Limit, await func(func(context.Context))) (full s
 	if c.d.shared == nil {
 		return "", true
 	}
+	return c.takeShared(l, before, await)
+}
+
+// takeShared has the other nodes count what was counted here, after so many slots of before.
+func (c *Call) takeShared(l []limits.Limit, before int, await func(func(context.Context))) (full string, ok bool) {
 	await(func(ctx context.Context) { full = c.d.shared.take(ctx, c, l) })
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -236,11 +241,12 @@ func (c *Call) release(all bool) {
 func (c *Call) answered() {
 	now := c.lane.Now()
 	if c.maxDuration > 0 {
-		c.set(timerMax, now.Add(c.maxDuration))
+		c.due[timerMax] = now.Add(c.maxDuration)
 	}
 	if c.keepalive > 0 {
-		c.set(timerPing, now.Add(c.keepalive))
+		c.due[timerPing] = now.Add(c.keepalive)
 	}
+	c.arm()
 	c.watchFlows()
 	c.d.journal.note(c)
 }

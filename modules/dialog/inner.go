@@ -37,8 +37,8 @@ func (d *Dialogs) Intercept(r *engine.Request) (bool, error) {
 	if l == nil {
 		return false, nil
 	}
-	i := &inner{call: c, method: r.Method(), byCaller: byCaller, tag: l.Tag}
-	if c.asks.interrupts(r, i) {
+	i := inner{call: c, method: r.Method(), byCaller: byCaller, tag: l.Tag}
+	if c.asks.interrupts(r, &i) {
 		return true, nil
 	}
 	c.renumber(r, l.Own, byCaller)
@@ -53,7 +53,8 @@ func (d *Dialogs) Intercept(r *engine.Request) (bool, error) {
 		if i.refreshes() {
 			c.negotiating++
 		}
-		r.Witness(i)
+		own := i // of an ACK there is nothing to be seen
+		r.Witness(&own)
 	}
 	return false, nil
 }

@@ -97,6 +97,19 @@ func (o *limitsOption) DecodeOption(value any) error {
 	return nil
 }
 
+// DecodeNumber reads one entry of such a table.
+func (o *limitsOption) DecodeNumber(key string, n float64) bool {
+	if n < 0 || n != float64(int32(n)) || key == "" || len(key) > longestKey || len(*o) >= mostLimits {
+		return false
+	}
+	if *o == nil {
+		*o = make(limitsOption, 0, 2) // most have no more
+	}
+	at, _ := slices.BinarySearchFunc(*o, key, func(l limits.Limit, key string) int { return strings.Compare(l.Key, key) })
+	*o = slices.Insert(*o, at, limits.Limit{Key: key, Most: int(n)})
+	return true
+}
+
 // OptionType is the type in words.
 func (*limitsOption) OptionType() string { return "table of numbers by key" }
 
@@ -232,13 +245,20 @@ func (m *module) track(c *luabind.Call, r *engine.Request, o options) (tracked, 
 		}
 	}
 	call, err := m.Dialogs.track(r, own, func(f func(context.Context)) { c.Await(f) })
-	var full *FullError
-	var interval *IntervalError
 	switch {
 	case err == nil && call == nil:
 		return tracked{why: "not tracked"}, nil
 	case err == nil:
 		return tracked{call: call}, nil
+	}
+	return untracked(c, err)
+}
+
+// untracked is what track returns for a call that is not tracked.
+func untracked(c *luabind.Call, err error) (tracked, error) {
+	var full *FullError
+	var interval *IntervalError
+	switch {
 	case errors.As(err, &full):
 		return tracked{why: "limit", full: full.Key}, nil
 	case errors.As(err, &interval):

@@ -212,7 +212,12 @@ func (s *session) Answering(a *engine.Answer) bool {
 		return true
 	}
 	c.passes(track.Callee, a.Message)
-	r := track.Response{Leg: s.leg(a.Branch), Code: code, Tag: string(a.Message.ToTag()), Asked: a.Asked, B: a.Reach()}
+	r := track.Response{Leg: s.leg(a.Branch), Code: code, Asked: a.Asked, B: a.Reach()}
+	if tag := a.Message.ToTag(); c.t.LegOf(tag) != nil {
+		r.Tag = c.t.LegOf(tag).Tag
+	} else {
+		r.Tag = string(tag)
+	}
 	if c.turned && code >= 200 {
 		c.turnAway(&r)
 		return false

@@ -17,7 +17,11 @@ type Limit struct {
 type Table struct {
 	mu     sync.Mutex
 	counts map[string]*count // guarded by mu
+	spare  []*count          // guarded by mu: of keys that nobody holds any more
 }
+
+// mostSpare bounds what is kept of keys that come and go.
+const mostSpare = 256
 
 // count is that of one key; it is in the table as long as somebody has it.
 type count struct {
@@ -52,13 +56,25 @@ func (t *Table) Take(s *Slots, limits []Limit, beyond bool) (full string, ok boo
 		}
 		c := t.counts[l.Key]
 		if c == nil {
-			c = &count{key: l.Key}
+			c = t.fresh(l.Key)
 			t.counts[l.Key] = c
 		}
 		c.n++
 		s.of = append(s.of, c)
 	}
 	return "", true
+}
+
+// fresh is the count of a key that nobody holds yet. t.mu is held.
+func (t *Table) fresh(key string) *count {
+	n := len(t.spare)
+	if n == 0 {
+		return &count{key: key}
+	}
+	c := t.spare[n-1]
+	t.spare = t.spare[:n-1]
+	c.key = key
+	return c
 }
 
 // Give gives back all that a call holds; again, it does nothing.
@@ -68,12 +84,17 @@ func (t *Table) Give(s *Slots) { t.GiveFrom(s, 0) }
 func (t *Table) GiveFrom(s *Slots, n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, c := range s.of[n:] {
-		if c.n--; c.n == 0 {
-			delete(t.counts, c.key)
+	for i, c := range s.of[n:] {
+		s.of[n+i] = nil
+		if c.n--; c.n > 0 {
+			continue
+		}
+		delete(t.counts, c.key)
+		if c.key = ""; len(t.spare) < mostSpare {
+			t.spare = append(t.spare, c)
 		}
 	}
-	if s.of = s.of[:n:n]; n == 0 {
+	if s.of = s.of[:n]; n == 0 {
 		s.of = nil
 	}
 }

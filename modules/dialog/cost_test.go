@@ -1,0 +1,44 @@
+package dialog_test
+
+import (
+	"testing"
+	"time"
+)
+
+// What tracking adds to a call through a script, with two limits: it took 60 pieces of memory, and
+// half as many bytes more, when each of them was made for itself.
+func TestTrackingAllocatesLittle(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates by itself")
+	}
+	const mostPieces, mostBytes = 38, 3000
+	pieces, bytes := [2]float64{}, [2]uint64{}
+	for i, script := range []string{"../../bench/route.lua", "../../bench/dialog.lua"} {
+		c := scripted(t, script)
+		call := func() {
+			if err := c.Call("bob"); err != nil {
+				t.Fatal(err)
+			}
+			c.Pass(5 * time.Second)
+		}
+		for range 100 { // fills the pools and the tables
+			call()
+		}
+		pieces[i] = testing.AllocsPerRun(200, call)
+		c.Count = true
+		for range 100 {
+			call()
+		}
+		bytes[i] = c.Allocated / 100
+	}
+	if more := pieces[1] - pieces[0]; more > mostPieces {
+		t.Errorf("%.0f pieces of memory more a call, the most is %d", more, mostPieces)
+	} else {
+		t.Logf("%.0f pieces of memory more a call", more)
+	}
+	if more := int64(bytes[1]) - int64(bytes[0]); more > mostBytes {
+		t.Errorf("%d bytes more a call, the most is %d", more, mostBytes)
+	} else {
+		t.Logf("%d bytes more a call", more)
+	}
+}
