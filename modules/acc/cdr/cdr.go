@@ -4,7 +4,6 @@ package cdr
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"strings"
 	"time"
 )
@@ -54,7 +53,7 @@ func (t Time) String() string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.UTC().Format(layout)
+	return string(appendTime(make([]byte, 0, len(layout)), t.Time))
 }
 
 // Record is a CDR. Those of events have only some of the fields.
@@ -113,15 +112,6 @@ type Branch struct {
 	Cause    string         `json:"cause,omitempty"`
 	Redirect []string       `json:"redirect,omitempty"` // the contacts of a 3xx
 	Fields   map[string]any `json:"fields,omitempty"`   // the script's
-}
-
-// Read reads what Append wrote.
-func Read(text []byte) (*Record, error) {
-	r := &Record{}
-	if err := json.Unmarshal(text, r); err != nil {
-		return nil, err
-	}
-	return r, nil
 }
 
 // Text is a text from the network as it may stand in a record: valid UTF-8 without NUL, which some

@@ -99,10 +99,6 @@ func (x *text) number(name string, n int) {
 }
 
 func (x *text) fields(fields map[string]any) {
-	if len(fields) == 0 {
-		return
-	}
-	x.name("fields")
 	x.open('{')
 	var room [8]string // most have few
 	keys := room[:0]
@@ -150,8 +146,33 @@ func (x *text) branch(l *Branch) {
 		}
 		x.close(']')
 	}
-	x.fields(l.Fields)
+	if len(l.Fields) > 0 {
+		x.name("fields")
+		x.fields(l.Fields)
+	}
 	x.close('}')
+}
+
+func (x *text) legs(legs []Branch) {
+	x.open('[')
+	for i := range legs {
+		x.branch(&legs[i])
+	}
+	x.close(']')
+}
+
+// AppendLegs appends legs in JSON, as they are in a record.
+func AppendLegs(b []byte, legs []Branch) []byte {
+	x := &text{b: b}
+	x.legs(legs)
+	return x.b
+}
+
+// AppendFields appends a script's fields in JSON, as they are in a record.
+func AppendFields(b []byte, fields map[string]any) []byte {
+	x := &text{b: b}
+	x.fields(fields)
+	return x.b
 }
 
 // Append appends the record in JSON.
@@ -187,13 +208,12 @@ func (r *Record) Append(b []byte) ([]byte, error) {
 	x.str("ended_by", r.EndedBy)
 	if len(r.Legs) > 0 {
 		x.name("legs")
-		x.open('[')
-		for i := range r.Legs {
-			x.branch(&r.Legs[i])
-		}
-		x.close(']')
+		x.legs(r.Legs)
 	}
-	x.fields(r.Fields)
+	if len(r.Fields) > 0 {
+		x.name("fields")
+		x.fields(r.Fields)
+	}
 	x.close('}')
 	return x.b, x.err
 }

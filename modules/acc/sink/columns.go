@@ -5,7 +5,6 @@ package sink
 import (
 	"encoding/json"
 	"maps"
-	"slices"
 	"strconv"
 
 	"github.com/sipscript/sipscript/modules/acc/cdr"
@@ -80,12 +79,12 @@ func laterValue(r *cdr.Record, column string) any {
 		if len(r.Legs) == 0 {
 			return ""
 		}
-		return jsonText(r.Legs)
+		return string(cdr.AppendLegs(nil, r.Legs))
 	case "fields":
 		if len(r.Fields) == 0 {
 			return ""
 		}
-		return jsonText(r.Fields)
+		return string(cdr.AppendFields(nil, r.Fields))
 	}
 	return ""
 }
@@ -95,17 +94,15 @@ func jsonText(v any) string {
 	return string(text)
 }
 
-// csvValues are a record's values, with these of its fields after the columns.
-func csvValues(r *cdr.Record, fields []string) []string {
-	own := make([]string, 0, len(fields))
-	rest := maps.Clone(r.Fields)
-	for _, name := range fields {
-		own = append(own, harmless(fieldText(r.Fields[name])))
-		delete(rest, name)
-	}
+// csvValues appends a record's values, with these of its fields after the columns.
+func csvValues(values []string, r *cdr.Record, fields []string) []string {
 	row := *r
-	row.Fields = rest
-	values := make([]string, 0, len(columns)+len(fields))
+	if len(fields) > 0 {
+		row.Fields = maps.Clone(r.Fields)
+	}
+	for _, name := range fields {
+		delete(row.Fields, name)
+	}
 	for _, c := range columns {
 		switch v := valueOf(&row, c).(type) {
 		case string:
@@ -118,7 +115,10 @@ func csvValues(r *cdr.Record, fields []string) []string {
 			values = append(values, strconv.FormatFloat(v, 'f', 3, 64))
 		}
 	}
-	return slices.Concat(values, own)
+	for _, name := range fields {
+		values = append(values, harmless(fieldText(r.Fields[name])))
+	}
+	return values
 }
 
 // fieldText is a field as text.

@@ -5,7 +5,6 @@ package sink
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/sipscript/sipscript/modules/acc/cdr"
 	"github.com/sipscript/sipscript/modules/acc/spool"
@@ -43,6 +44,7 @@ type file struct {
 	rotate Rotation
 	now    func() time.Time
 	size   int64
+	text   []byte          // of a batch; it serves again
 	turn   time.Time       // when it is rotated next
 	seen   map[string]bool // what was at the end of it when it was opened: it may come again
 }
@@ -64,6 +66,7 @@ func JSON(path string, r Rotation, now func() time.Time) Sink {
 // [cdr.Record] and then the script's fields of these names; "fields" has the others.
 func CSV(path string, fields []string, r Rotation, now func() time.Time) Sink {
 	head := csvLine(nil, append(slices.Clone(columns), fields...))
+	var values []string // of a line; a sink belongs to one goroutine
 	return &file{path: path, rotate: r, now: now, format: format{
 		head: func() []byte { return head },
 		line: func(b, data []byte) ([]byte, error) {
@@ -71,7 +74,8 @@ func CSV(path string, fields []string, r Rotation, now func() time.Time) Sink {
 			if err != nil {
 				return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 			}
-			return csvLine(b, csvValues(rec, fields)), nil
+			values = csvValues(values[:0], rec, fields)
+			return csvLine(b, values), nil
 		},
 		idOf: func(line []byte) string { id, _, _ := bytes.Cut(line, []byte(",")); return string(id) },
 	}}
@@ -82,9 +86,9 @@ func (f *file) Write(_ context.Context, list []spool.Record) error {
 	if err := f.ready(); err != nil {
 		return err
 	}
-	var text []byte
+	text := f.text[:0]
 	for _, r := range list {
-		if f.seen[idIn(r.Data)] {
+		if f.seen != nil && f.seen[idIn(r.Data)] {
 			continue
 		}
 		var err error
@@ -93,6 +97,9 @@ func (f *file) Write(_ context.Context, list []spool.Record) error {
 		}
 	}
 	f.seen = nil // records come in order: what follows is new
+	if cap(text) <= 2*batchBytes {
+		f.text = text
+	}
 	if len(text) == 0 {
 		return nil
 	}
@@ -230,12 +237,44 @@ func (f *file) Close() error {
 
 // csvLine appends a line (RFC 4180).
 func csvLine(b []byte, values []string) []byte {
-	out := bytes.NewBuffer(b)
-	w := csv.NewWriter(out)
-	w.UseCRLF = true
-	_ = w.Write(values) // to memory
-	w.Flush()
-	return out.Bytes()
+	for i, v := range values {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendCSV(b, v)
+	}
+	return append(b, '\r', '\n')
+}
+
+// appendCSV appends a value, in quotes where encoding/csv puts them: its writer has a buffer of 4
+// kB, which costs more than all else of a line.
+func appendCSV(b []byte, v string) []byte {
+	quoted := v == `\.` // the end of data to PostgreSQL
+	for i := range len(v) {
+		switch c := v[i]; {
+		case c == ',' || c == '"' || c == '\r' || c == '\n':
+			quoted = true
+		case i == 0 && (c == ' ' || c >= '\t' && c <= '\r' || c >= 0x80):
+			r, _ := utf8.DecodeRuneInString(v)
+			quoted = quoted || unicode.IsSpace(r)
+		}
+	}
+	if !quoted {
+		return append(b, v...)
+	}
+	b = append(b, '"')
+	for i := range len(v) {
+		switch c := v[i]; c {
+		case '"':
+			b = append(b, '"', '"')
+		case '\r': // the end of a line has its own
+		case '\n':
+			b = append(b, '\r', '\n')
+		default:
+			b = append(b, c)
+		}
+	}
+	return append(b, '"')
 }
 
 // harmless keeps a text on one line, so that half a record is half a line, and from being a formula

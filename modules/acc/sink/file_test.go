@@ -3,6 +3,7 @@ package sink
 // This file tests files.
 
 import (
+	"bytes"
 	"encoding/csv"
 	"fmt"
 	"os"
@@ -202,4 +203,22 @@ func TestCopyTruncate(t *testing.T) {
 		write(t, s, recordOf(3))
 		wantIDs(t, kind, path, 2, 3)
 	})
+}
+
+// A line is what encoding/csv writes.
+func TestCSVLineIsEncodingCSV(t *testing.T) {
+	parts := []string{"", "a", " ", ",", "\"", "\r", "\n", "\r\n", "é", "\u00a0", "\u2003", "\\.", "\t", "\v", "'", "\xff", "\x85"}
+	for _, a := range parts {
+		for _, b := range parts {
+			values := []string{a + b, b, a}
+			var want bytes.Buffer
+			w := csv.NewWriter(&want)
+			w.UseCRLF = true
+			_ = w.Write(values) // to memory
+			w.Flush()
+			if got := csvLine(nil, values); !bytes.Equal(got, want.Bytes()) {
+				t.Errorf("%q: %q, want %q", values, got, want.Bytes())
+			}
+		}
+	}
 }

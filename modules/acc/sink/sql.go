@@ -167,34 +167,58 @@ func timeValue(database string, t cdr.Time) any {
 	return t.UTC()
 }
 
+// sqliteRows is how many rows a statement of SQLite inserts. There is no round trip to save: a
+// statement that is as long every time is read once in a transaction, which costs more than the
+// rows.
+const sqliteRows = 16
+
 // insert inserts n rows. known: rows whose id is there are left as they are.
 func insert(ctx context.Context, db *clients.DB, tx *sql.Tx, table string, names []string, n int, value func(i int, name string) any, known bool) error {
-	for from := 0; from < n; from += mostRows {
-		to := min(n, from+mostRows)
-		var b strings.Builder
-		b.WriteString("INSERT INTO " + table + " (" + quoted(db.Kind(), names) + ") VALUES ")
-		args := make([]any, 0, (to-from)*len(names))
-		place := "(?" + strings.Repeat(", ?", len(names)-1) + ")"
+	most, lasting := mostRows, db.Kind() == "sqlite"
+	if lasting {
+		most = sqliteRows
+	}
+	var whole *sql.Stmt // of most rows
+	args := make([]any, 0, min(n, most)*len(names))
+	for from := 0; from < n; from += most {
+		to := min(n, from+most)
+		args = args[:0]
 		for i := from; i < to; i++ {
-			if i > from {
-				b.WriteString(", ")
-			}
-			b.WriteString(place)
 			for _, name := range names {
 				args = append(args, value(i, name))
 			}
 		}
+		var err error
 		switch {
-		case known && db.Kind() == "mysql": // INSERT IGNORE would hide other errors as well
-			b.WriteString(" ON DUPLICATE KEY UPDATE id = id")
-		case known:
-			b.WriteString(" ON CONFLICT (id) DO NOTHING")
+		case !lasting || to-from < most:
+			_, err = tx.ExecContext(ctx, insertion(db, table, names, to-from, known), args...)
+		case whole == nil:
+			if whole, err = tx.PrepareContext(ctx, insertion(db, table, names, most, known)); err != nil {
+				return err
+			}
+			defer whole.Close()
+			_, err = whole.ExecContext(ctx, args...)
+		default:
+			_, err = whole.ExecContext(ctx, args...)
 		}
-		if _, err := tx.ExecContext(ctx, db.Bind(b.String()), args...); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// insertion is the statement that inserts so many rows.
+func insertion(db *clients.DB, table string, names []string, rows int, known bool) string {
+	place := "(?" + strings.Repeat(", ?", len(names)-1) + ")"
+	text := "INSERT INTO " + table + " (" + quoted(db.Kind(), names) + ") VALUES " + place + strings.Repeat(", "+place, rows-1)
+	switch {
+	case known && db.Kind() == "mysql": // INSERT IGNORE would hide other errors as well
+		text += " ON DUPLICATE KEY UPDATE id = id"
+	case known:
+		text += " ON CONFLICT (id) DO NOTHING"
+	}
+	return db.Bind(text)
 }
 
 // quoted are names of columns.
