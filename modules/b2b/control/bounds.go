@@ -11,8 +11,6 @@ const (
 	mostOrders   = 256      // of a session that may be answered much later, and are not
 	mostAnswers  = 512      // that a session remembers
 	mostEnded    = 512      // legs of a session's that have ended, which it remembers
-	mostLegs     = 4000     // of which a session is the master
-	mostListed   = 2000     // legs of others in a snapshot, or in a list
 	mostInPiece  = 50       // legs in one message of a snapshot
 	mostQueued   = 64       // orders of a connection that wait for a lane
 	mostURI      = 1 << 10  // bytes of what From and To say of a leg
@@ -32,3 +30,11 @@ type times struct {
 func usualTimes() times {
 	return times{hello: 10 * time.Second, ping: 15 * time.Second, pong: 15 * time.Second, write: 10 * time.Second}
 }
+
+// limits are bounds that a test makes smaller.
+type limits struct {
+	legs   int64 // of which a session is the master
+	listed int   // legs of others in a snapshot, or of all in a list
+}
+
+func usualLimits() limits { return limits{legs: 4000, listed: 2000} }

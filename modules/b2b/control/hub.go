@@ -29,6 +29,7 @@ type Options struct {
 type Hub struct {
 	o      Options
 	times  times
+	most   limits
 	orders map[string]*Order // never changed after Attach
 	eng    atomic.Pointer[engine.Engine]
 	places []place // one a lane, which belongs to the holder of its token
@@ -54,7 +55,7 @@ func New(o Options) *Hub {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	h := &Hub{o: o, times: usualTimes(), orders: map[string]*Order{}}
+	h := &Hub{o: o, times: usualTimes(), most: usualLimits(), orders: map[string]*Order{}}
 	h.sessions.Store(&[]*Session{})
 	h.Handle(ownOrders()...)
 	return h
@@ -161,7 +162,7 @@ func (p *place) watch(s *Session) {
 func (h *Hub) pick(app string) *Session {
 	var list []*Session
 	for _, s := range *h.sessions.Load() {
-		if s.serves(app) && !s.lost.Load() && s.legs.Load() < mostLegs {
+		if s.serves(app) && !s.lost.Load() && s.legs.Load() < h.most.legs {
 			list = append(list, s)
 		}
 	}

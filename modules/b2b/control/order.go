@@ -209,7 +209,7 @@ func (c *Conn) carryOut(s *Session, m message, o *Order) {
 			t.onLeg(o, home, options)
 			return
 		}
-		if s.legs.Load() >= mostLegs {
+		if s.legs.Load() >= c.hub.most.legs {
 			t.Refuse(Full, "")
 			return
 		}

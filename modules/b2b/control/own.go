@@ -52,7 +52,7 @@ func (t *Turn) list() {
 	t.hub.eachLane(func(l *lane.Lane, _ *place) {
 		mu.Lock()
 		for _, leg := range t.hub.o.Agent.Legs(l) {
-			if len(legs) >= mostListed {
+			if len(legs) >= t.hub.most.listed {
 				out++
 				continue
 			}
@@ -87,7 +87,7 @@ func (t *Turn) claim() {
 	case g == nil && t.hub.o.Owned(t.Leg):
 		t.Refuse(Owned, "")
 		return
-	case t.session.legs.Load() >= mostLegs:
+	case t.session.legs.Load() >= t.hub.most.legs:
 		t.Refuse(Full, "")
 		return
 	case g == nil:

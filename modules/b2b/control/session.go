@@ -241,7 +241,7 @@ func (x *expirer) Expire(*lane.Timer) {
 // does, the session hears of everything there: nothing is lost between, and nothing told twice.
 func (s *Session) snapshot() {
 	h := s.hub
-	s.unlisted.Store(mostListed)
+	s.unlisted.Store(int64(h.most.listed))
 	var left, number, out atomic.Int64
 	left.Store(int64(len(h.places)))
 	h.eachLane(func(l *lane.Lane, p *place) {
@@ -270,7 +270,7 @@ func (s *Session) snapshot() {
 			s.push(eventText("synced", map[string]any{"legs": number.Load(), "left_out": out.Load()}))
 		}
 		for _, g := range p.sorted() { // those that nobody could take
-			if g.master == nil && !g.alone && s.serves(g.o.App) && !s.lost.Load() && s.legs.Load() < mostLegs {
+			if g.master == nil && !g.alone && s.serves(g.o.App) && !s.lost.Load() && s.legs.Load() < h.most.legs {
 				g.give(s)
 			}
 		}
