@@ -41,6 +41,8 @@ func (h *Hub) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	})
 	both.Go(func() { c.ping(ctx, ws) }) // ends with ctx
 	c.read(reads, ws)
+	c.end(ReasonBye) // unless it ends for another reason
+	<-reads.Done()
 	cancel()
 	both.Wait()
 }
@@ -106,7 +108,7 @@ func (c *Conn) ping(ctx context.Context, ws *websocket.Conn) {
 		case <-ctx.Done():
 			return
 		}
-		within, cancel := context.WithTimeout(ctx, c.hub.times.pong)
+		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.hub.times.pong)
 		err := ws.Ping(within)
 		cancel()
 		if err != nil {
@@ -117,7 +119,8 @@ func (c *Conn) ping(ctx context.Context, ws *websocket.Conn) {
 }
 
 func (c *Conn) send(ctx context.Context, ws *websocket.Conn, text []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, c.hub.times.write)
+	// A context that ends meanwhile would break the connection before it can be told why
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.hub.times.write)
 	defer cancel()
 	return ws.Write(ctx, websocket.MessageText, text)
 }
