@@ -161,7 +161,7 @@ var libraries = map[string]string{
 
 // places is what to use in place of a module's functions that are not there.
 var places = map[string]string{
-	"rtpproxy": "rtpengine: require(\"rtpengine\").manage(req) in a script of this server's own", "rtpengine": "require(\"rtpengine\").manage(req) in a script of this server's own",
+	"rtpproxy": "KSR.rtpengine", "rtpengine": "require(\"rtpengine\").manage(req) in a script of this server's own",
 	"dispatcher": "require(\"dispatch\").targets(set) in a script of this server's own", "dialog": "dialog.track(req)", "acc": "require(\"acc\").record(req)",
 	"sqlops": "require(\"sql\").open(url): db:row, db:exec", "http_client": "require(\"http\").get(url)", "http_async_client": "require(\"http\").get(url), which waits without a worker",
 	"xhttp": "require(\"http\").handle(\"GET /path\", function)", "uac": "require(\"uac\").mask and uac.register", "presence": "require(\"presence\").publish and subscribe",
@@ -196,7 +196,7 @@ func instead(name string) string {
 
 // used are the settings of a configuration that have an effect here, by module.
 var used = []string{"app_lua.load", "htable.htable", "pike.sampling_time_unit", "pike.reqs_density_per_unit", "registrar.max_expires", "rr.append_fromtag", "usrloc.nat_bflag",
-	"auth_db.db_url", "permissions.db_url"}
+	"auth_db.db_url", "permissions.db_url", "dispatcher.list_file", "dispatcher.db_url", "dispatcher.ds_ping_interval", "rtpengine.rtpengine_sock", "sqlops.sqlcon"}
 
 // ignored are the settings that have no effect.
 func ignored(c *cfg.Config) []string {

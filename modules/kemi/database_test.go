@@ -20,8 +20,15 @@ func TestDatabase(t *testing.T) {
 	}
 }
 
+func TestSets(t *testing.T) {
+	got := strings.Join(numbers(setNumber, `KSR.dispatcher.ds_select_dst(1, 4) ds_is_from_list("2") ds_next_dst() ds_list_exists(n)`), ",")
+	if got != "1,2" {
+		t.Error(got)
+	}
+}
+
 func TestGroups(t *testing.T) {
-	got := strings.Join(groups(`KSR.permissions.allow_source_address(1) allow_source_address( "7" ) allow_source_address(1) allow_source_address(n)`), ",")
+	got := strings.Join(numbers(groupNumber, `KSR.permissions.allow_source_address(1) allow_source_address( "7" ) allow_source_address(1) allow_source_address(n)`), ",")
 	if got != "1,7" {
 		t.Error(got)
 	}

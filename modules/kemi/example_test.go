@@ -7,8 +7,8 @@ import (
 )
 
 func Example() {
-	for _, f := range kemi.Source("route.lua", "function ksr_request_route() KSR.dialog.dlg_manage() end", nil) {
+	for _, f := range kemi.Source("route.lua", "function ksr_request_route() KSR.msilo.m_store('') end", nil) {
 		fmt.Println(f)
 	}
-	// Output: route.lua:1:41: KSR.dialog.dlg_manage is not available here: use dialog.track(req)
+	// Output: route.lua:1:40: KSR.msilo.m_store is not available here: use require("messages").store(req)
 }

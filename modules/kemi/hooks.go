@@ -25,7 +25,7 @@ func (sh *shim) hooks(config *cfg.Config) []luabind.Function {
 			return f(&k)
 		}}
 	}
-	return []luabind.Function{
+	return append(sh.configured(do), []luabind.Function{
 		do("has", func(k *call) int { return k.bool(loaded(config, k.c.String(1))) }),
 		do("param", func(k *call) int {
 			if config == nil {
@@ -56,8 +56,6 @@ func (sh *shim) hooks(config *cfg.Config) []luabind.Function {
 			return k.bool(k.over())
 		}),
 		do("users", func(k *call) int { return k.c.PushText(sh.module.users()) }),
-		do("addresses", func(k *call) int { return k.c.PushText(sh.module.addresses()) }),
-		do("groups", func(k *call) int { return k.c.PushStrings(sh.groups) }),
 		do("replied", func(k *call) int { k.s.replied = true; return 0 }),
 		do("answers", func(k *call) int { return k.pushAnswers() }),
 		do("plan", plan),
@@ -73,7 +71,7 @@ func (sh *shim) hooks(config *cfg.Config) []luabind.Function {
 			k.sh.module.log.Error(k.c.String(1), "call_id", string(k.s.req.Message().CallID()))
 			return 0
 		}),
-	}
+	}...)
 }
 
 // ready is ready(name, takes, given): whether a function of ksr.lua may run.

@@ -28,7 +28,10 @@ import (
 )
 
 //go:embed ksr.lua
-var prelude string
+var routes string
+
+//go:embed services.lua
+var services string
 
 // Plugin is the module "kemi".
 func Plugin() host.Plugin {
@@ -102,8 +105,8 @@ func (m *module) load(c *luabind.Call, file string) {
 		c.Raise("%s", refusal(bad))
 	}
 	m.tell(script, found)
-	s := &shim{module: m, script: script, groups: groups(string(text))}
-	c.Extend("ksr.lua", prelude, s.functions(m.config))
+	s := &shim{module: m, script: script, groups: numbers(groupNumber, string(text)), sets: numbers(setNumber, string(text))}
+	c.Extend("ksr.lua", strings.Replace(routes, "--SERVICES", services, 1), s.functions(m.config))
 	c.Include(script, string(text), true)
 }
 
@@ -145,10 +148,13 @@ func (m *module) tell(script string, warnings []check.Finding) {
 // groupNumber is a use of a group of the table address.
 var groupNumber = regexp.MustCompile(`allow_source_address\(\s*"?(\d{1,4})"?\s*\)`)
 
-// groups are the groups of the table address that a script asks for.
-func groups(text string) []string {
+// setNumber is a use of a set of gateways.
+var setNumber = regexp.MustCompile(`\bds_[a-z_]+\(\s*"?(\d{1,6})"?\s*[,)]`)
+
+// numbers are those that a script writes where an expression has its parenthesis.
+func numbers(at *regexp.Regexp, text string) []string {
 	var list []string
-	for _, m := range groupNumber.FindAllStringSubmatch(text, -1) {
+	for _, m := range at.FindAllStringSubmatch(text, -1) {
 		list = append(list, m[1])
 	}
 	slices.Sort(list)

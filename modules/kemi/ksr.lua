@@ -82,30 +82,41 @@ local function onsend()
   end
 end
 
+-- now is the branch or the response that a function of the script is called for.
+local now, reply = nil, false
+
+local function here() return now and now.of == core.request().call_id and now.object or nil end
+local function replying() return here() ~= nil and reply end
+
 local relayed
 
 relayed = {
   on_branch = function(branch)
     core.branch(branch)
+    now, reply = { object = branch, of = core.request().call_id }, false
     call(core.callback("branch"))
     local dropped = core.finish()
     if not dropped then onsend() end
     core.leave()
+    now = nil -- what it holds keeps its generation
     if dropped then core.refuse(branch) end
   end,
   on_response = function(res)
     if res.cause then return end
     core.reply(res)
+    now, reply = { object = res, of = core.request().call_id }, true
     call("ksr_reply_route")
     call(core.callback("reply"))
     -- A reliable provisional one must be acknowledged, and a final one ends the transaction.
     local dropped = core.finish() and not res.final and not res:header("RSeq")
     if dropped then res:drop() else onsend() end
     core.leave()
+    now = nil
   end,
   on_failure = function(res, req)
     if not req.vars.kemi_failure then return end
     core.failure(res)
+    now = nil
     local name = req.vars.kemi_failure
     req.vars.kemi_failure = nil
     call(name)
@@ -277,10 +288,13 @@ define("permissions.allow_source_address", 1, function(group)
   return ok and entry and 1 or -1
 end)
 
+--SERVICES
+
 -- The routes.
 
 local function handler(req)
   core.begin()
+  now = nil
   local f = _G.ksr_request_route
   if type(f) ~= "function" then error("the script has no function ksr_request_route", 0) end
   local ok, err = pcall(f)

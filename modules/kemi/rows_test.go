@@ -113,3 +113,16 @@ func TestTransactionRows(t *testing.T) {
 		{id: "2/permissions.allow_source_address", lua: `KSR.permissions.allow_source_address(1)`, want: "-1"},
 	})
 }
+
+func TestFurtherRows(t *testing.T) {
+	checkRows(t, []row{
+		{id: "4/dispatcher.ds_select_dst: unknown set", lua: `KSR.dispatcher.ds_select_dst(9, 4), KSR.dispatcher.ds_select_domain("9", 4), KSR.dispatcher.ds_next_dst(), KSR.dispatcher.ds_mark_dst()`, want: "-1; -1; -1; -1"},
+		{id: "4/dispatcher.ds_is_from_list", lua: `KSR.dispatcher.ds_is_from_list(9), KSR.dispatcher.ds_is_from_lists(), KSR.dispatcher.ds_list_exists(9)`, want: "-1; -1; -1"},
+		{id: "4/dialog.is_known_dlg", lua: `KSR.dialog.is_known_dlg(), KSR.dialog.dlg_manage()`, want: "-1; -1"},
+		{id: "4/dialog.var_sets", lua: `KSR.dialog.var_get("x"), KSR.dialog.var_is_null("x"), KSR.dialog.var_sets("x", "1"), KSR.dialog.var_get("x"), KSR.dialog.var_rm("x"), KSR.dialog.var_gete("x")`, want: `nil; 1; 1; "1"; 1; ""`},
+		{id: "4/sqlops.sql_query: no connection", lua: `KSR.sqlops.sql_query("nosuch", "SELECT 1", "r"), KSR.sqlops.sql_num_rows("r"), KSR.sqlops.sql_is_null("r", 0, 0)`, want: "-1; -1; 1"},
+		{id: "4/rtpengine without a body", lua: `KSR.rtpengine.rtpengine_manage("ICE=remove"), KSR.rtpengine.rtpengine_offer0()`, want: "-1; -1"},
+		{id: "4/uac.uac_replace_from", lua: `KSR.uac.uac_replace_from("A", "sip:a@example.com"), KSR.uac.uac_replace_to_uri("sip:b@example.com")`, want: "1; 1"},
+		{id: "4/route", lua: `KSR.route("nosuch")`, want: "-1"},
+	})
+}

@@ -21,6 +21,7 @@ type shim struct {
 	module *module
 	script string
 	groups []string // of the table address, that the script asks for
+	sets   []string // of gateways, likewise
 	rows   map[string]*Row
 	// What was read of what the script wrote
 	vars        parsed[*pv.Var]

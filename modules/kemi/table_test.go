@@ -61,7 +61,7 @@ func TestCheck(t *testing.T) {
 		{"no such function", `KSR.tm.t_nosuch()`, "t.lua:1:8: KSR.tm.t_nosuch: there is no such function in Kamailio 5.6"},
 		{"drop", `KSR.drop()`, "t.lua:1:5: KSR.drop: there is no such function in Kamailio 5.6: use KSR.x.drop(), or KSR.set_drop()"},
 		{"not here", "\nKSR.tmx.t_suspend()", "t.lua:2:9: KSR.tmx.t_suspend is not available here: use sip.sleep, or any function that waits"},
-		{"not here, not listed", `KSR.rtpengine.rtpengine_offer("")`, `t.lua:1:15: KSR.rtpengine.rtpengine_offer is not available here: use require("rtpengine").manage(req) in a script of this server's own`},
+		{"not here, not listed", `KSR.msilo.m_store("")`, `t.lua:1:11: KSR.msilo.m_store is not available here: use require("messages").store(req)`},
 		{"a variable that is not there", `KSR.pv.get("$nosuch")`, `t.lua:1:8: KSR.pv.get: "$nosuch": there is no variable $nosuch here`},
 		{"a transformation that is not there", `KSR.pv.get("$(ru{s.nosuch})")`, `t.lua:1:8: KSR.pv.get: "$(ru{s.nosuch})": there is no transformation {s.nosuch} here`},
 		{"too few arguments", `KSR.hdr.append()`, "t.lua:1:9: warning: KSR.hdr.append takes 1 arguments and is given 0: it does nothing and returns false"},

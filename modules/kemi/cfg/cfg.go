@@ -17,6 +17,7 @@ const (
 
 // Config is what was read.
 type Config struct {
+	File    string            // its name
 	Engine  string            // of cfgengine: "lua"
 	Script  string            // of modparam("app_lua", "load", …); the last if there are several
 	Modules []string          // that are loaded, without ".so"
@@ -90,7 +91,7 @@ func (c *Config) Tables() map[string]map[string]string {
 
 // Parse reads a file; read returns the text of one, by its name.
 func Parse(name string, read func(name string) ([]byte, error)) (*Config, error) {
-	c := &Config{Defines: map[string]string{}}
+	c := &Config{File: name, Defines: map[string]string{}}
 	p := &parser{config: c, read: read}
 	return c, p.file(name, 0, true)
 }

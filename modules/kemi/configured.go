@@ -1,0 +1,76 @@
+package kemi
+
+// What the configuration names, as services.lua gives it to this server's modules.
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/sipscript/sipscript/luabind"
+)
+
+// configured are the functions of it.
+func (sh *shim) configured(do func(name string, f func(k *call) int) luabind.Function) []luabind.Function {
+	return []luabind.Function{
+		do("addresses", func(k *call) int { return k.c.PushText(sh.module.addresses()) }),
+		do("groups", func(k *call) int { return k.c.PushStrings(sh.groups) }),
+		do("sets", func(k *call) int { return k.c.PushStrings(sh.sets) }),
+		do("gateways", func(k *call) int { return k.c.PushText(sh.module.gateways()) }),
+		do("engines", func(k *call) int { return k.c.PushStrings(sh.module.engines()) }),
+		do("databases", func(k *call) int { return k.c.Push(sh.module.databases()) }),
+		do("failing", func(k *call) int { return k.bool(k.f != nil && k.f.kind == inFailure) }),
+	}
+}
+
+// gateways is where the sets of dispatcher are: a database, or a file next to the configuration;
+// "" for nowhere.
+func (m *module) gateways() string {
+	if m.config == nil {
+		return ""
+	}
+	if url := m.config.Param("dispatcher", "db_url", ""); url != "" {
+		return database(url)
+	}
+	if file := m.config.Param("dispatcher", "list_file", ""); file != "" {
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(filepath.Dir(m.config.File), file)
+		}
+		return "file:" + file
+	}
+	return ""
+}
+
+// engines are the daemons of rtpengine.
+func (m *module) engines() []string {
+	var list []string
+	if m.config == nil {
+		return nil
+	}
+	for _, p := range m.config.Params {
+		if p.Name != "rtpengine_sock" || p.Module != "rtpengine" {
+			continue
+		}
+		for _, word := range strings.Fields(p.Value) {
+			if strings.HasPrefix(word, "udp:") {
+				word, _, _ = strings.Cut(word, "=") // the weight
+				list = append(list, word)
+			}
+		}
+	}
+	return list
+}
+
+// databases are the connections of sqlops by their names.
+func (m *module) databases() map[string]any {
+	list := map[string]any{}
+	if m.config == nil {
+		return list
+	}
+	for _, p := range m.config.Params {
+		name, url, ok := strings.Cut(p.Value, "=>")
+		if p.Module == "sqlops" && p.Name == "sqlcon" && ok {
+			list[strings.TrimSpace(name)] = database(strings.TrimSpace(url))
+		}
+	}
+	return list
+}
