@@ -46,8 +46,15 @@ type wires struct {
 
 func newWires(t *testing.T, server string) *wires {
 	t.Helper()
-	w := &wires{t: t, server: netip.MustParseAddrPort(server), seen: map[string]bool{}, sockets: map[string]*net.UDPConn{}}
-	names := []string{server, "{S}"}
+	w := unconnected(t)
+	w.connect(server)
+	return w
+}
+
+// unconnected are the sockets before there is a server.
+func unconnected(t *testing.T) *wires {
+	t.Helper()
+	w := &wires{t: t, seen: map[string]bool{}, sockets: map[string]*net.UDPConn{}}
 	for _, side := range sides {
 		ip := net.IPv4(127, 0, 0, 1)
 		switch side {
@@ -62,11 +69,19 @@ func newWires(t *testing.T, server string) *wires {
 		}
 		t.Cleanup(func() { c.Close() })
 		w.sockets[side] = c
+	}
+	return w
+}
+
+// connect says where the server is.
+func (w *wires) connect(server string) {
+	w.server = netip.MustParseAddrPort(server)
+	names := []string{server, "{S}"}
+	for side, c := range w.sockets {
 		port := c.LocalAddr().(*net.UDPAddr).AddrPort()
 		names = append(names, port.String(), "{"+side+"}", fmt.Sprintf("%s~%d", port.Addr(), port.Port()), "{"+side+"~}")
 	}
 	w.names = strings.NewReplacer(names...)
-	return w
 }
 
 // fill puts addresses in the place of {S}, {A}, {B} …

@@ -196,7 +196,7 @@ func instead(name string) string {
 
 // used are the settings of a configuration that have an effect here, by module.
 var used = []string{"app_lua.load", "htable.htable", "pike.sampling_time_unit", "pike.reqs_density_per_unit", "registrar.max_expires", "rr.append_fromtag", "usrloc.nat_bflag",
-	"auth_db.db_url", "permissions.db_url", "dispatcher.list_file", "dispatcher.db_url", "dispatcher.ds_ping_interval", "rtpengine.rtpengine_sock", "sqlops.sqlcon"}
+	"auth_db.db_url", "permissions.db_url", "dispatcher.list_file", "dispatcher.db_url", "dispatcher.flags", "dispatcher.ds_ping_interval", "rtpengine.rtpengine_sock", "sqlops.sqlcon"}
 
 // ignored are the settings that have no effect.
 func ignored(c *cfg.Config) []string {

@@ -3,7 +3,9 @@ package kemi
 // What the configuration names, as services.lua gives it to this server's modules.
 
 import (
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/sipscript/sipscript/luabind"
@@ -14,12 +16,37 @@ func (sh *shim) configured(do func(name string, f func(k *call) int) luabind.Fun
 	return []luabind.Function{
 		do("addresses", func(k *call) int { return k.c.PushText(sh.module.addresses()) }),
 		do("groups", func(k *call) int { return k.c.PushStrings(sh.groups) }),
-		do("sets", func(k *call) int { return k.c.PushStrings(sh.sets) }),
+		do("sets", func(k *call) int { return k.c.PushStrings(sh.gatewaySets()) }),
 		do("gateways", func(k *call) int { return k.c.PushText(sh.module.gateways()) }),
 		do("engines", func(k *call) int { return k.c.PushStrings(sh.module.engines()) }),
 		do("databases", func(k *call) int { return k.c.Push(sh.module.databases()) }),
 		do("failing", func(k *call) int { return k.bool(k.f != nil && k.f.kind == inFailure) }),
 	}
+}
+
+// gatewaySets are the sets of gateways: those of the file, or those that the script names.
+func (sh *shim) gatewaySets() []string {
+	name, ok := strings.CutPrefix(sh.module.gateways(), "file:")
+	if !ok {
+		return sh.sets
+	}
+	text, err := os.ReadFile(name)
+	if err != nil { // the module that reads it says why
+		return sh.sets
+	}
+	return setsOf(string(text))
+}
+
+// setsOf are the sets of a list file, whose lines begin with them.
+func setsOf(text string) []string {
+	var list []string
+	for line := range strings.Lines(text) {
+		if f := strings.Fields(line); len(f) > 1 && strings.Trim(f[0], "0123456789") == "" {
+			list = append(list, f[0])
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // gateways is where the sets of dispatcher are: a database, or a file next to the configuration;

@@ -27,6 +27,12 @@ func TestSets(t *testing.T) {
 	}
 }
 
+func TestSetsOfFile(t *testing.T) {
+	if got := strings.Join(setsOf("# gateways\n2 sip:a 0 0\n1 sip:b\n2 sip:c\nx y\n\n"), ","); got != "1,2" {
+		t.Error(got)
+	}
+}
+
 func TestGroups(t *testing.T) {
 	got := strings.Join(numbers(groupNumber, `KSR.permissions.allow_source_address(1) allow_source_address( "7" ) allow_source_address(1) allow_source_address(n)`), ",")
 	if got != "1,7" {

@@ -7,8 +7,8 @@ import (
 )
 
 func Example() {
-	for _, f := range kemi.Source("route.lua", "function ksr_request_route() KSR.msilo.m_store('') end", nil) {
+	for _, f := range kemi.Source("route.lua", "function ksr_request_route() KSR.async.route('', 1) end", nil) {
 		fmt.Println(f)
 	}
-	// Output: route.lua:1:40: KSR.msilo.m_store is not available here: use require("messages").store(req)
+	// Output: route.lua:1:40: KSR.async.route is not available here: use sip.sleep and sip.spawn
 }

@@ -16,7 +16,7 @@ func furtherRows() []Row {
 		{Name: "dispatcher.ds_mark_dst", Params: "", Result: "int", Does: "in a failure: the gateway is down for 30 s, or until a probe is answered"},
 		{Name: "dispatcher.ds_is_from_list", Params: "i", Result: "int", Does: "whether the request comes from a gateway of a set"},
 		{Name: "dispatcher.ds_is_from_lists", Params: "", Result: "int", Does: "whether it comes from one of a set that the script names"},
-		{Name: "dispatcher.ds_list_exists", Params: "i", Result: "int", Does: "whether there is a set", Differs: "only sets that the script names as numbers are read"},
+		{Name: "dispatcher.ds_list_exists", Params: "i", Result: "int", Does: "whether there is a set", Differs: "of a database only sets that the script names as numbers are read"},
 		{Name: "dialog.dlg_manage", Params: "", Result: "int", Does: "tracks the call"},
 		{Name: "dialog.is_known_dlg", Params: "", Result: "int", Does: "whether the call is tracked"},
 		{Name: "dialog.var_get", Params: "s", Result: "xval", Does: "$dlg_var(name)"},

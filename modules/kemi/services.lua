@@ -18,6 +18,7 @@ local function choose(set, alg, take)
   if not ok or not list then return -1 end
   local uris = {}
   for i, g in ipairs(list) do uris[i] = g.next_hop end
+  if core.gateways() and core.int(core.param("dispatcher", "flags")) % 4 < 2 then uris = { uris[1] } end -- no failover
   req.vars.kemi_ds = uris
   req.vars.kemi_ds_set = "set" .. core.int(set)
   return take()
@@ -56,9 +57,17 @@ define("dispatcher.ds_mark_dst", 0, function()
   return dispatch.mark(vars.kemi_ds_set, vars.kemi_ds_now, "down", 30) and 1 or -1
 end)
 
+-- is_from compares address and port, as there.
 local function is_from(set)
-  local ok, yes = pcall(dispatch.is_from, core.request(), "set" .. core.int(set))
-  return ok and yes and 1 or -1
+  local ok, gateways = pcall(dispatch.list, "set" .. core.int(set))
+  if not ok then return -1 end
+  local from = KSR.pv.get("$si") .. ":" .. KSR.pv.get("$sp")
+  for _, g in ipairs(gateways) do
+    for _, a in ipairs(g.addresses) do
+      if a.address:match("^%w+:(.+)$") == from then return 1 end
+    end
+  end
+  return -1
 end
 
 define("dispatcher.ds_is_from_list", 1, is_from)
