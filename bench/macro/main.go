@@ -3,9 +3,9 @@
 // Macro compares what a call costs: the kernel's floor, Kamailio with its own script and with Lua
 // (where it is installed), a proxy written on sipgo, and ours, in turn, in one run; ours also when
 // it forwards without a transaction, redirects, and rings ten contacts of which one answers; and
-// Kamailio's dispatcher and ours with 100 gateways; scripts/carrier.lua and what Kamailio's modules
-// do for the same (carrier.go). Each server is pinned to one core, the load to
-// another.
+// Kamailio's dispatcher and ours with 100 gateways; Kamailio's stock KEMI script on both (kemi.go);
+// scripts/carrier.lua and what Kamailio's modules do for the same (carrier.go). Each server is
+// pinned to one core, the load to another.
 //
 //	go run ./bench/macro -rate 2000 -seconds 5 -rounds 3
 //
@@ -75,6 +75,7 @@ func (b *bench) contenders() (list []contender, err error) {
 			contender{name: "kamailio-fork10", args: b.kamailio("lua", "kamailio.lua"), load: forkLoad, beside: "kamailio-fork10"},
 			contender{name: "kamailio-dispatch", args: b.kamailio("dispatch-native", "dispatch.lua")},
 			contender{name: "kamailio-dispatch-lua", args: b.kamailio("dispatch-lua", "dispatch.lua")})
+		list = append(list, b.kemi()...)
 		// Debian: kamailio-secsipid-modules
 		if signs, _ := filepath.Glob("/usr/lib/*/kamailio/modules/secsipid.so"); signs != nil {
 			list = append(list, contender{name: "kamailio-carrier", args: b.kamailioCarrier, load: carrierLoad, beside: "kamailio-carrier"})
@@ -120,9 +121,11 @@ func (b *bench) kamailio(kind, lua string) func(string, string) ([]string, error
 		if err != nil {
 			return nil, err
 		}
-		script, err := filepath.Abs("bench/kamailio/" + lua)
-		if err != nil {
-			return nil, err
+		script := lua
+		if !filepath.IsAbs(lua) {
+			if script, err = filepath.Abs("bench/kamailio/" + lua); err != nil {
+				return nil, err
+			}
 		}
 		list := filepath.Join(b.dir, "dispatcher.list")
 		if err := os.WriteFile(list, listOf(callee), 0o644); err != nil {
