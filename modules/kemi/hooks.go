@@ -18,8 +18,9 @@ import (
 // hooks are those functions. ksr.lua calls them with the arguments they take.
 func (sh *shim) hooks(config *cfg.Config) []luabind.Function {
 	do := func(name string, f func(k *call) int) luabind.Function {
+		row := &Row{Name: name}
 		return luabind.Function{Name: name, Call: func(c *luabind.Call) int {
-			k := call{c: c, sh: sh, row: &Row{Name: name}}
+			k := call{c: c, sh: sh, row: row}
 			defer k.release()
 			k.s, k.f = sh.running(c)
 			return f(&k)
