@@ -169,3 +169,22 @@ func BenchmarkRead(b *testing.B) {
 		})
 	}
 }
+
+// Half a record is an error, as to encoding/json: no reading goes past its end.
+func TestReadOfHalves(t *testing.T) {
+	var full Record
+	fill(reflect.ValueOf(&full).Elem())
+	full.Fields[`a\"b`] = `\`
+	text, err := full.Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, end := range []string{"", `\`, `"`, `\"`} {
+		for at := range text {
+			half := append(text[:at:at], end...)
+			if r, err := Read(half); (err == nil) != json.Valid(half) {
+				t.Fatalf("%s: %+v, %v", half, r, err)
+			}
+		}
+	}
+}

@@ -150,7 +150,9 @@ func (x *scanner) members(f func(name string)) {
 	}
 	for !x.odd {
 		name := x.str()
-		x.must(':')
+		if x.must(':'); x.odd { // at may be beyond the end
+			return
+		}
 		if f(name); !x.take(',') {
 			x.must('}')
 			return
