@@ -150,6 +150,9 @@ func (e *Engine) open() error {
 	if o.Log == nil {
 		o.Log = e.log
 	}
+	if o.May == nil {
+		o.May = func(what string, from netip.Addr) (int, bool) { return e.refusals.May(what, from, e.clock.Wall()) }
+	}
 	e.stack = transport.NewStack((*inbox)(e), o)
 	if err := e.stack.Listen(specs); err != nil {
 		return err

@@ -48,6 +48,7 @@ func (c *conn) dial(from netip.Addr) {
 	nc, err := s.dialStream(ctx, c.key, from)
 	cancel()
 	if err != nil {
+		s.tellServer(c.key, err)
 		s.opts.Log.Debug("transport: connecting failed", "transport", c.key.kind, "peer", c.key.addr, "error", err)
 		c.shut(fmt.Errorf("%w %s %s: %w", ErrNotConnected, c.key.kind, c.key.addr, err))
 		return

@@ -4,6 +4,7 @@ package transport
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/message"
@@ -39,6 +40,9 @@ type Options struct {
 	WS               WSOptions    // of WebSocket listeners; the zero value will do
 	Sockets          Sockets      // that are open already; default none
 	Log              *slog.Logger // default: nothing is logged
+	// May reports whether a warning about an address is logged now, and how many were left out since
+	// the last; default: always.
+	May func(what string, from netip.Addr) (suppressed int, ok bool)
 }
 
 // maxDatagram is the most that a UDP datagram or, by default, a message can hold.

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -57,13 +56,13 @@ func proves(cert *x509.Certificate, name string, addr netip.Addr) error {
 				return nil
 			}
 		}
-		return fmt.Errorf("the server's certificate is not for the address %s", addr)
+		return &nameError{addr: addr}
 	}
 	speaksFor := identities(cert)
 	if slices.Contains(speaksFor, name) {
 		return nil
 	}
-	return fmt.Errorf("the server's certificate is for %.200q, not for %s (RFC 5922)", speaksFor, name)
+	return &nameError{speaksFor: speaksFor, name: name}
 }
 
 // sipDomainUsage is id-kp-sipDomain (RFC 5924): a certificate made for SIP alone, whichever side

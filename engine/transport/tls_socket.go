@@ -164,7 +164,9 @@ func (t *tlsSocket) flush() error {
 // serveTLS is the server's side of a handshake, which ends at the connection's deadline.
 func (s *Stack) serveTLS(nc net.Conn, k Kind) (net.Conn, error) {
 	c := tls.Server(s.newTLSSocket(nc), s.tls.Load().server[k])
-	return c, c.Handshake()
+	err := c.Handshake()
+	s.tellClient(c, k, err)
+	return c, err
 }
 
 // seal makes crypto/tls the layer that the connection reads and writes by.
