@@ -113,3 +113,32 @@ func TestAdvertisedAddressAndIPv6(t *testing.T) {
 		t.Error("our Route went on")
 	}
 }
+
+// What is advertised without a port has the listener's own, in Via and in Record-Route, in any form
+// of a host.
+func TestAdvertisedWithoutAPort(t *testing.T) {
+	caller, callee := newLine(t, "127.0.0.1"), newLine(t, "127.0.0.1")
+	target := &engine.Target{URI: "sip:b@" + callee.LocalAddr().String()}
+	for _, row := range []struct{ public, host string }{{"sip.example.net", "sip.example.net"}, {"192.0.2.7", "192.0.2.7"}, {"2001:db8::7", "[2001:db8::7]"}, {"[2001:db8::7]", "[2001:db8::7]"}} {
+		t.Run(row.public, func(t *testing.T) {
+			eng := onSockets(t, time.Millisecond, engine.Config{Listen: []string{"udp:127.0.0.1:0"}, Advertise: map[string]string{"udp:127.0.0.1:0": row.public}, Lanes: 1, MaxDelay: -1,
+				Router: routerFunc(func(r *engine.Request) error {
+					_ = r.RecordRoute()
+					_, err := r.Relay([]*engine.Target{target}, nil)
+					return err
+				})})
+			l := eng.Locals()[0]
+			caller.say(l.Addr, "INVITE", "sip:b@example.com", "adv"+fmt.Sprint(l.Port), "<sip:b@example.com>", "Contact: <sip:a@"+caller.LocalAddr().String()+">\r\n")
+			inv := callee.read("INVITE")
+			at := fmt.Sprintf("%s:%d", row.host, l.Addr.Port())
+			for inv.CallID() != nil && string(inv.CallID()) != "adv"+fmt.Sprint(l.Port) { // one of the row before
+				inv = callee.read("INVITE")
+			}
+			via := elements(inv, message.HeaderVia)
+			route := elements(inv, message.HeaderRecordRoute)
+			if !strings.HasPrefix(via[0], "SIP/2.0/UDP "+at+";") || !strings.HasPrefix(route[0], "<sip:"+at+";lr") {
+				t.Errorf("%s, %s; want %s", via[0], route[0], at)
+			}
+		})
+	}
+}

@@ -27,7 +27,7 @@ func runFlags() []cli.Flag {
 	flags := []cli.Flag{
 		&cli.StringSliceFlag{Name: "listen", Aliases: []string{"l"}, Usage: "listen on `PROTO:HOST:PORT`; repeatable; PROTO is udp, tcp, tls, ws or wss, or stun, turn or turns; port 0 picks a free port and prints it",
 			DefaultText: "udp:127.0.0.1:5060 and tcp:127.0.0.1:5060"},
-		&cli.StringSliceFlag{Name: "advertise", Usage: "tell peers another address for a listener: `PROTO:HOST:PORT=PUBLIC_HOST[:PORT]`; repeatable"},
+		&cli.StringSliceFlag{Name: "advertise", Usage: "tell peers another address for a listener: `PROTO:HOST:PORT=PUBLIC_HOST[:PORT]`; PUBLIC_HOST alone is for all listeners of SIP, with the port of each; repeatable"},
 		&cli.StringSliceFlag{Name: "trust-via", Usage: "send responses to the maddr of the Via for requests from `CIDR`; repeatable; for others, only if it is a multicast group or the sender's own address"},
 		&cli.StringSliceFlag{Name: "domain", Aliases: []string{"d"}, Usage: "make `NAME` a local domain (sip.is_local); repeatable; the listen addresses are always local"},
 		&cli.StringSliceFlag{Name: "tls-cert", Usage: "present the PEM certificate `FILE`, with its chain; repeatable, with one --tls-key each; chosen by the name the client asks for"},
