@@ -212,6 +212,13 @@ func (s *server) watch(stop context.Context) {
 		Files:   s.router.Files,
 		Changed: func() error { _, err := s.reload(stop); return err },
 		Failed:  func(err error) { s.log.Warn("the script's files cannot be watched properly", "error", err) },
+		Missing: func(path string, missing bool) {
+			if missing {
+				s.log.Warn("a file of the script is no longer there: what was loaded serves on, but no reload or start can load it", "file", path)
+				return
+			}
+			s.log.Info("a file of the script is there again", "file", path)
+		},
 	})
 	if err != nil {
 		s.log.Warn("changes to the script will not be noticed; reload with SIGHUP", "error", err)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -42,6 +43,9 @@ type Options struct {
 	ChangedFiles func(paths []string) error
 	// Failed is called when a directory cannot be watched (any more). It may be nil.
 	Failed func(error)
+	// Missing is called once when a file is no longer there (deleted, moved away) and the directories
+	// are quiet, and once when it is there again. It may be nil.
+	Missing func(path string, missing bool)
 	// Quiet replaces DefaultQuiet.
 	Quiet time.Duration
 }
@@ -55,6 +59,7 @@ type Watcher struct {
 	dirs   map[string]bool
 	seen   map[string][sha256.Size]byte // contents at the last call of Changed, by path
 	failed bool                         // the last call of Changed returned an error
+	gone   map[string]bool              // files that were not there at the last look
 	// A file of a watched extension had an event since the last comparison
 	any bool
 }
@@ -68,7 +73,7 @@ func New(o Options) (*Watcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch: %w", err)
 	}
-	w := &Watcher{opts: o, fs: fs, dirs: map[string]bool{}}
+	w := &Watcher{opts: o, fs: fs, dirs: map[string]bool{}, gone: map[string]bool{}}
 	files := o.Files()
 	if err := w.follow(files); err != nil {
 		fs.Close()
@@ -118,6 +123,7 @@ func (w *Watcher) Run(ctx context.Context) {
 // compare calls Changed if the files are no longer what they were.
 func (w *Watcher) compare() {
 	files, began := w.opts.Files(), time.Now()
+	w.tellMissing(files)
 	now := contents(files, w.seen)
 	related := w.any
 	w.any = false
@@ -145,6 +151,26 @@ func (w *Watcher) compare() {
 		} else if newer(path, began) {
 			delete(w.seen, path)
 		}
+	}
+}
+
+// tellMissing tells which files have gone and come.
+func (w *Watcher) tellMissing(files []string) {
+	if w.opts.Missing == nil {
+		return
+	}
+	for _, path := range files {
+		_, err := os.Stat(path)
+		missing := errors.Is(err, fs.ErrNotExist)
+		if missing == w.gone[path] {
+			continue
+		}
+		if missing {
+			w.gone[path] = true
+		} else {
+			delete(w.gone, path)
+		}
+		w.opts.Missing(path, missing)
 	}
 }
 

@@ -232,3 +232,59 @@ func TestFilesThatComeDuringACall(t *testing.T) {
 		}
 	}
 }
+
+// A file that is deleted, moved away, or comes back is told once; one that is replaced is not.
+func TestMissingFilesAreTold(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "route.lua")
+	write := func(name, text string) {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(file, "one")
+	said := make(chan string, 100)
+	w, err := New(Options{Files: func() []string { return []string{file} }, Quiet: 5 * time.Millisecond,
+		Changed: func() error { said <- "changed"; return nil },
+		Missing: func(path string, missing bool) {
+			if path != file {
+				t.Errorf("%s", path)
+			}
+			said <- map[bool]string{true: "missing", false: "back"}[missing]
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { w.Run(ctx); close(done) }()
+	defer func() { cancel(); <-done }()
+	for _, row := range []struct {
+		name string
+		act  func() error
+		want []string
+	}{
+		{"deleted", func() error { return os.Remove(file) }, []string{"missing"}},
+		{"written", func() error { write(file, "two"); return nil }, []string{"back", "changed"}},
+		{"replaced", func() error { write(file+".new", "three"); return os.Rename(file+".new", file) }, []string{"changed"}},
+		{"moved away", func() error { return os.Rename(file, file+"~") }, []string{"missing"}},
+		{"moved back", func() error { return os.Rename(file+"~", file) }, []string{"back"}},
+		{"written in place", func() error { write(file, "four"); return nil }, []string{"changed"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if err := row.act(); err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range row.want {
+				select {
+				case got := <-said:
+					if got != want {
+						t.Fatalf("%s, want %s", got, want)
+					}
+				case <-time.After(time.Minute):
+					t.Fatalf("%s is not told", want)
+				}
+			}
+		})
+	}
+}
