@@ -114,8 +114,8 @@ func TestAdvertisedAddressAndIPv6(t *testing.T) {
 	}
 }
 
-// What is advertised without a port has the listener's own, in Via and in Record-Route, in any form
-// of a host.
+// What is advertised without a port has the listener's own, in Via and in Record-Route, in any
+// form of a host.
 func TestAdvertisedWithoutAPort(t *testing.T) {
 	caller, callee := newLine(t, "127.0.0.1"), newLine(t, "127.0.0.1")
 	target := &engine.Target{URI: "sip:b@" + callee.LocalAddr().String()}

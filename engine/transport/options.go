@@ -40,8 +40,8 @@ type Options struct {
 	WS               WSOptions    // of WebSocket listeners; the zero value will do
 	Sockets          Sockets      // that are open already; default none
 	Log              *slog.Logger // default: nothing is logged
-	// May reports whether a warning about an address is logged now, and how many were left out since
-	// the last; default: always.
+	// May reports whether a warning about an address is logged now, and how many were left out
+	// since the last; default: always.
 	May func(what string, from netip.Addr) (suppressed int, ok bool)
 }
 

@@ -25,7 +25,8 @@ func (e *nameError) Error() string {
 	return fmt.Sprintf("the server's certificate is for %.200q, not for %s (RFC 5922)", e.speaksFor, e.name)
 }
 
-// tellServer warns of a server that proves another name than it should, once per address and minute.
+// tellServer warns of a server that proves another name than it should, once per address and
+// minute.
 func (s *Stack) tellServer(key connKey, err error) {
 	var other *nameError
 	if errors.As(err, &other) {

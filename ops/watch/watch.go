@@ -43,8 +43,8 @@ type Options struct {
 	ChangedFiles func(paths []string) error
 	// Failed is called when a directory cannot be watched (any more). It may be nil.
 	Failed func(error)
-	// Missing is called once when a file is no longer there (deleted, moved away) and the directories
-	// are quiet, and once when it is there again. It may be nil.
+	// Missing is called once when a file is no longer there (deleted, moved away) and the
+	// directories are quiet, and once when it is there again. It may be nil.
 	Missing func(path string, missing bool)
 	// Quiet replaces DefaultQuiet.
 	Quiet time.Duration
