@@ -131,7 +131,8 @@ func TestAdvertisedWithoutAPort(t *testing.T) {
 			caller.say(l.Addr, "INVITE", "sip:b@example.com", "adv"+fmt.Sprint(l.Port), "<sip:b@example.com>", "Contact: <sip:a@"+caller.LocalAddr().String()+">\r\n")
 			inv := callee.read("INVITE")
 			at := fmt.Sprintf("%s:%d", row.host, l.Addr.Port())
-			for inv.CallID() != nil && string(inv.CallID()) != "adv"+fmt.Sprint(l.Port) { // one of the row before
+			for inv.CallID() != nil && string(inv.CallID()) != "adv"+fmt.Sprint(l.Port) {
+				// It is one of the row before
 				inv = callee.read("INVITE")
 			}
 			via := elements(inv, message.HeaderVia)
