@@ -92,7 +92,8 @@ function dialog_call:transfer(target, options) end
 function dialog_call:extend(seconds) end
 
 ---Keeps a value with the call, or, with nil, keeps it no longer. Raises for other values than texts of
----at most 1024 bytes, numbers and truth values, and more than 32 of them.
+---at most 1024 bytes, numbers and truth values, and more than 32 of them; if another node has the
+---call.
 ---```lua
 ---local call = dialog.track(req)
 ---call:keep("account", "7")

@@ -81,9 +81,9 @@ func (c *Call) State() track.State {
 }
 
 // Keep keeps a value with the call, in place of the one before: a text, number or truth value; nil
-// takes it away. ok is false if it is too large, or the call has too many.
+// takes it away. ok is false if it is too large, or the call has too many, or another node has it.
 func (c *Call) Keep(key string, value any) (ok bool) {
-	if s, is := value.(string); is && len(s) > longestVar || key == "" || len(key) > longestVar {
+	if s, is := value.(string); is && len(s) > longestVar || key == "" || len(key) > longestVar || c.Node() != "" {
 		return false
 	}
 	c.mu.Lock()

@@ -111,9 +111,12 @@ var callType = &luabind.ObjectType{
 			}),
 		luabind.Do2(luabind.Function{Name: "extend", Doc: "Has the call last longer than max_duration by so many seconds.", Example: "local call = dialog.of(req)\nif call then call:extend(600) end"},
 			luabind.Self[*Call](), luabind.SecondsArg("seconds", ""), func(_ *luabind.Call, c *Call, d time.Duration) { c.Extend(d) }),
-		luabind.Do3(luabind.Function{Name: "keep", Doc: "Keeps a value with the call, or, with nil, keeps it no longer.", Raises: "for other values than texts of at most 1024 bytes, numbers and truth values, and more than 32 of them",
+		luabind.Do3(luabind.Function{Name: "keep", Doc: "Keeps a value with the call, or, with nil, keeps it no longer.", Raises: "for other values than texts of at most 1024 bytes, numbers and truth values, and more than 32 of them; if another node has the call",
 			Example: "local call = dialog.track(req)\ncall:keep(\"account\", \"7\")"},
 			luabind.Self[*Call](), luabind.TextArg("key", ""), luabind.ValueArg("value", "text, number or truth value"), func(l *luabind.Call, c *Call, key string, value any) {
+				if c.Node() != "" {
+					l.Raise("%v", ErrElsewhere)
+				}
 				if !keepable(key, value) || !c.Keep(key, value) {
 					l.Raise("a call can't keep %q = %v: it keeps up to %d texts, numbers and truth values of at most %d bytes", key, value, mostVars, longestVar)
 				}

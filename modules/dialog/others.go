@@ -23,6 +23,7 @@ const (
 	mostKeyReported = 10_000
 	mostReport      = 4 << 20 // bytes of one, whoever it is from
 	mostNodes       = 256
+	longestNode     = 300 // bytes of a name
 )
 
 // report is what a node says of its calls.
@@ -62,19 +63,51 @@ func nodeName(data string) string {
 	return fmt.Sprintf("%s-%04x", host, number&0xffff)
 }
 
-// report says what others may know of this node's calls.
+// report says what others may know of this node's calls. They pass over one that is too long, so
+// it goes without the youngest calls then, and without some keys.
 func (s *shared) report() ([]byte, error) {
 	r := report{Node: s.node, Count: s.d.Count(""), Keys: map[string]int{}}
+	room := mostReport / 2
 	for _, slot := range s.held() {
-		if _, ok := r.Keys[slot.Key]; ok || len(r.Keys) < mostKeyReported {
-			r.Keys[slot.Key]++
+		if _, ok := r.Keys[slot.Key]; !ok {
+			size := aroundNumber + inJSON(slot.Key)
+			if len(r.Keys) >= mostKeyReported || size > room {
+				continue
+			}
+			room -= size
 		}
+		r.Keys[slot.Key]++
 	}
+	room = mostReport/2 - aroundReport
 	for _, c := range s.d.List(Filter{Limit: mostReported}) {
 		v := c.View()
+		size := aroundCall + inJSON(v.CallID, v.From, v.To, v.Asked) + inJSON(v.Keys...)
+		if room -= size; room < 0 {
+			break
+		}
 		r.Calls = append(r.Calls, reported{v.ID, v.CallID, v.From, v.To, v.Asked, v.State, v.Held, v.StartedAt, v.AnswerAt, v.Keys})
 	}
 	return json.Marshal(&r)
+}
+
+// What a report takes beside texts, at most.
+const (
+	aroundReport = 1024
+	aroundCall   = 256
+	aroundNumber = 24
+)
+
+// inJSON is how many bytes texts take in JSON at most, with quotes and a comma.
+func inJSON(texts ...string) (n int) {
+	for _, s := range texts {
+		n += len(s) + 3
+		for _, c := range []byte(s) {
+			if c < ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+				n += 5 // as \u003c
+			}
+		}
+	}
+	return n
 }
 
 // reports reports, and reads what others have reported. While the server is away, what was read
@@ -112,7 +145,13 @@ func (r *report) sound() bool {
 			return false
 		}
 	}
-	return r.Count >= 0 && len(r.Calls) <= mostReported && len(r.Keys) <= mostKeyReported
+	for _, n := range r.Keys {
+		if n < 0 {
+			return false
+		}
+	}
+	// A call without a node would be one of this node's, which has a lane
+	return r.Node != "" && len(r.Node) <= longestNode && r.Count >= 0 && len(r.Calls) <= mostReported && len(r.Keys) <= mostKeyReported
 }
 
 // nodes are what other nodes have reported.

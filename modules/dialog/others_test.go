@@ -4,6 +4,9 @@ package dialog_test
 
 import (
 	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +23,8 @@ func TestNodesListEachOther(t *testing.T) {
 	b := newBus()
 	b.reports = map[string][]byte{
 		"no JSON": []byte("{"), "a state that is none": []byte(`{"node":"x","count":7,"calls":[{"state":9,"id":"000000000000000000000000"}]}`),
-		"less than no calls": []byte(`{"node":"y","count":-7}`),
+		"less than no calls": []byte(`{"node":"y","count":-7}`), "less than none of a key": []byte(`{"node":"z","count":0,"keys":{"x":-7}}`),
+		"nobody's": []byte(`{"node":"","count":7,"calls":[{"id":"000000000000000000000001","from":"<sip:alice@example.com>","state":1,"answered":1,"keys":["x"]}]}`),
 	}
 	script := scriptOf(`limits = { x = 3 }, keepalive = 0`, "", "10.0.0.3")
 	one, two := newWorldOf(t, sharing(t, b), script), newWorldOf(t, sharing(t, b), script,
@@ -54,6 +58,12 @@ func TestNodesListEachOther(t *testing.T) {
 	if _, ok := c.Limit(t.Context(), []dialog.Limit{{Key: "z", Most: 1}}); ok || two.d.Count("z") != 0 {
 		t.Error("it was counted here")
 	}
+	if c.Keep("a", "b") {
+		t.Error("it keeps what its own node does not know")
+	}
+	if _, err := two.Eval(`require("dialog").list()[1]:keep("a", "b")`); err == nil || !strings.Contains(err.Error(), dialog.ErrElsewhere.Error()) {
+		t.Errorf("keep: %v", err)
+	}
 	if !c.Hangup("Q.850;cause=16") {
 		t.Error("it can't be hung up")
 	}
@@ -62,6 +72,30 @@ func TestNodesListEachOther(t *testing.T) {
 		t.Errorf("%s", bye.Msg.AppendTo(nil))
 	}
 	eventually(t, "the other node knows that", func() bool { return len(all()) == 0 && two.d.CountAll("") == 0 })
+}
+
+// A call of another node is not in the journal of this one, which would have it after a restart.
+func TestCallsOfOthersAreNotKept(t *testing.T) {
+	b := newBus()
+	b.reports = map[string][]byte{"x": []byte(`{"node":"x","count":1,"calls":[{"id":"000000000000000000000001","from":"<sip:alice@example.com>","state":1,"answered":1}]}`)}
+	dir := t.TempDir()
+	d, err := dialog.New(dialog.Options{Log: slog.New(slog.DiscardHandler), Data: dir, Share: b, ReportEvery: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the other node's call is known", func() bool { return len(d.ListAll(dialog.Filter{})) == 1 })
+	c := d.ListAll(dialog.Filter{})[0]
+	for _, value := range []any{"b", nil} {
+		if c.Keep("a", value) {
+			t.Errorf("%v is kept", value)
+		}
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, "dialog.journal")); err != nil || len(text) > 0 {
+		t.Errorf("%s, %v", text, err)
+	}
 }
 
 // What a node has said is there until its lease ends.
