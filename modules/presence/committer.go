@@ -1,6 +1,7 @@
 package presence
 
-// This file writes publications before they are answered, many at a time.
+// This file writes publications before they are answered, many at a time, and whatever else is
+// written: SQLite has one writer, and those of other connections would wait for it without a turn.
 
 import (
 	"context"
@@ -13,27 +14,29 @@ import (
 // mostTogether bounds what is written in one transaction: whoever comes first waits for all.
 const mostTogether = 256
 
-// committer writes publications. A transaction has the disk synced, however much it writes: those
+// committer writes. A transaction has the disk synced, however much it writes: those
 // that come while others are being written share the next. Whoever comes first writes for all who
 // wait, so nothing waits for company.
 type committer struct {
 	// The connection and its statements belong to whoever leads
-	conn                                      *sql.Conn
-	begin, commit, rollback, replace, newcome *sql.Stmt
+	conn                                               *sql.Conn
+	begin, commit, rollback, replace, newcome, leaving *sql.Stmt
 
 	turn    sync.Mutex
 	leading bool     // somebody writes; guarded by turn
 	waiting []*entry // guarded by turn
 }
 
-// entry is one publication to write.
+// entry is one publication to write, or something else.
 type entry struct {
 	key     eventstate.Key
 	p       *eventstate.Publication
 	old     string // the tag of what it replaces, "" for none
 	expires int64
-	err     error     // before settled
-	settled chan bool // capacity 1; false: it is its turn to lead
+	other   func(ctx context.Context) error // what is written instead; nil: the publication
+	several bool                            // other writes more than one statement
+	err     error                           // before settled
+	settled chan bool                       // capacity 1; false: it is its turn to lead
 }
 
 // prepare opens the connection.
@@ -48,6 +51,7 @@ func (c *committer) prepare(ctx context.Context, db *sql.DB) (err error) {
 		{&c.begin, `BEGIN IMMEDIATE`}, {&c.commit, `COMMIT`}, {&c.rollback, `ROLLBACK`},
 		{&c.replace, `UPDATE publications SET tag = ?, type = ?, body = ?, at = ?, expires = ? WHERE tag = ?`},
 		{&c.newcome, `INSERT INTO publications (tag, package, aor, name, type, body, at, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&c.leaving, `DELETE FROM publications WHERE tag = ?`},
 	} {
 		if *s.to, err = c.conn.PrepareContext(ctx, s.text); err != nil {
 			return err
@@ -60,10 +64,24 @@ func (c *committer) close() error { return c.conn.Close() }
 
 // put writes a publication in place of another. It returns when that is on the disk.
 func (k *keeper) put(key eventstate.Key, p *eventstate.Publication, old string) error {
-	e := &entry{key: key, p: p, old: old, settled: make(chan bool, 1)}
+	e := &entry{key: key, p: p, old: old}
 	if !p.Expires.IsZero() {
 		e.expires = p.Expires.UnixMilli()
 	}
+	return k.inTurn(e)
+}
+
+// drop takes a publication out. It returns when that is on the disk.
+func (k *keeper) drop(_ eventstate.Key, p *eventstate.Publication) error {
+	return k.inTurn(&entry{other: func(ctx context.Context) error {
+		_, err := k.leaving.ExecContext(ctx, p.Tag)
+		return err
+	}})
+}
+
+// inTurn writes an entry when its turn has come.
+func (k *keeper) inTurn(e *entry) error {
+	e.settled = make(chan bool, 1)
 	k.turn.Lock()
 	k.waiting = append(k.waiting, e)
 	follow := k.leading
@@ -87,7 +105,7 @@ func (k *keeper) lead(e *entry) error {
 	err := k.db.Do(ctx, func(context.Context, *sql.DB) error { return k.together(batch) })
 	if err != nil && n > 1 { // one may be at fault: each by itself
 		for _, e := range batch {
-			e.err = k.db.Do(ctx, func(context.Context, *sql.DB) error { return k.alone(e) })
+			e.err = k.db.Do(ctx, func(context.Context, *sql.DB) error { return k.together([]*entry{e}) })
 		}
 	} else {
 		e.err = err
@@ -110,7 +128,7 @@ func (k *keeper) lead(e *entry) error {
 // goroutine each: SQLite waits five seconds for another writer at most, and for the disk nobody can
 // stop it.
 func (c *committer) together(batch []*entry) error {
-	if len(batch) == 1 { // a statement is a transaction of its own
+	if len(batch) == 1 && !batch[0].several { // a statement is a transaction of its own
 		return c.alone(batch[0])
 	}
 	ctx := context.Background()
@@ -133,6 +151,9 @@ func (c *committer) together(batch []*entry) error {
 // alone writes one.
 func (c *committer) alone(e *entry) error {
 	ctx, p := context.Background(), e.p
+	if e.other != nil {
+		return e.other(ctx)
+	}
 	if e.old != "" {
 		done, err := c.replace.ExecContext(ctx, p.Tag, p.Type, p.Body, p.At.UnixMilli(), e.expires, e.old)
 		if err != nil {

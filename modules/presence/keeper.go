@@ -78,19 +78,12 @@ func openKeeper(pool *clients.Pool, dir string, log *slog.Logger) (*keeper, erro
 	return k, nil
 }
 
-func (k *keeper) drop(_ eventstate.Key, p *eventstate.Publication) error {
-	return k.tx(func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM publications WHERE tag = ?`, p.Tag)
-		return err
-	})
-}
-
 // forget removes the publications that have ended by themselves.
 func (k *keeper) forget(now time.Time) error {
-	return k.tx(func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM publications WHERE expires > 0 AND expires <= ?`, now.UnixMilli())
+	return k.inTurn(&entry{other: func(ctx context.Context) error {
+		_, err := k.conn.ExecContext(ctx, `DELETE FROM publications WHERE expires > 0 AND expires <= ?`, now.UnixMilli())
 		return err
-	})
+	}})
 }
 
 func (k *keeper) tx(f func(ctx context.Context, tx *sql.Tx) error) error {
@@ -167,7 +160,10 @@ func (k *keeper) write() {
 	}
 }
 
-// flush writes what is pending, after what is being written.
+// mostPending bounds what stays pending: dialogs come and go while nothing can be written.
+const mostPending = 1 << 17
+
+// flush writes what is pending, after what is being written. What can't be written stays pending.
 func (k *keeper) flush() error {
 	k.writing.Lock()
 	defer k.writing.Unlock()
@@ -175,31 +171,47 @@ func (k *keeper) flush() error {
 	batch := k.pending
 	k.pending = map[string]kept{}
 	k.mu.Unlock()
-	return k.writeBatch(batch)
+	err := k.writeBatch(batch)
+	if err == nil {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for dialog, s := range batch {
+		if _, newer := k.pending[dialog]; !newer && len(k.pending) < mostPending {
+			k.pending[dialog] = s
+		}
+	}
+	return err
 }
 
 func (k *keeper) writeBatch(batch map[string]kept) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	return k.tx(func(ctx context.Context, tx *sql.Tx) error {
+	return k.inTurn(&entry{several: true, other: func(ctx context.Context) error {
 		for dialog, s := range batch {
-			var err error
-			if s.row == nil {
-				_, err = tx.ExecContext(ctx, `DELETE FROM subscriptions WHERE dialog = ?`, dialog)
-			} else {
-				var text []byte
-				if text, err = json.Marshal(s.row); err == nil {
-					_, err = tx.ExecContext(ctx, `INSERT INTO subscriptions (dialog, record, expires) VALUES (?, ?, ?) ON CONFLICT (dialog) DO UPDATE SET record = excluded.record, expires = excluded.expires`,
-						dialog, string(text), s.row.Until)
-				}
-			}
-			if err != nil {
+			if err := k.writeSubscription(ctx, dialog, s.row); err != nil {
 				return err
 			}
 		}
 		return nil
-	})
+	}})
+}
+
+// writeSubscription writes one in the transaction that has begun.
+func (k *keeper) writeSubscription(ctx context.Context, dialog string, r *row) error {
+	if r == nil {
+		_, err := k.conn.ExecContext(ctx, `DELETE FROM subscriptions WHERE dialog = ?`, dialog)
+		return err
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	_, err = k.conn.ExecContext(ctx, `INSERT INTO subscriptions (dialog, record, expires) VALUES (?, ?, ?) ON CONFLICT (dialog) DO UPDATE SET record = excluded.record, expires = excluded.expires`,
+		dialog, string(text), r.Until)
+	return err
 }
 
 // close writes what is left.
