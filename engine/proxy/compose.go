@@ -235,7 +235,7 @@ func (x *Context) socket(p *transport.Peer, t, d *Target) (*transport.Local, err
 		return nil, transport.ErrFlowGone
 	}
 	if out == nil {
-		return nil, fmt.Errorf("no listener can send over %s to %s: add one with --listen", p.Kind, p.Addr)
+		return nil, noListener(fmt.Sprintf("no listener can send over %s to %s: add one with --listen", p.Kind, p.Addr))
 	}
 	if p.Kind == 0 {
 		p.Kind = out.Kind // a target of which only the connection is known
@@ -263,7 +263,7 @@ func (c *Core) noListener(name string) error {
 	for _, l := range c.Wire.Locals() {
 		names = append(names, l.Name)
 	}
-	return fmt.Errorf("from_socket: there is no listener %q; the listeners are %s", name, strings.Join(names, ", "))
+	return noListener(fmt.Sprintf("from_socket: there is no listener %q; the listeners are %s", name, strings.Join(names, ", ")))
 }
 
 // beside is the listener with a name, or one with its address, that can send to p; nil for none.
