@@ -159,7 +159,7 @@ func (m *B2B) told(e dialog.Event) {
 		x.why.Store(&why)
 		x.disown()
 		delete(m.known[x.lane.ID()], x.id)
-		if isName(x.id) {
+		if chosen(x.id) {
 			m.names.Delete(x.id)
 		}
 	}

@@ -248,6 +248,7 @@ func TestConnectionsEnd(t *testing.T) {
 		{"too long", func(_ *port, s *socket) { s.write(`{"do":"list","ref":"` + strings.Repeat("r", 65536) + `"}`) }, 1009, ""},
 		{"the server ends", func(p *port, _ *socket) { _ = p.m.Close() }, 1001, control.ReasonShutdown},
 		{"binary", func(_ *port, s *socket) { _ = s.conn.Write(s.t.Context(), websocket.MessageBinary, []byte("{}")) }, 1003, control.ReasonBinary},
+		{"not UTF-8", func(_ *port, s *socket) { s.write("{\"do\":\"list\",\"ref\":\"a\",\"x\":\"\xff\"}") }, 1007, control.ReasonNotUTF8},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPort(t)

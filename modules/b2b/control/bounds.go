@@ -13,7 +13,11 @@ const (
 	mostEnded    = 512      // legs of a session's that have ended, which it remembers
 	mostInPiece  = 50       // legs in one message of a snapshot
 	mostQueued   = 64       // orders of a connection that wait for a lane
-	mostURI      = 1 << 10  // bytes of what From and To say of a leg
+	mostOthers   = 1 << 20  // bytes of others' legs in a snapshot: with its own below mostBytes
+	mostList     = 3 << 18  // bytes of legs in a list: clients read a message of 1 MB
+	mostURI      = 1 << 10  // bytes of Call-ID, From and To of a leg, each
+	mostBrief    = 128      // and in a snapshot, or in a list
+	mostID       = 128      // bytes of the id of a leg
 	mostApps     = 16       // that a session serves
 	mostDirect   = 16       // messages outside of a session that wait
 	mostName     = 64       // bytes of a reference, of a name
@@ -25,10 +29,11 @@ type times struct {
 	ping  time.Duration // from one ping to the next
 	pong  time.Duration // to answer it
 	write time.Duration // to take a message
+	last  time.Duration // and to take the rest of one when the connection ends
 }
 
 func usualTimes() times {
-	return times{hello: 10 * time.Second, ping: 15 * time.Second, pong: 15 * time.Second, write: 10 * time.Second}
+	return times{hello: 10 * time.Second, ping: 15 * time.Second, pong: 15 * time.Second, write: 10 * time.Second, last: time.Second}
 }
 
 // limits are bounds that a test makes smaller.

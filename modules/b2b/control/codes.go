@@ -43,10 +43,10 @@ func Codes() []Described {
 		{string(NoSession), "There is no such session, or it is another operator's: begin one, and take its snapshot."},
 		{string(UnknownOrder), "There is no order of that name."},
 		{string(NotHere), "The order is planned, and this server cannot carry it out."},
-		{string(MayNotAct), "The token may read, and not act."},
+		{string(MayNotAct), "The token may read, and not act: nor may it have apps."},
 		{string(BadOption), "An option is missing, unknown, or has a value that it cannot have."},
 		{string(RefReused), "Another order had that ref."},
-		{string(Full), "The session has as many orders or legs as it may, or the server as many sessions or legs."},
+		{string(Full), "The session has as many orders, lists or legs as it may, or the server as many sessions or legs."},
 		{string(Overload), "The server is overloaded: try again in a second."},
 		{string(NoLeg), "There is no leg with that id."},
 		{string(Ended), "The leg has ended."},
@@ -71,6 +71,7 @@ const (
 	ReasonGone     = "token gone"
 	ReasonTooLong  = "too long"
 	ReasonBinary   = "binary"
+	ReasonNotUTF8  = "not UTF-8"
 )
 
 // Reasons are all of them, with their codes.
@@ -84,6 +85,7 @@ func Reasons() []Described {
 		{ReasonShutdown, "1001: the server ends."},
 		{ReasonTooLong, "1009: a message of the client had more than 65,536 bytes."},
 		{ReasonBinary, "1003: a message of the client was not text."},
+		{ReasonNotUTF8, "1007: a message of the client was not UTF-8."},
 	}
 }
 
@@ -104,6 +106,8 @@ func closing(reason string) int {
 		return 1009
 	case ReasonBinary:
 		return 1003
+	case ReasonNotUTF8:
+		return 1007
 	}
 	return 1000
 }

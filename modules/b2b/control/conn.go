@@ -40,8 +40,18 @@ type Conn struct {
 
 // Connect begins one. It ends with Close.
 func (h *Hub) Connect(by Asker) *Conn {
-	return &Conn{hub: h, by: by, told: make(chan struct{}, 1), done: make(chan struct{}), fewer: make(chan struct{}, 1)}
+	c := &Conn{hub: h, by: by, told: make(chan struct{}, 1), done: make(chan struct{}), fewer: make(chan struct{}, 1)}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ending {
+		c.end(ReasonShutdown)
+	}
+	h.conns[c] = struct{}{}
+	return c
 }
+
+// acts reports whether the client may give orders, now.
+func (c *Conn) acts() bool { return c.by.Acts != nil && c.by.Acts() }
 
 // Told is sent to when there may be something for Next.
 func (c *Conn) Told() <-chan struct{} { return c.told }
@@ -59,6 +69,9 @@ func (c *Conn) Reason() string {
 // Close ends it: the other end has gone. Its session goes on for a while.
 func (c *Conn) Close() {
 	c.end(ReasonBye)
+	c.hub.mu.Lock()
+	delete(c.hub.conns, c)
+	c.hub.mu.Unlock()
 	if s := c.of(); s != nil {
 		s.leave(c)
 	}
@@ -170,8 +183,10 @@ func read(text []byte) (m message, wrong string) {
 	switch {
 	case m.ref == "" || len(m.ref) > mostName || strings.ContainsFunc(m.ref, func(r rune) bool { return r < ' ' || r == 0xfffd }):
 		m.ref, wrong = "", "expected a ref of up to 64 bytes"
-	case m.order == "":
+	case m.order == "" || len(m.order) > mostName:
 		wrong = `expected "do", the name of an order`
+	case len(m.leg) > mostID:
+		wrong = "leg is not the id of one"
 	}
 	return m, wrong
 }
@@ -193,10 +208,11 @@ func (c *Conn) Receive(text []byte) {
 		return
 	}
 	o := c.hub.orders[m.order]
-	code, again := s.ask(m.ref, m.sum, o != nil && o.Long)
+	code, again, before := s.ask(m.ref, m.sum, o != nil && o.Long)
 	switch {
+	case before != nil:
+		s.push(before)
 	case again:
-		c.wake()
 	case code != "":
 		c.refuse(s, m, code, "")
 	default:
@@ -246,8 +262,10 @@ func (c *Conn) hello(m message) {
 		c.refuse(nil, m, BadOption, err.Error())
 	case len(o.Apps) > mostApps || len(o.Name) > mostName:
 		c.refuse(nil, m, BadOption, "a name is too long, or there are more than 16 apps")
-	case h.ending.Load() || h.eng.Load() == nil:
-		c.refuse(nil, m, Overload, "the server begins or ends")
+	case h.eng.Load() == nil:
+		c.refuse(nil, m, Overload, "the server begins")
+	case len(o.Apps) > 0 && !c.acts():
+		c.refuse(nil, m, MayNotAct, "who may read is no master of legs: leave out apps")
 	case o.Session != "":
 		c.resume(m, h.find(o.Session, c.by.Name), uint64(o.Seen))
 	default:
@@ -262,8 +280,8 @@ func (c *Conn) begin(m message, o *greeting) {
 		s.name = s.operator
 	}
 	s.conn, c.next = c, 1
-	if !c.hub.begin(s) {
-		c.refuse(nil, m, Full, "there are as many sessions as there may be")
+	if code, about := c.hub.begin(s); code != "" {
+		c.refuse(nil, m, code, about)
 		return
 	}
 	c.enter(s, m, 0, false)

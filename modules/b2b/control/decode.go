@@ -141,9 +141,9 @@ func decodeField(text json.RawMessage, field reflect.Value, name string) error {
 func decodeKind(text json.RawMessage, field reflect.Value, name string, wrong func(string) error) error {
 	switch kind := field.Kind(); {
 	case kind == reflect.Pointer && field.Type().Elem().Kind() == reflect.Struct:
-		var object map[string]json.RawMessage
-		if json.Unmarshal(text, &object) != nil {
-			return wrong("an object")
+		object, ok := readObject(text)
+		if !ok {
+			return wrong("an object, with no key twice")
 		}
 		p := reflect.New(field.Type().Elem())
 		if err := decodeStruct(object, p.Elem(), name+"."); err != nil {
@@ -185,9 +185,9 @@ func texts(text json.RawMessage) ([]string, bool) {
 
 // headers is {"Name": text or list}, in the order of the names: what a table of a script is.
 func headers(text json.RawMessage) ([]engine.HeaderEdit, error) {
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(text, &object); err != nil {
-		return nil, fmt.Errorf("must be an object of headers")
+	object, ok := readObject(text)
+	if !ok {
+		return nil, fmt.Errorf("must be an object of headers, with no name twice")
 	}
 	edits := make([]engine.HeaderEdit, 0, len(object))
 	for name, value := range object {

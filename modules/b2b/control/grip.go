@@ -126,6 +126,9 @@ func (g *grip) Expire(*lane.Timer) {
 		g.leg.HangUp("")
 		return
 	}
+	if s := g.master; s != nil { // it may come back
+		s.push(eventText("left", map[string]any{"leg": g.hub.info(g.leg), "why": why}))
+	}
 	g.release(why)
 }
 
@@ -183,21 +186,42 @@ func (h *Hub) settle(p *place, s *Session) {
 			g.wait()
 		case !gone:
 			g.stop()
-		case g.alone && g.back == nil:
-			g.drop()
-		case g.alone: // its script waits for the end
-			s.legs.Add(-1)
-			g.master = nil
-		case g.back != nil: // it may be another's in what is left of the time
-			s.legs.Add(-1)
-			g.master, g.why = nil, WhyLost
-			if next := h.pick(g.o.App); next != nil && next != s {
-				g.give(next)
-			} else {
-				g.wait()
-			}
 		default:
-			g.leg.HangUp("")
+			g.abandon(s)
+		}
+	}
+}
+
+// abandon brings a leg in order whose master, a session, is over.
+func (g *grip) abandon(s *Session) {
+	g.leg.CallOff() // nobody would have who answers
+	switch {
+	case g.alone && g.back == nil:
+		g.drop()
+	case g.alone: // its script waits for the end
+		s.legs.Add(-1)
+		g.master = nil
+	case g.back != nil: // it may be another's in what is left of the time
+		s.legs.Add(-1)
+		g.master, g.why = nil, WhyLost
+		if next := g.hub.pick(g.o.App); next != nil && next != s {
+			g.give(next)
+		} else {
+			g.wait()
+		}
+	default:
+		g.leg.HangUp("")
+	}
+}
+
+// offer gives a session the legs that wait for one of its apps.
+func (p *place) offer(s *Session) {
+	if len(s.apps) == 0 || len(p.grips) == 0 {
+		return
+	}
+	for _, g := range p.sorted() {
+		if g.master == nil && !g.alone && s.takes(g.o.App) {
+			g.give(s)
 		}
 	}
 }

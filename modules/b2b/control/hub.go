@@ -4,6 +4,7 @@ package control
 
 import (
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -34,9 +35,10 @@ type Hub struct {
 	eng    atomic.Pointer[engine.Engine]
 	places []place // one a lane, which belongs to the holder of its token
 	next   atomic.Uint64
-	ending atomic.Bool
 
 	mu       sync.Mutex                 // guards changes of what follows
+	ending   bool                       // guarded by mu: no session begins
+	conns    map[*Conn]struct{}         // guarded by mu: those that are open
 	sessions atomic.Pointer[[]*Session] // swapped as a whole
 	stats    stats
 }
@@ -55,7 +57,7 @@ func New(o Options) *Hub {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	h := &Hub{o: o, times: usualTimes(), most: usualLimits(), orders: map[string]*Order{}}
+	h := &Hub{o: o, times: usualTimes(), most: usualLimits(), orders: map[string]*Order{}, conns: map[*Conn]struct{}{}}
 	h.sessions.Store(&[]*Session{})
 	h.Handle(ownOrders()...)
 	return h
@@ -74,7 +76,9 @@ func (h *Hub) Attach(e *engine.Engine) {
 	for i := range h.places {
 		h.places[i].grips = map[*dialog.Leg]*grip{}
 	}
-	h.ending.Store(false)
+	h.mu.Lock()
+	h.ending = false
+	h.mu.Unlock()
 	h.eng.Store(e)
 }
 
@@ -162,7 +166,7 @@ func (p *place) watch(s *Session) {
 func (h *Hub) pick(app string) *Session {
 	var list []*Session
 	for _, s := range *h.sessions.Load() {
-		if s.serves(app) && !s.lost.Load() && s.legs.Load() < h.most.legs {
+		if s.takes(app) {
 			list = append(list, s)
 		}
 	}
@@ -172,25 +176,26 @@ func (h *Hub) pick(app string) *Session {
 	return list[h.next.Add(1)%uint64(len(list))]
 }
 
-// begin makes a session, or returns nil: there are too many. Those that are lost and have no leg
-// make room.
-func (h *Hub) begin(s *Session) bool {
+// begin makes a session, or says why not. Those that are lost and have no leg make room.
+func (h *Hub) begin(s *Session) (Code, string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.ending {
+		return Overload, "the server ends"
+	}
 	list := slices.Clone(*h.sessions.Load())
 	if len(list) >= mostSessions {
-		i := slices.IndexFunc(list, func(o *Session) bool { return o.lost.Load() && o.legs.Load() == 0 })
+		i := slices.IndexFunc(list, (*Session).makesRoom)
 		if i < 0 {
-			return false
+			return Full, "there are as many sessions as there may be"
 		}
-		old := list[i]
+		defer list[i].unsettled()
 		list = slices.Delete(list, i, i+1)
-		defer old.forgotten()
 	}
 	list = append(list, s)
 	h.sessions.Store(&list)
 	h.stats.begun.Add(1)
-	return true
+	return "", ""
 }
 
 // forget takes a session out; false: it was taken out before.
@@ -226,9 +231,15 @@ func (h *Hub) Shutdown() {
 
 // Close ends all connections. There are no new ones then.
 func (h *Hub) Close() {
-	h.ending.Store(true)
-	for _, s := range *h.sessions.Load() {
-		s.drop(ReasonShutdown)
+	h.mu.Lock()
+	h.ending = true
+	all := slices.Collect(maps.Keys(h.conns))
+	h.mu.Unlock()
+	for _, c := range all {
+		c.end(ReasonShutdown)
+		if s := c.of(); s != nil {
+			s.leave(c)
+		}
 	}
 }
 

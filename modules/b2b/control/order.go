@@ -175,7 +175,7 @@ func (c *Conn) carryOut(s *Session, m message, o *Order) {
 	case o.Planned:
 		t.Refuse(NotHere, "")
 		return
-	case !o.Asks && (c.by.Acts == nil || !c.by.Acts()):
+	case !o.Asks && !c.acts():
 		t.Refuse(MayNotAct, "")
 		return
 	}
@@ -205,15 +205,16 @@ func (c *Conn) carryOut(s *Session, m message, o *Order) {
 	if !home.Post(lane.Func(func(*lane.Lane) {
 		c.taken()
 		t.Lane = home
-		if about {
+		switch {
+		case s.gone.Load(): // nobody would end what it begins
+			t.Refuse(NoSession, "")
+		case about:
 			t.onLeg(o, home, options)
-			return
-		}
-		if s.legs.Load() >= c.hub.most.legs {
+		case s.legs.Load() >= c.hub.most.legs:
 			t.Refuse(Full, "")
-			return
+		default:
+			t.begin(o, options)
 		}
-		t.begin(o, options)
 	})) {
 		c.taken()
 		t.Refuse(Overload, "")

@@ -3,6 +3,7 @@ package control
 // The orders of the hub itself.
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"sync"
@@ -45,25 +46,43 @@ func (t *Turn) bye() {
 
 // list asks each lane, and answers with what they say.
 func (t *Turn) list() {
-	var mu sync.Mutex
-	legs, out := []Info{}, 0
-	var left atomic.Int64
+	if !t.session.listing.CompareAndSwap(false, true) { // lanes look at all legs for it
+		t.Refuse(Full, "one list at a time")
+		return
+	}
+	type one struct {
+		id   string
+		text json.RawMessage
+	}
+	var mu sync.Mutex // held to append alone: lanes do not wait for one another's legs
+	var all []one
+	var left, out atomic.Int64
 	left.Store(int64(len(t.hub.places)))
+	room := newBudget(int64(t.hub.most.listed), mostList)
 	t.hub.eachLane(func(l *lane.Lane, _ *place) {
-		mu.Lock()
+		var here []one
 		for _, leg := range t.hub.o.Agent.Legs(l) {
-			if len(legs) >= t.hub.most.listed {
-				out++
-				continue
+			if room.spent() {
+				out.Add(1)
+			} else if text := t.hub.listed(leg); room.take(len(text)) {
+				here = append(here, one{t.hub.o.ID(leg), text})
+			} else {
+				out.Add(1)
 			}
-			legs = append(legs, t.hub.info(leg))
 		}
+		mu.Lock()
+		all = append(all, here...)
 		mu.Unlock()
 		if left.Add(-1) > 0 {
 			return
 		}
-		slices.SortFunc(legs, func(a, b Info) int { return strings.Compare(a.ID, b.ID) })
-		t.Done(map[string]any{"legs": legs, "left_out": out})
+		slices.SortFunc(all, func(a, b one) int { return strings.Compare(a.id, b.id) })
+		legs := make([]json.RawMessage, len(all))
+		for i := range all {
+			legs[i] = all[i].text
+		}
+		t.session.listing.Store(false)
+		t.Done(map[string]any{"legs": legs, "left_out": out.Load()})
 	})
 }
 
@@ -84,7 +103,8 @@ func (t *Turn) claim() {
 	case g != nil && g.master != nil && g.master != t.session:
 		t.Refuse(NotMaster, "")
 		return
-	case g == nil && t.hub.o.Owned(t.Leg):
+	case g == nil && t.hub.o.Owned(t.Leg),
+		g != nil && g.master == nil && !g.alone: // it waits for an app
 		t.Refuse(Owned, "")
 		return
 	case t.session.legs.Load() >= t.hub.most.legs:

@@ -5,6 +5,7 @@ package control
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"sync"
@@ -27,7 +28,7 @@ type Session struct {
 	lost, gone atomic.Bool  // conn is nil; and it is over
 	legs       atomic.Int64 // of which it is the master
 	expiry     lane.Timer   // of the first lane
-	unlisted   atomic.Int64 // of the snapshot in progress: how many more legs of others it may have
+	listing    atomic.Bool  // a list of all legs is being made for it
 
 	mu       sync.Mutex // guards what follows
 	conn     *Conn
@@ -51,7 +52,16 @@ type answer struct {
 // same compares secrets.
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-func (s *Session) serves(app string) bool { return slices.Contains(s.apps, app) }
+// takes reports whether it may get a leg that is handed to an app, now.
+func (s *Session) takes(app string) bool {
+	if !slices.Contains(s.apps, app) || s.legs.Load() >= s.hub.most.legs {
+		return false
+	}
+	s.mu.Lock()
+	c := s.conn
+	s.mu.Unlock()
+	return c != nil && c.acts()
+}
 
 // push says something: now, or when its client is back.
 func (s *Session) push(body []byte) {
@@ -88,28 +98,28 @@ func (s *Session) append(body []byte) {
 	}
 }
 
-// ask notes an order: it is to be carried out, or refused, or came before. Then its answer is said
-// again, if there is one.
-func (s *Session) ask(ref string, sum [sha256.Size]byte, long bool) (code Code, again bool) {
+// ask notes an order: it is to be carried out, or refused, or came before. before is its answer
+// then, if there is one.
+func (s *Session) ask(ref string, sum [sha256.Size]byte, long bool) (code Code, again bool, before []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.gone.Load() {
+		return NoSession, false, nil
+	}
 	if a := s.answers[ref]; a != nil {
-		switch {
-		case a.sum != sum:
-			return RefReused, false
-		case a.text != nil:
-			s.append(a.text)
+		if a.sum != sum {
+			return RefReused, false, nil
 		}
-		return "", true
+		return "", true, a.text
 	}
 	if long {
 		if s.open >= mostOrders {
-			return Full, false
+			return Full, false, nil
 		}
 		s.open++
 	}
 	s.answers[ref] = &answer{sum: sum, long: long}
-	return "", false
+	return "", false, nil
 }
 
 // answer says what an order came to, and remembers it.
@@ -183,17 +193,6 @@ func (s *Session) leave(c *Conn) {
 	}
 }
 
-// drop ends the connection.
-func (s *Session) drop(reason string) {
-	s.mu.Lock()
-	c := s.conn
-	s.mu.Unlock()
-	if c != nil {
-		c.end(reason)
-		s.leave(c)
-	}
-}
-
 // over ends the session, unless it has a connection again.
 func (s *Session) over() {
 	s.mu.Lock()
@@ -208,16 +207,22 @@ func (s *Session) over() {
 	s.unsettled()
 }
 
-// forgotten is over for one that made room for another.
-func (s *Session) forgotten() {
+// makesRoom ends the session if it has neither a connection nor a leg, and reports whether it has.
+func (s *Session) makesRoom() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != nil || s.legs.Load() > 0 {
+		return false
+	}
 	s.gone.Store(true)
-	s.unsettled()
+	return true
 }
 
 // unsettled has its legs brought in order, and the time run in which it may come back.
 func (s *Session) unsettled() {
 	s.hub.eachLane(func(l *lane.Lane, p *place) {
 		s.hub.settle(p, s)
+		p.offer(s)
 		if l.ID() != 0 {
 			return
 		}
@@ -241,7 +246,7 @@ func (x *expirer) Expire(*lane.Timer) {
 // does, the session hears of everything there: nothing is lost between, and nothing told twice.
 func (s *Session) snapshot() {
 	h := s.hub
-	s.unlisted.Store(int64(h.most.listed))
+	others := newBudget(int64(h.most.listed), mostOthers)
 	var left, number, out atomic.Int64
 	left.Store(int64(len(h.places)))
 	h.eachLane(func(l *lane.Lane, p *place) {
@@ -249,18 +254,22 @@ func (s *Session) snapshot() {
 			return
 		}
 		p.watch(s)
-		list := []Info{}
+		list := []json.RawMessage{}
 		for _, leg := range h.o.Agent.Legs(l) {
-			if p.master(leg) != s {
-				if !s.all {
-					continue
-				}
-				if s.unlisted.Add(-1) < 0 {
-					out.Add(1)
-					continue
-				}
+			mine := p.master(leg) == s
+			if !mine && !s.all {
+				continue
 			}
-			list = append(list, h.info(leg))
+			if !mine && others.spent() {
+				out.Add(1)
+				continue
+			}
+			text := h.listed(leg)
+			if !mine && !others.take(len(text)) {
+				out.Add(1)
+				continue
+			}
+			list = append(list, text)
 		}
 		number.Add(int64(len(list)))
 		for piece := range slices.Chunk(list, mostInPiece) {
@@ -269,10 +278,6 @@ func (s *Session) snapshot() {
 		if left.Add(-1) == 0 {
 			s.push(eventText("synced", map[string]any{"legs": number.Load(), "left_out": out.Load()}))
 		}
-		for _, g := range p.sorted() { // those that nobody could take
-			if g.master == nil && !g.alone && s.serves(g.o.App) && !s.lost.Load() && s.legs.Load() < h.most.legs {
-				g.give(s)
-			}
-		}
+		p.offer(s)
 	})
 }

@@ -22,7 +22,7 @@ type target struct {
 	Headers    []engine.HeaderEdit `lua:"headers" doc:"{Name = text | list}: of this INVITE"`
 }
 
-var errTargets = errors.New("must be a URI, an object with uri, or a list of these")
+var errTargets = errors.New("must be a URI, an object with uri and no key twice, or a list of these")
 
 // UnmarshalJSON reads them.
 func (t *Targets) UnmarshalJSON(text []byte) error {
@@ -43,9 +43,9 @@ func (t *Targets) UnmarshalJSON(text []byte) error {
 
 func targetOf(text json.RawMessage) (*engine.Target, error) {
 	var o target
-	var object map[string]json.RawMessage
 	if json.Unmarshal(text, &o.URI) != nil {
-		if json.Unmarshal(text, &object) != nil || object == nil {
+		object, ok := readObject(text)
+		if !ok {
 			return nil, errTargets
 		}
 		if err := decode(object, &o); err != nil {

@@ -4,7 +4,9 @@ package control
 
 import (
 	"encoding/json"
+	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sipscript/sipscript/engine/dialog"
 )
@@ -22,8 +24,16 @@ type Info struct {
 }
 
 // info describes a leg. The token of its lane is held.
-func (h *Hub) info(l *dialog.Leg) Info {
-	i := Info{ID: h.o.ID(l), CallID: l.CallID(), State: string(l.State()), From: cut(l.From()), To: cut(l.To())}
+func (h *Hub) info(l *dialog.Leg) Info { return h.described(l, mostURI) }
+
+// listed is a leg among many: briefly, as one of them must not take the room of the others.
+func (h *Hub) listed(l *dialog.Leg) json.RawMessage {
+	text, _ := json.Marshal(h.described(l, mostBrief)) // of texts
+	return text
+}
+
+func (h *Hub) described(l *dialog.Leg, most int) Info {
+	i := Info{ID: h.o.ID(l), CallID: cut(l.CallID(), most), State: string(l.State()), From: cut(l.From(), most), To: cut(l.To(), most)}
 	if p := l.Peer(); p != nil {
 		i.Peer = h.o.ID(p)
 	}
@@ -36,10 +46,37 @@ func (h *Hub) info(l *dialog.Leg) Info {
 	return i
 }
 
-// cut is the beginning of a text that strangers have written, as long as it may be.
-func cut(text string) string {
-	if len(text) > mostURI {
-		return text[:mostURI]
+// budget is what lanes share that make a list together.
+type budget struct{ legs, bytes atomic.Int64 }
+
+func newBudget(legs, bytes int64) *budget {
+	b := &budget{}
+	b.legs.Store(legs)
+	b.bytes.Store(bytes)
+	return b
+}
+
+// take reports whether there is room for one more leg, of so many bytes.
+func (b *budget) take(n int) bool { return b.legs.Add(-1) >= 0 && b.bytes.Add(-int64(n)) >= 0 }
+
+func (b *budget) spent() bool { return b.legs.Load() <= 0 || b.bytes.Load() <= 0 }
+
+// cut is the beginning of a text that strangers have written: as JSON it has no more than so many
+// bytes.
+func cut(text string, most int) string {
+	n := 0
+	for i, r := range text {
+		switch {
+		case r == utf8.RuneError || r < ' ' || r == '<' || r == '>' || r == '&' || r == '\u2028' || r == '\u2029':
+			n += len(`\u0000`)
+		case r == '"' || r == '\\':
+			n += 2
+		default:
+			n += utf8.RuneLen(r)
+		}
+		if n > most {
+			return text[:i]
+		}
 	}
 	return text
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/coder/websocket"
 )
@@ -32,17 +33,21 @@ func (h *Hub) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request,
 	defer cancel()
 	c := h.Connect(by)
 	defer c.Close()
-	// To read goes on until the closing frame was sent
-	reads, unread := context.WithCancel(context.WithoutCancel(ctx))
+	// To read goes on until the closing frame was sent. A message that is being written when the
+	// connection is to end may become complete: to break it off would be the end of the connection,
+	// without that frame
+	free := context.WithoutCancel(ctx)
+	reads, unread := context.WithCancel(free)
+	writes, unwrite := context.WithCancel(free)
+	defer unwrite()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(h.times.last, unwrite) })()
 	var both sync.WaitGroup
 	both.Go(func() { // ends with the connection, or ctx
 		defer unread()
-		c.write(ctx, ws)
+		c.write(ctx, writes, ws)
 	})
-	both.Go(func() { c.ping(ctx, ws) }) // ends with ctx
+	both.Go(func() { c.ping(ctx, writes, ws) }) // ends with ctx
 	c.read(reads, ws)
-	c.end(ReasonBye) // unless it ends for another reason
-	<-reads.Done()
 	cancel()
 	both.Wait()
 }
@@ -67,6 +72,9 @@ func (c *Conn) read(ctx context.Context, ws *websocket.Conn) {
 		case kind != websocket.MessageText:
 			c.end(ReasonBinary)
 			return
+		case !utf8.Valid(text): // RFC 6455 §8.1
+			c.end(ReasonNotUTF8)
+			return
 		}
 		if c.Receive(text); !c.room(ctx) {
 			return
@@ -74,32 +82,34 @@ func (c *Conn) read(ctx context.Context, ws *websocket.Conn) {
 	}
 }
 
-// write sends what there is until the connection is to end, and then says why it ends.
-func (c *Conn) write(ctx context.Context, ws *websocket.Conn) {
-	for {
-		for text := c.Next(); text != nil; text = c.Next() {
-			if c.send(ctx, ws, text) != nil {
+// write sends what there is until the connection is to end, and then says why it ends. Nothing is
+// written after the end of writes.
+func (c *Conn) write(ctx, writes context.Context, ws *websocket.Conn) {
+	for ctx.Err() == nil {
+		if text := c.Next(); text != nil {
+			if c.send(writes, ws, text) != nil {
 				c.Close()
 				return
 			}
+			continue
 		}
 		select {
 		case <-c.Told():
 			continue
 		case <-ctx.Done():
-			c.end(ReasonGone) // unless it ends for another reason
 		case <-c.Done():
-			for text := c.Next(); text != nil && c.send(ctx, ws, text) == nil; text = c.Next() {
+			for text := c.Next(); text != nil && c.send(writes, ws, text) == nil; text = c.Next() {
 			}
 		}
-		reason := c.Reason()
-		_ = ws.Close(websocket.StatusCode(closing(reason)), reason)
-		return
+		break
 	}
+	c.end(ReasonGone) // unless it ends for another reason
+	reason := c.Reason()
+	_ = ws.Close(websocket.StatusCode(closing(reason)), reason)
 }
 
-// ping asks from time to time whether there is still somebody.
-func (c *Conn) ping(ctx context.Context, ws *websocket.Conn) {
+// ping asks from time to time whether there is still somebody. It writes as write does.
+func (c *Conn) ping(ctx, writes context.Context, ws *websocket.Conn) {
 	next := time.NewTicker(c.hub.times.ping)
 	defer next.Stop()
 	for {
@@ -108,10 +118,13 @@ func (c *Conn) ping(ctx context.Context, ws *websocket.Conn) {
 		case <-ctx.Done():
 			return
 		}
-		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.hub.times.pong)
+		within, cancel := context.WithTimeout(writes, c.hub.times.pong)
 		err := ws.Ping(within)
 		cancel()
-		if err != nil {
+		switch {
+		case ctx.Err() != nil: // it ends for another reason
+			return
+		case err != nil:
 			c.end(ReasonSilent)
 			return
 		}
@@ -119,8 +132,7 @@ func (c *Conn) ping(ctx context.Context, ws *websocket.Conn) {
 }
 
 func (c *Conn) send(ctx context.Context, ws *websocket.Conn, text []byte) error {
-	// A context that ends meanwhile would break the connection before it can be told why
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.hub.times.write)
+	ctx, cancel := context.WithTimeout(ctx, c.hub.times.write)
 	defer cancel()
 	return ws.Write(ctx, websocket.MessageText, text)
 }
