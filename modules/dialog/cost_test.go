@@ -24,12 +24,20 @@ func TestTrackingAllocatesLittle(t *testing.T) {
 		for range 100 { // fills the pools and the tables
 			call()
 		}
-		pieces[i] = testing.AllocsPerRun(200, call)
-		c.Count = true
-		for range 100 {
-			call()
+		for n := range 3 { // the least counts: others may work beside, and pools be emptied
+			one := testing.AllocsPerRun(70, call)
+			c.Count, c.Allocated = true, 0
+			for range 30 {
+				call()
+			}
+			c.Count = false
+			if n == 0 || one < pieces[i] {
+				pieces[i] = one
+			}
+			if n == 0 || c.Allocated/30 < bytes[i] {
+				bytes[i] = c.Allocated / 30
+			}
 		}
-		bytes[i] = c.Allocated / 100
 	}
 	if more := pieces[1] - pieces[0]; more > mostPieces {
 		t.Errorf("%.0f pieces of memory more a call, the most is %d", more, mostPieces)
