@@ -26,6 +26,7 @@ type program struct {
 	paths []string
 	root  *os.Root // behind files, nil if the files are the embedder's
 	cover *Coverage
+	texts map[string]string // of the files, by their names in files; "" is the script itself
 }
 
 // close lets go of the directory: nothing is required once the VMs have been built.
@@ -43,7 +44,7 @@ type part struct {
 
 // open reads and compiles the script.
 func (o *Options) open() (*program, error) {
-	p := &program{name: o.Name, files: o.Files, parts: map[string]*part{}, cover: o.Cover}
+	p := &program{name: o.Name, files: o.Files, parts: map[string]*part{}, cover: o.Cover, texts: map[string]string{}}
 	text := o.Source
 	if o.Script != "" {
 		b, err := os.ReadFile(o.Script)
@@ -63,6 +64,7 @@ func (o *Options) open() (*program, error) {
 			p.root, p.files = root, root.FS()
 		}
 	}
+	p.texts[""] = text
 	if o.Through != nil {
 		text = o.Through(filepath.Base(p.name))
 	}
@@ -128,6 +130,7 @@ func (p *program) require(name string) (*part, error) {
 		if abs != "" && !slices.Contains(p.paths, abs) {
 			p.paths = append(p.paths, abs)
 		}
+		p.texts[file] = string(b)
 		proto, err := p.compile(string(b), shown, abs)
 		if err != nil {
 			return nil, err

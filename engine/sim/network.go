@@ -193,7 +193,7 @@ func (x *Wire) Send(to *transport.Peer, b []byte, f transport.Failed) error {
 		if l == nil {
 			return errNoListener
 		}
-		if (to.Kind == transport.WS || to.Kind == transport.WSS) && !x.node.client[to.Kind] {
+		if (to.Kind == transport.WS || to.Kind == transport.WSS) && !x.node.client[to.Kind] && w.others == nil {
 			return transport.ErrFlowGone // such a client can't be connected to (RFC 7118 §5)
 		}
 		c, end = w.dial(x.node, l, to.Kind, to.Addr)
@@ -258,7 +258,7 @@ func (w *World) deliver(p Packet) {
 	to, ok := w.enter(p.From, p.To)
 	if ok {
 		p.Bytes = w.inward(p.Bytes, p.To, to)
-		n = w.nodes[to]
+		n = w.at(to)
 	}
 	p.To = to
 	if n != nil {
@@ -298,7 +298,7 @@ func (w *World) dial(n *node, l *transport.Local, k transport.Kind, to netip.Add
 	}
 	from := l.Addr.Addr()
 	nat, ok := w.through(from, to.Addr())
-	peer := w.nodes[to]
+	peer := w.at(to)
 	if !ok || peer == nil || peer.kinds[k] == nil || peer.client[k] || !n.mayConnect(peer.kinds[k]) {
 		return nil, 0
 	}

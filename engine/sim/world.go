@@ -29,11 +29,14 @@ type World struct {
 	link   Link
 	links  map[[2]netip.Addr]Link
 	nodes  map[netip.AddrPort]*node // by kind in node
+	others *node                    // where nobody is; nil: nothing arrives there
 	conns  map[uint64]*conn
-	public map[netip.Addr]*NAT // by the address outside
-	hidden map[netip.Addr]*NAT // by the addresses inside
-	nextID uint64
-	port   uint16
+	// Of SendFrom: a stream's first id, by where it is from and goes to
+	streams map[[2]netip.AddrPort]uint64
+	public  map[netip.Addr]*NAT // by the address outside
+	hidden  map[netip.Addr]*NAT // by the addresses inside
+	nextID  uint64
+	port    uint16
 
 	lanes []*lane.Lane
 	trace func(Packet)

@@ -47,6 +47,7 @@ func rules() []rule {
 		{"ops/otel", []string{"std", "engine/ring"}, "a ring is exported without the engine"},
 		{"ops/hep", []string{"std", "engine/ring"}, "a ring is exported without the engine"},
 		{"ops/trace", []string{"std", "engine/ring", "engine/message", "ops/openapi", "internal/ladder"}, "what a ring remembers is shown without the engine"},
+		{"ops/replay", []string{"std", "external", "luabind/...", "engine/...", "ops/openapi"}, "what a ring remembers is run once more, by scripts in the simulator"},
 		{"ops/...", []string{"std", "external", "ops/..."}, "what a server is operated with knows nothing of SIP"},
 		{"scripts", []string{"std"}, "scripts are text"},
 		{"cmd/...", []string{"std", "external", "modules/all", "modules/host", "modules/clients/...", "luabind/...", "engine/...", "ops/...", "scripts", "internal/...", "cmd/..."}, "the command wires all of it, and knows no module by name: modules/all has the list"},

@@ -10,6 +10,9 @@ package dict
 import (
 	"hash/maphash"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -144,6 +147,15 @@ func (s *Set) Open(name string, capacity, bytes int, ttl time.Duration, haveTTL 
 		d.mu.Unlock()
 	}
 	return d
+}
+
+// Dicts are the dictionaries, by their names.
+func (s *Set) Dicts() []*Dict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := slices.Collect(maps.Values(s.dicts))
+	slices.SortFunc(list, func(a, b *Dict) int { return strings.Compare(a.Name, b.Name) })
+	return list
 }
 
 func newDict(name string, capacity int, all *Set) *Dict {

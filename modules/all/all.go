@@ -72,9 +72,13 @@ func Plugins() []host.Plugin {
 func Offline() ([]luabind.Opener, error) { return host.Offline(Plugins()) }
 
 // ForSpec makes modules for a spec, whose clients ask out and nothing else.
-func ForSpec(out spec.Outside) ([]luabind.Opener, error) {
+func ForSpec(out spec.Outside) ([]luabind.Opener, error) { return ForReplay(out, nil) }
+
+// ForReplay is ForSpec for requests that were served before: vouch reports whether the credentials
+// of one were right, whose secrets are not known any more.
+func ForReplay(out spec.Outside, vouch func(callID []byte, cseq uint32) bool) ([]luabind.Opener, error) {
 	storage := out.Storage()
-	set, err := host.Open(Plugins(), host.Environment{Clients: outside.Pool(out), Data: storage.Data, Now: storage.Now, Dictionaries: spec.Dictionaries, Quiet: !out.Probes(),
+	set, err := host.Open(Plugins(), host.Environment{Vouch: vouch, Clients: outside.Pool(out), Data: storage.Data, Now: storage.Now, Dictionaries: spec.Dictionaries, Quiet: !out.Probes(),
 		Exchange: out.Media, Redis: host.URL(storage.Redis), Common: out.Common, Record: out.Record})
 	if err != nil {
 		return nil, err

@@ -35,6 +35,9 @@ type Options struct {
 	Cluster Cluster
 	// Lists returns what has the lists that Policy.Trusted names; nil: there are none.
 	Lists func() trusting.Lists
+	// Vouch reports whether credentials whose response is asterisks were right, in a replay of
+	// requests whose secrets are not known; nil: such credentials can't be read.
+	Vouch func(callID []byte, cseq uint32) bool
 }
 
 // Auth asks for credentials and checks them. It is safe for concurrent use.
@@ -56,6 +59,7 @@ type service struct {
 	sources sources
 	clients *clients.Pool
 	lists   func() trusting.Lists
+	vouch   func(callID []byte, cseq uint32) bool // nil outside of replays
 	first   atomic.Pointer[firstDomain]
 	told    sparing.Teller         // limits warnings per source
 	script  luabind.Events[Event]  // the script generation that receives events
@@ -82,7 +86,7 @@ func New(o Options) (*Auth, error) {
 	if o.Clients == nil {
 		o.Clients = newPool(nil)
 	}
-	return &Auth{service: &service{key: o.Key, cluster: o.Cluster, event: o.Event, clients: o.Clients, lists: o.Lists, guesses: newGuesses(), choices: newChoices()}, given: o.Policy.orDefault(), policy: p}, nil
+	return &Auth{service: &service{key: o.Key, cluster: o.Cluster, event: o.Event, clients: o.Clients, lists: o.Lists, vouch: o.Vouch, guesses: newGuesses(), choices: newChoices()}, given: o.Policy.orDefault(), policy: p}, nil
 }
 
 // With is an Auth with the same memory under another policy (a script generation's own settings).

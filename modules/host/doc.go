@@ -35,6 +35,7 @@
 //   - [Handler]: its part of the admin API, below /api/v1/NAME.
 //   - [Storer]: it tells where it keeps what has to survive.
 //   - [Listening]: it tells where it listens.
+//   - [Stateful]: a replay of requests begins with its state.
 //   - [io.Closer]: closed at the very end, when neither scripts nor the admin API can ask for
 //     anything, the last made first.
 //

@@ -44,6 +44,9 @@ type Environment struct {
 	Exchange func(uri string, command map[string]any) (answer map[string]any, err error)
 	// Record takes each record of a call (JSON), in a spec; nil: the destinations get it.
 	Record func(text []byte)
+	// Vouch reports whether the credentials of a request were right, in a replay, where their
+	// secrets are asterisks; nil: they are checked.
+	Vouch func(callID []byte, cseq uint32) bool
 	// Made is a module that was made before, by its name; nil if there is none. Modules that work
 	// together find each other so, by an interface of the one that asks. Open makes nil find them.
 	Made func(name string) luabind.Opener

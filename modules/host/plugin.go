@@ -3,6 +3,8 @@ package host
 // What a module declares.
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -84,6 +86,15 @@ type Handler interface {
 // Storer says in one line where state is kept, for whoever starts the server.
 type Storer interface {
 	Storage() string
+}
+
+// Stateful is a module whose state decides what becomes of requests, so that a replay of them begins
+// with it.
+type Stateful interface {
+	// Snapshot is the state as it is. With an error there is what could be had, perhaps nothing.
+	Snapshot(ctx context.Context) (json.RawMessage, error)
+	// Restore takes a snapshot, of another process, before requests are served.
+	Restore(ctx context.Context, state json.RawMessage) error
 }
 
 // check returns what is wrong with a list of plugins: a fault of the program.

@@ -3,6 +3,7 @@ package host
 // The modules of a process.
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -146,6 +147,26 @@ func (s *Set) API() (list []openapi.Operation) {
 		}
 	}
 	return list
+}
+
+// Snapshot is the state of the modules that are [Stateful], by their names, and what is missing of
+// it.
+func (s *Set) Snapshot(ctx context.Context) (state map[string]json.RawMessage, missing []string) {
+	state = map[string]json.RawMessage{}
+	for _, m := range s.members {
+		x, ok := m.module.(Stateful)
+		if !ok {
+			continue
+		}
+		text, err := x.Snapshot(ctx)
+		if err != nil {
+			missing = append(missing, m.name+": "+err.Error())
+		}
+		if len(text) > 0 {
+			state[m.name] = text
+		}
+	}
+	return state, missing
 }
 
 // Close closes the modules that need closing, the last created first. It may be called again.

@@ -29,7 +29,7 @@ func open(env *host.Environment) (luabind.Opener, error) {
 	// In a simulation time is another than that by which challenges are shared; nodes have one key
 	// there, and take each other's.
 	if env.Redis == "" || env.Simulated() {
-		return auth.New(auth.Options{Clients: env.Clients, Lists: lists})
+		return auth.New(auth.Options{Clients: env.Clients, Lists: lists, Vouch: env.Vouch})
 	}
 	cluster, err := rediscluster.Open(string(env.Redis), rediscluster.Options{Log: env.Log})
 	if err != nil {
