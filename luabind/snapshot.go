@@ -36,8 +36,8 @@ func (r *Router) Program() (p Program, ok bool) {
 
 // Shared is a value of a dictionary of sip.shared.
 type Shared struct {
-	Dict  string        `json:"dictionary"`
-	Key   string        `json:"key"`
+	Dict  string        `json:"dictionary"`     // its name
+	Key   string        `json:"key"`            // of the value
 	Value string        `json:"value"`          // as package dict writes it down
 	Left  time.Duration `json:"left,omitempty"` // to live; 0: for ever
 }

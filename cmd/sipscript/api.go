@@ -80,7 +80,7 @@ type (
 )
 
 func (s *server) operations() []openapi.Operation {
-	return append(slices.Concat(s.canaryOperations(), s.listenerOperations()), []openapi.Operation{
+	return append(slices.Concat(s.canaryOperations(), s.listenerOperations(), s.replayOperations()), []openapi.Operation{
 		{Method: "GET", Path: "/api/v1/lanes", Summary: "list the lanes and how busy they are", Answer: lanesAnswer{}, Fails: []int{503}, Serve: s.once(s.answerLanes)},
 		{Method: "GET", Path: "/api/v1/generations", Summary: "list the generations of the script that are there", Answer: generationsAnswer{}, Fails: []int{503}, Serve: s.once(s.answerGenerations)},
 		{Method: "GET", Path: "/api/v1/arguments", Summary: "list the arguments of the script", Answer: argumentsAnswer{}, Fails: []int{503}, Serve: s.once(s.answerArguments)},
@@ -136,15 +136,20 @@ var secretName = regexp.MustCompile(`(?i)pass|secret|token|key|pwd|credential|ds
 var passwordInURL = regexp.MustCompile(`(://[^/?#\s:@]*:)\S*@`)
 
 func (s *server) answerArguments(w http.ResponseWriter, _ *http.Request) {
+	host.Answer(w, http.StatusOK, argumentsAnswer{maskedArguments(s.arguments())})
+}
+
+// maskedArguments are arguments without what is secret.
+func maskedArguments(args map[string]string) map[string]string {
 	shown := map[string]string{}
-	for name, value := range s.arguments() {
+	for name, value := range args {
 		if secretName.MatchString(name) {
 			value = "***"
 		}
 		value = passwordInURL.ReplaceAllString(value, "$1***@")
 		shown[name] = value
 	}
-	host.Answer(w, http.StatusOK, argumentsAnswer{shown})
+	return shown
 }
 
 // arguments are those in force.

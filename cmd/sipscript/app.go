@@ -33,6 +33,7 @@ func newApp(env environment) *cli.App {
 			runCommand(env),
 			initCommand(env),
 			reloadCommand(env),
+			replayCommand(env),
 			statusCommand(env),
 			traceCommand(env),
 			explainCommand(env),

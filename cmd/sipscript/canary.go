@@ -27,6 +27,7 @@ type (
 		Share   float64  `json:"share,omitempty" doc:"of new requests, from 0 to 1"`
 		Sources []string `json:"sources,omitempty" doc:"addresses and networks, all of whose new requests it gets"`
 		After   float64  `json:"after_seconds,omitempty" doc:"when it takes over; default 600"`
+		Script  string   `json:"script,omitempty" doc:"another file beside the server's script, which it loads from then on, until it stops"`
 	}
 	canaryAnswer struct {
 		State      string      `json:"state" doc:"none, running, promoted or rolled back"`
@@ -105,7 +106,7 @@ func (s *server) beginCanary(w http.ResponseWriter, r *http.Request) {
 	in := json.NewDecoder(r.Body)
 	in.DisallowUnknownFields()
 	if err := in.Decode(&body); err != nil {
-		host.Refuse(w, http.StatusBadRequest, errors.New(`expected {"share": 0.05, "sources": ["192.0.2.0/24"], "after_seconds": 600}`))
+		host.Refuse(w, http.StatusBadRequest, errors.New(`expected {"share": 0.05, "sources": ["192.0.2.0/24"], "after_seconds": 600, "script": "new.lua"}`))
 		return
 	}
 	t, err := body.trial()
@@ -113,7 +114,14 @@ func (s *server) beginCanary(w http.ResponseWriter, r *http.Request) {
 		host.Refuse(w, http.StatusBadRequest, err)
 		return
 	}
-	switch err := s.tryScript(r.Context(), t); {
+	path := ""
+	if body.Script != "" {
+		if path, err = s.beside(body.Script); err != nil {
+			host.Refuse(w, http.StatusBadRequest, fmt.Errorf("%.200q: %w", body.Script, err))
+			return
+		}
+	}
+	switch err := s.tryScript(r.Context(), t, path); {
 	case errors.Is(err, admin.ErrNotServing), errors.Is(err, errWatched):
 		host.Refuse(w, http.StatusConflict, err)
 	case err != nil:
@@ -124,10 +132,11 @@ func (s *server) beginCanary(w http.ResponseWriter, r *http.Request) {
 }
 
 // errWatched: a script that has changed serves already.
-var errWatched = errors.New("the server loads each change of the script at once: start it with --no-watch to try a script on a part of the requests first")
+var errWatched = errors.New("the server loads each change of its script at once: write the new one to another file beside it and name that with --script, or start the server with --no-watch")
 
-func (s *server) tryScript(ctx context.Context, t luabind.Trial) error {
-	if s.set.watch {
+// tryScript has a script tried: that at path, or for "" the server's own as it is now.
+func (s *server) tryScript(ctx context.Context, t luabind.Trial, path string) error {
+	if s.set.watch && path == "" {
 		return errWatched
 	}
 	s.reloads.one.Lock()
@@ -135,7 +144,11 @@ func (s *server) tryScript(ctx context.Context, t luabind.Trial) error {
 	if err := s.ready(); err != nil {
 		return fmt.Errorf("%w: %w", err, admin.ErrNotServing)
 	}
-	if err := s.router.Try(ctx, t); err != nil {
+	try := s.router.Try
+	if path != "" {
+		try = func(ctx context.Context, t luabind.Trial) error { return s.router.TryAs(ctx, s.named(path), t) }
+	}
+	if err := try(ctx, t); err != nil {
 		s.reloads.refuse(err)
 		s.log.Error("the script was refused; the previous one stays in service", "error", err)
 		return err

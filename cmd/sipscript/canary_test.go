@@ -172,7 +172,7 @@ func TestCanaryNeedsNoWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, _ := served(t, script)
-	if code, out := commanded(s, "reload --canary 5%"); code != 1 || !strings.Contains(out, "start it with --no-watch") {
+	if code, out := commanded(s, "reload --canary 5%"); code != 1 || !strings.Contains(out, "or start the server with --no-watch") {
 		t.Errorf("%d %s", code, out)
 	}
 }

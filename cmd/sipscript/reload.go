@@ -66,6 +66,11 @@ func (s *server) loadScript(stop context.Context) (err error) {
 // reload loads the script again; on an error the old one serves on. It returns the generation that
 // serves.
 func (s *server) reload(ctx context.Context) (generation int, err error) {
+	return s.reloadBy(ctx, s.router.Reload)
+}
+
+// reloadBy is reload by one of the router's functions.
+func (s *server) reloadBy(ctx context.Context, load func(context.Context) error) (generation int, err error) {
 	s.reloads.one.Lock()
 	defer s.reloads.one.Unlock()
 	if err := s.ready(); err != nil {
@@ -77,7 +82,7 @@ func (s *server) reload(ctx context.Context) (generation int, err error) {
 		s.log.Error("the certificates were refused; the previous ones, and the script, stay in service", "error", err)
 		return 0, err
 	}
-	err = s.router.Reload(ctx)
+	err = load(ctx)
 	s.reloads.note(time.Now(), err)
 	if err != nil {
 		s.log.Error("the script was refused; the previous one stays in service", "error", err)

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -19,10 +21,13 @@ import (
 func reloadCommand(env environment) *cli.Command {
 	return &cli.Command{
 		Name: "reload", Usage: "make a running server reload its script", OnUsageError: onUsageError,
-		Description: "With --canary or --canary-source the new script gets a part of the new requests at first. It is rolled back at its first\n" +
-			"error, and when more of its requests fail than of the others; otherwise it takes over after --after. `sipscript canary`\n" +
-			"shows how it does. The server must run with --no-watch.",
-		Flags: append(clientFlags(),
+		Description: "With --script it loads another file, beside its own, until it stops; copy it over its own to keep it. With --gate the last\n" +
+			"requests are replayed first (see `sipscript replay`), and nothing is loaded if too many are decided otherwise. With --canary\n" +
+			"or --canary-source the new script gets a part of the new requests at first. It is rolled back at its first error, and when\n" +
+			"more of its requests fail than of the others; otherwise it takes over after --after. `sipscript canary` shows how it does.\n" +
+			"A server that watches its script (--watch) has loaded each change already: its canary needs --script.",
+		Flags: append(append(clientFlags(), replayFlags()...),
+			&cli.StringFlag{Name: "script", Usage: "load `FILE`, which lies beside the server's script, in its place"},
 			&cli.StringFlag{Name: "canary", Usage: "at first only for `SHARE` of the new requests, such as 5%"},
 			&cli.StringSliceFlag{Name: "canary-source", Usage: "at first only for requests from `CIDR`; repeatable"},
 			&cli.DurationFlag{Name: "after", Usage: "have a canary take over after `TIME`", Value: 10 * time.Minute},
@@ -35,12 +40,22 @@ func reloadCommand(env environment) *cli.Command {
 			if !canary && (c.IsSet("after") || c.IsSet("wait")) {
 				return usagef("reload: --after and --wait go with --canary or --canary-source")
 			}
+			gate, _ := c.Generic("gate").(*gateRules)
+			if gate != nil && !gate.given && (c.IsSet("last") || c.IsSet("replay-time")) {
+				return usagef("reload: --last and --replay-time go with --gate")
+			}
 			client, err := newClient(c, env)
 			if err != nil {
 				return err
 			}
+			if err := passGate(c, env, client); err != nil {
+				return err
+			}
 			if canary {
 				return reloadCanary(c, env, client)
+			}
+			if c.String("script") != "" {
+				return reloadOther(c, env, client)
 			}
 			generation, err := client.Reload(c.Context)
 			var refused *admin.Refused
@@ -56,8 +71,58 @@ func reloadCommand(env environment) *cli.Command {
 	}
 }
 
+// passGate replays the last requests, if there is a gate; its error is that it is shut.
+func passGate(c *cli.Context, env environment, client *admin.Client) error {
+	if gate, _ := c.Generic("gate").(*gateRules); gate == nil || !gate.given {
+		return nil
+	}
+	r, err := newReplayed(c, env, c.String("script"))
+	if err != nil {
+		return err
+	}
+	report, err := r.run(c.Context, client.Asker(c.Context))
+	if err != nil {
+		return fmt.Errorf("the replay failed; the server continues as before:\n%w", err)
+	}
+	if err := r.show(report, false); err != nil {
+		return errors.New("the reload was refused by the gate; the server continues as before")
+	}
+	return nil
+}
+
+// scriptPath is what the server is told to load: of a file that is here its whole path.
+func scriptPath(c *cli.Context) string {
+	path := c.String("script")
+	if path == "" {
+		return ""
+	}
+	if _, err := os.Stat(path); err == nil {
+		if abs, err := filepath.Abs(path); err == nil {
+			return abs
+		}
+	}
+	return path
+}
+
+// reloadOther has the server load another file.
+func reloadOther(c *cli.Context, env environment, client *admin.Client) error {
+	text, err := json.Marshal(reloadBody{scriptPath(c)})
+	if err != nil {
+		return err
+	}
+	if text, err = client.Asker(c.Context)(http.MethodPut, scriptFilePath, bytes.NewReader(text)); err != nil {
+		return fmt.Errorf("the reload was refused; the server continues as before:\n%w", err)
+	}
+	var a reloadAnswer
+	if err := json.Unmarshal(text, &a); err != nil {
+		return fmt.Errorf("the server says what cannot be read: %w", err)
+	}
+	fmt.Fprintf(env.stdout, "reloaded: now serving generation %d\n", a.Generation)
+	return nil
+}
+
 func reloadCanary(c *cli.Context, env environment, client *admin.Client) error {
-	body := canaryBody{Sources: c.StringSlice("canary-source"), After: c.Duration("after").Seconds()}
+	body := canaryBody{Sources: c.StringSlice("canary-source"), After: c.Duration("after").Seconds(), Script: scriptPath(c)}
 	if text := c.String("canary"); text != "" {
 		share, err := readShare(text)
 		if err != nil {

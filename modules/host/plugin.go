@@ -88,10 +88,10 @@ type Storer interface {
 	Storage() string
 }
 
-// Stateful is a module whose state decides what becomes of requests, so that a replay of them begins
-// with it.
+// Stateful is a module whose state decides what becomes of requests: a replay of them begins with
+// it.
 type Stateful interface {
-	// Snapshot is the state as it is. With an error there is what could be had, perhaps nothing.
+	// Snapshot is the state as it is. With an error there is what could be had, perhaps none.
 	Snapshot(ctx context.Context) (json.RawMessage, error)
 	// Restore takes a snapshot, of another process, before requests are served.
 	Restore(ctx context.Context, state json.RawMessage) error

@@ -15,8 +15,9 @@ import (
 // Bounds of what is collected.
 const (
 	MostRequests = 10_000
-	mostBytes    = 6 << 20 // of their texts: an answer of the API has 16 MiB, and they grow by a third
-	mostHeld     = 500     // records of one call that are looked at
+	// Of their texts: an answer of the API has 16 MiB at most, and they grow by a third
+	mostBytes = 6 << 20
+	mostHeld  = 500 // records of one call that are looked at
 )
 
 // Why requests are not replayed.

@@ -16,7 +16,7 @@ type Kind string
 // The kinds, the worst first.
 const (
 	Errors      Kind = "errors"       // the script fails, which the other one does not
-	Refused     Kind = "refused"      // what was relayed, or answered with less than 400, gets a final refusal, or nothing
+	Refused     Kind = "refused"      // what was accepted gets a final refusal, or nothing
 	Codes       Kind = "codes"        // the sender gets another final response
 	Targets     Kind = "targets"      // it goes elsewhere, or in another order
 	RecordRoute Kind = "record-route" // the server stays on the way of the call, or does not
@@ -29,7 +29,7 @@ func kinds() []Kind { return []Kind{Errors, Refused, Codes, Targets, RecordRoute
 
 // Difference is one between two decisions.
 type Difference struct {
-	Kind Kind   `json:"kind"`
+	Kind Kind   `json:"kind" doc:"errors, refused, codes, targets, record-route, auth or headers"`
 	Old  string `json:"old" doc:"what the script that serves does"`
 	New  string `json:"new" doc:"what the new one does"`
 	same string // what makes it the same difference as that of another request

@@ -198,7 +198,7 @@ func headersOf(m *message.Message) map[string]string {
 func (d *decider) changes(m *message.Message) {
 	d.d.RecordRoute = elements(m, message.HeaderRecordRoute) > elements(d.request, message.HeaderRecordRoute)
 	was, is := headersOf(d.request), headersOf(m)
-	if string(m.CallID()) != string(d.request.CallID()) { // another leg: tags and Call-ID are its own
+	if string(m.CallID()) != string(d.request.CallID()) { // of another leg, which has its own
 		for _, name := range []string{"call-id", "from", "to", "cseq", "contact"} {
 			delete(was, name)
 			delete(is, name)
@@ -235,6 +235,7 @@ func (d *decider) header(name, value string) {
 		value = "(one)" // never twice the same
 	}
 	if len(d.d.Headers) < mostLines {
+		value = strings.Join(strings.Fields(value), " ") // on one line
 		d.d.Headers[name] = value[:min(len(value), mostValue)]
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 // Material is what a server gives away for a replay.
 type Material struct {
-	Script   Script                     `json:"script"`
+	Script   Script                     `json:"script" doc:"what serves"`
 	Domains  []string                   `json:"domains" doc:"those that the server is responsible for"`
 	Listen   []string                   `json:"listen" doc:"its listeners, such as udp:192.0.2.1:5060"`
 	State    map[string]json.RawMessage `json:"state,omitempty" doc:"of modules, by their names"`
@@ -22,7 +22,7 @@ type Material struct {
 // Script is a script as text.
 type Script struct {
 	Name    string            `json:"name" doc:"as its errors call it: its path, if it is a file"`
-	Text    string            `json:"text"`
+	Text    string            `json:"text" doc:"of the script itself"`
 	Files   map[string]string `json:"files,omitempty" doc:"that it requires, by their names beside it"`
 	Args    map[string]string `json:"args,omitempty" doc:"sip.args"`
 	Dialect string            `json:"dialect,omitempty" doc:"of another server, such as kemi"`
@@ -31,11 +31,11 @@ type Script struct {
 
 // Request is an initial request: one that begins a dialog, or stands outside of one.
 type Request struct {
-	CallID    string    `json:"call_id"`
-	At        time.Time `json:"at"`
-	Transport string    `json:"transport"`
-	Source    string    `json:"source"`
-	Local     string    `json:"local"`
+	CallID    string    `json:"call_id" doc:"as the request has it"`
+	At        time.Time `json:"at" doc:"when it came"`
+	Transport string    `json:"transport" doc:"udp, tcp, tls, ws or wss"`
+	Source    string    `json:"source" doc:"the address it came from"`
+	Local     string    `json:"local" doc:"the listener's address"`
 	Text      []byte    `json:"text" doc:"the message; secrets are asterisks"`
 	Then      Decision  `json:"then" doc:"what was decided about it"`
 }
@@ -58,9 +58,9 @@ type Decision struct {
 
 // Target is where a request was sent.
 type Target struct {
-	URI  string `json:"uri"`            // the Request-URI
-	Hop  string `json:"hop,omitempty"`  // the first Route, or the address, if the URI does not lead there
-	Code int    `json:"code,omitempty"` // how it was answered finally, 0 if it was not
+	URI  string `json:"uri" doc:"the Request-URI"`
+	Hop  string `json:"hop,omitempty" doc:"the first Route, or the address, if the URI does not lead there"`
+	Code int    `json:"code,omitempty" doc:"how it was answered finally, 0 if it was not"`
 }
 
 // String is the URI and the next hop.

@@ -79,7 +79,7 @@ func (r *Rule) most(compared int) int {
 
 // Gate is whether a script may take over.
 type Gate struct {
-	Passed bool     `json:"passed"`
+	Passed bool     `json:"passed" doc:"it may take over"`
 	Why    []string `json:"why,omitempty" doc:"why not"`
 }
 

@@ -11,7 +11,7 @@ import (
 // Report is what two scripts decide differently.
 type Report struct {
 	Requests    int            `json:"requests" doc:"that were replayed"`
-	Compared    int            `json:"compared"`
+	Compared    int            `json:"compared" doc:"of these"`
 	Same        int            `json:"same" doc:"of those compared: that both scripts decide alike"`
 	Unlike      int            `json:"unlike_then" doc:"of those compared: that the script that serves decides otherwise than it did then, as its state is another"`
 	Kinds       map[Kind]int   `json:"kinds" doc:"how many requests differ in what"`
@@ -20,20 +20,20 @@ type Report struct {
 	LeftOut     map[string]int `json:"left_out,omitempty" doc:"how many can't be replayed, by the reason"`
 	Missing     []string       `json:"missing,omitempty" doc:"state that could not be had"`
 	Loads       []string       `json:"asked_while_loading,omitempty" doc:"what the scripts asked outside beside requests, in vain"`
-	Gate        *Gate          `json:"gate,omitempty"`
+	Gate        *Gate          `json:"gate,omitempty" doc:"if rules were given"`
 }
 
 // Row are requests that differ alike.
 type Row struct {
-	Count       int          `json:"count"`
-	Method      string       `json:"method"`
+	Count       int          `json:"count" doc:"how many"`
+	Method      string       `json:"method" doc:"of all of them"`
 	Differences []Difference `json:"differences" doc:"of the first of them"`
 	Example     Example      `json:"example" doc:"the first of them"`
 }
 
 // Example is one of the requests that differ alike.
 type Example struct {
-	CallID string   `json:"call_id"`
+	CallID string   `json:"call_id" doc:"of the request"`
 	URI    string   `json:"uri" doc:"the Request-URI"`
 	Then   Decision `json:"then" doc:"what was decided when it came"`
 	Old    Decision `json:"old" doc:"what the script that serves decides now"`
@@ -45,8 +45,8 @@ const mostRows = 1000
 
 // LoadError says that a script does not start.
 type LoadError struct {
-	New bool // it is the new one
-	Err error
+	New bool  // it is the new one
+	Err error // the script's
 }
 
 // Error is the script's error.

@@ -29,7 +29,7 @@ type Code struct {
 	Files      fs.FS  // what a text requires
 	// Through is luabind.Options.Through
 	Through func(file string) string
-	Args    map[string]string
+	Args    map[string]string // sip.args
 }
 
 // stage is the world of one script.

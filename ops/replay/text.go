@@ -5,6 +5,7 @@ package replay
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -60,7 +61,16 @@ func (r *Row) write(b *strings.Builder) {
 		fmt.Fprintf(b, "  %-12s  %s\n  %-12s  %s\n", d.Kind, d.Old, "", "→ "+d.New)
 	}
 	if was, is := r.Example.Old.lastStep(), r.Example.New.lastStep(); was != "" || is != "" {
-		fmt.Fprintf(b, "  %-12s  %s → %s\n", "by", orNone(was, "nothing"), orNone(is, "nothing"))
+		fmt.Fprintf(b, "  %-12s  %s → %s\n", "by", orNone(short(was), "nothing"), orNone(short(is), "nothing"))
 	}
 	b.WriteString("\n")
+}
+
+// short is a step with its file's name alone.
+func short(step string) string {
+	function, place, ok := strings.Cut(step, " ")
+	if !ok {
+		return step
+	}
+	return function + " " + filepath.Base(place)
 }
