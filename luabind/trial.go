@@ -5,15 +5,19 @@ package luabind
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"math"
+	"math/rand/v2"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/siphash"
 )
 
 // Trial says which requests a new script gets, and for how long.
@@ -73,6 +77,7 @@ type trial struct {
 	due        lane.Time
 	configured []string
 	seed       maphash.Seed
+	key        siphash.Key      // chooses calls
 	calls      []map[uint64]int // by lane, whose token is held: how often it began a dialog
 	room       int              // of calls, for one lane
 	full       atomic.Bool      // one of these was, and the old script got what was the new one's
@@ -80,6 +85,9 @@ type trial struct {
 	waits      atomic.Pointer[string]
 	over       atomic.Bool
 	fresh, old side
+	judging    sync.Mutex // of what follows; nobody waits for it
+	evidence   *evidence
+	told       [2]TrialSide // what of both sides was in it
 	timer      lane.Timer
 }
 
@@ -106,8 +114,9 @@ func (t *Trial) Check() error {
 }
 
 // Try is Reload for some requests only: the new script gets the share and the sources of t, until
-// it takes over, or fails. It fails with its first error, and when significantly more of its
-// requests fail than of those that the old script gets. In doubt it waits for more of them, for
+// it takes over, or fails. It fails with its first error, and when more of its requests fail than of
+// those that the old script gets, which one that is no worse does by chance in one of a thousand
+// trials at most, however long they are. In doubt it waits for more of them, for
 // After again at most, and goes. Its timers, events and the configuration of
 // modules begin when it takes over. Another Try, and a Reload, end it.
 func (r *Router) Try(ctx context.Context, t Trial) error {
@@ -177,6 +186,7 @@ func (r *Router) begin(g *generation, t Trial, o Options) {
 		x.calls[i] = map[uint64]int{}
 	}
 	x.before = x.since()
+	x.key, x.evidence = r.trialKey(), newEvidence(x.before, rand.Uint64())
 	g.loaded = x.began
 	g.metrics.Enter()
 	for _, v := range g.all() {
@@ -187,6 +197,17 @@ func (r *Router) begin(g *generation, t Trial, o Options) {
 	r.mu.Unlock()
 	r.trial.Store(x)
 	x.wait(t.After)
+}
+
+// trialKey chooses calls: for all servers with one secret alike, and for nobody who does not know
+// it.
+func (r *Router) trialKey() siphash.Key {
+	e := r.engine()
+	if e == nil {
+		return siphash.Key{rand.Uint64(), rand.Uint64()}
+	}
+	key := e.Key("canary")
+	return siphash.Key{binary.LittleEndian.Uint64(key[:]), binary.LittleEndian.Uint64(key[8:])}
 }
 
 // wait has the trial looked at after a time.
@@ -206,7 +227,7 @@ func (t *trial) Expire(*lane.Timer) {
 		return
 	}
 	late := t.router.clock.Now().Sub(t.due) >= t.After
-	if o, wait := verdict(t.fresh.now(), t.yardstick(), late); wait == "" {
+	if o, wait := verdict(t.fresh.now(), t.yardstick(), t.look(), late); wait == "" {
 		t.finish(o)
 		return
 	} else {
@@ -326,7 +347,8 @@ func (t *trial) info(state, why string) TrialInfo {
 }
 
 func (s *side) now() TrialSide {
-	return TrialSide{s.requests.Load(), s.answered.Load(), s.failed.Load(), s.errors.Load()}
+	over := s.over.Load()
+	return TrialSide{s.requests.Load(), over >> 32, over & math.MaxUint32, s.errors.Load()}
 }
 
 // Trier is a Module that prepares itself to be called before it is activated, beside the generation

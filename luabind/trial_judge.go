@@ -4,7 +4,6 @@ package luabind
 
 import (
 	"fmt"
-	"hash/fnv"
 	"hash/maphash"
 	"net/netip"
 	"sync/atomic"
@@ -16,8 +15,9 @@ import (
 
 // side is a TrialSide that counts. It is a witness of the requests.
 type side struct {
-	trial                              *trial
-	requests, answered, failed, errors atomic.Uint64
+	trial            *trial
+	requests, errors atomic.Uint64
+	over             atomic.Uint64 // those that are, times 2^32, and of these those that failed
 }
 
 // enterFor is the VM that serves a request, kept from being closed until its end is called.
@@ -84,15 +84,10 @@ func (t *trial) filled() {
 	}
 }
 
-// chosen reports whether a Call-ID is in the share: for all servers of a cluster alike.
+// chosen reports whether a Call-ID is in the share: for all servers of a cluster alike. A peer
+// cannot make Call-IDs that are, or are not.
 func (t *trial) chosen(id []byte) bool {
-	h := fnv.New64a()
-	_, _ = h.Write(id)
-	x := h.Sum64() // whose upper bits depend little on the last bytes: mixed as in MurmurHash3
-	x ^= x >> 33
-	x *= 0xff51afd7ed558ccd
-	x ^= x >> 33
-	return uint32(x%trialParts) < t.below
+	return uint32(t.key.Sum(id)%trialParts) < t.below
 }
 
 func (t *trial) from(a netip.Addr) bool {
@@ -154,17 +149,40 @@ func (s *side) ended(code int, dropped bool) {
 	if t.over.Load() {
 		return
 	}
-	s.answered.Add(1)
-	if !dropped && !t.isFailure(code) {
-		return
+	one := uint64(1) << 32
+	if dropped || t.isFailure(code) {
+		one++
 	}
-	s.failed.Add(1)
-	if s != &t.fresh {
-		return
+	s.over.Add(one)
+	// After each of them, whatever became of it: not when it suits
+	if s == &t.fresh && t.look() {
+		t.finish(rolledBack(t.fresh.now(), t.yardstick()))
 	}
-	if a, b := t.fresh.now(), t.yardstick(); worse(a, b) {
-		t.finish(rolledBack(a, b))
+}
+
+// look has a round about what is over since the last one, and reports whether the new script is
+// worse. If somebody else looks at this moment the next one does.
+func (t *trial) look() (worse bool) {
+	if !t.judging.TryLock() {
+		return false
 	}
+	defer t.judging.Unlock()
+	e := t.evidence
+	now := [2]TrialSide{t.fresh.now(), t.old.now()}
+	a, b := since(now[0], t.told[0]), since(now[1], t.told[1])
+	if b.Answered == 0 && a.Answered >= lonely {
+		b = e.earlier(a)
+	}
+	if a.Answered > 0 && b.Answered > 0 {
+		e.round(a, b)
+		t.told = now
+	}
+	return e.worse()
+}
+
+// since is what came after before.
+func since(now, before TrialSide) TrialSide {
+	return TrialSide{Answered: now.Answered - before.Answered, Failed: now.Failed - before.Failed}
 }
 
 // isFailure reports whether an answer is one. Callers of one source may dial more busy and unknown

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
@@ -68,16 +69,24 @@ func (w *onTrial) ended() luabind.TrialInfo {
 	return i
 }
 
-// The share is chosen by the Call-ID: for the same one alike, in any process.
+// The share is chosen by the Call-ID: for the same one alike, in any process with the same secret;
+// who does not know that can't tell which.
 func TestTrialShare(t *testing.T) {
-	w := try(t, answering("old"), answering("new"), luabind.Trial{Share: 0.05}, luabindtest.Lanes(2))
-	again := try(t, answering("old"), answering("new"), luabind.Trial{Share: 0.05}, luabindtest.Lanes(1))
-	n := 0
+	secret := func(text string) luabindtest.Option {
+		return luabindtest.Engine(func(c *engine.Config) { c.Secret = []byte(text + ", with which servers sign") })
+	}
+	w := try(t, answering("old"), answering("new"), luabind.Trial{Share: 0.05}, luabindtest.Lanes(2), secret("ours"))
+	again := try(t, answering("old"), answering("new"), luabind.Trial{Share: 0.05}, luabindtest.Lanes(1), secret("ours"))
+	other := try(t, answering("old"), answering("new"), luabind.Trial{Share: 0.05}, luabindtest.Lanes(1), secret("another"))
+	n, both := 0, 0
 	for i := range 1000 {
 		id := fmt.Sprintf("%d@host", i)
 		got := w.request("MESSAGE", id, "")
 		if got == "new" {
 			n++
+			if other.request("MESSAGE", id, "") == "new" {
+				both++
+			}
 		}
 		if i%10 == 0 && again.request("MESSAGE", id, "") != got {
 			t.Errorf("%s goes to another script in another process", id)
@@ -85,6 +94,9 @@ func TestTrialShare(t *testing.T) {
 	}
 	if n < 30 || n > 70 {
 		t.Errorf("the new script got %d of 1000", n)
+	}
+	if both > n/3 {
+		t.Errorf("%d of %d go to the new script of a server with another secret, too", both, n)
 	}
 	i, ok := w.Router.Trial()
 	if !ok || i.State != luabind.TrialRuns || i.New.Requests != uint64(n) || i.Old.Requests != uint64(1000-n) || i.New.Answered != uint64(n) || i.Generation != 2 {
@@ -198,7 +210,7 @@ func TestTrialEndsWithFailures(t *testing.T) {
 	}{
 		{"all fail", answering("old"), fmt.Sprintf(some, 1, 404), 150, true},
 		{"a third fails", answering("old"), fmt.Sprintf(some, 3, 500), 300, true},
-		{"few requests", answering("old"), fmt.Sprintf(some, 1, 404), 40, false},
+		{"few requests", answering("old"), fmt.Sprintf(some, 1, 404), 8, false},
 		{"as many fail before", fmt.Sprintf(some, 3, 404), fmt.Sprintf(some, 3, 500), 300, false},
 		{"one more", answering("old"), fmt.Sprintf(some, 100, 500), 300, false},
 		{"challenges", answering("old"), fmt.Sprintf(some, 1, 407), 150, false},

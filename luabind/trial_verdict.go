@@ -1,6 +1,6 @@
 package luabind
 
-// Whether more requests fail with one script than with another, or that is chance.
+// What becomes of a script when its time is over.
 
 import (
 	"fmt"
@@ -8,38 +8,23 @@ import (
 )
 
 const (
-	leastSamples = 30      // of each script, before failures are compared while it runs
-	leastWorse   = 0.02    // by how much more must fail
-	deviations   = 3       // how many standard deviations are not chance
-	certain      = 0.00135 // the probability that chance exceeds these
-	doubtful     = 0.05    // a probability of chance so small is no good sign
+	leastSamples = 30   // of each script, before it takes over though some of its requests failed
+	doubtful     = 0.05 // a probability of chance so small is no good sign
 )
-
-// worse reports whether significantly more requests fail with a than with b, by the test of two
-// proportions.
-func worse(a, b TrialSide) bool {
-	if few(a, b) {
-		return false
-	}
-	n, m := float64(a.Answered), float64(b.Answered)
-	p, q := float64(a.Failed)/n, float64(b.Failed)/m
-	both := (float64(a.Failed) + float64(b.Failed)) / (n + m)
-	return p-q >= leastWorse && p-q > deviations*math.Sqrt(both*(1-both)*(1/n+1/m))
-}
 
 func few(a, b TrialSide) bool { return a.Answered < leastSamples || b.Answered < leastSamples }
 
 // verdict is what becomes of a script, a, whose time is over, beside another, or why it must wait.
-// late: it has waited as long as it may. A script of which nobody knows what it does waits on.
-func verdict(a, b TrialSide, late bool) (o trialEnd, wait string) {
+// worse: there is evidence that it is. late: it has waited as long as it may. A script of which nobody knows what it does waits on.
+func verdict(a, b TrialSide, worse, late bool) (o trialEnd, wait string) {
 	switch {
 	case a.Answered == 0:
 		return o, "its time is over, but it got no request that is over"
 	case a.Failed == 0:
 		return trialEnd{TrialPromoted, "its time was over without a failure", false}, ""
-	case worse(a, b), few(a, b) && chance(a, b) < certain:
+	case worse:
 		return rolledBack(a, b), ""
-	case !few(a, b) || !doubt(a, b):
+	case !doubt(a, b), late && !few(a, b):
 		return trialEnd{TrialPromoted, fmt.Sprintf("its time was over: %s of its requests failed, and %s of others: not significantly more", rate(a), rate(b)), false}, ""
 	case late:
 		o = rolledBack(a, b)

@@ -103,7 +103,7 @@ func TestTrialOfSilentScripts(t *testing.T) {
 				w.Run(time.Second)
 			}
 			w.Run(11 * time.Minute)
-			if i := w.ended(); i.State != c.state || i.New.Answered == 0 || i.New.Answered+i.Old.Answered != 40 {
+			if i := w.ended(); i.State != c.state || i.New.Answered == 0 || c.state == luabind.TrialPromoted && i.New.Answered+i.Old.Answered != 40 {
 				t.Errorf("%+v", i)
 			}
 		})
