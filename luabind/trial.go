@@ -114,8 +114,8 @@ func (t *Trial) Check() error {
 }
 
 // Try is Reload for some requests only: the new script gets the share and the sources of t, until
-// it takes over, or fails. It fails with its first error, and when more of its requests fail than of
-// those that the old script gets, which one that is no worse does by chance in one of a thousand
+// it takes over, or fails. It fails with its first error, and when more of its requests fail than
+// of those that the old script gets, which one that is no worse does by chance in one of a thousand
 // trials at most, however long they are. In doubt it waits for more of them, for
 // After again at most, and goes. Its timers, events and the configuration of
 // modules begin when it takes over. Another Try, and a Reload, end it.

@@ -15,7 +15,8 @@ const (
 func few(a, b TrialSide) bool { return a.Answered < leastSamples || b.Answered < leastSamples }
 
 // verdict is what becomes of a script, a, whose time is over, beside another, or why it must wait.
-// worse: there is evidence that it is. late: it has waited as long as it may. A script of which nobody knows what it does waits on.
+// worse: there is evidence that it is. late: it has waited as long as it may. A script of which
+// nobody knows what it does waits on.
 func verdict(a, b TrialSide, worse, late bool) (o trialEnd, wait string) {
 	switch {
 	case a.Answered == 0:
