@@ -50,7 +50,6 @@ type decider struct {
 	source  netip.AddrPort
 	method  string
 	cseq    uint32
-	first   []byte         // what was sent to the first target
 	sent    map[string]int // the index of the target, by the branch
 	msg     message.Message
 }
