@@ -123,8 +123,7 @@ func (t *track) turn() {
 	s.n.Store(0)
 	t.next++
 	t.last = t.lane.Now()
-	list := append(make([]*segment, 0, len(old)+1), old...)
-	list = append(list, s)
+	list := append(roomFor(old), s)
 	t.segments.Store(&list)
 	// Who reads from now on does not find it
 	if gone != nil && t.ring.readers.Load() == 0 {
@@ -132,6 +131,15 @@ func (t *track) turn() {
 	}
 	t.current = s
 	t.encoder.reset(s.buf[:0])
+}
+
+// roomFor is a list with room for one more behind its end, where nobody reads who got it before.
+// It is copied once for many segments: else each turn would copy all of them.
+func roomFor(list []*segment) []*segment {
+	if len(list) < cap(list) {
+		return list
+	}
+	return append(make([]*segment, 0, len(list)+len(list)/8+8), list...)
 }
 
 // head writes what every record begins with.
