@@ -4,6 +4,7 @@ package dialplan
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/sipscript/sipscript/modules/internal/breathe"
 	"github.com/sipscript/sipscript/modules/internal/prefix"
@@ -60,7 +61,7 @@ func (b *builder) add(r *Rule) error {
 	add, ok := b.adds[r.Add]
 	if !ok {
 		add = uint32(len(b.texts))
-		text := string([]byte(r.Add)) // not a part of the line it was read from
+		text := strings.Clone(r.Add) // not a part of the line it was read from
 		b.adds[text] = add
 		b.texts = append(b.texts, text)
 	}
@@ -78,7 +79,7 @@ func (b *builder) add(r *Rule) error {
 func (b *builder) pattern(r *Rule) (*pattern, error) {
 	x := &pattern{attrs: r.Attrs}
 	var err error
-	if x.match, err = b.compile(r.Match); err != nil {
+	if x.match, err = b.compile(strings.Clone(r.Match)); err != nil { // which it keeps
 		return nil, err
 	}
 	switch to := r.Replace.(type) {
@@ -104,11 +105,11 @@ func (b *builder) plan() (*Plan, error) {
 
 // sort puts the actions in the order of the table's entries.
 func (x *groupBuilder) sort(texts []string) {
-	table, at := prefix.Build(x.keys.Slice())
-	actions := make([]action, len(at))
+	table, at := prefix.Build(&x.keys)
+	var actions breathe.List[action]
 	var attrs map[int32]map[string]any
 	for to, from := range at {
-		actions[to] = *x.actions.At(int(from))
+		actions.Append(*x.actions.At(int(from)))
 		prefix.Breathe(to)
 		if a := x.attrs[from]; a != nil {
 			if attrs == nil {

@@ -29,6 +29,17 @@ func eval(t *testing.T, w *luabindtest.World, source string, want ...any) {
 	}
 }
 
+// What a plan keeps of its file is its own: the text that it is read from serves again.
+func TestLongFiles(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "plan.csv")
+	text := "match,replace,prefix,strip,add\n^7(.*),5%1x,,,\n,,00,2,+\n" + strings.Repeat(",,9,3,zzzzzzzzzzzzzzzzzzz\n", 10_000)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := world(t, "dialplan.configure { plans = { a = 'file:"+file+"' } }")
+	eval(t, w, `return (dialplan.translate("a", "71")), (dialplan.translate("a", "0033"))`, "51x", "+33")
+}
+
 func TestScripts(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "plan.csv")
 	if err := os.WriteFile(file, []byte("prefix,strip,add\n00,2,+\n0,1,+49\n"), 0o600); err != nil {

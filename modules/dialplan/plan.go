@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/sipscript/sipscript/modules/internal/breathe"
 	"github.com/sipscript/sipscript/modules/internal/prefix"
 )
 
@@ -95,7 +96,7 @@ type group struct {
 	equal    map[string]*pattern
 	patterns []*pattern
 	table    *prefix.Table
-	actions  []action // in the order of the table's entries
+	actions  breathe.List[action] // in the order of the table's entries
 	adds     []string
 	attrs    map[int32]map[string]any // of actions that have some
 }
@@ -169,7 +170,7 @@ func (g *group) prefixed(text string) (r Result, ok bool) {
 		return r, false
 	}
 	at, _ := g.table.Entries(i) // the first in the list, if it is there several times
-	a := g.actions[at]
+	a := g.actions.At(at)
 	r.Text = text[min(int(a.strip), len(text)):]
 	if a.add != 0 {
 		r.Text = g.adds[a.add] + r.Text

@@ -78,3 +78,17 @@ func BenchmarkOffers(b *testing.B) {
 	}
 	b.ReportMetric(float64(cpu(b)-before)/float64(b.N), "cpu-ns/op")
 }
+
+// A rate that is read leaves nothing behind but what the table has of it.
+func TestLoadAllocations(t *testing.T) {
+	const n = 20_000
+	w := world(t, sheet(t, n))
+	got := testing.AllocsPerRun(2, func() {
+		if out, err := w.Eval(`return lcr.reload()`); err != nil || out[0] != true {
+			t.Error(out, err)
+		}
+	})
+	if got > n/4 {
+		t.Errorf("%v allocations for %d rates", got, n)
+	}
+}

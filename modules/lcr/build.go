@@ -179,7 +179,7 @@ func (b *builder) table() (*Table, error) {
 	}
 	t := &Table{zone: b.zone, carriers: b.names, accounts: b.accounts, bands: b.list}
 	var order []int32
-	t.prefixes, order = prefix.Build(b.keys.Slice())
+	t.prefixes, order = prefix.Build(&b.keys)
 	if len(b.accounts) > 0 {
 		for i := range t.prefixes.Len() {
 			prefix.Breathe(i)
@@ -188,9 +188,8 @@ func (b *builder) table() (*Table, error) {
 			}
 		}
 	}
-	t.rates = make([]rate, len(order))
 	for to, from := range order {
-		t.rates[to] = *b.rates.At(int(from))
+		t.rates.Append(*b.rates.At(int(from)))
 		if a := b.attrs[from]; a != nil {
 			if t.attrs == nil {
 				t.attrs = map[int32]map[string]any{}

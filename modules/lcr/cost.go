@@ -3,6 +3,7 @@ package lcr
 // Costs, exactly.
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -20,41 +21,44 @@ const (
 )
 
 // ParseCost reads a decimal number, such as "0.0125".
-func ParseCost(text string) (Cost, error) {
-	whole, part, _ := strings.Cut(text, ".")
-	bad := func() (Cost, error) {
-		return 0, fmt.Errorf("must be a decimal number such as 0.0125, from 0 to %d and with at most %d places, not %.40q", mostCost, places, text)
+func ParseCost(text string) (c Cost, err error) {
+	err = c.UnmarshalText([]byte(text))
+	return c, err
+}
+
+// UnmarshalText reads a decimal number.
+func (c *Cost) UnmarshalText(text []byte) error {
+	n, ok := costOf(text)
+	if !ok {
+		return fmt.Errorf("must be a decimal number such as 0.0125, from 0 to %d and with at most %d places, not %.40q", mostCost, places, string(text))
 	}
-	if whole == "" && part == "" || len(whole) > 10 {
-		return bad()
+	*c = n
+	return nil
+}
+
+func costOf(text []byte) (Cost, bool) {
+	whole, part, _ := bytes.Cut(text, []byte{'.'})
+	if len(whole) == 0 && len(part) == 0 || len(whole) > 10 {
+		return 0, false
 	}
 	if len(part) > places { // zeros at the end say nothing
-		if part = strings.TrimRight(part, "0"); len(part) > places {
-			return bad()
+		if part = bytes.TrimRight(part, "0"); len(part) > places {
+			return 0, false
 		}
 	}
 	var n int64
-	for _, digits := range [...]string{whole, part} {
-		for i := range len(digits) {
-			if digits[i] < '0' || digits[i] > '9' {
-				return bad()
+	for _, digits := range [...][]byte{whole, part} {
+		for _, c := range digits {
+			if c < '0' || c > '9' {
+				return 0, false
 			}
-			n = n*10 + int64(digits[i]-'0')
+			n = n*10 + int64(c-'0')
 		}
 	}
 	for range places - len(part) {
 		n *= 10
 	}
-	if n > mostCost*unit {
-		return bad()
-	}
-	return Cost(n), nil
-}
-
-// UnmarshalText reads a decimal number.
-func (c *Cost) UnmarshalText(text []byte) (err error) {
-	*c, err = ParseCost(string(text))
-	return err
+	return Cost(n), n <= mostCost*unit
 }
 
 // Float is the cost as a script has it: the number nearest to it.

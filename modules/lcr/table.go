@@ -11,9 +11,11 @@ package lcr
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
+	"github.com/sipscript/sipscript/modules/internal/breathe"
 	"github.com/sipscript/sipscript/modules/internal/prefix"
 )
 
@@ -53,7 +55,8 @@ type Offer struct {
 type Table struct {
 	zone     *time.Location
 	prefixes *prefix.Table
-	rates    []rate // in the order of the prefixes' entries; of one prefix those for all first
+	// In the order of the prefixes' entries; of one prefix those for all first
+	rates    breathe.List[rate]
 	carriers []string
 	accounts map[string]uint32 // from 1
 	bands    []band            // from 1: rates[0] would be always
@@ -71,7 +74,10 @@ type rate struct {
 }
 
 // Len is how many rates there are.
-func (t *Table) Len() int { return len(t.rates) }
+func (t *Table) Len() int { return t.rates.Len() }
+
+// rate is the i-th one.
+func (t *Table) rate(i int32) *rate { return t.rates.At(int(i)) }
 
 // Carriers are the names of the carriers that have rates.
 func (t *Table) Carriers() []string { return t.carriers }
@@ -90,11 +96,11 @@ type chosen struct {
 func (t *Table) Offers(number string, q Query) []Offer {
 	found := t.choose(prefix.Of(strings.TrimPrefix(number, "+")), q)
 	found = slices.DeleteFunc(found, func(c chosen) bool {
-		r := &t.rates[c.rate]
+		r := t.rate(c.rate)
 		return q.MaxCost != nil && r.cost > *q.MaxCost || float64(r.quality) < q.MinQuality
 	})
 	slices.SortFunc(found, func(a, b chosen) int {
-		x, y := &t.rates[a.rate], &t.rates[b.rate]
+		x, y := t.rate(a.rate), t.rate(b.rate)
 		return cmp.Or(cmp.Compare(x.cost, y.cost), cmp.Compare(y.quality, x.quality),
 			cmp.Compare(t.prefixes.Key(int(b.level)).Len(), t.prefixes.Key(int(a.level)).Len()),
 			strings.Compare(t.carriers[x.carrier], t.carriers[y.carrier]))
@@ -104,7 +110,7 @@ func (t *Table) Offers(number string, q Query) []Offer {
 	}
 	offers := make([]Offer, len(found))
 	for i, c := range found {
-		r := &t.rates[c.rate]
+		r := t.rate(c.rate)
 		offers[i] = Offer{t.carriers[r.carrier], t.prefixes.Key(int(c.level)).String(), r.cost, float64(r.quality), t.attrs[c.rate]}
 	}
 	return offers
@@ -118,38 +124,38 @@ func (t *Table) choose(number prefix.Key, q Query) []chosen {
 	for level := t.prefixes.Find(number); level >= 0; level = t.prefixes.Up(level) {
 		from, to := t.prefixes.Entries(level)
 		longer := len(found) // those had a rate for a longer prefix
-		general := from + countLess(t.rates[from:to], 1)
+		general := from + t.countLess(from, to, 1)
 		found = t.level(found, longer, level, from, general, now)
 		if account != 0 {
-			own := general + countLess(t.rates[general:to], account)
-			found = t.level(found, longer, level, own, own+countLess(t.rates[own:to], account+1), now)
+			own := general + t.countLess(general, to, account)
+			found = t.level(found, longer, level, own, own+t.countLess(own, to, account+1), now)
 		}
 	}
 	return slices.Clone(found)
 }
 
-// countLess is how many rates, which are in the order of accounts, are for one before this.
-func countLess(rates []rate, account uint32) int {
-	if n := len(rates); n == 0 || rates[n-1].account < account {
+// countLess is how many of the rates from, to, which are in the order of accounts, are for one
+// before this.
+func (t *Table) countLess(from, to int, account uint32) int {
+	if n := to - from; n == 0 || t.rates.At(to-1).account < account {
 		return n // nearly always: there are no rates for accounts
 	}
-	n, _ := slices.BinarySearchFunc(rates, account, func(r rate, account uint32) int { return cmp.Compare(r.account, account) })
-	return n
+	return sort.Search(to-from, func(i int) bool { return t.rates.At(from+i).account >= account })
 }
 
 // level takes in the rates from, to of one prefix. Carriers among the first longer of found had
 // theirs.
 func (t *Table) level(found []chosen, longer, level, from, to int, now moment) []chosen {
 	for i := from; i < to; i++ {
-		r := &t.rates[i]
+		r := t.rates.At(i)
 		if now.at < r.from || now.at >= r.to || r.band != 0 && !t.bands[r.band].has(now) {
 			continue
 		}
-		at := slices.IndexFunc(found, func(c chosen) bool { return t.rates[c.rate].carrier == r.carrier })
+		at := slices.IndexFunc(found, func(c chosen) bool { return t.rate(c.rate).carrier == r.carrier })
 		switch {
 		case at < 0:
 			found = append(found, chosen{int32(i), int32(level)})
-		case at >= longer && r.before(&t.rates[found[at].rate]):
+		case at >= longer && r.before(t.rate(found[at].rate)):
 			found[at].rate = int32(i)
 		}
 	}

@@ -3,6 +3,7 @@ package source
 // Collecting entries: whatever reads a source gives them here, one after another.
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"maps"
@@ -60,6 +61,15 @@ type collector[T any] struct {
 	fold   func(entry *T) error
 	count  int // of entries
 	parser func(line string) (entry T, is bool, err error)
+	// What serves again
+	scratch []byte
+	last    []last // of each field
+}
+
+// last is the last text of a field, and the value made of it.
+type last struct {
+	text  string
+	value any
 }
 
 var errTooMany = errors.New("too many entries")
@@ -153,7 +163,11 @@ func (c *collector[T]) columns(names []string) error {
 			return fmt.Errorf("the column %s is missing", f.name)
 		}
 	}
-	c.learned.Store(&binding{slices.Clone(names), c.bound})
+	kept := make([]string, len(names))
+	for i, name := range names {
+		kept[i] = strings.Clone(name) // the row's text serves again
+	}
+	c.learned.Store(&binding{kept, c.bound})
 	return nil
 }
 
@@ -181,13 +195,52 @@ func (c *collector[T]) fillTexts(entry reflect.Value, values []string) error {
 			}
 			continue
 		}
-		if to := entry.Field(field.index); field.plain {
-			to.SetString(text)
-		} else if err := field.put(entry, text); err != nil {
+		if err := c.fillText(field, f, entry.Field(field.index), text); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// fillText sets the f-th field to a text, without making a value of it first where that is not
+// needed.
+func (c *collector[T]) fillText(field *field, f int, to reflect.Value, text string) (err error) {
+	switch field.kind {
+	case plainText:
+		to.SetString(text)
+		return nil
+	case parsed:
+		c.scratch = append(c.scratch[:0], text...)
+		err = to.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText(c.scratch)
+	case float:
+		n, ok := numberIn(text)
+		if !ok {
+			err = wrong(text, "a number")
+		}
+		to.SetFloat(n)
+	default:
+		err = field.set(to, c.boxed(f, text))
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", field.name, err)
+	}
+	return field.check(to)
+}
+
+// boxed is the text of the f-th field as a value that may be kept. Many rows have the same as the
+// one before.
+func (c *collector[T]) boxed(f int, text string) any {
+	if c.last == nil {
+		c.last = make([]last, len(c.typ.fields))
+	}
+	l := &c.last[f]
+	if l.value == nil || l.text != text {
+		if c.fold != nil {
+			text = strings.Clone(text)
+		}
+		*l = last{text, text}
+	}
+	return l.value
 }
 
 func (c *collector[T]) fill(entry reflect.Value, values []any) error {

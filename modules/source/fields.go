@@ -25,11 +25,27 @@ type field struct {
 	name     string
 	index    int
 	required bool
-	bounds   [2]string // of min and max, "" for none
+	bounds   [2]bound // min and max
 	oneof    []string
 	set      func(to reflect.Value, value any) error // value is never nil
-	plain    bool                                    // any text will do
+	kind     kind
 }
+
+// bound is a limit of a number; text is "" for none.
+type bound struct {
+	text  string
+	value float64
+}
+
+// kind is how a field is set from a text, if there is a short way.
+type kind uint8
+
+const (
+	byValue   kind = iota // there is none
+	plainText             // any text will do
+	parsed                // by UnmarshalText
+	float
+)
 
 // typeOf reads the tags of T. It panics if a field cannot be read: a mistake in the module.
 func typeOf(t reflect.Type) *entryType {
@@ -42,11 +58,11 @@ func typeOf(t reflect.Type) *entryType {
 		}
 		parts := strings.Split(tag, ",")
 		name := parts[0]
-		x := field{name: name, index: i, required: slices.Contains(parts[1:], "required"), bounds: [2]string{f.Tag.Get("min"), f.Tag.Get("max")}, set: setter(f.Type)}
+		x := field{name: name, index: i, required: slices.Contains(parts[1:], "required"), bounds: [2]bound{boundOf(f.Tag.Get("min")), boundOf(f.Tag.Get("max"))}, set: setter(f.Type)}
 		if s := f.Tag.Get("oneof"); s != "" {
 			x.oneof = strings.Fields(s)
 		}
-		x.plain = f.Type == reflect.TypeFor[string]() && x.oneof == nil
+		x.kind = kindOf(f.Type, x.oneof != nil)
 		if x.set == nil {
 			panic(fmt.Sprintf("source: field %s of %s has a type that can't be read", f.Name, t))
 		}
@@ -60,6 +76,32 @@ func typeOf(t reflect.Type) *entryType {
 		e.fields = append(e.fields, x)
 	}
 	return e
+}
+
+// boundOf reads a limit. One that is not a number is none.
+func boundOf(text string) bound {
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return bound{}
+	}
+	return bound{text, n}
+}
+
+func kindOf(t reflect.Type, limited bool) kind {
+	switch {
+	case unmarshals(t):
+		return parsed
+	case t == reflect.TypeFor[string]() && !limited:
+		return plainText
+	case t.Kind() == reflect.Float32, t.Kind() == reflect.Float64:
+		return float
+	}
+	return byValue
+}
+
+// unmarshals reports whether values of a type read texts themselves.
+func unmarshals(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) && t != reflect.TypeFor[time.Time]()
 }
 
 // names are those of all fields, in order.
@@ -99,19 +141,13 @@ func (f *field) check(v reflect.Value) error {
 	if !ok {
 		return nil
 	}
-	for i, text := range f.bounds {
-		if text == "" {
-			continue // an error for each would cost more than all else that is done with a field
-		}
-		bound, err := strconv.ParseFloat(text, 64)
-		if err != nil {
-			continue
-		}
-		if i == 0 && n < bound {
-			return fmt.Errorf("%s: must be at least %s", f.name, text)
-		}
-		if i == 1 && n > bound {
-			return fmt.Errorf("%s: must be at most %s", f.name, text)
+	for i, b := range f.bounds {
+		switch {
+		case b.text == "":
+		case i == 0 && n < b.value:
+			return fmt.Errorf("%s: must be at least %s", f.name, b.text)
+		case i == 1 && n > b.value:
+			return fmt.Errorf("%s: must be at most %s", f.name, b.text)
 		}
 	}
 	return nil
@@ -133,7 +169,7 @@ func numeric(v reflect.Value) (float64, bool) {
 
 // setter is how a field of a type is set; nil: it can't be.
 func setter(t reflect.Type) func(reflect.Value, any) error {
-	if reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) && t != reflect.TypeFor[time.Time]() {
+	if unmarshals(t) {
 		return setUnmarshaler
 	}
 	switch t {
@@ -249,10 +285,15 @@ func numberOf(value any) (float64, bool) {
 	case int64:
 		return float64(v), true
 	case string:
-		n, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
-		return n, err == nil && !math.IsNaN(n) && !math.IsInf(n, 0)
+		return numberIn(v)
 	}
 	return 0, false
+}
+
+// numberIn is a text as a number.
+func numberIn(text string) (float64, bool) {
+	n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	return n, err == nil && !math.IsNaN(n) && !math.IsInf(n, 0)
 }
 
 func setWhole(to reflect.Value, value any) error {

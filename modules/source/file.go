@@ -5,7 +5,6 @@ package source
 import (
 	"bufio"
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,43 +61,6 @@ func readLines[T any](c *collector[T], r io.Reader) error {
 		return fmt.Errorf("%s: %w", c.place(n), err)
 	}
 	return nil
-}
-
-func readCSV[T any](c *collector[T], r io.Reader, path string) error {
-	rows := csv.NewReader(r)
-	rows.Comment, rows.ReuseRecord, rows.TrimLeadingSpace = '#', true, true
-	names, err := rows.Read()
-	if errors.Is(err, io.EOF) {
-		return nil // an empty list
-	}
-	if err != nil {
-		return csvError(path, err)
-	}
-	line, _ := rows.FieldPos(0)
-	if err := c.columns(names); err != nil {
-		return fmt.Errorf("%s: %w", c.place(line), err)
-	}
-	for {
-		values, err := rows.Read()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return errors.Join(c.err(), csvError(path, err))
-		}
-		line, _ := rows.FieldPos(0)
-		if !c.texts(line, values) {
-			return nil
-		}
-	}
-}
-
-func csvError(path string, err error) error {
-	var e *csv.ParseError
-	if errors.As(err, &e) {
-		return fmt.Errorf("%s:%d: %w", path, e.Line, e.Err)
-	}
-	return fmt.Errorf("%s: %w", path, err)
 }
 
 // readJSON reads a list of entries, or an object of entries by name, one after another.

@@ -36,8 +36,8 @@ type Options[T, V any] struct {
 	// entry.
 	Build func(entries []T) (V, error)
 	// Fold is for lists that are too long to be held as entries. It is called for each reading: add
-	// receives one entry after the other, each valid until it returns, and its error names the
-	// line; done makes what lookups need.
+	// receives one entry after the other, each valid until it returns, as are its texts (clone what
+	// is kept), and its error names the line; done makes what lookups need.
 	Fold func() (add func(entry *T) error, done func() (V, error))
 	// Default is the state of an entry before it is read.
 	Default T

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -85,9 +86,9 @@ func TestList(t *testing.T) {
 			for i := range n {
 				l.Append(i)
 			}
-			all := l.Slice()
+			all := slices.Concat(l.Pieces()...)
 			if l.Len() != n || len(all) != n {
-				t.Fatalf("%d elements, %d in the slice", l.Len(), len(all))
+				t.Fatalf("%d elements, %d in pieces", l.Len(), len(all))
 			}
 			for i := range n {
 				if *l.At(i) != i || all[i] != i {

@@ -7,7 +7,8 @@ const piece = 4096
 
 // List grows without being copied. A slice that grows to a million elements is copied again and
 // again, tens of megabytes at once: nothing can interrupt that, and the collector, which stops all
-// for a moment, has to wait for it while all others stand still.
+// for a moment, has to wait for it while all others stand still. To clear so much memory, as make
+// does, takes milliseconds as well.
 type List[T any] struct {
 	pieces [][]T // all but the last are full
 }
@@ -36,14 +37,7 @@ func (l *List[T]) Len() int {
 }
 
 // At is the i-th element.
-func (l *List[T]) At(i int) *T { return &l.pieces[i/piece][i%piece] }
+func (l *List[T]) At(i int) *T { return &l.pieces[uint(i)/piece][uint(i)%piece] }
 
-// Slice is a copy of all elements, made in steps.
-func (l *List[T]) Slice() []T {
-	all := make([]T, 0, l.Len())
-	for i, p := range l.pieces {
-		all = append(all, p...)
-		Every(8, i)
-	}
-	return all
-}
+// Pieces are the elements as they are in memory: 4096 together, but for the last ones.
+func (l *List[T]) Pieces() [][]T { return l.pieces }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/internal/memread"
+	"github.com/sipscript/sipscript/modules/internal/breathe"
 	"github.com/sipscript/sipscript/modules/internal/prefix"
 )
 
@@ -27,6 +28,15 @@ func keys(t testing.TB, texts ...string) []prefix.Key {
 		list[i] = k
 	}
 	return list
+}
+
+// build makes a table of keys.
+func build(keys []prefix.Key) (*prefix.Table, []int32) {
+	var list breathe.List[prefix.Key]
+	for _, k := range keys {
+		list.Append(k)
+	}
+	return prefix.Build(&list)
 }
 
 func TestKeys(t *testing.T) {
@@ -56,7 +66,7 @@ func TestKeys(t *testing.T) {
 
 func TestFind(t *testing.T) {
 	list := keys(t, "49", "4930", "493", "", "49", "5", "+49", "49301234567")
-	table, order := prefix.Build(list)
+	table, order := build(list)
 	if table.Len() != 7 {
 		t.Errorf("%d prefixes", table.Len())
 	}
@@ -84,11 +94,11 @@ func TestFind(t *testing.T) {
 }
 
 func TestNothing(t *testing.T) {
-	table, order := prefix.Build(nil)
+	table, order := build(nil)
 	if table.Len() != 0 || len(order) != 0 || table.Find(prefix.Of("49")) != -1 {
 		t.Error("an empty table has something")
 	}
-	table, _ = prefix.Build(keys(t, "5"))
+	table, _ = build(keys(t, "5"))
 	for _, number := range []string{"", "4", "6"} {
 		t.Run(number, func(t *testing.T) {
 			if i := table.Find(prefix.Of(number)); i != -1 {
@@ -115,7 +125,7 @@ func TestAgainstASearchThroughAll(t *testing.T) {
 			for i := range texts {
 				texts[i] = number(7)
 			}
-			table, order := prefix.Build(keys(t, texts...))
+			table, order := build(keys(t, texts...))
 			if len(order) != n {
 				t.Fatalf("%d entries", len(order))
 			}
@@ -176,7 +186,7 @@ func TestAgainstAMap(t *testing.T) {
 				}
 				known[texts[i]] = true
 			}
-			table, _ := prefix.Build(keys(t, texts...))
+			table, _ := build(keys(t, texts...))
 			for i := range 20_000 {
 				asked := number(0, 16)
 				if i%2 == 0 {
@@ -220,7 +230,7 @@ func FuzzFind(f *testing.F) {
 				want, found = k, true
 			}
 		}
-		table, _ := prefix.Build(all)
+		table, _ := build(all)
 		if i := table.Find(asked); i >= 0 != found || found && table.Key(i) != want {
 			t.Fatalf("%v among %v: %d, want %v %v", asked, all, i, want, found)
 		}
@@ -243,7 +253,7 @@ func TestMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	table, _ := prefix.Build(list)
+	table, _ := build(list)
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	each := float64(after.HeapAlloc-before.HeapAlloc) / float64(table.Len())
@@ -255,7 +265,7 @@ func TestMemory(t *testing.T) {
 }
 
 func TestFindAllocatesNothing(t *testing.T) {
-	table, _ := prefix.Build(keys(t, "49", "4930"))
+	table, _ := build(keys(t, "49", "4930"))
 	if n := testing.AllocsPerRun(100, func() { table.Find(prefix.Of("+4930123456789")) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -263,7 +273,7 @@ func TestFindAllocatesNothing(t *testing.T) {
 
 // Each number is another one of 65,536, read from one text: what is measured is the table.
 func BenchmarkFind(b *testing.B) {
-	table, _ := prefix.Build(million())
+	table, _ := build(million())
 	const count, digits = 1 << 16, 12
 	r := rand.New(rand.NewPCG(3, 4))
 	var text strings.Builder
@@ -291,21 +301,21 @@ func BenchmarkBuild(b *testing.B) {
 	list := million()
 	b.ReportAllocs()
 	for b.Loop() {
-		prefix.Build(list)
+		build(list)
 	}
 }
 
 func ExampleBuild() {
-	var list []prefix.Key
+	var list breathe.List[prefix.Key]
 	for _, text := range []string{"49", "4930", "33"} {
 		k, err := prefix.Parse(text)
 		if err != nil {
 			fmt.Println(err)
 			return
 		}
-		list = append(list, k)
+		list.Append(k)
 	}
-	table, _ := prefix.Build(list)
+	table, _ := prefix.Build(&list)
 	fmt.Println(table.Key(table.Find(prefix.Of("4930123456"))))
 	// Output: 4930
 }

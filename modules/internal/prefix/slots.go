@@ -22,16 +22,16 @@ type slot struct {
 // makeSlots takes as many symbols for the slots as leave fewer slots than there are prefixes.
 func (t *Table) makeSlots() {
 	n := base
-	for t.lead = 1; n*base <= len(t.nodes); t.lead++ {
+	for t.lead = 1; n*base <= t.Len(); t.lead++ {
 		n *= base
 	}
-	t.rests, t.ups = make([]uint32, len(t.nodes)), make([]uint8, len(t.nodes))
-	for i := range t.nodes {
-		t.rests[i] = t.rest(t.nodes[i].key)
+	t.rests, t.ups = make([]uint32, t.Len()), make([]uint8, t.Len())
+	for i := range t.rests {
+		t.rests[i] = t.rest(t.Key(i))
 		Breathe(i)
 	}
 	t.slots = make([]slot, n+1)
-	t.fill(0, n, t.lead, 0, len(t.nodes))
+	t.fill(0, n, t.lead, 0, t.Len())
 }
 
 // fill fills count slots from at on, with the prefixes from first up to end, by their first symbols
@@ -39,13 +39,13 @@ func (t *Table) makeSlots() {
 func (t *Table) fill(at, count, symbols, first, end int) {
 	before := Key(0) // the symbols that all have
 	if count == base {
-		before = t.nodes[first].key.first(symbols - 1)
+		before = t.Key(first).first(symbols - 1)
 	}
 	from := first
 	for i := range count {
 		own := before | spread(i, symbols)
 		to := from
-		for to < end && t.nodes[to].key.first(symbols) == own {
+		for to < end && t.Key(to).first(symbols) == own {
 			to++
 		}
 		t.slots[at+i] = slot{uint32(from), t.outer(from, own)}
@@ -67,8 +67,8 @@ func (t *Table) fill(at, count, symbols, first, end int) {
 // prefix of that.
 func (t *Table) outer(place int, symbols Key) int32 {
 	i := int32(place) - 1
-	for i >= 0 && !t.nodes[i].key.Begins(symbols) {
-		i = t.nodes[i].parent
+	for i >= 0 && !t.node(i).key.Begins(symbols) {
+		i = t.node(i).parent
 	}
 	return i
 }
@@ -76,7 +76,7 @@ func (t *Table) outer(place int, symbols Key) int32 {
 // link notes the parents within a slot.
 func (t *Table) link(first, end int) {
 	for i := first; i < end; i++ {
-		if up := int(t.nodes[i].parent); up >= first {
+		if up := t.Up(i); up >= first {
 			t.ups[i] = uint8(min(i-up, far))
 		}
 		Breathe(i)

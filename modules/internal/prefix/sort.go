@@ -29,41 +29,60 @@ func compare(a, b item) int {
 	return cmp.Compare(a.index, b.index)
 }
 
-// sorted are the keys in order, equal ones as they were given.
-func sorted(keys []Key) []item {
-	list := make([]item, len(keys))
-	inOrder := true
-	for i, k := range keys {
-		list[i] = item{k, int32(i)}
-		inOrder = inOrder && (i == 0 || keys[i-1] <= k)
+// sorted are the keys in order, equal ones as they were given: in pieces, of which all but the last
+// have stride items.
+func sorted(keys *breathe.List[Key]) [][]item {
+	var items, other breathe.List[item]
+	inOrder, before := true, Key(0)
+	for i := range keys.Len() {
+		k := *keys.At(i)
+		items.Append(item{k, int32(i)})
+		inOrder, before = inOrder && before <= k, k
 		Breathe(i)
 	}
+	list := items.Pieces()
 	if inOrder {
 		return list
 	}
-	for from := 0; from < len(list); from += stride {
-		slices.SortFunc(list[from:min(from+stride, len(list))], compare)
+	for _, piece := range list {
+		slices.SortFunc(piece, compare)
 		breathe.Every(1, 0)
 	}
-	other := make([]item, len(list))
-	for width := stride; width < len(list); width *= 2 {
+	if len(list) == 1 {
+		return list
+	}
+	for i := range items.Len() {
+		other.Append(item{})
+		Breathe(i)
+	}
+	into := other.Pieces()
+	for width := 1; width < len(list); width *= 2 {
 		for from := 0; from < len(list); from += 2 * width {
 			middle, end := min(from+width, len(list)), min(from+2*width, len(list))
-			merge(other[from:end], list[from:middle], list[middle:end])
+			merge(into[from:end], list[from:middle], list[middle:end])
 		}
-		list, other = other, list
+		list, into = into, list
 	}
 	return list
 }
 
 // merge merges two sorted lists.
-func merge(into, a, b []item) {
-	for i := range into {
-		if len(b) == 0 || len(a) > 0 && compare(a[0], b[0]) <= 0 {
-			into[i], a = a[0], a[1:]
-		} else {
-			into[i], b = b[0], b[1:]
+func merge(into, a, b [][]item) {
+	var x, y []item // what is left of the pieces it takes from
+	for _, piece := range into {
+		for i := range piece {
+			if len(x) == 0 && len(a) > 0 {
+				x, a = a[0], a[1:]
+			}
+			if len(y) == 0 && len(b) > 0 {
+				y, b = b[0], b[1:]
+			}
+			if len(y) == 0 || len(x) > 0 && compare(x[0], y[0]) <= 0 {
+				piece[i], x = x[0], x[1:]
+			} else {
+				piece[i], y = y[0], y[1:]
+			}
 		}
-		Breathe(i)
+		breathe.Every(1, 0)
 	}
 }

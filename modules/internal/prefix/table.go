@@ -2,7 +2,11 @@ package prefix
 
 // The table, and looking it up.
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/sipscript/sipscript/modules/internal/breathe"
+)
 
 // node is one prefix, with what is needed of it together.
 type node struct {
@@ -16,7 +20,7 @@ type node struct {
 // A look-up in a million prefixes takes as long as memory takes that no cache has: it touches a
 // line of slots, one or two of rests and one of ups, which are kept small for that, and no node.
 type Table struct {
-	nodes   []node // by key
+	nodes   breathe.List[node] // by key
 	entries int
 	// slots has, by the first symbols of a number, the prefixes that begin with these.
 	slots []slot
@@ -33,25 +37,21 @@ const far = 255
 // Build makes a table of keys, which may be there several times. order says where the entries are:
 // order[j] is the index in keys of the j-th entry by prefix, in the order given for equal ones. It
 // lets others run every so often, since a million keys take a moment.
-func Build(keys []Key) (t *Table, order []int32) {
-	items := sorted(keys)
-	order = make([]int32, len(items))
-	distinct := 0
-	for i := range items {
-		if i == 0 || items[i].key != items[i-1].key {
-			distinct++
+func Build(keys *breathe.List[Key]) (t *Table, order []int32) {
+	order = make([]int32, keys.Len())
+	t = &Table{entries: len(order)}
+	i, before := 0, Key(0)
+	for _, piece := range sorted(keys) {
+		for _, x := range piece {
+			order[i] = x.index
+			if i == 0 || x.key != before {
+				t.add(x.key, int32(i))
+			}
+			i, before = i+1, x.key
 		}
-		Breathe(i)
+		breathe.Every(1, 0)
 	}
-	t = &Table{nodes: make([]node, 0, distinct), entries: len(items)}
-	for i, x := range items {
-		order[i] = x.index
-		if i == 0 || x.key != items[i-1].key {
-			t.add(x.key, int32(i))
-		}
-		Breathe(i)
-	}
-	if distinct > 0 {
+	if t.Len() > 0 {
 		t.makeSlots()
 	}
 	return t, order
@@ -59,30 +59,34 @@ func Build(keys []Key) (t *Table, order []int32) {
 
 // add appends the next key in order: its prefixes are on the way up from the one before it.
 func (t *Table) add(k Key, first int32) {
-	up := int32(len(t.nodes)) - 1
-	for up >= 0 && !t.nodes[up].key.Begins(k) {
-		up = t.nodes[up].parent
+	up := int32(t.nodes.Len()) - 1
+	for up >= 0 && !t.node(up).key.Begins(k) {
+		up = t.node(up).parent
 	}
-	t.nodes = append(t.nodes, node{k, up, first})
+	t.nodes.Append(node{k, up, first})
 }
 
+// node is the i-th one.
+func (t *Table) node(i int32) *node { return t.nodes.At(int(i)) }
+
 // Len is how many different prefixes there are.
-func (t *Table) Len() int { return len(t.nodes) }
+func (t *Table) Len() int { return t.nodes.Len() }
 
 // Key is the i-th prefix.
-func (t *Table) Key(i int) Key { return t.nodes[i].key }
+func (t *Table) Key(i int) Key { return t.nodes.At(i).key }
 
 // Entries are where the entries of the i-th prefix are: from the first up to the second, not
 // included.
 func (t *Table) Entries(i int) (from, to int) {
-	if i+1 < len(t.nodes) {
-		return int(t.nodes[i].first), int(t.nodes[i+1].first)
+	from, to = int(t.nodes.At(i).first), t.entries
+	if i+1 < t.nodes.Len() {
+		to = int(t.nodes.At(i + 1).first)
 	}
-	return int(t.nodes[i].first), t.entries
+	return from, to
 }
 
 // Up is the longest prefix of the i-th prefix besides itself, -1 for none.
-func (t *Table) Up(i int) int { return int(t.nodes[i].parent) }
+func (t *Table) Up(i int) int { return int(t.nodes.At(i).parent) }
 
 // Find is the longest prefix of a number, -1 for none.
 func (t *Table) Find(number Key) int {
@@ -118,14 +122,14 @@ func (t *Table) Find(number Key) int {
 func (t *Table) findLong(first, end int, number Key, outer int) int {
 	lo, hi := first, end
 	for lo < hi {
-		if mid := int(uint(lo+hi) / 2); t.nodes[mid].key <= number {
+		if mid := int(uint(lo+hi) / 2); t.nodes.At(mid).key <= number {
 			lo = mid + 1
 		} else {
 			hi = mid
 		}
 	}
-	for i := lo - 1; i >= first; i = int(t.nodes[i].parent) {
-		if t.nodes[i].key.Begins(number) {
+	for i := lo - 1; i >= first; i = int(t.nodes.At(i).parent) {
+		if t.nodes.At(i).key.Begins(number) {
 			return i
 		}
 	}
