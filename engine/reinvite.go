@@ -142,6 +142,15 @@ func (e *Engine) AskOn(l, home *lane.Lane, begin func(done func())) bool {
 	return true
 }
 
+// Elsewhere counts, in a simulation, work that other goroutines have: time stands still as long as
+// there is some. It is nil outside of one.
+func (e *Engine) Elsewhere() func(delta int) {
+	if m := e.config.Meter; m != nil {
+		return m.Add
+	}
+	return nil
+}
+
 // Aside has work run on a goroutine of its own, and then what follows from it on a lane; not once
 // that has stopped. Whoever calls it bounds how often, and for how long.
 func (e *Engine) Aside(home *lane.Lane, work, then func()) {

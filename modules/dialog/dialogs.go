@@ -112,6 +112,7 @@ func (d *Dialogs) Attach(e *engine.Engine) error {
 		d.next.Store(e.Random(nil) | 1)
 	}
 	d.stop = e.WatchFlows((*flowWatch)(d))
+	d.journal.during(e)
 	d.resume(e)
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/modules/dialog/track"
 )
 
@@ -38,6 +39,8 @@ type journal struct {
 	queue  []*Call         // guarded by mu: each once
 	asked  []chan struct{} // guarded by mu: closed when what was noted before is written
 	closed bool            // guarded by mu
+	busy   func(delta int) // guarded by mu: counts what is to be written, in a simulation; or nil
+	held   int             // guarded by mu: how much of that busy was told
 
 	// These belong to the goroutine that writes.
 	f     file
@@ -138,9 +141,34 @@ func (j *journal) note(c *Call) {
 	}
 	c.queued = true
 	j.queue = append(j.queue, c)
+	if j.busy != nil {
+		j.busy(1)
+		j.held++
+	}
 	select {
 	case j.wake <- struct{}{}:
 	default:
+	}
+}
+
+// during has a simulation wait for what is to be written.
+func (j *journal) during(e *engine.Engine) {
+	if j == nil {
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.busy == nil {
+		j.busy = e.Elsewhere()
+	}
+}
+
+// written tells that so much is.
+func (j *journal) written(n int) {
+	if n > 0 {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.busy(-n)
 	}
 }
 
@@ -164,7 +192,8 @@ func (j *journal) write() {
 		}
 		j.mu.Lock()
 		list, asked := j.queue, j.asked
-		j.queue, j.asked = nil, nil
+		held := j.held
+		j.queue, j.asked, j.held = nil, nil, 0
 		for _, c := range list {
 			c.queued = false
 		}
@@ -198,6 +227,7 @@ func (j *journal) write() {
 		for _, done := range asked {
 			close(done)
 		}
+		j.written(held)
 	}
 }
 
