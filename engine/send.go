@@ -38,6 +38,9 @@ type SendSpec struct {
 	// Disguise hides the party of a dialog in whose name the request is sent, as [Request.Hide]
 	// does; nil: it is not hidden
 	Disguise *Disguise
+	// NameContact: it gets a Contact with this user part, which names the listener it leaves from
+	NameContact bool
+	ContactUser string
 }
 
 // Disguise is how a request of this server's own, in the name of a party of a dialog, hides that
@@ -113,7 +116,7 @@ func (e *Engine) outgoing(s *SendSpec, inDialog bool) (*outgoing, *unit, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	o := &outgoing{e: e, to: to, timeout: s.Timeout, target: s.Target, knownAs: s.KnownAs, nextCSeq: s.NextCSeq, disguise: s.Disguise, bye: s.Method == "BYE"}
+	o := &outgoing{e: e, to: to, timeout: s.Timeout, target: s.Target, knownAs: s.KnownAs, nextCSeq: s.NextCSeq, disguise: s.Disguise, bye: s.Method == "BYE", named: s.NameContact, contact: s.ContactUser}
 	if s.Target == nil {
 		o.target = &Target{URI: s.URI}
 	}

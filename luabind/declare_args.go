@@ -17,6 +17,9 @@ func argOf[T any](name, doc string, t Type, read func(c *Call, n int) T) Arg[T] 
 // TextArg is a string; a number is converted.
 func TextArg(name, doc string) Arg[string] { return argOf(name, doc, String, (*Call).String) }
 
+// Read reads the argument with a number, for one that may be something else, too.
+func (a Arg[T]) Read(c *Call, n int) T { return a.read(c, n) }
+
 // OneOfArg is one of some strings.
 func OneOfArg(name, doc string, texts ...string) Arg[string] {
 	a := argOf(name, doc, String, func(c *Call, n int) string { return c.oneOf(n, texts) })

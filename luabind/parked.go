@@ -39,6 +39,11 @@ func parked[R any](c *Call, r *Returns[R], begin Parked[R]) int {
 	panic(leaving{})
 }
 
+// Parked1 declares a function of one argument that waits for what it is told.
+func Parked1[A, R any](f Function, a Arg[A], r Returns[R], fn func(*Call, A) Parked[R]) Function {
+	return Parked2(f, a, Arg[struct{}]{read: func(*Call, int) struct{} { return struct{}{} }}, r, func(c *Call, x A, _ struct{}) Parked[R] { return fn(c, x) })
+}
+
 // Parked2 declares a function of two arguments that waits for what its lane brings. fn reads what
 // it needs, and returns what is waited for, or nil and what the function returns at once.
 func Parked2[A, B, R any](f Function, a Arg[A], b Arg[B], r Returns[R], fn func(*Call, A, B) Parked[R]) Function {

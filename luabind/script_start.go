@@ -2,6 +2,7 @@ package luabind
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/sipscript/sipscript/engine/lane"
 	lua "github.com/yuin/gopher-lua"
@@ -13,9 +14,10 @@ var ErrNotStarted = errors.New("luabind: the function was not called")
 
 // Start calls the function on the lane of its VM, as a task of its own, which may wait. It returns
 // at once and may be called from any goroutine. When the function has ended, done is called on that
-// lane, with its first result in what into points to: whether it is true if that is a bool,
-// otherwise a table of options, as read by [Call.Decode] (nil and no result leave that unchanged).
-// err is ErrNotStarted, a *ScriptError, or says what is wrong with the result; it is logged.
+// lane, with its first result in what into points to: whether it is true if that is a bool, copies
+// of all of its results if that is a []any, as [Func.Call] returns them; otherwise a table of
+// options, as read by [Call.Decode] (nil and no result leave that unchanged). err is ErrNotStarted,
+// a *ScriptError, or says what is wrong with the result; it is logged.
 func (f *Func) Start(what string, into any, done func(err error), args ...any) {
 	v := f.vm
 	posted := v.lane.Post(lane.Func(func(*lane.Lane) {
@@ -45,6 +47,18 @@ func (f *Func) run(what string, into any, args []any) error {
 	var out []lua.LValue
 	if err := v.runTask(what, f.f, &out, in...); err != nil {
 		return err
+	}
+	if all, ok := into.(*[]any); ok {
+		for i, lv := range out {
+			x, err := resultToGo(lv)
+			if err != nil {
+				failed := &ScriptError{Text: fmt.Sprintf("%s: result %d: %v", what, i+1, err)}
+				v.report(nil, what, failed)
+				return failed
+			}
+			*all = append(*all, x)
+		}
+		return nil
 	}
 	if yes, ok := into.(*bool); ok {
 		*yes = len(out) > 0 && lua.LVAsBool(out[0])

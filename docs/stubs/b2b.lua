@@ -75,8 +75,8 @@ function b2b_leg:dial(targets, options) end
 ---the other side said; from then on each INVITE of one side goes to the other. It ends neither leg,
 ---and may be called again: with the same leg, nothing is sent; with another, the two negotiate.
 ---Returns leg or nil: the one that ended; nil if neither did. Then string or nil: as leg.why;
----"timeout": its time is over; "media": the parties agree on none; "busy": a leg is in another bridge.
----Only in handlers. Waits.
+---"timeout": its time is over; "moved": a party went to somebody else; "parted": one is parked;
+---"media": the parties agree on none; "busy": a leg is in another bridge. Only in handlers. Waits.
 ---```lua
 ---local a = b2b.incoming(req)
 ---if not a then return end
@@ -88,7 +88,7 @@ function b2b_leg:dial(targets, options) end
 ---@param other any a leg
 ---@param options? b2b.leg.bridge.options optional
 ---@return b2b.leg|nil leg the one that ended; nil if neither did
----@return string|nil why as leg.why; "timeout": its time is over; "media": the parties agree on none; "busy": a leg is in another bridge
+---@return string|nil why as leg.why; "timeout": its time is over; "moved": a party went to somebody else; "parted": one is parked; "media": the parties agree on none; "busy": a leg is in another bridge
 function b2b_leg:bridge(other, options) end
 
 ---A bridge that nobody waits for: it returns at once, the handler no longer owns the legs, and when
@@ -117,6 +117,81 @@ function b2b_leg:join(other, options) end
 ---@return boolean result false if it has ended
 function b2b_leg:hang_up(reason) end
 
+---Puts the party on hold by an INVITE, and waits for its answer. A leg that is joined still hears its
+---peer, and is not heard; without a peer it hears nobody. Whatever the peer says meanwhile goes to the
+---party with that direction. A party's own hold needs nothing of this: it passes. Returns boolean or
+---nil: true if the party has agreed. Then response or nil: its refusal; 487 with the cause "cancelled"
+---if the leg has ended, 491 if the two sides' offers met again and again. Only in handlers. Waits.
+---```lua
+---local a = b2b.incoming(req)
+---if not a then return end
+---local b, res = a:dial("sip:bob@192.0.2.7")
+---if not b then return a:reject(res) end
+---a:bridge(b, { timeout = 30 })
+---a:hold()
+---sip.sleep(10)
+---a:resume()
+---a:bridge(b)
+---```
+---@return boolean|nil agreed true if the party has agreed
+---@return sip.response|nil response its refusal; 487 with the cause "cancelled" if the leg has ended, 491 if the two sides' offers met again and again
+function b2b_leg:hold() end
+
+---Takes hold back. Of a leg that is not on hold it says true. Returns boolean or nil: true if the
+---party has agreed. Then response or nil: its refusal; 487 with the cause "cancelled" if the leg has
+---ended, 491 if the two sides' offers met again and again. Only in handlers. Waits.
+---```lua
+---local a = b2b.incoming(req)
+---if not a then return end
+---local b, res = a:dial("sip:bob@192.0.2.7")
+---if not b then return a:reject(res) end
+---a:bridge(b, { timeout = 30 })
+---a:hold()
+---a:resume()
+---a:bridge(b)
+---```
+---@return boolean|nil agreed true if the party has agreed
+---@return sip.response|nil response its refusal; 487 with the cause "cancelled" if the leg has ended, 491 if the two sides' offers met again and again
+function b2b_leg:resume() end
+
+---Has the party go to somebody else, without a REFER: to the first of the targets that answers, or to
+---the party of a leg that was called before. Whoever either talked to is ended, and the two stay
+---together for 12 hours at the most. If nobody answers it talks to its peer again. A bridge that waits
+---returns nil, "moved" at once, and the handler no longer owns the legs. Returns boolean or nil: true
+---if the party has agreed. Then response or nil: its refusal; 487 with the cause "cancelled" if the
+---leg has ended, 491 if the two sides' offers met again and again. Only in handlers. Waits.
+---```lua
+---local a = b2b.incoming(req)
+---if not a then return end
+---local b, res = a:dial("sip:bob@192.0.2.7")
+---if not b then return a:reject(res) end
+---a:bridge(b, { timeout = 60 })
+---local ok, res = a:transfer("sip:desk@192.0.2.9", { timeout = 20 })
+---if not ok then sip.log.info("%d", res.code) end
+---```
+---@param to any a leg, or targets as dial takes them
+---@param options? b2b.leg.transfer.options optional
+---@return boolean|nil agreed true if the party has agreed
+---@return sip.response|nil response its refusal; 487 with the cause "cancelled" if the leg has ended, 491 if the two sides' offers met again and again
+function b2b_leg:transfer(to, options) end
+
+---Has the party wait, on hold, until somebody takes it by the key: b2b.take. Its bridge ends (nil,
+---"parted"), and its peer stays its owner's. The handler no longer owns it; it ends when the party
+---leaves, or after timeout. nil, "busy" if somebody waits with that key. Only in handlers. Waits.
+---```lua
+---local a = b2b.incoming(req)
+---if not a then return end
+---local b, res = a:dial("sip:bob@192.0.2.7")
+---if not b then return a:reject(res) end
+---a:bridge(b, { timeout = 60 })
+---a:park("701")
+---```
+---@param key string a number that people dial, for example
+---@param options? b2b.leg.park.options optional
+---@return boolean|nil result true
+---@return string|nil err why it failed
+function b2b_leg:park(key, options) end
+
 ---Hands the leg over to a program elsewhere that serves an app over the admin port (docs/control.md),
 ---and waits until it is the handler's again, or has ended. Of several programs that serve the app each
 ---has its turn. nil, err if the leg is in a bridge, or being dialled. Returns string or nil: "given
@@ -139,7 +214,9 @@ local b2b = {}
 
 ---Sets options, once, while the file loads. Only while the file loads.
 ---```lua
----b2b.configure({ refer = "refuse" })
+---b2b.configure({ refer = function(refer, leg)
+---  return "sip:" .. (sip.uri(refer.to).user or "") .. "@192.0.2.7"
+---end })
 ---```
 ---@param options b2b.configure.options
 function b2b.configure(options) end
@@ -154,9 +231,10 @@ function b2b.configure(options) end
 ---if a then a:reject(486) end
 ---```
 ---@param req sip.request the request
+---@param options? b2b.incoming.options optional
 ---@return b2b.leg|nil result
 ---@return string|nil err why it failed
-function b2b.incoming(req) end
+function b2b.incoming(req, options) end
 
 ---Calls somebody for nobody yet: click-to-dial, a call-back, an alarm. Without sdp the INVITE makes no
 ---offer; what is offered then waits 5 s for a bridge or a dial, which puts it on hold. Returns leg or
@@ -171,6 +249,17 @@ function b2b.incoming(req) end
 ---@return b2b.leg|nil result the leg that answered
 ---@return sip.response|nil response the best refusal; cause "cancelled" if the caller gave up
 function b2b.originate(call, options) end
+
+---The leg that waits with a key; of several who ask at once one gets it, and owns it then. It stays on
+---its lane, so only a handler of that lane can bridge it. Only in handlers. Waits.
+---```lua
+---local a = b2b.take("701")
+---if a then a:hang_up() end
+---```
+---@param key string as park had it
+---@return b2b.leg|nil result
+---@return string|nil err why it failed
+function b2b.take(key) end
 
 ---The leg that has an id. Only in handlers. Waits.
 ---```lua
@@ -195,6 +284,7 @@ function b2b.list() end
 ---@field headers? table {Name = text | list}
 
 ---@class b2b.leg.dial.options
+---@field session_timer? any false: none is negotiated on this leg (RFC 4028); default: one of 1800 s with a party that has them
 ---@field timeout? number seconds until somebody has answered, for each target
 ---@field from? string the URI in From; default: the caller's, or this server
 ---@field display? string its display name; default: the caller's
@@ -213,14 +303,24 @@ function b2b.list() end
 ---@field max_duration? number seconds after which both legs are ended
 ---@field pass? string|any[]|fun(res: sip.response): boolean methods that are passed beside INVITE: INFO, MESSAGE
 
+---@class b2b.leg.transfer.options
+---@field timeout? number seconds until somebody has answered, for each target
+
+---@class b2b.leg.park.options
+---@field timeout? number seconds after which a leg that nobody has picked up is ended
+
 ---@class b2b.leg.handover.options
 ---@field deadline? number seconds that the leg may be without a master: at first, and when the connection of its master was lost
 ---@field on_lost? "hang_up"|"return" what happens then: the leg is ended, or the script's again
 
 ---@class b2b.configure.options
----@field refer? "refuse" what becomes of a REFER: it is refused (603); nothing else is built yet
+---@field refer? any what becomes of a REFER: "refuse", by 603, or function(refer, leg) -> targets | nil, code: whom the peer of the leg is to talk to instead; nil for the leg that refer.talk names
+
+---@class b2b.incoming.options
+---@field session_timer? any false: none is negotiated on this leg (RFC 4028); default: one of 1800 s with a party that has them
 
 ---@class b2b.originate.call
+---@field session_timer? any false: none is negotiated on this leg (RFC 4028); default: one of 1800 s with a party that has them
 ---@field timeout? number seconds until somebody has answered, for each target
 ---@field from? string the URI in From; default: the caller's, or this server
 ---@field display? string its display name; default: the caller's

@@ -57,11 +57,14 @@ func (l *Leg) settle(do action) {
 	if in == nil {
 		return
 	}
+	l.forgetReliable()
 	switch {
 	case do&doAnswer != 0:
 		sdp := l.answer
 		l.answer = nil
-		if in.Answer(200, "", l.tag, l.answerOptions(sdp)) != nil && in.Answered() == 0 {
+		o := l.answerOptions(sdp)
+		o.Headers = l.timed(o.Headers)
+		if in.Answer(200, "", l.tag, o) != nil && in.Answered() == 0 {
 			l.unsent = in.Answer(500, "", l.tag, nil) == nil
 		}
 		if r := l.inReach; r != nil { // §12.2.2: once it was accepted
@@ -156,8 +159,11 @@ func (l *Leg) next() uint32 {
 }
 
 // way is the target of requests within the dialog.
-func (l *Leg) way() *engine.Target {
-	t := l.reach.Target()
+func (l *Leg) way() *engine.Target { return l.wayTo(l.reach) }
+
+// wayTo is that of a dialog that is reached so.
+func (l *Leg) wayTo(reach engine.Reach) *engine.Target {
+	t := reach.Target()
 	if l.target != nil {
 		t.Credentials = l.target.Credentials
 	}
@@ -266,6 +272,7 @@ func (l *Leg) end(e event) {
 	}
 	l.lane.StopTimer(&l.limit)
 	l.agent.ended.Add(1)
+	l.endRare()
 	if h := l.hunt; h != nil {
 		h.ended(l)
 	}

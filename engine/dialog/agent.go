@@ -19,6 +19,10 @@ type Options struct {
 	MaxLegs int // legs at a time, default 200000
 	// Told, if not nil, is told what becomes of legs, on their lanes. It must not block.
 	Told func(Event)
+	// Refer, if not nil, is told of REFERs, and says what becomes of them; nil refuses all (603).
+	Refer func(*Referral)
+	// Taken, if not nil, is told that a leg belongs to the agent from now on: of a transfer.
+	Taken func(*Leg)
 }
 
 // Event is something that has become of a leg.
@@ -34,6 +38,7 @@ const (
 	EventRinging  = "ringing"  // a leg that was dialled rings, or a caller is told so
 	EventAnswered = "answered" // it was answered
 	EventBridged  = "bridged"  // two legs were joined
+	EventMoved    = "moved"    // a party went to somebody else
 	EventEnded    = "ended"    // it has ended
 )
 
@@ -44,6 +49,7 @@ var (
 	ErrBody    = errors.New("the body is not a session description")
 	ErrState   = errors.New("the leg is not in a state for that")
 	ErrNoMedia = errors.New("a session description is wanted")
+	ErrShort   = errors.New("the session timer of the INVITE is too short")
 	ErrAddress = errors.New("From or To cannot be read")
 	ErrContact = errors.New("the INVITE has no Contact that a request can be sent to")
 )
@@ -214,6 +220,9 @@ func (l *Leg) remove() {
 func unsupported(m *message.Message) string {
 	tags := ""
 	for e := m.Elements(message.HeaderRequire); e.Next(); {
+		if tag := string(e.Value); strings.EqualFold(tag, "100rel") || strings.EqualFold(tag, "timer") {
+			continue
+		}
 		if tags != "" {
 			tags += ", "
 		}

@@ -12,6 +12,8 @@ const (
 	// offerTime is how long an INVITE within a dialog may be unanswered. Somebody may be asked
 	// there (RFC 6141 §3.2), so it is longer than Timer B.
 	offerTime = 60 * time.Second
+	// updateTime is how long one may be that passes an UPDATE: the sender of that waits for 32 s.
+	updateTime = 20 * time.Second
 	// cancelTime is how long an INVITE may be unanswered after it was cancelled, in T1: Timer B
 	// until a provisional answer, and again from the CANCEL on (RFC 3261 §9.1).
 	cancelTime = 2*64 + 8

@@ -75,6 +75,9 @@ func (a *Agent) Bridge(x, y *Leg, o BridgeOptions, done func(ended *Leg, why str
 		if l.rare != nil {
 			l.rare.passed = nil // of whom it talked to before
 		}
+		if l.holds == heldOff && l.asked() == nil { // it has a peer again
+			l.holds, l.met = heldNot, nil
+		}
 	}
 	x.passSession(y)
 	y.passSession(x)
@@ -116,7 +119,10 @@ func (b *bridge) finish(ended *Leg, why string) {
 			b.disagree()
 			l.feed(evAck)
 		}
-		if l.s.out == outSent && l.s.phase == up {
+		if l.rare != nil {
+			l.refuseUpdate(491)
+		}
+		if l.s.out == outSent && l.s.phase == up && l.asked() == nil {
 			l.headers = nil
 			l.feed(evWithdraw)
 		}
@@ -146,10 +152,44 @@ func (b *bridge) invited(l *Leg, sdp []byte) {
 		offer = padded(sdp, other.said)
 	}
 	b.asks = l
-	if !other.offer(offer) {
+	switch byUpdate := l.s.in != inOpen; {
+	case byUpdate && other.takesUpdate:
+		if !other.update(offer, nil, func(answer []byte, code int) { b.updated(l, other, answer, code) }) {
+			b.asks = nil
+			l.refuseUpdate(491)
+		}
+	case other.offer(offer):
+	case byUpdate:
+		b.asks = nil
+		l.refuseUpdate(491)
+	default:
 		b.asks = nil
 		l.code, l.headers = 491, nil
 		l.feed(evRefuse)
+	}
+}
+
+// updated is what a leg has answered to the UPDATE that the other's was passed as.
+func (b *bridge) updated(asks, l *Leg, answer []byte, code int) {
+	if answer != nil {
+		l.remoteSDP = answer
+	}
+	switch {
+	case b.asks != asks || !asks.asksBy(): // it has left, or they are not joined any more
+		l.met = nil
+		if b.asks == asks {
+			b.asks = nil
+		}
+		if answer != nil && b.done != nil {
+			b.disagree()
+			b.later()
+		}
+	case answer == nil:
+		b.asks = nil
+		b.refuse(l, asks, code)
+	default:
+		b.asks = nil
+		b.answer(asks, answer)
 	}
 }
 
@@ -159,7 +199,7 @@ func (b *bridge) accepted(l *Leg) {
 	switch {
 	case asks != nil && asks == b.other(l):
 		b.asks = nil
-		if asks.s.in != inOpen { // cancelled, which has crossed it
+		if !asks.asksBy() { // cancelled, which has crossed it
 			b.again(l)
 			return
 		}
@@ -187,6 +227,11 @@ func (b *bridge) accepted(l *Leg) {
 
 // answer answers the INVITE of a leg with the description of the other.
 func (b *bridge) answer(asks *Leg, sdp []byte) {
+	if asks.s.in != inOpen {
+		b.agree()
+		asks.answerUpdate(trimmed(padded(sdp, asks.remoteSDP), media(asks.remoteSDP)))
+		return
+	}
 	if asks.inOffer {
 		sdp = trimmed(padded(sdp, asks.remoteSDP), media(asks.remoteSDP))
 	} else {
@@ -235,6 +280,11 @@ func (b *bridge) refused(l *Leg, res *engine.Response) {
 // refuse refuses the INVITE of a leg as the other has refused ours.
 func (b *bridge) refuse(l, asks *Leg, code int) {
 	switch {
+	case asks.rare != nil && asks.rare.upIn != nil:
+		if code == 487 { // RFC 3311 §5.2
+			code = 504
+		}
+		asks.refuseUpdate(passedCode(code))
 	case asks.s.phase == ringing && code == 491:
 		b.later()
 	case asks.s.phase == ringing:

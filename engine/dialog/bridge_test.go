@@ -164,7 +164,7 @@ func TestWithin(t *testing.T) {
 		method string
 		header string
 		code   int
-	}{{"UPDATE", "", 405}, {"REFER", "", 603}, {"OPTIONS", "", 200}, {"SUBSCRIBE", "", 405}, {"MESSAGE", "", 405}, {"INFO", "x-nothing", 420}} {
+	}{{"UPDATE", "", 200}, {"PRACK", "", 481}, {"REFER", "", 603}, {"OPTIONS", "", 200}, {"SUBSCRIBE", "", 405}, {"MESSAGE", "", 405}, {"INFO", "x-nothing", 420}} {
 		t.Run(c.method, func(t *testing.T) {
 			b := newBench(t, 14)
 			alice, bob := b.phone("alice", "10.0.1.1:5060"), b.phone("bob", "10.0.2.1:5060")
@@ -208,7 +208,7 @@ func TestRefusesINVITE(t *testing.T) {
 		spec phone.Spec
 		code int
 	}{
-		{"requires", phone.Spec{Headers: []proxy.HeaderEdit{{Name: "Require", Values: []string{"100rel"}}}}, 420},
+		{"requires", phone.Spec{Headers: []proxy.HeaderEdit{{Name: "Require", Values: []string{"100rel, precondition"}}}}, 420},
 		{"body", phone.Spec{Body: []byte("x"), ContentType: "text/plain"}, 415},
 	} {
 		t.Run(c.name, func(t *testing.T) {

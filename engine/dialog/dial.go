@@ -34,6 +34,7 @@ type DialOptions struct {
 	Display string              // its display name; default: the caller's
 	Headers []engine.HeaderEdit // in each INVITE
 	SDP     []byte              // what is offered; default: what the caller offers
+	NoTimer bool                // no session timer (RFC 4028) is asked for
 	CallID  string              // default: a new one
 	// Begun, if not nil, is told of each leg when its INVITE has been handed over, before anything
 	// else is told of it.
@@ -192,7 +193,9 @@ func (h *hunt) call(t *engine.Target) {
 
 // first is the INVITE that begins the leg.
 func (l *Leg) first(h *hunt, t *engine.Target) *engine.SendSpec {
-	l.seq = l.number()
+	if l.seq++; l.seq == 1 {
+		l.seq = l.number()
+	}
 	l.from, l.displayName, l.to = h.o.From, h.o.Display, t.URI
 	hops, offer := firstHops, h.o.SDP
 	if a := h.a; a != nil {
@@ -221,9 +224,16 @@ func (l *Leg) first(h *hunt, t *engine.Target) *engine.SendSpec {
 	h.a.passSession(l)
 	s := &engine.SendSpec{Method: "INVITE", URI: t.URI, From: l.local, To: l.remote, CallID: l.callID, CSeq: l.seq, Target: t, MaxForwards: hops,
 		NextCSeq: l.next, Headers: l.sessionID(append(slices.Clone(h.o.Headers), engine.HeaderEdit{Name: "Allow", Values: []string{allowed}}))}
-	if l.outOffer {
-		s.Body, s.ContentType = l.say(offer), sdpType
+	tags := "timer"
+	if h.o.NoTimer {
+		l.more().noTimer = true
 	}
+	s.Headers = l.timing(s.Headers)
+	if l.outOffer { // an INVITE without one offers no 100rel: the caller would have to answer early
+		s.Body, s.ContentType = l.say(offer), sdpType
+		tags = supported
+	}
+	s.Headers = append(s.Headers, engine.HeaderEdit{Name: "Supported", Values: []string{tags}})
 	return s
 }
 

@@ -19,6 +19,15 @@
 // (state.go): a step takes a state and an event, and returns a state and actions. Its test goes
 // through all of its states. The rest carries the actions out.
 //
+// An offer goes from one party to the other by INVITE or UPDATE (RFC 3311), before the call is
+// answered where the answer to the one before was acknowledged (PRACK, RFC 3262). [Leg.Hold] and
+// [Leg.Resume] are offers of the owner's own. What a leg has of these is made when it is wanted
+// (rare.go), for most legs want none of it.
+//
+// [Agent.Transfer] and [Agent.Move] have a party go to somebody else; a party's REFER is shown to
+// [Options.Refer], and does so if that accepts it. Each leg has a session timer of its own (RFC
+// 4028) with a party that has them.
+//
 // All of it belongs to the holder of a lane's token: both legs of a bridge are on the lane of the
 // one that dialled, whose Call-IDs the other's are chosen for. Nothing waits; what takes time is
 // told to functions, on that lane.

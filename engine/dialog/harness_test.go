@@ -43,12 +43,18 @@ func (b *bench) Route(r *engine.Request) error {
 
 func newBench(t *testing.T, seed uint64) *bench {
 	t.Helper()
+	return newBenchOf(t, seed, dialog.Options{})
+}
+
+func newBenchOf(t *testing.T, seed uint64, o dialog.Options) *bench {
+	t.Helper()
 	b := &bench{t: t, w: sim.New(seed), wire: newWire(), ends: map[*dialog.Leg][]string{}}
-	b.agent = dialog.New(dialog.Options{Told: func(e dialog.Event) {
+	o.Told = func(e dialog.Event) {
 		if e.Kind == dialog.EventEnded {
 			b.ends[e.Leg] = append(b.ends[e.Leg], e.Why)
 		}
-	}})
+	}
+	b.agent = dialog.New(o)
 	level := slog.LevelError
 	c := engine.Config{Clock: b.w, Meter: b.w, Network: b.w.Network("udp:"+here, "tcp:"+here), Seed: seed + 1, Lanes: 1, Domains: []string{"example.com"},
 		Router: b, Parts: []engine.Part{b.agent}, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))}

@@ -1,7 +1,6 @@
 package dialog
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 	"time"
@@ -9,7 +8,6 @@ import (
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
-	"github.com/sipscript/sipscript/engine/proxy"
 )
 
 // Why a leg ended.
@@ -27,7 +25,10 @@ const (
 )
 
 // allowed are the methods that legs serve.
-const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE"
+const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, PRACK, UPDATE"
+
+// supported are the extensions that legs have.
+const supported = "timer, 100rel"
 
 // State is how far a leg is, for its owner.
 type State string
@@ -80,9 +81,13 @@ type Leg struct {
 	limit    lane.Timer // until a call that was dialled is given up
 	patience lane.Timer // until an INVITE of ours within the dialog is, or one that was cancelled
 	depth    int        // of steps within steps
-	strange  bool       // what answers our INVITE is another dialog
-	unsent   bool       // our 2xx cannot be sent
-	byes     int        // BYEs that have no answer yet
+	holds    holding
+	rel      uint8 // how the caller takes provisional responses
+	// takesUpdate: the party takes UPDATE
+	takesUpdate bool
+	strange     bool // what answers our INVITE is another dialog
+	unsent      bool // our 2xx cannot be sent
+	byes        int  // BYEs that have no answer yet
 
 	early  []byte // what a caller was offered before the 2xx, in the dialog that the tag is of
 	stale  bool   // whoever it was from has left
@@ -103,11 +108,13 @@ type Leg struct {
 }
 
 // AcceptOptions of Accept.
-type AcceptOptions struct{}
+type AcceptOptions struct {
+	NoTimer bool // no session timer (RFC 4028) is negotiated
+}
 
 // Accept takes the INVITE of a request as a leg: the request's decision. The leg is ringing until
 // its owner answers or refuses it, or its caller gives up.
-func (a *Agent) Accept(r *engine.Request, _ AcceptOptions) (*Leg, error) {
+func (a *Agent) Accept(r *engine.Request, o AcceptOptions) (*Leg, error) {
 	m := r.Message()
 	if r.Method() != message.MethodInvite || r.InDialog() {
 		return nil, ErrMethod
@@ -156,8 +163,22 @@ func (a *Agent) Accept(r *engine.Request, _ AcceptOptions) (*Leg, error) {
 		l.contact = string(u.User)
 	}
 	l.ownContact = r.OwnContact(l.contact)
+	if o.NoTimer {
+		l.more().noTimer = true
+	}
+	if !l.heardTimer(m) {
+		_, _ = r.Reply(422, "", &engine.ReplyOptions{Headers: tooShort()})
+		return nil, ErrShort
+	}
 	if l.in, err = r.Serve(l.cancelled); err != nil {
 		return nil, err
+	}
+	l.heardAllow(m)
+	switch {
+	case hasTag(m, "Require", "100rel"):
+		l.rel = relAlways
+	case hasTag(m, "Supported", "100rel"):
+		l.rel = relMay
 	}
 	l.add()
 	l.heardSession(m)
@@ -248,115 +269,11 @@ func (l *Leg) LocalSDP() []byte {
 	if l.said == nil {
 		return nil
 	}
-	return l.origin.render(l.said, l.agent.own)
+	return l.origin.render(l.holds.directed(l.said), l.agent.own)
 }
 
 // RemoteSDP is the description that the party sent last; nil for none. It must not be changed.
 func (l *Leg) RemoteSDP() []byte { return l.remoteSDP }
-
-// Ring sends a provisional answer to a caller, 101 to 199, with a description or none.
-func (l *Leg) Ring(code int, sdp []byte) error {
-	if l.s.phase != ringing || code <= 100 || code > 199 {
-		return ErrState
-	}
-	l.describe(sdp)
-	o := l.answerOptions(sdp)
-	l.agent.tell(Event{Kind: EventRinging, Leg: l})
-	return l.in.Answer(code, "", l.tag, o)
-}
-
-// Answer accepts the caller's INVITE with a description: the answer to its offer, or an offer if it
-// had none.
-func (l *Leg) Answer(sdp []byte) error {
-	if len(sdp) == 0 {
-		return ErrNoMedia
-	}
-	if l.s.phase != ringing || l.s.in != inOpen {
-		return ErrState
-	}
-	l.accept(sdp)
-	return nil
-}
-
-// accept sends the 2xx to the INVITE that is open.
-func (l *Leg) accept(sdp []byte) {
-	first := l.s.phase == ringing
-	if first {
-		l.describe(sdp)
-	}
-	l.answer = sdp
-	l.feed(evAnswer)
-	if first {
-		l.agent.answered.Add(1)
-		l.agent.tell(Event{Kind: EventAnswered, Leg: l})
-	}
-}
-
-// describe is called before a caller that was not answered gets a description or none. There is one
-// answer to an offer in a dialog (RFC 3261 §13.2.1): another one is in another dialog, for phones
-// keep the first. So is what comes when whoever gave that one has left.
-func (l *Leg) describe(sdp []byte) {
-	if !l.inOffer {
-		return
-	}
-	if l.early != nil && (l.stale || len(sdp) > 0 && !bytes.Equal(l.early, sdp)) {
-		l.retag()
-		l.early, l.said, l.stale = nil, nil, false
-	}
-	if len(sdp) > 0 && l.early == nil {
-		l.early = clone(sdp)
-	}
-}
-
-// Reject refuses the caller's INVITE. Headers that a response cannot carry are an error, and the
-// caller goes on ringing.
-func (l *Leg) Reject(code int, headers ...engine.HeaderEdit) error {
-	if l.s.phase != ringing || code < 300 || code > 699 {
-		return ErrState
-	}
-	if err := proxy.CheckEdits(headers); err != nil {
-		return err
-	}
-	l.code, l.headers, l.why = code, headers, WhyRejected
-	l.feed(evRefuse)
-	return nil
-}
-
-// Pass refuses the caller's INVITE as somebody else refused ours: with the code, the reason phrase,
-// Retry-After, Warning and Reason. A challenge becomes 503, a redirection 480, and the 503 of a
-// callee 500: they are not the caller's business, nor does this server as a whole refuse calls.
-func (l *Leg) Pass(res *engine.Response) error {
-	if l.s.phase != ringing || res.Code() < 300 {
-		return ErrState
-	}
-	code := passedCode(res.Code())
-	// §16.7 step 6: it is the callee that is full
-	if code == 503 && code == res.Code() && res.Cause() == "" {
-		code = 500
-	}
-	var headers []engine.HeaderEdit
-	if code == res.Code() {
-		l.reason = res.Reason()
-		for _, name := range [...]string{"Retry-After", "Warning", "Reason"} {
-			if v := res.Message().HeaderName(name); v != nil {
-				headers = append(headers, engine.HeaderEdit{Name: name, Values: []string{unfolded(string(v))}})
-			}
-		}
-	}
-	return l.Reject(code, sendable(headers)...)
-}
-
-// Header are the values of a header of the caller's INVITE, until that has a final answer.
-func (l *Leg) Header(name string) (values []string) {
-	if l.in == nil || l.in.Message() == nil {
-		return nil
-	}
-	m := l.in.Message()
-	for i := m.FindName(name, 0); i >= 0; i = m.FindName(name, i+1) {
-		values = append(values, unfolded(string(m.Value(i))))
-	}
-	return values
-}
 
 // HangUp ends the leg: BYE, in its time; a caller that was not answered gets 480, somebody who was
 // not reached yet a CANCEL. reason is the value of a Reason header (RFC 3326), or "". It reports
@@ -382,19 +299,4 @@ func (l *Leg) hangUp(code int, why, reason string) bool {
 	}
 	l.feed(evHangUp)
 	return true
-}
-
-// answerOptions are a Contact, Allow, and a description.
-func (l *Leg) answerOptions(sdp []byte) *engine.ReplyOptions {
-	o := &engine.ReplyOptions{Headers: l.sessionID([]engine.HeaderEdit{{Name: "Contact", Values: []string{l.ownContact}}, {Name: "Allow", Values: []string{allowed}}})}
-	if len(sdp) > 0 {
-		o.Body, o.ContentType = l.say(sdp), sdpType
-	}
-	return o
-}
-
-// say is a description as the leg sends it.
-func (l *Leg) say(sdp []byte) []byte {
-	l.said = sdp
-	return l.origin.write(sdp, l.agent.own)
 }

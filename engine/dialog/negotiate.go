@@ -50,6 +50,10 @@ func (b *bridge) take() {
 			return
 		}
 		b.agree()
+		if r := x.rare; r != nil && r.rel != nil && r.rel.news { // that changed before the answer
+			b.disagree()
+			b.waits = true
+		}
 		return
 	}
 	y.park()

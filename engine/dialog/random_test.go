@@ -22,8 +22,9 @@ func TestRandom(t *testing.T) {
 	}
 	for seed := range seeds {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			b := newBench(t, 1000+seed)
-			x := &chaos{bench: b, rnd: rand.New(rand.NewPCG(seed, 19))}
+			x := &chaos{rnd: rand.New(rand.NewPCG(seed, 19))}
+			b := newBenchOf(t, 1000+seed, dialog.Options{Refer: x.refer})
+			x.bench = b
 			x.run()
 			b.over()
 		})
@@ -52,6 +53,10 @@ func (x *chaos) run() {
 			s := phone.Spec{AckDelays: phone.AckDelays{AckDelay: time.Duration(x.rnd.IntN(3)) * time.Second, AckManual: x.chance(8)}}
 			if x.chance(75) {
 				s.Media = own
+			}
+			s.Headers = with("Allow", updates)
+			if x.chance(50) {
+				s.Headers = append(s.Headers, with([]string{"Supported", "Require"}[x.rnd.IntN(2)], "100rel", "timer")...)
 			}
 			x.calls = append(x.calls, x.phones[x.rnd.IntN(2)].Invite("sip:someone@example.com", s))
 		}
@@ -89,6 +94,15 @@ func (x *chaos) accept(r *engine.Request) error {
 	})
 }
 
+// refer follows what a party asks for, or does not.
+func (x *chaos) refer(r *dialog.Referral) {
+	if x.chance(30) {
+		r.Refuse(603)
+		return
+	}
+	_ = r.Accept([]*engine.Target{{URI: r.To}}, dialog.DialOptions{Timeout: 5 * time.Second}, dialog.BridgeOptions{})
+}
+
 // join bridges two legs, sometimes again and with others.
 func (x *chaos) join(a, far *dialog.Leg) {
 	o := dialog.BridgeOptions{}
@@ -97,6 +111,7 @@ func (x *chaos) join(a, far *dialog.Leg) {
 	}
 	err := x.agent.Bridge(a, far, o, func(ended *dialog.Leg, why string) {
 		switch {
+		case why == dialog.WhyMoved:
 		case ended == nil && x.chance(80):
 			x.join(a, far)
 		case ended == nil || x.chance(70):
@@ -118,14 +133,16 @@ func (x *chaos) answer() {
 				continue
 			}
 			if i.Method() != "INVITE" {
-				_ = i.Reply(200, phone.Reply{})
+				_ = i.Reply(200, phone.Reply{Media: phone.Media{Own: i.Method() == "UPDATE" && len(i.Msg.Body()) > 0}})
 				continue
 			}
 			switch n := x.rnd.IntN(10); {
-			case n < 3:
+			case n < 2:
 				_ = i.Reply(180, phone.Reply{})
+			case n < 3:
+				_ = i.Reply(183, phone.Reply{Media: own, Reliable: x.chance(70), Headers: with("Allow", updates)})
 			case n < 7:
-				_ = i.Reply(200, phone.Reply{Media: own})
+				_ = i.Reply(200, phone.Reply{Media: own, Headers: with("Allow", updates)})
 			case n < 8:
 				_ = i.Reply([]int{486, 491, 500, 603, 481}[x.rnd.IntN(5)], phone.Reply{})
 			}
@@ -145,6 +162,10 @@ func (x *chaos) meddle() {
 			o.Dialog().Send(phone.Spec{Method: "BYE"})
 		case n < 12 && o.Dialog() != nil && o.Dialog().Confirmed():
 			o.Dialog().Send(phone.Spec{Method: "INVITE"})
+		case n < 15 && o.Dialog() != nil:
+			o.Dialog().Send(phone.Spec{Method: "UPDATE", Media: own})
+		case n < 17 && o.Dialog() != nil && o.Dialog().Confirmed():
+			o.Dialog().Send(phone.Spec{Method: "REFER", Headers: with("Refer-To", "<sip:callee@"+x.phones[2+x.rnd.IntN(2)].Addr().String()+">")})
 		}
 	}
 	for _, p := range x.phones[2:] {
@@ -158,15 +179,33 @@ func (x *chaos) meddle() {
 				d.Send(phone.Spec{Method: "BYE"})
 			case n < 8:
 				d.Send(phone.Spec{Method: "INVITE", Media: own})
+			case n < 11:
+				d.Send(phone.Spec{Method: "UPDATE", Media: own})
 			}
 		}
 	}
-	if n := len(x.met); n >= 4 && x.chance(10) {
+	if n := len(x.met); n >= 4 && x.chance(25) {
 		x.eng.Lanes()[0].Post(lane.Func(func(*lane.Lane) {
 			a, far := x.met[x.rnd.IntN(n)], x.met[x.rnd.IntN(n)]
-			if x.chance(50) {
+			ignore := func(*engine.Response) {}
+			switch x.rnd.IntN(8) {
+			case 0, 1:
+				_ = a.Hold(ignore)
+			case 2:
+				_ = a.Resume(ignore)
+			case 3:
+				_ = x.agent.Move(a, far, dialog.BridgeOptions{})
+			case 4:
+				to := []*engine.Target{{URI: "sip:callee@" + x.phones[2+x.rnd.IntN(2)].Addr().String()}}
+				_ = x.agent.Transfer(a, to, dialog.DialOptions{Timeout: 5 * time.Second}, dialog.BridgeOptions{}, func(l *dialog.Leg, _ *engine.Response) {
+					if l != nil {
+						x.legs = append(x.legs, l)
+					}
+				})
+			case 5:
 				a.HangUp("SIP;cause=200")
-			} else if a != far && a.Peer() == nil && far.Peer() == nil {
+			}
+			if a != far && a.Peer() == nil && far.Peer() == nil {
 				x.join(a, far)
 			}
 		}))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/proxy"
 )
 
 // rare is the part of a leg that most legs do without. It belongs to the lane.
@@ -15,6 +16,21 @@ type rare struct {
 	passed []string // that of the party it talks to, which it gets when it is ended
 	// Session-ID (RFC 7989): the UUID of the party, and that of whom it talks to.
 	session, others string
+
+	ask   *ask      // what we ask of the party
+	refer *Referral // what it asks of us
+
+	upIn     *engine.Incoming // its UPDATE that has no answer
+	upEarly  *early           // the early dialog that it is in
+	upReach  engine.Reach
+	upBefore []byte // the description that holds if it is refused
+	upOut    bool   // ours that has none
+
+	timer   *session
+	noTimer bool // its owner wants none
+
+	earlies []*early  // dialogs of an INVITE of ours that has no final answer
+	rel     *reliable // our provisional response that waits for its PRACK, or the last one
 }
 
 // more makes room.
@@ -23,6 +39,33 @@ func (l *Leg) more() *rare {
 		l.rare = &rare{}
 	}
 	return l.rare
+}
+
+// endRare ends what is under way as the leg ends.
+func (l *Leg) endRare() {
+	x := l.rare
+	if x == nil {
+		return
+	}
+	l.forgetReliable()
+	if x.timer != nil {
+		l.lane.StopTimer(&x.timer.timer)
+	}
+	if x.refer != nil {
+		x.refer.Refuse(481)
+	}
+	if x.upIn != nil {
+		in := x.upIn
+		x.upIn = nil
+		_ = in.Answer(487, "", l.tag, nil)
+	}
+	if x.ask != nil {
+		res := l.refusal
+		if res == nil {
+			res = proxy.NewResponse(487, engine.CauseCancelled, nil)
+		}
+		x.ask.finish(res)
+	}
 }
 
 const (

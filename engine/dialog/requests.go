@@ -1,8 +1,10 @@
 package dialog
 
-// Requests of the party within the dialog, and the answers to ours.
+// Requests of the party within the dialog, and INVITEs of ours.
 
 import (
+	"bytes"
+
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
 )
@@ -23,7 +25,15 @@ func (l *Leg) request(r *engine.Request) {
 	if err != nil {
 		return
 	}
+	if l.ownContact == "" {
+		l.ownContact = r.OwnContact(l.contact)
+	}
+	d := l.earlyOf(string(m.FromTag()))
 	switch {
+	case l.s.phase == calling && d != nil && int64(cs.Number) > d.peerSeq:
+		d.peerSeq = int64(cs.Number)
+		l.heardSession(m)
+		l.serveEarly(in, r, m, d)
 	case l.remoteTag != string(m.FromTag()):
 		_ = in.Answer(481, "", l.tag, nil)
 	case int64(cs.Number) <= l.peerSeq: // §12.2.2; the same number again is another request
@@ -53,8 +63,26 @@ func (l *Leg) serve(in *engine.Incoming, r *engine.Request, m *message.Message) 
 		_ = in.Answer(200, "", l.tag, l.answerOptions(nil))
 	case message.MethodInfo, message.MethodMessage:
 		l.pass(in, r, m)
+	case message.MethodPrack:
+		l.pracked(in, m)
+	case message.MethodUpdate:
+		l.updated(in, r, m, nil)
 	case message.MethodRefer:
-		_ = in.Answer(603, "", l.tag, nil)
+		l.referred(in, m)
+	default:
+		_ = in.Answer(405, "", l.tag, &engine.ReplyOptions{Headers: []engine.HeaderEdit{{Name: "Allow", Values: []string{allowed}}}})
+	}
+}
+
+// serveEarly answers a request in an early dialog of our INVITE.
+func (l *Leg) serveEarly(in *engine.Incoming, r *engine.Request, m *message.Message, d *early) {
+	switch r.Method() {
+	case message.MethodUpdate:
+		l.updated(in, r, m, d)
+	case message.MethodOptions:
+		_ = in.Answer(200, "", l.tag, l.answerOptions(nil))
+	case message.MethodBye: // §15: who is called does not hang up before it has answered
+		_ = in.Answer(481, "", l.tag, nil)
 	default:
 		_ = in.Answer(405, "", l.tag, &engine.ReplyOptions{Headers: []engine.HeaderEdit{{Name: "Allow", Values: []string{allowed}}}})
 	}
@@ -84,6 +112,19 @@ func (l *Leg) invited(in *engine.Incoming, r *engine.Request, m *message.Message
 	if !good { // §12.2.2: it leaves the remote target as it is
 		reach.URI = ""
 	}
+	if l.updates() {
+		if l.rare.upIn != nil { // an offer of the party's has no answer
+			_ = in.Answer(500, "", l.tag, &engine.ReplyOptions{Headers: l.retryAfter()})
+			return
+		}
+		_ = in.Answer(491, "", l.tag, nil)
+		return
+	}
+	l.heardAllow(m)
+	if !l.heardTimer(m) {
+		_ = in.Answer(422, "", l.tag, &engine.ReplyOptions{Headers: tooShort()})
+		return
+	}
 	number := uint32(l.peerSeq)
 	sdp = clone(sdp)
 	switch do := l.feed(evInvited); {
@@ -97,6 +138,11 @@ func (l *Leg) invited(in *engine.Incoming, r *engine.Request, m *message.Message
 		l.in, l.inSeq, l.inOffer, l.inReach = in, number, sdp != nil, &reach
 		l.remoteBefore = l.remoteSDP
 		in.OnCancel(l.cancelled)
+		if b := l.bridge; b != nil && b.agreed && l.said != nil && bytes.Equal(sdp, l.remoteSDP) && m.HeaderName("Session-Expires") != nil {
+			// RFC 4028 §7.4: it refreshes this leg's session, and is no offer for the other
+			l.accept(l.said)
+			return
+		}
 		if b := l.bridge; b != nil {
 			b.invited(l, sdp)
 			return
@@ -155,137 +201,14 @@ func (l *Leg) pass(in *engine.Incoming, r *engine.Request, m *message.Message) {
 	}
 }
 
-// Progress is told the answers to our INVITE that are no failure.
-func (l *Leg) Progress(i *engine.Invitation, res *message.Message) {
-	l.heardSession(res)
-	if res.Status() < 200 {
-		if i == l.out && l.hunt != nil && l.s.phase == calling {
-			l.hunt.progress(l, res)
-		}
-		return
-	}
-	waits := i == l.out && (l.s.out == outSent || l.s.out == outCancelled)
-	switch other := l.remoteTag != string(res.ToTag()); {
-	case waits && (!l.s.opened || !other):
-		l.accepted(i, res)
-	case !l.s.opened || other: // before a dialog: it was refused, and accepted all the same
-		l.another(i, res)
-		if waits {
-			l.misled()
-		}
-	default:
-		l.acceptedLate(res, i.CSeq(), i.Credentials())
-	}
-}
-
-// accepted takes the first 2xx.
-func (l *Leg) accepted(i *engine.Invitation, res *message.Message) {
-	l.lane.StopTimer(&l.patience)
-	reach, good := reachable(i.Reach(res))
-	switch {
-	case !l.s.opened:
-		l.remoteTag = string(res.ToTag())
-		l.remote = tagged(l.remoteName, l.remoteTag)
-		l.reach = reach
-	case good:
-		l.move(reach)
-	}
-	l.seq = max(l.seq, i.CSeq())
-	l.saidBefore = nil
-	sdp, ok := descriptionOf(res)
-	if ok && sdp != nil {
-		l.remoteSDP = clone(sdp)
-	}
-	if !l.s.opened && !good { // §12.1.1: there must be a Contact
-		l.reach.URI, l.reach.Routes = uriIn(l.remote), nil
-	}
-	l.feed(evAccepted)
-}
-
-// extra is a dialog that another user agent has made of the same INVITE (§13.2.2.4).
-type extra struct {
-	tag string
-	ack *engine.Acknowledgement
-}
-
-// mostExtras bounds them.
-const mostExtras = 16
-
-// another acknowledges the 2xx of a second user agent, and ends its dialog.
-func (l *Leg) another(i *engine.Invitation, res *message.Message) {
-	tag := string(res.ToTag())
-	for _, x := range l.extras {
-		if x.tag == tag {
-			if x.ack != nil {
-				x.ack.Again()
-			}
-			return
-		}
-	}
-	if len(l.extras) >= mostExtras {
-		return
-	}
-	reach, good := reachable(i.Reach(res))
-	if !good {
-		reach.URI, reach.Routes = uriIn(l.remoteName), nil
-	}
-	target := reach.Target()
-	to := tagged(l.remoteName, tag)
-	s := &engine.SendSpec{Method: "ACK", From: l.local, To: to, CallID: l.callID, CSeq: i.CSeq(), Target: target, Headers: i.Credentials()}
-	if sdp, ok := descriptionOf(res); ok && sdp != nil && !l.outOffer {
-		var o origin
-		s.Body, s.ContentType = o.write(rejected(sdp), l.agent.own), sdpType
-	}
-	x := &extra{tag: tag}
-	x.ack, _ = l.agent.eng.Acknowledge(l.lane, s)
-	l.extras = append(l.extras, x)
-	bye := &engine.SendSpec{Method: "BYE", URI: reach.URI, From: l.local, To: to, CallID: l.callID, CSeq: i.CSeq() + 1, Target: target}
-	_ = l.agent.eng.SendAsync(bye, func(*engine.Response, error) {})
-}
-
-// Refused is told the failure of our INVITE.
-func (l *Leg) Refused(i *engine.Invitation, res *engine.Response, err error) {
-	if i != l.out {
-		return
-	}
-	l.lane.StopTimer(&l.patience)
-	l.seq = max(l.seq, i.CSeq())
-	e := evRefused
-	if l.s.opened && (err != nil || res.Code() == 408 || res.Code() == 481) {
-		e = evLost
-	}
-	if err != nil {
-		res = failure(err)
-	}
-	if !l.s.opened && (err == nil && i.Reliable() || isTimeout(err)) {
-		l.linger(i)
-	}
-	if err == nil {
-		l.heardReason(res.Message())
-		l.heardSession(res.Message())
-	}
-	l.unsay()
-	l.refusal = res
-	l.feed(e)
-	l.refusal = nil
-	if l.s.out == outNone && l.out == i {
-		l.out = nil
-	}
-}
-
-// unsay takes back the offer of an INVITE that was refused: the session is what it was (RFC 3261
-// §14.1).
-func (l *Leg) unsay() {
-	if l.s.opened && l.outOffer {
-		l.said = l.saidBefore
-	}
-	l.saidBefore = nil
-}
-
 // told is what the machine has for the owner, or for whoever has joined the leg.
 func (l *Leg) told(e event) {
 	switch e {
 	case evAccepted:
+		if x := l.asked(); x != nil {
+			x.accepted()
+			return
+		}
 		switch {
 		case l.hunt != nil:
 			l.hunt.accepted(l)
@@ -296,6 +219,10 @@ func (l *Leg) told(e event) {
 			l.feed(evAck)
 		}
 	case evRefused, evLost:
+		if x := l.asked(); x != nil {
+			x.refused(l.refusal)
+			return
+		}
 		switch {
 		case l.hunt != nil:
 			l.hunt.refused(l, l.refusal)
@@ -315,11 +242,14 @@ func (l *Leg) told(e event) {
 
 // offer sends an INVITE within the dialog, with an offer or without one; false: not now.
 func (l *Leg) offer(sdp []byte) bool {
-	if l.feed(evOffer)&doInvite == 0 {
+	if l.updates() || l.feed(evOffer)&doInvite == 0 {
 		return false
 	}
 	s := l.within("INVITE")
 	s.Headers = append(s.Headers, engine.HeaderEdit{Name: "Allow", Values: []string{allowed}})
+	if l.rare != nil && l.rare.timer != nil && l.rare.timer.interval > 0 {
+		s.Headers = l.timing(append(s.Headers, engine.HeaderEdit{Name: "Supported", Values: []string{"timer"}}))
+	}
 	l.outOffer, l.saidBefore = sdp != nil, l.said
 	if sdp != nil {
 		s.Body, s.ContentType = l.say(sdp), sdpType
@@ -330,7 +260,12 @@ func (l *Leg) offer(sdp []byte) bool {
 		l.s.out, l.said = outNone, l.saidBefore
 		return false
 	}
-	l.lane.After(offerTime, &l.patience, (*patience)(l))
+	wait := offerTime
+	// RFC 3311 §5.2: who sent an UPDATE waits for 64*T1
+	if b := l.bridge; b != nil && b.asks != nil && b.asks.s.in != inOpen {
+		wait = updateTime
+	}
+	l.lane.After(wait, &l.patience, (*patience)(l))
 	return true
 }
 

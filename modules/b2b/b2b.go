@@ -33,6 +33,8 @@ type B2B struct {
 	log    *slog.Logger // nil: none
 	eng    atomic.Pointer[engine.Engine]
 	script luabind.Events[event]
+	asks   atomic.Pointer[module] // the generation that is asked about REFERs
+	park   parking
 	known  []map[string]*leg // by id, one map a lane, which belongs to the holder of its token
 	// where programs elsewhere control legs
 	control *control.Hub
@@ -44,7 +46,7 @@ func New() *B2B { return newWith(nil) }
 
 func newWith(log *slog.Logger) *B2B {
 	m := &B2B{log: log}
-	m.agent = dialog.New(dialog.Options{Told: m.told})
+	m.agent = dialog.New(dialog.Options{Told: m.told, Refer: m.refer, Taken: m.moves})
 	m.control = m.newControl()
 	return m
 }
@@ -94,6 +96,7 @@ type leg struct {
 	to      string
 	state   atomic.Int32
 	why     atomic.Pointer[string]
+	spot    *spot  // where it waits to be taken; nil if it does not
 	ownerOf *owner // nil: nobody, it ends by itself
 }
 
@@ -158,6 +161,7 @@ func (m *B2B) told(e dialog.Event) {
 		why := e.Why
 		x.why.Store(&why)
 		x.disown()
+		x.unpark()
 		delete(m.known[x.lane.ID()], x.id)
 		if chosen(x.id) {
 			m.names.Delete(x.id)
@@ -276,9 +280,13 @@ func do[R any](x *leg, c *luabind.Call, f func() (R, error)) (out R, err error) 
 	return out, err
 }
 
-// joined bridges two legs, and ends both when that is over. Their lane is held.
+// joined bridges two legs, and ends both when that is over, unless one was taken out of it.
+// Their lane is held.
 func (m *B2B) joined(x, y *leg, o dialog.BridgeOptions) error {
-	return m.agent.Bridge(x.l, y.l, o, func(*dialog.Leg, string) {
+	return m.agent.Bridge(x.l, y.l, o, func(_ *dialog.Leg, why string) {
+		if why == dialog.WhyMoved || x.spot != nil || y.spot != nil {
+			return // a transfer has them, or one waits to be taken
+		}
 		x.l.HangUp("")
 		y.l.HangUp("")
 	})

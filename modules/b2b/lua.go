@@ -30,17 +30,20 @@ func (m *B2B) Open(h *luabind.Host) (luabind.Module, error) {
 type module struct {
 	*B2B
 	hears luabind.Listener[event]
+	refer referring
 }
 
 // Activate has this generation hear of events.
 func (m *module) Activate() error {
 	m.script.Listen(&m.hears)
+	m.asks.Store(m)
 	return nil
 }
 
 // Close ends that.
 func (m *module) Close() error {
 	m.script.Leave(&m.hears)
+	m.asks.CompareAndSwap(m, nil)
 	return nil
 }
 
@@ -50,6 +53,8 @@ var events = luabind.EventsOf(func(e event) string { return e.kind },
 	luabind.EventOf("b2b.answered", "A leg was answered.", eventLeg),
 	luabind.EventOf("b2b.bridged", "Two legs were joined.", eventLeg,
 		luabind.EventArg("other", luabind.ReturnsObject[*leg](legType, ""), func(e event) *leg { return e.far })),
+	luabind.EventOf("b2b.moved", "A party went to somebody else, by a transfer: leg has another peer.", eventLeg,
+		luabind.EventArg("other", luabind.ReturnsObject[*leg](legType, ""), func(e event) *leg { return e.far })),
 	luabind.EventOf("b2b.ended", "A leg has ended.", eventLeg,
 		luabind.EventArg("why", luabind.ReturnsText("as leg.why"), func(e event) string { return e.why })))
 
@@ -58,28 +63,23 @@ var eventLeg = luabind.EventArg("leg", luabind.ReturnsObject[*leg](legType, ""),
 // Events of the module.
 func (*module) Events() []luabind.Event { return events.Declared() }
 
-// configuration is what configure takes.
-type configuration struct {
-	Refer string `lua:"refer" oneof:"refuse" default:"refuse" doc:"what becomes of a REFER: it is refused (603); nothing else is built yet"`
-}
-
 // Functions of the module.
 func (m *module) Functions() []luabind.Function {
 	return []luabind.Function{
-		luabind.Configure(luabind.Function{Name: "configure", Example: `b2b.configure({ refer = "refuse" })`},
-			configuration{Refer: "refuse"}, func(configuration) error { return nil }),
-		luabind.Try1(luabind.Function{Name: "incoming", Where: luabind.InHandler, Decides: true,
+		m.configureFunction(),
+		luabind.Try2(luabind.Function{Name: "incoming", Where: luabind.InHandler, Decides: true,
 			Doc: "Takes the call that an INVITE begins: the request's decision, and from here on this server is who was called. The leg rings until it is answered or refused, or the " +
 				"caller gives up; without either it ends with the handler, by 480, or 500 after an error. nil if the INVITE was refused because of what it requires (420, 415, 503), or has Replaces (481).",
 			Raises:  "for anything but an INVITE outside of a dialog",
 			Example: "local a = b2b.incoming(req)\nif a then a:reject(486) end"},
-			luabind.RequestArg(), luabind.ReturnsObject[*leg](legType, ""), m.incoming),
+			luabind.RequestArg(), luabind.OptionsArg(taking{}), luabind.ReturnsObject[*leg](legType, ""), m.incoming),
 		luabind.Parked2(luabind.Function{Name: "originate", Where: luabind.InHandler,
 			Doc: "Calls somebody for nobody yet: click-to-dial, a call-back, an alarm. Without sdp the INVITE makes no offer; what is offered then waits 5 s for a bridge or a dial, which puts it on hold.",
 			Example: "local a, res = b2b.originate({ from = \"sip:alarm@example.com\", target = \"sip:bob@192.0.2.7\", timeout = 20 })\n" +
 				"if a then a:hang_up() end"},
 			luabind.RequiredOptionsArg("call", originating{}), luabind.OptionsArg(nothing{}), returnsDialled,
 			func(c *luabind.Call, o originating, _ nothing) luabind.Parked[dialled] { return m.originate(c, o) }),
+		takeFunction(m),
 		luabind.Try1(luabind.Function{Name: "leg", Where: luabind.InHandler, Waits: true, Doc: "The leg that has an id.", Example: `local a, why = b2b.leg("0.12ab")`},
 			luabind.TextArg("id", "as leg.id"), luabind.ReturnsObject[*leg](legType, ""), m.find),
 		luabind.Func0(luabind.Function{Name: "list", Where: luabind.InHandler, Waits: true, Doc: "The legs that have not ended.", Example: `sip.log.info("%d legs", #b2b.list())`},
@@ -90,7 +90,9 @@ func (m *module) Functions() []luabind.Function {
 // nothing are no options.
 type nothing struct{}
 
-func (m *module) incoming(c *luabind.Call, r *engine.Request) (*leg, error) {
+func (m *module) incoming(c *luabind.Call, r *engine.Request, taken taking) (*leg, error) {
+	off, bad := taken.off()
+	check(c, bad)
 	if r.Method() == message.MethodInvite && !r.InDialog() && !r.Decided() && !r.Over() && r.Message().HeaderName("Replaces") != nil {
 		// RFC 3891 §3: it takes the place of a dialog, and there is none that it could.
 		if _, err := r.Reply(481, "", nil); err != nil {
@@ -99,7 +101,7 @@ func (m *module) incoming(c *luabind.Call, r *engine.Request) (*leg, error) {
 		return nil, errReplaces
 	}
 	o := m.owner(c)
-	l, err := m.agent.Accept(r, dialog.AcceptOptions{})
+	l, err := m.agent.Accept(r, dialog.AcceptOptions{NoTimer: off})
 	switch {
 	case err == nil:
 		x := m.of(l)

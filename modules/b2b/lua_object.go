@@ -48,7 +48,7 @@ var legType = &luabind.ObjectType{
 			return string(x.l.RemoteSDP())
 		}),
 	},
-	Methods: []luabind.Function{replyMethod, answerMethod, rejectMethod, dialMethod, bridgeMethod, joinMethod, hangUpMethod, handoverMethod},
+	Methods: []luabind.Function{replyMethod, answerMethod, rejectMethod, dialMethod, bridgeMethod, joinMethod, hangUpMethod, holdMethod, resumeMethod, transferMethod, parkMethod, handoverMethod},
 }
 
 // mustBeHere raises where the leg belongs to another lane than the script runs on.
@@ -147,7 +147,7 @@ var returnsParted = luabind.ReturnsOf(func(c *luabind.Call, p parted) int {
 	}
 	return c.PushObject(p.leg) + c.PushString(p.why)
 }, luabind.Result{Name: "leg", Type: luabind.ObjectOf, Named: "leg", OrNil: true, Doc: "the one that ended; nil if neither did"},
-	luabind.Result{Name: "why", Type: luabind.String, OrNil: true, Doc: "as leg.why; \"timeout\": its time is over; \"media\": the parties agree on none; \"busy\": a leg is in another bridge"})
+	luabind.Result{Name: "why", Type: luabind.String, OrNil: true, Doc: "as leg.why; \"timeout\": its time is over; \"moved\": a party went to somebody else; \"parted\": one is parked; \"media\": the parties agree on none; \"busy\": a leg is in another bridge"})
 
 // legArg is another leg.
 var legArg = luabind.ArgOf(func(c *luabind.Call, n int) *leg {

@@ -3,6 +3,7 @@ package b2b
 // The options of calls, which orders from outside take as well as scripts do.
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -15,12 +16,34 @@ import (
 
 // calls are the options that dial and originate share.
 type calls struct {
+	timed
 	Timeout time.Duration       `lua:"timeout" min:"1" max:"3600" default:"180" doc:"seconds until somebody has answered, for each target"`
 	From    string              `lua:"from" doc:"the URI in From; default: the caller's, or this server"`
 	Display string              `lua:"display" doc:"its display name; default: the caller's"`
 	Headers []engine.HeaderEdit `lua:"headers" doc:"{Name = text | list}: of each INVITE"`
 	SDP     string              `lua:"sdp" doc:"what is offered; default: what the caller offers"`
 	ID      string              `lua:"id" doc:"the id of the leg, up to 64 letters, digits and _.:- with a letter first; of several targets the first has it, the others ID-2, ID-3; default: one of ours"`
+}
+
+// timed is what the options of legs say of their session timers (RFC 4028).
+type timed struct {
+	SessionTimer any `lua:"session_timer" doc:"false: none is negotiated on this leg (RFC 4028); default: one of 1800 s with a party that has them"`
+}
+
+// off reports whether the leg has no timer.
+func (o *timed) off() (bool, error) {
+	switch on := o.SessionTimer.(type) {
+	case nil:
+		return false, nil
+	case bool:
+		return !on, nil
+	}
+	return false, errors.New("option session_timer must be true or false")
+}
+
+// taking are the options of incoming.
+type taking struct {
+	timed
 }
 
 // dialing are the options of dial.
@@ -71,7 +94,11 @@ type joining struct {
 }
 
 func (o *calls) options() (dialog.DialOptions, error) {
-	d := dialog.DialOptions{Timeout: o.Timeout, From: o.From, Display: o.Display, Headers: o.Headers}
+	off, err := o.off()
+	if err != nil {
+		return dialog.DialOptions{}, err
+	}
+	d := dialog.DialOptions{NoTimer: off, Timeout: o.Timeout, From: o.From, Display: o.Display, Headers: o.Headers}
 	if o.From != "" {
 		if _, err := message.ParseURI([]byte(o.From)); err != nil {
 			return d, fmt.Errorf("option from: %q is not a URI, such as \"sip:alarm@example.com\"", o.From)

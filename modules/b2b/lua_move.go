@@ -1,0 +1,189 @@
+package b2b
+
+// This file has what parties do to one another: transfers by the script, and by REFER.
+
+import (
+	"sync"
+	"time"
+
+	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/dialog"
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/proxy"
+	"github.com/sipscript/sipscript/luabind"
+)
+
+// moves hears that a leg belongs to nobody but the agent from now on.
+func (m *B2B) moves(l *dialog.Leg) { m.of(l).disown() }
+
+// apart is how two legs that belong to nobody stay together.
+var apart = dialog.BridgeOptions{Timeout: longest, Pass: []string{"INFO"}} // never changed
+
+// destination is where a party goes: a leg, or targets.
+type destination struct {
+	leg     *leg
+	targets []*engine.Target
+}
+
+var targetsArg = luabind.TargetsArg("to", "")
+
+// destinationArg is a leg, or what dial takes.
+var destinationArg = luabind.ArgOf(func(c *luabind.Call, n int) destination {
+	if o, ok := c.AnyObject(n); ok {
+		if x, ok := o.(*leg); ok {
+			return destination{leg: x}
+		}
+	}
+	return destination{targets: targetsArg.Read(c, n)}
+}, luabind.Param{Name: "to", Type: luabind.Any, Doc: "a leg, or targets as dial takes them"})
+
+// transferring are the options of transfer.
+type transferring struct {
+	Timeout time.Duration `lua:"timeout" min:"1" max:"3600" default:"180" doc:"seconds until somebody has answered, for each target"`
+}
+
+var transferMethod = luabind.Parked3(luabind.Function{Name: "transfer", Where: luabind.InHandler,
+	Doc: "Has the party go to somebody else, without a REFER: to the first of the targets that answers, or to the party of a leg that was called before. Whoever either talked to is ended, and " +
+		"the two stay together for 12 hours at the most. If nobody answers it talks to its peer again. A bridge that waits returns nil, \"moved\" at once, and the handler no longer owns the legs.",
+	Example: answered200 + "a:bridge(b, { timeout = 60 })\nlocal ok, res = a:transfer(\"sip:desk@192.0.2.9\", { timeout = 20 })\nif not ok then sip.log.info(\"%d\", res.code) end"},
+	luabind.Self[*leg](), destinationArg, luabind.OptionsArg(transferring{}), returnsAgreed, transfer)
+
+func transfer(c *luabind.Call, x *leg, to destination, o transferring) luabind.Parked[*engine.Response] {
+	if to.leg != nil {
+		x.mustShare(c, to.leg)
+	}
+	for i, t := range to.targets {
+		if t.URI == "" {
+			c.Raise("target %d has no uri", i+1)
+		}
+		if err := t.Check(); err != nil {
+			c.Raise("target %d: %v", i+1, err)
+		}
+	}
+	return wait(x.m, c, x.lane, func(done func(*engine.Response, error)) {
+		if to.leg != nil {
+			done(nil, x.m.agent.Move(x.l, to.leg.l, apart))
+			return
+		}
+		if to.targets == nil {
+			done(proxy.NewResponse(503, engine.CauseUnreachable, nil), nil)
+			return
+		}
+		err := x.m.agent.Transfer(x.l, to.targets, dialog.DialOptions{Timeout: o.Timeout}, apart, func(_ *dialog.Leg, res *engine.Response) { done(res, nil) })
+		if err != nil {
+			done(nil, err)
+		}
+	})
+}
+
+// configuration is what configure takes.
+type configuration struct {
+	Refer luabind.FuncOrValue `lua:"refer" default:"refuse" doc:"what becomes of a REFER: \"refuse\", by 603, or function(refer, leg) -> targets | nil, code: whom the peer of the leg is to talk to instead; nil for the leg that refer.talk names"`
+}
+
+// referring is what the script says of REFERs: in each VM the same, a function is each one's own.
+type referring struct {
+	agreed luabind.Agreed[string]
+	mu     sync.Mutex
+	funcs  map[*lane.Lane]*luabind.Func // guarded by mu; by the lane of the VM
+}
+
+func (m *module) configureFunction() luabind.Function {
+	return luabind.Do1(luabind.Function{Name: "configure", Where: luabind.AtLoad, Doc: "Sets options, once, while the file loads.",
+		Example: "b2b.configure({ refer = function(refer, leg)\n  return \"sip:\" .. (sip.uri(refer.to).user or \"\") .. \"@192.0.2.7\"\nend })"},
+		luabind.RequiredOptionsArg("options", configuration{}), func(c *luabind.Call, o configuration) {
+			value, kind := o.Refer, "function"
+			switch value.Value {
+			case nil, "refuse":
+				if value.Func == nil {
+					kind = "refuse"
+				}
+			default:
+				c.Raise("option refer must be \"refuse\" or a function")
+			}
+			if _, err := m.refer.agreed.Say(c.VM(), kind); err != nil {
+				c.Raise("%v", err)
+			}
+			if value.Func != nil {
+				m.refer.mu.Lock()
+				defer m.refer.mu.Unlock()
+				if m.refer.funcs == nil {
+					m.refer.funcs = map[*lane.Lane]*luabind.Func{}
+				}
+				m.refer.funcs[c.Lane()] = value.Func
+			}
+		})
+}
+
+// referral is a REFER as scripts see it.
+type referral struct{ r *dialog.Referral }
+
+// ObjectType makes it an object of scripts.
+func (*referral) ObjectType() *luabind.ObjectType { return referType }
+
+// referType describes it; it is never changed.
+var referType = &luabind.ObjectType{
+	Name: "refer", Doc: "What a party asks for by REFER: that its peer talks to somebody else.",
+	Example: "b2b.configure({ refer = function(refer, leg)\n  sip.log.info(\"%s asks for %s\", leg.from, refer.to)\n  return nil, 603\nend })",
+	Fields: []luabind.Field{
+		luabind.FieldFrom("to", luabind.ReturnsURI("whom the peer is to talk to (Refer-To)"), func(x *referral) string { return x.r.To }),
+		luabind.FieldFrom("by", luabind.OrNil(luabind.ReturnsText("the value of Referred-By; nobody vouches for it")), func(x *referral) string { return x.r.By }),
+		luabind.FieldFrom("attended", luabind.ReturnsBool("it names a call of the party's with this server (Replaces): whom it talks to there"), func(x *referral) bool { return x.r.Talk != nil }),
+	},
+}
+
+// refer asks the script about a REFER. The lane's token is held.
+func (m *B2B) refer(r *dialog.Referral) {
+	g := m.asks.Load()
+	x := m.of(r.Leg)
+	var f *luabind.Func
+	if g != nil {
+		g.refer.mu.Lock()
+		f = g.refer.funcs[x.lane]
+		g.refer.mu.Unlock()
+	}
+	if f == nil {
+		r.Refuse(603)
+		return
+	}
+	var out []any
+	f.Start("b2b.configure refer", &out, func(err error) {
+		targets, code := decided(out)
+		switch {
+		case err != nil:
+			r.Refuse(500)
+		case len(targets) > 0:
+			_ = r.Accept(targets, dialog.DialOptions{}, apart)
+			r.Refuse(603) // if it could not be followed
+		case code == 0 && r.Talk != nil:
+			_ = r.Accept(nil, dialog.DialOptions{}, apart)
+		default:
+			if code == 0 {
+				code = 603
+			}
+			r.Refuse(code)
+		}
+	}, &referral{r}, x)
+}
+
+// decided reads what the function returned.
+func decided(out []any) (targets []*engine.Target, code int) {
+	if len(out) > 1 {
+		if n, ok := out[1].(float64); ok && n >= 300 && n <= 699 {
+			code = int(n)
+		}
+	}
+	if len(out) == 0 {
+		return nil, code
+	}
+	list, ok := out[0].([]any)
+	if !ok {
+		list = out[:1]
+	}
+	for _, v := range list {
+		if text, ok := v.(string); ok {
+			targets = append(targets, &engine.Target{URI: text})
+		}
+	}
+	return targets, code
+}
