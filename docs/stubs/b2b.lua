@@ -195,8 +195,8 @@ function b2b_leg:park(key, options) end
 ---Hands the leg over to a program elsewhere that serves an app over the admin port (docs/control.md),
 ---and waits until it is the handler's again, or has ended. Of several programs that serve the app each
 ---has its turn. nil, err if the leg is in a bridge, or being dialled. Returns string or nil: "given
----back" by its master; "ended"; "nobody" took it in time; "lost": its master was gone for too long.
----Only in handlers. Waits.
+---back" by its master; "ended"; "nobody" took it in time; "lost": its master was gone for too long;
+---"taken": it was parked, and another handler has it. Only in handlers. Waits.
 ---```lua
 ---local a = b2b.incoming(req)
 ---if not a then return end
@@ -205,7 +205,7 @@ function b2b_leg:park(key, options) end
 ---```
 ---@param app string what the program says it serves
 ---@param options? b2b.leg.handover.options optional
----@return string|nil result "given back" by its master; "ended"; "nobody" took it in time; "lost": its master was gone for too long
+---@return string|nil result "given back" by its master; "ended"; "nobody" took it in time; "lost": its master was gone for too long; "taken": it was parked, and another handler has it
 ---@return string|nil err why it failed
 function b2b_leg:handover(app, options) end
 

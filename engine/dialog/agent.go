@@ -29,9 +29,17 @@ type Options struct {
 type Event struct {
 	Kind string // one of the constants below
 	Leg  *Leg   // that it is about
-	Far  *Leg   // of a bridge: the other leg; nil otherwise
-	Why  string // of an end
+	Far  *Leg   // of a bridge: the other leg; of a transfer: the one that is called; nil otherwise
+	Why  string // of an end; of a transfer one of Dialling, Rings and Failed
+	Code int    // of a transfer, and of an end by a refusal: the response's
 }
+
+// How far a transfer is.
+const (
+	Dialling = "dialling"
+	Rings    = "ringing"
+	Failed   = "failed" // its party talks to its peer again
+)
 
 // Kinds of events.
 const (
@@ -39,6 +47,7 @@ const (
 	EventAnswered = "answered" // it was answered
 	EventBridged  = "bridged"  // two legs were joined
 	EventMoved    = "moved"    // a party went to somebody else
+	EventTransfer = "transfer" // one goes on that calls somebody
 	EventEnded    = "ended"    // it has ended
 )
 

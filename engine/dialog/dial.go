@@ -39,6 +39,8 @@ type DialOptions struct {
 	// Begun, if not nil, is told of each leg when its INVITE has been handed over, before anything
 	// else is told of it.
 	Begun func(l *Leg, t *engine.Target)
+
+	moves *Leg // of a transfer: whose party goes
 }
 
 const (
@@ -188,7 +190,15 @@ func (h *hunt) call(t *engine.Target) {
 	if h.o.Begun != nil {
 		h.o.Begun(l, t)
 	}
+	h.moving(l, Dialling, 0)
 	h.lane.After(h.o.Timeout, &l.limit, (*limiter)(l))
+}
+
+// moving tells how far a transfer is.
+func (h *hunt) moving(l *Leg, how string, code int) {
+	if h.o.moves != nil {
+		h.agent.tell(Event{Kind: EventTransfer, Leg: h.o.moves, Far: l, Why: how, Code: code})
+	}
 }
 
 // first is the INVITE that begins the leg.
@@ -304,6 +314,7 @@ func (h *hunt) progress(l *Leg, res *message.Message) {
 		return
 	}
 	l.agent.tell(Event{Kind: EventRinging, Leg: l})
+	h.moving(l, Rings, code)
 	a := h.a
 	if a == nil || a.s.phase != ringing || h.o.Early == EarlyNone {
 		return

@@ -51,6 +51,7 @@ func (x *moving) dial(targets []*engine.Target, o DialOptions) error {
 	if o.From == "" {
 		o.From = uriIn(l.remoteName) // the new party is called by the one that goes to it
 	}
+	o.moves = l
 	if err := x.agent.Dial(l.lane, l, targets, o, x.came); err != nil {
 		x.came(nil, proxy.NewResponse(500, "", nil))
 	}
@@ -66,6 +67,9 @@ func (x *moving) take(l *Leg) {
 
 // came is what dialling came to.
 func (x *moving) came(far *Leg, res *engine.Response) {
+	if far == nil {
+		x.agent.tell(Event{Kind: EventTransfer, Leg: x.leg, Why: Failed, Code: res.Code()})
+	}
 	switch l := x.leg; {
 	case far != nil:
 		x.take(far)

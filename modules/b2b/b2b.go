@@ -154,6 +154,10 @@ type event struct {
 // told hears of the agent's events, on their lanes.
 func (m *B2B) told(e dialog.Event) {
 	x := m.of(e.Leg)
+	if e.Kind == dialog.EventTransfer {
+		m.control.Told(e)
+		return
+	}
 	x.note()
 	out := event{kind: "b2b." + e.Kind, leg: x, why: e.Why}
 	if e.Kind == dialog.EventEnded {

@@ -14,7 +14,10 @@ import (
 )
 
 // moves hears that a leg belongs to nobody but the agent from now on.
-func (m *B2B) moves(l *dialog.Leg) { m.of(l).disown() }
+func (m *B2B) moves(l *dialog.Leg) {
+	m.of(l).disown()
+	m.control.Leave(l)
+}
 
 // apart is how two legs that belong to nobody stay together.
 var apart = dialog.BridgeOptions{Timeout: longest, Pass: []string{"INFO"}} // never changed
@@ -69,7 +72,7 @@ func transfer(c *luabind.Call, x *leg, to destination, o transferring) luabind.P
 			done(proxy.NewResponse(503, engine.CauseUnreachable, nil), nil)
 			return
 		}
-		err := x.m.agent.Transfer(x.l, to.targets, dialog.DialOptions{Timeout: o.Timeout}, apart, func(_ *dialog.Leg, res *engine.Response) { done(res, nil) })
+		err := x.m.transfer(x.l, to.targets, dialog.DialOptions{Timeout: o.Timeout}, func(res *engine.Response) { done(res, nil) })
 		if err != nil {
 			done(nil, err)
 		}
@@ -153,7 +156,7 @@ func (m *B2B) refer(r *dialog.Referral) {
 		case err != nil:
 			r.Refuse(500)
 		case len(targets) > 0:
-			_ = r.Accept(targets, dialog.DialOptions{}, apart)
+			_ = r.Accept(targets, m.heard(dialog.DialOptions{}), apart)
 			r.Refuse(603) // if it could not be followed
 		case code == 0 && r.Talk != nil:
 			_ = r.Accept(nil, dialog.DialOptions{}, apart)

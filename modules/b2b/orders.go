@@ -42,7 +42,7 @@ type (
 )
 
 // planned are the names of orders that are refused until legs can do what they say.
-var planned = []string{"hold", "resume", "refer", "transfer", "park", "take", "play", "send", "wait"} // never changed
+var planned = []string{"refer", "play", "send", "wait"} // never changed
 
 // orders are what may be asked of legs.
 func (m *B2B) orders() []control.Order {
@@ -76,6 +76,7 @@ func (m *B2B) orders() []control.Order {
 			func(o *hangingUp) error { return checkReason(o.Reason) },
 			func(t *control.Turn, o *hangingUp) { t.Done(t.Leg.HangUp(o.Reason)) }),
 	}
+	list = append(list, m.moveOrders()...)
 	for _, name := range planned {
 		list = append(list, control.Order{Name: name, Planned: true})
 	}
@@ -115,11 +116,7 @@ func (m *B2B) orderCall(t *control.Turn, targets []*engine.Target, options dialo
 			t.Done(map[string]any{"leg": t.Info(l)})
 			return
 		}
-		about := map[string]any{"code": res.Code(), "reason": res.Reason()}
-		if c := res.Cause(); c != "" {
-			about["cause"] = c
-		}
-		t.Done(map[string]any{"leg": nil, "response": about})
+		t.Done(map[string]any{"leg": nil, "response": refusalOf(res)})
 	})
 	if err != nil {
 		settle(t, err)
@@ -170,7 +167,8 @@ func settle(t *control.Turn, err error) {
 		return
 	}
 	for code, of := range map[control.Code]error{control.BadState: dialog.ErrState, control.Busy: dialog.ErrBusy, control.NoSDP: dialog.ErrNoMedia,
-		control.Full: dialog.ErrFull, control.Taken: errTaken} {
+		control.Full: dialog.ErrFull, control.Taken: errTaken,
+		control.KeyTaken: errParked} {
 		if errors.Is(err, of) {
 			t.Refuse(code, "")
 			return

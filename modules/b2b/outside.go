@@ -95,7 +95,7 @@ var handoverMethod = luabind.Parked3(luabind.Function{Name: "handover", Where: l
 		"Of several programs that serve the app each has its turn. nil, err if the leg is in a bridge, or being dialled.",
 	Example: takeCall + "local why = a:handover(\"ivr\", { deadline = 10, on_lost = \"return\" })\nif why == \"nobody\" or why == \"lost\" then a:reject(480) end"},
 	luabind.Self[*leg](), luabind.TextArg("app", "what the program says it serves"), luabind.OptionsArg(handing{Deadline: 5 * time.Second, OnLost: "hang_up"}),
-	luabind.ReturnsText("\"given back\" by its master; \"ended\"; \"nobody\" took it in time; \"lost\": its master was gone for too long"), handover)
+	luabind.ReturnsText("\"given back\" by its master; \"ended\"; \"nobody\" took it in time; \"lost\": its master was gone for too long; \"taken\": it was parked, and another handler has it"), handover)
 
 func handover(c *luabind.Call, x *leg, app string, o handing) luabind.Parked[string] {
 	if app == "" {
@@ -113,7 +113,9 @@ func handover(c *luabind.Call, x *leg, app string, o handing) luabind.Parked[str
 		}
 		x.disown()
 		m.control.HandOver(x.l, control.Handover{App: app, Deadline: o.Deadline, OnLost: control.OnLost(o.OnLost)}, func(why string) {
-			own.take(x)
+			if why != control.WhyTaken {
+				own.take(x)
+			}
 			done(why, nil)
 		})
 	})

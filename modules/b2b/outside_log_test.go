@@ -27,7 +27,7 @@ func TestOrdersAreNotedAndCounted(t *testing.T) {
 	a := of(x.event("handed_over"))
 	x.result("list", nil)
 	x.result("reply", fields{"leg": a, "code": 180})
-	x.refused("not-here", "transfer", fields{"leg": a})
+	x.refused("not-here", "play", fields{"leg": a})
 	x.result("reject", fields{"leg": a, "code": 486})
 	w.Answered(o, 486)
 	x.event("b2b.ended")
@@ -36,7 +36,7 @@ func TestOrdersAreNotedAndCounted(t *testing.T) {
 	for _, want := range []string{
 		`msg="a client controls calls" operator=tester source=10.0.9.9 client=desk resumed=false`,
 		`msg="an operator gave an order to calls" operator=tester source=10.0.9.9 order=reply leg=` + a,
-		`msg="an order to calls was refused" operator=tester source=10.0.9.9 order=transfer leg=` + a + ` refused=not-here`,
+		`msg="an order to calls was refused" operator=tester source=10.0.9.9 order=play leg=` + a + ` refused=not-here`,
 		`msg="an operator gave an order to calls" operator=tester source=10.0.9.9 order=reject leg=` + a,
 		`msg="a session of call control is over" operator=tester client=desk`,
 	} {

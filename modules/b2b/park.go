@@ -56,7 +56,7 @@ func (m *B2B) put(x *leg, key string, limit time.Duration) error {
 	x.spot = s
 	peer := x.l.Peer()
 	x.l.Part()
-	if peer != nil && m.of(peer).ownerOf == nil { // of a joined pair: nobody else would end it
+	if peer != nil && m.of(peer).ownerOf == nil && m.control.Free(peer) { // of a joined pair
 		peer.HangUp("")
 	}
 	x.lane.After(limit, &s.timer, s)
@@ -127,6 +127,7 @@ func takeFunction(m *module) luabind.Function {
 				if x.l.State() == dialog.Ended {
 					return nil, errNoLeg
 				}
+				m.control.Taken(x.l)
 				o.take(x)
 				return x, nil
 			})

@@ -25,6 +25,7 @@ const (
 	OtherLane    Code = "other-lane"
 	Full         Code = "full"
 	Overload     Code = "overload"
+	KeyTaken     Code = "key-taken"
 	NotHere      Code = "not-here"
 	Failed       Code = "failed"
 )
@@ -53,6 +54,7 @@ func Codes() []Described {
 		{string(NotMaster), "Another session is the leg's master, or nobody is: see claim."},
 		{string(Owned), "A script has the leg: it must hand it over."},
 		{string(Taken), "A leg has the id that was chosen."},
+		{string(KeyTaken), "Somebody waits with that key."},
 		{string(Busy), "The leg is in a bridge, or a dial or bridge of it has not come back."},
 		{string(BadState), "The leg is not in a state for that: it was answered already, or not yet."},
 		{string(NoSDP), "A session description is wanted."},
@@ -119,6 +121,7 @@ func Events() []Described {
 		{"handed_over", "The session is the master of leg from here on. It has leg, app, deadline in seconds, and on_lost."},
 		{"left", "The session is no longer the master of leg, which has not ended. It has leg and why."},
 		{"legs", "A piece of a snapshot. It has legs, a list."},
+		{"transfer", "A transfer goes on: leg goes to somebody else. It has leg, state, which is dialling, ringing or failed, code, the SIP code of that, and to, the leg that is called, if there is one; b2b.moved comes when it is done."},
 		{"synced", "The snapshot is complete. It has legs, their number, and left_out, how many more there are."},
 		{"resync", "What the client has not heard is no longer kept: a snapshot follows. It has lost, the number of messages."},
 		{"shutdown", "The server has begun to end: it takes no calls, and ends those there are after --drain-calls."},

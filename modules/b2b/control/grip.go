@@ -27,6 +27,7 @@ const (
 	WhyEnded     = "ended"      // it has ended
 	WhyNobody    = "nobody"     // no session took it in time
 	WhyLost      = "lost"       // its master was gone for too long
+	WhyTaken     = "taken"      // somebody has picked it up: it is not the script's
 )
 
 // Handover is how a script hands a leg over.
@@ -75,6 +76,33 @@ func (h *Hub) grip(l *dialog.Leg) *grip {
 
 // Holds reports whether a leg has a master, or waits for one.
 func (h *Hub) Holds(l *dialog.Leg) bool { return h.place(l).grips[l] != nil }
+
+// Leave has a leg go on when its master is gone: it ends by itself.
+func (h *Hub) Leave(l *dialog.Leg) {
+	if g := h.place(l).grips[l]; g != nil {
+		g.alone = true
+		g.stop()
+	}
+}
+
+// Free reports whether nobody here would end a leg.
+func (h *Hub) Free(l *dialog.Leg) bool {
+	g := h.place(l).grips[l]
+	return g == nil || g.alone
+}
+
+// Taken ends what the hub has to do with a leg: somebody has picked it up.
+func (h *Hub) Taken(l *dialog.Leg) {
+	g := h.place(l).grips[l]
+	if g == nil {
+		return
+	}
+	s, about := g.master, map[string]any{"leg": h.info(l), "why": WhyTaken}
+	g.release(WhyTaken)
+	if s != nil {
+		s.push(eventText("left", about))
+	}
+}
 
 // wait begins the time that the leg may be without a master.
 func (g *grip) wait() {

@@ -109,6 +109,10 @@ func (h *Hub) Told(e dialog.Event) {
 		return
 	}
 	about := map[string]any{"leg": h.info(e.Leg)}
+	if e.Kind == dialog.EventTransfer {
+		h.moving(e, about)
+		return
+	}
 	if e.Far != nil {
 		about["other"] = h.info(e.Far)
 	}
@@ -121,6 +125,18 @@ func (h *Hub) Told(e dialog.Event) {
 			g.ended(e.Why)
 		}
 	}
+}
+
+// moving tells how far a transfer is.
+func (h *Hub) moving(e dialog.Event, about map[string]any) {
+	about["state"] = e.Why
+	if e.Far != nil {
+		about["to"] = h.info(e.Far)
+	}
+	if e.Code != 0 {
+		about["code"] = e.Code
+	}
+	h.tell(e.Leg, e.Far, eventText("transfer", about))
 }
 
 // Watched reports whether there is a session.

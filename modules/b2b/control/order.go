@@ -114,9 +114,12 @@ func (t *Turn) Hold() {
 func (t *Turn) Own(l *dialog.Leg) { t.hub.grip(l).take(t.session) }
 
 // Leave has a leg go on when its master is gone: it ends by itself.
-func (t *Turn) Leave(l *dialog.Leg) {
-	if g := t.hub.place(l).grips[l]; g != nil {
-		g.alone = true
+func (t *Turn) Leave(l *dialog.Leg) { t.hub.Leave(l) }
+
+// Take makes the session the master of a leg of another lane, whose token is held.
+func (t *Turn) Take(l *dialog.Leg) {
+	if t.Own(l); t.session.gone.Load() { // its legs have been looked after
+		l.HangUp("")
 	}
 }
 
