@@ -40,7 +40,7 @@ type SendSpec struct {
 	Disguise *Disguise
 	// NameContact: it gets a Contact with this user part, which names the listener it leaves from
 	NameContact bool
-	ContactUser string
+	ContactUser string // with NameContact; "": none
 }
 
 // Disguise is how a request of this server's own, in the name of a party of a dialog, hides that

@@ -175,16 +175,21 @@ function route(req)
 end`, withUAC(t))
 	alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
 	w.talk(alice, bob)
-	for who, want := range map[*phone.Phone]string{alice: "<sip:bob@example.com>", bob: "<sip:anonymous@anonymous.invalid>"} {
-		c := w.only()
-		b := w.begin(func(done func(error)) bool {
-			return c.Transfer("sip:carol@example.com", dialog.TransferOptions{Callee: who == bob}, done)
+	for _, row := range []struct {
+		name, by string
+		who      *phone.Phone
+	}{{"caller", "<sip:bob@example.com>", alice}, {"callee", "<sip:anonymous@anonymous.invalid>", bob}} {
+		t.Run(row.name, func(t *testing.T) {
+			c := w.only()
+			b := w.begin(func(done func(error)) bool {
+				return c.Transfer("sip:carol@example.com", dialog.TransferOptions{Callee: row.who == bob}, done)
+			})
+			refer := w.Came(row.who, "REFER")
+			if by := string(refer.Msg.HeaderName("Referred-By")); by != row.by {
+				t.Errorf("%s is referred by %s", row.who.Name(), by)
+			}
+			w.Reply(refer, 603)
+			w.ends(b, fmt.Sprintf("the %s answered 603", row.name))
 		})
-		refer := w.Came(who, "REFER")
-		if by := string(refer.Msg.HeaderName("Referred-By")); by != want {
-			t.Errorf("%s is referred by %s", who.Name(), by)
-		}
-		w.Reply(refer, 603)
-		w.ends(b, fmt.Sprintf("the %s answered 603", map[bool]string{true: "callee", false: "caller"}[who == bob]))
 	}
 }
