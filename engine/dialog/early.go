@@ -18,7 +18,6 @@ type early struct {
 	rseq    uint32 // of the last reliable response that was acknowledged; 0 for none
 	sdp     []byte // the answer in one: it is final
 	peerSeq int64
-	moved   bool // an UPDATE has changed the session since
 }
 
 // mostEarlies bounds them.

@@ -43,12 +43,12 @@ func (a *Agent) stray(m *message.Message, _ netip.AddrPort) bool {
 	if err != nil || cs.Method != message.MethodInvite || m.Status()/100 != 2 {
 		return false
 	}
-	id, tag := a.eng.LaneOf(string(m.CallID())).ID(), string(m.FromTag())
-	if x := a.late[id][tag]; x != nil && x.leg.callID == string(m.CallID()) && x.i.CSeq() == cs.Number {
+	id := a.eng.LaneOf(string(m.CallID())).ID()
+	if x := a.late[id][string(m.FromTag())]; x != nil && x.leg.callID == string(m.CallID()) && x.i.CSeq() == cs.Number {
 		x.leg.another(x.i, m)
 		return true
 	}
-	l := a.tables[id][tag]
+	l := a.tables[id][string(m.FromTag())]
 	if l == nil || l.callID != string(m.CallID()) || !l.s.opened || l.remoteTag != string(m.ToTag()) || cs.Number > l.seq || l.out != nil && l.out.CSeq() == cs.Number {
 		return false
 	}
