@@ -47,6 +47,12 @@ func (r *Request) Serve(cancelled func(cancel *message.Message)) (*Incoming, err
 // Message is the request; nil once a final response was sent.
 func (i *Incoming) Message() *message.Message { return i.s.Req }
 
+// Source is where it came from.
+func (i *Incoming) Source() Endpoint {
+	f := &i.s.From
+	return Endpoint{Addr: f.Source, Transport: f.Kind}
+}
+
 // Answered is the code of the final response, 0 before.
 func (i *Incoming) Answered() int { return i.s.Answered() }
 

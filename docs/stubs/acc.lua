@@ -13,12 +13,13 @@ function acc.configure(options) end
 
 ---From now on the call that an INVITE begins has a record, whatever becomes of it; it is written when
 ---the call ends. It record-routes if the script did not. Called again, and within the call, it changes
----fields. Raises for anything but an INVITE outside of a dialog, and without configure. Only in
+---fields. With a leg of b2b it is one record with all legs of the call, transfers too, until the last
+---has ended. Raises for anything but an INVITE outside of a dialog, and without configure. Only in
 ---handlers.
 ---```lua
 ---acc.record(req, { customer = "7" })
 ---```
----@param req sip.request the request
+---@param req sip.request|any the request, or a leg of b2b
 ---@param fields? table {name = text, number or truth value} of the record; optional
 ---@return boolean|nil result true
 ---@return string|nil err why it failed
@@ -30,7 +31,7 @@ function acc.record(req, fields) end
 ---acc.record(req)
 ---req:relay("sip:bob@example.com", { on_branch = function(branch) acc.set(branch, { carrier = "a" }) end })
 ---```
----@param req sip.request|sip.branch a request of the call, or a branch: its leg
+---@param req sip.request|sip.branch|any a request of the call, or a branch: its leg; or a leg of b2b
 ---@param fields? table {name = text, number or truth value} of the record; optional
 ---@return boolean|nil result true
 ---@return string|nil err why it failed
@@ -56,7 +57,7 @@ function acc.event(req, name, fields) end
 ---@field gather? number seconds for which records are gathered before a destination gets them
 ---@field max_duration? number seconds after which a call that was answered and has not ended is recorded as "lost", unless it is tracked and goes on
 ---@field spool? acc.configure.options.spool where records wait; it takes effect at the start of the server
----@field fields? table {name = text | function(req)}: in each record; a function is called at record
+---@field fields? table {name = text | function(req | leg)}: in each record; a function is called at record
 
 ---@class acc.configure.options.rotate
 ---@field size? integer bytes

@@ -6,12 +6,13 @@
 ---@field id string names it
 ---@field call_id string the Call-ID of its messages
 ---@field state string "ringing", "calling", "answered" or "ended"
----@field why string|nil why it ended: "bye", "cancelled", "rejected", "hang up", "timeout", "elsewhere", "no ack", "lost", "media", "shutdown"; nil before
+---@field why string|nil why it ended: "bye", "cancelled", "rejected", "hang up", "timeout", "elsewhere", "no ack", "lost", "media", "duration", "shutdown"; nil before
 ---@field from sip.uri who called
 ---@field to sip.uri who was called
 ---@field peer any|nil the leg that it is bridged with
 ---@field local_sdp string|nil what this side sent last
 ---@field remote_sdp string|nil what the party sent last
+---@field vars table those of the options of incoming, dial or originate; a copy
 local b2b_leg = {}
 
 ---Sends the caller a provisional answer. nil, err if it is not ringing any more. Raises for a code
@@ -224,16 +225,20 @@ function b2b.configure(options) end
 ---Takes the call that an INVITE begins: the request's decision, and from here on this server is who
 ---was called. The leg rings until it is answered or refused, or the caller gives up; without either it
 ---ends with the handler, by 480, or 500 after an error. nil if the INVITE was refused because of what
----it requires (420, 415, 503), or has Replaces (481). Raises for anything but an INVITE outside of a
----dialog. Only in handlers. It is the request's decision.
+---it requires (420, 415, 503), or has Replaces (481); nil, "limit" and the key if that is full: the
+---request is not decided then. Returns leg or nil: nil if there is none. Then string or nil: "limit":
+---answer the request; otherwise why it was refused. Then string or nil: of limits, that is full.
+---Raises for anything but an INVITE outside of a dialog. Only in handlers. It is the request's
+---decision.
 ---```lua
 ---local a = b2b.incoming(req)
 ---if a then a:reject(486) end
 ---```
 ---@param req sip.request the request
 ---@param options? b2b.incoming.options optional
----@return b2b.leg|nil result
----@return string|nil err why it failed
+---@return b2b.leg|nil result nil if there is none
+---@return string|nil why "limit": answer the request; otherwise why it was refused
+---@return string|nil key of limits, that is full
 function b2b.incoming(req, options) end
 
 ---Calls somebody for nobody yet: click-to-dial, a call-back, an alarm. Without sdp the INVITE makes no
@@ -285,6 +290,10 @@ function b2b.list() end
 
 ---@class b2b.leg.dial.options
 ---@field session_timer? any false: none is negotiated on this leg (RFC 4028); default: one of 1800 s with a party that has them
+---@field limits? any how many calls may have each of these keys at the same time: with those of dialog.track, checked and counted in one step, and given back once
+---@field max_duration? number seconds from the answer, then the leg is ended; default: it is not
+---@field warn? number seconds before that when b2b.expiring tells of it, if max_duration is more
+---@field vars? any kept with the leg: texts, numbers, truth values
 ---@field timeout? number seconds until somebody has answered, for each target
 ---@field from? string the URI in From; default: the caller's, or this server
 ---@field display? string its display name; default: the caller's
@@ -318,9 +327,17 @@ function b2b.list() end
 
 ---@class b2b.incoming.options
 ---@field session_timer? any false: none is negotiated on this leg (RFC 4028); default: one of 1800 s with a party that has them
+---@field limits? any how many calls may have each of these keys at the same time: with those of dialog.track, checked and counted in one step, and given back once
+---@field max_duration? number seconds from the answer, then the leg is ended; default: it is not
+---@field warn? number seconds before that when b2b.expiring tells of it, if max_duration is more
+---@field vars? any kept with the leg: texts, numbers, truth values
 
 ---@class b2b.originate.call
 ---@field session_timer? any false: none is negotiated on this leg (RFC 4028); default: one of 1800 s with a party that has them
+---@field limits? any how many calls may have each of these keys at the same time: with those of dialog.track, checked and counted in one step, and given back once
+---@field max_duration? number seconds from the answer, then the leg is ended; default: it is not
+---@field warn? number seconds before that when b2b.expiring tells of it, if max_duration is more
+---@field vars? any kept with the leg: texts, numbers, truth values
 ---@field timeout? number seconds until somebody has answered, for each target
 ---@field from? string the URI in From; default: the caller's, or this server
 ---@field display? string its display name; default: the caller's

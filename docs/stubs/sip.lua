@@ -939,6 +939,7 @@ function sip.spawn(fn) end
 ---@overload fun(event: "b2b.answered", fn: fun(leg: b2b.leg), options?: sip.on.options)
 ---@overload fun(event: "b2b.bridged", fn: fun(leg: b2b.leg, other: b2b.leg), options?: sip.on.options)
 ---@overload fun(event: "b2b.moved", fn: fun(leg: b2b.leg, other: b2b.leg), options?: sip.on.options)
+---@overload fun(event: "b2b.expiring", fn: fun(leg: b2b.leg, seconds: number), options?: sip.on.options)
 ---@overload fun(event: "b2b.ended", fn: fun(leg: b2b.leg, why: string), options?: sip.on.options)
 ---@overload fun(event: "registrar.bound", fn: fun(aor: string, binding: registrar.binding), options?: sip.on.options)
 ---@overload fun(event: "registrar.refreshed", fn: fun(aor: string, binding: registrar.binding), options?: sip.on.options)

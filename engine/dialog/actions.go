@@ -279,7 +279,7 @@ func (l *Leg) end(e event) {
 	if b := l.bridge; b != nil {
 		b.ended(l)
 	}
-	l.agent.tell(Event{Kind: EventEnded, Leg: l, Why: l.why})
+	l.agent.tell(Event{Kind: EventEnded, Leg: l, Why: l.why, Code: l.codeOf(e)})
 	if f := l.OnEnd; f != nil {
 		l.OnEnd = nil
 		f(l, l.why)

@@ -43,6 +43,7 @@ const (
 
 // Kinds of events.
 const (
+	EventBegan    = "began"    // followers alone hear of it: a leg has become one of the call
 	EventRinging  = "ringing"  // a leg that was dialled rings, or a caller is told so
 	EventAnswered = "answered" // it was answered
 	EventBridged  = "bridged"  // two legs were joined
@@ -204,6 +205,9 @@ func (a *Agent) Intercept(r *engine.Request) (bool, error) {
 
 // tell reports an event.
 func (a *Agent) tell(e Event) {
+	if f := e.Leg.Follower(); f != nil {
+		f.Followed(e)
+	}
 	if a.o.Told != nil {
 		a.o.Told(e)
 	}

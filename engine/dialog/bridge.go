@@ -81,6 +81,8 @@ func (a *Agent) Bridge(x, y *Leg, o BridgeOptions, done func(ended *Leg, why str
 	}
 	x.passSession(y)
 	y.passSession(x)
+	x.follows(y)
+	y.follows(x)
 	a.tell(Event{Kind: EventBridged, Leg: x, Far: y})
 	b.begin()
 	return nil

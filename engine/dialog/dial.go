@@ -187,6 +187,7 @@ func (h *hunt) call(t *engine.Target) {
 	l.add()
 	h.agent.dialled.Add(1)
 	h.legs = append(h.legs, l)
+	l.follows(h.a)
 	if h.o.Begun != nil {
 		h.o.Begun(l, t)
 	}

@@ -22,6 +22,7 @@ const (
 	WhyShutdown  = "shutdown"  // this server ends
 	WhyTimeout   = "timeout"   // nobody answered in time
 	WhyElsewhere = "elsewhere" // somebody else answered
+	WhyDuration  = "duration"  // it lasted as long as it may
 )
 
 // allowed are the methods that legs serve.

@@ -26,6 +26,8 @@ type rare struct {
 	upBefore []byte // the description that holds if it is refused
 	upOut    bool   // ours that has none
 
+	follower Follower // who hears of the call
+
 	timer   *session
 	noTimer bool // its owner wants none
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/dialog"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/acc/cdr"
 )
@@ -42,7 +43,7 @@ type agreed struct {
 // settings are the options of configure.
 type settings struct {
 	Policy
-	Fields map[string]luabind.FuncOrValue `lua:"fields,reloadable" doc:"{name = text | function(req)}: in each record; a function is called at record"`
+	Fields map[string]luabind.FuncOrValue `lua:"fields,reloadable" doc:"{name = text | function(req | leg)}: in each record; a function is called at record"`
 }
 
 func (m *module) configure(c *luabind.Call, s settings) {
@@ -146,19 +147,55 @@ func checkField(name string, v any) error {
 	return nil
 }
 
+// ownLeg is a leg of a call of this server's own (b2b), as scripts have it.
+type ownLeg interface{ EngineLeg() *dialog.Leg }
+
+// legAt is the leg that an argument is; nil: it is none.
+func legAt(c *luabind.Call, n int) *dialog.Leg {
+	o, _ := c.AnyObject(n)
+	x, ok := o.(ownLeg)
+	if !ok {
+		return nil
+	}
+	l := x.EngineLeg()
+	if l.Lane() != c.Lane() {
+		c.Raise("the record of a leg can be changed only in the handler of its call, not on another lane")
+	}
+	return l
+}
+
+// requestOrLeg is what record is about.
+type requestOrLeg struct {
+	req luabind.Held
+	leg *dialog.Leg
+	obj any
+}
+
+var recordArg = luabind.ArgOf(func(c *luabind.Call, n int) requestOrLeg {
+	if l := legAt(c, n); l != nil {
+		o, _ := c.AnyObject(n)
+		return requestOrLeg{leg: l, obj: o}
+	}
+	return requestOrLeg{req: c.Held(n)}
+}, luabind.Param{Name: "req", Type: luabind.RequestType, Or: []luabind.Type{luabind.Any}, Doc: "the request, or a leg of b2b"})
+
 // requestOrBranch is what set is about.
 type requestOrBranch struct {
 	req    *engine.Request
 	branch *engine.Branch
+	leg    *dialog.Leg
 }
 
 var targetArg = luabind.ArgOf(func(c *luabind.Call, n int) requestOrBranch {
+	if l := legAt(c, n); l != nil {
+		return requestOrBranch{leg: l}
+	}
 	h := c.Held(n)
 	if h.IsResponse() {
 		c.Raise("set takes a request or a branch, not a response")
 	}
-	return requestOrBranch{h.Request(c), h.Branch(c)}
-}, luabind.Param{Name: "req", Type: luabind.RequestType, Or: []luabind.Type{luabind.BranchType}, Doc: "a request of the call, or a branch: its leg"})
+	return requestOrBranch{req: h.Request(c), branch: h.Branch(c)}
+}, luabind.Param{Name: "req", Type: luabind.RequestType, Or: []luabind.Type{luabind.BranchType, luabind.Any}, Doc: "a request of the call, or a branch: its leg; or a leg of b2b"})
 
 // Functions of the module.
 func (m *module) Functions() []luabind.Function {
@@ -168,10 +205,10 @@ func (m *module) Functions() []luabind.Function {
 			luabind.RequiredOptionsArg("options", settings{Policy: DefaultPolicy()}), m.configure),
 		luabind.Act2(luabind.Function{Name: "record", Where: luabind.InHandler, Effects: luabind.RecordRoutes,
 			Doc: "From now on the call that an INVITE begins has a record, whatever becomes of it; it is written when the call ends. It record-routes if the script did not. " +
-				"Called again, and within the call, it changes fields.",
+				"Called again, and within the call, it changes fields. With a leg of b2b it is one record with all legs of the call, transfers too, until the last has ended.",
 			Raises:  "for anything but an INVITE outside of a dialog, and without configure",
 			Example: `acc.record(req, { customer = "7" })`},
-			luabind.ArgOf((*luabind.Call).Held, luabind.Param{Name: "req", Type: luabind.RequestType, Doc: "the request"}), fieldsArg, m.record),
+			recordArg, fieldsArg, m.record),
 		luabind.Act2(luabind.Function{Name: "set", Where: luabind.InHandler,
 			Doc:     "Changes fields of the call's record, or, with a branch, of its leg; of a call without a record, nothing.",
 			Example: "acc.record(req)\nreq:relay(\"sip:bob@example.com\", { on_branch = function(branch) acc.set(branch, { carrier = \"a\" }) end })"},
@@ -185,10 +222,14 @@ func (m *module) Functions() []luabind.Function {
 	}
 }
 
-func (m *module) record(c *luabind.Call, h luabind.Held, fields map[string]any) error {
+func (m *module) record(c *luabind.Call, what requestOrLeg, fields map[string]any) error {
 	if _, said := m.agreed.Value(); !said {
 		c.Raise("acc.configure{ to = … } says where records go")
 	}
+	if what.leg != nil {
+		return m.recordLeg(c, what, fields)
+	}
+	h := what.req
 	if h.IsResponse() || h.Branch(c) != nil {
 		c.Raise("record takes the request")
 	}
@@ -196,20 +237,45 @@ func (m *module) record(c *luabind.Call, h luabind.Held, fields map[string]any) 
 	if m.of(r) != nil || r.InDialog() {
 		return m.Record(r, fields)
 	}
+	all, err := m.configured(c, h, fields)
+	if err != nil {
+		return err
+	}
+	return m.recorded(c, string(r.Message().CallID()), m.Record(r, all))
+}
+
+// recordLeg is record with a leg.
+func (m *module) recordLeg(c *luabind.Call, what requestOrLeg, fields map[string]any) error {
+	all := fields
+	if what.leg.Follower() == nil {
+		var err error
+		if all, err = m.configured(c, what.obj, fields); err != nil {
+			return err
+		}
+	}
+	return m.recorded(c, what.leg.CallID(), m.RecordLeg(what.leg, all))
+}
+
+// configured are the fields of configure, and those of record.
+func (m *module) configured(c *luabind.Call, h any, fields map[string]any) (map[string]any, error) {
 	all := map[string]any{}
 	for name, f := range m.fields[c.VM()] {
 		v, err := m.field(c, name, f, h)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if v != nil {
 			all[name] = v
 		}
 	}
 	maps.Copy(all, fields)
-	err := m.Record(r, all)
+	return all, nil
+}
+
+// recorded is what record says of an error: a call goes on without a record.
+func (m *module) recorded(c *luabind.Call, callID string, err error) error {
 	if errors.Is(err, errMany) || errors.Is(err, errFields) {
-		m.o.Log.Error("acc: a call has no record", "call_id", string(r.Message().CallID()), "error", err)
+		m.o.Log.Error("acc: a call has no record", "call_id", callID, "error", err)
 		m.count.lost.Add(1)
 		return nil
 	}
@@ -220,7 +286,7 @@ func (m *module) record(c *luabind.Call, h luabind.Held, fields map[string]any) 
 }
 
 // field is the value of a field of configure for a request.
-func (m *module) field(c *luabind.Call, name string, f luabind.FuncOrValue, h luabind.Held) (any, error) {
+func (m *module) field(c *luabind.Call, name string, f luabind.FuncOrValue, h any) (any, error) {
 	if f.Func == nil {
 		return f.Value, nil
 	}
@@ -241,5 +307,8 @@ func (m *module) field(c *luabind.Call, name string, f luabind.FuncOrValue, h lu
 }
 
 func (m *module) set(_ *luabind.Call, what requestOrBranch, fields map[string]any) error {
+	if what.leg != nil {
+		return m.SetLeg(what.leg, fields)
+	}
 	return m.Set(what.req, what.branch, fields)
 }

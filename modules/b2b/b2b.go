@@ -13,24 +13,29 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/dialog"
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/b2b/control"
+	dialogs "github.com/sipscript/sipscript/modules/dialog"
 	"github.com/sipscript/sipscript/modules/host"
 )
 
 // Plugin is the module "b2b".
 func Plugin() host.Plugin {
-	return host.Plugin{Name: "b2b", New: func(env *host.Environment) (luabind.Opener, error) { return newWith(env.Log), nil }}
+	return host.Plugin{Name: "b2b", New: func(env *host.Environment) (luabind.Opener, error) {
+		return NewWith(Options{Log: env.Log, Dialogs: func() *dialogs.Dialogs { return host.Find[*dialogs.Dialogs](env) }}), nil // made later
+	}}
 }
 
 // B2B is the module: an engine.Part, and what scripts require.
 type B2B struct {
 	agent  *dialog.Agent
-	log    *slog.Logger // nil: none
+	log    *slog.Logger            // nil: none
+	calls  func() *dialogs.Dialogs // who counts
 	eng    atomic.Pointer[engine.Engine]
 	script luabind.Events[event]
 	asks   atomic.Pointer[module] // the generation that is asked about REFERs
@@ -41,11 +46,19 @@ type B2B struct {
 	names   sync.Map // *lane.Lane by the ids that callers chose for its legs
 }
 
-// New makes the module.
-func New() *B2B { return newWith(nil) }
+// Options of NewWith. All may be zero.
+type Options struct {
+	Log *slog.Logger // default: none
+	// Dialogs, if it is not nil, returns those that count legs by their limits; nil: there are none
+	Dialogs func() *dialogs.Dialogs
+}
 
-func newWith(log *slog.Logger) *B2B {
-	m := &B2B{log: log}
+// New makes the module without options.
+func New() *B2B { return NewWith(Options{}) }
+
+// NewWith makes the module.
+func NewWith(o Options) *B2B {
+	m := &B2B{log: o.Log, calls: o.Dialogs}
 	m.agent = dialog.New(dialog.Options{Told: m.told, Refer: m.refer, Taken: m.moves})
 	m.control = m.newControl()
 	return m
@@ -96,6 +109,7 @@ type leg struct {
 	to      string
 	state   atomic.Int32
 	why     atomic.Pointer[string]
+	keeps   *keeps // nil for nothing
 	spot    *spot  // where it waits to be taken; nil if it does not
 	ownerOf *owner // nil: nobody, it ends by itself
 }
@@ -149,6 +163,7 @@ type event struct {
 	leg  *leg
 	far  *leg
 	why  string
+	left time.Duration
 }
 
 // told hears of the agent's events, on their lanes.
@@ -160,12 +175,16 @@ func (m *B2B) told(e dialog.Event) {
 	}
 	x.note()
 	out := event{kind: "b2b." + e.Kind, leg: x, why: e.Why}
-	if e.Kind == dialog.EventEnded {
+	switch e.Kind {
+	case dialog.EventAnswered:
+		x.keeps.answered()
+	case dialog.EventEnded:
 		x.state.Store(ended)
 		why := e.Why
 		x.why.Store(&why)
 		x.disown()
 		x.unpark()
+		x.keeps.ended()
 		delete(m.known[x.lane.ID()], x.id)
 		if chosen(x.id) {
 			m.names.Delete(x.id)

@@ -11,6 +11,7 @@ import (
 	"github.com/sipscript/sipscript/engine/dialog"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/luabind"
+	dialogs "github.com/sipscript/sipscript/modules/dialog"
 )
 
 // Name is "b2b".
@@ -55,8 +56,13 @@ var events = luabind.EventsOf(func(e event) string { return e.kind },
 		luabind.EventArg("other", luabind.ReturnsObject[*leg](legType, ""), func(e event) *leg { return e.far })),
 	luabind.EventOf("b2b.moved", "A party went to somebody else, by a transfer: leg has another peer.", eventLeg,
 		luabind.EventArg("other", luabind.ReturnsObject[*leg](legType, ""), func(e event) *leg { return e.far })),
+	luabind.EventOf(eventExpiring, "A leg will be ended: it has lasted nearly as long as its max_duration says.", eventLeg,
+		luabind.EventArg("seconds", luabind.ReturnsNumber("that are left"), func(e event) float64 { return e.left.Seconds() })),
 	luabind.EventOf("b2b.ended", "A leg has ended.", eventLeg,
 		luabind.EventArg("why", luabind.ReturnsText("as leg.why"), func(e event) string { return e.why })))
+
+// eventExpiring is not one of the agent's.
+const eventExpiring = "b2b.expiring"
 
 var eventLeg = luabind.EventArg("leg", luabind.ReturnsObject[*leg](legType, ""), func(e event) *leg { return e.leg })
 
@@ -69,10 +75,10 @@ func (m *module) Functions() []luabind.Function {
 		m.configureFunction(),
 		luabind.Try2(luabind.Function{Name: "incoming", Where: luabind.InHandler, Decides: true,
 			Doc: "Takes the call that an INVITE begins: the request's decision, and from here on this server is who was called. The leg rings until it is answered or refused, or the " +
-				"caller gives up; without either it ends with the handler, by 480, or 500 after an error. nil if the INVITE was refused because of what it requires (420, 415, 503), or has Replaces (481).",
+				"caller gives up; without either it ends with the handler, by 480, or 500 after an error. nil if the INVITE was refused because of what it requires (420, 415, 503), or has Replaces (481); nil, \"limit\" and the key if that is full: the request is not decided then.",
 			Raises:  "for anything but an INVITE outside of a dialog",
 			Example: "local a = b2b.incoming(req)\nif a then a:reject(486) end"},
-			luabind.RequestArg(), luabind.OptionsArg(taking{}), luabind.ReturnsObject[*leg](legType, ""), m.incoming),
+			luabind.RequestArg(), luabind.OptionsArg(taking{}), returnsTook, m.incoming),
 		luabind.Parked2(luabind.Function{Name: "originate", Where: luabind.InHandler,
 			Doc: "Calls somebody for nobody yet: click-to-dial, a call-back, an alarm. Without sdp the INVITE makes no offer; what is offered then waits 5 s for a bridge or a dial, which puts it on hold.",
 			Example: "local a, res = b2b.originate({ from = \"sip:alarm@example.com\", target = \"sip:bob@192.0.2.7\", timeout = 20 })\n" +
@@ -90,34 +96,44 @@ func (m *module) Functions() []luabind.Function {
 // nothing are no options.
 type nothing struct{}
 
-func (m *module) incoming(c *luabind.Call, r *engine.Request, taken taking) (*leg, error) {
+func (m *module) incoming(c *luabind.Call, r *engine.Request, taken taking) (took, error) {
 	off, bad := taken.off()
 	check(c, bad)
 	if r.Method() == message.MethodInvite && !r.InDialog() && !r.Decided() && !r.Over() && r.Message().HeaderName("Replaces") != nil {
 		// RFC 3891 §3: it takes the place of a dialog, and there is none that it could.
 		if _, err := r.Reply(481, "", nil); err != nil {
-			return nil, err
+			return took{}, err
 		}
-		return nil, errReplaces
+		return took{}, errReplaces
 	}
+	held, full := m.hold(&taken.counted)
+	if f := (*dialogs.FullError)(nil); errors.As(full, &f) {
+		return took{why: "limit", key: f.Key}, nil
+	}
+	check(c, full)
 	o := m.owner(c)
 	l, err := m.agent.Accept(r, dialog.AcceptOptions{NoTimer: off})
+	if err != nil {
+		held.Release()
+	}
 	switch {
 	case err == nil:
 		x := m.of(l)
+		x.keep(&taken.counted)
+		x.hold(held)
 		o.take(x)
 		m.control.Began(l)
-		return x, nil
+		return took{leg: x}, nil
 	case errors.Is(err, dialog.ErrMethod):
 		c.Raise("%v", err)
 	case errors.Is(err, engine.ErrDecided):
 		if r.Cancelled() || r.Answered() != 0 {
-			return nil, errors.New("the request is over")
+			return took{}, errors.New("the request is over")
 		}
 		c.Raise("this request has been decided already")
 	}
 	c.Misuse(err)
-	return nil, err
+	return took{}, err
 }
 
 // dialled is what dial and originate return.
@@ -147,7 +163,7 @@ func (m *module) originate(c *luabind.Call, o originating) luabind.Parked[dialle
 	t := mustBe(c, o.target)
 	options, own := mustBe(c, o.options), m.owner(c)
 	return wait(m.B2B, c, home, func(done func(dialled, error)) {
-		err := m.dial(home, nil, []*engine.Target{t}, options, o.ID, func(l *dialog.Leg, res *engine.Response) { done(m.taken(own, l, res), nil) })
+		err := m.dial(home, nil, []*engine.Target{t}, options, &o.calls, func(l *dialog.Leg, res *engine.Response) { done(m.taken(own, l, res), nil) })
 		if err != nil {
 			done(dialled{}, err)
 		}

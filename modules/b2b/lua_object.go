@@ -12,6 +12,9 @@ import (
 // ObjectType makes a leg an object of scripts.
 func (*leg) ObjectType() *luabind.ObjectType { return legType }
 
+// EngineLeg is the leg for other modules, which ask it on its lane alone.
+func (x *leg) EngineLeg() *dialog.Leg { return x.l }
+
 // String is the leg's id.
 func (x *leg) String() string { return x.id }
 
@@ -24,7 +27,7 @@ var legType = &luabind.ObjectType{
 		luabind.FieldFrom("id", luabind.ReturnsText("names it"), func(x *leg) string { return x.id }),
 		luabind.FieldFrom("call_id", luabind.ReturnsText("the Call-ID of its messages"), func(x *leg) string { return x.callID }),
 		luabind.FieldFrom("state", luabind.ReturnsText("\"ringing\", \"calling\", \"answered\" or \"ended\""), func(x *leg) string { return stateNames[x.state.Load()] }),
-		luabind.FieldFrom("why", luabind.OrNil(luabind.ReturnsText("why it ended: \"bye\", \"cancelled\", \"rejected\", \"hang up\", \"timeout\", \"elsewhere\", \"no ack\", \"lost\", \"media\", \"shutdown\"; nil before")), func(x *leg) string {
+		luabind.FieldFrom("why", luabind.OrNil(luabind.ReturnsText("why it ended: \"bye\", \"cancelled\", \"rejected\", \"hang up\", \"timeout\", \"elsewhere\", \"no ack\", \"lost\", \"media\", \"duration\", \"shutdown\"; nil before")), func(x *leg) string {
 			if w := x.why.Load(); w != nil {
 				return *w
 			}
@@ -46,6 +49,12 @@ var legType = &luabind.ObjectType{
 		luabind.FieldOf("remote_sdp", luabind.OrNil(luabind.ReturnsText("what the party sent last")), func(c *luabind.Call, x *leg) string {
 			x.mustBeHere(c, "remote_sdp")
 			return string(x.l.RemoteSDP())
+		}),
+		luabind.FieldFrom("vars", luabind.ReturnsValue(luabind.Table, "those of the options of incoming, dial or originate; a copy"), func(x *leg) any {
+			if k := x.keeps; k != nil && k.vars != nil {
+				return k.vars
+			}
+			return map[string]any{}
 		}),
 	},
 	Methods: []luabind.Function{replyMethod, answerMethod, rejectMethod, dialMethod, bridgeMethod, joinMethod, hangUpMethod, holdMethod, resumeMethod, transferMethod, parkMethod, handoverMethod},
@@ -128,7 +137,7 @@ func dial(c *luabind.Call, x *leg, targets []*engine.Target, o dialing) luabind.
 			return
 		}
 		options.Headers = o.copied(x.l)
-		err := m.dial(x.lane, x.l, targets, options, o.ID, func(l *dialog.Leg, res *engine.Response) { done(m.taken(own, l, res), nil) })
+		err := m.dial(x.lane, x.l, targets, options, &o.calls, func(l *dialog.Leg, res *engine.Response) { done(m.taken(own, l, res), nil) })
 		if err != nil {
 			done(dialled{}, err)
 		}

@@ -12,6 +12,8 @@ import (
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/dialog"
 	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/proxy"
+	dialogs "github.com/sipscript/sipscript/modules/dialog"
 )
 
 // errTaken is the error of an id that a leg has, or will have.
@@ -77,16 +79,29 @@ func (m *B2B) release(names []string) {
 }
 
 // dial is Agent.Dial for legs with ids. The token of home is held.
-func (m *B2B) dial(home *lane.Lane, from *dialog.Leg, targets []*engine.Target, o dialog.DialOptions, id string, done func(*dialog.Leg, *engine.Response)) error {
-	names, err := m.reserve(home, id, len(targets))
+func (m *B2B) dial(home *lane.Lane, from *dialog.Leg, targets []*engine.Target, o dialog.DialOptions, with *calls, done func(*dialog.Leg, *engine.Response)) error {
+	names, err := m.reserve(home, with.ID, len(targets))
 	if err != nil {
 		return err
 	}
-	if begun := o.Begun; begun != nil || names != nil || m.control.Watched() {
+	held, err := m.hold(&with.counted)
+	if err != nil {
+		m.release(names)
+		if full := (*dialogs.FullError)(nil); errors.As(err, &full) {
+			done(nil, proxy.NewResponse(503, engine.CauseFull, nil))
+			return nil
+		}
+		return err
+	}
+	keeps := with.MaxDuration > 0 || len(with.Vars) > 0
+	if begun := o.Begun; begun != nil || names != nil || keeps || m.control.Watched() {
 		o.Begun = func(l *dialog.Leg, t *engine.Target) {
 			if i := slices.Index(targets, t); names != nil && names[i] != "" {
 				m.make(l, names[i])
 				names[i] = ""
+			}
+			if keeps {
+				m.of(l).keep(&with.counted)
 			}
 			if begun != nil {
 				begun(l, t)
@@ -96,10 +111,16 @@ func (m *B2B) dial(home *lane.Lane, from *dialog.Leg, targets []*engine.Target, 
 	}
 	err = m.agent.Dial(home, from, targets, o, func(l *dialog.Leg, res *engine.Response) {
 		m.release(names)
+		if l == nil {
+			held.Release()
+		} else if held != nil {
+			m.of(l).hold(held)
+		}
 		done(l, res)
 	})
 	if err != nil {
 		m.release(names)
+		held.Release()
 	}
 	return err
 }

@@ -12,11 +12,13 @@ import (
 	"github.com/sipscript/sipscript/engine/dialog"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/proxy"
+	dialogs "github.com/sipscript/sipscript/modules/dialog"
 )
 
 // calls are the options that dial and originate share.
 type calls struct {
 	timed
+	counted
 	Timeout time.Duration       `lua:"timeout" min:"1" max:"3600" default:"180" doc:"seconds until somebody has answered, for each target"`
 	From    string              `lua:"from" doc:"the URI in From; default: the caller's, or this server"`
 	Display string              `lua:"display" doc:"its display name; default: the caller's"`
@@ -44,6 +46,15 @@ func (o *timed) off() (bool, error) {
 // taking are the options of incoming.
 type taking struct {
 	timed
+	counted
+}
+
+// counted is what the options say of how many legs there may be, and for how long.
+type counted struct {
+	Limits      dialogs.LimitsOption `lua:"limits" doc:"how many calls may have each of these keys at the same time: with those of dialog.track, checked and counted in one step, and given back once"`
+	MaxDuration time.Duration        `lua:"max_duration" min:"1" max:"2592000" doc:"seconds from the answer, then the leg is ended; default: it is not"`
+	Warn        time.Duration        `lua:"warn" min:"1" max:"86400" default:"10" doc:"seconds before that when b2b.expiring tells of it, if max_duration is more"`
+	Vars        dialogs.VarsOption   `lua:"vars" doc:"kept with the leg: texts, numbers, truth values"`
 }
 
 // dialing are the options of dial.

@@ -90,7 +90,7 @@ func (m *B2B) orderDial(t *control.Turn, o *dialingTo) {
 		return
 	}
 	options.Headers = o.copied(t.Leg)
-	m.orderCall(t, o.Targets, options, o.ID)
+	m.orderCall(t, o.Targets, options, &o.calls)
 }
 
 func (m *B2B) orderOriginate(t *control.Turn, o *originating) {
@@ -104,14 +104,14 @@ func (m *B2B) orderOriginate(t *control.Turn, o *originating) {
 		settle(t, err)
 		return
 	}
-	m.orderCall(t, []*engine.Target{who}, options, o.ID)
+	m.orderCall(t, []*engine.Target{who}, options, &o.calls)
 }
 
 // orderCall calls others. The session has their legs from when they begin.
-func (m *B2B) orderCall(t *control.Turn, targets []*engine.Target, options dialog.DialOptions, id string) {
+func (m *B2B) orderCall(t *control.Turn, targets []*engine.Target, options dialog.DialOptions, with *calls) {
 	options.Begun = func(l *dialog.Leg, _ *engine.Target) { t.Own(l) }
 	t.Hold()
-	err := m.dial(t.Lane, t.Leg, targets, options, id, func(l *dialog.Leg, res *engine.Response) {
+	err := m.dial(t.Lane, t.Leg, targets, options, with, func(l *dialog.Leg, res *engine.Response) {
 		if l != nil {
 			t.Done(map[string]any{"leg": t.Info(l)})
 			return

@@ -39,11 +39,15 @@ type Dialogs struct {
 	media       engine.MediaRelay // set while the modules are made; nil: there is none
 	kept        []*record         // that were there before this process, until Attach
 	limits      limits.Table
-	flows       flows
-	lingers     lingers
-	next        atomic.Uint64 // the last number of an id
-	count       counters
-	script      luabind.Events[Event]
+	holders     struct {
+		mu  sync.Mutex
+		all map[*Holder]struct{} // guarded by mu
+	}
+	flows   flows
+	lingers lingers
+	next    atomic.Uint64 // the last number of an id
+	count   counters
+	script  luabind.Events[Event]
 
 	mu       sync.Mutex
 	watchers atomic.Pointer[[]*watcher] // replaced under mu

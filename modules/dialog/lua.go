@@ -5,6 +5,7 @@ package dialog
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -59,8 +60,8 @@ var eventCall = luabind.EventArg("call", luabind.ReturnsObject[*Call](callType, 
 // Events of the module.
 func (*module) Events() []luabind.Event { return events.Declared() }
 
-// limitsOption is {["customer:7"] = 30}.
-type limitsOption []limits.Limit
+// LimitsOption is {["customer:7"] = 30}.
+type LimitsOption []limits.Limit
 
 // mostLimits bounds the keys of one call; longestKey their length.
 const (
@@ -69,16 +70,16 @@ const (
 )
 
 // DecodeOption reads a table of numbers.
-func (o *limitsOption) DecodeOption(value any) error {
+func (o *LimitsOption) DecodeOption(value any) error {
 	t, ok := value.(map[string]any)
 	if !ok {
 		if list, is := value.([]any); is && len(list) == 0 {
-			*o = limitsOption{}
+			*o = LimitsOption{}
 			return nil
 		}
 		return errors.New(`must be a table: {["customer:7"] = 30}`)
 	}
-	list := make(limitsOption, 0, len(t))
+	list := make(LimitsOption, 0, len(t))
 	for key, v := range t {
 		n, ok := v.(float64)
 		switch {
@@ -98,26 +99,37 @@ func (o *limitsOption) DecodeOption(value any) error {
 }
 
 // DecodeNumber reads one entry of such a table.
-func (o *limitsOption) DecodeNumber(key string, n float64) bool {
+func (o *LimitsOption) DecodeNumber(key string, n float64) bool {
 	if n < 0 || n != float64(int32(n)) || key == "" || len(key) > longestKey || len(*o) >= mostLimits {
 		return false
 	}
 	if *o == nil {
-		*o = make(limitsOption, 0, 2) // most have no more
+		*o = make(LimitsOption, 0, 2) // most have no more
 	}
 	at, _ := slices.BinarySearchFunc(*o, key, func(l limits.Limit, key string) int { return strings.Compare(l.Key, key) })
 	*o = slices.Insert(*o, at, limits.Limit{Key: key, Most: int(n)})
 	return true
 }
 
-// OptionType is the type in words.
-func (*limitsOption) OptionType() string { return "table of numbers by key" }
+// UnmarshalJSON reads an object of numbers.
+func (o *LimitsOption) UnmarshalJSON(text []byte) error { return decodeJSON(text, o.DecodeOption) }
 
-// varsOption are values to keep.
-type varsOption map[string]any
+func decodeJSON(text []byte, decode func(any) error) error {
+	var value any
+	if err := json.Unmarshal(text, &value); err != nil {
+		return err
+	}
+	return decode(value)
+}
+
+// OptionType is the type in words.
+func (*LimitsOption) OptionType() string { return "table of numbers by key" }
+
+// VarsOption are values to keep.
+type VarsOption map[string]any
 
 // DecodeOption reads a table of texts, numbers and truth values.
-func (o *varsOption) DecodeOption(value any) error {
+func (o *VarsOption) DecodeOption(value any) error {
 	t, ok := value.(map[string]any)
 	if !ok {
 		if list, is := value.([]any); is && len(list) == 0 {
@@ -137,8 +149,11 @@ func (o *varsOption) DecodeOption(value any) error {
 	return nil
 }
 
+// UnmarshalJSON reads an object of texts, numbers and truth values.
+func (o *VarsOption) UnmarshalJSON(text []byte) error { return decodeJSON(text, o.DecodeOption) }
+
 // OptionType is the type in words.
-func (*varsOption) OptionType() string { return "table" }
+func (*VarsOption) OptionType() string { return "table" }
 
 // keepable reports whether a call may keep a value.
 func keepable(key string, v any) bool {
@@ -154,8 +169,8 @@ func keepable(key string, v any) bool {
 // options are those of track.
 type options struct {
 	MaxDuration     time.Duration  `lua:"max_duration" min:"1" max:"2592000" default:"43200" doc:"seconds from the answer, then it is ended"`
-	Limits          limitsOption   `lua:"limits" doc:"how many calls may have each of these keys at the same time"`
-	Vars            varsOption     `lua:"vars" doc:"kept with the call: texts, numbers, truth values"`
+	Limits          LimitsOption   `lua:"limits" doc:"how many calls may have each of these keys at the same time"`
+	Vars            VarsOption     `lua:"vars" doc:"kept with the call: texts, numbers, truth values"`
 	Keepalive       *time.Duration `lua:"keepalive" max:"86400" default:"300 with limits, otherwise never" doc:"seconds between two pings of both parties, at least 10; 0: never. A 481 or three losses in a row end the call"`
 	SessionTimer    *SessionTimer  `lua:"session_timer" doc:"asks for session timers (RFC 4028)"`
 	EndWithoutMedia *bool          `lua:"end_without_media" default:"false" doc:"ends the call when its media is gone"`

@@ -170,7 +170,7 @@ var reasonArg = luabind.ArgOf(func(c *luabind.Call, n int) string {
 }, luabind.Param{Name: "reason", Type: luabind.String, Optional: true, Doc: "the value of a Reason header (RFC 3326)"})
 
 var limitsArg = luabind.ArgOf(func(c *luabind.Call, n int) []limits.Limit {
-	var o limitsOption
+	var o LimitsOption
 	if err := o.DecodeOption(c.Value(n)); err != nil {
 		c.Raise("limits %v", err)
 	}

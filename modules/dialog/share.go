@@ -147,6 +147,7 @@ func (s *shared) keep(ctx context.Context) {
 
 // held are the slots of this node's calls.
 func (s *shared) held() (list []Slot) {
+	list = s.d.heldByOthers()
 	s.d.table.each(func(c *Call) {
 		c.mu.Lock()
 		defer c.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/dialog"
@@ -137,6 +138,13 @@ func (h *Hub) moving(e dialog.Event, about map[string]any) {
 		about["code"] = e.Code
 	}
 	h.tell(e.Leg, e.Far, eventText("transfer", about))
+}
+
+// Expiring tells that a leg will be ended.
+func (h *Hub) Expiring(l *dialog.Leg, left time.Duration) {
+	if !h.silent(l) {
+		h.tell(l, nil, eventText("b2b.expiring", map[string]any{"leg": h.info(l), "seconds": seconds(left)}))
+	}
 }
 
 // Watched reports whether there is a session.
