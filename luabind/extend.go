@@ -5,7 +5,6 @@ package luabind
 // request and with a handler's run. One module of a program may do so.
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -32,6 +31,7 @@ func (c *Call) Extend(name, text string, functions []Function) {
 		p = &part{name: name, proto: proto}
 		v.gen.program.parts["\x00"+name] = p
 	}
+	v.own = name
 	t := v.main.NewTable()
 	for _, f := range functions {
 		at, last := within(v.main, t, f.Name)
@@ -149,7 +149,11 @@ func (c *Call) RefuseBranch(n int, err error) {
 }
 
 // Throw raises an error of exactly this text, without a position.
-func (c *Call) Throw(text string) { c.Rethrow(errors.New(text)) }
+// The call is over with it.
+func (c *Call) Throw(text string) {
+	c.busy = false
+	c.l.Error(lua.LString(text), 0)
+}
 
 // Position is the file and line that calls the function: "route.lua:7".
-func (c *Call) Position() string { return position(c.l) }
+func (c *Call) Position() string { return c.place() }

@@ -20,7 +20,7 @@ type missing struct {
 // if that leads to an error on the same line.
 func (v *vm) globalIndex(l *lua.LState) int {
 	if name, ok := l.Get(2).(lua.LString); ok {
-		v.missing = missing{string(name), position(l)}
+		v.missing = missing{string(name), v.placeIn(l)}
 	}
 	l.Push(lua.LNil)
 	return 1

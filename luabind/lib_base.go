@@ -156,23 +156,27 @@ func (v *vm) protect(l *lua.LState, nargs int) int {
 	}
 	t.depth++
 	t.states = append(t.states, s)
-	err := s.PCall(nargs, lua.MultRet, nil)
+	err := attempt(s, nargs)
 	t.states = t.states[:len(t.states)-1]
 	t.depth--
 	if t.stopped() {
 		raise(l, "%s", stoppedError{}.Error())
 	}
 	if err != nil {
-		e := err.(*lua.ApiError)
-		if x := scriptError(e); x.Panic {
-			v.gen.router.stats.panics.Add(1)
-			v.logger(l).Error("bug in a binding, caught by pcall", "error", x.Text, "traceback", x.Traceback)
+		if err.Type == lua.ApiErrorPanic { // nothing is known of its stack: it is not used again
+			if x := scriptError(err); x.Panic {
+				v.gen.router.stats.panics.Add(1)
+				v.logger(l).Error("bug in a binding, caught by pcall", "error", x.Text, "traceback", x.Traceback)
+			}
+		} else {
+			unwind(s)
+			v.reuse(s)
 		}
 		l.Push(lua.LFalse)
-		if e.Object == nil {
-			l.Push(lua.LString(e.Error()))
+		if err.Object == nil {
+			l.Push(lua.LString(err.Error()))
 		} else {
-			l.Push(e.Object)
+			l.Push(err.Object)
 		}
 		return 2
 	}
@@ -182,9 +186,7 @@ func (v *vm) protect(l *lua.LState, nargs int) int {
 		l.Push(s.Get(i))
 	}
 	s.SetTop(0)
-	if len(v.spare) < maxIdleThreads {
-		v.spare = append(v.spare, s)
-	}
+	v.reuse(s)
 	return top + 1
 }
 
@@ -195,6 +197,7 @@ func (v *vm) spareState() *lua.LState {
 		return s
 	}
 	s, _ := v.main.NewThread()
+	s.Panic = untraced
 	return s
 }
 

@@ -20,7 +20,7 @@ const (
 // decide, and of the functions of modules.
 func (v *vm) observes(f *Function, full string) bool {
 	e := v.gen.router.engine()
-	if e == nil || !e.Observed() || f.Where == AtLoad {
+	if e == nil || !e.Observed() || f.Where == AtLoad || f.Untold {
 		return false
 	}
 	return determines(f) || strings.ContainsAny(full, ".:") && !strings.HasPrefix(full, "sip.") && !coreMethod(full)
@@ -75,24 +75,27 @@ type scriptLine struct {
 // mostSites bounds the lines whose texts a VM keeps: those of its script that call something.
 const mostSites = 4096
 
-// place is position, whose text is made once for each line.
-func (c *Call) place() string {
-	f := frameOf(c.l)
-	for depth := 0; depth < 4 && f != nil && (f.fn == nil || f.fn.IsG); depth++ {
-		f = (*frame)(f.parent)
+// place is position, whose text is made once for each line. What a module's own text does, it does
+// for the script's line that called it.
+func (c *Call) place() string { return c.vm.placeIn(c.l) }
+
+func (v *vm) placeIn(l *lua.LState) string {
+	f := frameOf(l)
+	for depth := 0; depth < 8 && f != nil && (f.fn == nil || f.fn.IsG || v.own != "" && f.fn.Proto.SourceName == v.own && f.parent != nil); depth++ {
+		f = f.parent
 	}
 	if f == nil || f.fn == nil || f.fn.IsG || int(f.pc) < 1 || int(f.pc) > len(f.fn.Proto.DbgSourcePositions) {
-		return position(c.l)
+		return position(l)
 	}
 	at := scriptLine{f.fn.Proto, f.fn.Proto.DbgSourcePositions[f.pc-1]}
-	text, ok := c.vm.sites[at]
+	text, ok := v.sites[at]
 	if !ok {
 		text = at.proto.SourceName + ":" + strconv.Itoa(at.line)
-		if c.vm.sites == nil {
-			c.vm.sites = map[scriptLine]string{}
+		if v.sites == nil {
+			v.sites = map[scriptLine]string{}
 		}
-		if len(c.vm.sites) < mostSites {
-			c.vm.sites[at] = text
+		if len(v.sites) < mostSites {
+			v.sites[at] = text
 		}
 	}
 	return text

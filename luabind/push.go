@@ -28,7 +28,19 @@ func (c *Call) PushNil() int { c.l.Push(lua.LNil); return 1 }
 func (c *Call) PushBool(b bool) int { c.l.Push(lua.LBool(b)); return 1 }
 
 // PushNumber pushes a number and returns 1.
-func (c *Call) PushNumber(f float64) int { c.l.Push(lua.LNumber(f)); return 1 }
+func (c *Call) PushNumber(f float64) int {
+	switch f { // a number as a value of Lua is an allocation
+	case 1:
+		c.l.Push(one)
+	case -1:
+		c.l.Push(minusOne)
+	default:
+		c.l.Push(lua.LNumber(f))
+	}
+	return 1
+}
+
+var one, minusOne lua.LValue = lua.LNumber(1), lua.LNumber(-1)
 
 // PushString pushes a string and returns 1.
 func (c *Call) PushString(s string) int { c.l.Push(lua.LString(s)); return 1 }

@@ -37,6 +37,7 @@ type vm struct {
 	modules map[string]lua.LValue // what require returned
 	route   *lua.LFunction
 	sites   map[scriptLine]string       // texts of places that were told
+	own     string                      // the name of the text of Extend
 	events  map[string][]*lua.LFunction // background VM: the handlers of sip.on
 	// What the file started (sip.every, sip.after, sip.spawn), for when the VM goes into service
 	needed  []*lua.LFunction // those of start that the server waits for to be ready
