@@ -27,8 +27,8 @@ type Function struct {
 	DecidesFrom int
 	// Effects is what check knows about the function in addition.
 	Effects Effect
-	// Untold: its calls are not told to an observer. It finds out nothing that the request's message
-	// does not say, and scripts call it often.
+	// Untold: its calls are not told to an observer. It finds out nothing that the message does not
+	// say, and scripts call it often.
 	Untold bool
 	// Call does the work: it reads the arguments from c, pushes results and returns how many it
 	// pushed. It runs with the lane's token.

@@ -23,7 +23,7 @@ func coreRows() []Row {
 	var rows []Row
 	for _, name := range methods {
 		rows = append(rows, Row{Name: "is_" + name, Result: "bool", Does: "compares the method; in replies that of CSeq",
-			call: func(k *call) int { return k.bool(k.method() == name) }})
+			call: func(k *call) int { return k.bool(k.isMethod(name)) }})
 	}
 	rows = append(rows, []Row{
 		{Name: "is_WS", Result: "bool", Does: "whether it came over a WebSocket", call: func(k *call) int {
@@ -98,14 +98,26 @@ func (k *call) method() string {
 	return string(k.s.req.Message().MethodText())
 }
 
+// isMethod compares method without making a text of it.
+func (k *call) isMethod(name string) bool {
+	if m := k.message(); m.IsRequest() {
+		return string(m.MethodText()) == name
+	}
+	return k.method() == name
+}
+
 func methodIn(k *call) int {
-	method := k.method()
-	for _, c := range []byte(strings.ToUpper(k.str(1))) {
+	text := k.str(1)
+	for i := range len(text) {
+		c := text[i]
+		if c >= 'a' && c <= 'z' {
+			c -= 'a' - 'A'
+		}
 		name, known := letters[c]
 		if !known {
 			k.log("there is no method of the letter " + string(rune(c)))
 		}
-		if known && name == method {
+		if known && k.isMethod(name) {
 			return k.bool(true)
 		}
 	}

@@ -114,26 +114,30 @@ func (sh *shim) beginReply(k *call) int {
 	return 0
 }
 
-// beginFailure is failure(response): the functions for branches and failure must be named again.
+// beginFailure is failure(response) -> the name of the function that was armed when the request was
+// relayed, or nil: then no function runs. The functions for branches and failure must be named
+// again.
 func (sh *shim) beginFailure(k *call) int {
-	s := sh.enter(k.c, &frame{kind: inFailure, res: k.c.Response(1)})
-	k.s = s
+	_, kept, _ := k.c.Running()
+	s, _ := (*kept).(*session)
+	if s == nil || s.armed == "" {
+		return k.c.PushNil()
+	}
+	k.s = sh.enter(k.c, &frame{kind: inFailure, res: k.c.Response(1)})
+	name := s.armed
+	s.armed = ""
 	s.relayed = false
 	s.branches, s.contact, s.changed = nil, 0, false
 	s.onFailure, s.onBranch = "", ""
-	return 0
+	return k.c.PushText(name)
 }
 
-// callback is callback("branch" | "reply" | "failure") -> the name of the function, or nil.
+// callback is callback("branch" | "reply") -> the name of the function, or nil.
 func callback(k *call) int {
-	switch k.c.String(1) {
-	case "branch":
+	if k.c.String(1) == "branch" {
 		return k.c.PushText(k.s.onBranch)
-	case "reply":
-		return k.c.PushText(k.s.onReply)
 	}
-	name := k.s.onFailure
-	return k.c.PushText(name)
+	return k.c.PushText(k.s.onReply)
 }
 
 // pushAnswers pushes the headers for an answer of this server, or nil.
@@ -194,7 +198,7 @@ func plan(k *call) int {
 	}
 	k.carryOut(s.req, s.edits)
 	s.edits = nil
-	s.relayed, s.round = true, s.tried
+	s.relayed, s.round, s.armed = true, s.tried, s.onFailure
 	if s.stranger() { // without a signature the server refuses it
 		s.branches = nil
 		return k.num(0)

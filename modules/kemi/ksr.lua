@@ -83,9 +83,9 @@ local function onsend()
 end
 
 -- now is the branch or the response that a function of the script is called for.
-local now, reply = nil, false
+local now, of, reply = nil, nil, false
 
-local function here() return now and now.of == core.request().call_id and now.object or nil end
+local function here() return now and of == core.request() and now or nil end
 local function replying() return here() ~= nil and reply end
 
 local relayed
@@ -93,32 +93,30 @@ local relayed
 relayed = {
   on_branch = function(branch)
     core.branch(branch)
-    now, reply = { object = branch, of = core.request().call_id }, false
+    now, of, reply = branch, core.request(), false
     call(core.callback("branch"))
     local dropped = core.finish()
     if not dropped then onsend() end
     core.leave()
-    now = nil -- what it holds keeps its generation
+    now, of = nil, nil -- what they hold keeps its generation
     if dropped then core.refuse(branch) end
   end,
   on_response = function(res)
     if res.cause then return end
     core.reply(res)
-    now, reply = { object = res, of = core.request().call_id }, true
+    now, of, reply = res, core.request(), true
     call("ksr_reply_route")
     call(core.callback("reply"))
     -- A reliable provisional one must be acknowledged, and a final one ends the transaction.
     local dropped = core.finish() and not res.final and not res:header("RSeq")
     if dropped then res:drop() else onsend() end
     core.leave()
-    now = nil
+    now, of = nil, nil
   end,
-  on_failure = function(res, req)
-    if not req.vars.kemi_failure then return end
-    core.failure(res)
-    now = nil
-    local name = req.vars.kemi_failure
-    req.vars.kemi_failure = nil
+  on_failure = function(res)
+    local name = core.failure(res)
+    if not name then return end
+    now, of = nil, nil
     call(name)
     core.leave()
   end,
@@ -140,11 +138,9 @@ end
 
 local function relay()
   local req = core.request()
-  local failure = core.callback("failure")
   local n = core.plan()
   if not n then return 0 end -- in a reply
   if n < 0 then return n end
-  req.vars.kemi_failure = failure
   local ok
   if req.method == "CANCEL" then
     ok = req:forward(n > 0 and target(req, 1) or nil)
@@ -294,7 +290,7 @@ end)
 
 local function handler(req)
   core.begin()
-  now = nil
+  now, of = nil, nil
   local f = _G.ksr_request_route
   if type(f) ~= "function" then error("the script has no function ksr_request_route", 0) end
   local ok, err = pcall(f)

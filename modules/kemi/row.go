@@ -74,7 +74,7 @@ type call struct {
 func (sh *shim) bind(row *Row) luabind.Function {
 	k := &call{row: row, sh: sh}
 	n := len(row.Params)
-	return luabind.Function{Name: "KSR." + row.Name, Call: func(c *luabind.Call) int {
+	return luabind.Function{Name: "KSR." + row.Name, Untold: true, Call: func(c *luabind.Call) int {
 		k.c = c
 		defer k.release()
 		if k.s, k.f = sh.running(c); k.s == nil {

@@ -78,6 +78,7 @@ type session struct {
 	frInv, fr time.Duration
 
 	onBranch, onReply, onFailure string
+	armed                        string // onFailure when it was relayed, until it failed
 	newtran, relayed, replied    bool
 	user                         string // who has proved to have sent it
 	realm                        string
