@@ -61,6 +61,12 @@ func (e *entry) number(seq uint64) {
 	binary.BigEndian.PutUint32(e.frame[atSum:], sum(e.frame))
 }
 
+// record is the entry as readers have it. The data refers to the frame.
+func (e *entry) record() Record {
+	at := int64(binary.BigEndian.Uint64(e.frame[atTime:]))
+	return Record{Seq: e.seq, Key: e.key, At: time.Unix(0, at), Data: e.frame[header:]}
+}
+
 func sum(frame []byte) uint32 {
 	table := crc32.MakeTable(crc32.Castagnoli) // which is made once
 	return crc32.Update(crc32.Update(0, table, frame[:atSum]), table, frame[header:])

@@ -107,8 +107,8 @@ func (r *Reader) Next(ctx context.Context, most, bytes int) ([]Record, error) {
 		list := r.fromMemory(most, bytes)
 		r.s.mu.Unlock()
 		var err error
-		if list == nil {
-			if list, err = r.fromFiles(most, bytes); err == nil && list == nil {
+		if len(list) == 0 {
+			if list, err = r.fromFiles(most, bytes); err == nil && len(list) == 0 {
 				r.s.mu.Lock()
 				list = r.fromMemory(most, bytes) // if what was left in files is not a record
 				r.s.mu.Unlock()
@@ -132,26 +132,34 @@ func (r *Reader) Next(ctx context.Context, most, bytes int) ([]Record, error) {
 	}
 }
 
-// fromMemory are records that are not written, if they are what comes next. s.mu is held.
+// fromMemory are records that are in memory, if they are what comes next: the last ones that were
+// written, and those that are not written. s.mu is held.
 func (r *Reader) fromMemory(most, bytes int) (list []Record) {
-	tail := r.s.tail
-	if len(tail) == 0 || r.next < tail[0].seq && r.s.o.Dir != "" && r.next <= r.s.written {
-		return nil
+	s := r.s
+	list = make([]Record, 0, min(most, len(s.recent)+len(s.tail)))
+	take := func(entries []entry) (all bool) {
+		for _, e := range entries {
+			switch {
+			case e.seq < r.next:
+				continue
+			case len(list) >= most || bytes <= 0:
+				return false
+			}
+			r.next = e.seq + 1
+			if e.kind == kindRecord {
+				list = append(list, e.record())
+				bytes -= len(e.frame) - header
+			}
+		}
+		return true
 	}
-	for _, e := range tail {
-		if len(list) >= most || bytes <= 0 {
-			break
+	if s.o.Dir != "" && r.next <= s.written && (len(s.tail) == 0 || r.next < s.tail[0].seq) {
+		if r.next < s.since || !take(s.recent) {
+			return list
 		}
-		if e.seq < r.next {
-			continue
-		}
-		r.next = e.seq + 1
-		if e.kind == kindRecord {
-			f, _, _ := readFrame(e.frame)
-			list = append(list, Record{Seq: f.seq, Key: f.key, At: f.at, Data: f.data})
-			bytes -= len(f.data)
-		}
+		r.next = s.written + 1 // what is in between are not records
 	}
+	take(s.tail)
 	return list
 }
 
@@ -271,6 +279,11 @@ func (r *Reader) Done(seq uint64) {
 		r.pos = r.next
 	}
 	at := r.pos
+	n, done := 0, s.position()
+	for ; n < len(s.recent) && s.recent[n].seq < done; n++ {
+		s.held -= int64(len(s.recent[n].frame))
+	}
+	s.drop(n)
 	if s.o.Dir == "" || s.failing != nil {
 		s.trim()
 	}

@@ -43,7 +43,7 @@ func (s *Spool) recover() ([]Unfinished, error) {
 	for _, at := range s.orphans {
 		s.next = max(s.next, at) // what was lost with the machine has had its numbers
 	}
-	s.synced, s.written = s.next-1, s.next-1
+	s.synced, s.written, s.since = s.next-1, s.next-1, s.next
 	if last != nil {
 		if err := s.cut(last); err != nil {
 			return nil, err

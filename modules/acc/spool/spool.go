@@ -56,6 +56,8 @@ const (
 	firstRetry, mostRetry = 500 * time.Millisecond, 5 * time.Second
 	// mostWrite bounds the bytes of one write.
 	mostWrite = 1 << 20
+	// mostRecent bounds the bytes of what was written and is kept for readers.
+	mostRecent = 1 << 20
 	// delay is how long what has begun waits for something else to be written with.
 	delay = time.Millisecond
 )
@@ -83,7 +85,8 @@ type Spool struct {
 	o    Options
 	wake chan struct{} // to the writer; capacity 1
 	soon chan struct{} // to the writer, which need not hurry; capacity 1
-	text []byte        // the writer's
+	text []byte        // the writer's, as the next
+	some []entry       // what it writes
 	sync chan struct{} // to the syncer; capacity 1
 	stop chan struct{} // closed by Close
 	done sync.WaitGroup
@@ -95,6 +98,9 @@ type Spool struct {
 	waiting int64             // the bytes of tail
 	unsure  []entry           // what was written and not synced, in order
 	unsured int64             // the bytes of unsure
+	recent  []entry           // the last records that were written, for readers that keep up
+	held    int64             // the bytes of recent
+	since   uint64            // recent has all records from this number on that were written
 	live    map[Key]note      // what is unfinished
 	alive   int64             // the bytes of the notes of live
 	segs    []*segment        // the oldest first; the last is written to

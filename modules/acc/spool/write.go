@@ -79,7 +79,7 @@ func (s *Spool) writeSome() (more bool, err error) {
 	s.mu.Lock()
 	batch, text, full := s.batch()
 	s.mu.Unlock()
-	s.text = text
+	s.text, s.some = text, batch
 	switch {
 	case len(batch) > 0:
 	case full:
@@ -102,7 +102,7 @@ func (s *Spool) writeSome() (more bool, err error) {
 // no record may exceed the largest size by two segments: segments are not removed without it. s.mu
 // is held.
 func (s *Spool) batch() (batch []entry, text []byte, full bool) {
-	text = s.text[:0]
+	text, batch = s.text[:0], s.some[:0]
 	most := min(mostWrite, s.o.Segment)
 	for _, e := range s.tail {
 		size := int64(len(text) + len(e.frame))
@@ -181,6 +181,7 @@ func (s *Spool) wrote(seg *segment, batch []entry, size int64) (more bool) {
 			s.live[e.key] = n
 		}
 	}
+	s.remember(batch)
 	last := batch[len(batch)-1].seq
 	s.written = max(s.written, last)
 	for len(s.tail) > 0 && s.tail[0].seq <= last {
@@ -193,6 +194,33 @@ func (s *Spool) wrote(seg *segment, batch []entry, size int64) (more bool) {
 	}
 	poke(s.sync)
 	return len(s.tail) > 0
+}
+
+// remember keeps what is being written for readers that keep up: they need not read the files. s.mu
+// is held.
+func (s *Spool) remember(batch []entry) {
+	for _, e := range batch {
+		if e.kind == kindRecord && e.seq > s.written { // otherwise it is written once more
+			s.recent = append(s.recent, e)
+			s.held += int64(len(e.frame))
+		}
+	}
+	n := 0
+	for ; n < len(s.recent) && (s.held > mostRecent || len(s.readers) == 0); n++ {
+		s.held -= int64(len(s.recent[n].frame))
+	}
+	s.drop(n)
+}
+
+// drop forgets the first n of recent. s.mu is held.
+func (s *Spool) drop(n int) {
+	if n == 0 {
+		return
+	}
+	s.since = s.recent[n-1].seq + 1
+	left := copy(s.recent, s.recent[n:])
+	clear(s.recent[left:]) // the frames
+	s.recent = s.recent[:left]
 }
 
 // trouble records that the disk takes nothing.
