@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
@@ -195,7 +196,11 @@ func (e *Engine) seeOffLocked(l *transport.Local, drain time.Duration) {
 		e.leaving.list = slices.DeleteFunc(e.leaving.list, func(o *leaver) bool { return o == w })
 		open := e.stack.Connections(l)
 		e.stack.Release(l)
-		e.log.Info("a listener was removed", "listener", l.Name, "address", l.Addr.String(), "connections", open)
+		level, what := slog.LevelInfo, "a listener was removed"
+		if open > 0 {
+			level, what = slog.LevelWarn, "a listener was removed, and what was connected to it was cut"
+		}
+		e.log.Log(e.ctx, level, what, "listener", l.Name, "address", l.Addr.String(), "connections", open)
 	})
 }
 

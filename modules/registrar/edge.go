@@ -42,13 +42,13 @@ func (r *Registrar) AddPath(req *engine.Request, force, route bool) error {
 	if !force && !supports(m, "path") {
 		return errNoPath
 	}
-	entry := "<sip:" + n.host + ">"
+	entry := "<sip:" + n.host() + ">"
 	if m.Direct() {
 		rec := Record{Flow: req.Flow(), Received: req.Source().Transport.String() + ":" + req.Source().Addr.String()}
 		if req.Source().Transport == transport.UDP {
 			rec.Socket = req.ReceivedOn().Name
 		}
-		entry = "<sip:" + n.routedToken(&rec, route) + "@" + n.host
+		entry = "<sip:" + n.user(&rec, route)
 		if supports(m, "outbound") && asksForFlow(m) {
 			entry += ";ob"
 		}

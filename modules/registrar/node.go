@@ -11,7 +11,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/proxy"
@@ -29,37 +31,77 @@ type Shared interface {
 
 // Node is this process among those that share a store. They must share the engine's secret too.
 type Node struct {
-	host string // the end of Route entries that lead here, from the '@' on: "192.0.2.1:5060;lr"
-	key  [32]byte
-	boot uint64 // of this process: connections don't outlive it
+	key    [32]byte
+	boot   uint64                    // of this process: connections don't outlive it
+	locals func() []*transport.Local // those that serve
+	at     atomic.Pointer[places]    // swapped as a whole
 }
+
+// places are where others reach a node.
+type places struct {
+	local *transport.Local // the listener of the first
+	// The ends of Route entries that lead here, from the '@' on: "192.0.2.1:5060;lr". The first is
+	// written; those of listeners that have left are understood: stores and dialogs have them.
+	hosts []string
+}
+
+// mostHosts bounds the hosts of a node: a token is compared with each.
+const mostHosts = 16
 
 // newNode creates the node that others reach at e's first UDP listener, or its first TCP listener,
 // or its first one.
 func newNode(e *engine.Engine) *Node {
-	var l *transport.Local
-	for _, kind := range [...]transport.Kind{transport.UDP, transport.TCP} {
-		for _, local := range e.Locals() {
-			if l == nil && local.Kind == kind {
-				l = local
-			}
-		}
-	}
-	if l == nil && len(e.Locals()) > 0 {
-		l = e.Locals()[0]
-	}
-	if l == nil {
+	if len(e.Locals()) == 0 {
 		return nil
 	}
-	n := &Node{host: l.SentBy, key: e.Key("flow")}
-	if l.Kind != transport.UDP {
-		n.host += ";transport=" + l.Kind.String()
-	}
-	n.host += ";lr"
+	n := &Node{key: e.Key("flow"), locals: e.Locals}
+	n.at.Store(&places{})
 	var boot [8]byte
 	rand.Read(boot[:])
 	n.boot = binary.BigEndian.Uint64(boot[:])
+	n.hosts()
 	return n
+}
+
+// host is the one that is written.
+func (n *Node) host() string { return n.hosts()[0] }
+
+// hosts are all, that which is written first. When its listener leaves, another one takes its
+// place.
+func (n *Node) hosts() []string {
+	for {
+		p, locals := n.at.Load(), n.locals()
+		if len(locals) == 0 || slices.Contains(locals, p.local) {
+			return p.hosts
+		}
+		next := &places{local: reachedAt(locals)}
+		next.hosts = []string{hostOf(next.local)}
+		for _, h := range p.hosts {
+			if h != next.hosts[0] && len(next.hosts) < mostHosts {
+				next.hosts = append(next.hosts, h)
+			}
+		}
+		n.at.CompareAndSwap(p, next)
+	}
+}
+
+// reachedAt is the listener at which other nodes reach this one.
+func reachedAt(locals []*transport.Local) *transport.Local {
+	for _, kind := range [...]transport.Kind{transport.UDP, transport.TCP} {
+		for _, l := range locals {
+			if l.Kind == kind {
+				return l
+			}
+		}
+	}
+	return locals[0]
+}
+
+func hostOf(l *transport.Local) string {
+	if l.Kind == transport.UDP {
+		return l.SentBy + ";lr"
+	}
+	return l.SentBy + ";transport=" + l.Kind.String() + ";lr"
 }
 
 // Publish makes r a record that means the same to all processes.
@@ -67,7 +109,7 @@ func (n *Node) Publish(r *Record) {
 	if r.Path != nil || r.Flow == 0 && r.Socket == "" {
 		return // its Path or its contact is the way, from everywhere
 	}
-	r.Path = []string{"<sip:" + n.token(r) + "@" + n.host + ">"}
+	r.Path = []string{"<sip:" + n.user(r, false) + ">"}
 	r.Flow, r.Received, r.Socket = 0, "", ""
 }
 
@@ -79,10 +121,11 @@ func (n *Node) Adopt(r *Record) {
 	}
 	entry, ours := strings.CutPrefix(r.Path[0], "<sip:")
 	token, host, ok := strings.Cut(entry, "@")
-	if !ours || !ok || strings.TrimSuffix(host, ">") != n.host {
+	host = strings.TrimSuffix(host, ">")
+	if !ours || !ok || !slices.Contains(n.hosts(), host) {
 		return
 	}
-	w, ok := n.read(token)
+	w, ok := n.readAt(host, token)
 	if !ok {
 		return
 	}
@@ -107,10 +150,10 @@ type way struct {
 
 const macBytes = 12 // 96 bits, as the engine's own signatures
 
-// token holds the way of r, signed so that nobody else can make one.
-func (n *Node) token(r *Record) string { return n.routedToken(r, false) }
-
-func (n *Node) routedToken(r *Record, routed bool) string {
+// user is the user and the host of a URI that leads to r: a token, which holds the way there,
+// signed so that nobody else can make one, at this node.
+func (n *Node) user(r *Record, routed bool) string {
+	host := n.host()
 	var b [256]byte
 	text := binary.BigEndian.AppendUint64(b[:0], n.boot)
 	text = binary.AppendUvarint(text, uint64(r.Flow))
@@ -118,18 +161,28 @@ func (n *Node) routedToken(r *Record, routed bool) string {
 	if routed {
 		text = append(text, 1)
 	}
-	return string(proxy.AppendToken(nil, append(text, n.mac(text)...)))
+	return string(proxy.AppendToken(nil, append(text, n.mac(host, text)...))) + "@" + host
 }
 
 // read is the way of a token that leads here; ok is false for anything else.
 func (n *Node) read(token string) (w way, ok bool) {
+	for _, host := range n.hosts() {
+		if w, ok = n.readAt(host, token); ok {
+			break
+		}
+	}
+	return w, ok
+}
+
+// readAt is read for a token that was written for one host.
+func (n *Node) readAt(host, token string) (w way, ok bool) {
 	text := make([]byte, len(token))
 	size, ok := proxy.ReadToken(text, []byte(token))
 	if text = text[:size]; !ok || size < 8+macBytes {
 		return w, false
 	}
 	text, mac := text[:len(text)-macBytes], text[len(text)-macBytes:]
-	if !hmac.Equal(mac, n.mac(text)) {
+	if !hmac.Equal(mac, n.mac(host, text)) {
 		return w, false
 	}
 	w.boot = binary.BigEndian.Uint64(text)
@@ -142,9 +195,9 @@ func (n *Node) read(token string) (w way, ok bool) {
 
 // mac is over the address as well: the nodes of a cluster have the same key, and a token is for one
 // of them.
-func (n *Node) mac(text []byte) []byte {
+func (n *Node) mac(host string, text []byte) []byte {
 	m := hmac.New(sha256.New, n.key[:])
-	m.Write([]byte(n.host))
+	m.Write([]byte(host))
 	m.Write([]byte{0})
 	m.Write(text)
 	return m.Sum(nil)[:macBytes]

@@ -12,7 +12,9 @@ import (
 )
 
 func newTestNode(host string, boot uint64) *Node {
-	return &Node{host: host + ";lr", key: [32]byte{1, 2, 3}, boot: boot}
+	n := &Node{key: [32]byte{1, 2, 3}, boot: boot, locals: func() []*transport.Local { return nil }}
+	n.at.Store(&places{hosts: []string{host + ";lr"}})
+	return n
 }
 
 // published is the record of a client on a connection as n publishes it, and the token in it.
@@ -23,7 +25,7 @@ func published(t *testing.T, n *Node) (Record, string) {
 	if len(r.Path) != 1 || r.Flow != 0 || r.Received != "" || r.Socket != "" {
 		t.Fatalf("published as %+v", r)
 	}
-	token, _, ok := strings.Cut(strings.TrimPrefix(r.Path[0], "<sip:"), "@"+n.host+">")
+	token, _, ok := strings.Cut(strings.TrimPrefix(r.Path[0], "<sip:"), "@"+n.host()+">")
 	if !ok {
 		t.Fatal(r.Path)
 	}
@@ -140,7 +142,7 @@ func TestTokensOfAnEarlierBoot(t *testing.T) {
 func TestEntriesOfOthersStay(t *testing.T) {
 	n := newTestNode("192.0.2.1:5060", 1)
 	elsewhere, _ := published(t, newTestNode("192.0.2.2:5060", 1))
-	for _, path := range [][]string{elsewhere.Path, {"<sip:edge.example.com;lr>"}, {"<sip:x@" + n.host + ">"}, {"<sip:@" + n.host + ">"}, {"<sip:a@b>", "<sip:c@d>"}, {""}} {
+	for _, path := range [][]string{elsewhere.Path, {"<sip:edge.example.com;lr>"}, {"<sip:x@" + n.host() + ">"}, {"<sip:@" + n.host() + ">"}, {"<sip:a@b>", "<sip:c@d>"}, {""}} {
 		r := Record{Contact: "sip:bob@10.0.0.1", Path: path}
 		n.Adopt(&r)
 		if len(r.Path) != len(path) || r.Path[0] != path[0] || r.Flow != 0 || r.Received != "" {
