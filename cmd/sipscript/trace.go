@@ -51,6 +51,7 @@ func query(c *cli.Context) url.Values {
 func traceCommand(env environment) *cli.Command {
 	return &cli.Command{
 		Name: "trace", Usage: "show calls of a running server as they happen", Flags: append(clientFlags(), filterFlags()...), OnUsageError: onUsageError,
+		Subcommands: []*cli.Command{moduleCommand(env, "trace ", traceListCommand())},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usagef("trace takes no argument: found %q; choose with --user, --call-id and the like", c.Args().First())

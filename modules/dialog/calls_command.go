@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,17 +25,7 @@ func callsCommand() host.Command {
 		{Name: "key", Usage: "only calls that hold the `KEY` of a limit"}, {Name: "limit", Kind: host.Int, Usage: "how many at most", DefaultText: "1000"}}, host.ShowFlags()...)
 	return host.Command{Name: "calls", Usage: "show the tracked calls of a running server, and end them", Remote: true, Flags: show, Sub: []host.Command{
 		{Name: "list", Usage: "show the calls that have not ended, the oldest first", Remote: true, Flags: show, Run: showCalls},
-		{Name: "show", Usage: "show one call, as JSON", Args: "ID", Remote: true, Run: func(c *host.Invocation) error {
-			if len(c.Args) != 1 {
-				return host.Usagef("%s: expected the id of one call", c.Command)
-			}
-			text, err := c.Get(callsPath + "/" + url.PathEscape(c.Args[0]))
-			if err != nil {
-				return err
-			}
-			_, err = c.Stdout.Write(text)
-			return err
-		}},
+		{Name: "show", Usage: "show one call with its variables and its legs", Args: "ID", Remote: true, Flags: host.ShowFlags(), Run: showCall},
 		{Name: "hang-up", Usage: "end calls", Args: "ID…", Remote: true, Run: func(c *host.Invocation) error { return askCalls(c, "hang_up") }},
 		{Name: "hold", Usage: "put both parties of calls on hold", Args: "ID…", Remote: true, Run: func(c *host.Invocation) error { return askCalls(c, "hold") }},
 		{Name: "resume", Usage: "end the hold of calls", Args: "ID…", Remote: true, Run: func(c *host.Invocation) error { return askCalls(c, "resume") }},
@@ -42,6 +34,61 @@ func callsCommand() host.Command {
 	}, Run: func(c *host.Invocation) error {
 		return c.Alone(showCalls, "list", "show", "hang-up", "hold", "resume", "transfer")
 	}}
+}
+
+func showCall(c *host.Invocation) error {
+	if len(c.Args) != 1 {
+		return host.Usagef("%s: expected the id of one call", c.Command)
+	}
+	return host.Show(c, callsPath+"/"+url.PathEscape(c.Args[0]), viewCall)
+}
+
+func viewCall(one *callAnswer) host.View {
+	rows := [][]string{{"WHAT", "VALUE"}}
+	add := func(what, value string) {
+		if value != "" {
+			rows = append(rows, []string{what, value})
+		}
+	}
+	at := func(seconds float64) string {
+		if seconds == 0 {
+			return ""
+		}
+		return time.UnixMilli(int64(seconds * 1000)).UTC().Format(time.RFC3339)
+	}
+	state := one.State
+	if one.Held {
+		state += ", held"
+	}
+	add("id", one.ID)
+	add("call-id", one.CallID)
+	add("node", one.Node)
+	add("state", state)
+	add("caller", one.Caller)
+	add("called", one.Callee)
+	add("started", at(one.Started))
+	add("answered", at(one.Answered))
+	add("keys", strings.Join(one.Keys, " "))
+	for _, name := range slices.Sorted(maps.Keys(one.Vars)) {
+		add("var "+name, jsonText(one.Vars[name]))
+	}
+	if legs, ok := one.Legs.([]any); ok {
+		for i, leg := range legs {
+			add("leg "+strconv.Itoa(i+1), jsonText(leg))
+		}
+	} else if one.Legs != nil {
+		add("legs", jsonText(one.Legs))
+	}
+	return host.View{Table: host.Table(rows...)}
+}
+
+// jsonText is a value that came as JSON.
+func jsonText(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }
 
 func showCalls(c *host.Invocation) error {

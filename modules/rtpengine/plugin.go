@@ -20,8 +20,7 @@ func Plugin() host.Plugin {
 	return host.Plugin{Name: "rtpengine", New: func(e *host.Environment) (luabind.Opener, error) {
 		return New(Options{Log: e.Log, Clients: e.Clients, Data: e.Data, Exchange: e.Exchange}), nil
 	},
-		Commands: []host.Command{{Name: "rtpengine", Usage: "look at the media relays of a running server",
-			Sub: []host.Command{{Name: "engines", Usage: "list them, as JSON", Remote: true, Run: enginesCommand}}}}}
+		Commands: []host.Command{command()}}
 }
 
 // Options of New. All may be zero.
@@ -122,18 +121,6 @@ type engineAnswer struct {
 	Waiting  int    `json:"waiting"`
 	Commands uint64 `json:"commands"`
 	Errors   uint64 `json:"errors"`
-}
-
-func enginesCommand(c *host.Invocation) error {
-	if len(c.Args) > 0 {
-		return host.Usagef("%s takes no argument: found %q", c.Command, c.Args[0])
-	}
-	text, err := c.Get("/api/v1/rtpengine/engines")
-	if err != nil {
-		return err
-	}
-	_, err = c.Stdout.Write(text)
-	return err
 }
 
 // Metrics of the daemons.
