@@ -189,7 +189,7 @@ func (c *reports) settled(r *Request, code int) {
 		}
 		one.Open = r.ctx.Recorded() && len(c.open) < mostReports
 	}
-	if code != one.failed {
+	if code != one.failed && (one.failed != 503 || code != 500) { // a 503 goes on as 500 (§16.7)
 		one.Cause = ""
 	}
 	c.to.Settled(&one.CallReport)

@@ -53,6 +53,15 @@ func TestReports(t *testing.T) {
 		}, []string{"settled c1 " + parties + ` at sip:bob@10.0.0.3:5060 486 "" tried 1 ringing 0s answered 0s open false`}},
 		{"nobody there", true, func(b *bench, alice, bob *handset, c *call) { c.ack(alice.expect("408")) },
 			[]string{"settled c1 " + parties + ` at sip:bob@10.0.0.3:5060 408 "timeout" tried 1 ringing 0s answered 0s open false`}},
+		{"nobody can be reached", true, func(b *bench, alice, bob *handset, c *call) {
+			in := bob.expect("INVITE")
+			bob.reply(in, 503, "")
+			c.ack(alice.expect("500"))
+			second := alice.call("c2", "sip:nowhere@10.0.0.1")
+			second.send("INVITE")
+			second.ack(alice.expect("500"))
+		}, []string{"settled c1 " + parties + ` at sip:bob@10.0.0.3:5060 500 "" tried 1 ringing 0s answered 0s open false`,
+			"settled c2 sip:alice@example.com→sip:nowhere@10.0.0.1 at sip:x@10.0.0.9;transport=tcp 500 \"unreachable\" tried 1 ringing 0s answered 0s open false"}},
 		{"cancelled", true, func(b *bench, alice, bob *handset, c *call) {
 			in := bob.expect("INVITE")
 			bob.reply(in, 180, "")
@@ -119,7 +128,11 @@ func TestReports(t *testing.T) {
 					_, err := r.Relay(nil, nil)
 					return err
 				}
-				_, err := r.Relay(to("sip:bob@10.0.0.3:5060"), nil)
+				target := "sip:bob@10.0.0.3:5060"
+				if strings.Contains(string(r.Message().RequestURI()), "nowhere@") {
+					target = "sip:x@10.0.0.9;transport=tcp"
+				}
+				_, err := r.Relay(to(target), nil)
 				return err
 			}, func(c *engine.Config, _ *sim.World) { c.Reporter = p })
 			alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
