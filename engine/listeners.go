@@ -98,15 +98,14 @@ func (e *Engine) RemoveListener(name string, drain time.Duration) (*transport.Lo
 	if e.leaving.ended {
 		return nil, ErrStopped
 	}
-	for _, w := range e.leaving.list {
-		if named(w.local, name) {
-			e.dismissLocked(w)
-			e.seeOffLocked(w.local, drain)
-			return w.local, nil
-		}
-	}
 	locals := e.Locals()
 	i := slices.IndexFunc(locals, func(l *transport.Local) bool { return named(l, name) })
+	if w := slices.IndexFunc(e.leaving.list, func(w *leaver) bool { return named(w.local, name) }); i < 0 && w >= 0 {
+		l := e.leaving.list[w].local
+		e.dismissLocked(e.leaving.list[w])
+		e.seeOffLocked(l, drain)
+		return l, nil
+	}
 	switch {
 	case i < 0:
 		var names []string

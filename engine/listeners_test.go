@@ -323,3 +323,22 @@ func TestCallsFromAnotherListener(t *testing.T) {
 		})
 	}
 }
+
+// Of listeners with one name, which port 0 makes possible, those that serve are removed one after
+// the other: only then is a name that of one which leaves.
+func TestRemoveByOneName(t *testing.T) {
+	eng := throughHere(t, newLine(t, "127.0.0.1"), "udp:[::1]:0")
+	for range 2 {
+		addListener(t, eng, "udp:127.0.0.1:0")
+	}
+	for _, left := range []int{2, 1, 1} {
+		t.Run(fmt.Sprint("of ", len(eng.Locals())), func(t *testing.T) {
+			if _, err := eng.RemoveListener("udp:127.0.0.1:0", time.Hour); err != nil || len(eng.Locals()) != left {
+				t.Errorf("%d are left: %v", len(eng.Locals()), err)
+			}
+		})
+	}
+	if n := len(eng.Leaving()); n != 2 {
+		t.Errorf("%d leave", n)
+	}
+}

@@ -33,7 +33,7 @@ type roster struct {
 	serving []*Local // in the order in which they were requested
 	// All there ever were, by Local.Index; of one that left and came back the last
 	known   []*Local
-	sockets []listener // those of known
+	sockets []listener // those of known; nil: closed
 }
 
 // with is the roster and one more.
@@ -151,6 +151,10 @@ func (s *Stack) Release(l *Local) {
 	if there {
 		l.standing.now.Store(int32(Gone))
 		_ = r.sockets[l.Index].close()
+		n := *r // without the socket, whose buffers are large
+		n.sockets = slices.Clone(r.sockets)
+		n.sockets[l.Index] = nil
+		s.roster.Store(&n)
 	}
 	s.mu.Unlock()
 	if !there {

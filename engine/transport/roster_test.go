@@ -51,6 +51,9 @@ func TestListenersComeAndGo(t *testing.T) {
 				}
 				s.Release(l)
 			}
+			if s.roster.Load().sockets[l.Index] != nil {
+				t.Error("its buffers are kept")
+			}
 			if l.Standing() != Gone || s.Retire(l) == nil || len(s.Locals()) != 1 {
 				t.Errorf("%v %v", l.Standing(), s.Locals())
 			}

@@ -68,9 +68,9 @@ func (s *Stack) udpFor(to *Peer) (*udpListener, error) {
 	return r.sockets[local.Index].(*udpListener), nil
 }
 
-// owns reports whether local is a listener of the roster and of the kind.
+// owns reports whether local is a listener of the roster and of the kind, and not gone.
 func (r *roster) owns(local *Local, kind Kind) bool {
-	return local != nil && local.Kind == kind && local.Index < len(r.known) && r.known[local.Index] == local
+	return local != nil && local.Kind == kind && local.Index < len(r.known) && r.known[local.Index] == local && r.sockets[local.Index] != nil
 }
 
 func (s *Stack) sendStream(to *Peer, message []byte, f Failed) error {

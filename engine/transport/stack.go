@@ -131,7 +131,9 @@ func (s *Stack) Serve() {
 	}
 	s.serving = true
 	for _, l := range s.roster.Load().sockets {
-		l.serve()
+		if l != nil {
+			l.serve()
+		}
 	}
 }
 
@@ -146,7 +148,9 @@ func (s *Stack) Close(ctx context.Context) error {
 	if first {
 		close(s.closing)
 		for _, l := range s.roster.Load().sockets {
-			_ = l.close()
+			if l != nil {
+				_ = l.close()
+			}
 		}
 		refused := s.conns.refuse()
 		s.halfOpen.close()
