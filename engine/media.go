@@ -18,8 +18,8 @@ func (r *Request) MediaRelayed() bool {
 // A MediaRelay is a relay that media of calls pass through. Its methods are called on lanes, and
 // must not block.
 type MediaRelay interface {
-	// Known is what the relay knows a call by that was answered on a branch of r; "" for one that
-	// is none of its calls.
+	// Known is what the relay knows a call by that was answered on a branch of r, a text in UTF-8
+	// that may be kept over a restart; "" for one that is none of its calls.
 	Known(r *Request, b *Branch) string
 	// Show makes of a description of one party what the other is shown. then is called once, on the
 	// lane of the Call-ID; it may be called before Show returns.

@@ -2,6 +2,7 @@ package rtpengine
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 
 	"github.com/sipscript/sipscript/engine"
@@ -27,12 +28,23 @@ func (m *Relay) Known(r *engine.Request, b *engine.Branch) string {
 		return ""
 	}
 	note := s.noteOf(l)
-	return note.text()
+	return knownText.EncodeToString([]byte(note.text()))
+}
+
+// knownText is how a note is written where texts are kept as such, in a journal of JSON.
+var knownText = base64.RawStdEncoding
+
+func readKnown(known string) (c carried, ok bool) {
+	b, err := knownText.DecodeString(known)
+	if err != nil {
+		return c, false
+	}
+	return readNote(string(b))
 }
 
 // Show has the call's daemon make of a description what the other party is shown.
 func (m *Relay) Show(known string, d *engine.Described, then func([]byte, error)) {
-	note, ok := readNote(known)
+	note, ok := readKnown(known)
 	if !ok {
 		then(nil, errNote)
 		return
@@ -90,7 +102,7 @@ func (m *Relay) shown(e *ng.Engine, command ng.Dict) (ng.Dict, error) {
 
 // Over has the daemon forget a call that ended without a BYE of its parties.
 func (m *Relay) Over(known string, callID []byte, callerTag string) {
-	if note, ok := readNote(known); ok {
+	if note, ok := readKnown(known); ok {
 		m.later(m.pool.ByID(note.engine), ng.Dict{"command": "delete", "call-id": m.callID(&note, callID), "from-tag": callerTag, "delete-delay": 0})
 	}
 }

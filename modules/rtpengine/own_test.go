@@ -3,10 +3,13 @@
 package rtpengine_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +26,7 @@ import (
 type trackedCall struct {
 	*world
 	d        *dialog.Dialogs
+	dir      string // what d keeps
 	bob      *party
 	a, b     net.PacketConn
 	aPort    int
@@ -31,7 +35,9 @@ type trackedCall struct {
 }
 
 func newTrackedCall(t *testing.T, daemon *rtpenginetest.Daemon, configure, hide string) *trackedCall {
-	d := luabindtest.Must(dialog.New(dialog.Options{Log: slog.New(slog.DiscardHandler)}))
+	dir := t.TempDir()
+	d := luabindtest.Must(dialog.New(dialog.Options{Log: slog.New(slog.DiscardHandler), Data: dir}))
+	t.Cleanup(func() { _ = d.Close() })
 	m := closing(t)
 	d.Relay(m)
 	source := fmt.Sprintf(`
@@ -46,7 +52,7 @@ function route(req)
 end`, daemon.UDP, configure, hide)
 	w := &world{t: t, World: luabindtest.New(t, source, luabindtest.Modules(m, topology.New(), d))}
 	w.alice = w.party("10.0.0.2:5060")
-	c := &trackedCall{world: w, d: d, bob: w.party("10.0.0.3:5060")}
+	c := &trackedCall{world: w, d: d, dir: dir, bob: w.party("10.0.0.3:5060")}
 	c.a, c.aPort = socket(t)
 	c.b, c.bPort = socket(t)
 	w.alice.send("INVITE", "", versioned(c.aPort, 1, ""))
@@ -162,6 +168,27 @@ func TestOwnRequests(t *testing.T) {
 			}
 			c.gone()
 		})
+	}
+}
+
+// What the relay knows a call by is the same in the journal: calls are held, and their ends told to
+// the daemon, after a restart too.
+func TestCallIsKnownAfterARestart(t *testing.T) {
+	c := newTrackedCall(t, rtpenginetest.Start(t), "", "")
+	v := c.call().View()
+	if err := c.d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(c.dir, "dialog.journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	var kept struct {
+		Call struct{ Between struct{ Media string } }
+	}
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &kept); err != nil || kept.Call.Between.Media != v.Relayed() || v.Relayed() == "" {
+		t.Errorf("%q, after a restart %q: %v", v.Relayed(), kept.Call.Between.Media, err)
 	}
 }
 
