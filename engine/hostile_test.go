@@ -22,7 +22,7 @@ import (
 // folded, stretched. The engine must not crash, must not be silent where an answer is due, and must
 // be as small afterwards as before.
 
-var hostileFlag = flag.Int("hostile", 6000, "how many hostile messages a transport gets; SIPSCRIPT_HOSTILE sets it too")
+var hostileFlag = flag.Int("hostile", mostHostile, "how many hostile messages a transport gets; SIPSCRIPT_HOSTILE sets it too")
 
 // hostile makes messages. What it leaves of Via, From, To, Call-ID and CSeq decides whether an
 // answer is due.

@@ -72,7 +72,7 @@ func leakRouter(callee, calleeTCP string) routerFunc {
 func TestNothingIsLeftOfCalls(t *testing.T) {
 	n := 10000
 	if testing.Short() || raceEnabled {
-		n = 1000
+		n = 500
 	}
 	udp, tcp := startLeakCallee(t)
 	eng, err := engine.New(engine.Config{Listen: []string{"udp:127.0.0.1:0", "tcp:127.0.0.1:0"}, Domains: []string{"example.com"}, MaxDelay: -1,

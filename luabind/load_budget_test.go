@@ -16,7 +16,7 @@ import (
 // The run of a file has a budget of its own: what takes longer than many script budgets loads, and
 // what never ends is refused.
 func TestLoadBudget(t *testing.T) {
-	const long = "for i = 1, 3e7 do end\n"
+	const long = "for i = 1, 8e6 do end\n"
 	for _, c := range []struct {
 		name, file string
 		budget     time.Duration

@@ -41,6 +41,7 @@ func TestScriptsOfTheProjectAreClean(t *testing.T) {
 		case d.IsDir() && (shown == "bench/kamailio" || shown == "bench/lua"):
 			// Scripts of another server, and pieces that are no scripts
 			return filepath.SkipDir
+		case shown == "modules/kemi/services.lua": // a part of ksr.lua, whose locals it has
 		case strings.HasSuffix(path, ".lua"):
 			found++
 			t.Run(shown, func(t *testing.T) {

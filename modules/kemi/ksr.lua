@@ -82,41 +82,45 @@ local function onsend()
   end
 end
 
--- now is the branch or the response that a function of the script is called for.
-local now, of, reply = nil, nil, false
+-- What a function of the script is called for: now, the branch or the response; of, its request;
+-- reply, whether it is a response.
+local current = {}
 
-local function here() return now and of == core.request() and now or nil end
-local function replying() return here() ~= nil and reply end
+local function here() return current.now and current.of == core.request() and current.now or nil end
+local function replying() return here() ~= nil and current.reply end
+
+-- forget lets go of both: what they hold keeps its generation.
+local function forget() current.now, current.of = nil, nil end
 
 local relayed
 
 relayed = {
   on_branch = function(branch)
     core.branch(branch)
-    now, of, reply = branch, core.request(), false
+    current.now, current.of, current.reply = branch, core.request(), false
     call(core.callback("branch"))
     local dropped = core.finish()
     if not dropped then onsend() end
     core.leave()
-    now, of = nil, nil -- what they hold keeps its generation
+    forget()
     if dropped then core.refuse(branch) end
   end,
   on_response = function(res)
     if res.cause then return end
     core.reply(res)
-    now, of, reply = res, core.request(), true
+    current.now, current.of, current.reply = res, core.request(), true
     call("ksr_reply_route")
     call(core.callback("reply"))
     -- A reliable provisional one must be acknowledged, and a final one ends the transaction.
     local dropped = core.finish() and not res.final and not res:header("RSeq")
     if dropped then res:drop() else onsend() end
     core.leave()
-    now, of = nil, nil
+    forget()
   end,
   on_failure = function(res)
     local name = core.failure(res)
     if not name then return end
-    now, of = nil, nil
+    forget()
     call(name)
     core.leave()
   end,
@@ -290,7 +294,7 @@ end)
 
 local function handler(req)
   core.begin()
-  now, of = nil, nil
+  forget()
   local f = _G.ksr_request_route
   if type(f) ~= "function" then error("the script has no function ksr_request_route", 0) end
   local ok, err = pcall(f)

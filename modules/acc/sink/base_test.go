@@ -94,6 +94,7 @@ func (f *fake) failing() func(list []spool.Record) error {
 type bench struct {
 	t      *testing.T
 	s      *spool.Spool
+	r      *spool.Reader
 	f      *fake
 	w      *Worker
 	dead   []string
@@ -116,8 +117,15 @@ func newBench(t *testing.T, fail func(list []spool.Record) error) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, s: s, f: &fake{fail: fail}}
-	b.w = NewWorker(Options{Name: "fake", Reader: r, Sink: b.f, Gather: 100 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+	return &bench{t: t, s: s, r: r, f: &fake{fail: fail}}
+}
+
+// start starts the worker. What was put before reaches it at once, and not one by one.
+func (b *bench) start() {
+	if b.w != nil {
+		return
+	}
+	b.w = NewWorker(Options{Name: "fake", Reader: b.r, Sink: b.f, Gather: 100 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
 		Dead: func(r spool.Record, _ error) error {
 			b.f.mu.Lock()
 			defer b.f.mu.Unlock()
@@ -131,7 +139,6 @@ func newBench(t *testing.T, fail func(list []spool.Record) error) *bench {
 			defer b.f.mu.Unlock()
 			b.told = append(b.told, fmt.Sprint(err))
 		}})
-	return b
 }
 
 func (b *bench) put(from, to int) {
@@ -141,10 +148,12 @@ func (b *bench) put(from, to int) {
 			b.t.Fatal(err)
 		}
 	}
+	b.start()
 }
 
 func (b *bench) close() {
 	b.t.Helper()
+	b.start()
 	if err := b.w.Close(false); err != nil {
 		b.t.Error(err)
 	}
