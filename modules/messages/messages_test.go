@@ -200,6 +200,20 @@ func TestAnswers(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a session of messages, byte for byte", func(t *testing.T) { // MSRP, RFC 4975 §8
+		const offer = "v=0\r\no=alice 2890844526 2890844526 IN IP4 10.0.0.7\r\ns= -\r\nc=IN IP4 10.0.0.7\r\nt=0 0\r\nm=message 7394 TCP/MSRP *\r\n" +
+			"a=accept-types:message/cpim text/plain\r\na=path:msrp://10.0.0.7:7394/2s93i9ek2a;tcp\r\n"
+		w := start(t, nil, keeping)
+		bob := w.phone("bob", "10.0.0.9")
+		register(bob)
+		w.Run(time.Second)
+		res := w.Send(fmt.Appendf(nil, "INVITE sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKi\r\nMax-Forwards: 70\r\nFrom: <sip:alice@example.com>;tag=a\r\n"+
+			"To: <sip:bob@example.com>\r\nCall-ID: i\r\nCSeq: 1 INVITE\r\nContact: <sip:alice@%s>\r\nContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s",
+			luabindtest.Caller, luabindtest.Caller, len(offer), offer))
+		if got := bodies(bob); res == nil || res.Status() != 200 || got != offer || w.pending() != 0 {
+			t.Errorf("%v; bob got %q, %d are kept", res, got, w.pending())
+		}
+	})
 	t.Run("another method", func(t *testing.T) {
 		w := start(t, nil, `messages = require "messages" function route(req) messages.store(req) end`)
 		if code := w.Code("OPTIONS", "sip:bob@example.com"); code != 500 || !strings.Contains(w.Log(), "only MESSAGE requests are kept") {
