@@ -176,6 +176,27 @@ function b2b_leg:resume() end
 ---@return sip.response|nil response its refusal; 487 with the cause "cancelled" if the leg has ended, 491 if the two sides' offers met again and again
 function b2b_leg:transfer(to, options) end
 
+---Asks the party by a REFER to call somebody by itself, and waits until it has told how that went. The
+---leg goes on, whatever that was: hang it up when the party has somebody to talk to. Phones of
+---strangers refuse more often than not; transfer needs nothing of them. Returns boolean or nil: true
+---if the party has told a 2xx, or refers without telling. Then response or nil: its refusal of the
+---REFER, or the code that its last NOTIFY told; 408 if that did not come in time, 487 with the cause
+---"cancelled" if the leg has ended, 500 if nobody knows. Only in handlers. Waits.
+---```lua
+---local a = b2b.incoming(req)
+---if not a then return end
+---local b, res = a:dial("sip:bob@192.0.2.7")
+---if not b then return a:reject(res) end
+---a:bridge(b, { timeout = 60 })
+---local ok, res = b:refer("sip:desk@192.0.2.9", { timeout = 20 })
+---if not ok then sip.log.info("%d", res.code) end
+---```
+---@param to any a URI, or a leg: its party, whose call with this server the other one then takes over (Replaces)
+---@param options? b2b.leg.refer.options optional
+---@return boolean|nil done true if the party has told a 2xx, or refers without telling
+---@return sip.response|nil response its refusal of the REFER, or the code that its last NOTIFY told; 408 if that did not come in time, 487 with the cause "cancelled" if the leg has ended, 500 if nobody knows
+function b2b_leg:refer(to, options) end
+
 ---Has the party wait, on hold, until somebody takes it by the key: b2b.take. Its bridge ends (nil,
 ---"parted"), and its peer stays its owner's. The handler no longer owns it; it ends when the party
 ---leaves, or after timeout. nil, "busy" if somebody waits with that key. Only in handlers. Waits.
@@ -307,13 +328,19 @@ function b2b.list() end
 ---@class b2b.leg.bridge.options
 ---@field timeout? number seconds after which the bridge ends, and the legs go on
 ---@field pass? string|any[]|fun(res: sip.response): boolean methods that are passed beside INVITE: INFO, MESSAGE
+---@field refer? "refuse"|"pass" what becomes of REFERs meanwhile; default: what b2b.configure says
 
 ---@class b2b.leg.join.options
 ---@field max_duration? number seconds after which both legs are ended
 ---@field pass? string|any[]|fun(res: sip.response): boolean methods that are passed beside INVITE: INFO, MESSAGE
+---@field refer? "refuse"|"pass" what becomes of REFERs meanwhile; default: what b2b.configure says
 
 ---@class b2b.leg.transfer.options
 ---@field timeout? number seconds until somebody has answered, for each target
+
+---@class b2b.leg.refer.options
+---@field timeout? number seconds until the party has told how it went
+---@field headers? table {Name = text | list}: of the REFER, Referred-By for example
 
 ---@class b2b.leg.park.options
 ---@field timeout? number seconds after which a leg that nobody has picked up is ended
@@ -323,7 +350,7 @@ function b2b.list() end
 ---@field on_lost? "hang_up"|"return" what happens then: the leg is ended, or the script's again
 
 ---@class b2b.configure.options
----@field refer? any what becomes of a REFER: "refuse", by 603, or function(refer, leg) -> targets | nil, code: whom the peer of the leg is to talk to instead; nil for the leg that refer.talk names
+---@field refer? any what becomes of a REFER: "refuse", by 603; "pass": to the other party, whose answer and NOTIFYs go back; or function(refer, leg) -> targets | nil, code: whom the peer of the leg is to talk to instead; nil for whom refer.attended says
 
 ---@class b2b.incoming.options
 ---@field session_timer? any false: none is negotiated on this leg (RFC 4028); default: one of 1800 s with a party that has them

@@ -132,17 +132,25 @@ func (r *repeater) Expire(*lane.Timer) {
 	l.lane.After(wait, &l.timer, r)
 }
 
-// sendBye sends the BYE. That it is not answered changes nothing.
+// sendBye sends the BYE, after the last NOTIFY. That it is not answered changes nothing.
 func (l *Leg) sendBye() {
+	l.byes++
+	if !l.lastNotices() {
+		l.bye()
+	}
+}
+
+func (l *Leg) bye() {
 	s := l.within("BYE")
 	if len(l.headers) == 1 && l.headers[0].Name == "Reason" {
 		s.Headers = append(s.Headers, l.headers[0])
 	}
-	if l.send(s, func(*engine.Response, error) {
+	then := func(*engine.Response, error) {
 		l.byes--
 		l.remove()
-	}) == nil {
-		l.byes++
+	}
+	if err := l.send(s, then); err != nil {
+		then(nil, err)
 	}
 }
 

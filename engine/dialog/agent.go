@@ -233,7 +233,8 @@ func (l *Leg) remove() {
 func unsupported(m *message.Message) string {
 	tags := ""
 	for e := m.Elements(message.HeaderRequire); e.Next(); {
-		if tag := string(e.Value); strings.EqualFold(tag, "100rel") || strings.EqualFold(tag, "timer") {
+		switch strings.ToLower(string(e.Value)) {
+		case "100rel", "timer", "norefersub":
 			continue
 		}
 		if tags != "" {

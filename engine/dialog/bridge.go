@@ -22,6 +22,8 @@ const WhyAgain = "timeout"
 type BridgeOptions struct {
 	Timeout time.Duration // after which the bridge ends, and the legs go on; 0: none
 	Pass    []string      // methods that are passed beside INVITEs; nil: INFO
+	// Refer is asked about REFERs of the parties; nil: that of the Options.
+	Refer func(*Referral)
 }
 
 // bridge joins two legs. It belongs to their lane.

@@ -26,7 +26,7 @@ const (
 )
 
 // allowed are the methods that legs serve.
-const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, PRACK, UPDATE"
+const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, PRACK, UPDATE, REFER, NOTIFY"
 
 // supported are the extensions that legs have.
 const supported = "timer, 100rel"

@@ -96,8 +96,12 @@ func (x *chaos) accept(r *engine.Request) error {
 
 // refer follows what a party asks for, or does not.
 func (x *chaos) refer(r *dialog.Referral) {
-	if x.chance(30) {
+	switch n := x.rnd.IntN(100); {
+	case n < 25:
 		r.Refuse(603)
+		return
+	case n < 60:
+		_ = r.Pass()
 		return
 	}
 	_ = r.Accept([]*engine.Target{{URI: r.To}}, dialog.DialOptions{Timeout: 5 * time.Second}, dialog.BridgeOptions{})
@@ -150,6 +154,22 @@ func (x *chaos) answer() {
 	}
 }
 
+// notify has a phone tell what it makes of a REFER.
+func (x *chaos) notify(invite *phone.Incoming) {
+	for _, i := range invite.Phone().Inbox() {
+		cs, err := i.Msg.CSeq()
+		if i.Method() != "REFER" || i.Dialog() != invite.Dialog() || err != nil || !x.chance(20) {
+			continue
+		}
+		state, code := "active", 100
+		if x.chance(50) {
+			state, code = "terminated;reason=noresource", 200
+		}
+		i.Dialog().Send(phone.Spec{Method: "NOTIFY", Contact: true, Headers: append(with("Event", fmt.Sprint("refer;id=", cs.Number)), with("Subscription-State", state)...),
+			Body: fmt.Appendf(nil, "SIP/2.0 %d X\r\n", code), ContentType: "message/sipfrag"})
+	}
+}
+
 // meddle is what phones and the owner do by themselves.
 func (x *chaos) meddle() {
 	for _, o := range x.calls {
@@ -174,6 +194,7 @@ func (x *chaos) meddle() {
 			if i.Method() != "INVITE" || d == nil || !d.Confirmed() {
 				continue
 			}
+			x.notify(i)
 			switch n := x.rnd.IntN(100); {
 			case n < 3:
 				d.Send(phone.Spec{Method: "BYE"})

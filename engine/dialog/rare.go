@@ -20,6 +20,10 @@ type rare struct {
 	ask   *ask      // what we ask of the party
 	refer *Referral // what it asks of us
 
+	refers   []*sentRefer // what it is asked to do by REFER
+	notes    int          // NOTIFYs to it that have no answer
+	byeWaits bool         // for those
+
 	upIn     *engine.Incoming // its UPDATE that has no answer
 	upEarly  *early           // the early dialog that it is in
 	upReach  engine.Reach
@@ -53,8 +57,16 @@ func (l *Leg) endRare() {
 	if x.timer != nil {
 		l.lane.StopTimer(&x.timer.timer)
 	}
-	if x.refer != nil {
-		x.refer.Refuse(481)
+	if r := x.refer; r != nil {
+		r.said = true
+		r.refuse(481)
+	}
+	for len(x.refers) > 0 { // end drops each
+		code := 487
+		if x.refers[0].passes != nil {
+			code = 503
+		}
+		x.refers[0].end(proxy.NewResponse(code, engine.CauseCancelled, nil))
 	}
 	if x.upIn != nil {
 		in := x.upIn

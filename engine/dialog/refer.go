@@ -5,8 +5,6 @@ package dialog
 
 import (
 	"fmt"
-	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/sipscript/sipscript/engine"
@@ -14,23 +12,32 @@ import (
 	"github.com/sipscript/sipscript/engine/proxy"
 )
 
-// Referral is a REFER that waits for what its owner says: Refuse or Accept, once. It belongs to the
-// lane of its leg.
+// Referral is a REFER that waits for what its owner says: Refuse, Accept or Pass, once. It belongs
+// to the lane of its leg.
 type Referral struct {
 	Leg  *Leg   // whose party sent it
 	To   string // the URI in Refer-To, without headers
 	By   string // the value of Referred-By; "" for none
 	Talk *Leg   // the leg whose peer it names by Replaces (RFC 3891): a transfer after a talk
+	// Elsewhere: it names by Replaces a dialog that is none of ours, or of another lane. Accept
+	// refuses it.
+	Elsewhere bool
 
-	in   *engine.Incoming
-	id   uint32
-	sub  bool // the sender wants to be told
-	said bool
+	in      *engine.Incoming
+	id      uint32
+	sub     bool   // the sender wants to be told
+	headers string // of the URI in Refer-To
+	said    bool   // its owner has decided
+	opened  bool   // the sender has a subscription: it is owed a last NOTIFY
+	over    bool   // it was refused, or has got that
 }
 
 // referred takes a REFER of the party.
 func (l *Leg) referred(in *engine.Incoming, m *message.Message) {
 	f := l.agent.o.Refer
+	if b := l.bridge; b != nil && b.o.Refer != nil {
+		f = b.o.Refer
+	}
 	if f == nil {
 		_ = in.Answer(603, "", l.tag, nil)
 		return
@@ -39,8 +46,6 @@ func (l *Leg) referred(in *engine.Incoming, m *message.Message) {
 	switch {
 	case !ok: // RFC 3515 §2.4.2: exactly one
 		_ = in.Answer(400, "", l.tag, nil)
-	case r.Talk == nil && strings.Contains(string(m.HeaderName("Refer-To")), "eplaces="):
-		_ = in.Answer(603, "", l.tag, nil) // a dialog that is none of ours, or of another lane
 	case l.s.phase != up || l.Peer() == nil || l.rare != nil && l.rare.refer != nil:
 		_ = in.Answer(603, "", l.tag, nil)
 	default:
@@ -63,36 +68,20 @@ func (l *Leg) referral(in *engine.Incoming, m *message.Message) (*Referral, bool
 	if err != nil || to == "" {
 		return nil, false
 	}
-	r := &Referral{Leg: l, To: to, By: unfolded(string(m.HeaderName("Referred-By"))), in: in, id: cs.Number}
+	r := &Referral{Leg: l, To: to, By: unfolded(string(m.HeaderName("Referred-By"))), in: in, id: cs.Number, headers: headers}
 	// RFC 4488 §4
 	r.sub = !strings.EqualFold(strings.TrimSpace(string(m.HeaderName("Refer-Sub"))), "false")
-	for _, h := range strings.Split(headers, "&") {
-		name, value, _ := strings.Cut(h, "=")
-		if strings.EqualFold(name, "Replaces") {
-			if value, err := url.PathUnescape(value); err == nil {
-				r.Talk = l.agent.named(l, value)
-			}
-		}
+	if d, ok := replacesIn(headers); ok {
+		r.Talk = l.agent.named(l, d)
+		r.Elsewhere = r.Talk == nil
 	}
 	return r, true
 }
 
-// named is the leg on the lane of another whose dialog a value of Replaces names (RFC 3891 §3): our
-// tag is to-tag.
-func (a *Agent) named(on *Leg, replaces string) *Leg {
-	parts := strings.Split(replaces, ";")
-	var to, from string
-	for _, p := range parts[1:] {
-		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
-		switch strings.ToLower(name) {
-		case "to-tag":
-			to = value
-		case "from-tag":
-			from = value
-		}
-	}
-	l := a.tables[on.lane.ID()][to]
-	if l == nil || l == on || l.callID != strings.TrimSpace(parts[0]) || l.remoteTag != from || l.s.phase != up {
+// named is the leg on the lane of another whose dialog is meant.
+func (a *Agent) named(on *Leg, d dialogID) *Leg {
+	l := a.tables[on.lane.ID()][d.to]
+	if l == nil || l == on || l.callID != d.callID || l.remoteTag != d.from || l.s.phase != up {
 		return nil
 	}
 	return l
@@ -104,8 +93,25 @@ func (r *Referral) Refuse(code int) {
 		return
 	}
 	r.said = true
-	r.Leg.rare.refer = nil
-	_ = r.in.Answer(max(code, 300), "", r.Leg.tag, nil)
+	r.refuse(max(code, 300))
+}
+
+func (r *Referral) refuse(code int) {
+	r.over, r.opened = true, false
+	if x := r.Leg.rare; x != nil && x.refer == r {
+		x.refer = nil
+	}
+	_ = r.in.Answer(code, "", r.Leg.tag, nil)
+}
+
+// accept answers 202: a NOTIFY may follow. quiet: there is no subscription (RFC 4488).
+func (r *Referral) accept(code int, quiet bool) {
+	var headers []engine.HeaderEdit
+	if quiet {
+		headers = []engine.HeaderEdit{{Name: "Refer-Sub", Values: []string{"false"}}}
+	}
+	headers = append(headers, engine.HeaderEdit{Name: "Contact", Values: []string{r.Leg.ownContact}})
+	r.opened = r.in.Answer(code, "", r.Leg.tag, &engine.ReplyOptions{Headers: headers}) == nil && !quiet
 }
 
 // Accept does what is asked: the party that the sender talks to goes to the first of the targets
@@ -116,7 +122,7 @@ func (r *Referral) Accept(targets []*engine.Target, o DialOptions, b BridgeOptio
 	if r.said {
 		return ErrState
 	}
-	if peer == nil || l.s.phase != up || peer.s.phase != up || peer.hunt != nil {
+	if peer == nil || l.s.phase != up || peer.s.phase != up || peer.hunt != nil || r.Elsewhere {
 		r.Refuse(603)
 		return ErrState
 	}
@@ -127,11 +133,7 @@ func (r *Referral) Accept(targets []*engine.Target, o DialOptions, b BridgeOptio
 		}
 	}
 	r.said = true
-	var headers []engine.HeaderEdit
-	if !r.sub {
-		headers = []engine.HeaderEdit{{Name: "Refer-Sub", Values: []string{"false"}}}
-	}
-	_ = r.in.Answer(202, "", l.tag, &engine.ReplyOptions{Headers: append(headers, engine.HeaderEdit{Name: "Contact", Values: []string{l.ownContact}})})
+	r.accept(202, !r.sub)
 	r.notify(100, "Trying", nil)
 	if r.Talk != nil {
 		r.toTalk(b)
@@ -139,10 +141,10 @@ func (r *Referral) Accept(targets []*engine.Target, o DialOptions, b BridgeOptio
 	}
 	x := &moving{agent: l.agent, leg: peer, o: b, keep: true, done: func(far *Leg, res *engine.Response) {
 		if far != nil {
-			r.over(200, "OK", true)
+			r.finish(200, "OK", true)
 			return
 		}
-		r.over(res.Code(), res.Reason(), l.Peer() == nil) // whom it talked to may have left
+		r.finish(res.Code(), res.Reason(), l.Peer() == nil) // whom it talked to may have left
 	}}
 	return x.dial(targets, o)
 }
@@ -151,57 +153,55 @@ func (r *Referral) Accept(targets []*engine.Target, o DialOptions, b BridgeOptio
 func (r *Referral) toTalk(b BridgeOptions) {
 	to := r.Talk.Peer()
 	if to == nil || r.Leg.agent.move(r.Leg.Peer(), to, b, r.Leg) != nil {
-		r.over(481, "", false)
+		r.finish(481, "", false)
 		return
 	}
-	r.over(200, "OK", true)
+	r.finish(200, "OK", true)
 }
 
-// over tells the last: a BYE comes after that NOTIFY.
-func (r *Referral) over(code int, reason string, leave bool) {
+// finish tells the last: a BYE comes after that NOTIFY.
+func (r *Referral) finish(code int, reason string, leave bool) {
 	l := r.Leg
-	if l.rare != nil {
-		l.rare.refer = nil
+	if r.over {
+		return
 	}
 	then := func() {
 		if leave {
 			l.hangUp(480, WhyHangUp, "")
 		}
 	}
-	if l.s.phase != up {
-		return
-	}
-	if !r.sub {
+	if !r.opened {
+		r.close()
 		then()
 		return
 	}
 	r.notify(code, reason, then)
 }
 
+// close notes that nothing is left to be told.
+func (r *Referral) close() {
+	r.over, r.opened = true, false
+	if x := r.Leg.rare; x != nil && x.refer == r {
+		x.refer = nil
+	}
+}
+
 // notify tells how far it is (§2.4.5); then, not nil, is called when the last was answered.
 func (r *Referral) notify(code int, reason string, then func()) {
-	l := r.Leg
-	if !r.sub || l.s.phase != up {
+	if !r.opened {
 		return
 	}
 	if reason == "" {
 		reason = proxy.NewResponse(code, "", nil).Reason()
 	}
-	s := l.within("NOTIFY")
-	s.NameContact, s.ContactUser = true, l.contact
-	state := "active;expires=300"
+	n := notice{state: "active;expires=300", body: fmt.Appendf(nil, "SIP/2.0 %d %s\r\n", code, reason), kind: fragType}
 	if then != nil {
-		state = "terminated;reason=noresource"
+		n.state = "terminated;reason=noresource"
+		r.close()
 	}
-	s.Headers = append(s.Headers, engine.HeaderEdit{Name: "Event", Values: []string{"refer;id=" + strconv.FormatUint(uint64(r.id), 10)}},
-		engine.HeaderEdit{Name: "Subscription-State", Values: []string{state}})
-	s.Body, s.ContentType = fmt.Appendf(nil, "SIP/2.0 %d %s\r\n", code, reason), "message/sipfrag;version=2.0"
-	err := l.send(s, func(*engine.Response, error) {
+	r.Leg.notify(r.id, n, func(*engine.Response, error) {
 		if then != nil {
 			then()
 		}
 	})
-	if err != nil && then != nil {
-		then()
-	}
 }

@@ -69,6 +69,8 @@ func (l *Leg) serve(in *engine.Incoming, r *engine.Request, m *message.Message) 
 		l.updated(in, r, m, nil)
 	case message.MethodRefer:
 		l.referred(in, m)
+	case message.MethodNotify:
+		l.notified(in, m)
 	default:
 		_ = in.Answer(405, "", l.tag, &engine.ReplyOptions{Headers: []engine.HeaderEdit{{Name: "Allow", Values: []string{allowed}}}})
 	}

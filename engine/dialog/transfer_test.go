@@ -287,8 +287,8 @@ func (x *three) inOrder(p *phone.Phone) {
 func TestReferAttended(t *testing.T) {
 	x := newThree(t, 125)
 	x.refer = func(r *dialog.Referral) {
-		if r.Talk == nil {
-			t.Error("no talk")
+		if r.Elsewhere == (r.Talk != nil) {
+			t.Error("a talk that is elsewhere")
 		}
 		_ = r.Accept(nil, dialog.DialOptions{}, dialog.BridgeOptions{})
 	}

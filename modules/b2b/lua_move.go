@@ -3,6 +3,7 @@ package b2b
 // This file has what parties do to one another: transfers by the script, and by REFER.
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -81,7 +82,7 @@ func transfer(c *luabind.Call, x *leg, to destination, o transferring) luabind.P
 
 // configuration is what configure takes.
 type configuration struct {
-	Refer luabind.FuncOrValue `lua:"refer" default:"refuse" doc:"what becomes of a REFER: \"refuse\", by 603, or function(refer, leg) -> targets | nil, code: whom the peer of the leg is to talk to instead; nil for the leg that refer.talk names"`
+	Refer luabind.FuncOrValue `lua:"refer" default:"refuse" doc:"what becomes of a REFER: \"refuse\", by 603; \"pass\": to the other party, whose answer and NOTIFYs go back; or function(refer, leg) -> targets | nil, code: whom the peer of the leg is to talk to instead; nil for whom refer.attended says"`
 }
 
 // referring is what the script says of REFERs: in each VM the same, a function is each one's own.
@@ -95,15 +96,8 @@ func (m *module) configureFunction() luabind.Function {
 	return luabind.Do1(luabind.Function{Name: "configure", Where: luabind.AtLoad, Doc: "Sets options, once, while the file loads.",
 		Example: "b2b.configure({ refer = function(refer, leg)\n  return \"sip:\" .. (sip.uri(refer.to).user or \"\") .. \"@192.0.2.7\"\nend })"},
 		luabind.RequiredOptionsArg("options", configuration{}), func(c *luabind.Call, o configuration) {
-			value, kind := o.Refer, "function"
-			switch value.Value {
-			case nil, "refuse":
-				if value.Func == nil {
-					kind = "refuse"
-				}
-			default:
-				c.Raise("option refer must be \"refuse\" or a function")
-			}
+			value := o.Refer
+			kind := mustBe(c, func() (string, error) { return kindOf(value) })
 			if _, err := m.refer.agreed.Say(c.VM(), kind); err != nil {
 				c.Raise("%v", err)
 			}
@@ -116,6 +110,19 @@ func (m *module) configureFunction() luabind.Function {
 				m.refer.funcs[c.Lane()] = value.Func
 			}
 		})
+}
+
+// kindOf is what an option refer says: "refuse", "pass" or "function"; "refuse" for nothing.
+func kindOf(refer luabind.FuncOrValue) (string, error) {
+	switch {
+	case refer.Func != nil:
+		return "function", nil
+	case refer.Value == nil || refer.Value == "refuse":
+		return "refuse", nil
+	case refer.Value == "pass":
+		return "pass", nil
+	}
+	return "", errors.New(`option refer must be "refuse", "pass" or a function`)
 }
 
 // referral is a REFER as scripts see it.
@@ -138,14 +145,24 @@ var referType = &luabind.ObjectType{
 // refer asks the script about a REFER. The lane's token is held.
 func (m *B2B) refer(r *dialog.Referral) {
 	g := m.asks.Load()
-	x := m.of(r.Leg)
-	var f *luabind.Func
-	if g != nil {
-		g.refer.mu.Lock()
-		f = g.refer.funcs[x.lane]
-		g.refer.mu.Unlock()
+	if g == nil {
+		r.Refuse(603)
+		return
 	}
-	if f == nil {
+	g.refer.mu.Lock()
+	f := g.refer.funcs[m.of(r.Leg).lane]
+	g.refer.mu.Unlock()
+	kind, _ := g.refer.agreed.Value()
+	m.follow(r, kind, f)
+}
+
+// follow does with a REFER what an option refer says.
+func (m *B2B) follow(r *dialog.Referral, kind string, f *luabind.Func) {
+	switch {
+	case kind == "pass":
+		_ = r.Pass()
+		return
+	case f == nil || r.Elsewhere:
 		r.Refuse(603)
 		return
 	}
@@ -166,7 +183,7 @@ func (m *B2B) refer(r *dialog.Referral) {
 			}
 			r.Refuse(code)
 		}
-	}, &referral{r}, x)
+	}, &referral{r}, m.of(r.Leg))
 }
 
 // decided reads what the function returned.

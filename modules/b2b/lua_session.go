@@ -8,13 +8,16 @@ import (
 )
 
 // returnsAgreed is true, or nil and the refusal.
-var returnsAgreed = luabind.ReturnsOf(func(c *luabind.Call, res *engine.Response) int {
+var returnsAgreed = luabind.ReturnsOf(pushAgreed, luabind.Result{Name: "agreed", Type: luabind.Boolean, OrNil: true, Doc: "true if the party has agreed"},
+	luabind.Result{Name: "response", Type: luabind.ResponseType, OrNil: true, Doc: "its refusal; 487 with the cause \"cancelled\" if the leg has ended, 491 if the two sides' offers met again and again"})
+
+// pushAgreed returns what it came to.
+func pushAgreed(c *luabind.Call, res *engine.Response) int {
 	if res == nil {
 		return c.PushBool(true)
 	}
 	return c.PushNil() + c.PushResponse(res)
-}, luabind.Result{Name: "agreed", Type: luabind.Boolean, OrNil: true, Doc: "true if the party has agreed"},
-	luabind.Result{Name: "response", Type: luabind.ResponseType, OrNil: true, Doc: "its refusal; 487 with the cause \"cancelled\" if the leg has ended, 491 if the two sides' offers met again and again"})
+}
 
 const answered200 = takeCall + "local b, res = a:dial(\"sip:bob@192.0.2.7\")\nif not b then return a:reject(res) end\n"
 

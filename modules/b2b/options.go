@@ -96,12 +96,14 @@ const longest = 12 * time.Hour
 type bridging struct {
 	Timeout time.Duration `lua:"timeout" min:"1" max:"86400" default:"43200" doc:"seconds after which the bridge ends, and the legs go on"`
 	Pass    []string      `lua:"pass" default:"INFO" doc:"methods that are passed beside INVITE: INFO, MESSAGE"`
+	Refer   string        `lua:"refer" oneof:"refuse pass" doc:"what becomes of REFERs meanwhile; default: what b2b.configure says"`
 }
 
 // joining are the options of join.
 type joining struct {
 	MaxDuration time.Duration `lua:"max_duration" min:"1" max:"86400" default:"43200" doc:"seconds after which both legs are ended"`
 	Pass        []string      `lua:"pass" default:"INFO" doc:"methods that are passed beside INVITE: INFO, MESSAGE"`
+	Refer       string        `lua:"refer" oneof:"refuse pass" doc:"what becomes of REFERs meanwhile; default: what b2b.configure says"`
 }
 
 func (o *calls) options() (dialog.DialOptions, error) {
@@ -190,6 +192,12 @@ func checkTargets(targets []*engine.Target) error {
 
 func (o *bridging) options() (dialog.BridgeOptions, error) {
 	b := dialog.BridgeOptions{Timeout: o.Timeout, Pass: o.Pass}
+	switch o.Refer {
+	case "pass":
+		b.Refer = func(r *dialog.Referral) { _ = r.Pass() }
+	case "refuse":
+		b.Refer = func(r *dialog.Referral) { r.Refuse(603) }
+	}
 	for _, method := range o.Pass {
 		if method != "INFO" && method != "MESSAGE" {
 			return b, fmt.Errorf("option pass: %q cannot be passed, only INFO and MESSAGE can", method)
@@ -199,7 +207,7 @@ func (o *bridging) options() (dialog.BridgeOptions, error) {
 }
 
 func (o *joining) options() (dialog.BridgeOptions, error) {
-	return (&bridging{Timeout: o.MaxDuration, Pass: o.Pass}).options()
+	return (&bridging{Timeout: o.MaxDuration, Pass: o.Pass, Refer: o.Refer}).options()
 }
 
 // mayEdit returns what is wrong with headers: legs have some of themselves, and a value may be

@@ -19,6 +19,11 @@ type (
 		Other   string          `lua:"other" doc:"the id of the leg whose party it goes to"`
 		transferring
 	}
+	referringTo struct {
+		To    string `lua:"to" doc:"the URI that the party is to call"`
+		Other string `lua:"other" doc:"or the id of the leg whose party it is to call, and take over (Replaces)"`
+		referringOptions
+	}
 	parkingAt struct {
 		Key string `lua:"key,required" doc:"a number that people dial, for example"`
 		parkingOptions
@@ -28,7 +33,10 @@ type (
 	}
 )
 
-var errWhither = errors.New("one of targets and other is required")
+var (
+	errWhither = errors.New("one of targets and other is required")
+	errWhom    = errors.New("one of to and other is required")
+)
 
 // agreement is what hold, resume and transfer come to.
 const agreement = "agreed, true; or agreed null, and response, the refusal: code, reason, cause"
@@ -49,6 +57,17 @@ func (m *B2B) moveOrders() []control.Order {
 				}
 				return checkTargets(o.Targets)
 			}, m.orderTransfer),
+		control.OrderOf(control.Order{Name: "refer", Long: true,
+			Doc: "Asks the party by a REFER to call somebody by itself, until its last NOTIFY. The leg goes on.", Result: agreement}, referringTo{referringOptions: referringOptions{Timeout: referTime}},
+			func(o *referringTo) error {
+				switch {
+				case (o.To == "") == (o.Other == ""):
+					return errWhom
+				case o.To != "":
+					return o.check(o.To)
+				}
+				return mayEdit(o.Headers)
+			}, m.orderRefer),
 		control.OrderOf(control.Order{Name: "park", Doc: "Has the party wait, on hold, until somebody takes it by the key. It goes on without its master.", Result: "true"},
 			parkingAt{parkingOptions: parkingOptions{Timeout: time.Hour}}, nil,
 			func(t *control.Turn, o *parkingAt) {
@@ -102,6 +121,16 @@ func (m *B2B) orderTransfer(t *control.Turn, o *transferringTo) {
 	agree(t, func(done func(*engine.Response)) error {
 		return m.transfer(t.Leg, o.Targets, dialog.DialOptions{Timeout: o.Timeout}, func(res *engine.Response) { done(res) })
 	})
+}
+
+func (m *B2B) orderRefer(t *control.Turn, o *referringTo) {
+	var other *dialog.Leg
+	if o.Other != "" {
+		if other = t.Other(o.Other); other == nil {
+			return
+		}
+	}
+	agree(t, func(done func(*engine.Response)) error { return t.Leg.Refer(o.To, other, o.options(), done) })
 }
 
 // transfer is Agent.Transfer, whose legs watchers hear of. The token of the leg's lane is held.

@@ -22,7 +22,7 @@ func TestRefusals(t *testing.T) {
 		more  fields
 	}{
 		{control.UnknownOrder, "explode", fields{"leg": a}},
-		{control.NotHere, "refer", fields{"leg": a, "target": bobURI}},
+		{control.NotHere, "play", fields{"leg": a, "target": bobURI}},
 		{control.NotHere, "play", fields{"leg": a}},
 		{control.BadState, "hold", fields{"leg": a}},
 		{control.BadState, "resume", fields{"leg": a}},
