@@ -7,6 +7,7 @@ HOSTILE     ?= 10000
 SEEDS       ?= 500
 NFPM        ?= github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 VERSION     ?= $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null | sed -E 's/^v//; s/-([0-9]+)-g/+\1.g/' | grep . || echo 0.0.0)
+STAMP       := $(if $(filter-out 0.0.0,$(VERSION)),-X main.stamped=$(VERSION))
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SHELL       := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -22,7 +23,12 @@ docs:
 	$(GO) run ./internal/docs/generate
 	$(GO) run ./cmd/sipscript docs .
 
-.PHONY: docs test build deb vet lint cross cross-all portable plain race simulate beside fuzz hostile interop bench phones browsers redis postgres mariadb rtpengine lua51 fail2ban nsd tshark promtool counts clean
+# Tests, fuzzing and commands are built as what is shipped is: static, and without paths of this machine. Only the race detector needs cgo.
+export CGO_ENABLED := 0
+export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS) -trimpath)
+RACE := env CGO_ENABLED=1 $(GO) test -race
+
+.PHONY: docs test build deb image vet lint cross cross-all portable plain race simulate beside fuzz hostile interop bench phones browsers redis postgres mariadb rtpengine lua51 fail2ban nsd tshark promtool counts clean
 
 test: clean vet lint cross portable plain race simulate beside
 	@$(GO) run ./internal/testcount -sum $(COUNTS)
@@ -39,12 +45,17 @@ build:
 # built already.
 deb:
 	@rm -rf bin/deb && mkdir -p bin/deb/man
-	if [ -n "$(BINARY)" ]; then cp "$(BINARY)" bin/deb/sipscript; else CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/deb/sipscript ./cmd/sipscript; fi
+	if [ -n "$(BINARY)" ]; then cp "$(BINARY)" bin/deb/sipscript; else CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w $(STAMP)' -o bin/deb/sipscript ./cmd/sipscript; fi
 	for shell in bash zsh fish; do bin/deb/sipscript completion $$shell >bin/deb/completion.$$shell; done
 	for page in contrib/man/*.1; do gzip -9n <$$page >bin/deb/man/$${page##*/}.gz; done
 	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || date +%s)} VERSION=$(VERSION) ARCH=$$($(GO) env GOARCH) \
 	  $(GO) run $(NFPM) package --config contrib/deb/nfpm.yaml --packager deb --target bin/deb
 	cd bin/deb && sha256sum *.deb >SHA256SUMS
+
+# An image for docker; where none runs, the steps of the Dockerfile on this machine, and a call through what they make.
+image:
+	@if docker info >/dev/null 2>&1; then docker build --build-arg VERSION=$(VERSION) -f contrib/docker/Dockerfile -t sipscript:$(VERSION) -t sipscript .; \
+	else $(GO) test -count=1 -v -run '^TestImage$$' ./internal/interop; fi
 
 vet:
 	$(GO) vet ./...
@@ -69,7 +80,7 @@ portable: | bin
 # All tests run with the race detector. Those of files that know of it, because it changes what they hold (ceilings on allocations and memory), run
 # without it, too; texts have no races (internal/docs). Interop has its own target: it tests a binary.
 race: redis postgres mariadb rtpengine lua51 fail2ban nsd tshark promtool | bin
-	{ $(GO) test -race -timeout 6m -shuffle=on -json $$($(GO) list ./... | grep -vE '/internal/(interop|docs)$$') || [ $$? -eq 1 ]; } | $(TALLY) -again '$(GO) test -race -timeout 5m'
+	{ $(RACE) -timeout 6m -shuffle=on -json $$($(GO) list ./... | grep -vE '/internal/(interop|docs)$$') || [ $$? -eq 1 ]; } | $(TALLY) -again '$(RACE) -timeout 5m'
 
 plain: | bin
 	@files=$$(grep -rl --include='*_test.go' raceEnabled .); tests=$$(grep -hoE '^func Test[A-Za-z0-9_]+' $$files | sed 's/func //' | sort -u | paste -sd'|'); \
@@ -90,7 +101,7 @@ hostile: | bin
 # Twice: the binary as it is shipped, and one with the race detector, which leaves out what takes longest and shows nothing more with it.
 interop: phones browsers redis postgres mariadb rtpengine kemi | bin
 	{ SIPSCRIPT_INTEROP=required $(GO) test -count=1 -timeout 9m -json ./internal/interop || [ $$? -eq 1 ]; } | SIPSCRIPT_INTEROP=required $(TALLY) -again '$(GO) test -timeout 5m'
-	{ SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(GO) test -count=1 -timeout 9m -skip '^(TestPasswords|TestPasswordPrompt|TestNewcomersPath|TestDebianPackage|TestClockJumps|TestBaresipPassword|TestHiddenCallsOfSipp|TestCallsAreBalanced|TestCallsFromTLSToUDP|TestCallsOverTCP|TestCallsFromUDPToTCP|TestDiskFull|TestBrowserCalls|TestRecordsAfterKill|TestRestartWithManyRows|TestCoturnClient|TestBrowsersCallThroughTURN|TestCallsOverTLS|TestPeersCallOverTLS|TestBrowserLeavesAndComesBack|TestCalledThroughTheNATOfAnother|TestRestartKeepsCalls|TestBaresipPresence|TestBaresipMWI|TestBlock|TestMessagesSurviveKills|TestTokensCannotBeMade|TestEndlessLoopIsStopped|TestSippPresence|TestCallsEndWithTheirMedia|TestRedisAway)$$' -json ./internal/interop || [ $$? -eq 1 ]; } | SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(TALLY) -again '$(GO) test -timeout 5m'
+	{ SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(GO) test -count=1 -timeout 9m -skip '^(TestPasswords|TestPasswordPrompt|TestNewcomersPath|TestDebianPackage|TestImage|TestClockJumps|TestBaresipPassword|TestHiddenCallsOfSipp|TestCallsAreBalanced|TestCallsFromTLSToUDP|TestCallsOverTCP|TestCallsFromUDPToTCP|TestDiskFull|TestBrowserCalls|TestRecordsAfterKill|TestRestartWithManyRows|TestCoturnClient|TestBrowsersCallThroughTURN|TestCallsOverTLS|TestPeersCallOverTLS|TestBrowserLeavesAndComesBack|TestCalledThroughTheNATOfAnother|TestRestartKeepsCalls|TestBaresipPresence|TestBaresipMWI|TestBlock|TestMessagesSurviveKills|TestTokensCannotBeMade|TestEndlessLoopIsStopped|TestSippPresence|TestCallsEndWithTheirMedia|TestRedisAway)$$' -json ./internal/interop || [ $$? -eq 1 ]; } | SIPSCRIPT_INTEROP=required SIPSCRIPT_INTEROP_BUILD=-race $(TALLY) -again '$(GO) test -timeout 5m'
 
 # What a call costs: small benchmarks, fit for benchstat, in bin/bench.txt, and whole servers side by side.
 bench: lua51 | bin

@@ -20,6 +20,7 @@ import (
 func serverCommands() []host.Command {
 	show := host.ShowFlags()
 	return []host.Command{
+		statusCommand(),
 		canaryCommand(),
 		{Name: "lanes", Usage: "show the lanes of a running server and how busy they are", Remote: true, Flags: show, Run: showLanes},
 		{Name: "generations", Usage: "show the generations of the script that a running server has", Remote: true, Flags: show, Run: showGenerations},

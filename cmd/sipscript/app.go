@@ -34,7 +34,6 @@ func newApp(env environment) *cli.App {
 			initCommand(env),
 			reloadCommand(env),
 			replayCommand(env),
-			statusCommand(env),
 			traceCommand(env),
 			explainCommand(env),
 			testCommand(env),

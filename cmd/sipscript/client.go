@@ -4,34 +4,30 @@ package main
 
 import (
 	"crypto/x509"
+	"encoding/json"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/sipscript/sipscript/modules/host"
 	"github.com/sipscript/sipscript/ops/admin"
 )
 
-func statusCommand(env environment) *cli.Command {
-	return &cli.Command{
-		Name: "status", Usage: "show the state of a running server, as JSON", Flags: clientFlags(), OnUsageError: onUsageError,
-		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return usagef("%s takes no argument: found %q", c.Command.Name, c.Args().First())
-			}
-			client, err := newClient(c, env)
-			if err != nil {
-				return err
-			}
-			text, err := client.Status(c.Context)
-			if err != nil {
-				return err
-			}
-			_, err = env.stdout.Write(text)
+// statusCommand prints what the server says: programs read it, with and without --json.
+func statusCommand() host.Command {
+	return host.Command{Name: "status", Usage: "show the state of a running server, as JSON", Remote: true, Flags: host.ShowFlags(), Run: func(c *host.Invocation) error {
+		if err := noArgs(c); err != nil {
 			return err
-		},
-	}
+		}
+		return host.Show(c, "/status", func(a *map[string]any) host.View {
+			text, _ := json.MarshalIndent(a, "", "  ")
+			delete(*a, "uptime_seconds")
+			essence, _ := json.Marshal(a)
+			return host.View{Table: append(host.PrintableJSON(text), '\n'), Essence: essence}
+		})
+	}}
 }
 
 func clientFlags() []cli.Flag {

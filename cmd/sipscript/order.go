@@ -35,6 +35,11 @@ func flagsFirst(commands []*cli.Command, args []string) []string {
 			rest = append(rest, text)
 			continue
 		}
+		if i+1 < len(args) && mayTake(c, strings.TrimLeft(text, "-"), args[i+1]) {
+			i++
+			flags = append(flags, text+"="+args[i])
+			continue
+		}
 		flags = append(flags, text)
 		if takesValue(c, strings.TrimLeft(text, "-")) && i+1 < len(args) {
 			i++
@@ -55,6 +60,17 @@ func named(list []*cli.Command, name string) *cli.Command {
 		}
 	}
 	return nil
+}
+
+// mayTake reports whether a flag whose value is optional takes what follows it.
+func mayTake(c *cli.Command, name, text string) bool {
+	for _, f := range c.Flags {
+		if g, ok := f.(*cli.GenericFlag); ok && g.Name == name {
+			v, ok := g.Value.(interface{ MayBe(text string) bool })
+			return ok && v.MayBe(text)
+		}
+	}
+	return false
 }
 
 // takesValue reports whether what follows a flag is its value.

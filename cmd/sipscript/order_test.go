@@ -11,6 +11,7 @@ func TestFlagsFirst(t *testing.T) {
 	commands := []*cli.Command{
 		{Name: "acl", Subcommands: []*cli.Command{{Name: "block", Flags: append(clientFlags(), &cli.DurationFlag{Name: "ttl"}, &cli.BoolFlag{Name: "json"})}}},
 		{Name: "test", Flags: []cli.Flag{&cli.GenericFlag{Name: "cover", Value: new(optional)}}},
+		{Name: "reload", Flags: []cli.Flag{&cli.GenericFlag{Name: "gate", Value: &gateRules{}}, &cli.StringFlag{Name: "script"}}},
 		{Name: "user", Flags: []cli.Flag{&cli.StringFlag{Name: "store"}}},
 	}
 	for text, want := range map[string]string{
@@ -23,6 +24,10 @@ func TestFlagsFirst(t *testing.T) {
 		"acl --ttl 1h":                                 "acl --ttl 1h",
 		"user a --store x":                             "user --store x -- a",
 		"test a_spec.lua --cover b_spec.lua --cover=f": "test --cover --cover=f -- a_spec.lua b_spec.lua",
+		"reload --gate errors,codes=1% --script f":     "reload --gate=errors,codes=1% --script f",
+		"reload --gate --script f":                     "reload --gate --script f",
+		"reload --gate eror --script f":                "reload --gate --script f -- eror",
+		"reload -gate any":                             "reload -gate=any",
 		"--log-level debug":                            "--log-level debug",
 	} {
 		t.Run(text, func(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/ops/admin"
+	"github.com/sipscript/sipscript/ops/replay"
 )
 
 func reloadCommand(env environment) *cli.Command {
@@ -33,14 +34,17 @@ func reloadCommand(env environment) *cli.Command {
 			&cli.DurationFlag{Name: "after", Usage: "have a canary take over after `TIME`", Value: 10 * time.Minute},
 			&cli.BoolFlag{Name: "wait", Usage: "wait for the end of a canary, and exit with 1 if it was rolled back"}),
 		Action: func(c *cli.Context) error {
+			gate, _ := c.Generic("gate").(*gateRules)
 			if c.Args().Present() {
+				if _, err := replay.ReadRules(c.Args().First()); gate != nil && gate.given && err != nil {
+					return usagef("reload takes no argument: found %q, which is no rule of --gate either: %v", c.Args().First(), err)
+				}
 				return usagef("%s takes no argument: found %q", c.Command.Name, c.Args().First())
 			}
 			canary := c.IsSet("canary") || c.IsSet("canary-source")
 			if !canary && (c.IsSet("after") || c.IsSet("wait")) {
 				return usagef("reload: --after and --wait go with --canary or --canary-source")
 			}
-			gate, _ := c.Generic("gate").(*gateRules)
 			if gate != nil && !gate.given && (c.IsSet("last") || c.IsSet("replay-time")) {
 				return usagef("reload: --last and --replay-time go with --gate")
 			}

@@ -31,6 +31,12 @@ type gateRules struct {
 // IsBoolFlag lets the flag stand without a value.
 func (*gateRules) IsBoolFlag() bool { return true }
 
+// MayBe lets the rules stand behind the flag, too; what is none is an argument.
+func (*gateRules) MayBe(text string) bool {
+	_, err := replay.ReadRules(text)
+	return err == nil
+}
+
 // String is the rules.
 func (g *gateRules) String() string { return g.rules }
 
@@ -46,7 +52,7 @@ func (g *gateRules) Set(value string) error {
 // replayFlags are those that say how requests are replayed, and what is too much.
 func replayFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.GenericFlag{Name: "gate", Value: &gateRules{}, Usage: "fail if more requests differ than rules allow: --gate alone is --gate=" + replay.DefaultRules + "; others are codes, targets, record-route, auth, headers, any, each with a number or a share: --gate=errors,codes=1%,targets=10"},
+		&cli.GenericFlag{Name: "gate", Value: &gateRules{}, Usage: "fail if more requests differ than rules allow: --gate alone is --gate=" + replay.DefaultRules + "; others are codes, targets, record-route, auth, headers, any, each with a number or a share: --gate errors,codes=1%,targets=10"},
 		&cli.IntFlag{Name: "last", Value: defaultReplayed, Usage: "replay the last `N` initial requests"},
 		&cli.DurationFlag{Name: "replay-time", Value: 5 * time.Minute, Usage: "give up after `TIME`"},
 	}

@@ -133,7 +133,7 @@ func TestReplay(t *testing.T) {
 		{"the server's own file", "", "replay --gate", 0, []string{"8 requests were replayed, 8 compared: 8 are decided alike", "the gate is open"}},
 		{"the same script", fmt.Sprintf(withUsers, "200"), "replay FILE", 0, []string{"8 are decided alike"}},
 		{"another answer", fmt.Sprintf(withUsers, "202"), "replay --gate=codes FILE", 1, []string{"3 MESSAGE requests, such as sip:alice@example.com", "→ 202", "the gate is shut: codes: 3 of 8 requests differ, and 0 may"}},
-		{"which may be", fmt.Sprintf(withUsers, "202"), "replay --gate=codes=3 FILE", 0, []string{"the gate is open"}},
+		{"which may be", fmt.Sprintf(withUsers, "202"), "replay --gate codes=3 FILE", 0, []string{"the gate is open"}},
 		{"a script error", fmt.Sprintf(withUsers, "nil + 1"), "replay --gate FILE", 1, []string{"new.lua:11: attempt to add nil and number", "by            reply route.lua:11 → auth.require new.lua:5", "the gate is shut: errors: 3 of 8", "refused: 3 of 8"}},
 		{"an error in the file", "function", "replay FILE", 1, []string{"syntax error"}},
 		{"no file", "", "replay /does/not/exist.lua", 1, []string{"no such file"}},
@@ -197,6 +197,8 @@ func TestReloadGate(t *testing.T) {
 	}{
 		{"shut", fmt.Sprintf(answers, "404"), "reload --gate --script FILE", 1, "the reload was refused by the gate; the server continues as before", "200"},
 		{"shut before a canary", fmt.Sprintf(answers, "404"), "reload --gate --canary 5% --script FILE", 1, "refused: 4 of", "200"},
+		{"shut by a rule behind it", fmt.Sprintf(answers, "404"), "reload --gate codes --script FILE", 1, "the gate is shut: codes: ", "200"},
+		{"no rule", "", "reload --gate eror=1 --canary 5%", 2, `found "eror=1", which is no rule of --gate either: "eror" is not a rule`, "200"},
 		{"open", fmt.Sprintf(answers, "202"), "reload --gate --script FILE", 0, "reloaded: now serving generation 2", "202"},
 		{"without one", fmt.Sprintf(answers, "404"), "reload --script FILE", 0, "reloaded: now serving generation 3", "404"},
 		{"a canary beside a script that is watched", fmt.Sprintf(answers, "488"), "reload --canary 100% --after 1h --script FILE", 0, "is on trial", "488"},

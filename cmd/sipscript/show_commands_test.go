@@ -94,7 +94,7 @@ func TestCommandsThatShow(t *testing.T) {
 	// A command that shows has both flags, and a row above or a reason.
 	others := map[string]string{
 		"calls show": "one call: modules/dialog", "presence state": "one user: modules/presence", "enum lookup": "asks the DNS: modules/enum",
-		"lcr lookup": "one number: modules/lcr", "dialplan lookup": "one text: modules/dialplan",
+		"status": "JSON: TestStatusCommand", "lcr lookup": "one number: modules/lcr", "dialplan lookup": "one text: modules/dialplan",
 	}
 	for _, name := range slices.Sorted(maps.Keys(commandsWith(list, "", map[string]bool{}))) {
 		t.Run("has a row: "+name, func(t *testing.T) {
@@ -153,5 +153,50 @@ func newAsker(t *testing.T, addr string) func(method, path string, body io.Reade
 		}
 		defer res.Body.Close()
 		return io.ReadAll(res.Body)
+	}
+}
+
+// Whatever else asks a running server says why it takes one of the two, or neither.
+func TestOtherCommandsThatAsk(t *testing.T) {
+	why := map[string]string{
+		"reload": "acts", "replay": "runs two scripts: --json", "trace": "shows calls as they happen", "explain": "tells one call: --json",
+	}
+	for _, c := range newApp(environment{lookup: only("", "")}).Commands {
+		names := map[string]bool{}
+		for _, f := range c.Flags {
+			for _, n := range f.Names() {
+				names[n] = true
+			}
+		}
+		if !names["admin"] || c.Name == "run" || len(c.Subcommands) > 0 && c.Name != "trace" {
+			continue
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			if json := strings.Contains(why[c.Name], "--json"); why[c.Name] == "" && !(names["json"] && names["watch"]) || json && !names["json"] {
+				t.Errorf("it has --json: %v, --watch: %v", names["json"], names["watch"])
+			}
+		})
+	}
+}
+
+// The state is shown again when more than the time that has passed is different.
+func TestStatusCommand(t *testing.T) {
+	c := statusCommand()
+	answers := []string{`{"state":"serving","uptime_seconds":1}`, `{"state":"serving","uptime_seconds":2}`, `{"state":"draining","uptime_seconds":3}`}
+	var out bytes.Buffer
+	again := len(answers)
+	err := c.Run(&host.Invocation{Context: t.Context(), Command: "status", Flags: host.NewValues(map[string]any{"watch": true}), Stdout: &out,
+		Again: func(context.Context) bool { again--; return again > 0 },
+		Ask: func(method, path string, _ io.Reader) ([]byte, error) {
+			if method != "GET" || path != "/status" {
+				t.Errorf("%s %s", method, path)
+			}
+			return []byte(answers[len(answers)-again]), nil
+		}})
+	if err != nil || strings.Count(out.String(), "serving") != 1 || !strings.Contains(out.String(), "draining") {
+		t.Errorf("%v %s", err, &out)
+	}
+	if parts := strings.SplitN(out.String(), "}\n", 2); !json.Valid([]byte(parts[0] + "}")) {
+		t.Errorf("not JSON: %s", &out)
 	}
 }

@@ -25,9 +25,16 @@ func printVersion(w io.Writer) {
 	fmt.Fprintf(w, "sipscript %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
-// version is the module's version as `go install` recorded it, or the commit of a build in a
-// checkout.
+// stamped is the version that packages and images are given by the linker (-X main.stamped=1.2.3);
+// nothing else writes it.
+var stamped string
+
+// version is what the linker was told, the module's version as `go install` recorded it, or the
+// commit of a build in a checkout.
 func version() string {
+	if stamped != "" {
+		return stamped
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "devel"

@@ -43,8 +43,13 @@ func buildAndRun(m *testing.M) int {
 }
 
 func build(to string, flags ...string) error {
-	args := slices.Concat([]string{"build", "-o", to}, flags, []string{"github.com/sipscript/sipscript/cmd/sipscript"})
-	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+	args := slices.Concat([]string{"build", "-trimpath", "-o", to}, flags, []string{"github.com/sipscript/sipscript/cmd/sipscript"})
+	cmd := exec.Command("go", args...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is shipped
+	if slices.Contains(flags, "-race") {
+		cmd.Env = append(cmd.Env, "CGO_ENABLED=1")
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %v\n%s", err, out)
 	}
 	return nil
