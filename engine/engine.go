@@ -56,7 +56,9 @@ type Engine struct {
 
 	parts        []Part        // attached, in order; not changed after New
 	interceptors []Interceptor // not changed after New
-	left         sync.Once     // the parts have drained
+	settlers     []Settler     // not changed after New
+	homes        homes
+	left         sync.Once // the parts have drained
 
 	// Ends when requests in progress are abandoned, at the end of the drain
 	ctx      context.Context

@@ -13,7 +13,7 @@ import (
 // registrar. An engine knows those in Config.Parts, and those of a Router that is a [PartsOwner].
 //
 // What a Part does beyond Attach is found by type assertion: it may be an [Interceptor], a
-// [Drainer], a [Detacher], a [Caller]. The life of a Part on an engine:
+// [Drainer], a [Detacher], a [Caller], a [Settler]. The life of a Part on an engine:
 //
 //  1. Attach, in New: sockets are bound, nothing is received yet, and the router has not started.
 //  2. Intercept, for each new request.
@@ -95,6 +95,9 @@ func (e *Engine) attach() error {
 		e.parts = append(e.parts, p)
 		if i, ok := p.(Interceptor); ok && !slices.Contains(e.interceptors, i) {
 			e.interceptors = append(e.interceptors, i)
+		}
+		if s, ok := p.(Settler); ok && !slices.Contains(e.settlers, s) {
+			e.settlers = append(e.settlers, s)
 		}
 	}
 	return nil

@@ -21,6 +21,8 @@ type packet struct {
 	age   time.Duration  // how long it waited before it was read
 	doubt bool           // it is heard only within a dialog of ours
 	kept  bool           // it refers to its own bytes, and ends with its work
+	// settle: it is on the lane of the dialog whose place it may take, and not on its own
+	settle bool
 }
 
 // inbox is the engine as the transport sees it.
@@ -33,7 +35,7 @@ func (i *inbox) Receive(in *transport.Inbound) {
 	p.e = e
 	p.from = arrival(in)
 	p.from.Msg = &p.msg
-	p.bad, p.age, p.doubt = nil, in.Age, in.Doubtful
+	p.bad, p.age, p.doubt, p.settle = nil, in.Age, in.Doubtful, false
 	err := p.msg.Parse(in.Bytes, &e.config.Limits)
 	if err == nil {
 		err = p.msg.Validate()
@@ -57,6 +59,11 @@ func (i *inbox) Receive(in *transport.Inbound) {
 		p.from.Veil = e.veil.RevealCallID(&p.msg)
 	}
 	l := e.laneOf(p.msg.CallID())
+	if err == nil {
+		if to := e.replaces(&p.msg); to != nil && to != l {
+			l, p.settle = to, true
+		}
+	}
 	ok := true
 	if in.More && len(e.lanes) > 1 {
 		// One busy peer must not be confined to one core: what waits behind this message is spread
@@ -101,6 +108,9 @@ func (e *Engine) laneIndex(callID []byte) int {
 	if len(e.lanes) == 1 {
 		return 0
 	}
+	if i, ok := e.homes.find(callID); ok {
+		return i
+	}
 	return int(maphash.Bytes(e.seed, callID) % uint64(len(e.lanes)))
 }
 
@@ -113,6 +123,15 @@ func (p *packet) Do(l *lane.Lane) {
 }
 
 func (p *packet) work(l *lane.Lane) {
+	if p.settle && !p.settles(l) {
+		if own := p.e.laneOf(p.msg.CallID()); own != l {
+			if !own.Post(p.Keep()) {
+				p.e.refused.Add(1)
+				p.e.dropped("overload", p.from.Kind, p.from.Source, nil)
+			}
+			return
+		}
+	}
 	u := l.Local.(*unit)
 	u.load.note(l.Now(), p.age+l.Waited())
 	if u.observer != nil {
@@ -146,7 +165,7 @@ func (p *packet) work(l *lane.Lane) {
 // handed over like this, so the copies' storage is used again.
 func (p *packet) Keep() lane.Work {
 	q := p.e.packets.Get().(*packet)
-	q.e, q.from, q.bad, q.age, q.doubt, q.kept = p.e, p.from, p.bad, p.age, p.doubt, true
+	q.e, q.from, q.bad, q.age, q.doubt, q.settle, q.kept = p.e, p.from, p.bad, p.age, p.doubt, p.settle, true
 	p.msg.CopyTo(&q.msg)
 	q.msg.Detach()
 	q.from.Msg = &q.msg

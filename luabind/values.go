@@ -7,6 +7,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/sipscript/sipscript/engine"
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -155,6 +156,10 @@ func toLua(v *vm, x any) (lua.LValue, error) {
 		return lua.LString(x.Error()), nil
 	case Object:
 		return v.object(x), nil
+	case *engine.Request: // the one whose handler runs
+		if t := v.current; t != nil && t.req != nil && t.req.req == x {
+			return &t.req.ud, nil
+		}
 	case Held:
 		return x.value(), nil
 	case URIText:

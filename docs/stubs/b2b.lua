@@ -6,7 +6,7 @@
 ---@field id string names it
 ---@field call_id string the Call-ID of its messages
 ---@field state string "ringing", "calling", "answered" or "ended"
----@field why string|nil why it ended: "bye", "cancelled", "rejected", "hang up", "timeout", "elsewhere", "no ack", "lost", "media", "duration", "shutdown"; nil before
+---@field why string|nil why it ended: "bye", "cancelled", "rejected", "hang up", "timeout", "elsewhere", "no ack", "lost", "media", "duration", "shutdown", "replaced"; nil before
 ---@field from sip.uri who called
 ---@field to sip.uri who was called
 ---@field peer any|nil the leg that it is bridged with
@@ -246,11 +246,12 @@ function b2b.configure(options) end
 ---Takes the call that an INVITE begins: the request's decision, and from here on this server is who
 ---was called. The leg rings until it is answered or refused, or the caller gives up; without either it
 ---ends with the handler, by 480, or 500 after an error. nil if the INVITE was refused because of what
----it requires (420, 415, 503), or has Replaces (481); nil, "limit" and the key if that is full: the
----request is not decided then. Returns leg or nil: nil if there is none. Then string or nil: "limit":
----answer the request; otherwise why it was refused. Then string or nil: of limits, that is full.
----Raises for anything but an INVITE outside of a dialog. Only in handlers. It is the request's
----decision.
+---it requires (420, 415, 503), or has Replaces that leads to no leg (481, 486, 603); nil, "replaced"
+---if it has taken the place of one, as b2b.configure allows; nil, "limit" and the key if that is full:
+---the request is not decided then. Returns leg or nil: nil if there is none. Then string or nil:
+---"limit": answer the request; "replaced": it has taken the place of a leg; otherwise why it was
+---refused. Then string or nil: of limits, that is full. Raises for anything but an INVITE outside of a
+---dialog. Only in handlers. It is the request's decision.
 ---```lua
 ---local a = b2b.incoming(req)
 ---if a then a:reject(486) end
@@ -258,7 +259,7 @@ function b2b.configure(options) end
 ---@param req sip.request the request
 ---@param options? b2b.incoming.options optional
 ---@return b2b.leg|nil result nil if there is none
----@return string|nil why "limit": answer the request; otherwise why it was refused
+---@return string|nil why "limit": answer the request; "replaced": it has taken the place of a leg; otherwise why it was refused
 ---@return string|nil key of limits, that is full
 function b2b.incoming(req, options) end
 
@@ -323,6 +324,7 @@ function b2b.list() end
 ---@field id? string the id of the leg, up to 64 letters, digits and _.:- with a letter first; of several targets the first has it, the others ID-2, ID-3; default: one of ours
 ---@field early? any what the caller hears meanwhile: "first", the early media of the first that has some, is the default for one target; "ringing", 180 alone, for several; false: nothing
 ---@field order? "parallel"|"serial" all targets at once, or one after the other
+---@field replaces? string the INVITE takes the place of a dialog of who is called (RFC 3891): the id of the leg that has it, or the value of a Replaces header
 ---@field copy? string|any[]|fun(res: sip.response): boolean names of headers of the caller's INVITE that the others get
 
 ---@class b2b.leg.bridge.options
@@ -351,6 +353,7 @@ function b2b.list() end
 
 ---@class b2b.configure.options
 ---@field refer? any what becomes of a REFER: "refuse", by 603; "pass": to the other party, whose answer and NOTIFYs go back; or function(refer, leg) -> targets | nil, code: whom the peer of the leg is to talk to instead; nil for whom refer.attended says
+---@field replaces? function function(req, leg) -> boolean: whether an INVITE with Replaces (RFC 3891) may take the place of the leg; default: no INVITE may, it is answered 481
 
 ---@class b2b.incoming.options
 ---@field session_timer? any false: none is negotiated on this leg (RFC 4028); default: one of 1800 s with a party that has them

@@ -23,6 +23,9 @@ type Options struct {
 	Refer func(*Referral)
 	// Taken, if not nil, is told that a leg belongs to the agent from now on: of a transfer.
 	Taken func(*Leg)
+	// Replaces, if not nil, reports whether parties are told that an INVITE may take the place of a
+	// dialog (Supported: replaces).
+	Replaces func() bool
 }
 
 // Event is something that has become of a leg.
@@ -62,6 +65,8 @@ var (
 	ErrShort   = errors.New("the session timer of the INVITE is too short")
 	ErrAddress = errors.New("From or To cannot be read")
 	ErrContact = errors.New("the INVITE has no Contact that a request can be sent to")
+	// ErrReplaces is of an INVITE with Replaces: see Replaced.
+	ErrReplaces = errors.New("the INVITE is to take the place of a dialog")
 )
 
 // RequireError is the error of an INVITE that requires what legs cannot do. It has been answered
@@ -80,6 +85,7 @@ type Agent struct {
 	eng    *engine.Engine
 	tables []table            // one a lane
 	late   []map[string]*late // one a lane: INVITEs that are over, by our tag
+	gone   []gone             // one a lane: the last dialogs that are over
 	own    netip.Addr
 	legs   atomic.Int64
 	t1, t2 time.Duration
@@ -111,6 +117,7 @@ func (a *Agent) Attach(e *engine.Engine) error {
 	a.eng = e
 	a.tables = make([]table, len(e.Lanes()))
 	a.late = make([]map[string]*late, len(a.tables))
+	a.gone = make([]gone, len(a.tables))
 	for i := range a.tables {
 		a.tables[i] = table{}
 		a.late[i] = map[string]*late{}
@@ -217,6 +224,7 @@ func (a *Agent) tell(e Event) {
 func (l *Leg) add() {
 	l.agent.tables[l.lane.ID()][l.tag] = l
 	l.agent.legs.Add(1)
+	l.agent.eng.KeepHome(l.callID)
 }
 
 // remove takes it out when nothing is left to do for it.
@@ -227,6 +235,10 @@ func (l *Leg) remove() {
 	}
 	delete(t, l.tag)
 	l.agent.legs.Add(-1)
+	l.agent.eng.LeaveHome(l.lane, l.callID)
+	if l.s.opened {
+		l.agent.gone[l.lane.ID()].add(l.dialog())
+	}
 }
 
 // unsupported are the option tags that a request requires and legs do not have.
@@ -234,7 +246,7 @@ func unsupported(m *message.Message) string {
 	tags := ""
 	for e := m.Elements(message.HeaderRequire); e.Next(); {
 		switch strings.ToLower(string(e.Value)) {
-		case "100rel", "timer", "norefersub":
+		case "100rel", "timer", "norefersub", "replaces":
 			continue
 		}
 		if tags != "" {

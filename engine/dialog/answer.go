@@ -61,6 +61,7 @@ func (l *Leg) accept(sdp []byte) {
 	if first {
 		l.agent.answered.Add(1)
 		l.agent.tell(Event{Kind: EventAnswered, Leg: l})
+		l.replaced()
 	}
 }
 
@@ -136,7 +137,7 @@ func (l *Leg) Header(name string) (values []string) {
 
 // answerOptions are a Contact, Allow, and a description.
 func (l *Leg) answerOptions(sdp []byte) *engine.ReplyOptions {
-	o := &engine.ReplyOptions{Headers: l.sessionID([]engine.HeaderEdit{{Name: "Contact", Values: []string{l.ownContact}}, {Name: "Allow", Values: []string{allowed}}, {Name: "Supported", Values: []string{supported}}})}
+	o := &engine.ReplyOptions{Headers: l.sessionID([]engine.HeaderEdit{{Name: "Contact", Values: []string{l.ownContact}}, {Name: "Allow", Values: []string{allowed}}, {Name: "Supported", Values: []string{l.agent.supported("timer, 100rel")}}})}
 	if len(sdp) > 0 {
 		o.Body, o.ContentType = l.say(sdp), sdpType
 	}

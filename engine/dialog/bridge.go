@@ -318,7 +318,7 @@ func passedCode(code int) int {
 // acked is the ACK of a leg, with the answer to what it was offered or nil.
 func (b *bridge) acked(l *Leg, answer []byte) {
 	other := b.other(l)
-	if b.waits && l.s.in == inNone && other.s.in == inNone {
+	if b.waits && l.s.in == inNone && (other.s.in == inNone || other.s.phase == ringing) {
 		b.waits = false
 		b.negotiate()
 		return

@@ -36,6 +36,9 @@ type DialOptions struct {
 	SDP     []byte              // what is offered; default: what the caller offers
 	NoTimer bool                // no session timer (RFC 4028) is asked for
 	CallID  string              // default: a new one
+	// Replaces is the value of a Replaces header (RFC 3891): the INVITE takes the place of a dialog
+	// of who is called, see [Leg.Dialog].
+	Replaces string
 	// Begun, if not nil, is told of each leg when its INVITE has been handed over, before anything
 	// else is told of it.
 	Begun func(l *Leg, t *engine.Target)
@@ -235,16 +238,19 @@ func (l *Leg) first(h *hunt, t *engine.Target) *engine.SendSpec {
 	h.a.passSession(l)
 	s := &engine.SendSpec{Method: "INVITE", URI: t.URI, From: l.local, To: l.remote, CallID: l.callID, CSeq: l.seq, Target: t, MaxForwards: hops,
 		NextCSeq: l.next, Headers: l.sessionID(append(slices.Clone(h.o.Headers), engine.HeaderEdit{Name: "Allow", Values: []string{allowed}}))}
-	tags := "timer"
+	tags := l.agent.supported("timer")
 	if h.o.NoTimer {
 		l.more().noTimer = true
 	}
 	s.Headers = l.timing(s.Headers)
 	if l.outOffer { // an INVITE without one offers no 100rel: the caller would have to answer early
 		s.Body, s.ContentType = l.say(offer), sdpType
-		tags = supported
+		tags = l.agent.supported("timer, 100rel")
 	}
 	s.Headers = append(s.Headers, engine.HeaderEdit{Name: "Supported", Values: []string{tags}})
+	if h.o.Replaces != "" {
+		s.Headers = append(s.Headers, engine.HeaderEdit{Name: "Replaces", Values: []string{h.o.Replaces}}, engine.HeaderEdit{Name: "Require", Values: []string{"replaces"}})
+	}
 	return s
 }
 
@@ -342,6 +348,7 @@ func (h *hunt) accepted(l *Leg) {
 	l.hunt = nil
 	h.leave(l)
 	l.lane.StopTimer(&l.limit)
+	l.rang = nil
 	if l.remoteSDP == nil && h.shown == l && h.shownTag == l.remoteTag {
 		l.remoteSDP = h.earlySDP
 	}

@@ -48,6 +48,12 @@ func newBench(t *testing.T, seed uint64) *bench {
 
 func newBenchOf(t *testing.T, seed uint64, o dialog.Options) *bench {
 	t.Helper()
+	return newBenchOn(t, seed, o, 1)
+}
+
+// newBenchOn has some lanes.
+func newBenchOn(t *testing.T, seed uint64, o dialog.Options, lanes int) *bench {
+	t.Helper()
 	b := &bench{t: t, w: sim.New(seed), wire: newWire(), ends: map[*dialog.Leg][]string{}}
 	o.Told = func(e dialog.Event) {
 		if e.Kind == dialog.EventEnded {
@@ -56,7 +62,7 @@ func newBenchOf(t *testing.T, seed uint64, o dialog.Options) *bench {
 	}
 	b.agent = dialog.New(o)
 	level := slog.LevelError
-	c := engine.Config{Clock: b.w, Meter: b.w, Network: b.w.Network("udp:"+here, "tcp:"+here), Seed: seed + 1, Lanes: 1, Domains: []string{"example.com"},
+	c := engine.Config{Clock: b.w, Meter: b.w, Network: b.w.Network("udp:"+here, "tcp:"+here), Seed: seed + 1, Lanes: lanes, Domains: []string{"example.com"},
 		Router: b, Parts: []engine.Part{b.agent}, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))}
 	var err error
 	if b.eng, err = engine.New(c); err == nil {

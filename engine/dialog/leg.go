@@ -23,13 +23,19 @@ const (
 	WhyTimeout   = "timeout"   // nobody answered in time
 	WhyElsewhere = "elsewhere" // somebody else answered
 	WhyDuration  = "duration"  // it lasted as long as it may
+	WhyReplaced  = "replaced"  // another call has taken its place
 )
 
 // allowed are the methods that legs serve.
 const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, PRACK, UPDATE, REFER, NOTIFY"
 
-// supported are the extensions that legs have.
-const supported = "timer, 100rel"
+// supported are the extensions that legs have, with others before them.
+func (a *Agent) supported(tags string) string {
+	if a.o.Replaces != nil && a.o.Replaces() {
+		tags += ", replaces"
+	}
+	return tags
+}
 
 // State is how far a leg is, for its owner.
 type State string
@@ -86,9 +92,10 @@ type Leg struct {
 	rel      uint8 // how the caller takes provisional responses
 	// takesUpdate: the party takes UPDATE
 	takesUpdate bool
-	strange     bool // what answers our INVITE is another dialog
-	unsent      bool // our 2xx cannot be sent
-	byes        int  // BYEs that have no answer yet
+	strange     bool     // what answers our INVITE is another dialog
+	unsent      bool     // our 2xx cannot be sent
+	rang        []string // the tags of early dialogs of our INVITE
+	byes        int      // BYEs that have no answer yet
 
 	early  []byte // what a caller was offered before the 2xx, in the dialog that the tag is of
 	stale  bool   // whoever it was from has left
@@ -114,8 +121,16 @@ type AcceptOptions struct {
 }
 
 // Accept takes the INVITE of a request as a leg: the request's decision. The leg is ringing until
-// its owner answers or refuses it, or its caller gives up.
+// its owner answers or refuses it, or its caller gives up. One with Replaces is refused: 481.
 func (a *Agent) Accept(r *engine.Request, o AcceptOptions) (*Leg, error) {
+	if r.Method() == message.MethodInvite && !r.InDialog() && !r.Decided() && !r.Over() && r.Message().HeaderName("Replaces") != nil {
+		_, _ = r.Reply(481, "", nil)
+		return nil, ErrReplaces
+	}
+	return a.accept(r, o)
+}
+
+func (a *Agent) accept(r *engine.Request, o AcceptOptions) (*Leg, error) {
 	m := r.Message()
 	if r.Method() != message.MethodInvite || r.InDialog() {
 		return nil, ErrMethod

@@ -56,6 +56,10 @@ func (b *bridge) take() {
 		}
 		return
 	}
+	if y.s.in != inNone { // it was answered just now: its ACK comes first
+		b.waits = true
+		return
+	}
 	y.park()
 	var offer []byte
 	if x.inOffer {

@@ -20,6 +20,7 @@ type rare struct {
 	ask   *ask      // what we ask of the party
 	refer *Referral // what it asks of us
 
+	takes    *taking      // whose place it takes when it is answered
 	refers   []*sentRefer // what it is asked to do by REFER
 	notes    int          // NOTIFYs to it that have no answer
 	byeWaits bool         // for those

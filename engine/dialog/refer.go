@@ -15,21 +15,25 @@ import (
 // Referral is a REFER that waits for what its owner says: Refuse, Accept or Pass, once. It belongs
 // to the lane of its leg.
 type Referral struct {
-	Leg  *Leg   // whose party sent it
-	To   string // the URI in Refer-To, without headers
-	By   string // the value of Referred-By; "" for none
-	Talk *Leg   // the leg whose peer it names by Replaces (RFC 3891): a transfer after a talk
-	// Elsewhere: it names by Replaces a dialog that is none of ours, or of another lane. Accept
-	// refuses it.
+	Leg *Leg   // whose party sent it
+	To  string // the URI in Refer-To, without headers
+	By  string // the value of Referred-By; "" for none
+	// Talk: it names by Replaces a dialog of this server's (RFC 3891), a transfer after a talk.
+	Talk bool
+	// Elsewhere: it names by Replaces a dialog that is none of ours. Accept refuses it.
 	Elsewhere bool
+
+	talk *Leg      // the leg of that dialog, on this lane
+	far  described // or what another lane says of it
 
 	in      *engine.Incoming
 	id      uint32
 	sub     bool   // the sender wants to be told
 	headers string // of the URI in Refer-To
-	said    bool   // its owner has decided
-	opened  bool   // the sender has a subscription: it is owed a last NOTIFY
-	over    bool   // it was refused, or has got that
+	named   dialogID
+	said    bool // its owner has decided
+	opened  bool // the sender has a subscription: it is owed a last NOTIFY
+	over    bool // it was refused, or has got that
 }
 
 // referred takes a REFER of the party.
@@ -50,7 +54,16 @@ func (l *Leg) referred(in *engine.Incoming, m *message.Message) {
 		_ = in.Answer(603, "", l.tag, nil)
 	default:
 		l.more().refer = r
-		f(r)
+		l.agent.describe(l.lane, r.named, func(k described) {
+			if r.over { // its sender has left meanwhile
+				return
+			}
+			r.far = k
+			if k.far.callID != "" {
+				r.Talk, r.Elsewhere = true, false
+			}
+			f(r)
+		})
 	}
 }
 
@@ -72,8 +85,10 @@ func (l *Leg) referral(in *engine.Incoming, m *message.Message) (*Referral, bool
 	// RFC 4488 §4
 	r.sub = !strings.EqualFold(strings.TrimSpace(string(m.HeaderName("Refer-Sub"))), "false")
 	if d, ok := replacesIn(headers); ok {
-		r.Talk = l.agent.named(l, d)
-		r.Elsewhere = r.Talk == nil
+		r.named = d
+		r.talk = l.agent.named(l, d)
+		r.Talk = r.talk != nil
+		r.Elsewhere = !r.Talk
 	}
 	return r, true
 }
@@ -135,9 +150,12 @@ func (r *Referral) Accept(targets []*engine.Target, o DialOptions, b BridgeOptio
 	r.said = true
 	r.accept(202, !r.sub)
 	r.notify(100, "Trying", nil)
-	if r.Talk != nil {
+	if r.talk != nil && len(targets) == 0 {
 		r.toTalk(b)
 		return nil
+	}
+	if r.Talk && len(targets) == 0 { // of another lane: its party is called, and takes that over
+		targets, o.Replaces = []*engine.Target{r.far.to}, r.far.far.String()
 	}
 	x := &moving{agent: l.agent, leg: peer, o: b, keep: true, done: func(far *Leg, res *engine.Response) {
 		if far != nil {
@@ -151,7 +169,7 @@ func (r *Referral) Accept(targets []*engine.Target, o DialOptions, b BridgeOptio
 
 // toTalk joins whom the sender talks to with whom it has talked to before.
 func (r *Referral) toTalk(b BridgeOptions) {
-	to := r.Talk.Peer()
+	to := r.talk.Peer()
 	if to == nil || r.Leg.agent.move(r.Leg.Peer(), to, b, r.Leg) != nil {
 		r.finish(481, "", false)
 		return

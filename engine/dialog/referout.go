@@ -230,27 +230,14 @@ func (r *Referral) Pass() error {
 		return ErrState
 	}
 	r.said = true
-	d, ok := replacesIn(r.headers)
-	if !ok {
-		return r.pass(peer, r.To, r.headers)
+	to, headers := r.To, r.headers
+	if k := r.far; k.far.callID != "" {
+		headers = withReplaces(headers, k.far)
+		if to == k.contact { // our Contact is nothing to call
+			to = k.uri
+		}
 	}
-	r.Leg.agent.describe(r.Leg.lane, d, func(k described) {
-		to, headers := r.To, r.headers
-		if k.far.callID != "" {
-			headers = withReplaces(headers, k.far)
-			if to == k.contact { // our Contact is nothing to call
-				to = k.uri
-			}
-		}
-		switch {
-		case r.over: // its sender has left meanwhile
-		case peer.s.phase != up:
-			r.refuse(480)
-		default:
-			_ = r.pass(peer, to, headers)
-		}
-	})
-	return nil
+	return r.pass(peer, to, headers)
 }
 
 // pass sends it.
@@ -284,6 +271,7 @@ type described struct {
 	contact string   // the URI of our Contact in its dialog
 	far     dialogID // the dialog of its peer, as the party of that knows it
 	uri     string   // of that party
+	to      *engine.Target
 }
 
 // describe tells what is known of the leg whose dialog is meant; nothing if there is none.
@@ -294,9 +282,13 @@ func (a *Agent) describe(here *lane.Lane, d dialogID, then func(described)) {
 			return k
 		}
 		if p := l.Peer(); p != nil && p.s.phase == up {
-			k = described{uriIn(l.ownContact), p.dialog(), uriIn(p.remoteName)}
+			k = described{uriIn(l.ownContact), p.dialog(), uriIn(p.remoteName), p.way()}
 		}
 		return k
+	}
+	if d.callID == "" {
+		then(described{})
+		return
 	}
 	home := a.eng.LaneOf(d.callID)
 	if home == here {

@@ -12,6 +12,7 @@ func (l *Leg) Progress(i *engine.Invitation, res *message.Message) {
 	l.heardSession(res)
 	if res.Status() < 200 {
 		if i == l.out && l.hunt != nil && l.s.phase == calling && l.rely(i, res) {
+			l.rings(string(res.ToTag()))
 			l.hunt.progress(l, res)
 		}
 		return

@@ -24,14 +24,19 @@ type three struct {
 
 func newThree(t *testing.T, seed uint64) *three {
 	t.Helper()
+	return newThreeOn(t, seed, 1)
+}
+
+func newThreeOn(t *testing.T, seed uint64, lanes int) *three {
+	t.Helper()
 	x := &three{taken: map[*dialog.Leg]int{}}
-	b := newBenchOf(t, seed, dialog.Options{Refer: func(r *dialog.Referral) {
+	b := newBenchOn(t, seed, dialog.Options{Replaces: func() bool { return true }, Refer: func(r *dialog.Referral) {
 		if x.refer == nil {
 			r.Refuse(603)
 			return
 		}
 		x.refer(r)
-	}, Taken: func(l *dialog.Leg) { x.taken[l]++ }})
+	}, Taken: func(l *dialog.Leg) { x.taken[l]++ }}, lanes)
 	x.pair = &pair{bench: b, alice: b.phone("alice", "10.0.1.1:5060"), bob: b.phone("bob", "10.0.2.1:5060")}
 	x.carol = b.phone("carol", "10.0.3.1:5060")
 	x.o, x.in, x.a, x.far = x.call(x.alice, x.bob)
@@ -287,7 +292,7 @@ func (x *three) inOrder(p *phone.Phone) {
 func TestReferAttended(t *testing.T) {
 	x := newThree(t, 125)
 	x.refer = func(r *dialog.Referral) {
-		if r.Elsewhere == (r.Talk != nil) {
+		if r.Elsewhere == r.Talk {
 			t.Error("a talk that is elsewhere")
 		}
 		_ = r.Accept(nil, dialog.DialOptions{}, dialog.BridgeOptions{})

@@ -59,7 +59,7 @@ func New() *B2B { return NewWith(Options{}) }
 // NewWith makes the module.
 func NewWith(o Options) *B2B {
 	m := &B2B{log: o.Log, calls: o.Dialogs}
-	m.agent = dialog.New(dialog.Options{Told: m.told, Refer: m.refer, Taken: m.moves})
+	m.agent = dialog.New(dialog.Options{Told: m.told, Refer: m.refer, Taken: m.moves, Replaces: m.lets})
 	m.control = m.newControl()
 	return m
 }
@@ -73,6 +73,11 @@ func (m *B2B) Attach(e *engine.Engine) error {
 	m.eng.Store(e)
 	m.control.Attach(e)
 	return m.agent.Attach(e)
+}
+
+// Settles has INVITEs that take the place of a leg come to its lane.
+func (m *B2B) Settles(l *lane.Lane, replaces string) bool {
+	return m.lets() && m.agent.Settles(l, replaces)
 }
 
 // Intercept takes the requests of legs.

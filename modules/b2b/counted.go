@@ -116,5 +116,5 @@ var returnsTook = luabind.ReturnsOf(func(c *luabind.Call, t took) int {
 	}
 	return n
 }, luabind.Result{Type: luabind.ObjectOf, Object: legType, OrNil: true, Doc: "nil if there is none"},
-	luabind.Result{Name: "why", Type: luabind.String, OrNil: true, Doc: `"limit": answer the request; otherwise why it was refused`},
+	luabind.Result{Name: "why", Type: luabind.String, OrNil: true, Doc: `"limit": answer the request; "replaced": it has taken the place of a leg; otherwise why it was refused`},
 	luabind.Result{Name: "key", Type: luabind.String, OrNil: true, Doc: "of limits, that is full"})

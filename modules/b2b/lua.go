@@ -9,7 +9,6 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/dialog"
-	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/luabind"
 	dialogs "github.com/sipscript/sipscript/modules/dialog"
 )
@@ -75,7 +74,7 @@ func (m *module) Functions() []luabind.Function {
 		m.configureFunction(),
 		luabind.Try2(luabind.Function{Name: "incoming", Where: luabind.InHandler, Decides: true,
 			Doc: "Takes the call that an INVITE begins: the request's decision, and from here on this server is who was called. The leg rings until it is answered or refused, or the " +
-				"caller gives up; without either it ends with the handler, by 480, or 500 after an error. nil if the INVITE was refused because of what it requires (420, 415, 503), or has Replaces (481); nil, \"limit\" and the key if that is full: the request is not decided then.",
+				"caller gives up; without either it ends with the handler, by 480, or 500 after an error. nil if the INVITE was refused because of what it requires (420, 415, 503), or has Replaces that leads to no leg (481, 486, 603); nil, \"replaced\" if it has taken the place of one, as b2b.configure allows; nil, \"limit\" and the key if that is full: the request is not decided then.",
 			Raises:  "for anything but an INVITE outside of a dialog",
 			Example: "local a = b2b.incoming(req)\nif a then a:reject(486) end"},
 			luabind.RequestArg(), luabind.OptionsArg(taking{}), returnsTook, m.incoming),
@@ -99,12 +98,9 @@ type nothing struct{}
 func (m *module) incoming(c *luabind.Call, r *engine.Request, taken taking) (took, error) {
 	off, bad := taken.off()
 	check(c, bad)
-	if r.Method() == message.MethodInvite && !r.InDialog() && !r.Decided() && !r.Over() && r.Message().HeaderName("Replaces") != nil {
-		// RFC 3891 §3: it takes the place of a dialog, and there is none that it could.
-		if _, err := r.Reply(481, "", nil); err != nil {
-			return took{}, err
-		}
-		return took{}, errReplaces
+	place, err := m.place(c, r)
+	if err != nil {
+		return took{}, err
 	}
 	held, full := m.hold(&taken.counted)
 	if f := (*dialogs.FullError)(nil); errors.As(full, &f) {
@@ -112,7 +108,13 @@ func (m *module) incoming(c *luabind.Call, r *engine.Request, taken taking) (too
 	}
 	check(c, full)
 	o := m.owner(c)
-	l, err := m.agent.Accept(r, dialog.AcceptOptions{NoTimer: off})
+	options := dialog.AcceptOptions{NoTimer: off}
+	var l *dialog.Leg
+	if place != nil {
+		l, err = m.agent.Replace(r, place, options, apart)
+	} else {
+		l, err = m.agent.Accept(r, options)
+	}
 	if err != nil {
 		held.Release()
 	}
@@ -121,8 +123,11 @@ func (m *module) incoming(c *luabind.Call, r *engine.Request, taken taking) (too
 		x := m.of(l)
 		x.keep(&taken.counted)
 		x.hold(held)
-		o.take(x)
 		m.control.Began(l)
+		if place != nil {
+			return took{why: "replaced"}, nil
+		}
+		o.take(x)
 		return took{leg: x}, nil
 	case errors.Is(err, dialog.ErrMethod):
 		c.Raise("%v", err)
@@ -179,8 +184,6 @@ func (m *B2B) taken(o *owner, l *dialog.Leg, res *engine.Response) dialled {
 	o.take(x)
 	return dialled{leg: x}
 }
-
-var errReplaces = errors.New("the INVITE has Replaces, which is not supported")
 
 var errNoLeg = errors.New("ended")
 

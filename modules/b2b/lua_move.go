@@ -5,6 +5,7 @@ package b2b
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
@@ -82,15 +83,20 @@ func transfer(c *luabind.Call, x *leg, to destination, o transferring) luabind.P
 
 // configuration is what configure takes.
 type configuration struct {
-	Refer luabind.FuncOrValue `lua:"refer" default:"refuse" doc:"what becomes of a REFER: \"refuse\", by 603; \"pass\": to the other party, whose answer and NOTIFYs go back; or function(refer, leg) -> targets | nil, code: whom the peer of the leg is to talk to instead; nil for whom refer.attended says"`
+	Refer    luabind.FuncOrValue `lua:"refer" default:"refuse" doc:"what becomes of a REFER: \"refuse\", by 603; \"pass\": to the other party, whose answer and NOTIFYs go back; or function(refer, leg) -> targets | nil, code: whom the peer of the leg is to talk to instead; nil for whom refer.attended says"`
+	Replaces *luabind.Func       `lua:"replaces" doc:"function(req, leg) -> boolean: whether an INVITE with Replaces (RFC 3891) may take the place of the leg; default: no INVITE may, it is answered 481"`
 }
 
 // referring is what the script says of REFERs: in each VM the same, a function is each one's own.
 type referring struct {
 	agreed luabind.Agreed[string]
 	mu     sync.Mutex
-	funcs  map[*lane.Lane]*luabind.Func // guarded by mu; by the lane of the VM
+	funcs  map[*lane.Lane]askedOf // guarded by mu; by the lane of the VM
+	lets   atomic.Bool            // INVITEs may take the place of legs
 }
+
+// askedOf are the functions of one VM.
+type askedOf struct{ refer, replaces *luabind.Func }
 
 func (m *module) configureFunction() luabind.Function {
 	return luabind.Do1(luabind.Function{Name: "configure", Where: luabind.AtLoad, Doc: "Sets options, once, while the file loads.",
@@ -101,14 +107,13 @@ func (m *module) configureFunction() luabind.Function {
 			if _, err := m.refer.agreed.Say(c.VM(), kind); err != nil {
 				c.Raise("%v", err)
 			}
-			if value.Func != nil {
-				m.refer.mu.Lock()
-				defer m.refer.mu.Unlock()
-				if m.refer.funcs == nil {
-					m.refer.funcs = map[*lane.Lane]*luabind.Func{}
-				}
-				m.refer.funcs[c.Lane()] = value.Func
+			m.refer.mu.Lock()
+			defer m.refer.mu.Unlock()
+			if m.refer.funcs == nil {
+				m.refer.funcs = map[*lane.Lane]askedOf{}
 			}
+			m.refer.funcs[c.Lane()] = askedOf{value.Func, o.Replaces}
+			m.refer.lets.Store(o.Replaces != nil)
 		})
 }
 
@@ -138,7 +143,7 @@ var referType = &luabind.ObjectType{
 	Fields: []luabind.Field{
 		luabind.FieldFrom("to", luabind.ReturnsURI("whom the peer is to talk to (Refer-To)"), func(x *referral) string { return x.r.To }),
 		luabind.FieldFrom("by", luabind.OrNil(luabind.ReturnsText("the value of Referred-By; nobody vouches for it")), func(x *referral) string { return x.r.By }),
-		luabind.FieldFrom("attended", luabind.ReturnsBool("it names a call of the party's with this server (Replaces): whom it talks to there"), func(x *referral) bool { return x.r.Talk != nil }),
+		luabind.FieldFrom("attended", luabind.ReturnsBool("it names a call of the party's with this server (Replaces): whom it talks to there"), func(x *referral) bool { return x.r.Talk }),
 	},
 }
 
@@ -149,11 +154,21 @@ func (m *B2B) refer(r *dialog.Referral) {
 		r.Refuse(603)
 		return
 	}
-	g.refer.mu.Lock()
-	f := g.refer.funcs[m.of(r.Leg).lane]
-	g.refer.mu.Unlock()
 	kind, _ := g.refer.agreed.Value()
-	m.follow(r, kind, f)
+	m.follow(r, kind, g.refer.of(r.Leg.Lane()).refer)
+}
+
+// of are the functions of the VM of a lane.
+func (r *referring) of(l *lane.Lane) askedOf {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.funcs[l]
+}
+
+// lets reports whether INVITEs may take the place of legs.
+func (m *B2B) lets() bool {
+	g := m.asks.Load()
+	return g != nil && g.refer.lets.Load()
 }
 
 // follow does with a REFER what an option refer says.
@@ -175,7 +190,7 @@ func (m *B2B) follow(r *dialog.Referral, kind string, f *luabind.Func) {
 		case len(targets) > 0:
 			_ = r.Accept(targets, m.heard(dialog.DialOptions{}), apart)
 			r.Refuse(603) // if it could not be followed
-		case code == 0 && r.Talk != nil:
+		case code == 0 && r.Talk:
 			_ = r.Accept(nil, dialog.DialOptions{}, apart)
 		default:
 			if code == 0 {

@@ -80,6 +80,9 @@ func (m *B2B) release(names []string) {
 
 // dial is Agent.Dial for legs with ids. The token of home is held.
 func (m *B2B) dial(home *lane.Lane, from *dialog.Leg, targets []*engine.Target, o dialog.DialOptions, with *calls, done func(*dialog.Leg, *engine.Response)) error {
+	if o.Replaces != "" && !strings.Contains(o.Replaces, ";") {
+		return m.dialInPlace(home, from, targets, o, with, done)
+	}
 	names, err := m.reserve(home, with.ID, len(targets))
 	if err != nil {
 		return err

@@ -60,9 +60,10 @@ type counted struct {
 // dialing are the options of dial.
 type dialing struct {
 	calls
-	Early any      `lua:"early" doc:"what the caller hears meanwhile: \"first\", the early media of the first that has some, is the default for one target; \"ringing\", 180 alone, for several; false: nothing"`
-	Order string   `lua:"order" oneof:"parallel serial" default:"parallel" doc:"all targets at once, or one after the other"`
-	Copy  []string `lua:"copy" doc:"names of headers of the caller's INVITE that the others get"`
+	Early    any      `lua:"early" doc:"what the caller hears meanwhile: \"first\", the early media of the first that has some, is the default for one target; \"ringing\", 180 alone, for several; false: nothing"`
+	Order    string   `lua:"order" oneof:"parallel serial" default:"parallel" doc:"all targets at once, or one after the other"`
+	Replaces string   `lua:"replaces" doc:"the INVITE takes the place of a dialog of who is called (RFC 3891): the id of the leg that has it, or the value of a Replaces header"`
+	Copy     []string `lua:"copy" doc:"names of headers of the caller's INVITE that the others get"`
 }
 
 // originating are the options of originate.
@@ -148,8 +149,8 @@ func (o *dialing) options() (dialog.DialOptions, error) {
 			return d, fmt.Errorf("option copy: each leg has a %s of its own", name)
 		}
 	}
-	d.Serial = o.Order == "serial"
-	return d, nil
+	d.Serial, d.Replaces = o.Order == "serial", o.Replaces
+	return d, checkReplaces(o.Replaces)
 }
 
 var errEarly = fmt.Errorf(`option early must be "ringing", "first" or false`)

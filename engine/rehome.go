@@ -1,0 +1,124 @@
+package engine
+
+// Lanes of calls that are not those of their Call-IDs: an INVITE that takes the place of a dialog
+// (RFC 3891) belongs to the lane that has the dialog, and so does all that follows it.
+
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
+)
+
+// Settler is a [Part] with dialogs of its own whose place an INVITE may take.
+type Settler interface {
+	// Settles reports whether the dialog that a value of Replaces names is the part's, on a lane,
+	// whose token is held: then the INVITE comes to that lane.
+	Settles(l *lane.Lane, replaces string) bool
+}
+
+const (
+	mostHomes = 10_000
+	homeTime  = 10 * time.Minute // until a call is over that nobody has kept
+)
+
+// homes are the lanes of such calls.
+type homes struct {
+	n  atomic.Int32 // how many there are: mostly none
+	mu sync.RWMutex
+	of map[string]*otherHome // by Call-ID; guarded by mu
+}
+
+type otherHome struct {
+	index int
+	keeps int       // who keeps it
+	until lane.Time // if nobody does
+}
+
+// find is the lane of a Call-ID, if it has another than its own.
+func (h *homes) find(callID []byte) (index int, ok bool) {
+	if h.n.Load() == 0 {
+		return 0, false
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	x := h.of[string(callID)]
+	if x == nil {
+		return 0, false
+	}
+	return x.index, true
+}
+
+// settle gives a Call-ID to a lane. It reports false if there is no room.
+func (h *homes) settle(callID string, l *lane.Lane) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.of == nil {
+		h.of = map[string]*otherHome{}
+	}
+	now := l.Now()
+	for id, x := range h.of {
+		if x.keeps == 0 && now >= x.until {
+			delete(h.of, id)
+		}
+	}
+	if h.of[callID] == nil && len(h.of) < mostHomes {
+		h.of[callID] = &otherHome{index: l.ID(), until: now.Add(homeTime)}
+	}
+	h.n.Store(int32(len(h.of)))
+	return h.of[callID] != nil
+}
+
+// KeepHome has a Call-ID stay on the lane that it was brought to (see [Settler]), until LeaveHome.
+// It reports false for one that is where it belongs, which nothing has to be done for.
+func (e *Engine) KeepHome(callID string) bool { return e.homes.keep(callID, 1, 0) }
+
+// LeaveHome ends that. Late messages still come to the lane for a while.
+func (e *Engine) LeaveHome(l *lane.Lane, callID string) {
+	e.homes.keep(callID, -1, l.Now().Add(homeTime))
+}
+
+func (h *homes) keep(callID string, by int, until lane.Time) bool {
+	if h.n.Load() == 0 {
+		return false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	x := h.of[callID]
+	if x == nil {
+		return false
+	}
+	if x.keeps += by; until != 0 {
+		x.until = until
+	}
+	return true
+}
+
+// replaces is the lane that may have the dialog whose place an INVITE takes; nil if it takes none.
+func (e *Engine) replaces(m *message.Message) *lane.Lane {
+	if len(e.settlers) == 0 || len(e.lanes) == 1 || !m.IsRequest() || m.Method() != message.MethodInvite || len(m.ToTag()) > 0 {
+		return nil
+	}
+	v := m.HeaderName("Replaces")
+	if v == nil {
+		return nil
+	}
+	id, _, _ := strings.Cut(string(v), ";")
+	return e.laneOf([]byte(strings.TrimSpace(id)))
+}
+
+// settles has the INVITE of a packet stay on the lane that the dialog is on; otherwise it goes to
+// its own. The lane's token is held.
+func (p *packet) settles(l *lane.Lane) bool {
+	p.settle = false
+	value := string(p.msg.HeaderName("Replaces"))
+	for _, s := range p.e.settlers {
+		if s.Settles(l, value) {
+			return p.e.homes.settle(string(p.msg.CallID()), l)
+		}
+	}
+	return false
+}
