@@ -3,7 +3,9 @@ package main
 // One line for each call.
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"math"
 	"sync"
@@ -13,44 +15,102 @@ import (
 	"github.com/sipscript/sipscript/engine"
 )
 
-// mostCallLines bounds the lines that wait to be written; those beyond are left out, and counted.
-const mostCallLines = 4096
+const (
+	// mostCallLines bounds the lines that wait to be written; those beyond are left out, and counted.
+	mostCallLines = 4096
+	// gatherCalls is how long lines wait for others, to be written at once. A line by itself costs
+	// more than anything else does that a server does for a call without the network: a goroutine
+	// is woken for it, and then whoever reads the log.
+	gatherCalls = 100 * time.Millisecond
+	// mostCallText bounds the text of one write, but for the last line of it.
+	mostCallText = 64 << 10
+)
+
+// callLine is a call, and when it was reported.
+type callLine struct {
+	engine.CallReport
+	at time.Time
+}
 
 // callLog writes a line for each call, on a goroutine of its own: a slow log must not delay calls.
 // It is an engine.Reporter.
 type callLog struct {
-	log     *slog.Logger
-	lines   chan engine.CallReport
-	lost    atomic.Int64  // since the last line
-	hurry   chan struct{} // closed when nobody waits any longer
-	patient atomic.Bool   // the server stops: what is reported waits for room
-	over    chan struct{} // closed when no line is taken any more
-	writing sync.WaitGroup
+	level   slog.Leveler
+	json    bool
+	to      io.Writer
+	handler slog.Handler // writes into text
+	lost    atomic.Int64 // since the last line
+
+	mu      sync.Mutex
+	room    sync.Cond // the lines were taken, or nobody waits any longer
+	lines   []callLine
+	timer   *time.Timer // of the next writing
+	armed   bool        // a writing will come, or takes place
+	patient bool        // the server stops: what is reported waits for room
+	hurry   bool        // nobody waits any longer
+	over    bool        // no line is taken any more
+
+	writing sync.Mutex // guards what follows
+	spare   []callLine
+	text    bytes.Buffer
 }
 
-func newCallLog(log *slog.Logger) *callLog {
-	c := &callLog{log: log, lines: make(chan engine.CallReport, mostCallLines), hurry: make(chan struct{}), over: make(chan struct{})}
-	c.writing.Go(c.run) // ends with close
+func newCallLog(to io.Writer, level slog.Leveler, json bool) *callLog {
+	c := &callLog{level: level, json: json, to: to}
+	c.room.L = &c.mu
+	c.handler = newLog(&c.text, level, json).Handler()
+	c.timer = time.AfterFunc(time.Hour, c.flush) // ends with close
+	c.timer.Stop()
 	return c
 }
 
-// run writes until close.
-func (c *callLog) run() {
+// flush writes what waits.
+func (c *callLog) flush() {
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	for {
-		select {
-		case r := <-c.lines:
-			c.write(&r)
-		case <-c.over:
-			for {
-				select {
-				case r := <-c.lines:
-					c.write(&r)
-				default:
-					return
-				}
+		c.mu.Lock()
+		lines := c.lines
+		c.lines = c.spare[:0]
+		c.armed = len(lines) > 0
+		c.room.Broadcast()
+		c.mu.Unlock()
+		if len(lines) == 0 {
+			return
+		}
+		for i := range lines {
+			c.write(&lines[i])
+			if c.text.Len() >= mostCallText {
+				c.send()
 			}
 		}
+		c.send()
+		clear(lines)
+		c.spare = lines
+		if c.later() {
+			return
+		}
 	}
+}
+
+// later leaves what was reported meanwhile to another writing, and reports true; false: it is to be
+// written at once.
+func (c *callLog) later() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over || c.patient || len(c.lines) >= mostCallLines/2 {
+		return false
+	}
+	if c.armed = len(c.lines) > 0; c.armed {
+		c.timer.Reset(gatherCalls)
+	}
+	return true
+}
+
+// send passes the text on. There is nobody to tell that the log takes nothing.
+func (c *callLog) send() {
+	_, _ = c.to.Write(c.text.Bytes())
+	c.text.Reset()
 }
 
 // mostPatience is how long the end of a server waits for a slow log.
@@ -59,17 +119,30 @@ const mostPatience = 5 * time.Second
 // wait has reports wait for room from now on: at the end of the server those of all calls in
 // progress come at once.
 func (c *callLog) wait() {
-	if !c.patient.Swap(true) {
-		time.AfterFunc(mostPatience, func() { close(c.hurry) })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.patient {
+		return
 	}
+	c.patient = true
+	time.AfterFunc(mostPatience, func() {
+		c.mu.Lock()
+		c.hurry = true
+		c.room.Broadcast()
+		c.mu.Unlock()
+	})
 }
 
 // close writes what waits. What is reported after it is left out.
 func (c *callLog) close() {
-	close(c.over)
-	c.writing.Wait()
+	c.mu.Lock()
+	c.over = true
+	c.room.Broadcast()
+	c.mu.Unlock()
+	c.timer.Stop()
+	c.flush()
 	if n := c.lost.Swap(0); n > 0 {
-		c.log.Warn("lines of calls were left out: there were too many", "suppressed", int(n))
+		newLog(c.to, c.level, c.json).Warn("lines of calls were left out: there were too many", "suppressed", int(n))
 	}
 }
 
@@ -84,37 +157,65 @@ func (c *callLog) Settled(r *engine.CallReport) {
 func (c *callLog) Ended(r *engine.CallReport) { c.put(r) }
 
 func (c *callLog) put(r *engine.CallReport) {
-	if !c.log.Enabled(context.Background(), slog.LevelInfo) {
+	if c.level.Level() > slog.LevelInfo {
 		return
 	}
-	if c.patient.Load() {
-		select {
-		case c.lines <- *r:
-			return
-		case <-c.hurry:
-		case <-c.over:
-		}
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.patient && !c.hurry && !c.over && len(c.lines) == mostCallLines {
+		c.room.Wait()
 	}
-	select {
-	case c.lines <- *r:
-	default:
+	if c.over || len(c.lines) == mostCallLines {
 		c.lost.Add(1)
+		return
+	}
+	c.lines = append(c.lines, callLine{*r, now})
+	switch {
+	case !c.armed:
+		c.armed = true
+		c.timer.Reset(gatherCalls)
+	case len(c.lines) == mostCallLines/2: // sooner, then; while a writing takes place it comes after that
+		c.timer.Reset(0)
 	}
 }
 
-func (c *callLog) write(r *engine.CallReport) {
-	args := []any{
-		"call_id", r.CallID, "from", r.From, "to", r.To, "uri", r.URI, "target", r.Target, "user", r.User, "source", r.Source.String(),
-		"transport", r.Kind.String(), "status", r.Code, "reason", r.Cause, "branches", r.Tried, "ringing", seconds(r.Ringing), "setup", seconds(r.Answered),
-		"duration", seconds(r.Lasted), "ended_by", r.EndedBy, "at", r.Place, "suppressed", int(c.lost.Swap(0)),
-	}
-	said := args[:0] // what there is nothing to say about is left out
-	for i := 0; i < len(args); i += 2 {
-		if v := args[i+1]; v != "" && v != 0 && v != 0.0 {
-			said = append(said, args[i], v)
+// write adds the line of a call to the text.
+func (c *callLog) write(r *callLine) {
+	line := slog.NewRecord(r.at, slog.LevelInfo, "call", 0)
+	text := func(name, value string) { // what there is nothing to say about is left out
+		if value != "" {
+			line.AddAttrs(slog.String(name, value))
 		}
 	}
-	c.log.Info("call", said...)
+	number := func(name string, value int) {
+		if value != 0 {
+			line.AddAttrs(slog.Int(name, value))
+		}
+	}
+	span := func(name string, value time.Duration) {
+		if s := seconds(value); s != 0 {
+			line.AddAttrs(slog.Float64(name, s))
+		}
+	}
+	text("call_id", r.CallID)
+	text("from", r.From)
+	text("to", r.To)
+	text("uri", r.URI)
+	text("target", r.Target)
+	text("user", r.User)
+	text("source", r.Source.String())
+	text("transport", r.Kind.String())
+	number("status", r.Code)
+	text("reason", r.Cause)
+	number("branches", r.Tried)
+	span("ringing", r.Ringing)
+	span("setup", r.Answered)
+	span("duration", r.Lasted)
+	text("ended_by", r.EndedBy)
+	text("at", r.Place)
+	number("suppressed", int(c.lost.Swap(0)))
+	_ = c.handler.Handle(context.Background(), line) // writing to memory can't fail
 }
 
 // seconds are those of a duration, to the millisecond.

@@ -15,7 +15,7 @@ import (
 func TestCallLogAtTheEnd(t *testing.T) {
 	var out bytes.Buffer
 	g := gate{make(chan struct{}), make(chan struct{}), &sync.Once{}}
-	c := newCallLog(slog.New(slog.NewTextHandler(writers{g, &out}, nil)))
+	c := newCallLog(writers{g, &out}, slog.LevelInfo, false)
 	c.Ended(aCall())
 	<-g.waits
 	c.wait()
@@ -40,7 +40,7 @@ func TestCallLogAtTheEnd(t *testing.T) {
 func TestCallLogTellsWhatWasLeftOut(t *testing.T) {
 	var out bytes.Buffer
 	g := gate{make(chan struct{}), make(chan struct{}), &sync.Once{}}
-	c := newCallLog(slog.New(slog.NewTextHandler(writers{g, &out}, nil)))
+	c := newCallLog(writers{g, &out}, slog.LevelInfo, false)
 	c.Ended(aCall())
 	<-g.waits
 	for range mostCallLines + 5 {

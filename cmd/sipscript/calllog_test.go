@@ -22,7 +22,7 @@ func aCall() *engine.CallReport {
 
 func TestCallLog(t *testing.T) {
 	var out bytes.Buffer
-	c := newCallLog(newLog(&out, slog.LevelInfo, false))
+	c := newCallLog(&out, slog.LevelInfo, false)
 	r := aCall()
 	c.Settled(r) // its end will be told
 	r.Lasted, r.EndedBy = time.Minute, engine.EndedByCallee
@@ -30,7 +30,7 @@ func TestCallLog(t *testing.T) {
 	failed := &engine.CallReport{CallID: "c2\nlevel=ERROR", Code: 408, Cause: engine.CauseTimeout}
 	c.Settled(failed)
 	c.close()
-	quiet := newCallLog(newLog(&out, slog.LevelWarn, false))
+	quiet := newCallLog(&out, slog.LevelWarn, false)
 	quiet.Settled(failed)
 	quiet.close()
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
@@ -60,7 +60,7 @@ func (g gate) Write(p []byte) (int, error) {
 // A log that does not take lines costs lines, not calls.
 func TestCallLogNeverWaits(t *testing.T) {
 	g := gate{make(chan struct{}), make(chan struct{}), &sync.Once{}}
-	c := newCallLog(newLog(g, slog.LevelInfo, false))
+	c := newCallLog(g, slog.LevelInfo, false)
 	r := aCall()
 	c.Ended(r)
 	<-g.waits // its line says how many were lost before it
@@ -74,14 +74,70 @@ func TestCallLogNeverWaits(t *testing.T) {
 	c.close()
 }
 
+// counter counts what is written.
+type counter struct {
+	mu    sync.Mutex
+	text  bytes.Buffer
+	times int
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.times++
+	return c.text.Write(p)
+}
+
+// Lines that come together are written together, each with the time of its call.
+func TestCallLogGathers(t *testing.T) {
+	const n = 1000
+	var out counter
+	c := newCallLog(&out, slog.LevelInfo, false)
+	began := time.Now()
+	for range n {
+		c.Ended(aCall())
+	}
+	last := time.Now()
+	c.close()
+	if got := strings.Count(out.text.String(), "msg=call "); got != n {
+		t.Errorf("%d lines", got)
+	}
+	most := 2 + out.text.Len()/mostCallText + int(time.Since(began)/gatherCalls)
+	if out.times > most {
+		t.Errorf("%d lines took %d writes, want at most %d", n, out.times, most)
+	}
+	for line := range strings.Lines(out.text.String()) {
+		stamp, _, _ := strings.Cut(strings.TrimPrefix(line, "time="), " ")
+		if at, err := time.Parse(time.RFC3339, stamp); err != nil || at.Before(began.Truncate(time.Millisecond)) || at.After(last) {
+			t.Fatalf("%s, reported from %v to %v: %v", line, began, last, err)
+		}
+	}
+}
+
+// Lines don't wait for the end of the server.
+func TestCallLogIsWrittenInTime(t *testing.T) {
+	g := gate{make(chan struct{}), make(chan struct{}), &sync.Once{}}
+	close(g.open)
+	c := newCallLog(g, slog.LevelInfo, false)
+	defer c.close()
+	c.Ended(aCall())
+	select {
+	case <-g.waits:
+	case <-time.After(time.Minute):
+		t.Error("no line was written")
+	}
+}
+
 func BenchmarkCallLine(b *testing.B) {
 	for _, json := range []bool{false, true} {
 		b.Run(fmt.Sprint("json=", json), func(b *testing.B) {
-			c := &callLog{log: newLog(io.Discard, slog.LevelInfo, json)}
-			r := aCall()
+			c := newCallLog(io.Discard, slog.LevelInfo, json)
+			defer c.close()
+			line := &callLine{*aCall(), time.Now()}
 			b.ReportAllocs()
 			for b.Loop() {
-				c.write(r)
+				c.write(line)
+				c.send()
 			}
 		})
 	}

@@ -143,7 +143,7 @@ func (s *server) makeEngine(secret []byte) (err error) {
 	s.callFigures = metrics.NewCalls(func() engine.Stats { return s.engine.Stats() })
 	told := reporters{s.callFigures}
 	if !s.set.noCallLog {
-		s.calls = newCallLog(s.log)
+		s.calls = newCallLog(s.stderr, s.level, s.set.logJSON)
 		told = append(told, s.calls)
 	}
 	config := engine.Config{Reporter: told, Listen: s.set.listen, Advertise: s.set.advertise, Domains: s.set.domains, Router: s.router,
