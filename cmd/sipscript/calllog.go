@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	// mostCallLines bounds the lines that wait to be written; those beyond are left out, and counted.
+	// mostCallLines bounds the lines that wait to be written; those beyond are left out, and
+	// counted.
 	mostCallLines = 4096
 	// gatherCalls is how long lines wait for others, to be written at once. A line by itself costs
 	// more than anything else does that a server does for a call without the network: a goroutine
@@ -175,46 +176,26 @@ func (c *callLog) put(r *engine.CallReport) {
 	case !c.armed:
 		c.armed = true
 		c.timer.Reset(gatherCalls)
-	case len(c.lines) == mostCallLines/2: // sooner, then; while a writing takes place it comes after that
+	case len(c.lines) == mostCallLines/2: // sooner, then, or after the writing that takes place
 		c.timer.Reset(0)
 	}
 }
 
 // write adds the line of a call to the text.
 func (c *callLog) write(r *callLine) {
+	args := []any{
+		"call_id", r.CallID, "from", r.From, "to", r.To, "uri", r.URI, "target", r.Target, "user", r.User, "source", r.Source.String(),
+		"transport", r.Kind.String(), "status", r.Code, "reason", r.Cause, "branches", r.Tried, "ringing", seconds(r.Ringing), "setup", seconds(r.Answered),
+		"duration", seconds(r.Lasted), "ended_by", r.EndedBy, "at", r.Place, "suppressed", int(c.lost.Swap(0)),
+	}
+	said := args[:0] // what there is nothing to say about is left out
+	for i := 0; i < len(args); i += 2 {
+		if v := args[i+1]; v != "" && v != 0 && v != 0.0 {
+			said = append(said, args[i], v)
+		}
+	}
 	line := slog.NewRecord(r.at, slog.LevelInfo, "call", 0)
-	text := func(name, value string) { // what there is nothing to say about is left out
-		if value != "" {
-			line.AddAttrs(slog.String(name, value))
-		}
-	}
-	number := func(name string, value int) {
-		if value != 0 {
-			line.AddAttrs(slog.Int(name, value))
-		}
-	}
-	span := func(name string, value time.Duration) {
-		if s := seconds(value); s != 0 {
-			line.AddAttrs(slog.Float64(name, s))
-		}
-	}
-	text("call_id", r.CallID)
-	text("from", r.From)
-	text("to", r.To)
-	text("uri", r.URI)
-	text("target", r.Target)
-	text("user", r.User)
-	text("source", r.Source.String())
-	text("transport", r.Kind.String())
-	number("status", r.Code)
-	text("reason", r.Cause)
-	number("branches", r.Tried)
-	span("ringing", r.Ringing)
-	span("setup", r.Answered)
-	span("duration", r.Lasted)
-	text("ended_by", r.EndedBy)
-	text("at", r.Place)
-	number("suppressed", int(c.lost.Swap(0)))
+	line.Add(said...)
 	_ = c.handler.Handle(context.Background(), line) // writing to memory can't fail
 }
 
