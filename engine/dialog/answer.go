@@ -58,7 +58,7 @@ func (l *Leg) accept(sdp []byte) {
 	}
 	l.answer = sdp
 	l.feed(evAnswer)
-	if first {
+	if first && l.s.phase == up { // it could be sent
 		l.agent.answered.Add(1)
 		l.agent.tell(Event{Kind: EventAnswered, Leg: l})
 		l.replaced()

@@ -29,6 +29,7 @@ type bench struct {
 	wire  *wire
 	log   []string
 	ends  map[*dialog.Leg][]string // why each leg ended
+	known map[*dialog.Leg]bool     // legs that something was told of
 	legs  []*dialog.Leg
 }
 
@@ -54,8 +55,11 @@ func newBenchOf(t *testing.T, seed uint64, o dialog.Options) *bench {
 // newBenchOn has some lanes.
 func newBenchOn(t *testing.T, seed uint64, o dialog.Options, lanes int) *bench {
 	t.Helper()
-	b := &bench{t: t, w: sim.New(seed), wire: newWire(), ends: map[*dialog.Leg][]string{}}
+	b := &bench{t: t, w: sim.New(seed), wire: newWire(), ends: map[*dialog.Leg][]string{}, known: map[*dialog.Leg]bool{}}
 	o.Told = func(e dialog.Event) {
+		if b.known[e.Leg] = true; len(b.ends[e.Leg]) > 0 {
+			t.Errorf("%s of leg %s after its end", e.Kind, e.Leg.ID())
+		}
 		if e.Kind == dialog.EventEnded {
 			b.ends[e.Leg] = append(b.ends[e.Leg], e.Why)
 		}
@@ -159,6 +163,9 @@ func (b *bench) over() {
 		b.t.Errorf("%d legs are left", n)
 	}
 	for _, l := range b.legs {
+		b.known[l] = true
+	}
+	for l := range b.known {
 		if n := len(b.ends[l]); n != 1 {
 			b.t.Errorf("leg %s to %s ended %d times: %v", l.ID(), l.To(), n, b.ends[l])
 		}

@@ -83,7 +83,18 @@ func (x *chaos) accept(r *engine.Request) error {
 		targets = append(targets, &engine.Target{URI: "sip:callee@" + x.phones[2+x.rnd.IntN(2)].Addr().String()})
 	}
 	o := dialog.DialOptions{Timeout: time.Duration(2+x.rnd.IntN(10)) * time.Second, Serial: x.chance(40)}
+	var rang []*dialog.Leg
+	o.Begun = func(l *dialog.Leg, _ *engine.Target) { rang = append(rang, l) }
+	dials := 0
 	return x.agent.Dial(nil, a, targets, o, func(far *dialog.Leg, res *engine.Response) {
+		if dials++; dials > 1 {
+			x.t.Error("a dial is done twice")
+		}
+		for _, l := range rang {
+			if won := l == far; won != (l.State() == dialog.Answered) || !won && l.State() != dialog.Ended {
+				x.t.Errorf("leg %s is %s, and the winner %v", l.ID(), l.State(), won)
+			}
+		}
 		if far == nil {
 			_ = a.Reject(res.Code())
 			return

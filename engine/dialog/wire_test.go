@@ -26,6 +26,8 @@ type onWire struct {
 	firstSent map[uint32]time.Duration
 	gotAck    map[uint32]bool // ACKs of our 2xx
 	byes      int
+	offers    offers
+	refers    map[uint32]string // REFERs of theirs, by number: what became of them
 }
 
 // slowest is how long a message may be on its way.
@@ -37,7 +39,7 @@ func (w *wire) leg(m *message.Message) *onWire {
 	key := string(m.CallID())
 	l := w.legs[key]
 	if l == nil {
-		l = &onWire{sent: map[string]bool{}, accepted: map[string]time.Duration{}, acked: map[string]bool{}, answered: map[uint32]string{}, gotAck: map[uint32]bool{}, firstSent: map[uint32]time.Duration{}}
+		l = &onWire{sent: map[string]bool{}, accepted: map[string]time.Duration{}, acked: map[string]bool{}, answered: map[uint32]string{}, gotAck: map[uint32]bool{}, firstSent: map[uint32]time.Duration{}, refers: map[uint32]string{}, offers: offers{theirs: map[string]time.Duration{}, ours: map[string]time.Duration{}}}
 		w.legs[key] = l
 	}
 	return l
@@ -59,6 +61,8 @@ func (w *wire) see(p sim.Packet, at time.Duration) {
 	}
 	l := w.leg(&m)
 	ours := p.From.Addr().String() == "10.0.0.1" // a stream has a port of its own
+	w.referring(l, &m, cs, ours, p.Lost)
+	defer l.offers.see(&m, cs, ours, p.Lost, at)
 	switch {
 	case m.IsRequest() && ours:
 		w.sentRequest(l, &m, cs, at)
@@ -104,6 +108,11 @@ func (w *wire) sentRequest(l *onWire, m *message.Message, cs message.CSeq, at ti
 		w.fault(m, "CSeq %d after %d", cs.Number, l.last)
 	}
 	l.last = max(l.last, cs.Number)
+	if len(m.Body()) > 0 && (cs.Method == message.MethodInvite || cs.Method == message.MethodUpdate) {
+		if what := l.offers.open(at); what != "" {
+			w.fault(m, "an offer in %s %d while %s is open", cs.Method, cs.Number, what)
+		}
+	}
 	if cs.Method != message.MethodBye {
 		return
 	}
@@ -123,14 +132,19 @@ func (w *wire) sentRequest(l *onWire, m *message.Message, cs message.CSeq, at ti
 // check reports what was wrong in the end.
 func (w *wire) check(t *testing.T) {
 	t.Helper()
-	for _, text := range w.wrong {
+	for _, text := range append(w.wrong, w.left()...) {
 		t.Error(text)
 	}
+}
+
+// left is what is missing in the end.
+func (w *wire) left() (list []string) {
 	for id, l := range w.legs {
 		for key := range l.accepted {
 			if !l.acked[key] {
-				t.Errorf("%s: the 2xx %s has no ACK", id, key)
+				list = append(list, fmt.Sprintf("%s: the 2xx %s has no ACK", id, key))
 			}
 		}
 	}
+	return list
 }
