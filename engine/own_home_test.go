@@ -139,3 +139,39 @@ func TestInviteFromASocket(t *testing.T) {
 		t.Errorf("the ACK has the credentials %q, its INVITE %q", got, credentials)
 	}
 }
+
+// A party whose Contact is a URI of our domains, a GRUU, is reached where its messages came from:
+// at the URI we would reach ourselves (RFC 5627 §6).
+func TestReachOfAGRUU(t *testing.T) {
+	const gruu = "sip:alice@example.com;gr=urn:uuid:1"
+	var reach engine.Reach
+	b := newBench(t, 1, func(r *engine.Request) error {
+		reach = r.Reach()
+		return refuseAll(r)
+	})
+	bye := func(to engine.Reach, ph *handset) {
+		t.Helper()
+		b.onLane(func(l *lane.Lane) {
+			if err := b.eng.SendAsync(&engine.SendSpec{Method: "BYE", URI: to.URI, CallID: "c1", Target: to.Target()}, func(*engine.Response, error) {}); err != nil {
+				t.Error(err)
+			}
+		})
+		if uri := string(ph.expect("BYE").msg.RequestURI()); uri != gruu {
+			t.Errorf("the BYE is for %s", uri)
+		}
+	}
+	alice, bob := b.phone("198.51.100.2:5060"), b.phone("198.51.100.3:5060")
+	alice.Send(proxyAddr, []byte(strings.Replace(alice.call("c1", "sip:bob@example.com").request("INVITE"), "<sip:alice@198.51.100.2:5060>", "<"+gruu+">", 1)))
+	alice.expect("403")
+	bye(reach, alice)
+	h := &reached{}
+	b.onLane(func(l *lane.Lane) {
+		s := &engine.SendSpec{Method: "INVITE", CallID: b.eng.NewCallID(l), From: "<sip:us@example.com>;tag=u", CSeq: 1, Target: &engine.Target{URI: "sip:bob@198.51.100.3:5060"}}
+		if _, err := b.eng.Invite(l, s, "us", h); err != nil {
+			t.Fatal(err)
+		}
+	})
+	bob.reply(bob.expect("INVITE"), 200, "Contact: <"+gruu+">\r\n")
+	b.w.Run(100 * time.Millisecond)
+	bye(h.reach, bob)
+}

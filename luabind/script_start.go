@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
 	lua "github.com/yuin/gopher-lua"
 )
@@ -15,9 +16,10 @@ var ErrNotStarted = errors.New("luabind: the function was not called")
 // Start calls the function on the lane of its VM, as a task of its own, which may wait. It returns
 // at once and may be called from any goroutine. When the function has ended, done is called on that
 // lane, with its first result in what into points to: whether it is true if that is a bool, copies
-// of all of its results if that is a []any, as [Func.Call] returns them; otherwise a table of
-// options, as read by [Call.Decode] (nil and no result leave that unchanged). err is ErrNotStarted,
-// a *ScriptError, or says what is wrong with the result; it is logged.
+// of all of its results if that is a []any, as [Func.Call] returns them, the targets and what comes
+// behind them if that is a [Targets]; otherwise a table of options, as read by [Call.Decode] (nil
+// and no result leave that unchanged). err is ErrNotStarted, a *ScriptError, or says what is wrong
+// with the result; it is logged.
 func (f *Func) Start(what string, into any, done func(err error), args ...any) {
 	v := f.vm
 	posted := v.lane.Post(lane.Func(func(*lane.Lane) {
@@ -49,16 +51,10 @@ func (f *Func) run(what string, into any, args []any) error {
 		return err
 	}
 	if all, ok := into.(*[]any); ok {
-		for i, lv := range out {
-			x, err := resultToGo(lv)
-			if err != nil {
-				failed := &ScriptError{Text: fmt.Sprintf("%s: result %d: %v", what, i+1, err)}
-				v.report(nil, what, failed)
-				return failed
-			}
-			*all = append(*all, x)
-		}
-		return nil
+		return v.results(what, out, 0, all)
+	}
+	if t, ok := into.(*Targets); ok {
+		return v.resultTargets(what, out, t)
 	}
 	if yes, ok := into.(*bool); ok {
 		*yes = len(out) > 0 && lua.LVAsBool(out[0])
@@ -79,6 +75,45 @@ func (f *Func) run(what string, into any, args []any) error {
 		return failed
 	}
 	return nil
+}
+
+// results copies what a function returned, from the result number first on.
+func (v *vm) results(what string, out []lua.LValue, first int, all *[]any) error {
+	for i := first; i < len(out); i++ {
+		x, err := resultToGo(out[i])
+		if err != nil {
+			return v.badResult(what, i+1, err)
+		}
+		*all = append(*all, x)
+	}
+	return nil
+}
+
+func (v *vm) badResult(what string, n int, err error) error {
+	failed := &ScriptError{Text: fmt.Sprintf("%s: result %d: %v", what, n, err)}
+	v.report(nil, what, failed)
+	return failed
+}
+
+// Targets is what [Func.Start] reads of a function that returns targets, as [TargetsArg] has them.
+type Targets struct {
+	List []*engine.Target // nil: the function returned none, or nil
+	Rest []any            // copies of the results behind them
+}
+
+func (v *vm) resultTargets(what string, out []lua.LValue, into *Targets) error {
+	if len(out) > 0 && out[0] != lua.LNil {
+		list, err := v.targets(out[0])
+		if err != nil {
+			return v.badResult(what, 1, err)
+		}
+		for _, t := range list { // they outlive the call, and the VM
+			one := *t
+			one.Value = nil
+			into.List = append(into.List, &one)
+		}
+	}
+	return v.results(what, out, 1, &into.Rest)
 }
 
 // JSON is the text of a JSON value. As the type of an option it accepts any value of the script,

@@ -32,8 +32,8 @@ func (c *Core) UAReach(res, req *message.Message, from *transport.Peer) Reach {
 		return r
 	}
 	s := side{local: from.Local, flow: from.Flow, only: from.FlowOnly}
-	if hidden(res, from) {
-		s.nat = from
+	if hidden(res, from) || c.comesBack(r.URI) {
+		s.where(from)
 	}
 	c.put(&r, &s)
 	return r

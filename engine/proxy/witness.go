@@ -107,8 +107,29 @@ func (x *Context) CallerReach() Reach {
 		return r
 	}
 	s := x.callerSide()
+	if from := &x.Server.From; x.core.comesBack(r.URI) {
+		s.where(&transport.Peer{Kind: from.Kind, Addr: from.Source, Flow: from.Flow})
+	}
 	x.core.put(&r, &s)
 	return r
+}
+
+// comesBack reports whether requests to a remote target would come back to this server: it is a URI
+// of its domains, such as a GRUU (RFC 5627 §6).
+func (c *Core) comesBack(contact string) bool {
+	uri, err := message.ParseURI([]byte(contact))
+	return err == nil && uri.IsSIP() && c.IsLocal(uri.Host, uri.Port, uri.Scheme)
+}
+
+// where has the party be where its messages came from, unless something else is said of it.
+func (s *side) where(at *transport.Peer) {
+	switch {
+	case s.named():
+	case at.Flow != 0:
+		s.flow, s.only = at.Flow, true
+	case at.Kind == transport.UDP:
+		s.nat = at
+	}
 }
 
 // Reach is where the sender of the response is reached.
@@ -132,8 +153,8 @@ func (a *Answer) Reach() Reach {
 	if s.local == nil {
 		s.local = a.from.Local
 	}
-	if !s.named() && unreached(contact, a.from) {
-		s.nat = a.from
+	if unreached(contact, a.from) || a.core.comesBack(r.URI) {
+		s.where(a.from)
 	}
 	a.core.put(&r, &s)
 	return r

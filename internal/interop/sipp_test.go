@@ -30,7 +30,8 @@ type sippOptions struct {
 	rate      int      // calls a second, for a caller
 	fields    []string // lines of the injection file, used in turn
 	pause     time.Duration
-	logs      bool // what the scenario logs is in the file "log"
+	service   string // whom a caller of one user calls
+	logs      bool   // what the scenario logs is in the file "log"
 }
 
 type sipp struct {
@@ -105,6 +106,9 @@ func (s *sipp) args(server string, control int) []string {
 	}
 	if os.Getenv("SIPSCRIPT_SIPP_TRACE") != "" {
 		args = append(args, "-trace_msg", "-message_file", filepath.Join(os.TempDir(), fmt.Sprintf("sipp-%s-%d.log", s.o.scenario, s.o.port)))
+	}
+	if s.o.service != "" {
+		args = append(args, "-s", s.o.service)
 	}
 	if s.o.logs {
 		args = append(args, "-trace_logs", "-log_file", filepath.Join(s.dir, "log"))

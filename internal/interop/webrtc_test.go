@@ -132,6 +132,7 @@ func TestBrowsersCallEachOther(t *testing.T) {
 	})
 	if !raceBuild() { // once is enough
 		t.Run("presence and messages", func(t *testing.T) { browsersKnowOfEachOther(t, w) })
+		t.Run("back to back", func(t *testing.T) { browsersCallBackToBack(t, w) })
 	}
 }
 

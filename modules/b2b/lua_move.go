@@ -83,7 +83,7 @@ func transfer(c *luabind.Call, x *leg, to destination, o transferring) luabind.P
 
 // configuration is what configure takes.
 type configuration struct {
-	Refer    luabind.FuncOrValue `lua:"refer" default:"refuse" doc:"what becomes of a REFER: \"refuse\", by 603; \"pass\": to the other party, whose answer and NOTIFYs go back; or function(refer, leg) -> targets | nil, code: whom the peer of the leg is to talk to instead; nil for whom refer.attended says"`
+	Refer    luabind.FuncOrValue `lua:"refer" default:"refuse" doc:"what becomes of a REFER: \"refuse\", by 603; \"pass\": to the other party, whose answer and NOTIFYs go back; or function(refer, leg) -> targets | nil, code: whom the peer of the leg is to talk to instead, as dial takes them; nil for whom refer.attended says"`
 	Replaces *luabind.Func       `lua:"replaces" doc:"function(req, leg) -> boolean: whether an INVITE with Replaces (RFC 3891) may take the place of the leg; default: no INVITE may, it is answered 481"`
 }
 
@@ -181,14 +181,14 @@ func (m *B2B) follow(r *dialog.Referral, kind string, f *luabind.Func) {
 		r.Refuse(603)
 		return
 	}
-	var out []any
+	var out luabind.Targets
 	f.Start("b2b.configure refer", &out, func(err error) {
-		targets, code := decided(out)
+		code := refusedBy(out.Rest)
 		switch {
 		case err != nil:
 			r.Refuse(500)
-		case len(targets) > 0:
-			_ = r.Accept(targets, m.heard(dialog.DialOptions{}), apart)
+		case len(out.List) > 0:
+			_ = r.Accept(out.List, m.heard(dialog.DialOptions{}), apart)
 			r.Refuse(603) // if it could not be followed
 		case code == 0 && r.Talk:
 			_ = r.Accept(nil, dialog.DialOptions{}, apart)
@@ -201,24 +201,12 @@ func (m *B2B) follow(r *dialog.Referral, kind string, f *luabind.Func) {
 	}, &referral{r}, m.of(r.Leg))
 }
 
-// decided reads what the function returned.
-func decided(out []any) (targets []*engine.Target, code int) {
-	if len(out) > 1 {
-		if n, ok := out[1].(float64); ok && n >= 300 && n <= 699 {
-			code = int(n)
+// refusedBy is the code behind the targets; 0 for none.
+func refusedBy(rest []any) int {
+	if len(rest) > 0 {
+		if n, ok := rest[0].(float64); ok && n >= 300 && n <= 699 {
+			return int(n)
 		}
 	}
-	if len(out) == 0 {
-		return nil, code
-	}
-	list, ok := out[0].([]any)
-	if !ok {
-		list = out[:1]
-	}
-	for _, v := range list {
-		if text, ok := v.(string); ok {
-			targets = append(targets, &engine.Target{URI: text})
-		}
-	}
-	return targets, code
+	return 0
 }

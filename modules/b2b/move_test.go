@@ -102,6 +102,9 @@ func TestRefer(t *testing.T) {
 		{"no code", "b2b.configure({ refer = function() end })", 603},
 		{"a target", "b2b.configure({ refer = function(refer, leg) sip.log.warn('%s %s %s %s', refer.to, refer.by, refer.attended, leg.state) return refer.to end })", 202},
 		{"targets", "b2b.configure({ refer = function(refer, leg) return { carol } end })", 202},
+		{"a target of a table", "b2b.configure({ refer = function(refer, leg) return { { uri = carol } } end })", 202},
+		{"a lookup that failed", "b2b.configure({ refer = function(refer, leg) return nil, 'not_found' end })", 603},
+		{"no target", "b2b.configure({ refer = function(refer, leg) return { 1 } end })", 500},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, c.says+"\n"+route+"local b = a:dial(bob) a:join(b) end")
