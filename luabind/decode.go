@@ -294,6 +294,13 @@ func decodeField(v *vm, value lua.LValue, field reflect.Value, name string) erro
 		}
 		*into = edits
 		return nil
+	case *[]*engine.Target:
+		list, err := v.targets(value)
+		if err != nil {
+			return fmt.Errorf("option %s: %w", name, err)
+		}
+		*into = list
+		return nil
 	case *JSON:
 		b, err := appendJSON(nil, value, 0)
 		if err != nil {

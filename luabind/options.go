@@ -73,6 +73,8 @@ func optionKind(t reflect.Type) (kind Type, words string, options []Option) {
 		return Any, "function or value", nil
 	case reflect.TypeFor[[]engine.HeaderEdit]():
 		return Table, "{Name = text | list}", nil
+	case reflect.TypeFor[[]*engine.Target]():
+		return TargetType, "", nil
 	case reflect.TypeFor[[]string]():
 		return List, "list of strings", nil
 	case reflect.TypeFor[JSON]():

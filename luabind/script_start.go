@@ -98,11 +98,12 @@ func (v *vm) badResult(what string, n int, err error) error {
 // Targets is what [Func.Start] reads of a function that returns targets, as [TargetsArg] has them.
 type Targets struct {
 	List []*engine.Target // nil: the function returned none, or nil
+	Yes  bool             // it returned true in their place
 	Rest []any            // copies of the results behind them
 }
 
 func (v *vm) resultTargets(what string, out []lua.LValue, into *Targets) error {
-	if len(out) > 0 && out[0] != lua.LNil {
+	if into.Yes = len(out) > 0 && out[0] == lua.LTrue; !into.Yes && len(out) > 0 && out[0] != lua.LNil {
 		list, err := v.targets(out[0])
 		if err != nil {
 			return v.badResult(what, 1, err)

@@ -77,7 +77,8 @@ function b2b_leg:dial(targets, options) end
 ---and may be called again: with the same leg, nothing is sent; with another, the two negotiate.
 ---Returns leg or nil: the one that ended; nil if neither did. Then string or nil: as leg.why;
 ---"timeout": its time is over; "moved": a party went to somebody else; "parted": one is parked;
----"media": the parties agree on none; "busy": a leg is in another bridge. Only in handlers. Waits.
+---"media": the parties agree on none; "busy": a leg is in another bridge; "elsewhere": they are on
+---different lanes (two that one has dialled never are). Only in handlers. Waits.
 ---```lua
 ---local a = b2b.incoming(req)
 ---if not a then return end
@@ -89,7 +90,7 @@ function b2b_leg:dial(targets, options) end
 ---@param other any a leg
 ---@param options? b2b.leg.bridge.options optional
 ---@return b2b.leg|nil leg the one that ended; nil if neither did
----@return string|nil why as leg.why; "timeout": its time is over; "moved": a party went to somebody else; "parted": one is parked; "media": the parties agree on none; "busy": a leg is in another bridge
+---@return string|nil why as leg.why; "timeout": its time is over; "moved": a party went to somebody else; "parted": one is parked; "media": the parties agree on none; "busy": a leg is in another bridge; "elsewhere": they are on different lanes (two that one has dialled never are)
 function b2b_leg:bridge(other, options) end
 
 ---A bridge that nobody waits for: it returns at once, the handler no longer owns the legs, and when
@@ -352,7 +353,7 @@ function b2b.list() end
 ---@field on_lost? "hang_up"|"return" what happens then: the leg is ended, or the script's again
 
 ---@class b2b.configure.options
----@field refer? any what becomes of a REFER: "refuse", by 603; "pass": to the other party, whose answer and NOTIFYs go back; or function(refer, leg) -> targets | nil, code: whom the peer of the leg is to talk to instead, as dial takes them; nil for whom refer.attended says
+---@field refer? any what becomes of a REFER: "refuse", by 603; "pass": to the other party, whose answer and NOTIFYs go back; or function(refer, leg) -> targets | nil, code: whom the peer of the leg is to talk to instead, as dial takes them; nil for whom refer.attended says; true if it has done what is wanted itself, such as parking leg.peer
 ---@field replaces? function function(req, leg) -> boolean: whether an INVITE with Replaces (RFC 3891) may take the place of the leg; default: no INVITE may, it is answered 481
 
 ---@class b2b.incoming.options
@@ -374,7 +375,7 @@ function b2b.list() end
 ---@field headers? table {Name = text | list}: of each INVITE
 ---@field sdp? string what is offered; default: what the caller offers
 ---@field id? string the id of the leg, up to 64 letters, digits and _.:- with a letter first; of several targets the first has it, the others ID-2, ID-3; default: one of ours
----@field target string the URI that is called
+---@field target sip.destination who is called: a URI, or targets as dial takes them
 ---@field credentials? b2b.originate.call.credentials {user=, password=}, to answer a challenge with
 
 ---@class b2b.originate.call.credentials

@@ -167,6 +167,21 @@ func (r *Referral) Accept(targets []*engine.Target, o DialOptions, b BridgeOptio
 	return x.dial(targets, o)
 }
 
+// Done says that what is asked for has been done in another way: the sender is told so, and ended.
+func (r *Referral) Done() error {
+	if r.said || r.over || r.Leg.s.phase != up {
+		return ErrState
+	}
+	r.said = true
+	r.accept(202, !r.sub)
+	r.finish(200, "OK", true)
+	return nil
+}
+
+// Referring reports whether the party has sent a REFER that is not done with: its leg ends with
+// that, or goes on.
+func (l *Leg) Referring() bool { return l.rare != nil && l.rare.refer != nil }
+
 // toTalk joins whom the sender talks to with whom it has talked to before.
 func (r *Referral) toTalk(b BridgeOptions) {
 	to := r.talk.Peer()

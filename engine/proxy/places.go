@@ -103,12 +103,9 @@ func (x *Context) place(p *transport.Peer) {
 	}
 }
 
-// hidden reports whether whoever answered at an address, over UDP, cannot be reached at the Contact
-// of the answer m: it is an address of some network behind that address. Then its dialogs go where
-// it answered.
-func hidden(m *message.Message, at *transport.Peer) bool { return unreached(contactURI(m), at) }
-
-// unreached is hidden for the URI of the Contact.
+// unreached reports whether whoever answered at an address, over UDP, cannot be reached at the
+// Contact of the answer: it is an address of some network behind that address. Then its dialogs go
+// where it answered.
 func unreached(contact []byte, at *transport.Peer) bool {
 	if at.Kind != transport.UDP || at.Flow != 0 || at.Local == nil || at.Local.Kind != transport.UDP || at.Addr.Addr().Zone() != "" {
 		return false

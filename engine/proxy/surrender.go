@@ -20,7 +20,8 @@ func (x *Context) Surrender() *transaction.Server {
 // UAReach is where the sender of a response to a request of this server's own is reached by the
 // later requests of the dialog (RFC 3261 §12.1.2).
 func (c *Core) UAReach(res, req *message.Message, from *transport.Peer) Reach {
-	r := Reach{URI: string(contactURI(res))}
+	contact := contactURI(res)
+	r := Reach{URI: string(contact)}
 	for e := res.Elements(message.HeaderRecordRoute); e.Next(); {
 		r.Routes = append([]string{string(e.Value)}, r.Routes...)
 	}
@@ -32,7 +33,7 @@ func (c *Core) UAReach(res, req *message.Message, from *transport.Peer) Reach {
 		return r
 	}
 	s := side{local: from.Local, flow: from.Flow, only: from.FlowOnly}
-	if hidden(res, from) || c.comesBack(r.URI) {
+	if unreached(contact, from) || c.comesBack(contact) {
 		s.where(from)
 	}
 	c.put(&r, &s)

@@ -93,7 +93,8 @@ func (c *Core) putHome(r *Reach, home *transport.Local) {
 
 // CallerReach is where the sender of a request that begins a dialog, or refreshes it, is reached.
 func (x *Context) CallerReach() Reach {
-	r := Reach{URI: string(contactURI(x.Req))}
+	contact := contactURI(x.Req)
+	r := Reach{URI: string(contact)}
 	if v := x.Server.From.Veil; v != nil {
 		r.CallID = v.CallID
 	}
@@ -107,7 +108,7 @@ func (x *Context) CallerReach() Reach {
 		return r
 	}
 	s := x.callerSide()
-	if from := &x.Server.From; x.core.comesBack(r.URI) {
+	if from := &x.Server.From; x.core.comesBack(contact) {
 		s.where(&transport.Peer{Kind: from.Kind, Addr: from.Source, Flow: from.Flow})
 	}
 	x.core.put(&r, &s)
@@ -116,8 +117,8 @@ func (x *Context) CallerReach() Reach {
 
 // comesBack reports whether requests to a remote target would come back to this server: it is a URI
 // of its domains, such as a GRUU (RFC 5627 §6).
-func (c *Core) comesBack(contact string) bool {
-	uri, err := message.ParseURI([]byte(contact))
+func (c *Core) comesBack(contact []byte) bool {
+	uri, err := message.ParseURI(contact)
 	return err == nil && uri.IsSIP() && c.IsLocal(uri.Host, uri.Port, uri.Scheme)
 }
 
@@ -153,7 +154,7 @@ func (a *Answer) Reach() Reach {
 	if s.local == nil {
 		s.local = a.from.Local
 	}
-	if unreached(contact, a.from) || a.core.comesBack(r.URI) {
+	if unreached(contact, a.from) || a.core.comesBack(contact) {
 		s.where(a.from)
 	}
 	a.core.put(&r, &s)

@@ -229,7 +229,7 @@ func TestOriginate(t *testing.T) {
 	w := newWorld(t, `
 sip.on("b2b.answered", function(leg) sip.log.warn("answered %s %s", leg.to, b2b.leg(leg.id) == leg) end)
 sip.after(1, function()
-  local a, res = b2b.originate({ from = "sip:alarm@example.com", target = bob, timeout = 20 })
+  local a, res = b2b.originate({ from = "sip:alarm@example.com", target = { { uri = bob } }, timeout = 20 })
   sip.log.warn("%d legs", #b2b.list())
   local b = a:dial(carol)
   local ended, why = a:bridge(b)
@@ -318,4 +318,41 @@ function route(req) req:reply(403) end`, luabindtest.Lanes(3))
 			t.Errorf("the log has no %q:\n%s", want, w.Log())
 		}
 	}
+}
+
+// Legs of two lanes cannot be joined, which scripts are told; either can dial.
+func TestElsewhere(t *testing.T) {
+	w := newWorld(t, `
+local waits = sip.shared("waits")
+local function lane(leg) return leg.id:match "^%d+" end
+`+route+`
+  local other = waits:get("leg") and b2b.leg(waits:get("leg"))
+  if not other then
+    waits:set("leg", a.id)
+    local b = a:dial(bob)
+    a:join(b)
+    sip.sleep(60)
+    return
+  end
+  if lane(other) == lane(a) then sip.log.warn("one lane") return a:reject(480) end
+  sip.log.warn("bridge %s %s", a:bridge(other))
+  sip.log.warn("join %s %s", a:join(other))
+  sip.log.warn("transfer %s %s", a:transfer(other))
+  a:reject(603)
+end`, luabindtest.Lanes(4))
+	first := w.calls()
+	w.answer(w.Came(w.bob, "INVITE"))
+	w.Answered(first, 200)
+	w.Run(time.Second)
+	for range 200 { // until a Call-ID is another lane's
+		o := w.carol.Invite("sip:someone@example.com", phone.Spec{Media: own})
+		w.Run(time.Second)
+		if m := o.Final(); m != nil && m.Status() == 603 {
+			break
+		}
+	}
+	w.logged("bridge nil elsewhere", "join nil elsewhere", "transfer nil elsewhere")
+	w.m.EndCalls()
+	w.settle()
+	w.over()
 }

@@ -82,8 +82,8 @@ func (m *module) Functions() []luabind.Function {
 			Doc: "Calls somebody for nobody yet: click-to-dial, a call-back, an alarm. Without sdp the INVITE makes no offer; what is offered then waits 5 s for a bridge or a dial, which puts it on hold.",
 			Example: "local a, res = b2b.originate({ from = \"sip:alarm@example.com\", target = \"sip:bob@192.0.2.7\", timeout = 20 })\n" +
 				"if a then a:hang_up() end"},
-			luabind.RequiredOptionsArg("call", originating{}), luabind.OptionsArg(nothing{}), returnsDialled,
-			func(c *luabind.Call, o originating, _ nothing) luabind.Parked[dialled] { return m.originate(c, o) }),
+			luabind.RequiredOptionsArg("call", placing{}), luabind.OptionsArg(nothing{}), returnsDialled,
+			func(c *luabind.Call, o placing, _ nothing) luabind.Parked[dialled] { return m.originate(c, o) }),
 		takeFunction(m),
 		luabind.Try1(luabind.Function{Name: "leg", Where: luabind.InHandler, Waits: true, Doc: "The leg that has an id.", Example: `local a, why = b2b.leg("0.12ab")`},
 			luabind.TextArg("id", "as leg.id"), luabind.ReturnsObject[*leg](legType, ""), m.find),
@@ -155,7 +155,7 @@ var returnsDialled = luabind.ReturnsOf(func(c *luabind.Call, d dialled) int {
 }, luabind.Result{Type: luabind.ObjectOf, Named: "leg", OrNil: true, Doc: "the leg that answered"},
 	luabind.Result{Name: "response", Type: luabind.ResponseType, OrNil: true, Doc: "the best refusal; cause \"cancelled\" if the caller gave up"})
 
-func (m *module) originate(c *luabind.Call, o originating) luabind.Parked[dialled] {
+func (m *module) originate(c *luabind.Call, o placing) luabind.Parked[dialled] {
 	e := m.eng.Load()
 	if e == nil {
 		c.Raise("there is no engine")
@@ -165,10 +165,10 @@ func (m *module) originate(c *luabind.Call, o originating) luabind.Parked[dialle
 		lanes := e.Lanes()
 		home = lanes[e.Random(nil)%uint64(len(lanes))]
 	}
-	t := mustBe(c, o.target)
+	list := mustBe(c, o.targets)
 	options, own := mustBe(c, o.options), m.owner(c)
 	return wait(m.B2B, c, home, func(done func(dialled, error)) {
-		err := m.dial(home, nil, []*engine.Target{t}, options, &o.calls, func(l *dialog.Leg, res *engine.Response) { done(m.taken(own, l, res), nil) })
+		err := m.dial(home, nil, list, options, &o.calls, func(l *dialog.Leg, res *engine.Response) { done(m.taken(own, l, res), nil) })
 		if err != nil {
 			done(dialled{}, err)
 		}

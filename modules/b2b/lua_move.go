@@ -54,8 +54,8 @@ var transferMethod = luabind.Parked3(luabind.Function{Name: "transfer", Where: l
 	luabind.Self[*leg](), destinationArg, luabind.OptionsArg(transferring{}), returnsAgreed, transfer)
 
 func transfer(c *luabind.Call, x *leg, to destination, o transferring) luabind.Parked[*engine.Response] {
-	if to.leg != nil {
-		x.mustShare(c, to.leg)
+	if to.leg != nil && x.lane != to.leg.lane {
+		return func(done func(*engine.Response, error)) { done(nil, errElsewhere) }
 	}
 	for i, t := range to.targets {
 		if t.URI == "" {
@@ -83,7 +83,7 @@ func transfer(c *luabind.Call, x *leg, to destination, o transferring) luabind.P
 
 // configuration is what configure takes.
 type configuration struct {
-	Refer    luabind.FuncOrValue `lua:"refer" default:"refuse" doc:"what becomes of a REFER: \"refuse\", by 603; \"pass\": to the other party, whose answer and NOTIFYs go back; or function(refer, leg) -> targets | nil, code: whom the peer of the leg is to talk to instead, as dial takes them; nil for whom refer.attended says"`
+	Refer    luabind.FuncOrValue `lua:"refer" default:"refuse" doc:"what becomes of a REFER: \"refuse\", by 603; \"pass\": to the other party, whose answer and NOTIFYs go back; or function(refer, leg) -> targets | nil, code: whom the peer of the leg is to talk to instead, as dial takes them; nil for whom refer.attended says; true if it has done what is wanted itself, such as parking leg.peer"`
 	Replaces *luabind.Func       `lua:"replaces" doc:"function(req, leg) -> boolean: whether an INVITE with Replaces (RFC 3891) may take the place of the leg; default: no INVITE may, it is answered 481"`
 }
 
@@ -187,6 +187,8 @@ func (m *B2B) follow(r *dialog.Referral, kind string, f *luabind.Func) {
 		switch {
 		case err != nil:
 			r.Refuse(500)
+		case out.Yes:
+			_ = r.Done()
 		case len(out.List) > 0:
 			_ = r.Accept(out.List, m.heard(dialog.DialOptions{}), apart)
 			r.Refuse(603) // if it could not be followed
@@ -197,6 +199,9 @@ func (m *B2B) follow(r *dialog.Referral, kind string, f *luabind.Func) {
 				code = 603
 			}
 			r.Refuse(code)
+		}
+		if x := m.of(r.Leg); !out.Yes && !r.Leg.Referring() && r.Leg.Peer() == nil && x.ownerOf == nil && x.spot == nil && m.control.Free(r.Leg) {
+			r.Leg.HangUp("") // the function has parked whom it talked to
 		}
 	}, &referral{r}, m.of(r.Leg))
 }

@@ -3,6 +3,8 @@ package b2b
 // This file is the leg as scripts see it.
 
 import (
+	"errors"
+
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/dialog"
 	"github.com/sipscript/sipscript/engine/proxy"
@@ -156,7 +158,7 @@ var returnsParted = luabind.ReturnsOf(func(c *luabind.Call, p parted) int {
 	}
 	return c.PushObject(p.leg) + c.PushString(p.why)
 }, luabind.Result{Name: "leg", Type: luabind.ObjectOf, Named: "leg", OrNil: true, Doc: "the one that ended; nil if neither did"},
-	luabind.Result{Name: "why", Type: luabind.String, OrNil: true, Doc: "as leg.why; \"timeout\": its time is over; \"moved\": a party went to somebody else; \"parted\": one is parked; \"media\": the parties agree on none; \"busy\": a leg is in another bridge"})
+	luabind.Result{Name: "why", Type: luabind.String, OrNil: true, Doc: "as leg.why; \"timeout\": its time is over; \"moved\": a party went to somebody else; \"parted\": one is parked; \"media\": the parties agree on none; \"busy\": a leg is in another bridge; \"elsewhere\": they are on different lanes (two that one has dialled never are)"})
 
 // legArg is another leg.
 var legArg = luabind.ArgOf(func(c *luabind.Call, n int) *leg {
@@ -177,7 +179,9 @@ var bridgeMethod = luabind.Parked3(luabind.Function{Name: "bridge", Where: luabi
 
 func bridge(c *luabind.Call, x, y *leg, o bridging) luabind.Parked[parted] {
 	options := mustBe(c, o.options)
-	x.mustShare(c, y)
+	if x.lane != y.lane {
+		return func(done func(parted, error)) { done(parted{why: errElsewhere.Error()}, nil) }
+	}
 	return wait(x.m, c, x.lane, func(done func(parted, error)) {
 		err := x.m.agent.Bridge(x.l, y.l, options, func(over *dialog.Leg, why string) {
 			p := parted{why: why}
@@ -199,12 +203,17 @@ func (x *leg) mustShare(c *luabind.Call, y *leg) {
 	}
 }
 
+// errElsewhere: two legs are on different lanes.
+var errElsewhere = errors.New("elsewhere")
+
 var joinMethod = luabind.Act3(luabind.Function{Name: "join", Where: luabind.InHandler, Waits: true,
 	Doc:     "A bridge that nobody waits for: it returns at once, the handler no longer owns the legs, and when one of them ends the other is ended too.",
 	Example: takeCall + "local b, res = a:dial(\"sip:bob@192.0.2.7\")\nif not b then return a:reject(res) end\na:join(b)"},
 	luabind.Self[*leg](), legArg, luabind.OptionsArg(joining{MaxDuration: longest}), func(c *luabind.Call, x, y *leg, o joining) error {
 		options := mustBe(c, o.options)
-		x.mustShare(c, y)
+		if x.lane != y.lane {
+			return errElsewhere
+		}
 		_, err := do(x, c, func() (struct{}, error) {
 			if err := x.m.joined(x, y, options); err != nil {
 				return struct{}{}, err

@@ -128,6 +128,36 @@ func TestRefer(t *testing.T) {
 			w.over()
 		})
 	}
+	t.Run("parked", func(t *testing.T) {
+		w := newWorld(t, "b2b.configure({ refer = function(refer, leg) return leg.peer:park('701') end })\n"+route+"local b = a:dial(bob) a:join(b) sip.sleep(5) sip.log.warn('waits %s', b2b.take('701') == b) end")
+		o := w.calls()
+		w.answer(w.Came(w.bob, "INVITE"))
+		w.Answered(o, 200)
+		w.Run(time.Second)
+		refer := o.Dialog().Send(phone.Spec{Method: "REFER", Contact: true, Headers: []proxy.HeaderEdit{{Name: "Refer-To", Values: []string{"<sip:701@example.com>"}}}})
+		w.Answered(refer, 202)
+		w.settle()
+		w.logged("waits true")
+		if w.count(w.alice, "NOTIFY") != 1 || w.count(w.alice, "BYE") != 1 || w.count(w.bob, "BYE") != 1 {
+			t.Errorf("alice got %d NOTIFYs, %d BYEs", w.count(w.alice, "NOTIFY"), w.count(w.alice, "BYE"))
+		}
+		w.over()
+	})
+	t.Run("parked, and refused", func(t *testing.T) {
+		w := newWorld(t, "b2b.configure({ refer = function(refer, leg) leg.peer:park('701', { timeout = 10 }) return nil, 488 end })\n"+route+"local b = a:dial(bob) a:join(b) end")
+		o := w.calls()
+		w.answer(w.Came(w.bob, "INVITE"))
+		w.Answered(o, 200)
+		w.Run(time.Second)
+		refer := o.Dialog().Send(phone.Spec{Method: "REFER", Contact: true, Headers: []proxy.HeaderEdit{{Name: "Refer-To", Values: []string{"<sip:701@example.com>"}}}})
+		w.Answered(refer, 488)
+		w.settle()
+		if w.count(w.alice, "BYE") != 1 {
+			t.Error("whom nobody talks to is left")
+		}
+		w.settle()
+		w.over()
+	})
 	t.Run("nonsense", func(t *testing.T) {
 		_, err := luabindtest.Try(t, "local b2b = require 'b2b' b2b.configure({ refer = 'what' })", luabindtest.Modules(b2b.New()))
 		if err == nil || !strings.Contains(err.Error(), `option refer must be "refuse", "pass" or a function`) {

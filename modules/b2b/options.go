@@ -66,7 +66,14 @@ type dialing struct {
 	Copy     []string `lua:"copy" doc:"names of headers of the caller's INVITE that the others get"`
 }
 
-// originating are the options of originate.
+// placing are the options of originate.
+type placing struct {
+	calls
+	Target      []*engine.Target `lua:"target,required" doc:"who is called: a URI, or targets as dial takes them"`
+	Credentials *credentials     `lua:"credentials" doc:"{user=, password=}, to answer a challenge with"`
+}
+
+// originating are those of the order.
 type originating struct {
 	calls
 	Target      string       `lua:"target,required" doc:"the URI that is called"`
@@ -176,6 +183,19 @@ func (o *originating) target() (*engine.Target, error) {
 		return nil, fmt.Errorf("target: %w", err)
 	}
 	return t, nil
+}
+
+// targets are who is called.
+func (o *placing) targets() ([]*engine.Target, error) {
+	list := make([]*engine.Target, len(o.Target))
+	for i, t := range o.Target {
+		one := *t
+		if p := o.Credentials; p != nil {
+			one.Credentials = &engine.Credentials{User: p.User, Password: p.Password}
+		}
+		list[i] = &one
+	}
+	return list, checkTargets(list)
 }
 
 // checkTargets returns what is wrong with those who are to be called.

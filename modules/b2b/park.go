@@ -56,7 +56,7 @@ func (m *B2B) put(x *leg, key string, limit time.Duration) error {
 	x.spot = s
 	peer := x.l.Peer()
 	x.l.Part()
-	if peer != nil && m.of(peer).ownerOf == nil && m.control.Free(peer) { // of a joined pair
+	if peer != nil && m.of(peer).ownerOf == nil && m.control.Free(peer) && !peer.Referring() { // of a joined pair
 		peer.HangUp("")
 	}
 	x.lane.After(limit, &s.timer, s)
