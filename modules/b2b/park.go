@@ -56,7 +56,8 @@ func (m *B2B) put(x *leg, key string, limit time.Duration) error {
 	x.spot = s
 	peer := x.l.Peer()
 	x.l.Part()
-	if peer != nil && m.of(peer).ownerOf == nil && m.control.Free(peer) && !peer.Referring() { // of a joined pair
+	// Of a joined pair, unless a REFER of its own has brought this about
+	if peer != nil && m.of(peer).ownerOf == nil && m.control.Free(peer) && !peer.Referring() {
 		peer.HangUp("")
 	}
 	x.lane.After(limit, &s.timer, s)
