@@ -198,6 +198,24 @@ function b2b_leg:transfer(to, options) end
 ---@return sip.response|nil response its refusal of the REFER, or the code that its last NOTIFY told; 408 if that did not come in time, 487 with the cause "cancelled" if the leg has ended, 500 if nobody knows
 function b2b_leg:refer(to, options) end
 
+---Sends the party a request within the call, and waits for its answer; 408 if none came. A party that
+---knows nothing of the call (481), or does not answer, has left it: the leg ends. nil, err for a leg
+---that is not answered, and for methods that legs send by themselves: INVITE, BYE, REFER and others.
+---Returns response or nil: its answer. Only in handlers. Waits.
+---```lua
+---local a = b2b.incoming(req)
+---if not a then return end
+---local b, res = a:dial("sip:bob@192.0.2.7")
+---if not b then return a:reject(res) end
+---a:bridge(b, { timeout = 60 })
+---local res = a:send({ method = "MESSAGE", body = "One minute left" })
+---if res then sip.log.info("%d", res.code) end
+---```
+---@param request b2b.leg.send.request
+---@return sip.response|nil response its answer
+---@return string|nil err why it failed
+function b2b_leg:send(request) end
+
 ---Has the party wait, on hold, until somebody takes it by the key: b2b.take. Its bridge ends (nil,
 ---"parted"), and its peer stays its owner's. The handler no longer owns it; it ends when the party
 ---leaves, or after timeout. nil, "busy" if somebody waits with that key. Only in handlers. Waits.
@@ -323,7 +341,7 @@ function b2b.list() end
 ---@field headers? table {Name = text | list}: of each INVITE
 ---@field sdp? string what is offered; default: what the caller offers
 ---@field id? string the id of the leg, up to 64 letters, digits and _.:- with a letter first; of several targets the first has it, the others ID-2, ID-3; default: one of ours
----@field early? any what the caller hears meanwhile: "first", the early media of the first that has some, is the default for one target; "ringing", 180 alone, for several; false: nothing
+---@field early? any what the caller hears meanwhile: "first", the early media of the first that has some, is the default for one target; "ringing", 180 alone, for several; "each": the early media of each, in a dialog of its own, as a proxy that forks would; false: nothing
 ---@field order? "parallel"|"serial" all targets at once, or one after the other
 ---@field replaces? string the INVITE takes the place of a dialog of who is called (RFC 3891): the id of the leg that has it, or the value of a Replaces header
 ---@field copy? string|any[]|fun(res: sip.response): boolean names of headers of the caller's INVITE that the others get
@@ -344,6 +362,12 @@ function b2b.list() end
 ---@class b2b.leg.refer.options
 ---@field timeout? number seconds until the party has told how it went
 ---@field headers? table {Name = text | list}: of the REFER, Referred-By for example
+
+---@class b2b.leg.send.request
+---@field method string INFO, MESSAGE, OPTIONS, or another one that changes nothing about the call
+---@field headers? table {Name = text | list}
+---@field body? string its body
+---@field type? string the Content-Type of body; default: text/plain
 
 ---@class b2b.leg.park.options
 ---@field timeout? number seconds after which a leg that nobody has picked up is ended

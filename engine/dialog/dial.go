@@ -22,6 +22,7 @@ type Early string
 const (
 	EarlyRinging Early = "ringing" // 180, without a description; the default for several targets
 	EarlyFirst   Early = "first"   // the early media of the first that has some; default for one
+	EarlyEach    Early = "each"    // the early media of each, in a dialog of its own
 	EarlyNone    Early = "none"    // nothing
 )
 
@@ -68,6 +69,7 @@ type hunt struct {
 	shown    *Leg   // whose description the caller has got
 	shownTag string // and in which dialog
 	earlySDP []byte
+	each     []*eachEarly // of EarlyEach: what the caller has got of whom
 }
 
 // Dial calls one of the targets for the leg a, or, if that is nil, for nobody yet: then l is the
@@ -328,7 +330,11 @@ func (h *hunt) progress(l *Leg, res *message.Message) {
 	}
 	sdp, ok := descriptionOf(res)
 	tag := string(res.ToTag())
-	if h.o.Early == EarlyFirst && ok && sdp != nil && tag != "" && a.inOffer && l.outOffer && (h.shown == nil || h.shown == l && h.shownTag == tag) {
+	if h.o.Early == EarlyEach && ok && sdp != nil && tag != "" && a.inOffer && l.outOffer && a.rel != relAlways {
+		h.showEach(l, tag, code, sdp)
+		return
+	}
+	if (h.o.Early == EarlyFirst || h.o.Early == EarlyEach) && ok && sdp != nil && tag != "" && a.inOffer && l.outOffer && (h.shown == nil || h.shown == l && h.shownTag == tag) {
 		h.shown, h.shownTag = l, tag
 		if !bytes.Equal(h.earlySDP, sdp) {
 			h.earlySDP = clone(sdp)
@@ -336,7 +342,7 @@ func (h *hunt) progress(l *Leg, res *message.Message) {
 		_ = a.Ring(code, h.earlySDP)
 		return
 	}
-	if h.rang && code != 180 || h.shown != nil {
+	if h.rang && code != 180 || h.shown != nil || h.each != nil {
 		return
 	}
 	h.rang = true
@@ -349,6 +355,9 @@ func (h *hunt) accepted(l *Leg) {
 	h.leave(l)
 	l.lane.StopTimer(&l.limit)
 	l.rang = nil
+	if e := h.eachOf(l, l.remoteTag); l.remoteSDP == nil && e != nil {
+		l.remoteSDP = e.sdp
+	}
 	if l.remoteSDP == nil && h.shown == l && h.shownTag == l.remoteTag {
 		l.remoteSDP = h.earlySDP
 	}
@@ -368,6 +377,7 @@ func (h *hunt) accepted(l *Leg) {
 	if a := h.a; a != nil && h.shown != nil && (h.shown != l || h.shownTag != l.remoteTag) {
 		a.stale = true
 	}
+	h.chooseEach(l)
 	l.agent.answered.Add(1)
 	l.agent.tell(Event{Kind: EventAnswered, Leg: l})
 	h.finish(l, nil)
@@ -399,11 +409,13 @@ func (h *hunt) ended(l *Leg) {
 }
 
 // retag gives a caller's leg another tag: it is another dialog for the caller.
-func (l *Leg) retag() {
+func (l *Leg) retag() { l.retagTo(l.agent.newTag(l.lane)) }
+
+func (l *Leg) retagTo(tag string) {
 	t := l.agent.tables[l.lane.ID()]
 	delete(t, l.tag)
 	l.local = strings.TrimSuffix(l.local, l.tag)
-	l.tag = fmt.Sprintf("%016x", l.agent.eng.Random(l.lane))
+	l.tag = tag
 	l.local += l.tag
 	t[l.tag] = l
 }

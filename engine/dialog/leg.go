@@ -208,7 +208,13 @@ func (l *Leg) cancelled(cancel *message.Message) {
 }
 
 func (a *Agent) newLeg(l *lane.Lane) *Leg {
-	return &Leg{agent: a, lane: l, tag: fmt.Sprintf("%016x", a.eng.Random(l)), origin: origin{id: a.eng.Random(l) >> 2, version: a.eng.Random(l) >> 34}}
+	return &Leg{agent: a, lane: l, tag: a.newTag(l), origin: a.newOrigin(l)}
+}
+
+func (a *Agent) newTag(l *lane.Lane) string { return fmt.Sprintf("%016x", a.eng.Random(l)) }
+
+func (a *Agent) newOrigin(l *lane.Lane) origin {
+	return origin{id: a.eng.Random(l) >> 2, version: a.eng.Random(l) >> 34}
 }
 
 func clone(b []byte) []byte {

@@ -255,7 +255,7 @@ function route(req) req:reply(403) end`, luabindtest.Lanes(3))
 func TestMisuse(t *testing.T) {
 	for _, c := range []struct{ name, body, want string }{
 		{"twice", "b2b.incoming(req)", "decided already"},
-		{"early each", "a:dial(bob, { early = 'each' })", "early must be"},
+		{"early all", "a:dial(bob, { early = 'all' })", "early must be"},
 		{"unknown option", "a:dial(bob, { media = 'rtpengine' })", "media"},
 		{"pass", "a:dial(bob, {}) a:bridge(a, { pass = { 'REFER' } })", "cannot be passed"},
 		{"not provisional", "a:reply(200)", "not a provisional"},

@@ -42,7 +42,7 @@ type (
 )
 
 // planned are the names of orders that are refused until legs can do what they say.
-var planned = []string{"play", "send", "wait"} // never changed
+var planned = []string{"play", "wait"} // never changed
 
 // orders are what may be asked of legs.
 func (m *B2B) orders() []control.Order {

@@ -24,6 +24,7 @@ type (
 		Other string `lua:"other" doc:"or the id of the leg whose party it is to call, and take over (Replaces)"`
 		referringOptions
 	}
+	sendingOf struct{ sending }
 	parkingAt struct {
 		Key string `lua:"key,required" doc:"a number that people dial, for example"`
 		parkingOptions
@@ -68,6 +69,14 @@ func (m *B2B) moveOrders() []control.Order {
 				}
 				return mayEdit(o.Headers)
 			}, m.orderRefer),
+		control.OrderOf(control.Order{Name: "send", Long: true, Doc: "Sends the party a request within the call.", Result: "response: code, reason, cause"}, sendingOf{},
+			func(o *sendingOf) error { return o.check() },
+			func(t *control.Turn, o *sendingOf) {
+				t.Hold()
+				if err := t.Leg.Send(o.message(), func(res *engine.Response) { t.Done(map[string]any{"response": refusalOf(res)}) }); err != nil {
+					settle(t, err)
+				}
+			}),
 		control.OrderOf(control.Order{Name: "park", Doc: "Has the party wait, on hold, until somebody takes it by the key. It goes on without its master.", Result: "true"},
 			parkingAt{parkingOptions: parkingOptions{Timeout: time.Hour}}, nil,
 			func(t *control.Turn, o *parkingAt) {

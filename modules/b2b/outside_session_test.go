@@ -55,7 +55,7 @@ func TestRefusals(t *testing.T) {
 		{control.BadOption, "dial", fields{"leg": a, "targets": fields{"url": bobURI}}},
 		{control.BadOption, "dial", fields{"leg": a, "targets": 7}},
 		{control.BadOption, "dial", fields{"leg": a, "targets": "sip:a b"}},
-		{control.BadOption, "dial", fields{"leg": a, "targets": bobURI, "early": "each"}},
+		{control.BadOption, "dial", fields{"leg": a, "targets": bobURI, "early": "all"}},
 		{control.BadOption, "originate", fields{"target": bobURI, "leg": a}},
 		{control.BadOption, "originate", fields{"target": bobURI, "credentials": fields{"user": "x"}}},
 		{control.BadOption, "originate", fields{"target": "not a uri"}},

@@ -139,3 +139,35 @@ func TestReferFromOutside(t *testing.T) {
 	w.settle()
 	w.over()
 }
+
+// A script, and a program, send a party requests within its call.
+func TestSend(t *testing.T) {
+	w := newWorld(t, route+`local b = a:dial(bob) a:bridge(b, { timeout = 1 })
+  sip.log.warn("sent %s", a:send({ method = "MESSAGE", body = "x", headers = { Subject = "s" } }).code)
+  sip.log.warn("own %s", select(2, a:send({ method = "BYE" })))
+  sip.log.warn("%s", select(2, pcall(a.send, a, { method = "A B" }))) end`)
+	o := w.calls()
+	w.answer(w.Came(w.bob, "INVITE"))
+	w.Answered(o, 200)
+	in := w.Came(w.alice, "MESSAGE")
+	if string(in.Msg.Body()) != "x" || string(in.Msg.HeaderName("Content-Type")) != "text/plain" || string(in.Msg.HeaderName("Subject")) != "s" {
+		t.Errorf("%s", in.Msg.Original())
+	}
+	w.Reply(in, 202)
+	w.settle()
+	w.logged("sent 202", "own legs send requests with that method by themselves", "option method must be")
+	w.over()
+
+	w = controlled(t, "")
+	x := w.serving(fields{"apps": []string{"ivr"}})
+	_, a, _ := w.talking(x)
+	order := x.order("send", fields{"leg": a, "method": "INFO", "body": "{}", "type": "application/json"})
+	w.Reply(w.Came(w.alice, "INFO"), 200)
+	if m := x.answer(order)["result"].(fields); m["response"].(fields)["code"] != 200.0 {
+		t.Errorf("%v", m)
+	}
+	x.refused("failed", "send", fields{"leg": a, "method": "BYE"})
+	w.m.EndCalls()
+	w.settle()
+	w.over()
+}
