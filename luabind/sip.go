@@ -2,12 +2,14 @@ package luabind
 
 import (
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/engine/transport"
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -168,6 +170,14 @@ func sipEngine() []Function {
 			Example: `if not sip.is_local(req.ruri) then return req:reply(403) end`},
 			hostArg, ReturnsBool(""), func(c *Call, h hostAt) bool {
 				return h.host != "" && c.vm.engineOf(c.l, "sip.is_local").IsLocal(h.host, h.port)
+			}),
+		Func1(Function{Name: "listens_at", Doc: "Reports whether an address is one that this server listens at, whatever the port: a message from there comes from this machine.",
+			Example: `if sip.listens_at(req.source.ip) then sip.log.info("from this machine") end`},
+			TextArg("ip", "an address"), ReturnsBool(""), func(c *Call, ip string) bool {
+				a, err := netip.ParseAddr(ip)
+				return err == nil && slices.ContainsFunc(c.vm.engineOf(c.l, "sip.listens_at").Locals(), func(l *transport.Local) bool {
+					return l.Addr.Addr().Unmap() == a.Unmap()
+				})
 			}),
 		Act1(Function{Name: "domains.add", Doc: "Adds a local domain, until the process ends.", Example: `sip.domains.add("example.net")`}, name,
 			func(c *Call, name string) error { return c.vm.engineOf(c.l, "sip.domains").Domains().Add(name) }),

@@ -45,7 +45,7 @@ func newApp(env environment) *cli.App {
 			tokenCommand(env),
 			docsCommand(),
 			completionCommand(env),
-		}, moduleCommands(env, append(serverCommands(), host.Commands(all.Plugins())...))...),
+		}, append(dialectCommands(env), moduleCommands(env, append(serverCommands(), host.Commands(all.Plugins())...))...)...),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usagef("unknown command %q; %s`sipscript help` lists the commands", c.Args().First(), meant(c.Args().First(), commandNames(c.App.Commands), ""))

@@ -31,6 +31,9 @@ func TestKEMI(t *testing.T) {
 		{"check: bad", []string{"check", "--kemi", bad}, 1, bad + ":2:7: " + drop},
 		{"check: a configuration", []string{"check", "--kemi", filepath.Join(dir, "k.cfg")}, 1, bad + ":2:7: " + drop},
 		{"check: no file", []string{"check", "--kemi", filepath.Join(dir, "none.lua")}, 1, "no such file"},
+		{"convert", []string{"kemi", "convert", good}, 0, "function route(req) return req:relay(req.ruri) end"},
+		{"convert: no file", []string{"kemi", "convert", filepath.Join(dir, "none.lua")}, 1, "no such file"},
+		{"convert: nothing", []string{"kemi", "convert"}, 2, "name one file"},
 		{"run: bad", []string{"run", "--kemi", bad, "-l", "udp:127.0.0.1:0"}, 1, "bad.lua:2: " + drop},
 		{"run: two scripts", []string{"run", "--kemi", good, bad}, 2, "only one can direct the server"},
 	} {

@@ -829,6 +829,15 @@ function sip.env(name) end
 ---@return boolean result
 function sip.is_local(host) end
 
+---Reports whether an address is one that this server listens at, whatever the port: a message from
+---there comes from this machine.
+---```lua
+---if sip.listens_at(req.source.ip) then sip.log.info("from this machine") end
+---```
+---@param ip string an address
+---@return boolean result
+function sip.listens_at(ip) end
+
 ---Adds a local domain, until the process ends.
 ---```lua
 ---sip.domains.add("example.net")

@@ -17,6 +17,8 @@ type kemiFlow struct {
 	codes       map[string][]int // a callee's answers in turn, 0 is silence; then 200
 	headers     string           // of the callee's answers
 	contact     string           // of the callee; "{B}" and so on for none
+	session     string           // the callee's answer to an offer
+	patient     bool             // a server asks another one before it sends anything
 	silent      bool             // this server sends nothing
 	then        string           // what follows: cancel bye info update reinvite callee-bye again
 }
@@ -87,7 +89,7 @@ func (r *flowRun) round(side, text string) {
 	came := r.f.silent // what follows the first message of a round follows at once
 	for range 20 {
 		n := len(r.mine)
-		h := r.settled(!came && n < len(r.rounds) && r.rounds[n])
+		h := r.settled((!came || r.f.patient) && n < len(r.rounds) && r.rounds[n])
 		some := h.count() > 0
 		came = came || some
 		if r.mine = append(r.mine, some); !some {
@@ -176,7 +178,12 @@ func (r *flowRun) reply(side, text string, code int) {
 	if r.f.contact != "" {
 		contact = r.f.contact
 	}
-	lines = append(lines, "Contact: "+contact, r.f.headers+"Content-Length: 0", "", "")
+	session := ""
+	if method, _, _ := strings.Cut(text, " "); method == "INVITE" && code < 300 && r.f.session != "" {
+		session = r.f.session
+		lines = append(lines, "Content-Type: application/sdp")
+	}
+	lines = append(lines, "Contact: "+contact, fmt.Sprintf("%sContent-Length: %d", r.f.headers, len(session)), "", session)
 	r.send(side, strings.Join(lines, "\r\n"))
 }
 

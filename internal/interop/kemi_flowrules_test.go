@@ -45,3 +45,10 @@ func stockFlowRules() []kemiFlowRule {
 		{"a scheme has no case (RFC 3986 §3.1)", "shape/.*/a scheme in capitals", "A:403", "A:200.*"},
 	})
 }
+
+// convertedFlowRules are those of what `sipscript kemi convert` makes of it.
+func convertedFlowRules() []kemiFlowRule {
+	return flowRules([][4]string{
+		{"a translation compares the user of a PUBLISH with From", "PUBLISH[ /].*", "A:407,407", `A:407,\d+( B:PUBLISH)?`},
+	})
+}

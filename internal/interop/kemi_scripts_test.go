@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sipscript/sipscript/internal/rtpenginetest"
 )
 
 // scriptConfig is the configuration of a further script; {MORE} is its own part.
@@ -103,6 +105,18 @@ func kemiScripts() []kemiScript {
 				}
 				c.add(kemiFlow{name: "reset"}, kemiRequest{method: "MESSAGE", uri: "sip:reset@example.com", from: "sip:zoe@example.org"})
 				calls(c, "x", nil, "bye")
+			}},
+		{name: "rtpengine", more: "loadmodule \"rtpengine.so\"\nmodparam(\"rtpengine\", \"rtpengine_sock\", \"{RTPENGINE}\")", lua: rtpengineScript,
+			flows: func(c *corpus) {
+				const answer = "v=0\r\no=- 2 2 IN IP4 10.0.0.6\r\ns=-\r\nc=IN IP4 10.0.0.6\r\nt=0 0\r\nm=audio 5000 RTP/AVP 0\r\n"
+				for _, x := range []struct {
+					name, then string
+					codes      []int
+				}{{"answered", "bye", nil}, {"early media", "bye", []int{183, 200}}, {"the callee ends it", "callee-bye", nil}, {"busy", "", []int{486}}, {"cancelled", "cancel", []int{180, 0}}} {
+					c.add(kemiFlow{name: x.name, codes: map[string][]int{"B": x.codes}, then: x.then, session: answer, patient: true},
+						kemiRequest{method: "INVITE", uri: "sip:bob@example.com", from: "sip:zoe@example.org", headers: "X-Callee: {B}\r\n", body: offer})
+				}
+				c.add(kemiFlow{name: "no media"}, kemiRequest{method: "MESSAGE", uri: "sip:bob@example.com", from: "sip:zoe@example.org", headers: "X-Callee: {B}\r\n"})
 			}},
 	}
 }
@@ -235,6 +249,42 @@ function ksr_request_route()
 end
 `
 
+const rtpengineScript = keepalive + `
+local flags = "replace-origin replace-session-connection"
+
+function ksr_request_route()
+  keepalive()
+  if KSR.is_CANCEL() then
+    if KSR.tm.t_check_trans() > 0 then KSR.tm.t_relay() end
+    return 1
+  end
+  if KSR.is_BYE() then KSR.rtpengine.rtpengine_delete0() end
+  within()
+  KSR.rr.record_route()
+  if KSR.is_INVITE() then
+    KSR.rtpengine.rtpengine_offer(flags)
+    KSR.tm.t_on_reply("ksr_reply_media")
+    KSR.tm.t_on_failure("ksr_failure_media")
+  end
+  KSR.setdsturi("sip:" .. KSR.hdr.gete("X-Callee"))
+  KSR.tm.t_relay()
+  return 1
+end
+
+function ksr_reply_media()
+  local code = KSR.kx.get_status()
+  if code > 180 and code < 300 and KSR.textops.has_body() > 0 then
+    KSR.rtpengine.rtpengine_answer(flags)
+  end
+  return 1
+end
+
+function ksr_failure_media()
+  KSR.rtpengine.rtpengine_delete0()
+  return 1
+end
+`
+
 // TestKEMIScriptsBesideKamailio runs each script on both.
 func TestKEMIScriptsBesideKamailio(t *testing.T) {
 	if raceBuild() {
@@ -245,33 +295,42 @@ func TestKEMIScriptsBesideKamailio(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			c := &corpus{}
 			s.flows(c)
-			var both [2]*wires
-			for i := range both {
+			var all [3]*wires // Kamailio, the script here, its translation here
+			for i := range all {
 				w := unconnected(t)
 				dir := t.TempDir()
-				files := map[string]string{"kamailio.cfg": strings.Replace(scriptConfig, "{MORE}", s.more, 1), "script.lua": s.lua}
+				more := s.more
+				if s.name == "rtpengine" { // one each: the calls have the same identities
+					more = strings.Replace(more, "{RTPENGINE}", rtpenginetest.Start(t).UDP, 1)
+				}
+				files := map[string]string{"kamailio.cfg": strings.Replace(scriptConfig, "{MORE}", more, 1), "script.lua": s.lua}
 				for name, text := range s.files {
 					files[name] = w.fill(text)
 				}
 				writeFiles(t, dir, files)
 				makeTables(t, filepath.Join(dir, "kamailio.db"), "CREATE TABLE routes (number TEXT, target TEXT, code INTEGER)",
 					w.fill("INSERT INTO routes VALUES ('4930', 'sip:x@{B}', 0), ('4940', NULL, 488)"))
-				if config := filepath.Join(dir, "kamailio.cfg"); i == 0 {
+				switch config := filepath.Join(dir, "kamailio.cfg"); i {
+				case 0:
 					w.connect(kamailio(t, config))
-				} else {
+				case 2:
+					w.connect(converted(t, config))
+				default:
 					p := spawn(t, "run", "-l", "udp:127.0.0.1:0", "-l", "udp:"+trunkAddress+":0", "-d", "example.com", "--lanes", "1", "--log-level", "error", "--kemi", config)
 					p.ready()
 					w.connect(p.addrs["udp"])
 				}
-				both[i] = w
+				all[i] = w
 			}
 			for _, f := range c.list {
 				if s.name == "htable" {
 					f.first = strings.Replace(f.first, "Content-Length", "X-Callee: {B}\r\nContent-Length", 1)
 				}
-				t.Run(f.name, func(t *testing.T) { compareFlow(t, f, both[0], both[1], nil, map[string]int{}) })
+				t.Run(f.name, func(t *testing.T) { compareFlow(t, f, nil, map[string]int{}, all[0], all[1:]...) })
 			}
-			both[0].t, both[1].t = t, t
+			for _, w := range all {
+				w.t = t
+			}
 		})
 	}
 }

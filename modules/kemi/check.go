@@ -39,23 +39,32 @@ func API() map[string]Signature {
 
 // Check looks for what a script, or the one that a kamailio.cfg names, uses and is not there.
 func Check(path string) ([]check.Finding, error) {
-	var config *cfg.Config
+	name, text, config, err := Script(path)
+	if err != nil {
+		return nil, err
+	}
+	return Source(name, text, config), nil
+}
+
+// Script reads a script, or the one that a kamailio.cfg names, with its configuration; nil for a
+// script.
+func Script(path string) (name, text string, config *cfg.Config, err error) {
 	if strings.HasSuffix(path, ".cfg") {
 		dir := filepath.Dir(path)
 		c, err := cfg.Parse(path, func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, filepath.Base(name))) })
 		if err != nil {
-			return nil, err
+			return "", "", nil, err
 		}
 		if c.Script == "" {
-			return nil, fmt.Errorf(`%s: %w: modparam("app_lua", "load", "…") names one`, path, errNoScript)
+			return "", "", nil, fmt.Errorf(`%s: %w: modparam("app_lua", "load", "…") names one`, path, errNoScript)
 		}
 		config, path = c, filepath.Join(dir, filepath.Base(c.Script))
 	}
-	text, err := os.ReadFile(path)
+	read, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return "", "", nil, err
 	}
-	return Source(path, string(text), config), nil
+	return path, string(read), config, nil
 }
 
 // Source is Check for a text.
@@ -181,6 +190,9 @@ var single = map[string]string{
 	"route": "a Lua function", "x.modf": "the function itself", "tmx.t_suspend": "sip.sleep, or any function that waits", "tmx.t_continue": "nothing: a function that waits goes on where it was",
 	"auth.pv_auth_check": "auth.users with the passwords, KSR.auth_db.auth_check", "permissions.allow_uri": "Lua",
 }
+
+// Instead is what to use in the place of a function of KSR, as ": use …"; "" if that is not known.
+func Instead(name string) string { return instead(name) }
 
 // instead is ": use …", or "".
 func instead(name string) string {

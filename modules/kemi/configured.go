@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/kemi/cfg"
 )
 
 // configured are the functions of it.
@@ -26,13 +27,22 @@ func (sh *shim) configured(do func(name string, f func(k *call) int) luabind.Fun
 
 // gatewaySets are the sets of gateways: those of the file, or those that the script names.
 func (sh *shim) gatewaySets() []string {
-	name, ok := strings.CutPrefix(sh.module.gateways(), "file:")
+	if list := Sets(sh.module.gateways()); list != nil {
+		return list
+	}
+	return sh.sets
+}
+
+// Sets are the sets of gateways of a list file, "file:NAME"; nil for another source, and for a file
+// that cannot be read: the module that reads it says why.
+func Sets(source string) []string {
+	name, ok := strings.CutPrefix(source, "file:")
 	if !ok {
-		return sh.sets
+		return nil
 	}
 	text, err := os.ReadFile(name)
-	if err != nil { // the module that reads it says why
-		return sh.sets
+	if err != nil {
+		return nil
 	}
 	return setsOf(string(text))
 }
@@ -49,18 +59,21 @@ func setsOf(text string) []string {
 	return slices.Compact(list)
 }
 
-// gateways is where the sets of dispatcher are: a database, or a file next to the configuration;
+// gateways is where the sets of dispatcher are.
+func (m *module) gateways() string { return Gateways(m.config) }
+
+// Gateways is where the sets of dispatcher are: a database, or a file next to the configuration;
 // "" for nowhere.
-func (m *module) gateways() string {
-	if m.config == nil {
+func Gateways(c *cfg.Config) string {
+	if c == nil {
 		return ""
 	}
-	if url := m.config.Param("dispatcher", "db_url", ""); url != "" {
+	if url := c.Param("dispatcher", "db_url", ""); url != "" {
 		return database(url)
 	}
-	if file := m.config.Param("dispatcher", "list_file", ""); file != "" {
+	if file := c.Param("dispatcher", "list_file", ""); file != "" {
 		if !filepath.IsAbs(file) {
-			file = filepath.Join(filepath.Dir(m.config.File), file)
+			file = filepath.Join(filepath.Dir(c.File), file)
 		}
 		return "file:" + file
 	}
@@ -68,12 +81,15 @@ func (m *module) gateways() string {
 }
 
 // engines are the daemons of rtpengine.
-func (m *module) engines() []string {
+func (m *module) engines() []string { return Engines(m.config) }
+
+// Engines are the daemons of rtpengine that a configuration names.
+func Engines(c *cfg.Config) []string {
 	var list []string
-	if m.config == nil {
+	if c == nil {
 		return nil
 	}
-	for _, p := range m.config.Params {
+	for _, p := range c.Params {
 		if p.Name != "rtpengine_sock" || p.Module != "rtpengine" {
 			continue
 		}
@@ -88,12 +104,15 @@ func (m *module) engines() []string {
 }
 
 // databases are the connections of sqlops by their names.
-func (m *module) databases() map[string]any {
+func (m *module) databases() map[string]any { return Databases(m.config) }
+
+// Databases are the connections of sqlops by their names, as this server writes their URLs.
+func Databases(c *cfg.Config) map[string]any {
 	list := map[string]any{}
-	if m.config == nil {
+	if c == nil {
 		return list
 	}
-	for _, p := range m.config.Params {
+	for _, p := range c.Params {
 		name, url, ok := strings.Cut(p.Value, "=>")
 		if p.Module == "sqlops" && p.Name == "sqlcon" && ok {
 			list[strings.TrimSpace(name)] = database(strings.TrimSpace(url))

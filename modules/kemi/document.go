@@ -40,6 +40,7 @@ failure, and both are true in Lua.
   and a client behind a NAT is reached where it came from: Contact stays as it is.
 
 `, len(rows))
+	b.WriteString(moving)
 	b.WriteString(beside)
 	module := "-"
 	for _, r := range rows {
@@ -72,12 +73,45 @@ func parameters(letters string) string {
 
 func cell(s string) string { return strings.ReplaceAll(s, "|", "\\|") }
 
+// moving is how a script becomes one of this server.
+const moving = `## Moving to scripts of this server
+
+    sipscript kemi convert kamailio.lua >route.lua
+
+prints a first translation into what scripts of this server are written in
+([scripting.md](scripting.md), [from-kamailio.md](from-kamailio.md)). FILE may be the script, or
+the kamailio.cfg that names it: then tables, users, gateways, databases and limits are configured as
+there. The stock script's 270 lines of code become 85, and these do the same on the wire
+(TestKEMIBesideKamailio runs all its flows on the translation too, TestKEMIScriptsBesideKamailio
+those of four further scripts).
+
+- **What is left out** is listed at the top, with the lines and the reason: what this server does
+  by itself (force_rport, sanity_check, t_check_trans, the calls for NAT), answers where a relay
+  fails, flags that nothing asks for, and functions of which nothing is left.
+- **DECIDE** in a comment marks what a human has to look at: a function without a translation, with
+  what to use in its place; a number of Kamailio's that is taken for a boolean; where users,
+  gateways or a database are, if that is not in the configuration.
+- **Functions** keep their names, comments and order. One that may end the route by KSR.x.exit
+  returns true where it did, and its callers return; one that has little left, and is called once,
+  stands where it is called. One that runs for requests and for replies becomes two.
+- **t_on_branch, t_on_reply, t_on_failure** become options of the relay. A failure route that only
+  tries the next gateway becomes the option failover.
+- **lookup, ds_select_dst, setdsturi** set a variable, targets, that the relay is given. What
+  follows loose_route goes along our signed Record-Route.
+- **Queries** that are put together of texts get parameters.
+
+Then run sipscript check, write a spec, and compare: both scripts can be served side by side on two
+ports.
+
+`
+
 // beside is what a test that runs both finds different. The test reads it.
 const beside = `## Beside Kamailio
 
 The same messages and calls, some seven hundred, go to Kamailio 5.6.3 and to this server with the
-stock configuration and script of the Debian package, and what goes out on every wire is compared,
-field by field (TestKEMIBesideKamailio in internal/interop). All is the same, but:
+stock configuration and script of the Debian package, as it is and as convert translates it, and
+what goes out on every wire is compared, field by field (TestKEMIBesideKamailio in
+internal/interop). All is the same, but:
 
 - Parameters of Via have no order.
 - Who made an answer is not said here.
@@ -111,5 +145,6 @@ field by field (TestKEMIBesideKamailio in internal/interop). All is the same, bu
 - OPTIONS that may not go on is answered for this server (RFC 3261 §16.3 step 3).
 - Another scheme is answered 416 (RFC 3261 §16.3 step 2).
 - A scheme has no case (RFC 3986 §3.1).
+- A translation compares the user of a PUBLISH with From.
 
 `

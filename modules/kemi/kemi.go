@@ -183,6 +183,9 @@ func (m *module) users() string {
 	return ""
 }
 
+// Database is a URL of a database of Kamailio's as this server writes it.
+func Database(url string) string { return database(url) }
+
 // database is a URL of Kamailio's as this server writes it.
 func database(url string) string {
 	// A third slash ends the host that there is not

@@ -46,6 +46,10 @@ func moduleOf(name string) string {
 // needed are the Kamailio modules that have another name in KSR.
 var needed = map[string]string{"pvx": "pv", "kx": "kemix", "x": "", "hdr": "", "pv": ""}
 
+// Loaded reports whether KSR has a module: without a configuration all that there are here,
+// otherwise those it loads.
+func Loaded(config *cfg.Config, module string) bool { return loaded(config, module) }
+
 // loaded reports whether KSR has a module: without a configuration all, otherwise those it loads.
 func loaded(config *cfg.Config, module string) bool {
 	if name, ok := needed[module]; ok {
