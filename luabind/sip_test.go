@@ -99,6 +99,7 @@ func TestLocalsAndDomains(t *testing.T) {
 		`return sip.is_local("example.com"), sip.is_local("EXAMPLE.com"), sip.is_local("other.com"), sip.is_local("10.0.0.1"), sip.is_local("10.0.0.1:5060"), sip.is_local("10.0.0.1:5999"), sip.is_local("")`: {true, true, false, true, true, false, false},
 		`return sip.is_local(sip.uri("sip:x@example.com:7000")), sip.is_local(sip.uri("tel:+1")), sip.is_local("sip:a@example.com"), sip.is_local(sip.address("<sip:a@example.com>"))`:                         {true, false, true, true},
 		`sip.domains.add("new.example") local a = sip.is_local("new.example") sip.domains.remove("new.example") return a, sip.is_local("new.example"), #sip.domains.list(), sip.domains.list()[1]`:             {true, false, 1.0, "example.com"},
+		`return sip.listens_at("10.0.0.1"), sip.listens_at("10.0.0.99"), sip.listens_at("example.com")`:                                                                                                        {true, false, false},
 	})
 	evalFails(t, w, map[string]string{
 		`sip.is_local(nil)`:    "must be a host or a uri, not nil",
