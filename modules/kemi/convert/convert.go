@@ -164,7 +164,6 @@ type facts struct {
 	groups    map[string]bool   // of addresses
 	options   map[string]string // of relays, by their names
 	order     []string
-	users     bool
 	hoisted   map[key]bool // where the destination is a variable of the function
 	slots     map[string]bool
 	media     map[place]bool

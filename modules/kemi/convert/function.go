@@ -61,7 +61,6 @@ type fn struct {
 	armed      map[string]arm
 	answers    []string // headers for the next answer
 	rrParams   []string // parameters for the Record-Route
-	recorded   bool
 	params     map[string]bool
 }
 
