@@ -260,8 +260,8 @@ function ksr_request_route()
   end
   if KSR.is_BYE() then KSR.rtpengine.rtpengine_delete0() end
   within()
-  KSR.rr.record_route()
   if KSR.is_INVITE() then
+    KSR.rr.record_route()
     KSR.rtpengine.rtpengine_offer(flags)
     KSR.tm.t_on_reply("ksr_reply_media")
     KSR.tm.t_on_failure("ksr_failure_media")
@@ -273,7 +273,7 @@ end
 
 function ksr_reply_media()
   local code = KSR.kx.get_status()
-  if code > 180 and code < 300 and KSR.textops.has_body() > 0 then
+  if code > 100 and code < 300 and KSR.textops.has_body() > 0 then
     KSR.rtpengine.rtpengine_answer(flags)
   end
   return 1
