@@ -330,6 +330,7 @@ function b2b.list() end
 ---@field headers? table {Name = text | list}
 
 ---@class b2b.leg.dial.options
+---@field flow_lost? number seconds for which the one connection that leads to the party, such as a browser's WebSocket, may be gone: then the leg is ended; default: it is not
 ---@field session_timer? any false: none is negotiated on this leg (RFC 4028); default: one of 1800 s with a party that has them
 ---@field limits? any how many calls may have each of these keys at the same time: with those of dialog.track, checked and counted in one step, and given back once
 ---@field max_duration? number seconds from the answer, then the leg is ended; default: it is not
@@ -381,6 +382,7 @@ function b2b.list() end
 ---@field replaces? function function(req, leg) -> boolean: whether an INVITE with Replaces (RFC 3891) may take the place of the leg; default: no INVITE may, it is answered 481
 
 ---@class b2b.incoming.options
+---@field flow_lost? number seconds for which the one connection that leads to the party, such as a browser's WebSocket, may be gone: then the leg is ended; default: it is not
 ---@field session_timer? any false: none is negotiated on this leg (RFC 4028); default: one of 1800 s with a party that has them
 ---@field limits? any how many calls may have each of these keys at the same time: with those of dialog.track, checked and counted in one step, and given back once
 ---@field max_duration? number seconds from the answer, then the leg is ended; default: it is not
@@ -388,6 +390,7 @@ function b2b.list() end
 ---@field vars? any kept with the leg: texts, numbers, truth values
 
 ---@class b2b.originate.call
+---@field flow_lost? number seconds for which the one connection that leads to the party, such as a browser's WebSocket, may be gone: then the leg is ended; default: it is not
 ---@field session_timer? any false: none is negotiated on this leg (RFC 4028); default: one of 1800 s with a party that has them
 ---@field limits? any how many calls may have each of these keys at the same time: with those of dialog.track, checked and counted in one step, and given back once
 ---@field max_duration? number seconds from the answer, then the leg is ended; default: it is not

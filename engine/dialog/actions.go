@@ -100,6 +100,7 @@ func (l *Leg) move(to engine.Reach) {
 		l.reach.Flow, l.reach.At, l.reach.Only = 0, "", false
 	}
 	l.reach.Routes = routes
+	l.watchFlow()
 }
 
 // repeatLater begins to repeat the 2xx until its ACK comes (§13.3.1.4), whatever the transport.

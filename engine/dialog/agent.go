@@ -92,6 +92,7 @@ type Agent struct {
 	mu     sync.Mutex // of Attach
 
 	unwatch func() // guarded by mu
+	flows   flows
 
 	answered, ended, dialled atomic.Uint64
 }
@@ -138,7 +139,8 @@ func (a *Agent) Attach(e *engine.Engine) error {
 			break
 		}
 	}
-	a.unwatch = e.WatchStrays(a.stray)
+	strays, closed := e.WatchStrays(a.stray), e.WatchFlows(&a.flows)
+	a.unwatch = func() { strays(); closed() }
 	return nil
 }
 

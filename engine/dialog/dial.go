@@ -28,15 +28,16 @@ const (
 
 // DialOptions of Dial. All may be zero.
 type DialOptions struct {
-	Timeout time.Duration       // until one target has answered, default 180 s
-	Serial  bool                // one target after the other; otherwise all at once
-	Early   Early               // what the caller is told meanwhile
-	From    string              // the URI in From; default: the caller's
-	Display string              // its display name; default: the caller's
-	Headers []engine.HeaderEdit // in each INVITE
-	SDP     []byte              // what is offered; default: what the caller offers
-	NoTimer bool                // no session timer (RFC 4028) is asked for
-	CallID  string              // default: a new one
+	Timeout  time.Duration       // until one target has answered, default 180 s
+	Serial   bool                // one target after the other; otherwise all at once
+	Early    Early               // what the caller is told meanwhile
+	From     string              // the URI in From; default: the caller's
+	Display  string              // its display name; default: the caller's
+	Headers  []engine.HeaderEdit // in each INVITE
+	SDP      []byte              // what is offered; default: what the caller offers
+	FlowLost time.Duration       // as that of AcceptOptions, of each leg
+	NoTimer  bool                // no session timer (RFC 4028) is asked for
+	CallID   string              // default: a new one
 	// Replaces is the value of a Replaces header (RFC 3891): the INVITE takes the place of a dialog
 	// of who is called, see [Leg.Dialog].
 	Replaces string
@@ -240,6 +241,7 @@ func (l *Leg) first(h *hunt, t *engine.Target) *engine.SendSpec {
 	h.a.passSession(l)
 	s := &engine.SendSpec{Method: "INVITE", URI: t.URI, From: l.local, To: l.remote, CallID: l.callID, CSeq: l.seq, Target: t, MaxForwards: hops,
 		NextCSeq: l.next, Headers: l.sessionID(append(slices.Clone(h.o.Headers), engine.HeaderEdit{Name: "Allow", Values: []string{allowed}}))}
+	l.losesFlow(h.o.FlowLost)
 	tags := l.agent.supported("timer")
 	if h.o.NoTimer {
 		l.more().noTimer = true

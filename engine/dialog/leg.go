@@ -118,6 +118,9 @@ type Leg struct {
 // AcceptOptions of Accept.
 type AcceptOptions struct {
 	NoTimer bool // no session timer (RFC 4028) is negotiated
+	// FlowLost, if not 0, is for how long the one connection that the party is reached on may be
+	// gone: then the leg is ended, as WhyLost.
+	FlowLost time.Duration
 }
 
 // Accept takes the INVITE of a request as a leg: the request's decision. The leg is ringing until
@@ -179,6 +182,7 @@ func (a *Agent) accept(r *engine.Request, o AcceptOptions) (*Leg, error) {
 		l.contact = string(u.User)
 	}
 	l.ownContact = r.OwnContact(l.contact)
+	l.losesFlow(o.FlowLost)
 	if o.NoTimer {
 		l.more().noTimer = true
 	}
@@ -197,6 +201,7 @@ func (a *Agent) accept(r *engine.Request, o AcceptOptions) (*Leg, error) {
 		l.rel = relMay
 	}
 	l.add()
+	l.watchFlow()
 	l.heardSession(m)
 	return l, nil
 }

@@ -33,6 +33,8 @@ type rare struct {
 
 	follower Follower // who hears of the call
 
+	flow *flowWatch // whose end ends the leg
+
 	timer   *session
 	noTimer bool // its owner wants none
 
@@ -55,6 +57,7 @@ func (l *Leg) endRare() {
 		return
 	}
 	l.forgetReliable()
+	l.watchFlow()
 	if x.timer != nil {
 		l.lane.StopTimer(&x.timer.timer)
 	}

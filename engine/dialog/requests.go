@@ -16,6 +16,9 @@ func (l *Leg) request(r *engine.Request) {
 	if err != nil {
 		return
 	}
+	if l.remoteTag == string(m.FromTag()) {
+		l.backOn(r)
+	}
 	if r.Method() == message.MethodAck {
 		l.acked(m, cs.Number)
 		_, _ = r.Serve(nil)

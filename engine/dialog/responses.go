@@ -40,6 +40,7 @@ func (l *Leg) accepted(i *engine.Invitation, res *message.Message) {
 		l.remoteTag = string(res.ToTag())
 		l.remote = tagged(l.remoteName, l.remoteTag)
 		l.reach = reach
+		l.watchFlow()
 		l.opens(res)
 	case good:
 		l.move(reach)

@@ -33,9 +33,9 @@ function route(req)
   if req.in_dialog then return req:relay() end
   if req.method == "REGISTER" then return registrar.save(req) end
   if req.method ~= "INVITE" then return req:reply(405) end
-  local a = b2b.incoming(req)
+  local a = b2b.incoming(req, { flow_lost = 1 })
   if not a then return end
-  local b, res = a:dial(sip.args[req.ruri.user] or registrar.lookup(req.ruri), { timeout = 20 })
+  local b, res = a:dial(sip.args[req.ruri.user] or registrar.lookup(req.ruri), { timeout = 20, flow_lost = 1 })
   if not b then return a:reject(res) end
   a:join(b)
   local caller, callee = user(a.from), user(req.ruri)
@@ -210,6 +210,17 @@ func browsersCallBackToBack(t *testing.T, w *web) {
 			s.noLegs(t)
 		})
 	}
+	t.Run("a page is closed", func(t *testing.T) {
+		alice, bob := alice.in(t), bob.in(t)
+		alice.does(`call("sip:bob@example.com")`)
+		bob.until("called")
+		bob.does("answer()")
+		alice.until("established")
+		bob.until("established")
+		alice.eval(`setTimeout(() => { location.href = "about:blank"; }, 10) > 0`)
+		bob.until("ended")
+		s.noLegs(t)
+	})
 }
 
 // afterOrigin is what follows the line of a description that says whom it is from.

@@ -108,7 +108,7 @@ func (m *module) incoming(c *luabind.Call, r *engine.Request, taken taking) (too
 	}
 	check(c, full)
 	o := m.owner(c)
-	options := dialog.AcceptOptions{NoTimer: off}
+	options := dialog.AcceptOptions{NoTimer: off, FlowLost: taken.FlowLost}
 	var l *dialog.Leg
 	if place != nil {
 		l, err = m.agent.Replace(r, place, options, apart)

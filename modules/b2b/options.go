@@ -29,7 +29,8 @@ type calls struct {
 
 // timed is what the options of legs say of their session timers (RFC 4028).
 type timed struct {
-	SessionTimer any `lua:"session_timer" doc:"false: none is negotiated on this leg (RFC 4028); default: one of 1800 s with a party that has them"`
+	FlowLost     time.Duration `lua:"flow_lost" min:"1" max:"86400" doc:"seconds for which the one connection that leads to the party, such as a browser's WebSocket, may be gone: then the leg is ended; default: it is not"`
+	SessionTimer any           `lua:"session_timer" doc:"false: none is negotiated on this leg (RFC 4028); default: one of 1800 s with a party that has them"`
 }
 
 // off reports whether the leg has no timer.
@@ -119,7 +120,7 @@ func (o *calls) options() (dialog.DialOptions, error) {
 	if err != nil {
 		return dialog.DialOptions{}, err
 	}
-	d := dialog.DialOptions{NoTimer: off, Timeout: o.Timeout, From: o.From, Display: o.Display, Headers: o.Headers}
+	d := dialog.DialOptions{NoTimer: off, FlowLost: o.FlowLost, Timeout: o.Timeout, From: o.From, Display: o.Display, Headers: o.Headers}
 	if o.From != "" {
 		if _, err := message.ParseURI([]byte(o.From)); err != nil {
 			return d, fmt.Errorf("option from: %q is not a URI, such as \"sip:alarm@example.com\"", o.From)
