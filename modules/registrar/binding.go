@@ -4,8 +4,10 @@ package registrar
 // made.
 
 import (
+	"math"
 	"strings"
 	"time"
+	"unique"
 	"unsafe"
 
 	"github.com/sipscript/sipscript/engine/message"
@@ -33,22 +35,46 @@ type Record struct {
 }
 
 // Binding is one contact of an address-of-record. It is immutable, so that lookups share it; a
-// refresh makes a new one.
+// refresh makes a new one. There are millions: it has 64 bytes, a size of the allocator's, and what
+// can be made from it is made when it is asked for.
 type Binding struct {
-	// target.URI, the contact, begins a text that continues with params, call-id, user agent and
-	// received; the fields below are where each ends. A string for the whole would add 16 bytes,
-	// for which the allocator would take 32 more per binding.
-	target                                    proxy.Target
-	endContact, endParams, endID, endUA, ends uint16
-	named                                     bool // it has an instance id
+	// text begins a text of contact, params, call-id, received and path; the fields below are where
+	// each ends. A string would take 16 bytes more of the allocator.
+	text                                      *byte
+	endContact, endParams, endID, endReceived uint16
+	marks                                     marks
 	cseq                                      uint32
 	expires, updated                          int64 // milliseconds since 1970
+	flow                                      transport.FlowID
+	common                                    unique.Handle[common]
+	rare                                      *rarely // nil for most
 }
+
+// common is what many bindings have in common.
+type common struct {
+	socket    string // the listener it came to, if only that one reaches the client, otherwise ""
+	userAgent string
+}
+
+// rarely is what few bindings have.
+type rarely struct {
+	path   []string
+	others []*proxy.Target // further flows to the instance, in a binding made for a lookup
+}
+
+// marks are the preference in thousandths, which is all that a qvalue says (§25.1), and flags.
+type marks uint16
+
+const (
+	markNamed    marks = 1 << 15 // it has an instance id
+	markFlowOnly marks = 1 << 14
+	markQ        marks = 1<<14 - 1
+)
 
 // NewBinding packs a record. Its texts must be within the bounds of a REGISTER that was accepted;
 // the contact is not empty.
 func NewBinding(r *Record) *Binding {
-	n := len(r.Contact) + len(r.Params) + len(r.CallID) + len(r.UserAgent) + len(r.Received)
+	n := len(r.Contact) + len(r.Params) + len(r.CallID) + len(r.Received)
 	for _, p := range r.Path {
 		n += len(p)
 	}
@@ -58,20 +84,25 @@ func NewBinding(r *Record) *Binding {
 		text.WriteString(s)
 		return uint16(text.Len())
 	}
-	b := &Binding{cseq: r.CSeq, expires: r.Expires.UnixMilli(), updated: r.Updated.UnixMilli()}
-	b.endContact, b.endParams, b.endID, b.endUA = put(r.Contact), put(r.Params), put(r.CallID), put(r.UserAgent)
-	b.ends = put(r.Received)
+	b := &Binding{cseq: r.CSeq, expires: r.Expires.UnixMilli(), updated: r.Updated.UnixMilli(), flow: r.Flow, common: unique.Make(common{r.Socket, r.UserAgent})}
+	b.endContact, b.endParams, b.endID, b.endReceived = put(r.Contact), put(r.Params), put(r.CallID), put(r.Received)
 	for _, p := range r.Path {
 		put(p)
 	}
 	all := text.String()
-	b.named = named(r.Params)
-	b.target = proxy.Target{URI: all[:b.endContact], Received: all[b.endUA:b.ends], FromSocket: r.Socket, Flow: r.Flow, FlowOnly: r.FlowOnly, Q: r.Q, Value: b}
+	b.text = unsafe.StringData(all)
+	b.marks = marks(math.Round(min(max(r.Q, 0), 1) * 1000))
+	if named(r.Params) {
+		b.marks |= markNamed
+	}
+	if r.FlowOnly {
+		b.marks |= markFlowOnly
+	}
 	if len(r.Path) > 0 {
-		b.target.Path = make([]string, len(r.Path))
-		at := int(b.ends)
+		b.rare = &rarely{path: make([]string, len(r.Path))}
+		at := int(b.endReceived)
 		for i, p := range r.Path {
-			b.target.Path[i] = all[at : at+len(p)]
+			b.rare.path[i] = all[at : at+len(p)]
 			at += len(p)
 		}
 	}
@@ -81,21 +112,35 @@ func NewBinding(r *Record) *Binding {
 // Record is the binding in plain fields.
 func (b *Binding) Record() Record {
 	return Record{Contact: b.Contact(), Params: b.part(b.endContact, b.endParams), Q: b.Q(), CallID: b.CallID(), CSeq: b.cseq,
-		UserAgent: b.UserAgent(), Path: b.Path(), Received: b.Received(), Socket: b.target.FromSocket, Flow: b.Flow(), FlowOnly: b.target.FlowOnly,
+		UserAgent: b.UserAgent(), Path: b.Path(), Received: b.Received(), Socket: b.Socket(), Flow: b.Flow(), FlowOnly: b.flowOnly(),
 		Expires: b.Expires(), Updated: b.Updated()}
 }
 
-// Target is the binding as a place to send requests to. It is made with the binding and shared: it
-// must only be read. Its Value is the binding.
-func (b *Binding) Target() *proxy.Target { return &b.target }
+// Target is the binding as a place to send requests to, made anew. Its Value is the binding.
+func (b *Binding) Target() *proxy.Target {
+	t := &proxy.Target{URI: b.Contact(), Received: b.Received(), FromSocket: b.Socket(), Flow: b.flow, FlowOnly: b.flowOnly(), Q: b.Q(), Value: b}
+	if b.rare != nil {
+		t.Path, t.Others = b.rare.path, b.rare.others
+	}
+	return t
+}
+
+// with is the binding with further flows to its instance.
+func (b *Binding) with(others []*proxy.Target) *Binding {
+	own := *b
+	own.rare = &rarely{path: b.Path(), others: others}
+	return &own
+}
 
 // Contact is the contact's URI as registered.
-func (b *Binding) Contact() string { return b.target.URI }
+func (b *Binding) Contact() string { return b.part(0, b.endContact) }
 
 // part is a part of the binding's text.
-func (b *Binding) part(from, to uint16) string {
-	return unsafe.String(unsafe.StringData(b.target.URI), b.ends)[from:to]
-}
+func (b *Binding) part(from, to uint16) string { return unsafe.String(b.text, to)[from:] }
+
+func (b *Binding) named() bool { return b.marks&markNamed != 0 }
+
+func (b *Binding) flowOnly() bool { return b.marks&markFlowOnly != 0 }
 
 // Params are the header parameters the contact was registered with, without expires.
 func (b *Binding) Params() message.Params {
@@ -109,20 +154,28 @@ func (b *Binding) CallID() string { return b.part(b.endParams, b.endID) }
 func (b *Binding) CSeq() uint32 { return b.cseq }
 
 // UserAgent is that REGISTER's User-Agent, or "".
-func (b *Binding) UserAgent() string { return b.part(b.endID, b.endUA) }
+func (b *Binding) UserAgent() string { return b.common.Value().userAgent }
 
 // Received is "udp:192.0.2.7:1024" for a client behind a NAT, "tcp:192.0.2.7:49152" for one on a
 // connection (see Flow), otherwise "".
-func (b *Binding) Received() string { return b.target.Received }
+func (b *Binding) Received() string { return b.part(b.endID, b.endReceived) }
+
+// Socket is the listener it came to, if only that one reaches the client, otherwise "".
+func (b *Binding) Socket() string { return b.common.Value().socket }
 
 // Q is the contact's preference, or 1 if it gave none.
-func (b *Binding) Q() float64 { return b.target.Q }
+func (b *Binding) Q() float64 { return float64(b.marks&markQ) / 1000 }
 
 // Path is the Path it came by, topmost first (RFC 3327); nil for none. It must only be read.
-func (b *Binding) Path() []string { return b.target.Path }
+func (b *Binding) Path() []string {
+	if b.rare == nil {
+		return nil
+	}
+	return b.rare.path
+}
 
 // Flow is the connection the client is reached on, or 0.
-func (b *Binding) Flow() transport.FlowID { return b.target.Flow }
+func (b *Binding) Flow() transport.FlowID { return b.flow }
 
 // Expires is when the binding ends.
 func (b *Binding) Expires() time.Time { return time.UnixMilli(b.expires) }
@@ -169,8 +222,8 @@ func (b *Binding) matches(text []byte, uri *message.URI) bool {
 
 // before is the order of lookups: the highest q first, among equals the most recent first.
 func (b *Binding) before(c *Binding) bool {
-	if b.target.Q != c.target.Q {
-		return b.target.Q > c.target.Q
+	if p, q := b.marks&markQ, c.marks&markQ; p != q {
+		return p > q
 	}
 	return b.updated > c.updated
 }

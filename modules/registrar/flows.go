@@ -101,7 +101,7 @@ func (r *Registrar) watchFlow(g *registration) {
 	bound := false
 	for i := range g.done.list {
 		if e := &g.done.list[i]; e.kind == Bound || e.kind == Refreshed {
-			bound = bound || e.b.Flow() != 0 || e.b.target.FromSocket != ""
+			bound = bound || e.b.Flow() != 0 || e.b.Socket() != ""
 		}
 	}
 	if !bound {
@@ -126,10 +126,10 @@ func (g *registration) leaveFlows() {
 		if e.kind != Refreshed || e.old == nil {
 			continue
 		}
-		if e.old.named || e.old.CallID() == e.b.CallID() {
+		if e.old.named() || e.old.CallID() == e.b.CallID() {
 			g.leavePlace(e.old, e.b)
 		}
-		if !e.old.named {
+		if !e.old.named() {
 			continue
 		}
 		if old := e.old.Flow(); old != 0 && old != transport.FlowGone && old != e.b.Flow() {
@@ -349,5 +349,5 @@ func (k *flowKey) carries(b *Binding) bool {
 	if k.id != 0 {
 		return b.Flow() == k.id
 	}
-	return b.target.FromSocket == k.socket && strings.HasSuffix(b.Received(), ":"+k.client.String())
+	return b.Socket() == k.socket && strings.HasSuffix(b.Received(), ":"+k.client.String())
 }

@@ -181,7 +181,7 @@ func unescape(text []byte) []byte {
 // appendGRUUs appends the contact parameters that give b its GRUUs (RFC 5627 §5.2): nothing for a
 // UA without an instance id.
 func (s *service) appendGRUUs(dst []byte, aor string, b *Binding) []byte {
-	if !b.named {
+	if !b.named() {
 		return dst
 	}
 	instance, _ := instanceOf(b.Params())
@@ -280,7 +280,7 @@ func (r *Registrar) findFor(req *engine.Request, aor []byte) ([]*Binding, error)
 // GRUUs are the public GRUU and a new temporary one of a binding of aor, "" if it has none: its UA
 // names no instance.
 func (r *Registrar) GRUUs(aor string, b *Binding) (public, temporary string) {
-	if !b.named || !r.policy.GRUU {
+	if !b.named() || !r.policy.GRUU {
 		return "", ""
 	}
 	instance, _ := instanceOf(b.Params())

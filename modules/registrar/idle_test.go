@@ -53,7 +53,7 @@ func TestSweepLooksAtNothingIdle(t *testing.T) {
 	fillIdle(m, n, start)
 	for i := range m.shards {
 		for _, r := range m.shards[i].records {
-			r.bindings = nil
+			r.bind(nil)
 		}
 	}
 	m.put(t, "short", 10*time.Second)

@@ -37,7 +37,7 @@ func sameInstance(a, b []byte) bool { return len(a) > 0 && bytes.EqualFold(a, b)
 // reg-id, and then their URIs are irrelevant (RFC 5626 §6). Everything else is compared per
 // §19.1.4.
 func (g *registration) isAbout(c *contact, b *Binding) bool {
-	if g.policy.flows() && c.regID != 0 && b.named {
+	if g.policy.flows() && c.regID != 0 && b.named() {
 		if instance, regID := instanceOf(b.Params()); regID != 0 {
 			return c.regID == regID && sameInstance(c.instance, instance)
 		}
@@ -49,7 +49,7 @@ func (g *registration) isAbout(c *contact, b *Binding) bool {
 // binding: it names only its instance. An instance may register several contacts in one request:
 // these are not each other's former address.
 func (g *registration) moved(c *contact, b *Binding) bool {
-	if !g.policy.flows() || len(c.instance) == 0 || !b.named {
+	if !g.policy.flows() || len(c.instance) == 0 || !b.named() {
 		return false
 	}
 	instance, regID := instanceOf(b.Params())
@@ -70,19 +70,17 @@ func oncePerInstance(found []*Binding) []*Binding {
 	}
 	list := make([]*Binding, 0, len(found))
 	for i, b := range found {
-		if i > 0 && b.named && slices.ContainsFunc(found[:i], b.sameInstance) {
+		if i > 0 && b.named() && slices.ContainsFunc(found[:i], b.sameInstance) {
 			continue
 		}
 		var others []*proxy.Target
 		for _, c := range found[i+1:] {
-			if b.named && b.sameInstance(c) {
-				others = append(others, &c.target)
+			if b.named() && b.sameInstance(c) {
+				others = append(others, c.Target())
 			}
 		}
 		if others != nil {
-			own := *b
-			own.target.Value, own.target.Others = &own, others
-			b = &own
+			b = b.with(others)
 		}
 		list = append(list, b)
 	}
@@ -92,7 +90,7 @@ func oncePerInstance(found []*Binding) []*Binding {
 // twice reports whether two of the bindings are of one instance.
 func twice(found []*Binding) bool {
 	for i := 1; i < len(found); i++ {
-		if found[i].named && slices.ContainsFunc(found[:i], found[i].sameInstance) {
+		if found[i].named() && slices.ContainsFunc(found[:i], found[i].sameInstance) {
 			return true
 		}
 	}
@@ -100,7 +98,7 @@ func twice(found []*Binding) bool {
 }
 
 func (b *Binding) sameInstance(c *Binding) bool {
-	if !c.named {
+	if !c.named() {
 		return false
 	}
 	one, _ := instanceOf(b.Params())

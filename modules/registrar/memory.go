@@ -6,9 +6,11 @@ package registrar
 import (
 	"context"
 	"hash/maphash"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 )
 
 const (
@@ -30,20 +32,29 @@ type shard struct {
 	// buckets holds the records by the bucket in which the first of their bindings expires, or an
 	// earlier one: a refresh moves nothing; the sweep finds that the expiry has moved and files the
 	// record again. Guarded by mu.
-	buckets map[int64]*record
-	swept   int64 // buckets before this one have been swept; guarded by mu
+	buckets map[int32]*record
+	swept   int32 // buckets before this one have been swept; guarded by mu
 
 	lookups, missed atomic.Uint64
 	_               [64]byte // keeps the counters of one shard off the lines of the next
 }
 
-// record is one address-of-record that has bindings. Guarded by its shard's mu; the slice itself is
-// never changed.
+// record is one address-of-record that has bindings. Guarded by its shard's mu. It has 48 bytes, a
+// size of the allocator's.
 type record struct {
 	aor        string
-	bindings   []*Binding
-	prev, next *record // in its bucket
-	bucket     int64
+	first      **Binding // of its bindings, a slice that is never changed: most have one
+	prev, next *record   // in its bucket
+	bucket     int32
+	n          uint32 // how many bindings
+}
+
+// bindings are those of the address-of-record.
+func (r *record) bindings() []*Binding { return unsafe.Slice(r.first, r.n) }
+
+// bind sets the bindings.
+func (r *record) bind(list []*Binding) {
+	r.first, r.n = unsafe.SliceData(list), uint32(len(list))
 }
 
 // NewMemory makes an empty store.
@@ -51,7 +62,7 @@ func NewMemory() *Memory {
 	m := &Memory{seed: maphash.MakeSeed()}
 	for i := range m.shards {
 		m.shards[i].records = make(map[string]*record)
-		m.shards[i].buckets = make(map[int64]*record)
+		m.shards[i].buckets = make(map[int32]*record)
 	}
 	return m
 }
@@ -65,7 +76,7 @@ func (m *Memory) Stored(aor string) []*Binding {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if r := s.records[aor]; r != nil {
-		return r.bindings
+		return r.bindings()
 	}
 	return nil
 }
@@ -81,7 +92,7 @@ func (m *Memory) each(f func(aor string, b *Binding)) {
 		s := &m.shards[i]
 		s.mu.RLock()
 		for aor, r := range s.records {
-			for _, b := range r.bindings {
+			for _, b := range r.bindings() {
 				f(aor, b)
 			}
 		}
@@ -110,7 +121,7 @@ func (m *Memory) lookup(aor []byte, at int64) []*Binding {
 	var found []*Binding
 	s.mu.RLock()
 	if r := s.records[string(aor)]; r != nil {
-		found = r.bindings
+		found = r.bindings()
 	}
 	s.mu.RUnlock()
 	s.lookups.Add(1)
@@ -138,7 +149,7 @@ func (m *Memory) Update(_ context.Context, aor string, _ Durability, change func
 	r := s.records[aor]
 	var old []*Binding
 	if r != nil {
-		old = r.bindings
+		old = r.bindings()
 	}
 	now, err := change(old)
 	if err != nil {
@@ -152,7 +163,7 @@ func (m *Memory) Update(_ context.Context, aor string, _ Durability, change func
 		}
 		return nil
 	}
-	due := firstEnd(now) / bucketWidth
+	due := bucketOf(firstEnd(now))
 	if r == nil {
 		r = &record{aor: aor}
 		s.records[aor] = r
@@ -161,7 +172,7 @@ func (m *Memory) Update(_ context.Context, aor string, _ Durability, change func
 		s.unfile(r)
 		s.file(r, due)
 	}
-	r.bindings = now
+	r.bind(now)
 	return nil
 }
 
@@ -172,8 +183,8 @@ func (m *Memory) Sweep(_ context.Context, now time.Time, gone func(aor string, b
 	for i := range m.shards {
 		ended = m.shards[i].sweep(at, ended[:0])
 		for _, r := range ended {
-			m.count.Add(-int64(len(r.bindings)))
-			for _, b := range r.bindings {
+			m.count.Add(-int64(len(r.bindings())))
+			for _, b := range r.bindings() {
 				gone(r.aor, b)
 			}
 		}
@@ -185,7 +196,7 @@ func (m *Memory) Sweep(_ context.Context, now time.Time, gone func(aor string, b
 func (s *shard) sweep(at int64, ended []*record) []*record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	present := at / bucketWidth
+	present := bucketOf(at)
 	// The clock was set back: what is filed from now on is swept when its time comes.
 	if present < s.swept {
 		// What was filed since then is here, and would be swept when the clock gets here again.
@@ -194,13 +205,13 @@ func (s *shard) sweep(at int64, ended []*record) []*record {
 		for r := early; r != nil; {
 			next := r.next
 			s.unfile(r)
-			s.file(r, firstEnd(r.bindings)/bucketWidth)
+			s.file(r, bucketOf(firstEnd(r.bindings())))
 			r = next
 		}
 		return ended
 	}
 	// The first time, or after a long rest: rather than each bucket that might be
-	if present-s.swept > int64(len(s.buckets)) {
+	if present-s.swept > int32(len(s.buckets)) {
 		for bucket := range s.buckets {
 			if bucket < present {
 				ended = s.sweepBucket(bucket, at, ended)
@@ -215,34 +226,36 @@ func (s *shard) sweep(at int64, ended []*record) []*record {
 	return ended
 }
 
-func (s *shard) sweepBucket(bucket, at int64, ended []*record) []*record {
+func (s *shard) sweepBucket(bucket int32, at int64, ended []*record) []*record {
 	for r := s.buckets[bucket]; r != nil; r = s.buckets[bucket] {
 		s.unfile(r)
-		live := countLive(r.bindings, at)
-		if live < len(r.bindings) {
-			kept, gone := make([]*Binding, 0, live), make([]*Binding, 0, len(r.bindings)-live)
-			for _, b := range r.bindings {
+		live := countLive(r.bindings(), at)
+		if live < len(r.bindings()) {
+			kept, gone := make([]*Binding, 0, live), make([]*Binding, 0, len(r.bindings())-live)
+			for _, b := range r.bindings() {
 				if b.expires > at {
 					kept = append(kept, b)
 				} else {
 					gone = append(gone, b)
 				}
 			}
-			r.bindings = kept
-			ended = append(ended, &record{aor: r.aor, bindings: gone})
+			r.bind(kept)
+			over := &record{aor: r.aor}
+			over.bind(gone)
+			ended = append(ended, over)
 		}
 		if live == 0 {
 			delete(s.records, r.aor)
 			continue
 		}
-		s.file(r, firstEnd(r.bindings)/bucketWidth)
+		s.file(r, bucketOf(firstEnd(r.bindings())))
 	}
 	return ended
 }
 
 // file puts r in a bucket. One that was swept already would never be looked at again: the next one
 // takes its place.
-func (s *shard) file(r *record, bucket int64) {
+func (s *shard) file(r *record, bucket int32) {
 	bucket = max(bucket, s.swept)
 	head := s.buckets[bucket]
 	r.bucket, r.prev, r.next = bucket, nil, head
@@ -266,6 +279,9 @@ func (s *shard) unfile(r *record) {
 	}
 	r.prev, r.next = nil, nil
 }
+
+// bucketOf is the bucket of a moment in milliseconds; those of years far ahead share the last.
+func bucketOf(at int64) int32 { return int32(max(0, min(at/bucketWidth, math.MaxInt32-1))) }
 
 func firstEnd(bindings []*Binding) int64 {
 	first := bindings[0].expires

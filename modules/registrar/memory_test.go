@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
@@ -97,7 +98,7 @@ func TestLookupAllocatesNothing(t *testing.T) {
 	b.send(t, reg{contacts: list("<sip:bob@192.0.2.4>")})
 	u := mustURI(t, bob)
 	if n := testing.AllocsPerRun(1000, func() {
-		if list, _ := b.Lookup(context.Background(), &u, b.now); list[0].Target().URI == "" {
+		if list, _ := b.Lookup(context.Background(), &u, b.now); list[0].Contact() == "" {
 			t.Fail()
 		}
 	}); n != 0 {
@@ -182,5 +183,12 @@ func TestRemove(t *testing.T) {
 	b.has(t, bob)
 	if n, err := b.Count(t.Context()); n != 0 || err != nil {
 		t.Error(n, err)
+	}
+}
+
+// There are millions of bindings: one has 64 bytes beside its text, and its address-of-record 48.
+func TestBindingIsSmall(t *testing.T) {
+	if n, m := unsafe.Sizeof(Binding{}), unsafe.Sizeof(record{}); n > 64 || m > 48 {
+		t.Errorf("%d and %d bytes", n, m)
 	}
 }
