@@ -357,6 +357,14 @@ func (e *Engine) AddCertificate(f transport.TLSFiles) error {
 	return e.stack.AddCertificate(f)
 }
 
+// RemoveCertificate takes one back that AddCertificate has added. On an error nothing changes.
+func (e *Engine) RemoveCertificate(f transport.TLSFiles) error {
+	if e.stack == nil {
+		return ErrSimulated
+	}
+	return e.stack.RemoveCertificate(f)
+}
+
 // ServerTLS is a configuration for servers of [Part]s. They show the engine's certificates
 // ([transport.TLSOptions]), after a reload the new ones, and ask clients for none.
 func (e *Engine) ServerTLS() (*tls.Config, error) {

@@ -102,9 +102,10 @@ func (w *observedWire) Known() []*transport.Local { return transport.Known(w.Wir
 
 // Send sends as the wire does.
 func (w *observedWire) Send(to *transport.Peer, b []byte, f transport.Failed) error {
+	peer := transport.Remote(w.Wire, to) // before its connection may end
 	err := w.Wire.Send(to, b, f)
 	o := &w.u.observed
-	*o = Observed{Bytes: b, At: w.u.lane.Now(), Sent: true, Err: err, Kind: to.Kind, Peer: to.Addr, Local: to.Local, LocalIP: to.LocalIP}
+	*o = Observed{Bytes: b, At: w.u.lane.Now(), Sent: true, Err: err, Kind: to.Kind, Peer: peer, Local: to.Local, LocalIP: to.LocalIP}
 	if o.Local == nil {
 		o.Local = w.Choose(to)
 	}

@@ -86,11 +86,22 @@ func TestWorseScriptsGo(t *testing.T) {
 		share, old, fresh float64
 		within            int // of the new script's requests, in 19 of 20 trials
 	}{
+		// The table of docs/operating.md
+		{"none and 20 %, half", 0.5, 0, 0.2, 120},
+		{"none and 20 %, a twentieth", 0.05, 0, 0.2, 40},
 		{"2 % and 22 %, half", 0.5, 0.02, 0.22, 190},
 		{"2 % and 22 %, a twentieth", 0.05, 0.02, 0.22, 80},
+		{"10 % and 30 %, half", 0.5, 0.1, 0.3, 310},
+		{"10 % and 30 %, a twentieth", 0.05, 0.1, 0.3, 140},
 		{"20 % and 40 %, half", 0.5, 0.2, 0.4, 420},
 		{"20 % and 40 %, a twentieth", 0.05, 0.2, 0.4, 200},
+		{"40 % and 60 %, a twentieth", 0.05, 0.4, 0.6, 250},
 		{"50 % and 70 %, half", 0.5, 0.5, 0.7, 540},
+		{"50 % and 70 %, a twentieth", 0.05, 0.5, 0.7, 250},
+		{"60 % and 80 %, half", 0.5, 0.6, 0.8, 430},
+		{"60 % and 80 %, a twentieth", 0.05, 0.6, 0.8, 210},
+		{"70 % and 90 %, half", 0.5, 0.7, 0.9, 310},
+		{"70 % and 90 %, a twentieth", 0.05, 0.7, 0.9, 160},
 		{"none and all", 0.5, 0, 1, 16},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -3,6 +3,8 @@ package main
 // When certificates expire, as a figure.
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sipscript/sipscript/engine/transport"
@@ -19,5 +21,13 @@ func (s *server) noteExpiry(m *transport.TLSMaterial) {
 		if c.Leaf != nil && i < len(s.set.tls) {
 			s.expiry.WithLabelValues(s.set.tls[i].Cert).Set(float64(c.Leaf.NotAfter.Unix()))
 		}
+	}
+}
+
+// forgetExpiry drops the figure of a certificate that is not shown, unless another of the same file
+// is.
+func (s *server) forgetExpiry(file string) {
+	if s.expiry != nil && !slices.ContainsFunc(s.set.tls, func(f transport.TLSFiles) bool { return f.Cert == file }) {
+		s.expiry.DeleteLabelValues(file)
 	}
 }

@@ -136,22 +136,31 @@ func checkAdded(b *listenBody) error {
 
 // listenAt opens a listener, with a certificate of its own if it has one.
 func (s *server) listenAt(b *listenBody) (*transport.Local, error) {
-	if b.Cert != "" {
-		s.reloads.one.Lock() // which reads the same files
-		defer s.reloads.one.Unlock()
-		f := transport.TLSFiles{Cert: b.Cert, Key: b.Key}
-		if !slices.Contains(s.set.tls, f) {
-			if err := s.engine.AddCertificate(f); err != nil {
-				return nil, err
-			}
-			s.set.tls = append(slices.Clone(s.set.tls), f)
-			if err := s.checkTLS(); err != nil { // for its expiry, and a warning
-				return nil, err
-			}
-		}
+	if b.Cert == "" {
+		l, err := s.engine.AddListener(b.Listen, b.Advertise)
+		return l, explainListen(err)
 	}
-	l, err := s.engine.AddListener(b.Listen, b.Advertise)
-	return l, explainListen(err)
+	s.reloads.one.Lock() // which reads the same files
+	defer s.reloads.one.Unlock()
+	before, f := s.set.tls, transport.TLSFiles{Cert: b.Cert, Key: b.Key}
+	added := !slices.Contains(before, f)
+	if added {
+		if err := s.engine.AddCertificate(f); err != nil {
+			return nil, err
+		}
+		s.set.tls = append(slices.Clone(before), f)
+	}
+	err := s.checkTLS() // for its expiry, and a warning
+	var l *transport.Local
+	if err == nil {
+		l, err = s.engine.AddListener(b.Listen, b.Advertise)
+		err = explainListen(err)
+	}
+	if err != nil && added && s.engine.RemoveCertificate(f) == nil {
+		s.set.tls = before
+		s.forgetExpiry(f.Cert)
+	}
+	return l, err
 }
 
 func (s *server) removeListener(w http.ResponseWriter, r *http.Request) {

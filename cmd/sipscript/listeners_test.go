@@ -36,6 +36,9 @@ func TestListenersCommand(t *testing.T) {
 		{"listeners add udp:0.0.0.0:0", 0, `listening udp 0\.0\.0\.0:`},
 		{"listeners add tls:127.0.0.1:0", 1, `--tls-cert and --tls-key`},
 		{"listeners add tls:127.0.0.1:0 --tls-cert " + cert + " --tls-key nowhere", 1, `no such file`},
+		// What is added with a listener that can't be opened is not there either
+		{"listeners add tls:192.0.2.77:5061 --tls-cert " + cert + " --tls-key " + key, 1, `no interface of this machine has the address; choose another, or`},
+		{"listeners add tls:127.0.0.1:0", 1, `--tls-cert and --tls-key`},
 		{"listeners add tls:127.0.0.1:0 --tls-cert " + cert + " --tls-key " + key, 0, `listening tls`},
 		{"listeners add wss:127.0.0.1:0", 0, `listening wss`},
 		{"listeners add udp:127.0.0.1:0 --tls-cert " + cert + " --tls-key " + key, 2, `udp has no certificate`},

@@ -25,13 +25,13 @@
 local dialog_call = {}
 
 ---Ends the call: BYE to both sides of an answered one, otherwise CANCEL and 480. Returns at once.
----Returns boolean: false if it has ended.
+---Returns boolean: false if it has ended, or its node can't be told: Redis is away.
 ---```lua
 ---local call = dialog.of(req)
 ---if call then call:hang_up("Q.850;cause=16") end
 ---```
 ---@param reason? string the value of a Reason header (RFC 3326); optional
----@return boolean result false if it has ended
+---@return boolean result false if it has ended, or its node can't be told: Redis is away
 function dialog_call:hang_up(reason) end
 
 ---Has the call count for further keys, all or none: for what is known only later. Then string or nil:

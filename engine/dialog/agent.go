@@ -2,6 +2,7 @@ package dialog
 
 import (
 	"errors"
+	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -188,6 +189,17 @@ func (a *Agent) Legs(l *lane.Lane) []*Leg {
 		}
 	}
 	return list
+}
+
+// All are those of Legs, in no order: for who looks at some of many.
+func (a *Agent) All(l *lane.Lane) iter.Seq[*Leg] {
+	return func(yield func(*Leg) bool) {
+		for _, leg := range a.tables[l.ID()] {
+			if leg.s.phase != over && !yield(leg) {
+				return
+			}
+		}
+	}
 }
 
 // Find is the leg on a lane, whose token the caller holds, that has an id; nil for none.

@@ -102,9 +102,9 @@ func listenError(spec ListenSpec, err error) error {
 		case syscall.EADDRINUSE:
 			hint = ": is another server running?"
 		case syscall.EACCES:
-			hint = ": ports below 1024 need privileges; choose another port with --listen"
+			hint = ": ports below 1024 need privileges; choose another port"
 		case syscall.EADDRNOTAVAIL:
-			hint = ": no interface of this machine has the address; choose another with --listen"
+			hint = ": no interface of this machine has the address; choose another, or 0.0.0.0 or [::] for all"
 		}
 	}
 	return fmt.Errorf("listen %s %s: %w%s", spec.Kind, spec.Addr, err, hint)

@@ -120,3 +120,25 @@ func (s *Stack) unreachable(from *Local, to netip.AddrPort, quoted []byte, why e
 
 // FlowOpen reports whether the connection is open.
 func (s *Stack) FlowOpen(id FlowID) bool { return s.flows.get(id) != nil }
+
+// FlowRemote is the address at the other end of an open connection; the zero value if it is not
+// open.
+func (s *Stack) FlowRemote(id FlowID) (remote netip.AddrPort) {
+	if c := s.flows.get(id); c != nil {
+		remote = c.remote
+	}
+	return remote
+}
+
+// Remote is where a message to the peer goes: along its connection, while that is open, or to its
+// address.
+func Remote(w Wire, to *Peer) netip.AddrPort {
+	if k, ok := w.(interface {
+		FlowRemote(id FlowID) netip.AddrPort
+	}); ok && to.Flow != 0 {
+		if remote := k.FlowRemote(to.Flow); remote.IsValid() {
+			return remote
+		}
+	}
+	return to.Addr
+}

@@ -70,6 +70,34 @@ func (s *Stack) AddCertificate(f TLSFiles) error {
 	return nil
 }
 
+// RemoveCertificate takes one back that AddCertificate has added: it is no longer shown. On an error
+// nothing changes. The last one stays while there is a listener that needs it.
+func (s *Stack) RemoveCertificate(f TLSFiles) error {
+	s.mu.Lock() // no listener is added meanwhile
+	defer s.mu.Unlock()
+	s.tlsMu.Lock()
+	defer s.tlsMu.Unlock()
+	o := s.opts.TLS
+	i := slices.Index(o.Files, f)
+	if i < 0 {
+		return errors.New("tls: there is no such certificate")
+	}
+	o.Files = slices.Delete(slices.Clone(o.Files), i, i+1)
+	if len(o.Files) == 0 {
+		if slices.ContainsFunc(s.roster.Load().known, func(l *Local) bool { return l.Kind.Secure() }) {
+			return errors.New("tls: a listener shows the certificate")
+		}
+		s.opts.TLS.Files = nil
+		s.tls.Store(nil)
+		return nil
+	}
+	if err := s.useLocked(&o); err != nil {
+		return err
+	}
+	s.opts.TLS.Files = o.Files
+	return nil
+}
+
 func (s *Stack) loadCertificates() error {
 	s.tlsMu.Lock()
 	defer s.tlsMu.Unlock()

@@ -109,9 +109,16 @@ func (m *B2B) orderOriginate(t *control.Turn, o *originating) {
 
 // orderCall calls others. The session has their legs from when they begin.
 func (m *B2B) orderCall(t *control.Turn, targets []*engine.Target, options dialog.DialOptions, with *calls) {
+	name, err := t.Name(with.ID)
+	if err != nil {
+		t.Refuse(control.BadOption, err.Error())
+		return
+	}
+	named := *with
+	named.ID, with = name, &named
 	options.Begun = func(l *dialog.Leg, _ *engine.Target) { t.Own(l) }
 	t.Hold()
-	err := m.dial(t.Lane, t.Leg, targets, options, with, func(l *dialog.Leg, res *engine.Response) {
+	err = m.dial(t.Lane, t.Leg, targets, options, with, func(l *dialog.Leg, res *engine.Response) {
 		if l != nil {
 			t.Done(map[string]any{"leg": t.Info(l)})
 			return

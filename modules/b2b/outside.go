@@ -50,7 +50,7 @@ func (m *B2B) API() []openapi.Operation {
 				return
 			}
 			who := openapi.AskerOf(r.Context())
-			m.control.Serve(r.Context(), w, r, control.Asker{Name: who.Name, Source: r.RemoteAddr, Acts: who.Acts})
+			m.control.Serve(r.Context(), w, r, control.Asker{Name: who.Name, Source: r.RemoteAddr, Acts: who.Acts, OnReread: who.OnReread})
 		}}}
 }
 

@@ -16,13 +16,16 @@ type fields = map[string]any
 // client is a program that controls calls, in the simulation: what comes over a WebSocket otherwise
 // is handed over.
 type client struct {
-	w     *world
-	conn  *control.Conn
-	acts  bool
-	got   []fields // not taken yet
-	seen  float64  // the last seq
-	token string
-	n     int
+	w    *world
+	conn *control.Conn
+	name string // of the operator
+	acts bool
+	// tells the connection that what the operator may was read again
+	reread func()
+	got    []fields // not taken yet
+	seen   float64  // the last seq
+	token  string
+	n      int
 }
 
 // controlled is a world with a script that hands each call over.
@@ -35,14 +38,18 @@ end`, more...)
 
 // connect begins a connection.
 func (w *world) connect() *client {
-	x := &client{w: w, acts: true}
+	return w.connectAs("tester")
+}
+
+func (w *world) connectAs(operator string) *client {
+	x := &client{w: w, name: operator, acts: true}
 	x.again()
 	return x
 }
 
 // again begins another one, without a hello.
 func (x *client) again() {
-	x.conn = x.w.m.Control().Connect(control.Asker{Name: "tester", Source: "10.0.9.9", Acts: func() bool { return x.acts }})
+	x.conn = x.w.m.Control().Connect(control.Asker{Name: x.name, Source: "10.0.9.9", Acts: func() bool { return x.acts }, OnReread: func(f func()) { x.reread = f }})
 }
 
 // serving is one that has said hello.

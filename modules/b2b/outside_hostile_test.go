@@ -190,7 +190,7 @@ func TestOrdersAreStrict(t *testing.T) {
 		`{"do":"dial","ref":"c","leg":"0.1","targets":{"uri":"` + bobURI + `","uri":"` + carolURI + `"}}`:             control.BadOption,
 		`{"do":"dial","ref":"d","leg":"0.1","targets":{"uri":"` + bobURI + `","headers":{"X-A":"1","X-A":"2"}}}`:      control.BadOption,
 		`{"do":"` + strings.Repeat("x", 65) + `","ref":"e"}`:                                                          control.BadMessage,
-		`{"do":"hang_up","ref":"f","leg":"` + strings.Repeat("x", 129) + `"}`:                                         control.BadMessage,
+		`{"do":"hang_up","ref":"f","leg":"` + strings.Repeat("x", 257) + `"}`:                                         control.BadMessage,
 	} {
 		t.Run(fmt.Sprintf("%.70s", text), func(t *testing.T) {
 			x.conn.Receive([]byte(text))

@@ -102,7 +102,7 @@ func TestTransferFromOutside(t *testing.T) {
 		if of(m) != a || m["code"] != 486.0 || m["to"] != nil {
 			t.Errorf("%v", m)
 		}
-		if leg := x.result("leg", fields{"leg": a}).(fields); leg["peer"] != "bob" {
+		if leg := x.result("leg", fields{"leg": a}).(fields); leg["peer"] != "tester/bob" {
 			t.Errorf("%v", leg)
 		}
 		w.m.EndCalls()
@@ -121,7 +121,7 @@ func TestTransferFromOutside(t *testing.T) {
 		if m := x.result("transfer", fields{"leg": a, "other": "carol"}).(fields); m["agreed"] != true {
 			t.Errorf("%v", m)
 		}
-		if m := x.event("b2b.moved"); of(m) != a || m["other"].(fields)["id"] != "carol" {
+		if m := x.event("b2b.moved"); of(m) != a || m["other"].(fields)["id"] != "tester/carol" {
 			t.Errorf("%v", m)
 		}
 		w.m.EndCalls()

@@ -121,7 +121,7 @@ func TestOrderThatComesAgain(t *testing.T) {
 	first := x.answer("mine")
 	x.order("originate", order)
 	again := x.answer("mine")
-	if of(first["result"].(fields)) != "desk" || fmt.Sprint(first["result"]) != fmt.Sprint(again["result"]) {
+	if of(first["result"].(fields)) != "tester/desk" || fmt.Sprint(first["result"]) != fmt.Sprint(again["result"]) {
 		t.Errorf("%v, then %v", first, again)
 	}
 	order["target"] = carolURI
@@ -156,7 +156,7 @@ func TestResume(t *testing.T) {
 	}
 	x.event("b2b.ringing")
 	x.event("b2b.answered")
-	if m := x.answer(dial); of(m["result"].(fields)) != "bob" {
+	if m := x.answer(dial); of(m["result"].(fields)) != "tester/bob" {
 		t.Errorf("%v", m)
 	}
 	x.none("resync")

@@ -30,19 +30,19 @@ func TestControlledCall(t *testing.T) {
 	if !strings.Contains(string(in.Msg.Original()), "X-Own: yes") {
 		t.Errorf("%s", in.Msg.Original())
 	}
-	if began := x.event("began"); of(began) != "bob" || began["leg"].(fields)["state"] != "calling" {
+	if began := x.event("began"); of(began) != "tester/bob" || began["leg"].(fields)["state"] != "calling" {
 		t.Errorf("%v", began)
 	}
 	w.Reply(in, 180)
-	x.take("bob rings", func(m fields) bool { return m["event"] == "b2b.ringing" && of(m) == "bob" })
+	x.take("bob rings", func(m fields) bool { return m["event"] == "b2b.ringing" && of(m) == "tester/bob" })
 	w.answer(in)
-	if m := x.answer(dial); of(m["result"].(fields)) != "bob" {
+	if m := x.answer(dial); of(m["result"].(fields)) != "tester/bob" {
 		t.Errorf("%v", m)
 	}
 	bridge := x.order("bridge", fields{"leg": a, "other": "bob"})
 	w.Answered(o, 200)
 	x.event("b2b.bridged")
-	if leg := x.result("leg", fields{"leg": a}).(fields); leg["peer"] != "bob" || leg["state"] != "answered" || !strings.HasPrefix(leg["remote_sdp"].(string), "v=0") {
+	if leg := x.result("leg", fields{"leg": a}).(fields); leg["peer"] != "tester/bob" || leg["state"] != "answered" || !strings.HasPrefix(leg["remote_sdp"].(string), "v=0") {
 		t.Errorf("%v", leg)
 	}
 	x.refused(control.Busy, "give_back", fields{"leg": a})

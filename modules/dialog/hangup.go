@@ -9,14 +9,13 @@ import (
 
 // Hangup ends the call: with BYE to both parties of each leg that was answered, or with CANCEL and
 // 480 before the answer. reason is the value of a Reason header (RFC 3326), "" for none. It returns
-// at once; false: the call has ended.
+// at once; false: the call has ended, or another node has it, which can't be told (Redis is away).
 func (c *Call) Hangup(reason string) bool {
 	if c.State() == track.Ended {
 		return false
 	}
 	if c.Node() != "" { // which hears of it
-		c.d.shared.tell(&notice{ID: c.t.ID, HangUp: true, Reason: reason})
-		return true
+		return !c.d.shared.away.Load() && c.d.shared.tell(&notice{ID: c.t.ID, HangUp: true, Reason: reason})
 	}
 	c.d.count.hungUp.Add(1)
 	return c.post(func() { c.end(track.CauseHungUp, reason) })

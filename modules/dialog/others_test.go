@@ -3,8 +3,10 @@
 package dialog_test
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +18,7 @@ import (
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/clients"
 	"github.com/sipscript/sipscript/modules/dialog"
+	"github.com/sipscript/sipscript/modules/dialog/track"
 )
 
 // Nodes count and list each other's calls, and can hang them up; what is not sound is passed over.
@@ -72,6 +75,42 @@ func TestNodesListEachOther(t *testing.T) {
 		t.Errorf("%s", bye.Msg.AppendTo(nil))
 	}
 	eventually(t, "the other node knows that", func() bool { return len(all()) == 0 && two.d.CountAll("") == 0 })
+}
+
+// Who ends a call of another node is told if that can't hear of it.
+func TestHangUpWhileRedisIsAway(t *testing.T) {
+	b := newBus()
+	script := scriptOf(`limits = { x = 9 }, keepalive = 0`, "", "10.0.0.3")
+	one, two := newWorldOf(t, sharing(t, b), script), newWorldOf(t, sharing(t, b), script,
+		luabindtest.Engine(func(c *engine.Config) { c.Seed = 99 }))
+	<-b.ready
+	<-b.ready
+	one.talk(one.Phone("alice", "10.0.0.2"), one.Phone("bob", "10.0.0.3"))
+	eventually(t, "the other node knows the call", func() bool { return len(two.d.ListAll(dialog.Filter{})) == 1 })
+	c := two.d.ListAll(dialog.Filter{})[0]
+	b.mu.Lock()
+	b.away = true
+	b.mu.Unlock()
+	two.talk(two.Phone("alice", "10.0.0.2"), two.Phone("bob", "10.0.0.3")) // it notices
+	if c.Hangup("") {
+		t.Error("it says that the call is hung up")
+	}
+	var out bytes.Buffer
+	for _, o := range two.d.API() {
+		if o.Path == "/calls/{id}/hang_up" {
+			r := httptest.NewRequest("POST", "/calls/x/hang_up", nil)
+			r.SetPathValue("id", c.ID().String())
+			w := httptest.NewRecorder()
+			o.Serve(w, r)
+			fmt.Fprint(&out, w.Code, w.Body)
+		}
+	}
+	if !strings.HasPrefix(out.String(), "503") || !strings.Contains(out.String(), "while Redis is away") {
+		t.Error(out.String())
+	}
+	if s := one.only().State(); s != track.Confirmed {
+		t.Errorf("it is %v", s)
+	}
 }
 
 // A call of another node is not in the journal of this one, which would have it after a restart.

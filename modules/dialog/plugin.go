@@ -57,18 +57,25 @@ func (d *Dialogs) API() []openapi.Operation {
 				host.Answer(w, http.StatusOK, answerOf(c))
 			}
 		}},
-		{Method: "POST", Path: "/calls/{id}/hang_up", Summary: "end a call", Answer: hungUp{}, Fails: []int{404}, Serve: func(w http.ResponseWriter, r *http.Request) {
-			if c := d.asked(w, r); c != nil {
-				c.Hangup("")
-				host.Answer(w, http.StatusOK, hungUp{c.ID().String()})
-			}
-		}},
+		{Method: "POST", Path: "/calls/{id}/hang_up", Summary: "end a call", Answer: hungUp{}, Fails: []int{404, 503}, Serve: d.answerHangup},
 		{Method: "POST", Path: "/calls/{id}/hold", Summary: "put both parties of a call on hold; it answers when they are", Answer: hungUp{}, Fails: []int{404, 409},
 			Serve: func(w http.ResponseWriter, r *http.Request) { d.answerAsked(w, r, (*Call).Hold) }},
 		{Method: "POST", Path: "/calls/{id}/resume", Summary: "end the hold of a call; it answers when it has ended", Answer: hungUp{}, Fails: []int{404, 409},
 			Serve: func(w http.ResponseWriter, r *http.Request) { d.answerAsked(w, r, (*Call).Resume) }},
 		{Method: "POST", Path: "/calls/{id}/transfer", Summary: "have one party call somebody else; it answers when the target has answered", Body: transferring{}, Answer: hungUp{},
 			Fails: []int{400, 404, 409}, Serve: d.answerTransfer},
+	}
+}
+
+// answerHangup ends a call.
+func (d *Dialogs) answerHangup(w http.ResponseWriter, r *http.Request) {
+	c := d.asked(w, r)
+	switch {
+	case c == nil:
+	case !c.Hangup("") && c.Node() != "" && c.State() != track.Ended:
+		host.Refuse(w, http.StatusServiceUnavailable, fmt.Errorf("node %s has the call, and can't be told while Redis is away: ask that node", c.Node()))
+	default:
+		host.Answer(w, http.StatusOK, hungUp{c.ID().String()})
 	}
 }
 

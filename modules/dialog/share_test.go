@@ -55,6 +55,9 @@ func (b *bus) Take(_ context.Context, id string, l []dialog.Limit, _ time.Durati
 func (b *bus) Update(_ context.Context, _, give []dialog.Slot, _ time.Duration) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.away {
+		return errors.New("away")
+	}
 	for _, s := range give {
 		delete(b.slots[s.Key], s.ID)
 	}

@@ -42,18 +42,19 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 			return
 		}
 		next, asked := s.recovered(next), r
-		r = r.WithContext(openapi.WithAsker(r.Context(), openapi.Asker{Name: by, Acts: func() bool { _, role := s.whoIs(asked); return role >= Act }}))
-		if need == Read {
-			if t := s.opts.Tokens; t != nil && !s.open(r.URL.Path, need) {
-				ctx, cancel := context.WithCancel(r.Context())
-				defer cancel()
-				defer t.follow(func() bool { _, role := s.whoIs(asked); return role >= need }, cancel)()
-				r = r.WithContext(ctx)
-			}
-			next.ServeHTTP(w, r)
+		asker := openapi.Asker{Name: by, Acts: func() bool { _, role := s.whoIs(asked); return role >= Act }}
+		if need == Act {
+			s.noted(w, r.WithContext(openapi.WithAsker(r.Context(), asker)), by, next)
 			return
 		}
-		s.noted(w, r, by, next)
+		if t := s.opts.Tokens; t != nil && !s.open(r.URL.Path, need) {
+			ctx, cancel := context.WithCancel(r.Context())
+			defer cancel()
+			forget, onReread := t.follow(func() bool { _, role := s.whoIs(asked); return role >= need }, cancel)
+			defer forget()
+			asker.OnReread, r = onReread, r.WithContext(ctx)
+		}
+		next.ServeHTTP(w, r.WithContext(openapi.WithAsker(r.Context(), asker)))
 	})
 }
 

@@ -33,13 +33,19 @@ func TestStreamOfASilentHost(t *testing.T) {
 // streaming is a server with an operation that never ends by itself.
 func streaming(t *testing.T, o Options, began chan<- struct{}) *Server {
 	t.Helper()
-	o.Addr, o.Figures = "127.0.0.1:0", prometheus.NewRegistry()
 	o.Operations = []openapi.Operation{{Method: "GET", Path: "/api/v1/x", Summary: "stream", Type: "text/event-stream", Serve: func(w http.ResponseWriter, r *http.Request) {
 		began <- struct{}{}
 		_, _ = io.WriteString(w, "data: 1\n\n")
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	}}}
+	return served(t, o)
+}
+
+// served is a server that serves until the end of the test.
+func served(t *testing.T, o Options) *Server {
+	t.Helper()
+	o.Addr, o.Figures = "127.0.0.1:0", prometheus.NewRegistry()
 	s, err := New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -131,4 +137,45 @@ func TestConnectionsAreLimited(t *testing.T) {
 	}
 	open[0].Close()
 	<-began
+}
+
+// Who goes on asking is told when roles were read again, until the request is over.
+func TestRolesReadAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens")
+	token, line := NewToken("night", Act)
+	write := func(line string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(line), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(line)
+	tokens, err := LoadTokens(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began, told, over := make(chan struct{}), make(chan bool, 1), make(chan struct{})
+	s := served(t, Options{Tokens: tokens, Operations: []openapi.Operation{{Method: "GET", Path: "/api/v1/x", Summary: "x", Type: "text/plain", Serve: func(_ http.ResponseWriter, r *http.Request) {
+		asker := openapi.AskerOf(r.Context())
+		asker.OnReread(func() { told <- asker.Acts() })
+		close(began)
+		<-over
+	}}}})
+	done := make(chan error, 1)
+	go func() {
+		_, err := (&Client{Addr: s.Addr().String(), Token: token}).Asker(t.Context())("GET", "/api/v1/x", nil)
+		done <- err
+	}()
+	<-began
+	write(strings.Replace(line, "night act", "night read", 1))
+	if err := tokens.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if <-told {
+		t.Error("it may act still")
+	}
+	close(over)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 }

@@ -71,34 +71,49 @@ type Tokens struct {
 
 // asked is a request under way.
 type asked struct {
-	may func() bool // still
-	end func()
+	may    func() bool // still
+	end    func()
+	reread func() // guarded by the Tokens' mu: is called when roles were read again; nil: nobody asks
 }
 
-// follow ends a request when its token is gone, until forget is called.
-func (t *Tokens) follow(may func() bool, end func()) (forget func()) {
-	one := &asked{may, end}
+// follow ends a request when its token is gone, until forget is called. onReread is given what is to
+// be called whenever the roles were read again.
+func (t *Tokens) follow(may func() bool, end func()) (forget func(), onReread func(f func())) {
+	one := &asked{may: may, end: end}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.asked == nil {
 		t.asked = map[*asked]struct{}{}
 	}
 	t.asked[one] = struct{}{}
-	return func() {
+	forget = func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		delete(t.asked, one)
 	}
+	return forget, func(f func()) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		one.reread = f
+	}
 }
 
-// endOthers ends the requests whose tokens are gone: streams may have no end of their own.
-func (t *Tokens) endOthers() {
+// tellOthers ends the requests whose tokens are gone, as streams may have no end of their own, and
+// tells the others that roles may have changed.
+func (t *Tokens) tellOthers() {
+	var tell []func()
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	for one := range t.asked {
-		if !one.may() {
+		switch {
+		case !one.may():
 			one.end()
+		case one.reread != nil:
+			tell = append(tell, one.reread)
 		}
+	}
+	t.mu.Unlock()
+	for _, f := range tell {
+		f()
 	}
 }
 
@@ -145,7 +160,7 @@ func (t *Tokens) Reload() error {
 		return fmt.Errorf("admin: tokens: %s: nothing is in it any longer", t.path)
 	}
 	t.list.Store(list)
-	t.endOthers()
+	t.tellOthers()
 	return nil
 }
 

@@ -8,6 +8,9 @@ import "context"
 type Asker struct {
 	Name string      // as the log has it: the name of a token, "loopback" or "anybody"
 	Acts func() bool // may change something, now: what a token may is read again; nil: no
+	// OnReread has f called whenever roles were read again, until the request is over; nil: they
+	// never are.
+	OnReread func(f func())
 }
 
 type askerKey struct{}

@@ -17,7 +17,7 @@ const (
 	mostList     = 3 << 18  // bytes of legs in a list: clients read a message of 1 MB
 	mostURI      = 1 << 10  // bytes of Call-ID, From and To of a leg, each
 	mostBrief    = 128      // and in a snapshot, or in a list
-	mostID       = 128      // bytes of the id of a leg
+	mostID       = 256      // bytes of the id of a leg
 	mostApps     = 16       // that a session serves
 	mostDirect   = 16       // messages outside of a session that wait
 	mostName     = 64       // bytes of a reference, of a name

@@ -18,6 +18,8 @@ type Asker struct {
 	Name   string      // the operator, as the log has it
 	Source string      // the address
 	Acts   func() bool // may give orders, now; nil: no
+	// OnReread has f called when that may have changed; nil: it never does.
+	OnReread func(f func())
 }
 
 // Conn is one connection of a client. Receive is called by one goroutine, Next by another.
@@ -41,6 +43,9 @@ type Conn struct {
 // Connect begins one. It ends with Close.
 func (h *Hub) Connect(by Asker) *Conn {
 	c := &Conn{hub: h, by: by, told: make(chan struct{}, 1), done: make(chan struct{}), fewer: make(chan struct{}, 1)}
+	if by.OnReread != nil {
+		by.OnReread(c.reread)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.ending {
@@ -74,6 +79,22 @@ func (c *Conn) Close() {
 	c.hub.mu.Unlock()
 	if s := c.of(); s != nil {
 		s.leave(c)
+	}
+}
+
+// reread looks again whether the client may still give orders: if not, its session is nobody's master
+// any longer.
+func (c *Conn) reread() {
+	s := c.of()
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	mine := s.conn == c
+	s.mu.Unlock()
+	if may := c.acts(); mine && s.demoted.Swap(!may) == may {
+		s.hub.o.Log.Info("what a client of call control may has changed", "operator", s.operator, "source", c.by.Source, "client", s.name, "acts", may)
+		s.unsettled()
 	}
 }
 
@@ -276,6 +297,7 @@ func (c *Conn) hello(m message) {
 func (c *Conn) begin(m message, o *greeting) {
 	s := &Session{hub: c.hub, token: rand.Text(), name: o.Name, operator: c.by.Name, apps: o.Apps, all: o.Watch == "all", keep: o.Keep,
 		first: 1, answers: map[string]*answer{}, ends: map[string]string{}}
+	s.demoted.Store(!c.acts())
 	if s.name == "" {
 		s.name = s.operator
 	}
@@ -303,6 +325,7 @@ func (c *Conn) resume(m message, s *Session, seen uint64) {
 	}
 	c.hub.stats.resumed.Add(1)
 	c.enter(s, m, seen, true)
+	s.demoted.Store(!c.acts())
 	s.unsettled()
 	if lost > 0 {
 		s.snapshot()

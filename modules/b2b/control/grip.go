@@ -28,6 +28,7 @@ const (
 	WhyNobody    = "nobody"     // no session took it in time
 	WhyLost      = "lost"       // its master was gone for too long
 	WhyTaken     = "taken"      // somebody has picked it up: it is not the script's
+	WhyDemoted   = "demoted"    // its master may only read from now on
 )
 
 // Handover is how a script hands a leg over.
@@ -210,6 +211,8 @@ func (h *Hub) settle(p *place, s *Session) {
 	for _, g := range p.sorted() {
 		switch {
 		case g.master != s:
+		case !gone && s.demoted.Load():
+			g.demote(s)
 		case !gone && s.lost.Load():
 			g.wait()
 		case !gone:
@@ -239,6 +242,15 @@ func (g *grip) abandon(s *Session) {
 		}
 	default:
 		g.leg.HangUp("")
+	}
+}
+
+// demote takes a leg from a session whose client may no longer give orders, as if that were over; the
+// client hears of what becomes of it.
+func (g *grip) demote(s *Session) {
+	goes := g.alone || g.back != nil
+	if g.abandon(s); goes {
+		s.push(eventText("left", map[string]any{"leg": g.hub.info(g.leg), "why": WhyDemoted}))
 	}
 }
 

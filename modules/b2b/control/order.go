@@ -4,6 +4,8 @@ package control
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 
 	"github.com/sipscript/sipscript/engine/dialog"
 	"github.com/sipscript/sipscript/engine/lane"
@@ -110,8 +112,37 @@ func (t *Turn) Hold() {
 	}
 }
 
-// Own makes the session the master of a leg that the order has made.
-func (t *Turn) Own(l *dialog.Leg) { t.hub.grip(l).take(t.session) }
+// Own makes the session the master of a leg that the order has made. One that may no longer give
+// orders gets none.
+func (t *Turn) Own(l *dialog.Leg) {
+	if t.hub.grip(l).take(t.session); t.session.demoted.Load() {
+		t.session.unsettled()
+	}
+}
+
+// Name is the id for a leg for which the client chose one: each operator has ids of its own. An error
+// says what is wrong with it.
+func (t *Turn) Name(id string) (string, error) {
+	if id == "" {
+		return "", nil
+	}
+	if id = t.session.own(id); len(id) > mostID {
+		return "", fmt.Errorf("with the operator's name in front the id has more than %d bytes", mostID)
+	}
+	return id, nil
+}
+
+// full is the whole id of what a client calls a leg: its operator's own, if there is one.
+func (t *Turn) full(id string) string {
+	if strings.Contains(id, "/") {
+		return id
+	}
+	own := t.session.own(id)
+	if _, ended := t.session.whyEnded(own); ended || t.hub.o.LaneOf(own) != nil {
+		return own
+	}
+	return id
+}
 
 // Leave has a leg go on when its master is gone: it ends by itself.
 func (t *Turn) Leave(l *dialog.Leg) { t.hub.Leave(l) }
@@ -126,6 +157,7 @@ func (t *Turn) Take(l *dialog.Leg) {
 // Other is another leg that the order names, whose master the session must be too. nil: the order
 // was refused.
 func (t *Turn) Other(id string) *dialog.Leg {
+	id = t.full(id)
 	home := t.hub.o.LaneOf(id)
 	if home != nil && home != t.Lane {
 		t.Refuse(OtherLane, "")
@@ -171,6 +203,10 @@ func (t *Turn) why(id string) string {
 // carryOut begins an order that has not come before.
 func (c *Conn) carryOut(s *Session, m message, o *Order) {
 	t := &Turn{hub: c.hub, session: s, conn: c, message: m}
+	if m.leg != "" {
+		m.leg = t.full(m.leg)
+		t.message.leg = m.leg
+	}
 	switch {
 	case o == nil:
 		t.Refuse(UnknownOrder, "")
@@ -211,6 +247,8 @@ func (c *Conn) carryOut(s *Session, m message, o *Order) {
 		switch {
 		case s.gone.Load(): // nobody would end what it begins
 			t.Refuse(NoSession, "")
+		case !o.Asks && s.demoted.Load():
+			t.Refuse(MayNotAct, "")
 		case about:
 			t.onLeg(o, home, options)
 		case s.legs.Load() >= c.hub.most.legs:

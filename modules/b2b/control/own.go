@@ -61,7 +61,7 @@ func (t *Turn) list() {
 	room := newBudget(int64(t.hub.most.listed), mostList)
 	t.hub.eachLane(func(l *lane.Lane, _ *place) {
 		var here []one
-		for _, leg := range t.hub.o.Agent.Legs(l) {
+		for leg := range t.hub.o.Agent.All(l) {
 			if room.spent() {
 				out.Add(1)
 			} else if text := t.hub.listed(leg); room.take(len(text)) {

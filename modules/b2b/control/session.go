@@ -26,6 +26,7 @@ type Session struct {
 	keep     time.Duration
 
 	lost, gone atomic.Bool  // conn is nil; and it is over
+	demoted    atomic.Bool  // its client may only read
 	legs       atomic.Int64 // of which it is the master
 	expiry     lane.Timer   // of the first lane
 	listing    atomic.Bool  // a list of all legs is being made for it
@@ -51,6 +52,10 @@ type answer struct {
 
 // same compares secrets.
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+// own is the id of a leg that the operator's clients call id. A name of an operator has no blanks, and
+// an id that is chosen no slash.
+func (s *Session) own(id string) string { return s.operator + "/" + id }
 
 // takes reports whether it may get a leg that is handed to an app, now.
 func (s *Session) takes(app string) bool {
@@ -255,7 +260,7 @@ func (s *Session) snapshot() {
 		}
 		p.watch(s)
 		list := []json.RawMessage{}
-		for _, leg := range h.o.Agent.Legs(l) {
+		for leg := range h.o.Agent.All(l) {
 			mine := p.master(leg) == s
 			if !mine && !s.all {
 				continue
