@@ -2,16 +2,18 @@
 
 package main
 
-// The KEMI script of Kamailio's Debian package, as it is shipped, on Kamailio and on ours.
+// The KEMI script of Kamailio's Debian package, as it is shipped, on Kamailio and on ours, and what
+// sipscript kemi convert makes of it.
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 )
 
 const stockKEMI = "/usr/share/doc/kamailio/examples/kemi/kamailio-basic-kemi-lua.lua"
 
-// kemi are both servers with it; none where the package's documentation is not installed.
+// kemi are the servers with it; none where the package's documentation is not installed.
 func (b *bench) kemi() []contender {
 	text, err := os.ReadFile(stockKEMI)
 	if err != nil {
@@ -32,7 +34,23 @@ func (b *bench) kemi() []contender {
 			if _, err := theirs(addr, callee); err != nil {
 				return nil, err
 			}
-			return []string{filepath.Join(b.dir, "sipscript"), "run", "--no-watch", "-d", "example.com", "-l", "udp:" + addr, "--kemi", filepath.Join(b.dir, "kemi-stock.cfg")}, nil
+			return append(b.serve(addr), "--kemi", filepath.Join(b.dir, "kemi-stock.cfg")), nil
+		}},
+		{name: "ours-kemi-converted", ours: true, beside: "kamailio-kemi-stock", args: func(addr, callee string) ([]string, error) {
+			if _, err := theirs(addr, callee); err != nil {
+				return nil, err
+			}
+			route, err := exec.Command(filepath.Join(b.dir, "sipscript"), "kemi", "convert", filepath.Join(b.dir, "kemi-stock.cfg")).Output()
+			if err != nil {
+				return nil, err
+			}
+			converted := filepath.Join(b.dir, "converted.lua")
+			return append(b.serve(addr), converted), os.WriteFile(converted, route, 0o644)
 		}},
 	}
+}
+
+// serve is this project's server without its script.
+func (b *bench) serve(addr string) []string {
+	return []string{filepath.Join(b.dir, "sipscript"), "run", "--no-watch", "-d", "example.com", "-l", "udp:" + addr}
 }

@@ -173,8 +173,15 @@ func listens(k *call, host string) bool {
 	return false
 }
 
+// listensAt compares addresses, and makes no texts of them.
 func (k *call) listensAt() bool {
-	return listens(k, k.s.req.Source().Addr.Addr().Unmap().String())
+	from := k.s.req.Source().Addr.Addr().Unmap()
+	for _, l := range k.s.req.Engine().Locals() {
+		if l.Addr.Addr().Unmap() == from {
+			return true
+		}
+	}
+	return false
 }
 
 // What is done with a flag.

@@ -43,6 +43,9 @@ func TestKEMICallsAllocateLittle(t *testing.T) {
   end`, "", 20 * 5},
 		{"variables", `for i = 1, 20 do KSR.pv.get("$rU") KSR.kx.get_ruri() end`, "", 20 * 8},
 		{"exit", "", "KSR.x.exit()", 12},
+		{"limits and routes", `for i = 1, 20 do
+    KSR.is_myself_srcip() KSR.pike.pike_check_req() KSR.tm.t_is_set("branch_route") KSR.tm.t_is_set("onreply_route")
+  end`, "", 20},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if n := each(answering(c.before, c.after)) - plain; n > c.most {

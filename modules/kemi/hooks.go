@@ -246,7 +246,7 @@ func found(k *call) int {
 			s.ruri, s.set, s.contact, s.duri = uri, true, 1, received(k.c.String(2))
 			s.foundURI = s.duri
 			if s.duri != "" {
-				s.bflags |= k.sh.natFlag()
+				s.bflags |= k.sh.nat
 			}
 		} else if len(s.branches) < maxStack {
 			s.branches = append(s.branches, branch{uri: uri, contact: i + 1, own: true})

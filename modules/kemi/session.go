@@ -23,6 +23,8 @@ type shim struct {
 	groups []string // of the table address, that the script asks for
 	sets   []string // of gateways, likewise
 	rows   map[string]*Row
+	limit  pikeRule // of pike, as it is configured
+	nat    uint32   // the branch flag of a contact behind a NAT
 	// What was read of what the script wrote
 	vars        parsed[*pv.Var]
 	texts       parsed[pv.Text]
@@ -258,6 +260,7 @@ func sameHost(a, b string) bool {
 // functions are those of the table that ksr.lua gets: KSR, and what it is made with.
 func (sh *shim) functions(config *cfg.Config) []luabind.Function {
 	sh.rows, sh.vars, sh.texts, sh.expressions = map[string]*Row{}, parsed[*pv.Var]{}, parsed[pv.Text]{}, parsed[*regexp.Regexp]{}
+	sh.limit, sh.nat = sh.pike(), sh.natFlag()
 	rows := Rows()
 	list := sh.hooks(config)
 	for i := range rows {

@@ -41,12 +41,13 @@ func tableRows() []Row {
 		{Name: "htable.sht_match_str_value", Params: "sss", Result: "int", Does: "whether a value compares: eq ne sw re", call: func(k *call) int { return k.matchEntries(true) }},
 		{Name: "htable.sht_rm_name", Params: "sss", Result: "int", Does: "removes the keys that compare: eq ne sw re", call: removeEntries},
 		{Name: "pike.pike_check_req", Result: "int", Does: "counts the requests of the source address", Differs: "counts each address in whole units of time", call: func(k *call) int {
-			return k.num(k.sh.module.shared.pike.hit(k.source().Addr.Addr().Unmap(), k.sh.pike(), k.c.Now()))
+			return k.num(k.sh.module.shared.pike.hit(k.source().Addr.Addr().Unmap(), k.sh.limit, k.c.Now()))
 		}},
 	}
 }
 
-// pike is the rule of the configuration, or the stock script's.
+// pike is the rule of the configuration, or the stock script's. It is read once: a configuration
+// has many settings.
 func (sh *shim) pike() pikeRule {
 	r := pikeRule{2 * time.Second, 16}
 	if c := sh.module.config; c != nil {

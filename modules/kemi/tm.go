@@ -38,7 +38,15 @@ func tmRows() []Row {
 		{Name: "tm.t_on_branch", Params: "s", Result: "int", Does: "names the function called for each branch", call: func(k *call) int { k.s.onBranch = k.str(1); return k.num(1) }},
 		{Name: "tm.t_on_reply", Params: "s", Result: "int", Does: "names the function called for each reply", call: func(k *call) int { k.s.onReply = k.str(1); return k.num(1) }},
 		{Name: "tm.t_is_set", Params: "s", Result: "int", Does: "whether a function was named", call: func(k *call) int {
-			return k.is(map[string]string{"failure_route": k.s.onFailure, "branch_route": k.s.onBranch, "onreply_route": k.s.onReply}[k.str(1)] != "")
+			switch k.str(1) {
+			case "failure_route":
+				return k.is(k.s.onFailure != "")
+			case "branch_route":
+				return k.is(k.s.onBranch != "")
+			case "onreply_route":
+				return k.is(k.s.onReply != "")
+			}
+			return k.num(-1)
 		}},
 		{Name: "tm.t_is_canceled", Result: "int", Does: "whether the caller cancelled", call: func(k *call) int { return k.is(k.s.req.Cancelled()) }},
 		{Name: "tm.t_check_status", Params: "s", Result: "int", Does: "compares the code with a regular expression", call: func(k *call) int {
