@@ -14,10 +14,10 @@ var ErrOwnMethod = errors.New("legs send requests with that method by themselves
 
 // Message is a request of the owner's own.
 type Message struct {
-	Method      string // INFO, MESSAGE, OPTIONS, or another one that changes nothing about the call
-	Headers     []engine.HeaderEdit
-	Body        []byte
-	ContentType string // of Body
+	Method      string              // INFO, MESSAGE, OPTIONS, or another one that changes nothing about the call
+	Headers     []engine.HeaderEdit // of the request, beside its own
+	Body        []byte              // nil: none
+	ContentType string              // of Body
 }
 
 // Send sends the party a request within the dialog. done is told its answer, on the lane: 408 if

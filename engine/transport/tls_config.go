@@ -70,8 +70,8 @@ func (s *Stack) AddCertificate(f TLSFiles) error {
 	return nil
 }
 
-// RemoveCertificate takes one back that AddCertificate has added: it is no longer shown. On an error
-// nothing changes. The last one stays while there is a listener that needs it.
+// RemoveCertificate takes one back that AddCertificate has added: it is no longer shown. On an
+// error nothing changes. The last one stays while there is a listener that needs it.
 func (s *Stack) RemoveCertificate(f TLSFiles) error {
 	s.mu.Lock() // no listener is added meanwhile
 	defer s.mu.Unlock()

@@ -163,21 +163,23 @@ func TestHEPOfKamailio(t *testing.T) {
 		{transport.TLS, "[2001:db8::7]:5071", ring.Sent, "from [2001:db8::1]:5061 by tcp"},
 		{transport.WSS, "[2001:db8::7]:5072", ring.Received, "from [2001:db8::7]:5072 by tcp"},
 	} {
-		peer, local := netip.MustParseAddrPort(c.peer), netip.MustParseAddrPort("[2001:db8::1]:5061")
-		if peer.Addr().Is4() {
-			local = netip.MustParseAddrPort("192.0.2.1:5060")
-		}
-		id := fmt.Sprintf("call%d@example.com", i)
-		text := "OPTIONS sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: " + id + "\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
-		r := &ring.Record{Kind: c.kind, At: time.Unix(1_800_000_000, 0), Transport: c.transport, Peer: peer, Local: local, Text: []byte(text)}
-		packet := hep.Append(nil, r, &ring.Call{ID: id}, 2001)
-		eventually(t, c.want, func() bool { // it says that it listens before it does
-			_, _ = to.Write(packet)
-			return strings.Contains(out.text(), "captured OPTIONS of "+id)
+		t.Run(fmt.Sprintf("%s by %v, %v", c.peer, c.transport, c.kind), func(t *testing.T) {
+			peer, local := netip.MustParseAddrPort(c.peer), netip.MustParseAddrPort("[2001:db8::1]:5061")
+			if peer.Addr().Is4() {
+				local = netip.MustParseAddrPort("192.0.2.1:5060")
+			}
+			id := fmt.Sprintf("call%d@example.com", i)
+			text := "OPTIONS sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: " + id + "\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+			r := &ring.Record{Kind: c.kind, At: time.Unix(1_800_000_000, 0), Transport: c.transport, Peer: peer, Local: local, Text: []byte(text)}
+			packet := hep.Append(nil, r, &ring.Call{ID: id}, 2001)
+			eventually(t, c.want, func() bool { // it says that it listens before it does
+				_, _ = to.Write(packet)
+				return strings.Contains(out.text(), "captured OPTIONS of "+id)
+			})
+			line, ok := out.awaitOr(ended, 0, "captured OPTIONS of "+id)
+			if !ok || !strings.Contains(line, c.want) {
+				t.Errorf("%s by %v: %q, want %q\n%s", c.peer, c.transport, line, c.want, out.text())
+			}
 		})
-		line, ok := out.awaitOr(ended, 0, "captured OPTIONS of "+id)
-		if !ok || !strings.Contains(line, c.want) {
-			t.Errorf("%s by %v: %q, want %q\n%s", c.peer, c.transport, line, c.want, out.text())
-		}
 	}
 }

@@ -75,8 +75,8 @@ func look(img image.Image, in image.Rectangle) (l looked) {
 const inks = `Object.fromEntries([["the title", "h1"], ["the state", "#state"], ["the buttons", "header .acts"], ["a plot", "#plots svg"], ["the views", "nav"], ["a row", "#view tbody tr:not(.spacer)"]]
   .map(([what, where]) => [what, document.querySelector(where)?.getBoundingClientRect().toJSON()]).filter(([, b]) => b))`
 
-// looksRight has each width and theme show the same things, on a ground as light or dark as it is to
-// be, and nothing be blank.
+// looksRight has each width and theme show the same things, on a ground as light or dark as it is
+// to be, and nothing be blank.
 func (p *tab) looksRight() {
 	p.t.Helper()
 	defer p.size(1280, 800)

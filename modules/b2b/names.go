@@ -19,9 +19,9 @@ import (
 // errTaken is the error of an id that a leg has, or will have.
 var errTaken = errors.New("a leg has that id")
 
-// chosen reports whether a caller has chosen an id: ours begin with the number of a lane. Those that
-// clients of call control choose have the name of their operator in front, and a slash. A later leg
-// of a dial has one that is longer than callers may choose.
+// chosen reports whether a caller has chosen an id: ours begin with the number of a lane. Those
+// that clients of call control choose have the name of their operator in front, and a slash. A
+// later leg of a dial has one that is longer than callers may choose.
 func chosen(id string) bool { return id[0] > '9' || strings.Contains(id, "/") }
 
 // isName reports whether somebody may give a leg this id: it cannot be one of ours.

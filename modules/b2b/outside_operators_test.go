@@ -29,7 +29,8 @@ func TestOperatorsHaveIdsOfTheirOwn(t *testing.T) {
 	two := b.order("originate", fields{"target": carolURI, "id": "desk"})
 	other := w.Came(w.carol, "INVITE")
 	w.Reply(other, 180)
-	for x, id := range map[*client]string{a: "night/desk", b: "day/desk"} {
+	named := func(x *client, id string) {
+		t.Helper()
 		if m := x.take("it rings", func(m fields) bool { return m["event"] == "b2b.ringing" }); of(m) != id {
 			t.Errorf("%v, want %s", m, id)
 		}
@@ -38,6 +39,8 @@ func TestOperatorsHaveIdsOfTheirOwn(t *testing.T) {
 		}
 		x.refused(control.Taken, "originate", fields{"target": bobURI, "id": "desk"})
 	}
+	named(a, "night/desk")
+	named(b, "day/desk")
 	if leg := a.result("leg", fields{"leg": "day/desk"}).(fields); leg["id"] != "day/desk" {
 		t.Errorf("%v", leg)
 	}

@@ -201,8 +201,8 @@ type refreshed struct {
 	Expires  int64  `json:"expires,omitempty"` // seconds; 0: the answer has none
 }
 
-// tell sends a notice; if too many wait it is dropped, and it reports false: pings notice the end of
-// a call as well.
+// tell sends a notice; if too many wait it is dropped, and it reports false: pings notice the end
+// of a call as well.
 func (s *shared) tell(n *notice) bool {
 	text, err := json.Marshal(n)
 	if err != nil {

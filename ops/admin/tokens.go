@@ -73,11 +73,11 @@ type Tokens struct {
 type asked struct {
 	may    func() bool // still
 	end    func()
-	reread func() // guarded by the Tokens' mu: is called when roles were read again; nil: nobody asks
+	reread func() // is called when roles were read again; nil: nobody asks. Guarded by the Tokens' mu
 }
 
-// follow ends a request when its token is gone, until forget is called. onReread is given what is to
-// be called whenever the roles were read again.
+// follow ends a request when its token is gone, until forget is called. onReread is given what is
+// to be called whenever the roles were read again.
 func (t *Tokens) follow(may func() bool, end func()) (forget func(), onReread func(f func())) {
 	one := &asked{may: may, end: end}
 	t.mu.Lock()

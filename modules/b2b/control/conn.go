@@ -82,8 +82,8 @@ func (c *Conn) Close() {
 	}
 }
 
-// reread looks again whether the client may still give orders: if not, its session is nobody's master
-// any longer.
+// reread looks again whether the client may still give orders: if not, its session is nobody's
+// master any longer.
 func (c *Conn) reread() {
 	s := c.of()
 	if s == nil {
@@ -93,7 +93,7 @@ func (c *Conn) reread() {
 	mine := s.conn == c
 	s.mu.Unlock()
 	if may := c.acts(); mine && s.demoted.Swap(!may) == may {
-		s.hub.o.Log.Info("what a client of call control may has changed", "operator", s.operator, "source", c.by.Source, "client", s.name, "acts", may)
+		s.hub.o.Log.Info("what a client of call control may has changed", "operator", s.operator, "source", c.by.Source, "client", s.name, "allowed", may)
 		s.unsettled()
 	}
 }

@@ -245,8 +245,8 @@ func (g *grip) abandon(s *Session) {
 	}
 }
 
-// demote takes a leg from a session whose client may no longer give orders, as if that were over; the
-// client hears of what becomes of it.
+// demote takes a leg from a session whose client may no longer give orders, as if that were over;
+// the client hears of what becomes of it.
 func (g *grip) demote(s *Session) {
 	goes := g.alone || g.back != nil
 	if g.abandon(s); goes {

@@ -120,8 +120,8 @@ func (t *Turn) Own(l *dialog.Leg) {
 	}
 }
 
-// Name is the id for a leg for which the client chose one: each operator has ids of its own. An error
-// says what is wrong with it.
+// Name is the id for a leg for which the client chose one: each operator has ids of its own. An
+// error says what is wrong with it.
 func (t *Turn) Name(id string) (string, error) {
 	if id == "" {
 		return "", nil

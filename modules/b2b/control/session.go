@@ -53,8 +53,8 @@ type answer struct {
 // same compares secrets.
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// own is the id of a leg that the operator's clients call id. A name of an operator has no blanks, and
-// an id that is chosen no slash.
+// own is the id of a leg that the operator's clients call id. A name of an operator has no blanks,
+// and an id that is chosen no slash.
 func (s *Session) own(id string) string { return s.operator + "/" + id }
 
 // takes reports whether it may get a leg that is handed to an app, now.
