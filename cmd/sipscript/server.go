@@ -314,10 +314,13 @@ func explainAdmin(err error) error {
 	return err
 }
 
-// explainListen adds advice to an error of a listener, if its text has none.
+// explainListen adds to an error of a listener what its text leaves out: the flag.
 func explainListen(err error) error {
-	if errors.Is(err, syscall.EADDRINUSE) {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Errorf("%w Stop the program that uses it, or choose another port with --listen (0 picks one)", err)
+	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("%w (--listen names it)", err)
 	}
 	return err
 }
