@@ -66,6 +66,6 @@ function acc.event(req, name, fields) end
 ---@class acc.configure.options.spool
 ---@field dir? string a directory
 ---@field size? integer bytes on disk at most, but for up to a quarter more for calls in progress; beyond it records wait in memory, up to 64 MiB
----@field sync? number seconds after which a record is on the disk at the latest; it outlives the process after 5 ms
+---@field sync? number seconds after which a record is on the disk at the latest; it outlives the process at once
 
 return acc

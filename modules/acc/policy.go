@@ -41,7 +41,7 @@ type Rotation struct {
 type SpoolOptions struct {
 	Dir  string        `lua:"dir" default:"acc in --data" doc:"a directory"`
 	Size int           `lua:"size" min:"1048576" default:"8589934592" doc:"bytes on disk at most, but for up to a quarter more for calls in progress; beyond it records wait in memory, up to 64 MiB"`
-	Sync time.Duration `lua:"sync" min:"0.001" max:"10" default:"0.1" doc:"seconds after which a record is on the disk at the latest; it outlives the process after 5 ms"`
+	Sync time.Duration `lua:"sync" min:"0.001" max:"10" default:"0.1" doc:"seconds after which a record is on the disk at the latest; it outlives the process at once"`
 }
 
 // DefaultMaxDuration is how long a call may be in progress.

@@ -305,7 +305,6 @@ func TestEndsAreSyncedFirst(t *testing.T) {
 		}
 		for n := range 20 {
 			put(t, s, n, n+1)
-			time.Sleep(2 * gather)
 			synctest.Wait()
 		}
 		time.Sleep(5 * time.Second)
@@ -318,7 +317,6 @@ func TestEndsAreSyncedFirst(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 		put(t, s, 21, 22)
-		time.Sleep(2 * gather)
 		synctest.Wait()
 		if files(t, dir)[0] == first {
 			t.Error("it is never removed")

@@ -4,7 +4,7 @@
 // # What is kept, and when
 //
 // [Spool.Append] puts a record into memory and returns: it never waits for a disk. A writer hands
-// what has arrived in 5 ms to the operating system, many records in one write if there are many:
+// what has arrived to the operating system at once, many records in one write if there are many:
 // from then on a record is written, and outlives the process. It is on the disk, and outlives the
 // machine, when it was synced, at most Options.Sync later. A written record is in the queue until
 // every reader is done with it, whatever happens.
@@ -58,9 +58,8 @@ const (
 	mostWrite = 1 << 20
 	// mostRecent bounds the bytes of what was written and is kept for readers.
 	mostRecent = 1 << 20
-	// gather is how long an entry waits for others to be written with: a write for each wakes the
-	// writer for each, which costs more than the write.
-	gather = 5 * time.Millisecond
+	// delay is how long what has begun waits for something else to be written with.
+	delay = time.Millisecond
 )
 
 // Errors of Append.
@@ -85,7 +84,7 @@ type file interface {
 type Spool struct {
 	o    Options
 	wake chan struct{} // to the writer; capacity 1
-	soon chan struct{} // to the writer, which need not hurry: it gathers; capacity 1
+	soon chan struct{} // to the writer, which need not hurry; capacity 1
 	text []byte        // the writer's, as the next
 	some []entry       // what it writes
 	sync chan struct{} // to the syncer; capacity 1
@@ -211,12 +210,8 @@ func (s *Spool) add(kind byte, key Key, data []byte) error {
 		return ErrFull
 	}
 	s.push(e)
-	if s.waiting < mostWrite/2 {
+	if kind != kindRecord { // it is written with the next record, or soon
 		poke(s.soon)
-	} else {
-		poke(s.wake)
-	}
-	if kind != kindRecord {
 		return nil
 	}
 	s.stats.Appended++
@@ -225,6 +220,7 @@ func (s *Spool) add(kind byte, key Key, data []byte) error {
 		close(s.arrived)
 		s.arrived = make(chan struct{})
 	}
+	poke(s.wake)
 	return nil
 }
 

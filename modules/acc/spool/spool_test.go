@@ -363,36 +363,3 @@ func TestManyAtOnce(t *testing.T) {
 	}
 	closed(t, s, a, b)
 }
-
-// Records that come one after the other within gather take one write.
-func TestWritesGather(t *testing.T) {
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		o, writes := quiet(dir), 0
-		o.create = func(path string) (file, error) {
-			f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-			return countedFile{f, &writes}, err
-		}
-		s, _ := open(t, o)
-		for n := range 50 {
-			put(t, s, n, n+1)
-			time.Sleep(gather / 50)
-		}
-		time.Sleep(2 * gather)
-		synctest.Wait()
-		if st := s.Stats(); writes < 1 || writes > 2 || st.Memory != 0 {
-			t.Errorf("%d writes, %+v", writes, st)
-		}
-		closed(t, s)
-	})
-}
-
-type countedFile struct {
-	file
-	writes *int
-}
-
-func (f countedFile) WriteAt(b []byte, off int64) (int, error) {
-	*f.writes++
-	return f.file.WriteAt(b, off)
-}

@@ -28,7 +28,7 @@ func (s *Spool) write() {
 		select {
 		case <-s.wake:
 		case <-s.soon:
-			s.gatherSome()
+			s.hurry()
 		case <-s.stop:
 			ended = true
 		}
@@ -51,9 +51,9 @@ func (s *Spool) write() {
 	}
 }
 
-// gatherSome waits briefly for more, but not if there is much already.
-func (s *Spool) gatherSome() {
-	t := time.NewTimer(gather)
+// hurry waits briefly for something that is in a hurry.
+func (s *Spool) hurry() {
+	t := time.NewTimer(delay)
 	defer t.Stop()
 	select {
 	case <-t.C:
