@@ -14,7 +14,8 @@ var ErrOwnMethod = errors.New("legs send requests with that method by themselves
 
 // Message is a request of the owner's own.
 type Message struct {
-	Method      string              // INFO, MESSAGE, OPTIONS, or another one that changes nothing about the call
+	// INFO, MESSAGE, OPTIONS, or another one that changes nothing about the call
+	Method      string
 	Headers     []engine.HeaderEdit // of the request, beside its own
 	Body        []byte              // nil: none
 	ContentType string              // of Body

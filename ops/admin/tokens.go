@@ -73,7 +73,7 @@ type Tokens struct {
 type asked struct {
 	may    func() bool // still
 	end    func()
-	reread func() // is called when roles were read again; nil: nobody asks. Guarded by the Tokens' mu
+	reread func() // called when roles were read again, nil: nobody asks. Guarded by Tokens.mu
 }
 
 // follow ends a request when its token is gone, until forget is called. onReread is given what is
