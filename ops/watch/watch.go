@@ -123,8 +123,8 @@ func (w *Watcher) Run(ctx context.Context) {
 // compare calls Changed if the files are no longer what they were.
 func (w *Watcher) compare() {
 	files, began := w.opts.Files(), time.Now()
-	w.tellMissing(files)
 	now := contents(files, w.seen)
+	w.tellMissing(files) // after that: what comes back meanwhile is told before it has changed
 	related := w.any
 	w.any = false
 	if maps.Equal(now, w.seen) && !(w.failed && related) {
