@@ -238,9 +238,7 @@ func TestPage(t *testing.T) {
 			}
 		}
 	})
-	if !raceBuild() { // the pictures are of the same page
-		t.Run("screenshots", func(t *testing.T) { p.looksRight() })
-	}
+	t.Run("screenshots", func(t *testing.T) { p.looksRight() })
 	p.clickText("Calls")
 	t.Run("ten thousand calls", func(t *testing.T) {
 		p.eval(`document.querySelectorAll("#view .tools input[type=checkbox]")[1].click()`)
