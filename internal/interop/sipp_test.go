@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -171,13 +172,23 @@ func (s *sipp) bound(network string, port int) (ok bool) {
 		}
 		for line := range strings.SplitSeq(string(table), "\n") {
 			f := strings.Fields(line)
-			if len(f) > 3 && strings.HasSuffix(f[1]+" ", want) && (network == "udp" || f[3] == "0A") {
+			if len(f) > 9 && strings.HasSuffix(f[1]+" ", want) && (network == "udp" || f[3] == "0A") && s.owns(f[9]) {
 				ok = true
 			}
 		}
 		return ok
 	})
 	return ok
+}
+
+// owns reports whether a socket is the process's, and not that of whoever took its port.
+func (s *sipp) owns(inode string) bool {
+	dir := fmt.Sprintf("/proc/%d/fd", s.cmd.Process.Pid)
+	list, _ := os.ReadDir(dir) // none: it has ended
+	return slices.ContainsFunc(list, func(e os.DirEntry) bool {
+		to, _ := os.Readlink(filepath.Join(dir, e.Name()))
+		return to == "socket:["+inode+"]"
+	})
 }
 
 // addr is where the process listens.
