@@ -300,11 +300,12 @@ func arms(name string) func(f *fn, args []syntax.Expr, line int) []node {
 			}
 			guard = both(guard, cond)
 		}
+		if was, ok := f.armed[slot.option]; ok && was.name != s.Value {
+			f.decide("KSR.%s(%q) takes the place of %s for some requests: see that req:relay has the option %s that is right for each", name, s.Value, was.name, slot.option)
+		}
 		switch guard.text {
 		case "":
-			if len(f.conditions) > 0 {
-				f.c.next.options["armed "+slot.option] = s.Value
-			}
+			f.decide("KSR.%s(%q) holds for some requests only: see that req:relay has the option %s for these", name, s.Value, slot.option)
 			f.armed[slot.option] = arm{name: s.Value}
 		case "true":
 			f.armed[slot.option] = arm{name: s.Value}

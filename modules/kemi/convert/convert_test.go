@@ -102,6 +102,25 @@ function ksr_reply_route() KSR.force_rport() end`)
 	}
 }
 
+// A route whose arming does not become an option of the relay as it was is left to a human, not
+// dropped.
+func TestArmedElsewhere(t *testing.T) {
+	const relays = ` end function go() KSR.info("1") KSR.info("2") KSR.info("3") KSR.info("4") KSR.tm.t_relay() end function F() KSR.info("F") end function G() KSR.info("G") end`
+	const much = `KSR.info("a") KSR.info("b") KSR.info("c") KSR.info("d") `
+	for _, c := range []struct{ name, arms, want string }{
+		{"in another function", much + `KSR.tm.t_on_failure("F")`, "F is armed here and relayed elsewhere: give req:relay the option on_failure there"},
+		{"for some requests", `if KSR.kx.get_ruser() == "x" then KSR.tm.t_on_failure("F") end`, `KSR.tm.t_on_failure("F") holds for some requests only`},
+		{"one or the other", `KSR.tm.t_on_failure("F") if KSR.kx.get_ruser() == "x" then KSR.tm.t_on_failure("G") end`, `KSR.tm.t_on_failure("G") takes the place of F`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out, err := convert.Source("k.lua", "function ksr_request_route() if KSR.is_INVITE() then arm() end arm() go() end function arm() "+c.arms+relays, nil)
+			if flat := strings.Join(strings.Fields(strings.ReplaceAll(out, "--", " ")), " "); err != nil || !strings.Contains(flat, "DECIDE: "+c.want) {
+				t.Errorf("%v, no %q:\n%s", err, c.want, out)
+			}
+		})
+	}
+}
+
 // A failure route that only tries the next gateway is what a list of targets does by itself.
 func TestGateways(t *testing.T) {
 	head, got := body(t, `function ksr_request_route()

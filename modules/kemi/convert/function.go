@@ -3,7 +3,10 @@ package convert
 // Functions: the routes become functions that are given the request, and what they are called for.
 
 import (
+	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/sipscript/sipscript/luabind/syntax"
@@ -59,6 +62,7 @@ type fn struct {
 	// conditions are those that hold where a statement is
 	conditions []expr
 	armed      map[string]arm
+	relays     bool     // with what was armed
 	answers    []string // headers for the next answer
 	rrParams   []string // parameters for the Record-Route
 	params     map[string]bool
@@ -83,7 +87,8 @@ func (c *conv) translate(k key, def *definition) (nodes []node, ok bool) {
 	body := f.block(def.fun.Stmts, def.from, def.to, rest)
 	f.plain = f.plain || !ends(body)
 	body = withoutLast(body)
-	f.sum.Empty = empty(body)
+	// What a human is told stays, with the function it is about.
+	f.sum.Empty = empty(body) && (f.main || len(f.notes) == 0 && (f.relays || len(f.armed) == 0))
 	f.sum.Valued = c.facts.sum[k].Valued
 	switch {
 	case f.sum.Exits == undecided:
@@ -102,6 +107,12 @@ func (c *conv) translate(k key, def *definition) (nodes []node, ok bool) {
 	}
 	if c.facts.hoisted[k] && !c.facts.sum[k].Targets {
 		body = append([]node{{head: "local targets"}}, body...)
+	}
+	if !f.relays && !f.main {
+		for _, option := range slices.Sorted(maps.Keys(f.armed)) {
+			told := fmt.Sprintf("%s is armed here and relayed elsewhere: give req:relay the option %s there", f.armed[option].name, option)
+			body = append([]node{{lead: c.decision(told)}}, body...)
+		}
 	}
 	head := "function " + c.nameOf(k) + "(" + c.parameters(k, def) + ")"
 	if def.local {

@@ -85,6 +85,7 @@ func relayValue(f *fn, _ []syntax.Expr, _ int) expr {
 
 // relayText is a relay to the present destination, with what was armed.
 func (f *fn) relayText() string {
+	f.relays = true
 	var args []string
 	if f.dest != along {
 		args = append(args, f.destination())
