@@ -32,7 +32,8 @@ func parseReplaces(value string) (d dialogID, ok bool) {
 			d.early = true
 		}
 	}
-	return d, seen == 11 && d.callID != "" && !strings.ContainsAny(value, " ,")
+	// Blanks may stand around semicolons (§6.1, SEMI), not within; a comma begins another value
+	return d, seen == 11 && d.callID != "" && !strings.ContainsAny(d.callID+d.to+d.from, " \t,")
 }
 
 // String is the value.

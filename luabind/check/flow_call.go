@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/luabind/syntax"
 	"github.com/yuin/gopher-lua/ast"
 )
 
@@ -55,7 +56,7 @@ func (f *frame) eval(e ast.Expr, in states) states {
 		}
 		return in
 	}
-	eachPart(e, func(part ast.Expr) { in = f.eval(part, in) })
+	syntax.EachPart(e, func(part ast.Expr) { in = f.eval(part, in) })
 	return in
 }
 
@@ -65,7 +66,7 @@ func (f *frame) mentions(fn *function) bool {
 		return fn.touches == yes
 	}
 	fn.touches = no
-	walk(fn.stmts, func(e ast.Expr) {
+	syntax.Walk(fn.stmts, func(e ast.Expr) {
 		if id, ok := e.(*ast.IdentExpr); ok && fn.touches == no && fn.file.value(id).typ == luabind.RequestType {
 			fn.touches = yes
 		}

@@ -2,6 +2,7 @@ package check
 
 import (
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/luabind/syntax"
 	"github.com/yuin/gopher-lua/ast"
 )
 
@@ -16,7 +17,7 @@ func (a *analysis) nameMethods() {
 	}
 	a.named = map[string]bool{}
 	for _, f := range a.order {
-		walk(f.tree, func(e ast.Expr) {
+		syntax.Walk(f.tree, func(e ast.Expr) {
 			if s, ok := e.(*ast.StringExpr); ok && isMethod(s.Value) {
 				a.named[s.Value] = true
 				if a.methods[s.Value] == 0 && len(a.methods) < 60 {

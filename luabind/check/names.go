@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/luabind/syntax"
 	"github.com/yuin/gopher-lua/ast"
 )
 
@@ -41,7 +42,7 @@ func (p *program) nodes() {
 		written[p.stores[i].target] = true
 	}
 	for _, f := range p.order {
-		walk(f.tree, func(e ast.Expr) {
+		syntax.Walk(f.tree, func(e ast.Expr) {
 			switch e := e.(type) {
 			case *ast.AttrGetExpr:
 				if !written[e] {
@@ -114,7 +115,7 @@ func (p *program) globalNames() {
 		if f.tree == nil {
 			continue
 		}
-		walk(f.tree, func(e ast.Expr) {
+		syntax.Walk(f.tree, func(e ast.Expr) {
 			id, ok := e.(*ast.IdentExpr)
 			if !ok {
 				return

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/luabind/internal/syntax"
+	tree "github.com/sipscript/sipscript/luabind/syntax"
 	"github.com/yuin/gopher-lua/ast"
 )
 
@@ -36,12 +37,12 @@ return f(x, (y))
 		texts[path] = string(b)
 	}
 	for name, text := range texts {
-		tree, err := syntax.Parse(text, name)
+		list, err := syntax.Parse(text, name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		text = syntax.Clean(text)
-		p, rows, n := placesOf(tree, text), strings.Split(text, "\n"), 0
+		p, rows, n := placesOf(list, text), strings.Split(text, "\n"), 0
 		begins := func(node any, words ...string) {
 			at := p.of[node]
 			n++
@@ -52,7 +53,7 @@ return f(x, (y))
 			}
 			t.Errorf("%s:%d:%d: there is none of %q", name, at.line, at.column, words)
 		}
-		walk(tree, func(e ast.Expr) {
+		tree.Walk(list, func(e ast.Expr) {
 			switch e := e.(type) {
 			case *ast.IdentExpr:
 				begins(e, e.Value)

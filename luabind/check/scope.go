@@ -2,6 +2,8 @@ package check
 
 import (
 	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/sipscript/sipscript/luabind/syntax"
 )
 
 // The variables of a file, what is assigned to them, and its functions.
@@ -256,7 +258,7 @@ func (r *resolver) expr(e ast.Expr) {
 			}
 		}
 	default:
-		eachPart(e, r.expr)
+		syntax.EachPart(e, r.expr)
 	}
 }
 
@@ -284,31 +286,4 @@ func requiredName(f *file, call *ast.FuncCallExpr) (string, bool) {
 		return "", false
 	}
 	return s.Value, true
-}
-
-// eachPart calls fn with the parts of an operator or an index.
-func eachPart(e ast.Expr, fn func(ast.Expr)) {
-	switch e := e.(type) {
-	case *ast.AttrGetExpr:
-		fn(e.Object)
-		fn(e.Key)
-	case *ast.LogicalOpExpr:
-		fn(e.Lhs)
-		fn(e.Rhs)
-	case *ast.RelationalOpExpr:
-		fn(e.Lhs)
-		fn(e.Rhs)
-	case *ast.StringConcatOpExpr:
-		fn(e.Lhs)
-		fn(e.Rhs)
-	case *ast.ArithmeticOpExpr:
-		fn(e.Lhs)
-		fn(e.Rhs)
-	case *ast.UnaryMinusOpExpr:
-		fn(e.Expr)
-	case *ast.UnaryNotOpExpr:
-		fn(e.Expr)
-	case *ast.UnaryLenOpExpr:
-		fn(e.Expr)
-	}
 }

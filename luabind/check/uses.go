@@ -2,6 +2,8 @@ package check
 
 import (
 	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/sipscript/sipscript/luabind/syntax"
 )
 
 // Use is a place where a text names a global, or what is in it: "KSR.tm.t_relay".
@@ -25,8 +27,8 @@ func Uses(name, text string) ([]Use, []Finding) {
 		return nil, p.sorted()
 	}
 	u := &users{file: f, seen: map[ast.Expr]bool{}, assigned: map[ast.Expr]bool{}, calls: map[ast.Expr]*ast.FuncCallExpr{}}
-	w := walker{fn: u.expr, each: u.stmt}
-	w.stmts(f.tree)
+	w := syntax.Walker{Expr: u.expr, Each: u.stmt}
+	w.Stmts(f.tree)
 	p.compile()
 	return u.list, p.sorted()
 }

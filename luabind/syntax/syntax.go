@@ -1,6 +1,6 @@
-// Package syntax is the syntax tree of a script with what the tree lacks: its comments, and its
-// blank lines. It is for modules that translate scripts of another dialect; what runs scripts, or
-// checks them, does without.
+// Package syntax is the syntax tree of a script with what the tree lacks: its comments, its blank
+// lines, and a way through it. It is for what checks scripts, and for modules that translate those
+// of another dialect.
 package syntax
 
 import (

@@ -240,7 +240,7 @@ func (f *fn) isStatus(name string) bool {
 
 // usesKSR reports whether statements use KSR, and which functions they call by name.
 func usesKSR(list []syntax.Stmt) (ksr bool, calls []string) {
-	w := &walker{see: func(e syntax.Expr) {
+	syntax.Walk(list, func(e syntax.Expr) {
 		switch e := e.(type) {
 		case *syntax.Ident:
 			ksr = ksr || e.Value == "KSR"
@@ -249,8 +249,7 @@ func usesKSR(list []syntax.Stmt) (ksr bool, calls []string) {
 				calls = append(calls, id.Value)
 			}
 		}
-	}}
-	w.stmts(list)
+	})
 	return ksr, calls
 }
 
@@ -313,80 +312,5 @@ func arms(name string) func(f *fn, args []syntax.Expr, line int) []node {
 			f.armed[slot.option] = arm{s.Value, guard.text}
 		}
 		return nil
-	}
-}
-
-// walker visits expressions.
-type walker struct{ see func(syntax.Expr) }
-
-func (w *walker) stmts(list []syntax.Stmt) {
-	for _, s := range list {
-		switch s := s.(type) {
-		case *syntax.Assign:
-			w.exprs(s.Lhs...)
-			w.exprs(s.Rhs...)
-		case *syntax.Local:
-			w.exprs(s.Exprs...)
-		case *syntax.CallStmt:
-			w.exprs(s.Expr)
-		case *syntax.Do:
-			w.stmts(s.Stmts)
-		case *syntax.While:
-			w.exprs(s.Condition)
-			w.stmts(s.Stmts)
-		case *syntax.Repeat:
-			w.exprs(s.Condition)
-			w.stmts(s.Stmts)
-		case *syntax.If:
-			w.exprs(s.Condition)
-			w.stmts(s.Then)
-			w.stmts(s.Else)
-		case *syntax.NumberFor:
-			w.exprs(s.Init, s.Limit, s.Step)
-			w.stmts(s.Stmts)
-		case *syntax.GenericFor:
-			w.exprs(s.Exprs...)
-			w.stmts(s.Stmts)
-		case *syntax.FuncDef:
-			w.stmts(s.Func.Stmts)
-		case *syntax.Return:
-			w.exprs(s.Exprs...)
-		}
-	}
-}
-
-func (w *walker) exprs(list ...syntax.Expr) {
-	for _, e := range list {
-		if e == nil {
-			continue
-		}
-		w.see(e)
-		switch e := e.(type) {
-		case *syntax.Get:
-			w.exprs(e.Object, e.Key)
-		case *syntax.Table:
-			for _, x := range e.Fields {
-				w.exprs(x.Key, x.Value)
-			}
-		case *syntax.Call:
-			w.exprs(e.Func, e.Receiver)
-			w.exprs(e.Args...)
-		case *syntax.Logical:
-			w.exprs(e.Lhs, e.Rhs)
-		case *syntax.Relational:
-			w.exprs(e.Lhs, e.Rhs)
-		case *syntax.Concat:
-			w.exprs(e.Lhs, e.Rhs)
-		case *syntax.Arithmetic:
-			w.exprs(e.Lhs, e.Rhs)
-		case *syntax.Minus:
-			w.exprs(e.Expr)
-		case *syntax.Not:
-			w.exprs(e.Expr)
-		case *syntax.Length:
-			w.exprs(e.Expr)
-		case *syntax.Function:
-			w.stmts(e.Stmts)
-		}
 	}
 }
