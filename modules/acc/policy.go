@@ -189,7 +189,11 @@ func (a *Accounts) setAside(name string, r spool.Record, why error) error {
 	if dir == "" {
 		dir = a.o.Data
 	}
-	line, err := json.Marshal(refused{cdr.Time{Time: time.Now()}, name, why.Error(), r.Data})
+	data := json.RawMessage(r.Data)
+	if !json.Valid(data) {
+		data, _ = json.Marshal(string(r.Data)) // a text always can be
+	}
+	line, err := json.Marshal(refused{cdr.Time{Time: time.Now()}, name, why.Error(), data})
 	if err != nil {
 		return err
 	}

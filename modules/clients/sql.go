@@ -26,6 +26,9 @@ type Driver struct {
 	Away func(error) bool
 	// Missing reports whether an error means that a table is missing.
 	Missing func(error) bool
+	// Refuses reports whether an error means that values of the statement can't be stored: too long,
+	// of another type, against a constraint. nil: none does.
+	Refuses func(error) bool
 	// Again reports whether a transaction that failed with an error may succeed if it is tried
 	// again, because it got in the way of another. nil: none does.
 	Again func(error) bool
@@ -130,6 +133,10 @@ func (d *DB) Kind() string { return d.driver.Name }
 
 // Missing reports whether an error means that a table is missing.
 func (d *DB) Missing(err error) bool { return d.driver.Missing != nil && d.driver.Missing(err) }
+
+// Refuses reports whether an error means that values of the statement can't be stored, whenever it
+// is tried again.
+func (d *DB) Refuses(err error) bool { return d.driver.Refuses != nil && d.driver.Refuses(err) }
 
 // Do calls f with the database, within the timeout. It returns [ErrAway], wrapped, when the server
 // can't be reached, or could not a moment ago.

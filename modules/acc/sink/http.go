@@ -23,8 +23,8 @@ type web struct {
 }
 
 // HTTP is an HTTP server. Records go to its URL, as a list in JSON, by POST. 2xx: it has them all.
-// 400, 413, 415 and 422 refuse what was sent; 409 says that it has them; anything else is tried
-// again. A user and password in the URL are sent as Basic authentication.
+// 413 and 422 refuse a record for what is in it, 400 and 415 perhaps; 409 says that it has them;
+// anything else is tried again. A user and password in the URL are sent as Basic authentication.
 func HTTP(pool *clients.Pool, target string, headers map[string]string) (Sink, error) {
 	u, err := url.Parse(target)
 	if err != nil || u.Host == "" {
@@ -65,7 +65,9 @@ func (w *web) Write(ctx context.Context, list []spool.Record) error {
 	switch code := answer.Status; {
 	case code >= 200 && code < 300, code == http.StatusConflict:
 		return nil
-	case code == http.StatusBadRequest, code == http.StatusRequestEntityTooLarge, code == http.StatusUnsupportedMediaType, code == http.StatusUnprocessableEntity:
+	case code == http.StatusRequestEntityTooLarge, code == http.StatusUnprocessableEntity:
+		return fmt.Errorf("%w: the answer is %d: %.200s", ErrValues, code, answer.Body)
+	case code == http.StatusBadRequest, code == http.StatusUnsupportedMediaType:
 		return fmt.Errorf("%w: the answer is %d: %.200s", ErrRefused, code, answer.Body)
 	default:
 		return fmt.Errorf("the answer is %d: %.200s", code, answer.Body)

@@ -51,6 +51,9 @@ func TestHTTP(t *testing.T) {
 			if (err != nil) != row.fails || errors.Is(err, ErrRefused) != row.refused {
 				t.Error(err)
 			}
+			if values := row.code == 413 || row.code == 422; errors.Is(err, ErrValues) != values {
+				t.Errorf("for its values: %v", err)
+			}
 			if len(got) != 2 || got[1]["id"] != recordOf(1).ID || got[0]["duration"] != 10.5 || got[0]["answered"] != "2026-11-30T12:00:02.123Z" {
 				t.Errorf("%v", got)
 			}

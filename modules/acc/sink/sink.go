@@ -6,6 +6,7 @@ package sink
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -17,21 +18,26 @@ import (
 // Sink writes records to one destination.
 type Sink interface {
 	// Write writes them all, or none. Records it has already are left as they are. An error that
-	// wraps [ErrRefused] tells that one of them will never be written, whatever the number of
-	// attempts.
+	// wraps [ErrRefused] tells that the destination is there, and does not want one of them.
 	Write(ctx context.Context, list []spool.Record) error
 	Close() error
 }
 
-// ErrRefused is the error, wrapped, of records that a destination will never take.
+// ErrRefused is the error, wrapped, of records that a destination does not take as they are. It may
+// be the destination's fault as well: a table without a column, a disk that is full.
 var ErrRefused = errors.New("the destination refuses the record")
+
+// ErrValues is the error, wrapped, of a record that a destination refuses for what is in it. It
+// wraps ErrRefused.
+var ErrValues = fmt.Errorf("%w for its values", ErrRefused)
 
 const (
 	// batch and batchBytes bound what is written at once.
 	batch, batchBytes = 500, 1 << 20
 	// firstPause and mostPause are between attempts.
 	firstPause, mostPause = 200 * time.Millisecond, 30 * time.Second
-	// mostAttempts is how often a record is tried that is refused while there is no other.
+	// mostAttempts is how often a record is tried that is refused for its values while the
+	// destination takes no other.
 	mostAttempts = 6
 	// writeTime is how long one attempt may take.
 	writeTime = 30 * time.Second
@@ -57,6 +63,9 @@ type Worker struct {
 	done   sync.WaitGroup
 
 	written, failed, dead atomic.Uint64
+	// guilty are records that are refused for their own fault, and could not be set aside. It belongs
+	// to the goroutine.
+	guilty map[uint64]bool
 	// away is why the destination takes nothing now, nil while it does.
 	away atomic.Pointer[string]
 }
@@ -110,42 +119,65 @@ func (w *Worker) run(ctx context.Context) {
 			}
 			continue
 		}
-		if !w.deliver(ctx, list) {
+		last, ok := w.deliver(ctx, list)
+		if !ok {
 			return
 		}
-		w.o.Reader.Done(list[len(list)-1].Seq)
+		w.o.Reader.Done(last)
 		if len(list) < batch && !sleep(ctx, w.o.Gather) {
 			return
 		}
 	}
 }
 
-// deliver tries until the destination has all records, or refuses them; false: the worker ends.
-func (w *Worker) deliver(ctx context.Context, list []spool.Record) bool {
-	pause := firstPause
-	for attempt := 1; ; attempt++ {
+// deliver tries until the destination has all records, or refuses them, and returns the number of
+// the last; false: the worker ends. Records that wait are tried beside those that were refused.
+func (w *Worker) deliver(ctx context.Context, list []spool.Record) (last uint64, ok bool) {
+	pause, refusals := firstPause, 0
+	for {
+		last = max(last, list[len(list)-1].Seq)
 		err := w.try(ctx, list)
 		if err == nil {
 			w.written.Add(uint64(len(list)))
 			w.back()
-			return true
+			return last, true
 		}
 		if ctx.Err() != nil {
-			return false
+			return 0, false
 		}
 		w.failed.Add(1)
 		if errors.Is(err, ErrRefused) {
-			if list = w.single(ctx, list, err, attempt >= mostAttempts); len(list) == 0 {
+			refusals++
+			if list, err = w.single(ctx, list, err, refusals >= mostAttempts); len(list) == 0 {
 				w.back()
-				return true
+				return last, true
 			}
 		}
-		w.trouble(err)
-		if !sleep(ctx, pause) {
-			return false
+		if !errors.Is(err, ErrValues) {
+			w.trouble(err)
 		}
-		pause = min(2*pause, mostPause)
+		if !sleep(ctx, pause) {
+			return 0, false
+		}
+		if pause = min(2*pause, mostPause); refusals > 0 {
+			list = w.company(list)
+		}
 	}
+}
+
+// company adds records that wait to those that were refused: whether the destination takes them
+// shows whose fault it is.
+func (w *Worker) company(list []spool.Record) []spool.Record {
+	if len(list) >= batch {
+		return list
+	}
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	more, err := w.o.Reader.Next(now, batch-len(list), batchBytes)
+	if err != nil { // there is none, or the next round tells
+		return list
+	}
+	return append(list, more...)
 }
 
 func (w *Worker) try(ctx context.Context, list []spool.Record) error {
@@ -154,33 +186,37 @@ func (w *Worker) try(ctx context.Context, list []spool.Record) error {
 	return w.o.Sink.Write(ctx, list)
 }
 
-// single writes records one by one, sets those aside that are refused, and returns what is left.
-// If all are refused it may be the destination's fault (a table with other columns): several are
-// left; one is set aside if it was refused often enough.
-func (w *Worker) single(ctx context.Context, list []spool.Record, why error, often bool) (left []spool.Record) {
-	if len(list) == 1 {
-		if !often {
-			return list
-		}
-		return w.setAside(list, []error{why})
-	}
+// single writes records one by one, sets those aside that are refused, and returns what is left,
+// with why. If all are refused it may be the destination's fault, and all are left; but the first,
+// if that is for its values and was often enough, is set aside.
+func (w *Worker) single(ctx context.Context, list []spool.Record, why error, often bool) (left []spool.Record, err error) {
 	var refused []spool.Record
-	var errs []error
-	for i := range list {
-		err := w.try(ctx, list[i:i+1])
-		switch {
-		case err == nil:
-			w.written.Add(1)
-		case errors.Is(err, ErrRefused):
-			refused, errs = append(refused, list[i]), append(errs, err)
-		default:
-			return append(append(left, refused...), list[i:]...) // what it has already does no harm
+	errs := []error{why}
+	if len(list) == 1 {
+		refused = list
+	} else {
+		errs = nil
+		for i := range list {
+			err := w.try(ctx, list[i:i+1])
+			switch {
+			case err == nil:
+				w.written.Add(1)
+			case errors.Is(err, ErrRefused):
+				refused, errs = append(refused, list[i]), append(errs, err)
+			default:
+				return append(refused, list[i:]...), err // what it has already does no harm
+			}
 		}
 	}
-	if len(refused) == len(list) {
-		return list
+	switch {
+	case len(refused) == 0:
+		return nil, nil
+	case len(refused) < len(list):
+		return w.setAside(refused, errs), errs[0]
+	case often && errors.Is(errs[0], ErrValues), w.guilty[refused[0].Seq]:
+		return append(w.setAside(refused[:1], errs[:1]), refused[1:]...), errs[0]
 	}
-	return w.setAside(refused, errs)
+	return list, errs[0]
 }
 
 // setAside puts records where somebody finds them; what can't be put there is left.
@@ -189,10 +225,15 @@ func (w *Worker) setAside(list []spool.Record, errs []error) (left []spool.Recor
 		if err := w.o.Dead(r, errs[i]); err != nil {
 			w.o.Log.Error("acc: a record that a destination refuses can't be set aside", "server", w.o.Name, "error", err)
 			left = append(left, r)
+			if w.guilty == nil {
+				w.guilty = map[uint64]bool{}
+			}
+			w.guilty[r.Seq] = true
 			continue
 		}
+		delete(w.guilty, r.Seq)
 		w.dead.Add(1)
-		w.o.Log.Error("acc: a destination refuses a record; it was set aside", "server", w.o.Name, "error", errs[i])
+		w.o.Log.Error("acc: a destination refuses a record; it was set aside", "server", w.o.Name, "record", fmt.Sprintf("%x", r.Key[:]), "error", errs[i])
 	}
 	return left
 }

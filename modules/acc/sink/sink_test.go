@@ -5,6 +5,7 @@ package sink
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -81,15 +82,54 @@ func TestWorker(t *testing.T) {
 			b.t.Errorf("%v %v", b.f.got, b.dead)
 		}
 	})
-	worker(t, "the only one is refused", refuse, func(b *bench) {
+	only := func(why error, left ...string) func(list []spool.Record) error {
+		return func(list []spool.Record) error {
+			for _, r := range list {
+				if !slices.Contains(left, string(r.Data)) {
+					return why
+				}
+			}
+			return nil
+		}
+	}
+	worker(t, "the only one is refused for its values", only(ErrValues), func(b *bench) {
 		b.put(3, 4)
 		b.pass(time.Second)
 		if len(b.dead) != 0 {
 			b.t.Error("set aside at once")
 		}
 		b.pass(time.Minute)
-		if len(b.dead) != 1 || b.w.Figures().Waiting != 0 || b.w.Figures().Away != "" {
-			b.t.Errorf("%v %+v", b.dead, b.w.Figures())
+		if len(b.dead) != 1 || b.w.Figures().Waiting != 0 || b.w.Figures().Away != "" || len(b.told) != 0 {
+			b.t.Errorf("%v %+v %v", b.dead, b.w.Figures(), b.told)
+		}
+	})
+	worker(t, "nobody waits for the only one", only(ErrValues, "4"), func(b *bench) {
+		b.put(3, 4)
+		b.pass(time.Second)
+		b.put(4, 5)
+		b.pass(time.Second)
+		if fmt.Sprint(b.f.got, b.dead, b.told, b.w.Figures().Waiting) != "[4] [3] [] 0" {
+			b.t.Errorf("%v %v %v", b.f.got, b.dead, b.told)
+		}
+	})
+	worker(t, "all there are are refused for their values", only(ErrValues), func(b *bench) {
+		b.put(3, 5)
+		b.pass(time.Minute)
+		if fmt.Sprint(b.dead, b.told, b.w.Figures().Waiting) != "[3 4] [] 0" {
+			b.t.Errorf("%v %v %+v", b.dead, b.told, b.w.Figures())
+		}
+	})
+	worker(t, "the only one is refused, and may be right", only(ErrRefused), func(b *bench) {
+		b.put(3, 4)
+		b.pass(time.Hour)
+		if len(b.dead) != 0 || b.w.Figures().Waiting != 1 || len(b.told) != 1 {
+			b.t.Errorf("%v %+v %v", b.dead, b.w.Figures(), b.told)
+		}
+		b.f.set(only(ErrRefused, "4", "5"))
+		b.put(4, 6)
+		b.pass(mostPause + time.Second)
+		if fmt.Sprint(b.f.got, b.dead, b.w.Figures().Waiting) != "[4 5] [3] 0" {
+			b.t.Errorf("%v %v", b.f.got, b.dead)
 		}
 	})
 	worker(t, "a dead letter that can't be kept", refuse, func(b *bench) {

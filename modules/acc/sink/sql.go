@@ -86,17 +86,20 @@ func decode(list []spool.Record) ([]*cdr.Record, error) {
 	for i, r := range list {
 		var err error
 		if records[i], err = cdr.Read(r.Data); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+			return nil, fmt.Errorf("%w: %w", ErrValues, err)
 		}
 	}
 	return records, nil
 }
 
 // refusal tells an error of the statement from that of a server that is away, or of a table that is
-// missing. It may be the records' fault.
+// missing, and one that is the records' fault from one that may be.
 func refusal(db *clients.DB, err error) error {
 	if err == nil || errors.Is(err, clients.ErrAway) || db.Missing(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
+	}
+	if db.Refuses(err) {
+		return fmt.Errorf("%w: %w", ErrValues, err)
 	}
 	return fmt.Errorf("%w: %w", ErrRefused, err)
 }

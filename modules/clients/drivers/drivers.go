@@ -17,7 +17,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/sipscript/sipscript/modules/clients"
 )
@@ -28,7 +29,18 @@ func All() []clients.Driver { return []clients.Driver{SQLite(), Postgres(), MySQ
 // SQLite is databases in files: "sqlite:PATH".
 func SQLite() clients.Driver {
 	return clients.Driver{Name: "sqlite", Schemes: []string{"sqlite"}, Open: openSQLite,
-		Missing: func(err error) bool { return strings.Contains(err.Error(), "no such table") }}
+		Missing: func(err error) bool { return strings.Contains(err.Error(), "no such table") },
+		Refuses: func(err error) bool {
+			var refused *sqlite.Error
+			if !errors.As(err, &refused) {
+				return false
+			}
+			switch refused.Code() & 0xff { // without what extends it
+			case sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH:
+				return true
+			}
+			return false
+		}}
 }
 
 // openSQLite opens a file. A new file is accessible only to its owner: with a hash one can log in
@@ -84,6 +96,14 @@ func Postgres() clients.Driver {
 			var refused *pgconn.PgError
 			return errors.As(err, &refused) && refused.Code == "42P01"
 		},
+		Refuses: func(err error) bool {
+			var refused *pgconn.PgError
+			if errors.As(err, &refused) {
+				// data exceptions, constraints, a row too large for an index
+				return strings.HasPrefix(refused.Code, "22") || strings.HasPrefix(refused.Code, "23") || refused.Code == "54000"
+			}
+			return err != nil && strings.Contains(err.Error(), "failed to encode args[") // pgx says no more
+		},
 		Again: func(err error) bool {
 			var refused *pgconn.PgError
 			// serialization, deadlock
@@ -108,6 +128,18 @@ func MySQL() clients.Driver {
 		Missing: func(err error) bool {
 			var refused *mysql.MySQLError
 			return errors.As(err, &refused) && refused.Number == 1146
+		},
+		Refuses: func(err error) bool {
+			var refused *mysql.MySQLError
+			if !errors.As(err, &refused) {
+				return errors.Is(err, mysql.ErrPktTooLarge)
+			}
+			switch refused.Number {
+			case 1153, 1265, 1366, 1526, 3819: // too large, cut, not of the type, no partition, a constraint
+				return true
+			}
+			state := string(refused.SQLState[:])
+			return strings.HasPrefix(state, "22") || strings.HasPrefix(state, "23")
 		},
 		Again: func(err error) bool {
 			var refused *mysql.MySQLError
