@@ -261,11 +261,11 @@ func (c *Call) over() {
 	c.arm()
 	switch a := c.asks; {
 	case a == nil:
-	case a.refer != nil && c.t.By != track.Server:
-		c.d.lingers.put(c)
+	case a.refer != nil && c.t.By != track.Server: // it is told all the same
 	default:
 		a.leave(ErrOver)
 	}
+	c.d.lingers.put(c)
 	c.mediaOver()
 	c.d.flows.remove(c)
 	c.d.journal.note(c)

@@ -38,7 +38,7 @@ func (d *Dialogs) Intercept(r *engine.Request) (bool, error) {
 		return false, nil
 	}
 	i := inner{call: c, method: r.Method(), byCaller: byCaller, tag: l.Tag}
-	if c.asks.interrupts(r, &i) {
+	if c.tellsUs(r, &i) || c.asks.interrupts(r, &i) {
 		return true, nil
 	}
 	c.renumber(r, l.Own, byCaller)
@@ -66,7 +66,9 @@ type inner struct {
 	byCaller bool
 	tag      string        // the callee's
 	refresh  *engine.Reach // of the sender, once the request is accepted; nil for none
+	own      uint32        // its number, as the sender wrote it
 	before   uint32        // the number of the sender's last request before it
+	refer    uint32        // of a REFER, as the other party has seen it; 0: it is none, or was not sent
 	timer    askedTimer    // what it asks for, if it may refresh the session
 	settled  bool          // it was accepted; it may be answered again
 	heard    outcomes
@@ -106,7 +108,7 @@ func (i *inner) number(r *engine.Request) {
 	if i.byCaller {
 		last = &l.FromCaller
 	}
-	i.before = *last
+	i.own, i.before = cs.Number, *last
 	*last = max(*last, cs.Number)
 }
 
@@ -114,6 +116,7 @@ func (i *inner) number(r *engine.Request) {
 func (i *inner) Sending(b *engine.Branch) {
 	if cs, err := b.Message().CSeq(); err == nil {
 		i.saw(cs.Number)
+		i.refers(cs.Number)
 	}
 	if s := i.call.sessionTimer; s != nil && i.refreshes() {
 		i.timer = s.ask(b)
@@ -143,7 +146,9 @@ func (i *inner) Answering(a *engine.Answer) bool {
 	}
 	if a.Asked > 0 {
 		i.saw(a.Asked)
+		i.refers(a.Asked)
 	}
+	i.unheard(a.Message)
 	if code := a.Message.Status(); i.refresh == nil || code < 200 || code >= 300 {
 		return true
 	}

@@ -106,7 +106,6 @@ func (a *asking) finish(err error) {
 	a.over = true
 	a.c.lane.StopTimer(&a.timer)
 	a.c.asks = nil
-	a.c.d.lingers.drop(a.c)
 	a.c.d.journal.note(a.c)
 	a.done(err)
 }
@@ -174,9 +173,7 @@ func (a *asking) interrupts(r *engine.Request, i *inner) bool {
 	switch {
 	case a == nil || i.tag != a.tag:
 		return false
-	case a.refer != nil:
-		return a.refer.notified(a, r, i)
-	case i.refreshes(): // §14.2
+	case a.refer == nil && i.refreshes(): // §14.2
 		i.number(r)
 		r.End(491, "", nil)
 		return true

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
@@ -38,7 +37,8 @@ func (c *Call) Transfer(target string, o TransferOptions, done func(error)) bool
 
 // referral is a transfer in progress.
 type referral struct {
-	toCallee bool // who was told
+	toCallee bool   // who was told
+	number   uint32 // of the REFER
 }
 
 func (c *Call) transfer(target string, o TransferOptions, done func(error)) {
@@ -51,8 +51,9 @@ func (c *Call) transfer(target string, o TransferOptions, done func(error)) {
 		o.Timeout = DefaultTransferTime
 	}
 	c.do(func(a *asking, _ *View, _ *track.Leg) {
-		a.refer = &referral{toCallee: o.Callee}
 		s := a.request("REFER", o.Callee)
+		a.refer = &referral{toCallee: o.Callee, number: s.CSeq}
+		c.referred(a.tag, track.Refer{ToCallee: o.Callee, Ours: true, Number: s.CSeq, Asked: s.CSeq})
 		by := aor(uriOf(s.From)) // as the party is shown the other
 		s.Headers = append(s.Headers, engine.HeaderEdit{Name: "Refer-To", Values: []string{"<" + target + ">"}},
 			engine.HeaderEdit{Name: "Referred-By", Values: []string{"<" + by + ">"}})
@@ -64,7 +65,13 @@ func (c *Call) transfer(target string, o TransferOptions, done func(error)) {
 			a.finish(&RefusedError{a.refer.who(), 408})
 		})
 		c.send(s, func(res *engine.Response, err error) {
-			if a.over || err == nil && res.Code() < 300 {
+			if err == nil && res.Code() < 300 {
+				return
+			}
+			if err == nil {
+				c.unreferred(a.tag, o.Callee, s.CSeq)
+			}
+			if a.over {
 				return
 			}
 			a.refused(a.refer.who(), res, err)
@@ -80,17 +87,9 @@ func (f *referral) who() track.Who {
 	return track.Caller
 }
 
-// notified takes a NOTIFY about the call of the party that was told: it is answered here, for the
-// other one knows nothing of the REFER.
-func (f *referral) notified(a *asking, r *engine.Request, i *inner) bool {
-	m := r.Message()
-	event, _, _ := bytes.Cut(m.HeaderName("Event"), []byte(";"))
-	if string(m.MethodText()) != "NOTIFY" || i.byCaller == f.toCallee || !bytes.EqualFold(bytes.TrimSpace(event), []byte("refer")) {
-		return false
-	}
-	i.number(r)
-	_, _ = r.Reply(200, "", nil)
-	code, final := fragment(m.Body()), bytes.HasPrefix(bytes.ToLower(m.HeaderName("Subscription-State")), []byte("terminated"))
+// notified takes a NOTIFY of the party that was told about its call.
+func (f *referral) notified(a *asking, m *message.Message, final bool) {
+	code := fragment(m.Body())
 	switch c := a.c; {
 	case code >= 200 && code < 300:
 		a.finish(nil)
@@ -98,46 +97,6 @@ func (f *referral) notified(a *asking, r *engine.Request, i *inner) bool {
 	case code >= 300 || final:
 		a.finish(&RefusedError{f.who(), max(code, 300)})
 	}
-	return true
-}
-
-// lingers are calls that a party has ended while it was being transferred: what became of that is
-// told all the same, for the subscription of a REFER outlives the call (RFC 5057 §4.1). Each stays
-// no longer than its transfer may take.
-type lingers struct {
-	mu    sync.Mutex
-	calls map[track.ID]*Call // guarded by mu
-}
-
-func (l *lingers) put(c *Call) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.calls == nil {
-		l.calls = map[track.ID]*Call{}
-	}
-	l.calls[c.t.ID] = c
-}
-
-func (l *lingers) drop(c *Call) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.calls, c.t.ID)
-}
-
-// takes has a request be answered that is for one of them. It runs on the call's lane.
-func (l *lingers) takes(r *engine.Request, id track.ID) bool {
-	l.mu.Lock()
-	c := l.calls[id]
-	l.mu.Unlock()
-	if c == nil || c.asks == nil {
-		return false
-	}
-	i := &inner{call: c, method: r.Method(), byCaller: r.ByCaller(), tag: c.asks.tag}
-	tag := r.Message().FromTag()
-	if i.byCaller {
-		tag = r.Message().ToTag()
-	}
-	return string(tag) == i.tag && c.asks.interrupts(r, i)
 }
 
 // fragment is the code of a message/sipfrag (RFC 3420), 0 for none.

@@ -1,6 +1,8 @@
 package dialog_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,8 +15,13 @@ import (
 
 // notify tells about the call of a party that was referred.
 func notify(d *phone.Dialog, fragment, state string) *phone.Outgoing {
+	return notifyOf(d, "", fragment, state)
+}
+
+// notifyOf is notify with parameters of the Event.
+func notifyOf(d *phone.Dialog, params, fragment, state string) *phone.Outgoing {
 	return d.Send(phone.Spec{Method: "NOTIFY", Body: []byte(fragment), ContentType: "message/sipfrag", Headers: []proxy.HeaderEdit{
-		{Name: "Event", Values: []string{"refer"}}, {Name: "Subscription-State", Values: []string{state}}}})
+		{Name: "Event", Values: []string{"refer" + params}}, {Name: "Subscription-State", Values: []string{state}}}})
 }
 
 func TestTransfer(t *testing.T) {
@@ -257,6 +264,101 @@ func TestTransferAndBye(t *testing.T) {
 				if r.Method() == "NOTIFY" {
 					t.Error("bob got a NOTIFY")
 				}
+			}
+		})
+	}
+}
+
+// Whatever a party tells of a REFER of this server's own is for this server: after the result, after
+// the end of the call, without end. What it tells of a REFER of the other party's goes there, under
+// the number that one knows.
+func TestToldOfLater(t *testing.T) {
+	const ringing, done, busy = "SIP/2.0 180 Ringing\r\n", "SIP/2.0 200 OK\r\n", "SIP/2.0 486 Busy Here\r\n"
+	referTo := []proxy.HeaderEdit{{Name: "Refer-To", Values: []string{"<sip:dave@example.com>"}}}
+	for _, row := range []struct {
+		name  string
+		play  func(w *world, alice, bob *phone.Phone, out, in *phone.Dialog)
+		bobs  []string // the Event of NOTIFYs that bob got
+		calls int
+	}{
+		{"after success", func(w *world, alice, _ *phone.Phone, out, _ *phone.Dialog) {
+			w.Reply(w.Came(alice, "REFER"), 202)
+			w.Answered(notify(out, done, "active"), 200)
+			w.Came(alice, "BYE")
+			w.Answered(notify(out, done, "terminated;reason=noresource"), 200)
+		}, nil, 0},
+		{"after a failure", func(w *world, alice, _ *phone.Phone, out, _ *phone.Dialog) {
+			w.Reply(w.Came(alice, "REFER"), 202)
+			w.Answered(notify(out, busy, "active"), 200)
+			w.Run(time.Minute)
+			w.Answered(notify(out, busy, "terminated"), 200)
+		}, nil, 1},
+		{"after time was up, and after the call", func(w *world, alice, _ *phone.Phone, out, in *phone.Dialog) {
+			w.Reply(w.Came(alice, "REFER"), 202)
+			w.Run(70 * time.Second)
+			w.Answered(notify(out, ringing, "active"), 200)
+			w.Answered(in.Send(phone.Spec{Method: "BYE"}), 200)
+			w.Run(time.Minute)
+			w.Answered(notify(out, done, "terminated"), 200)
+		}, nil, 0},
+		{"of the other party's as well", func(w *world, alice, bob *phone.Phone, out, in *phone.Dialog) {
+			first := w.Came(alice, "REFER")
+			w.Reply(first, 202)
+			cs, _ := first.Msg.CSeq()
+			w.Answered(notifyOf(out, "", busy, "active"), 200)
+			o := in.Send(phone.Spec{Method: "REFER", Headers: referTo})
+			second := w.Came(alice, "REFER")
+			w.Reply(second, 202)
+			w.Answered(o, 202)
+			seen, _ := second.Msg.CSeq()
+			for _, told := range []struct {
+				id    uint32
+				state string
+				bob   bool
+			}{{cs.Number, "active", false}, {seen.Number, "active", true}, {cs.Number, "terminated", false}, {seen.Number, "terminated", true}} {
+				n := notifyOf(out, fmt.Sprintf(";x=y; id=%d", told.id), ringing, told.state)
+				if told.bob {
+					w.Reply(w.Came(bob, "NOTIFY"), 200)
+				}
+				w.Answered(n, 200)
+			}
+		}, []string{"refer;id=1", "refer;id=1"}, 1},
+		{"of the other party's that came first", func(w *world, alice, bob *phone.Phone, out, in *phone.Dialog) {
+			w.Reply(w.Came(alice, "REFER"), 603)
+			w.Run(time.Second)
+			o := in.Send(phone.Spec{Method: "REFER", Headers: referTo})
+			w.Reply(w.Came(alice, "REFER"), 202)
+			w.Answered(o, 202)
+			b := w.begin(func(done func(error)) bool {
+				return w.only().Transfer("sip:carol@example.com", dialog.TransferOptions{}, done)
+			})
+			ours := w.Came(alice, "REFER")
+			w.Reply(ours, 202)
+			cs, _ := ours.Msg.CSeq()
+			n := notifyOf(out, "", done, "terminated")
+			w.Reply(w.Came(bob, "NOTIFY"), 200)
+			w.Answered(n, 200)
+			w.Answered(notifyOf(out, fmt.Sprintf(";id=%d", cs.Number), done, "terminated"), 200)
+			w.ends(b, "")
+		}, []string{"refer"}, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, scriptOf("", "", "10.0.0.3"))
+			alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3")
+			out, in := w.talk(alice, bob)
+			w.begin(func(done func(error)) bool {
+				return w.only().Transfer("sip:carol@example.com", dialog.TransferOptions{}, done)
+			})
+			row.play(w, alice, bob, out.Dialog(), in.Dialog())
+			w.calls(row.calls)
+			var got []string
+			for _, r := range bob.Inbox() {
+				if r.Method() == "NOTIFY" {
+					got = append(got, string(r.Msg.HeaderName("Event")))
+				}
+			}
+			if !slices.Equal(got, row.bobs) {
+				t.Errorf("bob was told %q, want %q", got, row.bobs)
 			}
 		})
 	}

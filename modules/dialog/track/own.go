@@ -33,10 +33,12 @@ type Between struct {
 // Step says that the numbers of a party are raised by Extra from From on.
 type Step struct{ From, Extra uint32 }
 
-// Own are the steps of the parties of a leg. It is never changed.
+// Own are the steps of the parties of a leg, and its REFERs. It is never changed.
 type Own struct {
 	Caller []Step // of the caller's numbers
 	Callee []Step // of the callee's
+	// REFERs of which a party may still tell
+	Refers []Refer `json:",omitempty"`
 }
 
 // mostSteps bounds those of a party: only the numbers of requests in progress are looked up.
@@ -57,10 +59,7 @@ func (l *Leg) Take(toCallee bool) (number uint32) {
 		step.Extra = 2
 	}
 	*seen++
-	own := Own{}
-	if l.Own != nil {
-		own = *l.Own
-	}
+	own := l.own()
 	steps := &own.Callee
 	if toCallee {
 		steps = &own.Caller
