@@ -39,7 +39,9 @@ type bridge struct {
 	tries   int
 	waits   bool // for an ACK, before the legs can negotiate
 	retry   lane.Timer
-	agreed  bool // each has the description of the other
+	agreed  bool   // each has the description of the other
+	relay   *relay // of the media of the two; nil for none, or not yet
+	shows   int    // descriptions that it is to show
 }
 
 // Bridge joins two legs of one lane, and returns at once. A caller's leg that was not answered gets
@@ -112,7 +114,7 @@ func (b *bridge) finish(ended *Leg, why string) {
 	b.a.lane.StopTimer(&b.timer)
 	b.a.lane.StopTimer(&b.retry)
 	b.a.bridge, b.b.bridge = nil, nil
-	if !b.agreed {
+	if !b.agreed || b.shows > 0 {
 		b.disagree()
 	}
 	for _, l := range [...]*Leg{b.a, b.b} {
@@ -136,6 +138,8 @@ func (b *bridge) finish(ended *Leg, why string) {
 			l.feed(evRefuse)
 		}
 	}
+	b.relay.leave()
+	b.relay = nil
 	done(ended, why)
 }
 
@@ -149,27 +153,42 @@ func (b *bridge) ended(l *Leg) {
 
 // invited takes an INVITE of one leg to the other.
 func (b *bridge) invited(l *Leg, sdp []byte) {
-	other := b.other(l)
-	var offer []byte
-	if sdp != nil {
-		l.remoteSDP = sdp
-		offer = padded(sdp, other.said)
+	if b.shows > 0 { // they negotiate
+		b.pending(l)
+		return
 	}
 	b.asks = l
+	if sdp == nil {
+		b.ask(l, nil)
+		return
+	}
+	l.remoteSDP = sdp
+	b.show(l, sdp, false, func(offer []byte, err error) {
+		switch {
+		case b.asks != l || !l.asksBy(): // cancelled
+			b.forget(l)
+		case err != nil:
+			b.forget(l)
+			b.fails(l)
+		default:
+			b.ask(l, padded(offer, b.other(l).said))
+		}
+	})
+}
+
+// ask has a leg's INVITE, or UPDATE, go on with an offer, or without one.
+func (b *bridge) ask(l *Leg, offer []byte) {
+	other := b.other(l)
 	switch byUpdate := l.s.in != inOpen; {
 	case byUpdate && other.takesUpdate:
 		if !other.update(offer, nil, func(answer []byte, code int) { b.updated(l, other, answer, code) }) {
-			b.asks = nil
+			b.forget(l)
 			l.refuseUpdate(491)
 		}
 	case other.offer(offer):
-	case byUpdate:
-		b.asks = nil
-		l.refuseUpdate(491)
 	default:
-		b.asks = nil
-		l.code, l.headers = 491, nil
-		l.feed(evRefuse)
+		b.forget(l)
+		b.pending(l)
 	}
 }
 
@@ -193,7 +212,7 @@ func (b *bridge) updated(asks, l *Leg, answer []byte, code int) {
 		b.refuse(l, asks, code)
 	default:
 		b.asks = nil
-		b.answer(asks, answer)
+		b.answers(l, asks, answer)
 	}
 }
 
@@ -210,34 +229,77 @@ func (b *bridge) accepted(l *Leg) {
 		if l.outOffer {
 			l.feed(evAck)
 		}
-		b.answer(asks, l.remoteSDP)
+		b.answers(l, asks, l.remoteSDP)
 	case l == b.ours && b.offered == nil: // it offers, as we asked
-		b.offered = b.other(l)
-		if l.remoteSDP == nil || !b.offered.offer(padded(l.remoteSDP, b.offered.said)) {
-			l.feed(evAck)
-			b.later()
-		}
+		b.offersOn(l, false)
 	case l == b.offered && b.ours != nil:
-		ours := b.ours
-		b.ours, b.offered = nil, nil
 		l.feed(evAck)
-		ours.answer = trimmed(l.remoteSDP, media(ours.remoteSDP))
-		b.agree()
-		ours.feed(evAck)
+		b.agrees(l)
 	default:
 		b.again(l)
 	}
+}
+
+// offersOn takes what a leg has offered to the other. keep has it be tried again if that is not
+// possible now.
+func (b *bridge) offersOn(l *Leg, keep bool) {
+	b.offered = b.other(l)
+	b.show(l, l.remoteSDP, false, func(offer []byte, err error) {
+		if len(offer) == 0 || err != nil || !b.offered.offer(padded(offer, b.offered.said)) {
+			if !keep || err != nil {
+				l.feed(evAck)
+			}
+			b.later()
+		}
+	})
+}
+
+// agrees takes what a leg has answered to the one that has offered.
+func (b *bridge) agrees(l *Leg) {
+	ours := b.ours
+	b.show(l, trimmed(l.remoteSDP, media(ours.remoteSDP)), true, func(answer []byte, err error) {
+		b.ours, b.offered = nil, nil
+		if err != nil || ours.s.out != outAccepted {
+			b.again(ours)
+			return
+		}
+		ours.answer = trimmed(answer, media(ours.remoteSDP))
+		b.agree()
+		ours.feed(evAck)
+	})
+}
+
+// answers takes what a leg says to the one whose offer, or whose INVITE without one, it was asked
+// for.
+func (b *bridge) answers(l, asks *Leg, sdp []byte) {
+	answer := asks.s.in != inOpen || asks.inOffer
+	if answer {
+		sdp = trimmed(sdp, media(asks.remoteSDP))
+	}
+	b.show(l, sdp, answer, func(sdp []byte, err error) {
+		switch {
+		case !asks.asksBy():
+			b.again(l)
+		case err != nil && asks.s.phase == ringing:
+			b.finish(nil, WhyMedia)
+		case err != nil:
+			b.fails(asks)
+			b.again(l)
+		default:
+			b.answer(asks, sdp)
+		}
+	})
 }
 
 // answer answers the INVITE of a leg with the description of the other.
 func (b *bridge) answer(asks *Leg, sdp []byte) {
 	if asks.s.in != inOpen {
 		b.agree()
-		asks.answerUpdate(trimmed(padded(sdp, asks.remoteSDP), media(asks.remoteSDP)))
+		asks.answerUpdate(padded(sdp, asks.remoteSDP))
 		return
 	}
 	if asks.inOffer {
-		sdp = trimmed(padded(sdp, asks.remoteSDP), media(asks.remoteSDP))
+		sdp = padded(sdp, asks.remoteSDP)
 	} else {
 		sdp = padded(sdp, asks.said)
 	}
@@ -331,8 +393,17 @@ func (b *bridge) acked(l *Leg, answer []byte) {
 		l.hangUp(488, WhyMedia, "")
 		return
 	}
-	other.answer = trimmed(answer, media(other.remoteSDP))
-	other.feed(evAck)
+	b.show(l, trimmed(answer, media(other.remoteSDP)), true, func(answer []byte, err error) {
+		if other.s.out != outAccepted || other.outOffer {
+			return
+		}
+		if err != nil {
+			b.again(other)
+			return
+		}
+		other.answer = answer
+		other.feed(evAck)
+	})
 }
 
 // withdrawn is the CANCEL of a leg's INVITE.

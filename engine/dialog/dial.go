@@ -37,6 +37,7 @@ type DialOptions struct {
 	SDP      []byte              // what is offered; default: what the caller offers
 	FlowLost time.Duration       // as that of AcceptOptions, of each leg
 	NoTimer  bool                // no session timer (RFC 4028) is asked for
+	Media    Media               // of AcceptOptions; default: Far of the caller's
 	CallID   string              // default: a new one
 	// Replaces is the value of a Replaces header (RFC 3891): the INVITE takes the place of a dialog
 	// of who is called, see [Leg.Dialog].
@@ -63,6 +64,7 @@ type hunt struct {
 	o     DialOptions
 	queue []*engine.Target
 	legs  []*Leg // that ring
+	waits int    // those whose offer is to be relayed first
 	best  *engine.Response
 	done  func(*Leg, *engine.Response)
 
@@ -132,11 +134,11 @@ func (h *hunt) next() {
 		t := h.queue[0]
 		h.queue = h.queue[1:]
 		h.call(t)
-		if h.done == nil || h.o.Serial && len(h.legs) > 0 {
+		if h.done == nil || h.o.Serial && len(h.legs)+h.waits > 0 {
 			return
 		}
 	}
-	if len(h.legs) > 0 || h.done == nil {
+	if len(h.legs)+h.waits > 0 || h.done == nil {
 		return
 	}
 	if h.best == nil {
@@ -171,7 +173,7 @@ func (h *hunt) finish(l *Leg, res *engine.Response) {
 	done(l, res)
 }
 
-// call sends an INVITE to one target.
+// call sends an INVITE to one target, when its offer was relayed.
 func (h *hunt) call(t *engine.Target) {
 	if h.agent.Calls() >= h.agent.o.MaxLegs {
 		h.note(proxy.NewResponse(503, engine.CauseFull, t))
@@ -181,14 +183,61 @@ func (h *hunt) call(t *engine.Target) {
 	l.s = state{phase: calling, out: outSent}
 	l.target, l.hunt, l.peerSeq = t, h, -1
 	l.callID = h.o.CallID
-	if l.callID == "" || len(h.legs) > 0 {
+	if l.callID == "" || len(h.legs)+h.waits > 0 {
 		l.callID = h.agent.eng.NewCallID(h.lane)
 	}
-	s := l.first(h, t)
+	l.relayed(h.media())
+	offer := h.o.SDP
+	if a := h.a; a != nil && offer == nil && a.s.phase == ringing && a.inOffer {
+		offer, l.answers = a.remoteSDP, a
+		if r := between(a, l); r != nil {
+			l.more().relay = r
+			h.relays(l, t, r)
+			return
+		}
+	}
+	h.invite(l, t, offer)
+}
+
+// media is what relays the media of who is called; nil for nothing.
+func (h *hunt) media() Media {
+	if h.o.Media != nil || h.a == nil || h.a.Media() == nil {
+		return h.o.Media
+	}
+	return h.a.Media().Far()
+}
+
+// relays has the caller's offer relayed before it goes to one who is called.
+func (h *hunt) relays(l *Leg, t *engine.Target, r *relay) {
+	h.waits++
+	r.show(Shown{From: h.a, To: l, Text: h.a.remoteSDP}, func(offer []byte, err error) {
+		h.waits--
+		switch {
+		case h.done == nil: // somebody else has answered, or the caller is gone
+			l.goes(nil)
+		case err != nil:
+			l.goes(nil)
+			h.note(proxy.NewResponse(503, CauseMedia, t))
+			h.next()
+		default:
+			if !h.invite(l, t, offer) {
+				h.next()
+			}
+		}
+	})
+}
+
+// CauseMedia is the cause of the response in place of a call whose media nothing relays.
+const CauseMedia = "media"
+
+// invite sends the INVITE to one target, with an offer or nil. It returns false if it cannot.
+func (h *hunt) invite(l *Leg, t *engine.Target, offer []byte) (sent bool) {
+	s := l.first(h, t, offer)
 	var err error
 	if l.out, err = h.agent.eng.Invite(h.lane, s, l.contact, l); err != nil {
+		l.goes(nil)
 		h.note(failure(err))
-		return
+		return false
 	}
 	l.add()
 	h.agent.dialled.Add(1)
@@ -199,6 +248,7 @@ func (h *hunt) call(t *engine.Target) {
 	}
 	h.moving(l, Dialling, 0)
 	h.lane.After(h.o.Timeout, &l.limit, (*limiter)(l))
+	return true
 }
 
 // moving tells how far a transfer is.
@@ -208,13 +258,13 @@ func (h *hunt) moving(l *Leg, how string, code int) {
 	}
 }
 
-// first is the INVITE that begins the leg.
-func (l *Leg) first(h *hunt, t *engine.Target) *engine.SendSpec {
+// first is the INVITE that begins the leg, with an offer or nil.
+func (l *Leg) first(h *hunt, t *engine.Target, offer []byte) *engine.SendSpec {
 	if l.seq++; l.seq == 1 {
 		l.seq = l.number()
 	}
 	l.from, l.displayName, l.to = h.o.From, h.o.Display, t.URI
-	hops, offer := firstHops, h.o.SDP
+	hops := firstHops
 	if a := h.a; a != nil {
 		if l.from == "" {
 			l.from = a.from
@@ -223,9 +273,6 @@ func (l *Leg) first(h *hunt, t *engine.Target) *engine.SendSpec {
 			}
 		}
 		hops = a.forwards - 1 // Dial has seen that it is not 0
-		if offer == nil && a.s.phase == ringing && a.inOffer {
-			offer, l.answers = a.remoteSDP, a
-		}
 	}
 	if l.from == "" {
 		l.from = "sip:" + h.agent.host()
@@ -341,7 +388,11 @@ func (h *hunt) progress(l *Leg, res *message.Message) {
 		if !bytes.Equal(h.earlySDP, sdp) {
 			h.earlySDP = clone(sdp)
 		}
-		_ = a.Ring(code, h.earlySDP)
+		h.earlyRelay(l).show(Shown{From: l, To: a, Answer: true, Text: h.earlySDP}, func(sdp []byte, err error) {
+			if err == nil && h.done != nil && h.shown == l && h.shownTag == tag {
+				_ = a.Ring(code, sdp)
+			}
+		})
 		return
 	}
 	if h.rang && code != 180 || h.shown != nil || h.each != nil {
@@ -349,6 +400,15 @@ func (h *hunt) progress(l *Leg, res *message.Message) {
 	}
 	h.rang = true
 	_ = a.Ring(180, nil)
+}
+
+// earlyRelay is what relays the media of one who is called and has got the caller's offer; nil for
+// nothing.
+func (h *hunt) earlyRelay(l *Leg) *relay {
+	if l.answers != h.a {
+		return nil
+	}
+	return l.relay()
 }
 
 // accepted is the first 2xx of a leg that is called.

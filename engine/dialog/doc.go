@@ -28,6 +28,9 @@
 // [Options.Refer], and does so if that accepts it. Each leg has a session timer of its own (RFC
 // 4028) with a party that has them.
 //
+// What relays the media of a leg's party ([Media]) is shown each description on its way to the
+// other one, and may take a while: until then the two count as negotiating.
+//
 // All of it belongs to the holder of a lane's token: both legs of a bridge are on the lane of the
 // one that dialled, whose Call-IDs the other's are chosen for. Nothing waits; what takes time is
 // told to functions, on that lane.

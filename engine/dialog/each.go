@@ -18,7 +18,8 @@ type eachEarly struct {
 	tag    string // that the one who is called has given
 	ours   string // and that the caller knows
 	origin origin
-	sdp    []byte
+	sdp    []byte // as the leg's party said it
+	told   []byte // and the caller was told; nil: not yet
 }
 
 // eachOf is what the caller has got of an early dialog; nil for nothing.
@@ -44,9 +45,20 @@ func (h *hunt) showEach(l *Leg, tag string, code int, sdp []byte) {
 		}
 		h.each = append(h.each, e)
 	}
+	h.earlyRelay(l).show(Shown{From: l, To: a, Answer: true, Text: e.sdp}, func(sdp []byte, err error) {
+		if err == nil && h.done != nil && a.s.phase == ringing {
+			e.told = sdp
+			h.tellEach(e, code)
+		}
+	})
+}
+
+// tellEach tells the caller of such a dialog.
+func (h *hunt) tellEach(e *eachEarly, code int) {
+	a := h.a
 	a.agent.tell(Event{Kind: EventRinging, Leg: a})
 	o := &engine.ReplyOptions{Headers: a.answerOptions(nil).Headers, ContentType: sdpType}
-	o.Body = e.origin.write(e.sdp, a.agent.own)
+	o.Body = e.origin.write(e.told, a.agent.own)
 	_ = a.in.Answer(code, "", e.ours, o)
 }
 
@@ -57,7 +69,7 @@ func (h *hunt) chooseEach(l *Leg) {
 		return
 	}
 	e := h.eachOf(l, l.remoteTag)
-	if e == nil { // the caller has heard nothing of it
+	if e == nil || e.told == nil { // the caller has heard nothing of it
 		a.retag()
 		a.early, a.said = nil, nil
 		a.origin = a.agent.newOrigin(a.lane)
@@ -66,7 +78,7 @@ func (h *hunt) chooseEach(l *Leg) {
 	if e.ours != a.tag {
 		a.retagTo(e.ours)
 	}
-	a.origin, a.said, a.early = e.origin, e.sdp, e.sdp
+	a.origin, a.said, a.early = e.origin, e.told, e.told
 	if !bytes.Equal(l.remoteSDP, e.sdp) {
 		l.remoteSDP = e.sdp // the first answer holds (§13.2.1)
 	}

@@ -31,6 +31,10 @@ type bench struct {
 	ends  map[*dialog.Leg][]string // why each leg ended
 	known map[*dialog.Leg]bool     // legs that something was told of
 	legs  []*dialog.Leg
+	media *relays // of joins and chaos; nil for none
+	// what the dials and bridges of joins came to
+	refusals []*engine.Response
+	whys     []string
 }
 
 // Route is the test's.
@@ -171,27 +175,50 @@ func (b *bench) over() {
 		}
 	}
 	b.wire.check(b.t)
+	if b.media != nil {
+		b.media.over()
+	}
+}
+
+// relays has all media relayed.
+func (b *bench) relays() *relays {
+	b.media, b.wire.passes = newRelays(b.t), passes
+	return b.media
+}
+
+// accept takes a caller's leg.
+func (b *bench) accepts(r *engine.Request) (*dialog.Leg, error) {
+	o := dialog.AcceptOptions{}
+	if b.media != nil {
+		o.Media = b.media
+	}
+	l, err := b.agent.Accept(r, o)
+	if err == nil {
+		b.legs = append(b.legs, l)
+	}
+	return l, err
 }
 
 // joins is a route that calls somebody and bridges: what a script does.
 func (b *bench) joins(o dialog.DialOptions, targets ...string) {
 	b.route = func(r *engine.Request) error {
-		a, err := b.agent.Accept(r, dialog.AcceptOptions{})
+		a, err := b.accepts(r)
 		if err != nil {
 			return nil
 		}
-		b.legs = append(b.legs, a)
 		list := make([]*engine.Target, len(targets))
 		for i, uri := range targets {
 			list[i] = &engine.Target{URI: uri}
 		}
 		return b.agent.Dial(nil, a, list, o, func(far *dialog.Leg, res *engine.Response) {
 			if far == nil {
+				b.refusals = append(b.refusals, res)
 				_ = a.Reject(res.Code())
 				return
 			}
 			b.legs = append(b.legs, far)
-			end := func(*dialog.Leg, string) {
+			end := func(_ *dialog.Leg, why string) {
+				b.whys = append(b.whys, why)
 				a.HangUp("")
 				far.HangUp("")
 			}

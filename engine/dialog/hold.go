@@ -74,7 +74,7 @@ func (l *Leg) ask(to holding, done func(*engine.Response)) error {
 // negotiates reports whether an offer is on its way, in either direction.
 func (l *Leg) negotiates() bool {
 	b := l.bridge
-	return l.s.in != inNone || l.s.out != outNone || l.updates() || b != nil && (b.asks != nil || b.ours != nil)
+	return l.s.in != inNone || l.s.out != outNone || l.updates() || b != nil && (b.asks != nil || b.ours != nil || b.shows > 0)
 }
 
 // try sends it, or waits until what is under way is over.

@@ -121,6 +121,8 @@ type AcceptOptions struct {
 	// FlowLost, if not 0, is for how long the one connection that the party is reached on may be
 	// gone: then the leg is ended, as WhyLost.
 	FlowLost time.Duration
+	// Media, if not nil, relays the media of the party and of whoever it talks to.
+	Media Media
 }
 
 // Accept takes the INVITE of a request as a leg: the request's decision. The leg is ringing until
@@ -183,6 +185,7 @@ func (a *Agent) accept(r *engine.Request, o AcceptOptions) (*Leg, error) {
 	}
 	l.ownContact = r.OwnContact(l.contact)
 	l.losesFlow(o.FlowLost)
+	l.relayed(o.Media)
 	if o.NoTimer {
 		l.more().noTimer = true
 	}

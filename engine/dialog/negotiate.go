@@ -17,6 +17,7 @@ func (b *bridge) begin() {
 		b.a, b.b = b.b, b.a
 	}
 	x, y := b.a, b.b
+	b.relay = between(x, y)
 	b.agreed = x.met == y && y.met == x
 	switch {
 	case x.s.phase == ringing:
@@ -33,6 +34,8 @@ func (b *bridge) begin() {
 func (b *bridge) agree() {
 	b.a.met, b.b.met = b.b, b.a
 	b.agreed, b.tries = true, 0
+	b.a.goes(b.relay)
+	b.b.goes(b.relay)
 }
 
 // disagree notes that one has a description that the other knows nothing of.
@@ -45,15 +48,22 @@ func (b *bridge) disagree() {
 func (b *bridge) take() {
 	x, y := b.a, b.b
 	if x.inOffer && y.answers == x && y.s.out == outNone || !x.inOffer && y.offers() {
-		if x.Answer(padded(y.remoteSDP, x.said)) != nil {
-			b.finish(nil, WhyMedia)
+		answer := func(sdp []byte, err error) {
+			if err != nil || x.Answer(padded(sdp, x.said)) != nil {
+				b.finish(nil, WhyMedia)
+				return
+			}
+			b.agree()
+			if r := x.rare; r != nil && r.rel != nil && r.rel.news { // told before it answered
+				b.disagree()
+				b.waits = true
+			}
+		}
+		if r := x.rare; r != nil && r.rel != nil && r.rel.moved { // it gets no other answer
+			answer(y.remoteSDP, nil)
 			return
 		}
-		b.agree()
-		if r := x.rare; r != nil && r.rel != nil && r.rel.news { // that changed before the answer
-			b.disagree()
-			b.waits = true
-		}
+		b.show(y, y.remoteSDP, x.inOffer, answer)
 		return
 	}
 	if y.s.in != inNone { // it was answered just now: its ACK comes first
@@ -61,12 +71,23 @@ func (b *bridge) take() {
 		return
 	}
 	y.park()
-	var offer []byte
-	if x.inOffer {
-		offer = padded(x.remoteSDP, y.said)
-	}
 	b.asks = x
-	if !y.offer(offer) {
+	if !x.inOffer {
+		b.asked(y.offer(nil))
+		return
+	}
+	b.show(x, x.remoteSDP, false, func(offer []byte, err error) {
+		if err != nil {
+			b.finish(nil, WhyMedia)
+			return
+		}
+		b.asked(y.offer(padded(offer, y.said)))
+	})
+}
+
+// asked tries later what could not be asked now.
+func (b *bridge) asked(sent bool) {
+	if !sent {
 		b.asks = nil
 		b.later()
 	}
@@ -92,10 +113,8 @@ func (b *bridge) negotiate() {
 	}
 	x.park()
 	if y.offers() {
-		b.ours, b.offered = y, x
-		if !x.offer(padded(y.remoteSDP, x.said)) {
-			b.later()
-		}
+		b.ours = y
+		b.offersOn(y, true)
 		return
 	}
 	b.ours, b.offered = x, nil
@@ -132,7 +151,7 @@ type retrier bridge
 func (r *retrier) Expire(*lane.Timer) {
 	switch b := (*bridge)(r); {
 	case b.a.bridge != b || b.agreed:
-	case b.a.s.in == inOpen && b.a.s.phase == up || b.b.s.in == inOpen:
+	case b.shows > 0, b.a.s.in == inOpen && b.a.s.phase == up || b.b.s.in == inOpen:
 		b.wait() // what one asks now may bring them together
 	default:
 		b.negotiate()

@@ -51,7 +51,7 @@ func (l *Leg) lastNotices() bool {
 	if x == nil {
 		return false
 	}
-	if r := x.refer; r != nil && r.opened {
+	if r := x.refer; r != nil && r.opened { // as endRare does where the BYE has to wait
 		r.notify(503, "", func() {}) // nobody will know any more what comes of it
 	}
 	x.byeWaits = x.notes > 0

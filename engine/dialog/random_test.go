@@ -25,6 +25,12 @@ func TestRandom(t *testing.T) {
 			x := &chaos{rnd: rand.New(rand.NewPCG(seed, 19))}
 			b := newBenchOf(t, 1000+seed, dialog.Options{Refer: x.refer})
 			x.bench = b
+			if seed%2 == 1 { // all media are relayed, which takes a while and fails at times
+				m := b.relays()
+				slow := x.rnd.IntN(2) * 800
+				m.wait = func() time.Duration { return time.Duration(x.rnd.IntN(40+slow)) * time.Millisecond }
+				m.fails = func() bool { return x.chance(4) }
+			}
 			x.run()
 			b.over()
 		})
@@ -73,11 +79,10 @@ func (x *chaos) run() {
 
 // accept is the owner: it dials, bridges, and has whims.
 func (x *chaos) accept(r *engine.Request) error {
-	a, err := x.agent.Accept(r, dialog.AcceptOptions{})
+	a, err := x.accepts(r)
 	if err != nil {
 		return nil
 	}
-	x.legs = append(x.legs, a)
 	var targets []*engine.Target
 	for range 1 + x.rnd.IntN(2) {
 		targets = append(targets, &engine.Target{URI: "sip:callee@" + x.phones[2+x.rnd.IntN(2)].Addr().String()})

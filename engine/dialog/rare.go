@@ -35,6 +35,9 @@ type rare struct {
 
 	flow *flowWatch // whose end ends the leg
 
+	media Media  // what relays the party's media; nil for nothing
+	relay *relay // that it was told of last
+
 	timer   *session
 	noTimer bool // its owner wants none
 
@@ -61,7 +64,12 @@ func (l *Leg) endRare() {
 	if x.timer != nil {
 		l.lane.StopTimer(&x.timer.timer)
 	}
-	if r := x.refer; r != nil {
+	switch r := x.refer; {
+	case r == nil:
+	case r.opened && l.s.bye: // a BYE will be sent, and this comes before it
+		r.said = true
+		r.notify(503, "", func() {})
+	default:
 		r.said = true
 		r.refuse(481)
 	}
@@ -77,6 +85,7 @@ func (l *Leg) endRare() {
 		x.upIn = nil
 		_ = in.Answer(487, "", l.tag, nil)
 	}
+	l.goes(nil)
 	if x.ask != nil {
 		res := l.refusal
 		if res == nil {

@@ -215,7 +215,7 @@ func (l *Leg) told(e event) {
 			return
 		}
 		switch {
-		case l.hunt != nil:
+		case l.hunt != nil && l.hunt.a != l: // who waits for a dial has left the bridge that asked
 			l.hunt.accepted(l)
 		case l.bridge != nil:
 			l.bridge.accepted(l)
@@ -229,7 +229,7 @@ func (l *Leg) told(e event) {
 			return
 		}
 		switch {
-		case l.hunt != nil:
+		case l.hunt != nil && l.hunt.a != l:
 			l.hunt.refused(l, l.refusal)
 		case l.bridge != nil:
 			l.bridge.refused(l, l.refusal)

@@ -231,25 +231,54 @@ func (l *Leg) updatedEarly(sdp []byte) {
 		l.refuseUpdate(504)
 		return
 	}
-	if !to.update(padded(sdp, to.said), in, func(answer []byte, code int) {
-		if l.rare.upIn == nil {
-			return
+	r := h.earlyRelay(far)
+	r.show(Shown{From: l, To: to, Text: sdp}, func(offer []byte, err error) {
+		switch {
+		case l.rare.upIn == nil:
+		case err != nil || h.done == nil:
+			l.refuseUpdate(504)
+		case !to.update(padded(offer, to.said), in, func(answer []byte, code int) { l.updatedFar(&earlyUpdate{h, r, d, to, sdp}, answer, code) }):
+			l.refuseUpdate(491)
 		}
-		if answer == nil {
-			if code == 408 || code == 481 { // it is no news of this dialog
-				code = 504
-			}
-			l.refuseUpdate(passedCode(code))
-			return
-		}
-		a.rare.rel.moved = true
-		if l == a {
-			l.remoteSDP, d.sdp = sdp, answer
-		} else {
-			a.remoteSDP, d.sdp = answer, sdp
-		}
-		l.answerUpdate(trimmed(padded(answer, sdp), media(sdp)))
-	}) {
-		l.refuseUpdate(491)
+	})
+}
+
+// earlyUpdate is an offer that passes before the call is answered.
+type earlyUpdate struct {
+	h   *hunt
+	r   *relay
+	d   *early // of who is called
+	to  *Leg
+	sdp []byte
+}
+
+// updatedFar is the answer to it, or the code of its refusal.
+func (l *Leg) updatedFar(x *earlyUpdate, answer []byte, code int) {
+	if l.rare.upIn == nil {
+		return
 	}
+	if answer == nil {
+		if code == 408 || code == 481 { // it is no news of this dialog
+			code = 504
+		}
+		l.refuseUpdate(passedCode(code))
+		return
+	}
+	a := x.h.a
+	a.rare.rel.moved = true
+	if l == a {
+		l.remoteSDP, x.d.sdp = x.sdp, answer
+	} else {
+		a.remoteSDP, x.d.sdp = answer, x.sdp
+	}
+	x.r.show(Shown{From: x.to, To: l, Answer: true, Text: trimmed(answer, media(x.sdp))}, func(answer []byte, err error) {
+		switch {
+		case l.rare.upIn == nil:
+		case err != nil: // both are asked once more when the call is answered
+			a.rare.rel.news = true
+			l.refuseUpdate(504)
+		default:
+			l.answerUpdate(padded(answer, x.sdp))
+		}
+	})
 }

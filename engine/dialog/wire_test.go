@@ -2,6 +2,7 @@ package dialog_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,8 +12,9 @@ import (
 
 // wire checks what this server sends, and what it gets: per dialog (Call-ID and its own tag).
 type wire struct {
-	legs  map[string]*onWire
-	wrong []string
+	legs   map[string]*onWire
+	wrong  []string
+	passes func(sdp string) bool // nil, or whether what we say was relayed
 }
 
 // onWire is what was seen of one dialog.
@@ -62,6 +64,9 @@ func (w *wire) see(p sim.Packet, at time.Duration) {
 	l := w.leg(&m)
 	ours := p.From.Addr().String() == "10.0.0.1" // a stream has a port of its own
 	w.referring(l, &m, cs, ours, p.Lost)
+	if body := string(m.Body()); ours && w.passes != nil && strings.HasPrefix(body, "v=0") && !w.passes(body) {
+		w.fault(&m, "a description that was not relayed: %q", body)
+	}
 	defer l.offers.see(&m, cs, ours, p.Lost, at)
 	switch {
 	case m.IsRequest() && ours:
