@@ -70,8 +70,9 @@ function dispatch.targets(set, options) end
 function dispatch.select(set, options) end
 
 ---The gateway that a request comes from, by its source address, whether it is up or not; otherwise
----false. Names count with all their addresses. Returns gateway or false: false if it is from none.
----Raises for an unknown set. Only in handlers.
+---false. Names count with all their addresses. A port that next_hop names counts too, unless the
+---request came along a connection: that of a connection is any. Returns gateway or false: false if it
+---is from none. Raises for an unknown set. Only in handlers.
 ---```lua
 ---if not dispatch.is_from(req, "carriers") then return req:reply(403) end
 ---```

@@ -111,7 +111,8 @@ func (m *module) Functions() []luabind.Function {
 			Example: `req:forward(dispatch.select("carriers", { by = "hash", key = req.call_id }))`},
 			set, luabind.OptionsArg(choice{Limit: usualLimit}), luabind.ReturnsObject[*object](objectType, "for relay, fork and forward; nil and the reason if none is up"), m.selectOne),
 		luabind.Func2(luabind.Function{Name: "is_from", Where: luabind.InHandler, Effects: luabind.Vets,
-			Doc:     "The gateway that a request comes from, by its source address, whether it is up or not; otherwise false. Names count with all their addresses.",
+			Doc: "The gateway that a request comes from, by its source address, whether it is up or not; otherwise false. Names count with all their addresses. " +
+				"A port that next_hop names counts too, unless the request came along a connection: that of a connection is any.",
 			Raises:  "for an unknown set",
 			Example: `if not dispatch.is_from(req, "carriers") then return req:reply(403) end`},
 			luabind.RequestArg(), set, luabind.OrFalse(luabind.ReturnsObject[*object](objectType, "false if it is from none")),

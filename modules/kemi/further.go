@@ -4,6 +4,7 @@ package kemi
 
 func furtherRows() []Row {
 	const order = "the hash is this server's; gateways that are full or down are left out"
+	const names = "gateways named by a host count with all its addresses"
 	const media = "what the proxy makes of the session takes the place of the body at once"
 	return []Row{
 		{Name: "dispatcher.ds_select_dst", Params: "ii", Result: "int", Does: "takes a gateway of a set: $du; the others follow", Differs: order},
@@ -14,8 +15,10 @@ func furtherRows() []Row {
 		{Name: "dispatcher.ds_set_dst", Params: "", Result: "int", Does: "$du becomes the first gateway that was noted"},
 		{Name: "dispatcher.ds_set_domain", Params: "", Result: "int", Does: "the host of $ru becomes it"},
 		{Name: "dispatcher.ds_mark_dst", Params: "", Result: "int", Does: "in a failure: the gateway is down for 30 s, or until a probe is answered"},
-		{Name: "dispatcher.ds_is_from_list", Params: "i", Result: "int", Does: "whether the request comes from a gateway of a set"},
-		{Name: "dispatcher.ds_is_from_lists", Params: "", Result: "int", Does: "whether it comes from one of a set that the script names"},
+		{Name: "dispatcher.ds_is_from_list", Params: "i", Result: "int", Does: "whether the message comes from a gateway of a set, -1 for any, by address and by the port that the gateway names", Differs: names},
+		{Name: "dispatcher.ds_is_from_list_mode", Params: "ii", Result: "int", Does: "as ds_is_from_list; 1: ports do not count, 2: transports do not, 4: the gateway must be up", Differs: names},
+		{Name: "dispatcher.ds_is_from_list_uri", Params: "iis", Result: "int", Does: "as ds_is_from_list_mode, for a URI in the place of the source", Differs: names},
+		{Name: "dispatcher.ds_is_from_lists", Params: "", Result: "int", Does: "whether it comes from one of any set", Differs: names},
 		{Name: "dispatcher.ds_list_exists", Params: "i", Result: "int", Does: "whether there is a set", Differs: "of a database only sets that the script names as numbers are read"},
 		{Name: "dialog.dlg_manage", Params: "", Result: "int", Does: "tracks the call"},
 		{Name: "dialog.is_known_dlg", Params: "", Result: "int", Does: "whether the call is tracked"},

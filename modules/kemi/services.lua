@@ -57,26 +57,47 @@ define("dispatcher.ds_mark_dst", 0, function()
   return dispatch.mark(vars.kemi_ds_set, vars.kemi_ds_now, "down", 30) and 1 or -1
 end)
 
--- is_from compares address and port, as there.
-local function is_from(set)
-  local ok, gateways = pcall(dispatch.list, "set" .. core.int(set))
-  if not ok then return -1 end
-  local from = KSR.pv.get("$si") .. ":" .. KSR.pv.get("$sp")
+-- party is what a URI, or the source of the message, is compared by.
+local function party(uri)
+  if not uri then return { ip = KSR.pv.get("$si"), port = KSR.pv.get("$sp"), proto = KSR.pv.get("$pr") } end
+  local u = sip.uri(text(uri))
+  return u and { ip = u.host, port = u.port or 0, proto = u.params.transport or "" }
+end
+
+local function bit(mode, n) return math.floor(mode / n) % 2 == 1 end
+
+-- sent reports whether a gateway is the party. The port counts, unless the gateway names none; bits
+-- of mode: 1 it does not count, 2 nor does the transport, 4 the gateway must be up.
+local function sent(g, from, mode)
+  local u = sip.uri(g.uri)
+  if bit(mode, 4) and g.state ~= "up" then return false end
+  if not bit(mode, 2) and (u.params.transport or ""):lower() ~= from.proto:lower() then return false end
+  if not bit(mode, 1) and u.port and u.port ~= from.port then return false end
+  if u.host == from.ip then return true end
+  for _, a in ipairs(g.addresses) do
+    if a.address:match("^%w+:%[?(.-)%]?:%d+$") == from.ip then return true end
+  end
+  return false
+end
+
+-- is_from is 1 if the party is a gateway of a set, or for -1 of any.
+local function is_from(set, mode, uri)
+  set, mode = core.int(set), core.int(mode)
+  local name = nil
+  if set ~= -1 then name = "set" .. set end
+  local ok, gateways = pcall(dispatch.list, name)
+  local from = party(uri)
+  if not ok or not from then return -1 end
   for _, g in ipairs(gateways) do
-    for _, a in ipairs(g.addresses) do
-      if a.address:match("^%w+:(.+)$") == from then return 1 end
-    end
+    if sent(g, from, mode) then return 1 end
   end
   return -1
 end
 
-define("dispatcher.ds_is_from_list", 1, is_from)
-define("dispatcher.ds_is_from_lists", 0, function()
-  for _, set in ipairs(core.sets()) do
-    if is_from(set) == 1 then return 1 end
-  end
-  return -1
-end)
+define("dispatcher.ds_is_from_list", 1, function(set) return is_from(set, 2) end)
+define("dispatcher.ds_is_from_list_mode", 2, function(set, mode) return is_from(set, mode) end)
+define("dispatcher.ds_is_from_list_uri", 3, is_from)
+define("dispatcher.ds_is_from_lists", 0, function() return is_from(-1, 2) end)
 define("dispatcher.ds_list_exists", 1, function(set)
   return pcall(dispatch.list, "set" .. core.int(set)) and 1 or -1
 end)

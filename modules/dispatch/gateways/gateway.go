@@ -15,6 +15,7 @@ type Gateway struct {
 	Entry
 	gate  *gate
 	hash  uint64
+	port  uint16     // that NextHop names, 0 for none
 	spots []*address // in the order of the DNS
 }
 

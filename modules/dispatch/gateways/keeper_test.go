@@ -282,6 +282,32 @@ func TestNames(t *testing.T) {
 	x.expect("the DNS is away: what was known stays", "up")
 }
 
+// A port that is named counts, for datagrams: another program at the address of a gateway is not
+// the gateway.
+func TestFromPort(t *testing.T) {
+	for _, tt := range []struct {
+		name, hop string
+		kind      transport.Kind
+		want      bool
+	}{
+		{"4/ds_is_from_list: its port", "sip:10.0.0.2:5060", transport.UDP, true},
+		{"4/ds_is_from_list: another port", "sip:10.0.0.2:5070", transport.UDP, false},
+		{"4/ds_is_from_list: no port", "sip:10.0.0.2", transport.UDP, true},
+		{"4/ds_is_from_list: another address", "sip:10.0.0.3", transport.UDP, false},
+		{"4/ds_is_from_list: another transport", "sip:10.0.0.2:5060;transport=tcp", transport.UDP, true},
+		{"a connection has any port", "sip:10.0.0.2:5070;transport=tcp", transport.TCP, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e := NewEntry()
+			e.NextHop = tt.hop
+			x := newPlant(t, DefaultPolicy(), e)
+			if g := x.set.From(netip.MustParseAddrPort("10.0.0.2:5060"), tt.kind); (g != nil) != tt.want {
+				t.Errorf("%v, want %v", g != nil, tt.want)
+			}
+		})
+	}
+}
+
 func TestNoSuchName(t *testing.T) {
 	e := NewEntry()
 	e.NextHop = "sip:gw.example.net"

@@ -221,7 +221,7 @@ func (s *Set) gatewayLocked(e Entry) *Gateway {
 		}
 	}
 	state.maxCalls.Store(int64(e.MaxCalls))
-	g := &Gateway{Entry: e, gate: state, hash: hashOf(e.key())}
+	g := &Gateway{Entry: e, gate: state, hash: hashOf(e.key()), port: portOf(e.NextHop)}
 	places := s.keeper.places[e.NextHop]
 	if hop, err := proxy.ParseNextHop(e.NextHop); err == nil && places == nil {
 		if peer, numeric := hop.Peer(); numeric {
@@ -243,6 +243,15 @@ func (s *Set) gatewayLocked(e Entry) *Gateway {
 	state.spots = known
 	state.settleLocked("its addresses changed")
 	return g
+}
+
+// portOf is the port that a next hop names, 0 for none.
+func portOf(hop string) uint16 {
+	u, err := message.ParseURI([]byte(hop))
+	if err != nil {
+		return 0
+	}
+	return u.Port
 }
 
 // spotLocked is the state of one address.
@@ -325,19 +334,20 @@ func sameHop(a, b string) bool {
 	return ok && ok2 && p == q
 }
 
-// From is the gateway that a request comes from, nil for none: one with its source address. If
-// several have it, the one with the same port and transport.
+// From is the gateway that a request comes from, nil for none: one with its source address, and
+// with its port where next_hop names one. The port that a peer's connection came from says nothing,
+// so it does not count. If several have it, the one with the same port and transport.
 func (s *Set) From(source netip.AddrPort, kind transport.Kind) *Gateway {
-	list := s.view.Load().from[source.Addr().Unmap()]
-	for _, g := range list {
+	var found *Gateway
+	for _, g := range s.view.Load().from[source.Addr().Unmap()] {
 		for _, a := range g.spots {
 			if a.peer != nil && a.peer.Kind == kind && a.peer.Addr.Port() == source.Port() {
 				return g
 			}
 		}
+		if found == nil && (kind.Reliable() || g.port == 0 || g.port == source.Port()) {
+			found = g
+		}
 	}
-	if len(list) == 0 {
-		return nil
-	}
-	return list[0]
+	return found
 }

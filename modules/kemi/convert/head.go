@@ -34,19 +34,8 @@ func (c *conv) head() (out []node) {
 		out = append(out, node{lead: []string{"-- A set that is not configured raises an error; there it is as one without gateways."},
 			head: "local function gateways(set, options)\n  local ok, found = pcall(" + function + ", set, options)\n  return ok and found or nil\nend"})
 	}
-	if c.next.options["is_from"] != "" {
-		out = append(out, node{lead: c.decision("dispatch.is_from(req, set) does, which knows names too, where the port need not count as it does there"), head: isFrom})
-	}
 	return out
 }
-
-const isFrom = `local function is_from(req, set)
-  for _, gateway in ipairs(dispatch.list(set)) do
-    local u = sip.uri(gateway.uri)
-    if u and u.host == req.source.ip and (u.port or 5060) == req.source.port then return true end
-  end
-  return false
-end`
 
 // required loads modules, as many on a line as there is room for.
 func required(modules, calls []string) []node {

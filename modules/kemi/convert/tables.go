@@ -137,8 +137,7 @@ func (f *fn) setName(e syntax.Expr) (string, bool) {
 func isFromSet(f *fn, args []syntax.Expr, _ int) expr {
 	f.c.next.modules["dispatch"] = true
 	set, _ := f.setName(args[0])
-	f.c.next.options["is_from"] = "true"
-	return status("is_from(req, " + set + ")")
+	return status("dispatch.is_from(req, " + set + ")")
 }
 
 func nextGateway(f *fn, _ []syntax.Expr, _ int) expr {
